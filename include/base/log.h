@@ -1,0 +1,43 @@
+/*
+ * log: who speaks, and where.
+ *
+ * stdout carries results (log_out), stderr carries chatter (log_note, log_error).
+ * Rank 0 speaks; other ranks speak only in failure, as "[rank 3 host] ...". While every
+ * rank does the same thing on the same input (parsing one config, say) the others are
+ * silenced with log_set_replicated(true), so that one trouble is told once.
+ * With a log file open (rank 0) everything said on either stream is also written there.
+ * Not thread-safe: called from the main thread only.
+ */
+#ifndef LOCKSTEP_BASE_LOG_H
+#define LOCKSTEP_BASE_LOG_H
+
+#include <stdarg.h>
+#include <stdbool.h>
+
+#include "base/status.h"
+
+/* Identity of this process; before the call it is rank 0 of 1. Copies host. */
+void log_init(int rank, int size, const char *host);
+
+/* true: only rank 0 reports failures; false: every rank reports its own. */
+void log_set_replicated(bool on);
+
+/* A result: stdout, exactly as formatted (the caller writes the '\n'). Rank 0 only. */
+void log_out(const char *fmt, ...) PRINTF_LIKE(1, 2);
+
+/* One line of chatter on stderr: "note: ...". Rank 0 only. The '\n' is added. */
+void log_note(const char *fmt, ...) PRINTF_LIKE(1, 2);
+
+/* One error line on stderr: "lockstep: ..." or "[rank 3 host] ...". The '\n' is added. */
+void log_error(const char *fmt, ...) PRINTF_LIKE(1, 2);
+void log_verror(const char *fmt, va_list args);
+
+/* Transient progress on a terminal's stderr (rewritten in place, erased by the next
+   line); nothing when stderr is not a terminal. */
+void log_progress(const char *fmt, ...) PRINTF_LIKE(1, 2);
+
+/* Also write everything to `path` (appended). Rank 0 calls it; closing twice is fine. */
+enum status log_open_file(const char *path) MUST_CHECK;
+void log_close_file(void);
+
+#endif

@@ -1,0 +1,27 @@
+/*
+ * mem: allocation that cannot be forgotten to check: running out of memory is reported
+ * with the size asked for and ends the job (through the abort hook, exit code 1).
+ * Everything large is allocated once, at setup.
+ */
+#ifndef LOCKSTEP_BASE_MEM_H
+#define LOCKSTEP_BASE_MEM_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define MEM_ALIGN 64 /* bytes: one cache line, one AVX-512 vector */
+
+/* count * size bytes, zeroed. Free with free(). */
+void *mem_zeroed(size_t count, size_t size);
+
+/* count * size bytes, zeroed, aligned to MEM_ALIGN. Free with free(). */
+void *mem_aligned(size_t count, size_t size);
+
+/* As realloc; the new part is not zeroed. */
+void *mem_resize(void *p, size_t count, size_t size);
+
+char *mem_strdup(const char *text);
+/* printf into a fresh string; the caller frees. */
+char *mem_format(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+#endif

@@ -1,0 +1,26 @@
+/*
+ * parse: strict readers of small values in text, and "did you mean".
+ */
+#ifndef LOCKSTEP_BASE_PARSE_H
+#define LOCKSTEP_BASE_PARSE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* The whole text must be one value of the kind, in range; false otherwise and *out is
+   left alone. Reals must be finite. */
+bool parse_int(const char *text, long long lo, long long hi, long long *out);
+bool parse_u64(const char *text, uint64_t *out);
+bool parse_real(const char *text, double lo, double hi, double *out);
+/* on off true false yes no 1 0 */
+bool parse_bool(const char *text, bool *out);
+
+/* Cut off blanks at both ends, in place; returns the first non-blank. */
+char *parse_trim(char *text);
+
+/* The entry of names[0..count) nearest to `text` (Damerau-Levenshtein), or NULL when none
+   is near enough to be a likely slip of the pen. */
+const char *parse_nearest(const char *text, const char *const names[], int count);
+
+#endif

@@ -1,0 +1,55 @@
+/*
+ * rng: counter-based random numbers, Philox4x32-10.
+ *
+ * A stream is named by (seed, purpose, a, b): a is an epoch or step, b a sample or
+ * element. The same name gives the same numbers on every machine, rank and thread; there
+ * is no state to save. Streams with different names are independent.
+ *
+ * Source: J. Salmon, M. Moraes, R. Dror, D. Shaw, "Parallel random numbers: as easy as
+ * 1, 2, 3", SC 2011, section 3.3 (Philox4x32, 10 rounds; known-answer vectors in the
+ * test).
+ */
+#ifndef LOCKSTEP_BASE_RNG_H
+#define LOCKSTEP_BASE_RNG_H
+
+#include <stdint.h>
+
+enum rng_purpose {
+    RNG_INIT = 1, /* a: index of the parameter tensor, b: 0 */
+    RNG_ORDER,    /* a: epoch, b: 0: keys of the sample permutation */
+    RNG_AUGMENT,  /* a: epoch, b: sample */
+    RNG_DROPOUT,  /* a: step * 64 + layer (both may wrap), b: sample */
+    RNG_SYNTH,    /* a: split (0 train, 1 test), b: image */
+    RNG_TEST,     /* tests */
+};
+
+struct rng {
+    uint32_t key[2];
+    uint32_t counter[4];
+    uint32_t block[4];
+    int left; /* unused words in block */
+};
+
+/* b uses its low 56 bits. */
+void rng_init(struct rng *rng, uint64_t seed, enum rng_purpose purpose, uint32_t a,
+              uint64_t b);
+
+uint32_t rng_u32(struct rng *rng);
+uint64_t rng_u64(struct rng *rng);
+
+/* Uniform in [0, n), without bias; n > 0. */
+uint32_t rng_below(struct rng *rng, uint32_t n);
+
+/* Uniform in [0, 1): a multiple of 2^-24. */
+float rng_uniform(struct rng *rng);
+
+/* Uniform in [lo, hi). */
+float rng_range(struct rng *rng, float lo, float hi);
+
+/* Standard normal, Box-Muller in double (uses libm's log and cos). */
+float rng_normal(struct rng *rng);
+
+/* One Philox4x32-10 block: out = philox(counter, key). */
+void rng_philox(const uint32_t counter[4], const uint32_t key[2], uint32_t out[4]);
+
+#endif

@@ -1,0 +1,34 @@
+/*
+ * table: a small text table with aligned columns, for the log and the command line.
+ *
+ *   struct table t;
+ *   table_init(&t, "<layer", ">parameters", NULL);    '<' left, '>' right aligned
+ *   table_row(&t, "conv1", "320", NULL);
+ *   table_cellf(&t, "%d", 7);                          cell by cell, rows fill up in
+ * order table_print(&t);  table_release(&t);               printed with log_out
+ */
+#ifndef LOCKSTEP_BASE_TABLE_H
+#define LOCKSTEP_BASE_TABLE_H
+
+#include "base/status.h"
+
+#define TABLE_COLUMNS 16
+
+struct table {
+    int columns;
+    char align[TABLE_COLUMNS];
+    char **cell; /* owned: (rows + header) * columns strings */
+    int cells;
+    int capacity;
+};
+
+/* Headings, each behind its '<' or '>', NULL at the end. */
+void table_init(struct table *table, ...) __attribute__((sentinel));
+void table_row(struct table *table, ...) __attribute__((sentinel));
+void table_cellf(struct table *table, const char *fmt, ...) PRINTF_LIKE(2, 3);
+
+/* Each line is indented by two blanks; no rule, no colour, no trailing blanks. */
+void table_print(const struct table *table);
+void table_release(struct table *table);
+
+#endif

@@ -1,0 +1,34 @@
+/*
+ * timer: monotonic seconds, and where a run's time went, phase by phase.
+ */
+#ifndef LOCKSTEP_BASE_TIMER_H
+#define LOCKSTEP_BASE_TIMER_H
+
+enum phase {
+    PHASE_LOAD,
+    PHASE_FORWARD,
+    PHASE_BACKWARD,
+    PHASE_REDUCE,
+    PHASE_UPDATE,
+    PHASE_CHECKPOINT,
+    PHASE_EVALUATE,
+    PHASE_REST, /* all that the others do not name: filled in by phases_close */
+    PHASE_COUNT
+};
+
+extern const char *const phase_name[PHASE_COUNT];
+
+struct phases {
+    double seconds[PHASE_COUNT];
+};
+
+/* Seconds on a monotonic clock with an arbitrary zero. */
+double timer_now(void);
+
+/* Add to `phase` the time since `since` and return now. */
+double phases_add(struct phases *phases, enum phase phase, double since);
+
+/* Set PHASE_REST so that the phases sum to `wall` seconds. */
+void phases_close(struct phases *phases, double wall);
+
+#endif

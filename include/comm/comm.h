@@ -1,0 +1,76 @@
+/*
+ * comm: the processes of a run. Only home of <mpi.h>.
+ *
+ * Every function is collective over all ranks unless it says otherwise, and is called
+ * from the main thread only. A failed MPI call is printed and ends the job: nothing here
+ * returns an MPI error. Without mpirun there is one rank.
+ */
+#ifndef LOCKSTEP_COMM_COMM_H
+#define LOCKSTEP_COMM_COMM_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/status.h"
+
+struct comm;
+
+/* The run's communicator (all ranks); owned by comm, valid until comm_finish. Installs
+   the abort hook. Call once. */
+struct comm *comm_start(int *argc, char ***argv);
+void comm_finish(struct comm *comm);
+
+/* Not collective. */
+int comm_rank(const struct comm *comm);
+int comm_size(const struct comm *comm);
+int comm_node_rank(const struct comm *comm); /* rank among those that share memory */
+int comm_node_size(const struct comm *comm);
+int comm_node_count(const struct comm *comm);
+const char *comm_host(const struct comm *comm);
+const char *comm_version(void); /* "Open MPI 4.1.4" */
+
+/* The largest status of all ranks: rank-local trouble becomes everyone's trouble before
+   the next collective. */
+enum status comm_agree(struct comm *comm, enum status st) MUST_CHECK;
+
+void comm_barrier(struct comm *comm);
+void comm_bcast(struct comm *comm, void *data, size_t bytes, int root);
+
+/* Elementwise over ranks, in place, result on every rank. Integer sums and maxima only:
+   sums of reals go through the tree (comm/reduce order would depend on the rank count).
+ */
+void comm_sum_u64(struct comm *comm, uint64_t *values, int count);
+void comm_max_f64(struct comm *comm, double *values, int count);
+/* Elementwise bitwise or: with zeros everywhere else this merges arrays that ranks filled
+   in part, whatever their type. bytes must be a multiple of 8. */
+void comm_merge(struct comm *comm, void *data, size_t bytes);
+
+/* Equal-sized blocks from every rank, in rank order, on every rank: all has
+   size * bytes bytes. */
+void comm_allgather(struct comm *comm, const void *mine, void *all, size_t bytes);
+
+/* Blocks of different sizes to rank 0, in rank order: bytes[size] is known on rank 0
+   only; all is used on rank 0 only. */
+void comm_gather(struct comm *comm, const void *mine, size_t my_bytes, void *all,
+                 const size_t *bytes);
+
+/* Memory shared by the ranks of one node (MPI-3 shared window): one copy, allocated on
+   the node's rank 0; *data is valid on every rank, readable and writable. Writers call
+   comm_shared_sync (collective over the node) before others read. */
+struct comm_shared;
+struct comm_shared *comm_shared_create(struct comm *comm, size_t bytes, void **data);
+void comm_shared_sync(struct comm_shared *shared);
+void comm_shared_free(struct comm_shared *shared); /* NULL is fine */
+
+/* Sum over all grains of a batch, in the order of the fixed tree, whatever the ranks.
+ *
+ * On entry rank r holds, in parts[i] (i < tree_cover of its share [begin, end) of n), the
+ * float vectors of its maximal nodes, each `count` long. On return `sum` (count long)
+ * holds T(0, n) on every rank, the same bits on all. The parts are not changed; sum must
+ * not overlap them. Ranks without grains pass none. Reduce-scatter by pieces (each rank
+ * adds one slice of the vector for all, in the tree's order), then allgather. The first
+ * call with a larger count or n allocates; later ones do not. */
+void comm_tree_sum(struct comm *comm, int n, float *const *parts, float *sum,
+                   size_t count);
+
+#endif

@@ -1,0 +1,32 @@
+/*
+ * augment: random small distortions of an image, drawn afresh for every sample and epoch.
+ *
+ * Output pixel p takes the bilinear value of the image at A^-1(p - c) + c + d(p), zero
+ * outside. A is scale, shear, rotation about the centre c, then shift; d is a smooth
+ * displacement field, a cubic B-spline over control points 7 pixels apart.
+ * Elastic fields after Simard, Steinkraus, Platt, "Best practices for convolutional
+ * neural networks", ICDAR 2003, section 2, with a spline in place of the Gaussian filter.
+ */
+#ifndef LOCKSTEP_DATA_AUGMENT_H
+#define LOCKSTEP_DATA_AUGMENT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Strengths; all zero: off. Every draw is uniform in [-x, x]. */
+struct augment_options {
+    double shift;   /* pixels, each axis */
+    double rotate;  /* degrees */
+    double scale;   /* each axis is scaled by a factor in [1 - x, 1 + x] */
+    double shear;   /* x += k y, k in [-x, x] */
+    double elastic; /* pixels at each control point, each axis */
+};
+
+bool augment_enabled(const struct augment_options *options);
+
+/* in (h, w) bytes; out (h, w) on the same 0..255 scale, not rounded. The draw is named by
+   (seed, epoch, sample). Thread-safe; needs no scratch. */
+void augment_apply(const struct augment_options *options, uint64_t seed, uint32_t epoch,
+                   uint64_t sample, int h, int w, const uint8_t *in, float *out);
+
+#endif

@@ -1,0 +1,26 @@
+/*
+ * image: grey 8-bit images from and to PNG. Only home of <png.h>.
+ */
+#ifndef LOCKSTEP_IO_IMAGE_H
+#define LOCKSTEP_IO_IMAGE_H
+
+#include <stdint.h>
+
+#include "base/status.h"
+
+struct image {
+    int h, w;
+    uint8_t *pixel; /* owned: (h, w), 0 black, 255 white */
+};
+
+/* Any PNG: colour becomes luma (ITU-R BT.601), 16 bits become 8, transparency is laid on
+   white; palettes and interlacing are fine. */
+enum status image_read_png(struct image *image, const char *path) MUST_CHECK;
+enum status image_write_png(const struct image *image, const char *path) MUST_CHECK;
+void image_release(struct image *image);
+
+/* Scale to fit into h x w with the aspect kept (area averaging when shrinking, bilinear
+   when growing), centred on `background`; out is (h, w), the caller's. */
+void image_fit(const struct image *image, int h, int w, uint8_t background, uint8_t *out);
+
+#endif

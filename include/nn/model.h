@@ -1,0 +1,114 @@
+/*
+ * model: the network: its layers in order, and what one grain needs to pass through it.
+ *
+ * All ranks hold the same model. Parameters are one flat float vector, padded to a
+ * multiple of 16; a gradient is a vector of the same layout. The model owns neither: the
+ * trainer does, and passes them in.
+ */
+#ifndef LOCKSTEP_NN_MODEL_H
+#define LOCKSTEP_NN_MODEL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "nn/layer.h"
+
+#define MODEL_LAYERS 64
+
+/* The [model] section: one text line a layer, and where each stands in its file. */
+struct model_spec {
+    int count;
+    char *text[MODEL_LAYERS];  /* owned */
+    char *where[MODEL_LAYERS]; /* owned: "file:line" */
+};
+
+void model_spec_add(struct model_spec *spec, const char *text, const char *where);
+void model_spec_release(struct model_spec *spec);
+
+struct model {
+    int layers;
+    struct layer *layer[MODEL_LAYERS]; /* owned */
+    struct shape in;                   /* of one sample */
+    int classes;
+    int grain;
+    size_t params; /* floats in the flat vector, padding included */
+    double flops;  /* dense, forward, per sample */
+};
+
+/* Builds the network for samples of shape `in`, `classes` classes and passes of at most
+   `grain` samples. The last layer must be logsoftmax over `classes`. */
+enum status model_init(struct model *model, const struct model_spec *spec,
+                       struct shape in, int classes, int grain) MUST_CHECK;
+void model_release(struct model *model);
+
+/* Initial parameters, from (seed, tensor, element) alone. */
+void model_init_params(const struct model *model, uint64_t seed, float *params);
+
+/* Number of trainable parameters (padding not counted). */
+size_t model_param_count(const struct model *model);
+
+/* The network's table: layer, output shape, parameters, FLOPs; printed with log_out. */
+void model_print(const struct model *model);
+
+/* Weight decay mask: 1 where decay applies, else 0; params floats. */
+void model_decay_mask(const struct model *model, float *mask);
+
+/* Buffers in which one team takes one grain through the model. Not shared between teams.
+ */
+struct workspace {
+    float *activation[MODEL_LAYERS + 1]; /* [i] is layer i's input (grain, in) */
+    float *delta[2];                     /* gradients of activations, in turn */
+    void *save[MODEL_LAYERS];
+    void *scratch;
+    int *label;       /* (grain) */
+    uint64_t *sample; /* (grain) global sample numbers */
+    struct team_shared team;
+    void *memory; /* the one allocation behind all of the above */
+    size_t bytes;
+};
+
+void workspace_init(struct workspace *ws, const struct model *model);
+void workspace_release(struct workspace *ws);
+
+/* What a grain's passes are given besides the workspace. */
+struct grain_pass {
+    struct team team;
+    int n;
+    bool train;
+    uint64_t seed, step;
+    const float *params;
+    float *grads;          /* backward only */
+    float label_smoothing; /* train only; 0..1 */
+};
+
+/* What the loss makes of a grain. */
+struct grain_result {
+    float
+        loss; /* sum over the grain's samples of the (smoothed) negative log-likelihood */
+    int correct;
+};
+
+/* ws->activation[0], label, sample are filled in by the caller. After model_forward
+   ws->activation[layers] holds the log-probabilities (n, classes). Called by every member
+   of the team. */
+void model_forward(const struct model *model, struct workspace *ws,
+                   const struct grain_pass *pass);
+
+/* Loss of the grain from its log-probabilities, and (train) the gradient that starts
+   backward. Sequential: done by team member 0; *result is written by it alone; ends with
+   a barrier. */
+void model_loss(const struct model *model, struct workspace *ws,
+                const struct grain_pass *pass, struct grain_result *result);
+
+/* Writes every element of pass->grads (padding: zero). After each layer with parameters
+   `ready` (may be NULL) is called by team member 0 with the flat range that is final. */
+void model_backward(const struct model *model, struct workspace *ws,
+                    const struct grain_pass *pass,
+                    void (*ready)(void *context, size_t begin, size_t end),
+                    void *context);
+
+/* The first layer whose output in the workspace has a NaN or Inf, or -1. */
+int model_find_bad(const struct model *model, const struct workspace *ws, int n);
+
+#endif

@@ -1,0 +1,152 @@
+#include "base/fs.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+
+enum status fs_join(char out[FS_PATH], const char *a, const char *b)
+{
+    size_t n = strlen(a);
+    const char *slash = n == 0 || a[n - 1] == '/' ? "" : "/";
+    if (snprintf(out, FS_PATH, "%s%s%s", a, slash, b) >= FS_PATH)
+        FAIL(ST_FAIL, "path too long: '%s/%s'", a, b);
+    return ST_OK;
+}
+
+bool fs_is_file(const char *path)
+{
+    struct stat s;
+    return stat(path, &s) == 0 && S_ISREG(s.st_mode);
+}
+
+bool fs_is_folder(const char *path)
+{
+    struct stat s;
+    return stat(path, &s) == 0 && S_ISDIR(s.st_mode);
+}
+
+enum status fs_make_folder(const char *path)
+{
+    char part[FS_PATH];
+    if (snprintf(part, sizeof part, "%s", path) >= (int)sizeof part)
+        FAIL(ST_FAIL, "path too long: '%s'", path);
+    for (char *p = part + 1;; p++) {
+        if (*p != '/' && *p)
+            continue;
+        char kept = *p;
+        *p = '\0';
+        if (mkdir(part, 0777) != 0 && errno != EEXIST)
+            FAIL(ST_FAIL, "cannot make folder '%s': %s", part, strerror(errno));
+        if (!kept)
+            break;
+        *p = kept;
+    }
+    if (!fs_is_folder(path))
+        FAIL(ST_FAIL, "'%s' is not a folder", path);
+    return ST_OK;
+}
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+enum status fs_list(const char *folder, char ***names, int *count)
+{
+    DIR *dir = opendir(folder);
+    if (!dir)
+        FAIL(ST_FAIL, "cannot read folder '%s': %s", folder, strerror(errno));
+    char **list = NULL;
+    int n = 0;
+    for (struct dirent *e; (e = readdir(dir)) != NULL;) {
+        if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
+            continue;
+        list = mem_resize(list, (size_t)n + 1, sizeof *list);
+        list[n++] = mem_strdup(e->d_name);
+    }
+    closedir(dir);
+    if (n > 0)
+        qsort(list, (size_t)n, sizeof *list, by_name);
+    *names = list;
+    *count = n;
+    return ST_OK;
+}
+
+void fs_free_list(char **names, int count)
+{
+    for (int i = 0; i < count; i++)
+        free(names[i]);
+    free(names);
+}
+
+enum status fs_read_text(const char *path, char **text, size_t *bytes)
+{
+    FILE *file = fopen(path, "rb");
+    if (!file)
+        FAIL(ST_FAIL, "cannot open '%s': %s", path, strerror(errno));
+    char *data = NULL;
+    size_t used = 0, room = 0;
+    do {
+        room = room ? 2 * room : 4096;
+        data = mem_resize(data, room + 1, 1);
+        used += fread(data + used, 1, room - used, file);
+    } while (used == room);
+    int error = ferror(file) ? errno : 0;
+    fclose(file);
+    if (error) {
+        free(data);
+        FAIL(ST_FAIL, "cannot read '%s': %s", path, strerror(error));
+    }
+    data[used] = '\0';
+    *text = data;
+    *bytes = used;
+    return ST_OK;
+}
+
+enum status fs_temp_name(char out[FS_PATH], const char *path)
+{
+    char host[64] = "";
+    gethostname(host, sizeof host - 1);
+    if (snprintf(out, FS_PATH, "%s.tmp.%s.%d", path, host, (int)getpid()) >= FS_PATH)
+        FAIL(ST_FAIL, "path too long: '%s'", path);
+    return ST_OK;
+}
+
+static int sync_path(const char *path, int flags)
+{
+    int fd = open(path, flags);
+    if (fd < 0)
+        return -1;
+    int result = fsync(fd);
+    int error = errno;
+    close(fd);
+    errno = error;
+    return result;
+}
+
+enum status fs_commit(const char *temp, const char *path)
+{
+    char folder[FS_PATH];
+    snprintf(folder, sizeof folder, "%s", path);
+    char *slash = strrchr(folder, '/');
+    if (slash)
+        slash[slash == folder] = '\0';
+    else
+        snprintf(folder, sizeof folder, ".");
+    if (sync_path(temp, O_RDONLY) != 0 || rename(temp, path) != 0) {
+        int error = errno;
+        unlink(temp);
+        FAIL(ST_FAIL, "cannot write '%s': %s", path, strerror(error));
+    }
+    /* Some file systems cannot sync a folder; the file itself is safe by then. */
+    if (sync_path(folder, O_RDONLY | O_DIRECTORY) != 0 && errno != EINVAL)
+        FAIL(ST_FAIL, "cannot sync folder '%s': %s", folder, strerror(errno));
+    return ST_OK;
+}

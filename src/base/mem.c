@@ -1,0 +1,66 @@
+#include "base/mem.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/status.h"
+
+static size_t product(size_t count, size_t size)
+{
+    size_t bytes;
+    if (__builtin_mul_overflow(count, size, &bytes))
+        status_out_of_memory(SIZE_MAX);
+    return bytes;
+}
+
+void *mem_zeroed(size_t count, size_t size)
+{
+    size_t bytes = product(count, size);
+    void *p = calloc(1, bytes ? bytes : 1);
+    if (!p)
+        status_out_of_memory(bytes);
+    return p;
+}
+
+void *mem_aligned(size_t count, size_t size)
+{
+    size_t bytes = product(count, size);
+    if (bytes > SIZE_MAX - MEM_ALIGN)
+        status_out_of_memory(bytes);
+    size_t rounded = (bytes + MEM_ALIGN - 1) / MEM_ALIGN * MEM_ALIGN;
+    void *p = aligned_alloc(MEM_ALIGN, rounded ? rounded : MEM_ALIGN);
+    if (!p)
+        status_out_of_memory(bytes);
+    return memset(p, 0, rounded);
+}
+
+void *mem_resize(void *p, size_t count, size_t size)
+{
+    size_t bytes = product(count, size);
+    void *q = realloc(p, bytes ? bytes : 1);
+    if (!q)
+        status_out_of_memory(bytes);
+    return q;
+}
+
+char *mem_strdup(const char *text)
+{
+    size_t bytes = strlen(text) + 1;
+    return memcpy(mem_zeroed(bytes, 1), text, bytes);
+}
+
+char *mem_format(const char *fmt, ...)
+{
+    va_list args, again;
+    va_start(args, fmt);
+    va_copy(again, args);
+    int length = vsnprintf(NULL, 0, fmt, args);
+    va_end(args);
+    ASSERT(length >= 0);
+    char *text = mem_zeroed((size_t)length + 1, 1);
+    vsnprintf(text, (size_t)length + 1, fmt, again);
+    va_end(again);
+    return text;
+}

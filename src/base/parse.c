@@ -1,0 +1,108 @@
+#include "base/parse.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+bool parse_int(const char *text, long long lo, long long hi, long long *out)
+{
+    char *end;
+    errno = 0;
+    long long value = strtoll(text, &end, 10);
+    if (end == text || *end || isspace((unsigned char)*text) || errno || value < lo ||
+        value > hi)
+        return false;
+    *out = value;
+    return true;
+}
+
+bool parse_u64(const char *text, uint64_t *out)
+{
+    char *end;
+    errno = 0;
+    if (!isdigit((unsigned char)*text))
+        return false;
+    unsigned long long value = strtoull(text, &end, 10);
+    if (*end || errno)
+        return false;
+    *out = value;
+    return true;
+}
+
+bool parse_real(const char *text, double lo, double hi, double *out)
+{
+    char *end;
+    errno = 0;
+    double value = strtod(text, &end);
+    if (end == text || *end || isspace((unsigned char)*text) || !isfinite(value) ||
+        value < lo || value > hi)
+        return false;
+    *out = value;
+    return true;
+}
+
+bool parse_bool(const char *text, bool *out)
+{
+    static const char *const yes[] = {"on", "true", "yes", "1"};
+    static const char *const no[] = {"off", "false", "no", "0"};
+    for (int i = 0; i < 4; i++) {
+        if (strcmp(text, yes[i]) == 0 || strcmp(text, no[i]) == 0) {
+            *out = strcmp(text, yes[i]) == 0;
+            return true;
+        }
+    }
+    return false;
+}
+
+char *parse_trim(char *text)
+{
+    while (isspace((unsigned char)*text))
+        text++;
+    size_t n = strlen(text);
+    while (n > 0 && isspace((unsigned char)text[n - 1]))
+        text[--n] = '\0';
+    return text;
+}
+
+#define WORD 48 /* longer words are compared by their beginning */
+
+/* Damerau-Levenshtein distance, adjacent transpositions only. */
+static int distance(const char *a, const char *b)
+{
+    int d[WORD + 1][WORD + 1];
+    int m = (int)strnlen(a, WORD), n = (int)strnlen(b, WORD);
+    for (int i = 0; i <= m; i++)
+        d[i][0] = i;
+    for (int j = 0; j <= n; j++)
+        d[0][j] = j;
+    for (int i = 1; i <= m; i++) {
+        for (int j = 1; j <= n; j++) {
+            int best = d[i - 1][j - 1] + (a[i - 1] != b[j - 1]);
+            if (d[i - 1][j] + 1 < best)
+                best = d[i - 1][j] + 1;
+            if (d[i][j - 1] + 1 < best)
+                best = d[i][j - 1] + 1;
+            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] &&
+                d[i - 2][j - 2] + 1 < best)
+                best = d[i - 2][j - 2] + 1;
+            d[i][j] = best;
+        }
+    }
+    return d[m][n];
+}
+
+const char *parse_nearest(const char *text, const char *const names[], int count)
+{
+    const char *best = NULL;
+    int best_distance = 1 + (int)strnlen(text, WORD) / 3;
+    for (int i = 0; i < count; i++) {
+        int d = distance(text, names[i]);
+        if (d < best_distance || (d == best_distance && !best)) {
+            best = names[i];
+            best_distance = d;
+        }
+    }
+    return best;
+}

@@ -1,0 +1,42 @@
+#include "base/status.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/log.h"
+
+static void (*abort_hook)(int code);
+
+void status_set_abort_hook(void (*hook)(int code))
+{
+    abort_hook = hook;
+}
+
+enum status status_fail(enum status code, const char *fmt, ...)
+{
+    va_list args;
+    va_start(args, fmt);
+    log_verror(fmt, args);
+    va_end(args);
+    return code;
+}
+
+void status_bug(const char *file, int line, const char *what)
+{
+    fflush(stdout);
+    fprintf(stderr, "lockstep: bug at %s:%d: expected %s; please report it\n", file, line,
+            what);
+    if (abort_hook)
+        abort_hook(ST_BUG);
+    _Exit(ST_BUG);
+}
+
+void status_out_of_memory(size_t bytes)
+{
+    fflush(stdout);
+    fprintf(stderr, "lockstep: out of memory: cannot allocate %zu bytes\n", bytes);
+    if (abort_hook)
+        abort_hook(ST_FAIL);
+    _Exit(ST_FAIL);
+}

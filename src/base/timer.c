@@ -1,0 +1,30 @@
+#include "base/timer.h"
+
+#include <time.h>
+
+const char *const phase_name[PHASE_COUNT] = {
+    "load", "forward", "backward", "reduce", "update", "checkpoint", "evaluate", "rest",
+};
+
+double timer_now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+double phases_add(struct phases *phases, enum phase phase, double since)
+{
+    double now = timer_now();
+    phases->seconds[phase] += now - since;
+    return now;
+}
+
+void phases_close(struct phases *phases, double wall)
+{
+    double named = 0;
+    for (int i = 0; i < PHASE_COUNT; i++)
+        if (i != PHASE_REST)
+            named += phases->seconds[i];
+    phases->seconds[PHASE_REST] = wall - named;
+}
