@@ -1,47 +1,19 @@
-# lockstep: see `make help`
-MODE  ?= release
-BUILD ?= build$(if $(filter-out release,$(MODE)),-$(MODE))
-CC    ?= gcc
-LEVELS := base kernels comm io nn data train app
+## lockstep: synchronous data-parallel training of small CNNs on CPU clusters
+#
+# `make help` lists what can be made. A plain `make` installs nothing: it says what is
+# missing. `make run` and `make test` install what they need (scripts/setup.sh).
 
-WARN  := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla \
-         -Wpointer-arith -Wcast-qual -Wwrite-strings
-OPT_release := -O2 -g -DNDEBUG
-OPT_debug   := -O0 -g3 -fno-omit-frame-pointer
-OPT_asan    := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined \
-               -fno-sanitize-recover=undefined
-CFLAGS  ?=
-ALLFLAGS = -std=c11 -D_GNU_SOURCE $(WARN) $(OPT_$(MODE)) -ffp-contract=off -Iinclude $(CFLAGS)
-LINK_asan := -fsanitize=address,undefined
+MODE   ?= release
+BUILD  ?= build$(if $(filter-out release,$(MODE)),-$(MODE))
+PREFIX ?= /usr/local
+CFLAGS ?=
+ifeq ($(origin CC),default)
+CC := gcc
+endif
 
-# Each outside library's include path is given to its single home alone.
-FLAGS_comm    = $(shell mpicc --showme:compile)
-FLAGS_io      = $(shell pkg-config --cflags hdf5-serial libpng zlib)
-FLAGS_kernels = $(shell pkg-config --cflags openblas) -fopenmp -O3
-LIBS = $(shell mpicc --showme:link) $(shell pkg-config --libs hdf5-serial libpng zlib openblas \
-       hwloc libxxhash inih) -fopenmp -lm $(LINK_$(MODE))
-
-SRC := $(foreach l,$(LEVELS),$(wildcard src/$(l)/*.c))
-OBJ := $(SRC:src/%.c=$(BUILD)/obj/%.o)
-LIBRARY = $(foreach l,$(filter-out app,$(LEVELS)),$(BUILD)/lib$(l).a)
-
-all: $(BUILD)/lockstep
-
-$(BUILD)/lockstep: $(OBJ)
-	$(CC) -o $@ $^ $(LIBS)
-
-$(BUILD)/obj/%.o: src/%.c Makefile
-	@mkdir -p $(@D)
-	$(CC) $(ALLFLAGS) $(FLAGS_$(firstword $(subst /, ,$*))) -MMD -MP -c -o $@ $<
-
-define library
-$(BUILD)/lib$(1).a: $(patsubst src/%.c,$(BUILD)/obj/%.o,$(wildcard src/$(1)/*.c))
-	@mkdir -p $$(@D)
-	rm -f $$@ && ar rcs $$@ $$^
-endef
-$(foreach l,$(LEVELS),$(eval $(call library,$(l))))
-
-# A unit test tests/unit/MODULE/test_NAME.c is linked with its module and all below it.
+# Levels, lowest first, and what each may use: itself and what is below it. Unit tests are
+# linked by this table and `make lint` reads it: there is no other.
+LEVELS := base kernels comm io nn data train lab app
 BELOW_base    := base
 BELOW_kernels := kernels base
 BELOW_comm    := comm base
@@ -49,19 +21,136 @@ BELOW_io      := io base
 BELOW_nn      := nn kernels base
 BELOW_data    := data io comm base
 BELOW_train   := train nn data kernels comm io base
-BELOW_app     := app train nn data kernels comm io base
+BELOW_lab     := lab nn data kernels comm io base
+BELOW_app     := app train lab nn data kernels comm io base
+
+WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla \
+        -Wpointer-arith -Wcast-qual -Wwrite-strings -Werror=implicit-function-declaration
+OPT_release := -O2 -g -DNDEBUG
+OPT_debug   := -O0 -g3 -fno-omit-frame-pointer
+OPT_asan    := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined \
+               -fno-sanitize-recover=undefined
+LINK_asan   := -fsanitize=address,undefined
+$(if $(OPT_$(MODE)),,$(error unknown MODE '$(MODE)': release, debug or asan))
+ALLFLAGS = -std=c11 -D_GNU_SOURCE $(WARN) $(OPT_$(MODE)) -ffp-contract=off -Iinclude \
+           $(CFLAGS)
+
+# Each outside library's include path is given to its single home alone. The tools are
+# asked once, and only when something is compiled.
+once = $(eval $(1) := $(shell $(2)))$($(1))
+FLAGS_comm    = $(call once,FLAGS_comm,mpicc --showme:compile)
+FLAGS_io      = $(call once,FLAGS_io,pkg-config --cflags hdf5-serial libpng zlib)
+FLAGS_blas    = $(call once,FLAGS_blas,pkg-config --cflags openblas)
+FLAGS_kernels = $(FLAGS_blas) -fopenmp -O3
+LIBS = $(call once,LIBS,mpicc --showme:link; \
+         pkg-config --libs hdf5-serial libpng zlib openblas hwloc libxxhash inih)
+LINK = -Wl,--as-needed $(LIBS) -fopenmp -lm $(LINK_$(MODE))
+
+VERSION := 0.1.0
+COMMIT   = $(call once,COMMIT,git --git-dir=.git --work-tree=. describe --always --dirty 2>&-)
+FLAGS_app/main = -DLOCKSTEP_VERSION='"$(VERSION)"' -DLOCKSTEP_COMMIT='"$(COMMIT)"'
+
+SRC   := $(foreach l,$(LEVELS),$(wildcard src/$(l)/*.c))
+OBJ   := $(SRC:src/%.c=$(BUILD)/obj/%.o)
+# The inner loops are compiled once for each instruction set, whose name ends their symbols.
+ISAS  := plain $(if $(filter x86_64,$(shell uname -m)),v2 v3 v4)
+SIMD  := $(wildcard src/kernels/simd/*.c)
+OBJ   += $(foreach i,$(ISAS),$(SIMD:src/%.c=$(BUILD)/obj/%.$(i).o))
 TESTS := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/*/test_*.c))
 
-define unit
-$(BUILD)/tests/$(1)/%: tests/unit/$(1)/%.c $(foreach m,$(BELOW_$(1)),$(BUILD)/lib$(m).a)
+# Short lines instead of long commands, none with -s; V=1 shows the commands.
+Q   := $(if $(V),,@)
+say  = @$(if $(findstring s,$(firstword -$(MAKEFLAGS)))$(V),:,printf '  %-4s %s\n' $(1) $(2))
+JOBS = $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell nproc))
+
+all: $(BUILD)/lockstep ## the program, build/lockstep (the default)
+
+$(BUILD)/lockstep: $(OBJ) $(BUILD)/sources.stamp
+	$(call say,LINK,$@)
+	$(Q)$(CC) -o $@ $(OBJ) $(LINK)
+
+$(BUILD)/obj/%.o: src/%.c $(BUILD)/flags.stamp | $(BUILD)/tools.stamp
+	$(call say,CC,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALLFLAGS) $(FLAGS_$(*D)) $(FLAGS_$*) -MMD -MP -c -o $@ $<
+
+define isa
+$(BUILD)/obj/kernels/simd/%.$(1).o: src/kernels/simd/%.c $(BUILD)/flags.stamp | \
+                                    $(BUILD)/tools.stamp
+	$$(call say,CC,$$< $(1))
 	@mkdir -p $$(@D)
-	$(CC) $$(ALLFLAGS) $$(FLAGS_$(1)) -MMD -MP -o $$@ $$< \
-	  -Wl,--start-group $(foreach m,$(BELOW_$(1)),$(BUILD)/lib$(m).a) -Wl,--end-group \
-	  -lcmocka $$(LIBS)
+	$$(Q)$$(CC) $$(ALLFLAGS) $$(FLAGS_kernels) -ffp-contract=fast -DSIMD_LEVEL=$(1) \
+	  $(if $(filter v%,$(1)),-march=x86-64-$(1)) -MMD -MP -c -o $$@ $$<
 endef
-$(foreach l,$(LEVELS),$(eval $(call unit,$(l))))
+$(foreach i,$(ISAS),$(eval $(call isa,$(i))))
 
-unit: $(TESTS)
+$(BUILD)/obj/app/main.o: $(BUILD)/version.stamp
 
--include $(OBJ:.o=.d)
-.PHONY: all unit
+define module
+$(BUILD)/lib$(1).a: $(filter $(BUILD)/obj/$(1)/%,$(OBJ)) $(BUILD)/sources.stamp
+	@mkdir -p $$(@D)
+	$(Q)rm -f $$@ && ar rcs $$@ $$(filter %.o,$$^)
+
+# A unit test tests/unit/MODULE/test_NAME.c: its module and all that is below it.
+$(BUILD)/tests/$(1)/%: tests/unit/$(1)/%.c $(BELOW_$(1):%=$(BUILD)/lib%.a)
+	$$(call say,TEST,$$<)
+	@mkdir -p $$(@D)
+	$(Q)$$(CC) $$(ALLFLAGS) $$(FLAGS_$(1)) -MMD -MP -MF $$@.d -MT $$@ -o $$@ $$< \
+	  $(BELOW_$(1):%=$(BUILD)/lib%.a) -lcmocka $$(LINK)
+endef
+$(foreach l,$(LEVELS),$(eval $(call module,$(l))))
+
+# A stamp is rewritten, and what depends on it made again, only when its text changes.
+stamp = @mkdir -p $(@D); echo '$(1)' | cmp -s - $@ || echo '$(1)' >$@
+$(BUILD)/flags.stamp:   FORCE ; $(call stamp,$(CC) $(ALLFLAGS))
+$(BUILD)/sources.stamp: FORCE ; $(call stamp,$(SRC) $(SIMD))
+$(BUILD)/version.stamp: FORCE ; $(call stamp,$(VERSION) $(COMMIT))
+$(BUILD)/tools.stamp:   ; @scripts/setup.sh check && mkdir -p $(@D) && touch $@
+
+unit: $(TESTS) ## the unit test programs, build/tests/MODULE/test_NAME
+
+setup: ## install the Debian packages that building and running need
+	@scripts/setup.sh run
+
+run: setup ## train the built-in letters on all cores (installs what it needs)
+	@$(MAKE) -s $(JOBS) all
+	@scripts/run.sh
+
+test: ## all tests but peers (installs what they need); T=PATTERN picks by name
+	@scripts/setup.sh test
+	@T='$(T)' BUILD='$(BUILD)' MODE='$(MODE)' scripts/run_tests.sh
+
+test-%: ## one suite: unit, asan, cli, mpi, or peers (against PyTorch, which it installs)
+	@scripts/setup.sh $(if $(filter peers,$*),peers,test)
+	@T='$(T)' BUILD='$(BUILD)' MODE='$(MODE)' scripts/run_tests.sh $*
+
+lint: ## format, layers, cppcheck, shellcheck
+	@scripts/lint.sh
+
+format: ## clang-format every C file in place
+	clang-format -i $(wildcard include/*/*.h src/*/*.[ch] tests/*/*.[ch] tests/*/*/*.[ch])
+
+SHARE = $(DESTDIR)$(PREFIX)/share
+install: all ## to PREFIX (/usr/local), below DESTDIR if given
+	install -d $(DESTDIR)$(PREFIX)/bin $(SHARE)/lockstep/configs $(SHARE)/lockstep/scripts \
+	  $(SHARE)/doc/lockstep
+	install -m 755 $(BUILD)/lockstep $(DESTDIR)$(PREFIX)/bin
+	install -m 644 $(wildcard configs/*.conf) $(SHARE)/lockstep/configs
+	install -m 755 $(wildcard scripts/get_*.sh) scripts/mpi.sh $(SHARE)/lockstep/scripts
+	install -m 644 $(wildcard README.md) LICENSE $(SHARE)/doc/lockstep
+
+uninstall: ## remove what install put there
+	rm -f $(DESTDIR)$(PREFIX)/bin/lockstep
+	rm -rf $(SHARE)/lockstep $(SHARE)/doc/lockstep
+
+clean: ## remove build, build-debug and build-asan (never data or runs)
+	rm -rf build build-debug build-asan
+
+help: ## this list
+	@sed -n 's/^## //p' Makefile; echo
+	@sed -n 's/^\([a-z]*-*%*\):.*## /\1\t/p' Makefile | sed 's/%/SUITE/' | expand -t 13
+	@echo; echo 'MODE=release|debug|asan   BUILD=FOLDER   CC=   CFLAGS=   V=1 (show commands)'
+
+-include $(OBJ:.o=.d) $(TESTS:=.d)
+.DELETE_ON_ERROR:
+.PHONY: all unit setup run test lint format install uninstall clean help FORCE

@@ -1,6 +1,7 @@
 /*
  * commands: the subcommands of lockstep. argv[0] is the first word after the name.
- * The value returned is the program's exit code.
+ * The value returned is the program's exit code. Commands that run on several ranks get
+ * the communicator; the others run on one, without MPI, and comm is NULL.
  */
 #ifndef LOCKSTEP_APP_COMMANDS_H
 #define LOCKSTEP_APP_COMMANDS_H
@@ -8,6 +9,9 @@
 #include "base/status.h"
 
 struct comm;
+
+/* "0.1.0 (1a2b3c4)". Static storage. */
+const char *app_version(void);
 
 enum status cmd_train(struct comm *comm, int argc, char **argv) MUST_CHECK;
 enum status cmd_eval(struct comm *comm, int argc, char **argv) MUST_CHECK;

@@ -13,6 +13,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/rng.h"
+
 /* Strengths; all zero: off. Every draw is uniform in [-x, x]. */
 struct augment_options {
     double shift;   /* pixels, each axis */
@@ -25,8 +27,25 @@ struct augment_options {
 bool augment_enabled(const struct augment_options *options);
 
 /* in (h, w) bytes; out (h, w) on the same 0..255 scale, not rounded. The draw is named by
-   (seed, epoch, sample). Thread-safe; needs no scratch. */
+   (seed, epoch, sample); with all strengths zero out is in. Thread-safe; needs no
+   scratch.
+ */
 void augment_apply(const struct augment_options *options, uint64_t seed, uint32_t epoch,
                    uint64_t sample, int h, int w, const uint8_t *in, float *out);
+
+/* The same in two parts: one draw, and the distortion that it stands for. */
+struct augment_draw {
+    double shift[2]; /* pixels right, down */
+    double rotate;   /* degrees, from the x axis (right) towards the y axis (down) */
+    double scale[2]; /* factors along x, y */
+    double shear;
+    double elastic; /* strength of the field, whose control points come from rng */
+    struct rng rng;
+};
+
+void augment_draw(const struct augment_options *options, uint64_t seed, uint32_t epoch,
+                  uint64_t sample, struct augment_draw *draw);
+void augment_warp(const struct augment_draw *draw, int h, int w, const uint8_t *in,
+                  float *out);
 
 #endif

@@ -3,8 +3,8 @@
  *
  * Layout (format_version 1): /train/images uint8 (N, H, W), ink or object bright on dark,
  * contiguous; /train/labels uint8 or uint16 (N); the same under /test; root attributes
- * classes (names), mean and std (of all training pixels on the 0..1 scale), source, hash,
- * format_version. The network sees (x / 255 - mean) / std.
+ * classes (names), mean and std (of all training pixels on the 0..1 scale), source, hash
+ * (16 hex digits), format_version. The network sees (x / 255 - mean) / std.
  */
 #ifndef LOCKSTEP_DATA_DATASET_H
 #define LOCKSTEP_DATA_DATASET_H
@@ -37,6 +37,15 @@ struct dataset_info {
 /* Is this HDF5 file a data set at all? (for `lockstep show`) */
 enum status dataset_info_read(struct dataset_info *info, const char *path) MUST_CHECK;
 void dataset_info_release(struct dataset_info *info);
+
+/* Rows [first, first + n) of a split, from the file: images (n, h, w) and labels (n),
+   either of which may be NULL. For looking into a file; not collective. */
+enum status dataset_read_rows(const struct dataset_info *info, enum dataset_split split,
+                              size_t first, size_t n, uint8_t *images,
+                              uint16_t *labels) MUST_CHECK;
+
+/* The hash of what the file holds now, to be compared with info->hash. */
+enum status dataset_hash_file(const struct dataset_info *info, uint64_t *hash) MUST_CHECK;
 
 /* --- making one --- */
 

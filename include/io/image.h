@@ -1,9 +1,10 @@
 /*
- * image: grey 8-bit images from and to PNG. Only home of <png.h>.
+ * image: grey 8-bit images from and to PNG. Only home of <png.h> (image_png.c).
  */
 #ifndef LOCKSTEP_IO_IMAGE_H
 #define LOCKSTEP_IO_IMAGE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/status.h"
@@ -18,6 +19,10 @@ struct image {
 enum status image_read_png(struct image *image, const char *path) MUST_CHECK;
 enum status image_write_png(const struct image *image, const char *path) MUST_CHECK;
 void image_release(struct image *image);
+
+/* Is the border brighter than the middle grey, as ink on paper is? */
+bool image_is_dark_on_light(const struct image *image);
+void image_invert(struct image *image);
 
 /* Scale to fit into h x w with the aspect kept (area averaging when shrinking, bilinear
    when growing), centred on `background`; out is (h, w), the caller's. */

@@ -4,13 +4,15 @@
 #ifndef LOCKSTEP_KERNELS_CPU_H
 #define LOCKSTEP_KERNELS_CPU_H
 
-#include <stdbool.h>
+#include "base/status.h"
 
 enum cpu_isa { CPU_PLAIN, CPU_V2, CPU_V3, CPU_V4 };
 
 /* The best instruction set of this machine for which kernels were compiled (x86-64-v2,
    v3 = AVX2+FMA, v4 = AVX-512; plain elsewhere), or the one LOCKSTEP_ISA forces. */
 enum cpu_isa cpu_isa(void);
+/* ST_USAGE with a message when LOCKSTEP_ISA asks for what the machine has not. */
+enum status cpu_check_isa(void) MUST_CHECK;
 const char *cpu_isa_name(enum cpu_isa isa);
 
 /* "AMD EPYC 9B45", from the processor itself. Static storage. */

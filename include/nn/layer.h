@@ -71,6 +71,7 @@ struct pass {
    "32", option kernel=3. */
 struct layer_spec {
     const char *where; /* "letters.conf:12" for messages */
+    const char *name;  /* the layer's, for messages */
     const char *text;  /* the whole line */
     int classes;       /* what the word "classes" means as a number */
 };
@@ -93,8 +94,23 @@ struct layer_ops {
     void (*from_file)(const struct layer *layer, int t, const float *file, float *memory);
 };
 
+extern const struct layer_ops layer_conv, layer_maxpool, layer_avgpool, layer_relu,
+    layer_gelu, layer_dropout, layer_flatten, layer_linear, layer_logsoftmax;
+
 /* NULL-terminated list of all kinds. */
 extern const struct layer_ops *const layer_kinds[];
+
+/* The first word of a spec's text in `kind`, cut to LAYER_NAME. */
+void layer_spec_kind(const char *text, char kind[LAYER_NAME]);
+
+/* --- for layers --- */
+
+/* Values of `init`: "pytorch", Kaiming uniform with a = sqrt(5), that is
+   U(+-1/sqrt(fan_in)) for weight and bias; "he", normal with deviation sqrt(2/fan_in),
+   bias 0 (K. He et al., "Delving deep into rectifiers", ICCV 2015). */
+extern const char *const layer_init_words[];
+void layer_init_values(const struct layer *layer, int t, int init, int fan_in,
+                       struct rng *rng, float *values);
 
 /* --- reading a spec, for setup functions --- */
 

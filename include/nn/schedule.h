@@ -2,11 +2,16 @@
  * schedule: the learning rate as a function of the step alone (nothing to save).
  *
  *   constant  lr
- *   step      lr * gamma^(number of milestones passed), milestone every `step_every`
- * epochs cosine    lr down to lr * final along half a cosine onecycle  Smith and Topin,
- * "Super-convergence", 2018, in PyTorch's cosine form: from lr / div up to lr over the
- * first `pct_start` of the run, down to lr / div / final_div `warmup` epochs of linear
- * rise from 0 come first (not for onecycle).
+ *   step      lr * gamma^(number of milestones passed), one every `step_every` epochs,
+ *             counted from the start of the run
+ *   cosine    lr down to lr * final (the last step) along half a cosine, from the end of
+ *             the warmup
+ *   onecycle  Smith and Topin, "Super-convergence", 2018, in PyTorch's cosine form: from
+ *             lr / div up to lr over the first `pct_start` of the run, down to
+ *             lr / div / final_div
+ *
+ * `warmup` epochs of linear rise from 0 come first (not for onecycle): with W steps of
+ * warmup, step s < W has (s + 1) / W of the rate.
  */
 #ifndef LOCKSTEP_NN_SCHEDULE_H
 #define LOCKSTEP_NN_SCHEDULE_H

@@ -1,0 +1,29 @@
+/*
+ * network: a trained network taken from a checkpoint, ready to answer.
+ */
+#ifndef LOCKSTEP_APP_NETWORK_H
+#define LOCKSTEP_APP_NETWORK_H
+
+#include <stdbool.h>
+
+#include "app/config.h"
+#include "base/fs.h"
+#include "train/checkpoint.h"
+
+struct network {
+    struct checkpoint_info info;
+    struct config config;
+    struct model model;
+    float *params; /* owned: (model.params) */
+    bool averaged; /* they are the averaged weights */
+};
+
+/* Not collective; every rank reads the file. `path` may be a run's folder: its best
+   checkpoint, or the newest if it keeps no best. */
+enum status network_open(struct network *network, const char *path) MUST_CHECK;
+void network_close(struct network *network);
+
+/* The checkpoint that `path` means: itself, or a run's best or newest. */
+enum status network_find(char checkpoint[FS_PATH], const char *path) MUST_CHECK;
+
+#endif

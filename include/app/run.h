@@ -1,0 +1,46 @@
+/*
+ * run: what a run is started with and on: the processes, their threads, the run's folder.
+ */
+#ifndef LOCKSTEP_APP_RUN_H
+#define LOCKSTEP_APP_RUN_H
+
+#include <stdbool.h>
+
+#include "base/status.h"
+
+struct comm;
+
+/* One rank, as the others need to know it. Plain data. */
+struct run_rank {
+    char host[64];
+    char cpus[192]; /* that it may run on, "0-3,8" */
+    int allowed;    /* how many they are */
+    int threads;
+    int node_rank;
+};
+
+struct run_ranks {
+    int count;
+    struct run_rank *rank; /* owned: (count) */
+};
+
+/* Collective. threads: asked for; 0: the allowed CPUs, shared among the ranks of the node
+   that may run on the same ones. Notes, by rank 0, of what silently kills performance:
+   more threads than CPUs, ranks bound to fewer CPUs than they have threads, a SLURM job
+   whose tasks do not see each other. */
+void run_ranks_init(struct run_ranks *ranks, struct comm *comm, int threads);
+void run_ranks_release(struct run_ranks *ranks);
+
+/* This rank's threads. */
+int run_threads(const struct run_ranks *ranks, const struct comm *comm);
+
+/* "2 ranks x 1 thread on node1 (CPUs 0 | 1), ..." for the header, printed with log_out.
+ */
+void run_ranks_print(const struct run_ranks *ranks);
+
+/* The run's folder, on rank 0 alone: made if need be, its log opened for appending and
+   locked against a second lockstep; refused (ST_USAGE) if it holds a run and `resume` is
+   false. *found: it holds one. Nothing is touched when refused. */
+enum status run_folder_open(const char *folder, bool resume, bool *found) MUST_CHECK;
+
+#endif

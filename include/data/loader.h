@@ -1,0 +1,50 @@
+/*
+ * loader: samples of a data set as the network's input, in an order, with or without
+ * augmentation. What a position of an epoch holds depends on (seed, epoch, position)
+ * alone.
+ */
+#ifndef LOCKSTEP_DATA_LOADER_H
+#define LOCKSTEP_DATA_LOADER_H
+
+#include <stdint.h>
+
+#include "base/status.h"
+#include "data/augment.h"
+#include "data/dataset.h"
+#include "data/sampler.h"
+
+struct loader {
+    struct dataset *dataset; /* borrowed */
+    enum dataset_split split;
+    const struct augment_options *augment; /* borrowed; NULL: images as they are */
+    uint64_t seed;
+    bool shuffled; /* false: in file order */
+    uint32_t epoch;
+    struct sampler sampler;
+    double mean, std; /* the network sees (x / 255 - mean) / std */
+    uint64_t first;   /* not resident: positions [first, first + count) are in images */
+    uint64_t count, capacity;
+    uint64_t *index; /* owned: (capacity) */
+    uint8_t *images; /* owned: (capacity, h, w) */
+};
+
+/* In file order, unaugmented, normalised by the data set's own mean and std. */
+void loader_init(struct loader *loader, struct dataset *dataset,
+                 enum dataset_split split);
+
+/* Shuffled by (seed, epoch), and augmented if the options say so. */
+void loader_shuffle(struct loader *loader, uint64_t seed,
+                    const struct augment_options *augment);
+void loader_release(struct loader *loader);
+
+/* Before positions [first, first + count) of `epoch` are filled in: reads what is not in
+   memory. Main thread. At most `most` positions are ever asked for at once (allocated at
+   the first call). */
+enum status loader_prepare(struct loader *loader, uint32_t epoch, uint64_t first,
+                           uint64_t count, uint64_t most) MUST_CHECK;
+
+/* Sample at `position`: x (h, w) floats, its label and its number. Any thread. */
+void loader_fill(const struct loader *loader, uint64_t position, float *x, int *label,
+                 uint64_t *sample);
+
+#endif

@@ -1,0 +1,40 @@
+/*
+ * pool: maximum and average over windows, channel-last; floor mode as in PyTorch.
+ *
+ * x (N, H, W, C), y (N, P, Q, C), P = (H + 2 pad - size) / stride + 1, pad <= size / 2.
+ * Maximum: padding never wins; the first of equals in row-major order does; NaN wins.
+ * Average: padding counts as zeros (count_include_pad), the divisor is always size *
+ * size.
+ *
+ * Every member of the team calls with the same arguments; each function ends with a
+ * barrier.
+ */
+#ifndef LOCKSTEP_KERNELS_POOL_H
+#define LOCKSTEP_KERNELS_POOL_H
+
+#include <stdint.h>
+
+#include "kernels/team.h"
+
+#define POOL_SIZE_MAX 16 /* the position in a window is kept in a byte */
+
+struct pool_shape {
+    int n, h, w, c;
+    int size, stride, pad;
+    int p, q; /* pool_shape_complete works them out */
+};
+
+void pool_shape_complete(struct pool_shape *shape);
+
+/* argmax (N, P, Q, C): r * size + s of the winner; NULL when not wanted. */
+void maxpool_forward(const struct team *team, const struct pool_shape *shape, float *y,
+                     uint8_t *argmax, const float *x);
+void maxpool_backward(const struct team *team, const struct pool_shape *shape, float *dx,
+                      const float *dy, const uint8_t *argmax);
+
+void avgpool_forward(const struct team *team, const struct pool_shape *shape, float *y,
+                     const float *x);
+void avgpool_backward(const struct team *team, const struct pool_shape *shape, float *dx,
+                      const float *dy);
+
+#endif

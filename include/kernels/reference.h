@@ -1,0 +1,47 @@
+/*
+ * reference: every kernel once more, as plain as its formula.
+ *
+ * Direct loops over the definition with sums in double, no BLAS, no threads, no blocking:
+ * the specification of the kernels and what the tests compare them with. Arguments as in
+ * conv.h, linear.h, pool.h and activation.h, without team and scratch.
+ */
+#ifndef LOCKSTEP_KERNELS_REFERENCE_H
+#define LOCKSTEP_KERNELS_REFERENCE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "kernels/conv.h"
+#include "kernels/linear.h"
+#include "kernels/pool.h"
+
+void reference_conv_forward(const struct conv_shape *shape, float *y, const float *x,
+                            const float *weight, const float *bias);
+void reference_conv_backward_weight(const struct conv_shape *shape, float *dweight,
+                                    float *dbias, const float *x, const float *dy);
+void reference_conv_backward_data(const struct conv_shape *shape, float *dx,
+                                  const float *dy, const float *weight);
+
+void reference_linear_forward(const struct linear_shape *shape, float *y, const float *x,
+                              const float *weight, const float *bias);
+void reference_linear_backward_weight(const struct linear_shape *shape, float *dweight,
+                                      float *dbias, const float *x, const float *dy);
+void reference_linear_backward_data(const struct linear_shape *shape, float *dx,
+                                    const float *dy, const float *weight);
+
+void reference_maxpool_forward(const struct pool_shape *shape, float *y, uint8_t *argmax,
+                               const float *x);
+void reference_maxpool_backward(const struct pool_shape *shape, float *dx,
+                                const float *dy, const uint8_t *argmax);
+void reference_avgpool_forward(const struct pool_shape *shape, float *y, const float *x);
+void reference_avgpool_backward(const struct pool_shape *shape, float *dx,
+                                const float *dy);
+
+double reference_gelu(double x);
+double reference_gelu_slope(double x);
+
+void reference_logsoftmax_forward(float *y, const float *x, int rows, int classes);
+void reference_logsoftmax_backward(float *dx, const float *dy, const float *y, int rows,
+                                   int classes);
+
+#endif

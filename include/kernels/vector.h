@@ -1,0 +1,16 @@
+/*
+ * vector: elementwise work on flat float vectors.
+ */
+#ifndef LOCKSTEP_KERNELS_VECTOR_H
+#define LOCKSTEP_KERNELS_VECTOR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* y += x; not overlapping. */
+void vector_add(float *y, const float *x, size_t n);
+
+/* Are all elements finite? */
+bool vector_finite(const float *x, size_t n);
+
+#endif

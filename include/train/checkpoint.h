@@ -1,0 +1,97 @@
+/*
+ * checkpoint: everything a run needs to go on, in one HDF5 file that is whole or not
+ * there.
+ *
+ * Layout (format_version 1), all arrays float32 in PyTorch's shapes:
+ *   /weights/LAYER/{weight,bias}   conv (O, I, H, W), linear (out, in), bias (out)
+ *   /ema/LAYER/...                 averaged weights, when train.ema is on
+ *   /optimizer/STATE/LAYER/...     momentum, or exp_avg and exp_avg_sq
+ *   /metrics/...                   history so far (train/metrics.h)
+ * Root attributes: format, format_version, step, epoch, config (INI text), data_hash,
+ * classes, input (H, W), mean, std, lockstep, mpi, blas, isa, state (as in the log),
+ * content_hash (over every array and the attributes that a resume needs), and what is in
+ * struct progress. There is no random state: randomness is counter-based.
+ *
+ * Called on rank 0 alone; nothing here is collective.
+ */
+#ifndef LOCKSTEP_TRAIN_CHECKPOINT_H
+#define LOCKSTEP_TRAIN_CHECKPOINT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/fs.h"
+#include "nn/model.h"
+#include "nn/optim.h"
+#include "train/metrics.h"
+
+#define CHECKPOINT_FORMAT  "lockstep-checkpoint"
+#define CHECKPOINT_VERSION 1
+
+/* Where a run stands. Plain data: broadcast as bytes. */
+struct progress {
+    uint64_t step;           /* steps done */
+    double epoch;            /* passes done */
+    uint64_t evaluated_step; /* of the last evaluation; 0: none */
+    uint64_t best_step;
+    double best_accuracy; /* 0..1 */
+    uint64_t evals_without_gain;
+    uint64_t interval_step; /* the log interval that is under way: its first step, */
+    double interval_loss;   /* and its sums so far */
+    uint64_t interval_correct, interval_samples;
+};
+
+/* Who made it and for what; strings are owned when read. */
+struct checkpoint_info {
+    char *config; /* effective config, INI text */
+    char **class_name;
+    int classes;
+    int h, w;         /* of an image */
+    double mean, std; /* the network sees (x / 255 - mean) / std */
+    uint64_t data_hash;
+    uint64_t state;                    /* hash of weights, averages and optimizer state */
+    char *lockstep, *mpi, *blas, *isa; /* versions and instruction set that wrote it */
+    struct progress progress;
+};
+void checkpoint_info_release(struct checkpoint_info *info);
+
+/* The vectors of a run; all of model->params floats, borrowed. */
+struct run_state {
+    float *params;
+    float *ema; /* NULL: off */
+    float *optim[OPTIM_STATES];
+    int optims;
+    const char *optim_name[OPTIM_STATES];
+};
+
+/* Hash of all vectors of the state and the step: the log's state=. */
+uint64_t run_state_hash(const struct run_state *state, size_t params, uint64_t step);
+
+enum status checkpoint_write(const char *path, const struct checkpoint_info *info,
+                             const struct model *model, const struct run_state *state,
+                             const struct metrics *metrics) MUST_CHECK;
+
+/* What a checkpoint is, without its arrays. */
+enum status checkpoint_read_info(const char *path,
+                                 struct checkpoint_info *info) MUST_CHECK;
+
+/* Everything, verified against content_hash. Says the first difference if the network is
+   another one. Metrics are for info->classes classes. */
+enum status checkpoint_read(const char *path, const struct model *model,
+                            struct run_state *state, struct metrics *metrics,
+                            struct checkpoint_info *info) MUST_CHECK;
+
+/* Only the weights a user wants: the averaged ones if the file has them (*averaged). */
+enum status checkpoint_read_weights(const char *path, const struct model *model,
+                                    float *params, bool *averaged) MUST_CHECK;
+
+/* --- the checkpoints of a run: FOLDER/step-000000000123.h5 and best.h5 --- */
+
+enum status checkpoint_path(char path[FS_PATH], const char *folder,
+                            uint64_t step) MUST_CHECK;
+/* Paths of all step-*.h5, newest first; fs_free_list. No folder: none. */
+enum status checkpoint_list(const char *folder, char ***paths, int *count) MUST_CHECK;
+/* Remove all but the newest `keep`, and what is left of writers that were killed. */
+enum status checkpoint_prune(const char *folder, int keep) MUST_CHECK;
+
+#endif

@@ -1,0 +1,58 @@
+/*
+ * metrics: the history of a run, kept on rank 0 and written into checkpoints and
+ * metrics.h5.
+ *
+ * HDF5: /metrics/train/{step u64, loss, accuracy, lr, grad_norm, images_per_second f64},
+ * one entry a log line (means over its interval, accuracy 0..1); /metrics/eval/{step u64,
+ * loss, accuracy f64, confusion i32 (evaluations, classes, classes): [true][predicted]}.
+ */
+#ifndef LOCKSTEP_TRAIN_METRICS_H
+#define LOCKSTEP_TRAIN_METRICS_H
+
+#include <stdint.h>
+
+#include "base/status.h"
+
+struct h5file;
+
+/* Root attribute "format" of metrics.h5. */
+#define METRICS_FORMAT "lockstep-metrics"
+
+struct metrics_train {
+    uint64_t step;
+    double loss, accuracy, lr, grad_norm, images_per_second;
+};
+
+struct metrics_eval {
+    uint64_t step;
+    double loss, accuracy;
+};
+
+struct metrics {
+    int classes;
+    struct metrics_train *train; /* owned: (trains) */
+    struct metrics_eval *eval;   /* owned: (evals) */
+    int32_t *confusion;          /* owned: (evals, classes, classes) */
+    int trains, evals;
+};
+
+void metrics_init(struct metrics *metrics, int classes);
+void metrics_release(struct metrics *metrics);
+
+void metrics_add_train(struct metrics *metrics, const struct metrics_train *entry);
+/* confusion: (classes, classes) counts. */
+void metrics_add_eval(struct metrics *metrics, const struct metrics_eval *entry,
+                      const uint64_t *confusion);
+
+/* Into an open file; chained into *hash. */
+enum status metrics_write(const struct metrics *metrics, struct h5file *file,
+                          uint64_t *hash) MUST_CHECK;
+/* From an open file; replaces what metrics holds. */
+enum status metrics_read(struct metrics *metrics, struct h5file *file,
+                         uint64_t *hash) MUST_CHECK;
+
+/* The whole history as a file of its own, replaced atomically: a reader always sees a
+   complete one. */
+enum status metrics_save(const struct metrics *metrics, const char *path) MUST_CHECK;
+
+#endif

@@ -1,0 +1,62 @@
+/*
+ * options: what the config says about a training run, section by section. Filled in by
+ * app/config, read by train.
+ */
+#ifndef LOCKSTEP_TRAIN_OPTIONS_H
+#define LOCKSTEP_TRAIN_OPTIONS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "data/augment.h"
+#include "nn/optim.h"
+#include "nn/schedule.h"
+
+enum intra_kind { INTRA_AUTO, INTRA_BATCH, INTRA_CHANNEL };
+
+struct train_options {
+    int epochs;
+    long long steps; /* 0: by epochs */
+    int batch;       /* samples of the global batch, whatever the number of ranks */
+    int grain;       /* samples that are computed together */
+    uint64_t seed;
+    double label_smoothing;
+    double clip;    /* largest L2 norm of the mean gradient; 0: off */
+    double ema;     /* decay per step of the averaged weights; 0: off */
+    int eval_every; /* epochs */
+};
+
+struct parallel_options {
+    int threads; /* per rank; 0: the allowed CPUs, shared with the node's other ranks */
+    int intra;   /* enum intra_kind: how threads share a rank's grains */
+};
+
+struct checkpoint_options {
+    long long every_steps; /* 0: off, also below */
+    double every_epochs;
+    double every_minutes;
+    int keep; /* newest ones kept */
+    bool keep_best;
+};
+
+struct log_options {
+    int every; /* steps between two lines */
+};
+
+struct early_stop_options {
+    int patience;     /* evaluations without a better accuracy; 0: off */
+    double min_delta; /* what counts as better */
+};
+
+struct run_options {
+    struct train_options train;
+    struct parallel_options parallel;
+    struct optim_options optim;
+    struct schedule_options schedule;
+    struct augment_options augment;
+    struct checkpoint_options checkpoint;
+    struct log_options log;
+    struct early_stop_options early_stop;
+};
+
+#endif

@@ -1,0 +1,64 @@
+/*
+ * reduce: the sum of the grains' gradients inside a rank, in the order of the fixed tree
+ * (comm/tree.h).
+ *
+ * A vector is the flat gradient followed by a tail of TAIL_COUNT floats with the step's
+ * other sums. Each lane keeps a stack of partial sums: a grain's vector is pushed on top,
+ * and as long as the two on top are siblings in the tree the upper is added to the lower.
+ * So a lane needs about log2(grains) vectors, however large the batch (gradient
+ * accumulation is the same thing). Then the lanes' stacks are joined, all threads at work
+ * on slices; what is left are the rank's maximal nodes, the parts that comm_tree_sum
+ * wants.
+ */
+#ifndef LOCKSTEP_TRAIN_REDUCE_H
+#define LOCKSTEP_TRAIN_REDUCE_H
+
+#include <stddef.h>
+
+#include "comm/tree.h"
+#include "kernels/team.h"
+
+enum reduce_tail {
+    TAIL_LOSS,       /* sum over the samples */
+    TAIL_CORRECT,    /* an integer */
+    TAIL_STOP,       /* > 0: a rank was asked to stop */
+    TAIL_CHECKPOINT, /* > 0: rank 0's clock says that a checkpoint is due */
+    TAIL_COUNT = 16,
+};
+
+struct reduce_stack {
+    int depth;
+    struct tree_node node[TREE_NODES_MAX];
+    float **vector; /* [level] */
+};
+
+struct reduce {
+    size_t count;               /* floats of a vector, tail included */
+    int n;                      /* grains of the current batch, all ranks */
+    int lanes;                  /* at most */
+    struct reduce_stack *stack; /* owned: (lanes) */
+    float *memory;              /* owned: all vectors */
+    float *parts[TREE_NODES_MAX];
+};
+
+/* For lanes that each take up to `grains` grains of a batch. */
+void reduce_init(struct reduce *reduce, size_t params, int lanes, int grains);
+void reduce_release(struct reduce *reduce);
+
+/* A new batch of n grains over all ranks. Before the parallel region. */
+void reduce_begin(struct reduce *reduce, int n);
+
+/* Where the lane's next grain puts its vector. */
+float *reduce_top(const struct reduce *reduce, int lane);
+
+/* The vector at the top is grain `grain`'s. Every member of the lane's team calls it. */
+void reduce_push(struct reduce *reduce, int lane, const struct team *team, int grain);
+
+/* Join the stacks of lanes [0, lanes): every thread of the crew, after all have pushed
+   (a barrier is the caller's). */
+void reduce_join(const struct reduce *reduce, int lanes, const struct team *all);
+
+/* After the parallel region: the rank's parts, in tree order; returns how many. */
+int reduce_parts(struct reduce *reduce, int lanes);
+
+#endif

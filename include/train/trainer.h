@@ -1,0 +1,58 @@
+/*
+ * trainer: synchronous data-parallel training of one run, from its first step or from a
+ * checkpoint to its end. All functions are collective unless they say otherwise.
+ *
+ * Every rank holds the same weights; a step's global batch is cut into grains, each rank
+ * computes the gradients of its contiguous share, and the fixed tree adds them up
+ * (train/reduce.h, comm_tree_sum). Step s of epoch e uses positions [s B, (s + 1) B) of
+ * the epoch's order; the last batch of an epoch may be short. The state after any step
+ * depends on config and data alone, not on ranks, threads, kills or resumes.
+ */
+#ifndef LOCKSTEP_TRAIN_TRAINER_H
+#define LOCKSTEP_TRAIN_TRAINER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/status.h"
+#include "base/timer.h"
+#include "data/dataset.h"
+#include "nn/model.h"
+#include "train/checkpoint.h"
+#include "train/options.h"
+
+struct comm;
+struct trainer;
+
+/* Everything is borrowed and outlives the trainer. */
+struct trainer_setup {
+    struct comm *comm;
+    struct dataset *dataset;
+    const struct model *model;
+    const struct run_options *options;
+    int threads;             /* of this rank */
+    const char *folder;      /* of the run */
+    const char *config_text; /* effective config, stored in checkpoints */
+    const char *version;     /* of lockstep */
+};
+
+struct trainer *trainer_create(const struct trainer_setup *setup);
+void trainer_free(struct trainer *trainer);
+
+/* Steps in an epoch and in the whole run. Not collective. */
+uint64_t trainer_epoch_steps(const struct trainer *trainer);
+uint64_t trainer_total_steps(const struct trainer *trainer);
+uint64_t trainer_step(const struct trainer *trainer); /* steps done */
+
+/* Start from fresh weights (the seed's), from the weights of a checkpoint, or go on from
+   a checkpoint, from its exact state. */
+void trainer_start(struct trainer *trainer);
+enum status trainer_start_from(struct trainer *trainer,
+                               const char *checkpoint) MUST_CHECK;
+enum status trainer_resume(struct trainer *trainer, const char *checkpoint) MUST_CHECK;
+
+/* Train to the end. ST_OK: finished (or early_stop); ST_AGAIN: stopped on request, with a
+   checkpoint; ST_FAIL: bad numbers, or a checkpoint that could not be written. */
+enum status trainer_run(struct trainer *trainer) MUST_CHECK;
+
+#endif

@@ -1,0 +1,33 @@
+# shellcheck shell=bash
+# Sourced: settings for mpirun on one machine, each only where it is needed. What the user
+# has set is left alone.
+
+# Open MPI refuses root unless told twice; in a container root is the usual user.
+if ((EUID == 0)); then
+    export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
+fi
+
+# Ranks on one node copy from each other's memory (process_vm_readv). Containers and
+# hardened kernels forbid it, and Open MPI then fails in the middle of a message.
+mpi_copy_forbidden() {
+    grep -q '^Seccomp:[[:space:]]*[12]' /proc/self/status 2>/dev/null ||
+        grep -qsv 0 /proc/sys/kernel/yama/ptrace_scope
+}
+if mpi_copy_forbidden; then
+    export OMPI_MCA_btl_vader_single_copy_mechanism=${OMPI_MCA_btl_vader_single_copy_mechanism-none}
+fi
+
+# Physical cores this process may use: two hardware threads of a core count once, and a
+# container's CPU quota is kept.
+mpi_cores() {
+    local cores smt quota period
+    cores=$(nproc)
+    if read -r smt 2>/dev/null </sys/devices/system/cpu/smt/active && ((smt && cores > 1)); then
+        cores=$((cores / 2))
+    fi
+    if read -r quota period 2>/dev/null </sys/fs/cgroup/cpu.max && [[ $quota != max ]]; then
+        quota=$(((quota + period - 1) / period))
+        ((cores > quota)) && cores=$quota
+    fi
+    echo "$cores"
+}

@@ -1,0 +1,104 @@
+#!/bin/bash
+# Install the Debian packages that lockstep needs, those that are missing:
+#   setup.sh [run]    to build and run
+#   setup.sh test     and for `make test` and `make lint`
+#   setup.sh peers    and for `make test-peers`
+#   setup.sh check    install nothing: fail, and say what to type, if a build would fail
+# Says nothing when nothing is missing.
+set -u
+
+run=(gcc libc6-dev make pkg-config libopenmpi-dev openmpi-bin libopenblas-openmp-dev
+     libhdf5-dev libhwloc-dev zlib1g-dev libpng-dev libxxhash-dev libinih-dev)
+test=("${run[@]}" libcmocka-dev bats python3-h5py hdf5-tools clang-format cppcheck
+      shellcheck)
+peers=("${test[@]}" python3-torch python3-numpy)
+
+say() {
+    printf 'setup: %s\n' "$@" >&2
+}
+
+die() {
+    say "$@"
+    exit 1
+}
+
+# What cannot be done without, whoever installed it; one name a line.
+lacking_tools() {
+    local name tools=(gcc make pkg-config mpicc mpirun) modules=()
+    local libraries=(hdf5-serial libpng zlib openblas hwloc libxxhash inih)
+    case $what in test | peers)
+        tools+=(bats h5dump python3) libraries+=(cmocka) modules=(h5py)
+        ;;
+    esac
+    [[ $what == peers ]] && modules+=(numpy torch)
+    for name in "${tools[@]}"; do
+        command -v "$name" >/dev/null || echo "$name"
+    done
+    for name in "${libraries[@]}"; do
+        pkg-config --exists "$name" 2>/dev/null || echo "$name"
+    done
+    for name in "${modules[@]}"; do
+        python3 -c "import $name" 2>/dev/null || echo "python3 $name"
+    done
+}
+
+lacking_packages() {
+    local name known
+    known=$(dpkg-query -W -f '${Package} ${db:Status-Status}\n' "$@" 2>/dev/null)
+    for name; do
+        grep -qx "$name installed" <<<"$known" || echo "$name"
+    done
+}
+
+# Without the means to install, what counts is whether it would work all the same.
+go_on_or_stop() {
+    mapfile -t lacking < <(lacking_tools)
+    ((${#lacking[@]})) && die "not found: ${lacking[*]}" "$@"
+    exit 0
+}
+
+# Another apt may be at work on a machine that has just started: wait for its lock.
+update() {
+    local out tries=60
+    until out=$("$@" apt-get -q update 2>&1); do
+        if [[ $out != *'Could not get lock'* ]] || ((--tries == 0)); then
+            say "${out##*$'\n'}" "'apt-get update' failed; going on with the old lists"
+            return
+        fi
+        sleep 5
+    done
+}
+
+what=${1-run}
+case $what in
+run) wanted=("${run[@]}") ;;
+test) wanted=("${test[@]}") ;;
+peers) wanted=("${peers[@]}") ;;
+check) go_on_or_stop "type 'make setup' to install it (Debian, root or sudo)" ;;
+*) die "unknown argument '$what': run, test, peers or check" ;;
+esac
+
+if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
+    go_on_or_stop "this is not Debian: install what it calls ${wanted[*]}"
+fi
+
+mapfile -t missing < <(lacking_packages "${wanted[@]}")
+((${#missing[@]})) || exit 0
+
+as_root=()
+if ((EUID != 0)); then
+    as_root=(sudo)
+    if ! command -v sudo >/dev/null || ! { [[ -t 0 ]] || sudo -n true 2>/dev/null; }; then
+        go_on_or_stop "this needs root or sudo; ask an administrator to type" \
+            "apt-get install --no-install-recommends ${missing[*]}"
+    fi
+fi
+
+say "installing ${missing[*]}"
+update "${as_root[@]}"
+out=$("${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -q -y \
+    -o DPkg::Lock::Timeout=600 install --no-install-recommends "${missing[@]}" \
+    2>&1 </dev/null) || {
+    printf '%s\n' "$out" >&2
+    die "apt-get could not install them: its messages are above"
+}

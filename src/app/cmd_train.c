@@ -1,0 +1,344 @@
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "app/cli.h"
+#include "app/commands.h"
+#include "app/config.h"
+#include "app/run.h"
+#include "base/fs.h"
+#include "base/hash.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "comm/comm.h"
+#include "data/dataset.h"
+#include "kernels/cpu.h"
+#include "train/trainer.h"
+
+/* The command line. */
+struct request {
+    const char *config, *data, *run, *init;
+    bool resume;
+    long long threads;
+    struct cli_texts set;
+    int argc;
+    char **argv;
+};
+
+/* A run while it is set up and trained. */
+struct session {
+    struct comm *comm;
+    const struct request *request;
+    struct config config;
+    char *text;   /* of the config, as checkpoints store it */
+    char *folder; /* of the run */
+    struct run_ranks ranks;
+    struct dataset dataset;
+    struct model model;
+    struct trainer *trainer;
+    bool found; /* the folder held a run before */
+};
+
+static enum status parse_request(struct request *request, int argc, char **argv,
+                                 bool *help)
+{
+    const struct cli_option options[] = {
+        {"data", CLI_TEXT, &request->data, "FILE", "data set (instead of data.file)"},
+        {"run", CLI_TEXT, &request->run, "DIR", "the run's folder (runs/CONFIG)"},
+        {"resume", CLI_FLAG, &request->resume, NULL,
+         "go on from the newest checkpoint in DIR, or start if there is none"},
+        {"init", CLI_TEXT, &request->init, "CHECKPOINT", "start from its weights"},
+        {"threads", CLI_INT, &request->threads, "T",
+         "per rank (the rank's share of CPUs)"},
+        {"set", CLI_TEXTS, &request->set, "SECTION.KEY=VALUE", "overrides the config"},
+        {0},
+    };
+    const struct cli_command command = {
+        "train", "CONFIG", "Train a network, on as many ranks as mpirun starts."};
+    const char *operand[1];
+    int count;
+    TRY(cli_parse(&command, options, argc, argv, operand, 1, 1, &count));
+    *help = count < 0;
+    if (*help) {
+        log_out("\nconfig keys, their defaults and ranges:\n");
+        config_print_help();
+        return ST_OK;
+    }
+    request->config = operand[0];
+    request->argc = argc;
+    request->argv = argv;
+    if (request->resume && request->init)
+        FAIL(ST_USAGE, "--resume and --init exclude each other: a run that goes on has "
+                       "weights already");
+    return ST_OK;
+}
+
+/* Read by rank 0 alone: other nodes need not see the file. */
+static enum status read_config(struct session *session)
+{
+    const struct request *request = session->request;
+    struct comm *comm = session->comm;
+    char *text = NULL;
+    size_t bytes = 0;
+    enum status st = ST_OK;
+    if (comm_rank(comm) == 0 && fs_read_text(request->config, &text, &bytes) != ST_OK)
+        st = ST_USAGE;
+    TRY(comm_agree(comm, st));
+    comm_bcast(comm, &bytes, sizeof bytes, 0);
+    if (comm_rank(comm) != 0)
+        text = mem_zeroed(bytes + 1, 1);
+    comm_bcast(comm, text, bytes, 0);
+    const char *base = strrchr(request->config, '/');
+    st = config_parse(&session->config, text, base ? base + 1 : request->config);
+    free(text);
+    TRY(st);
+    for (int i = 0; i < request->set.count; i++)
+        TRY(config_set(&session->config, request->set.text[i]));
+    if (request->data) {
+        free(session->config.data.file);
+        session->config.data.file = mem_strdup(request->data);
+    }
+    if (request->threads > 0)
+        session->config.run.parallel.threads = (int)request->threads;
+    return config_check(&session->config, request->config);
+}
+
+/* "configs/letters.conf" runs in "runs/letters" unless told otherwise. */
+static char *default_folder(const char *config)
+{
+    const char *base = strrchr(config, '/');
+    char *stem = mem_strdup(base ? base + 1 : config);
+    char *dot = strrchr(stem, '.');
+    if (dot && dot != stem)
+        *dot = '\0';
+    char *folder = mem_format("runs/%s", stem);
+    free(stem);
+    return folder;
+}
+
+static enum status set_up(struct session *session)
+{
+    const struct request *request = session->request;
+    const struct run_options *run = &session->config.run;
+    const bool both[DATASET_SPLITS] = {true, true};
+    log_set_replicated(true);
+    TRY(read_config(session));
+    session->text = config_text(&session->config);
+    session->folder =
+        request->run ? mem_strdup(request->run) : default_folder(request->config);
+    size_t limit = (size_t)session->config.data.memory_mb << 20;
+    TRY(dataset_open(&session->dataset, session->comm, session->config.data.file, both,
+                     limit));
+    const struct dataset_info *data = &session->dataset.info;
+    TRY(model_init(&session->model, &session->config.model,
+                   (struct shape){data->h, data->w, 1}, data->classes, run->train.grain));
+    enum status st = ST_OK;
+    if (comm_rank(session->comm) == 0)
+        st = run_folder_open(session->folder, request->resume, &session->found);
+    TRY(comm_agree(session->comm, st));
+    log_set_replicated(false);
+    run_ranks_init(&session->ranks, session->comm, run->parallel.threads);
+    const struct trainer_setup setup = {
+        .comm = session->comm,
+        .dataset = &session->dataset,
+        .model = &session->model,
+        .options = run,
+        .threads = run_threads(&session->ranks, session->comm),
+        .folder = session->folder,
+        .config_text = session->text,
+        .version = app_version(),
+    };
+    session->trainer = trainer_create(&setup);
+    return ST_OK;
+}
+
+static void show_changed(const char *line)
+{
+    log_out(" %s", line);
+}
+
+static void print_header(const struct session *session)
+{
+    const struct dataset_info *data = &session->dataset.info;
+    char hash[17];
+    hash_text(data->hash, hash);
+    log_out("lockstep %s\n%-10s lockstep train", app_version(), "command");
+    for (int i = 0; i < session->request->argc; i++)
+        log_out(" %s", session->request->argv[i]);
+    log_out("\n");
+    run_ranks_print(&session->ranks);
+    log_out("%-10s %s, %s kernels\n", "cpu", cpu_model(), cpu_isa_name(cpu_isa()));
+    log_out("%-10s %s, one thread per call; %s\n", "libraries", cpu_blas(),
+            comm_version());
+    log_out("%-10s %s: %zu train + %zu test images %dx%d, %d classes, %s, hash %s\n",
+            "data", data->path, data->count[DATASET_TRAIN], data->count[DATASET_TEST],
+            data->h, data->w, data->classes,
+            dataset_resident(&session->dataset, DATASET_TRAIN) ? "in memory" : "on disk",
+            hash);
+    log_out("%-10s %s, changed from the defaults:", "config", session->request->config);
+    config_show_changed(&session->config, show_changed);
+    log_out("\n%-10s %s\n\n", "run", session->folder);
+    model_print(&session->model);
+    log_out("\n");
+}
+
+static void note_odd_sizes(const struct session *session)
+{
+    const struct train_options *train = &session->config.run.train;
+    int grains = (train->batch + train->grain - 1) / train->grain;
+    int size = comm_size(session->comm);
+    if (size > grains)
+        log_note("%d ranks but only %d grains in a batch: %d ranks have nothing to do; "
+                 "raise train.batch or lower train.grain",
+                 size, grains, size - grains);
+    if (session->dataset.info.count[DATASET_TEST] == 0)
+        log_note("'%s' has no test images: no evaluation", session->dataset.info.path);
+}
+
+/* --- going on --- */
+
+static void show_difference(const char *line)
+{
+    log_note("resumed with a changed key: %s", line);
+}
+
+static enum status check_same_run(const struct session *session, const char *path,
+                                  const struct checkpoint_info *info)
+{
+    struct config then;
+    const struct dataset_info *data = &session->dataset.info;
+    config_init(&then);
+    enum status st = config_parse(&then, info->config, path);
+    if (st == ST_OK)
+        st = config_compare(&then, &session->config, show_difference);
+    config_release(&then);
+    TRY(st);
+    if (info->data_hash != data->hash) {
+        char was[17], is[17];
+        hash_text(info->data_hash, was);
+        hash_text(data->hash, is);
+        FAIL(ST_USAGE,
+             "cannot resume: the data set was %s (%d classes, %dx%d) and '%s' is %s (%d "
+             "classes, %dx%d); give the run's own with --data",
+             was, info->classes, info->h, info->w, data->path, is, data->classes, data->h,
+             data->w);
+    }
+    return ST_OK;
+}
+
+/* On rank 0: may this run go on from `path`? *readable is false for a damaged file. */
+static enum status consider(const struct session *session, const char *path,
+                            bool *readable)
+{
+    struct checkpoint_info info;
+    *readable = checkpoint_read_info(path, &info) == ST_OK;
+    if (!*readable)
+        return ST_OK;
+    enum status st = check_same_run(session, path, &info);
+    checkpoint_info_release(&info);
+    return st;
+}
+
+static enum status try_resume(struct session *session, const char *path, bool *resumed)
+{
+    struct comm *comm = session->comm;
+    bool readable = false;
+    enum status st = ST_OK;
+    if (comm_rank(comm) == 0)
+        st = consider(session, path, &readable);
+    TRY(comm_agree(comm, st));
+    comm_bcast(comm, &readable, sizeof readable, 0);
+    *resumed = readable && trainer_resume(session->trainer, path) == ST_OK;
+    if (*resumed)
+        log_out("resumed from '%s': step %llu of %llu\n\n", path,
+                (unsigned long long)trainer_step(session->trainer),
+                (unsigned long long)trainer_total_steps(session->trainer));
+    else
+        log_note("'%s' cannot be used; looking for an older one", path);
+    return ST_OK;
+}
+
+/* Candidates, best first, as rank 0 sees them; the others get the paths one by one. */
+static enum status list_candidates(const struct session *session, char ***paths,
+                                   int *count)
+{
+    char folder[FS_PATH], best[FS_PATH];
+    TRY(fs_join(folder, session->folder, "checkpoints"));
+    TRY(fs_join(best, folder, "best.h5"));
+    TRY(checkpoint_list(folder, paths, count));
+    if (fs_is_file(best)) {
+        *paths = mem_resize(*paths, (size_t)*count + 1, sizeof **paths);
+        (*paths)[(*count)++] = mem_strdup(best);
+    }
+    return ST_OK;
+}
+
+static enum status resume(struct session *session, bool *resumed)
+{
+    struct comm *comm = session->comm;
+    char **paths = NULL;
+    int count = 0;
+    enum status st = ST_OK;
+    if (comm_rank(comm) == 0)
+        st = list_candidates(session, &paths, &count);
+    st = comm_agree(comm, st);
+    comm_bcast(comm, &count, sizeof count, 0);
+    *resumed = false;
+    for (int i = 0; i < count && st == ST_OK && !*resumed; i++)
+        st = try_resume(session, paths ? paths[i] : "", resumed);
+    if (paths)
+        fs_free_list(paths, count);
+    return st;
+}
+
+static enum status start(struct session *session)
+{
+    bool resumed = false;
+    if (session->request->resume)
+        TRY(resume(session, &resumed));
+    if (resumed)
+        return ST_OK;
+    if (session->found)
+        log_note("no usable checkpoint in '%s': starting from the beginning",
+                 session->folder);
+    if (session->request->init)
+        return trainer_start_from(session->trainer, session->request->init);
+    trainer_start(session->trainer);
+    return ST_OK;
+}
+
+static enum status train(struct session *session)
+{
+    TRY(set_up(session));
+    print_header(session);
+    note_odd_sizes(session);
+    TRY(start(session));
+    enum status st = trainer_run(session->trainer);
+    if (st == ST_OK)
+        log_out("run: %s (checkpoints/, metrics.h5, log.txt); next: lockstep eval %s "
+                "--data %s\n",
+                session->folder, session->folder, session->config.data.file);
+    else if (st == ST_AGAIN)
+        log_out("stopped on request; the same command with --resume goes on\n");
+    return st;
+}
+
+enum status cmd_train(struct comm *comm, int argc, char **argv)
+{
+    struct request request = {0};
+    bool help;
+    TRY(parse_request(&request, argc, argv, &help));
+    if (help)
+        return ST_OK;
+    struct session session = {.comm = comm, .request = &request};
+    config_init(&session.config);
+    enum status st = train(&session);
+    trainer_free(session.trainer);
+    model_release(&session.model);
+    dataset_close(&session.dataset);
+    run_ranks_release(&session.ranks);
+    config_release(&session.config);
+    free(session.text);
+    free(session.folder);
+    return st;
+}

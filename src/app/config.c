@@ -1,0 +1,393 @@
+#include "app/config.h"
+
+#include <ini.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/fs.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/parse.h"
+#include "config_keys.h"
+
+#define VALUE 512 /* bytes of a printed value */
+
+static void *field(const struct config *config, const struct config_key *key)
+{
+    return (char *)(uintptr_t)config + key->offset;
+}
+
+static int word_index(const struct config_key *key, const char *value)
+{
+    for (int i = 0; key->words[i]; i++)
+        if (strcmp(key->words[i], value) == 0)
+            return i;
+    return -1;
+}
+
+/* The value as text; for layers the line `i`. */
+static void value_text(const struct config *config, const struct config_key *key, int i,
+                       char text[VALUE])
+{
+    const void *at = field(config, key);
+    switch (key->kind) {
+    case KEY_INT:
+        snprintf(text, VALUE, "%d", *(const int *)at);
+        break;
+    case KEY_LONG:
+        snprintf(text, VALUE, "%lld", *(const long long *)at);
+        break;
+    case KEY_U64:
+        snprintf(text, VALUE, "%llu", (unsigned long long)*(const uint64_t *)at);
+        break;
+    case KEY_REAL:
+        snprintf(text, VALUE, "%.15g", *(const double *)at);
+        break;
+    case KEY_BOOL:
+        snprintf(text, VALUE, "%s", *(const bool *)at ? "on" : "off");
+        break;
+    case KEY_TEXT:
+        snprintf(text, VALUE, "%s", *(char *const *)at);
+        break;
+    case KEY_WORD:
+        snprintf(text, VALUE, "%s", key->words[*(const int *)at]);
+        break;
+    case KEY_LAYERS:
+        snprintf(text, VALUE, "%s", ((const struct model_spec *)at)->text[i]);
+        break;
+    }
+}
+
+static int value_count(const struct config *config, const struct config_key *key)
+{
+    return key->kind == KEY_LAYERS ? config->model.count : 1;
+}
+
+static void expected(const struct config_key *key, char text[VALUE])
+{
+    int used = 0;
+    switch (key->kind) {
+    case KEY_INT:
+    case KEY_LONG:
+        snprintf(text, VALUE, "a whole number from %.0f to %.0f", key->lo, key->hi);
+        break;
+    case KEY_U64:
+        snprintf(text, VALUE, "a whole number from 0");
+        break;
+    case KEY_REAL:
+        snprintf(text, VALUE, "a number from %g to %g", key->lo, key->hi);
+        break;
+    case KEY_BOOL:
+        snprintf(text, VALUE, "on or off");
+        break;
+    case KEY_WORD:
+        for (int i = 0; key->words[i]; i++)
+            used += snprintf(text + used, (size_t)(VALUE - used), "%s%s", i ? " | " : "",
+                             key->words[i]);
+        break;
+    case KEY_TEXT:
+    case KEY_LAYERS:
+        snprintf(text, VALUE, "text");
+        break;
+    }
+}
+
+/* false: not a value of this key. */
+static bool assign(struct config *config, const struct config_key *key, const char *value,
+                   const char *where)
+{
+    void *at = field(config, key);
+    long long whole;
+    switch (key->kind) {
+    case KEY_INT:
+        if (!parse_int(value, (long long)key->lo, (long long)key->hi, &whole))
+            return false;
+        *(int *)at = (int)whole;
+        return true;
+    case KEY_LONG:
+        return parse_int(value, (long long)key->lo, (long long)key->hi, at);
+    case KEY_U64:
+        return parse_u64(value, at);
+    case KEY_REAL:
+        return parse_real(value, key->lo, key->hi, at);
+    case KEY_BOOL:
+        return parse_bool(value, at);
+    case KEY_TEXT:
+        free(*(char **)at);
+        *(char **)at = mem_strdup(value);
+        return true;
+    case KEY_WORD:
+        if (word_index(key, value) < 0)
+            return false;
+        *(int *)at = word_index(key, value);
+        return true;
+    case KEY_LAYERS:
+        model_spec_add(&config->model, value, where);
+        return true;
+    }
+    return false;
+}
+
+void config_init(struct config *config)
+{
+    memset(config, 0, sizeof *config);
+    for (int i = 0; i < config_key_count; i++)
+        if (config_keys[i].kind != KEY_LAYERS)
+            ASSERT(assign(config, &config_keys[i], config_keys[i].initial, ""));
+}
+
+void config_release(struct config *config)
+{
+    free(config->data.file);
+    model_spec_release(&config->model);
+    memset(config, 0, sizeof *config);
+}
+
+static enum status unknown_key(const char *where, const char *section, const char *name)
+{
+    const char *names[128], *sections[128];
+    int count = 0, known = 0;
+    for (int i = 0; i < config_key_count; i++) {
+        sections[i] = config_keys[i].section;
+        if (strcmp(config_keys[i].section, section) == 0)
+            names[count++] = config_keys[i].name;
+        if (strcmp(config_keys[i].name, name) == 0)
+            known = i + 1;
+    }
+    if (count == 0) {
+        const char *near = parse_nearest(section, sections, config_key_count);
+        FAIL(ST_USAGE, "%s: unknown section '%s'%s%s%s", where, section,
+             near ? "; did you mean '" : "; see 'lockstep train --help'",
+             near ? near : "", near ? "'?" : "");
+    }
+    const char *near = parse_nearest(name, names, count);
+    if (near)
+        FAIL(ST_USAGE, "%s: unknown key '%s' in [%s]; did you mean '%s'?", where, name,
+             section, near);
+    if (known)
+        FAIL(ST_USAGE, "%s: unknown key '%s' in [%s]; it belongs to [%s]", where, name,
+             section, config_keys[known - 1].section);
+    FAIL(ST_USAGE, "%s: unknown key '%s' in [%s]; see 'lockstep train --help'", where,
+         name, section);
+}
+
+static enum status set_key(struct config *config, const char *section, const char *name,
+                           const char *value, const char *where)
+{
+    for (int i = 0; i < config_key_count; i++) {
+        const struct config_key *key = &config_keys[i];
+        if (strcmp(key->section, section) != 0 || strcmp(key->name, name) != 0)
+            continue;
+        if (key->kind == KEY_LAYERS && config->model.count == MODEL_LAYERS)
+            FAIL(ST_USAGE, "%s: more than %d layers", where, MODEL_LAYERS);
+        if (assign(config, key, value, where))
+            return ST_OK;
+        char text[VALUE];
+        expected(key, text);
+        FAIL(ST_USAGE, "%s: '%s = %s': expected %s", where, name, value, text);
+    }
+    return unknown_key(where, section, name);
+}
+
+/* inih's view of a text: lines handed out one by one, and counted here because inih is
+   often built without line numbers. */
+struct reader {
+    struct config *config;
+    const char *name, *next;
+    int line;
+    int seen[128]; /* [key]: the line that set it */
+    enum status st;
+};
+
+static void fail_once(struct reader *reader, enum status st)
+{
+    if (reader->st == ST_OK)
+        reader->st = st;
+}
+
+/* Indentation is cut off (inih would take an indented line for a continuation), and so
+   are comments behind a value. */
+static char *read_line(char *line, int room, void *stream)
+{
+    struct reader *reader = stream;
+    if (!*reader->next || reader->st != ST_OK)
+        return NULL;
+    reader->line++;
+    const char *begin = reader->next + strspn(reader->next, " \t");
+    const char *newline = strchr(reader->next, '\n');
+    const char *end = newline ? newline : begin + strlen(begin);
+    reader->next = newline ? newline + 1 : end;
+    if (begin > end)
+        begin = end;
+    for (const char *p = begin; p < end; p++)
+        if ((*p == '#' || *p == ';') && (p == begin || p[-1] == ' ' || p[-1] == '\t'))
+            end = p;
+    if (end - begin > room - 2) {
+        log_error("%s:%d: line is longer than %d characters", reader->name, reader->line,
+                  room - 2);
+        fail_once(reader, ST_USAGE);
+        return NULL;
+    }
+    memcpy(line, begin, (size_t)(end - begin));
+    strcpy(line + (end - begin), "\n");
+    return line;
+}
+
+static int take_pair(void *user, const char *section, const char *name, const char *value)
+{
+    struct reader *reader = user;
+    char where[VALUE];
+    if (reader->st != ST_OK)
+        return 1;
+    snprintf(where, sizeof where, "%s:%d", reader->name, reader->line);
+    for (int i = 0; i < config_key_count; i++) {
+        const struct config_key *key = &config_keys[i];
+        if (key->kind == KEY_LAYERS || strcmp(key->section, section) != 0 ||
+            strcmp(key->name, name) != 0)
+            continue;
+        if (reader->seen[i]) {
+            log_error("%s: '%s' is set already on line %d", where, name, reader->seen[i]);
+            fail_once(reader, ST_USAGE);
+        }
+        reader->seen[i] = reader->line;
+    }
+    if (reader->st == ST_OK)
+        fail_once(reader, set_key(reader->config, section, name, value, where));
+    return 1;
+}
+
+enum status config_parse(struct config *config, const char *text, const char *name)
+{
+    struct reader reader = {.config = config, .name = name, .next = text};
+    ASSERT(config_key_count <= 128);
+    int bad_line = ini_parse_stream(read_line, &reader, take_pair, &reader);
+    TRY(reader.st);
+    if (bad_line > 0)
+        FAIL(ST_USAGE, "%s:%d: expected '[section]' or 'key = value'", name, bad_line);
+    return ST_OK;
+}
+
+enum status config_read(struct config *config, const char *path)
+{
+    char *text;
+    size_t bytes;
+    if (fs_read_text(path, &text, &bytes) != ST_OK)
+        return ST_USAGE;
+    const char *base = strrchr(path, '/');
+    enum status st = config_parse(config, text, base ? base + 1 : path);
+    free(text);
+    return st;
+}
+
+enum status config_set(struct config *config, const char *assignment)
+{
+    char *copy = mem_strdup(assignment);
+    char *dot = strchr(copy, '.'), *equals = strchr(copy, '=');
+    enum status st = ST_OK;
+    if (!dot || !equals || dot > equals) {
+        log_error("'--set %s': expected section.key=value", assignment);
+        st = ST_USAGE;
+    } else {
+        *dot = *equals = '\0';
+        const char *section = parse_trim(copy), *name = parse_trim(dot + 1);
+        if (strcmp(section, "model") == 0) {
+            log_error("'--set %s': the network is set in the config file", assignment);
+            st = ST_USAGE;
+        } else {
+            st = set_key(config, section, name, parse_trim(equals + 1), "--set");
+        }
+    }
+    free(copy);
+    return st;
+}
+
+enum status config_check(const struct config *config, const char *name)
+{
+    if (config->model.count == 0)
+        FAIL(ST_USAGE, "%s: no network: [model] needs 'layer = ...' lines", name);
+    if (!*config->data.file)
+        FAIL(ST_USAGE, "%s: no data set; give --data FILE or file = in [data]", name);
+    return ST_OK;
+}
+
+char *config_text(const struct config *config)
+{
+    char *text = mem_strdup("");
+    const char *section = "";
+    for (int i = 0; i < config_key_count; i++) {
+        const struct config_key *key = &config_keys[i];
+        for (int j = 0; j < value_count(config, key); j++) {
+            char value[VALUE];
+            value_text(config, key, j, value);
+            bool heading = strcmp(section, key->section) != 0;
+            char *longer = mem_format("%s%s%s%s%s = %s\n", text, heading ? "[" : "",
+                                      heading ? key->section : "", heading ? "]\n" : "",
+                                      key->name, value);
+            free(text);
+            text = longer;
+            section = key->section;
+        }
+    }
+    return text;
+}
+
+enum status config_compare(const struct config *then, const struct config *now,
+                           void (*show)(const char *line))
+{
+    for (int i = 0; i < config_key_count; i++) {
+        const struct config_key *key = &config_keys[i];
+        int before = value_count(then, key), after = value_count(now, key);
+        for (int j = 0; j < before || j < after; j++) {
+            char old[VALUE] = "(none)", new[VALUE] = "(none)", line[3 * VALUE];
+            if (j < before)
+                value_text(then, key, j, old);
+            if (j < after)
+                value_text(now, key, j, new);
+            if (strcmp(old, new) == 0)
+                continue;
+            if (key->fixed)
+                FAIL(ST_USAGE,
+                     "cannot resume: %s.%s was '%s' and is now '%s'; "
+                     "start a new run with another --run",
+                     key->section, key->name, old, new);
+            snprintf(line, sizeof line, "%s.%s %s -> %s", key->section, key->name, old,
+                     new);
+            show(line);
+        }
+    }
+    return ST_OK;
+}
+
+void config_show_changed(const struct config *config, void (*show)(const char *line))
+{
+    struct config initial;
+    config_init(&initial);
+    for (int i = 0; i < config_key_count; i++) {
+        const struct config_key *key = &config_keys[i];
+        if (key->kind == KEY_LAYERS)
+            continue;
+        char value[VALUE], was[VALUE], line[2 * VALUE];
+        value_text(config, key, 0, value);
+        value_text(&initial, key, 0, was);
+        if (strcmp(value, was) == 0)
+            continue;
+        snprintf(line, sizeof line, "%s.%s=%s", key->section, key->name, value);
+        show(line);
+    }
+    config_release(&initial);
+}
+
+void config_print_help(void)
+{
+    const char *section = "";
+    for (int i = 0; i < config_key_count; i++) {
+        const struct config_key *key = &config_keys[i];
+        char range[VALUE];
+        expected(key, range);
+        if (strcmp(section, key->section) != 0)
+            log_out("\n  [%s]\n", key->section);
+        section = key->section;
+        log_out("  %-16s %-8s %s (%s)\n", key->name, key->initial, key->help, range);
+    }
+}

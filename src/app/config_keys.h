@@ -1,0 +1,33 @@
+/* config_keys: the one table of config keys. */
+#ifndef LOCKSTEP_APP_CONFIG_KEYS_H
+#define LOCKSTEP_APP_CONFIG_KEYS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum key_kind {
+    KEY_INT,
+    KEY_LONG,
+    KEY_U64,
+    KEY_REAL,
+    KEY_BOOL,
+    KEY_TEXT,
+    KEY_WORD,
+    KEY_LAYERS
+};
+
+struct config_key {
+    const char *section, *name;
+    enum key_kind kind;
+    bool fixed;    /* must not change when a run is resumed */
+    size_t offset; /* of the field in struct config */
+    double lo, hi; /* numbers: the range, ends included */
+    const char *initial;
+    const char *help;
+    const char *const *words; /* KEY_WORD: the value is an index into this */
+};
+
+extern const struct config_key config_keys[];
+extern const int config_key_count;
+
+#endif

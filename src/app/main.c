@@ -1,0 +1,104 @@
+/* main: picks the subcommand, starts MPI where it is needed, turns the status into the
+   exit code. */
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "app/commands.h"
+#include "base/log.h"
+#include "base/parse.h"
+#include "base/stop.h"
+#include "comm/comm.h"
+#include "kernels/cpu.h"
+
+struct command {
+    const char *name;
+    bool parallel; /* runs under mpirun */
+    enum status (*run)(struct comm *comm, int argc, char **argv);
+    const char *summary;
+};
+
+static const struct command commands[] = {
+    {"train", true, cmd_train, "train a network, or go on with a run"},
+    {"eval", true, cmd_eval, "measure a checkpoint on a data set"},
+    {"predict", false, cmd_predict, "classify images"},
+    {"show", false, cmd_show, "say what a run, checkpoint or data file is"},
+    {"data", false, cmd_data, "make, import and look at data sets"},
+};
+enum { COMMANDS = sizeof commands / sizeof commands[0] };
+
+const char *app_version(void)
+{
+    return *LOCKSTEP_COMMIT ? LOCKSTEP_VERSION " (" LOCKSTEP_COMMIT ")"
+                            : LOCKSTEP_VERSION;
+}
+
+static void print_help(void)
+{
+    log_out("lockstep %s: data-parallel training of convolutional image classifiers\n\n"
+            "usage: [mpirun -n RANKS] lockstep COMMAND ...\n\ncommands:\n",
+            app_version());
+    for (int i = 0; i < COMMANDS; i++)
+        log_out("  %-10s %s\n", commands[i].name, commands[i].summary);
+    log_out("\n'lockstep COMMAND --help' tells the rest. Exit codes: 0 done, 1 failure, "
+            "2 usage or config,\n3 bug, 75 stopped early: the same command with --resume "
+            "goes on.\n");
+}
+
+static const struct command *find(const char *name)
+{
+    for (int i = 0; i < COMMANDS; i++)
+        if (strcmp(commands[i].name, name) == 0)
+            return &commands[i];
+    return NULL;
+}
+
+static enum status unknown(const char *name)
+{
+    const char *names[COMMANDS];
+    for (int i = 0; i < COMMANDS; i++)
+        names[i] = commands[i].name;
+    const char *near = parse_nearest(name, names, COMMANDS);
+    if (near)
+        FAIL(ST_USAGE, "unknown command '%s'; did you mean '%s'?", name, near);
+    FAIL(ST_USAGE, "unknown command '%s'; see 'lockstep --help'", name);
+}
+
+/* Before MPI has started, or where it is not wanted. */
+static int launcher_rank(void)
+{
+    const char *rank = getenv("OMPI_COMM_WORLD_RANK");
+    return rank ? atoi(rank) : 0;
+}
+
+int main(int argc, char **argv)
+{
+    cpu_prepare(argv);
+    stop_install();
+    log_init(launcher_rank(), 1, "");
+    log_set_replicated(true);
+    if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
+        strcmp(argv[1], "help") == 0) {
+        print_help();
+        return argc < 2 ? ST_USAGE : ST_OK;
+    }
+    if (strcmp(argv[1], "--version") == 0) {
+        log_out("lockstep %s\n", app_version());
+        return ST_OK;
+    }
+    const struct command *command = find(argv[1]);
+    if (!command)
+        return unknown(argv[1]);
+    if (!command->parallel && launcher_rank() != 0)
+        return ST_OK; /* one process does it all */
+    enum status st = cpu_check_isa();
+    if (st != ST_OK)
+        return st;
+    cpu_blas_single_thread();
+    struct comm *comm = command->parallel ? comm_start(&argc, &argv) : NULL;
+    st = command->run(comm, argc - 2, argv + 2);
+    log_close_file();
+    if (comm)
+        comm_finish(comm);
+    return st;
+}

@@ -1,0 +1,209 @@
+#include "comm/comm.h"
+
+#include <mpi.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "comm_impl.h"
+
+#define BCAST_BLOCK ((size_t)1 << 30) /* MPI-3 counts are int */
+
+static struct comm world;
+
+void comm_check(int code, const char *what)
+{
+    if (code == MPI_SUCCESS)
+        return;
+    char text[MPI_MAX_ERROR_STRING] = "";
+    int length;
+    MPI_Error_string(code, text, &length);
+    fprintf(stderr, "[rank %d %s] %s failed: %s\n", world.rank, world.host, what, text);
+    MPI_Abort(MPI_COMM_WORLD, ST_FAIL);
+    abort();
+}
+
+static void abort_job(int code)
+{
+    MPI_Abort(MPI_COMM_WORLD, code);
+}
+
+struct comm *comm_start(int *argc, char ***argv)
+{
+    int provided;
+    MPI_CHECK(MPI_Init_thread(argc, argv, MPI_THREAD_FUNNELED, &provided));
+    MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN);
+    MPI_CHECK(MPI_Comm_dup(MPI_COMM_WORLD, &world.all));
+    MPI_CHECK(MPI_Comm_rank(world.all, &world.rank));
+    MPI_CHECK(MPI_Comm_size(world.all, &world.size));
+    MPI_CHECK(MPI_Comm_split_type(world.all, MPI_COMM_TYPE_SHARED, world.rank,
+                                  MPI_INFO_NULL, &world.node));
+    MPI_CHECK(MPI_Comm_rank(world.node, &world.node_rank));
+    MPI_CHECK(MPI_Comm_size(world.node, &world.node_size));
+    gethostname(world.host, sizeof world.host - 1);
+    world.host[strcspn(world.host, ".")] = '\0';
+    uint64_t leaders = world.node_rank == 0;
+    comm_sum_u64(&world, &leaders, 1);
+    world.node_count = (int)leaders;
+    log_init(world.rank, world.size, world.host);
+    status_set_abort_hook(abort_job);
+    return &world;
+}
+
+void comm_finish(struct comm *comm)
+{
+    comm_tree_release(comm);
+    status_set_abort_hook(NULL);
+    MPI_CHECK(MPI_Comm_free(&comm->node));
+    MPI_CHECK(MPI_Comm_free(&comm->all));
+    MPI_Finalize();
+}
+
+int comm_rank(const struct comm *comm)
+{
+    return comm->rank;
+}
+
+int comm_size(const struct comm *comm)
+{
+    return comm->size;
+}
+
+int comm_node_rank(const struct comm *comm)
+{
+    return comm->node_rank;
+}
+
+int comm_node_size(const struct comm *comm)
+{
+    return comm->node_size;
+}
+
+int comm_node_count(const struct comm *comm)
+{
+    return comm->node_count;
+}
+
+const char *comm_host(const struct comm *comm)
+{
+    return comm->host;
+}
+
+const char *comm_version(void)
+{
+    static char text[MPI_MAX_LIBRARY_VERSION_STRING];
+    int length;
+    MPI_CHECK(MPI_Get_library_version(text, &length));
+    if (strncmp(text, "Open MPI v", 10) == 0)
+        memmove(text + 9, text + 10, strlen(text + 10) + 1);
+    text[strcspn(text, ",\n")] = '\0';
+    return text;
+}
+
+enum status comm_agree(struct comm *comm, enum status st)
+{
+    int mine = (int)st, worst;
+    MPI_CHECK(MPI_Allreduce(&mine, &worst, 1, MPI_INT, MPI_MAX, comm->all));
+    return (enum status)worst;
+}
+
+void comm_barrier(struct comm *comm)
+{
+    MPI_CHECK(MPI_Barrier(comm->all));
+}
+
+void comm_bcast(struct comm *comm, void *data, size_t bytes, int root)
+{
+    for (size_t done = 0; done < bytes; done += BCAST_BLOCK) {
+        size_t n = bytes - done < BCAST_BLOCK ? bytes - done : BCAST_BLOCK;
+        MPI_CHECK(MPI_Bcast((char *)data + done, (int)n, MPI_BYTE, root, comm->all));
+    }
+}
+
+void comm_sum_u64(struct comm *comm, uint64_t *values, int count)
+{
+    MPI_CHECK(
+        MPI_Allreduce(MPI_IN_PLACE, values, count, MPI_UINT64_T, MPI_SUM, comm->all));
+}
+
+void comm_max_f64(struct comm *comm, double *values, int count)
+{
+    MPI_CHECK(MPI_Allreduce(MPI_IN_PLACE, values, count, MPI_DOUBLE, MPI_MAX, comm->all));
+}
+
+void comm_merge(struct comm *comm, void *data, size_t bytes)
+{
+    ASSERT(bytes % 8 == 0);
+    for (size_t done = 0; done < bytes; done += BCAST_BLOCK) {
+        size_t n = bytes - done < BCAST_BLOCK ? bytes - done : BCAST_BLOCK;
+        MPI_CHECK(MPI_Allreduce(MPI_IN_PLACE, (char *)data + done, (int)(n / 8),
+                                MPI_UINT64_T, MPI_BOR, comm->all));
+    }
+}
+
+void comm_allgather(struct comm *comm, const void *mine, void *all, size_t bytes)
+{
+    MPI_CHECK(
+        MPI_Allgather(mine, (int)bytes, MPI_BYTE, all, (int)bytes, MPI_BYTE, comm->all));
+}
+
+void comm_gather(struct comm *comm, const void *mine, size_t my_bytes, void *all,
+                 const size_t *bytes)
+{
+    if (comm->rank != 0) {
+        for (size_t done = 0; done < my_bytes; done += BCAST_BLOCK) {
+            size_t n = my_bytes - done < BCAST_BLOCK ? my_bytes - done : BCAST_BLOCK;
+            MPI_CHECK(MPI_Send((const char *)mine + done, (int)n, MPI_BYTE, 0, TAG_GATHER,
+                               comm->all));
+        }
+        return;
+    }
+    memcpy(all, mine, my_bytes);
+    char *to = (char *)all + my_bytes;
+    for (int rank = 1; rank < comm->size; to += bytes[rank], rank++) {
+        for (size_t done = 0; done < bytes[rank]; done += BCAST_BLOCK) {
+            size_t n =
+                bytes[rank] - done < BCAST_BLOCK ? bytes[rank] - done : BCAST_BLOCK;
+            MPI_CHECK(MPI_Recv(to + done, (int)n, MPI_BYTE, rank, TAG_GATHER, comm->all,
+                               MPI_STATUS_IGNORE));
+        }
+    }
+}
+
+struct comm_shared {
+    MPI_Win window;
+    MPI_Comm node;
+};
+
+struct comm_shared *comm_shared_create(struct comm *comm, size_t bytes, void **data)
+{
+    struct comm_shared *shared = mem_zeroed(1, sizeof *shared);
+    shared->node = comm->node;
+    void *mine;
+    MPI_Aint size = comm->node_rank == 0 ? (MPI_Aint)(bytes ? bytes : 1) : 0;
+    int unit;
+    MPI_CHECK(MPI_Win_allocate_shared(size, 1, MPI_INFO_NULL, comm->node, &mine,
+                                      &shared->window));
+    MPI_CHECK(MPI_Win_shared_query(shared->window, 0, &size, &unit, data));
+    MPI_CHECK(MPI_Win_lock_all(MPI_MODE_NOCHECK, shared->window));
+    return shared;
+}
+
+void comm_shared_sync(struct comm_shared *shared)
+{
+    MPI_CHECK(MPI_Win_sync(shared->window));
+    MPI_CHECK(MPI_Barrier(shared->node));
+    MPI_CHECK(MPI_Win_sync(shared->window));
+}
+
+void comm_shared_free(struct comm_shared *shared)
+{
+    if (!shared)
+        return;
+    MPI_CHECK(MPI_Win_unlock_all(shared->window));
+    MPI_CHECK(MPI_Win_free(&shared->window));
+    free(shared);
+}

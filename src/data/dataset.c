@@ -1,0 +1,291 @@
+#include "data/dataset.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "comm/comm.h"
+#include "dataset_impl.h"
+#include "io/h5file.h"
+
+#define LOAD_BYTES ((size_t)8 << 20)  /* read at once while filling the window */
+#define GAP_BYTES  ((size_t)16 << 10) /* reading on is cheaper than a second read */
+
+/* One split, as a rank sees it. */
+struct dataset_store {
+    struct comm_shared *image_window; /* NULL: not resident */
+    struct comm_shared *label_window;
+    uint8_t *images;
+    uint16_t *labels;
+    struct h5file *file; /* not resident: where images are fetched from */
+    struct pick *pick;   /* fetching: the samples asked for, by row */
+    size_t pick_room;
+    uint8_t *run; /* fetching: neighbours read at once */
+    size_t run_room;
+};
+
+struct pick {
+    uint64_t row;
+    size_t slot;
+};
+
+static size_t image_bytes(const struct dataset_info *info)
+{
+    return (size_t)info->h * (size_t)info->w;
+}
+
+/* The numbers of a dataset_info, and the length of its texts, as they are broadcast. */
+struct info_head {
+    struct dataset_info info; /* its pointers mean nothing elsewhere */
+    size_t text_bytes;
+};
+
+static char *pack_texts(const struct dataset_info *info, size_t *bytes)
+{
+    size_t n = strlen(info->source) + 1;
+    for (int i = 0; i < info->classes; i++)
+        n += strlen(info->class_name[i]) + 1;
+    char *block = mem_zeroed(n, 1), *p = stpcpy(block, info->source) + 1;
+    for (int i = 0; i < info->classes; i++)
+        p = stpcpy(p, info->class_name[i]) + 1;
+    *bytes = n;
+    return block;
+}
+
+static void unpack_texts(struct dataset_info *info, const char *block)
+{
+    info->source = mem_strdup(block);
+    info->class_name = mem_zeroed((size_t)info->classes, sizeof *info->class_name);
+    const char *p = block;
+    for (int i = 0; i < info->classes; i++) {
+        p += strlen(p) + 1;
+        info->class_name[i] = mem_strdup(p);
+    }
+}
+
+/* Rank 0 reads, the others are told: one reader, one message when it fails. */
+static enum status share_info(struct dataset_info *info, struct comm *comm,
+                              const char *path)
+{
+    bool reader = comm_rank(comm) == 0;
+    struct info_head head = {0};
+    char *block = NULL;
+    enum status st = ST_OK;
+    if (reader)
+        st = dataset_info_read(info, path);
+    TRY(comm_agree(comm, st));
+    if (reader) {
+        block = pack_texts(info, &head.text_bytes);
+        head.info = *info;
+    }
+    comm_bcast(comm, &head, sizeof head, 0);
+    if (!reader)
+        block = mem_zeroed(head.text_bytes, 1);
+    comm_bcast(comm, block, head.text_bytes, 0);
+    if (!reader) {
+        *info = head.info;
+        info->path = mem_strdup(path);
+        unpack_texts(info, block);
+    }
+    free(block);
+    return ST_OK;
+}
+
+/* Bytes that may be used for images on every node. */
+static size_t memory_allowed(struct comm *comm, size_t memory_limit)
+{
+    double limit = (double)memory_limit;
+    if (memory_limit == 0)
+        limit = 0.5 * (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE);
+    struct statvfs shm; /* shared windows live there; containers often keep it small */
+    if (comm_node_size(comm) > 1 && statvfs("/dev/shm", &shm) == 0) {
+        double room = 0.9 * (double)shm.f_bavail * (double)shm.f_frsize;
+        if (room < limit)
+            limit = room;
+    }
+    double least = -limit;
+    comm_max_f64(comm, &least, 1);
+    return (size_t)-least;
+}
+
+/* The file seen from this node must be the one that rank 0 described. */
+static enum status open_same(struct h5file **file, const struct dataset_info *info)
+{
+    uint64_t hash;
+    TRY(h5file_open(file, info->path));
+    enum status st = dataset_read_hash(*file, &hash);
+    if (st == ST_OK && hash != info->hash)
+        st = status_fail(ST_FAIL, "'%s' is not the same file on this host as on rank 0's",
+                         info->path);
+    if (st != ST_OK) {
+        h5file_close(*file);
+        *file = NULL;
+    }
+    return st;
+}
+
+static enum status load_images(struct dataset_store *store, struct h5file *file,
+                               const struct dataset_info *info, enum dataset_split split)
+{
+    size_t image = image_bytes(info), step = LOAD_BYTES / image + 1;
+    for (size_t i = 0; i < info->count[split]; i += step) {
+        size_t rows = info->count[split] - i < step ? info->count[split] - i : step;
+        TRY(h5file_read_rows(file, dataset_images_name[split], H5FILE_U8, i, rows,
+                             store->images + i * image));
+    }
+    return ST_OK;
+}
+
+/* What this rank reads: the node's first rank fills the windows; of a split that is not
+   resident every rank keeps the file open. */
+static enum status load(struct dataset_store *store, struct comm *comm,
+                        const struct dataset_info *info, enum dataset_split split)
+{
+    bool resident = store->image_window, first = comm_node_rank(comm) == 0;
+    if (resident && !first)
+        return ST_OK;
+    TRY(open_same(&store->file, info));
+    if (first)
+        TRY(dataset_read_labels(store->file, info, split, store->labels));
+    if (!resident)
+        return ST_OK;
+    TRY(load_images(store, store->file, info, split));
+    h5file_close(store->file);
+    store->file = NULL;
+    return ST_OK;
+}
+
+static enum status store_open(struct dataset_store **out, struct comm *comm,
+                              const struct dataset_info *info, enum dataset_split split,
+                              bool resident)
+{
+    struct dataset_store *store = *out = mem_zeroed(1, sizeof *store);
+    size_t count = info->count[split];
+    void *data;
+    /* One more than asked for: a window of no bytes has no address. */
+    store->label_window =
+        comm_shared_create(comm, (count + 1) * sizeof *store->labels, &data);
+    store->labels = data;
+    if (resident) {
+        store->image_window =
+            comm_shared_create(comm, count * image_bytes(info) + 1, &data);
+        store->images = data;
+    }
+    TRY(comm_agree(comm, load(store, comm, info, split)));
+    comm_shared_sync(store->label_window);
+    if (resident)
+        comm_shared_sync(store->image_window);
+    return ST_OK;
+}
+
+static void store_close(struct dataset_store *store)
+{
+    if (!store)
+        return;
+    comm_shared_free(store->image_window);
+    comm_shared_free(store->label_window);
+    h5file_close(store->file);
+    free(store->pick);
+    free(store->run);
+    free(store);
+}
+
+enum status dataset_open(struct dataset *dataset, struct comm *comm, const char *path,
+                         const bool want[DATASET_SPLITS], size_t memory_limit)
+{
+    *dataset = (struct dataset){0};
+    const struct dataset_info *info = &dataset->info;
+    TRY(share_info(&dataset->info, comm, path));
+    double bytes = 0;
+    for (int s = 0; s < DATASET_SPLITS; s++)
+        bytes += want[s] ? (double)info->count[s] * (double)image_bytes(info) : 0;
+    bool resident = bytes <= (double)memory_allowed(comm, memory_limit);
+    if (!resident)
+        log_note("the images of '%s' (%.1f GB) do not fit into memory: reading them from "
+                 "the file batch by batch",
+                 path, bytes / 1e9);
+    enum status st = ST_OK;
+    for (int s = 0; s < DATASET_SPLITS && st == ST_OK; s++) {
+        if (want[s])
+            st = store_open(&dataset->store[s], comm, info, s, resident);
+    }
+    if (st != ST_OK)
+        dataset_close(dataset);
+    return st;
+}
+
+void dataset_close(struct dataset *dataset)
+{
+    for (int s = 0; s < DATASET_SPLITS; s++)
+        store_close(dataset->store[s]);
+    dataset_info_release(&dataset->info);
+    *dataset = (struct dataset){0};
+}
+
+bool dataset_resident(const struct dataset *dataset, enum dataset_split split)
+{
+    return dataset->store[split]->images != NULL;
+}
+
+const uint8_t *dataset_image(const struct dataset *dataset, enum dataset_split split,
+                             size_t i)
+{
+    return dataset->store[split]->images + i * image_bytes(&dataset->info);
+}
+
+int dataset_label(const struct dataset *dataset, enum dataset_split split, size_t i)
+{
+    return dataset->store[split]->labels[i];
+}
+
+static int by_row(const void *a, const void *b)
+{
+    const struct pick *x = a, *y = b;
+    return (x->row > y->row) - (x->row < y->row);
+}
+
+/* picks [0, n) lie close together: one read, then each to its slot. */
+static enum status fetch_run(struct dataset_store *store, size_t image,
+                             enum dataset_split split, const struct pick *pick, size_t n,
+                             uint8_t *images)
+{
+    size_t rows = (size_t)(pick[n - 1].row - pick[0].row) + 1;
+    if (n == 1)
+        return h5file_read_rows(store->file, dataset_images_name[split], H5FILE_U8,
+                                pick[0].row, 1, images + pick[0].slot * image);
+    if (rows * image > store->run_room) {
+        store->run_room = rows * image;
+        store->run = mem_resize(store->run, store->run_room, 1);
+    }
+    TRY(h5file_read_rows(store->file, dataset_images_name[split], H5FILE_U8, pick[0].row,
+                         rows, store->run));
+    for (size_t i = 0; i < n; i++)
+        memcpy(images + pick[i].slot * image,
+               store->run + (pick[i].row - pick[0].row) * image, image);
+    return ST_OK;
+}
+
+enum status dataset_fetch(struct dataset *dataset, enum dataset_split split,
+                          const uint64_t *index, size_t n, uint8_t *images)
+{
+    struct dataset_store *store = dataset->store[split];
+    size_t image = image_bytes(&dataset->info), gap = GAP_BYTES / image;
+    if (n > store->pick_room) {
+        store->pick_room = n;
+        store->pick = mem_resize(store->pick, n, sizeof *store->pick);
+    }
+    for (size_t i = 0; i < n; i++)
+        store->pick[i] = (struct pick){index[i], i};
+    qsort(store->pick, n, sizeof *store->pick, by_row);
+    for (size_t i = 0; i < n;) {
+        size_t end = i + 1;
+        while (end < n && store->pick[end].row - store->pick[end - 1].row <= gap + 1)
+            end++;
+        TRY(fetch_run(store, image, split, store->pick + i, end - i, images));
+        i = end;
+    }
+    return ST_OK;
+}

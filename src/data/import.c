@@ -1,0 +1,174 @@
+#include "data/import.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/fs.h"
+#include "base/mem.h"
+#include "base/parse.h"
+#include "data/sampler.h"
+#include "dataset_impl.h"
+#include "import_impl.h"
+
+static char **counted_names(int first, int count)
+{
+    char **names = mem_zeroed((size_t)count, sizeof *names);
+    for (int i = 0; i < count; i++)
+        names[i] = mem_format("%d", first + i);
+    return names;
+}
+
+static enum status check_names(char *const *names, int count)
+{
+    if (count < 2)
+        FAIL(ST_USAGE,
+             "one class is not enough: classes are 'letters', 'digits' or a list "
+             "like 'cat,dog'");
+    for (int i = 0; i < count; i++) {
+        if (!*names[i])
+            FAIL(ST_USAGE, "the name of class number %d is empty", i);
+        for (int j = 0; j < i; j++) {
+            if (strcmp(names[i], names[j]) == 0)
+                FAIL(ST_USAGE, "class '%s' is listed twice", names[i]);
+        }
+    }
+    return ST_OK;
+}
+
+enum status import_classes(const char *text, char ***names, int *count)
+{
+    if (strcmp(text, "digits") == 0) {
+        *count = 10;
+        *names = counted_names(0, 10);
+        return ST_OK;
+    }
+    char **list = NULL;
+    int n = 0;
+    if (strcmp(text, "letters") == 0) {
+        list = mem_zeroed(26, sizeof *list);
+        for (; n < 26; n++)
+            list[n] = mem_format("%c", 'A' + n);
+    } else {
+        char *copy = mem_strdup(text), *rest = copy, *name;
+        while ((name = strsep(&rest, ",")) != NULL) {
+            list = mem_resize(list, (size_t)n + 1, sizeof *list);
+            list[n++] = mem_strdup(parse_trim(name));
+        }
+        free(copy);
+    }
+    enum status st = check_names(list, n);
+    if (st != ST_OK) {
+        fs_free_list(list, n);
+        return st;
+    }
+    *names = list;
+    *count = n;
+    return ST_OK;
+}
+
+enum status import_label(struct import_labels *labels, long long raw, const char *path,
+                         const char *unit, size_t where, uint16_t *label)
+{
+    long long class = raw - labels->base;
+    int most = labels->classes ? labels->classes : DATASET_CLASSES_MAX;
+    if (class < 0)
+        FAIL(ST_FAIL, "label %lld at %s %zu of '%s' is below the label base %d", raw,
+             unit, where, path, labels->base);
+    if (class >= most)
+        FAIL(
+            ST_FAIL,
+            "label %lld at %s %zu of '%s' is out of range: %d classes with label base %d "
+            "have labels %d to %d",
+            raw, unit, where, path, most, labels->base, labels->base,
+            labels->base + most - 1);
+    if (class > labels->largest)
+        labels->largest = (int)class;
+    *label = (uint16_t) class;
+    return ST_OK;
+}
+
+enum status import_named_classes(const char *text, struct dataset_builder *builder,
+                                 struct import_labels *labels)
+{
+    if (text)
+        TRY(import_classes(text, &builder->class_name, &builder->classes));
+    labels->classes = builder->classes;
+    labels->largest = -1;
+    return ST_OK;
+}
+
+void import_number_classes(struct dataset_builder *builder,
+                           const struct import_labels *labels)
+{
+    if (builder->class_name)
+        return;
+    builder->classes = labels->largest + 1;
+    builder->class_name = counted_names(labels->base, builder->classes);
+}
+
+void import_transpose(int h, int w, const uint8_t *in, uint8_t *out)
+{
+    for (int y = 0; y < h; y++) {
+        for (int x = 0; x < w; x++)
+            out[x * h + y] = in[y * w + x];
+    }
+}
+
+/* How the images of one class are divided. */
+struct quota {
+    struct sampler order;
+    size_t count, seen, test;
+};
+
+static struct quota *divide(const struct dataset_builder *builder, double share,
+                            uint64_t seed)
+{
+    struct quota *quota = mem_zeroed((size_t)builder->classes, sizeof *quota);
+    for (size_t i = 0; i < builder->count[DATASET_TRAIN]; i++)
+        quota[builder->labels[DATASET_TRAIN][i]].count++;
+    for (int c = 0; c < builder->classes; c++) {
+        struct quota *q = &quota[c];
+        if (q->count == 0)
+            continue;
+        q->test = (size_t)((double)q->count * share + 0.5);
+        if (q->test >= q->count)
+            q->test = q->count - 1;
+        sampler_init(&q->order, seed, (uint32_t)c, q->count);
+    }
+    return quota;
+}
+
+void import_take_test(struct dataset_builder *builder, double share, uint64_t seed)
+{
+    struct quota *quota = divide(builder, share, seed);
+    size_t image = (size_t)builder->h * (size_t)builder->w, kept = 0, taken = 0;
+    uint8_t *images = builder->images[DATASET_TRAIN], *test_images;
+    uint16_t *labels = builder->labels[DATASET_TRAIN], *test_labels;
+    for (int c = 0; c < builder->classes; c++)
+        taken += quota[c].test;
+    test_images = mem_zeroed(taken, image);
+    test_labels = mem_zeroed(taken, sizeof *test_labels);
+    taken = 0;
+    for (size_t i = 0; i < builder->count[DATASET_TRAIN]; i++) {
+        struct quota *q = &quota[labels[i]];
+        if (sampler_at(&q->order, q->seen++) < q->test) {
+            memcpy(test_images + taken * image, images + i * image, image);
+            test_labels[taken++] = labels[i];
+            continue;
+        }
+        memmove(images + kept * image, images + i * image, image);
+        labels[kept++] = labels[i];
+    }
+    free(quota);
+    builder->count[DATASET_TRAIN] = kept;
+    builder->count[DATASET_TEST] = taken;
+    builder->images[DATASET_TEST] = test_images;
+    builder->labels[DATASET_TEST] = test_labels;
+}
+
+const char *import_basename(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash && slash[1] ? slash + 1 : path;
+}

@@ -1,0 +1,33 @@
+/*
+ * h5_impl: what h5file.c, h5array.c and h5attr.c share.
+ */
+#ifndef LOCKSTEP_IO_H5_IMPL_H
+#define LOCKSTEP_IO_H5_IMPL_H
+
+#include <hdf5.h>
+
+#include "base/fs.h"
+#include "io/h5file.h"
+
+struct h5file {
+    hid_t id;
+    char path[FS_PATH];
+    char temp[FS_PATH]; /* of a file being written, until it is committed; else "" */
+    hid_t array;        /* the array used last, kept open: rows come by the thousand */
+    char *array_name;   /* owned; NULL: none */
+};
+
+/* Why the HDF5 call just made failed: the system's reason if there was one, else HDF5's
+   own innermost words. Static storage. */
+const char *h5_reason(void);
+
+/* Make the group, with its parents, unless it is there. */
+enum status h5_make_group(struct h5file *file, const char *name) MUST_CHECK;
+
+/* As a group, but only the parents of `name`. */
+enum status h5_make_parent(struct h5file *file, const char *name) MUST_CHECK;
+
+/* Drop the array kept open. */
+void h5_forget_array(struct h5file *file);
+
+#endif

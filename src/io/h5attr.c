@@ -1,0 +1,218 @@
+#include "io/h5file.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "h5_impl.h"
+
+bool h5file_has_attr(struct h5file *file, const char *object, const char *name)
+{
+    return H5Aexists_by_name(file->id, object, name, H5P_DEFAULT) > 0;
+}
+
+static enum status put_attr(struct h5file *file, const char *object, const char *name,
+                            hid_t space, hid_t type, hid_t memory, const void *value)
+{
+    if (!h5file_has(file, object))
+        TRY(h5_make_group(file, object));
+    hid_t id = H5Acreate_by_name(file->id, object, name, type, space, H5P_DEFAULT,
+                                 H5P_DEFAULT, H5P_DEFAULT);
+    enum status st = ST_OK;
+    if (id < 0 || H5Awrite(id, memory, value) < 0)
+        st = status_fail(ST_FAIL, "cannot write attribute '%s' of '%s' into '%s': %s",
+                         name, object, file->path, h5_reason());
+    if (id >= 0)
+        H5Aclose(id);
+    return st;
+}
+
+static enum status put_number(struct h5file *file, const char *object, const char *name,
+                              hid_t type, hid_t memory, const void *value)
+{
+    hid_t space = H5Screate(H5S_SCALAR);
+    enum status st = put_attr(file, object, name, space, type, memory, value);
+    H5Sclose(space);
+    return st;
+}
+
+enum status h5file_put_f64(struct h5file *file, const char *object, const char *name,
+                           double value)
+{
+    return put_number(file, object, name, H5T_IEEE_F64LE, H5T_NATIVE_DOUBLE, &value);
+}
+
+enum status h5file_put_u64(struct h5file *file, const char *object, const char *name,
+                           uint64_t value)
+{
+    return put_number(file, object, name, H5T_STD_U64LE, H5T_NATIVE_UINT64, &value);
+}
+
+/* Fixed-length strings of `size` bytes, the last of them NUL. */
+static hid_t text_type(size_t size, H5T_cset_t cset)
+{
+    hid_t type = H5Tcopy(H5T_C_S1);
+    H5Tset_size(type, size);
+    H5Tset_cset(type, cset);
+    H5Tset_strpad(type, H5T_STR_NULLTERM);
+    return type;
+}
+
+enum status h5file_put_text(struct h5file *file, const char *object, const char *name,
+                            const char *text)
+{
+    hid_t type = text_type(strlen(text) + 1, H5T_CSET_UTF8);
+    enum status st = put_number(file, object, name, type, type, text);
+    H5Tclose(type);
+    return st;
+}
+
+enum status h5file_put_texts(struct h5file *file, const char *object, const char *name,
+                             char *const *texts, int count)
+{
+    size_t size = 1;
+    for (int i = 0; i < count; i++) {
+        if (strlen(texts[i]) + 1 > size)
+            size = strlen(texts[i]) + 1;
+    }
+    char *block = mem_zeroed((size_t)count, size);
+    for (int i = 0; i < count; i++)
+        strcpy(block + (size_t)i * size, texts[i]);
+    hsize_t extent = (hsize_t)count;
+    hid_t space = H5Screate_simple(1, &extent, NULL);
+    hid_t type = text_type(size, H5T_CSET_UTF8);
+    enum status st = put_attr(file, object, name, space, type, type, block);
+    H5Tclose(type);
+    H5Sclose(space);
+    free(block);
+    return st;
+}
+
+/* An attribute opened for reading, and the number of its elements. */
+struct attr {
+    hid_t id, type;
+    size_t count;
+};
+
+static enum status attr_open(struct attr *attr, struct h5file *file, const char *object,
+                             const char *name)
+{
+    if (!h5file_has_attr(file, object, name))
+        FAIL(ST_FAIL, "'%s' has no attribute '%s' on '%s'", file->path, name, object);
+    attr->id = H5Aopen_by_name(file->id, object, name, H5P_DEFAULT, H5P_DEFAULT);
+    if (attr->id < 0)
+        FAIL(ST_FAIL, "cannot read attribute '%s' of '%s': %s", name, file->path,
+             h5_reason());
+    attr->type = H5Aget_type(attr->id);
+    hid_t space = H5Aget_space(attr->id);
+    hssize_t points = H5Sget_simple_extent_npoints(space);
+    attr->count = points > 0 ? (size_t)points : 0;
+    H5Sclose(space);
+    return ST_OK;
+}
+
+static void attr_close(struct attr *attr)
+{
+    H5Tclose(attr->type);
+    H5Aclose(attr->id);
+}
+
+static enum status get_number(struct h5file *file, const char *object, const char *name,
+                              hid_t memory, void *value)
+{
+    struct attr attr;
+    TRY(attr_open(&attr, file, object, name));
+    H5T_class_t class = H5Tget_class(attr.type);
+    bool whole = class == H5T_INTEGER;
+    enum status st = ST_OK;
+    if (attr.count != 1 || (!whole && class != H5T_FLOAT))
+        st = status_fail(ST_FAIL, "attribute '%s' of '%s' is not a number", name,
+                         file->path);
+    else if (!whole && H5Tget_class(memory) == H5T_INTEGER)
+        st = status_fail(ST_FAIL, "attribute '%s' of '%s' is not a whole number", name,
+                         file->path);
+    else if (H5Aread(attr.id, memory, value) < 0)
+        st = status_fail(ST_FAIL, "cannot read attribute '%s' of '%s': %s", name,
+                         file->path, h5_reason());
+    attr_close(&attr);
+    return st;
+}
+
+enum status h5file_get_f64(struct h5file *file, const char *object, const char *name,
+                           double *value)
+{
+    return get_number(file, object, name, H5T_NATIVE_DOUBLE, value);
+}
+
+enum status h5file_get_u64(struct h5file *file, const char *object, const char *name,
+                           uint64_t *value)
+{
+    return get_number(file, object, name, H5T_NATIVE_UINT64, value);
+}
+
+/* Strings whose length is stored with each (what h5py writes). */
+static bool read_variable(struct attr *attr, char **texts)
+{
+    char **found = mem_zeroed(attr->count, sizeof *found);
+    hid_t type = text_type(H5T_VARIABLE, H5Tget_cset(attr->type));
+    bool good = H5Aread(attr->id, type, found) >= 0;
+    for (size_t i = 0; good && i < attr->count; i++)
+        texts[i] = mem_strdup(found[i] ? found[i] : "");
+    for (size_t i = 0; good && i < attr->count; i++)
+        H5free_memory(found[i]);
+    H5Tclose(type);
+    free(found);
+    return good;
+}
+
+static bool read_fixed(struct attr *attr, char **texts)
+{
+    size_t size = H5Tget_size(attr->type) + 1;
+    hid_t type = text_type(size, H5Tget_cset(attr->type));
+    char *block = mem_zeroed(attr->count, size);
+    bool good = H5Aread(attr->id, type, block) >= 0;
+    for (size_t i = 0; good && i < attr->count; i++)
+        texts[i] = mem_strdup(block + i * size);
+    H5Tclose(type);
+    free(block);
+    return good;
+}
+
+enum status h5file_get_texts(struct h5file *file, const char *object, const char *name,
+                             char ***texts, int *count)
+{
+    struct attr attr;
+    TRY(attr_open(&attr, file, object, name));
+    enum status st = ST_OK;
+    if (H5Tget_class(attr.type) != H5T_STRING || attr.count == 0) {
+        st = status_fail(ST_FAIL, "attribute '%s' of '%s' is not text", name, file->path);
+    } else {
+        char **list = mem_zeroed(attr.count, sizeof *list);
+        bool variable = H5Tis_variable_str(attr.type) > 0;
+        if (variable ? read_variable(&attr, list) : read_fixed(&attr, list)) {
+            *texts = list;
+            *count = (int)attr.count;
+        } else {
+            st = status_fail(ST_FAIL, "cannot read attribute '%s' of '%s': %s", name,
+                             file->path, h5_reason());
+            free(list);
+        }
+    }
+    attr_close(&attr);
+    return st;
+}
+
+enum status h5file_get_text(struct h5file *file, const char *object, const char *name,
+                            char **text)
+{
+    char **texts;
+    int count;
+    TRY(h5file_get_texts(file, object, name, &texts, &count));
+    if (count != 1) {
+        fs_free_list(texts, count);
+        FAIL(ST_FAIL, "attribute '%s' of '%s' is not one text", name, file->path);
+    }
+    *text = texts[0];
+    free(texts);
+    return ST_OK;
+}

@@ -1,0 +1,77 @@
+#include "kernels/activation.h"
+
+#include "kernels/kernels.h"
+
+/* This member's elements; borders on multiples of 64, so that an element is handled by
+   the same lane of the same loop whatever the size of the team. */
+static size_t share(const struct team *team, size_t n, size_t *count)
+{
+    enum { UNIT = 64 };
+    int begin, end;
+    team_split(team, (int)((n + UNIT - 1) / UNIT), &begin, &end);
+    size_t first = (size_t)begin * UNIT, last = (size_t)end * UNIT;
+    if (last > n)
+        last = n;
+    *count = last > first ? last - first : 0;
+    return first;
+}
+
+void relu_forward(const struct team *team, float *y, const float *x, size_t n)
+{
+    size_t count, first = share(team, n, &count);
+    kernels()->relu_forward(y + first, x + first, count);
+    team_barrier(team);
+}
+
+void relu_backward(const struct team *team, float *dx, const float *dy, const float *y,
+                   size_t n)
+{
+    size_t count, first = share(team, n, &count);
+    kernels()->relu_backward(dx + first, dy + first, y + first, count);
+    team_barrier(team);
+}
+
+void gelu_forward(const struct team *team, float *y, float *slope, const float *x,
+                  size_t n)
+{
+    size_t count, first = share(team, n, &count);
+    kernels()->gelu_forward(y + first, slope ? slope + first : NULL, x + first, count);
+    team_barrier(team);
+}
+
+void gelu_backward(const struct team *team, float *dx, const float *dy,
+                   const float *slope, size_t n)
+{
+    size_t count, first = share(team, n, &count);
+    kernels()->gelu_backward(dx + first, dy + first, slope + first, count);
+    team_barrier(team);
+}
+
+void dropout_apply(const struct team *team, float *y, const float *x, const uint8_t *keep,
+                   float scale, size_t n)
+{
+    size_t count, first = share(team, n, &count);
+    kernels()->dropout_apply(y + first, x + first, keep + first, scale, count);
+    team_barrier(team);
+}
+
+void logsoftmax_forward(const struct team *team, float *y, const float *x, int rows,
+                        int classes)
+{
+    int begin, end;
+    team_split(team, rows, &begin, &end);
+    size_t first = (size_t)begin * (size_t)classes;
+    kernels()->logsoftmax_forward(y + first, x + first, end - begin, classes);
+    team_barrier(team);
+}
+
+void logsoftmax_backward(const struct team *team, float *dx, const float *dy,
+                         const float *y, int rows, int classes)
+{
+    int begin, end;
+    team_split(team, rows, &begin, &end);
+    size_t first = (size_t)begin * (size_t)classes;
+    kernels()->logsoftmax_backward(dx + first, dy + first, y + first, end - begin,
+                                   classes);
+    team_barrier(team);
+}

@@ -1,0 +1,160 @@
+#include "conv_direct.h"
+
+#include <string.h>
+
+#include "kernels/kernels.h"
+
+#define DIRECT_TAPS 32 /* beyond, sgemm on im2col is faster */
+
+/* What the inner loops are given. Weights, or their gradient, lie as panels of
+   KERNELS_PANEL output channels, a row for each tap; images in a frame of zeros. All of
+   it is in scratch. */
+struct direct {
+    struct conv_shape framed;
+    int panels, taps;
+    float *weight; /* (panels, taps, KERNELS_PANEL) */
+    float *bias;   /* (panels, KERNELS_PANEL) */
+    float *images; /* (n, framed.h, framed.w, c), if there is padding */
+    size_t image;  /* floats of one */
+};
+
+static struct direct direct_of(const struct conv_shape *shape, void *scratch)
+{
+    struct direct d = {.framed = *shape, .weight = scratch};
+    d.framed.h += 2 * shape->pad;
+    d.framed.w += 2 * shape->pad;
+    d.framed.pad = 0;
+    d.panels = (shape->k + KERNELS_PANEL - 1) / KERNELS_PANEL;
+    d.taps = shape->r * shape->s * shape->c;
+    d.bias = d.weight + (size_t)d.panels * (size_t)d.taps * KERNELS_PANEL;
+    d.images = d.bias + (size_t)d.panels * KERNELS_PANEL;
+    d.image = (size_t)d.framed.h * (size_t)d.framed.w * (size_t)shape->c;
+    return d;
+}
+
+bool conv_direct_applies(const struct conv_shape *shape)
+{
+    return shape->r * shape->s * shape->c <= DIRECT_TAPS;
+}
+
+size_t conv_direct_scratch(const struct conv_shape *shape)
+{
+    struct direct d = direct_of(shape, NULL);
+    size_t floats = (size_t)d.panels * (size_t)(d.taps + 1) * KERNELS_PANEL;
+    if (shape->pad > 0)
+        floats += (size_t)shape->n * d.image;
+    return floats * sizeof(float);
+}
+
+static int panel_channels(const struct direct *d, int panel)
+{
+    int left = d->framed.k - panel * KERNELS_PANEL;
+    return left < KERNELS_PANEL ? left : KERNELS_PANEL;
+}
+
+static float *panel_weight(const struct direct *d, int panel)
+{
+    return d->weight + (size_t)panel * (size_t)d->taps * KERNELS_PANEL;
+}
+
+/* Member's images with their frames; without padding x is used as it is. */
+static void frame_images(const struct direct *d, const struct team *team,
+                         const struct conv_shape *shape, const float *x)
+{
+    if (shape->pad == 0)
+        return;
+    int begin, end, pad = shape->pad, c = shape->c;
+    team_split(team, shape->n, &begin, &end);
+    for (int i = begin; i < end; i++) {
+        float *to = d->images + (size_t)i * d->image;
+        const float *from = x + (size_t)i * (size_t)(shape->h * shape->w * c);
+        memset(to, 0, d->image * sizeof *to);
+        for (int h = 0; h < shape->h; h++)
+            memcpy(to + ((size_t)(h + pad) * (size_t)d->framed.w + (size_t)pad) *
+                            (size_t)c,
+                   from + (size_t)h * (size_t)(shape->w * c),
+                   (size_t)(shape->w * c) * sizeof *to);
+    }
+}
+
+static const float *image_at(const struct direct *d, const struct conv_shape *shape,
+                             const float *x, int i)
+{
+    return (shape->pad == 0 ? x : d->images) + (size_t)i * d->image;
+}
+
+static void pack_weight(const struct direct *d, const struct team *team,
+                        const float *weight, const float *bias)
+{
+    int begin, end;
+    team_split(team, d->panels, &begin, &end);
+    for (int panel = begin; panel < end; panel++) {
+        int channels = panel_channels(d, panel), first = panel * KERNELS_PANEL;
+        float *to = panel_weight(d, panel), *b = d->bias + first;
+        memset(to, 0, (size_t)d->taps * KERNELS_PANEL * sizeof *to);
+        memset(b, 0, KERNELS_PANEL * sizeof *b);
+        memcpy(b, bias + first, (size_t)channels * sizeof *b);
+        for (int k = 0; k < channels; k++)
+            for (int t = 0; t < d->taps; t++)
+                to[t * KERNELS_PANEL + k] = weight[(first + k) * d->taps + t];
+    }
+}
+
+void conv_direct_forward(const struct team *team, const struct conv_shape *shape,
+                         float *y, const float *x, const float *weight, const float *bias,
+                         void *scratch)
+{
+    struct direct d = direct_of(shape, scratch);
+    size_t out = (size_t)shape->p * (size_t)shape->q * (size_t)shape->k;
+    frame_images(&d, team, shape, x);
+    pack_weight(&d, team, weight, bias);
+    team_barrier(team);
+    int begin, end;
+    team_split(team, shape->n * d.panels, &begin, &end);
+    for (int i = begin; i < end; i++) {
+        int image = i / d.panels, panel = i % d.panels;
+        size_t first = (size_t)panel * KERNELS_PANEL;
+        kernels()->direct_forward(
+            &d.framed, panel_channels(&d, panel), y + (size_t)image * out + first,
+            image_at(&d, shape, x, image), panel_weight(&d, panel), d.bias + first);
+    }
+    team_barrier(team);
+}
+
+/* The gradient of some taps of one panel, over all images in order. */
+static void weight_taps(const struct direct *d, const struct conv_shape *shape, int panel,
+                        struct span taps, const float *x, const float *dy)
+{
+    size_t out = (size_t)shape->p * (size_t)shape->q * (size_t)shape->k;
+    float *to = panel_weight(d, panel);
+    memset(to + (size_t)taps.begin * KERNELS_PANEL, 0,
+           (size_t)(taps.end - taps.begin) * KERNELS_PANEL * sizeof *to);
+    for (int i = 0; i < shape->n; i++)
+        kernels()->direct_backward_weight(
+            &d->framed, panel_channels(d, panel), taps, to, image_at(d, shape, x, i),
+            dy + (size_t)i * out + (size_t)panel * KERNELS_PANEL);
+}
+
+void conv_direct_backward_weight(const struct team *team, const struct conv_shape *shape,
+                                 float *dweight, const float *x, const float *dy,
+                                 void *scratch)
+{
+    struct direct d = direct_of(shape, scratch);
+    frame_images(&d, team, shape, x);
+    if (shape->pad > 0)
+        team_barrier(team);
+    int next, end;
+    team_split(team, d.panels * d.taps, &next, &end);
+    while (next < end) {
+        int panel = next / d.taps;
+        struct span taps = {next % d.taps, next % d.taps + end - next};
+        if (taps.end > d.taps)
+            taps.end = d.taps;
+        weight_taps(&d, shape, panel, taps, x, dy);
+        for (int k = 0; k < panel_channels(&d, panel); k++)
+            for (int t = taps.begin; t < taps.end; t++)
+                dweight[(panel * KERNELS_PANEL + k) * d.taps + t] =
+                    panel_weight(&d, panel)[t * KERNELS_PANEL + k];
+        next += taps.end - taps.begin;
+    }
+}

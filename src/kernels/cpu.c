@@ -1,0 +1,187 @@
+#include "kernels/cpu.h"
+
+#include <cblas.h>
+#include <hwloc.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/status.h"
+
+#define PREPARED "LOCKSTEP_PREPARED" /* set by the first of the two executions */
+
+static const char *const isa_names[] = {"plain", "v2", "v3", "v4"};
+
+static enum cpu_isa best_isa(void)
+{
+#if defined __x86_64__
+    if (__builtin_cpu_supports("x86-64-v4"))
+        return CPU_V4;
+    if (__builtin_cpu_supports("x86-64-v3"))
+        return CPU_V3;
+    if (__builtin_cpu_supports("x86-64-v2"))
+        return CPU_V2;
+#endif
+    return CPU_PLAIN;
+}
+
+enum cpu_isa cpu_isa(void)
+{
+    enum cpu_isa best = best_isa();
+    const char *forced = getenv("LOCKSTEP_ISA");
+    for (int i = 0; forced && i <= (int)best; i++)
+        if (strcmp(forced, isa_names[i]) == 0)
+            return (enum cpu_isa)i;
+    return best;
+}
+
+enum status cpu_check_isa(void)
+{
+    const char *forced = getenv("LOCKSTEP_ISA");
+    if (forced && strcmp(forced, isa_names[cpu_isa()]) != 0)
+        FAIL(ST_USAGE,
+             "LOCKSTEP_ISA='%s': this machine has plain%s; unset it or choose one",
+             forced,
+             best_isa() == CPU_V4   ? ", v2, v3, v4"
+             : best_isa() == CPU_V3 ? ", v2, v3"
+             : best_isa() == CPU_V2 ? ", v2"
+                                    : "");
+    return ST_OK;
+}
+
+const char *cpu_isa_name(enum cpu_isa isa)
+{
+    return isa_names[isa];
+}
+
+/* What hwloc says of this machine and this process, read once. */
+static struct {
+    bool known;
+    char model[128];
+    char allowed_list[256];
+    int allowed, online;
+} machine;
+
+static void read_machine(void)
+{
+    hwloc_topology_t topology;
+    snprintf(machine.model, sizeof machine.model, "unknown CPU");
+    machine.allowed = machine.online = (int)sysconf(_SC_NPROCESSORS_ONLN);
+    machine.known = true;
+    if (hwloc_topology_init(&topology) != 0)
+        return;
+    if (hwloc_topology_load(topology) == 0) {
+        hwloc_obj_t package = hwloc_get_obj_by_type(topology, HWLOC_OBJ_PACKAGE, 0);
+        const char *name =
+            package ? hwloc_obj_get_info_by_name(package, "CPUModel") : NULL;
+        if (!name)
+            name = hwloc_obj_get_info_by_name(hwloc_get_root_obj(topology), "CPUModel");
+        if (name)
+            snprintf(machine.model, sizeof machine.model, "%s", name);
+        hwloc_bitmap_t mine = hwloc_bitmap_alloc();
+        if (mine && hwloc_get_cpubind(topology, mine, HWLOC_CPUBIND_PROCESS) == 0) {
+            hwloc_bitmap_and(mine, mine, hwloc_topology_get_topology_cpuset(topology));
+            hwloc_bitmap_list_snprintf(machine.allowed_list, sizeof machine.allowed_list,
+                                       mine);
+            machine.allowed = hwloc_bitmap_weight(mine);
+        }
+        hwloc_bitmap_free(mine);
+    }
+    hwloc_topology_destroy(topology);
+}
+
+static void know_machine(void)
+{
+    if (!machine.known)
+        read_machine();
+}
+
+const char *cpu_model(void)
+{
+    know_machine();
+    return machine.model;
+}
+
+int cpu_allowed(void)
+{
+    know_machine();
+    return machine.allowed;
+}
+
+int cpu_online(void)
+{
+    know_machine();
+    return machine.online;
+}
+
+const char *cpu_allowed_list(void)
+{
+    know_machine();
+    return machine.allowed_list;
+}
+
+/* openblas_get_config() is "OpenBLAS 0.3.21 NO_LAPACKE DYNAMIC_ARCH ...". */
+const char *cpu_blas(void)
+{
+    static char text[128];
+    const char *config = openblas_get_config();
+    int name = 0;
+    while (config[name] && config[name] != ' ')
+        name++;
+    int version = name + 1;
+    while (config[name] && config[version] && config[version] != ' ')
+        version++;
+    snprintf(text, sizeof text, "%.*s %s", version, config, openblas_get_corename());
+    return text;
+}
+
+void cpu_blas_single_thread(void)
+{
+    openblas_set_num_threads(1);
+}
+
+/* OpenBLAS 0.3.21 takes AVX-512 processors that it does not know by name for Haswells,
+   which halves its speed. Kernels and BLAS keep to the same instruction set. */
+static const char *blas_core(void)
+{
+#if defined __x86_64__
+    enum cpu_isa isa = cpu_isa();
+    const char *core = openblas_get_corename();
+    bool knows_avx512 = strcmp(core, "SkylakeX") == 0 ||
+                        strcmp(core, "Cooperlake") == 0 ||
+                        strcmp(core, "SapphireRapids") == 0;
+    if (isa == CPU_V4)
+        return knows_avx512 ? NULL : "SkylakeX";
+    if (isa == CPU_V3)
+        return knows_avx512 ? "Haswell" : NULL;
+    return "Nehalem";
+#else
+    return NULL;
+#endif
+}
+
+void cpu_prepare(char **argv)
+{
+    if (getenv(PREPARED))
+        return;
+    bool missing = false;
+    const char *core = blas_core();
+    if (core && !getenv("OPENBLAS_CORETYPE")) {
+        setenv("OPENBLAS_CORETYPE", core, 1);
+        missing = true;
+    }
+    /* Threads that wait by spinning take the cores from the ranks that work. */
+    const char *local = getenv("OMPI_COMM_WORLD_LOCAL_SIZE");
+    if (local && 2 * atoi(local) > (int)sysconf(_SC_NPROCESSORS_ONLN) &&
+        !getenv("OMP_WAIT_POLICY")) {
+        setenv("OMP_WAIT_POLICY", "passive", 1);
+        missing = true;
+    }
+    if (!missing)
+        return;
+    setenv(PREPARED, "1", 1);
+    execv("/proc/self/exe", argv);
+    /* Without /proc the run is slower, not wrong. */
+}

@@ -1,0 +1,138 @@
+/* Pooling of one image, vectors along the channels. */
+#include "simd.h"
+
+/* The rows or columns of window i that lie inside [0, extent). */
+SIMD_INLINE struct span window(const struct pool_shape *shape, int i, int extent)
+{
+    int first = i * shape->stride - shape->pad;
+    return (struct span){first < 0 ? -first : 0,
+                         first + shape->size > extent ? extent - first : shape->size};
+}
+
+SIMD_INLINE void max_window(const struct pool_shape *shape, struct span rows,
+                            struct span columns, int lanes, simd_float *best,
+                            simd_int *where, const float *x)
+{
+    *best = (simd_float){0} - __builtin_inff();
+    *where = (simd_int){0} + (rows.begin * shape->size + columns.begin);
+    for (int r = rows.begin; r < rows.end; r++) {
+        for (int s = columns.begin; s < columns.end; s++) {
+            simd_float v = simd_load(x + ((ptrdiff_t)r * shape->w + s) * shape->c, lanes);
+            simd_int wins = (v > *best) | (v != v);
+            *best = (simd_float)((wins & (simd_int)v) | (~wins & (simd_int)*best));
+            *where = (wins & (r * shape->size + s)) | (~wins & *where);
+        }
+    }
+}
+
+void SIMD(maxpool_forward)(const struct pool_shape *shape, struct span channels, float *y,
+                           uint8_t *argmax, const float *x)
+{
+    for (int p = 0; p < shape->p; p++) {
+        struct span rows = window(shape, p, shape->h);
+        for (int q = 0; q < shape->q; q++) {
+            struct span columns = window(shape, q, shape->w);
+            ptrdiff_t corner = ((ptrdiff_t)(p * shape->stride - shape->pad) * shape->w +
+                                q * shape->stride - shape->pad) *
+                               shape->c;
+            size_t out = ((size_t)p * shape->q + q) * shape->c;
+            for (int c = channels.begin; c < channels.end; c += SIMD_WIDTH) {
+                int lanes = channels.end - c;
+                simd_float best;
+                simd_int where;
+                max_window(shape, rows, columns, lanes, &best, &where, x + corner + c);
+                simd_store(y + out + c, best, lanes);
+                if (!argmax)
+                    continue;
+                simd_byte narrow = __builtin_convertvector(where, simd_byte);
+                memcpy(argmax + out + c, &narrow,
+                       lanes < SIMD_WIDTH ? (size_t)lanes : sizeof narrow);
+            }
+        }
+    }
+}
+
+static void zero_channels(const struct pool_shape *shape, struct span channels, float *dx)
+{
+    size_t bytes = (size_t)(channels.end - channels.begin) * sizeof *dx;
+    if (channels.end - channels.begin == shape->c) {
+        memset(dx, 0, (size_t)shape->h * shape->w * bytes);
+        return;
+    }
+    for (size_t i = 0; i < (size_t)shape->h * shape->w; i++)
+        memset(dx + i * shape->c + channels.begin, 0, bytes);
+}
+
+void SIMD(maxpool_backward)(const struct pool_shape *shape, struct span channels,
+                            float *dx, const float *dy, const uint8_t *argmax)
+{
+    zero_channels(shape, channels, dx);
+    ptrdiff_t place[POOL_SIZE_MAX * POOL_SIZE_MAX];
+    for (int r = 0; r < shape->size; r++)
+        for (int s = 0; s < shape->size; s++)
+            place[r * shape->size + s] = ((ptrdiff_t)r * shape->w + s) * shape->c;
+    for (int p = 0; p < shape->p; p++) {
+        for (int q = 0; q < shape->q; q++) {
+            ptrdiff_t corner = ((ptrdiff_t)(p * shape->stride - shape->pad) * shape->w +
+                                q * shape->stride - shape->pad) *
+                               shape->c;
+            size_t out = ((size_t)p * shape->q + q) * shape->c;
+            for (int c = channels.begin; c < channels.end; c++)
+                dx[corner + place[argmax[out + c]] + c] += dy[out + c];
+        }
+    }
+}
+
+void SIMD(avgpool_forward)(const struct pool_shape *shape, struct span channels, float *y,
+                           const float *x)
+{
+    float scale = 1.0f / (float)(shape->size * shape->size);
+    for (int p = 0; p < shape->p; p++) {
+        struct span rows = window(shape, p, shape->h);
+        for (int q = 0; q < shape->q; q++) {
+            struct span columns = window(shape, q, shape->w);
+            const float *corner =
+                x + ((ptrdiff_t)(p * shape->stride - shape->pad) * shape->w +
+                     q * shape->stride - shape->pad) *
+                        shape->c;
+            float *out = y + ((size_t)p * shape->q + q) * shape->c;
+            for (int c = channels.begin; c < channels.end; c += SIMD_WIDTH) {
+                int lanes = channels.end - c;
+                simd_float sum = {0};
+                for (int r = rows.begin; r < rows.end; r++)
+                    for (int s = columns.begin; s < columns.end; s++)
+                        sum += simd_load(
+                            corner + ((ptrdiff_t)r * shape->w + s) * shape->c + c, lanes);
+                simd_store(out + c, sum * scale, lanes);
+            }
+        }
+    }
+}
+
+/* Gathers the sum of dy first and scales it last, so that no product is fused into a sum
+   in one place and not in another. */
+void SIMD(avgpool_backward)(const struct pool_shape *shape, struct span channels,
+                            float *dx, const float *dy)
+{
+    float scale = 1.0f / (float)(shape->size * shape->size);
+    zero_channels(shape, channels, dx);
+    for (int p = 0; p < shape->p; p++) {
+        struct span rows = window(shape, p, shape->h);
+        for (int q = 0; q < shape->q; q++) {
+            struct span columns = window(shape, q, shape->w);
+            ptrdiff_t corner = ((ptrdiff_t)(p * shape->stride - shape->pad) * shape->w +
+                                q * shape->stride - shape->pad) *
+                               shape->c;
+            const float *g = dy + ((size_t)p * shape->q + q) * shape->c;
+            for (int r = rows.begin; r < rows.end; r++)
+                for (int s = columns.begin; s < columns.end; s++) {
+                    float *to = dx + corner + ((ptrdiff_t)r * shape->w + s) * shape->c;
+                    for (int c = channels.begin; c < channels.end; c++)
+                        to[c] += g[c];
+                }
+        }
+    }
+    for (size_t i = 0; i < (size_t)shape->h * shape->w; i++)
+        for (int c = channels.begin; c < channels.end; c++)
+            dx[i * shape->c + c] *= scale;
+}

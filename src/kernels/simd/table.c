@@ -1,0 +1,24 @@
+/* The table of one instruction set. */
+#include "simd.h"
+
+extern const struct kernels SIMD(kernels);
+
+const struct kernels SIMD(kernels) = {
+    .relu_forward = SIMD(relu_forward),
+    .relu_backward = SIMD(relu_backward),
+    .gelu_forward = SIMD(gelu_forward),
+    .gelu_backward = SIMD(gelu_backward),
+    .dropout_apply = SIMD(dropout_apply),
+    .logsoftmax_forward = SIMD(logsoftmax_forward),
+    .logsoftmax_backward = SIMD(logsoftmax_backward),
+    .maxpool_forward = SIMD(maxpool_forward),
+    .maxpool_backward = SIMD(maxpool_backward),
+    .avgpool_forward = SIMD(avgpool_forward),
+    .avgpool_backward = SIMD(avgpool_backward),
+    .im2col = SIMD(im2col),
+    .col2im = SIMD(col2im),
+    .fill_rows = SIMD(fill_rows),
+    .sum_rows = SIMD(sum_rows),
+    .direct_forward = SIMD(direct_forward),
+    .direct_backward_weight = SIMD(direct_backward_weight),
+};

@@ -1,0 +1,56 @@
+#include "kernels/team.h"
+
+#include <omp.h>
+#include <sched.h>
+#include <stdbool.h>
+
+#include "base/status.h"
+
+#define SPINS 2000 /* about as long as a thread's share of a small layer */
+
+void team_run(int threads, void (*body)(void *context, int thread), void *context)
+{
+    bool complete = true;
+#pragma omp parallel num_threads(threads) reduction(&& : complete)
+    {
+        complete = omp_get_num_threads() == threads;
+        if (complete)
+            body(context, omp_get_thread_num());
+    }
+    ASSERT(complete && "OpenMP gave fewer threads than asked for (OMP_THREAD_LIMIT?)");
+}
+
+static inline void relax(void)
+{
+#if defined __x86_64__ || defined __i386__
+    __builtin_ia32_pause();
+#endif
+}
+
+/* Sense-reversing barrier: the last to arrive opens the next phase. */
+void team_barrier(const struct team *team)
+{
+    if (team->size == 1)
+        return;
+    struct team_shared *shared = team->shared;
+    int phase = atomic_load_explicit(&shared->phase, memory_order_relaxed);
+    if (atomic_fetch_add_explicit(&shared->arrived, 1, memory_order_acq_rel) + 1 ==
+        team->size) {
+        atomic_store_explicit(&shared->arrived, 0, memory_order_relaxed);
+        atomic_store_explicit(&shared->phase, phase + 1, memory_order_release);
+        return;
+    }
+    for (int spin = 0;
+         atomic_load_explicit(&shared->phase, memory_order_acquire) == phase; spin++) {
+        if (spin < SPINS)
+            relax();
+        else
+            sched_yield();
+    }
+}
+
+void team_split(const struct team *team, int count, int *begin, int *end)
+{
+    *begin = (int)((long long)count * team->index / team->size);
+    *end = (int)((long long)count * (team->index + 1) / team->size);
+}

@@ -1,0 +1,192 @@
+#include "nn/layer.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/parse.h"
+
+#define WORD 64 /* bytes of a word in a spec */
+
+const struct layer_ops *const layer_kinds[] = {
+    &layer_conv,    &layer_maxpool, &layer_avgpool, &layer_relu,       &layer_gelu,
+    &layer_dropout, &layer_flatten, &layer_linear,  &layer_logsoftmax, NULL,
+};
+
+enum { INIT_PYTORCH, INIT_HE };
+const char *const layer_init_words[] = {"pytorch", "he", NULL};
+
+void layer_init_values(const struct layer *layer, int t, int init, int fan_in,
+                       struct rng *rng, float *values)
+{
+    const struct layer_tensor *tensor = &layer->tensor[t];
+    float bound = (float)(1.0 / sqrt(fan_in)), deviation = (float)sqrt(2.0 / fan_in);
+    for (size_t i = 0; i < tensor->count; i++) {
+        if (init == INIT_PYTORCH)
+            values[i] = rng_range(rng, -bound, bound);
+        else
+            values[i] = tensor->decay ? deviation * rng_normal(rng) : 0.0f;
+    }
+}
+
+/* Copies the word at *text (cut to fit) and moves behind it; false at the end. */
+static bool next_word(const char **text, char word[WORD])
+{
+    const char *blanks = " \t";
+    const char *begin = *text + strspn(*text, blanks);
+    size_t length = strcspn(begin, blanks);
+    *text = begin + length;
+    snprintf(word, WORD, "%.*s", (int)(length < WORD ? length : WORD - 1), begin);
+    return length > 0;
+}
+
+void layer_spec_kind(const char *text, char kind[LAYER_NAME])
+{
+    char word[WORD];
+    next_word(&text, word);
+    snprintf(kind, LAYER_NAME, "%.*s", LAYER_NAME - 1, word);
+}
+
+/* The positional word after the kind; false when there is none. */
+static bool find_value(const struct layer_spec *spec, char word[WORD])
+{
+    const char *text = spec->text;
+    next_word(&text, word);
+    while (next_word(&text, word))
+        if (!strchr(word, '='))
+            return true;
+    return false;
+}
+
+/* What stands behind "key="; false when the key is absent. */
+static bool find_option(const struct layer_spec *spec, const char *key, char value[WORD])
+{
+    char word[WORD];
+    const char *text = spec->text;
+    size_t length = strlen(key);
+    while (next_word(&text, word)) {
+        if (strncmp(word, key, length) == 0 && word[length] == '=') {
+            snprintf(value, WORD, "%s", word + length + 1);
+            return true;
+        }
+    }
+    return false;
+}
+
+static enum status read_int(const struct layer_spec *spec, const char *what,
+                            const char *word, long long lo, long long hi, int *out)
+{
+    long long value;
+    if (!parse_int(word, lo, hi, &value))
+        FAIL(ST_USAGE, "%s: %s: %s '%s' is not a whole number from %lld to %lld",
+             spec->where, spec->name, what, word, lo, hi);
+    *out = (int)value;
+    return ST_OK;
+}
+
+enum status layer_spec_value(const struct layer_spec *spec, bool required, long long lo,
+                             long long hi, int *out)
+{
+    char word[WORD];
+    if (!find_value(spec, word)) {
+        if (required)
+            FAIL(ST_USAGE, "%s: %s: a number is missing after the layer's kind",
+                 spec->where, spec->name);
+        return ST_OK;
+    }
+    if (strcmp(word, "classes") == 0) {
+        *out = spec->classes;
+        return ST_OK;
+    }
+    return read_int(spec, "size", word, lo, hi, out);
+}
+
+enum status layer_spec_int(const struct layer_spec *spec, const char *key, long long lo,
+                           long long hi, int *out)
+{
+    char word[WORD];
+    if (!find_option(spec, key, word))
+        return ST_OK;
+    return read_int(spec, key, word, lo, hi, out);
+}
+
+enum status layer_spec_real(const struct layer_spec *spec, const char *key, double lo,
+                            double hi, double *out)
+{
+    char word[WORD];
+    if (!find_option(spec, key, word))
+        return ST_OK;
+    if (!parse_real(word, lo, hi, out))
+        FAIL(ST_USAGE, "%s: %s: %s '%s' is not a number from %g to %g", spec->where,
+             spec->name, key, word, lo, hi);
+    return ST_OK;
+}
+
+enum status layer_spec_word(const struct layer_spec *spec, const char *key,
+                            const char *const *words, int *out)
+{
+    char word[WORD];
+    if (!find_option(spec, key, word))
+        return ST_OK;
+    int count = 0;
+    for (; words[count]; count++) {
+        if (strcmp(words[count], word) == 0) {
+            *out = count;
+            return ST_OK;
+        }
+    }
+    const char *near = parse_nearest(word, words, count);
+    if (near)
+        FAIL(ST_USAGE, "%s: %s: unknown %s '%s', did you mean '%s'?", spec->where,
+             spec->name, key, word, near);
+    FAIL(ST_USAGE, "%s: %s: unknown %s '%s', use '%s' or the like", spec->where,
+         spec->name, key, word, words[0]);
+}
+
+static enum status unknown_option(const struct layer_spec *spec, const char *word,
+                                  const char *const *keys, int count)
+{
+    const char *near = parse_nearest(word, keys, count);
+    if (near)
+        FAIL(ST_USAGE, "%s: %s: unknown option '%s', did you mean '%s'?", spec->where,
+             spec->name, word, near);
+    FAIL(ST_USAGE, "%s: %s: unknown option '%s'", spec->where, spec->name, word);
+}
+
+static int index_of(const char *word, const char *const *words)
+{
+    for (int i = 0; words[i]; i++)
+        if (strcmp(words[i], word) == 0)
+            return i;
+    return -1;
+}
+
+enum status layer_spec_only(const struct layer_spec *spec, bool value,
+                            const char *const *keys)
+{
+    char word[WORD];
+    const char *text = spec->text;
+    int values = 0, count = 0;
+    unsigned seen = 0;
+    while (keys[count])
+        count++;
+    next_word(&text, word);
+    while (next_word(&text, word)) {
+        char *equals = strchr(word, '=');
+        if (!equals) {
+            if (++values > (value ? 1 : 0))
+                FAIL(ST_USAGE, "%s: %s: '%s' is one value too many", spec->where,
+                     spec->name, word);
+            continue;
+        }
+        *equals = '\0';
+        int i = index_of(word, keys);
+        if (i < 0)
+            return unknown_option(spec, word, keys, count);
+        if (seen & 1u << i)
+            FAIL(ST_USAGE, "%s: %s: option '%s' is given twice", spec->where, spec->name,
+                 word);
+        seen |= 1u << i;
+    }
+    return ST_OK;
+}

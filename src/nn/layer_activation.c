@@ -1,0 +1,97 @@
+/* relu, gelu and logsoftmax. */
+#include <stddef.h>
+
+#include "kernels/activation.h"
+#include "nn/layer.h"
+
+static const char *const no_options[] = {NULL};
+
+static size_t elements(const struct layer *layer, const struct pass *pass)
+{
+    return (size_t)pass->n * (size_t)shape_size(layer->out);
+}
+
+static enum status relu_setup(struct layer *layer, const struct layer_spec *spec)
+{
+    layer->out = layer->in;
+    return layer_spec_only(spec, false, no_options);
+}
+
+static void relu_layer_forward(const struct layer *layer, const struct pass *pass)
+{
+    relu_forward(&pass->team, pass->y, pass->x, elements(layer, pass));
+}
+
+static void relu_layer_backward(const struct layer *layer, const struct pass *pass)
+{
+    if (pass->dx)
+        relu_backward(&pass->team, pass->dx, pass->dy, pass->y, elements(layer, pass));
+}
+
+static enum status gelu_setup(struct layer *layer, const struct layer_spec *spec)
+{
+    layer->out = layer->in;
+    layer->save = (size_t)shape_size(layer->out) * sizeof(float); /* slopes */
+    return layer_spec_only(spec, false, no_options);
+}
+
+static void gelu_layer_forward(const struct layer *layer, const struct pass *pass)
+{
+    gelu_forward(&pass->team, pass->y, pass->train ? pass->save : NULL, pass->x,
+                 elements(layer, pass));
+}
+
+static void gelu_layer_backward(const struct layer *layer, const struct pass *pass)
+{
+    if (pass->dx)
+        gelu_backward(&pass->team, pass->dx, pass->dy, pass->save, elements(layer, pass));
+}
+
+static enum status logsoftmax_setup(struct layer *layer, const struct layer_spec *spec)
+{
+    const struct shape *in = &layer->in;
+    if (in->h * in->w != 1)
+        FAIL(ST_USAGE, "%s: %s: its input %dx%dx%d is an image, not one value a class",
+             spec->where, spec->name, in->h, in->w, in->c);
+    layer->out = layer->in;
+    return layer_spec_only(spec, false, no_options);
+}
+
+static void logsoftmax_layer_forward(const struct layer *layer, const struct pass *pass)
+{
+    logsoftmax_forward(&pass->team, pass->y, pass->x, pass->n, layer->in.c);
+}
+
+static void logsoftmax_layer_backward(const struct layer *layer, const struct pass *pass)
+{
+    if (pass->dx)
+        logsoftmax_backward(&pass->team, pass->dx, pass->dy, pass->y, pass->n,
+                            layer->in.c);
+}
+
+const struct layer_ops layer_relu = {
+    .kind = "relu",
+    .help = "relu",
+    .bytes = sizeof(struct layer),
+    .setup = relu_setup,
+    .forward = relu_layer_forward,
+    .backward = relu_layer_backward,
+};
+
+const struct layer_ops layer_gelu = {
+    .kind = "gelu",
+    .help = "gelu",
+    .bytes = sizeof(struct layer),
+    .setup = gelu_setup,
+    .forward = gelu_layer_forward,
+    .backward = gelu_layer_backward,
+};
+
+const struct layer_ops layer_logsoftmax = {
+    .kind = "logsoftmax",
+    .help = "logsoftmax",
+    .bytes = sizeof(struct layer),
+    .setup = logsoftmax_setup,
+    .forward = logsoftmax_layer_forward,
+    .backward = logsoftmax_layer_backward,
+};

@@ -1,0 +1,135 @@
+#include <stddef.h>
+
+#include "kernels/conv.h"
+#include "nn/layer.h"
+
+struct layer_conv_state {
+    struct layer layer;
+    struct conv_shape shape;
+    int init; /* index in layer_init_words */
+};
+
+static const char *const option_keys[] = {"kernel", "stride", "pad", "init", NULL};
+
+static const struct layer_conv_state *state_of(const struct layer *layer)
+{
+    return (const struct layer_conv_state *)layer;
+}
+
+static enum status read_spec(struct layer_conv_state *conv, const struct layer_spec *spec)
+{
+    const struct shape *in = &conv->layer.in;
+    int channels = 0, kernel = 0, stride = 1, pad = 0;
+    TRY(layer_spec_only(spec, true, option_keys));
+    TRY(layer_spec_value(spec, true, 1, 65536, &channels));
+    TRY(layer_spec_int(spec, "kernel", 1, 1024, &kernel));
+    TRY(layer_spec_int(spec, "stride", 1, 1024, &stride));
+    TRY(layer_spec_int(spec, "pad", 0, 1024, &pad));
+    TRY(layer_spec_word(spec, "init", layer_init_words, &conv->init));
+    if (kernel == 0)
+        FAIL(ST_USAGE, "%s: %s: kernel=K is missing", spec->where, spec->name);
+    if (pad >= kernel)
+        FAIL(ST_USAGE, "%s: %s: pad %d is not smaller than kernel %d", spec->where,
+             spec->name, pad, kernel);
+    if (kernel > in->h + 2 * pad || kernel > in->w + 2 * pad)
+        FAIL(ST_USAGE, "%s: %s: kernel %d is larger than its input %dx%dx%d", spec->where,
+             spec->name, kernel, in->h, in->w, in->c);
+    conv->shape = (struct conv_shape){.n = conv->layer.grain,
+                                      .h = in->h,
+                                      .w = in->w,
+                                      .c = in->c,
+                                      .k = channels,
+                                      .r = kernel,
+                                      .s = kernel,
+                                      .stride = stride,
+                                      .pad = pad};
+    conv_shape_complete(&conv->shape);
+    return ST_OK;
+}
+
+static enum status conv_setup(struct layer *layer, const struct layer_spec *spec)
+{
+    struct layer_conv_state *conv = (struct layer_conv_state *)layer;
+    TRY(read_spec(conv, spec));
+    const struct conv_shape *s = &conv->shape;
+    size_t taps = (size_t)s->r * (size_t)s->s * (size_t)s->c;
+    layer->out = (struct shape){s->p, s->q, s->k};
+    layer->tensors = 2;
+    layer->tensor[0] = (struct layer_tensor){.name = "weight",
+                                             .dims = 4,
+                                             .dim = {s->k, s->c, s->r, s->s},
+                                             .count = (size_t)s->k * taps,
+                                             .decay = true};
+    layer->tensor[1] = (struct layer_tensor){
+        .name = "bias", .dims = 1, .dim = {s->k}, .count = (size_t)s->k};
+    layer->scratch = conv_scratch(s);
+    layer->flops = 2.0 * (double)taps * shape_size(layer->out);
+    return ST_OK;
+}
+
+static void conv_init(const struct layer *layer, int t, struct rng *rng, float *values)
+{
+    const struct conv_shape *s = &state_of(layer)->shape;
+    layer_init_values(layer, t, state_of(layer)->init, s->r * s->s * s->c, rng, values);
+}
+
+static struct conv_shape shape_for(const struct layer *layer, const struct pass *pass)
+{
+    struct conv_shape shape = state_of(layer)->shape;
+    shape.n = pass->n;
+    return shape;
+}
+
+static void conv_layer_forward(const struct layer *layer, const struct pass *pass)
+{
+    struct conv_shape shape = shape_for(layer, pass);
+    conv_forward(&pass->team, &shape, pass->y, pass->x,
+                 pass->params + layer->tensor[0].offset,
+                 pass->params + layer->tensor[1].offset, pass->scratch);
+}
+
+static void conv_layer_backward(const struct layer *layer, const struct pass *pass)
+{
+    struct conv_shape shape = shape_for(layer, pass);
+    conv_backward_weight(&pass->team, &shape, pass->grads + layer->tensor[0].offset,
+                         pass->grads + layer->tensor[1].offset, pass->x, pass->dy,
+                         pass->scratch);
+    if (pass->dx)
+        conv_backward_data(&pass->team, &shape, pass->dx, pass->dy,
+                           pass->params + layer->tensor[0].offset, pass->scratch);
+}
+
+/* Memory has rows (O, R, S, I), so that a row is a channel-last patch; the file (O, I, R,
+   S). */
+static size_t memory_index(const struct conv_shape *s, size_t file)
+{
+    size_t plane = (size_t)s->r * (size_t)s->s, c = (size_t)s->c;
+    size_t pixel = file % plane, channel = file / plane % c, out = file / plane / c;
+    return (out * plane + pixel) * c + channel;
+}
+
+static void conv_to_file(const struct layer *layer, int t, const float *memory,
+                         float *file)
+{
+    for (size_t i = 0; i < layer->tensor[t].count; i++)
+        file[i] = memory[t == 0 ? memory_index(&state_of(layer)->shape, i) : i];
+}
+
+static void conv_from_file(const struct layer *layer, int t, const float *file,
+                           float *memory)
+{
+    for (size_t i = 0; i < layer->tensor[t].count; i++)
+        memory[t == 0 ? memory_index(&state_of(layer)->shape, i) : i] = file[i];
+}
+
+const struct layer_ops layer_conv = {
+    .kind = "conv",
+    .help = "conv CHANNELS kernel=K [stride=1] [pad=0] [init=pytorch|he]",
+    .bytes = sizeof(struct layer_conv_state),
+    .setup = conv_setup,
+    .init = conv_init,
+    .forward = conv_layer_forward,
+    .backward = conv_layer_backward,
+    .to_file = conv_to_file,
+    .from_file = conv_from_file,
+};

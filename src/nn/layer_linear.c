@@ -1,0 +1,76 @@
+#include <stddef.h>
+
+#include "kernels/linear.h"
+#include "nn/layer.h"
+
+struct layer_linear_state {
+    struct layer layer;
+    int init; /* index in layer_init_words */
+};
+
+static const char *const option_keys[] = {"init", NULL};
+
+static enum status linear_setup(struct layer *layer, const struct layer_spec *spec)
+{
+    struct layer_linear_state *linear = (struct layer_linear_state *)layer;
+    const struct shape *in = &layer->in;
+    int features = 0;
+    TRY(layer_spec_only(spec, true, option_keys));
+    TRY(layer_spec_value(spec, true, 1, 1 << 20, &features));
+    TRY(layer_spec_word(spec, "init", layer_init_words, &linear->init));
+    if (in->h * in->w != 1)
+        FAIL(ST_USAGE,
+             "%s: %s: its input %dx%dx%d is an image, put a layer 'flatten' before it",
+             spec->where, spec->name, in->h, in->w, in->c);
+    size_t out = (size_t)features, inputs = (size_t)in->c;
+    layer->out = (struct shape){1, 1, features};
+    layer->tensors = 2;
+    layer->tensor[0] = (struct layer_tensor){.name = "weight",
+                                             .dims = 2,
+                                             .dim = {features, in->c},
+                                             .count = out * inputs,
+                                             .decay = true};
+    layer->tensor[1] =
+        (struct layer_tensor){.name = "bias", .dims = 1, .dim = {features}, .count = out};
+    layer->flops = 2.0 * (double)(out * inputs);
+    return ST_OK;
+}
+
+static void linear_init(const struct layer *layer, int t, struct rng *rng, float *values)
+{
+    const struct layer_linear_state *linear = (const struct layer_linear_state *)layer;
+    layer_init_values(layer, t, linear->init, layer->in.c, rng, values);
+}
+
+static struct linear_shape shape_for(const struct layer *layer, const struct pass *pass)
+{
+    return (struct linear_shape){.n = pass->n, .in = layer->in.c, .out = layer->out.c};
+}
+
+static void linear_layer_forward(const struct layer *layer, const struct pass *pass)
+{
+    struct linear_shape shape = shape_for(layer, pass);
+    linear_forward(&pass->team, &shape, pass->y, pass->x,
+                   pass->params + layer->tensor[0].offset,
+                   pass->params + layer->tensor[1].offset);
+}
+
+static void linear_layer_backward(const struct layer *layer, const struct pass *pass)
+{
+    struct linear_shape shape = shape_for(layer, pass);
+    linear_backward_weight(&pass->team, &shape, pass->grads + layer->tensor[0].offset,
+                           pass->grads + layer->tensor[1].offset, pass->x, pass->dy);
+    if (pass->dx)
+        linear_backward_data(&pass->team, &shape, pass->dx, pass->dy,
+                             pass->params + layer->tensor[0].offset);
+}
+
+const struct layer_ops layer_linear = {
+    .kind = "linear",
+    .help = "linear FEATURES|classes [init=pytorch|he]",
+    .bytes = sizeof(struct layer_linear_state),
+    .setup = linear_setup,
+    .init = linear_init,
+    .forward = linear_layer_forward,
+    .backward = linear_layer_backward,
+};

@@ -1,0 +1,99 @@
+/* maxpool and avgpool. */
+#include <stddef.h>
+
+#include "kernels/pool.h"
+#include "nn/layer.h"
+
+struct layer_pool_state {
+    struct layer layer;
+    struct pool_shape shape;
+};
+
+static const char *const option_keys[] = {"stride", "pad", NULL};
+
+static enum status pool_setup(struct layer *layer, const struct layer_spec *spec)
+{
+    struct layer_pool_state *pool = (struct layer_pool_state *)layer;
+    const struct shape *in = &layer->in;
+    int size = 0, pad = 0;
+    TRY(layer_spec_only(spec, true, option_keys));
+    TRY(layer_spec_value(spec, true, 1, POOL_SIZE_MAX, &size));
+    int stride = size;
+    TRY(layer_spec_int(spec, "stride", 1, 1024, &stride));
+    TRY(layer_spec_int(spec, "pad", 0, POOL_SIZE_MAX, &pad));
+    if (2 * pad > size)
+        FAIL(ST_USAGE, "%s: %s: pad %d is more than half of the window's %d", spec->where,
+             spec->name, pad, size);
+    if (size > in->h + 2 * pad || size > in->w + 2 * pad)
+        FAIL(ST_USAGE, "%s: %s: window %d is larger than its input %dx%dx%d", spec->where,
+             spec->name, size, in->h, in->w, in->c);
+    pool->shape = (struct pool_shape){.n = layer->grain,
+                                      .h = in->h,
+                                      .w = in->w,
+                                      .c = in->c,
+                                      .size = size,
+                                      .stride = stride,
+                                      .pad = pad};
+    pool_shape_complete(&pool->shape);
+    layer->out = (struct shape){pool->shape.p, pool->shape.q, in->c};
+    return ST_OK;
+}
+
+static enum status maxpool_setup(struct layer *layer, const struct layer_spec *spec)
+{
+    TRY(pool_setup(layer, spec));
+    layer->save = (size_t)shape_size(layer->out); /* argmax, a byte each */
+    return ST_OK;
+}
+
+static struct pool_shape shape_for(const struct layer *layer, const struct pass *pass)
+{
+    struct pool_shape shape = ((const struct layer_pool_state *)layer)->shape;
+    shape.n = pass->n;
+    return shape;
+}
+
+static void maxpool_layer_forward(const struct layer *layer, const struct pass *pass)
+{
+    struct pool_shape shape = shape_for(layer, pass);
+    maxpool_forward(&pass->team, &shape, pass->y, pass->train ? pass->save : NULL,
+                    pass->x);
+}
+
+static void maxpool_layer_backward(const struct layer *layer, const struct pass *pass)
+{
+    struct pool_shape shape = shape_for(layer, pass);
+    if (pass->dx)
+        maxpool_backward(&pass->team, &shape, pass->dx, pass->dy, pass->save);
+}
+
+static void avgpool_layer_forward(const struct layer *layer, const struct pass *pass)
+{
+    struct pool_shape shape = shape_for(layer, pass);
+    avgpool_forward(&pass->team, &shape, pass->y, pass->x);
+}
+
+static void avgpool_layer_backward(const struct layer *layer, const struct pass *pass)
+{
+    struct pool_shape shape = shape_for(layer, pass);
+    if (pass->dx)
+        avgpool_backward(&pass->team, &shape, pass->dx, pass->dy);
+}
+
+const struct layer_ops layer_maxpool = {
+    .kind = "maxpool",
+    .help = "maxpool SIZE [stride=SIZE] [pad=0]",
+    .bytes = sizeof(struct layer_pool_state),
+    .setup = maxpool_setup,
+    .forward = maxpool_layer_forward,
+    .backward = maxpool_layer_backward,
+};
+
+const struct layer_ops layer_avgpool = {
+    .kind = "avgpool",
+    .help = "avgpool SIZE [stride=SIZE] [pad=0]",
+    .bytes = sizeof(struct layer_pool_state),
+    .setup = pool_setup,
+    .forward = avgpool_layer_forward,
+    .backward = avgpool_layer_backward,
+};

@@ -1,0 +1,217 @@
+#include "nn/model.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/parse.h"
+#include "base/table.h"
+
+#define ALIGN 16 /* floats: a tensor begins at a cache line */
+
+void model_spec_add(struct model_spec *spec, const char *text, const char *where)
+{
+    ASSERT(spec->count < MODEL_LAYERS);
+    spec->text[spec->count] = mem_strdup(text);
+    spec->where[spec->count] = mem_strdup(where);
+    spec->count++;
+}
+
+void model_spec_release(struct model_spec *spec)
+{
+    for (int i = 0; i < spec->count; i++) {
+        free(spec->text[i]);
+        free(spec->where[i]);
+    }
+    *spec = (struct model_spec){0};
+}
+
+static enum status find_kind(const char *text, const char *where,
+                             const struct layer_ops **ops)
+{
+    enum { KINDS = 32 };
+    char kind[LAYER_NAME];
+    const char *names[KINDS];
+    int count = 0;
+    layer_spec_kind(text, kind);
+    for (; layer_kinds[count]; count++) {
+        ASSERT(count < KINDS);
+        names[count] = layer_kinds[count]->kind;
+        if (strcmp(names[count], kind) == 0) {
+            *ops = layer_kinds[count];
+            return ST_OK;
+        }
+    }
+    const char *near = parse_nearest(kind, names, count);
+    if (near)
+        FAIL(ST_USAGE, "%s: unknown layer '%s', did you mean '%s'?", where, kind, near);
+    FAIL(ST_USAGE, "%s: unknown layer '%s'", where, kind);
+}
+
+/* "conv" and its running number among the layers so far. */
+static void name_layer(const struct model *model, struct layer *layer)
+{
+    int number = 1;
+    for (int i = 0; i < model->layers; i++)
+        number += model->layer[i]->ops == layer->ops;
+    snprintf(layer->name, sizeof layer->name, "%s%d", layer->ops->kind, number);
+}
+
+static size_t align_up(size_t n)
+{
+    return (n + ALIGN - 1) / ALIGN * ALIGN;
+}
+
+static enum status add_layer(struct model *model, const char *text, const char *where)
+{
+    const struct layer_ops *ops = NULL;
+    TRY(find_kind(text, where, &ops));
+    struct layer *layer = mem_zeroed(1, ops->bytes);
+    layer->ops = ops;
+    layer->in = model->layers ? model->layer[model->layers - 1]->out : model->in;
+    layer->index = model->layers;
+    layer->grain = model->grain;
+    name_layer(model, layer);
+    model->layer[model->layers++] = layer;
+    struct layer_spec spec = {
+        .where = where, .name = layer->name, .text = text, .classes = model->classes};
+    TRY(ops->setup(layer, &spec));
+    for (int t = 0; t < layer->tensors; t++) {
+        layer->tensor[t].offset = model->params;
+        model->params = align_up(model->params + layer->tensor[t].count);
+    }
+    model->flops += layer->flops;
+    return ST_OK;
+}
+
+static enum status check_last(const struct model *model, const char *where)
+{
+    const struct layer *last = model->layer[model->layers - 1];
+    if (last->ops != &layer_logsoftmax)
+        FAIL(ST_USAGE, "%s: %s: the last layer must be 'logsoftmax'", where, last->name);
+    if (last->out.c != model->classes)
+        FAIL(ST_USAGE,
+             "%s: %s: the network has %d outputs, the data %d classes: write "
+             "'linear classes'",
+             where, last->name, last->out.c, model->classes);
+    return ST_OK;
+}
+
+static enum status add_layers(struct model *model, const struct model_spec *spec)
+{
+    if (spec->count == 0)
+        FAIL(ST_USAGE, "the network has no layers: add 'layer =' lines to [model]");
+    for (int i = 0; i < spec->count; i++)
+        TRY(add_layer(model, spec->text[i], spec->where[i]));
+    return check_last(model, spec->where[spec->count - 1]);
+}
+
+enum status model_init(struct model *model, const struct model_spec *spec,
+                       struct shape in, int classes, int grain)
+{
+    *model = (struct model){.in = in, .classes = classes, .grain = grain};
+    enum status st = add_layers(model, spec);
+    if (st != ST_OK)
+        model_release(model);
+    return st;
+}
+
+void model_release(struct model *model)
+{
+    for (int i = 0; i < model->layers; i++)
+        free(model->layer[i]);
+    *model = (struct model){0};
+}
+
+void model_init_params(const struct model *model, uint64_t seed, float *params)
+{
+    uint32_t index = 0;
+    memset(params, 0, model->params * sizeof *params);
+    for (int i = 0; i < model->layers; i++) {
+        const struct layer *layer = model->layer[i];
+        for (int t = 0; t < layer->tensors; t++, index++) {
+            const struct layer_tensor *tensor = &layer->tensor[t];
+            float *memory = params + tensor->offset;
+            struct rng rng;
+            rng_init(&rng, seed, RNG_INIT, index, 0);
+            if (!layer->ops->from_file) {
+                layer->ops->init(layer, t, &rng, memory);
+                continue;
+            }
+            float *file = mem_zeroed(tensor->count, sizeof *file);
+            layer->ops->init(layer, t, &rng, file);
+            layer->ops->from_file(layer, t, file, memory);
+            free(file);
+        }
+    }
+}
+
+static size_t layer_param_count(const struct layer *layer)
+{
+    size_t count = 0;
+    for (int t = 0; t < layer->tensors; t++)
+        count += layer->tensor[t].count;
+    return count;
+}
+
+size_t model_param_count(const struct model *model)
+{
+    size_t count = 0;
+    for (int i = 0; i < model->layers; i++)
+        count += layer_param_count(model->layer[i]);
+    return count;
+}
+
+/* "13x13x32", or "128" for a flat vector. */
+static char *shape_text(struct shape shape)
+{
+    if (shape.h * shape.w == 1)
+        return mem_format("%d", shape.c);
+    return mem_format("%dx%dx%d", shape.h, shape.w, shape.c);
+}
+
+static void print_row(struct table *table, const char *name, struct shape out,
+                      size_t params, double flops)
+{
+    char *shape = shape_text(out);
+    table_cellf(table, "%s", name);
+    table_cellf(table, "%s", shape);
+    if (params > 0)
+        table_cellf(table, "%zu", params);
+    else
+        table_cellf(table, "%s", "");
+    if (flops > 0.0)
+        table_cellf(table, "%.3f", flops * 1e-6);
+    else
+        table_cellf(table, "%s", "");
+    free(shape);
+}
+
+void model_print(const struct model *model)
+{
+    struct table table;
+    table_init(&table, "<layer", ">output", ">parameters", ">MFLOP/image", NULL);
+    print_row(&table, "input", model->in, 0, 0.0);
+    for (int i = 0; i < model->layers; i++) {
+        const struct layer *layer = model->layer[i];
+        print_row(&table, layer->name, layer->out, layer_param_count(layer),
+                  layer->flops);
+    }
+    print_row(&table, "total", model->layer[model->layers - 1]->out,
+              model_param_count(model), model->flops);
+    table_print(&table);
+    table_release(&table);
+}
+
+void model_decay_mask(const struct model *model, float *mask)
+{
+    memset(mask, 0, model->params * sizeof *mask);
+    for (int i = 0; i < model->layers; i++) {
+        const struct layer *layer = model->layer[i];
+        for (int t = 0; t < layer->tensors; t++)
+            for (size_t j = 0; layer->tensor[t].decay && j < layer->tensor[t].count; j++)
+                mask[layer->tensor[t].offset + j] = 1.0f;
+    }
+}

@@ -1,0 +1,192 @@
+/* A grain's way through the model: buffers, forward, loss, backward. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "kernels/vector.h"
+#include "nn/model.h"
+
+/* Bytes taken from one allocation, piece by piece; with memory NULL only counted. */
+struct arena {
+    char *memory;
+    size_t used;
+};
+
+static void *arena_take(struct arena *arena, size_t bytes)
+{
+    void *piece = arena->memory ? arena->memory + arena->used : NULL;
+    arena->used += (bytes + MEM_ALIGN - 1) / MEM_ALIGN * MEM_ALIGN;
+    return piece;
+}
+
+static size_t grain_floats(const struct model *model, struct shape shape)
+{
+    return (size_t)model->grain * (size_t)shape_size(shape) * sizeof(float);
+}
+
+static void lay_out(struct workspace *ws, const struct model *model, struct arena *arena)
+{
+    size_t widest = 0, scratch = 0;
+    size_t grain = (size_t)model->grain;
+    ws->activation[0] = arena_take(arena, grain_floats(model, model->in));
+    for (int i = 0; i < model->layers; i++) {
+        const struct layer *layer = model->layer[i];
+        size_t bytes = grain_floats(model, layer->out);
+        ws->activation[i + 1] = arena_take(arena, bytes);
+        ws->save[i] = arena_take(arena, grain * layer->save);
+        if (bytes > widest)
+            widest = bytes;
+        if (layer->scratch > scratch)
+            scratch = layer->scratch;
+    }
+    ws->delta[0] = arena_take(arena, widest);
+    ws->delta[1] = arena_take(arena, widest);
+    ws->scratch = arena_take(arena, scratch);
+    ws->label = arena_take(arena, grain * sizeof *ws->label);
+    ws->sample = arena_take(arena, grain * sizeof *ws->sample);
+}
+
+void workspace_init(struct workspace *ws, const struct model *model)
+{
+    struct arena arena = {0};
+    *ws = (struct workspace){0};
+    lay_out(ws, model, &arena);
+    ws->bytes = arena.used;
+    ws->memory = mem_aligned(ws->bytes, 1);
+    arena = (struct arena){.memory = ws->memory};
+    lay_out(ws, model, &arena);
+}
+
+void workspace_release(struct workspace *ws)
+{
+    free(ws->memory);
+    *ws = (struct workspace){0};
+}
+
+/* What layer i is given; dy and dx only matter in backward. delta[i % 2] holds the
+   gradient of layer i's output. */
+static struct pass layer_pass(const struct workspace *ws, const struct grain_pass *pass,
+                              int i, int first)
+{
+    return (struct pass){.team = pass->team,
+                         .n = pass->n,
+                         .train = pass->train,
+                         .x = ws->activation[i],
+                         .y = ws->activation[i + 1],
+                         .dy = ws->delta[i % 2],
+                         .dx = i > first ? ws->delta[(i - 1) % 2] : NULL,
+                         .params = pass->params,
+                         .grads = pass->grads,
+                         .save = ws->save[i],
+                         .scratch = ws->scratch,
+                         .seed = pass->seed,
+                         .step = pass->step,
+                         .sample = ws->sample};
+}
+
+void model_forward(const struct model *model, struct workspace *ws,
+                   const struct grain_pass *pass)
+{
+    for (int i = 0; i < model->layers; i++) {
+        struct pass layer = layer_pass(ws, pass, i, 0);
+        model->layer[i]->ops->forward(model->layer[i], &layer);
+    }
+}
+
+/* Loss of one sample: -sum_k target_k logp_k with target = (1 - eps) one-hot +
+   eps/classes, as in PyTorch's cross_entropy(label_smoothing=eps). */
+static double sample_loss(const float *logp, int classes, int label, double smoothing,
+                          int *best)
+{
+    double all = 0.0;
+    *best = 0;
+    for (int k = 0; k < classes; k++) {
+        all += (double)logp[k];
+        if (logp[k] > logp[*best])
+            *best = k;
+    }
+    double loss = -(1.0 - smoothing) * (double)logp[label];
+    return smoothing > 0.0 ? loss - smoothing / classes * all : loss;
+}
+
+static void loss_of_grain(const struct model *model, struct workspace *ws,
+                          const struct grain_pass *pass, struct grain_result *result)
+{
+    int classes = model->classes;
+    double smoothing = pass->train ? (double)pass->label_smoothing : 0.0, loss = 0.0;
+    float off = (float)(-smoothing / classes);
+    float on = (float)(-(1.0 - smoothing) - smoothing / classes);
+    const float *logp = ws->activation[model->layers];
+    float *delta = ws->delta[(model->layers - 1) % 2];
+    result->correct = 0;
+    for (int i = 0; i < pass->n; i++, logp += classes, delta += classes) {
+        int best;
+        loss += sample_loss(logp, classes, ws->label[i], smoothing, &best);
+        result->correct += best == ws->label[i];
+        for (int k = 0; pass->train && k < classes; k++)
+            delta[k] = k == ws->label[i] ? on : off;
+    }
+    result->loss = (float)loss;
+}
+
+void model_loss(const struct model *model, struct workspace *ws,
+                const struct grain_pass *pass, struct grain_result *result)
+{
+    if (pass->team.index == 0)
+        loss_of_grain(model, ws, pass, result);
+    team_barrier(&pass->team);
+}
+
+/* The flat range of layer i's tensors, padding included. */
+static void layer_range(const struct model *model, int i, size_t *begin, size_t *end)
+{
+    *begin = model->layer[i]->tensor[0].offset;
+    *end = model->params;
+    for (int j = i + 1; j < model->layers; j++) {
+        if (model->layer[j]->tensors > 0) {
+            *end = model->layer[j]->tensor[0].offset;
+            return;
+        }
+    }
+}
+
+static void zero_padding(const struct layer *layer, size_t end, float *grads)
+{
+    for (int t = 0; t < layer->tensors; t++) {
+        size_t stop = layer->tensor[t].offset + layer->tensor[t].count;
+        size_t next = t + 1 < layer->tensors ? layer->tensor[t + 1].offset : end;
+        memset(grads + stop, 0, (next - stop) * sizeof *grads);
+    }
+}
+
+void model_backward(const struct model *model, struct workspace *ws,
+                    const struct grain_pass *pass,
+                    void (*ready)(void *context, size_t begin, size_t end), void *context)
+{
+    int first = 0; /* with parameters: what is before it needs no gradient */
+    while (first < model->layers && model->layer[first]->tensors == 0)
+        first++;
+    for (int i = model->layers - 1; i >= first; i--) {
+        const struct layer *layer = model->layer[i];
+        struct pass layer_view = layer_pass(ws, pass, i, first);
+        layer->ops->backward(layer, &layer_view);
+        if (pass->team.index != 0 || layer->tensors == 0)
+            continue;
+        size_t begin, end;
+        layer_range(model, i, &begin, &end);
+        zero_padding(layer, end, pass->grads);
+        if (ready)
+            ready(context, begin, end);
+    }
+    team_barrier(&pass->team);
+}
+
+int model_find_bad(const struct model *model, const struct workspace *ws, int n)
+{
+    for (int i = 0; i < model->layers; i++) {
+        size_t count = (size_t)n * (size_t)shape_size(model->layer[i]->out);
+        if (!vector_finite(ws->activation[i + 1], count))
+            return i;
+    }
+    return -1;
+}

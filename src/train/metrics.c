@@ -1,0 +1,197 @@
+#include "train/metrics.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/hash.h"
+#include "base/mem.h"
+#include "io/h5file.h"
+
+/* A column of the file and the field of an entry that it holds. */
+struct column {
+    const char *path;
+    enum h5file_type type; /* H5FILE_U64 or H5FILE_F64: 8 bytes, as the field */
+    size_t offset;
+};
+
+#define TRAIN(name)                                                               \
+    {                                                                             \
+        "/metrics/train/" #name, H5FILE_F64, offsetof(struct metrics_train, name) \
+    }
+#define EVAL(name)                                                              \
+    {                                                                           \
+        "/metrics/eval/" #name, H5FILE_F64, offsetof(struct metrics_eval, name) \
+    }
+#define CONFUSION "/metrics/eval/confusion"
+
+static const struct column train_columns[] = {
+    {"/metrics/train/step", H5FILE_U64, offsetof(struct metrics_train, step)},
+    TRAIN(loss),
+    TRAIN(accuracy),
+    TRAIN(lr),
+    TRAIN(grad_norm),
+    TRAIN(images_per_second),
+};
+static const struct column eval_columns[] = {
+    {"/metrics/eval/step", H5FILE_U64, offsetof(struct metrics_eval, step)},
+    EVAL(loss),
+    EVAL(accuracy),
+};
+enum {
+    TRAIN_COLUMNS = sizeof train_columns / sizeof train_columns[0],
+    EVAL_COLUMNS = sizeof eval_columns / sizeof eval_columns[0],
+};
+
+static size_t confusion_size(const struct metrics *metrics)
+{
+    return (size_t)metrics->classes * (size_t)metrics->classes;
+}
+
+void metrics_init(struct metrics *metrics, int classes)
+{
+    *metrics = (struct metrics){.classes = classes};
+}
+
+void metrics_release(struct metrics *metrics)
+{
+    free(metrics->train);
+    free(metrics->eval);
+    free(metrics->confusion);
+    *metrics = (struct metrics){0};
+}
+
+static bool full(int count)
+{
+    return count == 0 || (count >= 64 && (count & (count - 1)) == 0);
+}
+
+void metrics_add_train(struct metrics *metrics, const struct metrics_train *entry)
+{
+    size_t n = (size_t)metrics->trains;
+    if (full(metrics->trains))
+        metrics->train = mem_resize(metrics->train, n ? 2 * n : 64, sizeof *entry);
+    metrics->train[metrics->trains++] = *entry;
+}
+
+static void reserve_evals(struct metrics *metrics, size_t evals)
+{
+    metrics->eval = mem_resize(metrics->eval, evals, sizeof *metrics->eval);
+    metrics->confusion = mem_resize(metrics->confusion, evals * confusion_size(metrics),
+                                    sizeof *metrics->confusion);
+}
+
+void metrics_add_eval(struct metrics *metrics, const struct metrics_eval *entry,
+                      const uint64_t *confusion)
+{
+    size_t n = (size_t)metrics->evals, size = confusion_size(metrics);
+    if (full(metrics->evals))
+        reserve_evals(metrics, n ? 2 * n : 64);
+    metrics->eval[n] = *entry;
+    for (size_t i = 0; i < size; i++)
+        metrics->confusion[n * size + i] = (int32_t)confusion[i];
+    metrics->evals++;
+}
+
+static enum status write_columns(struct h5file *file, const struct column *columns,
+                                 int column_count, const void *entries, size_t entry_size,
+                                 int count, uint64_t *hash)
+{
+    uint64_t *values = mem_zeroed((size_t)count, sizeof *values);
+    enum status st = ST_OK;
+    for (int c = 0; c < column_count && st == ST_OK; c++) {
+        for (size_t i = 0; i < (size_t)count; i++)
+            memcpy(&values[i], (const char *)entries + i * entry_size + columns[c].offset,
+                   8);
+        *hash = hash_bytes(values, (size_t)count * 8, *hash);
+        st = h5file_write(file, columns[c].path, columns[c].type, 1,
+                          (size_t[]){(size_t)count}, values);
+    }
+    free(values);
+    return st;
+}
+
+enum status metrics_write(const struct metrics *metrics, struct h5file *file,
+                          uint64_t *hash)
+{
+    size_t classes = (size_t)metrics->classes, evals = (size_t)metrics->evals;
+    TRY(write_columns(file, train_columns, TRAIN_COLUMNS, metrics->train,
+                      sizeof *metrics->train, metrics->trains, hash));
+    TRY(write_columns(file, eval_columns, EVAL_COLUMNS, metrics->eval,
+                      sizeof *metrics->eval, metrics->evals, hash));
+    *hash =
+        hash_bytes(metrics->confusion,
+                   evals * confusion_size(metrics) * sizeof *metrics->confusion, *hash);
+    return h5file_write(file, CONFUSION, H5FILE_I32, 3,
+                        (size_t[]){evals, classes, classes}, metrics->confusion);
+}
+
+static enum status read_columns(struct h5file *file, const struct column *columns,
+                                int column_count, void *entries, size_t entry_size,
+                                int count, uint64_t *hash)
+{
+    uint64_t *values = mem_zeroed((size_t)count, sizeof *values);
+    enum status st = ST_OK;
+    for (int c = 0; c < column_count && st == ST_OK; c++) {
+        struct h5file_info info;
+        st = h5file_info(file, columns[c].path, &info);
+        if (st == ST_OK && info.count != (size_t)count)
+            st = status_fail(ST_FAIL, "'%s': '%s' has %zu entries and not %d",
+                             h5file_path(file), columns[c].path, info.count, count);
+        if (st == ST_OK)
+            st = h5file_read(file, columns[c].path, columns[c].type, values);
+        for (size_t i = 0; st == ST_OK && i < (size_t)count; i++)
+            memcpy((char *)entries + i * entry_size + columns[c].offset, &values[i], 8);
+        *hash = hash_bytes(values, (size_t)count * 8, *hash);
+    }
+    free(values);
+    return st;
+}
+
+static int next_power(int count)
+{
+    int n = 64;
+    while (n < count)
+        n *= 2;
+    return n;
+}
+
+enum status metrics_read(struct metrics *metrics, struct h5file *file, uint64_t *hash)
+{
+    struct h5file_info trains, evals;
+    int classes = metrics->classes;
+    TRY(h5file_info(file, train_columns[0].path, &trains));
+    TRY(h5file_info(file, CONFUSION, &evals));
+    if (evals.ndims != 3 || evals.dim[1] != (size_t)classes ||
+        evals.dim[2] != (size_t)classes)
+        FAIL(ST_FAIL, "'%s': '%s' is not for %d classes", h5file_path(file), CONFUSION,
+             classes);
+    metrics_release(metrics);
+    metrics_init(metrics, classes);
+    metrics->trains = (int)trains.count;
+    metrics->evals = (int)evals.dim[0];
+    metrics->train =
+        mem_resize(NULL, (size_t)next_power(metrics->trains), sizeof *metrics->train);
+    reserve_evals(metrics, (size_t)next_power(metrics->evals));
+    TRY(read_columns(file, train_columns, TRAIN_COLUMNS, metrics->train,
+                     sizeof *metrics->train, metrics->trains, hash));
+    TRY(read_columns(file, eval_columns, EVAL_COLUMNS, metrics->eval,
+                     sizeof *metrics->eval, metrics->evals, hash));
+    TRY(h5file_read(file, CONFUSION, H5FILE_I32, metrics->confusion));
+    *hash =
+        hash_bytes(metrics->confusion, evals.count * sizeof *metrics->confusion, *hash);
+    return ST_OK;
+}
+
+enum status metrics_save(const struct metrics *metrics, const char *path)
+{
+    struct h5file *file;
+    uint64_t hash = 0;
+    TRY(h5file_create(&file, path));
+    enum status st;
+    TRY_TO(out, h5file_put_text(file, "/", "format", METRICS_FORMAT));
+    TRY_TO(out, metrics_write(metrics, file, &hash));
+    st = h5file_commit(file);
+out:
+    h5file_close(file);
+    return st;
+}

@@ -1,0 +1,126 @@
+#include "train/reduce.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/status.h"
+#include "kernels/vector.h"
+
+/* Deepest stack while `grains` consecutive grains are pushed: a contiguous range of a
+   binary tree has at most two maximal nodes of each size, and one comes on top. */
+static int stack_depth(int grains)
+{
+    int depth = 3;
+    for (int width = 2; width <= grains; width *= 2)
+        depth += 2;
+    return depth < TREE_NODES_MAX ? depth : TREE_NODES_MAX;
+}
+
+void reduce_init(struct reduce *reduce, size_t params, int lanes, int grains)
+{
+    int depth = stack_depth(grains);
+    *reduce = (struct reduce){
+        .count = params + TAIL_COUNT,
+        .lanes = lanes,
+        .stack = mem_zeroed((size_t)lanes, sizeof(struct reduce_stack)),
+    };
+    size_t vectors = (size_t)lanes * (size_t)depth;
+    reduce->memory = mem_aligned(vectors * reduce->count, sizeof(float));
+    for (int i = 0; i < lanes; i++) {
+        reduce->stack[i].vector = mem_zeroed(TREE_NODES_MAX, sizeof(float *));
+        for (int j = 0; j < depth; j++)
+            reduce->stack[i].vector[j] =
+                reduce->memory + ((size_t)i * (size_t)depth + (size_t)j) * reduce->count;
+    }
+}
+
+void reduce_release(struct reduce *reduce)
+{
+    for (int i = 0; i < reduce->lanes; i++)
+        free(reduce->stack[i].vector);
+    free(reduce->stack);
+    free(reduce->memory);
+    *reduce = (struct reduce){0};
+}
+
+void reduce_begin(struct reduce *reduce, int n)
+{
+    reduce->n = n;
+    for (int i = 0; i < reduce->lanes; i++)
+        reduce->stack[i].depth = 0;
+}
+
+float *reduce_top(const struct reduce *reduce, int lane)
+{
+    const struct reduce_stack *stack = &reduce->stack[lane];
+    ASSERT(stack->vector[stack->depth]);
+    return stack->vector[stack->depth];
+}
+
+/* A member's slice of a vector, in whole cache lines. */
+static void slice(const struct team *team, size_t count, size_t *begin, size_t *end)
+{
+    int first, last;
+    team_split(team, (int)(count / TAIL_COUNT), &first, &last);
+    *begin = (size_t)first * TAIL_COUNT;
+    *end = (size_t)last * TAIL_COUNT;
+}
+
+void reduce_push(struct reduce *reduce, int lane, const struct team *team, int grain)
+{
+    struct reduce_stack *stack = &reduce->stack[lane];
+    size_t begin, end;
+    slice(team, reduce->count, &begin, &end);
+    int depth = stack->depth;
+    struct tree_node top = {grain, grain + 1};
+    while (depth > 0 && tree_siblings(reduce->n, stack->node[depth - 1], top)) {
+        vector_add(stack->vector[depth - 1] + begin, stack->vector[depth] + begin,
+                   end - begin);
+        top.begin = stack->node[--depth].begin;
+    }
+    team_barrier(team);
+    if (team->index == 0) {
+        stack->node[depth] = top;
+        stack->depth = depth + 1;
+    }
+    team_barrier(team);
+}
+
+/* Replays the joining of all stacks on elements [begin, end) of the vectors. */
+static int join(const struct reduce *reduce, int lanes, size_t begin, size_t end,
+                float *parts[TREE_NODES_MAX])
+{
+    struct tree_node node[TREE_NODES_MAX];
+    int depth = 0;
+    for (int i = 0; i < lanes; i++) {
+        const struct reduce_stack *stack = &reduce->stack[i];
+        for (int j = 0; j < stack->depth; j++) {
+            ASSERT(depth < TREE_NODES_MAX);
+            node[depth] = stack->node[j];
+            parts[depth++] = stack->vector[j];
+            while (depth >= 2 &&
+                   tree_siblings(reduce->n, node[depth - 2], node[depth - 1])) {
+                if (end > begin)
+                    vector_add(parts[depth - 2] + begin, parts[depth - 1] + begin,
+                               end - begin);
+                node[depth - 2].end = node[depth - 1].end;
+                depth--;
+            }
+        }
+    }
+    return depth;
+}
+
+void reduce_join(const struct reduce *reduce, int lanes, const struct team *all)
+{
+    float *parts[TREE_NODES_MAX];
+    size_t begin, end;
+    slice(all, reduce->count, &begin, &end);
+    join(reduce, lanes, begin, end, parts);
+}
+
+int reduce_parts(struct reduce *reduce, int lanes)
+{
+    return join(reduce, lanes, 0, 0, reduce->parts);
+}

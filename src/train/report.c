@@ -1,0 +1,146 @@
+/* report: what the log says while a run goes on and at its end. */
+#include "train/report.h"
+
+#include <stdlib.h>
+
+#include "base/hash.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/table.h"
+#include "trainer_impl.h"
+
+#define PAIRS 6 /* of classes, in the list of confusions */
+
+void report_table_head(void)
+{
+    log_out("%10s %8s %9s %8s %10s %9s %9s %7s\n", "step", "epoch", "loss", "acc %", "lr",
+            "ms/step", "images/s", "comm %");
+}
+
+void report_interval(const struct trainer *trainer, const struct metrics_train *entry)
+{
+    const struct interval *interval = &trainer->interval;
+    log_out("%10llu %8.2f %9.4f %8.2f %10.6f %9.2f %9.0f %7.1f\n",
+            (unsigned long long)entry->step, trainer->progress.epoch, entry->loss,
+            100 * entry->accuracy, entry->lr,
+            1e3 * interval->seconds / (double)interval->steps, entry->images_per_second,
+            100 * interval->reduce / interval->seconds);
+}
+
+static void state_text(const struct trainer *trainer, char text[17])
+{
+    hash_text(run_state_hash(&trainer->state, trainer->setup.model->params,
+                             trainer->progress.step),
+              text);
+}
+
+void report_evaluation(const struct trainer *trainer, const struct evaluation *evaluation)
+{
+    char state[17];
+    state_text(trainer, state);
+    log_out("eval step %llu epoch %.2f loss %.4f accuracy %.2f %% (%llu of %llu) "
+            "state=%s\n",
+            (unsigned long long)trainer->progress.step, trainer->progress.epoch,
+            evaluation->loss,
+            100 * (double)evaluation->correct / (double)evaluation->count,
+            (unsigned long long)evaluation->correct,
+            (unsigned long long)evaluation->count, state);
+}
+
+/* Mean over the ranks, and who took longest. all: [rank][phase]. */
+static void print_phases(const double *all, int size, double wall)
+{
+    struct table table;
+    table_init(&table, "<phase", ">seconds", ">%", ">slowest rank", ">its seconds", NULL);
+    double total = 0;
+    for (int p = 0; p < PHASE_COUNT; p++) {
+        double sum = 0;
+        int slowest = 0;
+        for (int r = 0; r < size; r++) {
+            sum += all[r * PHASE_COUNT + p];
+            if (all[r * PHASE_COUNT + p] > all[slowest * PHASE_COUNT + p])
+                slowest = r;
+        }
+        total += sum / size;
+        table_cellf(&table, "%s", phase_name[p]);
+        table_cellf(&table, "%.2f", sum / size);
+        table_cellf(&table, "%.1f", 100 * sum / size / wall);
+        table_cellf(&table, "%d", slowest);
+        table_cellf(&table, "%.2f", all[slowest * PHASE_COUNT + p]);
+    }
+    table_cellf(&table, "total");
+    table_cellf(&table, "%.2f", total);
+    table_cellf(&table, "%.1f", 100 * total / wall);
+    table_cellf(&table, "%s", "");
+    table_cellf(&table, "%s", "");
+    log_out("\nwhere the time went (mean over ranks):\n");
+    table_print(&table);
+    table_release(&table);
+}
+
+struct pair {
+    int is, as;
+    uint64_t count, of;
+};
+
+static int by_count(const void *a, const void *b)
+{
+    const struct pair *x = a, *y = b;
+    if (x->count != y->count)
+        return x->count < y->count ? 1 : -1;
+    return x->is != y->is ? x->is - y->is : x->as - y->as;
+}
+
+void report_confusions(char *const *class_name, int classes, const uint64_t *confusion)
+{
+    struct pair *pair = mem_zeroed((size_t)classes * (size_t)classes, sizeof *pair);
+    int pairs = 0;
+    for (int i = 0; i < classes; i++) {
+        uint64_t of = 0;
+        for (int j = 0; j < classes; j++)
+            of += confusion[i * classes + j];
+        for (int j = 0; j < classes; j++)
+            if (i != j && confusion[i * classes + j] > 0)
+                pair[pairs++] = (struct pair){i, j, confusion[i * classes + j], of};
+    }
+    qsort(pair, (size_t)pairs, sizeof *pair, by_count);
+    struct table table;
+    table_init(&table, "<is", "<taken for", ">times", ">of", NULL);
+    for (int i = 0; i < pairs && i < PAIRS; i++) {
+        table_cellf(&table, "%s", class_name[pair[i].is]);
+        table_cellf(&table, "%s", class_name[pair[i].as]);
+        table_cellf(&table, "%llu", (unsigned long long)pair[i].count);
+        table_cellf(&table, "%llu", (unsigned long long)pair[i].of);
+    }
+    if (pairs > 0) {
+        log_out("\nconfusions that cost most:\n");
+        table_print(&table);
+    }
+    table_release(&table);
+    free(pair);
+}
+
+void report_end(struct trainer *trainer, double wall)
+{
+    struct comm *comm = trainer->setup.comm;
+    const struct progress *progress = &trainer->progress;
+    int size = comm_size(comm);
+    phases_close(&trainer->phases, wall);
+    double *all = mem_zeroed((size_t)size * PHASE_COUNT, sizeof *all);
+    comm_allgather(comm, trainer->phases.seconds, all, sizeof trainer->phases.seconds);
+    print_phases(all, size, wall);
+    free(all);
+    const struct dataset_info *data = &trainer->setup.dataset->info;
+    if (trainer->confusion)
+        report_confusions(data->class_name, data->classes, trainer->confusion);
+    char state[17];
+    state_text(trainer, state);
+    log_out("\n%s step %llu of %llu epoch %.2f in %.1f s",
+            progress->step < trainer->total_steps ? "stopped" : "finished",
+            (unsigned long long)progress->step, (unsigned long long)trainer->total_steps,
+            progress->epoch, wall);
+    if (progress->evaluated_step > 0)
+        log_out(" best accuracy %.2f %% (step %llu)", 100 * progress->best_accuracy,
+                (unsigned long long)progress->best_step);
+    log_out(" state=%s\n", state);
+}

@@ -1,0 +1,302 @@
+/* step: one step of training: forward and backward of the rank's grains, the tree, the
+   update. */
+#include <math.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/stop.h"
+#include "trainer_impl.h"
+
+struct job {
+    struct trainer *trainer;
+    const struct step *step;
+    const struct optim_update *update; /* NULL in the other regions */
+    bool stop, checkpoint;             /* this rank's flags */
+};
+
+static int grain_samples(const struct trainer *trainer, const struct step *step,
+                         int grain)
+{
+    int size = trainer->setup.model->grain;
+    int left = step->samples - grain * size;
+    return left < size ? left : size;
+}
+
+static void load_grain(const struct trainer *trainer, const struct step *step,
+                       const struct lane *lane, int grain)
+{
+    const struct model *model = trainer->setup.model;
+    size_t size = (size_t)shape_size(model->in);
+    uint64_t first = step->first + (uint64_t)grain * (uint64_t)model->grain;
+    int begin, end;
+    team_split(&lane->team, grain_samples(trainer, step, grain), &begin, &end);
+    for (int i = begin; i < end; i++)
+        loader_fill(&trainer->train, first + (uint64_t)i,
+                    lane->ws->activation[0] + (size_t)i * size, &lane->ws->label[i],
+                    &lane->ws->sample[i]);
+    team_barrier(&lane->team);
+}
+
+static struct grain_pass grain_pass(const struct trainer *trainer,
+                                    const struct step *step, const struct lane *lane,
+                                    int grain)
+{
+    return (struct grain_pass){
+        .team = lane->team,
+        .n = grain_samples(trainer, step, grain),
+        .train = true,
+        .seed = trainer->setup.options->train.seed,
+        .step = trainer->progress.step,
+        .params = trainer->state.params,
+        .label_smoothing = (float)trainer->setup.options->train.label_smoothing,
+    };
+}
+
+/* `phases` is where the time is counted; NULL on all threads but the first. */
+static void take_grain(const struct job *job, const struct lane *lane, int grain,
+                       struct phases *phases)
+{
+    struct trainer *trainer = job->trainer;
+    const struct model *model = trainer->setup.model;
+    struct phases ignored;
+    struct phases *to = phases ? phases : &ignored;
+    double t = timer_now();
+    load_grain(trainer, job->step, lane, grain);
+    t = phases_add(to, PHASE_LOAD, t);
+    struct grain_pass pass = grain_pass(trainer, job->step, lane, grain);
+    struct grain_result result;
+    model_forward(model, lane->ws, &pass);
+    t = phases_add(to, PHASE_FORWARD, t);
+    pass.grads = reduce_top(&trainer->reduce, lane->index);
+    model_loss(model, lane->ws, &pass, &result);
+    if (lane->team.index == 0) {
+        float *tail = pass.grads + model->params;
+        memset(tail, 0, TAIL_COUNT * sizeof *tail);
+        tail[TAIL_LOSS] = result.loss;
+        tail[TAIL_CORRECT] = (float)result.correct;
+        tail[TAIL_STOP] = job->stop;
+        tail[TAIL_CHECKPOINT] = job->checkpoint;
+    }
+    model_backward(model, lane->ws, &pass, NULL, NULL);
+    t = phases_add(to, PHASE_BACKWARD, t);
+    reduce_push(&trainer->reduce, lane->index, &lane->team, grain);
+    phases_add(to, PHASE_REDUCE, t);
+}
+
+static void compute(void *context, int thread)
+{
+    const struct job *job = context;
+    struct trainer *trainer = job->trainer;
+    const struct step *step = job->step;
+    struct phases *phases = thread == 0 ? &trainer->phases : NULL;
+    struct lane lane =
+        crew_lane(&trainer->crew, step->lanes, thread, step->begin, step->end);
+    for (int g = lane.begin; lane.index >= 0 && g < lane.end; g++)
+        take_grain(job, &lane, g, phases);
+    struct team all = crew_all(&trainer->crew, thread);
+    team_barrier(&all);
+    double t = timer_now();
+    reduce_join(&trainer->reduce, step->lanes, &all);
+    if (phases)
+        phases_add(phases, PHASE_REDUCE, t);
+}
+
+/* This thread's part of the flat vectors, in whole chunks. */
+static void chunk_range(const struct trainer *trainer, int thread, size_t *begin,
+                        size_t *end)
+{
+    size_t params = trainer->setup.model->params;
+    struct team all = crew_all(&trainer->crew, thread);
+    int first, last;
+    team_split(&all, (int)((params + OPTIM_CHUNK - 1) / OPTIM_CHUNK), &first, &last);
+    *begin = (size_t)first * OPTIM_CHUNK;
+    *end = (size_t)last * OPTIM_CHUNK < params ? (size_t)last * OPTIM_CHUNK : params;
+}
+
+static void square_sums(void *context, int thread)
+{
+    const struct job *job = context;
+    size_t begin, end;
+    chunk_range(job->trainer, thread, &begin, &end);
+    optim_square_sums(job->trainer->sum, begin, end, job->trainer->square_sums);
+}
+
+static void apply(void *context, int thread)
+{
+    const struct job *job = context;
+    size_t begin, end;
+    chunk_range(job->trainer, thread, &begin, &end);
+    optim_apply(&job->trainer->setup.options->optim, job->update, begin, end);
+}
+
+/* The averaged weights forget the random start: the decay grows with the steps done. */
+static double ema_decay(double decay, uint64_t step)
+{
+    double early = (1.0 + (double)step) / (10.0 + (double)step);
+    return early < decay ? early : decay;
+}
+
+static void update(struct job *job, struct step *step)
+{
+    struct trainer *trainer = job->trainer;
+    const struct run_options *options = trainer->setup.options;
+    uint64_t done = trainer->progress.step;
+    double scale = 1.0 / step->samples;
+    if (options->train.clip > 0 && step->grad_norm > options->train.clip)
+        scale *= options->train.clip / step->grad_norm;
+    struct optim_update update = {
+        .params = trainer->state.params,
+        .grads = trainer->sum,
+        .decay_mask = trainer->decay_mask,
+        .ema = trainer->state.ema,
+        .ema_decay = ema_decay(options->train.ema, done),
+        .lr = step->lr,
+        .grad_scale = scale,
+        .step = done + 1,
+    };
+    for (int i = 0; i < trainer->state.optims; i++)
+        update.state[i] = trainer->state.optim[i];
+    job->update = &update;
+    team_run(trainer->crew.threads, apply, job);
+}
+
+static void plan(struct trainer *trainer, struct step *step)
+{
+    const struct run_options *options = trainer->setup.options;
+    struct comm *comm = trainer->setup.comm;
+    uint64_t done = trainer->progress.step;
+    uint64_t count = trainer->setup.dataset->info.count[DATASET_TRAIN];
+    uint64_t batch = (uint64_t)options->train.batch;
+    *step = (struct step){.epoch = (uint32_t)(done / trainer->epoch_steps)};
+    step->first = done % trainer->epoch_steps * batch;
+    uint64_t left = count - step->first;
+    step->samples = (int)(left < batch ? left : batch);
+    int grain = trainer->setup.model->grain;
+    step->grains = (step->samples + grain - 1) / grain;
+    tree_share(step->grains, comm_size(comm), comm_rank(comm), &step->begin, &step->end);
+    step->lanes = crew_lanes(&trainer->crew, step->end - step->begin);
+    step->lr = schedule_lr(&options->schedule, options->optim.lr, done,
+                           trainer->total_steps, (double)trainer->epoch_steps);
+}
+
+/* This rank's samples are at hand; those of a set on disk are read, which may fail on one
+   rank alone. */
+static enum status prepare(struct trainer *trainer, const struct step *step)
+{
+    int grain = trainer->setup.model->grain;
+    int size = comm_size(trainer->setup.comm);
+    int most = (trainer->setup.options->train.batch + grain - 1) / grain;
+    int first = step->begin * grain;
+    int last = step->end * grain < step->samples ? step->end * grain : step->samples;
+    enum status st =
+        loader_prepare(&trainer->train, step->epoch, step->first + (uint64_t)first,
+                       last > first ? (uint64_t)(last - first) : 0,
+                       (uint64_t)((most + size - 1) / size) * (uint64_t)grain);
+    bool resident = dataset_resident(trainer->setup.dataset, DATASET_TRAIN);
+    return resident ? st : comm_agree(trainer->setup.comm, st);
+}
+
+static void read_sums(struct trainer *trainer, struct step *step)
+{
+    size_t params = trainer->setup.model->params;
+    const float *tail = trainer->sum + params;
+    double squares = 0;
+    for (size_t c = 0; c * OPTIM_CHUNK < params; c++)
+        squares += trainer->square_sums[c];
+    step->grad_norm = sqrt(squares) / step->samples;
+    step->loss = (double)tail[TAIL_LOSS];
+    step->correct = (uint64_t)tail[TAIL_CORRECT];
+    step->stop = tail[TAIL_STOP] > 0;
+    step->checkpoint = tail[TAIL_CHECKPOINT] > 0;
+    step->bad = !isfinite(step->loss) || !isfinite(step->grad_norm);
+}
+
+static bool checkpoint_clock(const struct trainer *trainer)
+{
+    double minutes = trainer->setup.options->checkpoint.every_minutes;
+    return minutes > 0 && comm_rank(trainer->setup.comm) == 0 &&
+           timer_now() - trainer->saved_at > 60 * minutes;
+}
+
+enum status trainer_do_step(struct trainer *trainer, struct step *step)
+{
+    plan(trainer, step);
+    struct job job = {
+        .trainer = trainer,
+        .step = step,
+        .stop = stop_requested(),
+        .checkpoint = checkpoint_clock(trainer),
+    };
+    double t = timer_now();
+    TRY(prepare(trainer, step));
+    phases_add(&trainer->phases, PHASE_LOAD, t);
+    reduce_begin(&trainer->reduce, step->grains);
+    if (step->end > step->begin)
+        team_run(trainer->crew.threads, compute, &job);
+    t = timer_now();
+    reduce_parts(&trainer->reduce, step->end > step->begin ? step->lanes : 0);
+    comm_tree_sum(trainer->setup.comm, step->grains, trainer->reduce.parts, trainer->sum,
+                  trainer->reduce.count);
+    t = phases_add(&trainer->phases, PHASE_REDUCE, t);
+    team_run(trainer->crew.threads, square_sums, &job);
+    read_sums(trainer, step);
+    if (!step->bad)
+        update(&job, step);
+    phases_add(&trainer->phases, PHASE_UPDATE, t);
+    return ST_OK;
+}
+
+/* --- bad numbers --- */
+
+/* Forward again, one thread, over this rank's grains: the first layer with bad output. */
+static bool find_layer(struct trainer *trainer, const struct step *step, int *grain,
+                       int *layer)
+{
+    struct lane lane = {.team = {.size = 1}, .ws = &trainer->crew.workspace[0]};
+    for (int g = step->begin; g < step->end; g++) {
+        load_grain(trainer, step, &lane, g);
+        struct grain_pass pass = grain_pass(trainer, step, &lane, g);
+        model_forward(trainer->setup.model, lane.ws, &pass);
+        *grain = g;
+        *layer = model_find_bad(trainer->setup.model, lane.ws, pass.n);
+        if (*layer >= 0)
+            return true;
+    }
+    return false;
+}
+
+/* The layer nearest to the loss whose gradient is bad: backward got there first. */
+static const char *gradient_layer(const struct trainer *trainer)
+{
+    const struct model *model = trainer->setup.model;
+    for (int l = model->layers - 1; l >= 0; l--)
+        for (int t = 0; t < model->layer[l]->tensors; t++)
+            for (size_t i = 0; i < model->layer[l]->tensor[t].count; i++)
+                if (!isfinite(trainer->sum[model->layer[l]->tensor[t].offset + i]))
+                    return model->layer[l]->name;
+    return NULL;
+}
+
+void trainer_explain_bad(struct trainer *trainer, const struct step *step)
+{
+    const struct model *model = trainer->setup.model;
+    int grain = 0, layer = 0;
+    double first = -1e300; /* the largest of -(grain, layer) is the first of all ranks */
+    if (find_layer(trainer, step, &grain, &layer))
+        first = -((double)grain * MODEL_LAYERS + layer);
+    comm_max_f64(trainer->setup.comm, &first, 1);
+    unsigned long long number = trainer->progress.step + 1;
+    log_set_replicated(true);
+    if (first > -1e300) {
+        log_error("step %llu: loss is %g: bad numbers first in the output of layer '%s'; "
+                  "lower optim.lr or set train.clip, then go on from the last checkpoint",
+                  number, step->loss / step->samples,
+                  model->layer[(long long)-first % MODEL_LAYERS]->name);
+    } else {
+        const char *name = gradient_layer(trainer);
+        log_error("step %llu: the gradient is not finite, first in layer '%s'; lower "
+                  "optim.lr or set train.clip, then go on from the last checkpoint",
+                  number, name ? name : "(norm)");
+    }
+    log_set_replicated(false);
+}

@@ -1,0 +1,368 @@
+#include "train/trainer.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/fs.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "kernels/cpu.h"
+#include "trainer_impl.h"
+
+#define METRICS_SECONDS \
+    5 /* least time between two writings of metrics.h5 for log lines */
+
+static void create_vectors(struct trainer *trainer)
+{
+    const struct run_options *options = trainer->setup.options;
+    size_t params = trainer->setup.model->params;
+    struct run_state *state = &trainer->state;
+    state->params = mem_aligned(params, sizeof(float));
+    if (options->train.ema > 0)
+        state->ema = mem_aligned(params, sizeof(float));
+    state->optims = optim_states(&options->optim);
+    for (int i = 0; i < state->optims; i++) {
+        state->optim[i] = mem_aligned(params, sizeof(float));
+        state->optim_name[i] = optim_state_name(&options->optim, i);
+    }
+    trainer->sum = mem_aligned(params + TAIL_COUNT, sizeof(float));
+    trainer->decay_mask = mem_aligned(params, sizeof(float));
+    model_decay_mask(trainer->setup.model, trainer->decay_mask);
+    trainer->square_sums = mem_zeroed(params / OPTIM_CHUNK + 1, sizeof(double));
+}
+
+struct trainer *trainer_create(const struct trainer_setup *setup)
+{
+    struct trainer *trainer = mem_zeroed(1, sizeof *trainer);
+    const struct run_options *options = setup->options;
+    const struct dataset_info *data = &setup->dataset->info;
+    trainer->setup = *setup;
+    crew_init(&trainer->crew, setup->model, setup->threads, options->parallel.intra);
+    int grains = (options->train.batch + options->train.grain - 1) / options->train.grain;
+    int share = (grains + comm_size(setup->comm) - 1) / comm_size(setup->comm);
+    reduce_init(&trainer->reduce, setup->model->params, trainer->crew.lanes_max, share);
+    loader_init(&trainer->train, setup->dataset, DATASET_TRAIN);
+    loader_shuffle(&trainer->train, options->train.seed, &options->augment);
+    loader_init(&trainer->test, setup->dataset, DATASET_TEST);
+    trainer->has_test = data->count[DATASET_TEST] > 0;
+    uint64_t batch = (uint64_t)options->train.batch;
+    trainer->epoch_steps = (data->count[DATASET_TRAIN] + batch - 1) / batch;
+    trainer->total_steps = options->train.steps > 0
+                               ? (uint64_t)options->train.steps
+                               : (uint64_t)options->train.epochs * trainer->epoch_steps;
+    trainer->saved_step = UINT64_MAX;
+    create_vectors(trainer);
+    metrics_init(&trainer->metrics, data->classes);
+    return trainer;
+}
+
+void trainer_free(struct trainer *trainer)
+{
+    if (!trainer)
+        return;
+    crew_release(&trainer->crew);
+    reduce_release(&trainer->reduce);
+    loader_release(&trainer->train);
+    loader_release(&trainer->test);
+    free(trainer->state.params);
+    free(trainer->state.ema);
+    for (int i = 0; i < trainer->state.optims; i++)
+        free(trainer->state.optim[i]);
+    free(trainer->sum);
+    free(trainer->decay_mask);
+    free(trainer->square_sums);
+    free(trainer->confusion);
+    metrics_release(&trainer->metrics);
+    free(trainer);
+}
+
+uint64_t trainer_epoch_steps(const struct trainer *trainer)
+{
+    return trainer->epoch_steps;
+}
+
+uint64_t trainer_total_steps(const struct trainer *trainer)
+{
+    return trainer->total_steps;
+}
+
+uint64_t trainer_step(const struct trainer *trainer)
+{
+    return trainer->progress.step;
+}
+
+/* --- where a run begins --- */
+
+static size_t vector_bytes(const struct trainer *trainer)
+{
+    return trainer->setup.model->params * sizeof(float);
+}
+
+static void start_average(struct trainer *trainer)
+{
+    if (trainer->state.ema)
+        memcpy(trainer->state.ema, trainer->state.params, vector_bytes(trainer));
+}
+
+void trainer_start(struct trainer *trainer)
+{
+    model_init_params(trainer->setup.model, trainer->setup.options->train.seed,
+                      trainer->state.params);
+    start_average(trainer);
+}
+
+enum status trainer_start_from(struct trainer *trainer, const char *checkpoint)
+{
+    struct comm *comm = trainer->setup.comm;
+    enum status st = ST_OK;
+    bool averaged;
+    if (comm_rank(comm) == 0)
+        st = checkpoint_read_weights(checkpoint, trainer->setup.model,
+                                     trainer->state.params, &averaged);
+    TRY(comm_agree(comm, st));
+    comm_bcast(comm, trainer->state.params, vector_bytes(trainer), 0);
+    start_average(trainer);
+    return ST_OK;
+}
+
+enum status trainer_resume(struct trainer *trainer, const char *checkpoint)
+{
+    struct comm *comm = trainer->setup.comm;
+    struct run_state *state = &trainer->state;
+    enum status st = ST_OK;
+    if (comm_rank(comm) == 0) {
+        struct checkpoint_info info;
+        st = checkpoint_read(checkpoint, trainer->setup.model, state, &trainer->metrics,
+                             &info);
+        if (st == ST_OK) {
+            trainer->progress = info.progress;
+            checkpoint_info_release(&info);
+        }
+    }
+    TRY(comm_agree(comm, st));
+    comm_bcast(comm, &trainer->progress, sizeof trainer->progress, 0);
+    comm_bcast(comm, state->params, vector_bytes(trainer), 0);
+    if (state->ema)
+        comm_bcast(comm, state->ema, vector_bytes(trainer), 0);
+    for (int i = 0; i < state->optims; i++)
+        comm_bcast(comm, state->optim[i], vector_bytes(trainer), 0);
+    trainer->saved_step = trainer->progress.step;
+    return ST_OK;
+}
+
+/* --- what is written --- */
+
+static enum status write_checkpoint(struct trainer *trainer, const char *path)
+{
+    const struct trainer_setup *setup = &trainer->setup;
+    const struct dataset_info *data = &setup->dataset->info;
+    char *words[] = {mem_strdup(setup->config_text), mem_strdup(setup->version),
+                     mem_strdup(comm_version()), mem_strdup(cpu_blas()),
+                     mem_strdup(cpu_isa_name(cpu_isa()))};
+    struct checkpoint_info info = {
+        .config = words[0],
+        .lockstep = words[1],
+        .mpi = words[2],
+        .blas = words[3],
+        .isa = words[4],
+        .class_name = data->class_name,
+        .classes = data->classes,
+        .h = data->h,
+        .w = data->w,
+        .mean = data->mean,
+        .std = data->std,
+        .data_hash = data->hash,
+        .state =
+            run_state_hash(&trainer->state, setup->model->params, trainer->progress.step),
+        .progress = trainer->progress,
+    };
+    enum status st =
+        checkpoint_write(path, &info, setup->model, &trainer->state, &trainer->metrics);
+    for (int i = 0; i < 5; i++)
+        free(words[i]);
+    return st;
+}
+
+static enum status save_metrics(struct trainer *trainer)
+{
+    char path[FS_PATH];
+    TRY(fs_join(path, trainer->setup.folder, "metrics.h5"));
+    trainer->metrics_at = timer_now();
+    return metrics_save(&trainer->metrics, path);
+}
+
+static enum status save_on_rank_0(struct trainer *trainer, bool best)
+{
+    char folder[FS_PATH], path[FS_PATH];
+    TRY(fs_join(folder, trainer->setup.folder, "checkpoints"));
+    if (best)
+        TRY(fs_join(path, folder, "best.h5"));
+    else
+        TRY(checkpoint_path(path, folder, trainer->progress.step));
+    TRY(write_checkpoint(trainer, path));
+    TRY(checkpoint_prune(folder, trainer->setup.options->checkpoint.keep));
+    return save_metrics(trainer);
+}
+
+static enum status save(struct trainer *trainer, bool best)
+{
+    struct comm *comm = trainer->setup.comm;
+    double t = timer_now();
+    enum status st = comm_rank(comm) == 0 ? save_on_rank_0(trainer, best) : ST_OK;
+    st = comm_agree(comm, st);
+    if (!best)
+        trainer->saved_step = trainer->progress.step;
+    trainer->saved_at = phases_add(&trainer->phases, PHASE_CHECKPOINT, t);
+    return st;
+}
+
+/* --- the run --- */
+
+static bool evaluation_due(const struct trainer *trainer, uint64_t step)
+{
+    uint64_t every =
+        (uint64_t)trainer->setup.options->train.eval_every * trainer->epoch_steps;
+    return trainer->has_test && (step % every == 0 || step == trainer->total_steps);
+}
+
+static enum status evaluate_now(struct trainer *trainer)
+{
+    struct progress *progress = &trainer->progress;
+    struct evaluation result;
+    const float *weights =
+        trainer->state.ema ? trainer->state.ema : trainer->state.params;
+    double t = timer_now();
+    TRY(evaluate(trainer->setup.comm, &trainer->crew, &trainer->test, weights, &result,
+                 NULL));
+    double accuracy = (double)result.correct / (double)result.count;
+    bool first = progress->evaluated_step == 0;
+    bool better = first || accuracy > progress->best_accuracy;
+    bool gain = first || accuracy > progress->best_accuracy +
+                                        trainer->setup.options->early_stop.min_delta;
+    progress->evaluated_step = progress->step;
+    progress->evals_without_gain = gain ? 0 : progress->evals_without_gain + 1;
+    if (better) {
+        progress->best_accuracy = accuracy;
+        progress->best_step = progress->step;
+    }
+    struct metrics_eval entry = {progress->step, result.loss, accuracy};
+    metrics_add_eval(&trainer->metrics, &entry, result.confusion);
+    report_evaluation(trainer, &result);
+    free(trainer->confusion);
+    trainer->confusion = result.confusion;
+    phases_add(&trainer->phases, PHASE_EVALUATE, t);
+    if (better && trainer->setup.options->checkpoint.keep_best)
+        return save(trainer, true);
+    return ST_OK;
+}
+
+static bool out_of_patience(const struct trainer *trainer)
+{
+    int patience = trainer->setup.options->early_stop.patience;
+    return patience > 0 && trainer->progress.evals_without_gain >= (uint64_t)patience;
+}
+
+/* Did the step just done cross a multiple of `every` steps? */
+static bool crossed(double every, uint64_t step)
+{
+    return every > 0 && (uint64_t)((double)step / every + 1e-9) >
+                            (uint64_t)((double)(step - 1) / every + 1e-9);
+}
+
+static bool checkpoint_due(const struct trainer *trainer, const struct step *step)
+{
+    const struct checkpoint_options *options = &trainer->setup.options->checkpoint;
+    uint64_t done = trainer->progress.step;
+    return step->checkpoint || step->stop || done == trainer->total_steps ||
+           crossed((double)options->every_steps, done) ||
+           crossed(options->every_epochs * (double)trainer->epoch_steps, done);
+}
+
+static enum status log_interval(struct trainer *trainer, const struct step *step)
+{
+    struct progress *progress = &trainer->progress;
+    struct interval *interval = &trainer->interval;
+    double samples = (double)progress->interval_samples;
+    struct metrics_train entry = {
+        .step = progress->step,
+        .loss = progress->interval_loss / samples,
+        .accuracy = (double)progress->interval_correct / samples,
+        .lr = step->lr,
+        .grad_norm = step->grad_norm,
+        .images_per_second = (double)interval->samples / interval->seconds,
+    };
+    metrics_add_train(&trainer->metrics, &entry);
+    report_interval(trainer, &entry);
+    *interval = (struct interval){0};
+    progress->interval_step = progress->step;
+    progress->interval_loss = 0;
+    progress->interval_correct = progress->interval_samples = 0;
+    enum status st = ST_OK;
+    if (comm_rank(trainer->setup.comm) == 0 &&
+        timer_now() - trainer->metrics_at > METRICS_SECONDS)
+        st = save_metrics(trainer);
+    return comm_agree(trainer->setup.comm, st);
+}
+
+static enum status one_step(struct trainer *trainer, struct step *step)
+{
+    struct progress *progress = &trainer->progress;
+    double begin = timer_now(), reduce = trainer->phases.seconds[PHASE_REDUCE];
+    TRY(trainer_do_step(trainer, step));
+    if (step->bad) {
+        trainer_explain_bad(trainer, step);
+        return ST_FAIL;
+    }
+    trainer->interval.seconds += timer_now() - begin;
+    trainer->interval.reduce += trainer->phases.seconds[PHASE_REDUCE] - reduce;
+    trainer->interval.steps++;
+    trainer->interval.samples += (uint64_t)step->samples;
+    progress->step++;
+    progress->epoch = (double)progress->step / (double)trainer->epoch_steps;
+    progress->interval_loss += step->loss;
+    progress->interval_correct += step->correct;
+    progress->interval_samples += (uint64_t)step->samples;
+    return ST_OK;
+}
+
+static enum status train_steps(struct trainer *trainer)
+{
+    const struct log_options *log = &trainer->setup.options->log;
+    struct progress *progress = &trainer->progress;
+    while (progress->step < trainer->total_steps && !out_of_patience(trainer)) {
+        struct step step;
+        TRY(one_step(trainer, &step));
+        bool last = progress->step == trainer->total_steps;
+        if (progress->step % (uint64_t)log->every == 0 || last)
+            TRY(log_interval(trainer, &step));
+        if (evaluation_due(trainer, progress->step) && !step.stop)
+            TRY(evaluate_now(trainer));
+        if (checkpoint_due(trainer, &step))
+            TRY(save(trainer, false));
+        if (step.stop && !last)
+            return ST_AGAIN;
+    }
+    return ST_OK;
+}
+
+enum status trainer_run(struct trainer *trainer)
+{
+    struct progress *progress = &trainer->progress;
+    double begin = timer_now();
+    trainer->saved_at = begin;
+    report_table_head();
+    /* A run that was stopped right at the end of an epoch still owes its evaluation. */
+    if (progress->step > 0 && progress->evaluated_step < progress->step &&
+        evaluation_due(trainer, progress->step))
+        TRY(evaluate_now(trainer));
+    enum status st = train_steps(trainer);
+    if (st == ST_OK && out_of_patience(trainer)) {
+        log_out("stopped early: no better accuracy in %d evaluations\n",
+                trainer->setup.options->early_stop.patience);
+    }
+    if (st == ST_OK && progress->step > 0 && trainer->saved_step != progress->step)
+        st = save(trainer, false);
+    if (st == ST_OK || st == ST_AGAIN)
+        report_end(trainer, timer_now() - begin);
+    return st;
+}

@@ -1,0 +1,71 @@
+/* trainer_impl: what the sources of trainer share among themselves. */
+#ifndef LOCKSTEP_TRAIN_TRAINER_IMPL_H
+#define LOCKSTEP_TRAIN_TRAINER_IMPL_H
+
+#include "comm/comm.h"
+#include "data/loader.h"
+#include "train/crew.h"
+#include "train/evaluate.h"
+#include "train/reduce.h"
+#include "train/trainer.h"
+
+/* What the log's next line needs besides struct progress: times of this process only. */
+struct interval {
+    double seconds; /* in steps */
+    double reduce;  /* of these in communication */
+    uint64_t steps, samples;
+};
+
+struct trainer {
+    struct trainer_setup setup;
+    struct crew crew;
+    struct reduce reduce;
+    struct loader train, test;
+    bool has_test;
+    uint64_t epoch_steps, total_steps;
+
+    struct run_state state; /* its vectors are owned, params floats each */
+    float *sum;             /* owned: the batch's gradient and tail (train/reduce.h) */
+    float *decay_mask;      /* owned */
+    double *square_sums;    /* owned: one for each OPTIM_CHUNK */
+
+    struct progress progress;
+    struct metrics metrics; /* used on rank 0 */
+    struct interval interval;
+    struct phases phases;
+    uint64_t saved_step;         /* of the newest checkpoint; UINT64_MAX: none yet */
+    double saved_at, metrics_at; /* seconds */
+    uint64_t *confusion;         /* owned: of the last evaluation; NULL: none */
+};
+
+/* One step's batch and what came of it. */
+struct step {
+    uint32_t epoch;
+    uint64_t first; /* position in the epoch's order */
+    int samples;
+    int grains, begin, end; /* of the batch, and this rank's share */
+    int lanes;
+    double lr;
+    double loss; /* sum over the samples */
+    uint64_t correct;
+    double grad_norm; /* L2, of the mean gradient, before clipping */
+    bool bad;         /* loss or gradient is not finite: nothing was updated */
+    bool stop;        /* some rank was asked to stop */
+    bool checkpoint;  /* rank 0's clock asks for one */
+};
+
+/* Compute, reduce, update. Does not touch progress. */
+enum status trainer_do_step(struct trainer *trainer, struct step *step) MUST_CHECK;
+
+/* Say where the bad numbers of `step` came from. */
+void trainer_explain_bad(struct trainer *trainer, const struct step *step);
+
+/* --- what the log says (rank 0 prints) --- */
+void report_table_head(void);
+void report_interval(const struct trainer *trainer, const struct metrics_train *entry);
+void report_evaluation(const struct trainer *trainer,
+                       const struct evaluation *evaluation);
+/* The last lines: totals, phases (collective), costly confusions. wall in seconds. */
+void report_end(struct trainer *trainer, double wall);
+
+#endif

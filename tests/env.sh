@@ -1,0 +1,43 @@
+# shellcheck shell=bash
+# Sourced by every bats file (and by scripts/run_tests.sh):
+#   setup() { source "$BATS_TEST_DIRNAME/../env.sh"; }
+# Sets ROOT (the source tree), LOCKSTEP (the program), LOCKSTEP_BUILD (the folder with
+# tests/MODULE/test_NAME) and, if there is real data, LOCKSTEP_DATA; and provides
+# `ranks N COMMAND...` and `need_data`.
+
+ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+source "$ROOT/scripts/mpi.sh"
+
+export LOCKSTEP=${LOCKSTEP:-$ROOT/build/lockstep}
+export LOCKSTEP_BUILD=${LOCKSTEP_BUILD:-$(dirname "$LOCKSTEP")}
+if [[ -z ${LOCKSTEP_DATA-} && -d $ROOT/../shared/data ]]; then
+    LOCKSTEP_DATA=$(cd "$ROOT/../shared/data" && pwd)
+fi
+export LOCKSTEP_DATA=${LOCKSTEP_DATA-}
+
+# Tests run more ranks than there are cores: nobody is bound, who waits gives up its core.
+export OMPI_MCA_rmaps_base_oversubscribe=1
+export OMPI_MCA_hwloc_base_binding_policy=none
+export OMPI_MCA_mpi_yield_when_idle=1
+export OMP_WAIT_POLICY=passive
+export OPENBLAS_NUM_THREADS=1
+unset OMP_NUM_THREADS
+
+export ASAN_OPTIONS=${ASAN_OPTIONS-detect_leaks=1:abort_on_error=0:exitcode=99}
+export UBSAN_OPTIONS=${UBSAN_OPTIONS-print_stacktrace=1}
+export LSAN_OPTIONS=${LSAN_OPTIONS-suppressions=$ROOT/tests/lsan.supp:print_suppressions=0}
+
+# Temporary files of a test go when it has passed; short, for Open MPI puts sockets there.
+if [[ -n ${BATS_TEST_TMPDIR-} ]]; then
+    export TMPDIR=$BATS_TEST_TMPDIR
+fi
+
+# ranks N COMMAND...: COMMAND on N ranks of this machine.
+ranks() {
+    mpirun -n "$1" "${@:2}" </dev/null
+}
+
+# Skips the test where the real data sets are not at hand.
+need_data() {
+    [[ -n $LOCKSTEP_DATA ]] || skip "no real data (set LOCKSTEP_DATA)"
+}

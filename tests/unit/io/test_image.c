@@ -1,0 +1,252 @@
+#include "../scratch.h"
+
+#include <png.h>
+#include <zlib.h>
+
+#include "io/image.h"
+
+/* A PNG of any kind, by libpng itself. */
+static const char *write_png(const char *name, int w, int h, int depth, int color,
+                             int interlace, png_bytep rows[])
+{
+    const char *path = scratch_path(name);
+    FILE *file = fopen(path, "wb");
+    assert_non_null(file);
+    png_structp png = png_create_write_struct(PNG_LIBPNG_VER_STRING, NULL, NULL, NULL);
+    png_infop info = png_create_info_struct(png);
+    png_init_io(png, file);
+    png_set_IHDR(png, info, (png_uint_32)w, (png_uint_32)h, depth, color, interlace,
+                 PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
+    if (color == PNG_COLOR_TYPE_PALETTE) {
+        const png_color palette[3] = {{255, 0, 0}, {0, 255, 0}, {0, 0, 255}};
+        const png_byte alpha[3] = {255, 255, 0};
+        png_set_PLTE(png, info, palette, 3);
+        png_set_tRNS(png, info, alpha, 3, NULL);
+    }
+    png_write_info(png, info);
+    png_write_image(png, rows);
+    png_write_end(png, NULL);
+    png_destroy_write_struct(&png, &info);
+    fclose(file);
+    return path;
+}
+
+static void expect_pixels(const char *path, int h, int w, const uint8_t *pixels)
+{
+    struct image image;
+    assert_int_equal(image_read_png(&image, path), ST_OK);
+    assert_int_equal(image.h, h);
+    assert_int_equal(image.w, w);
+    for (int i = 0; i < h * w; i++)
+        assert_int_equal(image.pixel[i], pixels[i]);
+    image_release(&image);
+    assert_null(image.pixel);
+}
+
+static void test_round_trip(void **state)
+{
+    (void)state;
+    uint8_t pixels[7 * 300];
+    for (size_t i = 0; i < sizeof pixels; i++)
+        pixels[i] = (uint8_t)(i * 31);
+    const struct image image = {7, 300, pixels};
+    assert_int_equal(image_write_png(&image, scratch_path("grey.png")), ST_OK);
+    expect_pixels(scratch_path("grey.png"), 7, 300, pixels);
+    assert_int_equal(scratch_count("grey.png"), 1);
+}
+
+static void test_colour_is_luma(void **state)
+{
+    (void)state;
+    png_byte row0[] = {255, 0, 0, 0, 255, 0}, row1[] = {0, 0, 255, 255, 255, 255};
+    png_bytep rows[] = {row0, row1};
+    const uint8_t luma[] = {76, 150, 29, 255}; /* 0.299, 0.587, 0.114 of 255 */
+    expect_pixels(write_png("rgb.png", 2, 2, 8, PNG_COLOR_TYPE_RGB, 0, rows), 2, 2, luma);
+}
+
+static void test_transparency_is_laid_on_white(void **state)
+{
+    (void)state;
+    png_byte row0[] = {0, 255, 0, 0}, row1[] = {0, 128, 200, 51};
+    png_bytep rows[] = {row0, row1};
+    const uint8_t seen[] = {0, 255, 127, 244};
+    expect_pixels(write_png("ga.png", 2, 2, 8, PNG_COLOR_TYPE_GRAY_ALPHA, 0, rows), 2, 2,
+                  seen);
+    png_byte rgba0[] = {255, 0, 0, 255, 0, 0, 0, 0};
+    png_bytep rgba[] = {rgba0};
+    const uint8_t seen_rgba[] = {76, 255};
+    expect_pixels(write_png("rgba.png", 2, 1, 8, PNG_COLOR_TYPE_RGB_ALPHA, 0, rgba), 1, 2,
+                  seen_rgba);
+}
+
+static void test_palette_bits_and_16_bits(void **state)
+{
+    (void)state;
+    png_byte index[] = {0, 1, 2};
+    png_bytep rows[] = {index};
+    const uint8_t seen[] = {76, 150, 255}; /* the third colour is transparent */
+    expect_pixels(write_png("pal.png", 3, 1, 8, PNG_COLOR_TYPE_PALETTE, 0, rows), 1, 3,
+                  seen);
+    png_byte bits[] = {0xa0};
+    png_bytep bit_rows[] = {bits};
+    const uint8_t seen_bits[] = {255, 0, 255};
+    expect_pixels(write_png("bit.png", 3, 1, 1, PNG_COLOR_TYPE_GRAY, 0, bit_rows), 1, 3,
+                  seen_bits);
+    png_byte wide[] = {0xff, 0xff, 0x80, 0x00, 0x01, 0x01};
+    png_bytep wide_rows[] = {wide};
+    const uint8_t seen_wide[] = {255, 128, 1};
+    expect_pixels(write_png("wide.png", 3, 1, 16, PNG_COLOR_TYPE_GRAY, 0, wide_rows), 1,
+                  3, seen_wide);
+}
+
+static void test_interlaced(void **state)
+{
+    (void)state;
+    png_byte pixels[13 * 13];
+    png_bytep rows[13];
+    for (int i = 0; i < 13 * 13; i++)
+        pixels[i] = (png_byte)(i * 5);
+    for (int y = 0; y < 13; y++)
+        rows[y] = pixels + 13 * y;
+    const char *path =
+        write_png("adam7.png", 13, 13, 8, PNG_COLOR_TYPE_GRAY, PNG_INTERLACE_ADAM7, rows);
+    expect_pixels(path, 13, 13, pixels);
+}
+
+static void expect_bad(const char *path, const char *said)
+{
+    struct image image;
+    assert_int_equal(image_read_png(&image, path), ST_FAIL);
+    expect_said(said);
+    assert_null(image.pixel);
+}
+
+static void test_damaged(void **state)
+{
+    (void)state;
+    uint8_t pixels[40 * 40];
+    for (size_t i = 0; i < sizeof pixels; i++)
+        pixels[i] = (uint8_t)(i * i);
+    const struct image image = {40, 40, pixels};
+    assert_int_equal(image_write_png(&image, scratch_path("good.png")), ST_OK);
+    size_t bytes;
+    char *all = scratch_read(scratch_path("good.png"), &bytes);
+    expect_bad(scratch_write("bad.png", all, 4), "is not a PNG image");
+    for (size_t n = 8; n < bytes; n += 13)
+        expect_bad(scratch_write("bad.png", all, n), "cannot read PNG image '");
+    for (size_t n = 10; n < bytes - 12; n += 17) {
+        all[n] ^= 0x10;
+        expect_bad(scratch_write("bad.png", all, bytes), "cannot read PNG image '");
+        all[n] ^= 0x10;
+    }
+    free(all);
+    expect_bad(scratch_write("text.png", "not an image", 12),
+               "text.png' is not a PNG image");
+    expect_bad(scratch_write("nil.png", "", 0), "nil.png' is not a PNG image");
+    expect_bad(scratch_path("absent.png"), "absent.png': No such file or directory");
+    expect_bad(scratch_folder, "it is a folder");
+}
+
+/* A few bytes that claim to be 60000 x 60000 pixels. */
+static void test_huge(void **state)
+{
+    (void)state;
+    const uint8_t bytes[] = {0x89, 'P',  'N',  'G',  '\r', '\n', 0x1a, '\n', 0,
+                             0,    0,    13,   'I',  'H',  'D',  'R',  0,    0,
+                             0xea, 0x60, 0,    0,    0xea, 0x60, 8,    0,    0,
+                             0,    0,    0x2f, 0xf4, 0x7c, 0x21, 0,    0,    0,
+                             0,    'I',  'D',  'A',  'T',  0x35, 0xaf, 0x06, 0x1e};
+    uint8_t file[sizeof bytes];
+    memcpy(file, bytes, sizeof bytes);
+    unsigned long crc = crc32(0, file + 12, 17);
+    for (int i = 0; i < 4; i++)
+        file[29 + i] = (uint8_t)(crc >> (24 - 8 * i));
+    expect_bad(scratch_write("huge.png", file, sizeof file), "too many pixels");
+}
+
+static void test_unwritable(void **state)
+{
+    (void)state;
+    uint8_t pixel = 0;
+    const struct image image = {1, 1, &pixel};
+    assert_int_equal(image_write_png(&image, scratch_path("no/such.png")), ST_FAIL);
+    expect_said("such.png': No such file or directory");
+}
+
+static void fit(int ih, int iw, const uint8_t *in, int h, int w, uint8_t *out)
+{
+    uint8_t *copy = malloc((size_t)(ih * iw));
+    memcpy(copy, in, (size_t)(ih * iw));
+    const struct image image = {ih, iw, copy};
+    image_fit(&image, h, w, 9, out);
+    free(copy);
+}
+
+static void test_fit_same_size(void **state)
+{
+    (void)state;
+    const uint8_t in[] = {1, 2, 3, 4, 5, 255};
+    uint8_t out[6];
+    fit(2, 3, in, 2, 3, out);
+    assert_memory_equal(out, in, 6);
+}
+
+static void test_fit_shrinks_by_area(void **state)
+{
+    (void)state;
+    const uint8_t in[] = {0, 100, 200, 200, 100, 200, 200, 200, 0, 0, 4, 4, 0, 0, 4, 8};
+    const uint8_t expected[] = {100, 200, 0, 5};
+    uint8_t out[4];
+    fit(4, 4, in, 2, 2, out);
+    assert_memory_equal(out, expected, 4);
+    const uint8_t three[] = {0, 90, 240}; /* thirds: (0 + 90/2) / 1.5, (45 + 240) / 1.5 */
+    const uint8_t two[] = {30, 190};
+    fit(1, 3, three, 1, 2, out);
+    assert_memory_equal(out, two, 2);
+}
+
+static void test_fit_grows_bilinearly(void **state)
+{
+    (void)state;
+    const uint8_t in[] = {0, 100}, expected[] = {0, 25, 75, 100};
+    uint8_t out[8];
+    fit(1, 2, in, 2, 4, out);
+    assert_memory_equal(out, expected, 4);
+    assert_memory_equal(out + 4, expected, 4);
+}
+
+static void test_fit_keeps_the_aspect(void **state)
+{
+    (void)state;
+    uint8_t in[8 * 2], out[4 * 4];
+    memset(in, 200, sizeof in);
+    fit(8, 2, in, 4, 4, out); /* becomes 4 x 1 in the middle */
+    for (int y = 0; y < 4; y++) {
+        for (int x = 0; x < 4; x++)
+            assert_int_equal(out[4 * y + x], x == 1 ? 200 : 9);
+    }
+    uint8_t line[1000];
+    memset(line, 7, sizeof line);
+    fit(1, 1000, line, 4, 4, out); /* at least one pixel high */
+    assert_int_equal(out[4], 7);
+    assert_int_equal(out[0], 9);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_round_trip),
+        cmocka_unit_test(test_colour_is_luma),
+        cmocka_unit_test(test_transparency_is_laid_on_white),
+        cmocka_unit_test(test_palette_bits_and_16_bits),
+        cmocka_unit_test(test_interlaced),
+        cmocka_unit_test(test_damaged),
+        cmocka_unit_test(test_huge),
+        cmocka_unit_test(test_unwritable),
+        cmocka_unit_test(test_fit_same_size),
+        cmocka_unit_test(test_fit_shrinks_by_area),
+        cmocka_unit_test(test_fit_grows_bilinearly),
+        cmocka_unit_test(test_fit_keeps_the_aspect),
+    };
+    return cmocka_run_group_tests(tests, scratch_setup, scratch_teardown);
+}

@@ -1,0 +1,89 @@
+/*
+ * kernel_test: what the kernels' tests share.
+ */
+#ifndef LOCKSTEP_TESTS_KERNEL_TEST_H
+#define LOCKSTEP_TESTS_KERNEL_TEST_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/rng.h"
+#include "kernels/kernels.h"
+#include "kernels/team.h"
+
+/* An operation of a team on what `context` points to. */
+struct team_job {
+    void (*op)(const struct team *team, void *context);
+    void *context;
+    int size;
+    struct team_shared shared;
+};
+
+static inline void team_job_body(void *context, int thread)
+{
+    struct team_job *job = context;
+    struct team team = {.size = job->size, .index = thread, .shared = &job->shared};
+    job->op(&team, job->context);
+}
+
+static inline void with_team(int size, void (*op)(const struct team *team, void *context),
+                             void *context)
+{
+    struct team_job job = {.op = op, .context = context, .size = size};
+    team_run(size, team_job_body, &job);
+}
+
+/* Uniform in [-1, 1); the caller frees. */
+static inline float *random_floats(struct rng *rng, size_t count)
+{
+    float *values = mem_aligned(count, sizeof *values);
+    for (size_t i = 0; i < count; i++)
+        values[i] = rng_range(rng, -1.0f, 1.0f);
+    return values;
+}
+
+/* Room for a result, poisoned so that an element left out is seen. */
+static inline float *poisoned_floats(size_t count)
+{
+    float *values = mem_aligned(count, sizeof *values);
+    memset(values, 0xff, count * sizeof *values);
+    return values;
+}
+
+static inline void assert_near(const float *a, const float *b, size_t count, double limit)
+{
+    for (size_t i = 0; i < count; i++)
+        if (!(fabs((double)a[i] - (double)b[i]) <= limit))
+            fail_msg("element %zu of %zu: %.9g is not %.9g within %g", i, count,
+                     (double)a[i], (double)b[i], limit);
+}
+
+/* Bound for a float sum of `terms` products of values in [-1, 1): roundings only. */
+static inline double sum_limit(size_t terms)
+{
+    return 2e-7 * (double)(terms + 10);
+}
+
+static inline int random_between(struct rng *rng, int lo, int hi)
+{
+    return lo + (int)rng_below(rng, (uint32_t)(hi - lo + 1));
+}
+
+/* for (each instruction set of this machine) */
+#define EACH_ISA(isa)                                           \
+    for (enum cpu_isa isa = CPU_PLAIN; isa <= cpu_isa(); isa++) \
+        if (kernels_select(isa))
+
+static const int team_sizes[] = {1, 2, 3, 5};
+#define TEAM_SIZES 4
+
+#endif

@@ -1,0 +1,217 @@
+#include "kernel_test.h"
+
+#include "kernels/activation.h"
+#include "kernels/reference.h"
+
+static const struct team alone = {.size = 1};
+
+/* 4 units in the last place of the float nearest to v, or 1e-6. */
+static bool is_close(float got, double v)
+{
+    if (isnan(v))
+        return isnan(got);
+    if (isinf(v))
+        return (double)got == v;
+    double ulp = (double)(nextafterf(fabsf((float)v), INFINITY) - fabsf((float)v));
+    return fabs((double)got - v) <= fmax(1e-6, 4.0 * ulp);
+}
+
+static void check_gelu(const float *x, float *y, float *slope, size_t n)
+{
+    gelu_forward(&alone, y, slope, x, n);
+    for (size_t i = 0; i < n; i++) {
+        if (!is_close(y[i], reference_gelu((double)x[i])))
+            fail_msg("gelu(%.9g) = %.9g, not %.9g", (double)x[i], (double)y[i],
+                     reference_gelu((double)x[i]));
+        /* beyond the largest square of a float the formula is inf * 0 */
+        if (fabsf(x[i]) < 1e18f &&
+            !is_close(slope[i], reference_gelu_slope((double)x[i])))
+            fail_msg("gelu'(%.9g) = %.9g, not %.9g", (double)x[i], (double)slope[i],
+                     reference_gelu_slope((double)x[i]));
+    }
+}
+
+/* All bit patterns of a float at a stride, from both zeros over denormals to inf and NaN,
+   and finely where the function bends. */
+static void test_gelu_range(void **state)
+{
+    (void)state;
+    enum { COUNT = 1 << 18 };
+    float *x = mem_aligned(COUNT, sizeof *x), *y = poisoned_floats(COUNT);
+    float *slope = poisoned_floats(COUNT);
+    EACH_ISA(isa)
+    {
+        for (uint32_t i = 0; i < COUNT; i++) {
+            uint32_t bits = i << 14 | (i & 1 ? 0x3fffu : 0);
+            memcpy(&x[i], &bits, sizeof bits);
+        }
+        check_gelu(x, y, slope, COUNT);
+        for (int i = 0; i < COUNT; i++)
+            x[i] = (float)(i - COUNT / 2) * (16.0f / COUNT * 2.0f);
+        check_gelu(x, y, slope, COUNT);
+    }
+    free(x);
+    free(y);
+    free(slope);
+}
+
+static void test_gelu_special(void **state)
+{
+    (void)state;
+    const float x[] = {0.0f,      -0.0f, 1e-45f, -1e-45f, INFINITY,
+                       -INFINITY, NAN,   -3e38f, 3e38f};
+    enum { COUNT = sizeof x / sizeof *x };
+    EACH_ISA(isa)
+    {
+        float y[COUNT], slope[COUNT], again[COUNT];
+        check_gelu(x, y, slope, COUNT);
+        assert_true(y[0] == 0.0f && !signbit(y[0]));
+        assert_true(y[1] == 0.0f && signbit(y[1]));
+        assert_true(y[4] == INFINITY);
+        assert_true(isnan(y[6]) && isnan(slope[6]));
+        gelu_forward(&alone, again, NULL, x, COUNT);
+        for (int i = 0; i < COUNT; i++)
+            assert_true(again[i] == y[i] || (isnan(again[i]) && isnan(y[i])));
+    }
+}
+
+static void test_relu(void **state)
+{
+    (void)state;
+    const float x[] = {-1.0f, 0.0f, 2.0f, NAN, -INFINITY, INFINITY};
+    const float dy[] = {1.0f, 1.0f, 3.0f, 1.0f, 1.0f, 5.0f};
+    EACH_ISA(isa)
+    {
+        float y[6], dx[6];
+        relu_forward(&alone, y, x, 6);
+        relu_backward(&alone, dx, dy, y, 6);
+        assert_true(y[0] == 0.0f && y[1] == 0.0f && y[2] == 2.0f && isnan(y[3]));
+        assert_true(y[4] == 0.0f && y[5] == INFINITY);
+        assert_true(dx[0] == 0.0f && dx[1] == 0.0f && dx[2] == 3.0f && dx[5] == 5.0f);
+    }
+}
+
+static void test_logsoftmax(void **state)
+{
+    (void)state;
+    EACH_ISA(isa)
+    {
+        struct rng rng;
+        rng_init(&rng, 1, RNG_TEST, 3, 0);
+        for (int i = 0; i < 20; i++) {
+            int rows = random_between(&rng, 1, 40), classes = random_between(&rng, 1, 70);
+            size_t n = (size_t)(rows * classes);
+            float *x = random_floats(&rng, n), *dy = random_floats(&rng, n);
+            float *y = poisoned_floats(n), *dx = poisoned_floats(n);
+            float *want = poisoned_floats(n);
+            for (size_t j = 0; j < n; j++)
+                x[j] *= i % 2 ? 100.0f : 3.0f;
+            logsoftmax_forward(&alone, y, x, rows, classes);
+            reference_logsoftmax_forward(want, x, rows, classes);
+            assert_near(y, want, n, i % 2 ? 4e-5 : 2e-6);
+            logsoftmax_backward(&alone, dx, dy, y, rows, classes);
+            reference_logsoftmax_backward(want, dy, y, rows, classes);
+            assert_near(dx, want, n, 1e-5);
+            float *all[] = {x, dy, y, dx, want};
+            for (int j = 0; j < 5; j++)
+                free(all[j]);
+        }
+    }
+}
+
+static void test_logsoftmax_special(void **state)
+{
+    (void)state;
+    const float x[3][3] = {
+        {1000.0f, 0.0f, -1000.0f}, {0.0f, NAN, 0.0f}, {-INFINITY, 0.0f, 0.0f}};
+    EACH_ISA(isa)
+    {
+        float y[3][3];
+        logsoftmax_forward(&alone, &y[0][0], &x[0][0], 3, 3);
+        assert_true(y[0][0] == 0.0f && y[0][1] == -1000.0f && y[0][2] == -2000.0f);
+        assert_true(isnan(y[1][0]) && isnan(y[1][1]) && isnan(y[1][2]));
+        assert_true(y[2][0] == -INFINITY && fabsf(y[2][1] + 0.6931472f) < 1e-6f);
+    }
+}
+
+static void test_dropout(void **state)
+{
+    (void)state;
+    const float x[] = {1.0f, 2.0f, NAN, 4.0f};
+    const uint8_t keep[] = {1, 0, 0, 1};
+    EACH_ISA(isa)
+    {
+        float y[4];
+        dropout_apply(&alone, y, x, keep, 2.0f, 4);
+        assert_true(y[0] == 2.0f && y[1] == 0.0f && y[2] == 0.0f && y[3] == 8.0f);
+    }
+}
+
+/* --- teams --- */
+
+enum { ELEMENTS = 26 * 97 };
+
+struct elements {
+    const float *x, *dy;
+    const uint8_t *keep;
+    float *y[9];
+};
+
+static void run_all(const struct team *team, void *context)
+{
+    struct elements *e = context;
+    relu_forward(team, e->y[0], e->x, ELEMENTS);
+    relu_backward(team, e->y[1], e->dy, e->y[0], ELEMENTS);
+    gelu_forward(team, e->y[2], e->y[3], e->x, ELEMENTS);
+    gelu_backward(team, e->y[4], e->dy, e->y[3], ELEMENTS);
+    gelu_forward(team, e->y[5], NULL, e->x, ELEMENTS);
+    dropout_apply(team, e->y[6], e->x, e->keep, 1.25f, ELEMENTS);
+    logsoftmax_forward(team, e->y[7], e->x, 97, 26);
+    logsoftmax_backward(team, e->y[8], e->dy, e->y[7], 97, 26);
+}
+
+static void test_teams(void **state)
+{
+    (void)state;
+    struct rng rng;
+    rng_init(&rng, 2, RNG_TEST, 3, 0);
+    float *x = random_floats(&rng, ELEMENTS), *dy = random_floats(&rng, ELEMENTS);
+    uint8_t *keep = mem_aligned(ELEMENTS, 1);
+    for (int i = 0; i < ELEMENTS; i++)
+        keep[i] = (uint8_t)rng_below(&rng, 2);
+    struct elements one = {x, dy, keep, {0}}, many = one;
+    for (int i = 0; i < 9; i++) {
+        one.y[i] = poisoned_floats(ELEMENTS);
+        many.y[i] = poisoned_floats(ELEMENTS);
+    }
+    EACH_ISA(isa)
+    {
+        run_all(&alone, &one);
+        for (int j = 0; j < TEAM_SIZES; j++) {
+            with_team(team_sizes[j], run_all, &many);
+            for (int i = 0; i < 9; i++)
+                assert_memory_equal(one.y[i], many.y[i], ELEMENTS * sizeof(float));
+        }
+    }
+    for (int i = 0; i < 9; i++) {
+        free(one.y[i]);
+        free(many.y[i]);
+    }
+    free(x);
+    free(dy);
+    free(keep);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_gelu_range),
+        cmocka_unit_test(test_gelu_special),
+        cmocka_unit_test(test_relu),
+        cmocka_unit_test(test_logsoftmax),
+        cmocka_unit_test(test_logsoftmax_special),
+        cmocka_unit_test(test_dropout),
+        cmocka_unit_test(test_teams),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,225 @@
+#include "kernel_test.h"
+
+#include "kernels/conv.h"
+#include "kernels/reference.h"
+
+struct conv_case {
+    struct conv_shape shape;
+    size_t xs, ys, ws; /* floats */
+    float *x, *w, *bias, *dy;
+    float *y, *dw, *dbias, *dx; /* results */
+    void *scratch;
+};
+
+static void case_init(struct conv_case *t, struct conv_shape shape, struct rng *rng)
+{
+    conv_shape_complete(&shape);
+    t->shape = shape;
+    t->xs = (size_t)(shape.n * shape.h * shape.w * shape.c);
+    t->ys = (size_t)(shape.n * shape.p * shape.q * shape.k);
+    t->ws = (size_t)(shape.k * shape.r * shape.s * shape.c);
+    t->x = random_floats(rng, t->xs);
+    t->w = random_floats(rng, t->ws);
+    t->bias = random_floats(rng, (size_t)shape.k);
+    t->dy = random_floats(rng, t->ys);
+    t->y = poisoned_floats(t->ys);
+    t->dx = poisoned_floats(t->xs);
+    t->dw = poisoned_floats(t->ws);
+    t->dbias = poisoned_floats((size_t)shape.k);
+    t->scratch = poisoned_floats(conv_scratch(&shape) / sizeof(float) + 1);
+}
+
+static void case_release(struct conv_case *t)
+{
+    float *all[] = {t->x, t->w, t->bias, t->dy, t->y, t->dx, t->dw, t->dbias, t->scratch};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        free(all[i]);
+}
+
+static void run_all(const struct team *team, void *context)
+{
+    struct conv_case *t = context;
+    conv_forward(team, &t->shape, t->y, t->x, t->w, t->bias, t->scratch);
+    conv_backward_weight(team, &t->shape, t->dw, t->dbias, t->x, t->dy, t->scratch);
+    conv_backward_data(team, &t->shape, t->dx, t->dy, t->w, t->scratch);
+}
+
+/* Random shapes, not so large that the reference takes long. */
+static struct conv_shape random_shape(struct rng *rng)
+{
+    for (;;) {
+        int r = random_between(rng, 1, 5);
+        struct conv_shape s = {.n = random_between(rng, 1, 40),
+                               .h = random_between(rng, 3, 33),
+                               .w = random_between(rng, 3, 33),
+                               .c = random_between(rng, 1, 40),
+                               .k = random_between(rng, 1, 70),
+                               .r = r,
+                               .s = r,
+                               .stride = random_between(rng, 1, 3),
+                               .pad = random_between(rng, 0, r > 2 ? 2 : r - 1)};
+        if (s.r > s.h + 2 * s.pad || s.s > s.w + 2 * s.pad)
+            continue;
+        conv_shape_complete(&s);
+        if ((double)s.n * s.p * s.q * s.k * s.r * s.s * s.c < 2e6)
+            return s;
+    }
+}
+
+/* Chosen ones: the letters network's, 1x1, unequal sides, patches around the direct
+   limit, windows that reach far into the padding. */
+static const struct conv_shape chosen[] = {
+    {.n = 3, .h = 28, .w = 28, .c = 1, .k = 32, .r = 3, .s = 3, .stride = 1},
+    {.n = 5, .h = 13, .w = 13, .c = 32, .k = 64, .r = 3, .s = 3, .stride = 1},
+    {.n = 7, .h = 5, .w = 5, .c = 64, .k = 128, .r = 3, .s = 3, .stride = 1},
+    {.n = 2, .h = 9, .w = 7, .c = 48, .k = 33, .r = 1, .s = 1, .stride = 1},
+    {.n = 2, .h = 9, .w = 7, .c = 48, .k = 33, .r = 1, .s = 1, .stride = 2},
+    {.n = 1, .h = 1, .w = 1, .c = 1, .k = 1, .r = 1, .s = 1, .stride = 1},
+    {.n = 2, .h = 6, .w = 11, .c = 3, .k = 40, .r = 2, .s = 5, .stride = 1, .pad = 1},
+    {.n = 2, .h = 8, .w = 8, .c = 2, .k = 17, .r = 4, .s = 4, .stride = 1, .pad = 3},
+    {.n = 2, .h = 3, .w = 3, .c = 11, .k = 5, .r = 3, .s = 3, .stride = 3, .pad = 2},
+    {.n = 1, .h = 40, .w = 40, .c = 16, .k = 8, .r = 3, .s = 3, .stride = 1, .pad = 1},
+    {.n = 2, .h = 2, .w = 2, .c = 9, .k = 20, .r = 5, .s = 5, .stride = 2, .pad = 4},
+};
+#define CHOSEN (int)(sizeof chosen / sizeof *chosen)
+#define RANDOM 25
+
+static struct conv_shape shape_number(struct rng *rng, int i)
+{
+    return i < CHOSEN ? chosen[i] : random_shape(rng);
+}
+
+static void check_against_reference(struct conv_case *t)
+{
+    const struct conv_shape *s = &t->shape;
+    size_t taps = (size_t)(s->r * s->s * s->c), pixels = (size_t)(s->n * s->p * s->q);
+    float *y = poisoned_floats(t->ys), *dx = poisoned_floats(t->xs);
+    float *dw = poisoned_floats(t->ws), *dbias = poisoned_floats((size_t)s->k);
+    reference_conv_forward(s, y, t->x, t->w, t->bias);
+    reference_conv_backward_weight(s, dw, dbias, t->x, t->dy);
+    reference_conv_backward_data(s, dx, t->dy, t->w);
+    assert_near(t->y, y, t->ys, sum_limit(taps));
+    assert_near(t->dw, dw, t->ws, sum_limit(pixels));
+    assert_near(t->dbias, dbias, (size_t)s->k, sum_limit(pixels));
+    assert_near(t->dx, dx, t->xs, sum_limit((size_t)(s->r * s->s * s->k)));
+    free(y);
+    free(dx);
+    free(dw);
+    free(dbias);
+}
+
+static void test_reference(void **state)
+{
+    (void)state;
+    EACH_ISA(isa)
+    {
+        struct rng rng;
+        rng_init(&rng, 1, RNG_TEST, 0, 0);
+        for (int i = 0; i < CHOSEN + RANDOM; i++) {
+            struct conv_case t;
+            case_init(&t, shape_number(&rng, i), &rng);
+            with_team(1, run_all, &t);
+            check_against_reference(&t);
+            case_release(&t);
+        }
+    }
+}
+
+static double inner(const float *a, const float *b, size_t count)
+{
+    double sum = 0.0;
+    for (size_t i = 0; i < count; i++)
+        sum += (double)a[i] * (double)b[i];
+    return sum;
+}
+
+/* <conv(x), dy> = <x, dx> = <w, dw>: the three passes are one bilinear form. */
+static void test_adjoint(void **state)
+{
+    (void)state;
+    EACH_ISA(isa)
+    {
+        struct rng rng;
+        rng_init(&rng, 2, RNG_TEST, 0, 0);
+        for (int i = 0; i < CHOSEN + RANDOM; i++) {
+            struct conv_case t;
+            case_init(&t, shape_number(&rng, i), &rng);
+            memset(t.bias, 0, (size_t)t.shape.k * sizeof *t.bias);
+            with_team(1, run_all, &t);
+            double form = inner(t.y, t.dy, t.ys);
+            double size = sqrt(inner(t.y, t.y, t.ys) * inner(t.dy, t.dy, t.ys));
+            assert_true(fabs(form - inner(t.x, t.dx, t.xs)) <= 1e-6 * size);
+            assert_true(fabs(form - inner(t.w, t.dw, t.ws)) <= 1e-6 * size);
+            case_release(&t);
+        }
+    }
+}
+
+static void test_teams(void **state)
+{
+    (void)state;
+    struct rng rng;
+    rng_init(&rng, 3, RNG_TEST, 0, 0);
+    kernels_select(cpu_isa());
+    for (int i = 0; i < CHOSEN + RANDOM; i++) {
+        struct conv_case t;
+        case_init(&t, shape_number(&rng, i), &rng);
+        with_team(1, run_all, &t);
+        float *alone[] = {t.y, t.dx, t.dw, t.dbias};
+        size_t count[] = {t.ys, t.xs, t.ws, (size_t)t.shape.k};
+        for (int j = 0; j < TEAM_SIZES; j++) {
+            t.y = poisoned_floats(count[0]);
+            t.dx = poisoned_floats(count[1]);
+            t.dw = poisoned_floats(count[2]);
+            t.dbias = poisoned_floats(count[3]);
+            with_team(team_sizes[j], run_all, &t);
+            float *shared[] = {t.y, t.dx, t.dw, t.dbias};
+            for (int k = 0; k < 4; k++) {
+                assert_memory_equal(alone[k], shared[k], count[k] * sizeof(float));
+                free(shared[k]);
+            }
+        }
+        t.y = alone[0];
+        t.dx = alone[1];
+        t.dw = alone[2];
+        t.dbias = alone[3];
+        case_release(&t);
+    }
+}
+
+/* Images do not touch each other: zeros give the bias everywhere, also beside an image of
+   NaN. */
+static void test_images_apart(void **state)
+{
+    (void)state;
+    EACH_ISA(isa)
+    {
+        for (int i = 0; i < CHOSEN; i++) {
+            struct rng rng;
+            rng_init(&rng, 4, RNG_TEST, 0, 0);
+            struct conv_case t;
+            struct conv_shape shape = chosen[i];
+            shape.n = 2;
+            case_init(&t, shape, &rng);
+            memset(t.x, 0, t.xs * sizeof *t.x);
+            for (size_t j = t.xs / 2; j < t.xs; j++)
+                t.x[j] = NAN;
+            with_team(1, run_all, &t);
+            for (size_t j = 0; j < t.ys / 2; j++)
+                assert_true(t.y[j] == t.bias[j % (size_t)shape.k]);
+            case_release(&t);
+        }
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_reference),
+        cmocka_unit_test(test_adjoint),
+        cmocka_unit_test(test_teams),
+        cmocka_unit_test(test_images_apart),
+    };
+    cpu_blas_single_thread();
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,100 @@
+/*
+ * nn_test: what the tests of layers and models share.
+ */
+#ifndef LOCKSTEP_TESTS_NN_TEST_H
+#define LOCKSTEP_TESTS_NN_TEST_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/rng.h"
+#include "kernels/cpu.h"
+#include "nn/model.h"
+
+/* A network, one workspace, parameters, gradients, and a grain of random samples. */
+struct bench {
+    struct model model;
+    struct workspace ws;
+    float *params, *grads;
+    struct grain_pass pass;
+    struct grain_result result;
+};
+
+/* lines: NULL-terminated. */
+static inline struct model_spec spec_of(const char *const *lines)
+{
+    struct model_spec spec = {0};
+    for (int i = 0; lines[i]; i++) {
+        char *where = mem_format("net.conf:%d", i + 1);
+        model_spec_add(&spec, lines[i], where);
+        free(where);
+    }
+    return spec;
+}
+
+static inline void fill_samples(const struct model *model, struct workspace *ws, int n,
+                                uint64_t first)
+{
+    int size = shape_size(model->in);
+    for (int i = 0; i < n; i++) {
+        struct rng rng;
+        ws->sample[i] = first + (uint64_t)i;
+        rng_init(&rng, 5, RNG_TEST, 0, ws->sample[i]);
+        ws->label[i] = (int)rng_below(&rng, (uint32_t)model->classes);
+        for (int j = 0; j < size; j++)
+            ws->activation[0][i * size + j] = rng_normal(&rng);
+    }
+}
+
+static inline void bench_init(struct bench *b, const char *const *lines, struct shape in,
+                              int classes, int n)
+{
+    struct model_spec spec = spec_of(lines);
+    *b = (struct bench){0};
+    assert_int_equal(model_init(&b->model, &spec, in, classes, n), ST_OK);
+    model_spec_release(&spec);
+    workspace_init(&b->ws, &b->model);
+    b->params = mem_aligned(b->model.params, sizeof *b->params);
+    b->grads = mem_aligned(b->model.params, sizeof *b->grads);
+    memset(b->grads, 0xff, b->model.params * sizeof *b->grads);
+    model_init_params(&b->model, 11, b->params);
+    fill_samples(&b->model, &b->ws, n, 0);
+    b->pass = (struct grain_pass){.team = {.size = 1},
+                                  .n = n,
+                                  .train = true,
+                                  .seed = 7,
+                                  .step = 3,
+                                  .params = b->params,
+                                  .grads = b->grads};
+}
+
+static inline void bench_release(struct bench *b)
+{
+    workspace_release(&b->ws);
+    model_release(&b->model);
+    free(b->params);
+    free(b->grads);
+}
+
+static inline void bench_step(struct bench *b)
+{
+    model_forward(&b->model, &b->ws, &b->pass);
+    model_loss(&b->model, &b->ws, &b->pass, &b->result);
+    model_backward(&b->model, &b->ws, &b->pass, NULL, NULL);
+}
+
+static inline const float *bench_logprobs(const struct bench *b)
+{
+    return b->ws.activation[b->model.layers];
+}
+
+#endif

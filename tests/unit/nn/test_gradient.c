@@ -1,0 +1,154 @@
+/* Gradients against central differences of the loss, through whole networks that hold
+   every kind of layer. */
+#include "nn_test.h"
+
+/* The loss in double: differences of floats would drown in rounding. */
+static double loss_at(struct bench *b)
+{
+    model_forward(&b->model, &b->ws, &b->pass);
+    const float *logp = bench_logprobs(b);
+    double loss = 0.0, eps = (double)b->pass.label_smoothing;
+    for (int i = 0; i < b->pass.n; i++) {
+        for (int k = 0; k < b->model.classes; k++) {
+            double target = eps / b->model.classes;
+            if (k == b->ws.label[i])
+                target += 1.0 - eps;
+            loss -= target * (double)logp[i * b->model.classes + k];
+        }
+    }
+    return loss;
+}
+
+/* Derivative of the loss along a random direction of one tensor: by the gradient, and by
+   a difference over +-step. Gives their distance in units of what the gradient gives on
+   average along such a direction. */
+static double difference(struct bench *b, const struct layer_tensor *tensor, double step,
+                         struct rng *rng)
+{
+    float *w = b->params + tensor->offset, *g = b->grads + tensor->offset;
+    float *keep = mem_zeroed(tensor->count, sizeof *keep);
+    float *along = mem_zeroed(tensor->count, sizeof *along);
+    double by_gradient = 0.0, norm = 0.0, root = sqrt((double)tensor->count);
+    memcpy(keep, w, tensor->count * sizeof *w);
+    for (size_t i = 0; i < tensor->count; i++) {
+        along[i] = (float)((rng_below(rng, 2) ? 1.0 : -1.0) / root);
+        by_gradient += (double)along[i] * (double)g[i];
+        norm += (double)g[i] * (double)g[i];
+        w[i] = keep[i] + (float)step * along[i];
+    }
+    double after = loss_at(b);
+    for (size_t i = 0; i < tensor->count; i++)
+        w[i] = keep[i] - (float)step * along[i];
+    double by_difference = (after - loss_at(b)) / (2.0 * step);
+    memcpy(w, keep, tensor->count * sizeof *w);
+    free(keep);
+    free(along);
+    return fabs(by_difference - by_gradient) / (sqrt(norm) / root);
+}
+
+static int compare(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+/* The median of several directions, at the best of several steps: a kink of relu or
+   maxpool within reach spoils some, a wrong gradient all. */
+static double median_difference(struct bench *b, const struct layer_tensor *tensor,
+                                struct rng *rng)
+{
+    enum { DIRECTIONS = 15 };
+    const double steps[] = {0.003, 0.001, 0.0003};
+    double best = INFINITY;
+    for (int j = 0; j < 3; j++) {
+        double apart[DIRECTIONS];
+        for (int i = 0; i < DIRECTIONS; i++)
+            apart[i] = difference(b, tensor, steps[j], rng);
+        qsort(apart, DIRECTIONS, sizeof *apart, compare);
+        best = fmin(best, apart[DIRECTIONS / 2]);
+    }
+    return best;
+}
+
+static void check(const char *const *lines, struct shape in, float smoothing)
+{
+    struct bench b;
+    struct rng rng;
+    bench_init(&b, lines, in, 7, 6);
+    b.pass.label_smoothing = smoothing;
+    bench_step(&b);
+    rng_init(&rng, 1, RNG_TEST, 9, 0);
+    for (int i = 0; i < b.model.layers; i++) {
+        const struct layer *layer = b.model.layer[i];
+        for (int t = 0; t < layer->tensors; t++) {
+            double apart = median_difference(&b, &layer->tensor[t], &rng);
+            if (!(apart < 0.01))
+                fail_msg("%s %s: gradient and difference are %.4f apart", layer->name,
+                         layer->tensor[t].name, apart);
+        }
+    }
+    bench_release(&b);
+}
+
+static void test_general(void **state)
+{
+    (void)state;
+    const char *const lines[] = {"conv 5 kernel=3 pad=1",
+                                 "relu",
+                                 "conv 36 kernel=3 stride=2 pad=1 init=he",
+                                 "gelu",
+                                 "avgpool 2 stride=1 pad=1",
+                                 "dropout p=0.3",
+                                 "flatten",
+                                 "linear 33 init=he",
+                                 "relu",
+                                 "linear classes",
+                                 "logsoftmax",
+                                 NULL};
+    check(lines, (struct shape){9, 8, 2}, 0.0f);
+}
+
+static void test_letters(void **state)
+{
+    (void)state;
+    const char *const lines[] = {
+        "conv 32 kernel=3", "maxpool 2", "gelu", "conv 40 kernel=3", "maxpool 2",  "gelu",
+        "flatten",          "linear 20", "gelu", "linear classes",   "logsoftmax", NULL};
+    check(lines, (struct shape){14, 14, 1}, 0.1f);
+}
+
+static void test_pointwise(void **state)
+{
+    (void)state;
+    const char *const lines[] = {"conv 33 kernel=1",
+                                 "gelu",
+                                 "maxpool 3 stride=2 pad=1",
+                                 "conv 20 kernel=1",
+                                 "gelu",
+                                 "avgpool 4",
+                                 "flatten",
+                                 "linear classes",
+                                 "logsoftmax",
+                                 NULL};
+    check(lines, (struct shape){8, 8, 40}, 0.3f);
+}
+
+static void test_flat_input(void **state)
+{
+    (void)state;
+    const char *const lines[] = {"flatten",        "linear 30",  "gelu", "dropout",
+                                 "linear classes", "logsoftmax", NULL};
+    check(lines, (struct shape){5, 4, 3}, 0.0f);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_general),
+        cmocka_unit_test(test_letters),
+        cmocka_unit_test(test_pointwise),
+        cmocka_unit_test(test_flat_input),
+    };
+    cpu_blas_single_thread();
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
