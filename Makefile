@@ -31,6 +31,7 @@ OPT_debug   := -O0 -g3 -fno-omit-frame-pointer
 OPT_asan    := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined \
                -fno-sanitize-recover=undefined
 LINK_asan   := -fsanitize=address,undefined
+OBJ_asan    := $(BUILD)/obj/asan.o
 $(if $(OPT_$(MODE)),,$(error unknown MODE '$(MODE)': release, debug or asan))
 ALLFLAGS = -std=c11 -D_GNU_SOURCE $(WARN) $(OPT_$(MODE)) -ffp-contract=off -Iinclude \
            $(CFLAGS)
@@ -47,12 +48,13 @@ LIBS = $(call once,LIBS,mpicc --showme:link; \
 LINK = -Wl,--as-needed $(LIBS) -fopenmp -lm $(LINK_$(MODE))
 
 VERSION := 0.1.0
-COMMIT   = $(call once,COMMIT,git --git-dir=.git --work-tree=. describe --always --dirty 2>&-)
+COMMIT   = $(call once,COMMIT,git --git-dir=.git --work-tree=. describe --always --dirty \
+             2>/dev/null)
 FLAGS_app/main = -DLOCKSTEP_VERSION='"$(VERSION)"' -DLOCKSTEP_COMMIT='"$(COMMIT)"'
 
 SRC   := $(foreach l,$(LEVELS),$(wildcard src/$(l)/*.c))
 OBJ   := $(SRC:src/%.c=$(BUILD)/obj/%.o)
-# The inner loops are compiled once for each instruction set, whose name ends their symbols.
+# The inner loops are compiled once for each instruction set; its name ends their symbols.
 ISAS  := plain $(if $(filter x86_64,$(shell uname -m)),v2 v3 v4)
 SIMD  := $(wildcard src/kernels/simd/*.c)
 OBJ   += $(foreach i,$(ISAS),$(SIMD:src/%.c=$(BUILD)/obj/%.$(i).o))
@@ -60,14 +62,15 @@ TESTS := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/*/test
 
 # Short lines instead of long commands, none with -s; V=1 shows the commands.
 Q   := $(if $(V),,@)
-say  = @$(if $(findstring s,$(firstword -$(MAKEFLAGS)))$(V),:,printf '  %-4s %s\n' $(1) $(2))
+say  = @$(if $(findstring s,$(firstword -$(MAKEFLAGS)))$(V),:,printf '  %-4s %s\n' $(1) \
+         $(2))
 JOBS = $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell nproc))
 
 all: $(BUILD)/lockstep ## the program, build/lockstep (the default)
 
-$(BUILD)/lockstep: $(OBJ) $(BUILD)/sources.stamp
+$(BUILD)/lockstep: $(OBJ) $(OBJ_$(MODE)) $(BUILD)/sources.stamp
 	$(call say,LINK,$@)
-	$(Q)$(CC) -o $@ $(OBJ) $(LINK)
+	$(Q)$(CC) -o $@ $(OBJ) $(OBJ_$(MODE)) $(LINK)
 
 $(BUILD)/obj/%.o: src/%.c $(BUILD)/flags.stamp | $(BUILD)/tools.stamp
 	$(call say,CC,$<)
@@ -86,17 +89,21 @@ $(foreach i,$(ISAS),$(eval $(call isa,$(i))))
 
 $(BUILD)/obj/app/main.o: $(BUILD)/version.stamp
 
+$(BUILD)/obj/asan.o: tests/asan.c $(BUILD)/flags.stamp
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALLFLAGS) -c -o $@ $<
+
 define module
 $(BUILD)/lib$(1).a: $(filter $(BUILD)/obj/$(1)/%,$(OBJ)) $(BUILD)/sources.stamp
 	@mkdir -p $$(@D)
 	$(Q)rm -f $$@ && ar rcs $$@ $$(filter %.o,$$^)
 
 # A unit test tests/unit/MODULE/test_NAME.c: its module and all that is below it.
-$(BUILD)/tests/$(1)/%: tests/unit/$(1)/%.c $(BELOW_$(1):%=$(BUILD)/lib%.a)
+$(BUILD)/tests/$(1)/%: tests/unit/$(1)/%.c $(BELOW_$(1):%=$(BUILD)/lib%.a) $(OBJ_$(MODE))
 	$$(call say,TEST,$$<)
 	@mkdir -p $$(@D)
 	$(Q)$$(CC) $$(ALLFLAGS) $$(FLAGS_$(1)) -MMD -MP -MF $$@.d -MT $$@ -o $$@ $$< \
-	  $(BELOW_$(1):%=$(BUILD)/lib%.a) -lcmocka $$(LINK)
+	  $(BELOW_$(1):%=$(BUILD)/lib%.a) $(OBJ_$(MODE)) -lcmocka $$(LINK)
 endef
 $(foreach l,$(LEVELS),$(eval $(call module,$(l))))
 
@@ -149,7 +156,7 @@ clean: ## remove build, build-debug and build-asan (never data or runs)
 help: ## this list
 	@sed -n 's/^## //p' Makefile; echo
 	@sed -n 's/^\([a-z]*-*%*\):.*## /\1\t/p' Makefile | sed 's/%/SUITE/' | expand -t 13
-	@echo; echo 'MODE=release|debug|asan   BUILD=FOLDER   CC=   CFLAGS=   V=1 (show commands)'
+	@echo; echo 'MODE=release|debug|asan  BUILD=FOLDER  CC=  CFLAGS=  V=1 (show commands)'
 
 -include $(OBJ:.o=.d) $(TESTS:=.d)
 .DELETE_ON_ERROR:

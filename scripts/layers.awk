@@ -12,7 +12,8 @@ function home(header)
 {
     if (header ~ /^mpi/) return "comm"
     if (header ~ /^(hdf5|H5|png|zlib)/) return "io"
-    if (header ~ /^(cblas|openblas|lapack|omp|hwloc|arm_neon)|intrin\.h$/) return "kernels"
+    if (header ~ /^(cblas|openblas|lapack|omp|hwloc)/) return "kernels"
+    if (header ~ /intrin\.h$|^arm_/) return "kernels"
     if (header ~ /^xxh/) return "base"
     if (header == "ini.h") return "app"
     return ""

@@ -27,10 +27,11 @@ format() {
         echo "note: the format is clang-format 14's, which is not here: not checked" >&2
         return 0
     fi
-    clang-format --dry-run -Werror "${sources[@]}" "${tests[@]}" 2>&1 |
-        sed -n 's/: error: code should be clang-formatted.*/: not formatted: make format/p' |
-        sort -u -t: -k1,1 | grep .
-    ((PIPESTATUS[0] == 0))
+    local out
+    out=$(clang-format --dry-run -Werror "${sources[@]}" "${tests[@]}" 2>&1) && return
+    sed -n "s/: error: code should be.*/: not formatted: type 'make format'/p" <<<"$out" |
+        sort -u -t: -k1,1
+    return 1
 }
 
 cppcheck_all() {
@@ -56,7 +57,10 @@ for check; do
     case $check in
     layers | format | shell | limits) $check || failed+=("$check") ;;
     cppcheck) cppcheck_all || failed+=(cppcheck) ;;
-    *) echo "no check '$check': layers, format, cppcheck, shell or limits" >&2 && exit 2 ;;
+    *)
+        echo "no check '$check': layers, format, cppcheck, shell or limits" >&2
+        exit 2
+        ;;
     esac
 done
 if ((${#failed[@]})); then

@@ -14,18 +14,19 @@ mpi_copy_forbidden() {
         grep -qsv 0 /proc/sys/kernel/yama/ptrace_scope
 }
 if mpi_copy_forbidden; then
-    export OMPI_MCA_btl_vader_single_copy_mechanism=${OMPI_MCA_btl_vader_single_copy_mechanism-none}
+    : "${OMPI_MCA_btl_vader_single_copy_mechanism:=none}"
+    export OMPI_MCA_btl_vader_single_copy_mechanism
 fi
 
 # Physical cores this process may use: two hardware threads of a core count once, and a
 # container's CPU quota is kept.
 mpi_cores() {
-    local cores smt quota period
+    local cores smt=0 quota=max period=1
     cores=$(nproc)
-    if read -r smt 2>/dev/null </sys/devices/system/cpu/smt/active && ((smt && cores > 1)); then
-        cores=$((cores / 2))
-    fi
-    if read -r quota period 2>/dev/null </sys/fs/cgroup/cpu.max && [[ $quota != max ]]; then
+    read -r smt 2>/dev/null </sys/devices/system/cpu/smt/active
+    ((smt && cores > 1)) && cores=$((cores / 2))
+    read -r quota period 2>/dev/null </sys/fs/cgroup/cpu.max
+    if [[ $quota != max ]]; then
         quota=$(((quota + period - 1) / period))
         ((cores > quota)) && cores=$quota
     fi

@@ -1,12 +1,14 @@
 #!/bin/bash
 # Train the reference network on the built-in letters, one rank per core, and evaluate it:
-# what `make run` does once the program is built. RANKS=N and EPOCHS=N change the defaults.
+# what `make run` does once the program is built. RANKS=N and EPOCHS=N in the environment
+# change the defaults.
 set -eu
 cd "$(dirname "$0")/.."
 source scripts/mpi.sh
 
 lockstep=${LOCKSTEP:-build/lockstep}
 ranks=${RANKS:-$(mpi_cores)}
+epochs=${EPOCHS:-8}
 data=data/letters.h5
 
 run=runs/letters
@@ -16,14 +18,16 @@ for ((i = 2; ; i++)); do
 done
 
 say() {
-    printf '\n\033[1m%s\033[0m\n' "\$ $*" | if [[ -t 1 ]]; then cat; else sed 's/\x1b\[[01]m//g'; fi
+    local bold='' plain=''
+    [[ -t 1 ]] && bold=$'\e[1m' plain=$'\e[0m'
+    printf '\n%s$ %s%s\n' "$bold" "$*" "$plain"
     "$@"
 }
 
 mkdir -p data runs
 [[ -f $data ]] || say "$lockstep" data synth --out "$data"
-say mpirun -n "$ranks" "$lockstep" train configs/letters.conf --data "$data" --run "$run" \
-    ${EPOCHS:+--set "train.epochs=$EPOCHS"}
+say mpirun -n "$ranks" "$lockstep" train configs/letters.conf \
+    --data "$data" --run "$run" --set "train.epochs=$epochs"
 say "$lockstep" eval "$run/checkpoints/best.h5" --data "$data"
 
 cat <<END
@@ -34,7 +38,6 @@ checkpoints/, the weights (HDF5: h5dump and h5py read all of it). What to type n
   $lockstep show $run
   $lockstep data sheet $data --out letters.png     a look at the images
   $lockstep predict $run/checkpoints/best.h5 IMAGE.png
-  mpirun -n $ranks $lockstep train configs/letters.conf --data $data \\
-      --run runs/mine --set train.epochs=20 --set train.batch=512
+  mpirun -n $ranks $lockstep train configs/letters.conf --data $data --run runs/longer
   $lockstep train --help
 END

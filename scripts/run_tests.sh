@@ -1,7 +1,9 @@
 #!/bin/bash
 # Build and run the tests, one file after the other: run_tests.sh [SUITE...]
-#   unit   tests/unit/*/test_*.c (cmocka)      asan   the same, under address and UB sanitizers
-#   cli    tests/cli/*.bats                    mpi    tests/mpi/*.bats
+#   unit   tests/unit/*/test_*.c (cmocka)
+#   asan   the same, under the address and undefined behaviour sanitizers
+#   cli    tests/cli/*.bats
+#   mpi    tests/mpi/*.bats
 #   peers  tests/peers/*.bats (not by default)
 # T=PATTERN runs only files whose path matches. The last line is the sum over everything;
 # the exit status is 1 if anything failed or nothing ran.
@@ -61,7 +63,10 @@ run() {
     ((s)) && printf ', %d skipped' "$s"
     awk -v a="$start" -v b="$EPOCHREALTIME" 'BEGIN { printf "  %.1f s\n", b - a }'
     if ((f)); then
-        { how_it_ended $status && grep -vE '^(ok |1\.\.|not ok .*# SKIP)' "$work/out" | tail -n 200; } | sed 's/^/    /'
+        {
+            how_it_ended $status
+            grep -vE '^(ok |1\.\.|not ok .*# SKIP)' "$work/out" | tail -n 200
+        } | sed 's/^/    /'
     fi
     passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
 }

@@ -23,10 +23,6 @@ export OMP_WAIT_POLICY=passive
 export OPENBLAS_NUM_THREADS=1
 unset OMP_NUM_THREADS
 
-export ASAN_OPTIONS=${ASAN_OPTIONS-detect_leaks=1:abort_on_error=0:exitcode=99}
-export UBSAN_OPTIONS=${UBSAN_OPTIONS-print_stacktrace=1}
-export LSAN_OPTIONS=${LSAN_OPTIONS-suppressions=$ROOT/tests/lsan.supp:print_suppressions=0}
-
 # Temporary files of a test go when it has passed; short, for Open MPI puts sockets there.
 if [[ -n ${BATS_TEST_TMPDIR-} ]]; then
     export TMPDIR=$BATS_TEST_TMPDIR

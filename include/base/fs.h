@@ -35,4 +35,7 @@ enum status fs_read_text(const char *path, char **text, size_t *bytes) MUST_CHEC
 enum status fs_temp_name(char out[FS_PATH], const char *path) MUST_CHECK;
 enum status fs_commit(const char *temp, const char *path) MUST_CHECK;
 
+/* Remove what is left in a folder of writers that were killed before fs_commit. */
+enum status fs_remove_temps(const char *folder) MUST_CHECK;
+
 #endif

@@ -15,6 +15,8 @@
 #define LOCKSTEP_DATA_GLYPHS_H
 
 #define GLYPH_MAX_KNOTS 32 /* in one form */
+#define GLYPH_X_HEIGHT  35.0f
+#define GLYPH_BASELINE  70.0f
 
 struct glyph {
     char letter;         /* 'A'..'Z', 'a'..'z' */

@@ -13,14 +13,27 @@
 #include <stdint.h>
 
 #include "kernels/conv.h"
+#include "kernels/conv_pool.h"
 #include "kernels/cpu.h"
 #include "kernels/pool.h"
 
 #define KERNELS_PANEL 32 /* output channels of one direct convolution panel */
 
+#define KERNELS_GROUP 16 /* channels that conv_pool packs together: the widest vector */
+
 /* A contiguous range of something. */
 struct span {
     int begin, end;
+};
+
+/* For conv_pool's input gradient: the filters of each window, sorted by the place of
+   their maximum, a block of filters at a time. Window i of block b has entries [bound[a],
+   bound[a + 1]) for place a, bound = &bound[5 (b windows + i)]. */
+struct conv_pool_order {
+    int blocks;
+    float *g;        /* gradient at the maximum */
+    int32_t *filter; /* where its weights begin in the packed panel */
+    int32_t *bound;
 };
 
 struct kernels {
@@ -57,15 +70,31 @@ struct kernels {
     /* sum[j] = sum of x[i, j] over i < rows, j < columns, distance ld. */
     void (*sum_rows)(float *sum, const float *x, int rows, int columns, int ld);
 
-    /* Direct convolution without padding, at most KERNELS_PANEL output channels.
-       weight (R*S*C, KERNELS_PANEL) and bias (KERNELS_PANEL) are the panel's,
-       zero-filled; x is one image, y its output at the panel's first channel. */
-    void (*direct_forward)(const struct conv_shape *shape, int channels, float *y,
-                           const float *x, const float *weight, const float *bias);
-    /* Some rows of dweight (R*S*C, KERNELS_PANEL) += the image's part. */
-    void (*direct_backward_weight)(const struct conv_shape *shape, int channels,
-                                   struct span taps, float *dweight, const float *x,
-                                   const float *dy);
+    /* Convolution of framed images (pad 0) with one panel of output channels, at most
+       KERNELS_PANEL: some of the N*P output rows. weight (R*S*C, KERNELS_PANEL) and bias
+       (KERNELS_PANEL) are the panel's, zero-filled; y is at its first channel. */
+    void (*direct_forward)(const struct conv_shape *shape, struct span rows, int channels,
+                           float *y, const float *x, const float *weight,
+                           const float *bias);
+    /* Some rows of a panel's dweight (R*S*C, KERNELS_PANEL) += the part of some images,
+       one sum over all their pixels. */
+    void (*direct_backward_weight)(const struct conv_shape *shape, struct span images,
+                                   int channels, struct span taps, float *dweight,
+                                   const float *x, const float *dy);
+
+    /* One image with its border, some output channels; src/kernels/conv_pool.c packs. */
+    void (*conv_pool_forward)(const struct conv_pool_shape *shape, struct span channels,
+                              float *y, uint8_t *argmax, float *slope, const float *x,
+                              const float *weight, const float *bias);
+    void (*conv_pool_weight)(const struct conv_pool_shape *shape, struct span channels,
+                             float *dweight, const float *x, const float *g,
+                             const int32_t *place, int windows);
+    void (*conv_pool_weight_thin)(const struct conv_pool_shape *shape,
+                                  struct span channels, float *sum, const float *x,
+                                  const float *g, const uint8_t *argmax);
+    void (*conv_pool_data)(const struct conv_pool_shape *shape, struct span channels,
+                           float *dx, const float *weight,
+                           const struct conv_pool_order *order);
 };
 
 /* The table in use: that for cpu_isa(), unless kernels_select chose another. */

@@ -28,8 +28,11 @@ void model_spec_release(struct model_spec *spec);
 
 struct model {
     int layers;
-    struct layer *layer[MODEL_LAYERS]; /* owned */
-    struct shape in;                   /* of one sample */
+    struct layer *layer[MODEL_LAYERS]; /* owned: as described */
+    int steps;
+    struct layer
+        *step[MODEL_LAYERS]; /* as run: a layer, or a block for several of them */
+    struct shape in;         /* of one sample */
     int classes;
     int grain;
     size_t params; /* floats in the flat vector, padding included */
@@ -41,6 +44,9 @@ struct model {
 enum status model_init(struct model *model, const struct model_spec *spec,
                        struct shape in, int classes, int grain) MUST_CHECK;
 void model_release(struct model *model);
+
+/* Run every layer by itself, for tests and measurements; before workspaces are made. */
+void model_unfuse(struct model *model);
 
 /* Initial parameters, from (seed, tensor, element) alone. */
 void model_init_params(const struct model *model, uint64_t seed, float *params);
@@ -57,7 +63,8 @@ void model_decay_mask(const struct model *model, float *mask);
 /* Buffers in which one team takes one grain through the model. Not shared between teams.
  */
 struct workspace {
-    float *activation[MODEL_LAYERS + 1]; /* [i] is layer i's input (grain, in) */
+    float *activation[MODEL_LAYERS + 1]; /* [i] is step i's input (grain, in) */
+    float *logprobs;                     /* (grain, classes): the last one's output */
     float *delta[2];                     /* gradients of activations, in turn */
     void *save[MODEL_LAYERS];
     void *scratch;
@@ -90,8 +97,8 @@ struct grain_result {
 };
 
 /* ws->activation[0], label, sample are filled in by the caller. After model_forward
-   ws->activation[layers] holds the log-probabilities (n, classes). Called by every member
-   of the team. */
+   ws->logprobs holds the log-probabilities (n, classes). Called by every member of the
+   team. */
 void model_forward(const struct model *model, struct workspace *ws,
                    const struct grain_pass *pass);
 
@@ -108,7 +115,7 @@ void model_backward(const struct model *model, struct workspace *ws,
                     void (*ready)(void *context, size_t begin, size_t end),
                     void *context);
 
-/* The first layer whose output in the workspace has a NaN or Inf, or -1. */
+/* The first step whose output in the workspace has a NaN or Inf, or -1. */
 int model_find_bad(const struct model *model, const struct workspace *ws, int n);
 
 #endif

@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/parse.h"
+#include "base/stop.h"
 #include "base/table.h"
 #include "data/synth.h"
 #include "io/image.h"
@@ -41,7 +42,11 @@ enum status data_check_out(const char *out, bool force)
 enum status data_finish(struct dataset_builder *builder, const char *out,
                         bool allow_empty)
 {
-    enum status st = dataset_write(builder, out, allow_empty);
+    enum status st;
+    if (stop_requested())
+        st = status_fail(ST_FAIL, "interrupted: nothing was written");
+    else
+        st = dataset_write(builder, out, allow_empty);
     if (st == ST_OK)
         log_out("%s: %zu training and %zu test images of %d x %d pixels, %d classes\n",
                 out, builder->count[DATASET_TRAIN], builder->count[DATASET_TEST],
@@ -65,7 +70,7 @@ static void draw(void *context, int thread)
     size_t count = d->builder->count[d->split], threads = (size_t)d->threads;
     size_t begin = count * (size_t)thread / threads;
     size_t end = count * ((size_t)thread + 1) / threads;
-    for (size_t i = begin; i < end; i++) {
+    for (size_t i = begin; i < end && !stop_requested(); i++) {
         uint8_t *pixels = d->builder->images[d->split] + i * SYNTH_SIZE * SYNTH_SIZE;
         d->builder->labels[d->split][i] =
             (uint16_t)synth_draw(d->seed, d->split, i, pixels);

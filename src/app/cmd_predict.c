@@ -102,7 +102,7 @@ static enum status predict_one(const struct network *network, struct workspace *
         .team = {.size = 1}, .n = 1, .params = network->params};
     model_forward(&network->model, ws, &pass);
     print_top(network, path, inverted ? " (dark on light, inverted)" : "",
-              ws->activation[network->model.layers]);
+              ws->logprobs);
     free(pixel);
     image_release(&image);
     return ST_OK;

@@ -116,6 +116,19 @@ static char *default_folder(const char *config)
     return folder;
 }
 
+/* Before the run's folder is made: what the run is to start from can be read, and fits. */
+static enum status check_init(const struct session *session)
+{
+    const char *path = session->request->init;
+    bool averaged;
+    if (!path)
+        return ST_OK;
+    float *params = mem_aligned(session->model.params, sizeof *params);
+    enum status st = checkpoint_read_weights(path, &session->model, params, &averaged);
+    free(params);
+    return st;
+}
+
 static enum status set_up(struct session *session)
 {
     const struct request *request = session->request;
@@ -132,8 +145,8 @@ static enum status set_up(struct session *session)
     const struct dataset_info *data = &session->dataset.info;
     TRY(model_init(&session->model, &session->config.model,
                    (struct shape){data->h, data->w, 1}, data->classes, run->train.grain));
-    enum status st = ST_OK;
-    if (comm_rank(session->comm) == 0)
+    enum status st = comm_rank(session->comm) == 0 ? check_init(session) : ST_OK;
+    if (comm_rank(session->comm) == 0 && st == ST_OK)
         st = run_folder_open(session->folder, request->resume, &session->found);
     TRY(comm_agree(session->comm, st));
     log_set_replicated(false);
@@ -182,7 +195,7 @@ static void print_header(const struct session *session)
     log_out("\n");
 }
 
-static void note_odd_sizes(const struct session *session)
+static void note_oddities(const struct session *session)
 {
     const struct train_options *train = &session->config.run.train;
     int grains = (train->batch + train->grain - 1) / train->grain;
@@ -191,6 +204,8 @@ static void note_odd_sizes(const struct session *session)
         log_note("%d ranks but only %d grains in a batch: %d ranks have nothing to do; "
                  "raise train.batch or lower train.grain",
                  size, grains, size - grains);
+    if (cpu_blas_advice())
+        log_note("%s", cpu_blas_advice());
     if (session->dataset.info.count[DATASET_TEST] == 0)
         log_note("'%s' has no test images: no evaluation", session->dataset.info.path);
 }
@@ -311,7 +326,7 @@ static enum status train(struct session *session)
 {
     TRY(set_up(session));
     print_header(session);
-    note_odd_sizes(session);
+    note_oddities(session);
     TRY(start(session));
     enum status st = trainer_run(session->trainer);
     if (st == ST_OK)

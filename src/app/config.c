@@ -1,6 +1,5 @@
 #include "app/config.h"
 
-#include <ini.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,7 +10,7 @@
 #include "base/parse.h"
 #include "config_keys.h"
 
-#define VALUE 512 /* bytes of a printed value */
+#define VALUE (FS_PATH + 64) /* bytes of a printed value */
 
 static void *field(const struct config *config, const struct config_key *key)
 {
@@ -172,7 +171,7 @@ static enum status unknown_key(const char *where, const char *section, const cha
          name, section);
 }
 
-static enum status set_key(struct config *config, const char *section, const char *name,
+enum status config_set_key(struct config *config, const char *section, const char *name,
                            const char *value, const char *where)
 {
     for (int i = 0; i < config_key_count; i++) {
@@ -190,96 +189,6 @@ static enum status set_key(struct config *config, const char *section, const cha
     return unknown_key(where, section, name);
 }
 
-/* inih's view of a text: lines handed out one by one, and counted here because inih is
-   often built without line numbers. */
-struct reader {
-    struct config *config;
-    const char *name, *next;
-    int line;
-    int seen[128]; /* [key]: the line that set it */
-    enum status st;
-};
-
-static void fail_once(struct reader *reader, enum status st)
-{
-    if (reader->st == ST_OK)
-        reader->st = st;
-}
-
-/* Indentation is cut off (inih would take an indented line for a continuation), and so
-   are comments behind a value. */
-static char *read_line(char *line, int room, void *stream)
-{
-    struct reader *reader = stream;
-    if (!*reader->next || reader->st != ST_OK)
-        return NULL;
-    reader->line++;
-    const char *begin = reader->next + strspn(reader->next, " \t");
-    const char *newline = strchr(reader->next, '\n');
-    const char *end = newline ? newline : begin + strlen(begin);
-    reader->next = newline ? newline + 1 : end;
-    if (begin > end)
-        begin = end;
-    for (const char *p = begin; p < end; p++)
-        if ((*p == '#' || *p == ';') && (p == begin || p[-1] == ' ' || p[-1] == '\t'))
-            end = p;
-    if (end - begin > room - 2) {
-        log_error("%s:%d: line is longer than %d characters", reader->name, reader->line,
-                  room - 2);
-        fail_once(reader, ST_USAGE);
-        return NULL;
-    }
-    memcpy(line, begin, (size_t)(end - begin));
-    strcpy(line + (end - begin), "\n");
-    return line;
-}
-
-static int take_pair(void *user, const char *section, const char *name, const char *value)
-{
-    struct reader *reader = user;
-    char where[VALUE];
-    if (reader->st != ST_OK)
-        return 1;
-    snprintf(where, sizeof where, "%s:%d", reader->name, reader->line);
-    for (int i = 0; i < config_key_count; i++) {
-        const struct config_key *key = &config_keys[i];
-        if (key->kind == KEY_LAYERS || strcmp(key->section, section) != 0 ||
-            strcmp(key->name, name) != 0)
-            continue;
-        if (reader->seen[i]) {
-            log_error("%s: '%s' is set already on line %d", where, name, reader->seen[i]);
-            fail_once(reader, ST_USAGE);
-        }
-        reader->seen[i] = reader->line;
-    }
-    if (reader->st == ST_OK)
-        fail_once(reader, set_key(reader->config, section, name, value, where));
-    return 1;
-}
-
-enum status config_parse(struct config *config, const char *text, const char *name)
-{
-    struct reader reader = {.config = config, .name = name, .next = text};
-    ASSERT(config_key_count <= 128);
-    int bad_line = ini_parse_stream(read_line, &reader, take_pair, &reader);
-    TRY(reader.st);
-    if (bad_line > 0)
-        FAIL(ST_USAGE, "%s:%d: expected '[section]' or 'key = value'", name, bad_line);
-    return ST_OK;
-}
-
-enum status config_read(struct config *config, const char *path)
-{
-    char *text;
-    size_t bytes;
-    if (fs_read_text(path, &text, &bytes) != ST_OK)
-        return ST_USAGE;
-    const char *base = strrchr(path, '/');
-    enum status st = config_parse(config, text, base ? base + 1 : path);
-    free(text);
-    return st;
-}
-
 enum status config_set(struct config *config, const char *assignment)
 {
     char *copy = mem_strdup(assignment);
@@ -295,7 +204,7 @@ enum status config_set(struct config *config, const char *assignment)
             log_error("'--set %s': the network is set in the config file", assignment);
             st = ST_USAGE;
         } else {
-            st = set_key(config, section, name, parse_trim(equals + 1), "--set");
+            st = config_set_key(config, section, name, parse_trim(equals + 1), "--set");
         }
     }
     free(copy);

@@ -5,6 +5,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "base/status.h"
+
 enum key_kind {
     KEY_INT,
     KEY_LONG,
@@ -29,5 +31,10 @@ struct config_key {
 
 extern const struct config_key config_keys[];
 extern const int config_key_count;
+
+/* One assignment, at `where` in messages. */
+struct config;
+enum status config_set_key(struct config *config, const char *section, const char *name,
+                           const char *value, const char *where) MUST_CHECK;
 
 #endif

@@ -162,5 +162,7 @@ enum status run_folder_open(const char *folder, bool resume, bool *found)
              "another lockstep is writing to '%s'; wait for it or choose another --run",
              folder);
     }
-    return ST_OK;
+    TRY(fs_remove_temps(folder));
+    TRY(fs_join(path, folder, "checkpoints"));
+    return fs_remove_temps(path);
 }

@@ -119,6 +119,23 @@ enum status fs_temp_name(char out[FS_PATH], const char *path)
     return ST_OK;
 }
 
+enum status fs_remove_temps(const char *folder)
+{
+    char **names, path[FS_PATH];
+    int count;
+    enum status st = ST_OK;
+    TRY(fs_list(folder, &names, &count));
+    for (int i = 0; i < count && st == ST_OK; i++) {
+        if (!strstr(names[i], ".tmp."))
+            continue;
+        st = fs_join(path, folder, names[i]);
+        if (st == ST_OK && unlink(path) != 0 && errno != ENOENT)
+            st = status_fail(ST_FAIL, "cannot remove '%s': %s", path, strerror(errno));
+    }
+    fs_free_list(names, count);
+    return st;
+}
+
 static int sync_path(const char *path, int flags)
 {
     int fd = open(path, flags);

@@ -1,10 +1,13 @@
 #include "data/dataset.h"
 
+#include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "base/fs.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "comm/comm.h"
@@ -94,12 +97,45 @@ static enum status share_info(struct dataset_info *info, struct comm *comm,
     return ST_OK;
 }
 
+/* The limit that a control group sets, as containers and batch systems do; else a lot. */
+static double group_memory(const char *group)
+{
+    char path[FS_PATH];
+    double limit = HUGE_VAL, found;
+    snprintf(path, sizeof path, "/sys/fs/cgroup%s/memory.max", group);
+    FILE *file = fopen(path, "r");
+    if (file && fscanf(file, "%lf", &found) == 1)
+        limit = found;
+    if (file)
+        fclose(file);
+    return limit;
+}
+
+/* Bytes of memory that this process may count on. */
+static double node_memory(void)
+{
+    double least = (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE);
+    char group[FS_PATH - 64] = "";
+    FILE *file = fopen("/proc/self/cgroup", "r");
+    if (file && fscanf(file, "0::%4000s", group) != 1)
+        group[0] = '\0';
+    if (file)
+        fclose(file);
+    for (char *end; *group; *end = '\0') { /* it, and all groups that it is in */
+        least = fmin(least, group_memory(group));
+        end = strrchr(group, '/');
+        if (!end)
+            break;
+    }
+    return fmin(least, group_memory(""));
+}
+
 /* Bytes that may be used for images on every node. */
 static size_t memory_allowed(struct comm *comm, size_t memory_limit)
 {
     double limit = (double)memory_limit;
     if (memory_limit == 0)
-        limit = 0.5 * (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE);
+        limit = 0.5 * node_memory();
     struct statvfs shm; /* shared windows live there; containers often keep it small */
     if (comm_node_size(comm) > 1 && statvfs("/dev/shm", &shm) == 0) {
         double room = 0.9 * (double)shm.f_bavail * (double)shm.f_frsize;
@@ -204,9 +240,9 @@ enum status dataset_open(struct dataset *dataset, struct comm *comm, const char 
         bytes += want[s] ? (double)info->count[s] * (double)image_bytes(info) : 0;
     bool resident = bytes <= (double)memory_allowed(comm, memory_limit);
     if (!resident)
-        log_note("the images of '%s' (%.1f GB) do not fit into memory: reading them from "
+        log_note("the images of '%s' (%.0f MB) do not fit into memory: reading them from "
                  "the file batch by batch",
-                 path, bytes / 1e9);
+                 path, bytes / 1e6);
     enum status st = ST_OK;
     for (int s = 0; s < DATASET_SPLITS && st == ST_OK; s++) {
         if (want[s])
@@ -273,6 +309,8 @@ enum status dataset_fetch(struct dataset *dataset, enum dataset_split split,
 {
     struct dataset_store *store = dataset->store[split];
     size_t image = image_bytes(&dataset->info), gap = GAP_BYTES / image;
+    if (n == 0)
+        return ST_OK;
     if (n > store->pick_room) {
         store->pick_room = n;
         store->pick = mem_resize(store->pick, n, sizeof *store->pick);

@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/stop.h"
 #include "import_impl.h"
 #include "io/stream.h"
 
@@ -234,6 +235,8 @@ static enum status read_rows(struct table_reader *reader)
         if (is_blank(line) || (lines->number == 1 && is_heading(line)))
             continue;
         TRY(read_row(reader, line));
+        if (stop_requested())
+            FAIL(ST_FAIL, "interrupted: nothing was written");
         if (lines->number % 4096 == 0)
             log_progress("%s: %zu images", lines->path,
                          reader->builder->count[reader->split]);

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/parse.h"
+#include "base/stop.h"
 #include "import_impl.h"
 #include "io/image.h"
 
@@ -104,7 +105,10 @@ static enum status read_class(struct dir_reader *reader, const char *folder, int
             continue;
         }
         found++;
-        st = fs_join(path, folder, names[i]);
+        if (stop_requested())
+            st = status_fail(ST_FAIL, "interrupted: nothing was written");
+        else
+            st = fs_join(path, folder, names[i]);
         if (st == ST_OK)
             st = read_image(reader, path, label);
     }

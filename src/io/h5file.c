@@ -13,10 +13,10 @@
 static herr_t find_reason(unsigned n, const H5E_error2_t *error, void *context)
 {
     char *reason = context;
-    const char *number = strstr(error->desc, "errno = ");
+    const char *number = error->desc ? strstr(error->desc, "errno = ") : NULL;
     if (number)
         snprintf(reason, 256, "%s", strerror(atoi(number + strlen("errno = "))));
-    else if (n == 0)
+    else if (n == 0 && error->desc)
         snprintf(reason, 256, "%s", error->desc);
     return number != NULL; /* positive: stop here */
 }
@@ -47,8 +47,8 @@ static hid_t access_list(void)
     return list;
 }
 
-/* Groups remember the order of their members, and no times: the same content gives the same
-   bytes. */
+/* Groups remember the order of their members, and no times: the same content gives the
+   same bytes. */
 static void plain_group(hid_t list)
 {
     H5Pset_link_creation_order(list, H5P_CRT_ORDER_TRACKED | H5P_CRT_ORDER_INDEXED);
@@ -129,8 +129,8 @@ enum status h5file_commit(struct h5file *file)
 }
 
 /* A file that is thrown away may be one that could not be written. Closing it, HDF5 would
-   try again, fail, and keep objects half freed that crash it later: what it still wants to
-   write goes into memory. */
+   try again, fail, and keep objects half freed that crash it later: what it still wants
+   to write goes into memory. */
 static void divert(struct h5file *file)
 {
     void *handle;

@@ -49,13 +49,14 @@ void image_fit(const struct image *image, int h, int w, uint8_t background, uint
     double scale = fit_h < fit_w ? fit_h : fit_w;
     int nh = scaled(image->h, scale, h), nw = scaled(image->w, scale, w);
     size_t ih = (size_t)image->h, iw = (size_t)image->w;
-    float *in = mem_zeroed(ih * iw, sizeof *in);
+    float *line = mem_zeroed(iw, sizeof *line);
     float *wide = mem_zeroed(ih * (size_t)nw, sizeof *wide);
     float *small = mem_zeroed((size_t)nh * (size_t)nw, sizeof *small);
-    for (size_t i = 0; i < ih * iw; i++)
-        in[i] = image->pixel[i];
-    for (size_t y = 0; y < ih; y++)
-        scale_axis(wide + y * (size_t)nw, nw, 1, in + y * iw, image->w, 1);
+    for (size_t y = 0; y < ih; y++) {
+        for (size_t x = 0; x < iw; x++)
+            line[x] = image->pixel[y * iw + x];
+        scale_axis(wide + y * (size_t)nw, nw, 1, line, image->w, 1);
+    }
     for (int x = 0; x < nw; x++)
         scale_axis(small + x, nh, nw, wide + x, image->h, nw);
     memset(out, background, (size_t)h * (size_t)w);
@@ -66,7 +67,7 @@ void image_fit(const struct image *image, int h, int w, uint8_t background, uint
     }
     free(small);
     free(wide);
-    free(in);
+    free(line);
 }
 
 bool image_is_dark_on_light(const struct image *image)

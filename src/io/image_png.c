@@ -13,7 +13,7 @@
 #include "base/mem.h"
 
 #define SIDE_MAX 65535
-#define AREA_MAX ((size_t)100 << 20) /* pixels; memory is four bytes for each */
+#define AREA_MAX ((size_t)1 << 26) /* pixels; decoding takes five bytes for each */
 
 /* All that libpng's long jumps pass over lives here, not in local variables. */
 struct codec {

@@ -14,8 +14,8 @@
  * the order in which blocks add to the weight gradient, are the same.
  */
 #define BLOCK_BYTES  (256 * 1024)
-#define PANEL        32  /* output channels of a product */
-#define COLUMN_PANEL 128 /* columns of col of a product */
+#define PANEL        64  /* output channels of a product */
+#define COLUMN_PANEL 128 /* columns of col, in gradients */
 #define SUM_PANEL    16  /* output channels of a bias sum */
 
 void conv_shape_complete(struct conv_shape *shape)
@@ -133,15 +133,20 @@ static void forward_blocks(const struct team *team, const struct conv_shape *sha
     team_barrier(team);
 }
 
-static void weight_product(const struct blocks *b, int block, int panel, float *dweight,
+/* One piece of dweight: PANEL filters times COLUMN_PANEL taps. */
+static void weight_product(const struct blocks *b, int block, int piece, float *dweight,
                            const float *col, const float *dy)
 {
-    struct span rows = block_span(b, block), k = piece_span(panel, PANEL, b->shape->k);
+    int columns = count_of(b->taps, COLUMN_PANEL);
+    struct span rows = block_span(b, block);
+    struct span k = piece_span(piece / columns, PANEL, b->shape->k);
+    struct span t = piece_span(piece % columns, COLUMN_PANEL, b->taps);
     int pixels = (rows.end - rows.begin) * b->shape->q;
-    cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, k.end - k.begin, b->taps, pixels,
-                1.0f, dy + row_offset(b, rows.begin, b->shape->k) + (size_t)k.begin,
-                b->shape->k, col, b->taps, block == 0 ? 0.0f : 1.0f,
-                dweight + (size_t)k.begin * (size_t)b->taps, b->taps);
+    cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, k.end - k.begin, t.end - t.begin,
+                pixels, 1.0f,
+                dy + row_offset(b, rows.begin, b->shape->k) + (size_t)k.begin,
+                b->shape->k, col + t.begin, b->taps, block == 0 ? 0.0f : 1.0f,
+                dweight + (size_t)k.begin * (size_t)b->taps + (size_t)t.begin, b->taps);
 }
 
 static void weight_blocks(const struct team *team, const struct conv_shape *shape,
@@ -152,15 +157,16 @@ static void weight_blocks(const struct team *team, const struct conv_shape *shap
     bool alone = team->size == 1, matrix = is_matrix(shape);
     if (!alone && !matrix)
         gather_all(&b, team, x);
-    team_split(team, count_of(shape->k, PANEL), &begin, &end);
+    team_split(team, count_of(shape->k, PANEL) * count_of(b.taps, COLUMN_PANEL), &begin,
+               &end);
     for (int block = 0; block < b.count; block++) {
         struct span rows = block_span(&b, block);
         const float *col =
             matrix ? x + row_offset(&b, rows.begin, b.taps) : block_col(&b, team, block);
         if (alone && !matrix)
             kernels()->im2col(shape, rows, b.col, x);
-        for (int panel = begin; panel < end; panel++)
-            weight_product(&b, block, panel, dweight, col, dy);
+        for (int piece = begin; piece < end; piece++)
+            weight_product(&b, block, piece, dweight, col, dy);
     }
 }
 

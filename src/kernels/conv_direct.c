@@ -4,7 +4,11 @@
 
 #include "kernels/kernels.h"
 
-#define DIRECT_TAPS 32 /* beyond, sgemm on im2col is faster */
+#define DIRECT_TAPS 32 /* beyond, the products go through im2col and sgemm */
+
+/* Images whose pixels one sum of the weight gradient runs over: as many as stay in a
+   core's first-level cache. */
+#define BLOCK_BYTES (32 * 1024)
 
 /* What the inner loops are given. Weights, or their gradient, lie as panels of
    KERNELS_PANEL output channels, a row for each tap; images in a frame of zeros. All of
@@ -77,10 +81,10 @@ static void frame_images(const struct direct *d, const struct team *team,
     }
 }
 
-static const float *image_at(const struct direct *d, const struct conv_shape *shape,
-                             const float *x, int i)
+static const float *framed_images(const struct direct *d, const struct conv_shape *shape,
+                                  const float *x)
 {
-    return (shape->pad == 0 ? x : d->images) + (size_t)i * d->image;
+    return shape->pad == 0 ? x : d->images;
 }
 
 static void pack_weight(const struct direct *d, const struct team *team,
@@ -105,34 +109,42 @@ void conv_direct_forward(const struct team *team, const struct conv_shape *shape
                          void *scratch)
 {
     struct direct d = direct_of(shape, scratch);
-    size_t out = (size_t)shape->p * (size_t)shape->q * (size_t)shape->k;
+    int rows = shape->n * shape->p, begin, end;
     frame_images(&d, team, shape, x);
     pack_weight(&d, team, weight, bias);
     team_barrier(team);
-    int begin, end;
-    team_split(team, shape->n * d.panels, &begin, &end);
-    for (int i = begin; i < end; i++) {
-        int image = i / d.panels, panel = i % d.panels;
+    team_split(team, rows, &begin, &end);
+    for (int panel = 0; panel < d.panels; panel++) {
         size_t first = (size_t)panel * KERNELS_PANEL;
         kernels()->direct_forward(
-            &d.framed, panel_channels(&d, panel), y + (size_t)image * out + first,
-            image_at(&d, shape, x, image), panel_weight(&d, panel), d.bias + first);
+            &d.framed, (struct span){begin, end}, panel_channels(&d, panel), y + first,
+            framed_images(&d, shape, x), panel_weight(&d, panel), d.bias + first);
     }
     team_barrier(team);
 }
 
-/* The gradient of some taps of one panel, over all images in order. */
-static void weight_taps(const struct direct *d, const struct conv_shape *shape, int panel,
-                        struct span taps, const float *x, const float *dy)
+/* Images in a block; from the shape alone, for it orders the sums. */
+static int block_images(const struct direct *d)
 {
-    size_t out = (size_t)shape->p * (size_t)shape->q * (size_t)shape->k;
+    size_t out = (size_t)d->framed.p * (size_t)d->framed.q * KERNELS_PANEL;
+    size_t images = BLOCK_BYTES / ((d->image + out) * sizeof(float));
+    return images < 1 ? 1 : (int)images;
+}
+
+/* The gradient of some taps of one panel, over all images in order. */
+static void weight_taps(const struct direct *d, int panel, struct span taps,
+                        const float *images, const float *dy)
+{
     float *to = panel_weight(d, panel);
+    int block = block_images(d);
     memset(to + (size_t)taps.begin * KERNELS_PANEL, 0,
            (size_t)(taps.end - taps.begin) * KERNELS_PANEL * sizeof *to);
-    for (int i = 0; i < shape->n; i++)
-        kernels()->direct_backward_weight(
-            &d->framed, panel_channels(d, panel), taps, to, image_at(d, shape, x, i),
-            dy + (size_t)i * out + (size_t)panel * KERNELS_PANEL);
+    for (int i = 0; i < d->framed.n; i += block) {
+        struct span some = {i, i + block < d->framed.n ? i + block : d->framed.n};
+        kernels()->direct_backward_weight(&d->framed, some, panel_channels(d, panel),
+                                          taps, to, images,
+                                          dy + (size_t)panel * KERNELS_PANEL);
+    }
 }
 
 void conv_direct_backward_weight(const struct team *team, const struct conv_shape *shape,
@@ -150,7 +162,7 @@ void conv_direct_backward_weight(const struct team *team, const struct conv_shap
         struct span taps = {next % d.taps, next % d.taps + end - next};
         if (taps.end > d.taps)
             taps.end = d.taps;
-        weight_taps(&d, shape, panel, taps, x, dy);
+        weight_taps(&d, panel, taps, framed_images(&d, shape, x), dy);
         for (int k = 0; k < panel_channels(&d, panel); k++)
             for (int t = taps.begin; t < taps.end; t++)
                 dweight[(panel * KERNELS_PANEL + k) * d.taps + t] =

@@ -142,8 +142,8 @@ void cpu_blas_single_thread(void)
     openblas_set_num_threads(1);
 }
 
-/* OpenBLAS 0.3.21 takes AVX-512 processors that it does not know by name for Haswells,
-   which halves its speed. Kernels and BLAS keep to the same instruction set. */
+/* Kernels and BLAS keep to the same instruction set, also a forced one; and OpenBLAS may
+   take a processor that is newer than itself for an older kind. NULL: it is right. */
 static const char *blas_core(void)
 {
 #if defined __x86_64__
@@ -160,6 +160,19 @@ static const char *blas_core(void)
 #else
     return NULL;
 #endif
+}
+
+const char *cpu_blas_advice(void)
+{
+    static char text[160];
+    const char *forced = getenv("OPENBLAS_CORETYPE"), *core = blas_core();
+    if (!forced || !core || cpu_isa() != CPU_V4)
+        return NULL;
+    snprintf(text, sizeof text,
+             "OPENBLAS_CORETYPE=%s keeps OpenBLAS from AVX-512, which this CPU has; "
+             "unset it",
+             forced);
+    return text;
 }
 
 void cpu_prepare(char **argv)

@@ -1,7 +1,7 @@
 #include <stddef.h>
 
 #include "kernels/conv.h"
-#include "nn/layer.h"
+#include "layer_impl.h"
 
 struct layer_conv_state {
     struct layer layer;
@@ -14,6 +14,11 @@ static const char *const option_keys[] = {"kernel", "stride", "pad", "init", NUL
 static const struct layer_conv_state *state_of(const struct layer *layer)
 {
     return (const struct layer_conv_state *)layer;
+}
+
+const struct conv_shape *layer_conv_shape(const struct layer *layer)
+{
+    return layer->ops == &layer_conv ? &state_of(layer)->shape : NULL;
 }
 
 static enum status read_spec(struct layer_conv_state *conv, const struct layer_spec *spec)

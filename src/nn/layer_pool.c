@@ -2,7 +2,7 @@
 #include <stddef.h>
 
 #include "kernels/pool.h"
-#include "nn/layer.h"
+#include "layer_impl.h"
 
 struct layer_pool_state {
     struct layer layer;
@@ -10,6 +10,12 @@ struct layer_pool_state {
 };
 
 static const char *const option_keys[] = {"stride", "pad", NULL};
+
+const struct pool_shape *layer_maxpool_shape(const struct layer *layer)
+{
+    return layer->ops == &layer_maxpool ? &((const struct layer_pool_state *)layer)->shape
+                                        : NULL;
+}
 
 static enum status pool_setup(struct layer *layer, const struct layer_spec *spec)
 {

@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "base/parse.h"
 #include "base/table.h"
+#include "layer_impl.h"
 
 #define ALIGN 16 /* floats: a tensor begins at a cache line */
 
@@ -108,18 +109,51 @@ static enum status add_layers(struct model *model, const struct model_spec *spec
     return check_last(model, spec->where[spec->count - 1]);
 }
 
+/* Layers are run one by one, but for groups that a fused kernel takes at once. */
+static void find_steps(struct model *model)
+{
+    for (int i = 0; i < model->layers;) {
+        int taken = 1;
+        struct layer *block =
+            layer_block_create(&model->layer[i], model->layers - i, &taken);
+        model->step[model->steps++] = block ? block : model->layer[i];
+        i += taken;
+    }
+}
+
+static void release_steps(struct model *model)
+{
+    for (int s = 0, i = 0; s < model->steps; s++) {
+        while (i < model->layers && model->layer[i]->index < model->step[s]->index)
+            i++;
+        if (model->step[s] != model->layer[i])
+            free(model->step[s]);
+    }
+    model->steps = 0;
+}
+
+void model_unfuse(struct model *model)
+{
+    release_steps(model);
+    for (; model->steps < model->layers; model->steps++)
+        model->step[model->steps] = model->layer[model->steps];
+}
+
 enum status model_init(struct model *model, const struct model_spec *spec,
                        struct shape in, int classes, int grain)
 {
     *model = (struct model){.in = in, .classes = classes, .grain = grain};
     enum status st = add_layers(model, spec);
-    if (st != ST_OK)
+    if (st == ST_OK)
+        find_steps(model);
+    else
         model_release(model);
     return st;
 }
 
 void model_release(struct model *model)
 {
+    release_steps(model);
     for (int i = 0; i < model->layers; i++)
         free(model->layer[i]);
     *model = (struct model){0};

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "kernels/conv_pool.h"
 #include "kernels/vector.h"
 #include "nn/model.h"
 
@@ -19,19 +20,21 @@ static void *arena_take(struct arena *arena, size_t bytes)
     return piece;
 }
 
-static size_t grain_floats(const struct model *model, struct shape shape)
+/* Bytes of a grain's activations, with what vector kernels may read on beyond the end. */
+static size_t grain_bytes(const struct model *model, struct shape shape)
 {
-    return (size_t)model->grain * (size_t)shape_size(shape) * sizeof(float);
+    size_t floats = (size_t)model->grain * (size_t)shape_size(shape);
+    return (floats + CONV_POOL_SLACK) * sizeof(float);
 }
 
 static void lay_out(struct workspace *ws, const struct model *model, struct arena *arena)
 {
     size_t widest = 0, scratch = 0;
     size_t grain = (size_t)model->grain;
-    ws->activation[0] = arena_take(arena, grain_floats(model, model->in));
-    for (int i = 0; i < model->layers; i++) {
-        const struct layer *layer = model->layer[i];
-        size_t bytes = grain_floats(model, layer->out);
+    ws->activation[0] = arena_take(arena, grain_bytes(model, model->in));
+    for (int i = 0; i < model->steps; i++) {
+        const struct layer *layer = model->step[i];
+        size_t bytes = grain_bytes(model, layer->out);
         ws->activation[i + 1] = arena_take(arena, bytes);
         ws->save[i] = arena_take(arena, grain * layer->save);
         if (bytes > widest)
@@ -39,6 +42,7 @@ static void lay_out(struct workspace *ws, const struct model *model, struct aren
         if (layer->scratch > scratch)
             scratch = layer->scratch;
     }
+    ws->logprobs = ws->activation[model->steps];
     ws->delta[0] = arena_take(arena, widest);
     ws->delta[1] = arena_take(arena, widest);
     ws->scratch = arena_take(arena, scratch);
@@ -63,8 +67,8 @@ void workspace_release(struct workspace *ws)
     *ws = (struct workspace){0};
 }
 
-/* What layer i is given; dy and dx only matter in backward. delta[i % 2] holds the
-   gradient of layer i's output. */
+/* What step i is given; dy and dx only matter in backward. delta[i % 2] holds the
+   gradient of step i's output. */
 static struct pass layer_pass(const struct workspace *ws, const struct grain_pass *pass,
                               int i, int first)
 {
@@ -87,9 +91,9 @@ static struct pass layer_pass(const struct workspace *ws, const struct grain_pas
 void model_forward(const struct model *model, struct workspace *ws,
                    const struct grain_pass *pass)
 {
-    for (int i = 0; i < model->layers; i++) {
+    for (int i = 0; i < model->steps; i++) {
         struct pass layer = layer_pass(ws, pass, i, 0);
-        model->layer[i]->ops->forward(model->layer[i], &layer);
+        model->step[i]->ops->forward(model->step[i], &layer);
     }
 }
 
@@ -116,8 +120,8 @@ static void loss_of_grain(const struct model *model, struct workspace *ws,
     double smoothing = pass->train ? (double)pass->label_smoothing : 0.0, loss = 0.0;
     float off = (float)(-smoothing / classes);
     float on = (float)(-(1.0 - smoothing) - smoothing / classes);
-    const float *logp = ws->activation[model->layers];
-    float *delta = ws->delta[(model->layers - 1) % 2];
+    const float *logp = ws->logprobs;
+    float *delta = ws->delta[(model->steps - 1) % 2];
     result->correct = 0;
     for (int i = 0; i < pass->n; i++, logp += classes, delta += classes) {
         int best;
@@ -137,14 +141,14 @@ void model_loss(const struct model *model, struct workspace *ws,
     team_barrier(&pass->team);
 }
 
-/* The flat range of layer i's tensors, padding included. */
+/* The flat range of step i's tensors, padding included. */
 static void layer_range(const struct model *model, int i, size_t *begin, size_t *end)
 {
-    *begin = model->layer[i]->tensor[0].offset;
+    *begin = model->step[i]->tensor[0].offset;
     *end = model->params;
-    for (int j = i + 1; j < model->layers; j++) {
-        if (model->layer[j]->tensors > 0) {
-            *end = model->layer[j]->tensor[0].offset;
+    for (int j = i + 1; j < model->steps; j++) {
+        if (model->step[j]->tensors > 0) {
+            *end = model->step[j]->tensor[0].offset;
             return;
         }
     }
@@ -164,10 +168,10 @@ void model_backward(const struct model *model, struct workspace *ws,
                     void (*ready)(void *context, size_t begin, size_t end), void *context)
 {
     int first = 0; /* with parameters: what is before it needs no gradient */
-    while (first < model->layers && model->layer[first]->tensors == 0)
+    while (first < model->steps && model->step[first]->tensors == 0)
         first++;
-    for (int i = model->layers - 1; i >= first; i--) {
-        const struct layer *layer = model->layer[i];
+    for (int i = model->steps - 1; i >= first; i--) {
+        const struct layer *layer = model->step[i];
         struct pass layer_view = layer_pass(ws, pass, i, first);
         layer->ops->backward(layer, &layer_view);
         if (pass->team.index != 0 || layer->tensors == 0)
@@ -183,8 +187,8 @@ void model_backward(const struct model *model, struct workspace *ws,
 
 int model_find_bad(const struct model *model, const struct workspace *ws, int n)
 {
-    for (int i = 0; i < model->layers; i++) {
-        size_t count = (size_t)n * (size_t)shape_size(model->layer[i]->out);
+    for (int i = 0; i < model->steps; i++) {
+        size_t count = (size_t)n * (size_t)shape_size(model->step[i]->out);
         if (!vector_finite(ws->activation[i + 1], count))
             return i;
     }

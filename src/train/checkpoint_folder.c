@@ -56,10 +56,10 @@ enum status checkpoint_prune(const char *folder, int keep)
     char **names, path[FS_PATH];
     int count;
     enum status st = ST_OK;
+    TRY(fs_remove_temps(folder));
     TRY(fs_list(folder, &names, &count));
     for (int i = count - 1, kept = 0; i >= 0 && st == ST_OK; i--) {
-        bool old = is_checkpoint(names[i]) && ++kept > keep;
-        if (!old && !strstr(names[i], ".h5.tmp."))
+        if (!is_checkpoint(names[i]) || ++kept <= keep)
             continue;
         st = fs_join(path, folder, names[i]);
         if (st == ST_OK)

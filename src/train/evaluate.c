@@ -26,7 +26,7 @@ static void count_answers(const struct job *job, const struct lane *lane, int n,
                           uint64_t first)
 {
     int classes = job->crew->model->classes;
-    const float *logprobs = lane->ws->activation[job->crew->model->layers];
+    const float *logprobs = lane->ws->logprobs;
     uint64_t *confusion =
         job->confusion + (size_t)lane->index * (size_t)classes * (size_t)classes;
     for (int i = 0; i < n; i++) {

@@ -125,6 +125,7 @@ void report_end(struct trainer *trainer, double wall)
     struct comm *comm = trainer->setup.comm;
     const struct progress *progress = &trainer->progress;
     int size = comm_size(comm);
+    comm_max_f64(comm, &wall, 1); /* one wall for all: what is over is the rank's rest */
     phases_close(&trainer->phases, wall);
     double *all = mem_zeroed((size_t)size * PHASE_COUNT, sizeof *all);
     comm_allgather(comm, trainer->phases.seconds, all, sizeof trainer->phases.seconds);

@@ -291,7 +291,7 @@ void trainer_explain_bad(struct trainer *trainer, const struct step *step)
         log_error("step %llu: loss is %g: bad numbers first in the output of layer '%s'; "
                   "lower optim.lr or set train.clip, then go on from the last checkpoint",
                   number, step->loss / step->samples,
-                  model->layer[(long long)-first % MODEL_LAYERS]->name);
+                  model->step[(long long)-first % MODEL_LAYERS]->name);
     } else {
         const char *name = gradient_layer(trainer);
         log_error("step %llu: the gradient is not finite, first in layer '%s'; lower "

@@ -15,7 +15,7 @@
 
 #include <cmocka.h>
 
-#include <dirent.h>
+#include <dlfcn.h>
 #include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,6 +26,16 @@
 #include "base/log.h"
 
 #define SCRATCH_UNUSED __attribute__((unused))
+
+#ifdef __SANITIZE_ADDRESS__
+/* MPI's plugins stay loaded: what an unloaded one has left behind cannot be told from our
+   own leaks. */
+int dlclose(void *handle)
+{
+    (void)handle;
+    return 0;
+}
+#endif
 
 static char scratch_folder[1024];
 static long scratch_heard; /* bytes of the log that were looked at */
@@ -100,8 +110,9 @@ static int scratch_teardown(void **state)
 /* Since it was last called, one line was said, and `text` is in it. */
 SCRATCH_UNUSED static void expect_said(const char *text)
 {
-    static char fresh[8192];
-    FILE *file = fopen(scratch_path("said"), "rb");
+    static char fresh[8192], path[FS_PATH];
+    snprintf(path, sizeof path, "%s/said", scratch_folder);
+    FILE *file = fopen(path, "rb");
     assert_non_null(file);
     assert_int_equal(fseek(file, scratch_heard, SEEK_SET), 0);
     size_t bytes = fread(fresh, 1, sizeof fresh - 1, file);

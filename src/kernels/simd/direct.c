@@ -1,8 +1,9 @@
 /*
- * Convolution without im2col, one image and one panel of output channels at a time. A
- * tile of output pixels times two vectors of channels stays in registers while the taps
- * of the patch stream by (forward), or a tile of taps while the pixels do (weight
- * gradient).
+ * Convolution without im2col: a panel of output channels at a time, which lies
+ * zero-filled to KERNELS_PANEL channels. Two kinds of tile stay in registers:
+ *   forward_tile  some pixels times two vectors of channels, while the taps stream by
+ *   weight_tile   some taps times two vectors of channels, while the pixels stream by
+ * Every result has a sum of its own, so tiles may be cut anywhere.
  */
 #include "simd.h"
 
@@ -11,6 +12,39 @@
 #define TILE_MAX 12 /* of 32 registers, 24 are sums */
 #else
 #define TILE_MAX 6 /* of 16 registers, 12 are sums */
+#endif
+
+/* A tile's size becomes a constant, so that its sums become registers. */
+#define TILE_CASE(n, call) \
+    case n:                \
+        call(n);           \
+        break;
+#if TILE_MAX == 12
+#define TILE_SWITCH(n, call) \
+    switch (n) {             \
+        TILE_CASE(1, call)   \
+        TILE_CASE(2, call)   \
+        TILE_CASE(3, call)   \
+        TILE_CASE(4, call)   \
+        TILE_CASE(5, call)   \
+        TILE_CASE(6, call)   \
+        TILE_CASE(7, call)   \
+        TILE_CASE(8, call)   \
+        TILE_CASE(9, call)   \
+        TILE_CASE(10, call)  \
+        TILE_CASE(11, call)  \
+        TILE_CASE(12, call)  \
+    }
+#else
+#define TILE_SWITCH(n, call) \
+    switch (n) {             \
+        TILE_CASE(1, call)   \
+        TILE_CASE(2, call)   \
+        TILE_CASE(3, call)   \
+        TILE_CASE(4, call)   \
+        TILE_CASE(5, call)   \
+        TILE_CASE(6, call)   \
+    }
 #endif
 
 SIMD_INLINE simd_float full(const float *p)
@@ -26,113 +60,107 @@ SIMD_INLINE void forward_tile(const int pixels, const struct conv_shape *shape, 
                               const float *bias)
 {
     simd_float sum[TILE_MAX][2];
+#pragma GCC unroll 12
     for (int i = 0; i < pixels; i++) {
         sum[i][0] = full(bias);
         sum[i][1] = full(bias + SIMD_WIDTH);
     }
-    int run = shape->s * shape->c, step = shape->stride * shape->c;
+    int run = shape->s * shape->c;
+    ptrdiff_t step = (ptrdiff_t)shape->stride * shape->c;
     for (int r = 0; r < shape->r; r++) {
-        const float *from = x + (size_t)r * shape->w * shape->c;
-        for (int t = 0; t < run; t++, weight += KERNELS_PANEL) {
+        const float *from = x + (ptrdiff_t)r * shape->w * shape->c;
+        for (int t = 0; t < run; t++, from++, weight += KERNELS_PANEL) {
             simd_float w0 = full(weight), w1 = full(weight + SIMD_WIDTH);
+#pragma GCC unroll 12
             for (int i = 0; i < pixels; i++) {
-                simd_float v = (simd_float){0} + from[i * step + t];
+                float v = from[i * step];
                 sum[i][0] += v * w0;
                 sum[i][1] += v * w1;
             }
         }
     }
-    for (int i = 0; i < pixels; i++) {
-        simd_store(y + (size_t)i * shape->k, sum[i][0], lanes);
-        if (lanes > SIMD_WIDTH)
-            simd_store(y + (size_t)i * shape->k + SIMD_WIDTH, sum[i][1],
-                       lanes - SIMD_WIDTH);
+#pragma GCC unroll 12
+    for (int i = 0; i < pixels; i++, y += shape->k) {
+        simd_store(y, sum[i][0], lanes);
+        simd_store(y + SIMD_WIDTH, sum[i][1], lanes - SIMD_WIDTH);
     }
 }
 
 static void forward_row(const struct conv_shape *shape, int lanes, float *y,
                         const float *x, const float *weight, const float *bias)
 {
-    int step = shape->stride * shape->c, q = 0;
-    for (; q + TILE_MAX <= shape->q; q += TILE_MAX)
-        forward_tile(TILE_MAX, shape, lanes, y + (size_t)q * shape->k, x + q * step,
-                     weight, bias);
-    for (; q + 3 <= shape->q; q += 3)
-        forward_tile(3, shape, lanes, y + (size_t)q * shape->k, x + q * step, weight,
-                     bias);
-    for (; q < shape->q; q++)
-        forward_tile(1, shape, lanes, y + (size_t)q * shape->k, x + q * step, weight,
-                     bias);
+    int tiles = (shape->q + TILE_MAX - 1) / TILE_MAX;
+    for (int left = shape->q; left > 0; tiles--) {
+        int pixels = (left + tiles - 1) / tiles;
+#define FORWARD_TILE(n) forward_tile(n, shape, lanes, y, x, weight, bias)
+        TILE_SWITCH(pixels, FORWARD_TILE)
+        x += (ptrdiff_t)pixels * shape->stride * shape->c;
+        y += (ptrdiff_t)pixels * shape->k;
+        left -= pixels;
+    }
 }
 
-void SIMD(direct_forward)(const struct conv_shape *shape, int channels, float *y,
-                          const float *x, const float *weight, const float *bias)
+void SIMD(direct_forward)(const struct conv_shape *shape, struct span rows, int channels,
+                          float *y, const float *x, const float *weight,
+                          const float *bias)
 {
-    for (int k = 0; k < channels; k += TILE_CHANNELS)
-        for (int p = 0; p < shape->p; p++)
-            forward_row(shape, channels - k, y + (size_t)p * shape->q * shape->k + k,
-                        x + (size_t)p * shape->stride * shape->w * shape->c, weight + k,
+    ptrdiff_t line = (ptrdiff_t)shape->w * shape->c;
+    for (int i = rows.begin; i < rows.end; i++) {
+        ptrdiff_t top =
+            (ptrdiff_t)(i / shape->p) * shape->h + i % shape->p * shape->stride;
+        float *to = y + (ptrdiff_t)i * shape->q * shape->k;
+        for (int k = 0; k < channels; k += TILE_CHANNELS)
+            forward_row(shape, channels - k, to + k, x + top * line, weight + k,
                         bias + k);
+    }
 }
 
-/* `taps` rows of dweight from their distances in the image to the patch's corner. */
-SIMD_INLINE void weight_tile(const int taps, const struct conv_shape *shape, int lanes,
-                             float *dweight, const ptrdiff_t *tap, const float *x,
-                             const float *dy)
+/* Rows of dweight from their taps' distances to the patch's corner. */
+SIMD_INLINE void weight_tile(const int taps, const struct conv_shape *shape,
+                             struct span images, int lanes, float *dweight,
+                             const ptrdiff_t *tap, const float *x, const float *dy)
 {
     simd_float sum[TILE_MAX][2] = {{{0}}};
-    int step = shape->stride * shape->c;
-    for (int p = 0; p < shape->p; p++) {
-        const float *from = x + (size_t)p * shape->stride * shape->w * shape->c;
-        const float *g = dy + (size_t)p * shape->q * shape->k;
-        for (int q = 0; q < shape->q; q++, from += step, g += shape->k) {
+    ptrdiff_t row = (ptrdiff_t)shape->w * shape->c, step = shape->stride;
+    const float *g = dy + (ptrdiff_t)images.begin * shape->p * shape->q * shape->k;
+    for (int i = images.begin * shape->p; i < images.end * shape->p; i++) {
+        const float *from = x + i / shape->p * shape->h * row + i % shape->p * step * row;
+        for (int q = 0; q < shape->q; q++, from += step * shape->c, g += shape->k) {
             simd_float g0 = simd_load(g, lanes);
-            simd_float g1 = {0};
-            if (lanes > SIMD_WIDTH)
-                g1 = simd_load(g + SIMD_WIDTH, lanes - SIMD_WIDTH);
+            simd_float g1 = simd_load(g + SIMD_WIDTH, lanes - SIMD_WIDTH);
+#pragma GCC unroll 12
             for (int t = 0; t < taps; t++) {
-                simd_float v = (simd_float){0} + from[tap[t]];
+                float v = from[tap[t]];
                 sum[t][0] += v * g0;
                 sum[t][1] += v * g1;
             }
         }
     }
+#pragma GCC unroll 12
     for (int t = 0; t < taps; t++) {
-        float *to = dweight + (size_t)t * KERNELS_PANEL;
+        float *to = dweight + (ptrdiff_t)t * KERNELS_PANEL;
         simd_store(to, full(to) + sum[t][0], SIMD_WIDTH);
         simd_store(to + SIMD_WIDTH, full(to + SIMD_WIDTH) + sum[t][1], SIMD_WIDTH);
     }
 }
 
-static ptrdiff_t tap_distance(const struct conv_shape *shape, int tap)
+void SIMD(direct_backward_weight)(const struct conv_shape *shape, struct span images,
+                                  int channels, struct span taps, float *dweight,
+                                  const float *x, const float *dy)
 {
-    int run = shape->s * shape->c;
-    return (ptrdiff_t)(tap / run) * shape->w * shape->c + tap % run;
-}
-
-void SIMD(direct_backward_weight)(const struct conv_shape *shape, int channels,
-                                  struct span taps, float *dweight, const float *x,
-                                  const float *dy)
-{
-    ptrdiff_t tap[TILE_MAX];
-    for (int k = 0; k < channels; k += TILE_CHANNELS) {
-        int t = taps.begin, left;
-        while ((left = taps.end - t) > 0) {
-            float *to = dweight + (size_t)t * KERNELS_PANEL + k;
-            int count = left >= 9 ? 9 : left >= 3 ? 3 : 1;
-            if (count > TILE_MAX)
-                count = 3;
-            for (int i = 0; i < count; i++)
-                tap[i] = tap_distance(shape, t + i);
-            if (count == 3)
-                weight_tile(3, shape, channels - k, to, tap, x, dy + k);
-            else if (count == 1)
-                weight_tile(1, shape, channels - k, to, tap, x, dy + k);
-#if SIMD_WIDTH == 16
-            else
-                weight_tile(9, shape, channels - k, to, tap, x, dy + k);
-#endif
-            t += count;
+    int run = shape->s * shape->c, left = taps.end - taps.begin;
+    int tiles = (left + TILE_MAX - 1) / TILE_MAX;
+    for (int t = taps.begin; tiles > 0; tiles--) {
+        int count = (left + tiles - 1) / tiles;
+        ptrdiff_t tap[TILE_MAX];
+        for (int i = 0; i < count; i++)
+            tap[i] = (ptrdiff_t)((t + i) / run) * shape->w * shape->c + (t + i) % run;
+        for (int k = 0; k < channels; k += TILE_CHANNELS) {
+            float *to = dweight + (ptrdiff_t)t * KERNELS_PANEL + k;
+#define WEIGHT_TILE(n) weight_tile(n, shape, images, channels - k, to, tap, x, dy + k)
+            TILE_SWITCH(count, WEIGHT_TILE)
         }
+        t += count;
+        left -= count;
     }
 }

@@ -36,6 +36,10 @@ SIMD_DECLARE(fill_rows);
 SIMD_DECLARE(sum_rows);
 SIMD_DECLARE(direct_forward);
 SIMD_DECLARE(direct_backward_weight);
+SIMD_DECLARE(conv_pool_forward);
+SIMD_DECLARE(conv_pool_weight);
+SIMD_DECLARE(conv_pool_weight_thin);
+SIMD_DECLARE(conv_pool_data);
 
 #if defined(__AVX512F__)
 #define SIMD_WIDTH 16
@@ -57,7 +61,7 @@ SIMD_INLINE simd_float simd_load(const float *p, int lanes)
     simd_float v = {0};
     if (lanes >= SIMD_WIDTH)
         memcpy(&v, p, sizeof v);
-    else
+    else if (lanes > 0)
         memcpy(&v, p, (size_t)lanes * sizeof *p);
     return v;
 }
@@ -66,7 +70,7 @@ SIMD_INLINE void simd_store(float *p, simd_float v, int lanes)
 {
     if (lanes >= SIMD_WIDTH)
         memcpy(p, &v, sizeof v);
-    else
+    else if (lanes > 0)
         memcpy(p, &v, (size_t)lanes * sizeof *p);
 }
 

@@ -21,4 +21,8 @@ const struct kernels SIMD(kernels) = {
     .sum_rows = SIMD(sum_rows),
     .direct_forward = SIMD(direct_forward),
     .direct_backward_weight = SIMD(direct_backward_weight),
+    .conv_pool_forward = SIMD(conv_pool_forward),
+    .conv_pool_weight = SIMD(conv_pool_weight),
+    .conv_pool_weight_thin = SIMD(conv_pool_weight_thin),
+    .conv_pool_data = SIMD(conv_pool_data),
 };

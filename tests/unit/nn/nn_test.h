@@ -94,7 +94,7 @@ static inline void bench_step(struct bench *b)
 
 static inline const float *bench_logprobs(const struct bench *b)
 {
-    return b->ws.activation[b->model.layers];
+    return b->ws.logprobs;
 }
 
 #endif

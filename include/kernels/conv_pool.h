@@ -1,0 +1,63 @@
+/*
+ * conv_pool: convolution 3x3 (stride 1, padding 0 or 1), max-pooling 2x2 (floor) and an
+ * activation in one, which computes only what the pooling uses.
+ *
+ *   m[n,p,q,k] = max over i,j in {0,1} of bias[k] +
+ *                sum_{r,s,c} w[k,r,s,c] x[n, 2p+i+r-pad, 2q+j+s-pad, c]
+ *   y = activation(m)
+ *
+ * Forward: convolution outputs that no pooling window covers are never computed, the
+ * maximum and its place stay in registers, no tensor before the pooling exists. Backward:
+ * one of a window's four outputs has a gradient, so each (window, channel) takes one
+ * patch of weights and one of inputs instead of four.
+ *
+ * x (N, H, W, C), w (K, 3, 3, C), y (N, P, Q, K) with P = (H + 2 pad - 2) / 2.
+ * argmax (N, P, Q, K): 2 i + j of the maximum, the first if there are several.
+ * slope (N, P, Q, K): the activation's derivative at m.
+ *
+ * Every member of the team calls with the same arguments; each function ends with a
+ * barrier. The bits do not depend on the team. scratch: conv_pool_scratch bytes, aligned
+ * to 64, shared by the team. x must be readable for CONV_POOL_SLACK floats beyond its
+ * end.
+ */
+#ifndef LOCKSTEP_KERNELS_CONV_POOL_H
+#define LOCKSTEP_KERNELS_CONV_POOL_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "kernels/team.h"
+
+#define CONV_POOL_SLACK 32 /* floats: vectors at the last channels read on */
+
+enum conv_pool_activation { CONV_POOL_NONE, CONV_POOL_RELU, CONV_POOL_GELU };
+
+struct conv_pool_shape {
+    int n, h, w, c; /* x */
+    int k;          /* filters */
+    int pad;        /* 0 or 1 */
+    int activation; /* enum conv_pool_activation */
+    int p, q;       /* of y; conv_pool_complete works them out */
+};
+
+void conv_pool_complete(struct conv_pool_shape *shape);
+
+size_t conv_pool_scratch(const struct conv_pool_shape *shape);
+
+/* argmax and slope are both given (training) or both NULL. */
+void conv_pool_forward(const struct team *team, const struct conv_pool_shape *shape,
+                       float *y, uint8_t *argmax, float *slope, const float *x,
+                       const float *weight, const float *bias, void *scratch);
+
+/* What backward reads and writes. */
+struct conv_pool_gradient {
+    float *dx;      /* (N, H, W, C), written; NULL: not wanted */
+    float *dweight; /* (K, 3, 3, C), written */
+    float *dbias;   /* (K), written */
+    const float *x, *weight, *dy, *slope;
+    const uint8_t *argmax;
+};
+void conv_pool_backward(const struct team *team, const struct conv_pool_shape *shape,
+                        const struct conv_pool_gradient *gradient, void *scratch);
+
+#endif

@@ -1,0 +1,110 @@
+/* A block: conv 3x3, maxpool 2x2 and the activation behind it, run as one by the fused
+   kernel. It stands for its layers where the model runs, not where it is described: the
+   config, the printed table and the files know the layers. */
+#include <stdio.h>
+
+#include "base/mem.h"
+#include "kernels/conv.h"
+#include "kernels/conv_pool.h"
+#include "kernels/pool.h"
+#include "layer_impl.h"
+
+struct layer_block_state {
+    struct layer layer;
+    struct conv_pool_shape shape;
+};
+
+static bool fusable(const struct layer *conv, const struct layer *pool)
+{
+    const struct conv_shape *c = layer_conv_shape(conv);
+    const struct pool_shape *p = layer_maxpool_shape(pool);
+    return c && p && c->r == 3 && c->s == 3 && c->stride == 1 && c->pad <= 1 &&
+           p->size == 2 && p->stride == 2 && p->pad == 0;
+}
+
+static int activation_of(const struct layer *layer)
+{
+    if (layer && layer->ops == &layer_gelu)
+        return CONV_POOL_GELU;
+    if (layer && layer->ops == &layer_relu)
+        return CONV_POOL_RELU;
+    return CONV_POOL_NONE;
+}
+
+static struct conv_pool_shape shape_for(const struct layer *layer,
+                                        const struct pass *pass)
+{
+    struct conv_pool_shape shape = ((const struct layer_block_state *)layer)->shape;
+    shape.n = pass->n;
+    return shape;
+}
+
+/* save holds the slopes of all samples, then the places of the maxima. */
+static float *slopes(const struct pass *pass)
+{
+    return pass->save;
+}
+
+static uint8_t *places(const struct layer *layer, const struct pass *pass)
+{
+    return (uint8_t *)(slopes(pass) + (size_t)pass->n * (size_t)shape_size(layer->out));
+}
+
+static void block_forward(const struct layer *layer, const struct pass *pass)
+{
+    struct conv_pool_shape shape = shape_for(layer, pass);
+    conv_pool_forward(&pass->team, &shape, pass->y,
+                      pass->train ? places(layer, pass) : NULL,
+                      pass->train ? slopes(pass) : NULL, pass->x,
+                      pass->params + layer->tensor[0].offset,
+                      pass->params + layer->tensor[1].offset, pass->scratch);
+}
+
+static void block_backward(const struct layer *layer, const struct pass *pass)
+{
+    struct conv_pool_shape shape = shape_for(layer, pass);
+    const struct conv_pool_gradient gradient = {
+        .dx = pass->dx,
+        .dweight = pass->grads + layer->tensor[0].offset,
+        .dbias = pass->grads + layer->tensor[1].offset,
+        .x = pass->x,
+        .weight = pass->params + layer->tensor[0].offset,
+        .dy = pass->dy,
+        .slope = slopes(pass),
+        .argmax = places(layer, pass),
+    };
+    conv_pool_backward(&pass->team, &shape, &gradient, pass->scratch);
+}
+
+static const struct layer_ops layer_block = {
+    .kind = "block",
+    .bytes = sizeof(struct layer_block_state),
+    .forward = block_forward,
+    .backward = block_backward,
+};
+
+struct layer *layer_block_create(struct layer *const *layers, int count, int *taken)
+{
+    if (count < 2 || !fusable(layers[0], layers[1]))
+        return NULL;
+    const struct conv_shape *conv = layer_conv_shape(layers[0]);
+    struct layer_block_state *block = mem_zeroed(1, sizeof *block);
+    struct layer *layer = &block->layer;
+    block->shape = (struct conv_pool_shape){
+        .n = conv->n,
+        .h = conv->h,
+        .w = conv->w,
+        .c = conv->c,
+        .k = conv->k,
+        .pad = conv->pad,
+        .activation = activation_of(count > 2 ? layers[2] : NULL),
+    };
+    conv_pool_complete(&block->shape);
+    *layer = *layers[0];
+    layer->ops = &layer_block;
+    layer->out = layers[1]->out;
+    layer->save = (size_t)shape_size(layer->out) * (sizeof(float) + 1);
+    layer->scratch = conv_pool_scratch(&block->shape);
+    *taken = block->shape.activation == CONV_POOL_NONE ? 2 : 3;
+    return layer;
+}

@@ -1,0 +1,137 @@
+#!/usr/bin/env bats
+# The same bits for every number of ranks and threads, every way of sharing the work, and
+# after every stop and resume: weights, optimizer, averages (state=) and history.
+
+# 71 is a prime, so no number of ranks divides the batch; it makes 7 grains, the last of
+# 5 samples, and the last batch of an epoch, the 22nd, has 9.
+OPTIONS=(--set train.batch=71 --set train.grain=11 --set train.clip=1 --set log.every=7
+    --set checkpoint.every_epochs=0 --set checkpoint.keep_best=off)
+
+setup_file() {
+    source "$BATS_TEST_DIRNAME/../runs.sh"
+    letters letters.h5 1500 70
+    train 1 "$LETTERS" --run reference "${OPTIONS[@]}" --set train.steps=30 >reference.out
+}
+
+setup() {
+    source "$BATS_TEST_DIRNAME/../runs.sh"
+}
+
+# same RANKS RUN OPTION...: 30 steps end as the reference did.
+same() {
+    train "$1" "$LETTERS" --run "$2" "${OPTIONS[@]}" --set train.steps=30 "${@:3}" >"$2.out"
+    equal reference "$2"
+}
+
+equal() {
+    echo "$2: $(state "$2.out"), wanted $(state "$1.out")"
+    [ "$(state "$1.out")" = "$(state "$2.out")" ]
+    [ "$(trace "$1.out")" = "$(trace "$2.out")" ]
+}
+
+@test "the reference has a trace to compare" {
+    state reference.out
+    trace reference.out | grep -q '^eval step 22 '
+    [ "$(trace reference.out | grep -cE '^ +(7|14|21|28|30) ')" -eq 5 ]
+}
+
+@test "30 steps of letters.conf: one state on 1, 2, 3, 4, 5, 7 ranks of a thread" {
+    for ranks in 2 3 4 5 7; do
+        same $ranks one-$ranks
+    done
+}
+
+@test "30 steps of letters.conf: one state on 1, 2, 3, 4, 5, 7 ranks of two threads" {
+    for ranks in 1 2 3 4 5 7; do
+        same $ranks two-$ranks --threads 2
+        grep -q "$ranks ranks\? x 2 threads" two-$ranks.out
+    done
+}
+
+@test "threads share whole grains or a grain's channels: the same state" {
+    same 2 batch --threads 2 --set parallel.intra=batch
+    same 2 channel --threads 2 --set parallel.intra=channel
+    same 5 few-grains --threads 3 --set parallel.intra=auto
+    same 1 many-threads --threads 5 --set parallel.intra=channel
+    same 4 idle-threads --threads 3 --set parallel.intra=batch
+}
+
+@test "a data set read from the file: the same state" {
+    same 1 disk-1 --set data.memory=1
+    grep -q '^data .* on disk,' disk-1.out
+    grep -q '^data .* in memory,' reference.out
+    same 3 disk-3 --threads 2 --set data.memory=1
+}
+
+@test "the histories in metrics.h5 are the same to the bit" {
+    same_history reference/metrics.h5 {one,two}-*/metrics.h5 {batch,channel}/metrics.h5 \
+        few-grains/metrics.h5 disk-{1,3}/metrics.h5
+}
+
+@test "another seed, batch or grain gives another state" {
+    short=("${OPTIONS[@]}" --set train.steps=3)
+    train 1 "$LETTERS" --run short "${short[@]}" >short.out
+    for other in train.seed=2 train.batch=70 train.grain=32; do
+        name=${other//[^a-z0-9]/-}
+        mapfile -t set < <(printf '%s\n' "${short[@]}" | sed "s/^${other%=*}=.*/$other/")
+        [[ ${set[*]} == *"$other"* ]] || set+=(--set "$other")
+        train 1 "$LETTERS" --run "$name" "${set[@]}" >"$name.out"
+        [ "$(state "$name.out")" != "$(state short.out)" ]
+    done
+}
+
+@test "dropout does not depend on ranks and threads" {
+    sed 's/^layer = linear classes/layer = dropout p=0.3\n&/' "$LETTERS" >dropout.conf
+    grep -A 1 dropout dropout.conf
+    few=("${OPTIONS[@]}" --set train.steps=9)
+    train 1 dropout.conf --run dropout-1 "${few[@]}" >dropout-1.out
+    train 1 "$LETTERS" --run dry "${few[@]}" >dry.out
+    [ "$(state dropout-1.out)" != "$(state dry.out)" ]
+    train 3 dropout.conf --run dropout-3 "${few[@]}" --threads 2 >dropout-3.out
+    train 4 dropout.conf --run dropout-4 "${few[@]}" --threads 3 >dropout-4.out
+    equal dropout-1 dropout-3
+    equal dropout-1 dropout-4
+}
+
+@test "each instruction set has one state on all ranks and threads" {
+    LOCKSTEP_ISA=none run --separate-stderr "$LOCKSTEP" show letters.h5
+    [ "$status" -eq 2 ]
+    [[ $stderr =~ "LOCKSTEP_ISA='none': this machine has "([a-z0-9, ]+)"; unset it" ]]
+    for isa in ${BASH_REMATCH[1]//,/}; do
+        export LOCKSTEP_ISA=$isa
+        few=("${OPTIONS[@]}" --set train.steps=5)
+        train 1 "$LETTERS" --run "$isa-1" "${few[@]}" >"$isa-1.out"
+        grep -q "^cpu .* $isa kernels" "$isa-1.out"
+        train 3 "$LETTERS" --run "$isa-3" "${few[@]}" --threads 2 >"$isa-3.out"
+        equal "$isa-1" "$isa-3"
+    done
+}
+
+# stopped STATUS: the job of `start` ended with STATUS, and said what to do.
+stopped() {
+    local status=0
+    ended || status=$?
+    echo "status $status, wanted $1: $(<"$2.err")"
+    [ "$status" -eq "$1" ]
+}
+
+@test "stopped in mid-epoch on 4 ranks, again on 3, resumed on 2: the same state" {
+    all=("${OPTIONS[@]}" --set train.steps=30 --resume)
+    start 4 stopped "$LETTERS" "${all[@]}"
+    until_step stopped 7
+    kill -USR1 $JOB
+    stopped 75 stopped
+    grep -q 'stopped on request; the same command with --resume goes on' stopped.out
+    grep -Eq '^stopped step ([789]|1[0-5]) of 30 epoch 0' stopped.out
+
+    start 3 stopped "$LETTERS" "${all[@]}" --threads 2
+    until_step stopped 21
+    kill -TERM "${PIDS[1]}"
+    stopped 75 stopped
+    grep -Eq '^stopped step 2[1-9] of 30 epoch [01]' stopped.out
+
+    train 2 "$LETTERS" --run stopped "${all[@]}" >stopped-last.out
+    grep -Eq "^resumed from 'stopped/.*': step 2[1-9] of 30" stopped-last.out
+    [ "$(state reference.out)" = "$(state stopped-last.out)" ]
+    same_history reference/metrics.h5 stopped/metrics.h5
+}

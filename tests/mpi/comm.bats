@@ -1,0 +1,30 @@
+#!/usr/bin/env bats
+# The unit tests of comm on several ranks: collectives, the shared window, and the fixed
+# tree's bits. tests/unit/comm/test_comm.c fails on all ranks if it fails on one.
+
+setup() {
+    source "$BATS_TEST_DIRNAME/../env.sh"
+    test_comm=$LOCKSTEP_BUILD/tests/comm/test_comm
+}
+
+on_ranks() {
+    EXPECTED_RANKS=$1 CMOCKA_MESSAGE_OUTPUT=tap run timeout 60 \
+        mpirun -n "$1" "$test_comm" </dev/null
+    echo "$output"
+    [ "$status" -eq 0 ]
+    [ "$(grep -c '^ok ' <<<"$output")" -eq 9 ]
+}
+
+@test "comm on 1 rank" { on_ranks 1; }
+@test "comm on 2 ranks" { on_ranks 2; }
+@test "comm on 3 ranks" { on_ranks 3; }
+@test "comm on 4 ranks" { on_ranks 4; }
+@test "comm on 5 ranks" { on_ranks 5; }
+@test "comm on 7 ranks" { on_ranks 7; }
+
+@test "a bug on one rank ends the whole job with exit code 3" {
+    run timeout 60 mpirun -n 3 "$test_comm" --bug </dev/null
+    echo "$output"
+    [ "$status" -eq 3 ]
+    [[ $output == *"test_comm.c"*"expected rank < size - 1"* ]]
+}

@@ -1,0 +1,283 @@
+#!/usr/bin/env bats
+# Runs and their folders: refused, resumed, finished, extended, started from weights.
+
+OPTIONS=(--set train.epochs=4 --set train.ema=0.99 --set log.every=5)
+
+# 330 images in batches of 50 make 7 steps an epoch; the run ends at step 28.
+setup_file() {
+    source "$BATS_TEST_DIRNAME/../runs.sh"
+    letters letters.h5 330 60
+    letters others.h5 330 60 --seed 2
+    sed 's/^batch = .*/batch = 50/' "$TINY" >tiny.conf
+    train 1 tiny.conf --run whole "${OPTIONS[@]}" >whole.out
+    # The same, stopped short of the end and left alone: what later tests copy.
+    train 1 tiny.conf --run half "${OPTIONS[@]}" --set train.steps=12 >half.out
+}
+
+setup() {
+    source "$BATS_TEST_DIRNAME/../runs.sh"
+}
+
+# half NAME: a fresh copy of the half-done run.
+half() {
+    rm -rf "$1"
+    cp -r half "$1"
+}
+
+# resumes RANKS NAME STEP [OPTION...]: NAME goes on from STEP and ends as `whole` did.
+resumes() {
+    train "$1" tiny.conf --run "$2" "${OPTIONS[@]}" --resume "${@:4}" >"$2.out" 2>"$2.err"
+    cat "$2.err"
+    grep -q "^resumed from '$2/checkpoints/.*': step $3 of 28\$" "$2.out"
+    grep -q "^finished step 28 of 28 " "$2.out"
+    [ "$(state "$2.out")" = "$(state whole.out)" ]
+}
+
+# saved NAME: the steps of its checkpoints.
+saved() {
+    find "$1/checkpoints" -name 'step-*' | sed 's/.*step-0*//; s/\.h5//' | sort -n | xargs
+}
+
+@test "a folder that holds a run is refused without --resume, and left untouched" {
+    before=$(fingerprint whole)
+    refused 2 "'whole' already holds a run; go on with it by --resume, or*" \
+        train 1 tiny.conf --run whole "${OPTIONS[@]}"
+    refused 2 "'whole' already holds a run*" \
+        train 1 tiny.conf --run whole --init half/checkpoints/best.h5
+    run train 3 tiny.conf --run whole "${OPTIONS[@]}"
+    [ "$status" -eq 2 ]
+    [ "$(grep -c "already holds a run" <<<"$output")" -eq 1 ]
+    [ "$(fingerprint whole)" = "$before" ]
+}
+
+@test "--resume without a run starts one" {
+    train 1 tiny.conf --run fresh "${OPTIONS[@]}" --resume >fresh.out 2>fresh.err
+    [ "$(trace fresh.out)" = "$(trace whole.out)" ]
+    [ "$(state fresh.out)" = "$(state whole.out)" ]
+    [ "$(grep -c 'no usable' fresh.err)" -eq 0 ]
+}
+
+@test "a longer run goes on where the shorter ended: log and metrics continue" {
+    half longer
+    cp longer/log.txt before.txt
+    resumes 3 longer 12
+    head -c "$(stat -c %s before.txt)" longer/log.txt | cmp - before.txt
+    grep -q '^note: resumed with a changed key: train.steps 12 -> 0$' longer.err
+    h5 longer/metrics.h5 whole/metrics.h5 <<'END'
+train, evals = (f[0]["metrics/%s/step" % part][:].tolist() for part in ("train", "eval"))
+assert train == [5, 10, 12, 15, 20, 25, 28], train
+assert evals == [7, 12, 14, 21, 28], evals
+for name in ("loss", "accuracy"):
+    old, new = f[1]["metrics/eval/" + name][:], f[0]["metrics/eval/" + name][:]
+    assert np.array_equal(old, new[[0, 2, 3, 4]])
+END
+}
+
+@test "in a stopped run no line and no evaluation is lost or doubled" {
+    start 2 stopped tiny.conf "${OPTIONS[@]}"
+    until_step stopped 5
+    kill -USR1 $JOB
+    status=0
+    ended || status=$?
+    [ "$status" -eq 75 ]
+    train 1 tiny.conf --run stopped "${OPTIONS[@]}" --resume >stopped-2.out
+    [ "$(state stopped-2.out)" = "$(state whole.out)" ]
+    same_history whole/metrics.h5 stopped/metrics.h5
+    [ "$(trace stopped/log.txt)" = "$(trace whole/log.txt)" ]
+}
+
+@test "a damaged newest checkpoint is noted, and the one before is used" {
+    newest=step-000000000012.h5
+    for harm in flipped truncated empty foreign; do
+        half $harm
+        file=$harm/checkpoints/$newest
+        case $harm in
+        flipped) # in the middle of an array
+            at=$(h5 $file <<<'print(f[0]["weights/linear1/weight"].id.get_offset())')
+            printf '\xff\x01' | dd of=$file bs=1 seek=$((at + 1000)) conv=notrunc
+            ;;
+        truncated) truncate -s -3000 $file ;;
+        empty) : >$file ;;
+        foreign) cp letters.h5 $file ;;
+        esac
+        resumes 1 $harm 7
+        grep -q "^lockstep: .*'$file'" $harm.err
+        grep -q "^note: '$file' cannot be used; looking for an older one" $harm.err
+    done
+}
+
+@test "when every checkpoint is damaged, the run starts again" {
+    half ruined
+    for file in ruined/checkpoints/*; do truncate -s 100 "$file"; done
+    train 1 tiny.conf --run ruined "${OPTIONS[@]}" --resume >ruined.out 2>ruined.err
+    grep -q "^note: no usable checkpoint in 'ruined': starting from" ruined.err
+    [ "$(state ruined.out)" = "$(state whole.out)" ]
+    same_history whole/metrics.h5 ruined/metrics.h5
+}
+
+@test "a flipped attribute is found as well" {
+    half moved
+    /usr/bin/python3 -c 'import h5py
+with h5py.File("moved/checkpoints/step-000000000012.h5", "r+") as f:
+    f.attrs.modify("step", 13)'
+    resumes 1 moved 7
+    grep -q "'moved/.*000012.h5' is damaged" moved.err
+}
+
+@test "another network, batch, seed, optimizer or data set is refused, difference named" {
+    half kept
+    before=$(cd kept/checkpoints && sha256sum ./*)
+    sed 's/conv 8 /conv 9 /' tiny.conf >wider.conf
+    sed '/gelu/d' tiny.conf >shallow.conf
+    resume=(--run kept "${OPTIONS[@]}" --resume)
+    refused 2 "cannot resume: model.layer was 'conv 8 kernel=5' and is now 'conv 9 kernel=5'*" \
+        train 1 wider.conf "${resume[@]}"
+    refused 2 "cannot resume: model.layer was 'gelu' and is now 'flatten'*" \
+        train 1 shallow.conf "${resume[@]}"
+    refused 2 "cannot resume: train.batch was '50' and is now '60'*" \
+        train 1 tiny.conf "${resume[@]}" --set train.batch=60
+    refused 2 "cannot resume: train.grain was '32' and is now '16'*" \
+        train 1 tiny.conf "${resume[@]}" --set train.grain=16
+    refused 2 "cannot resume: train.seed was '1' and is now '7'*" \
+        train 1 tiny.conf "${resume[@]}" --set train.seed=7
+    refused 2 "cannot resume: optim.kind was 'sgd' and is now 'adamw'*" \
+        train 1 tiny.conf "${resume[@]}" --set optim.kind=adamw
+    refused 2 "cannot resume: train.ema was '0.99' and is now '0'*" \
+        train 1 tiny.conf "${resume[@]}" --set train.ema=0
+    refused 2 "cannot resume: the data set was *others.h5* is *" \
+        train 1 tiny.conf "${resume[@]}" --data others.h5
+    [ "$(cd kept/checkpoints && sha256sum ./*)" = "$before" ]
+    resumes 2 kept 12
+}
+
+@test "a finished run that is resumed has nothing to do" {
+    half done
+    before=$(cd done/checkpoints && sha256sum ./*)
+    cp done/metrics.h5 metrics-before.h5
+    train 2 tiny.conf --run done "${OPTIONS[@]}" --set train.steps=12 --resume >done.out
+    grep -q "^resumed from 'done/.*': step 12 of 12" done.out
+    [ "$(state done.out)" = "$(state half.out)" ]
+    [ "$(cd done/checkpoints && sha256sum ./*)" = "$before" ]
+    same_history metrics-before.h5 done/metrics.h5
+}
+
+@test "the newest and the best are kept" {
+    [ "$(saved whole)" = "14 21 28" ]
+    best=$(sed -nE 's/.*best accuracy .* \(step ([0-9]+)\).*/\1/p' whole.out)
+    grep -q "^step  *$best, " <("$LOCKSTEP" show whole/checkpoints/best.h5)
+    h5 whole/checkpoints/best.h5 whole/metrics.h5 <<'END'
+accuracy = f[1]["metrics/eval/accuracy"][:]
+assert f[0].attrs["best_accuracy"] == accuracy.max()
+assert f[0].attrs["step"] == f[1]["metrics/eval/step"][accuracy.argmax()]
+END
+    train 1 tiny.conf --run few "${OPTIONS[@]}" --set train.steps=20 \
+        --set checkpoint.every_steps=3 --set checkpoint.every_epochs=0 \
+        --set checkpoint.keep=2 --set checkpoint.keep_best=off >few.out
+    [ "$(saved few)" = "18 20" ]
+    [ ! -e few/checkpoints/best.h5 ]
+}
+
+@test "checkpoints come by steps, parts of epochs and minutes" {
+    all=("${OPTIONS[@]}" --set checkpoint.keep=99 --set checkpoint.keep_best=off
+        --set train.steps=9 --set checkpoint.every_epochs=0)
+    train 1 tiny.conf --run steps "${all[@]}" --set checkpoint.every_steps=4 >steps.out
+    [ "$(saved steps)" = "4 8 9" ]
+    train 1 tiny.conf --run parts "${all[@]}" --set checkpoint.every_epochs=0.5 >parts.out
+    [ "$(saved parts)" = "4 7 9" ]
+    train 2 tiny.conf --run minutes "${all[@]}" --set checkpoint.every_minutes=1e-5 \
+        >minutes.out
+    [ "$(saved minutes | wc -w)" -gt 4 ]
+    train 2 tiny.conf --run none "${all[@]}" >none.out
+    [ "$(saved none)" = 9 ]
+}
+
+@test "leftovers of killed writers go" {
+    half littered
+    touch littered/checkpoints/{best.h5,step-000000000013.h5}.tmp.host.77
+    touch littered/metrics.h5.tmp.host.77 littered/mine.txt
+    resumes 1 littered 12
+    [ "$(find littered -name '*.tmp.*' | wc -l)" -eq 0 ]
+    [ -f littered/mine.txt ]
+}
+
+@test "--init starts a new run from the averaged weights of another" {
+    train 1 tiny.conf --run tuned --init half/checkpoints/step-000000000012.h5 \
+        --set train.steps=1 --set optim.lr=0 >tuned.out
+    grep -q '^finished step 1 of 1 ' tuned.out
+    h5 half/checkpoints/step-000000000012.h5 tuned/checkpoints/step-000000000001.h5 <<'END'
+for name in ("conv1/weight", "conv1/bias", "linear1/weight", "linear1/bias"):
+    assert np.array_equal(f[0]["ema/" + name][:], f[1]["weights/" + name][:]), name
+assert f[1]["metrics/train/step"][:].tolist() == [1]
+END
+    train 3 tiny.conf --run tuned-3 --init half/checkpoints/step-000000000012.h5 \
+        --set train.steps=1 --set optim.lr=0 >tuned-3.out
+    [ "$(state tuned.out)" = "$(state tuned-3.out)" ]
+}
+
+@test "--init from what does not fit is refused and leaves nothing behind" {
+    refused 1 "'half/checkpoints/best.h5' is of another network: '/ema/conv1/weight' is 8x1x5x5 there and 9x1x5x5 here" \
+        train 1 <(sed 's/conv 8 /conv 9 /' tiny.conf) --run misfit \
+        --init half/checkpoints/best.h5
+    [ ! -e misfit ]
+    refused 1 "*'none.h5'*" train 1 tiny.conf --run misfit --init none.h5
+    [ ! -e misfit ]
+    refused 1 "'letters.h5' is not a checkpoint*" \
+        train 1 tiny.conf --run misfit --init letters.h5
+    [ ! -e misfit ]
+    refused 2 "--resume and --init exclude each other*" \
+        train 1 tiny.conf --run misfit --resume --init half/checkpoints/best.h5
+    [ ! -e misfit ]
+}
+
+@test "a second process on the same folder is refused" {
+    start 2 shared tiny.conf "${OPTIONS[@]}" --set train.epochs=2000
+    until_step shared 5
+    refused 2 "another lockstep is writing to 'shared'; wait for it or choose another --run" \
+        train 1 tiny.conf --run shared "${OPTIONS[@]}" --resume
+    run train 2 tiny.conf --run shared "${OPTIONS[@]}" --resume
+    [ "$status" -eq 2 ]
+    kill -USR1 $JOB
+    status=0
+    ended || status=$?
+    [ "$status" -eq 75 ]
+    [ "$(grep -c '^lockstep ' shared/log.txt)" -eq 1 ]
+}
+
+@test "early_stop ends a run that gets no better, and it stays ended" {
+    stop=(--set train.epochs=50 --set optim.lr=0 --set early_stop.patience=2)
+    train 1 tiny.conf --run patient "${stop[@]}" >patient.out
+    grep -q '^stopped early: no better accuracy in 2 evaluations' patient.out
+    grep -q '^stopped step 21 of 350 ' patient.out
+    train 2 tiny.conf --run patient "${stop[@]}" --resume >patient-2.out
+    [ "$(grep -c '^eval step' patient-2.out)" -eq 0 ]
+    grep -q '^stopped step 21 of 350 ' patient-2.out
+    [ "$(state patient.out)" = "$(state patient-2.out)" ]
+}
+
+@test "a full disk: one line, exit 1, and the run goes on when there is room" {
+    mkdir disk
+    mount -t tmpfs -o size=1m none disk 2>/dev/null || skip "cannot mount a small disk"
+    full=("${OPTIONS[@]}" --run disk/run --set checkpoint.every_steps=1
+        --set checkpoint.keep=99)
+    run --separate-stderr train 1 tiny.conf "${full[@]}"
+    echo "$status: $stderr"
+    ls -l disk/run/checkpoints
+    first=$status said=$(grep -c '^lockstep: .*No space left on device' <<<"$stderr") || :
+    errors=$(grep -cv '^note: ' <<<"$stderr") || :
+    temps=$(find disk -name '*.tmp.*' | wc -l)
+    bad=0
+    for file in disk/run/checkpoints/step-*; do
+        "$LOCKSTEP" show "$file" >/dev/null || bad=1
+    done
+    mount -o remount,size=20m disk
+    run train 3 tiny.conf "${full[@]}" --resume
+    umount disk
+    [ "$first" -eq 1 ]
+    [ "$said" -eq 1 ]
+    [ "$errors" -eq 1 ]
+    [ "$temps" -eq 0 ]
+    [ "$bad" -eq 0 ]
+    [ "$status" -eq 0 ]
+    [[ $output == *"resumed from 'disk/run/checkpoints/step-"* ]]
+    [ "$(state <(echo "$output"))" = "$(state whole.out)" ]
+}

@@ -1,0 +1,115 @@
+# shellcheck shell=bash
+# Sourced by the bats files that train networks:
+#   setup_file() { source "$BATS_TEST_DIRNAME/../runs.sh"; letters letters.h5 600 200; }
+#   setup() { source "$BATS_TEST_DIRNAME/../runs.sh"; }
+# Every test starts in a folder that the tests of its file share, so that one may look at
+# what another trained; FRESH, a folder of its own, is below it.
+
+bats_require_minimum_version 1.5.0
+source "$(dirname "${BASH_SOURCE[0]}")/env.sh"
+cd "$BATS_FILE_TMPDIR" || exit 1
+TINY=$ROOT/configs/tiny.conf
+LETTERS=$ROOT/configs/letters.conf
+
+# letters FILE TRAIN TEST [OPTION...]: a small built-in data set.
+letters() {
+    "$LOCKSTEP" data synth --out "$1" --train "$2" --test "$3" "${@:4}"
+}
+
+# train RANKS CONFIG ...: on one thread a rank unless told otherwise.
+train() {
+    local start=(mpirun -n "$1")
+    (($1 == 1)) && start=()
+    "${start[@]}" "$LOCKSTEP" train "$2" --data letters.h5 --threads 1 "${@:3}" </dev/null
+}
+
+# state FILE: the last state= of a log.
+state() {
+    sed -n 's/.*state=//p' "$1" | tail -n 1 | grep -E '^[0-9a-f]{16}$'
+}
+
+# trace FILE: a log without what depends on the clock.
+trace() {
+    sed -nE -e '/^eval step/p' -e 's/^( +[0-9]+( +[0-9.]+){4})( +[0-9.]+){3}$/\1/p' "$1"
+}
+
+# fingerprint FOLDER: of every file's name, content and time of change.
+fingerprint() {
+    (cd "$1" && find . -printf '%p %y %T@\n' && find . -type f -exec sha256sum {} +) |
+        sort | sha256sum
+}
+
+# refused STATUS TEXT COMMAND...: it ends with STATUS and says TEXT (a pattern) in one line.
+refused() {
+    run --separate-stderr "${@:3}"
+    echo "status $status, wanted $1: $stderr"
+    [ "$status" -eq "$1" ]
+    grep -v '^note: ' <<<"$stderr" >"$BATS_TEST_TMPDIR/said"
+    [ "$(wc -l <"$BATS_TEST_TMPDIR/said")" -eq 1 ]
+    # shellcheck disable=SC2053
+    [[ $(<"$BATS_TEST_TMPDIR/said") == "lockstep: "$2 ]]
+}
+
+# start RANKS RUN CONFIG ...: train in the background; JOB is its pid, PIDS the ranks'.
+start() {
+    local i
+    mpirun -n "$1" "$LOCKSTEP" train "$3" --data letters.h5 --threads 1 --run "$2" \
+        "${@:4}" >>"$2.out" 2>>"$2.err" </dev/null 3>&- &
+    JOB=$!
+    for ((i = 0; i < 600; i++)); do
+        mapfile -t PIDS < <(pgrep -P $JOB)
+        ((${#PIDS[@]} == $1)) && return
+        sleep 0.05
+    done
+    echo "no ranks: $(<"$2.err")"
+    return 1
+}
+
+# until_step RUN STEP: the log of RUN has the line of STEP.
+until_step() {
+    local i
+    for ((i = 0; i < 1200; i++)); do
+        grep -qsE "^ +$2 " "$1/log.txt" && return
+        sleep 0.025
+    done
+    echo "step $2 is not reached: $(<"$1.err")"
+    return 1
+}
+
+# ended: the job of `start` is over, and so are its ranks; the status is mpirun's.
+ended() {
+    local status=0 pid i
+    wait "$JOB" || status=$?
+    for pid in "${PIDS[@]}"; do
+        for ((i = 0; i < 400; i++)); do
+            grep -qs '^State:[[:space:]]*[^ZX]' "/proc/$pid/status" || break
+            sleep 0.025
+        done
+    done
+    return "$status"
+}
+
+# h5 FILE...: python with h5py; the program is stdin, the files are `f`, opened.
+h5() {
+    /usr/bin/python3 -c '
+import sys, h5py, numpy as np
+f = [h5py.File(name, "r") for name in sys.argv[1:]]
+exec(sys.stdin.read())' "$@"
+}
+
+# same_history FILE FILE...: the metrics are equal to the bit but for the speed.
+same_history() {
+    h5 "$@" <<'END'
+def history(file):
+    found = {}
+    file["metrics"].visititems(lambda name, item: found.update(
+        {name: item[()].tobytes()} if isinstance(item, h5py.Dataset) else {}))
+    del found["train/images_per_second"]
+    return found
+first = history(f[0])
+assert len(first) == 9, sorted(first)
+for other in f[1:]:
+    there = history(other)
+    assert there == first, [n for n in first if there.get(n) != first[n]]
+END
+}

@@ -1,0 +1,187 @@
+#include "../scratch.h"
+
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+static void test_join(void **state)
+{
+    (void)state;
+    char path[FS_PATH], longest[FS_PATH];
+    assert_int_equal(fs_join(path, "a", "b"), ST_OK);
+    assert_string_equal(path, "a/b");
+    assert_int_equal(fs_join(path, "a/", "b"), ST_OK);
+    assert_string_equal(path, "a/b");
+    assert_int_equal(fs_join(path, "", "b"), ST_OK);
+    assert_string_equal(path, "b");
+    memset(longest, 'x', sizeof longest);
+    longest[FS_PATH - 3] = '\0';
+    assert_int_equal(fs_join(path, longest, "b"), ST_OK); /* just fits */
+    assert_int_equal(strlen(path), FS_PATH - 1);
+    assert_int_equal(fs_join(path, longest, "bc"), ST_FAIL);
+    expect_said("path too long");
+}
+
+static void test_kinds(void **state)
+{
+    (void)state;
+    const char *file = scratch_write("file", "x", 1);
+    assert_true(fs_is_file(file) && !fs_is_folder(file));
+    assert_true(fs_is_folder(scratch_folder) && !fs_is_file(scratch_folder));
+    assert_false(fs_is_file(scratch_path("none")) || fs_is_folder(scratch_path("none")));
+}
+
+static void test_make_folder(void **state)
+{
+    (void)state;
+    const char *deep = scratch_path("one/two/three");
+    assert_int_equal(fs_make_folder(deep), ST_OK);
+    assert_true(fs_is_folder(deep));
+    assert_int_equal(fs_make_folder(deep), ST_OK);
+    assert_int_equal(fs_make_folder(scratch_path("one/")), ST_OK);
+    scratch_write("one/file", "x", 1);
+    assert_int_equal(fs_make_folder(scratch_path("one/file")), ST_FAIL);
+    expect_said("one/file' is not a folder");
+    assert_int_equal(fs_make_folder(scratch_path("one/file/below")), ST_FAIL);
+    expect_said("cannot make folder");
+}
+
+static void test_list(void **state)
+{
+    (void)state;
+    static const char *const made[] = {"b", "a10", "a2", ".hidden", "B", "a"};
+    static const char *const sorted[] = {".hidden", "B", "a", "a10", "a2", "b"};
+    char **names, path[64];
+    int count;
+    assert_int_equal(fs_make_folder(scratch_path("list")), ST_OK);
+    assert_int_equal(fs_list(scratch_path("list"), &names, &count), ST_OK);
+    assert_int_equal(count, 0);
+    fs_free_list(names, count);
+    for (int i = 0; i < 6; i++) {
+        snprintf(path, sizeof path, "list/%s", made[i]);
+        scratch_write(path, "", 0);
+    }
+    assert_int_equal(fs_list(scratch_path("list"), &names, &count), ST_OK);
+    assert_int_equal(count, 6);
+    for (int i = 0; i < 6; i++)
+        assert_string_equal(names[i], sorted[i]);
+    fs_free_list(names, count);
+    assert_int_equal(fs_list(scratch_path("nowhere"), &names, &count), ST_FAIL);
+    expect_said("cannot read folder");
+}
+
+/* Sizes around those at which the buffer grows. */
+static void test_read_text(void **state)
+{
+    (void)state;
+    static const size_t sizes[] = {0, 1, 4095, 4096, 4097, 8192, 20000};
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+        static char data[20000];
+        for (size_t j = 0; j < sizes[i]; j++)
+            data[j] = (char)(j % 251);
+        size_t bytes = 1;
+        char *text = scratch_read(scratch_write("text", data, sizes[i]), &bytes);
+        assert_int_equal(bytes, sizes[i]);
+        assert_memory_equal(text, data, bytes);
+        assert_int_equal(text[bytes], 0);
+        free(text);
+    }
+    char *text;
+    size_t bytes;
+    assert_int_equal(fs_read_text(scratch_path("none"), &text, &bytes), ST_FAIL);
+    expect_said("none': No such file");
+    assert_int_equal(fs_read_text(scratch_folder, &text, &bytes), ST_FAIL);
+    expect_said("Is a directory");
+}
+
+static void expect_content(const char *path, const char *content)
+{
+    size_t bytes;
+    char *text = scratch_read(path, &bytes);
+    assert_string_equal(text, content);
+    free(text);
+}
+
+/* The temporary file is beside the target (rename must not cross file systems), and no
+   two processes share one. */
+static void test_temp_name(void **state)
+{
+    (void)state;
+    char mine[FS_PATH], theirs[FS_PATH] = "";
+    const char *path = scratch_path("target");
+    int ends[2], status;
+    assert_int_equal(pipe(ends), 0);
+    assert_int_equal(fs_temp_name(mine, path), ST_OK);
+    pid_t child = fork();
+    if (child == 0) {
+        int st = fs_temp_name(theirs, path);
+        _exit(st != ST_OK || write(ends[1], theirs, sizeof theirs) != sizeof theirs);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+    assert_int_equal(read(ends[0], theirs, sizeof theirs), sizeof theirs);
+    close(ends[0]);
+    close(ends[1]);
+    assert_string_not_equal(mine, theirs);
+    assert_int_equal(strncmp(mine, path, strlen(path)), 0);
+    assert_int_equal(strncmp(mine + strlen(path), ".tmp.", 5), 0);
+    assert_null(strchr(mine + strlen(path), '/'));
+    char longest[FS_PATH];
+    memset(longest, 'x', sizeof longest);
+    longest[FS_PATH - 8] = '\0';
+    assert_int_equal(fs_temp_name(mine, longest), ST_FAIL);
+    expect_said("path too long");
+}
+
+static void test_commit(void **state)
+{
+    (void)state;
+    char temp[FS_PATH];
+    const char *path = scratch_write("target", "old", 3);
+    assert_int_equal(fs_temp_name(temp, path), ST_OK);
+    scratch_write(strrchr(temp, '/') + 1, "new", 3);
+    expect_content(path, "old");
+    assert_int_equal(fs_commit(temp, path), ST_OK);
+    expect_content(path, "new");
+    assert_int_equal(scratch_count("target"), 1);
+}
+
+static void test_commit_fails(void **state)
+{
+    (void)state;
+    char temp[FS_PATH];
+    const char *path = scratch_write("target", "old", 3);
+    assert_int_equal(fs_temp_name(temp, path), ST_OK);
+    assert_int_equal(fs_commit(temp, path), ST_FAIL); /* there is no temporary file */
+    expect_said("cannot write");
+    expect_content(path, "old");
+    scratch_write(strrchr(temp, '/') + 1, "new", 3);
+    assert_int_equal(fs_commit(temp, scratch_path("no/such/folder")), ST_FAIL);
+    expect_said("no/such/folder': No such file");
+    expect_content(path, "old");
+    assert_int_equal(scratch_count("target"), 1); /* the temporary file is removed */
+}
+
+/* A path without a folder is in the current one. */
+static void test_commit_here(void **state)
+{
+    (void)state;
+    char was[FS_PATH];
+    assert_non_null(getcwd(was, sizeof was));
+    assert_int_equal(chdir(scratch_folder), 0);
+    scratch_write("here.tmp", "x", 1);
+    assert_int_equal(fs_commit("here.tmp", "here"), ST_OK);
+    assert_true(fs_is_file("here"));
+    assert_int_equal(chdir(was), 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_join),        cmocka_unit_test(test_kinds),
+        cmocka_unit_test(test_make_folder), cmocka_unit_test(test_list),
+        cmocka_unit_test(test_read_text),   cmocka_unit_test(test_temp_name),
+        cmocka_unit_test(test_commit),      cmocka_unit_test(test_commit_fails),
+        cmocka_unit_test(test_commit_here),
+    };
+    return cmocka_run_group_tests(tests, scratch_setup, scratch_teardown);
+}

@@ -1,0 +1,99 @@
+#include "capture.h"
+
+#include <stdlib.h>
+
+#include "base/mem.h"
+
+static void expect_zero(const unsigned char *p, size_t bytes)
+{
+    for (size_t i = 0; i < bytes; i++)
+        assert_int_equal(p[i], 0);
+}
+
+/* Freed memory that is given out again comes zeroed all the same. */
+static void test_zeroed_and_aligned(void **state)
+{
+    (void)state;
+    for (size_t size = 1; size < 5000; size += 331) {
+        unsigned char *p = mem_zeroed(3, size), *q = mem_aligned(3, size);
+        expect_zero(p, 3 * size);
+        expect_zero(q, 3 * size);
+        assert_int_equal((uintptr_t)q % MEM_ALIGN, 0);
+        memset(p, 0xff, 3 * size);
+        memset(q, 0xff, 3 * size);
+        free(p);
+        free(q);
+    }
+    void *p = mem_zeroed(0, 8), *q = mem_aligned(0, 8);
+    assert_non_null(p);
+    assert_non_null(q);
+    free(p);
+    free(q);
+}
+
+static void test_resize(void **state)
+{
+    (void)state;
+    int *p = NULL;
+    for (int n = 1; n <= 1000; n++) {
+        p = mem_resize(p, (size_t)n, sizeof *p);
+        p[n - 1] = n;
+    }
+    for (int n = 1; n <= 1000; n++)
+        assert_int_equal(p[n - 1], n);
+    free(p);
+}
+
+static void test_text(void **state)
+{
+    (void)state;
+    char *copy = mem_strdup("copy"), *empty = mem_strdup("");
+    assert_string_equal(copy, "copy");
+    assert_string_equal(empty, "");
+    char *text = mem_format("%s=%d", copy, 42), *wide = mem_format("%09000d", 7);
+    assert_string_equal(text, "copy=42");
+    assert_int_equal(strlen(wide), 9000);
+    assert_int_equal(strspn(wide, "0"), 8999);
+    free(copy);
+    free(empty);
+    free(text);
+    free(wide);
+}
+
+static int overflow(void)
+{
+    return mem_zeroed(SIZE_MAX / 2, 3) != NULL;
+}
+
+static int overflow_aligned(void)
+{
+    return mem_aligned(SIZE_MAX - 10, 1) != NULL;
+}
+
+static int overflow_resize(void)
+{
+    return mem_resize(NULL, SIZE_MAX / 4, 8) != NULL;
+}
+
+static void test_too_much(void **state)
+{
+    (void)state;
+    int (*const bodies[])(void) = {overflow, overflow_aligned, overflow_resize};
+    for (int i = 0; i < 3; i++) {
+        struct captured c = capture(bodies[i]);
+        assert_int_equal(c.code, 1);
+        assert_non_null(
+            strstr(c.err, "lockstep: out of memory: cannot allocate 1844674"));
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_zeroed_and_aligned),
+        cmocka_unit_test(test_resize),
+        cmocka_unit_test(test_text),
+        cmocka_unit_test(test_too_much),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,137 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/parse.h"
+
+static void test_int(void **state)
+{
+    (void)state;
+    static const char *const bad[] = {
+        "",   " 5",  "5 ",    "5x",  "x",  "1e3",
+        "--", "0x5", "5.0",   "-11", "11", "99999999999999999999",
+        "-",  "+",   "\t5\n", "5 6",
+    };
+    long long value = 42;
+    assert_true(parse_int("10", -10, 10, &value) && value == 10);
+    assert_true(parse_int("-10", -10, 10, &value) && value == -10);
+    assert_true(parse_int("007", -10, 10, &value) && value == 7);
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        assert_false(parse_int(bad[i], -10, 10, &value));
+        assert_true(value == 7);
+    }
+    assert_true(parse_int("9223372036854775807", 0, INT64_MAX, &value));
+    assert_true(value == INT64_MAX);
+    assert_false(parse_int("9223372036854775808", 0, INT64_MAX, &value));
+}
+
+static void test_u64(void **state)
+{
+    (void)state;
+    static const char *const bad[] = {"", "-1", "+1", " 1", "1 ", "0x1", "1.5", "abc"};
+    uint64_t value = 42;
+    assert_true(parse_u64("18446744073709551615", &value) && value == UINT64_MAX);
+    assert_true(parse_u64("0", &value) && value == 0);
+    assert_false(parse_u64("18446744073709551616", &value));
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+        assert_false(parse_u64(bad[i], &value));
+    assert_true(value == 0);
+}
+
+static void test_real(void **state)
+{
+    (void)state;
+    static const char *const bad[] = {"",     " 1", "1 ",    "1,5", "nan", "inf",
+                                      "-inf", "x",  "1e999", "2.5", "-2.5"};
+    double value = 42;
+    assert_true(parse_real("0.25", -2, 2, &value) && value == 0.25);
+    assert_true(parse_real("-2", -2, 2, &value) && value == -2);
+    assert_true(parse_real("1e-3", -2, 2, &value) && value == 1e-3);
+    assert_true(parse_real(".5", -2, 2, &value) && value == 0.5);
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        assert_false(parse_real(bad[i], -2, 2, &value));
+        assert_true(value == 0.5);
+    }
+}
+
+static void test_bool(void **state)
+{
+    (void)state;
+    static const char *const yes[] = {"on", "true", "yes", "1"};
+    static const char *const no[] = {"off", "false", "no", "0"};
+    static const char *const bad[] = {"", "On", "2", "of", "truee", " on"};
+    bool value;
+    for (int i = 0; i < 4; i++) {
+        value = false;
+        assert_true(parse_bool(yes[i], &value) && value);
+        assert_true(parse_bool(no[i], &value) && !value);
+    }
+    value = true;
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+        assert_false(parse_bool(bad[i], &value));
+    assert_true(value);
+}
+
+static void test_trim(void **state)
+{
+    (void)state;
+    static const char *const pairs[][2] = {
+        {"a", "a"}, {"  a b\t", "a b"}, {"\r\n x \n", "x"}, {"   ", ""}, {"", ""},
+    };
+    for (size_t i = 0; i < sizeof pairs / sizeof pairs[0]; i++) {
+        char text[32];
+        strcpy(text, pairs[i][0]);
+        assert_string_equal(parse_trim(text), pairs[i][1]);
+    }
+}
+
+static const char *nearest(const char *text)
+{
+    static const char *const names[] = {"epochs",   "batch", "label_smoothing",
+                                        "momentum", "lr",    "kind"};
+    return parse_nearest(text, names, 6);
+}
+
+static void test_nearest(void **state)
+{
+    (void)state;
+    assert_string_equal(nearest("epohcs"), "epochs"); /* two letters swapped: one slip */
+    assert_string_equal(nearest("epoch"), "epochs");
+    assert_string_equal(nearest("bacth"), "batch");
+    assert_string_equal(nearest("batchh"), "batch");
+    assert_string_equal(nearest("labelsmoothing"), "label_smoothing");
+    assert_string_equal(nearest("mommentun"), "momentum");
+    assert_string_equal(nearest("kind"), "kind");
+    assert_string_equal(nearest("rl"), "lr");
+    assert_null(nearest("weight_decay"));
+    assert_null(nearest("xyz"));
+    assert_null(parse_nearest("lr", NULL, 0));
+}
+
+/* Words longer than anything sensible are compared by their beginning, not overrun. */
+static void test_nearest_long(void **state)
+{
+    (void)state;
+    char word[1000];
+    memset(word, 'a', sizeof word - 1);
+    word[sizeof word - 1] = '\0';
+    const char *const names[] = {"short", word};
+    assert_ptr_equal(parse_nearest(word, names, 2), word);
+    assert_null(parse_nearest(word, names, 1));
+    assert_null(nearest(""));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_int),          cmocka_unit_test(test_u64),
+        cmocka_unit_test(test_real),         cmocka_unit_test(test_bool),
+        cmocka_unit_test(test_trim),         cmocka_unit_test(test_nearest),
+        cmocka_unit_test(test_nearest_long),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,153 @@
+#include "capture.h"
+
+#include <signal.h>
+#include <stdio.h>
+
+#include "base/status.h"
+#include "base/stop.h"
+
+static enum status fail_as(enum status code)
+{
+    if (code != ST_OK)
+        FAIL(code, "refused '%d'", (int)code);
+    return ST_OK;
+}
+
+static enum status hand_on(enum status code, int *reached)
+{
+    TRY(fail_as(code));
+    ++*reached;
+    return ST_OK;
+}
+
+static enum status clean_up(enum status code, int *reached)
+{
+    enum status st;
+    TRY_TO(out, fail_as(ST_OK));
+    TRY_TO(out, fail_as(code));
+    *reached += 10;
+out:
+    *reached += 1;
+    return st;
+}
+
+static int pass_on(void)
+{
+    int reached = 0;
+    if (hand_on(ST_USAGE, &reached) != ST_USAGE || reached != 0)
+        return 1;
+    if (hand_on(ST_OK, &reached) != ST_OK || reached != 1)
+        return 2;
+    reached = 0;
+    if (clean_up(ST_FAIL, &reached) != ST_FAIL || reached != 1)
+        return 3;
+    if (clean_up(ST_OK, &reached) != ST_OK || reached != 12)
+        return 4;
+    return 0;
+}
+
+static void test_fail_and_try(void **state)
+{
+    (void)state;
+    struct captured c = capture(pass_on);
+    assert_int_equal(c.code, 0);
+    assert_string_equal(c.err, "lockstep: refused '2'\nlockstep: refused '1'\n");
+}
+
+/* The values are promised to scripts. */
+static void test_exit_codes(void **state)
+{
+    (void)state;
+    assert_int_equal(ST_OK, 0);
+    assert_int_equal(ST_FAIL, 1);
+    assert_int_equal(ST_USAGE, 2);
+    assert_int_equal(ST_BUG, 3);
+    assert_int_equal(ST_AGAIN, 75);
+}
+
+static int broken(void)
+{
+    printf("before\n");
+    ASSERT(1 + 1 == 2);
+    ASSERT(1 + 1 == 3);
+    return 0;
+}
+
+static void hook(int code)
+{
+    _exit(40 + code);
+}
+
+static int broken_with_hook(void)
+{
+    status_set_abort_hook(hook);
+    return broken();
+}
+
+static int no_memory_with_hook(void)
+{
+    status_set_abort_hook(hook);
+    status_out_of_memory(12345);
+}
+
+static void test_assert(void **state)
+{
+    (void)state;
+    struct captured c = capture(broken);
+    assert_int_equal(c.code, ST_BUG);
+    assert_string_equal(c.out, "before\n");
+    assert_non_null(strstr(c.err, "test_status.c:"));
+    assert_non_null(strstr(c.err, "expected 1 + 1 == 3"));
+    c = capture(broken_with_hook);
+    assert_int_equal(c.code, 40 + ST_BUG);
+    c = capture(no_memory_with_hook);
+    assert_int_equal(c.code, 40 + ST_FAIL);
+    assert_non_null(strstr(c.err, "cannot allocate 12345 bytes"));
+}
+
+static int signals(int first, int second)
+{
+    stop_install();
+    if (stop_requested())
+        return 1;
+    raise(first);
+    if (!stop_requested())
+        return 2;
+    raise(second);
+    return stop_requested() ? 0 : 3;
+}
+
+static int stop_by_term(void)
+{
+    return signals(SIGTERM, SIGTERM);
+}
+
+static int stop_by_usr1(void)
+{
+    return signals(SIGUSR1, SIGINT);
+}
+
+static int stop_by_two_ints(void)
+{
+    return signals(SIGINT, SIGINT);
+}
+
+/* The first signal is a request; only a second Ctrl-C ends the process. */
+static void test_stop(void **state)
+{
+    (void)state;
+    assert_int_equal(capture(stop_by_term).code, 0);
+    assert_int_equal(capture(stop_by_usr1).code, 0);
+    assert_int_equal(capture(stop_by_two_ints).code, 130);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_fail_and_try),
+        cmocka_unit_test(test_exit_codes),
+        cmocka_unit_test(test_assert),
+        cmocka_unit_test(test_stop),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,269 @@
+/*
+ * Runs on any number of ranks: one in the unit tests, several from tests/mpi/comm.bats.
+ * A rank never fails alone, which would leave the others waiting: what each has seen is
+ * agreed on first, and then all fail.
+ *   test_comm --bug    the last rank finds a bug: the whole job must end
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/mem.h"
+#include "base/rng.h"
+#include "comm/comm.h"
+#include "comm/tree.h"
+
+static struct comm *comm;
+static int rank, size;
+
+/* Collective: true everywhere, or all fail. */
+#define ALL(cond) assert_true(all_good((cond), #cond, __LINE__))
+
+static bool all_good(bool good, const char *what, int line)
+{
+    if (!good)
+        fprintf(stderr, "# rank %d, line %d: not so: %s\n", rank, line, what);
+    return comm_agree(comm, good ? ST_OK : ST_FAIL) == ST_OK;
+}
+
+static void test_identity(void **state)
+{
+    (void)state;
+    char *expected = getenv("EXPECTED_RANKS");
+    ALL(rank >= 0 && rank < size);
+    ALL(!expected || atoi(expected) == size);
+    ALL(comm_node_rank(comm) >= 0 && comm_node_rank(comm) < comm_node_size(comm));
+    ALL(comm_node_size(comm) <= size);
+    ALL(comm_node_count(comm) >= 1 && comm_node_count(comm) <= size);
+    ALL(comm_node_count(comm) > 1 || comm_node_size(comm) == size);
+    ALL(*comm_host(comm) && !strchr(comm_host(comm), '.'));
+    ALL(*comm_version() && !strchr(comm_version(), '\n'));
+}
+
+/* Each rank in turn has trouble; everyone gets the worst. */
+static void test_agree(void **state)
+{
+    (void)state;
+    ALL(comm_agree(comm, ST_OK) == ST_OK);
+    for (int i = 0; i < size; i++)
+        ALL(comm_agree(comm, rank == i ? ST_FAIL : ST_OK) == ST_FAIL);
+    enum status worst = comm_agree(comm, rank == size - 1 ? ST_AGAIN : ST_USAGE);
+    ALL(worst == ST_AGAIN);
+}
+
+static void test_bcast(void **state)
+{
+    (void)state;
+    for (int root = 0; root < size; root++) {
+        unsigned char data[1001];
+        memset(data, rank, sizeof data);
+        comm_bcast(comm, data, 1000, root);
+        bool good = data[1000] == rank;
+        for (int i = 0; i < 1000; i++)
+            good = good && data[i] == root;
+        ALL(good);
+        comm_bcast(comm, data, 0, root);
+    }
+    comm_barrier(comm);
+}
+
+static void test_sum_and_max(void **state)
+{
+    (void)state;
+    const uint64_t large = 1ull << 53; /* one more is lost in a double */
+    uint64_t n[3] = {(uint64_t)rank, large + 1, rank == 0};
+    comm_sum_u64(comm, n, 3);
+    ALL(n[0] == (uint64_t)(size * (size - 1) / 2));
+    ALL(n[1] == (uint64_t)size * (large + 1) && n[2] == 1);
+    double x[2] = {-1.0 - rank, rank};
+    comm_max_f64(comm, x, 2);
+    ALL(x[0] == -1.0 && x[1] == size - 1);
+}
+
+/* Bits of floats survive, signs, infinities and all. */
+static void test_merge(void **state)
+{
+    (void)state;
+    enum { N = 50 };
+    float merged[N] = {0}, whole[N];
+    for (int i = 0; i < N; i++) {
+        whole[i] = i % 7 == 0 ? -1.0f / 0.0f : (float)(i - 20) * 1.7e-30f;
+        if (i % size == rank)
+            merged[i] = whole[i];
+    }
+    comm_merge(comm, merged, sizeof merged);
+    ALL(memcmp(merged, whole, sizeof whole) == 0);
+    comm_merge(comm, merged, 0);
+}
+
+static void test_allgather(void **state)
+{
+    (void)state;
+    int mine[2] = {rank, rank * rank};
+    int *all = mem_zeroed((size_t)size, sizeof mine);
+    comm_allgather(comm, mine, all, sizeof mine);
+    bool good = true;
+    for (int i = 0; i < size; i++)
+        good = good && all[2 * i] == i && all[2 * i + 1] == i * i;
+    free(all);
+    ALL(good);
+}
+
+/* Rank r sends 100 r bytes, every third rank nothing. */
+static size_t gather_bytes(int r)
+{
+    return r % 3 == 2 ? 0 : 100 * (size_t)r + (r == 0 ? 7 : 0);
+}
+
+static void test_gather(void **state)
+{
+    (void)state;
+    size_t *bytes = mem_zeroed((size_t)size, sizeof *bytes), total = 0;
+    for (int i = 0; i < size; i++)
+        total += bytes[i] = gather_bytes(i);
+    unsigned char *mine = mem_zeroed(gather_bytes(rank), 1);
+    unsigned char *all = rank == 0 ? mem_zeroed(total, 1) : NULL;
+    memset(mine, rank + 1, gather_bytes(rank));
+    comm_gather(comm, mine, gather_bytes(rank), all, rank == 0 ? bytes : NULL);
+    bool good = true;
+    for (size_t i = 0, at = 0; rank == 0 && i < (size_t)size; at += bytes[i], i++)
+        for (size_t j = 0; j < bytes[i]; j++)
+            good = good && all[at + j] == i + 1;
+    free(mine);
+    free(all);
+    free(bytes);
+    ALL(good);
+}
+
+static void test_shared(void **state)
+{
+    (void)state;
+    enum { N = 1000 };
+    void *data;
+    struct comm_shared *shared = comm_shared_create(comm, N * sizeof(int), &data);
+    volatile int *number = data;
+    for (int i = 0; comm_node_rank(comm) == 0 && i < N; i++)
+        number[i] = i * i;
+    comm_shared_sync(shared);
+    bool good = true;
+    for (int i = 0; i < N; i++)
+        good = good && number[i] == i * i;
+    comm_shared_sync(shared);
+    number[comm_node_rank(comm)] = -1 - comm_node_rank(comm); /* all may write */
+    comm_shared_sync(shared);
+    for (int i = 0; i < comm_node_size(comm); i++)
+        good = good && number[i] == -1 - i;
+    comm_shared_free(shared);
+    shared = comm_shared_create(comm, 0, &data);
+    comm_shared_free(shared);
+    comm_shared_free(NULL);
+    ALL(good);
+}
+
+/* --- the fixed tree --- */
+
+enum { GRAINS = 20, COUNT = 1043 };
+static float grain_vector[GRAINS][COUNT];
+
+static void draw_grains(void)
+{
+    for (int g = 0; g < GRAINS; g++) {
+        struct rng rng;
+        rng_init(&rng, 3, RNG_TEST, 0, (uint64_t)g);
+        for (int i = 0; i < COUNT; i++)
+            grain_vector[g][i] = rng_normal(&rng) * (float)(1 << g);
+    }
+}
+
+static float node_sum(int begin, int end, int i)
+{
+    if (end - begin == 1)
+        return grain_vector[begin][i];
+    int m = tree_split(begin, end);
+    return node_sum(begin, m, i) + node_sum(m, end, i);
+}
+
+/* This rank's maximal nodes, as vectors. */
+static int make_parts(int n, int count, float *parts[TREE_NODES_MAX])
+{
+    struct tree_node nodes[TREE_NODES_MAX];
+    int begin, end;
+    tree_share(n, size, rank, &begin, &end);
+    int k = tree_cover(n, begin, end, nodes);
+    for (int p = 0; p < k; p++) {
+        parts[p] = mem_zeroed((size_t)count, sizeof(float));
+        for (int i = 0; i < count; i++)
+            parts[p][i] = node_sum(nodes[p].begin, nodes[p].end, i);
+    }
+    return k;
+}
+
+/* The sum has the serial tree's bits, stays in its bounds, and leaves the parts alone. */
+static bool tree_sum_is_right(int n, int count)
+{
+    float *parts[TREE_NODES_MAX], *before[TREE_NODES_MAX];
+    int k = make_parts(n, count, parts);
+    make_parts(n, count, before);
+    float *sum = mem_zeroed((size_t)count + 1, sizeof *sum);
+    sum[count] = 42;
+    comm_tree_sum(comm, n, parts, sum, (size_t)count);
+    bool good = sum[count] == 42;
+    for (int i = 0; i < count; i++) {
+        float expected = node_sum(0, n, i);
+        good = good && memcmp(&sum[i], &expected, sizeof expected) == 0;
+    }
+    for (int p = 0; p < k; p++) {
+        good = good && memcmp(parts[p], before[p], (size_t)count * sizeof(float)) == 0;
+        free(parts[p]);
+        free(before[p]);
+    }
+    free(sum);
+    return good;
+}
+
+/* Lengths shorter than the number of ranks, of no whole cache line, growing and
+   shrinking; fewer grains than ranks among them. */
+static void test_tree_sum(void **state)
+{
+    (void)state;
+    static const int counts[] = {1, 2, 3, 15, 16, 17, 64, 100, COUNT, 5};
+    draw_grains();
+    for (int n = 1; n <= GRAINS; n++)
+        for (size_t c = 0; c < sizeof counts / sizeof counts[0]; c++)
+            ALL(tree_sum_is_right(n, counts[c]));
+}
+
+static void find_a_bug(void)
+{
+    ASSERT(rank < size - 1);
+    for (;;) /* the others would wait for ever */
+        comm_barrier(comm);
+}
+
+int main(int argc, char **argv)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_identity), cmocka_unit_test(test_agree),
+        cmocka_unit_test(test_bcast),    cmocka_unit_test(test_sum_and_max),
+        cmocka_unit_test(test_merge),    cmocka_unit_test(test_allgather),
+        cmocka_unit_test(test_gather),   cmocka_unit_test(test_shared),
+        cmocka_unit_test(test_tree_sum),
+    };
+    comm = comm_start(&argc, &argv);
+    rank = comm_rank(comm);
+    size = comm_size(comm);
+    if (argc > 1 && strcmp(argv[1], "--bug") == 0)
+        find_a_bug();
+    if (rank != 0 && !freopen("/dev/null", "w", stdout))
+        return 1;
+    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    comm_finish(comm);
+    return failed;
+}

@@ -1,0 +1,246 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/rng.h"
+#include "comm/tree.h"
+
+enum { MOST = 300 };
+
+static void test_split(void **state)
+{
+    (void)state;
+    for (int begin = 0; begin < 5; begin++) {
+        for (int width = 2; width <= 2 * MOST; width++) {
+            int left = tree_split(begin, begin + width) - begin;
+            assert_int_equal(left & (left - 1), 0);
+            assert_true(left >= 1 && left < width && 2 * left >= width);
+        }
+    }
+}
+
+/* is_node[b][e]: [b, e) is a node of the tree, whose sides meet at split[b][e]. */
+static unsigned char is_node[MOST + 1][MOST + 1];
+static short split[MOST + 1][MOST + 1];
+
+static void mark(int begin, int end)
+{
+    is_node[begin][end] = 1;
+    split[begin][end] = 0;
+    if (end - begin < 2)
+        return;
+    split[begin][end] = (short)tree_split(begin, end);
+    mark(begin, split[begin][end]);
+    mark(split[begin][end], end);
+}
+
+static void mark_tree(int n)
+{
+    memset(is_node, 0, sizeof is_node);
+    mark(0, n);
+}
+
+static void test_siblings(void **state)
+{
+    (void)state;
+    for (int n = 1; n <= 40; n++) {
+        mark_tree(n);
+        for (int a = 0; a < n; a++) {
+            for (int m = a + 1; m < n; m++) {
+                for (int b = m + 1; b <= n; b++) {
+                    struct tree_node left = {a, m}, right = {m, b};
+                    assert_int_equal(tree_siblings(n, left, right),
+                                     is_node[a][b] && split[a][b] == m);
+                }
+            }
+        }
+        assert_false(
+            tree_siblings(n, (struct tree_node){0, 1}, (struct tree_node){2, 3}));
+    }
+}
+
+static void test_siblings_of_large_trees(void **state)
+{
+    (void)state;
+    for (int n = 2; n <= MOST; n++) {
+        mark_tree(n);
+        for (int a = 0; a < n; a++) {
+            for (int b = a + 2; b <= n; b++) {
+                int m = (a + b) / 2;
+                if (is_node[a][b])
+                    m = split[a][b];
+                assert_int_equal(
+                    tree_siblings(n, (struct tree_node){a, m}, (struct tree_node){m, b}),
+                    is_node[a][b]);
+            }
+        }
+    }
+}
+
+/* By definition: from the root down, the first nodes that lie inside. */
+static int cover_by_definition(struct tree_node at, int begin, int end,
+                               struct tree_node *nodes, int count)
+{
+    if (at.begin >= end || at.end <= begin)
+        return count;
+    if (at.begin >= begin && at.end <= end) {
+        nodes[count] = at;
+        return count + 1;
+    }
+    int m = tree_split(at.begin, at.end);
+    count =
+        cover_by_definition((struct tree_node){at.begin, m}, begin, end, nodes, count);
+    return cover_by_definition((struct tree_node){m, at.end}, begin, end, nodes, count);
+}
+
+static void check_cover(int n, int begin, int end)
+{
+    struct tree_node nodes[TREE_NODES_MAX], expected[2 * MOST];
+    int count = tree_cover(n, begin, end, nodes), next = begin;
+    int right = cover_by_definition((struct tree_node){0, n}, begin, end, expected, 0);
+    if (begin == end)
+        right = 0;
+    assert_int_equal(count, right);
+    for (int i = 0; i < count; i++) {
+        assert_int_equal(nodes[i].begin, next);
+        assert_memory_equal(&nodes[i], &expected[i], sizeof nodes[i]);
+        next = nodes[i].end;
+    }
+    assert_int_equal(next, end);
+}
+
+static void test_cover(void **state)
+{
+    (void)state;
+    static const int sizes[] = {100, 127, 128, 129, 200, 255, 256, 257, 299, 300};
+    for (int n = 1; n <= 70; n++)
+        for (int begin = 0; begin <= n; begin++)
+            for (int end = begin; end <= n; end++)
+                check_cover(n, begin, end);
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++)
+        for (int begin = 0; begin <= sizes[i]; begin += 1 + begin % 3)
+            for (int end = begin; end <= sizes[i]; end += 1 + end % 5)
+                check_cover(sizes[i], begin, end);
+}
+
+static void test_share(void **state)
+{
+    (void)state;
+    for (int n = 0; n <= 60; n++) {
+        for (int size = 1; size <= 70; size++) {
+            int next = 0, least = n, most = 0;
+            for (int rank = 0; rank < size; rank++) {
+                int begin, end;
+                tree_share(n, size, rank, &begin, &end);
+                assert_int_equal(begin, next);
+                assert_true(end >= begin);
+                least = end - begin < least ? end - begin : least;
+                most = end - begin > most ? end - begin : most;
+                next = end;
+            }
+            assert_int_equal(next, n);
+            assert_true(most - least <= 1);
+        }
+    }
+}
+
+/* The ranks' nodes in rank order are the nodes that the shares alone would have, for all
+   numbers of grains and ranks. */
+static void test_cover_of_shares(void **state)
+{
+    (void)state;
+    for (int n = 1; n <= MOST; n++) {
+        for (int size = 1; size <= n && size <= 16; size++) {
+            for (int rank = 0; rank < size; rank++) {
+                int begin, end;
+                tree_share(n, size, rank, &begin, &end);
+                check_cover(n, begin, end);
+            }
+        }
+    }
+}
+
+static float value[MOST];
+
+static float sum_by_definition(int begin, int end)
+{
+    if (end - begin == 1)
+        return value[begin];
+    int m = tree_split(begin, end);
+    return sum_by_definition(begin, m) + sum_by_definition(m, end);
+}
+
+/* Pushed from left to right, added whenever two siblings are on top: as ranks and lanes
+   do it. */
+struct stack {
+    int n, depth;
+    struct tree_node node[TREE_NODES_MAX];
+    float sum[TREE_NODES_MAX];
+};
+
+static void push(struct stack *s, struct tree_node node, float sum)
+{
+    while (s->depth > 0 && tree_siblings(s->n, s->node[s->depth - 1], node)) {
+        s->depth--;
+        node.begin = s->node[s->depth].begin;
+        sum = s->sum[s->depth] + sum;
+    }
+    s->node[s->depth] = node;
+    s->sum[s->depth++] = sum;
+}
+
+static void check_sum(int n, int size, float expected)
+{
+    struct stack all = {.n = n};
+    for (int rank = 0; rank < size; rank++) {
+        struct stack mine = {.n = n};
+        int begin, end;
+        tree_share(n, size, rank, &begin, &end);
+        for (int g = begin; g < end; g++)
+            push(&mine, (struct tree_node){g, g + 1}, value[g]);
+        struct tree_node nodes[TREE_NODES_MAX];
+        assert_int_equal(mine.depth, tree_cover(n, begin, end, nodes));
+        for (int i = 0; i < mine.depth; i++)
+            push(&all, mine.node[i], mine.sum[i]);
+    }
+    assert_int_equal(all.depth, 1);
+    assert_memory_equal(&all.sum[0], &expected, sizeof expected);
+}
+
+/* The bits are those of the recursive definition, whoever adds what. */
+static void test_sum(void **state)
+{
+    (void)state;
+    struct rng rng;
+    rng_init(&rng, 1, RNG_TEST, 0, 0);
+    for (int i = 0; i < MOST; i++)
+        value[i] = rng_normal(&rng) * (float)(1 << i % 20);
+    int sequential = 0;
+    for (int n = 1; n <= MOST; n++) {
+        float expected = sum_by_definition(0, n), straight = 0;
+        for (int i = 0; i < n; i++)
+            straight += value[i];
+        sequential += straight == expected;
+        for (int size = 1; size <= 9; size++)
+            check_sum(n, size, expected);
+    }
+    assert_true(sequential < MOST / 2); /* the order is seen in the bits */
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_split),
+        cmocka_unit_test(test_siblings),
+        cmocka_unit_test(test_siblings_of_large_trees),
+        cmocka_unit_test(test_cover),
+        cmocka_unit_test(test_share),
+        cmocka_unit_test(test_cover_of_shares),
+        cmocka_unit_test(test_sum),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

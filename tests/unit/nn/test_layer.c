@@ -1,0 +1,297 @@
+#include "nn_test.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+/* What model_init says on stderr for these lines; it must fail with ST_USAGE. */
+static void refused(const char *const *lines, struct shape in, char *message,
+                    size_t bytes)
+{
+    struct model_spec spec = spec_of(lines);
+    struct model model;
+    FILE *file = tmpfile();
+    assert_non_null(file);
+    fflush(stderr);
+    int keep = dup(STDERR_FILENO);
+    dup2(fileno(file), STDERR_FILENO);
+    enum status st = model_init(&model, &spec, in, 10, 4);
+    fflush(stderr);
+    dup2(keep, STDERR_FILENO);
+    close(keep);
+    rewind(file);
+    message[fread(message, 1, bytes - 1, file)] = '\0';
+    fclose(file);
+    model_spec_release(&spec);
+    assert_int_equal(st, ST_USAGE);
+}
+
+static void test_messages(void **state)
+{
+    (void)state;
+    const struct shape image = {8, 8, 3}, flat = {1, 1, 12};
+    const struct {
+        struct shape in;
+        const char *lines[4];
+        const char *says;
+    } cases[] = {
+        {image,
+         {"convv 8 kernel=3"},
+         "net.conf:1: unknown layer 'convv', did you mean 'conv'?"},
+        {image, {"zzzzzzzz"}, "net.conf:1: unknown layer 'zzzzzzzz'"},
+        {image, {"conv kernel=3"}, "net.conf:1: conv1: a number is missing"},
+        {image, {"conv 8"}, "conv1: kernel=K is missing"},
+        {image, {"conv 0 kernel=3"}, "conv1: size '0' is not a whole number from 1 to"},
+        {image, {"conv 8x kernel=3"}, "conv1: size '8x' is not a whole number"},
+        {image, {"conv 8 9 kernel=3"}, "conv1: '9' is one value too many"},
+        {image, {"conv 8 kernel=3 kernel=5"}, "conv1: option 'kernel' is given twice"},
+        {image, {"conv 8 kernle=3"}, "unknown option 'kernle', did you mean 'kernel'?"},
+        {image, {"conv 8 kernel=3 stride=0"}, "conv1: stride '0' is not a whole number"},
+        {image, {"conv 8 kernel=3 pad=-1"}, "conv1: pad '-1' is not a whole number"},
+        {image, {"conv 8 kernel=3 pad=3"}, "pad 3 is not smaller than kernel 3"},
+        {image, {"conv 8 kernel=3 init=hee"}, "unknown init 'hee', did you mean 'he'?"},
+        {image,
+         {"relu", "conv 8 kernel=9"},
+         "net.conf:2: conv1: kernel 9 is larger than its input 8x8x3"},
+        {flat, {"conv 8 kernel=3"}, "conv1: kernel 3 is larger than its input 1x1x12"},
+        {image, {"maxpool"}, "maxpool1: a number is missing"},
+        {image, {"maxpool 9"}, "maxpool1: window 9 is larger than its input 8x8x3"},
+        {image, {"avgpool 17"}, "avgpool1: size '17' is not a whole number from 1 to 16"},
+        {image,
+         {"avgpool 3 pad=2"},
+         "avgpool1: pad 2 is more than half of the window's 3"},
+        {image, {"gelu 3"}, "gelu1: '3' is one value too many"},
+        {image, {"relu a=1"}, "relu1: unknown option 'a'"},
+        {image, {"dropout p=1"}, "dropout1: p '1' is not a number from 0 to 0.99"},
+        {image,
+         {"linear 5"},
+         "linear1: its input 8x8x3 is an image, put a layer 'flatten'"},
+        {flat, {"linear"}, "linear1: a number is missing"},
+        {image, {"logsoftmax"}, "logsoftmax1: its input 8x8x3 is an image"},
+        {flat,
+         {"linear classes"},
+         "net.conf:1: linear1: the last layer must be 'logsoftmax'"},
+        {flat,
+         {"linear 9", "logsoftmax"},
+         "the network has 9 outputs, the data 10 classes"},
+        {flat, {NULL}, "the network has no layers"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char message[512];
+        refused(cases[i].lines, cases[i].in, message, sizeof message);
+        if (!strstr(message, cases[i].says))
+            fail_msg("'%s' is not in: %s", cases[i].says, message);
+        assert_ptr_equal(strchr(message, '\n'), message + strlen(message) - 1);
+    }
+}
+
+static void test_shapes(void **state)
+{
+    (void)state;
+    const char *const lines[] = {"conv 7 kernel=3 stride=2 pad=1",
+                                 "maxpool 3 stride=1 pad=1",
+                                 "avgpool 2",
+                                 "conv\t5  kernel=1",
+                                 "flatten",
+                                 "dropout",
+                                 "linear classes",
+                                 "logsoftmax",
+                                 NULL};
+    const struct shape want[] = {{6, 5, 7},  {6, 5, 7},  {3, 2, 7},  {3, 2, 5},
+                                 {1, 1, 30}, {1, 1, 30}, {1, 1, 10}, {1, 1, 10}};
+    struct bench b;
+    bench_init(&b, lines, (struct shape){11, 10, 3}, 10, 2);
+    for (int i = 0; i < b.model.layers; i++)
+        assert_memory_equal(&b.model.layer[i]->out, &want[i], sizeof want[i]);
+    assert_string_equal(b.model.layer[0]->name, "conv1");
+    assert_string_equal(b.model.layer[3]->name, "conv2");
+    assert_true(b.model.layer[0]->flops == 2.0 * 6 * 5 * 7 * 27);
+    assert_true(b.model.layer[6]->flops == 2.0 * 30 * 10);
+    const struct layer_tensor *w = &b.model.layer[0]->tensor[0];
+    assert_int_equal(w->dims, 4);
+    assert_int_equal(w->dim[0], 7);
+    assert_int_equal(w->dim[1], 3);
+    assert_int_equal(w->dim[2], 3);
+    assert_int_equal(w->dim[3], 3);
+    bench_release(&b);
+}
+
+/* Values of tensor t within [-bound, bound], filling it, with the deviation given. */
+static void check_spread(const struct bench *b, int i, int t, double bound,
+                         double deviation)
+{
+    const struct layer_tensor *tensor = &b->model.layer[i]->tensor[t];
+    double sum = 0.0, squares = 0.0, largest = 0.0, n = (double)tensor->count;
+    for (size_t j = 0; j < tensor->count; j++) {
+        double v = (double)b->params[tensor->offset + j];
+        sum += v;
+        squares += v * v;
+        largest = fmax(largest, fabs(v));
+    }
+    assert_true(largest <= bound * (1.0 + 1e-6));
+    assert_true(fabs(sum / n) <= 4.0 * deviation / sqrt(n));
+    assert_true(fabs(sqrt(squares / n) / deviation - 1.0) < 4.0 / sqrt(n));
+}
+
+static void test_init(void **state)
+{
+    (void)state;
+    const char *const lines[] = {"conv 200 kernel=3",
+                                 "conv 100 kernel=2 init=he",
+                                 "flatten",
+                                 "linear 300",
+                                 "linear classes init=he",
+                                 "logsoftmax",
+                                 NULL};
+    struct bench b;
+    bench_init(&b, lines, (struct shape){5, 5, 2}, 10, 1);
+    double conv1 = 1.0 / sqrt(18.0), linear1 = 1.0 / sqrt(400.0);
+    check_spread(&b, 0, 0, conv1, conv1 / sqrt(3.0));
+    check_spread(&b, 0, 1, conv1, conv1 / sqrt(3.0));
+    check_spread(&b, 1, 0, 6.0 * sqrt(2.0 / 800.0), sqrt(2.0 / 800.0));
+    check_spread(&b, 3, 0, linear1, linear1 / sqrt(3.0));
+    check_spread(&b, 3, 1, linear1, linear1 / sqrt(3.0));
+    check_spread(&b, 4, 0, 6.0 * sqrt(2.0 / 300.0), sqrt(2.0 / 300.0));
+    for (int i = 1; i <= 4; i += 3)
+        for (int j = 0; j < b.model.layer[i]->out.c; j++)
+            assert_true(b.params[b.model.layer[i]->tensor[1].offset + (size_t)j] == 0.0f);
+    bench_release(&b);
+}
+
+/* The file has conv weights as (O, I, R, S), whatever lies in memory; there and back is
+   the identity. */
+static void test_file_order(void **state)
+{
+    (void)state;
+    const char *const lines[] = {"conv 5 kernel=2", "flatten", "linear classes",
+                                 "logsoftmax", NULL};
+    struct bench b;
+    bench_init(&b, lines, (struct shape){2, 2, 3}, 10, 1);
+    const struct layer *conv = b.model.layer[0];
+    size_t count = conv->tensor[0].count;
+    float *file = mem_zeroed(count, sizeof *file),
+          *memory = mem_zeroed(count, sizeof *file);
+    float *back = mem_zeroed(count, sizeof *file);
+    for (size_t i = 0; i < count; i++)
+        file[i] = (float)i;
+    conv->ops->from_file(conv, 0, file, memory);
+    for (int o = 0; o < 5; o++)
+        for (int c = 0; c < 3; c++)
+            for (int r = 0; r < 2; r++)
+                for (int s = 0; s < 2; s++)
+                    assert_true(memory[((o * 2 + r) * 2 + s) * 3 + c] ==
+                                file[((o * 3 + c) * 2 + r) * 2 + s]);
+    conv->ops->to_file(conv, 0, memory, back);
+    assert_memory_equal(back, file, count * sizeof *file);
+    conv->ops->from_file(conv, 1, file, memory);
+    assert_memory_equal(memory, file, 5 * sizeof *file);
+    assert_null(b.model.layer[2]->ops->to_file);
+    free(file);
+    free(memory);
+    free(back);
+    bench_release(&b);
+}
+
+/* flatten gives PyTorch's order (C, H, W) and takes gradients back. */
+static void test_flatten(void **state)
+{
+    (void)state;
+    const char *const lines[] = {"relu", "flatten", "linear classes", "logsoftmax", NULL};
+    struct bench b;
+    bench_init(&b, lines, (struct shape){3, 2, 4}, 10, 2);
+    float x[48], y[48], dx[48];
+    for (int i = 0; i < 48; i++)
+        x[i] = (float)i;
+    const struct layer *flatten = b.model.layer[1];
+    struct pass pass = {.team = {.size = 1}, .n = 2, .x = x, .y = y, .dy = y, .dx = dx};
+    flatten->ops->forward(flatten, &pass);
+    for (int n = 0; n < 2; n++)
+        for (int c = 0; c < 4; c++)
+            for (int i = 0; i < 6; i++)
+                assert_true(y[n * 24 + c * 6 + i] == x[n * 24 + i * 4 + c]);
+    flatten->ops->backward(flatten, &pass);
+    assert_memory_equal(dx, x, sizeof x);
+    bench_release(&b);
+}
+
+/* --- dropout --- */
+
+enum { WIDE = 400, SAMPLES = 40 };
+
+struct dropout_run {
+    struct bench b;
+    float *y, *dx;
+    uint8_t *keep;
+};
+
+static void dropout_pass(struct dropout_run *run, bool train, uint64_t seed,
+                         uint64_t step)
+{
+    const struct layer *layer = run->b.model.layer[0];
+    struct pass pass = {.team = {.size = 1},
+                        .n = SAMPLES,
+                        .train = train,
+                        .x = run->b.ws.activation[0],
+                        .y = run->y,
+                        .dy = run->b.ws.activation[0],
+                        .dx = run->dx,
+                        .save = run->keep,
+                        .seed = seed,
+                        .step = step,
+                        .sample = run->b.ws.sample};
+    layer->ops->forward(layer, &pass);
+    if (train)
+        layer->ops->backward(layer, &pass);
+}
+
+static void test_dropout(void **state)
+{
+    (void)state;
+    const char *const lines[] = {"dropout p=0.25", "linear classes", "logsoftmax", NULL};
+    enum { COUNT = WIDE * SAMPLES };
+    struct dropout_run run;
+    bench_init(&run.b, lines, (struct shape){1, 1, WIDE}, 10, SAMPLES);
+    run.y = mem_aligned(COUNT, sizeof(float));
+    run.dx = mem_aligned(COUNT, sizeof(float));
+    run.keep = mem_aligned(COUNT, 1);
+    uint8_t *first = mem_aligned(COUNT, 1);
+    const float *x = run.b.ws.activation[0];
+    dropout_pass(&run, true, 7, 3);
+    int kept = 0;
+    for (int i = 0; i < COUNT; i++) {
+        float want = run.keep[i] ? x[i] * (float)(1.0 / 0.75) : 0.0f;
+        assert_true(run.y[i] == want && run.dx[i] == want);
+        kept += run.keep[i];
+    }
+    assert_true(fabs((double)kept / COUNT - 0.75) < 4.0 * sqrt(0.75 * 0.25 / COUNT));
+    memcpy(first, run.keep, COUNT);
+    dropout_pass(&run, true, 7, 3);
+    assert_memory_equal(first, run.keep, COUNT);
+    dropout_pass(&run, true, 8, 3);
+    assert_memory_not_equal(first, run.keep, COUNT);
+    dropout_pass(&run, true, 7, 4);
+    assert_memory_not_equal(first, run.keep, COUNT);
+    assert_memory_not_equal(first, first + WIDE, WIDE);
+    run.b.ws.sample[0] = 17; /* the mask follows the sample, not its place */
+    run.b.ws.sample[17] = 0;
+    dropout_pass(&run, true, 7, 3);
+    assert_memory_equal(first, run.keep + 17 * WIDE, WIDE);
+    assert_memory_equal(first + 17 * WIDE, run.keep, WIDE);
+    dropout_pass(&run, false, 7, 3);
+    assert_memory_equal(run.y, x, COUNT * sizeof(float));
+    free(run.y);
+    free(run.dx);
+    free(run.keep);
+    free(first);
+    bench_release(&run.b);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_messages), cmocka_unit_test(test_shapes),
+        cmocka_unit_test(test_init),     cmocka_unit_test(test_file_order),
+        cmocka_unit_test(test_flatten),  cmocka_unit_test(test_dropout),
+    };
+    cpu_blas_single_thread();
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,298 @@
+#include "nn_test.h"
+
+#include "kernels/team.h"
+
+static const char *const letters[] = {
+    "conv 32 kernel=3",  "maxpool 2", "gelu",    "conv 64 kernel=3", "maxpool 2",  "gelu",
+    "conv 128 kernel=3", "maxpool 2", "gelu",    "flatten",          "linear 512", "gelu",
+    "linear 256",        "gelu",      "dropout", "linear classes",   "logsoftmax", NULL};
+
+/* Stride, padding, relu, averages: what the letters network lacks. */
+static const char *const other[] = {"conv 33 kernel=3 stride=2 pad=1",
+                                    "relu",
+                                    "avgpool 3 stride=2 pad=1",
+                                    "conv 70 kernel=3 pad=2",
+                                    "maxpool 3 stride=1 pad=1",
+                                    "gelu",
+                                    "conv 20 kernel=1",
+                                    "flatten",
+                                    "dropout p=0.2",
+                                    "linear 130",
+                                    "relu",
+                                    "linear classes",
+                                    "logsoftmax",
+                                    NULL};
+
+static const struct shape letter = {28, 28, 1};
+
+static void test_layout(void **state)
+{
+    (void)state;
+    struct bench b;
+    bench_init(&b, letters, letter, 26, 4);
+    assert_int_equal(model_param_count(&b.model), 296730);
+    assert_int_equal(b.model.params % 16, 0);
+    assert_true(fabs(b.model.flops / 6.58e6 - 1.0) < 0.01);
+    size_t next = 0, counted = 0;
+    float *mask = mem_zeroed(b.model.params, sizeof *mask);
+    model_decay_mask(&b.model, mask);
+    for (int i = 0; i < b.model.layers; i++) {
+        const struct layer *layer = b.model.layer[i];
+        for (int t = 0; t < layer->tensors; t++) {
+            const struct layer_tensor *tensor = &layer->tensor[t];
+            size_t product = 1;
+            for (int d = 0; d < tensor->dims; d++)
+                product *= (size_t)tensor->dim[d];
+            assert_int_equal(product, tensor->count);
+            assert_int_equal(tensor->offset, next);
+            next = (tensor->offset + tensor->count + 15) / 16 * 16;
+            for (size_t j = 0; j < tensor->count; j++)
+                assert_true(mask[tensor->offset + j] == (t == 0 ? 1.0f : 0.0f));
+            for (size_t j = tensor->offset + tensor->count; j < next; j++)
+                assert_true(b.params[j] == 0.0f && mask[j] == 0.0f);
+            counted += tensor->count;
+        }
+    }
+    assert_int_equal(next, b.model.params);
+    assert_int_equal(counted, 296730);
+    free(mask);
+    bench_release(&b);
+}
+
+/* Parameters depend on the seed and the tensor alone, not on the grain. */
+static void test_params(void **state)
+{
+    (void)state;
+    struct bench a, b;
+    bench_init(&a, letters, letter, 26, 4);
+    bench_init(&b, letters, letter, 26, 9);
+    size_t bytes = a.model.params * sizeof(float);
+    assert_memory_equal(a.params, b.params, bytes);
+    model_init_params(&b.model, 12, b.params);
+    assert_memory_not_equal(a.params, b.params, bytes);
+    bench_release(&a);
+    bench_release(&b);
+}
+
+static void test_loss(void **state)
+{
+    (void)state;
+    struct bench b;
+    bench_init(&b, letters, letter, 26, 8);
+    model_forward(&b.model, &b.ws, &b.pass);
+    const float *logp = bench_logprobs(&b);
+    double plain = 0.0, uniform = 0.0;
+    int correct = 0;
+    for (int i = 0; i < 8; i++) {
+        double sum = 0.0;
+        int best = 0;
+        for (int k = 0; k < 26; k++) {
+            sum += exp((double)logp[i * 26 + k]);
+            uniform -= (double)logp[i * 26 + k] / 26.0;
+            best = logp[i * 26 + k] > logp[i * 26 + best] ? k : best;
+        }
+        assert_true(fabs(sum - 1.0) < 1e-5);
+        if (i < 4)
+            b.ws.label[i] = best;
+        plain -= (double)logp[i * 26 + b.ws.label[i]];
+        correct += best == b.ws.label[i];
+    }
+    model_loss(&b.model, &b.ws, &b.pass, &b.result);
+    assert_true(fabs((double)b.result.loss - plain) < 1e-5);
+    assert_int_equal(b.result.correct, correct);
+    assert_true(correct >= 4);
+    b.pass.label_smoothing = 0.2f;
+    model_loss(&b.model, &b.ws, &b.pass, &b.result);
+    assert_true(fabs((double)b.result.loss - (0.8 * plain + 0.2 * uniform)) < 1e-5);
+    b.pass.train = false; /* an evaluation's loss is not smoothed */
+    model_loss(&b.model, &b.ws, &b.pass, &b.result);
+    assert_true(fabs((double)b.result.loss - plain) < 1e-5);
+    bench_release(&b);
+}
+
+struct ranges {
+    size_t next; /* where the last one began */
+    int count;
+    const float *grads;
+};
+
+static void note_range(void *context, size_t begin, size_t end)
+{
+    struct ranges *ranges = context;
+    assert_int_equal(end, ranges->next);
+    for (size_t i = begin; i < end; i++)
+        assert_true(isfinite(ranges->grads[i]));
+    ranges->next = begin;
+    ranges->count++;
+}
+
+/* Backward writes all of the gradient (it was NaN before), padding as zeros, and
+   announces ranges from the last layer to the first without a hole. */
+static void test_ready(void **state)
+{
+    (void)state;
+    struct bench b;
+    bench_init(&b, other, (struct shape){15, 14, 3}, 5, 4);
+    model_forward(&b.model, &b.ws, &b.pass);
+    model_loss(&b.model, &b.ws, &b.pass, &b.result);
+    struct ranges ranges = {.next = b.model.params, .grads = b.grads};
+    model_backward(&b.model, &b.ws, &b.pass, note_range, &ranges);
+    assert_int_equal(ranges.next, 0);
+    assert_int_equal(ranges.count, 5);
+    for (int i = 0; i < b.model.layers; i++) {
+        const struct layer *layer = b.model.layer[i];
+        for (int t = 0; t < layer->tensors; t++) {
+            size_t end = layer->tensor[t].offset + layer->tensor[t].count;
+            for (; end % 16 != 0; end++)
+                assert_true(b.grads[end] == 0.0f);
+        }
+    }
+    bench_release(&b);
+}
+
+static void test_find_bad(void **state)
+{
+    (void)state;
+    struct bench b;
+    bench_init(&b, letters, letter, 26, 4);
+    model_forward(&b.model, &b.ws, &b.pass);
+    assert_int_equal(model_find_bad(&b.model, &b.ws, 4), -1);
+    b.params[b.model.layer[3]->tensor[1].offset] = INFINITY;
+    model_forward(&b.model, &b.ws, &b.pass);
+    assert_int_equal(model_find_bad(&b.model, &b.ws, 4), 3);
+    model_loss(&b.model, &b.ws, &b.pass, &b.result);
+    assert_false(isfinite(b.result.loss));
+    bench_release(&b);
+}
+
+/* Evaluation: dropout off, the same for each step; a sample's result does not depend on
+   the others' values. */
+static void test_evaluation(void **state)
+{
+    (void)state;
+    struct bench b;
+    bench_init(&b, letters, letter, 26, 6);
+    b.pass.train = false;
+    model_forward(&b.model, &b.ws, &b.pass);
+    float first[6 * 26];
+    memcpy(first, bench_logprobs(&b), sizeof first);
+    b.pass.step = 99;
+    b.pass.seed = 98;
+    fill_samples(&b.model, &b.ws, 6, 0);
+    for (int i = 784; i < 6 * 784; i++)
+        b.ws.activation[0][i] = 0.5f;
+    model_forward(&b.model, &b.ws, &b.pass);
+    assert_memory_equal(first, bench_logprobs(&b), 26 * sizeof *first);
+    b.pass.train = true;
+    model_forward(&b.model, &b.ws, &b.pass);
+    assert_memory_not_equal(first, bench_logprobs(&b), 26 * sizeof *first);
+    bench_release(&b);
+}
+
+/* --- the same bits for every team --- */
+
+struct crew {
+    struct bench *bench; /* one for each team */
+    int size;            /* threads of a team */
+};
+
+static void crew_step(void *context, int thread)
+{
+    struct crew *crew = context;
+    struct bench *b = &crew->bench[thread / crew->size];
+    struct grain_pass pass = b->pass;
+    pass.team = (struct team){
+        .size = crew->size, .index = thread % crew->size, .shared = &b->ws.team};
+    model_forward(&b->model, &b->ws, &pass);
+    model_loss(&b->model, &b->ws, &pass, &b->result);
+    model_backward(&b->model, &b->ws, &pass, NULL, NULL);
+}
+
+static void assert_same_step(const struct bench *a, const struct bench *b)
+{
+    assert_memory_equal(&a->result.loss, &b->result.loss, sizeof(float));
+    assert_int_equal(a->result.correct, b->result.correct);
+    assert_memory_equal(bench_logprobs(a), bench_logprobs(b),
+                        (size_t)(a->pass.n * a->model.classes) * sizeof(float));
+    assert_memory_equal(a->grads, b->grads, a->model.params * sizeof(float));
+}
+
+static void check_teams(const char *const *lines, struct shape in, int n)
+{
+    const int sizes[] = {1, 2, 3, 5};
+    struct bench alone, shared;
+    bench_init(&alone, lines, in, 26, n);
+    bench_step(&alone);
+    for (int i = 0; i < 4; i++) {
+        bench_init(&shared, lines, in, 26, n);
+        for (int repeat = 0; repeat < 2; repeat++) {
+            struct crew crew = {&shared, sizes[i]};
+            team_run(sizes[i], crew_step, &crew);
+            assert_same_step(&alone, &shared);
+        }
+        bench_release(&shared);
+    }
+    bench_release(&alone);
+}
+
+static void test_teams(void **state)
+{
+    (void)state;
+    check_teams(letters, letter, 32);
+    check_teams(letters, letter, 7);
+    check_teams(letters, letter, 1);
+    check_teams(other, (struct shape){15, 14, 3}, 9);
+}
+
+/* Two teams of two side by side, on different samples. */
+static void test_sub_teams(void **state)
+{
+    (void)state;
+    struct bench alone[2], shared[2];
+    for (int i = 0; i < 2; i++) {
+        bench_init(&alone[i], letters, letter, 26, 8);
+        bench_init(&shared[i], letters, letter, 26, 8);
+        fill_samples(&alone[i].model, &alone[i].ws, 8, 100 * (uint64_t)i);
+        fill_samples(&shared[i].model, &shared[i].ws, 8, 100 * (uint64_t)i);
+        bench_step(&alone[i]);
+    }
+    struct crew crew = {shared, 2};
+    team_run(4, crew_step, &crew);
+    for (int i = 0; i < 2; i++)
+        assert_same_step(&alone[i], &shared[i]);
+    assert_memory_not_equal(shared[0].grads, shared[1].grads,
+                            shared[0].model.params * sizeof(float));
+    for (int i = 0; i < 2; i++) {
+        bench_release(&alone[i]);
+        bench_release(&shared[i]);
+    }
+}
+
+/* A short grain in a workspace that held a full one gives what a fresh one gives. */
+static void test_short_grain(void **state)
+{
+    (void)state;
+    struct bench used, fresh;
+    bench_init(&used, letters, letter, 26, 20);
+    bench_step(&used);
+    bench_init(&fresh, letters, letter, 26, 20);
+    used.pass.n = fresh.pass.n = 3;
+    bench_step(&used);
+    bench_step(&fresh);
+    assert_same_step(&used, &fresh);
+    bench_release(&used);
+    bench_release(&fresh);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_layout),      cmocka_unit_test(test_params),
+        cmocka_unit_test(test_loss),        cmocka_unit_test(test_ready),
+        cmocka_unit_test(test_find_bad),    cmocka_unit_test(test_evaluation),
+        cmocka_unit_test(test_teams),       cmocka_unit_test(test_sub_teams),
+        cmocka_unit_test(test_short_grain),
+    };
+    cpu_blas_single_thread();
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

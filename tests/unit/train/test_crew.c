@@ -1,0 +1,105 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "train/crew.h"
+
+static void model_small(struct model *model)
+{
+    struct model_spec spec = {0};
+    model_spec_add(&spec, "linear classes", "net.conf:1");
+    model_spec_add(&spec, "logsoftmax", "net.conf:2");
+    assert_int_equal(model_init(model, &spec, (struct shape){1, 1, 3}, 2, 4), ST_OK);
+    model_spec_release(&spec);
+}
+
+enum { THREADS = 7, GRAINS = 20, FIRST = 5 };
+
+/* What the threads of one crew say about sharing grains [FIRST, FIRST + grains). */
+static void check_lanes(const struct crew *crew, int grains)
+{
+    int taken[GRAINS] = {0}, members[THREADS] = {0}, size[THREADS] = {0}, idle = 0;
+    int lanes = crew_lanes(crew, grains);
+    assert_true(lanes >= 1 && lanes <= crew->lanes_max);
+    assert_true(lanes <= grains || lanes == 1);
+    for (int t = 0; t < crew->threads; t++) {
+        struct lane lane = crew_lane(crew, lanes, t, FIRST, FIRST + grains);
+        if (lane.index < 0) {
+            idle++;
+            continue;
+        }
+        assert_true(lane.index < lanes);
+        assert_ptr_equal(lane.ws, &crew->workspace[lane.index]);
+        assert_ptr_equal(lane.team.shared, &lane.ws->team);
+        assert_int_equal(lane.team.index, members[lane.index]++); /* 0, 1, ... */
+        size[lane.index] = lane.team.size;
+        assert_true(lane.begin >= FIRST && lane.end <= FIRST + grains);
+        if (lane.team.index == 0)
+            for (int g = lane.begin; g < lane.end; g++)
+                taken[g - FIRST]++;
+    }
+    for (int i = 0; i < lanes; i++) {
+        assert_true(members[i] > 0);
+        assert_int_equal(members[i], size[i]);
+        if (crew->intra == INTRA_BATCH)
+            assert_int_equal(size[i], 1);
+    }
+    for (int g = 0; g < grains; g++)
+        assert_int_equal(taken[g], 1);
+    assert_int_equal(idle, crew->intra == INTRA_BATCH ? crew->threads - lanes : 0);
+}
+
+/* Every grain is taken by exactly one lane, every thread has its place. */
+static void test_lanes(void **state)
+{
+    (void)state;
+    static const int kinds[] = {INTRA_AUTO, INTRA_BATCH, INTRA_CHANNEL};
+    struct model model;
+    model_small(&model);
+    for (int k = 0; k < 3; k++) {
+        for (int threads = 1; threads <= THREADS; threads++) {
+            struct crew crew;
+            crew_init(&crew, &model, threads, kinds[k]);
+            for (int grains = 0; grains <= GRAINS; grains++)
+                check_lanes(&crew, grains);
+            crew_release(&crew);
+        }
+    }
+    model_release(&model);
+}
+
+/* Lanes are as many as can have work; sharing by channels has one. */
+static void test_lane_count(void **state)
+{
+    (void)state;
+    struct model model;
+    struct crew crew;
+    model_small(&model);
+    crew_init(&crew, &model, 4, INTRA_AUTO);
+    assert_int_equal(crew_lanes(&crew, 0), 1);
+    assert_int_equal(crew_lanes(&crew, 3), 3);
+    assert_int_equal(crew_lanes(&crew, 9), 4);
+    crew_release(&crew);
+    crew_init(&crew, &model, 4, INTRA_CHANNEL);
+    assert_int_equal(crew_lanes(&crew, 9), 1);
+    for (int t = 0; t < 4; t++) {
+        struct team all = crew_all(&crew, t);
+        assert_int_equal(all.size, 4);
+        assert_int_equal(all.index, t);
+        assert_ptr_equal(all.shared, crew.barriers);
+    }
+    crew_release(&crew);
+    model_release(&model);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_lanes),
+        cmocka_unit_test(test_lane_count),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,187 @@
+#include "../scratch.h"
+
+#include "io/h5file.h"
+#include "train/metrics.h"
+
+enum { CLASSES = 3 };
+
+static void fill(struct metrics *metrics, int trains, int evals)
+{
+    metrics_init(metrics, CLASSES);
+    for (int i = 0; i < trains; i++) {
+        struct metrics_train entry = {.step = 1ull << 60 | (uint64_t)i,
+                                      .loss = 1.0 / (i + 1),
+                                      .accuracy = 0.001 * i,
+                                      .lr = 1e-9 * i,
+                                      .grad_norm = 1e9 + i,
+                                      .images_per_second = 4000.5 + i};
+        metrics_add_train(metrics, &entry);
+    }
+    for (int i = 0; i < evals; i++) {
+        struct metrics_eval entry = {
+            .step = (uint64_t)i + 7, .loss = 0.1 * i, .accuracy = 1.0 - 0.01 * i};
+        uint64_t confusion[CLASSES * CLASSES];
+        for (int j = 0; j < CLASSES * CLASSES; j++)
+            confusion[j] = (uint64_t)(i * 100 + j);
+        metrics_add_eval(metrics, &entry, confusion);
+    }
+}
+
+static void expect_same(const struct metrics *a, const struct metrics *b)
+{
+    assert_int_equal(a->trains, b->trains);
+    assert_int_equal(a->evals, b->evals);
+    assert_int_equal(a->classes, b->classes);
+    for (int i = 0; i < a->trains; i++)
+        assert_memory_equal(&a->train[i], &b->train[i], sizeof a->train[i]);
+    for (int i = 0; i < a->evals; i++)
+        assert_memory_equal(&a->eval[i], &b->eval[i], sizeof a->eval[i]);
+    for (int i = 0; i < a->evals * CLASSES * CLASSES; i++)
+        assert_int_equal(a->confusion[i], b->confusion[i]);
+}
+
+static uint64_t write_file(const struct metrics *metrics, const char *path)
+{
+    struct h5file *file;
+    uint64_t hash = 5;
+    assert_int_equal(h5file_create(&file, path), ST_OK);
+    assert_int_equal(metrics_write(metrics, file, &hash), ST_OK);
+    assert_int_equal(h5file_commit(file), ST_OK);
+    h5file_close(file);
+    return hash;
+}
+
+static uint64_t read_file(struct metrics *metrics, const char *path)
+{
+    struct h5file *file;
+    uint64_t hash = 5;
+    assert_int_equal(h5file_open(&file, path), ST_OK);
+    assert_int_equal(metrics_read(metrics, file, &hash), ST_OK);
+    h5file_close(file);
+    return hash;
+}
+
+/* From nothing at all to more than the first rooms hold; what was read can be added to.
+ */
+static void test_round_trip(void **state)
+{
+    (void)state;
+    static const int counts[] = {0, 1, 63, 64, 65, 128, 129, 300};
+    for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++) {
+        struct metrics metrics, again, more;
+        int trains = counts[i], evals = counts[7 - i];
+        fill(&metrics, trains, evals);
+        metrics_init(&again, CLASSES);
+        uint64_t hash = write_file(&metrics, scratch_path("metrics.h5"));
+        assert_true(read_file(&again, scratch_path("metrics.h5")) == hash);
+        expect_same(&metrics, &again);
+        fill(&more, 40, 40);
+        for (int j = 0; j < 40; j++) {
+            uint64_t confusion[CLASSES * CLASSES] = {0};
+            metrics_add_train(&again, &more.train[j]);
+            metrics_add_eval(&again, &more.eval[j], confusion);
+        }
+        assert_int_equal(again.trains, trains + 40);
+        for (int j = 0; j < 40; j++)
+            assert_memory_equal(&again.eval[evals + j], &more.eval[j],
+                                sizeof more.eval[j]);
+        metrics_release(&metrics);
+        metrics_release(&again);
+        metrics_release(&more);
+    }
+}
+
+/* Reading replaces what was there. */
+static void test_read_replaces(void **state)
+{
+    (void)state;
+    struct metrics few, many;
+    fill(&few, 2, 1);
+    fill(&many, 100, 100);
+    write_file(&few, scratch_path("few.h5"));
+    read_file(&many, scratch_path("few.h5"));
+    expect_same(&few, &many);
+    metrics_release(&few);
+    metrics_release(&many);
+}
+
+static void test_hash_sees_values(void **state)
+{
+    (void)state;
+    struct metrics metrics;
+    fill(&metrics, 5, 5);
+    uint64_t hash = write_file(&metrics, scratch_path("a.h5"));
+    assert_true(write_file(&metrics, scratch_path("b.h5")) == hash);
+    metrics.train[3].lr += 1e-15;
+    uint64_t other = write_file(&metrics, scratch_path("a.h5"));
+    assert_true(other != hash);
+    metrics.confusion[4]++;
+    assert_true(write_file(&metrics, scratch_path("a.h5")) != other);
+    metrics_release(&metrics);
+}
+
+static void test_save(void **state)
+{
+    (void)state;
+    struct metrics metrics, again;
+    struct h5file *file;
+    char *format;
+    fill(&metrics, 3, 2);
+    assert_int_equal(metrics_save(&metrics, scratch_path("saved.h5")), ST_OK);
+    metrics_init(&again, CLASSES);
+    read_file(&again, scratch_path("saved.h5"));
+    expect_same(&metrics, &again);
+    assert_int_equal(h5file_open(&file, scratch_path("saved.h5")), ST_OK);
+    assert_int_equal(h5file_get_text(file, "/", "format", &format), ST_OK);
+    assert_string_equal(format, METRICS_FORMAT);
+    free(format);
+    h5file_close(file);
+    assert_int_equal(metrics_save(&metrics, scratch_path("no/such/saved.h5")), ST_FAIL);
+    expect_said("no/such/saved.h5");
+    assert_int_equal(scratch_count("saved.h5"), 1); /* and no temporary file */
+    metrics_release(&metrics);
+    metrics_release(&again);
+}
+
+static void test_refused(void **state)
+{
+    (void)state;
+    struct metrics metrics, other;
+    struct h5file *file;
+    uint64_t hash = 0;
+    fill(&metrics, 3, 2);
+    write_file(&metrics, scratch_path("three.h5"));
+    metrics_init(&other, CLASSES + 1);
+    assert_int_equal(h5file_open(&file, scratch_path("three.h5")), ST_OK);
+    assert_int_equal(metrics_read(&other, file, &hash), ST_FAIL);
+    expect_said("three.h5': '/metrics/eval/confusion' is not for 4 classes");
+    h5file_close(file);
+    assert_int_equal(h5file_create(&file, scratch_path("uneven.h5")), ST_OK);
+    assert_int_equal(h5file_write(file, "/metrics/train/step", H5FILE_U64, 1,
+                                  (size_t[]){2}, (uint64_t[]){1, 2}),
+                     ST_OK);
+    assert_int_equal(h5file_write(file, "/metrics/train/loss", H5FILE_F64, 1,
+                                  (size_t[]){1}, (double[]){1}),
+                     ST_OK);
+    assert_int_equal(h5file_write(file, "/metrics/eval/confusion", H5FILE_I32, 3,
+                                  (size_t[]){0, CLASSES, CLASSES}, &hash),
+                     ST_OK);
+    assert_int_equal(h5file_commit(file), ST_OK);
+    h5file_close(file);
+    assert_int_equal(h5file_open(&file, scratch_path("uneven.h5")), ST_OK);
+    assert_int_equal(metrics_read(&metrics, file, &hash), ST_FAIL);
+    expect_said("'/metrics/train/loss' has 1 entries and not 2");
+    h5file_close(file);
+    metrics_release(&metrics);
+    metrics_release(&other);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_round_trip),       cmocka_unit_test(test_read_replaces),
+        cmocka_unit_test(test_hash_sees_values), cmocka_unit_test(test_save),
+        cmocka_unit_test(test_refused),
+    };
+    return cmocka_run_group_tests(tests, scratch_setup, scratch_teardown);
+}

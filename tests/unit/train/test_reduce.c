@@ -1,0 +1,172 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/rng.h"
+#include "train/reduce.h"
+
+enum { PARAMS = 48, COUNT = PARAMS + TAIL_COUNT, GRAINS = 70, LANES = 4 };
+
+static float grain_vector[GRAINS][COUNT];
+
+static int draw_grains(void **state)
+{
+    (void)state;
+    for (int g = 0; g < GRAINS; g++) {
+        struct rng rng;
+        rng_init(&rng, 3, RNG_TEST, 0, (uint64_t)g);
+        for (int i = 0; i < COUNT; i++)
+            grain_vector[g][i] = rng_normal(&rng) * (float)(1 << g % 20);
+    }
+    return 0;
+}
+
+static float node_sum(int begin, int end, int i)
+{
+    if (end - begin == 1)
+        return grain_vector[begin][i];
+    int m = tree_split(begin, end);
+    return node_sum(begin, m, i) + node_sum(m, end, i);
+}
+
+/* What is left are the maximal nodes of [begin, end), with the serial tree's bits. */
+static void check_parts(struct reduce *reduce, int lanes, int begin, int end)
+{
+    struct tree_node nodes[TREE_NODES_MAX];
+    int expected = tree_cover(reduce->n, begin, end, nodes);
+    assert_int_equal(reduce_parts(reduce, lanes), expected);
+    for (int p = 0; p < expected; p++) {
+        for (int i = 0; i < COUNT; i++) {
+            float sum = node_sum(nodes[p].begin, nodes[p].end, i);
+            assert_memory_equal(&reduce->parts[p][i], &sum, sizeof sum);
+        }
+    }
+}
+
+static void push_share(struct reduce *reduce, int lane, const struct team *team,
+                       int begin, int end)
+{
+    for (int g = begin; g < end; g++) {
+        if (team->index == 0)
+            memcpy(reduce_top(reduce, lane), grain_vector[g], sizeof grain_vector[g]);
+        team_barrier(team);
+        reduce_push(reduce, lane, team, g);
+    }
+}
+
+/* Lanes one after the other, then the joining by `members` threads, one after the other:
+   none of them waits for another. */
+static void reduce_range(struct reduce *reduce, int n, int lanes, int members, int begin,
+                         int end)
+{
+    const struct team alone = {.size = 1};
+    reduce_begin(reduce, n);
+    for (int lane = 0; lane < lanes; lane++) {
+        int b, e;
+        tree_share(end - begin, lanes, lane, &b, &e);
+        push_share(reduce, lane, &alone, begin + b, begin + e);
+    }
+    for (int i = 0; i < members; i++)
+        reduce_join(reduce, lanes, &(struct team){.size = members, .index = i});
+    check_parts(reduce, lanes, begin, end);
+}
+
+/* All ranges that a rank can own in batches of up to 24 grains; one reduce serves all. */
+static void test_ranges(void **state)
+{
+    (void)state;
+    struct reduce reduce;
+    reduce_init(&reduce, PARAMS, LANES, 24);
+    for (int n = 1; n <= 24; n++)
+        for (int lanes = 1; lanes <= LANES; lanes++)
+            for (int begin = 0; begin <= n; begin++)
+                for (int end = begin; end <= n; end++)
+                    reduce_range(&reduce, n, lanes, 1 + (n + end) % 3, begin, end);
+    reduce_release(&reduce);
+}
+
+/* One lane with just the room that it asked for takes the longest and worst ranges. */
+static void test_room(void **state)
+{
+    (void)state;
+    for (int grains = 1; grains <= GRAINS; grains++) {
+        struct reduce reduce;
+        reduce_init(&reduce, PARAMS, 1, grains);
+        reduce_range(&reduce, GRAINS, 1, 1, 0, grains);
+        reduce_range(&reduce, GRAINS, 1, 1, GRAINS - grains, GRAINS);
+        reduce_range(&reduce, GRAINS, 1, 1, (GRAINS - grains) / 2,
+                     (GRAINS - grains) / 2 + grains);
+        reduce_release(&reduce);
+    }
+}
+
+/* --- with threads --- */
+
+struct job {
+    struct reduce *reduce;
+    struct team_shared shared[LANES], everyone;
+    int lanes, members, begin, end;
+};
+
+static void work(void *context, int thread)
+{
+    struct job *job = context;
+    int lane = thread / job->members, b, e;
+    struct team team = {job->members, thread % job->members, &job->shared[lane]};
+    struct team all = {job->lanes * job->members, thread, &job->everyone};
+    tree_share(job->end - job->begin, job->lanes, lane, &b, &e);
+    push_share(job->reduce, lane, &team, job->begin + b, job->begin + e);
+    team_barrier(&all);
+    reduce_join(job->reduce, job->lanes, &all);
+}
+
+/* Lanes of one to three threads, at the same time. */
+static void test_teams(void **state)
+{
+    (void)state;
+    struct reduce reduce;
+    reduce_init(&reduce, PARAMS, LANES, GRAINS);
+    for (int lanes = 1; lanes <= LANES; lanes++) {
+        for (int members = 1; lanes * members <= 4; members++) {
+            for (int n = 1; n <= GRAINS; n += 23) {
+                struct job job = {.reduce = &reduce,
+                                  .lanes = lanes,
+                                  .members = members,
+                                  .begin = n / 3,
+                                  .end = n};
+                reduce_begin(&reduce, n);
+                team_run(lanes * members, work, &job);
+                check_parts(&reduce, lanes, job.begin, job.end);
+            }
+        }
+    }
+    reduce_release(&reduce);
+}
+
+/* A new batch forgets the last one. */
+static void test_begin(void **state)
+{
+    (void)state;
+    struct reduce reduce;
+    reduce_init(&reduce, PARAMS, 2, 8);
+    reduce_range(&reduce, 8, 2, 1, 0, 8);
+    reduce_begin(&reduce, 3);
+    assert_int_equal(reduce_parts(&reduce, 2), 0);
+    reduce_range(&reduce, 3, 1, 1, 0, 3);
+    reduce_release(&reduce);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_ranges),
+        cmocka_unit_test(test_room),
+        cmocka_unit_test(test_teams),
+        cmocka_unit_test(test_begin),
+    };
+    return cmocka_run_group_tests(tests, draw_grains, NULL);
+}
