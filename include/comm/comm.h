@@ -64,12 +64,26 @@ void comm_shared_free(struct comm_shared *shared); /* NULL is fine */
 
 /* Sum over all grains of a batch, in the order of the fixed tree, whatever the ranks.
  *
- * On entry rank r holds, in parts[i] (i < tree_cover of its share [begin, end) of n), the
- * float vectors of its maximal nodes, each `count` long. On return `sum` (count long)
- * holds T(0, n) on every rank, the same bits on all. The parts are not changed; sum must
- * not overlap them. Ranks without grains pass none. Reduce-scatter by pieces (each rank
- * adds one slice of the vector for all, in the tree's order), then allgather. The first
- * call with a larger count or n allocates; later ones do not. */
+ * Rank r holds, in parts[i] (i < tree_cover of its share [begin, end) of n grains), the
+ * float vectors of its maximal nodes. The sum is T(0, n) on every rank, the same bits on
+ * all. parts are not changed and must not overlap sum; ranks without grains have none.
+ * Reduce-scatter by slices (each rank adds one slice for all, in the tree's order), then
+ * allgather.
+ *
+ * It is done in pieces, elements [begin, end) of the vectors, so that it can go on behind
+ * the computing of other pieces: every rank starts the same pieces in the same order, at
+ * most COMM_TREE_PIECES of them. comm_tree_poll moves on what is under way without
+ * waiting, comm_tree_wait finishes it all. Not allocating after the first step of each
+ * size. */
+#define COMM_TREE_PIECES 8
+void comm_tree_start(struct comm *comm, int n, float *const *parts, float *sum,
+                     size_t begin, size_t end);
+void comm_tree_poll(struct comm *comm);
+/* Returns the seconds from the first start to the arrival of the last piece: what was
+   under way, hidden or not. */
+double comm_tree_wait(struct comm *comm);
+
+/* One piece from 0 to count, started and waited for. */
 void comm_tree_sum(struct comm *comm, int n, float *const *parts, float *sum,
                    size_t count);
 

@@ -5,7 +5,7 @@
  * Layout (format_version 1), all arrays float32 in PyTorch's shapes:
  *   /weights/LAYER/{weight,bias}   conv (O, I, H, W), linear (out, in), bias (out)
  *   /ema/LAYER/...                 averaged weights, when train.ema is on
- *   /optimizer/STATE/LAYER/...     momentum, or exp_avg and exp_avg_sq
+ *   /optimizer/STATE/LAYER/...     momentum (sgd), or m and v (adamw)
  *   /metrics/...                   history so far (train/metrics.h)
  * Root attributes: format, format_version, step, epoch, config (INI text), data_hash,
  * classes, input (H, W), mean, std, lockstep, mpi, blas, isa, state (as in the log),
@@ -81,7 +81,8 @@ enum status checkpoint_read(const char *path, const struct model *model,
                             struct run_state *state, struct metrics *metrics,
                             struct checkpoint_info *info) MUST_CHECK;
 
-/* Only the weights a user wants: the averaged ones if the file has them (*averaged). */
+/* Only the weights a user wants: the averaged ones if the file has them (*averaged). The
+   whole file is verified all the same. */
 enum status checkpoint_read_weights(const char *path, const struct model *model,
                                     float *params, bool *averaged) MUST_CHECK;
 

@@ -29,6 +29,9 @@ void crew_release(struct crew *crew);
 /* How many lanes work on so many grains; 1 at least. */
 int crew_lanes(const struct crew *crew, int grains);
 
+/* The most threads that one of `lanes` lanes has. */
+int crew_members(const struct crew *crew, int lanes);
+
 /* Thread `thread` of the crew when `lanes` lanes share grains [begin, end). */
 struct lane {
     int index; /* -1: nothing to do (more threads than grains, batch parallelism only) */

@@ -54,9 +54,23 @@ float *reduce_top(const struct reduce *reduce, int lane);
 /* The vector at the top is grain `grain`'s. Every member of the lane's team calls it. */
 void reduce_push(struct reduce *reduce, int lane, const struct team *team, int grain);
 
+/* The same in two steps, by one thread, for a vector that becomes final range by range:
+   first the place in the stack is taken, then each range of the vector is added where it
+   belongs. */
+struct reduce_chain {
+    int from, to; /* levels of the stack: vector `from` is added down to `to` */
+};
+struct reduce_chain reduce_promise(struct reduce *reduce, int lane, int grain);
+void reduce_settle(const struct reduce *reduce, int lane, struct reduce_chain chain,
+                   size_t begin, size_t end);
+
 /* Join the stacks of lanes [0, lanes): every thread of the crew, after all have pushed
    (a barrier is the caller's). */
 void reduce_join(const struct reduce *reduce, int lanes, const struct team *all);
+
+/* The same for elements [begin, end) of the vectors, shared by the team. */
+void reduce_join_range(const struct reduce *reduce, int lanes, const struct team *team,
+                       size_t begin, size_t end);
 
 /* After the parallel region: the rank's parts, in tree order; returns how many. */
 int reduce_parts(struct reduce *reduce, int lanes);

@@ -116,7 +116,7 @@ static char *default_folder(const char *config)
     return folder;
 }
 
-/* Before the run's folder is made: what the run is to start from can be read, and fits. */
+/* Before the run's folder is made: can the run start from --init at all? */
 static enum status check_init(const struct session *session)
 {
     const char *path = session->request->init;

@@ -13,17 +13,18 @@
 
 struct command {
     const char *name;
-    bool parallel; /* runs under mpirun */
+    bool parallel; /* runs on all ranks */
+    bool stops;    /* asks stop_requested; the others are ended by a signal as usual */
     enum status (*run)(struct comm *comm, int argc, char **argv);
     const char *summary;
 };
 
 static const struct command commands[] = {
-    {"train", true, cmd_train, "train a network, or go on with a run"},
-    {"eval", true, cmd_eval, "measure a checkpoint on a data set"},
-    {"predict", false, cmd_predict, "classify images"},
-    {"show", false, cmd_show, "say what a run, checkpoint or data file is"},
-    {"data", false, cmd_data, "make, import and look at data sets"},
+    {"train", true, true, cmd_train, "train a network, or go on with a run"},
+    {"eval", true, false, cmd_eval, "measure a checkpoint on a data set"},
+    {"predict", false, false, cmd_predict, "classify images"},
+    {"show", false, false, cmd_show, "say what a run, checkpoint or data file is"},
+    {"data", false, true, cmd_data, "make, import and look at data sets"},
 };
 enum { COMMANDS = sizeof commands / sizeof commands[0] };
 
@@ -74,7 +75,6 @@ static int launcher_rank(void)
 int main(int argc, char **argv)
 {
     cpu_prepare(argv);
-    stop_install();
     log_init(launcher_rank(), 1, "");
     log_set_replicated(true);
     if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
@@ -91,6 +91,8 @@ int main(int argc, char **argv)
         return unknown(argv[1]);
     if (!command->parallel && launcher_rank() != 0)
         return ST_OK; /* one process does it all */
+    if (command->stops)
+        stop_install();
     enum status st = cpu_check_isa();
     if (st != ST_OK)
         return st;

@@ -6,15 +6,25 @@
 
 #include "comm/comm.h"
 
-enum { TAG_GATHER = 1, TAG_TREE };
+enum { TAG_GATHER = 1, TAG_TREE }; /* TAG_TREE and on: a piece and its stage each */
 
-/* What comm_tree_sum keeps from call to call. */
-struct tree_buffers {
-    float *received; /* slices of other ranks' parts */
-    size_t capacity; /* floats */
-    MPI_Request *request;
-    int requests;
-    size_t *first; /* [rank]: number of parts of all ranks before it; size + 1 entries */
+/* One piece of a sum under way. Its buffers are kept for the next one. */
+struct tree_piece {
+    enum { PIECE_EXCHANGE, PIECE_GATHER, PIECE_DONE } stage;
+    int n;
+    size_t begin, end;    /* elements of the vectors */
+    float *sum;           /* the caller's, from element 0 */
+    float *received;      /* owned: this rank's slice of everyone's parts */
+    size_t capacity;      /* floats */
+    MPI_Request *request; /* owned */
+    int requests, request_capacity;
+};
+
+struct tree_sums {
+    struct tree_piece piece[COMM_TREE_PIECES];
+    int pieces;    /* under way or done, until the wait */
+    size_t *first; /* owned: [rank]: number of parts of all ranks before it; size + 1 */
+    double started;
 };
 
 struct comm {
@@ -22,7 +32,7 @@ struct comm {
     int rank, size;
     int node_rank, node_size, node_count;
     char host[64];
-    struct tree_buffers tree;
+    struct tree_sums tree;
 };
 
 /* Print a failed call and end the job. */

@@ -239,15 +239,59 @@ out:
     return st;
 }
 
+/* Which vectors the file holds, and room for them: *state's are owned here. */
+static enum status state_like(struct run_state *state, char ***names, const char *path,
+                              size_t params)
+{
+    struct h5file *file;
+    enum status st = ST_OK;
+    TRY(h5file_open(&file, path));
+    state->params = mem_aligned(params, sizeof(float));
+    if (h5file_has(file, "/ema"))
+        state->ema = mem_aligned(params, sizeof(float));
+    if (h5file_has(file, "/optimizer"))
+        st = h5file_members(file, "/optimizer", names, &state->optims);
+    h5file_close(file);
+    TRY(st);
+    if (state->optims > OPTIM_STATES)
+        FAIL(ST_FAIL, "'%s' is damaged: %d members in '/optimizer'", path, state->optims);
+    for (int i = 0; i < state->optims; i++) {
+        state->optim[i] = mem_aligned(params, sizeof(float));
+        state->optim_name[i] = (*names)[i];
+    }
+    return ST_OK;
+}
+
+static void state_release(struct run_state *state, char **names)
+{
+    free(state->params);
+    free(state->ema);
+    for (int i = 0; i < OPTIM_STATES; i++)
+        free(state->optim[i]);
+    fs_free_list(names, state->optims);
+}
+
+/* All of the file is read, for only then is it known to be whole. */
 enum status checkpoint_read_weights(const char *path, const struct model *model,
                                     float *params, bool *averaged)
 {
-    struct h5file *file;
-    uint64_t hash = 0;
-    TRY(h5file_open(&file, path));
-    *averaged = h5file_has(file, "/ema");
-    enum status st =
-        group_read(file, *averaged ? "/ema" : "/weights", model, params, &hash);
-    h5file_close(file);
+    struct run_state state = {0};
+    struct checkpoint_info info;
+    struct metrics metrics;
+    char **names = NULL;
+    TRY(checkpoint_read_info(path, &info));
+    metrics_init(&metrics, info.classes);
+    checkpoint_info_release(&info);
+    enum status st = state_like(&state, &names, path, model->params);
+    if (st == ST_OK)
+        st = checkpoint_read(path, model, &state, &metrics, &info);
+    if (st == ST_OK) {
+        checkpoint_info_release(&info);
+        *averaged = state.ema != NULL;
+        memcpy(params, *averaged ? state.ema : state.params,
+               model->params * sizeof *params);
+    }
+    metrics_release(&metrics);
+    state_release(&state, names);
     return st;
 }

@@ -35,6 +35,11 @@ int crew_lanes(const struct crew *crew, int grains)
     return grains < crew->lanes_max ? grains : crew->lanes_max;
 }
 
+int crew_members(const struct crew *crew, int lanes)
+{
+    return crew->intra == INTRA_BATCH ? 1 : (crew->threads + lanes - 1) / lanes;
+}
+
 struct lane crew_lane(const struct crew *crew, int lanes, int thread, int begin, int end)
 {
     struct lane lane = {.index = -1};

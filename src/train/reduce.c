@@ -58,33 +58,61 @@ float *reduce_top(const struct reduce *reduce, int lane)
     return stack->vector[stack->depth];
 }
 
-/* A member's slice of a vector, in whole cache lines. */
-static void slice(const struct team *team, size_t count, size_t *begin, size_t *end)
+/* A member's slice of elements [*begin, *end), in whole cache lines. */
+static void slice(const struct team *team, size_t *begin, size_t *end)
 {
     int first, last;
-    team_split(team, (int)(count / TAIL_COUNT), &first, &last);
-    *begin = (size_t)first * TAIL_COUNT;
-    *end = (size_t)last * TAIL_COUNT;
+    team_split(team, (int)((*end - *begin) / TAIL_COUNT), &first, &last);
+    *end = *begin + (size_t)last * TAIL_COUNT;
+    *begin += (size_t)first * TAIL_COUNT;
+}
+
+/* Where a grain's vector, on top of the stack, ends up; *node becomes what lies there. */
+static struct reduce_chain chain_of(const struct reduce *reduce, int lane, int grain,
+                                    struct tree_node *node)
+{
+    const struct reduce_stack *stack = &reduce->stack[lane];
+    struct reduce_chain chain = {stack->depth, stack->depth};
+    *node = (struct tree_node){grain, grain + 1};
+    while (chain.to > 0 && tree_siblings(reduce->n, stack->node[chain.to - 1], *node))
+        node->begin = stack->node[--chain.to].begin;
+    return chain;
+}
+
+static void take_place(struct reduce *reduce, int lane, struct reduce_chain chain,
+                       struct tree_node node)
+{
+    reduce->stack[lane].node[chain.to] = node;
+    reduce->stack[lane].depth = chain.to + 1;
 }
 
 void reduce_push(struct reduce *reduce, int lane, const struct team *team, int grain)
 {
-    struct reduce_stack *stack = &reduce->stack[lane];
-    size_t begin, end;
-    slice(team, reduce->count, &begin, &end);
-    int depth = stack->depth;
-    struct tree_node top = {grain, grain + 1};
-    while (depth > 0 && tree_siblings(reduce->n, stack->node[depth - 1], top)) {
-        vector_add(stack->vector[depth - 1] + begin, stack->vector[depth] + begin,
-                   end - begin);
-        top.begin = stack->node[--depth].begin;
-    }
+    struct tree_node node;
+    struct reduce_chain chain = chain_of(reduce, lane, grain, &node);
+    size_t begin = 0, end = reduce->count;
+    slice(team, &begin, &end);
+    reduce_settle(reduce, lane, chain, begin, end);
     team_barrier(team);
-    if (team->index == 0) {
-        stack->node[depth] = top;
-        stack->depth = depth + 1;
-    }
+    if (team->index == 0)
+        take_place(reduce, lane, chain, node);
     team_barrier(team);
+}
+
+struct reduce_chain reduce_promise(struct reduce *reduce, int lane, int grain)
+{
+    struct tree_node node;
+    struct reduce_chain chain = chain_of(reduce, lane, grain, &node);
+    take_place(reduce, lane, chain, node);
+    return chain;
+}
+
+void reduce_settle(const struct reduce *reduce, int lane, struct reduce_chain chain,
+                   size_t begin, size_t end)
+{
+    float *const *vector = reduce->stack[lane].vector;
+    for (int level = chain.from; level > chain.to; level--)
+        vector_add(vector[level - 1] + begin, vector[level] + begin, end - begin);
 }
 
 /* Replays the joining of all stacks on elements [begin, end) of the vectors. */
@@ -112,12 +140,17 @@ static int join(const struct reduce *reduce, int lanes, size_t begin, size_t end
     return depth;
 }
 
-void reduce_join(const struct reduce *reduce, int lanes, const struct team *all)
+void reduce_join_range(const struct reduce *reduce, int lanes, const struct team *team,
+                       size_t begin, size_t end)
 {
     float *parts[TREE_NODES_MAX];
-    size_t begin, end;
-    slice(all, reduce->count, &begin, &end);
+    slice(team, &begin, &end);
     join(reduce, lanes, begin, end, parts);
+}
+
+void reduce_join(const struct reduce *reduce, int lanes, const struct team *all)
+{
+    reduce_join_range(reduce, lanes, all, 0, reduce->count);
 }
 
 int reduce_parts(struct reduce *reduce, int lanes)

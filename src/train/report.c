@@ -13,18 +13,19 @@
 
 void report_table_head(void)
 {
-    log_out("%10s %8s %9s %8s %10s %9s %9s %7s\n", "step", "epoch", "loss", "acc %", "lr",
-            "ms/step", "images/s", "comm %");
+    log_out("%10s %8s %9s %8s %10s %9s %9s %7s %8s\n", "step", "epoch", "loss", "acc %",
+            "lr", "ms/step", "images/s", "comm %", "hidden %");
 }
 
 void report_interval(const struct trainer *trainer, const struct metrics_train *entry)
 {
     const struct interval *interval = &trainer->interval;
-    log_out("%10llu %8.2f %9.4f %8.2f %10.6f %9.2f %9.0f %7.1f\n",
+    double hidden = interval->spanned > 0 ? 1 - interval->waited / interval->spanned : 0;
+    log_out("%10llu %8.2f %9.4f %8.2f %10.6f %9.2f %9.0f %7.1f %8.1f\n",
             (unsigned long long)entry->step, trainer->progress.epoch, entry->loss,
             100 * entry->accuracy, entry->lr,
             1e3 * interval->seconds / (double)interval->steps, entry->images_per_second,
-            100 * interval->reduce / interval->seconds);
+            100 * interval->reduce / interval->seconds, 100 * hidden);
 }
 
 static void state_text(const struct trainer *trainer, char text[17])

@@ -52,14 +52,23 @@ static struct grain_pass grain_pass(const struct trainer *trainer,
     };
 }
 
-/* `phases` is where the time is counted; NULL on all threads but the first. */
-static void take_grain(const struct job *job, const struct lane *lane, int grain,
-                       struct phases *phases)
+/* Backward of a lane's last grain, with what is final on its way to the other ranks. */
+static void backward_last(struct trainer *trainer, const struct lane *lane, int thread,
+                          int grain, const struct grain_pass *pass)
+{
+    struct overlap_lane overlap;
+    overlap_lane_begin(&overlap, &trainer->overlap, lane->index, thread, grain);
+    model_backward(trainer->setup.model, lane->ws, pass, overlap_ready, &overlap);
+}
+
+/* The times of thread 0 are counted. */
+static void take_grain(const struct job *job, const struct lane *lane, int thread,
+                       int grain)
 {
     struct trainer *trainer = job->trainer;
     const struct model *model = trainer->setup.model;
     struct phases ignored;
-    struct phases *to = phases ? phases : &ignored;
+    struct phases *to = thread == 0 ? &trainer->phases : &ignored;
     double t = timer_now();
     load_grain(trainer, job->step, lane, grain);
     t = phases_add(to, PHASE_LOAD, t);
@@ -77,6 +86,11 @@ static void take_grain(const struct job *job, const struct lane *lane, int grain
         tail[TAIL_STOP] = job->stop;
         tail[TAIL_CHECKPOINT] = job->checkpoint;
     }
+    if (trainer->overlap.on && grain == lane->end - 1) {
+        backward_last(trainer, lane, thread, grain, &pass);
+        phases_add(to, PHASE_BACKWARD, t);
+        return;
+    }
     model_backward(model, lane->ws, &pass, NULL, NULL);
     t = phases_add(to, PHASE_BACKWARD, t);
     reduce_push(&trainer->reduce, lane->index, &lane->team, grain);
@@ -88,17 +102,16 @@ static void compute(void *context, int thread)
     const struct job *job = context;
     struct trainer *trainer = job->trainer;
     const struct step *step = job->step;
-    struct phases *phases = thread == 0 ? &trainer->phases : NULL;
     struct lane lane =
         crew_lane(&trainer->crew, step->lanes, thread, step->begin, step->end);
     for (int g = lane.begin; lane.index >= 0 && g < lane.end; g++)
-        take_grain(job, &lane, g, phases);
+        take_grain(job, &lane, thread, g);
     struct team all = crew_all(&trainer->crew, thread);
     team_barrier(&all);
     double t = timer_now();
-    reduce_join(&trainer->reduce, step->lanes, &all);
-    if (phases)
-        phases_add(phases, PHASE_REDUCE, t);
+    overlap_join(&trainer->overlap, &all);
+    if (thread == 0)
+        phases_add(&trainer->phases, PHASE_REDUCE, t);
 }
 
 /* This thread's part of the flat vectors, in whole chunks. */
@@ -230,13 +243,17 @@ enum status trainer_do_step(struct trainer *trainer, struct step *step)
     double t = timer_now();
     TRY(prepare(trainer, step));
     phases_add(&trainer->phases, PHASE_LOAD, t);
+    bool idle = step->end == step->begin;
     reduce_begin(&trainer->reduce, step->grains);
-    if (step->end > step->begin)
+    overlap_begin(&trainer->overlap, step->grains, step->lanes,
+                  crew_members(&trainer->crew, step->lanes));
+    if (!idle)
         team_run(trainer->crew.threads, compute, &job);
+    /* What thread 0 did for the sums during backward was not backward. */
+    trainer->phases.seconds[PHASE_BACKWARD] -= trainer->overlap.seconds;
+    trainer->phases.seconds[PHASE_REDUCE] += trainer->overlap.seconds;
     t = timer_now();
-    reduce_parts(&trainer->reduce, step->end > step->begin ? step->lanes : 0);
-    comm_tree_sum(trainer->setup.comm, step->grains, trainer->reduce.parts, trainer->sum,
-                  trainer->reduce.count);
+    overlap_finish(&trainer->overlap, idle);
     t = phases_add(&trainer->phases, PHASE_REDUCE, t);
     team_run(trainer->crew.threads, square_sums, &job);
     read_sums(trainer, step);

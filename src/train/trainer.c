@@ -52,6 +52,8 @@ struct trainer *trainer_create(const struct trainer_setup *setup)
                                : (uint64_t)options->train.epochs * trainer->epoch_steps;
     trainer->saved_step = UINT64_MAX;
     create_vectors(trainer);
+    overlap_init(&trainer->overlap, setup->comm, &trainer->reduce, setup->model,
+                 trainer->sum);
     metrics_init(&trainer->metrics, data->classes);
     return trainer;
 }
@@ -308,6 +310,7 @@ static enum status one_step(struct trainer *trainer, struct step *step)
 {
     struct progress *progress = &trainer->progress;
     double begin = timer_now(), reduce = trainer->phases.seconds[PHASE_REDUCE];
+    trainer->overlap.spanned = trainer->overlap.waited = 0;
     TRY(trainer_do_step(trainer, step));
     if (step->bad) {
         trainer_explain_bad(trainer, step);
@@ -315,6 +318,8 @@ static enum status one_step(struct trainer *trainer, struct step *step)
     }
     trainer->interval.seconds += timer_now() - begin;
     trainer->interval.reduce += trainer->phases.seconds[PHASE_REDUCE] - reduce;
+    trainer->interval.spanned += trainer->overlap.spanned;
+    trainer->interval.waited += trainer->overlap.waited;
     trainer->interval.steps++;
     trainer->interval.samples += (uint64_t)step->samples;
     progress->step++;

@@ -4,6 +4,7 @@
 
 #include "comm/comm.h"
 #include "data/loader.h"
+#include "overlap.h"
 #include "train/crew.h"
 #include "train/evaluate.h"
 #include "train/reduce.h"
@@ -11,8 +12,9 @@
 
 /* What the log's next line needs besides struct progress: times of this process only. */
 struct interval {
-    double seconds; /* in steps */
-    double reduce;  /* of these in communication */
+    double seconds;         /* in steps */
+    double reduce;          /* of these in communication */
+    double spanned, waited; /* by the gradients' sums under way: see struct overlap */
     uint64_t steps, samples;
 };
 
@@ -20,6 +22,7 @@ struct trainer {
     struct trainer_setup setup;
     struct crew crew;
     struct reduce reduce;
+    struct overlap overlap;
     struct loader train, test;
     bool has_test;
     uint64_t epoch_steps, total_steps;

@@ -1,0 +1,109 @@
+#include "overlap.h"
+
+#include "base/status.h"
+#include "base/timer.h"
+
+#define BUCKET_FLOATS 65536 /* large enough that bandwidth counts, not latency */
+
+void overlap_init(struct overlap *overlap, struct comm *comm, struct reduce *reduce,
+                  const struct model *model, float *sum)
+{
+    *overlap = (struct overlap){.comm = comm, .reduce = reduce, .sum = sum};
+    size_t end = reduce->count;
+    for (int s = model->steps - 1; s >= 0; s--) {
+        const struct layer *layer = model->step[s];
+        size_t begin = layer->tensors ? layer->tensor[0].offset : end;
+        bool last = begin == 0;
+        if (end - begin < BUCKET_FLOATS && !last)
+            continue;
+        if (overlap->buckets == COMM_TREE_PIECES - 1 && !last)
+            continue;
+        overlap->bucket[overlap->buckets++] = (struct bucket){begin, end};
+        end = begin;
+        if (last)
+            break;
+    }
+    ASSERT(end == 0);
+}
+
+void overlap_begin(struct overlap *overlap, int n, int lanes, int members)
+{
+    overlap->n = n;
+    overlap->lanes = lanes;
+    overlap->on = comm_size(overlap->comm) > 1 && members == 1;
+    overlap->started = 0;
+    overlap->seconds = 0;
+    for (int b = 0; b < overlap->buckets; b++)
+        atomic_store_explicit(&overlap->settled[b], 0, memory_order_relaxed);
+}
+
+void overlap_lane_begin(struct overlap_lane *lane, struct overlap *overlap, int index,
+                        int thread, int grain)
+{
+    *lane = (struct overlap_lane){.overlap = overlap, .lane = index, .thread = thread};
+    lane->chain = reduce_promise(overlap->reduce, index, grain);
+}
+
+static void start(struct overlap *overlap, int b)
+{
+    reduce_parts(overlap->reduce, overlap->lanes);
+    comm_tree_start(overlap->comm, overlap->n, overlap->reduce->parts, overlap->sum,
+                    overlap->bucket[b].begin, overlap->bucket[b].end);
+}
+
+/* Thread 0: whatever all lanes have settled goes out; whatever is out moves on. */
+static void move_on(struct overlap *overlap)
+{
+    const struct team alone = {.size = 1};
+    double begin = timer_now();
+    while (overlap->started < overlap->buckets) {
+        int b = overlap->started;
+        if (atomic_load_explicit(&overlap->settled[b], memory_order_acquire) <
+            overlap->lanes)
+            break;
+        reduce_join_range(overlap->reduce, overlap->lanes, &alone,
+                          overlap->bucket[b].begin, overlap->bucket[b].end);
+        start(overlap, b);
+        overlap->started++;
+    }
+    comm_tree_poll(overlap->comm);
+    overlap->seconds += timer_now() - begin;
+}
+
+void overlap_ready(void *context, size_t begin, size_t end)
+{
+    struct overlap_lane *lane = context;
+    struct overlap *overlap = lane->overlap;
+    (void)end;
+    while (lane->settled < overlap->buckets &&
+           begin <= overlap->bucket[lane->settled].begin) {
+        const struct bucket *bucket = &overlap->bucket[lane->settled];
+        reduce_settle(overlap->reduce, lane->lane, lane->chain, bucket->begin,
+                      bucket->end);
+        atomic_fetch_add_explicit(&overlap->settled[lane->settled++], 1,
+                                  memory_order_release);
+    }
+    if (lane->thread == 0)
+        move_on(overlap);
+}
+
+void overlap_join(const struct overlap *overlap, const struct team *all)
+{
+    if (overlap->started < overlap->buckets)
+        reduce_join_range(overlap->reduce, overlap->lanes, all, 0,
+                          overlap->bucket[overlap->started].end);
+}
+
+void overlap_finish(struct overlap *overlap, bool idle)
+{
+    double begin = timer_now();
+    if (idle)
+        overlap->lanes = 0;
+    for (int b = overlap->started; b < overlap->buckets; b++)
+        start(overlap, b);
+    double spanned = comm_tree_wait(overlap->comm);
+    if (comm_size(overlap->comm) == 1)
+        return;
+    overlap->spanned += spanned;
+    overlap->waited += timer_now() - begin;
+}

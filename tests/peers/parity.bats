@@ -1,0 +1,30 @@
+#!/usr/bin/env bats
+# What lockstep computes is what PyTorch computes: parity.py does all of it in one go.
+
+setup_file() {
+    source "$BATS_TEST_DIRNAME/../env.sh"
+    local python
+    for python in python3 /usr/bin/python3; do
+        "$python" -c 'import torch, h5py' 2>/dev/null && break
+    done
+    TMPDIR=$BATS_FILE_TMPDIR timeout 600 "$python" "$BATS_TEST_DIRNAME/parity.py" \
+        >"$BATS_FILE_TMPDIR/said" 2>&1 || true
+}
+
+# The last lines up to this check's own, and its verdict.
+agrees() {
+    sed "/^\(not \)\?ok $1\b/q" "$BATS_FILE_TMPDIR/said" | tail -n 30
+    grep -qx "ok $1" "$BATS_FILE_TMPDIR/said"
+}
+
+@test "log-probabilities of the letters network" { agrees logprobs-letters; }
+@test "log-probabilities with averaged weights" { agrees logprobs-averaged; }
+@test "log-probabilities with strides, padding, avgpool, dropout" { agrees logprobs-strided; }
+@test "log-probabilities of pooled odd sizes" { agrees logprobs-pooled; }
+@test "gradients of the letters network" { agrees gradients-letters; }
+@test "gradients with strides, padding, avgpool; smoothed labels" { agrees gradients-strided; }
+@test "gradients of pooled odd sizes; smoothed labels" { agrees gradients-pooled; }
+@test "steps of sgd with nesterov and weight decay" { agrees sgd; }
+@test "steps of adamw with weight decay" { agrees adamw; }
+@test "clipped gradients" { agrees clip; }
+@test "the rates of onecycle" { agrees onecycle; }

@@ -1,0 +1,322 @@
+#!/usr/bin/env python3
+"""Does lockstep compute what PyTorch computes?
+
+    parity.py CHECK...        with LOCKSTEP=program, in a scratch folder ($TMPDIR)
+
+The same networks, built from the config's own layer lines, with weights taken from
+lockstep's checkpoints, in double precision, so that only lockstep's rounding counts.
+Each check says what differs most, as a share of what was allowed, and fails above 1.
+"""
+
+import os
+import subprocess
+import sys
+import tempfile
+
+import h5py
+import numpy as np
+import torch
+from torch import nn
+
+LOCKSTEP = os.environ.get("LOCKSTEP", "build/lockstep")
+TOLERANCE = 1e-4
+IMAGES = 96  # a batch is the whole training set: its order does not matter
+
+NETWORKS = {
+    # configs/letters.conf
+    "letters": """
+        conv 32 kernel=3 | maxpool 2 | gelu | conv 64 kernel=3 | maxpool 2 | gelu |
+        conv 128 kernel=3 | maxpool 2 | gelu | flatten | linear 512 | gelu |
+        linear 256 | gelu | linear classes | logsoftmax""",
+    # strides, padding, 14x14 -> 7x7 -> 3x3, dropout (off in evaluation), 3x3x20 flat
+    "strided": """
+        conv 9 kernel=5 stride=2 pad=2 | relu | conv 20 kernel=3 pad=1 |
+        avgpool 3 stride=2 pad=1 | dropout p=0.3 | maxpool 2 | flatten | linear 50 |
+        relu | dropout | linear classes | logsoftmax""",
+    # pooled convolutions with odd numbers of channels and odd sizes, with padding
+    "pooled": """
+        conv 12 kernel=3 pad=1 | maxpool 2 | gelu | conv 21 kernel=3 | maxpool 2 | relu |
+        conv 7 kernel=3 pad=1 | maxpool 3 stride=2 pad=1 | flatten | linear classes |
+        logsoftmax""",
+}
+
+
+def lines_of(name, dropout=True):
+    lines = [line.strip() for line in NETWORKS[name].split("|")]
+    return [line for line in lines if dropout or not line.startswith("dropout")]
+
+
+# --- lockstep ---
+
+
+def lockstep(*words):
+    result = subprocess.run(
+        [LOCKSTEP, *words], stdin=subprocess.DEVNULL, capture_output=True, text=True
+    )
+    if result.returncode:
+        sys.exit(f"lockstep {' '.join(words)}\n{result.stdout}{result.stderr}")
+    return result.stdout
+
+
+def train(run, lines, data, steps, **keys):
+    """Trains a new run; keys are SECTION_KEY=VALUE. Returns its last checkpoint."""
+    with open(run + ".conf", "w") as file:
+        file.write("[model]\n" + "".join(f"layer = {line}\n" for line in lines))
+    keys = {"train.seed": 5, "log.every": 1, "train.steps": steps} | keys
+    sets = [word for key, value in keys.items() for word in ("--set", f"{key}={value}")]
+    lockstep("train", run + ".conf", "--data", data, "--run", run, *sets)
+    return f"{run}/checkpoints/step-{steps:012d}.h5"
+
+
+def tensors(path, group="weights"):
+    with h5py.File(path) as file:
+        return {
+            f"{layer}.{name}": torch.tensor(np.array(values), dtype=torch.float64)
+            for layer, members in file[group].items()
+            for name, values in members.items()
+        }
+
+
+def samples(data, split):
+    """Images as the network sees them, and labels."""
+    with h5py.File(data) as file:
+        x = np.array(file[split]["images"], dtype=np.float64) / 255
+        x = (x - file.attrs["mean"]) / file.attrs["std"]
+        labels = np.array(file[split]["labels"], dtype=np.int64)
+        return torch.tensor(x)[:, None], torch.tensor(labels), len(file.attrs["classes"])
+
+
+def synth(train_images, test_images):
+    path = f"letters-{train_images}.h5"
+    if not os.path.exists(path):
+        counts = ("--train", str(train_images), "--test", str(test_images))
+        lockstep("data", "synth", "--out", path, "--seed", "3", *counts)
+    return path
+
+
+# --- PyTorch ---
+
+
+def module(kind, value, options, shape, classes):
+    """A layer and the shape (C, H, W) behind it."""
+    number = lambda key, default: int(options.get(key, default))
+    if kind == "conv":
+        size = number("kernel", 0), number("stride", 1), number("pad", 0)
+        return nn.Conv2d(shape[0], int(value), *size)
+    if kind in ("maxpool", "avgpool"):
+        pool = nn.MaxPool2d if kind == "maxpool" else nn.AvgPool2d
+        return pool(int(value), number("stride", value), number("pad", 0))
+    if kind == "linear":
+        return nn.Linear(shape[0], classes if value == "classes" else int(value))
+    if kind == "dropout":
+        return nn.Dropout(float(options.get("p", 0.5)))
+    plain = {"gelu": nn.GELU, "relu": nn.ReLU, "flatten": nn.Flatten}
+    return nn.LogSoftmax(dim=1) if kind == "logsoftmax" else plain[kind]()
+
+
+def network(lines, shape, classes):
+    net, count = nn.Sequential(), {}
+    for line in lines:
+        words = line.split()
+        options = dict(word.split("=") for word in words[1:] if "=" in word)
+        value = next((word for word in words[1:] if "=" not in word), None)
+        layer = module(words[0], value, options, shape, classes)
+        count[words[0]] = count.get(words[0], 0) + 1
+        net.add_module(f"{words[0]}{count[words[0]]}", layer)
+        shape = layer(torch.zeros(2, *shape)).shape[1:]
+    return net.double()
+
+
+def loss_of(net, x, labels, smoothing):
+    return nn.functional.cross_entropy(net(x), labels, label_smoothing=smoothing)
+
+
+# --- checks ---
+
+
+def compare(what, ours, theirs, allowed):
+    """Everything within `allowed`, and neither all zero nor all the same."""
+    ours, theirs = torch.as_tensor(ours), torch.as_tensor(theirs)
+    assert ours.shape == theirs.shape, f"{what}: {ours.shape} and {theirs.shape}"
+    share = float((ours - theirs).abs().max()) / allowed
+    print(f"  {what:34} {share:8.4f} of {allowed:.2e} allowed")
+    assert share <= 1, f"{what} differs"
+
+
+def compare_tensors(what, ours, theirs, since=None, rounding=1e-7):
+    """As a share of each tensor's largest element (or change); weights themselves are
+    rounded to about `rounding`."""
+    assert list(ours) and set(ours) == set(theirs), f"{what}: other tensors"
+    for name in theirs:
+        size = theirs[name] - since[name] if since else theirs[name]
+        largest = float(size.abs().max())
+        assert largest > 0, f"{what} {name}: nothing to compare"
+        allowed = TOLERANCE * min(1, largest) + rounding
+        compare(f"{what} {name}", ours[name], theirs[name], allowed)
+
+
+def logprobs(name, ema):
+    data, run = synth(2000, 500), f"logprobs-{name}-{ema}"
+    lines = lines_of(name)
+    checkpoint = train(
+        run, lines, data, 25, **{"optim.kind": "adamw", "optim.lr": 0.002, "train.ema": ema}
+    )
+    out = run + "-predictions.h5"
+    lockstep("eval", checkpoint, "--data", data, "--out", out)
+    x, labels, classes = samples(data, "test")
+    net = network(lines, x.shape[1:], classes).eval()
+    net.load_state_dict(tensors(checkpoint, "ema" if ema else "weights"))
+    theirs = net(x).detach()
+    assert len(set(theirs.argmax(1).tolist())) > 5, "the network has learnt nothing"
+    with h5py.File(out) as file:
+        compare("log-probabilities", np.array(file["logprobs"]), theirs, TOLERANCE)
+        assert (np.array(file["labels"]) == labels.numpy()).all()
+        answers = torch.tensor(np.array(file["predicted"], dtype=np.int64))
+        assert (answers == theirs.argmax(1)).float().mean() > 0.995
+
+
+def start(name, run, steps, smoothing=0.0, **keys):
+    """Initial weights, a network that has them, its data, and lockstep's end."""
+    data = synth(IMAGES, 10)
+    lines = lines_of(name, dropout=False)
+    keys |= {"train.batch": IMAGES, "train.label_smoothing": smoothing}
+    begin = train(run + "-begin", lines, data, 1, **{**keys, "optim.lr": 0})
+    end = train(run, lines, data, steps, **keys)
+    x, labels, classes = samples(data, "train")
+    net = network(lines, x.shape[1:], classes)
+    net.load_state_dict(tensors(begin))
+    return net, x, labels, end
+
+
+def gradients(name, smoothing, grain):
+    """One step of plain descent at rate 1 changes the weights by the gradient."""
+    keys = {"optim.kind": "sgd", "optim.momentum": 0, "optim.lr": 1, "train.grain": grain}
+    net, x, labels, end = start(name, f"gradients-{name}", 1, smoothing, **keys)
+    begin = {key: value.clone() for key, value in net.state_dict().items()}
+    loss = loss_of(net, x, labels, smoothing)
+    loss.backward()
+    theirs = {key: parameter.grad for key, parameter in net.named_parameters()}
+    ours = {key: begin[key] - value for key, value in tensors(end).items()}
+    compare_tensors("gradient", ours, theirs)
+    norm = torch.cat([grad.flatten() for grad in theirs.values()]).norm()
+    with h5py.File(end) as file:
+        history = file["metrics/train"]
+        compare("loss", history["loss"][-1], loss.detach(), 1e-5)
+        compare("norm of the gradient", history["grad_norm"][-1], norm, TOLERANCE * norm)
+
+
+def groups(net, decay):
+    """Weight decay is for weights, not for biases."""
+    named = list(net.named_parameters())
+    weights = [parameter for key, parameter in named if key.endswith("weight")]
+    biases = [parameter for key, parameter in named if key.endswith("bias")]
+    return [
+        {"params": weights, "weight_decay": decay},
+        {"params": biases, "weight_decay": 0},
+    ]
+
+
+def descend(net, x, labels, optimizer, steps, clip=None):
+    for _ in range(steps):
+        optimizer.zero_grad()
+        loss_of(net, x, labels, 0).backward()
+        if clip:
+            norm = nn.utils.clip_grad_norm_(net.parameters(), clip)
+            assert norm > 2 * clip, "nothing was clipped"
+        optimizer.step()
+
+
+def compare_state(net, optimizer, end, group, key):
+    theirs = {
+        name: optimizer.state[parameter][key] for name, parameter in net.named_parameters()
+    }
+    compare_tensors(key, tensors(end, f"optimizer/{group}"), theirs, rounding=0)
+
+
+def sgd(steps=3):
+    keys = {"optim.kind": "sgd", "optim.momentum": 0.8, "optim.nesterov": "on"}
+    keys |= {"optim.weight_decay": 0.05, "optim.lr": 0.2}
+    net, x, labels, end = start("letters", "sgd", steps, **keys)
+    begin = {key: value.clone() for key, value in net.state_dict().items()}
+    optimizer = torch.optim.SGD(groups(net, 0.05), lr=0.2, momentum=0.8, nesterov=True)
+    descend(net, x, labels, optimizer, steps)
+    compare_tensors("weights", tensors(end), net.state_dict(), begin)
+    compare_state(net, optimizer, end, "momentum", "momentum_buffer")
+
+
+def adamw(steps=3):
+    # a large epsilon: where the gradient is rounding noise Adam would make it a full step
+    keys = {"optim.kind": "adamw", "optim.beta1": 0.8, "optim.beta2": 0.98}
+    keys |= {"optim.weight_decay": 0.3, "optim.lr": 0.01, "optim.epsilon": 1e-3}
+    net, x, labels, end = start("letters", "adamw", steps, **keys)
+    begin = {key: value.clone() for key, value in net.state_dict().items()}
+    optimizer = torch.optim.AdamW(groups(net, 0.3), lr=0.01, betas=(0.8, 0.98), eps=1e-3)
+    descend(net, x, labels, optimizer, steps)
+    compare_tensors("weights", tensors(end), net.state_dict(), begin)
+    compare_state(net, optimizer, end, "m", "exp_avg")
+    compare_state(net, optimizer, end, "v", "exp_avg_sq")
+
+
+def clip(steps=2):
+    keys = {"optim.kind": "sgd", "optim.momentum": 0.9, "optim.lr": 0.5, "train.clip": 0.02}
+    net, x, labels, end = start("pooled", "clip", steps, **keys)
+    begin = {key: value.clone() for key, value in net.state_dict().items()}
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.5, momentum=0.9)
+    descend(net, x, labels, optimizer, steps, clip=0.02)
+    compare_tensors("weights", tensors(end), net.state_dict(), begin)
+
+
+def onecycle(steps=40):
+    keys = {"schedule.kind": "onecycle", "schedule.pct_start": 0.25, "schedule.div": 10}
+    keys |= {"optim.lr": 0.03, "schedule.final_div": 100, "train.batch": IMAGES}
+    end = train("onecycle", ["flatten", "linear classes", "logsoftmax"], synth(IMAGES, 10),
+                steps, **keys)
+    optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, 0.03, steps, pct_start=0.25, div_factor=10, final_div_factor=100,
+        cycle_momentum=False,
+    )
+    theirs = []
+    for _ in range(steps):
+        theirs.append(schedule.get_last_lr()[0])
+        optimizer.step()
+        schedule.step()
+    with h5py.File(end) as file:
+        compare("learning rates", file["metrics/train/lr"][:], np.array(theirs), 1e-9)
+
+
+CHECKS = {
+    "logprobs-letters": lambda: logprobs("letters", 0),
+    "logprobs-averaged": lambda: logprobs("letters", 0.9),
+    "logprobs-strided": lambda: logprobs("strided", 0),
+    "logprobs-pooled": lambda: logprobs("pooled", 0),
+    "gradients-letters": lambda: gradients("letters", 0, 32),
+    "gradients-strided": lambda: gradients("strided", 0.1, 20),
+    "gradients-pooled": lambda: gradients("pooled", 0.2, 7),
+    "sgd": sgd,
+    "adamw": adamw,
+    "clip": clip,
+    "onecycle": onecycle,
+}
+
+
+def main():
+    names = sys.argv[1:] or list(CHECKS)
+    torch.manual_seed(0)
+    torch.set_num_threads(2)
+    failed = []
+    with tempfile.TemporaryDirectory() as folder:
+        os.chdir(folder)
+        for name in names:
+            try:
+                CHECKS[name]()
+                print(f"ok {name}", flush=True)
+            except AssertionError as problem:
+                failed.append(name)
+                print(f"not ok {name}: {problem}", flush=True)
+    sys.exit(1 if failed else 0)
+
+
+if __name__ == "__main__":
+    LOCKSTEP = os.path.abspath(LOCKSTEP)
+    main()
