@@ -31,6 +31,9 @@ struct run_ranks {
 void run_ranks_init(struct run_ranks *ranks, struct comm *comm, int threads);
 void run_ranks_release(struct run_ranks *ranks);
 
+/* What --threads may ask for. */
+enum status run_check_threads(long long threads) MUST_CHECK;
+
 /* This rank's threads. */
 int run_threads(const struct run_ranks *ranks, const struct comm *comm);
 

@@ -28,8 +28,8 @@ const char *cpu_allowed_list(void);
 /* "OpenBLAS 0.3.21 SkylakeX". Static storage. */
 const char *cpu_blas(void);
 
-/* What the environment does to the speed of BLAS, in one line with what to type; NULL: all
-   is well. Static storage. */
+/* What the environment does to the speed of BLAS, in one line with what to type; NULL:
+   all is well. Static storage. */
 const char *cpu_blas_advice(void);
 
 /* Once, first thing in main: settings that libraries read only while they load

@@ -37,6 +37,10 @@ struct conv_pool_order {
 };
 
 struct kernels {
+    /* `rounds` rounds of fused multiply-adds on registers alone; returns the FLOPs done.
+       sink keeps the compiler from leaving them out. */
+    double (*multiply_add)(long rounds, float *sink);
+
     void (*relu_forward)(float *y, const float *x, size_t n);
     void (*relu_backward)(float *dx, const float *dy, const float *y, size_t n);
     void (*gelu_forward)(float *y, float *slope, const float *x, size_t n);
@@ -76,11 +80,11 @@ struct kernels {
     void (*direct_forward)(const struct conv_shape *shape, struct span rows, int channels,
                            float *y, const float *x, const float *weight,
                            const float *bias);
-    /* Some rows of a panel's dweight (R*S*C, KERNELS_PANEL) += the part of some images,
-       one sum over all their pixels. */
-    void (*direct_backward_weight)(const struct conv_shape *shape, struct span images,
-                                   int channels, struct span taps, float *dweight,
-                                   const float *x, const float *dy);
+    /* Some rows of a panel's dweight (R*S*C, KERNELS_PANEL) += one sum over the pixels of
+       all images. */
+    void (*direct_backward_weight)(const struct conv_shape *shape, int channels,
+                                   struct span taps, float *dweight, const float *x,
+                                   const float *dy);
 
     /* One image with its border, some output channels; src/kernels/conv_pool.c packs. */
     void (*conv_pool_forward)(const struct conv_pool_shape *shape, struct span channels,

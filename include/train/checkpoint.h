@@ -8,7 +8,7 @@
  *   /optimizer/STATE/LAYER/...     momentum (sgd), or m and v (adamw)
  *   /metrics/...                   history so far (train/metrics.h)
  * Root attributes: format, format_version, step, epoch, config (INI text), data_hash,
- * classes, input (H, W), mean, std, lockstep, mpi, blas, isa, state (as in the log),
+ * classes, height, width, mean, std, lockstep, mpi, blas, isa, state (as in the log),
  * content_hash (over every array and the attributes that a resume needs), and what is in
  * struct progress. There is no random state: randomness is counter-based.
  *

@@ -55,4 +55,9 @@ enum status trainer_resume(struct trainer *trainer, const char *checkpoint) MUST
    checkpoint; ST_FAIL: bad numbers, or a checkpoint that could not be written. */
 enum status trainer_run(struct trainer *trainer) MUST_CHECK;
 
+/* For measurements: `count` steps, or (forward) as many batches forward only, without log
+   and checkpoints. Returns ST_FAIL if a step went bad. */
+enum status trainer_time_steps(struct trainer *trainer, int count, bool forward,
+                               double *seconds) MUST_CHECK;
+
 #endif

@@ -182,6 +182,7 @@ static enum status parse_request(struct request *request, enum dataset_split *sp
         return ST_OK;
     if (!request->data)
         FAIL(ST_USAGE, "which data set? give --data FILE");
+    TRY(run_check_threads(request->threads));
     for (*split = 0; *split < DATASET_SPLITS; ++*split)
         if (strcmp(request->split, dataset_split_name[*split]) == 0)
             return ST_OK;

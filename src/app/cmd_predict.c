@@ -101,8 +101,7 @@ static enum status predict_one(const struct network *network, struct workspace *
     const struct grain_pass pass = {
         .team = {.size = 1}, .n = 1, .params = network->params};
     model_forward(&network->model, ws, &pass);
-    print_top(network, path, inverted ? " (dark on light, inverted)" : "",
-              ws->logprobs);
+    print_top(network, path, inverted ? " (dark on light, inverted)" : "", ws->logprobs);
     free(pixel);
     image_release(&image);
     return ST_OK;

@@ -67,6 +67,7 @@ static enum status parse_request(struct request *request, int argc, char **argv,
     request->config = operand[0];
     request->argc = argc;
     request->argv = argv;
+    TRY(run_check_threads(request->threads));
     if (request->resume && request->init)
         FAIL(ST_USAGE, "--resume and --init exclude each other: a run that goes on has "
                        "weights already");
@@ -201,9 +202,10 @@ static void note_oddities(const struct session *session)
     int grains = (train->batch + train->grain - 1) / train->grain;
     int size = comm_size(session->comm);
     if (size > grains)
-        log_note("%d ranks but only %d grains in a batch: %d ranks have nothing to do; "
-                 "raise train.batch or lower train.grain",
-                 size, grains, size - grains);
+        log_note("%d ranks but only %d grain%s in a batch: %d rank%s without work; raise "
+                 "train.batch or lower train.grain",
+                 size, grains, grains > 1 ? "s" : "", size - grains,
+                 size - grains > 1 ? "s" : "");
     if (cpu_blas_advice())
         log_note("%s", cpu_blas_advice());
     if (session->dataset.info.count[DATASET_TEST] == 0)

@@ -154,6 +154,8 @@ static enum status unknown_key(const char *where, const char *section, const cha
         if (strcmp(config_keys[i].name, name) == 0)
             known = i + 1;
     }
+    if (!*section)
+        FAIL(ST_USAGE, "%s: '%s' stands before the first [section]", where, name);
     if (count == 0) {
         const char *near = parse_nearest(section, sections, config_key_count);
         FAIL(ST_USAGE, "%s: unknown section '%s'%s%s%s", where, section,

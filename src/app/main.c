@@ -24,6 +24,8 @@ static const struct command commands[] = {
     {"eval", true, false, cmd_eval, "measure a checkpoint on a data set"},
     {"predict", false, false, cmd_predict, "classify images"},
     {"show", false, false, cmd_show, "say what a run, checkpoint or data file is"},
+    {"bench", true, false, cmd_bench,
+     "measure training steps and layers on this machine"},
     {"data", false, true, cmd_data, "make, import and look at data sets"},
 };
 enum { COMMANDS = sizeof commands / sizeof commands[0] };

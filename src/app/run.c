@@ -13,6 +13,8 @@
 #include "comm/comm.h"
 #include "kernels/cpu.h"
 
+#define THREADS_MAX 4096 /* as parallel.threads */
+
 static bool same_host(const struct run_rank *a, const struct run_rank *b)
 {
     return strcmp(a->host, b->host) == 0;
@@ -103,6 +105,13 @@ void run_ranks_release(struct run_ranks *ranks)
 {
     free(ranks->rank);
     *ranks = (struct run_ranks){0};
+}
+
+enum status run_check_threads(long long threads)
+{
+    if (threads > THREADS_MAX)
+        FAIL(ST_USAGE, "'--threads %lld': at most %d are possible", threads, THREADS_MAX);
+    return ST_OK;
 }
 
 int run_threads(const struct run_ranks *ranks, const struct comm *comm)

@@ -136,14 +136,17 @@ static void weight_taps(const struct direct *d, int panel, struct span taps,
                         const float *images, const float *dy)
 {
     float *to = panel_weight(d, panel);
-    int block = block_images(d);
+    size_t out = (size_t)d->framed.p * (size_t)d->framed.q * (size_t)d->framed.k;
+    struct conv_shape block = d->framed;
     memset(to + (size_t)taps.begin * KERNELS_PANEL, 0,
            (size_t)(taps.end - taps.begin) * KERNELS_PANEL * sizeof *to);
-    for (int i = 0; i < d->framed.n; i += block) {
-        struct span some = {i, i + block < d->framed.n ? i + block : d->framed.n};
-        kernels()->direct_backward_weight(&d->framed, some, panel_channels(d, panel),
-                                          taps, to, images,
-                                          dy + (size_t)panel * KERNELS_PANEL);
+    block.n = block_images(d);
+    for (int i = 0; i < d->framed.n; i += block.n) {
+        if (block.n > d->framed.n - i)
+            block.n = d->framed.n - i;
+        kernels()->direct_backward_weight(
+            &block, panel_channels(d, panel), taps, to, images + (size_t)i * d->image,
+            dy + (size_t)i * out + (size_t)panel * KERNELS_PANEL);
     }
 }
 

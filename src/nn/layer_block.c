@@ -105,6 +105,9 @@ struct layer *layer_block_create(struct layer *const *layers, int count, int *ta
     layer->out = layers[1]->out;
     layer->save = (size_t)shape_size(layer->out) * (sizeof(float) + 1);
     layer->scratch = conv_pool_scratch(&block->shape);
+    double patch = 2.0 * 9 * conv->c * shape_size(layer->out);
+    layer->work_forward = 4 * patch;
+    layer->work_backward = patch;
     *taken = block->shape.activation == CONV_POOL_NONE ? 2 : 3;
     return layer;
 }

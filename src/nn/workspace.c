@@ -88,13 +88,33 @@ static struct pass layer_pass(const struct workspace *ws, const struct grain_pas
                          .sample = ws->sample};
 }
 
+int model_first_step(const struct model *model)
+{
+    int first = 0;
+    while (first < model->steps && model->step[first]->tensors == 0)
+        first++;
+    return first;
+}
+
+void model_forward_step(const struct model *model, struct workspace *ws,
+                        const struct grain_pass *pass, int step)
+{
+    struct pass view = layer_pass(ws, pass, step, 0);
+    model->step[step]->ops->forward(model->step[step], &view);
+}
+
+void model_backward_step(const struct model *model, struct workspace *ws,
+                         const struct grain_pass *pass, int step)
+{
+    struct pass view = layer_pass(ws, pass, step, model_first_step(model));
+    model->step[step]->ops->backward(model->step[step], &view);
+}
+
 void model_forward(const struct model *model, struct workspace *ws,
                    const struct grain_pass *pass)
 {
-    for (int i = 0; i < model->steps; i++) {
-        struct pass layer = layer_pass(ws, pass, i, 0);
-        model->step[i]->ops->forward(model->step[i], &layer);
-    }
+    for (int i = 0; i < model->steps; i++)
+        model_forward_step(model, ws, pass, i);
 }
 
 /* Loss of one sample: -sum_k target_k logp_k with target = (1 - eps) one-hot +
@@ -167,13 +187,9 @@ void model_backward(const struct model *model, struct workspace *ws,
                     const struct grain_pass *pass,
                     void (*ready)(void *context, size_t begin, size_t end), void *context)
 {
-    int first = 0; /* with parameters: what is before it needs no gradient */
-    while (first < model->steps && model->step[first]->tensors == 0)
-        first++;
-    for (int i = model->steps - 1; i >= first; i--) {
+    for (int i = model->steps - 1; i >= model_first_step(model); i--) {
         const struct layer *layer = model->step[i];
-        struct pass layer_view = layer_pass(ws, pass, i, first);
-        layer->ops->backward(layer, &layer_view);
+        model_backward_step(model, ws, pass, i);
         if (pass->team.index != 0 || layer->tensors == 0)
             continue;
         size_t begin, end;

@@ -263,6 +263,31 @@ enum status trainer_do_step(struct trainer *trainer, struct step *step)
     return ST_OK;
 }
 
+static void forward_only(void *context, int thread)
+{
+    const struct job *job = context;
+    struct trainer *trainer = job->trainer;
+    const struct step *step = job->step;
+    struct lane lane =
+        crew_lane(&trainer->crew, step->lanes, thread, step->begin, step->end);
+    for (int g = lane.begin; lane.index >= 0 && g < lane.end; g++) {
+        load_grain(trainer, step, &lane, g);
+        struct grain_pass pass = grain_pass(trainer, step, &lane, g);
+        pass.train = false;
+        model_forward(trainer->setup.model, lane.ws, &pass);
+    }
+}
+
+enum status trainer_do_forward(struct trainer *trainer, struct step *step)
+{
+    plan(trainer, step);
+    struct job job = {.trainer = trainer, .step = step};
+    TRY(prepare(trainer, step));
+    if (step->end > step->begin)
+        team_run(trainer->crew.threads, forward_only, &job);
+    return ST_OK;
+}
+
 /* --- bad numbers --- */
 
 /* Forward again, one thread, over this rank's grains: the first layer with bad output. */

@@ -371,3 +371,22 @@ enum status trainer_run(struct trainer *trainer)
         report_end(trainer, timer_now() - begin);
     return st;
 }
+
+enum status trainer_time_steps(struct trainer *trainer, int count, bool forward,
+                               double *seconds)
+{
+    comm_barrier(trainer->setup.comm);
+    double begin = timer_now();
+    for (int i = 0; i < count; i++, trainer->progress.step++) {
+        struct step step;
+        if (forward)
+            TRY(trainer_do_forward(trainer, &step));
+        else
+            TRY(trainer_do_step(trainer, &step));
+        if (step.bad)
+            FAIL(ST_FAIL, "the numbers went bad while they were timed");
+    }
+    comm_barrier(trainer->setup.comm);
+    *seconds = timer_now() - begin;
+    return ST_OK;
+}

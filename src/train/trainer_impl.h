@@ -60,6 +60,9 @@ struct step {
 /* Compute, reduce, update. Does not touch progress. */
 enum status trainer_do_step(struct trainer *trainer, struct step *step) MUST_CHECK;
 
+/* Only forward, as in use, for the same batch; nothing is changed. */
+enum status trainer_do_forward(struct trainer *trainer, struct step *step) MUST_CHECK;
+
 /* Say where the bad numbers of `step` came from. */
 void trainer_explain_bad(struct trainer *trainer, const struct step *step);
 

@@ -21,6 +21,7 @@ agrees() {
 @test "log-probabilities with averaged weights" { agrees logprobs-averaged; }
 @test "log-probabilities with strides, padding, avgpool, dropout" { agrees logprobs-strided; }
 @test "log-probabilities of pooled odd sizes" { agrees logprobs-pooled; }
+@test "gradients of a smooth network, strictly" { agrees gradients-smooth; }
 @test "gradients of the letters network" { agrees gradients-letters; }
 @test "gradients with strides, padding, avgpool; smoothed labels" { agrees gradients-strided; }
 @test "gradients of pooled odd sizes; smoothed labels" { agrees gradients-pooled; }

@@ -116,18 +116,17 @@ void SIMD(direct_forward)(const struct conv_shape *shape, struct span rows, int 
 }
 
 /* Rows of dweight from their taps' distances to the patch's corner. */
-SIMD_INLINE void weight_tile(const int taps, const struct conv_shape *shape,
-                             struct span images, int lanes, float *dweight,
-                             const ptrdiff_t *tap, const float *x, const float *dy)
+SIMD_INLINE void weight_tile(const int taps, const struct conv_shape *shape, int lanes,
+                             float *dweight, const ptrdiff_t *tap, const float *x,
+                             const float *dy)
 {
     simd_float sum[TILE_MAX][2] = {{{0}}};
     ptrdiff_t row = (ptrdiff_t)shape->w * shape->c, step = shape->stride;
-    const float *g = dy + (ptrdiff_t)images.begin * shape->p * shape->q * shape->k;
-    for (int i = images.begin * shape->p; i < images.end * shape->p; i++) {
+    for (int i = 0; i < shape->n * shape->p; i++) {
         const float *from = x + i / shape->p * shape->h * row + i % shape->p * step * row;
-        for (int q = 0; q < shape->q; q++, from += step * shape->c, g += shape->k) {
-            simd_float g0 = simd_load(g, lanes);
-            simd_float g1 = simd_load(g + SIMD_WIDTH, lanes - SIMD_WIDTH);
+        for (int q = 0; q < shape->q; q++, from += step * shape->c, dy += shape->k) {
+            simd_float g0 = simd_load(dy, lanes);
+            simd_float g1 = simd_load(dy + SIMD_WIDTH, lanes - SIMD_WIDTH);
 #pragma GCC unroll 12
             for (int t = 0; t < taps; t++) {
                 float v = from[tap[t]];
@@ -144,9 +143,9 @@ SIMD_INLINE void weight_tile(const int taps, const struct conv_shape *shape,
     }
 }
 
-void SIMD(direct_backward_weight)(const struct conv_shape *shape, struct span images,
-                                  int channels, struct span taps, float *dweight,
-                                  const float *x, const float *dy)
+void SIMD(direct_backward_weight)(const struct conv_shape *shape, int channels,
+                                  struct span taps, float *dweight, const float *x,
+                                  const float *dy)
 {
     int run = shape->s * shape->c, left = taps.end - taps.begin;
     int tiles = (left + TILE_MAX - 1) / TILE_MAX;
@@ -157,7 +156,7 @@ void SIMD(direct_backward_weight)(const struct conv_shape *shape, struct span im
             tap[i] = (ptrdiff_t)((t + i) / run) * shape->w * shape->c + (t + i) % run;
         for (int k = 0; k < channels; k += TILE_CHANNELS) {
             float *to = dweight + (ptrdiff_t)t * KERNELS_PANEL + k;
-#define WEIGHT_TILE(n) weight_tile(n, shape, images, channels - k, to, tap, x, dy + k)
+#define WEIGHT_TILE(n) weight_tile(n, shape, channels - k, to, tap, x, dy + k)
             TILE_SWITCH(count, WEIGHT_TILE)
         }
         t += count;

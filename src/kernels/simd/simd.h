@@ -19,6 +19,7 @@
 /* Declares op_LEVEL with the type that the table says. */
 #define SIMD_DECLARE(op) extern __typeof__(*((struct kernels *)0)->op) SIMD(op)
 
+SIMD_DECLARE(multiply_add);
 SIMD_DECLARE(relu_forward);
 SIMD_DECLARE(relu_backward);
 SIMD_DECLARE(gelu_forward);

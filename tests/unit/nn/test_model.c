@@ -1,5 +1,8 @@
 #include "nn_test.h"
 
+#include <stdio.h>
+#include <unistd.h>
+
 #include "kernels/team.h"
 
 static const char *const letters[] = {
@@ -56,6 +59,36 @@ static void test_layout(void **state)
     assert_int_equal(next, b.model.params);
     assert_int_equal(counted, 296730);
     free(mask);
+    bench_release(&b);
+}
+
+/* The table as printed: one line each for the headings, the input, the layers, the total.
+ */
+static void test_print(void **state)
+{
+    (void)state;
+    struct bench b;
+    char text[4096];
+    bench_init(&b, letters, letter, 26, 1);
+    FILE *file = tmpfile();
+    assert_non_null(file);
+    fflush(stdout);
+    int keep = dup(STDOUT_FILENO), lines = 0;
+    dup2(fileno(file), STDOUT_FILENO);
+    model_print(&b.model);
+    fflush(stdout);
+    dup2(keep, STDOUT_FILENO);
+    close(keep);
+    rewind(file);
+    text[fread(text, 1, sizeof text - 1, file)] = '\0';
+    fclose(file);
+    for (const char *c = text; *c; c++)
+        lines += *c == '\n';
+    assert_int_equal(lines, b.model.layers + 3);
+    assert_non_null(strstr(text, "conv2"));
+    assert_non_null(strstr(text, "11x11x64"));
+    assert_non_null(strstr(text, "18496"));
+    assert_non_null(strstr(text, "296730"));
     bench_release(&b);
 }
 
@@ -289,11 +322,11 @@ static void test_short_grain(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_layout),      cmocka_unit_test(test_params),
-        cmocka_unit_test(test_loss),        cmocka_unit_test(test_ready),
-        cmocka_unit_test(test_find_bad),    cmocka_unit_test(test_evaluation),
-        cmocka_unit_test(test_teams),       cmocka_unit_test(test_sub_teams),
-        cmocka_unit_test(test_short_grain),
+        cmocka_unit_test(test_layout),     cmocka_unit_test(test_print),
+        cmocka_unit_test(test_params),     cmocka_unit_test(test_loss),
+        cmocka_unit_test(test_ready),      cmocka_unit_test(test_find_bad),
+        cmocka_unit_test(test_evaluation), cmocka_unit_test(test_teams),
+        cmocka_unit_test(test_sub_teams),  cmocka_unit_test(test_short_grain),
     };
     cpu_blas_single_thread();
     return cmocka_run_group_tests(tests, NULL, NULL);

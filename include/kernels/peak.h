@@ -1,0 +1,13 @@
+/*
+ * peak: what one core of this machine can do at best, measured: the yardstick of bench.
+ */
+#ifndef LOCKSTEP_KERNELS_PEAK_H
+#define LOCKSTEP_KERNELS_PEAK_H
+
+/* FLOP/s of fused multiply-adds on registers, in the instruction set in use. */
+double peak_registers(void);
+
+/* FLOP/s of a large square sgemm (1024), one thread. */
+double peak_sgemm(void);
+
+#endif

@@ -1,0 +1,408 @@
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "app/cli.h"
+#include "app/commands.h"
+#include "app/config.h"
+#include "app/run.h"
+#include "base/fs.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/parse.h"
+#include "base/table.h"
+#include "comm/comm.h"
+#include "data/dataset.h"
+#include "data/synth.h"
+#include "kernels/cpu.h"
+#include "kernels/peak.h"
+#include "lab/layers.h"
+#include "train/trainer.h"
+
+#define IMAGES  2048 /* at least so many are gone through */
+#define LIST    16
+#define SECONDS 0.3 /* least length of one of the repeated runs */
+
+/* The reference network (configs/letters.conf), trained plainly. */
+static const char reference[] = "[model]\n"
+                                "layer = conv 32 kernel=3\nlayer = maxpool 2\n"
+                                "layer = gelu\n"
+                                "layer = conv 64 kernel=3\nlayer = maxpool 2\n"
+                                "layer = gelu\n"
+                                "layer = conv 128 kernel=3\nlayer = maxpool 2\n"
+                                "layer = gelu\n"
+                                "layer = flatten\n"
+                                "layer = linear 512\nlayer = gelu\n"
+                                "layer = linear 256\nlayer = gelu\n"
+                                "layer = linear classes\nlayer = logsoftmax\n"
+                                "[optim]\nlr = 0.01\n";
+
+struct request {
+    const char *batches, *threads, *config;
+    long long repeats, grain;
+    bool json;
+};
+
+struct list {
+    int count, value[LIST];
+};
+
+static enum status parse_list(const char *option, const char *text, struct list *list)
+{
+    char *copy = mem_strdup(text), *rest = copy;
+    list->count = 0;
+    for (char *word; (word = strsep(&rest, ",")) != NULL;) {
+        long long value;
+        if (list->count == LIST || !parse_int(word, 1, 1 << 20, &value)) {
+            free(copy);
+            FAIL(ST_USAGE, "'--%s %s': expected numbers from 1, with commas", option,
+                 text);
+        }
+        list->value[list->count++] = (int)value;
+    }
+    free(copy);
+    return ST_OK;
+}
+
+static enum status read_config(const struct request *request, struct config *config)
+{
+    config_init(config);
+    if (request->config)
+        TRY(config_read(config, request->config));
+    else
+        TRY(config_parse(config, reference, "the reference network"));
+    if (request->grain > 0)
+        config->run.train.grain = (int)request->grain;
+    config->run.train.epochs = 1000000; /* the schedule hardly moves */
+    config->run.checkpoint.every_minutes = 0;
+    return ST_OK;
+}
+
+/* --- data: the built-in letters, in a file that is gone again once it is open --- */
+
+static enum status write_letters(const char *path, size_t images)
+{
+    size_t size = SYNTH_SIZE * SYNTH_SIZE;
+    struct dataset_builder builder = {.h = SYNTH_SIZE, .w = SYNTH_SIZE};
+    char names[] = "A,B,C,D,E,F,G,H,I,J,K,L,M,N,O,P,Q,R,S,T,U,V,W,X,Y,Z", *rest = names;
+    builder.class_name = mem_zeroed(SYNTH_CLASSES, sizeof(char *));
+    for (char *name; (name = strsep(&rest, ",")) != NULL;)
+        builder.class_name[builder.classes++] = mem_strdup(name);
+    builder.source = mem_strdup("built-in letters");
+    builder.count[DATASET_TRAIN] = images;
+    builder.images[DATASET_TRAIN] = mem_zeroed(images, size);
+    builder.labels[DATASET_TRAIN] = mem_zeroed(images, sizeof(uint16_t));
+    for (size_t i = 0; i < images; i++)
+        builder.labels[DATASET_TRAIN][i] =
+            (uint16_t)synth_draw(1, 0, i, builder.images[DATASET_TRAIN] + i * size);
+    enum status st = dataset_write(&builder, path, true);
+    dataset_builder_release(&builder);
+    return st;
+}
+
+static enum status open_letters(struct comm *comm, size_t images, struct dataset *dataset)
+{
+    const char *folder = getenv("TMPDIR");
+    const bool train[DATASET_SPLITS] = {true, false};
+    char path[FS_PATH];
+    enum status st = ST_OK;
+    snprintf(path, sizeof path, "%s/lockstep-bench-%d.h5", folder ? folder : "/tmp",
+             (int)getpid());
+    comm_bcast(comm, path, sizeof path, 0);
+    if (comm_rank(comm) == 0)
+        st = write_letters(path, images);
+    TRY(comm_agree(comm, st));
+    st = dataset_open(dataset, comm, path, train, 0);
+    if (comm_rank(comm) == 0)
+        unlink(path);
+    return st;
+}
+
+/* --- bench step --- */
+
+struct rate {
+    double median, low, high; /* images per second */
+};
+
+struct row {
+    int batch, threads, ranks;
+    struct rate train, forward;
+    double dense, truly; /* FLOPs of a training step per image */
+};
+
+static int by_value(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+static enum status measure(struct trainer *trainer, struct comm *comm, int batch,
+                           int repeats, bool forward, struct rate *rate)
+{
+    double seconds, *rates = mem_zeroed((size_t)repeats, sizeof *rates);
+    enum status st;
+    int count = 1;
+    TRY_TO(out, trainer_time_steps(trainer, 2, forward, &seconds)); /* warm up */
+    for (;; count *= 2) {
+        TRY_TO(out, trainer_time_steps(trainer, count, forward, &seconds));
+        comm_max_f64(comm, &seconds, 1);
+        if (seconds > SECONDS)
+            break;
+    }
+    for (int i = 0; i < repeats; i++) {
+        TRY_TO(out, trainer_time_steps(trainer, count, forward, &seconds));
+        rates[i] = (double)count * batch / seconds;
+    }
+    qsort(rates, (size_t)repeats, sizeof *rates, by_value);
+    *rate = (struct rate){rates[repeats / 2], rates[0], rates[repeats - 1]};
+out:
+    free(rates);
+    return st;
+}
+
+static void count_flops(const struct model *model, struct row *row)
+{
+    for (int s = 0; s < model->steps; s++) {
+        const struct layer *layer = model->step[s];
+        int gradients = layer->tensors == 0 ? 0 : s > model_first_step(model) ? 2 : 1;
+        double forward = layer->work_forward > 0 ? layer->work_forward : layer->flops;
+        double backward = layer->work_backward > 0 ? layer->work_backward : layer->flops;
+        row->dense += (1 + gradients) * layer->flops;
+        row->truly += forward + gradients * backward;
+    }
+}
+
+static enum status bench_row(struct comm *comm, const struct request *request,
+                             struct config *config, struct row *row)
+{
+    struct dataset dataset = {0};
+    struct model model = {0};
+    size_t images = (size_t)((IMAGES + row->batch - 1) / row->batch * row->batch);
+    config->run.train.batch = row->batch;
+    enum status st;
+    TRY_TO(out, open_letters(comm, images, &dataset));
+    TRY_TO(out,
+           model_init(&model, &config->model, (struct shape){SYNTH_SIZE, SYNTH_SIZE, 1},
+                      SYNTH_CLASSES, config->run.train.grain));
+    const struct trainer_setup setup = {
+        .comm = comm,
+        .dataset = &dataset,
+        .model = &model,
+        .options = &config->run,
+        .threads = row->threads,
+        .folder = "",
+        .config_text = "",
+        .version = app_version(),
+    };
+    struct trainer *trainer = trainer_create(&setup);
+    trainer_start(trainer);
+    st = measure(trainer, comm, row->batch, (int)request->repeats, false, &row->train);
+    if (st == ST_OK)
+        st = measure(trainer, comm, row->batch, (int)request->repeats, true,
+                     &row->forward);
+    count_flops(&model, row);
+    trainer_free(trainer);
+out:
+    model_release(&model);
+    dataset_close(&dataset);
+    return st;
+}
+
+static void print_rows(const struct row *rows, int count, double peak)
+{
+    struct table table;
+    table_init(&table, ">ranks", ">threads", ">batch", ">train images/s", ">spread",
+               ">forward images/s", ">spread", ">GFLOP/s dense", ">true", ">% of peak",
+               NULL);
+    for (int i = 0; i < count; i++) {
+        const struct row *r = &rows[i];
+        double cores = (double)r->ranks * r->threads;
+        table_cellf(&table, "%d", r->ranks);
+        table_cellf(&table, "%d", r->threads);
+        table_cellf(&table, "%d", r->batch);
+        table_cellf(&table, "%.0f", r->train.median);
+        table_cellf(&table, "%.0f-%.0f", r->train.low, r->train.high);
+        table_cellf(&table, "%.0f", r->forward.median);
+        table_cellf(&table, "%.0f-%.0f", r->forward.low, r->forward.high);
+        table_cellf(&table, "%.1f", r->train.median * r->dense * 1e-9);
+        table_cellf(&table, "%.1f", r->train.median * r->truly * 1e-9);
+        table_cellf(&table, "%.0f", 100 * r->train.median * r->truly / (peak * cores));
+    }
+    table_print(&table);
+    table_release(&table);
+}
+
+static void print_json(const struct row *rows, int count, double peak)
+{
+    log_out("[\n");
+    for (int i = 0; i < count; i++) {
+        const struct row *r = &rows[i];
+        log_out("  {\"ranks\": %d, \"threads\": %d, \"batch\": %d,\n"
+                "   \"train_images_per_second\": %.1f, \"train_low\": %.1f, "
+                "\"train_high\": %.1f,\n"
+                "   \"forward_images_per_second\": %.1f, \"forward_low\": %.1f, "
+                "\"forward_high\": %.1f,\n"
+                "   \"dense_gflops\": %.2f, \"true_gflops\": %.2f, "
+                "\"peak_gflops_per_core\": %.2f,\n"
+                "   \"isa\": \"%s\", \"blas\": \"%s\"}%s\n",
+                r->ranks, r->threads, r->batch, r->train.median, r->train.low,
+                r->train.high, r->forward.median, r->forward.low, r->forward.high,
+                r->train.median * r->dense * 1e-9, r->train.median * r->truly * 1e-9,
+                peak * 1e-9, cpu_isa_name(cpu_isa()), cpu_blas(),
+                i + 1 < count ? "," : "");
+    }
+    log_out("]\n");
+}
+
+static void print_machine(double registers, double sgemm)
+{
+    log_out("%s, %s kernels, %s\n", cpu_model(), cpu_isa_name(cpu_isa()), cpu_blas());
+    log_out("peak of one core: %.1f GFLOP/s in registers, %.1f in a large sgemm\n\n",
+            registers * 1e-9, sgemm * 1e-9);
+}
+
+static enum status bench_step(struct comm *comm, const struct request *request)
+{
+    struct list batches, threads;
+    struct config config;
+    TRY(parse_list("batch", request->batches, &batches));
+    TRY(parse_list("threads", request->threads, &threads));
+    double registers = peak_registers(), sgemm = peak_sgemm();
+    if (!request->json)
+        print_machine(registers, sgemm);
+    int count = 0;
+    struct row rows[LIST * LIST] = {{0}};
+    enum status st;
+    TRY_TO(out, read_config(request, &config));
+    for (int t = 0; t < threads.count; t++) {
+        for (int b = 0; b < batches.count; b++) {
+            struct row *row = &rows[count++];
+            *row = (struct row){.batch = batches.value[b],
+                                .threads = threads.value[t],
+                                .ranks = comm_size(comm)};
+            TRY_TO(out, bench_row(comm, request, &config, row));
+        }
+    }
+    if (request->json)
+        print_json(rows, count, registers);
+    else
+        print_rows(rows, count, registers);
+out:
+    config_release(&config);
+    return st;
+}
+
+/* --- bench layers --- */
+
+static void pass_cells(struct table *table, double seconds, double dense, double truly,
+                       double registers, double sgemm)
+{
+    table_cellf(table, "%.2f", seconds * 1e6);
+    if (truly <= 0) {
+        for (int i = 0; i < 4; i++)
+            table_cellf(table, "%s", "");
+        return;
+    }
+    table_cellf(table, "%.1f", dense / seconds * 1e-9);
+    table_cellf(table, "%.1f", truly / seconds * 1e-9);
+    table_cellf(table, "%.0f", 100 * truly / seconds / registers);
+    table_cellf(table, "%.0f", 100 * truly / seconds / sgemm);
+}
+
+static void print_layers(const struct model *model, const struct layer_time *times,
+                         double registers, double sgemm)
+{
+    struct table table;
+    double total = 0;
+    table_init(&table, "<layer", "<pass", ">us/image", ">GFLOP/s dense", ">true",
+               ">% of registers", ">% of sgemm", NULL);
+    for (int s = 0; s < model->steps; s++) {
+        const struct layer_time *t = &times[s];
+        table_cellf(&table, "%s", t->name);
+        table_cellf(&table, "forward");
+        pass_cells(&table, t->forward, t->dense_forward, t->true_forward, registers,
+                   sgemm);
+        table_cellf(&table, "%s", "");
+        table_cellf(&table, "backward");
+        pass_cells(&table, t->backward, t->dense_backward, t->true_backward, registers,
+                   sgemm);
+        total += t->forward + t->backward;
+    }
+    table_print(&table);
+    table_release(&table);
+    log_out("\nall layers, forward and backward: %.1f us/image on one core\n",
+            total * 1e6);
+}
+
+static enum status bench_layers(const struct request *request)
+{
+    struct config config;
+    struct model model = {0};
+    struct shape in = {SYNTH_SIZE, SYNTH_SIZE, 1};
+    enum status st;
+    TRY_TO(out, read_config(request, &config));
+    TRY_TO(out,
+           model_init(&model, &config.model, in, SYNTH_CLASSES, config.run.train.grain));
+    float *params = mem_aligned(model.params, sizeof *params);
+    size_t size = SYNTH_SIZE * SYNTH_SIZE;
+    float *x = mem_aligned((size_t)model.grain * size, sizeof *x);
+    uint8_t pixels[SYNTH_SIZE * SYNTH_SIZE];
+    for (int i = 0; i < model.grain; i++) {
+        synth_draw(1, 0, (uint64_t)i, pixels);
+        for (size_t p = 0; p < size; p++)
+            x[(size_t)i * size + p] = (float)pixels[p] / 128 - 0.3f;
+    }
+    model_init_params(&model, 1, params);
+    struct layer_time times[MODEL_LAYERS];
+    double registers = peak_registers(), sgemm = peak_sgemm();
+    layers_measure(&model, params, x, times);
+    print_machine(registers, sgemm);
+    print_layers(&model, times, registers, sgemm);
+    free(params);
+    free(x);
+out:
+    model_release(&model);
+    config_release(&config);
+    return st;
+}
+
+enum status cmd_bench(struct comm *comm, int argc, char **argv)
+{
+    struct request request = {.batches = "16,64,256,1024", .threads = NULL, .repeats = 7};
+    const struct cli_option options[] = {
+        {"batch", CLI_TEXT, &request.batches, "N,N,...", "batch sizes (16,64,256,1024)"},
+        {"threads", CLI_TEXT, &request.threads, "T,T,...",
+         "threads per rank (1 and all of its share)"},
+        {"repeats", CLI_INT, &request.repeats, "N",
+         "runs of which the median is told (7)"},
+        {"grain", CLI_INT, &request.grain, "N", "instead of the config's"},
+        {"json", CLI_FLAG, &request.json, NULL, "an array of objects instead of a table"},
+        {0},
+    };
+    const struct cli_command command = {
+        "bench", "step|layers [CONFIG]",
+        "Measure whole training steps, or each layer, of the reference network or of\n"
+        "CONFIG's, on 28x28 images; steps also under mpirun."};
+    const char *operand[2];
+    char both[32];
+    int count;
+    TRY(cli_parse(&command, options, argc, argv, operand, 1, 2, &count));
+    if (count < 0)
+        return ST_OK;
+    request.config = count > 1 ? operand[1] : NULL;
+    if (request.repeats < 1)
+        FAIL(ST_USAGE, "'--repeats 0': at least one is needed");
+    struct run_ranks ranks;
+    run_ranks_init(&ranks, comm, 0);
+    int share = run_threads(&ranks, comm);
+    run_ranks_release(&ranks);
+    snprintf(both, sizeof both, share > 1 ? "1,%d" : "1", share);
+    if (!request.threads)
+        request.threads = both;
+    if (strcmp(operand[0], "step") == 0)
+        return bench_step(comm, &request);
+    if (strcmp(operand[0], "layers") == 0)
+        return comm_rank(comm) == 0 ? bench_layers(&request) : ST_OK;
+    FAIL(ST_USAGE, "'bench %s': expected step or layers", operand[0]);
+}

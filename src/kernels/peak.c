@@ -1,0 +1,44 @@
+#include "kernels/peak.h"
+
+#include <cblas.h>
+#include <stdlib.h>
+
+#include "base/mem.h"
+#include "base/timer.h"
+#include "kernels/kernels.h"
+
+#define TRIES  9
+#define ROUNDS 400000
+#define SIZE   1024
+
+double peak_registers(void)
+{
+    double best = 0;
+    float sink = 0;
+    for (int i = 0; i < TRIES; i++) {
+        double begin = timer_now();
+        double flops = kernels()->multiply_add(ROUNDS, &sink);
+        double rate = flops / (timer_now() - begin);
+        best = rate > best ? rate : best;
+    }
+    return best;
+}
+
+double peak_sgemm(void)
+{
+    size_t count = (size_t)SIZE * SIZE;
+    float *a = mem_aligned(count, sizeof *a), *b = mem_aligned(count, sizeof *b);
+    float *c = mem_aligned(count, sizeof *c);
+    double best = 0;
+    for (int i = 0; i < TRIES; i++) {
+        double begin = timer_now();
+        cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, SIZE, SIZE, SIZE, 1.0f, a,
+                    SIZE, b, SIZE, 0.0f, c, SIZE);
+        double rate = 2.0 * SIZE * SIZE * SIZE / (timer_now() - begin);
+        best = rate > best ? rate : best;
+    }
+    free(a);
+    free(b);
+    free(c);
+    return best;
+}

@@ -1,0 +1,101 @@
+#include "lab/layers.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/timer.h"
+
+#define REPEATS 41
+
+static void name_step(const struct model *model, int s, char name[64])
+{
+    int first = model->step[s]->index;
+    int last = s + 1 < model->steps ? model->step[s + 1]->index : model->layers;
+    int used = 0;
+    name[0] = '\0';
+    for (int i = first; i < last && used < 63; i++)
+        used += snprintf(name + used, (size_t)(64 - used), "%s%s", i > first ? "+" : "",
+                         model->layer[i]->name);
+}
+
+/* Dense: one product for each of weight and input gradient; the first has no input's. */
+static void count_work(const struct model *model, int s, struct layer_time *time)
+{
+    const struct layer *layer = model->step[s];
+    int gradients = layer->tensors == 0 ? 0 : s > model_first_step(model) ? 2 : 1;
+    time->dense_forward = layer->flops;
+    time->dense_backward = gradients * layer->flops;
+    time->true_forward = layer->work_forward > 0 ? layer->work_forward : layer->flops;
+    time->true_backward =
+        gradients * (layer->work_backward > 0 ? layer->work_backward : layer->flops);
+}
+
+static int by_value(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+static double median(double *values)
+{
+    qsort(values, REPEATS, sizeof *values, by_value);
+    return values[REPEATS / 2];
+}
+
+/* seconds: [step][repeat]. */
+static void one_round(const struct model *model, struct workspace *ws,
+                      const struct grain_pass *pass, int repeat, double *forward,
+                      double *backward)
+{
+    struct grain_result result;
+    double t = timer_now();
+    for (int s = 0; s < model->steps; s++) {
+        model_forward_step(model, ws, pass, s);
+        double now = timer_now();
+        forward[s * REPEATS + repeat] = now - t;
+        t = now;
+    }
+    model_loss(model, ws, pass, &result);
+    t = timer_now();
+    for (int s = model->steps - 1; s >= model_first_step(model); s--) {
+        model_backward_step(model, ws, pass, s);
+        double now = timer_now();
+        backward[s * REPEATS + repeat] = now - t;
+        t = now;
+    }
+}
+
+void layers_measure(const struct model *model, const float *params, const float *x,
+                    struct layer_time *times)
+{
+    struct workspace ws;
+    size_t cells = (size_t)model->steps * REPEATS;
+    double *forward = mem_zeroed(cells, sizeof *forward);
+    double *backward = mem_zeroed(cells, sizeof *backward);
+    float *grads = mem_aligned(model->params, sizeof *grads);
+    workspace_init(&ws, model);
+    memcpy(ws.activation[0], x,
+           (size_t)model->grain * (size_t)shape_size(model->in) * sizeof *x);
+    for (int i = 0; i < model->grain; i++)
+        ws.label[i] = i % model->classes;
+    struct grain_pass pass = {.team = {.size = 1},
+                              .n = model->grain,
+                              .train = true,
+                              .params = params,
+                              .grads = grads};
+    for (int repeat = 0; repeat < REPEATS; repeat++)
+        one_round(model, &ws, &pass, repeat, forward, backward);
+    for (int s = 0; s < model->steps; s++) {
+        times[s] = (struct layer_time){0};
+        name_step(model, s, times[s].name);
+        count_work(model, s, &times[s]);
+        times[s].forward = median(forward + s * REPEATS) / model->grain;
+        times[s].backward = median(backward + s * REPEATS) / model->grain;
+    }
+    workspace_release(&ws);
+    free(forward);
+    free(backward);
+    free(grads);
+}

@@ -1,0 +1,196 @@
+#!/usr/bin/env bats
+# Bad configs, layers and options: one clear line with the place, exit 2, nothing made.
+
+setup_file() {
+    source "$BATS_TEST_DIRNAME/../runs.sh"
+    letters letters.h5 60 30
+}
+
+setup() {
+    source "$BATS_TEST_DIRNAME/../runs.sh"
+}
+
+# Nothing was made, nothing was changed.
+teardown() {
+    [ "$(ls "$BATS_FILE_TMPDIR" | grep -vx '[a-z]*\.conf' | xargs)" = letters.h5 ]
+}
+
+# The line numbers below are those of this file.
+good() {
+    cat >good.conf <<'END'
+[model]
+layer = conv 8 kernel=5
+layer = maxpool 2
+layer = flatten
+layer = linear classes
+layer = logsoftmax
+[train]
+batch = 60
+; a comment
+
+[optim]
+lr = 0.1   # another
+END
+}
+
+# bad LINE TEXT MESSAGE: with line LINE replaced by TEXT, training is refused.
+bad() {
+    good
+    awk -v line="$1" -v text="$2" 'NR == line { print text; next } { print }' \
+        good.conf >bad.conf
+    refused 2 "$3" train 1 bad.conf --run run
+}
+
+@test "a good config is good" {
+    good
+    train 1 good.conf --run run --set train.epochs=1 | grep -q '^finished step 1 of 1'
+    rm -r run
+}
+
+@test "keys: unknown, misplaced, repeated" {
+    bad 8 'bacth = 60' "bad.conf:8: unknown key 'bacth' in ?train?; did you mean 'batch'?"
+    bad 8 'lr = 0.1' "bad.conf:8: unknown key 'lr' in ?train?; it belongs to ?optim?"
+    bad 8 'frobnicate = 1' "bad.conf:8: unknown key 'frobnicate' in ?train?; see *--help'"
+    bad 9 'batch = 61' "bad.conf:9: 'batch' is set already on line 8"
+    bad 11 '[optimm]' "bad.conf:12: unknown section 'optimm'; did you mean 'optim'?"
+    bad 1 '' "bad.conf:2: 'layer' stands before the first ?section?"
+}
+
+@test "lines that are neither section nor key" {
+    bad 10 'just words' "bad.conf:10: expected '?section?' or 'key = value'"
+    bad 11 '[optim' "bad.conf:11: expected '?section?' or 'key = value'"
+}
+
+@test "values: not numbers, out of range, not among the words" {
+    bad 8 'batch = many' "bad.conf:8: 'batch = many': expected a whole number from 1 to *"
+    bad 8 'batch = 0' "bad.conf:8: 'batch = 0': expected a whole number from 1 to *"
+    bad 8 'batch = 6.5' "bad.conf:8: 'batch = 6.5': expected a whole number*"
+    bad 8 'batch = 60 61' "bad.conf:8: 'batch = 60 61': expected a whole number*"
+    bad 8 'batch =' "bad.conf:8: 'batch = ': expected a whole number*"
+    bad 8 'batch = 99999999999999999999' "bad.conf:8: 'batch = 9*': expected a whole *"
+    bad 8 'seed = -1' "bad.conf:8: 'seed = -1': expected a whole number from 0"
+    bad 8 'ema = 1.5' "bad.conf:8: 'ema = 1.5': expected a number from 0 to 0.999999"
+    bad 12 'lr = nan' "bad.conf:12: 'lr = nan': expected a number from 0 to *"
+    bad 12 'lr = -0.1' "bad.conf:12: 'lr = -0.1': expected a number from 0 to *"
+    bad 12 'kind = adam' "bad.conf:12: 'kind = adam': expected sgd | adamw"
+    bad 12 'nesterov = maybe' "bad.conf:12: 'nesterov = maybe': expected on or off"
+}
+
+@test "layers: unknown kinds, options and sizes" {
+    bad 3 'layer = maxpol 2' "bad.conf:3: unknown layer 'maxpol', did you mean 'maxpool'?"
+    bad 2 'layer = conv 8' "bad.conf:2: conv1: kernel=K is missing"
+    bad 2 'layer = conv kernel=5' "bad.conf:2: conv1: a number is missing *"
+    bad 2 'layer = conv 8 kernl=5' \
+        "bad.conf:2: conv1: unknown option 'kernl', did you mean 'kernel'?"
+    bad 2 'layer = conv 8 kernel=five' "bad.conf:2: conv1: kernel 'five' is not a whole *"
+    bad 2 'layer = conv 8 kernel=5 kernel=3' "bad.conf:2: conv1: option 'kernel' is given *"
+    bad 2 'layer = conv 8 9 kernel=5' "bad.conf:2: conv1: '9' is one value too many"
+    bad 2 'layer = conv 0 kernel=5' "bad.conf:2: conv1: size '0' is not a whole number *"
+    bad 2 'layer = conv 8 kernel=5 init=hee' \
+        "bad.conf:2: conv1: unknown init 'hee', did you mean 'he'?"
+    bad 3 'layer = dropout p=2' "bad.conf:3: dropout1: p '2' is not a number from 0 to *"
+    bad 3 'layer =' "bad.conf:3: *layer*"
+}
+
+@test "layers: shapes that do not fit, with the shape that comes in" {
+    bad 2 'layer = conv 8 kernel=29' \
+        "bad.conf:2: conv1: kernel 29 is larger than its input 28x28x1"
+    bad 2 'layer = maxpool 16' "bad.conf:3: maxpool2: window 2 is larger than its input 1x1x1"
+    bad 4 'layer = gelu' "bad.conf:5: linear1: *12x12x8*"
+    bad 5 'layer = relu' "bad.conf:6: *1152 outputs*26 classes*"
+    bad 5 'layer = linear 25' "bad.conf:6: logsoftmax1: the network has 25 outputs, the data 26 *"
+    bad 6 'layer = gelu' "bad.conf:6: gelu1: the last layer must be 'logsoftmax'"
+    bad 4 'layer = logsoftmax' "bad.conf:4: logsoftmax1: its input 12x12x8 is an image*"
+}
+
+@test "a config without a network, a data set, or at all" {
+    good
+    sed '1,6d' good.conf >bad.conf
+    refused 2 "*bad.conf: no network: ?model? needs 'layer = ...' lines" \
+        train 1 bad.conf --run run
+    refused 2 "*good.conf: no data set; give --data FILE or file = in ?data?" \
+        "$LOCKSTEP" train good.conf --run run
+    refused 2 "cannot open 'none.conf': No such file or directory" \
+        train 1 none.conf --run run
+    refused 2 "cannot read '.': Is a directory" train 1 . --run run
+    refused 2 "*letters.h5:1: *" train 1 letters.h5 --run run
+}
+
+@test "--set: the same checks, and the network cannot be set" {
+    good
+    refused 2 "--set: unknown key 'bacth' in ?train?; did you mean 'batch'?" \
+        train 1 good.conf --run run --set train.bacth=3
+    refused 2 "--set: 'lr = -1': expected a number from 0 to *" \
+        train 1 good.conf --run run --set optim.lr=-1
+    for odd in train.batch batch=3 =; do
+        refused 2 "'--set $odd': expected section.key=value" \
+            train 1 good.conf --run run --set $odd
+    done
+    refused 2 "'--set model.layer=gelu': the network is set in the config file" \
+        train 1 good.conf --run run --set model.layer=gelu
+}
+
+@test "the command line: unknown, missing and surplus words" {
+    good
+    refused 2 "unknown command 'trian'; did you mean 'train'?" "$LOCKSTEP" trian
+    refused 2 "unknown option '--thread'; did you mean '--threads'?" \
+        train 1 good.conf --run run --thread 2
+    refused 2 "unknown option '-x'; see 'lockstep train --help'" train 1 good.conf -x
+    refused 2 "'--run' needs a value: --run DIR" train 1 good.conf --run
+    refused 2 "'--resume' takes no value" train 1 good.conf --run run --resume=yes
+    refused 2 "'--threads two': a whole number from 0 is expected" \
+        train 1 good.conf --run run --threads two
+    refused 2 "'--threads 5000': at most 4096 are possible" \
+        train 1 good.conf --run run --threads 5000
+    refused 2 "'more.conf' is one operand too many*" train 1 good.conf more.conf
+    refused 2 "usage: lockstep train CONFIG; see 'lockstep train --help'" "$LOCKSTEP" train
+}
+
+@test "the data set: missing, of another kind, damaged" {
+    good
+    refused 1 "cannot open 'none.h5': No such file or directory" \
+        train 1 good.conf --run run --data none.h5
+    refused 1 "'good.conf' is not an HDF5 file" \
+        train 1 good.conf --run run --data good.conf
+    to=$BATS_TEST_TMPDIR
+    head -c 9000 letters.h5 >"$to/cut.h5"
+    refused 1 "*'$to/cut.h5'*" train 1 good.conf --run run --data "$to/cut.h5"
+    for harm in 'del f["train/labels"]' 'del f.attrs["mean"]' 'del f["test"]' \
+        'f["train/labels"][7] = 26' 'f.attrs.modify("format_version", 9)' \
+        'f.attrs.modify("std", 0.0)'; do
+        cp letters.h5 "$to/harmed.h5"
+        /usr/bin/python3 -c "import h5py
+with h5py.File('$to/harmed.h5', 'r+') as f: $harm"
+        echo "$harm"
+        refused 1 "*'$to/harmed.h5'*" train 1 good.conf --run run --data "$to/harmed.h5"
+    done
+}
+
+@test "on several ranks the one line is said once" {
+    good
+    for args in '--set train.bacth=3' '--data none.h5' '--thread 2'; do
+        # shellcheck disable=SC2086
+        run train 3 good.conf --run run $args
+        echo "$output"
+        [ "$status" -eq 1 ] || [ "$status" -eq 2 ]
+        [ "$(grep -c '^lockstep: ' <<<"$output")" -eq 1 ]
+        [ "$(grep -c '^\[rank ' <<<"$output")" -eq 0 ]
+    done
+}
+
+@test "the help lists every key with its default, and a stored config reads back" {
+    good
+    "$LOCKSTEP" train --help >"$BATS_TEST_TMPDIR/help"
+    run awk '/^  \[/ { n++ } /^  (batch|lr|every_minutes|intra|elastic) / { k++ }
+        END { print n, k }' "$BATS_TEST_TMPDIR/help"
+    [ "$output" = "10 5" ]
+    cd "$BATS_TEST_TMPDIR"
+    cp "$BATS_FILE_TMPDIR/letters.h5" .
+    train 1 "$BATS_FILE_TMPDIR/good.conf" --run one --set train.steps=2 \
+        --set optim.kind=adamw --set augment.elastic=0.123456789 >one.out
+    h5 one/checkpoints/best.h5 >stored.conf <<<'print(f[0].attrs["config"].decode())'
+    grep -q '^elastic = 0.123456789$' stored.conf
+    train 1 stored.conf --run two >two.out
+    [ "$(state one.out)" = "$(state two.out)" ]
+    grep -qx 'layer = conv 8 kernel=5' stored.conf
+}
