@@ -30,7 +30,7 @@ state() {
 
 # trace FILE: a log without what depends on the clock.
 trace() {
-    sed -nE -e '/^eval step/p' -e 's/^( +[0-9]+( +[0-9.]+){4})( +[0-9.]+){3}$/\1/p' "$1"
+    sed -nE -e '/^eval step/p' -e 's/^( +[0-9]+( +[0-9.]+){4})( +[0-9.-]+)+$/\1/p' "$1"
 }
 
 # fingerprint FOLDER: of every file's name, content and time of change.
@@ -53,6 +53,7 @@ refused() {
 # start RANKS RUN CONFIG ...: train in the background; JOB is its pid, PIDS the ranks'.
 start() {
     local i
+    LINES_BEFORE=$(lines_of "$2")
     mpirun -n "$1" "$LOCKSTEP" train "$3" --data letters.h5 --threads 1 --run "$2" \
         "${@:4}" >>"$2.out" 2>>"$2.err" </dev/null 3>&- &
     JOB=$!
@@ -62,6 +63,22 @@ start() {
         sleep 0.05
     done
     echo "no ranks: $(<"$2.err")"
+    return 1
+}
+
+# lines_of RUN: how many intervals its log has.
+lines_of() {
+    cat "$1/log.txt" 2>/dev/null | grep -cE '^ +[0-9]+ +[0-9]+\.[0-9]+ ' || :
+}
+
+# until_lines RUN N: the job of `start` has logged N intervals.
+until_lines() {
+    local i
+    for ((i = 0; i < 1200; i++)); do
+        (($(lines_of "$1") >= LINES_BEFORE + $2)) && return
+        sleep 0.025
+    done
+    echo "no $2 lines come: $(<"$1.err")"
     return 1
 }
 

@@ -43,7 +43,7 @@ uint32_t rng_below(struct rng *rng, uint32_t n);
 /* Uniform in [0, 1): a multiple of 2^-24. */
 float rng_uniform(struct rng *rng);
 
-/* Uniform in [lo, hi). */
+/* Uniform in [lo, hi); by rounding hi itself, once in millions. */
 float rng_range(struct rng *rng, float lo, float hi);
 
 /* Standard normal, Box-Muller in double (uses libm's log and cos). */

@@ -3,6 +3,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/status.h"
+
 /* Random numbers are drawn in separate statements throughout: C leaves open the order of
    calls within one, and the bytes must not depend on the compiler. */
 
@@ -134,6 +136,7 @@ static void flatten_run(const struct glyph_knot *knots, int first, int last,
 {
     float step[MAX_KNOTS], tangent[MAX_KNOTS][2];
     int n = last - first;
+    ASSERT(n > 0);
     const struct glyph_knot *p = &knots[first];
     for (int i = 0; i < n; i++) {
         float dx = p[i + 1].x - p[i].x, dy = p[i + 1].y - p[i].y;
@@ -151,10 +154,10 @@ static void flatten_run(const struct glyph_knot *knots, int first, int last,
     }
     for (int i = 0; i < n; i++) {
         float third = step[i] / 3.0f;
-        float bx[2] = {p[i].x + tangent[i][0] * third,
-                       p[i + 1].x - tangent[i + 1][0] * third};
-        float by[2] = {p[i].y + tangent[i][1] * third,
-                       p[i + 1].y - tangent[i + 1][1] * third};
+        const float bx[2] = {p[i].x + tangent[i][0] * third,
+                             p[i + 1].x - tangent[i + 1][0] * third};
+        const float by[2] = {p[i].y + tangent[i][1] * third,
+                             p[i + 1].y - tangent[i + 1][1] * third};
         for (int s = 1; s <= CURVE_STEPS; s++) {
             float t = (float)s / CURVE_STEPS, u = 1.0f - t;
             float w0 = u * u * u, w1 = 3.0f * u * u * t;

@@ -52,7 +52,6 @@ equal() {
     same 2 batch --threads 2 --set parallel.intra=batch
     same 2 channel --threads 2 --set parallel.intra=channel
     same 5 few-grains --threads 3 --set parallel.intra=auto
-    same 1 many-threads --threads 5 --set parallel.intra=channel
     same 4 idle-threads --threads 3 --set parallel.intra=batch
 }
 

@@ -134,7 +134,7 @@ static void test_unknown(void **state)
     refuse("\n\n[train]\nmomentum = 0.5\n",
            "x.conf:4: unknown key 'momentum' in [train]; it belongs to [optim]");
     refuse("[train]\nzzzzzz = 5\n", "x.conf:2: unknown key 'zzzzzz' in [train]; see");
-    refuse("batch = 5\n", "x.conf:1: unknown section ''");
+    refuse("batch = 5\n", "x.conf:1: 'batch' stands before the first [section]");
 }
 
 static void test_bad_values(void **state)

@@ -14,7 +14,8 @@ static void expect_zero(const unsigned char *p, size_t bytes)
 static void test_zeroed_and_aligned(void **state)
 {
     (void)state;
-    for (size_t size = 1; size < 5000; size += 331) {
+    for (int round = 0; round < 30; round++) {
+        size_t size = (size_t)(round / 3) * 1777 + 1;
         unsigned char *p = mem_zeroed(3, size), *q = mem_aligned(3, size);
         expect_zero(p, 3 * size);
         expect_zero(q, 3 * size);

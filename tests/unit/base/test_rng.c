@@ -199,6 +199,19 @@ static void test_normal(void **state)
     assert_true(fabs(far - 0.0026998 * N) < 5 * sqrt(0.0026998 * N));
 }
 
+/* Two words make a number, by the formula: u in (0, 1) and v in [0, 1). */
+static void test_normal_formula(void **state)
+{
+    (void)state;
+    struct rng rng = stream(names[0]), words = stream(names[0]);
+    for (int i = 0; i < 100; i++) {
+        double u = (rng_u32(&words) + 0.5) / 4294967296.0;
+        double v = rng_u32(&words) / 4294967296.0;
+        double x = sqrt(-2 * log(u)) * cos(2 * acos(-1.0) * v);
+        assert_true(fabs(rng_normal(&rng) - x) < 1e-6);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -212,6 +225,7 @@ int main(void)
         cmocka_unit_test(test_uniform),
         cmocka_unit_test(test_range),
         cmocka_unit_test(test_normal),
+        cmocka_unit_test(test_normal_formula),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

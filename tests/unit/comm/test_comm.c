@@ -172,14 +172,16 @@ static void test_shared(void **state)
 enum { GRAINS = 20, COUNT = 1043 };
 static float grain_vector[GRAINS][COUNT];
 
-static void draw_grains(void)
+static int draw_grains(void **state)
 {
+    (void)state;
     for (int g = 0; g < GRAINS; g++) {
         struct rng rng;
         rng_init(&rng, 3, RNG_TEST, 0, (uint64_t)g);
         for (int i = 0; i < COUNT; i++)
             grain_vector[g][i] = rng_normal(&rng) * (float)(1 << g);
     }
+    return 0;
 }
 
 static float node_sum(int begin, int end, int i)
@@ -205,16 +207,34 @@ static int make_parts(int n, int count, float *parts[TREE_NODES_MAX])
     return k;
 }
 
-/* The sum has the serial tree's bits, stays in its bounds, and leaves the parts alone. */
-static bool tree_sum_is_right(int n, int count)
+/* From the last element to the first, as backward makes them final; one is empty. */
+static double sum_in_pieces(int n, float *const *parts, float *sum, int count, int pieces)
+{
+    for (int i = pieces; i > 0; i--) {
+        size_t begin = (size_t)(count * (i - 1) / pieces);
+        size_t end = (size_t)(count * i / pieces);
+        comm_tree_start(comm, n, parts, sum, begin, end);
+        for (int polls = 0; polls < (i + rank) % 4; polls++)
+            comm_tree_poll(comm);
+    }
+    return comm_tree_wait(comm);
+}
+
+/* The sum has the serial tree's bits, stays in its bounds, and leaves the parts alone.
+   pieces 0: in one call. */
+static bool tree_sum_is_right(int n, int count, int pieces)
 {
     float *parts[TREE_NODES_MAX], *before[TREE_NODES_MAX];
     int k = make_parts(n, count, parts);
     make_parts(n, count, before);
     float *sum = mem_zeroed((size_t)count + 1, sizeof *sum);
     sum[count] = 42;
-    comm_tree_sum(comm, n, parts, sum, (size_t)count);
-    bool good = sum[count] == 42;
+    bool good = true;
+    if (pieces)
+        good = sum_in_pieces(n, parts, sum, count, pieces) >= 0;
+    else
+        comm_tree_sum(comm, n, parts, sum, (size_t)count);
+    good = good && sum[count] == 42;
     for (int i = 0; i < count; i++) {
         float expected = node_sum(0, n, i);
         good = good && memcmp(&sum[i], &expected, sizeof expected) == 0;
@@ -234,10 +254,19 @@ static void test_tree_sum(void **state)
 {
     (void)state;
     static const int counts[] = {1, 2, 3, 15, 16, 17, 64, 100, COUNT, 5};
-    draw_grains();
     for (int n = 1; n <= GRAINS; n++)
         for (size_t c = 0; c < sizeof counts / sizeof counts[0]; c++)
-            ALL(tree_sum_is_right(n, counts[c]));
+            ALL(tree_sum_is_right(n, counts[c], 0));
+}
+
+/* Several pieces under way at once, polled more often on some ranks than on others. */
+static void test_tree_pieces(void **state)
+{
+    (void)state;
+    for (int n = 1; n <= GRAINS; n += 3)
+        for (int pieces = 1; pieces <= COMM_TREE_PIECES; pieces++)
+            ALL(tree_sum_is_right(n, n % 2 ? 200 : 7, pieces));
+    ALL(comm_tree_wait(comm) == 0); /* nothing is under way */
 }
 
 static void find_a_bug(void)
@@ -254,7 +283,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_bcast),    cmocka_unit_test(test_sum_and_max),
         cmocka_unit_test(test_merge),    cmocka_unit_test(test_allgather),
         cmocka_unit_test(test_gather),   cmocka_unit_test(test_shared),
-        cmocka_unit_test(test_tree_sum),
+        cmocka_unit_test(test_tree_sum), cmocka_unit_test(test_tree_pieces),
     };
     comm = comm_start(&argc, &argv);
     rank = comm_rank(comm);
@@ -263,7 +292,7 @@ int main(int argc, char **argv)
         find_a_bug();
     if (rank != 0 && !freopen("/dev/null", "w", stdout))
         return 1;
-    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    int failed = cmocka_run_group_tests(tests, draw_grains, NULL);
     comm_finish(comm);
     return failed;
 }

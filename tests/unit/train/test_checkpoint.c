@@ -228,6 +228,10 @@ static void refuse_flipped(const struct run *run, const char *text, size_t size,
     const char *path = scratch_write("damaged.h5", copy, size);
     assert_int_equal(read_back(run, path, &same), ST_FAIL);
     expect_said(message);
+    float *params = mem_aligned(run->model.params, sizeof *params);
+    assert_int_equal(checkpoint_read_weights(path, &run->model, params, &same), ST_FAIL);
+    expect_said(message);
+    free(params);
     free(copy);
 }
 
@@ -263,6 +267,49 @@ static void test_damaged_bit(void **state)
     refuse_flipped(&run, text, size, &run.info.mean, 8, refused);
     refuse_flipped(&run, text, size, "epochs = 3", 10, refused);
     free(text);
+    run_release(&run);
+}
+
+static void content_hash(const struct run *run, char hash[17])
+{
+    struct h5file *file;
+    char *text;
+    assert_int_equal(run_write(run, scratch_path("hash.h5")), ST_OK);
+    assert_int_equal(h5file_open(&file, scratch_path("hash.h5")), ST_OK);
+    assert_int_equal(h5file_get_text(file, "/", "content_hash", &text), ST_OK);
+    assert_int_equal(strlen(text), 16);
+    strcpy(hash, text);
+    free(text);
+    h5file_close(file);
+}
+
+/* The hash is over all that a resume takes from the attributes, and not over who wrote
+ * it.
+ */
+static void test_content_hash(void **state)
+{
+    (void)state;
+    struct run run;
+    char hash[17], other[17];
+    run_init(&run, false);
+    struct checkpoint_info *info = &run.info;
+    char *bytes[32] = {(char *)&info->mean,  (char *)&info->std,
+                       (char *)&info->state, (char *)&info->data_hash,
+                       (char *)&info->h,     (char *)&info->w,
+                       info->config,         info->class_name[2]};
+    int count = 8;
+    for (size_t i = 0; i < sizeof info->progress / 8; i++)
+        bytes[count++] = (char *)&info->progress + 8 * i;
+    content_hash(&run, hash);
+    for (int i = 0; i < count; i++) {
+        *bytes[i] ^= 1;
+        content_hash(&run, other);
+        assert_string_not_equal(hash, other);
+        *bytes[i] ^= 1;
+    }
+    info->mpi[0] = info->isa[0] = info->blas[0] = info->lockstep[0] = 'x';
+    content_hash(&run, other);
+    assert_string_equal(hash, other);
     run_release(&run);
 }
 
@@ -386,10 +433,11 @@ static void test_state_hash(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_round_trip),    cmocka_unit_test(test_weights),
-        cmocka_unit_test(test_damaged_bit),   cmocka_unit_test(test_truncated),
-        cmocka_unit_test(test_other_network), cmocka_unit_test(test_other_files),
-        cmocka_unit_test(test_write_fails),   cmocka_unit_test(test_state_hash),
+        cmocka_unit_test(test_round_trip),   cmocka_unit_test(test_weights),
+        cmocka_unit_test(test_damaged_bit),  cmocka_unit_test(test_truncated),
+        cmocka_unit_test(test_content_hash), cmocka_unit_test(test_other_network),
+        cmocka_unit_test(test_other_files),  cmocka_unit_test(test_write_fails),
+        cmocka_unit_test(test_state_hash),
     };
     return cmocka_run_group_tests(tests, scratch_setup, scratch_teardown);
 }

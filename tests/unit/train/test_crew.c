@@ -22,7 +22,7 @@ enum { THREADS = 7, GRAINS = 20, FIRST = 5 };
 static void check_lanes(const struct crew *crew, int grains)
 {
     int taken[GRAINS] = {0}, members[THREADS] = {0}, size[THREADS] = {0}, idle = 0;
-    int lanes = crew_lanes(crew, grains);
+    int lanes = crew_lanes(crew, grains), most = 0;
     assert_true(lanes >= 1 && lanes <= crew->lanes_max);
     assert_true(lanes <= grains || lanes == 1);
     for (int t = 0; t < crew->threads; t++) {
@@ -44,9 +44,11 @@ static void check_lanes(const struct crew *crew, int grains)
     for (int i = 0; i < lanes; i++) {
         assert_true(members[i] > 0);
         assert_int_equal(members[i], size[i]);
+        most = size[i] > most ? size[i] : most;
         if (crew->intra == INTRA_BATCH)
             assert_int_equal(size[i], 1);
     }
+    assert_int_equal(crew_members(crew, lanes), most);
     for (int g = 0; g < grains; g++)
         assert_int_equal(taken[g], 1);
     assert_int_equal(idle, crew->intra == INTRA_BATCH ? crew->threads - lanes : 0);

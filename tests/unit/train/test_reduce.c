@@ -104,6 +104,33 @@ static void test_room(void **state)
     }
 }
 
+/* Vectors that become final range by range, from the end, with the place in the stack
+   taken before any of it is; then joined range by range, too. */
+static void test_promises(void **state)
+{
+    (void)state;
+    static const size_t border[] = {COUNT, 48, 16, 0};
+    struct reduce reduce;
+    reduce_init(&reduce, PARAMS, 2, 24);
+    for (int n = 1; n <= 24; n++) {
+        int begin = n / 4;
+        reduce_begin(&reduce, n);
+        for (int g = begin; g < n; g++) {
+            int lane = g >= (begin + n + 1) / 2;
+            memcpy(reduce_top(&reduce, lane), grain_vector[g], sizeof grain_vector[g]);
+            struct reduce_chain chain = reduce_promise(&reduce, lane, g);
+            for (int i = 0; i < 3; i++)
+                reduce_settle(&reduce, lane, chain, border[i + 1], border[i]);
+        }
+        for (int i = 0; i < 3; i++)
+            for (int member = 0; member < 2; member++)
+                reduce_join_range(&reduce, 2, &(struct team){.size = 2, .index = member},
+                                  border[i + 1], border[i]);
+        check_parts(&reduce, 2, begin, n);
+    }
+    reduce_release(&reduce);
+}
+
 /* --- with threads --- */
 
 struct job {
@@ -163,9 +190,8 @@ static void test_begin(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_ranges),
-        cmocka_unit_test(test_room),
-        cmocka_unit_test(test_teams),
+        cmocka_unit_test(test_ranges),   cmocka_unit_test(test_room),
+        cmocka_unit_test(test_promises), cmocka_unit_test(test_teams),
         cmocka_unit_test(test_begin),
     };
     return cmocka_run_group_tests(tests, draw_grains, NULL);

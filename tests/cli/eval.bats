@@ -1,0 +1,131 @@
+#!/usr/bin/env bats
+# lockstep eval: figures, predictions, the same on all ranks, and what it refuses.
+
+setup_file() {
+    source "$BATS_TEST_DIRNAME/../runs.sh"
+    letters letters.h5 600 205
+    train 1 "$TINY" --run run --set train.epochs=4 --set train.ema=0.9 >out
+}
+
+setup() {
+    source "$BATS_TEST_DIRNAME/../runs.sh"
+}
+
+evaluate() { # RANKS ...
+    local start=(mpirun -n "$1")
+    (($1 == 1)) && start=()
+    "${start[@]}" "$LOCKSTEP" eval "${@:2}" </dev/null
+}
+
+@test "it finds what the run found" {
+    last=$(sed -nE 's/^eval step 24 .* loss ([0-9.]+) (accuracy .*\)) .*/\2 loss \1/p' out)
+    [ -n "$last" ]
+    evaluate 1 run/checkpoints/step-000000000024.h5 --data letters.h5 >last.out
+    grep -Fq "$last in " last.out
+    grep -q '^checkpoint run/checkpoints/step-000000000024.h5, step 24, averaged weights$' last.out
+    grep -q '^data       letters.h5, 205 test images$' last.out
+    grep -q '^confusions that cost most:' last.out
+}
+
+@test "a run's folder means its best checkpoint" {
+    best=$(sed -nE 's/.*best (accuracy .* %) \(step ([0-9]+)\).*/\1 step \2/p' out)
+    evaluate 1 run --data letters.h5 >best.out
+    grep -Fq "${best% step*} (" best.out
+    grep -Eq "^checkpoint run.*, step ${best##* }," best.out
+}
+
+@test "predictions: names, shapes, types, attributes" {
+    evaluate 1 run --data letters.h5 --out one.h5 | grep -q '^predictions: one.h5$'
+    h5 one.h5 letters.h5 <<'END'
+assert set(f[0]) == {"logprobs", "predicted", "labels"}
+logprobs, predicted, labels = (f[0][n] for n in ("logprobs", "predicted", "labels"))
+assert logprobs.shape == (205, 26) and logprobs.dtype == np.float32
+assert predicted.shape == labels.shape == (205,) and predicted.dtype == np.uint16
+assert np.abs(np.exp(logprobs[:].astype(float)).sum(1) - 1).max() < 1e-5
+assert (logprobs[:].argmax(1) == predicted[:]).all()
+assert (labels[:] == f[1]["test/labels"][:]).all()
+assert f[0].attrs["format"] == b"lockstep-predictions" and f[0].attrs["split"] == b"test"
+right = (labels[:] == predicted[:]).sum()
+assert "(%d of 205)" % right in open("best.out").read()
+END
+}
+
+@test "the training images, and more threads" {
+    evaluate 1 run --data letters.h5 --split train --threads 3 --out train.h5 >train.out
+    grep -q ' of 600) ' train.out
+    grep -q '^data       letters.h5, 600 train images$' train.out
+    h5 train.h5 letters.h5 <<<'assert (f[0]["labels"][:] == f[1]["train/labels"][:]).all()'
+}
+
+@test "under mpirun the predictions are the same to the bit" {
+    for ranks in 2 3 9; do
+        evaluate $ranks run --data letters.h5 --threads $((ranks % 2 + 1)) --out $ranks.h5 \
+            >$ranks.out
+        [ "$(grep -o '^accuracy .* in' $ranks.out)" = "$(grep -o '^accuracy .* in' best.out)" ]
+        [ "$(sed -n '/^confusions/,$p' $ranks.out | grep -v '^predictions')" = \
+            "$(sed -n '/^confusions/,$p' best.out)" ]
+    done
+    h5 one.h5 {2,3,9}.h5 <<'END'
+for other in f[1:]:
+    for name in ("logprobs", "predicted", "labels"):
+        assert other[name][:].tobytes() == f[0][name][:].tobytes()
+END
+}
+
+@test "a data set of other classes or sizes is refused, the difference named" {
+    /usr/bin/python3 - <<'END'
+import h5py, numpy as np, shutil
+def change(name, how):
+    shutil.copy("letters.h5", name)
+    with h5py.File(name, "r+") as f:
+        how(f)
+def resize(f):
+    for split in ("train", "test"):
+        images = f[split + "/images"][:, :20, :]
+        del f[split + "/images"]
+        f[split + "/images"] = images
+def classes(names):
+    def how(f):
+        del f.attrs["classes"]
+        f.attrs["classes"] = np.array(names)
+    return how
+letters = [b"%c" % c for c in range(65, 91)]
+change("small.h5", resize)
+change("more.h5", classes(letters + [b"AE"]))
+change("lower.h5", classes(letters[:3] + [b"d"] + letters[4:]))
+END
+    refused 1 "'run' takes images of 28x28, but those of 'small.h5' are 20x28" \
+        evaluate 1 run --data small.h5
+    refused 1 "'run' knows 26 classes, but 'more.h5' has 27" evaluate 1 run --data more.h5
+    refused 1 "class 3 is 'D' in 'run', but 'd' in 'lower.h5'" \
+        evaluate 1 run --data lower.h5 --out never.h5
+    [ ! -e never.h5 ]
+    run evaluate 2 run --data more.h5
+    [ "$status" -eq 1 ]
+    [ "$(grep -c '^lockstep: ' <<<"$output")" -eq 1 ]
+}
+
+@test "a damaged checkpoint is refused" {
+    cp run/checkpoints/best.h5 harmed.h5
+    at=$(h5 harmed.h5 <<<'print(f[0]["ema/linear1/weight"].id.get_offset())')
+    printf '\xff\x01' | dd of=harmed.h5 bs=1 seek=$((at + 1000)) conv=notrunc
+    refused 1 "'harmed.h5' is damaged*" evaluate 1 harmed.h5 --data letters.h5
+    truncate -s 2000 harmed.h5
+    refused 1 "*'harmed.h5'*" evaluate 1 harmed.h5 --data letters.h5
+}
+
+@test "what cannot be done is refused in one line" {
+    refused 2 "which data set? give --data FILE" evaluate 1 run
+    refused 2 "'--split tes': expected train or test" \
+        evaluate 1 run --data letters.h5 --split tes
+    refused 1 "cannot open 'none.h5': No such file or directory" \
+        evaluate 1 none.h5 --data letters.h5
+    refused 1 "'letters.h5' is not a checkpoint*" evaluate 1 letters.h5 --data letters.h5
+    refused 1 "'run/metrics.h5' is not a checkpoint*" \
+        evaluate 1 run/metrics.h5 --data letters.h5
+    refused 1 "'run/checkpoints/best.h5' is not a data set but a checkpoint" \
+        evaluate 1 run --data run/checkpoints/best.h5
+    refused 1 "cannot write 'no/such.h5': *" evaluate 1 run --data letters.h5 --out no/such.h5
+    mkdir hollow hollow/checkpoints
+    refused 1 "'hollow' holds no checkpoint" evaluate 1 hollow --data letters.h5
+}

@@ -1,0 +1,57 @@
+#!/usr/bin/env bats
+# lockstep show: what a file is.
+
+setup_file() {
+    source "$BATS_TEST_DIRNAME/../runs.sh"
+    letters letters.h5 120 30
+    train 1 "$TINY" --run run --set train.epochs=2 --set train.ema=0.9 >out
+    "$LOCKSTEP" eval run --data letters.h5 --out predictions.h5 >/dev/null
+}
+
+setup() {
+    source "$BATS_TEST_DIRNAME/../runs.sh"
+}
+
+@test "a checkpoint" {
+    "$LOCKSTEP" show run/checkpoints/step-000000000004.h5 >shown
+    cat shown
+    grep -q '^run/checkpoints/step-000000000004.h5: a checkpoint$' shown
+    grep -q "^step        4, epoch 2.00, state=$(state out)\$" shown
+    grep -Eq '^best        accuracy [0-9.]+ % at step [24]$' shown
+    grep -q '^weights     last and averaged (EMA)$' shown
+    grep -q '^classes     26: A B C .* Z$' shown
+    grep -Eq "^data        28x28 images, mean 0.[0-9]+, std 0.[0-9]+, hash $(sed -nE 's/^data .* hash ([0-9a-f]+)$/\1/p' out)\$" shown
+    grep -q '^config      changed .* train.epochs=2 train.batch=100 train.ema=0.9' shown
+    grep -Eq '^ +total +26 +13546 ' shown
+}
+
+@test "a run" {
+    "$LOCKSTEP" show run >shown
+    [ "$(head -n 1 shown)" = "run: a run" ]
+    grep -q 'metrics of a run, 1 log lines and 2 evaluations$' shown
+    [ "$(grep -o 'eval step .* %' shown)" = "$(grep -o '^eval step .* %' out | sed 's/ epoch [0-9.]*//')" ]
+    grep -q '^  run/checkpoints/step-000000000004.h5$' shown
+    grep -q '^run/checkpoints/best.h5: a checkpoint$' shown
+}
+
+@test "metrics, a data set, predictions" {
+    "$LOCKSTEP" show run/metrics.h5 | grep -q '^run/metrics.h5: metrics of a run'
+    "$LOCKSTEP" show predictions.h5 | grep -q '^predictions.h5: lockstep-predictions$'
+    diff <("$LOCKSTEP" show letters.h5) <("$LOCKSTEP" data info letters.h5)
+    "$LOCKSTEP" show letters.h5 | grep -q '^images     28 x 28 pixels, 120 for training, 30 '
+}
+
+@test "under mpirun it is said once" {
+    [ "$(ranks 3 "$LOCKSTEP" show predictions.h5 | grep -c lockstep-predictions)" -eq 1 ]
+}
+
+@test "what is none of lockstep's is refused" {
+    /usr/bin/python3 -c 'import h5py; h5py.File("foreign.h5", "w")["x"] = 1'
+    refused 1 "'foreign.h5' is an HDF5 file, but none of lockstep's" "$LOCKSTEP" show foreign.h5
+    refused 1 "'run/log.txt' is not an HDF5 file" "$LOCKSTEP" show run/log.txt
+    refused 1 "'run/checkpoints' is a folder but not a run*" "$LOCKSTEP" show run/checkpoints
+    refused 1 "cannot open 'none': No such file or directory" "$LOCKSTEP" show none
+    refused 2 "usage: lockstep show FILE*" "$LOCKSTEP" show
+    head -c 9000 run/metrics.h5 >cut.h5
+    refused 1 "*'cut.h5'*" "$LOCKSTEP" show cut.h5
+}
