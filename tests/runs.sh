@@ -44,10 +44,11 @@ refused() {
     run --separate-stderr "${@:3}"
     echo "status $status, wanted $1: $stderr"
     [ "$status" -eq "$1" ]
-    grep -v '^note: ' <<<"$stderr" >"$BATS_TEST_TMPDIR/said"
-    [ "$(wc -l <"$BATS_TEST_TMPDIR/said")" -eq 1 ]
+    local said
+    said=$(grep -v '^note: ' <<<"$stderr")
+    [[ $said != *$'\n'* ]]
     # shellcheck disable=SC2053
-    [[ $(<"$BATS_TEST_TMPDIR/said") == "lockstep: "$2 ]]
+    [[ $said == "lockstep: "$2 ]]
 }
 
 # start RANKS RUN CONFIG ...: train in the background; JOB is its pid, PIDS the ranks'.

@@ -8,6 +8,7 @@
 
 #include "app/config.h"
 #include "base/fs.h"
+#include "data/loader.h"
 #include "train/checkpoint.h"
 
 struct network {
@@ -17,6 +18,9 @@ struct network {
     float *params; /* owned: (model.params) */
     bool averaged; /* they are the averaged weights */
 };
+
+/* How an image becomes its input. */
+struct loader_input network_input(const struct network *network);
 
 /* Not collective; every rank reads the file. `path` may be a run's folder: its best
    checkpoint, or the newest if it keeps no best. */

@@ -13,6 +13,15 @@
 #include "data/dataset.h"
 #include "data/sampler.h"
 
+/* How an image becomes the network's input: moved, then (x / 255 - mean) / std. */
+struct loader_input {
+    double mean, std;
+    int shift_x, shift_y; /* pixels to the right and down; what comes in is background */
+};
+
+/* In place: x (h, w) comes on the 0..255 scale. */
+void loader_normalise(const struct loader_input *input, int h, int w, float *x);
+
 struct loader {
     struct dataset *dataset; /* borrowed */
     enum dataset_split split;
@@ -21,14 +30,14 @@ struct loader {
     bool shuffled; /* false: in file order */
     uint32_t epoch;
     struct sampler sampler;
-    double mean, std; /* the network sees (x / 255 - mean) / std */
-    uint64_t first;   /* not resident: positions [first, first + count) are in images */
+    struct loader_input input; /* mean and std are the data set's unless set otherwise */
+    uint64_t first; /* not resident: positions [first, first + count) are in images */
     uint64_t count, capacity;
     uint64_t *index; /* owned: (capacity) */
     uint8_t *images; /* owned: (capacity, h, w) */
 };
 
-/* In file order, unaugmented, normalised by the data set's own mean and std. */
+/* In file order, unaugmented, unmoved. */
 void loader_init(struct loader *loader, struct dataset *dataset,
                  enum dataset_split split);
 

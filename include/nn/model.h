@@ -48,6 +48,10 @@ void model_release(struct model *model);
 /* Run every layer by itself, for tests and measurements; before workspaces are made. */
 void model_unfuse(struct model *model);
 
+/* The first rows and columns of the input that can reach the output: less than all where
+   the rounding of pools and strides cuts off the rest. */
+void model_seen(const struct model *model, int *rows, int *columns);
+
 /* Initial parameters, from (seed, tensor, element) alone. */
 void model_init_params(const struct model *model, uint64_t seed, float *params);
 

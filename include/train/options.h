@@ -48,7 +48,12 @@ struct early_stop_options {
     double min_delta; /* what counts as better */
 };
 
+struct input_options {
+    int shift_x, shift_y; /* pixels by which every image is moved, right and down */
+};
+
 struct run_options {
+    struct input_options input;
     struct train_options train;
     struct parallel_options parallel;
     struct optim_options optim;

@@ -69,8 +69,7 @@ static enum status set_up(struct session *session)
     crew_init(&session->crew, &session->network.model,
               run_threads(&session->ranks, session->comm), INTRA_AUTO);
     loader_init(&session->loader, &session->dataset, session->split);
-    session->loader.mean = session->network.info.mean;
-    session->loader.std = session->network.info.std;
+    session->loader.input = network_input(&session->network);
     return ST_OK;
 }
 

@@ -57,13 +57,6 @@ static void fit_ink(struct image *image, int h, int w, uint8_t *out)
     free(inner);
 }
 
-static void normalise(const struct network *network, const uint8_t *pixel, float *x)
-{
-    const struct checkpoint_info *info = &network->info;
-    for (int i = 0; i < info->h * info->w; i++)
-        x[i] = (float)((pixel[i] / 255.0 - info->mean) / info->std);
-}
-
 static void print_top(const struct network *network, const char *path, const char *how,
                       const float *logprobs)
 {
@@ -97,7 +90,10 @@ static enum status predict_one(const struct network *network, struct workspace *
         fit_ink(&image, h, w, pixel);
     else
         image_fit(&image, h, w, 0, pixel);
-    normalise(network, pixel, ws->activation[0]);
+    for (int i = 0; i < h * w; i++)
+        ws->activation[0][i] = (float)pixel[i];
+    const struct loader_input input = network_input(network);
+    loader_normalise(&input, h, w, ws->activation[0]);
     const struct grain_pass pass = {
         .team = {.size = 1}, .n = 1, .params = network->params};
     model_forward(&network->model, ws, &pass);

@@ -206,6 +206,15 @@ static void note_oddities(const struct session *session)
                  "train.batch or lower train.grain",
                  size, grains, grains > 1 ? "s" : "", size - grains,
                  size - grains > 1 ? "s" : "");
+    int rows, columns, h = session->dataset.info.h, w = session->dataset.info.w;
+    const struct input_options *input = &session->config.run.input;
+    model_seen(&session->model, &rows, &columns);
+    if ((rows < h || columns < w) && !input->shift_x && !input->shift_y)
+        log_note(
+            "the network sees only the first %d of %d rows and %d of %d columns: its "
+            "pools and strides cut off the rest; centre what matters there with "
+            "data.shift_x = %d and data.shift_y = %d, or pad",
+            rows, h, columns, w, (columns - w) / 2, (rows - h) / 2);
     if (cpu_blas_advice())
         log_note("%s", cpu_blas_advice());
     if (session->dataset.info.count[DATASET_TEST] == 0)

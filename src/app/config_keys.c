@@ -16,6 +16,9 @@ const struct config_key config_keys[] = {
     {"data", "memory", KEY_INT, false, AT(data.memory_mb), 0, 1e9, "0",
      "MB of images kept in memory per node, larger sets are read from the file; 0: half of the memory", NULL},
 
+    {"data", "shift_x", KEY_INT, true, RUN(input.shift_x), -10000, 10000, "0", "pixels by which every image is moved to the right", NULL},
+    {"data", "shift_y", KEY_INT, true, RUN(input.shift_y), -10000, 10000, "0", "and down, also when the network is used", NULL},
+
     {"model", "layer", KEY_LAYERS, true, AT(model), 0, 0, "", "one line a layer, in order", NULL},
 
     {"train", "epochs", KEY_INT, false, RUN(train.epochs), 1, 1e6, "10", "passes over the training images", NULL},

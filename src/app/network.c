@@ -48,6 +48,16 @@ failed:
     return st;
 }
 
+struct loader_input network_input(const struct network *network)
+{
+    return (struct loader_input){
+        .mean = network->info.mean,
+        .std = network->info.std,
+        .shift_x = network->config.run.input.shift_x,
+        .shift_y = network->config.run.input.shift_y,
+    };
+}
+
 void network_close(struct network *network)
 {
     checkpoint_info_release(&network->info);

@@ -119,6 +119,13 @@ enum status fs_temp_name(char out[FS_PATH], const char *path)
     return ST_OK;
 }
 
+/* "name.tmp.host.pid", and nothing else of the user's that has ".tmp." in it. */
+static bool is_temp(const char *name)
+{
+    const char *mark = strstr(name, ".tmp."), *pid = strrchr(name, '.');
+    return mark && pid > mark + 4 && pid[1] && !pid[1 + strspn(pid + 1, "0123456789")];
+}
+
 enum status fs_remove_temps(const char *folder)
 {
     char **names, path[FS_PATH];
@@ -126,7 +133,7 @@ enum status fs_remove_temps(const char *folder)
     enum status st = ST_OK;
     TRY(fs_list(folder, &names, &count));
     for (int i = 0; i < count && st == ST_OK; i++) {
-        if (!strstr(names[i], ".tmp."))
+        if (!is_temp(names[i]))
             continue;
         st = fs_join(path, folder, names[i]);
         if (st == ST_OK && unlink(path) != 0 && errno != ENOENT)

@@ -46,7 +46,7 @@ static size_t count_parts(struct comm *comm, int n)
 
 static void reserve(struct tree_piece *piece, size_t floats, int requests)
 {
-    if (floats > piece->capacity) {
+    if (!piece->received || floats > piece->capacity) { /* a slice may be empty */
         free(piece->received);
         piece->received = mem_aligned(floats, sizeof *piece->received);
         piece->capacity = floats;

@@ -1,6 +1,7 @@
 #include "data/loader.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/mem.h"
 
@@ -9,8 +10,7 @@ void loader_init(struct loader *loader, struct dataset *dataset, enum dataset_sp
     *loader = (struct loader){
         .dataset = dataset,
         .split = split,
-        .mean = dataset->info.mean,
-        .std = dataset->info.std,
+        .input = {.mean = dataset->info.mean, .std = dataset->info.std},
     };
 }
 
@@ -59,6 +59,41 @@ enum status loader_prepare(struct loader *loader, uint32_t epoch, uint64_t first
                          loader->images);
 }
 
+static void fill(float *x, int count, float value)
+{
+    for (int i = 0; i < count; i++)
+        x[i] = value;
+}
+
+/* Rows are taken in the order in which none is overwritten before it has moved. */
+static void move(const struct loader_input *input, int h, int w, float *x,
+                 float background)
+{
+    int dx = input->shift_x, dy = input->shift_y;
+    int into = dx > 0 ? dx : 0, from = dx < 0 ? -dx : 0, kept = w - into - from;
+    for (int i = 0; i < h; i++) {
+        int y = dy > 0 ? h - 1 - i : i;
+        float *row = x + y * w;
+        if (kept <= 0 || y - dy < 0 || y - dy >= h) {
+            fill(row, w, background);
+            continue;
+        }
+        memmove(row + into, row - dy * w + from, (size_t)kept * sizeof *x);
+        fill(row, into, background);
+        fill(row + into + kept, from, background);
+    }
+}
+
+void loader_normalise(const struct loader_input *input, int h, int w, float *x)
+{
+    float scale = (float)(1 / (255 * input->std));
+    float offset = (float)(-input->mean / input->std);
+    for (int p = 0; p < h * w; p++)
+        x[p] = x[p] * scale + offset;
+    if (input->shift_x || input->shift_y)
+        move(input, h, w, x, offset);
+}
+
 void loader_fill(const struct loader *loader, uint64_t position, float *x, int *label,
                  uint64_t *sample)
 {
@@ -72,16 +107,12 @@ void loader_fill(const struct loader *loader, uint64_t position, float *x, int *
         ASSERT(position - loader->first < loader->count);
         image = loader->images + (position - loader->first) * (uint64_t)size;
     }
-    float scale = (float)(1 / (255 * loader->std));
-    float offset = (float)(-loader->mean / loader->std);
-    if (loader->augment) {
+    if (loader->augment)
         augment_apply(loader->augment, loader->seed, loader->epoch, i, h, w, image, x);
+    else
         for (int p = 0; p < size; p++)
-            x[p] = x[p] * scale + offset;
-    } else {
-        for (int p = 0; p < size; p++)
-            x[p] = (float)image[p] * scale + offset;
-    }
+            x[p] = (float)image[p];
+    loader_normalise(&loader->input, h, w, x);
     *label = dataset_label(loader->dataset, loader->split, i);
     *sample = i;
 }

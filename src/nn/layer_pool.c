@@ -11,10 +11,15 @@ struct layer_pool_state {
 
 static const char *const option_keys[] = {"stride", "pad", NULL};
 
+const struct pool_shape *layer_pool_shape(const struct layer *layer)
+{
+    bool pool = layer->ops == &layer_maxpool || layer->ops == &layer_avgpool;
+    return pool ? &((const struct layer_pool_state *)layer)->shape : NULL;
+}
+
 const struct pool_shape *layer_maxpool_shape(const struct layer *layer)
 {
-    return layer->ops == &layer_maxpool ? &((const struct layer_pool_state *)layer)->shape
-                                        : NULL;
+    return layer->ops == &layer_maxpool ? layer_pool_shape(layer) : NULL;
 }
 
 static enum status pool_setup(struct layer *layer, const struct layer_spec *spec)

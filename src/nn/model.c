@@ -8,6 +8,8 @@
 #include "base/mem.h"
 #include "base/parse.h"
 #include "base/table.h"
+#include "kernels/conv.h"
+#include "kernels/pool.h"
 #include "layer_impl.h"
 
 #define ALIGN 16 /* floats: a tensor begins at a cache line */
@@ -178,6 +180,35 @@ void model_init_params(const struct model *model, uint64_t seed, float *params)
             layer->ops->init(layer, t, &rng, file);
             layer->ops->from_file(layer, t, file, memory);
             free(file);
+        }
+    }
+}
+
+/* Inputs that `out` outputs of a window of `size` reach. */
+static int reach(int out, int size, int stride, int pad, int in)
+{
+    int last = (out - 1) * stride + size - pad;
+    return last < in ? last : in;
+}
+
+void model_seen(const struct model *model, int *rows, int *columns)
+{
+    const struct layer *last = model->layer[model->layers - 1];
+    *rows = last->out.h;
+    *columns = last->out.w;
+    for (int i = model->layers - 1; i >= 0; i--) {
+        const struct layer *layer = model->layer[i];
+        const struct conv_shape *conv = layer_conv_shape(layer);
+        const struct pool_shape *pool = layer_pool_shape(layer);
+        if (conv) {
+            *rows = reach(*rows, conv->r, conv->stride, conv->pad, conv->h);
+            *columns = reach(*columns, conv->s, conv->stride, conv->pad, conv->w);
+        } else if (pool) {
+            *rows = reach(*rows, pool->size, pool->stride, pool->pad, pool->h);
+            *columns = reach(*columns, pool->size, pool->stride, pool->pad, pool->w);
+        } else if (layer->in.h != layer->out.h || layer->in.w != layer->out.w) {
+            *rows = layer->in.h; /* flatten takes all */
+            *columns = layer->in.w;
         }
     }
 }

@@ -44,6 +44,8 @@ struct trainer *trainer_create(const struct trainer_setup *setup)
     loader_init(&trainer->train, setup->dataset, DATASET_TRAIN);
     loader_shuffle(&trainer->train, options->train.seed, &options->augment);
     loader_init(&trainer->test, setup->dataset, DATASET_TEST);
+    trainer->train.input.shift_x = trainer->test.input.shift_x = options->input.shift_x;
+    trainer->train.input.shift_y = trainer->test.input.shift_y = options->input.shift_y;
     trainer->has_test = data->count[DATASET_TEST] > 0;
     uint64_t batch = (uint64_t)options->train.batch;
     trainer->epoch_steps = (data->count[DATASET_TRAIN] + batch - 1) / batch;

@@ -8,10 +8,15 @@ setup_file() {
 
 setup() {
     source "$BATS_TEST_DIRNAME/../runs.sh"
+    cases=()
 }
 
-# Nothing was made, nothing was changed.
+# All cases are done, and nothing was made.
 teardown() {
+    local i
+    for i in "${!cases[@]}"; do
+        wait "${cases[i]}" || { cat "$BATS_TEST_TMPDIR/$i.out"; return 1; }
+    done
     [ "$(ls "$BATS_FILE_TMPDIR" | grep -vx '[a-z]*\.conf' | xargs)" = letters.h5 ]
 }
 
@@ -33,12 +38,25 @@ lr = 0.1   # another
 END
 }
 
+# aside COMMAND...: a test's cases run side by side, for they mostly wait for MPI to start.
+aside() {
+    "$@" >"$BATS_TEST_TMPDIR/${#cases[@]}.out" 2>&1 3>&- &
+    cases+=($!)
+}
+
 # bad LINE TEXT MESSAGE: with line LINE replaced by TEXT, training is refused.
 bad() {
+    aside one_bad "${#cases[@]}" "$@"
+}
+
+one_bad() {
+    mkdir "$BATS_TEST_TMPDIR/$1"
+    cd "$BATS_TEST_TMPDIR/$1"
     good
-    awk -v line="$1" -v text="$2" 'NR == line { print text; next } { print }' \
+    awk -v line="$2" -v text="$3" 'NR == line { print text; next } { print }' \
         good.conf >bad.conf
-    refused 2 "$3" train 1 bad.conf --run run
+    refused 2 "$4" train 1 bad.conf --run run --data "$BATS_FILE_TMPDIR/letters.h5"
+    [ "$(ls | xargs)" = "bad.conf good.conf" ]
 }
 
 @test "a good config is good" {
@@ -106,63 +124,64 @@ bad() {
 @test "a config without a network, a data set, or at all" {
     good
     sed '1,6d' good.conf >bad.conf
-    refused 2 "*bad.conf: no network: ?model? needs 'layer = ...' lines" \
+    aside refused 2 "*bad.conf: no network: ?model? needs 'layer = ...' lines" \
         train 1 bad.conf --run run
-    refused 2 "*good.conf: no data set; give --data FILE or file = in ?data?" \
+    aside refused 2 "*good.conf: no data set; give --data FILE or file = in ?data?" \
         "$LOCKSTEP" train good.conf --run run
-    refused 2 "cannot open 'none.conf': No such file or directory" \
+    aside refused 2 "cannot open 'none.conf': No such file or directory" \
         train 1 none.conf --run run
-    refused 2 "cannot read '.': Is a directory" train 1 . --run run
-    refused 2 "*letters.h5:1: *" train 1 letters.h5 --run run
+    aside refused 2 "cannot read '.': Is a directory" train 1 . --run run
+    aside refused 2 "*letters.h5:1: *" train 1 letters.h5 --run run
 }
 
 @test "--set: the same checks, and the network cannot be set" {
     good
-    refused 2 "--set: unknown key 'bacth' in ?train?; did you mean 'batch'?" \
+    aside refused 2 "--set: unknown key 'bacth' in ?train?; did you mean 'batch'?" \
         train 1 good.conf --run run --set train.bacth=3
-    refused 2 "--set: 'lr = -1': expected a number from 0 to *" \
+    aside refused 2 "--set: 'lr = -1': expected a number from 0 to *" \
         train 1 good.conf --run run --set optim.lr=-1
     for odd in train.batch batch=3 =; do
-        refused 2 "'--set $odd': expected section.key=value" \
+        aside refused 2 "'--set $odd': expected section.key=value" \
             train 1 good.conf --run run --set $odd
     done
-    refused 2 "'--set model.layer=gelu': the network is set in the config file" \
+    aside refused 2 "'--set model.layer=gelu': the network is set in the config file" \
         train 1 good.conf --run run --set model.layer=gelu
 }
 
 @test "the command line: unknown, missing and surplus words" {
     good
-    refused 2 "unknown command 'trian'; did you mean 'train'?" "$LOCKSTEP" trian
-    refused 2 "unknown option '--thread'; did you mean '--threads'?" \
+    aside refused 2 "unknown command 'trian'; did you mean 'train'?" "$LOCKSTEP" trian
+    aside refused 2 "unknown option '--thread'; did you mean '--threads'?" \
         train 1 good.conf --run run --thread 2
-    refused 2 "unknown option '-x'; see 'lockstep train --help'" train 1 good.conf -x
-    refused 2 "'--run' needs a value: --run DIR" train 1 good.conf --run
-    refused 2 "'--resume' takes no value" train 1 good.conf --run run --resume=yes
-    refused 2 "'--threads two': a whole number from 0 is expected" \
+    aside refused 2 "unknown option '-x'; see 'lockstep train --help'" train 1 good.conf -x
+    aside refused 2 "'--run' needs a value: --run DIR" train 1 good.conf --run
+    aside refused 2 "'--resume' takes no value" train 1 good.conf --run run --resume=yes
+    aside refused 2 "'--threads two': a whole number from 0 is expected" \
         train 1 good.conf --run run --threads two
-    refused 2 "'--threads 5000': at most 4096 are possible" \
+    aside refused 2 "'--threads 5000': at most 4096 are possible" \
         train 1 good.conf --run run --threads 5000
-    refused 2 "'more.conf' is one operand too many*" train 1 good.conf more.conf
-    refused 2 "usage: lockstep train CONFIG; see 'lockstep train --help'" "$LOCKSTEP" train
+    aside refused 2 "'more.conf' is one operand too many*" train 1 good.conf more.conf
+    aside refused 2 "usage: lockstep train CONFIG; see 'lockstep train --help'" "$LOCKSTEP" train
 }
 
 @test "the data set: missing, of another kind, damaged" {
     good
-    refused 1 "cannot open 'none.h5': No such file or directory" \
+    aside refused 1 "cannot open 'none.h5': No such file or directory" \
         train 1 good.conf --run run --data none.h5
-    refused 1 "'good.conf' is not an HDF5 file" \
+    aside refused 1 "'good.conf' is not an HDF5 file" \
         train 1 good.conf --run run --data good.conf
     to=$BATS_TEST_TMPDIR
     head -c 9000 letters.h5 >"$to/cut.h5"
-    refused 1 "*'$to/cut.h5'*" train 1 good.conf --run run --data "$to/cut.h5"
+    aside refused 1 "*'$to/cut.h5'*" train 1 good.conf --run run --data "$to/cut.h5"
+    n=0
     for harm in 'del f["train/labels"]' 'del f.attrs["mean"]' 'del f["test"]' \
         'f["train/labels"][7] = 26' 'f.attrs.modify("format_version", 9)' \
         'f.attrs.modify("std", 0.0)'; do
-        cp letters.h5 "$to/harmed.h5"
+        harmed=$to/harmed-$((++n)).h5
+        cp letters.h5 "$harmed"
         /usr/bin/python3 -c "import h5py
-with h5py.File('$to/harmed.h5', 'r+') as f: $harm"
-        echo "$harm"
-        refused 1 "*'$to/harmed.h5'*" train 1 good.conf --run run --data "$to/harmed.h5"
+with h5py.File('$harmed', 'r+') as f: $harm"
+        aside refused 1 "*'$harmed'*" train 1 good.conf --run run --data "$harmed"
     done
 }
 

@@ -240,14 +240,14 @@ alone() {
 }
 
 @test "Ctrl-C under mpirun loses nothing" {
-    start 2 ctrl "$TINY" --set train.epochs=6 --set log.every=2
+    start 2 ctrl "$TINY" --set train.epochs=40 --set log.every=2
     until_step ctrl 8
     kill -INT $JOB
     status=0
     ended || status=$?
     [ "$status" -ne 0 ]
-    train 1 "$TINY" --run ctrl --set train.epochs=6 --set log.every=2 --resume >ctrl-2.out
-    train 1 "$TINY" --run calm --set train.epochs=6 --set log.every=2 >calm.out
+    train 1 "$TINY" --run ctrl --set train.epochs=40 --set log.every=2 --resume >ctrl-2.out
+    train 1 "$TINY" --run calm --set train.epochs=40 --set log.every=2 >calm.out
     [ "$(state ctrl-2.out)" = "$(state calm.out)" ]
     same_history ctrl/metrics.h5 calm/metrics.h5
 }

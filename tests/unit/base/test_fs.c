@@ -174,6 +174,34 @@ static void test_commit_here(void **state)
     assert_int_equal(chdir(was), 0);
 }
 
+/* Only what fs_temp_name names goes. */
+static void test_remove_temps(void **state)
+{
+    (void)state;
+    static const char *const made[] = {
+        "a.h5.tmp.node1.77", "b.tmp.some.host.4711", "best.h5",
+        "c.tmp.txt",         "d.h5.tmp.node1.77a",   "e.tmp.77",
+        "f.tmp.node."};
+    char temp[FS_PATH], **names, path[200];
+    int count;
+    assert_int_equal(fs_make_folder(scratch_path("temps")), ST_OK);
+    for (int i = 0; i < 7; i++) {
+        snprintf(path, sizeof path, "temps/%s", made[i]);
+        scratch_write(path, "", 0);
+    }
+    assert_int_equal(fs_temp_name(temp, scratch_path("temps/x")), ST_OK);
+    snprintf(path, sizeof path, "temps%s", strrchr(temp, '/'));
+    scratch_write(path, "", 0);
+    assert_int_equal(fs_remove_temps(scratch_path("temps")), ST_OK);
+    assert_int_equal(fs_list(scratch_path("temps"), &names, &count), ST_OK);
+    assert_int_equal(count, 5);
+    for (int i = 0; i < 5; i++)
+        assert_string_equal(names[i], made[i + 2]);
+    fs_free_list(names, count);
+    assert_int_equal(fs_remove_temps(scratch_path("nowhere")), ST_FAIL);
+    expect_said("cannot read folder");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -181,7 +209,7 @@ int main(void)
         cmocka_unit_test(test_make_folder), cmocka_unit_test(test_list),
         cmocka_unit_test(test_read_text),   cmocka_unit_test(test_temp_name),
         cmocka_unit_test(test_commit),      cmocka_unit_test(test_commit_fails),
-        cmocka_unit_test(test_commit_here),
+        cmocka_unit_test(test_commit_here), cmocka_unit_test(test_remove_temps),
     };
     return cmocka_run_group_tests(tests, scratch_setup, scratch_teardown);
 }
