@@ -26,7 +26,7 @@ BELOW_app     := app train lab nn data kernels comm io base
 
 WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla \
         -Wpointer-arith -Wcast-qual -Wwrite-strings -Werror=implicit-function-declaration
-OPT_release := -O2 -g -DNDEBUG
+OPT_release := -O3 -g -fno-math-errno
 OPT_debug   := -O0 -g3 -fno-omit-frame-pointer
 OPT_asan    := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined \
                -fno-sanitize-recover=undefined

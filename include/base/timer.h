@@ -22,6 +22,9 @@ struct phases {
     double seconds[PHASE_COUNT];
 };
 
+/* The median of values[0 .. count), which are sorted in place; count >= 1. */
+double timer_median(double *values, int count);
+
 /* Seconds on a monotonic clock with an arbitrary zero. */
 double timer_now(void);
 

@@ -9,10 +9,9 @@
 /* One step of the network (a layer, or a block of several). Medians over repeated passes
    of one grain, whose data a run has just made; per image. */
 struct layer_time {
-    char name[64];                        /* "conv1+maxpool1+gelu1" */
-    double forward, backward;             /* seconds */
-    double dense_forward, dense_backward; /* FLOPs of the dense algorithm */
-    double true_forward, true_backward;   /* FLOPs really done */
+    char name[64];            /* "conv1+maxpool1+gelu1" */
+    double forward, backward; /* seconds */
+    struct model_work work;
 };
 
 /* Fills times[model->steps]. params is any set of weights; x (grain, in) any input. */

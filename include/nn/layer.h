@@ -45,9 +45,10 @@ struct layer {
     size_t save;    /* bytes per sample kept from forward to backward */
     size_t scratch; /* bytes needed during one pass, for a whole grain */
     double flops;   /* dense multiply-adds * 2 per sample, forward */
-    double work_forward, work_backward; /* FLOPs really done; 0: flops, and per gradient */
-    int index;      /* position in the network */
-    int grain;      /* largest number of samples in a pass */
+    double work_forward,
+        work_backward; /* FLOPs really done; 0: flops, and per gradient */
+    int index;         /* position in the network */
+    int grain;         /* largest number of samples in a pass */
 };
 
 /* One grain through one layer, as one member of a team sees it. */

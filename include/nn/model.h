@@ -115,6 +115,13 @@ void model_backward_step(const struct model *model, struct workspace *ws,
 /* The first step that has parameters: backward ends there. */
 int model_first_step(const struct model *model);
 
+/* FLOPs of a step per sample: of the dense algorithm, and really done. Backward counts a
+   product for each of weight and input gradient; the first step has no input's. */
+struct model_work {
+    double dense_forward, dense_backward, true_forward, true_backward;
+};
+struct model_work model_step_work(const struct model *model, int step);
+
 /* Loss of the grain from its log-probabilities, and (train) the gradient that starts
    backward. Sequential: done by team member 0; *result is written by it alone; ends with
    a barrier. */

@@ -12,6 +12,8 @@
 #include "base/mem.h"
 #include "base/parse.h"
 #include "base/table.h"
+#include "base/timer.h"
+#include "cmd_data.h"
 #include "comm/comm.h"
 #include "data/dataset.h"
 #include "data/synth.h"
@@ -83,19 +85,8 @@ static enum status read_config(const struct request *request, struct config *con
 
 static enum status write_letters(const char *path, size_t images)
 {
-    size_t size = SYNTH_SIZE * SYNTH_SIZE;
-    struct dataset_builder builder = {.h = SYNTH_SIZE, .w = SYNTH_SIZE};
-    char names[] = "A,B,C,D,E,F,G,H,I,J,K,L,M,N,O,P,Q,R,S,T,U,V,W,X,Y,Z", *rest = names;
-    builder.class_name = mem_zeroed(SYNTH_CLASSES, sizeof(char *));
-    for (char *name; (name = strsep(&rest, ",")) != NULL;)
-        builder.class_name[builder.classes++] = mem_strdup(name);
-    builder.source = mem_strdup("built-in letters");
-    builder.count[DATASET_TRAIN] = images;
-    builder.images[DATASET_TRAIN] = mem_zeroed(images, size);
-    builder.labels[DATASET_TRAIN] = mem_zeroed(images, sizeof(uint16_t));
-    for (size_t i = 0; i < images; i++)
-        builder.labels[DATASET_TRAIN][i] =
-            (uint16_t)synth_draw(1, 0, i, builder.images[DATASET_TRAIN] + i * size);
+    struct dataset_builder builder = {.count = {images, 0}};
+    data_draw_letters(&builder, 1, 1);
     enum status st = dataset_write(&builder, path, true);
     dataset_builder_release(&builder);
     return st;
@@ -131,12 +122,6 @@ struct row {
     double dense, truly; /* FLOPs of a training step per image */
 };
 
-static int by_value(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 static enum status measure(struct trainer *trainer, struct comm *comm, int batch,
                            int repeats, bool forward, struct rate *rate)
 {
@@ -154,8 +139,8 @@ static enum status measure(struct trainer *trainer, struct comm *comm, int batch
         TRY_TO(out, trainer_time_steps(trainer, count, forward, &seconds));
         rates[i] = (double)count * batch / seconds;
     }
-    qsort(rates, (size_t)repeats, sizeof *rates, by_value);
-    *rate = (struct rate){rates[repeats / 2], rates[0], rates[repeats - 1]};
+    double median = timer_median(rates, repeats);
+    *rate = (struct rate){median, rates[0], rates[repeats - 1]};
 out:
     free(rates);
     return st;
@@ -164,12 +149,9 @@ out:
 static void count_flops(const struct model *model, struct row *row)
 {
     for (int s = 0; s < model->steps; s++) {
-        const struct layer *layer = model->step[s];
-        int gradients = layer->tensors == 0 ? 0 : s > model_first_step(model) ? 2 : 1;
-        double forward = layer->work_forward > 0 ? layer->work_forward : layer->flops;
-        double backward = layer->work_backward > 0 ? layer->work_backward : layer->flops;
-        row->dense += (1 + gradients) * layer->flops;
-        row->truly += forward + gradients * backward;
+        struct model_work work = model_step_work(model, s);
+        row->dense += work.dense_forward + work.dense_backward;
+        row->truly += work.true_forward + work.true_backward;
     }
 }
 
@@ -321,12 +303,12 @@ static void print_layers(const struct model *model, const struct layer_time *tim
         const struct layer_time *t = &times[s];
         table_cellf(&table, "%s", t->name);
         table_cellf(&table, "forward");
-        pass_cells(&table, t->forward, t->dense_forward, t->true_forward, registers,
-                   sgemm);
+        pass_cells(&table, t->forward, t->work.dense_forward, t->work.true_forward,
+                   registers, sgemm);
         table_cellf(&table, "%s", "");
         table_cellf(&table, "backward");
-        pass_cells(&table, t->backward, t->dense_backward, t->true_backward, registers,
-                   sgemm);
+        pass_cells(&table, t->backward, t->work.dense_backward, t->work.true_backward,
+                   registers, sgemm);
         total += t->forward + t->backward;
     }
     table_print(&table);

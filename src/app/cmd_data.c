@@ -77,7 +77,7 @@ static void draw(void *context, int thread)
     }
 }
 
-static void synthesise(struct dataset_builder *builder, uint64_t seed, int threads)
+void data_draw_letters(struct dataset_builder *builder, uint64_t seed, int threads)
 {
     builder->h = builder->w = SYNTH_SIZE;
     builder->classes = SYNTH_CLASSES;
@@ -124,7 +124,7 @@ static enum status data_synth(int argc, char **argv)
         FAIL(ST_USAGE, "--threads %lld: at most 1024 are possible", threads);
     TRY(data_check_out(out, force));
     struct dataset_builder builder = {.count = {(size_t)train, (size_t)test}};
-    synthesise(&builder, seed, threads ? (int)threads : cpu_allowed());
+    data_draw_letters(&builder, seed, threads ? (int)threads : cpu_allowed());
     return data_finish(&builder, out, false);
 }
 

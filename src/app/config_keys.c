@@ -28,7 +28,7 @@ const struct config_key config_keys[] = {
     {"train", "seed", KEY_U64, true, RUN(train.seed), 0, 0, "1", "of everything random", NULL},
     {"train", "label_smoothing", KEY_REAL, false, RUN(train.label_smoothing), 0, 0.999, "0", "share of the target spread over all classes", NULL},
     {"train", "clip", KEY_REAL, false, RUN(train.clip), 0, 1e9, "0", "largest norm of the gradient; 0: off", NULL},
-    {"train", "ema", KEY_REAL, true, RUN(train.ema), 0, 0.999999, "0", "decay per step of averaged weights, used to evaluate; 0: off", NULL},
+    {"train", "ema", KEY_REAL, true, RUN(train.ema), 0, 0.999999, "0", "decay per step of averaged weights, used to evaluate (at most (1 + s) / (10 + s) at step s); 0: off", NULL},
     {"train", "eval_every", KEY_INT, false, RUN(train.eval_every), 1, 1e6, "1", "epochs between evaluations", NULL},
 
     {"optim", "kind", KEY_WORD, true, RUN(optim.kind), 0, 0, "sgd", "optimizer", optim_words},

@@ -1,5 +1,6 @@
 #include "base/timer.h"
 
+#include <stdlib.h>
 #include <time.h>
 
 const char *const phase_name[PHASE_COUNT] = {
@@ -11,6 +12,18 @@ double timer_now(void)
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static int by_value(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+double timer_median(double *values, int count)
+{
+    qsort(values, (size_t)count, sizeof *values, by_value);
+    return values[count / 2];
 }
 
 double phases_add(struct phases *phases, enum phase phase, double since)

@@ -20,30 +20,6 @@ static void name_step(const struct model *model, int s, char name[64])
                          model->layer[i]->name);
 }
 
-/* Dense: one product for each of weight and input gradient; the first has no input's. */
-static void count_work(const struct model *model, int s, struct layer_time *time)
-{
-    const struct layer *layer = model->step[s];
-    int gradients = layer->tensors == 0 ? 0 : s > model_first_step(model) ? 2 : 1;
-    time->dense_forward = layer->flops;
-    time->dense_backward = gradients * layer->flops;
-    time->true_forward = layer->work_forward > 0 ? layer->work_forward : layer->flops;
-    time->true_backward =
-        gradients * (layer->work_backward > 0 ? layer->work_backward : layer->flops);
-}
-
-static int by_value(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-static double median(double *values)
-{
-    qsort(values, REPEATS, sizeof *values, by_value);
-    return values[REPEATS / 2];
-}
-
 /* seconds: [step][repeat]. */
 static void one_round(const struct model *model, struct workspace *ws,
                       const struct grain_pass *pass, int repeat, double *forward,
@@ -90,9 +66,9 @@ void layers_measure(const struct model *model, const float *params, const float 
     for (int s = 0; s < model->steps; s++) {
         times[s] = (struct layer_time){0};
         name_step(model, s, times[s].name);
-        count_work(model, s, &times[s]);
-        times[s].forward = median(forward + s * REPEATS) / model->grain;
-        times[s].backward = median(backward + s * REPEATS) / model->grain;
+        times[s].work = model_step_work(model, s);
+        times[s].forward = timer_median(forward + s * REPEATS, REPEATS) / model->grain;
+        times[s].backward = timer_median(backward + s * REPEATS, REPEATS) / model->grain;
     }
     workspace_release(&ws);
     free(forward);

@@ -280,3 +280,13 @@ void model_decay_mask(const struct model *model, float *mask)
                 mask[layer->tensor[t].offset + j] = 1.0f;
     }
 }
+
+struct model_work model_step_work(const struct model *model, int step)
+{
+    const struct layer *layer = model->step[step];
+    int gradients = layer->tensors == 0 ? 0 : step > model_first_step(model) ? 2 : 1;
+    double forward = layer->work_forward > 0 ? layer->work_forward : layer->flops;
+    double backward = layer->work_backward > 0 ? layer->work_backward : layer->flops;
+    return (struct model_work){layer->flops, gradients * layer->flops, forward,
+                               gradients * backward};
+}

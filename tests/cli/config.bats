@@ -14,10 +14,11 @@ setup() {
 # All cases are done, and nothing was made.
 teardown() {
     local i
+    cd "$BATS_FILE_TMPDIR" || return
     for i in "${!cases[@]}"; do
         wait "${cases[i]}" || { cat "$BATS_TEST_TMPDIR/$i.out"; return 1; }
     done
-    [ "$(ls "$BATS_FILE_TMPDIR" | grep -vx '[a-z]*\.conf' | xargs)" = letters.h5 ]
+    [ "$(find . -mindepth 1 ! -name '*.conf')" = ./letters.h5 ]
 }
 
 # The line numbers below are those of this file.
@@ -51,7 +52,7 @@ bad() {
 
 one_bad() {
     mkdir "$BATS_TEST_TMPDIR/$1"
-    cd "$BATS_TEST_TMPDIR/$1"
+    cd "$BATS_TEST_TMPDIR/$1" || return
     good
     awk -v line="$2" -v text="$3" 'NR == line { print text; next } { print }' \
         good.conf >bad.conf
@@ -203,7 +204,7 @@ with h5py.File('$harmed', 'r+') as f: $harm"
     run awk '/^  \[/ { n++ } /^  (batch|lr|every_minutes|intra|elastic) / { k++ }
         END { print n, k }' "$BATS_TEST_TMPDIR/help"
     [ "$output" = "10 5" ]
-    cd "$BATS_TEST_TMPDIR"
+    cd "$BATS_TEST_TMPDIR" || return
     cp "$BATS_FILE_TMPDIR/letters.h5" .
     train 1 "$BATS_FILE_TMPDIR/good.conf" --run one --set train.steps=2 \
         --set optim.kind=adamw --set augment.elastic=0.123456789 >one.out
