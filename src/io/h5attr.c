@@ -120,7 +120,7 @@ static void attr_close(struct attr *attr)
 static enum status get_number(struct h5file *file, const char *object, const char *name,
                               hid_t memory, void *value)
 {
-    struct attr attr;
+    struct attr attr = {0};
     TRY(attr_open(&attr, file, object, name));
     H5T_class_t class = H5Tget_class(attr.type);
     bool whole = class == H5T_INTEGER;
@@ -181,7 +181,7 @@ static bool read_fixed(struct attr *attr, char **texts)
 enum status h5file_get_texts(struct h5file *file, const char *object, const char *name,
                              char ***texts, int *count)
 {
-    struct attr attr;
+    struct attr attr = {0};
     TRY(attr_open(&attr, file, object, name));
     enum status st = ST_OK;
     if (H5Tget_class(attr.type) != H5T_STRING || attr.count == 0) {
