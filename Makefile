@@ -131,6 +131,16 @@ test-%: ## one suite: unit, asan, cli, mpi, or peers (against PyTorch, which it 
 	@scripts/setup.sh $(if $(filter peers,$*),peers,test)
 	@T='$(T)' BUILD='$(BUILD)' MODE='$(MODE)' scripts/run_tests.sh $*
 
+bench: all ## this machine's speed: whole training steps, then layer by layer
+	@$(BUILD)/lockstep bench step
+	@echo
+	@$(BUILD)/lockstep bench layers
+
+bench-peers: ## beside PyTorch, 20 minutes (installs it); ARGS='--quick' or --help
+	@scripts/setup.sh peers
+	@$(MAKE) -s $(JOBS) all
+	@LOCKSTEP='$(BUILD)/lockstep' python3 scripts/bench_peers.py $(ARGS)
+
 lint: ## format, layers, cppcheck, shellcheck
 	@scripts/lint.sh
 
@@ -155,9 +165,9 @@ clean: ## remove build, build-debug and build-asan (never data or runs)
 
 help: ## this list
 	@sed -n 's/^## //p' Makefile; echo
-	@sed -n 's/^\([a-z]*-*%*\):.*## /\1\t/p' Makefile | sed 's/%/SUITE/' | expand -t 13
+	@sed -n 's/^\([a-z-]*%*\):.*## /\1\t/p' Makefile | sed 's/%/SUITE/' | expand -t 13
 	@echo; echo 'MODE=release|debug|asan  BUILD=FOLDER  CC=  CFLAGS=  V=1 (show commands)'
 
 -include $(OBJ:.o=.d) $(TESTS:=.d)
 .DELETE_ON_ERROR:
-.PHONY: all unit setup run test lint format install uninstall clean help FORCE
+.PHONY: all unit setup run test bench bench-peers lint format install uninstall clean help FORCE

@@ -30,7 +30,7 @@ VARIANTS = ("eager", "channels_last", "bf16", "bf16_channels_last")
 ALONE = "one rank"  # lockstep on a single rank, the measure of how well two do
 # These choose other kernels, threads or waiting than the program itself would.
 STEERING = ("OPENBLAS_", "GOTO_", "OMP_", "GOMP_", "KMP_", "MKL_", "DNNL_", "ONEDNN_",
-            "ATEN_", "LOCKSTEP_ISA")  # fmt: skip
+            "ATEN_", "LOCKSTEP_ISA")
 TRIES = 2  # a side that failed so often at a setting is given up
 
 
@@ -68,18 +68,18 @@ def settings():
             goals={"eager": 5, ALONE: 0.93} if n == 256 else {"eager": 5},
         )
         for n in (16, 64, 256, 1024)
-    ]  # fmt: skip
+    ]
     forward = Setting(
         "forward only, 1 thread, batch 256", 256, forward=True,
         goals={"eager": 5, "channels_last": 2},
-    )  # fmt: skip
+    )
     older = [
         Setting(
             f"LOCKSTEP_ISA={isa}, 1 thread, batch 256", 256, isa=isa, variants=("eager",),
             goals=goals,
         )
         for isa, goals in (("v3", {"eager": 2.2}), ("v2", {}))
-    ]  # fmt: skip
+    ]
     return [*single, *double, *ranks, forward, *older]
 
 
@@ -112,7 +112,7 @@ def can_import_torch(python):
         test = subprocess.run(
             [python, "-c", "import torch"], stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=120,
-        )  # fmt: skip
+        )
     except (OSError, subprocess.TimeoutExpired):
         return False
     return test.returncode == 0
@@ -144,13 +144,14 @@ class Bench:
         with subprocess.Popen(
             command, env=env, text=True, stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        ) as child:  # fmt: skip
+        ) as child:
             try:
                 out, err = child.communicate()
             except BaseException:
                 child.terminate()
+                child.wait()  # mpirun takes its time to end the ranks
                 raise
-        return self.parse(child.returncode, out, err)
+        return self.answer(child.returncode, out, err)
 
     def launch(self, setting, program):
         """The same CPUs for both: a core for every thread, all of a rank's to it."""
@@ -164,7 +165,7 @@ class Bench:
         sourced = ["bash", "-c", 'source "$0" && exec "$@"', str(SCRIPTS / "mpi.sh")]
         return [*sourced, "mpirun", "--bind-to", "none", *words[1:]]
 
-    def parse(self, status, out, err):
+    def answer(self, status, out, err):
         if status in (124, 137):
             raise Failure(f"not done after {self.limit} s")
         if status:
@@ -182,8 +183,8 @@ class Bench:
         (row,) = self.run(setting, [*program, "--json"])
         if not setting.isa:
             self.about["lockstep"] = {key: row[key] for key in ("isa", "blas")}
-        return row["forward_images_per_second" if setting.forward else
-                   "train_images_per_second"]  # fmt: skip
+        pass_name = "forward" if setting.forward else "train"
+        return row[f"{pass_name}_images_per_second"]
 
     def measure_torch(self, setting):
         """Rates, and messages about the variants that have none."""
@@ -297,10 +298,11 @@ def goal_cell(result):
             verdict = "not measured"
         else:
             verdict = "met" if statistics.median(ratios) >= least else "**missed**"
-        name = f"{result.setting.ranks} x {ALONE}" if peer == ALONE else peer
+        wanted = f"{least} x {peer}"
+        if peer == ALONE:
+            wanted = f"{least} of {result.setting.ranks} x {ALONE}"
         told = f" at {spread(ratios, '.2f')}" if peer != "eager" and ratios else ""
-        cells.append(f"{least} x {name}: {verdict}{told}" if peer != ALONE else
-                     f"{least} of {name}: {verdict}{told}")  # fmt: skip
+        cells.append(f"{wanted}: {verdict}{told}")
     return "; ".join(cells) or "-"
 
 
@@ -320,7 +322,7 @@ def table_row(result):
 
 def table(results):
     heads = ["setting", "lockstep", "PyTorch eager", "ratio", "PyTorch's best", "ratio",
-             "wanted at least"]  # fmt: skip
+             "wanted at least"]
     lines = ["| " + " | ".join(heads) + " |", "|---|" + "---:|" * 5 + "---|"]
     lines += [table_row(result) for result in results if result.rounds]
     notes = collections.Counter(
@@ -348,7 +350,7 @@ def caption(facts, rounds):
     ours, theirs = facts["lockstep"], facts["torch"]
     lines = [
         f"Images per second on {len(facts['cores'])} cores of {facts['cpu']}: median of "
-        f"{rounds} interleaved round{'s' * (rounds > 1)} (least-most).",
+        f"{rounds} interleaved round{'s' if rounds != 1 else ''} (least-most).",
         f"{ours['version']}, {ours.get('isa', '?')} kernels, {ours.get('blas', '?')}.",
         f"PyTorch {theirs.get('version', '?')}, oneDNN {theirs.get('onednn', '?')}, ATen "
         f"{theirs.get('capability', '?')}, BLAS {theirs.get('blas', '?')}; ranks by "
@@ -402,14 +404,14 @@ def parse():
     )
     parser.add_argument("--rounds", type=int, metavar="N", help="how often (5)")
     parser.add_argument("--seconds", type=float, metavar="S",
-                        help="about how long each measurement lasts (1.5)")  # fmt: skip
+                        help="about how long each measurement lasts (1.5)")
     parser.add_argument("--only", metavar="PATTERN", help="settings whose name matches")
     parser.add_argument("--quick", action="store_true",
-                        help="few settings, one short round")  # fmt: skip
+                        help="few settings, one short round")
     parser.add_argument("--json", metavar="FILE", help="write everything there as well")
     parser.add_argument("--python", help="a python that has PyTorch")
     parser.add_argument("--lockstep", metavar="PROGRAM", help="build/lockstep",
-                        default=os.environ.get("LOCKSTEP"))  # fmt: skip
+                        default=os.environ.get("LOCKSTEP"))
     options = parser.parse_args()
     quick = options.quick
     options.rounds = options.rounds or (1 if quick else 5)
@@ -456,7 +458,8 @@ def main():
         progress(f"note: the load is {load:.1f}: only an idle machine gives good figures")
     done = measure_all(bench, results, options.rounds)
     facts = machine(bench, load)
-    print(f"{caption(facts, options.rounds)}\n\n{table(results)}")
+    rounds = max(len(result.rounds) for result in results)
+    print(f"{caption(facts, rounds)}\n\n{table(results)}")
     if options.json:
         write_json(options.json, facts, results)
     if not done:

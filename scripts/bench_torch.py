@@ -47,7 +47,7 @@ def network():
         nn.Linear(128, 512), nn.GELU(),
         nn.Linear(512, 256), nn.GELU(),
         nn.Linear(256, CLASSES), nn.LogSoftmax(dim=1),
-    )  # fmt: skip
+    )
 
 
 def ready_batches(size, ranks, memory_format):
@@ -127,11 +127,14 @@ def measure(step, batch, repeats, ranks):
     )
 
 
-def loaded_library(name):
-    """The file of a library in use: which BLAS it is, Debian decides by a link."""
+def blas_name(config):
+    """Where PyTorch takes any BLAS (Debian's), a link decides which: look what is loaded."""
+    built_for = re.search(r"BLAS_INFO=(\w+)", config)
+    if built_for and built_for[1] != "generic":
+        return built_for[1]
     with open("/proc/self/maps") as maps:
-        found = re.findall(rf"/\S*/lib{name}[^/\s]*", maps.read())
-    return os.path.realpath(found[0]) if found else ""
+        loaded = set(re.findall(r"/(lib(?:open)?blas[^/\s]*)$", maps.read(), re.MULTILINE))
+    return " ".join(sorted(loaded)) or "unknown"
 
 
 def about():
@@ -142,7 +145,7 @@ def about():
         "version": torch.__version__,
         "onednn": onednn[1] if onednn and torch.backends.mkldnn.is_available() else "none",
         "capability": capability[1].strip() if capability else "unknown",
-        "blas": loaded_library("openblas") or loaded_library("blas") or "its own",
+        "blas": blas_name(config),
     }
 
 

@@ -8,7 +8,7 @@ source scripts/mpi.sh
 
 lockstep=${LOCKSTEP:-build/lockstep}
 ranks=${RANKS:-$(mpi_cores)}
-epochs=${EPOCHS:-8}
+epochs=${EPOCHS:-15}
 data=data/letters.h5
 
 run=runs/letters

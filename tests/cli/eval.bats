@@ -4,7 +4,8 @@
 setup_file() {
     source "$BATS_TEST_DIRNAME/../runs.sh"
     letters letters.h5 600 205
-    train 1 "$TINY" --run run --set train.epochs=4 --set train.ema=0.9 >out
+    train 1 "$TINY" --run run --set train.epochs=4 --set train.ema=0.9 \
+        --set data.shift_x=-2 --set data.shift_y=1 >out
 }
 
 setup() {

@@ -4,7 +4,8 @@
 setup_file() {
     source "$BATS_TEST_DIRNAME/../runs.sh"
     letters letters.h5 600 30
-    train 1 "$TINY" --run run --set train.epochs=4 >/dev/null
+    train 1 "$TINY" --run run --set train.epochs=4 --set data.shift_x=-2 \
+        --set data.shift_y=1 >/dev/null
     "$LOCKSTEP" eval run --data letters.h5 --out answers.h5 >/dev/null
     h5 letters.h5 <<'END'
 import struct, zlib

@@ -146,6 +146,8 @@ with h5py.File("moved/checkpoints/step-000000000012.h5", "r+") as f:
         train 1 tiny.conf "${resume[@]}" --set optim.kind=adamw
     refused 2 "cannot resume: train.ema was '0.99' and is now '0'*" \
         train 1 tiny.conf "${resume[@]}" --set train.ema=0
+    refused 2 "cannot resume: data.shift_x was '0' and is now '2'*" \
+        train 1 tiny.conf "${resume[@]}" --set data.shift_x=2
     refused 2 "cannot resume: the data set was *others.h5* is *" \
         train 1 tiny.conf "${resume[@]}" --data others.h5
     [ "$(cd kept/checkpoints && sha256sum ./*)" = "$before" ]

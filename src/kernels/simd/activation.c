@@ -21,13 +21,17 @@ void SIMD(relu_backward)(float *restrict dx, const float *restrict dy,
 void SIMD(gelu_forward)(float *restrict y, float *restrict slope, const float *restrict x,
                         size_t n)
 {
-    for (size_t i = 0; i < n; i += SIMD_WIDTH) {
-        int lanes = n - i < SIMD_WIDTH ? (int)(n - i) : SIMD_WIDTH;
-        simd_float derivative;
-        simd_store(y + i, simd_gelu(simd_load(x + i, lanes), &derivative), lanes);
+    size_t i = 0;
+    simd_float derivative;
+    for (; n - i >= SIMD_WIDTH; i += SIMD_WIDTH) {
+        simd_store(y + i, simd_gelu(simd_full(x + i), &derivative), SIMD_WIDTH);
         if (slope)
-            simd_store(slope + i, derivative, lanes);
+            simd_store(slope + i, derivative, SIMD_WIDTH);
     }
+    int lanes = (int)(n - i);
+    simd_store(y + i, simd_gelu(simd_load(x + i, lanes), &derivative), lanes);
+    if (slope)
+        simd_store(slope + i, derivative, lanes);
 }
 
 void SIMD(gelu_backward)(float *restrict dx, const float *restrict dy,
@@ -56,7 +60,7 @@ void SIMD(logsoftmax_forward)(float *restrict y, const float *restrict x, int ro
         for (int k = 0; k < classes; k += SIMD_WIDTH) {
             simd_float below = max - simd_load(x + k, classes - k);
             /* the exponential forgets NaN: inf - inf must not be lost */
-            simd_float e = simd_select(below == below, simd_exp_minus(below), below);
+            simd_float e = simd_select(simd_unordered(below, below), below, simd_exp_minus(below));
             simd_store(y + k, e, classes - k);
         }
         double sum = 0.0;

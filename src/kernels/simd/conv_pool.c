@@ -12,21 +12,22 @@
 #define PATCH_VECTORS   1
 #endif
 
-SIMD_INLINE simd_float load(const float *p)
-{
-    simd_float v;
-    memcpy(&v, p, sizeof v);
-    return v;
-}
-
 /* --- forward --- */
 
-/* The larger of two, NaN if there is one, and whether it is the second. */
-SIMD_INLINE void take_max(simd_float v, int place, simd_float *best, simd_int *where)
+/* The largest of four, NaN if there is one, and the place of the first that is largest. */
+SIMD_INLINE void take_max(const simd_float pixel[4], simd_float *best, simd_int *where)
 {
-    simd_int wins = (v > *best) | (v != v);
-    *best = simd_select(wins, v, *best);
-    *where = (wins & place) | (~wins & *where);
+    simd_int zero = {0};
+    simd_mask right = simd_less(pixel[0], pixel[1]);
+    simd_mask low_right = simd_less(pixel[2], pixel[3]);
+    simd_float high = simd_select(right, pixel[1], pixel[0]);
+    simd_float low = simd_select(low_right, pixel[3], pixel[2]);
+    simd_mask down = simd_less(high, low);
+    simd_mask bad =
+        simd_unordered(pixel[0], pixel[1]) | simd_unordered(pixel[2], pixel[3]);
+    *best = simd_select(bad, SIMD_ALL(__builtin_nanf("")), simd_select(down, low, high));
+    *where = simd_select_int(down, simd_select_int(low_right, zero + 3, zero + 2),
+                             simd_select_int(right, zero + 1, zero));
 }
 
 struct outputs {
@@ -38,17 +39,18 @@ struct outputs {
 SIMD_INLINE void finish(const struct outputs *out, size_t at, int lanes, int activation,
                         const simd_float pixel[4], const float *bias)
 {
-    simd_float best = pixel[0], slope = SIMD_ALL(1.0f);
-    simd_int where = {0};
-    for (int i = 1; i < 4; i++)
-        take_max(pixel[i], i, &best, &where);
+    simd_float best, slope = SIMD_ALL(1.0f);
+    simd_int where;
+    take_max(pixel, &best, &where);
     best += simd_load(bias, lanes);
     if (activation == CONV_POOL_GELU) {
         best = simd_gelu(best, &slope);
     } else if (activation == CONV_POOL_RELU) {
-        simd_int off = best <= 0.0f;
-        slope = simd_select(off, SIMD_ALL(0.0f), slope);
-        best = simd_select(off, SIMD_ALL(0.0f), best);
+        /* NaN is not off */
+        simd_float none = {0};
+        simd_mask on = simd_less(none, best) | simd_unordered(best, best);
+        slope = simd_select(on, slope, none);
+        best = simd_select(on, best, none);
     }
     simd_store(out->y + at, best, lanes);
     if (!out->argmax)
@@ -76,7 +78,7 @@ SIMD_INLINE void window_sums(int vectors, int c, ptrdiff_t row, const float *x,
             float a = x0[i], b = x0[i + c], d = x1[i], e = x1[i + c];
 #pragma GCC unroll 4
             for (int v = 0; v < vectors; v++) {
-                simd_float f = load(weight[v] + w);
+                simd_float f = simd_full(weight[v] + w);
                 sum[v][0] += a * f;
                 sum[v][1] += b * f;
                 sum[v][2] += d * f;
@@ -154,7 +156,7 @@ SIMD_INLINE void patch_sums(int vectors, const struct conv_pool_shape *shape, in
 #pragma GCC unroll 2
                 for (int v = 0; v < vectors; v++)
                     sum[3 * r + s][v] +=
-                        scale * load(patch + r * row + (ptrdiff_t)s * c + v * SIMD_WIDTH);
+                        scale * simd_full(patch + r * row + (ptrdiff_t)s * c + v * SIMD_WIDTH);
     }
     for (int t = 0; t < 9; t++)
         for (int v = 0; v < vectors; v++)
@@ -191,7 +193,7 @@ SIMD_INLINE void thin_channel(const struct conv_pool_shape *shape, int k, int c,
     float *to = sum + (ptrdiff_t)c * 9 * padded + k;
     simd_float acc[9];
     for (int t = 0; t < 9; t++)
-        acc[t] = load(to + (ptrdiff_t)t * padded);
+        acc[t] = simd_full(to + (ptrdiff_t)t * padded);
     for (int p = 0; p < shape->p; p++) {
         for (int q = 0; q < shape->q; q++) {
             const float *patch = x + 2 * p * row + (ptrdiff_t)2 * q * shape->c + c;
@@ -245,7 +247,7 @@ SIMD_INLINE void window_data(const struct conv_pool_shape *shape, int lanes, flo
             float scale = g[i];
 #pragma GCC unroll 9
             for (int t = 0; t < 9; t++)
-                sum[t] += scale * load(w + (ptrdiff_t)t * KERNELS_GROUP);
+                sum[t] += scale * simd_full(w + (ptrdiff_t)t * KERNELS_GROUP);
         }
         float *to = dx + a / 2 * row + a % 2 * c;
         for (int t = 0; t < 9; t++) {

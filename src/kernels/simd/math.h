@@ -6,20 +6,12 @@
 
 #include "simd.h"
 
-#define SIMD_ALL(x) ((simd_float){0} + (x))
-
-/* yes where mask is set, else no. */
-SIMD_INLINE simd_float simd_select(simd_int mask, simd_float yes, simd_float no)
-{
-    return (simd_float)((mask & (simd_int)yes) | (~mask & (simd_int)no));
-}
-
 /* exp(-q) for q >= 0, relative error about 1e-7; 0 beyond 87, NaN for NaN only through
    the caller's other factors. Cephes' polynomial for 2^f with ln 2 in two parts. */
 SIMD_INLINE simd_float simd_exp_minus(simd_float q)
 {
     const float magic = 12582912.0f; /* 1.5 * 2^23: adding it rounds to an integer */
-    simd_int small = q < 87.0f;
+    simd_mask small = simd_less(q, SIMD_ALL(87.0f));
     simd_float a = simd_select(small, -q, SIMD_ALL(-87.0f));
     simd_float n = a * 1.44269504f + magic;
     simd_float whole = n - magic;
@@ -36,25 +28,41 @@ SIMD_INLINE simd_float simd_exp_minus(simd_float q)
     return simd_select(small, e * scale, SIMD_ALL(0.0f));
 }
 
-/* x Phi(x) and its derivative. With a = |x|, t = 1 / (1 + 0.3 a) the upper tail of the
-   normal distribution is exp(-a^2/2) t P(t); P minimises the relative error (1.5e-7) over
-   a < 14. */
+/* x Phi(x) and its derivative, errors below 4e-7 or a unit in the last place. With
+   a = |x| the upper tail of the normal distribution is exp(-a^2/2) P(a): the weight
+   exp(-a^2/2) max(1, a) makes a polynomial enough, without a division. P and 2^f were
+   fitted by Lawson's iteration (Rice, "The approximation of functions", 1969). Beyond 13
+   the tail is 0, which hides what P does there. */
 SIMD_INLINE simd_float simd_gelu(simd_float x, simd_float *slope)
 {
-    simd_float a = (simd_float)((simd_int)x & 0x7fffffff);
-    simd_float t = 1.0f / (1.0f + 0.3f * a);
-    simd_float p = SIMD_ALL(0.03567487746477127f);
-    p = p * t - 0.15720349550247192f;
-    p = p * t + 0.20635420083999634f;
-    p = p * t - 0.05368424579501152f;
-    p = p * t + 0.12856192886829376f;
-    p = p * t + 0.09991341084241867f;
-    p = p * t + 0.12075396627187729f;
-    p = p * t + 0.11962930113077164f;
-    simd_float e = simd_exp_minus(0.5f * x * x);
-    simd_float tail = e * (t * p);
-    simd_float phi = simd_select(x < 0.0f, tail, 1.0f - tail);
-    *slope = phi + x * (e * 0.3989422804f);
+    const float magic = 12582912.0f; /* 1.5 * 2^23: adding it rounds to an integer */
+    simd_float a = (simd_float)((simd_int)x & 0x7fffffff), square = x * x;
+    simd_mask inside = simd_less(a, SIMD_ALL(13.0f));
+    simd_float n = square * -0.72134752f + magic;
+    simd_float f = square * -0.72134752f - (n - magic);
+    simd_float e = SIMD_ALL(0.0013276457f);
+    e = e * f + 0.0096755475f;
+    e = e * f + 0.055507135f;
+    e = e * f + 0.2402212f;
+    e = e * f + 0.69314694f;
+    e = e * f + 1.0f;
+    e = (simd_float)((simd_int)e + ((simd_int)n << 23));
+    simd_float p = SIMD_ALL(1.271409e-06f);
+    p = p * a - 2.8997114e-05f;
+    p = p * a + 0.00029518048f;
+    p = p * a - 0.0018014761f;
+    p = p * a + 0.007542032f;
+    p = p * a - 0.023763137f;
+    p = p * a + 0.060702f;
+    p = p * a - 0.13230573f;
+    p = p * a + 0.24986961f;
+    p = p * a - 0.3989325f;
+    p = p * a + 0.49999988f;
+    simd_float none = {0};
+    simd_float tail = simd_select(inside, e * p, none);
+    simd_float density = simd_select(inside, e * 0.3989422804f, none);
+    simd_float phi = simd_select(simd_less(x, none), tail, 1.0f - tail);
+    *slope = phi + x * density;
     return x * phi;
 }
 
