@@ -170,4 +170,5 @@ help: ## this list
 
 -include $(OBJ:.o=.d) $(TESTS:=.d)
 .DELETE_ON_ERROR:
-.PHONY: all unit setup run test bench bench-peers lint format install uninstall clean help FORCE
+.PHONY: all unit setup run test bench bench-peers lint format install uninstall clean \
+        help FORCE

@@ -128,7 +128,7 @@ class Bench:
         self.lockstep = options.lockstep
         self.python = python
         self.repeats = str(max(1, round(options.seconds / RUN)))
-        # five measurements, each with a warm-up, on a machine ten times as slow
+        # for all variants, each with its warm-up, also on a much slower machine
         self.limit = str(60 + round(50 * options.seconds))
         self.cores = own_cores()
         self.about = {"lockstep": {}, "torch": {}}
@@ -140,16 +140,19 @@ class Bench:
         env["OMP_NUM_THREADS"] = str(setting.threads)
         if setting.isa:
             env["LOCKSTEP_ISA"] = setting.isa
-        command = ["timeout", "-k", "10", self.limit, *self.launch(setting, program)]
+        # mpirun ends its ranks at one signal; at a second one it leaves them behind. So
+        # only `timeout` passes signals on, once: no group, and no terminal's Ctrl-C.
+        command = ["timeout", "--foreground", "-k", "20", self.limit]
         with subprocess.Popen(
-            command, env=env, text=True, stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            [*command, *self.launch(setting, program)], env=env, text=True,
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            start_new_session=True,
         ) as child:
             try:
                 out, err = child.communicate()
             except BaseException:
                 child.terminate()
-                child.wait()  # mpirun takes its time to end the ranks
+                child.wait()
                 raise
         return self.answer(child.returncode, out, err)
 
@@ -175,7 +178,7 @@ class Bench:
         try:
             return json.loads(out)
         except ValueError:
-            raise Failure(f"not JSON: '{out[:60]}'") from None
+            raise Failure(f"not JSON: {out[:60]!r}") from None
 
     def measure_lockstep(self, setting):
         words = ["--batch", str(setting.batch), "--threads", str(setting.threads)]
@@ -254,7 +257,8 @@ class Result:
 
     def best_variant(self):
         measured = [name for name in VARIANTS if self.rates(name)]
-        return max(measured, key=lambda name: statistics.median(self.rates(name)), default="")
+        median = lambda name: statistics.median(self.rates(name))
+        return max(measured, key=median, default="")
 
 
 def progress(text):
@@ -269,7 +273,8 @@ def measure_all(bench, results, rounds):
                 progress(f"round {number + 1} of {rounds}: {result.setting.name}")
                 result.add_round(bench)
                 rates = result.rounds[-1].items()
-                progress("  " + ", ".join(f"{side} {rate:,.0f}" for side, rate in rates))
+                told = [f"{side} {rate:,.0f}" for side, rate in rates]
+                progress("  " + (", ".join(told) or "nothing"))
     except KeyboardInterrupt:
         progress("interrupted")
         return False
@@ -325,17 +330,19 @@ def table(results):
              "wanted at least"]
     lines = ["| " + " | ".join(heads) + " |", "|---|" + "---:|" * 5 + "---|"]
     lines += [table_row(result) for result in results if result.rounds]
-    notes = collections.Counter(
-        f"- {result.setting.name}: {error}" for result in results for error in result.errors
-    )
-    if notes:
-        lines += ["", "Failed:", ""]
-        lines += [f"{note} ({n} times)" if n > 1 else note for note, n in notes.items()]
+    failures = [
+        f"- {result.setting.name}: {error}" + (f" ({times} times)" if times > 1 else "")
+        for result in results
+        for error, times in collections.Counter(result.errors).items()
+    ]
+    if failures:
+        lines += ["", "Failed:", "", *failures]
     return "\n".join(lines)
 
 
 def machine(bench, load):
-    version = subprocess.run([bench.lockstep, "--version"], capture_output=True, text=True)
+    asked = [bench.lockstep, "--version"]
+    version = subprocess.run(asked, capture_output=True, text=True, timeout=60)
     return {
         "cpu": read_first("/proc/cpuinfo", r"^model name\s*:(.+)", os.uname().machine),
         "cores": bench.cores,
@@ -414,10 +421,14 @@ def parse():
                         default=os.environ.get("LOCKSTEP"))
     options = parser.parse_args()
     quick = options.quick
-    options.rounds = options.rounds or (1 if quick else 5)
-    options.seconds = options.seconds or (0.3 if quick else 1.5)
-    options.only = options.only or (QUICK if quick else "")
-    options.lockstep = os.path.abspath(options.lockstep or SCRIPTS.parent / "build/lockstep")
+    if options.rounds is None:
+        options.rounds = 1 if quick else 5
+    if options.seconds is None:
+        options.seconds = 0.3 if quick else 1.5
+    if options.only is None:
+        options.only = QUICK if quick else ""
+    built = SCRIPTS.parent / "build/lockstep"
+    options.lockstep = os.path.abspath(options.lockstep or built)
     if options.rounds < 1 or options.seconds <= 0:
         parser.error("'--rounds' and '--seconds' must be positive")
     if not os.access(options.lockstep, os.X_OK):
@@ -436,7 +447,7 @@ def choose_python(options):
 
 def choose_settings(options, cores):
     try:
-        named = [setting for setting in settings() if re.search(options.only, setting.name)]
+        named = [one for one in settings() if re.search(options.only, one.name)]
     except re.error as problem:
         sys.exit(f"'--only {options.only}': {problem}")
     chosen = [setting for setting in named if setting.cpus() <= cores]

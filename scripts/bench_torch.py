@@ -128,22 +128,24 @@ def measure(step, batch, repeats, ranks):
 
 
 def blas_name(config):
-    """Where PyTorch takes any BLAS (Debian's), a link decides which: look what is loaded."""
+    """A PyTorch built for any BLAS (Debian's) uses what a link names: see what it is."""
     built_for = re.search(r"BLAS_INFO=(\w+)", config)
     if built_for and built_for[1] != "generic":
         return built_for[1]
+    pattern = re.compile(r"/(lib(?:open)?blas[^/\s]*)$", re.MULTILINE)
     with open("/proc/self/maps") as maps:
-        loaded = set(re.findall(r"/(lib(?:open)?blas[^/\s]*)$", maps.read(), re.MULTILINE))
+        loaded = set(pattern.findall(maps.read()))
     return " ".join(sorted(loaded)) or "unknown"
 
 
 def about():
     config = torch.__config__.show()
     onednn = re.search(r"(?:MKL-DNN|oneDNN) (v[\d.]+)", config)
+    used = onednn and torch.backends.mkldnn.is_available()
     capability = re.search(r"CPU capability usage: (.+)", config)
     return {
         "version": torch.__version__,
-        "onednn": onednn[1] if onednn and torch.backends.mkldnn.is_available() else "none",
+        "onednn": onednn[1] if used else "none",
         "capability": capability[1].strip() if capability else "unknown",
         "blas": blas_name(config),
     }
@@ -192,9 +194,11 @@ def main():
         except RuntimeError as problem:  # what this PyTorch or CPU cannot do
             errors[variant] = str(problem).split("\n")[0]
     if rank == 0:
-        print(json.dumps({"rates": rates, "errors": errors, "torch": about()}))
-    if ranks > 1:
-        dist.destroy_process_group()
+        said = {"rates": rates, "errors": errors, "torch": about()}
+        print(json.dumps(said), flush=True)
+    # Taking the process group down may wait for ever (PyTorch 1.13): it joins gloo's
+    # threads and holds the interpreter's lock, which they need to drop the last tensor.
+    os._exit(0)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@
  *       {"transpose", CLI_FLAG, &transpose, NULL, "images are stored column by column"},
  *       {0},
  *   };
- *   TRY(cli_parse(&command, options, argc, argv, operands, 1, 8, &count));
+ *   TRY(cli_parse(&command, options, argc, argv, operands, &count));
  *
  * "--name value" and "--name=value" are the same; "--" ends the options; options and
  * operands may be mixed. Unknown options are refused with a "did you mean" and ST_USAGE.
@@ -43,16 +43,15 @@ struct cli_option {
 struct cli_command {
     const char *name;     /* "data synth" */
     const char *operands; /* "FILE..." or "" */
+    int least, most;      /* operands */
     const char *summary;  /* one line */
 };
 
-/* Operands go to operand[0 .. *count), between `least` and `most` of them. argv[0] is the
-   first word after the command's name. --help prints the help on stdout and sets *count
-   to -1 (the caller then returns ST_OK without doing anything). */
+/* Operands go to operand[0 .. *count), between `least` and `most` of them (NULL if there
+   are none). argv[0] is the first word after the command's name. --help prints the help
+   on stdout and sets *count to -1 (the caller then returns ST_OK without doing
+   anything). */
 enum status cli_parse(const struct cli_command *command, const struct cli_option *options,
-                      int argc, char **argv, const char **operand, int least, int most,
-                      int *count) MUST_CHECK;
-
-void cli_print_help(const struct cli_command *command, const struct cli_option *options);
+                      int argc, char **argv, const char **operand, int *count) MUST_CHECK;
 
 #endif

@@ -36,7 +36,7 @@ enum status config_parse(struct config *config, const char *text,
 /* "train.batch=64", as --set gives it. */
 enum status config_set(struct config *config, const char *assignment) MUST_CHECK;
 
-/* What no single key can know: a network, steps or epochs, grain <= batch. */
+/* What no single key can know: is there a network, is there a data set? */
 enum status config_check(const struct config *config, const char *name) MUST_CHECK;
 
 /* The whole effective config as INI text that config_parse reads back; caller frees. */

@@ -16,8 +16,8 @@
 
 #include "base/status.h"
 
-/* Identity of this process; before the call it is rank 0 of 1. Copies host. */
-void log_init(int rank, int size, const char *host);
+/* Identity of this process; before the call it is rank 0. Copies host. */
+void log_init(int rank, const char *host);
 
 /* true: only rank 0 reports failures; false: every rank reports its own. */
 void log_set_replicated(bool on);

@@ -35,7 +35,6 @@ void rng_init(struct rng *rng, uint64_t seed, enum rng_purpose purpose, uint32_t
               uint64_t b);
 
 uint32_t rng_u32(struct rng *rng);
-uint64_t rng_u64(struct rng *rng);
 
 /* Uniform in [0, n), without bias; n > 0. */
 uint32_t rng_below(struct rng *rng, uint32_t n);

@@ -4,8 +4,9 @@
  *   struct table t;
  *   table_init(&t, "<layer", ">parameters", NULL);    '<' left, '>' right aligned
  *   table_row(&t, "conv1", "320", NULL);
- *   table_cellf(&t, "%d", 7);                          cell by cell, rows fill up in
- * order table_print(&t);  table_release(&t);               printed with log_out
+ *   table_cellf(&t, "%d", 7);                          rows fill up, cell by cell
+ *   table_print(&t);                                   printed with log_out
+ *   table_release(&t);
  */
 #ifndef LOCKSTEP_BASE_TABLE_H
 #define LOCKSTEP_BASE_TABLE_H

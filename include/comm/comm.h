@@ -25,7 +25,6 @@ int comm_rank(const struct comm *comm);
 int comm_size(const struct comm *comm);
 int comm_node_rank(const struct comm *comm); /* rank among those that share memory */
 int comm_node_size(const struct comm *comm);
-int comm_node_count(const struct comm *comm);
 const char *comm_host(const struct comm *comm);
 const char *comm_version(void); /* "Open MPI 4.1.4" */
 
@@ -37,8 +36,7 @@ void comm_barrier(struct comm *comm);
 void comm_bcast(struct comm *comm, void *data, size_t bytes, int root);
 
 /* Elementwise over ranks, in place, result on every rank. Integer sums and maxima only:
-   sums of reals go through the tree (comm/reduce order would depend on the rank count).
- */
+   sums of reals go through the tree: here their order would depend on the rank count. */
 void comm_sum_u64(struct comm *comm, uint64_t *values, int count);
 void comm_max_f64(struct comm *comm, double *values, int count);
 /* Elementwise bitwise or: with zeros everywhere else this merges arrays that ranks filled

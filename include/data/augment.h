@@ -26,14 +26,7 @@ struct augment_options {
 
 bool augment_enabled(const struct augment_options *options);
 
-/* in (h, w) bytes; out (h, w) on the same 0..255 scale, not rounded. The draw is named by
-   (seed, epoch, sample); with all strengths zero out is in. Thread-safe; needs no
-   scratch.
- */
-void augment_apply(const struct augment_options *options, uint64_t seed, uint32_t epoch,
-                   uint64_t sample, int h, int w, const uint8_t *in, float *out);
-
-/* The same in two parts: one draw, and the distortion that it stands for. */
+/* What was drawn for one sample: its distortion. */
 struct augment_draw {
     double shift[2]; /* pixels right, down */
     double rotate;   /* degrees, from the x axis (right) towards the y axis (down) */
@@ -43,8 +36,12 @@ struct augment_draw {
     struct rng rng;
 };
 
+/* The draw is named by (seed, epoch, sample). */
 void augment_draw(const struct augment_options *options, uint64_t seed, uint32_t epoch,
                   uint64_t sample, struct augment_draw *draw);
+
+/* in (h, w) bytes; out (h, w) on the same 0..255 scale, not rounded. Thread-safe; needs
+   no scratch. */
 void augment_warp(const struct augment_draw *draw, int h, int w, const uint8_t *in,
                   float *out);
 

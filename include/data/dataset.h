@@ -38,8 +38,9 @@ struct dataset_info {
 enum status dataset_info_read(struct dataset_info *info, const char *path) MUST_CHECK;
 void dataset_info_release(struct dataset_info *info);
 
-/* Rows [first, first + n) of a split, from the file: images (n, h, w) and labels (n),
-   either of which may be NULL. For looking into a file; not collective. */
+/* Rows [first, first + n) of a split, from the file: images (n, h, w) and labels (n), all
+   of them classes, either of which may be NULL. For looking into a file; not collective.
+ */
 enum status dataset_read_rows(const struct dataset_info *info, enum dataset_split split,
                               size_t first, size_t n, uint8_t *images,
                               uint16_t *labels) MUST_CHECK;

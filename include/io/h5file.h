@@ -66,15 +66,9 @@ enum status h5file_read(struct h5file *file, const char *name, enum h5file_type 
 enum status h5file_read_rows(struct h5file *file, const char *name, enum h5file_type type,
                              size_t first, size_t rows, void *data) MUST_CHECK;
 
-/* A new array, written whole; or made first (contiguous, allocated early, so that a full
-   disk shows at once) and filled by rows. */
+/* A new array, written whole. */
 enum status h5file_write(struct h5file *file, const char *name, enum h5file_type type,
                          int ndims, const size_t *dim, const void *data) MUST_CHECK;
-enum status h5file_make(struct h5file *file, const char *name, enum h5file_type type,
-                        int ndims, const size_t *dim) MUST_CHECK;
-enum status h5file_write_rows(struct h5file *file, const char *name,
-                              enum h5file_type type, size_t first, size_t rows,
-                              const void *data) MUST_CHECK;
 
 /* Attributes of an object ("/" is the root group). Text is stored as fixed-length UTF-8
    (short texts) and read whatever string type it has; the caller frees. */

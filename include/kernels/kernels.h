@@ -15,7 +15,9 @@
 #include "kernels/conv.h"
 #include "kernels/conv_pool.h"
 #include "kernels/cpu.h"
+#include "kernels/linear.h"
 #include "kernels/pool.h"
+#include "kernels/update.h"
 
 #define KERNELS_PANEL 32 /* output channels of one direct convolution panel */
 
@@ -26,14 +28,22 @@ struct span {
     int begin, end;
 };
 
-/* For conv_pool's input gradient: the filters of each window, sorted by the place of
-   their maximum, a block of filters at a time. Window i of block b has entries [bound[a],
-   bound[a + 1]) for place a, bound = &bound[5 (b windows + i)]. */
-struct conv_pool_order {
-    int blocks;
-    float *g;        /* gradient at the maximum */
-    int32_t *filter; /* where its weights begin in the packed panel */
-    int32_t *bound;
+/* What conv_pool's forward writes and reads of one image; argmax and slope may be NULL.
+ */
+struct conv_pool_image {
+    float *y;
+    uint8_t *argmax;
+    float *slope;
+    const float *x; /* with its border */
+};
+
+/* A stretch of images that conv_pool's backward treats together. */
+struct conv_pool_block {
+    int windows;           /* of all its images */
+    const float *x;        /* with borders; dx is laid out alike */
+    const int32_t *corner; /* (windows): where each begins in x */
+    const float *g;        /* (windows, K): gradient at the maxima */
+    const uint8_t *argmax; /* (windows, K) */
 };
 
 struct kernels {
@@ -69,6 +79,16 @@ struct kernels {
     void (*col2im)(const struct conv_shape *shape, struct span rows, struct span channels,
                    float *dx, const float *col);
 
+    /* Products of few images (linear.h): some features of the result, those of x in
+       linear_data, of y otherwise. */
+    void (*linear_forward)(const struct linear_shape *shape, struct span features,
+                           float *y, const float *x, const float *weight,
+                           const float *bias);
+    void (*linear_weight)(const struct linear_shape *shape, struct span features,
+                          float *dweight, const float *dy, const float *x);
+    void (*linear_data)(const struct linear_shape *shape, struct span features, float *dx,
+                        const float *dy, const float *weight);
+
     /* y[i, 0..columns) = bias for i < rows, distance ld. */
     void (*fill_rows)(float *y, const float *bias, int rows, int columns, int ld);
     /* sum[j] = sum of x[i, j] over i < rows, j < columns, distance ld. */
@@ -86,19 +106,29 @@ struct kernels {
                                    struct span taps, float *dweight, const float *x,
                                    const float *dy);
 
-    /* One image with its border, some output channels; src/kernels/conv_pool.c packs. */
+    /* One image, some filters; conv_pool.c and conv_pool_backward.c pack the weights:
+       forward (groups of K, 9 C, GROUP), data (groups of C, K, 9, GROUP). */
     void (*conv_pool_forward)(const struct conv_pool_shape *shape, struct span channels,
-                              float *y, uint8_t *argmax, float *slope, const float *x,
-                              const float *weight, const float *bias);
+                              const struct conv_pool_image *image, const float *weight,
+                              const float *bias);
+    /* Some filters' dweight and dbias += the sums over a block. */
     void (*conv_pool_weight)(const struct conv_pool_shape *shape, struct span channels,
-                             float *dweight, const float *x, const float *g,
-                             const int32_t *place, int windows);
+                             float *dweight, float *dbias,
+                             const struct conv_pool_block *block);
+    /* The same for few input channels; sum is (C, 9, K rounded up to whole groups). */
     void (*conv_pool_weight_thin)(const struct conv_pool_shape *shape,
-                                  struct span channels, float *sum, const float *x,
-                                  const float *g, const uint8_t *argmax);
-    void (*conv_pool_data)(const struct conv_pool_shape *shape, struct span channels,
-                           float *dx, const float *weight,
-                           const struct conv_pool_order *order);
+                                  struct span channels, float *sum, float *dbias,
+                                  const struct conv_pool_block *block);
+    void (*conv_pool_data)(const struct conv_pool_shape *shape, float *dx,
+                           const float *weight, const struct conv_pool_block *block);
+
+    /* Elements [begin, end) of the flat vectors (update.h). */
+    void (*update_sgd)(const struct update_factors *factors,
+                       const struct update_vectors *vectors, size_t begin, size_t end);
+    void (*update_adamw)(const struct update_factors *factors,
+                         const struct update_vectors *vectors, size_t begin, size_t end);
+    /* Sum of squares, the same bits in every instruction set. */
+    double (*square_sum)(const float *x, size_t n);
 };
 
 /* The table in use: that for cpu_isa(), unless kernels_select chose another. */

@@ -36,8 +36,7 @@ struct progress {
     uint64_t best_step;
     double best_accuracy; /* 0..1 */
     uint64_t evals_without_gain;
-    uint64_t interval_step; /* the log interval that is under way: its first step, */
-    double interval_loss;   /* and its sums so far */
+    double interval_loss; /* sums of the log interval that is under way */
     uint64_t interval_correct, interval_samples;
 };
 
@@ -92,7 +91,10 @@ enum status checkpoint_path(char path[FS_PATH], const char *folder,
                             uint64_t step) MUST_CHECK;
 /* Paths of all step-*.h5, newest first; fs_free_list. No folder: none. */
 enum status checkpoint_list(const char *folder, char ***paths, int *count) MUST_CHECK;
-/* Remove all but the newest `keep`, and what is left of writers that were killed. */
-enum status checkpoint_prune(const char *folder, int keep) MUST_CHECK;
+/* Of the checkpoints up to `step`, the one just written, remove all but the newest
+   `keep`; and what is left of writers that were killed. Later ones could not be read when
+   the run went on from before them: they are let alone, and keep no good one from being
+   kept. */
+enum status checkpoint_prune(const char *folder, int keep, uint64_t step) MUST_CHECK;
 
 #endif

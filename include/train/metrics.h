@@ -3,8 +3,9 @@
  * metrics.h5.
  *
  * HDF5: /metrics/train/{step u64, loss, accuracy, lr, grad_norm, images_per_second f64},
- * one entry a log line (means over its interval, accuracy 0..1); /metrics/eval/{step u64,
- * loss, accuracy f64, confusion i32 (evaluations, classes, classes): [true][predicted]}.
+ * one entry a log line: loss, accuracy (0..1) and speed of its interval, lr and grad_norm
+ * of its last step; /metrics/eval/{step u64, loss, accuracy f64, confusion i32
+ * (evaluations, classes, classes): [true][predicted]}.
  */
 #ifndef LOCKSTEP_TRAIN_METRICS_H
 #define LOCKSTEP_TRAIN_METRICS_H

@@ -64,11 +64,9 @@ struct reduce_chain reduce_promise(struct reduce *reduce, int lane, int grain);
 void reduce_settle(const struct reduce *reduce, int lane, struct reduce_chain chain,
                    size_t begin, size_t end);
 
-/* Join the stacks of lanes [0, lanes): every thread of the crew, after all have pushed
-   (a barrier is the caller's). */
-void reduce_join(const struct reduce *reduce, int lanes, const struct team *all);
-
-/* The same for elements [begin, end) of the vectors, shared by the team. */
+/* Join the stacks of lanes [0, lanes) on elements [begin, end) of the vectors, multiples
+   of TAIL_COUNT, shared by the team; after all have pushed or settled them (a barrier is
+   the caller's). */
 void reduce_join_range(const struct reduce *reduce, int lanes, const struct team *team,
                        size_t begin, size_t end);
 

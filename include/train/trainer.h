@@ -39,10 +39,9 @@ struct trainer_setup {
 struct trainer *trainer_create(const struct trainer_setup *setup);
 void trainer_free(struct trainer *trainer);
 
-/* Steps in an epoch and in the whole run. Not collective. */
-uint64_t trainer_epoch_steps(const struct trainer *trainer);
+/* Steps in the whole run, and steps done. Not collective. */
 uint64_t trainer_total_steps(const struct trainer *trainer);
-uint64_t trainer_step(const struct trainer *trainer); /* steps done */
+uint64_t trainer_step(const struct trainer *trainer);
 
 /* Start from fresh weights (the seed's), from the weights of a checkpoint, or go on from
    a checkpoint, from its exact state. */

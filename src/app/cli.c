@@ -9,7 +9,8 @@
 
 #define OPTIONS_MAX 64
 
-void cli_print_help(const struct cli_command *command, const struct cli_option *options)
+static void print_help(const struct cli_command *command,
+                       const struct cli_option *options)
 {
     log_out("usage: lockstep %s%s%s%s\n\n%s\n", command->name,
             *command->operands ? " " : "", command->operands,
@@ -97,7 +98,7 @@ static enum status take_option(const struct cli_command *command,
     if (option->kind == CLI_FLAG) {
         if (equals)
             FAIL(ST_USAGE, "'--%s' takes no value", option->name);
-        return set(option, NULL);
+        return set(option, "");
     }
     if (!equals && *i + 1 >= argc)
         FAIL(ST_USAGE, "'--%s' needs a value: --%s %s", option->name, option->name,
@@ -106,8 +107,7 @@ static enum status take_option(const struct cli_command *command,
 }
 
 enum status cli_parse(const struct cli_command *command, const struct cli_option *options,
-                      int argc, char **argv, const char **operand, int least, int most,
-                      int *count)
+                      int argc, char **argv, const char **operand, int *count)
 {
     bool only_operands = false;
     *count = 0;
@@ -117,7 +117,7 @@ enum status cli_parse(const struct cli_command *command, const struct cli_option
             only_operands = true;
         } else if (!only_operands &&
                    (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0)) {
-            cli_print_help(command, options);
+            print_help(command, options);
             *count = -1;
             return ST_OK;
         } else if (!only_operands && strncmp(word, "--", 2) == 0) {
@@ -125,14 +125,14 @@ enum status cli_parse(const struct cli_command *command, const struct cli_option
         } else if (!only_operands && word[0] == '-' && word[1]) {
             FAIL(ST_USAGE, "unknown option '%s'; see 'lockstep %s --help'", word,
                  command->name);
-        } else if (*count == most) {
+        } else if (*count == command->most) {
             FAIL(ST_USAGE, "'%s' is one operand too many; see 'lockstep %s --help'", word,
                  command->name);
         } else {
             operand[(*count)++] = word;
         }
     }
-    if (*count < least)
+    if (*count < command->least)
         FAIL(ST_USAGE, "usage: lockstep %s %s; see 'lockstep %s --help'", command->name,
              command->operands, command->name);
     return ST_OK;

@@ -69,13 +69,15 @@ static enum status parse_list(const char *option, const char *text, struct list 
 
 static enum status read_config(const struct request *request, struct config *config)
 {
+    char grain[64];
     config_init(config);
     if (request->config)
         TRY(config_read(config, request->config));
     else
         TRY(config_parse(config, reference, "the reference network"));
+    snprintf(grain, sizeof grain, "train.grain=%lld", request->grain);
     if (request->grain > 0)
-        config->run.train.grain = (int)request->grain;
+        TRY(config_set(config, grain));
     config->run.train.epochs = 1000000; /* the schedule hardly moves */
     config->run.checkpoint.every_minutes = 0;
     return ST_OK;
@@ -92,6 +94,7 @@ static enum status write_letters(const char *path, size_t images)
     return st;
 }
 
+/* The same file on every node, each in a temporary folder of its own. */
 static enum status open_letters(struct comm *comm, size_t images, struct dataset *dataset)
 {
     const char *folder = getenv("TMPDIR");
@@ -101,12 +104,15 @@ static enum status open_letters(struct comm *comm, size_t images, struct dataset
     snprintf(path, sizeof path, "%s/lockstep-bench-%d.h5", folder ? folder : "/tmp",
              (int)getpid());
     comm_bcast(comm, path, sizeof path, 0);
-    if (comm_rank(comm) == 0)
+    log_set_replicated(false);
+    if (comm_node_rank(comm) == 0)
         st = write_letters(path, images);
-    TRY(comm_agree(comm, st));
-    st = dataset_open(dataset, comm, path, train, 0);
-    if (comm_rank(comm) == 0)
+    st = comm_agree(comm, st);
+    if (st == ST_OK)
+        st = dataset_open(dataset, comm, path, train, 0);
+    if (comm_node_rank(comm) == 0)
         unlink(path);
+    log_set_replicated(true);
     return st;
 }
 
@@ -117,7 +123,7 @@ struct rate {
 };
 
 struct row {
-    int batch, threads, ranks;
+    int batch, threads, ranks, grain;
     struct rate train, forward;
     double dense, truly; /* FLOPs of a training step per image */
 };
@@ -155,13 +161,23 @@ static void count_flops(const struct model *model, struct row *row)
     }
 }
 
+/* The config's grain, but small enough that no thread of any rank goes without. */
+static int grain_for(const struct row *row, int grain)
+{
+    int workers = row->ranks * row->threads;
+    int share = (row->batch + workers - 1) / workers;
+    return share < grain ? share : grain;
+}
+
 static enum status bench_row(struct comm *comm, const struct request *request,
                              struct config *config, struct row *row)
 {
     struct dataset dataset = {0};
     struct model model = {0};
     size_t images = (size_t)((IMAGES + row->batch - 1) / row->batch * row->batch);
+    int grain = config->run.train.grain;
     config->run.train.batch = row->batch;
+    config->run.train.grain = row->grain = grain_for(row, grain);
     enum status st;
     TRY_TO(out, open_letters(comm, images, &dataset));
     TRY_TO(out,
@@ -188,21 +204,23 @@ static enum status bench_row(struct comm *comm, const struct request *request,
 out:
     model_release(&model);
     dataset_close(&dataset);
+    config->run.train.grain = grain;
     return st;
 }
 
 static void print_rows(const struct row *rows, int count, double peak)
 {
     struct table table;
-    table_init(&table, ">ranks", ">threads", ">batch", ">train images/s", ">spread",
-               ">forward images/s", ">spread", ">GFLOP/s dense", ">true", ">% of peak",
-               NULL);
+    table_init(&table, ">ranks", ">threads", ">batch", ">grain", ">train images/s",
+               ">spread", ">forward images/s", ">spread", ">GFLOP/s dense", ">true",
+               ">% of peak", NULL);
     for (int i = 0; i < count; i++) {
         const struct row *r = &rows[i];
         double cores = (double)r->ranks * r->threads;
         table_cellf(&table, "%d", r->ranks);
         table_cellf(&table, "%d", r->threads);
         table_cellf(&table, "%d", r->batch);
+        table_cellf(&table, "%d", r->grain);
         table_cellf(&table, "%.0f", r->train.median);
         table_cellf(&table, "%.0f-%.0f", r->train.low, r->train.high);
         table_cellf(&table, "%.0f", r->forward.median);
@@ -220,7 +238,7 @@ static void print_json(const struct row *rows, int count, double peak)
     log_out("[\n");
     for (int i = 0; i < count; i++) {
         const struct row *r = &rows[i];
-        log_out("  {\"ranks\": %d, \"threads\": %d, \"batch\": %d,\n"
+        log_out("  {\"ranks\": %d, \"threads\": %d, \"batch\": %d, \"grain\": %d,\n"
                 "   \"train_images_per_second\": %.1f, \"train_low\": %.1f, "
                 "\"train_high\": %.1f,\n"
                 "   \"forward_images_per_second\": %.1f, \"forward_low\": %.1f, "
@@ -228,7 +246,7 @@ static void print_json(const struct row *rows, int count, double peak)
                 "   \"dense_gflops\": %.2f, \"true_gflops\": %.2f, "
                 "\"peak_gflops_per_core\": %.2f,\n"
                 "   \"isa\": \"%s\", \"blas\": \"%s\"}%s\n",
-                r->ranks, r->threads, r->batch, r->train.median, r->train.low,
+                r->ranks, r->threads, r->batch, r->grain, r->train.median, r->train.low,
                 r->train.high, r->forward.median, r->forward.low, r->forward.high,
                 r->train.median * r->dense * 1e-9, r->train.median * r->truly * 1e-9,
                 peak * 1e-9, cpu_isa_name(cpu_isa()), cpu_blas(),
@@ -250,6 +268,8 @@ static enum status bench_step(struct comm *comm, const struct request *request)
     struct config config;
     TRY(parse_list("batch", request->batches, &batches));
     TRY(parse_list("threads", request->threads, &threads));
+    for (int t = 0; t < threads.count; t++)
+        TRY(run_check_threads(threads.value[t]));
     double registers = peak_registers(), sgemm = peak_sgemm();
     if (!request->json)
         print_machine(registers, sgemm);
@@ -363,13 +383,13 @@ enum status cmd_bench(struct comm *comm, int argc, char **argv)
         {0},
     };
     const struct cli_command command = {
-        "bench", "step|layers [CONFIG]",
+        "bench", "step|layers [CONFIG]", 1, 2,
         "Measure whole training steps, or each layer, of the reference network or of\n"
         "CONFIG's, on 28x28 images; steps also under mpirun."};
     const char *operand[2];
     char both[32];
     int count;
-    TRY(cli_parse(&command, options, argc, argv, operand, 1, 2, &count));
+    TRY(cli_parse(&command, options, argc, argv, operand, &count));
     if (count < 0)
         return ST_OK;
     request.config = count > 1 ? operand[1] : NULL;

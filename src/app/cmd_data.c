@@ -100,7 +100,7 @@ static enum status data_synth(int argc, char **argv)
     uint64_t seed = 1;
     bool force = false;
     int count;
-    const struct cli_command command = {"data synth", "",
+    const struct cli_command command = {"data synth", "", 0, 0,
                                         "Draw the built-in set of handwritten letters."};
     const struct cli_option options[] = {
         {"out", CLI_TEXT, &out, "FILE", "the data set to write"},
@@ -112,7 +112,7 @@ static enum status data_synth(int argc, char **argv)
         {"force", CLI_FLAG, &force, NULL, "replace FILE if it is there"},
         {0},
     };
-    TRY(cli_parse(&command, options, argc, argv, NULL, 0, 0, &count));
+    TRY(cli_parse(&command, options, argc, argv, NULL, &count));
     if (count < 0)
         return ST_OK;
     if (train < SYNTH_CLASSES || train > 100000000 || test > 100000000)
@@ -185,7 +185,7 @@ static enum status data_info(int argc, char **argv)
     const char *file;
     bool check = false;
     int count;
-    const struct cli_command command = {"data info", "FILE",
+    const struct cli_command command = {"data info", "FILE", 1, 1,
                                         "Say what a data set holds."};
     const struct cli_option options[] = {
         {"verify", CLI_FLAG, &check, NULL,
@@ -194,7 +194,7 @@ static enum status data_info(int argc, char **argv)
     };
     struct dataset_info info;
     char hash[17];
-    TRY(cli_parse(&command, options, argc, argv, &file, 1, 1, &count));
+    TRY(cli_parse(&command, options, argc, argv, &file, &count));
     if (count < 0)
         return ST_OK;
     TRY(dataset_info_read(&info, file));
@@ -273,7 +273,7 @@ static enum status data_sheet(int argc, char **argv)
     bool force = false;
     int count, split;
     const struct cli_command command = {
-        "data sheet", "FILE", "Draw a contact sheet of a data set, a row a class."};
+        "data sheet", "FILE", 1, 1, "Draw a contact sheet of a data set, a row a class."};
     const struct cli_option options[] = {
         {"out", CLI_TEXT, &out, "PNG", "the image to write"},
         {"split", CLI_TEXT, &split_name, "train|test", "which images (test)"},
@@ -282,7 +282,7 @@ static enum status data_sheet(int argc, char **argv)
         {0},
     };
     struct dataset_info info;
-    TRY(cli_parse(&command, options, argc, argv, &file, 1, 1, &count));
+    TRY(cli_parse(&command, options, argc, argv, &file, &count));
     if (count < 0)
         return ST_OK;
     for (split = 0; split < DATASET_SPLITS; split++) {

@@ -55,14 +55,30 @@ static enum status check_data(const struct session *session)
     return ST_OK;
 }
 
+/* By all ranks, rank 0 first: a file that nobody can read is told of once, one that only
+   another node cannot see by that node. */
+static enum status open_network(struct session *session)
+{
+    struct comm *comm = session->comm;
+    const char *path = session->request->checkpoint;
+    enum status st = ST_OK;
+    if (comm_rank(comm) == 0)
+        st = network_open(&session->network, path);
+    TRY(comm_agree(comm, st));
+    if (comm_rank(comm) != 0)
+        st = network_open(&session->network, path);
+    return comm_agree(comm, st);
+}
+
 static enum status set_up(struct session *session)
 {
     const struct request *request = session->request;
     bool want[DATASET_SPLITS] = {false};
     want[session->split] = true;
-    log_set_replicated(true);
-    TRY(comm_agree(session->comm, network_open(&session->network, request->checkpoint)));
+    log_set_replicated(false);
+    TRY(open_network(session));
     TRY(dataset_open(&session->dataset, session->comm, request->data, want, 0));
+    log_set_replicated(true);
     TRY(check_data(session));
     log_set_replicated(false);
     run_ranks_init(&session->ranks, session->comm, (int)request->threads);
@@ -172,10 +188,10 @@ static enum status parse_request(struct request *request, enum dataset_split *sp
         {0},
     };
     const struct cli_command command = {
-        "eval", "CHECKPOINT",
+        "eval", "CHECKPOINT", 1, 1,
         "Measure a checkpoint (or a run's best) on a data set; also under mpirun."};
     int count;
-    TRY(cli_parse(&command, options, argc, argv, &request->checkpoint, 1, 1, &count));
+    TRY(cli_parse(&command, options, argc, argv, &request->checkpoint, &count));
     *help = count < 0;
     if (*help)
         return ST_OK;

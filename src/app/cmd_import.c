@@ -75,7 +75,7 @@ enum status data_import_idx(int argc, char **argv)
     bool force = false, allow_empty = false;
     int count;
     const struct cli_command command = {
-        "data import-idx", "",
+        "data import-idx", "", 0, 0,
         "Import IDX files, plain or gzip-compressed, as MNIST and EMNIST come in.\n"
         "EMNIST Letters: --transpose --label-base 1 --classes letters"};
     const struct cli_option options[] = {
@@ -91,7 +91,7 @@ enum status data_import_idx(int argc, char **argv)
         {"force", CLI_FLAG, &force, NULL, "replace the data set if it is there"},
         {0},
     };
-    TRY(cli_parse(&command, options, argc, argv, NULL, 0, 0, &count));
+    TRY(cli_parse(&command, options, argc, argv, NULL, &count));
     if (count < 0)
         return ST_OK;
     if (!import.images[DATASET_TRAIN] || !import.labels[DATASET_TRAIN])
@@ -115,7 +115,7 @@ enum status data_import_csv(int argc, char **argv)
     bool force = false, allow_empty = false;
     int count;
     const struct cli_command command = {
-        "data import-csv", "FILE",
+        "data import-csv", "FILE", 1, 1,
         "Import a table, plain or gzip-compressed: in each line a label, then the "
         "pixels,\n"
         "0..255, separated by commas. A heading line is skipped."};
@@ -134,8 +134,7 @@ enum status data_import_csv(int argc, char **argv)
         {"force", CLI_FLAG, &force, NULL, "replace the data set if it is there"},
         {0},
     };
-    TRY(cli_parse(&command, options, argc, argv, &import.file[DATASET_TRAIN], 1, 1,
-                  &count));
+    TRY(cli_parse(&command, options, argc, argv, &import.file[DATASET_TRAIN], &count));
     if (count < 0)
         return ST_OK;
     TRY(check_base(base));
@@ -169,7 +168,7 @@ enum status data_import_dir(int argc, char **argv)
     bool force = false;
     int count;
     const struct cli_command command = {
-        "data import-dir", "DIR",
+        "data import-dir", "DIR", 1, 1,
         "Import PNG images of any size and colour from DIR/CLASS/*.png. DIR may also "
         "hold\n"
         "two folders, train and test, with the folders of the classes in them."};
@@ -186,8 +185,7 @@ enum status data_import_dir(int argc, char **argv)
         {"force", CLI_FLAG, &force, NULL, "replace the data set if it is there"},
         {0},
     };
-    TRY(cli_parse(&command, options, argc, argv, &import.folder[DATASET_TRAIN], 1, 1,
-                  &count));
+    TRY(cli_parse(&command, options, argc, argv, &import.folder[DATASET_TRAIN], &count));
     if (count < 0)
         return ST_OK;
     TRY(check_share(&import.test_share, import.folder[DATASET_TEST]));

@@ -126,13 +126,13 @@ enum status cmd_predict(struct comm *comm, int argc, char **argv)
          "cut to the ink, its longer side 5/7 of the frame, as letters and MNIST are"},
         {0},
     };
-    const struct cli_command command = {"predict", "CHECKPOINT IMAGE...",
+    const struct cli_command command = {"predict", "CHECKPOINT IMAGE...", 2,
+                                        IMAGES_MAX + 1,
                                         "Classify PNG images of any size and colour: the "
                                         "three most likely classes. Images\n"
                                         "are scaled to fit; dark ones on light are "
                                         "inverted, as the network was trained."};
-    TRY(cli_parse(&command, options, argc, argv, request.operand, 2, IMAGES_MAX + 1,
-                  &request.operands));
+    TRY(cli_parse(&command, options, argc, argv, request.operand, &request.operands));
     if (request.operands < 0)
         return ST_OK;
     struct network network;

@@ -148,10 +148,10 @@ enum status cmd_show(struct comm *comm, int argc, char **argv)
     (void)comm;
     const struct cli_option options[] = {{0}};
     const struct cli_command command = {
-        "show", "FILE", "Say what a run's folder, a checkpoint or a data file is."};
+        "show", "FILE", 1, 1, "Say what a run's folder, a checkpoint or a data file is."};
     const char *path;
     int count;
-    TRY(cli_parse(&command, options, argc, argv, &path, 1, 1, &count));
+    TRY(cli_parse(&command, options, argc, argv, &path, &count));
     if (count < 0)
         return ST_OK;
     return fs_is_folder(path) ? show_run(path) : show_file(path);

@@ -54,10 +54,10 @@ static enum status parse_request(struct request *request, int argc, char **argv,
         {0},
     };
     const struct cli_command command = {
-        "train", "CONFIG", "Train a network, on as many ranks as mpirun starts."};
+        "train", "CONFIG", 1, 1, "Train a network, on as many ranks as mpirun starts."};
     const char *operand[1];
     int count;
-    TRY(cli_parse(&command, options, argc, argv, operand, 1, 1, &count));
+    TRY(cli_parse(&command, options, argc, argv, operand, &count));
     *help = count < 0;
     if (*help) {
         log_out("\nconfig keys, their defaults and ranges:\n");
@@ -68,6 +68,8 @@ static enum status parse_request(struct request *request, int argc, char **argv,
     request->argc = argc;
     request->argv = argv;
     TRY(run_check_threads(request->threads));
+    if (request->run && !*request->run)
+        FAIL(ST_USAGE, "'--run' needs the name of a folder");
     if (request->resume && request->init)
         FAIL(ST_USAGE, "--resume and --init exclude each other: a run that goes on has "
                        "weights already");
@@ -141,9 +143,13 @@ static enum status set_up(struct session *session)
     session->folder =
         request->run ? mem_strdup(request->run) : default_folder(request->config);
     size_t limit = (size_t)session->config.data.memory_mb << 20;
+    log_set_replicated(false); /* another node may not see the file */
     TRY(dataset_open(&session->dataset, session->comm, session->config.data.file, both,
                      limit));
     const struct dataset_info *data = &session->dataset.info;
+    log_set_replicated(true);
+    if (data->count[DATASET_TRAIN] == 0)
+        FAIL(ST_FAIL, "'%s' holds no training images", data->path);
     TRY(model_init(&session->model, &session->config.model,
                    (struct shape){data->h, data->w, 1}, data->classes, run->train.grain));
     enum status st = comm_rank(session->comm) == 0 ? check_init(session) : ST_OK;

@@ -77,7 +77,7 @@ static int launcher_rank(void)
 int main(int argc, char **argv)
 {
     cpu_prepare(argv);
-    log_init(launcher_rank(), 1, "");
+    log_init(launcher_rank(), "");
     log_set_replicated(true);
     if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
         strcmp(argv[1], "help") == 0) {

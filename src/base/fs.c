@@ -35,6 +35,8 @@ bool fs_is_folder(const char *path)
 enum status fs_make_folder(const char *path)
 {
     char part[FS_PATH];
+    if (!*path)
+        FAIL(ST_FAIL, "cannot make folder '': it has no name");
     if (snprintf(part, sizeof part, "%s", path) >= (int)sizeof part)
         FAIL(ST_FAIL, "path too long: '%s'", path);
     for (char *p = part + 1;; p++) {

@@ -13,9 +13,8 @@ static struct {
     FILE *file;
 } speaker;
 
-void log_init(int rank, int size, const char *host)
+void log_init(int rank, const char *host)
 {
-    (void)size;
     speaker.rank = rank;
     snprintf(speaker.host, sizeof speaker.host, "%s", host);
 }

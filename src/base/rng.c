@@ -49,12 +49,6 @@ uint32_t rng_u32(struct rng *rng)
     return rng->block[4 - rng->left--];
 }
 
-uint64_t rng_u64(struct rng *rng)
-{
-    uint64_t low = rng_u32(rng);
-    return low | (uint64_t)rng_u32(rng) << 32;
-}
-
 /* Lemire, "Fast random integer generation in an interval", ACM TOMACS 2019, section 4. */
 uint32_t rng_below(struct rng *rng, uint32_t n)
 {

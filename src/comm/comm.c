@@ -12,17 +12,6 @@
 
 #define BCAST_BLOCK ((size_t)1 << 30) /* MPI-3 counts are int */
 
-#ifdef __SANITIZE_ADDRESS__
-/* Open MPI unloads its plugins at the end, and the leak checker then cannot name, nor
-   suppress, what they left behind. */
-int dlclose(void *handle);
-int dlclose(void *handle)
-{
-    (void)handle;
-    return 0;
-}
-#endif
-
 static struct comm world;
 
 void comm_check(int code, const char *what)
@@ -56,10 +45,7 @@ struct comm *comm_start(int *argc, char ***argv)
     MPI_CHECK(MPI_Comm_size(world.node, &world.node_size));
     gethostname(world.host, sizeof world.host - 1);
     world.host[strcspn(world.host, ".")] = '\0';
-    uint64_t leaders = world.node_rank == 0;
-    comm_sum_u64(&world, &leaders, 1);
-    world.node_count = (int)leaders;
-    log_init(world.rank, world.size, world.host);
+    log_init(world.rank, world.host);
     status_set_abort_hook(abort_job);
     return &world;
 }
@@ -91,11 +77,6 @@ int comm_node_rank(const struct comm *comm)
 int comm_node_size(const struct comm *comm)
 {
     return comm->node_size;
-}
-
-int comm_node_count(const struct comm *comm)
-{
-    return comm->node_count;
 }
 
 const char *comm_host(const struct comm *comm)

@@ -30,7 +30,7 @@ struct tree_sums {
 struct comm {
     MPI_Comm all, node;
     int rank, size;
-    int node_rank, node_size, node_count;
+    int node_rank, node_size;
     char host[64];
     struct tree_sums tree;
 };

@@ -30,18 +30,25 @@ bool tree_siblings(int n, struct tree_node left, struct tree_node right)
     return false;
 }
 
+/* From `node` down; only the two paths to the ends of [begin, end) are walked. */
+static int cover(struct tree_node node, int begin, int end,
+                 struct tree_node nodes[TREE_NODES_MAX], int count)
+{
+    if (node.begin >= end || node.end <= begin)
+        return count;
+    if (node.begin >= begin && node.end <= end) {
+        ASSERT(count < TREE_NODES_MAX);
+        nodes[count] = node;
+        return count + 1;
+    }
+    int split = tree_split(node.begin, node.end);
+    count = cover((struct tree_node){node.begin, split}, begin, end, nodes, count);
+    return cover((struct tree_node){split, node.end}, begin, end, nodes, count);
+}
+
 int tree_cover(int n, int begin, int end, struct tree_node nodes[TREE_NODES_MAX])
 {
-    int count = 0;
-    for (int grain = begin; grain < end; grain++) {
-        ASSERT(count < TREE_NODES_MAX);
-        nodes[count++] = (struct tree_node){grain, grain + 1};
-        while (count >= 2 && tree_siblings(n, nodes[count - 2], nodes[count - 1])) {
-            nodes[count - 2].end = nodes[count - 1].end;
-            count--;
-        }
-    }
-    return count;
+    return begin < end ? cover((struct tree_node){0, n}, begin, end, nodes, 0) : 0;
 }
 
 void tree_share(int n, int size, int rank, int *begin, int *end)

@@ -231,16 +231,3 @@ void augment_warp(const struct augment_draw *draw, int h, int w, const uint8_t *
         warp_strip(&m, &field, left, width, &picture, out + left);
     }
 }
-
-void augment_apply(const struct augment_options *options, uint64_t seed, uint32_t epoch,
-                   uint64_t sample, int h, int w, const uint8_t *in, float *out)
-{
-    if (!augment_enabled(options)) {
-        for (size_t i = 0; i < (size_t)h * (size_t)w; i++)
-            out[i] = (float)in[i];
-        return;
-    }
-    struct augment_draw draw;
-    augment_draw(options, seed, epoch, sample, &draw);
-    augment_warp(&draw, h, w, in, out);
-}

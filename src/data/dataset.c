@@ -14,7 +14,7 @@
 #include "dataset_impl.h"
 #include "io/h5file.h"
 
-#define LOAD_BYTES ((size_t)8 << 20)  /* read at once while filling the window */
+#define LOAD_BYTES ((size_t)8 << 20)  /* read at once, at most */
 #define GAP_BYTES  ((size_t)16 << 10) /* reading on is cheaper than a second read */
 
 /* One split, as a rank sees it. */
@@ -320,7 +320,8 @@ enum status dataset_fetch(struct dataset *dataset, enum dataset_split split,
     qsort(store->pick, n, sizeof *store->pick, by_row);
     for (size_t i = 0; i < n;) {
         size_t end = i + 1;
-        while (end < n && store->pick[end].row - store->pick[end - 1].row <= gap + 1)
+        while (end < n && store->pick[end].row - store->pick[end - 1].row <= gap + 1 &&
+               (store->pick[end].row - store->pick[i].row) * image < LOAD_BYTES)
             end++;
         TRY(fetch_run(store, image, split, store->pick + i, end - i, images));
         i = end;

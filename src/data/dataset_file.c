@@ -129,19 +129,28 @@ void dataset_info_release(struct dataset_info *info)
     *info = (struct dataset_info){0};
 }
 
-enum status dataset_read_labels(struct h5file *file, const struct dataset_info *info,
-                                enum dataset_split split, uint16_t *labels)
+/* Labels index arrays of as many elements as there are classes: none is let through that
+   is not a class. */
+static enum status read_labels(struct h5file *file, const struct dataset_info *info,
+                               enum dataset_split split, size_t first, size_t n,
+                               uint16_t *labels)
 {
     const char *name = dataset_labels_name[split];
-    TRY(h5file_read_rows(file, name, H5FILE_U16, 0, info->count[split], labels));
-    for (size_t i = 0; i < info->count[split]; i++) {
+    TRY(h5file_read_rows(file, name, H5FILE_U16, first, n, labels));
+    for (size_t i = 0; i < n; i++) {
         if (labels[i] >= info->classes)
             FAIL(ST_FAIL,
                  "label %d at '%s' row %zu of '%s' is out of range: the data set has %d "
                  "classes",
-                 labels[i], name, i, h5file_path(file), info->classes);
+                 labels[i], name, first + i, h5file_path(file), info->classes);
     }
     return ST_OK;
+}
+
+enum status dataset_read_labels(struct h5file *file, const struct dataset_info *info,
+                                enum dataset_split split, uint16_t *labels)
+{
+    return read_labels(file, info, split, 0, info->count[split], labels);
 }
 
 enum status dataset_read_rows(const struct dataset_info *info, enum dataset_split split,
@@ -154,8 +163,7 @@ enum status dataset_read_rows(const struct dataset_info *info, enum dataset_spli
         st = h5file_read_rows(file, dataset_images_name[split], H5FILE_U8, first, n,
                               images);
     if (labels && st == ST_OK)
-        st = h5file_read_rows(file, dataset_labels_name[split], H5FILE_U16, first, n,
-                              labels);
+        st = read_labels(file, info, split, first, n, labels);
     h5file_close(file);
     return st;
 }

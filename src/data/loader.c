@@ -107,11 +107,14 @@ void loader_fill(const struct loader *loader, uint64_t position, float *x, int *
         ASSERT(position - loader->first < loader->count);
         image = loader->images + (position - loader->first) * (uint64_t)size;
     }
-    if (loader->augment)
-        augment_apply(loader->augment, loader->seed, loader->epoch, i, h, w, image, x);
-    else
+    if (loader->augment) {
+        struct augment_draw draw;
+        augment_draw(loader->augment, loader->seed, loader->epoch, i, &draw);
+        augment_warp(&draw, h, w, image, x);
+    } else {
         for (int p = 0; p < size; p++)
             x[p] = (float)image[p];
+    }
     loader_normalise(&loader->input, h, w, x);
     *label = dataset_label(loader->dataset, loader->split, i);
     *sample = i;

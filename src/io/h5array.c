@@ -172,24 +172,6 @@ enum status h5file_read_rows(struct h5file *file, const char *name, enum h5file_
     return st;
 }
 
-enum status h5file_write_rows(struct h5file *file, const char *name,
-                              enum h5file_type type, size_t first, size_t rows,
-                              const void *data)
-{
-    hid_t space, memory;
-    TRY(open_array(file, name));
-    TRY(select_rows(file, name, first, rows, &space, &memory));
-    herr_t bad =
-        rows ? H5Dwrite(file->array, memory_type(type), memory, space, H5P_DEFAULT, data)
-             : 0;
-    enum status st = ST_OK;
-    if (bad < 0)
-        st = status_fail(ST_FAIL, "cannot write '%s': %s", file->path, h5_reason());
-    H5Sclose(memory);
-    H5Sclose(space);
-    return st;
-}
-
 /* HDF5's early allocation only moves the end of the file; this takes the blocks. */
 static enum status reserve(struct h5file *file, size_t bytes)
 {
@@ -208,8 +190,9 @@ static enum status reserve(struct h5file *file, size_t bytes)
     return ST_OK; /* a file system that cannot reserve: writing will tell */
 }
 
-enum status h5file_make(struct h5file *file, const char *name, enum h5file_type type,
-                        int ndims, const size_t *dim)
+/* A new array, contiguous and allocated early, so that a full disk shows at once. */
+static enum status make_array(struct h5file *file, const char *name,
+                              enum h5file_type type, int ndims, const size_t *dim)
 {
     ASSERT(ndims >= 0 && ndims <= H5FILE_DIMS);
     TRY(h5_make_parent(file, name));
@@ -243,7 +226,7 @@ enum status h5file_make(struct h5file *file, const char *name, enum h5file_type 
 enum status h5file_write(struct h5file *file, const char *name, enum h5file_type type,
                          int ndims, const size_t *dim, const void *data)
 {
-    TRY(h5file_make(file, name, type, ndims, dim));
+    TRY(make_array(file, name, type, ndims, dim));
     for (int i = 0; i < ndims; i++) {
         if (dim[i] == 0)
             return ST_OK;

@@ -263,7 +263,7 @@ void reference_logsoftmax_forward(float *y, const float *x, int rows, int classe
     for (int i = 0; i < rows; i++, x += classes, y += classes) {
         double max = -INFINITY, sum = 0.0;
         for (int k = 0; k < classes; k++)
-            max = fmax(max, (double)x[k]);
+            max = (double)x[k] > max ? (double)x[k] : max;
         for (int k = 0; k < classes; k++)
             sum += exp((double)x[k] - max);
         for (int k = 0; k < classes; k++)

@@ -68,7 +68,7 @@ static enum status conv_setup(struct layer *layer, const struct layer_spec *spec
     layer->tensor[1] = (struct layer_tensor){
         .name = "bias", .dims = 1, .dim = {s->k}, .count = (size_t)s->k};
     layer->scratch = conv_scratch(s);
-    layer->flops = 2.0 * (double)taps * shape_size(layer->out);
+    layer->flops = 2.0 * (double)taps * s->p * s->q * s->k; /* may not fit into an int */
     return ST_OK;
 }
 

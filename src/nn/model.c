@@ -1,5 +1,6 @@
 #include "nn/model.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -81,6 +82,12 @@ static enum status add_layer(struct model *model, const char *text, const char *
     struct layer_spec spec = {
         .where = where, .name = layer->name, .text = text, .classes = model->classes};
     TRY(ops->setup(layer, &spec));
+    const struct shape *out = &layer->out;
+    if ((double)out->h * out->w * out->c * model->grain > INT_MAX)
+        FAIL(ST_USAGE,
+             "%s: %s: its output %dx%dx%d for a grain of %d samples is too large; make "
+             "the layer or train.grain smaller",
+             where, layer->name, out->h, out->w, out->c, model->grain);
     for (int t = 0; t < layer->tensors; t++) {
         layer->tensor[t].offset = model->params;
         model->params = align_up(model->params + layer->tensor[t].count);
@@ -89,7 +96,7 @@ static enum status add_layer(struct model *model, const char *text, const char *
     return ST_OK;
 }
 
-static enum status check_last(const struct model *model, const char *where)
+static enum status check_network(const struct model *model, const char *where)
 {
     const struct layer *last = model->layer[model->layers - 1];
     if (last->ops != &layer_logsoftmax)
@@ -99,6 +106,9 @@ static enum status check_last(const struct model *model, const char *where)
              "%s: %s: the network has %d outputs, the data %d classes: write "
              "'linear classes'",
              where, last->name, last->out.c, model->classes);
+    if (model->params == 0)
+        FAIL(ST_USAGE, "%s: the network has nothing to learn: add 'linear classes'",
+             where);
     return ST_OK;
 }
 
@@ -108,7 +118,7 @@ static enum status add_layers(struct model *model, const struct model_spec *spec
         FAIL(ST_USAGE, "the network has no layers: add 'layer =' lines to [model]");
     for (int i = 0; i < spec->count; i++)
         TRY(add_layer(model, spec->text[i], spec->where[i]));
-    return check_last(model, spec->where[spec->count - 1]);
+    return check_network(model, spec->where[spec->count - 1]);
 }
 
 /* Layers are run one by one, but for groups that a fused kernel takes at once. */

@@ -17,13 +17,12 @@ enum status checkpoint_path(char path[FS_PATH], const char *folder, uint64_t ste
     return fs_join(path, folder, name);
 }
 
-static bool is_checkpoint(const char *name)
+static bool is_checkpoint(const char *name, unsigned long long *step)
 {
-    unsigned long long step;
     char again[64];
-    if (sscanf(name, "step-%llu.h5", &step) != 1)
+    if (sscanf(name, "step-%llu.h5", step) != 1)
         return false;
-    snprintf(again, sizeof again, NAME, step);
+    snprintf(again, sizeof again, NAME, *step);
     return strcmp(name, again) == 0;
 }
 
@@ -31,6 +30,7 @@ enum status checkpoint_list(const char *folder, char ***paths, int *count)
 {
     char **names;
     int total;
+    unsigned long long step;
     *paths = NULL;
     *count = 0;
     if (!fs_is_folder(folder))
@@ -38,7 +38,7 @@ enum status checkpoint_list(const char *folder, char ***paths, int *count)
     TRY(fs_list(folder, &names, &total));
     *paths = mem_zeroed((size_t)total, sizeof **paths);
     for (int i = total - 1; i >= 0; i--)
-        if (is_checkpoint(names[i]))
+        if (is_checkpoint(names[i], &step))
             (*paths)[(*count)++] = mem_format("%s/%s", folder, names[i]);
     fs_free_list(names, total);
     return ST_OK;
@@ -51,15 +51,16 @@ static enum status remove_file(const char *path)
     return ST_OK;
 }
 
-enum status checkpoint_prune(const char *folder, int keep)
+enum status checkpoint_prune(const char *folder, int keep, uint64_t step)
 {
     char **names, path[FS_PATH];
     int count;
+    unsigned long long at;
     enum status st = ST_OK;
     TRY(fs_remove_temps(folder));
     TRY(fs_list(folder, &names, &count));
     for (int i = count - 1, kept = 0; i >= 0 && st == ST_OK; i--) {
-        if (!is_checkpoint(names[i]) || ++kept <= keep)
+        if (!is_checkpoint(names[i], &at) || at > step || ++kept <= keep)
             continue;
         st = fs_join(path, folder, names[i]);
         if (st == ST_OK)

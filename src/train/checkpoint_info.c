@@ -34,7 +34,6 @@ static const struct attribute attributes[] = {
     {"best_step", U64, true, PROGRESS(best_step)},
     {"best_accuracy", F64, true, PROGRESS(best_accuracy)},
     {"evals_without_gain", U64, true, PROGRESS(evals_without_gain)},
-    {"interval_step", U64, true, PROGRESS(interval_step)},
     {"interval_loss", F64, true, PROGRESS(interval_loss)},
     {"interval_correct", U64, true, PROGRESS(interval_correct)},
     {"interval_samples", U64, true, PROGRESS(interval_samples)},

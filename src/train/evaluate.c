@@ -35,7 +35,7 @@ static void count_answers(const struct job *job, const struct lane *lane, int n,
         for (int c = 1; c < classes; c++)
             if (row[c] > row[best])
                 best = c;
-        confusion[lane->ws->label[i] * classes + best]++;
+        confusion[(size_t)lane->ws->label[i] * (size_t)classes + (size_t)best]++;
     }
     if (job->rows)
         memcpy(job->rows->logprobs + (first - job->rows->first) * (uint64_t)classes,
@@ -110,7 +110,7 @@ static void sum_up(struct comm *comm, struct job *job, int grains,
     result->loss = loss / (double)job->count;
     result->correct = 0;
     for (int c = 0; c < classes; c++)
-        result->correct += result->confusion[c * classes + c];
+        result->correct += result->confusion[(size_t)c * ((size_t)classes + 1)];
 }
 
 enum status evaluate(struct comm *comm, struct crew *crew, struct loader *loader,

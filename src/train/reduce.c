@@ -148,11 +148,6 @@ void reduce_join_range(const struct reduce *reduce, int lanes, const struct team
     join(reduce, lanes, begin, end, parts);
 }
 
-void reduce_join(const struct reduce *reduce, int lanes, const struct team *all)
-{
-    reduce_join_range(reduce, lanes, all, 0, reduce->count);
-}
-
 int reduce_parts(struct reduce *reduce, int lanes)
 {
     return join(reduce, lanes, 0, 0, reduce->parts);

@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "base/stop.h"
+#include "kernels/vector.h"
 #include "trainer_impl.h"
 
 struct job {
@@ -67,7 +68,7 @@ static void take_grain(const struct job *job, const struct lane *lane, int threa
 {
     struct trainer *trainer = job->trainer;
     const struct model *model = trainer->setup.model;
-    struct phases ignored;
+    struct phases ignored = {{0}};
     struct phases *to = thread == 0 ? &trainer->phases : &ignored;
     double t = timer_now();
     load_grain(trainer, job->step, lane, grain);
@@ -278,13 +279,33 @@ static void forward_only(void *context, int thread)
     }
 }
 
-enum status trainer_do_forward(struct trainer *trainer, struct step *step)
+/* Only forward, as in use, for the same batch; nothing is changed. */
+static enum status do_forward(struct trainer *trainer, struct step *step)
 {
     plan(trainer, step);
     struct job job = {.trainer = trainer, .step = step};
     TRY(prepare(trainer, step));
     if (step->end > step->begin)
         team_run(trainer->crew.threads, forward_only, &job);
+    return ST_OK;
+}
+
+enum status trainer_time_steps(struct trainer *trainer, int count, bool forward,
+                               double *seconds)
+{
+    comm_barrier(trainer->setup.comm);
+    double begin = timer_now();
+    for (int i = 0; i < count; i++, trainer->progress.step++) {
+        struct step step;
+        if (forward)
+            TRY(do_forward(trainer, &step));
+        else
+            TRY(trainer_do_step(trainer, &step));
+        if (step.bad)
+            FAIL(ST_FAIL, "the numbers went bad while they were timed");
+    }
+    comm_barrier(trainer->setup.comm);
+    *seconds = timer_now() - begin;
     return ST_OK;
 }
 
@@ -307,15 +328,15 @@ static bool find_layer(struct trainer *trainer, const struct step *step, int *gr
     return false;
 }
 
-/* The layer nearest to the loss whose gradient is bad: backward got there first. */
-static const char *gradient_layer(const struct trainer *trainer)
+const char *trainer_bad_layer(const struct trainer *trainer, const float *vector)
 {
     const struct model *model = trainer->setup.model;
-    for (int l = model->layers - 1; l >= 0; l--)
-        for (int t = 0; t < model->layer[l]->tensors; t++)
-            for (size_t i = 0; i < model->layer[l]->tensor[t].count; i++)
-                if (!isfinite(trainer->sum[model->layer[l]->tensor[t].offset + i]))
-                    return model->layer[l]->name;
+    for (int l = model->layers - 1; l >= 0; l--) {
+        const struct layer *layer = model->layer[l];
+        for (int t = 0; t < layer->tensors; t++)
+            if (!vector_finite(vector + layer->tensor[t].offset, layer->tensor[t].count))
+                return layer->name;
+    }
     return NULL;
 }
 
@@ -332,10 +353,10 @@ void trainer_explain_bad(struct trainer *trainer, const struct step *step)
     if (first > -1e300) {
         log_error("step %llu: loss is %g: bad numbers first in the output of layer '%s'; "
                   "lower optim.lr or set train.clip, then go on from the last checkpoint",
-                  number, step->loss / step->samples,
+                  number, fabs(step->loss) / step->samples, /* not "-nan" */
                   model->step[(long long)-first % MODEL_LAYERS]->name);
     } else {
-        const char *name = gradient_layer(trainer);
+        const char *name = trainer_bad_layer(trainer, trainer->sum);
         log_error("step %llu: the gradient is not finite, first in layer '%s'; lower "
                   "optim.lr or set train.clip, then go on from the last checkpoint",
                   number, name ? name : "(norm)");

@@ -39,8 +39,9 @@ struct trainer *trainer_create(const struct trainer_setup *setup)
     trainer->setup = *setup;
     crew_init(&trainer->crew, setup->model, setup->threads, options->parallel.intra);
     int grains = (options->train.batch + options->train.grain - 1) / options->train.grain;
-    int share = (grains + comm_size(setup->comm) - 1) / comm_size(setup->comm);
-    reduce_init(&trainer->reduce, setup->model->params, trainer->crew.lanes_max, share);
+    int lanes = trainer->crew.lanes_max * comm_size(setup->comm);
+    reduce_init(&trainer->reduce, setup->model->params, trainer->crew.lanes_max,
+                (grains + lanes - 1) / lanes);
     loader_init(&trainer->train, setup->dataset, DATASET_TRAIN);
     loader_shuffle(&trainer->train, options->train.seed, &options->augment);
     loader_init(&trainer->test, setup->dataset, DATASET_TEST);
@@ -80,11 +81,6 @@ void trainer_free(struct trainer *trainer)
     free(trainer);
 }
 
-uint64_t trainer_epoch_steps(const struct trainer *trainer)
-{
-    return trainer->epoch_steps;
-}
-
 uint64_t trainer_total_steps(const struct trainer *trainer)
 {
     return trainer->total_steps;
@@ -108,8 +104,18 @@ static void start_average(struct trainer *trainer)
         memcpy(trainer->state.ema, trainer->state.params, vector_bytes(trainer));
 }
 
+/* A checkpoint that was given up half read has left its traces, on rank 0 alone. */
+static void forget(struct trainer *trainer)
+{
+    for (int i = 0; i < trainer->state.optims; i++)
+        memset(trainer->state.optim[i], 0, vector_bytes(trainer));
+    metrics_release(&trainer->metrics);
+    metrics_init(&trainer->metrics, trainer->setup.dataset->info.classes);
+}
+
 void trainer_start(struct trainer *trainer)
 {
+    forget(trainer);
     model_init_params(trainer->setup.model, trainer->setup.options->train.seed,
                       trainer->state.params);
     start_average(trainer);
@@ -120,6 +126,7 @@ enum status trainer_start_from(struct trainer *trainer, const char *checkpoint)
     struct comm *comm = trainer->setup.comm;
     enum status st = ST_OK;
     bool averaged;
+    forget(trainer);
     if (comm_rank(comm) == 0)
         st = checkpoint_read_weights(checkpoint, trainer->setup.model,
                                      trainer->state.params, &averaged);
@@ -195,16 +202,31 @@ static enum status save_metrics(struct trainer *trainer)
     return metrics_save(&trainer->metrics, path);
 }
 
+/* Weights may go bad in the very update that a checkpoint would keep; it must not take
+   the place of a good one. */
+static enum status check_weights(const struct trainer *trainer)
+{
+    const char *layer = trainer_bad_layer(trainer, trainer->state.params);
+    if (layer)
+        FAIL(ST_FAIL,
+             "step %llu: the weights of layer '%s' are not finite; lower optim.lr or set "
+             "train.clip, then go on from the last checkpoint",
+             (unsigned long long)trainer->progress.step, layer);
+    return ST_OK;
+}
+
 static enum status save_on_rank_0(struct trainer *trainer, bool best)
 {
     char folder[FS_PATH], path[FS_PATH];
+    TRY(check_weights(trainer));
     TRY(fs_join(folder, trainer->setup.folder, "checkpoints"));
     if (best)
         TRY(fs_join(path, folder, "best.h5"));
     else
         TRY(checkpoint_path(path, folder, trainer->progress.step));
     TRY(write_checkpoint(trainer, path));
-    TRY(checkpoint_prune(folder, trainer->setup.options->checkpoint.keep));
+    TRY(checkpoint_prune(folder, trainer->setup.options->checkpoint.keep,
+                         trainer->progress.step));
     return save_metrics(trainer);
 }
 
@@ -214,9 +236,11 @@ static enum status save(struct trainer *trainer, bool best)
     double t = timer_now();
     enum status st = comm_rank(comm) == 0 ? save_on_rank_0(trainer, best) : ST_OK;
     st = comm_agree(comm, st);
-    if (!best)
+    double now = phases_add(&trainer->phases, PHASE_CHECKPOINT, t);
+    if (!best) {
         trainer->saved_step = trainer->progress.step;
-    trainer->saved_at = phases_add(&trainer->phases, PHASE_CHECKPOINT, t);
+        trainer->saved_at = now;
+    }
     return st;
 }
 
@@ -244,6 +268,7 @@ static enum status evaluate_now(struct trainer *trainer)
     bool gain = first || accuracy > progress->best_accuracy +
                                         trainer->setup.options->early_stop.min_delta;
     progress->evaluated_step = progress->step;
+    trainer->saved_step = UINT64_MAX; /* what is saved does not know of this yet */
     progress->evals_without_gain = gain ? 0 : progress->evals_without_gain + 1;
     if (better) {
         progress->best_accuracy = accuracy;
@@ -298,7 +323,6 @@ static enum status log_interval(struct trainer *trainer, const struct step *step
     metrics_add_train(&trainer->metrics, &entry);
     report_interval(trainer, &entry);
     *interval = (struct interval){0};
-    progress->interval_step = progress->step;
     progress->interval_loss = 0;
     progress->interval_correct = progress->interval_samples = 0;
     enum status st = ST_OK;
@@ -340,13 +364,14 @@ static enum status train_steps(struct trainer *trainer)
         struct step step;
         TRY(one_step(trainer, &step));
         bool last = progress->step == trainer->total_steps;
+        bool owed = evaluation_due(trainer, progress->step);
         if (progress->step % (uint64_t)log->every == 0 || last)
             TRY(log_interval(trainer, &step));
-        if (evaluation_due(trainer, progress->step) && !step.stop)
+        if (owed && !step.stop)
             TRY(evaluate_now(trainer));
         if (checkpoint_due(trainer, &step))
             TRY(save(trainer, false));
-        if (step.stop && !last)
+        if (step.stop && (owed || !last))
             return ST_AGAIN;
     }
     return ST_OK;
@@ -372,23 +397,4 @@ enum status trainer_run(struct trainer *trainer)
     if (st == ST_OK || st == ST_AGAIN)
         report_end(trainer, timer_now() - begin);
     return st;
-}
-
-enum status trainer_time_steps(struct trainer *trainer, int count, bool forward,
-                               double *seconds)
-{
-    comm_barrier(trainer->setup.comm);
-    double begin = timer_now();
-    for (int i = 0; i < count; i++, trainer->progress.step++) {
-        struct step step;
-        if (forward)
-            TRY(trainer_do_forward(trainer, &step));
-        else
-            TRY(trainer_do_step(trainer, &step));
-        if (step.bad)
-            FAIL(ST_FAIL, "the numbers went bad while they were timed");
-    }
-    comm_barrier(trainer->setup.comm);
-    *seconds = timer_now() - begin;
-    return ST_OK;
 }

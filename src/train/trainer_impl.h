@@ -60,8 +60,9 @@ struct step {
 /* Compute, reduce, update. Does not touch progress. */
 enum status trainer_do_step(struct trainer *trainer, struct step *step) MUST_CHECK;
 
-/* Only forward, as in use, for the same batch; nothing is changed. */
-enum status trainer_do_forward(struct trainer *trainer, struct step *step) MUST_CHECK;
+/* The layer nearest to the loss with a NaN or Inf in its part of `vector` (the weights or
+   their gradient: backward meets it first there), or NULL. */
+const char *trainer_bad_layer(const struct trainer *trainer, const float *vector);
 
 /* Say where the bad numbers of `step` came from. */
 void trainer_explain_bad(struct trainer *trainer, const struct step *step);

@@ -15,7 +15,6 @@
 
 #include <cmocka.h>
 
-#include <dlfcn.h>
 #include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,16 +25,6 @@
 #include "base/log.h"
 
 #define SCRATCH_UNUSED __attribute__((unused))
-
-#ifdef __SANITIZE_ADDRESS__
-/* MPI's plugins stay loaded: what an unloaded one has left behind cannot be told from our
-   own leaks. */
-int dlclose(void *handle)
-{
-    (void)handle;
-    return 0;
-}
-#endif
 
 static char scratch_folder[1024];
 static long scratch_heard; /* bytes of the log that were looked at */

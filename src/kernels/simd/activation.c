@@ -18,8 +18,8 @@ void SIMD(relu_backward)(float *restrict dx, const float *restrict dy,
         dx[i] = y[i] <= 0.0f ? 0.0f : dy[i];
 }
 
-void SIMD(gelu_forward)(float *restrict y, float *restrict slope, const float *restrict x,
-                        size_t n)
+/* x and y may be the same. */
+void SIMD(gelu_forward)(float *y, float *slope, const float *x, size_t n)
 {
     size_t i = 0;
     simd_float derivative;

@@ -37,6 +37,9 @@ SIMD_DECLARE(avgpool_forward);
 SIMD_DECLARE(avgpool_backward);
 SIMD_DECLARE(im2col);
 SIMD_DECLARE(col2im);
+SIMD_DECLARE(linear_forward);
+SIMD_DECLARE(linear_weight);
+SIMD_DECLARE(linear_data);
 SIMD_DECLARE(fill_rows);
 SIMD_DECLARE(sum_rows);
 SIMD_DECLARE(direct_forward);
@@ -45,6 +48,9 @@ SIMD_DECLARE(conv_pool_forward);
 SIMD_DECLARE(conv_pool_weight);
 SIMD_DECLARE(conv_pool_weight_thin);
 SIMD_DECLARE(conv_pool_data);
+SIMD_DECLARE(update_sgd);
+SIMD_DECLARE(update_adamw);
+SIMD_DECLARE(square_sum);
 
 #if defined(__AVX512F__)
 #define SIMD_WIDTH 16
@@ -56,6 +62,7 @@ SIMD_DECLARE(conv_pool_data);
 
 typedef float simd_float __attribute__((vector_size(4 * SIMD_WIDTH)));
 typedef int32_t simd_int __attribute__((vector_size(4 * SIMD_WIDTH)));
+typedef uint32_t simd_word __attribute__((vector_size(4 * SIMD_WIDTH)));
 typedef uint8_t simd_byte __attribute__((vector_size(SIMD_WIDTH)));
 
 #define SIMD_INLINE static inline __attribute__((always_inline))
@@ -67,6 +74,15 @@ SIMD_INLINE simd_float simd_full(const float *p)
     simd_float v;
     memcpy(&v, p, sizeof v);
     return v;
+}
+
+/* The same pointer, but the compiler forgets how it was made: otherwise it turns every
+   sum of offsets in an unrolled loop into an invariant of its own and runs out of
+   registers for them. */
+SIMD_INLINE const float *simd_opaque(const float *p)
+{
+    __asm__("" : "+r"(p));
+    return p;
 }
 
 /* --- the first few lanes; memcpy of a variable length would keep v in memory --- */
@@ -133,6 +149,63 @@ SIMD_INLINE void simd_store(float *p, simd_float v, int lanes)
         memcpy(p, &v, sizeof v);
     else if (lanes > 0)
         simd_store_part(p, v, lanes);
+}
+
+/* --- bytes --- */
+
+/* The first `lanes` bytes as integers, the others 0. */
+SIMD_INLINE simd_int simd_load_bytes(const uint8_t *p, int lanes)
+{
+    simd_byte narrow = {0};
+    if (lanes >= SIMD_WIDTH)
+        memcpy(&narrow, p, sizeof narrow);
+    else
+        for (int i = 0; i < lanes; i++)
+            narrow[i] = p[i];
+    return __builtin_convertvector(narrow, simd_int);
+}
+
+/* Which of 64 bytes equal `value`: bit i for byte i. */
+SIMD_INLINE uint64_t simd_equal_bytes(const uint8_t *p, uint8_t value)
+{
+    uint64_t bits = 0;
+#if defined(__AVX512BW__)
+    bits = _mm512_cmpeq_epi8_mask(_mm512_loadu_si512(p), _mm512_set1_epi8((char)value));
+#elif defined(__SSE2__)
+    for (int i = 0; i < 64; i += 16) {
+        __m128i same = _mm_cmpeq_epi8(_mm_loadu_si128((const __m128i *)(p + i)),
+                                      _mm_set1_epi8((char)value));
+        bits |= (uint64_t)(unsigned)_mm_movemask_epi8(same) << i;
+    }
+#else
+    for (int i = 0; i < 64; i++)
+        bits |= (uint64_t)(p[i] == value) << i;
+#endif
+    return bits;
+}
+
+/* p[0], p[step], q[0], q[step] in the first four lanes; the others are any. */
+SIMD_INLINE simd_float simd_pairs(const float *p, const float *q, ptrdiff_t step)
+{
+#if defined(__SSE2__)
+    if (step == 1) {
+        __m128 low = _mm_castsi128_ps(_mm_loadl_epi64((const __m128i *)p));
+        __m128 four = _mm_loadh_pi(low, (const __m64 *)q);
+#if defined(__AVX512F__)
+        return _mm512_castps128_ps512(four);
+#elif defined(__AVX__)
+        return _mm256_castps128_ps256(four);
+#else
+        return four;
+#endif
+    }
+#endif
+    simd_float v = {0};
+    v[0] = p[0];
+    v[1] = p[step];
+    v[2] = q[0];
+    v[3] = q[step];
+    return v;
 }
 
 /* --- comparisons: masks are registers of their own in AVX-512 --- */

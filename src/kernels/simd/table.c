@@ -18,6 +18,9 @@ const struct kernels SIMD(kernels) = {
     .avgpool_backward = SIMD(avgpool_backward),
     .im2col = SIMD(im2col),
     .col2im = SIMD(col2im),
+    .linear_forward = SIMD(linear_forward),
+    .linear_weight = SIMD(linear_weight),
+    .linear_data = SIMD(linear_data),
     .fill_rows = SIMD(fill_rows),
     .sum_rows = SIMD(sum_rows),
     .direct_forward = SIMD(direct_forward),
@@ -26,4 +29,7 @@ const struct kernels SIMD(kernels) = {
     .conv_pool_weight = SIMD(conv_pool_weight),
     .conv_pool_weight_thin = SIMD(conv_pool_weight_thin),
     .conv_pool_data = SIMD(conv_pool_data),
+    .update_sgd = SIMD(update_sgd),
+    .update_adamw = SIMD(update_adamw),
+    .square_sum = SIMD(square_sum),
 };

@@ -21,7 +21,6 @@ static const struct cli_option options[] = {
     {"set", CLI_TEXTS, &got.texts, "KEY=VALUE", "again and again"},
     {0},
 };
-static const struct cli_command command = {"try", "FILE...", "Tries."};
 
 enum { WORDS = 80, MOST = 3 };
 static const char *operand[MOST];
@@ -37,7 +36,8 @@ static enum status parse(const char *line, int least)
     snprintf(copy, sizeof copy, "%s", line);
     for (char *word = strtok_r(copy, " ", &rest); word; word = strtok_r(NULL, " ", &rest))
         argv[argc++] = word;
-    return cli_parse(&command, options, argc, argv, operand, least, MOST, &operands);
+    const struct cli_command command = {"try", "FILE...", least, MOST, "Tries."};
+    return cli_parse(&command, options, argc, argv, operand, &operands);
 }
 
 static void test_kinds(void **state)

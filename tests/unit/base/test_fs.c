@@ -43,6 +43,8 @@ static void test_make_folder(void **state)
     expect_said("one/file' is not a folder");
     assert_int_equal(fs_make_folder(scratch_path("one/file/below")), ST_FAIL);
     expect_said("cannot make folder");
+    assert_int_equal(fs_make_folder(""), ST_FAIL);
+    expect_said("cannot make folder '': it has no name");
 }
 
 static void test_list(void **state)

@@ -21,7 +21,7 @@ static void test_before_init(void **state)
 
 static int say_as_rank_3(void)
 {
-    log_init(3, 4, "node7");
+    log_init(3, "node7");
     return say_all();
 }
 
@@ -52,7 +52,7 @@ static void test_replicated(void **state)
 
 static int say_replicated_as_rank_0(void)
 {
-    log_init(0, 4, "node7");
+    log_init(0, "node7");
     log_set_replicated(true);
     return say_all();
 }
@@ -101,7 +101,7 @@ static int open_nowhere(void)
 
 static int open_as_rank_1(void)
 {
-    log_init(1, 2, "node");
+    log_init(1, "node");
     return log_open_file(scratch_path("rank1.txt"));
 }
 

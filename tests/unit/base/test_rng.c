@@ -101,16 +101,6 @@ static void test_streams_are_independent(void **state)
     }
 }
 
-static void test_u64_is_two_words(void **state)
-{
-    (void)state;
-    struct rng words = stream(names[0]), wide = stream(names[0]);
-    for (int i = 0; i < 7; i++) {
-        uint64_t low = rng_u32(&words), high = rng_u32(&words);
-        assert_true(rng_u64(&wide) == (low | high << 32));
-    }
-}
-
 /* Six faces: chi-square with 5 degrees of freedom stays below 30 but once in 70,000. */
 static void test_below_is_even(void **state)
 {
@@ -219,7 +209,6 @@ int main(void)
         cmocka_unit_test(test_stream_is_blocks),
         cmocka_unit_test(test_same_name_same_numbers),
         cmocka_unit_test(test_streams_are_independent),
-        cmocka_unit_test(test_u64_is_two_words),
         cmocka_unit_test(test_below_is_even),
         cmocka_unit_test(test_below_has_no_bias),
         cmocka_unit_test(test_uniform),

@@ -89,9 +89,8 @@ static void test_identity(void **state)
             memset(out, 0xFF, sizeof(out));
             struct augment_draw draw = still();
             if (way == 0)
-                augment_apply(&(struct augment_options){0}, 1, 2, 3, h, w, in, out);
-            else
-                augment_warp(&draw, h, w, in, out);
+                augment_draw(&(struct augment_options){0}, 1, 2, 3, &draw);
+            augment_warp(&draw, h, w, in, out);
             for (int i = 0; i < h * w; i++)
                 assert_true(out[i] == (float)in[i]);
             assert_true(isnan(out[h * w])); /* and no further */
@@ -264,6 +263,15 @@ static void test_field_scales(void **state)
         }
 }
 
+/* As the draw of that name (seed, epoch, sample) has it; in and out (SIDE, SIDE). */
+static void distort(const struct augment_options *options, const uint64_t name[3],
+                    const uint8_t *in, float *out)
+{
+    struct augment_draw draw;
+    augment_draw(options, name[0], (uint32_t)name[1], name[2], &draw);
+    augment_warp(&draw, SIDE, SIDE, in, out);
+}
+
 /* A draw is its name's alone, whatever was drawn before and wherever it is written. */
 static void test_named_draws(void **state)
 {
@@ -271,18 +279,17 @@ static void test_named_draws(void **state)
     uint8_t in[SIDE * SIDE];
     float first[SIDE * SIDE], other[SIDE * SIDE], again[SIDE * SIDE];
     fill_blob(in, SIDE, SIDE, 14, 13, 10);
-    augment_apply(&all_on, 1, 2, 3, SIDE, SIDE, in, first);
+    distort(&all_on, (uint64_t[]){1, 2, 3}, in, first);
     const uint64_t names[][3] = {{1, 2, 4}, {1, 3, 3}, {2, 2, 3},
                                  {1, 3, 2}, {1, 2, 0}, {1, 2, 3 + (UINT64_C(1) << 32)}};
     for (size_t k = 0; k < LENGTH(names); k++) {
-        augment_apply(&all_on, names[k][0], (uint32_t)names[k][1], names[k][2], SIDE,
-                      SIDE, in, other);
+        distort(&all_on, names[k], in, other);
         double apart = 0;
         for (int i = 0; i < SIDE * SIDE; i++)
             apart += fabs(first[i] - other[i]) / (SIDE * SIDE);
         assert_true(apart > 1);
     }
-    augment_apply(&all_on, 1, 2, 3, SIDE, SIDE, in, again);
+    distort(&all_on, (uint64_t[]){1, 2, 3}, in, again);
     assert_memory_equal(first, again, sizeof(first));
 }
 
@@ -324,11 +331,11 @@ static void test_mass(void **state)
     uint8_t in[SIDE * SIDE];
     float out[SIDE * SIDE];
     fill_blob(in, SIDE, SIDE, 13.5, 13.5, 9);
-    augment_apply(&(struct augment_options){0}, 1, 1, 1, SIDE, SIDE, in, out);
+    distort(&(struct augment_options){0}, (uint64_t[]){1, 1, 1}, in, out);
     struct moments before = moments_of(out, SIDE, SIDE);
     double mass = 0, x = 0, y = 0;
     for (uint64_t sample = 0; sample < IMAGES; sample++) {
-        augment_apply(&all_on, 1, 1, sample, SIDE, SIDE, in, out);
+        distort(&all_on, (uint64_t[]){1, 1, sample}, in, out);
         struct moments m = moments_of(out, SIDE, SIDE);
         assert_true(m.mass > 0.5 * before.mass && m.mass < 1.6 * before.mass);
         assert_true(fabs(m.x - before.x) < 4 && fabs(m.y - before.y) < 4);
@@ -363,8 +370,9 @@ static void test_bounds(void **state)
             for (uint64_t sample = 0; sample < 12; sample++) {
                 int h = sizes[s][0], w = sizes[s][1];
                 out[h * w] = -1;
-                augment_apply(&wild[k], 3, 3, sample, h, w, sample % 2 ? noise : white,
-                              out);
+                struct augment_draw draw;
+                augment_draw(&wild[k], 3, 3, sample, &draw);
+                augment_warp(&draw, h, w, sample % 2 ? noise : white, out);
                 for (int i = 0; i < h * w; i++)
                     assert_true(out[i] >= 0 && out[i] <= 255);
                 assert_true(out[h * w] == -1);

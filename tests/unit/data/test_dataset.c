@@ -282,10 +282,9 @@ static void write_parts(const struct parts *p, const char *path)
     assert_int_equal(h5file_write(f, p->images, H5FILE_U8, 3, dim, zeros), ST_OK);
     assert_int_equal(h5file_write(f, "/test/images", H5FILE_U8, 3, test, zeros), ST_OK);
     assert_int_equal(h5file_write(f, "/test/labels", H5FILE_U8, 1, &one, zeros), ST_OK);
-    assert_int_equal(h5file_make(f, p->labels, p->type, 1, &p->n_labels), ST_OK);
-    if (p->type == H5FILE_U8)
-        assert_int_equal(
-            h5file_write_rows(f, p->labels, H5FILE_U8, 0, p->n_labels, labels), ST_OK);
+    assert_int_equal(h5file_write(f, p->labels, p->type, 1, &p->n_labels,
+                                  p->type == H5FILE_U8 ? labels : zeros),
+                     ST_OK);
     assert_int_equal(h5file_put_texts(f, "/", "classes", names, 2), ST_OK);
     assert_int_equal(h5file_put_f64(f, "/", "mean", 0.5), ST_OK);
     assert_int_equal(h5file_put_f64(f, "/", "std", p->std), ST_OK);
@@ -339,6 +338,35 @@ static void test_files_of_another_kind(void **state)
     }
 }
 
+/* Whoever counts by label may trust the labels of a file that another program wrote. */
+static void test_labels_are_classes(void **state)
+{
+    (void)state;
+    const struct parts bad = {"/train/images",
+                              "/train/labels",
+                              3,
+                              4,
+                              3,
+                              H5FILE_U8,
+                              0.3,
+                              1,
+                              2,
+                              "0123456789abcdef",
+                              NULL};
+    const char *path = scratch_path("bad.h5");
+    struct dataset_info info;
+    uint16_t labels[3];
+    if (first_rank())
+        write_parts(&bad, path);
+    comm_barrier(comm);
+    assert_int_equal(dataset_info_read(&info, path), ST_OK);
+    assert_int_equal(dataset_read_rows(&info, DATASET_TRAIN, 0, 2, NULL, labels), ST_OK);
+    assert_int_equal(dataset_read_rows(&info, DATASET_TRAIN, 1, 2, NULL, labels),
+                     ST_FAIL);
+    expect_said_by_first("label 2 at '/train/labels' row 2 of");
+    dataset_info_release(&info);
+}
+
 static void test_absent_file(void **state)
 {
     (void)state;
@@ -360,6 +388,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_no_test_images),
         cmocka_unit_test(test_bad_builders),
         cmocka_unit_test(test_files_of_another_kind),
+        cmocka_unit_test(test_labels_are_classes),
         cmocka_unit_test(test_absent_file),
     };
     comm = comm_start(&argc, &argv);

@@ -58,6 +58,8 @@ static const struct linear_shape chosen[] = {
     {.n = 32, .in = 128, .out = 512}, {.n = 32, .in = 256, .out = 26},
     {.n = 1, .in = 1, .out = 1},      {.n = 1, .in = 300, .out = 300},
     {.n = 17, .in = 129, .out = 127}, {.n = 40, .in = 3, .out = 257},
+    {.n = 16, .in = 600, .out = 33},  {.n = 65, .in = 513, .out = 50},
+    {.n = 15, .in = 40, .out = 200},  {.n = 17, .in = 1100, .out = 1000},
 };
 #define CHOSEN (int)(sizeof chosen / sizeof *chosen)
 
@@ -99,30 +101,35 @@ static void test_reference(void **state)
     }
 }
 
+static void check_teams(struct rng *rng, int number)
+{
+    struct linear_case t, alone;
+    case_init(&t, shape_number(rng, number), rng);
+    alone = t;
+    results_init(&alone);
+    with_team(1, run_all, &alone);
+    for (int j = 0; j < TEAM_SIZES; j++) {
+        results_init(&t);
+        with_team(team_sizes[j], run_all, &t);
+        assert_memory_equal(t.y, alone.y, t.ys * sizeof(float));
+        assert_memory_equal(t.dx, alone.dx, t.xs * sizeof(float));
+        assert_memory_equal(t.dw, alone.dw, t.ws * sizeof(float));
+        assert_memory_equal(t.dbias, alone.dbias, (size_t)t.shape.out * sizeof(float));
+        results_release(&t);
+    }
+    results_release(&alone);
+    case_release(&t);
+}
+
 static void test_teams(void **state)
 {
     (void)state;
-    struct rng rng;
-    rng_init(&rng, 2, RNG_TEST, 1, 0);
-    kernels_select(cpu_isa());
-    for (int i = 0; i < CHOSEN + 10; i++) {
-        struct linear_case t, alone;
-        case_init(&t, shape_number(&rng, i), &rng);
-        alone = t;
-        results_init(&alone);
-        with_team(1, run_all, &alone);
-        for (int j = 0; j < TEAM_SIZES; j++) {
-            results_init(&t);
-            with_team(team_sizes[j], run_all, &t);
-            assert_memory_equal(t.y, alone.y, t.ys * sizeof(float));
-            assert_memory_equal(t.dx, alone.dx, t.xs * sizeof(float));
-            assert_memory_equal(t.dw, alone.dw, t.ws * sizeof(float));
-            assert_memory_equal(t.dbias, alone.dbias,
-                                (size_t)t.shape.out * sizeof(float));
-            results_release(&t);
-        }
-        results_release(&alone);
-        case_release(&t);
+    EACH_ISA(isa)
+    {
+        struct rng rng;
+        rng_init(&rng, 2, RNG_TEST, 1, 0);
+        for (int i = 0; i < CHOSEN + 10; i++)
+            check_teams(&rng, i);
     }
 }
 

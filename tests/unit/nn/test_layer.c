@@ -74,6 +74,8 @@ static void test_messages(void **state)
          {"linear 9", "logsoftmax"},
          "the network has 9 outputs, the data 10 classes"},
         {flat, {NULL}, "the network has no layers"},
+        {{1, 1, 10}, {"logsoftmax"}, "net.conf:1: the network has nothing to learn"},
+        {{100, 100, 1}, {"conv 65536 kernel=1"}, "100x100x65536 for a grain of 4"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         char message[512];

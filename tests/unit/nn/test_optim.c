@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "base/rng.h"
+#include "kernels/kernels.h"
 #include "nn/optim.h"
 
 #define LENGTH(a) (sizeof(a) / sizeof((a)[0]))
@@ -357,7 +358,8 @@ static void test_bad_numbers_pass(void **state)
     }
 }
 
-int main(void)
+/* The tests run with every instruction set of this machine. */
+static int run_with(enum cpu_isa isa)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_against_reference),
@@ -370,5 +372,13 @@ int main(void)
         cmocka_unit_test(test_square_sums),
         cmocka_unit_test(test_bad_numbers_pass),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return kernels_select(isa) ? cmocka_run_group_tests(tests, NULL, NULL) : 0;
+}
+
+int main(void)
+{
+    int failures = 0;
+    for (enum cpu_isa isa = CPU_PLAIN; isa <= cpu_isa(); isa++)
+        failures += run_with(isa);
+    return failures != 0;
 }

@@ -68,7 +68,6 @@ static struct checkpoint_info info_of(void)
                      .best_step = 3,
                      .best_accuracy = 0.911234567,
                      .evals_without_gain = 2,
-                     .interval_step = 1,
                      .interval_loss = 12.5,
                      .interval_correct = 77,
                      .interval_samples = 99},

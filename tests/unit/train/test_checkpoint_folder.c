@@ -86,14 +86,27 @@ static void test_prune(void **state)
     static const char *const one[] = {"best.h5", "notes.txt", "step-000000000010.h5",
                                       "step-3.h5", NULL};
     fill("prune", made);
-    assert_int_equal(checkpoint_prune(scratch_path("prune"), 2), ST_OK);
+    assert_int_equal(checkpoint_prune(scratch_path("prune"), 2, 10), ST_OK);
     expect_files("prune", two);
-    assert_int_equal(checkpoint_prune(scratch_path("prune"), 9), ST_OK);
+    assert_int_equal(checkpoint_prune(scratch_path("prune"), 9, 10), ST_OK);
     expect_files("prune", two);
-    assert_int_equal(checkpoint_prune(scratch_path("prune"), 1), ST_OK);
+    assert_int_equal(checkpoint_prune(scratch_path("prune"), 1, 10), ST_OK);
     expect_files("prune", one);
-    assert_int_equal(checkpoint_prune(scratch_path("nowhere"), 1), ST_FAIL);
+    assert_int_equal(checkpoint_prune(scratch_path("nowhere"), 1, 10), ST_FAIL);
     expect_said("cannot read folder");
+}
+
+/* A later one that nobody could read does not cost the run its newest good one. */
+static void test_prune_before_damage(void **state)
+{
+    (void)state;
+    static const char *const made[] = {"step-000000000005.h5", "step-000000000006.h5",
+                                       "step-000000000100.h5", NULL};
+    static const char *const left[] = {"step-000000000006.h5", "step-000000000100.h5",
+                                       NULL};
+    fill("damaged", made);
+    assert_int_equal(checkpoint_prune(scratch_path("damaged"), 1, 6), ST_OK);
+    expect_files("damaged", left);
 }
 
 int main(void)
@@ -102,6 +115,7 @@ int main(void)
         cmocka_unit_test(test_path),
         cmocka_unit_test(test_list),
         cmocka_unit_test(test_prune),
+        cmocka_unit_test(test_prune_before_damage),
     };
     return cmocka_run_group_tests(tests, scratch_setup, scratch_teardown);
 }

@@ -71,7 +71,8 @@ static void reduce_range(struct reduce *reduce, int n, int lanes, int members, i
         push_share(reduce, lane, &alone, begin + b, begin + e);
     }
     for (int i = 0; i < members; i++)
-        reduce_join(reduce, lanes, &(struct team){.size = members, .index = i});
+        reduce_join_range(reduce, lanes, &(struct team){.size = members, .index = i}, 0,
+                          COUNT);
     check_parts(reduce, lanes, begin, end);
 }
 
@@ -148,7 +149,7 @@ static void work(void *context, int thread)
     tree_share(job->end - job->begin, job->lanes, lane, &b, &e);
     push_share(job->reduce, lane, &team, job->begin + b, job->begin + e);
     team_barrier(&all);
-    reduce_join(job->reduce, job->lanes, &all);
+    reduce_join_range(job->reduce, job->lanes, &all, 0, COUNT);
 }
 
 /* Lanes of one to three threads, at the same time. */

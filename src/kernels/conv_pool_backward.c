@@ -1,0 +1,195 @@
+#include "kernels/conv_pool.h"
+
+#include <string.h>
+
+#include "conv_pool_scratch.h"
+
+#define GROUP           KERNELS_GROUP
+#define WEIGHT_FLOATS   8192 /* of x, that stay in the first cache in dweight */
+#define WEIGHT_CHANNELS 32   /* so many of x's channels are treated at a time there */
+#define DATA_IMAGES     8    /* for which dx's weights are fetched once */
+
+struct job {
+    const struct conv_pool_shape *shape;
+    const struct conv_pool_gradient *gradient;
+    struct conv_pool_buffers b;
+};
+
+static size_t windows_of(const struct conv_pool_shape *shape)
+{
+    return (size_t)shape->p * (size_t)shape->q;
+}
+
+/* Images that are swept together in dweight. */
+static int block_images(const struct conv_pool_shape *shape)
+{
+    size_t pixels =
+        (size_t)(shape->h + 2 * shape->pad) * (size_t)(shape->w + 2 * shape->pad);
+    int channels = shape->c < WEIGHT_CHANNELS ? shape->c : WEIGHT_CHANNELS;
+    size_t images = WEIGHT_FLOATS / (pixels * (size_t)channels);
+    return images > 1 ? (int)images : 1;
+}
+
+static struct conv_pool_block block_of(const struct job *job, int first, int count)
+{
+    const struct conv_pool_shape *shape = job->shape;
+    size_t at = (size_t)first * conv_pool_output_size(shape);
+    return (struct conv_pool_block){
+        .windows = count * (int)windows_of(shape),
+        .x = conv_pool_inputs(shape, &job->b, job->gradient->x) +
+             (size_t)first * conv_pool_padded_size(shape),
+        .corner = job->b.corner, /* from the first image of any block */
+        .g = job->b.g + at,
+        .argmax = job->gradient->argmax + at,
+    };
+}
+
+static void find_corners(const struct team *team, const struct job *job)
+{
+    const struct conv_pool_shape *shape = job->shape;
+    int row = (shape->w + 2 * shape->pad) * shape->c, begin, end;
+    team_split(team, shape->n, &begin, &end);
+    for (int i = begin; i < end; i++) {
+        int32_t *corner = job->b.corner + (size_t)i * windows_of(shape);
+        int image = i * (int)conv_pool_padded_size(shape);
+        for (int p = 0; p < shape->p; p++)
+            for (int q = 0; q < shape->q; q++)
+                *corner++ = image + 2 * p * row + 2 * q * shape->c;
+    }
+}
+
+/* The product with the slope, whatever the activation. */
+static void multiply_slopes(const struct job *job, struct span images)
+{
+    size_t size = conv_pool_output_size(job->shape), at = (size_t)images.begin * size;
+    kernels()->gelu_backward(job->b.g + at, job->gradient->dy + at,
+                             job->gradient->slope + at,
+                             (size_t)(images.end - images.begin) * size);
+}
+
+static void add_weights(const struct job *job, struct span filters, int first, int count)
+{
+    const struct conv_pool_block block = block_of(job, first, count);
+    if (job->shape->c > CONV_POOL_THIN)
+        kernels()->conv_pool_weight(job->shape, filters, job->gradient->dweight,
+                                    job->gradient->dbias, &block);
+    else
+        kernels()->conv_pool_weight_thin(job->shape, filters, job->b.thin,
+                                         job->gradient->dbias, &block);
+}
+
+static void cut_border(const struct conv_pool_shape *shape, float *dx,
+                       const float *border)
+{
+    size_t row = (size_t)shape->w * (size_t)shape->c, pad = (size_t)shape->c;
+    for (int h = 0; h < shape->h; h++)
+        memcpy(dx + (size_t)h * row, border + (size_t)(h + 1) * (row + 2 * pad) + pad,
+               row * sizeof *dx);
+}
+
+static void make_data(const struct job *job, struct span images)
+{
+    const struct conv_pool_shape *shape = job->shape;
+    size_t size = (size_t)shape->h * (size_t)shape->w * (size_t)shape->c;
+    size_t padded = conv_pool_padded_size(shape);
+    float *all = shape->pad ? job->b.dx : job->gradient->dx;
+    for (int first = images.begin; first < images.end; first += DATA_IMAGES) {
+        int left = images.end - first, count = left < DATA_IMAGES ? left : DATA_IMAGES;
+        const struct conv_pool_block block = block_of(job, first, count);
+        float *dx = all + (size_t)first * padded;
+        memset(dx, 0, (size_t)count * padded * sizeof *dx);
+        kernels()->conv_pool_data(shape, dx, job->b.weight, &block);
+        for (int i = 0; shape->pad && i < count; i++)
+            cut_border(shape, job->gradient->dx + (size_t)(first + i) * size,
+                       dx + (size_t)i * padded);
+    }
+}
+
+/* weight (K, 9, C) to (groups of C, K, 9, GROUP), zeros where C ends. */
+static void pack_data(const struct team *team, const struct conv_pool_shape *shape,
+                      float *packed, const float *weight)
+{
+    int begin, end, rows = 9 * shape->k;
+    team_split(team, conv_pool_groups(shape->c), &begin, &end);
+    for (int group = begin; group < end; group++) {
+        float *to = packed + (size_t)group * (size_t)rows * GROUP;
+        int left = shape->c - group * GROUP;
+        size_t lanes = left < GROUP ? (size_t)left : GROUP;
+        for (int i = 0; i < rows; i++, to += GROUP) {
+            memset(to, 0, GROUP * sizeof *to);
+            memcpy(to, weight + (size_t)i * (size_t)shape->c + (size_t)group * GROUP,
+                   lanes * sizeof *to);
+        }
+    }
+}
+
+/* This member's output channels, in whole groups, and zeros in their gradients. */
+static struct span own_channels(const struct team *team,
+                                const struct conv_pool_shape *shape,
+                                const struct conv_pool_gradient *gradient,
+                                const struct conv_pool_buffers *b)
+{
+    struct span own;
+    int padded = conv_pool_groups(shape->k) * GROUP;
+    team_split(team, conv_pool_groups(shape->k), &own.begin, &own.end);
+    own.begin *= GROUP;
+    own.end = own.end * GROUP < shape->k ? own.end * GROUP : shape->k;
+    if (own.end <= own.begin)
+        return (struct span){0, 0};
+    size_t count = (size_t)(own.end - own.begin), row = 9 * (size_t)shape->c;
+    memset(gradient->dbias + own.begin, 0, count * sizeof(float));
+    memset(gradient->dweight + (size_t)own.begin * row, 0, count * row * sizeof(float));
+    size_t width = (size_t)(conv_pool_groups(own.end) * GROUP - own.begin);
+    for (size_t t = 0; shape->c <= CONV_POOL_THIN && t < row; t++)
+        memset(b->thin + t * (size_t)padded + own.begin, 0, width * sizeof(float));
+    return own;
+}
+
+/* thin (C, 9, K) to dweight (K, 9, C). */
+static void turn_thin(const struct conv_pool_shape *shape, struct span channels,
+                      float *dweight, const float *thin)
+{
+    int padded = conv_pool_groups(shape->k) * GROUP;
+    for (int k = channels.begin; k < channels.end; k++)
+        for (int t = 0; t < 9; t++)
+            for (int c = 0; c < shape->c; c++)
+                dweight[(k * 9 + t) * shape->c + c] = thin[(c * 9 + t) * padded + k];
+}
+
+/* One team member alone goes block by block, so that a block's gradients stay in the
+   first cache from making to use; a team makes all of them first. */
+static void make_weights(const struct team *team, const struct job *job,
+                         struct span filters)
+{
+    int size = block_images(job->shape), n = job->shape->n;
+    struct span own;
+    team_split(team, team->size > 1 ? n : 0, &own.begin, &own.end);
+    multiply_slopes(job, own);
+    team_barrier(team);
+    for (int first = 0; first < n; first += size) {
+        int last = first + size < n ? first + size : n;
+        if (team->size == 1)
+            multiply_slopes(job, (struct span){first, last});
+        if (filters.end > filters.begin)
+            add_weights(job, filters, first, last - first);
+    }
+}
+
+void conv_pool_backward(const struct team *team, const struct conv_pool_shape *shape,
+                        const struct conv_pool_gradient *gradient, void *scratch)
+{
+    struct job job = {.shape = shape, .gradient = gradient};
+    struct span images;
+    conv_pool_lay_out(shape, scratch, &job.b);
+    conv_pool_add_borders(team, shape, &job.b, gradient->x);
+    find_corners(team, &job);
+    if (gradient->dx)
+        pack_data(team, shape, job.b.weight, gradient->weight);
+    struct span filters = own_channels(team, shape, gradient, &job.b);
+    make_weights(team, &job, filters);
+    if (shape->c <= CONV_POOL_THIN)
+        turn_thin(shape, filters, gradient->dweight, job.b.thin);
+    team_split(team, gradient->dx ? shape->n : 0, &images.begin, &images.end);
+    make_data(&job, images);
+    team_barrier(team);
+}

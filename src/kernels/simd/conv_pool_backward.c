@@ -1,0 +1,266 @@
+/* Convolution 3x3, max-pooling 2x2 and activation in one: the inner loops of backward
+   (conv_pool.h). Images come with their borders; g is the gradient at the maxima. */
+#include "simd.h"
+
+#if SIMD_WIDTH == 16
+#define PATCH_VECTORS 2 /* with nine taps: sums that fit the registers */
+#define THIN_VECTORS  2
+#else
+#define PATCH_VECTORS 1
+#define THIN_VECTORS  1
+#endif
+#define WINDOWS 64                  /* whose patches are looked up at a time */
+#define FILTER  (9 * KERNELS_GROUP) /* floats of one filter in a packed panel */
+
+/* Elements of one row of an image with its border. */
+SIMD_INLINE ptrdiff_t row_of(const struct conv_pool_shape *shape)
+{
+    return (ptrdiff_t)(shape->w + 2 * shape->pad) * shape->c;
+}
+
+/* --- weights --- */
+
+static void add_bias(const struct conv_pool_shape *shape, struct span channels,
+                     float *dbias, const struct conv_pool_block *block)
+{
+    for (int k = channels.begin; k < channels.end; k += SIMD_WIDTH) {
+        int lanes = channels.end - k;
+        const float *g = block->g + k;
+        simd_float sum = simd_load(dbias + k, lanes);
+        for (int i = 0; i < block->windows; i++, g += shape->k)
+            sum += simd_load(g, lanes);
+        simd_store(dbias + k, sum, lanes);
+    }
+}
+
+/* The patches of KERNELS_GROUP filters for some windows. */
+struct patches {
+    int windows;
+    const float *g;                     /* (windows, distance K) */
+    int32_t at[WINDOWS][KERNELS_GROUP]; /* where each begins in x */
+};
+
+SIMD_INLINE void find_patches(struct patches *patches,
+                              const struct conv_pool_shape *shape, int k, int first,
+                              const struct conv_pool_block *block)
+{
+    int row = (int)row_of(shape), left = shape->k - k;
+    const simd_int place = {0, shape->c, row, row + shape->c};
+    size_t at = (size_t)first * (size_t)shape->k + (size_t)k;
+    patches->g = block->g + at;
+    patches->windows =
+        block->windows - first < WINDOWS ? block->windows - first : WINDOWS;
+    for (int i = 0; i < patches->windows; i++, at += (size_t)shape->k) {
+        for (int lane = 0; lane < KERNELS_GROUP; lane += SIMD_WIDTH) {
+            simd_int where = simd_load_bytes(block->argmax + at + lane, left - lane);
+            where = block->corner[first + i] + __builtin_shuffle(place, where);
+            memcpy(patches->at[i] + lane, &where, sizeof where);
+        }
+    }
+}
+
+/* dweight of the group's filter `lane`, `vectors` vectors of input channels: one patch of
+   x for each window, all nine taps in registers. */
+SIMD_INLINE void patch_sums(int vectors, int lanes, const struct conv_pool_shape *shape,
+                            float *dweight, const float *x, const struct patches *patches,
+                            int filter)
+{
+    simd_float sum[9][PATCH_VECTORS];
+    ptrdiff_t row = row_of(shape), c = shape->c;
+    const float *g = patches->g + filter;
+    const int32_t *at = patches->at[0] + filter;
+    for (int t = 0; t < 9; t++)
+        for (int v = 0; v < vectors; v++)
+            sum[t][v] =
+                simd_load(dweight + t * c + v * SIMD_WIDTH, lanes - v * SIMD_WIDTH);
+    for (int i = patches->windows; i > 0; i--, g += shape->k, at += KERNELS_GROUP) {
+        const float *patch = x + *at;
+        float scale = *g;
+#pragma GCC unroll 3
+        for (int r = 0; r < 3; r++, patch = simd_opaque(patch + row))
+#pragma GCC unroll 3
+            for (int s = 0; s < 3; s++)
+#pragma GCC unroll 2
+                for (int v = 0; v < vectors; v++)
+                    sum[3 * r + s][v] +=
+                        scale * simd_full(patch + s * c + v * SIMD_WIDTH);
+    }
+    for (int t = 0; t < 9; t++)
+        for (int v = 0; v < vectors; v++)
+            simd_store(dweight + t * c + v * SIMD_WIDTH, sum[t][v],
+                       lanes - v * SIMD_WIDTH);
+}
+
+/* dweight of filter k and what follows of its group. */
+static void group_sums(const struct conv_pool_shape *shape, float *dweight,
+                       const float *x, int filters, const struct patches *patches)
+{
+    const int wide = PATCH_VECTORS * SIMD_WIDTH;
+    for (int c = 0; c < shape->c; c += wide) {
+        int left = shape->c - c;
+        for (int i = 0; i < filters; i++) {
+            float *to = dweight + (ptrdiff_t)i * 9 * shape->c + c;
+            if (left >= wide)
+                patch_sums(PATCH_VECTORS, wide, shape, to, x + c, patches, i);
+            else if (left > wide - SIMD_WIDTH)
+                patch_sums(PATCH_VECTORS, left, shape, to, x + c, patches, i);
+            else
+                patch_sums(1, left, shape, to, x + c, patches, i);
+        }
+    }
+}
+
+void SIMD(conv_pool_weight)(const struct conv_pool_shape *shape, struct span channels,
+                            float *dweight, float *dbias,
+                            const struct conv_pool_block *block)
+{
+    struct patches patches;
+    add_bias(shape, channels, dbias, block);
+    for (int k = channels.begin; k < channels.end; k += KERNELS_GROUP) {
+        int left = channels.end - k,
+            filters = left < KERNELS_GROUP ? left : KERNELS_GROUP;
+        for (int first = 0; first < block->windows; first += WINDOWS) {
+            find_patches(&patches, shape, k, first, block);
+            group_sums(shape, dweight + (ptrdiff_t)k * 9 * shape->c, block->x, filters,
+                       &patches);
+        }
+    }
+}
+
+/* Few input channels: vectors run along the filters instead. What a filter sees of a tap
+   is one of four elements of x, which its argmax looks up. */
+SIMD_INLINE void thin_sums(int vectors, const struct conv_pool_shape *shape, int k, int c,
+                           float *sum, const struct conv_pool_block *block)
+{
+    ptrdiff_t row = row_of(shape);
+    int padded = (shape->k + KERNELS_GROUP - 1) / KERNELS_GROUP * KERNELS_GROUP;
+    float *to = sum + (ptrdiff_t)c * 9 * padded + k;
+    simd_float acc[9][THIN_VECTORS];
+    for (int t = 0; t < 9; t++)
+        for (int v = 0; v < vectors; v++)
+            acc[t][v] = simd_full(to + (ptrdiff_t)t * padded + v * SIMD_WIDTH);
+    for (int i = 0; i < block->windows; i++) {
+        const float *patch = block->x + block->corner[i] + c;
+        size_t at = (size_t)i * (size_t)shape->k + (size_t)k;
+        simd_float g[THIN_VECTORS];
+        simd_int where[THIN_VECTORS];
+#pragma GCC unroll 2
+        for (int v = 0; v < vectors; v++) {
+            int lanes = shape->k - k - v * SIMD_WIDTH;
+            g[v] = simd_load(block->g + at + v * SIMD_WIDTH, lanes);
+            where[v] = simd_load_bytes(block->argmax + at + v * SIMD_WIDTH, lanes);
+        }
+#pragma GCC unroll 9
+        for (int t = 0; t < 9; t++) {
+            const float *tap = patch + t / 3 * row + t % 3 * shape->c;
+            simd_float four = simd_pairs(tap, tap + row, shape->c);
+#pragma GCC unroll 2
+            for (int v = 0; v < vectors; v++)
+                acc[t][v] += g[v] * __builtin_shuffle(four, where[v]);
+        }
+    }
+    for (int t = 0; t < 9; t++)
+        for (int v = 0; v < vectors; v++)
+            simd_store(to + (ptrdiff_t)t * padded + v * SIMD_WIDTH, acc[t][v],
+                       SIMD_WIDTH);
+}
+
+void SIMD(conv_pool_weight_thin)(const struct conv_pool_shape *shape,
+                                 struct span channels, float *sum, float *dbias,
+                                 const struct conv_pool_block *block)
+{
+    add_bias(shape, channels, dbias, block);
+    for (int c = 0; c < shape->c; c++) {
+        int k = channels.begin;
+        for (; channels.end - k > (THIN_VECTORS - 1) * SIMD_WIDTH;
+             k += THIN_VECTORS * SIMD_WIDTH)
+            thin_sums(THIN_VECTORS, shape, k, c, sum, block);
+        for (; k < channels.end; k += SIMD_WIDTH)
+            thin_sums(1, shape, k, c, sum, block);
+    }
+}
+
+/* --- inputs --- */
+
+/* The filters, of at most 64, whose maximum is at each of the four places. */
+static void find_places(uint64_t filters[4], const uint8_t *argmax, int count)
+{
+    uint8_t buffer[64];
+    if (count < 64) {
+        memset(buffer, 0xff, sizeof buffer);
+        memcpy(buffer, argmax, (size_t)count);
+        argmax = buffer;
+    }
+    for (int a = 0; a < 4; a++)
+        filters[a] = simd_equal_bytes(argmax, (uint8_t)a);
+}
+
+/* Adds one window's patches of some filters to dx from channel c on. */
+SIMD_INLINE void window_data(const struct conv_pool_shape *shape, int lanes, float *dx,
+                             const float *weight, const float *g,
+                             const uint64_t filters[4])
+{
+    ptrdiff_t row = row_of(shape);
+#if SIMD_WIDTH == 16
+    /* the patches of the four places together cover 4 x 4 pixels */
+    simd_float sum[16] = {0};
+#pragma GCC unroll 4
+    for (int a = 0; a < 4; a++) {
+        for (uint64_t left = filters[a]; left; left &= left - 1) {
+            ptrdiff_t k = __builtin_ctzll(left);
+            const float *w = weight + k * FILTER;
+            float scale = g[k];
+#pragma GCC unroll 9
+            for (int t = 0; t < 9; t++)
+                sum[(t / 3 + a / 2) * 4 + t % 3 + a % 2] +=
+                    scale * simd_full(w + (ptrdiff_t)t * KERNELS_GROUP);
+        }
+    }
+#pragma GCC unroll 16
+    for (int t = 0; t < 16; t++) {
+        float *at = dx + t / 4 * row + (ptrdiff_t)(t % 4) * shape->c;
+        simd_store(at, simd_load(at, lanes) + sum[t], lanes);
+    }
+#else
+    for (int a = 0; a < 4; a++) {
+        if (!filters[a])
+            continue;
+        simd_float sum[9] = {0};
+        for (uint64_t left = filters[a]; left; left &= left - 1) {
+            ptrdiff_t k = __builtin_ctzll(left);
+            const float *w = weight + k * FILTER;
+            float scale = g[k];
+#pragma GCC unroll 9
+            for (int t = 0; t < 9; t++)
+                sum[t] += scale * simd_full(w + (ptrdiff_t)t * KERNELS_GROUP);
+        }
+        float *to = dx + a / 2 * row + (ptrdiff_t)(a % 2) * shape->c;
+#pragma GCC unroll 9
+        for (int t = 0; t < 9; t++) {
+            float *at = to + t / 3 * row + (ptrdiff_t)(t % 3) * shape->c;
+            simd_store(at, simd_load(at, lanes) + sum[t], lanes);
+        }
+    }
+#endif
+}
+
+/* Input channels outside, then filters, images inside: the weights of 64 filters for one
+   vector of channels stay in the first cache while the images stream by. */
+void SIMD(conv_pool_data)(const struct conv_pool_shape *shape, float *dx,
+                          const float *weight, const struct conv_pool_block *block)
+{
+    for (int c = 0; c < shape->c; c += SIMD_WIDTH) {
+        const float *panel = weight + (ptrdiff_t)(c / KERNELS_GROUP) * shape->k * FILTER +
+                             c % KERNELS_GROUP;
+        for (int k = 0; k < shape->k; k += 64) {
+            int count = shape->k - k < 64 ? shape->k - k : 64;
+            for (int i = 0; i < block->windows; i++) {
+                size_t at = (size_t)i * (size_t)shape->k + (size_t)k;
+                uint64_t filters[4];
+                find_places(filters, block->argmax + at, count);
+                window_data(shape, shape->c - c, dx + block->corner[i] + c,
+                            panel + (ptrdiff_t)k * FILTER, block->g + at, filters);
+            }
+        }
+    }
+}

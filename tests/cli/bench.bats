@@ -1,0 +1,119 @@
+#!/usr/bin/env bats
+# lockstep bench, and the comparison with PyTorch that is built on it. Speed itself is not
+# tested: the machine may be doing other things.
+
+setup() {
+    source "$BATS_TEST_DIRNAME/../runs.sh"
+}
+
+# rows RANKS THREADS BATCH...: stdin is bench's JSON, with just these rows, all plausible.
+rows() {
+    /usr/bin/python3 -c '
+import json, sys
+ranks, threads, *batches = map(int, sys.argv[1:])
+rows = json.load(sys.stdin)
+assert [row["batch"] for row in rows] == batches, rows
+for row in rows:
+    assert row["ranks"] == ranks and row["threads"] == threads, row
+    for name in ("train", "forward"):
+        median = row[name + "_images_per_second"]
+        assert 0 < row[name + "_low"] <= median <= row[name + "_high"], row
+    # pooling makes more than half of the work useless
+    assert 0 < 2 * row["true_gflops"] < row["dense_gflops"], row
+    assert row["peak_gflops_per_core"] > 0, row
+    assert row["isa"] in ("plain", "v2", "v3", "v4") and "OpenBLAS" in row["blas"], row
+' "$@"
+}
+
+@test "whole steps, as a table" {
+    "$LOCKSTEP" bench step --batch 16,40 --threads 1 --repeats 1 >out
+    cat out
+    grep -Eq '^peak of one core: [1-9][0-9.]* GFLOP/s in registers, [1-9][0-9.]* in ' out
+    grep -Eq '^ *ranks +threads +batch +train images/s ' out
+    [ "$(grep -Ec '^ +1 +1 +(16|40) +[1-9][0-9]* ' out)" -eq 2 ]
+}
+
+@test "whole steps, as JSON" {
+    "$LOCKSTEP" bench step --batch 16,40 --threads 1 --repeats 2 --json | rows 1 1 16 40
+}
+
+@test "whole steps on two ranks, said once" {
+    ranks 2 "$LOCKSTEP" bench step --batch 20 --threads 1 --repeats 1 --json | rows 2 1 20
+}
+
+@test "a forced instruction set is the one that is measured" {
+    [[ $(uname -m) == x86_64 ]] || skip "not x86-64"
+    LOCKSTEP_ISA=v2 "$LOCKSTEP" bench step --batch 16 --threads 1 --repeats 1 --json >out
+    rows 1 1 16 <out
+    grep -q '"isa": "v2"' out
+}
+
+@test "layer by layer, forward and backward" {
+    "$LOCKSTEP" bench layers >out
+    cat out
+    grep -Eq '^ *layer +pass +us/image ' out
+    [ "$(grep -Ec ' forward +[0-9]+\.[0-9]+ ' out)" -ge 6 ]
+    [ "$(grep -Ec ' forward +[0-9]' out)" -eq "$(grep -Ec ' backward +[0-9]' out)" ]
+    grep -Eq '^all layers, forward and backward: [1-9][0-9]*\.[0-9] us/image' out
+}
+
+@test "layers of a config" {
+    "$LOCKSTEP" bench layers "$TINY" >out
+    grep -Eq '^all layers, forward and backward: [0-9]+\.[0-9] us/image' out
+}
+
+@test "no data is left behind" {
+    mkdir "$BATS_TEST_TMPDIR/empty"
+    TMPDIR=$BATS_TEST_TMPDIR/empty "$LOCKSTEP" bench step --batch 16 --threads 1 \
+        --repeats 1 >/dev/null
+    # Open MPI's own session folder may stay
+    [ -z "$(find "$BATS_TEST_TMPDIR/empty" -name '*.h5' -o -name 'lockstep*')" ]
+}
+
+@test "what cannot be measured is refused" {
+    local list
+    for list in 0 -4 '16,' ,16 1.5 99999999; do
+        refused 2 "'--batch $list': expected numbers from 1*" \
+            "$LOCKSTEP" bench step "--batch=$list"
+    done
+    refused 2 "'--threads 1,x': expected numbers*" "$LOCKSTEP" bench step --threads 1,x
+    refused 2 "'--repeats 0': at least one is needed" "$LOCKSTEP" bench step --repeats 0
+    refused 2 "'bench steps': expected step or layers" "$LOCKSTEP" bench steps
+    refused 2 "usage: lockstep bench*" "$LOCKSTEP" bench
+    refused 2 "*'none.conf'*" "$LOCKSTEP" bench step none.conf
+}
+
+@test "beside PyTorch: a table and the numbers behind it" {
+    /usr/bin/python3 -c 'import torch' 2>/dev/null || skip "no PyTorch for /usr/bin/python3"
+    OPENBLAS_CORETYPE=Haswell /usr/bin/python3 "$ROOT/scripts/bench_peers.py" --quick \
+        --json peers.json >out
+    cat out
+    grep -q '^Taken out of the environment of both: .*OPENBLAS_CORETYPE' out
+    local rate='[0-9,]+' ratio='[0-9]+\.[0-9]+'
+    grep -Eq "^\| 1 thread, batch 64 \| $rate \| $rate \| $ratio \| [a-z0-9_]+ $rate \| $ratio \| 5 x eager: " out
+    /usr/bin/python3 - <<'END'
+import json, os
+found = json.load(open("peers.json"))
+wanted = 3 if len(found["machine"]["cores"]) > 1 else 2
+assert len(found["settings"]) == wanted, found
+for setting in found["settings"]:
+    assert not setting["errors"], setting
+    (rates,) = setting["rounds"]
+    assert set(rates) == {"lockstep", *setting["variants"]}, rates
+    assert all(rate > 0 for rate in rates.values()), rates
+    ratio = rates["lockstep"] / rates["eager"]
+    assert abs(setting["ratios"]["eager"] - ratio) < 1e-9, setting
+END
+}
+
+@test "beside PyTorch: what fails is told, and the rest measured" {
+    /usr/bin/python3 -c 'import torch' 2>/dev/null || skip "no PyTorch for /usr/bin/python3"
+    printf '#!/bin/sh\necho "lockstep: out of order" >&2\nexit 1\n' >broken
+    chmod +x broken
+    run /usr/bin/python3 "$ROOT/scripts/bench_peers.py" --quick --rounds 1 \
+        --lockstep ./broken --only '^1 thread, batch 16$'
+    echo "$output"
+    [ "$status" -eq 1 ]
+    grep -Eq '^\| 1 thread, batch 16 \| - \| [0-9,]+ \| - \| .* 4 x eager: not measured' <<<"$output"
+    grep -q '^- 1 thread, batch 16: lockstep: exit status 1: lockstep: out of order$' <<<"$output"
+}

@@ -1,0 +1,11 @@
+/* kernels/cpu without hwloc and OpenBLAS: plain C is all there is. */
+#include "kernels/cpu.h"
+
+enum cpu_isa cpu_isa(void)
+{
+    return CPU_PLAIN;
+}
+
+void cpu_blas_single_thread(void)
+{
+}

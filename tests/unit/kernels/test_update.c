@@ -1,0 +1,84 @@
+#include "kernel_test.h"
+
+/* nn's test_optim has the formulas; here: what one instruction set does, all do. */
+enum { COUNT = 1003 };
+
+struct vectors {
+    float w[COUNT], g[COUNT], mask[COUNT], first[COUNT], second[COUNT], ema[COUNT];
+};
+
+static void fill(struct vectors *v)
+{
+    struct rng rng;
+    rng_init(&rng, 1, RNG_TEST, 5, 0);
+    for (int i = 0; i < COUNT; i++) {
+        v->w[i] = rng_normal(&rng);
+        v->g[i] = rng_normal(&rng);
+        v->mask[i] = (float)(i % 2);
+        v->first[i] = rng_normal(&rng);
+        v->second[i] = rng_range(&rng, 0.1f, 1.0f);
+        v->ema[i] = rng_normal(&rng);
+    }
+}
+
+static void run(struct vectors *v,
+                void (*update)(const struct update_factors *,
+                               const struct update_vectors *, size_t, size_t))
+{
+    const struct update_factors factors = {0.5f, 0.1f, 0.01f, 0.1f,  0.9f, 1.0f, 0.9f,
+                                           0.9f, 0.1f, 0.99f, 0.01f, 0.7f, 1e-8f};
+    const struct update_vectors vectors = {v->w,     v->g,      v->mask,
+                                           v->first, v->second, v->ema};
+    fill(v);
+    update(&factors, &vectors, 0, COUNT);
+}
+
+static void test_instruction_sets_agree(void **state)
+{
+    (void)state;
+    struct vectors plain[2], v[2];
+    assert_true(kernels_select(CPU_PLAIN));
+    run(&plain[0], kernels()->update_sgd);
+    run(&plain[1], kernels()->update_adamw);
+    EACH_ISA(isa)
+    {
+        run(&v[0], kernels()->update_sgd);
+        run(&v[1], kernels()->update_adamw);
+        for (int k = 0; k < 2; k++) {
+            assert_near(v[k].w, plain[k].w, COUNT, 2e-6);
+            assert_near(v[k].first, plain[k].first, COUNT, 2e-6);
+            assert_near(v[k].second, plain[k].second, COUNT, 2e-6);
+            assert_near(v[k].ema, plain[k].ema, COUNT, 2e-6);
+        }
+    }
+}
+
+/* The norm decides how far a step is clipped. */
+static void test_square_sum_bits(void **state)
+{
+    (void)state;
+    struct vectors v;
+    fill(&v);
+    for (size_t n = 0; n <= COUNT; n += n < 40 ? 1 : 321) {
+        double exact = 0.0;
+        for (size_t i = 0; i < n; i++)
+            exact += (double)v.g[i] * (double)v.g[i];
+        assert_true(kernels_select(CPU_PLAIN));
+        double plain = kernels()->square_sum(v.g, n);
+        assert_true(fabs(plain - exact) <= 1e-13 * exact);
+        EACH_ISA(isa)
+        {
+            double sum = kernels()->square_sum(v.g, n);
+            assert_memory_equal(&sum, &plain, sizeof sum);
+        }
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_instruction_sets_agree),
+        cmocka_unit_test(test_square_sum_bits),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

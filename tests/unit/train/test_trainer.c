@@ -1,0 +1,238 @@
+#include "../scratch.h"
+
+#include <signal.h>
+
+#include "base/mem.h"
+#include "base/stop.h"
+#include "comm/comm.h"
+#include "io/h5file.h"
+#include "train/trainer.h"
+
+enum { SIDE = 4, IMAGES = 20, BATCH = 8, EPOCH = 3 /* steps */ };
+
+static struct comm *comm;
+static struct dataset data;
+static struct model model;
+
+static void write_data(const char *path)
+{
+    struct dataset_builder builder = {
+        .h = SIDE, .w = SIDE, .classes = 2, .count = {IMAGES, IMAGES / 2}};
+    builder.class_name = mem_zeroed(2, sizeof *builder.class_name);
+    builder.class_name[0] = mem_strdup("left");
+    builder.class_name[1] = mem_strdup("right");
+    builder.source = mem_strdup("halves");
+    for (int s = 0; s < DATASET_SPLITS; s++) {
+        builder.images[s] = mem_zeroed(builder.count[s], SIDE * SIDE);
+        builder.labels[s] = mem_zeroed(builder.count[s], sizeof *builder.labels[s]);
+        for (size_t i = 0; i < builder.count[s]; i++) {
+            builder.labels[s][i] = (uint16_t)(i % 2);
+            for (size_t p = 0; p < SIDE * SIDE; p++)
+                builder.images[s][i * SIDE * SIDE + p] =
+                    (uint8_t)(p % SIDE / 2 == i % 2 ? 200 - i : i);
+        }
+    }
+    assert_int_equal(dataset_write(&builder, path, false), ST_OK);
+    dataset_builder_release(&builder);
+}
+
+static int setup(void **state)
+{
+    const bool both[DATASET_SPLITS] = {true, true};
+    struct model_spec spec = {0};
+    if (scratch_setup(state) != 0)
+        return -1;
+    write_data(scratch_path("data.h5"));
+    assert_int_equal(dataset_open(&data, comm, scratch_path("data.h5"), both, 0), ST_OK);
+    model_spec_add(&spec, "flatten", "spec:1");
+    model_spec_add(&spec, "linear classes", "spec:2");
+    model_spec_add(&spec, "logsoftmax", "spec:3");
+    assert_int_equal(model_init(&model, &spec, (struct shape){SIDE, SIDE, 1}, 2, 4),
+                     ST_OK);
+    model_spec_release(&spec);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    model_release(&model);
+    dataset_close(&data);
+    return scratch_teardown(state);
+}
+
+static struct run_options options_for(long long steps)
+{
+    return (struct run_options){
+        .train = {.steps = steps,
+                  .epochs = 1,
+                  .batch = BATCH,
+                  .grain = 4,
+                  .seed = 5,
+                  .ema = 0.5,
+                  .eval_every = 1},
+        .optim = {.kind = OPTIM_SGD, .lr = 0.1, .momentum = 0.9},
+        .checkpoint = {.keep = 99},
+        .log = {.every = 1},
+    };
+}
+
+static struct trainer *make(const char *folder, const struct run_options *options)
+{
+    char checkpoints[FS_PATH];
+    assert_int_equal(fs_join(checkpoints, folder, "checkpoints"), ST_OK);
+    assert_int_equal(fs_make_folder(checkpoints), ST_OK);
+    const struct trainer_setup with = {
+        .comm = comm,
+        .dataset = &data,
+        .model = &model,
+        .options = options,
+        .threads = 1,
+        .folder = folder,
+        .config_text = "",
+        .version = "test",
+    };
+    return trainer_create(&with);
+}
+
+static const char *checkpoint(const char *folder, uint64_t step)
+{
+    static char path[FS_PATH];
+    char checkpoints[FS_PATH];
+    assert_int_equal(fs_join(checkpoints, folder, "checkpoints"), ST_OK);
+    assert_int_equal(checkpoint_path(path, checkpoints, step), ST_OK);
+    return path;
+}
+
+static struct progress progress_of(const char *path, uint64_t *hash)
+{
+    struct checkpoint_info info;
+    assert_int_equal(checkpoint_read_info(path, &info), ST_OK);
+    struct progress progress = info.progress;
+    if (hash)
+        *hash = info.state;
+    checkpoint_info_release(&info);
+    return progress;
+}
+
+static bool was_said(const char *text)
+{
+    size_t bytes;
+    char *all = scratch_read(scratch_path("said"), &bytes);
+    bool found = strstr(all, text) != NULL;
+    free(all);
+    return found;
+}
+
+/* A number of the history, which is read after all else. */
+static double last_gradient(const char *folder)
+{
+    struct h5file *file;
+    char path[FS_PATH];
+    double norm[2 * EPOCH];
+    assert_int_equal(fs_join(path, folder, "metrics.h5"), ST_OK);
+    assert_int_equal(h5file_open(&file, path), ST_OK);
+    assert_int_equal(h5file_read(file, "/metrics/train/grad_norm", H5FILE_F64, norm),
+                     ST_OK);
+    h5file_close(file);
+    return norm[2 * EPOCH - 1];
+}
+
+/* A copy of the file with one bit of `value` flipped where it stands. */
+static void spoil(const char *path, const char *copy, double value)
+{
+    size_t bytes, at = 0;
+    char *all = scratch_read(path, &bytes);
+    while (at + sizeof value <= bytes && memcmp(all + at, &value, sizeof value) != 0)
+        at++;
+    assert_true(at + sizeof value <= bytes);
+    all[at] ^= 1;
+    FILE *file = fopen(copy, "wb");
+    assert_non_null(file);
+    assert_int_equal(fwrite(all, 1, bytes, file), bytes);
+    assert_int_equal(fclose(file), 0);
+    free(all);
+}
+
+/* Of a checkpoint that turns out to be damaged nothing is kept: momentum, least of all.
+ */
+static void test_start_after_damage(void **state)
+{
+    (void)state;
+    const struct run_options options = options_for(2 * EPOCH);
+    char whole[FS_PATH], again[FS_PATH], spoilt[FS_PATH];
+    uint64_t expected, found;
+    assert_int_equal(fs_join(whole, scratch_folder, "whole"), ST_OK);
+    assert_int_equal(fs_join(again, scratch_folder, "again"), ST_OK);
+    assert_int_equal(fs_join(spoilt, scratch_folder, "spoilt.h5"), ST_OK);
+
+    struct trainer *trainer = make(whole, &options);
+    trainer_start(trainer);
+    assert_int_equal(trainer_run(trainer), ST_OK);
+    trainer_free(trainer);
+    struct progress end = progress_of(checkpoint(whole, 2 * EPOCH), &expected);
+    assert_int_equal(end.evaluated_step, 2 * EPOCH);
+    spoil(checkpoint(whole, 2 * EPOCH), spoilt, last_gradient(whole));
+
+    trainer = make(again, &options);
+    assert_int_equal(trainer_resume(trainer, spoilt), ST_FAIL);
+    assert_true(was_said("its content does not match its hash"));
+    trainer_start(trainer);
+    assert_int_equal(trainer_step(trainer), 0);
+    assert_int_equal(trainer_run(trainer), ST_OK);
+    trainer_free(trainer);
+    progress_of(checkpoint(again, 2 * EPOCH), &found);
+    assert_true(found == expected);
+}
+
+static void test_bad_weights_are_not_kept(void **state)
+{
+    (void)state;
+    struct run_options options = options_for(EPOCH);
+    options.optim.lr = 1e300;
+    options.checkpoint.every_steps = 1;
+    char folder[FS_PATH];
+    assert_int_equal(fs_join(folder, scratch_folder, "bad"), ST_OK);
+    struct trainer *trainer = make(folder, &options);
+    trainer_start(trainer);
+    assert_int_equal(trainer_run(trainer), ST_FAIL);
+    trainer_free(trainer);
+    assert_true(was_said("step 1: the weights of layer 'linear1' are not finite"));
+    assert_false(fs_is_file(checkpoint(folder, 1)));
+}
+
+/* The run asks to be gone on with, and then only the evaluation is made and kept. */
+static void test_stop_at_the_last_step(void **state)
+{
+    (void)state;
+    const struct run_options options = options_for(1);
+    char folder[FS_PATH];
+    uint64_t before, after;
+    assert_int_equal(fs_join(folder, scratch_folder, "stopped"), ST_OK);
+    struct trainer *trainer = make(folder, &options);
+    trainer_start(trainer);
+    stop_install();
+    raise(SIGUSR1);
+    assert_int_equal(trainer_run(trainer), ST_AGAIN);
+    trainer_free(trainer);
+    assert_int_equal(progress_of(checkpoint(folder, 1), &before).evaluated_step, 0);
+
+    trainer = make(folder, &options);
+    assert_int_equal(trainer_resume(trainer, checkpoint(folder, 1)), ST_OK);
+    assert_int_equal(trainer_run(trainer), ST_OK);
+    trainer_free(trainer);
+    assert_int_equal(progress_of(checkpoint(folder, 1), &after).evaluated_step, 1);
+    assert_true(before == after);
+}
+
+int main(int argc, char **argv)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_start_after_damage),
+        cmocka_unit_test(test_bad_weights_are_not_kept),
+        cmocka_unit_test(test_stop_at_the_last_step), /* last: who is stopped stays so */
+    };
+    comm = comm_start(&argc, &argv);
+    int failed = cmocka_run_group_tests(tests, setup, teardown);
+    comm_finish(comm);
+    return failed;
+}
