@@ -44,9 +44,14 @@ void conv_pool_complete(struct conv_pool_shape *shape);
 
 size_t conv_pool_scratch(const struct conv_pool_shape *shape);
 
-/* argmax and slope are both given (training) or both NULL. */
+/* What forward writes; argmax and slope are both given (training) or both NULL. */
+struct conv_pool_result {
+    float *y;
+    uint8_t *argmax;
+    float *slope;
+};
 void conv_pool_forward(const struct team *team, const struct conv_pool_shape *shape,
-                       float *y, uint8_t *argmax, float *slope, const float *x,
+                       const struct conv_pool_result *result, const float *x,
                        const float *weight, const float *bias, void *scratch);
 
 /* What backward reads and writes. */

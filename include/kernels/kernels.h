@@ -28,15 +28,6 @@ struct span {
     int begin, end;
 };
 
-/* What conv_pool's forward writes and reads of one image; argmax and slope may be NULL.
- */
-struct conv_pool_image {
-    float *y;
-    uint8_t *argmax;
-    float *slope;
-    const float *x; /* with its border */
-};
-
 /* A stretch of images that conv_pool's backward treats together. */
 struct conv_pool_block {
     int windows;           /* of all its images */
@@ -109,8 +100,8 @@ struct kernels {
     /* One image, some filters; conv_pool.c and conv_pool_backward.c pack the weights:
        forward (groups of K, 9 C, GROUP), data (groups of C, K, 9, GROUP). */
     void (*conv_pool_forward)(const struct conv_pool_shape *shape, struct span channels,
-                              const struct conv_pool_image *image, const float *weight,
-                              const float *bias);
+                              const struct conv_pool_result *result, const float *x,
+                              const float *weight, const float *bias);
     /* Some filters' dweight and dbias += the sums over a block. */
     void (*conv_pool_weight)(const struct conv_pool_shape *shape, struct span channels,
                              float *dweight, float *dbias,

@@ -85,7 +85,7 @@ static void pack_forward(const struct team *team, const struct conv_pool_shape *
 }
 
 void conv_pool_forward(const struct team *team, const struct conv_pool_shape *shape,
-                       float *y, uint8_t *argmax, float *slope, const float *x,
+                       const struct conv_pool_result *result, const float *x,
                        const float *weight, const float *bias, void *scratch)
 {
     struct conv_pool_buffers b;
@@ -102,13 +102,14 @@ void conv_pool_forward(const struct team *team, const struct conv_pool_shape *sh
         struct span channels = {unit / shape->n * FORWARD_PANEL, shape->k};
         if (channels.end > channels.begin + FORWARD_PANEL)
             channels.end = channels.begin + FORWARD_PANEL;
-        struct conv_pool_image image = {
-            .y = y + i * out,
-            .argmax = argmax ? argmax + i * out : NULL,
-            .slope = slope ? slope + i * out : NULL,
-            .x = images + i * conv_pool_padded_size(shape),
+        const struct conv_pool_result image = {
+            .y = result->y + i * out,
+            .argmax = result->argmax ? result->argmax + i * out : NULL,
+            .slope = result->slope ? result->slope + i * out : NULL,
         };
-        kernels()->conv_pool_forward(shape, channels, &image, b.weight, bias);
+        kernels()->conv_pool_forward(shape, channels, &image,
+                                     images + i * conv_pool_padded_size(shape), b.weight,
+                                     bias);
     }
     team_barrier(team);
 }

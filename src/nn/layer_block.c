@@ -53,9 +53,12 @@ static uint8_t *places(const struct layer *layer, const struct pass *pass)
 static void block_forward(const struct layer *layer, const struct pass *pass)
 {
     struct conv_pool_shape shape = shape_for(layer, pass);
-    conv_pool_forward(&pass->team, &shape, pass->y,
-                      pass->train ? places(layer, pass) : NULL,
-                      pass->train ? slopes(pass) : NULL, pass->x,
+    const struct conv_pool_result result = {
+        .y = pass->y,
+        .argmax = pass->train ? places(layer, pass) : NULL,
+        .slope = pass->train ? slopes(pass) : NULL,
+    };
+    conv_pool_forward(&pass->team, &shape, &result, pass->x,
                       pass->params + layer->tensor[0].offset,
                       pass->params + layer->tensor[1].offset, pass->scratch);
 }

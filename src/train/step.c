@@ -10,9 +10,9 @@
 
 struct job {
     struct trainer *trainer;
-    const struct step *step;
-    const struct optim_update *update; /* NULL in the other regions */
-    bool stop, checkpoint;             /* this rank's flags */
+    struct step *step;
+    struct optim_update update; /* set by thread 0 once the gradient's norm is known */
+    bool stop, checkpoint;      /* this rank's flags */
 };
 
 static int grain_samples(const struct trainer *trainer, const struct step *step,
@@ -127,22 +127,6 @@ static void chunk_range(const struct trainer *trainer, int thread, size_t *begin
     *end = (size_t)last * OPTIM_CHUNK < params ? (size_t)last * OPTIM_CHUNK : params;
 }
 
-static void square_sums(void *context, int thread)
-{
-    const struct job *job = context;
-    size_t begin, end;
-    chunk_range(job->trainer, thread, &begin, &end);
-    optim_square_sums(job->trainer->sum, begin, end, job->trainer->square_sums);
-}
-
-static void apply(void *context, int thread)
-{
-    const struct job *job = context;
-    size_t begin, end;
-    chunk_range(job->trainer, thread, &begin, &end);
-    optim_apply(&job->trainer->setup.options->optim, job->update, begin, end);
-}
-
 /* The averaged weights forget the random start: the decay grows with the steps done. */
 static double ema_decay(double decay, uint64_t step)
 {
@@ -150,9 +134,9 @@ static double ema_decay(double decay, uint64_t step)
     return early < decay ? early : decay;
 }
 
-static void update(struct job *job, struct step *step)
+static struct optim_update plan_update(const struct trainer *trainer,
+                                       const struct step *step)
 {
-    struct trainer *trainer = job->trainer;
     const struct run_options *options = trainer->setup.options;
     uint64_t done = trainer->progress.step;
     double scale = 1.0 / step->samples;
@@ -170,8 +154,7 @@ static void update(struct job *job, struct step *step)
     };
     for (int i = 0; i < trainer->state.optims; i++)
         update.state[i] = trainer->state.optim[i];
-    job->update = &update;
-    team_run(trainer->crew.threads, apply, job);
+    return update;
 }
 
 static void plan(struct trainer *trainer, struct step *step)
@@ -225,6 +208,25 @@ static void read_sums(struct trainer *trainer, struct step *step)
     step->bad = !isfinite(step->loss) || !isfinite(step->grad_norm);
 }
 
+/* Norm, then update: each thread on its chunks, thread 0 on what lies between. */
+static void apply(void *context, int thread)
+{
+    struct job *job = context;
+    struct trainer *trainer = job->trainer;
+    struct team all = crew_all(&trainer->crew, thread);
+    size_t begin, end;
+    chunk_range(trainer, thread, &begin, &end);
+    optim_square_sums(trainer->sum, begin, end, trainer->square_sums);
+    team_barrier(&all);
+    if (thread == 0) {
+        read_sums(trainer, job->step);
+        job->update = plan_update(trainer, job->step);
+    }
+    team_barrier(&all);
+    if (!job->step->bad)
+        optim_apply(&trainer->setup.options->optim, &job->update, begin, end);
+}
+
 static bool checkpoint_clock(const struct trainer *trainer)
 {
     double minutes = trainer->setup.options->checkpoint.every_minutes;
@@ -256,10 +258,7 @@ enum status trainer_do_step(struct trainer *trainer, struct step *step)
     t = timer_now();
     overlap_finish(&trainer->overlap, idle);
     t = phases_add(&trainer->phases, PHASE_REDUCE, t);
-    team_run(trainer->crew.threads, square_sums, &job);
-    read_sums(trainer, step);
-    if (!step->bad)
-        update(&job, step);
+    team_run(trainer->crew.threads, apply, &job);
     phases_add(&trainer->phases, PHASE_UPDATE, t);
     return ST_OK;
 }

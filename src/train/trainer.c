@@ -6,6 +6,7 @@
 #include "base/fs.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/stop.h"
 #include "kernels/cpu.h"
 #include "trainer_impl.h"
 
@@ -275,7 +276,8 @@ static enum status evaluate_now(struct trainer *trainer)
         progress->best_step = progress->step;
     }
     struct metrics_eval entry = {progress->step, result.loss, accuracy};
-    metrics_add_eval(&trainer->metrics, &entry, result.confusion);
+    if (comm_rank(trainer->setup.comm) == 0)
+        metrics_add_eval(&trainer->metrics, &entry, result.confusion);
     report_evaluation(trainer, &result);
     free(trainer->confusion);
     trainer->confusion = result.confusion;
@@ -307,7 +309,8 @@ static bool checkpoint_due(const struct trainer *trainer, const struct step *ste
            crossed(options->every_epochs * (double)trainer->epoch_steps, done);
 }
 
-static enum status log_interval(struct trainer *trainer, const struct step *step)
+/* Also the place where a rank without grains, which no step hears, can ask to stop. */
+static enum status log_interval(struct trainer *trainer, struct step *step)
 {
     struct progress *progress = &trainer->progress;
     struct interval *interval = &trainer->interval;
@@ -320,7 +323,8 @@ static enum status log_interval(struct trainer *trainer, const struct step *step
         .grad_norm = step->grad_norm,
         .images_per_second = (double)interval->samples / interval->seconds,
     };
-    metrics_add_train(&trainer->metrics, &entry);
+    if (comm_rank(trainer->setup.comm) == 0)
+        metrics_add_train(&trainer->metrics, &entry);
     report_interval(trainer, &entry);
     *interval = (struct interval){0};
     progress->interval_loss = 0;
@@ -329,7 +333,10 @@ static enum status log_interval(struct trainer *trainer, const struct step *step
     if (comm_rank(trainer->setup.comm) == 0 &&
         timer_now() - trainer->metrics_at > METRICS_SECONDS)
         st = save_metrics(trainer);
-    return comm_agree(trainer->setup.comm, st);
+    double flags[2] = {(double)st, stop_requested()};
+    comm_max_f64(trainer->setup.comm, flags, 2);
+    step->stop = step->stop || flags[1] > 0;
+    return (enum status)flags[0];
 }
 
 static enum status one_step(struct trainer *trainer, struct step *step)

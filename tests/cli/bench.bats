@@ -29,7 +29,7 @@ for row in rows:
     "$LOCKSTEP" bench step --batch 16,40 --threads 1 --repeats 1 >out
     cat out
     grep -Eq '^peak of one core: [1-9][0-9.]* GFLOP/s in registers, [1-9][0-9.]* in ' out
-    grep -Eq '^ *ranks +threads +batch +train images/s ' out
+    grep -Eq '^ *ranks +threads +batch +grain +train images/s ' out
     [ "$(grep -Ec '^ +1 +1 +(16|40) +[1-9][0-9]* ' out)" -eq 2 ]
 }
 

@@ -451,7 +451,7 @@ END
         run ranks $n "$LOCKSTEP_BUILD/tests/data/test_dataset"
         echo "$output"
         [ "$status" -eq 0 ]
-        [ "$(grep -c 'PASSED  \] 9 test' <<<"$output")" -eq "$n" ]
+        [ "$(grep -c 'PASSED  \] 10 test' <<<"$output")" -eq "$n" ]
     done
 }
 

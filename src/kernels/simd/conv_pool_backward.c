@@ -1,5 +1,6 @@
 /* Convolution 3x3, max-pooling 2x2 and activation in one: the inner loops of backward
    (conv_pool.h). Images come with their borders; g is the gradient at the maxima. */
+#include "bytes.h"
 #include "simd.h"
 
 #if SIMD_WIDTH == 16
@@ -129,18 +130,18 @@ void SIMD(conv_pool_weight)(const struct conv_pool_shape *shape, struct span cha
 
 /* Few input channels: vectors run along the filters instead. What a filter sees of a tap
    is one of four elements of x, which its argmax looks up. */
-SIMD_INLINE void thin_sums(int vectors, const struct conv_pool_shape *shape, int k, int c,
-                           float *sum, const struct conv_pool_block *block)
+SIMD_INLINE void thin_sums(int vectors, int step, const struct conv_pool_shape *shape,
+                           int k, float *to, const float *x,
+                           const struct conv_pool_block *block)
 {
     ptrdiff_t row = row_of(shape);
     int padded = (shape->k + KERNELS_GROUP - 1) / KERNELS_GROUP * KERNELS_GROUP;
-    float *to = sum + (ptrdiff_t)c * 9 * padded + k;
     simd_float acc[9][THIN_VECTORS];
     for (int t = 0; t < 9; t++)
         for (int v = 0; v < vectors; v++)
             acc[t][v] = simd_full(to + (ptrdiff_t)t * padded + v * SIMD_WIDTH);
     for (int i = 0; i < block->windows; i++) {
-        const float *patch = block->x + block->corner[i] + c;
+        const float *patch = x + block->corner[i];
         size_t at = (size_t)i * (size_t)shape->k + (size_t)k;
         simd_float g[THIN_VECTORS];
         simd_int where[THIN_VECTORS];
@@ -152,8 +153,8 @@ SIMD_INLINE void thin_sums(int vectors, const struct conv_pool_shape *shape, int
         }
 #pragma GCC unroll 9
         for (int t = 0; t < 9; t++) {
-            const float *tap = patch + t / 3 * row + t % 3 * shape->c;
-            simd_float four = simd_pairs(tap, tap + row, shape->c);
+            const float *tap = patch + t / 3 * row + t % 3 * step;
+            simd_float four = simd_pairs(tap, tap + row, step);
 #pragma GCC unroll 2
             for (int v = 0; v < vectors; v++)
                 acc[t][v] += g[v] * __builtin_shuffle(four, where[v]);
@@ -169,14 +170,19 @@ void SIMD(conv_pool_weight_thin)(const struct conv_pool_shape *shape,
                                  struct span channels, float *sum, float *dbias,
                                  const struct conv_pool_block *block)
 {
+    const int wide = THIN_VECTORS * SIMD_WIDTH;
+    int groups = (shape->k + KERNELS_GROUP - 1) / KERNELS_GROUP, step = shape->c;
     add_bias(shape, channels, dbias, block);
     for (int c = 0; c < shape->c; c++) {
+        const float *x = block->x + c;
+        float *to = sum + (ptrdiff_t)c * 9 * groups * KERNELS_GROUP;
         int k = channels.begin;
-        for (; channels.end - k > (THIN_VECTORS - 1) * SIMD_WIDTH;
-             k += THIN_VECTORS * SIMD_WIDTH)
-            thin_sums(THIN_VECTORS, shape, k, c, sum, block);
+        for (; step == 1 && channels.end - k > wide - SIMD_WIDTH; k += wide)
+            thin_sums(THIN_VECTORS, 1, shape, k, to + k, x, block);
+        for (; channels.end - k > wide - SIMD_WIDTH; k += wide)
+            thin_sums(THIN_VECTORS, step, shape, k, to + k, x, block);
         for (; k < channels.end; k += SIMD_WIDTH)
-            thin_sums(1, shape, k, c, sum, block);
+            thin_sums(1, step, shape, k, to + k, x, block);
     }
 }
 

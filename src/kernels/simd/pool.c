@@ -1,4 +1,5 @@
 /* Pooling of one image, vectors along the channels. */
+#include "bytes.h"
 #include "simd.h"
 
 /* The rows or columns of window i that lie inside [0, extent). */
@@ -44,9 +45,7 @@ void SIMD(maxpool_forward)(const struct pool_shape *shape, struct span channels,
                 simd_store(y + out + c, best, lanes);
                 if (!argmax)
                     continue;
-                simd_byte narrow = __builtin_convertvector(where, simd_byte);
-                memcpy(argmax + out + c, &narrow,
-                       lanes < SIMD_WIDTH ? (size_t)lanes : sizeof narrow);
+                simd_store_bytes(argmax + out + c, where, lanes);
             }
         }
     }

@@ -67,8 +67,8 @@ static void case_release(struct block_case *t)
 static void run_all(const struct team *team, void *context)
 {
     struct block_case *t = context;
-    conv_pool_forward(team, &t->shape, t->y, t->argmax, t->slope, t->x, t->w, t->bias,
-                      t->scratch);
+    const struct conv_pool_result result = {t->y, t->argmax, t->slope};
+    conv_pool_forward(team, &t->shape, &result, t->x, t->w, t->bias, t->scratch);
     const struct conv_pool_gradient gradient = {.dx = t->dx,
                                                 .dweight = t->dw,
                                                 .dbias = t->dbias,

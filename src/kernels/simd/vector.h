@@ -1,0 +1,180 @@
+/*
+ * vector: GCC vector extensions as wide as the level's registers, with intrinsics where
+ * the extensions say it badly.
+ */
+#ifndef LOCKSTEP_KERNELS_SIMD_VECTOR_H
+#define LOCKSTEP_KERNELS_SIMD_VECTOR_H
+
+#include <stdint.h>
+#include <string.h>
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
+#if defined(__AVX512F__)
+#define SIMD_WIDTH 16
+#elif defined(__AVX__)
+#define SIMD_WIDTH 8
+#else
+#define SIMD_WIDTH 4
+#endif
+
+typedef float simd_float __attribute__((vector_size(4 * SIMD_WIDTH)));
+typedef int32_t simd_int __attribute__((vector_size(4 * SIMD_WIDTH)));
+typedef uint32_t simd_word __attribute__((vector_size(4 * SIMD_WIDTH)));
+typedef uint8_t simd_byte __attribute__((vector_size(SIMD_WIDTH)));
+
+#define SIMD_INLINE static inline __attribute__((always_inline))
+#define SIMD_ALL(x) ((simd_float){0} + (x))
+
+/* A vector that lies in memory whole. */
+SIMD_INLINE simd_float simd_full(const float *p)
+{
+    simd_float v;
+    memcpy(&v, p, sizeof v);
+    return v;
+}
+
+/* The same pointer, but the compiler forgets how it was made: otherwise it turns every
+   sum of offsets in an unrolled loop into an invariant of its own and runs out of
+   registers for them. */
+SIMD_INLINE const float *simd_opaque(const float *p)
+{
+    __asm__("" : "+r"(p));
+    return p;
+}
+
+/* --- the first few lanes; memcpy of a variable length would keep v in memory --- */
+
+#if defined(__AVX512F__)
+
+SIMD_INLINE simd_float simd_load_part(const float *p, int lanes)
+{
+    return _mm512_maskz_loadu_ps((__mmask16)(0xffffu >> (SIMD_WIDTH - lanes)), p);
+}
+
+SIMD_INLINE void simd_store_part(float *p, simd_float v, int lanes)
+{
+    _mm512_mask_storeu_ps(p, (__mmask16)(0xffffu >> (SIMD_WIDTH - lanes)), v);
+}
+
+#elif defined(__AVX__)
+
+SIMD_INLINE __m256i simd_lanes_(int lanes)
+{
+    static const int32_t sliding[2 * SIMD_WIDTH] = {-1, -1, -1, -1, -1, -1, -1, -1};
+    return _mm256_loadu_si256((const __m256i *)(sliding + SIMD_WIDTH - lanes));
+}
+
+SIMD_INLINE simd_float simd_load_part(const float *p, int lanes)
+{
+    return _mm256_maskload_ps(p, simd_lanes_(lanes));
+}
+
+SIMD_INLINE void simd_store_part(float *p, simd_float v, int lanes)
+{
+    _mm256_maskstore_ps(p, simd_lanes_(lanes), v);
+}
+
+#else
+
+SIMD_INLINE simd_float simd_load_part(const float *p, int lanes)
+{
+    return (simd_float){p[0], lanes > 1 ? p[1] : 0.0f, lanes > 2 ? p[2] : 0.0f, 0.0f};
+}
+
+SIMD_INLINE void simd_store_part(float *p, simd_float v, int lanes)
+{
+    p[0] = v[0];
+    if (lanes > 1)
+        p[1] = v[1];
+    if (lanes > 2)
+        p[2] = v[2];
+}
+
+#endif
+
+/* The first `lanes` lanes from memory, the others 0. */
+SIMD_INLINE simd_float simd_load(const float *p, int lanes)
+{
+    if (lanes >= SIMD_WIDTH)
+        return simd_full(p);
+    return lanes > 0 ? simd_load_part(p, lanes) : (simd_float){0};
+}
+
+SIMD_INLINE void simd_store(float *p, simd_float v, int lanes)
+{
+    if (lanes >= SIMD_WIDTH)
+        memcpy(p, &v, sizeof v);
+    else if (lanes > 0)
+        simd_store_part(p, v, lanes);
+}
+
+/* --- comparisons: masks are registers of their own in AVX-512 --- */
+
+#if defined(__AVX512F__)
+
+typedef __mmask16 simd_mask;
+
+SIMD_INLINE simd_mask simd_less(simd_float a, simd_float b)
+{
+    return _mm512_cmp_ps_mask(a, b, _CMP_LT_OQ);
+}
+
+/* Is one of the two NaN? */
+SIMD_INLINE simd_mask simd_unordered(simd_float a, simd_float b)
+{
+    return _mm512_cmp_ps_mask(a, b, _CMP_UNORD_Q);
+}
+
+/* yes where mask is set, else no. */
+SIMD_INLINE simd_float simd_select(simd_mask mask, simd_float yes, simd_float no)
+{
+    return _mm512_mask_blend_ps(mask, no, yes);
+}
+
+SIMD_INLINE simd_int simd_select_int(simd_mask mask, simd_int yes, simd_int no)
+{
+    return (simd_int)_mm512_mask_blend_epi32(mask, (__m512i)no, (__m512i)yes);
+}
+
+#else
+
+typedef simd_int simd_mask;
+
+SIMD_INLINE simd_mask simd_less(simd_float a, simd_float b)
+{
+    return a < b;
+}
+
+SIMD_INLINE simd_mask simd_unordered(simd_float a, simd_float b)
+{
+#if defined(__AVX__)
+    return (simd_mask)_mm256_cmp_ps(a, b, _CMP_UNORD_Q);
+#elif defined(__SSE__)
+    return (simd_mask)_mm_cmpunord_ps(a, b);
+#else
+    return (a != a) | (b != b);
+#endif
+}
+
+SIMD_INLINE simd_float simd_select(simd_mask mask, simd_float yes, simd_float no)
+{
+#if defined(__AVX__)
+    return _mm256_blendv_ps(no, yes, (__m256)mask);
+#elif defined(__SSE4_1__)
+    return _mm_blendv_ps(no, yes, (__m128)mask);
+#else
+    return (simd_float)((mask & (simd_int)yes) | (~mask & (simd_int)no));
+#endif
+}
+
+SIMD_INLINE simd_int simd_select_int(simd_mask mask, simd_int yes, simd_int no)
+{
+    return (simd_int)simd_select(mask, (simd_float)yes, (simd_float)no);
+}
+
+#endif
+
+#endif
