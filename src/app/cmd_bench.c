@@ -13,13 +13,13 @@
 #include "base/parse.h"
 #include "base/table.h"
 #include "base/timer.h"
+#include "cmd_bench.h"
 #include "cmd_data.h"
 #include "comm/comm.h"
 #include "data/dataset.h"
 #include "data/synth.h"
 #include "kernels/cpu.h"
 #include "kernels/peak.h"
-#include "lab/layers.h"
 #include "train/trainer.h"
 
 #define IMAGES  2048 /* at least so many are gone through */
@@ -39,12 +39,6 @@ static const char reference[] = "[model]\n"
                                 "layer = linear 256\nlayer = gelu\n"
                                 "layer = linear classes\nlayer = logsoftmax\n"
                                 "[optim]\nlr = 0.01\n";
-
-struct request {
-    const char *batches, *threads, *config;
-    long long repeats, grain;
-    bool json;
-};
 
 struct list {
     int count, value[LIST];
@@ -67,7 +61,7 @@ static enum status parse_list(const char *option, const char *text, struct list 
     return ST_OK;
 }
 
-static enum status read_config(const struct request *request, struct config *config)
+enum status bench_read_config(const struct bench_request *request, struct config *config)
 {
     char grain[64];
     config_init(config);
@@ -169,7 +163,7 @@ static int grain_for(const struct row *row, int grain)
     return share < grain ? share : grain;
 }
 
-static enum status bench_row(struct comm *comm, const struct request *request,
+static enum status bench_row(struct comm *comm, const struct bench_request *request,
                              struct config *config, struct row *row)
 {
     struct dataset dataset = {0};
@@ -255,14 +249,14 @@ static void print_json(const struct row *rows, int count, double peak)
     log_out("]\n");
 }
 
-static void print_machine(double registers, double sgemm)
+void bench_print_machine(double registers, double sgemm)
 {
     log_out("%s, %s kernels, %s\n", cpu_model(), cpu_isa_name(cpu_isa()), cpu_blas());
     log_out("peak of one core: %.1f GFLOP/s in registers, %.1f in a large sgemm\n\n",
             registers * 1e-9, sgemm * 1e-9);
 }
 
-static enum status bench_step(struct comm *comm, const struct request *request)
+static enum status bench_step(struct comm *comm, const struct bench_request *request)
 {
     struct list batches, threads;
     struct config config;
@@ -272,11 +266,11 @@ static enum status bench_step(struct comm *comm, const struct request *request)
         TRY(run_check_threads(threads.value[t]));
     double registers = peak_registers(), sgemm = peak_sgemm();
     if (!request->json)
-        print_machine(registers, sgemm);
+        bench_print_machine(registers, sgemm);
     int count = 0;
     struct row rows[LIST * LIST] = {{0}};
     enum status st;
-    TRY_TO(out, read_config(request, &config));
+    TRY_TO(out, bench_read_config(request, &config));
     for (int t = 0; t < threads.count; t++) {
         for (int b = 0; b < batches.count; b++) {
             struct row *row = &rows[count++];
@@ -295,83 +289,10 @@ out:
     return st;
 }
 
-/* --- bench layers --- */
-
-static void pass_cells(struct table *table, double seconds, double dense, double truly,
-                       double registers, double sgemm)
-{
-    table_cellf(table, "%.2f", seconds * 1e6);
-    if (truly <= 0) {
-        for (int i = 0; i < 4; i++)
-            table_cellf(table, "%s", "");
-        return;
-    }
-    table_cellf(table, "%.1f", dense / seconds * 1e-9);
-    table_cellf(table, "%.1f", truly / seconds * 1e-9);
-    table_cellf(table, "%.0f", 100 * truly / seconds / registers);
-    table_cellf(table, "%.0f", 100 * truly / seconds / sgemm);
-}
-
-static void print_layers(const struct model *model, const struct layer_time *times,
-                         double registers, double sgemm)
-{
-    struct table table;
-    double total = 0;
-    table_init(&table, "<layer", "<pass", ">us/image", ">GFLOP/s dense", ">true",
-               ">% of registers", ">% of sgemm", NULL);
-    for (int s = 0; s < model->steps; s++) {
-        const struct layer_time *t = &times[s];
-        table_cellf(&table, "%s", t->name);
-        table_cellf(&table, "forward");
-        pass_cells(&table, t->forward, t->work.dense_forward, t->work.true_forward,
-                   registers, sgemm);
-        table_cellf(&table, "%s", "");
-        table_cellf(&table, "backward");
-        pass_cells(&table, t->backward, t->work.dense_backward, t->work.true_backward,
-                   registers, sgemm);
-        total += t->forward + t->backward;
-    }
-    table_print(&table);
-    table_release(&table);
-    log_out("\nall layers, forward and backward: %.1f us/image on one core\n",
-            total * 1e6);
-}
-
-static enum status bench_layers(const struct request *request)
-{
-    struct config config;
-    struct model model = {0};
-    struct shape in = {SYNTH_SIZE, SYNTH_SIZE, 1};
-    enum status st;
-    TRY_TO(out, read_config(request, &config));
-    TRY_TO(out,
-           model_init(&model, &config.model, in, SYNTH_CLASSES, config.run.train.grain));
-    float *params = mem_aligned(model.params, sizeof *params);
-    size_t size = SYNTH_SIZE * SYNTH_SIZE;
-    float *x = mem_aligned((size_t)model.grain * size, sizeof *x);
-    uint8_t pixels[SYNTH_SIZE * SYNTH_SIZE];
-    for (int i = 0; i < model.grain; i++) {
-        synth_draw(1, 0, (uint64_t)i, pixels);
-        for (size_t p = 0; p < size; p++)
-            x[(size_t)i * size + p] = (float)pixels[p] / 128 - 0.3f;
-    }
-    model_init_params(&model, 1, params);
-    struct layer_time times[MODEL_LAYERS];
-    double registers = peak_registers(), sgemm = peak_sgemm();
-    layers_measure(&model, params, x, times);
-    print_machine(registers, sgemm);
-    print_layers(&model, times, registers, sgemm);
-    free(params);
-    free(x);
-out:
-    model_release(&model);
-    config_release(&config);
-    return st;
-}
-
 enum status cmd_bench(struct comm *comm, int argc, char **argv)
 {
-    struct request request = {.batches = "16,64,256,1024", .threads = NULL, .repeats = 7};
+    struct bench_request request = {
+        .batches = "16,64,256,1024", .threads = NULL, .repeats = 7};
     const struct cli_option options[] = {
         {"batch", CLI_TEXT, &request.batches, "N,N,...", "batch sizes (16,64,256,1024)"},
         {"threads", CLI_TEXT, &request.threads, "T,T,...",

@@ -67,6 +67,10 @@ const char *trainer_bad_layer(const struct trainer *trainer, const float *vector
 /* Say where the bad numbers of `step` came from. */
 void trainer_explain_bad(struct trainer *trainer, const struct step *step);
 
+/* A checkpoint of this step, or the best one; collective. metrics.h5 on rank 0 alone. */
+enum status trainer_save(struct trainer *trainer, bool best) MUST_CHECK;
+enum status trainer_save_metrics(struct trainer *trainer) MUST_CHECK;
+
 /* --- what the log says (rank 0 prints) --- */
 void report_table_head(void);
 void report_interval(const struct trainer *trainer, const struct metrics_train *entry);

@@ -1,0 +1,24 @@
+/* cmd_bench: what the sources of `lockstep bench` share. */
+#ifndef LOCKSTEP_APP_CMD_BENCH_H
+#define LOCKSTEP_APP_CMD_BENCH_H
+
+#include <stdbool.h>
+
+#include "app/config.h"
+
+struct bench_request {
+    const char *batches, *threads, *config;
+    long long repeats, grain;
+    bool json;
+};
+
+/* The network to measure: the request's config, or the reference network. */
+enum status bench_read_config(const struct bench_request *request,
+                              struct config *config) MUST_CHECK;
+
+/* Peaks in FLOP/s. */
+void bench_print_machine(double registers, double sgemm);
+
+enum status bench_layers(const struct bench_request *request) MUST_CHECK;
+
+#endif
