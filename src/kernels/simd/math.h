@@ -4,6 +4,7 @@
 #ifndef LOCKSTEP_KERNELS_SIMD_MATH_H
 #define LOCKSTEP_KERNELS_SIMD_MATH_H
 
+#include "mask.h"
 #include "simd.h"
 
 /* exp(-q) for q >= 0, relative error about 1e-7; 0 beyond 87, NaN for NaN only through

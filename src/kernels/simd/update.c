@@ -18,22 +18,42 @@ SIMD_INLINE simd_float root_of(simd_float x)
 #endif
 }
 
+/* a b + c rounded once where the level can. Said explicitly, because of a b + c d the
+   compiler may round either product, differently for whole vectors and the last one. */
+SIMD_INLINE simd_float multiply_add(simd_float a, simd_float b, simd_float c)
+{
+#if defined(__AVX512F__)
+    return _mm512_fmadd_ps(a, b, c);
+#elif defined(__FMA__)
+    return _mm256_fmadd_ps(a, b, c);
+#elif defined(__FP_FAST_FMAF)
+    for (int i = 0; i < SIMD_WIDTH; i++)
+        c[i] = fmaf(a[i], b[i], c[i]);
+    return c;
+#else
+    return a * b + c;
+#endif
+}
+
 SIMD_INLINE void average(const struct update_factors *f, const struct update_vectors *v,
                          simd_float w, size_t i, int lanes)
 {
     if (!v->ema)
         return;
     simd_float ema = simd_load(v->ema + i, lanes);
-    simd_store(v->ema + i, ema + f->rest * (w - ema), lanes);
+    simd_store(v->ema + i, multiply_add(SIMD_ALL(f->rest), w - ema, ema), lanes);
 }
 
 SIMD_INLINE void sgd(const struct update_factors *f, const struct update_vectors *v,
                      size_t i, int lanes)
 {
     simd_float w = simd_load(v->w + i, lanes), mask = simd_load(v->mask + i, lanes);
-    simd_float grad = simd_load(v->g + i, lanes) * f->scale + f->decay * mask * w;
-    simd_float speed = f->momentum * simd_load(v->first + i, lanes) + grad;
-    w -= f->lr * (f->gain * grad + f->pull * speed);
+    simd_float grad = simd_load(v->g + i, lanes) * f->scale;
+    simd_float speed = simd_load(v->first + i, lanes);
+    grad = multiply_add(f->decay * mask, w, grad);
+    speed = multiply_add(SIMD_ALL(f->momentum), speed, grad);
+    simd_float step = multiply_add(SIMD_ALL(f->gain), grad, f->pull * speed);
+    w = multiply_add(SIMD_ALL(-f->lr), step, w);
     simd_store(v->first + i, speed, lanes);
     simd_store(v->w + i, w, lanes);
     average(f, v, w, i, lanes);
@@ -44,11 +64,13 @@ SIMD_INLINE void adamw(const struct update_factors *f, const struct update_vecto
 {
     simd_float w = simd_load(v->w + i, lanes), mask = simd_load(v->mask + i, lanes);
     simd_float grad = simd_load(v->g + i, lanes) * f->scale;
-    simd_float first = f->beta1 * simd_load(v->first + i, lanes) + f->rest1 * grad;
-    simd_float second =
-        f->beta2 * simd_load(v->second + i, lanes) + f->rest2 * (grad * grad);
-    w -= f->decay * mask * w;
-    w -= f->lr * (first / (root_of(second) / f->root2 + f->epsilon));
+    simd_float first = simd_load(v->first + i, lanes);
+    simd_float second = simd_load(v->second + i, lanes);
+    first = multiply_add(SIMD_ALL(f->beta1), first, f->rest1 * grad);
+    second = multiply_add(SIMD_ALL(f->beta2), second, f->rest2 * (grad * grad));
+    w = multiply_add(-f->decay * mask, w, w);
+    simd_float step = first / (root_of(second) / f->root2 + f->epsilon);
+    w = multiply_add(SIMD_ALL(-f->lr), step, w);
     simd_store(v->first + i, first, lanes);
     simd_store(v->second + i, second, lanes);
     simd_store(v->w + i, w, lanes);

@@ -5,6 +5,7 @@
 #ifndef LOCKSTEP_KERNELS_SIMD_VECTOR_H
 #define LOCKSTEP_KERNELS_SIMD_VECTOR_H
 
+#include <stddef.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -110,71 +111,5 @@ SIMD_INLINE void simd_store(float *p, simd_float v, int lanes)
     else if (lanes > 0)
         simd_store_part(p, v, lanes);
 }
-
-/* --- comparisons: masks are registers of their own in AVX-512 --- */
-
-#if defined(__AVX512F__)
-
-typedef __mmask16 simd_mask;
-
-SIMD_INLINE simd_mask simd_less(simd_float a, simd_float b)
-{
-    return _mm512_cmp_ps_mask(a, b, _CMP_LT_OQ);
-}
-
-/* Is one of the two NaN? */
-SIMD_INLINE simd_mask simd_unordered(simd_float a, simd_float b)
-{
-    return _mm512_cmp_ps_mask(a, b, _CMP_UNORD_Q);
-}
-
-/* yes where mask is set, else no. */
-SIMD_INLINE simd_float simd_select(simd_mask mask, simd_float yes, simd_float no)
-{
-    return _mm512_mask_blend_ps(mask, no, yes);
-}
-
-SIMD_INLINE simd_int simd_select_int(simd_mask mask, simd_int yes, simd_int no)
-{
-    return (simd_int)_mm512_mask_blend_epi32(mask, (__m512i)no, (__m512i)yes);
-}
-
-#else
-
-typedef simd_int simd_mask;
-
-SIMD_INLINE simd_mask simd_less(simd_float a, simd_float b)
-{
-    return a < b;
-}
-
-SIMD_INLINE simd_mask simd_unordered(simd_float a, simd_float b)
-{
-#if defined(__AVX__)
-    return (simd_mask)_mm256_cmp_ps(a, b, _CMP_UNORD_Q);
-#elif defined(__SSE__)
-    return (simd_mask)_mm_cmpunord_ps(a, b);
-#else
-    return (a != a) | (b != b);
-#endif
-}
-
-SIMD_INLINE simd_float simd_select(simd_mask mask, simd_float yes, simd_float no)
-{
-#if defined(__AVX__)
-    return _mm256_blendv_ps(no, yes, (__m256)mask);
-#elif defined(__SSE4_1__)
-    return _mm_blendv_ps(no, yes, (__m128)mask);
-#else
-    return (simd_float)((mask & (simd_int)yes) | (~mask & (simd_int)no));
-#endif
-}
-
-SIMD_INLINE simd_int simd_select_int(simd_mask mask, simd_int yes, simd_int no)
-{
-    return (simd_int)simd_select(mask, (simd_float)yes, (simd_float)no);
-}
-
-#endif
 
 #endif
