@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/timer.h"
+#include "cmd_data.h"
 #include "comm/comm.h"
 #include "data/dataset.h"
 #include "io/h5file.h"
@@ -17,6 +18,7 @@
 
 struct request {
     const char *checkpoint, *data, *split, *out;
+    bool force;
     long long threads;
 };
 
@@ -75,6 +77,10 @@ static enum status set_up(struct session *session)
     const struct request *request = session->request;
     bool want[DATASET_SPLITS] = {false};
     want[session->split] = true;
+    enum status st = ST_OK;
+    if (request->out && comm_rank(session->comm) == 0)
+        st = data_check_out(request->out, request->force);
+    TRY(comm_agree(session->comm, st));
     log_set_replicated(false);
     TRY(open_network(session));
     TRY(dataset_open(&session->dataset, session->comm, request->data, want, 0));
@@ -183,6 +189,7 @@ static enum status parse_request(struct request *request, enum dataset_split *sp
         {"split", CLI_TEXT, &request->split, "NAME", "train or test (test)"},
         {"out", CLI_TEXT, &request->out, "FILE",
          "write /logprobs, /predicted and /labels (HDF5)"},
+        {"force", CLI_FLAG, &request->force, NULL, "replace FILE if it is there"},
         {"threads", CLI_INT, &request->threads, "T",
          "per rank (the rank's share of CPUs)"},
         {0},

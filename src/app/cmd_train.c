@@ -5,6 +5,7 @@
 #include "app/cli.h"
 #include "app/commands.h"
 #include "app/config.h"
+#include "app/network.h"
 #include "app/run.h"
 #include "base/fs.h"
 #include "base/hash.h"
@@ -36,7 +37,8 @@ struct session {
     struct dataset dataset;
     struct model model;
     struct trainer *trainer;
-    bool found; /* the folder held a run before */
+    bool found;         /* the folder held a run before */
+    char init[FS_PATH]; /* the checkpoint that --init means */
 };
 
 static enum status parse_request(struct request *request, int argc, char **argv,
@@ -60,6 +62,9 @@ static enum status parse_request(struct request *request, int argc, char **argv,
     TRY(cli_parse(&command, options, argc, argv, operand, &count));
     *help = count < 0;
     if (*help) {
+        log_out("\nlayers:\n");
+        for (int i = 0; layer_kinds[i]; i++)
+            log_out("  %s\n", layer_kinds[i]->help);
         log_out("\nconfig keys, their defaults and ranges:\n");
         config_print_help();
         return ST_OK;
@@ -67,7 +72,6 @@ static enum status parse_request(struct request *request, int argc, char **argv,
     request->config = operand[0];
     request->argc = argc;
     request->argv = argv;
-    TRY(run_check_threads(request->threads));
     if (request->run && !*request->run)
         FAIL(ST_USAGE, "'--run' needs the name of a folder");
     if (request->resume && request->init)
@@ -103,6 +107,7 @@ static enum status read_config(struct session *session)
     }
     if (request->threads > 0)
         session->config.run.parallel.threads = (int)request->threads;
+    TRY(run_check_threads(session->config.run.parallel.threads));
     return config_check(&session->config, request->config);
 }
 
@@ -120,14 +125,15 @@ static char *default_folder(const char *config)
 }
 
 /* Before the run's folder is made: can the run start from --init at all? */
-static enum status check_init(const struct session *session)
+static enum status check_init(struct session *session)
 {
-    const char *path = session->request->init;
     bool averaged;
-    if (!path)
+    if (!session->request->init)
         return ST_OK;
+    TRY(network_find(session->init, session->request->init));
     float *params = mem_aligned(session->model.params, sizeof *params);
-    enum status st = checkpoint_read_weights(path, &session->model, params, &averaged);
+    enum status st =
+        checkpoint_read_weights(session->init, &session->model, params, &averaged);
     free(params);
     return st;
 }
@@ -334,7 +340,7 @@ static enum status start(struct session *session)
         log_note("no usable checkpoint in '%s': starting from the beginning",
                  session->folder);
     if (session->request->init)
-        return trainer_start_from(session->trainer, session->request->init);
+        return trainer_start_from(session->trainer, session->init);
     trainer_start(session->trainer);
     return ST_OK;
 }

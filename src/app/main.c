@@ -1,6 +1,8 @@
 /* main: picks the subcommand, starts MPI where it is needed, turns the status into the
    exit code. */
+#include <errno.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -104,5 +106,7 @@ int main(int argc, char **argv)
     log_close_file();
     if (comm)
         comm_finish(comm);
+    if ((fflush(stdout) != 0 || ferror(stdout)) && st == ST_OK)
+        FAIL(ST_FAIL, "cannot write to the standard output: %s", strerror(errno));
     return st;
 }

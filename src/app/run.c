@@ -13,7 +13,7 @@
 #include "comm/comm.h"
 #include "kernels/cpu.h"
 
-#define THREADS_MAX 4096 /* as parallel.threads */
+#define THREADS_PER_CPU 32 /* more only fill the memory with workspaces */
 
 static bool same_host(const struct run_rank *a, const struct run_rank *b)
 {
@@ -71,10 +71,11 @@ static void note_load(const struct run_ranks *ranks)
                 "'mpirun --bind-to none'",
                 r, rank->host, threads, rank->cpus);
         else
-            log_note("%d threads (%d ranks) on the %d CPUs of %s: slower than fewer; use "
-                     "--threads %d or 'mpirun -n %d'",
-                     threads, count, cpus, rank->host,
-                     cpus / count > 0 ? cpus / count : 1, cpus < count ? cpus : count);
+            log_note(
+                "%d threads of %d rank(s) on the %d CPUs of %s: slower than fewer; use "
+                "--threads %d or 'mpirun -n %d'",
+                threads, count, cpus, rank->host, cpus / count > 0 ? cpus / count : 1,
+                cpus < count ? cpus : count);
     }
 }
 
@@ -109,8 +110,10 @@ void run_ranks_release(struct run_ranks *ranks)
 
 enum status run_check_threads(long long threads)
 {
-    if (threads > THREADS_MAX)
-        FAIL(ST_USAGE, "'--threads %lld': at most %d are possible", threads, THREADS_MAX);
+    long long most = THREADS_PER_CPU * (long long)cpu_online();
+    if (threads > most)
+        FAIL(ST_USAGE, "%lld threads per rank: at most %lld make sense on %d CPUs",
+             threads, most, cpu_online());
     return ST_OK;
 }
 

@@ -1,6 +1,7 @@
 /* report: what the log says while a run goes on and at its end. */
 #include "train/report.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 #include "base/hash.h"
@@ -42,7 +43,7 @@ void report_evaluation(const struct trainer *trainer, const struct evaluation *e
     log_out("eval step %llu epoch %.2f loss %.4f accuracy %.2f %% (%llu of %llu) "
             "state=%s\n",
             (unsigned long long)trainer->progress.step, trainer->progress.epoch,
-            evaluation->loss,
+            isnan(evaluation->loss) ? fabs(evaluation->loss) : evaluation->loss,
             100 * (double)evaluation->correct / (double)evaluation->count,
             (unsigned long long)evaluation->correct,
             (unsigned long long)evaluation->count, state);

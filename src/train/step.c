@@ -351,7 +351,8 @@ void trainer_explain_bad(struct trainer *trainer, const struct step *step)
     log_set_replicated(true);
     if (first > -1e300) {
         log_error("step %llu: loss is %g: bad numbers first in the output of layer '%s'; "
-                  "lower optim.lr or set train.clip, then go on from the last checkpoint",
+                  "lower optim.lr or set train.clip and go on by --resume (from an "
+                  "older checkpoint, if the newest is of diverged weights: remove it)",
                   number, fabs(step->loss) / step->samples, /* not "-nan" */
                   model->step[(long long)-first % MODEL_LAYERS]->name);
     } else {

@@ -1,5 +1,6 @@
 #include "train/trainer.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -179,7 +180,7 @@ static enum status evaluate_now(struct trainer *trainer)
                  NULL));
     double accuracy = (double)result.correct / (double)result.count;
     bool first = progress->evaluated_step == 0;
-    bool better = first || accuracy > progress->best_accuracy;
+    bool better = (first || accuracy > progress->best_accuracy) && isfinite(result.loss);
     bool gain = first || accuracy > progress->best_accuracy +
                                         trainer->setup.options->early_stop.min_delta;
     progress->evaluated_step = progress->step;
