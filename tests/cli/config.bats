@@ -159,7 +159,7 @@ one_bad() {
     aside refused 2 "'--resume' takes no value" train 1 good.conf --run run --resume=yes
     aside refused 2 "'--threads two': a whole number from 0 is expected" \
         train 1 good.conf --run run --threads two
-    aside refused 2 "100000 threads per rank: at most" \
+    aside refused 2 "100000 threads per rank: at most*" \
         train 1 good.conf --run run --threads 100000
     aside refused 2 "'more.conf' is one operand too many*" train 1 good.conf more.conf
     aside refused 2 "usage: lockstep train CONFIG; see 'lockstep train --help'" "$LOCKSTEP" train
