@@ -130,3 +130,17 @@ END
     mkdir hollow hollow/checkpoints
     refused 1 "'hollow' holds no checkpoint" evaluate 1 hollow --data letters.h5
 }
+
+@test "--out never replaces a file unless it is told to" {
+    cp letters.h5 precious.h5
+    before=$(sha256sum <precious.h5)
+    run evaluate 1 run --data letters.h5 --out precious.h5
+    [ "$status" -eq 2 ]
+    [[ $output == *"'precious.h5' is there already; say --force to replace it"* ]]
+    [ "$(sha256sum <precious.h5)" = "$before" ]
+    evaluate 2 run --data letters.h5 --out precious.h5 --force
+    h5 precious.h5 <<<'assert f[0]["logprobs"].shape == (205, 26)'
+    run evaluate 1 run --data letters.h5 --out missing/p.h5
+    [ "$status" -eq 1 ]
+    [[ $output != *accuracy* ]]
+}

@@ -218,6 +218,14 @@ END
     [ "$(state tuned.out)" = "$(state tuned-3.out)" ]
 }
 
+@test "--init with a run's folder means its best checkpoint" {
+    for from in half half/checkpoints/best.h5; do
+        train 2 tiny.conf --run "from-${from##*/}" --init "$from" --set train.steps=1 \
+            >"from-${from##*/}.out"
+    done
+    [ "$(state from-half.out)" = "$(state from-best.h5.out)" ]
+}
+
 @test "--init from what does not fit is refused and leaves nothing behind" {
     refused 1 "'half/checkpoints/best.h5' is of another network: '/weights/conv1/weight' is 8x1x5x5 there and 9x1x5x5 here" \
         train 1 <(sed 's/conv 8 /conv 9 /' tiny.conf) --run misfit \
