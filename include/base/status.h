@@ -32,6 +32,11 @@ enum status {
 /* Print one error line on stderr (log.h adds who speaks) and give back `code`. */
 enum status status_fail(enum status code, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
+/* For trouble that is not the end: until status_capture(NULL), this thread's status_fail
+   writes its message to `text` (the first of several) and prints nothing. */
+#define STATUS_TEXT 4608 /* room for a path and what is wrong with it */
+void status_capture(char text[STATUS_TEXT]);
+
 #define FAIL(code, ...) return status_fail((code), __VA_ARGS__)
 
 #define TRY(expr)                         \

@@ -1,7 +1,7 @@
 /*
  * stop: requests from outside to stop early: INT (Ctrl-C), TERM, USR1 (SLURM's warning
- * before the time limit). The first sets a flag that the trainer looks at after each
- * step; a second INT ends the process at once.
+ * before the time limit) and USR2. The first sets a flag that the trainer looks at after
+ * each step; a second INT ends the process at once.
  */
 #ifndef LOCKSTEP_BASE_STOP_H
 #define LOCKSTEP_BASE_STOP_H

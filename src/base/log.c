@@ -1,6 +1,7 @@
 #include "base/log.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -13,6 +14,21 @@ static struct {
     FILE *file;
 } speaker;
 
+static pthread_mutex_t turn = PTHREAD_MUTEX_INITIALIZER;
+
+static void take_turn(void)
+{
+    pthread_mutex_lock(&turn);
+    if (speaker.progress_shown)
+        fputs("\r\033[K", stderr);
+    speaker.progress_shown = false;
+}
+
+static void end_turn(void)
+{
+    pthread_mutex_unlock(&turn);
+}
+
 void log_init(int rank, const char *host)
 {
     speaker.rank = rank;
@@ -22,14 +38,6 @@ void log_init(int rank, const char *host)
 void log_set_replicated(bool on)
 {
     speaker.replicated = on;
-}
-
-static void erase_progress(void)
-{
-    if (!speaker.progress_shown)
-        return;
-    fputs("\r\033[K", stderr);
-    speaker.progress_shown = false;
 }
 
 static void to_file(const char *prefix, const char *fmt, va_list args, const char *end)
@@ -46,7 +54,7 @@ void log_out(const char *fmt, ...)
 {
     if (speaker.rank != 0)
         return;
-    erase_progress();
+    take_turn();
     va_list args;
     va_start(args, fmt);
     vprintf(fmt, args);
@@ -55,13 +63,14 @@ void log_out(const char *fmt, ...)
     va_start(args, fmt);
     to_file("", fmt, args, "");
     va_end(args);
+    end_turn();
 }
 
 void log_note(const char *fmt, ...)
 {
     if (speaker.rank != 0)
         return;
-    erase_progress();
+    take_turn();
     va_list args;
     va_start(args, fmt);
     fputs("note: ", stderr);
@@ -71,13 +80,14 @@ void log_note(const char *fmt, ...)
     va_start(args, fmt);
     to_file("note: ", fmt, args, "\n");
     va_end(args);
+    end_turn();
 }
 
 void log_verror(const char *fmt, va_list args)
 {
     if (speaker.replicated && speaker.rank != 0)
         return;
-    erase_progress();
+    take_turn();
     fflush(stdout);
     char prefix[96];
     if (speaker.rank == 0)
@@ -91,6 +101,7 @@ void log_verror(const char *fmt, va_list args)
     fputc('\n', stderr);
     to_file(prefix, fmt, again, "\n");
     va_end(again);
+    end_turn();
 }
 
 void log_error(const char *fmt, ...)
@@ -105,13 +116,14 @@ void log_progress(const char *fmt, ...)
 {
     if (speaker.rank != 0 || !isatty(STDERR_FILENO))
         return;
+    take_turn();
     va_list args;
     va_start(args, fmt);
-    fputs("\r\033[K", stderr);
     vfprintf(stderr, fmt, args);
     fflush(stderr);
     va_end(args);
     speaker.progress_shown = true;
+    end_turn();
 }
 
 enum status log_open_file(const char *path)
