@@ -3,7 +3,6 @@
 #include <signal.h>
 #include <stdbool.h>
 
-#include "base/status.h"
 #include "base/stop.h"
 #include "base/thread.h"
 
@@ -22,7 +21,7 @@ static void test_signals_stay_with_main(void **state)
     pthread_t thread;
     bool blocked = false;
     void *result;
-    assert_int_equal(thread_start(&thread, block_check, &blocked), ST_OK);
+    thread_start(&thread, block_check, &blocked);
     assert_int_equal(pthread_join(thread, &result), 0);
     assert_ptr_equal(result, &blocked);
     assert_true(blocked);
@@ -36,6 +35,23 @@ static int stop_by(int number)
     stop_install();
     raise(number);
     return stop_requested() ? 0 : 1;
+}
+
+/* What came before the handlers were there is not lost. */
+static int deferred(void)
+{
+    stop_defer();
+    raise(SIGTERM);
+    stop_install();
+    return stop_requested() ? 0 : 1;
+}
+
+static int delivered(void)
+{
+    stop_defer();
+    raise(SIGTERM);
+    stop_deliver();
+    return 0;
 }
 
 static int by_term(void)
@@ -62,6 +78,8 @@ static void test_every_signal_asks_to_stop(void **state)
     assert_int_equal(capture(by_usr1).code, 0);
     assert_int_equal(capture(by_usr2).code, 0);
     assert_int_equal(capture(by_int).code, 0);
+    assert_int_equal(capture(deferred).code, 0);
+    assert_int_equal(capture(delivered).code, -1);
 }
 
 int main(void)
