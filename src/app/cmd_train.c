@@ -206,7 +206,11 @@ static void print_header(const struct session *session)
             hash);
     log_out("%-10s %s, changed from the defaults:", "config", session->request->config);
     config_show_changed(&session->config, show_changed);
-    log_out("\n%-10s %s\n\n", "run", session->folder.path);
+    log_out("\n%-10s %s\n", "run", session->folder.path);
+    if (session->deadline > 0)
+        log_out("%-10s stops, to go on later, before %.0f s have passed\n", "limit",
+                session->deadline - session->begin);
+    log_out("\n");
     model_print(&session->model);
     log_out("\n");
 }
@@ -258,8 +262,10 @@ static enum status train(struct session *session)
     TRY(set_up(session));
     print_header(session);
     note_oddities(session);
-    if (session->request->check)
+    if (session->request->check) {
+        log_out("checked: this can be trained; nothing was touched\n");
         return ST_OK;
+    }
     TRY(start(session));
     enum status st = trainer_run(session->trainer);
     if (st == ST_OK)

@@ -227,6 +227,8 @@ static void apply(void *context, int thread)
         optim_apply(&trainer->setup.options->optim, &job->update, begin, end);
 }
 
+#define ENDING 5 /* seconds: mpirun takes 2 to end, the job's script has to go on */
+
 /* Soon enough for what may come before the checkpoint is on disk, each as slow as the
    slowest so far. */
 static bool time_is_up(const struct trainer *trainer)
@@ -235,9 +237,8 @@ static bool time_is_up(const struct trainer *trainer)
     if (deadline <= 0 || comm_rank(trainer->setup.comm) != 0)
         return false;
     double write = trainer->writer ? writer_slowest(trainer->writer) : 0;
-    double reserve =
-        2 * (trainer->slowest_step + trainer->slowest_evaluation + 2 * write) + 1;
-    return timer_now() + reserve > deadline;
+    double most = trainer->slowest_step + trainer->slowest_evaluation + 2 * write;
+    return timer_now() + 2 * most + ENDING > deadline;
 }
 
 static bool checkpoint_clock(const struct trainer *trainer)
