@@ -11,7 +11,7 @@
 set -um # every COMMAND is a process group: a Ctrl-C is for this script alone
 
 max_failures=5 delay=1
-child='' stopping='' caught='' interrupts=0
+child='' asking='' stopping='' caught='' interrupts=0
 
 say() {
     printf 'supervise: %s\n' "$*" >&2
@@ -51,6 +51,23 @@ newest_step() {
     echo "$step"
 }
 
+# USR1 asks lockstep to stop. Said again and again: mpirun may not have its ranks yet.
+ask_to_stop() {
+    while kill -USR1 "$child"; do sleep 1; done 2>/dev/null
+}
+
+hand_on() {
+    [[ -z $child || $asking ]] && return
+    ask_to_stop &
+    asking=$!
+}
+
+on_signal() {
+    caught=yes stopping=$1
+    [[ $1 == INT ]] && ((++interrupts > 1)) && end_at_once
+    hand_on
+}
+
 # INT twice is what ends mpirun, srun and lockstep itself at once, with their children.
 end_at_once() {
     local i
@@ -62,12 +79,6 @@ end_at_once() {
     kill -KILL -- "-$child" 2>/dev/null
     say "ended by a second INT"
     exit 130
-}
-
-on_signal() {
-    caught=yes stopping=$1
-    [[ $1 == INT ]] && ((++interrupts > 1)) && end_at_once
-    kill -USR1 "$child" 2>/dev/null
 }
 
 # A trap ends `wait` early; only without one is its status the child's.
@@ -86,18 +97,23 @@ wait_for_child() {
 start_and_wait() {
     "$@" </dev/null &
     child=$!
-    [[ $stopping ]] && kill -USR1 "$child" 2>/dev/null
+    [[ $stopping ]] && hand_on
     wait_for_child
+    child=''
+    [[ $asking ]] && kill -- "-$asking" 2>/dev/null
+    asking=''
 }
 
 # Ranks whose mpirun was killed live on for two seconds, and hold the run's lock.
 pause() {
     start_and_wait sleep "$delay"
-    [[ -f $run/lock ]] && start_and_wait flock -w 10 "$run/lock" true 2>/dev/null
+    [[ $stopping || ! -f $run/lock ]] || start_and_wait flock -w 10 "$run/lock" true
 }
 
 lock_is_held() {
-    [[ -f $run/lock ]] && ! flock -n "$run/lock" true 2>/dev/null
+    [[ -f $run/lock ]] || return
+    flock -n "$run/lock" true
+    (($? == 1)) # other numbers: it cannot tell
 }
 
 how_it_ended() {

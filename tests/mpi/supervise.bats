@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # scripts/supervise.sh: a run is started again until it is done, and when it is not.
 
-OPTIONS=(--set train.batch=165 --set train.grain=16 --set log.every=1
+OPTIONS=(--set train.batch=110 --set train.grain=16 --set log.every=1
     --set checkpoint.every_steps=5)
 
 setup_file() {
@@ -155,13 +155,39 @@ same_as_reference() {
     [ "$(starts between)" -eq 1 ]
 }
 
+# handled PID SIGNAL: what was sent has arrived.
+handled() {
+    local number mask
+    number=$(kill -l "$2")
+    for mask in $(sed -nE 's/^(Sig|Shd)Pnd:[[:space:]]*//p' "/proc/$1/status"); do
+        ((0x$mask >> (number - 1) & 1)) && return 1
+    done
+    return 0
+}
+
+# A rank that is stopped keeps the others from stopping in order.
 @test "INT twice ends it at once" {
     supervised 2 twice --set train.steps=100000
     poll stepping twice 1
+    kill -STOP "$(pgrep -P "$(pgrep -P "$SUPERVISOR")" | tail -n 1)"
     kill -INT "$SUPERVISOR"
+    poll handled "$SUPERVISOR" INT
     kill -INT "$SUPERVISOR"
-    ends_with 130 || ends_with 75
+    ends_with 130
     [ "$(starts twice)" -eq 1 ]
+    restarts twice | grep -q 'ended by a second INT$'
+}
+
+@test "a folder that is in use is tried until it is free" {
+    start 2 busy "$LETTERS" "${OPTIONS[@]}" --set train.steps=100000
+    until_step busy 5
+    supervised 1 busy --set train.steps=400
+    poll grep -q 'exit status 2 at .*: going on from ' busy.err
+    kill -USR1 "$JOB"
+    ended || [ $? -eq 75 ]
+    ends_with 0
+    grep -q "^note: resumed with a changed key: train.steps 100000 -> 400" busy.err
+    [ "$(grep -c "'busy' is in use by another lockstep: host $(hostname), pid" busy.err)" -ge 1 ]
 }
 
 @test "what cannot get better ends it: config, no such program, numbers gone bad" {
