@@ -125,13 +125,14 @@ strike_in_call() { # CALL COUNT
     esac
     last_start
     rank0=$(sed -n 's/^pid //p' "$work/chaos/lock")
-    timeout $limit strace -f -y -qq -o "$work/strace" -e "trace=/^($calls)\$" \
+    timeout $limit strace -f -y -s 4096 -qq -o "$work/strace" -e "trace=/^($calls)\$" \
         -e "inject=/^($calls)\$:signal=KILL:when=$2" -p "$rank0" 2>"$work/strace.err"
     when=$EPOCHREALTIME
     grep -q 'not permitted' "$work/strace.err" && return 1
     alive "$rank0" && die "rank 0 makes no $1"
-    file=$(grep -E "$calls" "$work/strace" | tail -n 1 | grep -oE '[^/"]+(\.h5|checkpoints|chaos)\b' | head -n 1)
-    what="rank 0 in $1 $2, $file"
+    file=$(grep -E "$calls" "$work/strace" | tail -n 1 | sed -E 's/^[^"<]*["<]([^">]*).*/\1/')
+    file=${file##*/}
+    what="rank 0 in $1 $2, ${file%.tmp.*}"
 }
 
 # A start of its own, and a kill somewhere in it.
