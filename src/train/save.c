@@ -4,6 +4,7 @@
 #include "base/fs.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/where.h"
 #include "kernels/cpu.h"
 #include "kernels/vector.h"
 #include "trainer_impl.h"
@@ -42,6 +43,7 @@ static enum status write_checkpoint(struct trainer *trainer, const char *path)
 enum status trainer_save_metrics(struct trainer *trainer)
 {
     char path[FS_PATH];
+    where_mark(WHERE_METRICS);
     TRY(fs_join(path, trainer->setup.folder, "metrics.h5"));
     trainer->metrics_at = timer_now();
     return metrics_save(&trainer->metrics, path);
@@ -79,6 +81,7 @@ enum status trainer_save(struct trainer *trainer, bool best)
 {
     struct comm *comm = trainer->setup.comm;
     double t = timer_now();
+    where_mark(WHERE_CHECKPOINT);
     enum status st = comm_rank(comm) == 0 ? save_on_rank_0(trainer, best) : ST_OK;
     st = comm_agree(comm, st);
     double now = phases_add(&trainer->phases, PHASE_CHECKPOINT, t);
