@@ -27,6 +27,7 @@ struct stall_sight {
     struct where_spot spot;
     uint64_t beat; /* of its watching thread; 0: not started */
     uint64_t seen; /* moves that it saw, of any rank */
+    bool ends;     /* it is ending the job: it speaks, the others need not */
 };
 
 struct stall_rank {
@@ -72,9 +73,11 @@ enum stall_news stall_judge(struct stall *stall, double now);
 int stall_culprit(const struct stall *stall, double now);
 
 /* What to say, after stall_judge:
-   "rank 3 (n2) has been at step 412, layer linear2 backward, for 60 s". */
+   "rank 3 (n2) has been at step 412, layer linear2 backward, for 60 s". `known` is put
+   behind it: what else is known of stall_culprit's rank, or "". */
 #define STALL_TEXT 1024
-void stall_text(const struct stall *stall, double now, char text[STALL_TEXT]);
+void stall_text(const struct stall *stall, double now, const char *known,
+                char text[STALL_TEXT]);
 /* "rank 3 (n2) moves again: it held the job up for 75 s". */
 void stall_over_text(const struct stall *stall, char text[STALL_TEXT]);
 

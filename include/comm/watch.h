@@ -18,6 +18,8 @@
 
 #include "comm/comm.h"
 
+#define COMM_WATCH_THREAD "lockstep-watch" /* its name, for top -H and debuggers */
+
 struct comm_watch;
 
 /* Collective. The calling thread's marks are what the others see. One watch at a time. */

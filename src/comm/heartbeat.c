@@ -13,11 +13,13 @@
 
 #define DATAGRAM_ROOM 1024 /* what the kernel counts for a small one, and some more */
 
+enum { WAITS = 1, ENDS = 2 };
+
 /* As it travels: the ranks of a job are of one architecture, as for MPI. No gaps. */
 struct datagram {
     uint64_t token;
     uint64_t step, moves, beat, seen;
-    uint32_t rank, part, waiting;
+    uint32_t rank, part, flags;
     int32_t layer;
 };
 
@@ -94,7 +96,7 @@ void heartbeat_send(int socket, uint64_t token, int rank, const struct stall_sig
         .seen = sight->seen,
         .rank = (uint32_t)rank,
         .part = sight->spot.part,
-        .waiting = sight->spot.waiting,
+        .flags = (sight->spot.waiting ? WAITS : 0) | (sight->ends ? ENDS : 0),
         .layer = sight->spot.layer,
     };
     for (int i = 0; i < HEARTBEAT_ADDRESSES && to->ip[i] && socket >= 0; i++) {
@@ -122,9 +124,10 @@ bool heartbeat_receive(int socket, uint64_t token, int ranks, int *rank,
                      .moves = datagram.moves,
                      .part = datagram.part,
                      .layer = datagram.layer,
-                     .waiting = datagram.waiting != 0},
+                     .waiting = datagram.flags & WAITS},
             .beat = datagram.beat,
             .seen = datagram.seen,
+            .ends = datagram.flags & ENDS,
         };
         return true;
     }

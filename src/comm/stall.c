@@ -78,6 +78,8 @@ static int speaker(const struct stall *stall, double now)
     int able = -1;
     for (int r = 0; r < stall->size; r++) {
         const struct stall_rank *rank = &stall->rank[r];
+        if (rank->sight.ends)
+            return r;
         if (!rank->monitor || !heard(rank) || rank->sight.spot.part == WHERE_END)
             continue;
         if (!stuck(stall, r, now))
@@ -191,7 +193,8 @@ static void append_waiters(const struct stall *stall, double now, char text[STAL
 }
 
 /* Of a rank on another node only the last heartbeat is known: it may have gone on. */
-void stall_text(const struct stall *stall, double now, char text[STALL_TEXT])
+void stall_text(const struct stall *stall, double now, const char *known,
+                char text[STALL_TEXT])
 {
     int first = stall_culprit(stall, now);
     *text = '\0';
@@ -214,6 +217,7 @@ void stall_text(const struct stall *stall, double now, char text[STALL_TEXT])
         append(text, "; ");
         append_waiters(stall, now, text);
     }
+    append(text, "%s", known);
     append_ranks(stall, now, first + 1, stuck, "; also late: ", text);
 }
 

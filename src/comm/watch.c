@@ -28,7 +28,8 @@
 /* In memory that the ranks of a node share: a cache line for each. */
 struct slot {
     _Alignas(SLOT_ALIGN) struct where where;
-    _Atomic uint64_t beat, seen; /* see struct stall_sight */
+    _Atomic uint64_t beat, seen; /* see struct stall_sight, also below */
+    atomic_bool ends;
 };
 
 /* What every rank knows of every other from the start. */
@@ -90,6 +91,7 @@ static struct stall_sight look_at(const struct slot *slot)
     struct stall_sight sight = {
         .beat = atomic_load_explicit(&slot->beat, memory_order_relaxed),
         .seen = atomic_load_explicit(&slot->seen, memory_order_relaxed),
+        .ends = atomic_load_explicit(&slot->ends, memory_order_relaxed),
     };
     where_look(&slot->where, &sight.spot);
     return sight;
@@ -169,22 +171,24 @@ static void say(const struct comm_watch *watch, bool error, const char *text)
         log_note("%s", text);
 }
 
-static void describe(const struct comm_watch *watch, char text[STALL_TEXT],
-                     char state[128])
+static void describe(const struct comm_watch *watch, char text[STALL_TEXT])
 {
     int culprit = stall_culprit(&watch->stall, watch->now);
-    stall_text(&watch->stall, watch->now, text);
-    *state = '\0';
+    char state[128] = "";
     if (culprit >= 0)
         process_state(watch, culprit, state);
+    stall_text(&watch->stall, watch->now, state, text);
 }
 
-static _Noreturn void end_job(const struct comm_watch *watch, bool everyone)
+static _Noreturn void end_job(struct comm_watch *watch, bool everyone)
 {
-    char text[STALL_TEXT], state[128], line[STALL_TEXT + 256];
+    char text[STALL_TEXT], line[STALL_TEXT + 128];
     end_within(ABORT_SECONDS, "");
-    describe(watch, text, state);
-    snprintf(line, sizeof line, "%s%s; %s (--stall-timeout %.0f)", text, state,
+    atomic_store_explicit(&watch->slot[watch->comm->node_rank].ends, true,
+                          memory_order_relaxed);
+    show_myself(watch);
+    describe(watch, text);
+    snprintf(line, sizeof line, "%s; %s (--stall-timeout %.0f)", text,
              everyone ? "ending the job" : "nobody has ended the job: this rank ends",
              watch->stall.timeout);
     say(watch, true, line);
@@ -195,13 +199,13 @@ static _Noreturn void end_job(const struct comm_watch *watch, bool everyone)
 
 static void judge(struct comm_watch *watch)
 {
-    char text[STALL_TEXT], state[128], line[STALL_TEXT + 256];
+    char text[STALL_TEXT], line[STALL_TEXT + 128];
     switch (stall_judge(&watch->stall, watch->now)) {
     case STALL_NONE:
         break;
     case STALL_WARNING:
-        describe(watch, text, state);
-        snprintf(line, sizeof line, "%s%s; the job is ended after %.0f s", text, state,
+        describe(watch, text);
+        snprintf(line, sizeof line, "%s; the job is ended after %.0f s", text,
                  watch->stall.timeout);
         say(watch, false, line);
         break;
@@ -238,6 +242,7 @@ static void *keep_watch(void *context)
     struct comm_watch *watch = context;
     double last = timer_now();
     sigset_t alarms;
+    pthread_setname_np(pthread_self(), COMM_WATCH_THREAD);
     sigemptyset(&alarms);
     sigaddset(&alarms, SIGALRM); /* the main thread may be where no signal reaches it */
     pthread_sigmask(SIG_UNBLOCK, &alarms, NULL);
@@ -334,6 +339,8 @@ void comm_watch_stop(struct comm_watch *watch)
         eventfd_write(watch->wake, 1);
         pthread_join(watch->thread, NULL);
         show_myself(watch); /* that it has come to its end */
+        see_node(watch);
+        judge(watch); /* a warning may have to be taken back */
     }
     where_attach(NULL);
     comm_shared_free(watch->window);

@@ -21,6 +21,7 @@ static const struct stall_sight sent = {
         {.step = 412, .moves = 77, .part = WHERE_BACKWARD, .layer = 3, .waiting = true},
     .beat = 9,
     .seen = 1234567890123,
+    .ends = true,
 };
 
 static int a, b;
@@ -64,6 +65,7 @@ static void test_there_and_as_it_was(void **state)
     assert_true(sight.spot.step == sent.spot.step && sight.spot.moves == 77);
     assert_true(sight.spot.part == WHERE_BACKWARD && sight.spot.layer == 3);
     assert_true(sight.spot.waiting && sight.beat == 9 && sight.seen == sent.seen);
+    assert_true(sight.ends);
 }
 
 static void send_raw(const void *data, size_t bytes)

@@ -17,6 +17,7 @@ static struct stall_sight real[MANY];
 static struct stall stall;
 static double now;
 static char text[STALL_TEXT];
+static const char *known = "";
 
 static void begin(int size, int self, int near)
 {
@@ -80,7 +81,7 @@ static void all_wait_at(uint64_t step)
 
 static const char *say(void)
 {
-    stall_text(&stall, now, text);
+    stall_text(&stall, now, known, text);
     return text;
 }
 
@@ -288,17 +289,34 @@ static void test_all_stuck(void **state)
     (void)state;
     enum stall_news news;
     begin(3, 1, 3);
+    known = ": process 7 is stopped";
     for (int r = 0; r < 3; r++)
         at(r, 9, WHERE_LOAD, -1, false);
     second(0);
     until_news(1, 9999, &news);
     assert_int_equal(news, STALL_WARNING);
-    assert_string_equal(say(), "rank 0 (n1) has been at step 9, load, for 60 s; also "
-                               "late: rank 1 (n1), rank 2 (n1)");
+    assert_string_equal(say(), "rank 0 (n1) has been at step 9, load, for 60 s: process "
+                               "7 is stopped; also late: rank 1 (n1), rank 2 (n1)");
+    known = "";
     at(0, 9, WHERE_LOAD, 2, false);
     assert_int_equal(second(0), STALL_OVER);
     assert_string_equal(
         say_over(), "rank 0 (n1) moves again: it and 2 more held the job up for 61 s");
+}
+
+/* Who ends the job dies of it, which is no reason for the next one to speak. */
+static void test_one_ends_the_job(void **state)
+{
+    (void)state;
+    enum stall_news news;
+    begin(3, 1, 3);
+    all_wait_at(4);
+    second(0);
+    assert_int_equal(until_news(1 << 2, TIMEOUT - 1, &news), TIMEOUT - 1);
+    real[0].ends = true;
+    second(1 << 2);
+    until_news(1 << 2 | 1, 9999, &news);
+    assert_int_equal(news, STALL_LAST_RESORT);
 }
 
 /* Whatever has happened: of those who run and see the same, exactly one speaks. */
@@ -363,6 +381,7 @@ int main(void)
         cmocka_unit_test_teardown(test_far_moves_keep_off_the_last_resort, finish),
         cmocka_unit_test_teardown(test_who_has_ended_is_not_missed, finish),
         cmocka_unit_test_teardown(test_all_stuck, finish),
+        cmocka_unit_test_teardown(test_one_ends_the_job, finish),
         cmocka_unit_test(test_one_speaks),
         cmocka_unit_test_teardown(test_long_names, finish),
     };
