@@ -39,5 +39,7 @@ void log_progress(const char *fmt, ...) PRINTF_LIKE(1, 2);
 /* Also write everything to `path` (appended). Rank 0 calls it; closing twice is fine. */
 enum status log_open_file(const char *path) MUST_CHECK;
 void log_close_file(void);
+/* If its folder was deleted or moved away: a new one at the same path, if that can be. */
+void log_keep_file(void);
 
 #endif

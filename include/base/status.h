@@ -62,7 +62,10 @@ _Noreturn void status_bug(const char *file, int line, const char *what);
 /* Memory ran out: printed, ends the whole job with exit code 1. */
 _Noreturn void status_out_of_memory(size_t bytes);
 
-/* How a bug ends the job: comm installs MPI_Abort here; the default is _Exit(ST_BUG). */
+/* Ends the whole job, not this process alone; what is to be said was said. */
+_Noreturn void status_abort(enum status code);
+
+/* How that is done: comm installs MPI_Abort here; without it, _Exit. */
 void status_set_abort_hook(void (*hook)(int code));
 
 #endif

@@ -8,7 +8,13 @@
 
 #include <stdbool.h>
 
-/* Install the handlers; before MPI starts, because a signal may come that early. */
+/* Such signals wait, also while the program starts itself anew (exec), until stop_install
+   or stop_deliver: then a command that does not look is ended by them, as usual. */
+void stop_defer(void);
+void stop_deliver(void);
+
+/* Install the handlers, nothing being asked for yet; before MPI starts, because a signal
+   may come that early. */
 void stop_install(void);
 
 bool stop_requested(void);

@@ -7,11 +7,8 @@
 
 #include <pthread.h>
 
-#include "base/status.h"
-
 /* Starts body(context). No signal is ever delivered to the new thread: handlers run in
-   the main one. The caller joins it. */
-enum status thread_start(pthread_t *thread, void *(*body)(void *context),
-                         void *context) MUST_CHECK;
+   the main one. The caller joins it. Ends the job if the system has no more threads. */
+void thread_start(pthread_t *thread, void *(*body)(void *context), void *context);
 
 #endif

@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -69,14 +68,6 @@ static bool believed(const struct holder *holder)
     return !job || strcmp(job, holder->job) != 0;
 }
 
-/* Is what `fd` has open still what the path names? */
-static bool same_file(int fd, const char *path)
-{
-    struct stat open_file, named;
-    return fstat(fd, &open_file) == 0 && stat(path, &named) == 0 &&
-           open_file.st_ino == named.st_ino && open_file.st_dev == named.st_dev;
-}
-
 /* One try. *held: somebody else has it. */
 static enum status try_lock(struct lockfile *lock, struct holder *holder, bool *held)
 {
@@ -92,7 +83,7 @@ static enum status try_lock(struct lockfile *lock, struct holder *holder, bool *
             *held = believed(holder);
         if (*held)
             break;
-        if (same_file(lock->fd, lock->path))
+        if (fs_same_file(lock->fd, lock->path))
             return write_holder(lock);
         close(lock->fd); /* its last holder has just removed it */
     }
@@ -141,7 +132,7 @@ enum status lockfile_take(struct lockfile *lock, const char *path, const char *w
 enum status lockfile_keep(struct lockfile *lock, const char *what)
 {
     char path[FS_PATH];
-    if (lock->fd >= 0 && same_file(lock->fd, lock->path))
+    if (lock->fd >= 0 && fs_same_file(lock->fd, lock->path))
         return ST_OK;
     if (lock->fd >= 0)
         close(lock->fd);
@@ -153,7 +144,7 @@ void lockfile_release(struct lockfile *lock)
 {
     if (lock->fd < 0)
         return;
-    if (same_file(lock->fd, lock->path))
+    if (fs_same_file(lock->fd, lock->path))
         unlink(lock->path);
     close(lock->fd);
     lock->fd = -1;

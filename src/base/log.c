@@ -6,12 +6,15 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/fs.h"
+
 static struct {
     int rank;
     char host[64];
     bool replicated;
     bool progress_shown;
     FILE *file;
+    char path[FS_PATH]; /* of the file */
 } speaker;
 
 static pthread_mutex_t turn = PTHREAD_MUTEX_INITIALIZER;
@@ -130,10 +133,24 @@ enum status log_open_file(const char *path)
 {
     if (speaker.rank != 0)
         return ST_OK;
+    snprintf(speaker.path, sizeof speaker.path, "%s", path);
     speaker.file = fopen(path, "a");
     if (!speaker.file)
         FAIL(ST_FAIL, "cannot write '%s': %s", path, strerror(errno));
     return ST_OK;
+}
+
+void log_keep_file(void)
+{
+    if (!speaker.file || fs_same_file(fileno(speaker.file), speaker.path))
+        return;
+    FILE *file = fopen(speaker.path, "a");
+    if (!file)
+        return;
+    take_turn();
+    fclose(speaker.file);
+    speaker.file = file;
+    end_turn();
 }
 
 void log_close_file(void)

@@ -33,21 +33,24 @@ void status_capture(char text[STATUS_TEXT])
         *text = '\0';
 }
 
+void status_abort(enum status code)
+{
+    if (abort_hook)
+        abort_hook(code);
+    _Exit(code);
+}
+
 void status_bug(const char *file, int line, const char *what)
 {
     fflush(stdout);
     fprintf(stderr, "lockstep: bug at %s:%d: expected %s; please report it\n", file, line,
             what);
-    if (abort_hook)
-        abort_hook(ST_BUG);
-    _Exit(ST_BUG);
+    status_abort(ST_BUG);
 }
 
 void status_out_of_memory(size_t bytes)
 {
     fflush(stdout);
     fprintf(stderr, "lockstep: out of memory: cannot allocate %zu bytes\n", bytes);
-    if (abort_hook)
-        abort_hook(ST_FAIL);
-    _Exit(ST_FAIL);
+    status_abort(ST_FAIL);
 }

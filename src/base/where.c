@@ -10,8 +10,8 @@
 static _Thread_local struct where *mine;
 
 static const char *const part_name[WHERE_PARTS] = {
-    "start",  "load",     "forward", "backward",   "reduce",
-    "update", "evaluate", "metrics", "checkpoint", "end",
+    "start",  "load",     "forward",    "backward", "reduce",
+    "update", "evaluate", "checkpoint", "end",
 };
 
 static char layer_name[WHERE_LAYERS][NAME_BYTES];

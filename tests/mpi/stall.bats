@@ -5,7 +5,7 @@
 OPTIONS=(--set train.batch=64 --set train.grain=8 --set log.every=1 --set train.eval_every=9
     --set checkpoint.every_minutes=0)
 PLACE='layer [a-z]+[0-9]+ (forward|backward)|evaluate, layer [a-z]+[0-9]+'
-PLACE+='|load|reduce|update|evaluate|metrics|checkpoint'
+PLACE+='|load|reduce|update|evaluate|checkpoint'
 
 setup_file() {
     source "$BATS_TEST_DIRNAME/../runs.sh"

@@ -3,8 +3,6 @@
 #include <signal.h>
 #include <stdbool.h>
 
-#include "base/status.h"
-#include "base/stop.h"
 #include "base/thread.h"
 
 static void *block_check(void *context)
@@ -22,7 +20,7 @@ static void test_signals_stay_with_main(void **state)
     pthread_t thread;
     bool blocked = false;
     void *result;
-    assert_int_equal(thread_start(&thread, block_check, &blocked), ST_OK);
+    thread_start(&thread, block_check, &blocked);
     assert_int_equal(pthread_join(thread, &result), 0);
     assert_ptr_equal(result, &blocked);
     assert_true(blocked);
@@ -31,44 +29,10 @@ static void test_signals_stay_with_main(void **state)
     assert_false(sigismember(&mask, SIGTERM));
 }
 
-static int stop_by(int number)
-{
-    stop_install();
-    raise(number);
-    return stop_requested() ? 0 : 1;
-}
-
-static int by_term(void)
-{
-    return stop_by(SIGTERM);
-}
-static int by_usr1(void)
-{
-    return stop_by(SIGUSR1);
-}
-static int by_usr2(void)
-{
-    return stop_by(SIGUSR2);
-}
-static int by_int(void)
-{
-    return stop_by(SIGINT);
-}
-
-static void test_every_signal_asks_to_stop(void **state)
-{
-    (void)state;
-    assert_int_equal(capture(by_term).code, 0);
-    assert_int_equal(capture(by_usr1).code, 0);
-    assert_int_equal(capture(by_usr2).code, 0);
-    assert_int_equal(capture(by_int).code, 0);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_signals_stay_with_main),
-        cmocka_unit_test(test_every_signal_asks_to_stop),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
