@@ -26,7 +26,7 @@ void comm_check(int code, const char *what)
     abort();
 }
 
-void comm_abort(int code)
+static void abort_job(int code)
 {
     MPI_Abort(MPI_COMM_WORLD, code);
 }
@@ -50,7 +50,7 @@ struct comm *comm_start(int *argc, char ***argv)
     gethostname(world.host, sizeof world.host - 1);
     world.host[strcspn(world.host, ".")] = '\0';
     log_init(world.rank, world.host);
-    status_set_abort_hook(comm_abort);
+    status_set_abort_hook(abort_job);
     return &world;
 }
 

@@ -42,9 +42,6 @@ void comm_check(int code, const char *what);
 /* The same for calls that return only when other ranks have come. */
 #define MPI_WAIT(call) (where_wait(true), MPI_CHECK(call), where_wait(false))
 
-/* End the job, from any thread. */
-void comm_abort(int code);
-
 void comm_tree_release(struct comm *comm);
 
 #endif

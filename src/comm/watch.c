@@ -1,5 +1,6 @@
 #include "comm/watch.h"
 
+#include <errno.h>
 #include <math.h>
 #include <mpi.h>
 #include <poll.h>
@@ -51,7 +52,6 @@ struct comm_watch {
         now; /* `now` is 0 at the start and stands still when this process does */
     uint64_t token;
     int socket, wake; /* wake: an eventfd that ends the thread */
-    bool running;
     pthread_t thread;
 };
 
@@ -193,7 +193,7 @@ static _Noreturn void end_job(struct comm_watch *watch, bool everyone)
              watch->stall.timeout);
     say(watch, true, line);
     if (everyone)
-        comm_abort(ST_FAIL);
+        status_abort(ST_FAIL);
     _exit(ST_FAIL);
 }
 
@@ -318,9 +318,11 @@ struct comm_watch *comm_watch_start(struct comm *comm, double warn, double timeo
     name_monitors(watch);
     open_slots(watch);
     watch->wake = eventfd(0, EFD_CLOEXEC);
-    /* Without its thread a rank is as one that is never heard of. */
-    watch->running =
-        watch->wake >= 0 && thread_start(&watch->thread, keep_watch, watch) == ST_OK;
+    if (watch->wake < 0) {
+        log_error("cannot watch the other ranks: %s", strerror(errno));
+        status_abort(ST_FAIL);
+    }
+    thread_start(&watch->thread, keep_watch, watch);
     return watch;
 }
 
@@ -335,18 +337,15 @@ void comm_watch_stop(struct comm_watch *watch)
              watch->comm->rank, watch->comm->host, watch->stall.timeout);
     end_within(watch->stall.timeout + STALL_GRACE, words);
     where_mark(WHERE_END);
-    if (watch->running) {
-        eventfd_write(watch->wake, 1);
-        pthread_join(watch->thread, NULL);
-        show_myself(watch); /* that it has come to its end */
-        see_node(watch);
-        judge(watch); /* a warning may have to be taken back */
-    }
+    eventfd_write(watch->wake, 1);
+    pthread_join(watch->thread, NULL);
+    show_myself(watch); /* that it has come to its end */
+    see_node(watch);
+    judge(watch); /* a warning may have to be taken back */
     where_attach(NULL);
     comm_shared_free(watch->window);
     heartbeat_close(watch->socket);
-    if (watch->wake >= 0)
-        close(watch->wake);
+    close(watch->wake);
     stall_release(&watch->stall);
     free(watch->card);
     free(watch);
