@@ -54,6 +54,27 @@ static void test_fail_and_try(void **state)
     assert_string_equal(c.err, "lockstep: refused '2'\nlockstep: refused '1'\n");
 }
 
+static int quiet(void)
+{
+    char text[STATUS_TEXT];
+    int reached = 0;
+    status_capture(text);
+    if (hand_on(ST_FAIL, &reached) != ST_FAIL || hand_on(ST_USAGE, &reached) != ST_USAGE)
+        return 1;
+    status_capture(NULL);
+    if (strcmp(text, "refused '1'") != 0) /* the first is the cause */
+        return 2;
+    return hand_on(ST_USAGE, &reached) == ST_USAGE ? 0 : 3;
+}
+
+static void test_capture(void **state)
+{
+    (void)state;
+    struct captured c = capture(quiet);
+    assert_int_equal(c.code, 0);
+    assert_string_equal(c.err, "lockstep: refused '2'\n");
+}
+
 /* The values are promised to scripts. */
 static void test_exit_codes(void **state)
 {
@@ -144,9 +165,8 @@ static void test_stop(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_fail_and_try),
-        cmocka_unit_test(test_exit_codes),
-        cmocka_unit_test(test_assert),
+        cmocka_unit_test(test_fail_and_try), cmocka_unit_test(test_capture),
+        cmocka_unit_test(test_exit_codes),   cmocka_unit_test(test_assert),
         cmocka_unit_test(test_stop),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
