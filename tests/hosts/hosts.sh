@@ -5,7 +5,7 @@
 #   on n2 COMMAND...                      as if typed there
 #   mpirun_on n1:2,n2:1 PROGRAM...        two ranks on n1 and one on n2, started on n1
 #   link n2 down|up                       its cable pulled out, put in
-#   link_rate 1gbit                       of all cables
+#   link_rate 1gbit|full                  of all cables
 #   hosts_down                            all of it gone, with all that runs there
 # Nothing outside is touched: the switch, too, is in a namespace of the room's own.
 
@@ -27,8 +27,11 @@ hosts_lack() {
 # The room goes when this process does, however it ends.
 hosts_up() {
     local i cable=()
-    (($# > 1)) && cable=("$LOCKSTEP_BUILD/tests/hosts/cable" "${@:2}")
-    LOCKSTEP_ROOM=$(mktemp -d)
+    if (($# > 1)); then
+        cable=("$LOCKSTEP_BUILD/tests/hosts/cable" "${@:2}")
+        [[ -x ${cable[0]} ]] || { echo "no '${cable[0]}': type 'make unit'" >&2 && return 1; }
+    fi
+    LOCKSTEP_ROOM=$(mktemp -d -p "${BATS_FILE_TMPDIR:-${TMPDIR:-/tmp}}")
     setpriv --pdeathsig KILL unshare --net --mount --pid --fork --kill-child \
         --mount-proc "$HOSTS_SOURCE/room.sh" "$LOCKSTEP_ROOM" "$1" "${cable[@]}" \
         >"$LOCKSTEP_ROOM/log" 2>&1 </dev/null 3>&- &
@@ -48,8 +51,8 @@ hosts_up() {
 # Process 1 is gone only when all others of its room are.
 hosts_down() {
     [[ ${LOCKSTEP_ROOM-} ]] || return 0
-    kill -KILL "${HOSTS_ROOM:-$HOSTS_KEEPER}" 2>/dev/null
-    wait "$HOSTS_KEEPER" 2>/dev/null
+    kill -KILL "${HOSTS_ROOM:-$HOSTS_KEEPER}" 2>/dev/null || :
+    wait "$HOSTS_KEEPER" 2>/dev/null || :
     rm -rf "$LOCKSTEP_ROOM"
     unset LOCKSTEP_ROOM HOSTS_KEEPER HOSTS_ROOM HOSTS
 }
@@ -62,9 +65,14 @@ on() {
     in_room "$HOSTS_SOURCE/on.sh" "$@"
 }
 
-# TCP and nothing else between hosts, shared memory inside one.
+# TCP and nothing else between hosts, shared memory inside one. What chooses the kernels has
+# to be the same everywhere, and mpirun hands it on only if asked to.
 mpirun_on() {
-    on "${1%%[:,]*}" mpirun -H "$1" --mca plm rsh --mca ras ^slurm \
+    local name hand_on=()
+    for name in LOCKSTEP_ISA OPENBLAS_CORETYPE OPENBLAS_L2_SIZE; do
+        [[ -v $name ]] && hand_on+=(-x "$name")
+    done
+    on "${1%%[:,]*}" mpirun "${hand_on[@]}" -H "$1" --mca plm rsh --mca ras ^slurm \
         --mca plm_rsh_agent "$HOSTS_SOURCE/rsh.sh" --mca pml ob1 \
         --mca btl self,vader,tcp "${@:2}" </dev/null
 }
@@ -76,10 +84,11 @@ link() {
 # Both ways: the host's own sending, and the switch's to it. A small burst, or a step's
 # sums would partly fit into it.
 link_rate() {
-    local i shape=(root tbf rate "$1" burst 32kb latency 50ms)
+    local i shape=(handle 1: tbf rate "$1" burst 32kb latency 50ms)
+    [[ $1 == full ]] && shape=(noqueue)
     for ((i = 1; i <= HOSTS; i++)); do
-        on n$i tc qdisc replace dev eth0 "${shape[@]}"
-        in_room tc qdisc replace dev n$i "${shape[@]}"
+        on n$i tc qdisc replace dev eth0 root "${shape[@]}"
+        in_room tc qdisc replace dev n$i root "${shape[@]}"
     done
 }
 

@@ -18,7 +18,12 @@ on() {
 
 # Waits for a condition that is about to be true.
 until_true() {
-    until "$@" 2>/dev/null; do sleep 0.01; done
+    local i
+    for ((i = 0; i < 1000; i++)); do
+        "$@" >/dev/null 2>&1 && return
+        sleep 0.01
+    done
+    return 1
 }
 
 apart() { # PID: it has left the room's namespaces
@@ -28,7 +33,7 @@ apart() { # PID: it has left the room's namespaces
 plug_in() { # HOST PID
     if ((${#cable[@]})); then
         "${cable[0]}" "$1" "$1-end" "${cable[@]:1}" &
-        until_true ip link show "$1-end" >/dev/null
+        until_true ip link show "$1-end"
         ip link set "$1-end" netns "$2" name eth0
     else
         ip link add "$1" type veth peer name eth0 netns "$2"
