@@ -209,9 +209,9 @@ static void test_refused(void **state)
     assert_int_equal(h5file_write(file, "/metrics/train/loss", H5FILE_F64, 1,
                                   (size_t[]){1}, (double[]){1}),
                      ST_OK);
-    assert_int_equal(h5file_write(file, "/metrics/eval/step", H5FILE_U64, 1,
-                                  (size_t[]){0}, &hash),
-                     ST_OK);
+    assert_int_equal(
+        h5file_write(file, "/metrics/eval/step", H5FILE_U64, 1, (size_t[]){0}, &hash),
+        ST_OK);
     assert_int_equal(h5file_write(file, "/metrics/eval/confusion", H5FILE_I32, 3,
                                   (size_t[]){0, CLASSES, CLASSES}, &hash),
                      ST_OK);
