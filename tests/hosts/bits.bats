@@ -29,9 +29,9 @@ same() {
     as_one_host "$2"
 }
 
-# reaches FROM TO: a program on one host hears one on the other.
+# reaches FROM TO SECONDS: a program on one host hears one on the other, within that time.
 reaches() {
-    on "$1" timeout 5 bash -c "until exec 2>/dev/null 3<>/dev/tcp/$2/7000; do sleep 0.1; done"
+    on "$1" timeout "$3" bash -c "until exec 2>/dev/null 3<>/dev/tcp/$2/7000; do sleep 0.1; done"
 }
 
 @test "hosts have their own name, memory and processes, and hear each other by the network" {
@@ -45,11 +45,11 @@ reaches() {
 import socket
 server = socket.create_server(("", 7000), backlog=50)
 while True: server.accept()' 3>&- &
-    reaches n1 n2
+    reaches n1 n2 60
     link n2 down
-    run ! reaches n1 n2
+    run ! reaches n1 n2 1
     link n2 up
-    reaches n1 n2
+    reaches n1 n2 60
     signal_on n2 KILL python3
     all_gone
 }
@@ -81,6 +81,19 @@ while True: server.accept()' 3>&- &
     result='^accuracy .* loss [0-9.]+'
     grep -Eo "$result" one.txt
     [ "$(grep -Eo "$result" one.txt)" = "$(grep -Eo "$result" hosts.txt)" ]
+}
+
+# As where the hosts are of two kinds, or a setting was made on one of them only.
+@test "hosts that compute by other kernels are named, for then the bits differ" {
+    LOCKSTEP_ISA=none run --separate-stderr "$LOCKSTEP" show letters.h5
+    [[ $stderr =~ plain(, )?(v[2-4])? ]]
+    [[ ${BASH_REMATCH[2]} ]] || skip "this machine has one kind of kernels"
+    one=("$LOCKSTEP" train "$LETTERS" --data letters.h5 --run mixed "${OPTIONS[@]}")
+    mpirun_on n1,n2 -n 1 env LOCKSTEP_ISA=plain "${one[@]}" : -n 1 \
+        env LOCKSTEP_ISA="${BASH_REMATCH[2]}" "${one[@]}" >mixed.out 2>mixed.err
+    cat mixed.err
+    grep -q "^note: rank 1 on n2 has kernels ${BASH_REMATCH[2]}, .*, rank 0 plain, " mixed.err
+    run ! grep -q ' has kernels ' two.err
 }
 
 # At a rate at which the signals come in time.
