@@ -159,14 +159,19 @@ static bool unheard(const struct stall *stall, int rank, double now)
     return !heard(&stall->rank[rank]);
 }
 
-/* Those of the ranks from `from` on that `pick` picks: the first by name, the rest by
-   number; nothing if there are none. */
-static void append_ranks(const struct stall *stall, double now, int from,
+static bool late_too(const struct stall *stall, int rank, double now)
+{
+    return stuck(stall, rank, now) && rank != stall_culprit(stall, now);
+}
+
+/* The ranks that `pick` picks: the first by name, the rest by number; nothing if there
+   are none. */
+static void append_ranks(const struct stall *stall, double now,
                          bool (*pick)(const struct stall *stall, int rank, double now),
                          const char *intro, char text[STALL_TEXT])
 {
     int count = 0;
-    for (int r = from; r < stall->size; r++) {
+    for (int r = 0; r < stall->size; r++) {
         if (!pick(stall, r, now) || ++count > NAMED)
             continue;
         append(text, "%srank %d (%s)", count == 1 ? intro : ", ", r, stall->rank[r].host);
@@ -176,7 +181,8 @@ static void append_ranks(const struct stall *stall, double now, int from,
 }
 
 /* Each place where ranks wait, by the first of them. */
-static void append_waiters(const struct stall *stall, double now, char text[STALL_TEXT])
+static void append_waiters(const struct stall *stall, double now, const char *intro,
+                           char text[STALL_TEXT])
 {
     int places = 0;
     for (int r = 0; r < stall->size && places < NAMED; r++) {
@@ -187,7 +193,7 @@ static void append_waiters(const struct stall *stall, double now, char text[STAL
                    same_spot(&rank->sight.spot, &stall->rank[s].sight.spot);
         if (told)
             continue;
-        append(text, "%srank %d waits at ", places++ ? ", " : "", r);
+        append(text, "%srank %d waits at ", places++ ? ", " : intro, r);
         append_spot(text, rank);
     }
 }
@@ -199,10 +205,9 @@ void stall_text(const struct stall *stall, double now, const char *known,
     int first = stall_culprit(stall, now);
     *text = '\0';
     if (first < 0) {
-        append(text,
-               "all ranks wait for each other, for %.0f s: ", now - stall->moved_at);
-        append_waiters(stall, now, text);
-        append_ranks(stall, now, 0, unheard, "; nothing was ever heard of ", text);
+        append(text, "all ranks wait for each other, for %.0f s", now - stall->moved_at);
+        append_waiters(stall, now, ": ", text);
+        append_ranks(stall, now, unheard, "; nothing was ever heard of ", text);
         return;
     }
     const struct stall_rank *rank = &stall->rank[first];
@@ -214,11 +219,10 @@ void stall_text(const struct stall *stall, double now, const char *known,
     } else {
         append(text, "silent for %.0f s, last heard of at ", now - rank->beat_at);
         append_spot(text, rank);
-        append(text, "; ");
-        append_waiters(stall, now, text);
+        append_waiters(stall, now, "; ", text);
     }
     append(text, "%s", known);
-    append_ranks(stall, now, first + 1, stuck, "; also late: ", text);
+    append_ranks(stall, now, late_too, "; also late: ", text);
 }
 
 void stall_over_text(const struct stall *stall, char text[STALL_TEXT])

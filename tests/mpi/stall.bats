@@ -77,7 +77,7 @@ stop() {
 \(--stall-timeout 10\)$" "stop$1.err")" -eq 1 ]
     [ "$(grep -c "; the job is ended after 10 s$" "stop$1.err")" -eq 1 ]
     for pid in "${PIDS[@]}"; do # nothing is left, not even what was stopped
-        ! grep -qs '^State:[[:space:]]*[^ZX]' "/proc/$pid/status"
+        run ! grep -qs '^State:[[:space:]]*[^ZX]' "/proc/$pid/status"
     done
 }
 
@@ -121,7 +121,7 @@ stop() {
     sleep 8
     kill -CONT "${PIDS[@]}"
     ended
-    ! grep -E 'has been|wait for each other|goes on|moves again' suspended.err
+    run ! grep -E 'has been|wait for each other|goes on|moves again' suspended.err
     [ "$(state reference.out)" = "$(state suspended/log.txt)" ]
 }
 
@@ -129,7 +129,7 @@ stop() {
     local i
     start 2 never "$TINY" "${OPTIONS[@]}" --set train.steps=1000000 --stall-timeout 0
     until_lines never 2
-    ! grep -lx lockstep-watch /proc/"${PIDS[0]}"/task/*/comm
+    run ! grep -lx lockstep-watch /proc/"${PIDS[0]}"/task/*/comm
     kill -USR1 "${PIDS[1]}"
     ended || [ $? -eq 75 ]
     start 2 always "$TINY" "${OPTIONS[@]}" --set train.steps=1000000
