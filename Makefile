@@ -137,6 +137,16 @@ test-%: ## one suite: unit, asan, cli, mpi, hosts (root), or peers (installs PyT
 	@scripts/setup.sh $(if $(filter peers,$*),peers,test)
 	@T='$(T)' BUILD='$(BUILD)' MODE='$(MODE)' scripts/run_tests.sh $*
 
+chaos: ## kill a run N=10 times, in its writing too; nothing may be lost (SEED=)
+	@scripts/setup.sh test
+	@$(MAKE) -s $(JOBS) all
+	@LOCKSTEP='$(abspath $(BUILD))/lockstep' tests/chaos.sh $(or $(N),10) $(SEED)
+
+soak: ## EPOCHS=1000 short epochs; memory, open files and the log may not grow
+	@scripts/setup.sh test
+	@$(MAKE) -s $(JOBS) all
+	@LOCKSTEP='$(abspath $(BUILD))/lockstep' tests/soak.sh $(or $(EPOCHS),1000)
+
 bench: all ## this machine's speed: whole training steps, then layer by layer
 	@$(BUILD)/lockstep bench step
 	@echo
@@ -179,5 +189,5 @@ help: ## this list
 
 -include $(OBJ:.o=.d) $(TESTS:=.d)
 .DELETE_ON_ERROR:
-.PHONY: all unit setup run test bench bench-hosts bench-peers lint format install \
-        uninstall clean help FORCE
+.PHONY: all unit setup run test chaos soak bench bench-hosts bench-peers lint format \
+        install uninstall clean help FORCE

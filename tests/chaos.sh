@@ -6,10 +6,9 @@
 # is killed as it enters it. Prints one line a kill, then a table in Markdown, then the sum:
 # a kill passes if the run goes on from less than two checkpoint intervals before it (one,
 # and what is done while a checkpoint is written), and the end is that of an undisturbed
-# run. T=FOLDER keeps the files there.
+# run. KEEP=FOLDER keeps the files there.
 set -u
 cd "$(dirname "$0")/.." || exit 1
-[[ ${T-} ]] && mkdir -p "$T"
 source tests/env.sh
 source tests/h5.sh
 
@@ -25,7 +24,8 @@ declare -A fault=(
 )
 kinds=(rank pwrite64 mpirun fsync all rename start unlink)
 
-work=$(mktemp -d "${T:-${TMPDIR:-/tmp}}/lockstep-chaos.XXXXXX") || exit 1
+keep=${KEEP-}
+mkdir -p "${KEEP:=${TMPDIR:-/tmp}}" && work=$(mktemp -d "$KEEP/lockstep-chaos.XXXXXX") || exit 1
 work=$(realpath "$work")
 passed=0 failed=0 skipped=0
 supervisor='' follower=''
@@ -43,7 +43,7 @@ clean_up() {
     local left=()
     [[ $supervisor ]] && mapfile -t left < <(family "$supervisor")
     kill -KILL "${left[@]}" $follower 2>/dev/null
-    if ((failed)) || [[ ${T-} ]]; then
+    if ((failed)) || [[ $keep ]]; then
         echo "the files are in $work"
     else
         rm -rf "$work"
@@ -123,6 +123,7 @@ strike_in_call() { # CALL COUNT
     rename) calls='rename|renameat|renameat2' ;;
     unlink) calls='unlink|unlinkat' ;;
     esac
+    command -v strace >/dev/null || return 1
     last_start
     rank0=$(sed -n 's/^pid //p' "$work/chaos/lock")
     timeout $limit strace -f -y -s 4096 -qq -o "$work/strace" -e "trace=/^($calls)\$" \
@@ -130,7 +131,7 @@ strike_in_call() { # CALL COUNT
     when=$EPOCHREALTIME
     grep -q 'not permitted' "$work/strace.err" && return 1
     alive "$rank0" && die "rank 0 makes no $1"
-    file=$(grep -E "$calls" "$work/strace" | tail -n 1 | sed -E 's/^[^"<]*["<]([^">]*).*/\1/')
+    file=$(grep -E "($calls)\(" "$work/strace" | tail -n 1 | sed -E 's/^[^"<]*["<]([^">]*).*/\1/')
     file=${file##*/}
     what="rank 0 in $1 $2, ${file%.tmp.*}"
 }
@@ -258,7 +259,8 @@ table() {
     echo "| killed | times | lost steps, median | most | seconds until it went on, median | most |"
     echo "|---|---:|---:|---:|---:|---:|"
     for kind in "${kinds[@]}"; do
-        grep -P "^$kind\t" "$work/kills" | sort -n -k2,2 >"$work/lost" || continue
+        grep -P "^$kind\t" "$work/kills" | sort -n -k2,2 >"$work/lost"
+        [[ -s $work/lost ]] || continue
         sort -n -k3,3 "$work/lost" | cut -f 3 >"$work/seconds"
         paste <(cut -f 2 "$work/lost") "$work/seconds" | awk -v name="${fault[$kind]}" '
             { lost[NR] = $1; seconds[NR] = $2 }
