@@ -1,5 +1,5 @@
 /*
- * run: what a run is started with and on: the processes, their threads, the run's folder.
+ * run: what a run is started on: the processes and their threads.
  */
 #ifndef LOCKSTEP_APP_RUN_H
 #define LOCKSTEP_APP_RUN_H
@@ -40,10 +40,5 @@ int run_threads(const struct run_ranks *ranks, const struct comm *comm);
 /* "2 ranks x 1 thread on node1 (CPUs 0 | 1), ..." for the header, printed with log_out.
  */
 void run_ranks_print(const struct run_ranks *ranks);
-
-/* The run's folder, on rank 0 alone: made if need be, its log opened for appending and
-   locked against a second lockstep; refused (ST_USAGE) if it holds a run and `resume` is
-   false. *found: it holds one. Nothing is touched when refused. */
-enum status run_folder_open(const char *folder, bool resume, bool *found) MUST_CHECK;
 
 #endif

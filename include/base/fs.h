@@ -17,6 +17,8 @@ enum status fs_join(char out[FS_PATH], const char *a, const char *b) MUST_CHECK;
 
 bool fs_is_file(const char *path);
 bool fs_is_folder(const char *path);
+/* Is what `fd` has open still what `path` names? */
+bool fs_same_file(int fd, const char *path);
 
 /* Like mkdir -p. */
 enum status fs_make_folder(const char *path) MUST_CHECK;

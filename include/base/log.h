@@ -6,7 +6,7 @@
  * rank does the same thing on the same input (parsing one config, say) the others are
  * silenced with log_set_replicated(true), so that one trouble is told once.
  * With a log file open (rank 0) everything said on either stream is also written there.
- * Not thread-safe: called from the main thread only.
+ * Lines of several threads do not mix; log_init and the file are the main thread's.
  */
 #ifndef LOCKSTEP_BASE_LOG_H
 #define LOCKSTEP_BASE_LOG_H
@@ -39,5 +39,7 @@ void log_progress(const char *fmt, ...) PRINTF_LIKE(1, 2);
 /* Also write everything to `path` (appended). Rank 0 calls it; closing twice is fine. */
 enum status log_open_file(const char *path) MUST_CHECK;
 void log_close_file(void);
+/* If its folder was deleted or moved away: a new one at the same path, if that can be. */
+void log_keep_file(void);
 
 #endif

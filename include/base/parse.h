@@ -16,6 +16,9 @@ bool parse_real(const char *text, double lo, double hi, double *out);
 /* on off true false yes no 1 0 */
 bool parse_bool(const char *text, bool *out);
 
+/* A time as SLURM writes it: M, M:S, H:M:S, D-H, D-H:M or D-H:M:S. */
+bool parse_duration(const char *text, double *seconds);
+
 /* Cut off blanks at both ends, in place; returns the first non-blank. */
 char *parse_trim(char *text);
 

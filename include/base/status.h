@@ -32,6 +32,11 @@ enum status {
 /* Print one error line on stderr (log.h adds who speaks) and give back `code`. */
 enum status status_fail(enum status code, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
+/* For trouble that is not the end: until status_capture(NULL), this thread's status_fail
+   writes its message to `text` (the first of several) and prints nothing. */
+#define STATUS_TEXT 4608 /* room for a path and what is wrong with it */
+void status_capture(char text[STATUS_TEXT]);
+
 #define FAIL(code, ...) return status_fail((code), __VA_ARGS__)
 
 #define TRY(expr)                         \
@@ -57,7 +62,10 @@ _Noreturn void status_bug(const char *file, int line, const char *what);
 /* Memory ran out: printed, ends the whole job with exit code 1. */
 _Noreturn void status_out_of_memory(size_t bytes);
 
-/* How a bug ends the job: comm installs MPI_Abort here; the default is _Exit(ST_BUG). */
+/* Ends the whole job, not this process alone; what is to be said was said. */
+_Noreturn void status_abort(enum status code);
+
+/* How that is done: comm installs MPI_Abort here; without it, _Exit. */
 void status_set_abort_hook(void (*hook)(int code));
 
 #endif

@@ -5,7 +5,8 @@
  * stored little-endian, arrays contiguous and uncompressed, so that h5py, h5dump and
  * numpy.memmap read them. File locking is off (network file systems often lack it),
  * HDF5's own error stack is silent: each function says what failed, in one line, with the
- * file and the object named. Not collective, not thread-safe.
+ * file and the object named. Not collective. Threads may work on different files: one is
+ * inside HDF5 at a time, and fsync is outside.
  *
  * Writing: h5file_create opens a temporary file beside `path`; h5file_commit makes it
  * appear under its name, whole (fs_commit); h5file_close without commit removes it.

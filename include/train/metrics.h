@@ -5,7 +5,9 @@
  * HDF5: /metrics/train/{step u64, loss, accuracy, lr, grad_norm, images_per_second f64},
  * one entry a log line: loss, accuracy (0..1) and speed of its interval, lr and grad_norm
  * of its last step; /metrics/eval/{step u64, loss, accuracy f64, confusion i32
- * (evaluations, classes, classes): [true][predicted]}.
+ * (evaluations, classes, classes): [true][predicted]}, confusion of the newest
+ * evaluations only, as many as METRICS_CONFUSION holds (387 for 26 classes, at least 1):
+ * a run's memory and checkpoints do not grow with it.
  */
 #ifndef LOCKSTEP_TRAIN_METRICS_H
 #define LOCKSTEP_TRAIN_METRICS_H
@@ -18,6 +20,8 @@ struct h5file;
 
 /* Root attribute "format" of metrics.h5. */
 #define METRICS_FORMAT "lockstep-metrics"
+
+#define METRICS_CONFUSION ((size_t)1 << 20) /* bytes */
 
 struct metrics_train {
     uint64_t step;
@@ -33,12 +37,15 @@ struct metrics {
     int classes;
     struct metrics_train *train; /* owned: (trains) */
     struct metrics_eval *eval;   /* owned: (evals) */
-    int32_t *confusion;          /* owned: (evals, classes, classes) */
-    int trains, evals;
+    int32_t *confusion;          /* owned: (confusions, classes, classes) */
+    int trains, evals, confusions;
+    int train_room, eval_room, confusion_room; /* entries allocated */
 };
 
 void metrics_init(struct metrics *metrics, int classes);
 void metrics_release(struct metrics *metrics);
+/* to, initialised or already a copy, becomes the same; its memory is used again. */
+void metrics_copy(struct metrics *to, const struct metrics *from);
 
 void metrics_add_train(struct metrics *metrics, const struct metrics_train *entry);
 /* confusion: (classes, classes) counts. */

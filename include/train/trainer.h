@@ -22,6 +22,7 @@
 #include "train/options.h"
 
 struct comm;
+struct lockfile;
 struct trainer;
 
 /* Everything is borrowed and outlives the trainer. */
@@ -31,7 +32,9 @@ struct trainer_setup {
     const struct model *model;
     const struct run_options *options;
     int threads;             /* of this rank */
-    const char *folder;      /* of the run */
+    const char *folder;      /* of the run; NULL: nothing is written */
+    struct lockfile *lock;   /* on it, rank 0's; NULL: none */
+    double deadline;         /* timer_now seconds at which all must be over; 0: none */
     const char *config_text; /* effective config, stored in checkpoints */
     const char *version;     /* of lockstep */
 };
@@ -50,8 +53,9 @@ enum status trainer_start_from(struct trainer *trainer,
                                const char *checkpoint) MUST_CHECK;
 enum status trainer_resume(struct trainer *trainer, const char *checkpoint) MUST_CHECK;
 
-/* Train to the end. ST_OK: finished (or early_stop); ST_AGAIN: stopped on request, with a
-   checkpoint; ST_FAIL: bad numbers, or a checkpoint that could not be written. */
+/* Train to the end. ST_OK: finished (or early_stop); ST_AGAIN: stopped on request or in
+   time for the deadline, with a checkpoint; ST_FAIL: bad numbers, or the last state could
+   not be saved (train/writer.h). */
 enum status trainer_run(struct trainer *trainer) MUST_CHECK;
 
 /* For measurements: `count` steps, or (forward) as many batches forward only, without log

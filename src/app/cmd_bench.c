@@ -183,7 +183,7 @@ static enum status bench_row(struct comm *comm, const struct bench_request *requ
         .model = &model,
         .options = &config->run,
         .threads = row->threads,
-        .folder = "",
+        .folder = NULL,
         .config_text = "",
         .version = app_version(),
     };

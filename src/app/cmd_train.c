@@ -5,8 +5,10 @@
 #include "app/cli.h"
 #include "app/commands.h"
 #include "app/config.h"
+#include "app/deadline.h"
 #include "app/network.h"
 #include "app/run.h"
+#include "app/run_folder.h"
 #include "base/fs.h"
 #include "base/hash.h"
 #include "base/log.h"
@@ -18,8 +20,8 @@
 
 /* The command line. */
 struct request {
-    const char *config, *data, *run, *init;
-    bool resume;
+    const char *config, *data, *run, *init, *max_time;
+    bool resume, check;
     long long threads;
     struct cli_texts set;
     int argc;
@@ -31,14 +33,14 @@ struct session {
     struct comm *comm;
     const struct request *request;
     struct config config;
-    char *text;   /* of the config, as checkpoints store it */
-    char *folder; /* of the run */
+    char *text; /* of the config, as checkpoints store it */
     struct run_ranks ranks;
     struct dataset dataset;
     struct model model;
     struct trainer *trainer;
-    bool found;         /* the folder held a run before */
-    char init[FS_PATH]; /* the checkpoint that --init means */
+    struct run_folder folder;
+    double begin, deadline; /* timer_now seconds; deadline 0: none */
+    char init[FS_PATH];     /* the checkpoint that --init means */
 };
 
 static enum status parse_request(struct request *request, int argc, char **argv,
@@ -52,6 +54,11 @@ static enum status parse_request(struct request *request, int argc, char **argv,
         {"init", CLI_TEXT, &request->init, "CHECKPOINT", "start from its weights"},
         {"threads", CLI_INT, &request->threads, "T",
          "per rank (the rank's share of CPUs)"},
+        {"max-time", CLI_TEXT, &request->max_time, "TIME",
+         "stop in time, with a checkpoint: M, H:MM:SS, D-HH:MM:SS, or auto: the SLURM "
+         "job's"},
+        {"check", CLI_FLAG, &request->check, NULL,
+         "say what would be trained, and touch nothing"},
         {"set", CLI_TEXTS, &request->set, "SECTION.KEY=VALUE", "overrides the config"},
         {0},
     };
@@ -111,19 +118,6 @@ static enum status read_config(struct session *session)
     return config_check(&session->config, request->config);
 }
 
-/* "configs/letters.conf" runs in "runs/letters" unless told otherwise. */
-static char *default_folder(const char *config)
-{
-    const char *base = strrchr(config, '/');
-    char *stem = mem_strdup(base ? base + 1 : config);
-    char *dot = strrchr(stem, '.');
-    if (dot && dot != stem)
-        *dot = '\0';
-    char *folder = mem_format("runs/%s", stem);
-    free(stem);
-    return folder;
-}
-
 /* Before the run's folder is made: can the run start from --init at all? */
 static enum status check_init(struct session *session)
 {
@@ -138,6 +132,16 @@ static enum status check_init(struct session *session)
     return st;
 }
 
+/* What only rank 0 looks at; the last that may refuse the run. */
+static enum status open_on_rank_0(struct session *session)
+{
+    const struct request *request = session->request;
+    if (request->max_time)
+        TRY(deadline_parse(request->max_time, session->begin, &session->deadline));
+    TRY(check_init(session));
+    return request->check ? ST_OK : run_folder_open(&session->folder, request->resume);
+}
+
 static enum status set_up(struct session *session)
 {
     const struct request *request = session->request;
@@ -146,8 +150,7 @@ static enum status set_up(struct session *session)
     log_set_replicated(true);
     TRY(read_config(session));
     session->text = config_text(&session->config);
-    session->folder =
-        request->run ? mem_strdup(request->run) : default_folder(request->config);
+    TRY(run_folder_init(&session->folder, request->run, request->config));
     size_t limit = (size_t)session->config.data.memory_mb << 20;
     log_set_replicated(false); /* another node may not see the file */
     TRY(dataset_open(&session->dataset, session->comm, session->config.data.file, both,
@@ -158,9 +161,7 @@ static enum status set_up(struct session *session)
         FAIL(ST_FAIL, "'%s' holds no training images", data->path);
     TRY(model_init(&session->model, &session->config.model,
                    (struct shape){data->h, data->w, 1}, data->classes, run->train.grain));
-    enum status st = comm_rank(session->comm) == 0 ? check_init(session) : ST_OK;
-    if (comm_rank(session->comm) == 0 && st == ST_OK)
-        st = run_folder_open(session->folder, request->resume, &session->found);
+    enum status st = comm_rank(session->comm) == 0 ? open_on_rank_0(session) : ST_OK;
     TRY(comm_agree(session->comm, st));
     log_set_replicated(false);
     run_ranks_init(&session->ranks, session->comm, run->parallel.threads);
@@ -170,7 +171,9 @@ static enum status set_up(struct session *session)
         .model = &session->model,
         .options = run,
         .threads = run_threads(&session->ranks, session->comm),
-        .folder = session->folder,
+        .folder = request->check ? NULL : session->folder.path,
+        .lock = &session->folder.lock,
+        .deadline = session->deadline,
         .config_text = session->text,
         .version = app_version(),
     };
@@ -203,7 +206,11 @@ static void print_header(const struct session *session)
             hash);
     log_out("%-10s %s, changed from the defaults:", "config", session->request->config);
     config_show_changed(&session->config, show_changed);
-    log_out("\n%-10s %s\n\n", "run", session->folder);
+    log_out("\n%-10s %s\n", "run", session->folder.path);
+    if (session->deadline > 0)
+        log_out("%-10s stops, to go on later, before %.0f s have passed\n", "limit",
+                session->deadline - session->begin);
+    log_out("\n");
     model_print(&session->model);
     log_out("\n");
 }
@@ -233,112 +240,17 @@ static void note_oddities(const struct session *session)
         log_note("'%s' has no test images: no evaluation", session->dataset.info.path);
 }
 
-/* --- going on --- */
-
-static void show_difference(const char *line)
-{
-    log_note("resumed with a changed key: %s", line);
-}
-
-static enum status check_same_run(const struct session *session, const char *path,
-                                  const struct checkpoint_info *info)
-{
-    struct config then;
-    const struct dataset_info *data = &session->dataset.info;
-    config_init(&then);
-    enum status st = config_parse(&then, info->config, path);
-    if (st == ST_OK)
-        st = config_compare(&then, &session->config, show_difference);
-    config_release(&then);
-    TRY(st);
-    if (info->data_hash != data->hash) {
-        char was[17], is[17];
-        hash_text(info->data_hash, was);
-        hash_text(data->hash, is);
-        FAIL(ST_USAGE,
-             "cannot resume: the data set was %s (%d classes, %dx%d) and '%s' is %s (%d "
-             "classes, %dx%d); give the run's own with --data",
-             was, info->classes, info->h, info->w, data->path, is, data->classes, data->h,
-             data->w);
-    }
-    return ST_OK;
-}
-
-/* On rank 0: may this run go on from `path`? *readable is false for a damaged file. */
-static enum status consider(const struct session *session, const char *path,
-                            bool *readable)
-{
-    struct checkpoint_info info;
-    *readable = checkpoint_read_info(path, &info) == ST_OK;
-    if (!*readable)
-        return ST_OK;
-    enum status st = check_same_run(session, path, &info);
-    checkpoint_info_release(&info);
-    return st;
-}
-
-static enum status try_resume(struct session *session, const char *path, bool *resumed)
-{
-    struct comm *comm = session->comm;
-    bool readable = false;
-    enum status st = ST_OK;
-    if (comm_rank(comm) == 0)
-        st = consider(session, path, &readable);
-    TRY(comm_agree(comm, st));
-    comm_bcast(comm, &readable, sizeof readable, 0);
-    *resumed = readable && trainer_resume(session->trainer, path) == ST_OK;
-    if (*resumed)
-        log_out("resumed from '%s': step %llu of %llu\n\n", path,
-                (unsigned long long)trainer_step(session->trainer),
-                (unsigned long long)trainer_total_steps(session->trainer));
-    else
-        log_note("'%s' cannot be used; looking for an older one", path);
-    return ST_OK;
-}
-
-/* Candidates, best first, as rank 0 sees them; the others get the paths one by one. */
-static enum status list_candidates(const struct session *session, char ***paths,
-                                   int *count)
-{
-    char folder[FS_PATH], best[FS_PATH];
-    TRY(fs_join(folder, session->folder, "checkpoints"));
-    TRY(fs_join(best, folder, "best.h5"));
-    TRY(checkpoint_list(folder, paths, count));
-    if (fs_is_file(best)) {
-        *paths = mem_resize(*paths, (size_t)*count + 1, sizeof **paths);
-        (*paths)[(*count)++] = mem_strdup(best);
-    }
-    return ST_OK;
-}
-
-static enum status resume(struct session *session, bool *resumed)
-{
-    struct comm *comm = session->comm;
-    char **paths = NULL;
-    int count = 0;
-    enum status st = ST_OK;
-    if (comm_rank(comm) == 0)
-        st = list_candidates(session, &paths, &count);
-    st = comm_agree(comm, st);
-    comm_bcast(comm, &count, sizeof count, 0);
-    *resumed = false;
-    for (int i = 0; i < count && st == ST_OK && !*resumed; i++)
-        st = try_resume(session, paths ? paths[i] : "", resumed);
-    if (paths)
-        fs_free_list(paths, count);
-    return st;
-}
-
 static enum status start(struct session *session)
 {
     bool resumed = false;
     if (session->request->resume)
-        TRY(resume(session, &resumed));
+        TRY(run_folder_resume(&session->folder, session->comm, &session->config,
+                              &session->dataset, session->trainer, &resumed));
     if (resumed)
         return ST_OK;
-    if (session->found)
+    if (session->folder.found)
         log_note("no usable checkpoint in '%s': starting from the beginning",
-                 session->folder);
+                 session->folder.path);
     if (session->request->init)
         return trainer_start_from(session->trainer, session->init);
     trainer_start(session->trainer);
@@ -350,12 +262,16 @@ static enum status train(struct session *session)
     TRY(set_up(session));
     print_header(session);
     note_oddities(session);
+    if (session->request->check) {
+        log_out("checked: this can be trained; nothing was touched\n");
+        return ST_OK;
+    }
     TRY(start(session));
     enum status st = trainer_run(session->trainer);
     if (st == ST_OK)
         log_out("run: %s (checkpoints/, metrics.h5, log.txt); next: lockstep eval %s "
                 "--data %s\n",
-                session->folder, session->folder, session->config.data.file);
+                session->folder.path, session->folder.path, session->config.data.file);
     else if (st == ST_AGAIN)
         log_out("stopped on request; the same command with --resume goes on\n");
     return st;
@@ -368,15 +284,15 @@ enum status cmd_train(struct comm *comm, int argc, char **argv)
     TRY(parse_request(&request, argc, argv, &help));
     if (help)
         return ST_OK;
-    struct session session = {.comm = comm, .request = &request};
+    struct session session = {.comm = comm, .request = &request, .begin = timer_now()};
     config_init(&session.config);
     enum status st = train(&session);
     trainer_free(session.trainer);
+    run_folder_close(&session.folder);
     model_release(&session.model);
     dataset_close(&session.dataset);
     run_ranks_release(&session.ranks);
     config_release(&session.config);
     free(session.text);
-    free(session.folder);
     return st;
 }

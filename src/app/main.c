@@ -78,6 +78,7 @@ static int launcher_rank(void)
 
 int main(int argc, char **argv)
 {
+    stop_defer();
     cpu_prepare(argv);
     log_init(launcher_rank(), "");
     log_set_replicated(true);
@@ -97,6 +98,8 @@ int main(int argc, char **argv)
         return ST_OK; /* one process does it all */
     if (command->stops)
         stop_install();
+    else
+        stop_deliver();
     enum status st = cpu_check_isa();
     if (st != ST_OK)
         return st;

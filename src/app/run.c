@@ -1,13 +1,9 @@
 #include "app/run.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 
-#include "base/fs.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "comm/comm.h"
@@ -140,41 +136,4 @@ void run_ranks_print(const struct run_ranks *ranks)
         log_out("\n");
         r = last + 1;
     }
-}
-
-static bool holds_run(const char *folder)
-{
-    static const char *const traces[] = {"log.txt", "metrics.h5", "checkpoints"};
-    char path[FS_PATH];
-    for (int i = 0; i < 3; i++)
-        if (fs_join(path, folder, traces[i]) == ST_OK &&
-            (fs_is_file(path) || fs_is_folder(path)))
-            return true;
-    return false;
-}
-
-enum status run_folder_open(const char *folder, bool resume, bool *found)
-{
-    char path[FS_PATH];
-    *found = holds_run(folder);
-    if (*found && !resume)
-        FAIL(ST_USAGE,
-             "'%s' already holds a run; go on with it by --resume, or choose another "
-             "--run",
-             folder);
-    TRY(fs_join(path, folder, "checkpoints"));
-    TRY(fs_make_folder(path));
-    TRY(fs_join(path, folder, "log.txt"));
-    TRY(log_open_file(path));
-    /* Held until the process ends; file systems without locks cannot help us here. */
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
-        log_close_file();
-        FAIL(ST_USAGE,
-             "another lockstep is writing to '%s'; wait for it or choose another --run",
-             folder);
-    }
-    TRY(fs_remove_temps(folder));
-    TRY(fs_join(path, folder, "checkpoints"));
-    return fs_remove_temps(path);
 }

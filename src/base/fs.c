@@ -32,9 +32,47 @@ bool fs_is_folder(const char *path)
     return stat(path, &s) == 0 && S_ISDIR(s.st_mode);
 }
 
+bool fs_same_file(int fd, const char *path)
+{
+    struct stat opened, named;
+    return fstat(fd, &opened) == 0 && stat(path, &named) == 0 &&
+           opened.st_ino == named.st_ino && opened.st_dev == named.st_dev;
+}
+
+static int sync_path(const char *path, int flags)
+{
+    int fd = open(path, flags);
+    if (fd < 0)
+        return -1;
+    int result = fsync(fd);
+    int error = errno;
+    close(fd);
+    errno = error;
+    return result;
+}
+
+/* So that the name `path` survives a power failure. */
+static enum status sync_parent(const char *path)
+{
+    char folder[FS_PATH];
+    snprintf(folder, sizeof folder, "%s", path);
+    char *slash = strrchr(folder, '/');
+    if (slash)
+        slash[slash == folder] = '\0';
+    else
+        snprintf(folder, sizeof folder, ".");
+    /* Some file systems cannot sync a folder, some users may not open it. */
+    if (sync_path(folder, O_RDONLY | O_DIRECTORY) != 0 && errno != EINVAL &&
+        errno != EACCES)
+        FAIL(ST_FAIL, "cannot sync folder '%s': %s", folder, strerror(errno));
+    return ST_OK;
+}
+
 enum status fs_make_folder(const char *path)
 {
     char part[FS_PATH];
+    if (fs_is_folder(path))
+        return ST_OK;
     if (!*path)
         FAIL(ST_FAIL, "cannot make folder '': it has no name");
     if (snprintf(part, sizeof part, "%s", path) >= (int)sizeof part)
@@ -44,8 +82,11 @@ enum status fs_make_folder(const char *path)
             continue;
         char kept = *p;
         *p = '\0';
-        if (mkdir(part, 0777) != 0 && errno != EEXIST)
+        bool made = mkdir(part, 0777) == 0;
+        if (!made && errno != EEXIST)
             FAIL(ST_FAIL, "cannot make folder '%s': %s", part, strerror(errno));
+        if (made)
+            TRY(sync_parent(part));
         if (!kept)
             break;
         *p = kept;
@@ -145,34 +186,12 @@ enum status fs_remove_temps(const char *folder)
     return st;
 }
 
-static int sync_path(const char *path, int flags)
-{
-    int fd = open(path, flags);
-    if (fd < 0)
-        return -1;
-    int result = fsync(fd);
-    int error = errno;
-    close(fd);
-    errno = error;
-    return result;
-}
-
 enum status fs_commit(const char *temp, const char *path)
 {
-    char folder[FS_PATH];
-    snprintf(folder, sizeof folder, "%s", path);
-    char *slash = strrchr(folder, '/');
-    if (slash)
-        slash[slash == folder] = '\0';
-    else
-        snprintf(folder, sizeof folder, ".");
     if (sync_path(temp, O_RDONLY) != 0 || rename(temp, path) != 0) {
         int error = errno;
         unlink(temp);
         FAIL(ST_FAIL, "cannot write '%s': %s", path, strerror(error));
     }
-    /* Some file systems cannot sync a folder; the file itself is safe by then. */
-    if (sync_path(folder, O_RDONLY | O_DIRECTORY) != 0 && errno != EINVAL)
-        FAIL(ST_FAIL, "cannot sync folder '%s': %s", folder, strerror(errno));
-    return ST_OK;
+    return sync_parent(path); /* the file itself is safe by now */
 }

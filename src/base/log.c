@@ -1,9 +1,12 @@
 #include "base/log.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
+
+#include "base/fs.h"
 
 static struct {
     int rank;
@@ -11,7 +14,23 @@ static struct {
     bool replicated;
     bool progress_shown;
     FILE *file;
+    char path[FS_PATH]; /* of the file */
 } speaker;
+
+static pthread_mutex_t turn = PTHREAD_MUTEX_INITIALIZER;
+
+static void take_turn(void)
+{
+    pthread_mutex_lock(&turn);
+    if (speaker.progress_shown)
+        fputs("\r\033[K", stderr);
+    speaker.progress_shown = false;
+}
+
+static void end_turn(void)
+{
+    pthread_mutex_unlock(&turn);
+}
 
 void log_init(int rank, const char *host)
 {
@@ -22,14 +41,6 @@ void log_init(int rank, const char *host)
 void log_set_replicated(bool on)
 {
     speaker.replicated = on;
-}
-
-static void erase_progress(void)
-{
-    if (!speaker.progress_shown)
-        return;
-    fputs("\r\033[K", stderr);
-    speaker.progress_shown = false;
 }
 
 static void to_file(const char *prefix, const char *fmt, va_list args, const char *end)
@@ -46,7 +57,7 @@ void log_out(const char *fmt, ...)
 {
     if (speaker.rank != 0)
         return;
-    erase_progress();
+    take_turn();
     va_list args;
     va_start(args, fmt);
     vprintf(fmt, args);
@@ -55,13 +66,14 @@ void log_out(const char *fmt, ...)
     va_start(args, fmt);
     to_file("", fmt, args, "");
     va_end(args);
+    end_turn();
 }
 
 void log_note(const char *fmt, ...)
 {
     if (speaker.rank != 0)
         return;
-    erase_progress();
+    take_turn();
     va_list args;
     va_start(args, fmt);
     fputs("note: ", stderr);
@@ -71,13 +83,14 @@ void log_note(const char *fmt, ...)
     va_start(args, fmt);
     to_file("note: ", fmt, args, "\n");
     va_end(args);
+    end_turn();
 }
 
 void log_verror(const char *fmt, va_list args)
 {
     if (speaker.replicated && speaker.rank != 0)
         return;
-    erase_progress();
+    take_turn();
     fflush(stdout);
     char prefix[96];
     if (speaker.rank == 0)
@@ -91,6 +104,7 @@ void log_verror(const char *fmt, va_list args)
     fputc('\n', stderr);
     to_file(prefix, fmt, again, "\n");
     va_end(again);
+    end_turn();
 }
 
 void log_error(const char *fmt, ...)
@@ -105,23 +119,38 @@ void log_progress(const char *fmt, ...)
 {
     if (speaker.rank != 0 || !isatty(STDERR_FILENO))
         return;
+    take_turn();
     va_list args;
     va_start(args, fmt);
-    fputs("\r\033[K", stderr);
     vfprintf(stderr, fmt, args);
     fflush(stderr);
     va_end(args);
     speaker.progress_shown = true;
+    end_turn();
 }
 
 enum status log_open_file(const char *path)
 {
     if (speaker.rank != 0)
         return ST_OK;
+    snprintf(speaker.path, sizeof speaker.path, "%s", path);
     speaker.file = fopen(path, "a");
     if (!speaker.file)
         FAIL(ST_FAIL, "cannot write '%s': %s", path, strerror(errno));
     return ST_OK;
+}
+
+void log_keep_file(void)
+{
+    if (!speaker.file || fs_same_file(fileno(speaker.file), speaker.path))
+        return;
+    FILE *file = fopen(speaker.path, "a");
+    if (!file)
+        return;
+    take_turn();
+    fclose(speaker.file);
+    speaker.file = file;
+    end_turn();
 }
 
 void log_close_file(void)

@@ -56,6 +56,40 @@ bool parse_bool(const char *text, bool *out)
     return false;
 }
 
+/* A number of decimal digits, at *text, which moves on over it. */
+static bool take_number(const char **text, double *value)
+{
+    size_t digits = strspn(*text, "0123456789");
+    if (digits == 0 || digits > 9)
+        return false;
+    *value = 0;
+    for (size_t i = 0; i < digits; i++)
+        *value = 10 * *value + (*(*text)++ - '0');
+    return true;
+}
+
+bool parse_duration(const char *text, double *seconds)
+{
+    double part[3], days = 0, unit = 60;
+    int parts = 0;
+    bool dash = strchr(text, '-') != NULL;
+    if (dash && (!take_number(&text, &days) || *text++ != '-'))
+        return false;
+    do {
+        if (parts == 3 || !take_number(&text, &part[parts++]))
+            return false;
+    } while (*text == ':' && text++);
+    if (*text)
+        return false;
+    if (dash || parts == 3)
+        unit = 3600;
+    double sum = 86400 * days;
+    for (int i = 0; i < parts; i++, unit /= 60)
+        sum += part[i] * unit;
+    *seconds = sum;
+    return true;
+}
+
 char *parse_trim(char *text)
 {
     while (isspace((unsigned char)*text))

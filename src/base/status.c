@@ -7,6 +7,7 @@
 #include "base/log.h"
 
 static void (*abort_hook)(int code);
+static _Thread_local char *captured; /* not NULL: where messages go */
 
 void status_set_abort_hook(void (*hook)(int code))
 {
@@ -17,9 +18,26 @@ enum status status_fail(enum status code, const char *fmt, ...)
 {
     va_list args;
     va_start(args, fmt);
-    log_verror(fmt, args);
+    if (!captured)
+        log_verror(fmt, args);
+    else if (!*captured)
+        vsnprintf(captured, STATUS_TEXT, fmt, args);
     va_end(args);
     return code;
+}
+
+void status_capture(char text[STATUS_TEXT])
+{
+    captured = text;
+    if (text)
+        *text = '\0';
+}
+
+void status_abort(enum status code)
+{
+    if (abort_hook)
+        abort_hook(code);
+    _Exit(code);
 }
 
 void status_bug(const char *file, int line, const char *what)
@@ -27,16 +45,12 @@ void status_bug(const char *file, int line, const char *what)
     fflush(stdout);
     fprintf(stderr, "lockstep: bug at %s:%d: expected %s; please report it\n", file, line,
             what);
-    if (abort_hook)
-        abort_hook(ST_BUG);
-    _Exit(ST_BUG);
+    status_abort(ST_BUG);
 }
 
 void status_out_of_memory(size_t bytes)
 {
     fflush(stdout);
     fprintf(stderr, "lockstep: out of memory: cannot allocate %zu bytes\n", bytes);
-    if (abort_hook)
-        abort_hook(ST_FAIL);
-    _Exit(ST_FAIL);
+    status_abort(ST_FAIL);
 }

@@ -17,6 +17,12 @@ struct h5file {
     char *array_name;   /* owned; NULL: none */
 };
 
+/* HDF5 as packaged is not thread-safe, and a checkpoint is written while images are read:
+   the first line of every public function. One thread at a time until it returns. */
+#define H5_ALONE __attribute__((cleanup(h5_unlock), unused)) int alone = h5_lock()
+int h5_lock(void);
+void h5_unlock(int *alone);
+
 /* Why the HDF5 call just made failed: the system's reason if there was one, else HDF5's
    own innermost words. Static storage. */
 const char *h5_reason(void);

@@ -101,6 +101,7 @@ static bool nearest_type(hid_t stored, enum h5file_type *type)
 
 enum status h5file_info(struct h5file *file, const char *name, struct h5file_info *info)
 {
+    H5_ALONE;
     TRY(open_array(file, name));
     *info = (struct h5file_info){.count = 1};
     hid_t type = H5Dget_type(file->array);
@@ -126,6 +127,7 @@ enum status h5file_info(struct h5file *file, const char *name, struct h5file_inf
 enum status h5file_read(struct h5file *file, const char *name, enum h5file_type type,
                         void *data)
 {
+    H5_ALONE;
     struct h5file_info info;
     TRY(h5file_info(file, name, &info));
     if (info.count == 0)
@@ -157,6 +159,7 @@ static enum status select_rows(struct h5file *file, const char *name, size_t fir
 enum status h5file_read_rows(struct h5file *file, const char *name, enum h5file_type type,
                              size_t first, size_t rows, void *data)
 {
+    H5_ALONE;
     hid_t space, memory;
     TRY(open_array(file, name));
     TRY(select_rows(file, name, first, rows, &space, &memory));
@@ -226,6 +229,7 @@ static enum status make_array(struct h5file *file, const char *name,
 enum status h5file_write(struct h5file *file, const char *name, enum h5file_type type,
                          int ndims, const size_t *dim, const void *data)
 {
+    H5_ALONE;
     TRY(make_array(file, name, type, ndims, dim));
     for (int i = 0; i < ndims; i++) {
         if (dim[i] == 0)

@@ -8,6 +8,7 @@
 
 bool h5file_has_attr(struct h5file *file, const char *object, const char *name)
 {
+    H5_ALONE;
     return H5Aexists_by_name(file->id, object, name, H5P_DEFAULT) > 0;
 }
 
@@ -39,12 +40,14 @@ static enum status put_number(struct h5file *file, const char *object, const cha
 enum status h5file_put_f64(struct h5file *file, const char *object, const char *name,
                            double value)
 {
+    H5_ALONE;
     return put_number(file, object, name, H5T_IEEE_F64LE, H5T_NATIVE_DOUBLE, &value);
 }
 
 enum status h5file_put_u64(struct h5file *file, const char *object, const char *name,
                            uint64_t value)
 {
+    H5_ALONE;
     return put_number(file, object, name, H5T_STD_U64LE, H5T_NATIVE_UINT64, &value);
 }
 
@@ -61,6 +64,7 @@ static hid_t text_type(size_t size, H5T_cset_t cset)
 enum status h5file_put_text(struct h5file *file, const char *object, const char *name,
                             const char *text)
 {
+    H5_ALONE;
     hid_t type = text_type(strlen(text) + 1, H5T_CSET_UTF8);
     enum status st = put_number(file, object, name, type, type, text);
     H5Tclose(type);
@@ -70,6 +74,7 @@ enum status h5file_put_text(struct h5file *file, const char *object, const char 
 enum status h5file_put_texts(struct h5file *file, const char *object, const char *name,
                              char *const *texts, int count)
 {
+    H5_ALONE;
     size_t size = 1;
     for (int i = 0; i < count; i++) {
         if (strlen(texts[i]) + 1 > size)
@@ -141,12 +146,14 @@ static enum status get_number(struct h5file *file, const char *object, const cha
 enum status h5file_get_f64(struct h5file *file, const char *object, const char *name,
                            double *value)
 {
+    H5_ALONE;
     return get_number(file, object, name, H5T_NATIVE_DOUBLE, value);
 }
 
 enum status h5file_get_u64(struct h5file *file, const char *object, const char *name,
                            uint64_t *value)
 {
+    H5_ALONE;
     return get_number(file, object, name, H5T_NATIVE_UINT64, value);
 }
 
@@ -181,6 +188,7 @@ static bool read_fixed(struct attr *attr, char **texts)
 enum status h5file_get_texts(struct h5file *file, const char *object, const char *name,
                              char ***texts, int *count)
 {
+    H5_ALONE;
     struct attr attr = {0};
     TRY(attr_open(&attr, file, object, name));
     enum status st = ST_OK;
@@ -205,6 +213,7 @@ enum status h5file_get_texts(struct h5file *file, const char *object, const char
 enum status h5file_get_text(struct h5file *file, const char *object, const char *name,
                             char **text)
 {
+    H5_ALONE;
     char **texts;
     int count;
     TRY(h5file_get_texts(file, object, name, &texts, &count));

@@ -1,6 +1,7 @@
 #include "io/h5file.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +10,19 @@
 
 #include "base/mem.h"
 #include "h5_impl.h"
+
+static pthread_mutex_t library = PTHREAD_RECURSIVE_MUTEX_INITIALIZER_NP;
+
+int h5_lock(void)
+{
+    return pthread_mutex_lock(&library);
+}
+
+void h5_unlock(int *alone)
+{
+    (void)alone;
+    pthread_mutex_unlock(&library);
+}
 
 static herr_t find_reason(unsigned n, const H5E_error2_t *error, void *context)
 {
@@ -66,6 +80,7 @@ static struct h5file *file_new(const char *path)
 
 enum status h5file_open(struct h5file **file, const char *path)
 {
+    H5_ALONE;
     *file = NULL;
     if (fs_is_folder(path))
         FAIL(ST_FAIL, "cannot open '%s': it is a folder, not an HDF5 file", path);
@@ -89,6 +104,7 @@ enum status h5file_open(struct h5file **file, const char *path)
 
 enum status h5file_create(struct h5file **file, const char *path)
 {
+    H5_ALONE;
     *file = NULL;
     if (fs_is_folder(path))
         FAIL(ST_FAIL, "cannot write '%s': it is a folder", path);
@@ -113,15 +129,23 @@ done:
     return st;
 }
 
-enum status h5file_commit(struct h5file *file)
+static enum status finish(struct h5file *file)
 {
-    ASSERT(file->temp[0] && file->id >= 0);
+    H5_ALONE;
     h5_forget_array(file);
     if (H5Fflush(file->id, H5F_SCOPE_GLOBAL) < 0)
         FAIL(ST_FAIL, "cannot write '%s': %s", file->path, h5_reason());
     if (H5Fclose(file->id) < 0)
         FAIL(ST_FAIL, "cannot write '%s': %s", file->path, h5_reason());
     file->id = H5I_INVALID_HID;
+    return ST_OK;
+}
+
+/* The wait for the disk is nobody else's. */
+enum status h5file_commit(struct h5file *file)
+{
+    ASSERT(file->temp[0] && file->id >= 0);
+    TRY(finish(file));
     char temp[FS_PATH];
     memcpy(temp, file->temp, sizeof temp);
     file->temp[0] = '\0'; /* fs_commit removes it when it fails */
@@ -145,6 +169,7 @@ static void divert(struct h5file *file)
 
 void h5file_close(struct h5file *file)
 {
+    H5_ALONE;
     if (!file)
         return;
     if (file->id >= 0 && file->temp[0])
@@ -164,6 +189,7 @@ const char *h5file_path(const struct h5file *file)
 
 bool h5file_has(struct h5file *file, const char *name)
 {
+    H5_ALONE;
     if (strcmp(name, "/") == 0)
         return true;
     return H5Oexists_by_name(file->id, name, H5P_DEFAULT) > 0;
@@ -233,6 +259,7 @@ static bool order_is_tracked(hid_t group)
 enum status h5file_members(struct h5file *file, const char *group, char ***names,
                            int *count)
 {
+    H5_ALONE;
     hid_t id = H5Gopen2(file->id, group, H5P_DEFAULT);
     if (id < 0)
         FAIL(ST_FAIL, "'%s' holds no group '%s'", file->path, group);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/stop.h"
 #include "comm/comm.h"
 #include "comm/tree.h"
 
@@ -79,6 +80,8 @@ static enum status rank_grains(struct job *job, struct loader *loader, int begin
     int step = CHUNK * job->crew->lanes_max;
     uint64_t most = (uint64_t)step * (uint64_t)grain;
     for (int g = begin; g < end; g += step) {
+        if (stop_requested())
+            return ST_AGAIN;
         job->begin = g;
         job->end = g + step < end ? g + step : end;
         job->lanes = crew_lanes(job->crew, job->end - job->begin);

@@ -60,36 +60,81 @@ void metrics_release(struct metrics *metrics)
     *metrics = (struct metrics){0};
 }
 
-static bool full(int count)
+/* How many confusion matrices are kept. */
+static int most_confusions(const struct metrics *metrics)
 {
-    return count == 0 || (count >= 64 && (count & (count - 1)) == 0);
+    size_t bytes = confusion_size(metrics) * sizeof *metrics->confusion;
+    return bytes < METRICS_CONFUSION ? (int)(METRICS_CONFUSION / bytes) : 1;
+}
+
+/* Room for `count` entries at least; it doubles, so that adding is cheap. */
+static void *reserve(void *entries, int *room, int count, size_t bytes)
+{
+    if (count <= *room)
+        return entries;
+    *room = *room < 32 ? 64 : 2 * *room;
+    if (*room < count)
+        *room = count;
+    return mem_resize(entries, (size_t)*room, bytes);
+}
+
+static void reserve_all(struct metrics *metrics, int trains, int evals, int confusions)
+{
+    metrics->train =
+        reserve(metrics->train, &metrics->train_room, trains, sizeof *metrics->train);
+    metrics->eval =
+        reserve(metrics->eval, &metrics->eval_room, evals, sizeof *metrics->eval);
+    metrics->confusion = reserve(metrics->confusion, &metrics->confusion_room, confusions,
+                                 confusion_size(metrics) * sizeof *metrics->confusion);
+}
+
+static void copy(void *to, const void *from, size_t count, size_t bytes)
+{
+    if (count > 0)
+        memcpy(to, from, count * bytes);
+}
+
+void metrics_copy(struct metrics *to, const struct metrics *from)
+{
+    to->classes = from->classes;
+    reserve_all(to, from->trains, from->evals, from->confusions);
+    to->trains = from->trains;
+    to->evals = from->evals;
+    to->confusions = from->confusions;
+    copy(to->train, from->train, (size_t)from->trains, sizeof *to->train);
+    copy(to->eval, from->eval, (size_t)from->evals, sizeof *to->eval);
+    copy(to->confusion, from->confusion, (size_t)from->confusions,
+         confusion_size(from) * sizeof *to->confusion);
 }
 
 void metrics_add_train(struct metrics *metrics, const struct metrics_train *entry)
 {
-    size_t n = (size_t)metrics->trains;
-    if (full(metrics->trains))
-        metrics->train = mem_resize(metrics->train, n ? 2 * n : 64, sizeof *entry);
+    reserve_all(metrics, metrics->trains + 1, metrics->evals, metrics->confusions);
     metrics->train[metrics->trains++] = *entry;
 }
 
-static void reserve_evals(struct metrics *metrics, size_t evals)
+/* The oldest ones go, so that no more than `most` are left. */
+static void trim_confusions(struct metrics *metrics, int most)
 {
-    metrics->eval = mem_resize(metrics->eval, evals, sizeof *metrics->eval);
-    metrics->confusion = mem_resize(metrics->confusion, evals * confusion_size(metrics),
-                                    sizeof *metrics->confusion);
+    size_t size = confusion_size(metrics);
+    int surplus = metrics->confusions - most;
+    if (surplus <= 0)
+        return;
+    metrics->confusions = most;
+    memmove(metrics->confusion, metrics->confusion + (size_t)surplus * size,
+            (size_t)most * size * sizeof *metrics->confusion);
 }
 
 void metrics_add_eval(struct metrics *metrics, const struct metrics_eval *entry,
                       const uint64_t *confusion)
 {
-    size_t n = (size_t)metrics->evals, size = confusion_size(metrics);
-    if (full(metrics->evals))
-        reserve_evals(metrics, n ? 2 * n : 64);
-    metrics->eval[n] = *entry;
+    size_t size = confusion_size(metrics);
+    trim_confusions(metrics, most_confusions(metrics) - 1);
+    reserve_all(metrics, metrics->trains, metrics->evals + 1, metrics->confusions + 1);
+    metrics->eval[metrics->evals++] = *entry;
+    int32_t *newest = metrics->confusion + (size_t)metrics->confusions++ * size;
     for (size_t i = 0; i < size; i++)
-        metrics->confusion[n * size + i] = (int32_t)confusion[i];
-    metrics->evals++;
+        newest[i] = (int32_t)confusion[i];
 }
 
 static enum status write_columns(struct h5file *file, const struct column *columns,
@@ -113,16 +158,16 @@ static enum status write_columns(struct h5file *file, const struct column *colum
 enum status metrics_write(const struct metrics *metrics, struct h5file *file,
                           uint64_t *hash)
 {
-    size_t classes = (size_t)metrics->classes, evals = (size_t)metrics->evals;
+    size_t classes = (size_t)metrics->classes, kept = (size_t)metrics->confusions;
     TRY(write_columns(file, train_columns, TRAIN_COLUMNS, metrics->train,
                       sizeof *metrics->train, metrics->trains, hash));
     TRY(write_columns(file, eval_columns, EVAL_COLUMNS, metrics->eval,
                       sizeof *metrics->eval, metrics->evals, hash));
     *hash =
         hash_bytes(metrics->confusion,
-                   evals * confusion_size(metrics) * sizeof *metrics->confusion, *hash);
+                   kept * confusion_size(metrics) * sizeof *metrics->confusion, *hash);
     return h5file_write(file, CONFUSION, H5FILE_I32, 3,
-                        (size_t[]){evals, classes, classes}, metrics->confusion);
+                        (size_t[]){kept, classes, classes}, metrics->confusion);
 }
 
 static enum status read_columns(struct h5file *file, const struct column *columns,
@@ -147,38 +192,31 @@ static enum status read_columns(struct h5file *file, const struct column *column
     return st;
 }
 
-static int next_power(int count)
-{
-    int n = 64;
-    while (n < count)
-        n *= 2;
-    return n;
-}
-
 enum status metrics_read(struct metrics *metrics, struct h5file *file, uint64_t *hash)
 {
-    struct h5file_info trains, evals;
+    struct h5file_info trains, evals, kept;
     int classes = metrics->classes;
     TRY(h5file_info(file, train_columns[0].path, &trains));
-    TRY(h5file_info(file, CONFUSION, &evals));
-    if (evals.ndims != 3 || evals.dim[1] != (size_t)classes ||
-        evals.dim[2] != (size_t)classes)
+    TRY(h5file_info(file, eval_columns[0].path, &evals));
+    TRY(h5file_info(file, CONFUSION, &kept));
+    if (kept.ndims != 3 || kept.dim[0] > evals.count || kept.dim[1] != (size_t)classes ||
+        kept.dim[2] != (size_t)classes)
         FAIL(ST_FAIL, "'%s': '%s' is not for %d classes", h5file_path(file), CONFUSION,
              classes);
     metrics_release(metrics);
     metrics_init(metrics, classes);
     metrics->trains = (int)trains.count;
-    metrics->evals = (int)evals.dim[0];
-    metrics->train =
-        mem_resize(NULL, (size_t)next_power(metrics->trains), sizeof *metrics->train);
-    reserve_evals(metrics, (size_t)next_power(metrics->evals));
+    metrics->evals = (int)evals.count;
+    metrics->confusions = (int)kept.dim[0];
+    reserve_all(metrics, metrics->trains, metrics->evals, metrics->confusions);
     TRY(read_columns(file, train_columns, TRAIN_COLUMNS, metrics->train,
                      sizeof *metrics->train, metrics->trains, hash));
     TRY(read_columns(file, eval_columns, EVAL_COLUMNS, metrics->eval,
                      sizeof *metrics->eval, metrics->evals, hash));
     TRY(h5file_read(file, CONFUSION, H5FILE_I32, metrics->confusion));
     *hash =
-        hash_bytes(metrics->confusion, evals.count * sizeof *metrics->confusion, *hash);
+        hash_bytes(metrics->confusion, kept.count * sizeof *metrics->confusion, *hash);
+    trim_confusions(metrics, most_confusions(metrics));
     return ST_OK;
 }
 

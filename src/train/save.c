@@ -1,26 +1,23 @@
-/* save: what a run writes: checkpoints, the best one, metrics.h5. */
+/* save: what a run writes, and when it was last written: checkpoints, metrics.h5. */
 #include <stdlib.h>
 
-#include "base/fs.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "kernels/cpu.h"
-#include "kernels/vector.h"
 #include "trainer_impl.h"
 
-static enum status write_checkpoint(struct trainer *trainer, const char *path)
+void trainer_saver_init(struct trainer *trainer)
 {
     const struct trainer_setup *setup = &trainer->setup;
     const struct dataset_info *data = &setup->dataset->info;
-    char *words[] = {mem_strdup(setup->config_text), mem_strdup(setup->version),
-                     mem_strdup(comm_version()), mem_strdup(cpu_blas()),
-                     mem_strdup(cpu_isa_name(cpu_isa()))};
-    struct checkpoint_info info = {
-        .config = words[0],
-        .lockstep = words[1],
-        .mpi = words[2],
-        .blas = words[3],
-        .isa = words[4],
+    if (!setup->folder || comm_rank(setup->comm) != 0)
+        return;
+    trainer->info = (struct checkpoint_info){
+        .config = mem_strdup(setup->config_text),
+        .lockstep = mem_strdup(setup->version),
+        .mpi = mem_strdup(comm_version()),
+        .blas = mem_strdup(cpu_blas()),
+        .isa = mem_strdup(cpu_isa_name(cpu_isa())),
         .class_name = data->class_name,
         .classes = data->classes,
         .h = data->h,
@@ -28,23 +25,37 @@ static enum status write_checkpoint(struct trainer *trainer, const char *path)
         .mean = data->mean,
         .std = data->std,
         .data_hash = data->hash,
-        .state =
-            run_state_hash(&trainer->state, setup->model->params, trainer->progress.step),
-        .progress = trainer->progress,
     };
-    enum status st =
-        checkpoint_write(path, &info, setup->model, &trainer->state, &trainer->metrics);
-    for (int i = 0; i < 5; i++)
-        free(words[i]);
-    return st;
+    const struct writer_setup writer = {
+        .model = setup->model,
+        .folder = setup->folder,
+        .lock = setup->lock,
+        .keep = setup->options->checkpoint.keep,
+    };
+    trainer->writer = writer_create(&writer, &trainer->state);
 }
 
-enum status trainer_save_metrics(struct trainer *trainer)
+void trainer_saver_release(struct trainer *trainer)
 {
-    char path[FS_PATH];
-    TRY(fs_join(path, trainer->setup.folder, "metrics.h5"));
+    writer_free(trainer->writer);
+    trainer->info.class_name = NULL; /* the data set's */
+    trainer->info.classes = 0;
+    checkpoint_info_release(&trainer->info);
+}
+
+static void put(struct trainer *trainer, unsigned what)
+{
+    if (!trainer->writer)
+        return;
+    trainer->info.progress = trainer->progress;
     trainer->metrics_at = timer_now();
-    return metrics_save(&trainer->metrics, path);
+    writer_put(trainer->writer, what, &trainer->info, &trainer->state, &trainer->metrics);
+}
+
+void trainer_save_metrics(struct trainer *trainer)
+{
+    if (trainer->writer && writer_idle(trainer->writer))
+        put(trainer, 0);
 }
 
 /* Weights may go bad in the very update that a checkpoint would keep; it must not take
@@ -52,39 +63,36 @@ enum status trainer_save_metrics(struct trainer *trainer)
 static enum status check_weights(const struct trainer *trainer)
 {
     const char *layer = trainer_bad_layer(trainer, trainer->state.params);
-    if (layer)
-        FAIL(ST_FAIL,
-             "step %llu: the weights of layer '%s' are not finite; lower optim.lr or set "
-             "train.clip, then go on from the last checkpoint",
-             (unsigned long long)trainer->progress.step, layer);
-    return ST_OK;
+    if (!layer)
+        return ST_OK;
+    log_set_replicated(true);
+    log_error("step %llu: the weights of layer '%s' are not finite; lower optim.lr or "
+              "set train.clip, then go on from the last checkpoint",
+              (unsigned long long)trainer->progress.step, layer);
+    log_set_replicated(false);
+    return ST_FAIL;
 }
 
-static enum status save_on_rank_0(struct trainer *trainer, bool best)
+enum status trainer_save(struct trainer *trainer, bool due)
 {
-    char folder[FS_PATH], path[FS_PATH];
-    TRY(check_weights(trainer));
-    TRY(fs_join(folder, trainer->setup.folder, "checkpoints"));
-    if (best)
-        TRY(fs_join(path, folder, "best.h5"));
-    else
-        TRY(checkpoint_path(path, folder, trainer->progress.step));
-    TRY(write_checkpoint(trainer, path));
-    TRY(checkpoint_prune(folder, trainer->setup.options->checkpoint.keep,
-                         trainer->progress.step));
-    return trainer_save_metrics(trainer);
-}
-
-enum status trainer_save(struct trainer *trainer, bool best)
-{
-    struct comm *comm = trainer->setup.comm;
     double t = timer_now();
-    enum status st = comm_rank(comm) == 0 ? save_on_rank_0(trainer, best) : ST_OK;
-    st = comm_agree(comm, st);
+    unsigned what = (due ? WRITER_STEP : 0) | (trainer->best_due ? WRITER_BEST : 0);
+    trainer->best_due = false;
+    TRY(check_weights(trainer));
+    put(trainer, what);
     double now = phases_add(&trainer->phases, PHASE_CHECKPOINT, t);
-    if (!best) {
+    if (due) {
         trainer->saved_step = trainer->progress.step;
         trainer->saved_at = now;
     }
+    return ST_OK;
+}
+
+enum status trainer_settle(struct trainer *trainer)
+{
+    double t = timer_now();
+    enum status st = trainer->writer ? writer_wait(trainer->writer) : ST_OK;
+    st = comm_agree(trainer->setup.comm, st);
+    phases_add(&trainer->phases, PHASE_CHECKPOINT, t);
     return st;
 }

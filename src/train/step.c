@@ -227,11 +227,34 @@ static void apply(void *context, int thread)
         optim_apply(&trainer->setup.options->optim, &job->update, begin, end);
 }
 
+#define ENDING 5 /* seconds: mpirun takes 2 to end, the job's script has to go on */
+
+/* Soon enough for what may come before the checkpoint is on disk, each as slow as the
+   slowest so far. */
+static bool time_is_up(const struct trainer *trainer)
+{
+    double deadline = trainer->setup.deadline;
+    if (deadline <= 0 || comm_rank(trainer->setup.comm) != 0)
+        return false;
+    double write = trainer->writer ? writer_slowest(trainer->writer) : 0;
+    double most = trainer->slowest_step + trainer->slowest_evaluation + 2 * write;
+    return timer_now() + 2 * most + ENDING > deadline;
+}
+
 static bool checkpoint_clock(const struct trainer *trainer)
 {
     double minutes = trainer->setup.options->checkpoint.every_minutes;
     return minutes > 0 && comm_rank(trainer->setup.comm) == 0 &&
            timer_now() - trainer->saved_at > 60 * minutes;
+}
+
+/* Ranks without a grain add nothing to the sum that carries the flags. */
+static void share_flags(struct job *job)
+{
+    double flags[] = {job->stop, job->checkpoint};
+    comm_max_f64(job->trainer->setup.comm, flags, 2);
+    job->step->stop = flags[0] > 0;
+    job->step->checkpoint = flags[1] > 0;
 }
 
 enum status trainer_do_step(struct trainer *trainer, struct step *step)
@@ -240,7 +263,7 @@ enum status trainer_do_step(struct trainer *trainer, struct step *step)
     struct job job = {
         .trainer = trainer,
         .step = step,
-        .stop = stop_requested(),
+        .stop = stop_requested() || time_is_up(trainer),
         .checkpoint = checkpoint_clock(trainer),
     };
     double t = timer_now();
@@ -260,6 +283,8 @@ enum status trainer_do_step(struct trainer *trainer, struct step *step)
     t = phases_add(&trainer->phases, PHASE_REDUCE, t);
     team_run(trainer->crew.threads, apply, &job);
     phases_add(&trainer->phases, PHASE_UPDATE, t);
+    if (step->grains < comm_size(trainer->setup.comm))
+        share_flags(&job);
     return ST_OK;
 }
 

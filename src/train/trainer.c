@@ -57,6 +57,7 @@ struct trainer *trainer_create(const struct trainer_setup *setup)
     overlap_init(&trainer->overlap, setup->comm, &trainer->reduce, setup->model,
                  trainer->sum);
     metrics_init(&trainer->metrics, data->classes);
+    trainer_saver_init(trainer);
     return trainer;
 }
 
@@ -64,6 +65,7 @@ void trainer_free(struct trainer *trainer)
 {
     if (!trainer)
         return;
+    trainer_saver_release(trainer);
     crew_release(&trainer->crew);
     reduce_release(&trainer->reduce);
     loader_release(&trainer->train);
@@ -196,9 +198,10 @@ static enum status evaluate_now(struct trainer *trainer)
     report_evaluation(trainer, &result);
     free(trainer->confusion);
     trainer->confusion = result.confusion;
-    phases_add(&trainer->phases, PHASE_EVALUATE, t);
-    if (better && trainer->setup.options->checkpoint.keep_best)
-        return trainer_save(trainer, true);
+    trainer->best_due = better && trainer->setup.options->checkpoint.keep_best;
+    double now = phases_add(&trainer->phases, PHASE_EVALUATE, t);
+    if (now - t > trainer->slowest_evaluation)
+        trainer->slowest_evaluation = now - t;
     return ST_OK;
 }
 
@@ -224,8 +227,7 @@ static bool checkpoint_due(const struct trainer *trainer, const struct step *ste
            crossed(options->every_epochs * (double)trainer->epoch_steps, done);
 }
 
-/* Also the place where a rank without grains, which no step hears, can ask to stop. */
-static enum status log_interval(struct trainer *trainer, struct step *step)
+static void log_interval(struct trainer *trainer, const struct step *step)
 {
     struct progress *progress = &trainer->progress;
     struct interval *interval = &trainer->interval;
@@ -244,14 +246,8 @@ static enum status log_interval(struct trainer *trainer, struct step *step)
     *interval = (struct interval){0};
     progress->interval_loss = 0;
     progress->interval_correct = progress->interval_samples = 0;
-    enum status st = ST_OK;
-    if (comm_rank(trainer->setup.comm) == 0 &&
-        timer_now() - trainer->metrics_at > METRICS_SECONDS)
-        st = trainer_save_metrics(trainer);
-    double flags[2] = {(double)st, stop_requested()};
-    comm_max_f64(trainer->setup.comm, flags, 2);
-    step->stop = step->stop || flags[1] > 0;
-    return (enum status)flags[0];
+    if (timer_now() - trainer->metrics_at > METRICS_SECONDS)
+        trainer_save_metrics(trainer);
 }
 
 static enum status one_step(struct trainer *trainer, struct step *step)
@@ -264,7 +260,10 @@ static enum status one_step(struct trainer *trainer, struct step *step)
         trainer_explain_bad(trainer, step);
         return ST_FAIL;
     }
-    trainer->interval.seconds += timer_now() - begin;
+    double seconds = timer_now() - begin;
+    if (seconds > trainer->slowest_step)
+        trainer->slowest_step = seconds;
+    trainer->interval.seconds += seconds;
     trainer->interval.reduce += trainer->phases.seconds[PHASE_REDUCE] - reduce;
     trainer->interval.spanned += trainer->overlap.spanned;
     trainer->interval.waited += trainer->overlap.waited;
@@ -288,11 +287,14 @@ static enum status train_steps(struct trainer *trainer)
         bool last = progress->step == trainer->total_steps;
         bool owed = evaluation_due(trainer, progress->step);
         if (progress->step % (uint64_t)log->every == 0 || last)
-            TRY(log_interval(trainer, &step));
-        if (owed && !step.stop)
-            TRY(evaluate_now(trainer));
-        if (checkpoint_due(trainer, &step))
-            TRY(trainer_save(trainer, false));
+            log_interval(trainer, &step);
+        enum status st = owed && !step.stop ? evaluate_now(trainer) : ST_OK;
+        if (st != ST_AGAIN)
+            TRY(st);
+        step.stop = step.stop || st == ST_AGAIN;
+        bool due = checkpoint_due(trainer, &step);
+        if (due || trainer->best_due)
+            TRY(trainer_save(trainer, due));
         if (step.stop && (owed || !last))
             return ST_AGAIN;
     }
@@ -309,14 +311,18 @@ enum status trainer_run(struct trainer *trainer)
     if (progress->step > 0 && progress->evaluated_step < progress->step &&
         evaluation_due(trainer, progress->step))
         TRY(evaluate_now(trainer));
+    if (trainer->best_due)
+        TRY(trainer_save(trainer, false));
     enum status st = train_steps(trainer);
     if (st == ST_OK && out_of_patience(trainer)) {
         log_out("stopped early: no better accuracy in %d evaluations\n",
                 trainer->setup.options->early_stop.patience);
     }
     if (st == ST_OK && progress->step > 0 && trainer->saved_step != progress->step)
-        st = trainer_save(trainer, false);
-    if (st == ST_OK || st == ST_AGAIN)
-        report_end(trainer, timer_now() - begin);
-    return st;
+        st = trainer_save(trainer, true);
+    if (st != ST_OK && st != ST_AGAIN)
+        return st;
+    enum status settled = trainer_settle(trainer);
+    report_end(trainer, timer_now() - begin);
+    return settled == ST_OK ? st : settled;
 }

@@ -9,6 +9,7 @@
 #include "train/evaluate.h"
 #include "train/reduce.h"
 #include "train/trainer.h"
+#include "train/writer.h"
 
 /* What the log's next line needs besides struct progress: times of this process only. */
 struct interval {
@@ -36,9 +37,13 @@ struct trainer {
     struct metrics metrics; /* used on rank 0 */
     struct interval interval;
     struct phases phases;
+    struct checkpoint_info info; /* of the checkpoints; strings borrowed or static */
+    struct writer *writer;       /* owned: on rank 0 of a run with a folder, else NULL */
+    bool best_due;               /* the last evaluation was the best */
     uint64_t saved_step;         /* of the newest checkpoint; UINT64_MAX: none yet */
     double saved_at, metrics_at; /* seconds */
-    uint64_t *confusion;         /* owned: of the last evaluation; NULL: none */
+    double slowest_step, slowest_evaluation; /* seconds */
+    uint64_t *confusion; /* owned: of the last evaluation; NULL: none */
 };
 
 /* One step's batch and what came of it. */
@@ -53,7 +58,7 @@ struct step {
     uint64_t correct;
     double grad_norm; /* L2, of the mean gradient, before clipping */
     bool bad;         /* loss or gradient is not finite: nothing was updated */
-    bool stop;        /* some rank was asked to stop */
+    bool stop;        /* some rank was asked to stop, or time is up */
     bool checkpoint;  /* rank 0's clock asks for one */
 };
 
@@ -67,9 +72,15 @@ const char *trainer_bad_layer(const struct trainer *trainer, const float *vector
 /* Say where the bad numbers of `step` came from. */
 void trainer_explain_bad(struct trainer *trainer, const struct step *step);
 
-/* A checkpoint of this step, or the best one; collective. metrics.h5 on rank 0 alone. */
-enum status trainer_save(struct trainer *trainer, bool best) MUST_CHECK;
-enum status trainer_save_metrics(struct trainer *trainer) MUST_CHECK;
+/* Hands a checkpoint of this step (due), and the best one if it is that, to the writer.
+   ST_FAIL: the weights are bad, on all ranks alike. */
+enum status trainer_save(struct trainer *trainer, bool due) MUST_CHECK;
+/* metrics.h5 alone, if nothing else is being written. */
+void trainer_save_metrics(struct trainer *trainer);
+/* Collective: all that was handed over is on disk, or was said not to be. */
+enum status trainer_settle(struct trainer *trainer) MUST_CHECK;
+void trainer_saver_init(struct trainer *trainer);
+void trainer_saver_release(struct trainer *trainer);
 
 /* --- what the log says (rank 0 prints) --- */
 void report_table_head(void);

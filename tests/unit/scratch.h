@@ -96,8 +96,8 @@ static int scratch_teardown(void **state)
     return nftw(scratch_folder, scratch_remove, 16, FTW_DEPTH | FTW_PHYS);
 }
 
-/* Since it was last called, one line was said, and `text` is in it. */
-SCRATCH_UNUSED static void expect_said(const char *text)
+/* What was said since it was last called, at most 8 KB of it. */
+SCRATCH_UNUSED static const char *scratch_said(void)
 {
     static char fresh[8192], path[FS_PATH];
     snprintf(path, sizeof path, "%s/said", scratch_folder);
@@ -108,8 +108,24 @@ SCRATCH_UNUSED static void expect_said(const char *text)
     fclose(file);
     fresh[bytes] = '\0';
     scratch_heard += (long)bytes;
-    if (!strstr(fresh, text) || strchr(fresh, '\n') != fresh + bytes - 1)
-        fail_msg("expected one line with '%s', heard: %s", text, fresh);
+    return fresh;
+}
+
+/* Since then `lines` lines were said, and `text` (and `more`, if not NULL) is in them. */
+SCRATCH_UNUSED static void expect_lines(int lines, const char *text, const char *more)
+{
+    const char *fresh = scratch_said();
+    int found = 0;
+    for (const char *p = fresh; *p; p++)
+        found += *p == '\n';
+    if (found != lines || !strstr(fresh, text) || (more && !strstr(fresh, more)))
+        fail_msg("expected %d line(s) with '%s', heard: %s", lines, text, fresh);
+}
+
+/* Since then, one line was said, and `text` is in it. */
+SCRATCH_UNUSED static void expect_said(const char *text)
+{
+    expect_lines(1, text, NULL);
 }
 
 #endif

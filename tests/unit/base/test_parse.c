@@ -125,13 +125,47 @@ static void test_nearest_long(void **state)
     assert_null(nearest(""));
 }
 
+static void test_duration(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        double seconds;
+    } good[] = {
+        {"0", 0},
+        {"90", 5400},
+        {"1:30", 90},
+        {"2:00:00", 7200},
+        {"00:00:05", 5},
+        {"1-0", 86400},
+        {"1-12", 129600},
+        {"1-12:30", 131400},
+        {"2-00:00:01", 172801},
+        {"100:0:0", 360000},
+        {"0:90", 90},
+    };
+    static const char *const bad[] = {"",      "-",    "1-",         ":",    "1:", "a",
+                                      "1.5",   "-1",   "1:2:3:4",    "1--2", " 1", "1 ",
+                                      "1-2-3", "1:-2", "9999999999", "+1",   "1h"};
+    double seconds = 7;
+    for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
+        assert_true(parse_duration(good[i].text, &seconds));
+        assert_true(seconds == good[i].seconds);
+    }
+    seconds = 7;
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        assert_false(parse_duration(bad[i], &seconds));
+        assert_true(seconds == 7);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_int),          cmocka_unit_test(test_u64),
-        cmocka_unit_test(test_real),         cmocka_unit_test(test_bool),
-        cmocka_unit_test(test_trim),         cmocka_unit_test(test_nearest),
-        cmocka_unit_test(test_nearest_long),
+        cmocka_unit_test(test_duration), cmocka_unit_test(test_int),
+        cmocka_unit_test(test_u64),      cmocka_unit_test(test_real),
+        cmocka_unit_test(test_bool),     cmocka_unit_test(test_trim),
+        cmocka_unit_test(test_nearest),  cmocka_unit_test(test_nearest_long),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

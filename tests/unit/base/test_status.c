@@ -1,10 +1,8 @@
 #include "capture.h"
 
-#include <signal.h>
 #include <stdio.h>
 
 #include "base/status.h"
-#include "base/stop.h"
 
 static enum status fail_as(enum status code)
 {
@@ -52,6 +50,27 @@ static void test_fail_and_try(void **state)
     struct captured c = capture(pass_on);
     assert_int_equal(c.code, 0);
     assert_string_equal(c.err, "lockstep: refused '2'\nlockstep: refused '1'\n");
+}
+
+static int quiet(void)
+{
+    char text[STATUS_TEXT];
+    int reached = 0;
+    status_capture(text);
+    if (hand_on(ST_FAIL, &reached) != ST_FAIL || hand_on(ST_USAGE, &reached) != ST_USAGE)
+        return 1;
+    status_capture(NULL);
+    if (strcmp(text, "refused '1'") != 0) /* the first is the cause */
+        return 2;
+    return hand_on(ST_USAGE, &reached) == ST_USAGE ? 0 : 3;
+}
+
+static void test_capture(void **state)
+{
+    (void)state;
+    struct captured c = capture(quiet);
+    assert_int_equal(c.code, 0);
+    assert_string_equal(c.err, "lockstep: refused '2'\n");
 }
 
 /* The values are promised to scripts. */
@@ -105,49 +124,13 @@ static void test_assert(void **state)
     assert_non_null(strstr(c.err, "cannot allocate 12345 bytes"));
 }
 
-static int signals(int first, int second)
-{
-    stop_install();
-    if (stop_requested())
-        return 1;
-    raise(first);
-    if (!stop_requested())
-        return 2;
-    raise(second);
-    return stop_requested() ? 0 : 3;
-}
-
-static int stop_by_term(void)
-{
-    return signals(SIGTERM, SIGTERM);
-}
-
-static int stop_by_usr1(void)
-{
-    return signals(SIGUSR1, SIGINT);
-}
-
-static int stop_by_two_ints(void)
-{
-    return signals(SIGINT, SIGINT);
-}
-
-/* The first signal is a request; only a second Ctrl-C ends the process. */
-static void test_stop(void **state)
-{
-    (void)state;
-    assert_int_equal(capture(stop_by_term).code, 0);
-    assert_int_equal(capture(stop_by_usr1).code, 0);
-    assert_int_equal(capture(stop_by_two_ints).code, 130);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_fail_and_try),
+        cmocka_unit_test(test_capture),
         cmocka_unit_test(test_exit_codes),
         cmocka_unit_test(test_assert),
-        cmocka_unit_test(test_stop),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -36,7 +36,8 @@ static void expect_same(const struct metrics *a, const struct metrics *b)
         assert_memory_equal(&a->train[i], &b->train[i], sizeof a->train[i]);
     for (int i = 0; i < a->evals; i++)
         assert_memory_equal(&a->eval[i], &b->eval[i], sizeof a->eval[i]);
-    for (int i = 0; i < a->evals * CLASSES * CLASSES; i++)
+    assert_int_equal(a->confusions, b->confusions);
+    for (int i = 0; i < a->confusions * CLASSES * CLASSES; i++)
         assert_int_equal(a->confusion[i], b->confusion[i]);
 }
 
@@ -89,6 +90,51 @@ static void test_round_trip(void **state)
         metrics_release(&again);
         metrics_release(&more);
     }
+}
+
+static void test_copy(void **state)
+{
+    (void)state;
+    static const int counts[] = {0, 70, 3, 200};
+    struct metrics copy;
+    metrics_init(&copy, CLASSES);
+    for (int i = 0; i < 4; i++) {
+        struct metrics metrics;
+        fill(&metrics, counts[i], counts[3 - i]);
+        metrics_copy(&copy, &metrics);
+        expect_same(&metrics, &copy);
+        metrics_release(&metrics);
+    }
+    metrics_release(&copy);
+}
+
+/* Of many classes, or after many evaluations, the newest matrices are kept. */
+static void test_confusions_are_bounded(void **state)
+{
+    (void)state;
+    enum { MANY = 300, KEPT = (int)(METRICS_CONFUSION / (4 * MANY * MANY)) };
+    uint64_t *confusion = calloc(MANY * MANY, sizeof *confusion);
+    struct metrics metrics, again;
+    metrics_init(&metrics, MANY);
+    metrics_init(&again, MANY);
+    for (int i = 0; i < KEPT + 5; i++) {
+        struct metrics_eval entry = {.step = (uint64_t)i};
+        confusion[MANY * MANY - 1] = (uint64_t)i;
+        metrics_add_eval(&metrics, &entry, confusion);
+    }
+    uint64_t hash = write_file(&metrics, scratch_path("many.h5"));
+    assert_true(read_file(&again, scratch_path("many.h5")) == hash);
+    assert_int_equal(metrics.evals, KEPT + 5);
+    assert_int_equal(again.evals, KEPT + 5);
+    assert_int_equal(again.confusions, KEPT);
+    for (int i = 0; i < KEPT; i++) {
+        size_t last = (size_t)(i + 1) * MANY * MANY - 1;
+        assert_int_equal(metrics.confusion[last], i + 5);
+        assert_int_equal(again.confusion[last], i + 5);
+    }
+    metrics_release(&metrics);
+    metrics_release(&again);
+    free(confusion);
 }
 
 /* Reading replaces what was there. */
@@ -163,6 +209,9 @@ static void test_refused(void **state)
     assert_int_equal(h5file_write(file, "/metrics/train/loss", H5FILE_F64, 1,
                                   (size_t[]){1}, (double[]){1}),
                      ST_OK);
+    assert_int_equal(
+        h5file_write(file, "/metrics/eval/step", H5FILE_U64, 1, (size_t[]){0}, &hash),
+        ST_OK);
     assert_int_equal(h5file_write(file, "/metrics/eval/confusion", H5FILE_I32, 3,
                                   (size_t[]){0, CLASSES, CLASSES}, &hash),
                      ST_OK);
@@ -179,8 +228,12 @@ static void test_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_round_trip),       cmocka_unit_test(test_read_replaces),
-        cmocka_unit_test(test_hash_sees_values), cmocka_unit_test(test_save),
+        cmocka_unit_test(test_round_trip),
+        cmocka_unit_test(test_copy),
+        cmocka_unit_test(test_confusions_are_bounded),
+        cmocka_unit_test(test_read_replaces),
+        cmocka_unit_test(test_hash_sees_values),
+        cmocka_unit_test(test_save),
         cmocka_unit_test(test_refused),
     };
     return cmocka_run_group_tests(tests, scratch_setup, scratch_teardown);

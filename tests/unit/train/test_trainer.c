@@ -216,6 +216,7 @@ static void test_stop_at_the_last_step(void **state)
     trainer_free(trainer);
     assert_int_equal(progress_of(checkpoint(folder, 1), &before).evaluated_step, 0);
 
+    stop_install();
     trainer = make(folder, &options);
     assert_int_equal(trainer_resume(trainer, checkpoint(folder, 1)), ST_OK);
     assert_int_equal(trainer_run(trainer), ST_OK);
@@ -229,7 +230,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_start_after_damage),
         cmocka_unit_test(test_bad_weights_are_not_kept),
-        cmocka_unit_test(test_stop_at_the_last_step), /* last: who is stopped stays so */
+        cmocka_unit_test(test_stop_at_the_last_step),
     };
     comm = comm_start(&argc, &argv);
     int failed = cmocka_run_group_tests(tests, setup, teardown);

@@ -1,0 +1,14 @@
+/*
+ * thread: threads that work in the background: a checkpoint's writer, the watch over
+ * other ranks. Those that compute are OpenMP's (kernels/team.h).
+ */
+#ifndef LOCKSTEP_BASE_THREAD_H
+#define LOCKSTEP_BASE_THREAD_H
+
+#include <pthread.h>
+
+/* Starts body(context). No signal is ever delivered to the new thread: handlers run in
+   the main one. The caller joins it. Ends the job if the system has no more threads. */
+void thread_start(pthread_t *thread, void *(*body)(void *context), void *context);
+
+#endif

@@ -1,0 +1,20 @@
+#include "base/thread.h"
+
+#include <signal.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/status.h"
+
+void thread_start(pthread_t *thread, void *(*body)(void *context), void *context)
+{
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before); /* the new thread inherits it */
+    int error = pthread_create(thread, NULL, body, context);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (error) {
+        log_error("cannot start a thread: %s", strerror(error));
+        status_abort(ST_FAIL);
+    }
+}

@@ -1,0 +1,77 @@
+#!/usr/bin/env bats
+# --max-time and --check.
+
+setup_file() {
+    source "$BATS_TEST_DIRNAME/../runs.sh"
+    letters letters.h5 600 200
+}
+
+setup() {
+    source "$BATS_TEST_DIRNAME/../runs.sh"
+}
+
+LONG=(--set train.epochs=100000 --set log.every=100000)
+
+@test "--max-time stops a run in time, with a checkpoint and exit code 75" {
+    status=0
+    before=$SECONDS
+    train 2 "$TINY" --run limited "${LONG[@]}" --max-time 0:08 >limited.out || status=$?
+    [ "$status" -eq 75 ]
+    ((SECONDS - before < 60))
+    grep -q '^limit  *stops, to go on later, before 8 s have passed$' limited.out
+    grep -q '^stopped on request' limited.out
+    step=$(sed -nE 's/^stopped step ([0-9]+) of .*/\1/p' limited.out)
+    [ -f "$(printf 'limited/checkpoints/step-%012d.h5' "$step")" ]
+    train 1 "$TINY" --run limited "${LONG[@]}" --set train.steps=$((step + 1)) --resume >more.out
+    grep -q "^resumed from .*: step $step of $((step + 1))" more.out
+}
+
+@test "a time that is not one is refused" {
+    for time in 1h 0 '' 1:2:3:4 -5; do
+        refused 2 "'--max-time $time': a time is expected: minutes, H:MM:SS, D-HH:MM:SS, or auto" \
+            train 1 "$TINY" --run never --max-time="$time"
+    done
+    (
+        unset SLURM_JOB_ID
+        refused 2 "'--max-time auto' is for SLURM jobs*" \
+            train 1 "$TINY" --run never --max-time auto
+    )
+    [ ! -e never ]
+}
+
+@test "--max-time auto takes the job's end from SLURM's environment" {
+    export SLURM_JOB_ID=7 SLURM_JOB_END_TIME=$(($(date +%s) + 100))
+    train 1 "$TINY" --run never --max-time auto --check >auto.out
+    grep -qE '^limit  *stops, to go on later, before (9[0-9]|100) s have passed' auto.out
+}
+
+# squeue stands in PATH as a program of the test's, to see what it is asked.
+@test "--max-time auto asks squeue where the environment says nothing" {
+    mkdir -p bin
+    export SLURM_JOB_ID=7 PATH=$PWD/bin:$PATH
+    unset SLURM_JOB_END_TIME
+    printf '%s\n' '#!/bin/sh' 'echo "$*" >asked' 'echo 1:30' >bin/squeue
+    chmod +x bin/squeue
+    train 1 "$TINY" --run never --max-time auto --check >auto.out
+    [ "$(<asked)" = "--noheader --format=%L --jobs 7" ]
+    grep -qE '^limit  *stops, to go on later, before 90 s have passed' auto.out
+    printf '%s\n' '#!/bin/sh' 'echo UNLIMITED' >bin/squeue
+    train 1 "$TINY" --run never --max-time auto --check >auto.out
+    [ "$(grep -c '^limit' auto.out)" -eq 0 ]
+    printf '%s\n' '#!/bin/sh' 'exit 1' >bin/squeue
+    run --separate-stderr train 1 "$TINY" --run never --max-time auto --check
+    [ "$status" -eq 0 ]
+    [[ $stderr == *"note: squeue does not tell when job 7 ends"* ]]
+}
+
+@test "--check says what would be trained and touches nothing" {
+    train 2 "$TINY" --run never --check >check.out
+    grep -q '^config  *.*tiny.conf' check.out
+    grep -q '^  total ' check.out
+    [ "$(tail -n 1 check.out)" = "checked: this can be trained; nothing was touched" ]
+    [ ! -e never ]
+    refused 2 "*unknown*" train 1 "$TINY" --run never --check --set train.epoch=3
+    refused 1 "cannot open 'none.h5'*" \
+        "$LOCKSTEP" train "$TINY" --data none.h5 --run never --check
+    [ ! -e never ]
+}
