@@ -9,8 +9,11 @@
 #
 # INT, TERM, HUP, USR1 and USR2 all reach the ranks as USR1, which for lockstep means:
 # checkpoint, then exit 75. A second INT ends it without. The exit status is the program's.
+# Sourced, it provides `launch OPTIONS PROGRAM ARGUMENTS`; the traps stay.
 set -u
-source "$(dirname "$(realpath "$0")")/mpi.sh"
+stopping=''
+trap 'stopping=yes' TERM HUP INT USR1 USR2
+source "$(dirname "$(realpath "${BASH_SOURCE[0]}")")/mpi.sh"
 launcher=${LAUNCHER:-mpirun}
 
 die() {
@@ -201,15 +204,21 @@ await_launcher() {
     [[ $pusher ]] && kill "$pusher" 2>/dev/null
 }
 
-child='' stopping='' pusher='' interrupts=0 status=0
-trap stop TERM HUP USR1 USR2
-trap interrupt INT
-read_words "$@"
-prepare
-start_launcher "$@"
-await_launcher
-((interrupts > 1)) && exit 130
-# Ranks that the signal met while they were being loaded, before they could ask for it to be
-# kept: nothing of theirs is lost.
-[[ $stopping ]] && ((status == 128 + $(kill -l USR1))) && exit 75
-exit "$status"
+child='' pusher='' interrupts=0 status=0
+launch() {
+    trap stop TERM HUP USR1 USR2
+    trap interrupt INT
+    read_words "$@"
+    prepare
+    start_launcher "$@"
+    await_launcher
+    child=''
+    ((interrupts > 1)) && return 130
+    # Ranks that the signal met while they were being loaded, before they could ask for it
+    # to be kept: nothing of theirs is lost.
+    [[ $stopping ]] && ((status == 128 + $(kill -l USR1))) && return 75
+    return "$status"
+}
+
+[[ ${BASH_SOURCE[0]} == "$0" ]] || return 0
+launch "$@"
