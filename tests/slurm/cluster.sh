@@ -1,28 +1,29 @@
 #!/bin/bash
-# A SLURM cluster on this machine: cluster.sh FOLDER. Needs root.
-# Head and nodes are each a host of their own: network namespace, host name, /dev/shm. They
-# share a process namespace, whose first process this script becomes: when it is killed, by
-# whatever means, the kernel ends every process of the cluster, and network, host names and
-# mounts are gone with them. Nothing outside FOLDER is written. FOLDER/ready appears when
-# all nodes are idle; then `nsenter --target PID --all COMMAND` is a shell on the head.
+# A SLURM cluster on this machine, as root:
+#   unshare --fork --kill-child --pid --mount-proc --net --uts --ipc cluster.sh FOLDER
+# Its head and its nodes n1 to n4 are hosts of their own: network, host name, /dev/shm. They
+# share a space of processes whose first is this script: when that ends, however it does, the
+# kernel ends all others, and network, names and mounts are gone with them. Only FOLDER is
+# written to. FOLDER/ready appears when all nodes are idle.
 set -eu
-dir=$2
 here=$(dirname "$(realpath "$0")")
-nodes=4
+dir=$(realpath "$1")
 export SLURM_CONF=$dir/slurm.conf PATH=$PATH:/usr/sbin:/sbin
 
+# Where FOLDER is closed to other users, munged takes that for a mistake unless forced.
 start_munge() {
-    install -d -m 755 "$dir/munge"
+    mkdir -m 755 "$dir/munge"
     head -c 1024 /dev/urandom >"$dir/munge/key"
     chmod 400 "$dir/munge/key"
-    munged --foreground --socket="$dir/munge/socket" --key-file="$dir/munge/key" \
+    munged --force --foreground --socket="$dir/munge/socket" --key-file="$dir/munge/key" \
         --pid-file="$dir/munge/pid" --seed-file="$dir/munge/seed" \
         --log-file="$dir/munge/log" &
 }
 
-# One namespace for the node's end of the cable and all that runs on it.
+# A cable from the bridge to a new network, in which the node goes on.
 start_node() {
-    unshare --net --uts --mount --ipc "$0" node "$dir" "$1" &
+    mkdir -p "$dir/spool/n$1"
+    unshare --net --uts --mount --ipc "$0" "$dir" "$1" &
     ip link add "v$1" type veth peer name "w$1"
     ip link set "w$1" netns $!
     ip link set "v$1" master bridge up
@@ -35,15 +36,17 @@ run_head() {
     ip link add bridge type bridge
     ip addr add 10.78.0.254/24 dev bridge
     ip link set bridge up
-    mkdir -p "$dir/state" "$dir/spool"
-    sed "s|@DIR@|$dir|; s|@CPUS@|$(nproc)|" "$here/slurm.conf" >"$SLURM_CONF"
+    mkdir -p "$dir/state"
+    local real
+    real=$(slurmd -C | grep -o 'CPUs=.*ThreadsPerCore=[0-9]*')
+    sed "s|@DIR@|$dir|; s|@REAL@|$real|" "$here/slurm.conf" >"$SLURM_CONF"
     start_munge
     slurmctld -D &
-    local i
-    for ((i = 1; i <= nodes; i++)); do
-        start_node $i
+    local n
+    for n in 1 2 3 4; do
+        start_node $n
     done
-    until [[ $(sinfo -h -N -o %T 2>/dev/null | grep -c idle) == "$nodes" ]]; do
+    until [[ $(sinfo -h -N -o '%N %T' 2>/dev/null | grep -c ' idle$') == 4 ]]; do
         sleep 0.2
     done
     touch "$dir/ready"
@@ -63,7 +66,8 @@ run_node() {
     exec slurmd -D -N "n$1"
 }
 
-case $1 in
-head) run_head ;;
-node) run_node "$3" ;;
-esac
+if (($# > 1)); then
+    run_node "$2"
+else
+    run_head
+fi
