@@ -114,7 +114,13 @@ $(BUILD)/sources.stamp: FORCE ; $(call stamp,$(SRC) $(SIMD))
 $(BUILD)/version.stamp: FORCE ; $(call stamp,$(VERSION) $(COMMIT))
 $(BUILD)/tools.stamp:   ; @scripts/setup.sh check && mkdir -p $(@D) && touch $@
 
-unit: $(TESTS) ## the unit test programs, build/tests/MODULE/test_NAME
+# For tests/hosts: stands in for a long, lossy link.
+$(BUILD)/tests/hosts/cable: tests/hosts/cable.c $(BUILD)/flags.stamp
+	$(call say,TEST,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALLFLAGS) -o $@ $< $(LINK_$(MODE))
+
+unit: $(TESTS) $(BUILD)/tests/hosts/cable ## the programs of the tests, in build/tests
 
 setup: ## install the Debian packages that building and running need
 	@scripts/setup.sh run
@@ -123,18 +129,21 @@ run: setup ## train the built-in letters on all cores (installs what it needs)
 	@$(MAKE) -s $(JOBS) all
 	@scripts/run.sh
 
-test: ## all tests but peers (installs what they need); T=PATTERN picks by name
+test: ## all but peers, slurm where it is installed; T=PATTERN picks by name
 	@scripts/setup.sh test
 	@T='$(T)' BUILD='$(BUILD)' MODE='$(MODE)' scripts/run_tests.sh
 
-test-%: ## one suite: unit, asan, cli, mpi, or peers (against PyTorch, which it installs)
-	@scripts/setup.sh $(if $(filter peers,$*),peers,test)
+test-%: ## one suite: unit asan cli mpi hosts slurm peers (root for hosts, slurm)
+	@scripts/setup.sh $(or $(filter slurm peers,$*),test)
 	@T='$(T)' BUILD='$(BUILD)' MODE='$(MODE)' scripts/run_tests.sh $*
 
 bench: all ## this machine's speed: whole training steps, then layer by layer
 	@$(BUILD)/lockstep bench step
 	@echo
 	@$(BUILD)/lockstep bench layers
+
+bench-hosts: all $(BUILD)/tests/hosts/cable ## steps over 2 and 4 hosts (root)
+	@LOCKSTEP='$(abspath $(BUILD))/lockstep' scripts/bench_hosts.sh
 
 bench-peers: ## beside PyTorch, 20 minutes (installs it); ARGS='--quick' or --help
 	@scripts/setup.sh peers
@@ -153,7 +162,10 @@ install: all ## to PREFIX (/usr/local), below DESTDIR if given
 	  $(SHARE)/doc/lockstep
 	install -m 755 $(BUILD)/lockstep $(DESTDIR)$(PREFIX)/bin
 	install -m 644 $(wildcard configs/*.conf) $(SHARE)/lockstep/configs
-	install -m 755 $(wildcard scripts/get_*.sh) scripts/mpi.sh $(SHARE)/lockstep/scripts
+	install -m 755 $(wildcard scripts/get_*.sh) $(addprefix scripts/,mpi.sh launch.sh \
+	  slurm.sh submit.sh) $(SHARE)/lockstep/scripts
+	install -d $(SHARE)/lockstep/slurm
+	install -m 755 $(wildcard slurm/*) $(SHARE)/lockstep/slurm
 	install -m 644 $(wildcard README.md) LICENSE $(SHARE)/doc/lockstep
 
 uninstall: ## remove what install put there
@@ -170,5 +182,5 @@ help: ## this list
 
 -include $(OBJ:.o=.d) $(TESTS:=.d)
 .DELETE_ON_ERROR:
-.PHONY: all unit setup run test bench bench-peers lint format install uninstall clean \
-        help FORCE
+.PHONY: all unit setup run test bench bench-hosts bench-peers lint format install \
+        uninstall clean help FORCE
