@@ -102,6 +102,10 @@ until_job() { # JOB STATE
     until_true "job $1 is $2" job_is "$1" "$2"
 }
 
+over() { # JOB, which may be an array
+    [[ -z $(on_head squeue --noheader --jobs="$1") ]]
+}
+
 # stays RUN: how often lockstep has started there; until_stay RUN N: the N-th is under way.
 stays() {
     cat "$1/log.txt" 2>/dev/null | grep -c '^lockstep [0-9]' || :
