@@ -118,6 +118,26 @@ keep_alive() {
     export OMPI_MCA_oob_tcp_keepalive_probes=${OMPI_MCA_oob_tcp_keepalive_probes-3}
 }
 
+bridges() {
+    ip -o -4 addr show 2>/dev/null |
+        awk '$2 ~ /^(docker|br-|virbr|lxc|lxd|podman|cni)/ { print $4 }' | paste -sd,
+}
+
+# The bridges of containers and virtual machines have the same address on every node, and
+# what ranks send there never leaves their own: Open MPI would hang. A choice of networks
+# that somebody has made stands.
+avoid_bridges() {
+    local nets part
+    nets=$(bridges)
+    [[ $nets && $* != *tcp_if_* ]] || return
+    for part in btl oob; do
+        ompi_info --param $part tcp --level 9 --parsable 2>/dev/null |
+            grep 'tcp_if_[ie].*:source:' | grep -qv ':default$' && continue
+        [[ $part == btl ]] && export OMPI_MCA_btl_tcp_if_exclude=127.0.0.1/8,sppp,$nets
+        [[ $part == oob ]] && export OMPI_MCA_oob_tcp_if_exclude=$nets
+    done
+}
+
 # --- start ---
 
 # mpirun starts its daemons by srun: they are to have the whole allocation, and our
@@ -143,6 +163,7 @@ prepare_srun() {
 }
 
 prepare() {
+    [[ $hosts ]] || ((${SLURM_JOB_NUM_NODES:-1} > 1)) && avoid_bridges "$@"
     export SLURM_EXPORT_ENV=ALL
     case $launcher in
     mpirun) prepare_mpirun ;;
@@ -209,7 +230,7 @@ launch() {
     trap stop TERM HUP USR1 USR2
     trap interrupt INT
     read_words "$@"
-    prepare
+    prepare "$@"
     start_launcher "$@"
     await_launcher
     child=''

@@ -53,6 +53,7 @@ run_head() {
     wait
 }
 
+# Like any node with Docker, it has an address that the others have too.
 run_node() {
     hostname "n$1"
     mount -t tmpfs tmpfs /dev/shm
@@ -63,6 +64,9 @@ run_node() {
     ip addr add "10.78.0.$1/24" dev eth0
     ip link set lo up
     ip link set eth0 up
+    ip link add docker0 type bridge
+    ip addr add 172.17.0.1/16 dev docker0
+    ip link set docker0 up
     exec slurmd -D -N "n$1"
 }
 

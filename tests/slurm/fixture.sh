@@ -33,7 +33,8 @@ cluster_start() {
     cluster_lacks >"$BATS_FILE_TMPDIR/lacks"
     [[ -s $BATS_FILE_TMPDIR/lacks ]] && return
     mkdir -p "$CLUSTER"
-    unshare "${NAMESPACES[@]}" "$ROOT/tests/slurm/cluster.sh" "$CLUSTER" \
+    setpriv --pdeathsig KILL \
+        unshare "${NAMESPACES[@]}" "$ROOT/tests/slurm/cluster.sh" "$CLUSTER" \
         >"$CLUSTER/out" 2>&1 </dev/null 3>&- &
     outer=$!
     disown $outer

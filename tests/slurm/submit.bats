@@ -149,7 +149,7 @@ states() {
     grep -q "^job $JOB: 4 runs, 1 x 1 ranks x 1 threads each, in runs/tiny/" submitted
     until_true "the array is over" over "$JOB"
     ls runs/tiny
-    [ "$(ls runs/tiny | grep -c '^train.seed=[12],optim.lr=0.0[15]$')" -eq 4 ]
+    [ "$(ls -d runs/tiny/train.seed=[12],optim.lr=0.0[15] | wc -l)" -eq 4 ]
     for task in 1 2 3 4; do
         grep -q '^finished step 50 of 50 ' "tiny-${JOB}_$task.out"
     done
