@@ -29,7 +29,9 @@ values_of() {
     -mca | -gmca) echo 2 ;;
     -n | -np | -c | -N | -H | -host | -hostfile | -machinefile | -default-hostfile | \
         -map-by | -bind-to | -rank-by | -npernode | -rf | -rankfile | -am | -tune | -x | \
-        -wd | -wdir | -timeout | -path | -prefix | -output-filename | -w | -p | -D) echo 1 ;;
+        -wd | -wdir | -timeout | -path | -prefix | -output-filename | -w | -p | -D)
+        echo 1
+        ;;
     *) echo 0 ;;
     esac
 }
@@ -55,7 +57,8 @@ read_words() {
         esac
         shift
     done
-    [[ $ranks =~ ^([1-9][0-9]{0,5})?$ ]] || die "'-n $ranks': a number of ranks is expected"
+    [[ $ranks =~ ^([1-9][0-9]{0,5})?$ ]] ||
+        die "'-n $ranks': a number of ranks is expected"
     [[ $threads =~ ^[1-9][0-9]{0,5}$ ]] || threads=''
 }
 
@@ -88,8 +91,8 @@ count_cpus() {
     ((each)) || each=1
 }
 
-# SLURM may count CPUs that are not there or, where it does not confine jobs, give others the
-# CPUs that we would choose. Elsewhere only a run that fills the machine may take its pick.
+# SLURM may count CPUs that are not there or, where it does not confine jobs, give others
+# the CPUs that we would choose. Elsewhere only a run that fills the machine picks its own.
 lay_out() {
     local cpus ours here each
     count_cpus
@@ -153,7 +156,8 @@ prepare_mpirun() {
 # srun has not handed on CPUs per task by itself since SLURM 22.05.
 prepare_srun() {
     local known
-    [[ ${SLURM_JOB_ID-} ]] || die "LAUNCHER=srun needs a SLURM job; type 'sbatch' or 'salloc'"
+    [[ ${SLURM_JOB_ID-} ]] ||
+        die "LAUNCHER=srun needs a SLURM job; type 'sbatch' or 'salloc'"
     known=$(srun --mpi=list 2>&1)
     [[ $known == *pmix* ]] || die "srun knows no pmix here; use mpirun: unset LAUNCHER"
     [[ ${SLURM_CPUS_PER_TASK-} ]] && export SRUN_CPUS_PER_TASK=$SLURM_CPUS_PER_TASK

@@ -1,10 +1,10 @@
 #!/bin/bash
 # A SLURM cluster on this machine, as root:
 #   unshare --fork --kill-child --pid --mount-proc --net --uts --ipc cluster.sh FOLDER
-# Its head and its nodes n1 to n4 are hosts of their own: network, host name, /dev/shm. They
-# share a space of processes whose first is this script: when that ends, however it does, the
-# kernel ends all others, and network, names and mounts are gone with them. Only FOLDER is
-# written to. FOLDER/ready appears when all nodes are idle.
+# Its head and its nodes n1 to n4 are hosts of their own: network, host name, /dev/shm.
+# They share a space of processes whose first is this script: when that ends, however it
+# does, the kernel ends all others, and network, names and mounts are gone with them. Only
+# FOLDER is written to. FOLDER/ready appears when all nodes are idle.
 set -eu
 here=$(dirname "$(realpath "$0")")
 dir=$(realpath "$1")

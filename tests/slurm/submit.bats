@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
-# submit.sh and sweep.sbatch on a real SLURM: what is asked for arrives as it is, or is refused
-# in one line; ranks, threads and pinning are the allocation's.
+# submit.sh and sweep.sbatch on a real SLURM: what is asked for arrives as it is, or is
+# refused in one line; ranks, threads and pinning are the allocation's.
 
 setup_file() {
     source "$BATS_TEST_DIRNAME/fixture.sh"
