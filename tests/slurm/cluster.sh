@@ -24,6 +24,9 @@ start_munge() {
 start_node() {
     mkdir -p "$dir/spool/n$1"
     unshare --net --uts --mount --ipc "$0" "$dir" "$1" &
+    while [[ /proc/$!/ns/net -ef /proc/self/ns/net ]]; do
+        sleep 0.01
+    done
     ip link add "v$1" type veth peer name "w$1"
     ip link set "w$1" netns $!
     ip link set "v$1" master bridge up
