@@ -11,6 +11,7 @@
 #include "base/parse.h"
 #include "base/stop.h"
 #include "comm/comm.h"
+#include "io/h5probe.h"
 #include "kernels/cpu.h"
 
 struct command {
@@ -78,6 +79,7 @@ static int launcher_rank(void)
 
 int main(int argc, char **argv)
 {
+    h5probe_answer(argc, argv);
     stop_defer();
     cpu_prepare(argv);
     log_init(launcher_rank(), "");
@@ -96,6 +98,8 @@ int main(int argc, char **argv)
         return unknown(argv[1]);
     if (!command->parallel && launcher_rank() != 0)
         return ST_OK; /* one process does it all */
+    if (launcher_rank() == 0) /* it opens what the others read after it */
+        h5probe_enable();
     if (command->stops)
         stop_install();
     else

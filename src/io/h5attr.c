@@ -1,5 +1,6 @@
 #include "io/h5file.h"
 
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -99,6 +100,14 @@ struct attr {
     size_t count;
 };
 
+static void attr_close(struct attr *attr)
+{
+    if (attr->type >= 0)
+        H5Tclose(attr->type);
+    H5Aclose(attr->id);
+}
+
+/* Memory is taken for what the attribute says it holds: it must be there. */
 static enum status attr_open(struct attr *attr, struct h5file *file, const char *object,
                              const char *name)
 {
@@ -110,16 +119,18 @@ static enum status attr_open(struct attr *attr, struct h5file *file, const char 
              h5_reason());
     attr->type = H5Aget_type(attr->id);
     hid_t space = H5Aget_space(attr->id);
-    hssize_t points = H5Sget_simple_extent_npoints(space);
+    hssize_t points = space < 0 ? 0 : H5Sget_simple_extent_npoints(space);
+    if (space >= 0)
+        H5Sclose(space);
     attr->count = points > 0 ? (size_t)points : 0;
-    H5Sclose(space);
-    return ST_OK;
-}
-
-static void attr_close(struct attr *attr)
-{
-    H5Tclose(attr->type);
-    H5Aclose(attr->id);
+    size_t bytes;
+    if (attr->type >= 0 &&
+        !__builtin_mul_overflow(attr->count, H5Tget_size(attr->type), &bytes) &&
+        bytes <= file->bytes && attr->count <= INT_MAX)
+        return ST_OK;
+    attr_close(attr);
+    FAIL(ST_FAIL, "'%s' is damaged: it is too short for its attribute '%s'", file->path,
+         name);
 }
 
 static enum status get_number(struct h5file *file, const char *object, const char *name,
@@ -130,7 +141,7 @@ static enum status get_number(struct h5file *file, const char *object, const cha
     H5T_class_t class = H5Tget_class(attr.type);
     bool whole = class == H5T_INTEGER;
     enum status st = ST_OK;
-    if (attr.count != 1 || (!whole && class != H5T_FLOAT))
+    if (attr.count != 1 || !h5_is_number(attr.type))
         st = status_fail(ST_FAIL, "attribute '%s' of '%s' is not a number", name,
                          file->path);
     else if (!whole && H5Tget_class(memory) == H5T_INTEGER)

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/mem.h"
@@ -51,6 +52,8 @@ static hid_t access_list(void)
     H5dont_atexit(); /* nothing is left to it; before all other calls */
     setenv("HDF5_USE_FILE_LOCKING", "FALSE", 1); /* read by the library when it starts */
     H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
+    H5Lunregister(H5L_TYPE_EXTERNAL); /* a file must not lead to others... */
+    H5PLset_loading_state(0);         /* ...nor to code */
     hid_t list = H5Pcreate(H5P_FILE_ACCESS);
     H5Pset_fclose_degree(list, H5F_CLOSE_STRONG);
     H5Pset_libver_bounds(list, H5F_LIBVER_V18, H5F_LIBVER_LATEST);
@@ -81,17 +84,24 @@ static struct h5file *file_new(const char *path)
 enum status h5file_open(struct h5file **file, const char *path)
 {
     H5_ALONE;
+    struct stat s;
     *file = NULL;
     if (fs_is_folder(path))
         FAIL(ST_FAIL, "cannot open '%s': it is a folder, not an HDF5 file", path);
-    if (access(path, R_OK) != 0)
+    if (access(path, R_OK) != 0 || stat(path, &s) != 0)
         FAIL(ST_FAIL, "cannot open '%s': %s", path, strerror(errno));
     hid_t list = access_list();
     if (H5Fis_hdf5(path) <= 0) {
         H5Pclose(list);
         FAIL(ST_FAIL, "'%s' is not an HDF5 file", path);
     }
+    enum status st = h5_probe(path);
+    if (st != ST_OK) {
+        H5Pclose(list);
+        return st;
+    }
     struct h5file *f = file_new(path);
+    f->bytes = (size_t)s.st_size;
     f->id = H5Fopen(path, H5F_ACC_RDONLY, list);
     H5Pclose(list);
     if (f->id < 0) {
@@ -113,6 +123,7 @@ enum status h5file_create(struct h5file **file, const char *path)
     hid_t access = access_list();
     hid_t creation = H5Pcreate(H5P_FILE_CREATE);
     plain_group(creation); /* of the root group */
+    f->bytes = SIZE_MAX;   /* what is read back is our own */
     TRY_TO(done, fs_temp_name(f->temp, path));
     f->id = H5Fcreate(f->temp, H5F_ACC_TRUNC, creation, access);
     if (f->id < 0) {

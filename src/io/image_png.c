@@ -13,10 +13,11 @@
 #include "base/fs.h"
 #include "base/mem.h"
 
-#define SIDE_MAX     65535
-#define AREA_MAX     ((size_t)1 << 26) /* pixels; decoding takes five bytes for each */
-#define DEFLATE_MOST 1032 /* bytes that a compressed one can stand for (zlib's manual) \
-                           */
+#define SIDE_MAX 65535
+#define AREA_MAX ((size_t)1 << 26) /* pixels; decoding takes five bytes for each */
+#define DEFLATE_MOST                                                  \
+    1032 /* bytes that a compressed one can stand for (zlib's manual) \
+          */
 
 /* All that libpng's long jumps pass over lives here, not in local variables. */
 struct codec {

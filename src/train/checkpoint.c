@@ -145,7 +145,7 @@ static enum status group_read(struct h5file *file, const char *group,
             char path[FS_PATH];
             tensor_path(path, group, layer, tensor);
             TRY_TO(out, check_tensor(file, path, tensor));
-            TRY_TO(out, h5file_read(file, path, H5FILE_F32, buffer));
+            TRY_TO(out, h5file_read(file, path, H5FILE_F32, tensor->count, buffer));
             *hash = hash_bytes(buffer, tensor->count * sizeof *buffer, *hash);
             from_file(layer, t, buffer, vector + tensor->offset);
         }
