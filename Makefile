@@ -134,7 +134,13 @@ $(BUILD)/tools.stamp:   ; @scripts/setup.sh check && mkdir -p $(@D) && touch $@
 
 fuzzers: $(FUZZ)
 
-unit: $(TESTS) ## the unit test programs, build/tests/MODULE/test_NAME
+# For tests/hosts: stands in for a long, lossy link.
+$(BUILD)/tests/hosts/cable: tests/hosts/cable.c $(BUILD)/flags.stamp
+	$(call say,TEST,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALLFLAGS) -o $@ $< $(LINK_$(MODE))
+
+unit: $(TESTS) $(BUILD)/tests/hosts/cable ## the programs of the tests, in build/tests
 
 setup: ## install the Debian packages that building and running need
 	@scripts/setup.sh run
@@ -147,7 +153,7 @@ test: ## all tests but peers (installs what they need); T=PATTERN picks by name
 	@scripts/setup.sh test
 	@T='$(T)' BUILD='$(BUILD)' MODE='$(MODE)' scripts/run_tests.sh
 
-test-%: ## one suite: unit, asan, cli, mpi, or peers (against PyTorch, which it installs)
+test-%: ## one suite: unit, asan, cli, mpi, hosts (root), or peers (installs PyTorch)
 	@scripts/setup.sh $(if $(filter peers,$*),peers,test)
 	@T='$(T)' BUILD='$(BUILD)' MODE='$(MODE)' scripts/run_tests.sh $*
 
@@ -155,6 +161,9 @@ bench: all ## this machine's speed: whole training steps, then layer by layer
 	@$(BUILD)/lockstep bench step
 	@echo
 	@$(BUILD)/lockstep bench layers
+
+bench-hosts: all $(BUILD)/tests/hosts/cable ## steps over 2 and 4 hosts (root)
+	@LOCKSTEP='$(abspath $(BUILD))/lockstep' scripts/bench_hosts.sh
 
 bench-peers: ## beside PyTorch, 20 minutes (installs it); ARGS='--quick' or --help
 	@scripts/setup.sh peers
@@ -190,5 +199,5 @@ help: ## this list
 
 -include $(OBJ:.o=.d) $(TESTS:=.d) $(FUZZ:=.d)
 .DELETE_ON_ERROR:
-.PHONY: all unit fuzzers fuzz test-fuzz setup run test bench bench-peers lint format install uninstall clean \
-        help FORCE
+.PHONY: all unit fuzzers setup run test fuzz test-fuzz bench bench-hosts bench-peers \
+        lint format install uninstall clean help FORCE

@@ -4,6 +4,7 @@
 #   asan   the same, under the address and undefined behaviour sanitizers
 #   cli    tests/cli/*.bats
 #   mpi    tests/mpi/*.bats
+#   hosts  tests/hosts/*.bats: several hosts, as network namespaces (root)
 #   peers  tests/peers/*.bats (not by default)
 # T=PATTERN runs only files whose path matches. The last line is the sum over everything;
 # the exit status is 1 if anything failed or nothing ran.
@@ -19,8 +20,8 @@ unit_limit=300 # seconds a file may take
 bats_limit=900
 suites=("$@")
 if ((!$#)); then
-    suites=(unit asan cli mpi)
-    [[ $MODE == asan ]] && suites=(unit cli mpi)
+    suites=(unit asan cli mpi hosts)
+    [[ $MODE == asan ]] && suites=(unit cli mpi hosts)
 fi
 passed=0 failed=0 skipped=0
 work=$(mktemp -d) || exit 1
@@ -116,8 +117,8 @@ for suite in "${suites[@]}"; do
     case $suite in
     unit) run_unit unit "$BUILD" "$MODE" ;;
     asan) run_unit asan "$BUILD-asan" asan ;;
-    cli | mpi | peers) run_bats "$suite" ;;
-    *) echo "no suite '$suite': unit, asan, cli, mpi or peers" >&2 && exit 2 ;;
+    cli | mpi | hosts | peers) run_bats "$suite" ;;
+    *) echo "no suite '$suite': unit, asan, cli, mpi, hosts or peers" >&2 && exit 2 ;;
     esac
 done
 

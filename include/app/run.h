@@ -13,8 +13,9 @@ struct comm;
 /* One rank, as the others need to know it. Plain data. */
 struct run_rank {
     char host[64];
-    char cpus[192]; /* that it may run on, "0-3,8" */
-    int allowed;    /* how many they are */
+    char cpus[192];    /* that it may run on, "0-3,8" */
+    char kernels[160]; /* "v4, OpenBLAS 0.3.21 SkylakeX": they decide the last bits */
+    int allowed;       /* how many they are */
     int threads;
     int node_rank;
 };
@@ -27,7 +28,8 @@ struct run_ranks {
 /* Collective. threads: asked for; 0: the allowed CPUs, shared among the ranks of the node
    that may run on the same ones. Notes, by rank 0, of what silently kills performance:
    more threads than CPUs, ranks bound to fewer CPUs than they have threads, a SLURM job
-   whose tasks do not see each other. */
+   whose tasks do not see each other; and of ranks that compute by other kernels, for then
+   the bits depend on who does what. */
 void run_ranks_init(struct run_ranks *ranks, struct comm *comm, int threads);
 void run_ranks_release(struct run_ranks *ranks);
 

@@ -84,17 +84,35 @@ static void note_slurm(const struct comm *comm)
                  tasks);
 }
 
+/* On other CPUs, or where the environment has not come along. */
+static void note_kernels(const struct run_ranks *ranks)
+{
+    for (int r = 1; r < ranks->count; r++) {
+        const struct run_rank *rank = &ranks->rank[r];
+        if (strcmp(rank->kernels, ranks->rank[0].kernels) == 0)
+            continue;
+        log_note("rank %d on %s has kernels %s, rank 0 %s: the same bits come only from "
+                 "the same ranks; set LOCKSTEP_ISA and OPENBLAS_CORETYPE alike for all "
+                 "('mpirun -x NAME' hands them on)",
+                 r, rank->host, rank->kernels, ranks->rank[0].kernels);
+        return;
+    }
+}
+
 void run_ranks_init(struct run_ranks *ranks, struct comm *comm, int threads)
 {
     struct run_rank mine = {.allowed = cpu_allowed(), .threads = threads};
     snprintf(mine.host, sizeof mine.host, "%s", comm_host(comm));
     snprintf(mine.cpus, sizeof mine.cpus, "%s", cpu_allowed_list());
+    snprintf(mine.kernels, sizeof mine.kernels, "%s, %s", cpu_isa_name(cpu_isa()),
+             cpu_blas());
     mine.node_rank = comm_node_rank(comm);
     ranks->count = comm_size(comm);
     ranks->rank = mem_zeroed((size_t)ranks->count, sizeof mine);
     comm_allgather(comm, &mine, ranks->rank, sizeof mine);
     fair_threads(ranks);
     note_load(ranks);
+    note_kernels(ranks);
     note_slurm(comm);
 }
 

@@ -13,6 +13,7 @@
 
 #include "base/log.h"
 #include "base/timer.h"
+#include "base/where.h"
 
 #define RETRY_MS 50
 
@@ -125,6 +126,7 @@ enum status lockfile_take(struct lockfile *lock, const char *path, const char *w
             log_note("'%s' is in use: waiting a moment for host %s, pid %d to end", what,
                      holder.host, holder.pid);
         told = true;
+        where_mark(WHERE_START); /* other ranks wait, but not for ever */
         usleep(1000 * RETRY_MS);
     }
 }

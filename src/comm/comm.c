@@ -102,32 +102,32 @@ const char *comm_version(void)
 enum status comm_agree(struct comm *comm, enum status st)
 {
     int mine = (int)st, worst;
-    MPI_CHECK(MPI_Allreduce(&mine, &worst, 1, MPI_INT, MPI_MAX, comm->all));
+    MPI_WAIT(MPI_Allreduce(&mine, &worst, 1, MPI_INT, MPI_MAX, comm->all));
     return (enum status)worst;
 }
 
 void comm_barrier(struct comm *comm)
 {
-    MPI_CHECK(MPI_Barrier(comm->all));
+    MPI_WAIT(MPI_Barrier(comm->all));
 }
 
 void comm_bcast(struct comm *comm, void *data, size_t bytes, int root)
 {
     for (size_t done = 0; done < bytes; done += BCAST_BLOCK) {
         size_t n = bytes - done < BCAST_BLOCK ? bytes - done : BCAST_BLOCK;
-        MPI_CHECK(MPI_Bcast((char *)data + done, (int)n, MPI_BYTE, root, comm->all));
+        MPI_WAIT(MPI_Bcast((char *)data + done, (int)n, MPI_BYTE, root, comm->all));
     }
 }
 
 void comm_sum_u64(struct comm *comm, uint64_t *values, int count)
 {
-    MPI_CHECK(
+    MPI_WAIT(
         MPI_Allreduce(MPI_IN_PLACE, values, count, MPI_UINT64_T, MPI_SUM, comm->all));
 }
 
 void comm_max_f64(struct comm *comm, double *values, int count)
 {
-    MPI_CHECK(MPI_Allreduce(MPI_IN_PLACE, values, count, MPI_DOUBLE, MPI_MAX, comm->all));
+    MPI_WAIT(MPI_Allreduce(MPI_IN_PLACE, values, count, MPI_DOUBLE, MPI_MAX, comm->all));
 }
 
 void comm_merge(struct comm *comm, void *data, size_t bytes)
@@ -135,14 +135,14 @@ void comm_merge(struct comm *comm, void *data, size_t bytes)
     ASSERT(bytes % 8 == 0);
     for (size_t done = 0; done < bytes; done += BCAST_BLOCK) {
         size_t n = bytes - done < BCAST_BLOCK ? bytes - done : BCAST_BLOCK;
-        MPI_CHECK(MPI_Allreduce(MPI_IN_PLACE, (char *)data + done, (int)(n / 8),
-                                MPI_UINT64_T, MPI_BOR, comm->all));
+        MPI_WAIT(MPI_Allreduce(MPI_IN_PLACE, (char *)data + done, (int)(n / 8),
+                               MPI_UINT64_T, MPI_BOR, comm->all));
     }
 }
 
 void comm_allgather(struct comm *comm, const void *mine, void *all, size_t bytes)
 {
-    MPI_CHECK(
+    MPI_WAIT(
         MPI_Allgather(mine, (int)bytes, MPI_BYTE, all, (int)bytes, MPI_BYTE, comm->all));
 }
 
@@ -152,8 +152,8 @@ void comm_gather(struct comm *comm, const void *mine, size_t my_bytes, void *all
     if (comm->rank != 0) {
         for (size_t done = 0; done < my_bytes; done += BCAST_BLOCK) {
             size_t n = my_bytes - done < BCAST_BLOCK ? my_bytes - done : BCAST_BLOCK;
-            MPI_CHECK(MPI_Send((const char *)mine + done, (int)n, MPI_BYTE, 0, TAG_GATHER,
-                               comm->all));
+            MPI_WAIT(MPI_Send((const char *)mine + done, (int)n, MPI_BYTE, 0, TAG_GATHER,
+                              comm->all));
         }
         return;
     }
@@ -163,8 +163,8 @@ void comm_gather(struct comm *comm, const void *mine, size_t my_bytes, void *all
         for (size_t done = 0; done < bytes[rank]; done += BCAST_BLOCK) {
             size_t n =
                 bytes[rank] - done < BCAST_BLOCK ? bytes[rank] - done : BCAST_BLOCK;
-            MPI_CHECK(MPI_Recv(to + done, (int)n, MPI_BYTE, rank, TAG_GATHER, comm->all,
-                               MPI_STATUS_IGNORE));
+            MPI_WAIT(MPI_Recv(to + done, (int)n, MPI_BYTE, rank, TAG_GATHER, comm->all,
+                              MPI_STATUS_IGNORE));
         }
     }
 }
@@ -181,8 +181,8 @@ struct comm_shared *comm_shared_create(struct comm *comm, size_t bytes, void **d
     void *mine;
     MPI_Aint size = comm->node_rank == 0 ? (MPI_Aint)(bytes ? bytes : 1) : 0;
     int unit;
-    MPI_CHECK(MPI_Win_allocate_shared(size, 1, MPI_INFO_NULL, comm->node, &mine,
-                                      &shared->window));
+    MPI_WAIT(MPI_Win_allocate_shared(size, 1, MPI_INFO_NULL, comm->node, &mine,
+                                     &shared->window));
     MPI_CHECK(MPI_Win_shared_query(shared->window, 0, &size, &unit, data));
     MPI_CHECK(MPI_Win_lock_all(MPI_MODE_NOCHECK, shared->window));
     return shared;
@@ -191,7 +191,7 @@ struct comm_shared *comm_shared_create(struct comm *comm, size_t bytes, void **d
 void comm_shared_sync(struct comm_shared *shared)
 {
     MPI_CHECK(MPI_Win_sync(shared->window));
-    MPI_CHECK(MPI_Barrier(shared->node));
+    MPI_WAIT(MPI_Barrier(shared->node));
     MPI_CHECK(MPI_Win_sync(shared->window));
 }
 
@@ -200,6 +200,6 @@ void comm_shared_free(struct comm_shared *shared)
     if (!shared)
         return;
     MPI_CHECK(MPI_Win_unlock_all(shared->window));
-    MPI_CHECK(MPI_Win_free(&shared->window));
+    MPI_WAIT(MPI_Win_free(&shared->window));
     free(shared);
 }

@@ -4,6 +4,7 @@
 
 #include <mpi.h>
 
+#include "base/where.h"
 #include "comm/comm.h"
 
 enum { TAG_GATHER = 1, TAG_TREE }; /* TAG_TREE and on: a piece and its stage each */
@@ -38,6 +39,8 @@ struct comm {
 /* Print a failed call and end the job. */
 void comm_check(int code, const char *what);
 #define MPI_CHECK(call) comm_check((call), #call)
+/* The same for calls that return only when other ranks have come. */
+#define MPI_WAIT(call) (where_wait(true), MPI_CHECK(call), where_wait(false))
 
 void comm_tree_release(struct comm *comm);
 

@@ -211,7 +211,7 @@ double comm_tree_wait(struct comm *comm)
             struct tree_piece *piece = &tree->piece[i];
             if ((int)piece->stage != stage)
                 continue;
-            MPI_CHECK(MPI_Waitall(piece->requests, piece->request, MPI_STATUSES_IGNORE));
+            MPI_WAIT(MPI_Waitall(piece->requests, piece->request, MPI_STATUSES_IGNORE));
             next_stage(comm, piece);
         }
     }

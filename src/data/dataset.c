@@ -10,6 +10,7 @@
 #include "base/fs.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/where.h"
 #include "comm/comm.h"
 #include "dataset_impl.h"
 #include "io/h5file.h"
@@ -169,6 +170,7 @@ static enum status load_images(struct dataset_store *store, struct h5file *file,
     size_t image = image_bytes(info), step = LOAD_BYTES / image + 1;
     for (size_t i = 0; i < info->count[split]; i += step) {
         size_t rows = info->count[split] - i < step ? info->count[split] - i : step;
+        where_mark(WHERE_LOAD); /* others wait: it is slow, but it moves */
         TRY(h5file_read_rows(file, dataset_images_name[split], H5FILE_U8, i, rows, image,
                              store->images + i * image));
     }

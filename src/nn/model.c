@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "base/parse.h"
 #include "base/table.h"
+#include "base/where.h"
 #include "kernels/conv.h"
 #include "kernels/pool.h"
 #include "layer_impl.h"
@@ -151,15 +152,23 @@ void model_unfuse(struct model *model)
         model->step[model->steps] = model->layer[model->steps];
 }
 
+static void name_steps(const struct model *model)
+{
+    for (int i = 0; i < model->steps; i++)
+        where_name_layer(i, model->step[i]->name);
+}
+
 enum status model_init(struct model *model, const struct model_spec *spec,
                        struct shape in, int classes, int grain)
 {
     *model = (struct model){.in = in, .classes = classes, .grain = grain};
     enum status st = add_layers(model, spec);
-    if (st == ST_OK)
+    if (st == ST_OK) {
         find_steps(model);
-    else
+        name_steps(model);
+    } else {
         model_release(model);
+    }
     return st;
 }
 

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/where.h"
 #include "kernels/conv_pool.h"
 #include "kernels/vector.h"
 #include "nn/model.h"
@@ -113,8 +114,11 @@ void model_backward_step(const struct model *model, struct workspace *ws,
 void model_forward(const struct model *model, struct workspace *ws,
                    const struct grain_pass *pass)
 {
-    for (int i = 0; i < model->steps; i++)
+    enum where_part part = pass->train ? WHERE_FORWARD : WHERE_EVALUATE;
+    for (int i = 0; i < model->steps; i++) {
+        where_layer(part, i);
         model_forward_step(model, ws, pass, i);
+    }
 }
 
 /* Loss of one sample: -sum_k target_k logp_k with target = (1 - eps) one-hot +
@@ -189,6 +193,7 @@ void model_backward(const struct model *model, struct workspace *ws,
 {
     for (int i = model->steps - 1; i >= model_first_step(model); i--) {
         const struct layer *layer = model->step[i];
+        where_layer(WHERE_BACKWARD, i);
         model_backward_step(model, ws, pass, i);
         if (pass->team.index != 0 || layer->tensors == 0)
             continue;

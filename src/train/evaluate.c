@@ -5,6 +5,7 @@
 
 #include "base/mem.h"
 #include "base/stop.h"
+#include "base/where.h"
 #include "comm/comm.h"
 #include "comm/tree.h"
 
@@ -89,6 +90,7 @@ static enum status rank_grains(struct job *job, struct loader *loader, int begin
         uint64_t last = (uint64_t)job->end * (uint64_t)grain;
         if (last > job->count)
             last = job->count;
+        where_mark(WHERE_EVALUATE);
         TRY(loader_prepare(loader, 0, first, last - first, most));
         team_run(job->crew->threads, take_grains, job);
     }
@@ -144,7 +146,9 @@ enum status evaluate(struct comm *comm, struct crew *crew, struct loader *loader
         rows->logprobs =
             mem_zeroed(rows->count * (uint64_t)model->classes, sizeof(float));
     }
-    enum status st = comm_agree(comm, rank_grains(&job, loader, begin, end));
+    enum status st = rank_grains(&job, loader, begin, end);
+    where_mark(WHERE_EVALUATE);
+    st = comm_agree(comm, st);
     if (st == ST_OK)
         sum_up(comm, &job, grains, result);
     free(job.loss);

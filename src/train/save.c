@@ -3,6 +3,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/where.h"
 #include "kernels/cpu.h"
 #include "trainer_impl.h"
 
@@ -37,6 +38,7 @@ void trainer_saver_init(struct trainer *trainer)
 
 void trainer_saver_release(struct trainer *trainer)
 {
+    where_mark(WHERE_CHECKPOINT);
     writer_free(trainer->writer);
     trainer->info.class_name = NULL; /* the data set's */
     trainer->info.classes = 0;
@@ -76,6 +78,7 @@ static enum status check_weights(const struct trainer *trainer)
 enum status trainer_save(struct trainer *trainer, bool due)
 {
     double t = timer_now();
+    where_mark(WHERE_CHECKPOINT);
     unsigned what = (due ? WRITER_STEP : 0) | (trainer->best_due ? WRITER_BEST : 0);
     trainer->best_due = false;
     TRY(check_weights(trainer));
@@ -91,6 +94,7 @@ enum status trainer_save(struct trainer *trainer, bool due)
 enum status trainer_settle(struct trainer *trainer)
 {
     double t = timer_now();
+    where_mark(WHERE_CHECKPOINT);
     enum status st = trainer->writer ? writer_wait(trainer->writer) : ST_OK;
     st = comm_agree(trainer->setup.comm, st);
     phases_add(&trainer->phases, PHASE_CHECKPOINT, t);

@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "base/stop.h"
+#include "base/where.h"
 #include "kernels/vector.h"
 #include "trainer_impl.h"
 
@@ -71,6 +72,7 @@ static void take_grain(const struct job *job, const struct lane *lane, int threa
     struct phases ignored = {{0}};
     struct phases *to = thread == 0 ? &trainer->phases : &ignored;
     double t = timer_now();
+    where_mark(WHERE_LOAD);
     load_grain(trainer, job->step, lane, grain);
     t = phases_add(to, PHASE_LOAD, t);
     struct grain_pass pass = grain_pass(trainer, job->step, lane, grain);
@@ -94,6 +96,7 @@ static void take_grain(const struct job *job, const struct lane *lane, int threa
     }
     model_backward(model, lane->ws, &pass, NULL, NULL);
     t = phases_add(to, PHASE_BACKWARD, t);
+    where_mark(WHERE_REDUCE);
     reduce_push(&trainer->reduce, lane->index, &lane->team, grain);
     phases_add(to, PHASE_REDUCE, t);
 }
@@ -267,6 +270,8 @@ enum status trainer_do_step(struct trainer *trainer, struct step *step)
         .checkpoint = checkpoint_clock(trainer),
     };
     double t = timer_now();
+    where_step(trainer->progress.step + 1);
+    where_mark(WHERE_LOAD);
     TRY(prepare(trainer, step));
     phases_add(&trainer->phases, PHASE_LOAD, t);
     bool idle = step->end == step->begin;
@@ -279,8 +284,10 @@ enum status trainer_do_step(struct trainer *trainer, struct step *step)
     trainer->phases.seconds[PHASE_BACKWARD] -= trainer->overlap.seconds;
     trainer->phases.seconds[PHASE_REDUCE] += trainer->overlap.seconds;
     t = timer_now();
+    where_mark(WHERE_REDUCE);
     overlap_finish(&trainer->overlap, idle);
     t = phases_add(&trainer->phases, PHASE_REDUCE, t);
+    where_mark(WHERE_UPDATE);
     team_run(trainer->crew.threads, apply, &job);
     phases_add(&trainer->phases, PHASE_UPDATE, t);
     if (step->grains < comm_size(trainer->setup.comm))

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/stop.h"
+#include "base/where.h"
 #include "trainer_impl.h"
 
 #define METRICS_SECONDS 5 /* between two writings of metrics.h5 for log lines alone */
@@ -127,6 +128,7 @@ enum status trainer_start_from(struct trainer *trainer, const char *checkpoint)
     struct comm *comm = trainer->setup.comm;
     enum status st = ST_OK;
     bool averaged;
+    where_mark(WHERE_CHECKPOINT);
     forget(trainer);
     if (comm_rank(comm) == 0)
         st = checkpoint_read_weights(checkpoint, trainer->setup.model,
@@ -142,6 +144,7 @@ enum status trainer_resume(struct trainer *trainer, const char *checkpoint)
     struct comm *comm = trainer->setup.comm;
     struct run_state *state = &trainer->state;
     enum status st = ST_OK;
+    where_mark(WHERE_CHECKPOINT);
     if (comm_rank(comm) == 0) {
         struct checkpoint_info info;
         st = checkpoint_read(checkpoint, trainer->setup.model, state, &trainer->metrics,

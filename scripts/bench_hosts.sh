@@ -1,0 +1,81 @@
+#!/bin/bash
+# The time of a training step over several hosts, as a table in Markdown: bench_hosts.sh
+# Hosts are network namespaces of this machine (tests/hosts/hosts.sh), on links of several
+# speeds, beside as many ranks on one host, which share memory. They are made and removed
+# here. Needs root, iproute2 and /dev/net/tun.
+#   BATCHES="256 1024"  HOSTS_TRIED="2 4"  STEPS=60 (a line every 5)
+set -u
+cd "$(dirname "$0")/.." || exit 1
+source tests/env.sh
+source tests/hosts/hosts.sh
+read -ra batches <<<"${BATCHES:-256 1024}"
+read -ra hosts_tried <<<"${HOSTS_TRIED:-2 4}"
+steps=${STEPS:-60}
+
+lack=$(hosts_lack)
+if [[ $lack ]]; then
+    echo "bench_hosts: needs root, iproute2 and /dev/net/tun; missing: $lack" >&2
+    exit 1
+fi
+work=$(mktemp -d) || exit 1
+export TMPDIR=$work
+trap 'hosts_down; rm -rf "$work"' EXIT
+trap 'exit 130' INT TERM
+
+# Column N of the log's lines, without the first two: the middle one.
+median() { # COLUMN
+    awk -v c="$1" '/^ +[0-9]+ +[0-9.]+ .*[0-9]$/ && ++n > 2 { print $c }' "$work/out" |
+        sort -g | awk '{ v[NR] = $1 } END { print v[int((NR + 1) / 2)] }'
+}
+
+# row LABEL BATCH HOSTS: trained on these; a row of the table.
+row() {
+    rm -rf "$work/run"
+    if ! mpirun_on "$3" "$LOCKSTEP" train configs/letters.conf --threads 1 \
+        --data "$work/letters.h5" --run "$work/run" --set train.batch="$2" \
+        --set train.steps="$steps" --set log.every=5 >"$work/out" 2>"$work/err"; then
+        cat "$work/err" >&2
+        exit 1
+    fi
+    printf '| %s | %s | %s | %s | %s | %s |\n' "$2" "$1" "$(median 6)" "$(median 7)" \
+        "$(median 8)" "$(median 9)"
+}
+
+# rows LABEL HOSTS
+rows() {
+    local batch
+    for batch in "${batches[@]}"; do row "$1" "$batch" "$2"; done
+}
+
+names() { # N: n1,n2,...
+    seq -s, -f 'n%g' "$1"
+}
+
+# Who waits gives up its core only where there are not enough of them.
+table() { # N
+    local n=$1
+    OMPI_MCA_mpi_yield_when_idle=$((n > $(nproc)))
+    hosts_up "$n" || exit 1
+    rows "$n ranks on one host, shared memory" "n1:$n"
+    rows "$n hosts, as fast as the kernel" "$(names "$n")"
+    link_rate 1gbit
+    rows "$n hosts, 1 Gbit/s" "$(names "$n")"
+    link_rate 100mbit
+    rows "$n hosts, 100 Mbit/s" "$(names "$n")"
+    hosts_down
+    hosts_up "$n" 2500 0 || exit 1
+    link_rate 1gbit
+    rows "$n hosts, 1 Gbit/s, 5 ms each way" "$(names "$n")"
+    hosts_down
+}
+
+"$LOCKSTEP" data synth --out "$work/letters.h5" >/dev/null || exit 1
+echo "| batch | where | ms/step | images/s | comm % | hidden % |"
+echo "|---:|---|---:|---:|---:|---:|"
+for n in "${hosts_tried[@]}"; do table "$n"; done
+echo
+echo "letters.conf, one rank of one thread a host, medians of $((steps / 5 - 2)) lines of" \
+    "5 steps. $(nproc) cores ($(lscpu | sed -n 's/^Model name: *//p' | head -n 1)) serve" \
+    "all hosts and the network between them; TCP with" \
+    "$(</proc/sys/net/ipv4/tcp_congestion_control); load average at the start" \
+    "$(cut -d' ' -f1 /proc/loadavg)."

@@ -1,0 +1,111 @@
+#include "base/where.h"
+
+#include <stdio.h>
+
+#include "base/status.h"
+
+#define NAME_BYTES  32
+#define LAYER_SHIFT 16 /* a place is the part below, the layer + 1 above */
+
+static _Thread_local struct where *mine;
+
+static const char *const part_name[WHERE_PARTS] = {
+    "start",  "load",     "forward",    "backward", "reduce",
+    "update", "evaluate", "checkpoint", "end",
+};
+
+static char layer_name[WHERE_LAYERS][NAME_BYTES];
+static atomic_bool layer_named[WHERE_LAYERS]; /* its name is there to be read */
+
+void where_attach(struct where *where)
+{
+    mine = where;
+    where_step(0);
+    where_mark(WHERE_START);
+    where_wait(false);
+}
+
+/* Nobody else writes: no need for an atomic addition. */
+static void count_move(void)
+{
+    uint64_t moves = atomic_load_explicit(&mine->moves, memory_order_relaxed);
+    atomic_store_explicit(&mine->moves, moves + 1, memory_order_relaxed);
+}
+
+void where_step(uint64_t step)
+{
+    if (!mine)
+        return;
+    atomic_store_explicit(&mine->step, step, memory_order_relaxed);
+    count_move();
+}
+
+void where_mark(enum where_part part)
+{
+    where_layer(part, -1);
+}
+
+void where_layer(enum where_part part, int layer)
+{
+    if (!mine)
+        return;
+    uint32_t place = (uint32_t)part | (uint32_t)(layer + 1) << LAYER_SHIFT;
+    atomic_store_explicit(&mine->place, place, memory_order_relaxed);
+    count_move();
+}
+
+void where_wait(bool waiting)
+{
+    if (!mine)
+        return;
+    atomic_store_explicit(&mine->waiting, waiting, memory_order_relaxed);
+    count_move();
+}
+
+void where_look(const struct where *where, struct where_spot *spot)
+{
+    uint32_t place = atomic_load_explicit(&where->place, memory_order_relaxed);
+    *spot = (struct where_spot){
+        .step = atomic_load_explicit(&where->step, memory_order_relaxed),
+        .moves = atomic_load_explicit(&where->moves, memory_order_relaxed),
+        .part = place & ((1u << LAYER_SHIFT) - 1),
+        .layer = (int32_t)(place >> LAYER_SHIFT) - 1,
+        .waiting = atomic_load_explicit(&where->waiting, memory_order_relaxed) != 0,
+    };
+}
+
+void where_name_layer(int layer, const char *name)
+{
+    ASSERT(layer >= 0 && layer < WHERE_LAYERS);
+    atomic_store_explicit(&layer_named[layer], false, memory_order_release);
+    snprintf(layer_name[layer], NAME_BYTES, "%s", name);
+    atomic_store_explicit(&layer_named[layer], true, memory_order_release);
+}
+
+static void layer_text(int layer, char text[NAME_BYTES])
+{
+    if (layer < WHERE_LAYERS &&
+        atomic_load_explicit(&layer_named[layer], memory_order_acquire))
+        snprintf(text, NAME_BYTES, "%s", layer_name[layer]);
+    else
+        snprintf(text, NAME_BYTES, "%d", layer);
+}
+
+void where_text(const struct where_spot *spot, char text[WHERE_TEXT])
+{
+    char step[32] = "start", layer[NAME_BYTES];
+    const char *part = spot->part < WHERE_PARTS ? part_name[spot->part] : "nowhere";
+    if (spot->step > 0)
+        snprintf(step, sizeof step, "step %llu", (unsigned long long)spot->step);
+    if (spot->layer >= 0) {
+        layer_text(spot->layer, layer);
+        if (spot->part == WHERE_EVALUATE)
+            snprintf(text, WHERE_TEXT, "%s, evaluate, layer %s", step, layer);
+        else
+            snprintf(text, WHERE_TEXT, "%s, layer %s %s", step, layer, part);
+    } else if (spot->part == WHERE_START) {
+        snprintf(text, WHERE_TEXT, "%s", step);
+    } else {
+        snprintf(text, WHERE_TEXT, "%s, %s", step, part);
+    }
+}

@@ -1,0 +1,119 @@
+#!/usr/bin/env bats
+# Over several hosts, with TCP between them: the same bits as on one, also after a stop and
+# a resume on other hosts.
+
+# As in tests/mpi/bits.bats: no number of ranks divides the batch of 71, in 7 grains.
+OPTIONS=(--set train.batch=71 --set train.grain=11 --set train.steps=60 --set log.every=5
+    --set checkpoint.every_epochs=0 --set checkpoint.keep_best=off --resume)
+
+setup_file() {
+    source "$BATS_TEST_DIRNAME/runs.sh"
+    have_hosts || return 0
+    hosts_up 4
+    letters letters.h5 1500 70
+    train 1 "$LETTERS" --run reference "${OPTIONS[@]}" >reference.out
+}
+
+setup() {
+    source "$BATS_TEST_DIRNAME/runs.sh"
+    need_hosts
+}
+
+teardown_file() {
+    hosts_down
+}
+
+# same HOSTS RUN OPTION...
+same() {
+    train_on "$@"
+    as_one_host "$2"
+}
+
+# reaches FROM TO SECONDS: a program on one host hears one on the other, within that time.
+reaches() {
+    on "$1" timeout "$3" bash -c "until exec 2>/dev/null 3<>/dev/tcp/$2/7000; do sleep 0.1; done"
+}
+
+@test "hosts have their own name, memory and processes, and hear each other by the network" {
+    [ "$(on n3 hostname)" = n3 ]
+    on n1 touch /dev/shm/mine
+    on n1 test -e /dev/shm/mine
+    run ! on n2 test -e /dev/shm/mine
+    [ ! -e /dev/shm/mine ]
+    all_gone
+    on n2 /usr/bin/python3 -c '
+import socket
+server = socket.create_server(("", 7000), backlog=50)
+while True: server.accept()' 3>&- &
+    reaches n1 n2 60
+    link n2 down
+    run ! reaches n1 n2 1
+    link n2 up
+    reaches n1 n2 60
+    signal_on n2 KILL python3
+    all_gone
+}
+
+@test "a rank on each of 2, 3 and 4 hosts: the state and the history of one host" {
+    same n1,n2 two
+    same n1,n2,n3 three
+    same n1,n2,n3,n4 four
+    [ "$(grep -cE ' 1 rank x 1 thread on n[1-4]\b' four.out)" -eq 4 ]
+}
+
+@test "several ranks on a host, and not as many on each: the same" {
+    same n1:2,n2:2 even
+    same n1:1,n2:3 uneven
+    same n3:2,n1:1,n4:3 other # 6 ranks
+    same n1:5,n2:4 many       # more than grains
+    same n1:1,n2:2 threads --threads 2
+    grep -q ' 2 ranks x 2 threads on n2\b' threads.out
+}
+
+@test "data read from the file on every host: the same" {
+    same n1:2,n2:1,n3:1 disk --set data.memory=1
+    grep -q '^data .* on disk,' disk.out
+}
+
+@test "eval over hosts gives what it gives on one" {
+    "$LOCKSTEP" eval reference --data letters.h5 >one.txt
+    mpirun_on n1:2,n2:1,n3:1 "$LOCKSTEP" eval reference --data letters.h5 >hosts.txt
+    result='^accuracy .* loss [0-9.]+'
+    grep -Eo "$result" one.txt
+    [ "$(grep -Eo "$result" one.txt)" = "$(grep -Eo "$result" hosts.txt)" ]
+}
+
+# As where the hosts are of two kinds, or a setting was made on one of them only.
+@test "hosts that compute by other kernels are named, for then the bits differ" {
+    LOCKSTEP_ISA=none run --separate-stderr "$LOCKSTEP" show letters.h5
+    [[ $stderr =~ plain(, )?(v[2-4])? ]]
+    [[ ${BASH_REMATCH[2]} ]] || skip "this machine has one kind of kernels"
+    one=("$LOCKSTEP" train "$LETTERS" --data letters.h5 --run mixed "${OPTIONS[@]}")
+    mpirun_on n1,n2 -n 1 env LOCKSTEP_ISA=plain "${one[@]}" : -n 1 \
+        env LOCKSTEP_ISA="${BASH_REMATCH[2]}" "${one[@]}" >mixed.out 2>mixed.err
+    cat mixed.err
+    grep -q "^note: rank 1 on n2 has kernels ${BASH_REMATCH[2]}, .*, rank 0 plain, " mixed.err
+    run ! grep -q ' has kernels ' two.err
+}
+
+# At a rate at which the signals come in time.
+@test "a rank on another host is told to stop, the run resumed on other hosts: the same" {
+    long=(--set train.steps=120)
+    train 1 "$LETTERS" --run calm "${OPTIONS[@]}" "${long[@]}" >calm.out
+    link_rate 300mbit
+    start_on n1:2,n2:1,n3:1 stopped "${long[@]}"
+    until_lines stopped 2
+    signal_rank n3 3 USR1
+    over 75 stopped
+    start_on n2,n4 stopped "${long[@]}"
+    until_lines stopped 2
+    signal_on n2 USR1 '^mpirun'
+    over 75 stopped
+    [ "$(grep -cE '^stopped step [0-9]+ of 120 ' stopped/log.txt)" -eq 2 ]
+
+    link_rate full
+    train_on n3:3,n1:2,n2:1 stopped "${long[@]}"
+    [ "$(state calm.out)" = "$(state stopped.out)" ]
+    [ "$(trace calm.out)" = "$(trace stopped/log.txt)" ]
+    same_history calm/metrics.h5 stopped/metrics.h5
+}

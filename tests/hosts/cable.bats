@@ -1,0 +1,71 @@
+#!/usr/bin/env bats
+# Over long links that lose one frame in a hundred (a frame passes two of them): slow, and
+# the same bits. Links in themselves are what they are said to be.
+
+OPTIONS=(--set train.batch=71 --set train.grain=11 --set train.steps=40 --set log.every=5
+    --resume)
+
+setup_file() {
+    source "$BATS_TEST_DIRNAME/runs.sh"
+    have_hosts || return 0
+    hosts_up 3 2500 10
+    letters letters.h5 1500 70
+    train 1 "$LETTERS" --run reference "${OPTIONS[@]}" >reference.out
+}
+
+setup() {
+    source "$BATS_TEST_DIRNAME/runs.sh"
+    need_hosts
+}
+
+teardown_file() {
+    hosts_down
+}
+
+# Time to send BYTES from n1 to n2, connecting included, until n2 says that all is there.
+seconds_to_send() {
+    on n2 timeout 60 /usr/bin/python3 -c '
+import socket, sys
+conn, _ = socket.create_server(("", 7000)).accept()
+left = int(sys.argv[1])
+while left > 0: left -= len(conn.recv(1 << 20))
+conn.sendall(b"x")' "$1" 3>&- &
+    on n1 timeout 60 /usr/bin/python3 -c '
+import socket, sys, time
+while True:
+    begin = time.time()
+    try: conn = socket.create_connection(("n2", 7000)); break
+    except ConnectionRefusedError: time.sleep(0.1)
+conn.sendall(bytes(int(sys.argv[1])))
+conn.recv(1)
+print(time.time() - begin)' "$1"
+    wait $!
+}
+
+# resent HOST: how many segments its TCP has sent again.
+resent() {
+    on "$1" nstat -asz TcpRetransSegs | awk '/^TcpRetransSegs/ { print $2 }'
+}
+
+# 2.5 ms a cable, two of them, there and back, to connect and to send: 20 ms. 5 MB are
+# 0.4 s at 100 Mbit/s, of which a little may be in the shaper's bucket.
+@test "links are as slow as they are made" {
+    took=$(seconds_to_send 1)
+    echo "one byte: $took s"
+    awk -v t="$took" 'BEGIN { exit !(t >= 0.02) }'
+    link_rate 100mbit
+    took=$(seconds_to_send 5000000)
+    echo "5 MB: $took s"
+    awk -v t="$took" 'BEGIN { exit !(t >= 0.38) }'
+    link_rate 1gbit
+}
+
+@test "a run over links that lose 1 % of what is sent ends with the same bits" {
+    before=$(($(resent n1) + $(resent n2) + $(resent n3)))
+    train_on n1,n2:2,n3 lossy
+    after=$(($(resent n1) + $(resent n2) + $(resent n3)))
+    echo "$((after - before)) segments were sent again"
+    ((after > before))
+    as_one_host lossy
+    all_gone
+}

@@ -1,0 +1,80 @@
+#!/usr/bin/env bats
+# Ranks, daemons and hosts that stop or die.
+
+# Links are slow (some 10 steps a second) until a fault has come, so that it comes in time.
+OPTIONS=(--set train.batch=71 --set train.grain=11 --set train.steps=200 --set log.every=2
+    --set checkpoint.every_steps=5 --set checkpoint.keep=2 --resume)
+SILENT='has been silent for [0-9]+ s, last heard of at step [0-9]+, '
+
+setup_file() {
+    source "$BATS_TEST_DIRNAME/runs.sh"
+    have_hosts || return 0
+    hosts_up 4
+    letters letters.h5 1500 70
+    train 1 "$LETTERS" --run reference "${OPTIONS[@]}" >reference.out
+}
+
+setup() {
+    source "$BATS_TEST_DIRNAME/runs.sh"
+    need_hosts
+    link_rate 300mbit
+}
+
+teardown_file() {
+    hosts_down
+}
+
+@test "a rank on another host that is stopped is named, and waited for" {
+    start_on n1,n2:2,n3 late --stall-timeout 20
+    until_lines late 4
+    signal_rank n2 2 STOP
+    until_said late "^note: rank 2 \\(n2\\) $SILENT.*; the job is ended after 20 s"
+    signal_rank n2 2 CONT
+    until_said late '^note: rank 2 \(n2\) moves again'
+    link_rate full
+    over 0 late
+    as_one_host late
+}
+
+@test "a rank on another host that stays stopped is named, and the job ended" {
+    start_on n1,n2:2,n3 stopped --stall-timeout 6
+    until_lines stopped 4
+    signal_rank n2 2 STOP
+    over 1 stopped
+    cat stopped.err
+    grep -Eq "^note: rank 2 \(n2\) $SILENT.*; the job is ended after 6 s" stopped.err
+    grep -Eq "^lockstep: rank 2 \(n2\) $SILENT.*; ending the job" stopped.err
+    goes_on n1,n2:2,n3 stopped
+}
+
+@test "a rank on another host is killed: the same command goes on" {
+    start_on n1,n2:2,n3 rank
+    until_lines rank 4
+    signal_rank n2 1 KILL
+    over 137 rank
+    goes_on n1,n2:2,n3 rank
+}
+
+@test "the daemon on another host is killed: the same command goes on" {
+    start_on n1,n2:2,n3 daemon
+    until_lines daemon 4
+    signal_on n2 KILL '^orted'
+    over '[1-9]*' daemon
+    goes_on n1,n2:2,n3 daemon
+}
+
+@test "mpirun is killed: all ranks end, the same command goes on" {
+    start_on n1,n2:2,n3 mpirun
+    until_lines mpirun 4
+    signal_on n1 KILL '^mpirun'
+    over 137 mpirun
+    goes_on n1,n2:2,n3 mpirun
+}
+
+@test "all that runs on a host is killed at once: the others go on without it" {
+    start_on n1,n2:2,n3 host
+    until_lines host 4
+    signal_on n2 KILL .
+    over '[1-9]*' host
+    goes_on n1,n3:2 host
+}

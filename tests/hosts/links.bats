@@ -1,0 +1,62 @@
+#!/usr/bin/env bats
+# A link that is cut: for a while, and for good.
+
+# Links are slow (some 10 steps a second) until a fault has come, so that it comes in time.
+OPTIONS=(--set train.batch=71 --set train.grain=11 --set train.steps=200 --set log.every=2
+    --set checkpoint.every_steps=5 --set checkpoint.keep=2 --resume)
+SILENT='has been silent for [0-9]+ s, last heard of at step [0-9]+, '
+
+setup_file() {
+    source "$BATS_TEST_DIRNAME/runs.sh"
+    have_hosts || return 0
+    hosts_up 4
+    letters letters.h5 1500 70
+    train 1 "$LETTERS" --run reference "${OPTIONS[@]}" >reference.out
+}
+
+setup() {
+    source "$BATS_TEST_DIRNAME/runs.sh"
+    need_hosts
+    link_rate 300mbit
+}
+
+teardown_file() {
+    hosts_down
+}
+
+@test "down for three seconds and up again: the run goes on by itself" {
+    start_on n1,n2,n3:2 cut
+    until_lines cut 4
+    link n3 down
+    sleep 3
+    run ! grep -q '^finished' cut/log.txt
+    link n3 up
+    link_rate full
+    over 0 cut
+    run ! grep -q '^resumed' cut.out
+    as_one_host cut
+}
+
+# mpirun's connections to its daemons stay open for as long as the system tries to reach
+# the other side: 15 minutes, unless it is told to try less often.
+@test "down for good: the ranks notice, all of them end, the rest goes on without that host" {
+    for host in n1 n2 n3; do on $host sysctl -q net.ipv4.tcp_retries2=5; done
+    start_on n1:2,n2,n3:2 dead --stall-timeout 4
+    until_lines dead 4
+    link n3 down
+    over 1 dead
+    grep -Eq "^lockstep: rank [34] \(n3\) $SILENT.*; ending the job" dead.err
+    link n3 up
+    goes_on n1,n2,n4 dead
+}
+
+@test "down for good: mpirun notices, if it is told to ask its daemons" {
+    export OMPI_MCA_oob_tcp_keepalive_{time,intvl,probes}=2
+    start_on n1:2,n2,n3:2 asked
+    until_lines asked 4
+    link n3 down
+    over '[1-9]*' asked
+    grep -q 'lost communication with a remote daemon' asked.err
+    link n3 up
+    goes_on n1,n2,n4 asked
+}

@@ -1,0 +1,67 @@
+#!/bin/bash
+# A machine room: hosts n1, n2, ... that are network namespaces, each with its own name,
+# /dev/shm and /tmp folder, and an interface eth0 (10.79.0.1, 10.79.0.2, ...) in a port of
+# the room's switch, which has the host's name.
+#   room.sh FOLDER HOSTS [CABLE DELAY_US LOSS_PERMILLE]
+# hosts.sh starts it as process 1 of namespaces of its own: when it is killed, all that is
+# in the room goes with it. FOLDER/HOST holds the process whose namespaces are the host's,
+# FOLDER/open comes when all is there. With the program CABLE (cable.c) hosts are plugged
+# in by such cables, which a frame passes two of.
+set -eu
+here=$(dirname "$0")
+folder=$1 hosts=$2 cable=("${@:3}")
+export LOCKSTEP_ROOM=$folder
+
+on() {
+    "$here/on.sh" "$@"
+}
+
+# Waits for a condition that is about to be true.
+until_true() {
+    local i
+    for ((i = 0; i < 1000; i++)); do
+        "$@" >/dev/null 2>&1 && return
+        sleep 0.01
+    done
+    return 1
+}
+
+apart() { # PID: it has left the room's namespaces
+    [[ $(readlink "/proc/$1/ns/net") != "$(readlink /proc/self/ns/net)" ]]
+}
+
+plug_in() { # HOST PID
+    if ((${#cable[@]})); then
+        "${cable[0]}" "$1" "$1-end" "${cable[@]:1}" &
+        until_true ip link show "$1-end"
+        ip link set "$1-end" netns "$2" name eth0
+    else
+        ip link add "$1" type veth peer name eth0 netns "$2"
+    fi
+    ip link set "$1" master switch up
+}
+
+host() { # NUMBER
+    local name=n$1
+    unshare --net --uts --ipc --mount sleep infinity &
+    until_true apart $!
+    echo $! >"$folder/$name"
+    mkdir "$folder/$name.tmp"
+    plug_in "$name" $!
+    on "$name" sh -ec "
+        hostname $name
+        mount -t tmpfs -o size=1g tmpfs /dev/shm
+        mount --bind $folder/hosts /etc/hosts
+        ip link set lo up
+        ip address add 10.79.0.$1/24 dev eth0
+        ip link set eth0 up"
+}
+
+ip link set lo up
+ip link add switch type bridge
+ip link set switch up
+echo 127.0.0.1 localhost >"$folder/hosts"
+for ((i = 1; i <= hosts; i++)); do echo "10.79.0.$i n$i" >>"$folder/hosts"; done
+for ((i = 1; i <= hosts; i++)); do host $i; done
+: >"$folder/open"
+wait

@@ -1,0 +1,94 @@
+# shellcheck shell=bash
+# Sourced by the bats files of this folder, which train over several hosts:
+#   setup_file() { source "$BATS_TEST_DIRNAME/runs.sh"; have_hosts || return 0; hosts_up 4; }
+#   setup() { source "$BATS_TEST_DIRNAME/runs.sh"; need_hosts; }
+#   teardown_file() { hosts_down; }
+# Hosts share the folder of the tests, as the nodes of a cluster do. A run's options are
+# the array OPTIONS of the bats file.
+
+source "$(dirname "${BASH_SOURCE[0]}")/../runs.sh"
+source "$(dirname "${BASH_SOURCE[0]}")/hosts.sh"
+RANK='^[^ ]*lockstep train ' # the command line of a rank
+
+have_hosts() {
+    [[ -z $(hosts_lack) ]]
+}
+
+need_hosts() {
+    local lack
+    lack=$(hosts_lack)
+    [[ -z $lack ]] ||
+        skip "hosts need root, iproute2 and /dev/net/tun; missing here: $lack"
+}
+
+# train_on HOSTS RUN OPTION...
+train_on() {
+    mpirun_on "$1" "$LOCKSTEP" train "$LETTERS" --data letters.h5 --threads 1 \
+        --run "$2" "${OPTIONS[@]}" "${@:3}" >>"$2.out" 2>>"$2.err"
+}
+
+# start_on HOSTS RUN OPTION...: in the background; JOB is its pid.
+start_on() {
+    LINES_BEFORE=$(lines_of "$2")
+    train_on "$@" 3>&- &
+    JOB=$!
+}
+
+# signal_rank HOST RANK SIGNAL
+signal_rank() {
+    local files pid
+    mapfile -t files < <(host_pids "$1" "$RANK" | sed 's|.*|/proc/&/environ|')
+    pid=$(in_room grep -lzx "OMPI_COMM_WORLD_RANK=$2" "${files[@]}" | tr -dc 0-9)
+    in_room kill "-$3" "$pid"
+}
+
+# until_said RUN PATTERN: the job of `start_on` has said so on stderr.
+until_said() {
+    local i
+    for ((i = 0; i < 2400; i++)); do
+        grep -Eqs "$2" "$1.err" && return
+        sleep 0.025
+    done
+    echo "nobody says '$2': $(<"$1.err")"
+    return 1
+}
+
+# all_gone: nothing is left running on any host, now or soon.
+all_gone() {
+    local i n left
+    for ((i = 0; i < 800; i++)); do
+        left=$(for ((n = 1; n <= HOSTS; n++)); do host_pids n$n; done)
+        [[ -z $left ]] && return
+        sleep 0.025
+    done
+    echo "left running:" && in_room ps -f -p "$(xargs <<<"$left" | tr ' ' ,)"
+    return 1
+}
+
+# over STATUS RUN: the job of `start_on` ended with STATUS (a pattern), on all hosts.
+over() {
+    local status=0
+    wait "$JOB" || status=$?
+    echo "status $status, wanted $1: $(<"$2.err")"
+    # shellcheck disable=SC2053
+    [[ $status == $1 ]]
+    all_gone
+}
+
+# as_one_host RUN: it ended with the weights and the history of the run `reference`.
+as_one_host() {
+    tail -n 3 "$1.out"
+    [ "$(state reference.out)" = "$(state "$1.out")" ]
+    same_history reference/metrics.h5 "$1/metrics.h5"
+}
+
+# goes_on HOSTS RUN: it has not come to its end; resumed there, it does.
+goes_on() {
+    run tail -n 1 "$2/log.txt"
+    [[ $output != finished* ]]
+    link_rate full
+    train_on "$@"
+    grep -q "^resumed from '$2/" "$2.out"
+    as_one_host "$2"
+    all_gone
+}

@@ -1,0 +1,150 @@
+#!/usr/bin/env bats
+# A rank that does not arrive is named, with its step and what it was at; the job is ended
+# if it does not move again, and goes on as if nothing had been if it does.
+
+OPTIONS=(--set train.batch=64 --set train.grain=8 --set log.every=1 --set train.eval_every=9
+    --set checkpoint.every_minutes=0)
+PLACE='layer [a-z]+[0-9]+ (forward|backward)|evaluate, layer [a-z]+[0-9]+'
+PLACE+='|load|reduce|update|evaluate|checkpoint'
+
+setup_file() {
+    source "$BATS_TEST_DIRNAME/../runs.sh"
+    letters letters.h5 600 60
+}
+
+setup() {
+    source "$BATS_TEST_DIRNAME/../runs.sh"
+    host=$(hostname -s)
+}
+
+# By pid: whatever a failed test has left, stopped or not.
+teardown() {
+    [[ ${JOB-} ]] && kill -KILL "$JOB" "${PIDS[@]}" 2>/dev/null
+    return 0
+}
+
+# pid_of RANK: of the job of `start`.
+pid_of() {
+    local pid
+    for pid in "${PIDS[@]}"; do
+        tr '\0' '\n' <"/proc/$pid/environ" | grep -qx "OMPI_COMM_WORLD_RANK=$1" &&
+            echo "$pid" && return
+    done
+    echo "no rank $1 among ${PIDS[*]}" >&2
+    return 1
+}
+
+# until_said RUN PATTERN: a line of the job's stderr, into the array BASH_REMATCH.
+until_said() {
+    local i line
+    for ((i = 0; i < 2400; i++)); do
+        while IFS= read -r line; do
+            [[ $line =~ $2 ]] && return
+        done <"$1.err"
+        sleep 0.05
+    done
+    echo "'$2' is not said: $(<"$1.err")"
+    return 1
+}
+
+# named RUN RANK PID: a warning says exactly where the rank is, which must be where the log
+# ends or in the step after, in a part or a layer that there is.
+named() {
+    local last
+    until_said "$1" "rank $2 \($host\) has been at step ([0-9]+), ($PLACE), for ([0-9]+) s: \
+process $3 is stopped; the job is ended after"
+    echo "named: ${BASH_REMATCH[0]}"
+    last=$(sed -nE 's/^ +([0-9]+) +[0-9]+\.[0-9]+ .*/\1/p' "$1/log.txt" | tail -n 1)
+    ((BASH_REMATCH[1] == last || BASH_REMATCH[1] == last + 1))
+    if [[ ${BASH_REMATCH[2]} == *layer* ]]; then
+        grep -qE "^ +$(grep -oE '[a-z]+[0-9]+' <<<"${BASH_REMATCH[2]}" | head -n 1) " \
+            "$1/log.txt"
+    fi
+}
+
+# stop RANK: of four, in training, and for ever.
+stop() {
+    start 4 "stop$1" "$LETTERS" "${OPTIONS[@]}" --set train.steps=1000000 --stall-timeout 10
+    until_lines "stop$1" 12
+    victim=$(pid_of "$1")
+    kill -STOP "$victim"
+    named "stop$1" "$1" "$victim"
+    status=0
+    ended || status=$?
+    echo "status $status"
+    [ "$status" -eq 1 ]
+    [ "$(grep -cE "rank $1 \($host\) has been at .* is stopped; ending the job \
+\(--stall-timeout 10\)$" "stop$1.err")" -eq 1 ]
+    [ "$(grep -c "; the job is ended after 10 s$" "stop$1.err")" -eq 1 ]
+    for pid in "${PIDS[@]}"; do # nothing is left, not even what was stopped
+        run ! grep -qs '^State:[[:space:]]*[^ZX]' "/proc/$pid/status"
+    done
+}
+
+@test "the last rank is stopped: rank 0 names it, also in the log, and ends the job" {
+    stop 3
+    grep -q "^note: rank 3 ($host) has been at step " stop3.err
+    grep -q "^note: rank 3 ($host) has been at step " stop3/log.txt
+    grep -q "^lockstep: rank 3 ($host) has been at step .*; ending the job" stop3/log.txt
+}
+
+@test "rank 0 is stopped: rank 1 speaks for it" {
+    stop 0
+    grep -q "^\[rank 1 $host\] rank 0 ($host) has been at step " stop0.err
+}
+
+@test "the job that was ended goes on from its folder" {
+    train 2 "$LETTERS" --run stop3 "${OPTIONS[@]}" --set train.steps=20 --resume >resume.out
+    grep -q '^finished step 20 of 20 ' resume.out
+}
+
+@test "stopped and continued: warned, noted, and the same bits" {
+    train 2 "$LETTERS" --run reference "${OPTIONS[@]}" --set train.steps=60 >reference.out
+    start 3 moved "$LETTERS" "${OPTIONS[@]}" --set train.steps=60 --stall-timeout 20
+    until_lines moved 5
+    victim=$(pid_of 1)
+    kill -STOP "$victim"
+    named moved 1 "$victim"
+    kill -CONT "$victim"
+    ended
+    [ "$(grep -c ' has been at ' moved.err)" -eq 1 ]
+    [ "$(grep -cE "^note: rank 1 \($host\) moves again: it held the job up for [0-9]+ s$" \
+        moved.err)" -eq 1 ]
+    grep -q "moves again: it held the job up for " moved/log.txt
+    [ "$(state reference.out)" = "$(state moved/log.txt)" ]
+}
+
+@test "a job that is suspended as a whole is not ended for that" {
+    start 3 suspended "$LETTERS" "${OPTIONS[@]}" --set train.steps=60 --stall-timeout 6
+    until_lines suspended 5
+    kill -STOP "${PIDS[@]}"
+    sleep 8
+    kill -CONT "${PIDS[@]}"
+    ended
+    run ! grep -E 'has been|wait for each other|goes on|moves again' suspended.err
+    [ "$(state reference.out)" = "$(state suspended/log.txt)" ]
+}
+
+@test "a thread watches, unless told not to" {
+    local i
+    start 2 never "$TINY" "${OPTIONS[@]}" --set train.steps=1000000 --stall-timeout 0
+    until_lines never 2
+    run ! grep -lx lockstep-watch /proc/"${PIDS[0]}"/task/*/comm
+    kill -USR1 "${PIDS[1]}"
+    ended || [ $? -eq 75 ]
+    start 2 always "$TINY" "${OPTIONS[@]}" --set train.steps=1000000
+    until_lines always 2
+    for i in 0 1; do
+        [ "$(cat /proc/"${PIDS[i]}"/task/*/comm | grep -cx lockstep-watch)" -eq 1 ]
+    done
+    kill -USR1 "${PIDS[1]}"
+    ended || [ $? -eq 75 ]
+}
+
+@test "timeouts that make no sense are refused" {
+    refused 2 "*604801* is too long: at most 604800 seconds, a week" \
+        train 1 "$TINY" --run x --stall-timeout 604801
+    refused 2 "*--stall-timeout*" train 1 "$TINY" --run x --stall-timeout -1
+    refused 2 "*--stall-timeout*" train 1 "$TINY" --run x --stall-timeout soon
+    [ ! -e x ]
+}
