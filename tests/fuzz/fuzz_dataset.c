@@ -1,4 +1,5 @@
-/* Data sets: all of what `data info --verify` and `show` read, and what training does. */
+/* Data sets, and a run's metrics: all that `show` and `data info --verify` read, and what
+   training does. */
 #include "app/commands.h"
 #include "data/dataset.h"
 #include "fuzz_h5.h"

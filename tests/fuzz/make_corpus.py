@@ -223,8 +223,7 @@ def own_seeds(work):
     hdf5_seeds("checkpoint", adamw, work)
     sgd = train("sgd", data, work, activation="relu", ema=0, optim="sgd")
     hdf5_seeds("checkpoint", sgd, work)
-    seed("checkpoint", "metrics.h5", (work / "sgd" / "metrics.h5").read_bytes())
-    seed("dataset", "metrics.h5", (work / "sgd" / "metrics.h5").read_bytes())
+    seed("dataset", "metrics.h5", without_sums((work / "sgd" / "metrics.h5").read_bytes()))
     with h5py.File(adamw) as file:
         effective = file.attrs["config"]
     effective = effective.decode() if isinstance(effective, bytes) else effective
