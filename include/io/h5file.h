@@ -61,10 +61,9 @@ bool h5file_has(struct h5file *file, const char *name); /* dataset or group */
 enum status h5file_info(struct h5file *file, const char *name,
                         struct h5file_info *info) MUST_CHECK;
 
-/* Names of the members of a group in the order of their creation if it was tracked, else
-   by name. Free with fs_free_list. */
-enum status h5file_members(struct h5file *file, const char *group, char ***names,
-                           int *count) MUST_CHECK;
+/* How many members a group has. */
+enum status h5file_count(struct h5file *file, const char *group,
+                         size_t *count) MUST_CHECK;
 
 /* A whole array of `count` elements, converted to `type`; it is refused if the file's has
    another number of them. */

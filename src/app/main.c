@@ -79,7 +79,6 @@ static int launcher_rank(void)
 
 int main(int argc, char **argv)
 {
-    h5probe_answer(argc, argv);
     stop_defer();
     cpu_prepare(argv);
     log_init(launcher_rank(), "");
@@ -97,9 +96,9 @@ int main(int argc, char **argv)
     if (!command)
         return unknown(argv[1]);
     if (!command->parallel && launcher_rank() != 0)
-        return ST_OK;         /* one process does it all */
+        return ST_OK; /* one process does it all */
     if (launcher_rank() == 0) /* it opens what the others read after it */
-        h5probe_enable();
+        h5probe_start("show");
     if (command->stops)
         stop_install();
     else

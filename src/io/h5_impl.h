@@ -35,8 +35,11 @@ enum status h5_make_group(struct h5file *file, const char *name) MUST_CHECK;
 /* As a group, but only the parents of `name`. */
 enum status h5_make_parent(struct h5file *file, const char *name) MUST_CHECK;
 
-/* Tries the file in another process, where that is wanted (io/h5probe.h). */
+/* Has the file tried by another process, where that is wanted (io/h5probe.h). */
 enum status h5_probe(const char *path) MUST_CHECK;
+
+/* The file driver to read with (h5driver.c). */
+hid_t h5_read_driver(void);
 
 /* Is this a type of plain numbers? */
 bool h5_is_number(hid_t type);

@@ -100,6 +100,7 @@ enum status h5file_open(struct h5file **file, const char *path)
         H5Pclose(list);
         return st;
     }
+    H5Pset_driver(list, h5_read_driver(), NULL);
     struct h5file *f = file_new(path);
     f->bytes = (size_t)s.st_size;
     f->id = H5Fopen(path, H5F_ACC_RDONLY, list);
@@ -240,52 +241,13 @@ enum status h5_make_group(struct h5file *file, const char *name)
     return make_one_group(file, name);
 }
 
-struct name_list {
-    char **name;
-    int count;
-};
-
-static herr_t add_name(hid_t group, const char *name, const H5L_info_t *info,
-                       void *context)
-{
-    (void)group;
-    (void)info;
-    struct name_list *list = context;
-    list->name = mem_resize(list->name, (size_t)list->count + 1, sizeof *list->name);
-    list->name[list->count++] = mem_strdup(name);
-    return 0;
-}
-
-static bool order_is_tracked(hid_t group)
-{
-    unsigned flags = 0;
-    hid_t list = H5Gget_create_plist(group);
-    if (list < 0)
-        return false;
-    H5Pget_link_creation_order(list, &flags);
-    H5Pclose(list);
-    return flags & H5P_CRT_ORDER_TRACKED;
-}
-
-enum status h5file_members(struct h5file *file, const char *group, char ***names,
-                           int *count)
+enum status h5file_count(struct h5file *file, const char *group, size_t *count)
 {
     H5_ALONE;
-    hid_t id = H5Gopen2(file->id, group, H5P_DEFAULT);
-    if (id < 0)
+    H5G_info_t info;
+    if (!h5file_has(file, group) ||
+        H5Gget_info_by_name(file->id, group, &info, H5P_DEFAULT) < 0)
         FAIL(ST_FAIL, "'%s' holds no group '%s'", file->path, group);
-    struct name_list list = {0};
-    H5_index_t index = order_is_tracked(id) ? H5_INDEX_CRT_ORDER : H5_INDEX_NAME;
-    herr_t bad = H5Literate(id, index, H5_ITER_INC, NULL, add_name, &list);
-    if (bad < 0) {
-        enum status st = status_fail(ST_FAIL, "cannot read group '%s' of '%s': %s", group,
-                                     file->path, h5_reason());
-        fs_free_list(list.name, list.count);
-        H5Gclose(id);
-        return st;
-    }
-    H5Gclose(id);
-    *names = list.name;
-    *count = list.count;
+    *count = info.nlinks;
     return ST_OK;
 }

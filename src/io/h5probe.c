@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <spawn.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -13,115 +14,53 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/mem.h"
 #include "h5_impl.h"
 
-#define WORD         "--try-hdf5"
-#define CPU_SECONDS  2
-#define MEMORY_BYTES ((rlim_t)1 << 30)
-#define OBJECTS_MAX  100000 /* a file of ours has hundreds */
-#define DEPTH_MAX    4      /* /optimizer/STATE/LAYER/TENSOR: nothing deeper is read */
-#define KNOWN        16     /* files tried last that are remembered */
+#define TRIAL    "LOCKSTEP_TRIAL" /* bytes of the file, in the process that tries it */
+#define FAST     100000000u       /* bytes a second: reading is ten times as fast */
+#define SECONDS  5u               /* and these, whatever the size */
+#define COPIES   16u              /* of a file in memory: reading takes six at most */
+#define HEADROOM ((rlim_t)1 << 30)
+#define KNOWN    16 /* files tried last that are remembered */
 
 /* --- the process that tries --- */
 
-struct walk {
-    struct h5file *file;
-    const char *object; /* whose attributes are being read */
-    int left;           /* objects that may still be looked at */
-    enum status st;
-};
-
-static herr_t try_attribute(hid_t object, const char *name, const H5A_info_t *info,
-                            void *context)
+static void limit(int resource, rlim_t soft, rlim_t hard)
 {
-    (void)info;
-    struct walk *walk = context;
-    hid_t id = H5Aopen(object, name, H5P_DEFAULT);
-    if (id < 0)
-        return 0;
-    hid_t type = H5Aget_type(id);
-    H5T_class_t class = H5Tget_class(type);
-    hssize_t size = (hssize_t)H5Aget_storage_size(id);
-    H5Tclose(type);
-    H5Aclose(id);
-    double number;
-    char **texts;
-    int count;
-    if (class != H5T_STRING) {
-        (void)!h5file_get_f64(walk->file, walk->object, name, &number);
-        return 0;
-    }
-    enum status st = h5file_get_texts(walk->file, walk->object, name, &texts, &count);
-    if (st == ST_OK)
-        fs_free_list(texts, count);
-    else if (size > 0)
-        walk->st = st;
-    return 0;
+    setrlimit(resource, &(struct rlimit){soft, hard});
 }
 
-static void try_object(struct walk *walk, const char *path, int depth)
-{
-    char **names, member[FS_PATH];
-    int count;
-    struct h5file_info info;
-    hid_t id = H5Oopen(walk->file->id, path, H5P_DEFAULT);
-    if (id < 0 || walk->left-- <= 0)
-        return;
-    walk->object = path;
-    H5Aiterate2(id, H5_INDEX_NAME, H5_ITER_INC, NULL, try_attribute, walk);
-    bool group = H5Iget_type(id) == H5I_GROUP;
-    H5Oclose(id);
-    if (!group) {
-        (void)!h5file_info(walk->file, path, &info);
-        return;
-    }
-    if (depth == DEPTH_MAX || h5file_members(walk->file, path, &names, &count) != ST_OK)
-        return;
-    for (int i = 0; i < count; i++)
-        if (fs_join(member, path, names[i]) == ST_OK && h5file_has(walk->file, member))
-            try_object(walk, member, depth + 1);
-    fs_free_list(names, count);
-}
-
-enum status h5probe_walk(const char *path)
-{
-    struct walk walk = {.left = OBJECTS_MAX};
-    /* That it cannot be opened is told better by the one who wants to read it. */
-    if (h5file_open(&walk.file, path) != ST_OK)
-        return ST_OK;
-    try_object(&walk, "/", 0);
-    h5file_close(walk.file);
-    return walk.st;
-}
-
-/* What the process needs to be there at all does not count. */
-static void limit_memory(void)
+/* Beside what the process needs to be there at all. */
+static void limit_memory(rlim_t bytes)
 {
     long pages = 0;
     FILE *file = fopen("/proc/self/statm", "r");
     if (!file)
         return;
-    if (fscanf(file, "%ld", &pages) == 1) {
-        rlim_t bytes = (rlim_t)pages * (rlim_t)sysconf(_SC_PAGESIZE) + MEMORY_BYTES;
-        setrlimit(RLIMIT_AS, &(struct rlimit){bytes, bytes});
-    }
+    if (fscanf(file, "%ld", &pages) == 1)
+        bytes += (rlim_t)pages * (rlim_t)sysconf(_SC_PAGESIZE);
+    limit(RLIMIT_AS, bytes, bytes);
     fclose(file);
 }
 
-void h5probe_answer(int argc, char **argv)
+/* Signals to the job, such as Ctrl-C to all processes of a terminal, are not for it: its
+   end would say something of the file. */
+static void start_trial(const char *size)
 {
-    if (argc != 3 || strcmp(argv[1], WORD) != 0)
-        return;
+    const int others[] = {SIGINT, SIGTERM, SIGUSR1, SIGUSR2};
+    rlim_t bytes = strtoull(size, NULL, 10);
     prctl(PR_SET_PDEATHSIG, SIGKILL);
-    setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
-    setrlimit(RLIMIT_CPU, &(struct rlimit){CPU_SECONDS, CPU_SECONDS + 1});
-    limit_memory();
-    _exit(h5probe_walk(argv[2]));
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
+        signal(others[i], SIG_IGN);
+    limit(RLIMIT_CORE, 0, 0);
+    limit(RLIMIT_CPU, SECONDS + bytes / FAST, SECONDS + bytes / FAST + 1);
+    limit_memory(HEADROOM + COPIES * bytes);
 }
 
 /* --- the process that wants to read --- */
 
-static bool enabled;
+static char *command; /* NULL: files are not tried */
 
 static struct identity {
     dev_t device;
@@ -131,9 +70,13 @@ static struct identity {
 } known[KNOWN];
 static int known_next;
 
-void h5probe_enable(void)
+void h5probe_start(const char *name)
 {
-    enabled = true;
+    const char *size = getenv(TRIAL);
+    if (size)
+        start_trial(size);
+    else
+        command = mem_strdup(name);
 }
 
 /* All bytes are set, also those between the fields. */
@@ -155,42 +98,51 @@ static bool is_known(const struct identity *identity)
     return false;
 }
 
-/* Signals that are meant for the job are not for it: Ctrl-C reaches all processes of a
-   terminal, and its end would say something of the file. */
-static void set_signals(posix_spawnattr_t *attributes)
+/* The environment, and TRIAL; the caller frees both. */
+static char **trial_environment(const struct stat *s, char **variable)
 {
-    sigset_t blocked, none;
-    sigfillset(&blocked);
-    sigdelset(&blocked, SIGXCPU);
-    sigemptyset(&none);
-    sigaddset(&none, SIGXCPU);
-    posix_spawnattr_setsigmask(attributes, &blocked);
-    posix_spawnattr_setsigdefault(attributes, &none);
-    posix_spawnattr_setflags(attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+    size_t count = 0;
+    while (environ[count])
+        count++;
+    char **all = mem_zeroed(count + 2, sizeof *all);
+    memcpy(all, environ, count * sizeof *all);
+    all[count] = *variable = mem_format(TRIAL "=%llu", (unsigned long long)s->st_size);
+    return all;
 }
 
-/* How the other process ended, as waitpid gives it; or -1 with errno. */
-static int try_elsewhere(const char *path)
+static int start(pid_t *pid, const char *path, char **environment)
 {
-    char name[] = "lockstep", word[] = WORD;
-    char *arguments[] = {name, word, (char *)(uintptr_t)path, NULL};
+    char name[] = "lockstep", end[] = "--";
+    char *words[] = {name, command, end, (char *)(uintptr_t)path, NULL};
     posix_spawn_file_actions_t files;
     posix_spawnattr_t attributes;
-    pid_t pid;
-    int ended = -1;
+    sigset_t held;
+    sigfillset(&held);
+    sigdelset(&held, SIGXCPU);
     posix_spawn_file_actions_init(&files);
     for (int fd = 0; fd < 3; fd++)
         posix_spawn_file_actions_addopen(&files, fd, "/dev/null", O_RDWR, 0);
     posix_spawnattr_init(&attributes);
-    set_signals(&attributes);
+    posix_spawnattr_setsigmask(&attributes, &held);
+    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK);
     int error =
-        posix_spawn(&pid, "/proc/self/exe", &files, &attributes, arguments, environ);
+        posix_spawn(pid, "/proc/self/exe", &files, &attributes, words, environment);
     posix_spawnattr_destroy(&attributes);
     posix_spawn_file_actions_destroy(&files);
-    if (error == 0) {
-        while ((error = waitpid(pid, &ended, 0) == pid ? 0 : errno) == EINTR)
-            ;
-    }
+    return error;
+}
+
+/* What waitpid says of the other process; or -1, with errno. */
+static int try_elsewhere(const char *path, const struct stat *s)
+{
+    pid_t pid;
+    int ended = -1;
+    char *variable, **environment = trial_environment(s, &variable);
+    int error = start(&pid, path, environment);
+    free(variable);
+    free(environment);
+    while (error == 0 && waitpid(pid, &ended, 0) != pid)
+        error = errno == EINTR ? 0 : errno;
     errno = error;
     return error ? -1 : ended;
 }
@@ -199,23 +151,25 @@ enum status h5_probe(const char *path)
 {
     struct stat s;
     struct identity identity;
-    if (!enabled || stat(path, &s) != 0)
+    if (!command || stat(path, &s) != 0)
         return ST_OK;
     identify(&identity, &s);
     if (is_known(&identity))
         return ST_OK;
-    int ended = try_elsewhere(path);
+    int ended = try_elsewhere(path, &s);
     if (ended == -1)
         log_note("'%s' is read untried: no process could be started for it: %s", path,
                  strerror(errno));
     else if (WIFSIGNALED(ended))
         FAIL(ST_FAIL,
-             "'%s' is damaged or malicious: the HDF5 library ends with '%s' on it", path,
-             strsignal(WTERMSIG(ended)));
-    else if (WEXITSTATUS(ended) != 0)
+             "'%s' is damaged or malicious: a process that tried to read it ended with "
+             "'%s'",
+             path, strsignal(WTERMSIG(ended)));
+    else if (WEXITSTATUS(ended) > ST_USAGE) /* a bug, or a sanitizer's report */
         FAIL(ST_FAIL,
-             "'%s' is damaged or malicious: the HDF5 library cannot read its attributes",
-             path);
+             "'%s' is damaged or malicious: a process that tried to read it ended with "
+             "exit code %d",
+             path, WEXITSTATUS(ended));
     known[known_next] = identity;
     known_next = (known_next + 1) % KNOWN;
     return ST_OK;

@@ -22,8 +22,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     const char *path = fuzz_file("a.h5", data, size);
     struct dataset_info info;
     uint64_t hash;
-    if (!survives(path))
-        return 0;
     (void)!cmd_show(NULL, 1, (char *[]){(char *)(uintptr_t)path, NULL});
     if (dataset_info_read(&info, path) != ST_OK)
         return 0;

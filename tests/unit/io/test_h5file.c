@@ -186,7 +186,7 @@ static void test_long_text(void **state)
     h5file_close(file);
 }
 
-static void test_members_in_order_of_creation(void **state)
+static void test_groups(void **state)
 {
     (void)state;
     const char *name[] = {"conv1", "linear1", "conv2", "bias"};
@@ -198,22 +198,16 @@ static void test_members_in_order_of_creation(void **state)
         assert_int_equal(h5file_write(file, path, H5FILE_U8, 1, &one, "x"), ST_OK);
     }
     file = reopen(file);
-    char **names;
-    int count;
-    assert_int_equal(h5file_members(file, "/weights", &names, &count), ST_OK);
+    size_t count;
+    assert_int_equal(h5file_count(file, "/weights", &count), ST_OK);
     assert_int_equal(count, 4);
-    for (int i = 0; i < 4; i++)
-        assert_string_equal(names[i], name[i]);
-    fs_free_list(names, count);
-    assert_int_equal(h5file_members(file, "/", &names, &count), ST_OK);
+    assert_int_equal(h5file_count(file, "/", &count), ST_OK);
     assert_int_equal(count, 1);
-    assert_string_equal(names[0], "weights");
-    fs_free_list(names, count);
     assert_true(h5file_has(file, "/"));
     assert_true(h5file_has(file, "/weights/conv2"));
     assert_true(h5file_has(file, "/weights/conv2/weight"));
     assert_false(h5file_has(file, "/weights/conv9/weight"));
-    assert_int_equal(h5file_members(file, "/biases", &names, &count), ST_FAIL);
+    assert_int_equal(h5file_count(file, "/biases", &count), ST_FAIL);
     expect_said("holds no group '/biases'");
     h5file_close(file);
 }
@@ -363,7 +357,7 @@ int main(void)
         cmocka_unit_test(test_attributes),
         cmocka_unit_test(test_attribute_trouble),
         cmocka_unit_test(test_long_text),
-        cmocka_unit_test(test_members_in_order_of_creation),
+        cmocka_unit_test(test_groups),
         cmocka_unit_test(test_array_trouble),
         cmocka_unit_test(test_files_that_cannot_be_opened),
         cmocka_unit_test(test_nothing_appears_without_commit),
