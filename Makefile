@@ -149,13 +149,23 @@ run: setup ## train the built-in letters on all cores (installs what it needs)
 	@$(MAKE) -s $(JOBS) all
 	@scripts/run.sh
 
-test: ## all tests but peers (installs what they need); T=PATTERN picks by name
+test: ## all but peers, slurm where it is installed; T=PATTERN picks by name
 	@scripts/setup.sh test
 	@T='$(T)' BUILD='$(BUILD)' MODE='$(MODE)' scripts/run_tests.sh
 
-test-%: ## one suite: unit, asan, cli, mpi, hosts (root), or peers (installs PyTorch)
-	@scripts/setup.sh $(if $(filter peers,$*),peers,test)
+test-%: ## one suite: unit asan cli mpi hosts slurm peers (root for hosts, slurm)
+	@scripts/setup.sh $(or $(filter slurm peers,$*),test)
 	@T='$(T)' BUILD='$(BUILD)' MODE='$(MODE)' scripts/run_tests.sh $*
+
+chaos: ## kill a run N=10 times, in its writing too; nothing may be lost (SEED=)
+	@scripts/setup.sh test
+	@$(MAKE) -s $(JOBS) all
+	@LOCKSTEP='$(abspath $(BUILD))/lockstep' tests/chaos.sh $(or $(N),10) $(SEED)
+
+soak: ## EPOCHS=1000 short epochs; memory, open files and the log may not grow
+	@scripts/setup.sh test
+	@$(MAKE) -s $(JOBS) all
+	@LOCKSTEP='$(abspath $(BUILD))/lockstep' tests/soak.sh $(or $(EPOCHS),1000)
 
 bench: all ## this machine's speed: whole training steps, then layer by layer
 	@$(BUILD)/lockstep bench step
@@ -182,7 +192,10 @@ install: all ## to PREFIX (/usr/local), below DESTDIR if given
 	  $(SHARE)/doc/lockstep
 	install -m 755 $(BUILD)/lockstep $(DESTDIR)$(PREFIX)/bin
 	install -m 644 $(wildcard configs/*.conf) $(SHARE)/lockstep/configs
-	install -m 755 $(wildcard scripts/get_*.sh) scripts/mpi.sh $(SHARE)/lockstep/scripts
+	install -m 755 $(wildcard scripts/get_*.sh) $(addprefix scripts/,mpi.sh launch.sh \
+	  slurm.sh submit.sh) $(SHARE)/lockstep/scripts
+	install -d $(SHARE)/lockstep/slurm
+	install -m 755 $(wildcard slurm/*) $(SHARE)/lockstep/slurm
 	install -m 644 $(wildcard README.md) LICENSE $(SHARE)/doc/lockstep
 
 uninstall: ## remove what install put there
@@ -199,5 +212,5 @@ help: ## this list
 
 -include $(OBJ:.o=.d) $(TESTS:=.d) $(FUZZ:=.d)
 .DELETE_ON_ERROR:
-.PHONY: all unit fuzzers setup run test fuzz test-fuzz bench bench-hosts bench-peers \
-        lint format install uninstall clean help FORCE
+.PHONY: all unit fuzzers setup run test chaos soak fuzz test-fuzz bench bench-hosts \
+        bench-peers lint format install uninstall clean help FORCE

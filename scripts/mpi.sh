@@ -18,17 +18,29 @@ if mpi_copy_forbidden; then
     export OMPI_MCA_btl_vader_single_copy_mechanism
 fi
 
-# Physical cores this process may use: two hardware threads of a core count once, and a
-# container's CPU quota is kept.
-mpi_cores() {
-    local cores smt=0 quota=max period=1
-    cores=$(nproc)
+# Whether cores have more than one hardware thread: 1 or 0.
+mpi_smt() {
+    local smt=0
     read -r smt 2>/dev/null </sys/devices/system/cpu/smt/active
-    ((smt && cores > 1)) && cores=$((cores / 2))
+    echo "$smt"
+}
+
+# CPUs that a container's quota is worth, rounded up; as many as there are without one.
+mpi_quota() {
+    local quota=max period=1
     read -r quota period 2>/dev/null </sys/fs/cgroup/cpu.max
-    if [[ $quota != max ]]; then
-        quota=$(((quota + period - 1) / period))
-        ((cores > quota)) && cores=$quota
+    if [[ $quota == max ]]; then
+        nproc --all
+    else
+        echo $(((quota + period - 1) / period))
     fi
-    echo "$cores"
+}
+
+# Physical cores this process may use: two hardware threads of a core count once, and a
+# container's quota is kept.
+mpi_cores() {
+    local cores quota
+    cores=$(nproc) quota=$(mpi_quota)
+    (($(mpi_smt) && cores > 1)) && cores=$((cores / 2))
+    echo $((cores > quota ? quota : cores))
 }

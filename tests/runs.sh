@@ -7,6 +7,8 @@
 
 bats_require_minimum_version 1.5.0
 source "$(dirname "${BASH_SOURCE[0]}")/env.sh"
+source "$ROOT/tests/h5.sh"
+source "$ROOT/tests/processes.sh"
 cd "$BATS_FILE_TMPDIR" || exit 1
 TINY=$ROOT/configs/tiny.conf
 LETTERS=$ROOT/configs/letters.conf
@@ -107,27 +109,13 @@ ended() {
     return "$status"
 }
 
-# h5 FILE...: python with h5py; the program is stdin, the files are `f`, opened.
-h5() {
-    /usr/bin/python3 -c '
-import sys, h5py, numpy as np
-f = [h5py.File(name, "r") for name in sys.argv[1:]]
-exec(sys.stdin.read())' "$@"
-}
-
-# same_history FILE FILE...: the metrics are equal to the bit but for the speed.
-same_history() {
-    h5 "$@" <<'END'
-def history(file):
-    found = {}
-    file["metrics"].visititems(lambda name, item: found.update(
-        {name: item[()].tobytes()} if isinstance(item, h5py.Dataset) else {}))
-    del found["train/images_per_second"]
-    return found
-first = history(f[0])
-assert len(first) == 9, sorted(first)
-for other in f[1:]:
-    there = history(other)
-    assert there == first, [n for n in first if there.get(n) != first[n]]
-END
+# pid_of RANK: of the job of `start`.
+pid_of() {
+    local pid
+    for pid in "${PIDS[@]}"; do
+        tr '\0' '\n' <"/proc/$pid/environ" | grep -qx "OMPI_COMM_WORLD_RANK=$1" &&
+            echo "$pid" && return
+    done
+    echo "no rank $1 among ${PIDS[*]}" >&2
+    return 1
 }

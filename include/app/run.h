@@ -16,6 +16,7 @@ struct run_rank {
     char cpus[192];    /* that it may run on, "0-3,8" */
     char kernels[160]; /* "v4, OpenBLAS 0.3.21 SkylakeX": they decide the last bits */
     int allowed;       /* how many they are */
+    int granted;       /* CPUs of the node that SLURM gave, or all */
     int threads;
     int node_rank;
 };
@@ -25,11 +26,12 @@ struct run_ranks {
     struct run_rank *rank; /* owned: (count) */
 };
 
-/* Collective. threads: asked for; 0: the allowed CPUs, shared among the ranks of the node
-   that may run on the same ones. Notes, by rank 0, of what silently kills performance:
-   more threads than CPUs, ranks bound to fewer CPUs than they have threads, a SLURM job
-   whose tasks do not see each other; and of ranks that compute by other kernels, for then
-   the bits depend on who does what. */
+/* Collective. threads: asked for; 0: SLURM's CPUs per task, or the allowed CPUs, shared
+   among the ranks of the node that may run on the same ones. Notes, by rank 0, of what
+   silently kills performance: more threads than CPUs, ranks bound to fewer CPUs than they
+   want, a SLURM job of several tasks that is one rank, thread counts in the environment
+   that are not kept; and of ranks that compute by other kernels, for then the bits depend
+   on who does what. */
 void run_ranks_init(struct run_ranks *ranks, struct comm *comm, int threads);
 void run_ranks_release(struct run_ranks *ranks);
 

@@ -4,6 +4,8 @@
 #ifndef LOCKSTEP_KERNELS_CPU_H
 #define LOCKSTEP_KERNELS_CPU_H
 
+#include <stdbool.h>
+
 #include "base/status.h"
 
 enum cpu_isa { CPU_PLAIN, CPU_V2, CPU_V3, CPU_V4 };
@@ -31,6 +33,13 @@ const char *cpu_blas(void);
 /* What the environment does to the speed of BLAS, in one line with what to type; NULL:
    all is well. Static storage. */
 const char *cpu_blas_advice(void);
+
+/* What the environment says of threads that a run with `threads` of them does not do, in
+   one line with what to type; NULL: nothing. Static storage. */
+const char *cpu_threads_advice(int threads);
+
+/* OpenMP was told to bind threads to CPUs, and has bound this process's first. */
+bool cpu_openmp_binds(void);
 
 /* Once, first thing in main: settings that libraries read only while they load
    (OpenBLAS's kernel choice, OpenMP's waiting policy) are put into the environment, and

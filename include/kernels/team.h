@@ -27,6 +27,9 @@ struct team {
    region, and return when all have finished. BLAS called inside sees one thread. */
 void team_run(int threads, void (*body)(void *context, int thread), void *context);
 
+/* The most threads that team_run can start (OMP_THREAD_LIMIT). */
+int team_limit(void);
+
 /* Wait until every member is here. Spins for a short while, then yields the core. */
 void team_barrier(const struct team *team);
 

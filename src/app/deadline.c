@@ -38,13 +38,33 @@ static bool ask(char *const argv[], char *line, size_t size)
     return good && status == 0;
 }
 
+static long long env_number(const char *name)
+{
+    const char *text = getenv(name);
+    long long number;
+    return text && parse_int(text, 0, 4000000000LL, &number) ? number : -1;
+}
+
+/* What squeue calls this job. One task of an array has the array's number: by its number
+   alone squeue would take it for all of them. */
+static bool job_name(char *id, size_t size)
+{
+    long long array = env_number("SLURM_ARRAY_JOB_ID"), job = env_number("SLURM_JOB_ID");
+    long long task = env_number("SLURM_ARRAY_TASK_ID");
+    if (array > 0 && task >= 0)
+        snprintf(id, size, "%lld_%lld", array, task);
+    else
+        snprintf(id, size, "%lld", job);
+    return job > 0;
+}
+
 static enum status from_slurm(double *deadline)
 {
-    char line[64], id[32];
-    const char *job = getenv("SLURM_JOB_ID"), *end = getenv("SLURM_JOB_END_TIME");
-    long long number, when;
+    char line[64], id[64];
+    const char *end = getenv("SLURM_JOB_END_TIME");
+    long long when;
     double left;
-    if (!job || !parse_int(job, 1, 4000000000LL, &number))
+    if (!job_name(id, sizeof id))
         FAIL(ST_USAGE,
              "'--max-time auto' is for SLURM jobs, and SLURM_JOB_ID is not set; "
              "give a time, as 2:00:00");
@@ -52,7 +72,6 @@ static enum status from_slurm(double *deadline)
         *deadline = timer_now() + difftime((time_t)when, time(NULL));
         return ST_OK;
     }
-    snprintf(id, sizeof id, "%lld", number);
     char name[] = "squeue", plain[] = "--noheader", left_only[] = "--format=%L";
     char jobs[] = "--jobs";
     char *const squeue[] = {name, plain, left_only, jobs, id, NULL};

@@ -74,7 +74,25 @@ static enum status unknown(const char *name)
 static int launcher_rank(void)
 {
     const char *rank = getenv("OMPI_COMM_WORLD_RANK");
+    if (!rank)
+        rank = getenv("PMIX_RANK");
+    if (!rank && getenv("SLURM_STEP_ID"))
+        rank = getenv("SLURM_PROCID");
     return rank ? atoi(rank) : 0;
+}
+
+/* Without PMI the tasks of srun cannot find each other: each would train alone. */
+static enum status check_launcher(void)
+{
+    const char *tasks = getenv("SLURM_STEP_NUM_TASKS");
+    if (!getenv("SLURM_STEP_ID") || !tasks || atoi(tasks) < 2 || getenv("PMIX_RANK") ||
+        getenv("PMI_RANK"))
+        return ST_OK;
+    FAIL(ST_USAGE,
+         "the %s tasks of srun do not see each other; start with 'srun --mpi=pmix', or "
+         "with "
+         "'mpirun' instead of srun",
+         tasks);
 }
 
 int main(int argc, char **argv)
@@ -104,6 +122,8 @@ int main(int argc, char **argv)
     else
         stop_deliver();
     enum status st = cpu_check_isa();
+    if (st == ST_OK && command->parallel)
+        st = check_launcher();
     if (st != ST_OK)
         return st;
     cpu_blas_single_thread();

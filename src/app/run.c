@@ -1,13 +1,16 @@
 #include "app/run.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/parse.h"
 #include "comm/comm.h"
 #include "kernels/cpu.h"
+#include "kernels/team.h"
 
 #define THREADS_PER_CPU 32 /* more only fill the memory with workspaces */
 
@@ -21,15 +24,29 @@ static bool same_cpus(const struct run_rank *a, const struct run_rank *b)
     return same_host(a, b) && strcmp(a->cpus, b->cpus) == 0;
 }
 
+/* A number from the environment; 0: none. */
+static int env_count(const char *name)
+{
+    const char *text = getenv(name);
+    long long number;
+    return text && parse_int(text, 1, INT_MAX, &number) ? (int)number : 0;
+}
+
+static int least(int a, int b)
+{
+    return a < b ? a : b;
+}
+
 static void fair_threads(struct run_ranks *ranks)
 {
     for (int r = 0; r < ranks->count; r++) {
+        struct run_rank *rank = &ranks->rank[r];
         int sharing = 0;
         for (int s = 0; s < ranks->count; s++)
-            sharing += same_cpus(&ranks->rank[r], &ranks->rank[s]);
-        int share = ranks->rank[r].allowed / sharing;
-        if (ranks->rank[r].threads == 0)
-            ranks->rank[r].threads = share > 0 ? share : 1;
+            sharing += same_cpus(rank, &ranks->rank[s]);
+        int share = least(rank->allowed, rank->granted) / sharing;
+        if (rank->threads == 0)
+            rank->threads = share > 0 ? share : 1;
     }
 }
 
@@ -51,7 +68,36 @@ static void host_load(const struct run_ranks *ranks, int r, int *threads, int *c
     }
 }
 
-static void note_load(const struct run_ranks *ranks)
+/* The environment of all ranks is taken to be the same here. */
+static void keep_thread_limit(struct run_ranks *ranks)
+{
+    bool limited = false;
+    for (int r = 0; r < ranks->count; r++) {
+        limited = limited || ranks->rank[r].threads > team_limit();
+        ranks->rank[r].threads = least(ranks->rank[r].threads, team_limit());
+    }
+    if (limited)
+        log_note("OMP_THREAD_LIMIT=%d: no rank has more threads; unset it", team_limit());
+}
+
+/* Who bound the ranks, and how to have it not do so; NULL: the user, it seems. */
+static const char *unbinding(void)
+{
+    if (cpu_openmp_binds())
+        return "unset OMP_PROC_BIND, OMP_PLACES and GOMP_CPU_AFFINITY";
+    if (getenv("OMPI_COMM_WORLD_SIZE"))
+        return "start with 'mpirun --bind-to none'";
+    return getenv("SLURM_STEP_ID") ? "start with 'srun --cpu-bind=none'" : NULL;
+}
+
+static void note_bound(const struct run_rank *rank, int threads, int cpus, int count)
+{
+    log_note("%d thread%s of %d rank%s on %s: bound to %d of %d CPUs (%s); %s", threads,
+             threads > 1 ? "s" : "", count, count > 1 ? "s" : "", rank->host, cpus,
+             rank->granted, rank->cpus, unbinding());
+}
+
+static void note_load(const struct run_ranks *ranks, bool asked)
 {
     for (int r = 0; r < ranks->count; r++) {
         const struct run_rank *rank = &ranks->rank[r];
@@ -59,29 +105,26 @@ static void note_load(const struct run_ranks *ranks)
         if (rank->node_rank != 0)
             continue;
         host_load(ranks, r, &threads, &cpus, &count);
-        if (threads <= cpus)
-            continue;
-        if (count == 1 && rank->allowed < cpu_online())
-            log_note(
-                "rank %d on %s has %d threads but is bound to CPUs %s; start it with "
-                "'mpirun --bind-to none'",
-                r, rank->host, threads, rank->cpus);
-        else
+        bool lone = !asked && count == 1 && cpus == 1;
+        if (unbinding() && cpus < rank->granted && (threads > cpus || lone))
+            note_bound(rank, threads, cpus, count);
+        else if (threads > cpus)
             log_note(
                 "%d threads of %d rank(s) on the %d CPUs of %s: slower than fewer; use "
                 "--threads %d or 'mpirun -n %d'",
                 threads, count, cpus, rank->host, cpus / count > 0 ? cpus / count : 1,
-                cpus < count ? cpus : count);
+                least(cpus, count));
     }
 }
 
 static void note_slurm(const struct comm *comm)
 {
-    const char *tasks = getenv("SLURM_NTASKS");
-    if (tasks && atoi(tasks) > 1 && comm_size(comm) == 1)
-        log_note("SLURM started %s tasks but MPI sees one rank: each task would train "
-                 "alone; start with 'mpirun', or 'srun --mpi=pmix'",
-                 tasks);
+    int tasks = env_count("SLURM_NTASKS");
+    if (tasks > 1 && comm_size(comm) == 1)
+        log_note(
+            "SLURM_NTASKS is %d but this is one rank, which trains alone; start with "
+            "'mpirun', or 'srun --mpi=pmix'",
+            tasks);
 }
 
 /* On other CPUs, or where the environment has not come along. */
@@ -101,19 +144,29 @@ static void note_kernels(const struct run_ranks *ranks)
 
 void run_ranks_init(struct run_ranks *ranks, struct comm *comm, int threads)
 {
-    struct run_rank mine = {.allowed = cpu_allowed(), .threads = threads};
+    int online = cpu_online(), given = env_count("SLURM_CPUS_ON_NODE");
+    struct run_rank mine = {
+        .allowed = cpu_allowed(),
+        .granted = given ? least(given, online) : online,
+        .threads = threads ? threads : env_count("SLURM_CPUS_PER_TASK"),
+        .node_rank = comm_node_rank(comm),
+    };
+    bool asked = mine.threads > 0;
     snprintf(mine.host, sizeof mine.host, "%s", comm_host(comm));
     snprintf(mine.cpus, sizeof mine.cpus, "%s", cpu_allowed_list());
     snprintf(mine.kernels, sizeof mine.kernels, "%s, %s", cpu_isa_name(cpu_isa()),
              cpu_blas());
-    mine.node_rank = comm_node_rank(comm);
     ranks->count = comm_size(comm);
     ranks->rank = mem_zeroed((size_t)ranks->count, sizeof mine);
     comm_allgather(comm, &mine, ranks->rank, sizeof mine);
     fair_threads(ranks);
-    note_load(ranks);
+    keep_thread_limit(ranks);
+    note_load(ranks, asked);
     note_kernels(ranks);
     note_slurm(comm);
+    const char *advice = cpu_threads_advice(run_threads(ranks, comm));
+    if (advice)
+        log_note("%s", advice);
 }
 
 void run_ranks_release(struct run_ranks *ranks)
@@ -128,6 +181,11 @@ enum status run_check_threads(long long threads)
     if (threads > most)
         FAIL(ST_USAGE, "%lld threads per rank: at most %lld make sense on %d CPUs",
              threads, most, cpu_online());
+    if (threads > team_limit())
+        FAIL(ST_USAGE,
+             "OMP_THREAD_LIMIT=%d allows fewer threads than %lld; unset it, or use "
+             "--threads %d",
+             team_limit(), threads, team_limit());
     return ST_OK;
 }
 

@@ -35,9 +35,12 @@ struct comm *comm_start(int *argc, char ***argv)
 {
     int provided;
     /* Alone, without mpirun, Open MPI would start a daemon for processes to be spawned
-       later: there are none, and it takes time and may fail. */
+       later: there are none, and it takes time and may fail. In a step of srun's that has
+       no PMI it would refuse to start at all. */
     if (!getenv("PMIX_RANK"))
         setenv("OMPI_MCA_ess_singleton_isolated", "1", 0);
+    if (!getenv("PMIX_RANK") && !getenv("PMI_RANK"))
+        unsetenv("SLURM_STEP_ID");
     MPI_CHECK(MPI_Init_thread(argc, argv, MPI_THREAD_FUNNELED, &provided));
     MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN);
     MPI_CHECK(MPI_Comm_dup(MPI_COMM_WORLD, &world.all));

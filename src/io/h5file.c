@@ -147,9 +147,10 @@ static enum status finish(struct h5file *file)
     h5_forget_array(file);
     if (H5Fflush(file->id, H5F_SCOPE_GLOBAL) < 0)
         FAIL(ST_FAIL, "cannot write '%s': %s", file->path, h5_reason());
-    if (H5Fclose(file->id) < 0)
+    hid_t id = file->id;
+    file->id = H5I_INVALID_HID; /* HDF5 has freed the file also where closing it fails */
+    if (H5Fclose(id) < 0)
         FAIL(ST_FAIL, "cannot write '%s': %s", file->path, h5_reason());
-    file->id = H5I_INVALID_HID;
     return ST_OK;
 }
 

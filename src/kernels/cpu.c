@@ -2,10 +2,10 @@
 
 #include <cblas.h>
 #include <hwloc.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 #include "base/status.h"
@@ -173,6 +173,42 @@ const char *cpu_blas_advice(void)
              "unset it",
              forced);
     return text;
+}
+
+static bool env_differs(const char *name, int from)
+{
+    const char *text = getenv(name);
+    return text && atoi(text) != from; /* OMP_NUM_THREADS may be a list, "4,1" */
+}
+
+const char *cpu_threads_advice(int threads)
+{
+    static char text[160];
+    static const char *const blas[] = {"OPENBLAS_NUM_THREADS", "GOTO_NUM_THREADS"};
+    if (env_differs("OMP_NUM_THREADS", threads)) {
+        snprintf(text, sizeof text,
+                 "OMP_NUM_THREADS=%.20s is ignored: a rank has %d thread%s; use "
+                 "--threads, and unset it",
+                 getenv("OMP_NUM_THREADS"), threads, threads > 1 ? "s" : "");
+        return text;
+    }
+    for (int i = 0; i < 2; i++)
+        if (env_differs(blas[i], 1) && env_differs(blas[i], threads)) {
+            snprintf(text, sizeof text,
+                     "%s=%.20s is ignored: a BLAS call has one thread, a rank has %d; "
+                     "use --threads, and unset it",
+                     blas[i], getenv(blas[i]), threads);
+            return text;
+        }
+    return NULL;
+}
+
+bool cpu_openmp_binds(void)
+{
+    const char *bind = getenv("OMP_PROC_BIND");
+    if (bind)
+        return strcasecmp(bind, "false") != 0;
+    return getenv("OMP_PLACES") || getenv("GOMP_CPU_AFFINITY");
 }
 
 void cpu_prepare(char **argv)

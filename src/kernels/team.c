@@ -11,6 +11,7 @@
 void team_run(int threads, void (*body)(void *context, int thread), void *context)
 {
     bool complete = true;
+    omp_set_dynamic(0); /* OMP_DYNAMIC would give fewer on a busy machine */
 #pragma omp parallel num_threads(threads) reduction(&& : complete)
     {
         complete = omp_get_num_threads() == threads;
@@ -18,6 +19,11 @@ void team_run(int threads, void (*body)(void *context, int thread), void *contex
             body(context, omp_get_thread_num());
     }
     ASSERT(complete && "OpenMP gave fewer threads than asked for (OMP_THREAD_LIMIT?)");
+}
+
+int team_limit(void)
+{
+    return omp_get_thread_limit();
 }
 
 static inline void relax(void)

@@ -309,14 +309,16 @@ enum status trainer_run(struct trainer *trainer)
     struct progress *progress = &trainer->progress;
     double begin = timer_now();
     trainer->saved_at = begin;
+    enum status st = ST_OK;
     report_table_head();
     /* A run that was stopped right at the end of an epoch still owes its evaluation. */
     if (progress->step > 0 && progress->evaluated_step < progress->step &&
         evaluation_due(trainer, progress->step))
-        TRY(evaluate_now(trainer));
-    if (trainer->best_due)
-        TRY(trainer_save(trainer, false));
-    enum status st = train_steps(trainer);
+        st = evaluate_now(trainer);
+    if (st == ST_OK && trainer->best_due)
+        st = trainer_save(trainer, false);
+    if (st == ST_OK)
+        st = train_steps(trainer);
     if (st == ST_OK && out_of_patience(trainer)) {
         log_out("stopped early: no better accuracy in %d evaluations\n",
                 trainer->setup.options->early_stop.patience);

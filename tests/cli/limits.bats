@@ -49,12 +49,15 @@ LONG=(--set train.epochs=100000 --set log.every=100000)
 @test "--max-time auto asks squeue where the environment says nothing" {
     mkdir -p bin
     export SLURM_JOB_ID=7 PATH=$PWD/bin:$PATH
-    unset SLURM_JOB_END_TIME
+    unset SLURM_JOB_END_TIME SLURM_ARRAY_JOB_ID SLURM_ARRAY_TASK_ID
     printf '%s\n' '#!/bin/sh' 'echo "$*" >asked' 'echo 1:30' >bin/squeue
     chmod +x bin/squeue
     train 1 "$TINY" --run never --max-time auto --check >auto.out
     [ "$(<asked)" = "--noheader --format=%L --jobs 7" ]
     grep -qE '^limit  *stops, to go on later, before 90 s have passed' auto.out
+    SLURM_ARRAY_JOB_ID=5 SLURM_ARRAY_TASK_ID=0 \
+        train 1 "$TINY" --run never --max-time auto --check >array.out
+    [ "$(<asked)" = "--noheader --format=%L --jobs 5_0" ]
     printf '%s\n' '#!/bin/sh' 'echo UNLIMITED' >bin/squeue
     train 1 "$TINY" --run never --max-time auto --check >auto.out
     [ "$(grep -c '^limit' auto.out)" -eq 0 ]

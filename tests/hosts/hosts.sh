@@ -81,12 +81,14 @@ link() {
     in_room ip link set "$1" "$2"
 }
 
-# Both ways: the host's own sending, and the switch's to it. A small burst, or a step's
-# sums would partly fit into it.
+# Both ways: the host's own sending, and the switch's to it. What is sent in one go is kept
+# small, for the burst that is free has to be larger, and is to be little beside a step's
+# sums; smaller still, and the kernel is kept busy.
 link_rate() {
-    local i shape=(handle 1: tbf rate "$1" burst 32kb latency 50ms)
+    local i shape=(handle 1: tbf rate "$1" burst 36kb latency 50ms)
     [[ $1 == full ]] && shape=(noqueue)
     for ((i = 1; i <= HOSTS; i++)); do
+        on n$i ip link set eth0 gso_max_size 32768
         on n$i tc qdisc replace dev eth0 root "${shape[@]}"
         in_room tc qdisc replace dev n$i root "${shape[@]}"
     done

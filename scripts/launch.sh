@@ -1,0 +1,245 @@
+#!/bin/bash
+# Start a program on its ranks, where and as many as there is room for:
+#   launch.sh [OPTIONS] PROGRAM [ARGUMENT...]
+# OPTIONS are mpirun's, such as -n RANKS; with LAUNCHER=srun they are srun's.
+#
+# In a SLURM job, ranks and CPUs per rank are the allocation's. Elsewhere there is one rank
+# per core, unless -n or hosts are given. Ranks are pinned where the CPUs are theirs alone;
+# where there are too few, nobody is pinned and who waits gives way.
+#
+# INT, TERM, HUP, USR1 and USR2 all reach the ranks as USR1, which for lockstep means:
+# checkpoint, then exit 75. A second INT ends it without. The exit status is the program's.
+# Sourced, it provides `launch OPTIONS PROGRAM ARGUMENTS`; the traps stay.
+set -u
+stopping=''
+trap 'stopping=yes' TERM HUP INT USR1 USR2
+source "$(dirname "$(realpath "${BASH_SOURCE[0]}")")/mpi.sh"
+launcher=${LAUNCHER:-mpirun}
+
+die() {
+    printf 'launch.sh: %s\n' "$1" >&2
+    exit 2
+}
+
+# --- what is asked for ---
+
+# How many words follow an option of mpirun or srun as its value.
+values_of() {
+    case ${1/#--/-} in
+    -mca | -gmca) echo 2 ;;
+    -n | -np | -c | -N | -H | -host | -hostfile | -machinefile | -default-hostfile | \
+        -map-by | -bind-to | -rank-by | -npernode | -rf | -rankfile | -am | -tune | -x | \
+        -wd | -wdir | -timeout | -path | -prefix | -output-filename | -w | -p | -D) echo 1 ;;
+    *) echo 0 ;;
+    esac
+}
+
+ranks='' hosts='' placed='' threads=''
+read_words() {
+    local count
+    while [[ ${1-} == -* ]]; do
+        case ${1/#--/-} in
+        -n | -np | -c) ranks=${2-} ;;
+        -H | -host | -hostfile | -machinefile | -default-hostfile) hosts=yes ;;
+        -map-by* | -bind-to* | -npernode | -N | -rf | -rankfile) placed=yes ;;
+        esac
+        count=$(values_of "$1")
+        (($# > count)) || die "'$1' needs a value"
+        shift $((1 + count))
+    done
+    (($#)) || die 'no program given; usage: launch.sh [OPTIONS] PROGRAM [ARGUMENT...]'
+    for (( ; $#; )); do
+        case $1 in
+        --threads) threads=${2-} ;;
+        --threads=*) threads=${1#*=} ;;
+        esac
+        shift
+    done
+    [[ $ranks =~ ^([1-9][0-9]{0,5})?$ ]] || die "'-n $ranks': a number of ranks is expected"
+    [[ $threads =~ ^[1-9][0-9]{0,5}$ ]] || threads=''
+}
+
+# --- layout ---
+
+# "2(x3),1", as SLURM counts the tasks of its nodes: 7.
+sum_tasks() {
+    local part sum=0
+    for part in ${1//,/ }; do
+        [[ $part =~ ^([0-9]+)(\(x([0-9]+)\))?$ ]] || continue
+        ((sum += BASH_REMATCH[1] * ${BASH_REMATCH[3]:-1}))
+    done
+    echo "$sum"
+}
+
+# Of this node, the others being like it: CPUs there are (cpus), CPUs that are ours (ours),
+# ranks (here), CPUs for each rank (each).
+count_cpus() {
+    cpus=$(nproc)
+    if [[ ${SLURM_TASKS_PER_NODE-} ]]; then
+        here=${SLURM_TASKS_PER_NODE%%[^0-9]*}
+        ours=${SLURM_CPUS_ON_NODE:-0}
+        each=${SLURM_CPUS_PER_TASK:-$((ours / here))}
+    else
+        here=${ranks:-$(mpi_cores)}
+        ours=$cpus
+        each=$((cpus / here))
+    fi
+    ((ranks && ranks < here)) && here=$ranks
+    ((each)) || each=1
+}
+
+# SLURM may count CPUs that are not there or, where it does not confine jobs, give others the
+# CPUs that we would choose. Elsewhere only a run that fills the machine may take its pick.
+lay_out() {
+    local cpus ours here each
+    count_cpus
+    local busy=$((here * (threads > each ? threads : each)))
+    export OMPI_MCA_rmaps_base_oversubscribe=${OMPI_MCA_rmaps_base_oversubscribe-1}
+    if ((busy > cpus)); then
+        export OMPI_MCA_mpi_yield_when_idle=${OMPI_MCA_mpi_yield_when_idle-1}
+        export OMP_WAIT_POLICY=${OMP_WAIT_POLICY-passive}
+    fi
+    [[ $placed || -n ${OMPI_MCA_hwloc_base_binding_policy-} ]] && return
+    export OMPI_MCA_hwloc_base_binding_policy=none
+    ((ours == cpus && busy <= cpus && cpus <= $(mpi_quota))) || return
+    [[ ${SLURM_TASKS_PER_NODE-} ]] || ((busy == cpus)) || return
+    export OMPI_MCA_hwloc_base_binding_policy=core
+    export OMPI_MCA_rmaps_base_mapping_policy=slot:PE=$each
+    if (($(mpi_smt))); then # what is counted above are hardware threads
+        export OMPI_MCA_hwloc_base_use_hwthreads_as_cpus=1
+        export OMPI_MCA_hwloc_base_binding_policy=hwthread
+    fi
+}
+
+# A cut link or a node that is gone is noticed in seconds, not in eight minutes.
+keep_alive() {
+    export OMPI_MCA_oob_tcp_keepalive_time=${OMPI_MCA_oob_tcp_keepalive_time-5}
+    export OMPI_MCA_oob_tcp_keepalive_intvl=${OMPI_MCA_oob_tcp_keepalive_intvl-1}
+    export OMPI_MCA_oob_tcp_keepalive_probes=${OMPI_MCA_oob_tcp_keepalive_probes-3}
+}
+
+bridges() {
+    ip -o -4 addr show 2>/dev/null |
+        awk '$2 ~ /^(docker|br-|virbr|lxc|lxd|podman|cni)/ { print $4 }' | paste -sd,
+}
+
+# The bridges of containers and virtual machines have the same address on every node, and
+# what ranks send there never leaves their own: Open MPI would hang. A choice of networks
+# that somebody has made stands.
+avoid_bridges() {
+    local nets part
+    nets=$(bridges)
+    [[ $nets && $* != *tcp_if_* ]] || return
+    for part in btl oob; do
+        ompi_info --param $part tcp --level 9 --parsable 2>/dev/null |
+            grep 'tcp_if_[ie].*:source:' | grep -qv ':default$' && continue
+        [[ $part == btl ]] && export OMPI_MCA_btl_tcp_if_exclude=127.0.0.1/8,sppp,$nets
+        [[ $part == oob ]] && export OMPI_MCA_oob_tcp_if_exclude=$nets
+    done
+}
+
+# --- start ---
+
+# mpirun starts its daemons by srun: they are to have the whole allocation, and our
+# environment.
+prepare_mpirun() {
+    command -v mpirun >/dev/null || die "no mpirun here; type 'scripts/setup.sh run'"
+    unset SRUN_CPUS_PER_TASK
+    start=(mpirun)
+    [[ $ranks || $hosts || $placed || ${SLURM_TASKS_PER_NODE-} ]] ||
+        start+=(-n "$(mpi_cores)")
+}
+
+# srun has not handed on CPUs per task by itself since SLURM 22.05.
+prepare_srun() {
+    local known
+    [[ ${SLURM_JOB_ID-} ]] || die "LAUNCHER=srun needs a SLURM job; type 'sbatch' or 'salloc'"
+    known=$(srun --mpi=list 2>&1)
+    [[ $known == *pmix* ]] || die "srun knows no pmix here; use mpirun: unset LAUNCHER"
+    [[ ${SLURM_CPUS_PER_TASK-} ]] && export SRUN_CPUS_PER_TASK=$SLURM_CPUS_PER_TASK
+    start=(srun --mpi=pmix)
+    [[ $ranks || ${SLURM_NTASKS-} ]] ||
+        start+=("--ntasks=$(sum_tasks "${SLURM_TASKS_PER_NODE-1}")")
+}
+
+prepare() {
+    [[ $hosts ]] || ((${SLURM_JOB_NUM_NODES:-1} > 1)) && avoid_bridges "$@"
+    export SLURM_EXPORT_ENV=ALL
+    case $launcher in
+    mpirun) prepare_mpirun ;;
+    srun) prepare_srun ;;
+    *) die "LAUNCHER='$launcher': mpirun or srun" ;;
+    esac
+    [[ $hosts ]] || lay_out
+    keep_alive
+}
+
+# --- signals ---
+
+# Before it has a handler for it, USR1 would kill the launcher (srun waits for it blocked).
+takes_usr1() {
+    local mask
+    while read -r mask; do
+        ((0x$mask >> ($(kill -l USR1) - 1) & 1)) && return 0
+    done < <(sed -n 's/^Sig\(Cgt\|Blk\):[[:space:]]*//p' "/proc/$child/status" 2>/dev/null)
+    return 1
+}
+
+# Said again and again: the launcher may have no ranks yet.
+push() {
+    while kill -0 "$child"; do
+        takes_usr1 && kill -USR1 "$child"
+        sleep 1
+    done
+}
+
+stop() {
+    stopping=yes
+    [[ -z $child || $pusher ]] && return
+    push >/dev/null 2>&1 &
+    pusher=$!
+}
+
+interrupt() {
+    stop
+    ((++interrupts > 1)) && kill -TERM "$pusher" "$child" 2>/dev/null
+}
+
+# A terminal sends INT to all of its foreground group: the launcher is kept out of it. If we
+# are killed it hears of it, and stops the ranks too.
+start_launcher() {
+    local apart=(setsid)
+    setpriv --pdeathsig USR1 true 2>/dev/null && apart+=(setpriv --pdeathsig USR1)
+    "${apart[@]}" "${start[@]}" "$@" </dev/null &
+    child=$!
+    [[ $stopping ]] && stop
+}
+
+# `wait` returns at every signal. Sets `status`.
+await_launcher() {
+    while kill -0 "$child" 2>/dev/null; do
+        wait "$child"
+    done
+    wait "$child"
+    status=$?
+    [[ $pusher ]] && kill "$pusher" 2>/dev/null
+}
+
+child='' pusher='' interrupts=0 status=0
+launch() {
+    trap stop TERM HUP USR1 USR2
+    trap interrupt INT
+    read_words "$@"
+    prepare "$@"
+    start_launcher "$@"
+    await_launcher
+    child=''
+    ((interrupts > 1)) && return 130
+    # Ranks that the signal met while they were being loaded, before they could ask for it
+    # to be kept: nothing of theirs is lost.
+    [[ $stopping ]] && ((status == 128 + $(kill -l USR1))) && return 75
+    return "$status"
+}
+
+[[ ${BASH_SOURCE[0]} == "$0" ]] || return 0
+launch "$@"

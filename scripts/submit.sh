@@ -1,0 +1,167 @@
+#!/bin/bash
+# Submit a run to SLURM: submit.sh CONFIG [OPTION...] [-- OPTIONS OF lockstep train]
+#
+#   --nodes N            (1)
+#   --ranks-per-node R   (1)   without this and --threads: whole nodes, a rank per CPU
+#   --threads T          per rank (1)
+#   --time TIME          limit of one stay on the nodes, M, H:MM:SS or D-HH:MM:SS; a run that
+#                        is not finished then goes on by itself, later
+#   --sweep KEY=V1,V2    a run for each value, as an array; several are combined
+#   --launcher srun      instead of mpirun: srun --mpi=pmix
+#   --partition, --account, --qos, --constraint, --reservation, --mem, --dependency, --begin,
+#   --mail-user, --mail-type, --job-name, --exclude, --nodelist VALUE: sbatch's
+#
+# The config is checked first. Prints the job's number, and what to type to watch, signal and
+# cancel it. The same command again goes on with a run that was cancelled.
+set -u
+root=$(dirname "$(dirname "$(realpath "$0")")")
+source "$root/scripts/slurm.sh"
+
+die() {
+    printf 'submit.sh: %s\n' "$*" >&2
+    exit 2
+}
+
+usage() {
+    sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$0"
+}
+
+number() { # OPTION VALUE
+    [[ $2 =~ ^[1-9][0-9]{0,5}$ ]] || die "'$1 $2': a whole number from 1 is expected"
+}
+
+config='' nodes=1 ranks='' threads='' specs=() wanted=() train=() name=''
+take_option() { # OPTION VALUE
+    case $1 in
+    --nodes) number "$@" && nodes=$2 ;;
+    --ranks-per-node) number "$@" && ranks=$2 ;;
+    --threads) number "$@" && threads=$2 ;;
+    --time)
+        [[ $2 =~ ^([0-9]+-)?[0-9]+(:[0-9]{1,2}){0,2}$ ]] ||
+            die "'--time $2': minutes, H:MM:SS or D-HH:MM:SS are expected"
+        wanted+=(--time="$2")
+        ;;
+    --sweep)
+        sweep_count "$2" >/dev/null ||
+            die "'--sweep $2': KEY=VALUE,VALUE,... is expected, as train.seed=1,2,3"
+        specs+=("$2")
+        ;;
+    --launcher)
+        [[ $2 == mpirun || $2 == srun ]] || die "'--launcher $2': mpirun or srun"
+        export LAUNCHER=$2
+        ;;
+    --job-name) name=$2 ;;
+    --partition | --account | --qos | --constraint | --reservation | --mem | --dependency | \
+        --begin | --mail-user | --mail-type | --exclude | --nodelist)
+        wanted+=("$1=$2")
+        ;;
+    *) die "unknown option '$1'; see 'submit.sh --help'; lockstep's come after '--'" ;;
+    esac
+}
+
+read_words() {
+    while (($#)); do
+        case $1 in
+        --help | -h) usage && exit ;;
+        --) shift && train=("$@") && break ;;
+        --*=*) take_option "${1%%=*}" "${1#*=}" ;;
+        --*)
+            (($# > 1)) || die "'$1' needs a value; see 'submit.sh --help'"
+            take_option "$1" "$2"
+            shift
+            ;;
+        *)
+            [[ -z $config && $1 != -* ]] ||
+                die "'$1' is one word too many; lockstep's options come after '--'"
+            config=$1
+            ;;
+        esac
+        shift
+    done
+    [[ $config ]] || die "which config? see 'submit.sh --help'"
+}
+
+# check OPTION...: whether this can be trained; then `run` is its folder.
+check() {
+    local said status
+    said=$("$lockstep" train "$config" "${train[@]}" "$@" --check 2>&1)
+    status=$?
+    if ((status)); then
+        grep '^lockstep: ' <<<"$said" >&2 || printf '%s\n' "$said" >&2
+        exit 2
+    fi
+    run=$(sed -n 's/^run  *//p' <<<"$said")
+}
+
+check_all() {
+    local i setting options folder seen=$'\n'
+    points=0
+    ((${#specs[@]})) || { check && return; }
+    points=$(sweep_count "${specs[@]}")
+    for ((i = 1; i <= points; i++)); do
+        sweep_point $i "${specs[@]}"
+        options=()
+        for setting in "${point[@]}"; do
+            options+=(--set "$setting")
+        done
+        check "${options[@]}"
+        folder=$(sweep_folder "${point[@]}")
+        [[ $seen != *$'\n'$folder$'\n'* ]] || die "the sweep has '$folder' twice"
+        seen+=$folder$'\n'
+    done
+}
+
+lay_out() {
+    wanted+=(--nodes="$nodes")
+    if [[ $ranks$threads ]]; then
+        wanted+=(--ntasks-per-node="${ranks:-1}" --cpus-per-task="${threads:-1}")
+        layout="$nodes x ${ranks:-1} ranks x ${threads:-1} threads"
+    else
+        wanted+=(--exclusive)
+        layout="$nodes whole nodes"
+    fi
+    ((nodes == 1)) && layout=${layout/nodes/node}
+    name=${name:-$(basename "${config%.*}")}
+    wanted+=(--job-name="$name")
+}
+
+# Sets `job`. sbatch's own words, if it refuses, are the last line of what it says.
+submit() {
+    local words=() spec said
+    for spec in "${specs[@]}"; do
+        words+=(--sweep "$spec")
+    done
+    local script=$root/slurm/train.sbatch
+    ((points)) && script=$root/slurm/sweep.sbatch && wanted+=(--array="1-$points")
+    export LOCKSTEP_ROOT=$root LOCKSTEP=$lockstep
+    said=$(sbatch --parsable --export=ALL "${wanted[@]}" "$script" "${words[@]}" "$config" \
+        "${train[@]}" 2>&1) || {
+        said=${said##*$'\n'}
+        die "sbatch refuses: ${said#sbatch: error: }"
+    }
+    job=${said##*$'\n'}
+    job=${job%%;*}
+}
+
+tell() {
+    local out=$name-$job.out
+    if ((points)); then
+        printf 'job %s: %s runs, %s each, in %s\n' "$job" "$points" "$layout" "$run/"
+        out=$name-${job}_1.out
+    else
+        printf 'job %s: %s, run %s\n' "$job" "$layout" "$run"
+    fi
+    printf '  %-45s %s\n' "tail -F $(printf %q "$out")" 'watch it' \
+        "squeue --jobs=$job" 'where it is in the queue' \
+        "scancel --batch --signal=USR1 $job" 'save, and go back into the queue' \
+        "scancel $job" 'save, and end; the same command goes on'
+}
+
+read_words "$@"
+lockstep=$(find_lockstep "$root") || die "no build/lockstep in '$root'; type 'make'"
+check_all
+command -v sbatch >/dev/null || die "no sbatch here: this is no SLURM cluster"
+sinfo --noheader >/dev/null 2>&1 || die "SLURM does not answer; see 'scontrol ping'"
+lay_out
+submit
+tell

@@ -1,0 +1,178 @@
+#!/bin/bash
+# Bring a run to its end, whatever kills it on the way: start COMMAND, a `lockstep train`
+# line with or without mpirun before it, and start it again while it is killed or stops
+# early (75). It always goes on from the run's newest checkpoint (--resume is added).
+#   supervise.sh [--max-failures M] [--delay S] COMMAND...
+#     --max-failures M  give up after M ends in a row without a newer checkpoint (5)
+#     --delay S         seconds before the next start (1)
+# Ends with COMMAND's exit code: 0 done, 2 usage, 3 bug, or that of the last failure.
+# TERM, INT, HUP and USR1 stop the run after a checkpoint: 75, and the same line goes on
+# from there. A second INT ends it at once. Checkpoints are looked for on this machine.
+set -um # every COMMAND is a process group: a Ctrl-C is for this script alone
+
+max_failures=5 delay=1
+child='' asking='' stopping='' caught='' interrupts=0
+
+say() {
+    printf 'supervise: %s\n' "$*" >&2
+}
+
+usage() {
+    say "$@"
+    say "usage: supervise.sh [--max-failures M] [--delay S] COMMAND..."
+    exit 2
+}
+
+# run_folder WORD...: of a command: what --run says, or lockstep's default. Of lockstep's
+# options only two have no value.
+run_folder() {
+    local config=''
+    while [[ ${1-train} != train ]]; do shift; done
+    (($#)) || return 1
+    for ((; $# > 1; )); do
+        shift
+        case $1 in
+        --run) echo "${2-}" && return ;;
+        --run=*) echo "${1#*=}" && return ;;
+        --resume | --check | --*=*) ;;
+        --*) shift ;;
+        *) config=${config:-${1##*/}} ;;
+        esac
+    done
+    echo "runs/${config%.*}"
+}
+
+# The step of the newest checkpoint, 0 without one. Their names sort as their steps.
+newest_step() {
+    local file step=0
+    for file in "$run"/checkpoints/step-*.h5; do
+        [[ -s $file && $file =~ /step-([0-9]+)\.h5$ ]] && step=$((10#${BASH_REMATCH[1]}))
+    done
+    echo "$step"
+}
+
+# USR1 asks lockstep to stop. Said again and again: mpirun may not have its ranks yet.
+ask_to_stop() {
+    while kill -USR1 "$child"; do sleep 1; done 2>/dev/null
+}
+
+hand_on() {
+    [[ -z $child || $asking ]] && return
+    ask_to_stop &
+    asking=$!
+}
+
+on_signal() {
+    caught=yes stopping=$1
+    [[ $1 == INT ]] && ((++interrupts > 1)) && end_at_once
+    hand_on
+}
+
+# INT twice is what ends mpirun, srun and lockstep itself at once, with their children.
+end_at_once() {
+    local i
+    for ((i = 0; i < 50; i++)); do
+        ((i < 2)) && kill -INT "$child" 2>/dev/null
+        kill -0 "$child" 2>/dev/null || break
+        sleep 0.1
+    done
+    kill -KILL -- "-$child" 2>/dev/null
+    say "ended by a second INT"
+    exit 130
+}
+
+# A trap ends `wait` early; only without one is its status the child's.
+wait_for_child() {
+    local again
+    wait "$child" 2>/dev/null
+    status=$?
+    while [[ $caught ]]; do
+        caught=''
+        wait "$child" 2>/dev/null
+        again=$?
+        ((again == 127)) || status=$again # 127: the first wait had it
+    done
+}
+
+start_and_wait() {
+    "$@" </dev/null &
+    child=$!
+    [[ $stopping ]] && hand_on
+    wait_for_child
+    child=''
+    [[ $asking ]] && kill -- "-$asking" 2>/dev/null
+    asking=''
+}
+
+# Ranks whose mpirun was killed live on for two seconds, and hold the run's lock.
+pause() {
+    start_and_wait sleep "$delay"
+    [[ $stopping || ! -f $run/lock ]] || start_and_wait flock -w 10 "$run/lock" true
+}
+
+lock_is_held() {
+    [[ -f $run/lock ]] || return
+    flock -n "$run/lock" true
+    (($? == 1)) # other numbers: it cannot tell
+}
+
+how_it_ended() {
+    if ((status == 75)); then
+        echo "stopped early"
+    elif ((status > 128)); then
+        echo "killed by $(kill -l $((status - 128)) 2>/dev/null || echo "signal")"
+    else
+        echo "exit status $status"
+    fi
+}
+
+# Ends the script if what happened is the end of the matter.
+end_or_go_on() {
+    case $status in
+    2) lock_is_held || exit 2 ;; # if it is: "in use by another lockstep"
+    0 | 3 | 126 | 127) exit "$status" ;;
+    esac
+    [[ $stopping ]] || return
+    ((status > 128)) && status=75 # what was killed goes on as well
+    say "stopped by $stopping, newest checkpoint: step $(newest_step)"
+    exit "$status"
+}
+
+while (($#)); do
+    case $1 in
+    --max-failures) max_failures=${2-} ;;
+    --delay) delay=${2-} ;;
+    -*) usage "unknown option '$1'" ;;
+    *) break ;;
+    esac
+    shift $(($# > 1 ? 2 : 1))
+done
+[[ $max_failures =~ ^[1-9][0-9]*$ ]] || usage "--max-failures needs a number from 1"
+[[ $delay =~ ^[0-9]+(\.[0-9]+)?$ ]] || usage "--delay needs seconds"
+run=$(run_folder "$@") || usage "no 'train' in the command '$*'"
+command=()
+for word; do
+    [[ $word == --resume ]] || command+=("$word")
+    [[ $word == train ]] && command+=(--resume)
+done
+
+for signal in TERM INT HUP USR1; do
+    # shellcheck disable=SC2064 # the name of now
+    trap "on_signal $signal" "$signal"
+done
+failures=0 before=$(newest_step)
+while :; do
+    start_and_wait "${command[@]}"
+    end_or_go_on
+    ended=$status what="$(how_it_ended) at $(printf '%(%F %T)T')"
+    pause
+    step=$(newest_step) status=75
+    [[ $stopping ]] && end_or_go_on # there was nothing to stop but the pause
+    ((failures = step > before ? 0 : failures + 1, before = step))
+    tries="failures without a newer checkpoint: $failures of $max_failures"
+    if ((failures >= max_failures)); then
+        say "$what: given up at step $step ($tries)"
+        exit "$ended"
+    fi
+    say "$what: going on from step $step ($tries)"
+done

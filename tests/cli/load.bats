@@ -1,0 +1,121 @@
+#!/usr/bin/env bats
+# What silently makes a run slow is said in one line, with what to type; what is well is not.
+
+setup_file() {
+    source "$BATS_TEST_DIRNAME/../runs.sh"
+    letters letters.h5 60 20
+}
+
+# Ranks are bound as mpirun does it by itself.
+setup() {
+    source "$BATS_TEST_DIRNAME/../runs.sh"
+    unset OMPI_MCA_hwloc_base_binding_policy OPENBLAS_NUM_THREADS OPENBLAS_CORETYPE
+    unset "${!SLURM_@}"
+    cpus=$(nproc)
+}
+
+# says PATTERN COMMAND...: a check prints one note about its threads and CPUs, PATTERN; or,
+# with an empty PATTERN, none.
+says() {
+    run --separate-stderr "${@:2}" train "$TINY" --data letters.h5 --run never \
+        --check "${options[@]}"
+    [ "$status" -eq 0 ]
+    local notes
+    notes=$(grep -E 'thread|CPU|rank' <<<"$stderr" || :)
+    printf 'said <%s>\nnot  <%s>\n' "$notes" "$1"
+    [[ $notes != *$'\n'* ]]
+    # shellcheck disable=SC2053
+    [[ $notes == $1 ]]
+}
+
+need_cpus() {
+    ((cpus >= $1)) || skip "this machine has fewer than $1 CPUs"
+}
+
+@test "thread counts in the environment that are not kept" {
+    options=(--threads 1)
+    says '' "$LOCKSTEP"
+    says 'note: OMP_NUM_THREADS=4 is ignored: a rank has 1 thread; use --threads, and unset it' \
+        env OMP_NUM_THREADS=4 "$LOCKSTEP"
+    says '' env OMP_NUM_THREADS=1 "$LOCKSTEP"
+    says 'note: OPENBLAS_NUM_THREADS=8 is ignored: a BLAS call has one thread, a rank has 1; use --threads, and unset it' \
+        env OPENBLAS_NUM_THREADS=8 "$LOCKSTEP"
+    says '' env OPENBLAS_NUM_THREADS=1 "$LOCKSTEP"
+    need_cpus 2
+    options=(--threads 2)
+    says 'note: OMP_NUM_THREADS=1 is ignored: a rank has 2 threads; *' \
+        env OMP_NUM_THREADS=1 "$LOCKSTEP"
+    says '' env OMP_NUM_THREADS=2 OPENBLAS_NUM_THREADS=2 "$LOCKSTEP"
+}
+
+@test "OpenMP's limit: refused where threads are asked for, else kept and said" {
+    refused 2 'OMP_THREAD_LIMIT=1 allows fewer threads than 2; unset it, or use --threads 1' \
+        env OMP_THREAD_LIMIT=1 "$LOCKSTEP" train "$TINY" --data letters.h5 --run never \
+        --check --threads 2
+    need_cpus 2
+    options=()
+    says 'note: OMP_THREAD_LIMIT=1: no rank has more threads; unset it' \
+        env OMP_THREAD_LIMIT=1 "$LOCKSTEP"
+    grep -q 'x 1 thread on' <<<"$output"
+}
+
+@test "OMP_DYNAMIC takes no threads away" {
+    OMP_DYNAMIC=true train 1 "$TINY" --run dynamic --threads 3 --set train.steps=3 >dynamic.out
+    train 1 "$TINY" --run plain --threads 1 --set train.steps=3 >plain.out
+    [ "$(state dynamic.out)" = "$(state plain.out)" ]
+}
+
+@test "threads bound by OpenMP" {
+    need_cpus 2
+    options=()
+    says "note: 1 thread of 1 rank on *: bound to 1 of $cpus CPUs (*); unset OMP_PROC_BIND, *" \
+        env OMP_PROC_BIND=true "$LOCKSTEP"
+    options=(--threads 2)
+    says "note: 2 threads of 1 rank on *: bound to 1 of $cpus CPUs (*); unset OMP_PROC_BIND, *" \
+        env OMP_PLACES=cores "$LOCKSTEP"
+    says '' env OMP_PROC_BIND=false "$LOCKSTEP"
+}
+
+@test "a rank that mpirun bound to one core" {
+    need_cpus 2
+    options=()
+    says "note: 1 thread of 1 rank on *: bound to [0-9]* of $cpus CPUs (*); start with 'mpirun --bind-to none'" \
+        mpirun -n 1 --bind-to hwthread "$LOCKSTEP"
+    options=(--threads "$cpus")
+    says "note: $cpus threads of 1 rank on *: bound to [0-9]* of $cpus CPUs (*); start with 'mpirun --bind-to none'" \
+        mpirun -n 1 --bind-to hwthread "$LOCKSTEP"
+    says '' mpirun -n 1 --bind-to none "$LOCKSTEP"
+    options=(--threads 1)
+    says "note: 2 threads of 2 ranks on *: bound to 1 of $cpus CPUs (*); start with *" \
+        mpirun -n 2 --bind-to none taskset -c 0 "$LOCKSTEP"
+}
+
+@test "more threads than CPUs" {
+    options=(--threads $((cpus + 1)))
+    says "note: $((cpus + 1)) threads of 1 rank(s) on the $cpus CPUs of *; use --threads $cpus or *" \
+        "$LOCKSTEP"
+    options=(--threads "$cpus")
+    says "note: $((2 * cpus)) threads of 2 rank(s) on the $cpus CPUs of *" \
+        mpirun -n 2 --bind-to none --oversubscribe "$LOCKSTEP"
+}
+
+@test "one rank where SLURM has several tasks" {
+    options=(--threads 1)
+    says "note: SLURM_NTASKS is 4 but this is one rank, which trains alone; start with 'mpirun', or 'srun --mpi=pmix'" \
+        env SLURM_NTASKS=4 "$LOCKSTEP"
+    says '' env SLURM_NTASKS=1 "$LOCKSTEP"
+    says '' env SLURM_NTASKS=2 mpirun -n 2 --bind-to none --oversubscribe "$LOCKSTEP"
+    refused 2 "the 4 tasks of srun do not see each other; start with 'srun --mpi=pmix', or with 'mpirun' instead of srun" \
+        env SLURM_NTASKS=4 SLURM_PROCID=0 SLURM_STEP_ID=0 SLURM_STEP_NUM_TASKS=4 "$LOCKSTEP" train "$TINY" \
+        --data letters.h5 --run never
+}
+
+@test "without --threads, SLURM's CPUs per task" {
+    options=()
+    says '' env SLURM_CPUS_PER_TASK=1 "$LOCKSTEP"
+    grep -q 'x 1 thread on' <<<"$output"
+    says "note: $((cpus + 2)) threads of 1 rank(s) on the $cpus CPUs of *" \
+        env SLURM_CPUS_PER_TASK=$((cpus + 2)) "$LOCKSTEP"
+    says '' env SLURM_CPUS_ON_NODE=1 "$LOCKSTEP"
+    grep -q 'x 1 thread on' <<<"$output"
+}

@@ -1,0 +1,333 @@
+#!/usr/bin/env bats
+# Real trouble with the storage while a run writes to it: a full disk, a device that
+# fails, a folder that is read-only, deleted or moved away. Training goes on, it is said
+# once, the last good checkpoint stays whole, and what can be written later is. Then files
+# that were damaged after they were written: found, named, and the one before is used.
+
+OPTIONS=(--set train.epochs=4 --set train.ema=0.99 --set log.every=5
+    --set checkpoint.every_steps=4 --set checkpoint.keep=99)
+LONG=(--set train.steps=3000 --set log.every=50 --set checkpoint.every_steps=20
+    --set checkpoint.every_epochs=0 --set train.eval_every=100)
+
+# 330 images in batches of 50 make 7 steps an epoch; the run ends at step 28.
+setup_file() {
+    source "$BATS_TEST_DIRNAME/../runs.sh"
+    letters letters.h5 330 60
+    sed 's/^batch = .*/batch = 50/' "$TINY" >tiny.conf
+    train 1 tiny.conf --run whole "${OPTIONS[@]}" >whole.out
+    train 1 tiny.conf --run long "${LONG[@]}" >long.out
+}
+
+setup() {
+    source "$BATS_TEST_DIRNAME/../runs.sh"
+    JOB='' PIDS=() MOUNTS=()
+}
+
+teardown() {
+    local i pid
+    for pid in $JOB "${PIDS[@]}"; do kill -KILL "$pid" 2>/dev/null || :; done
+    for ((i = ${#MOUNTS[@]} - 1; i >= 0; i--)); do
+        umount "${MOUNTS[i]}" 2>/dev/null || umount -l "${MOUNTS[i]}" 2>/dev/null || :
+    done
+}
+
+# mounted FOLDER MOUNT-OPTION...: until the test ends; skips where that is not allowed.
+mounted() {
+    mkdir -p "$1"
+    mount "${@:2}" "$1" 2>/dev/null || skip "cannot mount"
+    MOUNTS+=("$1")
+}
+
+# said RUN N TEXT: N lines of what RUN said as chatter hold TEXT.
+said() {
+    [ "$(grep -cE "$3" "$1.err")" -eq "$2" ]
+}
+
+TROUBLE='training goes on, the next checkpoint is tried when it is due$'
+AGAIN='^note: step [0-9]+: checkpoints are written again$'
+
+# recovers RUN: the job of `start` ends well, having complained once.
+recovers() {
+    local status=0
+    ended || status=$?
+    JOB=''
+    cat "$1.err"
+    [ "$status" -eq 0 ]
+    said "$1" 1 "$TROUBLE"
+    said "$1" 1 "$AGAIN"
+    [ "$(state "$1.out")" = "$(state long.out)" ]
+    [ "$(find "$1" -name '*.tmp.*' | wc -l)" -eq 0 ]
+    [ ! -e "$1/lock" ]
+    same_history long/metrics.h5 "$1/metrics.h5"
+    grep -q '^finished step 3000 of 3000 ' "$1/log.txt"
+    goes_on "$1" 3001
+}
+
+# goes_on RUN STEP: to it, from the checkpoint before.
+goes_on() {
+    train 1 tiny.conf --run "$1" "${LONG[@]}" --set "train.steps=$2" --resume >"$1.more"
+    grep -q "^resumed from '$1/.*': step $(($2 - 1)) of $2\$" "$1.more"
+}
+
+newest() { # RUN
+    find "$1/checkpoints" -name 'step-*.h5' | sort | tail -n 1
+}
+
+# usable FILE...: lockstep reads all of it.
+usable() {
+    local file
+    for file; do
+        "$LOCKSTEP" eval "$file" --data letters.h5 --threads 1 >/dev/null </dev/null
+    done
+}
+
+# --- full ---
+
+@test "a disk that stays full: one note, exit 1 at the end, whole checkpoints" {
+    mounted disk -t tmpfs -o size=1m none
+    full=("${OPTIONS[@]}" --set checkpoint.every_steps=1 --run disk/run)
+    status=0
+    train 2 tiny.conf "${full[@]}" >full.out 2>full.err || status=$?
+    cat full.err
+    [ "$status" -eq 1 ]
+    said full 1 "^note: step [0-9]+: cannot write 'disk/run/.*No space left .*; $TROUBLE"
+    said full 0 "$AGAIN"
+    said full 1 '^lockstep: the last state is not saved \(.*No space left on device\);'
+    [ "$(state full.out)" = "$(state whole.out)" ]
+    [ "$(find disk -name '*.tmp.*' | wc -l)" -eq 0 ]
+    [ "$(find disk/run/checkpoints -name 'step-*' | wc -l)" -gt 1 ]
+    usable disk/run/checkpoints/step-*
+    mount -o remount,size=20m disk
+    train 3 tiny.conf "${full[@]}" --resume >full-2.out
+    grep -q "^resumed from 'disk/run/checkpoints/step-" full-2.out
+    [ "$(state full-2.out)" = "$(state whole.out)" ]
+}
+
+@test "a disk that was full for a while: one note, then written again, exit 0" {
+    mounted disk -t tmpfs -o size=3m none
+    mkdir disk/run
+    ln -s disk/run filled
+    start 2 filled tiny.conf "${LONG[@]}"
+    poll test -e disk/run/checkpoints/step-000000000020.h5
+    head -c 10m /dev/zero >disk/filler || :
+    poll grep -q "$TROUBLE" filled.err
+    good=$(newest disk/run)
+    usable "$good"
+    rm disk/filler
+    recovers filled
+}
+
+# A thin device: the file system sells space that is not there, and fsync finds out.
+@test "a device that fails at fsync: one note, then written again, exit 0" {
+    mounted below -t tmpfs -o size=1200k none
+    truncate -s 32M below/image
+    mkfs.ext4 -q -O ^has_journal below/image || skip "no mkfs.ext4"
+    mounted thin -o loop below/image
+    mkdir thin/run
+    ln -s thin/run failing
+    start 1 failing tiny.conf "${LONG[@]}" --set checkpoint.keep=99
+    poll grep -q "$TROUBLE" failing.err
+    good=$(newest thin/run)
+    usable "$good"
+    mount -o remount,size=40m below
+    recovers failing
+}
+
+# --- errors at the very system call ---
+
+# under_strace RUN OPTION... -- OPTION...: one rank under strace with the first options.
+under_strace() {
+    local run=$1 tracer=()
+    strace -qq -o /dev/null -e trace=none true 2>/dev/null || skip "cannot trace"
+    shift
+    while [[ $1 != -- ]]; do tracer+=("$1") && shift; done
+    strace -D -f --seccomp-bpf -qq -o "$run.strace" "${tracer[@]}" \
+        "$LOCKSTEP" train tiny.conf --data letters.h5 --threads 1 --run "$run" \
+        "${LONG[@]}" "${@:2}" >"$run.out" 2>"$run.err" </dev/null 3>&- &
+    JOB=$! PIDS=()
+}
+
+# What is counted are the calls of the writer's thread.
+@test "an I/O error in write, truncate, fsync or rename: one note, then written again" {
+    for call in pwrite64 fsync rename ftruncate; do
+        echo "$call"
+        under_strace "eio-$call" -e "trace=$call" \
+            -e "inject=$call:error=EIO:when=5..12" --
+        recovers "eio-$call"
+        grep -q "Input/output error" "eio-$call.err"
+        grep -q INJECTED "eio-$call.strace"
+    done
+}
+
+@test "the file before is not touched by a write that fails" {
+    under_strace spared -e trace=rename -e inject=rename:error=EIO:when=9+ -- \
+        --set checkpoint.keep=1
+    poll grep -q "$TROUBLE" spared.err
+    good=$(newest spared)
+    sum=$(sha256sum "$good")
+    usable "$good"
+    status=0
+    ended || status=$?
+    JOB=''
+    cat spared.err
+    [ "$status" -eq 1 ]
+    said spared 1 "$TROUBLE"
+    said spared 1 '^lockstep: the last state is not saved \(.*Input/output error\)'
+    [ "$(sha256sum "$good")" = "$sum" ]
+    [ "$(newest spared)" = "$good" ]
+    train 1 tiny.conf --run spared "${LONG[@]}" --resume >spared-2.out
+    [ "$(state spared-2.out)" = "$(state long.out)" ]
+    same_history long/metrics.h5 spared/metrics.h5
+}
+
+# --- the folder ---
+
+@test "a folder that turns read-only for a while" {
+    start 2 guarded tiny.conf "${LONG[@]}"
+    poll test -e guarded/checkpoints/step-000000000020.h5
+    mounted guarded/checkpoints --bind guarded/checkpoints
+    poll mount -o remount,ro,bind guarded/checkpoints 2>/dev/null
+    poll grep -q "Read-only file system; $TROUBLE" guarded.err
+    umount guarded/checkpoints
+    MOUNTS=()
+    recovers guarded
+}
+
+# Every write waits a little, so that a checkpoint is under way for a second.
+slow=(-e trace=pwrite64 -e "inject=pwrite64:delay_enter=5ms")
+
+@test "a folder deleted while a checkpoint is written is made anew" {
+    under_strace deleted "${slow[@]}" -- --set checkpoint.every_steps=500 \
+        --set checkpoint.keep_best=off
+    poll compgen -G 'deleted/checkpoints/*.tmp.*'
+    rm -rf deleted
+    status=0
+    ended || status=$?
+    JOB=''
+    cat deleted.err
+    [ "$status" -eq 0 ]
+    (($(grep -cE "$TROUBLE" deleted.err) <= 1))
+    [ "$(state deleted.out)" = "$(state long.out)" ]
+    same_history long/metrics.h5 deleted/metrics.h5
+    grep -q '^finished step 3000 of 3000 ' deleted/log.txt
+    goes_on deleted 3001
+}
+
+@test "only checkpoints/ deleted: the next one is written" {
+    start 2 emptied tiny.conf "${LONG[@]}"
+    poll test -e emptied/checkpoints/step-000000000020.h5
+    poll rm -rf emptied/checkpoints 2>/dev/null # the writer may be faster
+    status=0
+    ended || status=$?
+    JOB=''
+    [ "$status" -eq 0 ]
+    cat emptied.err
+    [ "$(state emptied.out)" = "$(state long.out)" ]
+    same_history long/metrics.h5 emptied/metrics.h5
+    goes_on emptied 3001
+}
+
+@test "a folder moved away stays what it was, and the run goes on where it should be" {
+    start 2 moved tiny.conf "${LONG[@]}"
+    poll test -e moved/checkpoints/step-000000000040.h5
+    mv moved elsewhere
+    status=0
+    ended || status=$?
+    JOB=''
+    cat moved.err
+    [ "$status" -eq 0 ]
+    [ "$(state moved.out)" = "$(state long.out)" ]
+    [ "$(ls moved)" = "$(ls long)" ]
+    same_history long/metrics.h5 moved/metrics.h5
+    goes_on moved 3001
+    usable "$(newest elsewhere)"
+    rm -f elsewhere/lock
+    train 1 tiny.conf --run elsewhere "${LONG[@]}" --resume >elsewhere.out
+    [ "$(state elsewhere.out)" = "$(state long.out)" ]
+    same_history long/metrics.h5 elsewhere/metrics.h5
+}
+
+# --- damage after the fact ---
+
+# survives WHAT: `hurt`, a copy of `whole` whose newest checkpoint is damaged, goes on to
+# the same end, from it or from the one before, which it says.
+survives() {
+    local status=0 file=hurt/checkpoints/step-000000000028.h5
+    train 1 tiny.conf --run hurt "${OPTIONS[@]}" --resume >hurt.out 2>hurt.err ||
+        status=$?
+    if ((status)) || [ "$(state hurt.out)" != "$(state whole.out)" ]; then
+        echo "$1: status $status, $(state hurt.out)"
+        cat hurt.err
+        return 1
+    fi
+    same_history whole/metrics.h5 hurt/metrics.h5
+    if grep -q "^resumed from '$file'" hurt.out; then
+        from=it
+    else
+        from=before
+        grep -q "^lockstep: .*'$file'" hurt.err
+        grep -q "^note: '$file' cannot be used; looking for an older one" hurt.err
+        grep -q "^resumed from 'hurt/.*-000000000024.h5': step 24 of 28" hurt.out
+    fi
+}
+
+hurt_anew() {
+    rm -rf hurt
+    cp -r whole hurt
+}
+
+flip() { # FILE BYTE BIT
+    local byte
+    byte=$(od -An -tu1 -j "$2" -N 1 "$1")
+    printf "\\x$(printf %x $((byte ^ 1 << $3)))" |
+        dd of="$1" bs=1 seek="$2" conv=notrunc status=none
+}
+
+# ranges FILE: of the bytes of its arrays: FROM TO, one a line.
+ranges() {
+    h5 "$1" <<'END'
+def show(name, item):
+    if isinstance(item, h5py.Dataset) and item.id.get_offset() is not None:
+        print(item.id.get_offset(), item.id.get_offset() + item.id.get_storage_size())
+f[0].visititems(show)
+END
+}
+
+@test "a bit flipped anywhere in the arrays of the newest checkpoint is found" {
+    ranges whole/checkpoints/step-000000000028.h5 >arrays
+    [ "$(wc -l <arrays)" -gt 10 ]
+    while read -r begin end; do
+        bit=$((SRANDOM % 8)) where=$((begin + SRANDOM % (end - begin)))
+        hurt_anew
+        flip hurt/checkpoints/step-000000000028.h5 "$where" $bit
+        survives "bit $bit of byte $where"
+        echo "bit $bit of byte $where: $from"
+        [ "$from" = before ]
+    done <arrays
+}
+
+@test "a bit flipped anywhere else: found, or it does not matter" {
+    file=whole/checkpoints/step-000000000028.h5
+    ranges $file >arrays
+    size=$(stat -c %s $file)
+    awk -v size="$size" '{ for (i = $1; i < $2; i++) array[i] = 1 }
+        END { for (i = 0; i < size; i++) if (!(i in array)) print i }' arrays |
+        shuf -n "${FLIPS:-40}" >bytes
+    while read -r where; do
+        bit=$((SRANDOM % 8))
+        hurt_anew
+        flip hurt/checkpoints/step-000000000028.h5 "$where" $bit
+        survives "bit $bit of byte $where"
+    done <bytes
+}
+
+@test "a newest checkpoint cut short anywhere is found" {
+    size=$(stat -c %s whole/checkpoints/step-000000000028.h5)
+    for keep in 0 1 8 47 48 512 $((size / 2)) $((size - 1)) \
+        $(shuf -i "1-$((size - 2))" -n 8); do
+        hurt_anew
+        truncate -s "$keep" hurt/checkpoints/step-000000000028.h5
+        survives "cut to $keep of $size bytes"
+        [ "$from" = before ]
+    done
+}

@@ -1,0 +1,204 @@
+#!/usr/bin/env bats
+# scripts/supervise.sh: a run is started again until it is done, and when it is not.
+
+OPTIONS=(--set train.batch=110 --set train.grain=16 --set log.every=1
+    --set checkpoint.every_steps=5)
+
+setup_file() {
+    source "$BATS_TEST_DIRNAME/../runs.sh"
+    letters letters.h5 330 60
+    train 1 "$LETTERS" --run calm "${OPTIONS[@]}" --set train.steps=400 >calm.out
+}
+
+setup() {
+    source "$BATS_TEST_DIRNAME/../runs.sh"
+    SUPERVISOR=''
+    # A shell has what it starts in the background ignore INT: that is put right.
+    SUPERVISE=(env --default-signal=INT "$ROOT/scripts/supervise.sh")
+}
+
+# What a failed test left running, with all that it started.
+teardown() {
+    [[ $SUPERVISOR ]] || return 0
+    local left
+    mapfile -t left < <(family "$SUPERVISOR")
+    kill -KILL "${left[@]}" 2>/dev/null || :
+}
+
+supervise() {
+    "${SUPERVISE[@]}" --delay 0.2 "$@"
+}
+
+# supervised RANKS RUN OPTION...: a supervised run in the background, its pid SUPERVISOR.
+supervised() {
+    "${SUPERVISE[@]}" --delay 0.2 mpirun -n "$1" "$LOCKSTEP" train "$LETTERS" \
+        --data letters.h5 --threads 1 --run "$2" "${OPTIONS[@]}" "${@:3}" \
+        >>"$2.out" 2>>"$2.err" 3>&- &
+    SUPERVISOR=$!
+}
+
+# starts RUN: how often it was started.
+starts() {
+    grep -cs '^lockstep 0' "$1/log.txt" || :
+}
+
+# stepping RUN START: its START-th start has made a step.
+stepping() {
+    [[ $(starts "$1") == "$2" ]] || return
+    tail -n 1 "$1/log.txt" | grep -qE '^ +[0-9]+ +[0-9.]+ '
+}
+
+# ends_with STATUS: the supervisor, and nothing of its family is left.
+ends_with() {
+    local status=0 pid everybody
+    mapfile -t everybody < <(family "$SUPERVISOR")
+    echo "$(date +%T) ${everybody[*]}"
+    wait "$SUPERVISOR" || status=$?
+    SUPERVISOR=''
+    echo "status $status, wanted $1"
+    [ "$status" -eq "$1" ]
+    for pid in "${everybody[@]}"; do poll dead "$pid"; done
+}
+
+# restarts RUN: what the supervisor said of them.
+restarts() {
+    grep '^supervise: ' "$1.err"
+}
+
+as_calm() {
+    [ "$(state calm.out)" = "$(state "$1/log.txt")" ]
+    same_history calm/metrics.h5 "$1/metrics.h5"
+}
+
+@test "undisturbed it starts once and says nothing" {
+    supervised 2 once --set train.steps=400
+    ends_with 0
+    [ "$(starts once)" -eq 1 ]
+    run ! restarts once
+    as_calm once
+}
+
+@test "a rank, mpirun, all of them killed, a rank stopped: it goes on to the same end" {
+    supervised 3 killed --set train.steps=400
+    poll stepping killed 1
+    kill -KILL "$(pgrep -P "$(pgrep -P "$SUPERVISOR")" | tail -n 1)"
+    poll stepping killed 2
+    mapfile -t pids < <(family "$(pgrep -P "$SUPERVISOR")")
+    kill -KILL "${pids[@]}"
+    poll stepping killed 3
+    kill -USR1 "$(pgrep -P "$(pgrep -P "$SUPERVISOR")" | head -n 1)"
+    poll stepping killed 4
+    kill -KILL "$(pgrep -P "$SUPERVISOR")" # its ranks go on for two seconds
+    ends_with 0
+    restarts killed
+    going_on='going on from step [0-9]+ \(failures without .*: [01] of 5\)$'
+    [ "$(restarts killed |
+        grep -cE "killed by KILL at [-0-9]{10} [:0-9]{8}: $going_on")" -eq 3 ]
+    [ "$(restarts killed | grep -c 'stopped early at .*: going on')" -eq 1 ]
+    as_calm killed
+}
+
+@test "what it says of the next step is what lockstep resumes from" {
+    said=$(restarts killed | sed -nE 's/.* going on from step ([0-9]+) .*/\1/p')
+    resumed=$(sed -nE 's/^resumed from .*: step ([0-9]+) of .*/\1/p' killed/log.txt)
+    no_checkpoint=$(grep -c '^note: no usable checkpoint' killed/log.txt) || :
+    [ "$(grep -v '^0$' <<<"$said")" = "$resumed" ]
+    [ "$(grep -c '^0$' <<<"$said")" -eq "$no_checkpoint" ]
+}
+
+@test "TERM, INT, HUP, USR1: one checkpoint, 75, and the same line goes on to the end" {
+    for signal in TERM INT HUP USR1; do
+        supervised 2 stopped --set train.steps=400
+        poll stepping stopped $(($(starts stopped) + 1))
+        kill -$signal "$SUPERVISOR"
+        ends_with 75
+        restarts stopped | tail -n 1
+        at=$(sed -n 's/^stopped step \([0-9]*\) .*/\1/p' stopped/log.txt | tail -n 1)
+        restarts stopped | tail -n 1 |
+            grep -q "stopped by $signal, newest checkpoint: step $at\$"
+    done
+    [ "$(starts stopped)" -eq 4 ]
+    supervised 1 stopped --set train.steps=400
+    ends_with 0
+    as_calm stopped
+}
+
+@test "a signal between two starts: 75 at once" {
+    "${SUPERVISE[@]}" --delay 600 mpirun -n 2 "$LOCKSTEP" train "$LETTERS" \
+        --data letters.h5 --threads 1 --run=between "${OPTIONS[@]}" \
+        >between.out 2>between.err 3>&- &
+    SUPERVISOR=$!
+    poll stepping between 1
+    kill -USR1 "$(pgrep -P "$(pgrep -P "$SUPERVISOR")" | head -n 1)"
+    poll pgrep -x -P "$SUPERVISOR" sleep >sleeping
+    kill -TERM "$SUPERVISOR"
+    ends_with 75
+    [ "$(starts between)" -eq 1 ]
+}
+
+# A rank that is stopped keeps the others from stopping in order.
+@test "INT twice ends it at once" {
+    supervised 2 twice --set train.steps=100000
+    poll stepping twice 1
+    kill -STOP "$(pgrep -P "$(pgrep -P "$SUPERVISOR")" | tail -n 1)"
+    kill -INT "$SUPERVISOR"
+    poll handled "$SUPERVISOR" INT
+    kill -INT "$SUPERVISOR"
+    ends_with 130
+    [ "$(starts twice)" -eq 1 ]
+    restarts twice | grep -q 'ended by a second INT$'
+}
+
+@test "a folder that is in use is tried until it is free" {
+    start 2 busy "$LETTERS" "${OPTIONS[@]}" --set train.steps=100000
+    until_step busy 5
+    supervised 1 busy --set train.steps=400
+    poll grep -q 'exit status 2 at .*: going on from ' busy.err
+    kill -USR1 "$JOB"
+    ended || [ $? -eq 75 ]
+    ends_with 0
+    grep -q "^note: resumed with a changed key: train.steps 100000 -> 400" busy.err
+    grep -q "'busy' is in use by another lockstep: host $(hostname), pid" busy.err
+}
+
+@test "what cannot get better ends it: config, no such program, numbers gone bad" {
+    run supervise "$LOCKSTEP" train "$LETTERS" --data none.h5 --run bad
+    [ "$status" -eq 1 ]
+    [ "$(grep -c '^supervise: ' <<<"$output")" -eq 5 ]
+    run supervise "$LOCKSTEP" train "$LETTERS" --set train.batch=none
+    echo "$output"
+    [ "$status" -eq 2 ]
+    [[ $output != *supervise:* ]]
+    run -127 supervise ./no-such-program train "$LETTERS"
+    wild=("$TINY" --data letters.h5 --threads 1 --run wild --set optim.lr=1e6)
+    run supervise --max-failures 2 "$LOCKSTEP" train "${wild[@]}" --set log.every=1
+    echo "$output"
+    [ "$status" -eq 1 ]
+    said="$(grep '^supervise: exit status 1 at ' <<<"$output")"
+    [ "$(wc -l <<<"$said")" -eq 2 ]
+    [[ $said == *': going on from step 0 ('*': 1 of 2)'* ]]
+    [[ $said == *': given up at step 0 ('*': 2 of 2)' ]]
+}
+
+@test "a wrong command line is refused" {
+    for wrong in "--max-failures 0 lockstep train" "--delay x lockstep train" \
+        "--no lockstep train" "lockstep eval run" "--max-failures" ""; do
+        echo "supervise $wrong"
+        # shellcheck disable=SC2086 # words
+        run "$ROOT/scripts/supervise.sh" $wrong
+        [ "$status" -eq 2 ]
+        [[ ${lines[1]} == 'supervise: usage: supervise.sh '* ]]
+    done
+}
+
+@test "the run's folder: --run, or lockstep's own choice" {
+    mkdir configs
+    cp "$TINY" configs/small.conf
+    supervise "$LOCKSTEP" train --threads 1 configs/small.conf --data letters.h5 \
+        --set train.steps=3 >small.out 2>&1
+    [ -d runs/small/checkpoints ]
+    # It knows the step only if it looks in the right folder.
+    supervise --max-failures 1 "$LOCKSTEP" train --threads 1 configs/small.conf \
+        --data none.h5 2>&1 | tee small.err
+    grep -q 'given up at step 3 ' small.err
+}
