@@ -210,10 +210,11 @@ interrupt() {
 }
 
 # A terminal sends INT to all of its foreground group: the launcher is kept out of it. If we
-# are killed it hears of it, and stops the ranks too.
+# are killed it hears of it, and ends the ranks too: by TERM, for USR1 would be lost as long
+# as it has none, and a job without its launcher would go on and hold the run's lock.
 start_launcher() {
     local apart=(setsid)
-    setpriv --pdeathsig USR1 true 2>/dev/null && apart+=(setpriv --pdeathsig USR1)
+    setpriv --pdeathsig TERM true 2>/dev/null && apart+=(setpriv --pdeathsig TERM)
     "${apart[@]}" "${start[@]}" "$@" </dev/null &
     child=$!
     [[ $stopping ]] && stop
