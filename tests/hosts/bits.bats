@@ -97,7 +97,7 @@ while True: server.accept()' 3>&- &
 }
 
 # At a rate at which the signals come in time.
-@test "a rank on another host is told to stop, the run resumed on other hosts: the same" {
+@test "a rank on another host, then launch.sh is told to stop; the same on other hosts" {
     long=(--set train.steps=120)
     train 1 "$LETTERS" --run calm "${OPTIONS[@]}" "${long[@]}" >calm.out
     link_rate 300mbit
@@ -105,9 +105,10 @@ while True: server.accept()' 3>&- &
     until_lines stopped 2
     signal_rank n3 3 USR1
     over 75 stopped
+    MPIRUN=("$ROOT/scripts/launch.sh")
     start_on n2,n4 stopped "${long[@]}"
     until_lines stopped 2
-    signal_on n2 USR1 '^mpirun'
+    signal_on n2 TERM 'bash [^ ]*/launch.sh '
     over 75 stopped
     [ "$(grep -cE '^stopped step [0-9]+ of 120 ' stopped/log.txt)" -eq 2 ]
 

@@ -9,6 +9,8 @@
 #   hosts_down                            all of it gone, with all that runs there
 # Nothing outside is touched: the switch, too, is in a namespace of the room's own.
 
+PATH=$PATH:/usr/sbin:/sbin
+MPIRUN=(mpirun) # what mpirun_on starts, with mpirun's options
 HOSTS_SOURCE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 
 # Says what is missing for hosts, if something is.
@@ -72,7 +74,7 @@ mpirun_on() {
     for name in LOCKSTEP_ISA OPENBLAS_CORETYPE OPENBLAS_L2_SIZE; do
         [[ -v $name ]] && hand_on+=(-x "$name")
     done
-    on "${1%%[:,]*}" mpirun "${hand_on[@]}" -H "$1" --mca plm rsh --mca ras ^slurm \
+    on "${1%%[:,]*}" "${MPIRUN[@]}" "${hand_on[@]}" -H "$1" --mca plm rsh --mca ras ^slurm \
         --mca plm_rsh_agent "$HOSTS_SOURCE/rsh.sh" --mca pml ob1 \
         --mca btl self,vader,tcp "${@:2}" </dev/null
 }
@@ -81,12 +83,14 @@ link() {
     in_room ip link set "$1" "$2"
 }
 
-# Both ways: the host's own sending, and the switch's to it. A small burst, or a step's
-# sums would partly fit into it.
+# Both ways: the host's own sending, and the switch's to it. What is sent in one go is kept
+# small, for the burst that is free has to be larger, and is to be little beside a step's
+# sums; smaller still, and the kernel is kept busy.
 link_rate() {
-    local i shape=(handle 1: tbf rate "$1" burst 32kb latency 50ms)
+    local i shape=(handle 1: tbf rate "$1" burst 36kb latency 50ms)
     [[ $1 == full ]] && shape=(noqueue)
     for ((i = 1; i <= HOSTS; i++)); do
+        on n$i ip link set eth0 gso_max_size 32768
         on n$i tc qdisc replace dev eth0 root "${shape[@]}"
         in_room tc qdisc replace dev n$i root "${shape[@]}"
     done

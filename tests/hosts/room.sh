@@ -41,6 +41,7 @@ plug_in() { # HOST PID
     ip link set "$1" master switch up
 }
 
+# The system's own choice of congestion control may be a rare one.
 host() { # NUMBER
     local name=n$1
     unshare --net --uts --ipc --mount sleep infinity &
@@ -54,7 +55,8 @@ host() { # NUMBER
         mount --bind $folder/hosts /etc/hosts
         ip link set lo up
         ip address add 10.79.0.$1/24 dev eth0
-        ip link set eth0 up"
+        ip link set eth0 up
+        ip route replace 10.79.0.0/24 dev eth0 src 10.79.0.$1 congctl cubic"
 }
 
 ip link set lo up
