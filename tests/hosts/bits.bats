@@ -83,6 +83,24 @@ while True: server.accept()' 3>&- &
     [ "$(grep -Eo "$result" one.txt)" = "$(grep -Eo "$result" hosts.txt)" ]
 }
 
+@test "the run's folder is needed on the first host alone, the same data on all" {
+    mkdir runs data
+    cp letters.h5 data/
+    on n2 mount -t tmpfs tmpfs runs
+    train_on n1,n2 runs/mine --set train.steps=9
+    train_on n1,n2 runs/mine --set train.steps=9
+    grep -q '^resumed .* step 9 of 9' runs/mine.out
+    [ -z "$(on n2 ls runs)" ]
+    on n2 mount -t tmpfs tmpfs data
+    run train_on n1,n2 missing --data data/letters.h5
+    [ "$status" -eq 1 ]
+    grep -q "^\[rank 1 n2\] cannot open 'data/letters.h5': No such file" missing.err
+    on n2 "$LOCKSTEP" data synth --out data/letters.h5 --train 1500 --test 70 --seed 2
+    run train_on n1,n2 other --data data/letters.h5
+    [ "$status" -eq 1 ]
+    grep -q "^\[rank 1 n2\] 'data/letters.h5' is not the same file on this host" other.err
+}
+
 # As where the hosts are of two kinds, or a setting was made on one of them only.
 @test "hosts that compute by other kernels are named, for then the bits differ" {
     LOCKSTEP_ISA=none run --separate-stderr "$LOCKSTEP" show letters.h5
