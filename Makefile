@@ -8,7 +8,7 @@ BUILD  ?= build$(if $(filter-out release,$(MODE)),-$(MODE))
 PREFIX ?= /usr/local
 CFLAGS ?=
 ifeq ($(origin CC),default)
-CC := gcc
+CC := $(if $(filter fuzz,$(MODE)),clang,gcc)
 endif
 
 # Levels, lowest first, and what each may use: itself and what is below it. Unit tests are
@@ -32,7 +32,13 @@ OPT_asan    := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined \
                -fno-sanitize-recover=undefined
 LINK_asan   := -fsanitize=address,undefined
 OBJ_asan    := $(BUILD)/obj/asan.o
-$(if $(OPT_$(MODE)),,$(error unknown MODE '$(MODE)': release, debug or asan))
+# For the programs of tests/fuzz: clang's, but for the kernels, which are in gcc's C and
+# see no byte of a file; both know one address sanitizer.
+OPT_fuzz    := -O1 -g -fno-omit-frame-pointer -fno-sanitize-recover=undefined \
+               -fsanitize=fuzzer-no-link,address,undefined
+LINK_fuzz   := -fsanitize=address,undefined -lgomp
+OBJ_fuzz    := $(BUILD)/obj/asan.o
+$(if $(OPT_$(MODE)),,$(error unknown MODE '$(MODE)': release, debug, asan or fuzz))
 ALLFLAGS = -std=c11 -D_GNU_SOURCE $(WARN) $(OPT_$(MODE)) -ffp-contract=off -Iinclude \
            $(CFLAGS)
 
@@ -45,7 +51,11 @@ FLAGS_blas    = $(call once,FLAGS_blas,pkg-config --cflags openblas)
 FLAGS_kernels = $(FLAGS_blas) -fopenmp -O3
 LIBS = $(call once,LIBS,mpicc --showme:link; \
          pkg-config --libs hdf5-serial libpng zlib openblas hwloc libxxhash inih)
-LINK = -Wl,--as-needed $(LIBS) -fopenmp -lm $(LINK_$(MODE))
+LINK = -Wl,--as-needed $(LIBS) $(if $(filter fuzz,$(MODE)),,-fopenmp) -lm $(LINK_$(MODE))
+ifeq ($(MODE),fuzz)
+$(BUILD)/obj/kernels/%.o: private CC := gcc
+$(BUILD)/obj/kernels/%.o: private OPT_fuzz := -O1 -g -fsanitize=address
+endif
 
 VERSION := 0.1.0
 COMMIT   = $(call once,COMMIT,git --git-dir=.git --work-tree=. describe --always --dirty \
@@ -59,6 +69,7 @@ ISAS  := plain $(if $(filter x86_64,$(shell uname -m)),v2 v3 v4)
 SIMD  := $(wildcard src/kernels/simd/*.c)
 OBJ   += $(foreach i,$(ISAS),$(SIMD:src/%.c=$(BUILD)/obj/%.$(i).o))
 TESTS := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/*/test_*.c))
+FUZZ  := $(patsubst tests/fuzz/fuzz_%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 
 # Short lines instead of long commands, none with -s; V=1 shows the commands.
 Q   := $(if $(V),,@)
@@ -107,12 +118,21 @@ $(BUILD)/tests/$(1)/%: tests/unit/$(1)/%.c $(BELOW_$(1):%=$(BUILD)/lib%.a) $(OBJ
 endef
 $(foreach l,$(LEVELS),$(eval $(call module,$(l))))
 
+# With MODE=fuzz: tests/fuzz/fuzz_NAME.c.
+$(BUILD)/fuzz/%: tests/fuzz/fuzz_%.c $(BELOW_app:%=$(BUILD)/lib%.a) $(OBJ_$(MODE))
+	$(call say,FUZZ,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALLFLAGS) -MMD -MP -MF $@.d -MT $@ -o $@ $< \
+	  $(BELOW_app:%=$(BUILD)/lib%.a) $(OBJ_$(MODE)) $(LINK) -fsanitize=fuzzer
+
 # A stamp is rewritten, and what depends on it made again, only when its text changes.
 stamp = @mkdir -p $(@D); echo '$(1)' | cmp -s - $@ || echo '$(1)' >$@
 $(BUILD)/flags.stamp:   FORCE ; $(call stamp,$(CC) $(ALLFLAGS))
 $(BUILD)/sources.stamp: FORCE ; $(call stamp,$(SRC) $(SIMD))
 $(BUILD)/version.stamp: FORCE ; $(call stamp,$(VERSION) $(COMMIT))
 $(BUILD)/tools.stamp:   ; @scripts/setup.sh check && mkdir -p $(@D) && touch $@
+
+fuzzers: $(FUZZ)
 
 # For tests/hosts: stands in for a long, lossy link.
 $(BUILD)/tests/hosts/cable: tests/hosts/cable.c $(BUILD)/flags.stamp
@@ -129,12 +149,12 @@ run: setup ## train the built-in letters on all cores (installs what it needs)
 	@$(MAKE) -s $(JOBS) all
 	@scripts/run.sh
 
-test: ## all tests but peers (installs what they need); T=PATTERN picks by name
+test: ## all but peers, slurm where it is installed; T=PATTERN picks by name
 	@scripts/setup.sh test
 	@T='$(T)' BUILD='$(BUILD)' MODE='$(MODE)' scripts/run_tests.sh
 
-test-%: ## one suite: unit, asan, cli, mpi, hosts (root), or peers (installs PyTorch)
-	@scripts/setup.sh $(if $(filter peers,$*),peers,test)
+test-%: ## one suite: unit asan cli mpi hosts slurm peers (root for hosts, slurm)
+	@scripts/setup.sh $(or $(filter slurm peers,$*),test)
 	@T='$(T)' BUILD='$(BUILD)' MODE='$(MODE)' scripts/run_tests.sh $*
 
 chaos: ## kill a run N=10 times, in its writing too; nothing may be lost (SEED=)
@@ -172,7 +192,10 @@ install: all ## to PREFIX (/usr/local), below DESTDIR if given
 	  $(SHARE)/doc/lockstep
 	install -m 755 $(BUILD)/lockstep $(DESTDIR)$(PREFIX)/bin
 	install -m 644 $(wildcard configs/*.conf) $(SHARE)/lockstep/configs
-	install -m 755 $(wildcard scripts/get_*.sh) scripts/mpi.sh $(SHARE)/lockstep/scripts
+	install -m 755 $(wildcard scripts/get_*.sh) $(addprefix scripts/,mpi.sh launch.sh \
+	  slurm.sh submit.sh) $(SHARE)/lockstep/scripts
+	install -d $(SHARE)/lockstep/slurm
+	install -m 755 $(wildcard slurm/*) $(SHARE)/lockstep/slurm
 	install -m 644 $(wildcard README.md) LICENSE $(SHARE)/doc/lockstep
 
 uninstall: ## remove what install put there
@@ -187,7 +210,7 @@ help: ## this list
 	@sed -n 's/^\([a-z-]*%*\):.*## /\1\t/p' Makefile | sed 's/%/SUITE/' | expand -t 13
 	@echo; echo 'MODE=release|debug|asan  BUILD=FOLDER  CC=  CFLAGS=  V=1 (show commands)'
 
--include $(OBJ:.o=.d) $(TESTS:=.d)
+-include $(OBJ:.o=.d) $(TESTS:=.d) $(FUZZ:=.d)
 .DELETE_ON_ERROR:
-.PHONY: all unit setup run test chaos soak bench bench-hosts bench-peers lint format \
-        install uninstall clean help FORCE
+.PHONY: all unit fuzzers setup run test chaos soak fuzz test-fuzz bench bench-hosts \
+        bench-peers lint format install uninstall clean help FORCE

@@ -29,7 +29,9 @@ values_of() {
     -mca | -gmca) echo 2 ;;
     -n | -np | -c | -N | -H | -host | -hostfile | -machinefile | -default-hostfile | \
         -map-by | -bind-to | -rank-by | -npernode | -rf | -rankfile | -am | -tune | -x | \
-        -wd | -wdir | -timeout | -path | -prefix | -output-filename | -w | -p | -D) echo 1 ;;
+        -wd | -wdir | -timeout | -path | -prefix | -output-filename | -w | -p | -D)
+        echo 1
+        ;;
     *) echo 0 ;;
     esac
 }
@@ -55,7 +57,8 @@ read_words() {
         esac
         shift
     done
-    [[ $ranks =~ ^([1-9][0-9]{0,5})?$ ]] || die "'-n $ranks': a number of ranks is expected"
+    [[ $ranks =~ ^([1-9][0-9]{0,5})?$ ]] ||
+        die "'-n $ranks': a number of ranks is expected"
     [[ $threads =~ ^[1-9][0-9]{0,5}$ ]] || threads=''
 }
 
@@ -88,8 +91,8 @@ count_cpus() {
     ((each)) || each=1
 }
 
-# SLURM may count CPUs that are not there or, where it does not confine jobs, give others the
-# CPUs that we would choose. Elsewhere only a run that fills the machine may take its pick.
+# SLURM may count CPUs that are not there or, where it does not confine jobs, give others
+# the CPUs that we would choose. Elsewhere only a run that fills the machine picks its own.
 lay_out() {
     local cpus ours here each
     count_cpus
@@ -118,6 +121,26 @@ keep_alive() {
     export OMPI_MCA_oob_tcp_keepalive_probes=${OMPI_MCA_oob_tcp_keepalive_probes-3}
 }
 
+bridges() {
+    ip -o -4 addr show 2>/dev/null |
+        awk '$2 ~ /^(docker|br-|virbr|lxc|lxd|podman|cni)/ { print $4 }' | paste -sd,
+}
+
+# The bridges of containers and virtual machines have the same address on every node, and
+# what ranks send there never leaves their own: Open MPI would hang. A choice of networks
+# that somebody has made stands.
+avoid_bridges() {
+    local nets part
+    nets=$(bridges)
+    [[ $nets && $* != *tcp_if_* ]] || return
+    for part in btl oob; do
+        ompi_info --param $part tcp --level 9 --parsable 2>/dev/null |
+            grep 'tcp_if_[ie].*:source:' | grep -qv ':default$' && continue
+        [[ $part == btl ]] && export OMPI_MCA_btl_tcp_if_exclude=127.0.0.1/8,sppp,$nets
+        [[ $part == oob ]] && export OMPI_MCA_oob_tcp_if_exclude=$nets
+    done
+}
+
 # --- start ---
 
 # mpirun starts its daemons by srun: they are to have the whole allocation, and our
@@ -133,7 +156,8 @@ prepare_mpirun() {
 # srun has not handed on CPUs per task by itself since SLURM 22.05.
 prepare_srun() {
     local known
-    [[ ${SLURM_JOB_ID-} ]] || die "LAUNCHER=srun needs a SLURM job; type 'sbatch' or 'salloc'"
+    [[ ${SLURM_JOB_ID-} ]] ||
+        die "LAUNCHER=srun needs a SLURM job; type 'sbatch' or 'salloc'"
     known=$(srun --mpi=list 2>&1)
     [[ $known == *pmix* ]] || die "srun knows no pmix here; use mpirun: unset LAUNCHER"
     [[ ${SLURM_CPUS_PER_TASK-} ]] && export SRUN_CPUS_PER_TASK=$SLURM_CPUS_PER_TASK
@@ -143,6 +167,7 @@ prepare_srun() {
 }
 
 prepare() {
+    [[ $hosts ]] || ((${SLURM_JOB_NUM_NODES:-1} > 1)) && avoid_bridges "$@"
     export SLURM_EXPORT_ENV=ALL
     case $launcher in
     mpirun) prepare_mpirun ;;
@@ -209,7 +234,7 @@ launch() {
     trap stop TERM HUP USR1 USR2
     trap interrupt INT
     read_words "$@"
-    prepare
+    prepare "$@"
     start_launcher "$@"
     await_launcher
     child=''

@@ -8,7 +8,8 @@ cd "$(dirname "$0")/.." || exit 1
 mapfile -t sources < <(find src include -name '*.[ch]' | sort)
 mapfile -t tests < <(find tests -name '*.[ch]' | sort)
 mapfile -t scripts < <(find .ci scripts slurm tests -type f \
-    \( -name '*.sh' -o -name '*.bats' -o -path .ci/run \) 2>/dev/null | sort)
+    \( -name '*.sh' -o -name '*.bats' -o -name '*.sbatch' -o -path .ci/run \) \
+    2>/dev/null | sort)
 
 have() {
     command -v "$1" >/dev/null && return

@@ -5,6 +5,7 @@
 #   cli    tests/cli/*.bats
 #   mpi    tests/mpi/*.bats
 #   hosts  tests/hosts/*.bats: several hosts, as network namespaces (root)
+#   slurm  tests/slurm/*.bats: on a SLURM of their own (root; `make test-slurm` installs it)
 #   peers  tests/peers/*.bats (not by default)
 # T=PATTERN runs only files whose path matches. The last line is the sum over everything;
 # the exit status is 1 if anything failed or nothing ran.
@@ -20,8 +21,8 @@ unit_limit=300 # seconds a file may take
 bats_limit=900
 suites=("$@")
 if ((!$#)); then
-    suites=(unit asan cli mpi hosts)
-    [[ $MODE == asan ]] && suites=(unit cli mpi hosts)
+    suites=(unit asan cli mpi hosts slurm)
+    [[ $MODE == asan ]] && suites=(unit cli mpi hosts slurm)
 fi
 passed=0 failed=0 skipped=0
 work=$(mktemp -d) || exit 1
@@ -117,8 +118,8 @@ for suite in "${suites[@]}"; do
     case $suite in
     unit) run_unit unit "$BUILD" "$MODE" ;;
     asan) run_unit asan "$BUILD-asan" asan ;;
-    cli | mpi | hosts | peers) run_bats "$suite" ;;
-    *) echo "no suite '$suite': unit, asan, cli, mpi, hosts or peers" >&2 && exit 2 ;;
+    cli | mpi | hosts | slurm | peers) run_bats "$suite" ;;
+    *) echo "no suite '$suite': unit, asan, cli, mpi, hosts, slurm or peers" >&2 && exit 2 ;;
     esac
 done
 

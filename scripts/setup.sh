@@ -2,6 +2,7 @@
 # Install the Debian packages that lockstep needs, those that are missing:
 #   setup.sh [run]    to build and run
 #   setup.sh test     and for `make test` and `make lint`
+#   setup.sh slurm    and for `make test-slurm`
 #   setup.sh peers    and for `make test-peers`
 #   setup.sh check    install nothing: fail, and say what to type, if a build would fail
 # Says nothing when nothing is missing.
@@ -12,6 +13,7 @@ run=(gcc libc6-dev make pkg-config libopenmpi-dev openmpi-bin libopenblas-openmp
 test=("${run[@]}" libcmocka-dev bats python3-h5py hdf5-tools clang-format cppcheck
       shellcheck curl iproute2 procps strace e2fsprogs gcc-aarch64-linux-gnu
       libc6-dev-arm64-cross qemu-user)
+slurm=("${test[@]}" slurm-wlm munge)
 peers=("${test[@]}" python3-torch python3-numpy)
 
 say() {
@@ -27,7 +29,7 @@ die() {
 lacking_tools() {
     local name tools=(gcc make pkg-config mpicc mpirun) modules=()
     local libraries=(hdf5-serial libpng zlib openblas hwloc libxxhash inih)
-    case $what in test | peers)
+    case $what in test | slurm | peers)
         tools+=(bats h5dump python3) libraries+=(cmocka) modules=(h5py)
         ;;
     esac
@@ -74,9 +76,10 @@ what=${1-run}
 case $what in
 run) wanted=("${run[@]}") ;;
 test) wanted=("${test[@]}") ;;
+slurm) wanted=("${slurm[@]}") ;;
 peers) wanted=("${peers[@]}") ;;
 check) go_on_or_stop "type 'make setup' to install it (Debian, root or sudo)" ;;
-*) die "unknown argument '$what': run, test, peers or check" ;;
+*) die "unknown argument '$what': run, test, slurm, peers or check" ;;
 esac
 
 if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then

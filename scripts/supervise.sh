@@ -5,9 +5,9 @@
 #   supervise.sh [--max-failures M] [--delay S] COMMAND...
 #     --max-failures M  give up after M ends in a row without a newer checkpoint (5)
 #     --delay S         seconds before the next start (1)
-# Ends with COMMAND's exit code: 0 done, 2 usage, 3 bug, or that of the last failure. TERM,
-# INT, HUP and USR1 stop the run after a checkpoint: 75, and the same line goes on from
-# there. A second INT ends it at once. Checkpoints are looked for on this machine.
+# Ends with COMMAND's exit code: 0 done, 2 usage, 3 bug, or that of the last failure.
+# TERM, INT, HUP and USR1 stop the run after a checkpoint: 75, and the same line goes on
+# from there. A second INT ends it at once. Checkpoints are looked for on this machine.
 set -um # every COMMAND is a process group: a Ctrl-C is for this script alone
 
 max_failures=5 delay=1

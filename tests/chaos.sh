@@ -1,87 +1,40 @@
 #!/bin/bash
-# Kill a training run N times, at random instants and in the middle of its writing, under
+# Kill a training run N times, at random instants and in the midst of its writing, under
 # scripts/supervise.sh, and see that nothing is lost and nothing done twice:
-#   chaos.sh [N [SEED]]     N kills (10); SEED repeats what was drawn (not the instants)
-# Each start has other ranks and threads. Kills in a system call are strace's: the process
-# is killed as it enters it. Prints one line a kill, then a table in Markdown, then the sum:
-# a kill passes if the run goes on from less than two checkpoint intervals before it (one,
-# and what is done while a checkpoint is written), and the end is that of an undisturbed
-# run. KEEP=FOLDER keeps the files there.
+#   chaos.sh [N [SEED]]     N kills (10); SEED repeats what is drawn, not the instants
+# Each start has other ranks, threads and launcher. Kills in a system call are strace's:
+# the process is killed as it enters it. Prints a line for each kill, a table in Markdown
+# and the sum. A kill passes if the run goes on from less than two checkpoint intervals
+# before it (one, and what is done while a checkpoint is written); then the end must be
+# that of an undisturbed run. KEEP=FOLDER keeps the files there.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 source tests/env.sh
 source tests/h5.sh
+source tests/processes.sh
 
 kills=${1:-10} seed=${2:-$((SRANDOM % 100000))}
 interval=50 # steps between checkpoints
 limit=120   # seconds for anything that is waited for
-declare -A fault=(
-    [rank]="one rank" [mpirun]="mpirun" [all]="all processes at once"
-    [start]="any of them, while the run starts"
-    [pwrite64]="rank 0, writing a checkpoint or metrics.h5 (pwrite64)"
-    [fsync]="rank 0, in fsync of one or its folder" [rename]="rank 0, in rename"
-    [unlink]="rank 0, removing an older checkpoint"
-)
 kinds=(rank pwrite64 mpirun fsync all rename start unlink)
-
-keep=${KEEP-}
-mkdir -p "${KEEP:=${TMPDIR:-/tmp}}" && work=$(mktemp -d "$KEEP/lockstep-chaos.XXXXXX") || exit 1
-work=$(realpath "$work")
-passed=0 failed=0 skipped=0
-supervisor='' follower=''
-
-# --- processes ---
-
-# family PID: it and all its descendants.
-family() {
-    local child
-    echo "$1"
-    for child in $(pgrep -P "$1"); do family "$child"; done
-}
+declare -A fault=(
+    [rank]="a rank" [mpirun]="mpirun" [all]="all processes at once"
+    [start]="any of these while the run starts"
+    [pwrite64]="rank 0 in a write (pwrite64) of a checkpoint or metrics.h5"
+    [fsync]="rank 0 in the fsync of one or of its folder" [rename]="rank 0 in its rename"
+    [unlink]="rank 0 in the removal of an older checkpoint"
+)
+passed=0 failed=0 skipped=0 supervisor='' follower='' work=''
 
 clean_up() {
     local left=()
     [[ $supervisor ]] && mapfile -t left < <(family "$supervisor")
     kill -KILL "${left[@]}" $follower 2>/dev/null
-    if ((failed)) || [[ $keep ]]; then
-        echo "the files are in $work"
+    if ((failed)) || [[ ${KEEP-} ]]; then
+        echo "the files are in $work" >&2
     else
         rm -rf "$work"
     fi
-}
-
-# alive PID: and no zombie.
-alive() {
-    grep -qs '^State:[[:space:]]*[^ZX]' "/proc/$1/status"
-}
-
-# last_start: sets `number` of the newest start and `mpirun`, its pid.
-last_start() {
-    local files=("$work"/start.*)
-    number=${#files[@]}
-    read -r mpirun _ <"$work/start.$number"
-}
-
-# --- the log ---
-
-# Reads on to the next line of the log that says something: sets `event` to step or end,
-# `step`, and `start`, the number of the start that says it; at a new start `from`, the step
-# from which it goes on, and `reached`, where the one before had come.
-next_event() {
-    local line
-    while read -r -t $limit -u "$log" line; do
-        case $line in
-        command*) start=$((${line##*--max-time } - 10000)) from=0 reached=$step ;;
-        'resumed from '*) [[ $line =~ ': step '([0-9]+)' of ' ]] && from=${BASH_REMATCH[1]} ;;
-        'finished step '*) event=end && return ;;
-        *)
-            [[ $line =~ ^\ *([0-9]+)\ +[0-9]+\.[0-9]{2}\ +[0-9.]+\ +[0-9.]+\ +[0-9] ]] || continue
-            event=step step=${BASH_REMATCH[1]}
-            return
-            ;;
-        esac
-    done
-    die "nothing new in $work/chaos/log.txt for $limit s"
 }
 
 die() {
@@ -91,66 +44,108 @@ die() {
     finish
 }
 
-# --- kills ---
-
-nap() { # MILLISECONDS
+nap() { # MILLISECONDS, below 1000
     sleep "$(printf '0.%03d' "$1")"
 }
 
-# Kills by one of three ways; sets `what` and `when`.
-strike() { # KIND
-    local ranks victim
-    last_start
-    mapfile -t ranks < <(pgrep -P "$mpirun")
-    ((${#ranks[@]})) || set -- mpirun
-    when=$EPOCHREALTIME
-    case $1 in
-    rank)
-        victim=$((RANDOM % ${#ranks[@]}))
-        kill -KILL "${ranks[victim]}" 2>/dev/null
-        what="rank of ${#ranks[@]}"
-        ;;
-    mpirun) kill -KILL "$mpirun" 2>/dev/null && what="mpirun of ${#ranks[@]} ranks" ;;
-    all) kill -KILL "$mpirun" "${ranks[@]}" 2>/dev/null && what="mpirun and ${#ranks[@]} ranks" ;;
-    esac
+# --- the log ---
+
+# Reads on to the next line of the log that matters: sets `event` to step or end, `step`,
+# and `start`, the number of the start that says it; when that is a new one also `from`,
+# the step that it goes on from, and `reached`, how far the one before it had come.
+next_event() {
+    local line
+    while read -r -t $limit -u "$log" line; do
+        if [[ $line =~ ^command.*--max-time\ 1([0-9]{4})$ ]]; then
+            start=$((10#${BASH_REMATCH[1]})) from=0 reached=$step
+        elif [[ $line =~ ^'resumed from '.*': step '([0-9]+)' of ' ]]; then
+            from=${BASH_REMATCH[1]}
+        elif [[ $line == 'finished step '* ]]; then
+            event=end && return
+        elif [[ $line =~ ^\ *([0-9]+)(\ +[0-9]+\.[0-9]+){4} ]]; then
+            event=step step=${BASH_REMATCH[1]} && return
+        fi
+    done
+    die "nothing new in $work/chaos/log.txt for $limit s"
 }
 
-# Kills rank 0, which writes, as it enters a system call for the COUNT-th time from now.
-# Fails where processes may not be traced.
-strike_in_call() { # CALL COUNT
+# --- kills ---
+
+# Sets `number` of the newest start, `everybody` of its processes, `mpirun` and `ranks`.
+look() {
+    local files=("$work"/start.*) pid name
+    number=${#files[@]} mpirun='' ranks=()
+    read -r pid <"$work/start.$number"
+    mapfile -t everybody < <(family "$pid")
+    for pid in "${everybody[@]}"; do
+        read -r name 2>/dev/null <"/proc/$pid/comm" || continue
+        case $name in
+        mpirun) mpirun=$pid ;;
+        lockstep*) ranks+=("$pid") ;;
+        esac
+    done
+}
+
+# By one of three ways, or everybody if it is too early for another.
+strike() { # rank, mpirun or all: sets `what` and `when`
+    local victims
+    look
+    victims=("${everybody[@]}") what="all, ${#ranks[@]} ranks"
+    if [[ $1 == rank ]] && ((${#ranks[@]})); then
+        victims=("${ranks[RANDOM % ${#ranks[@]}]}") what="one of ${#ranks[@]} ranks"
+    elif [[ $1 == mpirun && $mpirun ]]; then
+        victims=("$mpirun") what="mpirun of ${#ranks[@]} ranks"
+    fi
+    when=$EPOCHREALTIME
+    kill -KILL "${victims[@]}" 2>/dev/null
+}
+
+# A start of its own, and a kill somewhere in it.
+strike_start() {
+    local ways=(rank mpirun all) next
+    look
+    next=$work/start.$((number + 1))
+    ((${#ranks[@]})) || die "the run has ended"
+    kill -USR1 "${ranks[RANDOM % ${#ranks[@]}]}"
+    poll test -e "$next" || die "a stopped run is not started again"
+    nap $((RANDOM % 900))
+    strike "${ways[RANDOM % 3]}"
+    what="$what, in the start"
+}
+
+# Kills rank 0, which writes, as it enters CALL for the COUNT-th time from now. Fails
+# where processes may not be traced.
+strike_in() { # CALL COUNT
     local calls=$1 rank0 file
     case $1 in # their other names on other machines
     rename) calls='rename|renameat|renameat2' ;;
     unlink) calls='unlink|unlinkat' ;;
     esac
-    command -v strace >/dev/null || return 1
-    last_start
+    command -v strace >/dev/null || return
+    look
     rank0=$(sed -n 's/^pid //p' "$work/chaos/lock")
     timeout $limit strace -f -y -s 4096 -qq -o "$work/strace" -e "trace=/^($calls)\$" \
         -e "inject=/^($calls)\$:signal=KILL:when=$2" -p "$rank0" 2>"$work/strace.err"
     when=$EPOCHREALTIME
     grep -q 'not permitted' "$work/strace.err" && return 1
-    alive "$rank0" && die "rank 0 makes no $1"
-    file=$(grep -E "($calls)\(" "$work/strace" | tail -n 1 | sed -E 's/^[^"<]*["<]([^">]*).*/\1/')
+    poll dead "$rank0" || die "rank 0 makes no $1"
+    file=$(grep -E "($calls)\(" "$work/strace" | tail -n 1)
+    file=$(sed -E 's/^[^"<]*["<]([^">]*).*/\1/' <<<"$file")
     file=${file##*/}
     what="rank 0 in $1 $2, ${file%.tmp.*}"
 }
 
-# A start of its own, and a kill somewhere in it.
-strike_start() {
-    local ways=(rank mpirun all) ranks before
-    last_start
-    before=$number
-    mapfile -t ranks < <(pgrep -P "$mpirun")
-    ((${#ranks[@]})) || die "the run has ended"
-    kill -USR1 "${ranks[RANDOM % ${#ranks[@]}]}"
-    until [[ -e $work/start.$((before + 1)) ]]; do nap 5; done
-    nap $((RANDOM % 900))
-    strike "${ways[RANDOM % 3]}"
-    what="$what while it starts"
+attack() { # KIND
+    case $1 in
+    rank | mpirun | all) strike "$1" ;;
+    start) strike_start ;;
+    pwrite64) strike_in "$1" $((1 + RANDOM % 80)) ;;
+    fsync) strike_in "$1" $((1 + RANDOM % 4)) ;;
+    *) strike_in "$1" $((1 + RANDOM % 2)) ;;
+    esac
 }
 
-# One round: the run goes on for a while, is killed, and goes on.
+# The run goes on for a while, is killed, and goes on: one line, and one of $work/kills.
 disturb() { # KIND
     local goal=$((step + RANDOM % (2 * interval))) seconds lost
     while ((step < goal)); do
@@ -158,27 +153,17 @@ disturb() { # KIND
         [[ $event == step ]] || die "the run ended before it was killed $kills times"
     done
     nap $((RANDOM % 30))
-    case $1 in
-    start) strike_start ;;
-    pwrite64) strike_in_call "$1" $((1 + RANDOM % 80)) ;;
-    fsync) strike_in_call "$1" $((1 + RANDOM % 4)) ;;
-    rename | unlink) strike_in_call "$1" $((1 + RANDOM % 2)) ;;
-    *) strike "$1" ;;
-    esac || {
-        ((skipped++))
-        return
-    }
+    attack "$1" || { ((skipped++)) && return; }
     while ((start <= number)); do next_event; done
     seconds=$(awk -v a="$when" -v b="$EPOCHREALTIME" 'BEGIN { printf "%.2f", b - a }')
     lost=$((reached - from))
     printf '%s\t%d\t%s\n' "$1" $lost "$seconds" >>"$work/kills"
-    printf '  %3d  %-46s step %5d  lost %3d  went on after %5.2f s\n' $((++done)) "$what" \
-        "$reached" $lost "$seconds"
-    check "lost $lost steps" test $lost -lt $((2 * interval)) -a $lost -ge 0
+    printf '  %3d  %-43s step %5d  lost %2d steps  went on after %5.2f s\n' $((++done)) \
+        "$what" "$reached" $lost "$seconds"
+    check "lost $lost steps" test $lost -ge 0 -a $lost -lt $((2 * interval))
 }
 
-# check WHAT COMMAND...: counts.
-check() {
+check() { # WHAT COMMAND...: a test
     if "${@:2}" >"$work/check" 2>&1; then
         ((passed++))
     else
@@ -188,9 +173,11 @@ check() {
     fi
 }
 
-# --- the run ---
+# --- runs ---
 
-lockstep_train() { # RUN STEPS: the command, into `command`
+# RUN STEPS: its command line, into `command`. With one checkpoint kept there is no second
+# chance.
+set_command() {
     command=("$LOCKSTEP" train configs/letters.conf --data "$work/letters.h5"
         --run "$work/$1" --set "train.steps=$2" --set train.grain=16
         --set train.eval_every=4 --set log.every=1 --set checkpoint.keep=1
@@ -198,28 +185,20 @@ lockstep_train() { # RUN STEPS: the command, into `command`
         --set checkpoint.every_minutes=0.01)
 }
 
-# Steps enough for all kills: some intervals each, and what the ranks of a killed mpirun
-# do in the seconds until they die, at the speed of this machine.
+undisturbed() { # RUN STEPS
+    set_command "$1" "$2"
+    mpirun -n 2 "${command[@]}" --threads 1 >"$work/$1.out" 2>&1 </dev/null ||
+        die "an undisturbed run fails: $(tail -n 1 "$work/$1.out")"
+}
+
+# Enough for all kills: some intervals each, and what the ranks of a killed mpirun do in
+# the seconds until they die, at the speed of this machine.
 choose_steps() {
-    lockstep_train trial 200
-    mpirun -n 2 "${command[@]}" --threads 1 >"$work/trial.out" 2>&1 </dev/null || return
+    undisturbed trial 200
     steps=$(awk -v kills="$kills" -v interval="$interval" '
         /^ +[0-9]+ +[0-9.]+ / && ++rows > 100 { ms += $6 }
         END { print int(kills * (4 * interval + 500 * (rows - 100) / ms) + 500) }' \
         "$work/trial.out")
-}
-
-start_run() {
-    lockstep_train chaos "$steps"
-    mkdir "$work/chaos"
-    touch "$work/chaos/log.txt"
-    CHAOS=$work CHAOS_SEED=$seed scripts/supervise.sh --delay 0 --max-failures 20 \
-        tests/chaos_start.sh "${command[@]}" >"$work/out" 2>"$work/err" </dev/null &
-    supervisor=$!
-    exec {log}< <(exec tail -n +1 -F "$work/chaos/log.txt" 2>/dev/null)
-    follower=$!
-    start=0 step=0 from=0 reached=0 done=0
-    next_event
 }
 
 draw_kinds() {
@@ -232,8 +211,23 @@ draw_kinds() {
     done
 }
 
-last_state() {
-    sed -n 's/^finished step .*state=//p' "$1" | tail -n 1
+start_run() {
+    set_command chaos "$steps"
+    mkdir "$work/chaos"
+    touch "$work/chaos/log.txt"
+    CHAOS=$work CHAOS_SEED=$seed scripts/supervise.sh --delay 0 --max-failures 20 \
+        tests/chaos_start.sh "${command[@]}" >"$work/out" 2>"$work/err" </dev/null &
+    supervisor=$!
+    exec {log}< <(exec tail -n +1 -F "$work/chaos/log.txt" 2>/dev/null)
+    follower=$!
+    start=0 step=0 from=0 reached=0 done=0
+    next_event
+}
+
+# --- the end ---
+
+last_state() { # RUN
+    sed -n 's/^finished step .*state=//p' "$work/$1/log.txt" | tail -n 1
 }
 
 every_step_once() {
@@ -244,29 +238,36 @@ assert steps == list(range(1, int(sys.argv[2]) + 1)), len(steps)
 END
 }
 
-compare() {
-    local end
-    end=$(last_state "$work/chaos/log.txt")
-    check "exit status $status" test "$status" -eq 0
-    check "state $end" test "$end" = "$(last_state "$work/calm/log.txt")"
-    check "history" same_history "$work/calm/metrics.h5" "$work/chaos/metrics.h5"
-    check "every step once in metrics.h5" every_step_once
-    check "files" diff <(cd "$work/calm" && find . | sort) <(cd "$work/chaos" && find . | sort)
+same_files() {
+    diff <(cd "$work/calm" && find . | sort) <(cd "$work/chaos" && find . | sort)
+}
+
+compare() { # STATUS, of the supervisor
+    local state
+    state=$(last_state chaos)
+    check "exit status $1" test "$1" -eq 0
+    check "state $state, not $(last_state calm)" test "$state" = "$(last_state calm)"
+    check "another history" same_history "$work"/{calm,chaos}/metrics.h5
+    check "a step in metrics.h5 is missing or doubled" every_step_once
+    check "other files" same_files
 }
 
 table() {
     local kind
-    echo "| killed | times | lost steps, median | most | seconds until it went on, median | most |"
+    echo "| killed | times | steps lost: median | most | seconds lost: median | most |"
     echo "|---|---:|---:|---:|---:|---:|"
     for kind in "${kinds[@]}"; do
-        grep -P "^$kind\t" "$work/kills" | sort -n -k2,2 >"$work/lost"
-        [[ -s $work/lost ]] || continue
-        sort -n -k3,3 "$work/lost" | cut -f 3 >"$work/seconds"
-        paste <(cut -f 2 "$work/lost") "$work/seconds" | awk -v name="${fault[$kind]}" '
-            { lost[NR] = $1; seconds[NR] = $2 }
-            function middle(a) { return (a[int((NR + 1) / 2)] + a[int(NR / 2) + 1]) / 2 }
-            END { printf "| %s | %d | %.4g | %d | %.1f | %.1f |\n", name, NR,
-                middle(lost), lost[NR], middle(seconds), seconds[NR] }'
+        grep -P "^$kind\t" "$work/kills" >"$work/kind" || continue
+        paste <(sort -n -k2,2 "$work/kind") <(sort -n -k3,3 "$work/kind") |
+            awk -v name="${fault[$kind]}" '
+                { lost[NR] = $2; seconds[NR] = $6 }
+                function middle(a) {
+                    return (a[int((NR + 1) / 2)] + a[int(NR / 2) + 1]) / 2
+                }
+                END {
+                    printf "| %s | %d | %g | %d | %.1f | %.1f |\n", name, NR,
+                        middle(lost), lost[NR], middle(seconds), seconds[NR]
+                }'
     done
 }
 
@@ -275,26 +276,27 @@ finish() {
     echo "$passed passed, $failed failed, $skipped skipped"
     exit $((failed > 0 || passed == 0))
 }
-trap clean_up EXIT
-trap 'exit 130' INT TERM
 
-[[ $kills =~ ^[1-9][0-9]*$ && $seed =~ ^[0-9]+$ ]] || {
+if [[ ! $kills =~ ^[1-9][0-9]*$ || ! $seed =~ ^[0-9]+$ ]]; then
     echo "usage: chaos.sh [N [SEED]]" >&2
     exit 2
-}
+fi
+mkdir -p "${KEEP:-${TMPDIR:-/tmp}}"
+work=$(mktemp -d "${KEEP:-${TMPDIR:-/tmp}}/lockstep-chaos.XXXXXX") || exit 1
+work=$(realpath "$work")
+trap clean_up EXIT
+trap 'exit 130' INT TERM
+"$LOCKSTEP" data synth --out "$work/letters.h5" --train 3000 --test 400 >/dev/null ||
+    exit 1
 RANDOM=$seed
-"$LOCKSTEP" data synth --out "$work/letters.h5" --train 3000 --test 400 >/dev/null || exit 1
-choose_steps || die "cannot train: $(tail -n 1 "$work/trial.out")"
+choose_steps
 draw_kinds
-echo "$kills kills in $steps steps, a checkpoint every $interval, seed $seed"
+echo "$kills kills in $steps steps, a checkpoint every $interval steps; seed $seed"
 start_run
 for kind in "${drawn[@]}"; do disturb "$kind"; done
 wait "$supervisor"
 status=$?
 supervisor=''
-echo "an undisturbed run, to compare"
-lockstep_train calm "$steps"
-mpirun -n 2 "${command[@]}" --threads 1 >"$work/calm.out" 2>&1 </dev/null ||
-    die "the undisturbed run failed: $(tail -n 1 "$work/calm.out")"
-compare
+undisturbed calm "$steps"
+compare $status
 finish

@@ -8,6 +8,7 @@
 bats_require_minimum_version 1.5.0
 source "$(dirname "${BASH_SOURCE[0]}")/env.sh"
 source "$ROOT/tests/h5.sh"
+source "$ROOT/tests/processes.sh"
 cd "$BATS_FILE_TMPDIR" || exit 1
 TINY=$ROOT/configs/tiny.conf
 LETTERS=$ROOT/configs/letters.conf
@@ -106,4 +107,15 @@ ended() {
         done
     done
     return "$status"
+}
+
+# pid_of RANK: of the job of `start`.
+pid_of() {
+    local pid
+    for pid in "${PIDS[@]}"; do
+        tr '\0' '\n' <"/proc/$pid/environ" | grep -qx "OMPI_COMM_WORLD_RANK=$1" &&
+            echo "$pid" && return
+    done
+    echo "no rank $1 among ${PIDS[*]}" >&2
+    return 1
 }

@@ -28,6 +28,9 @@ struct config {
 void config_init(struct config *config);
 void config_release(struct config *config);
 
+/* A file's text, to be handed to config_parse; the caller frees. */
+enum status config_load(const char *path, char **text, size_t *bytes) MUST_CHECK;
+
 /* From a file; or from text, called `name` in messages. */
 enum status config_read(struct config *config, const char *path) MUST_CHECK;
 enum status config_parse(struct config *config, const char *text,

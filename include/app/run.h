@@ -30,8 +30,8 @@ struct run_ranks {
    among the ranks of the node that may run on the same ones. Notes, by rank 0, of what
    silently kills performance: more threads than CPUs, ranks bound to fewer CPUs than they
    want, a SLURM job of several tasks that is one rank, thread counts in the environment
-   that are not kept, and ranks that compute by other kernels: then the bits depend on
-   who does what. */
+   that are not kept; and of ranks that compute by other kernels, for then the bits depend
+   on who does what. */
 void run_ranks_init(struct run_ranks *ranks, struct comm *comm, int threads);
 void run_ranks_release(struct run_ranks *ranks);
 

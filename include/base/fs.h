@@ -17,6 +17,7 @@ enum status fs_join(char out[FS_PATH], const char *a, const char *b) MUST_CHECK;
 
 bool fs_is_file(const char *path);
 bool fs_is_folder(const char *path);
+size_t fs_bytes(const char *path); /* of a file; 0 if there is none */
 /* Is what `fd` has open still what `path` names? */
 bool fs_same_file(int fd, const char *path);
 

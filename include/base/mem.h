@@ -20,6 +20,9 @@ void *mem_aligned(size_t count, size_t size);
 /* As realloc; the new part is not zeroed. */
 void *mem_resize(void *p, size_t count, size_t size);
 
+/* Bytes of memory that this machine has. */
+size_t mem_machine(void);
+
 char *mem_strdup(const char *text);
 /* printf into a fresh string; the caller frees. */
 char *mem_format(const char *fmt, ...) __attribute__((format(printf, 1, 2)));

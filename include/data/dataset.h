@@ -17,7 +17,8 @@
 
 struct comm;
 
-#define DATASET_FORMAT 1
+#define DATASET_FORMAT      1
+#define DATASET_CLASSES_MAX 65536 /* labels are 16-bit */
 
 enum dataset_split { DATASET_TRAIN, DATASET_TEST, DATASET_SPLITS };
 extern const char *const dataset_split_name[DATASET_SPLITS];

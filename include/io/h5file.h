@@ -8,6 +8,12 @@
  * file and the object named. Not collective. Threads may work on different files: one is
  * inside HDF5 at a time, and fsync is outside.
  *
+ * Reading trusts nothing that a file says of itself. Arrays must be plain numbers in one
+ * piece (not chunked, compressed or in another file) that are really there: an extent
+ * that h5file_info gives is bounded by the file's size, and memory may be taken for it.
+ * Links lead nowhere outside the file, and no filter is loaded for it. What HDF5 itself
+ * does with hostile files: io/h5probe.h.
+ *
  * Writing: h5file_create opens a temporary file beside `path`; h5file_commit makes it
  * appear under its name, whole (fs_commit); h5file_close without commit removes it.
  */
@@ -55,17 +61,18 @@ bool h5file_has(struct h5file *file, const char *name); /* dataset or group */
 enum status h5file_info(struct h5file *file, const char *name,
                         struct h5file_info *info) MUST_CHECK;
 
-/* Names of the members of a group in the order of their creation if it was tracked, else
-   by name. Free with fs_free_list. */
-enum status h5file_members(struct h5file *file, const char *group, char ***names,
-                           int *count) MUST_CHECK;
+/* How many members a group has. */
+enum status h5file_count(struct h5file *file, const char *group,
+                         size_t *count) MUST_CHECK;
 
-/* A whole array, converted to `type`; data holds info.count elements. */
+/* A whole array of `count` elements, converted to `type`; it is refused if the file's has
+   another number of them. */
 enum status h5file_read(struct h5file *file, const char *name, enum h5file_type type,
-                        void *data) MUST_CHECK;
-/* Rows [first, first + rows) of the leading dimension. */
+                        size_t count, void *data) MUST_CHECK;
+/* Rows [first, first + rows) of the leading dimension, of `row` elements each. */
 enum status h5file_read_rows(struct h5file *file, const char *name, enum h5file_type type,
-                             size_t first, size_t rows, void *data) MUST_CHECK;
+                             size_t first, size_t rows, size_t row,
+                             void *data) MUST_CHECK;
 
 /* A new array, written whole. */
 enum status h5file_write(struct h5file *file, const char *name, enum h5file_type type,

@@ -40,7 +40,8 @@ struct model {
 };
 
 /* Builds the network for samples of shape `in`, `classes` classes and passes of at most
-   `grain` samples. The last layer must be logsoftmax over `classes`. */
+   `grain` samples. The last layer must be logsoftmax over `classes`. Refused if this
+   machine has too little memory for its parameters and a workspace. */
 enum status model_init(struct model *model, const struct model_spec *spec,
                        struct shape in, int classes, int grain) MUST_CHECK;
 void model_release(struct model *model);
@@ -79,6 +80,7 @@ struct workspace {
     size_t bytes;
 };
 
+size_t workspace_bytes(const struct model *model);
 void workspace_init(struct workspace *ws, const struct model *model);
 void workspace_release(struct workspace *ws);
 

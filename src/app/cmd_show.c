@@ -81,9 +81,10 @@ static enum status show_metrics(const char *path)
     step = mem_zeroed(evals.count, sizeof *step);
     loss = mem_zeroed(evals.count, sizeof *loss);
     accuracy = mem_zeroed(evals.count, sizeof *accuracy);
-    TRY_TO(out, h5file_read(file, "/metrics/eval/step", H5FILE_U64, step));
-    TRY_TO(out, h5file_read(file, "/metrics/eval/loss", H5FILE_F64, loss));
-    TRY_TO(out, h5file_read(file, "/metrics/eval/accuracy", H5FILE_F64, accuracy));
+    TRY_TO(out, h5file_read(file, "/metrics/eval/step", H5FILE_U64, evals.count, step));
+    TRY_TO(out, h5file_read(file, "/metrics/eval/loss", H5FILE_F64, evals.count, loss));
+    TRY_TO(out, h5file_read(file, "/metrics/eval/accuracy", H5FILE_F64, evals.count,
+                            accuracy));
     for (size_t i = 0; i < evals.count; i++)
         log_out("  eval step %llu loss %.4f accuracy %.2f %%\n",
                 (unsigned long long)step[i], loss[i], 100 * accuracy[i]);

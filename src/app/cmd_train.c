@@ -105,8 +105,8 @@ static enum status read_config(struct session *session)
     char *text = NULL;
     size_t bytes = 0;
     enum status st = ST_OK;
-    if (comm_rank(comm) == 0 && fs_read_text(request->config, &text, &bytes) != ST_OK)
-        st = ST_USAGE;
+    if (comm_rank(comm) == 0)
+        st = config_load(request->config, &text, &bytes);
     TRY(comm_agree(comm, st));
     comm_bcast(comm, &bytes, sizeof bytes, 0);
     if (comm_rank(comm) != 0)

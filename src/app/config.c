@@ -1,5 +1,6 @@
 #include "app/config.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -213,12 +214,33 @@ enum status config_set(struct config *config, const char *assignment)
     return st;
 }
 
+/* A checkpoint keeps the config as text: what would be read back otherwise. */
+static bool is_storable(const char *text)
+{
+    size_t n = strlen(text);
+    if (n > 0 && (isspace((unsigned char)text[0]) || isspace((unsigned char)text[n - 1])))
+        return false;
+    for (size_t i = 0; i < n; i++) {
+        bool comment = text[i] == '#' || text[i] == ';';
+        bool alone = i == 0 || text[i - 1] == ' ' || text[i - 1] == '\t';
+        if (text[i] == '\n' || (comment && alone))
+            return false;
+    }
+    return true;
+}
+
 enum status config_check(const struct config *config, const char *name)
 {
     if (config->model.count == 0)
         FAIL(ST_USAGE, "%s: no network: [model] needs 'layer = ...' lines", name);
     if (!*config->data.file)
         FAIL(ST_USAGE, "%s: no data set; give --data FILE or file = in [data]", name);
+    if (!is_storable(config->data.file))
+        FAIL(
+            ST_USAGE,
+            "'%s' cannot be the name of the data set: a config cannot hold a line end, a "
+            "blank at an end, or '#' or ';' behind a blank; rename the file",
+            config->data.file);
     return ST_OK;
 }
 

@@ -125,12 +125,22 @@ enum status config_parse(struct config *config, const char *text, const char *na
     return ST_OK;
 }
 
+enum status config_load(const char *path, char **text, size_t *bytes)
+{
+    if (fs_read_text(path, text, bytes) != ST_OK)
+        return ST_USAGE;
+    if (strlen(*text) == *bytes)
+        return ST_OK;
+    free(*text);
+    *text = NULL;
+    FAIL(ST_USAGE, "'%s' is not a config: it is no text, but holds zero bytes", path);
+}
+
 enum status config_read(struct config *config, const char *path)
 {
     char *text;
     size_t bytes;
-    if (fs_read_text(path, &text, &bytes) != ST_OK)
-        return ST_USAGE;
+    TRY(config_load(path, &text, &bytes));
     const char *base = strrchr(path, '/');
     enum status st = config_parse(config, text, base ? base + 1 : path);
     free(text);

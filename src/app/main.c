@@ -11,6 +11,7 @@
 #include "base/parse.h"
 #include "base/stop.h"
 #include "comm/comm.h"
+#include "io/h5probe.h"
 #include "kernels/cpu.h"
 
 struct command {
@@ -114,6 +115,8 @@ int main(int argc, char **argv)
         return unknown(argv[1]);
     if (!command->parallel && launcher_rank() != 0)
         return ST_OK; /* one process does it all */
+    if (launcher_rank() == 0) /* it opens what the others read after it */
+        h5probe_start("show");
     if (command->stops)
         stop_install();
     else

@@ -39,6 +39,11 @@ enum status network_open(struct network *network, const char *path)
     struct shape in = {network->info.h, network->info.w, 1};
     TRY_TO(failed, model_init(&network->model, &network->config.model, in,
                               network->info.classes, network->config.run.train.grain));
+    if (model_param_count(&network->model) > fs_bytes(checkpoint))
+        TRY_TO(failed, status_fail(ST_FAIL,
+                                   "'%s' is damaged: it is too short for the %zu "
+                                   "parameters that its config describes",
+                                   checkpoint, model_param_count(&network->model)));
     network->params = mem_aligned(network->model.params, sizeof(float));
     TRY_TO(failed, checkpoint_read_weights(checkpoint, &network->model, network->params,
                                            &network->averaged));

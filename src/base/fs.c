@@ -68,6 +68,12 @@ static enum status sync_parent(const char *path)
     return ST_OK;
 }
 
+size_t fs_bytes(const char *path)
+{
+    struct stat s;
+    return stat(path, &s) == 0 && S_ISREG(s.st_mode) ? (size_t)s.st_size : 0;
+}
+
 enum status fs_make_folder(const char *path)
 {
     char part[FS_PATH];

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/status.h"
 
@@ -43,6 +44,11 @@ void *mem_resize(void *p, size_t count, size_t size)
     if (!q)
         status_out_of_memory(bytes);
     return q;
+}
+
+size_t mem_machine(void)
+{
+    return (size_t)sysconf(_SC_PHYS_PAGES) * (size_t)sysconf(_SC_PAGESIZE);
 }
 
 char *mem_strdup(const char *text)

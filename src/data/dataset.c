@@ -171,7 +171,7 @@ static enum status load_images(struct dataset_store *store, struct h5file *file,
     for (size_t i = 0; i < info->count[split]; i += step) {
         size_t rows = info->count[split] - i < step ? info->count[split] - i : step;
         where_mark(WHERE_LOAD); /* others wait: it is slow, but it moves */
-        TRY(h5file_read_rows(file, dataset_images_name[split], H5FILE_U8, i, rows,
+        TRY(h5file_read_rows(file, dataset_images_name[split], H5FILE_U8, i, rows, image,
                              store->images + i * image));
     }
     return ST_OK;
@@ -293,13 +293,13 @@ static enum status fetch_run(struct dataset_store *store, size_t image,
     size_t rows = (size_t)(pick[n - 1].row - pick[0].row) + 1;
     if (n == 1)
         return h5file_read_rows(store->file, dataset_images_name[split], H5FILE_U8,
-                                pick[0].row, 1, images + pick[0].slot * image);
+                                pick[0].row, 1, image, images + pick[0].slot * image);
     if (rows * image > store->run_room) {
         store->run_room = rows * image;
         store->run = mem_resize(store->run, store->run_room, 1);
     }
     TRY(h5file_read_rows(store->file, dataset_images_name[split], H5FILE_U8, pick[0].row,
-                         rows, store->run));
+                         rows, image, store->run));
     for (size_t i = 0; i < n; i++)
         memcpy(images + pick[i].slot * image,
                store->run + (pick[i].row - pick[0].row) * image, image);

@@ -136,7 +136,7 @@ static enum status read_labels(struct h5file *file, const struct dataset_info *i
                                uint16_t *labels)
 {
     const char *name = dataset_labels_name[split];
-    TRY(h5file_read_rows(file, name, H5FILE_U16, first, n, labels));
+    TRY(h5file_read_rows(file, name, H5FILE_U16, first, n, 1, labels));
     for (size_t i = 0; i < n; i++) {
         if (labels[i] >= info->classes)
             FAIL(ST_FAIL,
@@ -161,7 +161,7 @@ enum status dataset_read_rows(const struct dataset_info *info, enum dataset_spli
     TRY(h5file_open(&file, info->path));
     if (images)
         st = h5file_read_rows(file, dataset_images_name[split], H5FILE_U8, first, n,
-                              images);
+                              (size_t)info->h * (size_t)info->w, images);
     if (labels && st == ST_OK)
         st = read_labels(file, info, split, first, n, labels);
     h5file_close(file);
@@ -172,7 +172,8 @@ static enum status hash_split(const struct dataset_info *info, enum dataset_spli
                               uint64_t *hash)
 {
     size_t image = (size_t)info->h * (size_t)info->w, count = info->count[split];
-    uint8_t *block = mem_zeroed(DATASET_HASH_ROWS, image);
+    size_t most = count < DATASET_HASH_ROWS ? count : DATASET_HASH_ROWS;
+    uint8_t *block = mem_zeroed(most, image);
     uint16_t *labels = mem_zeroed(count, sizeof *labels);
     enum status st = ST_OK;
     for (size_t i = 0; i < count && st == ST_OK; i += DATASET_HASH_ROWS) {

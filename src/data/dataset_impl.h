@@ -6,8 +6,7 @@
 
 #include "data/dataset.h"
 
-#define DATASET_CLASSES_MAX 65536 /* labels are 16-bit */
-#define DATASET_HASH_ROWS   4096  /* images are hashed in blocks of so many */
+#define DATASET_HASH_ROWS 4096 /* images are hashed in blocks of so many */
 
 struct h5file;
 

@@ -11,6 +11,8 @@
 #include "dataset_impl.h"
 #include "import_impl.h"
 
+#define FIRST_BYTES ((size_t)1 << 20) /* of images, before it is known how many come */
+
 static char **counted_names(int first, int count)
 {
     char **names = mem_zeroed((size_t)count, sizeof *names);
@@ -165,6 +167,17 @@ void import_take_test(struct dataset_builder *builder, double share, uint64_t se
     builder->count[DATASET_TEST] = taken;
     builder->images[DATASET_TEST] = test_images;
     builder->labels[DATASET_TEST] = test_labels;
+}
+
+void import_make_room(struct dataset_builder *builder, enum dataset_split split,
+                      size_t *room)
+{
+    size_t image = (size_t)builder->h * (size_t)builder->w;
+    if (builder->count[split] < *room)
+        return;
+    *room = *room ? 2 * *room : 1 + FIRST_BYTES / image;
+    builder->images[split] = mem_resize(builder->images[split], *room, image);
+    builder->labels[split] = mem_resize(builder->labels[split], *room, sizeof(uint16_t));
 }
 
 const char *import_basename(const char *path)

@@ -179,18 +179,6 @@ static enum status learn_shape(struct table_reader *reader, const char *line)
     return ST_OK;
 }
 
-static void make_room(struct table_reader *reader)
-{
-    struct dataset_builder *b = reader->builder;
-    size_t image = (size_t)b->h * (size_t)b->w;
-    if (b->count[reader->split] < reader->room)
-        return;
-    reader->room = reader->room ? 2 * reader->room : 4096;
-    b->images[reader->split] = mem_resize(b->images[reader->split], reader->room, image);
-    b->labels[reader->split] =
-        mem_resize(b->labels[reader->split], reader->room, sizeof(uint16_t));
-}
-
 static enum status read_row(struct table_reader *reader, const char *line)
 {
     struct dataset_builder *b = reader->builder;
@@ -199,7 +187,7 @@ static enum status read_row(struct table_reader *reader, const char *line)
     long long raw;
     if (!reader->columns)
         TRY(learn_shape(reader, line));
-    make_room(reader);
+    import_make_room(b, reader->split, &reader->room);
     uint8_t *pixel = b->images[reader->split] + n * (reader->columns - 1);
     enum status st = count_columns(line) == reader->columns ? ST_OK : ST_FAIL;
     if (st != ST_OK)

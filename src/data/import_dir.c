@@ -60,18 +60,6 @@ static bool is_png_name(const char *name)
     return name[0] != '.' && n > 4 && strcasecmp(name + n - 4, ".png") == 0;
 }
 
-static void make_room(struct dir_reader *reader)
-{
-    struct dataset_builder *b = reader->builder;
-    size_t image = (size_t)b->h * (size_t)b->w;
-    if (b->count[reader->split] < reader->room)
-        return;
-    reader->room = reader->room ? 2 * reader->room : 1024;
-    b->images[reader->split] = mem_resize(b->images[reader->split], reader->room, image);
-    b->labels[reader->split] =
-        mem_resize(b->labels[reader->split], reader->room, sizeof(uint16_t));
-}
-
 static enum status read_image(struct dir_reader *reader, const char *path, int label)
 {
     struct dataset_builder *b = reader->builder;
@@ -82,7 +70,7 @@ static enum status read_image(struct dir_reader *reader, const char *path, int l
         image_invert(&image);
         reader->inverted++;
     }
-    make_room(reader);
+    import_make_room(b, reader->split, &reader->room);
     size_t n = b->count[reader->split]++;
     image_fit(&image, b->h, b->w, 0,
               b->images[reader->split] + n * (size_t)b->h * (size_t)b->w);

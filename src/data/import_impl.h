@@ -33,6 +33,11 @@ void import_transpose(int h, int w, const uint8_t *in, uint8_t *out);
    class stays in train. */
 void import_take_test(struct dataset_builder *builder, double share, uint64_t seed);
 
+/* Room for one more image in a split, which has it for *room: by little at first, for one
+   line of a table may be as long as its file. */
+void import_make_room(struct dataset_builder *builder, enum dataset_split split,
+                      size_t *room);
+
 /* The last part of a path. Points into it. */
 const char *import_basename(const char *path);
 

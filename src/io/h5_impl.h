@@ -15,6 +15,8 @@ struct h5file {
     char temp[FS_PATH]; /* of a file being written, until it is committed; else "" */
     hid_t array;        /* the array used last, kept open: rows come by the thousand */
     char *array_name;   /* owned; NULL: none */
+    struct h5file_info info; /* of it */
+    size_t bytes;            /* of the file when it was opened for reading */
 };
 
 /* HDF5 as packaged is not thread-safe, and a checkpoint is written while images are read:
@@ -32,6 +34,15 @@ enum status h5_make_group(struct h5file *file, const char *name) MUST_CHECK;
 
 /* As a group, but only the parents of `name`. */
 enum status h5_make_parent(struct h5file *file, const char *name) MUST_CHECK;
+
+/* Has the file tried by another process, where that is wanted (io/h5probe.h). */
+enum status h5_probe(const char *path) MUST_CHECK;
+
+/* The file driver to read with (h5driver.c). */
+hid_t h5_read_driver(void);
+
+/* Is this a type of plain numbers? */
+bool h5_is_number(hid_t type);
 
 /* Drop the array kept open. */
 void h5_forget_array(struct h5file *file);

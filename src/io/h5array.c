@@ -65,6 +65,106 @@ void h5_forget_array(struct h5file *file)
     file->array_name = NULL;
 }
 
+/* Whole numbers of 1 to 8 bytes and floats of 4 and 8, in either order of bytes. HDF5
+   also knows numbers with holes and of any number of bits: it converts them badly, and
+   nobody has any. */
+bool h5_is_number(hid_t type)
+{
+    const hid_t plain[] = {
+        H5T_STD_U8LE,  H5T_STD_U8BE,   H5T_STD_U16LE,  H5T_STD_U16BE,  H5T_STD_U32LE,
+        H5T_STD_U32BE, H5T_STD_U64LE,  H5T_STD_U64BE,  H5T_STD_I8LE,   H5T_STD_I8BE,
+        H5T_STD_I16LE, H5T_STD_I16BE,  H5T_STD_I32LE,  H5T_STD_I32BE,  H5T_STD_I64LE,
+        H5T_STD_I64BE, H5T_IEEE_F32LE, H5T_IEEE_F32BE, H5T_IEEE_F64LE, H5T_IEEE_F64BE,
+    };
+    for (size_t i = 0; i < sizeof plain / sizeof plain[0]; i++)
+        if (H5Tequal(type, plain[i]) > 0)
+            return true;
+    return false;
+}
+
+/* The type of ours that holds all values of the stored one; signed 64-bit integers, which
+   we never write, come nearest to I32. */
+static enum h5file_type nearest_type(hid_t stored)
+{
+    size_t size = H5Tget_size(stored);
+    if (H5Tget_class(stored) == H5T_FLOAT)
+        return size <= 4 ? H5FILE_F32 : H5FILE_F64;
+    if (H5Tget_sign(stored) != H5T_SGN_NONE)
+        return H5FILE_I32;
+    return size == 1 ? H5FILE_U8 : size == 2 ? H5FILE_U16 : H5FILE_U64;
+}
+
+/* The extent of the open array into file->info. */
+static enum status read_extent(struct h5file *file, const char *name)
+{
+    struct h5file_info *info = &file->info;
+    hid_t space = H5Dget_space(file->array);
+    hsize_t dim[H5S_MAX_RANK];
+    info->ndims = space < 0 ? -1 : H5Sget_simple_extent_dims(space, dim, NULL);
+    if (space >= 0)
+        H5Sclose(space);
+    if (info->ndims < 0 || info->ndims > H5FILE_DIMS)
+        FAIL(ST_FAIL, "'%s' in '%s' has %d dimensions; at most %d can be read", name,
+             file->path, info->ndims, H5FILE_DIMS);
+    info->count = 1;
+    for (int i = 0; i < info->ndims; i++) {
+        info->dim[i] = dim[i];
+        if (__builtin_mul_overflow(info->count, info->dim[i], &info->count))
+            FAIL(ST_FAIL, "'%s' in '%s' is impossibly large", name, file->path);
+    }
+    return ST_OK;
+}
+
+/* One piece of the file, as it is: no chunks, filters, other files. */
+static bool is_one_piece(hid_t array)
+{
+    hid_t list = H5Dget_create_plist(array);
+    if (list < 0)
+        return false;
+    bool one = H5Pget_layout(list) == H5D_CONTIGUOUS && H5Pget_external_count(list) == 0;
+    H5Pclose(list);
+    return one;
+}
+
+/* What the header announces must be there before any memory is taken for it. */
+static enum status check_storage(struct h5file *file, const char *name, size_t size)
+{
+    size_t bytes, end;
+    if (file->info.count == 0)
+        return ST_OK;
+    if (!is_one_piece(file->array))
+        FAIL(ST_FAIL,
+             "'%s' in '%s' is stored in chunks or compressed; plain arrays can be read: "
+             "rewrite the file with 'h5repack -l CONTI -f NONE'",
+             name, file->path);
+    haddr_t offset = H5Dget_offset(file->array);
+    bool fits = offset != HADDR_UNDEF &&
+                !__builtin_mul_overflow(file->info.count, size, &bytes) &&
+                H5Dget_storage_size(file->array) == bytes &&
+                !__builtin_add_overflow(bytes, offset, &end) && end <= file->bytes;
+    if (!fits)
+        FAIL(ST_FAIL,
+             "'%s' is damaged or cut short: it does not hold the %zu numbers of '%s'",
+             file->path, file->info.count, name);
+    return ST_OK;
+}
+
+static enum status check_array(struct h5file *file, const char *name)
+{
+    hid_t type = H5Dget_type(file->array);
+    bool number = type >= 0 && h5_is_number(type);
+    size_t size = number ? H5Tget_size(type) : 0;
+    if (number)
+        file->info.type = nearest_type(type);
+    if (type >= 0)
+        H5Tclose(type);
+    if (!number)
+        FAIL(ST_FAIL, "'%s' in '%s' is not an array of numbers", name, file->path);
+    TRY(read_extent(file, name));
+    return check_storage(file, name, size);
+}
+
+/* Whatever is then read from it is checked; file->info tells what it is. */
 static enum status open_array(struct h5file *file, const char *name)
 {
     if (file->array_name && strcmp(file->array_name, name) == 0)
@@ -75,62 +175,31 @@ static enum status open_array(struct h5file *file, const char *name)
     file->array = H5Dopen2(file->id, name, H5P_DEFAULT);
     if (file->array < 0)
         FAIL(ST_FAIL, "'%s' in '%s' is not an array", name, file->path);
-    file->array_name = mem_strdup(name);
-    return ST_OK;
-}
-
-/* The type of ours that holds all values of the stored one; signed 64-bit integers, which
-   we never write, come nearest to I32. */
-static bool nearest_type(hid_t stored, enum h5file_type *type)
-{
-    size_t size = H5Tget_size(stored);
-    switch (H5Tget_class(stored)) {
-    case H5T_INTEGER:
-        if (H5Tget_sign(stored) != H5T_SGN_NONE)
-            *type = H5FILE_I32;
-        else
-            *type = size == 1 ? H5FILE_U8 : size == 2 ? H5FILE_U16 : H5FILE_U64;
-        return true;
-    case H5T_FLOAT:
-        *type = size <= 4 ? H5FILE_F32 : H5FILE_F64;
-        return true;
-    default:
-        return false;
-    }
+    enum status st = check_array(file, name);
+    if (st == ST_OK)
+        file->array_name = mem_strdup(name);
+    else
+        h5_forget_array(file);
+    return st;
 }
 
 enum status h5file_info(struct h5file *file, const char *name, struct h5file_info *info)
 {
     H5_ALONE;
     TRY(open_array(file, name));
-    *info = (struct h5file_info){.count = 1};
-    hid_t type = H5Dget_type(file->array);
-    bool known = nearest_type(type, &info->type);
-    H5Tclose(type);
-    if (!known)
-        FAIL(ST_FAIL, "'%s' in '%s' is not an array of numbers", name, file->path);
-    hid_t space = H5Dget_space(file->array);
-    hsize_t dim[H5S_MAX_RANK];
-    info->ndims = H5Sget_simple_extent_dims(space, dim, NULL);
-    H5Sclose(space);
-    if (info->ndims < 0 || info->ndims > H5FILE_DIMS)
-        FAIL(ST_FAIL, "'%s' in '%s' has %d dimensions; at most %d can be read", name,
-             file->path, info->ndims, H5FILE_DIMS);
-    for (int i = 0; i < info->ndims; i++) {
-        info->dim[i] = dim[i];
-        if (__builtin_mul_overflow(info->count, info->dim[i], &info->count))
-            FAIL(ST_FAIL, "'%s' in '%s' is impossibly large", name, file->path);
-    }
+    *info = file->info;
     return ST_OK;
 }
 
 enum status h5file_read(struct h5file *file, const char *name, enum h5file_type type,
-                        void *data)
+                        size_t count, void *data)
 {
     H5_ALONE;
-    struct h5file_info info;
-    TRY(h5file_info(file, name, &info));
-    if (info.count == 0)
+    TRY(open_array(file, name));
+    if (file->info.count != count)
+        FAIL(ST_FAIL, "'%s' in '%s' has %zu elements and not %zu", name, file->path,
+             file->info.count, count);
+    if (count == 0)
         return ST_OK;
     if (H5Dread(file->array, memory_type(type), H5S_ALL, H5S_ALL, H5P_DEFAULT, data) < 0)
         FAIL(ST_FAIL, "cannot read '%s' of '%s': %s", name, file->path, h5_reason());
@@ -139,35 +208,46 @@ enum status h5file_read(struct h5file *file, const char *name, enum h5file_type 
 
 /* Select rows [first, first + rows) of the open array; *memory is a space of as many
    elements. The caller closes both. */
-static enum status select_rows(struct h5file *file, const char *name, size_t first,
-                               size_t rows, hid_t *space, hid_t *memory)
+static void select_rows(struct h5file *file, size_t first, size_t rows, hid_t *space,
+                        hid_t *memory)
 {
+    const struct h5file_info *info = &file->info;
+    hsize_t dim[H5FILE_DIMS] = {rows}, start[H5FILE_DIMS] = {first};
+    for (int i = 1; i < info->ndims; i++)
+        dim[i] = info->dim[i];
     *space = H5Dget_space(file->array);
-    hsize_t dim[H5S_MAX_RANK], start[H5S_MAX_RANK] = {first};
-    int ndims = H5Sget_simple_extent_dims(*space, dim, NULL);
-    if (ndims < 1 || first > dim[0] || rows > dim[0] - first) {
-        H5Sclose(*space);
+    H5Sselect_hyperslab(*space, H5S_SELECT_SET, start, NULL, dim, NULL);
+    *memory = H5Screate_simple(info->ndims, dim, NULL);
+}
+
+static enum status check_rows(const struct h5file *file, const char *name, size_t first,
+                              size_t rows, size_t row)
+{
+    const struct h5file_info *info = &file->info;
+    size_t there = 1;
+    for (int i = 1; i < info->ndims; i++)
+        there *= info->dim[i];
+    if (there != row)
+        FAIL(ST_FAIL, "'%s' in '%s' has rows of %zu elements and not %zu", name,
+             file->path, there, row);
+    if (info->ndims < 1 || first > info->dim[0] || rows > info->dim[0] - first)
         FAIL(ST_FAIL, "'%s' in '%s' has no rows %zu to %zu", name, file->path, first,
              first + rows);
-    }
-    dim[0] = rows;
-    H5Sselect_hyperslab(*space, H5S_SELECT_SET, start, NULL, dim, NULL);
-    *memory = H5Screate_simple(ndims, dim, NULL);
     return ST_OK;
 }
 
 enum status h5file_read_rows(struct h5file *file, const char *name, enum h5file_type type,
-                             size_t first, size_t rows, void *data)
+                             size_t first, size_t rows, size_t row, void *data)
 {
     H5_ALONE;
     hid_t space, memory;
     TRY(open_array(file, name));
-    TRY(select_rows(file, name, first, rows, &space, &memory));
-    herr_t bad =
-        rows ? H5Dread(file->array, memory_type(type), memory, space, H5P_DEFAULT, data)
-             : 0;
+    TRY(check_rows(file, name, first, rows, row));
+    if (rows == 0 || row == 0)
+        return ST_OK;
+    select_rows(file, first, rows, &space, &memory);
     enum status st = ST_OK;
-    if (bad < 0)
+    if (H5Dread(file->array, memory_type(type), memory, space, H5P_DEFAULT, data) < 0)
         st = status_fail(ST_FAIL, "cannot read '%s' of '%s': %s", name, file->path,
                          h5_reason());
     H5Sclose(memory);
@@ -201,10 +281,10 @@ static enum status make_array(struct h5file *file, const char *name,
     TRY(h5_make_parent(file, name));
     h5_forget_array(file);
     hsize_t extent[H5FILE_DIMS] = {0};
-    size_t bytes = h5file_type_size(type);
+    file->info = (struct h5file_info){.type = type, .ndims = ndims, .count = 1};
     for (int i = 0; i < ndims; i++) {
-        extent[i] = dim[i];
-        bytes *= dim[i];
+        extent[i] = file->info.dim[i] = dim[i];
+        file->info.count *= dim[i];
     }
     hid_t space = ndims ? H5Screate_simple(ndims, extent, NULL) : H5Screate(H5S_SCALAR);
     hid_t list = H5Pcreate(H5P_DATASET_CREATE);
@@ -223,7 +303,7 @@ static enum status make_array(struct h5file *file, const char *name,
     H5Pclose(list);
     H5Sclose(space);
     TRY(st);
-    return reserve(file, bytes);
+    return reserve(file, file->info.count * h5file_type_size(type));
 }
 
 enum status h5file_write(struct h5file *file, const char *name, enum h5file_type type,

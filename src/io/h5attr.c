@@ -1,5 +1,6 @@
 #include "io/h5file.h"
 
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -99,6 +100,14 @@ struct attr {
     size_t count;
 };
 
+static void attr_close(struct attr *attr)
+{
+    if (attr->type >= 0)
+        H5Tclose(attr->type);
+    H5Aclose(attr->id);
+}
+
+/* Memory is taken for what the attribute says it holds: it must be there. */
 static enum status attr_open(struct attr *attr, struct h5file *file, const char *object,
                              const char *name)
 {
@@ -110,16 +119,18 @@ static enum status attr_open(struct attr *attr, struct h5file *file, const char 
              h5_reason());
     attr->type = H5Aget_type(attr->id);
     hid_t space = H5Aget_space(attr->id);
-    hssize_t points = H5Sget_simple_extent_npoints(space);
+    hssize_t points = space < 0 ? 0 : H5Sget_simple_extent_npoints(space);
+    if (space >= 0)
+        H5Sclose(space);
     attr->count = points > 0 ? (size_t)points : 0;
-    H5Sclose(space);
-    return ST_OK;
-}
-
-static void attr_close(struct attr *attr)
-{
-    H5Tclose(attr->type);
-    H5Aclose(attr->id);
+    size_t bytes;
+    if (attr->type >= 0 &&
+        !__builtin_mul_overflow(attr->count, H5Tget_size(attr->type), &bytes) &&
+        bytes <= file->bytes && attr->count <= INT_MAX)
+        return ST_OK;
+    attr_close(attr);
+    FAIL(ST_FAIL, "'%s' is damaged: it is too short for its attribute '%s'", file->path,
+         name);
 }
 
 static enum status get_number(struct h5file *file, const char *object, const char *name,
@@ -130,7 +141,7 @@ static enum status get_number(struct h5file *file, const char *object, const cha
     H5T_class_t class = H5Tget_class(attr.type);
     bool whole = class == H5T_INTEGER;
     enum status st = ST_OK;
-    if (attr.count != 1 || (!whole && class != H5T_FLOAT))
+    if (attr.count != 1 || !h5_is_number(attr.type))
         st = status_fail(ST_FAIL, "attribute '%s' of '%s' is not a number", name,
                          file->path);
     else if (!whole && H5Tget_class(memory) == H5T_INTEGER)
@@ -157,29 +168,17 @@ enum status h5file_get_u64(struct h5file *file, const char *object, const char *
     return get_number(file, object, name, H5T_NATIVE_UINT64, value);
 }
 
-/* Strings whose length is stored with each (what h5py writes). */
-static bool read_variable(struct attr *attr, char **texts)
-{
-    char **found = mem_zeroed(attr->count, sizeof *found);
-    hid_t type = text_type(H5T_VARIABLE, H5Tget_cset(attr->type));
-    bool good = H5Aread(attr->id, type, found) >= 0;
-    for (size_t i = 0; good && i < attr->count; i++)
-        texts[i] = mem_strdup(found[i] ? found[i] : "");
-    for (size_t i = 0; good && i < attr->count; i++)
-        H5free_memory(found[i]);
-    H5Tclose(type);
-    free(found);
-    return good;
-}
-
-static bool read_fixed(struct attr *attr, char **texts)
+/* Into a list of attr->count texts, the caller's. */
+static bool read_fixed(struct attr *attr, char ***texts)
 {
     size_t size = H5Tget_size(attr->type) + 1;
     hid_t type = text_type(size, H5Tget_cset(attr->type));
     char *block = mem_zeroed(attr->count, size);
     bool good = H5Aread(attr->id, type, block) >= 0;
+    if (good)
+        *texts = mem_zeroed(attr->count, sizeof **texts);
     for (size_t i = 0; good && i < attr->count; i++)
-        texts[i] = mem_strdup(block + i * size);
+        (*texts)[i] = mem_strdup(block + i * size);
     H5Tclose(type);
     free(block);
     return good;
@@ -192,22 +191,22 @@ enum status h5file_get_texts(struct h5file *file, const char *object, const char
     struct attr attr = {0};
     TRY(attr_open(&attr, file, object, name));
     enum status st = ST_OK;
-    if (H5Tget_class(attr.type) != H5T_STRING || attr.count == 0) {
+    char **list = NULL;
+    if (H5Tget_class(attr.type) != H5T_STRING || attr.count == 0)
         st = status_fail(ST_FAIL, "attribute '%s' of '%s' is not text", name, file->path);
-    } else {
-        char **list = mem_zeroed(attr.count, sizeof *list);
-        bool variable = H5Tis_variable_str(attr.type) > 0;
-        if (variable ? read_variable(&attr, list) : read_fixed(&attr, list)) {
-            *texts = list;
-            *count = (int)attr.count;
-        } else {
-            st = status_fail(ST_FAIL, "cannot read attribute '%s' of '%s': %s", name,
-                             file->path, h5_reason());
-            free(list);
-        }
-    }
+    else if (H5Tis_variable_str(attr.type) != 0)
+        st = status_fail(ST_FAIL,
+                         "attribute '%s' of '%s' is text of variable length; only fixed "
+                         "lengths are read (numpy.bytes_ in h5py)",
+                         name, file->path);
+    else if (!read_fixed(&attr, &list))
+        st = status_fail(ST_FAIL, "cannot read attribute '%s' of '%s': %s", name,
+                         file->path, h5_reason());
     attr_close(&attr);
-    return st;
+    TRY(st);
+    *texts = list;
+    *count = (int)attr.count;
+    return ST_OK;
 }
 
 enum status h5file_get_text(struct h5file *file, const char *object, const char *name,

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/mem.h"
@@ -51,6 +52,8 @@ static hid_t access_list(void)
     H5dont_atexit(); /* nothing is left to it; before all other calls */
     setenv("HDF5_USE_FILE_LOCKING", "FALSE", 1); /* read by the library when it starts */
     H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
+    H5Lunregister(H5L_TYPE_EXTERNAL); /* a file must not lead to others... */
+    H5PLset_loading_state(0);         /* ...nor to code */
     hid_t list = H5Pcreate(H5P_FILE_ACCESS);
     H5Pset_fclose_degree(list, H5F_CLOSE_STRONG);
     H5Pset_libver_bounds(list, H5F_LIBVER_V18, H5F_LIBVER_LATEST);
@@ -81,17 +84,25 @@ static struct h5file *file_new(const char *path)
 enum status h5file_open(struct h5file **file, const char *path)
 {
     H5_ALONE;
+    struct stat s;
     *file = NULL;
     if (fs_is_folder(path))
         FAIL(ST_FAIL, "cannot open '%s': it is a folder, not an HDF5 file", path);
-    if (access(path, R_OK) != 0)
+    if (access(path, R_OK) != 0 || stat(path, &s) != 0)
         FAIL(ST_FAIL, "cannot open '%s': %s", path, strerror(errno));
     hid_t list = access_list();
     if (H5Fis_hdf5(path) <= 0) {
         H5Pclose(list);
         FAIL(ST_FAIL, "'%s' is not an HDF5 file", path);
     }
+    enum status st = h5_probe(path);
+    if (st != ST_OK) {
+        H5Pclose(list);
+        return st;
+    }
+    H5Pset_driver(list, h5_read_driver(), NULL);
     struct h5file *f = file_new(path);
+    f->bytes = (size_t)s.st_size;
     f->id = H5Fopen(path, H5F_ACC_RDONLY, list);
     H5Pclose(list);
     if (f->id < 0) {
@@ -113,6 +124,7 @@ enum status h5file_create(struct h5file **file, const char *path)
     hid_t access = access_list();
     hid_t creation = H5Pcreate(H5P_FILE_CREATE);
     plain_group(creation); /* of the root group */
+    f->bytes = SIZE_MAX;   /* what is read back is our own */
     TRY_TO(done, fs_temp_name(f->temp, path));
     f->id = H5Fcreate(f->temp, H5F_ACC_TRUNC, creation, access);
     if (f->id < 0) {
@@ -230,52 +242,13 @@ enum status h5_make_group(struct h5file *file, const char *name)
     return make_one_group(file, name);
 }
 
-struct name_list {
-    char **name;
-    int count;
-};
-
-static herr_t add_name(hid_t group, const char *name, const H5L_info_t *info,
-                       void *context)
-{
-    (void)group;
-    (void)info;
-    struct name_list *list = context;
-    list->name = mem_resize(list->name, (size_t)list->count + 1, sizeof *list->name);
-    list->name[list->count++] = mem_strdup(name);
-    return 0;
-}
-
-static bool order_is_tracked(hid_t group)
-{
-    unsigned flags = 0;
-    hid_t list = H5Gget_create_plist(group);
-    if (list < 0)
-        return false;
-    H5Pget_link_creation_order(list, &flags);
-    H5Pclose(list);
-    return flags & H5P_CRT_ORDER_TRACKED;
-}
-
-enum status h5file_members(struct h5file *file, const char *group, char ***names,
-                           int *count)
+enum status h5file_count(struct h5file *file, const char *group, size_t *count)
 {
     H5_ALONE;
-    hid_t id = H5Gopen2(file->id, group, H5P_DEFAULT);
-    if (id < 0)
+    H5G_info_t info;
+    if (!h5file_has(file, group) ||
+        H5Gget_info_by_name(file->id, group, &info, H5P_DEFAULT) < 0)
         FAIL(ST_FAIL, "'%s' holds no group '%s'", file->path, group);
-    struct name_list list = {0};
-    H5_index_t index = order_is_tracked(id) ? H5_INDEX_CRT_ORDER : H5_INDEX_NAME;
-    herr_t bad = H5Literate(id, index, H5_ITER_INC, NULL, add_name, &list);
-    if (bad < 0) {
-        enum status st = status_fail(ST_FAIL, "cannot read group '%s' of '%s': %s", group,
-                                     file->path, h5_reason());
-        fs_free_list(list.name, list.count);
-        H5Gclose(id);
-        return st;
-    }
-    H5Gclose(id);
-    *names = list.name;
-    *count = list.count;
+    *count = info.nlinks;
     return ST_OK;
 }

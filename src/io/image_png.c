@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/fs.h"
@@ -14,6 +15,9 @@
 
 #define SIDE_MAX 65535
 #define AREA_MAX ((size_t)1 << 26) /* pixels; decoding takes five bytes for each */
+#define DEFLATE_MOST                                                  \
+    1032 /* bytes that a compressed one can stand for (zlib's manual) \
+          */
 
 /* All that libpng's long jumps pass over lives here, not in local variables. */
 struct codec {
@@ -59,17 +63,30 @@ static void ask_for_rgba(struct codec *codec)
     png_read_update_info(png, codec->info);
 }
 
+/* The header may lie: no memory is taken for more than the file can hold. */
+static void check_size(struct codec *codec, size_t h, size_t w)
+{
+    struct stat s;
+    size_t row = png_get_rowbytes(codec->png, codec->info);
+    if (h * w > AREA_MAX)
+        png_error(codec->png, "too many pixels");
+    if (fstat(fileno(codec->file), &s) != 0 ||
+        h * row / DEFLATE_MOST > (uint64_t)s.st_size)
+        png_error(codec->png, "too short for its size");
+}
+
 static bool decode(struct codec *codec, struct image *image)
 {
     if (setjmp(png_jmpbuf(codec->png)))
         return false;
     png_init_io(codec->png, codec->file);
     png_set_user_limits(codec->png, SIDE_MAX, SIDE_MAX);
+    /* Texts, colour profiles and the like, of any length, are passed over. */
+    png_set_keep_unknown_chunks(codec->png, PNG_HANDLE_CHUNK_NEVER, NULL, -1);
     png_read_info(codec->png, codec->info);
     size_t h = png_get_image_height(codec->png, codec->info);
     size_t w = png_get_image_width(codec->png, codec->info);
-    if (h * w > AREA_MAX)
-        png_error(codec->png, "too many pixels");
+    check_size(codec, h, w);
     ask_for_rgba(codec);
     codec->bytes = mem_zeroed(h * w, 4);
     set_rows(codec, codec->bytes, h, 4 * w);

@@ -3,6 +3,8 @@
 #include "kernels/conv.h"
 #include "layer_impl.h"
 
+#define PATCH_MOST (1 << 26) /* values; the products of sizes stay far from overflow */
+
 struct layer_conv_state {
     struct layer layer;
     struct conv_shape shape;
@@ -39,6 +41,9 @@ static enum status read_spec(struct layer_conv_state *conv, const struct layer_s
     if (kernel > in->h + 2 * pad || kernel > in->w + 2 * pad)
         FAIL(ST_USAGE, "%s: %s: kernel %d is larger than its input %dx%dx%d", spec->where,
              spec->name, kernel, in->h, in->w, in->c);
+    if ((double)kernel * kernel * in->c > PATCH_MOST)
+        FAIL(ST_USAGE, "%s: %s: a kernel of %dx%dx%d values is too large", spec->where,
+             spec->name, kernel, kernel, in->c);
     conv->shape = (struct conv_shape){.n = conv->layer.grain,
                                       .h = in->h,
                                       .w = in->w,

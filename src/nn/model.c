@@ -145,6 +145,18 @@ static void release_steps(struct model *model)
     model->steps = 0;
 }
 
+/* Sizes come from a config, and that may come with a checkpoint from anywhere. */
+static enum status check_memory(const struct model *model, const char *where)
+{
+    double wanted = (double)workspace_bytes(model) + 4.0 * (double)model->params;
+    if (wanted > (double)mem_machine())
+        FAIL(ST_USAGE,
+             "%s: the network takes %.1f GB for a grain of %d samples, this machine has "
+             "%.1f; make its layers or train.grain smaller",
+             where, wanted / 1e9, model->grain, (double)mem_machine() / 1e9);
+    return ST_OK;
+}
+
 void model_unfuse(struct model *model)
 {
     release_steps(model);
@@ -162,13 +174,14 @@ enum status model_init(struct model *model, const struct model_spec *spec,
                        struct shape in, int classes, int grain)
 {
     *model = (struct model){.in = in, .classes = classes, .grain = grain};
-    enum status st = add_layers(model, spec);
-    if (st == ST_OK) {
-        find_steps(model);
-        name_steps(model);
-    } else {
-        model_release(model);
-    }
+    enum status st;
+    TRY_TO(failed, add_layers(model, spec));
+    find_steps(model);
+    name_steps(model);
+    TRY_TO(failed, check_memory(model, spec->where[spec->count - 1]));
+    return ST_OK;
+failed:
+    model_release(model);
     return st;
 }
 

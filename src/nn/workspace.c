@@ -51,14 +51,19 @@ static void lay_out(struct workspace *ws, const struct model *model, struct aren
     ws->sample = arena_take(arena, grain * sizeof *ws->sample);
 }
 
-void workspace_init(struct workspace *ws, const struct model *model)
+size_t workspace_bytes(const struct model *model)
 {
     struct arena arena = {0};
-    *ws = (struct workspace){0};
-    lay_out(ws, model, &arena);
-    ws->bytes = arena.used;
+    struct workspace unused;
+    lay_out(&unused, model, &arena);
+    return arena.used;
+}
+
+void workspace_init(struct workspace *ws, const struct model *model)
+{
+    *ws = (struct workspace){.bytes = workspace_bytes(model)};
     ws->memory = mem_aligned(ws->bytes, 1);
-    arena = (struct arena){.memory = ws->memory};
+    struct arena arena = {.memory = ws->memory};
     lay_out(ws, model, &arena);
 }
 

@@ -111,24 +111,19 @@ static enum status check_tensor(struct h5file *file, const char *path,
          h5file_path(file), path, there, here);
 }
 
-/* A layer of the file that the model lacks, if any. */
+/* Layers of the file that the model lacks, if any. */
 static enum status check_surplus(struct h5file *file, const char *group,
                                  const struct model *model)
 {
-    char **names;
-    int count;
-    enum status st = ST_OK;
-    TRY(h5file_members(file, group, &names, &count));
-    for (int i = 0; i < count && st == ST_OK; i++) {
-        bool known = false;
-        for (int l = 0; l < model->layers; l++)
-            known = known || strcmp(model->layer[l]->name, names[i]) == 0;
-        if (!known)
-            st = status_fail(ST_FAIL, "'%s' is of another network: it has '%s/%s'",
-                             h5file_path(file), group, names[i]);
-    }
-    fs_free_list(names, count);
-    return st;
+    size_t there, here = 0;
+    for (int l = 0; l < model->layers; l++)
+        here += model->layer[l]->tensors > 0;
+    TRY(h5file_count(file, group, &there));
+    if (there > here)
+        FAIL(ST_FAIL,
+             "'%s' is of another network: '%s' has %zu layers there and %zu here",
+             h5file_path(file), group, there, here);
+    return ST_OK;
 }
 
 static enum status group_read(struct h5file *file, const char *group,
@@ -145,7 +140,7 @@ static enum status group_read(struct h5file *file, const char *group,
             char path[FS_PATH];
             tensor_path(path, group, layer, tensor);
             TRY_TO(out, check_tensor(file, path, tensor));
-            TRY_TO(out, h5file_read(file, path, H5FILE_F32, buffer));
+            TRY_TO(out, h5file_read(file, path, H5FILE_F32, tensor->count, buffer));
             *hash = hash_bytes(buffer, tensor->count * sizeof *buffer, *hash);
             from_file(layer, t, buffer, vector + tensor->offset);
         }
@@ -240,35 +235,35 @@ out:
 }
 
 /* Which vectors the file holds, and room for them: *state's are owned here. */
-static enum status state_like(struct run_state *state, char ***names, const char *path,
-                              size_t params)
+static enum status state_like(struct run_state *state, const char *path, size_t params)
 {
+    const struct optim_options kinds[] = {{.kind = OPTIM_SGD}, {.kind = OPTIM_ADAMW}};
     struct h5file *file;
-    enum status st = ST_OK;
     TRY(h5file_open(&file, path));
     state->params = mem_aligned(params, sizeof(float));
     if (h5file_has(file, "/ema"))
         state->ema = mem_aligned(params, sizeof(float));
-    if (h5file_has(file, "/optimizer"))
-        st = h5file_members(file, "/optimizer", names, &state->optims);
-    h5file_close(file);
-    TRY(st);
-    if (state->optims > OPTIM_STATES)
-        FAIL(ST_FAIL, "'%s' is damaged: %d members in '/optimizer'", path, state->optims);
-    for (int i = 0; i < state->optims; i++) {
-        state->optim[i] = mem_aligned(params, sizeof(float));
-        state->optim_name[i] = (*names)[i];
+    for (size_t k = 0; k < sizeof kinds / sizeof kinds[0] && state->optims == 0; k++) {
+        for (int i = 0; i < optim_states(&kinds[k]); i++) {
+            char group[FS_PATH];
+            const char *name = optim_state_name(&kinds[k], i);
+            snprintf(group, sizeof group, "/optimizer/%s", name);
+            if (!h5file_has(file, group))
+                continue;
+            state->optim[state->optims] = mem_aligned(params, sizeof(float));
+            state->optim_name[state->optims++] = name;
+        }
     }
+    h5file_close(file);
     return ST_OK;
 }
 
-static void state_release(struct run_state *state, char **names)
+static void state_release(struct run_state *state)
 {
     free(state->params);
     free(state->ema);
     for (int i = 0; i < OPTIM_STATES; i++)
         free(state->optim[i]);
-    fs_free_list(names, state->optims);
 }
 
 /* All of the file is read, for only then is it known to be whole. */
@@ -278,11 +273,10 @@ enum status checkpoint_read_weights(const char *path, const struct model *model,
     struct run_state state = {0};
     struct checkpoint_info info;
     struct metrics metrics;
-    char **names = NULL;
     TRY(checkpoint_read_info(path, &info));
     metrics_init(&metrics, info.classes);
     checkpoint_info_release(&info);
-    enum status st = state_like(&state, &names, path, model->params);
+    enum status st = state_like(&state, path, model->params);
     if (st == ST_OK)
         st = checkpoint_read(path, model, &state, &metrics, &info);
     if (st == ST_OK) {
@@ -292,6 +286,6 @@ enum status checkpoint_read_weights(const char *path, const struct model *model,
                model->params * sizeof *params);
     }
     metrics_release(&metrics);
-    state_release(&state, names);
+    state_release(&state);
     return st;
 }

@@ -5,6 +5,7 @@
 #include "base/hash.h"
 #include "base/mem.h"
 #include "checkpoint_impl.h"
+#include "data/dataset.h"
 
 /* One list of the scalar attributes serves writing, reading and hashing. */
 enum kind { U64, F64, TEXT, HASH };
@@ -135,6 +136,13 @@ enum status checkpoint_info_read(struct h5file *file, struct checkpoint_info *in
     TRY(h5file_get_texts(file, "/", "classes", &info->class_name, &info->classes));
     TRY(h5file_get_u64(file, "/", "height", &h));
     TRY(h5file_get_u64(file, "/", "width", &w));
+    if (h < 1 || w < 1 || h > INT16_MAX || w > INT16_MAX ||
+        info->classes > DATASET_CLASSES_MAX)
+        FAIL(ST_FAIL,
+             "'%s' is damaged: it says that it takes images of %llu x %llu pixels and "
+             "knows %d classes",
+             h5file_path(file), (unsigned long long)h, (unsigned long long)w,
+             info->classes);
     info->h = (int)h;
     info->w = (int)w;
     for (int i = 0; i < ATTRIBUTES; i++)

@@ -22,7 +22,8 @@ struct column {
     {                                                                           \
         "/metrics/eval/" #name, H5FILE_F64, offsetof(struct metrics_eval, name) \
     }
-#define CONFUSION "/metrics/eval/confusion"
+#define CONFUSION    "/metrics/eval/confusion"
+#define HISTORY_MOST ((size_t)1 << 30) /* entries */
 
 static const struct column train_columns[] = {
     {"/metrics/train/step", H5FILE_U64, offsetof(struct metrics_train, step)},
@@ -177,13 +178,7 @@ static enum status read_columns(struct h5file *file, const struct column *column
     uint64_t *values = mem_zeroed((size_t)count, sizeof *values);
     enum status st = ST_OK;
     for (int c = 0; c < column_count && st == ST_OK; c++) {
-        struct h5file_info info;
-        st = h5file_info(file, columns[c].path, &info);
-        if (st == ST_OK && info.count != (size_t)count)
-            st = status_fail(ST_FAIL, "'%s': '%s' has %zu entries and not %d",
-                             h5file_path(file), columns[c].path, info.count, count);
-        if (st == ST_OK)
-            st = h5file_read(file, columns[c].path, columns[c].type, values);
+        st = h5file_read(file, columns[c].path, columns[c].type, (size_t)count, values);
         for (size_t i = 0; st == ST_OK && i < (size_t)count; i++)
             memcpy((char *)entries + i * entry_size + columns[c].offset, &values[i], 8);
         *hash = hash_bytes(values, (size_t)count * 8, *hash);
@@ -203,6 +198,9 @@ enum status metrics_read(struct metrics *metrics, struct h5file *file, uint64_t 
         kept.dim[2] != (size_t)classes)
         FAIL(ST_FAIL, "'%s': '%s' is not for %d classes", h5file_path(file), CONFUSION,
              classes);
+    if (trains.count > HISTORY_MOST || evals.count > HISTORY_MOST)
+        FAIL(ST_FAIL, "'%s' is damaged: a history of %zu lines and %zu evaluations",
+             h5file_path(file), trains.count, evals.count);
     metrics_release(metrics);
     metrics_init(metrics, classes);
     metrics->trains = (int)trains.count;
@@ -213,7 +211,7 @@ enum status metrics_read(struct metrics *metrics, struct h5file *file, uint64_t 
                      sizeof *metrics->train, metrics->trains, hash));
     TRY(read_columns(file, eval_columns, EVAL_COLUMNS, metrics->eval,
                      sizeof *metrics->eval, metrics->evals, hash));
-    TRY(h5file_read(file, CONFUSION, H5FILE_I32, metrics->confusion));
+    TRY(h5file_read(file, CONFUSION, H5FILE_I32, kept.count, metrics->confusion));
     *hash =
         hash_bytes(metrics->confusion, kept.count * sizeof *metrics->confusion, *hash);
     trim_confusions(metrics, most_confusions(metrics));

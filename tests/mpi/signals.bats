@@ -21,28 +21,6 @@ teardown() {
     for pid in $JOB "${PIDS[@]}"; do kill -KILL "$pid" 2>/dev/null || :; done
 }
 
-poll() { # COMMAND...: until it succeeds
-    local i
-    for ((i = 0; i < 6000; i++)); do
-        "$@" && return
-        sleep 0.01
-    done
-    echo "in vain: $*"
-    return 1
-}
-
-# rank N: the pid of rank N of the job.
-rank() {
-    local pid
-    for pid in "${PIDS[@]}"; do
-        tr '\0' '\n' <"/proc/$pid/environ" | grep -qx "OMPI_COMM_WORLD_RANK=$1" || continue
-        echo "$pid"
-        return
-    done
-    echo "no rank $1" >&2
-    return 1
-}
-
 # ends_with STATUS RUN: the job of `start`, with all its processes.
 ends_with() {
     local status=0
@@ -61,8 +39,7 @@ stops() {
     [ "$(grep -c '^stopped step' "$1/log.txt")" -eq $((stops + 1)) ]
     step=$(sed -nE 's/^stopped step ([0-9]+) of .*/\1/p' "$1/log.txt" | tail -n 1)
     [ -f "$(printf '%s/checkpoints/step-%012d.h5' "$1" "$step")" ]
-    [ "$(grep -c 'stopped on request; the same command with --resume goes on' "$1/log.txt")" \
-        -eq $((stops + 1)) ]
+    [ "$(grep -c '^stopped on request; the same' "$1/log.txt")" -eq $((stops + 1)) ]
     [ ! -e "$1/lock" ]
 }
 
@@ -79,7 +56,7 @@ as_calm() {
         echo "$target"
         start 4 ranks "$LETTERS" "${all[@]}"
         until_lines ranks 2
-        kill "-${target%:*}" "$(rank "${target#*:}")"
+        kill "-${target%:*}" "$(pid_of "${target#*:}")"
         stops ranks
     done
     for signal in USR1 USR2; do
@@ -107,21 +84,12 @@ as_calm() {
     as_calm many
 }
 
-# takes PID: it would not be killed by USR1 any more: /proc knows that it waits for it.
-takes() {
-    local mask
-    for mask in $(sed -nE 's/^Sig(Blk|Cgt):[[:space:]]*//p' "/proc/$1/status" 2>/dev/null); do
-        ((0x$mask >> ($(kill -l USR1) - 1) & 1)) && return
-    done
-    return 1
-}
-
 # mpirun itself blocks nothing in what it starts: what blocks USR1 is lockstep.
 @test "a signal during the start is not lost: 75, and nothing else happened" {
     all=("${OPTIONS[@]}" --set train.steps=600)
-    for ((i = 0; i < 6; i++)); do
+    for ((i = 0; i < 5; i++)); do
         start 2 young "$LETTERS" "${all[@]}"
-        poll takes "${PIDS[i % 2]}"
+        poll takes "${PIDS[i % 2]}" USR1
         sleep "0.$((i * 7))"
         kill -USR1 "${PIDS[i % 2]}"
         stops young
@@ -139,7 +107,7 @@ takes() {
     for ranks in 2 3; do
         start $ranks exam "$LETTERS" "${exam[@]}"
         until_lines exam 2
-        kill -TERM "$(rank $((ranks - 1)))"
+        kill -TERM "$(pid_of $((ranks - 1)))"
         stops exam
         step=$(sed -nE 's/^stopped step ([0-9]+) of .*/\1/p' exam/log.txt | tail -n 1)
         echo "stopped at step $step: $(grep -c "^eval step $step " exam/log.txt)"
@@ -157,7 +125,7 @@ takes() {
     start 4 idle "$LETTERS" "${all[@]}"
     until_lines idle 2
     grep -q '4 ranks but only 2 grains in a batch' idle.err
-    kill -USR1 "$(rank 3)"
+    kill -USR1 "$(pid_of 3)"
     stops idle
     start 4 idle "$LETTERS" "${all[@]}"
     ends_with 0 idle
@@ -170,8 +138,8 @@ takes() {
     all=("${OPTIONS[@]}" --set train.steps=600 --set checkpoint.every_steps=1)
     start 3 twice "$LETTERS" "${all[@]}"
     until_lines twice 3
-    kill -STOP "$(rank 2)"
-    victim=$(rank 1)
+    kill -STOP "$(pid_of 2)"
+    victim=$(pid_of 1)
     kill -INT "$victim"
     poll handled "$victim" INT
     kill -INT "$victim"
@@ -182,12 +150,52 @@ takes() {
     same_history calm/metrics.h5 twice/metrics.h5
 }
 
-# handled PID SIGNAL: what was sent has arrived.
-handled() {
-    local number mask
-    number=$(kill -l "$2")
-    for mask in $(sed -nE 's/^(Sig|Shd)Pnd:[[:space:]]*//p' "/proc/$1/status"); do
-        ((0x$mask >> (number - 1) & 1)) && return 1
+# --- through the launcher ---
+
+# launch RANKS RUN COMMAND...: as `start`, by scripts/launch.sh, behind COMMAND. A shell
+# has what it starts in the background ignore INT: that is put right.
+launch() {
+    LINES_BEFORE=$(lines_of "$2")
+    env --default-signal=INT "${@:3}" "$ROOT/scripts/launch.sh" -n "$1" "$LOCKSTEP" train \
+        "$LETTERS" --data letters.h5 --threads 1 --run "$2" "${OPTIONS[@]}" \
+        --set train.steps=600 >>"$2.out" 2>>"$2.err" </dev/null 3>&- &
+    JOB=$! PIDS=()
+    until_lines "$2" 2
+    mapfile -t PIDS < <(family $JOB)
+}
+
+@test "TERM, INT, HUP, USR1 and USR2 on the launcher: the same" {
+    for signal in TERM INT HUP USR1 USR2; do
+        launch 3 launched
+        kill -$signal "$JOB"
+        stops launched
     done
-    return 0
+    launch 2 launched
+    ends_with 0 launched
+    as_calm launched
+}
+
+@test "on the supervisor of a launcher, too" {
+    for signal in TERM INT HUP USR1; do
+        launch 2 supervised "$ROOT/scripts/supervise.sh"
+        kill -$signal "$JOB"
+        stops supervised
+    done
+    launch 2 supervised "$ROOT/scripts/supervise.sh"
+    ends_with 0 supervised
+    as_calm supervised
+}
+
+@test "a second INT on the launcher ends the job at once, also behind a supervisor" {
+    for supervisor in '' "$ROOT/scripts/supervise.sh"; do
+        launch 2 ended $supervisor
+        kill -STOP "${PIDS[-1]}"
+        kill -INT "$JOB"
+        poll handled "$JOB" INT
+        kill -INT "$JOB"
+        ends_with 130 ended
+    done
+    launch 2 ended
+    ends_with 0 ended
+    as_calm ended
 }

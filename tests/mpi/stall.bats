@@ -23,17 +23,6 @@ teardown() {
     return 0
 }
 
-# pid_of RANK: of the job of `start`.
-pid_of() {
-    local pid
-    for pid in "${PIDS[@]}"; do
-        tr '\0' '\n' <"/proc/$pid/environ" | grep -qx "OMPI_COMM_WORLD_RANK=$1" &&
-            echo "$pid" && return
-    done
-    echo "no rank $1 among ${PIDS[*]}" >&2
-    return 1
-}
-
 # until_said RUN PATTERN: a line of the job's stderr, into the array BASH_REMATCH.
 until_said() {
     local i line

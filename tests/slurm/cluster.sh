@@ -1,10 +1,10 @@
 #!/bin/bash
 # A SLURM cluster on this machine, as root:
 #   unshare --fork --kill-child --pid --mount-proc --net --uts --ipc cluster.sh FOLDER
-# Its head and its nodes n1 to n4 are hosts of their own: network, host name, /dev/shm. They
-# share a space of processes whose first is this script: when that ends, however it does, the
-# kernel ends all others, and network, names and mounts are gone with them. Only FOLDER is
-# written to. FOLDER/ready appears when all nodes are idle.
+# Its head and its nodes n1 to n4 are hosts of their own: network, host name, /dev/shm.
+# They share a space of processes whose first is this script: when that ends, however it
+# does, the kernel ends all others, and network, names and mounts are gone with them. Only
+# FOLDER is written to. FOLDER/ready appears when all nodes are idle.
 set -eu
 here=$(dirname "$(realpath "$0")")
 dir=$(realpath "$1")
@@ -24,6 +24,9 @@ start_munge() {
 start_node() {
     mkdir -p "$dir/spool/n$1"
     unshare --net --uts --mount --ipc "$0" "$dir" "$1" &
+    while [[ /proc/$!/ns/net -ef /proc/self/ns/net ]]; do
+        sleep 0.01
+    done
     ip link add "v$1" type veth peer name "w$1"
     ip link set "w$1" netns $!
     ip link set "v$1" master bridge up
@@ -53,6 +56,7 @@ run_head() {
     wait
 }
 
+# Like any node with Docker, it has an address that the others have too.
 run_node() {
     hostname "n$1"
     mount -t tmpfs tmpfs /dev/shm
@@ -63,6 +67,9 @@ run_node() {
     ip addr add "10.78.0.$1/24" dev eth0
     ip link set lo up
     ip link set eth0 up
+    ip link add docker0 type bridge
+    ip addr add 172.17.0.1/16 dev docker0
+    ip link set docker0 up
     exec slurmd -D -N "n$1"
 }
 

@@ -19,7 +19,8 @@ cluster_lacks() {
     for name in munged slurmctld slurmd srun ip unshare nsenter; do
         command -v "$name" >/dev/null || echo "$name"
     done
-    ((EUID)) || unshare "${NAMESPACES[@]}" true 2>/dev/null || echo 'leave to make namespaces'
+    ((EUID)) || unshare "${NAMESPACES[@]}" true 2>/dev/null ||
+        echo 'leave to make namespaces'
 }
 
 cluster_needed() {
@@ -33,7 +34,8 @@ cluster_start() {
     cluster_lacks >"$BATS_FILE_TMPDIR/lacks"
     [[ -s $BATS_FILE_TMPDIR/lacks ]] && return
     mkdir -p "$CLUSTER"
-    unshare "${NAMESPACES[@]}" "$ROOT/tests/slurm/cluster.sh" "$CLUSTER" \
+    setpriv --pdeathsig KILL \
+        unshare "${NAMESPACES[@]}" "$ROOT/tests/slurm/cluster.sh" "$CLUSTER" \
         >"$CLUSTER/out" 2>&1 </dev/null 3>&- &
     outer=$!
     disown $outer
@@ -53,7 +55,7 @@ cluster_stop() {
     read -r outer <"$BATS_FILE_TMPDIR/outer" || return 0
     kill -KILL "$outer" 2>/dev/null || :
     for ((i = 0; i < 600; i++)); do
-        pgrep -f "$CLUSTER|$BATS_FILE_TMPDIR/head" >/dev/null || return 0
+        pgrep -f "$CLUSTER" >/dev/null || return 0
         sleep 0.05
     done
     echo "still there: $(pgrep -af "$CLUSTER")"
@@ -102,6 +104,10 @@ until_job() { # JOB STATE
     until_true "job $1 is $2" job_is "$1" "$2"
 }
 
+over() { # JOB, which may be an array
+    [[ -z $(on_head squeue --noheader --jobs="$1") ]]
+}
+
 # stays RUN: how often lockstep has started there; until_stay RUN N: the N-th is under way.
 stays() {
     cat "$1/log.txt" 2>/dev/null | grep -c '^lockstep [0-9]' || :
@@ -110,8 +116,8 @@ stays() {
 trains() { # RUN N
     local lines
     [[ $(stays "$1") == "$2" ]] || return 1
-    lines=$(awk '/^lockstep [0-9]/ { n = 0 } /^ +[0-9]+ +[0-9]+\.[0-9]+ / { n++ } END { print n + 0 }' \
-        "$1/log.txt")
+    lines=$(awk '/^lockstep [0-9]/ { n = 0 } /^ +[0-9]+ +[0-9]+\.[0-9]+ / { n++ }
+        END { print n + 0 }' "$1/log.txt")
     ((lines > 0))
 }
 

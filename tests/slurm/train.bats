@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
-# A job on a real SLURM: whatever ends its stay on the nodes, it goes back into the queue and
-# on from where it was, on whatever nodes it gets, to the same bits as undisturbed.
+# A job on a real SLURM: whatever ends its stay on the nodes, it goes back into the queue
+# and on from where it was, on whatever nodes it gets, to the same bits as undisturbed.
 
 # SLURM's limits are minutes: the two jobs that meet them are under way while the others are
 # tried, and wait, held, when they are back in the queue.

@@ -210,6 +210,9 @@ static void test_read(void **state)
     expect_said("lockstep: bad.conf:2: unknown key 'batsch'");
     assert_int_equal(config_read(&c, scratch_path("none.conf")), ST_USAGE);
     expect_said("none.conf': No such file");
+    assert_int_equal(config_read(&c, scratch_write("zero.conf", good, sizeof good)),
+                     ST_USAGE);
+    expect_said("zero.conf' is not a config: it is no text, but holds zero bytes");
     config_release(&c);
 }
 
@@ -254,6 +257,26 @@ static void test_check(void **state)
     assert_int_equal(config_set(&c, "data.file="), ST_OK);
     assert_int_equal(config_check(&c, "x.conf"), ST_USAGE);
     expect_said("x.conf: no data set; give --data FILE");
+    config_release(&c);
+}
+
+/* A name that the config in a checkpoint could not give back. */
+static void test_check_name(void **state)
+{
+    (void)state;
+    struct config c;
+    static const char *const bad[] = {" a.h5",   "a.h5 ", "#1.h5",
+                                      "a ;b.h5", "a\t#b", "a\n[train]"};
+    assert_int_equal(parse(&c, "[data]\nfile = a#b c;d.h5\n[model]\nlayer = relu\n"),
+                     ST_OK);
+    assert_int_equal(config_check(&c, "x.conf"), ST_OK);
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        free(c.data.file);
+        c.data.file = mem_strdup(bad[i]);
+        assert_int_equal(config_check(&c, "x.conf"), ST_USAGE);
+        expect_lines(strchr(bad[i], '\n') ? 2 : 1, "' cannot be the name of the data set",
+                     NULL);
+    }
     config_release(&c);
 }
 
@@ -365,14 +388,14 @@ static void test_every_key(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_values),        cmocka_unit_test(test_forms),
-        cmocka_unit_test(test_round_trip),    cmocka_unit_test(test_long_path),
-        cmocka_unit_test(test_unknown),       cmocka_unit_test(test_bad_values),
-        cmocka_unit_test(test_bad_lines),     cmocka_unit_test(test_long_comment),
-        cmocka_unit_test(test_read),          cmocka_unit_test(test_set),
-        cmocka_unit_test(test_check),         cmocka_unit_test(test_compare),
-        cmocka_unit_test(test_compare_fixed), cmocka_unit_test(test_show_changed),
-        cmocka_unit_test(test_every_key),
+        cmocka_unit_test(test_values),       cmocka_unit_test(test_forms),
+        cmocka_unit_test(test_round_trip),   cmocka_unit_test(test_long_path),
+        cmocka_unit_test(test_unknown),      cmocka_unit_test(test_bad_values),
+        cmocka_unit_test(test_bad_lines),    cmocka_unit_test(test_long_comment),
+        cmocka_unit_test(test_read),         cmocka_unit_test(test_set),
+        cmocka_unit_test(test_check),        cmocka_unit_test(test_check_name),
+        cmocka_unit_test(test_compare),      cmocka_unit_test(test_compare_fixed),
+        cmocka_unit_test(test_show_changed), cmocka_unit_test(test_every_key),
     };
     return cmocka_run_group_tests(tests, scratch_setup, scratch_teardown);
 }

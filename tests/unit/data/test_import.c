@@ -278,6 +278,26 @@ static void test_csv_large(void **state)
     dataset_builder_release(&b);
 }
 
+/* One image as large as its file: it must not take memory for thousands like it. */
+static void test_csv_long_line(void **state)
+{
+    (void)state;
+    size_t side = 3000, bytes = 2 * (side * side + 1);
+    char *text = malloc(bytes);
+    for (size_t i = 0; i < bytes; i += 2)
+        memcpy(text + i, "7,", 2);
+    text[bytes - 1] = '\n';
+    struct import_csv_options o = {.label_base = 7};
+    o.file[DATASET_TRAIN] = scratch_write("long.csv", text, bytes);
+    free(text);
+    struct dataset_builder b;
+    assert_int_equal(import_csv(&o, &b), ST_OK);
+    assert_int_equal(b.count[DATASET_TRAIN], 1);
+    assert_int_equal(b.h, side);
+    assert_int_equal(b.images[DATASET_TRAIN][side * side - 1], 7);
+    dataset_builder_release(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -289,6 +309,7 @@ int main(void)
         cmocka_unit_test(test_csv_size_and_transpose),
         cmocka_unit_test(test_csv_trouble),
         cmocka_unit_test(test_csv_large),
+        cmocka_unit_test(test_csv_long_line),
     };
     return cmocka_run_group_tests(tests, scratch_setup, scratch_teardown);
 }

@@ -147,10 +147,9 @@ static void test_damaged(void **state)
     expect_bad(scratch_folder, "it is a folder");
 }
 
-/* A few bytes that claim to be 60000 x 60000 pixels. */
-static void test_huge(void **state)
+/* A few bytes that claim to be so many pixels on each side. */
+static void expect_huge(uint16_t side, const char *reason)
 {
-    (void)state;
     const uint8_t bytes[] = {0x89, 'P',  'N',  'G',  '\r', '\n', 0x1a, '\n', 0,
                              0,    0,    13,   'I',  'H',  'D',  'R',  0,    0,
                              0xea, 0x60, 0,    0,    0xea, 0x60, 8,    0,    0,
@@ -158,10 +157,21 @@ static void test_huge(void **state)
                              0,    'I',  'D',  'A',  'T',  0x35, 0xaf, 0x06, 0x1e};
     uint8_t file[sizeof bytes];
     memcpy(file, bytes, sizeof bytes);
+    file[18] = file[22] = (uint8_t)(side >> 8);
+    file[19] = file[23] = (uint8_t)side;
     unsigned long crc = crc32(0, file + 12, 17);
     for (int i = 0; i < 4; i++)
         file[29 + i] = (uint8_t)(crc >> (24 - 8 * i));
-    expect_bad(scratch_write("huge.png", file, sizeof file), "too many pixels");
+    expect_bad(scratch_write("huge.png", file, sizeof file), reason);
+}
+
+static void test_huge(void **state)
+{
+    (void)state;
+    expect_huge(60000, "too many pixels");
+    expect_huge(8192, "too short for its size");
+    expect_huge(300, "too short for its size"); /* 55 bytes hold 56,760 at most */
+    expect_huge(200, "Read Error");
 }
 
 static void test_unwritable(void **state)

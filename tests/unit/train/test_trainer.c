@@ -131,8 +131,9 @@ static double last_gradient(const char *folder)
     double norm[2 * EPOCH];
     assert_int_equal(fs_join(path, folder, "metrics.h5"), ST_OK);
     assert_int_equal(h5file_open(&file, path), ST_OK);
-    assert_int_equal(h5file_read(file, "/metrics/train/grad_norm", H5FILE_F64, norm),
-                     ST_OK);
+    assert_int_equal(
+        h5file_read(file, "/metrics/train/grad_norm", H5FILE_F64, 2 * EPOCH, norm),
+        ST_OK);
     h5file_close(file);
     return norm[2 * EPOCH - 1];
 }

@@ -1,0 +1,32 @@
+/* Checkpoints: what `predict` does with one. */
+#include "app/network.h"
+#include "base/mem.h"
+#include "fuzz_h5.h"
+
+#define WORK_MOST 1e8 /* FLOPs that one input may cost */
+
+/* One image through the network. */
+static void use(const struct network *network)
+{
+    const struct grain_pass pass = {
+        .team = {.size = 1}, .n = 1, .params = network->params};
+    const struct loader_input input = network_input(network);
+    struct workspace ws;
+    workspace_init(&ws, &network->model);
+    loader_normalise(&input, network->info.h, network->info.w, ws.activation[0]);
+    model_forward(&network->model, &ws, &pass);
+    workspace_release(&ws);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    const char *path = fuzz_file("a.h5", data, size);
+    struct network network;
+    if (network_open(&network, path) != ST_OK)
+        return 0;
+    model_print(&network.model);
+    if (network.model.flops < WORK_MOST)
+        use(&network);
+    network_close(&network);
+    return 0;
+}

@@ -1,0 +1,33 @@
+/* Data sets, and a run's metrics: all that `show` and `data info --verify` read, and what
+   training does. */
+#include "app/commands.h"
+#include "data/dataset.h"
+#include "fuzz_h5.h"
+
+static void read_first(const struct dataset_info *info, enum dataset_split split)
+{
+    size_t n = info->count[split] < 3 ? info->count[split] : 3;
+    size_t image = (size_t)info->h * (size_t)info->w;
+    uint8_t *images = malloc(n * image + 1);
+    uint16_t *labels = malloc(n * sizeof *labels + 1);
+    if (dataset_read_rows(info, split, 0, n, images, labels) == ST_OK)
+        for (size_t i = 0; i < n; i++)
+            FUZZ_CHECK(labels[i] < info->classes);
+    free(labels);
+    free(images);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    const char *path = fuzz_file("a.h5", data, size);
+    struct dataset_info info;
+    uint64_t hash;
+    (void)!cmd_show(NULL, 1, (char *[]){(char *)(uintptr_t)path, NULL});
+    if (dataset_info_read(&info, path) != ST_OK)
+        return 0;
+    (void)!dataset_hash_file(&info, &hash);
+    for (int s = 0; s < DATASET_SPLITS; s++)
+        read_first(&info, s);
+    dataset_info_release(&info);
+    return 0;
+}

@@ -1,0 +1,23 @@
+/* IDX files: flags, the images' file with its length before it, the labels'. */
+#include "data/import.h"
+#include "fuzz.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct fuzz_bytes bytes = {data, size};
+    uint8_t flags = fuzz_byte(&bytes);
+    struct fuzz_bytes images = fuzz_part(&bytes);
+    const struct import_idx_options options = {
+        .images = {fuzz_file("images", images.data, images.size)},
+        .labels = {fuzz_file("labels", bytes.data, bytes.size)},
+        .classes = flags & 1 ? "digits" : NULL,
+        .transpose = flags & 2,
+        .label_base = flags & 4 ? 1 : 0,
+    };
+    struct dataset_builder builder;
+    if (import_idx(&options, &builder) != ST_OK)
+        return 0;
+    (void)!dataset_write(&builder, fuzz_path("out.h5"), flags & 8);
+    dataset_builder_release(&builder);
+    return 0;
+}

@@ -1,0 +1,237 @@
+#!/usr/bin/env python3
+"""Write the seeds that fuzzing starts from into tests/fuzz/corpus/TARGET/seed-*.
+
+make_corpus.py [LOCKSTEP]: the program (build/lockstep) draws, imports and trains what it
+can make itself; the rest is what others write: gzip, PNGs of every kind, and the same
+HDF5 content as h5py stores it. Needs python3-h5py. Inputs that were added because they
+once broke something are not touched.
+"""
+import gzip
+import pathlib
+import random
+import re
+import struct
+import subprocess
+import sys
+import tempfile
+import zlib
+
+import h5py
+import numpy as np
+
+HERE = pathlib.Path(__file__).resolve().parent
+ROOT = HERE.parent.parent
+LOCKSTEP = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else "build/lockstep").resolve()
+SIDE = 6
+
+random.seed(1)
+
+
+def lockstep(*words):
+    subprocess.run([LOCKSTEP, *map(str, words)], check=True, stdout=subprocess.DEVNULL)
+
+
+def seed(target, name, data):
+    folder = HERE / "corpus" / target
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / f"seed-{name}").write_bytes(data)
+
+
+def part(data):
+    return struct.pack(">I", len(data))[1:] + data
+
+
+def pixels(count):
+    return bytes(random.randrange(256) for _ in range(count))
+
+
+# --- files in other people's formats ---
+
+
+def idx(dims, data):
+    return struct.pack(f">BBBB{len(dims)}I", 0, 0, 8, len(dims), *dims) + data
+
+
+def idx_seeds():
+    images = idx((5, 4, 3), pixels(60))
+    labels = idx((5,), bytes([0, 1, 2, 1, 0]))
+    one_based = idx((5,), bytes([1, 2, 2, 1, 1]))
+    seed("idx", "plain", bytes([8]) + part(images) + labels)
+    seed("idx", "transposed", bytes([2 + 4]) + part(images) + one_based)
+    packed = gzip.compress(images, mtime=0), gzip.compress(labels, mtime=0)
+    seed("idx", "gzip", bytes([8]) + part(packed[0]) + packed[1])
+    members = gzip.compress(images[:20], mtime=0) + gzip.compress(images[20:], mtime=0)
+    seed("idx", "members", bytes([8]) + part(members) + labels)
+    seed("idx", "digits", bytes([1 + 8]) + part(images) + labels)
+
+
+def table(rows, columns, ends="\n"):
+    lines = (",".join(map(str, [i % 3, *pixels(columns)])) for i in range(rows))
+    return (ends.join(lines) + ends).encode()
+
+
+def csv_seeds():
+    heading = ("label," + ",".join(f"pixel{i}" for i in range(9)) + "\r\n").encode()
+    seed("csv", "plain", bytes([0]) + table(9, 9))
+    seed("csv", "heading", bytes([1 + 2]) + heading + table(6, 9, "\r\n"))
+    seed("csv", "size", bytes([4 + 16]) + table(6, 6))
+    seed("csv", "gzip", bytes([32]) + gzip.compress(table(6, 16), mtime=0))
+    seed("csv", "mark", bytes([8 + 32]) + b"\xef\xbb\xbf" + table(4, 4).replace(b",", b" , "))
+
+
+def chunk(kind, data):
+    body = kind + data
+    return struct.pack(">I", len(data)) + body + struct.pack(">I", zlib.crc32(body))
+
+
+def rows(height, width, bits):
+    """Rows of `bits` a pixel, each behind its filter."""
+    line = (width * bits + 7) // 8
+    return b"".join(bytes([y % 5]) + pixels(line) for y in range(height) if line)
+
+
+ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2),
+         (0, 1, 1, 2))
+
+
+def png(color, bits, height=9, width=7, more=b"", interlaced=False):
+    channels = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}[color]
+    if interlaced:
+        data = b"".join(rows((height - y + dy - 1) // dy, (width - x + dx - 1) // dx,
+                             channels * bits) for x, y, dx, dy in ADAM7)
+    else:
+        data = rows(height, width, channels * bits)
+    head = struct.pack(">IIBBBBB", width, height, bits, color, 0, 0, interlaced)
+    return (b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + more +
+            chunk(b"IDAT", zlib.compress(data)) + chunk(b"IEND", b""))
+
+
+def png_seeds():
+    palette = chunk(b"PLTE", pixels(48)) + chunk(b"tRNS", pixels(7))
+    pairs = {
+        "grey": (1, png(0, 8), png(0, 1)),
+        "color": (0, png(2, 8), png(2, 16)),
+        "palette": (2, png(3, 4, more=palette), png(3, 8, more=palette)),
+        "alpha": (5, png(6, 8), png(4, 16)),
+        "interlaced": (0, png(0, 4, interlaced=True), png(6, 8, interlaced=True)),
+        "extras": (0, png(0, 2, more=chunk(b"gAMA", struct.pack(">I", 45455)) +
+                              chunk(b"tEXt", b"Title\0an image") + chunk(b"tRNS", b"\0\1")),
+                   png(2, 8, more=chunk(b"tIME", pixels(7)) + chunk(b"pHYs", pixels(9)))),
+    }
+    for name, (flags, one, two) in pairs.items():
+        seed("png", name, bytes([flags, 5, 8]) + part(one) + two)
+
+
+# --- our own files ---
+
+
+def config_seeds(effective):
+    for path in sorted((ROOT / "configs").glob("*.conf")):
+        seed("config", path.stem, path.read_bytes())
+    seed("config", "effective", effective.encode())
+    seed("config", "set", b"train.batch=64")
+
+
+CONFIG = """[data]
+file = {data}
+[model]
+layer = conv 2 kernel=3 pad=1
+layer = maxpool 2
+layer = {activation}
+layer = flatten
+layer = linear classes
+layer = logsoftmax
+[train]
+epochs = 2
+batch = 6
+ema = {ema}
+[optim]
+kind = {optim}
+"""
+
+
+def as_h5py(source, target, variable):
+    """The same content in the format that h5py chooses: HDF5's first."""
+    with h5py.File(source) as a, h5py.File(target, "w") as b:
+        for name in sorted(named(a)):
+            b.create_dataset(name, data=a[name][()], track_times=False)
+        for name, value in a.attrs.items():
+            if variable and isinstance(value, bytes):
+                value = value.decode()
+            elif variable and isinstance(value, np.ndarray) and value.dtype.kind == "S":
+                value = [word.decode() for word in value]
+            b.attrs[name] = value
+
+
+def named(file):
+    names = []
+    file.visititems(lambda name, item: names.append(name)
+                    if isinstance(item, h5py.Dataset) else None)
+    return names
+
+
+def without_sums(data):
+    """HDF5's checksums of heap blocks to 0: fuzz_h5.h computes no other."""
+    data = bytearray(data)
+    for found in re.finditer(b"FHDB", data):
+        at = found.start()
+        (heap,) = struct.unpack_from("<Q", data, at + 5)
+        assert data[heap:heap + 4] == b"FRHP"
+        (offset_bits,) = struct.unpack_from("<H", data, heap + 128)
+        sum_at = at + 13 + (offset_bits + 7) // 8
+        data[sum_at:sum_at + 4] = bytes(4)
+    return bytes(data)
+
+
+def hdf5_seeds(target, path, work):
+    """With a hash of zeros, which is what hash_bytes gives in the fuzzing programs."""
+    for name in ("own", "h5py", "variable"):
+        copy = work / "copy.h5"
+        if name == "own":
+            copy.write_bytes(path.read_bytes())
+        else:
+            as_h5py(path, copy, name == "variable")
+        key = "hash" if target == "dataset" else "content_hash"
+        with h5py.File(copy) as file:
+            digits = file.attrs[key]
+        digits = digits if isinstance(digits, bytes) else digits.encode()
+        assert re.fullmatch(rb"[0-9a-f]{16}", digits)
+        seed(target, f"{path.stem}-{name}.h5",
+             without_sums(copy.read_bytes().replace(digits, b"0" * 16)))
+
+
+def make_dataset(path, work):
+    source = work / "a.csv"
+    source.write_bytes(table(12, SIDE * SIDE))
+    lockstep("data", "import-csv", source, "--out", path, "--test-share", "0.25")
+
+
+def train(name, data, work, **settings):
+    config = work / f"{name}.conf"
+    config.write_text(CONFIG.format(data=data, **settings))
+    lockstep("train", config, "--run", work / name, "--threads", 1)
+    path = work / f"{name}.h5"
+    (work / name / "checkpoints" / "best.h5").rename(path)
+    return path
+
+
+def own_seeds(work):
+    data = work / "table.h5"
+    make_dataset(data, work)
+    hdf5_seeds("dataset", data, work)
+    adamw = train("adamw", data, work, activation="gelu", ema=0.9, optim="adamw")
+    hdf5_seeds("checkpoint", adamw, work)
+    sgd = train("sgd", data, work, activation="relu", ema=0, optim="sgd")
+    hdf5_seeds("checkpoint", sgd, work)
+    seed("dataset", "metrics.h5", without_sums((work / "sgd" / "metrics.h5").read_bytes()))
+    with h5py.File(adamw) as file:
+        effective = file.attrs["config"]
+    effective = effective.decode() if isinstance(effective, bytes) else effective
+    config_seeds(effective.replace(str(data), "data/letters.h5"))
+
+
+with tempfile.TemporaryDirectory() as folder:
+    idx_seeds()
+    csv_seeds()
+    png_seeds()
+    own_seeds(pathlib.Path(folder))

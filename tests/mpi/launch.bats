@@ -1,0 +1,146 @@
+#!/usr/bin/env bats
+# launch.sh outside of SLURM: ranks, pinning, exit codes, and signals at any instant. (In it:
+# tests/slurm.)
+
+setup_file() {
+    source "$BATS_TEST_DIRNAME/../runs.sh"
+    letters letters.h5 600 200
+}
+
+# Layout is launch.sh's to decide.
+setup() {
+    source "$BATS_TEST_DIRNAME/../runs.sh"
+    unset OMPI_MCA_rmaps_base_oversubscribe OMPI_MCA_hwloc_base_binding_policy
+    unset OMPI_MCA_mpi_yield_when_idle OMP_WAIT_POLICY LAUNCHER "${!SLURM_@}"
+    LAUNCH=$ROOT/scripts/launch.sh
+    cores=$(mpi_cores)
+    LONG=(--data letters.h5 --threads 1 --set train.epochs=100000 --set log.every=2)
+}
+
+# cpus WORDS...: what the ranks of `launch.sh WORDS` may run on, a line each.
+cpus() {
+    "$LAUNCH" "$@" sh -c 'grep Cpus_allowed_list /proc/self/status' | cut -f2
+}
+
+@test "one rank per core, or as many as are asked for" {
+    [ "$("$LAUNCH" echo here | grep -c here)" -eq "$cores" ]
+    [ "$("$LAUNCH" -n 1 echo here | grep -c here)" -eq 1 ]
+    [ "$("$LAUNCH" -np $((cores + 3)) echo here | grep -c here)" -eq $((cores + 3)) ]
+    [ "$("$LAUNCH" --host localhost:3 --oversubscribe echo here | grep -c here)" -eq 3 ]
+    [ "$("$LAUNCH" --mca btl self,vader,tcp -x A=1 -n 2 sh -c 'echo here $A' -n 5 |
+        grep -c 'here 1')" -eq 2 ]
+}
+
+@test "ranks that fill the machine are pinned, apart; others are not" {
+    (($(nproc) > 1 && $(nproc) == $(nproc --all))) || skip "not enough CPUs to see it"
+    [ "$(cpus | sort -u | wc -l)" -eq "$cores" ]
+    [ "$(cpus | grep -cx "$(sed -n 's/^Cpus_allowed_list:\t//p' /proc/self/status)")" -eq 0 ]
+    [ "$(cpus -n $(($(nproc) + 1)) | sort -u | wc -l)" -eq 1 ]
+    [ "$(cpus --bind-to none | sort -u | wc -l)" -eq 1 ]
+    export OMPI_MCA_hwloc_base_binding_policy=none
+    [ "$(cpus | sort -u | wc -l)" -eq 1 ]
+}
+
+@test "more ranks than cores give way while they wait" {
+    run "$LAUNCH" -n $(($(nproc) + 1)) sh -c 'echo "$OMPI_MCA_mpi_yield_when_idle"'
+    [ "$(sort -u <<<"$output")" = 1 ]
+    run "$LAUNCH" -n 1 sh -c 'echo "<$OMPI_MCA_mpi_yield_when_idle>"'
+    [ "$output" = "<>" ]
+    run "$LAUNCH" -n 1 sh -c 'echo "$OMPI_MCA_mpi_yield_when_idle"' --threads $(($(nproc) + 1))
+    [ "$output" = 1 ]
+}
+
+@test "arguments and exit codes pass through" {
+    odd='a  b$(touch hacked)"'\''*'
+    run "$LAUNCH" -n 1 printf '<%s>' "$odd" '' --
+    [ "$status" -eq 0 ]
+    [ "$output" = "<$odd><><-->" ]
+    [ ! -e hacked ]
+    run "$LAUNCH" -n 2 sh -c 'exit 7'
+    [ "$status" -eq 7 ]
+    run "$LAUNCH" -n 2 sh -c 'kill -KILL $$'
+    [ "$status" -eq 137 ]
+    run "$LAUNCH" -n 1 "$LOCKSTEP" train "$TINY" --data none.h5
+    [ "$status" -eq 1 ]
+}
+
+@test "what cannot be started is said in one line" {
+    no() {
+        run --separate-stderr "${@:2}"
+        echo "status $status: $stderr"
+        [ "$status" -eq 2 ] && [[ $stderr == "launch.sh: "$1 && $stderr != *$'\n'* ]]
+    }
+    no 'no program given; usage: *' "$LAUNCH"
+    no 'no program given; usage: *' "$LAUNCH" -n 2
+    no "'-n' needs a value" "$LAUNCH" -n
+    no "'-n x': a number of ranks is expected" "$LAUNCH" -n x true
+    no "LAUNCHER='ssh': mpirun or srun" env LAUNCHER=ssh "$LAUNCH" true
+    no "LAUNCHER=srun needs a SLURM job; *" env LAUNCHER=srun "$LAUNCH" true
+}
+
+# launched RUN: launch.sh in the background, leader of its process group; JOB is its pid. (A
+# shell's background jobs ignore INT.)
+launched() {
+    setsid env --default-signal=INT "$LAUNCH" -n 2 "$LOCKSTEP" train "$TINY" "${LONG[@]}" \
+        --run "$1" "${@:2}" >"$1.out" 2>&1 </dev/null 3>&- &
+    JOB=$! PIDS=()
+}
+
+# ends STATUS: the job of `launched` does so.
+ends() {
+    local status=0
+    ended || status=$?
+    echo "status $status, wanted $1"
+    [ "$status" -eq "$1" ]
+}
+
+@test "TERM, INT, HUP, USR1, USR2: a checkpoint, and exit 75" {
+    for signal in TERM INT HUP USR1 USR2; do
+        rm -rf run
+        launched run
+        until_step run 8
+        kill -s $signal $JOB
+        ends 75
+        step=$(sed -nE 's/^stopped step ([0-9]+) of .*/\1/p' run/log.txt)
+        [ -f "$(printf 'run/checkpoints/step-%012d.h5' "$step")" ]
+    done
+}
+
+@test "Ctrl-C in a terminal, which reaches all of the group: the same" {
+    launched typed
+    until_step typed 8
+    kill -INT -- -$JOB
+    ends 75
+    grep -q '^stopped step ' typed/log.txt
+}
+
+@test "a signal at any instant of the start" {
+    for delay in 0.05 0.1 0.2 0.3 0.5; do
+        launched early --resume
+        sleep $delay
+        kill -USR1 $JOB
+        ends 75
+    done
+    train 1 "$TINY" --run early "${LONG[@]}" --set train.steps=2000 --resume >early-2.out
+    train 1 "$TINY" --run calm "${LONG[@]}" --set train.steps=2000 >calm.out
+    [ "$(state early-2.out)" = "$(state calm.out)" ]
+}
+
+@test "INT twice ends it at once" {
+    launched twice
+    until_step twice 8
+    kill -INT $JOB
+    sleep 0.1
+    kill -INT $JOB
+    ends 130
+}
+
+@test "launch.sh killed, the ranks save and stop" {
+    setpriv --pdeathsig USR1 true 2>/dev/null || skip "setpriv has no --pdeathsig"
+    launched orphan
+    until_step orphan 8
+    mapfile -t PIDS < <(pgrep -f "^$LOCKSTEP train .*--run orphan")
+    kill -KILL $JOB
+    ends 137
+    grep -q '^stopped step ' orphan/log.txt
+}
