@@ -143,12 +143,17 @@ avoid_bridges() {
 
 # --- start ---
 
-# mpirun starts its daemons by srun: they are to have the whole allocation, and our
-# environment.
+# In a SLURM job mpirun starts its daemons by srun: they are to have the whole allocation,
+# and our environment. Elsewhere that is of a login, and what chooses the kernels is to be
+# the same for all ranks.
 prepare_mpirun() {
+    local name
     command -v mpirun >/dev/null || die "no mpirun here; type 'scripts/setup.sh run'"
     unset SRUN_CPUS_PER_TASK
     start=(mpirun)
+    for name in LOCKSTEP_ISA OPENBLAS_CORETYPE; do
+        [[ -v $name ]] && start+=(-x "$name")
+    done
     [[ $ranks || $hosts || $placed || ${SLURM_TASKS_PER_NODE-} ]] ||
         start+=(-n "$(mpi_cores)")
 }
