@@ -157,6 +157,11 @@ test-%: ## one suite: unit asan cli mpi hosts slurm peers (root for hosts, slurm
 	@scripts/setup.sh $(or $(filter slurm peers,$*),test)
 	@T='$(T)' BUILD='$(BUILD)' MODE='$(MODE)' scripts/run_tests.sh $*
 
+fuzz: ## hostile files for every reader, S=60 seconds each (S=0: the kept ones alone)
+	@scripts/setup.sh fuzz
+	@$(MAKE) -s $(JOBS) MODE=fuzz BUILD='$(BUILD)-fuzz' fuzzers
+	@T='$(T)' FUZZ='$(BUILD)-fuzz/fuzz' scripts/fuzz.sh $(or $(S),60)
+
 chaos: ## kill a run N=10 times, in its writing too; nothing may be lost (SEED=)
 	@scripts/setup.sh test
 	@$(MAKE) -s $(JOBS) all
@@ -202,8 +207,8 @@ uninstall: ## remove what install put there
 	rm -f $(DESTDIR)$(PREFIX)/bin/lockstep
 	rm -rf $(SHARE)/lockstep $(SHARE)/doc/lockstep
 
-clean: ## remove build, build-debug and build-asan (never data or runs)
-	rm -rf build build-debug build-asan
+clean: ## remove build, build-debug, build-asan, build-fuzz (never data or runs)
+	rm -rf build build-debug build-asan build-fuzz
 
 help: ## this list
 	@sed -n 's/^## //p' Makefile; echo
@@ -212,5 +217,5 @@ help: ## this list
 
 -include $(OBJ:.o=.d) $(TESTS:=.d) $(FUZZ:=.d)
 .DELETE_ON_ERROR:
-.PHONY: all unit fuzzers setup run test chaos soak fuzz test-fuzz bench bench-hosts \
+.PHONY: all unit fuzzers setup run test chaos soak fuzz bench bench-hosts \
         bench-peers lint format install uninstall clean help FORCE

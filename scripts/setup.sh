@@ -3,6 +3,7 @@
 #   setup.sh [run]    to build and run
 #   setup.sh test     and for `make test` and `make lint`
 #   setup.sh slurm    and for `make test-slurm`
+#   setup.sh fuzz     and for `make fuzz`
 #   setup.sh peers    and for `make test-peers`
 #   setup.sh check    install nothing: fail, and say what to type, if a build would fail
 # Says nothing when nothing is missing.
@@ -14,6 +15,7 @@ test=("${run[@]}" libcmocka-dev bats python3-h5py hdf5-tools clang-format cppche
       shellcheck curl iproute2 procps strace e2fsprogs gcc-aarch64-linux-gnu
       libc6-dev-arm64-cross qemu-user)
 slurm=("${test[@]}" slurm-wlm munge)
+fuzz=("${test[@]}" clang libclang-rt-dev llvm)
 peers=("${test[@]}" python3-torch python3-numpy)
 
 say() {
@@ -29,7 +31,7 @@ die() {
 lacking_tools() {
     local name tools=(gcc make pkg-config mpicc mpirun) modules=()
     local libraries=(hdf5-serial libpng zlib openblas hwloc libxxhash inih)
-    case $what in test | slurm | peers)
+    case $what in test | slurm | fuzz | peers)
         tools+=(bats h5dump python3) libraries+=(cmocka) modules=(h5py)
         ;;
     esac
@@ -77,9 +79,10 @@ case $what in
 run) wanted=("${run[@]}") ;;
 test) wanted=("${test[@]}") ;;
 slurm) wanted=("${slurm[@]}") ;;
+fuzz) wanted=("${fuzz[@]}") ;;
 peers) wanted=("${peers[@]}") ;;
 check) go_on_or_stop "type 'make setup' to install it (Debian, root or sudo)" ;;
-*) die "unknown argument '$what': run, test, slurm, peers or check" ;;
+*) die "unknown argument '$what': run, test, slurm, fuzz, peers or check" ;;
 esac
 
 if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
