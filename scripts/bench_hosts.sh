@@ -2,7 +2,7 @@
 # The time of a training step over several hosts, as a table in Markdown: bench_hosts.sh
 # Hosts are network namespaces of this machine (tests/hosts/hosts.sh), on links of several
 # speeds, beside as many ranks on one host, which share memory. They are made and removed
-# here. Needs root, iproute2 and /dev/net/tun.
+# here. Needs root, iproute2 and /dev/net/tun. Some two minutes.
 #   BATCHES="256 1024"  HOSTS_TRIED="2 4"  STEPS=60 (a line every 5)
 set -u
 cd "$(dirname "$0")/.." || exit 1
@@ -47,8 +47,8 @@ rows() {
     for batch in "${batches[@]}"; do row "$1" "$batch" "$2"; done
 }
 
-names() { # N: n1,n2,...
-    seq -s, -f 'n%g' "$1"
+names() { # N [RANKS]: n1:RANKS,n2:RANKS,...
+    seq -s, -f "n%g:${2-1}" "$1"
 }
 
 # Who waits gives up its core only where there are not enough of them.
@@ -69,13 +69,13 @@ table() { # N
     hosts_down
 }
 
+load=$(cut -d' ' -f1 /proc/loadavg)
 "$LOCKSTEP" data synth --out "$work/letters.h5" >/dev/null || exit 1
 echo "| batch | where | ms/step | images/s | comm % | hidden % |"
 echo "|---:|---|---:|---:|---:|---:|"
 for n in "${hosts_tried[@]}"; do table "$n"; done
 echo
-echo "letters.conf, one rank of one thread a host, medians of $((steps / 5 - 2)) lines of" \
-    "5 steps. $(nproc) cores ($(lscpu | sed -n 's/^Model name: *//p' | head -n 1)) serve" \
-    "all hosts and the network between them; TCP with" \
-    "$(</proc/sys/net/ipv4/tcp_congestion_control); load average at the start" \
-    "$(cut -d' ' -f1 /proc/loadavg)."
+echo "letters.conf, one rank of one thread a host, medians of $((steps / 5 - 2)) lines of 5" \
+    "steps. The $(nproc) cores of this machine ($(lscpu | sed -n 's/^Model name: *//p' |
+        head -n 1)) serve all hosts and the network between them. Load average at the" \
+    "start: $load."

@@ -29,7 +29,9 @@ values_of() {
     -mca | -gmca) echo 2 ;;
     -n | -np | -c | -N | -H | -host | -hostfile | -machinefile | -default-hostfile | \
         -map-by | -bind-to | -rank-by | -npernode | -rf | -rankfile | -am | -tune | -x | \
-        -wd | -wdir | -timeout | -path | -prefix | -output-filename | -w | -p | -D) echo 1 ;;
+        -wd | -wdir | -timeout | -path | -prefix | -output-filename | -w | -p | -D)
+        echo 1
+        ;;
     *) echo 0 ;;
     esac
 }
@@ -55,7 +57,8 @@ read_words() {
         esac
         shift
     done
-    [[ $ranks =~ ^([1-9][0-9]{0,5})?$ ]] || die "'-n $ranks': a number of ranks is expected"
+    [[ $ranks =~ ^([1-9][0-9]{0,5})?$ ]] ||
+        die "'-n $ranks': a number of ranks is expected"
     [[ $threads =~ ^[1-9][0-9]{0,5}$ ]] || threads=''
 }
 
@@ -88,8 +91,8 @@ count_cpus() {
     ((each)) || each=1
 }
 
-# SLURM may count CPUs that are not there or, where it does not confine jobs, give others the
-# CPUs that we would choose. Elsewhere only a run that fills the machine may take its pick.
+# SLURM may count CPUs that are not there or, where it does not confine jobs, give others
+# the CPUs that we would choose. Elsewhere only a run that fills the machine picks its own.
 lay_out() {
     local cpus ours here each
     count_cpus
@@ -140,12 +143,17 @@ avoid_bridges() {
 
 # --- start ---
 
-# mpirun starts its daemons by srun: they are to have the whole allocation, and our
-# environment.
+# In a SLURM job mpirun starts its daemons by srun: they are to have the whole allocation,
+# and our environment. Elsewhere that is of a login, and what chooses the kernels is to be
+# the same for all ranks.
 prepare_mpirun() {
+    local name
     command -v mpirun >/dev/null || die "no mpirun here; type 'scripts/setup.sh run'"
     unset SRUN_CPUS_PER_TASK
     start=(mpirun)
+    for name in LOCKSTEP_ISA OPENBLAS_CORETYPE; do
+        [[ -v $name ]] && start+=(-x "$name")
+    done
     [[ $ranks || $hosts || $placed || ${SLURM_TASKS_PER_NODE-} ]] ||
         start+=(-n "$(mpi_cores)")
 }
@@ -153,7 +161,8 @@ prepare_mpirun() {
 # srun has not handed on CPUs per task by itself since SLURM 22.05.
 prepare_srun() {
     local known
-    [[ ${SLURM_JOB_ID-} ]] || die "LAUNCHER=srun needs a SLURM job; type 'sbatch' or 'salloc'"
+    [[ ${SLURM_JOB_ID-} ]] ||
+        die "LAUNCHER=srun needs a SLURM job; type 'sbatch' or 'salloc'"
     known=$(srun --mpi=list 2>&1)
     [[ $known == *pmix* ]] || die "srun knows no pmix here; use mpirun: unset LAUNCHER"
     [[ ${SLURM_CPUS_PER_TASK-} ]] && export SRUN_CPUS_PER_TASK=$SLURM_CPUS_PER_TASK
@@ -206,10 +215,11 @@ interrupt() {
 }
 
 # A terminal sends INT to all of its foreground group: the launcher is kept out of it. If we
-# are killed it hears of it, and stops the ranks too.
+# are killed it hears of it, and ends the ranks too: by TERM, for USR1 would be lost as long
+# as it has none, and a job without its launcher would go on and hold the run's lock.
 start_launcher() {
     local apart=(setsid)
-    setpriv --pdeathsig USR1 true 2>/dev/null && apart+=(setpriv --pdeathsig USR1)
+    setpriv --pdeathsig TERM true 2>/dev/null && apart+=(setpriv --pdeathsig TERM)
     "${apart[@]}" "${start[@]}" "$@" </dev/null &
     child=$!
     [[ $stopping ]] && stop

@@ -4,15 +4,15 @@
 #   --nodes N            (1)
 #   --ranks-per-node R   (1)   without this and --threads: whole nodes, a rank per CPU
 #   --threads T          per rank (1)
-#   --time TIME          limit of one stay on the nodes, M, H:MM:SS or D-HH:MM:SS; a run that
-#                        is not finished then goes on by itself, later
+#   --time TIME          limit of one stay on the nodes, M, H:MM:SS or D-HH:MM:SS; a run
+#                        that is not finished then goes on by itself, later
 #   --sweep KEY=V1,V2    a run for each value, as an array; several are combined
 #   --launcher srun      instead of mpirun: srun --mpi=pmix
-#   --partition, --account, --qos, --constraint, --reservation, --mem, --dependency, --begin,
-#   --mail-user, --mail-type, --job-name, --exclude, --nodelist VALUE: sbatch's
+#   --partition, --account, --qos, --constraint, --reservation, --mem, --dependency,
+#   --begin, --mail-user, --mail-type, --job-name, --exclude, --nodelist VALUE: sbatch's
 #
-# The config is checked first. Prints the job's number, and what to type to watch, signal and
-# cancel it. The same command again goes on with a run that was cancelled.
+# The config is checked first. Prints the job's number, and what to type to watch, signal
+# and cancel it. The same command again goes on with a run that was cancelled.
 set -u
 root=$(dirname "$(dirname "$(realpath "$0")")")
 source "$root/scripts/slurm.sh"

@@ -1,10 +1,10 @@
 #!/bin/bash
-# What train.sbatch and sweep.sbatch do on the first node of their allocation: go on with the
-# run until it is finished, or has to stop, and then go back into the queue:
+# What train.sbatch and sweep.sbatch do on the first node of their allocation: go on with
+# the run until it is finished, or has to stop, and then go back into the queue:
 #   job.sh [--sweep KEY=VALUE,...]... CONFIG [OPTIONS OF lockstep train]
 # Back it goes also when a rank or node has died, but not after PATIENCE tries in a row that
-# left no new checkpoint, and not when there is nothing to be hoped from it: wrong options, a
-# bug. The exit status is lockstep's.
+# left no new checkpoint, and not when there is nothing to be hoped from it: wrong options,
+# a bug. The exit status is lockstep's.
 set -u
 PATIENCE=${PATIENCE:-3}
 root=$(dirname "$(dirname "$(realpath "$0")")")
@@ -37,8 +37,8 @@ read_sweep() {
     ((${#specs[@]})) || return
     count=$(sweep_count "${specs[@]}") ||
         give_up 2 "'--sweep ${specs[*]}': KEY=VALUE,VALUE,... is expected"
-    ((n >= 1 && n <= count)) || give_up 2 "the sweep has $count points, and this is task $n" \
-        "of the array: use --array=1-$count"
+    ((n >= 1 && n <= count)) || give_up 2 "the sweep has $count points, and this is task" \
+        "$n of the array: use --array=1-$count"
     sweep_point "$n" "${specs[@]}"
     for setting in "${point[@]}"; do
         words+=(--set "$setting")
@@ -49,7 +49,8 @@ read_sweep() {
 # Whether the run can be trained at all, and where: `run`.
 check() {
     local said
-    lockstep=$(find_lockstep "$root") || give_up 2 "no build/lockstep in '$root'; type 'make'"
+    lockstep=$(find_lockstep "$root") ||
+        give_up 2 "no build/lockstep in '$root'; type 'make'"
     words=(--resume --max-time auto "${words[@]}")
     said=$("$lockstep" train "${words[@]}" --check 2>&1) || {
         local status=$?
@@ -68,8 +69,8 @@ newest_checkpoint() {
     echo "${files[-1]}"
 }
 
-# How many tries in a row, this one included, have left no new checkpoint: `fruitless`. The
-# number is kept in the run's folder. Fails where it cannot be kept.
+# How many tries in a row, this one included, have left no new checkpoint: `fruitless`.
+# The number is kept in the run's folder. Fails where it cannot be kept.
 count_fruitless() {
     local file=$run/fruitless
     fruitless=0
@@ -83,12 +84,21 @@ count_fruitless() {
     { mkdir -p "$run" && echo "$fruitless" >"$file"; } 2>/dev/null
 }
 
-# Not when somebody has cancelled the job, or put it back himself.
+# Not when somebody has cancelled the job, or put it back himself. When SLURM does not say,
+# it is tried.
 is_ours_to_requeue() {
-    case $(squeue --noheader --jobs="$id" --format='%T %r') in
-    RUNNING* | TIMEOUT* | *TimeLimit) ;;
-    *) return 1 ;;
-    esac
+    local state
+    state=$(squeue --noheader --jobs="$id" --format='%T %r') || return 0
+    [[ $state == RUNNING* || $state == TIMEOUT* || $state == *TimeLimit ]]
+}
+
+put_back() {
+    local try
+    for try in 1 2 3; do
+        scontrol requeue "$id" && return
+        sleep 3
+    done
+    return 1
 }
 
 # What SLURM sends to the rest of a job that it takes away is not to hit the taking.
@@ -100,7 +110,7 @@ requeue() {
     ((fruitless < PATIENCE)) ||
         give_up "$1" "not put back: $fruitless tries left no new checkpoint"
     say "$2: back into the queue"
-    scontrol requeue "$id" || give_up "$1" "it cannot be put back; submit it again to go on"
+    put_back || give_up "$1" "it cannot be put back; submit it again to go on"
 }
 
 read_sweep "$@"

@@ -128,7 +128,7 @@ strike_in() { # CALL COUNT
         -e "inject=/^($calls)\$:signal=KILL:when=$2" -p "$rank0" 2>"$work/strace.err"
     when=$EPOCHREALTIME
     grep -q 'not permitted' "$work/strace.err" && return 1
-    alive "$rank0" && die "rank 0 makes no $1"
+    poll dead "$rank0" || die "rank 0 makes no $1"
     file=$(grep -E "($calls)\(" "$work/strace" | tail -n 1)
     file=$(sed -E 's/^[^"<]*["<]([^">]*).*/\1/' <<<"$file")
     file=${file##*/}

@@ -114,7 +114,7 @@ int main(int argc, char **argv)
     if (!command)
         return unknown(argv[1]);
     if (!command->parallel && launcher_rank() != 0)
-        return ST_OK; /* one process does it all */
+        return ST_OK;         /* one process does it all */
     if (launcher_rank() == 0) /* it opens what the others read after it */
         h5probe_start("show");
     if (command->stops)

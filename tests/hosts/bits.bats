@@ -83,21 +83,43 @@ while True: server.accept()' 3>&- &
     [ "$(grep -Eo "$result" one.txt)" = "$(grep -Eo "$result" hosts.txt)" ]
 }
 
+@test "the run's folder is needed on the first host alone, the same data on all" {
+    mkdir runs data
+    cp letters.h5 data/
+    on n2 mount -t tmpfs tmpfs runs
+    train_on n1,n2 runs/mine --set train.steps=9
+    train_on n1,n2 runs/mine --set train.steps=9
+    grep -q '^resumed .* step 9 of 9' runs/mine.out
+    [ -z "$(on n2 ls runs)" ]
+    on n2 mount -t tmpfs tmpfs data
+    run train_on n1,n2 missing --data data/letters.h5
+    [ "$status" -eq 1 ]
+    grep -q "^\[rank 1 n2\] cannot open 'data/letters.h5': No such file" missing.err
+    on n2 "$LOCKSTEP" data synth --out data/letters.h5 --train 1500 --test 70 --seed 2
+    run train_on n1,n2 other --data data/letters.h5
+    [ "$status" -eq 1 ]
+    grep -q "^\[rank 1 n2\] 'data/letters.h5' is not the same file on this host" other.err
+}
+
 # As where the hosts are of two kinds, or a setting was made on one of them only.
 @test "hosts that compute by other kernels are named, for then the bits differ" {
     LOCKSTEP_ISA=none run --separate-stderr "$LOCKSTEP" show letters.h5
     [[ $stderr =~ plain(, )?(v[2-4])? ]]
-    [[ ${BASH_REMATCH[2]} ]] || skip "this machine has one kind of kernels"
+    better=${BASH_REMATCH[2]}
+    [[ $better ]] || skip "this machine has one kind of kernels"
     one=("$LOCKSTEP" train "$LETTERS" --data letters.h5 --run mixed "${OPTIONS[@]}")
     mpirun_on n1,n2 -n 1 env LOCKSTEP_ISA=plain "${one[@]}" : -n 1 \
-        env LOCKSTEP_ISA="${BASH_REMATCH[2]}" "${one[@]}" >mixed.out 2>mixed.err
+        env LOCKSTEP_ISA="$better" "${one[@]}" >mixed.out 2>mixed.err
     cat mixed.err
-    grep -q "^note: rank 1 on n2 has kernels ${BASH_REMATCH[2]}, .*, rank 0 plain, " mixed.err
-    run ! grep -q ' has kernels ' two.err
+    grep -q "^note: rank 1 on n2 has kernels $better, .*, rank 0 plain, " mixed.err
+    MPIRUN=("$ROOT/scripts/launch.sh")
+    LOCKSTEP_ISA=plain train_on n1,n2 plain
+    grep -q ' plain kernels$' plain.out
+    run ! grep -q ' has kernels ' plain.err
 }
 
 # At a rate at which the signals come in time.
-@test "a rank on another host is told to stop, the run resumed on other hosts: the same" {
+@test "a rank on another host, then launch.sh is told to stop; the same on other hosts" {
     long=(--set train.steps=120)
     train 1 "$LETTERS" --run calm "${OPTIONS[@]}" "${long[@]}" >calm.out
     link_rate 300mbit
@@ -105,9 +127,10 @@ while True: server.accept()' 3>&- &
     until_lines stopped 2
     signal_rank n3 3 USR1
     over 75 stopped
+    MPIRUN=("$ROOT/scripts/launch.sh")
     start_on n2,n4 stopped "${long[@]}"
     until_lines stopped 2
-    signal_on n2 USR1 '^mpirun'
+    signal_on n2 TERM 'bash [^ ]*/launch.sh '
     over 75 stopped
     [ "$(grep -cE '^stopped step [0-9]+ of 120 ' stopped/log.txt)" -eq 2 ]
 

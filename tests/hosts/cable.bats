@@ -1,14 +1,14 @@
 #!/usr/bin/env bats
-# Over long links that lose one frame in a hundred (a frame passes two of them): slow, and
-# the same bits. Links in themselves are what they are said to be.
+# Over long links that lose frames: slow, and the same bits. Links in themselves are what
+# they are said to be. From host to host a frame passes two cables, which lose 1 % of them.
 
-OPTIONS=(--set train.batch=71 --set train.grain=11 --set train.steps=40 --set log.every=5
+OPTIONS=(--set train.batch=71 --set train.grain=11 --set train.steps=30 --set log.every=5
     --resume)
 
 setup_file() {
     source "$BATS_TEST_DIRNAME/runs.sh"
     have_hosts || return 0
-    hosts_up 3 2500 10
+    hosts_up 3 1000 5
     letters letters.h5 1500 70
     train 1 "$LETTERS" --run reference "${OPTIONS[@]}" >reference.out
 }
@@ -47,20 +47,20 @@ resent() {
     on "$1" nstat -asz TcpRetransSegs | awk '/^TcpRetransSegs/ { print $2 }'
 }
 
-# 2.5 ms a cable, two of them, there and back, to connect and to send: 20 ms. 5 MB are
+# 1 ms a cable, two of them, there and back, to connect and to send: 8 ms. 5 MB are
 # 0.4 s at 100 Mbit/s, of which a little may be in the shaper's bucket.
 @test "links are as slow as they are made" {
     took=$(seconds_to_send 1)
     echo "one byte: $took s"
-    awk -v t="$took" 'BEGIN { exit !(t >= 0.02) }'
+    awk -v t="$took" 'BEGIN { exit !(t >= 0.008) }'
     link_rate 100mbit
     took=$(seconds_to_send 5000000)
     echo "5 MB: $took s"
     awk -v t="$took" 'BEGIN { exit !(t >= 0.38) }'
-    link_rate 1gbit
 }
 
 @test "a run over links that lose 1 % of what is sent ends with the same bits" {
+    link_rate 1gbit
     before=$(($(resent n1) + $(resent n2) + $(resent n3)))
     train_on n1,n2:2,n3 lossy
     after=$(($(resent n1) + $(resent n2) + $(resent n3)))

@@ -55,12 +55,18 @@ teardown_file() {
     goes_on n1,n2:2,n3 rank
 }
 
-@test "the daemon on another host is killed: the same command goes on" {
-    start_on n1,n2:2,n3 daemon
-    until_lines daemon 4
+@test "a daemon, then a rank on another host are killed: supervise.sh goes on by itself" {
+    MPIRUN=("$ROOT/scripts/supervise.sh" "$ROOT/scripts/launch.sh")
+    start_on n1,n2:2,n3 kept
+    until_lines kept 4
     signal_on n2 KILL '^orted'
-    over '[1-9]*' daemon
-    goes_on n1,n2:2,n3 daemon
+    until_said kept 'going on from step [0-9]+ '
+    until_lines kept 12
+    signal_rank n3 3 KILL
+    link_rate full
+    over 0 kept
+    [ "$(grep -c "^resumed from 'kept/" kept.out)" -eq 2 ]
+    as_one_host kept
 }
 
 @test "mpirun is killed: all ranks end, the same command goes on" {

@@ -9,6 +9,8 @@
 #   hosts_down                            all of it gone, with all that runs there
 # Nothing outside is touched: the switch, too, is in a namespace of the room's own.
 
+PATH=$PATH:/usr/sbin:/sbin
+MPIRUN=(mpirun) # what mpirun_on starts, with mpirun's options
 HOSTS_SOURCE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 
 # Says what is missing for hosts, if something is.
@@ -66,14 +68,14 @@ on() {
 }
 
 # TCP and nothing else between hosts, shared memory inside one. What chooses the kernels has
-# to be the same everywhere, and mpirun hands it on only if asked to.
+# to be the same everywhere; mpirun hands it on only if asked to, launch.sh does so by itself.
 mpirun_on() {
     local name hand_on=()
-    for name in LOCKSTEP_ISA OPENBLAS_CORETYPE OPENBLAS_L2_SIZE; do
-        [[ -v $name ]] && hand_on+=(-x "$name")
+    for name in LOCKSTEP_ISA OPENBLAS_CORETYPE; do
+        [[ ${MPIRUN[0]} == mpirun && -v $name ]] && hand_on+=(-x "$name")
     done
-    on "${1%%[:,]*}" mpirun "${hand_on[@]}" -H "$1" --mca plm rsh --mca ras ^slurm \
-        --mca plm_rsh_agent "$HOSTS_SOURCE/rsh.sh" --mca pml ob1 \
+    on "${1%%[:,]*}" "${MPIRUN[@]}" "${hand_on[@]}" -H "$1" --mca plm rsh \
+        --mca ras ^slurm --mca plm_rsh_agent "$HOSTS_SOURCE/rsh.sh" --mca pml ob1 \
         --mca btl self,vader,tcp "${@:2}" </dev/null
 }
 

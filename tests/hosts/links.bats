@@ -50,8 +50,8 @@ teardown_file() {
     goes_on n1,n2,n4 dead
 }
 
-@test "down for good: mpirun notices, if it is told to ask its daemons" {
-    export OMPI_MCA_oob_tcp_keepalive_{time,intvl,probes}=2
+@test "down for good: launch.sh's mpirun notices, which asks its daemons every few seconds" {
+    MPIRUN=("$ROOT/scripts/launch.sh")
     start_on n1:2,n2,n3:2 asked
     until_lines asked 4
     link n3 down

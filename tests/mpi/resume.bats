@@ -266,31 +266,3 @@ END
     grep -q '^stopped step 21 of 350 ' patient-2.out
     [ "$(state patient.out)" = "$(state patient-2.out)" ]
 }
-
-@test "a full disk: one line, exit 1, and the run goes on when there is room" {
-    mkdir disk
-    mount -t tmpfs -o size=1m none disk 2>/dev/null || skip "cannot mount a small disk"
-    full=("${OPTIONS[@]}" --run disk/run --set checkpoint.every_steps=1
-        --set checkpoint.keep=99)
-    run --separate-stderr train 1 tiny.conf "${full[@]}"
-    echo "$status: $stderr"
-    ls -l disk/run/checkpoints
-    first=$status said=$(grep -c '^lockstep: .*No space left on device' <<<"$stderr") || :
-    errors=$(grep -cv '^note: ' <<<"$stderr") || :
-    temps=$(find disk -name '*.tmp.*' | wc -l)
-    bad=0
-    for file in disk/run/checkpoints/step-*; do
-        "$LOCKSTEP" show "$file" >/dev/null || bad=1
-    done
-    mount -o remount,size=20m disk
-    run train 3 tiny.conf "${full[@]}" --resume
-    umount disk
-    [ "$first" -eq 1 ]
-    [ "$said" -eq 1 ]
-    [ "$errors" -eq 1 ]
-    [ "$temps" -eq 0 ]
-    [ "$bad" -eq 0 ]
-    [ "$status" -eq 0 ]
-    [[ $output == *"resumed from 'disk/run/checkpoints/step-"* ]]
-    [ "$(state <(echo "$output"))" = "$(state whole.out)" ]
-}

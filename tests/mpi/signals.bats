@@ -149,3 +149,53 @@ as_calm() {
     [ "$(state twice.out)" = "$(state calm.out)" ]
     same_history calm/metrics.h5 twice/metrics.h5
 }
+
+# --- through the launcher ---
+
+# launch RANKS RUN COMMAND...: as `start`, by scripts/launch.sh, behind COMMAND. A shell
+# has what it starts in the background ignore INT: that is put right.
+launch() {
+    LINES_BEFORE=$(lines_of "$2")
+    env --default-signal=INT "${@:3}" "$ROOT/scripts/launch.sh" -n "$1" "$LOCKSTEP" train \
+        "$LETTERS" --data letters.h5 --threads 1 --run "$2" "${OPTIONS[@]}" \
+        --set train.steps=600 >>"$2.out" 2>>"$2.err" </dev/null 3>&- &
+    JOB=$! PIDS=()
+    until_lines "$2" 2
+    mapfile -t PIDS < <(family $JOB)
+}
+
+@test "TERM, INT, HUP, USR1 and USR2 on the launcher: the same" {
+    for signal in TERM INT HUP USR1 USR2; do
+        launch 3 launched
+        kill -$signal "$JOB"
+        stops launched
+    done
+    launch 2 launched
+    ends_with 0 launched
+    as_calm launched
+}
+
+@test "on the supervisor of a launcher, too" {
+    for signal in TERM INT HUP USR1; do
+        launch 2 supervised "$ROOT/scripts/supervise.sh"
+        kill -$signal "$JOB"
+        stops supervised
+    done
+    launch 2 supervised "$ROOT/scripts/supervise.sh"
+    ends_with 0 supervised
+    as_calm supervised
+}
+
+@test "a second INT on the launcher ends the job at once, also behind a supervisor" {
+    for supervisor in '' "$ROOT/scripts/supervise.sh"; do
+        launch 2 ended $supervisor
+        kill -STOP "${PIDS[-1]}"
+        kill -INT "$JOB"
+        poll handled "$JOB" INT
+        kill -INT "$JOB"
+        ends_with 130 ended
+    done
+    launch 2 ended
+    ends_with 0 ended
+    as_calm ended
+}

@@ -1,10 +1,10 @@
 #!/bin/bash
 # A SLURM cluster on this machine, as root:
 #   unshare --fork --kill-child --pid --mount-proc --net --uts --ipc cluster.sh FOLDER
-# Its head and its nodes n1 to n4 are hosts of their own: network, host name, /dev/shm. They
-# share a space of processes whose first is this script: when that ends, however it does, the
-# kernel ends all others, and network, names and mounts are gone with them. Only FOLDER is
-# written to. FOLDER/ready appears when all nodes are idle.
+# Its head and its nodes n1 to n4 are hosts of their own: network, host name, /dev/shm.
+# They share a space of processes whose first is this script: when that ends, however it
+# does, the kernel ends all others, and network, names and mounts are gone with them. Only
+# FOLDER is written to. FOLDER/ready appears when all nodes are idle.
 set -eu
 here=$(dirname "$(realpath "$0")")
 dir=$(realpath "$1")
@@ -24,6 +24,9 @@ start_munge() {
 start_node() {
     mkdir -p "$dir/spool/n$1"
     unshare --net --uts --mount --ipc "$0" "$dir" "$1" &
+    while [[ /proc/$!/ns/net -ef /proc/self/ns/net ]]; do
+        sleep 0.01
+    done
     ip link add "v$1" type veth peer name "w$1"
     ip link set "w$1" netns $!
     ip link set "v$1" master bridge up

@@ -19,7 +19,8 @@ cluster_lacks() {
     for name in munged slurmctld slurmd srun ip unshare nsenter; do
         command -v "$name" >/dev/null || echo "$name"
     done
-    ((EUID)) || unshare "${NAMESPACES[@]}" true 2>/dev/null || echo 'leave to make namespaces'
+    ((EUID)) || unshare "${NAMESPACES[@]}" true 2>/dev/null ||
+        echo 'leave to make namespaces'
 }
 
 cluster_needed() {
@@ -54,7 +55,7 @@ cluster_stop() {
     read -r outer <"$BATS_FILE_TMPDIR/outer" || return 0
     kill -KILL "$outer" 2>/dev/null || :
     for ((i = 0; i < 600; i++)); do
-        pgrep -f "$CLUSTER|$BATS_FILE_TMPDIR/head" >/dev/null || return 0
+        pgrep -f "$CLUSTER" >/dev/null || return 0
         sleep 0.05
     done
     echo "still there: $(pgrep -af "$CLUSTER")"
@@ -115,8 +116,8 @@ stays() {
 trains() { # RUN N
     local lines
     [[ $(stays "$1") == "$2" ]] || return 1
-    lines=$(awk '/^lockstep [0-9]/ { n = 0 } /^ +[0-9]+ +[0-9]+\.[0-9]+ / { n++ } END { print n + 0 }' \
-        "$1/log.txt")
+    lines=$(awk '/^lockstep [0-9]/ { n = 0 } /^ +[0-9]+ +[0-9]+\.[0-9]+ / { n++ }
+        END { print n + 0 }' "$1/log.txt")
     ((lines > 0))
 }
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
-# submit.sh and sweep.sbatch on a real SLURM: what is asked for arrives as it is, or is refused
-# in one line; ranks, threads and pinning are the allocation's.
+# submit.sh and sweep.sbatch on a real SLURM: what is asked for arrives as it is, or is
+# refused in one line; ranks, threads and pinning are the allocation's.
 
 setup_file() {
     source "$BATS_TEST_DIRNAME/fixture.sh"
@@ -124,15 +124,17 @@ layout() {
     [ "$(state pinned/log.txt)" = "$(state threads/log.txt)" ]
 }
 
-@test "srun without PMIx is refused, one task of it is not" {
+@test "tasks that do not see each other: said, or refused; a lone one trains" {
     JOB=$(on_head sbatch --parsable --output=plain.out --ntasks=2 --wrap \
         "srun --mpi=none '$LOCKSTEP' train '$TINY' --data letters.h5 --run plain; \
          srun --mpi=none --ntasks=1 '$LOCKSTEP' train '$TINY' --data letters.h5 --run plain \
-             --set train.steps=5")
+             --set train.steps=5; \
+         '$LOCKSTEP' train '$TINY' --data letters.h5 --run batch --set train.steps=5")
     until_job "$JOB" COMPLETED
     cat plain.out
+    [ "$(grep -c '^note: SLURM_NTASKS is 2 but this is one rank, which trains alone' plain.out)" -ge 1 ]
     [ "$(grep -c '^lockstep: the 2 tasks of srun do not see each other; ' plain.out)" -eq 1 ]
-    grep -q '^finished step 5 of 5 ' plain.out
+    [ "$(grep -c '^finished step 5 of 5 ' plain.out)" -eq 2 ]
 }
 
 # states LOG...: one line each.

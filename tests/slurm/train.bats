@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
-# A job on a real SLURM: whatever ends its stay on the nodes, it goes back into the queue and
-# on from where it was, on whatever nodes it gets, to the same bits as undisturbed.
+# A job on a real SLURM: whatever ends its stay on the nodes, it goes back into the queue
+# and on from where it was, on whatever nodes it gets, to the same bits as undisturbed.
 
 # SLURM's limits are minutes: the two jobs that meet them are under way while the others are
 # tried, and wait, held, when they are back in the queue.
@@ -125,12 +125,15 @@ comes_to_its_end() {
     endless direct.conf
     submit direct.conf --launcher srun --nodes 2 --ranks-per-node 2 "${TRAIN[@]}" --run direct
     until_stay direct 1
+    kill -KILL "$(pgrep -f "^$LOCKSTEP train .*--run direct" | tail -n 1)"
+    until_stay direct 2
+    grep -q "^job $JOB: failed with status [0-9]*: back into the queue$" "$OUT"
     on_head scontrol hold "$JOB"
     on_head scancel --batch --signal=USR1 "$JOB"
     until_job "$JOB" PENDING
     grep -q "^job $JOB: stopped before its end: back into the queue$" "$OUT"
     [ "$(grep -c 'mpirun' "$OUT")" -eq 0 ]
-    [ "$(grep -c '2 ranks x 1 thread on n[123]' "$OUT")" -eq 2 ]
+    [ "$(grep -c '2 ranks x 1 thread on n[123]' "$OUT")" -eq 4 ]
     comes_to_its_end direct.conf direct
 }
 
