@@ -157,10 +157,13 @@ test-%: ## one suite: unit asan cli mpi hosts slurm peers (root for hosts, slurm
 	@scripts/setup.sh $(or $(filter slurm peers,$*),test)
 	@T='$(T)' BUILD='$(BUILD)' MODE='$(MODE)' scripts/run_tests.sh $*
 
-fuzz: ## hostile files for every reader, S=60 seconds each (S=0: the kept ones alone)
+fuzz: ## hostile files, SECONDS_EACH=60 for each reader (installs clang); T=PATTERN
 	@scripts/setup.sh fuzz
-	@$(MAKE) -s $(JOBS) MODE=fuzz BUILD='$(BUILD)-fuzz' fuzzers
-	@T='$(T)' FUZZ='$(BUILD)-fuzz/fuzz' scripts/fuzz.sh $(or $(S),60)
+	@T='$(T)' BUILD='$(BUILD)' SECONDS_EACH='$(SECONDS_EACH)' scripts/fuzz.sh
+
+test-fuzz: ## the stored ones alone: seconds
+	@scripts/setup.sh fuzz
+	@T='$(T)' BUILD='$(BUILD)' scripts/fuzz.sh replay
 
 chaos: ## kill a run N=10 times, in its writing too; nothing may be lost (SEED=)
 	@scripts/setup.sh test
@@ -207,7 +210,7 @@ uninstall: ## remove what install put there
 	rm -f $(DESTDIR)$(PREFIX)/bin/lockstep
 	rm -rf $(SHARE)/lockstep $(SHARE)/doc/lockstep
 
-clean: ## remove build, build-debug, build-asan, build-fuzz (never data or runs)
+clean: ## remove build and build-* of this Makefile (never data or runs)
 	rm -rf build build-debug build-asan build-fuzz
 
 help: ## this list
@@ -217,5 +220,5 @@ help: ## this list
 
 -include $(OBJ:.o=.d) $(TESTS:=.d) $(FUZZ:=.d)
 .DELETE_ON_ERROR:
-.PHONY: all unit fuzzers setup run test chaos soak fuzz bench bench-hosts \
+.PHONY: all unit fuzzers setup run test chaos soak fuzz test-fuzz bench bench-hosts \
         bench-peers lint format install uninstall clean help FORCE

@@ -3,7 +3,7 @@
 #   setup.sh [run]    to build and run
 #   setup.sh test     and for `make test` and `make lint`
 #   setup.sh slurm    and for `make test-slurm`
-#   setup.sh fuzz     and for `make fuzz`
+#   setup.sh fuzz     to build and run, and for `make fuzz` and `make test-fuzz`
 #   setup.sh peers    and for `make test-peers`
 #   setup.sh check    install nothing: fail, and say what to type, if a build would fail
 # Says nothing when nothing is missing.
@@ -15,7 +15,7 @@ test=("${run[@]}" libcmocka-dev bats python3-h5py hdf5-tools clang-format cppche
       shellcheck curl iproute2 procps strace e2fsprogs gcc-aarch64-linux-gnu
       libc6-dev-arm64-cross qemu-user)
 slurm=("${test[@]}" slurm-wlm munge)
-fuzz=("${test[@]}" clang libclang-rt-dev llvm)
+fuzz=("${run[@]}" clang libclang-rt-dev llvm)
 peers=("${test[@]}" python3-torch python3-numpy)
 
 say() {
@@ -31,11 +31,12 @@ die() {
 lacking_tools() {
     local name tools=(gcc make pkg-config mpicc mpirun) modules=()
     local libraries=(hdf5-serial libpng zlib openblas hwloc libxxhash inih)
-    case $what in test | slurm | fuzz | peers)
+    case $what in test | slurm | peers)
         tools+=(bats h5dump python3) libraries+=(cmocka) modules=(h5py)
         ;;
     esac
     [[ $what == peers ]] && modules+=(numpy torch)
+    [[ $what == fuzz ]] && tools+=(clang llvm-symbolizer)
     for name in "${tools[@]}"; do
         command -v "$name" >/dev/null || echo "$name"
     done
