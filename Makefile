@@ -167,6 +167,14 @@ soak: ## EPOCHS=1000 short epochs; memory, open files and the log may not grow
 	@$(MAKE) -s $(JOBS) all
 	@LOCKSTEP='$(abspath $(BUILD))/lockstep' tests/soak.sh $(or $(EPOCHS),1000)
 
+fuzz: ## hostile files, SECONDS_EACH=60 for each reader (installs clang); T=PATTERN
+	@scripts/setup.sh fuzz
+	@T='$(T)' BUILD='$(BUILD)' SECONDS_EACH='$(SECONDS_EACH)' scripts/fuzz.sh
+
+test-fuzz: ## the stored ones alone: seconds
+	@scripts/setup.sh fuzz
+	@T='$(T)' BUILD='$(BUILD)' scripts/fuzz.sh replay
+
 bench: all ## this machine's speed: whole training steps, then layer by layer
 	@$(BUILD)/lockstep bench step
 	@echo
@@ -202,8 +210,8 @@ uninstall: ## remove what install put there
 	rm -f $(DESTDIR)$(PREFIX)/bin/lockstep
 	rm -rf $(SHARE)/lockstep $(SHARE)/doc/lockstep
 
-clean: ## remove build, build-debug and build-asan (never data or runs)
-	rm -rf build build-debug build-asan
+clean: ## remove build, build-debug, build-asan and build-fuzz (never data or runs)
+	rm -rf build build-debug build-asan build-fuzz
 
 help: ## this list
 	@sed -n 's/^## //p' Makefile; echo

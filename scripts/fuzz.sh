@@ -1,16 +1,17 @@
 #!/bin/bash
 # Feed the readers of files with hostile ones: clang's libFuzzer over tests/fuzz, under the
 # address and undefined behaviour sanitizers, with leak detection.
-#   fuzz.sh          each target for SECONDS_EACH seconds (60), one target a core
+#   fuzz.sh          the stored inputs, then new ones for SECONDS_EACH seconds (60) a target
 #   fuzz.sh replay   the stored inputs alone: seconds
-# T=PATTERN picks targets by name. The last line is the sum; the exit status is 1 if
-# anything failed. Inputs that are found go to BUILD/fuzz/found/TARGET, and the next call
-# goes on from them; one that breaks something is kept in BUILD/fuzz/broken/TARGET: once
-# mended, it belongs into tests/fuzz/corpus/TARGET.
+# One target runs on a core. T=PATTERN picks them by name. The last line is the sum: one for
+# each stored input, one for each target; the exit status is 1 if anything failed. Inputs
+# that are found go to BUILD-fuzz/found/TARGET, and the next call goes on from them; one that
+# breaks something is kept in BUILD-fuzz/broken/TARGET: once mended, it belongs into
+# tests/fuzz/corpus/TARGET.
 #
 # HDF5 1.10.8 has faults of its own on hostile files, which cannot be mended here: lockstep
 # has files tried by another process for that (include/io/h5probe.h). Where the innermost
-# frame of a report is HDF5's, it is counted, its input kept in BUILD/fuzz/hdf5/TARGET, and
+# frame of a report is HDF5's, it is counted, its input kept in BUILD-fuzz/hdf5/TARGET, and
 # the target goes on. Seen so far, with every checksum forged:
 #   reading past the end of a message: attribute names and values (H5O__attr_decode)
 #   NULL as the address of a block of a heap (H5HF_op), in a damaged index of attributes
@@ -21,7 +22,7 @@
 set -u
 cd "$(dirname "$0")/.." || exit 1
 unset MAKEFLAGS MFLAGS MAKELEVEL
-BUILD=${BUILD:-build-fuzz}
+BUILD=${BUILD:-build}-fuzz
 SECONDS_EACH=${SECONDS_EACH:-60}
 corpus=tests/fuzz/corpus
 mode=${1-fuzz}
@@ -80,9 +81,9 @@ run_fuzzer() {
 
 # fuzz TARGET: until the time is over; "INPUTS CRASHES_OF_HDF5" go to RESULT.
 fuzz() {
-    local target=$1 log=$work/$1.log found=$BUILD/fuzz/found/$1 hdf5=$BUILD/fuzz/hdf5/$1
+    local target=$1 log=$work/$1.log found=$BUILD/found/$1 hdf5=$BUILD/hdf5/$1
     local end=$((SECONDS + SECONDS_EACH)) inputs=0 crashes=0 left artifact n
-    mkdir -p "$found" "$hdf5" "$BUILD/fuzz/broken/$target"
+    mkdir -p "$found" "$hdf5" "$BUILD/broken/$target"
     while ((left = end - SECONDS, left > 0)); do
         rm -rf "$work/$target.broken" && mkdir "$work/$target.broken"
         run_fuzzer "$target" "$log" -max_total_time=$left \
@@ -93,7 +94,7 @@ fuzz() {
         ((status == 0)) && continue
         artifact=("$work/$target.broken"/*)
         if ! its_own <"$log"; then
-            cp "${artifact[@]}" "$BUILD/fuzz/broken/$target/"
+            cp "${artifact[@]}" "$BUILD/broken/$target/"
             echo "$inputs $crashes" >"$work/$target.result"
             return 1
         fi
@@ -129,39 +130,55 @@ if ! make -s -j"$(nproc)" MODE=fuzz BUILD="$BUILD" fuzzers </dev/null; then
     echo "0 passed, 1 failed, 0 skipped"
     exit 1
 fi
-for target in "${targets[@]}"; do
-    while (($(jobs -pr | wc -l) >= $(nproc))); do
-        wait -n
+# in_parallel MODE: every target, as many at a time as there are cores.
+in_parallel() {
+    local target
+    for target in "${targets[@]}"; do
+        while (($(jobs -pr | wc -l) >= $(nproc))); do
+            wait -n
+        done
+        {
+            begin=$EPOCHREALTIME status=0
+            "$1" "$target" || status=$?
+            awk -v a="$begin" -v b="$EPOCHREALTIME" -v s=$status \
+                'BEGIN { printf "%d %.1f\n", s, b - a }' >"$work/$target.status"
+        } &
     done
-    {
-        begin=$EPOCHREALTIME status=0
-        "$mode" "$target" || status=$?
-        awk -v a="$begin" -v b="$EPOCHREALTIME" -v s=$status \
-            'BEGIN { printf "%d %.1f\n", s, b - a }' >"$work/$target.status"
-    } &
-done
-wait
+    wait
+}
+
+tell_replay() { # TARGET STATUS SECONDS INPUTS BROKEN
+    ((passed += $4 - $5, failed += $5))
+    printf '%-36s %4d passed' "corpus $1" $(($4 - $5))
+    (($5)) && printf ', %d FAILED' "$5"
+    printf '  %s s\n' "$3"
+    (($2)) && sed 's/^/    /' "$work/$1.log"
+}
+
+tell_fuzz() { # TARGET STATUS SECONDS INPUTS FAULTS
+    if (($2)); then
+        ((failed++))
+        printf '%-36s      FAILED' "fuzz $1"
+    else
+        ((passed++))
+        printf '%-36s    1 passed' "fuzz $1"
+    fi
+    printf '  %s s, %d inputs' "$3" "$4"
+    (($5)) && printf ', %d faults of HDF5 itself' "$5"
+    echo
+    (($2)) && { report <"$work/$1.log" && echo "input in $BUILD/broken/$1"; } | sed 's/^/    /'
+}
 
 passed=0 failed=0
-for target in "${targets[@]}"; do
-    read -r status seconds <"$work/$target.status"
-    read -r inputs other <"$work/$target.result"
-    if [[ $mode == replay ]]; then
-        ((passed += inputs - other, failed += other))
-        printf '%-36s %4d passed' "fuzz $target" $((inputs - other))
-        ((other)) && printf ', %d FAILED' "$other"
-    else
-        ((passed += status == 0, failed += status != 0))
-        printf '%-36s %s, %d inputs' "fuzz $target" "$( ((status)) && echo FAILED || echo passed)" \
-            "$inputs"
-        ((other)) && printf ', %d faults of HDF5 itself' "$other"
-    fi
-    printf '  %s s\n' "$seconds"
-    if ((status)); then
-        { [[ $mode == replay ]] && cat "$work/$target.log" || report <"$work/$target.log"; } |
-            sed 's/^/    /'
-        [[ $mode == fuzz ]] && echo "    input: $BUILD/fuzz/broken/$target"
-    fi
+modes=(replay)
+[[ $mode == fuzz ]] && modes+=(fuzz)
+for mode in "${modes[@]}"; do
+    in_parallel "$mode"
+    for target in "${targets[@]}"; do
+        read -r status seconds <"$work/$target.status"
+        read -r inputs other <"$work/$target.result"
+        "tell_$mode" "$target" "$status" "$seconds" "$inputs" "$other"
+    done
 done
 echo "$passed passed, $failed failed, 0 skipped"
 ((failed == 0 && passed > 0))

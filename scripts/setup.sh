@@ -4,6 +4,7 @@
 #   setup.sh test     and for `make test` and `make lint`
 #   setup.sh slurm    and for `make test-slurm`
 #   setup.sh peers    and for `make test-peers`
+#   setup.sh fuzz     to build and run, and for `make fuzz` and `make test-fuzz`
 #   setup.sh check    install nothing: fail, and say what to type, if a build would fail
 # Says nothing when nothing is missing.
 set -u
@@ -14,6 +15,7 @@ test=("${run[@]}" libcmocka-dev bats python3-h5py hdf5-tools clang-format cppche
       shellcheck curl iproute2 procps strace e2fsprogs gcc-aarch64-linux-gnu
       libc6-dev-arm64-cross qemu-user)
 slurm=("${test[@]}" slurm-wlm munge)
+fuzz=("${run[@]}" clang libclang-rt-dev llvm)
 peers=("${test[@]}" python3-torch python3-numpy)
 
 say() {
@@ -34,6 +36,7 @@ lacking_tools() {
         ;;
     esac
     [[ $what == peers ]] && modules+=(numpy torch)
+    [[ $what == fuzz ]] && tools+=(clang llvm-symbolizer)
     for name in "${tools[@]}"; do
         command -v "$name" >/dev/null || echo "$name"
     done
@@ -77,9 +80,10 @@ case $what in
 run) wanted=("${run[@]}") ;;
 test) wanted=("${test[@]}") ;;
 slurm) wanted=("${slurm[@]}") ;;
+fuzz) wanted=("${fuzz[@]}") ;;
 peers) wanted=("${peers[@]}") ;;
 check) go_on_or_stop "type 'make setup' to install it (Debian, root or sudo)" ;;
-*) die "unknown argument '$what': run, test, slurm, peers or check" ;;
+*) die "unknown argument '$what': run, test, slurm, fuzz, peers or check" ;;
 esac
 
 if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then

@@ -17,30 +17,48 @@
 #include "base/mem.h"
 #include "h5_impl.h"
 
-#define TRIAL    "LOCKSTEP_TRIAL" /* bytes of the file, in the process that tries it */
-#define FAST     100000000u       /* bytes a second: reading is ten times as fast */
-#define SECONDS  5u               /* and these, whatever the size */
-#define COPIES   16u              /* of a file in memory: reading takes six at most */
-#define HEADROOM ((rlim_t)1 << 30)
-#define KNOWN    16 /* files tried last that are remembered */
+#define TRIAL     "LOCKSTEP_TRIAL" /* bytes of the file, in the process that tries it */
+#define FAST      100000000u       /* bytes a second: reading is ten times as fast */
+#define SECONDS   5u               /* and these, whatever the size */
+#define COPIES    16u              /* of a file in memory: reading takes six at most */
+#define HEADROOM  ((unsigned long long)1 << 30)
+#define TOO_LARGE 4  /* exit code */
+#define KNOWN     16 /* files tried last that are remembered */
 
 /* --- the process that tries --- */
 
-static void limit(int resource, rlim_t soft, rlim_t hard)
+static long long memory_allowed; /* kB that the process may have come to */
+
+/* From a line of /proc/self/status; 0 where there is none. */
+static long long status_kb(const char *key)
 {
-    setrlimit(resource, &(struct rlimit){soft, hard});
+    char line[256];
+    long long kb = 0;
+    FILE *file = fopen("/proc/self/status", "r");
+    if (!file)
+        return 0;
+    while (kb == 0 && fgets(line, sizeof line, file))
+        if (strncmp(line, key, strlen(key)) == 0)
+            kb = atoll(line + strlen(key));
+    fclose(file);
+    return kb;
 }
 
-/* Beside what the process needs to be there at all. */
-static void limit_memory(rlim_t bytes)
+/* A limit would only make HDF5 take another path than without it: memory is taken as it
+   will be, counted also where it is not touched, and judged in the end. Should there not
+   be enough of it, this is the process to go. */
+static void check_memory(void)
 {
-    long pages = 0;
-    FILE *file = fopen("/proc/self/statm", "r");
+    if (status_kb("VmPeak:") > memory_allowed)
+        _exit(TOO_LARGE);
+}
+
+static void offer_to_die(void)
+{
+    FILE *file = fopen("/proc/self/oom_score_adj", "w");
     if (!file)
         return;
-    if (fscanf(file, "%ld", &pages) == 1)
-        bytes += (rlim_t)pages * (rlim_t)sysconf(_SC_PAGESIZE);
-    limit(RLIMIT_AS, bytes, bytes);
+    fputs("1000", file);
     fclose(file);
 }
 
@@ -49,13 +67,16 @@ static void limit_memory(rlim_t bytes)
 static void start_trial(const char *size)
 {
     const int others[] = {SIGINT, SIGTERM, SIGUSR1, SIGUSR2};
-    rlim_t bytes = strtoull(size, NULL, 10);
+    unsigned long long bytes = strtoull(size, NULL, 10), seconds = SECONDS + bytes / FAST;
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
         signal(others[i], SIG_IGN);
-    limit(RLIMIT_CORE, 0, 0);
-    limit(RLIMIT_CPU, SECONDS + bytes / FAST, SECONDS + bytes / FAST + 1);
-    limit_memory(HEADROOM + COPIES * bytes);
+    setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
+    setrlimit(RLIMIT_CPU, &(struct rlimit){seconds, seconds + 1});
+    offer_to_die();
+    memory_allowed =
+        status_kb("VmSize:") + (long long)((HEADROOM + COPIES * bytes) >> 10);
+    atexit(check_memory);
 }
 
 /* --- the process that wants to read --- */
@@ -147,6 +168,27 @@ static int try_elsewhere(const char *path, const struct stat *s)
     return error ? -1 : ended;
 }
 
+/* The usual failures are left to the one who wants to read: it says what is wrong. */
+static enum status judge(const char *path, int ended)
+{
+    if (WIFSIGNALED(ended))
+        FAIL(ST_FAIL,
+             "'%s' is damaged or malicious: a process that tried to read it ended with "
+             "'%s'",
+             path, strsignal(WTERMSIG(ended)));
+    if (WEXITSTATUS(ended) == TOO_LARGE)
+        FAIL(ST_FAIL,
+             "'%s' is damaged or malicious: reading it takes far more memory than it has "
+             "bytes",
+             path);
+    if (WEXITSTATUS(ended) > ST_USAGE) /* a bug, or a sanitizer's report */
+        FAIL(ST_FAIL,
+             "'%s' is damaged or malicious: a process that tried to read it ended with "
+             "exit code %d",
+             path, WEXITSTATUS(ended));
+    return ST_OK;
+}
+
 enum status h5_probe(const char *path)
 {
     struct stat s;
@@ -160,16 +202,8 @@ enum status h5_probe(const char *path)
     if (ended == -1)
         log_note("'%s' is read untried: no process could be started for it: %s", path,
                  strerror(errno));
-    else if (WIFSIGNALED(ended))
-        FAIL(ST_FAIL,
-             "'%s' is damaged or malicious: a process that tried to read it ended with "
-             "'%s'",
-             path, strsignal(WTERMSIG(ended)));
-    else if (WEXITSTATUS(ended) > ST_USAGE) /* a bug, or a sanitizer's report */
-        FAIL(ST_FAIL,
-             "'%s' is damaged or malicious: a process that tried to read it ended with "
-             "exit code %d",
-             path, WEXITSTATUS(ended));
+    else
+        TRY(judge(path, ended));
     known[known_next] = identity;
     known_next = (known_next + 1) % KNOWN;
     return ST_OK;
