@@ -157,6 +157,14 @@ test-%: ## one suite: unit asan cli mpi hosts slurm peers (root for hosts, slurm
 	@scripts/setup.sh $(or $(filter slurm peers,$*),test)
 	@T='$(T)' BUILD='$(BUILD)' MODE='$(MODE)' scripts/run_tests.sh $*
 
+fuzz: ## hostile files, SECONDS_EACH=60 for each reader (installs clang); T=PATTERN
+	@scripts/setup.sh fuzz
+	@T='$(T)' BUILD='$(BUILD)' SECONDS_EACH='$(SECONDS_EACH)' scripts/fuzz.sh
+
+test-fuzz: ## the stored ones alone: seconds
+	@scripts/setup.sh fuzz
+	@T='$(T)' BUILD='$(BUILD)' scripts/fuzz.sh replay
+
 chaos: ## kill a run N=10 times, in its writing too; nothing may be lost (SEED=)
 	@scripts/setup.sh test
 	@$(MAKE) -s $(JOBS) all
@@ -210,7 +218,7 @@ uninstall: ## remove what install put there
 	rm -f $(DESTDIR)$(PREFIX)/bin/lockstep
 	rm -rf $(SHARE)/lockstep $(SHARE)/doc/lockstep
 
-clean: ## remove build, build-debug, build-asan and build-fuzz (never data or runs)
+clean: ## remove build and build-* of this Makefile (never data or runs)
 	rm -rf build build-debug build-asan build-fuzz
 
 help: ## this list

@@ -3,6 +3,7 @@
 #   setup.sh [run]    to build and run
 #   setup.sh test     and for `make test` and `make lint`
 #   setup.sh slurm    and for `make test-slurm`
+#   setup.sh fuzz     to build and run, and for `make fuzz` and `make test-fuzz`
 #   setup.sh peers    and for `make test-peers`
 #   setup.sh fuzz     to build and run, and for `make fuzz` and `make test-fuzz`
 #   setup.sh check    install nothing: fail, and say what to type, if a build would fail

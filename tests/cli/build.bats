@@ -51,7 +51,7 @@ plant() {
 @test "an unknown MODE is refused" {
     run make MODE=fast
     [ "$status" -eq 2 ]
-    [[ $output == *"unknown MODE 'fast': release, debug or asan"* ]]
+    [[ $output == *"unknown MODE 'fast': release, debug, asan or fuzz"* ]]
 }
 
 @test "make install puts everything below DESTDIR, make uninstall removes it" {

@@ -132,7 +132,7 @@ one_bad() {
     aside refused 2 "cannot open 'none.conf': No such file or directory" \
         train 1 none.conf --run run
     aside refused 2 "cannot read '.': Is a directory" train 1 . --run run
-    aside refused 2 "*letters.h5:1: *" train 1 letters.h5 --run run
+    aside refused 2 "'letters.h5' is not a config: it is no text*" train 1 letters.h5 --run run
 }
 
 @test "--set: the same checks, and the network cannot be set" {

@@ -17,7 +17,7 @@ with h5py.File("letters.h5", "w") as f:
         f[split + "/labels"] = (np.arange(n) * 7 % 10).astype("u1")
     f.attrs["classes"] = np.array([b"%d" % i for i in range(10)])
     f.attrs["mean"], f.attrs["std"] = 0.0, 1.0
-    f.attrs["source"], f.attrs["hash"] = b"census", b"0123456789abcdef"
+    f.attrs["source"], f.attrs["hash"] = map(np.bytes_, ("census", "0123456789abcdef"))
     f.attrs["format_version"] = np.uint64(1)
 END
     printf 'layer = %s\n' flatten 'linear classes' logsoftmax | sed '1i[model]' >one.conf

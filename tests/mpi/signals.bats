@@ -152,14 +152,19 @@ as_calm() {
 
 # --- through the launcher ---
 
-# launch RANKS RUN COMMAND...: as `start`, by scripts/launch.sh, behind COMMAND. A shell
-# has what it starts in the background ignore INT: that is put right.
-launch() {
+# start_launcher RANKS RUN COMMAND...: scripts/launch.sh in the background, behind COMMAND.
+# A shell has what it starts there ignore INT: that is put right.
+start_launcher() {
     LINES_BEFORE=$(lines_of "$2")
     env --default-signal=INT "${@:3}" "$ROOT/scripts/launch.sh" -n "$1" "$LOCKSTEP" train \
         "$LETTERS" --data letters.h5 --threads 1 --run "$2" "${OPTIONS[@]}" \
-        --set train.steps=600 >>"$2.out" 2>>"$2.err" </dev/null 3>&- &
+        --set "train.steps=${STEPS:-600}" >>"$2.out" 2>>"$2.err" </dev/null 3>&- &
     JOB=$! PIDS=()
+}
+
+# launch RANKS RUN COMMAND...: and it trains.
+launch() {
+    start_launcher "$@"
     until_lines "$2" 2
     mapfile -t PIDS < <(family $JOB)
 }
@@ -198,4 +203,27 @@ launch() {
     launch 2 ended
     ends_with 0 ended
     as_calm ended
+}
+
+# Also in the moment when mpirun listens and has no ranks that it could tell: a job without
+# its launcher would go on and hold the run's lock.
+@test "a launcher that is killed takes its job along" {
+    for moment in mpirun ranks; do
+        STEPS=100000 start_launcher 2 orphans
+        poll has_child "$JOB" mpirun
+        mpirun=$(pgrep -P "$JOB" -x mpirun)
+        poll takes "$mpirun" USR1
+        [[ $moment == mpirun ]] || until_lines orphans 2
+        kill -KILL "$JOB"
+        PIDS=("$mpirun")
+        ends_with 137 orphans
+        poll dead "$mpirun"
+    done
+    launch 2 orphans
+    ends_with 0 orphans
+    [ "$(grep -c '^finished' orphans/log.txt)" -eq 1 ]
+}
+
+has_child() { # PID NAME
+    pgrep -P "$1" -x "$2" >/dev/null
 }
