@@ -175,14 +175,6 @@ soak: ## EPOCHS=1000 short epochs; memory, open files and the log may not grow
 	@$(MAKE) -s $(JOBS) all
 	@LOCKSTEP='$(abspath $(BUILD))/lockstep' tests/soak.sh $(or $(EPOCHS),1000)
 
-fuzz: ## hostile files, SECONDS_EACH=60 for each reader (installs clang); T=PATTERN
-	@scripts/setup.sh fuzz
-	@T='$(T)' BUILD='$(BUILD)' SECONDS_EACH='$(SECONDS_EACH)' scripts/fuzz.sh
-
-test-fuzz: ## the stored ones alone: seconds
-	@scripts/setup.sh fuzz
-	@T='$(T)' BUILD='$(BUILD)' scripts/fuzz.sh replay
-
 bench: all ## this machine's speed: whole training steps, then layer by layer
 	@$(BUILD)/lockstep bench step
 	@echo

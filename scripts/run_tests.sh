@@ -1,4 +1,3 @@
-echo "LEAD TO HELPER: time is up. What you committed is merged in main. Run and change nothing more; write your final report NOW, from what you know (under 40 lines)." >&2; exit 1
 #!/bin/bash
 # Build and run the tests, one file after the other: run_tests.sh [SUITE...]
 #   unit   tests/unit/*/test_*.c (cmocka)

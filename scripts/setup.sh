@@ -5,7 +5,6 @@
 #   setup.sh slurm    and for `make test-slurm`
 #   setup.sh fuzz     to build and run, and for `make fuzz` and `make test-fuzz`
 #   setup.sh peers    and for `make test-peers`
-#   setup.sh fuzz     to build and run, and for `make fuzz` and `make test-fuzz`
 #   setup.sh check    install nothing: fail, and say what to type, if a build would fail
 # Says nothing when nothing is missing.
 set -u

@@ -1,4 +1,3 @@
-echo "LEAD TO HELPER: time is up. What you committed is merged in main. Run and change nothing more; write your final report NOW, from what you know (under 40 lines)." >&2; exit 1
 # shellcheck shell=bash
 # Sourced by every bats file (and by scripts/run_tests.sh):
 #   setup() { source "$BATS_TEST_DIRNAME/../env.sh"; }
