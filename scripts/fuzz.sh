@@ -39,7 +39,7 @@ mode=${1-fuzz}
 # bytes a pixel, and one of 64 million pixels is welcome.
 declare -A memory=([config]=16 [csv]=120 [idx]=120 [png]=300 [dataset]=64 [checkpoint]=64)
 options=(-max_len=50000 -timeout=60 -rss_limit_mb=2000 -close_fd_mask=3 -print_final_stats=1)
-export ASAN_OPTIONS=fast_unwind_on_malloc=1:quarantine_size_mb=16:allocator_may_return_null=1
+export ASAN_OPTIONS=fast_unwind_on_malloc=1:quarantine_size_mb=16:allocator_may_return_null=1:max_allocation_size_mb=1000
 
 work=$(mktemp -d -p "$([[ -w /dev/shm ]] && echo /dev/shm || echo /tmp)") || exit 1
 trap 'kill $(jobs -p) 2>/dev/null; wait; rm -rf "$work"' EXIT
@@ -55,18 +55,19 @@ done
     exit 2
 }
 
-# its_own <LOG: is the first thing that went wrong in it HDF5's own doing? Frames of the
-# sanitizers, of libc and of the function that reads for HDF5 say nothing about whose it
-# is; but what HDF5 puts into an array for its caller is the caller's.
+# its_own <LOG: is the first thing that went wrong in it HDF5's own doing? The innermost
+# frame that is HDF5's or lockstep's says so: those of the sanitizers, of libc and of the
+# function that reads for HDF5 do not. But what HDF5 puts into an array for its caller is
+# the caller's.
 its_own() {
     awk '
         /^ *#[0-9]+ / && !ended { seen = 1 }
         !/^ *#[0-9]+ / && seen { ended = 1 }
         /^ *#[0-9]+ / && !ended {
             if (/ in (H5Dread|H5Aread) /) array = 1
-            if (owner || / in (__|fuzzer::|[mc]alloc|realloc|free|raise|abort|driver_read)/ ||
-                /libc\.so|nptl\/|sysdeps\// || !/ in |libhdf5/) next
-            owner = /libhdf5/ ? "hdf5" : "lockstep"
+            if (owner || / in driver_read /) next
+            if (/libhdf5/) owner = "hdf5"
+            if (/\/(src|tests\/fuzz)\/[^ ]*\.[ch]:[0-9]/) owner = "lockstep"
         }
         END { exit !(owner == "hdf5" && !array) }'
 }

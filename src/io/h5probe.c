@@ -19,7 +19,7 @@
 
 #define TRIAL     "LOCKSTEP_TRIAL" /* bytes of the file, in the process that tries it */
 #define FAST      100000000u       /* bytes a second: reading is ten times as fast */
-#define SECONDS   5u               /* and these, whatever the size */
+#define SECONDS   2u               /* and these, whatever the size */
 #define COPIES    16u              /* of a file in memory: reading takes six at most */
 #define HEADROOM  ((unsigned long long)1 << 30)
 #define TOO_LARGE 4  /* exit code */

@@ -1,0 +1,130 @@
+/* Files are tried by another process: here by this program, which ends as their names
+   say. */
+#include "../scratch.h"
+
+#include <signal.h>
+#include <sys/mman.h>
+
+#include "io/h5file.h"
+#include "io/h5probe.h"
+
+static void make(const char *name)
+{
+    struct h5file *file;
+    const size_t three = 3;
+    assert_int_equal(h5file_create(&file, scratch_path(name)), ST_OK);
+    assert_int_equal(h5file_write(file, "/x", H5FILE_U8, 1, &three, "abc"), ST_OK);
+    assert_int_equal(h5file_commit(file), ST_OK);
+    h5file_close(file);
+}
+
+/* Ctrl-C, for instance, goes to all processes of a terminal. */
+static void raise_all(void)
+{
+    sigset_t all;
+    sigfillset(&all);
+    sigprocmask(SIG_UNBLOCK, &all, NULL);
+    raise(SIGINT);
+    raise(SIGTERM);
+    raise(SIGUSR1);
+    raise(SIGUSR2);
+}
+
+/* What the other process does; it leaves a byte in FILE.tries. */
+static int try_file(const char *path)
+{
+    char tries[FS_PATH];
+    snprintf(tries, sizeof tries, "%s.tries", path);
+    FILE *file = fopen(tries, "a");
+    fputc('.', file);
+    fclose(file);
+    const char *what = strrchr(path, '/') + 1;
+    if (strcmp(what, "crash.h5") == 0)
+        raise(SIGKILL);
+    if (strcmp(what, "bug.h5") == 0)
+        return ST_BUG;
+    if (strcmp(what, "greedy.h5") == 0) /* taken, never touched, given back */
+        munmap(mmap(NULL, (size_t)4 << 30, PROT_READ | PROT_WRITE,
+                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0),
+               (size_t)4 << 30);
+    if (strcmp(what, "signals.h5") == 0)
+        raise_all();
+    while (strcmp(what, "endless.h5") == 0)
+        ;
+    return ST_FAIL; /* cannot be read: no crash */
+}
+
+static void expect_refused(const char *name, const char *message)
+{
+    struct h5file *file;
+    make(name);
+    assert_int_equal(h5file_open(&file, scratch_path(name)), ST_FAIL);
+    assert_null(file);
+    expect_said(message);
+}
+
+static size_t tries(const char *name)
+{
+    char path[64];
+    size_t count;
+    snprintf(path, sizeof path, "%s.tries", name);
+    free(scratch_read(scratch_path(path), &count));
+    return count;
+}
+
+static void open_it(const char *name)
+{
+    struct h5file *file;
+    assert_int_equal(h5file_open(&file, scratch_path(name)), ST_OK);
+    h5file_close(file);
+}
+
+static void test_refused(void **state)
+{
+    (void)state;
+    expect_refused("crash.h5",
+                   "crash.h5' is damaged or malicious: a process that tried to "
+                   "read it ended with 'Killed'");
+    expect_refused("bug.h5", "ended with exit code 3");
+    expect_refused("greedy.h5", "takes far more memory than it has bytes");
+    expect_refused("endless.h5", "ended with 'CPU time limit exceeded'");
+}
+
+static void test_once(void **state)
+{
+    (void)state;
+    make("fine.h5");
+    for (int i = 0; i < 3; i++)
+        open_it("fine.h5");
+    assert_int_equal(tries("fine.h5"), 1);
+    make("fine.h5"); /* another file under the same name */
+    open_it("fine.h5");
+    assert_int_equal(tries("fine.h5"), 2);
+    struct h5file *file; /* what was refused is tried again */
+    expect_refused("crash.h5", "Killed");
+    assert_int_equal(h5file_open(&file, scratch_path("crash.h5")), ST_FAIL);
+    expect_said("Killed");
+    assert_int_equal(tries("crash.h5"), 3);
+}
+
+/* They say nothing of the file. */
+static void test_signals_to_the_job(void **state)
+{
+    (void)state;
+    make("signals.h5");
+    open_it("signals.h5");
+    assert_int_equal(tries("signals.h5"), 1);
+}
+
+int main(int argc, char **argv)
+{
+    h5probe_start("try");
+    if (argc == 4)
+        return try_file(argv[3]);
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_once),
+        cmocka_unit_test(test_signals_to_the_job),
+    };
+    return cmocka_run_group_tests(tests, scratch_setup, scratch_teardown);
+}
