@@ -1,6 +1,7 @@
 #include "../scratch.h"
 
 #include "app/network.h"
+#include "base/mem.h"
 
 static void expect_found(const char *path, const char *expected)
 {
@@ -44,11 +45,80 @@ static void test_open_fails(void **state)
     expect_said("text.h5'");
 }
 
+#define PLAIN "[model]\nlayer = flatten\nlayer = linear classes\nlayer = logsoftmax\n"
+
+/* A checkpoint of a network for 2 classes, with a config of anybody's making. */
+static const char *write_checkpoint(char *config, int h, int w)
+{
+    const char *path = scratch_path("a.h5");
+    char one[] = "cat", two[] = "dog", text[] = "x";
+    struct config plain;
+    struct model model;
+    struct metrics metrics;
+    config_init(&plain);
+    assert_int_equal(config_parse(&plain, PLAIN, "plain"), ST_OK);
+    assert_int_equal(model_init(&model, &plain.model, (struct shape){4, 3, 1}, 2, 4),
+                     ST_OK);
+    metrics_init(&metrics, 2);
+    struct run_state state = {.params = mem_aligned(model.params, sizeof(float))};
+    const struct checkpoint_info info = {
+        .config = config,
+        .class_name = (char *[]){one, two},
+        .classes = 2,
+        .h = h,
+        .w = w,
+        .std = 1,
+        .lockstep = text,
+        .mpi = text,
+        .blas = text,
+        .isa = text,
+    };
+    assert_int_equal(checkpoint_write(path, &info, &model, &state, &metrics), ST_OK);
+    free(state.params);
+    metrics_release(&metrics);
+    model_release(&model);
+    config_release(&plain);
+    return path;
+}
+
+static void refuse(const char *lines, int h, int w, const char *message)
+{
+    struct network network;
+    char *config = mem_format("[model]\n%s", lines);
+    assert_int_equal(network_open(&network, write_checkpoint(config, h, w)) == ST_OK,
+                     false);
+    expect_said(message);
+    assert_null(network.params);
+    free(config);
+}
+
+/* No memory is taken for what a checkpoint only says that it is. */
+static void test_hostile_sizes(void **state)
+{
+    (void)state;
+    struct network network;
+    char config[] = PLAIN;
+    assert_int_equal(network_open(&network, write_checkpoint(config, 4, 3)), ST_OK);
+    assert_int_equal(model_param_count(&network.model), 26);
+    network_close(&network);
+    refuse("layer = flatten\nlayer = linear 100000\nlayer = linear classes\n"
+           "layer = logsoftmax\n",
+           4, 3, "a.h5' is damaged: it is too short for the 1500002 parameters");
+    refuse("layer = flatten\nlayer = linear 1048576\nlayer = linear 1048576\n"
+           "layer = linear classes\nlayer = logsoftmax\n",
+           4, 3, "GB for a grain of 32 samples, this machine has ");
+    refuse("layer = conv 1 kernel=3\nlayer = logsoftmax\n", 0, 3,
+           "a.h5' is damaged: it says that it takes images of 0 x 3 pixels");
+    refuse("layer = conv 1 kernel=3\nlayer = logsoftmax\n", 4, 40000,
+           "images of 4 x 40000 pixels and knows 2 classes");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_find),
         cmocka_unit_test(test_open_fails),
+        cmocka_unit_test(test_hostile_sizes),
     };
     return cmocka_run_group_tests(tests, scratch_setup, scratch_teardown);
 }

@@ -27,6 +27,9 @@ static void test_kinds(void **state)
     const char *file = scratch_write("file", "x", 1);
     assert_true(fs_is_file(file) && !fs_is_folder(file));
     assert_true(fs_is_folder(scratch_folder) && !fs_is_file(scratch_folder));
+    assert_int_equal(fs_bytes(file), 1);
+    assert_int_equal(fs_bytes(scratch_folder), 0);
+    assert_int_equal(fs_bytes(scratch_path("none")), 0);
     assert_false(fs_is_file(scratch_path("none")) || fs_is_folder(scratch_path("none")));
 }
 
