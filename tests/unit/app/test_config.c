@@ -210,9 +210,9 @@ static void test_read(void **state)
     expect_said("lockstep: bad.conf:2: unknown key 'batsch'");
     assert_int_equal(config_read(&c, scratch_path("none.conf")), ST_USAGE);
     expect_said("none.conf': No such file");
-    assert_int_equal(config_read(&c, scratch_write("zero.conf", good, sizeof good)),
-                     ST_USAGE);
-    expect_said("zero.conf' is not a config: it is no text, but holds zero bytes");
+    const char *zero = scratch_write("zero.conf", good, sizeof good);
+    assert_int_equal(config_read(&c, zero), ST_USAGE);
+    expect_said("zero.conf' is not a config: it is no text");
     config_release(&c);
 }
 
@@ -260,7 +260,6 @@ static void test_check(void **state)
     config_release(&c);
 }
 
-/* A name that the config in a checkpoint could not give back. */
 static void test_check_name(void **state)
 {
     (void)state;
