@@ -137,8 +137,10 @@ ends() {
 
 @test "launch.sh killed, the ranks save and stop" {
     setpriv --pdeathsig USR1 true 2>/dev/null || skip "setpriv has no --pdeathsig"
-    launched orphan
-    until_step orphan 8
+    # An mpirun that ends its job reads no more of its output, and what it holds is little:
+    # no line each millisecond, which would soon have rank 0 wait for it.
+    launched orphan --set log.every=200
+    until_step orphan 200
     mapfile -t PIDS < <(pgrep -f "^$LOCKSTEP train .*--run orphan")
     kill -KILL $JOB
     ends 137

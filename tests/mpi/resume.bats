@@ -242,7 +242,7 @@ END
 }
 
 @test "a second process on the same folder is refused" {
-    start 2 shared tiny.conf "${OPTIONS[@]}" --set train.epochs=2000
+    start 2 shared tiny.conf "${OPTIONS[@]}" --set train.epochs=100000
     until_step shared 5
     refused 2 "'shared' is in use by another lockstep: host $(hostname), pid ${PIDS[0]}, job none, since 20*; wait for it or choose another --run" \
         train 1 tiny.conf --run shared "${OPTIONS[@]}" --resume
