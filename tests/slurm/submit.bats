@@ -108,7 +108,8 @@ layout() {
     layout "$OUT"
     [ "$(layout "$OUT" | sed 's/ on .*//')" = "6 ranks x 1 thread" ]
     [ "$(layout "$OUT" | grep -c '|')" -eq 0 ]
-    grep -q '^note: 6 threads of 6 rank(s) on the [0-9]* CPUs of n' "$OUT"
+    sed 's/^/    /' "$OUT"
+    grep -q 'note: 6 threads of 6 rank(s) on the [0-9]* CPUs of n' "$OUT"
 
     (($(nproc) == $(nproc --all) && $(nproc) > 1)) || skip "not all CPUs may be used"
     submit "$TINY" --partition real -- --data letters.h5 --run pinned --set train.steps=5
