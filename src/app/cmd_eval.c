@@ -88,8 +88,9 @@ static enum status set_up(struct session *session)
     TRY(check_data(session));
     log_set_replicated(false);
     run_ranks_init(&session->ranks, session->comm, (int)request->threads);
-    crew_init(&session->crew, &session->network.model,
-              run_threads(&session->ranks, session->comm), INTRA_AUTO);
+    struct parallel_plan plan;
+    plan_init(&plan, run_threads(&session->ranks, session->comm));
+    crew_init(&session->crew, &session->network.model, &plan);
     loader_init(&session->loader, &session->dataset, session->split);
     session->loader.input = network_input(&session->network);
     return ST_OK;

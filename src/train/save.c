@@ -19,6 +19,7 @@ void trainer_saver_init(struct trainer *trainer)
         .mpi = mem_strdup(comm_version()),
         .blas = mem_strdup(cpu_blas()),
         .isa = mem_strdup(cpu_isa_name(cpu_isa())),
+        .plan = plan_text(setup->plan, setup->model),
         .class_name = data->class_name,
         .classes = data->classes,
         .h = data->h,
