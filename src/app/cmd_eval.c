@@ -1,3 +1,4 @@
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -160,7 +161,8 @@ static enum status run(struct session *session)
     const struct network *network = &session->network;
     double begin = timer_now();
     TRY(evaluate(session->comm, &session->crew, &session->loader, network->params,
-                 &session->result, session->request->out ? &session->rows : NULL));
+                 INFINITY, &session->result,
+                 session->request->out ? &session->rows : NULL));
     const struct evaluation *result = &session->result;
     double seconds = timer_now() - begin;
     run_ranks_print(&session->ranks);
