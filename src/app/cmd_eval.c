@@ -183,8 +183,9 @@ static enum status run(struct session *session)
     return ST_OK;
 }
 
-static enum status parse_request(struct request *request, enum dataset_split *split,
-                                 int argc, char **argv, bool *help)
+static enum status parse_request(struct comm *comm, struct request *request,
+                                 enum dataset_split *split, int argc, char **argv,
+                                 bool *help)
 {
     const struct cli_option options[] = {
         {"data", CLI_TEXT, &request->data, "FILE", "data set"},
@@ -206,7 +207,7 @@ static enum status parse_request(struct request *request, enum dataset_split *sp
         return ST_OK;
     if (!request->data)
         FAIL(ST_USAGE, "which data set? give --data FILE");
-    TRY(run_check_threads(request->threads));
+    TRY(run_check_threads(comm, request->threads));
     for (*split = 0; *split < DATASET_SPLITS; ++*split)
         if (strcmp(request->split, dataset_split_name[*split]) == 0)
             return ST_OK;
@@ -218,7 +219,7 @@ enum status cmd_eval(struct comm *comm, int argc, char **argv)
     struct request request = {.split = "test"};
     struct session session = {.comm = comm, .request = &request};
     bool help;
-    TRY(parse_request(&request, &session.split, argc, argv, &help));
+    TRY(parse_request(comm, &request, &session.split, argc, argv, &help));
     if (help)
         return ST_OK;
     enum status st = run(&session);
