@@ -256,6 +256,22 @@ slow=(-e trace=pwrite64 -e "inject=pwrite64:delay_enter=5ms")
     same_history long/metrics.h5 elsewhere/metrics.h5
 }
 
+@test "checkpoints that cannot be read for a while are not started over" {
+    strace -qq -o /dev/null -e trace=none true 2>/dev/null || skip "cannot trace"
+    cp -r whole unread
+    before=$(fingerprint unread/checkpoints)
+    paths=()
+    for file in unread/checkpoints/*; do paths+=(-P "$file"); done
+    run strace -f -qq -o unread.strace "${paths[@]}" -e trace=openat \
+        -e inject=openat:error=EIO "$LOCKSTEP" train tiny.conf --data letters.h5 \
+        --threads 1 --run unread "${OPTIONS[@]}" --resume
+    echo "$output"
+    [ "$status" -eq 1 ]
+    [[ $output == *"lockstep: 'unread' holds checkpoints that cannot be read now; "* ]]
+    [ "$(fingerprint unread/checkpoints)" = "$before" ]
+    same_history whole/metrics.h5 unread/metrics.h5
+}
+
 # --- when nothing is wrong ---
 
 # At one a minute it is a twentieth of this.
