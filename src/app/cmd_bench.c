@@ -177,7 +177,7 @@ static enum status bench_step(struct comm *comm, const struct bench_request *req
     TRY(trial_read_list("batch", request->batches, &batches));
     TRY(trial_read_list("threads", request->threads, &threads));
     for (int t = 0; t < threads.count; t++)
-        TRY(run_check_threads(threads.value[t]));
+        TRY(run_check_threads(comm, threads.value[t]));
     double registers = peak_registers(), sgemm = peak_sgemm();
     if (!request->json)
         bench_print_machine(registers, sgemm);

@@ -132,7 +132,7 @@ static enum status read_config(struct session *session)
     }
     if (request->threads > 0)
         session->config.run.parallel.threads = (int)request->threads;
-    TRY(run_check_threads(session->config.run.parallel.threads));
+    TRY(run_check_threads(comm, session->config.run.parallel.threads));
     return config_check(&session->config, request->config);
 }
 
@@ -160,6 +160,19 @@ static enum status open_on_rank_0(struct session *session)
     return request->check ? ST_OK : run_folder_open(&session->folder, request->resume);
 }
 
+/* What a network takes in memory not every host may have. */
+static enum status describe_model(struct session *session)
+{
+    const struct dataset_info *data = &session->dataset.info;
+    const struct shape in = {data->h, data->w, 1};
+    char why[STATUS_TEXT];
+    status_capture(why);
+    enum status st = model_init(&session->model, &session->config.model, in,
+                                data->classes, session->config.run.train.grain);
+    status_capture(NULL);
+    return run_agree(session->comm, st, why);
+}
+
 static enum status set_up(struct session *session)
 {
     const struct request *request = session->request;
@@ -177,8 +190,7 @@ static enum status set_up(struct session *session)
     log_set_replicated(true);
     if (data->count[DATASET_TRAIN] == 0)
         FAIL(ST_FAIL, "'%s' holds no training images", data->path);
-    TRY(model_init(&session->model, &session->config.model,
-                   (struct shape){data->h, data->w, 1}, data->classes, run->train.grain));
+    TRY(describe_model(session));
     enum status st = comm_rank(session->comm) == 0 ? open_on_rank_0(session) : ST_OK;
     TRY(comm_agree(session->comm, st));
     log_set_replicated(false);

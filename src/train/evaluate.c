@@ -5,6 +5,7 @@
 
 #include "base/mem.h"
 #include "base/stop.h"
+#include "base/timer.h"
 #include "base/where.h"
 #include "comm/comm.h"
 #include "comm/tree.h"
@@ -19,6 +20,7 @@ struct job {
     uint64_t count; /* samples of the split */
     int begin, end; /* grains */
     int lanes;
+    double latest;       /* seconds */
     double *loss;        /* [grain of the split] */
     uint64_t *confusion; /* [lane][true][predicted] */
     struct evaluation_rows *rows;
@@ -81,7 +83,7 @@ static enum status rank_grains(struct job *job, struct loader *loader, int begin
     int step = CHUNK * job->crew->plan.lanes;
     uint64_t most = (uint64_t)step * (uint64_t)grain;
     for (int g = begin; g < end; g += step) {
-        if (stop_requested())
+        if (stop_requested() || timer_now() > job->latest)
             return ST_AGAIN;
         job->begin = g;
         job->end = g + step < end ? g + step : end;
@@ -119,7 +121,7 @@ static void sum_up(struct comm *comm, struct job *job, int grains,
 }
 
 enum status evaluate(struct comm *comm, struct crew *crew, struct loader *loader,
-                     const float *params, struct evaluation *result,
+                     const float *params, double latest, struct evaluation *result,
                      struct evaluation_rows *rows)
 {
     const struct model *model = crew->model;
@@ -135,6 +137,7 @@ enum status evaluate(struct comm *comm, struct crew *crew, struct loader *loader
         .loader = loader,
         .params = params,
         .count = count,
+        .latest = latest,
         .loss = mem_zeroed((size_t)grains, sizeof(double)),
         .confusion = mem_zeroed((size_t)crew->plan.lanes * cells, sizeof(uint64_t)),
         .rows = rows,

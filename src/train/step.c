@@ -231,18 +231,10 @@ static void apply(void *context, int thread)
         optim_apply(&trainer->setup.options->optim, &job->update, begin, end);
 }
 
-#define ENDING 5 /* seconds: mpirun takes 2 to end, the job's script has to go on */
-
-/* Soon enough for what may come before the checkpoint is on disk, each as slow as the
-   slowest so far. */
+/* An evaluation that would not be done in time is not begun, once one was timed. */
 static bool time_is_up(const struct trainer *trainer)
 {
-    double deadline = trainer->setup.deadline;
-    if (deadline <= 0 || comm_rank(trainer->setup.comm) != 0)
-        return false;
-    double write = trainer->writer ? writer_slowest(trainer->writer) : 0;
-    double most = trainer->slowest_step + trainer->slowest_evaluation + 2 * write;
-    return timer_now() + 2 * most + ENDING > deadline;
+    return timer_now() + 2 * trainer->slowest_evaluation > trainer_latest(trainer);
 }
 
 static bool checkpoint_clock(const struct trainer *trainer)

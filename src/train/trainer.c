@@ -181,8 +181,8 @@ static enum status evaluate_now(struct trainer *trainer)
     const float *weights =
         trainer->state.ema ? trainer->state.ema : trainer->state.params;
     double t = timer_now();
-    TRY(evaluate(trainer->setup.comm, &trainer->crew, &trainer->test, weights, &result,
-                 NULL));
+    TRY(evaluate(trainer->setup.comm, &trainer->crew, &trainer->test, weights,
+                 trainer_latest(trainer), &result, NULL));
     double accuracy = (double)result.correct / (double)result.count;
     bool first = progress->evaluated_step == 0;
     bool better = (first || accuracy > progress->best_accuracy) && isfinite(result.loss);
