@@ -160,7 +160,7 @@ enum status cmd_tune(struct comm *comm, int argc, char **argv)
     TRY(cli_parse(&command, options, argc, argv, operand, &count));
     if (count < 0)
         return ST_OK;
-    TRY(run_check_threads(request.threads));
+    TRY(run_check_threads(comm, request.threads));
     if (request.batches)
         TRY(trial_read_list("batch", request.batches, &batches));
     enum status st;
