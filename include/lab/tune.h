@@ -47,7 +47,8 @@ struct tune_job {
     struct parallel_plan rule; /* what runs unless something else is faster */
     int grains, samples;       /* of a batch, over all ranks */
     /* Seconds of a training step under the plan, on this rank. */
-    enum status (*step)(const void *context, const struct parallel_plan *plan, double *seconds);
+    enum status (*step)(const void *context, const struct parallel_plan *plan,
+                        double *seconds);
     const void *context;
 };
 
