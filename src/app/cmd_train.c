@@ -181,6 +181,7 @@ static enum status set_up(struct session *session)
         .model = &session->model,
         .options = run,
         .threads = run_threads(&session->ranks, session->comm),
+        .spare_cpus = run_spare_cpus(&session->ranks, session->comm),
         .folder = request->check ? NULL : session->folder.path,
         .lock = &session->folder.lock,
         .deadline = session->deadline,
