@@ -14,9 +14,26 @@
 
 static pthread_mutex_t library = PTHREAD_RECURSIVE_MUTEX_INITIALIZER_NP;
 
+/* HDF5 prints its errors for each thread anew where it was built to know threads. */
+static void begin(void)
+{
+    static bool begun;
+    static _Thread_local bool silent;
+    if (!begun) {
+        H5dont_atexit(); /* nothing is left to it; before all other calls */
+        setenv("HDF5_USE_FILE_LOCKING", "FALSE", 1); /* read when the library starts */
+        begun = true;
+    }
+    if (!silent)
+        H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
+    silent = true;
+}
+
 int h5_lock(void)
 {
-    return pthread_mutex_lock(&library);
+    int error = pthread_mutex_lock(&library);
+    begin();
+    return error;
 }
 
 void h5_unlock(int *alone)
@@ -49,9 +66,6 @@ const char *h5_reason(void)
    no limit on the length of an attribute. */
 static hid_t access_list(void)
 {
-    H5dont_atexit(); /* nothing is left to it; before all other calls */
-    setenv("HDF5_USE_FILE_LOCKING", "FALSE", 1); /* read by the library when it starts */
-    H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
     H5Lunregister(H5L_TYPE_EXTERNAL); /* a file must not lead to others... */
     H5PLset_loading_state(0);         /* ...nor to code */
     hid_t list = H5Pcreate(H5P_FILE_ACCESS);
