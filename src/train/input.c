@@ -1,4 +1,5 @@
 /* input: a step's images: which of them are this rank's, made ready ahead, filled in. */
+#include <math.h>
 #include <stdlib.h>
 
 #include "base/log.h"
@@ -10,6 +11,7 @@
 #define SLOW      0.10 /* share of an interval spent waiting: worth a note... */
 #define GOOD      0.05 /* ...and, below this, another one if it comes again */
 #define SLOW_FOOT 0.01 /* of the whole run: worth a line at its end */
+#define SECONDS   0.5  /* a shorter wait is worth nothing */
 
 void trainer_share(const struct trainer *trainer, uint64_t number, struct step *step)
 {
@@ -145,7 +147,7 @@ void trainer_input_news(struct trainer *trainer)
         if (trainer->waits[r] > trainer->waits[slowest])
             slowest = r;
     wait = trainer->waits[slowest];
-    if (wait > SLOW * interval->seconds && !trainer->reading_slow) {
+    if (wait > fmax(SLOW * interval->seconds, SECONDS) && !trainer->reading_slow) {
         log_note("step %llu: reading '%s' is slow: steps waited %.1f s of %.1f s for it, "
                  "on rank %d; %s",
                  (unsigned long long)trainer->progress.step,
@@ -162,7 +164,7 @@ void trainer_input_foot(struct trainer *trainer, double slowest_wait, double wal
     struct pipeline_counts counts = pipeline_counts(trainer->pipeline);
     uint64_t sums[] = {counts.filled, counts.ahead};
     comm_sum_u64(trainer->setup.comm, sums, 2);
-    if (slowest_wait > SLOW_FOOT * wall)
+    if (slowest_wait > fmax(SLOW_FOOT * wall, SECONDS))
         log_out("load wait: reading '%s' is slow: steps waited %.1f s of %.1f s for it; "
                 "%s\n",
                 trainer->setup.dataset->info.path, slowest_wait, wall, cure(trainer));
