@@ -5,7 +5,8 @@
 #define LOCKSTEP_BASE_TIMER_H
 
 enum phase {
-    PHASE_LOAD,
+    PHASE_LOAD,      /* making the network's input of images */
+    PHASE_LOAD_WAIT, /* for images that must be read */
     PHASE_FORWARD,
     PHASE_BACKWARD,
     PHASE_REDUCE,

@@ -200,6 +200,7 @@ static enum status set_up(struct session *session)
         .dataset = &session->dataset,
         .model = &session->model,
         .options = run,
+        .spare_cpus = run_spare_cpus(&session->ranks, session->comm),
         .folder = request->check ? NULL : session->folder.path,
         .lock = &session->folder.lock,
         .deadline = session->deadline,

@@ -4,7 +4,8 @@
 #include <time.h>
 
 const char *const phase_name[PHASE_COUNT] = {
-    "load", "forward", "backward", "reduce", "update", "checkpoint", "evaluate", "rest",
+    "load",   "load wait",  "forward",  "backward", "reduce",
+    "update", "checkpoint", "evaluate", "rest",
 };
 
 double timer_now(void)
