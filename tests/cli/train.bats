@@ -61,7 +61,7 @@ END
             on && $1 == "total" { print n, (sum > 99.5 && sum < 100.5), $3; exit }
             on { sum += $3; n++; if ($3 < 0) exit }' $file >phases
         cat phases
-        grep -Eqx '8 1 (100\.0|99\.9|100\.1)' phases
+        grep -Eqx '9 1 (100\.0|99\.9|100\.1)' phases
     done
     awk '$1 == "forward" { print $4 }' two.out | grep -qx '[01]'
 }
