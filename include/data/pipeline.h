@@ -1,15 +1,15 @@
 /*
- * pipeline: a rank's share of batch after batch, made ready before the step that needs
- * it.
+ * pipeline: a rank's share of batch after batch, made ready before its step.
  *
  * While batch N is trained on, a reader thread fetches the images of batch N + 2 (if they
  * are not in memory) and an augmenting thread makes the network's input of those of batch
  * N + 1; `depth` says how many batches they may be ahead. What a batch holds depends on
  * its number alone, so neither the depth nor who did what changes a bit.
  *
- * A step waits for the reader, never for the augmenting thread: what that has not done
- * yet, whoever computes does by himself. So a machine without a CPU to spare loses
- * nothing by it, and one with CPUs to spare augments for free.
+ * A step waits for the reader, never for the augmenting thread: that one takes only CPU
+ * time that nobody else wants, and what it has not done yet, whoever computes does by
+ * himself. So a machine without a CPU to spare loses little, and one with CPUs to spare
+ * augments for free.
  *
  * Everything is allocated at the start, idle threads sleep. The threads make no MPI call.
  */

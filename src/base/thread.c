@@ -1,5 +1,6 @@
 #include "base/thread.h"
 
+#include <sched.h>
 #include <signal.h>
 #include <string.h>
 
@@ -17,4 +18,16 @@ void thread_start(pthread_t *thread, void *(*body)(void *context), void *context
         log_error("cannot start a thread: %s", strerror(error));
         status_abort(ST_FAIL);
     }
+}
+
+void thread_name(const char *name)
+{
+    pthread_setname_np(pthread_self(), name);
+}
+
+/* Where it is not allowed the thread is like the others: slower, not wrong. */
+void thread_stand_back(void)
+{
+    const struct sched_param none = {0};
+    sched_setscheduler(0, SCHED_IDLE, &none);
 }

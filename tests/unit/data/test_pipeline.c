@@ -243,7 +243,8 @@ static void test_no_more_memory_than_there_is(void **state)
         {&loader, true, 2 * ready - 1, 0},
         {&loader, true, 2 * ready, 1},
         {&loader, true, 7 * ready, 5},
-        {&disk, true, 3 * (ready + raw) - 1, 1},
+        {&disk, true, 3 * (ready + raw) - 1, 0},
+        {&disk, true, 6 * (ready + raw), 4},
         {&disk, false, 3 * raw, 2},
         {&loader, false, PLENTY, 0},
     };
