@@ -206,7 +206,10 @@ out:
 enum status cmd_bench(struct comm *comm, int argc, char **argv)
 {
     struct bench_request request = {
-        .batches = "16,64,256,1024", .threads = NULL, .repeats = 7};
+        .batches = "16,64,256,1024",
+        .bytes = "4096,16384,65536,262144,1200000,4194304,16777216,67108864",
+        .repeats = 7,
+    };
     const struct cli_option options[] = {
         {"batch", CLI_TEXT, &request.batches, "N,N,...", "batch sizes (16,64,256,1024)"},
         {"threads", CLI_TEXT, &request.threads, "T,T,...",
@@ -214,13 +217,19 @@ enum status cmd_bench(struct comm *comm, int argc, char **argv)
         {"repeats", CLI_INT, &request.repeats, "N",
          "runs of which the median is told (7)"},
         {"grain", CLI_INT, &request.grain, "N", "instead of the config's"},
+        {"bytes", CLI_TEXT, &request.bytes, "N,N,...",
+         "reduce: lengths of the vectors (4096 to 67108864)"},
+        {"grains", CLI_INT, &request.grains, "N",
+         "reduce: vectors that are added (one of each rank)"},
         {"json", CLI_FLAG, &request.json, NULL, "an array of objects instead of a table"},
         {0},
     };
     const struct cli_command command = {
-        "bench", "step|layers [CONFIG]", 1, 2,
+        "bench", "step|layers|reduce [CONFIG]", 1, 2,
         "Measure whole training steps, or each layer, of the reference network or of\n"
-        "CONFIG's, on 28x28 images; steps also under mpirun."};
+        "CONFIG's, on 28x28 images; steps also under mpirun. Or the sum of a gradient "
+        "over\n"
+        "ranks by each algorithm, beside MPI_Allreduce, whose bits depend on the ranks."};
     const char *operand[2];
     char both[32];
     int count;
@@ -230,6 +239,8 @@ enum status cmd_bench(struct comm *comm, int argc, char **argv)
     request.config = count > 1 ? operand[1] : NULL;
     if (request.repeats < 1)
         FAIL(ST_USAGE, "'--repeats 0': at least one is needed");
+    if (strcmp(operand[0], "reduce") == 0)
+        return bench_reduce(comm, &request);
     struct run_ranks ranks;
     run_ranks_init(&ranks, comm, 0);
     int share = run_threads(&ranks, comm);
@@ -241,5 +252,5 @@ enum status cmd_bench(struct comm *comm, int argc, char **argv)
         return bench_step(comm, &request);
     if (strcmp(operand[0], "layers") == 0)
         return comm_rank(comm) == 0 ? bench_layers(&request) : ST_OK;
-    FAIL(ST_USAGE, "'bench %s': expected step or layers", operand[0]);
+    FAIL(ST_USAGE, "'bench %s': expected step, layers or reduce", operand[0]);
 }
