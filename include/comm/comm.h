@@ -84,11 +84,12 @@ double comm_tree_wait(struct comm *comm);
 void comm_tree_sum(struct comm *comm, int n, float *const *parts, float *sum,
                    size_t count);
 
-/* How: one of several algorithms (src/comm/tree_*.c), all with the same bits, chosen for
-   each piece by its size, the ranks and their nodes. comm_tree_use: this one wherever it
-   applies; NULL: the choice. False: there is none of this name. Between sums only. */
+/* How: one of several algorithms (src/comm/tree_*.c), all with the same bits. "auto", the
+   first of the names, chooses for each piece by its size, the ranks and their nodes; any
+   other is used wherever it applies. Between sums only; false: there is none of this
+   name, and it is auto. */
+extern const char *const comm_tree_names[]; /* then NULL */
 bool comm_tree_use(struct comm *comm, const char *name);
-const char *comm_tree_algorithm(int index); /* names from 0 on, then NULL; static */
 /* The one that would sum such a piece; NULL with one rank, which has nothing to sum. */
 const char *comm_tree_choice(const struct comm *comm, int n, size_t count);
 

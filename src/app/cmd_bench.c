@@ -90,7 +90,7 @@ static enum status bench_row(struct comm *comm, const struct bench_request *requ
            model_init(&model, &config->model, (struct shape){SYNTH_SIZE, SYNTH_SIZE, 1},
                       SYNTH_CLASSES, config->run.train.grain));
     struct parallel_plan plan;
-    tuning_rule(config->run.parallel.intra, row->threads, &plan);
+    tuning_rule(&config->run.parallel, row->threads, &plan);
     const struct trainer_setup setup = {
         .comm = comm,
         .dataset = &dataset,

@@ -15,7 +15,7 @@
 
 #define STEP_SECONDS 0.05 /* that a candidate is timed for, at least, in each round */
 #define WORTH        60   /* seconds that a run must take for its plan to be measured */
-#define FIRST_LINE   "lockstep plan 1"
+#define FIRST_LINE   "lockstep plan 2"
 
 static const char *const mode_words[] = {"off", "cached", "force"};
 
@@ -30,8 +30,10 @@ enum status tuning_read_mode(const char *text, enum tuning_mode *mode)
     FAIL(ST_USAGE, "'--tune %s': expected off, cached or force", text);
 }
 
-void tuning_rule(int intra, int threads, struct parallel_plan *plan)
+void tuning_rule(const struct parallel_options *options, int threads,
+                 struct parallel_plan *plan)
 {
+    int intra = options->intra;
     plan_init(plan, threads);
     if (intra == INTRA_BATCH)
         plan->teams = false;
@@ -39,6 +41,7 @@ void tuning_rule(int intra, int threads, struct parallel_plan *plan)
         plan->lanes = 1;
     if (intra == INTRA_HYBRID)
         plan->lanes = (threads + 1) / 2;
+    snprintf(plan->reduce, sizeof plan->reduce, "%s", comm_tree_names[options->reduce]);
 }
 
 /* --- what was measured before --- */
@@ -223,7 +226,7 @@ enum status tuning_choose(const struct trainer_setup *setup, int threads,
         .context = setup,
     };
     *tuning = (struct tuning){.source = "by rule"};
-    tuning_rule(options->parallel.intra, threads, &tuning->plan);
+    tuning_rule(&options->parallel, threads, &tuning->plan);
     job.rule = tuning->plan;
     bool wanted = mode != TUNING_OFF && options->parallel.intra == INTRA_AUTO;
     if (!wanted || !alike(comm, threads) || !tune_matters(&job))

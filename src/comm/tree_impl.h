@@ -53,7 +53,6 @@ struct tree_piece {
 };
 
 struct tree_algorithm {
-    const char *name;
     /* About how long it takes, the same on all ranks; INFINITY: it does not apply. */
     double (*seconds)(const struct comm *comm, int n, size_t count);
     /* Collective, before the first piece of a kind; false: it does not work here, on no

@@ -255,7 +255,6 @@ static bool next(struct comm *comm, struct tree_piece *piece)
 }
 
 const struct tree_algorithm tree_shared = {
-    .name = "shared",
     .seconds = shared_seconds,
     .prepare = prepare,
     .start = start,
@@ -263,7 +262,6 @@ const struct tree_algorithm tree_shared = {
 };
 
 const struct tree_algorithm tree_levels = {
-    .name = "levels",
     .seconds = levels_seconds,
     .prepare = prepare,
     .start = start,

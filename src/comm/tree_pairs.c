@@ -247,14 +247,12 @@ static double halving_seconds(const struct comm *comm, int n, size_t count)
 }
 
 const struct tree_algorithm tree_doubling = {
-    .name = "doubling",
     .seconds = doubling_seconds,
     .start = start,
     .next = next,
 };
 
 const struct tree_algorithm tree_halving = {
-    .name = "halving",
     .seconds = halving_seconds,
     .start = start,
     .next = next,

@@ -115,7 +115,6 @@ static bool next(struct comm *comm, struct tree_piece *piece)
 }
 
 const struct tree_algorithm tree_slices = {
-    .name = "slices",
     .seconds = seconds,
     .start = start,
     .next = next,

@@ -10,13 +10,11 @@
 
 #define SPINS 200 /* before another process gets the core */
 
+const char *const comm_tree_names[] = {"auto",    "shared",   "levels", "slices",
+                                       "halving", "doubling", NULL};
+/* in the same order */
 static const struct tree_algorithm *const algorithms[] = {
-    &tree_shared, &tree_levels, &tree_slices, &tree_halving, &tree_doubling, NULL};
-
-const char *comm_tree_algorithm(int index)
-{
-    return algorithms[index] ? algorithms[index]->name : NULL;
-}
+    NULL, &tree_shared, &tree_levels, &tree_slices, &tree_halving, &tree_doubling, NULL};
 
 void comm_tree_forget(struct comm *comm)
 {
@@ -26,12 +24,14 @@ void comm_tree_forget(struct comm *comm)
 
 bool comm_tree_use(struct comm *comm, const char *name)
 {
-    comm->tree.wanted = NULL;
-    for (int i = 0; name && algorithms[i]; i++)
-        if (strcmp(algorithms[i]->name, name) == 0)
-            comm->tree.wanted = algorithms[i];
     comm_tree_forget(comm);
-    return !name || comm->tree.wanted;
+    for (int i = 0; comm_tree_names[i]; i++) {
+        comm->tree.wanted = algorithms[i];
+        if (strcmp(comm_tree_names[i], name) == 0)
+            return true;
+    }
+    comm->tree.wanted = NULL;
+    return false;
 }
 
 void comm_tree_release(struct comm *comm)
@@ -56,7 +56,7 @@ static const struct tree_algorithm *fastest(const struct comm *comm, int n, size
 {
     const struct tree_algorithm *best = NULL;
     double least = INFINITY;
-    for (int i = 0; algorithms[i]; i++) {
+    for (int i = 1; algorithms[i]; i++) {
         double seconds = algorithms[i]->seconds(comm, n, count);
         if (seconds < least) {
             least = seconds;
@@ -75,7 +75,13 @@ static const struct tree_algorithm *choose(const struct comm *comm, int n, size_
 
 const char *comm_tree_choice(const struct comm *comm, int n, size_t count)
 {
-    return comm->size > 1 ? choose(comm, n, count)->name : NULL;
+    if (comm->size == 1)
+        return NULL;
+    const struct tree_algorithm *chosen = choose(comm, n, count);
+    int i = 1;
+    while (algorithms[i] != chosen)
+        i++;
+    return comm_tree_names[i];
 }
 
 /* One that cannot be prepared does not apply any more. */

@@ -29,7 +29,7 @@ static void sum_once(const struct bench *bench, const char *name)
 /* Seconds of one sum of several that follow each other. */
 static double timed(const struct bench *bench, const char *name, int calls)
 {
-    comm_tree_use(bench->comm, strcmp(name, EXCHANGE_MPI) == 0 ? NULL : name);
+    comm_tree_use(bench->comm, strcmp(name, EXCHANGE_MPI) == 0 ? "auto" : name);
     sum_once(bench, name); /* memory is there, caches are warm */
     comm_barrier(bench->comm);
     double begin = timer_now();
@@ -58,8 +58,9 @@ static void make_vectors(struct bench *bench)
 static void list_ways(const struct bench *bench, struct exchange_point *point)
 {
     struct comm *comm = bench->comm;
-    const char *name, *choice = comm_tree_choice(comm, bench->grains, bench->count);
-    for (int i = 0; choice && (name = comm_tree_algorithm(i)) != NULL; i++) {
+    const char *choice = comm_tree_choice(comm, bench->grains, bench->count);
+    for (int i = 1; choice && comm_tree_names[i]; i++) {
+        const char *name = comm_tree_names[i];
         comm_tree_use(comm, name);
         if (comm_tree_choice(comm, bench->grains, bench->count) != name)
             continue;
@@ -67,7 +68,7 @@ static void list_ways(const struct bench *bench, struct exchange_point *point)
             point->chosen = point->ways;
         point->way[point->ways++].name = name;
     }
-    comm_tree_use(comm, NULL);
+    comm_tree_use(comm, "auto");
     point->way[point->ways++].name = EXCHANGE_MPI;
 }
 
@@ -118,7 +119,7 @@ void exchange_measure(struct comm *comm, size_t bytes, int grains, int rounds,
         }
     comm_max_f64(comm, seconds, cells);
     sum_up(point, seconds, rounds);
-    comm_tree_use(comm, NULL);
+    comm_tree_use(comm, "auto");
     comm_vectors(comm, 0);
     free(seconds);
     free(bench.sum);

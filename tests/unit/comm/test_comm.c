@@ -250,13 +250,11 @@ static bool tree_sum_is_right(int n, int count, int pieces)
     return good;
 }
 
-/* All algorithms, those that do not apply among them, then whatever is fastest. */
+/* Whatever is fastest, and all algorithms, those that do not apply among them. */
 static void by_all(void (*sums)(void))
 {
-    const char *name = "";
-    for (int i = 0; name; i++) {
-        name = comm_tree_algorithm(i);
-        ALL(comm_tree_use(comm, name));
+    for (int i = 0; comm_tree_names[i]; i++) {
+        ALL(comm_tree_use(comm, comm_tree_names[i]));
         sums();
     }
 }
@@ -297,13 +295,11 @@ static void test_tree_long(void **state)
 {
     (void)state;
     enum { MANY = 5003 };
-    const char *name = "";
     float *part = mem_zeroed(MANY, sizeof *part), *sum = mem_zeroed(MANY, sizeof *sum);
     for (int i = 0; i < MANY; i++)
         part[i] = (float)(i * (rank + 1)); /* exact */
-    for (int a = 0; name; a++) {
-        name = comm_tree_algorithm(a);
-        comm_tree_use(comm, name);
+    for (int a = 0; comm_tree_names[a]; a++) {
+        comm_tree_use(comm, comm_tree_names[a]);
         comm_tree_sum(comm, size, &part, sum, MANY);
         bool good = true;
         for (int i = 0; i < MANY; i++)
@@ -320,10 +316,10 @@ static void test_tree_turns(void **state)
 {
     (void)state;
     for (int i = 0; i < 40; i++) {
-        comm_tree_use(comm, comm_tree_algorithm(i % 5));
+        comm_tree_use(comm, comm_tree_names[1 + i % 5]);
         ALL(tree_sum_is_right(1 + i * 7 % GRAINS, 1 + i * 97 % COUNT, 1 + i % 3));
     }
-    comm_tree_use(comm, NULL);
+    comm_tree_use(comm, "auto");
 }
 
 /* Parts where the node's other ranks can read them, and then again not. */
@@ -355,7 +351,7 @@ static void test_tree_choice(void **state)
     ALL(size == 1 || strcmp(name, "halving") == 0);
     ALL(comm_tree_use(comm, comm_node_size(comm) == size ? "levels" : "shared"));
     ALL(size == 1 || strcmp(comm_tree_choice(comm, size, COUNT), name) != 0);
-    comm_tree_use(comm, NULL);
+    comm_tree_use(comm, "auto");
 }
 
 static void find_a_bug(void)
