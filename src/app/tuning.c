@@ -88,6 +88,14 @@ static bool cache_path(const char *key, char folder[FS_PATH], char path[FS_PATH]
     return true;
 }
 
+static bool algorithm_known(const char *name)
+{
+    for (int i = 0; comm_tree_names[i]; i++)
+        if (strcmp(comm_tree_names[i], name) == 0)
+            return true;
+    return false;
+}
+
 /* A file: FIRST_LINE, the key, the plan. Whatever else is there is not looked at. */
 static bool cache_read(const struct model *model, const char *key, int threads,
                        struct parallel_plan *plan)
@@ -103,7 +111,8 @@ static bool cache_read(const struct model *model, const char *key, int threads,
     bool good = strncmp(text, head, length) == 0;
     if (good) {
         text[length + strcspn(text + length, "\n")] = '\0';
-        good = plan_read(plan, model, text + length) && plan->threads <= threads;
+        good = plan_read(plan, model, text + length) && plan->threads <= threads &&
+               algorithm_known(plan->reduce);
     }
     if (!good)
         log_note("'%s' is damaged or of another key: measuring anew", path);
