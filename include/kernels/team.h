@@ -10,6 +10,8 @@
 
 #include <stdatomic.h>
 
+#include "kernels/split.h"
+
 /* Shared by the members of a team; zero-initialised. */
 struct team_shared {
     _Alignas(64) atomic_int arrived;
@@ -21,6 +23,8 @@ struct team {
     int size;
     int index;
     struct team_shared *shared; /* may be NULL for size 1 */
+    enum split split; /* how the next pass is shared; kernels that do not know it
+                         choose themselves */
 };
 
 /* Run body(context, thread) once for each thread in [0, threads), in one OpenMP parallel

@@ -91,6 +91,9 @@ struct layer_ops {
     void (*init)(const struct layer *layer, int t, struct rng *rng, float *values);
     void (*forward)(const struct layer *layer, const struct pass *pass);
     void (*backward)(const struct layer *layer, const struct pass *pass);
+    /* Which splits they know, besides auto and sequential (pass->team.split); they depend
+       on the shape, e.g. on how many channels there are to share. NULL: none. */
+    struct split_sets (*splits)(const struct layer *layer);
     /* Between memory layout and the file's; NULL: the same. */
     void (*to_file)(const struct layer *layer, int t, const float *memory, float *file);
     void (*from_file)(const struct layer *layer, int t, const float *file, float *memory);

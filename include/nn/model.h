@@ -84,9 +84,16 @@ size_t workspace_bytes(const struct model *model);
 void workspace_init(struct workspace *ws, const struct model *model);
 void workspace_release(struct workspace *ws);
 
+/* How a team shares each step's passes: enum split. All zero: each kernel's own choice.
+ */
+struct split_plan {
+    unsigned char forward[MODEL_LAYERS], backward[MODEL_LAYERS];
+};
+
 /* What a grain's passes are given besides the workspace. */
 struct grain_pass {
     struct team team;
+    const struct split_plan *plan; /* borrowed; NULL: auto throughout */
     int n;
     bool train;
     uint64_t seed, step;

@@ -1,114 +1,27 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "app/cli.h"
 #include "app/commands.h"
 #include "app/config.h"
 #include "app/run.h"
-#include "base/fs.h"
+#include "app/tuning.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "base/parse.h"
 #include "base/table.h"
 #include "base/timer.h"
 #include "cmd_bench.h"
-#include "cmd_data.h"
 #include "comm/comm.h"
 #include "data/dataset.h"
 #include "data/synth.h"
 #include "kernels/cpu.h"
 #include "kernels/peak.h"
 #include "train/trainer.h"
+#include "trial.h"
 
 #define IMAGES  2048 /* at least so many are gone through */
-#define LIST    16
-#define SECONDS 0.3 /* least length of one of the repeated runs */
-
-/* The reference network (configs/letters.conf), trained plainly. */
-static const char reference[] = "[model]\n"
-                                "layer = conv 32 kernel=3\nlayer = maxpool 2\n"
-                                "layer = gelu\n"
-                                "layer = conv 64 kernel=3\nlayer = maxpool 2\n"
-                                "layer = gelu\n"
-                                "layer = conv 128 kernel=3\nlayer = maxpool 2\n"
-                                "layer = gelu\n"
-                                "layer = flatten\n"
-                                "layer = linear 512\nlayer = gelu\n"
-                                "layer = linear 256\nlayer = gelu\n"
-                                "layer = linear classes\nlayer = logsoftmax\n"
-                                "[optim]\nlr = 0.01\n";
-
-struct list {
-    int count, value[LIST];
-};
-
-static enum status parse_list(const char *option, const char *text, struct list *list)
-{
-    char *copy = mem_strdup(text), *rest = copy;
-    list->count = 0;
-    for (char *word; (word = strsep(&rest, ",")) != NULL;) {
-        long long value;
-        if (list->count == LIST || !parse_int(word, 1, 1 << 20, &value)) {
-            free(copy);
-            FAIL(ST_USAGE, "'--%s %s': expected numbers from 1, with commas", option,
-                 text);
-        }
-        list->value[list->count++] = (int)value;
-    }
-    free(copy);
-    return ST_OK;
-}
-
-enum status bench_read_config(const struct bench_request *request, struct config *config)
-{
-    char grain[64];
-    config_init(config);
-    if (request->config)
-        TRY(config_read(config, request->config));
-    else
-        TRY(config_parse(config, reference, "the reference network"));
-    snprintf(grain, sizeof grain, "train.grain=%lld", request->grain);
-    if (request->grain > 0)
-        TRY(config_set(config, grain));
-    config->run.train.epochs = 1000000; /* the schedule hardly moves */
-    config->run.checkpoint.every_minutes = 0;
-    return ST_OK;
-}
-
-/* --- data: the built-in letters, in a file that is gone again once it is open --- */
-
-static enum status write_letters(const char *path, size_t images)
-{
-    struct dataset_builder builder = {.count = {images, 0}};
-    data_draw_letters(&builder, 1, 1);
-    enum status st = dataset_write(&builder, path, true);
-    dataset_builder_release(&builder);
-    return st;
-}
-
-/* The same file on every node, each in a temporary folder of its own. */
-static enum status open_letters(struct comm *comm, size_t images, struct dataset *dataset)
-{
-    const char *folder = getenv("TMPDIR");
-    const bool train[DATASET_SPLITS] = {true, false};
-    char path[FS_PATH];
-    enum status st = ST_OK;
-    snprintf(path, sizeof path, "%s/lockstep-bench-%d.h5", folder ? folder : "/tmp",
-             (int)getpid());
-    comm_bcast(comm, path, sizeof path, 0);
-    log_set_replicated(false);
-    if (comm_node_rank(comm) == 0)
-        st = write_letters(path, images);
-    st = comm_agree(comm, st);
-    if (st == ST_OK)
-        st = dataset_open(dataset, comm, path, train, 0);
-    if (comm_node_rank(comm) == 0)
-        unlink(path);
-    log_set_replicated(true);
-    return st;
-}
+#define SECONDS 0.3  /* least length of one of the repeated runs */
 
 /* --- bench step --- */
 
@@ -168,21 +81,22 @@ static enum status bench_row(struct comm *comm, const struct bench_request *requ
 {
     struct dataset dataset = {0};
     struct model model = {0};
-    size_t images = (size_t)((IMAGES + row->batch - 1) / row->batch * row->batch);
     int grain = config->run.train.grain;
     config->run.train.batch = row->batch;
     config->run.train.grain = row->grain = grain_for(row, grain);
     enum status st;
-    TRY_TO(out, open_letters(comm, images, &dataset));
+    TRY_TO(out, trial_open_letters(comm, IMAGES, row->batch, &dataset));
     TRY_TO(out,
            model_init(&model, &config->model, (struct shape){SYNTH_SIZE, SYNTH_SIZE, 1},
                       SYNTH_CLASSES, config->run.train.grain));
+    struct parallel_plan plan;
+    tuning_rule(config->run.parallel.intra, row->threads, &plan);
     const struct trainer_setup setup = {
         .comm = comm,
         .dataset = &dataset,
         .model = &model,
         .options = &config->run,
-        .threads = row->threads,
+        .plan = &plan,
         .folder = NULL,
         .config_text = "",
         .version = app_version(),
@@ -258,19 +172,19 @@ void bench_print_machine(double registers, double sgemm)
 
 static enum status bench_step(struct comm *comm, const struct bench_request *request)
 {
-    struct list batches, threads;
+    struct trial_list batches, threads;
     struct config config;
-    TRY(parse_list("batch", request->batches, &batches));
-    TRY(parse_list("threads", request->threads, &threads));
+    TRY(trial_read_list("batch", request->batches, &batches));
+    TRY(trial_read_list("threads", request->threads, &threads));
     for (int t = 0; t < threads.count; t++)
-        TRY(run_check_threads(threads.value[t]));
+        TRY(run_check_threads(comm, threads.value[t]));
     double registers = peak_registers(), sgemm = peak_sgemm();
     if (!request->json)
         bench_print_machine(registers, sgemm);
     int count = 0;
-    struct row rows[LIST * LIST] = {{0}};
+    struct row rows[TRIAL_LIST * TRIAL_LIST] = {{0}};
     enum status st;
-    TRY_TO(out, bench_read_config(request, &config));
+    TRY_TO(out, trial_read_config(request->config, request->grain, &config));
     for (int t = 0; t < threads.count; t++) {
         for (int b = 0; b < batches.count; b++) {
             struct row *row = &rows[count++];

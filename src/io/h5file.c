@@ -14,7 +14,8 @@
 
 static pthread_mutex_t library = PTHREAD_RECURSIVE_MUTEX_INITIALIZER_NP;
 
-/* HDF5 prints its errors for each thread anew where it was built to know threads. */
+/* Once, for later other threads may be reading the environment; but HDF5 prints its
+   errors for each thread anew where it was built to know threads. */
 static void begin(void)
 {
     static bool begun;
@@ -22,6 +23,8 @@ static void begin(void)
     if (!begun) {
         H5dont_atexit(); /* nothing is left to it; before all other calls */
         setenv("HDF5_USE_FILE_LOCKING", "FALSE", 1); /* read when the library starts */
+        H5Lunregister(H5L_TYPE_EXTERNAL); /* a file must not lead to others... */
+        H5PLset_loading_state(0);         /* ...nor to code */
         begun = true;
     }
     if (!silent)
@@ -66,8 +69,6 @@ const char *h5_reason(void)
    no limit on the length of an attribute. */
 static hid_t access_list(void)
 {
-    H5Lunregister(H5L_TYPE_EXTERNAL); /* a file must not lead to others... */
-    H5PLset_loading_state(0);         /* ...nor to code */
     hid_t list = H5Pcreate(H5P_FILE_ACCESS);
     H5Pset_fclose_degree(list, H5F_CLOSE_STRONG);
     H5Pset_libver_bounds(list, H5F_LIBVER_V18, H5F_LIBVER_LATEST);

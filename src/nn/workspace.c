@@ -102,18 +102,35 @@ int model_first_step(const struct model *model)
     return first;
 }
 
+/* Sequential: for one member alone, whatever the kernel, then all go on. */
+static void run_step(void (*run)(const struct layer *, const struct pass *),
+                     const struct layer *layer, struct pass *pass)
+{
+    struct team all = pass->team;
+    if (all.size > 1 && all.split == SPLIT_SEQUENTIAL) {
+        pass->team = (struct team){.size = 1};
+        if (all.index == 0)
+            run(layer, pass);
+        team_barrier(&all);
+        return;
+    }
+    run(layer, pass);
+}
+
 void model_forward_step(const struct model *model, struct workspace *ws,
                         const struct grain_pass *pass, int step)
 {
     struct pass view = layer_pass(ws, pass, step, 0);
-    model->step[step]->ops->forward(model->step[step], &view);
+    view.team.split = pass->plan ? pass->plan->forward[step] : SPLIT_AUTO;
+    run_step(model->step[step]->ops->forward, model->step[step], &view);
 }
 
 void model_backward_step(const struct model *model, struct workspace *ws,
                          const struct grain_pass *pass, int step)
 {
     struct pass view = layer_pass(ws, pass, step, model_first_step(model));
-    model->step[step]->ops->backward(model->step[step], &view);
+    view.team.split = pass->plan ? pass->plan->backward[step] : SPLIT_AUTO;
+    run_step(model->step[step]->ops->backward, model->step[step], &view);
 }
 
 void model_forward(const struct model *model, struct workspace *ws,

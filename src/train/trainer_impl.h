@@ -70,6 +70,10 @@ struct step {
 /* Compute, reduce, update. Does not touch progress. */
 enum status trainer_do_step(struct trainer *trainer, struct step *step) MUST_CHECK;
 
+/* timer_now seconds at which the last checkpoint has to be begun to be on disk before the
+   deadline: by rank 0's clock, INFINITY on the others and without a deadline. */
+double trainer_latest(const struct trainer *trainer);
+
 /* --- a step's images (input.c) --- */
 
 void trainer_input_init(struct trainer *trainer);
