@@ -28,6 +28,11 @@ struct conv_shape {
 /* Sets p and q. */
 void conv_shape_complete(struct conv_shape *shape);
 
+/* What a team may share. Spatial means rows of all images, one behind
+   the other. Backward's weight gradient is shared by filters (channel) or by pairs of
+   filters and taps (filter). */
+struct split_sets conv_splits(const struct conv_shape *shape);
+
 size_t conv_scratch(const struct conv_shape *shape);
 
 void conv_forward(const struct team *team, const struct conv_shape *shape, float *y,

@@ -42,6 +42,11 @@ struct conv_pool_shape {
 
 void conv_pool_complete(struct conv_pool_shape *shape);
 
+/* What a team may share. Backward's weight gradient is always shared
+   by filters, by pairs of filters and input channels if `filter`; its input gradient by
+   input channels if `channel` or `filter`, else by images. */
+struct split_sets conv_pool_splits(const struct conv_pool_shape *shape);
+
 size_t conv_pool_scratch(const struct conv_pool_shape *shape);
 
 /* What forward writes; argmax and slope are both given (training) or both NULL. */

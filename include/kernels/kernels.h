@@ -52,15 +52,19 @@ struct kernels {
     void (*logsoftmax_backward)(float *dx, const float *dy, const float *y, int rows,
                                 int classes);
 
-    /* One image, some of its channels. */
-    void (*maxpool_forward)(const struct pool_shape *shape, struct span channels,
-                            float *y, uint8_t *argmax, const float *x);
-    void (*maxpool_backward)(const struct pool_shape *shape, struct span channels,
-                             float *dx, const float *dy, const uint8_t *argmax);
-    void (*avgpool_forward)(const struct pool_shape *shape, struct span channels,
-                            float *y, const float *x);
-    void (*avgpool_backward)(const struct pool_shape *shape, struct span channels,
-                             float *dx, const float *dy);
+    /* One image, some output rows, some of its channels. Backward writes the rows of dx
+       from the first window's to the next one's; where windows overlap, all rows are to
+       be asked for at once. */
+    void (*maxpool_forward)(const struct pool_shape *shape, struct span rows,
+                            struct span channels, float *y, uint8_t *argmax,
+                            const float *x);
+    void (*maxpool_backward)(const struct pool_shape *shape, struct span rows,
+                             struct span channels, float *dx, const float *dy,
+                             const uint8_t *argmax);
+    void (*avgpool_forward)(const struct pool_shape *shape, struct span rows,
+                            struct span channels, float *y, const float *x);
+    void (*avgpool_backward)(const struct pool_shape *shape, struct span rows,
+                             struct span channels, float *dx, const float *dy);
 
     /* Output rows [begin, end) of the N*P rows of all images; col (rows * Q, R*S*C)
        starts at row `begin`. */
@@ -97,21 +101,25 @@ struct kernels {
                                    struct span taps, float *dweight, const float *x,
                                    const float *dy);
 
-    /* One image, some filters; conv_pool.c and conv_pool_backward.c pack the weights:
-       forward (groups of K, 9 C, GROUP), data (groups of C, K, 9, GROUP). */
-    void (*conv_pool_forward)(const struct conv_pool_shape *shape, struct span channels,
-                              const struct conv_pool_result *result, const float *x,
-                              const float *weight, const float *bias);
-    /* Some filters' dweight and dbias += the sums over a block. */
+    /* One image, some output rows, some filters; conv_pool.c and conv_pool_backward.c
+       pack the weights: forward (groups of K, 9 C, GROUP), data (groups of C, K, 9,
+       GROUP). */
+    void (*conv_pool_forward)(const struct conv_pool_shape *shape, struct span rows,
+                              struct span channels, const struct conv_pool_result *result,
+                              const float *x, const float *weight, const float *bias);
+    /* Some filters' dweight, for some input channels (from a multiple of GROUP on), +=
+       the sums over a block; and dbias, with the first input channel. */
     void (*conv_pool_weight)(const struct conv_pool_shape *shape, struct span channels,
-                             float *dweight, float *dbias,
+                             struct span inputs, float *dweight, float *dbias,
                              const struct conv_pool_block *block);
     /* The same for few input channels; sum is (C, 9, K rounded up to whole groups). */
     void (*conv_pool_weight_thin)(const struct conv_pool_shape *shape,
                                   struct span channels, float *sum, float *dbias,
                                   const struct conv_pool_block *block);
-    void (*conv_pool_data)(const struct conv_pool_shape *shape, float *dx,
-                           const float *weight, const struct conv_pool_block *block);
+    /* Some input channels, from a multiple of GROUP on, of dx. */
+    void (*conv_pool_data)(const struct conv_pool_shape *shape, struct span inputs,
+                           float *dx, const float *weight,
+                           const struct conv_pool_block *block);
 
     /* Elements [begin, end) of the flat vectors (update.h). */
     void (*update_sgd)(const struct update_factors *factors,

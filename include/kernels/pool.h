@@ -26,6 +26,9 @@ struct pool_shape {
 
 void pool_shape_complete(struct pool_shape *shape);
 
+/* What a team may share. */
+struct split_sets pool_splits(const struct pool_shape *shape);
+
 /* argmax (N, P, Q, C): r * size + s of the winner; NULL when not wanted. */
 void maxpool_forward(const struct team *team, const struct pool_shape *shape, float *y,
                      uint8_t *argmax, const float *x);

@@ -2,8 +2,8 @@
  * split: the ways in which the members of a team share one pass of a layer.
  *
  * What is shared out is a result, in pieces whose shapes do not depend on the team; never
- * a sum. So all of them give the bits of one member alone, and which is chosen is a matter
- * of speed.
+ * a sum. So all of them give the bits of one member alone, and which is chosen is a
+ * matter of speed.
  */
 #ifndef LOCKSTEP_KERNELS_SPLIT_H
 #define LOCKSTEP_KERNELS_SPLIT_H
@@ -26,5 +26,10 @@ const char *split_name(enum split split);
 
 /* A set of splits is a mask of these. */
 #define SPLIT_BIT(split) (1u << (split))
+
+/* What a kernel or a layer knows besides auto and sequential, pass by pass. */
+struct split_sets {
+    unsigned forward, backward;
+};
 
 #endif

@@ -78,11 +78,6 @@ struct layer_spec {
     int classes;       /* what the word "classes" means as a number */
 };
 
-/* Masks of SPLIT_BIT (kernels/split.h). */
-struct layer_splits {
-    unsigned forward, backward;
-};
-
 struct layer_ops {
     const char *kind; /* the config's keyword and the name's stem */
     const char *help; /* "conv CHANNELS kernel=K [stride=1] [pad=0] [init=pytorch|he]" */
@@ -98,7 +93,7 @@ struct layer_ops {
     void (*backward)(const struct layer *layer, const struct pass *pass);
     /* Which splits they know, besides auto and sequential (pass->team.split); they depend
        on the shape, e.g. on how many channels there are to share. NULL: none. */
-    struct layer_splits (*splits)(const struct layer *layer);
+    struct split_sets (*splits)(const struct layer *layer);
     /* Between memory layout and the file's; NULL: the same. */
     void (*to_file)(const struct layer *layer, int t, const float *memory, float *file);
     void (*from_file)(const struct layer *layer, int t, const float *file, float *memory);

@@ -5,13 +5,15 @@
 
 #include "conv_direct.h"
 #include "kernels/kernels.h"
+#include "share.h"
 
 /*
  * Large patches: im2col and sgemm. The N * P output rows are cut into blocks whose col
  * matrix stays in a core's second-level cache; the products of a block are cut into
  * panels of the result. A thread alone goes block by block through one buffer; a team
- * makes all blocks' col matrices, waits, and shares out the products. Their shapes, and
- * the order in which blocks add to the weight gradient, are the same.
+ * makes all blocks' col matrices, waits, and shares out the products: by blocks
+ * (spatial), by panels (channel), or both. Their shapes, and the order in which blocks
+ * add to the weight gradient, are the same.
  */
 #define BLOCK_BYTES  (256 * 1024)
 #define PANEL        64  /* output channels of a product */
@@ -90,6 +92,17 @@ static float *block_col(const struct blocks *b, const struct team *team, int blo
     return b->col + (team->size == 1 ? 0 : row_offset(b, block * b->rows, b->taps));
 }
 
+/* The products of `panels` panels for each block; share.image is the block. */
+static struct share share_products(const struct blocks *b, const struct team *team,
+                                   int panels)
+{
+    struct team by_blocks = *team;
+    if (team->split == SPLIT_SPATIAL)
+        by_blocks.split = SPLIT_BATCH;
+    const struct share_extent extent = {b->count, 1, panels};
+    return share_begin(&by_blocks, &extent, 1);
+}
+
 /* All col matrices of a team, each member its rows; then wait. */
 static void gather_all(const struct blocks *b, const struct team *team, const float *x)
 {
@@ -116,19 +129,18 @@ static void forward_blocks(const struct team *team, const struct conv_shape *sha
                            const float *bias, void *scratch)
 {
     struct blocks b = blocks_of(shape, scratch);
-    int panels = count_of(shape->k, PANEL), begin, end;
     bool alone = team->size == 1, matrix = is_matrix(shape);
     if (!alone && !matrix)
         gather_all(&b, team, x);
-    team_split(team, b.count * panels, &begin, &end);
-    for (int i = begin; i < end; i++) {
-        int block = i / panels, panel = i % panels;
-        struct span rows = block_span(&b, block);
-        const float *col =
-            matrix ? x + row_offset(&b, rows.begin, b.taps) : block_col(&b, team, block);
-        if (alone && !matrix && panel == 0)
+    struct share share = share_products(&b, team, count_of(shape->k, PANEL));
+    while (share_next(&share)) {
+        struct span rows = block_span(&b, share.image);
+        const float *col = matrix ? x + row_offset(&b, rows.begin, b.taps)
+                                  : block_col(&b, team, share.image);
+        if (alone && !matrix)
             kernels()->im2col(shape, rows, b.col, x);
-        forward_product(&b, block, panel, y, col, weight, bias);
+        for (int panel = share.channels.begin; panel < share.channels.end; panel++)
+            forward_product(&b, share.image, panel, y, col, weight, bias);
     }
     team_barrier(team);
 }
@@ -153,19 +165,20 @@ static void weight_blocks(const struct team *team, const struct conv_shape *shap
                           float *dweight, const float *x, const float *dy, void *scratch)
 {
     struct blocks b = blocks_of(shape, scratch);
-    int begin, end;
     bool alone = team->size == 1, matrix = is_matrix(shape);
     if (!alone && !matrix)
         gather_all(&b, team, x);
-    team_split(team, count_of(shape->k, PANEL) * count_of(b.taps, COLUMN_PANEL), &begin,
-               &end);
+    /* a filter's columns follow each other: channel keeps them together */
+    int columns = count_of(b.taps, COLUMN_PANEL), panels = count_of(shape->k, PANEL);
+    int width = team->split == SPLIT_CHANNEL ? columns : 1;
+    struct span own = share_pieces(team, panels * columns, width);
     for (int block = 0; block < b.count; block++) {
         struct span rows = block_span(&b, block);
         const float *col =
             matrix ? x + row_offset(&b, rows.begin, b.taps) : block_col(&b, team, block);
         if (alone && !matrix)
             kernels()->im2col(shape, rows, b.col, x);
-        for (int piece = begin; piece < end; piece++)
+        for (int piece = own.begin; piece < own.end; piece++)
             weight_product(&b, block, piece, dweight, col, dy);
     }
 }
@@ -180,23 +193,21 @@ static void data_product(const struct blocks *b, int block, int panel, float *co
                 b->shape->k, weight + t.begin, b->taps, 0.0f, col + t.begin, b->taps);
 }
 
-/* A member's share is a range of (image, 16 channels), so that no sum is split. */
+/* By images and channels, whatever the split's name: no sum is split, and a channel's
+   rows overlap. */
 static void scatter_all(const struct blocks *b, const struct team *team, float *dx)
 {
     enum { CHANNELS = 16 };
     const struct conv_shape *shape = b->shape;
-    int panels = count_of(shape->c, CHANNELS), next, end;
-    team_split(team, shape->n * panels, &next, &end);
-    while (next < end) {
-        int image = next / panels, first = next % panels, last = first + end - next;
-        if (last > panels)
-            last = panels;
-        struct span rows = {image * shape->p, (image + 1) * shape->p};
-        struct span channels = {first * CHANNELS,
-                                last == panels ? shape->c : last * CHANNELS};
-        kernels()->col2im(shape, rows, channels, dx,
+    struct team by_images = *team;
+    if (team->split == SPLIT_SPATIAL)
+        by_images.split = SPLIT_BATCH;
+    const struct share_extent extent = {shape->n, shape->p, shape->c};
+    struct share share = share_begin(&by_images, &extent, CHANNELS);
+    while (share_next(&share)) {
+        struct span rows = {share.image * shape->p, (share.image + 1) * shape->p};
+        kernels()->col2im(shape, rows, share.channels, dx,
                           b->col + row_offset(b, rows.begin, b->taps));
-        next += last - first;
     }
 }
 
@@ -204,16 +215,15 @@ void conv_backward_data(const struct team *team, const struct conv_shape *shape,
                         float *dx, const float *dy, const float *weight, void *scratch)
 {
     struct blocks b = blocks_of(shape, scratch);
-    int panels = count_of(b.taps, COLUMN_PANEL), begin, end;
     bool alone = team->size == 1, matrix = is_matrix(shape);
-    team_split(team, b.count * panels, &begin, &end);
-    for (int i = begin; i < end; i++) {
-        int block = i / panels, panel = i % panels;
-        struct span rows = block_span(&b, block);
-        float *col =
-            matrix ? dx + row_offset(&b, rows.begin, b.taps) : block_col(&b, team, block);
-        data_product(&b, block, panel, col, dy, weight);
-        if (alone && !matrix && panel == panels - 1)
+    struct share share = share_products(&b, team, count_of(b.taps, COLUMN_PANEL));
+    while (share_next(&share)) {
+        struct span rows = block_span(&b, share.image);
+        float *col = matrix ? dx + row_offset(&b, rows.begin, b.taps)
+                            : block_col(&b, team, share.image);
+        for (int panel = share.channels.begin; panel < share.channels.end; panel++)
+            data_product(&b, share.image, panel, col, dy, weight);
+        if (alone && !matrix)
             kernels()->col2im(shape, rows, (struct span){0, shape->c}, dx, col);
     }
     if (!alone && !matrix) {
@@ -226,12 +236,12 @@ void conv_backward_data(const struct team *team, const struct conv_shape *shape,
 static void sum_bias(const struct team *team, const struct conv_shape *shape,
                      float *dbias, const float *dy)
 {
-    int begin, end;
-    team_split(team, count_of(shape->k, SUM_PANEL), &begin, &end);
-    for (int i = begin; i < end; i++) {
-        struct span k = piece_span(i, SUM_PANEL, shape->k);
-        kernels()->sum_rows(dbias + k.begin, dy + k.begin, shape->n * shape->p * shape->q,
-                            k.end - k.begin, shape->k);
+    struct span own = share_pieces(team, shape->k, SUM_PANEL);
+    for (; own.begin < own.end; own.begin += SUM_PANEL) {
+        int left = own.end - own.begin;
+        kernels()->sum_rows(dbias + own.begin, dy + own.begin,
+                            shape->n * shape->p * shape->q,
+                            left < SUM_PANEL ? left : SUM_PANEL, shape->k);
     }
 }
 
@@ -254,6 +264,21 @@ void conv_backward_weight(const struct team *team, const struct conv_shape *shap
     else
         weight_blocks(team, shape, dweight, x, dy, scratch);
     team_barrier(team);
+}
+
+struct split_sets conv_splits(const struct conv_shape *shape)
+{
+    unsigned both = SPLIT_BIT(SPLIT_HYBRID), spatial = SPLIT_BIT(SPLIT_SPATIAL);
+    unsigned channel = SPLIT_BIT(SPLIT_CHANNEL), filter = SPLIT_BIT(SPLIT_FILTER);
+    if (conv_direct_applies(shape))
+        return (struct split_sets){
+            .forward = spatial | (shape->k > CONV_DIRECT_CHANNELS ? channel : 0),
+            .backward = filter,
+        };
+    return (struct split_sets){
+        .forward = spatial | both | (shape->k > PANEL ? channel : 0),
+        .backward = filter | (shape->k > PANEL ? channel : 0),
+    };
 }
 
 size_t conv_scratch(const struct conv_shape *shape)

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "kernels/kernels.h"
+#include "share.h"
 
 #define DIRECT_TAPS 32 /* beyond, the products go through im2col and sgemm */
 
@@ -109,16 +110,21 @@ void conv_direct_forward(const struct team *team, const struct conv_shape *shape
                          void *scratch)
 {
     struct direct d = direct_of(shape, scratch);
-    int rows = shape->n * shape->p, begin, end;
+    struct span rows = {0, shape->n * shape->p}, own = {0, shape->k};
     frame_images(&d, team, shape, x);
     pack_weight(&d, team, weight, bias);
     team_barrier(team);
-    team_split(team, rows, &begin, &end);
-    for (int panel = 0; panel < d.panels; panel++) {
-        size_t first = (size_t)panel * KERNELS_PANEL;
+    if (team->split == SPLIT_CHANNEL)
+        own = share_pieces(team, shape->k, CONV_DIRECT_CHANNELS);
+    else
+        rows = share_pieces(team, rows.end, 1);
+    for (int first = own.begin, last; first < own.end; first = last) {
+        int panel = first / KERNELS_PANEL;
+        last =
+            (panel + 1) * KERNELS_PANEL < own.end ? (panel + 1) * KERNELS_PANEL : own.end;
         kernels()->direct_forward(
-            &d.framed, (struct span){begin, end}, panel_channels(&d, panel), y + first,
-            framed_images(&d, shape, x), panel_weight(&d, panel), d.bias + first);
+            &d.framed, rows, last - first, y + first, framed_images(&d, shape, x),
+            panel_weight(&d, panel) + first % KERNELS_PANEL, d.bias + first);
     }
     team_barrier(team);
 }

@@ -10,6 +10,8 @@
 
 #include "kernels/conv.h"
 
+#define CONV_DIRECT_CHANNELS 16 /* output channels that are shared out together */
+
 /* Depends on the shape alone. */
 bool conv_direct_applies(const struct conv_shape *shape);
 size_t conv_direct_scratch(const struct conv_shape *shape);

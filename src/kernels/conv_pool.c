@@ -3,9 +3,10 @@
 #include <string.h>
 
 #include "conv_pool_scratch.h"
+#include "share.h"
 
 #define GROUP         KERNELS_GROUP
-#define FORWARD_PANEL 64 /* output channels that one member takes at a time */
+#define FORWARD_PANEL 64 /* output channels that the inner loop likes best */
 
 void conv_pool_complete(struct conv_pool_shape *shape)
 {
@@ -95,21 +96,30 @@ void conv_pool_forward(const struct team *team, const struct conv_pool_shape *sh
     team_barrier(team);
     const float *images = conv_pool_inputs(shape, &b, x);
     size_t out = conv_pool_output_size(shape);
-    int panels = (shape->k + FORWARD_PANEL - 1) / FORWARD_PANEL, begin, end;
-    team_split(team, panels * shape->n, &begin, &end);
-    for (int unit = begin; unit < end; unit++) {
-        size_t i = (size_t)(unit % shape->n);
-        struct span channels = {unit / shape->n * FORWARD_PANEL, shape->k};
-        if (channels.end > channels.begin + FORWARD_PANEL)
-            channels.end = channels.begin + FORWARD_PANEL;
+    const struct share_extent extent = {shape->n, shape->p, shape->k};
+    int panel = team->split == SPLIT_CHANNEL ? GROUP : FORWARD_PANEL;
+    struct share share = share_begin(team, &extent, panel);
+    while (share_next(&share)) {
+        size_t i = (size_t)share.image;
         const struct conv_pool_result image = {
             .y = result->y + i * out,
             .argmax = result->argmax ? result->argmax + i * out : NULL,
             .slope = result->slope ? result->slope + i * out : NULL,
         };
-        kernels()->conv_pool_forward(shape, channels, &image,
+        kernels()->conv_pool_forward(shape, share.rows, share.channels, &image,
                                      images + i * conv_pool_padded_size(shape), b.weight,
                                      bias);
     }
     team_barrier(team);
+}
+
+struct split_sets conv_pool_splits(const struct conv_pool_shape *shape)
+{
+    unsigned channel = shape->k > GROUP ? SPLIT_BIT(SPLIT_CHANNEL) : 0;
+    unsigned filter = shape->c > CONV_POOL_THIN ? SPLIT_BIT(SPLIT_FILTER) : 0;
+    unsigned hybrid = SPLIT_BIT(SPLIT_HYBRID);
+    return (struct split_sets){
+        .forward = channel | hybrid | SPLIT_BIT(SPLIT_BATCH) | SPLIT_BIT(SPLIT_SPATIAL),
+        .backward = channel | hybrid | filter,
+    };
 }

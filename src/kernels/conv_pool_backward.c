@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "conv_pool_scratch.h"
+#include "share.h"
 
 #define GROUP           KERNELS_GROUP
 #define WEIGHT_FLOATS   8192 /* of x, that stay in the first cache in dweight */
@@ -67,27 +68,58 @@ static void multiply_slopes(const struct job *job, struct span images)
                              (size_t)(images.end - images.begin) * size);
 }
 
-static void add_weights(const struct job *job, struct span filters, int first, int count)
+/* A member's part of the weight gradient: every filter with every input. */
+struct part {
+    struct span filters, inputs;
+};
+
+static void add_weights(const struct job *job, const struct part *own, int first,
+                        int count)
 {
     const struct conv_pool_block block = block_of(job, first, count);
     if (job->shape->c > CONV_POOL_THIN)
-        kernels()->conv_pool_weight(job->shape, filters, job->gradient->dweight,
-                                    job->gradient->dbias, &block);
+        kernels()->conv_pool_weight(job->shape, own->filters, own->inputs,
+                                    job->gradient->dweight, job->gradient->dbias, &block);
     else
-        kernels()->conv_pool_weight_thin(job->shape, filters, job->b.thin,
+        kernels()->conv_pool_weight_thin(job->shape, own->filters, job->b.thin,
                                          job->gradient->dbias, &block);
 }
 
-static void cut_border(const struct conv_pool_shape *shape, float *dx,
+/* The same channels of count pixels. */
+static void copy_inputs(const struct conv_pool_shape *shape, struct span inputs,
+                        float *to, const float *from, size_t pixels)
+{
+    size_t c = (size_t)shape->c, width = (size_t)(inputs.end - inputs.begin);
+    if (width == c) {
+        memcpy(to, from, pixels * c * sizeof *to);
+        return;
+    }
+    for (size_t i = 0, at = (size_t)inputs.begin; i < pixels; i++, at += c)
+        memcpy(to + at, from + at, width * sizeof *to);
+}
+
+static void zero_inputs(const struct conv_pool_shape *shape, struct span inputs,
+                        float *dx, size_t pixels)
+{
+    size_t c = (size_t)shape->c, width = (size_t)(inputs.end - inputs.begin);
+    if (width == c) {
+        memset(dx, 0, pixels * c * sizeof *dx);
+        return;
+    }
+    for (size_t i = 0, at = (size_t)inputs.begin; i < pixels; i++, at += c)
+        memset(dx + at, 0, width * sizeof *dx);
+}
+
+static void cut_border(const struct conv_pool_shape *shape, struct span inputs, float *dx,
                        const float *border)
 {
     size_t row = (size_t)shape->w * (size_t)shape->c, pad = (size_t)shape->c;
     for (int h = 0; h < shape->h; h++)
-        memcpy(dx + (size_t)h * row, border + (size_t)(h + 1) * (row + 2 * pad) + pad,
-               row * sizeof *dx);
+        copy_inputs(shape, inputs, dx + (size_t)h * row,
+                    border + (size_t)(h + 1) * (row + 2 * pad) + pad, (size_t)shape->w);
 }
 
-static void make_data(const struct job *job, struct span images)
+static void make_data(const struct job *job, struct span images, struct span inputs)
 {
     const struct conv_pool_shape *shape = job->shape;
     size_t size = (size_t)shape->h * (size_t)shape->w * (size_t)shape->c;
@@ -97,12 +129,24 @@ static void make_data(const struct job *job, struct span images)
         int left = images.end - first, count = left < DATA_IMAGES ? left : DATA_IMAGES;
         const struct conv_pool_block block = block_of(job, first, count);
         float *dx = all + (size_t)first * padded;
-        memset(dx, 0, (size_t)count * padded * sizeof *dx);
-        kernels()->conv_pool_data(shape, dx, job->b.weight, &block);
+        zero_inputs(shape, inputs, dx, (size_t)count * padded / (size_t)shape->c);
+        kernels()->conv_pool_data(shape, inputs, dx, job->b.weight, &block);
         for (int i = 0; shape->pad && i < count; i++)
-            cut_border(shape, job->gradient->dx + (size_t)(first + i) * size,
+            cut_border(shape, inputs, job->gradient->dx + (size_t)(first + i) * size,
                        dx + (size_t)i * padded);
     }
+}
+
+/* By images, or by input channels. */
+static void share_data(const struct team *team, const struct job *job)
+{
+    struct span images = {0, job->shape->n}, inputs = {0, job->shape->c};
+    if (team->split == SPLIT_CHANNEL || team->split == SPLIT_FILTER)
+        inputs = share_pieces(team, inputs.end, GROUP);
+    else
+        images = share_pieces(team, images.end, 1);
+    if (inputs.end > inputs.begin)
+        make_data(job, images, inputs);
 }
 
 /* weight (K, 9, C) to (groups of C, K, 9, GROUP), zeros where C ends. */
@@ -123,26 +167,22 @@ static void pack_data(const struct team *team, const struct conv_pool_shape *sha
     }
 }
 
-/* This member's output channels, in whole groups, and zeros in their gradients. */
-static struct span own_channels(const struct team *team,
-                                const struct conv_pool_shape *shape,
-                                const struct conv_pool_gradient *gradient,
-                                const struct conv_pool_buffers *b)
+/* Sums begin at zero. */
+static void zero_part(const struct job *job, const struct part *own)
 {
-    struct span own;
+    const struct conv_pool_shape *shape = job->shape;
+    const struct conv_pool_gradient *gradient = job->gradient;
+    struct span filters = own->filters;
     int padded = conv_pool_groups(shape->k) * GROUP;
-    team_split(team, conv_pool_groups(shape->k), &own.begin, &own.end);
-    own.begin *= GROUP;
-    own.end = own.end * GROUP < shape->k ? own.end * GROUP : shape->k;
-    if (own.end <= own.begin)
-        return (struct span){0, 0};
-    size_t count = (size_t)(own.end - own.begin), row = 9 * (size_t)shape->c;
-    memset(gradient->dbias + own.begin, 0, count * sizeof(float));
-    memset(gradient->dweight + (size_t)own.begin * row, 0, count * row * sizeof(float));
-    size_t width = (size_t)(conv_pool_groups(own.end) * GROUP - own.begin);
+    size_t count = (size_t)(filters.end - filters.begin), row = 9 * (size_t)shape->c;
+    if (own->inputs.begin == 0)
+        memset(gradient->dbias + filters.begin, 0, count * sizeof(float));
+    zero_inputs(shape, own->inputs, gradient->dweight + (size_t)filters.begin * row,
+                count * 9);
+    size_t width = (size_t)(conv_pool_groups(filters.end) * GROUP - filters.begin);
     for (size_t t = 0; shape->c <= CONV_POOL_THIN && t < row; t++)
-        memset(b->thin + t * (size_t)padded + own.begin, 0, width * sizeof(float));
-    return own;
+        memset(job->b.thin + t * (size_t)padded + filters.begin, 0,
+               width * sizeof(float));
 }
 
 /* thin (C, 9, K) to dweight (K, 9, C). */
@@ -159,19 +199,37 @@ static void turn_thin(const struct conv_pool_shape *shape, struct span channels,
 /* One team member alone goes block by block, so that a block's gradients stay in the
    first cache from making to use; a team makes all of them first. */
 static void make_weights(const struct team *team, const struct job *job,
-                         struct span filters)
+                         const struct part *own)
 {
     int size = block_images(job->shape), n = job->shape->n;
-    struct span own;
-    team_split(team, team->size > 1 ? n : 0, &own.begin, &own.end);
-    multiply_slopes(job, own);
-    team_barrier(team);
+    zero_part(job, own);
     for (int first = 0; first < n; first += size) {
         int last = first + size < n ? first + size : n;
         if (team->size == 1)
             multiply_slopes(job, (struct span){first, last});
-        if (filters.end > filters.begin)
-            add_weights(job, filters, first, last - first);
+        add_weights(job, own, first, last - first);
+    }
+    if (job->shape->c <= CONV_POOL_THIN)
+        turn_thin(job->shape, own->filters, job->gradient->dweight, job->b.thin);
+}
+
+/* By filters in whole groups, or by their pairs with panels of input channels. */
+static void share_weights(const struct team *team, const struct job *job)
+{
+    const struct conv_pool_shape *shape = job->shape;
+    bool pairs = team->split == SPLIT_FILTER && team->size > 1;
+    int panel = pairs ? WEIGHT_CHANNELS : shape->c;
+    struct team by_units = *team;
+    by_units.split = SPLIT_HYBRID;
+    const struct share_extent extent = {(shape->c + panel - 1) / panel, 1, shape->k};
+    struct share share = share_begin(&by_units, &extent, GROUP);
+    while (share_next(&share)) {
+        int first = share.image * panel, left = shape->c - first;
+        const struct part own = {
+            .filters = share.channels,
+            .inputs = {first, first + (left < panel ? left : panel)},
+        };
+        make_weights(team, job, &own);
     }
 }
 
@@ -179,17 +237,16 @@ void conv_pool_backward(const struct team *team, const struct conv_pool_shape *s
                         const struct conv_pool_gradient *gradient, void *scratch)
 {
     struct job job = {.shape = shape, .gradient = gradient};
-    struct span images;
     conv_pool_lay_out(shape, scratch, &job.b);
     conv_pool_add_borders(team, shape, &job.b, gradient->x);
     find_corners(team, &job);
     if (gradient->dx)
         pack_data(team, shape, job.b.weight, gradient->weight);
-    struct span filters = own_channels(team, shape, gradient, &job.b);
-    make_weights(team, &job, filters);
-    if (shape->c <= CONV_POOL_THIN)
-        turn_thin(shape, filters, gradient->dweight, job.b.thin);
-    team_split(team, gradient->dx ? shape->n : 0, &images.begin, &images.end);
-    make_data(&job, images);
+    if (team->size > 1)
+        multiply_slopes(&job, share_pieces(team, shape->n, 1));
+    team_barrier(team);
+    share_weights(team, &job);
+    if (gradient->dx)
+        share_data(team, &job);
     team_barrier(team);
 }

@@ -4,6 +4,7 @@
 #include <stdbool.h>
 
 #include "kernels/kernels.h"
+#include "share.h"
 
 /* Of a result, what one product makes. */
 #define BLAS_FEATURES 128
@@ -20,16 +21,6 @@ static bool tiles(const struct linear_shape *shape)
     return shape->n >= TILE_ROWS && shape->in <= TILE_WEIGHTS / shape->out;
 }
 
-/* This member's features, in whole pieces of `width`. */
-static struct span own_features(const struct team *team, int features, int width)
-{
-    struct span own;
-    team_split(team, (features + width - 1) / width, &own.begin, &own.end);
-    own.begin *= width;
-    own.end = own.end * width < features ? own.end * width : features;
-    return own;
-}
-
 /* The next product of those that BLAS makes: a panel, then the rest. */
 static int panel_width(struct span left)
 {
@@ -41,7 +32,7 @@ void linear_forward(const struct team *team, const struct linear_shape *shape, f
                     const float *x, const float *weight, const float *bias)
 {
     bool small = tiles(shape);
-    struct span f = own_features(team, shape->out, small ? TILE_FEATURES : BLAS_FEATURES);
+    struct span f = share_pieces(team, shape->out, small ? TILE_FEATURES : BLAS_FEATURES);
     if (small && f.end > f.begin)
         kernels()->linear_forward(shape, f, y, x, weight, bias);
     for (int width; !small && (width = panel_width(f)) > 0; f.begin += width) {
@@ -57,7 +48,7 @@ void linear_backward_weight(const struct team *team, const struct linear_shape *
                             float *dweight, float *dbias, const float *x, const float *dy)
 {
     bool small = tiles(shape);
-    struct span f = own_features(team, shape->out, small ? TILE_FEATURES : BLAS_FEATURES);
+    struct span f = share_pieces(team, shape->out, small ? TILE_FEATURES : BLAS_FEATURES);
     if (f.end > f.begin)
         kernels()->sum_rows(dbias + f.begin, dy + f.begin, shape->n, f.end - f.begin,
                             shape->out);
@@ -74,7 +65,7 @@ void linear_backward_data(const struct team *team, const struct linear_shape *sh
                           float *dx, const float *dy, const float *weight)
 {
     bool small = tiles(shape);
-    struct span f = own_features(team, shape->in, small ? TILE_FEATURES : BLAS_FEATURES);
+    struct span f = share_pieces(team, shape->in, small ? TILE_FEATURES : BLAS_FEATURES);
     if (small && f.end > f.begin)
         kernels()->linear_data(shape, f, dx, dy, weight);
     for (int width; !small && (width = panel_width(f)) > 0; f.begin += width)

@@ -4,6 +4,7 @@
 #include <stddef.h>
 
 #include "kernels/kernels.h"
+#include "share.h"
 
 #define CHANNELS 16 /* one cache line: two members never write to the same */
 
@@ -13,35 +14,33 @@ void pool_shape_complete(struct pool_shape *shape)
     shape->q = (shape->w + 2 * shape->pad - shape->size) / shape->stride + 1;
 }
 
-/* A member's work is a range of (image, 16 channels); an iteration is what it has of one
-   image. The windows of a channel are never split, so the bits do not depend on it. */
-struct share {
-    int next, end; /* in units of (image, 16 channels) */
-    int image;
-    struct span channels;
-};
-
-static struct share share_begin(const struct team *team, const struct pool_shape *shape)
+static struct share begin(const struct team *team, const struct pool_shape *shape)
 {
-    struct share share = {0};
-    int panels = (shape->c + CHANNELS - 1) / CHANNELS;
-    team_split(team, shape->n * panels, &share.next, &share.end);
-    return share;
+    const struct share_extent extent = {shape->n, shape->p, shape->c};
+    return share_begin(team, &extent, CHANNELS);
 }
 
-static bool share_next(struct share *share, const struct pool_shape *shape)
+/* Windows that overlap add to the same rows of dx: those are not shared. */
+static bool overlap(const struct pool_shape *shape)
 {
-    if (share->next >= share->end)
-        return false;
-    int panels = (shape->c + CHANNELS - 1) / CHANNELS;
-    int first = share->next % panels, last = first + share->end - share->next;
-    if (last > panels)
-        last = panels;
-    share->image = share->next / panels;
-    share->channels.begin = first * CHANNELS;
-    share->channels.end = last == panels ? shape->c : last * CHANNELS;
-    share->next += last - first;
-    return true;
+    return shape->size > shape->stride;
+}
+
+static struct share begin_backward(const struct team *team,
+                                   const struct pool_shape *shape)
+{
+    struct team adapted = *team;
+    if (team->split == SPLIT_SPATIAL && overlap(shape))
+        adapted.split = SPLIT_AUTO;
+    return begin(&adapted, shape);
+}
+
+struct split_sets pool_splits(const struct pool_shape *shape)
+{
+    unsigned channel = shape->c > CHANNELS ? SPLIT_BIT(SPLIT_CHANNEL) : 0;
+    unsigned any = channel | SPLIT_BIT(SPLIT_BATCH) | SPLIT_BIT(SPLIT_HYBRID);
+    unsigned spatial = SPLIT_BIT(SPLIT_SPATIAL);
+    return (struct split_sets){any | spatial, any | (overlap(shape) ? 0 : spatial)};
 }
 
 static size_t in_size(const struct pool_shape *shape)
@@ -57,11 +56,11 @@ static size_t out_size(const struct pool_shape *shape)
 void maxpool_forward(const struct team *team, const struct pool_shape *shape, float *y,
                      uint8_t *argmax, const float *x)
 {
-    struct share share = share_begin(team, shape);
-    while (share_next(&share, shape)) {
+    struct share share = begin(team, shape);
+    while (share_next(&share)) {
         size_t in = (size_t)share.image * in_size(shape);
         size_t out = (size_t)share.image * out_size(shape);
-        kernels()->maxpool_forward(shape, share.channels, y + out,
+        kernels()->maxpool_forward(shape, share.rows, share.channels, y + out,
                                    argmax ? argmax + out : NULL, x + in);
     }
     team_barrier(team);
@@ -70,11 +69,11 @@ void maxpool_forward(const struct team *team, const struct pool_shape *shape, fl
 void maxpool_backward(const struct team *team, const struct pool_shape *shape, float *dx,
                       const float *dy, const uint8_t *argmax)
 {
-    struct share share = share_begin(team, shape);
-    while (share_next(&share, shape)) {
+    struct share share = begin_backward(team, shape);
+    while (share_next(&share)) {
         size_t in = (size_t)share.image * in_size(shape);
         size_t out = (size_t)share.image * out_size(shape);
-        kernels()->maxpool_backward(shape, share.channels, dx + in, dy + out,
+        kernels()->maxpool_backward(shape, share.rows, share.channels, dx + in, dy + out,
                                     argmax + out);
     }
     team_barrier(team);
@@ -83,11 +82,11 @@ void maxpool_backward(const struct team *team, const struct pool_shape *shape, f
 void avgpool_forward(const struct team *team, const struct pool_shape *shape, float *y,
                      const float *x)
 {
-    struct share share = share_begin(team, shape);
-    while (share_next(&share, shape)) {
+    struct share share = begin(team, shape);
+    while (share_next(&share)) {
         size_t in = (size_t)share.image * in_size(shape);
         size_t out = (size_t)share.image * out_size(shape);
-        kernels()->avgpool_forward(shape, share.channels, y + out, x + in);
+        kernels()->avgpool_forward(shape, share.rows, share.channels, y + out, x + in);
     }
     team_barrier(team);
 }
@@ -95,11 +94,11 @@ void avgpool_forward(const struct team *team, const struct pool_shape *shape, fl
 void avgpool_backward(const struct team *team, const struct pool_shape *shape, float *dx,
                       const float *dy)
 {
-    struct share share = share_begin(team, shape);
-    while (share_next(&share, shape)) {
+    struct share share = begin_backward(team, shape);
+    while (share_next(&share)) {
         size_t in = (size_t)share.image * in_size(shape);
         size_t out = (size_t)share.image * out_size(shape);
-        kernels()->avgpool_backward(shape, share.channels, dx + in, dy + out);
+        kernels()->avgpool_backward(shape, share.rows, share.channels, dx + in, dy + out);
     }
     team_barrier(team);
 }

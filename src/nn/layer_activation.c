@@ -69,6 +69,12 @@ static void logsoftmax_layer_backward(const struct layer *layer, const struct pa
                             layer->in.c);
 }
 
+static struct split_sets element_splits(const struct layer *layer)
+{
+    (void)layer;
+    return (struct split_sets){SPLIT_BIT(SPLIT_ELEMENT), SPLIT_BIT(SPLIT_ELEMENT)};
+}
+
 const struct layer_ops layer_relu = {
     .kind = "relu",
     .help = "relu",
@@ -76,6 +82,7 @@ const struct layer_ops layer_relu = {
     .setup = relu_setup,
     .forward = relu_layer_forward,
     .backward = relu_layer_backward,
+    .splits = element_splits,
 };
 
 const struct layer_ops layer_gelu = {
@@ -85,6 +92,7 @@ const struct layer_ops layer_gelu = {
     .setup = gelu_setup,
     .forward = gelu_layer_forward,
     .backward = gelu_layer_backward,
+    .splits = element_splits,
 };
 
 const struct layer_ops layer_logsoftmax = {
@@ -94,4 +102,5 @@ const struct layer_ops layer_logsoftmax = {
     .setup = logsoftmax_setup,
     .forward = logsoftmax_layer_forward,
     .backward = logsoftmax_layer_backward,
+    .splits = element_splits,
 };

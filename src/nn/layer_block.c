@@ -79,11 +79,17 @@ static void block_backward(const struct layer *layer, const struct pass *pass)
     conv_pool_backward(&pass->team, &shape, &gradient, pass->scratch);
 }
 
+static struct split_sets block_splits(const struct layer *layer)
+{
+    return conv_pool_splits(&((const struct layer_block_state *)layer)->shape);
+}
+
 static const struct layer_ops layer_block = {
     .kind = "block",
     .bytes = sizeof(struct layer_block_state),
     .forward = block_forward,
     .backward = block_backward,
+    .splits = block_splits,
 };
 
 struct layer *layer_block_create(struct layer *const *layers, int count, int *taken)

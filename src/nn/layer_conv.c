@@ -109,6 +109,11 @@ static void conv_layer_backward(const struct layer *layer, const struct pass *pa
                            pass->params + layer->tensor[0].offset, pass->scratch);
 }
 
+static struct split_sets conv_layer_splits(const struct layer *layer)
+{
+    return conv_splits(&state_of(layer)->shape);
+}
+
 /* Memory has rows (O, R, S, I), so that a row is a channel-last patch; the file (O, I, R,
    S). */
 static size_t memory_index(const struct conv_shape *s, size_t file)
@@ -140,6 +145,7 @@ const struct layer_ops layer_conv = {
     .init = conv_init,
     .forward = conv_layer_forward,
     .backward = conv_layer_backward,
+    .splits = conv_layer_splits,
     .to_file = conv_to_file,
     .from_file = conv_from_file,
 };

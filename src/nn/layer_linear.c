@@ -65,6 +65,12 @@ static void linear_layer_backward(const struct layer *layer, const struct pass *
                              pass->params + layer->tensor[0].offset);
 }
 
+static struct split_sets linear_splits(const struct layer *layer)
+{
+    (void)layer;
+    return (struct split_sets){SPLIT_BIT(SPLIT_FEATURE), SPLIT_BIT(SPLIT_FEATURE)};
+}
+
 const struct layer_ops layer_linear = {
     .kind = "linear",
     .help = "linear FEATURES|classes [init=pytorch|he]",
@@ -73,4 +79,5 @@ const struct layer_ops layer_linear = {
     .init = linear_init,
     .forward = linear_layer_forward,
     .backward = linear_layer_backward,
+    .splits = linear_splits,
 };

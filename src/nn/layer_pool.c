@@ -91,6 +91,11 @@ static void avgpool_layer_backward(const struct layer *layer, const struct pass 
         avgpool_backward(&pass->team, &shape, pass->dx, pass->dy);
 }
 
+static struct split_sets pool_layer_splits(const struct layer *layer)
+{
+    return pool_splits(&((const struct layer_pool_state *)layer)->shape);
+}
+
 const struct layer_ops layer_maxpool = {
     .kind = "maxpool",
     .help = "maxpool SIZE [stride=SIZE] [pad=0]",
@@ -98,6 +103,7 @@ const struct layer_ops layer_maxpool = {
     .setup = maxpool_setup,
     .forward = maxpool_layer_forward,
     .backward = maxpool_layer_backward,
+    .splits = pool_layer_splits,
 };
 
 const struct layer_ops layer_avgpool = {
@@ -107,4 +113,5 @@ const struct layer_ops layer_avgpool = {
     .setup = pool_setup,
     .forward = avgpool_layer_forward,
     .backward = avgpool_layer_backward,
+    .splits = pool_layer_splits,
 };

@@ -52,7 +52,8 @@ struct lane crew_lane(const struct crew *crew, int lanes, int thread, int begin,
             continue;
         lane.index = i;
         lane.ws = &crew->workspace[i];
-        lane.team = (struct team){last - first, thread - first, &lane.ws->team};
+        lane.team = (struct team){
+            .size = last - first, .index = thread - first, .shared = &lane.ws->team};
         tree_share(end - begin, lanes, i, &lane.begin, &lane.end);
         lane.begin += begin;
         lane.end += begin;
@@ -62,5 +63,6 @@ struct lane crew_lane(const struct crew *crew, int lanes, int thread, int begin,
 
 struct team crew_all(const struct crew *crew, int thread)
 {
-    return (struct team){crew->threads, thread, crew->barriers};
+    return (struct team){
+        .size = crew->threads, .index = thread, .shared = crew->barriers};
 }

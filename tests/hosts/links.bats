@@ -4,7 +4,7 @@
 # Links are slow (some 10 steps a second) until a fault has come, so that it comes in time.
 OPTIONS=(--set train.batch=71 --set train.grain=11 --set train.steps=120 --set log.every=2
     --set checkpoint.every_steps=5 --set checkpoint.keep=2 --resume)
-SILENT='has been silent for [0-9]+ s, last heard of at step [0-9]+, '
+SILENT='has been silent for [0-9]+ s, last heard of at (step [0-9]+, |start)'
 
 setup_file() {
     source "$BATS_TEST_DIRNAME/runs.sh"

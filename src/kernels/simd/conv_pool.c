@@ -33,6 +33,7 @@ SIMD_INLINE void take_max(const simd_float pixel[4], simd_float *best, simd_int 
 /* One image and what is done with it. */
 struct image {
     const struct conv_pool_shape *shape;
+    struct span rows; /* of the output */
     const struct conv_pool_result *out;
     const float *x, *weight, *bias;
 };
@@ -66,7 +67,8 @@ SIMD_INLINE void single_windows(int vectors, const struct image *image, int k,
     for (int t = 0; t < 9; t++)
         for (int v = 0; v < vectors; v++)
             weight[t][v] = simd_full(panel[v] + t * KERNELS_GROUP);
-    for (int window = 0, p = 0; p < shape->p; p++) {
+    int window = image->rows.begin * shape->q;
+    for (int p = image->rows.begin; p < image->rows.end; p++) {
         const float *x = image->x + 2 * p * row;
         for (int q = 0; q < shape->q; q++, window++, x += 2) {
             simd_float sum[SINGLE_VECTORS][4] = {0};
@@ -114,8 +116,8 @@ SIMD_INLINE void window_sums(int vectors, int c, ptrdiff_t row, const float *x,
     }
 }
 
-/* All windows for `vectors` vectors of filters from k on; vectors is a constant where
-   this is inlined. */
+/* All windows of the rows for `vectors` vectors of filters from k on; vectors is a
+   constant where this is inlined. */
 SIMD_INLINE void windows(int vectors, const struct image *image, int k)
 {
     const struct conv_pool_shape *shape = image->shape;
@@ -131,7 +133,8 @@ SIMD_INLINE void windows(int vectors, const struct image *image, int k)
         single_windows(vectors, image, k, panel);
         return;
     }
-    for (int window = 0, p = 0; p < shape->p; p++) {
+    int window = image->rows.begin * shape->q;
+    for (int p = image->rows.begin; p < image->rows.end; p++) {
         const float *x = image->x + 2 * p * row;
         for (int q = 0; q < shape->q; q++, window++, x += 2 * (ptrdiff_t)c) {
             simd_float sum[FORWARD_VECTORS][4];
@@ -158,7 +161,9 @@ static void activate_image(const struct image *image, struct span channels)
 {
     const struct conv_pool_shape *shape = image->shape;
     size_t width = (size_t)(channels.end - channels.begin), filters = (size_t)shape->k;
-    size_t at = (size_t)channels.begin, pixels = (size_t)shape->p * (size_t)shape->q;
+    size_t first = (size_t)image->rows.begin * (size_t)shape->q;
+    size_t pixels = (size_t)image->rows.end * (size_t)shape->q - first;
+    size_t at = first * filters + (size_t)channels.begin;
     if (width == filters) {
         width *= pixels;
         pixels = 1;
@@ -168,11 +173,11 @@ static void activate_image(const struct image *image, struct span channels)
                  image->out->slope ? image->out->slope + at : NULL, width);
 }
 
-void SIMD(conv_pool_forward)(const struct conv_pool_shape *shape, struct span channels,
-                             const struct conv_pool_result *result, const float *x,
-                             const float *weight, const float *bias)
+void SIMD(conv_pool_forward)(const struct conv_pool_shape *shape, struct span rows,
+                             struct span channels, const struct conv_pool_result *result,
+                             const float *x, const float *weight, const float *bias)
 {
-    const struct image image = {shape, result, x, weight, bias};
+    const struct image image = {shape, rows, result, x, weight, bias};
     int k = channels.begin, most = shape->c == 1 ? SINGLE_VECTORS : FORWARD_VECTORS;
 #if FORWARD_VECTORS > 2
     for (; most == FORWARD_VECTORS && channels.end - k > (most - 1) * SIMD_WIDTH;

@@ -93,12 +93,13 @@ SIMD_INLINE void patch_sums(int vectors, int lanes, const struct conv_pool_shape
 }
 
 /* dweight of filter k and what follows of its group. */
-static void group_sums(const struct conv_pool_shape *shape, float *dweight,
-                       const float *x, int filters, const struct patches *patches)
+static void group_sums(const struct conv_pool_shape *shape, struct span inputs,
+                       float *dweight, const float *x, int filters,
+                       const struct patches *patches)
 {
     const int wide = PATCH_VECTORS * SIMD_WIDTH;
-    for (int c = 0; c < shape->c; c += wide) {
-        int left = shape->c - c;
+    for (int c = inputs.begin; c < inputs.end; c += wide) {
+        int left = inputs.end - c;
         for (int i = 0; i < filters; i++) {
             float *to = dweight + (ptrdiff_t)i * 9 * shape->c + c;
             if (left >= wide)
@@ -112,18 +113,19 @@ static void group_sums(const struct conv_pool_shape *shape, float *dweight,
 }
 
 void SIMD(conv_pool_weight)(const struct conv_pool_shape *shape, struct span channels,
-                            float *dweight, float *dbias,
+                            struct span inputs, float *dweight, float *dbias,
                             const struct conv_pool_block *block)
 {
     struct patches patches;
-    add_bias(shape, channels, dbias, block);
+    if (inputs.begin == 0)
+        add_bias(shape, channels, dbias, block);
     for (int k = channels.begin; k < channels.end; k += KERNELS_GROUP) {
         int left = channels.end - k,
             filters = left < KERNELS_GROUP ? left : KERNELS_GROUP;
         for (int first = 0; first < block->windows; first += WINDOWS) {
             find_patches(&patches, shape, k, first, block);
-            group_sums(shape, dweight + (ptrdiff_t)k * 9 * shape->c, block->x, filters,
-                       &patches);
+            group_sums(shape, inputs, dweight + (ptrdiff_t)k * 9 * shape->c, block->x,
+                       filters, &patches);
         }
     }
 }
@@ -252,10 +254,11 @@ SIMD_INLINE void window_data(const struct conv_pool_shape *shape, int lanes, flo
 
 /* Input channels outside, then filters, images inside: the weights of 64 filters for one
    vector of channels stay in the first cache while the images stream by. */
-void SIMD(conv_pool_data)(const struct conv_pool_shape *shape, float *dx,
-                          const float *weight, const struct conv_pool_block *block)
+void SIMD(conv_pool_data)(const struct conv_pool_shape *shape, struct span inputs,
+                          float *dx, const float *weight,
+                          const struct conv_pool_block *block)
 {
-    for (int c = 0; c < shape->c; c += SIMD_WIDTH) {
+    for (int c = inputs.begin; c < inputs.end; c += SIMD_WIDTH) {
         const float *panel = weight + (ptrdiff_t)(c / KERNELS_GROUP) * shape->k * FILTER +
                              c % KERNELS_GROUP;
         for (int k = 0; k < shape->k; k += 64) {
@@ -264,7 +267,7 @@ void SIMD(conv_pool_data)(const struct conv_pool_shape *shape, float *dx,
                 size_t at = (size_t)i * (size_t)shape->k + (size_t)k;
                 uint64_t filters[4];
                 find_places(filters, block->argmax + at, count);
-                window_data(shape, shape->c - c, dx + block->corner[i] + c,
+                window_data(shape, inputs.end - c, dx + block->corner[i] + c,
                             panel + (ptrdiff_t)k * FILTER, block->g + at, filters);
             }
         }

@@ -54,36 +54,34 @@ SIMD_INLINE simd_float full(const float *p)
     return v;
 }
 
-/* `pixels` neighbours of one output row, `lanes` channels of two vectors. */
-SIMD_INLINE void forward_tile(const int pixels, const struct conv_shape *shape, int lanes,
-                              float *y, const float *x, const float *weight,
-                              const float *bias)
+/* `pixels` neighbours of one output row, `lanes` channels of one or two vectors. */
+SIMD_INLINE void forward_tile(const int pixels, const int vectors,
+                              const struct conv_shape *shape, int lanes, float *y,
+                              const float *x, const float *weight, const float *bias)
 {
     simd_float sum[TILE_MAX][2];
 #pragma GCC unroll 12
-    for (int i = 0; i < pixels; i++) {
-        sum[i][0] = full(bias);
-        sum[i][1] = full(bias + SIMD_WIDTH);
-    }
+    for (int i = 0; i < pixels; i++)
+        for (int v = 0; v < vectors; v++)
+            sum[i][v] = full(bias + v * SIMD_WIDTH);
     int run = shape->s * shape->c;
     ptrdiff_t step = (ptrdiff_t)shape->stride * shape->c;
     for (int r = 0; r < shape->r; r++) {
         const float *from = x + (ptrdiff_t)r * shape->w * shape->c;
         for (int t = 0; t < run; t++, from++, weight += KERNELS_PANEL) {
-            simd_float w0 = full(weight), w1 = full(weight + SIMD_WIDTH);
+            simd_float w[2];
+            for (int v = 0; v < vectors; v++)
+                w[v] = full(weight + v * SIMD_WIDTH);
 #pragma GCC unroll 12
-            for (int i = 0; i < pixels; i++) {
-                float v = from[i * step];
-                sum[i][0] += v * w0;
-                sum[i][1] += v * w1;
-            }
+            for (int i = 0; i < pixels; i++)
+                for (int v = 0; v < vectors; v++)
+                    sum[i][v] += from[i * step] * w[v];
         }
     }
 #pragma GCC unroll 12
-    for (int i = 0; i < pixels; i++, y += shape->k) {
-        simd_store(y, sum[i][0], lanes);
-        simd_store(y + SIMD_WIDTH, sum[i][1], lanes - SIMD_WIDTH);
-    }
+    for (int i = 0; i < pixels; i++, y += shape->k)
+        for (int v = 0; v < vectors; v++)
+            simd_store(y + v * SIMD_WIDTH, sum[i][v], lanes - v * SIMD_WIDTH);
 }
 
 static void forward_row(const struct conv_shape *shape, int lanes, float *y,
@@ -92,8 +90,13 @@ static void forward_row(const struct conv_shape *shape, int lanes, float *y,
     int tiles = (shape->q + TILE_MAX - 1) / TILE_MAX;
     for (int left = shape->q; left > 0; tiles--) {
         int pixels = (left + tiles - 1) / tiles;
-#define FORWARD_TILE(n) forward_tile(n, shape, lanes, y, x, weight, bias)
-        TILE_SWITCH(pixels, FORWARD_TILE)
+#define FORWARD_TILE(n) forward_tile(n, 2, shape, lanes, y, x, weight, bias)
+#define FORWARD_HALF(n) forward_tile(n, 1, shape, lanes, y, x, weight, bias)
+        if (lanes > SIMD_WIDTH) {
+            TILE_SWITCH(pixels, FORWARD_TILE)
+        } else {
+            TILE_SWITCH(pixels, FORWARD_HALF)
+        }
         x += (ptrdiff_t)pixels * shape->stride * shape->c;
         y += (ptrdiff_t)pixels * shape->k;
         left -= pixels;

@@ -26,11 +26,12 @@ SIMD_INLINE void max_window(const struct pool_shape *shape, struct span rows,
     }
 }
 
-void SIMD(maxpool_forward)(const struct pool_shape *shape, struct span channels, float *y,
-                           uint8_t *argmax, const float *x)
+void SIMD(maxpool_forward)(const struct pool_shape *shape, struct span rows,
+                           struct span channels, float *y, uint8_t *argmax,
+                           const float *x)
 {
-    for (int p = 0; p < shape->p; p++) {
-        struct span rows = window(shape, p, shape->h);
+    for (int p = rows.begin; p < rows.end; p++) {
+        struct span reach = window(shape, p, shape->h);
         for (int q = 0; q < shape->q; q++) {
             struct span columns = window(shape, q, shape->w);
             ptrdiff_t corner = ((ptrdiff_t)(p * shape->stride - shape->pad) * shape->w +
@@ -41,7 +42,7 @@ void SIMD(maxpool_forward)(const struct pool_shape *shape, struct span channels,
                 int lanes = channels.end - c;
                 simd_float best;
                 simd_int where;
-                max_window(shape, rows, columns, lanes, &best, &where, x + corner + c);
+                max_window(shape, reach, columns, lanes, &best, &where, x + corner + c);
                 simd_store(y + out + c, best, lanes);
                 if (!argmax)
                     continue;
@@ -51,26 +52,39 @@ void SIMD(maxpool_forward)(const struct pool_shape *shape, struct span channels,
     }
 }
 
-static void zero_channels(const struct pool_shape *shape, struct span channels, float *dx)
+/* Rows of dx that belong to these output rows: from the first window on, up to the one
+   that follows. */
+static struct span written_rows(const struct pool_shape *shape, struct span rows)
 {
+    int first = rows.begin * shape->stride - shape->pad;
+    int last = rows.end * shape->stride - shape->pad;
+    return (struct span){rows.begin == 0 ? 0 : first,
+                         rows.end == shape->p || last > shape->h ? shape->h : last};
+}
+
+static void zero_channels(const struct pool_shape *shape, struct span rows,
+                          struct span channels, float *dx)
+{
+    size_t first = (size_t)rows.begin * shape->w, end = (size_t)rows.end * shape->w;
     size_t bytes = (size_t)(channels.end - channels.begin) * sizeof *dx;
     if (channels.end - channels.begin == shape->c) {
-        memset(dx, 0, (size_t)shape->h * shape->w * bytes);
+        memset(dx + first * shape->c, 0, (end - first) * bytes);
         return;
     }
-    for (size_t i = 0; i < (size_t)shape->h * shape->w; i++)
+    for (size_t i = first; i < end; i++)
         memset(dx + i * shape->c + channels.begin, 0, bytes);
 }
 
-void SIMD(maxpool_backward)(const struct pool_shape *shape, struct span channels,
-                            float *dx, const float *dy, const uint8_t *argmax)
+void SIMD(maxpool_backward)(const struct pool_shape *shape, struct span rows,
+                            struct span channels, float *dx, const float *dy,
+                            const uint8_t *argmax)
 {
-    zero_channels(shape, channels, dx);
+    zero_channels(shape, written_rows(shape, rows), channels, dx);
     ptrdiff_t place[POOL_SIZE_MAX * POOL_SIZE_MAX];
     for (int r = 0; r < shape->size; r++)
         for (int s = 0; s < shape->size; s++)
             place[r * shape->size + s] = ((ptrdiff_t)r * shape->w + s) * shape->c;
-    for (int p = 0; p < shape->p; p++) {
+    for (int p = rows.begin; p < rows.end; p++) {
         for (int q = 0; q < shape->q; q++) {
             ptrdiff_t corner = ((ptrdiff_t)(p * shape->stride - shape->pad) * shape->w +
                                 q * shape->stride - shape->pad) *
@@ -82,12 +96,12 @@ void SIMD(maxpool_backward)(const struct pool_shape *shape, struct span channels
     }
 }
 
-void SIMD(avgpool_forward)(const struct pool_shape *shape, struct span channels, float *y,
-                           const float *x)
+void SIMD(avgpool_forward)(const struct pool_shape *shape, struct span rows,
+                           struct span channels, float *y, const float *x)
 {
     float scale = 1.0f / (float)(shape->size * shape->size);
-    for (int p = 0; p < shape->p; p++) {
-        struct span rows = window(shape, p, shape->h);
+    for (int p = rows.begin; p < rows.end; p++) {
+        struct span reach = window(shape, p, shape->h);
         for (int q = 0; q < shape->q; q++) {
             struct span columns = window(shape, q, shape->w);
             const float *corner =
@@ -98,7 +112,7 @@ void SIMD(avgpool_forward)(const struct pool_shape *shape, struct span channels,
             for (int c = channels.begin; c < channels.end; c += SIMD_WIDTH) {
                 int lanes = channels.end - c;
                 simd_float sum = {0};
-                for (int r = rows.begin; r < rows.end; r++)
+                for (int r = reach.begin; r < reach.end; r++)
                     for (int s = columns.begin; s < columns.end; s++)
                         sum += simd_load(
                             corner + ((ptrdiff_t)r * shape->w + s) * shape->c + c, lanes);
@@ -110,20 +124,21 @@ void SIMD(avgpool_forward)(const struct pool_shape *shape, struct span channels,
 
 /* Gathers the sum of dy first and scales it last, so that no product is fused into a sum
    in one place and not in another. */
-void SIMD(avgpool_backward)(const struct pool_shape *shape, struct span channels,
-                            float *dx, const float *dy)
+void SIMD(avgpool_backward)(const struct pool_shape *shape, struct span rows,
+                            struct span channels, float *dx, const float *dy)
 {
     float scale = 1.0f / (float)(shape->size * shape->size);
-    zero_channels(shape, channels, dx);
-    for (int p = 0; p < shape->p; p++) {
-        struct span rows = window(shape, p, shape->h);
+    struct span written = written_rows(shape, rows);
+    zero_channels(shape, written, channels, dx);
+    for (int p = rows.begin; p < rows.end; p++) {
+        struct span reach = window(shape, p, shape->h);
         for (int q = 0; q < shape->q; q++) {
             struct span columns = window(shape, q, shape->w);
             ptrdiff_t corner = ((ptrdiff_t)(p * shape->stride - shape->pad) * shape->w +
                                 q * shape->stride - shape->pad) *
                                shape->c;
             const float *g = dy + ((size_t)p * shape->q + q) * shape->c;
-            for (int r = rows.begin; r < rows.end; r++)
+            for (int r = reach.begin; r < reach.end; r++)
                 for (int s = columns.begin; s < columns.end; s++) {
                     float *to = dx + corner + ((ptrdiff_t)r * shape->w + s) * shape->c;
                     for (int c = channels.begin; c < channels.end; c++)
@@ -131,7 +146,8 @@ void SIMD(avgpool_backward)(const struct pool_shape *shape, struct span channels
                 }
         }
     }
-    for (size_t i = 0; i < (size_t)shape->h * shape->w; i++)
+    for (size_t i = (size_t)written.begin * shape->w; i < (size_t)written.end * shape->w;
+         i++)
         for (int c = channels.begin; c < channels.end; c++)
             dx[i * shape->c + c] *= scale;
 }

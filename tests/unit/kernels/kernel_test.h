@@ -25,21 +25,30 @@ struct team_job {
     void (*op)(const struct team *team, void *context);
     void *context;
     int size;
+    enum split split;
     struct team_shared shared;
 };
 
 static inline void team_job_body(void *context, int thread)
 {
     struct team_job *job = context;
-    struct team team = {.size = job->size, .index = thread, .shared = &job->shared};
+    struct team team = {
+        .size = job->size, .index = thread, .shared = &job->shared, .split = job->split};
     job->op(&team, job->context);
+}
+
+static inline void with_split(enum split split, int size,
+                              void (*op)(const struct team *team, void *context),
+                              void *context)
+{
+    struct team_job job = {.op = op, .context = context, .size = size, .split = split};
+    team_run(size, team_job_body, &job);
 }
 
 static inline void with_team(int size, void (*op)(const struct team *team, void *context),
                              void *context)
 {
-    struct team_job job = {.op = op, .context = context, .size = size};
-    team_run(size, team_job_body, &job);
+    with_split(SPLIT_AUTO, size, op, context);
 }
 
 /* Uniform in [-1, 1); the caller frees. */
@@ -83,7 +92,9 @@ static inline int random_between(struct rng *rng, int lo, int hi)
     for (enum cpu_isa isa = CPU_PLAIN; isa <= cpu_isa(); isa++) \
         if (kernels_select(isa))
 
-static const int team_sizes[] = {1, 2, 3, 5};
-#define TEAM_SIZES 4
+/* for (each size of a team, with each split) */
+#define EACH_TEAM(size, split)           \
+    for (int size = 1; size < 6; size++) \
+        for (enum split split = SPLIT_AUTO; split < SPLITS; split++)
 
 #endif

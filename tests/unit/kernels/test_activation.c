@@ -211,8 +211,9 @@ static void test_teams(void **state)
     EACH_ISA(isa)
     {
         run_all(&alone, &one);
-        for (int j = 0; j < TEAM_SIZES; j++) {
-            with_team(team_sizes[j], run_all, &many);
+        EACH_TEAM(size, split)
+        {
+            with_split(split, size, run_all, &many);
             for (int i = 0; i < 9; i++)
                 assert_memory_equal(one.y[i], many.y[i], ELEMENTS * sizeof(float));
         }

@@ -167,12 +167,13 @@ static void test_teams(void **state)
         with_team(1, run_all, &t);
         float *alone[] = {t.y, t.dx, t.dw, t.dbias};
         size_t count[] = {t.ys, t.xs, t.ws, (size_t)t.shape.k};
-        for (int j = 0; j < TEAM_SIZES; j++) {
+        EACH_TEAM(size, split)
+        {
             t.y = poisoned_floats(count[0]);
             t.dx = poisoned_floats(count[1]);
             t.dw = poisoned_floats(count[2]);
             t.dbias = poisoned_floats(count[3]);
-            with_team(team_sizes[j], run_all, &t);
+            with_split(split, size, run_all, &t);
             float *shared[] = {t.y, t.dx, t.dw, t.dbias};
             for (int k = 0; k < 4; k++) {
                 assert_memory_equal(alone[k], shared[k], count[k] * sizeof(float));

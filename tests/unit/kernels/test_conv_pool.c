@@ -223,8 +223,9 @@ static void test_team_bits(void **state)
                   *dx = copy_of(t.dx, t.xs * sizeof *dx);
             float *dw = copy_of(t.dw, t.ws * sizeof *dw);
             float *dbias = copy_of(t.dbias, (size_t)t.shape.k * sizeof *dbias);
-            for (int size = 1; size <= 5; size += size < 3 ? 1 : 2) {
-                with_team(size, run_all, &t);
+            EACH_TEAM(size, split)
+            {
+                with_split(split, size, run_all, &t);
                 assert_memory_equal(t.y, y, t.ys * sizeof *y);
                 assert_memory_equal(t.dx, dx, t.xs * sizeof *dx);
                 assert_memory_equal(t.dw, dw, t.ws * sizeof *dw);

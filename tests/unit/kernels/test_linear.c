@@ -108,9 +108,10 @@ static void check_teams(struct rng *rng, int number)
     alone = t;
     results_init(&alone);
     with_team(1, run_all, &alone);
-    for (int j = 0; j < TEAM_SIZES; j++) {
+    EACH_TEAM(size, split)
+    {
         results_init(&t);
-        with_team(team_sizes[j], run_all, &t);
+        with_split(split, size, run_all, &t);
         assert_memory_equal(t.y, alone.y, t.ys * sizeof(float));
         assert_memory_equal(t.dx, alone.dx, t.xs * sizeof(float));
         assert_memory_equal(t.dw, alone.dw, t.ws * sizeof(float));

@@ -130,9 +130,10 @@ static void test_teams(void **state)
         alone = t;
         results_init(&alone);
         with_team(1, run_all, &alone);
-        for (int j = 0; j < TEAM_SIZES; j++) {
+        EACH_TEAM(size, split)
+        {
             results_init(&t);
-            with_team(team_sizes[j], run_all, &t);
+            with_split(split, size, run_all, &t);
             assert_memory_equal(t.max, alone.max, t.ys * sizeof(float));
             assert_memory_equal(t.argmax, alone.argmax, t.ys);
             assert_memory_equal(t.max_dx, alone.max_dx, t.xs * sizeof(float));
