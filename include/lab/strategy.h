@@ -14,8 +14,10 @@
  *   spatial  tiles of a convolution's rows, one for each thread, with the rows around
  *            them (halo); partial weight gradients and overlapping rows of dx are added
  *            in the order of the tiles
- *   filter   blocks of (output, input) channel pairs, as many as the layer's size says;
- *            partial sums are added in the order of the blocks, whatever the threads
+ *   channel  a convolution's output channels, where the kernel does not know it: one
+ * block for each thread filter   blocks of (output, input) channel pairs, as many as the
+ * layer's size says; partial sums are added in the order of the blocks, whatever the
+ * threads
  */
 #ifndef LOCKSTEP_LAB_STRATEGY_H
 #define LOCKSTEP_LAB_STRATEGY_H

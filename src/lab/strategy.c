@@ -68,7 +68,7 @@ static bool kernel_knows(const struct strategy_task *task, enum split split)
 {
     if (!task->layer->ops->splits)
         return false;
-    struct layer_splits known = task->layer->ops->splits(task->layer);
+    struct split_sets known = task->layer->ops->splits(task->layer);
     unsigned mask = task->pass == STRATEGY_FORWARD ? known.forward : known.backward;
     return (mask & SPLIT_BIT(split)) != 0;
 }
@@ -193,7 +193,9 @@ bool strategy_applies(const struct strategy_task *task, enum split split, int th
         return true;
     if (!strategy_conv(task, &shape))
         return false;
-    return split == SPLIT_FILTER || (split == SPLIT_SPATIAL && shape.p > 1);
+    return split == SPLIT_FILTER ||
+           (layer_conv_shape(task->layer) &&
+            (split == SPLIT_CHANNEL || (split == SPLIT_SPATIAL && shape.p > 1)));
 }
 
 static int count_pieces(const struct strategy *s)

@@ -1,6 +1,7 @@
 /* Blocks of (output, input) channel pairs of a convolution or a linear layer. The blocks
    depend on the layer alone, and so does the order in which their partial sums are added;
-   threads take contiguous ranges of them. */
+   threads take contiguous ranges of them. Channel is the same with one block for each
+   thread, of output channels alone. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -34,10 +35,10 @@ struct filter {
     int threads;
 };
 
-static struct cut cut_of(int channels)
+static struct cut cut_of(int channels, int most)
 {
     int lines = (channels + CHANNELS - 1) / CHANNELS;
-    int count = lines < BLOCKS ? lines : BLOCKS;
+    int count = lines < most ? lines : most;
     int width = (lines + count - 1) / count * CHANNELS;
     return (struct cut){channels, width, (channels + width - 1) / width};
 }
@@ -89,19 +90,28 @@ static void scatter(float *whole, const float *block, size_t begin, size_t end,
     }
 }
 
-/* The member's pixels of all blocks of x, and of dy. */
+/* The member's pixels of all blocks; one block is the whole as it is. */
+static void gather_blocks(const struct team *team, float **blocks, const float *whole,
+                          size_t pixels, const struct cut *cut)
+{
+    int begin, end;
+    team_split(team, (int)pixels, &begin, &end);
+    for (int i = 0; cut->count > 1 && i < cut->count; i++)
+        gather(blocks[i], whole, (size_t)begin, (size_t)end, cut, i);
+}
+
 static void gather_all(const struct strategy *s, const struct filter *f,
                        const struct team *team)
 {
-    int begin, end;
-    team_split(team, (int)input_pixels(&f->shape), &begin, &end);
-    for (int in = 0; in < f->in.count; in++)
-        gather(f->x[in], s->task.x, (size_t)begin, (size_t)end, &f->in, in);
-    if (s->task.pass == STRATEGY_FORWARD)
-        return;
-    team_split(team, (int)output_pixels(&f->shape), &begin, &end);
-    for (int out = 0; out < f->out.count; out++)
-        gather(f->dy[out], s->task.dy, (size_t)begin, (size_t)end, &f->out, out);
+    gather_blocks(team, f->x, s->task.x, input_pixels(&f->shape), &f->in);
+    if (s->task.pass == STRATEGY_BACKWARD)
+        gather_blocks(team, f->dy, s->task.dy, output_pixels(&f->shape), &f->out);
+}
+
+static const float *block_of(float *const *blocks, const float *whole,
+                             const struct cut *cut, int index)
+{
+    return cut->count > 1 ? blocks[index] : whole;
 }
 
 /* Weights (K, R S, C) of a pair: rows are K R S, columns C. */
@@ -121,6 +131,7 @@ static void pair_forward(const struct strategy *s, const struct filter *f,
     struct conv_shape shape = pair_shape(f, out, in);
     struct linear_shape linear = {shape.n, shape.c, shape.k};
     const float *bias = s->params + s->layer->tensor[1].offset;
+    const float *x = block_of(f->x, s->task.x, &f->in, in);
     float *y = f->partial[out * f->in.count + in];
     memset(b->bias, 0, (size_t)shape.k * sizeof *b->bias);
     if (in == 0)
@@ -128,9 +139,9 @@ static void pair_forward(const struct strategy *s, const struct filter *f,
                (size_t)shape.k * sizeof *b->bias);
     gather_weight(f, b->weight, s->params, out, in);
     if (f->linear)
-        linear_forward(&alone, &linear, y, f->x[in], b->weight, b->bias);
+        linear_forward(&alone, &linear, y, x, b->weight, b->bias);
     else
-        conv_forward(&alone, &shape, y, f->x[in], b->weight, b->bias, b->scratch);
+        conv_forward(&alone, &shape, y, x, b->weight, b->bias, b->scratch);
 }
 
 /* dweight of a pair is whole; of dx it is one of the partial sums. */
@@ -142,12 +153,13 @@ static void pair_backward(const struct strategy *s, const struct filter *f,
     struct linear_shape linear = {shape.n, shape.c, shape.k};
     size_t taps = (size_t)shape.r * (size_t)shape.s;
     size_t first = (size_t)out * (size_t)f->out.width;
+    const float *x = block_of(f->x, s->task.x, &f->in, in);
+    const float *dy = block_of(f->dy, s->task.dy, &f->out, out);
     float *dx = f->partial[out * f->in.count + in];
     if (f->linear)
-        linear_backward_weight(&alone, &linear, b->grads, b->gbias, f->x[in], f->dy[out]);
+        linear_backward_weight(&alone, &linear, b->grads, b->gbias, x, dy);
     else
-        conv_backward_weight(&alone, &shape, b->grads, b->gbias, f->x[in], f->dy[out],
-                             b->scratch);
+        conv_backward_weight(&alone, &shape, b->grads, b->gbias, x, dy, b->scratch);
     scatter(s->grads + first * taps * (size_t)f->in.channels, b->grads, 0,
             (size_t)shape.k * taps, &f->in, in, false);
     if (in == 0)
@@ -157,9 +169,9 @@ static void pair_backward(const struct strategy *s, const struct filter *f,
         return;
     gather_weight(f, b->weight, s->params, out, in);
     if (f->linear)
-        linear_backward_data(&alone, &linear, dx, f->dy[out], b->weight);
+        linear_backward_data(&alone, &linear, dx, dy, b->weight);
     else
-        conv_backward_data(&alone, &shape, dx, f->dy[out], b->weight, b->scratch);
+        conv_backward_data(&alone, &shape, dx, dy, b->weight, b->scratch);
 }
 
 /* Partial sums of the member's pixels: of y over the inputs, of dx over the outputs. */
@@ -246,7 +258,7 @@ static void bench_init(struct bench *b, const struct filter *f)
 static float **blocks_of(const struct cut *cut, size_t pixels)
 {
     float **blocks = mem_zeroed((size_t)cut->count, sizeof *blocks);
-    for (int i = 0; i < cut->count; i++)
+    for (int i = 0; cut->count > 1 && i < cut->count; i++)
         blocks[i] = mem_aligned(pixels * (size_t)cut_width(cut, i), sizeof **blocks);
     return blocks;
 }
@@ -269,8 +281,9 @@ void strategy_filter_setup(struct strategy *s)
     struct filter *f = mem_zeroed(1, sizeof *f);
     ASSERT(strategy_conv(&s->task, &f->shape));
     f->linear = layer_conv_shape(s->layer) == NULL;
-    f->in = cut_of(f->shape.c);
-    f->out = cut_of(f->shape.k);
+    bool channel = s->split == SPLIT_CHANNEL;
+    f->in = cut_of(f->shape.c, channel ? 1 : BLOCKS);
+    f->out = cut_of(f->shape.k, channel ? s->threads : BLOCKS);
     f->x = blocks_of(&f->in, input_pixels(&f->shape));
     f->dy = blocks_of(&f->out, output_pixels(&f->shape));
     f->partial = partials_of(f, s->task.pass == STRATEGY_FORWARD);

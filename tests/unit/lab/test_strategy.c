@@ -327,6 +327,7 @@ static void test_which(void **state)
     assert_true(strategy_applies(&task, SPLIT_SPATIAL, 3));
     assert_true(strategy_applies(&task, SPLIT_FILTER, 3));
     assert_true(strategy_applies(&task, SPLIT_HYBRID, 4));
+    assert_true(strategy_applies(&task, SPLIT_CHANNEL, 2));
     assert_false(strategy_applies(&task, SPLIT_FEATURE, 2));
     assert_false(strategy_applies(&task, SPLIT_AUTO, 2));
     bench_release(&b);
