@@ -41,6 +41,8 @@ struct kernels {
     /* `rounds` rounds of fused multiply-adds on registers alone; returns the FLOPs done.
        sink keeps the compiler from leaving them out. */
     double (*multiply_add)(long rounds, float *sink);
+    /* a = b + s c: three streams of memory. */
+    void (*triad)(float *a, const float *b, const float *c, float s, size_t n);
 
     void (*relu_forward)(float *y, const float *x, size_t n);
     void (*relu_backward)(float *dx, const float *dy, const float *y, size_t n);

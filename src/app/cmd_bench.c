@@ -1,215 +1,28 @@
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "app/cli.h"
 #include "app/commands.h"
 #include "app/config.h"
 #include "app/run.h"
-#include "base/fs.h"
 #include "base/log.h"
-#include "base/mem.h"
-#include "base/parse.h"
 #include "base/table.h"
-#include "base/timer.h"
 #include "cmd_bench.h"
-#include "cmd_data.h"
 #include "comm/comm.h"
-#include "data/dataset.h"
-#include "data/synth.h"
 #include "kernels/cpu.h"
 #include "kernels/peak.h"
-#include "train/trainer.h"
+#include "trial.h"
 
-#define IMAGES  2048 /* at least so many are gone through */
-#define LIST    16
-#define SECONDS 0.3 /* least length of one of the repeated runs */
+#define BATCH_MOST (1 << 20)
 
-/* The reference network (configs/letters.conf), trained plainly. */
-static const char reference[] = "[model]\n"
-                                "layer = conv 32 kernel=3\nlayer = maxpool 2\n"
-                                "layer = gelu\n"
-                                "layer = conv 64 kernel=3\nlayer = maxpool 2\n"
-                                "layer = gelu\n"
-                                "layer = conv 128 kernel=3\nlayer = maxpool 2\n"
-                                "layer = gelu\n"
-                                "layer = flatten\n"
-                                "layer = linear 512\nlayer = gelu\n"
-                                "layer = linear 256\nlayer = gelu\n"
-                                "layer = linear classes\nlayer = logsoftmax\n"
-                                "[optim]\nlr = 0.01\n";
-
-struct list {
-    int count, value[LIST];
-};
-
-static enum status parse_list(const char *option, const char *text, struct list *list)
-{
-    char *copy = mem_strdup(text), *rest = copy;
-    list->count = 0;
-    for (char *word; (word = strsep(&rest, ",")) != NULL;) {
-        long long value;
-        if (list->count == LIST || !parse_int(word, 1, 1 << 20, &value)) {
-            free(copy);
-            FAIL(ST_USAGE, "'--%s %s': expected numbers from 1, with commas", option,
-                 text);
-        }
-        list->value[list->count++] = (int)value;
-    }
-    free(copy);
-    return ST_OK;
-}
-
-enum status bench_read_config(const struct bench_request *request, struct config *config)
-{
-    char grain[64];
-    config_init(config);
-    if (request->config)
-        TRY(config_read(config, request->config));
-    else
-        TRY(config_parse(config, reference, "the reference network"));
-    snprintf(grain, sizeof grain, "train.grain=%lld", request->grain);
-    if (request->grain > 0)
-        TRY(config_set(config, grain));
-    config->run.train.epochs = 1000000; /* the schedule hardly moves */
-    config->run.checkpoint.every_minutes = 0;
-    return ST_OK;
-}
-
-/* --- data: the built-in letters, in a file that is gone again once it is open --- */
-
-static enum status write_letters(const char *path, size_t images)
-{
-    struct dataset_builder builder = {.count = {images, 0}};
-    data_draw_letters(&builder, 1, 1);
-    enum status st = dataset_write(&builder, path, true);
-    dataset_builder_release(&builder);
-    return st;
-}
-
-/* The same file on every node, each in a temporary folder of its own. */
-static enum status open_letters(struct comm *comm, size_t images, struct dataset *dataset)
-{
-    const char *folder = getenv("TMPDIR");
-    const bool train[DATASET_SPLITS] = {true, false};
-    char path[FS_PATH];
-    enum status st = ST_OK;
-    snprintf(path, sizeof path, "%s/lockstep-bench-%d.h5", folder ? folder : "/tmp",
-             (int)getpid());
-    comm_bcast(comm, path, sizeof path, 0);
-    log_set_replicated(false);
-    if (comm_node_rank(comm) == 0)
-        st = write_letters(path, images);
-    st = comm_agree(comm, st);
-    if (st == ST_OK)
-        st = dataset_open(dataset, comm, path, train, 0);
-    if (comm_node_rank(comm) == 0)
-        unlink(path);
-    log_set_replicated(true);
-    return st;
-}
-
-/* --- bench step --- */
-
-struct rate {
-    double median, low, high; /* images per second */
-};
-
-struct row {
-    int batch, threads, ranks, grain;
-    struct rate train, forward;
-    double dense, truly; /* FLOPs of a training step per image */
-};
-
-static enum status measure(struct trainer *trainer, struct comm *comm, int batch,
-                           int repeats, bool forward, struct rate *rate)
-{
-    double seconds, *rates = mem_zeroed((size_t)repeats, sizeof *rates);
-    enum status st;
-    int count = 1;
-    TRY_TO(out, trainer_time_steps(trainer, 2, forward, &seconds)); /* warm up */
-    for (;; count *= 2) {
-        TRY_TO(out, trainer_time_steps(trainer, count, forward, &seconds));
-        comm_max_f64(comm, &seconds, 1);
-        if (seconds > SECONDS)
-            break;
-    }
-    for (int i = 0; i < repeats; i++) {
-        TRY_TO(out, trainer_time_steps(trainer, count, forward, &seconds));
-        rates[i] = (double)count * batch / seconds;
-    }
-    double median = timer_median(rates, repeats);
-    *rate = (struct rate){median, rates[0], rates[repeats - 1]};
-out:
-    free(rates);
-    return st;
-}
-
-static void count_flops(const struct model *model, struct row *row)
-{
-    for (int s = 0; s < model->steps; s++) {
-        struct model_work work = model_step_work(model, s);
-        row->dense += work.dense_forward + work.dense_backward;
-        row->truly += work.true_forward + work.true_backward;
-    }
-}
-
-/* The config's grain, but small enough that no thread of any rank goes without. */
-static int grain_for(const struct row *row, int grain)
-{
-    int workers = row->ranks * row->threads;
-    int share = (row->batch + workers - 1) / workers;
-    return share < grain ? share : grain;
-}
-
-static enum status bench_row(struct comm *comm, const struct bench_request *request,
-                             struct config *config, struct row *row)
-{
-    struct dataset dataset = {0};
-    struct model model = {0};
-    size_t images = (size_t)((IMAGES + row->batch - 1) / row->batch * row->batch);
-    int grain = config->run.train.grain;
-    config->run.train.batch = row->batch;
-    config->run.train.grain = row->grain = grain_for(row, grain);
-    enum status st;
-    TRY_TO(out, open_letters(comm, images, &dataset));
-    TRY_TO(out,
-           model_init(&model, &config->model, (struct shape){SYNTH_SIZE, SYNTH_SIZE, 1},
-                      SYNTH_CLASSES, config->run.train.grain));
-    const struct trainer_setup setup = {
-        .comm = comm,
-        .dataset = &dataset,
-        .model = &model,
-        .options = &config->run,
-        .threads = row->threads,
-        .folder = NULL,
-        .config_text = "",
-        .version = app_version(),
-    };
-    struct trainer *trainer = trainer_create(&setup);
-    trainer_start(trainer);
-    st = measure(trainer, comm, row->batch, (int)request->repeats, false, &row->train);
-    if (st == ST_OK)
-        st = measure(trainer, comm, row->batch, (int)request->repeats, true,
-                     &row->forward);
-    count_flops(&model, row);
-    trainer_free(trainer);
-out:
-    model_release(&model);
-    dataset_close(&dataset);
-    config->run.train.grain = grain;
-    return st;
-}
-
-static void print_rows(const struct row *rows, int count, double peak)
+static void print_rows(const struct trial_row *rows, int count, double peak)
 {
     struct table table;
     table_init(&table, ">ranks", ">threads", ">batch", ">grain", ">train images/s",
                ">spread", ">forward images/s", ">spread", ">GFLOP/s dense", ">true",
                ">% of peak", NULL);
     for (int i = 0; i < count; i++) {
-        const struct row *r = &rows[i];
+        const struct trial_row *r = &rows[i];
         double cores = (double)r->ranks * r->threads;
         table_cellf(&table, "%d", r->ranks);
         table_cellf(&table, "%d", r->threads);
@@ -227,11 +40,11 @@ static void print_rows(const struct row *rows, int count, double peak)
     table_release(&table);
 }
 
-static void print_json(const struct row *rows, int count, double peak)
+static void print_json(const struct trial_row *rows, int count, double peak)
 {
     log_out("[\n");
     for (int i = 0; i < count; i++) {
-        const struct row *r = &rows[i];
+        const struct trial_row *r = &rows[i];
         log_out("  {\"ranks\": %d, \"threads\": %d, \"batch\": %d, \"grain\": %d,\n"
                 "   \"train_images_per_second\": %.1f, \"train_low\": %.1f, "
                 "\"train_high\": %.1f,\n"
@@ -258,26 +71,26 @@ void bench_print_machine(double registers, double sgemm)
 
 static enum status bench_step(struct comm *comm, const struct bench_request *request)
 {
-    struct list batches, threads;
+    struct trial_list batches, threads;
     struct config config;
-    TRY(parse_list("batch", request->batches, &batches));
-    TRY(parse_list("threads", request->threads, &threads));
+    TRY(trial_parse_list("batch", request->batches, BATCH_MOST, &batches));
+    TRY(trial_parse_list("threads", request->threads, BATCH_MOST, &threads));
     for (int t = 0; t < threads.count; t++)
         TRY(run_check_threads(threads.value[t]));
     double registers = peak_registers(), sgemm = peak_sgemm();
     if (!request->json)
         bench_print_machine(registers, sgemm);
     int count = 0;
-    struct row rows[LIST * LIST] = {{0}};
+    struct trial_row rows[TRIAL_LIST * TRIAL_LIST] = {{0}};
     enum status st;
-    TRY_TO(out, bench_read_config(request, &config));
+    TRY_TO(out, trial_read_config(request->config, request->grain, &config));
     for (int t = 0; t < threads.count; t++) {
         for (int b = 0; b < batches.count; b++) {
-            struct row *row = &rows[count++];
-            *row = (struct row){.batch = batches.value[b],
+            struct trial_row *row = &rows[count++];
+            *row = (struct trial_row){.batch = batches.value[b],
                                 .threads = threads.value[t],
                                 .ranks = comm_size(comm)};
-            TRY_TO(out, bench_row(comm, request, &config, row));
+            TRY_TO(out, trial_steps(comm, &config, (int)request->repeats, row));
         }
     }
     if (request->json)

@@ -4,17 +4,13 @@
 
 #include <stdbool.h>
 
-#include "app/config.h"
+#include "base/status.h"
 
 struct bench_request {
     const char *batches, *threads, *config;
     long long repeats, grain;
     bool json;
 };
-
-/* The network to measure: the request's config, or the reference network. */
-enum status bench_read_config(const struct bench_request *request,
-                              struct config *config) MUST_CHECK;
 
 /* Peaks in FLOP/s. */
 void bench_print_machine(double registers, double sgemm);

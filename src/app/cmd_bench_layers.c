@@ -8,6 +8,7 @@
 #include "data/synth.h"
 #include "kernels/peak.h"
 #include "lab/layers.h"
+#include "trial.h"
 
 static void pass_cells(struct table *table, double seconds, double dense, double truly,
                        double registers, double sgemm)
@@ -55,18 +56,11 @@ enum status bench_layers(const struct bench_request *request)
     struct model model = {0};
     struct shape in = {SYNTH_SIZE, SYNTH_SIZE, 1};
     enum status st;
-    TRY_TO(out, bench_read_config(request, &config));
+    TRY_TO(out, trial_read_config(request->config, request->grain, &config));
     TRY_TO(out,
            model_init(&model, &config.model, in, SYNTH_CLASSES, config.run.train.grain));
     float *params = mem_aligned(model.params, sizeof *params);
-    size_t size = SYNTH_SIZE * SYNTH_SIZE;
-    float *x = mem_aligned((size_t)model.grain * size, sizeof *x);
-    uint8_t pixels[SYNTH_SIZE * SYNTH_SIZE];
-    for (int i = 0; i < model.grain; i++) {
-        synth_draw(1, 0, (uint64_t)i, pixels);
-        for (size_t p = 0; p < size; p++)
-            x[(size_t)i * size + p] = (float)pixels[p] / 128 - 0.3f;
-    }
+    float *x = trial_images(model.grain);
     model_init_params(&model, 1, params);
     struct layer_time times[MODEL_LAYERS];
     double registers = peak_registers(), sgemm = peak_sgemm();

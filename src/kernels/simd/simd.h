@@ -18,6 +18,7 @@
 #define SIMD_DECLARE(op) extern __typeof__(*((struct kernels *)0)->op) SIMD(op)
 
 SIMD_DECLARE(multiply_add);
+SIMD_DECLARE(triad);
 SIMD_DECLARE(relu_forward);
 SIMD_DECLARE(relu_backward);
 SIMD_DECLARE(gelu_forward);

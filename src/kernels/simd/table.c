@@ -5,6 +5,7 @@ extern const struct kernels SIMD(kernels);
 
 const struct kernels SIMD(kernels) = {
     .multiply_add = SIMD(multiply_add),
+    .triad = SIMD(triad),
     .relu_forward = SIMD(relu_forward),
     .relu_backward = SIMD(relu_backward),
     .gelu_forward = SIMD(gelu_forward),

@@ -1,0 +1,19 @@
+/* cmd_lab: what the sources of `lockstep lab` share. */
+#ifndef LOCKSTEP_APP_CMD_LAB_H
+#define LOCKSTEP_APP_CMD_LAB_H
+
+#include "lab/measure.h"
+
+struct comm;
+
+enum status lab_layers(int argc, char **argv) MUST_CHECK;
+enum status lab_batch(struct comm *comm, int argc, char **argv) MUST_CHECK;
+enum status lab_threads(struct comm *comm, int argc, char **argv) MUST_CHECK;
+
+/* cmd_lab_print.c: with log_out. */
+void lab_print_machine(const struct machine *machine);
+void lab_print_flow(const struct measure_table *table, const struct machine *machine,
+                    int threads);
+void lab_print_rows(const struct measure_table *table, const struct machine *machine);
+
+#endif
