@@ -8,6 +8,7 @@
 #include "app/config.h"
 #include "app/run.h"
 #include "base/log.h"
+#include "base/mem.h"
 #include "cmd_lab.h"
 #include "comm/comm.h"
 #include "data/synth.h"
@@ -20,7 +21,6 @@ struct lab_request {
     const char *threads, *out, *layers, *config;
     long long batch;
     double seconds;
-    bool all;
 };
 
 static void progress(const struct measure_subject *subject)
@@ -51,44 +51,75 @@ static enum status read_threads(const char *text, struct trial_list *list)
     return ST_OK;
 }
 
+static void note_load(const struct machine *machine)
+{
+    double load;
+    if (getloadavg(&load, 1) == 1 && load > 0.3 * machine->cpus)
+        log_note(
+            "the load average is %.1f: other work is measured along; a quiet machine "
+            "tells more",
+            load);
+}
+
 static enum status measure(const struct lab_request *request, const struct config *config,
-                           const struct machine *machine, struct measure_table *table)
+                           struct results *results)
 {
     float *images = trial_images((int)request->batch);
+    struct model model = {0};
+    struct shape in = {SYNTH_SIZE, SYNTH_SIZE, 1};
     const struct measure_request wanted = {
         .spec = &config->model,
-        .in = {SYNTH_SIZE, SYNTH_SIZE, 1},
+        .in = in,
         .classes = SYNTH_CLASSES,
         .batch = (int)request->batch,
         .images = images,
-        .machine = machine,
+        .machine = &results->machine,
         .layers = request->layers,
         .seconds = request->seconds,
         .progress = progress,
     };
-    enum status st = measure_layers(&wanted, table);
+    enum status st;
+    TRY_TO(out, measure_layers(&wanted, &results->table));
+    TRY_TO(out, model_init(&model, &config->model, in, SYNTH_CLASSES, 1));
+    log_progress("measuring what stands beside");
+    results_measure_beside(results, &model);
+    results_examine(results);
+out:
+    model_release(&model);
     free(images);
     return st;
 }
 
+static void print(const struct results *results)
+{
+    for (int t = 1; t < results->machine.teams; t++)
+        lab_print_flow(&results->table, &results->machine,
+                       results->machine.team[t].threads);
+    lab_print_rows(&results->table);
+    lab_print_beside(results);
+}
+
 static enum status run(const struct lab_request *request)
 {
-    struct config config;
+    struct config config = {0};
     struct trial_list threads;
-    struct machine machine;
-    struct measure_table table = {0};
-    TRY(read_threads(request->threads, &threads));
+    struct results *results = mem_zeroed(1, sizeof *results);
     enum status st;
+    TRY_TO(out, read_threads(request->threads, &threads));
     TRY_TO(out, trial_read_config(request->config, 0, &config));
-    machine_measure(&machine, threads.value, threads.count);
-    lab_print_machine(&machine);
-    TRY_TO(out, measure(request, &config, &machine, &table));
-    for (int t = 1; t < machine.teams; t++)
-        lab_print_flow(&table, &machine, machine.team[t].threads);
-    lab_print_rows(&table, &machine);
+    if (request->out)
+        TRY_TO(out, results_check(request->out));
+    machine_measure(&results->machine, threads.value, threads.count);
+    lab_print_machine(&results->machine);
+    note_load(&results->machine);
+    TRY_TO(out, measure(request, &config, results));
+    print(results);
+    if (request->out)
+        TRY_TO(out, results_write(results, request->out, app_version()));
 out:
-    measure_release(&table);
+    measure_release(&results->table);
     config_release(&config);
+    free(results);
     return st;
 }
 

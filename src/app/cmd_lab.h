@@ -2,7 +2,7 @@
 #ifndef LOCKSTEP_APP_CMD_LAB_H
 #define LOCKSTEP_APP_CMD_LAB_H
 
-#include "lab/measure.h"
+#include "lab/results.h"
 
 struct comm;
 
@@ -14,6 +14,10 @@ enum status lab_threads(struct comm *comm, int argc, char **argv) MUST_CHECK;
 void lab_print_machine(const struct machine *machine);
 void lab_print_flow(const struct measure_table *table, const struct machine *machine,
                     int threads);
-void lab_print_rows(const struct measure_table *table, const struct machine *machine);
+void lab_print_rows(const struct measure_table *table);
+
+/* cmd_lab_beside.c */
+void lab_print_beside(const struct results *results);
+void lab_print_claims(const struct claim *claims, int count);
 
 #endif

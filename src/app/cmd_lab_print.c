@@ -81,8 +81,6 @@ static void flow_row(struct table *cells, const struct measure_table *table, int
             table_cellf(cells, "- ");
     }
     table_cellf(cells, "%s", split_name(best->split));
-    table_cellf(cells, "%s",
-                best == alone ? "nothing is faster than one thread" : best->verdict);
 }
 
 void lab_print_flow(const struct measure_table *table, const struct machine *machine,
@@ -94,7 +92,7 @@ void lab_print_flow(const struct measure_table *table, const struct machine *mac
             threads, threads > machine->cpus ? " (oversubscribed)" : "", table->batch);
     table_init(&cells, "<layer", "<output", "<pass", ">alone us", ">batch ", ">channel ",
                ">spatial ", ">filter ", ">hybrid ", ">feature ", ">element ", "<best",
-               "<why", NULL);
+               NULL);
     for (int s = 0; s < table->subjects; s++)
         for (int pass = 0; pass < STRATEGY_PASSES; pass++)
             if (table->subject[s].measured[pass])
@@ -105,8 +103,8 @@ void lab_print_flow(const struct measure_table *table, const struct machine *mac
 
 /* --- everything --- */
 
-static void print_pass(const struct measure_table *table, const struct machine *machine,
-                       int subject, enum strategy_pass pass)
+static void print_pass(const struct measure_table *table, int subject,
+                       enum strategy_pass pass)
 {
     const struct measure_subject *told = &table->subject[subject];
     struct table cells;
@@ -136,17 +134,16 @@ static void print_pass(const struct measure_table *table, const struct machine *
         table_cellf(&cells, "%s", row->best ? "*" : "");
         table_cellf(&cells, "%s", row->verdict);
     }
-    (void)machine;
     table_print(&cells);
     table_release(&cells);
 }
 
-void lab_print_rows(const struct measure_table *table, const struct machine *machine)
+void lab_print_rows(const struct measure_table *table)
 {
     log_out("\nevery strategy; *: the best for its number of threads; %% band: of the "
             "triad's bandwidth in the level that holds the data\n");
     for (int s = 0; s < table->subjects; s++)
         for (int pass = 0; pass < STRATEGY_PASSES; pass++)
             if (table->subject[s].measured[pass])
-                print_pass(table, machine, s, pass);
+                print_pass(table, s, pass);
 }

@@ -4,9 +4,10 @@
 
 #include "lab/measure.h"
 
-#define GOOD  0.9  /* of what would be ideal */
-#define BOUND 0.7  /* of a bandwidth */
-#define HEAVY 0.15 /* share of the time that is worth naming */
+#define GOOD      0.9  /* of what would be ideal */
+#define BOUND     0.7  /* of a bandwidth */
+#define DISTURBED 0.5  /* width of the interval */
+#define HEAVY     0.15 /* share of the time that is worth naming */
 
 static void say(struct measure_row *row, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
@@ -32,16 +33,12 @@ static void judge_sequential(const struct measure_subject *subject,
             machine->team[0].bandwidth[level] * 1e-9, bytes);
 }
 
-/* Threads that have no piece, or one fewer than others. */
+/* Pieces that are no multiple of the threads. */
 static bool judge_pieces(struct measure_row *row)
 {
     int threads = row->threads, pieces = row->pieces;
     if (pieces == 0)
         return false;
-    if (pieces < threads) {
-        say(row, "too few pieces: %d for %d threads", pieces, threads);
-        return true;
-    }
     double ideal = (double)pieces / ((pieces + threads - 1) / threads);
     if (ideal > GOOD * threads || row->speedup < GOOD * ideal)
         return false;
@@ -49,22 +46,29 @@ static bool judge_pieces(struct measure_row *row)
     return true;
 }
 
-/* The work of a thread is not much more than it takes to meet, or to be woken. */
+/* The work of a thread is not much more than it takes to meet. */
 static bool judge_overhead(struct measure_row *row, double sequential,
                            const struct machine_team *team)
 {
     double work = sequential / row->threads, meet = team->barrier.median;
-    if (meet > HEAVY * work) {
-        say(row, "overhead: %.1f us of work a thread against %.1f us to meet", work * 1e6,
-            meet * 1e6);
-        return true;
-    }
-    if (team->wake.median > sequential - row->time.median && row->speedup > 1) {
-        say(row, "inside a region only: %.2fx, waking a thread takes %.0f us of its %.0f",
-            row->speedup, team->wake.median * 1e6, row->time.median * 1e6);
-        return true;
-    }
-    return false;
+    if (meet <= HEAVY * work)
+        return false;
+    say(row,
+        "overhead: %.1f us of work a thread against %.1f us to meet, %.1f to wake it",
+        work * 1e6, meet * 1e6, team->wake.median * 1e6);
+    return true;
+}
+
+static void say_scales(struct measure_row *row, double sequential,
+                       const struct machine_team *team, const struct machine *machine)
+{
+    if (row->threads > machine->cpus)
+        say(row, "scales: %.2fx, all that %d CPUs give", row->speedup, machine->cpus);
+    else if (sequential - row->time.median < team->wake.median)
+        say(row, "scales: %.2fx, if the threads are awake (%.0f us to wake them)",
+            row->speedup, team->wake.median * 1e6);
+    else
+        say(row, "scales: %.2fx", row->speedup);
 }
 
 static void judge_team(const struct measure_subject *subject, struct measure_row *row,
@@ -75,10 +79,12 @@ static void judge_team(const struct measure_subject *subject, struct measure_row
     int cores = row->threads < machine->cpus ? row->threads : machine->cpus;
     double bandwidth = team->bandwidth[level];
     if (row->pieces > 0 && row->pieces < row->threads)
-        judge_pieces(row);
+        say(row, "too few pieces: %d for %d threads", row->pieces, row->threads);
+    else if (row->time.high - row->time.low > DISTURBED * row->time.median)
+        say(row, "disturbed: the median is anywhere in %.0f-%.0f us", row->time.low * 1e6,
+            row->time.high * 1e6);
     else if (row->speedup >= GOOD * cores)
-        say(row, "scales: %.2fx%s", row->speedup,
-            row->threads > cores ? ", all that the CPUs give" : "");
+        say_scales(row, sequential, team, machine);
     else if (row->threads > cores)
         say(row, "oversubscribed: %d threads on %d CPU%s", row->threads, machine->cpus,
             machine->cpus > 1 ? "s" : "");
@@ -91,10 +97,11 @@ static void judge_team(const struct measure_subject *subject, struct measure_row
     else if (row->sums > HEAVY)
         say(row, "partial sums take %.0f %% of the time", 100 * row->sums);
     else if (row->speedup < 1)
-        say(row, "slower: pieces that cost more than the whole");
+        say(row, "slower: %.1f us against %.1f alone", row->time.median * 1e6,
+            sequential * 1e6);
     else
-        say(row, "in part: pieces or data unequal, %.0f %% of %d threads",
-            100 * row->efficiency, row->threads);
+        say(row, "in part: %.2fx; meeting takes %.0f %%, partial sums %.0f %%",
+            row->speedup, 100 * team->barrier.median / row->time.median, 100 * row->sums);
 }
 
 static void judge(struct measure_table *table, struct measure_row *row,

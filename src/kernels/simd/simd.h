@@ -19,6 +19,9 @@
 
 SIMD_DECLARE(multiply_add);
 SIMD_DECLARE(triad);
+SIMD_DECLARE(layout_nchw);
+SIMD_DECLARE(layout_nhwc);
+SIMD_DECLARE(layout_blocked);
 SIMD_DECLARE(relu_forward);
 SIMD_DECLARE(relu_backward);
 SIMD_DECLARE(gelu_forward);
