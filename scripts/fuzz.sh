@@ -72,12 +72,13 @@ its_own() {
         END { exit !(owner == "hdf5" && !array) }'
 }
 
-# run_fuzzer TARGET LOG OPTION...: its exit status.
+# run_fuzzer TARGET LOG OPTION...: its exit status. Waited for, so that it ends when we do.
 run_fuzzer() {
     local target=$1 log=$2
     mkdir -p "$work/$target"
     TMPDIR=$work/$target "$BUILD/fuzz/$target" "${options[@]}" \
-        -malloc_limit_mb="${memory[$target]:-64}" "${@:3}" >"$log" 2>&1 </dev/null
+        -malloc_limit_mb="${memory[$target]:-64}" "${@:3}" >"$log" 2>&1 </dev/null &
+    wait $!
 }
 
 # fuzz TARGET: until the time is over; "INPUTS CRASHES_OF_HDF5" go to RESULT.
@@ -139,6 +140,7 @@ in_parallel() {
             wait -n
         done
         {
+            trap 'kill $(jobs -p) 2>/dev/null; exit 143' TERM
             begin=$EPOCHREALTIME status=0
             "$1" "$target" || status=$?
             awk -v a="$begin" -v b="$EPOCHREALTIME" -v s=$status \

@@ -81,10 +81,10 @@ read_words() {
     [[ $config ]] || die "which config? see 'submit.sh --help'"
 }
 
-# check OPTION...: whether this can be trained; then `run` is its folder.
+# check OPTION...: whether this can be trained, as the job will; then `run` is its folder.
 check() {
     local said status
-    said=$("$lockstep" train "$config" "${train[@]}" "$@" --check 2>&1)
+    said=$("$lockstep" train "$config" --resume "${train[@]}" "$@" --check 2>&1)
     status=$?
     if ((status)); then
         grep '^lockstep: ' <<<"$said" >&2 || printf '%s\n' "$said" >&2

@@ -6,8 +6,8 @@
 #     --max-failures M  give up after M ends in a row without a newer checkpoint (5)
 #     --delay S         seconds before the next start (1)
 # Ends with COMMAND's exit code: 0 done, 2 usage, 3 bug, or that of the last failure.
-# TERM, INT, HUP and USR1 stop the run after a checkpoint: 75, and the same line goes on
-# from there. A second INT ends it at once. Checkpoints are looked for on this machine.
+# TERM, INT, HUP, USR1 and USR2 stop the run after a checkpoint: 75, and the same line goes
+# on from there. A second INT ends it at once. Checkpoints are looked for on this machine.
 set -um # every COMMAND is a process group: a Ctrl-C is for this script alone
 
 max_failures=5 delay=1
@@ -156,7 +156,7 @@ for word; do
     [[ $word == train ]] && command+=(--resume)
 done
 
-for signal in TERM INT HUP USR1; do
+for signal in TERM INT HUP USR1 USR2; do
     # shellcheck disable=SC2064 # the name of now
     trap "on_signal $signal" "$signal"
 done

@@ -27,6 +27,10 @@ unset OMP_NUM_THREADS
 if [[ -n ${BATS_TEST_TMPDIR-} ]]; then
     export TMPDIR=$BATS_TEST_TMPDIR
 fi
+# What is measured here is not kept for the user's runs, nor used from them.
+if [[ -n ${BATS_FILE_TMPDIR-} ]]; then
+    export XDG_CACHE_HOME=$BATS_FILE_TMPDIR/cache
+fi
 
 # ranks N COMMAND...: COMMAND on N ranks of this machine.
 ranks() {

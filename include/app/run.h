@@ -35,8 +35,13 @@ struct run_ranks {
 void run_ranks_init(struct run_ranks *ranks, struct comm *comm, int threads);
 void run_ranks_release(struct run_ranks *ranks);
 
-/* What --threads may ask for. */
-enum status run_check_threads(long long threads) MUST_CHECK;
+/* Collective: agrees on what all ranks do alike, but one may fail in alone, on a host
+   with less memory or other limits. `why` is what status_capture got; the first rank that
+   failed says it. */
+enum status run_agree(struct comm *comm, enum status st, const char *why) MUST_CHECK;
+
+/* What --threads may ask for, on every host. Collective. */
+enum status run_check_threads(struct comm *comm, long long threads) MUST_CHECK;
 
 /* This rank's threads. */
 int run_threads(const struct run_ranks *ranks, const struct comm *comm);

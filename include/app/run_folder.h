@@ -34,6 +34,7 @@ enum status run_folder_open(struct run_folder *folder, bool resume) MUST_CHECK;
 void run_folder_close(struct run_folder *folder); /* not open: nothing */
 
 /* Collective: go on from the newest checkpoint that can be used, if there is one.
+   ST_FAIL: there is none, but one that the system does not give out (an I/O error, say).
    ST_USAGE: it is of another run (network, data, seed, ...), the difference named. */
 enum status run_folder_resume(const struct run_folder *folder, struct comm *comm,
                               const struct config *config, const struct dataset *dataset,

@@ -20,7 +20,7 @@ enum rng_purpose {
     RNG_AUGMENT,  /* a: epoch, b: sample */
     RNG_DROPOUT,  /* a: step * 64 + layer (both may wrap), b: sample */
     RNG_SYNTH,    /* a: split (0 train, 1 test), b: image */
-    RNG_TEST,     /* tests */
+    RNG_TEST,     /* tests and measurements */
 };
 
 struct rng {

@@ -25,6 +25,8 @@ struct table {
 
 /* Headings, each behind its '<' or '>', NULL at the end. */
 void table_init(struct table *table, ...) __attribute__((sentinel));
+/* One more heading, before any row; of a table that begins as {0}. */
+void table_head(struct table *table, const char *head);
 void table_row(struct table *table, ...) __attribute__((sentinel));
 void table_cellf(struct table *table, const char *fmt, ...) PRINTF_LIKE(2, 3);
 

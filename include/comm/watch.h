@@ -11,7 +11,7 @@
  * moves again, it says that; after `timeout` seconds it ends the job with exit code 1. A
  * rank that nobody has ended STALL_GRACE seconds later, behind a cut link for example,
  * ends itself. Time in which the watching process does not run either (a suspended job)
- * does not count.
+ * does not count. Before there is a watch, comm_start gives all ranks ten minutes.
  */
 #ifndef LOCKSTEP_COMM_WATCH_H
 #define LOCKSTEP_COMM_WATCH_H

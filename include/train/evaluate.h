@@ -28,9 +28,10 @@ struct evaluation_rows {
 void evaluation_rows_release(struct evaluation_rows *rows);
 
 /* Collective; the result is on every rank. rows may be NULL. loader is in file order;
-   crew has the model and the threads. */
+   crew has the model and the threads. ST_AGAIN, without a result: some rank was asked to
+   stop, or was not done at `latest` of its clock (timer_now; INFINITY: no limit). */
 enum status evaluate(struct comm *comm, struct crew *crew, struct loader *loader,
-                     const float *params, struct evaluation *result,
+                     const float *params, double latest, struct evaluation *result,
                      struct evaluation_rows *rows) MUST_CHECK;
 
 #endif

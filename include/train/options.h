@@ -12,7 +12,7 @@
 #include "nn/optim.h"
 #include "nn/schedule.h"
 
-enum intra_kind { INTRA_AUTO, INTRA_BATCH, INTRA_CHANNEL };
+enum intra_kind { INTRA_AUTO, INTRA_BATCH, INTRA_CHANNEL, INTRA_HYBRID };
 
 struct train_options {
     int epochs;

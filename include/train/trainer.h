@@ -18,6 +18,7 @@
 #include "base/timer.h"
 #include "data/dataset.h"
 #include "nn/model.h"
+#include "nn/plan.h"
 #include "train/checkpoint.h"
 #include "train/options.h"
 
@@ -31,9 +32,9 @@ struct trainer_setup {
     struct dataset *dataset;
     const struct model *model;
     const struct run_options *options;
-    int threads;             /* of this rank */
-    const char *folder;      /* of the run; NULL: nothing is written */
-    struct lockfile *lock;   /* on it, rank 0's; NULL: none */
+    const struct parallel_plan *plan; /* of this rank; lanes and buckets are all ranks' */
+    const char *folder;               /* of the run; NULL: nothing is written */
+    struct lockfile *lock;            /* on it, rank 0's; NULL: none */
     double deadline;         /* timer_now seconds at which all must be over; 0: none */
     const char *config_text; /* effective config, stored in checkpoints */
     const char *version;     /* of lockstep */

@@ -13,8 +13,6 @@
 #include "kernels/peak.h"
 #include "trial.h"
 
-#define BATCH_MOST (1 << 20)
-
 static void print_rows(const struct trial_row *rows, int count, double peak)
 {
     struct table table;
@@ -73,10 +71,10 @@ static enum status bench_step(struct comm *comm, const struct bench_request *req
 {
     struct trial_list batches, threads;
     struct config config;
-    TRY(trial_parse_list("batch", request->batches, BATCH_MOST, &batches));
-    TRY(trial_parse_list("threads", request->threads, BATCH_MOST, &threads));
+    TRY(trial_read_list("batch", request->batches, &batches));
+    TRY(trial_read_list("threads", request->threads, &threads));
     for (int t = 0; t < threads.count; t++)
-        TRY(run_check_threads(threads.value[t]));
+        TRY(run_check_threads(comm, threads.value[t]));
     double registers = peak_registers(), sgemm = peak_sgemm();
     if (!request->json)
         bench_print_machine(registers, sgemm);
@@ -88,8 +86,8 @@ static enum status bench_step(struct comm *comm, const struct bench_request *req
         for (int b = 0; b < batches.count; b++) {
             struct trial_row *row = &rows[count++];
             *row = (struct trial_row){.batch = batches.value[b],
-                                .threads = threads.value[t],
-                                .ranks = comm_size(comm)};
+                                      .threads = threads.value[t],
+                                      .ranks = comm_size(comm)};
             TRY_TO(out, trial_steps(comm, &config, (int)request->repeats, row));
         }
     }

@@ -1,3 +1,4 @@
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -88,8 +89,9 @@ static enum status set_up(struct session *session)
     TRY(check_data(session));
     log_set_replicated(false);
     run_ranks_init(&session->ranks, session->comm, (int)request->threads);
-    crew_init(&session->crew, &session->network.model,
-              run_threads(&session->ranks, session->comm), INTRA_AUTO);
+    struct parallel_plan plan;
+    plan_init(&plan, run_threads(&session->ranks, session->comm));
+    crew_init(&session->crew, &session->network.model, &plan);
     loader_init(&session->loader, &session->dataset, session->split);
     session->loader.input = network_input(&session->network);
     return ST_OK;
@@ -160,7 +162,8 @@ static enum status run(struct session *session)
     const struct network *network = &session->network;
     double begin = timer_now();
     TRY(evaluate(session->comm, &session->crew, &session->loader, network->params,
-                 &session->result, session->request->out ? &session->rows : NULL));
+                 INFINITY, &session->result,
+                 session->request->out ? &session->rows : NULL));
     const struct evaluation *result = &session->result;
     double seconds = timer_now() - begin;
     run_ranks_print(&session->ranks);
@@ -181,8 +184,9 @@ static enum status run(struct session *session)
     return ST_OK;
 }
 
-static enum status parse_request(struct request *request, enum dataset_split *split,
-                                 int argc, char **argv, bool *help)
+static enum status parse_request(struct comm *comm, struct request *request,
+                                 enum dataset_split *split, int argc, char **argv,
+                                 bool *help)
 {
     const struct cli_option options[] = {
         {"data", CLI_TEXT, &request->data, "FILE", "data set"},
@@ -204,7 +208,7 @@ static enum status parse_request(struct request *request, enum dataset_split *sp
         return ST_OK;
     if (!request->data)
         FAIL(ST_USAGE, "which data set? give --data FILE");
-    TRY(run_check_threads(request->threads));
+    TRY(run_check_threads(comm, request->threads));
     for (*split = 0; *split < DATASET_SPLITS; ++*split)
         if (strcmp(request->split, dataset_split_name[*split]) == 0)
             return ST_OK;
@@ -216,7 +220,7 @@ enum status cmd_eval(struct comm *comm, int argc, char **argv)
     struct request request = {.split = "test"};
     struct session session = {.comm = comm, .request = &request};
     bool help;
-    TRY(parse_request(&request, &session.split, argc, argv, &help));
+    TRY(parse_request(comm, &request, &session.split, argc, argv, &help));
     if (help)
         return ST_OK;
     enum status st = run(&session);

@@ -29,13 +29,19 @@ static void progress(const struct measure_subject *subject)
 }
 
 /* Thread counts in rising order, 1 the first of them: the others are compared with it. */
-static enum status read_threads(const char *text, struct trial_list *list)
+static enum status read_threads(struct comm *comm, const char *text,
+                                struct trial_list *list)
 {
     char both[32];
-    snprintf(both, sizeof both, "1,%d", cpu_allowed());
-    TRY(trial_parse_list("threads", text ? text : both, MACHINE_THREADS, list));
-    for (int i = 0; i < list->count; i++)
-        TRY(run_check_threads(list->value[i]));
+    int most = cpu_allowed() < MACHINE_THREADS ? cpu_allowed() : MACHINE_THREADS;
+    snprintf(both, sizeof both, "1,%d", most);
+    TRY(trial_read_list("threads", text ? text : both, list));
+    for (int i = 0; i < list->count; i++) {
+        TRY(run_check_threads(comm, list->value[i]));
+        if (list->value[i] > MACHINE_THREADS)
+            FAIL(ST_USAGE, "'--threads %s': at most %d threads are compared", text,
+                 MACHINE_THREADS);
+    }
     struct trial_list sorted = {.count = 1, .value = {1}};
     for (int threads = 2; threads <= MACHINE_THREADS; threads++) {
         bool found = false;
@@ -99,13 +105,13 @@ static void print(const struct results *results)
     lab_print_beside(results);
 }
 
-static enum status run(const struct lab_request *request)
+static enum status run(struct comm *comm, const struct lab_request *request)
 {
     struct config config = {0};
     struct trial_list threads;
     struct results *results = mem_zeroed(1, sizeof *results);
     enum status st;
-    TRY_TO(out, read_threads(request->threads, &threads));
+    TRY_TO(out, read_threads(comm, request->threads, &threads));
     TRY_TO(out, trial_read_config(request->config, 0, &config));
     if (request->out)
         TRY_TO(out, results_check(request->out));
@@ -123,7 +129,7 @@ out:
     return st;
 }
 
-enum status lab_layers(int argc, char **argv)
+enum status lab_layers(struct comm *comm, int argc, char **argv)
 {
     struct lab_request request = {.batch = 16, .seconds = 60};
     const struct cli_option options[] = {
@@ -148,10 +154,13 @@ enum status lab_layers(int argc, char **argv)
         return ST_OK;
     if (count == 0)
         request.config = NULL;
+    if (comm_size(comm) > 1)
+        FAIL(ST_USAGE, "lab measures the threads of one process; start it without mpirun "
+                       "('lab batch' takes ranks)");
     if (request.batch < 1 || request.batch > BATCH_MOST)
         FAIL(ST_USAGE, "'--batch %lld': expected a number from 1 to %d", request.batch,
              BATCH_MOST);
-    return run(&request);
+    return run(comm, &request);
 }
 
 enum status cmd_lab(struct comm *comm, int argc, char **argv)
@@ -160,5 +169,5 @@ enum status cmd_lab(struct comm *comm, int argc, char **argv)
         return lab_batch(comm, argc - 1, argv + 1);
     if (argc > 0 && strcmp(argv[0], "threads") == 0)
         return lab_threads(comm, argc - 1, argv + 1);
-    return comm_rank(comm) == 0 ? lab_layers(argc, argv) : ST_OK;
+    return lab_layers(comm, argc, argv);
 }

@@ -6,7 +6,7 @@
 
 struct comm;
 
-enum status lab_layers(int argc, char **argv) MUST_CHECK;
+enum status lab_layers(struct comm *comm, int argc, char **argv) MUST_CHECK;
 enum status lab_batch(struct comm *comm, int argc, char **argv) MUST_CHECK;
 enum status lab_threads(struct comm *comm, int argc, char **argv) MUST_CHECK;
 

@@ -57,6 +57,8 @@ static enum status show_checkpoint(const char *path)
             info->w, info->mean, info->std, data);
     log_out("written by  lockstep %s, %s, %s, %s kernels\n", info->lockstep, info->mpi,
             info->blas, info->isa);
+    if (*info->plan)
+        log_out("plan        %s\n", info->plan);
     log_out("here        %s, %s, %s kernels\n", cpu_model(), cpu_blas(),
             cpu_isa_name(cpu_isa()));
     enum status st = show_config(info, path);

@@ -9,6 +9,7 @@
 #include "app/network.h"
 #include "app/run.h"
 #include "app/run_folder.h"
+#include "app/tuning.h"
 #include "base/fs.h"
 #include "base/hash.h"
 #include "base/log.h"
@@ -27,6 +28,7 @@
 struct request {
     const char *config, *data, *run, *init, *max_time;
     bool resume, check;
+    enum tuning_mode tune;
     long long threads, stall_timeout;
     struct cli_texts set;
     int argc;
@@ -42,6 +44,7 @@ struct session {
     struct run_ranks ranks;
     struct dataset dataset;
     struct model model;
+    struct tuning tuning;
     struct trainer *trainer;
     struct run_folder folder;
     double begin, deadline; /* timer_now seconds; deadline 0: none */
@@ -51,6 +54,7 @@ struct session {
 static enum status parse_request(struct request *request, int argc, char **argv,
                                  bool *help)
 {
+    const char *tune = "cached";
     const struct cli_option options[] = {
         {"data", CLI_TEXT, &request->data, "FILE", "data set (instead of data.file)"},
         {"run", CLI_TEXT, &request->run, "DIR", "the run's folder (runs/CONFIG)"},
@@ -62,6 +66,9 @@ static enum status parse_request(struct request *request, int argc, char **argv,
         {"max-time", CLI_TEXT, &request->max_time, "TIME",
          "stop in time, with a checkpoint: M, H:MM:SS, D-HH:MM:SS, or auto: the SLURM "
          "job's"},
+        {"tune", CLI_TEXT, &tune, "off|cached|force",
+         "how threads share the work: by rule, as measured before (or now, if never), "
+         "or measured now"},
         {"check", CLI_FLAG, &request->check, NULL,
          "say what would be trained, and touch nothing"},
         {"stall-timeout", CLI_INT, &request->stall_timeout, "SECONDS",
@@ -83,6 +90,7 @@ static enum status parse_request(struct request *request, int argc, char **argv,
         config_print_help();
         return ST_OK;
     }
+    TRY(tuning_read_mode(tune, &request->tune));
     request->config = operand[0];
     request->argc = argc;
     request->argv = argv;
@@ -124,7 +132,7 @@ static enum status read_config(struct session *session)
     }
     if (request->threads > 0)
         session->config.run.parallel.threads = (int)request->threads;
-    TRY(run_check_threads(session->config.run.parallel.threads));
+    TRY(run_check_threads(comm, session->config.run.parallel.threads));
     return config_check(&session->config, request->config);
 }
 
@@ -152,6 +160,19 @@ static enum status open_on_rank_0(struct session *session)
     return request->check ? ST_OK : run_folder_open(&session->folder, request->resume);
 }
 
+/* What a network takes in memory not every host may have. */
+static enum status describe_model(struct session *session)
+{
+    const struct dataset_info *data = &session->dataset.info;
+    const struct shape in = {data->h, data->w, 1};
+    char why[STATUS_TEXT];
+    status_capture(why);
+    enum status st = model_init(&session->model, &session->config.model, in,
+                                data->classes, session->config.run.train.grain);
+    status_capture(NULL);
+    return run_agree(session->comm, st, why);
+}
+
 static enum status set_up(struct session *session)
 {
     const struct request *request = session->request;
@@ -169,24 +190,25 @@ static enum status set_up(struct session *session)
     log_set_replicated(true);
     if (data->count[DATASET_TRAIN] == 0)
         FAIL(ST_FAIL, "'%s' holds no training images", data->path);
-    TRY(model_init(&session->model, &session->config.model,
-                   (struct shape){data->h, data->w, 1}, data->classes, run->train.grain));
+    TRY(describe_model(session));
     enum status st = comm_rank(session->comm) == 0 ? open_on_rank_0(session) : ST_OK;
     TRY(comm_agree(session->comm, st));
     log_set_replicated(false);
     run_ranks_init(&session->ranks, session->comm, run->parallel.threads);
-    const struct trainer_setup setup = {
+    struct trainer_setup setup = {
         .comm = session->comm,
         .dataset = &session->dataset,
         .model = &session->model,
         .options = run,
-        .threads = run_threads(&session->ranks, session->comm),
         .folder = request->check ? NULL : session->folder.path,
         .lock = &session->folder.lock,
         .deadline = session->deadline,
         .config_text = session->text,
         .version = app_version(),
     };
+    TRY(tuning_choose(&setup, run_threads(&session->ranks, session->comm),
+                      request->check ? TUNING_OFF : request->tune, &session->tuning));
+    setup.plan = &session->tuning.plan;
     session->trainer = trainer_create(&setup);
     return ST_OK;
 }
@@ -194,6 +216,23 @@ static enum status set_up(struct session *session)
 static void show_changed(const char *line)
 {
     log_out(" %s", line);
+}
+
+static void print_plan(const struct session *session)
+{
+    const struct tuning *tuning = &session->tuning;
+    const struct train_options *train = &session->config.run.train;
+    int grains = (train->batch + train->grain - 1) / train->grain;
+    int size = comm_size(session->comm), share = (grains + size - 1) / size;
+    log_out("%-10s %s (%s", "plan", plan_summary(&tuning->plan, share), tuning->source);
+    if (tuning->result)
+        log_out(" in %.1f s", tuning->seconds);
+    log_out(")\n");
+    if (plan_members(&tuning->plan, share) > 1) {
+        char *text = plan_text(&tuning->plan, &session->model);
+        log_out("%-10s %s\n", "", text);
+        free(text);
+    }
 }
 
 static void print_header(const struct session *session)
@@ -217,6 +256,7 @@ static void print_header(const struct session *session)
     log_out("%-10s %s, changed from the defaults:", "config", session->request->config);
     config_show_changed(&session->config, show_changed);
     log_out("\n%-10s %s\n", "run", session->folder.path);
+    print_plan(session);
     if (session->deadline > 0)
         log_out("%-10s stops, to go on later, before %.0f s have passed\n", "limit",
                 session->deadline - session->begin);
@@ -306,6 +346,7 @@ enum status cmd_train(struct comm *comm, int argc, char **argv)
     struct comm_watch *watch = start_watch(comm, (double)request.stall_timeout);
     enum status st = train(&session);
     trainer_free(session.trainer);
+    tuning_release(&session.tuning);
     run_folder_close(&session.folder);
     model_release(&session.model);
     dataset_close(&session.dataset);

@@ -8,7 +8,7 @@
 static const char *const optim_words[] = {"sgd", "adamw", NULL};
 static const char *const schedule_words[] = {"constant", "step", "cosine", "onecycle",
                                              NULL};
-static const char *const intra_words[] = {"auto", "batch", "channel", NULL};
+static const char *const intra_words[] = {"auto", "batch", "channel", "hybrid", NULL};
 
 /* clang-format off */
 const struct config_key config_keys[] = {
@@ -67,7 +67,7 @@ const struct config_key config_keys[] = {
     {"early_stop", "min_delta", KEY_REAL, false, RUN(early_stop.min_delta), 0, 1, "0", "what counts as better", NULL},
 
     {"parallel", "threads", KEY_INT, false, RUN(parallel.threads), 0, 4096, "0", "per rank; 0: the rank's share of the CPUs", NULL},
-    {"parallel", "intra", KEY_WORD, false, RUN(parallel.intra), 0, 0, "auto", "what threads share: whole grains, or a grain's channels", intra_words},
+    {"parallel", "intra", KEY_WORD, false, RUN(parallel.intra), 0, 0, "auto", "what threads share: the batch's grains, each grain's channels, or some of both; auto: the fastest", intra_words},
 };
 /* clang-format on */
 

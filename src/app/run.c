@@ -175,7 +175,24 @@ void run_ranks_release(struct run_ranks *ranks)
     *ranks = (struct run_ranks){0};
 }
 
-enum status run_check_threads(long long threads)
+enum status run_agree(struct comm *comm, enum status st, const char *why)
+{
+    enum status *all = mem_zeroed((size_t)comm_size(comm), sizeof *all);
+    int first = 0;
+    comm_allgather(comm, &st, all, sizeof st);
+    while (first < comm_size(comm) - 1 && all[first] == ST_OK)
+        first++;
+    if (all[first] != ST_OK && first == comm_rank(comm)) {
+        log_set_replicated(false);
+        log_error("%s", why);
+        log_set_replicated(true);
+    }
+    st = all[first];
+    free(all);
+    return st;
+}
+
+static enum status check_threads(long long threads)
 {
     long long most = THREADS_PER_CPU * (long long)cpu_online();
     if (threads > most)
@@ -187,6 +204,15 @@ enum status run_check_threads(long long threads)
              "--threads %d",
              team_limit(), threads, team_limit());
     return ST_OK;
+}
+
+enum status run_check_threads(struct comm *comm, long long threads)
+{
+    char why[STATUS_TEXT];
+    status_capture(why);
+    enum status st = check_threads(threads);
+    status_capture(NULL);
+    return run_agree(comm, st, why);
 }
 
 int run_threads(const struct run_ranks *ranks, const struct comm *comm)

@@ -79,6 +79,7 @@ struct resume {
     const struct config *config;
     const struct dataset *dataset;
     struct trainer *trainer;
+    bool unread; /* a checkpoint is there that the system does not give out now */
 };
 
 static void show_difference(const char *line)
@@ -122,8 +123,21 @@ static enum status consider(const struct resume *resume, const char *path, bool 
     return st;
 }
 
-static enum status try_resume(const struct resume *resume, const char *path,
-                              bool *resumed)
+/* The system's word, not HDF5's: whole or damaged, its bytes can be had. */
+static bool can_be_read(const char *path)
+{
+    char block[4096];
+    FILE *file = fopen(path, "rb");
+    if (!file)
+        return false;
+    while (fread(block, 1, sizeof block, file) > 0)
+        continue;
+    bool good = !ferror(file);
+    fclose(file);
+    return good;
+}
+
+static enum status try_resume(struct resume *resume, const char *path, bool *resumed)
 {
     struct comm *comm = resume->comm;
     bool readable = false;
@@ -139,6 +153,8 @@ static enum status try_resume(const struct resume *resume, const char *path,
                 (unsigned long long)trainer_total_steps(resume->trainer));
     else
         log_note("'%s' cannot be used; looking for an older one", path);
+    if (!*resumed && comm_rank(comm) == 0 && !can_be_read(path))
+        resume->unread = true;
     return ST_OK;
 }
 
@@ -160,7 +176,7 @@ enum status run_folder_resume(const struct run_folder *folder, struct comm *comm
                               const struct config *config, const struct dataset *dataset,
                               struct trainer *trainer, bool *resumed)
 {
-    const struct resume resume = {folder->path, comm, config, dataset, trainer};
+    struct resume resume = {folder->path, comm, config, dataset, trainer, false};
     char **paths = NULL;
     int count = 0;
     enum status st = ST_OK;
@@ -173,5 +189,12 @@ enum status run_folder_resume(const struct run_folder *folder, struct comm *comm
         st = try_resume(&resume, paths ? paths[i] : "", resumed);
     if (paths)
         fs_free_list(paths, count);
-    return st;
+    TRY(st);
+    if (!*resumed && resume.unread)
+        st = status_fail(
+            ST_FAIL,
+            "'%s' holds checkpoints that cannot be read now; the run does not "
+            "start again over them: try later, or move them away",
+            folder->path);
+    return comm_agree(comm, st);
 }

@@ -1,24 +1,30 @@
-/* trial: a network and data to measure with: what bench and lab share. */
+/*
+ * trial: what the commands that measure train on: a network and the built-in letters.
+ */
 #ifndef LOCKSTEP_APP_TRIAL_H
 #define LOCKSTEP_APP_TRIAL_H
 
 #include "app/config.h"
+#include "data/dataset.h"
 
 struct comm;
 
+/* The network of the config file `path`, or the reference network (NULL); grain > 0
+   replaces the config's. */
+enum status trial_read_config(const char *path, long long grain,
+                              struct config *config) MUST_CHECK;
+
+/* Collective. At least `least` images for training, a whole number of batches. */
+enum status trial_open_letters(struct comm *comm, int least, int batch,
+                               struct dataset *dataset) MUST_CHECK;
+
+/* "1,2,4" */
 #define TRIAL_LIST 16
 struct trial_list {
     int count, value[TRIAL_LIST];
 };
-
-/* "1,2,4": numbers from 1 to `most`, of the option `option`. */
-enum status trial_parse_list(const char *option, const char *text, long long most,
-                             struct trial_list *list) MUST_CHECK;
-
-/* The network to measure: a file's, or (NULL) the reference network; trained plainly.
-   grain: 0: as it is. The caller releases it, also in failure. */
-enum status trial_read_config(const char *path, long long grain,
-                              struct config *config) MUST_CHECK;
+enum status trial_read_list(const char *option, const char *text,
+                            struct trial_list *list) MUST_CHECK;
 
 /* Built-in letters as a network sees them, (count, SYNTH_SIZE, SYNTH_SIZE, 1); the caller
    frees. */
@@ -28,14 +34,14 @@ struct trial_rate {
     double median, low, high; /* images per second */
 };
 
-/* Whole steps on built-in letters: batch, threads and ranks are given. */
+/* Whole steps on built-in letters; batch, threads and ranks are given. */
 struct trial_row {
     int batch, threads, ranks, grain;
     struct trial_rate train, forward;
     double dense, truly; /* FLOPs of a training step per image */
 };
 
-/* Collective. */
+/* Collective. The grain is the config's, or less, so that no thread goes without. */
 enum status trial_steps(struct comm *comm, struct config *config, int repeats,
                         struct trial_row *row) MUST_CHECK;
 

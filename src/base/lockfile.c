@@ -15,7 +15,8 @@
 #include "base/timer.h"
 #include "base/where.h"
 
-#define RETRY_MS 50
+#define RETRY_MS  50
+#define SETTLE_MS 1000 /* nobody is so long between reading the file and writing it */
 
 /* What the file says, in its words. */
 struct holder {
@@ -69,6 +70,27 @@ static bool believed(const struct holder *holder)
     return !job || strcmp(job, holder->job) != 0;
 }
 
+/* Without the kernel's help: of several who found the file free and wrote it, the last
+   has it. The others leave it as it is. */
+static enum status settle(struct lockfile *lock, struct holder *holder, bool *held)
+{
+    char host[64];
+    host_name(host);
+    usleep(1000 * SETTLE_MS);
+    close(lock->fd); /* NFS looks anew only at a file that is opened anew */
+    lock->fd = open(lock->path, O_RDWR | O_CLOEXEC);
+    if (lock->fd < 0)
+        FAIL(ST_FAIL, "cannot open '%s': %s", lock->path, strerror(errno));
+    read_holder(lock->fd, holder);
+    holder->unproven = true;
+    *held = holder->pid != getpid() || strcmp(holder->host, host) != 0;
+    if (!*held)
+        return ST_OK;
+    close(lock->fd);
+    lock->fd = -1;
+    return ST_OK;
+}
+
 /* One try. *held: somebody else has it. */
 static enum status try_lock(struct lockfile *lock, struct holder *holder, bool *held)
 {
@@ -84,8 +106,10 @@ static enum status try_lock(struct lockfile *lock, struct holder *holder, bool *
             *held = believed(holder);
         if (*held)
             break;
-        if (fs_same_file(lock->fd, lock->path))
-            return write_holder(lock);
+        if (fs_same_file(lock->fd, lock->path)) {
+            TRY(write_holder(lock));
+            return holder->unproven ? settle(lock, holder, held) : ST_OK;
+        }
         close(lock->fd); /* its last holder has just removed it */
     }
     close(lock->fd);

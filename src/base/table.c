@@ -23,12 +23,16 @@ void table_init(struct table *table, ...)
     *table = (struct table){0};
     va_list args;
     va_start(args, table);
-    for (const char *head; (head = va_arg(args, const char *)) != NULL;) {
-        ASSERT(table->columns < TABLE_COLUMNS && (*head == '<' || *head == '>'));
-        table->align[table->columns++] = *head;
-        add_cell(table, mem_strdup(head + 1));
-    }
+    for (const char *head; (head = va_arg(args, const char *)) != NULL;)
+        table_head(table, head);
     va_end(args);
+}
+
+void table_head(struct table *table, const char *head)
+{
+    ASSERT(table->columns < TABLE_COLUMNS && (*head == '<' || *head == '>'));
+    table->align[table->columns++] = *head;
+    add_cell(table, mem_strdup(head + 1));
 }
 
 void table_row(struct table *table, ...)

@@ -10,7 +10,8 @@
 #include "base/mem.h"
 #include "comm_impl.h"
 
-#define BCAST_BLOCK ((size_t)1 << 30) /* MPI-3 counts are int */
+#define BCAST_BLOCK   ((size_t)1 << 30) /* MPI-3 counts are int */
+#define START_SECONDS 600               /* in which all ranks must have started */
 
 static struct comm world;
 
@@ -41,6 +42,8 @@ struct comm *comm_start(int *argc, char ***argv)
         setenv("OMPI_MCA_ess_singleton_isolated", "1", 0);
     if (!getenv("PMIX_RANK") && !getenv("PMI_RANK"))
         unsetenv("SLURM_STEP_ID");
+    comm_end_within(START_SECONDS,
+                    "lockstep: other ranks have not started; this one ends\n");
     MPI_CHECK(MPI_Init_thread(argc, argv, MPI_THREAD_FUNNELED, &provided));
     MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN);
     MPI_CHECK(MPI_Comm_dup(MPI_COMM_WORLD, &world.all));
@@ -54,6 +57,7 @@ struct comm *comm_start(int *argc, char ***argv)
     world.host[strcspn(world.host, ".")] = '\0';
     log_init(world.rank, world.host);
     status_set_abort_hook(abort_job);
+    comm_go_on();
     return &world;
 }
 

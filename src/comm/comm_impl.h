@@ -42,6 +42,11 @@ void comm_check(int code, const char *what);
 /* The same for calls that return only when other ranks have come. */
 #define MPI_WAIT(call) (where_wait(true), MPI_CHECK(call), where_wait(false))
 
+/* The process has so long to end, whatever it is stuck in, or to come to comm_go_on; else
+   it says `words` and ends with ST_FAIL. watch.c */
+void comm_end_within(double seconds, const char *words);
+void comm_go_on(void);
+
 void comm_tree_release(struct comm *comm);
 
 #endif

@@ -65,13 +65,17 @@ static void end_now(int number)
     _exit(ST_FAIL);
 }
 
-/* The process has so long to end, whatever it is stuck in. */
-static void end_within(double seconds, const char *words)
+void comm_end_within(double seconds, const char *words)
 {
     const struct sigaction action = {.sa_handler = end_now};
     snprintf(last_words, sizeof last_words, "%s", words);
     sigaction(SIGALRM, &action, NULL);
     alarm((unsigned)ceil(seconds));
+}
+
+void comm_go_on(void)
+{
+    alarm(0);
 }
 
 /* --- what is seen --- */
@@ -183,7 +187,7 @@ static void describe(const struct comm_watch *watch, char text[STALL_TEXT])
 static _Noreturn void end_job(struct comm_watch *watch, bool everyone)
 {
     char text[STALL_TEXT], line[STALL_TEXT + 128];
-    end_within(ABORT_SECONDS, "");
+    comm_end_within(ABORT_SECONDS, "");
     atomic_store_explicit(&watch->slot[watch->comm->node_rank].ends, true,
                           memory_order_relaxed);
     show_myself(watch);
@@ -313,6 +317,8 @@ struct comm_watch *comm_watch_start(struct comm *comm, double warn, double timeo
     watch->comm = comm;
     watch->tick = fmin(TICK, warn / TICKS_TO_WARN);
     watch->socket = -1;
+    comm_end_within(timeout + STALL_GRACE,
+                    "lockstep: other ranks have not come to the start; this one ends\n");
     stall_init(&watch->stall, comm->size, comm->rank, warn, timeout, 0);
     exchange_cards(watch);
     name_monitors(watch);
@@ -322,6 +328,7 @@ struct comm_watch *comm_watch_start(struct comm *comm, double warn, double timeo
         log_error("cannot watch the other ranks: %s", strerror(errno));
         status_abort(ST_FAIL);
     }
+    comm_go_on();
     thread_start(&watch->thread, keep_watch, watch);
     return watch;
 }
@@ -335,7 +342,7 @@ void comm_watch_stop(struct comm_watch *watch)
              "[rank %d %s] the other ranks have not come to the end of the job; this "
              "rank ends (--stall-timeout %.0f)\n",
              watch->comm->rank, watch->comm->host, watch->stall.timeout);
-    end_within(watch->stall.timeout + STALL_GRACE, words);
+    comm_end_within(watch->stall.timeout + STALL_GRACE, words);
     where_mark(WHERE_END);
     eventfd_write(watch->wake, 1);
     pthread_join(watch->thread, NULL);

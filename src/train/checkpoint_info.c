@@ -29,6 +29,7 @@ static const struct attribute attributes[] = {
     {"mpi", TEXT, false, INFO(mpi)},
     {"blas", TEXT, false, INFO(blas)},
     {"isa", TEXT, false, INFO(isa)},
+    {"plan", TEXT, false, INFO(plan)},
     {"step", U64, true, PROGRESS(step)},
     {"epoch", F64, true, PROGRESS(epoch)},
     {"evaluated_step", U64, true, PROGRESS(evaluated_step)},
@@ -92,6 +93,10 @@ static enum status read_one(struct h5file *file, struct checkpoint_info *info,
     case F64:
         return h5file_get_f64(file, "/", attribute->name, value);
     case TEXT:
+        if (!attribute->vital && !h5file_has_attr(file, "/", attribute->name)) {
+            *(char **)value = mem_strdup(""); /* from before there was one */
+            return ST_OK;
+        }
         return h5file_get_text(file, "/", attribute->name, value);
     case HASH:
         return checkpoint_get_hash(file, attribute->name, value);
@@ -178,5 +183,6 @@ void checkpoint_info_release(struct checkpoint_info *info)
     free(info->mpi);
     free(info->blas);
     free(info->isa);
+    free(info->plan);
     memset(info, 0, sizeof *info);
 }

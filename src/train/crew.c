@@ -5,49 +5,35 @@
 #include "base/mem.h"
 #include "comm/tree.h"
 
-void crew_init(struct crew *crew, const struct model *model, int threads, int intra)
+void crew_init(struct crew *crew, const struct model *model,
+               const struct parallel_plan *plan)
 {
     *crew = (struct crew){
         .model = model,
-        .threads = threads,
-        .intra = intra,
-        .lanes_max = intra == INTRA_CHANNEL ? 1 : threads,
+        .plan = *plan,
         .barriers = mem_aligned(1, sizeof(struct team_shared)),
     };
-    crew->workspace = mem_aligned((size_t)crew->lanes_max, sizeof *crew->workspace);
-    for (int i = 0; i < crew->lanes_max; i++)
+    crew->workspace = mem_aligned((size_t)plan->lanes, sizeof *crew->workspace);
+    for (int i = 0; i < plan->lanes; i++)
         workspace_init(&crew->workspace[i], model);
 }
 
 void crew_release(struct crew *crew)
 {
-    for (int i = 0; i < crew->lanes_max; i++)
+    for (int i = 0; i < crew->plan.lanes; i++)
         workspace_release(&crew->workspace[i]);
     free(crew->workspace);
     free(crew->barriers);
     *crew = (struct crew){0};
 }
 
-int crew_lanes(const struct crew *crew, int grains)
-{
-    if (grains < 1)
-        return 1;
-    return grains < crew->lanes_max ? grains : crew->lanes_max;
-}
-
-int crew_members(const struct crew *crew, int lanes)
-{
-    return crew->intra == INTRA_BATCH ? 1 : (crew->threads + lanes - 1) / lanes;
-}
-
 struct lane crew_lane(const struct crew *crew, int lanes, int thread, int begin, int end)
 {
     struct lane lane = {.index = -1};
-    bool alone = crew->intra == INTRA_BATCH;
     for (int i = 0; i < lanes; i++) {
         int first = i, last = i + 1;
-        if (!alone)
-            tree_share(crew->threads, lanes, i, &first, &last);
+        if (crew->plan.teams)
+            tree_share(crew->plan.threads, lanes, i, &first, &last);
         if (thread < first || thread >= last)
             continue;
         lane.index = i;
@@ -64,5 +50,5 @@ struct lane crew_lane(const struct crew *crew, int lanes, int thread, int begin,
 struct team crew_all(const struct crew *crew, int thread)
 {
     return (struct team){
-        .size = crew->threads, .index = thread, .shared = crew->barriers};
+        .size = crew->plan.threads, .index = thread, .shared = crew->barriers};
 }

@@ -5,6 +5,7 @@
 
 #include "base/mem.h"
 #include "base/stop.h"
+#include "base/timer.h"
 #include "base/where.h"
 #include "comm/comm.h"
 #include "comm/tree.h"
@@ -19,6 +20,7 @@ struct job {
     uint64_t count; /* samples of the split */
     int begin, end; /* grains */
     int lanes;
+    double latest;       /* seconds */
     double *loss;        /* [grain of the split] */
     uint64_t *confusion; /* [lane][true][predicted] */
     struct evaluation_rows *rows;
@@ -78,21 +80,21 @@ static void take_grains(void *context, int thread)
 static enum status rank_grains(struct job *job, struct loader *loader, int begin, int end)
 {
     int grain = job->crew->model->grain;
-    int step = CHUNK * job->crew->lanes_max;
+    int step = CHUNK * job->crew->plan.lanes;
     uint64_t most = (uint64_t)step * (uint64_t)grain;
     for (int g = begin; g < end; g += step) {
-        if (stop_requested())
+        if (stop_requested() || timer_now() > job->latest)
             return ST_AGAIN;
         job->begin = g;
         job->end = g + step < end ? g + step : end;
-        job->lanes = crew_lanes(job->crew, job->end - job->begin);
+        job->lanes = plan_lanes(&job->crew->plan, job->end - job->begin);
         uint64_t first = (uint64_t)g * (uint64_t)grain;
         uint64_t last = (uint64_t)job->end * (uint64_t)grain;
         if (last > job->count)
             last = job->count;
         where_mark(WHERE_EVALUATE);
         TRY(loader_prepare(loader, 0, first, last - first, most));
-        team_run(job->crew->threads, take_grains, job);
+        team_run(job->crew->plan.threads, take_grains, job);
     }
     return ST_OK;
 }
@@ -103,7 +105,7 @@ static void sum_up(struct comm *comm, struct job *job, int grains,
     int classes = job->crew->model->classes;
     size_t cells = (size_t)classes * (size_t)classes;
     result->confusion = mem_zeroed(cells, sizeof *result->confusion);
-    for (int lane = 0; lane < job->crew->lanes_max; lane++)
+    for (int lane = 0; lane < job->crew->plan.lanes; lane++)
         for (size_t i = 0; i < cells; i++)
             result->confusion[i] += job->confusion[(size_t)lane * cells + i];
     comm_sum_u64(comm, result->confusion, (int)cells);
@@ -119,7 +121,7 @@ static void sum_up(struct comm *comm, struct job *job, int grains,
 }
 
 enum status evaluate(struct comm *comm, struct crew *crew, struct loader *loader,
-                     const float *params, struct evaluation *result,
+                     const float *params, double latest, struct evaluation *result,
                      struct evaluation_rows *rows)
 {
     const struct model *model = crew->model;
@@ -135,8 +137,9 @@ enum status evaluate(struct comm *comm, struct crew *crew, struct loader *loader
         .loader = loader,
         .params = params,
         .count = count,
+        .latest = latest,
         .loss = mem_zeroed((size_t)grains, sizeof(double)),
-        .confusion = mem_zeroed((size_t)crew->lanes_max * cells, sizeof(uint64_t)),
+        .confusion = mem_zeroed((size_t)crew->plan.lanes * cells, sizeof(uint64_t)),
         .rows = rows,
     };
     if (rows) {

@@ -3,10 +3,8 @@
 #include "base/status.h"
 #include "base/timer.h"
 
-#define BUCKET_FLOATS 65536 /* large enough that bandwidth counts, not latency */
-
 void overlap_init(struct overlap *overlap, struct comm *comm, struct reduce *reduce,
-                  const struct model *model, float *sum)
+                  const struct model *model, size_t bucket, float *sum)
 {
     *overlap = (struct overlap){.comm = comm, .reduce = reduce, .sum = sum};
     size_t end = reduce->count;
@@ -14,7 +12,7 @@ void overlap_init(struct overlap *overlap, struct comm *comm, struct reduce *red
         const struct layer *layer = model->step[s];
         size_t begin = layer->tensors ? layer->tensor[0].offset : end;
         bool last = begin == 0;
-        if (end - begin < BUCKET_FLOATS && !last)
+        if (end - begin < bucket && !last)
             continue;
         if (overlap->buckets == COMM_TREE_PIECES - 1 && !last)
             continue;

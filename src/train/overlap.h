@@ -43,9 +43,9 @@ struct overlap {
     double waited;  /* of these, seconds of waiting after backward */
 };
 
-/* Cuts the flat vector of `reduce` into buckets. */
+/* Cuts the flat vector of `reduce` into buckets of `bucket` floats or more. */
 void overlap_init(struct overlap *overlap, struct comm *comm, struct reduce *reduce,
-                  const struct model *model, float *sum);
+                  const struct model *model, size_t bucket, float *sum);
 
 /* A new step of n grains, shared by `lanes` lanes of which each has `members` threads at
    most; before the parallel region. */

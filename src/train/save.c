@@ -1,4 +1,5 @@
 /* save: what a run writes, and when it was last written: checkpoints, metrics.h5. */
+#include <math.h>
 #include <stdlib.h>
 
 #include "base/log.h"
@@ -6,6 +7,8 @@
 #include "base/where.h"
 #include "kernels/cpu.h"
 #include "trainer_impl.h"
+
+#define ENDING 5 /* seconds: mpirun takes 2 to end, the job's script has to go on */
 
 void trainer_saver_init(struct trainer *trainer)
 {
@@ -19,6 +22,7 @@ void trainer_saver_init(struct trainer *trainer)
         .mpi = mem_strdup(comm_version()),
         .blas = mem_strdup(cpu_blas()),
         .isa = mem_strdup(cpu_isa_name(cpu_isa())),
+        .plan = plan_text(setup->plan, setup->model),
         .class_name = data->class_name,
         .classes = data->classes,
         .h = data->h,
@@ -99,4 +103,14 @@ enum status trainer_settle(struct trainer *trainer)
     st = comm_agree(trainer->setup.comm, st);
     phases_add(&trainer->phases, PHASE_CHECKPOINT, t);
     return st;
+}
+
+/* Soon enough for a step and what it writes, each as slow as the slowest so far. */
+double trainer_latest(const struct trainer *trainer)
+{
+    double deadline = trainer->setup.deadline;
+    if (deadline <= 0 || comm_rank(trainer->setup.comm) != 0)
+        return INFINITY;
+    double write = trainer->writer ? writer_slowest(trainer->writer) : 0;
+    return deadline - ENDING - 2 * (trainer->slowest_step + 2 * write);
 }

@@ -45,6 +45,7 @@ static struct grain_pass grain_pass(const struct trainer *trainer,
 {
     return (struct grain_pass){
         .team = lane->team,
+        .plan = &trainer->crew.plan.split,
         .n = grain_samples(trainer, step, grain),
         .train = true,
         .seed = trainer->setup.options->train.seed,
@@ -174,7 +175,7 @@ static void plan(struct trainer *trainer, struct step *step)
     int grain = trainer->setup.model->grain;
     step->grains = (step->samples + grain - 1) / grain;
     tree_share(step->grains, comm_size(comm), comm_rank(comm), &step->begin, &step->end);
-    step->lanes = crew_lanes(&trainer->crew, step->end - step->begin);
+    step->lanes = plan_lanes(&trainer->crew.plan, step->end - step->begin);
     step->lr = schedule_lr(&options->schedule, options->optim.lr, done,
                            trainer->total_steps, (double)trainer->epoch_steps);
 }
@@ -230,18 +231,10 @@ static void apply(void *context, int thread)
         optim_apply(&trainer->setup.options->optim, &job->update, begin, end);
 }
 
-#define ENDING 5 /* seconds: mpirun takes 2 to end, the job's script has to go on */
-
-/* Soon enough for what may come before the checkpoint is on disk, each as slow as the
-   slowest so far. */
+/* An evaluation that would not be done in time is not begun, once one was timed. */
 static bool time_is_up(const struct trainer *trainer)
 {
-    double deadline = trainer->setup.deadline;
-    if (deadline <= 0 || comm_rank(trainer->setup.comm) != 0)
-        return false;
-    double write = trainer->writer ? writer_slowest(trainer->writer) : 0;
-    double most = trainer->slowest_step + trainer->slowest_evaluation + 2 * write;
-    return timer_now() + 2 * most + ENDING > deadline;
+    return timer_now() + 2 * trainer->slowest_evaluation > trainer_latest(trainer);
 }
 
 static bool checkpoint_clock(const struct trainer *trainer)
@@ -277,9 +270,9 @@ enum status trainer_do_step(struct trainer *trainer, struct step *step)
     bool idle = step->end == step->begin;
     reduce_begin(&trainer->reduce, step->grains);
     overlap_begin(&trainer->overlap, step->grains, step->lanes,
-                  crew_members(&trainer->crew, step->lanes));
+                  plan_members(&trainer->crew.plan, step->end - step->begin));
     if (!idle)
-        team_run(trainer->crew.threads, compute, &job);
+        team_run(trainer->crew.plan.threads, compute, &job);
     /* What thread 0 did for the sums during backward was not backward. */
     trainer->phases.seconds[PHASE_BACKWARD] -= trainer->overlap.seconds;
     trainer->phases.seconds[PHASE_REDUCE] += trainer->overlap.seconds;
@@ -288,7 +281,7 @@ enum status trainer_do_step(struct trainer *trainer, struct step *step)
     overlap_finish(&trainer->overlap, idle);
     t = phases_add(&trainer->phases, PHASE_REDUCE, t);
     where_mark(WHERE_UPDATE);
-    team_run(trainer->crew.threads, apply, &job);
+    team_run(trainer->crew.plan.threads, apply, &job);
     phases_add(&trainer->phases, PHASE_UPDATE, t);
     if (step->grains < comm_size(trainer->setup.comm))
         share_flags(&job);
@@ -317,7 +310,7 @@ static enum status do_forward(struct trainer *trainer, struct step *step)
     struct job job = {.trainer = trainer, .step = step};
     TRY(prepare(trainer, step));
     if (step->end > step->begin)
-        team_run(trainer->crew.threads, forward_only, &job);
+        team_run(trainer->crew.plan.threads, forward_only, &job);
     return ST_OK;
 }
 

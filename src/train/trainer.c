@@ -37,10 +37,10 @@ struct trainer *trainer_create(const struct trainer_setup *setup)
     const struct run_options *options = setup->options;
     const struct dataset_info *data = &setup->dataset->info;
     trainer->setup = *setup;
-    crew_init(&trainer->crew, setup->model, setup->threads, options->parallel.intra);
+    crew_init(&trainer->crew, setup->model, setup->plan);
     int grains = (options->train.batch + options->train.grain - 1) / options->train.grain;
-    int lanes = trainer->crew.lanes_max * comm_size(setup->comm);
-    reduce_init(&trainer->reduce, setup->model->params, trainer->crew.lanes_max,
+    int lanes = trainer->crew.plan.lanes * comm_size(setup->comm);
+    reduce_init(&trainer->reduce, setup->model->params, trainer->crew.plan.lanes,
                 (grains + lanes - 1) / lanes);
     loader_init(&trainer->train, setup->dataset, DATASET_TRAIN);
     loader_shuffle(&trainer->train, options->train.seed, &options->augment);
@@ -56,7 +56,7 @@ struct trainer *trainer_create(const struct trainer_setup *setup)
     trainer->saved_step = UINT64_MAX;
     create_vectors(trainer);
     overlap_init(&trainer->overlap, setup->comm, &trainer->reduce, setup->model,
-                 trainer->sum);
+                 setup->plan->bucket, trainer->sum);
     metrics_init(&trainer->metrics, data->classes);
     trainer_saver_init(trainer);
     return trainer;
@@ -181,8 +181,8 @@ static enum status evaluate_now(struct trainer *trainer)
     const float *weights =
         trainer->state.ema ? trainer->state.ema : trainer->state.params;
     double t = timer_now();
-    TRY(evaluate(trainer->setup.comm, &trainer->crew, &trainer->test, weights, &result,
-                 NULL));
+    TRY(evaluate(trainer->setup.comm, &trainer->crew, &trainer->test, weights,
+                 trainer_latest(trainer), &result, NULL));
     double accuracy = (double)result.correct / (double)result.count;
     bool first = progress->evaluated_step == 0;
     bool better = (first || accuracy > progress->best_accuracy) && isfinite(result.loss);

@@ -65,6 +65,10 @@ struct step {
 /* Compute, reduce, update. Does not touch progress. */
 enum status trainer_do_step(struct trainer *trainer, struct step *step) MUST_CHECK;
 
+/* timer_now seconds at which the last checkpoint has to be begun to be on disk before the
+   deadline: by rank 0's clock, INFINITY on the others and without a deadline. */
+double trainer_latest(const struct trainer *trainer);
+
 /* The layer nearest to the loss with a NaN or Inf in its part of `vector` (the weights or
    their gradient: backward meets it first there), or NULL. */
 const char *trainer_bad_layer(const struct trainer *trainer, const float *vector);

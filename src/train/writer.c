@@ -24,13 +24,13 @@ struct writer {
     pthread_mutex_t mutex;
     pthread_cond_t changed; /* busy or closing */
     bool busy, closing;
+    double slowest; /* seconds */
 
     /* The thread's while busy. */
     bool step_owed;        /* the newest state could not be written */
     struct snapshot best;  /* nor could this one, the best: what is WRITER_BEST, or 0 */
     char why[STATUS_TEXT]; /* of the last failure */
     bool failing;          /* and that was said */
-    double slowest;
 };
 
 /* The folder may have been deleted or moved away, and the lock and the log with it. */
@@ -160,16 +160,12 @@ static void tell(struct writer *writer, enum status st)
 static void work(struct writer *writer)
 {
     char why[STATUS_TEXT];
-    double begin = timer_now();
     status_capture(why);
     enum status st = write_all(writer);
     status_capture(NULL);
     if (st != ST_OK)
         memcpy(writer->why, why, sizeof why);
     tell(writer, st);
-    double seconds = timer_now() - begin;
-    if (seconds > writer->slowest)
-        writer->slowest = seconds;
 }
 
 static void *thread_body(void *context)
@@ -182,8 +178,12 @@ static void *thread_body(void *context)
             continue;
         }
         pthread_mutex_unlock(&writer->mutex);
+        double begin = timer_now();
         work(writer);
+        double seconds = timer_now() - begin;
         pthread_mutex_lock(&writer->mutex);
+        if (seconds > writer->slowest)
+            writer->slowest = seconds;
         writer->busy = false;
         pthread_cond_broadcast(&writer->changed);
     }

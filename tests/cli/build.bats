@@ -60,6 +60,10 @@ plant() {
     "$to/usr/bin/lockstep" --version | grep -q '^lockstep [0-9]'
     cmp configs/letters.conf "$to/usr/share/lockstep/configs/letters.conf"
     cmp LICENSE "$to/usr/share/doc/lockstep/LICENSE"
+    run "$to/usr/share/lockstep/scripts/supervise.sh"
+    [[ $status == 2 && $output == *"usage: supervise.sh "* ]]
+    run "$to/usr/share/lockstep/scripts/launch.sh"
+    [[ $status == 2 && $output == "launch.sh: no program given; usage: "* ]]
     make -s uninstall BUILD="$LOCKSTEP_BUILD" DESTDIR="$to" PREFIX=/usr
     [ -z "$(find "$to" -type f)" ]
 }

@@ -59,6 +59,18 @@ need_cpus() {
     grep -q 'x 1 thread on' <<<"$output"
 }
 
+@test "the limit of one rank alone: it says so, and all end" {
+    for words in "train $TINY --run never" "eval never"; do
+        # shellcheck disable=SC2206 # words
+        command=("$LOCKSTEP" $words --data letters.h5 --threads 2)
+        run --separate-stderr timeout 60 mpirun -n 1 "${command[@]}" : \
+            -n 1 env OMP_THREAD_LIMIT=1 "${command[@]}"
+        echo "status $status: $stderr"
+        [ "$status" -eq 2 ]
+        [[ $stderr == *"[rank 1 "*"] OMP_THREAD_LIMIT=1 allows fewer threads than 2; "* ]]
+    done
+}
+
 @test "OMP_DYNAMIC takes no threads away" {
     OMP_DYNAMIC=true train 1 "$TINY" --run dynamic --threads 3 --set train.steps=3 >dynamic.out
     train 1 "$TINY" --run plain --threads 1 --set train.steps=3 >plain.out

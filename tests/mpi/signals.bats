@@ -181,7 +181,7 @@ launch() {
 }
 
 @test "on the supervisor of a launcher, too" {
-    for signal in TERM INT HUP USR1; do
+    for signal in TERM INT HUP USR1 USR2; do
         launch 2 supervised "$ROOT/scripts/supervise.sh"
         kill -$signal "$JOB"
         stops supervised

@@ -256,6 +256,37 @@ slow=(-e trace=pwrite64 -e "inject=pwrite64:delay_enter=5ms")
     same_history long/metrics.h5 elsewhere/metrics.h5
 }
 
+@test "checkpoints that cannot be read for a while are not started over" {
+    strace -qq -o /dev/null -e trace=none true 2>/dev/null || skip "cannot trace"
+    cp -r whole unread
+    before=$(fingerprint unread/checkpoints)
+    paths=()
+    for file in unread/checkpoints/*; do paths+=(-P "$file"); done
+    run strace -f -qq -o unread.strace "${paths[@]}" -e trace=openat \
+        -e inject=openat:error=EIO "$LOCKSTEP" train tiny.conf --data letters.h5 \
+        --threads 1 --run unread "${OPTIONS[@]}" --resume
+    echo "$output"
+    [ "$status" -eq 1 ]
+    [[ $output == *"lockstep: 'unread' holds checkpoints that cannot be read now; "* ]]
+    [ "$(fingerprint unread/checkpoints)" = "$before" ]
+    same_history whole/metrics.h5 unread/metrics.h5
+}
+
+# --- when nothing is wrong ---
+
+# At one a minute it is a twentieth of this.
+@test "a checkpoint every three seconds takes less than 1 % of the training's time" {
+    status=0
+    train 1 "$LETTERS" --run busy --max-time 0:17 --set train.steps=1000000 \
+        --set train.eval_every=100000 --set checkpoint.every_epochs=0 \
+        --set checkpoint.every_minutes=0.05 --set checkpoint.keep=99 >busy.out || status=$?
+    [ "$status" -eq 75 ]
+    grep -A 11 '^where the time went' busy.out
+    [ "$(find busy/checkpoints -name 'step-*.h5' | wc -l)" -ge 3 ]
+    awk '$1 == "checkpoint" && NF == 5 { share = $3 } $1 == "total" && NF == 3 { all = $3 }
+        END { exit !(all == 100 && share != "" && share < 1) }' busy.out
+}
+
 # --- damage after the fact ---
 
 # survives WHAT: `hurt`, a copy of `whole` whose newest checkpoint is damaged, goes on to

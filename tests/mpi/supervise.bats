@@ -106,8 +106,8 @@ as_calm() {
     [ "$(grep -c '^0$' <<<"$said")" -eq "$no_checkpoint" ]
 }
 
-@test "TERM, INT, HUP, USR1: one checkpoint, 75, and the same line goes on to the end" {
-    for signal in TERM INT HUP USR1; do
+@test "TERM, INT, HUP, USR1, USR2: one checkpoint, 75, and the same line goes on to the end" {
+    for signal in TERM INT HUP USR1 USR2; do
         supervised 2 stopped --set train.steps=400
         poll stepping stopped $(($(starts stopped) + 1))
         kill -$signal "$SUPERVISOR"
@@ -117,7 +117,7 @@ as_calm() {
         restarts stopped | tail -n 1 |
             grep -q "stopped by $signal, newest checkpoint: step $at\$"
     done
-    [ "$(starts stopped)" -eq 4 ]
+    [ "$(starts stopped)" -eq 5 ]
     supervised 1 stopped --set train.steps=400
     ends_with 0
     as_calm stopped

@@ -72,6 +72,7 @@ static const char *write_checkpoint(char *config, int h, int w)
         .mpi = text,
         .blas = text,
         .isa = text,
+        .plan = text,
     };
     assert_int_equal(checkpoint_write(path, &info, &model, &state, &metrics), ST_OK);
     free(state.params);

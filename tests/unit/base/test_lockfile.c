@@ -1,11 +1,33 @@
 #include "capture.h"
 
+#include <errno.h>
 #include <signal.h>
+#include <sys/file.h>
+#include <sys/syscall.h>
 
 #include "../scratch.h"
 #include "base/lockfile.h"
 
 static char path[FS_PATH];
+
+/* libc's stands behind it: on a file system without locks it fails. */
+static bool no_locks;
+
+int flock(int fd, int operation)
+{
+    if (!no_locks)
+        return (int)syscall(SYS_flock, fd, operation);
+    errno = ENOSYS;
+    return -1;
+}
+
+/* There, all have read the file before the first writes it. */
+int ftruncate(int fd, off_t size)
+{
+    if (no_locks)
+        usleep(300000);
+    return (int)syscall(SYS_ftruncate, fd, size);
+}
 
 static int hold_until_killed(int ready)
 {
@@ -116,6 +138,40 @@ static void test_taken_anew(void **state)
     lockfile_release(&lock);
 }
 
+/* Several at once, where the kernel does not help: one has it. */
+static void test_without_locks(void **state)
+{
+    enum { PROCESSES = 8 };
+    (void)state;
+    int ends[2], winners = 0;
+    char byte;
+    pid_t child[PROCESSES];
+    assert_int_equal(pipe(ends), 0);
+    no_locks = true;
+    for (int i = 0; i < PROCESSES; i++) {
+        child[i] = fork();
+        if (child[i] == 0) {
+            char text[STATUS_TEXT];
+            status_capture(text);
+            _exit(hold_until_killed(ends[1]));
+        }
+    }
+    close(ends[1]);
+    sleep(4); /* longer than it takes to settle */
+    for (int i = 0; i < PROCESSES; i++)
+        stop_holder(child[i]);
+    while (read(ends[0], &byte, 1) == 1)
+        winners++;
+    close(ends[0]);
+    assert_int_equal(winners, 1);
+    struct lockfile lock;
+    assert_int_equal(lockfile_take(&lock, path, "run", 0),
+                     ST_OK); /* its holder is dead */
+    lockfile_release(&lock);
+    assert_false(fs_is_file(path));
+    no_locks = false;
+}
+
 static void test_no_folder(void **state)
 {
     (void)state;
@@ -142,6 +198,7 @@ int main(void)
         cmocka_unit_test(test_survives_a_crash),
         cmocka_unit_test(test_waits_for_a_dying_holder),
         cmocka_unit_test(test_taken_anew),
+        cmocka_unit_test(test_without_locks),
         cmocka_unit_test(test_no_folder),
     };
     return cmocka_run_group_tests(tests, make_path, scratch_teardown);

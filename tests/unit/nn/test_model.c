@@ -252,21 +252,33 @@ static void assert_same_step(const struct bench *a, const struct bench *b)
     assert_memory_equal(a->grads, b->grads, a->model.params * sizeof(float));
 }
 
+/* Every split for all layers, then each layer another one. */
+static void plan_number(struct split_plan *plan, int number)
+{
+    for (int s = 0; s < MODEL_LAYERS; s++) {
+        plan->forward[s] = (unsigned char)(number < SPLITS ? number : (s + 3) % SPLITS);
+        plan->backward[s] = (unsigned char)(number < SPLITS ? number : (2 * s) % SPLITS);
+    }
+}
+
 static void check_teams(const char *const *lines, struct shape in, int n)
 {
-    const int sizes[] = {1, 2, 3, 5};
     struct bench alone, shared;
+    struct split_plan plan;
     bench_init(&alone, lines, in, 26, n);
     bench_step(&alone);
-    for (int i = 0; i < 4; i++) {
-        bench_init(&shared, lines, in, 26, n);
-        for (int repeat = 0; repeat < 2; repeat++) {
-            struct crew crew = {&shared, sizes[i]};
-            team_run(sizes[i], crew_step, &crew);
+    bench_init(&shared, lines, in, 26, n);
+    for (int size = 1; size <= 5; size++) {
+        for (int number = 0; number <= SPLITS; number++) {
+            struct crew crew = {&shared, size};
+            plan_number(&plan, number);
+            shared.pass.plan = &plan;
+            memset(shared.grads, 0xff, shared.model.params * sizeof(float));
+            team_run(size, crew_step, &crew);
             assert_same_step(&alone, &shared);
         }
-        bench_release(&shared);
     }
+    bench_release(&shared);
     bench_release(&alone);
 }
 

@@ -22,10 +22,10 @@ enum { THREADS = 7, GRAINS = 20, FIRST = 5 };
 static void check_lanes(const struct crew *crew, int grains)
 {
     int taken[GRAINS] = {0}, members[THREADS] = {0}, size[THREADS] = {0}, idle = 0;
-    int lanes = crew_lanes(crew, grains), most = 0;
-    assert_true(lanes >= 1 && lanes <= crew->lanes_max);
+    int lanes = plan_lanes(&crew->plan, grains), most = 0;
+    assert_true(lanes >= 1 && lanes <= crew->plan.lanes);
     assert_true(lanes <= grains || lanes == 1);
-    for (int t = 0; t < crew->threads; t++) {
+    for (int t = 0; t < crew->plan.threads; t++) {
         struct lane lane = crew_lane(crew, lanes, t, FIRST, FIRST + grains);
         if (lane.index < 0) {
             idle++;
@@ -45,26 +45,29 @@ static void check_lanes(const struct crew *crew, int grains)
         assert_true(members[i] > 0);
         assert_int_equal(members[i], size[i]);
         most = size[i] > most ? size[i] : most;
-        if (crew->intra == INTRA_BATCH)
+        if (!crew->plan.teams)
             assert_int_equal(size[i], 1);
     }
-    assert_int_equal(crew_members(crew, lanes), most);
+    assert_int_equal(plan_members(&crew->plan, grains), most);
     for (int g = 0; g < grains; g++)
         assert_int_equal(taken[g], 1);
-    assert_int_equal(idle, crew->intra == INTRA_BATCH ? crew->threads - lanes : 0);
+    assert_int_equal(idle, !crew->plan.teams ? crew->plan.threads - lanes : 0);
 }
 
 /* Every grain is taken by exactly one lane, every thread has its place. */
 static void test_lanes(void **state)
 {
     (void)state;
-    static const int kinds[] = {INTRA_AUTO, INTRA_BATCH, INTRA_CHANNEL};
     struct model model;
     model_small(&model);
-    for (int k = 0; k < 3; k++) {
-        for (int threads = 1; threads <= THREADS; threads++) {
+    for (int threads = 1; threads <= THREADS; threads++) {
+        for (int lanes = 1; lanes <= threads; lanes++) {
+            struct parallel_plan plan;
             struct crew crew;
-            crew_init(&crew, &model, threads, kinds[k]);
+            plan_init(&plan, threads);
+            plan.lanes = lanes;
+            plan.teams = lanes < threads || threads % 2;
+            crew_init(&crew, &model, &plan);
             for (int grains = 0; grains <= GRAINS; grains++)
                 check_lanes(&crew, grains);
             crew_release(&crew);
@@ -73,20 +76,15 @@ static void test_lanes(void **state)
     model_release(&model);
 }
 
-/* Lanes are as many as can have work; sharing by channels has one. */
-static void test_lane_count(void **state)
+static void test_all(void **state)
 {
     (void)state;
     struct model model;
     struct crew crew;
+    struct parallel_plan plan;
     model_small(&model);
-    crew_init(&crew, &model, 4, INTRA_AUTO);
-    assert_int_equal(crew_lanes(&crew, 0), 1);
-    assert_int_equal(crew_lanes(&crew, 3), 3);
-    assert_int_equal(crew_lanes(&crew, 9), 4);
-    crew_release(&crew);
-    crew_init(&crew, &model, 4, INTRA_CHANNEL);
-    assert_int_equal(crew_lanes(&crew, 9), 1);
+    plan_init(&plan, 4);
+    crew_init(&crew, &model, &plan);
     for (int t = 0; t < 4; t++) {
         struct team all = crew_all(&crew, t);
         assert_int_equal(all.size, 4);
@@ -101,7 +99,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_lanes),
-        cmocka_unit_test(test_lane_count),
+        cmocka_unit_test(test_all),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

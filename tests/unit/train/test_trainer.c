@@ -13,6 +13,7 @@ enum { SIDE = 4, IMAGES = 20, BATCH = 8, EPOCH = 3 /* steps */ };
 static struct comm *comm;
 static struct dataset data;
 static struct model model;
+static struct parallel_plan plan;
 
 static void write_data(const char *path)
 {
@@ -50,6 +51,7 @@ static int setup(void **state)
     assert_int_equal(model_init(&model, &spec, (struct shape){SIDE, SIDE, 1}, 2, 4),
                      ST_OK);
     model_spec_release(&spec);
+    plan_init(&plan, 1);
     return 0;
 }
 
@@ -86,7 +88,7 @@ static struct trainer *make(const char *folder, const struct run_options *option
         .dataset = &data,
         .model = &model,
         .options = options,
-        .threads = 1,
+        .plan = &plan,
         .folder = folder,
         .config_text = "",
         .version = "test",

@@ -1,0 +1,259 @@
+#include "app/tuning.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "app/commands.h"
+#include "base/hash.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/parse.h"
+#include "comm/comm.h"
+#include "kernels/cpu.h"
+
+#define STEP_SECONDS 0.05 /* that a candidate is timed for, at least, in each round */
+#define WORTH        60   /* seconds that a run must take for its plan to be measured */
+#define FIRST_LINE   "lockstep plan 1"
+
+static const char *const mode_words[] = {"off", "cached", "force"};
+
+enum status tuning_read_mode(const char *text, enum tuning_mode *mode)
+{
+    for (int i = 0; i < 3; i++) {
+        if (strcmp(text, mode_words[i]) != 0)
+            continue;
+        *mode = (enum tuning_mode)i;
+        return ST_OK;
+    }
+    FAIL(ST_USAGE, "'--tune %s': expected off, cached or force", text);
+}
+
+void tuning_rule(int intra, int threads, struct parallel_plan *plan)
+{
+    plan_init(plan, threads);
+    if (intra == INTRA_BATCH)
+        plan->teams = false;
+    if (intra == INTRA_CHANNEL)
+        plan->lanes = 1;
+    if (intra == INTRA_HYBRID)
+        plan->lanes = (threads + 1) / 2;
+}
+
+/* --- what was measured before --- */
+
+/* All that decides the times, a line each; the caller frees. */
+static char *key_text(const struct trainer_setup *setup, int threads)
+{
+    const struct model *model = setup->model;
+    const struct train_options *train = &setup->options->train;
+    char *network = mem_strdup("");
+    for (int s = 0; s < model->steps; s++) {
+        const struct layer *step = model->step[s];
+        char *longer = mem_format("%s %s:%dx%dx%d:%zu", network, step->name, step->out.h,
+                                  step->out.w, step->out.c, step->save);
+        free(network);
+        network = longer;
+    }
+    char *key =
+        mem_format("cpu %s, %d of %d, %s kernels\nlibraries %s, %s, lockstep %s\n"
+                   "world %d ranks, %d here, %d threads\nbatch %d, grain %d\n"
+                   "network %dx%dx%d%s, %zu parameters\n",
+                   cpu_model(), cpu_allowed(), cpu_online(), cpu_isa_name(cpu_isa()),
+                   cpu_blas(), comm_version(), setup->version, comm_size(setup->comm),
+                   comm_node_size(setup->comm), threads, train->batch, model->grain,
+                   model->in.h, model->in.w, model->in.c, network, model->params);
+    free(network);
+    return key;
+}
+
+/* Of the key's file. Returns false where there is no home for it. */
+static bool cache_path(const char *key, char folder[FS_PATH], char path[FS_PATH])
+{
+    const char *cache = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
+    char hash[17];
+    int n = 0;
+    hash_text(hash_bytes(key, strlen(key), 0), hash);
+    if (cache && *cache == '/')
+        n = snprintf(folder, FS_PATH, "%s/lockstep", cache);
+    else if (home && *home == '/')
+        n = snprintf(folder, FS_PATH, "%s/.cache/lockstep", home);
+    if (n <= 0 || n > FS_PATH - 32)
+        return false;
+    snprintf(path, FS_PATH, "%s/plan-%s", folder, hash);
+    return true;
+}
+
+/* A file: FIRST_LINE, the key, the plan. Whatever else is there is not looked at. */
+static bool cache_read(const struct model *model, const char *key, int threads,
+                       struct parallel_plan *plan)
+{
+    char folder[FS_PATH], path[FS_PATH], *text;
+    size_t bytes;
+    if (!cache_path(key, folder, path) || !fs_is_file(path) || fs_bytes(path) > 1 << 20)
+        return false;
+    if (fs_read_text(path, &text, &bytes) != ST_OK)
+        return false;
+    char *head = mem_format("%s\n%s", FIRST_LINE, key);
+    size_t length = strlen(head);
+    bool good = strncmp(text, head, length) == 0;
+    if (good) {
+        text[length + strcspn(text + length, "\n")] = '\0';
+        good = plan_read(plan, model, text + length) && plan->threads <= threads;
+    }
+    if (!good)
+        log_note("'%s' is damaged or of another key: measuring anew", path);
+    free(head);
+    free(text);
+    return good;
+}
+
+static enum status cache_put(const char *path, const char *key, const char *plan)
+{
+    char temp[FS_PATH];
+    TRY(fs_temp_name(temp, path));
+    FILE *file = fopen(temp, "w");
+    if (!file)
+        FAIL(ST_FAIL, "cannot write '%s': %s", temp, strerror(errno));
+    bool good = fprintf(file, "%s\n%s%s\n", FIRST_LINE, key, plan) > 0;
+    good = fflush(file) == 0 && good;
+    fclose(file);
+    if (!good) {
+        remove(temp);
+        FAIL(ST_FAIL, "cannot write '%s'", temp);
+    }
+    return fs_commit(temp, path);
+}
+
+/* A plan that cannot be kept is used all the same. */
+static void cache_write(const struct model *model, const char *key,
+                        const struct parallel_plan *plan)
+{
+    char folder[FS_PATH], path[FS_PATH];
+    char trouble[STATUS_TEXT];
+    if (!cache_path(key, folder, path))
+        return;
+    char *text = plan_text(plan, model);
+    status_capture(trouble);
+    enum status st = fs_make_folder(folder);
+    if (st == ST_OK)
+        st = cache_put(path, key, text);
+    status_capture(NULL);
+    if (st != ST_OK)
+        log_note("the plan is not kept: %s", trouble);
+    free(text);
+}
+
+/* --- measuring --- */
+
+/* A run of its own that leaves nothing behind. */
+static enum status step_seconds(const void *context, const struct parallel_plan *plan,
+                                double *seconds)
+{
+    struct trainer_setup setup = *(const struct trainer_setup *)context;
+    setup.plan = plan;
+    setup.folder = NULL;
+    setup.lock = NULL;
+    setup.deadline = 0;
+    struct trainer *trainer = trainer_create(&setup);
+    enum status st;
+    double once = 0;
+    trainer_start(trainer);
+    TRY_TO(out, trainer_time_steps(trainer, 1, false, &once)); /* warm up */
+    TRY_TO(out, trainer_time_steps(trainer, 1, false, &once));
+    comm_max_f64(setup.comm, &once, 1);
+    int count = once < STEP_SECONDS ? (int)(STEP_SECONDS / once) + 1 : 1;
+    TRY_TO(out, trainer_time_steps(trainer, count, false, seconds));
+    *seconds /= count;
+out:
+    trainer_free(trainer);
+    return st;
+}
+
+static enum status measure(const struct tune_job *job, struct tuning *tuning)
+{
+    double begin = timer_now();
+    tuning->result = mem_zeroed(1, sizeof *tuning->result);
+    TRY(tune_search(job, tuning->result));
+    tuning->plan = tuning->result->candidate[tuning->result->chosen].plan;
+    tuning->source = "measured now";
+    tuning->seconds = timer_now() - begin;
+    return ST_OK;
+}
+
+/* Steps in the whole run, at the rule's speed. */
+static enum status run_seconds(const struct trainer_setup *setup,
+                               const struct parallel_plan *rule, double *seconds)
+{
+    const struct train_options *train = &setup->options->train;
+    uint64_t images = setup->dataset->info.count[DATASET_TRAIN];
+    uint64_t batch = (uint64_t)train->batch;
+    double steps = train->steps > 0
+                       ? (double)train->steps
+                       : (double)((images + batch - 1) / batch) * train->epochs;
+    TRY(step_seconds(setup, rule, seconds));
+    *seconds *= steps;
+    comm_max_f64(setup->comm, seconds, 1);
+    return ST_OK;
+}
+
+/* One plan serves all ranks only if all have the same threads. */
+static bool alike(struct comm *comm, int threads)
+{
+    double most[] = {threads, -threads};
+    comm_max_f64(comm, most, 2);
+    return most[0] + most[1] == 0;
+}
+
+enum status tuning_choose(const struct trainer_setup *setup, int threads,
+                          enum tuning_mode mode, struct tuning *tuning)
+{
+    const struct run_options *options = setup->options;
+    struct comm *comm = setup->comm;
+    struct tune_job job = {
+        .comm = comm,
+        .model = setup->model,
+        .samples = options->train.batch,
+        .grains = (options->train.batch + setup->model->grain - 1) / setup->model->grain,
+        .step = step_seconds,
+        .context = setup,
+    };
+    *tuning = (struct tuning){.source = "by rule"};
+    tuning_rule(options->parallel.intra, threads, &tuning->plan);
+    job.rule = tuning->plan;
+    bool wanted = mode != TUNING_OFF && options->parallel.intra == INTRA_AUTO;
+    if (!wanted || !alike(comm, threads) || !tune_matters(&job))
+        return ST_OK;
+    char *key = key_text(setup, threads);
+    struct {
+        bool found;
+        struct parallel_plan plan;
+    } cached = {false, tuning->plan};
+    if (mode == TUNING_CACHED && comm_rank(comm) == 0)
+        cached.found = cache_read(setup->model, key, threads, &cached.plan);
+    comm_bcast(comm, &cached, sizeof cached, 0);
+    enum status st = ST_OK;
+    double seconds = WORTH;
+    if (mode == TUNING_CACHED && !cached.found)
+        TRY_TO(out, run_seconds(setup, &tuning->plan, &seconds));
+    if (cached.found) {
+        tuning->plan = cached.plan;
+        tuning->source = "measured before";
+    } else if (seconds < WORTH) {
+        tuning->source = "by rule: the run is too short to be worth measuring";
+    } else {
+        st = measure(&job, tuning);
+        if (st == ST_OK && comm_rank(comm) == 0)
+            cache_write(setup->model, key, &tuning->plan);
+    }
+out:
+    free(key);
+    return st;
+}
+
+void tuning_release(struct tuning *tuning)
+{
+    free(tuning->result);
+    tuning->result = NULL;
+}

@@ -1,0 +1,156 @@
+#include "lab/tune.h"
+
+#include <string.h>
+
+#include "base/timer.h"
+#include "comm/comm.h"
+
+enum { ROUNDS = 5 };
+#define TEAM_SECONDS 0.25
+
+static int grains_of_rank(const struct tune_job *job)
+{
+    int size = comm_size(job->comm);
+    return (job->grains + size - 1) / size;
+}
+
+bool tune_matters(const struct tune_job *job)
+{
+    return job->rule.threads > 1 || comm_size(job->comm) > 1;
+}
+
+/* Two plans that come to the same for this rank's grains. */
+static bool same_work(const struct parallel_plan *a, const struct parallel_plan *b,
+                      int grains)
+{
+    int members = plan_members(a, grains);
+    return a->bucket == b->bucket && members == plan_members(b, grains) &&
+           plan_lanes(a, grains) == plan_lanes(b, grains) &&
+           (members == 1 || memcmp(&a->split, &b->split, sizeof a->split) == 0) &&
+           (members == 1 || a->threads == b->threads);
+}
+
+static void add(struct tune_result *result, const char *name,
+                const struct parallel_plan *plan, int grains)
+{
+    for (int i = 0; i < result->candidates; i++)
+        if (same_work(&result->candidate[i].plan, plan, grains))
+            return;
+    if (result->candidates < TUNE_CANDIDATES)
+        result->candidate[result->candidates++] =
+            (struct tune_candidate){.name = name, .plan = *plan};
+}
+
+static void best_splits(const struct tune_team *team, struct split_plan *plan)
+{
+    for (int s = 0; s < MODEL_LAYERS; s++) {
+        plan->forward[s] = (unsigned char)team->forward[s].best;
+        plan->backward[s] = (unsigned char)team->backward[s].best;
+    }
+}
+
+/* The team that a plan's lanes are, measured once for each size. */
+static const struct tune_team *team_for(const struct tune_job *job,
+                                        struct tune_result *result, int members)
+{
+    for (int i = 0; i < result->teams; i++)
+        if (result->team[i].members == members)
+            return &result->team[i];
+    if (result->teams == TUNE_TEAMS)
+        return NULL;
+    struct tune_team *team = &result->team[result->teams++];
+    int grain = job->model->grain;
+    *team = (struct tune_team){.members = members,
+                               .n = job->samples < grain ? job->samples : grain};
+    tune_measure_team(job->comm, job->model, team, TEAM_SECONDS);
+    return team;
+}
+
+/* Lanes of several threads: as the kernels choose, and as measured. */
+static void add_teams(const struct tune_job *job, struct tune_result *result,
+                      struct parallel_plan plan, const char *name, const char *by_layer)
+{
+    int grains = grains_of_rank(job), members = plan_members(&plan, grains);
+    add(result, name, &plan, grains);
+    const struct tune_team *team = members > 1 ? team_for(job, result, members) : NULL;
+    if (!team)
+        return;
+    best_splits(team, &plan.split);
+    add(result, by_layer, &plan, grains);
+}
+
+/* The rule comes first; the others with all threads, then one thread alone, which wins
+   where a batch is too small to be shared. */
+static void list_candidates(const struct tune_job *job, struct tune_result *result)
+{
+    int grains = grains_of_rank(job), threads = job->rule.threads;
+    struct parallel_plan plan = job->rule;
+    add(result, "rule", &plan, grains);
+    plan.teams = true;
+    plan.lanes = threads;
+    add_teams(job, result, plan, "batch", "batch, by layer");
+    for (int lanes = threads / 2; lanes > 1; lanes /= 2) {
+        plan.lanes = lanes;
+        add_teams(job, result, plan, "hybrid", "hybrid, by layer");
+    }
+    plan.lanes = 1;
+    add_teams(job, result, plan, "channel", "channel, by layer");
+    plan.threads = 1;
+    add(result, "sequential", &plan, grains);
+}
+
+/* Candidates [first, end) take turns. */
+static enum status time_candidates(const struct tune_job *job, struct tune_result *result,
+                                   int first)
+{
+    double seconds[TUNE_CANDIDATES][ROUNDS];
+    for (int round = 0; round < ROUNDS; round++)
+        for (int i = first; i < result->candidates; i++)
+            TRY(job->step(job->context, &result->candidate[i].plan, &seconds[i][round]));
+    for (int i = first; i < result->candidates; i++) {
+        comm_max_f64(job->comm, seconds[i], ROUNDS);
+        result->candidate[i].seconds = timer_median(seconds[i], ROUNDS);
+    }
+    return ST_OK;
+}
+
+/* The fastest of [first, end), if it is that by more than chance. */
+static void choose(struct tune_result *result, int first)
+{
+    double limit = result->candidate[result->chosen].seconds * (1 - TUNE_GAIN);
+    for (int i = first; i < result->candidates; i++) {
+        if (result->candidate[i].seconds >= limit)
+            continue;
+        result->chosen = i;
+        limit = result->candidate[i].seconds;
+    }
+}
+
+/* Sums in larger or smaller pieces; the one so far is timed again beside them. */
+static enum status tune_buckets(const struct tune_job *job, struct tune_result *result)
+{
+    const struct parallel_plan best = result->candidate[result->chosen].plan;
+    const size_t sizes[] = {PLAN_BUCKET / 4, 4 * PLAN_BUCKET, SIZE_MAX / 2};
+    int first = result->candidates;
+    if (first + 4 > TUNE_CANDIDATES)
+        return ST_OK;
+    result->candidate[result->candidates++] = result->candidate[result->chosen];
+    result->chosen = first;
+    for (int i = 0; i < 3; i++) {
+        struct parallel_plan plan = best;
+        plan.bucket = sizes[i] < job->model->params ? sizes[i] : job->model->params;
+        add(result, "buckets", &plan, grains_of_rank(job));
+    }
+    TRY(time_candidates(job, result, first));
+    choose(result, first);
+    return ST_OK;
+}
+
+enum status tune_search(const struct tune_job *job, struct tune_result *result)
+{
+    *result = (struct tune_result){.chosen = 0};
+    list_candidates(job, result);
+    TRY(time_candidates(job, result, 0));
+    choose(result, 0);
+    return comm_size(job->comm) > 1 ? tune_buckets(job, result) : ST_OK;
+}

@@ -1,0 +1,161 @@
+/* Every split of every step's passes, by one team. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/rng.h"
+#include "base/timer.h"
+#include "comm/comm.h"
+#include "lab/tune.h"
+
+enum { ROUNDS_LEAST = 5, ROUNDS_MOST = 61, PASSES = 2 };
+
+struct bench {
+    const struct model *model;
+    struct tune_team *team;
+    struct workspace ws;
+    struct team_shared gate; /* before each pass, so that all members begin it together */
+    float *params, *grads;
+    double seconds; /* for all rounds */
+    int rounds;
+    double *times; /* (steps, PASSES, SPLITS, ROUNDS_MOST) */
+};
+
+static double *times_of(const struct bench *bench, int step, int pass, int split)
+{
+    return bench->times + ((step * PASSES + pass) * SPLITS + split) * ROUNDS_MOST;
+}
+
+static unsigned splits_of(const struct layer *layer, int pass)
+{
+    unsigned known = SPLIT_BIT(SPLIT_AUTO) | SPLIT_BIT(SPLIT_SEQUENTIAL);
+    struct split_sets sets = {0, 0};
+    if (layer->ops->splits)
+        sets = layer->ops->splits(layer);
+    /* of layers that know these, they are what auto is */
+    unsigned alias = SPLIT_BIT(SPLIT_FEATURE) | SPLIT_BIT(SPLIT_ELEMENT);
+    return known | ((pass == 0 ? sets.forward : sets.backward) & ~alias);
+}
+
+/* A pass under one split; nobody begins before all are here. */
+static double timed(struct bench *bench, const struct grain_pass *base, int step,
+                    int pass, int split)
+{
+    struct split_plan plan;
+    struct grain_pass with = *base;
+    struct team gate = base->team;
+    gate.shared = &bench->gate;
+    with.plan = &plan;
+    plan.forward[step] = plan.backward[step] = (unsigned char)split;
+    team_barrier(&gate);
+    double begin = timer_now();
+    if (pass == 0)
+        model_forward_step(bench->model, &bench->ws, &with, step);
+    else
+        model_backward_step(bench->model, &bench->ws, &with, step);
+    return timer_now() - begin;
+}
+
+static void all_splits(struct bench *bench, const struct grain_pass *base, int step,
+                       int pass, int round)
+{
+    unsigned known = splits_of(bench->model->step[step], pass);
+    for (int i = 0; i < SPLITS; i++) {
+        int split = (i + round) % SPLITS; /* nobody is always the first to warm a cache */
+        if (!(known & SPLIT_BIT(split)))
+            continue;
+        double seconds = timed(bench, base, step, pass, split);
+        if (base->team.index == 0 && round >= 0)
+            times_of(bench, step, pass, split)[round] = seconds;
+    }
+}
+
+static void one_round(struct bench *bench, const struct grain_pass *base, int round)
+{
+    const struct model *model = bench->model;
+    struct grain_result ignored;
+    for (int s = 0; s < model->steps; s++)
+        all_splits(bench, base, s, 0, round);
+    model_loss(model, &bench->ws, base, &ignored);
+    for (int s = model->steps - 1; s >= model_first_step(model); s--)
+        all_splits(bench, base, s, 1, round);
+}
+
+static void body(void *context, int thread)
+{
+    struct bench *bench = context;
+    const struct grain_pass base = {
+        .team = {.size = bench->team->members,
+                 .index = thread,
+                 .shared = &bench->ws.team},
+        .n = bench->team->n,
+        .train = true,
+        .params = bench->params,
+        .grads = bench->grads,
+    };
+    one_round(bench, &base, 0); /* memory and caches get warm */
+    double begin = timer_now();
+    one_round(bench, &base, 0);
+    double rounds = bench->seconds / (timer_now() - begin);
+    if (thread == 0)
+        bench->rounds = rounds < ROUNDS_LEAST  ? ROUNDS_LEAST
+                        : rounds > ROUNDS_MOST ? ROUNDS_MOST
+                                               : (int)rounds;
+    team_barrier(&base.team);
+    for (int round = 0; round < bench->rounds; round++)
+        one_round(bench, &base, round);
+}
+
+/* What the kernel chooses stays unless another is clearly faster. */
+static void choose(struct tune_pass *pass)
+{
+    pass->best = SPLIT_AUTO;
+    double limit = pass->seconds[SPLIT_AUTO] * (1 - TUNE_GAIN);
+    for (int split = 0; split < SPLITS; split++) {
+        if (pass->seconds[split] <= 0 || pass->seconds[split] >= limit)
+            continue;
+        pass->best = (enum split)split;
+        limit = pass->seconds[split];
+    }
+}
+
+static void sum_up(const struct bench *bench, struct comm *comm, int pass,
+                   struct tune_pass *passes)
+{
+    int first = pass == 0 ? 0 : model_first_step(bench->model);
+    memset(passes, 0, MODEL_LAYERS * sizeof *passes);
+    for (int s = first; s < bench->model->steps; s++) {
+        unsigned known = splits_of(bench->model->step[s], pass);
+        for (int split = 0; split < SPLITS; split++)
+            if (known & SPLIT_BIT(split))
+                passes[s].seconds[split] =
+                    timer_median(times_of(bench, s, pass, split), bench->rounds);
+        if (comm)
+            comm_max_f64(comm, passes[s].seconds, SPLITS);
+        choose(&passes[s]);
+    }
+}
+
+void tune_measure_team(struct comm *comm, const struct model *model,
+                       struct tune_team *team, double seconds)
+{
+    struct rng rng;
+    struct bench bench = {.model = model, .team = team, .seconds = seconds};
+    size_t cells = (size_t)model->steps * PASSES * SPLITS * ROUNDS_MOST;
+    size_t inputs = (size_t)model->grain * (size_t)shape_size(model->in);
+    workspace_init(&bench.ws, model);
+    bench.times = mem_zeroed(cells, sizeof(double));
+    bench.params = mem_aligned(model->params, sizeof(float));
+    bench.grads = mem_aligned(model->params, sizeof(float));
+    model_init_params(model, 1, bench.params);
+    rng_init(&rng, 1, RNG_TEST, 0, 0);
+    for (size_t i = 0; i < inputs; i++)
+        bench.ws.activation[0][i] = rng_range(&rng, -1.0f, 1.0f);
+    team_run(team->members, body, &bench);
+    sum_up(&bench, comm, 0, team->forward);
+    sum_up(&bench, comm, 1, team->backward);
+    workspace_release(&bench.ws);
+    free(bench.times);
+    free(bench.params);
+    free(bench.grads);
+}
