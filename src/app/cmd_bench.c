@@ -87,7 +87,8 @@ static enum status bench_step(struct comm *comm, const struct bench_request *req
             struct trial_row *row = &rows[count++];
             *row = (struct trial_row){.batch = batches.value[b],
                                       .threads = threads.value[t],
-                                      .ranks = comm_size(comm)};
+                                      .ranks = comm_size(comm),
+                                      .train_only = request->train_only};
             TRY_TO(out, trial_steps(comm, &config, (int)request->repeats, row));
         }
     }
@@ -111,6 +112,7 @@ enum status cmd_bench(struct comm *comm, int argc, char **argv)
         {"repeats", CLI_INT, &request.repeats, "N",
          "runs of which the median is told (7)"},
         {"grain", CLI_INT, &request.grain, "N", "instead of the config's"},
+        {"train", CLI_FLAG, &request.train_only, NULL, "training steps alone"},
         {"json", CLI_FLAG, &request.json, NULL, "an array of objects instead of a table"},
         {0},
     };

@@ -34,11 +34,14 @@ struct trial_rate {
     double median, low, high; /* images per second */
 };
 
-/* Whole steps on built-in letters; batch, threads and ranks are given. */
+/* Whole steps on built-in letters; batch, threads, ranks and train_only are given. */
 struct trial_row {
     int batch, threads, ranks, grain;
+    bool train_only; /* forward alone is not timed */
     struct trial_rate train, forward;
     double dense, truly; /* FLOPs of a training step per image */
+    double reduce;       /* share of a step in adding up gradients, this rank's */
+    size_t bytes;        /* of workspaces and vectors, this rank's */
 };
 
 /* Collective. The grain is the config's, or less, so that no thread goes without. */

@@ -95,7 +95,10 @@ enum status trial_steps(struct comm *comm, struct config *config, int repeats,
     };
     struct trainer *trainer = trainer_create(&setup);
     trainer_start(trainer);
+    double begin = timer_now();
     st = measure(trainer, comm, row->batch, repeats, false, &row->train);
+    row->reduce = trainer_phases(trainer)->seconds[PHASE_REDUCE] / (timer_now() - begin);
+    row->bytes = trainer_bytes(trainer);
     if (st == ST_OK)
         st = measure(trainer, comm, row->batch, repeats, true, &row->forward);
     count_flops(&model, row);

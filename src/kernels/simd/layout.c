@@ -49,33 +49,43 @@ void SIMD(layout_nchw)(const struct conv_shape *shape, float *restrict y,
                 }
 }
 
-/* `pixels` neighbours of a row, one vector's worth of output channels; from, to and the
-   weights advance by the given distances. */
-#define TILE(pixels)                                                                \
-    {                                                                               \
-        simd_float sum[pixels][GROUP / SIMD_WIDTH] = {{{0}}};                       \
-        for (int t = 0; t < taps; t++) {                                            \
-            const float *v = from + tap[t], *w = weight + (ptrdiff_t)t * ld_weight; \
-            for (int c = 0; c < run; c++, v++, w += step_weight)                    \
-                for (int i = 0; i < pixels; i++)                                    \
-                    for (int g = 0; g < GROUP / SIMD_WIDTH; g++)                    \
-                        sum[i][g] += v[i * ld] * simd_full(w + g * SIMD_WIDTH);     \
-        }                                                                           \
-        for (int i = 0; i < pixels; i++)                                            \
-            for (int g = 0; g < GROUP / SIMD_WIDTH; g++)                            \
-                simd_store(to + i * ld_to + g * SIMD_WIDTH, sum[i][g], SIMD_WIDTH); \
-    }
+/* What a tile of pixels goes through: taps at the distances tap[] from a pixel, each with
+   a run of input channels. */
+struct taps {
+    int count, run;
+    const ptrdiff_t *tap;
+    ptrdiff_t pixel;       /* distance of neighbours */
+    ptrdiff_t weight, row; /* distance of a tap's weights, of an input channel's */
+};
 
-/* A row of y, 16 of its channels: taps at the distances tap[] from a pixel, each with a
-   run of `run` input channels. */
-static void row_of_group(int q, int taps, int run, const ptrdiff_t *tap, float *to,
-                         ptrdiff_t ld_to, const float *from, ptrdiff_t ld,
-                         const float *weight, ptrdiff_t ld_weight, ptrdiff_t step_weight)
+/* `pixels` neighbours of a row, 16 of their output channels. */
+SIMD_INLINE void pixel_tile(const int pixels, const struct taps *taps, float *y,
+                            ptrdiff_t step, const float *x, const float *weight)
 {
-    for (; q >= PIXELS; q -= PIXELS, to += PIXELS * ld_to, from += PIXELS * ld)
-        TILE(PIXELS)
-    for (; q > 0; q--, to += ld_to, from += ld)
-        TILE(1)
+    simd_float sum[PIXELS][GROUP / SIMD_WIDTH] = {{{0}}};
+    for (int t = 0; t < taps->count; t++) {
+        const float *v = x + taps->tap[t], *w = weight + t * taps->weight;
+        for (int c = 0; c < taps->run; c++, v++, w += taps->row)
+            for (int g = 0; g < GROUP / SIMD_WIDTH; g++) {
+                simd_float factor = simd_full(w + g * SIMD_WIDTH);
+#pragma GCC unroll 6
+                for (int i = 0; i < pixels; i++)
+                    sum[i][g] += v[i * taps->pixel] * factor;
+            }
+    }
+    for (int i = 0; i < pixels; i++)
+        for (int g = 0; g < GROUP / SIMD_WIDTH; g++)
+            simd_store(y + i * step + g * SIMD_WIDTH, sum[i][g], SIMD_WIDTH);
+}
+
+/* A row of y, 16 of its channels; `step` is the distance of its pixels. */
+static void row_of_group(int q, const struct taps *taps, float *y, ptrdiff_t step,
+                         const float *x, const float *weight)
+{
+    for (; q >= PIXELS; q -= PIXELS, y += PIXELS * step, x += PIXELS * taps->pixel)
+        pixel_tile(PIXELS, taps, y, step, x, weight);
+    for (; q > 0; q--, y += step, x += taps->pixel)
+        pixel_tile(1, taps, y, step, x, weight);
 }
 
 #define MOST_TAPS 1024
@@ -85,16 +95,20 @@ void SIMD(layout_nhwc)(const struct conv_shape *shape, float *restrict y,
                        const float *restrict x, const float *restrict weight)
 {
     ptrdiff_t tap[MOST_TAPS], pixel = shape->c, line = shape->w * pixel;
-    int taps = shape->r * shape->s;
-    for (int t = 0; t < taps; t++)
+    const struct taps taps = {.count = shape->r * shape->s,
+                              .run = shape->c,
+                              .tap = tap,
+                              .pixel = pixel,
+                              .weight = pixel * shape->k,
+                              .row = shape->k};
+    for (int t = 0; t < taps.count; t++)
         tap[t] = t / shape->s * line + t % shape->s * pixel;
     for (int row = 0; row < shape->n * shape->p; row++) {
         const float *from =
             x + ((ptrdiff_t)(row / shape->p) * shape->h + row % shape->p) * line;
         float *to = y + (ptrdiff_t)row * shape->q * shape->k;
         for (int k = 0; k < shape->k; k += GROUP)
-            row_of_group(shape->q, taps, shape->c, tap, to + k, shape->k, from, pixel,
-                         weight + k, pixel * shape->k, shape->k);
+            row_of_group(shape->q, &taps, to + k, shape->k, from, weight + k);
     }
 }
 
@@ -105,16 +119,20 @@ void SIMD(layout_blocked)(const struct conv_shape *shape, float *restrict y,
     ptrdiff_t tap[MOST_TAPS], plane = (ptrdiff_t)shape->h * shape->w * GROUP;
     int inputs = shape->c / GROUP, outputs = shape->k / GROUP,
         window = shape->r * shape->s;
-    for (int t = 0; t < inputs * window; t++)
+    const struct taps taps = {.count = inputs * window,
+                              .run = GROUP,
+                              .tap = tap,
+                              .pixel = GROUP,
+                              .weight = (ptrdiff_t)GROUP * GROUP,
+                              .row = GROUP};
+    for (int t = 0; t < taps.count; t++)
         tap[t] = t / window * plane +
                  (t % window / shape->s * shape->w + t % window % shape->s) * GROUP;
     for (int row = 0; row < shape->n * outputs * shape->p; row++) {
         int p = row % shape->p, k = row / shape->p % outputs;
         ptrdiff_t n = row / shape->p / outputs;
         const float *from = x + n * inputs * plane + (ptrdiff_t)p * shape->w * GROUP;
-        row_of_group(shape->q, inputs * window, GROUP, tap,
-                     y + (ptrdiff_t)row * shape->q * GROUP, GROUP, from, GROUP,
-                     weight + (ptrdiff_t)k * inputs * window * GROUP * GROUP,
-                     GROUP * GROUP, GROUP);
+        row_of_group(shape->q, &taps, y + (ptrdiff_t)row * shape->q * GROUP, GROUP, from,
+                     weight + (ptrdiff_t)k * taps.count * taps.weight);
     }
 }
