@@ -50,6 +50,6 @@ check_trace() {
 
 @test "a trace that cannot be written is refused before the run" {
     refused 1 "cannot write 'none/trace.json': No such file or directory" \
-        train 2 "$TINY" --run never --trace none/trace.json
+        train 1 "$TINY" --run never --trace none/trace.json
     [ ! -e never ]
 }
