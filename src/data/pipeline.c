@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "base/thread.h"
 #include "base/timer.h"
+#include "base/trace.h"
 #include "base/where.h"
 #include "pipeline_impl.h"
 
@@ -71,6 +72,7 @@ static enum status take_from_reader(struct pipeline *pipeline, struct slot *slot
     while (!slot->loaded || slot->number != number)
         wait_for_reader(pipeline);
     pipeline->waited += timer_now() - begin;
+    trace_end("load wait", NULL, begin);
     if (slot->status != ST_OK)
         return status_fail(slot->status, "%s", slot->why);
     pipeline->current = &slot->loader;

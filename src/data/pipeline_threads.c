@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "base/thread.h"
+#include "base/trace.h"
 #include "pipeline_impl.h"
 
 struct slot *pipeline_slot(struct pipeline *pipeline, uint64_t number)
@@ -62,7 +63,9 @@ void *pipeline_read(void *context)
         slot->loaded = false;
         pipeline->loading = pipeline->next_load;
         pthread_mutex_unlock(&pipeline->mutex);
+        double begin = trace_begin();
         load(pipeline, slot, pipeline->loading);
+        trace_end("read", NULL, begin);
         pthread_mutex_lock(&pipeline->mutex);
         slot->loaded = true;
         pipeline->loading = PIPELINE_NONE;
@@ -103,8 +106,10 @@ void *pipeline_augment(void *context)
             slot->loaded = true;
         }
         pthread_mutex_unlock(&pipeline->mutex);
+        double begin = trace_begin();
         if (slot->status == ST_OK)
             fill(pipeline, slot);
+        trace_end("augment", NULL, begin);
         pthread_mutex_lock(&pipeline->mutex);
         pipeline->filling = PIPELINE_NONE;
         pthread_mutex_unlock(&pipeline->mutex); /* who wakes up finds it free */

@@ -95,6 +95,19 @@ uint64_t trainer_step(const struct trainer *trainer)
     return trainer->progress.step;
 }
 
+const struct phases *trainer_phases(const struct trainer *trainer)
+{
+    return &trainer->phases;
+}
+
+size_t trainer_bytes(const struct trainer *trainer)
+{
+    const struct model *model = trainer->setup.model;
+    size_t vectors = 3 + (size_t)trainer->state.optims + (trainer->state.ema != NULL);
+    return (size_t)trainer->crew.plan.lanes * workspace_bytes(model) +
+           trainer->reduce.bytes + vectors * model->params * sizeof(float);
+}
+
 /* --- where a run begins --- */
 
 static size_t vector_bytes(const struct trainer *trainer)
