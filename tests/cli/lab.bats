@@ -18,7 +18,7 @@ setup() {
     local threads
     for threads in 2 3; do
         sed -n "/^$threads threads.*: speed-up/,/^\$/p" table >part
-        awk '$2 ~ /^[0-9]/ { print $1 }' part | tail -n +2 >names
+        awk '$3 == "forward" { print $1 }' part >names
         [ "$(head -n 1 names)" = conv1 ]
         [ "$(tail -n 1 names)" = logsoftmax1 ]
         [ "$(grep -c ' forward ' part)" -eq "$(grep -c ' backward ' part)" ]
@@ -53,7 +53,7 @@ names = [text(n) for n in lab["subjects"].attrs["names"]]
 assert names[0] == "conv1" and names[-1] == "logsoftmax1", names
 rows = {n: d[()] for n, d in lab["rows"].items()}
 count = len(rows["median"])
-assert count > 100 and len(lab["rows"].attrs["verdicts"]) == count
+assert count > 60 and len(lab["rows"].attrs["verdicts"]) == count
 assert all(len(c) == count for c in rows.values())
 assert set(rows["threads"]) == {1, 2, 3}
 splits = [text(s) for s in lab["rows"].attrs["splits"]]
@@ -131,7 +131,7 @@ END
     refused 2 "'--threads 1,x': expected numbers*" "$LOCKSTEP" lab --threads 1,x
     refused 2 "*65*" "$LOCKSTEP" lab --threads 65
     refused 2 "'--batch 0': expected a number*" "$LOCKSTEP" lab --batch 0
-    refused 2 "*'--batch'*" "$LOCKSTEP" lab --batch x
+    refused 2 "'--batch x': a whole number*" "$LOCKSTEP" lab --batch x
     refused 2 "*'none.conf'*" "$LOCKSTEP" lab none.conf
     refused 2 "'--layers zzz': no layer has such a name" \
         "$LOCKSTEP" lab --layers zzz --threads 1 --seconds 0.1
@@ -145,7 +145,7 @@ END
 }
 
 @test "files that are not the laboratory's are kept" {
-    letters data.h5 20 10
+    letters data.h5 40 30
     sha256sum data.h5 "$TINY" >sums
     refused 2 "'data.h5' is no file of the laboratory, and is not overwritten" \
         "$LOCKSTEP" lab --out data.h5
