@@ -33,6 +33,7 @@ struct trainer_setup {
     const struct model *model;
     const struct run_options *options;
     const struct parallel_plan *plan; /* of this rank; lanes and buckets are all ranks' */
+    int spare_cpus;                   /* of this host that no rank's thread has */
     const char *folder;               /* of the run; NULL: nothing is written */
     struct lockfile *lock;            /* on it, rank 0's; NULL: none */
     double deadline;         /* timer_now seconds at which all must be over; 0: none */

@@ -54,6 +54,7 @@ struct trainer *trainer_create(const struct trainer_setup *setup)
                                ? (uint64_t)options->train.steps
                                : (uint64_t)options->train.epochs * trainer->epoch_steps;
     trainer->saved_step = UINT64_MAX;
+    trainer_input_init(trainer);
     create_vectors(trainer);
     overlap_init(&trainer->overlap, setup->comm, &trainer->reduce, setup->model,
                  setup->plan->bucket, trainer->sum);
@@ -67,6 +68,7 @@ void trainer_free(struct trainer *trainer)
     if (!trainer)
         return;
     trainer_saver_release(trainer);
+    trainer_input_release(trainer);
     crew_release(&trainer->crew);
     reduce_release(&trainer->reduce);
     loader_release(&trainer->train);
@@ -259,6 +261,7 @@ static void log_interval(struct trainer *trainer, const struct step *step)
     if (comm_rank(trainer->setup.comm) == 0)
         metrics_add_train(&trainer->metrics, &entry);
     report_interval(trainer, &entry);
+    trainer_input_news(trainer);
     *interval = (struct interval){0};
     progress->interval_loss = 0;
     progress->interval_correct = progress->interval_samples = 0;
