@@ -1,5 +1,10 @@
-/* One convolution in three memory layouts, to measure the layouts: the same effort for
-   each, so what differs is the order in which memory is gone through. */
+/* One convolution (stride 1, pad 0, no bias) in three memory layouts, to measure the
+   layouts: the same effort for each, so what differs is the order in which memory is gone
+   through. C and K are multiples of GROUP.
+     nchw     x (N, C, H, W), y (N, K, P, Q), weight (K, C, R, S)
+     nhwc     x (N, H, W, C), y (N, P, Q, K), weight (R, S, C, K)
+     blocked  x (N, C/16, H, W, 16), y (N, K/16, P, Q, 16),
+              weight (K/16, C/16, R, S, 16 of C, 16 of K) */
 #include "simd.h"
 
 #define GROUP  KERNELS_GROUP
