@@ -4,9 +4,10 @@
  * Each layer by itself, and behind the last layer of a fused block the block, which is
  * what training runs. The data of a pass is warm: all strategies of a pass take turns,
  * round after round, so that whatever else the machine does meets all alike; each goes
- * through the pass once before its time is taken. Threads are begun once a round and meet
- * at barriers, as in training: what it costs to wake them is told apart
- * (lab/machine.h).
+ * through the pass once before its time is taken. Rounds in which a thread lost its CPU
+ * to other work do not count, if there is a CPU for each and enough rounds are left.
+ * Threads are begun once a round and meet at barriers, as in training: what it costs to
+ * wake them is told apart (lab/machine.h).
  */
 #ifndef LOCKSTEP_LAB_MEASURE_H
 #define LOCKSTEP_LAB_MEASURE_H
@@ -40,6 +41,7 @@ struct measure_row {
     double speedup, efficiency; /* over sequential; of its threads */
     double sums;                /* share of the time that went into partial sums */
     int pieces;                 /* strategy_pieces */
+    double disturbed;           /* share of the rounds that was not counted */
     double flop_share;          /* of its cores' peak; 0: no FLOPs */
     double band_share;          /* of the level's bandwidth; 0: unknown */
     bool best;                  /* of this subject, pass and number of threads */

@@ -96,6 +96,17 @@ out:
     return st;
 }
 
+/* What other work has cost. */
+static void note_disturbed(const struct measure_table *table)
+{
+    double share = 0;
+    for (int i = 0; i < table->rows; i++)
+        share += table->row[i].disturbed / table->rows;
+    if (share > 0.02)
+        log_note("other work took a CPU in %.0f %% of all turns, which are not counted",
+                 100 * share);
+}
+
 static void print(const struct results *results)
 {
     for (int t = 1; t < results->machine.teams; t++)
@@ -120,6 +131,7 @@ static enum status run(struct comm *comm, const struct lab_request *request)
     note_load(&results->machine);
     TRY_TO(out, measure(request, &config, results));
     print(results);
+    note_disturbed(&results->table);
     if (request->out)
         TRY_TO(out, results_write(results, request->out, app_version()));
 out:

@@ -10,11 +10,13 @@
 #include "kernels/kernels.h"
 #include "kernels/peak.h"
 #include "kernels/team.h"
+#include "lab/stopwatch.h"
 
 #define REGIONS  501
 #define WAKES    21
 #define PAUSE    10000 /* microseconds: OpenMP's threads have given up spinning */
-#define BARRIERS 2001
+#define MEETINGS 51
+#define BARRIERS 20 /* of a meeting */
 #define TRIADS   7
 #define SECONDS  2e-3              /* least length of a triad's measurement */
 #define MOST     ((size_t)1 << 29) /* bytes of all arrays */
@@ -66,20 +68,23 @@ static struct sample measure_regions(int threads, int count, unsigned pause)
 
 struct meeting {
     int threads;
-    double seconds[BARRIERS];
+    struct sample_values seconds;
+    struct stopwatch watch;
     struct team_shared shared;
 };
 
+/* So many in a row that what one member does alone does not count. */
 static void meet(void *context, int thread)
 {
     struct meeting *m = context;
     struct team team = {.size = m->threads, .index = thread, .shared = &m->shared};
-    team_barrier(&team);
-    for (int i = 0; i < BARRIERS; i++) {
-        double begin = timer_now();
-        team_barrier(&team);
+    for (int i = 0; i < MEETINGS; i++) {
+        stopwatch_begin(&m->watch, &team);
+        for (int j = 0; j < BARRIERS; j++)
+            team_barrier(&team);
+        double seconds = stopwatch_end(&m->watch, &team);
         if (thread == 0)
-            m->seconds[i] = timer_now() - begin;
+            sample_add(&m->seconds, seconds / BARRIERS, m->watch.alone);
     }
 }
 
@@ -88,7 +93,7 @@ static struct sample measure_barrier(int threads)
     struct meeting *m = mem_aligned(1, sizeof *m);
     m->threads = threads;
     team_run(threads, meet, m);
-    struct sample sample = sample_of(m->seconds, BARRIERS);
+    struct sample sample = sample_take(&m->seconds);
     free(m);
     return sample;
 }
@@ -100,6 +105,7 @@ struct stream {
     size_t floats; /* of each of a thread's three arrays */
     long rounds;
     double seconds;
+    struct stopwatch watch;
     struct team_shared shared;
 };
 
@@ -125,10 +131,9 @@ static void stream_body(void *context, int thread)
     }
     team_barrier(&team);
     for (int i = 0; i < TRIADS; i++) {
-        double begin = timer_now();
+        stopwatch_begin(&s->watch, &team);
         stream_rounds(s, a, b, b + s->floats, s->rounds);
-        team_barrier(&team);
-        double seconds = timer_now() - begin;
+        double seconds = stopwatch_end(&s->watch, &team);
         if (thread == 0 && (s->seconds == 0 || seconds < s->seconds))
             s->seconds = seconds;
     }

@@ -4,19 +4,20 @@
 
 #include "base/mem.h"
 #include "base/timer.h"
+#include "lab/stopwatch.h"
 #include "subject.h"
 
-#define LEAST   7 /* rounds: from 6 on there is a 95 % interval */
-#define MOST    400
-#define TOO_FEW 2e-5 /* seconds: passes shorter than that are timed several at once */
+#define TOO_FEW  2e-5 /* seconds: passes shorter than that are timed several at once */
+#define PATIENCE 3    /* times its share of the seconds a pass takes at most */
 
 /* The strategies of one subject and pass, that take turns. */
 struct turns {
     int count, passes; /* strategies; passes that are timed together */
+    int cpus, threads; /* of the machine; whose turn it is */
     struct strategy *strategy[MACHINE_TEAMS * SPLITS];
     struct measure_row *row;
-    double *seconds; /* [strategy][MOST] */
-    int round, threads;
+    struct sample_values *times; /* [strategy] */
+    struct stopwatch watch;
     struct team_shared shared;
 };
 
@@ -29,32 +30,45 @@ static void take_turns(void *context, int thread)
         if (turns->row[i].threads != turns->threads)
             continue;
         strategy_run(turns->strategy[i], &team);
-        double begin = timer_now();
+        stopwatch_begin(&turns->watch, &team);
         for (int pass = 0; pass < turns->passes; pass++)
             strategy_run(turns->strategy[i], &team);
+        double seconds = stopwatch_end(&turns->watch, &team);
         if (thread == 0)
-            turns->seconds[i * MOST + turns->round] =
-                (timer_now() - begin) / turns->passes;
+            sample_add(&turns->times[i], seconds / turns->passes,
+                       turns->watch.alone || turns->threads > turns->cpus);
     }
 }
 
-/* Row 0 is sequential. */
-static void time_turns(struct turns *turns, const struct machine *machine, double seconds)
+static bool enough(const struct turns *turns)
 {
-    double begin = timer_now();
+    for (int i = 0; i < turns->count; i++)
+        if (turns->times[i].clean < SAMPLE_LEAST)
+            return false;
+    return true;
+}
+
+/* Row 0 is sequential. Returns the rounds. */
+static int time_turns(struct turns *turns, const struct machine *machine, double seconds)
+{
+    int rounds = 0;
     turns->passes = turns->threads = 1;
     take_turns(turns, 0);
-    double once = turns->seconds[0];
+    double once = sample_take(&turns->times[0]).median;
+    turns->times[0].clean = turns->times[0].disturbed = 0;
     if (once < TOO_FEW)
         turns->passes = (int)(TOO_FEW / (once + 1e-8)) + 1;
-    for (turns->round = 0; turns->round < MOST; turns->round++) {
-        if (turns->round >= LEAST && timer_now() - begin > seconds)
+    for (double begin = timer_now(); rounds < SAMPLE_MOST; rounds++) {
+        double spent = timer_now() - begin;
+        if (rounds >= SAMPLE_LEAST && spent > seconds &&
+            (enough(turns) || spent > PATIENCE * seconds))
             break;
         for (int t = 0; t < machine->teams; t++) {
             turns->threads = machine->team[t].threads;
             team_run(turns->threads, take_turns, turns);
         }
     }
+    return rounds;
 }
 
 static void add_rows(struct turns *turns, const struct strategy_task *task, int subject,
@@ -82,17 +96,19 @@ static int measure_pass(const struct subjects *subjects, int subject,
     struct turns *turns = mem_aligned(1, sizeof *turns);
     turns->row = rows;
     add_rows(turns, &task, subject, request->machine);
-    turns->seconds = mem_zeroed((size_t)turns->count * MOST, sizeof *turns->seconds);
-    time_turns(turns, request->machine, seconds);
-    int count = turns->count, passes = turns->round * (turns->passes + 1);
+    turns->cpus = request->machine->cpus;
+    turns->times = mem_zeroed((size_t)turns->count, sizeof *turns->times);
+    int rounds = time_turns(turns, request->machine, seconds);
+    int count = turns->count, passes = rounds * (turns->passes + 1);
     for (int i = 0; i < count; i++) {
-        rows[i].time = sample_of(turns->seconds + (size_t)i * MOST, turns->round);
+        rows[i].disturbed = (double)turns->times[i].disturbed / rounds;
+        rows[i].time = sample_take(&turns->times[i]);
         rows[i].pieces = strategy_pieces(turns->strategy[i]);
         rows[i].sums =
             strategy_sum_seconds(turns->strategy[i]) / (passes * rows[i].time.median);
         strategy_free(turns->strategy[i]);
     }
-    free(turns->seconds);
+    free(turns->times);
     free(turns);
     return count;
 }

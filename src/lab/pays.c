@@ -8,12 +8,14 @@
 #include "kernels/kernels.h"
 #include "kernels/pool.h"
 #include "lab/beside.h"
+#include "lab/stopwatch.h"
 
-#define REPEATS 15
-#define SHORT   1e-5 /* seconds: what is shorter is timed several times at once */
-#define LEAST   64   /* elements: one unit of the kernels' sharing out */
-#define HALVES  3    /* steps of the bisection */
-#define CLASSES 26
+#define REPEATS    15
+#define MOST_TURNS 45   /* some are disturbed by other work */
+#define SHORT      1e-5 /* seconds: what is shorter is timed several times at once */
+#define LEAST      64   /* elements: one unit of the kernels' sharing out */
+#define HALVES     3    /* steps of the bisection */
+#define CLASSES    26
 
 static const char *const op_names[] = {"relu forward",  "relu backward", "gelu forward",
                                        "gelu backward", "dropout",       "maxpool 2x2",
@@ -27,10 +29,12 @@ const char *beside_op_name(enum beside_op op)
 struct op_job {
     enum beside_op op;
     size_t n;
-    int threads, passes, round;
+    int threads, passes;
     float *x, *y, *z;
     uint8_t *bytes;
-    double seconds[REPEATS];
+    double seconds;
+    bool clean;
+    struct stopwatch watch;
     struct team_shared shared;
 };
 
@@ -90,11 +94,14 @@ static void inside(void *context, int thread)
     struct op_job *job = context;
     struct team team = member(job, thread);
     run_op(job, &team);
-    double begin = timer_now();
+    stopwatch_begin(&job->watch, &team);
     for (int i = 0; i < job->passes; i++)
         run_op(job, &team);
-    if (thread == 0)
-        job->seconds[job->round] = (timer_now() - begin) / job->passes;
+    double seconds = stopwatch_end(&job->watch, &team);
+    if (thread == 0) {
+        job->seconds = seconds / job->passes;
+        job->clean = job->watch.alone;
+    }
 }
 
 static void own_regions(struct op_job *job)
@@ -103,7 +110,7 @@ static void own_regions(struct op_job *job)
     double begin = timer_now();
     for (int i = 0; i < job->passes; i++)
         team_run(job->threads, once, job);
-    job->seconds[job->round] = (timer_now() - begin) / job->passes;
+    job->seconds = (timer_now() - begin) / job->passes;
 }
 
 static void op_init(struct op_job *job, enum beside_op op, size_t n)
@@ -118,8 +125,8 @@ static void op_init(struct op_job *job, enum beside_op op, size_t n)
         job->x[i] = (float)(i % 61) / 61 - 0.4f;
     inside(job, 0);
     inside(job, 0);
-    if (job->seconds[0] < SHORT)
-        job->passes = (int)(SHORT / (job->seconds[0] + 1e-8)) + 1;
+    if (job->seconds < SHORT)
+        job->passes = (int)(SHORT / (job->seconds + 1e-8)) + 1;
 }
 
 static void op_release(struct op_job *job)
@@ -134,23 +141,26 @@ static void op_release(struct op_job *job)
 struct beside_times beside_op(enum beside_op op, size_t n, int threads)
 {
     struct op_job *job = mem_aligned(1, sizeof *job);
-    double alone[REPEATS], teams[REPEATS], regions[REPEATS];
+    struct sample_values *values = mem_zeroed(3, sizeof *values);
     op_init(job, op, n);
-    for (int i = 0; i < REPEATS; i++) {
+    for (int i = 0; i < MOST_TURNS && values[1].clean < REPEATS; i++) {
         job->threads = 1;
         inside(job, 0);
-        alone[i] = job->seconds[0];
+        sample_add(&values[0], job->seconds, job->clean);
         job->threads = threads;
         team_run(threads, inside, job);
-        teams[i] = job->seconds[0];
+        bool clean = job->clean;
+        sample_add(&values[1], job->seconds, clean);
         own_regions(job);
-        regions[i] = job->seconds[0];
+        sample_add(&values[2], job->seconds, clean);
     }
+    struct beside_times times = {.alone = sample_take(&values[0]),
+                                 .inside = sample_take(&values[1]),
+                                 .region = sample_take(&values[2])};
     op_release(job);
+    free(values);
     free(job);
-    return (struct beside_times){.alone = sample_of(alone, REPEATS),
-                                 .inside = sample_of(teams, REPEATS),
-                                 .region = sample_of(regions, REPEATS)};
+    return times;
 }
 
 static bool pays(enum beside_op op, size_t n, int threads, bool region)

@@ -82,7 +82,8 @@ static void examine_linear(const struct results *results, struct claim *claim)
     SAY(claim, "%.2fx on %d threads, %.0f %%, each layer and pass as it is best", gain,
         results->threads, 100 * efficiency);
     HOLDS(claim, "%s",
-          efficiency > 0.5   ? "no: more"
+          gain < 1.05        ? "no: nothing is gained"
+          : efficiency > 0.5 ? "no: more"
           : efficiency < 0.3 ? "no: less"
                              : "yes");
 }

@@ -47,19 +47,33 @@ enum status results_check(const char *path)
     return ST_OK;
 }
 
-/* Rows of `columns` doubles, written as one array; made by fill(results, i, row). */
-static enum status put(struct h5file *file, const char *name,
-                       const struct results *results, int rows, int columns,
-                       void (*fill)(const struct results *results, int i, double *row))
+/* An array of doubles, made row by row. */
+struct array {
+    const char *name;
+    int rows, columns;
+    void (*fill)(const struct results *results, int i, double *row);
+};
+
+static enum status put_arrays(struct h5file *file, const struct results *results,
+                              const struct array *array, int count)
 {
-    const size_t dim[] = {(size_t)rows, (size_t)columns};
-    double *all = mem_zeroed((size_t)(rows * columns) + 1, sizeof *all);
-    for (int i = 0; i < rows; i++)
-        fill(results, i, all + (size_t)i * (size_t)columns);
-    enum status st = h5file_write(file, name, H5FILE_F64, columns > 1 ? 2 : 1, dim, all);
-    free(all);
+    enum status st = ST_OK;
+    for (int a = 0; a < count && st == ST_OK; a++, array++) {
+        const size_t dim[] = {(size_t)array->rows, (size_t)array->columns};
+        if (array->rows == 0)
+            continue;
+        double *all = mem_zeroed(dim[0] * dim[1], sizeof *all);
+        for (int i = 0; i < array->rows; i++)
+            array->fill(results, i, all + (size_t)i * dim[1]);
+        st = h5file_write(file, array->name, H5FILE_F64, array->columns > 1 ? 2 : 1, dim,
+                          all);
+        free(all);
+    }
     return st;
 }
+
+#define PUT_ARRAYS(file, results, arrays) \
+    TRY(put_arrays(file, results, arrays, (int)(sizeof(arrays) / sizeof *(arrays))))
 
 static enum status put_names(struct h5file *file, const char *group, const char *name,
                              int count, const char *(*of)(int i))
@@ -102,10 +116,13 @@ static enum status put_subjects(struct h5file *file, const struct results *resul
 {
     int count = results->table.subjects;
     char *names[2 * MODEL_LAYERS];
-    TRY(put(file, "/subjects/block", results, count, 1, fill_block));
-    TRY(put(file, "/subjects/shape", results, count, 6, fill_shape));
-    TRY(put(file, "/subjects/flops", results, count, 2, fill_flops));
-    TRY(put(file, "/subjects/bytes", results, count, 2, fill_bytes));
+    const struct array arrays[] = {
+        {"/subjects/block", count, 1, fill_block},
+        {"/subjects/shape", count, 6, fill_shape},
+        {"/subjects/flops", count, 2, fill_flops},
+        {"/subjects/bytes", count, 2, fill_bytes},
+    };
+    PUT_ARRAYS(file, results, arrays);
     for (int i = 0; i < count; i++)
         names[i] = mem_strdup(results->table.subject[i].name);
     enum status st = h5file_put_texts(file, "/subjects", "names", names, count);
@@ -227,9 +244,12 @@ static void fill_bandwidth(const struct results *results, int i, double *row)
 static enum status put_machine(struct h5file *file, const struct results *results)
 {
     int teams = results->machine.teams;
-    TRY(put(file, "/machine/cache", results, MACHINE_MEMORY, 1, fill_cache));
-    TRY(put(file, "/machine/team", results, teams, 4, fill_team));
-    TRY(put(file, "/machine/bandwidth", results, teams, MACHINE_LEVELS, fill_bandwidth));
+    const struct array arrays[] = {
+        {"/machine/cache", MACHINE_MEMORY, 1, fill_cache},
+        {"/machine/team", teams, 4, fill_team},
+        {"/machine/bandwidth", teams, MACHINE_LEVELS, fill_bandwidth},
+    };
+    PUT_ARRAYS(file, results, arrays);
     return h5file_put_f64(file, "/machine", "peak", results->machine.peak);
 }
 
@@ -281,15 +301,18 @@ static const char *name_of_op(int i)
 static enum status put_beside(struct h5file *file, const struct results *results)
 {
     char *ways[RESULTS_WAYS];
-    TRY(put(file, "/beside/layout_seconds", results, LAYOUTS, 2, fill_layout));
-    TRY(put(file, "/beside/walk", results, results->walks, 4, fill_walk));
-    TRY(put(file, "/beside/pays", results, OPS, 2, fill_pays));
-    TRY(put(file, "/beside/gain", results, RESULTS_GAINS, 3, fill_gain));
+    const struct array arrays[] = {
+        {"/beside/layout_seconds", LAYOUTS, 2, fill_layout},
+        {"/beside/walk", results->walks, 4, fill_walk},
+        {"/beside/way_seconds", results->ways, 2, fill_way},
+        {"/beside/pays", OPS, 2, fill_pays},
+        {"/beside/gain", RESULTS_GAINS, 3, fill_gain},
+    };
+    PUT_ARRAYS(file, results, arrays);
     TRY(put_names(file, "/beside", "layouts", LAYOUTS, name_of_layout));
     TRY(put_names(file, "/beside", "ops", OPS, name_of_op));
     if (results->ways == 0)
         return ST_OK;
-    TRY(put(file, "/beside/way_seconds", results, results->ways, 2, fill_way));
     for (int i = 0; i < results->ways; i++)
         ways[i] = mem_strdup(results->way[i].name);
     enum status st = h5file_put_texts(file, "/beside", "ways", ways, results->ways);

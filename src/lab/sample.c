@@ -29,3 +29,18 @@ struct sample sample_of(double *values, int count)
         .count = count,
     };
 }
+
+void sample_add(struct sample_values *values, double value, bool clean)
+{
+    if (clean && values->clean < SAMPLE_MOST)
+        values->value[values->clean++] = value;
+    else if (!clean && values->disturbed < SAMPLE_MOST)
+        values->doubtful[values->disturbed++] = value;
+}
+
+struct sample sample_take(struct sample_values *values)
+{
+    for (int i = 0; values->clean < SAMPLE_LEAST && i < values->disturbed; i++)
+        values->value[values->clean++] = values->doubtful[i];
+    return sample_of(values->value, values->clean);
+}

@@ -4,9 +4,10 @@
 
 #include "lab/measure.h"
 
-#define GOOD      0.9  /* of what would be ideal */
-#define BOUND     0.7  /* of a bandwidth */
-#define DISTURBED 0.5  /* width of the interval */
+#define GOOD      0.9 /* of what would be ideal */
+#define BOUND     0.7 /* of a bandwidth */
+#define DISTURBED 0.5 /* width of the interval */
+#define MOSTLY    0.9
 #define HEAVY     0.15 /* share of the time that is worth naming */
 
 static void say(struct measure_row *row, const char *fmt, ...) PRINTF_LIKE(2, 3);
@@ -80,6 +81,9 @@ static void judge_team(const struct measure_subject *subject, struct measure_row
     double bandwidth = team->bandwidth[level];
     if (row->pieces > 0 && row->pieces < row->threads)
         say(row, "too few pieces: %d for %d threads", row->pieces, row->threads);
+    else if (row->disturbed > MOSTLY)
+        say(row, "disturbed: other work took a CPU in %.0f %% of the rounds",
+            100 * row->disturbed);
     else if (row->time.high - row->time.low > DISTURBED * row->time.median)
         say(row, "disturbed: the median is anywhere in %.0f-%.0f us", row->time.low * 1e6,
             row->time.high * 1e6);

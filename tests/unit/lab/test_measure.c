@@ -62,7 +62,7 @@ static void test_table(void **state)
             assert_non_null(measure_find(&table, i, pass, SPLIT_BATCH, 2));
             int best = 0;
             for (int r = 0; r < table.rows; r++)
-                best += table.row[r].subject == i && table.row[r].pass == pass &&
+                best += table.row[r].subject == i && (int)table.row[r].pass == pass &&
                         table.row[r].threads <= 2 && table.row[r].best;
             assert_in_range(best, 1, 2); /* sequential, and of two threads if faster */
         }
