@@ -67,6 +67,7 @@ static void offer_to_die(void)
 static void start_trial(const char *size)
 {
     const int others[] = {SIGINT, SIGTERM, SIGUSR1, SIGUSR2};
+    signal(SIGXCPU, SIG_DFL); /* not SIGKILL, a second later: see judge */
     unsigned long long bytes = strtoull(size, NULL, 10), seconds = SECONDS + bytes / FAST;
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
@@ -168,9 +169,24 @@ static int try_elsewhere(const char *path, const struct stat *s)
     return error ? -1 : ended;
 }
 
+/* Somebody's SIGKILL, most likely the kernel's, for it is the first to go when memory is
+   short: that says nothing of the file. Whoever took it for damage would go on from an
+   older checkpoint, or from none; so this ends the job, as memory that runs out does. */
+static _Noreturn void give_up(const char *path)
+{
+    log_set_replicated(false);
+    log_error("'%s' could not be tried: the process that was to read it was killed, as "
+              "happens when memory is short; nothing was touched: try again when there "
+              "is more",
+              path);
+    status_abort(ST_FAIL);
+}
+
 /* The usual failures are left to the one who wants to read: it says what is wrong. */
 static enum status judge(const char *path, int ended)
 {
+    if (WIFSIGNALED(ended) && WTERMSIG(ended) == SIGKILL)
+        give_up(path);
     if (WIFSIGNALED(ended))
         FAIL(ST_FAIL,
              "'%s' is damaged or malicious: a process that tried to read it ended with "
