@@ -131,9 +131,9 @@ int main(int argc, char **argv)
     cpu_blas_single_thread();
     struct comm *comm = command->parallel ? comm_start(&argc, &argv) : NULL;
     st = command->run(comm, argc - 2, argv + 2);
-    log_close_file();
     if (comm)
-        comm_finish(comm);
+        comm_finish(comm); /* the end of its watch, which may speak */
+    log_close_file();
     if ((fflush(stdout) != 0 || ferror(stdout)) && st == ST_OK)
         FAIL(ST_FAIL, "cannot write to the standard output: %s", strerror(errno));
     return st;

@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "comm/watch.h"
 #include "comm_impl.h"
 
 #define BCAST_BLOCK   ((size_t)1 << 30) /* MPI-3 counts are int */
@@ -63,6 +64,7 @@ struct comm *comm_start(int *argc, char ***argv)
 
 void comm_finish(struct comm *comm)
 {
+    comm_watch_stop(comm->watch);
     comm_tree_release(comm);
     status_set_abort_hook(NULL);
     MPI_CHECK(MPI_Comm_free(&comm->node));

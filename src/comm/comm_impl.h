@@ -34,6 +34,7 @@ struct comm {
     int node_rank, node_size;
     char host[64];
     struct tree_sums tree;
+    struct comm_watch *watch; /* NULL: none */
 };
 
 /* Print a failed call and end the job. */

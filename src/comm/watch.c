@@ -330,6 +330,7 @@ struct comm_watch *comm_watch_start(struct comm *comm, double warn, double timeo
     }
     comm_go_on();
     thread_start(&watch->thread, keep_watch, watch);
+    comm->watch = watch;
     return watch;
 }
 
@@ -354,6 +355,7 @@ void comm_watch_stop(struct comm_watch *watch)
     heartbeat_close(watch->socket);
     close(watch->wake);
     stall_release(&watch->stall);
+    watch->comm->watch = NULL;
     free(watch->card);
     free(watch);
 }
