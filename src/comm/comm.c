@@ -16,6 +16,12 @@
 
 static struct comm world;
 
+static void abort_job(int code)
+{
+    comm_end_surely((enum status)code);
+    MPI_Abort(MPI_COMM_WORLD, code);
+}
+
 void comm_check(int code, const char *what)
 {
     if (code == MPI_SUCCESS)
@@ -24,13 +30,8 @@ void comm_check(int code, const char *what)
     int length;
     MPI_Error_string(code, text, &length);
     fprintf(stderr, "[rank %d %s] %s failed: %s\n", world.rank, world.host, what, text);
-    MPI_Abort(MPI_COMM_WORLD, ST_FAIL);
+    abort_job(ST_FAIL);
     abort();
-}
-
-static void abort_job(int code)
-{
-    MPI_Abort(MPI_COMM_WORLD, code);
 }
 
 struct comm *comm_start(int *argc, char ***argv)

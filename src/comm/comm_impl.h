@@ -48,6 +48,10 @@ void comm_check(int code, const char *what);
 void comm_end_within(double seconds, const char *words);
 void comm_go_on(void);
 
+/* MPI_Abort may hang, in a thread that is not the main one for example: from here on the
+   process has a few seconds to end, with `code`, and nothing puts it off. Any thread. */
+void comm_end_surely(enum status code);
+
 void comm_tree_release(struct comm *comm);
 
 #endif
