@@ -53,6 +53,9 @@ enum status run_watch(struct comm *comm, long long timeout) MUST_CHECK;
 /* This rank's threads. */
 int run_threads(const struct run_ranks *ranks, const struct comm *comm);
 
+/* CPUs of this rank's host that none of its ranks' threads has; 0 at least. */
+int run_spare_cpus(const struct run_ranks *ranks, const struct comm *comm);
+
 /* "2 ranks x 1 thread on node1 (CPUs 0 | 1), ..." for the header, printed with log_out.
  */
 void run_ranks_print(const struct run_ranks *ranks);

@@ -5,7 +5,8 @@
 #define LOCKSTEP_BASE_TIMER_H
 
 enum phase {
-    PHASE_LOAD,
+    PHASE_LOAD,      /* making the network's input of images */
+    PHASE_LOAD_WAIT, /* for images that must be read */
     PHASE_FORWARD,
     PHASE_BACKWARD,
     PHASE_REDUCE,
@@ -28,7 +29,7 @@ double timer_median(double *values, int count);
 /* Seconds on a monotonic clock with an arbitrary zero. */
 double timer_now(void);
 
-/* Add to `phase` the time since `since` and return now. */
+/* Add to `phase` the time since `since` and return now. A span of the trace, too. */
 double phases_add(struct phases *phases, enum phase phase, double since);
 
 /* Set PHASE_REST so that the phases sum to `wall` seconds. */

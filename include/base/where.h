@@ -18,6 +18,7 @@
 enum where_part {
     WHERE_START,
     WHERE_LOAD,
+    WHERE_READER, /* waiting for this process's reader, which other ranks cannot help */
     WHERE_FORWARD,
     WHERE_BACKWARD,
     WHERE_REDUCE,
@@ -61,8 +62,12 @@ void where_look(const struct where *where, struct where_spot *spot);
 #define WHERE_LAYERS 64
 void where_name_layer(int layer, const char *name);
 
-/* "step 412, layer linear2 backward", "step 412, reduce", "start, load". */
-#define WHERE_TEXT 96
+/* The file that the reader reads, for the main thread; its last part is what is said. */
+void where_name_file(const char *path);
+
+/* "step 412, layer linear2 backward", "step 412, reduce", "start, load",
+   "step 412, load, waiting for the reader of 'letters.h5'". */
+#define WHERE_TEXT 160
 void where_text(const struct where_spot *spot, char text[WHERE_TEXT]);
 
 #endif

@@ -9,6 +9,7 @@
 #ifndef LOCKSTEP_DATA_DATASET_H
 #define LOCKSTEP_DATA_DATASET_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -73,6 +74,7 @@ void dataset_builder_release(struct dataset_builder *builder);
    from the file when asked for. */
 struct dataset {
     struct dataset_info info;
+    size_t memory_left; /* bytes of the limit, on each node, that no images take */
     /* private: */
     struct dataset_store *store[DATASET_SPLITS];
 };
@@ -90,9 +92,18 @@ const uint8_t *dataset_image(const struct dataset *dataset, enum dataset_split s
                              size_t i);
 int dataset_label(const struct dataset *dataset, enum dataset_split split, size_t i);
 
+/* A fetch, for those who wait for it. */
+struct dataset_reading {
+    _Atomic uint64_t rows; /* read so far: it is slow, but it moves */
+    atomic_bool quit;      /* set by them: give up soon, with ST_AGAIN */
+};
+
 /* Not resident: read samples index[0..n) into images (n, h, w), in that order; labels
-   stay resident always. Main thread only, not collective. */
+   stay resident always. One thread at a time for each split, not collective. Allocates
+   at the first call, or before: dataset_reserve. reading may be NULL. */
 enum status dataset_fetch(struct dataset *dataset, enum dataset_split split,
-                          const uint64_t *index, size_t n, uint8_t *images) MUST_CHECK;
+                          const uint64_t *index, size_t n, uint8_t *images,
+                          struct dataset_reading *reading) MUST_CHECK;
+void dataset_reserve(struct dataset *dataset, enum dataset_split split, size_t n);
 
 #endif

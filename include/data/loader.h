@@ -33,8 +33,9 @@ struct loader {
     struct loader_input input; /* mean and std are the data set's unless set otherwise */
     uint64_t first; /* not resident: positions [first, first + count) are in images */
     uint64_t count, capacity;
-    uint64_t *index; /* owned: (capacity) */
-    uint8_t *images; /* owned: (capacity, h, w) */
+    uint64_t *index;                 /* owned: (capacity) */
+    uint8_t *images;                 /* owned: (capacity, h, w) */
+    struct dataset_reading *reading; /* borrowed; NULL: nobody waits for a fetch */
 };
 
 /* In file order, unaugmented, unmoved. */
@@ -47,12 +48,18 @@ void loader_shuffle(struct loader *loader, uint64_t seed,
 void loader_release(struct loader *loader);
 
 /* Before positions [first, first + count) of `epoch` are filled in: reads what is not in
-   memory. Main thread. At most `most` positions are ever asked for at once (allocated at
-   the first call). */
+   memory. One thread at a time for each split. At most `most` positions are ever asked
+   for at once (allocated at the first call, or before: loader_reserve). */
 enum status loader_prepare(struct loader *loader, uint32_t epoch, uint64_t first,
                            uint64_t count, uint64_t most) MUST_CHECK;
 
-/* Sample at `position`: x (h, w) floats, its label and its number. Any thread. */
+void loader_reserve(struct loader *loader, uint64_t most);
+
+/* Sample at `position`: its label and its number. Any thread. */
+void loader_label(const struct loader *loader, uint64_t position, int *label,
+                  uint64_t *sample);
+
+/* That, and x (h, w) floats. */
 void loader_fill(const struct loader *loader, uint64_t position, float *x, int *label,
                  uint64_t *sample);
 

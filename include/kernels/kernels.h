@@ -41,6 +41,21 @@ struct kernels {
     /* `rounds` rounds of fused multiply-adds on registers alone; returns the FLOPs done.
        sink keeps the compiler from leaving them out. */
     double (*multiply_add)(long rounds, float *sink);
+    /* a = b + s c: three streams of memory. */
+    void (*triad)(float *a, const float *b, const float *c, float s, size_t n);
+
+    /* The same convolution (stride 1, pad 0, no bias) in three layouts, each by plain
+       loops in the order that suits it; C and K multiples of KERNELS_GROUP.
+         nchw     x (N, C, H, W), y (N, K, P, Q), weight (K, C, R, S)
+         nhwc     x (N, H, W, C), y (N, P, Q, K), weight (R, S, C, K)
+         blocked  x (N, C/16, H, W, 16), y (N, K/16, P, Q, 16), weight (K/16, C/16, R, S,
+                  16 of C, 16 of K) */
+    void (*layout_nchw)(const struct conv_shape *shape, float *y, const float *x,
+                        const float *weight);
+    void (*layout_nhwc)(const struct conv_shape *shape, float *y, const float *x,
+                        const float *weight);
+    void (*layout_blocked)(const struct conv_shape *shape, float *y, const float *x,
+                           const float *weight);
 
     void (*relu_forward)(float *y, const float *x, size_t n);
     void (*relu_backward)(float *dx, const float *dy, const float *y, size_t n);

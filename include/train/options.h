@@ -50,6 +50,7 @@ struct early_stop_options {
 
 struct input_options {
     int shift_x, shift_y; /* pixels by which every image is moved, right and down */
+    int prefetch;         /* batches made ready ahead, plus 1; 0: as many as seem good */
 };
 
 struct run_options {

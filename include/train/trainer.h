@@ -33,6 +33,7 @@ struct trainer_setup {
     const struct model *model;
     const struct run_options *options;
     const struct parallel_plan *plan; /* of this rank; lanes and buckets are all ranks' */
+    int spare_cpus;                   /* of this host that no rank's thread has */
     const char *folder;               /* of the run; NULL: nothing is written */
     struct lockfile *lock;            /* on it, rank 0's; NULL: none */
     double deadline;         /* timer_now seconds at which all must be over; 0: none */
@@ -63,5 +64,10 @@ enum status trainer_run(struct trainer *trainer) MUST_CHECK;
    and checkpoints. Returns ST_FAIL if a step went bad. */
 enum status trainer_time_steps(struct trainer *trainer, int count, bool forward,
                                double *seconds) MUST_CHECK;
+
+/* For measurements, not collective: where the time went so far; bytes of workspaces,
+   weights, gradients and optimizer state. */
+const struct phases *trainer_phases(const struct trainer *trainer);
+size_t trainer_bytes(const struct trainer *trainer);
 
 #endif

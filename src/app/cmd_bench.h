@@ -9,7 +9,7 @@
 struct bench_request {
     const char *batches, *threads, *config;
     long long repeats, grain, stall_timeout;
-    bool json;
+    bool json, train_only;
 };
 
 /* Peaks in FLOP/s. */

@@ -9,6 +9,7 @@
 #include "app/network.h"
 #include "app/run.h"
 #include "app/run_folder.h"
+#include "app/tracing.h"
 #include "app/tuning.h"
 #include "base/fs.h"
 #include "base/hash.h"
@@ -21,7 +22,7 @@
 
 /* The command line. */
 struct request {
-    const char *config, *data, *run, *init, *max_time;
+    const char *config, *data, *run, *init, *max_time, *trace;
     bool resume, check;
     enum tuning_mode tune;
     long long threads, stall_timeout;
@@ -64,6 +65,9 @@ static enum status parse_request(struct request *request, int argc, char **argv,
         {"tune", CLI_TEXT, &tune, "off|cached|force",
          "how threads share the work: by rule, as measured before (or now, if never), "
          "or measured now"},
+        {"trace", CLI_TEXT, &request->trace, "FILE",
+         "what every thread did when, as JSON for ui.perfetto.dev; of a long run, the "
+         "beginning"},
         {"check", CLI_FLAG, &request->check, NULL,
          "say what would be trained, and touch nothing"},
         {"stall-timeout", CLI_INT, &request->stall_timeout, "SECONDS", RUN_STALL_HELP},
@@ -148,6 +152,8 @@ static enum status open_on_rank_0(struct session *session)
     if (request->max_time)
         TRY(deadline_parse(request->max_time, session->begin, &session->deadline));
     TRY(check_init(session));
+    if (request->trace && !request->check)
+        TRY(tracing_check(request->trace));
     return request->check ? ST_OK : run_folder_open(&session->folder, request->resume);
 }
 
@@ -191,6 +197,7 @@ static enum status set_up(struct session *session)
         .dataset = &session->dataset,
         .model = &session->model,
         .options = run,
+        .spare_cpus = run_spare_cpus(&session->ranks, session->comm),
         .folder = request->check ? NULL : session->folder.path,
         .lock = &session->folder.lock,
         .deadline = session->deadline,
@@ -200,6 +207,8 @@ static enum status set_up(struct session *session)
     TRY(tuning_choose(&setup, run_threads(&session->ranks, session->comm),
                       request->check ? TUNING_OFF : request->tune, &session->tuning));
     setup.plan = &session->tuning.plan;
+    if (request->trace && !request->check)
+        tracing_start(session->comm, setup.plan->threads);
     session->trainer = trainer_create(&setup);
     return ST_OK;
 }
@@ -329,7 +338,8 @@ enum status cmd_train(struct comm *comm, int argc, char **argv)
     struct session session = {.comm = comm, .request = &request, .begin = timer_now()};
     config_init(&session.config);
     enum status st = train(&session);
-    trainer_free(session.trainer);
+    trainer_free(session.trainer); /* no thread but this one is left */
+    st = tracing_write(comm, request.trace, st);
     tuning_release(&session.tuning);
     run_folder_close(&session.folder);
     model_release(&session.model);

@@ -10,11 +10,19 @@ static const char *const schedule_words[] = {"constant", "step", "cosine", "onec
                                              NULL};
 static const char *const intra_words[] = {"auto", "batch", "channel", "hybrid", NULL};
 
+/* A number, or auto: the index is the number plus 1. */
+static const char *const prefetch_words[] = {
+    "auto", "0",  "1",  "2",  "3",  "4",  "5",  "6",  "7",  "8",
+    "9",    "10", "11", "12", "13", "14", "15", "16", NULL,
+};
+
 /* clang-format off */
 const struct config_key config_keys[] = {
     {"data", "file", KEY_TEXT, false, AT(data.file), 0, 0, "", "data set (HDF5)", NULL},
     {"data", "memory", KEY_INT, false, AT(data.memory_mb), 0, 1e9, "0",
      "MB of images kept in memory per node, larger sets are read from the file; 0: half of the memory", NULL},
+    {"data", "prefetch", KEY_WORD, false, RUN(input.prefetch), 0, 0, "auto",
+     "batches read and augmented ahead of the one trained on, by threads of their own", prefetch_words},
 
     {"data", "shift_x", KEY_INT, true, RUN(input.shift_x), -10000, 10000, "0", "pixels by which every image is moved to the right", NULL},
     {"data", "shift_y", KEY_INT, true, RUN(input.shift_y), -10000, 10000, "0", "and down, also when the network is used", NULL},

@@ -29,6 +29,7 @@ static const struct command commands[] = {
     {"show", false, false, cmd_show, "say what a run, checkpoint or data file is"},
     {"bench", true, false, cmd_bench,
      "measure training steps and layers on this machine"},
+    {"lab", true, false, cmd_lab, "measure every way to use this machine's cores"},
     {"tune", true, false, cmd_tune,
      "measure how threads best share the work, for train to use"},
     {"data", false, true, cmd_data, "make, import and look at data sets"},

@@ -1,10 +1,12 @@
 #include "base/thread.h"
 
+#include <sched.h>
 #include <signal.h>
 #include <string.h>
 
 #include "base/log.h"
 #include "base/status.h"
+#include "base/trace.h"
 
 void thread_start(pthread_t *thread, void *(*body)(void *context), void *context)
 {
@@ -17,4 +19,17 @@ void thread_start(pthread_t *thread, void *(*body)(void *context), void *context
         log_error("cannot start a thread: %s", strerror(error));
         status_abort(ST_FAIL);
     }
+}
+
+void thread_name(const char *name)
+{
+    pthread_setname_np(pthread_self(), name);
+    trace_lane(name, -1);
+}
+
+/* Where it is not allowed the thread is like the others: slower, not wrong. */
+void thread_stand_back(void)
+{
+    const struct sched_param none = {0};
+    sched_setscheduler(0, SCHED_IDLE, &none);
 }

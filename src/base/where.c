@@ -1,21 +1,27 @@
 #include "base/where.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "base/status.h"
 
 #define NAME_BYTES  32
+#define FILE_BYTES  64
 #define LAYER_SHIFT 16 /* a place is the part below, the layer + 1 above */
 
 static _Thread_local struct where *mine;
 
 static const char *const part_name[WHERE_PARTS] = {
-    "start",  "load",     "forward",    "backward", "reduce",
-    "update", "evaluate", "checkpoint", "end",
+    "start",   "load",     "load, waiting for the reader",
+    "forward", "backward", "reduce",
+    "update",  "evaluate", "checkpoint",
+    "end",
 };
 
 static char layer_name[WHERE_LAYERS][NAME_BYTES];
 static atomic_bool layer_named[WHERE_LAYERS]; /* its name is there to be read */
+static char file_name[FILE_BYTES];
+static atomic_bool file_named;
 
 void where_attach(struct where *where)
 {
@@ -82,6 +88,14 @@ void where_name_layer(int layer, const char *name)
     atomic_store_explicit(&layer_named[layer], true, memory_order_release);
 }
 
+void where_name_file(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    atomic_store_explicit(&file_named, false, memory_order_release);
+    snprintf(file_name, FILE_BYTES, "%s", slash ? slash + 1 : path);
+    atomic_store_explicit(&file_named, true, memory_order_release);
+}
+
 static void layer_text(int layer, char text[NAME_BYTES])
 {
     if (layer < WHERE_LAYERS &&
@@ -105,6 +119,9 @@ void where_text(const struct where_spot *spot, char text[WHERE_TEXT])
             snprintf(text, WHERE_TEXT, "%s, layer %s %s", step, layer, part);
     } else if (spot->part == WHERE_START) {
         snprintf(text, WHERE_TEXT, "%s", step);
+    } else if (spot->part == WHERE_READER &&
+               atomic_load_explicit(&file_named, memory_order_acquire)) {
+        snprintf(text, WHERE_TEXT, "%s, %s of '%s'", step, part, file_name);
     } else {
         snprintf(text, WHERE_TEXT, "%s, %s", step, part);
     }

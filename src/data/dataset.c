@@ -28,7 +28,6 @@ struct dataset_store {
     struct pick *pick;   /* fetching: the samples asked for, by row */
     size_t pick_room;
     uint8_t *run; /* fetching: neighbours read at once */
-    size_t run_room;
 };
 
 struct pick {
@@ -240,7 +239,9 @@ enum status dataset_open(struct dataset *dataset, struct comm *comm, const char 
     double bytes = 0;
     for (int s = 0; s < DATASET_SPLITS; s++)
         bytes += want[s] ? (double)info->count[s] * (double)image_bytes(info) : 0;
-    bool resident = bytes <= (double)memory_allowed(comm, memory_limit);
+    size_t allowed = memory_allowed(comm, memory_limit);
+    bool resident = bytes <= (double)allowed;
+    dataset->memory_left = allowed - (resident ? (size_t)bytes : 0);
     if (!resident)
         log_note("the images of '%s' (%.0f MB) do not fit into memory: reading them from "
                  "the file batch by batch",
@@ -294,10 +295,6 @@ static enum status fetch_run(struct dataset_store *store, size_t image,
     if (n == 1)
         return h5file_read_rows(store->file, dataset_images_name[split], H5FILE_U8,
                                 pick[0].row, 1, image, images + pick[0].slot * image);
-    if (rows * image > store->run_room) {
-        store->run_room = rows * image;
-        store->run = mem_resize(store->run, store->run_room, 1);
-    }
     TRY(h5file_read_rows(store->file, dataset_images_name[split], H5FILE_U8, pick[0].row,
                          rows, image, store->run));
     for (size_t i = 0; i < n; i++)
@@ -306,27 +303,49 @@ static enum status fetch_run(struct dataset_store *store, size_t image,
     return ST_OK;
 }
 
-enum status dataset_fetch(struct dataset *dataset, enum dataset_split split,
-                          const uint64_t *index, size_t n, uint8_t *images)
+void dataset_reserve(struct dataset *dataset, enum dataset_split split, size_t n)
 {
     struct dataset_store *store = dataset->store[split];
-    size_t image = image_bytes(&dataset->info), gap = GAP_BYTES / image;
-    if (n == 0)
-        return ST_OK;
+    size_t image = image_bytes(&dataset->info), count = dataset->info.count[split];
+    size_t rows = LOAD_BYTES / image + 1; /* of a run */
+    if (!store->run)
+        store->run = mem_resize(NULL, rows < count ? rows : count, image);
     if (n > store->pick_room) {
         store->pick_room = n;
         store->pick = mem_resize(store->pick, n, sizeof *store->pick);
     }
+}
+
+/* The end of the run that begins with pick[begin]. */
+static size_t run_end(const struct pick *pick, size_t begin, size_t n, size_t image)
+{
+    size_t gap = GAP_BYTES / image, end = begin + 1;
+    while (end < n && pick[end].row - pick[end - 1].row <= gap + 1 &&
+           (pick[end].row - pick[begin].row) * image < LOAD_BYTES)
+        end++;
+    return end;
+}
+
+enum status dataset_fetch(struct dataset *dataset, enum dataset_split split,
+                          const uint64_t *index, size_t n, uint8_t *images,
+                          struct dataset_reading *reading)
+{
+    struct dataset_store *store = dataset->store[split];
+    size_t image = image_bytes(&dataset->info);
+    if (n == 0)
+        return ST_OK;
+    dataset_reserve(dataset, split, n);
     for (size_t i = 0; i < n; i++)
         store->pick[i] = (struct pick){index[i], i};
     qsort(store->pick, n, sizeof *store->pick, by_row);
-    for (size_t i = 0; i < n;) {
-        size_t end = i + 1;
-        while (end < n && store->pick[end].row - store->pick[end - 1].row <= gap + 1 &&
-               (store->pick[end].row - store->pick[i].row) * image < LOAD_BYTES)
-            end++;
+    for (size_t i = 0, end; i < n; i = end) {
+        end = run_end(store->pick, i, n, image);
         TRY(fetch_run(store, image, split, store->pick + i, end - i, images));
-        i = end;
+        if (!reading)
+            continue;
+        atomic_fetch_add_explicit(&reading->rows, end - i, memory_order_relaxed);
+        if (atomic_load_explicit(&reading->quit, memory_order_relaxed))
+            return ST_AGAIN;
     }
     return ST_OK;
 }

@@ -35,6 +35,17 @@ static uint64_t sample_at(const struct loader *loader, uint64_t position)
     return loader->shuffled ? sampler_at(&loader->sampler, position) : position;
 }
 
+void loader_reserve(struct loader *loader, uint64_t most)
+{
+    const struct dataset_info *info = &loader->dataset->info;
+    if (dataset_resident(loader->dataset, loader->split) || most <= loader->capacity)
+        return;
+    loader->capacity = most;
+    loader->index = mem_resize(loader->index, most, sizeof *loader->index);
+    loader->images = mem_resize(loader->images, most, (size_t)info->h * (size_t)info->w);
+    dataset_reserve(loader->dataset, loader->split, most);
+}
+
 enum status loader_prepare(struct loader *loader, uint32_t epoch, uint64_t first,
                            uint64_t count, uint64_t most)
 {
@@ -45,18 +56,13 @@ enum status loader_prepare(struct loader *loader, uint32_t epoch, uint64_t first
     if (dataset_resident(loader->dataset, loader->split))
         return ST_OK;
     ASSERT(count <= most);
-    if (most > loader->capacity) {
-        loader->capacity = most;
-        loader->index = mem_resize(loader->index, most, sizeof *loader->index);
-        loader->images =
-            mem_resize(loader->images, most, (size_t)info->h * (size_t)info->w);
-    }
+    loader_reserve(loader, most);
     for (uint64_t i = 0; i < count; i++)
         loader->index[i] = sample_at(loader, first + i);
     loader->first = first;
     loader->count = count;
     return dataset_fetch(loader->dataset, loader->split, loader->index, count,
-                         loader->images);
+                         loader->images, loader->reading);
 }
 
 static void fill(float *x, int count, float value)
@@ -118,4 +124,11 @@ void loader_fill(const struct loader *loader, uint64_t position, float *x, int *
     loader_normalise(&loader->input, h, w, x);
     *label = dataset_label(loader->dataset, loader->split, i);
     *sample = i;
+}
+
+void loader_label(const struct loader *loader, uint64_t position, int *label,
+                  uint64_t *sample)
+{
+    *sample = sample_at(loader, position);
+    *label = dataset_label(loader->dataset, loader->split, *sample);
 }

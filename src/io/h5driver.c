@@ -86,7 +86,16 @@ static haddr_t driver_end(const H5FD_t *file, H5FD_mem_t type)
     return ((const struct reader *)file)->end;
 }
 
-/* HDF5 may ask for more than there is, at the end: it is given zeros. */
+/* For h5_reason; HDF5 itself says only that the driver failed. */
+static herr_t read_failed(const char *reason)
+{
+    H5Epush2(H5E_DEFAULT, __FILE__, __func__, __LINE__, H5E_ERR_CLS, H5E_IO,
+             H5E_READERROR, "%s", reason);
+    return -1;
+}
+
+/* HDF5 may ask for more than there is, at the end: it is given zeros. But a file that was
+   longer when it was opened was cut since. */
 static herr_t driver_read(H5FD_t *file, H5FD_mem_t type, hid_t list, haddr_t address,
                           size_t size, void *data)
 {
@@ -102,7 +111,9 @@ static herr_t driver_read(H5FD_t *file, H5FD_mem_t type, hid_t list, haddr_t add
         if (got < 0 && errno == EINTR)
             continue;
         if (got < 0)
-            return -1;
+            return read_failed(strerror(errno));
+        if (got == 0 && address < reader->end)
+            return read_failed("the file has become shorter");
         if (got == 0) {
             memset(to, 0, size);
             return 0;

@@ -14,9 +14,29 @@
 
 static pthread_mutex_t library = PTHREAD_RECURSIVE_MUTEX_INITIALIZER_NP;
 
+/* Once, for later other threads may be reading the environment; but HDF5 prints its
+   errors for each thread anew where it was built to know threads. */
+static void begin(void)
+{
+    static bool begun;
+    static _Thread_local bool silent;
+    if (!begun) {
+        H5dont_atexit(); /* nothing is left to it; before all other calls */
+        setenv("HDF5_USE_FILE_LOCKING", "FALSE", 1); /* read when the library starts */
+        H5Lunregister(H5L_TYPE_EXTERNAL); /* a file must not lead to others... */
+        H5PLset_loading_state(0);         /* ...nor to code */
+        begun = true;
+    }
+    if (!silent)
+        H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
+    silent = true;
+}
+
 int h5_lock(void)
 {
-    return pthread_mutex_lock(&library);
+    int error = pthread_mutex_lock(&library);
+    begin();
+    return error;
 }
 
 void h5_unlock(int *alone)
@@ -45,24 +65,10 @@ const char *h5_reason(void)
     return reason;
 }
 
-/* Once: later, other threads may be reading the environment. */
-static void prepare_library(void)
-{
-    H5dont_atexit(); /* nothing is left to it; before all other calls */
-    setenv("HDF5_USE_FILE_LOCKING", "FALSE", 1); /* read by the library when it starts */
-    H5Lunregister(H5L_TYPE_EXTERNAL);            /* a file must not lead to others... */
-    H5PLset_loading_state(0);                    /* ...nor to code */
-}
-
 /* File access: no locks, and groups and attributes in the formats of HDF5 1.8, which put
    no limit on the length of an attribute. */
 static hid_t access_list(void)
 {
-    static bool ready;
-    if (!ready)
-        prepare_library();
-    ready = true;
-    H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
     hid_t list = H5Pcreate(H5P_FILE_ACCESS);
     H5Pset_fclose_degree(list, H5F_CLOSE_STRONG);
     H5Pset_libver_bounds(list, H5F_LIBVER_V18, H5F_LIBVER_LATEST);

@@ -27,6 +27,7 @@ void reduce_init(struct reduce *reduce, size_t params, int lanes, int grains)
     };
     size_t vectors = (size_t)lanes * (size_t)depth;
     reduce->memory = mem_aligned(vectors * reduce->count, sizeof(float));
+    reduce->bytes = vectors * reduce->count * sizeof(float);
     for (int i = 0; i < lanes; i++) {
         reduce->stack[i].vector = mem_zeroed(TREE_NODES_MAX, sizeof(float *));
         for (int j = 0; j < depth; j++)

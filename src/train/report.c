@@ -132,6 +132,10 @@ void report_end(struct trainer *trainer, double wall)
     double *all = mem_zeroed((size_t)size * PHASE_COUNT, sizeof *all);
     comm_allgather(comm, trainer->phases.seconds, all, sizeof trainer->phases.seconds);
     print_phases(all, size, wall);
+    double slowest_wait = 0;
+    for (int r = 0; r < size; r++)
+        slowest_wait = fmax(slowest_wait, all[r * PHASE_COUNT + PHASE_LOAD_WAIT]);
+    trainer_input_foot(trainer, slowest_wait, wall);
     free(all);
     const struct dataset_info *data = &trainer->setup.dataset->info;
     if (trainer->confusion)

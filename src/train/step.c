@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "base/stop.h"
+#include "base/trace.h"
 #include "base/where.h"
 #include "kernels/vector.h"
 #include "trainer_impl.h"
@@ -16,29 +17,6 @@ struct job {
     bool stop, checkpoint;      /* this rank's flags */
 };
 
-static int grain_samples(const struct trainer *trainer, const struct step *step,
-                         int grain)
-{
-    int size = trainer->setup.model->grain;
-    int left = step->samples - grain * size;
-    return left < size ? left : size;
-}
-
-static void load_grain(const struct trainer *trainer, const struct step *step,
-                       const struct lane *lane, int grain)
-{
-    const struct model *model = trainer->setup.model;
-    size_t size = (size_t)shape_size(model->in);
-    uint64_t first = step->first + (uint64_t)grain * (uint64_t)model->grain;
-    int begin, end;
-    team_split(&lane->team, grain_samples(trainer, step, grain), &begin, &end);
-    for (int i = begin; i < end; i++)
-        loader_fill(&trainer->train, first + (uint64_t)i,
-                    lane->ws->activation[0] + (size_t)i * size, &lane->ws->label[i],
-                    &lane->ws->sample[i]);
-    team_barrier(&lane->team);
-}
-
 static struct grain_pass grain_pass(const struct trainer *trainer,
                                     const struct step *step, const struct lane *lane,
                                     int grain)
@@ -46,7 +24,7 @@ static struct grain_pass grain_pass(const struct trainer *trainer,
     return (struct grain_pass){
         .team = lane->team,
         .plan = &trainer->crew.plan.split,
-        .n = grain_samples(trainer, step, grain),
+        .n = trainer_grain_samples(trainer, step, grain),
         .train = true,
         .seed = trainer->setup.options->train.seed,
         .step = trainer->progress.step,
@@ -74,7 +52,7 @@ static void take_grain(const struct job *job, const struct lane *lane, int threa
     struct phases *to = thread == 0 ? &trainer->phases : &ignored;
     double t = timer_now();
     where_mark(WHERE_LOAD);
-    load_grain(trainer, job->step, lane, grain);
+    trainer_load_grain(trainer, job->step, lane, grain);
     t = phases_add(to, PHASE_LOAD, t);
     struct grain_pass pass = grain_pass(trainer, job->step, lane, grain);
     struct grain_result result;
@@ -109,14 +87,17 @@ static void compute(void *context, int thread)
     const struct step *step = job->step;
     struct lane lane =
         crew_lane(&trainer->crew, step->lanes, thread, step->begin, step->end);
+    trace_lane("thread", thread);
     for (int g = lane.begin; lane.index >= 0 && g < lane.end; g++)
         take_grain(job, &lane, thread, g);
     struct team all = crew_all(&trainer->crew, thread);
-    team_barrier(&all);
     double t = timer_now();
+    team_barrier(&all);
+    trace_end("wait", NULL, t);
+    t = timer_now();
     overlap_join(&trainer->overlap, &all);
-    if (thread == 0)
-        phases_add(&trainer->phases, PHASE_REDUCE, t);
+    struct phases ignored = {{0}};
+    phases_add(thread == 0 ? &trainer->phases : &ignored, PHASE_REDUCE, t);
 }
 
 /* This thread's part of the flat vectors, in whole chunks. */
@@ -164,37 +145,11 @@ static struct optim_update plan_update(const struct trainer *trainer,
 static void plan(struct trainer *trainer, struct step *step)
 {
     const struct run_options *options = trainer->setup.options;
-    struct comm *comm = trainer->setup.comm;
     uint64_t done = trainer->progress.step;
-    uint64_t count = trainer->setup.dataset->info.count[DATASET_TRAIN];
-    uint64_t batch = (uint64_t)options->train.batch;
-    *step = (struct step){.epoch = (uint32_t)(done / trainer->epoch_steps)};
-    step->first = done % trainer->epoch_steps * batch;
-    uint64_t left = count - step->first;
-    step->samples = (int)(left < batch ? left : batch);
-    int grain = trainer->setup.model->grain;
-    step->grains = (step->samples + grain - 1) / grain;
-    tree_share(step->grains, comm_size(comm), comm_rank(comm), &step->begin, &step->end);
+    trainer_share(trainer, done, step);
     step->lanes = plan_lanes(&trainer->crew.plan, step->end - step->begin);
     step->lr = schedule_lr(&options->schedule, options->optim.lr, done,
                            trainer->total_steps, (double)trainer->epoch_steps);
-}
-
-/* This rank's samples are at hand; those of a set on disk are read, which may fail on one
-   rank alone. */
-static enum status prepare(struct trainer *trainer, const struct step *step)
-{
-    int grain = trainer->setup.model->grain;
-    int size = comm_size(trainer->setup.comm);
-    int most = (trainer->setup.options->train.batch + grain - 1) / grain;
-    int first = step->begin * grain;
-    int last = step->end * grain < step->samples ? step->end * grain : step->samples;
-    enum status st =
-        loader_prepare(&trainer->train, step->epoch, step->first + (uint64_t)first,
-                       last > first ? (uint64_t)(last - first) : 0,
-                       (uint64_t)((most + size - 1) / size) * (uint64_t)grain);
-    bool resident = dataset_resident(trainer->setup.dataset, DATASET_TRAIN);
-    return resident ? st : comm_agree(trainer->setup.comm, st);
 }
 
 static void read_sums(struct trainer *trainer, struct step *step)
@@ -219,6 +174,7 @@ static void apply(void *context, int thread)
     struct trainer *trainer = job->trainer;
     struct team all = crew_all(&trainer->crew, thread);
     size_t begin, end;
+    double t = trace_begin();
     chunk_range(trainer, thread, &begin, &end);
     optim_square_sums(trainer->sum, begin, end, trainer->square_sums);
     team_barrier(&all);
@@ -229,6 +185,7 @@ static void apply(void *context, int thread)
     team_barrier(&all);
     if (!job->step->bad)
         optim_apply(&trainer->setup.options->optim, &job->update, begin, end);
+    trace_end("update", "own part", t);
 }
 
 /* An evaluation that would not be done in time is not begun, once one was timed. */
@@ -255,6 +212,7 @@ static void share_flags(struct job *job)
 
 enum status trainer_do_step(struct trainer *trainer, struct step *step)
 {
+    double begin = trace_begin();
     plan(trainer, step);
     struct job job = {
         .trainer = trainer,
@@ -262,11 +220,8 @@ enum status trainer_do_step(struct trainer *trainer, struct step *step)
         .stop = stop_requested() || time_is_up(trainer),
         .checkpoint = checkpoint_clock(trainer),
     };
-    double t = timer_now();
     where_step(trainer->progress.step + 1);
-    where_mark(WHERE_LOAD);
-    TRY(prepare(trainer, step));
-    phases_add(&trainer->phases, PHASE_LOAD, t);
+    TRY(trainer_prepare(trainer));
     bool idle = step->end == step->begin;
     reduce_begin(&trainer->reduce, step->grains);
     overlap_begin(&trainer->overlap, step->grains, step->lanes,
@@ -276,7 +231,7 @@ enum status trainer_do_step(struct trainer *trainer, struct step *step)
     /* What thread 0 did for the sums during backward was not backward. */
     trainer->phases.seconds[PHASE_BACKWARD] -= trainer->overlap.seconds;
     trainer->phases.seconds[PHASE_REDUCE] += trainer->overlap.seconds;
-    t = timer_now();
+    double t = timer_now();
     where_mark(WHERE_REDUCE);
     overlap_finish(&trainer->overlap, idle);
     t = phases_add(&trainer->phases, PHASE_REDUCE, t);
@@ -285,6 +240,7 @@ enum status trainer_do_step(struct trainer *trainer, struct step *step)
     phases_add(&trainer->phases, PHASE_UPDATE, t);
     if (step->grains < comm_size(trainer->setup.comm))
         share_flags(&job);
+    trace_end("step", NULL, begin);
     return ST_OK;
 }
 
@@ -296,7 +252,7 @@ static void forward_only(void *context, int thread)
     struct lane lane =
         crew_lane(&trainer->crew, step->lanes, thread, step->begin, step->end);
     for (int g = lane.begin; lane.index >= 0 && g < lane.end; g++) {
-        load_grain(trainer, step, &lane, g);
+        trainer_load_grain(trainer, step, &lane, g);
         struct grain_pass pass = grain_pass(trainer, step, &lane, g);
         pass.train = false;
         model_forward(trainer->setup.model, lane.ws, &pass);
@@ -308,7 +264,7 @@ static enum status do_forward(struct trainer *trainer, struct step *step)
 {
     plan(trainer, step);
     struct job job = {.trainer = trainer, .step = step};
-    TRY(prepare(trainer, step));
+    TRY(trainer_prepare(trainer));
     if (step->end > step->begin)
         team_run(trainer->crew.plan.threads, forward_only, &job);
     return ST_OK;
@@ -341,7 +297,7 @@ static bool find_layer(struct trainer *trainer, const struct step *step, int *gr
 {
     struct lane lane = {.team = {.size = 1}, .ws = &trainer->crew.workspace[0]};
     for (int g = step->begin; g < step->end; g++) {
-        load_grain(trainer, step, &lane, g);
+        trainer_load_grain(trainer, step, &lane, g);
         struct grain_pass pass = grain_pass(trainer, step, &lane, g);
         model_forward(trainer->setup.model, lane.ws, &pass);
         *grain = g;

@@ -54,6 +54,7 @@ struct trainer *trainer_create(const struct trainer_setup *setup)
                                ? (uint64_t)options->train.steps
                                : (uint64_t)options->train.epochs * trainer->epoch_steps;
     trainer->saved_step = UINT64_MAX;
+    trainer_input_init(trainer);
     create_vectors(trainer);
     overlap_init(&trainer->overlap, setup->comm, &trainer->reduce, setup->model,
                  setup->plan->bucket, trainer->sum);
@@ -67,6 +68,7 @@ void trainer_free(struct trainer *trainer)
     if (!trainer)
         return;
     trainer_saver_release(trainer);
+    trainer_input_release(trainer);
     crew_release(&trainer->crew);
     reduce_release(&trainer->reduce);
     loader_release(&trainer->train);
@@ -91,6 +93,19 @@ uint64_t trainer_total_steps(const struct trainer *trainer)
 uint64_t trainer_step(const struct trainer *trainer)
 {
     return trainer->progress.step;
+}
+
+const struct phases *trainer_phases(const struct trainer *trainer)
+{
+    return &trainer->phases;
+}
+
+size_t trainer_bytes(const struct trainer *trainer)
+{
+    const struct model *model = trainer->setup.model;
+    size_t vectors = 3 + (size_t)trainer->state.optims + (trainer->state.ema != NULL);
+    return (size_t)trainer->crew.plan.lanes * workspace_bytes(model) +
+           trainer->reduce.bytes + vectors * model->params * sizeof(float);
 }
 
 /* --- where a run begins --- */
@@ -246,6 +261,7 @@ static void log_interval(struct trainer *trainer, const struct step *step)
     if (comm_rank(trainer->setup.comm) == 0)
         metrics_add_train(&trainer->metrics, &entry);
     report_interval(trainer, &entry);
+    trainer_input_news(trainer);
     *interval = (struct interval){0};
     progress->interval_loss = 0;
     progress->interval_correct = progress->interval_samples = 0;

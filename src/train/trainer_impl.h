@@ -4,6 +4,7 @@
 
 #include "comm/comm.h"
 #include "data/loader.h"
+#include "data/pipeline.h"
 #include "overlap.h"
 #include "train/crew.h"
 #include "train/evaluate.h"
@@ -15,6 +16,7 @@
 struct interval {
     double seconds;         /* in steps */
     double reduce;          /* of these in communication */
+    double load_wait;       /* and for images to be read */
     double spanned, waited; /* by the gradients' sums under way: see struct overlap */
     uint64_t steps, samples;
 };
@@ -25,6 +27,9 @@ struct trainer {
     struct reduce reduce;
     struct overlap overlap;
     struct loader train, test;
+    struct pipeline *pipeline; /* owned: of train */
+    double *waits;             /* owned: for images to be read, by rank */
+    bool reading_slow;         /* as was said */
     bool has_test;
     uint64_t epoch_steps, total_steps;
 
@@ -68,6 +73,28 @@ enum status trainer_do_step(struct trainer *trainer, struct step *step) MUST_CHE
 /* timer_now seconds at which the last checkpoint has to be begun to be on disk before the
    deadline: by rank 0's clock, INFINITY on the others and without a deadline. */
 double trainer_latest(const struct trainer *trainer);
+
+/* --- a step's images (input.c) --- */
+
+void trainer_input_init(struct trainer *trainer);
+void trainer_input_release(struct trainer *trainer);
+
+/* Which images step `number`, from 0, has, and which of them are this rank's; of *step
+   that alone is set, the rest is zero. Any thread. */
+void trainer_share(const struct trainer *trainer, uint64_t number, struct step *step);
+int trainer_grain_samples(const struct trainer *trainer, const struct step *step,
+                          int grain);
+
+/* Collective: the images of the next step are at hand on all ranks. */
+enum status trainer_prepare(struct trainer *trainer) MUST_CHECK;
+/* A grain of this step into the lane's workspace; by the lane's whole team. */
+void trainer_load_grain(const struct trainer *trainer, const struct step *step,
+                        const struct lane *lane, int grain);
+
+/* Collective: a note if the steps of the log's interval, on any rank, waited for the
+   file; and what there is to say of the whole run, below the table of phases. */
+void trainer_input_news(struct trainer *trainer);
+void trainer_input_foot(struct trainer *trainer, double slowest_wait, double wall);
 
 /* The layer nearest to the loss with a NaN or Inf in its part of `vector` (the weights or
    their gradient: backward meets it first there), or NULL. */

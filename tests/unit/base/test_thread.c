@@ -1,7 +1,9 @@
 #include "capture.h"
 
+#include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <string.h>
 
 #include "base/thread.h"
 
@@ -29,10 +31,34 @@ static void test_signals_stay_with_main(void **state)
     assert_false(sigismember(&mask, SIGTERM));
 }
 
+static void *stand_back(void *context)
+{
+    char name[16];
+    thread_name("a worker");
+    thread_stand_back();
+    pthread_getname_np(pthread_self(), name, sizeof name);
+    *(bool *)context =
+        strcmp(name, "a worker") == 0 && sched_getscheduler(0) == SCHED_IDLE;
+    return NULL;
+}
+
+/* Only the thread itself; nothing special has to be allowed for it. */
+static void test_a_thread_stands_back(void **state)
+{
+    (void)state;
+    pthread_t thread;
+    bool back = false;
+    thread_start(&thread, stand_back, &back);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    assert_true(back);
+    assert_int_equal(sched_getscheduler(0), SCHED_OTHER);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_signals_stay_with_main),
+        cmocka_unit_test(test_a_thread_stands_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -102,6 +102,16 @@ static void test_texts(void **state)
     assert_string_equal(text_of(7, WHERE_CHECKPOINT, -1), "step 7, checkpoint");
     assert_string_equal(text_of(0, WHERE_START, -1), "start");
     assert_string_equal(text_of(0, WHERE_LOAD, -1), "start, load");
+    assert_string_equal(text_of(8, WHERE_READER, -1),
+                        "step 8, load, waiting for the reader");
+    where_name_file("/data/letters.h5");
+    assert_string_equal(text_of(8, WHERE_READER, -1),
+                        "step 8, load, waiting for the reader of 'letters.h5'");
+    where_name_file("a name that is too long to be told whole to those who wait for "
+                    "it.h5");
+    assert_string_equal(text_of(UINT64_MAX, WHERE_READER, -1),
+                        "step 18446744073709551615, load, waiting for the reader of 'a "
+                        "name that is too long to be told whole to those who wait for '");
     /* what a stranger's datagram might say */
     assert_string_equal(text_of(1, WHERE_FORWARD, 17), "step 1, layer 17 forward");
     assert_string_equal(text_of(1, WHERE_FORWARD, WHERE_LAYERS + 5),

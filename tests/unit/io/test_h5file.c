@@ -264,6 +264,24 @@ static void test_files_that_cannot_be_opened(void **state)
     expect_said("it is a folder");
 }
 
+/* What is missing is not zeros: a training run would take them for images. */
+static void test_a_file_cut_while_it_is_open(void **state)
+{
+    (void)state;
+    static uint8_t ones[100000], row[1000];
+    const size_t dim[] = {100, 1000};
+    memset(ones, 1, sizeof ones);
+    struct h5file *file = create("shrinks.h5");
+    assert_int_equal(h5file_write(file, "/x", H5FILE_U8, 2, dim, ones), ST_OK);
+    file = reopen(file);
+    assert_int_equal(h5file_read_rows(file, "/x", H5FILE_U8, 99, 1, 1000, row), ST_OK);
+    assert_int_equal(truncate(scratch_path("shrinks.h5"), 50000), 0);
+    assert_int_equal(h5file_read_rows(file, "/x", H5FILE_U8, 0, 1, 1000, row), ST_OK);
+    assert_int_equal(h5file_read_rows(file, "/x", H5FILE_U8, 99, 1, 1000, row), ST_FAIL);
+    expect_said("shrinks.h5': the file has become shorter");
+    h5file_close(file);
+}
+
 static void test_nothing_appears_without_commit(void **state)
 {
     (void)state;
@@ -360,6 +378,7 @@ int main(void)
         cmocka_unit_test(test_groups),
         cmocka_unit_test(test_array_trouble),
         cmocka_unit_test(test_files_that_cannot_be_opened),
+        cmocka_unit_test(test_a_file_cut_while_it_is_open),
         cmocka_unit_test(test_nothing_appears_without_commit),
         cmocka_unit_test(test_same_content_same_bytes),
         cmocka_unit_test(test_no_room),

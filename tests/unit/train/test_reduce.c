@@ -144,8 +144,11 @@ static void work(void *context, int thread)
 {
     struct job *job = context;
     int lane = thread / job->members, b, e;
-    struct team team = {job->members, thread % job->members, &job->shared[lane]};
-    struct team all = {job->lanes * job->members, thread, &job->everyone};
+    struct team team = {.size = job->members,
+                        .index = thread % job->members,
+                        .shared = &job->shared[lane]};
+    struct team all = {
+        .size = job->lanes * job->members, .index = thread, .shared = &job->everyone};
     tree_share(job->end - job->begin, job->lanes, lane, &b, &e);
     push_share(job->reduce, lane, &team, job->begin + b, job->begin + e);
     team_barrier(&all);

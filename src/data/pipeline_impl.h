@@ -1,0 +1,73 @@
+/*
+ * pipeline_impl: what pipeline.c, the main thread's part, and pipeline_threads.c share.
+ */
+#ifndef LOCKSTEP_DATA_PIPELINE_IMPL_H
+#define LOCKSTEP_DATA_PIPELINE_IMPL_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "data/pipeline.h"
+
+#define PIPELINE_NONE UINT64_MAX /* a batch's number */
+
+/* A sample of a slot. */
+enum {
+    SAMPLE_RAW,
+    SAMPLE_READY,
+    SAMPLE_TAKEN /* by who computes: too late for the augmenting thread */
+};
+
+/* A batch. Its loader and number are the reader's (or, of a set in memory, the augmenting
+   thread's) until it is loaded. */
+struct slot {
+    uint64_t number;
+    bool loaded;
+    struct loader loader;
+    struct pipeline_batch batch;
+    enum status status;
+    char why[STATUS_TEXT]; /* it could not be read */
+    float *x;              /* owned: (most, h, w); NULL: no augmenting thread */
+    atomic_uchar *sample;  /* owned: (most) */
+};
+
+struct pipeline {
+    struct pipeline_setup setup;
+    size_t image; /* floats */
+    bool resident;
+    int depth, slots;
+    struct slot *slot; /* owned: (slots); batch n is in slot n % slots */
+
+    /* The batch taken, for those who compute. */
+    struct loader place;          /* resident, or depth 0: filled in from, in place */
+    const struct loader *current; /* place, or the slot's */
+    struct slot *ready;           /* whose samples may be there already; NULL: none */
+
+    pthread_t reader;      /* unless resident */
+    pthread_t augmenter;   /* if setup.augment */
+    pthread_mutex_t mutex; /* on what follows, and on a slot's `loaded` */
+    pthread_cond_t changed;
+    bool running, closing;
+    uint64_t next_load, next_fill; /* numbers */
+    uint64_t loading, filling;     /* a thread is at this one; or PIPELINE_NONE */
+    /* Batches below are of no use any more; the threads look without the mutex. */
+    _Atomic uint64_t wanted;
+    struct dataset_reading reading;
+    uint64_t rows_seen;
+
+    double waited;
+    uint64_t filled;
+    _Atomic uint64_t ahead;
+};
+
+/* The bodies of the two threads, and the slot that is batch `number`'s. */
+void *pipeline_read(void *pipeline);
+void *pipeline_augment(void *pipeline);
+struct slot *pipeline_slot(struct pipeline *pipeline, uint64_t number);
+
+static inline uint64_t pipeline_wanted(const struct pipeline *pipeline)
+{
+    return atomic_load_explicit(&pipeline->wanted, memory_order_relaxed);
+}
+
+#endif

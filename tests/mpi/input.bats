@@ -1,0 +1,223 @@
+#!/usr/bin/env bats
+# The input pipeline: batches read and augmented ahead by threads of their own. No depth
+# changes a bit; a slow reader is named; trouble comes out at its step, in one line.
+
+# 71 images in grains of 11 make 7 grains, the last of 5; 6,000 images do not fit into 4 MB,
+# and make 85 steps an epoch, the last of 36 images.
+OPTIONS=(--set train.batch=71 --set train.grain=11 --set log.every=7
+    --set checkpoint.every_epochs=0 --set checkpoint.keep_best=off
+    --set train.eval_every=9 --set schedule.kind=constant)
+
+setup_file() {
+    source "$BATS_TEST_DIRNAME/../runs.sh"
+    letters letters.h5 6000 40
+    train 1 "$LETTERS" --run reference "${OPTIONS[@]}" --set train.steps=88 \
+        --set data.prefetch=0 >reference.out
+}
+
+setup() {
+    source "$BATS_TEST_DIRNAME/../runs.sh"
+    JOB='' PIDS=()
+}
+
+teardown() {
+    local pid
+    for pid in $JOB "${PIDS[@]}"; do kill -KILL "$pid" 2>/dev/null || :; done
+}
+
+# same NAME RANKS OPTION...: beyond the end of an epoch, as the reference.
+same() {
+    train "$2" "$LETTERS" --run "$1" "${OPTIONS[@]}" --set train.steps=88 "${@:3}" \
+        >"$1.out" 2>"$1.err"
+    equal "$1"
+    run ! grep -q 'there is memory for' "$1.err"
+}
+
+equal() {
+    echo "$1: $(state "$1.out"), wanted $(state reference.out)"
+    [ "$(state "$1.out")" = "$(state reference.out)" ]
+    [ "$(trace "$1.out")" = "$(trace reference.out)" ]
+}
+
+@test "the reference augments" {
+    grep -q ' augment.elastic=2' reference.out
+    state reference.out
+    train 1 "$LETTERS" --run plain "${OPTIONS[@]}" --set train.steps=88 \
+        --set augment.elastic=0 >plain.out
+    [ "$(state plain.out)" != "$(state reference.out)" ]
+}
+
+@test "in memory: one state for depths 0, 1, 2, 3, 8 on 1, 2, 3 ranks and threads" {
+    for depth in 0 1 2 3 8; do
+        for ranks in 1 2 3; do
+            threads=$((1 + (depth + ranks) % 3))
+            same "memory-$depth-$ranks" $ranks --threads $threads \
+                --set data.prefetch=$depth
+        done
+    done
+}
+
+@test "read by chunks: one state for depths 0, 1, 2, 3, 8 on 1, 2, 3 ranks and threads" {
+    for depth in 0 1 2 3 8; do
+        for ranks in 1 2 3; do
+            threads=$((1 + (depth + 2 * ranks) % 3))
+            same "chunks-$depth-$ranks" $ranks --threads $threads \
+                --set data.prefetch=$depth --set data.memory=4
+            grep -q '^data .* on disk,' "chunks-$depth-$ranks.out"
+        done
+    done
+}
+
+@test "depth 2 on every number of threads, and with threads that share a grain" {
+    for threads in 1 2 3; do
+        same "threads-$threads" 1 --threads $threads --set data.prefetch=2
+        same "auto-$threads" 2 --threads $threads --set data.memory=4
+    done
+    same channel 2 --threads 3 --set parallel.intra=channel --set data.prefetch=2
+    same channel-chunks 1 --threads 2 --set parallel.intra=channel \
+        --set data.prefetch=3 --set data.memory=4
+}
+
+@test "more ranks than grains: those without work have a pipeline too" {
+    same many 8 --set data.prefetch=2 --set data.memory=4
+}
+
+@test "stopped in mid-epoch and resumed at other depths: the same state" {
+    depths=(2 0 8 1)
+    for i in 0 1 2 3; do
+        train $((1 + i % 3)) "$LETTERS" --run resumed "${OPTIONS[@]}" --resume \
+            --set train.steps=$((i == 3 ? 88 : 20 + 21 * i)) \
+            --set data.prefetch=${depths[i]} --set data.memory=$((i % 2 ? 0 : 4)) \
+            >resumed.out
+    done
+    grep -q '^resumed from .*: step 62 of 88$' resumed.out
+    [ "$(state resumed.out)" = "$(state reference.out)" ]
+}
+
+# In the middle of what the threads do.
+@test "a signal at any time ends the run as ever, and it goes on" {
+    start 2 signalled "$LETTERS" "${OPTIONS[@]}" --set train.steps=100000 \
+        --set data.memory=4 --set data.prefetch=3
+    until_lines signalled 3
+    kill -TERM "${PIDS[0]}"
+    status=0
+    ended || status=$?
+    JOB=''
+    [ "$status" -eq 75 ]
+    step=$(sed -nE 's/^stopped step ([0-9]+) of .*/\1/p' signalled.out)
+    train 1 "$LETTERS" --run signalled "${OPTIONS[@]}" --set train.steps=$((step + 9)) \
+        --resume --set data.prefetch=1 >signalled-2.out
+    train 2 "$LETTERS" --run unsignalled "${OPTIONS[@]}" --set train.steps=$((step + 9)) \
+        --threads 2 >unsignalled.out
+    [ "$(state signalled-2.out)" = "$(state unsignalled.out)" ]
+}
+
+@test "more batches ahead than there is memory for: fewer, and that is said" {
+    train 1 "$LETTERS" --run little "${OPTIONS[@]}" --set train.steps=88 \
+        --set data.prefetch=16 --set data.memory=1 >little.out 2>little.err
+    grep -Eq '^note: data.prefetch = 16: there is memory for [1-3] batch(es)? ahead only; raise data.memory$' \
+        little.err
+    equal little
+}
+
+@test "a depth that is none is refused" {
+    for depth in -1 17 many; do
+        refused 2 "--set: 'prefetch = $depth': expected auto | 0 | 1 |*" train 1 "$LETTERS" \
+            --run never --set data.prefetch=$depth
+    done
+    [ ! -e never ]
+}
+
+# --- slow and failing storage ---
+
+# traced RANK RUN OPTION... -- OPTION...: two ranks, of which RANK is under strace with the
+# first options.
+traced() {
+    local rank=$1 run=$2 tracer=()
+    strace -qq -o /dev/null -e trace=none true 2>/dev/null || skip "cannot trace"
+    shift 2
+    while [[ $1 != -- ]]; do tracer+=("$1") && shift; done
+    local program=("$LOCKSTEP" train "$LETTERS" --data letters.h5 --threads 1
+        --run "$run" "${OPTIONS[@]}" --set data.memory=4 "${@:2}")
+    local tracing=(strace -D -f --seccomp-bpf -qq -o "$run.strace" "${tracer[@]}")
+    local first=("${program[@]}") second=("${program[@]}")
+    ((rank == 0)) && first=("${tracing[@]}" "${program[@]}")
+    ((rank == 1)) && second=("${tracing[@]}" "${program[@]}")
+    mpirun -n 1 "${first[@]}" : -n 1 "${second[@]}" >"$run.out" 2>"$run.err" \
+        </dev/null 3>&- &
+    JOB=$! PIDS=()
+}
+
+finished() {
+    local status=0
+    ended || status=$?
+    JOB=''
+    echo "status $status: $(<"$1.err")"
+    [ "$status" -eq "$2" ]
+}
+
+# Every read of the traced rank takes 5 ms, and a share of a batch takes about 35 of them.
+throttled=(-P letters.h5 -e trace=pread64 -e 'inject=pread64:delay_enter=5ms')
+
+@test "a slow reader is named in the log and below the table, with its rank" {
+    for depth in 2 0; do
+        traced 1 "slow-$depth" "${throttled[@]}" -- --set train.steps=21 \
+            --set data.prefetch=$depth
+        finished "slow-$depth" 0
+        grep -Eq "^note: step 7: reading 'letters.h5' is slow: steps waited [0-9.]+ s of \
+[0-9.]+ s for it, on rank 1; " "slow-$depth.err"
+        [ "$(grep -c 'is slow' "slow-$depth.err")" -eq 1 ]
+        grep -q "^note: step 7: reading 'letters.h5' is slow" "slow-$depth/log.txt"
+        grep -Eq "^load wait: reading 'letters.h5' is slow: steps waited [0-9.]+ s of " \
+            "slow-$depth.out"
+        # the slowest rank of the row, and its seconds: most of the run
+        awk '$1 == "load" && $2 == "wait" { rank = $5; wait = $6 }
+            $1 == "total" && $3 ~ /100|99/ { all = $2 }
+            END { print rank, wait, all; exit !(rank == 1 && wait > all / 2) }' \
+            "slow-$depth.out"
+    done
+    [ "$(state slow-2.out)" = "$(state slow-0.out)" ]
+}
+
+@test "a file that is read as fast as it is used is not called slow" {
+    train 2 "$LETTERS" --run fast "${OPTIONS[@]}" --set train.steps=88 \
+        --set data.memory=4 >fast.out 2>fast.err
+    run ! grep -q "is slow" fast.err
+    grep -Eq '^  load wait ' fast.out
+}
+
+# One read hangs for a minute; a tracer that is killed lets it go at once.
+@test "a reader that hangs is what the rank is said to wait for" {
+    traced 1 hanging -P letters.h5 -e trace=pread64 \
+        -e 'inject=pread64:delay_enter=120s:when=700' -- --set train.steps=1000000 \
+        --set data.prefetch=2 --stall-timeout 8
+    poll grep -Eq "rank 1 \(.*\) has been at step [0-9]+, load, waiting for the reader of \
+'letters.h5', for [0-9]+ s" hanging.err
+    finished hanging 1
+    grep -q "load, waiting for the reader of 'letters.h5'.*; ending the job" hanging.err
+}
+
+@test "a read error in mid-run ends all ranks with one line" {
+    for depth in 3 0; do
+        traced 1 "eio-$depth" -P letters.h5 -e trace=pread64 \
+            -e 'inject=pread64:error=EIO:when=900+' -- --set train.steps=1000000 \
+            --set data.prefetch=$depth
+        finished "eio-$depth" 1
+        grep -q INJECTED "eio-$depth.strace"
+        [ "$(grep -c "cannot read '/train/images' of 'letters.h5': Input/output error" \
+            "eio-$depth.err")" -eq 1 ]
+        [ "$(grep -c "cannot read" "eio-$depth.err")" -eq 1 ]
+        grep -Eq '^\[rank 1 .*\] cannot read' "eio-$depth.err"
+    done
+}
+
+@test "a file that is cut while it is read ends all ranks, and is not zeros" {
+    cp letters.h5 cut.h5
+    start 2 cut "$LETTERS" "${OPTIONS[@]}" --set train.steps=1000000 --data cut.h5 \
+        --set data.memory=4
+    until_lines cut 2
+    truncate -s 2M cut.h5
+    finished cut 1
+    grep -Eq "cannot read '/train/images' of 'cut.h5': the file has become shorter" \
+        cut.err
+}
