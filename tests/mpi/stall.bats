@@ -159,7 +159,7 @@ ranks_are_there() {
 } >/dev/null 2>&1
 
 # A second of work in each grain of the evaluation.
-@test "eval, bench and tune are watched as well" {
+@test "eval, bench, lab batch and tune are watched as well" {
     {
         echo '[model]'
         printf 'layer = %s\n' 'conv 256 kernel=3 pad=1' 'conv 256 kernel=3 pad=1' flatten \
@@ -168,6 +168,7 @@ ranks_are_there() {
     train 2 wide.conf --run wide --set train.batch=8 --set train.steps=1 >wide.out
     stop_in eval eval wide --data letters.h5 --split train --threads 1
     stop_in bench bench step --batch 256 --threads 1 --repeats 1000000
+    stop_in lab lab batch --batch 256 --threads 1 --repeats 1000000
     stop_in tune tune --threads 2 --batch 256,512,1024,2048
 }
 
