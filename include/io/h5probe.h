@@ -18,7 +18,8 @@
 
 /* In main, when signals are still held back: from here on h5file_open first has every
    file tried by `lockstep COMMAND FILE`. In the process that does this it sets the limits
-   instead. */
+   instead. NULL: another rank has what this one reads tried before. Without it nothing is
+   tried, and what HDF5 is not to be trusted with untried is refused. */
 void h5probe_start(const char *command);
 
 #endif

@@ -117,9 +117,8 @@ int main(int argc, char **argv)
     if (!command)
         return unknown(argv[1]);
     if (!command->parallel && launcher_rank() != 0)
-        return ST_OK;         /* one process does it all */
-    if (launcher_rank() == 0) /* it opens what the others read after it */
-        h5probe_start("show");
+        return ST_OK;                                    /* one process does it all */
+    h5probe_start(launcher_rank() == 0 ? "show" : NULL); /* the others read after it */
     if (command->stops)
         stop_install();
     else

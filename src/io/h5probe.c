@@ -82,7 +82,8 @@ static void start_trial(const char *size)
 
 /* --- the process that wants to read --- */
 
-static char *command; /* NULL: files are not tried */
+static char *command; /* NULL: files are not tried here */
+static bool guarded;  /* but somewhere, before they are read here */
 
 static struct identity {
     dev_t device;
@@ -95,10 +96,16 @@ static int known_next;
 void h5probe_start(const char *name)
 {
     const char *size = getenv(TRIAL);
+    guarded = true;
     if (size)
         start_trial(size);
-    else
+    else if (name)
         command = mem_strdup(name);
+}
+
+bool h5_guarded(void)
+{
+    return guarded;
 }
 
 /* All bytes are set, also those between the fields. */
@@ -215,7 +222,8 @@ enum status h5_probe(const char *path)
     if (is_known(&identity))
         return ST_OK;
     int ended = try_elsewhere(path, &s);
-    if (ended == -1)
+    guarded = ended != -1;
+    if (!guarded)
         log_note("'%s' is read untried: no process could be started for it: %s", path,
                  strerror(errno));
     else
