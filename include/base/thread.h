@@ -11,8 +11,8 @@
    the main one. The caller joins it. Ends the job if the system has no more threads. */
 void thread_start(pthread_t *thread, void *(*body)(void *context), void *context);
 
-/* Of the calling thread: its name in `top -H`; and that it is to have only CPU time that
-   no other thread wants. */
+/* Of the calling thread: its name in `top -H` and in a trace, static; and that it is to
+   have only CPU time that no other thread wants. */
 void thread_name(const char *name);
 void thread_stand_back(void);
 

@@ -29,7 +29,7 @@ double timer_median(double *values, int count);
 /* Seconds on a monotonic clock with an arbitrary zero. */
 double timer_now(void);
 
-/* Add to `phase` the time since `since` and return now. */
+/* Add to `phase` the time since `since` and return now. A span of the trace, too. */
 double phases_add(struct phases *phases, enum phase phase, double since);
 
 /* Set PHASE_REST so that the phases sum to `wall` seconds. */

@@ -5,6 +5,7 @@
 #define LOCKSTEP_KERNELS_CPU_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "base/status.h"
 
@@ -26,6 +27,9 @@ int cpu_allowed(void);
 int cpu_online(void);
 /* The allowed CPUs as a list, "0-3,8". Static storage. */
 const char *cpu_allowed_list(void);
+
+/* Bytes of the cache of a level from 1 to 3, of data; 0: there is none, or who knows. */
+size_t cpu_cache(int level);
 
 /* "OpenBLAS 0.3.21 SkylakeX". Static storage. */
 const char *cpu_blas(void);

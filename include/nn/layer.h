@@ -105,6 +105,12 @@ extern const struct layer_ops layer_conv, layer_maxpool, layer_avgpool, layer_re
 /* NULL-terminated list of all kinds. */
 extern const struct layer_ops *const layer_kinds[];
 
+/* The shape of a conv layer, of a pool, at the network's grain; NULL for all others. */
+struct conv_shape;
+struct pool_shape;
+const struct conv_shape *layer_conv_shape(const struct layer *layer);
+const struct pool_shape *layer_pool_shape(const struct layer *layer);
+
 /* The first word of a spec's text in `kind`, cut to LAYER_NAME. */
 void layer_spec_kind(const char *text, char kind[LAYER_NAME]);
 

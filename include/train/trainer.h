@@ -65,4 +65,9 @@ enum status trainer_run(struct trainer *trainer) MUST_CHECK;
 enum status trainer_time_steps(struct trainer *trainer, int count, bool forward,
                                double *seconds) MUST_CHECK;
 
+/* For measurements, not collective: where the time went so far; bytes of workspaces,
+   weights, gradients and optimizer state. */
+const struct phases *trainer_phases(const struct trainer *trainer);
+size_t trainer_bytes(const struct trainer *trainer);
+
 #endif

@@ -1,129 +1,26 @@
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "app/cli.h"
 #include "app/commands.h"
 #include "app/config.h"
 #include "app/run.h"
-#include "app/tuning.h"
 #include "base/log.h"
-#include "base/mem.h"
 #include "base/table.h"
-#include "base/timer.h"
 #include "cmd_bench.h"
 #include "comm/comm.h"
-#include "data/dataset.h"
-#include "data/synth.h"
 #include "kernels/cpu.h"
 #include "kernels/peak.h"
-#include "train/trainer.h"
 #include "trial.h"
 
-#define IMAGES  2048 /* at least so many are gone through */
-#define SECONDS 0.3  /* least length of one of the repeated runs */
-
-/* --- bench step --- */
-
-struct rate {
-    double median, low, high; /* images per second */
-};
-
-struct row {
-    int batch, threads, ranks, grain;
-    struct rate train, forward;
-    double dense, truly; /* FLOPs of a training step per image */
-};
-
-static enum status measure(struct trainer *trainer, struct comm *comm, int batch,
-                           int repeats, bool forward, struct rate *rate)
-{
-    double seconds, *rates = mem_zeroed((size_t)repeats, sizeof *rates);
-    enum status st;
-    int count = 1;
-    TRY_TO(out, trainer_time_steps(trainer, 2, forward, &seconds)); /* warm up */
-    for (;; count *= 2) {
-        TRY_TO(out, trainer_time_steps(trainer, count, forward, &seconds));
-        comm_max_f64(comm, &seconds, 1);
-        if (seconds > SECONDS)
-            break;
-    }
-    for (int i = 0; i < repeats; i++) {
-        TRY_TO(out, trainer_time_steps(trainer, count, forward, &seconds));
-        rates[i] = (double)count * batch / seconds;
-    }
-    double median = timer_median(rates, repeats);
-    *rate = (struct rate){median, rates[0], rates[repeats - 1]};
-out:
-    free(rates);
-    return st;
-}
-
-static void count_flops(const struct model *model, struct row *row)
-{
-    for (int s = 0; s < model->steps; s++) {
-        struct model_work work = model_step_work(model, s);
-        row->dense += work.dense_forward + work.dense_backward;
-        row->truly += work.true_forward + work.true_backward;
-    }
-}
-
-/* The config's grain, but small enough that no thread of any rank goes without. */
-static int grain_for(const struct row *row, int grain)
-{
-    int workers = row->ranks * row->threads;
-    int share = (row->batch + workers - 1) / workers;
-    return share < grain ? share : grain;
-}
-
-static enum status bench_row(struct comm *comm, const struct bench_request *request,
-                             struct config *config, struct row *row)
-{
-    struct dataset dataset = {0};
-    struct model model = {0};
-    int grain = config->run.train.grain;
-    config->run.train.batch = row->batch;
-    config->run.train.grain = row->grain = grain_for(row, grain);
-    enum status st;
-    TRY_TO(out, trial_open_letters(comm, IMAGES, row->batch, &dataset));
-    TRY_TO(out,
-           model_init(&model, &config->model, (struct shape){SYNTH_SIZE, SYNTH_SIZE, 1},
-                      SYNTH_CLASSES, config->run.train.grain));
-    struct parallel_plan plan;
-    tuning_rule(&config->run.parallel, row->threads, &plan);
-    const struct trainer_setup setup = {
-        .comm = comm,
-        .dataset = &dataset,
-        .model = &model,
-        .options = &config->run,
-        .plan = &plan,
-        .folder = NULL,
-        .config_text = "",
-        .version = app_version(),
-    };
-    struct trainer *trainer = trainer_create(&setup);
-    trainer_start(trainer);
-    st = measure(trainer, comm, row->batch, (int)request->repeats, false, &row->train);
-    if (st == ST_OK)
-        st = measure(trainer, comm, row->batch, (int)request->repeats, true,
-                     &row->forward);
-    count_flops(&model, row);
-    trainer_free(trainer);
-out:
-    model_release(&model);
-    dataset_close(&dataset);
-    config->run.train.grain = grain;
-    return st;
-}
-
-static void print_rows(const struct row *rows, int count, double peak)
+static void print_rows(const struct trial_row *rows, int count, double peak)
 {
     struct table table;
     table_init(&table, ">ranks", ">threads", ">batch", ">grain", ">train images/s",
                ">spread", ">forward images/s", ">spread", ">GFLOP/s dense", ">true",
                ">% of peak", NULL);
     for (int i = 0; i < count; i++) {
-        const struct row *r = &rows[i];
+        const struct trial_row *r = &rows[i];
         double cores = (double)r->ranks * r->threads;
         table_cellf(&table, "%d", r->ranks);
         table_cellf(&table, "%d", r->threads);
@@ -141,11 +38,11 @@ static void print_rows(const struct row *rows, int count, double peak)
     table_release(&table);
 }
 
-static void print_json(const struct row *rows, int count, double peak)
+static void print_json(const struct trial_row *rows, int count, double peak)
 {
     log_out("[\n");
     for (int i = 0; i < count; i++) {
-        const struct row *r = &rows[i];
+        const struct trial_row *r = &rows[i];
         log_out("  {\"ranks\": %d, \"threads\": %d, \"batch\": %d, \"grain\": %d,\n"
                 "   \"train_images_per_second\": %.1f, \"train_low\": %.1f, "
                 "\"train_high\": %.1f,\n"
@@ -182,16 +79,17 @@ static enum status bench_step(struct comm *comm, const struct bench_request *req
     if (!request->json)
         bench_print_machine(registers, sgemm);
     int count = 0;
-    struct row rows[TRIAL_LIST * TRIAL_LIST] = {{0}};
+    struct trial_row rows[TRIAL_LIST * TRIAL_LIST] = {{0}};
     enum status st;
     TRY_TO(out, trial_read_config(request->config, request->grain, &config));
     for (int t = 0; t < threads.count; t++) {
         for (int b = 0; b < batches.count; b++) {
-            struct row *row = &rows[count++];
-            *row = (struct row){.batch = batches.value[b],
-                                .threads = threads.value[t],
-                                .ranks = comm_size(comm)};
-            TRY_TO(out, bench_row(comm, request, &config, row));
+            struct trial_row *row = &rows[count++];
+            *row = (struct trial_row){.batch = batches.value[b],
+                                      .threads = threads.value[t],
+                                      .ranks = comm_size(comm),
+                                      .train_only = request->train_only};
+            TRY_TO(out, trial_steps(comm, &config, (int)request->repeats, row));
         }
     }
     if (request->json)
@@ -209,6 +107,7 @@ enum status cmd_bench(struct comm *comm, int argc, char **argv)
         .batches = "16,64,256,1024",
         .bytes = "4096,16384,65536,262144,1200000,4194304,16777216,67108864",
         .repeats = 7,
+        .stall_timeout = RUN_STALL_TIMEOUT,
     };
     const struct cli_option options[] = {
         {"batch", CLI_TEXT, &request.batches, "N,N,...", "batch sizes (16,64,256,1024)"},
@@ -217,11 +116,13 @@ enum status cmd_bench(struct comm *comm, int argc, char **argv)
         {"repeats", CLI_INT, &request.repeats, "N",
          "runs of which the median is told (7)"},
         {"grain", CLI_INT, &request.grain, "N", "instead of the config's"},
+        {"train", CLI_FLAG, &request.train_only, NULL, "training steps alone"},
         {"bytes", CLI_TEXT, &request.bytes, "N,N,...",
          "reduce: lengths of the vectors (4096 to 67108864)"},
         {"grains", CLI_INT, &request.grains, "N",
          "reduce: vectors that are added (one of each rank)"},
         {"json", CLI_FLAG, &request.json, NULL, "an array of objects instead of a table"},
+        {"stall-timeout", CLI_INT, &request.stall_timeout, "SECONDS", RUN_STALL_HELP},
         {0},
     };
     const struct cli_command command = {
@@ -239,6 +140,7 @@ enum status cmd_bench(struct comm *comm, int argc, char **argv)
     request.config = count > 1 ? operand[1] : NULL;
     if (request.repeats < 1)
         FAIL(ST_USAGE, "'--repeats 0': at least one is needed");
+    TRY(run_watch(comm, request.stall_timeout));
     if (strcmp(operand[0], "reduce") == 0)
         return bench_reduce(comm, &request);
     struct run_ranks ranks;
@@ -251,6 +153,6 @@ enum status cmd_bench(struct comm *comm, int argc, char **argv)
     if (strcmp(operand[0], "step") == 0)
         return bench_step(comm, &request);
     if (strcmp(operand[0], "layers") == 0)
-        return comm_rank(comm) == 0 ? bench_layers(&request) : ST_OK;
+        return comm_agree(comm, comm_rank(comm) == 0 ? bench_layers(&request) : ST_OK);
     FAIL(ST_USAGE, "'bench %s': expected step, layers or reduce", operand[0]);
 }

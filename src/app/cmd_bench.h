@@ -8,8 +8,8 @@
 
 struct bench_request {
     const char *batches, *threads, *bytes, *config;
-    long long repeats, grain, grains;
-    bool json;
+    long long repeats, grain, grains, stall_timeout;
+    bool json, train_only;
 };
 
 /* Peaks in FLOP/s. */

@@ -60,14 +60,7 @@ enum status bench_layers(const struct bench_request *request)
     TRY_TO(out,
            model_init(&model, &config.model, in, SYNTH_CLASSES, config.run.train.grain));
     float *params = mem_aligned(model.params, sizeof *params);
-    size_t size = SYNTH_SIZE * SYNTH_SIZE;
-    float *x = mem_aligned((size_t)model.grain * size, sizeof *x);
-    uint8_t pixels[SYNTH_SIZE * SYNTH_SIZE];
-    for (int i = 0; i < model.grain; i++) {
-        synth_draw(1, 0, (uint64_t)i, pixels);
-        for (size_t p = 0; p < size; p++)
-            x[(size_t)i * size + p] = (float)pixels[p] / 128 - 0.3f;
-    }
+    float *x = trial_images(model.grain);
     model_init_params(&model, 1, params);
     struct layer_time times[MODEL_LAYERS];
     double registers = peak_registers(), sgemm = peak_sgemm();

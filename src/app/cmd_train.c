@@ -9,24 +9,20 @@
 #include "app/network.h"
 #include "app/run.h"
 #include "app/run_folder.h"
+#include "app/tracing.h"
 #include "app/tuning.h"
 #include "base/fs.h"
 #include "base/hash.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "comm/comm.h"
-#include "comm/watch.h"
 #include "data/dataset.h"
 #include "kernels/cpu.h"
 #include "train/trainer.h"
 
-#define STALL_TIMEOUT     600    /* seconds */
-#define STALL_TIMEOUT_MAX 604800 /* a week */
-#define STALL_WARNING     60     /* seconds, or half the timeout */
-
 /* The command line. */
 struct request {
-    const char *config, *data, *run, *init, *max_time;
+    const char *config, *data, *run, *init, *max_time, *trace;
     bool resume, check;
     enum tuning_mode tune;
     long long threads, stall_timeout;
@@ -69,10 +65,12 @@ static enum status parse_request(struct request *request, int argc, char **argv,
         {"tune", CLI_TEXT, &tune, "off|cached|force",
          "how threads share the work: by rule, as measured before (or now, if never), "
          "or measured now"},
+        {"trace", CLI_TEXT, &request->trace, "FILE",
+         "what every thread did when, as JSON for ui.perfetto.dev; of a long run, the "
+         "beginning"},
         {"check", CLI_FLAG, &request->check, NULL,
          "say what would be trained, and touch nothing"},
-        {"stall-timeout", CLI_INT, &request->stall_timeout, "SECONDS",
-         "end the job when no rank has moved for so long (600; 0: never)"},
+        {"stall-timeout", CLI_INT, &request->stall_timeout, "SECONDS", RUN_STALL_HELP},
         {"set", CLI_TEXTS, &request->set, "SECTION.KEY=VALUE", "overrides the config"},
         {0},
     };
@@ -96,9 +94,6 @@ static enum status parse_request(struct request *request, int argc, char **argv,
     request->argv = argv;
     if (request->run && !*request->run)
         FAIL(ST_USAGE, "'--run' needs the name of a folder");
-    if (request->stall_timeout > STALL_TIMEOUT_MAX)
-        FAIL(ST_USAGE, "'--stall-timeout %lld' is too long: at most %d seconds, a week",
-             request->stall_timeout, STALL_TIMEOUT_MAX);
     if (request->resume && request->init)
         FAIL(ST_USAGE, "--resume and --init exclude each other: a run that goes on has "
                        "weights already");
@@ -157,6 +152,8 @@ static enum status open_on_rank_0(struct session *session)
     if (request->max_time)
         TRY(deadline_parse(request->max_time, session->begin, &session->deadline));
     TRY(check_init(session));
+    if (request->trace && !request->check)
+        TRY(tracing_check(request->trace));
     return request->check ? ST_OK : run_folder_open(&session->folder, request->resume);
 }
 
@@ -210,6 +207,8 @@ static enum status set_up(struct session *session)
     TRY(tuning_choose(&setup, run_threads(&session->ranks, session->comm),
                       request->check ? TUNING_OFF : request->tune, &session->tuning));
     setup.plan = &session->tuning.plan;
+    if (request->trace && !request->check)
+        tracing_start(session->comm, setup.plan->threads);
     session->trainer = trainer_create(&setup);
     return ST_OK;
 }
@@ -347,25 +346,19 @@ static enum status train(struct session *session)
     return st;
 }
 
-static struct comm_watch *start_watch(struct comm *comm, double timeout)
-{
-    double warn = timeout / 2 < STALL_WARNING ? timeout / 2 : STALL_WARNING;
-    return timeout > 0 ? comm_watch_start(comm, warn, timeout) : NULL;
-}
-
 enum status cmd_train(struct comm *comm, int argc, char **argv)
 {
-    struct request request = {.stall_timeout = STALL_TIMEOUT};
+    struct request request = {.stall_timeout = RUN_STALL_TIMEOUT};
     bool help;
     TRY(parse_request(&request, argc, argv, &help));
     if (help)
         return ST_OK;
+    TRY(run_watch(comm, request.stall_timeout));
     struct session session = {.comm = comm, .request = &request, .begin = timer_now()};
     config_init(&session.config);
-    /* Setting up is watched as well: who reads a large data set makes moves. */
-    struct comm_watch *watch = start_watch(comm, (double)request.stall_timeout);
     enum status st = train(&session);
-    trainer_free(session.trainer);
+    trainer_free(session.trainer); /* no thread but this one is left */
+    st = tracing_write(comm, request.trace, st);
     tuning_release(&session.tuning);
     run_folder_close(&session.folder);
     model_release(&session.model);
@@ -373,6 +366,5 @@ enum status cmd_train(struct comm *comm, int argc, char **argv)
     run_ranks_release(&session.ranks);
     config_release(&session.config);
     free(session.text);
-    comm_watch_stop(watch);
     return st;
 }

@@ -26,4 +26,26 @@ struct trial_list {
 enum status trial_read_list(const char *option, const char *text,
                             struct trial_list *list) MUST_CHECK;
 
+/* Built-in letters as a network sees them, (count, SYNTH_SIZE, SYNTH_SIZE, 1); the caller
+   frees. */
+float *trial_images(int count);
+
+struct trial_rate {
+    double median, low, high; /* images per second */
+};
+
+/* Whole steps on built-in letters; batch, threads, ranks and train_only are given. */
+struct trial_row {
+    int batch, threads, ranks, grain;
+    bool train_only; /* forward alone is not timed */
+    struct trial_rate train, forward;
+    double dense, truly; /* FLOPs of a training step per image */
+    double reduce;       /* share of a step in adding up gradients, this rank's */
+    size_t bytes;        /* of workspaces and vectors, this rank's */
+};
+
+/* Collective. The grain is the config's, or less, so that no thread goes without. */
+enum status trial_steps(struct comm *comm, struct config *config, int repeats,
+                        struct trial_row *row) MUST_CHECK;
+
 #endif

@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "base/status.h"
+#include "base/trace.h"
 
 void thread_start(pthread_t *thread, void *(*body)(void *context), void *context)
 {
@@ -23,6 +24,7 @@ void thread_start(pthread_t *thread, void *(*body)(void *context), void *context
 void thread_name(const char *name)
 {
     pthread_setname_np(pthread_self(), name);
+    trace_lane(name, -1);
 }
 
 /* Where it is not allowed the thread is like the others: slower, not wrong. */

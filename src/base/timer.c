@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "base/trace.h"
+
 const char *const phase_name[PHASE_COUNT] = {
     "load",   "load wait",  "forward",  "backward", "reduce",
     "update", "checkpoint", "evaluate", "rest",
@@ -31,6 +33,7 @@ double phases_add(struct phases *phases, enum phase phase, double since)
 {
     double now = timer_now();
     phases->seconds[phase] += now - since;
+    trace_span(phase_name[phase], NULL, since, now);
     return now;
 }
 

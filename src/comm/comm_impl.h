@@ -31,6 +31,7 @@ struct comm {
     void *private_vectors; /* owned: the same where there is no window */
     bool no_windows;       /* there was no room for one */
     struct tree_sums tree;
+    struct comm_watch *watch; /* NULL: none */
 };
 
 /* Print a failed call and end the job. */
@@ -43,6 +44,10 @@ void comm_check(int code, const char *what);
    it says `words` and ends with ST_FAIL. watch.c */
 void comm_end_within(double seconds, const char *words);
 void comm_go_on(void);
+
+/* MPI_Abort may hang, in a thread that is not the main one for example: from here on the
+   process has a few seconds to end, with `code`, and nothing puts it off. Any thread. */
+void comm_end_surely(enum status code);
 
 /* nodes.c */
 void comm_find_nodes(struct comm *comm);

@@ -245,6 +245,31 @@ static void sum_bias(const struct team *team, const struct conv_shape *shape,
     }
 }
 
+bool conv_takes_direct(const struct conv_shape *shape)
+{
+    return conv_direct_applies(shape);
+}
+
+size_t conv_ways_scratch(const struct conv_shape *shape)
+{
+    size_t direct = conv_direct_scratch(shape), any = conv_scratch(shape);
+    return any > direct ? any : direct;
+}
+
+void conv_forward_direct(const struct team *team, const struct conv_shape *shape,
+                         float *y, const float *x, const float *weight, const float *bias,
+                         void *scratch)
+{
+    conv_direct_forward(team, shape, y, x, weight, bias, scratch);
+}
+
+void conv_forward_gemm(const struct team *team, const struct conv_shape *shape, float *y,
+                       const float *x, const float *weight, const float *bias,
+                       void *scratch)
+{
+    forward_blocks(team, shape, y, x, weight, bias, scratch);
+}
+
 void conv_forward(const struct team *team, const struct conv_shape *shape, float *y,
                   const float *x, const float *weight, const float *bias, void *scratch)
 {

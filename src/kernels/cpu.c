@@ -62,6 +62,7 @@ static struct {
     char model[128];
     char allowed_list[256];
     int allowed, online;
+    size_t cache[3];
 } machine;
 
 static void read_machine(void)
@@ -80,6 +81,12 @@ static void read_machine(void)
             name = hwloc_obj_get_info_by_name(hwloc_get_root_obj(topology), "CPUModel");
         if (name)
             snprintf(machine.model, sizeof machine.model, "%s", name);
+        for (int i = 0; i < 3; i++) {
+            static const hwloc_obj_type_t level[] = {HWLOC_OBJ_L1CACHE, HWLOC_OBJ_L2CACHE,
+                                                     HWLOC_OBJ_L3CACHE};
+            hwloc_obj_t cache = hwloc_get_obj_by_type(topology, level[i], 0);
+            machine.cache[i] = cache ? (size_t)cache->attr->cache.size : 0;
+        }
         hwloc_bitmap_t mine = hwloc_bitmap_alloc();
         if (mine && hwloc_get_cpubind(topology, mine, HWLOC_CPUBIND_PROCESS) == 0) {
             hwloc_bitmap_and(mine, mine, hwloc_topology_get_topology_cpuset(topology));
@@ -120,6 +127,13 @@ const char *cpu_allowed_list(void)
 {
     know_machine();
     return machine.allowed_list;
+}
+
+size_t cpu_cache(int level)
+{
+    ASSERT(level >= 1 && level <= 3);
+    know_machine();
+    return machine.cache[level - 1];
 }
 
 /* openblas_get_config() is "OpenBLAS 0.3.21 NO_LAPACKE DYNAMIC_ARCH ...". */

@@ -4,12 +4,9 @@
 
 #include "nn/layer.h"
 
-struct conv_shape;
 struct pool_shape;
 
-/* The shape of a conv layer, of a maxpool layer, of any pool; NULL for all others. */
-const struct conv_shape *layer_conv_shape(const struct layer *layer);
-const struct pool_shape *layer_pool_shape(const struct layer *layer);
+/* The shape of a maxpool layer; NULL for all others. */
 const struct pool_shape *layer_maxpool_shape(const struct layer *layer);
 
 /* One layer that does the work of the first *taken of layers[0 .. count), which must have

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/trace.h"
 #include "base/where.h"
 #include "kernels/conv_pool.h"
 #include "kernels/vector.h"
@@ -139,7 +140,9 @@ void model_forward(const struct model *model, struct workspace *ws,
     enum where_part part = pass->train ? WHERE_FORWARD : WHERE_EVALUATE;
     for (int i = 0; i < model->steps; i++) {
         where_layer(part, i);
+        double begin = trace_begin();
         model_forward_step(model, ws, pass, i);
+        trace_end("forward layer", model->step[i]->name, begin);
     }
 }
 
@@ -216,7 +219,9 @@ void model_backward(const struct model *model, struct workspace *ws,
     for (int i = model->steps - 1; i >= model_first_step(model); i--) {
         const struct layer *layer = model->step[i];
         where_layer(WHERE_BACKWARD, i);
+        double t = trace_begin();
         model_backward_step(model, ws, pass, i);
+        trace_end("backward layer", layer->name, t);
         if (pass->team.index != 0 || layer->tensors == 0)
             continue;
         size_t begin, end;

@@ -2,6 +2,7 @@
 
 #include "base/status.h"
 #include "base/timer.h"
+#include "base/trace.h"
 
 void overlap_init(struct overlap *overlap, struct comm *comm, struct reduce *reduce,
                   const struct model *model, size_t bucket, float *sum)
@@ -66,6 +67,7 @@ static void move_on(struct overlap *overlap)
     }
     comm_tree_poll(overlap->comm);
     overlap->seconds += timer_now() - begin;
+    trace_end("reduce", "between layers", begin);
 }
 
 void overlap_ready(void *context, size_t begin, size_t end)

@@ -30,6 +30,7 @@ void reduce_init(struct reduce *reduce, size_t params, int lanes, int grains,
         .count = params + TAIL_COUNT,
         .lanes = lanes,
         .memory = memory,
+        .bytes = reduce_floats(params, lanes, grains) * sizeof(float),
         .stack = mem_zeroed((size_t)lanes, sizeof(struct reduce_stack)),
     };
     for (int i = 0; i < lanes; i++) {

@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "base/stop.h"
+#include "base/trace.h"
 #include "base/where.h"
 #include "kernels/vector.h"
 #include "trainer_impl.h"
@@ -86,14 +87,17 @@ static void compute(void *context, int thread)
     const struct step *step = job->step;
     struct lane lane =
         crew_lane(&trainer->crew, step->lanes, thread, step->begin, step->end);
+    trace_lane("thread", thread);
     for (int g = lane.begin; lane.index >= 0 && g < lane.end; g++)
         take_grain(job, &lane, thread, g);
     struct team all = crew_all(&trainer->crew, thread);
-    team_barrier(&all);
     double t = timer_now();
+    team_barrier(&all);
+    trace_end("wait", NULL, t);
+    t = timer_now();
     overlap_join(&trainer->overlap, &all);
-    if (thread == 0)
-        phases_add(&trainer->phases, PHASE_REDUCE, t);
+    struct phases ignored = {{0}};
+    phases_add(thread == 0 ? &trainer->phases : &ignored, PHASE_REDUCE, t);
 }
 
 /* This thread's part of the flat vectors, in whole chunks. */
@@ -170,6 +174,7 @@ static void apply(void *context, int thread)
     struct trainer *trainer = job->trainer;
     struct team all = crew_all(&trainer->crew, thread);
     size_t begin, end;
+    double t = trace_begin();
     chunk_range(trainer, thread, &begin, &end);
     optim_square_sums(trainer->sum, begin, end, trainer->square_sums);
     team_barrier(&all);
@@ -180,6 +185,7 @@ static void apply(void *context, int thread)
     team_barrier(&all);
     if (!job->step->bad)
         optim_apply(&trainer->setup.options->optim, &job->update, begin, end);
+    trace_end("update", "own part", t);
 }
 
 /* An evaluation that would not be done in time is not begun, once one was timed. */
@@ -206,6 +212,7 @@ static void share_flags(struct job *job)
 
 enum status trainer_do_step(struct trainer *trainer, struct step *step)
 {
+    double begin = trace_begin();
     plan(trainer, step);
     struct job job = {
         .trainer = trainer,
@@ -233,6 +240,7 @@ enum status trainer_do_step(struct trainer *trainer, struct step *step)
     phases_add(&trainer->phases, PHASE_UPDATE, t);
     if (step->grains < comm_size(trainer->setup.comm))
         share_flags(&job);
+    trace_end("step", NULL, begin);
     return ST_OK;
 }
 

@@ -105,6 +105,19 @@ uint64_t trainer_step(const struct trainer *trainer)
     return trainer->progress.step;
 }
 
+const struct phases *trainer_phases(const struct trainer *trainer)
+{
+    return &trainer->phases;
+}
+
+size_t trainer_bytes(const struct trainer *trainer)
+{
+    const struct model *model = trainer->setup.model;
+    size_t vectors = 3 + (size_t)trainer->state.optims + (trainer->state.ema != NULL);
+    return (size_t)trainer->crew.plan.lanes * workspace_bytes(model) +
+           trainer->reduce.bytes + vectors * model->params * sizeof(float);
+}
+
 /* --- where a run begins --- */
 
 static size_t vector_bytes(const struct trainer *trainer)
@@ -323,6 +336,7 @@ enum status trainer_run(struct trainer *trainer)
     double begin = timer_now();
     trainer->saved_at = begin;
     enum status st = ST_OK;
+    trainer_input_begin(trainer);
     report_table_head();
     /* A run that was stopped right at the end of an epoch still owes its evaluation. */
     if (progress->step > 0 && progress->evaluated_step < progress->step &&

@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "base/thread.h"
 #include "base/timer.h"
+#include "base/trace.h"
 
 /* What is to be written: copies. */
 struct snapshot {
@@ -171,6 +172,7 @@ static void work(struct writer *writer)
 static void *thread_body(void *context)
 {
     struct writer *writer = context;
+    thread_name("checkpoint");
     pthread_mutex_lock(&writer->mutex);
     while (writer->busy || !writer->closing) {
         if (!writer->busy) {
@@ -181,6 +183,7 @@ static void *thread_body(void *context)
         double begin = timer_now();
         work(writer);
         double seconds = timer_now() - begin;
+        trace_end("write", NULL, begin);
         pthread_mutex_lock(&writer->mutex);
         if (seconds > writer->slowest)
             writer->slowest = seconds;

@@ -22,3 +22,11 @@ double SIMD(multiply_add)(long rounds, float *sink)
         *sink += sum[0][i];
     return 2.0 * CHAINS * SIMD_WIDTH * (double)rounds;
 }
+
+void SIMD(triad)(float *restrict a, const float *restrict b, const float *restrict c,
+                 float s, size_t n)
+{
+#pragma omp simd
+    for (size_t i = 0; i < n; i++)
+        a[i] = b[i] + s * c[i];
+}

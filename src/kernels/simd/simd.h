@@ -18,6 +18,10 @@
 #define SIMD_DECLARE(op) extern __typeof__(*((struct kernels *)0)->op) SIMD(op)
 
 SIMD_DECLARE(multiply_add);
+SIMD_DECLARE(triad);
+SIMD_DECLARE(layout_nchw);
+SIMD_DECLARE(layout_nhwc);
+SIMD_DECLARE(layout_blocked);
 SIMD_DECLARE(relu_forward);
 SIMD_DECLARE(relu_backward);
 SIMD_DECLARE(gelu_forward);

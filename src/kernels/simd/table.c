@@ -5,6 +5,10 @@ extern const struct kernels SIMD(kernels);
 
 const struct kernels SIMD(kernels) = {
     .multiply_add = SIMD(multiply_add),
+    .triad = SIMD(triad),
+    .layout_nchw = SIMD(layout_nchw),
+    .layout_nhwc = SIMD(layout_nhwc),
+    .layout_blocked = SIMD(layout_blocked),
     .relu_forward = SIMD(relu_forward),
     .relu_backward = SIMD(relu_backward),
     .gelu_forward = SIMD(gelu_forward),

@@ -1,0 +1,149 @@
+/* The laboratory's tables. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "base/table.h"
+#include "cmd_lab.h"
+#include "kernels/cpu.h"
+
+static void time_cell(struct table *table, double seconds)
+{
+    double us = seconds * 1e6;
+    table_cellf(table, us < 10 ? "%.2f" : us < 100 ? "%.1f" : "%.0f", us);
+}
+
+void lab_print_machine(const struct machine *machine)
+{
+    struct table table;
+    const char *policy = getenv("OMP_WAIT_POLICY");
+    log_out("%s, %d CPU%s to use (%s), %s kernels, %s\n", cpu_model(), machine->cpus,
+            machine->cpus > 1 ? "s" : "", cpu_allowed_list(), cpu_isa_name(cpu_isa()),
+            cpu_blas());
+    log_out("peak of one core: %.1f GFLOP/s; caches:", machine->peak * 1e-9);
+    for (int level = 0; level < MACHINE_MEMORY; level++)
+        log_out(" %s %zu KB", machine_level_name(level), machine->cache[level] / 1024);
+    log_out("; OMP_WAIT_POLICY %s\n\n", policy ? policy : "not set: spin, then sleep");
+    log_out("what threads cost, in us, and what they get from memory in GB/s (triad):\n");
+    table_init(&table, ">threads", ">region", ">woken", ">barrier", ">L1", ">L2", ">L3",
+               ">memory", "<", NULL);
+    for (int i = 0; i < machine->teams; i++) {
+        const struct machine_team *team = &machine->team[i];
+        table_cellf(&table, "%d", team->threads);
+        time_cell(&table, team->region.median);
+        time_cell(&table, team->wake.median);
+        time_cell(&table, team->barrier.median);
+        for (int level = 0; level < MACHINE_LEVELS; level++)
+            table_cellf(&table, "%.0f", team->bandwidth[level] * 1e-9);
+        table_cellf(&table, "%s", team->threads > machine->cpus ? "oversubscribed" : "");
+    }
+    table_print(&table);
+    table_release(&table);
+    log_out("region: an OpenMP region begun right after another; woken: after 10 ms of "
+            "rest\n");
+}
+
+/* --- the flow --- */
+
+static const enum split columns[] = {SPLIT_BATCH,  SPLIT_CHANNEL, SPLIT_SPATIAL,
+                                     SPLIT_FILTER, SPLIT_HYBRID,  SPLIT_FEATURE,
+                                     SPLIT_ELEMENT};
+#define COLUMNS (int)(sizeof columns / sizeof *columns)
+
+static void shape_cell(struct table *table, struct shape shape)
+{
+    if (shape.h * shape.w == 1)
+        table_cellf(table, "%d", shape.c);
+    else
+        table_cellf(table, "%dx%dx%d", shape.h, shape.w, shape.c);
+}
+
+static void flow_row(struct table *cells, const struct measure_table *table, int subject,
+                     enum strategy_pass pass, int threads)
+{
+    const struct measure_subject *told = &table->subject[subject];
+    const struct measure_row *alone =
+        measure_find(table, subject, pass, SPLIT_SEQUENTIAL, 1);
+    const struct measure_row *best = measure_best(table, subject, pass, threads);
+    table_cellf(cells, "%s", pass == STRATEGY_FORWARD ? told->name : "");
+    if (pass == STRATEGY_FORWARD)
+        shape_cell(cells, told->out);
+    else
+        table_cellf(cells, "%s", "");
+    table_cellf(cells, "%s", strategy_pass_name(pass));
+    time_cell(cells, alone->time.median);
+    for (int c = 0; c < COLUMNS; c++) {
+        const struct measure_row *row =
+            measure_find(table, subject, pass, columns[c], threads);
+        if (row)
+            table_cellf(cells, "%.2f%s", row->speedup, row == best ? "*" : " ");
+        else
+            table_cellf(cells, "- ");
+    }
+    table_cellf(cells, "%s", split_name(best->split));
+}
+
+void lab_print_flow(const struct measure_table *table, const struct machine *machine,
+                    int threads)
+{
+    struct table cells;
+    log_out("\n%d threads%s, a batch of %d images: speed-up over one thread, from input "
+            "to log-softmax\n",
+            threads, threads > machine->cpus ? " (oversubscribed)" : "", table->batch);
+    table_init(&cells, "<layer", "<output", "<pass", ">alone us", ">batch ", ">channel ",
+               ">spatial ", ">filter ", ">hybrid ", ">feature ", ">element ", "<best",
+               NULL);
+    for (int s = 0; s < table->subjects; s++)
+        for (int pass = 0; pass < STRATEGY_PASSES; pass++)
+            if (table->subject[s].measured[pass])
+                flow_row(&cells, table, s, pass, threads);
+    table_print(&cells);
+    table_release(&cells);
+}
+
+/* --- everything --- */
+
+static void print_pass(const struct measure_table *table, int subject,
+                       enum strategy_pass pass)
+{
+    const struct measure_subject *told = &table->subject[subject];
+    struct table cells;
+    double bytes = told->bytes[pass], flops = told->flops[pass];
+    log_out("\n%s %s: %.3g MFLOP, %.0f KB in %s, %.2f FLOP/byte\n", told->name,
+            strategy_pass_name(pass), flops * 1e-6, bytes / 1024,
+            machine_level_name(told->level[pass]), flops / bytes);
+    table_init(&cells, ">threads", "<strategy", ">us", ">95 %", ">speed-up", ">eff %",
+               ">% peak", ">% band", "<", "<verdict", NULL);
+    for (int i = 0; i < table->rows; i++) {
+        const struct measure_row *row = &table->row[i];
+        if (row->subject != subject || row->pass != pass)
+            continue;
+        table_cellf(&cells, "%d", row->threads);
+        table_cellf(&cells, "%s", split_name(row->split));
+        time_cell(&cells, row->time.median);
+        double us = row->time.median * 1e6;
+        table_cellf(&cells,
+                    us < 10    ? "%.2f-%.2f"
+                    : us < 100 ? "%.1f-%.1f"
+                               : "%.0f-%.0f",
+                    row->time.low * 1e6, row->time.high * 1e6);
+        table_cellf(&cells, "%.2f", row->speedup);
+        table_cellf(&cells, "%.0f", 100 * row->efficiency);
+        table_cellf(&cells, "%.0f", 100 * row->flop_share);
+        table_cellf(&cells, "%.0f", 100 * row->band_share);
+        table_cellf(&cells, "%s", row->best ? "*" : "");
+        table_cellf(&cells, "%s", row->verdict);
+    }
+    table_print(&cells);
+    table_release(&cells);
+}
+
+void lab_print_rows(const struct measure_table *table)
+{
+    log_out("\nevery strategy; *: the best for its number of threads; %% band: of the "
+            "triad's bandwidth in the level that holds the data\n");
+    for (int s = 0; s < table->subjects; s++)
+        for (int pass = 0; pass < STRATEGY_PASSES; pass++)
+            if (table->subject[s].measured[pass])
+                print_pass(table, s, pass);
+}

@@ -1,0 +1,188 @@
+#include "lab/machine.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "base/status.h"
+#include "base/timer.h"
+#include "kernels/cpu.h"
+#include "kernels/kernels.h"
+#include "kernels/peak.h"
+#include "kernels/team.h"
+#include "lab/stopwatch.h"
+
+#define REGIONS  501
+#define WAKES    21
+#define PAUSE    10000 /* microseconds: OpenMP's threads have given up spinning */
+#define MEETINGS 51
+#define BARRIERS 20 /* of a meeting */
+#define TRIADS   7
+#define SECONDS  2e-3              /* least length of a triad's measurement */
+#define MOST     ((size_t)1 << 29) /* bytes of all arrays */
+
+static const char *const level_names[] = {"L1", "L2", "L3", "memory"};
+
+const char *machine_level_name(enum machine_level level)
+{
+    return level_names[level];
+}
+
+const struct machine_team *machine_team(const struct machine *machine, int threads)
+{
+    for (int i = 0; i < machine->teams; i++)
+        if (machine->team[i].threads == threads)
+            return &machine->team[i];
+    return NULL;
+}
+
+enum machine_level machine_level(const struct machine *machine, size_t bytes)
+{
+    int level = MACHINE_L1;
+    while (level < MACHINE_MEMORY && machine->cache[level] < bytes)
+        level++;
+    return (enum machine_level)level;
+}
+
+/* --- beginning and meeting --- */
+
+static void nothing(void *context, int thread)
+{
+    (void)context;
+    (void)thread;
+}
+
+static struct sample measure_regions(int threads, int count, unsigned pause)
+{
+    double seconds[REGIONS];
+    team_run(threads, nothing, NULL);
+    for (int i = 0; i < count; i++) {
+        if (pause)
+            usleep(pause);
+        double begin = timer_now();
+        team_run(threads, nothing, NULL);
+        seconds[i] = timer_now() - begin;
+    }
+    return sample_of(seconds, count);
+}
+
+struct meeting {
+    int threads;
+    struct sample_values seconds;
+    struct stopwatch watch;
+    struct team_shared shared;
+};
+
+/* So many in a row that what one member does alone does not count. */
+static void meet(void *context, int thread)
+{
+    struct meeting *m = context;
+    struct team team = {.size = m->threads, .index = thread, .shared = &m->shared};
+    for (int i = 0; i < MEETINGS; i++) {
+        stopwatch_begin(&m->watch, &team);
+        for (int j = 0; j < BARRIERS; j++)
+            team_barrier(&team);
+        double seconds = stopwatch_end(&m->watch, &team);
+        if (thread == 0)
+            sample_add(&m->seconds, seconds / BARRIERS, m->watch.alone);
+    }
+}
+
+static struct sample measure_barrier(int threads)
+{
+    struct meeting *m = mem_aligned(1, sizeof *m);
+    m->threads = threads;
+    team_run(threads, meet, m);
+    struct sample sample = sample_take(&m->seconds);
+    free(m);
+    return sample;
+}
+
+/* --- bandwidth --- */
+
+struct stream {
+    int threads;
+    size_t floats; /* of each of a thread's three arrays */
+    long rounds;
+    double seconds;
+    struct stopwatch watch;
+    struct team_shared shared;
+};
+
+static void stream_rounds(const struct stream *s, float *a, const float *b,
+                          const float *c, long rounds)
+{
+    for (long i = 0; i < rounds; i++)
+        kernels()->triad(a, b, c, 0.5f, s->floats);
+}
+
+/* Each thread touches its arrays first, so that they are near it. */
+static void stream_body(void *context, int thread)
+{
+    struct stream *s = context;
+    struct team team = {.size = s->threads, .index = thread, .shared = &s->shared};
+    float *a = mem_aligned(3 * s->floats, sizeof *a), *b = a + s->floats;
+    stream_rounds(s, a, b, b + s->floats, 1);
+    if (thread == 0) {
+        double begin = timer_now();
+        stream_rounds(s, a, b, b + s->floats, 1);
+        double once = timer_now() - begin;
+        s->rounds = once < SECONDS ? (long)(SECONDS / (once + 1e-9)) + 1 : 1;
+    }
+    team_barrier(&team);
+    for (int i = 0; i < TRIADS; i++) {
+        stopwatch_begin(&s->watch, &team);
+        stream_rounds(s, a, b, b + s->floats, s->rounds);
+        double seconds = stopwatch_end(&s->watch, &team);
+        if (thread == 0 && (s->seconds == 0 || seconds < s->seconds))
+            s->seconds = seconds;
+    }
+    free(a);
+}
+
+/* Arrays that fill half of a level; caches but the last are each core's own. In memory,
+   four times the caches before it. */
+static size_t stream_floats(const struct machine *machine, int level, int threads)
+{
+    size_t last = machine->cache[MACHINE_L3] ? machine->cache[MACHINE_L3]
+                                             : machine->cache[MACHINE_L2];
+    size_t bytes = machine->cache[level < MACHINE_MEMORY ? level : 0] / 2;
+    if (level == MACHINE_L3)
+        bytes /= (size_t)threads;
+    if (level == MACHINE_MEMORY)
+        bytes = (4 * last < MOST ? 4 * last : MOST) / (size_t)threads;
+    return bytes / (3 * sizeof(float)) / 16 * 16;
+}
+
+static double measure_bandwidth(const struct machine *machine, int level, int threads)
+{
+    struct stream *s = mem_aligned(1, sizeof *s);
+    *s = (struct stream){.threads = threads,
+                         .floats = stream_floats(machine, level, threads)};
+    double rate = 0;
+    if (s->floats > 0) {
+        team_run(threads, stream_body, s);
+        double bytes = 3.0 * sizeof(float) * (double)s->floats * threads;
+        rate = bytes * (double)s->rounds / s->seconds;
+    }
+    free(s);
+    return rate;
+}
+
+void machine_measure(struct machine *machine, const int *threads, int count)
+{
+    ASSERT(count <= MACHINE_TEAMS);
+    *machine = (struct machine){.cpus = cpu_allowed(), .teams = count};
+    for (int level = 0; level < MACHINE_MEMORY; level++)
+        machine->cache[level] = cpu_cache(level + 1);
+    machine->peak = peak_registers();
+    for (int i = 0; i < count; i++) {
+        struct machine_team *team = &machine->team[i];
+        team->threads = threads[i];
+        team->region = measure_regions(threads[i], REGIONS, 0);
+        team->wake = measure_regions(threads[i], WAKES, PAUSE);
+        team->barrier = measure_barrier(threads[i]);
+        for (int level = 0; level < MACHINE_LEVELS; level++)
+            team->bandwidth[level] = measure_bandwidth(machine, level, threads[i]);
+    }
+}

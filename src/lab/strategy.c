@@ -1,0 +1,273 @@
+#include "lab/strategy.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/timer.h"
+#include "kernels/vector.h"
+#include "strategy_impl.h"
+
+#define LANE_TEAM 2 /* threads of a hybrid's lane */
+
+const char *strategy_pass_name(enum strategy_pass pass)
+{
+    return pass == STRATEGY_FORWARD ? "forward" : "backward";
+}
+
+size_t strategy_weights(const struct layer *layer)
+{
+    if (layer->tensors == 0)
+        return 0;
+    const struct layer_tensor *last = &layer->tensor[layer->tensors - 1];
+    return last->offset + last->count - layer->tensor[0].offset;
+}
+
+bool strategy_conv(const struct strategy_task *task, struct conv_shape *shape)
+{
+    const struct layer *layer = task->layer;
+    const struct conv_shape *conv = layer_conv_shape(layer);
+    if (conv)
+        *shape = *conv;
+    else if (layer->ops == &layer_linear)
+        *shape = (struct conv_shape){.h = 1,
+                                     .w = 1,
+                                     .c = layer->in.c,
+                                     .k = layer->out.c,
+                                     .r = 1,
+                                     .s = 1,
+                                     .stride = 1};
+    else
+        return false;
+    shape->n = task->n;
+    conv_shape_complete(shape);
+    return true;
+}
+
+void strategy_share(const struct team *team, size_t count, size_t *begin, size_t *end)
+{
+    enum { LINE = 16 };
+    int first, last;
+    team_split(team, (int)((count + LINE - 1) / LINE), &first, &last);
+    *begin = (size_t)first * LINE < count ? (size_t)first * LINE : count;
+    *end = (size_t)last * LINE < count ? (size_t)last * LINE : count;
+}
+
+void strategy_tree_sum(float *const *parts, int count, size_t begin, size_t end)
+{
+    if (begin >= end)
+        return;
+    for (int step = 1; step < count; step *= 2)
+        for (int i = 0; i + step < count; i += 2 * step)
+            vector_add(parts[i] + begin, parts[i + step] + begin, end - begin);
+}
+
+/* --- the kernels' own splits --- */
+
+static bool kernel_knows(const struct strategy_task *task, enum split split)
+{
+    if (!task->layer->ops->splits)
+        return false;
+    struct split_sets known = task->layer->ops->splits(task->layer);
+    unsigned mask = task->pass == STRATEGY_FORWARD ? known.forward : known.backward;
+    return (mask & SPLIT_BIT(split)) != 0;
+}
+
+static struct pass lane_pass(const struct strategy *s, const struct strategy_lane *lane,
+                             const struct team *team)
+{
+    const struct strategy_task *task = &s->task;
+    size_t first = (size_t)lane->begin, in = (size_t)shape_size(s->layer->in);
+    size_t out = (size_t)shape_size(s->layer->out);
+    return (struct pass){.team = *team,
+                         .n = lane->end - lane->begin,
+                         .train = true,
+                         .x = task->x + first * in,
+                         .y = task->y + first * out,
+                         .dy = task->dy ? task->dy + first * out : NULL,
+                         .dx = task->dx ? task->dx + first * in : NULL,
+                         .params = s->params,
+                         .grads = lane->grads,
+                         .save = lane->save,
+                         .scratch = lane->scratch,
+                         .sample = task->sample + first};
+}
+
+static void lane_run(const struct strategy *s, const struct strategy_lane *lane,
+                     const struct team *team, enum strategy_pass way)
+{
+    struct pass pass = lane_pass(s, lane, team);
+    if (pass.n == 0)
+        return;
+    if (way == STRATEGY_FORWARD)
+        s->layer->ops->forward(s->layer, &pass);
+    else
+        s->layer->ops->backward(s->layer, &pass);
+}
+
+static void run_native(struct strategy *s, const struct team *team)
+{
+    struct team own = *team;
+    own.split = s->split;
+    lane_run(s, &s->lane[0], &own, s->task.pass);
+}
+
+/* --- lanes: batch and hybrid --- */
+
+/* Threads of one lane, neighbours. */
+static int lane_members(const struct strategy *s)
+{
+    return s->threads / s->lanes;
+}
+
+static void sum_lanes(struct strategy *s, const struct team *team)
+{
+    float *parts[64];
+    int used = 0;
+    size_t begin, end;
+    for (int i = 0; i < s->lanes; i++)
+        if (s->lane[i].end > s->lane[i].begin)
+            parts[used++] = s->lane[i].grads;
+    strategy_share(team, strategy_weights(s->layer), &begin, &end);
+    strategy_tree_sum(parts, used, begin, end);
+}
+
+static void run_lanes(struct strategy *s, const struct team *team)
+{
+    int members = lane_members(s);
+    struct strategy_lane *lane = &s->lane[team->index / members];
+    struct team own = {
+        .size = members, .index = team->index % members, .shared = &lane->shared};
+    lane_run(s, lane, &own, s->task.pass);
+    team_barrier(team);
+    if (s->task.pass == STRATEGY_FORWARD || s->layer->tensors == 0)
+        return;
+    double begin = timer_now();
+    sum_lanes(s, team);
+    team_barrier(team);
+    if (team->index == 0)
+        s->sum_seconds += timer_now() - begin;
+}
+
+/* Lane 0 writes where the result belongs, if it has images. */
+static void lanes_setup(struct strategy *s, int lanes)
+{
+    struct team images = {.size = lanes};
+    s->lanes = lanes;
+    s->lane = mem_aligned((size_t)lanes, sizeof *s->lane);
+    for (int i = 0; i < lanes; i++) {
+        struct strategy_lane *lane = &s->lane[i];
+        images.index = lanes - 1 - i; /* the larger shares first */
+        team_split(&images, s->task.n, &lane->begin, &lane->end);
+        int count = lane->end - lane->begin;
+        lane->begin = s->task.n - lane->end;
+        lane->end = lane->begin + count;
+        lane->scratch = mem_aligned(s->layer->scratch + 1, 1);
+        lane->save = mem_aligned((size_t)count * s->layer->save + 1, 1);
+        lane->grads =
+            i ? mem_aligned(strategy_weights(s->layer) + 1, sizeof(float)) : s->grads;
+        if (s->task.pass == STRATEGY_BACKWARD)
+            lane_run(s, lane, &(struct team){.size = 1}, STRATEGY_FORWARD);
+    }
+}
+
+/* --- which there are --- */
+
+/* Kinds of lanes that the kernel is not asked for. */
+static bool in_lanes(const struct strategy_task *task, enum split split, int threads)
+{
+    bool sums = task->pass == STRATEGY_BACKWARD && task->layer->tensors > 0;
+    if (split == SPLIT_BATCH)
+        return sums || !kernel_knows(task, split);
+    return split == SPLIT_HYBRID && threads >= 2 * LANE_TEAM &&
+           threads % LANE_TEAM == 0 && task->layer->tensors > 0;
+}
+
+bool strategy_applies(const struct strategy_task *task, enum split split, int threads)
+{
+    struct conv_shape shape;
+    if (split == SPLIT_AUTO || (split == SPLIT_SEQUENTIAL) != (threads == 1))
+        return false;
+    if (split == SPLIT_SEQUENTIAL || kernel_knows(task, split) ||
+        in_lanes(task, split, threads))
+        return true;
+    if (!strategy_conv(task, &shape))
+        return false;
+    return split == SPLIT_FILTER ||
+           (layer_conv_shape(task->layer) &&
+            (split == SPLIT_CHANNEL || (split == SPLIT_SPATIAL && shape.p > 1)));
+}
+
+static int count_pieces(const struct strategy *s)
+{
+    switch (s->split) {
+    case SPLIT_BATCH:
+        return s->task.n;
+    case SPLIT_SPATIAL:
+        return s->layer->out.h;
+    case SPLIT_SEQUENTIAL:
+        return 1;
+    default:
+        return 0;
+    }
+}
+
+struct strategy *strategy_create(const struct strategy_task *task, enum split split,
+                                 int threads)
+{
+    ASSERT(strategy_applies(task, split, threads) && threads <= 64);
+    struct strategy *s = mem_zeroed(1, sizeof *s);
+    *s = (struct strategy){.task = *task, .split = split, .threads = threads};
+    s->layer = mem_zeroed(1, task->layer->ops->bytes);
+    memcpy(s->layer, task->layer, task->layer->ops->bytes);
+    size_t first = s->layer->tensors ? s->layer->tensor[0].offset : 0;
+    for (int t = 0; t < s->layer->tensors; t++)
+        s->layer->tensor[t].offset -= first;
+    s->params = task->params + first;
+    s->grads = task->grads ? task->grads + first : NULL;
+    s->pieces = count_pieces(s);
+    bool lanes = in_lanes(task, split, threads);
+    if (lanes || split == SPLIT_SEQUENTIAL || kernel_knows(task, split)) {
+        lanes_setup(s, !lanes                  ? 1
+                       : split == SPLIT_HYBRID ? threads / LANE_TEAM
+                                               : threads);
+        s->run = lanes ? run_lanes : run_native;
+    } else if (split == SPLIT_SPATIAL) {
+        strategy_spatial_setup(s);
+    } else {
+        strategy_filter_setup(s);
+    }
+    return s;
+}
+
+void strategy_free(struct strategy *s)
+{
+    if (!s)
+        return;
+    for (int i = 0; i < s->lanes; i++) {
+        free(s->lane[i].save);
+        free(s->lane[i].scratch);
+        if (i)
+            free(s->lane[i].grads);
+    }
+    if (s->own)
+        s->own_free(s->own);
+    free(s->lane);
+    free(s->layer);
+    free(s);
+}
+
+void strategy_run(struct strategy *s, const struct team *team)
+{
+    s->run(s, team);
+}
+
+int strategy_pieces(const struct strategy *s)
+{
+    return s->pieces;
+}
+
+double strategy_sum_seconds(const struct strategy *s)
+{
+    return s->sum_seconds;
+}

@@ -1,0 +1,298 @@
+/* Blocks of (output, input) channel pairs of a convolution or a linear layer. The blocks
+   depend on the layer alone, and so does the order in which their partial sums are added;
+   threads take contiguous ranges of them. Channel is the same with one block for each
+   thread, of output channels alone. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/timer.h"
+#include "kernels/linear.h"
+#include "kernels/vector.h"
+#include "strategy_impl.h"
+
+#define CHANNELS 16 /* least of a block: a cache line */
+#define BLOCKS   4  /* most in each direction */
+
+/* Channels cut into blocks of the same width but for the last. */
+struct cut {
+    int channels, width, count;
+};
+
+/* What one thread works in. */
+struct bench {
+    float *weight, *bias, *grads, *gbias;
+    void *scratch;
+};
+
+struct filter {
+    struct conv_shape shape;
+    bool linear;
+    struct cut in, out;
+    float **x, **dy;     /* [block]: its channels alone */
+    float **partial;     /* [out * in.count + in]: of y, or of dx */
+    struct bench *bench; /* [thread] */
+    int threads;
+};
+
+static struct cut cut_of(int channels, int most)
+{
+    int lines = (channels + CHANNELS - 1) / CHANNELS;
+    int count = lines < most ? lines : most;
+    int width = (lines + count - 1) / count * CHANNELS;
+    return (struct cut){channels, width, (channels + width - 1) / width};
+}
+
+static int cut_width(const struct cut *cut, int block)
+{
+    int left = cut->channels - block * cut->width;
+    return left < cut->width ? left : cut->width;
+}
+
+static struct conv_shape pair_shape(const struct filter *f, int out, int in)
+{
+    struct conv_shape shape = f->shape;
+    shape.c = cut_width(&f->in, in);
+    shape.k = cut_width(&f->out, out);
+    return shape;
+}
+
+static size_t input_pixels(const struct conv_shape *shape)
+{
+    return (size_t)shape->n * (size_t)shape->h * (size_t)shape->w;
+}
+
+static size_t output_pixels(const struct conv_shape *shape)
+{
+    return (size_t)shape->n * (size_t)shape->p * (size_t)shape->q;
+}
+
+/* Columns of a matrix, between the whole and a block of its own. */
+static void gather(float *block, const float *whole, size_t begin, size_t end,
+                   const struct cut *cut, int index)
+{
+    size_t width = (size_t)cut_width(cut, index), ld = (size_t)cut->channels;
+    const float *from = whole + (size_t)index * (size_t)cut->width;
+    for (size_t i = begin; i < end; i++)
+        memcpy(block + i * width, from + i * ld, width * sizeof *block);
+}
+
+static void scatter(float *whole, const float *block, size_t begin, size_t end,
+                    const struct cut *cut, int index, bool add)
+{
+    size_t width = (size_t)cut_width(cut, index), ld = (size_t)cut->channels;
+    float *to = whole + (size_t)index * (size_t)cut->width;
+    for (size_t i = begin; i < end; i++) {
+        if (add)
+            vector_add(to + i * ld, block + i * width, width);
+        else
+            memcpy(to + i * ld, block + i * width, width * sizeof *block);
+    }
+}
+
+/* The member's pixels of all blocks; one block is the whole as it is. */
+static void gather_blocks(const struct team *team, float **blocks, const float *whole,
+                          size_t pixels, const struct cut *cut)
+{
+    int begin, end;
+    team_split(team, (int)pixels, &begin, &end);
+    for (int i = 0; cut->count > 1 && i < cut->count; i++)
+        gather(blocks[i], whole, (size_t)begin, (size_t)end, cut, i);
+}
+
+static void gather_all(const struct strategy *s, const struct filter *f,
+                       const struct team *team)
+{
+    gather_blocks(team, f->x, s->task.x, input_pixels(&f->shape), &f->in);
+    if (s->task.pass == STRATEGY_BACKWARD)
+        gather_blocks(team, f->dy, s->task.dy, output_pixels(&f->shape), &f->out);
+}
+
+static const float *block_of(float *const *blocks, const float *whole,
+                             const struct cut *cut, int index)
+{
+    return cut->count > 1 ? blocks[index] : whole;
+}
+
+/* Weights (K, R S, C) of a pair: rows are K R S, columns C. */
+static void gather_weight(const struct filter *f, float *to, const float *weight, int out,
+                          int in)
+{
+    size_t taps = (size_t)f->shape.r * (size_t)f->shape.s;
+    size_t first = (size_t)out * (size_t)f->out.width * taps;
+    gather(to, weight + first * (size_t)f->in.channels, 0,
+           (size_t)cut_width(&f->out, out) * taps, &f->in, in);
+}
+
+static void pair_forward(const struct strategy *s, const struct filter *f,
+                         const struct bench *b, int out, int in)
+{
+    static const struct team alone = {.size = 1};
+    struct conv_shape shape = pair_shape(f, out, in);
+    struct linear_shape linear = {shape.n, shape.c, shape.k};
+    const float *bias = s->params + s->layer->tensor[1].offset;
+    const float *x = block_of(f->x, s->task.x, &f->in, in);
+    float *y = f->partial[out * f->in.count + in];
+    memset(b->bias, 0, (size_t)shape.k * sizeof *b->bias);
+    if (in == 0)
+        memcpy(b->bias, bias + (size_t)out * (size_t)f->out.width,
+               (size_t)shape.k * sizeof *b->bias);
+    gather_weight(f, b->weight, s->params, out, in);
+    if (f->linear)
+        linear_forward(&alone, &linear, y, x, b->weight, b->bias);
+    else
+        conv_forward(&alone, &shape, y, x, b->weight, b->bias, b->scratch);
+}
+
+/* dweight of a pair is whole; of dx it is one of the partial sums. */
+static void pair_backward(const struct strategy *s, const struct filter *f,
+                          const struct bench *b, int out, int in)
+{
+    static const struct team alone = {.size = 1};
+    struct conv_shape shape = pair_shape(f, out, in);
+    struct linear_shape linear = {shape.n, shape.c, shape.k};
+    size_t taps = (size_t)shape.r * (size_t)shape.s;
+    size_t first = (size_t)out * (size_t)f->out.width;
+    const float *x = block_of(f->x, s->task.x, &f->in, in);
+    const float *dy = block_of(f->dy, s->task.dy, &f->out, out);
+    float *dx = f->partial[out * f->in.count + in];
+    if (f->linear)
+        linear_backward_weight(&alone, &linear, b->grads, b->gbias, x, dy);
+    else
+        conv_backward_weight(&alone, &shape, b->grads, b->gbias, x, dy, b->scratch);
+    scatter(s->grads + first * taps * (size_t)f->in.channels, b->grads, 0,
+            (size_t)shape.k * taps, &f->in, in, false);
+    if (in == 0)
+        memcpy(s->grads + s->layer->tensor[1].offset + first, b->gbias,
+               (size_t)shape.k * sizeof(float));
+    if (!s->task.dx)
+        return;
+    gather_weight(f, b->weight, s->params, out, in);
+    if (f->linear)
+        linear_backward_data(&alone, &linear, dx, dy, b->weight);
+    else
+        conv_backward_data(&alone, &shape, dx, dy, b->weight, b->scratch);
+}
+
+/* Partial sums of the member's pixels: of y over the inputs, of dx over the outputs. */
+static void sum_partials(const struct strategy *s, const struct filter *f,
+                         const struct team *team)
+{
+    bool forward = s->task.pass == STRATEGY_FORWARD;
+    size_t pixels = forward ? output_pixels(&f->shape) : input_pixels(&f->shape);
+    float *to = forward ? s->task.y : s->task.dx;
+    int begin, end;
+    team_split(team, to ? (int)pixels : 0, &begin, &end);
+    for (int out = 0; out < f->out.count; out++)
+        for (int in = 0; in < f->in.count; in++)
+            scatter(to, f->partial[out * f->in.count + in], (size_t)begin, (size_t)end,
+                    forward ? &f->out : &f->in, forward ? out : in,
+                    (forward ? in : out) > 0);
+}
+
+static void run_filter(struct strategy *s, const struct team *team)
+{
+    const struct filter *f = s->own;
+    int begin, end;
+    gather_all(s, f, team);
+    team_barrier(team);
+    team_split(team, f->out.count * f->in.count, &begin, &end);
+    for (int pair = begin; pair < end; pair++) {
+        int out = pair / f->in.count, in = pair % f->in.count;
+        if (s->task.pass == STRATEGY_FORWARD)
+            pair_forward(s, f, &f->bench[team->index], out, in);
+        else
+            pair_backward(s, f, &f->bench[team->index], out, in);
+    }
+    team_barrier(team);
+    double since = timer_now();
+    sum_partials(s, f, team);
+    team_barrier(team);
+    if (team->index == 0)
+        s->sum_seconds += timer_now() - since;
+}
+
+static void free_all(float **blocks, int count)
+{
+    for (int i = 0; i < count; i++)
+        free(blocks[i]);
+    free(blocks);
+}
+
+static void filter_free(void *own)
+{
+    struct filter *f = own;
+    free_all(f->x, f->in.count);
+    free_all(f->dy, f->out.count);
+    free_all(f->partial, f->out.count * f->in.count);
+    for (int t = 0; t < f->threads; t++) {
+        free(f->bench[t].weight);
+        free(f->bench[t].bias);
+        free(f->bench[t].grads);
+        free(f->bench[t].gbias);
+        free(f->bench[t].scratch);
+    }
+    free(f->bench);
+    free(f);
+}
+
+static void bench_init(struct bench *b, const struct filter *f)
+{
+    struct conv_shape largest = pair_shape(f, 0, 0);
+    size_t weights =
+        (size_t)largest.k * (size_t)largest.r * (size_t)largest.s * (size_t)largest.c;
+    b->weight = mem_aligned(weights, sizeof(float));
+    b->bias = mem_aligned((size_t)largest.k, sizeof(float));
+    b->grads = mem_aligned(weights, sizeof(float));
+    b->gbias = mem_aligned((size_t)largest.k, sizeof(float));
+    size_t scratch = 0;
+    for (int pair = 0; pair < f->out.count * f->in.count; pair++) {
+        struct conv_shape shape = pair_shape(f, pair / f->in.count, pair % f->in.count);
+        size_t bytes = conv_scratch(&shape);
+        scratch = bytes > scratch ? bytes : scratch;
+    }
+    b->scratch = mem_aligned(scratch + 1, 1);
+}
+
+/* Blocks of a tensor with so many pixels. */
+static float **blocks_of(const struct cut *cut, size_t pixels)
+{
+    float **blocks = mem_zeroed((size_t)cut->count, sizeof *blocks);
+    for (int i = 0; cut->count > 1 && i < cut->count; i++)
+        blocks[i] = mem_aligned(pixels * (size_t)cut_width(cut, i), sizeof **blocks);
+    return blocks;
+}
+
+static float **partials_of(const struct filter *f, bool forward)
+{
+    int count = f->out.count * f->in.count;
+    float **blocks = mem_zeroed((size_t)count, sizeof *blocks);
+    for (int i = 0; i < count; i++) {
+        struct conv_shape shape = pair_shape(f, i / f->in.count, i % f->in.count);
+        size_t floats = forward ? output_pixels(&shape) * (size_t)shape.k
+                                : input_pixels(&shape) * (size_t)shape.c;
+        blocks[i] = mem_aligned(floats, sizeof **blocks);
+    }
+    return blocks;
+}
+
+void strategy_filter_setup(struct strategy *s)
+{
+    struct filter *f = mem_zeroed(1, sizeof *f);
+    ASSERT(strategy_conv(&s->task, &f->shape));
+    f->linear = layer_conv_shape(s->layer) == NULL;
+    bool channel = s->split == SPLIT_CHANNEL;
+    f->in = cut_of(f->shape.c, channel ? 1 : BLOCKS);
+    f->out = cut_of(f->shape.k, channel ? s->threads : BLOCKS);
+    f->x = blocks_of(&f->in, input_pixels(&f->shape));
+    f->dy = blocks_of(&f->out, output_pixels(&f->shape));
+    f->partial = partials_of(f, s->task.pass == STRATEGY_FORWARD);
+    f->threads = s->threads;
+    f->bench = mem_zeroed((size_t)f->threads, sizeof *f->bench);
+    for (int t = 0; t < f->threads; t++)
+        bench_init(&f->bench[t], f);
+    s->pieces = f->in.count * f->out.count;
+    s->own = f;
+    s->own_free = filter_free;
+    s->run = run_filter;
+}

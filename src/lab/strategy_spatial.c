@@ -1,0 +1,197 @@
+/* Row tiles of a convolution, one for each thread. A tile is a convolution of its own: of
+   the input rows that its output rows reach, in a frame of zeros where there is padding.
+   Neighbours reach some of the same rows; their gradients are added afterwards. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/timer.h"
+#include "kernels/vector.h"
+#include "strategy_impl.h"
+
+struct tile {
+    struct conv_shape shape; /* without padding: the frame is part of it */
+    int row;                 /* of y, its first */
+    int top;                 /* of x, its first, less than 0 within the padding */
+    float *x, *y;            /* y: or dy */
+    float *dx, *grads;
+    void *scratch;
+};
+
+struct spatial {
+    struct conv_shape shape;
+    int tiles;
+    struct tile *tile;
+};
+
+static size_t input_floats(const struct conv_shape *shape)
+{
+    return (size_t)shape->n * (size_t)shape->h * (size_t)shape->w * (size_t)shape->c;
+}
+
+static size_t output_floats(const struct conv_shape *shape)
+{
+    return (size_t)shape->n * (size_t)shape->p * (size_t)shape->q * (size_t)shape->k;
+}
+
+static void tile_init(struct tile *tile, const struct strategy *s,
+                      const struct conv_shape *shape, const struct team *tiles)
+{
+    int end;
+    team_split(tiles, shape->p, &tile->row, &end);
+    tile->top = tile->row * shape->stride - shape->pad;
+    tile->shape = *shape;
+    tile->shape.pad = 0;
+    tile->shape.p = end - tile->row;
+    tile->shape.h = (tile->shape.p - 1) * shape->stride + shape->r;
+    tile->shape.w = shape->w + 2 * shape->pad;
+    if (tile->shape.p == 0)
+        return;
+    tile->x = mem_aligned(input_floats(&tile->shape), sizeof(float));
+    tile->y = mem_aligned(output_floats(&tile->shape), sizeof(float));
+    tile->dx = mem_aligned(input_floats(&tile->shape), sizeof(float));
+    tile->grads = mem_aligned(strategy_weights(s->layer), sizeof(float));
+    tile->scratch = mem_aligned(conv_scratch(&tile->shape) + 1, 1);
+}
+
+/* Rows of all images, with zeros around. */
+static void tile_gather_x(const struct tile *tile, const struct conv_shape *shape,
+                          const float *x)
+{
+    size_t row = (size_t)tile->shape.w * (size_t)shape->c;
+    size_t pad = (size_t)shape->pad * (size_t)shape->c, inner = row - 2 * pad;
+    float *to = tile->x;
+    for (int i = 0; i < shape->n; i++) {
+        for (int h = tile->top; h < tile->top + tile->shape.h; h++, to += row) {
+            if (h < 0 || h >= shape->h) {
+                memset(to, 0, row * sizeof *to);
+                continue;
+            }
+            memset(to, 0, pad * sizeof *to);
+            memcpy(to + pad, x + ((size_t)i * (size_t)shape->h + (size_t)h) * inner,
+                   inner * sizeof *to);
+            memset(to + pad + inner, 0, pad * sizeof *to);
+        }
+    }
+}
+
+/* An image's rows of the tile in y. */
+static size_t tile_place(const struct tile *tile, const struct conv_shape *shape, int i)
+{
+    return ((size_t)i * (size_t)shape->p + (size_t)tile->row) * (size_t)shape->q *
+           (size_t)shape->k;
+}
+
+static void tile_forward(const struct strategy *s, const struct spatial *spatial,
+                         struct tile *tile)
+{
+    const struct layer *layer = s->layer;
+    const struct team alone = {.size = 1};
+    size_t image = output_floats(&tile->shape) / (size_t)tile->shape.n;
+    tile_gather_x(tile, &spatial->shape, s->task.x);
+    conv_forward(&alone, &tile->shape, tile->y, tile->x, s->params,
+                 s->params + layer->tensor[1].offset, tile->scratch);
+    for (int i = 0; i < tile->shape.n; i++)
+        memcpy(s->task.y + tile_place(tile, &spatial->shape, i),
+               tile->y + (size_t)i * image, image * sizeof(float));
+}
+
+static void tile_backward(const struct strategy *s, const struct spatial *spatial,
+                          struct tile *tile)
+{
+    const struct team alone = {.size = 1};
+    size_t image = output_floats(&tile->shape) / (size_t)tile->shape.n;
+    tile_gather_x(tile, &spatial->shape, s->task.x);
+    for (int i = 0; i < tile->shape.n; i++)
+        memcpy(tile->y + (size_t)i * image,
+               s->task.dy + tile_place(tile, &spatial->shape, i), image * sizeof(float));
+    conv_backward_weight(&alone, &tile->shape, tile->grads,
+                         tile->grads + s->layer->tensor[1].offset, tile->x, tile->y,
+                         tile->scratch);
+    if (s->task.dx)
+        conv_backward_data(&alone, &tile->shape, tile->dx, tile->y, s->params,
+                           tile->scratch);
+}
+
+static void sum_weights(const struct strategy *s, const struct spatial *spatial,
+                        const struct team *team)
+{
+    size_t begin, end;
+    strategy_share(team, strategy_weights(s->layer), &begin, &end);
+    if (begin >= end)
+        return;
+    memset(s->grads + begin, 0, (end - begin) * sizeof *s->grads);
+    for (int t = 0; t < spatial->tiles; t++)
+        if (spatial->tile[t].shape.p > 0)
+            vector_add(s->grads + begin, spatial->tile[t].grads + begin, end - begin);
+}
+
+/* Row h of image i of dx, from the tiles that reach it. */
+static void sum_row(const struct strategy *s, const struct spatial *spatial, int i, int h)
+{
+    const struct conv_shape *shape = &spatial->shape;
+    size_t row = (size_t)shape->w * (size_t)shape->c;
+    size_t pad = (size_t)shape->pad * (size_t)shape->c;
+    float *to = s->task.dx + ((size_t)i * (size_t)shape->h + (size_t)h) * row;
+    memset(to, 0, row * sizeof *to);
+    for (int t = 0; t < spatial->tiles; t++) {
+        const struct tile *tile = &spatial->tile[t];
+        int at = h - tile->top;
+        if (tile->shape.p == 0 || at < 0 || at >= tile->shape.h)
+            continue;
+        size_t from = (size_t)i * (size_t)tile->shape.h + (size_t)at;
+        vector_add(to, tile->dx + from * (row + 2 * pad) + pad, row);
+    }
+}
+
+static void run_spatial(struct strategy *s, const struct team *team)
+{
+    const struct spatial *spatial = s->own;
+    struct tile *mine = &spatial->tile[team->index];
+    bool forward = s->task.pass == STRATEGY_FORWARD;
+    if (mine->shape.p > 0 && forward)
+        tile_forward(s, spatial, mine);
+    else if (mine->shape.p > 0)
+        tile_backward(s, spatial, mine);
+    team_barrier(team);
+    if (forward)
+        return;
+    double since = timer_now();
+    sum_weights(s, spatial, team);
+    int begin = 0, end = 0;
+    if (s->task.dx)
+        team_split(team, spatial->shape.n * spatial->shape.h, &begin, &end);
+    for (int row = begin; row < end; row++)
+        sum_row(s, spatial, row / spatial->shape.h, row % spatial->shape.h);
+    team_barrier(team);
+    if (team->index == 0)
+        s->sum_seconds += timer_now() - since;
+}
+
+static void spatial_free(void *own)
+{
+    struct spatial *spatial = own;
+    for (int t = 0; t < spatial->tiles; t++) {
+        free(spatial->tile[t].x);
+        free(spatial->tile[t].y);
+        free(spatial->tile[t].dx);
+        free(spatial->tile[t].grads);
+        free(spatial->tile[t].scratch);
+    }
+    free(spatial->tile);
+    free(spatial);
+}
+
+void strategy_spatial_setup(struct strategy *s)
+{
+    struct spatial *spatial = mem_zeroed(1, sizeof *spatial);
+    struct team tiles = {.size = s->threads};
+    ASSERT(strategy_conv(&s->task, &spatial->shape));
+    spatial->tiles = s->threads;
+    spatial->tile = mem_zeroed((size_t)s->threads, sizeof *spatial->tile);
+    for (; tiles.index < tiles.size; tiles.index++)
+        tile_init(&spatial->tile[tiles.index], s, &spatial->shape, &tiles);
+    s->own = spatial;
+    s->own_free = spatial_free;
+    s->run = run_spatial;
+}

@@ -1,0 +1,55 @@
+#!/usr/bin/env bats
+# --trace: what every thread of every rank did when.
+
+setup_file() {
+    source "$BATS_TEST_DIRNAME/../runs.sh"
+    letters letters.h5 600 100
+}
+
+setup() {
+    source "$BATS_TEST_DIRNAME/../runs.sh"
+    SHORT=(--set train.steps=20 --set train.batch=128 --set augment.shift=2)
+}
+
+check_trace() {
+    /usr/bin/python3 "$ROOT/tests/trace.py" "$@" | tee checked
+}
+
+@test "two ranks: spans nest, steps are covered, layers are named" {
+    train 2 "$LETTERS" "${SHORT[@]}" --run two --trace two.json >two.out
+    grep -qE '^trace: two.json \([0-9.]+ MB\)' two.out
+    check_trace two.json 2
+    for category in step load forward 'forward layer' backward 'backward layer' reduce \
+        update evaluate write; do
+        grep -q "^categories:.* $category" checked
+    done
+    for layer in conv1 conv3 linear1 logsoftmax1; do
+        grep -q "\"name\":\"$layer\",\"cat\":\"forward layer\",\"pid\":1" two.json
+        grep -q "\"name\":\"$layer\",\"cat\":\"backward layer\",\"pid\":0" two.json
+    done
+}
+
+@test "threads, a reader and an augmenting thread have lanes of their own" {
+    train 1 "$LETTERS" "${SHORT[@]}" --run threads --trace threads.json --threads 2 \
+        --set data.prefetch=3 >/dev/null
+    check_trace threads.json 1
+    for lane in 'thread 0' 'thread 1' augment checkpoint; do
+        grep -q "\"name\":\"thread_name\",.*\"name\":\"$lane\"" threads.json
+    done
+}
+
+@test "a trace changes no bit, and one of a run that is stopped is written" {
+    train 1 "$LETTERS" "${SHORT[@]}" --run plain >plain.out
+    [ "$(state plain.out)" = "$(state two.out)" ]
+    status=0
+    train 1 "$LETTERS" "${SHORT[@]}" --set train.steps=100000 --run stopped --max-time 0:10 \
+        --trace stopped.json >stopped.out || status=$?
+    [ "$status" -eq 75 ]
+    check_trace stopped.json 1
+}
+
+@test "a trace that cannot be written is refused before the run" {
+    refused 1 "cannot write 'none/trace.json': No such file or directory" \
+        train 1 "$TINY" --run never --trace none/trace.json
+    [ ! -e never ]
+}

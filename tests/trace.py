@@ -1,0 +1,74 @@
+#!/usr/bin/env python3
+"""Check a trace of lockstep: trace.py FILE RANKS
+
+Every span of a thread lies inside the one around it or beside it; each rank has steps, and
+what is named covers at least 95 % of them; what goes on beside the threads begins before it
+ends. Prints what it found.
+"""
+
+import collections
+import json
+import sys
+
+ROUNDING = 0.0021  # microseconds: times have three decimals
+
+
+def end(span):
+    return span["ts"] + span["dur"]
+
+
+def check_nesting(spans):
+    """Spans of one thread, in order; the depth of each is added to it."""
+    around = []
+    for span in spans:
+        while around and end(around[-1]) <= span["ts"] + ROUNDING:
+            around.pop()
+        assert not around or end(span) <= end(around[-1]) + ROUNDING, (around[-1], span)
+        span["depth"] = len(around)
+        around.append(span)
+
+
+def covered(spans):
+    """Share of the steps' time that is inside a span one level below."""
+    inside = {"step": 0.0, "named": 0.0}
+    step = None
+    for span in spans:
+        if span["cat"] == "step":
+            step = span
+            inside["step"] += span["dur"]
+        elif step and span["ts"] < end(step) and span["depth"] == step["depth"] + 1:
+            inside["named"] += span["dur"]
+    return inside["named"] / inside["step"]
+
+
+def main():
+    path, ranks = sys.argv[1], int(sys.argv[2])
+    with open(path, encoding="utf-8") as file:
+        events = json.load(file)["traceEvents"]
+    lanes = collections.defaultdict(list)
+    beside = {}
+    for event in events:
+        if event["ph"] == "X":
+            lanes[event["pid"], event["tid"]].append(event)
+        elif event["ph"] == "b":
+            beside[event["pid"], event["id"]] = event
+        elif event["ph"] == "e":
+            assert beside.pop((event["pid"], event["id"]))["ts"] <= event["ts"]
+    assert not beside, "something never ends"
+    for spans in lanes.values():
+        spans.sort(key=lambda span: (span["ts"], -span["dur"]))
+        check_nesting(spans)
+    with_steps = {pid for (pid, _), spans in lanes.items()
+                  if any(span["cat"] == "step" for span in spans)}
+    assert with_steps == set(range(ranks)), with_steps
+    for (pid, tid), spans in sorted(lanes.items()):
+        if any(span["cat"] == "step" for span in spans):
+            share = covered(spans)
+            print(f"rank {pid} thread {tid}: {len(spans)} spans, {share:.4f} of steps named")
+            assert share >= 0.95, share
+    names = {event["args"]["name"] for event in events if event["name"] == "process_name"}
+    assert len(names) == ranks, names
+    print("categories:", *sorted({span["cat"] for spans in lanes.values() for span in spans}))
+
+
+main()
