@@ -101,18 +101,39 @@ static MPI_Request *next_request(struct tree_piece *piece)
     return &piece->request[piece->requests++];
 }
 
+/* Over a network what is sent at once is sent eagerly, without asking the receiver, whose
+   answer would queue behind what it sends itself. Open MPI's limit for TCP is 64 KiB with
+   a header; each such message is copied once, so that long ones ask after all. */
+#define EAGER_FLOATS 15360
+#define EAGER_MOST   ((size_t)1 << 22)
+
+static size_t most_at_once(const struct comm *comm, size_t count, int rank)
+{
+    int first = comm->rank - comm->node_rank;
+    bool near = comm->node_first && rank >= first && rank < first + comm->node_size;
+    return near || count > EAGER_MOST ? count : EAGER_FLOATS;
+}
+
 void tree_receive(struct comm *comm, struct tree_piece *piece, float *to, size_t count,
                   int member)
 {
-    if (count > 0)
-        MPI_CHECK(MPI_Irecv(to, (int)count, MPI_FLOAT, piece->group.rank[member],
-                            TAG_TREE + piece->slot, comm->all, next_request(piece)));
+    int rank = piece->group.rank[member];
+    size_t most = most_at_once(comm, count, rank);
+    for (size_t at = 0; at < count; at += most) {
+        int floats = (int)(count - at < most ? count - at : most);
+        MPI_CHECK(MPI_Irecv(to + at, floats, MPI_FLOAT, rank, TAG_TREE + piece->slot,
+                            comm->all, next_request(piece)));
+    }
 }
 
 void tree_send(struct comm *comm, struct tree_piece *piece, const float *from,
                size_t count, int member)
 {
-    if (count > 0)
-        MPI_CHECK(MPI_Isend(from, (int)count, MPI_FLOAT, piece->group.rank[member],
-                            TAG_TREE + piece->slot, comm->all, next_request(piece)));
+    int rank = piece->group.rank[member];
+    size_t most = most_at_once(comm, count, rank);
+    for (size_t at = 0; at < count; at += most) {
+        int floats = (int)(count - at < most ? count - at : most);
+        MPI_CHECK(MPI_Isend(from + at, floats, MPI_FLOAT, rank, TAG_TREE + piece->slot,
+                            comm->all, next_request(piece)));
+    }
 }
