@@ -34,8 +34,12 @@ enum status results_check(const char *path)
     char *format = NULL;
     if (fs_is_folder(path))
         FAIL(ST_USAGE, "'--out %s' is a folder", path);
-    if (!fs_is_file(path))
-        return ST_OK;
+    if (!fs_is_file(path)) {
+        enum status st = h5file_create(&file, path); /* leaves nothing */
+        if (st == ST_OK)
+            h5file_close(file);
+        return st;
+    }
     TRY(h5file_open(&file, path));
     bool ours = h5file_has_attr(file, "/", "format") &&
                 h5file_get_text(file, "/", "format", &format) == ST_OK &&
