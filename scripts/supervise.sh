@@ -9,6 +9,7 @@
 # TERM, INT, HUP, USR1 and USR2 stop the run after a checkpoint: 75, and the same line goes
 # on from there. A second INT ends it at once. Checkpoints are looked for on this machine.
 set -um # every COMMAND is a process group: a Ctrl-C is for this script alone
+source "$(dirname "$(realpath "$0")")/progress.sh"
 
 max_failures=5 delay=1
 child='' asking='' stopping='' caught='' interrupts=0
@@ -40,15 +41,6 @@ run_folder() {
         esac
     done
     echo "runs/${config%.*}"
-}
-
-# The step of the newest checkpoint, 0 without one. Their names sort as their steps.
-newest_step() {
-    local file step=0
-    for file in "$run"/checkpoints/step-*.h5; do
-        [[ -s $file && $file =~ /step-([0-9]+)\.h5$ ]] && step=$((10#${BASH_REMATCH[1]}))
-    done
-    echo "$step"
 }
 
 # USR1 asks lockstep to stop. Said again and again: mpirun may not have its ranks yet.
@@ -94,8 +86,12 @@ wait_for_child() {
     done
 }
 
+# If this script is killed, what it has started hears of it, by TERM, and ends too: a job
+# without its supervisor would hold the run's lock.
+with_us=()
+setpriv --pdeathsig TERM true 2>/dev/null && with_us=(setpriv --pdeathsig TERM)
 start_and_wait() {
-    "$@" </dev/null &
+    "${with_us[@]}" "$@" </dev/null &
     child=$!
     [[ $stopping ]] && hand_on
     wait_for_child
@@ -134,7 +130,7 @@ end_or_go_on() {
     esac
     [[ $stopping ]] || return
     ((status > 128)) && status=75 # what was killed goes on as well
-    say "stopped by $stopping, newest checkpoint: step $(newest_step)"
+    say "stopped by $stopping, newest checkpoint: step $(newest_step "$program" "$run")"
     exit "$status"
 }
 
@@ -150,8 +146,9 @@ done
 [[ $max_failures =~ ^[1-9][0-9]*$ ]] || usage "--max-failures needs a number from 1"
 [[ $delay =~ ^[0-9]+(\.[0-9]+)?$ ]] || usage "--delay needs seconds"
 run=$(run_folder "$@") || usage "no 'train' in the command '$*'"
-command=()
+command=() program=''
 for word; do
+    [[ $word == train && -z $program ]] && program=${command[-1]-none}
     [[ $word == --resume ]] || command+=("$word")
     [[ $word == train ]] && command+=(--resume)
 done
@@ -160,17 +157,18 @@ for signal in TERM INT HUP USR1 USR2; do
     # shellcheck disable=SC2064 # the name of now
     trap "on_signal $signal" "$signal"
 done
-failures=0 before=$(newest_step)
+fruitless=0 before=$(newest_step "$program" "$run")
 while :; do
     start_and_wait "${command[@]}"
     end_or_go_on
     ended=$status what="$(how_it_ended) at $(printf '%(%F %T)T')"
     pause
-    step=$(newest_step) status=75
+    step=$(newest_step "$program" "$run") status=75
     [[ $stopping ]] && end_or_go_on # there was nothing to stop but the pause
-    ((failures = step > before ? 0 : failures + 1, before = step))
-    tries="failures without a newer checkpoint: $failures of $max_failures"
-    if ((failures >= max_failures)); then
+    count_try "$before" "$step"
+    before=$step
+    tries="failures without a newer checkpoint: $fruitless of $max_failures"
+    if ((fruitless >= max_failures)); then
         say "$what: given up at step $step ($tries)"
         exit "$ended"
     fi

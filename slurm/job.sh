@@ -10,6 +10,7 @@ PATIENCE=${PATIENCE:-3}
 root=$(dirname "$(dirname "$(realpath "$0")")")
 source "$root/scripts/launch.sh"
 source "$root/scripts/slurm.sh"
+source "$root/scripts/progress.sh"
 
 # Of an array, the number alone would mean all tasks.
 id=${SLURM_JOB_ID-}
@@ -64,23 +65,13 @@ check() {
     fi
 }
 
-newest_checkpoint() {
-    local files=("$run"/checkpoints/step-*.h5)
-    echo "${files[-1]}"
-}
-
-# How many tries in a row, this one included, have left no new checkpoint: `fruitless`.
-# The number is kept in the run's folder. Fails where it cannot be kept.
+# The number of `fruitless` tries is kept in the run's folder. Fails where it cannot be kept.
 count_fruitless() {
     local file=$run/fruitless
     fruitless=0
     ((${SLURM_RESTART_COUNT:-0})) && read -r fruitless 2>/dev/null <"$file"
     [[ $fruitless =~ ^[0-9]{1,6}$ ]] || fruitless=0
-    if [[ $(newest_checkpoint) == "$before" ]]; then
-        ((++fruitless))
-    else
-        fruitless=0
-    fi
+    count_try "$before" "$(newest_step "$lockstep" "$run")"
     { mkdir -p "$run" && echo "$fruitless" >"$file"; } 2>/dev/null
 }
 
@@ -115,7 +106,7 @@ requeue() {
 
 read_sweep "$@"
 check
-before=$(newest_checkpoint)
+before=$(newest_step "$lockstep" "$run")
 launch "$lockstep" train "${words[@]}"
 status=$?
 case $status in

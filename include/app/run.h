@@ -43,6 +43,13 @@ enum status run_agree(struct comm *comm, enum status st, const char *why) MUST_C
 /* What --threads may ask for, on every host. Collective. */
 enum status run_check_threads(struct comm *comm, long long threads) MUST_CHECK;
 
+/* --stall-timeout of the commands that run on several ranks: its default, and what it
+   asks for. Collective: from here to comm_finish no rank waits for ever (comm/watch.h);
+   0: they do. Also setting up is watched: who reads a large data set makes moves. */
+#define RUN_STALL_TIMEOUT 600 /* seconds */
+#define RUN_STALL_HELP    "end the job when no rank has moved for so long (600; 0: never)"
+enum status run_watch(struct comm *comm, long long timeout) MUST_CHECK;
+
 /* This rank's threads. */
 int run_threads(const struct run_ranks *ranks, const struct comm *comm);
 

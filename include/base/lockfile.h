@@ -3,9 +3,10 @@
  *
  * The lock is the kernel's (flock), so it is gone with its process, however that ended;
  * the file says who holds it, and is removed when the holder ends in order. Where a file
- * system has no locks, what the file says decides: a holder on this host counts while its
- * pid lives, one of the same SLURM job is this job's own past, any other is believed;
- * and of several who come at once the last to write it has it.
+ * system has no locks, what the file says decides: a holder on this host (and not in
+ * another container of it) counts while its pid lives, one of the same SLURM job is this
+ * job's own past, any other is believed; and of several who come at once the last to
+ * write it has it.
  */
 #ifndef LOCKSTEP_BASE_LOCKFILE_H
 #define LOCKSTEP_BASE_LOCKFILE_H

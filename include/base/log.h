@@ -32,6 +32,13 @@ void log_note(const char *fmt, ...) PRINTF_LIKE(1, 2);
 void log_error(const char *fmt, ...) PRINTF_LIKE(1, 2);
 void log_verror(const char *fmt, va_list args);
 
+/* A line of a thread that nothing may hold up: a thread that is stuck in what it writes
+   keeps it for a second at most, from the file; a stderr that takes nothing (a terminal
+   stopped by Ctrl-S, a full pipe) loses it. Whatever the rank. */
+void log_urgent(const char *prefix, const char *text);
+/* Text on stderr, unless it takes none now; may be called in a signal's handler. */
+void log_write(const char *text);
+
 /* Transient progress on a terminal's stderr (rewritten in place, erased by the next
    line); nothing when stderr is not a terminal. */
 void log_progress(const char *fmt, ...) PRINTF_LIKE(1, 2);

@@ -28,8 +28,8 @@ int comm_node_size(const struct comm *comm);
 const char *comm_host(const struct comm *comm);
 const char *comm_version(void); /* "Open MPI 4.1.4" */
 
-/* The largest status of all ranks: rank-local trouble becomes everyone's trouble before
-   the next collective. */
+/* The worst status of all ranks (any failure is worse than ST_AGAIN): rank-local trouble
+   becomes everyone's trouble before the next collective. */
 enum status comm_agree(struct comm *comm, enum status st) MUST_CHECK;
 
 void comm_barrier(struct comm *comm);

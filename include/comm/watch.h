@@ -22,7 +22,8 @@
 
 struct comm_watch;
 
-/* Collective. The calling thread's marks are what the others see. One watch at a time. */
+/* Collective. The calling thread's marks are what the others see. One watch at a time;
+   comm_finish stops it. */
 struct comm_watch *comm_watch_start(struct comm *comm, double warn, double timeout);
 
 /* Collective; NULL is fine. From here on the process has `timeout` seconds and the grace

@@ -79,7 +79,8 @@ enum status h5file_write(struct h5file *file, const char *name, enum h5file_type
                          int ndims, const size_t *dim, const void *data) MUST_CHECK;
 
 /* Attributes of an object ("/" is the root group). Text is stored as fixed-length UTF-8
-   (short texts) and read whatever string type it has; the caller frees. */
+   (short texts) and read whatever string type it has, of variable length only from a file
+   that was tried (io/h5probe.h); the caller frees. */
 bool h5file_has_attr(struct h5file *file, const char *object, const char *name);
 enum status h5file_put_text(struct h5file *file, const char *object, const char *name,
                             const char *text) MUST_CHECK;

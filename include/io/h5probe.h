@@ -6,7 +6,8 @@
  * and not in a signal that takes the whole job along, this program is first started again
  * with a command that reads all of the file, quietly and with limits on time and memory.
  * That takes some 10 ms, and once more the time of reading where the file is large. A
- * file is tried once unless it changes.
+ * file is tried once unless it changes. Should the other process be killed (SIGKILL, as
+ * when memory is short), nothing is known of the file: the job is ended with exit code 1.
  *
  * This keeps a job alive. It is no guard against a file that is made to take over the
  * process that reads it: what comes from people whose programs one would not run should
@@ -17,7 +18,8 @@
 
 /* In main, when signals are still held back: from here on h5file_open first has every
    file tried by `lockstep COMMAND FILE`. In the process that does this it sets the limits
-   instead. */
+   instead. NULL: another rank has what this one reads tried before. Without it nothing is
+   tried, and what HDF5 is not to be trusted with untried is refused. */
 void h5probe_start(const char *command);
 
 #endif

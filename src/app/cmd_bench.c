@@ -103,8 +103,10 @@ out:
 
 enum status cmd_bench(struct comm *comm, int argc, char **argv)
 {
-    struct bench_request request = {
-        .batches = "16,64,256,1024", .threads = NULL, .repeats = 7};
+    struct bench_request request = {.batches = "16,64,256,1024",
+                                    .threads = NULL,
+                                    .repeats = 7,
+                                    .stall_timeout = RUN_STALL_TIMEOUT};
     const struct cli_option options[] = {
         {"batch", CLI_TEXT, &request.batches, "N,N,...", "batch sizes (16,64,256,1024)"},
         {"threads", CLI_TEXT, &request.threads, "T,T,...",
@@ -114,6 +116,7 @@ enum status cmd_bench(struct comm *comm, int argc, char **argv)
         {"grain", CLI_INT, &request.grain, "N", "instead of the config's"},
         {"train", CLI_FLAG, &request.train_only, NULL, "training steps alone"},
         {"json", CLI_FLAG, &request.json, NULL, "an array of objects instead of a table"},
+        {"stall-timeout", CLI_INT, &request.stall_timeout, "SECONDS", RUN_STALL_HELP},
         {0},
     };
     const struct cli_command command = {
@@ -129,6 +132,7 @@ enum status cmd_bench(struct comm *comm, int argc, char **argv)
     request.config = count > 1 ? operand[1] : NULL;
     if (request.repeats < 1)
         FAIL(ST_USAGE, "'--repeats 0': at least one is needed");
+    TRY(run_watch(comm, request.stall_timeout));
     struct run_ranks ranks;
     run_ranks_init(&ranks, comm, 0);
     int share = run_threads(&ranks, comm);
@@ -139,6 +143,6 @@ enum status cmd_bench(struct comm *comm, int argc, char **argv)
     if (strcmp(operand[0], "step") == 0)
         return bench_step(comm, &request);
     if (strcmp(operand[0], "layers") == 0)
-        return comm_rank(comm) == 0 ? bench_layers(&request) : ST_OK;
+        return comm_agree(comm, comm_rank(comm) == 0 ? bench_layers(&request) : ST_OK);
     FAIL(ST_USAGE, "'bench %s': expected step or layers", operand[0]);
 }

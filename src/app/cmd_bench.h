@@ -8,7 +8,7 @@
 
 struct bench_request {
     const char *batches, *threads, *config;
-    long long repeats, grain;
+    long long repeats, grain, stall_timeout;
     bool json, train_only;
 };
 

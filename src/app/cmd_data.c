@@ -14,6 +14,7 @@
 #include "base/parse.h"
 #include "base/stop.h"
 #include "base/table.h"
+#include "base/where.h"
 #include "data/synth.h"
 #include "io/image.h"
 #include "kernels/cpu.h"
@@ -71,6 +72,7 @@ static void draw(void *context, int thread)
     size_t begin = count * (size_t)thread / threads;
     size_t end = count * ((size_t)thread + 1) / threads;
     for (size_t i = begin; i < end && !stop_requested(); i++) {
+        where_mark(WHERE_LOAD); /* for bench and tune, where other ranks wait */
         uint8_t *pixels = d->builder->images[d->split] + i * SYNTH_SIZE * SYNTH_SIZE;
         d->builder->labels[d->split][i] =
             (uint16_t)synth_draw(d->seed, d->split, i, pixels);

@@ -20,7 +20,7 @@
 struct request {
     const char *checkpoint, *data, *split, *out;
     bool force;
-    long long threads;
+    long long threads, stall_timeout;
 };
 
 struct session {
@@ -196,6 +196,7 @@ static enum status parse_request(struct comm *comm, struct request *request,
         {"force", CLI_FLAG, &request->force, NULL, "replace FILE if it is there"},
         {"threads", CLI_INT, &request->threads, "T",
          "per rank (the rank's share of CPUs)"},
+        {"stall-timeout", CLI_INT, &request->stall_timeout, "SECONDS", RUN_STALL_HELP},
         {0},
     };
     const struct cli_command command = {
@@ -217,12 +218,13 @@ static enum status parse_request(struct comm *comm, struct request *request,
 
 enum status cmd_eval(struct comm *comm, int argc, char **argv)
 {
-    struct request request = {.split = "test"};
+    struct request request = {.split = "test", .stall_timeout = RUN_STALL_TIMEOUT};
     struct session session = {.comm = comm, .request = &request};
     bool help;
     TRY(parse_request(comm, &request, &session.split, argc, argv, &help));
     if (help)
         return ST_OK;
+    TRY(run_watch(comm, request.stall_timeout));
     enum status st = run(&session);
     evaluation_release(&session.result);
     evaluation_rows_release(&session.rows);

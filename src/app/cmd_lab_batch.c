@@ -14,7 +14,7 @@
 
 struct request {
     const char *batches, *config;
-    long long threads, repeats;
+    long long threads, repeats, stall_timeout;
 };
 
 static int find_knee(const struct trial_row *rows, int count)
@@ -113,13 +113,15 @@ out:
 enum status lab_batch(struct comm *comm, int argc, char **argv)
 {
     struct request request = {.batches = "1,2,4,8,16,32,64,128,256,512,1024",
-                              .repeats = 5};
+                              .repeats = 5,
+                              .stall_timeout = RUN_STALL_TIMEOUT};
     const struct cli_option options[] = {
         {"batch", CLI_TEXT, &request.batches, "N,N,...", "batch sizes (1,2,4,...,1024)"},
         {"threads", CLI_INT, &request.threads, "T",
          "threads per rank (all of its share)"},
         {"repeats", CLI_INT, &request.repeats, "N",
          "runs of which the median is told (5)"},
+        {"stall-timeout", CLI_INT, &request.stall_timeout, "SECONDS", RUN_STALL_HELP},
         {0},
     };
     const struct cli_command command = {
@@ -136,6 +138,7 @@ enum status lab_batch(struct comm *comm, int argc, char **argv)
         request.config = NULL;
     if (request.repeats < 1)
         FAIL(ST_USAGE, "'--repeats 0': at least one is needed");
+    TRY(run_watch(comm, request.stall_timeout));
     TRY(run_check_threads(comm, request.threads));
     run_ranks_init(&ranks, comm, (int)request.threads);
     int threads = run_threads(&ranks, comm);

@@ -16,14 +16,9 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "comm/comm.h"
-#include "comm/watch.h"
 #include "data/dataset.h"
 #include "kernels/cpu.h"
 #include "train/trainer.h"
-
-#define STALL_TIMEOUT     600    /* seconds */
-#define STALL_TIMEOUT_MAX 604800 /* a week */
-#define STALL_WARNING     60     /* seconds, or half the timeout */
 
 /* The command line. */
 struct request {
@@ -75,8 +70,7 @@ static enum status parse_request(struct request *request, int argc, char **argv,
          "beginning"},
         {"check", CLI_FLAG, &request->check, NULL,
          "say what would be trained, and touch nothing"},
-        {"stall-timeout", CLI_INT, &request->stall_timeout, "SECONDS",
-         "end the job when no rank has moved for so long (600; 0: never)"},
+        {"stall-timeout", CLI_INT, &request->stall_timeout, "SECONDS", RUN_STALL_HELP},
         {"set", CLI_TEXTS, &request->set, "SECTION.KEY=VALUE", "overrides the config"},
         {0},
     };
@@ -100,9 +94,6 @@ static enum status parse_request(struct request *request, int argc, char **argv,
     request->argv = argv;
     if (request->run && !*request->run)
         FAIL(ST_USAGE, "'--run' needs the name of a folder");
-    if (request->stall_timeout > STALL_TIMEOUT_MAX)
-        FAIL(ST_USAGE, "'--stall-timeout %lld' is too long: at most %d seconds, a week",
-             request->stall_timeout, STALL_TIMEOUT_MAX);
     if (request->resume && request->init)
         FAIL(ST_USAGE, "--resume and --init exclude each other: a run that goes on has "
                        "weights already");
@@ -336,23 +327,16 @@ static enum status train(struct session *session)
     return st;
 }
 
-static struct comm_watch *start_watch(struct comm *comm, double timeout)
-{
-    double warn = timeout / 2 < STALL_WARNING ? timeout / 2 : STALL_WARNING;
-    return timeout > 0 ? comm_watch_start(comm, warn, timeout) : NULL;
-}
-
 enum status cmd_train(struct comm *comm, int argc, char **argv)
 {
-    struct request request = {.stall_timeout = STALL_TIMEOUT};
+    struct request request = {.stall_timeout = RUN_STALL_TIMEOUT};
     bool help;
     TRY(parse_request(&request, argc, argv, &help));
     if (help)
         return ST_OK;
+    TRY(run_watch(comm, request.stall_timeout));
     struct session session = {.comm = comm, .request = &request, .begin = timer_now()};
     config_init(&session.config);
-    /* Setting up is watched as well: who reads a large data set makes moves. */
-    struct comm_watch *watch = start_watch(comm, (double)request.stall_timeout);
     enum status st = train(&session);
     trainer_free(session.trainer); /* no thread but this one is left */
     st = tracing_write(comm, request.trace, st);
@@ -363,6 +347,5 @@ enum status cmd_train(struct comm *comm, int argc, char **argv)
     run_ranks_release(&session.ranks);
     config_release(&session.config);
     free(session.text);
-    comm_watch_stop(watch);
     return st;
 }

@@ -17,7 +17,7 @@
 
 struct request {
     const char *batches, *config;
-    long long threads, grain;
+    long long threads, grain, stall_timeout;
 };
 
 static void print_candidates(const struct tuning *tuning, int batch, int grains)
@@ -139,12 +139,13 @@ out:
 
 enum status cmd_tune(struct comm *comm, int argc, char **argv)
 {
-    struct request request = {.batches = NULL};
+    struct request request = {.stall_timeout = RUN_STALL_TIMEOUT};
     const struct cli_option options[] = {
         {"batch", CLI_TEXT, &request.batches, "N,N,...", "batch sizes (the config's)"},
         {"threads", CLI_INT, &request.threads, "T",
          "per rank (the rank's share of CPUs)"},
         {"grain", CLI_INT, &request.grain, "N", "instead of the config's"},
+        {"stall-timeout", CLI_INT, &request.stall_timeout, "SECONDS", RUN_STALL_HELP},
         {0},
     };
     const struct cli_command command = {
@@ -160,6 +161,7 @@ enum status cmd_tune(struct comm *comm, int argc, char **argv)
     TRY(cli_parse(&command, options, argc, argv, operand, &count));
     if (count < 0)
         return ST_OK;
+    TRY(run_watch(comm, request.stall_timeout));
     TRY(run_check_threads(comm, request.threads));
     if (request.batches)
         TRY(trial_read_list("batch", request.batches, &batches));

@@ -117,9 +117,8 @@ int main(int argc, char **argv)
     if (!command)
         return unknown(argv[1]);
     if (!command->parallel && launcher_rank() != 0)
-        return ST_OK;         /* one process does it all */
-    if (launcher_rank() == 0) /* it opens what the others read after it */
-        h5probe_start("show");
+        return ST_OK;                                    /* one process does it all */
+    h5probe_start(launcher_rank() == 0 ? "show" : NULL); /* the others read after it */
     if (command->stops)
         stop_install();
     else
@@ -132,9 +131,9 @@ int main(int argc, char **argv)
     cpu_blas_single_thread();
     struct comm *comm = command->parallel ? comm_start(&argc, &argv) : NULL;
     st = command->run(comm, argc - 2, argv + 2);
-    log_close_file();
     if (comm)
-        comm_finish(comm);
+        comm_finish(comm); /* the end of its watch, which may speak */
+    log_close_file();
     if ((fflush(stdout) != 0 || ferror(stdout)) && st == ST_OK)
         FAIL(ST_FAIL, "cannot write to the standard output: %s", strerror(errno));
     return st;

@@ -1,6 +1,7 @@
 #include "app/run.h"
 
 #include <limits.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,10 +10,14 @@
 #include "base/mem.h"
 #include "base/parse.h"
 #include "comm/comm.h"
+#include "comm/watch.h"
 #include "kernels/cpu.h"
 #include "kernels/team.h"
 
 #define THREADS_PER_CPU 32 /* more only fill the memory with workspaces */
+
+#define STALL_TIMEOUT_MAX 604800 /* seconds: a week */
+#define STALL_WARNING     60.0   /* seconds, or half the timeout */
 
 static bool same_host(const struct run_rank *a, const struct run_rank *b)
 {
@@ -213,6 +218,17 @@ enum status run_check_threads(struct comm *comm, long long threads)
     enum status st = check_threads(threads);
     status_capture(NULL);
     return run_agree(comm, st, why);
+}
+
+enum status run_watch(struct comm *comm, long long timeout)
+{
+    if (timeout > STALL_TIMEOUT_MAX)
+        FAIL(ST_USAGE, "'--stall-timeout %lld' is too long: at most %d seconds, a week",
+             timeout, STALL_TIMEOUT_MAX);
+    double seconds = (double)timeout;
+    if (timeout > 0)
+        comm_watch_start(comm, fmin(seconds / 2, STALL_WARNING), seconds);
+    return ST_OK;
 }
 
 int run_threads(const struct run_ranks *ranks, const struct comm *comm)

@@ -21,14 +21,18 @@
 /* What the file says, in its words. */
 struct holder {
     char host[64], job[32], since[32];
+    char pids[32]; /* the namespace in which pid is its pid */
     int pid;       /* 0: nobody */
     bool unproven; /* the kernel could not be asked */
 };
 
-static void host_name(char host[64])
+/* Containers of one host may share its name, and yet each has pids of its own. */
+static void identify(char host[64], char pids[32])
 {
     host[0] = host[63] = '\0';
     gethostname(host, 63);
+    ssize_t length = readlink("/proc/self/ns/pid", pids, 31);
+    pids[length > 0 ? length : 0] = '\0';
 }
 
 static void read_holder(int fd, struct holder *holder)
@@ -37,35 +41,42 @@ static void read_holder(int fd, struct holder *holder)
     *holder = (struct holder){0};
     ssize_t got = pread(fd, text, sizeof text - 1, 0);
     text[got > 0 ? got : 0] = '\0';
-    if (sscanf(text, "host %63s pid %d job %31s since %31[^\n]", holder->host,
-               &holder->pid, holder->job, holder->since) < 4)
+    if (sscanf(text, "host %63s pid %d job %31s since %31[^\n] pids %31s", holder->host,
+               &holder->pid, holder->job, holder->since, holder->pids) < 4)
         holder->pid = 0;
 }
 
 static enum status write_holder(const struct lockfile *lock)
 {
-    char host[64], since[32], text[512];
+    char host[64], pids[32], since[32], text[512];
     const char *job = getenv("SLURM_JOB_ID");
     time_t now = time(NULL);
     struct tm local;
-    host_name(host);
+    identify(host, pids);
     strftime(since, sizeof since, "%Y-%m-%d %H:%M:%S", localtime_r(&now, &local));
-    int size = snprintf(text, sizeof text, "host %s\npid %d\njob %.31s\nsince %s\n", host,
-                        (int)getpid(), job && *job ? job : "none", since);
+    int size =
+        snprintf(text, sizeof text, "host %s\npid %d\njob %.31s\nsince %s\npids %s\n",
+                 host, (int)getpid(), job && *job ? job : "none", since, pids);
     if (ftruncate(lock->fd, 0) != 0 || pwrite(lock->fd, text, (size_t)size, 0) != size)
         FAIL(ST_FAIL, "cannot write '%s': %s", lock->path, strerror(errno));
     return ST_OK;
 }
 
+/* Its pid means here what it means there. */
+static bool is_neighbour(const struct holder *holder)
+{
+    char host[64], pids[32];
+    identify(host, pids);
+    return strcmp(host, holder->host) == 0 && strcmp(pids, holder->pids) == 0;
+}
+
 /* Without the kernel's help. */
 static bool believed(const struct holder *holder)
 {
-    char host[64];
     const char *job = getenv("SLURM_JOB_ID");
-    host_name(host);
     if (holder->pid <= 0)
         return false;
-    if (strcmp(host, holder->host) == 0)
+    if (is_neighbour(holder))
         return holder->pid != getpid() && (kill(holder->pid, 0) == 0 || errno == EPERM);
     return !job || strcmp(job, holder->job) != 0;
 }
@@ -74,8 +85,6 @@ static bool believed(const struct holder *holder)
    has it. The others leave it as it is. */
 static enum status settle(struct lockfile *lock, struct holder *holder, bool *held)
 {
-    char host[64];
-    host_name(host);
     usleep(1000 * SETTLE_MS);
     close(lock->fd); /* NFS looks anew only at a file that is opened anew */
     lock->fd = open(lock->path, O_RDWR | O_CLOEXEC);
@@ -83,7 +92,7 @@ static enum status settle(struct lockfile *lock, struct holder *holder, bool *he
         FAIL(ST_FAIL, "cannot open '%s': %s", lock->path, strerror(errno));
     read_holder(lock->fd, holder);
     holder->unproven = true;
-    *held = holder->pid != getpid() || strcmp(holder->host, host) != 0;
+    *held = holder->pid != getpid() || !is_neighbour(holder);
     if (!*held)
         return ST_OK;
     close(lock->fd);

@@ -1,12 +1,18 @@
 #include "base/log.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/fs.h"
+
+#define CLEAR_LINE     "\r\033[K"
+#define URGENT_SECONDS 1
+#define URGENT_BYTES   2048
 
 static struct {
     int rank;
@@ -23,7 +29,7 @@ static void take_turn(void)
 {
     pthread_mutex_lock(&turn);
     if (speaker.progress_shown)
-        fputs("\r\033[K", stderr);
+        fputs(CLEAR_LINE, stderr);
     speaker.progress_shown = false;
 }
 
@@ -113,6 +119,36 @@ void log_error(const char *fmt, ...)
     va_start(args, fmt);
     log_verror(fmt, args);
     va_end(args);
+}
+
+void log_write(const char *text)
+{
+    struct pollfd fd = {.fd = STDERR_FILENO, .events = POLLOUT};
+    if (poll(&fd, 1, 0) != 1)
+        return;
+    ssize_t written = write(STDERR_FILENO, text, strlen(text));
+    (void)written;
+}
+
+void log_urgent(const char *prefix, const char *text)
+{
+    char line[URGENT_BYTES];
+    struct timespec until;
+    snprintf(line, sizeof line, "%s%s\n", prefix, text);
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += URGENT_SECONDS;
+    bool mine = pthread_mutex_timedlock(&turn, &until) == 0;
+    if (mine && speaker.progress_shown)
+        log_write(CLEAR_LINE);
+    log_write(line);
+    if (!mine)
+        return;
+    speaker.progress_shown = false;
+    if (speaker.file) {
+        fputs(line, speaker.file);
+        fflush(speaker.file);
+    }
+    end_turn();
 }
 
 void log_progress(const char *fmt, ...)

@@ -8,12 +8,19 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "comm/watch.h"
 #include "comm_impl.h"
 
 #define BCAST_BLOCK   ((size_t)1 << 30) /* MPI-3 counts are int */
 #define START_SECONDS 600               /* in which all ranks must have started */
 
 static struct comm world;
+
+static void abort_job(int code)
+{
+    comm_end_surely((enum status)code);
+    MPI_Abort(MPI_COMM_WORLD, code);
+}
 
 void comm_check(int code, const char *what)
 {
@@ -23,13 +30,8 @@ void comm_check(int code, const char *what)
     int length;
     MPI_Error_string(code, text, &length);
     fprintf(stderr, "[rank %d %s] %s failed: %s\n", world.rank, world.host, what, text);
-    MPI_Abort(MPI_COMM_WORLD, ST_FAIL);
+    abort_job(ST_FAIL);
     abort();
-}
-
-static void abort_job(int code)
-{
-    MPI_Abort(MPI_COMM_WORLD, code);
 }
 
 struct comm *comm_start(int *argc, char ***argv)
@@ -63,6 +65,7 @@ struct comm *comm_start(int *argc, char ***argv)
 
 void comm_finish(struct comm *comm)
 {
+    comm_watch_stop(comm->watch);
     comm_tree_release(comm);
     status_set_abort_hook(NULL);
     MPI_CHECK(MPI_Comm_free(&comm->node));
@@ -106,11 +109,17 @@ const char *comm_version(void)
     return text;
 }
 
+/* By weight, not by exit code: who fails is not to be hidden by who only stops early. */
 enum status comm_agree(struct comm *comm, enum status st)
 {
-    int mine = (int)st, worst;
+    enum { WEIGHTS = 5 };
+    static const enum status by_weight[WEIGHTS] = {ST_OK, ST_AGAIN, ST_FAIL, ST_USAGE,
+                                                   ST_BUG};
+    int mine = 0, worst;
+    while (mine < WEIGHTS - 1 && by_weight[mine] != st)
+        mine++;
     MPI_WAIT(MPI_Allreduce(&mine, &worst, 1, MPI_INT, MPI_MAX, comm->all));
-    return (enum status)worst;
+    return by_weight[worst];
 }
 
 void comm_barrier(struct comm *comm)

@@ -34,6 +34,7 @@ struct comm {
     int node_rank, node_size;
     char host[64];
     struct tree_sums tree;
+    struct comm_watch *watch; /* NULL: none */
 };
 
 /* Print a failed call and end the job. */
@@ -46,6 +47,10 @@ void comm_check(int code, const char *what);
    it says `words` and ends with ST_FAIL. watch.c */
 void comm_end_within(double seconds, const char *words);
 void comm_go_on(void);
+
+/* MPI_Abort may hang, in a thread that is not the main one for example: from here on the
+   process has a few seconds to end, with `code`, and nothing puts it off. Any thread. */
+void comm_end_surely(enum status code);
 
 void comm_tree_release(struct comm *comm);
 

@@ -56,26 +56,47 @@ struct comm_watch {
 };
 
 static char last_words[STALL_TEXT];
+static atomic_int last_code = ST_OK; /* else the process ends, and surely */
 
 static void end_now(int number)
 {
     (void)number;
-    ssize_t written = write(STDERR_FILENO, last_words, strlen(last_words));
-    (void)written;
-    _exit(ST_FAIL);
+    log_write(last_words);
+    _exit(last_code == ST_OK ? ST_FAIL : last_code);
 }
 
-void comm_end_within(double seconds, const char *words)
+static void set_alarm(double seconds)
 {
     const struct sigaction action = {.sa_handler = end_now};
-    snprintf(last_words, sizeof last_words, "%s", words);
     sigaction(SIGALRM, &action, NULL);
     alarm((unsigned)ceil(seconds));
 }
 
+void comm_end_within(double seconds, const char *words)
+{
+    if (last_code != ST_OK)
+        return;
+    snprintf(last_words, sizeof last_words, "%s", words);
+    set_alarm(seconds);
+}
+
 void comm_go_on(void)
 {
-    alarm(0);
+    if (last_code == ST_OK)
+        alarm(0);
+}
+
+void comm_end_surely(enum status code)
+{
+    sigset_t alarms;
+    int none = ST_OK;
+    if (!atomic_compare_exchange_strong(&last_code, &none, (int)code))
+        return; /* it does already */
+    last_words[0] = '\0';
+    set_alarm(ABORT_SECONDS);
+    sigemptyset(&alarms);
+    sigaddset(&alarms, SIGALRM); /* the main thread may be where no signal reaches it */
+    pthread_sigmask(SIG_UNBLOCK, &alarms, NULL);
 }
 
 /* --- what is seen --- */
@@ -164,15 +185,16 @@ static void process_state(const struct comm_watch *watch, int rank, char text[12
         snprintf(text, 128, ": process %d is dead", card->pid);
 }
 
-/* Not through log on other ranks than 0: it may be told to keep them silent. */
+/* Also on other ranks than 0, which log may be told to keep silent. */
 static void say(const struct comm_watch *watch, bool error, const char *text)
 {
+    char prefix[96];
     if (watch->comm->rank != 0)
-        fprintf(stderr, "[rank %d %s] %s\n", watch->comm->rank, watch->comm->host, text);
-    else if (error)
-        log_error("%s", text);
+        snprintf(prefix, sizeof prefix, "[rank %d %s] ", watch->comm->rank,
+                 watch->comm->host);
     else
-        log_note("%s", text);
+        snprintf(prefix, sizeof prefix, error ? "lockstep: " : "note: ");
+    log_urgent(prefix, text);
 }
 
 static void describe(const struct comm_watch *watch, char text[STALL_TEXT])
@@ -187,7 +209,7 @@ static void describe(const struct comm_watch *watch, char text[STALL_TEXT])
 static _Noreturn void end_job(struct comm_watch *watch, bool everyone)
 {
     char text[STALL_TEXT], line[STALL_TEXT + 128];
-    comm_end_within(ABORT_SECONDS, "");
+    comm_end_surely(ST_FAIL);
     atomic_store_explicit(&watch->slot[watch->comm->node_rank].ends, true,
                           memory_order_relaxed);
     show_myself(watch);
@@ -330,6 +352,7 @@ struct comm_watch *comm_watch_start(struct comm *comm, double warn, double timeo
     }
     comm_go_on();
     thread_start(&watch->thread, keep_watch, watch);
+    comm->watch = watch;
     return watch;
 }
 
@@ -354,6 +377,7 @@ void comm_watch_stop(struct comm_watch *watch)
     heartbeat_close(watch->socket);
     close(watch->wake);
     stall_release(&watch->stall);
+    watch->comm->watch = NULL;
     free(watch->card);
     free(watch);
 }

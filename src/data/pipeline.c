@@ -112,12 +112,13 @@ void pipeline_fill(struct pipeline *pipeline, uint64_t position, float *x, int *
     }
     uint64_t i = position - slot->batch.first;
     ASSERT(i < slot->batch.count);
-    if (atomic_load_explicit(&slot->sample[i], memory_order_acquire) == SAMPLE_READY) {
+    if (atomic_load_explicit(&slot->sample[i], memory_order_acquire) == slot->number) {
         memcpy(x, slot->x + i * pipeline->image, pipeline->image * sizeof *x);
         loader_label(loader, position, label, sample);
         atomic_fetch_add_explicit(&pipeline->ahead, 1, memory_order_relaxed);
     } else {
-        atomic_store_explicit(&slot->sample[i], SAMPLE_TAKEN, memory_order_relaxed);
+        atomic_store_explicit(&slot->sample[i], slot->number | PIPELINE_TAKEN,
+                              memory_order_relaxed);
         loader_fill(loader, position, x, label, sample);
     }
 }
@@ -138,27 +139,23 @@ struct pipeline_counts pipeline_counts(const struct pipeline *pipeline)
 
 /* --- start and stop --- */
 
-/* One for the batch that is trained on, and one that the reader need not wait for where
-   the augmenting thread is slow to leave the batch before. */
-static int slots_besides(const struct pipeline *pipeline)
+static bool has_spare(const struct pipeline *pipeline)
 {
-    return pipeline->setup.augment && !pipeline->resident ? 2 : 1;
+    return pipeline->setup.augment && !pipeline->resident;
 }
 
 /* As many batches ahead as fit. */
 static void choose_depth(struct pipeline *pipeline)
 {
     const struct pipeline_setup *setup = &pipeline->setup;
-    size_t sample = 0;
-    if (setup->augment)
-        sample += pipeline->image * sizeof(float) + 1;
-    if (!pipeline->resident)
-        sample += pipeline->image + sizeof(uint64_t);
-    size_t besides = (size_t)slots_besides(pipeline);
-    size_t fit = sample > 0 ? setup->memory / sample / setup->most : 0; /* slots */
-    size_t ahead = fit > besides ? fit - besides : 0;
+    size_t raw = pipeline->resident ? 0 : pipeline->image + sizeof(uint64_t);
+    size_t ready =
+        setup->augment ? pipeline->image * sizeof(float) + sizeof(uint64_t) : 0;
+    size_t room = setup->memory / setup->most, spare = has_spare(pipeline) ? raw : 0;
+    size_t fit = raw + ready > 0 && room > spare ? (room - spare) / (raw + ready) : 0;
+    size_t ahead = fit > 1 ? fit - 1 : 0; /* besides the one that is trained on */
     pipeline->depth = ahead < (size_t)setup->depth ? (int)ahead : setup->depth;
-    pipeline->slots = pipeline->depth ? pipeline->depth + (int)besides : 0;
+    pipeline->slots = pipeline->depth ? pipeline->depth + 1 : 0;
 }
 
 static void slot_init(struct slot *slot, struct pipeline *pipeline)
@@ -172,6 +169,8 @@ static void slot_init(struct slot *slot, struct pipeline *pipeline)
         return;
     slot->x = mem_aligned(setup->most * pipeline->image, sizeof *slot->x);
     slot->sample = mem_zeroed(setup->most, sizeof *slot->sample);
+    for (uint64_t i = 0; i < setup->most; i++)
+        atomic_init(&slot->sample[i], PIPELINE_NONE);
 }
 
 static void start_threads(struct pipeline *pipeline)
@@ -208,6 +207,11 @@ struct pipeline *pipeline_create(const struct pipeline_setup *setup)
     pipeline->slot = mem_zeroed((size_t)pipeline->slots, sizeof *pipeline->slot);
     for (int i = 0; i < pipeline->slots; i++)
         slot_init(&pipeline->slot[i], pipeline);
+    if (has_spare(pipeline)) {
+        pipeline->spare = *loader;
+        pipeline->spare.reading = &pipeline->reading;
+        loader_reserve(&pipeline->spare, setup->most);
+    }
     start_threads(pipeline);
     return pipeline;
 }
@@ -242,6 +246,7 @@ void pipeline_free(struct pipeline *pipeline)
         free(pipeline->slot[i].sample);
     }
     free(pipeline->slot);
+    loader_release(&pipeline->spare);
     loader_release(&pipeline->place);
     free(pipeline);
 }

@@ -11,14 +11,12 @@
 
 #define PIPELINE_NONE UINT64_MAX /* a batch's number */
 
-/* A sample of a slot. */
-enum {
-    SAMPLE_RAW,
-    SAMPLE_READY,
-    SAMPLE_TAKEN /* by who computes: too late for the augmenting thread */
-};
+/* Of a sample of a slot: the batch for which it is ready, or, with this, who computes has
+   taken it: too late for the augmenting thread. With their batches' numbers, what that
+   thread is late with harms nobody. */
+#define PIPELINE_TAKEN ((uint64_t)1 << 63)
 
-/* A batch. Its loader and number are the reader's (or, of a set in memory, the augmenting
+/* A batch. All but x and sample is the reader's (or, of a set in memory, the augmenting
    thread's) until it is loaded. */
 struct slot {
     uint64_t number;
@@ -26,9 +24,9 @@ struct slot {
     struct loader loader;
     struct pipeline_batch batch;
     enum status status;
-    char why[STATUS_TEXT]; /* it could not be read */
-    float *x;              /* owned: (most, h, w); NULL: no augmenting thread */
-    atomic_uchar *sample;  /* owned: (most) */
+    char why[STATUS_TEXT];    /* it could not be read */
+    float *x;                 /* owned: (most, h, w); NULL: no augmenting thread */
+    _Atomic uint64_t *sample; /* owned: (most) */
 };
 
 struct pipeline {
@@ -36,7 +34,8 @@ struct pipeline {
     size_t image; /* floats */
     bool resident;
     int depth, slots;
-    struct slot *slot; /* owned: (slots); batch n is in slot n % slots */
+    struct slot *slot;   /* owned: (slots); batch n is in slot n % slots */
+    struct loader spare; /* not resident, with an augmenting thread: see pipeline_read */
 
     /* The batch taken, for those who compute. */
     struct loader place;          /* resident, or depth 0: filled in from, in place */

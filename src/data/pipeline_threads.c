@@ -1,6 +1,4 @@
 /* pipeline_threads: the reader and the augmenting thread. */
-#include <string.h>
-
 #include "base/thread.h"
 #include "base/trace.h"
 #include "pipeline_impl.h"
@@ -15,38 +13,28 @@ static void load(struct pipeline *pipeline, struct slot *slot, uint64_t number)
     const struct pipeline_setup *setup = &pipeline->setup;
     slot->number = number;
     setup->batch(setup->context, number, &slot->batch);
-    if (slot->sample)
-        memset(slot->sample, SAMPLE_RAW, setup->most);
     status_capture(slot->why);
     slot->status = loader_prepare(&slot->loader, slot->batch.epoch, slot->batch.first,
                                   slot->batch.count, setup->most);
     status_capture(NULL);
 }
 
-static void fill(struct pipeline *pipeline, struct slot *slot)
-{
-    for (uint64_t i = 0; i < slot->batch.count; i++) {
-        int label;
-        uint64_t sample;
-        if (pipeline_wanted(pipeline) > slot->number)
-            return;
-        if (atomic_load_explicit(&slot->sample[i], memory_order_relaxed) == SAMPLE_TAKEN)
-            continue;
-        loader_fill(&slot->loader, slot->batch.first + i, slot->x + i * pipeline->image,
-                    &label, &sample);
-        atomic_store_explicit(&slot->sample[i], SAMPLE_READY, memory_order_release);
-    }
-}
-
-/* The slot is free once the batch before it in it is trained on, and the augmenting
-   thread has left it. */
 static bool may_load(const struct pipeline *pipeline)
 {
-    uint64_t next = pipeline->next_load;
     return pipeline->running &&
-           next <= pipeline_wanted(pipeline) + (uint64_t)pipeline->depth &&
-           (pipeline->filling == PIPELINE_NONE ||
-            pipeline->filling + (uint64_t)pipeline->slots != next);
+           pipeline->next_load <= pipeline_wanted(pipeline) + (uint64_t)pipeline->depth;
+}
+
+/* The augmenting thread may still be at an image of the slot's last batch, for as long as
+   others have the CPU. The reader does not wait: it leaves it that batch's images. */
+static void leave_images(struct pipeline *pipeline, struct slot *slot)
+{
+    if (pipeline->filling == PIPELINE_NONE ||
+        pipeline->filling + (uint64_t)pipeline->slots != pipeline->next_load)
+        return;
+    struct loader loader = slot->loader;
+    slot->loader = pipeline->spare;
+    pipeline->spare = loader;
 }
 
 void *pipeline_read(void *context)
@@ -60,6 +48,7 @@ void *pipeline_read(void *context)
             continue;
         }
         struct slot *slot = pipeline_slot(pipeline, pipeline->next_load);
+        leave_images(pipeline, slot);
         slot->loaded = false;
         pipeline->loading = pipeline->next_load;
         pthread_mutex_unlock(&pipeline->mutex);
@@ -88,6 +77,24 @@ static bool may_fill(struct pipeline *pipeline)
                               : pipeline->next_fill < pipeline->next_load;
 }
 
+/* `loader` and `batch` are as they were when it began. */
+static void fill(struct pipeline *pipeline, struct slot *slot, uint64_t number,
+                 const struct loader *loader, const struct pipeline_batch *batch)
+{
+    for (uint64_t i = 0; i < batch->count; i++) {
+        int label;
+        uint64_t sample;
+        if (pipeline_wanted(pipeline) > number)
+            return;
+        if ((atomic_load_explicit(&slot->sample[i], memory_order_relaxed) &
+             ~PIPELINE_TAKEN) == number)
+            continue;
+        loader_fill(loader, batch->first + i, slot->x + i * pipeline->image, &label,
+                    &sample);
+        atomic_store_explicit(&slot->sample[i], number, memory_order_release);
+    }
+}
+
 void *pipeline_augment(void *context)
 {
     struct pipeline *pipeline = context;
@@ -99,22 +106,24 @@ void *pipeline_augment(void *context)
             pthread_cond_wait(&pipeline->changed, &pipeline->mutex);
             continue;
         }
-        struct slot *slot = pipeline_slot(pipeline, pipeline->next_fill);
-        pipeline->filling = pipeline->next_fill++;
+        uint64_t number = pipeline->filling = pipeline->next_fill++;
+        struct slot *slot = pipeline_slot(pipeline, number);
         if (pipeline->resident) {
-            load(pipeline, slot, pipeline->filling); /* at once */
+            load(pipeline, slot, number); /* at once */
             slot->loaded = true;
         }
+        bool good = slot->status == ST_OK;
+        const struct loader loader = slot->loader;
+        const struct pipeline_batch batch = slot->batch;
         pthread_mutex_unlock(&pipeline->mutex);
         double begin = trace_begin();
-        if (slot->status == ST_OK)
-            fill(pipeline, slot);
+        if (good)
+            fill(pipeline, slot, number, &loader, &batch);
         trace_end("augment", NULL, begin);
         pthread_mutex_lock(&pipeline->mutex);
         pipeline->filling = PIPELINE_NONE;
-        pthread_mutex_unlock(&pipeline->mutex); /* who wakes up finds it free */
-        pthread_cond_broadcast(&pipeline->changed);
-        pthread_mutex_lock(&pipeline->mutex);
+        if (!pipeline->running) /* somebody waits for that */
+            pthread_cond_broadcast(&pipeline->changed);
     }
     pthread_mutex_unlock(&pipeline->mutex);
     return NULL;

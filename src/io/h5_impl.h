@@ -37,6 +37,8 @@ enum status h5_make_parent(struct h5file *file, const char *name) MUST_CHECK;
 
 /* Has the file tried by another process, where that is wanted (io/h5probe.h). */
 enum status h5_probe(const char *path) MUST_CHECK;
+/* What is read now has been tried, or this is the trial. */
+bool h5_guarded(void);
 
 /* The file driver to read with (h5driver.c). */
 hid_t h5_read_driver(void);

@@ -184,6 +184,25 @@ static bool read_fixed(struct attr *attr, char ***texts)
     return good;
 }
 
+/* The same; HDF5 follows the file's pointers to each of them. */
+static bool read_variable(struct attr *attr, char ***texts)
+{
+    char **lent = mem_zeroed(attr->count, sizeof *lent);
+    hid_t type = H5Tcopy(H5T_C_S1), space = H5Aget_space(attr->id);
+    H5Tset_size(type, H5T_VARIABLE);
+    H5Tset_cset(type, H5Tget_cset(attr->type));
+    bool good = H5Aread(attr->id, type, lent) >= 0;
+    if (good)
+        *texts = mem_zeroed(attr->count, sizeof **texts);
+    for (size_t i = 0; good && i < attr->count; i++)
+        (*texts)[i] = mem_strdup(lent[i] ? lent[i] : "");
+    H5Dvlen_reclaim(type, space, H5P_DEFAULT, lent);
+    H5Sclose(space);
+    H5Tclose(type);
+    free(lent);
+    return good;
+}
+
 enum status h5file_get_texts(struct h5file *file, const char *object, const char *name,
                              char ***texts, int *count)
 {
@@ -194,12 +213,14 @@ enum status h5file_get_texts(struct h5file *file, const char *object, const char
     char **list = NULL;
     if (H5Tget_class(attr.type) != H5T_STRING || attr.count == 0)
         st = status_fail(ST_FAIL, "attribute '%s' of '%s' is not text", name, file->path);
-    else if (H5Tis_variable_str(attr.type) != 0)
+    else if (H5Tis_variable_str(attr.type) != 0 && !h5_guarded())
         st = status_fail(ST_FAIL,
-                         "attribute '%s' of '%s' is text of variable length; only fixed "
-                         "lengths are read (numpy.bytes_ in h5py)",
+                         "attribute '%s' of '%s' is text of variable length, in a file "
+                         "that was not tried; fixed lengths can be read (numpy.bytes_ in "
+                         "h5py)",
                          name, file->path);
-    else if (!read_fixed(&attr, &list))
+    else if (H5Tis_variable_str(attr.type) != 0 ? !read_variable(&attr, &list)
+                                                : !read_fixed(&attr, &list))
         st = status_fail(ST_FAIL, "cannot read attribute '%s' of '%s': %s", name,
                          file->path, h5_reason());
     attr_close(&attr);

@@ -67,6 +67,7 @@ static void offer_to_die(void)
 static void start_trial(const char *size)
 {
     const int others[] = {SIGINT, SIGTERM, SIGUSR1, SIGUSR2};
+    signal(SIGXCPU, SIG_DFL); /* not SIGKILL, a second later: see judge */
     unsigned long long bytes = strtoull(size, NULL, 10), seconds = SECONDS + bytes / FAST;
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
@@ -81,7 +82,8 @@ static void start_trial(const char *size)
 
 /* --- the process that wants to read --- */
 
-static char *command; /* NULL: files are not tried */
+static char *command; /* NULL: files are not tried here */
+static bool guarded;  /* but somewhere, before they are read here */
 
 static struct identity {
     dev_t device;
@@ -94,10 +96,16 @@ static int known_next;
 void h5probe_start(const char *name)
 {
     const char *size = getenv(TRIAL);
+    guarded = true;
     if (size)
         start_trial(size);
-    else
+    else if (name)
         command = mem_strdup(name);
+}
+
+bool h5_guarded(void)
+{
+    return guarded;
 }
 
 /* All bytes are set, also those between the fields. */
@@ -168,9 +176,24 @@ static int try_elsewhere(const char *path, const struct stat *s)
     return error ? -1 : ended;
 }
 
+/* Somebody's SIGKILL, most likely the kernel's, for it is the first to go when memory is
+   short: that says nothing of the file. Whoever took it for damage would go on from an
+   older checkpoint, or from none; so this ends the job, as memory that runs out does. */
+static _Noreturn void give_up(const char *path)
+{
+    log_set_replicated(false);
+    log_error("'%s' could not be tried: the process that was to read it was killed, as "
+              "happens when memory is short; nothing was touched: try again when there "
+              "is more",
+              path);
+    status_abort(ST_FAIL);
+}
+
 /* The usual failures are left to the one who wants to read: it says what is wrong. */
 static enum status judge(const char *path, int ended)
 {
+    if (WIFSIGNALED(ended) && WTERMSIG(ended) == SIGKILL)
+        give_up(path);
     if (WIFSIGNALED(ended))
         FAIL(ST_FAIL,
              "'%s' is damaged or malicious: a process that tried to read it ended with "
@@ -199,7 +222,8 @@ enum status h5_probe(const char *path)
     if (is_known(&identity))
         return ST_OK;
     int ended = try_elsewhere(path, &s);
-    if (ended == -1)
+    guarded = ended != -1;
+    if (!guarded)
         log_note("'%s' is read untried: no process could be started for it: %s", path,
                  strerror(errno));
     else

@@ -6,6 +6,7 @@
 
 #include "base/mem.h"
 #include "base/timer.h"
+#include "base/where.h"
 
 #define REPEATS 41
 
@@ -28,6 +29,7 @@ static void one_round(const struct model *model, struct workspace *ws,
     struct grain_result result;
     double t = timer_now();
     for (int s = 0; s < model->steps; s++) {
+        where_layer(WHERE_FORWARD, s);
         model_forward_step(model, ws, pass, s);
         double now = timer_now();
         forward[s * REPEATS + repeat] = now - t;
@@ -36,6 +38,7 @@ static void one_round(const struct model *model, struct workspace *ws,
     model_loss(model, ws, pass, &result);
     t = timer_now();
     for (int s = model->steps - 1; s >= model_first_step(model); s--) {
+        where_layer(WHERE_BACKWARD, s);
         model_backward_step(model, ws, pass, s);
         double now = timer_now();
         backward[s * REPEATS + repeat] = now - t;

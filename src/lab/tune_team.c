@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "base/rng.h"
 #include "base/timer.h"
+#include "base/where.h"
 #include "comm/comm.h"
 #include "lab/tune.h"
 
@@ -60,6 +61,7 @@ static void all_splits(struct bench *bench, const struct grain_pass *base, int s
                        int pass, int round)
 {
     unsigned known = splits_of(bench->model->step[step], pass);
+    where_layer(pass == 0 ? WHERE_FORWARD : WHERE_BACKWARD, step);
     for (int i = 0; i < SPLITS; i++) {
         int split = (i + round) % SPLITS; /* nobody is always the first to warm a cache */
         if (!(known & SPLIT_BIT(split)))

@@ -69,11 +69,16 @@ void trainer_input_init(struct trainer *trainer)
     };
     trainer->pipeline = pipeline_create(&with);
     trainer->waits = mem_zeroed((size_t)size, sizeof *trainer->waits);
+}
+
+void trainer_input_begin(const struct trainer *trainer)
+{
+    int asked = trainer->setup.options->input.prefetch - 1;
     int got = pipeline_depth(trainer->pipeline);
-    if (asked && got < depth)
+    if (got < asked)
         log_note("data.prefetch = %d: there is memory for %d batch%s ahead only; raise "
                  "data.memory",
-                 depth, got, got == 1 ? "" : "es");
+                 asked, got, got == 1 ? "" : "es");
 }
 
 void trainer_input_release(struct trainer *trainer)

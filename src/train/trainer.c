@@ -326,6 +326,7 @@ enum status trainer_run(struct trainer *trainer)
     double begin = timer_now();
     trainer->saved_at = begin;
     enum status st = ST_OK;
+    trainer_input_begin(trainer);
     report_table_head();
     /* A run that was stopped right at the end of an epoch still owes its evaluation. */
     if (progress->step > 0 && progress->evaluated_step < progress->step &&

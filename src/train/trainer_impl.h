@@ -78,6 +78,8 @@ double trainer_latest(const struct trainer *trainer);
 
 void trainer_input_init(struct trainer *trainer);
 void trainer_input_release(struct trainer *trainer);
+/* A note if it cannot be as it was asked for. */
+void trainer_input_begin(const struct trainer *trainer);
 
 /* Which images step `number`, from 0, has, and which of them are this rank's; of *step
    that alone is set, the rest is zero. Any thread. */

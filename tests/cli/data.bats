@@ -81,6 +81,69 @@ hash_of() {
     "$LOCKSTEP" data info "$1" | sed -n 's/^hash *//p'
 }
 
+# --- made elsewhere ---
+
+# own.h5, as a user would write it; packed.h5, the same with compressed images.
+own_set() {
+    py <<'END'
+import h5py, numpy as np
+rng = np.random.default_rng(3)
+with h5py.File("own.h5", "w") as f:
+    for split, n in (("train", 90), ("test", 30)):
+        f[split + "/images"] = rng.integers(0, 256, (n, 28, 28), np.uint8)
+        f[split + "/labels"] = (np.arange(n) % 3).astype(np.uint8)
+    f.attrs["classes"] = ["\u00e4", "b", "see"]
+    f.attrs["source"] = "made by hand"
+    f.attrs["hash"] = "0123456789abcdef"
+    f.attrs["mean"], f.attrs["std"], f.attrs["format_version"] = 0.5, 0.29, 1
+    assert h5py.check_string_dtype(f.attrs.get_id("source").dtype).length is None
+with h5py.File("own.h5") as old, h5py.File("packed.h5", "w") as new:
+    for name in "train", "test":
+        new.create_dataset(name + "/images", data=old[name + "/images"], compression="gzip")
+        new[name + "/labels"] = old[name + "/labels"][:]
+    for name, value in old.attrs.items():
+        new.attrs[name] = value
+END
+}
+
+@test "a data set as h5py writes it: texts of variable length" {
+    own_set
+    run "$LOCKSTEP" data info own.h5
+    echo "$output"
+    [ "$status" -eq 0 ]
+    [[ $output == *$'\nsource     made by hand\n'*$'\nhash       0123456789abcdef\n'* ]]
+    [[ $output == *ä*see* ]]
+    train=("$LOCKSTEP" train "$ROOT/configs/tiny.conf" --data own.h5 --set train.steps=2
+        --set train.batch=20 --threads 1)
+    "${train[@]}" --run own >one.out
+    mpirun -n 2 "${train[@]}" --run own2 >two.out
+    [ "$(sed -n 's/^finished.*state=//p' one.out)" = \
+        "$(sed -n 's/^finished.*state=//p' two.out)" ]
+    run "$LOCKSTEP" data info packed.h5
+    echo "$output"
+    [ "$status" -eq 1 ]
+    [[ $output == *"is stored in chunks or compressed; "*"'h5repack -l CONTI -f NONE'"* ]]
+    command -v h5repack || return 0
+    h5repack -l CONTI -f NONE packed.h5 plain.h5
+    "$LOCKSTEP" data info plain.h5
+}
+
+# HDF5 keeps such texts in heaps that begin with GCOL, and believes what they say.
+@test "damaged texts of variable length end in a message" {
+    own_set
+    heap=$(grep -abo GCOL own.h5 | head -n 1 | cut -d: -f1)
+    for ((i = 0; i < ${FLIPS:-60}; i++)); do
+        cp own.h5 bad.h5
+        where=$((heap + SRANDOM % 200))
+        printf "\\x$(printf %02x $((SRANDOM % 256)))" |
+            dd of=bad.h5 bs=1 seek=$where conv=notrunc status=none
+        run "$LOCKSTEP" data info bad.h5
+        echo "byte $where: status $status: $output"
+        ((status <= 1))
+        ((status == 0)) || [[ $output == "lockstep: "*"'bad.h5'"* ]]
+    done
+}
+
 # --- synth ---
 
 @test "synth draws the same bytes with any number of threads, others with another seed" {

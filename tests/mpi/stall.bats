@@ -130,10 +130,54 @@ stop() {
     ended || [ $? -eq 75 ]
 }
 
+# watched PID: it has come to its watch.
+watched() {
+    cat /proc/"$1"/task/*/comm 2>/dev/null | grep -qx lockstep-watch
+}
+
+# stop_in NAME WORD...: of two ranks of `lockstep WORD...`, which takes long, the second.
+stop_in() {
+    local status=0
+    mpirun -n 2 "$LOCKSTEP" "${@:2}" --stall-timeout 6 >"$1.out" 2>"$1.err" </dev/null 3>&- &
+    JOB=$!
+    poll ranks_are_there
+    victim=$(pid_of 1)
+    poll watched "$victim"
+    poll watched "$(pid_of 0)"
+    kill -STOP "$victim"
+    ended || status=$?
+    echo "status $status, $(<"$1.err")"
+    [ "$status" -eq 1 ]
+    grep -qE "rank 1 \($host\) has been at .*: process $victim is stopped; ending the job \
+\(--stall-timeout 6\)$" "$1.err"
+    dead "$victim"
+}
+
+ranks_are_there() {
+    mapfile -t PIDS < <(pgrep -P "$JOB")
+    ((${#PIDS[@]} == 2)) && pid_of 0 && pid_of 1
+} >/dev/null 2>&1
+
+# A second of work in each grain of the evaluation.
+@test "eval, bench, lab batch and tune are watched as well" {
+    {
+        echo '[model]'
+        printf 'layer = %s\n' 'conv 256 kernel=3 pad=1' 'conv 256 kernel=3 pad=1' flatten \
+            'linear classes' logsoftmax
+    } >wide.conf
+    train 2 wide.conf --run wide --set train.batch=8 --set train.steps=1 >wide.out
+    stop_in eval eval wide --data letters.h5 --split train --threads 1
+    stop_in bench bench step --batch 256 --threads 1 --repeats 1000000
+    stop_in lab lab batch --batch 256 --threads 1 --repeats 1000000
+    stop_in tune tune --threads 2 --batch 256,512,1024,2048
+}
+
 @test "timeouts that make no sense are refused" {
     refused 2 "*604801* is too long: at most 604800 seconds, a week" \
         train 1 "$TINY" --run x --stall-timeout 604801
     refused 2 "*--stall-timeout*" train 1 "$TINY" --run x --stall-timeout -1
     refused 2 "*--stall-timeout*" train 1 "$TINY" --run x --stall-timeout soon
+    refused 2 "*604801* is too long: at most 604800 seconds, a week" \
+        "$LOCKSTEP" bench step --stall-timeout 604801
     [ ! -e x ]
 }

@@ -272,6 +272,43 @@ slow=(-e trace=pwrite64 -e "inject=pwrite64:delay_enter=5ms")
     same_history whole/metrics.h5 unread/metrics.h5
 }
 
+# trial_of PID FILE: a descendant of PID that tries FILE, into TRIAL.
+trial_of() {
+    local pid
+    for pid in $(family "$1"); do
+        [[ $(tr '\0' ' ' <"/proc/$pid/cmdline") == "lockstep show -- $2 " ]] || continue
+        TRIAL=$pid
+        return
+    done 2>/dev/null
+    return 1
+}
+
+# The trial starts two seconds late, so that there is time to kill it as the kernel does
+# when memory is short: it names that process its first victim.
+@test "a trial that is killed says nothing of the checkpoint: no older one is taken" {
+    strace -qq -o /dev/null -e trace=none true 2>/dev/null || skip "cannot trace"
+    cp -r whole killed
+    before=$(fingerprint killed/checkpoints)
+    strace -f -qq -o killed.strace -P /proc/self/oom_score_adj -e trace=openat \
+        -e inject=openat:delay_enter=2s "$LOCKSTEP" train tiny.conf --data letters.h5 \
+        --threads 1 --run killed "${OPTIONS[@]}" --resume >killed.out 2>killed.err 3>&- &
+    JOB=$!
+    poll trial_of "$JOB" killed/checkpoints/step-000000000028.h5
+    kill -KILL "$TRIAL"
+    status=0
+    wait "$JOB" || status=$?
+    JOB=''
+    cat killed.err
+    [ "$status" -eq 1 ]
+    grep -q "^lockstep: 'killed/.*-000000000028.h5' could not be tried: " killed.err
+    run ! grep -E 'damaged|looking for an older' killed.err
+    rm -f killed/lock
+    [ "$(fingerprint killed/checkpoints)" = "$before" ]
+    same_history whole/metrics.h5 killed/metrics.h5
+    train 1 tiny.conf --run killed "${OPTIONS[@]}" --resume >killed.out
+    grep -q "^resumed from 'killed/.*-000000000028.h5'" killed.out
+}
+
 # --- when nothing is wrong ---
 
 # At one a minute it is a twentieth of this.

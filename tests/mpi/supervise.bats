@@ -106,6 +106,47 @@ as_calm() {
     [ "$(grep -c '^0$' <<<"$said")" -eq "$no_checkpoint" ]
 }
 
+@test "the supervisor itself is killed: the job ends with it, and the same line goes on" {
+    setpriv --pdeathsig TERM true 2>/dev/null || skip "setpriv cannot do it here"
+    supervised 2 orphaned --set train.steps=400
+    poll stepping orphaned 1
+    mapfile -t everybody < <(family "$SUPERVISOR")
+    kill -KILL "$SUPERVISOR"
+    wait "$SUPERVISOR" || :
+    for pid in "${everybody[@]}"; do poll dead "$pid"; done
+    SUPERVISOR=''
+    run ! grep -q '^finished' orphaned/log.txt
+    supervised 2 orphaned --set train.steps=400
+    ends_with 0
+    as_calm orphaned
+}
+
+@test "damaged checkpoints do not count, and what is made anew after them does" {
+    source "$ROOT/scripts/progress.sh"
+    marred=("$LETTERS" --data letters.h5 --threads 1 --run marred "${OPTIONS[@]}"
+        --set checkpoint.keep=99 --set checkpoint.every_epochs=0 --set train.steps=60)
+    supervise "$LOCKSTEP" train "${marred[@]}" >marred.out
+    [ "$(newest_step "$LOCKSTEP" marred)" -eq 60 ]
+    truncate -s -1 marred/checkpoints/step-*{55,60}.h5
+    run supervise --max-failures 1 "$LOCKSTEP" train "${marred[@]}" --data none.h5
+    echo "$output"
+    [ "$status" -eq 1 ]
+    [[ $output == *': given up at step 50 ('*': 1 of 1)' ]]
+    supervise "$LOCKSTEP" train "${marred[@]}" >marred.out
+    grep -q "^resumed from 'marred/.*: step 50 of 60" marred.out
+    [ "$(newest_step "$LOCKSTEP" marred)" -eq 60 ]
+    fruitless=1
+    count_try 50 60
+    [ "$fruitless" -eq 0 ]
+    count_try 60 60
+    [ "$fruitless" -eq 1 ]
+    truncate -s -1 marred/checkpoints/step-*.h5
+    [ "$(newest_step "$LOCKSTEP" marred)" -eq \
+        "$("$LOCKSTEP" show marred | sed -nE 's/^step +([0-9]+),.*/\1/p')" ]
+    [ "$(newest_step ./no-such-program marred)" -eq 60 ]
+    [ "$(newest_step "$LOCKSTEP" none)" -eq 0 ]
+}
+
 @test "TERM, INT, HUP, USR1, USR2: one checkpoint, 75, and the same line goes on to the end" {
     for signal in TERM INT HUP USR1 USR2; do
         supervised 2 stopped --set train.steps=400

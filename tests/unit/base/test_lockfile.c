@@ -1,6 +1,7 @@
 #include "capture.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/file.h>
 #include <sys/syscall.h>
@@ -172,6 +173,36 @@ static void test_without_locks(void **state)
     no_locks = false;
 }
 
+/* In a pid namespace of its own, as in a container: of the holder's pid nothing is known
+   there. */
+static int take_in_a_container(void)
+{
+    if (unshare(CLONE_NEWPID) != 0)
+        return 77;
+    pid_t child = fork();
+    int status;
+    if (child == 0)
+        _exit(take_at_once());
+    return waitpid(child, &status, 0) == child && WIFEXITED(status) ? WEXITSTATUS(status)
+                                                                    : 70;
+}
+
+static void test_without_locks_in_a_container(void **state)
+{
+    (void)state;
+    no_locks = true;
+    pid_t child = start_holder();
+    struct captured c = capture(take_in_a_container), here = capture(take_at_once);
+    stop_holder(child);
+    unlink(path);
+    no_locks = false;
+    assert_int_equal(here.code, ST_USAGE);
+    if (c.code == 77)
+        skip(); /* not root */
+    assert_int_equal(c.code, ST_USAGE);
+    assert_non_null(strstr(c.err, "if it is dead, remove "));
+}
+
 static void test_no_folder(void **state)
 {
     (void)state;
@@ -199,6 +230,7 @@ int main(void)
         cmocka_unit_test(test_waits_for_a_dying_holder),
         cmocka_unit_test(test_taken_anew),
         cmocka_unit_test(test_without_locks),
+        cmocka_unit_test(test_without_locks_in_a_container),
         cmocka_unit_test(test_no_folder),
     };
     return cmocka_run_group_tests(tests, make_path, scratch_teardown);

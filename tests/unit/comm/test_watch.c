@@ -5,9 +5,13 @@
  */
 #include "../base/capture.h"
 
+#include <fcntl.h>
+#include <mpi.h>
 #include <signal.h>
 #include <sys/stat.h>
 
+#include "base/log.h"
+#include "base/thread.h"
 #include "base/where.h"
 #include "comm/watch.h"
 
@@ -90,6 +94,105 @@ static void test_ended(void **state)
     assert_non_null(strstr(c.err, "; ending the job (--stall-timeout 1)\n"));
 }
 
+/* A pipe that nobody reads from, full: what is written to it waits for ever. */
+static int full_pipe(void)
+{
+    static char block[4096];
+    int ends[2];
+    if (pipe(ends) != 0)
+        _exit(5);
+    fcntl(ends[1], F_SETFL, O_NONBLOCK);
+    while (write(ends[1], block, sizeof block) > 0)
+        continue;
+    fcntl(ends[1], F_SETFL, 0);
+    return ends[1];
+}
+
+/* The main thread stands in the midst of a line of the log, as behind a Ctrl-S. */
+static int stuck_in_its_words(void)
+{
+    start(0.3, 0.6);
+    where_step(5);
+    dup2(full_pipe(), STDOUT_FILENO);
+    log_out("a line that nobody reads\n");
+    return 4;
+}
+
+static int silenced(void)
+{
+    int full = full_pipe();
+    start(0.3, 0.6);
+    dup2(full, STDOUT_FILENO);
+    dup2(full, STDERR_FILENO);
+    log_error("a line that nobody reads");
+    return 4;
+}
+
+static void test_ended_though_the_log_is_stuck(void **state)
+{
+    (void)state;
+    struct captured c = capture(stuck_in_its_words);
+    assert_int_equal(c.code, 1);
+    assert_non_null(strstr(c.err, ") has been at step 5, for "));
+    assert_non_null(strstr(c.err, "; ending the job (--stall-timeout 1)\n"));
+    assert_int_equal(capture(silenced).code, 1);
+}
+
+/* In this program MPI_Abort hangs, where it is told to. */
+static bool abort_hangs;
+
+int MPI_Abort(MPI_Comm world, int code)
+{
+    while (abort_hangs)
+        pause();
+    return PMPI_Abort(world, code);
+}
+
+static void *find_a_bug(void *context)
+{
+    (void)context;
+    status_bug("here", 1, "none");
+}
+
+static void *use_up_memory(void *context)
+{
+    (void)context;
+    status_out_of_memory(123);
+}
+
+/* As in the thread that writes checkpoints. */
+static int no_memory_in_a_thread(void)
+{
+    pthread_t thread;
+    start(1000, 2000);
+    abort_hangs = true;
+    thread_start(&thread, use_up_memory, NULL);
+    pthread_join(thread, NULL);
+    return 4;
+}
+
+static int bug_in_a_thread_at_the_end(void)
+{
+    pthread_t thread;
+    struct comm_watch *watch = start(1000, 2000);
+    abort_hangs = true;
+    thread_start(&thread, find_a_bug, NULL);
+    usleep(300000);
+    comm_watch_stop(watch); /* gives 2010 seconds to those that have them */
+    pthread_join(thread, NULL);
+    return 4;
+}
+
+static void test_ended_though_mpi_hangs(void **state)
+{
+    (void)state;
+    struct captured c = capture(no_memory_in_a_thread);
+    assert_int_equal(c.code, ST_FAIL);
+    assert_non_null(strstr(c.err, "out of memory: cannot allocate 123 bytes\n"));
+    c = capture(bug_in_a_thread_at_the_end);
+    assert_int_equal(c.code, ST_BUG);
+}
+
 static int never_leave(void)
 {
     comm_watch_stop(start(1000, 2000));
@@ -136,6 +239,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_warned_and_taken_back),
         cmocka_unit_test(test_ended),
+        cmocka_unit_test(test_ended_though_the_log_is_stuck),
+        cmocka_unit_test(test_ended_though_mpi_hangs),
         cmocka_unit_test(test_ended_while_it_leaves),
         cmocka_unit_test(test_started_and_stopped),
     };

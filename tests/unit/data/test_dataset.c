@@ -207,8 +207,7 @@ static void test_fetch(void **state)
             index[i] = i && rng_below(&rng, 2)
                            ? (index[i - 1] + rng_below(&rng, 2)) % 30000
                            : rng_below(&rng, 30000);
-        assert_int_equal(dataset_fetch(&set, DATASET_TRAIN, index, n, images[0][0],
-                                       NULL),
+        assert_int_equal(dataset_fetch(&set, DATASET_TRAIN, index, n, images[0][0], NULL),
                          ST_OK);
         for (size_t i = 0; i < n; i++) {
             assert_memory_equal(images[i], b.images[DATASET_TRAIN] + index[i] * H * W,

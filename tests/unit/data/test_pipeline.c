@@ -230,7 +230,7 @@ static void test_augmented_ahead(void **state)
 static void test_no_more_memory_than_there_is(void **state)
 {
     (void)state;
-    const size_t ready = BATCH * (H * W * sizeof(float) + 1);
+    const size_t ready = BATCH * (H * W * sizeof(float) + sizeof(uint64_t));
     const size_t raw = BATCH * (H * W + sizeof(uint64_t));
     struct loader loader = loader_of(&set[0], true), disk = loader_of(&set[1], true);
     const struct {
@@ -243,8 +243,8 @@ static void test_no_more_memory_than_there_is(void **state)
         {&loader, true, 2 * ready - 1, 0},
         {&loader, true, 2 * ready, 1},
         {&loader, true, 7 * ready, 5},
-        {&disk, true, 3 * (ready + raw) - 1, 0},
-        {&disk, true, 6 * (ready + raw), 4},
+        {&disk, true, 2 * (ready + raw) + raw - 1, 0},
+        {&disk, true, 2 * (ready + raw) + raw, 1},
         {&disk, false, 3 * raw, 2},
         {&loader, false, PLENTY, 0},
     };

@@ -1,5 +1,6 @@
 /* Files are tried by another process: here by this program, which ends as their names
    say. */
+#include "../base/capture.h"
 #include "../scratch.h"
 
 #include <signal.h>
@@ -40,6 +41,8 @@ static int try_file(const char *path)
     fclose(file);
     const char *what = strrchr(path, '/') + 1;
     if (strcmp(what, "crash.h5") == 0)
+        abort();
+    if (strcmp(what, "killed.h5") == 0)
         raise(SIGKILL);
     if (strcmp(what, "bug.h5") == 0)
         return ST_BUG;
@@ -84,10 +87,27 @@ static void test_refused(void **state)
     (void)state;
     expect_refused("crash.h5",
                    "crash.h5' is damaged or malicious: a process that tried to "
-                   "read it ended with 'Killed'");
+                   "read it ended with 'Aborted'");
     expect_refused("bug.h5", "ended with exit code 3");
     expect_refused("greedy.h5", "takes far more memory than it has bytes");
     expect_refused("endless.h5", "ended with 'CPU time limit exceeded'");
+}
+
+static int open_killed(void)
+{
+    struct h5file *file;
+    return h5file_open(&file, scratch_path("killed.h5")) == ST_FAIL ? 10 : 11;
+}
+
+/* As the kernel does it when memory is short: not taken for damage, the process ends. */
+static void test_killed(void **state)
+{
+    (void)state;
+    make("killed.h5");
+    struct captured c = capture(open_killed);
+    assert_int_equal(c.code, ST_FAIL);
+    assert_null(strstr(c.err, "damaged"));
+    assert_non_null(strstr(c.err, "killed.h5' could not be tried: "));
 }
 
 static void test_once(void **state)
@@ -101,9 +121,9 @@ static void test_once(void **state)
     open_it("fine.h5");
     assert_int_equal(tries("fine.h5"), 2);
     struct h5file *file; /* what was refused is tried again */
-    expect_refused("crash.h5", "Killed");
+    expect_refused("crash.h5", "Aborted");
     assert_int_equal(h5file_open(&file, scratch_path("crash.h5")), ST_FAIL);
-    expect_said("Killed");
+    expect_said("Aborted");
     assert_int_equal(tries("crash.h5"), 3);
 }
 
@@ -125,6 +145,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_refused),
         cmocka_unit_test(test_once),
         cmocka_unit_test(test_signals_to_the_job),
+        cmocka_unit_test(test_killed),
     };
     return cmocka_run_group_tests(tests, scratch_setup, scratch_teardown);
 }
