@@ -82,7 +82,7 @@ static enum status put_arrays(struct h5file *file, const struct results *results
 static enum status put_names(struct h5file *file, const char *group, const char *name,
                              int count, const char *(*of)(int i))
 {
-    char *texts[MODEL_LAYERS];
+    char *texts[MODEL_LAYERS] = {NULL};
     for (int i = 0; i < count; i++)
         texts[i] = mem_strdup(of(i));
     enum status st = h5file_put_texts(file, group, name, texts, count);
