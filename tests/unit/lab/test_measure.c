@@ -135,6 +135,9 @@ static void test_verdicts(void **state)
     };
     judged(rows, 2, 1e4, "disturbed: the median is anywhere in 40-90 us");
     assert_true(rows[0].best && rows[1].best);
+    rows[1].time.doubtful = true;
+    rows[1].disturbed = 0.97;
+    judged(rows, 2, 1e4, "disturbed: other work took a CPU in 97 % of the rounds");
 }
 
 int main(void)
