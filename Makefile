@@ -201,7 +201,7 @@ install: all ## to PREFIX (/usr/local), below DESTDIR if given
 	install -m 755 $(BUILD)/lockstep $(DESTDIR)$(PREFIX)/bin
 	install -m 644 $(wildcard configs/*.conf) $(SHARE)/lockstep/configs
 	install -m 755 $(wildcard scripts/get_*.sh) $(addprefix scripts/,mpi.sh launch.sh \
-	  progress.sh slurm.sh submit.sh supervise.sh) $(SHARE)/lockstep/scripts
+	  plot_lab.py progress.sh slurm.sh submit.sh supervise.sh) $(SHARE)/lockstep/scripts
 	install -d $(SHARE)/lockstep/slurm
 	install -m 755 $(wildcard slurm/*) $(SHARE)/lockstep/slurm
 	install -m 644 $(wildcard README.md) LICENSE $(SHARE)/doc/lockstep

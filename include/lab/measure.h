@@ -41,7 +41,7 @@ struct measure_row {
     double speedup, efficiency; /* over sequential; of its threads */
     double sums;                /* share of the time that went into partial sums */
     int pieces;                 /* strategy_pieces */
-    double disturbed;           /* share of the rounds that was not counted */
+    double disturbed;           /* share of the rounds in which other work interfered */
     double flop_share;          /* of its cores' peak; 0: no FLOPs */
     double band_share;          /* of the level's bandwidth; 0: unknown */
     bool best;                  /* of this subject, pass and number of threads */

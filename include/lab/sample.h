@@ -11,6 +11,7 @@
 struct sample {
     double median, low, high;
     int count;
+    bool doubtful; /* of values that other work disturbed (sample_take) */
 };
 
 /* The interval is that of order statistics: of n values, the j-th smallest and the j-th

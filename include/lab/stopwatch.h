@@ -25,4 +25,7 @@ struct stopwatch {
 void stopwatch_begin(struct stopwatch *watch, const struct team *team);
 double stopwatch_end(struct stopwatch *watch, const struct team *team);
 
+/* How often a thread of this process has lost its CPU to others so far. */
+long stopwatch_put_off(void);
+
 #endif

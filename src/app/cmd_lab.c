@@ -11,14 +11,13 @@
 #include "base/mem.h"
 #include "cmd_lab.h"
 #include "comm/comm.h"
-#include "data/synth.h"
 #include "kernels/cpu.h"
 #include "trial.h"
 
 #define BATCH_MOST 4096
 
 struct lab_request {
-    const char *threads, *out, *layers, *config;
+    const char *threads, *out, *layers, *data, *config;
     long long batch;
     double seconds;
 };
@@ -68,31 +67,28 @@ static void note_load(const struct machine *machine)
 }
 
 static enum status measure(const struct lab_request *request, const struct config *config,
-                           struct results *results)
+                           const struct trial_input *input, struct results *results)
 {
-    float *images = trial_images((int)request->batch);
     struct model model = {0};
-    struct shape in = {SYNTH_SIZE, SYNTH_SIZE, 1};
     const struct measure_request wanted = {
         .spec = &config->model,
-        .in = in,
-        .classes = SYNTH_CLASSES,
+        .in = input->in,
+        .classes = input->classes,
         .batch = (int)request->batch,
-        .images = images,
+        .images = input->images,
         .machine = &results->machine,
         .layers = request->layers,
         .seconds = request->seconds,
         .progress = progress,
     };
-    enum status st;
-    TRY_TO(out, measure_layers(&wanted, &results->table));
-    TRY_TO(out, model_init(&model, &config->model, in, SYNTH_CLASSES, 1));
-    log_progress("measuring what stands beside");
-    results_measure_beside(results, &model);
-    results_examine(results);
-out:
+    TRY(measure_layers(&wanted, &results->table));
+    enum status st = model_init(&model, &config->model, input->in, input->classes, 1);
+    if (st == ST_OK) {
+        log_progress("measuring what stands beside");
+        results_measure_beside(results, &model);
+        results_examine(results);
+    }
     model_release(&model);
-    free(images);
     return st;
 }
 
@@ -119,6 +115,7 @@ static void print(const struct results *results)
 static enum status run(struct comm *comm, const struct lab_request *request)
 {
     struct config config = {0};
+    struct trial_input input = {.images = NULL};
     struct trial_list threads;
     struct results *results = mem_zeroed(1, sizeof *results);
     enum status st;
@@ -126,16 +123,18 @@ static enum status run(struct comm *comm, const struct lab_request *request)
     TRY_TO(out, trial_read_config(request->config, 0, &config));
     if (request->out)
         TRY_TO(out, results_check(request->out));
+    TRY_TO(out, trial_input(request->data, (int)request->batch, &input));
     machine_measure(&results->machine, threads.value, threads.count);
     lab_print_machine(&results->machine);
     note_load(&results->machine);
-    TRY_TO(out, measure(request, &config, results));
+    TRY_TO(out, measure(request, &config, &input, results));
     print(results);
     note_disturbed(&results->table);
     if (request->out)
         TRY_TO(out, results_write(results, request->out, app_version()));
 out:
     measure_release(&results->table);
+    free(input.images);
     config_release(&config);
     free(results);
     return st;
@@ -148,6 +147,7 @@ enum status lab_layers(struct comm *comm, int argc, char **argv)
         {"threads", CLI_TEXT, &request.threads, "T,T,...",
          "numbers of threads (1 and all allowed CPUs)"},
         {"batch", CLI_INT, &request.batch, "N", "images in a batch (16)"},
+        {"data", CLI_TEXT, &request.data, "FILE", "a data set's images (28x28 letters)"},
         {"layers", CLI_TEXT, &request.layers, "PATTERN",
          "only these: 'conv*', 'linear1', 'conv1-gelu1'"},
         {"seconds", CLI_REAL, &request.seconds, "S",
@@ -158,7 +158,7 @@ enum status lab_layers(struct comm *comm, int argc, char **argv)
     const struct cli_command command = {
         "lab", "[batch|threads] [CONFIG]", 0, 1,
         "Measure every way to split every layer of the reference network, or of\n"
-        "CONFIG's, over threads, on 28x28 images; 'lab batch': batch sizes;\n"
+        "CONFIG's, over threads; 'lab batch': batch sizes;\n"
         "'lab threads': numbers of ranks and threads (each with --help)."};
     int count;
     TRY(cli_parse(&command, options, argc, argv, &request.config, &count));

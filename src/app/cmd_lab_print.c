@@ -35,7 +35,11 @@ void lab_print_machine(const struct machine *machine)
         time_cell(&table, team->barrier.median);
         for (int level = 0; level < MACHINE_LEVELS; level++)
             table_cellf(&table, "%.0f", team->bandwidth[level] * 1e-9);
-        table_cellf(&table, "%s", team->threads > machine->cpus ? "oversubscribed" : "");
+        bool doubtful = team->region.doubtful || team->barrier.doubtful;
+        table_cellf(&table, "%s",
+                    team->threads > machine->cpus ? "oversubscribed"
+                    : doubtful                    ? "disturbed by other work"
+                                                  : "");
     }
     table_print(&table);
     table_release(&table);

@@ -30,6 +30,16 @@ enum status trial_read_list(const char *option, const char *text,
    frees. */
 float *trial_images(int count);
 
+/* Images and classes to build a network for: of a data set's training images the first
+   `count`, again and again if it has fewer; built-in letters (NULL). */
+struct trial_input {
+    struct shape in;
+    int classes;
+    float *images; /* owned: (count, in) */
+};
+enum status trial_input(const char *data, int count,
+                        struct trial_input *input) MUST_CHECK;
+
 struct trial_rate {
     double median, low, high; /* images per second */
 };

@@ -7,6 +7,7 @@
 #include "base/timer.h"
 #include "comm/comm.h"
 #include "data/dataset.h"
+#include "data/loader.h"
 #include "data/synth.h"
 #include "train/trainer.h"
 #include "trial.h"
@@ -25,6 +26,42 @@ float *trial_images(int count)
             x[(size_t)i * size + p] = (float)pixels[p] / 128 - 0.3f;
     }
     return x;
+}
+
+static enum status read_images(const struct dataset_info *info, int count,
+                               struct trial_input *input)
+{
+    const struct loader_input normal = {.mean = info->mean, .std = info->std};
+    size_t size = (size_t)info->h * (size_t)info->w, have = info->count[DATASET_TRAIN];
+    size_t rows = have < (size_t)count ? have : (size_t)count;
+    uint8_t *pixels = mem_zeroed(rows, size);
+    enum status st = dataset_read_rows(info, DATASET_TRAIN, 0, rows, pixels, NULL);
+    input->images = mem_aligned((size_t)count * size, sizeof *input->images);
+    for (size_t i = 0; st == ST_OK && i < (size_t)count; i++) {
+        float *x = input->images + i * size;
+        for (size_t p = 0; p < size; p++)
+            x[p] = (float)pixels[i % rows * size + p];
+        loader_normalise(&normal, info->h, info->w, x);
+    }
+    free(pixels);
+    return st;
+}
+
+enum status trial_input(const char *data, int count, struct trial_input *input)
+{
+    *input =
+        (struct trial_input){.in = {SYNTH_SIZE, SYNTH_SIZE, 1}, .classes = SYNTH_CLASSES};
+    if (!data) {
+        input->images = trial_images(count);
+        return ST_OK;
+    }
+    struct dataset_info info;
+    TRY(dataset_info_read(&info, data));
+    input->in = (struct shape){info.h, info.w, 1};
+    input->classes = info.classes;
+    enum status st = read_images(&info, count, input);
+    dataset_info_release(&info);
+    return st;
 }
 
 static enum status measure(struct trainer *trainer, struct comm *comm, int batch,

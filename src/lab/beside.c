@@ -135,8 +135,10 @@ static void walk(void *context)
 static struct sample per_element(struct sample sample, size_t side)
 {
     double count = (double)side * (double)side;
-    return (struct sample){sample.median / count, sample.low / count, sample.high / count,
-                           sample.count};
+    sample.median /= count;
+    sample.low /= count;
+    sample.high /= count;
+    return sample;
 }
 
 int beside_walks(const struct machine *machine, struct beside_walk walks[MACHINE_LEVELS])

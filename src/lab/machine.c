@@ -12,10 +12,11 @@
 #include "kernels/team.h"
 #include "lab/stopwatch.h"
 
-#define REGIONS  501
+#define REGIONS  301
 #define WAKES    21
+#define PATIENCE 1.0   /* seconds */
 #define PAUSE    10000 /* microseconds: OpenMP's threads have given up spinning */
-#define MEETINGS 51
+#define MEETINGS 201
 #define BARRIERS 20 /* of a meeting */
 #define TRIADS   7
 #define SECONDS  2e-3              /* least length of a triad's measurement */
@@ -52,18 +53,28 @@ static void nothing(void *context, int thread)
     (void)thread;
 }
 
+/* Until there are enough values that no other work has disturbed, if they come at all. */
+static bool wait_for(const struct sample_values *values, int count, double begin)
+{
+    return values->clean < count && timer_now() - begin < PATIENCE;
+}
+
 static struct sample measure_regions(int threads, int count, unsigned pause)
 {
-    double seconds[REGIONS];
+    struct sample_values *values = mem_zeroed(1, sizeof *values);
     team_run(threads, nothing, NULL);
-    for (int i = 0; i < count; i++) {
+    for (double since = timer_now(); wait_for(values, count, since);) {
         if (pause)
             usleep(pause);
+        long put_off = stopwatch_put_off();
         double begin = timer_now();
         team_run(threads, nothing, NULL);
-        seconds[i] = timer_now() - begin;
+        double seconds = timer_now() - begin;
+        sample_add(values, seconds, stopwatch_put_off() == put_off);
     }
-    return sample_of(seconds, count);
+    struct sample sample = sample_take(values);
+    free(values);
+    return sample;
 }
 
 struct meeting {
@@ -78,21 +89,20 @@ static void meet(void *context, int thread)
 {
     struct meeting *m = context;
     struct team team = {.size = m->threads, .index = thread, .shared = &m->shared};
-    for (int i = 0; i < MEETINGS; i++) {
-        stopwatch_begin(&m->watch, &team);
-        for (int j = 0; j < BARRIERS; j++)
-            team_barrier(&team);
-        double seconds = stopwatch_end(&m->watch, &team);
-        if (thread == 0)
-            sample_add(&m->seconds, seconds / BARRIERS, m->watch.alone);
-    }
+    stopwatch_begin(&m->watch, &team);
+    for (int i = 0; i < BARRIERS; i++)
+        team_barrier(&team);
+    double seconds = stopwatch_end(&m->watch, &team);
+    if (thread == 0)
+        sample_add(&m->seconds, seconds / BARRIERS, m->watch.alone);
 }
 
 static struct sample measure_barrier(int threads)
 {
     struct meeting *m = mem_aligned(1, sizeof *m);
     m->threads = threads;
-    team_run(threads, meet, m);
+    for (double since = timer_now(); wait_for(&m->seconds, MEETINGS, since);)
+        team_run(threads, meet, m);
     struct sample sample = sample_take(&m->seconds);
     free(m);
     return sample;

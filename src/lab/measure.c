@@ -16,7 +16,7 @@ struct turns {
     int cpus, threads; /* of the machine; whose turn it is */
     struct strategy *strategy[MACHINE_TEAMS * SPLITS];
     struct measure_row *row;
-    struct sample_values *times; /* [strategy] */
+    struct sample_values *times, *sums; /* [strategy] */
     struct stopwatch watch;
     struct team_shared shared;
 };
@@ -31,12 +31,16 @@ static void take_turns(void *context, int thread)
             continue;
         strategy_run(turns->strategy[i], &team);
         stopwatch_begin(&turns->watch, &team);
+        double sums = strategy_sum_seconds(turns->strategy[i]);
         for (int pass = 0; pass < turns->passes; pass++)
             strategy_run(turns->strategy[i], &team);
         double seconds = stopwatch_end(&turns->watch, &team);
-        if (thread == 0)
-            sample_add(&turns->times[i], seconds / turns->passes,
-                       turns->watch.alone || turns->threads > turns->cpus);
+        if (thread > 0)
+            continue;
+        bool clean = turns->watch.alone || turns->threads > turns->cpus;
+        sums = strategy_sum_seconds(turns->strategy[i]) - sums;
+        sample_add(&turns->times[i], seconds / turns->passes, clean);
+        sample_add(&turns->sums[i], sums / turns->passes, clean);
     }
 }
 
@@ -56,6 +60,7 @@ static int time_turns(struct turns *turns, const struct machine *machine, double
     take_turns(turns, 0);
     double once = sample_take(&turns->times[0]).median;
     turns->times[0].clean = turns->times[0].disturbed = 0;
+    turns->sums[0].clean = turns->sums[0].disturbed = 0;
     if (once < TOO_FEW)
         turns->passes = (int)(TOO_FEW / (once + 1e-8)) + 1;
     for (double begin = timer_now(); rounds < SAMPLE_MOST; rounds++) {
@@ -98,17 +103,18 @@ static int measure_pass(const struct subjects *subjects, int subject,
     add_rows(turns, &task, subject, request->machine);
     turns->cpus = request->machine->cpus;
     turns->times = mem_zeroed((size_t)turns->count, sizeof *turns->times);
+    turns->sums = mem_zeroed((size_t)turns->count, sizeof *turns->sums);
     int rounds = time_turns(turns, request->machine, seconds);
-    int count = turns->count, passes = rounds * (turns->passes + 1);
+    int count = turns->count;
     for (int i = 0; i < count; i++) {
         rows[i].disturbed = (double)turns->times[i].disturbed / rounds;
         rows[i].time = sample_take(&turns->times[i]);
         rows[i].pieces = strategy_pieces(turns->strategy[i]);
-        rows[i].sums =
-            strategy_sum_seconds(turns->strategy[i]) / (passes * rows[i].time.median);
+        rows[i].sums = sample_take(&turns->sums[i]).median / rows[i].time.median;
         strategy_free(turns->strategy[i]);
     }
     free(turns->times);
+    free(turns->sums);
     free(turns);
     return count;
 }

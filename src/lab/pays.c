@@ -202,7 +202,14 @@ struct beside_pays beside_pays(enum beside_op op, int threads)
 
 /* --- vectors --- */
 
-__attribute__((optimize("no-tree-vectorize"))) static void scalar_op(struct op_job *job)
+/* Each element by itself, as a compiler would not leave it. */
+#ifdef __clang__
+#define SCALAR
+#else
+#define SCALAR __attribute__((optimize("no-tree-vectorize")))
+#endif
+
+SCALAR static void scalar_op(struct op_job *job)
 {
     const float *x = job->x;
     float *y = job->y;

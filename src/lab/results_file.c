@@ -34,8 +34,12 @@ enum status results_check(const char *path)
     char *format = NULL;
     if (fs_is_folder(path))
         FAIL(ST_USAGE, "'--out %s' is a folder", path);
-    if (!fs_is_file(path))
-        return ST_OK;
+    if (!fs_is_file(path)) {
+        enum status st = h5file_create(&file, path); /* leaves nothing */
+        if (st == ST_OK)
+            h5file_close(file);
+        return st;
+    }
     TRY(h5file_open(&file, path));
     bool ours = h5file_has_attr(file, "/", "format") &&
                 h5file_get_text(file, "/", "format", &format) == ST_OK &&
@@ -78,7 +82,7 @@ static enum status put_arrays(struct h5file *file, const struct results *results
 static enum status put_names(struct h5file *file, const char *group, const char *name,
                              int count, const char *(*of)(int i))
 {
-    char *texts[MODEL_LAYERS];
+    char *texts[MODEL_LAYERS] = {NULL};
     for (int i = 0; i < count; i++)
         texts[i] = mem_strdup(of(i));
     enum status st = h5file_put_texts(file, group, name, texts, count);

@@ -40,7 +40,10 @@ void sample_add(struct sample_values *values, double value, bool clean)
 
 struct sample sample_take(struct sample_values *values)
 {
+    bool doubtful = values->clean < SAMPLE_LEAST;
     for (int i = 0; values->clean < SAMPLE_LEAST && i < values->disturbed; i++)
         values->value[values->clean++] = values->doubtful[i];
-    return sample_of(values->value, values->clean);
+    struct sample sample = sample_of(values->value, values->clean);
+    sample.doubtful = doubtful;
+    return sample;
 }

@@ -5,16 +5,21 @@
 #include "base/status.h"
 #include "base/timer.h"
 
-static long times_put_off(void)
+static long times_put_off(int who)
 {
     struct rusage usage;
-    return getrusage(RUSAGE_THREAD, &usage) == 0 ? usage.ru_nivcsw : 0;
+    return getrusage(who, &usage) == 0 ? usage.ru_nivcsw : 0;
+}
+
+long stopwatch_put_off(void)
+{
+    return times_put_off(RUSAGE_SELF);
 }
 
 void stopwatch_begin(struct stopwatch *watch, const struct team *team)
 {
     ASSERT(team->size <= STOPWATCH_THREADS);
-    watch->lap[team->index].put_off = times_put_off();
+    watch->lap[team->index].put_off = times_put_off(RUSAGE_THREAD);
     team_barrier(team);
     watch->lap[team->index].begin = timer_now();
 }
@@ -22,7 +27,7 @@ void stopwatch_begin(struct stopwatch *watch, const struct team *team)
 double stopwatch_end(struct stopwatch *watch, const struct team *team)
 {
     watch->lap[team->index].end = timer_now();
-    watch->lap[team->index].put_off -= times_put_off();
+    watch->lap[team->index].put_off -= times_put_off(RUSAGE_THREAD);
     team_barrier(team);
     if (team->index != 0)
         return 0;

@@ -4,10 +4,10 @@
 
 #include "lab/measure.h"
 
-#define GOOD      0.9 /* of what would be ideal */
-#define BOUND     0.7 /* of a bandwidth */
-#define DISTURBED 0.5 /* width of the interval */
-#define MOSTLY    0.9
+#define BEYOND    1.1  /* of the threads */
+#define GOOD      0.9  /* of what would be ideal */
+#define BOUND     0.7  /* of a bandwidth */
+#define DISTURBED 0.5  /* width of the interval */
 #define HEAVY     0.15 /* share of the time that is worth naming */
 
 static void say(struct measure_row *row, const char *fmt, ...) PRINTF_LIKE(2, 3);
@@ -52,7 +52,7 @@ static bool judge_overhead(struct measure_row *row, double sequential,
                            const struct machine_team *team)
 {
     double work = sequential / row->threads, meet = team->barrier.median;
-    if (meet <= HEAVY * work)
+    if (team->barrier.doubtful || meet <= HEAVY * work)
         return false;
     say(row,
         "overhead: %.1f us of work a thread against %.1f us to meet, %.1f to wake it",
@@ -65,6 +65,9 @@ static void say_scales(struct measure_row *row, double sequential,
 {
     if (row->threads > machine->cpus)
         say(row, "scales: %.2fx, all that %d CPUs give", row->speedup, machine->cpus);
+    else if (row->speedup > BEYOND * row->threads)
+        say(row, "scales: %.2fx, parts suit caches or kernels better than the whole",
+            row->speedup);
     else if (sequential - row->time.median < team->wake.median)
         say(row, "scales: %.2fx, if the threads are awake (%.0f us to wake them)",
             row->speedup, team->wake.median * 1e6);
@@ -72,8 +75,19 @@ static void say_scales(struct measure_row *row, double sequential,
         say(row, "scales: %.2fx", row->speedup);
 }
 
+static void say_part(struct measure_row *row, const struct measure_row *best,
+                     double sequential)
+{
+    if (best == row)
+        say(row, "in part: %.2fx, as good as it gets here", row->speedup);
+    else
+        say(row, "in part: %.2fx, %s has %.2fx", row->speedup, split_name(best->split),
+            sequential / best->time.median);
+}
+
 static void judge_team(const struct measure_subject *subject, struct measure_row *row,
-                       double sequential, const struct machine *machine)
+                       const struct measure_row *best, double sequential,
+                       const struct machine *machine)
 {
     const struct machine_team *team = machine_team(machine, row->threads);
     enum machine_level level = subject->level[row->pass];
@@ -81,7 +95,7 @@ static void judge_team(const struct measure_subject *subject, struct measure_row
     double bandwidth = team->bandwidth[level];
     if (row->pieces > 0 && row->pieces < row->threads)
         say(row, "too few pieces: %d for %d threads", row->pieces, row->threads);
-    else if (row->disturbed > MOSTLY)
+    else if (row->time.doubtful)
         say(row, "disturbed: other work took a CPU in %.0f %% of the rounds",
             100 * row->disturbed);
     else if (row->time.high - row->time.low > DISTURBED * row->time.median)
@@ -104,8 +118,7 @@ static void judge_team(const struct measure_subject *subject, struct measure_row
         say(row, "slower: %.1f us against %.1f alone", row->time.median * 1e6,
             sequential * 1e6);
     else
-        say(row, "in part: %.2fx; meeting takes %.0f %%, partial sums %.0f %%",
-            row->speedup, 100 * team->barrier.median / row->time.median, 100 * row->sums);
+        say_part(row, best, sequential);
 }
 
 static void judge(struct measure_table *table, struct measure_row *row,
@@ -123,11 +136,13 @@ static void judge(struct measure_table *table, struct measure_row *row,
         subject->flops[row->pass] / row->time.median / (machine->peak * cores);
     if (bandwidth > 0)
         row->band_share = subject->bytes[row->pass] / row->time.median / bandwidth;
-    row->best = row == measure_best(table, row->subject, row->pass, row->threads);
+    const struct measure_row *best =
+        measure_best(table, row->subject, row->pass, row->threads);
+    row->best = row == best;
     if (row->split == SPLIT_SEQUENTIAL)
         judge_sequential(subject, row, machine);
     else
-        judge_team(subject, row, sequential, machine);
+        judge_team(subject, row, best, sequential, machine);
 }
 
 void measure_judge(struct measure_table *table, const struct machine *machine)

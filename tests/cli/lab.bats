@@ -157,3 +157,10 @@ END
     refused 1 "*'missing/lab.h5*" "$LOCKSTEP" lab --out missing/lab.h5 --threads 1 \
         --layers linear1 --seconds 0.1
 }
+
+@test "layers on a data set's images" {
+    letters small.h5 40 30
+    "$LOCKSTEP" lab "$TINY" --data small.h5 --threads 1 --batch 50 --seconds 0.1 \
+        --layers linear1 | grep -Eq '^linear1 forward: '
+    refused 1 "*'none.h5'*" "$LOCKSTEP" lab --data none.h5
+}

@@ -100,10 +100,12 @@ static void judge_one(double alone, double time, int threads, int pieces, double
                       double bytes, const char *verdict)
 {
     struct measure_row rows[] = {
-        {.split = SPLIT_SEQUENTIAL, .threads = 1, .time = {alone, alone, alone, 9}},
+        {.split = SPLIT_SEQUENTIAL,
+         .threads = 1,
+         .time = {alone, alone, alone, 9, false}},
         {.split = SPLIT_BATCH,
          .threads = threads,
-         .time = {time, time, time, 9},
+         .time = {time, time, time, 9, false},
          .pieces = pieces,
          .sums = sums},
     };
@@ -128,11 +130,14 @@ static void test_verdicts(void **state)
     judge_one(100e-6, 51e-6, 4, 16, 0, 1e4, "all that 2 CPUs give");
     judge_one(100e-6, 91e-6, 4, 16, 0, 1e4, "oversubscribed: 4 threads on 2 CPUs");
     struct measure_row rows[] = {
-        {.split = SPLIT_SEQUENTIAL, .threads = 1, .time = {1e-4, 1e-4, 1e-4, 9}},
-        {.split = SPLIT_BATCH, .threads = 2, .time = {5e-5, 4e-5, 9e-5, 9}},
+        {.split = SPLIT_SEQUENTIAL, .threads = 1, .time = {1e-4, 1e-4, 1e-4, 9, false}},
+        {.split = SPLIT_BATCH, .threads = 2, .time = {5e-5, 4e-5, 9e-5, 9, false}},
     };
     judged(rows, 2, 1e4, "disturbed: the median is anywhere in 40-90 us");
     assert_true(rows[0].best && rows[1].best);
+    rows[1].time.doubtful = true;
+    rows[1].disturbed = 0.97;
+    judged(rows, 2, 1e4, "disturbed: other work took a CPU in 97 % of the rounds");
 }
 
 int main(void)

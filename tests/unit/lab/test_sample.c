@@ -5,8 +5,13 @@
 
 #include <cmocka.h>
 
+#include <stdlib.h>
+
+#include "base/mem.h"
 #include "base/rng.h"
+#include "base/timer.h"
 #include "lab/sample.h"
+#include "lab/stopwatch.h"
 
 /* Tables of the sign test. */
 static void test_rank(void **state)
@@ -52,12 +57,68 @@ static void test_coverage(void **state)
     assert_in_range(inside, TRIALS * 95 / 100, TRIALS * 99 / 100);
 }
 
+/* Disturbed values count only where there are not enough others. */
+static void test_disturbed(void **state)
+{
+    (void)state;
+    struct sample_values *values = mem_zeroed(1, sizeof *values);
+    for (int i = 0; i < SAMPLE_LEAST; i++) {
+        sample_add(values, 1, true);
+        sample_add(values, 100, false);
+    }
+    struct sample s = sample_take(values);
+    assert_true(s.high == 1 && s.count == SAMPLE_LEAST && !s.doubtful);
+    *values = (struct sample_values){.clean = 0};
+    for (int i = 0; i < SAMPLE_LEAST; i++)
+        sample_add(values, 100 + i, i == 2);
+    s = sample_take(values);
+    assert_true(s.count == SAMPLE_LEAST && s.median == 103 && s.doubtful);
+    *values = (struct sample_values){.clean = 0};
+    for (int i = 0; i < SAMPLE_MOST + 5; i++)
+        sample_add(values, i, true);
+    assert_int_equal(sample_take(values).count, SAMPLE_MOST);
+    free(values);
+}
+
+struct race {
+    struct stopwatch watch;
+    struct team_shared shared;
+    double own[3];
+    int wrong;
+};
+
+static void run_race(void *context, int thread)
+{
+    struct race *race = context;
+    struct team team = {.size = 3, .index = thread, .shared = &race->shared};
+    for (int round = 0; round < 20; round++) {
+        stopwatch_begin(&race->watch, &team);
+        double begin = timer_now(), now = begin;
+        while (now - begin < 1e-5 * (thread + 1))
+            now = timer_now();
+        race->own[thread] = now - begin;
+        double seconds = stopwatch_end(&race->watch, &team);
+        for (int i = 0; thread == 0 && i < 3; i++)
+            race->wrong += seconds < race->own[i];
+    }
+}
+
+/* A team takes at least as long as its slowest member. */
+static void test_stopwatch(void **state)
+{
+    (void)state;
+    struct race *race = mem_aligned(1, sizeof *race);
+    team_run(3, run_race, race);
+    assert_int_equal(race->wrong, 0);
+    free(race);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_rank),
-        cmocka_unit_test(test_sample),
-        cmocka_unit_test(test_coverage),
+        cmocka_unit_test(test_rank),      cmocka_unit_test(test_sample),
+        cmocka_unit_test(test_coverage),  cmocka_unit_test(test_disturbed),
+        cmocka_unit_test(test_stopwatch),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
