@@ -29,7 +29,7 @@ void comm_find_nodes(struct comm *comm)
     comm->nodes = 0;
     for (int rank = 0; rank < comm->size; rank++) {
         comm->nodes += leader[rank] == rank;
-        if (leader[rank] == rank && rank <= mine)
+        if (rank <= mine && leader[rank] == rank)
             comm->node_index = comm->nodes - 1;
     }
     int sizes[] = {comm->node_size, -comm->node_size};
