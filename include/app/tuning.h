@@ -22,8 +22,9 @@ enum tuning_mode {
 /* "off", "cached", "force"; ST_USAGE for another word. */
 enum status tuning_read_mode(const char *text, enum tuning_mode *mode) MUST_CHECK;
 
-/* The rule: what the config's parallel.intra says. */
-void tuning_rule(int intra, int threads, struct parallel_plan *plan);
+/* The rule: what the config's parallel.intra and parallel.reduce say. */
+void tuning_rule(const struct parallel_options *options, int threads,
+                 struct parallel_plan *plan);
 
 struct tuning {
     struct parallel_plan plan;

@@ -8,6 +8,7 @@
 #ifndef LOCKSTEP_COMM_COMM_H
 #define LOCKSTEP_COMM_COMM_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -65,8 +66,6 @@ void comm_shared_free(struct comm_shared *shared); /* NULL is fine */
  * Rank r holds, in parts[i] (i < tree_cover of its share [begin, end) of n grains), the
  * float vectors of its maximal nodes. The sum is T(0, n) on every rank, the same bits on
  * all. parts are not changed and must not overlap sum; ranks without grains have none.
- * Reduce-scatter by slices (each rank adds one slice for all, in the tree's order), then
- * allgather.
  *
  * It is done in pieces, elements [begin, end) of the vectors, so that it can go on behind
  * the computing of other pieces: every rank starts the same pieces in the same order, at
@@ -84,5 +83,22 @@ double comm_tree_wait(struct comm *comm);
 /* One piece from 0 to count, started and waited for. */
 void comm_tree_sum(struct comm *comm, int n, float *const *parts, float *sum,
                    size_t count);
+
+/* How: one of several algorithms (src/comm/tree_*.c), all with the same bits. "auto", the
+   first of the names, chooses for each piece by its size, the ranks and their nodes; any
+   other is used wherever it applies. Between sums only; false: there is none of this
+   name, and it is auto. */
+extern const char *const comm_tree_names[]; /* then NULL */
+bool comm_tree_use(struct comm *comm, const char *name);
+/* The one that would sum such a piece; NULL with one rank, which has nothing to sum. */
+const char *comm_tree_choice(const struct comm *comm, int n, size_t count);
+
+/* Zeroed memory for the parts, this rank's own, which others of its node may read where
+   it is: parts that are not there are copied to where they can. Owned by comm, until the
+   next call, which is told 0 floats for none. From then on all parts must lie in it. */
+float *comm_vectors(struct comm *comm, size_t floats);
+
+/* For comparison: MPI's own sum, whose bits depend on the number of ranks. */
+void comm_mpi_sum(struct comm *comm, const float *mine, float *sum, size_t count);
 
 #endif

@@ -4,8 +4,9 @@
  * First each step's passes under every split that its layer knows, by teams of the sizes
  * that come into question; the splits take turns, so that what else the machine does hits
  * all alike. Then whole training steps: each thread with grains of its own, threads that
- * share grains as the kernels choose or as measured, and one thread alone. The plan by
- * rule stays unless another is faster by more than TUNE_GAIN. After M. Frigo and S.
+ * share grains as the kernels choose or as measured, and one thread alone; with several
+ * ranks then sums in pieces of other sizes, and by each algorithm that applies. The plan
+ * by rule stays unless another is faster by more than TUNE_GAIN. After M. Frigo and S.
  * Johnson, "The Design and Implementation of FFTW3", Proc. IEEE 93(2), 2005, section II:
  * plans are timed, not guessed.
  *
@@ -18,7 +19,7 @@
 #include "nn/plan.h"
 
 #define TUNE_GAIN       0.02 /* of the time; less may be chance */
-#define TUNE_CANDIDATES 16
+#define TUNE_CANDIDATES 24
 #define TUNE_TEAMS      4 /* sizes of teams that are tried, at most */
 
 struct comm;

@@ -11,6 +11,7 @@
 #include "nn/model.h"
 
 #define PLAN_BUCKET 65536 /* floats: large enough that bandwidth counts, not latency */
+#define PLAN_WORD   16
 
 /* Plain data: broadcast as bytes. */
 struct parallel_plan {
@@ -18,6 +19,7 @@ struct parallel_plan {
     int lanes;     /* grains under way at a time, at most; 1..threads */
     bool teams;    /* with fewer lanes than threads, threads share grains */
     size_t bucket; /* floats of the gradient that are summed over ranks at a time */
+    char reduce[PLAN_WORD];  /* by which algorithm (comm_tree_names) */
     struct split_plan split; /* when a grain is shared */
 };
 
@@ -29,8 +31,9 @@ void plan_init(struct parallel_plan *plan, int threads);
 int plan_lanes(const struct parallel_plan *plan, int grains);
 int plan_members(const struct parallel_plan *plan, int grains);
 
-/* One line: "threads=4 lanes=2 teams=on bucket=65536 forward=channel,batch,...
-   backward=..." with an entry for each of the model's steps; the caller frees. */
+/* One line: "threads=4 lanes=2 teams=on bucket=65536 reduce=auto
+   forward=channel,batch,... backward=..." with an entry for each of the model's steps;
+   the caller frees. */
 char *plan_text(const struct parallel_plan *plan, const struct model *model);
 /* False, and the plan is undefined, for what plan_text of this model does not write. */
 bool plan_read(struct parallel_plan *plan, const struct model *model, const char *text);

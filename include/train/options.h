@@ -29,6 +29,7 @@ struct train_options {
 struct parallel_options {
     int threads; /* per rank; 0: the allowed CPUs, shared with the node's other ranks */
     int intra;   /* enum intra_kind: how threads share a rank's grains */
+    int reduce;  /* index into comm_tree_names: how ranks sum a gradient */
 };
 
 struct checkpoint_options {

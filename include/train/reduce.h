@@ -37,13 +37,16 @@ struct reduce {
     int n;                      /* grains of the current batch, all ranks */
     int lanes;                  /* at most */
     struct reduce_stack *stack; /* owned: (lanes) */
-    float *memory;              /* owned: all vectors */
+    float *memory;              /* borrowed: all vectors */
     size_t bytes;               /* of memory */
     float *parts[TREE_NODES_MAX];
 };
 
-/* For lanes that each take up to `grains` grains of a batch. */
-void reduce_init(struct reduce *reduce, size_t params, int lanes, int grains);
+/* For lanes that each take up to `grains` grains of a batch; memory is of reduce_floats
+   floats for the same, aligned, and the caller's. */
+size_t reduce_floats(size_t params, int lanes, int grains);
+void reduce_init(struct reduce *reduce, size_t params, int lanes, int grains,
+                 float *memory);
 void reduce_release(struct reduce *reduce);
 
 /* A new batch of n grains over all ranks. Before the parallel region. */

@@ -103,10 +103,12 @@ out:
 
 enum status cmd_bench(struct comm *comm, int argc, char **argv)
 {
-    struct bench_request request = {.batches = "16,64,256,1024",
-                                    .threads = NULL,
-                                    .repeats = 7,
-                                    .stall_timeout = RUN_STALL_TIMEOUT};
+    struct bench_request request = {
+        .batches = "16,64,256,1024",
+        .bytes = "4096,16384,65536,262144,1200000,4194304,16777216,67108864",
+        .repeats = 7,
+        .stall_timeout = RUN_STALL_TIMEOUT,
+    };
     const struct cli_option options[] = {
         {"batch", CLI_TEXT, &request.batches, "N,N,...", "batch sizes (16,64,256,1024)"},
         {"threads", CLI_TEXT, &request.threads, "T,T,...",
@@ -115,14 +117,20 @@ enum status cmd_bench(struct comm *comm, int argc, char **argv)
          "runs of which the median is told (7)"},
         {"grain", CLI_INT, &request.grain, "N", "instead of the config's"},
         {"train", CLI_FLAG, &request.train_only, NULL, "training steps alone"},
+        {"bytes", CLI_TEXT, &request.bytes, "N,N,...",
+         "reduce: lengths of the vectors (4096 to 67108864)"},
+        {"grains", CLI_INT, &request.grains, "N",
+         "reduce: vectors that are added (one of each rank)"},
         {"json", CLI_FLAG, &request.json, NULL, "an array of objects instead of a table"},
         {"stall-timeout", CLI_INT, &request.stall_timeout, "SECONDS", RUN_STALL_HELP},
         {0},
     };
     const struct cli_command command = {
-        "bench", "step|layers [CONFIG]", 1, 2,
+        "bench", "step|layers|reduce [CONFIG]", 1, 2,
         "Measure whole training steps, or each layer, of the reference network or of\n"
-        "CONFIG's, on 28x28 images; steps also under mpirun."};
+        "CONFIG's, on 28x28 images; steps also under mpirun. Or the sum of a gradient "
+        "over\n"
+        "ranks by each algorithm, beside MPI_Allreduce, whose bits depend on the ranks."};
     const char *operand[2];
     char both[32];
     int count;
@@ -133,6 +141,8 @@ enum status cmd_bench(struct comm *comm, int argc, char **argv)
     if (request.repeats < 1)
         FAIL(ST_USAGE, "'--repeats 0': at least one is needed");
     TRY(run_watch(comm, request.stall_timeout));
+    if (strcmp(operand[0], "reduce") == 0)
+        return bench_reduce(comm, &request);
     struct run_ranks ranks;
     run_ranks_init(&ranks, comm, 0);
     int share = run_threads(&ranks, comm);
@@ -144,5 +154,5 @@ enum status cmd_bench(struct comm *comm, int argc, char **argv)
         return bench_step(comm, &request);
     if (strcmp(operand[0], "layers") == 0)
         return comm_agree(comm, comm_rank(comm) == 0 ? bench_layers(&request) : ST_OK);
-    FAIL(ST_USAGE, "'bench %s': expected step or layers", operand[0]);
+    FAIL(ST_USAGE, "'bench %s': expected step, layers or reduce", operand[0]);
 }

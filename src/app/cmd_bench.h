@@ -7,14 +7,18 @@
 #include "base/status.h"
 
 struct bench_request {
-    const char *batches, *threads, *config;
-    long long repeats, grain, stall_timeout;
+    const char *batches, *threads, *bytes, *config;
+    long long repeats, grain, grains, stall_timeout;
     bool json, train_only;
 };
 
 /* Peaks in FLOP/s. */
 void bench_print_machine(double registers, double sgemm);
 
+struct comm;
+
 enum status bench_layers(const struct bench_request *request) MUST_CHECK;
+enum status bench_reduce(struct comm *comm,
+                         const struct bench_request *request) MUST_CHECK;
 
 #endif

@@ -235,6 +235,24 @@ static void print_plan(const struct session *session)
     }
 }
 
+/* How ranks sum the gradient: that of a piece of the usual size. */
+static void print_reduce(const struct session *session)
+{
+    const struct parallel_plan *plan = &session->tuning.plan;
+    const struct train_options *train = &session->config.run.train;
+    int grains = (train->batch + train->grain - 1) / train->grain;
+    size_t params = session->model.params;
+    size_t piece = plan->bucket < params ? plan->bucket : params;
+    const char *choice = comm_tree_choice(session->comm, grains, piece);
+    if (!choice)
+        return;
+    log_out("%-10s %s, in pieces of %zu KB", "reduce", choice,
+            piece * sizeof(float) / 1024);
+    if (strcmp(plan->reduce, "auto") != 0 && strcmp(plan->reduce, choice) != 0)
+        log_out(" (%s does not apply)", plan->reduce);
+    log_out("\n");
+}
+
 static void print_header(const struct session *session)
 {
     const struct dataset_info *data = &session->dataset.info;
@@ -257,6 +275,7 @@ static void print_header(const struct session *session)
     config_show_changed(&session->config, show_changed);
     log_out("\n%-10s %s\n", "run", session->folder.path);
     print_plan(session);
+    print_reduce(session);
     if (session->deadline > 0)
         log_out("%-10s stops, to go on later, before %.0f s have passed\n", "limit",
                 session->deadline - session->begin);

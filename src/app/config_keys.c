@@ -1,6 +1,7 @@
 #include "config_keys.h"
 
 #include "app/config.h"
+#include "comm/comm.h"
 
 #define AT(field)  offsetof(struct config, field)
 #define RUN(field) offsetof(struct config, run.field)
@@ -76,6 +77,7 @@ const struct config_key config_keys[] = {
 
     {"parallel", "threads", KEY_INT, false, RUN(parallel.threads), 0, 4096, "0", "per rank; 0: the rank's share of the CPUs", NULL},
     {"parallel", "intra", KEY_WORD, false, RUN(parallel.intra), 0, 0, "auto", "what threads share: the batch's grains, each grain's channels, or some of both; auto: the fastest", intra_words},
+    {"parallel", "reduce", KEY_WORD, false, RUN(parallel.reduce), 0, 0, "auto", "how ranks exchange what is summed, where it applies ('lockstep bench reduce'); auto: the fastest", comm_tree_names},
 };
 /* clang-format on */
 

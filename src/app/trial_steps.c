@@ -119,7 +119,7 @@ enum status trial_steps(struct comm *comm, struct config *config, int repeats,
            model_init(&model, &config->model, (struct shape){SYNTH_SIZE, SYNTH_SIZE, 1},
                       SYNTH_CLASSES, config->run.train.grain));
     struct parallel_plan plan;
-    tuning_rule(config->run.parallel.intra, row->threads, &plan);
+    tuning_rule(&config->run.parallel, row->threads, &plan);
     const struct trainer_setup setup = {
         .comm = comm,
         .dataset = &dataset,

@@ -15,7 +15,7 @@
 
 #define STEP_SECONDS 0.05 /* that a candidate is timed for, at least, in each round */
 #define WORTH        60   /* seconds that a run must take for its plan to be measured */
-#define FIRST_LINE   "lockstep plan 1"
+#define FIRST_LINE   "lockstep plan 2"
 
 static const char *const mode_words[] = {"off", "cached", "force"};
 
@@ -30,8 +30,10 @@ enum status tuning_read_mode(const char *text, enum tuning_mode *mode)
     FAIL(ST_USAGE, "'--tune %s': expected off, cached or force", text);
 }
 
-void tuning_rule(int intra, int threads, struct parallel_plan *plan)
+void tuning_rule(const struct parallel_options *options, int threads,
+                 struct parallel_plan *plan)
 {
+    int intra = options->intra;
     plan_init(plan, threads);
     if (intra == INTRA_BATCH)
         plan->teams = false;
@@ -39,6 +41,7 @@ void tuning_rule(int intra, int threads, struct parallel_plan *plan)
         plan->lanes = 1;
     if (intra == INTRA_HYBRID)
         plan->lanes = (threads + 1) / 2;
+    snprintf(plan->reduce, sizeof plan->reduce, "%s", comm_tree_names[options->reduce]);
 }
 
 /* --- what was measured before --- */
@@ -85,6 +88,14 @@ static bool cache_path(const char *key, char folder[FS_PATH], char path[FS_PATH]
     return true;
 }
 
+static bool algorithm_known(const char *name)
+{
+    for (int i = 0; comm_tree_names[i]; i++)
+        if (strcmp(comm_tree_names[i], name) == 0)
+            return true;
+    return false;
+}
+
 /* A file: FIRST_LINE, the key, the plan. Whatever else is there is not looked at. */
 static bool cache_read(const struct model *model, const char *key, int threads,
                        struct parallel_plan *plan)
@@ -100,7 +111,8 @@ static bool cache_read(const struct model *model, const char *key, int threads,
     bool good = strncmp(text, head, length) == 0;
     if (good) {
         text[length + strcspn(text + length, "\n")] = '\0';
-        good = plan_read(plan, model, text + length) && plan->threads <= threads;
+        good = plan_read(plan, model, text + length) && plan->threads <= threads &&
+               algorithm_known(plan->reduce);
     }
     if (!good)
         log_note("'%s' is damaged or of another key: measuring anew", path);
@@ -223,7 +235,7 @@ enum status tuning_choose(const struct trainer_setup *setup, int threads,
         .context = setup,
     };
     *tuning = (struct tuning){.source = "by rule"};
-    tuning_rule(options->parallel.intra, threads, &tuning->plan);
+    tuning_rule(&options->parallel, threads, &tuning->plan);
     job.rule = tuning->plan;
     bool wanted = mode != TUNING_OFF && options->parallel.intra == INTRA_AUTO;
     if (!wanted || !alike(comm, threads) || !tune_matters(&job))

@@ -55,6 +55,7 @@ struct comm *comm_start(int *argc, char ***argv)
                                   MPI_INFO_NULL, &world.node));
     MPI_CHECK(MPI_Comm_rank(world.node, &world.node_rank));
     MPI_CHECK(MPI_Comm_size(world.node, &world.node_size));
+    comm_find_nodes(&world);
     gethostname(world.host, sizeof world.host - 1);
     world.host[strcspn(world.host, ".")] = '\0';
     log_init(world.rank, world.host);
@@ -67,6 +68,9 @@ void comm_finish(struct comm *comm)
 {
     comm_watch_stop(comm->watch);
     comm_tree_release(comm);
+    window_close(&comm->vectors);
+    free(comm->private_vectors);
+    free(comm->node_first);
     status_set_abort_hook(NULL);
     MPI_CHECK(MPI_Comm_free(&comm->node));
     MPI_CHECK(MPI_Comm_free(&comm->all));
@@ -144,6 +148,11 @@ void comm_sum_u64(struct comm *comm, uint64_t *values, int count)
 void comm_max_f64(struct comm *comm, double *values, int count)
 {
     MPI_WAIT(MPI_Allreduce(MPI_IN_PLACE, values, count, MPI_DOUBLE, MPI_MAX, comm->all));
+}
+
+void comm_mpi_sum(struct comm *comm, const float *mine, float *sum, size_t count)
+{
+    MPI_WAIT(MPI_Allreduce(mine, sum, (int)count, MPI_FLOAT, MPI_SUM, comm->all));
 }
 
 void comm_merge(struct comm *comm, void *data, size_t bytes)

@@ -6,33 +6,30 @@
 
 #include "base/where.h"
 #include "comm/comm.h"
+#include "window.h"
 
-enum { TAG_GATHER = 1, TAG_TREE }; /* TAG_TREE and on: a piece and its stage each */
-
-/* One piece of a sum under way. Its buffers are kept for the next one. */
-struct tree_piece {
-    enum { PIECE_EXCHANGE, PIECE_GATHER, PIECE_DONE } stage;
-    int n;
-    size_t begin, end;    /* elements of the vectors */
-    float *sum;           /* the caller's, from element 0 */
-    float *received;      /* owned: this rank's slice of everyone's parts */
-    size_t capacity;      /* floats */
-    MPI_Request *request; /* owned */
-    int requests, request_capacity;
-};
+/* TAG_TREE and on: a piece of a sum each. */
+enum { TAG_GATHER = 1, TAG_TREE };
 
 struct tree_sums {
-    struct tree_piece piece[COMM_TREE_PIECES];
-    int pieces;    /* under way or done, until the wait */
-    size_t *first; /* owned: [rank]: number of parts of all ranks before it; size + 1 */
+    struct tree_piece *piece; /* owned: COMM_TREE_PIECES; NULL before the first sum */
+    int pieces;               /* under way or done, until the wait */
     double started;
+    const struct tree_algorithm *wanted; /* NULL: whatever is fastest */
 };
 
 struct comm {
     MPI_Comm all, node;
     int rank, size;
     int node_rank, node_size;
+    int nodes, node_index; /* how many, and which is this rank's */
+    int node_most;         /* ranks of the largest node */
+    int channels;          /* and of the smallest */
+    int *node_first; /* owned: [node]: its first rank; nodes + 1. NULL: not in order */
     char host[64];
+    struct window vectors; /* comm_vectors */
+    void *private_vectors; /* owned: the same where there is no window */
+    bool no_windows;       /* there was no room for one */
     struct tree_sums tree;
     struct comm_watch *watch; /* NULL: none */
 };
@@ -52,6 +49,10 @@ void comm_go_on(void);
    process has a few seconds to end, with `code`, and nothing puts it off. Any thread. */
 void comm_end_surely(enum status code);
 
+/* nodes.c */
+void comm_find_nodes(struct comm *comm);
+
 void comm_tree_release(struct comm *comm);
+void comm_tree_forget(struct comm *comm); /* what was chosen: choose again */
 
 #endif

@@ -1,220 +1,196 @@
-/* tree_sum: the fixed tree across ranks, as a reduce-scatter by slices and an allgather.
- */
-#include <mpi.h>
+/* tree_sum: the fixed tree across ranks, by one of several algorithms. */
+#include <math.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
 #include "base/timer.h"
-#include "comm/tree.h"
-#include "comm_impl.h"
+#include "tree_impl.h"
 
-#define SLICE_ALIGN 16 /* floats: slices are whole cache lines */
+#define SPINS 200 /* before another process gets the core */
 
-/* Elements [*begin, *end) of the piece that `rank` adds up. */
-static void slice_of(const struct comm *comm, const struct tree_piece *piece, int rank,
-                     size_t *begin, size_t *end)
+const char *const comm_tree_names[] = {"auto",    "shared",   "levels", "slices",
+                                       "halving", "doubling", NULL};
+/* in the same order */
+static const struct tree_algorithm *const algorithms[] = {
+    NULL, &tree_shared, &tree_levels, &tree_slices, &tree_halving, &tree_doubling, NULL};
+
+void comm_tree_forget(struct comm *comm)
 {
-    size_t count = piece->end - piece->begin;
-    size_t lines = (count + SLICE_ALIGN - 1) / SLICE_ALIGN, size = (size_t)comm->size;
-    *begin = lines * (size_t)rank / size * SLICE_ALIGN;
-    *end = lines * (size_t)(rank + 1) / size * SLICE_ALIGN;
-    *begin = piece->begin + (*begin < count ? *begin : count);
-    *end = piece->begin + (*end < count ? *end : count);
+    for (int i = 0; comm->tree.piece && i < COMM_TREE_PIECES; i++)
+        comm->tree.piece[i].algorithm = NULL;
 }
 
-static int parts_of(const struct comm *comm, int n, int rank,
-                    struct tree_node nodes[TREE_NODES_MAX])
+bool comm_tree_use(struct comm *comm, const char *name)
 {
-    int begin, end;
-    tree_share(n, comm->size, rank, &begin, &end);
-    return tree_cover(n, begin, end, nodes);
-}
-
-/* Returns the number of parts of all ranks. */
-static size_t count_parts(struct comm *comm, int n)
-{
-    struct tree_node nodes[TREE_NODES_MAX];
-    struct tree_sums *tree = &comm->tree;
-    if (!tree->first)
-        tree->first = mem_zeroed((size_t)comm->size + 1, sizeof *tree->first);
-    for (int rank = 0; rank < comm->size; rank++)
-        tree->first[rank + 1] =
-            tree->first[rank] + (size_t)parts_of(comm, n, rank, nodes);
-    return tree->first[comm->size];
-}
-
-static void reserve(struct tree_piece *piece, size_t floats, int requests)
-{
-    if (!piece->received || floats > piece->capacity) { /* a slice may be empty */
-        free(piece->received);
-        piece->received = mem_aligned(floats, sizeof *piece->received);
-        piece->capacity = floats;
+    comm_tree_forget(comm);
+    for (int i = 0; comm_tree_names[i]; i++) {
+        comm->tree.wanted = algorithms[i];
+        if (strcmp(comm_tree_names[i], name) == 0)
+            return true;
     }
-    if (requests > piece->request_capacity) {
-        piece->request =
-            mem_resize(piece->request, (size_t)requests, sizeof *piece->request);
-        piece->request_capacity = requests;
-    }
+    comm->tree.wanted = NULL;
+    return false;
 }
 
 void comm_tree_release(struct comm *comm)
 {
-    for (int i = 0; i < COMM_TREE_PIECES; i++) {
-        free(comm->tree.piece[i].received);
-        free(comm->tree.piece[i].request);
+    for (int i = 0; comm->tree.piece && i < COMM_TREE_PIECES; i++) {
+        struct tree_piece *piece = &comm->tree.piece[i];
+        tree_group_release(&piece->group);
+        tree_held_release(&piece->held);
+        tree_held_release(&piece->all);
+        tree_window_release(piece);
+        for (int b = 0; b < TREE_BUFFERS; b++)
+            free(piece->buffer[b]);
+        free(piece->request);
     }
-    free(comm->tree.first);
+    free(comm->tree.piece);
     comm->tree = (struct tree_sums){0};
 }
 
-static int tag_of(const struct comm *comm, const struct tree_piece *piece)
-{
-    return TAG_TREE + 2 * (int)(piece - comm->tree.piece) + (int)piece->stage;
-}
+/* --- which algorithm --- */
 
-static void receive(struct comm *comm, struct tree_piece *piece, float *to, size_t count,
-                    int rank)
+static const struct tree_algorithm *fastest(const struct comm *comm, int n, size_t count)
 {
-    MPI_CHECK(MPI_Irecv(to, (int)count, MPI_FLOAT, rank, tag_of(comm, piece), comm->all,
-                        &piece->request[piece->requests++]));
-}
-
-static void send(struct comm *comm, struct tree_piece *piece, const float *from,
-                 size_t count, int rank)
-{
-    MPI_CHECK(MPI_Isend(from, (int)count, MPI_FLOAT, rank, tag_of(comm, piece), comm->all,
-                        &piece->request[piece->requests++]));
-}
-
-/* Every rank's parts of this rank's slice come to `received`, rank after rank. */
-static void exchange(struct comm *comm, struct tree_piece *piece, float *const *parts)
-{
-    const size_t *first = comm->tree.first;
-    size_t mine = first[comm->rank + 1] - first[comm->rank], begin, end;
-    slice_of(comm, piece, comm->rank, &begin, &end);
-    size_t count = end - begin;
-    for (int rank = 0; rank < comm->size; rank++)
-        for (size_t p = first[rank]; rank != comm->rank && p < first[rank + 1]; p++)
-            receive(comm, piece, piece->received + p * count, count, rank);
-    for (int shift = 1; shift < comm->size; shift++) {
-        int rank = (comm->rank + shift) % comm->size;
-        size_t b, e;
-        slice_of(comm, piece, rank, &b, &e);
-        for (size_t p = 0; p < mine; p++)
-            send(comm, piece, parts[p] + b, e - b, rank);
-    }
-    for (size_t p = 0; p < mine; p++)
-        memcpy(piece->received + (first[comm->rank] + p) * count, parts[p] + begin,
-               count * sizeof(float));
-}
-
-/* The tree over everyone's parts: vectors are pushed left to right, and as long as the
-   two on top are siblings the upper is added to the lower. */
-static void add_slice(struct comm *comm, struct tree_piece *piece)
-{
-    struct tree_node node[TREE_NODES_MAX], parts[TREE_NODES_MAX];
-    float *vector[TREE_NODES_MAX], *next = piece->received;
-    int depth = 0;
-    size_t begin, end;
-    slice_of(comm, piece, comm->rank, &begin, &end);
-    for (int rank = 0; rank < comm->size; rank++) {
-        int count = parts_of(comm, piece->n, rank, parts);
-        for (int p = 0; p < count; p++, next += end - begin) {
-            node[depth] = parts[p];
-            vector[depth++] = next;
-            while (depth >= 2 &&
-                   tree_siblings(piece->n, node[depth - 2], node[depth - 1])) {
-                float *restrict left = vector[depth - 2];
-                const float *restrict right = vector[depth - 1];
-                for (size_t i = 0; i < end - begin; i++)
-                    left[i] += right[i];
-                node[depth - 2].end = node[depth - 1].end;
-                depth--;
-            }
+    const struct tree_algorithm *best = NULL;
+    double least = INFINITY;
+    for (int i = 1; algorithms[i]; i++) {
+        double seconds = algorithms[i]->seconds(comm, n, count);
+        if (seconds < least) {
+            least = seconds;
+            best = algorithms[i];
         }
     }
-    ASSERT(depth == 1);
-    memcpy(piece->sum + begin, vector[0], (end - begin) * sizeof(float));
+    return best;
 }
 
-static void gather(struct comm *comm, struct tree_piece *piece)
+static const struct tree_algorithm *choose(const struct comm *comm, int n, size_t count)
 {
-    size_t b, e;
-    piece->requests = 0;
-    for (int rank = 0; rank < comm->size; rank++) {
-        slice_of(comm, piece, rank, &b, &e);
-        if (rank != comm->rank)
-            receive(comm, piece, piece->sum + b, e - b, rank);
+    const struct tree_algorithm *wanted = comm->tree.wanted;
+    bool applies = wanted && isfinite(wanted->seconds(comm, n, count));
+    return applies ? wanted : fastest(comm, n, count);
+}
+
+const char *comm_tree_choice(const struct comm *comm, int n, size_t count)
+{
+    if (comm->size == 1)
+        return NULL;
+    const struct tree_algorithm *chosen = choose(comm, n, count);
+    int i = 1;
+    while (algorithms[i] != chosen)
+        i++;
+    return comm_tree_names[i];
+}
+
+/* One that cannot be prepared does not apply any more. */
+static void decide(struct comm *comm, struct tree_piece *piece)
+{
+    do {
+        piece->algorithm = choose(comm, piece->n, piece->count);
+    } while (piece->algorithm->prepare && !piece->algorithm->prepare(comm, piece));
+}
+
+/* --- pieces under way --- */
+
+static struct tree_piece *next_piece(struct tree_sums *tree)
+{
+    if (!tree->piece) {
+        tree->piece = mem_zeroed(COMM_TREE_PIECES, sizeof *tree->piece);
+        for (int i = 0; i < COMM_TREE_PIECES; i++)
+            tree->piece[i].slot = i;
     }
-    slice_of(comm, piece, comm->rank, &b, &e);
-    for (int shift = 1; shift < comm->size; shift++)
-        send(comm, piece, piece->sum + b, e - b, (comm->rank + shift) % comm->size);
+    if (tree->pieces == 0)
+        tree->started = timer_now();
+    ASSERT(tree->pieces < COMM_TREE_PIECES);
+    return &tree->piece[tree->pieces++];
+}
+
+static void hold_parts(const struct comm *comm, struct tree_piece *piece,
+                       float *const *parts)
+{
+    struct tree_node node[TREE_NODES_MAX];
+    int begin, end;
+    tree_share(piece->n, comm->size, comm->rank, &begin, &end);
+    int count = tree_cover(piece->n, begin, end, node);
+    piece->held.count = 0;
+    for (int p = 0; p < count; p++)
+        tree_hold(&piece->held, node[p], parts[p] + piece->begin);
 }
 
 void comm_tree_start(struct comm *comm, int n, float *const *parts, float *sum,
                      size_t begin, size_t end)
 {
-    struct tree_sums *tree = &comm->tree;
-    if (tree->pieces == 0)
-        tree->started = timer_now();
-    ASSERT(tree->pieces < COMM_TREE_PIECES);
-    struct tree_piece *piece = &tree->piece[tree->pieces++];
+    struct tree_piece *piece = next_piece(&comm->tree);
+    bool like_before =
+        piece->algorithm && piece->n == n && piece->begin == begin && piece->end == end;
     piece->n = n;
     piece->begin = begin;
     piece->end = end;
+    piece->count = end - begin;
     piece->sum = sum;
+    piece->result = sum + begin;
     piece->requests = 0;
-    piece->stage = PIECE_DONE;
-    if (comm->size == 1) {
-        memcpy(sum + begin, parts[0] + begin, (end - begin) * sizeof *sum);
+    piece->done = comm->size == 1 || begin == end;
+    if (comm->size == 1)
+        memcpy(sum + begin, parts[0] + begin, piece->count * sizeof *sum);
+    if (piece->done)
         return;
-    }
-    piece->stage = PIECE_EXCHANGE;
-    size_t all = count_parts(comm, n), b, e;
-    size_t mine = tree->first[comm->rank + 1] - tree->first[comm->rank];
-    slice_of(comm, piece, comm->rank, &b, &e);
-    reserve(piece, all * (e - b), (int)(all + (size_t)comm->size * (mine + 2)));
-    exchange(comm, piece, parts);
+    if (!like_before)
+        decide(comm, piece);
+    hold_parts(comm, piece, parts);
+    piece->algorithm->start(comm, piece);
 }
 
-static void next_stage(struct comm *comm, struct tree_piece *piece)
+/* As far as it goes without waiting; false: not at all. */
+static bool move_on(struct comm *comm, struct tree_piece *piece)
 {
-    if (piece->stage == PIECE_EXCHANGE) {
-        piece->stage = PIECE_GATHER;
-        add_slice(comm, piece);
-        gather(comm, piece);
-    } else {
-        piece->stage = PIECE_DONE;
+    bool moved = false;
+    while (!piece->done) {
+        int here = 1;
+        if (piece->requests > 0)
+            MPI_CHECK(
+                MPI_Testall(piece->requests, piece->request, &here, MPI_STATUSES_IGNORE));
+        if (!here)
+            break;
+        piece->requests = 0;
+        if (!piece->algorithm->next(comm, piece))
+            break;
+        moved = true;
     }
+    return moved;
 }
 
 void comm_tree_poll(struct comm *comm)
 {
-    for (int i = 0; i < comm->tree.pieces; i++) {
-        struct tree_piece *piece = &comm->tree.piece[i];
-        int here = 1;
-        while (piece->stage != PIECE_DONE && here) {
-            MPI_CHECK(
-                MPI_Testall(piece->requests, piece->request, &here, MPI_STATUSES_IGNORE));
-            if (here)
-                next_stage(comm, piece);
-        }
+    for (int i = 0; i < comm->tree.pieces; i++)
+        move_on(comm, &comm->tree.piece[i]);
+}
+
+/* Pieces are done in any order, for those of other ranks may wait for any of them. */
+static void finish_all(struct comm *comm)
+{
+    struct tree_sums *tree = &comm->tree;
+    int spins = 0, first = 0;
+    while (first < tree->pieces) {
+        bool moved = false;
+        for (int i = first; i < tree->pieces; i++)
+            moved = move_on(comm, &tree->piece[i]) || moved;
+        while (first < tree->pieces && tree->piece[first].done)
+            first++;
+        spins = moved ? 0 : spins + 1;
+        if (spins > SPINS)
+            sched_yield();
     }
 }
 
 double comm_tree_wait(struct comm *comm)
 {
     struct tree_sums *tree = &comm->tree;
-    for (int stage = PIECE_EXCHANGE; stage < PIECE_DONE; stage++) {
-        for (int i = 0; i < tree->pieces; i++) {
-            struct tree_piece *piece = &tree->piece[i];
-            if ((int)piece->stage != stage)
-                continue;
-            MPI_WAIT(MPI_Waitall(piece->requests, piece->request, MPI_STATUSES_IGNORE));
-            next_stage(comm, piece);
-        }
-    }
+    where_wait(true);
+    finish_all(comm);
+    where_wait(false);
     double seconds = tree->pieces ? timer_now() - tree->started : 0;
     tree->pieces = 0;
     return seconds;

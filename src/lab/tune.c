@@ -1,5 +1,6 @@
 #include "lab/tune.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/timer.h"
@@ -24,7 +25,8 @@ static bool same_work(const struct parallel_plan *a, const struct parallel_plan 
                       int grains)
 {
     int members = plan_members(a, grains);
-    return a->bucket == b->bucket && members == plan_members(b, grains) &&
+    return a->bucket == b->bucket && strcmp(a->reduce, b->reduce) == 0 &&
+           members == plan_members(b, grains) &&
            plan_lanes(a, grains) == plan_lanes(b, grains) &&
            (members == 1 || memcmp(&a->split, &b->split, sizeof a->split) == 0) &&
            (members == 1 || a->threads == b->threads);
@@ -126,20 +128,53 @@ static void choose(struct tune_result *result, int first)
     }
 }
 
-/* Sums in larger or smaller pieces; the one so far is timed again beside them. */
+/* The one so far is timed again beside others that come next. */
+static struct parallel_plan start_again(struct tune_result *result)
+{
+    const struct tune_candidate best = result->candidate[result->chosen];
+    result->chosen = result->candidates++;
+    result->candidate[result->chosen] = best;
+    return best.plan;
+}
+
+/* Sums in larger or smaller pieces. */
 static enum status tune_buckets(const struct tune_job *job, struct tune_result *result)
 {
-    const struct parallel_plan best = result->candidate[result->chosen].plan;
     const size_t sizes[] = {PLAN_BUCKET / 4, 4 * PLAN_BUCKET, SIZE_MAX / 2};
     int first = result->candidates;
     if (first + 4 > TUNE_CANDIDATES)
         return ST_OK;
-    result->candidate[result->candidates++] = result->candidate[result->chosen];
-    result->chosen = first;
+    const struct parallel_plan best = start_again(result);
     for (int i = 0; i < 3; i++) {
         struct parallel_plan plan = best;
         plan.bucket = sizes[i] < job->model->params ? sizes[i] : job->model->params;
         add(result, "buckets", &plan, grains_of_rank(job));
+    }
+    TRY(time_candidates(job, result, first));
+    choose(result, first);
+    return ST_OK;
+}
+
+/* By another algorithm than the one that is chosen by rule, unless one was asked for. */
+static enum status tune_exchange(const struct tune_job *job, struct tune_result *result)
+{
+    int first = result->candidates, algorithms = 0;
+    while (comm_tree_names[algorithms + 1])
+        algorithms++;
+    if (first + 1 + algorithms > TUNE_CANDIDATES || strcmp(job->rule.reduce, "auto") != 0)
+        return ST_OK;
+    struct parallel_plan plan = start_again(result);
+    size_t params = job->model->params;
+    size_t bucket = plan.bucket < params ? plan.bucket : params;
+    comm_tree_use(job->comm, "auto");
+    const char *choice = comm_tree_choice(job->comm, job->grains, bucket);
+    for (int i = 1; i <= algorithms; i++) {
+        const char *name = comm_tree_names[i];
+        comm_tree_use(job->comm, name);
+        bool applies = comm_tree_choice(job->comm, job->grains, bucket) == name;
+        snprintf(plan.reduce, sizeof plan.reduce, "%s", name);
+        if (applies && name != choice)
+            add(result, name, &plan, grains_of_rank(job));
     }
     TRY(time_candidates(job, result, first));
     choose(result, first);
@@ -152,5 +187,8 @@ enum status tune_search(const struct tune_job *job, struct tune_result *result)
     list_candidates(job, result);
     TRY(time_candidates(job, result, 0));
     choose(result, 0);
-    return comm_size(job->comm) > 1 ? tune_buckets(job, result) : ST_OK;
+    if (comm_size(job->comm) == 1)
+        return ST_OK;
+    TRY(tune_buckets(job, result));
+    return tune_exchange(job, result);
 }

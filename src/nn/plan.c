@@ -11,8 +11,11 @@
 
 void plan_init(struct parallel_plan *plan, int threads)
 {
-    *plan = (struct parallel_plan){
-        .threads = threads, .lanes = threads, .teams = true, .bucket = PLAN_BUCKET};
+    *plan = (struct parallel_plan){.threads = threads,
+                                   .lanes = threads,
+                                   .teams = true,
+                                   .bucket = PLAN_BUCKET,
+                                   .reduce = "auto"};
 }
 
 int plan_lanes(const struct parallel_plan *plan, int grains)
@@ -46,8 +49,9 @@ char *plan_text(const struct parallel_plan *plan, const struct model *model)
     char *forward = splits_text(plan->split.forward, model->steps);
     char *backward = splits_text(plan->split.backward, model->steps);
     char *text = mem_format(
-        "threads=%d lanes=%d teams=%s bucket=%zu forward=%s backward=%s", plan->threads,
-        plan->lanes, plan->teams ? "on" : "off", plan->bucket, forward, backward);
+        "threads=%d lanes=%d teams=%s bucket=%zu reduce=%s forward=%s backward=%s",
+        plan->threads, plan->lanes, plan->teams ? "on" : "off", plan->bucket,
+        plan->reduce, forward, backward);
     free(forward);
     free(backward);
     return text;
@@ -66,6 +70,16 @@ static bool next_number(char **rest, const char *name, long long hi, long long *
 {
     const char *value = next_value(rest, name);
     return value && parse_int(value, 1, hi, out);
+}
+
+static bool next_word(char **rest, const char *name, char out[PLAN_WORD])
+{
+    const char *value = next_value(rest, name);
+    size_t length = value ? strlen(value) : 0;
+    if (length == 0 || length >= PLAN_WORD)
+        return false;
+    memcpy(out, value, length + 1);
+    return true;
 }
 
 static bool find_split(const char *name, unsigned char *out)
@@ -100,6 +114,7 @@ bool plan_read(struct parallel_plan *plan, const struct model *model, const char
                 (teams = next_value(&rest, "teams")) != NULL &&
                 parse_bool(teams, &plan->teams) &&
                 next_number(&rest, "bucket", 1LL << 40, &bucket) &&
+                next_word(&rest, "reduce", plan->reduce) &&
                 next_splits(&rest, "forward", model->steps, plan->split.forward) &&
                 next_splits(&rest, "backward", model->steps, plan->split.backward) &&
                 rest == NULL;

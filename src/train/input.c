@@ -47,8 +47,9 @@ static bool resident(const struct trainer *trainer)
     return dataset_resident(trainer->setup.dataset, DATASET_TRAIN);
 }
 
-/* Measured: reading ahead always pays; a thread that augments competes with those that
-   compute, who balance the same work better, unless there is a CPU for it. */
+/* Reading ahead hides the storage's latency; from a warm page cache it gains nothing
+   where all CPUs compute. A thread that augments gains where there is a CPU for it; where
+   there is none, those who compute balance the same work better. */
 void trainer_input_init(struct trainer *trainer)
 {
     const struct trainer_setup *setup = &trainer->setup;

@@ -17,17 +17,22 @@ static int stack_depth(int grains)
     return depth < TREE_NODES_MAX ? depth : TREE_NODES_MAX;
 }
 
-void reduce_init(struct reduce *reduce, size_t params, int lanes, int grains)
+size_t reduce_floats(size_t params, int lanes, int grains)
+{
+    return (size_t)lanes * (size_t)stack_depth(grains) * (params + TAIL_COUNT);
+}
+
+void reduce_init(struct reduce *reduce, size_t params, int lanes, int grains,
+                 float *memory)
 {
     int depth = stack_depth(grains);
     *reduce = (struct reduce){
         .count = params + TAIL_COUNT,
         .lanes = lanes,
+        .memory = memory,
+        .bytes = reduce_floats(params, lanes, grains) * sizeof(float),
         .stack = mem_zeroed((size_t)lanes, sizeof(struct reduce_stack)),
     };
-    size_t vectors = (size_t)lanes * (size_t)depth;
-    reduce->memory = mem_aligned(vectors * reduce->count, sizeof(float));
-    reduce->bytes = vectors * reduce->count * sizeof(float);
     for (int i = 0; i < lanes; i++) {
         reduce->stack[i].vector = mem_zeroed(TREE_NODES_MAX, sizeof(float *));
         for (int j = 0; j < depth; j++)
@@ -41,7 +46,6 @@ void reduce_release(struct reduce *reduce)
     for (int i = 0; i < reduce->lanes; i++)
         free(reduce->stack[i].vector);
     free(reduce->stack);
-    free(reduce->memory);
     *reduce = (struct reduce){0};
 }
 

@@ -31,6 +31,17 @@ static void create_vectors(struct trainer *trainer)
     trainer->square_sums = mem_zeroed(params / OPTIM_CHUNK + 1, sizeof(double));
 }
 
+/* The vectors that ranks exchange lie where those of the same node can read them. */
+static void create_reduce(struct trainer *trainer, int grains)
+{
+    struct comm *comm = trainer->setup.comm;
+    size_t params = trainer->setup.model->params;
+    int lanes = trainer->crew.plan.lanes;
+    float *memory = comm_vectors(comm, reduce_floats(params, lanes, grains));
+    reduce_init(&trainer->reduce, params, lanes, grains, memory);
+    comm_tree_use(comm, trainer->setup.plan->reduce);
+}
+
 struct trainer *trainer_create(const struct trainer_setup *setup)
 {
     struct trainer *trainer = mem_zeroed(1, sizeof *trainer);
@@ -40,8 +51,7 @@ struct trainer *trainer_create(const struct trainer_setup *setup)
     crew_init(&trainer->crew, setup->model, setup->plan);
     int grains = (options->train.batch + options->train.grain - 1) / options->train.grain;
     int lanes = trainer->crew.plan.lanes * comm_size(setup->comm);
-    reduce_init(&trainer->reduce, setup->model->params, trainer->crew.plan.lanes,
-                (grains + lanes - 1) / lanes);
+    create_reduce(trainer, (grains + lanes - 1) / lanes);
     loader_init(&trainer->train, setup->dataset, DATASET_TRAIN);
     loader_shuffle(&trainer->train, options->train.seed, &options->augment);
     loader_init(&trainer->test, setup->dataset, DATASET_TEST);

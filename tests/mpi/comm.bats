@@ -12,7 +12,7 @@ on_ranks() {
         mpirun -n "$1" "$test_comm" </dev/null
     echo "$output"
     [ "$status" -eq 0 ]
-    [ "$(grep -c '^ok ' <<<"$output")" -eq 10 ]
+    [ "$(grep -c '^ok ' <<<"$output")" -eq 14 ]
 }
 
 @test "comm on 1 rank" { on_ranks 1; }
@@ -20,7 +20,9 @@ on_ranks() {
 @test "comm on 3 ranks" { on_ranks 3; }
 @test "comm on 4 ranks" { on_ranks 4; }
 @test "comm on 5 ranks" { on_ranks 5; }
+@test "comm on 6 ranks" { on_ranks 6; }
 @test "comm on 7 ranks" { on_ranks 7; }
+@test "comm on 8 ranks" { on_ranks 8; }
 
 @test "a bug on one rank ends the whole job with exit code 3" {
     run timeout 60 mpirun -n 3 "$test_comm" --bug </dev/null

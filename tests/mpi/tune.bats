@@ -61,7 +61,7 @@ keep_plan() {
         [[ $(plan_of "measured-$threads") == *"(measured now in "* ]]
         for split in auto sequential batch channel spatial filter hybrid feature element; do
             for ((lanes = 1; lanes < threads; lanes++)); do
-                keep_plan "threads=$threads lanes=$lanes teams=on bucket=65536" $split
+                keep_plan "threads=$threads lanes=$lanes teams=on bucket=65536 reduce=auto" $split
                 train_with 1 $threads "$split-$threads-$lanes"
                 same_as_alone "$split-$threads-$lanes"
                 [[ $(plan_of "$split-$threads-$lanes") == *"(measured before)" ]]
@@ -76,7 +76,7 @@ keep_plan() {
     train_with 2 1 measured --tune force
     same_as_alone measured
     for bucket in 1 20000 100000000; do
-        keep_plan "threads=1 lanes=1 teams=on bucket=$bucket" auto
+        keep_plan "threads=1 lanes=1 teams=on bucket=$bucket reduce=auto" auto
         train_with 2 1 "bucket-$bucket"
         same_as_alone "bucket-$bucket"
         [[ $(plan_of "bucket-$bucket") == *"(measured before)" ]]

@@ -195,15 +195,16 @@ static float node_sum(int begin, int end, int i)
     return node_sum(begin, m, i) + node_sum(m, end, i);
 }
 
-/* This rank's maximal nodes, as vectors. */
-static int make_parts(int n, int count, float *parts[TREE_NODES_MAX])
+/* This rank's maximal nodes, as vectors; one after the other in `memory` if there is any.
+ */
+static int make_parts(int n, int count, float *memory, float *parts[TREE_NODES_MAX])
 {
     struct tree_node nodes[TREE_NODES_MAX];
     int begin, end;
     tree_share(n, size, rank, &begin, &end);
     int k = tree_cover(n, begin, end, nodes);
     for (int p = 0; p < k; p++) {
-        parts[p] = mem_zeroed((size_t)count, sizeof(float));
+        parts[p] = memory ? memory + p * count : mem_zeroed((size_t)count, sizeof(float));
         for (int i = 0; i < count; i++)
             parts[p][i] = node_sum(nodes[p].begin, nodes[p].end, i);
     }
@@ -223,13 +224,15 @@ static double sum_in_pieces(int n, float *const *parts, float *sum, int count, i
     return comm_tree_wait(comm);
 }
 
+static float *vectors; /* of comm_vectors; NULL: parts are anywhere */
+
 /* The sum has the serial tree's bits, stays in its bounds, and leaves the parts alone.
    pieces 0: in one call. */
 static bool tree_sum_is_right(int n, int count, int pieces)
 {
     float *parts[TREE_NODES_MAX], *before[TREE_NODES_MAX];
-    int k = make_parts(n, count, parts);
-    make_parts(n, count, before);
+    int k = make_parts(n, count, vectors, parts);
+    make_parts(n, count, NULL, before);
     float *sum = mem_zeroed((size_t)count + 1, sizeof *sum);
     sum[count] = 42;
     bool good = true;
@@ -244,18 +247,27 @@ static bool tree_sum_is_right(int n, int count, int pieces)
     }
     for (int p = 0; p < k; p++) {
         good = good && memcmp(parts[p], before[p], (size_t)count * sizeof(float)) == 0;
-        free(parts[p]);
+        if (!vectors)
+            free(parts[p]);
         free(before[p]);
     }
     free(sum);
     return good;
 }
 
+/* Whatever is fastest, and all algorithms, those that do not apply among them. */
+static void by_all(void (*sums)(void))
+{
+    for (int i = 0; comm_tree_names[i]; i++) {
+        ALL(comm_tree_use(comm, comm_tree_names[i]));
+        sums();
+    }
+}
+
 /* Lengths shorter than the number of ranks, of no whole cache line, growing and
    shrinking; fewer grains than ranks among them. */
-static void test_tree_sum(void **state)
+static void sums_of_all_lengths(void)
 {
-    (void)state;
     static const int counts[] = {1, 2, 3, 15, 16, 17, 64, 100, COUNT, 5};
     for (int n = 1; n <= GRAINS; n++)
         for (size_t c = 0; c < sizeof counts / sizeof counts[0]; c++)
@@ -263,13 +275,88 @@ static void test_tree_sum(void **state)
 }
 
 /* Several pieces under way at once, polled more often on some ranks than on others. */
-static void test_tree_pieces(void **state)
+static void sums_in_pieces(void)
 {
-    (void)state;
     for (int n = 1; n <= GRAINS; n += 3)
         for (int pieces = 1; pieces <= COMM_TREE_PIECES; pieces++)
             ALL(tree_sum_is_right(n, n % 2 ? 200 : 7, pieces));
     ALL(comm_tree_wait(comm) == 0); /* nothing is under way */
+}
+
+static void test_tree_sum(void **state)
+{
+    (void)state;
+    by_all(sums_of_all_lengths);
+}
+
+static void test_tree_pieces(void **state)
+{
+    (void)state;
+    by_all(sums_in_pieces);
+}
+
+/* Longer than what is added in one go. */
+static void test_tree_long(void **state)
+{
+    (void)state;
+    enum { MANY = 5003 };
+    float *part = mem_zeroed(MANY, sizeof *part), *sum = mem_zeroed(MANY, sizeof *sum);
+    for (int i = 0; i < MANY; i++)
+        part[i] = (float)(i * (rank + 1)); /* exact */
+    for (int a = 0; comm_tree_names[a]; a++) {
+        comm_tree_use(comm, comm_tree_names[a]);
+        comm_tree_sum(comm, size, &part, sum, MANY);
+        bool good = true;
+        for (int i = 0; i < MANY; i++)
+            good = good && sum[i] == (float)(i * (size * (size + 1) / 2));
+        ALL(good);
+    }
+    free(part);
+    free(sum);
+}
+
+/* Pieces change hands among algorithms, and what each keeps from the last one is right.
+ */
+static void test_tree_turns(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 40; i++) {
+        comm_tree_use(comm, comm_tree_names[1 + i % 5]);
+        ALL(tree_sum_is_right(1 + i * 7 % GRAINS, 1 + i * 97 % COUNT, 1 + i % 3));
+    }
+    comm_tree_use(comm, "auto");
+}
+
+/* Parts where the node's other ranks can read them, and then again not. */
+static void test_tree_vectors(void **state)
+{
+    (void)state;
+    for (int more = 1; more <= 2; more++) {
+        vectors = comm_vectors(comm, (size_t)(more * GRAINS * COUNT));
+        bool zero = true;
+        for (int i = 0; i < more * GRAINS * COUNT; i++)
+            zero = zero && vectors[i] == 0;
+        ALL(zero);
+        by_all(sums_of_all_lengths);
+        by_all(sums_in_pieces);
+    }
+    vectors = comm_vectors(comm, 0);
+    ALL(!vectors);
+    by_all(sums_in_pieces);
+}
+
+static void test_tree_choice(void **state)
+{
+    (void)state;
+    const char *name = comm_tree_choice(comm, size, COUNT);
+    ALL(size == 1 ? !name : name != NULL);
+    ALL(!comm_tree_use(comm, "none"));
+    ALL(comm_tree_use(comm, "halving"));
+    name = comm_tree_choice(comm, size, COUNT);
+    ALL(size == 1 || strcmp(name, "halving") == 0);
+    ALL(comm_tree_use(comm, comm_node_size(comm) == size ? "levels" : "shared"));
+    ALL(size == 1 || strcmp(comm_tree_choice(comm, size, COUNT), name) != 0);
+    comm_tree_use(comm, "auto");
 }
 
 static void find_a_bug(void)
@@ -282,11 +369,13 @@ static void find_a_bug(void)
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_identity), cmocka_unit_test(test_agree),
-        cmocka_unit_test(test_bcast),    cmocka_unit_test(test_sum_and_max),
-        cmocka_unit_test(test_merge),    cmocka_unit_test(test_allgather),
-        cmocka_unit_test(test_gather),   cmocka_unit_test(test_shared),
-        cmocka_unit_test(test_tree_sum), cmocka_unit_test(test_tree_pieces),
+        cmocka_unit_test(test_identity),     cmocka_unit_test(test_agree),
+        cmocka_unit_test(test_bcast),        cmocka_unit_test(test_sum_and_max),
+        cmocka_unit_test(test_merge),        cmocka_unit_test(test_allgather),
+        cmocka_unit_test(test_gather),       cmocka_unit_test(test_shared),
+        cmocka_unit_test(test_tree_sum),     cmocka_unit_test(test_tree_pieces),
+        cmocka_unit_test(test_tree_long),    cmocka_unit_test(test_tree_turns),
+        cmocka_unit_test(test_tree_vectors), cmocka_unit_test(test_tree_choice),
     };
     comm = comm_start(&argc, &argv);
     rank = comm_rank(comm);

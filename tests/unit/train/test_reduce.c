@@ -2,10 +2,12 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
 
+#include "base/mem.h"
 #include "base/rng.h"
 #include "train/reduce.h"
 
@@ -23,6 +25,18 @@ static int draw_grains(void **state)
             grain_vector[g][i] = rng_normal(&rng) * (float)(1 << g % 20);
     }
     return 0;
+}
+
+static void make_reduce(struct reduce *reduce, size_t params, int lanes, int grains)
+{
+    size_t floats = reduce_floats(params, lanes, grains);
+    reduce_init(reduce, params, lanes, grains, mem_aligned(floats, sizeof(float)));
+}
+
+static void release(struct reduce *reduce)
+{
+    free(reduce->memory);
+    reduce_release(reduce);
 }
 
 static float node_sum(int begin, int end, int i)
@@ -81,13 +95,13 @@ static void test_ranges(void **state)
 {
     (void)state;
     struct reduce reduce;
-    reduce_init(&reduce, PARAMS, LANES, 24);
+    make_reduce(&reduce, PARAMS, LANES, 24);
     for (int n = 1; n <= 24; n++)
         for (int lanes = 1; lanes <= LANES; lanes++)
             for (int begin = 0; begin <= n; begin++)
                 for (int end = begin; end <= n; end++)
                     reduce_range(&reduce, n, lanes, 1 + (n + end) % 3, begin, end);
-    reduce_release(&reduce);
+    release(&reduce);
 }
 
 /* One lane with just the room that it asked for takes the longest and worst ranges. */
@@ -96,12 +110,12 @@ static void test_room(void **state)
     (void)state;
     for (int grains = 1; grains <= GRAINS; grains++) {
         struct reduce reduce;
-        reduce_init(&reduce, PARAMS, 1, grains);
+        make_reduce(&reduce, PARAMS, 1, grains);
         reduce_range(&reduce, GRAINS, 1, 1, 0, grains);
         reduce_range(&reduce, GRAINS, 1, 1, GRAINS - grains, GRAINS);
         reduce_range(&reduce, GRAINS, 1, 1, (GRAINS - grains) / 2,
                      (GRAINS - grains) / 2 + grains);
-        reduce_release(&reduce);
+        release(&reduce);
     }
 }
 
@@ -112,7 +126,7 @@ static void test_promises(void **state)
     (void)state;
     static const size_t border[] = {COUNT, 48, 16, 0};
     struct reduce reduce;
-    reduce_init(&reduce, PARAMS, 2, 24);
+    make_reduce(&reduce, PARAMS, 2, 24);
     for (int n = 1; n <= 24; n++) {
         int begin = n / 4;
         reduce_begin(&reduce, n);
@@ -129,7 +143,7 @@ static void test_promises(void **state)
                                   border[i + 1], border[i]);
         check_parts(&reduce, 2, begin, n);
     }
-    reduce_release(&reduce);
+    release(&reduce);
 }
 
 /* --- with threads --- */
@@ -160,7 +174,7 @@ static void test_teams(void **state)
 {
     (void)state;
     struct reduce reduce;
-    reduce_init(&reduce, PARAMS, LANES, GRAINS);
+    make_reduce(&reduce, PARAMS, LANES, GRAINS);
     for (int lanes = 1; lanes <= LANES; lanes++) {
         for (int members = 1; lanes * members <= 4; members++) {
             for (int n = 1; n <= GRAINS; n += 23) {
@@ -175,7 +189,7 @@ static void test_teams(void **state)
             }
         }
     }
-    reduce_release(&reduce);
+    release(&reduce);
 }
 
 /* A new batch forgets the last one. */
@@ -183,12 +197,12 @@ static void test_begin(void **state)
 {
     (void)state;
     struct reduce reduce;
-    reduce_init(&reduce, PARAMS, 2, 8);
+    make_reduce(&reduce, PARAMS, 2, 8);
     reduce_range(&reduce, 8, 2, 1, 0, 8);
     reduce_begin(&reduce, 3);
     assert_int_equal(reduce_parts(&reduce, 2), 0);
     reduce_range(&reduce, 3, 1, 1, 0, 3);
-    reduce_release(&reduce);
+    release(&reduce);
 }
 
 int main(void)

@@ -1,0 +1,57 @@
+/* nodes: which ranks share memory, and what they may put there. */
+#include <stdlib.h>
+
+#include "base/mem.h"
+#include "comm_impl.h"
+
+/* Ranks of a node follow each other, node by node, unless they were dealt out in turns.
+ */
+static int *firsts_of(const int *leader, int size)
+{
+    int nodes = 0, *first = mem_zeroed((size_t)size + 1, sizeof *first);
+    for (int rank = 0; rank < size; rank++) {
+        if (leader[rank] == rank)
+            first[nodes++] = rank;
+        else if (leader[rank] != leader[rank - 1]) {
+            free(first);
+            return NULL;
+        }
+    }
+    first[nodes] = size;
+    return first;
+}
+
+void comm_find_nodes(struct comm *comm)
+{
+    int *leader = mem_zeroed((size_t)comm->size, sizeof *leader), mine = comm->rank;
+    MPI_CHECK(MPI_Bcast(&mine, 1, MPI_INT, 0, comm->node));
+    MPI_CHECK(MPI_Allgather(&mine, 1, MPI_INT, leader, 1, MPI_INT, comm->all));
+    comm->nodes = 0;
+    for (int rank = 0; rank < comm->size; rank++) {
+        comm->nodes += leader[rank] == rank;
+        if (leader[rank] == rank && rank <= mine)
+            comm->node_index = comm->nodes - 1;
+    }
+    int sizes[] = {comm->node_size, -comm->node_size};
+    MPI_CHECK(MPI_Allreduce(MPI_IN_PLACE, sizes, 2, MPI_INT, MPI_MAX, comm->all));
+    comm->node_most = sizes[0];
+    comm->channels = -sizes[1];
+    comm->node_first = firsts_of(leader, comm->size);
+    free(leader);
+}
+
+float *comm_vectors(struct comm *comm, size_t floats)
+{
+    double most = (double)floats;
+    free(comm->private_vectors);
+    comm->private_vectors = NULL;
+    window_close(&comm->vectors);
+    comm_tree_forget(comm);
+    comm_max_f64(comm, &most, 1);
+    if (most <= 0)
+        return NULL;
+    if (window_open(comm, (size_t)most * sizeof(float), &comm->vectors))
+        return comm->vectors.segment[comm->node_rank];
+    comm->private_vectors = mem_aligned(floats, sizeof(float));
+    return comm->private_vectors;
+}

@@ -1,0 +1,156 @@
+#include "lab/exchange.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/timer.h"
+#include "comm/comm.h"
+#include "comm/tree.h"
+
+#define ROUND_SECONDS 2e-3 /* of one algorithm, about */
+#define CALLS_MOST    200
+
+struct bench {
+    struct comm *comm;
+    int grains, calls;
+    size_t count;
+    float *part[TREE_NODES_MAX], *own, *sum;
+};
+
+static void sum_once(const struct bench *bench, const char *name)
+{
+    if (strcmp(name, EXCHANGE_MPI) == 0)
+        comm_mpi_sum(bench->comm, bench->own, bench->sum, bench->count);
+    else
+        comm_tree_sum(bench->comm, bench->grains, bench->part, bench->sum, bench->count);
+}
+
+/* Seconds of one sum of several that follow each other. */
+static double timed(const struct bench *bench, const char *name, int calls)
+{
+    comm_tree_use(bench->comm, strcmp(name, EXCHANGE_MPI) == 0 ? "auto" : name);
+    sum_once(bench, name); /* memory is there, caches are warm */
+    comm_barrier(bench->comm);
+    double begin = timer_now();
+    for (int i = 0; i < calls; i++)
+        sum_once(bench, name);
+    return (timer_now() - begin) / calls;
+}
+
+/* The rank's vectors, and one of its own even if it has no grain. */
+static void make_vectors(struct bench *bench)
+{
+    struct comm *comm = bench->comm;
+    struct tree_node ignored[TREE_NODES_MAX];
+    int begin, end;
+    tree_share(bench->grains, comm_size(comm), comm_rank(comm), &begin, &end);
+    int parts = tree_cover(bench->grains, begin, end, ignored);
+    size_t vectors = parts ? (size_t)parts : 1;
+    bench->own = comm_vectors(comm, vectors * bench->count);
+    bench->sum = mem_aligned(bench->count, sizeof(float));
+    for (size_t i = 0; i < vectors * bench->count; i++)
+        bench->own[i] = 1;
+    for (int p = 0; p < parts; p++)
+        bench->part[p] = bench->own + (size_t)p * bench->count;
+}
+
+static void list_ways(const struct bench *bench, struct exchange_point *point)
+{
+    struct comm *comm = bench->comm;
+    const char *choice = comm_tree_choice(comm, bench->grains, bench->count);
+    for (int i = 1; choice && comm_tree_names[i]; i++) {
+        const char *name = comm_tree_names[i];
+        comm_tree_use(comm, name);
+        if (comm_tree_choice(comm, bench->grains, bench->count) != name)
+            continue;
+        if (name == choice)
+            point->chosen = point->ways;
+        point->way[point->ways++].name = name;
+    }
+    comm_tree_use(comm, "auto");
+    point->way[point->ways++].name = EXCHANGE_MPI;
+}
+
+/* As many as fit into a round at the speed of the slowest algorithm. */
+static int calls_of(const struct bench *bench, const struct exchange_point *point)
+{
+    double slowest = 0;
+    for (int w = 0; w < point->ways; w++) {
+        double seconds = timed(bench, point->way[w].name, 1);
+        slowest = seconds > slowest ? seconds : slowest;
+    }
+    comm_max_f64(bench->comm, &slowest, 1);
+    double calls = 1 + ROUND_SECONDS / slowest;
+    return calls < CALLS_MOST ? (int)calls : CALLS_MOST;
+}
+
+static void sum_up(struct exchange_point *point, double *seconds, int rounds)
+{
+    double *ratio = mem_zeroed((size_t)rounds, sizeof *ratio);
+    const double *mpi = seconds + (point->ways - 1) * rounds;
+    for (int r = 0; point->chosen >= 0 && r < rounds; r++)
+        ratio[r] = seconds[point->chosen * rounds + r] / mpi[r];
+    point->against_mpi = timer_median(ratio, rounds);
+    free(ratio);
+    for (int w = 0; w < point->ways; w++) {
+        double *of = seconds + w * rounds;
+        point->way[w].seconds = timer_median(of, rounds);
+        point->way[w].low = of[0];
+        point->way[w].high = of[rounds - 1];
+    }
+}
+
+void exchange_measure(struct comm *comm, size_t bytes, int grains, int rounds,
+                      struct exchange_point *point)
+{
+    struct bench bench = {.comm = comm, .grains = grains ? grains : comm_size(comm)};
+    bench.count = (bytes + sizeof(float) - 1) / sizeof(float);
+    *point =
+        (struct exchange_point){.bytes = bytes, .grains = bench.grains, .chosen = -1};
+    make_vectors(&bench);
+    list_ways(&bench, point);
+    int calls = calls_of(&bench, point), cells = point->ways * rounds;
+    double *seconds = mem_zeroed((size_t)cells, sizeof *seconds);
+    for (int r = 0; r < rounds; r++)
+        for (int i = 0; i < point->ways; i++) {
+            int w = (i + r) % point->ways;
+            seconds[w * rounds + r] = timed(&bench, point->way[w].name, calls);
+        }
+    comm_max_f64(comm, seconds, cells);
+    sum_up(point, seconds, rounds);
+    comm_tree_use(comm, "auto");
+    comm_vectors(comm, 0);
+    free(seconds);
+    free(bench.sum);
+}
+
+int exchange_curve(struct comm *comm, size_t most, int rounds,
+                   struct exchange_point points[EXCHANGE_POINTS])
+{
+    int count = 0;
+    for (size_t bytes = 4096; count < EXCHANGE_POINTS; bytes *= 4) {
+        bool last = bytes >= most;
+        exchange_measure(comm, last ? most : bytes, 0, rounds, &points[count++]);
+        if (last)
+            break;
+    }
+    return count;
+}
+
+double exchange_seconds(const struct exchange_point *points, int count, double bytes)
+{
+    if (count == 0 || points[0].chosen < 0)
+        return 0;
+    int i = 1;
+    while (i < count - 1 && bytes > (double)points[i].bytes)
+        i++;
+    double y0 = points[0].way[points[0].chosen].seconds, x0 = (double)points[0].bytes;
+    if (count == 1)
+        return y0 * bytes / x0;
+    x0 = (double)points[i - 1].bytes;
+    y0 = points[i - 1].way[points[i - 1].chosen].seconds;
+    double x1 = (double)points[i].bytes, y1 = points[i].way[points[i].chosen].seconds;
+    double y = y0 + (y1 - y0) * (bytes - x0) / (x1 - x0);
+    return y > 0 ? y : 0;
+}

@@ -1,0 +1,59 @@
+#!/usr/bin/env bats
+# The tree's exchange over several hosts, by every algorithm, also inside and between them
+# in two levels: the bits of the sequential tree.
+
+OPTIONS=(--set train.batch=71 --set train.grain=11 --set train.steps=24 --set log.every=6
+    --set checkpoint.every_epochs=0 --set checkpoint.keep_best=off)
+
+setup_file() {
+    source "$BATS_TEST_DIRNAME/runs.sh"
+    have_hosts || return 0
+    hosts_up 3
+    letters letters.h5 1500 70
+    train 1 "$LETTERS" --run reference "${OPTIONS[@]}" >reference.out
+}
+
+setup() {
+    source "$BATS_TEST_DIRNAME/runs.sh"
+    need_hosts
+}
+
+teardown_file() {
+    hosts_down
+}
+
+# sums_on HOSTS OPTION...: the unit tests of comm, with their sums of 1 to 20 grains.
+sums_on() {
+    CMOCKA_MESSAGE_OUTPUT=tap mpirun_on "$@" "$LOCKSTEP_BUILD/tests/comm/test_comm" >out 2>&1
+    cat out
+    run ! grep -q '^not ok' out
+    grep -q '^ok .*test_tree_vectors' out
+}
+
+@test "two hosts of two ranks" { sums_on n1:2,n2:2; }
+@test "two hosts of different numbers of ranks" { sums_on n1:3,n2:1; }
+@test "three hosts of 1, 2 and 2 ranks" { sums_on n1:1,n2:2,n3:2; }
+@test "a rank on each of three hosts" { sums_on n1:1,n2:1,n3:1; }
+@test "ranks dealt out to the hosts in turns" { sums_on n1:2,n2:2 --map-by node; }
+
+# same HOSTS ALGORITHM
+same() {
+    train_on "$1" "$2" --set parallel.reduce="$2"
+    as_one_host "$2"
+    rm -r "$2" "$2.out"
+}
+
+@test "training over hosts: one state by every algorithm" {
+    for algorithm in auto levels slices halving doubling; do
+        same n1:2,n2:2 $algorithm
+        same n1:2,n2:1,n3:2 $algorithm
+    done
+}
+
+@test "bench reduce knows levels, and that memory is not shared between hosts" {
+    mpirun_on n1:2,n2:2 "$LOCKSTEP" bench reduce --bytes 4096,262144 --repeats 2 >out
+    cat out
+    [ "$(grep -Ec ' 4 +(4096|262144) +levels ' out)" -eq 2 ]
+    run ! grep -q ' shared ' out
+    [ "$(grep -c 'chosen$' out)" -eq 2 ]
+}
