@@ -93,9 +93,10 @@ bool comm_tree_use(struct comm *comm, const char *name);
 /* The one that would sum such a piece; NULL with one rank, which has nothing to sum. */
 const char *comm_tree_choice(const struct comm *comm, int n, size_t count);
 
-/* Zeroed memory for the parts, this rank's own, which others of its node may read where
-   it is: parts that are not there are copied to where they can. Owned by comm, until the
-   next call, which is told 0 floats for none. From then on all parts must lie in it. */
+/* Zeroed, aligned memory for the parts, this rank's own, which others of its node may
+   read where it is: parts that are not there are copied to where they can. Owned by comm,
+   until the next call, which is told 0 floats for none. From then on all parts must lie
+   in it. */
 float *comm_vectors(struct comm *comm, size_t floats);
 
 /* For comparison: MPI's own sum, whose bits depend on the number of ranks. */

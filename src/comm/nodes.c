@@ -28,9 +28,8 @@ void comm_find_nodes(struct comm *comm)
     MPI_CHECK(MPI_Allgather(&mine, 1, MPI_INT, leader, 1, MPI_INT, comm->all));
     comm->nodes = 0;
     for (int rank = 0; rank < comm->size; rank++) {
+        comm->node_index += rank < mine && leader[rank] == rank;
         comm->nodes += leader[rank] == rank;
-        if (rank <= mine && leader[rank] == rank)
-            comm->node_index = comm->nodes - 1;
     }
     int sizes[] = {comm->node_size, -comm->node_size};
     MPI_CHECK(MPI_Allreduce(MPI_IN_PLACE, sizes, 2, MPI_INT, MPI_MAX, comm->all));

@@ -1,5 +1,6 @@
 #include "window.h"
 
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/statvfs.h>
@@ -19,6 +20,13 @@ static bool room_for(double bytes)
            (double)shm.f_bavail * (double)shm.f_frsize > 2 * bytes;
 }
 
+/* Windows lie in whole pages everywhere, so all ranks find the same place. */
+static void *aligned(void *segment)
+{
+    uintptr_t odd = (uintptr_t)segment % MEM_ALIGN;
+    return odd ? (char *)segment + (MEM_ALIGN - odd) : segment;
+}
+
 bool window_open(struct comm *comm, size_t bytes, struct window *window)
 {
     *window = (struct window){.ranks = 0};
@@ -34,16 +42,17 @@ bool window_open(struct comm *comm, size_t bytes, struct window *window)
     MPI_CHECK(MPI_Info_create(&info));
     /* each segment in pages of its own, on its rank's side of the machine */
     MPI_CHECK(MPI_Info_set(info, "alloc_shared_noncontig", "true"));
-    MPI_WAIT(MPI_Win_allocate_shared((MPI_Aint)(bytes ? bytes : 1), 1, info, comm->node,
+    MPI_WAIT(MPI_Win_allocate_shared((MPI_Aint)(bytes + MEM_ALIGN), 1, info, comm->node,
                                      &mine, &window->window));
     MPI_CHECK(MPI_Info_free(&info));
     window->ranks = comm->node_size;
     window->bytes = bytes;
     window->segment = mem_zeroed((size_t)comm->node_size, sizeof *window->segment);
-    for (int i = 0; i < comm->node_size; i++)
-        MPI_CHECK(
-            MPI_Win_shared_query(window->window, i, &size, &unit, &window->segment[i]));
-    memset(mine, 0, bytes);
+    for (int i = 0; i < comm->node_size; i++) {
+        MPI_CHECK(MPI_Win_shared_query(window->window, i, &size, &unit, &mine));
+        window->segment[i] = aligned(mine);
+    }
+    memset(window->segment[comm->node_rank], 0, bytes);
     MPI_WAIT(MPI_Barrier(comm->node));
     return true;
 }

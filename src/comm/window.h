@@ -1,4 +1,5 @@
-/* window: memory of which each rank of a node has a segment and sees all. Zeroed. */
+/* window: memory of which each rank of a node has a segment and sees all. Zeroed, aligned
+   to MEM_ALIGN. */
 #ifndef LOCKSTEP_COMM_WINDOW_H
 #define LOCKSTEP_COMM_WINDOW_H
 

@@ -336,7 +336,7 @@ static void test_tree_vectors(void **state)
         bool zero = true;
         for (int i = 0; i < more * GRAINS * COUNT; i++)
             zero = zero && vectors[i] == 0;
-        ALL(zero);
+        ALL(zero && (uintptr_t)vectors % MEM_ALIGN == 0);
         by_all(sums_of_all_lengths);
         by_all(sums_in_pieces);
     }
