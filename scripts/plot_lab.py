@@ -197,7 +197,9 @@ def main():
         sys.exit(f"plot_lab: {options.file}: {trouble}")
     threads = options.threads or lab.fair()
     if threads not in lab.threads or threads < 2:
-        known = ", ".join(str(t) for t in lab.threads if t > 1) or "none but 1"
+        known = ", ".join(str(t) for t in lab.threads if t > 1)
+        if not known:
+            sys.exit(f"plot_lab: {options.file}: one thread alone has nothing to compare")
         sys.exit(f"plot_lab: {threads} threads were not measured; there are {known}")
     if options.markdown:
         markdown(lab, threads)
