@@ -63,9 +63,11 @@ float *comm_vectors(struct comm *comm, size_t floats)
     window_close(&comm->vectors);
     comm_tree_forget(comm);
     comm_max_f64(comm, &most, 1);
+    comm->no_windows = false;
     if (most <= 0)
         return NULL;
-    if (window_open(comm, (size_t)most * sizeof(float), &comm->vectors))
+    comm->no_windows = !window_open(comm, (size_t)most * sizeof(float), &comm->vectors);
+    if (!comm->no_windows)
         return comm->vectors.segment[comm->node_rank];
     comm->private_vectors = mem_aligned(floats, sizeof(float));
     return comm->private_vectors;

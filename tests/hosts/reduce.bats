@@ -50,6 +50,16 @@ same() {
     done
 }
 
+@test "a host without room in shared memory: sums by messages" {
+    on n3 mount -o remount,size=32m /dev/shm
+    mpirun_on n3:2 "$LOCKSTEP" bench reduce --bytes 4096,33554432,4096 --repeats 2 >out
+    on n3 mount -o remount,size=1g /dev/shm
+    cat out
+    [ "$(grep -Ec ' 2 +4096 +shared .* chosen$' out)" -eq 2 ]
+    run ! grep -Eq ' 33554432 +shared ' out
+    grep -Eq ' 33554432 +(slices|halving|doubling) .* chosen$' out
+}
+
 @test "bench reduce knows levels, and that memory is not shared between hosts" {
     mpirun_on n1:2,n2:2 "$LOCKSTEP" bench reduce --bytes 4096,262144 --repeats 2 >out
     cat out
