@@ -61,6 +61,13 @@ struct comm_shared *comm_shared_create(struct comm *comm, size_t bytes, void **d
 void comm_shared_sync(struct comm_shared *shared);
 void comm_shared_free(struct comm_shared *shared); /* NULL is fine */
 
+/* Rank `rank` owns grains [*begin, *end) of n: contiguous, in order, the first rank the
+   most, the last one the fewest; empty ranges are [x, x). comm_align: their borders are
+   multiples of so many grains (1 unless it was called): less is sent, but lengths differ
+   by up to as many. Between sums only. Not collective, but the same on all ranks. */
+void comm_align(struct comm *comm, int unit);
+void comm_share(const struct comm *comm, int n, int rank, int *begin, int *end);
+
 /* Sum over all grains of a batch, in the order of the fixed tree, whatever the ranks.
  *
  * Rank r holds, in parts[i] (i < tree_cover of its share [begin, end) of n grains), the

@@ -19,6 +19,7 @@ struct parallel_plan {
     int lanes;     /* grains under way at a time, at most; 1..threads */
     bool teams;    /* with fewer lanes than threads, threads share grains */
     size_t bucket; /* floats of the gradient that are summed over ranks at a time */
+    int align;     /* grains: shares of ranks have multiples of it, 1 at least */
     char reduce[PLAN_WORD];  /* by which algorithm (comm_tree_names) */
     struct split_plan split; /* when a grain is shared */
 };
@@ -31,7 +32,7 @@ void plan_init(struct parallel_plan *plan, int threads);
 int plan_lanes(const struct parallel_plan *plan, int grains);
 int plan_members(const struct parallel_plan *plan, int grains);
 
-/* One line: "threads=4 lanes=2 teams=on bucket=65536 reduce=auto
+/* One line: "threads=4 lanes=2 teams=on bucket=65536 align=1 reduce=auto
    forward=channel,batch,... backward=..." with an entry for each of the model's steps;
    the caller frees. */
 char *plan_text(const struct parallel_plan *plan, const struct model *model);

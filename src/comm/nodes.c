@@ -1,7 +1,8 @@
-/* nodes: which ranks share memory, and what they may put there. */
+/* nodes: which ranks share memory, what they may put there, and who owns which grains. */
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "comm/tree.h"
 #include "comm_impl.h"
 
 /* Ranks of a node follow each other, node by node, unless they were dealt out in turns.
@@ -37,6 +38,21 @@ void comm_find_nodes(struct comm *comm)
     comm->channels = -sizes[1];
     comm->node_first = firsts_of(leader, comm->size);
     free(leader);
+}
+
+void comm_align(struct comm *comm, int unit)
+{
+    ASSERT(unit >= 1);
+    comm->unit = unit;
+    comm_tree_forget(comm);
+}
+
+void comm_share(const struct comm *comm, int n, int rank, int *begin, int *end)
+{
+    int unit = comm->unit ? comm->unit : 1;
+    tree_share((n + unit - 1) / unit, comm->size, rank, begin, end);
+    *begin = *begin * unit < n ? *begin * unit : n;
+    *end = *end * unit < n ? *end * unit : n;
 }
 
 float *comm_vectors(struct comm *comm, size_t floats)

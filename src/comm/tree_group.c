@@ -30,7 +30,7 @@ void tree_group_all(const struct comm *comm, int n, struct tree_group *group)
     group->self = comm->rank;
     for (int rank = 0; rank < comm->size; rank++) {
         group->rank[rank] = rank;
-        tree_share(n, comm->size, rank, &group->grain[rank], &end);
+        comm_share(comm, n, rank, &group->grain[rank], &end);
     }
     group->grain[comm->size] = n;
 }
@@ -43,7 +43,7 @@ void tree_group_across(const struct comm *comm, int n, int channel,
     group->self = comm->node_index;
     for (int i = 0; i < comm->nodes; i++) {
         group->rank[i] = comm->node_first[i] + channel;
-        tree_share(n, comm->size, comm->node_first[i], &group->grain[i], &end);
+        comm_share(comm, n, comm->node_first[i], &group->grain[i], &end);
     }
     group->grain[comm->nodes] = n;
 }

@@ -57,8 +57,8 @@ static double levels_seconds(const struct comm *comm, int n, size_t count)
         return INFINITY;
     int most = 0, all = 0, begin, end, ignored;
     for (int i = 0; i < comm->nodes; i++) {
-        tree_share(n, comm->size, comm->node_first[i], &begin, &ignored);
-        tree_share(n, comm->size, comm->node_first[i + 1] - 1, &ignored, &end);
+        comm_share(comm, n, comm->node_first[i], &begin, &ignored);
+        comm_share(comm, n, comm->node_first[i + 1] - 1, &ignored, &end);
         int parts = tree_cover_count(n, begin, end);
         most = parts > most ? parts : most;
         all += parts;
@@ -94,7 +94,7 @@ static size_t copies_needed(const struct comm *comm, const struct tree_piece *pi
     if (comm->vectors.ranks > 0)
         return 0;
     for (int rank = 0; rank < comm->size; rank++) {
-        tree_share(piece->n, comm->size, rank, &begin, &end);
+        comm_share(comm, piece->n, rank, &begin, &end);
         int parts = tree_cover_count(piece->n, begin, end);
         most = parts > most ? parts : most;
     }
@@ -176,7 +176,7 @@ static void hold_all(const struct comm *comm, struct tree_piece *piece, size_t b
         const float *base =
             comm->vectors.ranks ? comm->vectors.segment[i] : copies_of(piece, i);
         int first, end, rank = comm->rank - comm->node_rank + i;
-        tree_share(piece->n, comm->size, rank, &first, &end);
+        comm_share(comm, piece->n, rank, &first, &end);
         int parts = tree_cover(piece->n, first, end, node);
         for (int p = 0; p < parts; p++)
             tree_hold(all, node[p], base + shown_of(piece, i)->offset[p] + begin);

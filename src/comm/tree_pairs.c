@@ -207,8 +207,8 @@ static int most_nodes(const struct comm *comm, int n, int level)
     for (int i = 0; i < blocks; i++) {
         int first = level < 0 ? 2 * i + 1 : member_of(&pairs, i << level);
         int last = level < 0 ? 2 * i + 2 : member_of(&pairs, (i + 1) << level);
-        tree_share(n, comm->size, first, &begin, &ignored);
-        tree_share(n, comm->size, last - 1, &ignored, &end);
+        comm_share(comm, n, first, &begin, &ignored);
+        comm_share(comm, n, last - 1, &ignored, &end);
         int nodes = tree_cover_count(n, begin, end);
         most = nodes > most ? nodes : most;
     }

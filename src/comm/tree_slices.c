@@ -12,7 +12,7 @@ static double seconds(const struct comm *comm, int n, size_t count)
     struct tree_node ignored[TREE_NODES_MAX];
     int most = 0, all = 0, begin, end;
     for (int rank = 0; rank < comm->size; rank++) {
-        tree_share(n, comm->size, rank, &begin, &end);
+        comm_share(comm, n, rank, &begin, &end);
         int parts = tree_cover(n, begin, end, ignored);
         most = parts > most ? parts : most;
         all += parts;

@@ -112,7 +112,7 @@ static void hold_parts(const struct comm *comm, struct tree_piece *piece,
 {
     struct tree_node node[TREE_NODES_MAX];
     int begin, end;
-    tree_share(piece->n, comm->size, comm->rank, &begin, &end);
+    comm_share(comm, piece->n, comm->rank, &begin, &end);
     int count = tree_cover(piece->n, begin, end, node);
     piece->held.count = 0;
     for (int p = 0; p < count; p++)

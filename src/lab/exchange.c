@@ -44,7 +44,7 @@ static void make_vectors(struct bench *bench)
     struct comm *comm = bench->comm;
     struct tree_node ignored[TREE_NODES_MAX];
     int begin, end;
-    tree_share(bench->grains, comm_size(comm), comm_rank(comm), &begin, &end);
+    comm_share(comm, bench->grains, comm_rank(comm), &begin, &end);
     int parts = tree_cover(bench->grains, begin, end, ignored);
     size_t vectors = parts ? (size_t)parts : 1;
     bench->own = comm_vectors(comm, vectors * bench->count);

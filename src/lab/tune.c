@@ -5,6 +5,7 @@
 
 #include "base/timer.h"
 #include "comm/comm.h"
+#include "comm/tree.h"
 
 enum { ROUNDS = 5 };
 #define TEAM_SECONDS 0.25
@@ -25,8 +26,8 @@ static bool same_work(const struct parallel_plan *a, const struct parallel_plan 
                       int grains)
 {
     int members = plan_members(a, grains);
-    return a->bucket == b->bucket && strcmp(a->reduce, b->reduce) == 0 &&
-           members == plan_members(b, grains) &&
+    return a->bucket == b->bucket && a->align == b->align &&
+           strcmp(a->reduce, b->reduce) == 0 && members == plan_members(b, grains) &&
            plan_lanes(a, grains) == plan_lanes(b, grains) &&
            (members == 1 || memcmp(&a->split, &b->split, sizeof a->split) == 0) &&
            (members == 1 || a->threads == b->threads);
@@ -181,6 +182,45 @@ static enum status tune_exchange(const struct tune_job *job, struct tune_result 
     return ST_OK;
 }
 
+/* The most parts of the tree that a rank holds. */
+static int most_parts(const struct tune_job *job, int unit)
+{
+    struct tree_node ignored[TREE_NODES_MAX];
+    int most = 0, begin, end;
+    comm_align(job->comm, unit);
+    for (int rank = 0; rank < comm_size(job->comm); rank++) {
+        comm_share(job->comm, job->grains, rank, &begin, &end);
+        int parts = tree_cover(job->grains, begin, end, ignored);
+        most = parts > most ? parts : most;
+    }
+    return most;
+}
+
+/* Shares of unequal length, of which less has to be sent: worth it on slow networks. */
+static enum status tune_shares(const struct tune_job *job, struct tune_result *result)
+{
+    int first = result->candidates, chosen = result->chosen, least = most_parts(job, 1);
+    if (first + 4 > TUNE_CANDIDATES)
+        return ST_OK;
+    struct parallel_plan plan = start_again(result);
+    for (int unit = 2; unit * comm_size(job->comm) <= job->grains; unit *= 2) {
+        int parts = most_parts(job, unit);
+        if (parts >= least || result->candidates == first + 4)
+            continue;
+        least = parts;
+        plan.align = unit;
+        add(result, "uneven shares", &plan, grains_of_rank(job));
+    }
+    if (result->candidates == first + 1) {
+        result->candidates = first;
+        result->chosen = chosen;
+        return ST_OK;
+    }
+    TRY(time_candidates(job, result, first));
+    choose(result, first);
+    return ST_OK;
+}
+
 enum status tune_search(const struct tune_job *job, struct tune_result *result)
 {
     *result = (struct tune_result){.chosen = 0};
@@ -190,5 +230,6 @@ enum status tune_search(const struct tune_job *job, struct tune_result *result)
     if (comm_size(job->comm) == 1)
         return ST_OK;
     TRY(tune_buckets(job, result));
-    return tune_exchange(job, result);
+    TRY(tune_exchange(job, result));
+    return tune_shares(job, result);
 }

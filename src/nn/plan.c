@@ -15,6 +15,7 @@ void plan_init(struct parallel_plan *plan, int threads)
                                    .lanes = threads,
                                    .teams = true,
                                    .bucket = PLAN_BUCKET,
+                                   .align = 1,
                                    .reduce = "auto"};
 }
 
@@ -48,10 +49,10 @@ char *plan_text(const struct parallel_plan *plan, const struct model *model)
 {
     char *forward = splits_text(plan->split.forward, model->steps);
     char *backward = splits_text(plan->split.backward, model->steps);
-    char *text = mem_format(
-        "threads=%d lanes=%d teams=%s bucket=%zu reduce=%s forward=%s backward=%s",
-        plan->threads, plan->lanes, plan->teams ? "on" : "off", plan->bucket,
-        plan->reduce, forward, backward);
+    char *text = mem_format("threads=%d lanes=%d teams=%s bucket=%zu align=%d reduce=%s "
+                            "forward=%s backward=%s",
+                            plan->threads, plan->lanes, plan->teams ? "on" : "off",
+                            plan->bucket, plan->align, plan->reduce, forward, backward);
     free(forward);
     free(backward);
     return text;
@@ -107,13 +108,14 @@ bool plan_read(struct parallel_plan *plan, const struct model *model, const char
 {
     char *copy = mem_strdup(text), *rest = copy;
     const char *teams = NULL;
-    long long threads = 0, lanes = 0, bucket = 0;
+    long long threads = 0, lanes = 0, bucket = 0, align = 0;
     *plan = (struct parallel_plan){0};
     bool good = next_number(&rest, "threads", THREADS_MOST, &threads) &&
                 next_number(&rest, "lanes", threads, &lanes) &&
                 (teams = next_value(&rest, "teams")) != NULL &&
                 parse_bool(teams, &plan->teams) &&
                 next_number(&rest, "bucket", 1LL << 40, &bucket) &&
+                next_number(&rest, "align", THREADS_MOST, &align) &&
                 next_word(&rest, "reduce", plan->reduce) &&
                 next_splits(&rest, "forward", model->steps, plan->split.forward) &&
                 next_splits(&rest, "backward", model->steps, plan->split.backward) &&
@@ -121,6 +123,7 @@ bool plan_read(struct parallel_plan *plan, const struct model *model, const char
     plan->threads = (int)threads;
     plan->lanes = (int)lanes;
     plan->bucket = (size_t)bucket;
+    plan->align = (int)align;
     free(copy);
     return good;
 }

@@ -25,7 +25,7 @@ void trainer_share(const struct trainer *trainer, uint64_t number, struct step *
     step->samples = (int)(left < batch ? left : batch);
     int grain = trainer->setup.model->grain;
     step->grains = (step->samples + grain - 1) / grain;
-    tree_share(step->grains, comm_size(comm), comm_rank(comm), &step->begin, &step->end);
+    comm_share(comm, step->grains, comm_rank(comm), &step->begin, &step->end);
 }
 
 static void share_of_batch(const void *context, uint64_t number,
@@ -58,10 +58,11 @@ void trainer_input_init(struct trainer *trainer)
     bool augmenter = asked || (setup->spare_cpus > 0 && trainer->train.augment);
     int depth = asked ? options->input.prefetch - 1 : AHEAD;
     int grain = setup->model->grain, size = comm_size(setup->comm);
-    int grains = (options->train.batch + grain - 1) / grain;
+    int grains = (options->train.batch + grain - 1) / grain, first, most;
+    comm_share(setup->comm, grains, 0, &first, &most);
     const struct pipeline_setup with = {
         .loader = &trainer->train,
-        .most = (uint64_t)((grains + size - 1) / size) * (uint64_t)grain,
+        .most = (uint64_t)most * (uint64_t)grain,
         .depth = depth,
         .augment = augmenter,
         .memory = setup->dataset->memory_left / (size_t)comm_node_size(setup->comm),

@@ -201,6 +201,14 @@ static bool checkpoint_clock(const struct trainer *trainer)
            timer_now() - trainer->saved_at > 60 * minutes;
 }
 
+static bool someone_idle(const struct trainer *trainer, const struct step *step)
+{
+    const struct comm *comm = trainer->setup.comm;
+    int begin, end;
+    comm_share(comm, step->grains, comm_size(comm) - 1, &begin, &end);
+    return begin == end;
+}
+
 /* Ranks without a grain add nothing to the sum that carries the flags. */
 static void share_flags(struct job *job)
 {
@@ -238,7 +246,7 @@ enum status trainer_do_step(struct trainer *trainer, struct step *step)
     where_mark(WHERE_UPDATE);
     team_run(trainer->crew.plan.threads, apply, &job);
     phases_add(&trainer->phases, PHASE_UPDATE, t);
-    if (step->grains < comm_size(trainer->setup.comm))
+    if (someone_idle(trainer, step))
         share_flags(&job);
     trace_end("step", NULL, begin);
     return ST_OK;

@@ -36,9 +36,12 @@ static void create_reduce(struct trainer *trainer, int grains)
 {
     struct comm *comm = trainer->setup.comm;
     size_t params = trainer->setup.model->params;
-    int lanes = trainer->crew.plan.lanes;
-    float *memory = comm_vectors(comm, reduce_floats(params, lanes, grains));
-    reduce_init(&trainer->reduce, params, lanes, grains, memory);
+    int lanes = trainer->crew.plan.lanes, begin, most;
+    comm_align(comm, trainer->setup.plan->align);
+    comm_share(comm, grains, 0, &begin, &most);
+    int of_lane = (most + lanes - 1) / lanes;
+    float *memory = comm_vectors(comm, reduce_floats(params, lanes, of_lane));
+    reduce_init(&trainer->reduce, params, lanes, of_lane, memory);
     comm_tree_use(comm, trainer->setup.plan->reduce);
 }
 
@@ -50,8 +53,7 @@ struct trainer *trainer_create(const struct trainer_setup *setup)
     trainer->setup = *setup;
     crew_init(&trainer->crew, setup->model, setup->plan);
     int grains = (options->train.batch + options->train.grain - 1) / options->train.grain;
-    int lanes = trainer->crew.plan.lanes * comm_size(setup->comm);
-    create_reduce(trainer, (grains + lanes - 1) / lanes);
+    create_reduce(trainer, grains);
     loader_init(&trainer->train, setup->dataset, DATASET_TRAIN);
     loader_shuffle(&trainer->train, options->train.seed, &options->augment);
     loader_init(&trainer->test, setup->dataset, DATASET_TEST);

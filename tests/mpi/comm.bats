@@ -12,7 +12,7 @@ on_ranks() {
         mpirun -n "$1" "$test_comm" </dev/null
     echo "$output"
     [ "$status" -eq 0 ]
-    [ "$(grep -c '^ok ' <<<"$output")" -eq 14 ]
+    [ "$(grep -c '^ok ' <<<"$output")" -eq 15 ]
 }
 
 @test "comm on 1 rank" { on_ranks 1; }

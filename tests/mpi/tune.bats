@@ -61,7 +61,7 @@ keep_plan() {
         [[ $(plan_of "measured-$threads") == *"(measured now in "* ]]
         for split in auto sequential batch channel spatial filter hybrid feature element; do
             for ((lanes = 1; lanes < threads; lanes++)); do
-                keep_plan "threads=$threads lanes=$lanes teams=on bucket=65536 reduce=auto" $split
+                keep_plan "threads=$threads lanes=$lanes teams=on bucket=65536 align=1 reduce=auto" $split
                 train_with 1 $threads "$split-$threads-$lanes"
                 same_as_alone "$split-$threads-$lanes"
                 [[ $(plan_of "$split-$threads-$lanes") == *"(measured before)" ]]
@@ -76,10 +76,22 @@ keep_plan() {
     train_with 2 1 measured --tune force
     same_as_alone measured
     for bucket in 1 20000 100000000; do
-        keep_plan "threads=1 lanes=1 teams=on bucket=$bucket reduce=auto" auto
+        keep_plan "threads=1 lanes=1 teams=on bucket=$bucket align=1 reduce=auto" auto
         train_with 2 1 "bucket-$bucket"
         same_as_alone "bucket-$bucket"
         [[ $(plan_of "bucket-$bucket") == *"(measured before)" ]]
+    done
+}
+
+# Of four grains, then of one; with shares of whole fours the second rank has none.
+@test "shares of ranks that are multiples of some grains: the same bits" {
+    rm -rf "$XDG_CACHE_HOME"
+    train_with 2 1 unmeasured --tune force
+    for align in 2 3 4; do
+        keep_plan "threads=1 lanes=1 teams=on bucket=20000 align=$align reduce=auto" auto
+        train_with 2 1 "align-$align"
+        same_as_alone "align-$align"
+        [[ $(plan_of "align-$align") == *"(measured before)" ]]
     done
 }
 

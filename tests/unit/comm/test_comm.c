@@ -201,7 +201,7 @@ static int make_parts(int n, int count, float *memory, float *parts[TREE_NODES_M
 {
     struct tree_node nodes[TREE_NODES_MAX];
     int begin, end;
-    tree_share(n, size, rank, &begin, &end);
+    comm_share(comm, n, rank, &begin, &end);
     int k = tree_cover(n, begin, end, nodes);
     for (int p = 0; p < k; p++) {
         parts[p] = memory ? memory + p * count : mem_zeroed((size_t)count, sizeof(float));
@@ -345,6 +345,31 @@ static void test_tree_vectors(void **state)
     by_all(sums_in_pieces);
 }
 
+/* Shares whose borders are multiples of some number of grains: each grain has one owner,
+   and the sums are the same. */
+static void test_tree_shares(void **state)
+{
+    (void)state;
+    for (int unit = 1; unit <= 8; unit *= 2) {
+        comm_align(comm, unit);
+        bool good = true;
+        for (int n = 0, last = 0; n <= 100; n++, last = 0) {
+            for (int r = 0; r < size; r++) {
+                int begin, end, most;
+                comm_share(comm, n, 0, &begin, &most);
+                comm_share(comm, n, r, &begin, &end);
+                good = good && begin == last && end >= begin && end - begin <= most;
+                good = good && (end % unit == 0 || end == n);
+                last = end;
+            }
+            good = good && last == n;
+        }
+        ALL(good);
+        by_all(sums_in_pieces);
+    }
+    comm_align(comm, 1);
+}
+
 static void test_tree_choice(void **state)
 {
     (void)state;
@@ -376,6 +401,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_tree_sum),     cmocka_unit_test(test_tree_pieces),
         cmocka_unit_test(test_tree_long),    cmocka_unit_test(test_tree_turns),
         cmocka_unit_test(test_tree_vectors), cmocka_unit_test(test_tree_choice),
+        cmocka_unit_test(test_tree_shares),
     };
     comm = comm_start(&argc, &argv);
     rank = comm_rank(comm);

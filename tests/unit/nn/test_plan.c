@@ -45,9 +45,10 @@ static void test_text(void **state)
         plan.split.backward[s] = (unsigned char)(SPLITS - 1 - s);
     }
     char *text = plan_text(&plan, &model);
-    assert_string_equal(text, "threads=4 lanes=2 teams=on bucket=1000 reduce=auto "
-                              "forward=auto,sequential,batch,channel,spatial "
-                              "backward=element,feature,hybrid,filter,spatial");
+    assert_string_equal(text,
+                        "threads=4 lanes=2 teams=on bucket=1000 align=1 reduce=auto "
+                        "forward=auto,sequential,batch,channel,spatial "
+                        "backward=element,feature,hybrid,filter,spatial");
     assert_true(plan_read(&back, &model, text));
     assert_memory_equal(&back.split, &plan.split, sizeof back.split);
     assert_int_equal(back.threads, 4);
@@ -66,28 +67,32 @@ static void test_damaged(void **state)
 {
     (void)state;
     static const char *const texts[] = {
-        "threads=0 lanes=1 teams=on bucket=1 reduce=auto "
+        "threads=0 lanes=1 teams=on bucket=1 align=1 reduce=auto "
         "forward=auto,auto,auto,auto,auto "
         "backward=auto,auto,auto,auto,auto",
-        "threads=2 lanes=3 teams=on bucket=1 reduce=auto "
+        "threads=2 lanes=3 teams=on bucket=1 align=1 reduce=auto "
         "forward=auto,auto,auto,auto,auto "
         "backward=auto,auto,auto,auto,auto",
-        "threads=2 lanes=2 teams=2 bucket=1 reduce=auto forward=auto,auto,auto,auto,auto "
+        "threads=2 lanes=2 teams=2 bucket=1 align=1 reduce=auto "
+        "forward=auto,auto,auto,auto,auto "
         "backward=auto,auto,auto,auto,auto",
-        "threads=2 lanes=2 teams=on bucket=1 reduce=auto "
+        "threads=2 lanes=2 teams=on bucket=1 align=1 reduce=auto "
         "forward=auto,auto,auto,auto,auto,auto "
         "backward=auto,auto,auto,auto,auto",
-        "threads=2 lanes=2 teams=on bucket=1 reduce=auto "
+        "threads=2 lanes=2 teams=on bucket=1 align=1 reduce=auto "
         "forward=auto,auto,auto,auto,rows "
         "backward=auto,auto,auto,auto,auto",
-        "threads=2 lanes=2 teams=on bucket=1 reduce=auto "
+        "threads=2 lanes=2 teams=on bucket=1 align=1 reduce=auto "
         "forward=auto,auto,auto,auto,auto "
         "backward=auto,auto,auto,auto,auto more=1",
-        "threads=2 lanes=2 teams=on bucket=1 reduce= forward=auto,auto,auto,auto,auto "
-        "backward=auto,auto,auto,auto,auto",
-        "threads=2 lanes=2 teams=on bucket=1 reduce=a-word-that-is-too-long "
+        "threads=2 lanes=2 teams=on bucket=1 align=0 reduce=auto "
         "forward=auto,auto,auto,auto,auto backward=auto,auto,auto,auto,auto",
-        "lanes=2 threads=2 teams=on bucket=1 reduce=auto "
+        "threads=2 lanes=2 teams=on bucket=1 align=1 reduce= "
+        "forward=auto,auto,auto,auto,auto "
+        "backward=auto,auto,auto,auto,auto",
+        "threads=2 lanes=2 teams=on bucket=1 align=1 reduce=a-word-that-is-too-long "
+        "forward=auto,auto,auto,auto,auto backward=auto,auto,auto,auto,auto",
+        "lanes=2 threads=2 teams=on bucket=1 align=1 reduce=auto "
         "forward=auto,auto,auto,auto,auto "
         "backward=auto,auto,auto,auto,auto",
     };
