@@ -1,5 +1,6 @@
 /* tune: measure how this machine's threads best share a network's work, and keep it. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "app/cli.h"
@@ -11,13 +12,17 @@
 #include "base/table.h"
 #include "comm/comm.h"
 #include "data/synth.h"
+#include "kernels/cpu.h"
 #include "trial.h"
+#include "ways.h"
 
+#define WAYS   32
 #define IMAGES 2048 /* at least so many are gone through */
 
 struct request {
     const char *batches, *config;
     long long threads, grain, stall_timeout;
+    bool layouts;
 };
 
 static void print_candidates(const struct tuning *tuning, int batch, int grains)
@@ -137,6 +142,28 @@ out:
     return st;
 }
 
+/* All CPUs in every split into ranks and threads. Only what starts mpirun can choose
+   that: it is said, not kept. */
+static enum status advise(const char *config, int batch)
+{
+    struct way ways[WAYS];
+    int count = 0, cpus = cpu_allowed();
+    for (int ranks = 1; ranks <= cpus && count < WAYS; ranks++)
+        if (cpus % ranks == 0)
+            ways[count++] = (struct way){.ranks = ranks, .threads = cpus / ranks};
+    const struct ways_request request = {.config = config, .batch = batch, .repeats = 5};
+    TRY(ways_measure(&request, ways, count));
+    for (int i = 0; i < count; i++)
+        log_out("batch %d by %d rank%s x %d thread%s: %.0f images/s (%.0f-%.0f)\n", batch,
+                ways[i].ranks, ways[i].ranks > 1 ? "s" : "", ways[i].threads,
+                ways[i].threads > 1 ? "s" : "", ways[i].rate, ways[i].low, ways[i].high);
+    const struct way *best = ways_best(ways, count, cpus);
+    log_out("fastest on this node: 'scripts/launch.sh -n %d lockstep train ... --threads "
+            "%d'\n\n",
+            best->ranks, best->threads);
+    return ST_OK;
+}
+
 enum status cmd_tune(struct comm *comm, int argc, char **argv)
 {
     struct request request = {.stall_timeout = RUN_STALL_TIMEOUT};
@@ -145,6 +172,8 @@ enum status cmd_tune(struct comm *comm, int argc, char **argv)
         {"threads", CLI_INT, &request.threads, "T",
          "per rank (the rank's share of CPUs)"},
         {"grain", CLI_INT, &request.grain, "N", "instead of the config's"},
+        {"layouts", CLI_FLAG, &request.layouts, NULL,
+         "also: the node's CPUs in every split into ranks and threads"},
         {"stall-timeout", CLI_INT, &request.stall_timeout, "SECONDS", RUN_STALL_HELP},
         {0},
     };
@@ -175,6 +204,9 @@ enum status cmd_tune(struct comm *comm, int argc, char **argv)
     run_ranks_release(&ranks);
     for (int i = 0; i < batches.count; i++)
         TRY_TO(out, tune_batch(comm, &config, threads, batches.value[i]));
+    bool alone = comm_size(comm) == 1 && !getenv("OMPI_COMM_WORLD_SIZE");
+    for (int i = 0; alone && request.layouts && i < batches.count; i++)
+        TRY_TO(out, advise(operand[0], batches.value[i]));
 out:
     config_release(&config);
     return st;
