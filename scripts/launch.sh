@@ -41,6 +41,10 @@ read_words() {
     local count
     while [[ ${1-} == -* ]]; do
         case ${1/#--/-} in
+        -help)
+            sed -n '2,/^set /s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
+            exit 0
+            ;;
         -n | -np | -c) ranks=${2-} ;;
         -H | -host | -hostfile | -machinefile | -default-hostfile) hosts=yes ;;
         -map-by* | -bind-to* | -npernode | -N | -rf | -rankfile) placed=yes ;;

@@ -10,8 +10,12 @@ Needs h5py and matplotlib (Debian: python3-h5py python3-matplotlib)."""
 import argparse
 import sys
 
-import h5py
-import numpy as np
+try:
+    import h5py
+    import numpy as np
+except ImportError as missing:
+    sys.exit(f"plot_lab: {missing}: apt-get install python3-h5py python3-matplotlib, "
+             "and take /usr/bin/python3")
 
 FORMAT = "lockstep lab 1"
 SEQUENTIAL = "sequential"
@@ -193,6 +197,8 @@ def main():
     options = parser.parse_args()
     try:
         lab = Lab(options.file)
+    except FileNotFoundError:
+        sys.exit(f"plot_lab: there is no file '{options.file}'")
     except (OSError, KeyError, ValueError) as trouble:
         sys.exit(f"plot_lab: {options.file}: {trouble}")
     threads = options.threads or lab.fair()
@@ -204,7 +210,10 @@ def main():
     if options.markdown:
         markdown(lab, threads)
     else:
-        draw(lab, threads, options.out)
+        try:
+            draw(lab, threads, options.out)
+        except (ImportError, OSError, ValueError) as trouble:
+            sys.exit(f"plot_lab: cannot write '{options.out}': {trouble}")
         print(options.out)
 
 

@@ -138,6 +138,10 @@ while (($#)); do
     case $1 in
     --max-failures) max_failures=${2-} ;;
     --delay) delay=${2-} ;;
+    --help)
+        sed -n '2,/^set /s/^# \{0,1\}//p' "$0"
+        exit 0
+        ;;
     -*) usage "unknown option '$1'" ;;
     *) break ;;
     esac
@@ -145,6 +149,7 @@ while (($#)); do
 done
 [[ $max_failures =~ ^[1-9][0-9]*$ ]] || usage "--max-failures needs a number from 1"
 [[ $delay =~ ^[0-9]+(\.[0-9]+)?$ ]] || usage "--delay needs seconds"
+(($#)) || usage 'no command given'
 run=$(run_folder "$@") || usage "no 'train' in the command '$*'"
 command=() program=''
 for word; do

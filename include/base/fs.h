@@ -37,6 +37,8 @@ enum status fs_read_text(const char *path, char **text, size_t *bytes) MUST_CHEC
    `path`, fsync the folder; on failure the temporary file is removed. */
 enum status fs_temp_name(char out[FS_PATH], const char *path) MUST_CHECK;
 enum status fs_commit(const char *temp, const char *path) MUST_CHECK;
+/* Before long work: could they be taken? ST_FAIL with a message if not. */
+enum status fs_check_write(const char *path) MUST_CHECK;
 
 /* Remove what is left in a folder of writers that were killed before fs_commit. */
 enum status fs_remove_temps(const char *folder) MUST_CHECK;

@@ -69,6 +69,7 @@ static void flow_row(struct table *cells, const struct measure_table *table, int
     const struct measure_row *alone =
         measure_find(table, subject, pass, SPLIT_SEQUENTIAL, 1);
     const struct measure_row *best = measure_best(table, subject, pass, threads);
+    bool doubtful = best->time.doubtful;
     table_cellf(cells, "%s", pass == STRATEGY_FORWARD ? told->name : "");
     if (pass == STRATEGY_FORWARD)
         shape_cell(cells, told->out);
@@ -79,12 +80,16 @@ static void flow_row(struct table *cells, const struct measure_table *table, int
     for (int c = 0; c < COLUMNS; c++) {
         const struct measure_row *row =
             measure_find(table, subject, pass, columns[c], threads);
+        doubtful = doubtful || (row && row->time.doubtful);
         if (row)
-            table_cellf(cells, "%.2f%s", row->speedup, row == best ? "*" : " ");
+            table_cellf(cells, "%.2f%s", row->speedup,
+                        row->time.doubtful ? "?"
+                        : row == best      ? "*"
+                                           : " ");
         else
             table_cellf(cells, "- ");
     }
-    table_cellf(cells, "%s", split_name(best->split));
+    table_cellf(cells, "%s%s", split_name(best->split), doubtful ? "?" : "");
 }
 
 void lab_print_flow(const struct measure_table *table, const struct machine *machine,
@@ -92,7 +97,7 @@ void lab_print_flow(const struct measure_table *table, const struct machine *mac
 {
     struct table cells;
     log_out("\n%d threads%s, a batch of %d images: speed-up over one thread, from input "
-            "to log-softmax\n",
+            "to log-softmax (*: the best; ?: disturbed by other work)\n",
             threads, threads > machine->cpus ? " (oversubscribed)" : "", table->batch);
     table_init(&cells, "<layer", "<output", "<pass", ">alone us", ">batch ", ">channel ",
                ">spatial ", ">filter ", ">hybrid ", ">feature ", ">element ", "<best",

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/fs.h"
 #include "base/log.h"
@@ -12,17 +13,30 @@
 #include "base/trace.h"
 #include "comm/comm.h"
 
+#define HEAD       "{\"displayTimeUnit\":\"ms\",\"traceEvents\":[\n"
 #define HELPERS    4         /* threads besides those that compute */
 #define SPANS      (1 << 22) /* of all ranks together: some 400 MB of text */
 #define SPANS_LANE (1 << 16)
 
+/* Nothing, or an earlier trace: what may be replaced. */
+static bool replaceable(const char *path)
+{
+    char head[sizeof HEAD] = "";
+    if (access(path, F_OK) != 0)
+        return true;
+    FILE *file = fs_is_file(path) ? fopen(path, "r") : NULL;
+    if (!file)
+        return false;
+    size_t bytes = fread(head, 1, sizeof head - 1, file);
+    fclose(file);
+    return bytes == 0 || strcmp(head, HEAD) == 0;
+}
+
 enum status tracing_check(const char *path)
 {
-    FILE *file = fopen(path, "w");
-    if (!file)
-        FAIL(ST_FAIL, "cannot write '%s': %s", path, strerror(errno));
-    fclose(file);
-    return ST_OK;
+    if (!replaceable(path))
+        FAIL(ST_USAGE, "'%s' is there already and no trace: it is not overwritten", path);
+    return fs_check_write(path);
 }
 
 void tracing_start(struct comm *comm, int threads)
@@ -41,8 +55,7 @@ static enum status write_file(const char *path, const char *text, size_t bytes)
     FILE *file = fopen(temp, "w");
     if (!file)
         FAIL(ST_FAIL, "cannot write '%s': %s", temp, strerror(errno));
-    bool good = fputs("{\"displayTimeUnit\":\"ms\",\"traceEvents\":[\n", file) >= 0 &&
-                fwrite(text, 1, bytes - 2, file) == bytes - 2 &&
+    bool good = fputs(HEAD, file) >= 0 && fwrite(text, 1, bytes - 2, file) == bytes - 2 &&
                 fputs("\n]}\n", file) >= 0;
     good = fclose(file) == 0 && good;
     if (!good) {

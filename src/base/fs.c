@@ -168,6 +168,18 @@ enum status fs_temp_name(char out[FS_PATH], const char *path)
     return ST_OK;
 }
 
+enum status fs_check_write(const char *path)
+{
+    char temp[FS_PATH];
+    TRY(fs_temp_name(temp, path));
+    int fd = open(temp, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
+    if (fd < 0)
+        FAIL(ST_FAIL, "cannot write '%s': %s", path, strerror(errno));
+    close(fd);
+    unlink(temp);
+    return ST_OK;
+}
+
 /* "name.tmp.host.pid", and nothing else of the user's that has ".tmp." in it. */
 static bool is_temp(const char *name)
 {

@@ -176,7 +176,7 @@ static void tell(const struct dir_reader *reader, size_t images)
         log_note("%zu of %zu images were dark on light and have been inverted",
                  reader->inverted, images);
     if (reader->ignored)
-        log_note("%zu files that are not named *.png were left out", reader->ignored);
+        log_note("left out, for they are not named *.png: %zu", reader->ignored);
 }
 
 static enum status read_all(const struct import_dir_options *options,

@@ -45,7 +45,7 @@ static void not_measured(struct claim *claim)
 }
 
 /* Speed-up of what `chosen` gives over one thread, over both passes of all layers of a
-   kind; 0: nothing was measured. */
+   kind; 0: nothing was measured, or beside other work. */
 static double speedup(const struct results *results, const char *kind, enum split split)
 {
     const struct measure_table *table = &results->table;
@@ -63,6 +63,8 @@ static double speedup(const struct results *results, const char *kind, enum spli
                     : measure_find(table, i, pass, split, results->threads);
             if (!one || !all)
                 continue;
+            if (one->time.doubtful || all->time.doubtful)
+                return 0;
             alone += one->time.median;
             team += all->time.median;
         }

@@ -48,7 +48,7 @@ enum status results_check(const char *path)
     free(format);
     if (!ours)
         FAIL(ST_USAGE, "'%s' is no file of the laboratory, and is not overwritten", path);
-    return ST_OK;
+    return fs_check_write(path);
 }
 
 /* An array of doubles, made row by row. */
