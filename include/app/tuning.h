@@ -16,7 +16,7 @@
 enum tuning_mode {
     TUNING_OFF,    /* the rule */
     TUNING_CACHED, /* what was measured before; else, if the run takes longer than a
-                      minute, measured now and kept */
+                      minute and the machine is not busy, measured now and kept */
     TUNING_FORCE   /* measure now, and keep it */
 };
 /* "off", "cached", "force"; ST_USAGE for another word. */
@@ -28,7 +28,7 @@ void tuning_rule(const struct parallel_options *options, int threads,
 
 struct tuning {
     struct parallel_plan plan;
-    const char *source;         /* "by rule", "measured before", ... */
+    char source[128];           /* "by rule", "measured before, ...", ... */
     struct tune_result *result; /* owned; NULL: nothing was measured */
     double seconds;             /* that it took */
 };

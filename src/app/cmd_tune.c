@@ -158,8 +158,12 @@ static enum status advise(const char *config, int batch)
                 ways[i].ranks, ways[i].ranks > 1 ? "s" : "", ways[i].threads,
                 ways[i].threads > 1 ? "s" : "", ways[i].rate, ways[i].low, ways[i].high);
     const struct way *best = ways_best(ways, count, cpus);
-    log_out("fastest on this node: 'scripts/launch.sh -n %d lockstep train ... --threads "
-            "%d'\n\n",
+    bool clear = true;
+    for (int i = 0; i < count; i++)
+        clear = clear && (best == &ways[i] || ways[i].high < best->low);
+    log_out("%s: 'scripts/launch.sh -n %d lockstep train ... --threads %d'\n\n",
+            clear ? "fastest on this node"
+                  : "fastest this time, but not by more than they spread",
             best->ranks, best->threads);
     return ST_OK;
 }

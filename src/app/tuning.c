@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "app/commands.h"
 #include "base/hash.h"
@@ -15,7 +16,8 @@
 
 #define STEP_SECONDS 0.05 /* that a candidate is timed for, at least, in each round */
 #define WORTH        60   /* seconds that a run must take for its plan to be measured */
-#define FIRST_LINE   "lockstep plan 2"
+#define FIRST_LINE   "lockstep plan 3"
+#define BUSY         0.5 /* load average for each CPU */
 
 static const char *const mode_words[] = {"off", "cached", "force"};
 
@@ -45,6 +47,11 @@ void tuning_rule(const struct parallel_options *options, int threads,
 }
 
 /* --- what was measured before --- */
+
+static void say(struct tuning *tuning, const char *source)
+{
+    snprintf(tuning->source, sizeof tuning->source, "%s", source);
+}
 
 /* All that decides the times, a line each; the caller frees. */
 static char *key_text(const struct trainer_setup *setup, int threads)
@@ -96,39 +103,48 @@ static bool algorithm_known(const char *name)
     return false;
 }
 
-/* A file: FIRST_LINE, the key, the plan. Whatever else is there is not looked at. */
-static bool cache_read(const struct model *model, const char *key, int threads,
-                       struct parallel_plan *plan)
+/* What was kept, for all ranks. Plain data. */
+struct kept {
+    bool found;
+    struct parallel_plan plan;
+    char when[64]; /* "2026-11-22 19:40, load average 0.31" */
+};
+
+/* A file: FIRST_LINE, the key, the plan, when it was measured. Whatever else is there is
+   not looked at. */
+static void cache_read(const struct model *model, const char *key, int threads,
+                       struct kept *kept)
 {
     char folder[FS_PATH], path[FS_PATH], *text;
     size_t bytes;
     if (!cache_path(key, folder, path) || !fs_is_file(path) || fs_bytes(path) > 1 << 20)
-        return false;
+        return;
     if (fs_read_text(path, &text, &bytes) != ST_OK)
-        return false;
+        return;
     char *head = mem_format("%s\n%s", FIRST_LINE, key);
     size_t length = strlen(head);
-    bool good = strncmp(text, head, length) == 0;
-    if (good) {
-        text[length + strcspn(text + length, "\n")] = '\0';
-        good = plan_read(plan, model, text + length) && plan->threads <= threads &&
-               algorithm_known(plan->reduce);
+    if (strncmp(text, head, length) == 0) {
+        char *rest = text + length, *plan = strsep(&rest, "\n");
+        const char *when = rest ? strsep(&rest, "\n") : "";
+        kept->found = plan_read(&kept->plan, model, plan) &&
+                      kept->plan.threads <= threads && algorithm_known(kept->plan.reduce);
+        snprintf(kept->when, sizeof kept->when, "%s", when);
     }
-    if (!good)
-        log_note("'%s' is damaged or of another key: measuring anew", path);
+    if (!kept->found)
+        log_note("'%s' is damaged or of another key: it is not used", path);
     free(head);
     free(text);
-    return good;
 }
 
-static enum status cache_put(const char *path, const char *key, const char *plan)
+static enum status cache_put(const char *path, const char *key, const char *plan,
+                             const char *when)
 {
     char temp[FS_PATH];
     TRY(fs_temp_name(temp, path));
     FILE *file = fopen(temp, "w");
     if (!file)
         FAIL(ST_FAIL, "cannot write '%s': %s", temp, strerror(errno));
-    bool good = fprintf(file, "%s\n%s%s\n", FIRST_LINE, key, plan) > 0;
+    bool good = fprintf(file, "%s\n%s%s\n%s\n", FIRST_LINE, key, plan, when) > 0;
     good = fflush(file) == 0 && good;
     fclose(file);
     if (!good) {
@@ -140,17 +156,20 @@ static enum status cache_put(const char *path, const char *key, const char *plan
 
 /* A plan that cannot be kept is used all the same. */
 static void cache_write(const struct model *model, const char *key,
-                        const struct parallel_plan *plan)
+                        const struct parallel_plan *plan, double load)
 {
-    char folder[FS_PATH], path[FS_PATH];
-    char trouble[STATUS_TEXT];
+    char folder[FS_PATH], path[FS_PATH], when[64], trouble[STATUS_TEXT];
     if (!cache_path(key, folder, path))
         return;
     char *text = plan_text(plan, model);
+    time_t now = time(NULL);
+    struct tm local;
+    size_t n = strftime(when, sizeof when, "%Y-%m-%d %H:%M", localtime_r(&now, &local));
+    snprintf(when + n, sizeof when - n, ", load average %.2f", load);
     status_capture(trouble);
     enum status st = fs_make_folder(folder);
     if (st == ST_OK)
-        st = cache_put(path, key, text);
+        st = cache_put(path, key, text, when);
     status_capture(NULL);
     if (st != ST_OK)
         log_note("the plan is not kept: %s", trouble);
@@ -186,13 +205,25 @@ out:
     return st;
 }
 
+/* Of the busiest rank's machine, before this run adds to it; and is that much? */
+static double load_average(struct comm *comm, bool *busy)
+{
+    double load[2] = {0, 0};
+    if (getloadavg(load, 1) != 1)
+        load[0] = 0;
+    load[1] = load[0] / cpu_online();
+    comm_max_f64(comm, load, 2);
+    *busy = load[1] > BUSY;
+    return load[0];
+}
+
 static enum status measure(const struct tune_job *job, struct tuning *tuning)
 {
     double begin = timer_now();
     tuning->result = mem_zeroed(1, sizeof *tuning->result);
     TRY(tune_search(job, tuning->result));
     tuning->plan = tuning->result->candidate[tuning->result->chosen].plan;
-    tuning->source = "measured now";
+    say(tuning, "measured now");
     tuning->seconds = timer_now() - begin;
     return ST_OK;
 }
@@ -240,27 +271,32 @@ enum status tuning_choose(const struct trainer_setup *setup, int threads,
     bool wanted = mode != TUNING_OFF && options->parallel.intra == INTRA_AUTO;
     if (!wanted || !alike(comm, threads) || !tune_matters(&job))
         return ST_OK;
+    bool busy;
+    double load = load_average(comm, &busy), seconds = WORTH;
     char *key = key_text(setup, threads);
-    struct {
-        bool found;
-        struct parallel_plan plan;
-    } cached = {false, tuning->plan};
+    struct kept kept = {.plan = tuning->plan};
     if (mode == TUNING_CACHED && comm_rank(comm) == 0)
-        cached.found = cache_read(setup->model, key, threads, &cached.plan);
-    comm_bcast(comm, &cached, sizeof cached, 0);
+        cache_read(setup->model, key, threads, &kept);
+    comm_bcast(comm, &kept, sizeof kept, 0);
     enum status st = ST_OK;
-    double seconds = WORTH;
-    if (mode == TUNING_CACHED && !cached.found)
+    if (mode == TUNING_CACHED && !kept.found && !busy)
         TRY_TO(out, run_seconds(setup, &tuning->plan, &seconds));
-    if (cached.found) {
-        tuning->plan = cached.plan;
-        tuning->source = "measured before";
+    if (mode == TUNING_FORCE && busy)
+        log_note("the load average is %.2f: other work is measured along, and what comes "
+                 "of it is kept; measure again when the machine is quiet",
+                 load);
+    if (kept.found) {
+        tuning->plan = kept.plan;
+        snprintf(tuning->source, sizeof tuning->source, "measured before%s%s",
+                 *kept.when ? ", " : "", kept.when);
+    } else if (mode == TUNING_CACHED && busy) {
+        say(tuning, "by rule: the machine is too busy to be measured");
     } else if (seconds < WORTH) {
-        tuning->source = "by rule: the run is too short to be worth measuring";
+        say(tuning, "by rule: the run is too short to be worth measuring");
     } else {
         st = measure(&job, tuning);
         if (st == ST_OK && comm_rank(comm) == 0)
-            cache_write(setup->model, key, &tuning->plan);
+            cache_write(setup->model, key, &tuning->plan, load);
     }
 out:
     free(key);

@@ -139,6 +139,9 @@ enum status ways_measure(const struct ways_request *request, struct way *ways, i
 {
     char *memory = NULL, **environment = NULL;
     enum status st = ST_OK;
+    if (geteuid() == 0 && !getenv("OMPI_ALLOW_RUN_AS_ROOT"))
+        FAIL(ST_USAGE, "mpirun refuses root unless it is told twice; first type 'source "
+                       "scripts/mpi.sh'");
     TRY(first_environment(&memory, &environment));
     for (int i = 0; i < count && st == ST_OK; i++) {
         log_progress("measuring %d x %d", ways[i].ranks, ways[i].threads);

@@ -45,11 +45,10 @@ train_with() {
 
 # keep_plan WORDS: as if these had been measured, for the run that asks next.
 keep_plan() {
-    local file words
+    local file splits
     for file in "$XDG_CACHE_HOME"/lockstep/plan-*; do
-        words=$(tail -n 1 "$file" | sed -E 's/.* (forward=.*)/\1/')
-        sed -i '$d' "$file"
-        echo "$1 $(sed -E "s/(=|,)[a-z]+/\1$2/g" <<<"$words")" >>"$file"
+        splits=$(sed -nE "/^threads=/{s/.* (forward=.*)/\1/; s/(=|,)[a-z]+/\1$2/g; p}" "$file")
+        sed -i "s/^threads=.*/$1 $splits/" "$file"
     done
 }
 
@@ -64,7 +63,7 @@ keep_plan() {
                 keep_plan "threads=$threads lanes=$lanes teams=on bucket=65536 align=1 reduce=auto" $split
                 train_with 1 $threads "$split-$threads-$lanes"
                 same_as_alone "$split-$threads-$lanes"
-                [[ $(plan_of "$split-$threads-$lanes") == *"(measured before)" ]]
+                [[ $(plan_of "$split-$threads-$lanes") == *"(measured before"* ]]
                 grep -q "lanes=$lanes .* backward=.*$split" "$split-$threads-$lanes/log.txt"
             done
         done
@@ -79,7 +78,7 @@ keep_plan() {
         keep_plan "threads=1 lanes=1 teams=on bucket=$bucket align=1 reduce=auto" auto
         train_with 2 1 "bucket-$bucket"
         same_as_alone "bucket-$bucket"
-        [[ $(plan_of "bucket-$bucket") == *"(measured before)" ]]
+        [[ $(plan_of "bucket-$bucket") == *"(measured before"* ]]
     done
 }
 
@@ -91,7 +90,7 @@ keep_plan() {
         keep_plan "threads=1 lanes=1 teams=on bucket=20000 align=$align reduce=auto" auto
         train_with 2 1 "align-$align"
         same_as_alone "align-$align"
-        [[ $(plan_of "align-$align") == *"(measured before)" ]]
+        [[ $(plan_of "align-$align") == *"(measured before"* ]]
     done
 }
 
@@ -100,11 +99,11 @@ keep_plan() {
     train_with 1 2 first --tune force
     [ "$(find "$XDG_CACHE_HOME/lockstep" -type f | wc -l)" -eq 1 ]
     train_with 1 2 again
-    [[ $(plan_of again) == *"(measured before)" ]]
+    [[ $(plan_of again) == *"(measured before"* ]]
     train_with 1 2 ruled --tune off
     [[ $(plan_of ruled) == *"(by rule)" ]]
     train_with 1 2 smaller --set train.batch=99
-    [[ $(plan_of smaller) == *"(by rule: the run is too short to be worth measuring)" ]]
+    [[ $(plan_of smaller) == *"(by rule: the "*" to be "*"measur"*")" ]]
     train_with 1 2 other --tune force --set train.batch=99
     [ "$(find "$XDG_CACHE_HOME/lockstep" -type f | wc -l)" -eq 2 ]
     "$LOCKSTEP" show first | grep -q '^plan  *threads='
@@ -119,7 +118,7 @@ END
     rm -rf "$XDG_CACHE_HOME"
     train_with 1 2 fine --tune force
     file=$(echo "$XDG_CACHE_HOME"/lockstep/plan-*)
-    sed -i '$s/auto/rows/' "$file"
+    sed -i '/^threads=/s/auto/rows/' "$file"
     train_with 1 2 damaged 2>damaged.err
     grep -q "^note: '$file' is damaged" damaged.err
     same_as_alone damaged
@@ -153,7 +152,7 @@ END
     grep -qE '^  conv1 +forward( +[0-9.]+){2}' tune.out
     grep -q '^2 threads that share a grain of 1 images' tune.out
     train_with 1 2 tuned
-    [[ $(plan_of tuned) == *"(measured before)" ]]
+    [[ $(plan_of tuned) == *"(measured before"* ]]
     "$LOCKSTEP" tune --threads 1 >one.out
     grep -q 'nothing to choose$' one.out
     ranks 2 "$LOCKSTEP" tune --threads 1 --batch 64 >two.out
