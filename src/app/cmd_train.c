@@ -64,7 +64,7 @@ static enum status parse_request(struct request *request, int argc, char **argv,
          "job's"},
         {"tune", CLI_TEXT, &tune, "off|cached|force",
          "how threads share the work: by rule, as measured before (or now, if never), "
-         "or measured now"},
+         "or measured now; under mpirun write --tune=WORD, or it reads that too"},
         {"trace", CLI_TEXT, &request->trace, "FILE",
          "what every thread did when, as JSON for ui.perfetto.dev; of a long run, the "
          "beginning"},
