@@ -122,7 +122,7 @@ while True: server.accept()' 3>&- &
 @test "a rank on another host, then launch.sh is told to stop; the same on other hosts" {
     long=(--set train.steps=120)
     train 1 "$LETTERS" --run calm "${OPTIONS[@]}" "${long[@]}" >calm.out
-    link_rate 300mbit
+    link_rate 100mbit
     start_on n1:2,n2:1,n3:1 stopped "${long[@]}"
     until_lines stopped 2
     signal_rank n3 3 USR1

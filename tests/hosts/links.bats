@@ -17,7 +17,7 @@ setup_file() {
 setup() {
     source "$BATS_TEST_DIRNAME/runs.sh"
     need_hosts
-    link_rate 300mbit
+    link_rate 100mbit
 }
 
 teardown_file() {
