@@ -33,6 +33,7 @@ struct tree_piece {
     size_t begin, end; /* elements of the vectors */
     float *sum;        /* the caller's, from element 0 */
     bool done;
+    double began; /* for the trace */
 
     /* --- the algorithm's --- */
     int stage;

@@ -6,6 +6,7 @@
 
 #include "base/mem.h"
 #include "base/timer.h"
+#include "base/trace.h"
 #include "tree_impl.h"
 
 #define SPINS 200 /* before another process gets the core */
@@ -139,6 +140,7 @@ void comm_tree_start(struct comm *comm, int n, float *const *parts, float *sum,
         return;
     if (!like_before)
         decide(comm, piece);
+    piece->began = trace_begin();
     hold_parts(comm, piece, parts);
     piece->algorithm->start(comm, piece);
 }
@@ -159,6 +161,8 @@ static bool move_on(struct comm *comm, struct tree_piece *piece)
             break;
         moved = true;
     }
+    if (moved && piece->done)
+        trace_beside("sum over ranks", piece->count * sizeof(float), piece->began);
     return moved;
 }
 

@@ -23,6 +23,9 @@ check_trace() {
         update evaluate write; do
         grep -q "^categories:.* $category" checked
     done
+    for rank in 0 1; do # buckets' sums go on beside
+        grep -q "\"ph\":\"b\",\"name\":\"sum over ranks\",.*\"pid\":$rank,.*\"bytes\":" two.json
+    done
     for layer in conv1 conv3 linear1 logsoftmax1; do
         grep -q "\"name\":\"$layer\",\"cat\":\"forward layer\",\"pid\":1" two.json
         grep -q "\"name\":\"$layer\",\"cat\":\"backward layer\",\"pid\":0" two.json
