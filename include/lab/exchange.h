@@ -36,14 +36,4 @@ struct exchange_point {
 void exchange_measure(struct comm *comm, size_t bytes, int grains, int rounds,
                       struct exchange_point *point);
 
-/* The curve: points of growing size, from 4 KiB to 64 MiB by factors of four, or up to
-   `most` bytes if that is less; returns how many. */
-#define EXCHANGE_POINTS 8
-int exchange_curve(struct comm *comm, size_t most, int rounds,
-                   struct exchange_point points[EXCHANGE_POINTS]);
-
-/* Seconds of the chosen algorithm for so many bytes, between the points (and beyond them
-   by the slope of the nearest two). */
-double exchange_seconds(const struct exchange_point *points, int count, double bytes);
-
 #endif

@@ -124,33 +124,3 @@ void exchange_measure(struct comm *comm, size_t bytes, int grains, int rounds,
     free(seconds);
     free(bench.sum);
 }
-
-int exchange_curve(struct comm *comm, size_t most, int rounds,
-                   struct exchange_point points[EXCHANGE_POINTS])
-{
-    int count = 0;
-    for (size_t bytes = 4096; count < EXCHANGE_POINTS; bytes *= 4) {
-        bool last = bytes >= most;
-        exchange_measure(comm, last ? most : bytes, 0, rounds, &points[count++]);
-        if (last)
-            break;
-    }
-    return count;
-}
-
-double exchange_seconds(const struct exchange_point *points, int count, double bytes)
-{
-    if (count == 0 || points[0].chosen < 0)
-        return 0;
-    int i = 1;
-    while (i < count - 1 && bytes > (double)points[i].bytes)
-        i++;
-    double y0 = points[0].way[points[0].chosen].seconds, x0 = (double)points[0].bytes;
-    if (count == 1)
-        return y0 * bytes / x0;
-    x0 = (double)points[i - 1].bytes;
-    y0 = points[i - 1].way[points[i - 1].chosen].seconds;
-    double x1 = (double)points[i].bytes, y1 = points[i].way[points[i].chosen].seconds;
-    double y = y0 + (y1 - y0) * (bytes - x0) / (x1 - x0);
-    return y > 0 ? y : 0;
-}
