@@ -26,6 +26,13 @@ struct model_spec {
 void model_spec_add(struct model_spec *spec, const char *text, const char *where);
 void model_spec_release(struct model_spec *spec);
 
+/* The smallest part of a model that computes for itself: a layer with parameters and
+   those without that follow it; the first one also has those before it. */
+struct model_unit {
+    int layer, layer_end; /* layers [layer, layer_end) */
+    size_t begin, end;    /* their parameters in the flat vector, padding included */
+};
+
 struct model {
     int layers;
     struct layer *layer[MODEL_LAYERS]; /* owned: as described */
@@ -37,6 +44,11 @@ struct model {
     int grain;
     size_t params; /* floats in the flat vector, padding included */
     double flops;  /* dense, forward, per sample */
+    int units;
+    struct model_unit unit[MODEL_LAYERS];
+
+    /* Of a part: what comes before it in the whole model; a whole model has 0. */
+    int step_before, layer_before, tensor_before, unit_before;
 };
 
 /* Builds the network for samples of shape `in`, `classes` classes and passes of at most
@@ -45,6 +57,18 @@ struct model {
 enum status model_init(struct model *model, const struct model_spec *spec,
                        struct shape in, int classes, int grain) MUST_CHECK;
 void model_release(struct model *model);
+
+/* The same for a model of which this process holds a part only: memory is not looked at.
+   Parts are checked by themselves; `where` is for the message. */
+enum status model_describe(struct model *model, const struct model_spec *spec,
+                           struct shape in, int classes, int grain) MUST_CHECK;
+enum status model_check_memory(const struct model *model, const char *where) MUST_CHECK;
+
+/* Units [begin, end) of a whole model, as a model of their own: flat vectors hold the
+   part's parameters alone, its input is the output of what comes before it, and unless
+   that is nothing, backward goes on to its input (workspace.input_gradient). Layers keep
+   their names and random draws: the bits are those of the whole. model_release. */
+void model_part(struct model *part, const struct model *whole, int begin, int end);
 
 /* Run every layer by itself, for tests and measurements; before workspaces are made. */
 void model_unfuse(struct model *model);
@@ -71,6 +95,8 @@ struct workspace {
     float *activation[MODEL_LAYERS + 1]; /* [i] is step i's input (grain, in) */
     float *logprobs;                     /* (grain, classes): the last one's output */
     float *delta[2];                     /* gradients of activations, in turn */
+    float *input_gradient;  /* of these: a part's, (grain, in) after backward */
+    float *output_gradient; /* and the one that starts backward, (grain, out) */
     void *save[MODEL_LAYERS];
     void *scratch;
     int *label;       /* (grain) */
@@ -121,7 +147,8 @@ void model_forward_step(const struct model *model, struct workspace *ws,
 void model_backward_step(const struct model *model, struct workspace *ws,
                          const struct grain_pass *pass, int step);
 
-/* The first step that has parameters: backward ends there. */
+/* The first step that has parameters: backward ends there. It has an input gradient in
+   those parts of a model that have something before them. */
 int model_first_step(const struct model *model);
 
 /* FLOPs of a step per sample: of the dense algorithm, and really done. Backward counts a

@@ -27,9 +27,11 @@ struct train_options {
 };
 
 struct parallel_options {
-    int threads; /* per rank; 0: the allowed CPUs, shared with the node's other ranks */
-    int intra;   /* enum intra_kind: how threads share a rank's grains */
-    int reduce;  /* index into comm_tree_names: how ranks sum a gradient */
+    int threads;  /* per rank; 0: the allowed CPUs, shared with the node's other ranks */
+    int intra;    /* enum intra_kind: how threads share a rank's grains */
+    int reduce;   /* index into comm_tree_names: how ranks sum a gradient */
+    int pipeline; /* ranks that share the layers; 1: every rank has them all */
+    char *stages; /* owned by the config: which of them has which; "": as is fastest */
 };
 
 struct checkpoint_options {

@@ -21,6 +21,7 @@
 #include "nn/plan.h"
 #include "train/checkpoint.h"
 #include "train/options.h"
+#include "train/stage.h"
 
 struct comm;
 struct lockfile;
@@ -30,7 +31,8 @@ struct trainer;
 struct trainer_setup {
     struct comm *comm;
     struct dataset *dataset;
-    const struct model *model;
+    const struct model *model; /* the whole network */
+    const struct stage *stage; /* what this rank has of it; NULL: all */
     const struct run_options *options;
     const struct parallel_plan *plan; /* of this rank; lanes and buckets are all ranks' */
     int spare_cpus;                   /* of this host that no rank's thread has */

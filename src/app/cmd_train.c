@@ -9,6 +9,7 @@
 #include "app/network.h"
 #include "app/run.h"
 #include "app/run_folder.h"
+#include "app/stages.h"
 #include "app/tracing.h"
 #include "app/tuning.h"
 #include "base/fs.h"
@@ -39,7 +40,8 @@ struct session {
     char *text; /* of the config, as checkpoints store it */
     struct run_ranks ranks;
     struct dataset dataset;
-    struct model model;
+    struct model model; /* the whole network */
+    struct stages stages;
     struct tuning tuning;
     struct trainer *trainer;
     struct run_folder folder;
@@ -138,11 +140,7 @@ static enum status check_init(struct session *session)
     if (!session->request->init)
         return ST_OK;
     TRY(network_find(session->init, session->request->init));
-    float *params = mem_aligned(session->model.params, sizeof *params);
-    enum status st =
-        checkpoint_read_weights(session->init, &session->model, params, &averaged);
-    free(params);
-    return st;
+    return checkpoint_read_weights(session->init, &session->model, NULL, &averaged);
 }
 
 /* What only rank 0 looks at; the last that may refuse the run. */
@@ -162,12 +160,14 @@ static enum status describe_model(struct session *session)
 {
     const struct dataset_info *data = &session->dataset.info;
     const struct shape in = {data->h, data->w, 1};
+    const struct run_options *run = &session->config.run;
     char why[STATUS_TEXT];
     status_capture(why);
-    enum status st = model_init(&session->model, &session->config.model, in,
-                                data->classes, session->config.run.train.grain);
+    enum status st = (run->parallel.pipeline > 1 ? model_describe : model_init)(
+        &session->model, &session->config.model, in, data->classes, run->train.grain);
     status_capture(NULL);
-    return run_agree(session->comm, st, why);
+    TRY(run_agree(session->comm, st, why));
+    return stages_open(&session->stages, session->comm, &session->model, &run->parallel);
 }
 
 static enum status set_up(struct session *session)
@@ -196,6 +196,7 @@ static enum status set_up(struct session *session)
         .comm = session->comm,
         .dataset = &session->dataset,
         .model = &session->model,
+        .stage = &session->stages.stage,
         .options = run,
         .spare_cpus = run_spare_cpus(&session->ranks, session->comm),
         .folder = request->check ? NULL : session->folder.path,
@@ -223,7 +224,8 @@ static void print_plan(const struct session *session)
     const struct tuning *tuning = &session->tuning;
     const struct train_options *train = &session->config.run.train;
     int grains = (train->batch + train->grain - 1) / train->grain;
-    int size = comm_size(session->comm), share = (grains + size - 1) / size;
+    int size = comm_size(session->stages.stage.peers), share = (grains + size - 1) / size;
+    stages_print(&session->stages);
     log_out("%-10s %s (%s", "plan", plan_summary(&tuning->plan, share), tuning->source);
     if (tuning->result)
         log_out(" in %.1f s", tuning->seconds);
@@ -241,9 +243,10 @@ static void print_reduce(const struct session *session)
     const struct parallel_plan *plan = &session->tuning.plan;
     const struct train_options *train = &session->config.run.train;
     int grains = (train->batch + train->grain - 1) / train->grain;
-    size_t params = session->model.params;
+    const struct stage *stage = &session->stages.stage;
+    size_t params = stage->model->params;
     size_t piece = plan->bucket < params ? plan->bucket : params;
-    const char *choice = comm_tree_choice(session->comm, grains, piece);
+    const char *choice = comm_tree_choice(stage->peers, grains, piece);
     if (!choice)
         return;
     log_out("%-10s %s, in pieces of %zu KB", "reduce", choice,
@@ -288,7 +291,7 @@ static void note_oddities(const struct session *session)
 {
     const struct train_options *train = &session->config.run.train;
     int grains = (train->batch + train->grain - 1) / train->grain;
-    int size = comm_size(session->comm);
+    int size = comm_size(session->stages.stage.peers);
     if (size > grains)
         log_note("%d ranks but only %d grain%s in a batch: %d rank%s without work; raise "
                  "train.batch or lower train.grain",
@@ -360,6 +363,7 @@ enum status cmd_train(struct comm *comm, int argc, char **argv)
     trainer_free(session.trainer); /* no thread but this one is left */
     st = tracing_write(comm, request.trace, st);
     tuning_release(&session.tuning);
+    stages_close(&session.stages);
     run_folder_close(&session.folder);
     model_release(&session.model);
     dataset_close(&session.dataset);

@@ -34,6 +34,45 @@ void comm_check(int code, const char *what)
     abort();
 }
 
+/* All that follows from comm->all. */
+static void find_ranks(struct comm *comm)
+{
+    MPI_CHECK(MPI_Comm_rank(comm->all, &comm->rank));
+    MPI_CHECK(MPI_Comm_size(comm->all, &comm->size));
+    MPI_CHECK(MPI_Comm_split_type(comm->all, MPI_COMM_TYPE_SHARED, comm->rank,
+                                  MPI_INFO_NULL, &comm->node));
+    MPI_CHECK(MPI_Comm_rank(comm->node, &comm->node_rank));
+    MPI_CHECK(MPI_Comm_size(comm->node, &comm->node_size));
+    comm_find_nodes(comm);
+}
+
+static void release_ranks(struct comm *comm)
+{
+    comm_tree_release(comm);
+    window_close(&comm->vectors);
+    free(comm->private_vectors);
+    free(comm->node_first);
+    MPI_CHECK(MPI_Comm_free(&comm->node));
+    MPI_CHECK(MPI_Comm_free(&comm->all));
+}
+
+struct comm *comm_split(struct comm *comm, int group)
+{
+    struct comm *part = mem_zeroed(1, sizeof *part);
+    MPI_WAIT(MPI_Comm_split(comm->all, group, comm->rank, &part->all));
+    find_ranks(part);
+    memcpy(part->host, comm->host, sizeof part->host);
+    return part;
+}
+
+void comm_split_free(struct comm *part)
+{
+    if (!part)
+        return;
+    release_ranks(part);
+    free(part);
+}
+
 struct comm *comm_start(int *argc, char ***argv)
 {
     int provided;
@@ -49,13 +88,7 @@ struct comm *comm_start(int *argc, char ***argv)
     MPI_CHECK(MPI_Init_thread(argc, argv, MPI_THREAD_FUNNELED, &provided));
     MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN);
     MPI_CHECK(MPI_Comm_dup(MPI_COMM_WORLD, &world.all));
-    MPI_CHECK(MPI_Comm_rank(world.all, &world.rank));
-    MPI_CHECK(MPI_Comm_size(world.all, &world.size));
-    MPI_CHECK(MPI_Comm_split_type(world.all, MPI_COMM_TYPE_SHARED, world.rank,
-                                  MPI_INFO_NULL, &world.node));
-    MPI_CHECK(MPI_Comm_rank(world.node, &world.node_rank));
-    MPI_CHECK(MPI_Comm_size(world.node, &world.node_size));
-    comm_find_nodes(&world);
+    find_ranks(&world);
     gethostname(world.host, sizeof world.host - 1);
     world.host[strcspn(world.host, ".")] = '\0';
     log_init(world.rank, world.host);
@@ -67,13 +100,8 @@ struct comm *comm_start(int *argc, char ***argv)
 void comm_finish(struct comm *comm)
 {
     comm_watch_stop(comm->watch);
-    comm_tree_release(comm);
-    window_close(&comm->vectors);
-    free(comm->private_vectors);
-    free(comm->node_first);
     status_set_abort_hook(NULL);
-    MPI_CHECK(MPI_Comm_free(&comm->node));
-    MPI_CHECK(MPI_Comm_free(&comm->all));
+    release_ranks(comm);
     MPI_Finalize();
 }
 
@@ -171,27 +199,46 @@ void comm_allgather(struct comm *comm, const void *mine, void *all, size_t bytes
         MPI_Allgather(mine, (int)bytes, MPI_BYTE, all, (int)bytes, MPI_BYTE, comm->all));
 }
 
+static void send_blocks(struct comm *comm, const void *data, size_t bytes, int to,
+                        int tag)
+{
+    for (size_t done = 0; done < bytes; done += BCAST_BLOCK) {
+        size_t n = bytes - done < BCAST_BLOCK ? bytes - done : BCAST_BLOCK;
+        MPI_WAIT(
+            MPI_Send((const char *)data + done, (int)n, MPI_BYTE, to, tag, comm->all));
+    }
+}
+
+static void receive_blocks(struct comm *comm, void *data, size_t bytes, int from, int tag)
+{
+    for (size_t done = 0; done < bytes; done += BCAST_BLOCK) {
+        size_t n = bytes - done < BCAST_BLOCK ? bytes - done : BCAST_BLOCK;
+        MPI_WAIT(MPI_Recv((char *)data + done, (int)n, MPI_BYTE, from, tag, comm->all,
+                          MPI_STATUS_IGNORE));
+    }
+}
+
+void comm_send(struct comm *comm, const void *data, size_t bytes, int to)
+{
+    send_blocks(comm, data, bytes, to, TAG_SEND);
+}
+
+void comm_receive(struct comm *comm, void *data, size_t bytes, int from)
+{
+    receive_blocks(comm, data, bytes, from, TAG_SEND);
+}
+
 void comm_gather(struct comm *comm, const void *mine, size_t my_bytes, void *all,
                  const size_t *bytes)
 {
     if (comm->rank != 0) {
-        for (size_t done = 0; done < my_bytes; done += BCAST_BLOCK) {
-            size_t n = my_bytes - done < BCAST_BLOCK ? my_bytes - done : BCAST_BLOCK;
-            MPI_WAIT(MPI_Send((const char *)mine + done, (int)n, MPI_BYTE, 0, TAG_GATHER,
-                              comm->all));
-        }
+        send_blocks(comm, mine, my_bytes, 0, TAG_GATHER);
         return;
     }
     memcpy(all, mine, my_bytes);
     char *to = (char *)all + my_bytes;
-    for (int rank = 1; rank < comm->size; to += bytes[rank], rank++) {
-        for (size_t done = 0; done < bytes[rank]; done += BCAST_BLOCK) {
-            size_t n =
-                bytes[rank] - done < BCAST_BLOCK ? bytes[rank] - done : BCAST_BLOCK;
-            MPI_WAIT(MPI_Recv(to + done, (int)n, MPI_BYTE, rank, TAG_GATHER, comm->all,
-                              MPI_STATUS_IGNORE));
-        }
-    }
+    for (int rank = 1; rank < comm->size; to += bytes[rank], rank++)
+        receive_blocks(comm, to, bytes[rank], rank, TAG_GATHER);
 }
 
 struct comm_shared {

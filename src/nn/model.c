@@ -146,14 +146,16 @@ static void release_steps(struct model *model)
 }
 
 /* Sizes come from a config, and that may come with a checkpoint from anywhere. */
-static enum status check_memory(const struct model *model, const char *where)
+enum status model_check_memory(const struct model *model, const char *where)
 {
     double wanted = (double)workspace_bytes(model) + 4.0 * (double)model->params;
-    if (wanted > (double)mem_machine())
+    double limit = (double)mem_limit();
+    if (wanted > limit)
         FAIL(ST_USAGE,
-             "%s: the network takes %.1f GB for a grain of %d samples, this machine has "
-             "%.1f; make its layers or train.grain smaller",
-             where, wanted / 1e9, model->grain, (double)mem_machine() / 1e9);
+             "%s: the network takes %.1f GB for a grain of %d samples, a process may "
+             "have %.1f here; make its layers or train.grain smaller, or share the "
+             "layers among ranks (parallel.pipeline)",
+             where, wanted / 1e9, model->grain, limit / 1e9);
     return ST_OK;
 }
 
@@ -170,19 +172,94 @@ static void name_steps(const struct model *model)
         where_name_layer(i, model->step[i]->name);
 }
 
-enum status model_init(struct model *model, const struct model_spec *spec,
-                       struct shape in, int classes, int grain)
+static void find_units(struct model *model)
+{
+    model->units = 0;
+    for (int l = 0; l < model->layers; l++) {
+        const struct layer *layer = model->layer[l];
+        if (layer->tensors > 0) {
+            struct model_unit *unit = &model->unit[model->units++];
+            *unit = (struct model_unit){.layer = l, .begin = layer->tensor[0].offset};
+            if (model->units > 1)
+                unit[-1].end = unit->begin;
+        }
+        if (model->units > 0)
+            model->unit[model->units - 1].layer_end = l + 1;
+    }
+    model->unit[0].layer = 0;
+    model->unit[model->units - 1].end = model->params;
+}
+
+enum status model_describe(struct model *model, const struct model_spec *spec,
+                           struct shape in, int classes, int grain)
 {
     *model = (struct model){.in = in, .classes = classes, .grain = grain};
     enum status st;
     TRY_TO(failed, add_layers(model, spec));
+    find_units(model);
     find_steps(model);
     name_steps(model);
-    TRY_TO(failed, check_memory(model, spec->where[spec->count - 1]));
     return ST_OK;
 failed:
     model_release(model);
     return st;
+}
+
+enum status model_init(struct model *model, const struct model_spec *spec,
+                       struct shape in, int classes, int grain)
+{
+    TRY(model_describe(model, spec, in, classes, grain));
+    enum status st = model_check_memory(model, spec->where[spec->count - 1]);
+    if (st != ST_OK)
+        model_release(model);
+    return st;
+}
+
+/* Of the layers before `layer`. */
+static int tensors_before(const struct model *model, int layer)
+{
+    int tensors = 0;
+    for (int l = 0; l < layer; l++)
+        tensors += model->layer[l]->tensors;
+    return tensors;
+}
+
+static int steps_before(const struct model *model, int layer)
+{
+    int steps = 0;
+    while (steps < model->steps && model->step[steps]->index < layer)
+        steps++;
+    return steps;
+}
+
+void model_part(struct model *part, const struct model *whole, int begin, int end)
+{
+    ASSERT(whole->unit_before == 0 && begin < end && end <= whole->units);
+    int first = whole->unit[begin].layer, last = whole->unit[end - 1].layer_end;
+    size_t offset = whole->unit[begin].begin;
+    *part = (struct model){
+        .in = whole->layer[first]->in,
+        .classes = whole->classes,
+        .grain = whole->grain,
+        .params = whole->unit[end - 1].end - offset,
+        .step_before = steps_before(whole, first),
+        .layer_before = first,
+        .tensor_before = tensors_before(whole, first),
+        .unit_before = begin,
+    };
+    for (int l = first; l < last; l++) {
+        const struct layer *from = whole->layer[l];
+        struct layer *layer = mem_zeroed(1, from->ops->bytes);
+        memcpy(layer, from, from->ops->bytes);
+        for (int t = 0; t < layer->tensors; t++)
+            layer->tensor[t].offset -= offset;
+        part->layer[part->layers++] = layer;
+        part->flops += layer->flops;
+    }
+    find_units(part);
+    find_steps(part);
+    ASSERT(steps_before(whole, last == whole->layers ? INT_MAX : last) ==
+           part->step_before + part->steps); /* no block lies across the border */
 }
 
 void model_release(struct model *model)
@@ -195,7 +272,7 @@ void model_release(struct model *model)
 
 void model_init_params(const struct model *model, uint64_t seed, float *params)
 {
-    uint32_t index = 0;
+    uint32_t index = (uint32_t)model->tensor_before;
     memset(params, 0, model->params * sizeof *params);
     for (int i = 0; i < model->layers; i++) {
         const struct layer *layer = model->layer[i];
@@ -316,7 +393,8 @@ void model_decay_mask(const struct model *model, float *mask)
 struct model_work model_step_work(const struct model *model, int step)
 {
     const struct layer *layer = model->step[step];
-    int gradients = layer->tensors == 0 ? 0 : step > model_first_step(model) ? 2 : 1;
+    bool first = step == model_first_step(model) && model->unit_before == 0;
+    int gradients = layer->tensors == 0 ? 0 : first ? 1 : 2;
     double forward = layer->work_forward > 0 ? layer->work_forward : layer->flops;
     double backward = layer->work_backward > 0 ? layer->work_backward : layer->flops;
     return (struct model_work){layer->flops, gradients * layer->flops, forward,

@@ -15,7 +15,7 @@
 static void create_vectors(struct trainer *trainer)
 {
     const struct run_options *options = trainer->setup.options;
-    size_t params = trainer->setup.model->params;
+    size_t params = trainer->model->params;
     struct run_state *state = &trainer->state;
     state->params = mem_aligned(params, sizeof(float));
     if (options->train.ema > 0)
@@ -27,15 +27,15 @@ static void create_vectors(struct trainer *trainer)
     }
     trainer->sum = mem_aligned(params + TAIL_COUNT, sizeof(float));
     trainer->decay_mask = mem_aligned(params, sizeof(float));
-    model_decay_mask(trainer->setup.model, trainer->decay_mask);
-    trainer->square_sums = mem_zeroed(params / OPTIM_CHUNK + 1, sizeof(double));
+    model_decay_mask(trainer->model, trainer->decay_mask);
+    norm_init(&trainer->norm, trainer->model);
 }
 
 /* The vectors that ranks exchange lie where those of the same node can read them. */
 static void create_reduce(struct trainer *trainer, int grains)
 {
-    struct comm *comm = trainer->setup.comm;
-    size_t params = trainer->setup.model->params;
+    struct comm *comm = trainer->stage->peers;
+    size_t params = trainer->model->params;
     int lanes = trainer->crew.plan.lanes, begin, most;
     comm_align(comm, trainer->setup.plan->align);
     comm_share(comm, grains, 0, &begin, &most);
@@ -51,7 +51,11 @@ struct trainer *trainer_create(const struct trainer_setup *setup)
     const struct run_options *options = setup->options;
     const struct dataset_info *data = &setup->dataset->info;
     trainer->setup = *setup;
-    crew_init(&trainer->crew, setup->model, setup->plan);
+    stage_init_whole(&trainer->alone, setup->comm, setup->model);
+    trainer->stage = setup->stage ? setup->stage : &trainer->alone;
+    trainer->model = trainer->stage->model;
+    crew_init(&trainer->crew, trainer->stage, setup->plan);
+    flow_init(&trainer->flow, &trainer->crew);
     int grains = (options->train.batch + options->train.grain - 1) / options->train.grain;
     create_reduce(trainer, grains);
     loader_init(&trainer->train, setup->dataset, DATASET_TRAIN);
@@ -68,8 +72,8 @@ struct trainer *trainer_create(const struct trainer_setup *setup)
     trainer->saved_step = UINT64_MAX;
     trainer_input_init(trainer);
     create_vectors(trainer);
-    overlap_init(&trainer->overlap, setup->comm, &trainer->reduce, setup->model,
-                 setup->plan->bucket, trainer->sum);
+    overlap_init(&trainer->overlap, trainer->stage->peers, &trainer->reduce,
+                 trainer->model, setup->plan->bucket, trainer->sum);
     metrics_init(&trainer->metrics, data->classes);
     trainer_saver_init(trainer);
     return trainer;
@@ -81,6 +85,7 @@ void trainer_free(struct trainer *trainer)
         return;
     trainer_saver_release(trainer);
     trainer_input_release(trainer);
+    flow_release(&trainer->flow);
     crew_release(&trainer->crew);
     reduce_release(&trainer->reduce);
     loader_release(&trainer->train);
@@ -91,7 +96,7 @@ void trainer_free(struct trainer *trainer)
         free(trainer->state.optim[i]);
     free(trainer->sum);
     free(trainer->decay_mask);
-    free(trainer->square_sums);
+    norm_release(&trainer->norm);
     free(trainer->confusion);
     metrics_release(&trainer->metrics);
     free(trainer);
@@ -114,9 +119,10 @@ const struct phases *trainer_phases(const struct trainer *trainer)
 
 size_t trainer_bytes(const struct trainer *trainer)
 {
-    const struct model *model = trainer->setup.model;
+    const struct model *model = trainer->model;
     size_t vectors = 3 + (size_t)trainer->state.optims + (trainer->state.ema != NULL);
-    return (size_t)trainer->crew.plan.lanes * workspace_bytes(model) +
+    return (size_t)(trainer->crew.plan.lanes * trainer->crew.slots) *
+               workspace_bytes(model) +
            trainer->reduce.bytes + vectors * model->params * sizeof(float);
 }
 
@@ -124,7 +130,7 @@ size_t trainer_bytes(const struct trainer *trainer)
 
 static size_t vector_bytes(const struct trainer *trainer)
 {
-    return trainer->setup.model->params * sizeof(float);
+    return trainer->model->params * sizeof(float);
 }
 
 static void start_average(struct trainer *trainer)
@@ -145,23 +151,55 @@ static void forget(struct trainer *trainer)
 void trainer_start(struct trainer *trainer)
 {
     forget(trainer);
-    model_init_params(trainer->setup.model, trainer->setup.options->train.seed,
+    model_init_params(trainer->model, trainer->setup.options->train.seed,
                       trainer->state.params);
     start_average(trainer);
+}
+
+/* Rank 0's end of what is read: its own vectors, or those of its replica's stages. */
+static const struct state_stream *
+stream_of(struct trainer *trainer, struct state_store *store, struct state_stream *own)
+{
+    if (trainer->stage->count > 1)
+        return &trainer->spread.stream;
+    *store = (struct state_store){trainer->model, &trainer->state};
+    *own = state_stream_of(store);
+    return own;
+}
+
+/* The first `vectors` of the state from rank 0, which has read them, to all ranks. */
+static void hand_out(struct trainer *trainer, int vectors)
+{
+    const struct stage *stage = trainer->stage;
+    struct state_vector list[STATE_VECTORS];
+    run_state_list(&trainer->state, list);
+    for (int v = 0; v < vectors; v++)
+        comm_bcast(stage->peers, list[v].data, vector_bytes(trainer), 0);
+}
+
+/* To be called in any case: the other stages wait for what rank 0 reads. */
+static void pass_on(struct trainer *trainer)
+{
+    if (trainer->stage->count > 1 && comm_rank(trainer->stage->peers) == 0)
+        spread_scatter(&trainer->spread);
 }
 
 enum status trainer_start_from(struct trainer *trainer, const char *checkpoint)
 {
     struct comm *comm = trainer->setup.comm;
+    struct state_store store;
+    struct state_stream own;
     enum status st = ST_OK;
     bool averaged;
     where_mark(WHERE_CHECKPOINT);
     forget(trainer);
+    spread_init(&trainer->spread, trainer->stage, &trainer->state, 1);
     if (comm_rank(comm) == 0)
         st = checkpoint_read_weights(checkpoint, trainer->setup.model,
-                                     trainer->state.params, &averaged);
+                                     stream_of(trainer, &store, &own), &averaged);
+    pass_on(trainer);
     TRY(comm_agree(comm, st));
-    comm_bcast(comm, trainer->state.params, vector_bytes(trainer), 0);
+    hand_out(trainer, 1);
     start_average(trainer);
     return ST_OK;
 }
@@ -169,25 +207,26 @@ enum status trainer_start_from(struct trainer *trainer, const char *checkpoint)
 enum status trainer_resume(struct trainer *trainer, const char *checkpoint)
 {
     struct comm *comm = trainer->setup.comm;
-    struct run_state *state = &trainer->state;
+    struct state_vector list[STATE_VECTORS];
+    struct state_store store;
+    struct state_stream own;
+    int vectors = run_state_list(&trainer->state, list);
     enum status st = ST_OK;
     where_mark(WHERE_CHECKPOINT);
+    spread_init(&trainer->spread, trainer->stage, &trainer->state, vectors);
     if (comm_rank(comm) == 0) {
         struct checkpoint_info info;
-        st = checkpoint_read(checkpoint, trainer->setup.model, state, &trainer->metrics,
-                             &info);
+        st = checkpoint_read(checkpoint, trainer->setup.model, &trainer->state,
+                             stream_of(trainer, &store, &own), &trainer->metrics, &info);
         if (st == ST_OK) {
             trainer->progress = info.progress;
             checkpoint_info_release(&info);
         }
     }
+    pass_on(trainer);
     TRY(comm_agree(comm, st));
     comm_bcast(comm, &trainer->progress, sizeof trainer->progress, 0);
-    comm_bcast(comm, state->params, vector_bytes(trainer), 0);
-    if (state->ema)
-        comm_bcast(comm, state->ema, vector_bytes(trainer), 0);
-    for (int i = 0; i < state->optims; i++)
-        comm_bcast(comm, state->optim[i], vector_bytes(trainer), 0);
+    hand_out(trainer, vectors);
     trainer->saved_step = trainer->progress.step;
     return ST_OK;
 }
