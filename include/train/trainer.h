@@ -67,9 +67,11 @@ enum status trainer_run(struct trainer *trainer) MUST_CHECK;
 enum status trainer_time_steps(struct trainer *trainer, int count, bool forward,
                                double *seconds) MUST_CHECK;
 
-/* For measurements, not collective: where the time went so far; bytes of workspaces,
-   weights, gradients and optimizer state. */
+/* For measurements, not collective: where the time went so far. */
 const struct phases *trainer_phases(const struct trainer *trainer);
-size_t trainer_bytes(const struct trainer *trainer);
+
+/* Bytes of workspaces, weights, gradients, optimizer state and, on a rank that writes,
+   their copies: what trainer_create takes besides the data. Not collective. */
+size_t trainer_bytes(const struct trainer_setup *setup);
 
 #endif

@@ -170,6 +170,23 @@ static enum status describe_model(struct session *session)
     return stages_open(&session->stages, session->comm, &session->model, &run->parallel);
 }
 
+/* Better said than met: a process that asks for too much is killed. */
+static enum status check_memory(const struct trainer_setup *setup)
+{
+    double wanted = (double)trainer_bytes(setup), limit = (double)mem_limit();
+    char why[STATUS_TEXT];
+    enum status st = ST_OK;
+    status_capture(why);
+    if (wanted > limit)
+        st = status_fail(ST_USAGE,
+                         "training takes %.2f GB in this process, which may have %.2f; "
+                         "make the network smaller, or let more ranks share its layers "
+                         "(parallel.pipeline = %d)",
+                         wanted / 1e9, limit / 1e9, setup->stage->count + 1);
+    status_capture(NULL);
+    return run_agree(setup->comm, st, why);
+}
+
 static enum status set_up(struct session *session)
 {
     const struct request *request = session->request;
@@ -208,6 +225,7 @@ static enum status set_up(struct session *session)
     TRY(tuning_choose(&setup, run_threads(&session->ranks, session->comm),
                       request->check ? TUNING_OFF : request->tune, &session->tuning));
     setup.plan = &session->tuning.plan;
+    TRY(check_memory(&setup));
     if (request->trace && !request->check)
         tracing_start(session->comm, setup.plan->threads);
     session->trainer = trainer_create(&setup);

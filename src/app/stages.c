@@ -22,9 +22,9 @@ static enum status check(const struct comm *comm, const struct model *model,
         FAIL(ST_USAGE, KEY " needs parallel.pipeline = the number of its stages");
     if (size % stages != 0)
         FAIL(ST_USAGE,
-             "parallel.pipeline = %d does not divide the %d rank%s that were started: "
+             "parallel.pipeline = %d does not divide the number of ranks, %d: "
              "start %d, or a multiple of it",
-             stages, size, size > 1 ? "s" : "", stages);
+             stages, size, stages);
     return ST_OK;
 }
 

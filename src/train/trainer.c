@@ -31,15 +31,41 @@ static void create_vectors(struct trainer *trainer)
     norm_init(&trainer->norm, trainer->model);
 }
 
+/* Grains of a batch that a lane has, at most. */
+static int most_of_lane(const struct trainer_setup *setup, const struct stage *stage)
+{
+    const struct train_options *train = &setup->options->train;
+    int grains = (train->batch + train->grain - 1) / train->grain, begin, most;
+    int lanes = setup->plan->lanes;
+    comm_share(stage->peers, grains, 0, &begin, &most);
+    return (most + lanes - 1) / lanes;
+}
+
+size_t trainer_bytes(const struct trainer_setup *setup)
+{
+    struct stage alone;
+    stage_init_whole(&alone, setup->comm, setup->model);
+    const struct stage *stage = setup->stage ? setup->stage : &alone;
+    const struct run_options *options = setup->options;
+    int lanes = setup->plan->lanes;
+    size_t kept = 1 + (size_t)optim_states(&options->optim) + (options->train.ema > 0);
+    bool copies = setup->folder && stage->count == 1 && comm_rank(setup->comm) == 0;
+    size_t vectors = kept + (copies ? kept : 0) + 2; /* sum and mask */
+    size_t params = stage->model->params;
+    size_t floats =
+        vectors * params + reduce_floats(params, lanes, most_of_lane(setup, stage));
+    return (size_t)(lanes * stage_slots(stage)) * workspace_bytes(stage->model) +
+           floats * sizeof(float);
+}
+
 /* The vectors that ranks exchange lie where those of the same node can read them. */
-static void create_reduce(struct trainer *trainer, int grains)
+static void create_reduce(struct trainer *trainer)
 {
     struct comm *comm = trainer->stage->peers;
     size_t params = trainer->model->params;
-    int lanes = trainer->crew.plan.lanes, begin, most;
+    int lanes = trainer->crew.plan.lanes;
     comm_align(comm, trainer->setup.plan->align);
-    comm_share(comm, grains, 0, &begin, &most);
-    int of_lane = (most + lanes - 1) / lanes;
+    int of_lane = most_of_lane(&trainer->setup, trainer->stage);
     float *memory = comm_vectors(comm, reduce_floats(params, lanes, of_lane));
     reduce_init(&trainer->reduce, params, lanes, of_lane, memory);
     comm_tree_use(comm, trainer->setup.plan->reduce);
@@ -56,8 +82,7 @@ struct trainer *trainer_create(const struct trainer_setup *setup)
     trainer->model = trainer->stage->model;
     crew_init(&trainer->crew, trainer->stage, setup->plan);
     flow_init(&trainer->flow, &trainer->crew);
-    int grains = (options->train.batch + options->train.grain - 1) / options->train.grain;
-    create_reduce(trainer, grains);
+    create_reduce(trainer);
     loader_init(&trainer->train, setup->dataset, DATASET_TRAIN);
     loader_shuffle(&trainer->train, options->train.seed, &options->augment);
     loader_init(&trainer->test, setup->dataset, DATASET_TEST);
@@ -115,120 +140,6 @@ uint64_t trainer_step(const struct trainer *trainer)
 const struct phases *trainer_phases(const struct trainer *trainer)
 {
     return &trainer->phases;
-}
-
-size_t trainer_bytes(const struct trainer *trainer)
-{
-    const struct model *model = trainer->model;
-    size_t vectors = 3 + (size_t)trainer->state.optims + (trainer->state.ema != NULL);
-    return (size_t)(trainer->crew.plan.lanes * trainer->crew.slots) *
-               workspace_bytes(model) +
-           trainer->reduce.bytes + vectors * model->params * sizeof(float);
-}
-
-/* --- where a run begins --- */
-
-static size_t vector_bytes(const struct trainer *trainer)
-{
-    return trainer->model->params * sizeof(float);
-}
-
-static void start_average(struct trainer *trainer)
-{
-    if (trainer->state.ema)
-        memcpy(trainer->state.ema, trainer->state.params, vector_bytes(trainer));
-}
-
-/* A checkpoint that was given up half read has left its traces, on rank 0 alone. */
-static void forget(struct trainer *trainer)
-{
-    for (int i = 0; i < trainer->state.optims; i++)
-        memset(trainer->state.optim[i], 0, vector_bytes(trainer));
-    metrics_release(&trainer->metrics);
-    metrics_init(&trainer->metrics, trainer->setup.dataset->info.classes);
-}
-
-void trainer_start(struct trainer *trainer)
-{
-    forget(trainer);
-    model_init_params(trainer->model, trainer->setup.options->train.seed,
-                      trainer->state.params);
-    start_average(trainer);
-}
-
-/* Rank 0's end of what is read: its own vectors, or those of its replica's stages. */
-static const struct state_stream *
-stream_of(struct trainer *trainer, struct state_store *store, struct state_stream *own)
-{
-    if (trainer->stage->count > 1)
-        return &trainer->spread.stream;
-    *store = (struct state_store){trainer->model, &trainer->state};
-    *own = state_stream_of(store);
-    return own;
-}
-
-/* The first `vectors` of the state from rank 0, which has read them, to all ranks. */
-static void hand_out(struct trainer *trainer, int vectors)
-{
-    const struct stage *stage = trainer->stage;
-    struct state_vector list[STATE_VECTORS];
-    run_state_list(&trainer->state, list);
-    for (int v = 0; v < vectors; v++)
-        comm_bcast(stage->peers, list[v].data, vector_bytes(trainer), 0);
-}
-
-/* To be called in any case: the other stages wait for what rank 0 reads. */
-static void pass_on(struct trainer *trainer)
-{
-    if (trainer->stage->count > 1 && comm_rank(trainer->stage->peers) == 0)
-        spread_scatter(&trainer->spread);
-}
-
-enum status trainer_start_from(struct trainer *trainer, const char *checkpoint)
-{
-    struct comm *comm = trainer->setup.comm;
-    struct state_store store;
-    struct state_stream own;
-    enum status st = ST_OK;
-    bool averaged;
-    where_mark(WHERE_CHECKPOINT);
-    forget(trainer);
-    spread_init(&trainer->spread, trainer->stage, &trainer->state, 1);
-    if (comm_rank(comm) == 0)
-        st = checkpoint_read_weights(checkpoint, trainer->setup.model,
-                                     stream_of(trainer, &store, &own), &averaged);
-    pass_on(trainer);
-    TRY(comm_agree(comm, st));
-    hand_out(trainer, 1);
-    start_average(trainer);
-    return ST_OK;
-}
-
-enum status trainer_resume(struct trainer *trainer, const char *checkpoint)
-{
-    struct comm *comm = trainer->setup.comm;
-    struct state_vector list[STATE_VECTORS];
-    struct state_store store;
-    struct state_stream own;
-    int vectors = run_state_list(&trainer->state, list);
-    enum status st = ST_OK;
-    where_mark(WHERE_CHECKPOINT);
-    spread_init(&trainer->spread, trainer->stage, &trainer->state, vectors);
-    if (comm_rank(comm) == 0) {
-        struct checkpoint_info info;
-        st = checkpoint_read(checkpoint, trainer->setup.model, &trainer->state,
-                             stream_of(trainer, &store, &own), &trainer->metrics, &info);
-        if (st == ST_OK) {
-            trainer->progress = info.progress;
-            checkpoint_info_release(&info);
-        }
-    }
-    pass_on(trainer);
-    TRY(comm_agree(comm, st));
-    comm_bcast(comm, &trainer->progress, sizeof trainer->progress, 0);
-    hand_out(trainer, vectors);
-    trainer->saved_step = trainer->progress.step;
-    return ST_OK;
 }
 
 /* --- the run --- */

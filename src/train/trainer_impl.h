@@ -7,13 +7,13 @@
 #include "data/pipeline.h"
 #include "flow.h"
 #include "overlap.h"
+#include "spread.h"
 #include "train/crew.h"
 #include "train/evaluate.h"
 #include "train/norm.h"
 #include "train/reduce.h"
 #include "train/trainer.h"
 #include "train/writer.h"
-#include "spread.h"
 
 /* What the log's next line needs besides struct progress: times of this process only. */
 struct interval {
