@@ -11,8 +11,8 @@
 
 #include "base/timer.h"
 #include "kernels/team.h"
-#include "nn/model.h"
 #include "nn/plan.h"
+#include "nn/workspace.h"
 #include "train/stage.h"
 
 struct crew {

@@ -13,6 +13,8 @@
 #include "kernels/conv.h"
 #include "kernels/pool.h"
 #include "layer_impl.h"
+#include "model_impl.h"
+#include "nn/workspace.h"
 
 #define ALIGN 16 /* floats: a tensor begins at a cache line */
 
@@ -123,7 +125,7 @@ static enum status add_layers(struct model *model, const struct model_spec *spec
 }
 
 /* Layers are run one by one, but for groups that a fused kernel takes at once. */
-static void find_steps(struct model *model)
+void model_find_steps(struct model *model)
 {
     for (int i = 0; i < model->layers;) {
         int taken = 1;
@@ -172,32 +174,14 @@ static void name_steps(const struct model *model)
         where_name_layer(i, model->step[i]->name);
 }
 
-static void find_units(struct model *model)
-{
-    model->units = 0;
-    for (int l = 0; l < model->layers; l++) {
-        const struct layer *layer = model->layer[l];
-        if (layer->tensors > 0) {
-            struct model_unit *unit = &model->unit[model->units++];
-            *unit = (struct model_unit){.layer = l, .begin = layer->tensor[0].offset};
-            if (model->units > 1)
-                unit[-1].end = unit->begin;
-        }
-        if (model->units > 0)
-            model->unit[model->units - 1].layer_end = l + 1;
-    }
-    model->unit[0].layer = 0;
-    model->unit[model->units - 1].end = model->params;
-}
-
 enum status model_describe(struct model *model, const struct model_spec *spec,
                            struct shape in, int classes, int grain)
 {
     *model = (struct model){.in = in, .classes = classes, .grain = grain};
     enum status st;
     TRY_TO(failed, add_layers(model, spec));
-    find_units(model);
-    find_steps(model);
+    model_find_units(model);
+    model_find_steps(model);
     name_steps(model);
     return ST_OK;
 failed:
@@ -213,53 +197,6 @@ enum status model_init(struct model *model, const struct model_spec *spec,
     if (st != ST_OK)
         model_release(model);
     return st;
-}
-
-/* Of the layers before `layer`. */
-static int tensors_before(const struct model *model, int layer)
-{
-    int tensors = 0;
-    for (int l = 0; l < layer; l++)
-        tensors += model->layer[l]->tensors;
-    return tensors;
-}
-
-static int steps_before(const struct model *model, int layer)
-{
-    int steps = 0;
-    while (steps < model->steps && model->step[steps]->index < layer)
-        steps++;
-    return steps;
-}
-
-void model_part(struct model *part, const struct model *whole, int begin, int end)
-{
-    ASSERT(whole->unit_before == 0 && begin < end && end <= whole->units);
-    int first = whole->unit[begin].layer, last = whole->unit[end - 1].layer_end;
-    size_t offset = whole->unit[begin].begin;
-    *part = (struct model){
-        .in = whole->layer[first]->in,
-        .classes = whole->classes,
-        .grain = whole->grain,
-        .params = whole->unit[end - 1].end - offset,
-        .step_before = steps_before(whole, first),
-        .layer_before = first,
-        .tensor_before = tensors_before(whole, first),
-        .unit_before = begin,
-    };
-    for (int l = first; l < last; l++) {
-        const struct layer *from = whole->layer[l];
-        struct layer *layer = mem_zeroed(1, from->ops->bytes);
-        memcpy(layer, from, from->ops->bytes);
-        for (int t = 0; t < layer->tensors; t++)
-            layer->tensor[t].offset -= offset;
-        part->layer[part->layers++] = layer;
-        part->flops += layer->flops;
-    }
-    find_units(part);
-    find_steps(part);
-    ASSERT(steps_before(whole, last == whole->layers ? INT_MAX : last) ==
-           part->step_before + part->steps); /* no block lies across the border */
 }
 
 void model_release(struct model *model)

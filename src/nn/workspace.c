@@ -7,7 +7,7 @@
 #include "base/where.h"
 #include "kernels/conv_pool.h"
 #include "kernels/vector.h"
-#include "nn/model.h"
+#include "nn/workspace.h"
 
 /* Bytes taken from one allocation, piece by piece; with memory NULL only counted. */
 struct arena {

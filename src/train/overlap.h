@@ -19,7 +19,7 @@
 #include <stddef.h>
 
 #include "comm/comm.h"
-#include "nn/model.h"
+#include "nn/workspace.h"
 #include "train/crew.h"
 #include "train/reduce.h"
 

@@ -11,7 +11,7 @@
 
 #include "base/mem.h"
 #include "base/rng.h"
-#include "train/checkpoint.h"
+#include "train/state.h"
 
 static struct model model;
 

@@ -1,4 +1,4 @@
-#include "train/checkpoint.h"
+#include "train/state.h"
 
 #include <stdio.h>
 #include <string.h>
