@@ -31,14 +31,20 @@ static void create_vectors(struct trainer *trainer)
     norm_init(&trainer->norm, trainer->model);
 }
 
-/* Grains of a batch that a lane has, at most. */
-static int most_of_lane(const struct trainer_setup *setup, const struct stage *stage)
+/* The first rank of a stage has the most grains. */
+static struct reduce_size reduce_size(const struct trainer_setup *setup,
+                                      const struct stage *stage)
 {
     const struct train_options *train = &setup->options->train;
     int grains = (train->batch + train->grain - 1) / train->grain, begin, most;
     int lanes = setup->plan->lanes;
     comm_share(stage->peers, grains, 0, &begin, &most);
-    return (most + lanes - 1) / lanes;
+    return (struct reduce_size){
+        .params = stage->model->params,
+        .lanes = lanes,
+        .grains = (most + lanes - 1) / lanes,
+        .all = most == grains,
+    };
 }
 
 size_t trainer_bytes(const struct trainer_setup *setup)
@@ -51,9 +57,8 @@ size_t trainer_bytes(const struct trainer_setup *setup)
     size_t kept = 1 + (size_t)optim_states(&options->optim) + (options->train.ema > 0);
     bool copies = setup->folder && stage->count == 1 && comm_rank(setup->comm) == 0;
     size_t vectors = kept + (copies ? kept : 0) + 2; /* sum and mask */
-    size_t params = stage->model->params;
     size_t floats =
-        vectors * params + reduce_floats(params, lanes, most_of_lane(setup, stage));
+        vectors * stage->model->params + reduce_floats(reduce_size(setup, stage));
     return (size_t)(lanes * stage_slots(stage)) * workspace_bytes(stage->model) +
            floats * sizeof(float);
 }
@@ -62,12 +67,10 @@ size_t trainer_bytes(const struct trainer_setup *setup)
 static void create_reduce(struct trainer *trainer)
 {
     struct comm *comm = trainer->stage->peers;
-    size_t params = trainer->model->params;
-    int lanes = trainer->crew.plan.lanes;
     comm_align(comm, trainer->setup.plan->align);
-    int of_lane = most_of_lane(&trainer->setup, trainer->stage);
-    float *memory = comm_vectors(comm, reduce_floats(params, lanes, of_lane));
-    reduce_init(&trainer->reduce, params, lanes, of_lane, memory);
+    struct reduce_size size = reduce_size(&trainer->setup, trainer->stage);
+    float *memory = comm_vectors(comm, reduce_floats(size));
+    reduce_init(&trainer->reduce, size, memory);
     comm_tree_use(comm, trainer->setup.plan->reduce);
 }
 

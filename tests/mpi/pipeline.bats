@@ -251,7 +251,7 @@ $victim is stopped" stalled.err
             --set train.grain=16 --set optim.lr=0.01 --set "parallel.pipeline=$1"
     }
     big 1 big1 >big1.out
-    limit=750000
+    limit=620000
     (
         ulimit -d $limit
         refused 2 "training takes * (parallel.pipeline = 2)" big 1 none
