@@ -62,6 +62,9 @@ enum status trainer_resume(struct trainer *trainer, const char *checkpoint) MUST
    not be saved (train/writer.h). */
 enum status trainer_run(struct trainer *trainer) MUST_CHECK;
 
+/* Is it time to stop for the deadline? By rank 0's clock; false on the others. */
+bool trainer_time_is_up(const struct trainer *trainer);
+
 /* For measurements: `count` steps, or (forward) as many batches forward only, without log
    and checkpoints. Returns ST_FAIL if a step went bad. */
 enum status trainer_time_steps(struct trainer *trainer, int count, bool forward,

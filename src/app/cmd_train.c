@@ -363,7 +363,9 @@ static enum status train(struct session *session)
                 "--data %s\n",
                 session->folder.path, session->folder.path, session->config.data.file);
     else if (st == ST_AGAIN)
-        log_out("stopped on request; the same command with --resume goes on\n");
+        log_out("stopped %s; the same command with --resume goes on\n",
+                trainer_time_is_up(session->trainer) ? "in time for --max-time"
+                                                     : "on request");
     return st;
 }
 

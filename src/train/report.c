@@ -22,6 +22,7 @@ void report_interval(const struct trainer *trainer, const struct metrics_train *
 {
     const struct interval *interval = &trainer->interval;
     double hidden = interval->spanned > 0 ? 1 - interval->waited / interval->spanned : 0;
+    hidden = fmax(hidden, 0); /* clocks of two calls: a hair below is nothing */
     log_out("%10llu %8.2f %9.4f %8.2f %10.6f %9.2f %9.0f %7.1f %8.1f\n",
             (unsigned long long)entry->step, trainer->progress.epoch, entry->loss,
             100 * entry->accuracy, entry->lr,

@@ -185,7 +185,7 @@ static void plan(struct trainer *trainer, struct step *step)
 }
 
 /* An evaluation that would not be done in time is not begun, once one was timed. */
-static bool time_is_up(const struct trainer *trainer)
+bool trainer_time_is_up(const struct trainer *trainer)
 {
     return timer_now() + 2 * trainer->slowest_evaluation > trainer_latest(trainer);
 }
@@ -221,7 +221,7 @@ enum status trainer_do_step(struct trainer *trainer, struct step *step)
     struct job job = {
         .trainer = trainer,
         .step = step,
-        .stop = stop_requested() || time_is_up(trainer),
+        .stop = stop_requested() || trainer_time_is_up(trainer),
         .checkpoint = checkpoint_clock(trainer),
     };
     where_step(trainer->progress.step + 1);
