@@ -153,7 +153,7 @@ END
 }
 
 @test "a stage that is killed ends the job; the same command goes on, to the same state" {
-    for rank in 0 1 2 3; do
+    for rank in 0 3; do
         start 4 "killed$rank" deep.conf "${DEEP[@]}" --set train.steps=1500 \
             --set log.every=100 --set checkpoint.every_steps=100 --set parallel.pipeline=2
         until_step "killed$rank" 300
@@ -166,7 +166,7 @@ END
     done
     train 1 deep.conf --run unkilled "${DEEP[@]}" --set train.steps=1500 \
         --set log.every=100 --set checkpoint.every_steps=100 >unkilled.out
-    for rank in 0 1 2 3; do
+    for rank in 0 3; do
         [ "$(state "killed$rank.out")" = "$(state unkilled.out)" ]
     done
 }
