@@ -167,7 +167,8 @@ static enum status describe_model(struct session *session)
         &session->model, &session->config.model, in, data->classes, run->train.grain);
     status_capture(NULL);
     TRY(run_agree(session->comm, st, why));
-    return stages_open(&session->stages, session->comm, &session->model, &run->parallel);
+    return stages_open(&session->stages, session->comm, &session->model, &run->parallel,
+                       session->request->check);
 }
 
 /* Better said than met: a process that asks for too much is killed. */
