@@ -5,9 +5,10 @@
 #include "base/trace.h"
 
 void overlap_init(struct overlap *overlap, struct comm *comm, struct reduce *reduce,
-                  const struct model *model, size_t bucket, float *sum)
+                  const struct model *model, size_t bucket, bool wanted, float *sum)
 {
-    *overlap = (struct overlap){.comm = comm, .reduce = reduce, .sum = sum};
+    *overlap =
+        (struct overlap){.comm = comm, .reduce = reduce, .wanted = wanted, .sum = sum};
     size_t end = reduce->count;
     for (int s = model->steps - 1; s >= 0; s--) {
         const struct layer *layer = model->step[s];
@@ -29,7 +30,7 @@ void overlap_begin(struct overlap *overlap, int n, int lanes, int members)
 {
     overlap->n = n;
     overlap->lanes = lanes;
-    overlap->on = comm_size(overlap->comm) > 1 && members == 1;
+    overlap->on = overlap->wanted && comm_size(overlap->comm) > 1 && members == 1;
     overlap->started = 0;
     overlap->seconds = 0;
     for (int b = 0; b < overlap->buckets; b++)

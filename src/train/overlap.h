@@ -34,6 +34,7 @@ struct overlap {
     float *sum;
     int buckets;
     struct bucket bucket[COMM_TREE_PIECES]; /* in the order in which they are final */
+    bool wanted;                            /* the config's parallel.overlap */
     bool on;                                /* for the step under way */
     int n, lanes;
     atomic_int settled[COMM_TREE_PIECES]; /* lanes that have settled the bucket */
@@ -43,9 +44,10 @@ struct overlap {
     double waited;  /* of these, seconds of waiting after backward */
 };
 
-/* Cuts the flat vector of `reduce` into buckets of `bucket` floats or more. */
+/* Cuts the flat vector of `reduce` into buckets of `bucket` floats or more. wanted:
+   false, and all sums wait for the end of backward; the same bits. */
 void overlap_init(struct overlap *overlap, struct comm *comm, struct reduce *reduce,
-                  const struct model *model, size_t bucket, float *sum);
+                  const struct model *model, size_t bucket, bool wanted, float *sum);
 
 /* A new step of n grains, shared by `lanes` lanes of which each has `members` threads at
    most; before the parallel region. */
