@@ -104,8 +104,8 @@ static enum status visit(const struct workload_job *job,
     struct group group;
     int rank = comm_rank(comm), workers = comm_size(comm) == 1 ? point->ranks : 1;
     bool in = rank < point->ranks && comm_node_rank(comm) < job->per_node;
-    struct comm *alone = comm_part(comm, rank);
-    struct comm *beside = comm_part(comm, in);
+    struct comm *alone = comm_split(comm, rank);
+    struct comm *beside = comm_split(comm, in);
     enum status st = ST_OK;
     *mean = (struct workload_step){0};
     if (in) {
@@ -117,8 +117,8 @@ static enum status visit(const struct workload_job *job,
         job->end(job->context);
     }
     comm_rest(comm);
-    comm_part_free(beside);
-    comm_part_free(alone);
+    comm_split_free(beside);
+    comm_split_free(alone);
     double slowest[] = {mean->seconds, mean->backward, mean->update};
     comm_max_f64(comm, slowest, 3);
     *mean = (struct workload_step){slowest[0], slowest[1], slowest[2], 0};
