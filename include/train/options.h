@@ -27,9 +27,10 @@ struct train_options {
 };
 
 struct parallel_options {
-    int threads; /* per rank; 0: the allowed CPUs, shared with the node's other ranks */
-    int intra;   /* enum intra_kind: how threads share a rank's grains */
-    int reduce;  /* index into comm_tree_names: how ranks sum a gradient */
+    int threads;  /* per rank; 0: the allowed CPUs, shared with the node's other ranks */
+    int intra;    /* enum intra_kind: how threads share a rank's grains */
+    int reduce;   /* index into comm_tree_names: how ranks sum a gradient */
+    bool overlap; /* they sum it behind the computing of what is left of backward */
 };
 
 struct checkpoint_options {

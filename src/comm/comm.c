@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -34,6 +35,30 @@ void comm_check(int code, const char *what)
     abort();
 }
 
+/* Of comm->all: who is where. */
+static void look_around(struct comm *comm)
+{
+    MPI_CHECK(MPI_Comm_rank(comm->all, &comm->rank));
+    MPI_CHECK(MPI_Comm_size(comm->all, &comm->size));
+    MPI_WAIT(MPI_Comm_split_type(comm->all, MPI_COMM_TYPE_SHARED, comm->rank,
+                                 MPI_INFO_NULL, &comm->node));
+    MPI_CHECK(MPI_Comm_rank(comm->node, &comm->node_rank));
+    MPI_CHECK(MPI_Comm_size(comm->node, &comm->node_size));
+    comm_find_nodes(comm);
+    gethostname(comm->host, sizeof comm->host - 1);
+    comm->host[strcspn(comm->host, ".")] = '\0';
+}
+
+static void leave(struct comm *comm)
+{
+    comm_tree_release(comm);
+    window_close(&comm->vectors);
+    free(comm->private_vectors);
+    free(comm->node_first);
+    MPI_WAIT(MPI_Comm_free(&comm->node));
+    MPI_WAIT(MPI_Comm_free(&comm->all));
+}
+
 struct comm *comm_start(int *argc, char ***argv)
 {
     int provided;
@@ -49,15 +74,7 @@ struct comm *comm_start(int *argc, char ***argv)
     MPI_CHECK(MPI_Init_thread(argc, argv, MPI_THREAD_FUNNELED, &provided));
     MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN);
     MPI_CHECK(MPI_Comm_dup(MPI_COMM_WORLD, &world.all));
-    MPI_CHECK(MPI_Comm_rank(world.all, &world.rank));
-    MPI_CHECK(MPI_Comm_size(world.all, &world.size));
-    MPI_CHECK(MPI_Comm_split_type(world.all, MPI_COMM_TYPE_SHARED, world.rank,
-                                  MPI_INFO_NULL, &world.node));
-    MPI_CHECK(MPI_Comm_rank(world.node, &world.node_rank));
-    MPI_CHECK(MPI_Comm_size(world.node, &world.node_size));
-    comm_find_nodes(&world);
-    gethostname(world.host, sizeof world.host - 1);
-    world.host[strcspn(world.host, ".")] = '\0';
+    look_around(&world);
     log_init(world.rank, world.host);
     status_set_abort_hook(abort_job);
     comm_go_on();
@@ -67,14 +84,24 @@ struct comm *comm_start(int *argc, char ***argv)
 void comm_finish(struct comm *comm)
 {
     comm_watch_stop(comm->watch);
-    comm_tree_release(comm);
-    window_close(&comm->vectors);
-    free(comm->private_vectors);
-    free(comm->node_first);
     status_set_abort_hook(NULL);
-    MPI_CHECK(MPI_Comm_free(&comm->node));
-    MPI_CHECK(MPI_Comm_free(&comm->all));
+    leave(comm);
     MPI_Finalize();
+}
+
+struct comm *comm_part(struct comm *comm, int colour)
+{
+    struct comm *part = mem_zeroed(1, sizeof *part);
+    MPI_WAIT(MPI_Comm_split(comm->all, colour, comm->rank, &part->all));
+    look_around(part);
+    return part;
+}
+
+void comm_part_free(struct comm *part)
+{
+    if (part)
+        leave(part);
+    free(part);
 }
 
 int comm_rank(const struct comm *comm)
@@ -129,6 +156,22 @@ enum status comm_agree(struct comm *comm, enum status st)
 void comm_barrier(struct comm *comm)
 {
     MPI_WAIT(MPI_Barrier(comm->all));
+}
+
+void comm_rest(struct comm *comm)
+{
+    const struct timespec moment = {.tv_nsec = 1000000};
+    MPI_Request request;
+    int here = 0;
+    where_wait(true);
+    MPI_CHECK(MPI_Ibarrier(comm->all, &request));
+    for (;;) {
+        MPI_CHECK(MPI_Test(&request, &here, MPI_STATUS_IGNORE));
+        if (here)
+            break;
+        nanosleep(&moment, NULL);
+    }
+    where_wait(false);
 }
 
 void comm_bcast(struct comm *comm, void *data, size_t bytes, int root)

@@ -4,15 +4,6 @@
 #include "base/mem.h"
 #include "tree_impl.h"
 
-/* Only their ratios choose an algorithm. Messages through MPI between ranks of one node,
-   and over a network that is neither slow nor very fast. */
-#define NODE_LATENCY    2e-6
-#define NODE_MESSAGE    5e-7
-#define NODE_FLOAT      1e-9
-#define NETWORK_LATENCY 40e-6
-#define NETWORK_MESSAGE 4e-6
-#define NETWORK_FLOAT   6e-9
-
 static void resize(struct tree_group *group, int size)
 {
     group->size = size;
@@ -58,15 +49,6 @@ void tree_group_release(struct tree_group *group)
 int tree_group_parts(const struct tree_group *group, int n, int first, int last)
 {
     return tree_cover_count(n, group->grain[first], group->grain[last]);
-}
-
-double tree_message_seconds(const struct comm *comm, double rounds, double messages,
-                            double floats)
-{
-    if (comm->nodes > 1)
-        return rounds * NETWORK_LATENCY + messages * NETWORK_MESSAGE +
-               floats * NETWORK_FLOAT;
-    return rounds * NODE_LATENCY + messages * NODE_MESSAGE + floats * NODE_FLOAT;
 }
 
 void tree_slice(size_t count, int size, int index, size_t *begin, size_t *end)

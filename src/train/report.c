@@ -21,7 +21,8 @@ void report_table_head(void)
 void report_interval(const struct trainer *trainer, const struct metrics_train *entry)
 {
     const struct interval *interval = &trainer->interval;
-    double hidden = interval->spanned > 0 ? 1 - interval->waited / interval->spanned : 0;
+    double hidden =
+        interval->spanned > 0 ? fmax(0, 1 - interval->waited / interval->spanned) : 0;
     log_out("%10llu %8.2f %9.4f %8.2f %10.6f %9.2f %9.0f %7.1f %8.1f\n",
             (unsigned long long)entry->step, trainer->progress.epoch, entry->loss,
             100 * entry->accuracy, entry->lr,

@@ -69,7 +69,7 @@ struct trainer *trainer_create(const struct trainer_setup *setup)
     trainer_input_init(trainer);
     create_vectors(trainer);
     overlap_init(&trainer->overlap, setup->comm, &trainer->reduce, setup->model,
-                 setup->plan->bucket, trainer->sum);
+                 setup->plan, options->parallel.overlap, trainer->sum);
     metrics_init(&trainer->metrics, data->classes);
     trainer_saver_init(trainer);
     return trainer;
