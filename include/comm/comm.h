@@ -31,6 +31,7 @@ int comm_rank(const struct comm *comm);
 int comm_size(const struct comm *comm);
 int comm_node_rank(const struct comm *comm); /* rank among those that share memory */
 int comm_node_size(const struct comm *comm);
+int comm_node(const struct comm *comm); /* number of the node */
 const char *comm_host(const struct comm *comm);
 const char *comm_version(void); /* "Open MPI 4.1.4" */
 

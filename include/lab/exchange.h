@@ -42,7 +42,7 @@ void exchange_measure(struct comm *comm, size_t bytes, int grains, int rounds,
 struct exchange_sum {
     int grains, pieces;
     size_t floats[EXCHANGE_PIECES];
-    double seconds; /* of all of them, begun together and waited for: the median */
+    double seconds; /* of all of them, begun together and waited for: lower quartile */
     double low, high;
     double busy; /* of these, the CPU's of a rank: starting, adding, copying */
 };

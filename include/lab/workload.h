@@ -14,23 +14,26 @@
 
 struct comm;
 
-/* All seconds are medians over steps of the slowest rank's. */
+/* Seconds: the mean step, which all ranks of a node begin together; of the slowest node;
+   the best of several visits. */
 struct workload_point {
-    int ranks;                 /* that compute at the same time */
-    int samples;               /* of each */
-    double seconds, low, high; /* of a step: no sum over ranks */
-    double backward;           /* of this in backward, all its grains */
-    double update;             /* and in the update */
+    int ranks;       /* that compute at the same time */
+    int samples;     /* of each */
+    double seconds;  /* of a step, without the sum over ranks */
+    double high;     /* of the slowest visit */
+    double backward; /* of this in backward, all its grains */
+    double update;   /* and in the update */
 };
 
-/* Seconds of one step on this rank. */
+/* Seconds of one step on this rank; beside: spent in the call, but no part of it. */
 struct workload_step {
-    double seconds, backward, update;
+    double seconds, backward, update, beside;
 };
 
 struct workload_job {
     struct comm *comm;
-    int per_node; /* ranks of a node that take part, at most */
+    int per_node;      /* ranks of a node that take part, at most */
+    int threads, cpus; /* of a rank, of its node */
     void *context;
     /* A run on `samples` samples a step, for this rank alone, while those of `beside` do
        the same; or (workers > 1) for as many such ranks, played by threads of this one.

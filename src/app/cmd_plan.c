@@ -183,7 +183,8 @@ static enum status describe(struct session *session)
     const struct run_options *run = &session->config.run;
     struct scaling *scaling = session->scaling;
     size_t images = session->dataset.info.count[DATASET_TRAIN];
-    int threads = run_threads(&session->ranks, session->comm), cpus = cpu_allowed();
+    int threads = run_threads(&session->ranks, session->comm);
+    int cpus = run_node_cpus(&session->ranks, session->comm);
     int measured = comm_size(session->comm), nearby = node_ranks(session->comm);
     int alone = cpus / threads > 0 ? cpus / threads : 1;
     if (measured > 1 && request->per_node > nearby)

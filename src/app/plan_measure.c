@@ -61,10 +61,10 @@ static enum status solo_begin(void *context, struct comm *alone, struct comm *be
 static enum status solo_step(void *context, struct workload_step *step)
 {
     struct solo *solo = context;
-    double ignored;
+    step->beside = 0;
     if (solo->odd && solo->epoch_steps > 1 &&
         (trainer_step(solo->trainer) + 1) % solo->epoch_steps == 0)
-        TRY(trainer_time_steps(solo->trainer, 1, false, &ignored));
+        TRY(trainer_time_steps(solo->trainer, 1, false, &step->beside));
     struct phases before = *trainer_phases(solo->trainer);
     TRY(trainer_time_steps(solo->trainer, 1, false, &step->seconds));
     const struct phases *after = trainer_phases(solo->trainer);
@@ -175,6 +175,8 @@ enum status plan_measure(const struct plan_run *run, struct scaling *scaling,
     const struct workload_job job = {
         .comm = run->comm,
         .per_node = scaling->per_node,
+        .threads = run->threads,
+        .cpus = run->cpus,
         .context = solo,
         .begin = solo_begin,
         .step = solo_step,

@@ -124,6 +124,11 @@ int comm_node_size(const struct comm *comm)
     return comm->node_size;
 }
 
+int comm_node(const struct comm *comm)
+{
+    return comm->node_index;
+}
+
 const char *comm_host(const struct comm *comm)
 {
     return comm->host;

@@ -7,98 +7,145 @@
 #include "base/timer.h"
 #include "comm/comm.h"
 
-#define VISITS        3    /* to each point, in turns: what drifts meets all alike */
+#define VISITS        5    /* to each point, in turns: what drifts meets all alike */
 #define VISIT_SECONDS 0.15 /* about; at least VISIT_STEPS */
-#define VISIT_STEPS   5
-#define STEPS_MOST    200
+#define VISIT_STEPS   4
+#define STEPS_MOST    1000
 #define WARM          2
+#define SETTLING      0.3 /* seconds in which the system spreads threads over its CPUs */
+#define MEETINGS      200
+#define LINE          16 /* floats */
 
-struct series {
-    int count;
-    double seconds[VISITS * STEPS_MOST], backward[VISITS * STEPS_MOST],
-        update[VISITS * STEPS_MOST];
+/* Ranks of a node that take steps together. */
+struct group {
+    struct comm *comm;
+    float *part, sum[LINE];
+    double meeting; /* seconds of one */
 };
 
-/* Steps of one visit, as many on all ranks. */
-static enum status take_steps(const struct workload_job *job, struct comm *part,
-                              struct series *series)
+/* They wait for each other as sums do: whoever waits gives up its CPU as in training. */
+static void meet(struct group *group)
 {
-    struct workload_step step = {0};
-    double once = 0;
+    comm_tree_sum(group->comm, comm_size(group->comm), &group->part, group->sum, LINE);
+}
+
+static void group_init(struct group *group, struct comm *comm)
+{
+    *group = (struct group){.comm = comm, .part = comm_vectors(comm, LINE)};
+    meet(group);
+    double begin = timer_now();
+    for (int i = 0; i < MEETINGS; i++)
+        meet(group);
+    group->meeting = (timer_now() - begin) / MEETINGS;
+}
+
+static void add(struct workload_step *to, const struct workload_step *step)
+{
+    to->seconds += step->seconds;
+    to->backward += step->backward;
+    to->update += step->update;
+}
+
+static int steps_in(double seconds, double step)
+{
+    double count = seconds / step;
+    return count < VISIT_STEPS  ? VISIT_STEPS
+           : count > STEPS_MOST ? STEPS_MOST
+                                : (int)count;
+}
+
+/* As many steps as fit, the same number on all ranks of the group: their mean, from one
+   meeting to the next, which is when the slowest is done. */
+static enum status take_steps(const struct workload_job *job, struct group *group,
+                              struct workload_step *mean)
+{
+    struct workload_step step = {0}, sum = {0};
     enum status st = ST_OK;
+    double once = timer_now();
     for (int i = 0; i < WARM && st == ST_OK; i++)
         st = job->step(job->context, &step);
-    TRY(comm_agree(part, st));
-    once = step.seconds;
-    comm_max_f64(part, &once, 1);
-    double wanted = VISIT_SECONDS / once;
-    int count = wanted < VISIT_STEPS  ? VISIT_STEPS
-                : wanted > STEPS_MOST ? STEPS_MOST
-                                      : (int)wanted;
-    for (int i = 0; i < count; i++) {
-        comm_barrier(part);
+    once = (timer_now() - once) / WARM;
+    comm_max_f64(group->comm, &once, 1);
+    TRY(comm_agree(group->comm, st));
+    bool crowded = job->threads * comm_size(group->comm) > job->cpus;
+    int settling = crowded ? steps_in(SETTLING, once) : 0;
+    int count = steps_in(crowded ? SETTLING : VISIT_SECONDS, once);
+    double begin = 0, beside = 0;
+    for (int i = -settling; i < count; i++) {
+        if (i == 0) {
+            meet(group);
+            sum = (struct workload_step){0};
+            begin = timer_now();
+            beside = 0;
+        }
         if (st == ST_OK)
             st = job->step(job->context, &step);
-        series->seconds[series->count] = step.seconds;
-        series->backward[series->count] = step.backward;
-        series->update[series->count++] = step.update;
+        add(&sum, &step);
+        beside += step.beside;
+        meet(group);
     }
-    return comm_agree(part, st);
+    mean->seconds = (timer_now() - begin - beside) / count - group->meeting;
+    mean->backward = sum.backward / count;
+    mean->update = sum.update / count;
+    return comm_agree(group->comm, st);
 }
 
 static enum status visit(const struct workload_job *job,
-                         const struct workload_point *point, struct series *series)
+                         const struct workload_point *point, struct workload_step *mean)
 {
-    int rank = comm_rank(job->comm), workers = 1;
-    bool in = rank < point->ranks && comm_node_rank(job->comm) < job->per_node;
-    struct comm *alone = comm_part(job->comm, rank), *part = comm_part(job->comm, in);
-    if (comm_size(job->comm) == 1)
-        workers = point->ranks;
+    struct comm *comm = job->comm;
+    struct group group;
+    int rank = comm_rank(comm), workers = comm_size(comm) == 1 ? point->ranks : 1;
+    bool in = rank < point->ranks && comm_node_rank(comm) < job->per_node;
+    struct comm *alone = comm_part(comm, rank);
+    struct comm *beside = comm_part(comm, in ? comm_node(comm) : comm_size(comm));
     enum status st = ST_OK;
+    *mean = (struct workload_step){0};
     if (in) {
-        st = comm_agree(part,
-                        job->begin(job->context, alone, part, workers, point->samples));
+        group_init(&group, beside);
+        st = comm_agree(beside,
+                        job->begin(job->context, alone, beside, workers, point->samples));
         if (st == ST_OK)
-            st = take_steps(job, part, series);
+            st = take_steps(job, &group, mean);
         job->end(job->context);
-        for (int i = 0; i < 3; i++)
-            comm_max_f64(part,
-                         i == 0   ? series->seconds
-                         : i == 1 ? series->backward
-                                  : series->update,
-                         series->count);
     }
-    comm_rest(job->comm);
-    comm_part_free(part);
+    comm_rest(comm);
+    comm_part_free(beside);
     comm_part_free(alone);
-    return comm_agree(job->comm, st);
+    double slowest[] = {mean->seconds, mean->backward, mean->update};
+    comm_max_f64(comm, slowest, 3);
+    *mean = (struct workload_step){slowest[0], slowest[1], slowest[2], 0};
+    return comm_agree(comm, st);
 }
 
-static void sum_up(struct series *series, struct workload_point *point)
+/* Other work can only slow a visit down: the fastest counts. */
+static void sum_up(const struct workload_step *mean, struct workload_point *point)
 {
-    int count = series->count;
-    point->backward = timer_median(series->backward, count);
-    point->update = timer_median(series->update, count);
-    point->seconds = timer_median(series->seconds, count);
-    point->low = series->seconds[0];
-    point->high = series->seconds[count - 1];
+    const struct workload_step *best = &mean[0];
+    point->high = 0;
+    for (int v = 0; v < VISITS; v++) {
+        if (mean[v].seconds < best->seconds)
+            best = &mean[v];
+        if (mean[v].seconds > point->high)
+            point->high = mean[v].seconds;
+    }
+    point->seconds = best->seconds;
+    point->backward = best->backward;
+    point->update = best->update;
 }
 
 enum status workload_measure(const struct workload_job *job,
                              struct workload_point *points, int count)
 {
-    struct series *series = mem_zeroed((size_t)count, sizeof *series);
+    struct workload_step(*mean)[VISITS] = mem_zeroed((size_t)count, sizeof *mean);
     enum status st = ST_OK;
     for (int v = 0; v < VISITS && st == ST_OK; v++)
         for (int i = 0; i < count && st == ST_OK; i++) {
-            log_progress("measuring %d of %d", v * count + i + 1, VISITS * count);
-            st = visit(job, &points[i], &series[i]);
+            log_progress("measuring steps, %d of %d", v * count + i + 1, VISITS * count);
+            st = visit(job, &points[i], &mean[i][v]);
         }
-    for (int i = 0; i < count && st == ST_OK; i++) {
-        if (series[i].count > 0)
-            sum_up(&series[i], &points[i]);
-        comm_bcast(job->comm, &points[i], sizeof points[i], 0);
-    }
-    free(series);
+    for (int i = 0; i < count && st == ST_OK; i++)
+        sum_up(mean[i], &points[i]);
+    free(mean);
     return st;
 }
