@@ -12,8 +12,8 @@
 #define NODE_LATENCY    2e-6
 #define NODE_MESSAGE    5e-7
 #define NODE_FLOAT      1e-9
-#define NETWORK_LATENCY 40e-6
-#define NETWORK_MESSAGE 4e-6
+#define NETWORK_LATENCY 10e-6
+#define NETWORK_MESSAGE 15e-6
 #define NETWORK_FLOAT   6e-9
 #define MEETING         1e-6
 #define TOUCHED_FLOAT   3e-10
