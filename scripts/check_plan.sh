@@ -80,7 +80,8 @@ trained() {
         awk '{ v[NR] = $1 } END { print v[int((NR + 1) / 2)] }'
 }
 
-# predicted RANKS START...: ms of a step, overlapped and not; LINK are options.
+# predicted RANKS START...: ms of a step, overlapped and not, and the batch; LINK are
+# options.
 predicted() {
     must "${@:2}" "$LOCKSTEP" plan "${common[@]}" --ranks "$1" "${LINK[@]}" \
         --out "$work/plan.h5"
@@ -88,7 +89,8 @@ predicted() {
 import sys, h5py
 strong = h5py.File(sys.argv[1], "r")["strong"]
 row = list(strong["ranks"][()]).index(int(sys.argv[2]))
-print(*(1e3 * strong[name][row] for name in ("step", "step_no_overlap")))
+print(*(1e3 * strong[name][row] for name in ("step", "step_no_overlap")),
+      strong["batch"][row])
 END
 }
 
@@ -102,7 +104,8 @@ given() { # RANKS NETWORK
 # setting NAME HOSTS RANKS NODES STEPS [NETWORK]: a line for each round and kind of sums,
 # of what is measured, predicted by measuring the network, and predicted for NETWORK.
 setting() {
-    local name=$1 hosts=$2 ranks=$3 nodes=$4 steps=$5 network=${6--} i on off plan own='- -'
+    local name=$1 hosts=$2 ranks=$3 nodes=$4 steps=$5 network=${6--}
+    local i on off plan plan_on plan_off own_on=- own_off=- size
     # shellcheck disable=SC2053
     [[ $name == $only ]] || return 0
     export OMPI_MCA_mpi_yield_when_idle=$((ranks > $(nproc)))
@@ -110,10 +113,14 @@ setting() {
         echo "check_plan: $name, round $i of $rounds" >&2
         on=$(trained "$hosts" "$steps" on) || exit
         plan=$(predicted "$ranks" mpirun_on "$hosts") || exit
-        if [[ $network != - ]]; then own=$(given "$ranks" "$network") || exit; fi
+        read -r plan_on plan_off size <<<"$plan"
+        if [[ $network != - ]]; then
+            plan=$(given "$ranks" "$network") || exit
+            read -r own_on own_off size <<<"$plan"
+        fi
         off=$(trained "$hosts" "$steps" off) || exit
-        echo "$name;$ranks;$nodes;on;$on;${plan% *};$network;${own% *}"
-        echo "$name;$ranks;$nodes;off;$off;${plan#* };$network;${own#* }"
+        echo "$name;$ranks;$nodes;$size;on;$on;$plan_on;$network;$own_on"
+        echo "$name;$ranks;$nodes;$size;off;$off;$plan_off;$network;$own_off"
     done >>"$work/raw"
 }
 
@@ -132,26 +139,25 @@ table() {
 import csv, sys
 from statistics import median
 
-HEAD = ["setting", "ranks", "nodes", "overlap", "measured_ms", "predicted_ms", "ratio",
-        "network", "given_ms", "given_ratio"]
+HEAD = ["setting", "ranks", "nodes", "batch", "overlap", "measured_ms", "predicted_ms",
+        "ratio", "network", "given_ms", "given_ratio"]
 ROUGHLY = 0.15
 
 found = {}
 for line in open(sys.argv[1]):
-    name, ranks, nodes, overlap, measured, plan, network, given = line.strip().split(";")
-    rounds = found.setdefault((name, int(ranks), int(nodes), overlap, network), [])
+    *key, on, measured, plan, network, given = line.strip().split(";")
+    rounds = found.setdefault((*key, on, network), [])
     rounds.append([float(measured), float(plan), None if given == "-" else float(given)])
 
 rows, ratios = [], []
-for (name, ranks, nodes, overlap, network), rounds in found.items():
-    def middle(value):
-        return None if rounds[0][2] is None and value(rounds[0]) is None else \
-            median(value(r) for r in rounds)
-    row = [name, ranks, nodes, overlap, middle(lambda r: r[0]), middle(lambda r: r[1]),
-           middle(lambda r: r[1] / r[0]), network, middle(lambda r: r[2]),
-           middle(lambda r: r[2] and r[2] / r[0])]
+for (name, ranks, nodes, batch, on, network), rounds in found.items():
+    measured, plan, given = zip(*rounds)
+    row = [name, ranks, nodes, batch, on, median(measured), median(plan),
+           median(p / m for m, p, _ in rounds), network, None, None]
+    if None not in given:
+        row[9:] = [median(given), median(g / m for m, _, g in rounds)]
     rows.append(row)
-    ratios += [r for r in (row[6], row[9]) if r is not None]
+    ratios += [r for r in (row[7], row[10]) if r is not None]
 
 
 def text(value, digits):
@@ -159,9 +165,8 @@ def text(value, digits):
 
 
 def cells(row):
-    name, _, _, overlap, measured, plan, ratio, network, given, given_ratio = row
-    return [name, overlap, text(measured, 2), text(plan, 2), text(ratio, 2), network,
-            text(given, 2), text(given_ratio, 2)]
+    return [row[0], row[4], *(text(v, 2) for v in row[5:8]), row[8],
+            *(text(v, 2) for v in row[9:])]
 
 
 titles = ["where", "overlap", "measured, ms", "predicted", "ratio", "of a link of",
