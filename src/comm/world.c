@@ -14,7 +14,7 @@
 #define NODE_FLOAT      1e-9
 #define NETWORK_LATENCY 10e-6
 #define NETWORK_MESSAGE 15e-6
-#define NETWORK_FLOAT   6e-9
+#define NETWORK_FLOAT   7e-9
 #define MEETING         1e-6
 #define TOUCHED_FLOAT   3e-10
 
