@@ -12,6 +12,7 @@
 # `plan` is asked twice: by the setting's own ranks, which measure their network, and by
 # one rank alone, which is given the link's figures.
 set -u
+from=$PWD
 cd "$(dirname "$0")/.." || exit 1
 source tests/env.sh
 source tests/hosts/hosts.sh
@@ -30,7 +31,7 @@ while (($#)); do
     *) usage "unknown option '$1'" ;;
     esac
     case $1 in
-    --csv) csv=$2 ;;
+    --csv) csv=$(cd "$from" && realpath -m "$2") ;;
     --rounds) rounds=$2 ;;
     --only) only="*$2*" ;;
     --batch) batch=$2 ;;
