@@ -20,8 +20,9 @@ void *mem_aligned(size_t count, size_t size);
 /* As realloc; the new part is not zeroed. */
 void *mem_resize(void *p, size_t count, size_t size);
 
-/* Bytes of memory that this machine has. */
-size_t mem_machine(void);
+/* Bytes of memory that this process may have: the machine's, or less by its own limits
+   (ulimit -d, -v) or its control group's (a SLURM job's, a container's). */
+size_t mem_limit(void);
 
 char *mem_strdup(const char *text);
 /* printf into a fresh string; the caller frees. */

@@ -9,6 +9,7 @@ enum phase {
     PHASE_LOAD_WAIT, /* for images that must be read */
     PHASE_FORWARD,
     PHASE_BACKWARD,
+    PHASE_STAGE, /* waiting for other stages of the pipeline */
     PHASE_REDUCE,
     PHASE_UPDATE,
     PHASE_CHECKPOINT,

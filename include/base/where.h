@@ -21,6 +21,7 @@ enum where_part {
     WHERE_READER, /* waiting for this process's reader, which other ranks cannot help */
     WHERE_FORWARD,
     WHERE_BACKWARD,
+    WHERE_STAGE, /* at what comes from another stage of the pipeline */
     WHERE_REDUCE,
     WHERE_UPDATE,
     WHERE_EVALUATE,

@@ -21,17 +21,17 @@ struct comm;
 struct comm *comm_start(int *argc, char ***argv);
 void comm_finish(struct comm *comm);
 
-/* For measurements: the ranks that give the same colour, by themselves, in their order.
-   Freed by them before comm_finish. */
-struct comm *comm_part(struct comm *comm, int colour);
-void comm_part_free(struct comm *part); /* NULL is fine */
+/* The ranks that name the same `group` (>= 0), in their order: a communicator of their
+   own, for everything below. Nodes are found anew; the watch stays the run's. Owned by
+   the caller, freed before comm_finish. */
+struct comm *comm_split(struct comm *comm, int group);
+void comm_split_free(struct comm *part); /* NULL is fine */
 
 /* Not collective. */
 int comm_rank(const struct comm *comm);
 int comm_size(const struct comm *comm);
 int comm_node_rank(const struct comm *comm); /* rank among those that share memory */
 int comm_node_size(const struct comm *comm);
-int comm_node(const struct comm *comm); /* number of the node */
 const char *comm_host(const struct comm *comm);
 const char *comm_version(void); /* "Open MPI 4.1.4" */
 
@@ -60,6 +60,11 @@ void comm_allgather(struct comm *comm, const void *mine, void *all, size_t bytes
    only; all is used on rank 0 only. */
 void comm_gather(struct comm *comm, const void *mine, size_t my_bytes, void *all,
                  const size_t *bytes);
+
+/* Between two ranks, in order: returns when it has arrived, or may be overwritten. Not
+   collective. */
+void comm_send(struct comm *comm, const void *data, size_t bytes, int to);
+void comm_receive(struct comm *comm, void *data, size_t bytes, int from);
 
 /* Memory shared by the ranks of one node (MPI-3 shared window): one copy, allocated on
    the node's rank 0; *data is valid on every rank, readable and writable. Writers call

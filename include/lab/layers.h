@@ -18,4 +18,8 @@ struct layer_time {
 void layers_measure(const struct model *model, const float *params, const float *x,
                     struct layer_time *times);
 
+/* Of a unit of a model (model_part): seconds of a grain forward and backward on one core,
+   the median of a few. */
+double layers_unit_seconds(const struct model *unit);
+
 #endif

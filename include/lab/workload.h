@@ -14,8 +14,8 @@
 
 struct comm;
 
-/* Seconds: the mean step, which all ranks of a node begin together; of the slowest node;
-   the best of several visits. */
+/* Seconds: the mean step, which all ranks begin together and which is over when the last
+   has done it; the best of several visits. */
 struct workload_point {
     int ranks;       /* that compute at the same time */
     int samples;     /* of each */

@@ -1,5 +1,6 @@
 /*
- * model: the network: its layers in order, and what one grain needs to pass through it.
+ * model: the network: its layers in order, their parameters, and parts of it. What a
+ * grain needs to pass through it: nn/workspace.h.
  *
  * All ranks hold the same model. Parameters are one flat float vector, padded to a
  * multiple of 16; a gradient is a vector of the same layout. The model owns neither: the
@@ -26,6 +27,13 @@ struct model_spec {
 void model_spec_add(struct model_spec *spec, const char *text, const char *where);
 void model_spec_release(struct model_spec *spec);
 
+/* The smallest part of a model that computes for itself: a layer with parameters and
+   those without that follow it; the first one also has those before it. */
+struct model_unit {
+    int layer, layer_end; /* layers [layer, layer_end) */
+    size_t begin, end;    /* their parameters in the flat vector, padding included */
+};
+
 struct model {
     int layers;
     struct layer *layer[MODEL_LAYERS]; /* owned: as described */
@@ -37,6 +45,11 @@ struct model {
     int grain;
     size_t params; /* floats in the flat vector, padding included */
     double flops;  /* dense, forward, per sample */
+    int units;
+    struct model_unit unit[MODEL_LAYERS];
+
+    /* Of a part: what comes before it in the whole model; a whole model has 0. */
+    int step_before, layer_before, tensor_before, unit_before;
 };
 
 /* Builds the network for samples of shape `in`, `classes` classes and passes of at most
@@ -45,6 +58,18 @@ struct model {
 enum status model_init(struct model *model, const struct model_spec *spec,
                        struct shape in, int classes, int grain) MUST_CHECK;
 void model_release(struct model *model);
+
+/* The same for a model of which this process holds a part only: memory is not looked at.
+   Parts are checked by themselves; `where` is for the message. */
+enum status model_describe(struct model *model, const struct model_spec *spec,
+                           struct shape in, int classes, int grain) MUST_CHECK;
+enum status model_check_memory(const struct model *model, const char *where) MUST_CHECK;
+
+/* Units [begin, end) of a whole model, as a model of their own: flat vectors hold the
+   part's parameters alone, its input is the output of what comes before it, and unless
+   that is nothing, backward goes on to its input (workspace.input_gradient). Layers keep
+   their names and random draws: the bits are those of the whole. model_release. */
+void model_part(struct model *part, const struct model *whole, int begin, int end);
 
 /* Run every layer by itself, for tests and measurements; before workspaces are made. */
 void model_unfuse(struct model *model);
@@ -65,63 +90,8 @@ void model_print(const struct model *model);
 /* Weight decay mask: 1 where decay applies, else 0; params floats. */
 void model_decay_mask(const struct model *model, float *mask);
 
-/* Buffers in which one team takes one grain through the model. Not shared between teams.
- */
-struct workspace {
-    float *activation[MODEL_LAYERS + 1]; /* [i] is step i's input (grain, in) */
-    float *logprobs;                     /* (grain, classes): the last one's output */
-    float *delta[2];                     /* gradients of activations, in turn */
-    void *save[MODEL_LAYERS];
-    void *scratch;
-    int *label;       /* (grain) */
-    uint64_t *sample; /* (grain) global sample numbers */
-    struct team_shared team;
-    void *memory; /* the one allocation behind all of the above */
-    size_t bytes;
-};
-
-size_t workspace_bytes(const struct model *model);
-void workspace_init(struct workspace *ws, const struct model *model);
-void workspace_release(struct workspace *ws);
-
-/* How a team shares each step's passes: enum split. All zero: each kernel's own choice.
- */
-struct split_plan {
-    unsigned char forward[MODEL_LAYERS], backward[MODEL_LAYERS];
-};
-
-/* What a grain's passes are given besides the workspace. */
-struct grain_pass {
-    struct team team;
-    const struct split_plan *plan; /* borrowed; NULL: auto throughout */
-    int n;
-    bool train;
-    uint64_t seed, step;
-    const float *params;
-    float *grads;          /* backward only */
-    float label_smoothing; /* train only; 0..1 */
-};
-
-/* What the loss makes of a grain. */
-struct grain_result {
-    float
-        loss; /* sum over the grain's samples of the (smoothed) negative log-likelihood */
-    int correct;
-};
-
-/* ws->activation[0], label, sample are filled in by the caller. After model_forward
-   ws->logprobs holds the log-probabilities (n, classes). Called by every member of the
-   team. */
-void model_forward(const struct model *model, struct workspace *ws,
-                   const struct grain_pass *pass);
-
-/* One step alone, as model_forward and model_backward run it: to measure it. */
-void model_forward_step(const struct model *model, struct workspace *ws,
-                        const struct grain_pass *pass, int step);
-void model_backward_step(const struct model *model, struct workspace *ws,
-                         const struct grain_pass *pass, int step);
-
-/* The first step that has parameters: backward ends there. */
+/* The first step that has parameters: backward ends there. It has an input gradient in
+   those parts of a model that have something before them. */
 int model_first_step(const struct model *model);
 
 /* FLOPs of a step per sample: of the dense algorithm, and really done. Backward counts a
@@ -130,21 +100,5 @@ struct model_work {
     double dense_forward, dense_backward, true_forward, true_backward;
 };
 struct model_work model_step_work(const struct model *model, int step);
-
-/* Loss of the grain from its log-probabilities, and (train) the gradient that starts
-   backward. Sequential: done by team member 0; *result is written by it alone; ends with
-   a barrier. */
-void model_loss(const struct model *model, struct workspace *ws,
-                const struct grain_pass *pass, struct grain_result *result);
-
-/* Writes every element of pass->grads (padding: zero). After each layer with parameters
-   `ready` (may be NULL) is called by team member 0 with the flat range that is final. */
-void model_backward(const struct model *model, struct workspace *ws,
-                    const struct grain_pass *pass,
-                    void (*ready)(void *context, size_t begin, size_t end),
-                    void *context);
-
-/* The first step whose output in the workspace has a NaN or Inf, or -1. */
-int model_find_bad(const struct model *model, const struct workspace *ws, int n);
 
 #endif

@@ -47,10 +47,7 @@ struct optim_update {
 void optim_apply(const struct optim_options *options, const struct optim_update *update,
                  size_t begin, size_t end);
 
-/* Sum of squares of grads[begin, end) in double, in chunks of OPTIM_CHUNK floats: one
-   partial sum for each chunk, so that any split at chunk borders gives the same bits.
-   partial[begin / OPTIM_CHUNK ...] is written; begin is a multiple of OPTIM_CHUNK. */
-#define OPTIM_CHUNK 4096
-void optim_square_sums(const float *grads, size_t begin, size_t end, double *partial);
+/* Sum of squares of `count` floats, in double. */
+double optim_square_sum(const float *values, size_t count);
 
 #endif

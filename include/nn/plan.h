@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "nn/model.h"
+#include "nn/workspace.h"
 
 #define PLAN_BUCKET 65536 /* floats: large enough that bandwidth counts, not latency */
 #define PLAN_WORD   16

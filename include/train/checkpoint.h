@@ -22,8 +22,8 @@
 
 #include "base/fs.h"
 #include "nn/model.h"
-#include "nn/optim.h"
 #include "train/metrics.h"
+#include "train/state.h"
 
 #define CHECKPOINT_FORMAT  "lockstep-checkpoint"
 #define CHECKPOINT_VERSION 1
@@ -55,20 +55,10 @@ struct checkpoint_info {
 };
 void checkpoint_info_release(struct checkpoint_info *info);
 
-/* The vectors of a run; all of model->params floats, borrowed. */
-struct run_state {
-    float *params;
-    float *ema; /* NULL: off */
-    float *optim[OPTIM_STATES];
-    int optims;
-    const char *optim_name[OPTIM_STATES];
-};
-
-/* Hash of all vectors of the state and the step: the log's state=. */
-uint64_t run_state_hash(const struct run_state *state, size_t params, uint64_t step);
-
+/* Which vectors there are says `like`; what is in them, the stream. */
 enum status checkpoint_write(const char *path, const struct checkpoint_info *info,
-                             const struct model *model, const struct run_state *state,
+                             const struct model *model, const struct run_state *like,
+                             const struct state_stream *from,
                              const struct metrics *metrics) MUST_CHECK;
 
 /* What a checkpoint is, without its arrays. */
@@ -78,13 +68,15 @@ enum status checkpoint_read_info(const char *path,
 /* Everything, verified against content_hash. Says the first difference if the network is
    another one. Metrics are for info->classes classes. */
 enum status checkpoint_read(const char *path, const struct model *model,
-                            struct run_state *state, struct metrics *metrics,
+                            const struct run_state *like, const struct state_stream *to,
+                            struct metrics *metrics,
                             struct checkpoint_info *info) MUST_CHECK;
 
-/* Only the weights a user wants: the averaged ones if the file has them (*averaged). The
-   whole file is verified all the same. */
+/* Only the weights a user wants, as vector 0: the averaged ones if the file has them
+   (*averaged). The whole file is verified all the same. to NULL: only that. */
 enum status checkpoint_read_weights(const char *path, const struct model *model,
-                                    float *params, bool *averaged) MUST_CHECK;
+                                    const struct state_stream *to,
+                                    bool *averaged) MUST_CHECK;
 
 /* --- the checkpoints of a run: FOLDER/step-000000000123.h5 and best.h5 --- */
 

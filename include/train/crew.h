@@ -11,17 +11,20 @@
 
 #include "base/timer.h"
 #include "kernels/team.h"
-#include "nn/model.h"
 #include "nn/plan.h"
+#include "nn/workspace.h"
+#include "train/stage.h"
 
 struct crew {
-    const struct model *model; /* borrowed */
+    const struct stage *stage; /* borrowed */
+    const struct model *model; /* the stage's */
     struct parallel_plan plan;
-    struct workspace *workspace;  /* owned: (plan.lanes) */
+    int slots;                    /* workspaces that each lane has: stage_slots */
+    struct workspace *workspace;  /* owned: (slots, plan.lanes) */
     struct team_shared *barriers; /* owned: the barrier of all threads */
 };
 
-void crew_init(struct crew *crew, const struct model *model,
+void crew_init(struct crew *crew, const struct stage *stage,
                const struct parallel_plan *plan);
 void crew_release(struct crew *crew);
 
@@ -29,10 +32,13 @@ void crew_release(struct crew *crew);
 struct lane {
     int index; /* -1: nothing to do (more threads than grains, no teams) */
     struct team team;
-    struct workspace *ws;
-    int begin, end; /* its grains */
+    struct workspace *ws; /* of round 0 */
+    int begin, end;       /* its grains */
 };
 struct lane crew_lane(const struct crew *crew, int lanes, int thread, int begin, int end);
+
+/* The workspace in which a lane has the grain of a round (train/stage.h). */
+struct workspace *crew_workspace(const struct crew *crew, int lane, int round);
 
 /* All threads of the crew as one team. */
 struct team crew_all(const struct crew *crew, int thread);

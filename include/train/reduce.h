@@ -13,6 +13,7 @@
 #ifndef LOCKSTEP_TRAIN_REDUCE_H
 #define LOCKSTEP_TRAIN_REDUCE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "comm/tree.h"
@@ -42,11 +43,16 @@ struct reduce {
     float *parts[TREE_NODES_MAX];
 };
 
-/* For lanes that each take up to `grains` grains of a batch; memory is of reduce_floats
-   floats for the same, aligned, and the caller's. */
-size_t reduce_floats(size_t params, int lanes, int grains);
-void reduce_init(struct reduce *reduce, size_t params, int lanes, int grains,
-                 float *memory);
+/* What it is made for. */
+struct reduce_size {
+    size_t params;
+    int lanes, grains; /* each lane takes so many grains of a batch, at most */
+    bool all;          /* the lanes take all of it: the first begins at grain 0 */
+};
+
+/* memory is of reduce_floats floats for the same, aligned, and the caller's. */
+size_t reduce_floats(struct reduce_size size);
+void reduce_init(struct reduce *reduce, struct reduce_size size, float *memory);
 void reduce_release(struct reduce *reduce);
 
 /* A new batch of n grains over all ranks. Before the parallel region. */

@@ -21,6 +21,7 @@
 #include "nn/plan.h"
 #include "train/checkpoint.h"
 #include "train/options.h"
+#include "train/stage.h"
 
 struct comm;
 struct lockfile;
@@ -30,7 +31,8 @@ struct trainer;
 struct trainer_setup {
     struct comm *comm;
     struct dataset *dataset;
-    const struct model *model;
+    const struct model *model; /* the whole network */
+    const struct stage *stage; /* what this rank has of it; NULL: all */
     const struct run_options *options;
     const struct parallel_plan *plan; /* of this rank; lanes and buckets are all ranks' */
     int spare_cpus;                   /* of this host that no rank's thread has */
@@ -60,14 +62,19 @@ enum status trainer_resume(struct trainer *trainer, const char *checkpoint) MUST
    not be saved (train/writer.h). */
 enum status trainer_run(struct trainer *trainer) MUST_CHECK;
 
+/* Is it time to stop for the deadline? By rank 0's clock; false on the others. */
+bool trainer_time_is_up(const struct trainer *trainer);
+
 /* For measurements: `count` steps, or (forward) as many batches forward only, without log
    and checkpoints. Returns ST_FAIL if a step went bad. */
 enum status trainer_time_steps(struct trainer *trainer, int count, bool forward,
                                double *seconds) MUST_CHECK;
 
-/* For measurements, not collective: where the time went so far; bytes of workspaces,
-   weights, gradients and optimizer state. */
+/* For measurements, not collective: where the time went so far. */
 const struct phases *trainer_phases(const struct trainer *trainer);
-size_t trainer_bytes(const struct trainer *trainer);
+
+/* Bytes of workspaces, weights, gradients, optimizer state and, on a rank that writes,
+   their copies: what trainer_create takes besides the data. Not collective. */
+size_t trainer_bytes(const struct trainer_setup *setup);
 
 #endif

@@ -6,6 +6,9 @@
  * training: it is noted once, the last good checkpoint stays, what could not be written
  * is left out until the next one is due, and the first that succeeds is noted as well.
  * A folder that was deleted or moved away is made anew.
+ *
+ * A state that is spread over ranks, too large for one perhaps, is not copied: it streams
+ * to the file tensor by tensor while training waits.
  */
 #ifndef LOCKSTEP_TRAIN_WRITER_H
 #define LOCKSTEP_TRAIN_WRITER_H
@@ -24,6 +27,11 @@ struct writer_setup {
     const char *folder;    /* of the run */
     struct lockfile *lock; /* on it; NULL: none */
     int keep;              /* newest checkpoints that stay */
+
+    /* NULL: copies are written by the thread. Else writer_put writes, in the caller's
+       thread, what each file takes from the stream; the caller sets info.state. A best
+       state that could not be written is then lost, which is said. */
+    const struct state_stream *stream;
 };
 
 struct writer;

@@ -30,6 +30,7 @@ struct session {
     struct network network;
     struct dataset dataset;
     struct run_ranks ranks;
+    struct stage stage;
     struct crew crew;
     struct loader loader;
     struct evaluation result;
@@ -91,7 +92,8 @@ static enum status set_up(struct session *session)
     run_ranks_init(&session->ranks, session->comm, (int)request->threads);
     struct parallel_plan plan;
     plan_init(&plan, run_threads(&session->ranks, session->comm));
-    crew_init(&session->crew, &session->network.model, &plan);
+    stage_init_whole(&session->stage, session->comm, &session->network.model);
+    crew_init(&session->crew, &session->stage, &plan);
     loader_init(&session->loader, &session->dataset, session->split);
     session->loader.input = network_input(&session->network);
     return ST_OK;

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "io/image.h"
+#include "nn/workspace.h"
 
 #define TOP        3
 #define IMAGES_MAX 4096

@@ -10,6 +10,7 @@
 #include "app/run.h"
 #include "app/run_config.h"
 #include "app/run_folder.h"
+#include "app/stages.h"
 #include "app/tracing.h"
 #include "app/tuning.h"
 #include "base/fs.h"
@@ -40,7 +41,8 @@ struct session {
     char *text; /* of the config, as checkpoints store it */
     struct run_ranks ranks;
     struct dataset dataset;
-    struct model model;
+    struct model model; /* the whole network */
+    struct stages stages;
     struct tuning tuning;
     struct trainer *trainer;
     struct run_folder folder;
@@ -121,11 +123,7 @@ static enum status check_init(struct session *session)
     if (!session->request->init)
         return ST_OK;
     TRY(network_find(session->init, session->request->init));
-    float *params = mem_aligned(session->model.params, sizeof *params);
-    enum status st =
-        checkpoint_read_weights(session->init, &session->model, params, &averaged);
-    free(params);
-    return st;
+    return checkpoint_read_weights(session->init, &session->model, NULL, &averaged);
 }
 
 /* What only rank 0 looks at; the last that may refuse the run. */
@@ -145,12 +143,32 @@ static enum status describe_model(struct session *session)
 {
     const struct dataset_info *data = &session->dataset.info;
     const struct shape in = {data->h, data->w, 1};
+    const struct run_options *run = &session->config.run;
     char why[STATUS_TEXT];
     status_capture(why);
-    enum status st = model_init(&session->model, &session->config.model, in,
-                                data->classes, session->config.run.train.grain);
+    enum status st = (run->parallel.pipeline > 1 ? model_describe : model_init)(
+        &session->model, &session->config.model, in, data->classes, run->train.grain);
     status_capture(NULL);
-    return run_agree(session->comm, st, why);
+    TRY(run_agree(session->comm, st, why));
+    return stages_open(&session->stages, session->comm, &session->model, &run->parallel,
+                       session->request->check);
+}
+
+/* Better said than met: a process that asks for too much is killed. */
+static enum status check_memory(const struct trainer_setup *setup)
+{
+    double wanted = (double)trainer_bytes(setup), limit = (double)mem_limit();
+    char why[STATUS_TEXT];
+    enum status st = ST_OK;
+    status_capture(why);
+    if (wanted > limit)
+        st = status_fail(ST_USAGE,
+                         "training takes %.2f GB in this process, which may have %.2f; "
+                         "make the network smaller, or let more ranks share its layers "
+                         "(parallel.pipeline = %d)",
+                         wanted / 1e9, limit / 1e9, setup->stage->count + 1);
+    status_capture(NULL);
+    return run_agree(setup->comm, st, why);
 }
 
 static enum status set_up(struct session *session)
@@ -179,6 +197,7 @@ static enum status set_up(struct session *session)
         .comm = session->comm,
         .dataset = &session->dataset,
         .model = &session->model,
+        .stage = &session->stages.stage,
         .options = run,
         .spare_cpus = run_spare_cpus(&session->ranks, session->comm),
         .folder = request->check ? NULL : session->folder.path,
@@ -190,6 +209,7 @@ static enum status set_up(struct session *session)
     TRY(tuning_choose(&setup, run_threads(&session->ranks, session->comm),
                       request->check ? TUNING_OFF : request->tune, &session->tuning));
     setup.plan = &session->tuning.plan;
+    TRY(check_memory(&setup));
     if (request->trace && !request->check)
         tracing_start(session->comm, setup.plan->threads);
     session->trainer = trainer_create(&setup);
@@ -206,7 +226,8 @@ static void print_plan(const struct session *session)
     const struct tuning *tuning = &session->tuning;
     const struct train_options *train = &session->config.run.train;
     int grains = (train->batch + train->grain - 1) / train->grain;
-    int size = comm_size(session->comm), share = (grains + size - 1) / size;
+    int size = comm_size(session->stages.stage.peers), share = (grains + size - 1) / size;
+    stages_print(&session->stages);
     log_out("%-10s %s (%s", "plan", plan_summary(&tuning->plan, share), tuning->source);
     if (tuning->result)
         log_out(" in %.1f s", tuning->seconds);
@@ -224,9 +245,10 @@ static void print_reduce(const struct session *session)
     const struct parallel_plan *plan = &session->tuning.plan;
     const struct train_options *train = &session->config.run.train;
     int grains = (train->batch + train->grain - 1) / train->grain;
-    size_t params = session->model.params;
+    const struct stage *stage = &session->stages.stage;
+    size_t params = stage->model->params;
     size_t piece = plan->bucket < params ? plan->bucket : params;
-    const char *choice = comm_tree_choice(session->comm, grains, piece);
+    const char *choice = comm_tree_choice(stage->peers, grains, piece);
     if (!choice)
         return;
     log_out("%-10s %s, in pieces of %zu KB", "reduce", choice,
@@ -271,7 +293,7 @@ static void note_oddities(const struct session *session)
 {
     const struct train_options *train = &session->config.run.train;
     int grains = (train->batch + train->grain - 1) / train->grain;
-    int size = comm_size(session->comm);
+    int size = comm_size(session->stages.stage.peers);
     if (size > grains)
         log_note("%d ranks but only %d grain%s in a batch: %d rank%s without work; raise "
                  "train.batch or lower train.grain",
@@ -325,7 +347,9 @@ static enum status train(struct session *session)
                 "--data %s\n",
                 session->folder.path, session->folder.path, session->config.data.file);
     else if (st == ST_AGAIN)
-        log_out("stopped on request; the same command with --resume goes on\n");
+        log_out("stopped %s; the same command with --resume goes on\n",
+                trainer_time_is_up(session->trainer) ? "in time for --max-time"
+                                                     : "on request");
     return st;
 }
 
@@ -343,6 +367,7 @@ enum status cmd_train(struct comm *comm, int argc, char **argv)
     trainer_free(session.trainer); /* no thread but this one is left */
     st = tracing_write(comm, request.trace, st);
     tuning_release(&session.tuning);
+    stages_close(&session.stages);
     run_folder_close(&session.folder);
     model_release(&session.model);
     dataset_close(&session.dataset);

@@ -140,6 +140,7 @@ void config_init(struct config *config)
 void config_release(struct config *config)
 {
     free(config->data.file);
+    free(config->run.parallel.stages);
     model_spec_release(&config->model);
     memset(config, 0, sizeof *config);
 }
@@ -241,6 +242,9 @@ enum status config_check(const struct config *config, const char *name)
             "'%s' cannot be the name of the data set: a config cannot hold a line end, a "
             "blank at an end, or '#' or ';' behind a blank; rename the file",
             config->data.file);
+    if (!is_storable(config->run.parallel.stages))
+        FAIL(ST_USAGE, "parallel.stages = '%s': expected LAYER+LAYER | LAYER ...",
+             config->run.parallel.stages);
     return ST_OK;
 }
 

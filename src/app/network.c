@@ -45,8 +45,11 @@ enum status network_open(struct network *network, const char *path)
                                    "parameters that its config describes",
                                    checkpoint, model_param_count(&network->model)));
     network->params = mem_aligned(network->model.params, sizeof(float));
-    TRY_TO(failed, checkpoint_read_weights(checkpoint, &network->model, network->params,
-                                           &network->averaged));
+    const struct run_state weights = {.params = network->params};
+    struct state_store store = {&network->model, &weights};
+    const struct state_stream to = state_stream_of(&store);
+    TRY_TO(failed,
+           checkpoint_read_weights(checkpoint, &network->model, &to, &network->averaged));
     return ST_OK;
 failed:
     network_close(network);

@@ -121,7 +121,7 @@ static enum status measure_backward(const struct plan_run *run, struct scaling *
 
 static void measure_sum(const struct plan_run *run, struct scaling *scaling, int ranks)
 {
-    struct comm *part = comm_part(run->comm, comm_rank(run->comm) < ranks);
+    struct comm *part = comm_split(run->comm, comm_rank(run->comm) < ranks);
     struct scaling_sum *sum = &scaling->sum[scaling->sums++];
     *sum = (struct scaling_sum){.ranks = ranks};
     sum->sum.grains = (scaling->batch + scaling->grain - 1) / scaling->grain;
@@ -130,7 +130,7 @@ static void measure_sum(const struct plan_run *run, struct scaling *scaling, int
     if (comm_rank(run->comm) < ranks)
         exchange_measure_sum(part, &sum->sum);
     comm_rest(run->comm);
-    comm_part_free(part);
+    comm_split_free(part);
     comm_bcast(run->comm, sum, sizeof *sum, 0);
 }
 

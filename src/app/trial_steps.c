@@ -135,7 +135,7 @@ enum status trial_steps(struct comm *comm, struct config *config, int repeats,
     double begin = timer_now();
     st = measure(trainer, comm, row->batch, repeats, false, &row->train);
     row->reduce = trainer_phases(trainer)->seconds[PHASE_REDUCE] / (timer_now() - begin);
-    row->bytes = trainer_bytes(trainer);
+    row->bytes = trainer_bytes(&setup);
     if (st == ST_OK)
         st = measure(trainer, comm, row->batch, repeats, true, &row->forward);
     count_flops(&model, row);

@@ -252,6 +252,21 @@ static bool alike(struct comm *comm, int threads)
     return most[0] + most[1] == 0;
 }
 
+/* A pipeline of S stages idles for S - 1 of the rounds that it goes through: fewer lanes,
+   whose threads share grains, make more rounds. A replica's stages have as many lanes. */
+static void fit_to_pipeline(const struct trainer_setup *setup, int grains,
+                            struct parallel_plan *plan)
+{
+    const struct stage *stage = setup->stage;
+    int replicas = comm_size(stage->peers), share = (grains + replicas - 1) / replicas;
+    int most = share / (2 * stage->count);
+    if (setup->options->parallel.intra == INTRA_AUTO && most < plan->lanes)
+        plan->lanes = most > 1 ? most : 1;
+    double fewest = -plan->lanes;
+    comm_max_f64(setup->comm, &fewest, 1);
+    plan->lanes = (int)-fewest;
+}
+
 enum status tuning_choose(const struct trainer_setup *setup, int threads,
                           enum tuning_mode mode, struct tuning *tuning)
 {
@@ -267,6 +282,10 @@ enum status tuning_choose(const struct trainer_setup *setup, int threads,
     };
     *tuning = (struct tuning){.source = "by rule"};
     tuning_rule(&options->parallel, threads, &tuning->plan);
+    if (setup->stage && setup->stage->count > 1) {
+        fit_to_pipeline(setup, job.grains, &tuning->plan);
+        return ST_OK;
+    }
     job.rule = tuning->plan;
     bool wanted = mode != TUNING_OFF && options->parallel.intra == INTRA_AUTO;
     if (!wanted || !alike(comm, threads) || !tune_matters(&job))

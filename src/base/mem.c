@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/status.h"
@@ -46,9 +47,72 @@ void *mem_resize(void *p, size_t count, size_t size)
     return q;
 }
 
-size_t mem_machine(void)
+static void lower(size_t *limit, size_t to)
 {
-    return (size_t)sysconf(_SC_PHYS_PAGES) * (size_t)sysconf(_SC_PAGESIZE);
+    if (to < *limit)
+        *limit = to;
+}
+
+/* The number in the first line of a file; SIZE_MAX if there is none ("max"). */
+static size_t number_in(const char *path)
+{
+    size_t number = SIZE_MAX;
+    FILE *file = fopen(path, "r");
+    if (!file)
+        return SIZE_MAX;
+    if (fscanf(file, "%zu", &number) != 1)
+        number = SIZE_MAX;
+    fclose(file);
+    return number;
+}
+
+/* A group is limited by those above it, too. Version 2: "0::/job/step"; version 1:
+   "4:memory:/job/step". */
+static void lower_by_groups(size_t *limit, const char *root, const char *name,
+                            char *group)
+{
+    char path[4096];
+    for (;;) {
+        snprintf(path, sizeof path, "%s%s/%s", root, group, name);
+        lower(limit, number_in(path));
+        char *slash = strrchr(group, '/');
+        if (!slash)
+            return;
+        *slash = '\0';
+    }
+}
+
+static void lower_by_control_group(size_t *limit)
+{
+    char line[2048];
+    FILE *file = fopen("/proc/self/cgroup", "r");
+    while (file && fgets(line, sizeof line, file)) {
+        line[strcspn(line, "\n")] = '\0';
+        char *kind = strchr(line, ':'), *group = kind ? strchr(kind + 1, ':') : NULL;
+        if (!group)
+            continue;
+        *group++ = '\0';
+        if (!kind[1])
+            lower_by_groups(limit, "/sys/fs/cgroup", "memory.max", group);
+        else if (strcmp(kind + 1, "memory") == 0)
+            lower_by_groups(limit, "/sys/fs/cgroup/memory", "memory.limit_in_bytes",
+                            group);
+    }
+    if (file)
+        fclose(file);
+}
+
+size_t mem_limit(void)
+{
+    size_t limit = (size_t)sysconf(_SC_PHYS_PAGES) * (size_t)sysconf(_SC_PAGESIZE);
+    const int kinds[] = {RLIMIT_DATA, RLIMIT_AS};
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+        struct rlimit own;
+        if (getrlimit(kinds[i], &own) == 0 && own.rlim_cur != RLIM_INFINITY)
+            lower(&limit, own.rlim_cur);
+    }
+    lower_by_control_group(&limit);
+    return limit;
 }
 
 char *mem_strdup(const char *text)

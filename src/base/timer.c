@@ -6,8 +6,8 @@
 #include "base/trace.h"
 
 const char *const phase_name[PHASE_COUNT] = {
-    "load",   "load wait",  "forward",  "backward", "reduce",
-    "update", "checkpoint", "evaluate", "rest",
+    "load",   "load wait", "forward",    "backward", "stage wait",
+    "reduce", "update",    "checkpoint", "evaluate", "rest",
 };
 
 double timer_now(void)

@@ -12,10 +12,10 @@
 static _Thread_local struct where *mine;
 
 static const char *const part_name[WHERE_PARTS] = {
-    "start",   "load",     "load, waiting for the reader",
-    "forward", "backward", "reduce",
-    "update",  "evaluate", "checkpoint",
-    "end",
+    "start",      "load",     "load, waiting for the reader",
+    "forward",    "backward", "stage",
+    "reduce",     "update",   "evaluate",
+    "checkpoint", "end",
 };
 
 static char layer_name[WHERE_LAYERS][NAME_BYTES];

@@ -35,28 +35,43 @@ void comm_check(int code, const char *what)
     abort();
 }
 
-/* Of comm->all: who is where. */
-static void look_around(struct comm *comm)
+/* All that follows from comm->all. */
+static void find_ranks(struct comm *comm)
 {
     MPI_CHECK(MPI_Comm_rank(comm->all, &comm->rank));
     MPI_CHECK(MPI_Comm_size(comm->all, &comm->size));
-    MPI_WAIT(MPI_Comm_split_type(comm->all, MPI_COMM_TYPE_SHARED, comm->rank,
-                                 MPI_INFO_NULL, &comm->node));
+    MPI_CHECK(MPI_Comm_split_type(comm->all, MPI_COMM_TYPE_SHARED, comm->rank,
+                                  MPI_INFO_NULL, &comm->node));
     MPI_CHECK(MPI_Comm_rank(comm->node, &comm->node_rank));
     MPI_CHECK(MPI_Comm_size(comm->node, &comm->node_size));
     comm_find_nodes(comm);
-    gethostname(comm->host, sizeof comm->host - 1);
-    comm->host[strcspn(comm->host, ".")] = '\0';
 }
 
-static void leave(struct comm *comm)
+static void release_ranks(struct comm *comm)
 {
     comm_tree_release(comm);
     window_close(&comm->vectors);
     free(comm->private_vectors);
     free(comm->node_first);
-    MPI_WAIT(MPI_Comm_free(&comm->node));
-    MPI_WAIT(MPI_Comm_free(&comm->all));
+    MPI_CHECK(MPI_Comm_free(&comm->node));
+    MPI_CHECK(MPI_Comm_free(&comm->all));
+}
+
+struct comm *comm_split(struct comm *comm, int group)
+{
+    struct comm *part = mem_zeroed(1, sizeof *part);
+    MPI_WAIT(MPI_Comm_split(comm->all, group, comm->rank, &part->all));
+    find_ranks(part);
+    memcpy(part->host, comm->host, sizeof part->host);
+    return part;
+}
+
+void comm_split_free(struct comm *part)
+{
+    if (!part)
+        return;
+    release_ranks(part);
+    free(part);
 }
 
 struct comm *comm_start(int *argc, char ***argv)
@@ -74,7 +89,9 @@ struct comm *comm_start(int *argc, char ***argv)
     MPI_CHECK(MPI_Init_thread(argc, argv, MPI_THREAD_FUNNELED, &provided));
     MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN);
     MPI_CHECK(MPI_Comm_dup(MPI_COMM_WORLD, &world.all));
-    look_around(&world);
+    find_ranks(&world);
+    gethostname(world.host, sizeof world.host - 1);
+    world.host[strcspn(world.host, ".")] = '\0';
     log_init(world.rank, world.host);
     status_set_abort_hook(abort_job);
     comm_go_on();
@@ -85,23 +102,8 @@ void comm_finish(struct comm *comm)
 {
     comm_watch_stop(comm->watch);
     status_set_abort_hook(NULL);
-    leave(comm);
+    release_ranks(comm);
     MPI_Finalize();
-}
-
-struct comm *comm_part(struct comm *comm, int colour)
-{
-    struct comm *part = mem_zeroed(1, sizeof *part);
-    MPI_WAIT(MPI_Comm_split(comm->all, colour, comm->rank, &part->all));
-    look_around(part);
-    return part;
-}
-
-void comm_part_free(struct comm *part)
-{
-    if (part)
-        leave(part);
-    free(part);
 }
 
 int comm_rank(const struct comm *comm)
@@ -122,11 +124,6 @@ int comm_node_rank(const struct comm *comm)
 int comm_node_size(const struct comm *comm)
 {
     return comm->node_size;
-}
-
-int comm_node(const struct comm *comm)
-{
-    return comm->node_index;
 }
 
 const char *comm_host(const struct comm *comm)
@@ -219,27 +216,46 @@ void comm_allgather(struct comm *comm, const void *mine, void *all, size_t bytes
         MPI_Allgather(mine, (int)bytes, MPI_BYTE, all, (int)bytes, MPI_BYTE, comm->all));
 }
 
+static void send_blocks(struct comm *comm, const void *data, size_t bytes, int to,
+                        int tag)
+{
+    for (size_t done = 0; done < bytes; done += BCAST_BLOCK) {
+        size_t n = bytes - done < BCAST_BLOCK ? bytes - done : BCAST_BLOCK;
+        MPI_WAIT(
+            MPI_Send((const char *)data + done, (int)n, MPI_BYTE, to, tag, comm->all));
+    }
+}
+
+static void receive_blocks(struct comm *comm, void *data, size_t bytes, int from, int tag)
+{
+    for (size_t done = 0; done < bytes; done += BCAST_BLOCK) {
+        size_t n = bytes - done < BCAST_BLOCK ? bytes - done : BCAST_BLOCK;
+        MPI_WAIT(MPI_Recv((char *)data + done, (int)n, MPI_BYTE, from, tag, comm->all,
+                          MPI_STATUS_IGNORE));
+    }
+}
+
+void comm_send(struct comm *comm, const void *data, size_t bytes, int to)
+{
+    send_blocks(comm, data, bytes, to, TAG_SEND);
+}
+
+void comm_receive(struct comm *comm, void *data, size_t bytes, int from)
+{
+    receive_blocks(comm, data, bytes, from, TAG_SEND);
+}
+
 void comm_gather(struct comm *comm, const void *mine, size_t my_bytes, void *all,
                  const size_t *bytes)
 {
     if (comm->rank != 0) {
-        for (size_t done = 0; done < my_bytes; done += BCAST_BLOCK) {
-            size_t n = my_bytes - done < BCAST_BLOCK ? my_bytes - done : BCAST_BLOCK;
-            MPI_WAIT(MPI_Send((const char *)mine + done, (int)n, MPI_BYTE, 0, TAG_GATHER,
-                              comm->all));
-        }
+        send_blocks(comm, mine, my_bytes, 0, TAG_GATHER);
         return;
     }
     memcpy(all, mine, my_bytes);
     char *to = (char *)all + my_bytes;
-    for (int rank = 1; rank < comm->size; to += bytes[rank], rank++) {
-        for (size_t done = 0; done < bytes[rank]; done += BCAST_BLOCK) {
-            size_t n =
-                bytes[rank] - done < BCAST_BLOCK ? bytes[rank] - done : BCAST_BLOCK;
-            MPI_WAIT(MPI_Recv(to + done, (int)n, MPI_BYTE, rank, TAG_GATHER, comm->all,
-                              MPI_STATUS_IGNORE));
-        }
-    }
+    for (int rank = 1; rank < comm->size; to += bytes[rank], rank++)
+        receive_blocks(comm, to, bytes[rank], rank, TAG_GATHER);
 }
 
 struct comm_shared {

@@ -6,10 +6,11 @@
 
 #include "base/where.h"
 #include "comm/comm.h"
+#include "comm/message.h"
 #include "window.h"
 
-/* TAG_TREE and on: a piece of a sum each. */
-enum { TAG_GATHER = 1, TAG_TREE };
+/* TAG_MESSAGE and on: a kind of message each; TAG_TREE and on: a piece of a sum each. */
+enum { TAG_GATHER = 1, TAG_SEND, TAG_MESSAGE, TAG_TREE = TAG_MESSAGE + MESSAGE_KINDS };
 
 struct tree_sums {
     struct tree_piece *piece; /* owned: COMM_TREE_PIECES; NULL before the first sum */

@@ -7,8 +7,10 @@
 #include "base/mem.h"
 #include "base/timer.h"
 #include "base/where.h"
+#include "nn/workspace.h"
 
-#define REPEATS 41
+#define REPEATS      41
+#define UNIT_REPEATS 9
 
 static void name_step(const struct model *model, int s, char name[64])
 {
@@ -77,4 +79,45 @@ void layers_measure(const struct model *model, const float *params, const float 
     free(forward);
     free(backward);
     free(grads);
+}
+
+/* What is in the input matters little to the time, but zeros and subnormals are not what
+   a network sees. */
+static void fill(float *x, size_t count, uint32_t purpose)
+{
+    struct rng rng;
+    rng_init(&rng, 1, RNG_TEST, purpose, 0);
+    for (size_t i = 0; i < count; i++)
+        x[i] = rng_normal(&rng);
+}
+
+double layers_unit_seconds(const struct model *unit)
+{
+    const struct shape out = unit->step[unit->steps - 1]->out;
+    size_t grain = (size_t)unit->grain;
+    float *params = mem_aligned(unit->params, sizeof *params);
+    float *grads = mem_aligned(unit->params, sizeof *grads);
+    double seconds[UNIT_REPEATS];
+    struct workspace ws;
+    workspace_init(&ws, unit);
+    model_init_params(unit, 1, params);
+    fill(ws.activation[0], grain * (size_t)shape_size(unit->in), 0);
+    struct grain_pass pass = {.team = {.size = 1},
+                              .n = unit->grain,
+                              .train = true,
+                              .params = params,
+                              .grads = grads};
+    for (int i = 0; i < UNIT_REPEATS; i++) {
+        double t = timer_now();
+        model_forward(unit, &ws, &pass);
+        seconds[i] = timer_now() - t;
+        fill(ws.output_gradient, grain * (size_t)shape_size(out), 1);
+        t = timer_now();
+        model_backward(unit, &ws, &pass, NULL, NULL);
+        seconds[i] += timer_now() - t;
+    }
+    workspace_release(&ws);
+    free(params);
+    free(grads);
+    return timer_median(seconds, UNIT_REPEATS);
 }

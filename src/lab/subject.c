@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "kernels/conv_pool.h"
 #include "kernels/pool.h"
+#include "nn/workspace.h"
 
 /* FLOPs per element of what is no product, counted in the kernels' sources. */
 #define GELU_FORWARD    42

@@ -16,7 +16,7 @@
 #define MEETINGS      200
 #define LINE          16 /* floats */
 
-/* Ranks of a node that take steps together. */
+/* Ranks that take steps together. */
 struct group {
     struct comm *comm;
     float *part, sum[LINE];
@@ -33,10 +33,16 @@ static void group_init(struct group *group, struct comm *comm)
 {
     *group = (struct group){.comm = comm, .part = comm_vectors(comm, LINE)};
     meet(group);
-    double begin = timer_now();
-    for (int i = 0; i < MEETINGS; i++)
+    double begin = timer_now(), once;
+    meet(group);
+    once = timer_now() - begin;
+    comm_max_f64(comm, &once, 1);
+    int count =
+        once * MEETINGS < VISIT_SECONDS ? MEETINGS : (int)(VISIT_SECONDS / once) + 1;
+    begin = timer_now();
+    for (int i = 0; i < count; i++)
         meet(group);
-    group->meeting = (timer_now() - begin) / MEETINGS;
+    group->meeting = (timer_now() - begin) / count;
 }
 
 static void add(struct workload_step *to, const struct workload_step *step)
@@ -67,7 +73,8 @@ static enum status take_steps(const struct workload_job *job, struct group *grou
     once = (timer_now() - once) / WARM;
     comm_max_f64(group->comm, &once, 1);
     TRY(comm_agree(group->comm, st));
-    bool crowded = job->threads * comm_size(group->comm) > job->cpus;
+    bool crowded = job->threads * comm_node_size(group->comm) > job->cpus;
+    crowded = comm_agree(group->comm, crowded ? ST_FAIL : ST_OK) != ST_OK;
     int settling = crowded ? steps_in(SETTLING, once) : 0;
     int count = steps_in(crowded ? SETTLING : VISIT_SECONDS, once);
     double begin = 0, beside = 0;
@@ -97,8 +104,8 @@ static enum status visit(const struct workload_job *job,
     struct group group;
     int rank = comm_rank(comm), workers = comm_size(comm) == 1 ? point->ranks : 1;
     bool in = rank < point->ranks && comm_node_rank(comm) < job->per_node;
-    struct comm *alone = comm_part(comm, rank);
-    struct comm *beside = comm_part(comm, in ? comm_node(comm) : comm_size(comm));
+    struct comm *alone = comm_split(comm, rank);
+    struct comm *beside = comm_split(comm, in);
     enum status st = ST_OK;
     *mean = (struct workload_step){0};
     if (in) {
@@ -110,8 +117,8 @@ static enum status visit(const struct workload_job *job,
         job->end(job->context);
     }
     comm_rest(comm);
-    comm_part_free(beside);
-    comm_part_free(alone);
+    comm_split_free(beside);
+    comm_split_free(alone);
     double slowest[] = {mean->seconds, mean->backward, mean->update};
     comm_max_f64(comm, slowest, 3);
     *mean = (struct workload_step){slowest[0], slowest[1], slowest[2], 0};

@@ -13,6 +13,8 @@
 #include "kernels/conv.h"
 #include "kernels/pool.h"
 #include "layer_impl.h"
+#include "model_impl.h"
+#include "nn/workspace.h"
 
 #define ALIGN 16 /* floats: a tensor begins at a cache line */
 
@@ -123,7 +125,7 @@ static enum status add_layers(struct model *model, const struct model_spec *spec
 }
 
 /* Layers are run one by one, but for groups that a fused kernel takes at once. */
-static void find_steps(struct model *model)
+void model_find_steps(struct model *model)
 {
     for (int i = 0; i < model->layers;) {
         int taken = 1;
@@ -146,14 +148,16 @@ static void release_steps(struct model *model)
 }
 
 /* Sizes come from a config, and that may come with a checkpoint from anywhere. */
-static enum status check_memory(const struct model *model, const char *where)
+enum status model_check_memory(const struct model *model, const char *where)
 {
     double wanted = (double)workspace_bytes(model) + 4.0 * (double)model->params;
-    if (wanted > (double)mem_machine())
+    double limit = (double)mem_limit();
+    if (wanted > limit)
         FAIL(ST_USAGE,
-             "%s: the network takes %.1f GB for a grain of %d samples, this machine has "
-             "%.1f; make its layers or train.grain smaller",
-             where, wanted / 1e9, model->grain, (double)mem_machine() / 1e9);
+             "%s: the network takes %.1f GB for a grain of %d samples, a process may "
+             "have %.1f here; make its layers or train.grain smaller, or share the "
+             "layers among ranks (parallel.pipeline)",
+             where, wanted / 1e9, model->grain, limit / 1e9);
     return ST_OK;
 }
 
@@ -170,18 +174,28 @@ static void name_steps(const struct model *model)
         where_name_layer(i, model->step[i]->name);
 }
 
-enum status model_init(struct model *model, const struct model_spec *spec,
-                       struct shape in, int classes, int grain)
+enum status model_describe(struct model *model, const struct model_spec *spec,
+                           struct shape in, int classes, int grain)
 {
     *model = (struct model){.in = in, .classes = classes, .grain = grain};
     enum status st;
     TRY_TO(failed, add_layers(model, spec));
-    find_steps(model);
+    model_find_units(model);
+    model_find_steps(model);
     name_steps(model);
-    TRY_TO(failed, check_memory(model, spec->where[spec->count - 1]));
     return ST_OK;
 failed:
     model_release(model);
+    return st;
+}
+
+enum status model_init(struct model *model, const struct model_spec *spec,
+                       struct shape in, int classes, int grain)
+{
+    TRY(model_describe(model, spec, in, classes, grain));
+    enum status st = model_check_memory(model, spec->where[spec->count - 1]);
+    if (st != ST_OK)
+        model_release(model);
     return st;
 }
 
@@ -195,7 +209,7 @@ void model_release(struct model *model)
 
 void model_init_params(const struct model *model, uint64_t seed, float *params)
 {
-    uint32_t index = 0;
+    uint32_t index = (uint32_t)model->tensor_before;
     memset(params, 0, model->params * sizeof *params);
     for (int i = 0; i < model->layers; i++) {
         const struct layer *layer = model->layer[i];
@@ -316,7 +330,8 @@ void model_decay_mask(const struct model *model, float *mask)
 struct model_work model_step_work(const struct model *model, int step)
 {
     const struct layer *layer = model->step[step];
-    int gradients = layer->tensors == 0 ? 0 : step > model_first_step(model) ? 2 : 1;
+    bool first = step == model_first_step(model) && model->unit_before == 0;
+    int gradients = layer->tensors == 0 ? 0 : first ? 1 : 2;
     double forward = layer->work_forward > 0 ? layer->work_forward : layer->flops;
     double backward = layer->work_backward > 0 ? layer->work_backward : layer->flops;
     return (struct model_work){layer->flops, gradients * layer->flops, forward,

@@ -62,11 +62,7 @@ void optim_apply(const struct optim_options *options, const struct optim_update 
         kernels()->update_sgd(&factors, &vectors, begin, end);
 }
 
-void optim_square_sums(const float *grads, size_t begin, size_t end, double *partial)
+double optim_square_sum(const float *values, size_t count)
 {
-    ASSERT(begin % OPTIM_CHUNK == 0);
-    for (size_t at = begin; at < end; at += OPTIM_CHUNK) {
-        size_t n = end - at < OPTIM_CHUNK ? end - at : OPTIM_CHUNK;
-        partial[at / OPTIM_CHUNK] = kernels()->square_sum(grads + at, n);
-    }
+    return kernels()->square_sum(values, count);
 }

@@ -7,7 +7,7 @@
 #include "base/where.h"
 #include "kernels/conv_pool.h"
 #include "kernels/vector.h"
-#include "nn/model.h"
+#include "nn/workspace.h"
 
 /* Bytes taken from one allocation, piece by piece; with memory NULL only counted. */
 struct arena {
@@ -31,7 +31,8 @@ static size_t grain_bytes(const struct model *model, struct shape shape)
 
 static void lay_out(struct workspace *ws, const struct model *model, struct arena *arena)
 {
-    size_t widest = 0, scratch = 0;
+    size_t widest = model->unit_before > 0 ? grain_bytes(model, model->in) : 0;
+    size_t scratch = 0;
     size_t grain = (size_t)model->grain;
     ws->activation[0] = arena_take(arena, grain_bytes(model, model->in));
     for (int i = 0; i < model->steps; i++) {
@@ -47,6 +48,8 @@ static void lay_out(struct workspace *ws, const struct model *model, struct aren
     ws->logprobs = ws->activation[model->steps];
     ws->delta[0] = arena_take(arena, widest);
     ws->delta[1] = arena_take(arena, widest);
+    ws->input_gradient = ws->delta[1];
+    ws->output_gradient = ws->delta[(model->steps - 1) % 2];
     ws->scratch = arena_take(arena, scratch);
     ws->label = arena_take(arena, grain * sizeof *ws->label);
     ws->sample = arena_take(arena, grain * sizeof *ws->sample);
@@ -75,7 +78,7 @@ void workspace_release(struct workspace *ws)
 }
 
 /* What step i is given; dy and dx only matter in backward. delta[i % 2] holds the
-   gradient of step i's output. */
+   gradient of step i's output; `first` is the last one without an input's. */
 static struct pass layer_pass(const struct workspace *ws, const struct grain_pass *pass,
                               int i, int first)
 {
@@ -85,7 +88,7 @@ static struct pass layer_pass(const struct workspace *ws, const struct grain_pas
                          .x = ws->activation[i],
                          .y = ws->activation[i + 1],
                          .dy = ws->delta[i % 2],
-                         .dx = i > first ? ws->delta[(i - 1) % 2] : NULL,
+                         .dx = i > first ? ws->delta[(i + 1) % 2] : NULL,
                          .params = pass->params,
                          .grads = pass->grads,
                          .save = ws->save[i],
@@ -129,7 +132,8 @@ void model_forward_step(const struct model *model, struct workspace *ws,
 void model_backward_step(const struct model *model, struct workspace *ws,
                          const struct grain_pass *pass, int step)
 {
-    struct pass view = layer_pass(ws, pass, step, model_first_step(model));
+    int first = model->unit_before > 0 ? -1 : model_first_step(model);
+    struct pass view = layer_pass(ws, pass, step, first);
     view.team.split = pass->plan ? pass->plan->backward[step] : SPLIT_AUTO;
     run_step(model->step[step]->ops->backward, model->step[step], &view);
 }
@@ -139,7 +143,7 @@ void model_forward(const struct model *model, struct workspace *ws,
 {
     enum where_part part = pass->train ? WHERE_FORWARD : WHERE_EVALUATE;
     for (int i = 0; i < model->steps; i++) {
-        where_layer(part, i);
+        where_layer(part, model->step_before + i);
         double begin = trace_begin();
         model_forward_step(model, ws, pass, i);
         trace_end("forward layer", model->step[i]->name, begin);
@@ -170,7 +174,7 @@ static void loss_of_grain(const struct model *model, struct workspace *ws,
     float off = (float)(-smoothing / classes);
     float on = (float)(-(1.0 - smoothing) - smoothing / classes);
     const float *logp = ws->logprobs;
-    float *delta = ws->delta[(model->steps - 1) % 2];
+    float *delta = ws->output_gradient;
     result->correct = 0;
     for (int i = 0; i < pass->n; i++, logp += classes, delta += classes) {
         int best;
@@ -218,7 +222,7 @@ void model_backward(const struct model *model, struct workspace *ws,
 {
     for (int i = model->steps - 1; i >= model_first_step(model); i--) {
         const struct layer *layer = model->step[i];
-        where_layer(WHERE_BACKWARD, i);
+        where_layer(WHERE_BACKWARD, model->step_before + i);
         double t = trace_begin();
         model_backward_step(model, ws, pass, i);
         trace_end("backward layer", layer->name, t);

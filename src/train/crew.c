@@ -5,22 +5,29 @@
 #include "base/mem.h"
 #include "comm/tree.h"
 
-void crew_init(struct crew *crew, const struct model *model,
+static int workspaces(const struct crew *crew)
+{
+    return crew->slots * crew->plan.lanes;
+}
+
+void crew_init(struct crew *crew, const struct stage *stage,
                const struct parallel_plan *plan)
 {
     *crew = (struct crew){
-        .model = model,
+        .stage = stage,
+        .model = stage->model,
         .plan = *plan,
+        .slots = stage_slots(stage),
         .barriers = mem_aligned(1, sizeof(struct team_shared)),
     };
-    crew->workspace = mem_aligned((size_t)plan->lanes, sizeof *crew->workspace);
-    for (int i = 0; i < plan->lanes; i++)
-        workspace_init(&crew->workspace[i], model);
+    crew->workspace = mem_aligned((size_t)workspaces(crew), sizeof *crew->workspace);
+    for (int i = 0; i < workspaces(crew); i++)
+        workspace_init(&crew->workspace[i], crew->model);
 }
 
 void crew_release(struct crew *crew)
 {
-    for (int i = 0; i < crew->plan.lanes; i++)
+    for (int i = 0; i < workspaces(crew); i++)
         workspace_release(&crew->workspace[i]);
     free(crew->workspace);
     free(crew->barriers);
@@ -45,6 +52,11 @@ struct lane crew_lane(const struct crew *crew, int lanes, int thread, int begin,
         lane.end += begin;
     }
     return lane;
+}
+
+struct workspace *crew_workspace(const struct crew *crew, int lane, int round)
+{
+    return &crew->workspace[round % crew->slots * crew->plan.lanes + lane];
 }
 
 struct team crew_all(const struct crew *crew, int thread)

@@ -9,12 +9,14 @@
 #include "base/where.h"
 #include "comm/comm.h"
 #include "comm/tree.h"
+#include "flow.h"
 
 #define CHUNK 64 /* grains of a lane between two reads of a set that is not in memory */
 
 /* A stretch of grains that the rank's lanes share in one parallel region. */
 struct job {
     struct crew *crew;
+    struct flow flow;
     const struct loader *loader;
     const float *params;
     uint64_t count; /* samples of the split */
@@ -26,11 +28,11 @@ struct job {
     struct evaluation_rows *rows;
 };
 
-static void count_answers(const struct job *job, const struct lane *lane, int n,
-                          uint64_t first)
+static void count_answers(const struct job *job, const struct lane *lane,
+                          const struct workspace *ws, int n, uint64_t first)
 {
     int classes = job->crew->model->classes;
-    const float *logprobs = lane->ws->logprobs;
+    const float *logprobs = ws->logprobs;
     uint64_t *confusion =
         job->confusion + (size_t)lane->index * (size_t)classes * (size_t)classes;
     for (int i = 0; i < n; i++) {
@@ -39,42 +41,105 @@ static void count_answers(const struct job *job, const struct lane *lane, int n,
         for (int c = 1; c < classes; c++)
             if (row[c] > row[best])
                 best = c;
-        confusion[(size_t)lane->ws->label[i] * (size_t)classes + (size_t)best]++;
+        confusion[(size_t)ws->label[i] * (size_t)classes + (size_t)best]++;
     }
     if (job->rows)
         memcpy(job->rows->logprobs + (first - job->rows->first) * (uint64_t)classes,
                logprobs, (size_t)n * (size_t)classes * sizeof(float));
 }
 
+/* The first stage has the images, the last one needs the labels alone. */
+static void load(const struct job *job, const struct lane *lane, struct workspace *ws,
+                 uint64_t first, int n)
+{
+    int size = shape_size(job->crew->model->in), begin, end;
+    bool images = stage_first(job->crew->stage);
+    team_split(&lane->team, n, &begin, &end);
+    for (int i = begin; i < end; i++) {
+        uint64_t position = first + (uint64_t)i;
+        if (images)
+            loader_fill(job->loader, position,
+                        ws->activation[0] + (size_t)i * (size_t)size, &ws->label[i],
+                        &ws->sample[i]);
+        else
+            loader_label(job->loader, position, &ws->label[i], &ws->sample[i]);
+    }
+    team_barrier(&lane->team);
+}
+
+static void answer_grain(const struct job *job, const struct lane *lane, int round)
+{
+    const struct model *model = job->crew->model;
+    struct workspace *ws = crew_workspace(job->crew, lane->index, round);
+    int g = lane->begin + round;
+    uint64_t first = (uint64_t)g * (uint64_t)model->grain;
+    uint64_t left = job->count - first;
+    int n = left < (uint64_t)model->grain ? (int)left : model->grain;
+    load(job, lane, ws, first, n);
+    struct grain_pass pass = {.team = lane->team, .n = n, .params = job->params};
+    struct grain_result result;
+    model_forward(model, ws, &pass);
+    if (!stage_last(job->crew->stage))
+        return;
+    model_loss(model, ws, &pass, &result);
+    if (lane->team.index == 0) {
+        job->loss[g] = (double)result.loss;
+        count_answers(job, lane, ws, n, first);
+    }
+    team_barrier(&lane->team);
+}
+
+/* Round by round, between what comes from the stage before and what goes to the next. */
+static void pass_on(struct job *job, const struct lane *lane, int thread)
+{
+    struct team all = crew_all(job->crew, thread);
+    if (thread == 0)
+        flow_open(&job->flow);
+    for (int round = 0; round < job->flow.rounds; round++) {
+        if (thread == 0)
+            flow_before_forward(&job->flow, round);
+        team_barrier(&all);
+        if (lane->index >= 0 && lane->begin + round < lane->end)
+            answer_grain(job, lane, round);
+        team_barrier(&all);
+        if (thread == 0)
+            flow_after_forward(&job->flow, round);
+    }
+    if (thread == 0)
+        flow_close(&job->flow);
+}
+
 static void take_grains(void *context, int thread)
 {
-    const struct job *job = context;
-    const struct model *model = job->crew->model;
+    struct job *job = context;
     struct lane lane = crew_lane(job->crew, job->lanes, thread, job->begin, job->end);
-    if (lane.index < 0)
+    if (job->crew->stage->count > 1) {
+        pass_on(job, &lane, thread);
         return;
-    int size = shape_size(model->in);
-    for (int g = lane.begin; g < lane.end; g++) {
-        uint64_t first = (uint64_t)g * (uint64_t)model->grain;
-        uint64_t left = job->count - first;
-        int n = left < (uint64_t)model->grain ? (int)left : model->grain;
-        int b, e;
-        team_split(&lane.team, n, &b, &e);
-        for (int i = b; i < e; i++)
-            loader_fill(job->loader, first + (uint64_t)i,
-                        lane.ws->activation[0] + (size_t)i * (size_t)size,
-                        &lane.ws->label[i], &lane.ws->sample[i]);
-        team_barrier(&lane.team);
-        struct grain_pass pass = {.team = lane.team, .n = n, .params = job->params};
-        struct grain_result result;
-        model_forward(model, lane.ws, &pass);
-        model_loss(model, lane.ws, &pass, &result);
-        if (lane.team.index == 0) {
-            job->loss[g] = (double)result.loss;
-            count_answers(job, &lane, n, first);
-        }
-        team_barrier(&lane.team);
     }
+    for (int g = lane.begin; lane.index >= 0 && g < lane.end; g++)
+        answer_grain(job, &lane, g - lane.begin);
+}
+
+/* The stages of a replica go on or stop together. */
+static enum status agree(const struct job *job, enum status st)
+{
+    const struct stage *stage = job->crew->stage;
+    return stage->count > 1 ? comm_agree(stage->line, st) : st;
+}
+
+static enum status read_grains(struct job *job, struct loader *loader, uint64_t most)
+{
+    uint64_t grain = (uint64_t)job->crew->model->grain;
+    uint64_t first = (uint64_t)job->begin * grain, last = (uint64_t)job->end * grain;
+    if (stop_requested() || timer_now() > job->latest)
+        return ST_AGAIN;
+    if (last > job->count)
+        last = job->count;
+    if (!stage_first(job->crew->stage))
+        last = first;
+    where_mark(WHERE_EVALUATE);
+    return loader_prepare(loader, 0, first, last - first, most);
 }
 
 static enum status rank_grains(struct job *job, struct loader *loader, int begin, int end)
@@ -83,17 +148,11 @@ static enum status rank_grains(struct job *job, struct loader *loader, int begin
     int step = CHUNK * job->crew->plan.lanes;
     uint64_t most = (uint64_t)step * (uint64_t)grain;
     for (int g = begin; g < end; g += step) {
-        if (stop_requested() || timer_now() > job->latest)
-            return ST_AGAIN;
         job->begin = g;
         job->end = g + step < end ? g + step : end;
+        TRY(agree(job, read_grains(job, loader, most)));
         job->lanes = plan_lanes(&job->crew->plan, job->end - job->begin);
-        uint64_t first = (uint64_t)g * (uint64_t)grain;
-        uint64_t last = (uint64_t)job->end * (uint64_t)grain;
-        if (last > job->count)
-            last = job->count;
-        where_mark(WHERE_EVALUATE);
-        TRY(loader_prepare(loader, 0, first, last - first, most));
+        flow_plan(&job->flow, job->begin, job->end, job->lanes, job->count, false);
         team_run(job->crew->plan.threads, take_grains, job);
     }
     return ST_OK;
@@ -130,7 +189,8 @@ enum status evaluate(struct comm *comm, struct crew *crew, struct loader *loader
     int begin, end;
     *result = (struct evaluation){0};
     ASSERT(count > 0);
-    tree_share(grains, comm_size(comm), comm_rank(comm), &begin, &end);
+    struct comm *peers = crew->stage->peers;
+    tree_share(grains, comm_size(peers), comm_rank(peers), &begin, &end);
     size_t cells = (size_t)model->classes * (size_t)model->classes;
     struct job job = {
         .crew = crew,
@@ -149,7 +209,9 @@ enum status evaluate(struct comm *comm, struct crew *crew, struct loader *loader
         rows->logprobs =
             mem_zeroed(rows->count * (uint64_t)model->classes, sizeof(float));
     }
+    flow_init(&job.flow, crew);
     enum status st = rank_grains(&job, loader, begin, end);
+    flow_release(&job.flow);
     where_mark(WHERE_EVALUATE);
     st = comm_agree(comm, st);
     if (st == ST_OK)

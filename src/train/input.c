@@ -16,7 +16,7 @@
 void trainer_share(const struct trainer *trainer, uint64_t number, struct step *step)
 {
     const struct run_options *options = trainer->setup.options;
-    struct comm *comm = trainer->setup.comm;
+    struct comm *comm = trainer->stage->peers;
     uint64_t count = trainer->setup.dataset->info.count[DATASET_TRAIN];
     uint64_t batch = (uint64_t)options->train.batch;
     *step = (struct step){.epoch = (uint32_t)(number / trainer->epoch_steps)};
@@ -59,7 +59,7 @@ void trainer_input_init(struct trainer *trainer)
     int depth = asked ? options->input.prefetch - 1 : AHEAD;
     int grain = setup->model->grain, size = comm_size(setup->comm);
     int grains = (options->train.batch + grain - 1) / grain, first, most;
-    comm_share(setup->comm, grains, 0, &first, &most);
+    comm_share(trainer->stage->peers, grains, 0, &first, &most);
     const struct pipeline_setup with = {
         .loader = &trainer->train,
         .most = (uint64_t)most * (uint64_t)grain,
@@ -69,13 +69,16 @@ void trainer_input_init(struct trainer *trainer)
         .batch = share_of_batch,
         .context = trainer,
     };
-    trainer->pipeline = pipeline_create(&with);
+    if (stage_first(trainer->stage))
+        trainer->pipeline = pipeline_create(&with);
     trainer->waits = mem_zeroed((size_t)size, sizeof *trainer->waits);
 }
 
 void trainer_input_begin(const struct trainer *trainer)
 {
     int asked = trainer->setup.options->input.prefetch - 1;
+    if (!trainer->pipeline)
+        return;
     int got = pipeline_depth(trainer->pipeline);
     if (got < asked)
         log_note("data.prefetch = %d: there is memory for %d batch%s ahead only; raise "
@@ -89,14 +92,31 @@ void trainer_input_release(struct trainer *trainer)
     free(trainer->waits);
 }
 
+static struct pipeline_counts counts_of(const struct trainer *trainer)
+{
+    if (trainer->pipeline)
+        return pipeline_counts(trainer->pipeline);
+    return (struct pipeline_counts){0};
+}
+
+/* Where the images are another stage's, labels are looked up in the epoch's order. */
+static enum status take_batch(struct trainer *trainer)
+{
+    if (trainer->pipeline)
+        return pipeline_take(trainer->pipeline, trainer->progress.step);
+    struct step step;
+    trainer_share(trainer, trainer->progress.step, &step);
+    return loader_prepare(&trainer->train, step.epoch, step.first, 0, 0);
+}
+
 /* Reading may fail on one rank alone. What the others wait for it is theirs. */
 enum status trainer_prepare(struct trainer *trainer)
 {
     double *seconds = trainer->phases.seconds, begin = timer_now();
-    double waited = pipeline_counts(trainer->pipeline).waited;
+    double waited = counts_of(trainer).waited;
     where_mark(WHERE_LOAD);
-    enum status st = pipeline_take(trainer->pipeline, trainer->progress.step);
-    waited = pipeline_counts(trainer->pipeline).waited - waited;
+    enum status st = take_batch(trainer);
+    waited = counts_of(trainer).waited - waited;
     double t = phases_add(&trainer->phases, PHASE_LOAD, begin);
     seconds[PHASE_LOAD] -= waited;
     seconds[PHASE_LOAD_WAIT] += waited;
@@ -118,17 +138,22 @@ int trainer_grain_samples(const struct trainer *trainer, const struct step *step
 }
 
 void trainer_load_grain(const struct trainer *trainer, const struct step *step,
-                        const struct lane *lane, int grain)
+                        const struct lane *lane, struct workspace *ws, int grain)
 {
-    const struct model *model = trainer->setup.model;
+    const struct model *model = trainer->model;
     size_t size = (size_t)shape_size(model->in);
     uint64_t first = step->first + (uint64_t)grain * (uint64_t)model->grain;
     int begin, end;
     team_split(&lane->team, trainer_grain_samples(trainer, step, grain), &begin, &end);
-    for (int i = begin; i < end; i++)
-        pipeline_fill(trainer->pipeline, first + (uint64_t)i,
-                      lane->ws->activation[0] + (size_t)i * size, &lane->ws->label[i],
-                      &lane->ws->sample[i]);
+    for (int i = begin; i < end; i++) {
+        uint64_t position = first + (uint64_t)i;
+        if (trainer->pipeline)
+            pipeline_fill(trainer->pipeline, position,
+                          ws->activation[0] + (size_t)i * size, &ws->label[i],
+                          &ws->sample[i]);
+        else
+            loader_label(&trainer->train, position, &ws->label[i], &ws->sample[i]);
+    }
     team_barrier(&lane->team);
 }
 
@@ -136,7 +161,7 @@ void trainer_load_grain(const struct trainer *trainer, const struct step *step,
 
 static const char *cure(const struct trainer *trainer)
 {
-    if (pipeline_depth(trainer->pipeline) == 0)
+    if (trainer->pipeline && pipeline_depth(trainer->pipeline) == 0)
         return "read ahead (data.prefetch), or raise data.memory until the set fits";
     return "put the file on a faster disk, or raise data.memory until the set fits";
 }
@@ -168,7 +193,7 @@ void trainer_input_news(struct trainer *trainer)
 
 void trainer_input_foot(struct trainer *trainer, double slowest_wait, double wall)
 {
-    struct pipeline_counts counts = pipeline_counts(trainer->pipeline);
+    struct pipeline_counts counts = counts_of(trainer);
     uint64_t sums[] = {counts.filled, counts.ahead};
     comm_sum_u64(trainer->setup.comm, sums, 2);
     if (slowest_wait > fmax(SLOW_FOOT * wall, SECONDS))

@@ -19,8 +19,8 @@
 #include <stddef.h>
 
 #include "comm/comm.h"
-#include "nn/model.h"
 #include "nn/plan.h"
+#include "nn/workspace.h"
 #include "train/crew.h"
 #include "train/reduce.h"
 

@@ -8,29 +8,35 @@
 #include "kernels/vector.h"
 
 /* Deepest stack while `grains` consecutive grains are pushed: a contiguous range of a
-   binary tree has at most two maximal nodes of each size, and one comes on top. */
-static int stack_depth(int grains)
+   binary tree has at most two maximal nodes of each size, and one comes on top. A range
+   from the first grain on has at most one of each, and two of a size make a larger. */
+static int stack_depth(struct reduce_size size)
 {
+    if (size.lanes == 1 && size.all) {
+        int depth = 1;
+        for (int left = size.grains - 1; left > 0; left /= 2)
+            depth++;
+        return depth;
+    }
     int depth = 3;
-    for (int width = 2; width <= grains; width *= 2)
+    for (int width = 2; width <= size.grains; width *= 2)
         depth += 2;
     return depth < TREE_NODES_MAX ? depth : TREE_NODES_MAX;
 }
 
-size_t reduce_floats(size_t params, int lanes, int grains)
+size_t reduce_floats(struct reduce_size size)
 {
-    return (size_t)lanes * (size_t)stack_depth(grains) * (params + TAIL_COUNT);
+    return (size_t)size.lanes * (size_t)stack_depth(size) * (size.params + TAIL_COUNT);
 }
 
-void reduce_init(struct reduce *reduce, size_t params, int lanes, int grains,
-                 float *memory)
+void reduce_init(struct reduce *reduce, struct reduce_size size, float *memory)
 {
-    int depth = stack_depth(grains);
+    int depth = stack_depth(size), lanes = size.lanes;
     *reduce = (struct reduce){
-        .count = params + TAIL_COUNT,
+        .count = size.params + TAIL_COUNT,
         .lanes = lanes,
         .memory = memory,
-        .bytes = reduce_floats(params, lanes, grains) * sizeof(float),
+        .bytes = reduce_floats(size) * sizeof(float),
         .stack = mem_zeroed((size_t)lanes, sizeof(struct reduce_stack)),
     };
     for (int i = 0; i < lanes; i++) {

@@ -21,8 +21,8 @@ void report_table_head(void)
 void report_interval(const struct trainer *trainer, const struct metrics_train *entry)
 {
     const struct interval *interval = &trainer->interval;
-    double hidden =
-        interval->spanned > 0 ? fmax(0, 1 - interval->waited / interval->spanned) : 0;
+    double hidden = interval->spanned > 0 ? 1 - interval->waited / interval->spanned : 0;
+    hidden = fmax(hidden, 0); /* clocks of two calls: a hair below is nothing */
     log_out("%10llu %8.2f %9.4f %8.2f %10.6f %9.2f %9.0f %7.1f %8.1f\n",
             (unsigned long long)entry->step, trainer->progress.epoch, entry->loss,
             100 * entry->accuracy, entry->lr,
@@ -32,9 +32,7 @@ void report_interval(const struct trainer *trainer, const struct metrics_train *
 
 static void state_text(const struct trainer *trainer, char text[17])
 {
-    hash_text(run_state_hash(&trainer->state, trainer->setup.model->params,
-                             trainer->progress.step),
-              text);
+    hash_text(trainer_state(trainer), text);
 }
 
 void report_evaluation(const struct trainer *trainer, const struct evaluation *evaluation)
@@ -51,7 +49,7 @@ void report_evaluation(const struct trainer *trainer, const struct evaluation *e
 }
 
 /* Mean over the ranks, and who took longest. all: [rank][phase]. */
-static void print_phases(const double *all, int size, double wall)
+static void print_phases(const double *all, int size, bool stages, double wall)
 {
     struct table table;
     table_init(&table, "<phase", ">seconds", ">%", ">slowest rank", ">its seconds", NULL);
@@ -59,6 +57,8 @@ static void print_phases(const double *all, int size, double wall)
     for (int p = 0; p < PHASE_COUNT; p++) {
         double sum = 0;
         int slowest = 0;
+        if (p == PHASE_STAGE && !stages)
+            continue;
         for (int r = 0; r < size; r++) {
             sum += all[r * PHASE_COUNT + p];
             if (all[r * PHASE_COUNT + p] > all[slowest * PHASE_COUNT + p])
@@ -79,6 +79,48 @@ static void print_phases(const double *all, int size, double wall)
     log_out("\nwhere the time went (mean over ranks):\n");
     table_print(&table);
     table_release(&table);
+}
+
+/* What a stage's thread 0 did in steps. */
+static double busy(const double *phases)
+{
+    return phases[PHASE_LOAD] + phases[PHASE_FORWARD] + phases[PHASE_BACKWARD];
+}
+
+/* Means over the replicas. The stages' time in a step is that of the busiest one and what
+   even that one waits: the bubbles, while the pipeline fills and drains and messages are
+   on their way. The others wait for it besides. */
+static void print_stages(const struct trainer *trainer, const double *all, int size)
+{
+    const struct stage *stage = trainer->stage;
+    const struct model_cut *cut = &stage->cut;
+    double replicas = size / stage->count, most = 0, sum = 0, span = 0;
+    struct table table;
+    table_init(&table, "<stage", "<layers", ">busy s", ">idle s", ">idle %", NULL);
+    for (int s = 0; s < stage->count; s++) {
+        double working = 0, idle = 0;
+        for (int r = s; r < size; r += stage->count) {
+            working += busy(all + r * PHASE_COUNT) / replicas;
+            idle += all[r * PHASE_COUNT + PHASE_STAGE] / replicas;
+        }
+        char *layers = cut_part_text(cut, stage->whole, s);
+        table_cellf(&table, "%d", s);
+        table_cellf(&table, "%s", layers);
+        table_cellf(&table, "%.2f", working);
+        table_cellf(&table, "%.2f", idle);
+        table_cellf(&table, "%.1f", 100 * idle / (working + idle));
+        free(layers);
+        most = fmax(most, working);
+        sum += working / stage->count;
+        span += (working + idle) / stage->count;
+    }
+    log_out("\nstages of the pipeline (mean over replicas):\n");
+    table_print(&table);
+    table_release(&table);
+    log_out("idle %.1f %% of the stages' time: %.1f %% bubbles, %.1f %% imbalance (the "
+            "busiest stage works %.2f times the mean)\n",
+            100 * (1 - sum / span), 100 * (1 - most / span), 100 * (most - sum) / span,
+            most / sum);
 }
 
 struct pair {
@@ -132,7 +174,9 @@ void report_end(struct trainer *trainer, double wall)
     phases_close(&trainer->phases, wall);
     double *all = mem_zeroed((size_t)size * PHASE_COUNT, sizeof *all);
     comm_allgather(comm, trainer->phases.seconds, all, sizeof trainer->phases.seconds);
-    print_phases(all, size, wall);
+    print_phases(all, size, trainer->stage->count > 1, wall);
+    if (trainer->stage->count > 1)
+        print_stages(trainer, all, size);
     double slowest_wait = 0;
     for (int r = 0; r < size; r++)
         slowest_wait = fmax(slowest_wait, all[r * PHASE_COUNT + PHASE_LOAD_WAIT]);

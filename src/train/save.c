@@ -31,11 +31,13 @@ void trainer_saver_init(struct trainer *trainer)
         .std = data->std,
         .data_hash = data->hash,
     };
+    bool spread = trainer->stage->count > 1;
     const struct writer_setup writer = {
         .model = setup->model,
         .folder = setup->folder,
         .lock = setup->lock,
         .keep = setup->options->checkpoint.keep,
+        .stream = spread ? &trainer->spread.stream : NULL,
     };
     trainer->writer = writer_create(&writer, &trainer->state);
 }
@@ -56,6 +58,34 @@ static void put(struct trainer *trainer, unsigned what)
     trainer->info.progress = trainer->progress;
     trainer->metrics_at = timer_now();
     writer_put(trainer->writer, what, &trainer->info, &trainer->state, &trainer->metrics);
+}
+
+/* The same of a state that is spread over stages: replica 0's send what they hold. */
+static void put_spread(struct trainer *trainer, unsigned what)
+{
+    struct state_vector list[STATE_VECTORS];
+    int vectors = run_state_list(&trainer->state, list);
+    int files = (what & WRITER_STEP ? 1 : 0) + (what & WRITER_BEST ? 1 : 0);
+    if (!trainer->setup.folder)
+        return;
+    trainer->info.state = trainer_state(trainer);
+    spread_init(&trainer->spread, trainer->stage, &trainer->state, vectors);
+    put(trainer, what);
+    if (comm_rank(trainer->stage->peers) == 0)
+        spread_gather(&trainer->spread, files);
+}
+
+uint64_t trainer_state(const struct trainer *trainer)
+{
+    const struct stage *stage = trainer->stage;
+    struct state_vector list[STATE_VECTORS];
+    uint64_t hashes[STATE_VECTORS * MODEL_LAYERS] = {0};
+    int units = trainer->setup.model->units;
+    size_t count = (size_t)run_state_list(&trainer->state, list) * (size_t)units;
+    run_state_unit_hashes(&trainer->state, trainer->model, units, hashes);
+    if (stage->count > 1)
+        comm_merge(stage->line, hashes, count * sizeof *hashes);
+    return run_state_join(hashes, count, trainer->progress.step);
 }
 
 void trainer_save_metrics(struct trainer *trainer)
@@ -86,7 +116,10 @@ enum status trainer_save(struct trainer *trainer, bool due)
     unsigned what = (due ? WRITER_STEP : 0) | (trainer->best_due ? WRITER_BEST : 0);
     trainer->best_due = false;
     TRY(check_weights(trainer));
-    put(trainer, what);
+    if (trainer->stage->count > 1)
+        put_spread(trainer, what);
+    else
+        put(trainer, what);
     double now = phases_add(&trainer->phases, PHASE_CHECKPOINT, t);
     if (due) {
         trainer->saved_step = trainer->progress.step;

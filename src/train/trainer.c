@@ -15,7 +15,7 @@
 static void create_vectors(struct trainer *trainer)
 {
     const struct run_options *options = trainer->setup.options;
-    size_t params = trainer->setup.model->params;
+    size_t params = trainer->model->params;
     struct run_state *state = &trainer->state;
     state->params = mem_aligned(params, sizeof(float));
     if (options->train.ema > 0)
@@ -27,21 +27,50 @@ static void create_vectors(struct trainer *trainer)
     }
     trainer->sum = mem_aligned(params + TAIL_COUNT, sizeof(float));
     trainer->decay_mask = mem_aligned(params, sizeof(float));
-    model_decay_mask(trainer->setup.model, trainer->decay_mask);
-    trainer->square_sums = mem_zeroed(params / OPTIM_CHUNK + 1, sizeof(double));
+    model_decay_mask(trainer->model, trainer->decay_mask);
+    norm_init(&trainer->norm, trainer->model);
+}
+
+/* The first rank of a stage has the most grains. */
+static struct reduce_size reduce_size(const struct trainer_setup *setup,
+                                      const struct stage *stage)
+{
+    const struct train_options *train = &setup->options->train;
+    int grains = (train->batch + train->grain - 1) / train->grain, begin, most;
+    int lanes = setup->plan->lanes;
+    comm_share(stage->peers, grains, 0, &begin, &most);
+    return (struct reduce_size){
+        .params = stage->model->params,
+        .lanes = lanes,
+        .grains = (most + lanes - 1) / lanes,
+        .all = most == grains,
+    };
+}
+
+size_t trainer_bytes(const struct trainer_setup *setup)
+{
+    struct stage alone;
+    stage_init_whole(&alone, setup->comm, setup->model);
+    const struct stage *stage = setup->stage ? setup->stage : &alone;
+    const struct run_options *options = setup->options;
+    int lanes = setup->plan->lanes;
+    size_t kept = 1 + (size_t)optim_states(&options->optim) + (options->train.ema > 0);
+    bool copies = setup->folder && stage->count == 1 && comm_rank(setup->comm) == 0;
+    size_t vectors = kept + (copies ? kept : 0) + 2; /* sum and mask */
+    size_t floats =
+        vectors * stage->model->params + reduce_floats(reduce_size(setup, stage));
+    return (size_t)(lanes * stage_slots(stage)) * workspace_bytes(stage->model) +
+           floats * sizeof(float);
 }
 
 /* The vectors that ranks exchange lie where those of the same node can read them. */
-static void create_reduce(struct trainer *trainer, int grains)
+static void create_reduce(struct trainer *trainer)
 {
-    struct comm *comm = trainer->setup.comm;
-    size_t params = trainer->setup.model->params;
-    int lanes = trainer->crew.plan.lanes, begin, most;
+    struct comm *comm = trainer->stage->peers;
     comm_align(comm, trainer->setup.plan->align);
-    comm_share(comm, grains, 0, &begin, &most);
-    int of_lane = (most + lanes - 1) / lanes;
-    float *memory = comm_vectors(comm, reduce_floats(params, lanes, of_lane));
-    reduce_init(&trainer->reduce, params, lanes, of_lane, memory);
+    struct reduce_size size = reduce_size(&trainer->setup, trainer->stage);
+    float *memory = comm_vectors(comm, reduce_floats(size));
+    reduce_init(&trainer->reduce, size, memory);
     comm_tree_use(comm, trainer->setup.plan->reduce);
 }
 
@@ -51,9 +80,12 @@ struct trainer *trainer_create(const struct trainer_setup *setup)
     const struct run_options *options = setup->options;
     const struct dataset_info *data = &setup->dataset->info;
     trainer->setup = *setup;
-    crew_init(&trainer->crew, setup->model, setup->plan);
-    int grains = (options->train.batch + options->train.grain - 1) / options->train.grain;
-    create_reduce(trainer, grains);
+    stage_init_whole(&trainer->alone, setup->comm, setup->model);
+    trainer->stage = setup->stage ? setup->stage : &trainer->alone;
+    trainer->model = trainer->stage->model;
+    crew_init(&trainer->crew, trainer->stage, setup->plan);
+    flow_init(&trainer->flow, &trainer->crew);
+    create_reduce(trainer);
     loader_init(&trainer->train, setup->dataset, DATASET_TRAIN);
     loader_shuffle(&trainer->train, options->train.seed, &options->augment);
     loader_init(&trainer->test, setup->dataset, DATASET_TEST);
@@ -68,8 +100,8 @@ struct trainer *trainer_create(const struct trainer_setup *setup)
     trainer->saved_step = UINT64_MAX;
     trainer_input_init(trainer);
     create_vectors(trainer);
-    overlap_init(&trainer->overlap, setup->comm, &trainer->reduce, setup->model,
-                 setup->plan, options->parallel.overlap, trainer->sum);
+    overlap_init(&trainer->overlap, trainer->stage->peers, &trainer->reduce,
+                 trainer->model, setup->plan, options->parallel.overlap, trainer->sum);
     metrics_init(&trainer->metrics, data->classes);
     trainer_saver_init(trainer);
     return trainer;
@@ -81,6 +113,7 @@ void trainer_free(struct trainer *trainer)
         return;
     trainer_saver_release(trainer);
     trainer_input_release(trainer);
+    flow_release(&trainer->flow);
     crew_release(&trainer->crew);
     reduce_release(&trainer->reduce);
     loader_release(&trainer->train);
@@ -91,7 +124,7 @@ void trainer_free(struct trainer *trainer)
         free(trainer->state.optim[i]);
     free(trainer->sum);
     free(trainer->decay_mask);
-    free(trainer->square_sums);
+    norm_release(&trainer->norm);
     free(trainer->confusion);
     metrics_release(&trainer->metrics);
     free(trainer);
@@ -110,86 +143,6 @@ uint64_t trainer_step(const struct trainer *trainer)
 const struct phases *trainer_phases(const struct trainer *trainer)
 {
     return &trainer->phases;
-}
-
-size_t trainer_bytes(const struct trainer *trainer)
-{
-    const struct model *model = trainer->setup.model;
-    size_t vectors = 3 + (size_t)trainer->state.optims + (trainer->state.ema != NULL);
-    return (size_t)trainer->crew.plan.lanes * workspace_bytes(model) +
-           trainer->reduce.bytes + vectors * model->params * sizeof(float);
-}
-
-/* --- where a run begins --- */
-
-static size_t vector_bytes(const struct trainer *trainer)
-{
-    return trainer->setup.model->params * sizeof(float);
-}
-
-static void start_average(struct trainer *trainer)
-{
-    if (trainer->state.ema)
-        memcpy(trainer->state.ema, trainer->state.params, vector_bytes(trainer));
-}
-
-/* A checkpoint that was given up half read has left its traces, on rank 0 alone. */
-static void forget(struct trainer *trainer)
-{
-    for (int i = 0; i < trainer->state.optims; i++)
-        memset(trainer->state.optim[i], 0, vector_bytes(trainer));
-    metrics_release(&trainer->metrics);
-    metrics_init(&trainer->metrics, trainer->setup.dataset->info.classes);
-}
-
-void trainer_start(struct trainer *trainer)
-{
-    forget(trainer);
-    model_init_params(trainer->setup.model, trainer->setup.options->train.seed,
-                      trainer->state.params);
-    start_average(trainer);
-}
-
-enum status trainer_start_from(struct trainer *trainer, const char *checkpoint)
-{
-    struct comm *comm = trainer->setup.comm;
-    enum status st = ST_OK;
-    bool averaged;
-    where_mark(WHERE_CHECKPOINT);
-    forget(trainer);
-    if (comm_rank(comm) == 0)
-        st = checkpoint_read_weights(checkpoint, trainer->setup.model,
-                                     trainer->state.params, &averaged);
-    TRY(comm_agree(comm, st));
-    comm_bcast(comm, trainer->state.params, vector_bytes(trainer), 0);
-    start_average(trainer);
-    return ST_OK;
-}
-
-enum status trainer_resume(struct trainer *trainer, const char *checkpoint)
-{
-    struct comm *comm = trainer->setup.comm;
-    struct run_state *state = &trainer->state;
-    enum status st = ST_OK;
-    where_mark(WHERE_CHECKPOINT);
-    if (comm_rank(comm) == 0) {
-        struct checkpoint_info info;
-        st = checkpoint_read(checkpoint, trainer->setup.model, state, &trainer->metrics,
-                             &info);
-        if (st == ST_OK) {
-            trainer->progress = info.progress;
-            checkpoint_info_release(&info);
-        }
-    }
-    TRY(comm_agree(comm, st));
-    comm_bcast(comm, &trainer->progress, sizeof trainer->progress, 0);
-    comm_bcast(comm, state->params, vector_bytes(trainer), 0);
-    if (state->ema)
-        comm_bcast(comm, state->ema, vector_bytes(trainer), 0);
-    for (int i = 0; i < state->optims; i++)
-        comm_bcast(comm, state->optim[i], vector_bytes(trainer), 0);
-    trainer->saved_step = trainer->progress.step;
-    return ST_OK;
 }
 
 /* --- the run --- */

@@ -5,9 +5,12 @@
 #include "comm/comm.h"
 #include "data/loader.h"
 #include "data/pipeline.h"
+#include "flow.h"
 #include "overlap.h"
+#include "spread.h"
 #include "train/crew.h"
 #include "train/evaluate.h"
+#include "train/norm.h"
 #include "train/reduce.h"
 #include "train/trainer.h"
 #include "train/writer.h"
@@ -23,7 +26,12 @@ struct interval {
 
 struct trainer {
     struct trainer_setup setup;
+    const struct stage *stage; /* setup's, or `alone` */
+    struct stage alone;
+    const struct model *model; /* what this rank computes: the stage's */
     struct crew crew;
+    struct flow flow;
+    struct spread spread; /* stage->count > 1 */
     struct reduce reduce;
     struct overlap overlap;
     struct loader train, test;
@@ -33,10 +41,10 @@ struct trainer {
     bool has_test;
     uint64_t epoch_steps, total_steps;
 
-    struct run_state state; /* its vectors are owned, params floats each */
+    struct run_state state; /* its vectors are owned, model->params floats each */
     float *sum;             /* owned: the batch's gradient and tail (train/reduce.h) */
     float *decay_mask;      /* owned */
-    double *square_sums;    /* owned: one for each OPTIM_CHUNK */
+    struct norm norm;
 
     struct progress progress;
     struct metrics metrics; /* used on rank 0 */
@@ -89,9 +97,23 @@ int trainer_grain_samples(const struct trainer *trainer, const struct step *step
 
 /* Collective: the images of the next step are at hand on all ranks. */
 enum status trainer_prepare(struct trainer *trainer) MUST_CHECK;
-/* A grain of this step into the lane's workspace; by the lane's whole team. */
+/* A grain of this step into one of the lane's workspaces, by the lane's whole team; where
+   the images are another stage's, its labels alone. */
 void trainer_load_grain(const struct trainer *trainer, const struct step *step,
-                        const struct lane *lane, int grain);
+                        const struct lane *lane, struct workspace *ws, int grain);
+
+/* What a grain's passes are given. */
+struct grain_pass trainer_grain_pass(const struct trainer *trainer,
+                                     const struct step *step, const struct lane *lane,
+                                     int grain);
+
+/* After the sums: norm, then update, each thread of its chunks; by all threads, *update
+   is theirs. */
+void trainer_update(struct trainer *trainer, struct step *step,
+                    struct optim_update *update, int thread);
+
+/* Collective: the log's state=, of this step. */
+uint64_t trainer_state(const struct trainer *trainer);
 
 /* Collective: a note if the steps of the log's interval, on any rank, waited for the
    file; and what there is to say of the whole run, below the table of phases. */
@@ -99,7 +121,7 @@ void trainer_input_news(struct trainer *trainer);
 void trainer_input_foot(struct trainer *trainer, double slowest_wait, double wall);
 
 /* The layer nearest to the loss with a NaN or Inf in its part of `vector` (the weights or
-   their gradient: backward meets it first there), or NULL. */
+   their gradient: backward meets it first there), or NULL. Collective. */
 const char *trainer_bad_layer(const struct trainer *trainer, const float *vector);
 
 /* Say where the bad numbers of `step` came from. */

@@ -56,16 +56,19 @@ static void make_room(struct run_state *state, const struct run_state *like,
         state->optim[i] = mem_aligned(params, sizeof(float));
 }
 
-static void snapshot_take(struct snapshot *snapshot, const struct snapshot *from,
-                          size_t params)
+static void snapshot_take(const struct writer *writer, struct snapshot *snapshot,
+                          const struct snapshot *from)
 {
     struct run_state *state = &snapshot->state;
-    if (!state->params)
-        make_room(state, &from->state, params);
+    size_t params = writer->setup.model->params;
     snapshot->what = from->what;
     snapshot->info = from->info;
     metrics_copy(&snapshot->metrics, &from->metrics);
-    if (!from->what)
+    if (writer->setup.stream)
+        *state = from->state;
+    else if (!state->params)
+        make_room(state, &from->state, params);
+    if (!from->what || writer->setup.stream)
         return;
     memcpy(state->params, from->state.params, params * sizeof(float));
     if (state->ema)
@@ -74,23 +77,29 @@ static void snapshot_take(struct snapshot *snapshot, const struct snapshot *from
         memcpy(state->optim[i], from->state.optim[i], params * sizeof(float));
 }
 
-static void snapshot_release(struct snapshot *snapshot)
+static void snapshot_release(const struct writer *writer, struct snapshot *snapshot)
 {
+    metrics_release(&snapshot->metrics);
+    if (writer->setup.stream)
+        return; /* nothing else is a copy */
     free(snapshot->state.params);
     free(snapshot->state.ema);
     for (int i = 0; i < snapshot->state.optims; i++)
         free(snapshot->state.optim[i]);
-    metrics_release(&snapshot->metrics);
 }
 
 static enum status write_snapshot(struct writer *writer, struct snapshot *snapshot,
                                   const char *path)
 {
     const struct model *model = writer->setup.model;
-    snapshot->info.state =
-        run_state_hash(&snapshot->state, model->params, snapshot->info.progress.step);
-    return checkpoint_write(path, &snapshot->info, model, &snapshot->state,
-                            &snapshot->metrics);
+    const struct run_state *state = &snapshot->state;
+    struct state_store store = {model, state};
+    struct state_stream copies = state_stream_of(&store);
+    const struct state_stream *stream = writer->setup.stream;
+    if (!stream)
+        snapshot->info.state = run_state_hash(state, model, snapshot->info.progress.step);
+    return checkpoint_write(path, &snapshot->info, model, state,
+                            stream ? stream : &copies, &snapshot->metrics);
 }
 
 static enum status write_step(struct writer *writer, const char *folder)
@@ -122,7 +131,7 @@ static enum status write_files(struct writer *writer)
         TRY(write_step(writer, folder));
     if (snapshot->what & WRITER_BEST)
         TRY(write_best(writer, snapshot, folder));
-    else if (snapshot->what && writer->best.what)
+    else if (snapshot->what && writer->best.what && !writer->setup.stream)
         TRY(write_best(writer, &writer->best, folder));
     if (snapshot->what & WRITER_STEP)
         TRY(checkpoint_prune(folder, writer->setup.keep, snapshot->info.progress.step));
@@ -140,7 +149,7 @@ static enum status write_all(struct writer *writer)
         writer->best.what = WRITER_BEST; /* until write_best */
     enum status st = write_files(writer);
     if (best && writer->best.what)
-        snapshot_take(&writer->best, snapshot, writer->setup.model->params);
+        snapshot_take(writer, &writer->best, snapshot);
     return st;
 }
 
@@ -161,12 +170,19 @@ static void tell(struct writer *writer, enum status st)
 static void work(struct writer *writer)
 {
     char why[STATUS_TEXT];
+    double begin = timer_now();
     status_capture(why);
     enum status st = write_all(writer);
     status_capture(NULL);
     if (st != ST_OK)
         memcpy(writer->why, why, sizeof why);
     tell(writer, st);
+    double seconds = timer_now() - begin;
+    trace_end("write", NULL, begin);
+    pthread_mutex_lock(&writer->mutex);
+    if (seconds > writer->slowest)
+        writer->slowest = seconds;
+    pthread_mutex_unlock(&writer->mutex);
 }
 
 static void *thread_body(void *context)
@@ -180,13 +196,8 @@ static void *thread_body(void *context)
             continue;
         }
         pthread_mutex_unlock(&writer->mutex);
-        double begin = timer_now();
         work(writer);
-        double seconds = timer_now() - begin;
-        trace_end("write", NULL, begin);
         pthread_mutex_lock(&writer->mutex);
-        if (seconds > writer->slowest)
-            writer->slowest = seconds;
         writer->busy = false;
         pthread_cond_broadcast(&writer->changed);
     }
@@ -199,7 +210,8 @@ struct writer *writer_create(const struct writer_setup *setup,
 {
     struct writer *writer = mem_zeroed(1, sizeof *writer);
     writer->setup = *setup;
-    make_room(&writer->snapshot.state, like, setup->model->params);
+    if (!setup->stream)
+        make_room(&writer->snapshot.state, like, setup->model->params);
     pthread_mutex_init(&writer->mutex, NULL);
     pthread_cond_init(&writer->changed, NULL);
     thread_start(&writer->thread, thread_body, writer);
@@ -217,8 +229,8 @@ void writer_free(struct writer *writer)
     pthread_join(writer->thread, NULL);
     pthread_cond_destroy(&writer->changed);
     pthread_mutex_destroy(&writer->mutex);
-    snapshot_release(&writer->snapshot);
-    snapshot_release(&writer->best);
+    snapshot_release(writer, &writer->snapshot);
+    snapshot_release(writer, &writer->best);
     free(writer);
 }
 
@@ -235,7 +247,11 @@ void writer_put(struct writer *writer, unsigned what, const struct checkpoint_in
 {
     const struct snapshot from = {what, *info, *state, *metrics};
     wait_until_idle(writer);
-    snapshot_take(&writer->snapshot, &from, writer->setup.model->params);
+    snapshot_take(writer, &writer->snapshot, &from);
+    if (writer->setup.stream) {
+        work(writer);
+        return;
+    }
     pthread_mutex_lock(&writer->mutex);
     writer->busy = true;
     pthread_cond_broadcast(&writer->changed);

@@ -19,7 +19,7 @@ LONG=(--set train.epochs=100000 --set log.every=100000)
     [ "$status" -eq 75 ]
     ((SECONDS - before <= 9)) # and what a shell takes to start two ranks
     grep -q '^limit  *stops, to go on later, before 8 s have passed$' limited.out
-    grep -q '^stopped on request' limited.out
+    grep -q '^stopped in time for --max-time; the same command with' limited.out
     step=$(sed -nE 's/^stopped step ([0-9]+) of .*/\1/p' limited.out)
     [ -f "$(printf 'limited/checkpoints/step-%012d.h5' "$step")" ]
     train 1 "$TINY" --run limited "${LONG[@]}" --set train.steps=$((step + 1)) --resume >more.out

@@ -2,6 +2,7 @@
 #include "app/network.h"
 #include "base/mem.h"
 #include "fuzz_h5.h"
+#include "nn/workspace.h"
 
 #define WORK_MOST 1e8 /* FLOPs that one input may cost */
 

@@ -61,6 +61,12 @@ while True: server.accept()' 3>&- &
     [ "$(grep -cE ' 1 rank x 1 thread on n[1-4]\b' four.out)" -eq 4 ]
 }
 
+@test "stages on hosts of their own, and replicas on theirs: the same" {
+    same n1,n2,n3 stages --set parallel.pipeline=3
+    same n1:2,n2:2 replicas --set parallel.pipeline=2
+    same n1,n2,n3,n4 both --set parallel.pipeline=2
+}
+
 @test "several ranks on a host, and not as many on each: the same" {
     same n1:2,n2:2 even
     same n1:1,n2:3 uneven

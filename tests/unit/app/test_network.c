@@ -74,7 +74,10 @@ static const char *write_checkpoint(char *config, int h, int w)
         .isa = text,
         .plan = text,
     };
-    assert_int_equal(checkpoint_write(path, &info, &model, &state, &metrics), ST_OK);
+    struct state_store store = {&model, &state};
+    struct state_stream from = state_stream_of(&store);
+    assert_int_equal(checkpoint_write(path, &info, &model, &state, &from, &metrics),
+                     ST_OK);
     free(state.params);
     metrics_release(&metrics);
     model_release(&model);
@@ -107,7 +110,7 @@ static void test_hostile_sizes(void **state)
            4, 3, "a.h5' is damaged: it is too short for the 1500002 parameters");
     refuse("layer = flatten\nlayer = linear 1048576\nlayer = linear 1048576\n"
            "layer = linear classes\nlayer = logsoftmax\n",
-           4, 3, "GB for a grain of 32 samples, this machine has ");
+           4, 3, "GB for a grain of 32 samples, a process may have ");
     refuse("layer = conv 1 kernel=3\nlayer = logsoftmax\n", 0, 3,
            "a.h5' is damaged: it says that it takes images of 0 x 3 pixels");
     refuse("layer = conv 1 kernel=3\nlayer = logsoftmax\n", 4, 40000,

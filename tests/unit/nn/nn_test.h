@@ -18,7 +18,7 @@
 #include "base/mem.h"
 #include "base/rng.h"
 #include "kernels/cpu.h"
-#include "nn/model.h"
+#include "nn/workspace.h"
 
 /* A network, one workspace, parameters, gradients, and a grain of random samples. */
 struct bench {

@@ -59,7 +59,9 @@ static void test_lanes(void **state)
 {
     (void)state;
     struct model model;
+    struct stage stage;
     model_small(&model);
+    stage_init_whole(&stage, NULL, &model);
     for (int threads = 1; threads <= THREADS; threads++) {
         for (int lanes = 1; lanes <= threads; lanes++) {
             struct parallel_plan plan;
@@ -67,7 +69,7 @@ static void test_lanes(void **state)
             plan_init(&plan, threads);
             plan.lanes = lanes;
             plan.teams = lanes < threads || threads % 2;
-            crew_init(&crew, &model, &plan);
+            crew_init(&crew, &stage, &plan);
             for (int grains = 0; grains <= GRAINS; grains++)
                 check_lanes(&crew, grains);
             crew_release(&crew);
@@ -81,10 +83,12 @@ static void test_all(void **state)
     (void)state;
     struct model model;
     struct crew crew;
+    struct stage stage;
     struct parallel_plan plan;
     model_small(&model);
+    stage_init_whole(&stage, NULL, &model);
     plan_init(&plan, 4);
-    crew_init(&crew, &model, &plan);
+    crew_init(&crew, &stage, &plan);
     for (int t = 0; t < 4; t++) {
         struct team all = crew_all(&crew, t);
         assert_int_equal(all.size, 4);
@@ -95,11 +99,35 @@ static void test_all(void **state)
     model_release(&model);
 }
 
+/* A stage in the middle has workspaces for every round in flight, each lane its own. */
+static void test_slots(void **state)
+{
+    (void)state;
+    struct model model;
+    struct crew crew;
+    struct parallel_plan plan;
+    model_small(&model);
+    const struct stage stage = {.count = 4, .index = 1, .model = &model};
+    plan_init(&plan, 2);
+    crew_init(&crew, &stage, &plan);
+    assert_int_equal(crew.slots, 4); /* 3 in flight, one on its way */
+    for (int a = 0; a < 8; a++)
+        for (int b = 0; b < 8; b++) {
+            bool same = crew_workspace(&crew, a % 2, a / 2) ==
+                        crew_workspace(&crew, b % 2, b / 2);
+            assert_int_equal(same, a == b);
+        }
+    assert_ptr_equal(crew_workspace(&crew, 1, 5), crew_workspace(&crew, 1, 1));
+    crew_release(&crew);
+    model_release(&model);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_lanes),
         cmocka_unit_test(test_all),
+        cmocka_unit_test(test_slots),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -27,10 +27,10 @@ static int draw_grains(void **state)
     return 0;
 }
 
-static void make_reduce(struct reduce *reduce, size_t params, int lanes, int grains)
+static void make_reduce(struct reduce *reduce, int lanes, int grains, bool all)
 {
-    size_t floats = reduce_floats(params, lanes, grains);
-    reduce_init(reduce, params, lanes, grains, mem_aligned(floats, sizeof(float)));
+    const struct reduce_size size = {PARAMS, lanes, grains, all};
+    reduce_init(reduce, size, mem_aligned(reduce_floats(size), sizeof(float)));
 }
 
 static void release(struct reduce *reduce)
@@ -95,7 +95,7 @@ static void test_ranges(void **state)
 {
     (void)state;
     struct reduce reduce;
-    make_reduce(&reduce, PARAMS, LANES, 24);
+    make_reduce(&reduce, LANES, 24, false);
     for (int n = 1; n <= 24; n++)
         for (int lanes = 1; lanes <= LANES; lanes++)
             for (int begin = 0; begin <= n; begin++)
@@ -110,13 +110,29 @@ static void test_room(void **state)
     (void)state;
     for (int grains = 1; grains <= GRAINS; grains++) {
         struct reduce reduce;
-        make_reduce(&reduce, PARAMS, 1, grains);
+        make_reduce(&reduce, 1, grains, false);
         reduce_range(&reduce, GRAINS, 1, 1, 0, grains);
         reduce_range(&reduce, GRAINS, 1, 1, GRAINS - grains, GRAINS);
         reduce_range(&reduce, GRAINS, 1, 1, (GRAINS - grains) / 2,
                      (GRAINS - grains) / 2 + grains);
         release(&reduce);
     }
+}
+
+/* A lane that takes the whole batch needs less, also for shorter batches. */
+static void test_room_for_all(void **state)
+{
+    (void)state;
+    for (int grains = 1; grains <= GRAINS; grains++) {
+        struct reduce reduce;
+        make_reduce(&reduce, 1, grains, true);
+        for (int n = 1; n <= grains; n++)
+            reduce_range(&reduce, n, 1, 1, 0, n);
+        release(&reduce);
+    }
+    const struct reduce_size part = {PARAMS, 1, 8, false}, all = {PARAMS, 1, 8, true};
+    assert_true(reduce_floats(all) == 4 * COUNT);
+    assert_true(reduce_floats(part) > reduce_floats(all));
 }
 
 /* Vectors that become final range by range, from the end, with the place in the stack
@@ -126,7 +142,7 @@ static void test_promises(void **state)
     (void)state;
     static const size_t border[] = {COUNT, 48, 16, 0};
     struct reduce reduce;
-    make_reduce(&reduce, PARAMS, 2, 24);
+    make_reduce(&reduce, 2, 24, false);
     for (int n = 1; n <= 24; n++) {
         int begin = n / 4;
         reduce_begin(&reduce, n);
@@ -174,7 +190,7 @@ static void test_teams(void **state)
 {
     (void)state;
     struct reduce reduce;
-    make_reduce(&reduce, PARAMS, LANES, GRAINS);
+    make_reduce(&reduce, LANES, GRAINS, false);
     for (int lanes = 1; lanes <= LANES; lanes++) {
         for (int members = 1; lanes * members <= 4; members++) {
             for (int n = 1; n <= GRAINS; n += 23) {
@@ -197,7 +213,7 @@ static void test_begin(void **state)
 {
     (void)state;
     struct reduce reduce;
-    make_reduce(&reduce, PARAMS, 2, 8);
+    make_reduce(&reduce, 2, 8, true);
     reduce_range(&reduce, 8, 2, 1, 0, 8);
     reduce_begin(&reduce, 3);
     assert_int_equal(reduce_parts(&reduce, 2), 0);
@@ -210,7 +226,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_ranges),   cmocka_unit_test(test_room),
         cmocka_unit_test(test_promises), cmocka_unit_test(test_teams),
-        cmocka_unit_test(test_begin),
+        cmocka_unit_test(test_begin),    cmocka_unit_test(test_room_for_all),
     };
     return cmocka_run_group_tests(tests, draw_grains, NULL);
 }

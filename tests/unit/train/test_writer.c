@@ -68,7 +68,10 @@ static void expect_state(const char *folder, const char *name, uint64_t step)
     assert_int_equal(checkpoint_read_info(path, &info), ST_OK);
     assert_int_equal(info.progress.step, step);
     checkpoint_info_release(&info);
-    assert_int_equal(checkpoint_read_weights(path, &model, params, &averaged), ST_OK);
+    const struct run_state weights = {.params = params};
+    struct state_store store = {&model, &weights};
+    struct state_stream to = state_stream_of(&store);
+    assert_int_equal(checkpoint_read_weights(path, &model, &to, &averaged), ST_OK);
     assert_true(averaged);
     assert_true(params[model.layer[1]->tensor[1].offset] == (float)step);
     free(params);
@@ -172,6 +175,52 @@ static void test_folder_comes_back(void **unused)
     assert_false(there(folder, "lock"));
 }
 
+/* What is streamed is written before writer_put returns, from the state itself. */
+static void test_streams(void **unused)
+{
+    (void)unused;
+    char folder[FS_PATH];
+    snprintf(folder, sizeof folder, "%s", scratch_path("streamed"));
+    struct state_store store = {&model, &state};
+    struct state_stream stream = state_stream_of(&store);
+    const struct writer_setup setup = {
+        .model = &model, .folder = folder, .keep = 9, .stream = &stream};
+    struct writer *writer = writer_create(&setup, &state);
+    put(writer, WRITER_STEP | WRITER_BEST, 1);
+    assert_true(writer_idle(writer));
+    expect_state(folder, "step-000000000001.h5", 1);
+    expect_state(folder, "best.h5", 1);
+    put(writer, 0, 2);
+    assert_true(there(folder, "metrics.h5"));
+    assert_int_equal(writer_wait(writer), ST_OK);
+    writer_free(writer);
+}
+
+/* There is no copy of a best state to be written later. */
+static void test_stream_fails(void **unused)
+{
+    (void)unused;
+    char folder[FS_PATH];
+    snprintf(folder, sizeof folder, "%s", scratch_write("blocked", "a file", 6));
+    struct state_store store = {&model, &state};
+    struct state_stream stream = state_stream_of(&store);
+    const struct writer_setup setup = {
+        .model = &model, .folder = folder, .keep = 9, .stream = &stream};
+    struct writer *writer = writer_create(&setup, &state);
+    put(writer, WRITER_BEST, 1);
+    assert_int_equal(unlink(folder), 0);
+    put(writer, WRITER_STEP, 2);
+    scratch_said();
+    assert_int_equal(writer_wait(writer), ST_FAIL);
+    expect_lines(1, "the best state, of step 1, is not saved (", NULL);
+    expect_state(folder, "step-000000000002.h5", 2);
+    assert_false(there(folder, "checkpoints/best.h5"));
+    put(writer, WRITER_BEST, 3);
+    assert_int_equal(writer_wait(writer), ST_OK);
+    expect_state(folder, "best.h5", 3);
+    writer_free(writer);
+}
+
 static int setup_all(void **unused)
 {
     int bad = scratch_setup(unused);
@@ -194,10 +243,9 @@ static int teardown_all(void **unused)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_writes_copies),
-        cmocka_unit_test(test_trouble_passes),
-        cmocka_unit_test(test_newer_best),
-        cmocka_unit_test(test_folder_comes_back),
+        cmocka_unit_test(test_writes_copies), cmocka_unit_test(test_trouble_passes),
+        cmocka_unit_test(test_newer_best),    cmocka_unit_test(test_folder_comes_back),
+        cmocka_unit_test(test_streams),       cmocka_unit_test(test_stream_fails),
     };
     return cmocka_run_group_tests(tests, setup_all, teardown_all);
 }

@@ -1,0 +1,29 @@
+/*
+ * stages: which layers of the network a rank of a pipeline has (parallel.pipeline,
+ * parallel.stages).
+ */
+#ifndef LOCKSTEP_APP_STAGES_H
+#define LOCKSTEP_APP_STAGES_H
+
+#include "base/status.h"
+#include "train/options.h"
+#include "train/stage.h"
+
+struct stages {
+    struct stage stage;        /* this rank's */
+    bool measured;             /* the cut was chosen by cost */
+    double cost[MODEL_LAYERS]; /* measured: seconds of a grain, by unit */
+};
+
+/* Collective; the model is the whole one, of which this machine may hold a part only.
+   Without a pipeline the stage is all of it. check: a rank alone is told what several
+   would have. */
+enum status stages_open(struct stages *stages, struct comm *comm,
+                        const struct model *model, const struct parallel_options *options,
+                        bool check) MUST_CHECK;
+void stages_close(struct stages *stages); /* zeroed or opened */
+
+/* For the run's header, with a pipeline: "2 replicas x 3 stages: ...". */
+void stages_print(const struct stages *stages);
+
+#endif

@@ -1,0 +1,60 @@
+/*
+ * stage: a rank's place in a pipeline of ranks that share the layers of the network.
+ *
+ * With P stages, ranks [r P, (r + 1) P) are replica r: rank r P + s holds stage s, some
+ * of the model's units (nn/model.h), and the replica as a whole does what a rank alone
+ * does without a pipeline. The replica's grains are its micro-batches. A round is one
+ * grain for each of a rank's lanes; rounds go forward and backward in the order "one
+ * forward, one backward" (1F1B), so that a stage keeps at most P - s rounds in flight:
+ * D. Narayanan et al., "Memory-Efficient Pipeline-Parallel DNN Training", ICML 2021,
+ * section 2.2 (PipeDream-Flush). Backward meets the grains in their order, so gradients
+ * are added as without a pipeline: the same bits.
+ */
+#ifndef LOCKSTEP_TRAIN_STAGE_H
+#define LOCKSTEP_TRAIN_STAGE_H
+
+#include <stdbool.h>
+
+#include "comm/comm.h"
+#include "nn/cut.h"
+#include "nn/model.h"
+
+struct stage {
+    int count, index;          /* of the replica's stages, and this rank's */
+    struct comm *peers;        /* the ranks of this stage, one of each replica */
+    struct comm *line;         /* the replica's, in the order of stages; NULL: count 1 */
+    const struct model *whole; /* borrowed */
+    const struct model *model; /* what this rank computes: part, or whole */
+    struct model part;         /* owned */
+    struct model_cut cut;
+};
+
+/* Every rank holds the whole model. Not collective. */
+void stage_init_whole(struct stage *stage, struct comm *comm, const struct model *whole);
+/* Collective. The number of ranks is a multiple of cut->parts. */
+void stage_init(struct stage *stage, struct comm *comm, const struct model *whole,
+                const struct model_cut *cut);
+/* The first stage, by a rank that has no others beside it: to be looked at, for nothing
+   comes from there. Not collective. */
+void stage_init_first(struct stage *stage, struct comm *comm, const struct model *whole,
+                      const struct model_cut *cut);
+void stage_release(struct stage *stage);
+
+bool stage_first(const struct stage *stage);
+bool stage_last(const struct stage *stage);
+
+/* The stage that holds a layer of the whole model. */
+int stage_of_layer(const struct stage *stage, int layer);
+
+/* The most rounds in flight, which have their activations kept, and one more, whose input
+   is on its way. */
+int stage_slots(const struct stage *stage);
+
+/* What a stage does as its op'th deed of 2 * rounds: a round, forward or backward. */
+struct stage_op {
+    int round;
+    bool backward;
+};
+struct stage_op stage_op(const struct stage *stage, int rounds, int op);
+
+#endif

@@ -1,0 +1,155 @@
+#include "nn/cut.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/parse.h"
+
+/* The name of a unit is that of its layer with parameters. */
+static const char *unit_name(const struct model *model, int unit)
+{
+    int l = model->unit[unit].layer;
+    while (model->layer[l]->tensors == 0)
+        l++;
+    return model->layer[l]->name;
+}
+
+/* --- reading --- */
+
+static enum status unknown_layer(const struct model *model, const char *key,
+                                 const char *name)
+{
+    const char *names[MODEL_LAYERS];
+    for (int l = 0; l < model->layers; l++)
+        if (strcmp(model->layer[l]->name, name) == 0)
+            FAIL(ST_USAGE,
+                 "%s: '%s' has no parameters: it goes with the layer before it, leave it "
+                 "out",
+                 key, name);
+    for (int u = 0; u < model->units; u++)
+        names[u] = unit_name(model, u);
+    const char *near = parse_nearest(name, names, model->units);
+    if (near)
+        FAIL(ST_USAGE, "%s: the network has no layer '%s'; did you mean '%s'?", key, name,
+             near);
+    FAIL(ST_USAGE, "%s: the network has no layer '%s'", key, name);
+}
+
+/* The next name must be that of unit `next`. */
+static enum status read_name(const struct model *model, const char *key, const char *name,
+                             int next)
+{
+    int unit = 0;
+    if (!*name)
+        FAIL(ST_USAGE, "%s: a name is missing; expected LAYER+LAYER | LAYER ...", key);
+    while (unit < model->units && strcmp(unit_name(model, unit), name) != 0)
+        unit++;
+    if (unit == model->units)
+        return unknown_layer(model, key, name);
+    if (unit > next)
+        FAIL(ST_USAGE,
+             "%s: layer '%s' is missing before '%s': every layer with parameters is "
+             "named, in the network's order",
+             key, unit_name(model, next), name);
+    if (unit < next)
+        FAIL(ST_USAGE, "%s: layer '%s' is named twice, or out of the network's order",
+             key, name);
+    return ST_OK;
+}
+
+static enum status read_parts(struct model_cut *cut, const struct model *model,
+                              const char *key, char *text)
+{
+    int next = 0;
+    *cut = (struct model_cut){0};
+    for (char *part; (part = strsep(&text, "|"));) {
+        if (cut->parts == model->units)
+            FAIL(ST_USAGE, "%s: more stages than the network's %d layers with parameters",
+                 key, model->units);
+        cut->first[cut->parts++] = next;
+        for (char *name; (name = strsep(&part, "+"));)
+            TRY(read_name(model, key, parse_trim(name), next++));
+    }
+    cut->first[cut->parts] = next;
+    if (next < model->units)
+        FAIL(ST_USAGE, "%s: layer '%s' is in no stage", key, unit_name(model, next));
+    return ST_OK;
+}
+
+enum status cut_read(struct model_cut *cut, const struct model *model, const char *key,
+                     const char *text)
+{
+    char *copy = mem_strdup(text);
+    enum status st = read_parts(cut, model, key, copy);
+    free(copy);
+    return st;
+}
+
+/* --- balance --- */
+
+double cut_cost(const struct model_cut *cut, int part, const double *cost)
+{
+    double sum = 0;
+    for (int u = cut->first[part]; u < cut->first[part + 1]; u++)
+        sum += cost[u];
+    return sum;
+}
+
+/* best[p][u]: of units [0, u) in p parts, the cost of the slowest; from[p][u]: where its
+   last part begins. */
+void cut_balance(struct model_cut *cut, const struct model *model, int parts,
+                 const double *cost)
+{
+    double best[MODEL_LAYERS + 1][MODEL_LAYERS + 1];
+    int from[MODEL_LAYERS + 1][MODEL_LAYERS + 1];
+    int units = model->units;
+    ASSERT(parts >= 1 && parts <= units);
+    for (int u = 0; u <= units; u++)
+        best[0][u] = u == 0 ? 0 : INFINITY;
+    for (int p = 1; p <= parts; p++) {
+        for (int u = 0; u <= units; u++) {
+            double last = 0;
+            best[p][u] = INFINITY;
+            for (int begin = u - 1; begin >= p - 1; begin--) {
+                last += cost[begin];
+                double slowest = fmax(best[p - 1][begin], last);
+                if (slowest < best[p][u]) {
+                    best[p][u] = slowest;
+                    from[p][u] = begin;
+                }
+            }
+        }
+    }
+    cut->parts = parts;
+    cut->first[parts] = units;
+    for (int p = parts; p > 0; p--)
+        cut->first[p - 1] = from[p][cut->first[p]];
+}
+
+/* --- text --- */
+
+char *cut_part_text(const struct model_cut *cut, const struct model *model, int part)
+{
+    char *text = mem_strdup("");
+    for (int u = cut->first[part]; u < cut->first[part + 1]; u++) {
+        char *longer = mem_format("%s%s%s", text, *text ? "+" : "", unit_name(model, u));
+        free(text);
+        text = longer;
+    }
+    return text;
+}
+
+char *cut_text(const struct model_cut *cut, const struct model *model)
+{
+    char *text = mem_strdup("");
+    for (int p = 0; p < cut->parts; p++) {
+        char *part = cut_part_text(cut, model, p);
+        char *longer = mem_format("%s%s%s", text, p ? " | " : "", part);
+        free(part);
+        free(text);
+        text = longer;
+    }
+    return text;
+}

@@ -1,0 +1,35 @@
+/*
+ * spread: the state of a run whose stages hold a part each, tensor by tensor to rank 0
+ * for a checkpoint and from there for a resume. No rank ever holds more than its part and
+ * one tensor.
+ *
+ * Rank 0 meets the tensors in the file's order through a struct state_stream. The other
+ * stages of replica 0 go through the same order by themselves, once for each file; what
+ * rank 0 does not take because its file failed, it takes all the same at the end, and
+ * what it cannot give it makes up: they never wait in vain.
+ */
+#ifndef LOCKSTEP_TRAIN_SPREAD_H
+#define LOCKSTEP_TRAIN_SPREAD_H
+
+#include "train/checkpoint.h"
+#include "train/stage.h"
+
+struct spread {
+    const struct stage *stage;     /* borrowed, also below */
+    const struct run_state *state; /* of this rank's part */
+    int vectors;
+    struct state_stream stream; /* rank 0's end */
+    size_t passed;              /* tensors that went by on rank 0, of this transfer */
+};
+
+/* vectors: those of the state that are spread, from the first on. stage->count > 1. Stays
+   where it is while the stream is used. */
+void spread_init(struct spread *spread, const struct stage *stage,
+                 const struct run_state *state, int vectors);
+
+/* All stages of replica 0, rank 0 after it has used the stream: whatever is left of
+   `files` files there, their part of as many from the others; out of one file. */
+void spread_gather(struct spread *spread, int files);
+void spread_scatter(struct spread *spread);
+
+#endif

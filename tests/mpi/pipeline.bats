@@ -1,0 +1,300 @@
+#!/usr/bin/env bats
+# parallel.pipeline: ranks that share the layers compute what one rank computes, bit by
+# bit, and write and read the same checkpoints; trouble in a stage is trouble named.
+
+# 71 samples make 7 grains, the last of 5 samples; the 22nd batch of an epoch has 9.
+OPTIONS=(--set train.batch=71 --set train.grain=11 --set train.clip=1 --set train.ema=0.9
+    --set log.every=7 --set checkpoint.every_epochs=0 --set train.steps=30)
+
+setup_file() {
+    source "$BATS_TEST_DIRNAME/../runs.sh"
+    letters letters.h5 1500 70
+    train 1 "$LETTERS" --run reference "${OPTIONS[@]}" >reference.out
+    deep >deep.conf
+    train 1 deep.conf --run deep "${DEEP[@]}" >deep.out
+}
+
+setup() {
+    source "$BATS_TEST_DIRNAME/../runs.sh"
+    JOB='' PIDS=()
+}
+
+# By pid: whatever a failed test has left.
+teardown() {
+    [[ ${JOB-} ]] && kill -KILL "$JOB" "${PIDS[@]}" 2>/dev/null
+    return 0
+}
+
+# What letters.conf lacks: dropout, layers without parameters at the front, unfused
+# convolutions, adamw.
+deep() {
+    echo "[model]"
+    printf 'layer = %s\n' "avgpool 2" "dropout p=0.1" "conv 12 kernel=3 stride=2" relu \
+        "conv 9 kernel=3 pad=1" "maxpool 2" gelu flatten "linear 40" gelu "dropout p=0.3" \
+        "linear classes" logsoftmax
+    printf '%s\n' "[optim]" "kind = adamw" "lr = 0.01" "[augment]" "rotate = 9" "shift = 2"
+}
+DEEP=(--set train.batch=50 --set train.grain=8 --set train.steps=40 --set log.every=10
+    --set checkpoint.every_steps=10 --set train.clip=0.5 --set checkpoint.keep=9)
+
+equal() {
+    echo "$2: $(state "$2.out"), wanted $(state "$1.out")"
+    [ "$(state "$1.out")" = "$(state "$2.out")" ]
+    [ "$(trace "$1.out")" = "$(trace "$2.out")" ]
+}
+
+# same RANKS STAGES RUN OPTION...: 30 steps end as the reference did.
+same() {
+    train "$1" "$LETTERS" --run "$3" "${OPTIONS[@]}" --set "parallel.pipeline=$2" "${@:4}" \
+        >"$3.out"
+    equal reference "$3"
+    [ ! -e "$3/checkpoints/best.h5" ] || same_file "$3/checkpoints/best.h5" \
+        reference/checkpoints/best.h5
+}
+
+# same_file FILE FILE: the same arrays under the same names, the same hash of all of it.
+same_file() {
+    h5 "$1" "$2" <<'END'
+def arrays(file):
+    found = {}
+    file.visititems(lambda name, item: found.update({name: item[()].tobytes()}
+        if isinstance(item, h5py.Dataset) and not name.endswith("per_second") else {}))
+    return found
+assert arrays(f[0]) == arrays(f[1])
+for name in ("state", "step", "best_step", "best_accuracy", "interval_loss"):
+    assert f[0].attrs[name] == f[1].attrs[name], name
+END
+}
+
+@test "1, 2, 3 stages with 1, 2, 3 replicas: one state, one checkpoint" {
+    for stages in 2 3; do
+        for replicas in 1 2 3; do
+            same $((stages * replicas)) $stages "$stages-$replicas"
+            grep -Eq "^pipeline +$replicas replicas? x $stages stages: conv1.* \| .*linear3" \
+                "$stages-$replicas.out"
+        done
+    done
+    for replicas in 2 3; do
+        same $replicas 1 "1-$replicas"
+    done
+    file=checkpoints/step-000000000030.h5
+    same_file 3-2/$file reference/$file
+    "$LOCKSTEP" eval 3-2 --data letters.h5 >eval.out
+    "$LOCKSTEP" eval reference --data letters.h5 >wanted.out
+    diff <(grep -v '^checkpoint\|images/s\|3-2\|reference' eval.out) \
+        <(grep -v '^checkpoint\|images/s\|3-2\|reference' wanted.out)
+}
+
+@test "stages as they are named, as many as there are layers, more replicas than grains" {
+    same 3 3 named --set 'parallel.stages=conv1+conv2 | conv3+linear1 | linear2+linear3'
+    grep -Eq '^pipeline .*: conv1\+conv2 \| conv3\+linear1 \| linear2\+linear3$' named.out
+    same 6 6 all
+    same 2 2 lopsided --set 'parallel.stages=conv1|conv2+conv3+linear1+linear2+linear3'
+    same 16 2 idle --set 'parallel.stages=conv1+conv2+conv3|linear1+linear2+linear3'
+}
+
+@test "threads of a stage share its grains' channels or have grains of their own" {
+    same 2 2 two --threads 2
+    same 3 3 batch --threads 2 --set parallel.intra=batch
+    same 2 2 channel --threads 3 --set parallel.intra=channel
+    same 4 2 hybrid --threads 3 --set parallel.intra=hybrid
+}
+
+@test "images read by chunks: the first stage alone reads them" {
+    same 4 2 disk --set data.memory=1
+    grep -q '^data .* on disk,' disk.out
+}
+
+@test "dropout, augmentation, adamw, unfused layers: the same state" {
+    for ranks in 2 4; do
+        train $ranks deep.conf --run deep-$ranks "${DEEP[@]}" \
+            --set parallel.pipeline=$ranks >deep-$ranks.out
+        equal deep deep-$ranks
+    done
+    for step in 10 40; do
+        same_file deep-4/checkpoints/step-0000000000$step.h5 \
+            deep/checkpoints/step-0000000000$step.h5
+    done
+}
+
+@test "resumed in mid-epoch with other stages, and with others again" {
+    steps() {
+        train "$1" deep.conf --run moved "${DEEP[@]}" --set "parallel.pipeline=$2" \
+            --set "train.steps=$3" --resume >"moved-$3.out" 2>"moved-$3.err"
+    }
+    steps 1 1 7
+    steps 3 3 19
+    grep -q "parallel.pipeline 1 -> 3" moved-19.err moved-19.out
+    steps 2 1 23
+    steps 4 2 31
+    steps 1 1 40
+    [ "$(state moved-40.out)" = "$(state deep.out)" ]
+}
+
+@test "--init gives every stage its layers" {
+    file=deep/checkpoints/step-000000000030.h5
+    train 1 deep.conf --run init-1 --init $file "${DEEP[@]}" >init-1.out
+    train 4 deep.conf --run init-4 --init $file "${DEEP[@]}" --set parallel.pipeline=4 \
+        >init-4.out
+    equal init-1 init-4
+    [ "$(state init-1.out)" != "$(state deep.out)" ]
+}
+
+@test "a damaged checkpoint is passed over by all stages, for the one before" {
+    train 2 deep.conf --run damaged "${DEEP[@]}" --set parallel.pipeline=2 \
+        --set train.steps=20 >damaged.out
+    file=damaged/checkpoints/step-000000000020.h5
+    printf '\x55' | dd of=$file bs=1 seek=$(($(stat -c %s $file) / 2)) conv=notrunc status=none
+    train 4 deep.conf --run damaged "${DEEP[@]}" --set parallel.pipeline=4 --resume \
+        >again.out 2>again.err
+    grep -q "step-000000000020.h5' cannot be used; looking for an older one" again.err
+    grep -q "^resumed from '.*/step-000000000010.h5': step 10 of 40" again.out
+    [ "$(state again.out)" = "$(state deep.out)" ]
+}
+
+@test "a stage that is killed ends the job; the same command goes on, to the same state" {
+    for rank in 0 3; do
+        start 4 "killed$rank" deep.conf "${DEEP[@]}" --set train.steps=1500 \
+            --set log.every=100 --set checkpoint.every_steps=100 --set parallel.pipeline=2
+        until_step "killed$rank" 300
+        kill -KILL "$(pid_of $rank)"
+        ! ended
+        train 4 deep.conf --run "killed$rank" "${DEEP[@]}" --set train.steps=1500 --resume \
+            --set log.every=100 --set checkpoint.every_steps=100 --set parallel.pipeline=2 \
+            >"killed$rank.out"
+        grep -Eq '^resumed from .*: step [1-9][0-9]+ of 1500' "killed$rank.out"
+    done
+    train 1 deep.conf --run unkilled "${DEEP[@]}" --set train.steps=1500 \
+        --set log.every=100 --set checkpoint.every_steps=100 >unkilled.out
+    for rank in 0 3; do
+        [ "$(state "killed$rank.out")" = "$(state unkilled.out)" ]
+    done
+}
+
+@test "asked to stop: a checkpoint, exit code 75, and on with other stages" {
+    start 3 stopped deep.conf "${DEEP[@]}" --set train.steps=3000 --set parallel.pipeline=3
+    until_step stopped 100
+    kill -USR1 "$(pid_of 2)"
+    ended && status=0 || status=$?
+    [ "$status" -eq 75 ]
+    train 2 deep.conf --run stopped "${DEEP[@]}" --set train.steps=3000 --resume \
+        --set parallel.pipeline=2 >goes-on.out
+    train 1 deep.conf --run straight "${DEEP[@]}" --set train.steps=3000 >straight.out
+    [ "$(state goes-on.out)" = "$(state straight.out)" ]
+}
+
+@test "a stage that stands still is named, with the layer that it has" {
+    host=$(hostname -s)
+    start 3 stalled "$LETTERS" --set train.steps=1000000 --set parallel.pipeline=3 \
+        --set log.every=1 --set checkpoint.every_minutes=0 --stall-timeout 10 \
+        --set 'parallel.stages=conv1+conv2 | conv3+linear1 | linear2+linear3'
+    until_lines stalled 12
+    victim=$(pid_of 2)
+    kill -STOP "$victim"
+    for ((i = 0; i < 2400; i++)); do
+        grep -q "rank 2 ($host) has been at step" stalled.err && break
+        sleep 0.05
+    done
+    place='(layer (linear[23]|gelu[45]|logsoftmax1) (for|back)ward|load|stage|reduce|update'
+    place+='|evaluate(, layer [a-z]+[0-9])?|checkpoint)'
+    grep -Eq "rank 2 \($host\) has been at step [0-9]+, $place, for [0-9]+ s: process \
+$victim is stopped" stalled.err
+    ended && status=0 || status=$?
+    [ "$status" -eq 1 ]
+    kill -CONT "$victim" 2>/dev/null || :
+}
+
+@test "bad numbers are found in whatever stage they arise" {
+    for stages in 1 3; do
+        run --separate-stderr train $stages "$LETTERS" --run bad$stages --set optim.lr=1e6 \
+            --set train.steps=20 --set parallel.pipeline=$stages --set schedule.kind=constant
+        [ "$status" -eq 1 ]
+        sed -nE 's/^lockstep: (step .*: .*in (the output of )?layer .*)/\1/p' \
+            <<<"$stderr" >bad$stages.said
+        [ "$(wc -l <bad$stages.said)" -eq 1 ]
+    done
+    diff bad1.said bad3.said
+}
+
+@test "a disk that is full for a while: said once, training goes on" {
+    [ "$(id -u)" -eq 0 ] || skip "only root can mount"
+    mkdir -p full
+    mount -t tmpfs -o size=64k none full 2>/dev/null || skip "cannot mount"
+    train 3 deep.conf --run full/run "${DEEP[@]}" --set parallel.pipeline=3 >full.out \
+        2>full.err || status=$?
+    umount full || umount -l full
+    [ "${status-0}" -eq 1 ]
+    grep -q 'training goes on, the next checkpoint is tried when it is due' full.err
+    grep -q 'the last state is not saved' full.err
+    grep -q "^eval step 30 .*state=$(sed -n 's/^eval step 30 .*state=//p' deep.out)" full.out
+}
+
+@test "the table of phases tells bubbles, balance and idle time" {
+    same 3 3 table
+    grep -Eq '^  stage wait +[0-9.]+ +[0-9.]+ ' table.out
+    grep -Eq '^stages of the pipeline \(mean over replicas\):' table.out
+    [ "$(grep -cE '^  [012]  +[a-z0-9+]+ +[0-9.]+ +[0-9.]+ +[0-9.]+$' table.out)" -eq 3 ]
+    grep -Eq '^idle [0-9.]+ % of the stages.* bubbles, .* imbalance \(the busiest' table.out
+    run grep -E 'stage wait|stages of the pipeline' reference.out
+    [ "$status" -eq 1 ]
+}
+
+# The limit is per process: state, gradients and copies of 20 million parameters need more.
+@test "a network that no rank could hold is trained by three, to the same state" {
+    printf '%s\n' "[model]" "layer = flatten" >big.conf
+    for _ in 1 2 3 4 5; do
+        printf 'layer = %s\n' "linear 2048" gelu >>big.conf
+    done
+    printf 'layer = %s\n' "linear 1024" gelu "linear classes" logsoftmax >>big.conf
+    big() {
+        train "$1" big.conf --run "$2" --set train.steps=3 --set train.batch=48 \
+            --set train.grain=16 --set optim.lr=0.01 --set "parallel.pipeline=$1"
+    }
+    big 1 big1 >big1.out
+    limit=620000
+    (
+        ulimit -d $limit
+        refused 2 "training takes * (parallel.pipeline = 2)" big 1 none
+    )
+    (
+        ulimit -d $limit
+        big 3 big3
+    ) >big3.out
+    equal big1 big3
+    same_file big{1,3}/checkpoints/step-000000000003.h5
+}
+
+@test "what cannot be is refused in one line" {
+    stages() {
+        run --separate-stderr train "$1" "$LETTERS" --run refused \
+            --set "parallel.pipeline=$2" "${@:4}"
+        echo "status $status: $stderr"
+        [ "$status" -eq 2 ]
+        said=$(grep '^lockstep: ' <<<"$stderr") # mpirun has its own to say
+        # shellcheck disable=SC2053
+        [[ $said != *$'\n'* && $said == "lockstep: "$3 ]]
+        [ ! -e refused ]
+    }
+    stages 7 7 "parallel.pipeline = 7: the network has 6 layers with parameters: *"
+    stages 1 2 "parallel.pipeline = 2 does not divide the number of ranks, 1: *"
+    stages 4 3 "parallel.pipeline = 3 does not divide the number of ranks, 4: start 3,*"
+    stages 1 0 "--set: 'pipeline = 0': expected a whole number from 1 to 64"
+    stages 1 1 "parallel.stages needs parallel.pipeline = *" --set parallel.stages=conv1
+    stages 2 2 "parallel.stages: layer 'linear3' is in no stage" \
+        --set 'parallel.stages=conv1+conv2 | conv3+linear1+linear2'
+    stages 2 2 "parallel.stages: layer 'conv2' is missing before 'conv3'*" \
+        --set 'parallel.stages=conv1 | conv3+linear1+linear2+linear3'
+    stages 2 2 "parallel.stages: the network has no layer 'conv4'; did you mean 'conv1'?" \
+        --set 'parallel.stages=conv4 | conv2'
+    stages 2 2 "parallel.stages names 3 stages, parallel.pipeline is 2" \
+        --set 'parallel.stages=conv1+conv2 | conv3+linear1 | linear2+linear3'
+}
+
+@test "--check says which stages there would be, and touches nothing" {
+    train 3 "$LETTERS" --run checked --check --set parallel.pipeline=3 >check.out
+    grep -Eq '^pipeline +1 replica x 3 stages: .* \(measured: [0-9]+ \| [0-9]+ \| [0-9]+ % of' \
+        check.out
+    train 1 "$LETTERS" --run checked --check --set parallel.pipeline=6 >alone.out
+    grep -Eq '^pipeline +[0-9a-z ]+ x 6 stages: conv1 \| conv2 \| conv3 \| linear1 \| ' alone.out
+    [ ! -e checked ]
+}

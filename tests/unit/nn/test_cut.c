@@ -1,0 +1,116 @@
+#include "../scratch.h"
+
+#include "nn/cut.h"
+
+static struct model model;
+
+static int setup(void **state)
+{
+    struct model_spec spec = {0};
+    const char *const lines[] = {"conv 4 kernel=3", "maxpool 2", "gelu",
+                                 "flatten",         "linear 6",  "dropout p=0.5",
+                                 "linear 5",        "linear 7",  "gelu",
+                                 "linear classes",  "logsoftmax"};
+    for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++)
+        model_spec_add(&spec, lines[i], "net.conf:1");
+    assert_int_equal(model_init(&model, &spec, (struct shape){8, 8, 1}, 3, 4), ST_OK);
+    model_spec_release(&spec);
+    return scratch_setup(state);
+}
+
+static int teardown(void **state)
+{
+    model_release(&model);
+    return scratch_teardown(state);
+}
+
+static void test_round_trip(void **state)
+{
+    (void)state;
+    const char *const texts[] = {
+        "conv1+linear1+linear2+linear3+linear4",
+        "conv1 | linear1+linear2+linear3+linear4",
+        "conv1+linear1 | linear2+linear3 | linear4",
+        "conv1 | linear1 | linear2 | linear3 | linear4",
+    };
+    for (int parts = 1; parts <= 4; parts++) {
+        struct model_cut cut;
+        const char *text = texts[parts - 1];
+        assert_int_equal(cut_read(&cut, &model, "key", text), ST_OK);
+        char *again = cut_text(&cut, &model);
+        assert_string_equal(again, text);
+        free(again);
+        assert_int_equal(cut.first[cut.parts], model.units);
+    }
+    struct model_cut cut;
+    assert_int_equal(
+        cut_read(&cut, &model, "key", "  conv1+ linear1|linear2 +linear3+linear4 "),
+        ST_OK);
+    assert_int_equal(cut.parts, 2);
+    assert_int_equal(cut.first[1], 2);
+}
+
+static void refuse(const char *text, const char *message)
+{
+    struct model_cut cut;
+    scratch_said();
+    assert_int_equal(cut_read(&cut, &model, "key", text), ST_USAGE);
+    expect_lines(1, message, NULL);
+}
+
+static void test_refused(void **state)
+{
+    (void)state;
+    refuse("conv1 | linear1+linear3+linear4", "key: layer 'linear2' is missing before");
+    refuse("conv1 | linear1+linear2", "key: layer 'linear3' is in no stage");
+    refuse("linear1 | linear2+linear3+linear4", "key: layer 'conv1' is missing before");
+    refuse("conv1 | linear1+linear1+linear2", "key: layer 'linear1' is named twice");
+    refuse("conv1 | conv2",
+           "key: the network has no layer 'conv2'; did you mean 'conv1'");
+    refuse("conv1 | banana", "key: the network has no layer 'banana'");
+    refuse("conv1+maxpool1 | linear1", "key: 'maxpool1' has no parameters");
+    refuse("conv1 || linear1", "key: a name is missing");
+    refuse("conv1 |", "key: a name is missing");
+    refuse("", "key: a name is missing");
+    refuse("conv1|linear1|linear2|linear3|linear4|linear4", "key: more stages than");
+}
+
+static void expect_balance(int parts, const double *cost, const int *first)
+{
+    struct model_cut cut;
+    cut_balance(&cut, &model, parts, cost);
+    assert_int_equal(cut.parts, parts);
+    for (int p = 0; p <= parts; p++)
+        assert_int_equal(cut.first[p], first[p]);
+}
+
+static void test_balance(void **state)
+{
+    (void)state;
+    const double cost[] = {10, 1, 4, 4, 1};
+    expect_balance(1, cost, (const int[]){0, 5});
+    expect_balance(2, cost, (const int[]){0, 1, 5});
+    expect_balance(5, cost, (const int[]){0, 1, 2, 3, 4, 5});
+    const double even[] = {1, 1, 1, 1, 1};
+    struct model_cut cut;
+    for (int parts = 1; parts <= 5; parts++) {
+        double most = 0;
+        cut_balance(&cut, &model, parts, even);
+        for (int p = 0; p < parts; p++) {
+            assert_true(cut.first[p] < cut.first[p + 1]);
+            if (cut_cost(&cut, p, even) > most)
+                most = cut_cost(&cut, p, even);
+        }
+        assert_true(most == (5 + parts - 1) / parts);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_round_trip),
+        cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_balance),
+    };
+    return cmocka_run_group_tests(tests, setup, teardown);
+}
