@@ -24,7 +24,7 @@
 #define SCALING_SUMS   32
 #define SCALING_POLLS  64
 #define SCALING_RANKS  4096 /* up to where powers of two are predicted */
-#define SCALING_MOST   (1 << 20)
+#define SCALING_MOST   (1 << 16)
 
 /* Backward of a grain, and the pieces that come of it. */
 struct scaling_backward {
@@ -73,29 +73,40 @@ struct scaling {
 };
 
 struct scaling_row {
-    int ranks, nodes, grains, most; /* most: grains of the first rank */
+    int ranks, nodes;
+    int grains, most; /* of the batch; of the first rank */
     long long batch;
     double step, step_no_overlap;            /* seconds, also below */
     double compute, reduce, update, exposed; /* reduce: sums alone; exposed: waited for */
+    double latency, link; /* of reduce: what either being 0 would save */
     double images_per_second, efficiency, epoch;
 };
 
-/* The batch of so many ranks, and what the first of them computes of it. */
-long long scaling_batch(const struct scaling *scaling, int ranks, bool weak);
-int scaling_samples(const struct scaling *scaling, int ranks, bool weak);
+/* The batch that gives each of so many ranks what one has of the config's. */
+long long scaling_weak_batch(const struct scaling *scaling, int ranks);
 
 /* How many of the ranks measured compute beside each other as `ranks` would. */
 int scaling_beside(const struct scaling *scaling, int ranks);
 
-/* Adds a point to be measured, unless there is one already that serves. */
-void scaling_need(struct scaling *scaling, int ranks, bool weak);
+/* Adds points to be measured for such a step, unless there are. */
+void scaling_need(struct scaling *scaling, int ranks, long long batch);
 
 /* All ranks up to this are covered by what was measured or given. */
 int scaling_covered(const struct scaling *scaling);
 
-/* efficiency is against `ranks` times the speed of one rank, which must be needed too. */
-void scaling_predict(const struct scaling *scaling, int ranks, bool weak,
+/* The sums of so many ranks are measured as they would be: the nodes are filled alike,
+   and the network is not given. */
+bool scaling_sums_count(const struct scaling *scaling, int ranks, int node_ranks);
+
+/* efficiency is against `ranks` times the speed of one rank on the config's batch. Steps
+   that were not needed are interpolated. */
+void scaling_predict(const struct scaling *scaling, int ranks, long long batch,
                      struct scaling_row *row);
+
+/* The smallest batch of equal shares of whole grains with which so many ranks reach an
+   efficiency; 0: none of up to SCALING_SHARE grains a rank. */
+#define SCALING_SHARE 4096
+long long scaling_batch_for(const struct scaling *scaling, int ranks, double efficiency);
 
 /* --- the file (its layout is in scaling_file.c) --- */
 

@@ -16,9 +16,10 @@
 #include "plan_run.h"
 #include "trial.h"
 
-#define ROWS          64
-#define IMAGES        20000 /* of built-in letters, where there is no data set */
-#define PER_NODE_MOST 4096
+#define ROWS        64
+#define IMAGES      20000 /* of built-in letters, where there is no data set */
+#define GRAINS_MOST (1 << 28)
+#define PER_CPU     8 /* threads of a node, played by one rank: no more makes sense */
 
 struct request {
     const char *config, *data, *ranks, *network, *out;
@@ -123,6 +124,12 @@ static enum status choose_rows(struct session *session)
     if (!session->request->ranks)
         add_row(session, scaling->measured);
     qsort(session->row, (size_t)session->rows, sizeof *session->row, ascending);
+    int most = session->row[session->rows - 1];
+    if (scaling_weak_batch(scaling, most) / scaling->grain > GRAINS_MOST)
+        FAIL(ST_USAGE,
+             "%d ranks with %d images each are more than %d grains; ask for fewer with "
+             "--ranks",
+             most, scaling->batch, GRAINS_MOST);
     return ST_OK;
 }
 
@@ -191,6 +198,11 @@ static enum status describe(struct session *session)
         FAIL(ST_USAGE,
              "'--ranks-per-node %lld': no node has more than %d here; start as many",
              request->per_node, nearby);
+    if (measured == 1 && request->per_node * threads > PER_CPU * cpus)
+        FAIL(ST_USAGE,
+             "'--ranks-per-node %lld': at most %d ranks of %d threads are tried on %d "
+             "CPUs; lower it, or --threads",
+             request->per_node, PER_CPU * cpus / threads, threads, cpus);
     scaling->batch = (size_t)run->train.batch < images ? run->train.batch : (int)images;
     scaling->grain = run->train.grain;
     scaling->images = images;
@@ -218,9 +230,6 @@ static enum status set_up(struct session *session)
     struct comm *comm = session->comm;
     enum status st = ST_OK;
     log_set_replicated(true);
-    if (request->per_node > PER_NODE_MOST)
-        FAIL(ST_USAGE, "'--ranks-per-node %lld': expected a number from 1 to %d",
-             request->per_node, PER_NODE_MOST);
     const struct run_config_request wanted = {
         .path = request->config,
         .data = request->data,
@@ -230,6 +239,11 @@ static enum status set_up(struct session *session)
     TRY(run_config_read(&session->config, comm, &wanted));
     if (*session->config.data.file)
         TRY(config_check(&session->config, request->config));
+    if (session->config.run.parallel.pipeline > 1)
+        FAIL(ST_USAGE,
+             "parallel.pipeline = %d: only ranks that have all layers are predicted; use "
+             "--set parallel.pipeline=1",
+             session->config.run.parallel.pipeline);
     TRY(open_data(session));
     TRY(open_model(session));
     log_set_replicated(false);
@@ -248,8 +262,9 @@ static enum status predict(struct session *session)
     struct scaling_row strong[ROWS], weak[ROWS];
     enum status st = ST_OK;
     for (int i = 0; i < session->rows; i++) {
-        scaling_predict(scaling, session->row[i], false, &strong[i]);
-        scaling_predict(scaling, session->row[i], true, &weak[i]);
+        int ranks = session->row[i];
+        scaling_predict(scaling, ranks, scaling->batch, &strong[i]);
+        scaling_predict(scaling, ranks, scaling_weak_batch(scaling, ranks), &weak[i]);
     }
     plan_print_rows(scaling, strong, session->rows, false);
     plan_print_rows(scaling, weak, session->rows, true);
@@ -265,12 +280,14 @@ static enum status plan(struct session *session)
     TRY(set_up(session));
     struct scaling *scaling = session->scaling;
     int sums[ROWS], count = 0;
-    scaling_need(scaling, 1, false);
+    int node = node_ranks(session->comm);
+    scaling_need(scaling, 1, scaling->batch);
     for (int i = 0; i < session->rows; i++) {
-        scaling_need(scaling, session->row[i], false);
-        scaling_need(scaling, session->row[i], true);
-        if (session->row[i] > 1 && session->row[i] <= scaling->measured)
-            sums[count++] = session->row[i];
+        int ranks = session->row[i];
+        scaling_need(scaling, ranks, scaling->batch);
+        scaling_need(scaling, ranks, scaling_weak_batch(scaling, ranks));
+        if (scaling_sums_count(scaling, ranks, node))
+            sums[count++] = ranks;
     }
     const struct plan_run run = {
         .comm = session->comm,

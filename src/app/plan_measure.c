@@ -134,27 +134,12 @@ static void measure_sum(const struct plan_run *run, struct scaling *scaling, int
     comm_bcast(run->comm, sum, sizeof *sum, 0);
 }
 
-static void measure_machine(const struct plan_run *run, struct scaling *scaling)
-{
-    const int threads[] = {1, run->cpus < MACHINE_THREADS ? run->cpus : MACHINE_THREADS};
-    struct machine *machine = mem_zeroed(1, sizeof *machine);
-    if (comm_rank(run->comm) == 0) {
-        machine_measure(machine, threads, threads[1] > 1 ? 2 : 1);
-        scaling->memory_bandwidth =
-            machine->team[machine->teams - 1].bandwidth[MACHINE_MEMORY];
-    }
-    comm_rest(run->comm);
-    comm_bcast(run->comm, &scaling->memory_bandwidth, sizeof scaling->memory_bandwidth,
-               0);
-    free(machine);
-}
-
 /* What was not measured. Floats are read and written a few times on their way: twice in
    shared memory, for adding and copying; thrice through a network, which copies both ways
    besides. */
-static void set_costs(struct scaling *scaling)
+static void set_costs(struct scaling *scaling, double bandwidth)
 {
-    double touch = 3 * sizeof(float) / scaling->memory_bandwidth;
+    double touch = 3 * sizeof(float) / bandwidth;
     scaling->costs = (struct scaling_costs){
         .latency = scaling->network.latency,
         .message = 1e-6,
@@ -165,6 +150,27 @@ static void set_costs(struct scaling *scaling)
         .meeting = 1e-6,
         .touched = touch,
     };
+}
+
+/* Rank 0's machine, while the others rest. */
+static void measure_machine(const struct plan_run *run, struct scaling *scaling)
+{
+    const int threads[] = {1, run->cpus < MACHINE_THREADS ? run->cpus : MACHINE_THREADS};
+    struct machine *machine = mem_zeroed(1, sizeof *machine);
+    double bandwidth[2] = {0, 0};
+    if (comm_rank(run->comm) == 0) {
+        machine_measure(machine, threads, threads[1] > 1 ? 2 : 1);
+        enum machine_level level =
+            machine_level(machine, 3 * run->model->params * sizeof(float));
+        level = level < MACHINE_L3 ? MACHINE_L3 : level; /* they come from other cores */
+        bandwidth[0] = machine->team[machine->teams - 1].bandwidth[MACHINE_MEMORY];
+        bandwidth[1] = machine->team[0].bandwidth[level];
+    }
+    comm_rest(run->comm);
+    comm_bcast(run->comm, bandwidth, sizeof bandwidth, 0);
+    scaling->memory_bandwidth = bandwidth[0];
+    set_costs(scaling, bandwidth[1] > 0 ? bandwidth[1] : bandwidth[0]);
+    free(machine);
 }
 
 enum status plan_measure(const struct plan_run *run, struct scaling *scaling,
@@ -183,8 +189,6 @@ enum status plan_measure(const struct plan_run *run, struct scaling *scaling,
         .end = solo_end,
     };
     enum status st = ST_OK;
-    log_progress("measuring the machine");
-    measure_machine(run, scaling);
     if (comm_rank(run->comm) == 0)
         st = measure_backward(run, scaling);
     comm_rest(run->comm);
@@ -192,7 +196,8 @@ enum status plan_measure(const struct plan_run *run, struct scaling *scaling,
     comm_bcast(run->comm, &scaling->backward, sizeof scaling->backward, 0);
     if (!scaling->network.given)
         network_measure(run->comm, &scaling->network);
-    set_costs(scaling);
+    log_progress("measuring the machine");
+    measure_machine(run, scaling);
     measure_sum(run, scaling, 1);
     for (int i = 0; i < count; i++) {
         log_progress("measuring sums over %d ranks", sums[i]);

@@ -19,21 +19,21 @@ static int grains_of(const struct scaling *s, long long batch)
     return (int)((batch + s->grain - 1) / s->grain);
 }
 
-long long scaling_batch(const struct scaling *s, int ranks, bool weak)
+long long scaling_weak_batch(const struct scaling *s, int ranks)
 {
-    return weak ? (long long)s->batch * ranks : s->batch;
+    return (long long)s->batch * ranks;
 }
 
-static int most_grains(const struct scaling *s, int ranks, bool weak)
+static int most_grains(const struct scaling *s, int ranks, long long batch)
 {
     const struct comm_world world = world_of(s, ranks);
-    return comm_world_share(&world, grains_of(s, scaling_batch(s, ranks, weak)));
+    return comm_world_share(&world, grains_of(s, batch));
 }
 
-int scaling_samples(const struct scaling *s, int ranks, bool weak)
+/* What the first rank computes. */
+static int samples_of(const struct scaling *s, int ranks, long long batch)
 {
-    long long batch = scaling_batch(s, ranks, weak);
-    long long most = (long long)most_grains(s, ranks, weak) * s->grain;
+    long long most = (long long)most_grains(s, ranks, batch) * s->grain;
     return (int)(most < batch ? most : batch);
 }
 
@@ -50,6 +50,13 @@ int scaling_covered(const struct scaling *s)
     return s->per_node;
 }
 
+bool scaling_sums_count(const struct scaling *s, int ranks, int node_ranks)
+{
+    bool alike = s->per_node == node_ranks || ranks <= s->per_node;
+    return ranks > 1 && ranks <= s->measured && alike &&
+           (ranks <= s->per_node || !s->network.given);
+}
+
 /* --- computing --- */
 
 static const struct workload_point *find(const struct scaling *s, int ranks, int samples)
@@ -60,16 +67,12 @@ static const struct workload_point *find(const struct scaling *s, int ranks, int
     return NULL;
 }
 
-/* Lanes take their grains in turns: of a last turn that is not full all wait for those
-   who have one more. */
-static double turns(const struct scaling *s, double samples)
+/* Samples that take as long: lanes take their grains in turns, and all wait for those who
+   have one more. Those of one turn may be shared. */
+static double length(const struct scaling *s, int samples)
 {
-    return ceil(samples / s->grain / s->lanes);
-}
-
-static int cap_of(const struct scaling *s)
-{
-    return LANE_GRAINS * s->lanes * s->grain;
+    int turn = s->lanes * s->grain;
+    return samples > turn ? ceil((double)samples / turn) * turn : samples;
 }
 
 static void need(struct scaling *s, int ranks, int samples)
@@ -80,37 +83,84 @@ static void need(struct scaling *s, int ranks, int samples)
     s->point[s->points++] = (struct workload_point){.ranks = ranks, .samples = samples};
 }
 
-void scaling_need(struct scaling *s, int ranks, bool weak)
+void scaling_need(struct scaling *s, int ranks, long long batch)
 {
-    int beside = scaling_beside(s, ranks), samples = scaling_samples(s, ranks, weak);
-    if (samples > cap_of(s)) {
-        need(s, beside, cap_of(s) / 2);
-        samples = cap_of(s);
+    int beside = scaling_beside(s, ranks), samples = samples_of(s, ranks, batch);
+    int most = LANE_GRAINS * s->lanes * s->grain;
+    if (samples > most) {
+        need(s, beside, most / 2);
+        samples = most;
     }
     need(s, beside, samples);
 }
 
+/* The longest point of so many ranks that is shorter than x, or as long; the shortest
+   that is longer. */
+static const struct workload_point *below(const struct scaling *s, int ranks, double x)
+{
+    const struct workload_point *best = NULL;
+    for (int i = 0; i < s->points; i++) {
+        double at = length(s, s->point[i].samples);
+        if (s->point[i].ranks == ranks && at <= x &&
+            (!best || at > length(s, best->samples)))
+            best = &s->point[i];
+    }
+    return best;
+}
+
+static const struct workload_point *above(const struct scaling *s, int ranks, double x)
+{
+    const struct workload_point *best = NULL;
+    for (int i = 0; i < s->points; i++) {
+        double at = length(s, s->point[i].samples);
+        if (s->point[i].ranks == ranks && at > x &&
+            (!best || at < length(s, best->samples)))
+            best = &s->point[i];
+    }
+    return best;
+}
+
+static struct workload_point between(const struct workload_point *a,
+                                     const struct workload_point *b, double more)
+{
+    struct workload_point point = *a;
+    point.seconds += more * (b->seconds - a->seconds);
+    point.backward += more * (b->backward - a->backward);
+    point.update += more * (b->update - a->update);
+    return point;
+}
+
+/* A point, or on the line through the two that are nearest on both sides, else on one;
+   what is known of one alone is proportional, but for the update. */
 static struct workload_point work_of(const struct scaling *s, int ranks, int samples)
 {
-    int beside = scaling_beside(s, ranks), cap = cap_of(s);
-    if (samples <= cap) {
-        const struct workload_point *point = find(s, beside, samples);
-        ASSERT(point);
-        return *point;
+    const struct workload_point *exact = find(s, ranks, samples);
+    double x = length(s, samples);
+    const struct workload_point *a = below(s, ranks, x), *b = above(s, ranks, x);
+    if (exact)
+        return *exact;
+    if (!b && a) {
+        b = a;
+        a = below(s, ranks, length(s, b->samples) - 1);
+    } else if (!a && b) {
+        a = b;
+        b = above(s, ranks, length(s, a->samples));
     }
-    const struct workload_point *half = find(s, beside, cap / 2);
-    const struct workload_point *full = find(s, beside, cap);
-    ASSERT(half && full);
-    struct workload_point point = *full;
-    double more = (turns(s, samples) - LANE_GRAINS) / (LANE_GRAINS / 2.0);
-    point.samples = samples;
-    point.seconds += more * (full->seconds - half->seconds);
-    point.backward += more * (full->backward - half->backward);
+    ASSERT(a || b);
+    if (a && b)
+        return between(a, b,
+                       (x - length(s, a->samples)) /
+                           (length(s, b->samples) - length(s, a->samples)));
+    struct workload_point point = a ? *a : *b;
+    double share = x / length(s, point.samples);
+    point.seconds = point.update + (point.seconds - point.update) * share;
+    point.backward *= share;
     return point;
 }
 
 /* --- a step --- */
 
+/* A rank alone copies the sum where others exchange it. */
 static double copy_alone(const struct scaling *s)
 {
     for (int i = 0; i < s->sums; i++)
@@ -126,37 +176,69 @@ static double flags_seconds(const struct scaling *s, int ranks)
     return inside * s->costs.meeting + (rounds - inside) * s->costs.latency;
 }
 
-static void add_up(const struct scaling *s, int ranks, bool weak, struct scaling_row *row)
+static void add_up(const struct scaling *s, struct scaling_row *row)
 {
-    int samples = scaling_samples(s, ranks, weak);
-    struct workload_point work = work_of(s, ranks, samples);
-    double last = work.backward / fmax(turns(s, samples), 1);
-    struct scaling_sums sums = scaling_sum_up(s, ranks, row->grains, last);
+    int samples = samples_of(s, row->ranks, row->batch);
     int lanes = row->most < s->lanes ? row->most : s->lanes;
+    struct workload_point work = work_of(s, scaling_beside(s, row->ranks), samples);
+    double turns = ceil((double)row->most / lanes);
+    struct scaling_sums sums =
+        scaling_sum_up(s, row->ranks, row->grains, work.backward / turns);
     bool shared = s->teams && lanes < s->threads;
+    double others = row->ranks > row->grains ? flags_seconds(s, row->ranks) : 0;
     row->update = work.update;
-    row->compute = work.seconds - work.update - (ranks > 1 ? copy_alone(s) : 0);
+    row->compute = work.seconds - work.update - (row->ranks > 1 ? copy_alone(s) : 0);
     row->reduce = sums.alone;
+    row->latency = sums.latency;
+    row->link = sums.link;
     row->exposed = s->overlap && !shared ? sums.exposed : sums.alone;
-    double others = ranks > row->grains ? flags_seconds(s, ranks) : 0;
     row->step_no_overlap = row->compute + row->reduce + row->update + others;
     row->step = row->compute + row->exposed + row->update + others;
 }
 
-void scaling_predict(const struct scaling *s, int ranks, bool weak,
-                     struct scaling_row *row)
+static struct scaling_row row_of(const struct scaling *s, int ranks, long long batch)
 {
     const struct comm_world world = world_of(s, ranks);
-    struct scaling_row one = {.grains = grains_of(s, s->batch)};
-    one.most = one.grains;
-    *row = (struct scaling_row){.ranks = ranks,
-                                .nodes = comm_world_nodes(&world),
-                                .batch = scaling_batch(s, ranks, weak)};
-    row->grains = grains_of(s, row->batch);
-    row->most = most_grains(s, ranks, weak);
-    add_up(s, ranks, weak, row);
-    add_up(s, 1, false, &one);
+    struct scaling_row row = {
+        .ranks = ranks,
+        .nodes = comm_world_nodes(&world),
+        .batch = batch,
+        .grains = grains_of(s, batch),
+        .most = most_grains(s, ranks, batch),
+    };
+    add_up(s, &row);
+    return row;
+}
+
+void scaling_predict(const struct scaling *s, int ranks, long long batch,
+                     struct scaling_row *row)
+{
+    struct scaling_row one = row_of(s, 1, s->batch);
+    *row = row_of(s, ranks, batch);
     row->images_per_second = (double)row->batch / row->step;
     row->efficiency = row->images_per_second / (ranks * s->batch / one.step);
     row->epoch = ceil((double)s->images / (double)row->batch) * row->step;
+}
+
+static double efficiency_of(const struct scaling *s, int ranks, long long share)
+{
+    struct scaling_row row;
+    scaling_predict(s, ranks, share * s->grain * ranks, &row);
+    return row.efficiency;
+}
+
+long long scaling_batch_for(const struct scaling *s, int ranks, double efficiency)
+{
+    long long below = 0, above = 1;
+    while (above <= SCALING_SHARE && efficiency_of(s, ranks, above) < efficiency) {
+        below = above;
+        above *= 2;
+    }
+    if (above > SCALING_SHARE)
+        return 0;
+    while (above - below > 1) {
+        long long middle = (above + below) / 2;
+        *(efficiency_of(s, ranks, middle) < efficiency ? &below : &above) = middle;
+    }
+    return above * s->grain * ranks;
 }

@@ -6,8 +6,9 @@
 
 /* The sums of a step in a world of so many ranks. Seconds. */
 struct scaling_sums {
-    double alone;   /* of all pieces, begun together */
-    double exposed; /* from the end of computing to the last piece, overlapped */
+    double alone;         /* of all pieces, begun together */
+    double exposed;       /* from the end of computing to the last piece, overlapped */
+    double latency, link; /* of alone: what either being 0 would save */
 };
 
 /* backward: of the last grain. */

@@ -5,11 +5,12 @@
 #include "scaling_impl.h"
 
 #define BISECTIONS 40
+#define SCALE_MOST 1e6
 
 /* One piece's way through the network: stages that follow each other, each on the link
    for a while, then on its way, then with the CPU. */
 struct flow {
-    int stages, left;
+    int left;               /* stages */
     double wait, link, cpu; /* of a stage */
     double arrival;         /* of what it waits for */
 };
@@ -22,33 +23,44 @@ struct flows {
 
 /* How measured sums differ from the costs' plain arithmetic. */
 struct scales {
-    double network, cpu;
+    double latency, link, cpu;
 };
 
-static struct flow flow_of(const struct scaling *s, const struct comm_world *world,
-                           int grains, size_t floats, struct scales scales)
+/* A world's sums: what each piece takes. */
+struct job {
+    const struct scaling *scaling;
+    struct comm_world world;
+    struct comm_work work[EXCHANGE_PIECES];
+};
+
+static void job_init(struct job *job, const struct scaling *s, int ranks, int grains)
 {
-    struct comm_work work = comm_world_work(world, grains, floats);
-    const struct scaling_costs *costs = &s->costs;
-    double sharing = fmin(world->per_node, world->ranks);
-    struct flow flow = {.stages = (int)(work.rounds + work.meetings)};
-    double wait = work.rounds * costs->latency + work.meetings * costs->meeting;
-    double link = work.messages * costs->message + work.floats * costs->link;
-    double cpu = work.touched * costs->touched + work.floats / sharing * costs->copy;
-    flow.left = flow.stages;
-    flow.wait = scales.network * wait / flow.stages;
-    flow.link = scales.network * link / flow.stages;
-    flow.cpu = scales.cpu * cpu / flow.stages;
+    *job = (struct job){.scaling = s, .world = {ranks, s->per_node, s->align}};
+    for (int p = 0; p < s->backward.pieces; p++)
+        job->work[p] = comm_world_work(&job->world, grains, s->backward.floats[p]);
+}
+
+static struct flow flow_of(const struct job *job, const struct comm_work *work,
+                           const struct scales *scales)
+{
+    const struct scaling_costs *costs = &job->scaling->costs;
+    double sharing = fmin(job->world.per_node, job->world.ranks);
+    double link = work->messages * costs->message + work->floats * costs->link;
+    double cpu = work->touched * costs->touched + work->floats / sharing * costs->copy;
+    struct flow flow = {.left = (int)(work->rounds + work->meetings)};
+    flow.wait = scales->latency *
+                (work->rounds * costs->latency + work->meetings * costs->meeting) /
+                flow.left;
+    flow.link = scales->link * link / flow.left;
+    flow.cpu = scales->cpu * cpu / flow.left;
     return flow;
 }
 
-static struct flows flows_of(const struct scaling *s, int ranks, int grains,
-                             struct scales scales)
+static struct flows flows_of(const struct job *job, const struct scales *scales)
 {
-    const struct comm_world world = {ranks, s->per_node, s->align};
-    struct flows flows = {.count = s->backward.pieces};
+    struct flows flows = {.count = job->scaling->backward.pieces};
     for (int p = 0; p < flows.count; p++)
-        flows.flow[p] = flow_of(s, &world, grains, s->backward.floats[p], scales);
+        flows.flow[p] = flow_of(job, &job->work[p], scales);
     return flows;
 }
 
@@ -87,21 +99,19 @@ static void finish(struct flows *flows)
         flows->now = fmax(flows->now, flows->flow[p].arrival);
 }
 
-static double sums_alone(const struct scaling *s, int ranks, int grains,
-                         struct scales scales)
+static double sums_alone(const struct job *job, struct scales scales)
 {
-    struct flows flows = flows_of(s, ranks, grains, scales);
+    struct flows flows = flows_of(job, &scales);
     finish(&flows);
     return flows.now;
 }
 
 /* The last grain's backward takes `backward` seconds of computing; how much later than
    these are all pieces there? */
-static double sums_exposed(const struct scaling *s, int ranks, int grains,
-                           struct scales scales, double backward)
+static double sums_exposed(const struct job *job, struct scales scales, double backward)
 {
-    struct flows flows = flows_of(s, ranks, grains, scales);
-    const struct scaling_backward *b = &s->backward;
+    struct flows flows = flows_of(job, &scales);
+    const struct scaling_backward *b = &job->scaling->backward;
     int started = 0;
     for (int i = 0; i < b->polls; i++) {
         flows.now += (b->share[i] - (i ? b->share[i - 1] : 0)) * backward;
@@ -113,28 +123,27 @@ static double sums_exposed(const struct scaling *s, int ranks, int grains,
     return flows.now - backward;
 }
 
-/* So that the sums measured in `measured` take as long as they did. */
+/* So that the measured world's sums take as long as they did, and the CPU its part. */
 static struct scales scales_of(const struct scaling *s,
                                const struct scaling_sum *measured)
 {
     const struct exchange_sum *sum = &measured->sum;
-    struct scales low = {0, 0}, high, cpu = {0, 1};
-    double alone = sums_alone(s, measured->ranks, sum->grains, cpu);
-    low.cpu = alone > 0 ? fmin(sum->busy, sum->seconds) / alone : 0;
-    high = low;
-    for (high.network = 1;
-         sums_alone(s, measured->ranks, sum->grains, high) < sum->seconds &&
-         high.network < 1e6;)
-        high.network *= 2;
+    struct job job;
+    job_init(&job, s, measured->ranks, sum->grains);
+    double cpu = sums_alone(&job, (struct scales){0, 0, 1});
+    struct scales low = {0, 0, cpu > 0 ? fmin(sum->busy, sum->seconds) / cpu : 0};
+    struct scales high = {1, 1, low.cpu};
+    while (sums_alone(&job, high) < sum->seconds && high.link < SCALE_MOST)
+        high.latency = high.link = 2 * high.link;
     for (int i = 0; i < BISECTIONS; i++) {
-        struct scales middle = {(low.network + high.network) / 2, low.cpu};
-        bool over = sums_alone(s, measured->ranks, sum->grains, middle) > sum->seconds;
-        *(over ? &high : &low) = middle;
+        double middle = (low.link + high.link) / 2;
+        struct scales between = {middle, middle, low.cpu};
+        *(sums_alone(&job, between) > sum->seconds ? &high : &low) = between;
     }
     return low;
 }
 
-/* Of the measured world that is nearest: its own, or the largest. */
+/* Of the measured world that is nearest: its own, or the largest one that is smaller. */
 static const struct scaling_sum *nearest(const struct scaling *s, int ranks)
 {
     const struct scaling_sum *best = NULL;
@@ -145,20 +154,27 @@ static const struct scaling_sum *nearest(const struct scaling *s, int ranks)
     return best;
 }
 
+/* What was measured within a node says nothing of a network that was given. */
+static struct scales scales_for(const struct scaling *s, int ranks)
+{
+    const struct scaling_sum *measured = nearest(s, ranks);
+    bool given = s->network.given && ranks > s->per_node;
+    return measured && !given ? scales_of(s, measured) : (struct scales){1, 1, 1};
+}
+
 struct scaling_sums scaling_sum_up(const struct scaling *s, int ranks, int grains,
                                    double backward)
 {
-    struct scaling_sums sums = {0, 0};
-    struct scales scales = {1, 1};
-    const struct scaling_sum *measured = nearest(s, ranks);
-    bool given = s->network.given && ranks > s->per_node;
+    struct scaling_sums sums = {0};
+    struct job job;
     if (ranks == 1)
         return sums;
-    if (measured)
-        scales = scales_of(s, measured);
-    if (given)
-        scales.network = 1;
-    sums.alone = sums_alone(s, ranks, grains, scales);
-    sums.exposed = sums_exposed(s, ranks, grains, scales, backward);
+    job_init(&job, s, ranks, grains);
+    struct scales scales = scales_for(s, ranks), prompt = scales, wide = scales;
+    prompt.latency = wide.link = 0;
+    sums.alone = sums_alone(&job, scales);
+    sums.exposed = sums_exposed(&job, scales, backward);
+    sums.latency = sums.alone - sums_alone(&job, prompt);
+    sums.link = sums.alone - sums_alone(&job, wide);
     return sums;
 }

@@ -63,7 +63,7 @@ static int steps_in(double seconds, double step)
 /* As many steps as fit, the same number on all ranks of the group: their mean, from one
    meeting to the next, which is when the slowest is done. */
 static enum status take_steps(const struct workload_job *job, struct group *group,
-                              struct workload_step *mean)
+                              int workers, struct workload_step *mean)
 {
     struct workload_step step = {0}, sum = {0};
     enum status st = ST_OK;
@@ -73,7 +73,7 @@ static enum status take_steps(const struct workload_job *job, struct group *grou
     once = (timer_now() - once) / WARM;
     comm_max_f64(group->comm, &once, 1);
     TRY(comm_agree(group->comm, st));
-    bool crowded = job->threads * comm_node_size(group->comm) > job->cpus;
+    bool crowded = job->threads * workers * comm_node_size(group->comm) > job->cpus;
     crowded = comm_agree(group->comm, crowded ? ST_FAIL : ST_OK) != ST_OK;
     int settling = crowded ? steps_in(SETTLING, once) : 0;
     int count = steps_in(crowded ? SETTLING : VISIT_SECONDS, once);
@@ -113,7 +113,7 @@ static enum status visit(const struct workload_job *job,
         st = comm_agree(beside,
                         job->begin(job->context, alone, beside, workers, point->samples));
         if (st == ST_OK)
-            st = take_steps(job, &group, mean);
+            st = take_steps(job, &group, workers, mean);
         job->end(job->context);
     }
     comm_rest(comm);
@@ -141,6 +141,25 @@ static void sum_up(const struct workload_step *mean, struct workload_point *poin
     point->update = best->update;
 }
 
+/* Threads that play several ranks share one update, where each rank does its own. */
+static void mend_updates(const struct workload_job *job, struct workload_point *points,
+                         int count)
+{
+    double update = 0;
+    for (int i = 0; i < count; i++)
+        if (points[i].ranks == 1)
+            update = points[i].update;
+    for (int i = 0; i < count; i++) {
+        struct workload_point *point = &points[i];
+        double crowd = (double)point->ranks * job->threads / job->cpus;
+        if (point->ranks == 1)
+            continue;
+        point->seconds -= point->update;
+        point->update = update * (crowd > 1 ? crowd : 1);
+        point->seconds += point->update;
+    }
+}
+
 enum status workload_measure(const struct workload_job *job,
                              struct workload_point *points, int count)
 {
@@ -153,6 +172,8 @@ enum status workload_measure(const struct workload_job *job,
         }
     for (int i = 0; i < count && st == ST_OK; i++)
         sum_up(mean[i], &points[i]);
+    if (st == ST_OK && comm_size(job->comm) == 1)
+        mend_updates(job, points, count);
     free(mean);
     return st;
 }
