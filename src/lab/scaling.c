@@ -188,12 +188,12 @@ static void add_up(const struct scaling *s, struct scaling_row *row)
     double others = row->ranks > row->grains ? flags_seconds(s, row->ranks) : 0;
     row->update = work.update;
     row->compute = work.seconds - work.update - (row->ranks > 1 ? copy_alone(s) : 0);
-    row->reduce = sums.alone;
-    row->latency = sums.latency;
+    row->reduce = sums.alone + others;
+    row->latency = sums.latency + others;
     row->link = sums.link;
-    row->exposed = s->overlap && !shared ? sums.exposed : sums.alone;
-    row->step_no_overlap = row->compute + row->reduce + row->update + others;
-    row->step = row->compute + row->exposed + row->update + others;
+    row->exposed = (s->overlap && !shared ? sums.exposed : sums.alone) + others;
+    row->step_no_overlap = row->compute + row->reduce + row->update;
+    row->step = row->compute + row->exposed + row->update;
 }
 
 static struct scaling_row row_of(const struct scaling *s, int ranks, long long batch)

@@ -175,7 +175,7 @@ void report_end(struct trainer *trainer, double wall)
     double *all = mem_zeroed((size_t)size * PHASE_COUNT, sizeof *all);
     comm_allgather(comm, trainer->phases.seconds, all, sizeof trainer->phases.seconds);
     print_phases(all, size, trainer->stage->count > 1, wall);
-    if (trainer->stage->count > 1)
+    if (trainer->stage->count > 1 && trainer->slowest_step > 0) /* there was a step */
         print_stages(trainer, all, size);
     double slowest_wait = 0;
     for (int r = 0; r < size; r++)

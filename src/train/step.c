@@ -95,6 +95,14 @@ static void backward_grain(const struct job *job, const struct lane *lane, int t
     phases_add(to, PHASE_REDUCE, t);
 }
 
+/* Those who come first wait, as is seen in the trace. */
+static void meet(const struct team *all)
+{
+    double t = trace_begin();
+    team_barrier(all);
+    trace_end("wait", NULL, t);
+}
+
 /* --- between other stages --- */
 
 /* What thread 0 does with messages, and when all of it is over. */
@@ -126,12 +134,12 @@ static void take_rounds(const struct job *job, const struct lane *lane, int thre
         if (thread == 0)
             exchange(trainer, op.backward ? flow_before_backward : flow_before_forward,
                      op.round);
-        team_barrier(&all);
+        meet(&all);
         if (mine && op.backward)
             backward_grain(job, lane, thread, op.round);
         else if (mine)
             forward_grain(job, lane, thread, op.round);
-        team_barrier(&all);
+        meet(&all);
         if (thread == 0)
             exchange(trainer, op.backward ? flow_after_backward : flow_after_forward,
                      op.round);
@@ -160,10 +168,8 @@ static void compute(void *context, int thread)
     }
     struct team all = crew_all(&trainer->crew, thread);
     struct phases ignored, *to = phases_of(trainer, thread, &ignored);
+    meet(&all);
     double t = timer_now();
-    team_barrier(&all);
-    trace_end("wait", NULL, t);
-    t = timer_now();
     overlap_join(&trainer->overlap, &all);
     phases_add(to, PHASE_REDUCE, t);
 }

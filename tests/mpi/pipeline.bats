@@ -237,6 +237,21 @@ $victim is stopped" stalled.err
     grep -Eq '^idle [0-9.]+ % of the stages.* bubbles, .* imbalance \(the busiest' table.out
     run grep -E 'stage wait|stages of the pipeline' reference.out
     [ "$status" -eq 1 ]
+    # Nothing is left to do: there is nothing to tell of stages.
+    train 3 "$LETTERS" --run table "${OPTIONS[@]}" --set parallel.pipeline=3 --resume \
+        >again.out
+    [ "$(state again.out)" = "$(state reference.out)" ]
+    run grep -E 'nan|stages of the pipeline' again.out
+    [ "$status" -eq 1 ]
+}
+
+@test "the trace of a pipeline names what its threads do and wait for" {
+    for intra in batch channel; do
+        same 2 2 traced-$intra --threads 2 --set parallel.intra=$intra \
+            --trace traced-$intra.json
+        /usr/bin/python3 "$ROOT/tests/trace.py" traced-$intra.json 2 | tee traced-$intra.txt
+        grep -q '^categories: .*stage wait.* wait' traced-$intra.txt
+    done
 }
 
 # The limit is per process: state, gradients and copies of 20 million parameters need more.
