@@ -12,14 +12,14 @@
 
 static struct comm_work work_of(int ranks, int per_node, int n)
 {
-    const struct comm_world world = {ranks, per_node, 1};
+    const struct comm_world world = {.ranks = ranks, .per_node = per_node, .align = 1};
     return comm_world_work(&world, n, FLOATS);
 }
 
 static void test_shape(void **state)
 {
     (void)state;
-    const struct comm_world world = {10, 4, 2};
+    const struct comm_world world = {.ranks = 10, .per_node = 4, .align = 2};
     assert_int_equal(comm_world_nodes(&world), 3);
     assert_int_equal(comm_world_share(&world, 20), 2);
     assert_int_equal(comm_world_share(&world, 21), 4); /* whole pairs */
