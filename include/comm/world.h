@@ -12,7 +12,8 @@
 /* Ranks fill the nodes one after the other. */
 struct comm_world {
     int ranks, per_node;
-    int align; /* comm_align's unit; 1 at least */
+    int align;      /* comm_align's unit; 1 at least */
+    double latency; /* seconds, of a message between nodes; 0: not known */
 };
 
 struct comm_work {

@@ -32,6 +32,7 @@ struct session {
     const struct request *request;
     struct config config;
     struct dataset dataset;
+    bool letters; /* it is built-in letters */
     struct model model;
     struct run_ranks ranks;
     struct scaling *scaling;
@@ -142,7 +143,8 @@ static enum status open_data(struct session *session)
     const char *file = session->config.data.file;
     int found = *file && (request->data || fs_is_file(file));
     comm_bcast(session->comm, &found, sizeof found, 0);
-    if (!found) {
+    session->letters = !found;
+    if (session->letters) {
         log_note("no data set: built-in letters, %d of them", IMAGES);
         return trial_open_letters(session->comm, IMAGES, 1, &session->dataset);
     }
@@ -294,6 +296,7 @@ static enum status plan(struct session *session)
         .config = &session->config,
         .dataset = &session->dataset,
         .model = &session->model,
+        .letters = session->letters,
         .threads = scaling->threads,
         .cpus = scaling->cpus,
     };

@@ -90,7 +90,7 @@ static enum status measure_backward(const struct plan_run *run, struct scaling *
     struct parallel_plan plan;
     struct trial_input input;
     double seconds = 0;
-    TRY(trial_input(run->dataset->info.path, model->grain, &input));
+    TRY(trial_input(run->letters ? NULL : run->dataset->info.path, model->grain, &input));
     struct layer_time *times = mem_zeroed((size_t)model->steps, sizeof *times);
     float *params = mem_aligned(model->params, sizeof *params);
     model_init_params(model, 1, params);

@@ -16,6 +16,7 @@ struct plan_run {
     const struct config *config;
     struct dataset *dataset;
     const struct model *model;
+    bool letters;      /* the data set is no file any more: built-in letters */
     int threads, cpus; /* of a rank; of its node */
 };
 

@@ -87,7 +87,7 @@ static MPI_Request *next_request(struct tree_piece *piece)
    answer would queue behind what it sends itself. Open MPI's limit for TCP is 64 KiB with
    a header; each such message is copied once, so that long ones ask after all. */
 #define EAGER_FLOATS 15360
-#define EAGER_MOST   ((size_t)1 << 22)
+#define EAGER_MOST   ((size_t)1 << 24)
 
 static size_t most_at_once(const struct comm *comm, size_t count, int rank)
 {

@@ -7,21 +7,22 @@
 #include "tree_impl.h"
 
 /* Only their ratios choose an algorithm. Messages through MPI between ranks of one node,
-   and over a network that is neither slow nor very fast; then ranks of a node that wait
-   for each other in shared memory, and floats there. */
+   and over a network that is neither slow nor very fast (its latency is measured, as far
+   as it is more than this); then ranks of a node that wait for each other in shared
+   memory, and floats there. */
 #define NODE_LATENCY    2e-6
 #define NODE_MESSAGE    5e-7
 #define NODE_FLOAT      1e-9
-#define NETWORK_LATENCY 40e-6
-#define NETWORK_MESSAGE 4e-6
-#define NETWORK_FLOAT   6e-9
+#define NETWORK_LATENCY 10e-6
+#define NETWORK_MESSAGE 15e-6
+#define NETWORK_FLOAT   8e-9
 #define MEETING         1e-6
 #define TOUCHED_FLOAT   3e-10
 
 static double seconds_of(const struct comm *comm, const struct comm_work *work)
 {
     bool far = comm->nodes > 1;
-    return work->rounds * (far ? NETWORK_LATENCY : NODE_LATENCY) +
+    return work->rounds * (far ? fmax(comm->latency, NETWORK_LATENCY) : NODE_LATENCY) +
            work->messages * (far ? NETWORK_MESSAGE : NODE_MESSAGE) +
            work->floats * (far ? NETWORK_FLOAT : NODE_FLOAT) + work->meetings * MEETING +
            work->touched * TOUCHED_FLOAT;
@@ -58,6 +59,7 @@ struct comm_work comm_world_work(const struct comm_world *world, int n, size_t c
         .node_most = nodes > 1 ? world->per_node : last,
         .channels = last,
         .unit = world->align,
+        .latency = world->latency,
     };
     if (world->ranks == 1)
         return work;

@@ -9,9 +9,14 @@
 /* A share of more grains than this for each lane is not measured but continued. */
 #define LANE_GRAINS 8
 
-static struct comm_world world_of(const struct scaling *s, int ranks)
+struct comm_world scaling_world(const struct scaling *s, int ranks)
 {
-    return (struct comm_world){ranks, s->per_node, s->align};
+    return (struct comm_world){
+        .ranks = ranks,
+        .per_node = s->per_node,
+        .align = s->align,
+        .latency = s->network.between_nodes ? s->network.latency : 0,
+    };
 }
 
 static int grains_of(const struct scaling *s, long long batch)
@@ -26,7 +31,7 @@ long long scaling_weak_batch(const struct scaling *s, int ranks)
 
 static int most_grains(const struct scaling *s, int ranks, long long batch)
 {
-    const struct comm_world world = world_of(s, ranks);
+    const struct comm_world world = scaling_world(s, ranks);
     return comm_world_share(&world, grains_of(s, batch));
 }
 
@@ -188,17 +193,17 @@ static void add_up(const struct scaling *s, struct scaling_row *row)
     double others = row->ranks > row->grains ? flags_seconds(s, row->ranks) : 0;
     row->update = work.update;
     row->compute = work.seconds - work.update - (row->ranks > 1 ? copy_alone(s) : 0);
-    row->reduce = sums.alone;
-    row->latency = sums.latency;
+    row->reduce = sums.alone + others;
+    row->latency = sums.latency + others;
     row->link = sums.link;
-    row->exposed = s->overlap && !shared ? sums.exposed : sums.alone;
-    row->step_no_overlap = row->compute + row->reduce + row->update + others;
-    row->step = row->compute + row->exposed + row->update + others;
+    row->exposed = (s->overlap && !shared ? sums.exposed : sums.alone) + others;
+    row->step_no_overlap = row->compute + row->reduce + row->update;
+    row->step = row->compute + row->exposed + row->update;
 }
 
 static struct scaling_row row_of(const struct scaling *s, int ranks, long long batch)
 {
-    const struct comm_world world = world_of(s, ranks);
+    const struct comm_world world = scaling_world(s, ranks);
     struct scaling_row row = {
         .ranks = ranks,
         .nodes = comm_world_nodes(&world),

@@ -2,7 +2,10 @@
 #ifndef LOCKSTEP_LAB_SCALING_IMPL_H
 #define LOCKSTEP_LAB_SCALING_IMPL_H
 
+#include "comm/world.h"
 #include "lab/scaling.h"
+
+struct comm_world scaling_world(const struct scaling *scaling, int ranks);
 
 /* The sums of a step in a world of so many ranks. Seconds. */
 struct scaling_sums {

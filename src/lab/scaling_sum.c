@@ -35,7 +35,7 @@ struct job {
 
 static void job_init(struct job *job, const struct scaling *s, int ranks, int grains)
 {
-    *job = (struct job){.scaling = s, .world = {ranks, s->per_node, s->align}};
+    *job = (struct job){.scaling = s, .world = scaling_world(s, ranks)};
     for (int p = 0; p < s->backward.pieces; p++)
         job->work[p] = comm_world_work(&job->world, grains, s->backward.floats[p]);
 }
