@@ -122,9 +122,8 @@ const char *comm_tree_choice(const struct comm *comm, int n, size_t count);
 float *comm_vectors(struct comm *comm, size_t floats);
 
 /* For measurements, by ranks 0 and `other` alone: so many floats to the other and back,
-   one after the other or (both) at the same time, sent as sums are. Seconds for one way.
- */
-double comm_ping(struct comm *comm, int other, size_t floats, bool both);
+   sent as sums are. Half of the seconds that it takes: on rank 0, of one way. */
+double comm_ping(struct comm *comm, int other, size_t floats);
 
 /* For comparison: MPI's own sum, whose bits depend on the number of ranks. */
 void comm_mpi_sum(struct comm *comm, const float *mine, float *sum, size_t count);

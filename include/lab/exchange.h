@@ -37,7 +37,8 @@ void exchange_measure(struct comm *comm, size_t bytes, int grains, int rounds,
                       struct exchange_point *point);
 
 /* What a training step sums: pieces of so many floats of one vector. Each rank's vectors
-   are written anew before, as backward does. */
+   are written anew before, as backward does; over a network that takes `pause` seconds.
+ */
 #define EXCHANGE_PIECES 8
 struct exchange_sum {
     int grains, pieces;
@@ -46,6 +47,6 @@ struct exchange_sum {
     double low, high;
     double busy; /* of these, the CPU's of a rank: starting, adding, copying */
 };
-void exchange_measure_sum(struct comm *comm, struct exchange_sum *sum);
+void exchange_measure_sum(struct comm *comm, double pause, struct exchange_sum *sum);
 
 #endif

@@ -122,13 +122,15 @@ static enum status measure_backward(const struct plan_run *run, struct scaling *
 static void measure_sum(const struct plan_run *run, struct scaling *scaling, int ranks)
 {
     struct comm *part = comm_split(run->comm, comm_rank(run->comm) < ranks);
+    struct scaling_row row;
+    scaling_predict(scaling, ranks, scaling->batch, &row);
     struct scaling_sum *sum = &scaling->sum[scaling->sums++];
     *sum = (struct scaling_sum){.ranks = ranks};
     sum->sum.grains = (scaling->batch + scaling->grain - 1) / scaling->grain;
     sum->sum.pieces = scaling->backward.pieces;
     memcpy(sum->sum.floats, scaling->backward.floats, sizeof sum->sum.floats);
     if (comm_rank(run->comm) < ranks)
-        exchange_measure_sum(part, &sum->sum);
+        exchange_measure_sum(part, row.compute, &sum->sum);
     comm_rest(run->comm);
     comm_split_free(part);
     comm_bcast(run->comm, sum, sizeof *sum, 0);
@@ -198,12 +200,12 @@ enum status plan_measure(const struct plan_run *run, struct scaling *scaling,
         network_measure(run->comm, &scaling->network);
     log_progress("measuring the machine");
     measure_machine(run, scaling);
+    TRY_TO(out, workload_measure(&job, scaling->point, scaling->points));
     measure_sum(run, scaling, 1);
     for (int i = 0; i < count; i++) {
         log_progress("measuring sums over %d ranks", sums[i]);
         measure_sum(run, scaling, sums[i]);
     }
-    TRY_TO(out, workload_measure(&job, scaling->point, scaling->points));
 out:
     free(solo);
     return st;

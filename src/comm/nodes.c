@@ -34,7 +34,7 @@ static double measure_latency(struct comm *comm, const int *leader)
     while (leader[other] == leader[0])
         other++;
     for (int i = 0; i < PINGS && (comm->rank == 0 || comm->rank == other); i++)
-        least = fmin(least, comm_ping(comm, other, 1, false));
+        least = fmin(least, comm_ping(comm, other, 1));
     MPI_CHECK(MPI_Bcast(&least, 1, MPI_DOUBLE, 0, comm->all));
     return least;
 }

@@ -11,25 +11,21 @@ static void finish(struct tree_piece *piece)
     piece->requests = 0;
 }
 
-double comm_ping(struct comm *comm, int other, size_t floats, bool both)
+double comm_ping(struct comm *comm, int other, size_t floats)
 {
     int ranks[] = {0, other}, mine = comm->rank == 0 ? 0 : 1;
     struct tree_piece piece = {.group = {.size = 2, .self = mine, .rank = ranks}};
-    float *from = mem_zeroed(floats, sizeof *from), *to = mem_zeroed(floats, sizeof *to);
+    float *data = mem_zeroed(floats, sizeof *data);
     double begin = timer_now();
-    if (both || mine == 1)
-        tree_receive(comm, &piece, to, floats, 1 - mine);
-    if (mine == 1 && !both)
-        finish(&piece);
-    tree_send(comm, &piece, from, floats, 1 - mine);
-    finish(&piece);
-    if (mine == 0 && !both) {
-        tree_receive(comm, &piece, to, floats, 1 - mine);
+    for (int turn = 0; turn < 2; turn++) {
+        if (turn == mine)
+            tree_send(comm, &piece, data, floats, 1 - mine);
+        else
+            tree_receive(comm, &piece, data, floats, 1 - mine);
         finish(&piece);
     }
-    double seconds = timer_now() - begin;
+    double seconds = (timer_now() - begin) / 2;
     free(piece.request);
-    free(from);
-    free(to);
-    return both ? seconds : seconds / 2;
+    free(data);
+    return seconds;
 }

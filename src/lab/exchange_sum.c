@@ -11,12 +11,14 @@
 #define ROUND_SECONDS 0.02
 #define CALLS_MOST    100
 #define BUSY_ROUNDS   5
+#define WAKE_SECONDS  2e-4
 
 struct vectors {
     struct comm *comm;
     struct exchange_sum *sum;
     int parts;
     size_t count; /* floats of a vector */
+    double pause; /* before each sum */
     float *part[TREE_NODES_MAX], *result;
 };
 
@@ -53,11 +55,33 @@ static void start_all(const struct vectors *v)
     }
 }
 
+static void sleep_for(double seconds)
+{
+    const struct timespec rest = {.tv_sec = (time_t)seconds,
+                                  .tv_nsec =
+                                      (long)((seconds - (double)(time_t)seconds) * 1e9)};
+    if (seconds > 0)
+        nanosleep(&rest, NULL);
+}
+
+/* Between sums a network comes to rest as it does while a step is computed: what was sent
+   is acknowledged, and may be followed by as much. Who sleeps wakes late, so the end of
+   the pause is awaited. */
+static void pause_for(double seconds)
+{
+    double end = timer_now() + seconds;
+    sleep_for(seconds - WAKE_SECONDS);
+    while (timer_now() < end)
+        ;
+}
+
 /* Ranks leave each sum as they do in training: nobody is far ahead. */
 static double timed(const struct vectors *v, int calls)
 {
     double seconds = 0;
     for (int i = 0; i < calls; i++) {
+        if (v->pause > 0)
+            pause_for(v->pause);
         write_parts(v);
         double begin = timer_now();
         start_all(v);
@@ -68,11 +92,8 @@ static double timed(const struct vectors *v, int calls)
 }
 
 /* What each call does when all that it could wait for is there already. */
-static double timed_busy(const struct vectors *v, double pause, int polls)
+static double timed_busy(const struct vectors *v, double between, int polls)
 {
-    const struct timespec rest = {.tv_sec = (time_t)pause,
-                                  .tv_nsec =
-                                      (long)((pause - (double)(time_t)pause) * 1e9)};
     double seconds = 0;
     comm_barrier(v->comm);
     write_parts(v);
@@ -86,7 +107,7 @@ static double timed_busy(const struct vectors *v, double pause, int polls)
             comm_tree_wait(v->comm);
         seconds += timer_now() - begin;
         if (i <= polls)
-            nanosleep(&rest, NULL);
+            sleep_for(between);
     }
     return seconds;
 }
@@ -99,14 +120,15 @@ static int stages(const struct comm *comm)
     return rounds;
 }
 
-void exchange_measure_sum(struct comm *comm, struct exchange_sum *sum)
+void exchange_measure_sum(struct comm *comm, double pause, struct exchange_sum *sum)
 {
     struct vectors v;
     double seconds[ROUNDS], busy[BUSY_ROUNDS];
     vectors_init(&v, comm, sum);
+    v.pause = comm_size(comm) > comm_node_size(comm) ? pause : 0;
     double once = timed(&v, 3);
     comm_max_f64(comm, &once, 1);
-    double wanted = 1 + ROUND_SECONDS / once;
+    double wanted = 1 + ROUND_SECONDS / (once + v.pause);
     int calls = wanted < CALLS_MOST ? (int)wanted : CALLS_MOST;
     for (int r = 0; r < ROUNDS; r++)
         seconds[r] = timed(&v, calls);

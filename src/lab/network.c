@@ -8,10 +8,11 @@
 #include "base/parse.h"
 #include "comm/comm.h"
 
-#define PAYLOAD   (1448.0 / 1538.0) /* of TCP over Ethernet */
-#define PINGS     41
-#define SWAPS     5
-#define SWAP_MOST 1048576 /* floats */
+#define PAYLOAD    (1448.0 / 1538.0) /* of TCP over Ethernet */
+#define PINGS      41
+#define LONG_PINGS 5
+#define LONG_LEAST 1e-9    /* seconds */
+#define LONG_MOST  1048576 /* floats */
 
 struct unit {
     const char *name;
@@ -66,12 +67,12 @@ enum status network_parse(const char *text, struct network *network)
 }
 
 /* The fastest of several: other work can only slow it down. */
-static double ping(struct comm *comm, int other, size_t floats, bool both, int count)
+static double ping(struct comm *comm, int other, size_t floats, int count)
 {
     double least = INFINITY;
     int rank = comm_rank(comm);
     for (int i = -1; i < count && (rank == 0 || rank == other); i++) {
-        double seconds = comm_ping(comm, other, floats, both);
+        double seconds = comm_ping(comm, other, floats);
         if (i >= 0 && seconds < least)
             least = seconds;
     }
@@ -79,8 +80,8 @@ static double ping(struct comm *comm, int other, size_t floats, bool both, int c
     return least;
 }
 
-/* What takes about so long: slow links are not kept busy for minutes. */
-#define SWAP_SECONDS 0.1
+/* A long message takes about so long: slow links are not kept busy for minutes. */
+#define LONG_SECONDS 0.1
 
 void network_measure(struct comm *comm, struct network *network)
 {
@@ -93,15 +94,15 @@ void network_measure(struct comm *comm, struct network *network)
     network->known = true;
     network->between_nodes = other < size;
     other = network->between_nodes ? other : 1;
-    network->latency = ping(comm, other, 1, false, PINGS);
+    network->latency = ping(comm, other, 1, PINGS);
     size_t floats = 16384;
-    double once = ping(comm, other, floats, true, 3);
-    while (floats < SWAP_MOST && 2 * once < SWAP_SECONDS) {
+    double once = ping(comm, other, floats, 3);
+    while (floats < LONG_MOST && 2 * once < LONG_SECONDS) {
         floats *= 2;
         once *= 2;
     }
-    double most = ping(comm, other, floats, true, SWAPS) - network->latency;
-    network->bandwidth = (double)floats * sizeof(float) / most;
+    double most = ping(comm, other, floats, LONG_PINGS) - network->latency;
+    network->bandwidth = (double)floats * sizeof(float) / fmax(most, LONG_LEAST);
     for (int i = 0; i < 2; i++) {
         snprintf(hosts[i], sizeof hosts[i], "%s", comm_host(comm));
         comm_bcast(comm, hosts[i], sizeof hosts[i], i ? other : 0);
