@@ -180,8 +180,11 @@ bench: all ## this machine's speed: whole training steps, then layer by layer
 	@echo
 	@$(BUILD)/lockstep bench layers
 
-bench-hosts: all $(BUILD)/tests/hosts/cable ## steps over 2 and 4 hosts (root)
-	@LOCKSTEP='$(abspath $(BUILD))/lockstep' scripts/bench_hosts.sh
+bench-hosts: all $(BUILD)/tests/hosts/cable ## steps over 2 and 4 hosts (root); ARGS=reduce: sums
+	@LOCKSTEP='$(abspath $(BUILD))/lockstep' scripts/bench_hosts.sh $(ARGS)
+
+check-plan: all $(BUILD)/tests/hosts/cable ## predictions of `lockstep plan` beside training (root)
+	@LOCKSTEP='$(abspath $(BUILD))/lockstep' scripts/check_plan.sh $(ARGS)
 
 bench-peers: ## beside PyTorch, 20 minutes (installs it); ARGS='--quick' or --help
 	@scripts/setup.sh peers
@@ -201,7 +204,8 @@ install: all ## to PREFIX (/usr/local), below DESTDIR if given
 	install -m 755 $(BUILD)/lockstep $(DESTDIR)$(PREFIX)/bin
 	install -m 644 $(wildcard configs/*.conf) $(SHARE)/lockstep/configs
 	install -m 755 $(wildcard scripts/get_*.sh) $(addprefix scripts/,mpi.sh launch.sh \
-	  plot_lab.py progress.sh slurm.sh submit.sh supervise.sh) $(SHARE)/lockstep/scripts
+	  plot_lab.py plot_scaling.py progress.sh slurm.sh submit.sh supervise.sh) \
+	  $(SHARE)/lockstep/scripts
 	install -d $(SHARE)/lockstep/slurm
 	install -m 755 $(wildcard slurm/*) $(SHARE)/lockstep/slurm
 	install -m 644 $(wildcard README.md) LICENSE $(SHARE)/doc/lockstep

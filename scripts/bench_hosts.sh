@@ -1,9 +1,11 @@
 #!/bin/bash
-# The time of a training step over several hosts, as a table in Markdown: bench_hosts.sh
+# The time of a training step over several hosts, or of the sum of a gradient by every
+# algorithm, as a table in Markdown: bench_hosts.sh [steps|reduce]
 # Hosts are network namespaces of this machine (tests/hosts/hosts.sh), on links of several
 # speeds, beside as many ranks on one host, which share memory. They are made and removed
-# here. Needs root, iproute2 and /dev/net/tun. Some two minutes.
+# here. Needs root, iproute2 and /dev/net/tun. Two minutes; sums: ten.
 #   BATCHES="256 1024"  HOSTS_TRIED="2 4"  STEPS=60 (a line every 5)
+#   BYTES="4096,65536,1200000,16777216,67108864"  REPEATS=5
 set -u
 cd "$(dirname "$0")/.." || exit 1
 source tests/env.sh
@@ -11,6 +13,13 @@ source tests/hosts/hosts.sh
 read -ra batches <<<"${BATCHES:-256 1024}"
 read -ra hosts_tried <<<"${HOSTS_TRIED:-2 4}"
 steps=${STEPS:-60}
+bytes=${BYTES:-4096,65536,1200000,16777216,67108864}
+repeats=${REPEATS:-5}
+what=${1:-steps}
+if [[ $what != steps && $what != reduce ]] || (($# > 1)); then
+    echo "bench_hosts: '$*': expected steps or reduce" >&2
+    exit 2
+fi
 
 lack=$(hosts_lack)
 if [[ $lack ]]; then
@@ -69,13 +78,63 @@ table() { # N
     hosts_down
 }
 
+# sums LABEL HOSTS: a row for each length of the vectors; in bold what is chosen.
+sums() {
+    local ranks
+    ranks=$(tr , '\n' <<<"$2" | sed 's/.*://' | awk '{ n += $1 } END { print n }')
+    OMPI_MCA_mpi_yield_when_idle=$((ranks > $(nproc)))
+    if ! mpirun_on "$2" "$LOCKSTEP" bench reduce --bytes "$bytes" --repeats "$repeats" \
+        >"$work/out" 2>"$work/err"; then
+        cat "$work/err" >&2
+        exit 1
+    fi
+    awk -v where="$1" '
+        function commas(n) {
+            return n < 1000 ? n : commas(int(n / 1000)) sprintf(",%03d", n % 1000)
+        }
+        function cell(name) { return name in us ? us[name] : "-" }
+        $2 !~ /^[0-9]+$/ { next }
+        { us[$3] = $4 < 10 ? sprintf("%.1f", $4) : commas(int($4 + 0.5)) }
+        $8 == "chosen" { us[$3] = "**" us[$3] "**"; ratio = $7 }
+        $3 == "MPI_Allreduce" {
+            printf "| %s | %s | %s | %s | %s | %s | %s | %s | %s |\n", where, commas($2),
+                cell("shared"), cell("levels"), cell("slices"), cell("halving"),
+                cell("doubling"), us[$3], ratio
+            split("", us)
+        }' "$work/out"
+}
+
+steps_table() {
+    echo "| batch | where | ms/step | images/s | comm % | hidden % |"
+    echo "|---:|---|---:|---:|---:|---:|"
+    for n in "${hosts_tried[@]}"; do table "$n"; done
+    echo
+    echo "letters.conf, one rank of one thread a host, medians of $((steps / 5 - 2)) lines" \
+        "of 5 steps."
+}
+
+reduce_table() {
+    echo "| where | bytes | shared, us | levels | slices | halving | doubling |" \
+        "MPI_Allreduce | chosen / MPI |"
+    echo "|---|---:|---:|---:|---:|---:|---:|---:|---:|"
+    hosts_up 8 || exit 1
+    for n in 2 4 8; do sums "$n ranks, shared memory" "n1:$n"; done
+    link_rate 1gbit
+    for n in 2 4 8; do sums "$n hosts, 1 Gbit/s" "$(names "$n")"; done
+    sums "2 hosts of 2 ranks, 1 Gbit/s" "$(names 2 2)"
+    sums "3 hosts, 1 Gbit/s" "$(names 3)"
+    hosts_down
+    hosts_up 4 500 0 || exit 1
+    link_rate 1gbit
+    for n in 2 4; do sums "$n hosts, 1 Gbit/s, 1 ms each way" "$(names "$n")"; done
+    hosts_down
+    echo
+    echo "Medians of $repeats rounds; the last column is that of the rounds' ratios."
+}
+
 load=$(cut -d' ' -f1 /proc/loadavg)
 "$LOCKSTEP" data synth --out "$work/letters.h5" >/dev/null || exit 1
-echo "| batch | where | ms/step | images/s | comm % | hidden % |"
-echo "|---:|---|---:|---:|---:|---:|"
-for n in "${hosts_tried[@]}"; do table "$n"; done
-echo
-echo "letters.conf, one rank of one thread a host, medians of $((steps / 5 - 2)) lines of 5" \
-    "steps. The $(nproc) cores of this machine ($(lscpu | sed -n 's/^Model name: *//p' |
-        head -n 1)) serve all hosts and the network between them. Load average at the" \
-    "start: $load."
+"${what}_table"
+echo "The $(nproc) cores of this machine ($(lscpu | sed -n 's/^Model name: *//p' |
+    head -n 1)) serve all hosts and the network between them. Load average at the start:" \
+    "$load."

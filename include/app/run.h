@@ -57,6 +57,9 @@ enum status run_watch(struct comm *comm, long long timeout) MUST_CHECK;
 /* This rank's threads. */
 int run_threads(const struct run_ranks *ranks, const struct comm *comm);
 
+/* CPUs that the ranks of this rank's host may run on. */
+int run_node_cpus(const struct run_ranks *ranks, const struct comm *comm);
+
 /* CPUs of this rank's host that none of its ranks' threads has; 0 at least. */
 int run_spare_cpus(const struct run_ranks *ranks, const struct comm *comm);
 

@@ -16,10 +16,11 @@ struct stages {
 };
 
 /* Collective; the model is the whole one, of which this machine may hold a part only.
-   Without a pipeline the stage is all of it. */
+   Without a pipeline the stage is all of it. check: a rank alone is told what several
+   would have. */
 enum status stages_open(struct stages *stages, struct comm *comm,
-                        const struct model *model,
-                        const struct parallel_options *options) MUST_CHECK;
+                        const struct model *model, const struct parallel_options *options,
+                        bool check) MUST_CHECK;
 void stages_close(struct stages *stages); /* zeroed or opened */
 
 /* For the run's header, with a pipeline: "2 replicas x 3 stages: ...". */

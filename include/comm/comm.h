@@ -40,6 +40,8 @@ const char *comm_version(void); /* "Open MPI 4.1.4" */
 enum status comm_agree(struct comm *comm, enum status st) MUST_CHECK;
 
 void comm_barrier(struct comm *comm);
+/* The same for long waits: whoever waits leaves its CPU to others. */
+void comm_rest(struct comm *comm);
 void comm_bcast(struct comm *comm, void *data, size_t bytes, int root);
 
 /* Elementwise over ranks, in place, result on every rank. Integer sums and maxima only:
@@ -118,6 +120,11 @@ const char *comm_tree_choice(const struct comm *comm, int n, size_t count);
    until the next call, which is told 0 floats for none. From then on all parts must lie
    in it. */
 float *comm_vectors(struct comm *comm, size_t floats);
+
+/* For measurements, by ranks 0 and `other` alone: so many floats to the other and back,
+   one after the other or (both) at the same time, sent as sums are. Seconds for one way.
+ */
+double comm_ping(struct comm *comm, int other, size_t floats, bool both);
 
 /* For comparison: MPI's own sum, whose bits depend on the number of ranks. */
 void comm_mpi_sum(struct comm *comm, const float *mine, float *sum, size_t count);

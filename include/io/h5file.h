@@ -32,6 +32,7 @@ enum h5file_type {
     H5FILE_U8,
     H5FILE_U16,
     H5FILE_I32,
+    H5FILE_I64,
     H5FILE_U64,
     H5FILE_F32,
     H5FILE_F64

@@ -36,4 +36,16 @@ struct exchange_point {
 void exchange_measure(struct comm *comm, size_t bytes, int grains, int rounds,
                       struct exchange_point *point);
 
+/* What a training step sums: pieces of so many floats of one vector. Each rank's vectors
+   are written anew before, as backward does. */
+#define EXCHANGE_PIECES 8
+struct exchange_sum {
+    int grains, pieces;
+    size_t floats[EXCHANGE_PIECES];
+    double seconds; /* of all of them, begun together and waited for: lower quartile */
+    double low, high;
+    double busy; /* of these, the CPU's of a rank: starting, adding, copying */
+};
+void exchange_measure_sum(struct comm *comm, struct exchange_sum *sum);
+
 #endif

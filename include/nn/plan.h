@@ -39,6 +39,15 @@ char *plan_text(const struct parallel_plan *plan, const struct model *model);
 /* False, and the plan is undefined, for what plan_text of this model does not write. */
 bool plan_read(struct parallel_plan *plan, const struct model *model, const char *text);
 
+/* Which ranges of the flat gradient of `count` floats (tail included) are summed over the
+   ranks, in the order in which backward finishes them: plan->bucket floats or more each,
+   `most` at most. Returns their number; they meet at their ends. */
+struct plan_bucket {
+    size_t begin, end;
+};
+int plan_buckets(const struct parallel_plan *plan, const struct model *model,
+                 size_t count, struct plan_bucket *bucket, int most);
+
 /* For people: "2 threads, each with grains of its own". Static storage. */
 const char *plan_summary(const struct parallel_plan *plan, int grains);
 

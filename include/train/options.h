@@ -30,6 +30,7 @@ struct parallel_options {
     int threads;  /* per rank; 0: the allowed CPUs, shared with the node's other ranks */
     int intra;    /* enum intra_kind: how threads share a rank's grains */
     int reduce;   /* index into comm_tree_names: how ranks sum a gradient */
+    bool overlap; /* they sum it behind the computing of what is left of backward */
     int pipeline; /* ranks that share the layers; 1: every rank has them all */
     char *stages; /* owned by the config: which of them has which; "": as is fastest */
 };

@@ -34,6 +34,10 @@ void stage_init_whole(struct stage *stage, struct comm *comm, const struct model
 /* Collective. The number of ranks is a multiple of cut->parts. */
 void stage_init(struct stage *stage, struct comm *comm, const struct model *whole,
                 const struct model_cut *cut);
+/* The first stage, by a rank that has no others beside it: to be looked at, for nothing
+   comes from there. Not collective. */
+void stage_init_first(struct stage *stage, struct comm *comm, const struct model *whole,
+                      const struct model_cut *cut);
 void stage_release(struct stage *stage);
 
 bool stage_first(const struct stage *stage);

@@ -9,6 +9,7 @@
 #include "app/memory.h"
 #include "app/network.h"
 #include "app/run.h"
+#include "app/run_config.h"
 #include "app/run_folder.h"
 #include "app/stages.h"
 #include "app/tracing.h"
@@ -103,34 +104,16 @@ static enum status parse_request(struct request *request, int argc, char **argv,
     return ST_OK;
 }
 
-/* Read by rank 0 alone: other nodes need not see the file. */
 static enum status read_config(struct session *session)
 {
     const struct request *request = session->request;
-    struct comm *comm = session->comm;
-    char *text = NULL;
-    size_t bytes = 0;
-    enum status st = ST_OK;
-    if (comm_rank(comm) == 0)
-        st = config_load(request->config, &text, &bytes);
-    TRY(comm_agree(comm, st));
-    comm_bcast(comm, &bytes, sizeof bytes, 0);
-    if (comm_rank(comm) != 0)
-        text = mem_zeroed(bytes + 1, 1);
-    comm_bcast(comm, text, bytes, 0);
-    const char *base = strrchr(request->config, '/');
-    st = config_parse(&session->config, text, base ? base + 1 : request->config);
-    free(text);
-    TRY(st);
-    for (int i = 0; i < request->set.count; i++)
-        TRY(config_set(&session->config, request->set.text[i]));
-    if (request->data) {
-        free(session->config.data.file);
-        session->config.data.file = mem_strdup(request->data);
-    }
-    if (request->threads > 0)
-        session->config.run.parallel.threads = (int)request->threads;
-    TRY(run_check_threads(comm, session->config.run.parallel.threads));
+    const struct run_config_request wanted = {
+        .path = request->config,
+        .data = request->data,
+        .threads = request->threads,
+        .set = &request->set,
+    };
+    TRY(run_config_read(&session->config, session->comm, &wanted));
     return config_check(&session->config, request->config);
 }
 
@@ -168,7 +151,8 @@ static enum status describe_model(struct session *session)
         &session->model, &session->config.model, in, data->classes, run->train.grain);
     status_capture(NULL);
     TRY(run_agree(session->comm, st, why));
-    return stages_open(&session->stages, session->comm, &session->model, &run->parallel);
+    return stages_open(&session->stages, session->comm, &session->model, &run->parallel,
+                       session->request->check);
 }
 
 static enum status set_up(struct session *session)

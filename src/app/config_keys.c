@@ -78,6 +78,7 @@ const struct config_key config_keys[] = {
     {"parallel", "threads", KEY_INT, false, RUN(parallel.threads), 0, 4096, "0", "per rank; 0: the rank's share of the CPUs", NULL},
     {"parallel", "intra", KEY_WORD, false, RUN(parallel.intra), 0, 0, "auto", "what threads share: the batch's grains, each grain's channels, or some of both; auto: the fastest", intra_words},
     {"parallel", "reduce", KEY_WORD, false, RUN(parallel.reduce), 0, 0, "auto", "how ranks exchange what is summed, where it applies ('lockstep bench reduce'); auto: the fastest", comm_tree_names},
+    {"parallel", "overlap", KEY_BOOL, false, RUN(parallel.overlap), 0, 0, "on", "ranks sum a gradient while the rest of it is computed; off: afterwards", NULL},
     {"parallel", "pipeline", KEY_INT, false, RUN(parallel.pipeline), 1, MODEL_LAYERS, "1", "ranks that share the layers, as stages of a pipeline; 1: every rank has all layers", NULL},
     {"parallel", "stages", KEY_TEXT, false, RUN(parallel.stages), 0, 0, "", "which stage has which layers: conv1+conv2 | conv3+linear1 | ...; empty: balanced by measured cost", NULL},
 };

@@ -32,6 +32,7 @@ static const struct command commands[] = {
     {"lab", true, false, cmd_lab, "measure every way to use this machine's cores"},
     {"tune", true, false, cmd_tune,
      "measure how threads best share the work, for train to use"},
+    {"plan", true, false, cmd_plan, "predict what more ranks and nodes would bring"},
     {"data", false, true, cmd_data, "make, import and look at data sets"},
 };
 enum { COMMANDS = sizeof commands / sizeof commands[0] };

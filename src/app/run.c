@@ -244,6 +244,13 @@ int run_threads(const struct run_ranks *ranks, const struct comm *comm)
     return ranks->rank[comm_rank(comm)].threads;
 }
 
+int run_node_cpus(const struct run_ranks *ranks, const struct comm *comm)
+{
+    int threads, cpus, count;
+    host_load(ranks, comm_rank(comm), &threads, &cpus, &count);
+    return cpus;
+}
+
 int run_spare_cpus(const struct run_ranks *ranks, const struct comm *comm)
 {
     int threads, cpus, count;

@@ -11,8 +11,8 @@
 #define KEY           "parallel.stages"
 #define VECTORS_LEAST 5 /* weights, optimizer state, gradient, sum, decay mask */
 
-static enum status check(const struct comm *comm, const struct model *model,
-                         const struct parallel_options *options)
+static enum status check_options(const struct comm *comm, const struct model *model,
+                                 const struct parallel_options *options, bool alone)
 {
     int stages = options->pipeline, size = comm_size(comm);
     if (stages > model->units)
@@ -22,7 +22,7 @@ static enum status check(const struct comm *comm, const struct model *model,
              stages, model->units);
     if (stages == 1 && *options->stages)
         FAIL(ST_USAGE, KEY " needs parallel.pipeline = the number of its stages");
-    if (size % stages != 0)
+    if (size % stages != 0 && !alone)
         FAIL(ST_USAGE,
              "parallel.pipeline = %d does not divide the number of ranks, %d: "
              "start %d, or a multiple of it",
@@ -100,11 +100,13 @@ static enum status measure_cut(struct stages *stages, struct comm *comm,
 }
 
 enum status stages_open(struct stages *stages, struct comm *comm,
-                        const struct model *model, const struct parallel_options *options)
+                        const struct model *model, const struct parallel_options *options,
+                        bool check)
 {
+    bool alone = check && comm_size(comm) == 1;
     struct model_cut cut = {0};
     *stages = (struct stages){0};
-    TRY(check(comm, model, options));
+    TRY(check_options(comm, model, options, alone));
     if (options->pipeline == 1) {
         stage_init_whole(&stages->stage, comm, model);
         return ST_OK;
@@ -113,7 +115,7 @@ enum status stages_open(struct stages *stages, struct comm *comm,
         TRY(read_cut(&cut, model, options));
     else
         TRY(measure_cut(stages, comm, model, options->pipeline, &cut));
-    stage_init(&stages->stage, comm, model, &cut);
+    (alone ? stage_init_first : stage_init)(&stages->stage, comm, model, &cut);
     return ST_OK;
 }
 

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -157,6 +158,22 @@ enum status comm_agree(struct comm *comm, enum status st)
 void comm_barrier(struct comm *comm)
 {
     MPI_WAIT(MPI_Barrier(comm->all));
+}
+
+void comm_rest(struct comm *comm)
+{
+    const struct timespec moment = {.tv_nsec = 1000000};
+    MPI_Request request;
+    int here = 0;
+    where_wait(true);
+    MPI_CHECK(MPI_Ibarrier(comm->all, &request));
+    for (;;) {
+        MPI_CHECK(MPI_Test(&request, &here, MPI_STATUS_IGNORE));
+        if (here)
+            break;
+        nanosleep(&moment, NULL);
+    }
+    where_wait(false);
 }
 
 void comm_bcast(struct comm *comm, void *data, size_t bytes, int root)

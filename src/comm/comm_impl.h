@@ -27,6 +27,7 @@ struct comm {
     int node_most;         /* ranks of the largest node */
     int channels;          /* and of the smallest */
     int *node_first; /* owned: [node]: its first rank; nodes + 1. NULL: not in order */
+    double latency;  /* seconds, of a message to another node; 0: there is none */
     int unit;        /* grains that no border of shares divides; 0: 1 */
     char host[64];
     struct window vectors; /* comm_vectors */

@@ -1,9 +1,12 @@
 /* nodes: which ranks share memory, what they may put there, and who owns which grains. */
+#include <math.h>
 #include <stdlib.h>
 
 #include "base/mem.h"
 #include "comm/tree.h"
 #include "comm_impl.h"
+
+#define PINGS 7 /* the first one connects */
 
 /* Ranks of a node follow each other, node by node, unless they were dealt out in turns.
  */
@@ -22,6 +25,20 @@ static int *firsts_of(const int *leader, int size)
     return first;
 }
 
+/* Between the first two nodes; the fastest of some pings, for other work only slows them
+   down. leader: [rank]. */
+static double measure_latency(struct comm *comm, const int *leader)
+{
+    double least = INFINITY;
+    int other = 1;
+    while (leader[other] == leader[0])
+        other++;
+    for (int i = 0; i < PINGS && (comm->rank == 0 || comm->rank == other); i++)
+        least = fmin(least, comm_ping(comm, other, 1, false));
+    MPI_CHECK(MPI_Bcast(&least, 1, MPI_DOUBLE, 0, comm->all));
+    return least;
+}
+
 void comm_find_nodes(struct comm *comm)
 {
     int *leader = mem_zeroed((size_t)comm->size, sizeof *leader), mine = comm->rank;
@@ -37,6 +54,7 @@ void comm_find_nodes(struct comm *comm)
     comm->node_most = sizes[0];
     comm->channels = -sizes[1];
     comm->node_first = firsts_of(leader, comm->size);
+    comm->latency = comm->nodes > 1 ? measure_latency(comm, leader) : 0;
     free(leader);
 }
 

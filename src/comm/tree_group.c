@@ -4,15 +4,6 @@
 #include "base/mem.h"
 #include "tree_impl.h"
 
-/* Only their ratios choose an algorithm. Messages through MPI between ranks of one node,
-   and over a network that is neither slow nor very fast. */
-#define NODE_LATENCY    2e-6
-#define NODE_MESSAGE    5e-7
-#define NODE_FLOAT      1e-9
-#define NETWORK_LATENCY 40e-6
-#define NETWORK_MESSAGE 4e-6
-#define NETWORK_FLOAT   6e-9
-
 static void resize(struct tree_group *group, int size)
 {
     group->size = size;
@@ -60,15 +51,6 @@ int tree_group_parts(const struct tree_group *group, int n, int first, int last)
     return tree_cover_count(n, group->grain[first], group->grain[last]);
 }
 
-double tree_message_seconds(const struct comm *comm, double rounds, double messages,
-                            double floats)
-{
-    if (comm->nodes > 1)
-        return rounds * NETWORK_LATENCY + messages * NETWORK_MESSAGE +
-               floats * NETWORK_FLOAT;
-    return rounds * NODE_LATENCY + messages * NODE_MESSAGE + floats * NODE_FLOAT;
-}
-
 void tree_slice(size_t count, int size, int index, size_t *begin, size_t *end)
 {
     const size_t line = MEM_ALIGN / sizeof(float);
@@ -105,7 +87,7 @@ static MPI_Request *next_request(struct tree_piece *piece)
    answer would queue behind what it sends itself. Open MPI's limit for TCP is 64 KiB with
    a header; each such message is copied once, so that long ones ask after all. */
 #define EAGER_FLOATS 15360
-#define EAGER_MOST   ((size_t)1 << 22)
+#define EAGER_MOST   ((size_t)1 << 24)
 
 static size_t most_at_once(const struct comm *comm, size_t count, int rank)
 {

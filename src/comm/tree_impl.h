@@ -7,6 +7,7 @@
 #include <mpi.h>
 
 #include "comm/tree.h"
+#include "comm/world.h"
 #include "comm_impl.h"
 
 /* Nodes of the tree in order, each with its vector. Arrays owned. */
@@ -54,8 +55,8 @@ struct tree_piece {
 };
 
 struct tree_algorithm {
-    /* About how long it takes, the same on all ranks; INFINITY: it does not apply. */
-    double (*seconds)(const struct comm *comm, int n, size_t count);
+    /* What it takes, the same on all ranks; false: it does not apply. */
+    bool (*work)(const struct comm *comm, int n, size_t count, struct comm_work *work);
     /* Collective, before the first piece of a kind; false: it does not work here, on no
        rank. NULL: nothing to be prepared. */
     bool (*prepare)(struct comm *comm, struct tree_piece *piece);
@@ -93,10 +94,13 @@ void tree_group_release(struct tree_group *group);
 /* Nodes that cover the grains of members [first, last). */
 int tree_group_parts(const struct tree_group *group, int n, int first, int last);
 
-/* Seconds of messages that wait for each other, of all a rank sends, and of floats that
-   go through the slowest link. */
-double tree_message_seconds(const struct comm *comm, double rounds, double messages,
-                            double floats);
+/* About how long it takes, by which algorithms are chosen; INFINITY: it does not apply.
+ */
+double tree_seconds(const struct tree_algorithm *algorithm, const struct comm *comm,
+                    int n, size_t count);
+/* The fastest by that. */
+const struct tree_algorithm *tree_fastest(const struct comm *comm, int n, size_t count);
+const char *tree_name(const struct tree_algorithm *algorithm);
 
 /* --- messages, with members of the piece's group --- */
 

@@ -36,25 +36,25 @@ struct tree_window {
     uint64_t turn;
 };
 
-/* Rough: a rank of the node adds its share of all parts and copies the others'. */
-#define FLAG_SECONDS  1e-6
-#define FLOAT_SECONDS 3e-10
-
-static double node_seconds(size_t count)
+/* A rank of the node adds its share of all parts and copies the others'. */
+static struct comm_work node_work(size_t count)
 {
-    return 2 * FLAG_SECONDS + 2.0 * (double)count * FLOAT_SECONDS;
+    return (struct comm_work){.meetings = 2, .touched = 2.0 * (double)count};
 }
 
-static double shared_seconds(const struct comm *comm, int n, size_t count)
+static bool shared_work(const struct comm *comm, int n, size_t count,
+                        struct comm_work *work)
 {
     (void)n;
-    return comm->nodes > 1 || comm->no_windows ? INFINITY : node_seconds(count);
+    *work = node_work(count);
+    return comm->nodes == 1 && !comm->no_windows;
 }
 
-static double levels_seconds(const struct comm *comm, int n, size_t count)
+static bool levels_work(const struct comm *comm, int n, size_t count,
+                        struct comm_work *work)
 {
     if (comm->nodes < 2 || !comm->node_first || comm->no_windows || comm->node_most < 2)
-        return INFINITY;
+        return false;
     int most = 0, all = 0, begin, end, ignored;
     for (int i = 0; i < comm->nodes; i++) {
         comm_share(comm, n, comm->node_first[i], &begin, &ignored);
@@ -65,9 +65,11 @@ static double levels_seconds(const struct comm *comm, int n, size_t count)
     }
     double others = comm->nodes - 1, share = (double)count / comm->nodes;
     double floats = fmax(most * others, all - all / comm->nodes) * share;
-    return node_seconds(count) +
-           tree_message_seconds(comm, 2, (most + 1) * others * comm->channels,
-                                floats + others * share);
+    *work = node_work(count);
+    work->rounds = 2;
+    work->messages = (most + 1) * others * comm->channels;
+    work->floats = floats + others * share;
+    return true;
 }
 
 /* --- the window --- */
@@ -255,14 +257,14 @@ static bool next(struct comm *comm, struct tree_piece *piece)
 }
 
 const struct tree_algorithm tree_shared = {
-    .seconds = shared_seconds,
+    .work = shared_work,
     .prepare = prepare,
     .start = start,
     .next = next,
 };
 
 const struct tree_algorithm tree_levels = {
-    .seconds = levels_seconds,
+    .work = levels_work,
     .prepare = prepare,
     .start = start,
     .next = next,

@@ -215,7 +215,7 @@ static int most_nodes(const struct comm *comm, int n, int level)
     return most;
 }
 
-static double seconds_of(const struct comm *comm, int n, size_t count, bool halve)
+static struct comm_work work_of(const struct comm *comm, int n, size_t count, bool halve)
 {
     struct pairs pairs = pairs_of(NULL, comm->size, 0);
     double rounds = pairs.levels, messages = 0, floats = 0, share = (double)count;
@@ -233,27 +233,32 @@ static double seconds_of(const struct comm *comm, int n, size_t count, bool halv
         rounds += halve;
     }
     double link = comm->node_most;
-    return tree_message_seconds(comm, rounds, messages * link, floats * link);
+    return (struct comm_work){
+        .rounds = rounds, .messages = messages * link, .floats = floats * link};
 }
 
-static double doubling_seconds(const struct comm *comm, int n, size_t count)
+static bool doubling_work(const struct comm *comm, int n, size_t count,
+                          struct comm_work *work)
 {
-    return seconds_of(comm, n, count, false);
+    *work = work_of(comm, n, count, false);
+    return true;
 }
 
-static double halving_seconds(const struct comm *comm, int n, size_t count)
+static bool halving_work(const struct comm *comm, int n, size_t count,
+                         struct comm_work *work)
 {
-    return seconds_of(comm, n, count, true);
+    *work = work_of(comm, n, count, true);
+    return true;
 }
 
 const struct tree_algorithm tree_doubling = {
-    .seconds = doubling_seconds,
+    .work = doubling_work,
     .start = start,
     .next = next,
 };
 
 const struct tree_algorithm tree_halving = {
-    .seconds = halving_seconds,
+    .work = halving_work,
     .start = start,
     .next = next,
 };

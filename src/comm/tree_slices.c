@@ -7,7 +7,7 @@
 
 enum { EXCHANGE, GATHER };
 
-static double seconds(const struct comm *comm, int n, size_t count)
+static bool work_of(const struct comm *comm, int n, size_t count, struct comm_work *work)
 {
     struct tree_node ignored[TREE_NODES_MAX];
     int most = 0, all = 0, begin, end;
@@ -20,8 +20,12 @@ static double seconds(const struct comm *comm, int n, size_t count)
     double others = comm->size - 1, share = (double)count / comm->size;
     double sent = most * others * share, received = (all - all / comm->size) * share;
     double link = comm->node_most; /* that many ranks send through it */
-    return tree_message_seconds(comm, 2, (most + 1) * others * link,
-                                link * (fmax(sent, received) + others * share));
+    *work = (struct comm_work){
+        .rounds = 2,
+        .messages = (most + 1) * others * link,
+        .floats = link * (fmax(sent, received) + others * share),
+    };
+    return true;
 }
 
 static void exchange(struct comm *comm, struct tree_piece *piece)
@@ -115,7 +119,7 @@ static bool next(struct comm *comm, struct tree_piece *piece)
 }
 
 const struct tree_algorithm tree_slices = {
-    .seconds = seconds,
+    .work = work_of,
     .start = start,
     .next = next,
 };

@@ -53,12 +53,12 @@ void comm_tree_release(struct comm *comm)
 
 /* --- which algorithm --- */
 
-static const struct tree_algorithm *fastest(const struct comm *comm, int n, size_t count)
+const struct tree_algorithm *tree_fastest(const struct comm *comm, int n, size_t count)
 {
     const struct tree_algorithm *best = NULL;
     double least = INFINITY;
     for (int i = 1; algorithms[i]; i++) {
-        double seconds = algorithms[i]->seconds(comm, n, count);
+        double seconds = tree_seconds(algorithms[i], comm, n, count);
         if (seconds < least) {
             least = seconds;
             best = algorithms[i];
@@ -67,22 +67,24 @@ static const struct tree_algorithm *fastest(const struct comm *comm, int n, size
     return best;
 }
 
+const char *tree_name(const struct tree_algorithm *algorithm)
+{
+    int i = 1;
+    while (algorithms[i] != algorithm)
+        i++;
+    return comm_tree_names[i];
+}
+
 static const struct tree_algorithm *choose(const struct comm *comm, int n, size_t count)
 {
     const struct tree_algorithm *wanted = comm->tree.wanted;
-    bool applies = wanted && isfinite(wanted->seconds(comm, n, count));
-    return applies ? wanted : fastest(comm, n, count);
+    bool applies = wanted && isfinite(tree_seconds(wanted, comm, n, count));
+    return applies ? wanted : tree_fastest(comm, n, count);
 }
 
 const char *comm_tree_choice(const struct comm *comm, int n, size_t count)
 {
-    if (comm->size == 1)
-        return NULL;
-    const struct tree_algorithm *chosen = choose(comm, n, count);
-    int i = 1;
-    while (algorithms[i] != chosen)
-        i++;
-    return comm_tree_names[i];
+    return comm->size == 1 ? NULL : tree_name(choose(comm, n, count));
 }
 
 /* One that cannot be prepared does not apply any more. */

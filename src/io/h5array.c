@@ -19,6 +19,8 @@ static hid_t memory_type(enum h5file_type type)
         return H5T_NATIVE_UINT16;
     case H5FILE_I32:
         return H5T_NATIVE_INT32;
+    case H5FILE_I64:
+        return H5T_NATIVE_INT64;
     case H5FILE_U64:
         return H5T_NATIVE_UINT64;
     case H5FILE_F32:
@@ -39,6 +41,8 @@ static hid_t file_type(enum h5file_type type)
         return H5T_STD_U16LE;
     case H5FILE_I32:
         return H5T_STD_I32LE;
+    case H5FILE_I64:
+        return H5T_STD_I64LE;
     case H5FILE_U64:
         return H5T_STD_U64LE;
     case H5FILE_F32:
@@ -52,7 +56,7 @@ static hid_t file_type(enum h5file_type type)
 
 size_t h5file_type_size(enum h5file_type type)
 {
-    static const size_t size[] = {1, 2, 4, 8, 4, 8};
+    static const size_t size[] = {1, 2, 4, 8, 8, 4, 8};
     return size[type];
 }
 
@@ -82,15 +86,14 @@ bool h5_is_number(hid_t type)
     return false;
 }
 
-/* The type of ours that holds all values of the stored one; signed 64-bit integers, which
-   we never write, come nearest to I32. */
+/* The type of ours that holds all values of the stored one. */
 static enum h5file_type nearest_type(hid_t stored)
 {
     size_t size = H5Tget_size(stored);
     if (H5Tget_class(stored) == H5T_FLOAT)
         return size <= 4 ? H5FILE_F32 : H5FILE_F64;
     if (H5Tget_sign(stored) != H5T_SGN_NONE)
-        return H5FILE_I32;
+        return size <= 4 ? H5FILE_I32 : H5FILE_I64;
     return size == 1 ? H5FILE_U8 : size == 2 ? H5FILE_U16 : H5FILE_U64;
 }
 

@@ -31,6 +31,24 @@ int plan_members(const struct parallel_plan *plan, int grains)
     return plan->teams ? (plan->threads + lanes - 1) / lanes : 1;
 }
 
+int plan_buckets(const struct parallel_plan *plan, const struct model *model,
+                 size_t count, struct plan_bucket *bucket, int most)
+{
+    size_t end = count;
+    int buckets = 0;
+    for (int s = model->steps - 1; s >= 0 && end > 0; s--) {
+        const struct layer *layer = model->step[s];
+        size_t begin = layer->tensors ? layer->tensor[0].offset : end;
+        bool last = begin == 0;
+        if ((end - begin < plan->bucket || buckets == most - 1) && !last)
+            continue;
+        bucket[buckets++] = (struct plan_bucket){begin, end};
+        end = begin;
+    }
+    ASSERT(end == 0);
+    return buckets;
+}
+
 /* --- as text --- */
 
 static char *splits_text(const unsigned char *splits, int steps)

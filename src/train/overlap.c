@@ -1,35 +1,23 @@
 #include "overlap.h"
 
-#include "base/status.h"
 #include "base/timer.h"
 #include "base/trace.h"
 
 void overlap_init(struct overlap *overlap, struct comm *comm, struct reduce *reduce,
-                  const struct model *model, size_t bucket, float *sum)
+                  const struct model *model, const struct parallel_plan *plan,
+                  bool wanted, float *sum)
 {
-    *overlap = (struct overlap){.comm = comm, .reduce = reduce, .sum = sum};
-    size_t end = reduce->count;
-    for (int s = model->steps - 1; s >= 0; s--) {
-        const struct layer *layer = model->step[s];
-        size_t begin = layer->tensors ? layer->tensor[0].offset : end;
-        bool last = begin == 0;
-        if (end - begin < bucket && !last)
-            continue;
-        if (overlap->buckets == COMM_TREE_PIECES - 1 && !last)
-            continue;
-        overlap->bucket[overlap->buckets++] = (struct bucket){begin, end};
-        end = begin;
-        if (last)
-            break;
-    }
-    ASSERT(end == 0);
+    *overlap =
+        (struct overlap){.comm = comm, .reduce = reduce, .wanted = wanted, .sum = sum};
+    overlap->buckets =
+        plan_buckets(plan, model, reduce->count, overlap->bucket, COMM_TREE_PIECES);
 }
 
 void overlap_begin(struct overlap *overlap, int n, int lanes, int members)
 {
     overlap->n = n;
     overlap->lanes = lanes;
-    overlap->on = comm_size(overlap->comm) > 1 && members == 1;
+    overlap->on = overlap->wanted && comm_size(overlap->comm) > 1 && members == 1;
     overlap->started = 0;
     overlap->seconds = 0;
     for (int b = 0; b < overlap->buckets; b++)
@@ -77,7 +65,7 @@ void overlap_ready(void *context, size_t begin, size_t end)
     (void)end;
     while (lane->settled < overlap->buckets &&
            begin <= overlap->bucket[lane->settled].begin) {
-        const struct bucket *bucket = &overlap->bucket[lane->settled];
+        const struct plan_bucket *bucket = &overlap->bucket[lane->settled];
         reduce_settle(overlap->reduce, lane->lane, lane->chain, bucket->begin,
                       bucket->end);
         atomic_fetch_add_explicit(&overlap->settled[lane->settled++], 1,

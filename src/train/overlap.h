@@ -19,22 +19,20 @@
 #include <stddef.h>
 
 #include "comm/comm.h"
+#include "nn/plan.h"
 #include "nn/workspace.h"
 #include "train/crew.h"
 #include "train/reduce.h"
-
-/* Elements [begin, end) of the vectors. */
-struct bucket {
-    size_t begin, end;
-};
 
 struct overlap {
     struct comm *comm; /* borrowed, also below */
     struct reduce *reduce;
     float *sum;
     int buckets;
-    struct bucket bucket[COMM_TREE_PIECES]; /* in the order in which they are final */
-    bool on;                                /* for the step under way */
+    struct plan_bucket
+        bucket[COMM_TREE_PIECES]; /* in the order in which they are final */
+    bool wanted;                  /* the config's parallel.overlap */
+    bool on;                      /* for the step under way */
     int n, lanes;
     atomic_int settled[COMM_TREE_PIECES]; /* lanes that have settled the bucket */
     int started;                          /* buckets whose sum is under way; thread 0's */
@@ -43,9 +41,11 @@ struct overlap {
     double waited;  /* of these, seconds of waiting after backward */
 };
 
-/* Cuts the flat vector of `reduce` into buckets of `bucket` floats or more. */
+/* The buckets are the plan's. wanted: false, and all sums wait for the end of backward;
+   the same bits. */
 void overlap_init(struct overlap *overlap, struct comm *comm, struct reduce *reduce,
-                  const struct model *model, size_t bucket, float *sum);
+                  const struct model *model, const struct parallel_plan *plan,
+                  bool wanted, float *sum);
 
 /* A new step of n grains, shared by `lanes` lanes of which each has `members` threads at
    most; before the parallel region. */

@@ -13,6 +13,15 @@ void stage_init_whole(struct stage *stage, struct comm *comm, const struct model
     };
 }
 
+static void take_part(struct stage *stage, const struct model_cut *cut, int index)
+{
+    stage->cut = *cut;
+    stage->count = cut->parts;
+    stage->index = index;
+    model_part(&stage->part, stage->whole, cut->first[index], cut->first[index + 1]);
+    stage->model = &stage->part;
+}
+
 void stage_init(struct stage *stage, struct comm *comm, const struct model *whole,
                 const struct model_cut *cut)
 {
@@ -20,23 +29,26 @@ void stage_init(struct stage *stage, struct comm *comm, const struct model *whol
     if (cut->parts == 1)
         return;
     ASSERT(comm_size(comm) % cut->parts == 0);
-    stage->cut = *cut;
-    stage->count = cut->parts;
-    stage->index = comm_rank(comm) % cut->parts;
+    take_part(stage, cut, comm_rank(comm) % cut->parts);
     stage->peers = comm_split(comm, stage->index);
     stage->line = comm_split(comm, comm_rank(comm) / cut->parts);
-    model_part(&stage->part, whole, cut->first[stage->index],
-               cut->first[stage->index + 1]);
-    stage->model = &stage->part;
+}
+
+void stage_init_first(struct stage *stage, struct comm *comm, const struct model *whole,
+                      const struct model_cut *cut)
+{
+    stage_init_whole(stage, comm, whole);
+    if (cut->parts > 1)
+        take_part(stage, cut, 0);
 }
 
 void stage_release(struct stage *stage)
 {
-    if (stage->count > 1) {
+    if (stage->line)
         comm_split_free(stage->peers);
-        comm_split_free(stage->line);
+    comm_split_free(stage->line);
+    if (stage->count > 1)
         model_release(&stage->part);
-    }
     *stage = (struct stage){0};
 }
 

@@ -101,7 +101,7 @@ struct trainer *trainer_create(const struct trainer_setup *setup)
     trainer_input_init(trainer);
     create_vectors(trainer);
     overlap_init(&trainer->overlap, trainer->stage->peers, &trainer->reduce,
-                 trainer->model, setup->plan->bucket, trainer->sum);
+                 trainer->model, setup->plan, options->parallel.overlap, trainer->sum);
     metrics_init(&trainer->metrics, data->classes);
     trainer_saver_init(trainer);
     return trainer;

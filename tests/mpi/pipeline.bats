@@ -363,5 +363,7 @@ limit() {
     train 3 "$LETTERS" --run checked --check --set parallel.pipeline=3 >check.out
     grep -Eq '^pipeline +1 replica x 3 stages: .* \(measured: [0-9]+ \| [0-9]+ \| [0-9]+ % of' \
         check.out
+    train 1 "$LETTERS" --run checked --check --set parallel.pipeline=6 >alone.out
+    grep -Eq '^pipeline +[0-9a-z ]+ x 6 stages: conv1 \| conv2 \| conv3 \| linear1 \| ' alone.out
     [ ! -e checked ]
 }

@@ -44,6 +44,15 @@ same() {
     same 4 shared --threads 2
 }
 
+# Sums that only begin when backward has ended are all waited for.
+@test "without the overlap of sums with backward: the same, and nothing is hidden" {
+    same 2 slices --set parallel.overlap=off --run apart
+    same 3 auto --threads 2 --set parallel.overlap=off --run apart-3
+    grep -q '^config .* parallel.overlap=off' slices-2.out
+    [ "$(sed -nE 's/^ +[0-9]+ +[0-9]+\.[0-9]+ .* ([0-9.]+)$/\1/p' slices-2.out |
+        awk '$1 > 0' | wc -l)" -eq 0 ]
+}
+
 @test "one that does not apply on these ranks is not used, and the state is the same" {
     same 1 shared
     run ! grep -q '^reduce ' shared-1.out

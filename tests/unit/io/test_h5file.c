@@ -31,13 +31,14 @@ static void test_arrays_of_every_type(void **state)
     const uint8_t u8[6] = {0, 1, 2, 253, 254, 255};
     const uint16_t u16[6] = {0, 1, 2, 255, 256, 65535};
     const int32_t i32[6] = {INT32_MIN, -1, 0, 1, 2, INT32_MAX};
+    const int64_t i64[6] = {INT64_MIN, -1, 0, 1, 2, INT64_MAX};
     const uint64_t u64[6] = {0, 1, 2, 3, 4, UINT64_MAX};
     const float f32[6] = {-1.5f, 0, 1e-38f, 1e38f, 3, 0.1f};
     const double f64[6] = {-1.5, 0, 1e-300, 1e300, 3, 0.1};
-    const void *data[] = {u8, u16, i32, u64, f32, f64};
-    const char *name[] = {"/a/u8",    "/a/u16",     "/a/b/i32",
+    const void *data[] = {u8, u16, i32, i64, u64, f32, f64};
+    const char *name[] = {"/a/u8",    "/a/u16",     "/a/b/i32", "/a/b/i64",
                           "/a/b/u64", "/a/b/c/f32", "/f64"};
-    const size_t bytes[] = {1, 2, 4, 8, 4, 8};
+    const size_t bytes[] = {1, 2, 4, 8, 8, 4, 8};
     for (int t = H5FILE_U8; t <= H5FILE_F64; t++) {
         assert_int_equal(h5file_type_size(t), bytes[t]);
         assert_int_equal(h5file_write(file, name[t], t, 2, dim, data[t]), ST_OK);

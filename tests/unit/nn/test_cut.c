@@ -1,3 +1,4 @@
+#include "../network.h"
 #include "../scratch.h"
 
 #include "nn/cut.h"
@@ -6,15 +7,11 @@ static struct model model;
 
 static int setup(void **state)
 {
-    struct model_spec spec = {0};
-    const char *const lines[] = {"conv 4 kernel=3", "maxpool 2", "gelu",
-                                 "flatten",         "linear 6",  "dropout p=0.5",
-                                 "linear 5",        "linear 7",  "gelu",
-                                 "linear classes",  "logsoftmax"};
-    for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++)
-        model_spec_add(&spec, lines[i], "net.conf:1");
-    assert_int_equal(model_init(&model, &spec, (struct shape){8, 8, 1}, 3, 4), ST_OK);
-    model_spec_release(&spec);
+    const char *const lines[] = {"conv 4 kernel=3", "maxpool 2",  "gelu",
+                                 "flatten",         "linear 6",   "dropout p=0.5",
+                                 "linear 5",        "linear 7",   "gelu",
+                                 "linear classes",  "logsoftmax", NULL};
+    network_build(&model, lines, (struct shape){8, 8, 1}, 3, 4);
     return scratch_setup(state);
 }
 

@@ -1,3 +1,4 @@
+#include "../network.h"
 #include "../scratch.h"
 
 #include "base/mem.h"
@@ -33,11 +34,7 @@ static float *draw(const struct model *model, uint32_t which)
 
 static void model_of(struct model *model, const char *const *lines)
 {
-    struct model_spec spec = {0};
-    for (int i = 0; lines[i]; i++)
-        model_spec_add(&spec, lines[i], "net.conf:1");
-    assert_int_equal(model_init(model, &spec, (struct shape){8, 7, 1}, 3, 4), ST_OK);
-    model_spec_release(&spec);
+    network_build(model, lines, (struct shape){8, 7, 1}, 3, 4);
 }
 
 static struct checkpoint_info info_of(void)

@@ -1,9 +1,4 @@
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
+#include "../network.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -17,13 +12,10 @@ static struct model model;
 static int setup(void **unused)
 {
     (void)unused;
-    struct model_spec spec = {0};
-    const char *const lines[] = {"conv 5 kernel=3", "flatten",        "linear 60", "gelu",
-                                 "linear 200",      "linear classes", "logsoftmax"};
-    for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++)
-        model_spec_add(&spec, lines[i], "net.conf:1");
-    assert_int_equal(model_init(&model, &spec, (struct shape){8, 7, 1}, 3, 4), ST_OK);
-    model_spec_release(&spec);
+    const char *const lines[] = {
+        "conv 5 kernel=3", "flatten",        "linear 60",  "gelu",
+        "linear 200",      "linear classes", "logsoftmax", NULL};
+    network_build(&model, lines, (struct shape){8, 7, 1}, 3, 4);
     return 0;
 }
 

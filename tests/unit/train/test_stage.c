@@ -1,9 +1,4 @@
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
+#include "../network.h"
 
 #include <string.h>
 
@@ -80,16 +75,12 @@ static void test_schedule(void **state)
 static void test_layers(void **state)
 {
     (void)state;
-    struct model_spec spec = {0};
     struct model model;
-    const char *const lines[] = {"conv 5 kernel=3", "maxpool 2",      "relu",
-                                 "flatten",         "linear 6",       "gelu",
-                                 "linear 9",        "linear classes", "logsoftmax"};
+    const char *const lines[] = {
+        "conv 5 kernel=3", "maxpool 2",      "relu",       "flatten", "linear 6", "gelu",
+        "linear 9",        "linear classes", "logsoftmax", NULL};
     const int owner[] = {0, 0, 0, 0, 1, 1, 1, 2, 2};
-    for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++)
-        model_spec_add(&spec, lines[i], "net.conf:1");
-    assert_int_equal(model_init(&model, &spec, (struct shape){8, 7, 1}, 3, 4), ST_OK);
-    model_spec_release(&spec);
+    network_build(&model, lines, (struct shape){8, 7, 1}, 3, 4);
     const struct stage stage = {
         .count = 3, .whole = &model, .cut = {.parts = 3, .first = {0, 1, 3, 4}}};
     for (int l = 0; l < model.layers; l++)

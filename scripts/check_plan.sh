@@ -1,0 +1,211 @@
+#!/bin/bash
+# What `lockstep plan` predicts beside what training takes: a table of both, in shared
+# memory and over links of several speeds, with sums behind backward and after it.
+#   check_plan.sh [--markdown] [--csv FILE] [--rounds N] [--only PATTERN] [--batch N]
+# --only: settings whose name holds PATTERN (a shell pattern); --csv: the same figures, for
+# scripts/plot_scaling.py. Hosts are network namespaces of this machine
+# (tests/hosts/hosts.sh), made and removed here. Needs root, iproute2, /dev/net/tun and
+# python3-h5py. 20 minutes, on a machine that does nothing else.
+#
+# In each round a setting is trained on, predicted and trained on again, so that what else
+# the machine does hits all alike; told are medians over the rounds, of the ratios too.
+# `plan` is asked twice: by the setting's own ranks, which measure their network, and by
+# one rank alone, which is given the link's figures.
+set -u
+from=$PWD
+cd "$(dirname "$0")/.." || exit 1
+source tests/env.sh
+source tests/hosts/hosts.sh
+
+usage() {
+    echo "check_plan: $1; $(sed -n 's/^#  *\(check_plan.sh \[\)/type: \1/p' "$0")" >&2
+    exit 2
+}
+
+form=text csv='' rounds=3 only='*' batch=''
+while (($#)); do
+    case $1 in
+    --markdown) form=markdown && shift && continue ;;
+    --help) sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$0" && exit ;;
+    --csv | --rounds | --only | --batch) (($# > 1)) || usage "no value of '$1'" ;;
+    *) usage "unknown option '$1'" ;;
+    esac
+    case $1 in
+    --csv) csv=$(cd "$from" && realpath -m "$2") ;;
+    --rounds) rounds=$2 ;;
+    --only) only="*$2*" ;;
+    --batch) batch=$2 ;;
+    esac
+    shift 2
+done
+[[ $rounds =~ ^[1-9][0-9]*$ ]] || usage "'--rounds $rounds' is no number"
+
+if [[ ! -x $LOCKSTEP ]]; then
+    echo "check_plan: no '$LOCKSTEP': type 'make all unit'" >&2
+    exit 1
+fi
+lack=$(hosts_lack)
+if [[ $lack ]]; then
+    echo "check_plan: needs root, iproute2 and /dev/net/tun; missing: $lack" >&2
+    exit 1
+fi
+if ! /usr/bin/python3 -c 'import h5py' 2>/dev/null; then
+    echo "check_plan: /usr/bin/python3 has no h5py: apt-get install python3-h5py" >&2
+    exit 1
+fi
+work=$(mktemp -d) || exit 1
+export TMPDIR=$work
+trap 'hosts_down; rm -rf "$work"' EXIT
+trap 'exit 130' INT TERM
+
+# The network, the data, and what both commands are told alike.
+config=configs/letters.conf
+common=("$config" --data "$work/letters.h5" --threads 1)
+LINK=()
+[[ $batch ]] && common+=(--set "train.batch=$batch")
+
+must() { # COMMAND...: its output is in $work/out
+    "$@" >"$work/out" 2>"$work/err" && return
+    cat "$work/err" >&2
+    exit 1
+}
+
+# trained HOSTS STEPS on|off: the middle one of the log's times of a step, in ms.
+trained() {
+    rm -rf "$work/run"
+    must mpirun_on "$1" "$LOCKSTEP" train "${common[@]}" --tune=off --run "$work/run" \
+        --set train.steps="$2" --set log.every=$(($2 / 30 + 1)) \
+        --set checkpoint.every_epochs=0 --set checkpoint.keep_best=off \
+        --set parallel.overlap="$3"
+    awk '/^ +[0-9]+ +[0-9.]+ .*[0-9]$/ && ++n > 2 { print $6 }' "$work/out" | sort -g |
+        awk '{ v[NR] = $1 } END { print v[int((NR + 1) / 2)] }'
+}
+
+# predicted RANKS START...: ms of a step, overlapped and not, and the batch; LINK are
+# options.
+predicted() {
+    must "${@:2}" "$LOCKSTEP" plan "${common[@]}" --ranks "$1" "${LINK[@]}" \
+        --out "$work/plan.h5"
+    /usr/bin/python3 - "$work/plan.h5" "$1" <<'END'
+import sys, h5py
+strong = h5py.File(sys.argv[1], "r")["strong"]
+row = list(strong["ranks"][()]).index(int(sys.argv[2]))
+print(*(1e3 * strong[name][row] for name in ("step", "step_no_overlap")),
+      strong["batch"][row])
+END
+}
+
+# Without the link. Where hosts share cores, as many ranks of one host measure computing.
+given() { # RANKS NETWORK
+    local start=(on n1) LINK=(--network "$2" --ranks-per-node 1)
+    (($1 > $(nproc))) && start=(mpirun_on "n1:$1")
+    predicted "$1" "${start[@]}"
+}
+
+# setting NAME HOSTS RANKS NODES STEPS [NETWORK]: a line for each round and kind of sums,
+# of what is measured, predicted by measuring the network, and predicted for NETWORK.
+setting() {
+    local name=$1 hosts=$2 ranks=$3 nodes=$4 steps=$5 network=${6--}
+    local i on off plan plan_on plan_off own_on=- own_off=- size
+    # shellcheck disable=SC2053
+    [[ $name == $only ]] || return 0
+    export OMPI_MCA_mpi_yield_when_idle=$((ranks > $(nproc)))
+    for ((i = 1; i <= rounds; i++)); do
+        echo "check_plan: $name, round $i of $rounds" >&2
+        on=$(trained "$hosts" "$steps" on) || exit
+        plan=$(predicted "$ranks" mpirun_on "$hosts") || exit
+        read -r plan_on plan_off size <<<"$plan"
+        if [[ $network != - ]]; then
+            plan=$(given "$ranks" "$network") || exit
+            read -r own_on own_off size <<<"$plan"
+        fi
+        off=$(trained "$hosts" "$steps" off) || exit
+        echo "$name;$ranks;$nodes;$size;on;$on;$plan_on;$network;$own_on"
+        echo "$name;$ranks;$nodes;$size;off;$off;$plan_off;$network;$own_off"
+    done >>"$work/raw"
+}
+
+# hosts RATE NETWORK LABEL STEPS [CABLE...]: two and four hosts on such links.
+hosts() {
+    hosts_up 4 "${@:5}" || exit 1
+    link_rate "$1"
+    setting "2 hosts, $3" n1,n2 2 2 "$4" "$2"
+    setting "4 hosts, $3" n1,n2,n3,n4 4 4 "$4" "$2"
+    hosts_down
+}
+
+# Medians over the rounds; what is within 15 %.
+table() {
+    /usr/bin/python3 - "$work/raw" "$form" "$csv" <<'END'
+import csv, sys
+from statistics import median
+
+HEAD = ["setting", "ranks", "nodes", "batch", "overlap", "measured_ms", "predicted_ms",
+        "ratio", "network", "given_ms", "given_ratio"]
+ROUGHLY = 0.15
+
+found = {}
+for line in open(sys.argv[1]):
+    *key, on, measured, plan, network, given = line.strip().split(";")
+    rounds = found.setdefault((*key, on, network), [])
+    rounds.append([float(measured), float(plan), None if given == "-" else float(given)])
+
+rows, ratios = [], []
+for (name, ranks, nodes, batch, on, network), rounds in found.items():
+    measured, plan, given = zip(*rounds)
+    row = [name, ranks, nodes, batch, on, median(measured), median(plan),
+           median(p / m for m, p, _ in rounds), network, None, None]
+    if None not in given:
+        row[9:] = [median(given), median(g / m for m, _, g in rounds)]
+    rows.append(row)
+    ratios += [r for r in (row[7], row[10]) if r is not None]
+
+
+def text(value, digits):
+    return "-" if value is None else f"{value:.{digits}f}"
+
+
+def cells(row):
+    return [row[0], row[4], *(text(v, 2) for v in row[5:8]), row[8],
+            *(text(v, 2) for v in row[9:])]
+
+
+titles = ["where", "overlap", "measured, ms", "predicted", "ratio", "of a link of",
+          "predicted", "ratio"]
+if sys.argv[2] == "markdown":
+    print("| " + " | ".join(titles) + " |\n|---|---|---:|---:|---:|---|---:|---:|")
+    for row in rows:
+        print("| " + " | ".join(cells(row)) + " |")
+else:
+    lines = [titles] + [cells(row) for row in rows]
+    widths = [max(len(line[c]) for line in lines) for c in range(len(titles))]
+    for line in lines:
+        print("  ".join(
+            cell.ljust(width) if c in (0, 1, 5) else cell.rjust(width)
+            for c, (cell, width) in enumerate(zip(line, widths))).rstrip())
+if sys.argv[3]:
+    with open(sys.argv[3], "w", newline="") as file:
+        out = csv.writer(file, lineterminator="\n")
+        out.writerow(HEAD)
+        out.writerows([["" if v is None else v for v in row] for row in rows])
+near = sum(abs(r - 1) <= ROUGHLY for r in ratios)
+print(f"\n{near} of {len(ratios)} predictions are within {100 * ROUGHLY:.0f} %")
+END
+}
+
+load=$(cut -d' ' -f1 /proc/loadavg)
+must "$LOCKSTEP" data synth --out "$work/letters.h5" --train 16384 --test 1000
+: >"$work/raw"
+hosts_up 1 || exit 1
+setting "1 rank" n1 1 1 300
+setting "2 ranks, shared memory" n1:2 2 1 600
+setting "4 ranks, shared memory" n1:4 4 1 600
+hosts_down
+hosts 1gbit 1Gbit,20us "1 Gbit/s" 150
+hosts 100mbit 100Mbit,20us "100 Mbit/s" 45
+hosts 1gbit 1Gbit,1ms "1 Gbit/s, 1 ms" 120 500 0
+hosts 1gbit 1Gbit,5ms "1 Gbit/s, 5 ms" 90 2500 0
+[[ -s $work/raw ]] || usage "no setting is called '$only'"
+table
+echo "(${common[0]}, a batch of ${batch:-128}, one thread a rank; $rounds rounds; load average" \
+    "at the start $load; $(nproc) cores for all hosts)"

@@ -1,0 +1,193 @@
+/* plan: what the predicted rows come to, in a few sentences. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "plan_run.h"
+
+#define COLUMNS_MOST 90
+#define HALF         0.5
+#define GOOD         0.8
+#define EXAMPLES     5
+
+/* Printed with its lines broken at blanks. */
+static void say(char *text)
+{
+    size_t column = 0;
+    char *rest = text;
+    for (char *word; (word = strsep(&rest, " ")) != NULL;) {
+        size_t length = strlen(word);
+        bool fits = column + 1 + length <= COLUMNS_MOST;
+        log_out("%s%s", column == 0 ? "" : fits ? " " : "\n", word);
+        column = column > 0 && fits ? column + 1 + length : length;
+    }
+    log_out("\n");
+    free(text);
+}
+
+static const char *seconds_text(double seconds, char text[32])
+{
+    if (seconds < 1)
+        snprintf(text, 32, "%.3g ms", seconds * 1e3);
+    else
+        snprintf(text, 32, "%.3g s", seconds);
+    return text;
+}
+
+/* Seconds of a row's step that a perfect division of one rank's step would not have. */
+struct losses {
+    double compute, latency, link, cpu, update;
+};
+
+static struct losses losses_of(const struct scaling_row *row,
+                               const struct scaling_row *one)
+{
+    double share = (double)row->batch / (double)one->batch / row->ranks;
+    double hidden = row->reduce > 0 ? row->exposed / row->reduce : 0;
+    double rest = row->reduce - row->latency - row->link;
+    return (struct losses){
+        .compute = row->compute - one->compute * share,
+        .latency = hidden * row->latency,
+        .link = hidden * row->link,
+        .cpu = hidden * fmax(rest, 0),
+        .update = row->update - one->update * share,
+    };
+}
+
+/* Why a row's efficiency is no better: its largest loss; the caller frees. */
+static char *reason(const struct scaling *s, const struct scaling_row *row,
+                    const struct scaling_row *one)
+{
+    struct losses l = losses_of(row, one);
+    double most = fmax(fmax(l.compute, l.update), fmax(l.cpu, fmax(l.latency, l.link)));
+    char lost[32], step[32];
+    seconds_text(most, lost);
+    seconds_text(row->step, step);
+    if (most == l.compute && row->ranks > row->grains)
+        return mem_format("there are only %d grains of %d images for %d ranks",
+                          row->grains, s->grain, row->ranks);
+    if (most == l.compute && row->grains % row->ranks)
+        return mem_format("%d grains are not evenly shared by %d ranks", row->grains,
+                          row->ranks);
+    if (most == l.compute && s->threads * fmin(row->ranks, s->per_node) > s->cpus)
+        return mem_format("the threads of a node's %d ranks share %d CPUs",
+                          (int)fmin(row->ranks, s->per_node), s->cpus);
+    if (most == l.compute)
+        return mem_format("ranks compute more slowly beside each other, or with small "
+                          "shares (%s of a step of %s)",
+                          lost, step);
+    const char *what = most == l.update    ? "every rank does the whole update"
+                       : most == l.latency ? "the sum over ranks waits for messages on "
+                                             "their way (latency)"
+                       : most == l.link    ? "the sum over ranks fills the network "
+                                             "(bandwidth)"
+                                           : "the sum over ranks takes the CPUs' time";
+    return mem_format("%s, %s of a step of %s", what, lost, step);
+}
+
+/* The first row from which on all are below; NULL: the last one is not. */
+static const struct scaling_row *below_half(const struct scaling_row *rows, int count)
+{
+    const struct scaling_row *first = NULL;
+    for (int i = count - 1; i >= 0 && rows[i].efficiency < HALF; i--)
+        first = &rows[i];
+    return first;
+}
+
+static void say_half(const struct scaling *s, const char *what,
+                     const struct scaling_row *rows, int count,
+                     const struct scaling_row *one)
+{
+    const struct scaling_row *half = below_half(rows, count), *last = &rows[count - 1];
+    const struct scaling_row *told = half ? half : last;
+    char *why = reason(s, told, one);
+    if (half)
+        say(mem_format("%s: from %d ranks on (%d nodes) less than half of the ideal "
+                       "speed is left, %.0f %%, because %s.",
+                       what, half->ranks, half->nodes, 100 * half->efficiency, why));
+    else
+        say(mem_format("%s: up to %d ranks at least half of the ideal speed is left, "
+                       "there %.0f %%; most is lost because %s.",
+                       what, last->ranks, 100 * last->efficiency, why));
+    free(why);
+}
+
+static void say_fastest(const struct scaling *s, const struct scaling_row *rows,
+                        int count, const struct scaling_row *one)
+{
+    const struct scaling_row *best = &rows[0];
+    char step[32];
+    for (int i = 0; i < count; i++)
+        if (rows[i].step < best->step)
+            best = &rows[i];
+    const struct scaling_row *next = best < &rows[count - 1] ? best + 1 : NULL;
+    char *why = next ? reason(s, next, one) : NULL;
+    char *text =
+        mem_format("A batch of %lld is fastest on %d rank%s: %s a step, %.1f times "
+                   "as fast as on one",
+                   best->batch, best->ranks, best->ranks > 1 ? "s" : "",
+                   seconds_text(best->step, step), one->step / best->step);
+    say(next ? mem_format("%s. More make it slower: %s.", text, why)
+             : mem_format("%s.", text));
+    free(text);
+    free(why);
+}
+
+/* The batch with which some of the numbers of ranks reach most of their speed. */
+static void say_batches(const struct scaling *s, const struct scaling_row *rows,
+                        int count)
+{
+    int first = 0, told = 0;
+    while (first < count && rows[first].ranks == 1)
+        first++;
+    int step = (count - first + EXAMPLES - 1) / EXAMPLES;
+    char *text =
+        mem_format("%.0f %% of the ideal speed takes a batch of at least", 100 * GOOD);
+    for (int i = first; i < count; i += step) {
+        long long batch = scaling_batch_for(s, rows[i].ranks, GOOD);
+        char *more = batch ? mem_format("%s%s %lld on %d ranks", text, told++ ? "," : "",
+                                        batch, rows[i].ranks)
+                           : mem_strdup(text);
+        free(text);
+        text = more;
+    }
+    if (told)
+        say(mem_format("%s (whole grains of %d, equal shares).", text, s->grain));
+    else if (first < count)
+        say(mem_format("No batch brings %d ranks to %.0f %% of the ideal speed.",
+                       rows[first].ranks, 100 * GOOD));
+    free(text);
+}
+
+static void say_images(const struct scaling *s, const struct scaling_row *weak, int count)
+{
+    for (int i = 0; i < count; i++) {
+        if (weak[i].batch <= (long long)s->images)
+            continue;
+        say(mem_format("From %d ranks on such a batch has more images than the data set, "
+                       "%zu: as if there were more.",
+                       weak[i].ranks, s->images));
+        return;
+    }
+}
+
+void plan_print_findings(const struct scaling *s, const struct scaling_row *rows,
+                         const struct scaling_row *weak, int count)
+{
+    struct scaling_row one;
+    scaling_predict(s, 1, s->batch, &one);
+    if (rows[count - 1].ranks > 1) {
+        say_fastest(s, rows, count, &one);
+        say_half(s, "The same batch on more ranks", rows, count, &one);
+        say_half(s, "A batch that grows with the ranks", weak, count, &one);
+        say_batches(s, rows, count);
+    }
+    say_images(s, weak, count);
+    if (scaling_covered(s) < SCALING_MOST)
+        say(mem_format("For more than this node (%d rank%s) give --network, or start on "
+                       "several nodes.",
+                       s->per_node, s->per_node > 1 ? "s" : ""));
+}

@@ -1,0 +1,93 @@
+/* plan: what was measured, and the predicted rows. */
+#include <stdio.h>
+
+#include "base/log.h"
+#include "base/table.h"
+#include "comm/comm.h"
+#include "kernels/cpu.h"
+#include "plan_run.h"
+
+static const char *seconds_text(double seconds, char text[32])
+{
+    if (seconds < 1e-3)
+        snprintf(text, 32, "%.1f us", seconds * 1e6);
+    else if (seconds < 1)
+        snprintf(text, 32, "%.2f ms", seconds * 1e3);
+    else
+        snprintf(text, 32, "%.1f s", seconds);
+    return text;
+}
+
+static void print_points(const struct scaling *s)
+{
+    struct table table;
+    log_out("steps without the sum over ranks%s:\n",
+            s->measured == 1 ? " (several ranks: played by threads of one)" : "");
+    table_init(&table, ">ranks at once", ">images each", ">ms/step", ">slowest try",
+               ">backward", ">update", NULL);
+    for (int i = 0; i < s->points; i++) {
+        const struct workload_point *p = &s->point[i];
+        table_cellf(&table, "%d", p->ranks);
+        table_cellf(&table, "%d", p->samples);
+        table_cellf(&table, "%.3f", p->seconds * 1e3);
+        table_cellf(&table, "%.3f", p->high * 1e3);
+        table_cellf(&table, "%.3f", p->backward * 1e3);
+        table_cellf(&table, "%.3f", p->update * 1e3);
+    }
+    table_print(&table);
+    table_release(&table);
+}
+
+void plan_print_measured(const struct plan_run *run, const struct scaling *s)
+{
+    char a[32], b[32], c[32];
+    log_out("%-10s %d rank%s x %d thread%s, %d to a node of %d CPUs; load average %.2f\n",
+            "parallel", s->measured, s->measured > 1 ? "s" : "", s->threads,
+            s->threads > 1 ? "s" : "", s->per_node, s->cpus, s->load);
+    log_out("%-10s %s, %s kernels, %s\n", "cpu", cpu_model(), cpu_isa_name(cpu_isa()),
+            cpu_blas());
+    log_out("%-10s %zu parameters; %zu images, batch %d, grain %d\n", "training",
+            model_param_count(run->model), s->images, s->batch, s->grain);
+    log_out("%-10s %.3g GB/s of a node\n", "memory", s->memory_bandwidth * 1e-9);
+    if (s->network.known)
+        log_out("%-10s %s: %s one way, %.3g MB/s\n", "network", s->network.text,
+                seconds_text(s->network.latency, a), s->network.bandwidth * 1e-6);
+    for (int i = 0; i < s->sums; i++)
+        if (s->sum[i].ranks > 1)
+            log_out("%-10s over %d ranks, in %d pieces: %s (%s to %s)\n", "sum",
+                    s->sum[i].ranks, s->sum[i].sum.pieces,
+                    seconds_text(s->sum[i].sum.seconds, a),
+                    seconds_text(s->sum[i].sum.low, b),
+                    seconds_text(s->sum[i].sum.high, c));
+    log_out("\n");
+    print_points(s);
+    log_out("\n");
+}
+
+void plan_print_rows(const struct scaling *s, const struct scaling_row *rows, int count,
+                     bool weak)
+{
+    struct table table;
+    log_out("%s scaling, a batch of %d %s:\n", weak ? "weak" : "strong", s->batch,
+            weak ? "for each rank" : "for all ranks");
+    table_init(&table, ">ranks", ">nodes", ">batch", ">ms/step", ">no overlap",
+               ">compute", ">sum", ">waited", ">images/s", ">% of ideal", ">s/epoch",
+               NULL);
+    for (int i = 0; i < count; i++) {
+        const struct scaling_row *r = &rows[i];
+        table_cellf(&table, "%d", r->ranks);
+        table_cellf(&table, "%d", r->nodes);
+        table_cellf(&table, "%lld", r->batch);
+        table_cellf(&table, "%.2f", r->step * 1e3);
+        table_cellf(&table, "%.2f", r->step_no_overlap * 1e3);
+        table_cellf(&table, "%.2f", r->compute * 1e3);
+        table_cellf(&table, "%.2f", r->reduce * 1e3);
+        table_cellf(&table, "%.2f", r->exposed * 1e3);
+        table_cellf(&table, "%.0f", r->images_per_second);
+        table_cellf(&table, "%.1f", 100 * r->efficiency);
+        table_cellf(&table, "%.3g", r->epoch);
+    }
+    table_print(&table);
+    table_release(&table);
+    log_out("\n");
+}

@@ -1,0 +1,114 @@
+#include "lab/network.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/parse.h"
+#include "comm/comm.h"
+
+#define PAYLOAD   (1448.0 / 1538.0) /* of TCP over Ethernet */
+#define PINGS     41
+#define SWAPS     5
+#define SWAP_MOST 1048576 /* floats */
+
+struct unit {
+    const char *name;
+    double factor;
+};
+
+/* A number with one of the units behind it, not split by blanks. */
+static bool read_value(const char *text, const struct unit *units, double lo, double hi,
+                       double *value)
+{
+    size_t length = strcspn(text, "bBkKMGnmus");
+    char number[32];
+    if (length == 0 || length >= sizeof number)
+        return false;
+    memcpy(number, text, length);
+    number[length] = '\0';
+    for (const struct unit *unit = units; unit->name; unit++) {
+        if (strcmp(text + length, unit->name) != 0)
+            continue;
+        double read;
+        if (!parse_real(number, 0, 1e12, &read))
+            return false;
+        *value = read * unit->factor;
+        return *value >= lo && *value <= hi;
+    }
+    return false;
+}
+
+enum status network_parse(const char *text, struct network *network)
+{
+    static const struct unit speeds[] = {
+        {"bit", 1.0 / 8},  {"kbit", 1e3 / 8}, {"Mbit", 1e6 / 8},
+        {"Gbit", 1e9 / 8}, {"B", 1},          {"kB", 1e3},
+        {"MB", 1e6},       {"GB", 1e9},       {NULL, 0}};
+    static const struct unit times[] = {
+        {"ns", 1e-9}, {"us", 1e-6}, {"ms", 1e-3}, {"s", 1}, {NULL, 0}};
+    char copy[NETWORK_TEXT], *rest = copy;
+    *network = (struct network){.known = true, .given = true, .between_nodes = true};
+    if (strlen(text) >= sizeof copy)
+        FAIL(ST_USAGE, "'--network %.40s...': expected something like 10Gbit,20us", text);
+    snprintf(copy, sizeof copy, "%s", text);
+    snprintf(network->text, sizeof network->text, "%s", text);
+    char *speed = strsep(&rest, ",");
+    if (!rest || !read_value(speed, speeds, 1e3, 1e13, &network->bandwidth) ||
+        !read_value(rest, times, 1e-9, 10, &network->latency))
+        FAIL(ST_USAGE,
+             "'--network %s': expected bandwidth and latency like 10Gbit,20us, from "
+             "8kbit to 10000GB and from 1ns to 10s",
+             text);
+    network->bandwidth *= PAYLOAD;
+    return ST_OK;
+}
+
+/* The fastest of several: other work can only slow it down. */
+static double ping(struct comm *comm, int other, size_t floats, bool both, int count)
+{
+    double least = INFINITY;
+    int rank = comm_rank(comm);
+    for (int i = -1; i < count && (rank == 0 || rank == other); i++) {
+        double seconds = comm_ping(comm, other, floats, both);
+        if (i >= 0 && seconds < least)
+            least = seconds;
+    }
+    comm_bcast(comm, &least, sizeof least, 0);
+    return least;
+}
+
+/* What takes about so long: slow links are not kept busy for minutes. */
+#define SWAP_SECONDS 0.1
+
+void network_measure(struct comm *comm, struct network *network)
+{
+    int size = comm_size(comm), other = comm_node_size(comm);
+    char hosts[2][64] = {"", ""};
+    *network = (struct network){0};
+    comm_bcast(comm, &other, sizeof other, 0);
+    if (size == 1)
+        return;
+    network->known = true;
+    network->between_nodes = other < size;
+    other = network->between_nodes ? other : 1;
+    network->latency = ping(comm, other, 1, false, PINGS);
+    size_t floats = 16384;
+    double once = ping(comm, other, floats, true, 3);
+    while (floats < SWAP_MOST && 2 * once < SWAP_SECONDS) {
+        floats *= 2;
+        once *= 2;
+    }
+    double most = ping(comm, other, floats, true, SWAPS) - network->latency;
+    network->bandwidth = (double)floats * sizeof(float) / most;
+    for (int i = 0; i < 2; i++) {
+        snprintf(hosts[i], sizeof hosts[i], "%s", comm_host(comm));
+        comm_bcast(comm, hosts[i], sizeof hosts[i], i ? other : 0);
+    }
+    if (network->between_nodes)
+        snprintf(network->text, sizeof network->text, "measured, %.20s to %.20s",
+                 hosts[0], hosts[1]);
+    else
+        snprintf(network->text, sizeof network->text, "measured, within %.20s", hosts[0]);
+}

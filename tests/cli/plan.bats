@@ -1,0 +1,118 @@
+#!/usr/bin/env bats
+# lockstep plan on one rank: its output, its file, and what it refuses. How well it predicts
+# is not tested here.
+
+setup_file() {
+    source "$BATS_TEST_DIRNAME/../runs.sh"
+    letters letters.h5 700 50
+}
+
+setup() {
+    source "$BATS_TEST_DIRNAME/../runs.sh"
+    OPTIONS=(--data letters.h5 --threads 1 --set train.batch=100 --set train.grain=16)
+}
+
+plan() {
+    "$LOCKSTEP" plan "$TINY" "${OPTIONS[@]}" "$@" </dev/null
+}
+
+# bad TEXT OPTION...: refused in one line, with nothing written.
+bad() {
+    refused 2 "$1" plan "${@:2}" --out bad.h5
+    [ ! -e bad.h5 ]
+}
+
+@test "a network that is given: 1 to 4096 ranks, both ways of scaling, sentences" {
+    plan --network 10Gbit,20us --ranks-per-node 1 --out given.h5 >out
+    cat out
+    [ "$(grep -cE '^ +(1|2|4|8|16|32|64|128|256|512|1024|2048|4096) +[0-9]+ +[0-9]+ ' out)" -eq 26 ]
+    [ "$(grep -cE '^(strong|weak) scaling, a batch of 100 for ' out)" -eq 2 ]
+    grep -q '^network  *10Gbit,20us: 20.0 us one way, 1.18e+03 MB/s$' out
+    grep -q '^A batch of 100 is fastest on [0-9]* ranks*: ' out
+    grep -q 'of the ideal speed' out
+    [ "$(wc -L <out)" -le 100 ]
+    h5 <<'END'
+import h5py, numpy
+f = h5py.File("given.h5")
+powers = [2 ** i for i in range(13)]
+for group, batch in ("strong", [100] * 13), ("weak", [100 * n for n in powers]):
+    g = f[group]
+    assert list(g["ranks"]) == list(g["nodes"]) == powers, group
+    assert list(g["batch"]) == batch and g["batch"].dtype == "int64", group
+    for name in ("step", "step_no_overlap", "compute", "reduce", "update", "exposed",
+                 "images_per_second", "efficiency", "epoch"):
+        assert g[name].shape == (13,) and g[name].dtype == "float64", name
+        assert numpy.isfinite(g[name]).all() and (g[name][()] >= 0).all(), name
+    step = g["step"][()]
+    assert (step * (1 + 1e-9) >= g["compute"][()] + g["update"][()]).all()
+    assert numpy.allclose(g["images_per_second"][()] * step, batch)
+    assert numpy.allclose(g["epoch"][()], numpy.ceil(700 / numpy.array(batch)) * step)
+    assert abs(g["efficiency"][0] - 1) < 1e-9 and g["reduce"][0] == 0
+assert abs(f.attrs["latency"] / 20e-6 - 1) < 1e-9 and abs(f.attrs["bandwidth"] / 1.25e9 - 0.94) < 0.01
+assert f.attrs["network"].decode() == "10Gbit,20us" and f.attrs["threads"] == 1
+assert f.attrs["ranks_measured"] == 1 and f.attrs["memory_bandwidth"] > 0
+assert f.attrs["cpus"] >= 1 and f.attrs["load"] >= 0
+END
+}
+
+@test "other numbers of ranks; ranks without grains are predicted, and said" {
+    plan --network 1Gbit,1ms --ranks 3,1,20,3 --ranks-per-node 2 --out list.h5 >out
+    cat out
+    grep -Eq '^ +20 +10 +100 ' out
+    h5 <<'END'
+import h5py
+g = h5py.File("list.h5")["strong"]
+assert list(g["ranks"]) == [1, 3, 20] and list(g["nodes"]) == [1, 2, 10]
+END
+}
+
+@test "without a network: this node, and how to get further" {
+    plan --ranks-per-node 2 >out
+    cat out
+    [ "$(grep -cE '^ +(1|2) +1 +' out)" -eq 4 ]
+    grep -q '^For more than this node (2 ranks) give --network' out
+    bad "'--ranks 4': 4 ranks need more than one node of 2, whose network was not measured; give --network *" \
+        --ranks 4 --ranks-per-node 2
+}
+
+@test "without a data set: built-in letters; several threads" {
+    run --separate-stderr "$LOCKSTEP" plan "$TINY" --threads 2 --set data.file= \
+        --set train.batch=64 --ranks 1
+    echo "$output $stderr"
+    [ "$status" -eq 0 ]
+    [[ $stderr == *"no data set: built-in letters"* ]]
+    [[ $output == *"1 rank x 2 threads"* ]]
+}
+
+@test "an older plan is replaced, any other file is not" {
+    plan --ranks 1 --out again.h5 >/dev/null
+    plan --ranks 1 --out again.h5 >/dev/null
+    cp letters.h5 precious.h5
+    refused 2 "'precious.h5' is no file of 'lockstep plan', and is not overwritten" \
+        plan --ranks 1 --out precious.h5
+    cmp letters.h5 precious.h5
+    refused 2 "'--out .' is a folder" plan --ranks 1 --out .
+}
+
+@test "networks that are none" {
+    for network in 10Gbit 10Gbit, ,20us 0Gbit,20us 10Gbit,0us -1Gbit,1us 10Gbit,20 \
+        20us,10Gbit 10Gbit,20us,1 1e9Gbit,1us 10Gbit,100s; do
+        bad "'--network $network': expected bandwidth and latency like 10Gbit,20us, *" \
+            --network "$network"
+    done
+    bad "*" --network ""
+}
+
+@test "other bad input" {
+    for ranks in 0 -1 1,,2 1,x 100000 ""; do
+        bad "'--ranks $ranks': expected up to *" --network 1Gbit,1ms --ranks "$ranks"
+    done
+    bad "'--ranks-per-node 1000': at most * ranks of 1 threads are tried on *" \
+        --ranks-per-node 1000
+    bad "parallel.pipeline = 2: only ranks that have all layers are predicted; *" \
+        --set parallel.pipeline=2
+    bad "*'bach'*" --set train.bach=3
+    refused 2 "*none.conf*" "$LOCKSTEP" plan none.conf
+    refused 2 "*" "$LOCKSTEP" plan
+    refused 1 "*no.h5*" plan --data no.h5
+}

@@ -1,0 +1,57 @@
+#!/usr/bin/env bats
+# The table of what `lockstep plan` predicts and what training takes, over hosts that its
+# script makes and removes itself.
+
+setup() {
+    source "$BATS_TEST_DIRNAME/runs.sh"
+    need_hosts
+    mkdir "$BATS_TEST_TMPDIR/t"
+}
+
+# As a user starts it.
+check_plan() {
+    exec env -u BATS_FILE_TMPDIR -u BATS_TEST_TMPDIR TMPDIR="$BATS_TEST_TMPDIR/t" \
+        "$ROOT/scripts/check_plan.sh" "$@"
+}
+
+rooms() {
+    pgrep -fc "room[.]sh $BATS_TEST_TMPDIR/t/" || :
+}
+
+# What the script made is gone: its hosts and its folder.
+nothing_left() {
+    local i
+    for ((i = 0; i < 400; i++)); do
+        [[ $(rooms) == 0 && -z $(ls -A "$BATS_TEST_TMPDIR/t") ]] && return
+        sleep 0.025
+    done
+    ls -A "$BATS_TEST_TMPDIR/t"
+    return 1
+}
+
+@test "a row for each way of summing, and what is within 15 %" {
+    (check_plan --rounds 1 --only '2 hosts, 100' --csv checked.csv --markdown) >out 2>err
+    cat out
+    number='[0-9]+\.[0-9]{2}'
+    for overlap in on off; do
+        grep -Eq "^\| 2 hosts, 100 Mbit/s \| $overlap \| $number \| $number \| $number \| 100Mbit,20us \| $number \| $number \|$" out
+    done
+    grep -Eq '^[0-4] of 4 predictions are within 15 %$' out
+    [ "$(grep -c '^"2 hosts, 100 Mbit/s",2,2,128,' checked.csv)" -eq 2 ]
+    nothing_left
+}
+
+@test "ended by a signal it removes what it made" {
+    check_plan --only '4 hosts, 1 Gbit/s' >out 2>err 3>&- &
+    job=$!
+    for ((i = 0; i < 1200; i++)); do
+        grep -qs 'round 1' err && break
+        sleep 0.025
+    done
+    [ "$(rooms)" -gt 0 ]
+    kill -TERM $job
+    status=0
+    wait $job || status=$?
+    [ "$status" -eq 143 ] || [ "$status" -eq 130 ]
+    nothing_left
+}

@@ -1,0 +1,74 @@
+/* What the algorithms of the fixed tree are counted to send, in worlds of any size. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "comm/world.h"
+
+#define FLOATS 300000
+
+static struct comm_work work_of(int ranks, int per_node, int n)
+{
+    const struct comm_world world = {.ranks = ranks, .per_node = per_node, .align = 1};
+    return comm_world_work(&world, n, FLOATS);
+}
+
+static void test_shape(void **state)
+{
+    (void)state;
+    const struct comm_world world = {.ranks = 10, .per_node = 4, .align = 2};
+    assert_int_equal(comm_world_nodes(&world), 3);
+    assert_int_equal(comm_world_share(&world, 20), 2);
+    assert_int_equal(comm_world_share(&world, 21), 4); /* whole pairs */
+    assert_int_equal(comm_world_share(&world, 1), 1);
+}
+
+static void test_one_node(void **state)
+{
+    (void)state;
+    struct comm_work none = work_of(1, 1, 8), node = work_of(4, 4, 8);
+    assert_null(none.name);
+    assert_true(none.rounds == 0 && none.floats == 0 && none.meetings == 0);
+    assert_string_equal(node.name, "shared");
+    assert_true(node.floats == 0 && node.messages == 0);
+    assert_true(node.touched >= FLOATS && node.meetings > 0);
+}
+
+static void test_nodes(void **state)
+{
+    (void)state;
+    struct comm_work two = work_of(2, 1, 8), many = work_of(64, 1, 64);
+    assert_true(two.rounds >= 1 && two.touched == 0);
+    assert_true(two.floats == FLOATS); /* the whole vector, each way */
+    assert_true(many.floats > FLOATS && many.floats < 3.0 * FLOATS);
+    struct comm_work levels = work_of(64, 8, 64);
+    assert_string_equal(levels.name, "levels");
+    assert_true(levels.floats < 2.0 * FLOATS); /* once for a node, not for each rank */
+    assert_true(levels.touched > 0);
+}
+
+/* Shares that are no single nodes of the tree take more. */
+static void test_odd_shares(void **state)
+{
+    (void)state;
+    assert_true(work_of(3, 1, 8).floats > work_of(4, 1, 8).floats);
+    for (int ranks = 2; ranks <= 4096; ranks += ranks / 2) {
+        struct comm_work work = work_of(ranks, 1, ranks + 5);
+        assert_non_null(work.name);
+        assert_true(work.floats >= FLOATS / 2 && work.messages >= 1);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_shape),
+        cmocka_unit_test(test_one_node),
+        cmocka_unit_test(test_nodes),
+        cmocka_unit_test(test_odd_shares),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
