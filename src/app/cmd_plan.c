@@ -5,6 +5,7 @@
 
 #include "app/cli.h"
 #include "app/commands.h"
+#include "app/memory.h"
 #include "app/run.h"
 #include "app/run_config.h"
 #include "base/fs.h"
@@ -19,7 +20,8 @@
 #define ROWS        64
 #define IMAGES      20000 /* of built-in letters, where there is no data set */
 #define GRAINS_MOST (1 << 28)
-#define PER_CPU     8 /* threads of a node, played by one rank: no more makes sense */
+#define BUSY        0.5 /* load average for each CPU */
+#define PER_CPU     8   /* threads of a node, played by one rank: no more makes sense */
 
 struct request {
     const char *config, *data, *ranks, *network, *out;
@@ -44,7 +46,7 @@ static enum status parse_request(struct request *request, int argc, char **argv,
 {
     const struct cli_option options[] = {
         {"data", CLI_TEXT, &request->data, "FILE",
-         "data set (instead of data.file; without either, built-in letters)"},
+         "data set (instead of data.file; where that is empty, built-in letters)"},
         {"set", CLI_TEXTS, &request->set, "SECTION.KEY=VALUE", "overrides the config"},
         {"threads", CLI_INT, &request->threads, "T",
          "per rank (the rank's share of CPUs)"},
@@ -117,7 +119,8 @@ static enum status choose_rows(struct session *session)
     if (asked > covered)
         FAIL(ST_USAGE,
              "'--ranks %s': %d ranks need more than one node of %d, whose network was "
-             "not measured; give --network (10Gbit,20us), or start on several nodes",
+             "not measured; give --network (10Gbit,20us), start on several nodes, or "
+             "have more to a node (mpirun -n, or of one rank --ranks-per-node)",
              session->request->ranks, asked, covered);
     for (int ranks = 1; !session->request->ranks && ranks <= SCALING_RANKS; ranks *= 2)
         if (ranks <= covered)
@@ -138,12 +141,9 @@ static enum status choose_rows(struct session *session)
 
 static enum status open_data(struct session *session)
 {
-    const struct request *request = session->request;
     const bool train[DATASET_SPLITS] = {true, false};
     const char *file = session->config.data.file;
-    int found = *file && (request->data || fs_is_file(file));
-    comm_bcast(session->comm, &found, sizeof found, 0);
-    session->letters = !found;
+    session->letters = !*file;
     if (session->letters) {
         log_note("no data set: built-in letters, %d of them", IMAGES);
         return trial_open_letters(session->comm, IMAGES, 1, &session->dataset);
@@ -219,11 +219,31 @@ static enum status describe(struct session *session)
     if (request->per_node > 0)
         scaling->per_node = (int)request->per_node;
     scaling->load = load_average(session->comm);
+    if (scaling->load > BUSY * cpus)
+        log_note("the load average is %.1f on %d CPUs: a busy machine is measured; plan "
+                 "again when it is quiet",
+                 scaling->load, cpus);
     if (request->network)
         return network_parse(request->network, &scaling->network);
     scaling->network.known = measured > 1;
     scaling->network.between_nodes = measured > nearby;
     return ST_OK;
+}
+
+static enum status check_memory(struct session *session)
+{
+    struct stage whole;
+    stage_init_whole(&whole, session->comm, &session->model);
+    const struct trainer_setup setup = {
+        .comm = session->comm,
+        .dataset = &session->dataset,
+        .model = &session->model,
+        .stage = &whole,
+        .options = &session->config.run,
+        .config_text = "",
+        .version = app_version(),
+    };
+    return memory_check(&setup, session->scaling->threads);
 }
 
 static enum status set_up(struct session *session)
@@ -252,6 +272,7 @@ static enum status set_up(struct session *session)
     run_ranks_init(&session->ranks, comm, session->config.run.parallel.threads);
     log_set_replicated(true);
     TRY(describe(session));
+    TRY(check_memory(session));
     TRY(choose_rows(session));
     if (request->out && comm_rank(comm) == 0)
         st = scaling_check_file(request->out);
@@ -270,6 +291,7 @@ static enum status predict(struct session *session)
     }
     plan_print_rows(scaling, strong, session->rows, false);
     plan_print_rows(scaling, weak, session->rows, true);
+    plan_print_legend();
     plan_print_findings(scaling, strong, weak, session->rows);
     if (session->request->out && comm_rank(session->comm) == 0)
         st = scaling_write(scaling, session->request->out, app_version(), strong, weak,

@@ -67,8 +67,9 @@ static char *reason(const struct scaling *s, const struct scaling_row *row,
     seconds_text(most, lost);
     seconds_text(row->step, step);
     if (most == l.compute && row->ranks > row->grains)
-        return mem_format("there are only %d grains of %d images for %d ranks",
-                          row->grains, s->grain, row->ranks);
+        return mem_format("there %s only %d grain%s of %d images for %d ranks",
+                          row->grains > 1 ? "are" : "is", row->grains,
+                          row->grains > 1 ? "s" : "", s->grain, row->ranks);
     if (most == l.compute && row->grains % row->ranks)
         return mem_format("%d grains are not evenly shared by %d ranks", row->grains,
                           row->ranks);
@@ -105,9 +106,10 @@ static void say_half(const struct scaling *s, const char *what,
     const struct scaling_row *told = half ? half : last;
     char *why = reason(s, told, one);
     if (half)
-        say(mem_format("%s: from %d ranks on (%d nodes) less than half of the ideal "
+        say(mem_format("%s: from %d ranks on (%d node%s) less than half of the ideal "
                        "speed is left, %.0f %%, because %s.",
-                       what, half->ranks, half->nodes, 100 * half->efficiency, why));
+                       what, half->ranks, half->nodes, half->nodes > 1 ? "s" : "",
+                       100 * half->efficiency, why));
     else
         say(mem_format("%s: up to %d ranks at least half of the ideal speed is left, "
                        "there %.0f %%; most is lost because %s.",
@@ -162,6 +164,21 @@ static void say_batches(const struct scaling *s, const struct scaling_row *rows,
     free(text);
 }
 
+/* Where the sum is what is lost most, the idle ranks would go unsaid. */
+static void say_idle(const struct scaling *s, const struct scaling_row *rows, int count)
+{
+    for (int i = 0; i < count; i++) {
+        if (rows[i].ranks <= rows[i].grains)
+            continue;
+        say(mem_format(
+            "A batch of %lld is %d grain%s of up to %d images: from %d ranks on "
+            "some have none; a smaller train.grain makes more.",
+            rows[i].batch, rows[i].grains, rows[i].grains > 1 ? "s" : "", s->grain,
+            rows[i].ranks));
+        return;
+    }
+}
+
 static void say_images(const struct scaling *s, const struct scaling_row *weak, int count)
 {
     for (int i = 0; i < count; i++) {
@@ -185,6 +202,7 @@ void plan_print_findings(const struct scaling *s, const struct scaling_row *rows
         say_half(s, "A batch that grows with the ranks", weak, count, &one);
         say_batches(s, rows, count);
     }
+    say_idle(s, rows, count);
     say_images(s, weak, count);
     if (scaling_covered(s) < SCALING_MOST)
         say(mem_format("For more than this node (%d rank%s) give --network, or start on "

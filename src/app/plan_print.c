@@ -41,16 +41,17 @@ static void print_points(const struct scaling *s)
 void plan_print_measured(const struct plan_run *run, const struct scaling *s)
 {
     char a[32], b[32], c[32];
-    log_out("%-10s %d rank%s x %d thread%s, %d to a node of %d CPUs; load average %.2f\n",
-            "parallel", s->measured, s->measured > 1 ? "s" : "", s->threads,
-            s->threads > 1 ? "s" : "", s->per_node, s->cpus, s->load);
+    log_out(
+        "%-10s %d rank%s x %d thread%s, %d to a node of %d CPU%s; load average %.2f\n",
+        "parallel", s->measured, s->measured > 1 ? "s" : "", s->threads,
+        s->threads > 1 ? "s" : "", s->per_node, s->cpus, s->cpus > 1 ? "s" : "", s->load);
     log_out("%-10s %s, %s kernels, %s\n", "cpu", cpu_model(), cpu_isa_name(cpu_isa()),
             cpu_blas());
     log_out("%-10s %zu parameters; %zu images, batch %d, grain %d\n", "training",
             model_param_count(run->model), s->images, s->batch, s->grain);
     log_out("%-10s %.3g GB/s of a node\n", "memory", s->memory_bandwidth * 1e-9);
     if (s->network.known)
-        log_out("%-10s %s: %s one way, %.3g MB/s\n", "network", s->network.text,
+        log_out("%-10s %s: %s one way, %.1f MB/s\n", "network", s->network.text,
                 seconds_text(s->network.latency, a), s->network.bandwidth * 1e-6);
     for (int i = 0; i < s->sums; i++)
         if (s->sum[i].ranks > 1)
@@ -62,6 +63,14 @@ void plan_print_measured(const struct plan_run *run, const struct scaling *s)
     log_out("\n");
     print_points(s);
     log_out("\n");
+}
+
+void plan_print_legend(void)
+{
+    log_out(
+        "sum: of the gradient over the ranks, by itself; waited: what of it is left "
+        "behind\nbackward; no overlap: the step with all of it; %% of ideal: images/s "
+        "against as many\ntimes one rank's.\n\n");
 }
 
 void plan_print_rows(const struct scaling *s, const struct scaling_row *rows, int count,

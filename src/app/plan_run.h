@@ -30,6 +30,7 @@ enum status plan_measure(const struct plan_run *run, struct scaling *scaling,
 void plan_print_measured(const struct plan_run *run, const struct scaling *scaling);
 void plan_print_rows(const struct scaling *scaling, const struct scaling_row *rows,
                      int count, bool weak);
+void plan_print_legend(void);
 void plan_print_findings(const struct scaling *scaling, const struct scaling_row *rows,
                          const struct scaling_row *weak, int count);
 

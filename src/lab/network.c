@@ -25,7 +25,7 @@ static bool read_value(const char *text, const struct unit *units, double lo, do
 {
     size_t length = strcspn(text, "bBkKMGnmus");
     char number[32];
-    if (length == 0 || length >= sizeof number)
+    if (length == 0 || length >= sizeof number || strspn(text, "0123456789.") != length)
         return false;
     memcpy(number, text, length);
     number[length] = '\0';
@@ -60,7 +60,8 @@ enum status network_parse(const char *text, struct network *network)
         !read_value(rest, times, 1e-9, 10, &network->latency))
         FAIL(ST_USAGE,
              "'--network %s': expected bandwidth and latency like 10Gbit,20us, from "
-             "8kbit to 10000GB and from 1ns to 10s",
+             "8kbit to 10000GB (bit, kbit, Mbit, Gbit, B, kB, MB, GB a second) and from "
+             "1ns to 10s (ns, us, ms, s)",
              text);
     network->bandwidth *= PAYLOAD;
     return ST_OK;

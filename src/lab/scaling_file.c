@@ -5,35 +5,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/fs.h"
 #include "base/mem.h"
 #include "io/h5file.h"
 #include "lab/scaling.h"
+#include "out.h"
 
 #define FORMAT "lockstep plan 1"
 
 enum status scaling_check_file(const char *path)
 {
-    struct h5file *file;
-    char *format = NULL;
-    if (fs_is_folder(path))
-        FAIL(ST_USAGE, "'--out %s' is a folder", path);
-    if (!fs_is_file(path)) {
-        enum status st = h5file_create(&file, path); /* leaves nothing */
-        if (st == ST_OK)
-            h5file_close(file);
-        return st;
-    }
-    TRY(h5file_open(&file, path));
-    bool ours = h5file_has_attr(file, "/", "format") &&
-                h5file_get_text(file, "/", "format", &format) == ST_OK &&
-                strcmp(format, FORMAT) == 0;
-    h5file_close(file);
-    free(format);
-    if (!ours)
-        FAIL(ST_USAGE, "'%s' is no file of 'lockstep plan', and is not overwritten",
-             path);
-    return fs_check_write(path);
+    return out_check(path, FORMAT, "'lockstep plan'");
 }
 
 struct column {

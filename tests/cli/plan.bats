@@ -27,7 +27,7 @@ bad() {
     cat out
     [ "$(grep -cE '^ +(1|2|4|8|16|32|64|128|256|512|1024|2048|4096) +[0-9]+ +[0-9]+ ' out)" -eq 26 ]
     [ "$(grep -cE '^(strong|weak) scaling, a batch of 100 for ' out)" -eq 2 ]
-    grep -q '^network  *10Gbit,20us: 20.0 us one way, 1.18e+03 MB/s$' out
+    grep -q '^network  *10Gbit,20us: 20.0 us one way, 1176.9 MB/s$' out
     grep -q '^A batch of 100 is fastest on [0-9]* ranks*: ' out
     grep -q 'of the ideal speed' out
     [ "$(wc -L <out)" -le 100 ]
@@ -92,6 +92,12 @@ END
         plan --ranks 1 --out precious.h5
     cmp letters.h5 precious.h5
     refused 2 "'--out .' is a folder" plan --ranks 1 --out .
+    mkfifo pipe
+    refused 2 "'--out pipe' is no regular file, and is not replaced by one" \
+        plan --ranks 1 --out pipe
+    [ -p pipe ]
+    refused 2 "'--out pipe' is no regular file*" "$LOCKSTEP" lab --out pipe
+    [ -p pipe ]
 }
 
 @test "networks that are none" {
@@ -115,4 +121,5 @@ END
     refused 2 "*none.conf*" "$LOCKSTEP" plan none.conf
     refused 2 "*" "$LOCKSTEP" plan
     refused 1 "*no.h5*" plan --data no.h5
+    refused 1 "*no.h5*" "$LOCKSTEP" plan "$TINY" --set data.file=no.h5
 }

@@ -273,10 +273,28 @@ static void test_network(void **state)
     parsed("2.5GB,800ns", 2.5e9, 8e-7);
     parsed("300kB,1s", 3e5, 1);
     static const char *const bad[] = {
-        "",           ",",           "10Gbit",       "10Gbit,",      ",20us",
-        "0Gbit,20us", "10Gbit,0us",  "-1Gbit,20us",  "10Gbit,-20us", "10,20",
-        "10Gbit,20",  "20us,10Gbit", "10gbit,20us",  "1e9Gbit,20us", "10Gbit,20us,3",
-        "nan,20us",   "infGbit,1us", "10 Gbit,20us", "10Gbit,1e3s",  "10Gbits,20us",
+        "",
+        ",",
+        "10Gbit",
+        "10Gbit,",
+        ",20us",
+        "0Gbit,20us",
+        "10Gbit,0us",
+        "-1Gbit,20us",
+        "10Gbit,-20us",
+        "10,20",
+        "10Gbit,20",
+        "20us,10Gbit",
+        "10gbit,20us",
+        "1e9Gbit,20us",
+        "10Gbit,20us,3",
+        "nan,20us",
+        "infGbit,1us",
+        "10 Gbit,20us",
+        "10Gbit,1e3s",
+        "10Gbits,20us",
+        "0x10Gbit,20us",
+        "1e3Mbit,1us",
     };
     status_capture(why);
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
