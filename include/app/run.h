@@ -24,6 +24,7 @@ struct run_rank {
 struct run_ranks {
     int count;
     struct run_rank *rank; /* owned: (count) */
+    bool asked, limited;   /* threads: by this rank's user; by OMP_THREAD_LIMIT */
 };
 
 /* Collective. threads: asked for; 0: SLURM's CPUs per task, or the allowed CPUs, shared
@@ -33,6 +34,9 @@ struct run_ranks {
    that are not kept; and of ranks that compute by other kernels, for then the bits depend
    on who does what. */
 void run_ranks_init(struct run_ranks *ranks, struct comm *comm, int threads);
+/* Its halves: collective, without a word; and the notes. */
+void run_ranks_find(struct run_ranks *ranks, struct comm *comm, int threads);
+void run_ranks_note(const struct run_ranks *ranks, const struct comm *comm);
 void run_ranks_release(struct run_ranks *ranks);
 
 /* Collective: agrees on what all ranks do alike, but one may fail in alone, on a host

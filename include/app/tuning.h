@@ -26,6 +26,11 @@ enum status tuning_read_mode(const char *text, enum tuning_mode *mode) MUST_CHEC
 void tuning_rule(const struct parallel_options *options, int threads,
                  struct parallel_plan *plan);
 
+/* Collective. The plan of a run before anything is measured: the rule, fitted to a
+   pipeline. What is chosen later has no more lanes. setup: as for tuning_choose. */
+void tuning_by_rule(const struct trainer_setup *setup, int threads,
+                    struct parallel_plan *plan);
+
 struct tuning {
     struct parallel_plan plan;
     char source[128];           /* "by rule", "measured before, ...", ... */

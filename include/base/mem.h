@@ -23,6 +23,8 @@ void *mem_resize(void *p, size_t count, size_t size);
 /* Bytes of memory that this process may have: the machine's, or less by its own limits
    (ulimit -d, -v) or its control group's (a SLURM job's, a container's). */
 size_t mem_limit(void);
+/* Of these, what it shares with others: the machine's and the control group's. */
+size_t mem_shared_limit(void);
 
 char *mem_strdup(const char *text);
 /* printf into a fresh string; the caller frees. */

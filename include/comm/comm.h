@@ -48,6 +48,8 @@ void comm_bcast(struct comm *comm, void *data, size_t bytes, int root);
    sums of reals go through the tree: here their order would depend on the rank count. */
 void comm_sum_u64(struct comm *comm, uint64_t *values, int count);
 void comm_max_f64(struct comm *comm, double *values, int count);
+/* Over the ranks that share memory with this one. */
+uint64_t comm_node_sum(struct comm *comm, uint64_t value);
 /* Elementwise bitwise or: with zeros everywhere else this merges arrays that ranks filled
    in part, whatever their type. bytes must be a multiple of 8. */
 void comm_merge(struct comm *comm, void *data, size_t bytes);

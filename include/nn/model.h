@@ -60,10 +60,9 @@ enum status model_init(struct model *model, const struct model_spec *spec,
 void model_release(struct model *model);
 
 /* The same for a model of which this process holds a part only: memory is not looked at.
-   Parts are checked by themselves; `where` is for the message. */
+ */
 enum status model_describe(struct model *model, const struct model_spec *spec,
                            struct shape in, int classes, int grain) MUST_CHECK;
-enum status model_check_memory(const struct model *model, const char *where) MUST_CHECK;
 
 /* Units [begin, end) of a whole model, as a model of their own: flat vectors hold the
    part's parameters alone, its input is the output of what comes before it, and unless

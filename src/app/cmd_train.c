@@ -6,6 +6,7 @@
 #include "app/commands.h"
 #include "app/config.h"
 #include "app/deadline.h"
+#include "app/memory.h"
 #include "app/network.h"
 #include "app/run.h"
 #include "app/run_config.h"
@@ -154,23 +155,6 @@ static enum status describe_model(struct session *session)
                        session->request->check);
 }
 
-/* Better said than met: a process that asks for too much is killed. */
-static enum status check_memory(const struct trainer_setup *setup)
-{
-    double wanted = (double)trainer_bytes(setup), limit = (double)mem_limit();
-    char why[STATUS_TEXT];
-    enum status st = ST_OK;
-    status_capture(why);
-    if (wanted > limit)
-        st = status_fail(ST_USAGE,
-                         "training takes %.2f GB in this process, which may have %.2f; "
-                         "make the network smaller, or let more ranks share its layers "
-                         "(parallel.pipeline = %d)",
-                         wanted / 1e9, limit / 1e9, setup->stage->count + 1);
-    status_capture(NULL);
-    return run_agree(setup->comm, st, why);
-}
-
 static enum status set_up(struct session *session)
 {
     const struct request *request = session->request;
@@ -189,10 +173,8 @@ static enum status set_up(struct session *session)
     if (data->count[DATASET_TRAIN] == 0)
         FAIL(ST_FAIL, "'%s' holds no training images", data->path);
     TRY(describe_model(session));
-    enum status st = comm_rank(session->comm) == 0 ? open_on_rank_0(session) : ST_OK;
-    TRY(comm_agree(session->comm, st));
-    log_set_replicated(false);
-    run_ranks_init(&session->ranks, session->comm, run->parallel.threads);
+    run_ranks_find(&session->ranks, session->comm, run->parallel.threads);
+    int threads = run_threads(&session->ranks, session->comm);
     struct trainer_setup setup = {
         .comm = session->comm,
         .dataset = &session->dataset,
@@ -202,14 +184,20 @@ static enum status set_up(struct session *session)
         .spare_cpus = run_spare_cpus(&session->ranks, session->comm),
         .folder = request->check ? NULL : session->folder.path,
         .lock = &session->folder.lock,
-        .deadline = session->deadline,
         .config_text = session->text,
         .version = app_version(),
     };
-    TRY(tuning_choose(&setup, run_threads(&session->ranks, session->comm),
-                      request->check ? TUNING_OFF : request->tune, &session->tuning));
+    TRY(memory_check(&setup, threads));
+    enum status st = comm_rank(session->comm) == 0 ? open_on_rank_0(session) : ST_OK;
+    TRY(comm_agree(session->comm, st));
+    log_set_replicated(false);
+    run_ranks_note(&session->ranks,
+                   session->comm); /* the log has it, now that it is open */
+    setup.deadline = session->deadline;
+    TRY(tuning_choose(&setup, threads, request->check ? TUNING_OFF : request->tune,
+                      &session->tuning));
     setup.plan = &session->tuning.plan;
-    TRY(check_memory(&setup));
+    memory_note(&setup);
     if (request->trace && !request->check)
         tracing_start(session->comm, setup.plan->threads);
     session->trainer = trainer_create(&setup);

@@ -76,13 +76,10 @@ static void host_load(const struct run_ranks *ranks, int r, int *threads, int *c
 /* The environment of all ranks is taken to be the same here. */
 static void keep_thread_limit(struct run_ranks *ranks)
 {
-    bool limited = false;
     for (int r = 0; r < ranks->count; r++) {
-        limited = limited || ranks->rank[r].threads > team_limit();
+        ranks->limited = ranks->limited || ranks->rank[r].threads > team_limit();
         ranks->rank[r].threads = least(ranks->rank[r].threads, team_limit());
     }
-    if (limited)
-        log_note("OMP_THREAD_LIMIT=%d: no rank has more threads; unset it", team_limit());
 }
 
 /* Who bound the ranks, and how to have it not do so; NULL: the user, it seems. */
@@ -147,7 +144,7 @@ static void note_kernels(const struct run_ranks *ranks)
     }
 }
 
-void run_ranks_init(struct run_ranks *ranks, struct comm *comm, int threads)
+void run_ranks_find(struct run_ranks *ranks, struct comm *comm, int threads)
 {
     int online = cpu_online(), given = env_count("SLURM_CPUS_ON_NODE");
     struct run_rank mine = {
@@ -156,22 +153,33 @@ void run_ranks_init(struct run_ranks *ranks, struct comm *comm, int threads)
         .threads = threads ? threads : env_count("SLURM_CPUS_PER_TASK"),
         .node_rank = comm_node_rank(comm),
     };
-    bool asked = mine.threads > 0;
+    *ranks = (struct run_ranks){.count = comm_size(comm), .asked = mine.threads > 0};
     snprintf(mine.host, sizeof mine.host, "%s", comm_host(comm));
     snprintf(mine.cpus, sizeof mine.cpus, "%s", cpu_allowed_list());
     snprintf(mine.kernels, sizeof mine.kernels, "%s, %s", cpu_isa_name(cpu_isa()),
              cpu_blas());
-    ranks->count = comm_size(comm);
     ranks->rank = mem_zeroed((size_t)ranks->count, sizeof mine);
     comm_allgather(comm, &mine, ranks->rank, sizeof mine);
     fair_threads(ranks);
     keep_thread_limit(ranks);
-    note_load(ranks, asked);
+}
+
+void run_ranks_note(const struct run_ranks *ranks, const struct comm *comm)
+{
+    if (ranks->limited)
+        log_note("OMP_THREAD_LIMIT=%d: no rank has more threads; unset it", team_limit());
+    note_load(ranks, ranks->asked);
     note_kernels(ranks);
     note_slurm(comm);
     const char *advice = cpu_threads_advice(run_threads(ranks, comm));
     if (advice)
         log_note("%s", advice);
+}
+
+void run_ranks_init(struct run_ranks *ranks, struct comm *comm, int threads)
+{
+    run_ranks_find(ranks, comm, threads);
+    run_ranks_note(ranks, comm);
 }
 
 void run_ranks_release(struct run_ranks *ranks)

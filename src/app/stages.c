@@ -6,8 +6,10 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "lab/layers.h"
+#include "nn/workspace.h"
 
-#define KEY "parallel.stages"
+#define KEY           "parallel.stages"
+#define VECTORS_LEAST 5 /* weights, optimizer state, gradient, sum, decay mask */
 
 static enum status check_options(const struct comm *comm, const struct model *model,
                                  const struct parallel_options *options, bool alone)
@@ -38,19 +40,63 @@ static enum status read_cut(struct model_cut *cut, const struct model *model,
     return ST_OK;
 }
 
-/* By rank 0, unit by unit: no process need ever hold more than one. */
-static void measure_cut(struct stages *stages, struct comm *comm,
-                        const struct model *model, int parts, struct model_cut *cut)
+/* A layer that no process can hold cannot be cut, nor can it be measured. */
+static enum status check_unit(const struct model *unit)
 {
-    for (int u = 0; comm_rank(comm) == 0 && u < model->units; u++) {
+    double vectors = (double)unit->params * VECTORS_LEAST * sizeof(float);
+    double wanted = (double)workspace_bytes(unit) + vectors, limit = (double)mem_limit();
+    const struct model_cut all = {.parts = 1, .first = {0, 1}};
+    if (wanted <= limit)
+        return ST_OK;
+    char *name = cut_part_text(&all, unit, 0);
+    enum status st = status_fail(
+        ST_USAGE,
+        "parallel.pipeline: layer '%s' alone takes more than %.2f GB, a process "
+        "may have %.2f here; make it or train.grain smaller",
+        name, wanted / 1e9, limit / 1e9);
+    free(name);
+    return st;
+}
+
+static enum status check_units(const struct model *model)
+{
+    enum status st = ST_OK;
+    for (int u = 0; u < model->units && st == ST_OK; u++) {
         struct model unit;
         model_part(&unit, model, u, u + 1);
-        stages->cost[u] = layers_unit_seconds(&unit);
+        st = check_unit(&unit);
         model_release(&unit);
     }
+    return st;
+}
+
+/* One by one: no process need ever hold more than one. */
+static void measure_units(const struct model *model, double *cost)
+{
+    for (int u = 0; u < model->units; u++) {
+        struct model unit;
+        model_part(&unit, model, u, u + 1);
+        cost[u] = layers_unit_seconds(&unit);
+        model_release(&unit);
+    }
+}
+
+/* Rank 0 measures for all. */
+static enum status measure_cut(struct stages *stages, struct comm *comm,
+                               const struct model *model, int parts,
+                               struct model_cut *cut)
+{
+    char why[STATUS_TEXT];
+    status_capture(why);
+    enum status st = comm_rank(comm) == 0 ? check_units(model) : ST_OK;
+    status_capture(NULL);
+    TRY(run_agree(comm, st, why));
+    if (comm_rank(comm) == 0)
+        measure_units(model, stages->cost);
     comm_bcast(comm, stages->cost, sizeof stages->cost, 0);
     cut_balance(cut, model, parts, stages->cost);
     stages->measured = true;
+    return ST_OK;
 }
 
 enum status stages_open(struct stages *stages, struct comm *comm,
@@ -68,13 +114,9 @@ enum status stages_open(struct stages *stages, struct comm *comm,
     if (*options->stages)
         TRY(read_cut(&cut, model, options));
     else
-        measure_cut(stages, comm, model, options->pipeline, &cut);
+        TRY(measure_cut(stages, comm, model, options->pipeline, &cut));
     (alone ? stage_init_first : stage_init)(&stages->stage, comm, model, &cut);
-    char why[STATUS_TEXT];
-    status_capture(why);
-    enum status st = model_check_memory(stages->stage.model, "parallel.pipeline");
-    status_capture(NULL);
-    return run_agree(comm, st, why);
+    return ST_OK;
 }
 
 void stages_close(struct stages *stages)

@@ -267,6 +267,16 @@ static void fit_to_pipeline(const struct trainer_setup *setup, int grains,
     plan->lanes = (int)-fewest;
 }
 
+void tuning_by_rule(const struct trainer_setup *setup, int threads,
+                    struct parallel_plan *plan)
+{
+    const struct run_options *options = setup->options;
+    int grain = options->train.grain;
+    tuning_rule(&options->parallel, threads, plan);
+    if (setup->stage && setup->stage->count > 1)
+        fit_to_pipeline(setup, (options->train.batch + grain - 1) / grain, plan);
+}
+
 enum status tuning_choose(const struct trainer_setup *setup, int threads,
                           enum tuning_mode mode, struct tuning *tuning)
 {
@@ -281,9 +291,10 @@ enum status tuning_choose(const struct trainer_setup *setup, int threads,
         .context = setup,
     };
     *tuning = (struct tuning){.source = "by rule"};
-    tuning_rule(&options->parallel, threads, &tuning->plan);
+    tuning_by_rule(setup, threads, &tuning->plan);
     if (setup->stage && setup->stage->count > 1) {
-        fit_to_pipeline(setup, job.grains, &tuning->plan);
+        if (mode == TUNING_FORCE)
+            say(tuning, "by rule: that of a pipeline is not measured");
         return ST_OK;
     }
     job.rule = tuning->plan;

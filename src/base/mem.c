@@ -102,16 +102,22 @@ static void lower_by_control_group(size_t *limit)
         fclose(file);
 }
 
-size_t mem_limit(void)
+size_t mem_shared_limit(void)
 {
     size_t limit = (size_t)sysconf(_SC_PHYS_PAGES) * (size_t)sysconf(_SC_PAGESIZE);
+    lower_by_control_group(&limit);
+    return limit;
+}
+
+size_t mem_limit(void)
+{
+    size_t limit = mem_shared_limit();
     const int kinds[] = {RLIMIT_DATA, RLIMIT_AS};
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
         struct rlimit own;
         if (getrlimit(kinds[i], &own) == 0 && own.rlim_cur != RLIM_INFINITY)
             lower(&limit, own.rlim_cur);
     }
-    lower_by_control_group(&limit);
     return limit;
 }
 

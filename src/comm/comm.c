@@ -190,6 +190,12 @@ void comm_sum_u64(struct comm *comm, uint64_t *values, int count)
         MPI_Allreduce(MPI_IN_PLACE, values, count, MPI_UINT64_T, MPI_SUM, comm->all));
 }
 
+uint64_t comm_node_sum(struct comm *comm, uint64_t value)
+{
+    MPI_WAIT(MPI_Allreduce(MPI_IN_PLACE, &value, 1, MPI_UINT64_T, MPI_SUM, comm->node));
+    return value;
+}
+
 void comm_max_f64(struct comm *comm, double *values, int count)
 {
     MPI_WAIT(MPI_Allreduce(MPI_IN_PLACE, values, count, MPI_DOUBLE, MPI_MAX, comm->all));

@@ -148,15 +148,15 @@ static void release_steps(struct model *model)
 }
 
 /* Sizes come from a config, and that may come with a checkpoint from anywhere. */
-enum status model_check_memory(const struct model *model, const char *where)
+static enum status check_memory(const struct model *model, const char *where)
 {
     double wanted = (double)workspace_bytes(model) + 4.0 * (double)model->params;
     double limit = (double)mem_limit();
     if (wanted > limit)
         FAIL(ST_USAGE,
              "%s: the network takes %.1f GB for a grain of %d samples, a process may "
-             "have %.1f here; make its layers or train.grain smaller, or share the "
-             "layers among ranks (parallel.pipeline)",
+             "have %.1f here; make its layers or train.grain smaller, or train it with "
+             "the layers shared among ranks (parallel.pipeline)",
              where, wanted / 1e9, model->grain, limit / 1e9);
     return ST_OK;
 }
@@ -193,7 +193,7 @@ enum status model_init(struct model *model, const struct model_spec *spec,
                        struct shape in, int classes, int grain)
 {
     TRY(model_describe(model, spec, in, classes, grain));
-    enum status st = model_check_memory(model, spec->where[spec->count - 1]);
+    enum status st = check_memory(model, spec->where[spec->count - 1]);
     if (st != ST_OK)
         model_release(model);
     return st;

@@ -95,7 +95,7 @@ END
 }
 
 @test "networks that are none" {
-    for network in 10Gbit 10Gbit, ,20us 0Gbit,20us 10Gbit,0us -1Gbit,1us 10Gbit,20 \
+    for network in 10Gbit '10Gbit,' ,20us 0Gbit,20us 10Gbit,0us -1Gbit,1us 10Gbit,20 \
         20us,10Gbit 10Gbit,20us,1 1e9Gbit,1us 10Gbit,100s; do
         bad "'--network $network': expected bandwidth and latency like 10Gbit,20us, *" \
             --network "$network"

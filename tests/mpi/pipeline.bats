@@ -270,13 +270,31 @@ $victim is stopped" stalled.err
     (
         ulimit -d $limit
         refused 2 "training takes * (parallel.pipeline = 2)" big 1 none
+        refused 2 "training takes *, give it fewer threads, or let more ranks share*" \
+            "$LOCKSTEP" train big.conf --data letters.h5 --run none --threads 2 --tune force
     )
+    [ ! -e none ] # what was refused is not in the way of what is tried next
     (
         ulimit -d $limit
         big 3 big3
     ) >big3.out
     equal big1 big3
     same_file big{1,3}/checkpoints/step-000000000003.h5
+}
+
+@test "a layer that no process can hold is named before it is measured" {
+    echo "[model]" >huge.conf
+    printf 'layer = %s\n' flatten "linear 40000" gelu "linear 20000" "linear classes" \
+        logsoftmax >>huge.conf
+    (
+        ulimit -d 2000000
+        run --separate-stderr train 2 huge.conf --run none --set parallel.pipeline=2
+        echo "status $status: $stderr"
+        [ "$status" -eq 2 ]
+        grep -q "^lockstep: parallel.pipeline: layer 'linear2' alone takes more than 1[0-9]" \
+            <<<"$stderr"
+    )
+    [ ! -e none ]
 }
 
 @test "what cannot be is refused in one line" {

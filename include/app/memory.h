@@ -1,0 +1,20 @@
+/*
+ * memory: does a run fit into it? Better said than met: a process that asks for more than
+ * there is, is killed.
+ */
+#ifndef LOCKSTEP_APP_MEMORY_H
+#define LOCKSTEP_APP_MEMORY_H
+
+#include "base/status.h"
+#include "train/trainer.h"
+
+/* Collective. ST_USAGE, said by the first rank concerned: training by the rule's plan for
+   `threads` takes more than this process may have. setup: as for tuning_choose, but with
+   its folder. */
+enum status memory_check(const struct trainer_setup *setup, int threads) MUST_CHECK;
+
+/* Collective. A note if the ranks of a node take more together than the machine has, or
+   their control group may have; setup with its plan. */
+void memory_note(const struct trainer_setup *setup);
+
+#endif
