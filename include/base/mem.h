@@ -20,8 +20,9 @@ void *mem_aligned(size_t count, size_t size);
 /* As realloc; the new part is not zeroed. */
 void *mem_resize(void *p, size_t count, size_t size);
 
-/* Bytes of memory that this process may have: the machine's, or less by its own limits
-   (ulimit -d, -v) or its control group's (a SLURM job's, a container's). */
+/* Bytes of memory that this process may have: the machine's, or less by its control
+   group's limit (a SLURM job's, a container's) or by what its own limits (ulimit -d, -v)
+   still leave. */
 size_t mem_limit(void);
 /* Of these, what it shares with others: the machine's and the control group's. */
 size_t mem_shared_limit(void);

@@ -29,8 +29,9 @@ struct writer_setup {
     int keep;              /* newest checkpoints that stay */
 
     /* NULL: copies are written by the thread. Else writer_put writes, in the caller's
-       thread, what each file takes from the stream; the caller sets info.state. A best
-       state that could not be written is then lost, which is said. */
+       thread, what each file takes from the stream (metrics alone are the other thread's
+       all the same); the caller sets info.state. A best state that could not be written
+       is then lost, which is said. */
     const struct state_stream *stream;
 };
 

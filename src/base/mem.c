@@ -109,14 +109,34 @@ size_t mem_shared_limit(void)
     return limit;
 }
 
+/* Bytes in a line "NAME: 123 kB" of /proc/self/status; 0 if there is none. */
+static size_t used_by(const char *name)
+{
+    char line[256];
+    size_t length = strlen(name), kb = 0;
+    FILE *file = fopen("/proc/self/status", "r");
+    while (file && fgets(line, sizeof line, file))
+        if (strncmp(line, name, length) == 0 && line[length] == ':')
+            kb = strtoul(line + length + 1, NULL, 10);
+    if (file)
+        fclose(file);
+    return kb * 1024;
+}
+
+/* The own limits are of what is reserved, and much is before anything is allocated. */
 size_t mem_limit(void)
 {
+    static const struct {
+        int kind;
+        const char *used;
+    } own[] = {{RLIMIT_DATA, "VmData"}, {RLIMIT_AS, "VmSize"}};
     size_t limit = mem_shared_limit();
-    const int kinds[] = {RLIMIT_DATA, RLIMIT_AS};
-    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
-        struct rlimit own;
-        if (getrlimit(kinds[i], &own) == 0 && own.rlim_cur != RLIM_INFINITY)
-            lower(&limit, own.rlim_cur);
+    for (size_t i = 0; i < sizeof own / sizeof own[0]; i++) {
+        struct rlimit most;
+        if (getrlimit(own[i].kind, &most) != 0 || most.rlim_cur == RLIM_INFINITY)
+            continue;
+        size_t used = used_by(own[i].used);
+        lower(&limit, most.rlim_cur > used ? most.rlim_cur - used : 0);
     }
     return limit;
 }

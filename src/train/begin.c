@@ -15,7 +15,8 @@ static void start_average(struct trainer *trainer)
         memcpy(trainer->state.ema, trainer->state.params, vector_bytes(trainer));
 }
 
-/* A checkpoint that was given up half read has left its traces, on rank 0 alone. */
+/* A checkpoint that was given up half read has left its traces: on rank 0, and on the
+   stages that it was passed on to. */
 static void forget(struct trainer *trainer)
 {
     for (int i = 0; i < trainer->state.optims; i++)

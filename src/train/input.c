@@ -59,13 +59,14 @@ void trainer_input_init(struct trainer *trainer)
     int depth = asked ? options->input.prefetch - 1 : AHEAD;
     int grain = setup->model->grain, size = comm_size(setup->comm);
     int grains = (options->train.batch + grain - 1) / grain, first, most;
-    comm_share(trainer->stage->peers, grains, 0, &first, &most);
+    struct comm *readers = trainer->stage->peers; /* where this stage is the first */
+    comm_share(readers, grains, 0, &first, &most);
     const struct pipeline_setup with = {
         .loader = &trainer->train,
         .most = (uint64_t)most * (uint64_t)grain,
         .depth = depth,
         .augment = augmenter,
-        .memory = setup->dataset->memory_left / (size_t)comm_node_size(setup->comm),
+        .memory = setup->dataset->memory_left / (size_t)comm_node_size(readers),
         .batch = share_of_batch,
         .context = trainer,
     };

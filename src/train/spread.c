@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/where.h"
 
 /* Tensors of a vector, of the whole model. */
 static int tensors_of(const struct model *whole)
@@ -49,6 +50,7 @@ static void give(void *context, struct tensor_name name, float *values)
 {
     struct spread *spread = context;
     int owner = owner_of(spread, name);
+    where_mark(WHERE_CHECKPOINT); /* a slow file system is no stall while tensors move */
     if (owner == 0)
         state_give(spread->stage->model, spread->state, name, values);
     else
@@ -60,6 +62,7 @@ static void take(void *context, struct tensor_name name, const float *values)
 {
     struct spread *spread = context;
     int owner = owner_of(spread, name);
+    where_mark(WHERE_CHECKPOINT);
     if (owner == 0)
         state_take(spread->stage->model, spread->state, name, values);
     else

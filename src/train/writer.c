@@ -248,7 +248,7 @@ void writer_put(struct writer *writer, unsigned what, const struct checkpoint_in
     const struct snapshot from = {what, *info, *state, *metrics};
     wait_until_idle(writer);
     snapshot_take(writer, &writer->snapshot, &from);
-    if (writer->setup.stream) {
+    if (writer->setup.stream && what) {
         work(writer);
         return;
     }

@@ -12,16 +12,18 @@ setup_file() {
     train 1 "$LETTERS" --run reference "${OPTIONS[@]}" >reference.out
     deep >deep.conf
     train 1 deep.conf --run deep "${DEEP[@]}" >deep.out
+    big >big.conf
 }
 
 setup() {
     source "$BATS_TEST_DIRNAME/../runs.sh"
-    JOB='' PIDS=()
+    JOB='' PIDS=() GROUP=''
 }
 
 # By pid: whatever a failed test has left.
 teardown() {
     [[ ${JOB-} ]] && kill -KILL "$JOB" "${PIDS[@]}" 2>/dev/null
+    [[ ${GROUP-} ]] && rmdir "$GROUP"
     return 0
 }
 
@@ -36,6 +38,15 @@ deep() {
 }
 DEEP=(--set train.batch=50 --set train.grain=8 --set train.steps=40 --set log.every=10
     --set checkpoint.every_steps=10 --set train.clip=0.5 --set checkpoint.keep=9)
+
+# 20 million parameters.
+big() {
+    printf '%s\n' "[model]" "layer = flatten"
+    for _ in 1 2 3 4 5; do
+        printf 'layer = %s\n' "linear 2048" gelu
+    done
+    printf 'layer = %s\n' "linear 1024" gelu "linear classes" logsoftmax
+}
 
 equal() {
     echo "$2: $(state "$2.out"), wanted $(state "$1.out")"
@@ -256,27 +267,23 @@ $victim is stopped" stalled.err
 
 # The limit is per process: state, gradients and copies of 20 million parameters need more.
 @test "a network that no rank could hold is trained by three, to the same state" {
-    printf '%s\n' "[model]" "layer = flatten" >big.conf
-    for _ in 1 2 3 4 5; do
-        printf 'layer = %s\n' "linear 2048" gelu >>big.conf
-    done
-    printf 'layer = %s\n' "linear 1024" gelu "linear classes" logsoftmax >>big.conf
-    big() {
+    train_big() {
         train "$1" big.conf --run "$2" --set train.steps=3 --set train.batch=48 \
-            --set train.grain=16 --set optim.lr=0.01 --set "parallel.pipeline=$1"
+            --set train.grain=16 --set optim.lr=0.01 --set "parallel.pipeline=$1" "${@:3}"
     }
-    big 1 big1 >big1.out
+    stages='linear1+linear2 | linear3+linear4 | linear5+linear6+linear7'
+    train_big 1 big1 >big1.out
     limit=620000
     (
         ulimit -d $limit
-        refused 2 "training takes * (parallel.pipeline = 2)" big 1 none
+        refused 2 "training takes * (parallel.pipeline = 2)" train_big 1 none
         refused 2 "training takes *, give it fewer threads, or let more ranks share*" \
             "$LOCKSTEP" train big.conf --data letters.h5 --run none --threads 2 --tune force
     )
     [ ! -e none ] # what was refused is not in the way of what is tried next
     (
         ulimit -d $limit
-        big 3 big3
+        train_big 3 big3 --set "parallel.stages=$stages"
     ) >big3.out
     equal big1 big3
     same_file big{1,3}/checkpoints/step-000000000003.h5
@@ -295,6 +302,35 @@ $victim is stopped" stalled.err
             <<<"$stderr"
     )
     [ ! -e none ]
+}
+
+# limit BYTES: a control group of that much memory, GROUP, below this process's.
+limit() {
+    local root=/sys/fs/cgroup/memory file=memory.limit_in_bytes own
+    own=$(sed -n 's/^[0-9]*:memory://p' /proc/self/cgroup)
+    [[ $own ]] || root=/sys/fs/cgroup file=memory.max own=$(sed -n 's/^0:://p' /proc/self/cgroup)
+    mkdir "$root$own/lockstep-$$" 2>/dev/null || return
+    GROUP=$root$own/lockstep-$$
+    echo "$1" 2>/dev/null >"$GROUP/$file"
+}
+
+@test "a control group's memory is what a process may have, and a node's ranks together" {
+    limit 1000000000 || skip "cannot make a control group with a limit of memory"
+    grouped() {
+        (
+            echo "$BASHPID" >"$GROUP/cgroup.procs"
+            train "$1" big.conf --run none --check --set train.batch=48 \
+                --set train.grain=16 "${@:2}"
+        )
+    }
+    grouped 2 >two.out 2>two.err || : # killed, as it says
+    grep -q '^note: the ranks of a node take 1\.[0-9]* times the memory' two.err
+    grouped 1 >one.out 2>one.err
+    cat one.err
+    run grep "^note: the ranks" one.err
+    [ "$status" -eq 1 ]
+    refused 2 "training takes 1.* GB in this process, which may have 1.00; *" \
+        grouped 1 --threads 2
 }
 
 @test "what cannot be is refused in one line" {

@@ -1,6 +1,7 @@
 #include "capture.h"
 
 #include <stdlib.h>
+#include <sys/resource.h>
 
 #include "base/mem.h"
 
@@ -88,6 +89,28 @@ static void test_too_much(void **state)
     }
 }
 
+/* What is reserved already is not left. */
+static int own_limit(void)
+{
+    const struct rlimit most = {(size_t)1 << 30, (size_t)1 << 30};
+    const size_t some = (size_t)1 << 28;
+    size_t before, after;
+    if (setrlimit(RLIMIT_DATA, &most) != 0)
+        return 1;
+    before = mem_limit();
+    void *p = mem_zeroed(some, 1);
+    after = mem_limit();
+    free(p);
+    return !(before < most.rlim_cur && after <= before - some && mem_limit() > after);
+}
+
+static void test_limit(void **state)
+{
+    (void)state;
+    assert_true(mem_limit() <= mem_shared_limit());
+    assert_int_equal(capture(own_limit).code, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -95,6 +118,7 @@ int main(void)
         cmocka_unit_test(test_resize),
         cmocka_unit_test(test_text),
         cmocka_unit_test(test_too_much),
+        cmocka_unit_test(test_limit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
