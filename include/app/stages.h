@@ -23,6 +23,9 @@ enum status stages_open(struct stages *stages, struct comm *comm,
                         bool check) MUST_CHECK;
 void stages_close(struct stages *stages); /* zeroed or opened */
 
+/* Of this rank: "stage 1: conv3+linear1"; the caller frees. */
+char *stages_text(const struct stages *stages);
+
 /* For the run's header, with a pipeline: "2 replicas x 3 stages: ...". */
 void stages_print(const struct stages *stages);
 

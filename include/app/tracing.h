@@ -15,8 +15,10 @@ enum status tracing_check(const char *path) MUST_CHECK;
    leave it together. threads: of this rank that compute. */
 void tracing_start(struct comm *comm, int threads);
 
-/* Ends it and writes it, if there is one (path may be NULL). `st` is what the run ended
-   with: it is returned if that is worse. */
-enum status tracing_write(struct comm *comm, const char *path, enum status st) MUST_CHECK;
+/* Ends it and writes it, if there is one (path may be NULL). part: what this rank has of
+   the network, for its name in the picture; NULL: all. `st` is what the run ended with:
+   it is returned if that is worse. */
+enum status tracing_write(struct comm *comm, const char *path, const char *part,
+                          enum status st) MUST_CHECK;
 
 #endif

@@ -36,6 +36,9 @@ void trace_end(const char *what, const char *detail, double begin);
 /* The same until `end`. */
 void trace_span(const char *what, const char *detail, double begin, double end);
 
+/* A step of training, until now: steps have numbers. */
+void trace_step(unsigned long long number, double begin);
+
 /* Something that goes on beside what threads do: a message, from `begin` until now.
    bytes: its size. */
 void trace_beside(const char *what, size_t bytes, double begin);

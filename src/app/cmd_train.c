@@ -282,11 +282,18 @@ static void note_oddities(const struct session *session)
     const struct train_options *train = &session->config.run.train;
     int grains = (train->batch + train->grain - 1) / train->grain;
     int size = comm_size(session->stages.stage.peers);
+    int stages = session->stages.stage.count;
+    const char *who = stages > 1 ? "replica" : "rank";
     if (size > grains)
-        log_note("%d ranks but only %d grain%s in a batch: %d rank%s without work; raise "
+        log_note("%d %ss but only %d grain%s in a batch: %d %s%s without work; raise "
                  "train.batch or lower train.grain",
-                 size, grains, grains > 1 ? "s" : "", size - grains,
+                 size, who, grains, grains > 1 ? "s" : "", size - grains, who,
                  size - grains > 1 ? "s" : "");
+    else if (stages > 1 && grains / size < stages)
+        log_note(
+            "%d stages but only %d grain%s of a batch for each replica: stages wait "
+            "for each other most of the time; raise train.batch or lower train.grain",
+            stages, grains / size, grains / size > 1 ? "s" : "");
     int rows, columns, h = session->dataset.info.h, w = session->dataset.info.w;
     const struct input_options *input = &session->config.run.input;
     model_seen(&session->model, &rows, &columns);
@@ -353,7 +360,9 @@ enum status cmd_train(struct comm *comm, int argc, char **argv)
     config_init(&session.config);
     enum status st = train(&session);
     trainer_free(session.trainer); /* no thread but this one is left */
-    st = tracing_write(comm, request.trace, st);
+    char *part = session.stages.stage.count > 1 ? stages_text(&session.stages) : NULL;
+    st = tracing_write(comm, request.trace, part, st);
+    free(part);
     tuning_release(&session.tuning);
     stages_close(&session.stages);
     run_folder_close(&session.folder);

@@ -1,5 +1,6 @@
 #include "app/memory.h"
 
+#include <math.h>
 #include <stdio.h>
 
 #include "app/run.h"
@@ -9,16 +10,16 @@
 #include "comm/comm.h"
 
 /* What would help: a network has no more stages than layers with parameters. */
-static void advise(const struct trainer_setup *setup, char advice[128])
+static void advise(const struct trainer_setup *setup, double excess, char advice[128])
 {
     const struct stage *stage = setup->stage;
+    int stages = (int)fmin(ceil(stage->count * excess), setup->model->units);
     int used = snprintf(advice, 128, "make the network smaller");
     if (setup->plan->lanes > 1)
         used += snprintf(advice + used, 128 - (size_t)used, ", give it fewer threads");
-    if (stage->count < setup->model->units)
+    if (stage->count < stages)
         snprintf(advice + used, 128 - (size_t)used,
-                 ", or let more ranks share its layers (parallel.pipeline = %d)",
-                 stage->count + 1);
+                 ", or let more ranks share its layers (parallel.pipeline = %d)", stages);
 }
 
 enum status memory_check(const struct trainer_setup *setup, int threads)
@@ -30,7 +31,7 @@ enum status memory_check(const struct trainer_setup *setup, int threads)
     double wanted = (double)trainer_bytes(&ruled), limit = (double)mem_limit();
     char why[STATUS_TEXT], advice[128];
     enum status st = ST_OK;
-    advise(&ruled, advice);
+    advise(&ruled, wanted / limit, advice);
     status_capture(why);
     if (wanted > limit)
         st = status_fail(

@@ -99,6 +99,17 @@ static void note_bound(const struct run_rank *rank, int threads, int cpus, int c
              rank->granted, rank->cpus, unbinding());
 }
 
+static void note_too_many(const struct run_rank *rank, int threads, int cpus, int count)
+{
+    char fewer[64] = "";
+    if (threads > count)
+        snprintf(fewer, sizeof fewer, "--threads %d or ",
+                 cpus / count > 0 ? cpus / count : 1);
+    log_note("%d threads of %d rank(s) on the %d CPUs of %s: slower than fewer; use "
+             "%s'mpirun -n %d'",
+             threads, count, cpus, rank->host, fewer, least(cpus, count));
+}
+
 static void note_load(const struct run_ranks *ranks, bool asked)
 {
     for (int r = 0; r < ranks->count; r++) {
@@ -111,11 +122,7 @@ static void note_load(const struct run_ranks *ranks, bool asked)
         if (unbinding() && cpus < rank->granted && (threads > cpus || lone))
             note_bound(rank, threads, cpus, count);
         else if (threads > cpus)
-            log_note(
-                "%d threads of %d rank(s) on the %d CPUs of %s: slower than fewer; use "
-                "--threads %d or 'mpirun -n %d'",
-                threads, count, cpus, rank->host, cpus / count > 0 ? cpus / count : 1,
-                least(cpus, count));
+            note_too_many(rank, threads, cpus, count);
     }
 }
 

@@ -124,6 +124,15 @@ void stages_close(struct stages *stages)
     stage_release(&stages->stage);
 }
 
+char *stages_text(const struct stages *stages)
+{
+    const struct stage *stage = &stages->stage;
+    char *layers = cut_part_text(&stage->cut, stage->whole, stage->index);
+    char *text = mem_format("stage %d: %s", stage->index, layers);
+    free(layers);
+    return text;
+}
+
 void stages_print(const struct stages *stages)
 {
     const struct stage *stage = &stages->stage;

@@ -65,10 +65,11 @@ static enum status write_file(const char *path, const char *text, size_t bytes)
     return fs_commit(temp, path);
 }
 
-static enum status gather(struct comm *comm, const char *path)
+static enum status gather(struct comm *comm, const char *path, const char *part)
 {
-    char *name = mem_format("rank %d (%s)", comm_rank(comm), comm_host(comm)),
-         *all = NULL;
+    char *name = mem_format("rank %d (%s)%s%s", comm_rank(comm), comm_host(comm),
+                            part ? ", " : "", part ? part : "");
+    char *all = NULL;
     size_t mine, *bytes = mem_zeroed((size_t)comm_size(comm), sizeof *bytes), sum = 0;
     char *text = trace_text(comm_rank(comm), name, &mine);
     comm_allgather(comm, &mine, bytes, sizeof mine);
@@ -90,11 +91,12 @@ static enum status gather(struct comm *comm, const char *path)
     return comm_agree(comm, st);
 }
 
-enum status tracing_write(struct comm *comm, const char *path, enum status st)
+enum status tracing_write(struct comm *comm, const char *path, const char *part,
+                          enum status st)
 {
     if (!trace_on())
         return st;
-    enum status written = gather(comm, path);
+    enum status written = gather(comm, path, part);
     trace_stop();
     return st == ST_OK ? written : st;
 }

@@ -12,7 +12,8 @@
 struct span {
     const char *what, *detail;
     double begin, end;
-    size_t bytes; /* beside: of the message */
+    size_t bytes;              /* beside: of the message */
+    unsigned long long number; /* 0: none */
     bool beside;
 };
 
@@ -113,6 +114,13 @@ void trace_end(const char *what, const char *detail, double begin)
         trace_span(what, detail, begin, timer_now());
 }
 
+void trace_step(unsigned long long number, double begin)
+{
+    if (lanes && begin > 0)
+        put(&(struct span){
+            .what = "step", .number = number, .begin = begin, .end = timer_now()});
+}
+
 void trace_beside(const char *what, size_t bytes, double begin)
 {
     if (!lanes || begin <= 0)
@@ -181,8 +189,11 @@ static void append_span(struct text *text, const struct span *span, int pid, int
     }
     append(text,
            "{\"ph\":\"X\",\"name\":\"%s\",\"cat\":\"%s\",\"pid\":%d,\"tid\":%d,"
-           "\"ts\":%.3f,\"dur\":%.3f},\n",
+           "\"ts\":%.3f,\"dur\":%.3f",
            span->detail ? span->detail : span->what, span->what, pid, tid, begin, length);
+    if (span->number)
+        append(text, ",\"args\":{\"number\":%llu}", span->number);
+    append(text, "},\n");
 }
 
 char *trace_text(int pid, const char *process, size_t *bytes)

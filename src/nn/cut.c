@@ -31,10 +31,13 @@ static enum status unknown_layer(const struct model *model, const char *key,
     for (int u = 0; u < model->units; u++)
         names[u] = unit_name(model, u);
     const char *near = parse_nearest(name, names, model->units);
+    if (strpbrk(name, ", ;/"))
+        FAIL(ST_USAGE, "%s: '%.40s' is no layer's name; write LAYER+LAYER | LAYER ...",
+             key, name);
     if (near)
         FAIL(ST_USAGE, "%s: the network has no layer '%s'; did you mean '%s'?", key, name,
              near);
-    FAIL(ST_USAGE, "%s: the network has no layer '%s'", key, name);
+    FAIL(ST_USAGE, "%s: the network has no layer '%.40s'", key, name);
 }
 
 /* The next name must be that of unit `next`. */

@@ -252,7 +252,7 @@ enum status trainer_do_step(struct trainer *trainer, struct step *step)
     phases_add(&trainer->phases, PHASE_UPDATE, t);
     if (someone_idle(trainer, step))
         share_flags(&job);
-    trace_end("step", NULL, begin);
+    trace_step(trainer->progress.step + 1, begin);
     return ST_OK;
 }
 

@@ -276,7 +276,7 @@ $victim is stopped" stalled.err
     limit=620000
     (
         ulimit -d $limit
-        refused 2 "training takes * (parallel.pipeline = 2)" train_big 1 none
+        refused 2 "training takes * (parallel.pipeline = [23])" train_big 1 none
         refused 2 "training takes *, give it fewer threads, or let more ranks share*" \
             "$LOCKSTEP" train big.conf --data letters.h5 --run none --threads 2 --tune force
     )
