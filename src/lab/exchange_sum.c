@@ -10,6 +10,7 @@
 #define ROUNDS        9
 #define ROUND_SECONDS 0.02
 #define CALLS_MOST    100
+#define WARM_SECONDS  1.0 /* until connections over long ways send all they have to */
 #define BUSY_ROUNDS   5
 #define WAKE_SECONDS  2e-4
 
@@ -120,6 +121,12 @@ static int stages(const struct comm *comm)
     return rounds;
 }
 
+static int calls_in(double seconds, double once)
+{
+    double wanted = 1 + seconds / once;
+    return wanted < CALLS_MOST ? (int)wanted : CALLS_MOST;
+}
+
 void exchange_measure_sum(struct comm *comm, double pause, struct exchange_sum *sum)
 {
     struct vectors v;
@@ -128,8 +135,8 @@ void exchange_measure_sum(struct comm *comm, double pause, struct exchange_sum *
     v.pause = comm_size(comm) > comm_node_size(comm) ? pause : 0;
     double once = timed(&v, 3);
     comm_max_f64(comm, &once, 1);
-    double wanted = 1 + ROUND_SECONDS / (once + v.pause);
-    int calls = wanted < CALLS_MOST ? (int)wanted : CALLS_MOST;
+    timed(&v, calls_in(WARM_SECONDS, once + v.pause));
+    int calls = calls_in(ROUND_SECONDS, once + v.pause);
     for (int r = 0; r < ROUNDS; r++)
         seconds[r] = timed(&v, calls);
     comm_max_f64(comm, seconds, ROUNDS);
