@@ -39,7 +39,6 @@ struct reduce {
     int lanes;                  /* at most */
     struct reduce_stack *stack; /* owned: (lanes) */
     float *memory;              /* borrowed: all vectors */
-    size_t bytes;               /* of memory */
     float *parts[TREE_NODES_MAX];
 };
 

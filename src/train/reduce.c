@@ -36,7 +36,6 @@ void reduce_init(struct reduce *reduce, struct reduce_size size, float *memory)
         .count = size.params + TAIL_COUNT,
         .lanes = lanes,
         .memory = memory,
-        .bytes = reduce_floats(size) * sizeof(float),
         .stack = mem_zeroed((size_t)lanes, sizeof(struct reduce_stack)),
     };
     for (int i = 0; i < lanes; i++) {
