@@ -1,4 +1,5 @@
 /* config_reader: INI text, line by line, as inih reads it. */
+#include <ctype.h>
 #include <ini.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,7 +18,7 @@ struct reader {
     struct config *config;
     const char *name, *next;
     int line;
-    char *value;   /* owned: what was too long for inih's line, else NULL */
+    char *value;   /* owned: of this line, if too long for inih's; else NULL */
     int seen[128]; /* [key]: the line that set it */
     enum status st;
 };
@@ -37,6 +38,18 @@ static bool is_line(const char *begin, size_t bytes)
     return memchr(begin, '=', bytes) || memchr(begin, ':', bytes);
 }
 
+/* What inih takes for a blank: the two must agree on where a comment begins. */
+static bool is_blank(char c)
+{
+    return isspace((unsigned char)c) != 0;
+}
+
+static void drop_value(struct reader *reader)
+{
+    free(reader->value);
+    reader->value = NULL;
+}
+
 /* The next line between its blanks and without its comment. Indentation is cut off
    because inih would take an indented line for a continuation. */
 static const char *next_line(struct reader *reader, size_t *bytes)
@@ -44,12 +57,12 @@ static const char *next_line(struct reader *reader, size_t *bytes)
     const char *begin = reader->next, *end = begin + strcspn(begin, "\n");
     reader->next = *end ? end + 1 : end;
     reader->line++;
-    while (begin < end && strchr(" \t\r", *begin))
+    while (begin < end && is_blank(*begin))
         begin++;
     for (const char *p = begin; p < end; p++)
-        if ((*p == '#' || *p == ';') && (p == begin || p[-1] == ' ' || p[-1] == '\t'))
+        if ((*p == '#' || *p == ';') && (p == begin || is_blank(p[-1])))
             end = p;
-    while (end > begin && strchr(" \t\r", end[-1]))
+    while (end > begin && is_blank(end[-1]))
         end--;
     *bytes = (size_t)(end - begin);
     return begin;
@@ -61,6 +74,7 @@ static char *read_line(char *line, int room, void *stream)
 {
     struct reader *reader = stream;
     size_t bytes;
+    drop_value(reader);
     if (!*reader->next || reader->st != ST_OK)
         return NULL;
     const char *begin = next_line(reader, &bytes);
@@ -107,8 +121,7 @@ static int take_pair(void *user, const char *section, const char *name, const ch
         value = parse_trim(reader->value);
     if (reader->st == ST_OK)
         fail_once(reader, config_set_key(reader->config, section, name, value, where));
-    free(reader->value);
-    reader->value = NULL;
+    drop_value(reader);
     return 1;
 }
 
@@ -119,6 +132,7 @@ enum status config_parse(struct config *config, const char *text, const char *na
     struct reader reader = {.config = config, .name = name, .next = text + skip};
     ASSERT(config_key_count <= 128);
     int bad_line = ini_parse_stream(read_line, &reader, take_pair, &reader);
+    drop_value(&reader);
     TRY(reader.st);
     if (bad_line > 0)
         FAIL(ST_USAGE, "%s:%d: expected '[section]' or 'key = value'", name, bad_line);

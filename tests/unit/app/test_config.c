@@ -184,16 +184,34 @@ static void test_bad_lines(void **state)
     free(many);
 }
 
-/* A comment may be as long as it likes. */
+/* A comment may be as long as it likes, and begin behind any blank. */
 static void test_long_comment(void **state)
 {
     (void)state;
+    const char *begin[] = {" # ", "\t;", "\v;", "\f# x = y"};
+    for (int i = 0; i < 4; i++) {
+        struct config c;
+        char *text = mem_format("[train]\nbatch = 9%s%0800d\n%s%0800d = 7\nepochs = 3\n",
+                                begin[i], 0, begin[i], 0);
+        assert_int_equal(parse(&c, text), ST_OK);
+        assert_int_equal(c.run.train.batch, 9);
+        assert_int_equal(c.run.train.epochs, 3);
+        config_release(&c);
+        free(text);
+    }
+}
+
+/* What no key takes is the value of no other. */
+static void test_long_value_without_key(void **state)
+{
+    (void)state;
+    const char *marks = "\xEF\xBB\xBF\xEF\xBB\xBF"; /* inih skips one more */
+    char *text = mem_format("%s;%0190d = 77777777\n[train]\nbatch = 9\n", marks, 0);
     struct config c;
-    char text[1000] = "[train]\nbatch = 9 # ";
-    memset(text + strlen(text), 'x', 800);
     assert_int_equal(parse(&c, text), ST_OK);
     assert_int_equal(c.run.train.batch, 9);
     config_release(&c);
+    free(text);
 }
 
 static void test_read(void **state)
@@ -391,6 +409,7 @@ int main(void)
         cmocka_unit_test(test_round_trip),   cmocka_unit_test(test_long_path),
         cmocka_unit_test(test_unknown),      cmocka_unit_test(test_bad_values),
         cmocka_unit_test(test_bad_lines),    cmocka_unit_test(test_long_comment),
+        cmocka_unit_test(test_long_value_without_key),
         cmocka_unit_test(test_read),         cmocka_unit_test(test_set),
         cmocka_unit_test(test_check),        cmocka_unit_test(test_check_name),
         cmocka_unit_test(test_compare),      cmocka_unit_test(test_compare_fixed),
