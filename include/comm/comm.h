@@ -121,9 +121,11 @@ const char *comm_tree_choice(const struct comm *comm, int n, size_t count);
    in it. */
 float *comm_vectors(struct comm *comm, size_t floats);
 
-/* For measurements, by ranks 0 and `other` alone: so many floats to the other and back,
-   sent as sums are. Half of the seconds that it takes: on rank 0, of one way. */
-double comm_ping(struct comm *comm, int other, size_t floats);
+/* Collective: how messages go from rank 0 to `other` and back, sent as sums are, while
+   the ranks between them wait. The fastest of `pings`, for other work only slows them
+   down; long messages, a few, take about so many seconds each, or are of 4 MiB. */
+struct comm_link comm_measure_link(struct comm *comm, int other, int pings,
+                                   double seconds);
 
 /* For comparison: MPI's own sum, whose bits depend on the number of ranks. */
 void comm_mpi_sum(struct comm *comm, const float *mine, float *sum, size_t count);

@@ -9,11 +9,17 @@
 
 #include <stddef.h>
 
+/* How messages go from one node to another. 0: not known, or there is no other. */
+struct comm_link {
+    double latency;   /* seconds, one way */
+    double bandwidth; /* bytes per second of what is sent, each way */
+};
+
 /* Ranks fill the nodes one after the other. */
 struct comm_world {
     int ranks, per_node;
-    int align;      /* comm_align's unit; 1 at least */
-    double latency; /* seconds, of a message between nodes; 0: not known */
+    int align; /* comm_align's unit; 1 at least */
+    struct comm_link link;
 };
 
 struct comm_work {

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 
 #include "base/status.h"
+#include "comm/world.h"
 
 struct comm;
 
@@ -14,9 +15,8 @@ struct comm;
 
 struct network {
     bool known, given;
-    bool between_nodes;      /* else between ranks of one node */
-    double latency;          /* seconds, one way */
-    double bandwidth;        /* bytes per second of what is sent, each way */
+    bool between_nodes; /* else between ranks of one node */
+    struct comm_link link;
     char text[NETWORK_TEXT]; /* "10Gbit,20us", "measured between n1 and n2" */
 };
 

@@ -141,13 +141,11 @@ static void measure_sum(const struct plan_run *run, struct scaling *scaling, int
    besides. */
 static void set_costs(struct scaling *scaling, double bandwidth)
 {
-    double touch = 3 * sizeof(float) / bandwidth;
+    double touch = 3 * sizeof(float) / bandwidth, bytes = scaling->network.link.bandwidth;
     scaling->costs = (struct scaling_costs){
-        .latency = scaling->network.latency,
+        .latency = scaling->network.link.latency,
         .message = 1e-6,
-        .link = scaling->network.bandwidth > 0
-                    ? sizeof(float) / scaling->network.bandwidth
-                    : 0,
+        .link = bytes > 0 ? sizeof(float) / bytes : 0,
         .copy = 3 * touch,
         .meeting = 1e-6,
         .touched = touch,

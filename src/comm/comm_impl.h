@@ -7,6 +7,7 @@
 #include "base/where.h"
 #include "comm/comm.h"
 #include "comm/message.h"
+#include "comm/world.h"
 #include "window.h"
 
 /* TAG_MESSAGE and on: a kind of message each; TAG_TREE and on: a piece of a sum each. */
@@ -27,8 +28,8 @@ struct comm {
     int node_most;         /* ranks of the largest node */
     int channels;          /* and of the smallest */
     int *node_first; /* owned: [node]: its first rank; nodes + 1. NULL: not in order */
-    double latency;  /* seconds, of a message to another node; 0: there is none */
-    int unit;        /* grains that no border of shares divides; 0: 1 */
+    struct comm_link link; /* from the first node to the second */
+    int unit;              /* grains that no border of shares divides; 0: 1 */
     char host[64];
     struct window vectors; /* comm_vectors */
     void *private_vectors; /* owned: the same where there is no window */

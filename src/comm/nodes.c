@@ -1,12 +1,12 @@
 /* nodes: which ranks share memory, what they may put there, and who owns which grains. */
-#include <math.h>
 #include <stdlib.h>
 
 #include "base/mem.h"
 #include "comm/tree.h"
 #include "comm_impl.h"
 
-#define PINGS 7 /* the first one connects */
+#define PINGS     7
+#define LONG_PING 0.0005 /* seconds */
 
 /* Ranks of a node follow each other, node by node, unless they were dealt out in turns.
  */
@@ -25,18 +25,13 @@ static int *firsts_of(const int *leader, int size)
     return first;
 }
 
-/* Between the first two nodes; the fastest of some pings, for other work only slows them
-   down. leader: [rank]. */
-static double measure_latency(struct comm *comm, const int *leader)
+/* The first rank of another node than rank 0's. leader: [rank]. */
+static int first_elsewhere(const int *leader)
 {
-    double least = INFINITY;
     int other = 1;
     while (leader[other] == leader[0])
         other++;
-    for (int i = 0; i < PINGS && (comm->rank == 0 || comm->rank == other); i++)
-        least = fmin(least, comm_ping(comm, other, 1));
-    MPI_CHECK(MPI_Bcast(&least, 1, MPI_DOUBLE, 0, comm->all));
-    return least;
+    return other;
 }
 
 void comm_find_nodes(struct comm *comm)
@@ -54,7 +49,8 @@ void comm_find_nodes(struct comm *comm)
     comm->node_most = sizes[0];
     comm->channels = -sizes[1];
     comm->node_first = firsts_of(leader, comm->size);
-    comm->latency = comm->nodes > 1 ? measure_latency(comm, leader) : 0;
+    if (comm->nodes > 1 && comm->link.bandwidth <= 0)
+        comm->link = comm_measure_link(comm, first_elsewhere(leader), PINGS, LONG_PING);
     free(leader);
 }
 

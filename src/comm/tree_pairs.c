@@ -215,26 +215,58 @@ static int most_nodes(const struct comm *comm, int n, int level)
     return most;
 }
 
+/* With whom a rank exchanges at a level; itself: with nobody. */
+static int partner_of(int size, int rank, int level)
+{
+    struct pairs pairs = pairs_of(NULL, size, rank);
+    if (level < 0)
+        return rank + pairs.leader - pairs.follower;
+    return pairs.follower ? rank : member_of(&pairs, pairs.self ^ 1 << level);
+}
+
+/* Most ranks of a node that exchange with another node at this level. */
+static int most_far(const struct comm *comm, int level)
+{
+    int most = 0;
+    if (comm->nodes == 1 || !comm->node_first)
+        return comm->node_most;
+    for (int i = 0; i < comm->nodes; i++) {
+        int begin = comm->node_first[i], end = comm->node_first[i + 1], far = 0;
+        for (int rank = begin; rank < end; rank++) {
+            int partner = partner_of(comm->size, rank, level);
+            far += partner < begin || partner >= end;
+        }
+        most = far > most ? far : most;
+    }
+    return most;
+}
+
+/* Neighbours come first: the first rounds may well be within the nodes. */
+static void add_round(const struct comm *comm, int level, int rounds, int messages,
+                      double floats, struct comm_work *work)
+{
+    int far = most_far(comm, level);
+    *(far > 0 ? &work->rounds : &work->meetings) += rounds;
+    work->messages += far * messages;
+    work->floats += far * floats;
+    work->touched += far < comm->node_most ? 2 * floats : 0;
+}
+
 static struct comm_work work_of(const struct comm *comm, int n, size_t count, bool halve)
 {
+    struct comm_work work = {0};
     struct pairs pairs = pairs_of(NULL, comm->size, 0);
-    double rounds = pairs.levels, messages = 0, floats = 0, share = (double)count;
+    double share = (double)count;
     if (pairs.couples > 0) {
-        int parts = most_nodes(comm, n, -1);
-        rounds += 2;
-        messages += parts + 1;
-        floats += (parts + 1) * share;
+        int messages = most_nodes(comm, n, -1) + 1;
+        add_round(comm, -1, 2, messages, messages * share, &work);
     }
     for (int level = 0; level < pairs.levels; level++) {
-        int parts = most_nodes(comm, n, level);
+        int messages = most_nodes(comm, n, level) + halve;
         share /= halve ? 2 : 1;
-        messages += parts + halve;
-        floats += (parts + halve) * share;
-        rounds += halve;
+        add_round(comm, level, 1 + halve, messages, messages * share, &work);
     }
-    double link = comm->node_most;
-    return (struct comm_work){
-        .rounds = rounds, .messages = messages * link, .floats = floats * link};
+    return work;
 }
 
 static bool doubling_work(const struct comm *comm, int n, size_t count,

@@ -17,13 +17,16 @@ static bool work_of(const struct comm *comm, int n, size_t count, struct comm_wo
         most = parts > most ? parts : most;
         all += parts;
     }
-    double others = comm->size - 1, share = (double)count / comm->size;
-    double sent = most * others * share, received = (all - all / comm->size) * share;
-    double link = comm->node_most; /* that many ranks send through it */
+    int link = comm->node_most; /* that many ranks send through it */
+    int near = comm->nodes > 1 ? link - 1 : 0, others = comm->size - 1 - near;
+    double share = (double)count / comm->size;
+    double sent = most * others * share;
+    double received = (double)(all - all / comm->size * (1 + near)) * share;
     *work = (struct comm_work){
         .rounds = 2,
         .messages = (most + 1) * others * link,
         .floats = link * (fmax(sent, received) + others * share),
+        .touched = 2 * (most + 1) * near * share,
     };
     return true;
 }

@@ -7,8 +7,8 @@
 #include "tree_impl.h"
 
 /* Only their ratios choose an algorithm. Messages through MPI between ranks of one node,
-   and over a network that is neither slow nor very fast (its latency is measured, as far
-   as it is more than this); then ranks of a node that wait for each other in shared
+   and over a network as far as that was not measured: its latency is more than this in
+   any case, for messages queue. Then ranks of a node that wait for each other in shared
    memory, and floats there. */
 #define NODE_LATENCY    2e-6
 #define NODE_MESSAGE    5e-7
@@ -21,10 +21,15 @@
 
 static double seconds_of(const struct comm *comm, const struct comm_work *work)
 {
-    bool far = comm->nodes > 1;
-    return work->rounds * (far ? fmax(comm->latency, NETWORK_LATENCY) : NODE_LATENCY) +
-           work->messages * (far ? NETWORK_MESSAGE : NODE_MESSAGE) +
-           work->floats * (far ? NETWORK_FLOAT : NODE_FLOAT) + work->meetings * MEETING +
+    double latency = NODE_LATENCY, message = NODE_MESSAGE, network_float = NODE_FLOAT;
+    if (comm->nodes > 1) {
+        double bandwidth = comm->link.bandwidth;
+        latency = fmax(comm->link.latency, NETWORK_LATENCY);
+        message = NETWORK_MESSAGE;
+        network_float = bandwidth > 0 ? sizeof(float) / bandwidth : NETWORK_FLOAT;
+    }
+    return work->rounds * latency + work->messages * message +
+           work->floats * network_float + work->meetings * MEETING +
            work->touched * TOUCHED_FLOAT;
 }
 
@@ -59,7 +64,7 @@ struct comm_work comm_world_work(const struct comm_world *world, int n, size_t c
         .node_most = nodes > 1 ? world->per_node : last,
         .channels = last,
         .unit = world->align,
-        .latency = world->latency,
+        .link = world->link,
     };
     if (world->ranks == 1)
         return work;

@@ -1,6 +1,5 @@
 #include "lab/network.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -8,11 +7,9 @@
 #include "base/parse.h"
 #include "comm/comm.h"
 
-#define PAYLOAD    (1448.0 / 1538.0) /* of TCP over Ethernet */
-#define PINGS      41
-#define LONG_PINGS 5
-#define LONG_LEAST 1e-9    /* seconds */
-#define LONG_MOST  1048576 /* floats */
+#define PAYLOAD   (1448.0 / 1538.0) /* of TCP over Ethernet */
+#define PINGS     41
+#define LONG_PING 0.1 /* seconds: slow links are not kept busy for minutes */
 
 struct unit {
     const char *name;
@@ -56,33 +53,16 @@ enum status network_parse(const char *text, struct network *network)
     snprintf(copy, sizeof copy, "%s", text);
     snprintf(network->text, sizeof network->text, "%s", text);
     char *speed = strsep(&rest, ",");
-    if (!rest || !read_value(speed, speeds, 1e3, 1e13, &network->bandwidth) ||
-        !read_value(rest, times, 1e-9, 10, &network->latency))
+    if (!rest || !read_value(speed, speeds, 1e3, 1e13, &network->link.bandwidth) ||
+        !read_value(rest, times, 1e-9, 10, &network->link.latency))
         FAIL(ST_USAGE,
              "'--network %s': expected bandwidth and latency like 10Gbit,20us, from "
              "8kbit to 10000GB (bit, kbit, Mbit, Gbit, B, kB, MB, GB a second) and from "
              "1ns to 10s (ns, us, ms, s)",
              text);
-    network->bandwidth *= PAYLOAD;
+    network->link.bandwidth *= PAYLOAD;
     return ST_OK;
 }
-
-/* The fastest of several: other work can only slow it down. */
-static double ping(struct comm *comm, int other, size_t floats, int count)
-{
-    double least = INFINITY;
-    int rank = comm_rank(comm);
-    for (int i = -1; i < count && (rank == 0 || rank == other); i++) {
-        double seconds = comm_ping(comm, other, floats);
-        if (i >= 0 && seconds < least)
-            least = seconds;
-    }
-    comm_bcast(comm, &least, sizeof least, 0);
-    return least;
-}
-
-/* A long message takes about so long: slow links are not kept busy for minutes. */
-#define LONG_SECONDS 0.1
 
 void network_measure(struct comm *comm, struct network *network)
 {
@@ -95,15 +75,7 @@ void network_measure(struct comm *comm, struct network *network)
     network->known = true;
     network->between_nodes = other < size;
     other = network->between_nodes ? other : 1;
-    network->latency = ping(comm, other, 1, PINGS);
-    size_t floats = 16384;
-    double once = ping(comm, other, floats, 3);
-    while (floats < LONG_MOST && 2 * once < LONG_SECONDS) {
-        floats *= 2;
-        once *= 2;
-    }
-    double most = ping(comm, other, floats, LONG_PINGS) - network->latency;
-    network->bandwidth = (double)floats * sizeof(float) / fmax(most, LONG_LEAST);
+    network->link = comm_measure_link(comm, other, PINGS, LONG_PING);
     for (int i = 0; i < 2; i++) {
         snprintf(hosts[i], sizeof hosts[i], "%s", comm_host(comm));
         comm_bcast(comm, hosts[i], sizeof hosts[i], i ? other : 0);

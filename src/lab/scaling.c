@@ -15,7 +15,7 @@ struct comm_world scaling_world(const struct scaling *s, int ranks)
         .ranks = ranks,
         .per_node = s->per_node,
         .align = s->align,
-        .latency = s->network.between_nodes ? s->network.latency : 0,
+        .link = s->network.between_nodes ? s->network.link : (struct comm_link){0},
     };
 }
 

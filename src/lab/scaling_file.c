@@ -79,8 +79,8 @@ static enum status put_all(struct h5file *file, const struct scaling *s,
     TRY(h5file_put_text(file, "/", "format", FORMAT));
     TRY(h5file_put_text(file, "/", "network",
                         s->network.known ? s->network.text : "none"));
-    TRY(h5file_put_f64(file, "/", "latency", s->network.latency));
-    TRY(h5file_put_f64(file, "/", "bandwidth", s->network.bandwidth));
+    TRY(h5file_put_f64(file, "/", "latency", s->network.link.latency));
+    TRY(h5file_put_f64(file, "/", "bandwidth", s->network.link.bandwidth));
     TRY(h5file_put_f64(file, "/", "memory_bandwidth", s->memory_bandwidth));
     TRY(h5file_put_u64(file, "/", "threads", (uint64_t)s->threads));
     TRY(h5file_put_u64(file, "/", "cpus", (uint64_t)s->cpus));

@@ -50,6 +50,32 @@ same() {
     done
 }
 
+# steps ALGORITHM STEPS: bytes that leave host n1 meanwhile.
+steps() {
+    local before after count=/proc/self/net/dev
+    before=$(on n1 awk '/eth0:/ { print $10 }' $count)
+    train_on n1:2,n2:2 "$1-$2" --set parallel.reduce="$1" --set train.batch=64 \
+        --set train.grain=16 --set train.steps="$2"
+    after=$(on n1 awk '/eth0:/ { print $10 }' $count)
+    echo $((after - before))
+}
+
+# A host of two ranks, whose shares are nodes of the tree, and one more like it. A slow link:
+# its speed is measured with few bytes then, the same each time.
+@test "an algorithm sends as much as it is counted to" {
+    link_rate 1gbit
+    for expected in "levels 1" "halving 1" "slices 2" "doubling 2"; do
+        read -r algorithm vectors <<<"$expected"
+        few=$(steps "$algorithm" 5)
+        many=$(steps "$algorithm" 25)
+        parameters=$(awk '$1 == "total" && NF == 4 { print $3 }' "$algorithm-5.out")
+        echo "$algorithm: $(((many - few) / 20)) bytes a step, $parameters parameters"
+        awk -v sent=$(((many - few) / 20)) -v wanted=$((4 * vectors * parameters)) \
+            'BEGIN { exit !(wanted > 0 && sent > 0.95 * wanted && sent < 1.1 * wanted) }'
+    done
+    link_rate full
+}
+
 @test "a host without room in shared memory: sums by messages" {
     on n3 mount -o remount,size=32m /dev/shm
     mpirun_on n3:2 "$LOCKSTEP" bench reduce --bytes 4096,33554432,4096 --repeats 2 >out

@@ -44,10 +44,42 @@ static void test_nodes(void **state)
     assert_true(two.rounds >= 1 && two.touched == 0);
     assert_true(two.floats == FLOATS); /* the whole vector, each way */
     assert_true(many.floats > FLOATS && many.floats < 3.0 * FLOATS);
-    struct comm_work levels = work_of(64, 8, 64);
+    struct comm_work levels = work_of(16, 8, 16);
     assert_string_equal(levels.name, "levels");
-    assert_true(levels.floats < 2.0 * FLOATS); /* once for a node, not for each rank */
+    assert_true(levels.floats == FLOATS); /* once for a node, not for each rank */
     assert_true(levels.touched > 0);
+}
+
+static struct comm_work over(double bandwidth, int per_node, int nodes)
+{
+    const struct comm_world world = {.ranks = per_node * nodes,
+                                     .per_node = per_node,
+                                     .align = 1,
+                                     .link = {20e-6, bandwidth}};
+    return comm_world_work(&world, world.ranks, FLOATS);
+}
+
+/* Halving sends the larger half of what it sends within the nodes. */
+static void test_halving_within_nodes(void **state)
+{
+    (void)state;
+    for (int per_node = 1; per_node <= 16; per_node *= 2) {
+        struct comm_work work = over(1e8, per_node, 64);
+        assert_string_equal(work.name, "halving");
+        assert_true(work.floats < 2.0 * FLOATS && work.floats > 1.9 * FLOATS);
+        assert_true((work.meetings > 0) == (per_node > 1));
+    }
+    assert_string_equal(over(1e8, 3, 64).name, "levels"); /* no halves there */
+}
+
+/* Few bytes through a slow network, few messages through a fast one. */
+static void test_link(void **state)
+{
+    (void)state;
+    struct comm_work slow = over(1e7, 1, 16), fast = over(1e11, 1, 16);
+    assert_true(slow.floats < fast.floats);
+    assert_true(slow.messages > fast.messages);
+    assert_true(over(1e8, 2, 2).floats == FLOATS);
 }
 
 /* Shares that are no single nodes of the tree take more. */
@@ -65,10 +97,9 @@ static void test_odd_shares(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_shape),
-        cmocka_unit_test(test_one_node),
-        cmocka_unit_test(test_nodes),
-        cmocka_unit_test(test_odd_shares),
+        cmocka_unit_test(test_shape), cmocka_unit_test(test_one_node),
+        cmocka_unit_test(test_nodes), cmocka_unit_test(test_halving_within_nodes),
+        cmocka_unit_test(test_link),  cmocka_unit_test(test_odd_shares),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

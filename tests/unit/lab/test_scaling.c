@@ -258,8 +258,8 @@ static void parsed(const char *text, double bandwidth, double latency)
     assert_int_equal(network_parse(text, &network), ST_OK);
     assert_string_equal(network.text, text);
     assert_true(network.known && network.given && network.between_nodes);
-    near(network.bandwidth, bandwidth * 1448 / 1538);
-    near(network.latency * 1e6, latency * 1e6);
+    near(network.link.bandwidth, bandwidth * 1448 / 1538);
+    near(network.link.latency * 1e6, latency * 1e6);
 }
 
 static void test_network(void **state)
