@@ -55,6 +55,14 @@ nothing_left() {
     grep -q '^network  *measured, n1 to n2: ' out
 }
 
+@test "a long way does not hide how slow the network is" {
+    hosts_up 2 50000 0
+    mpirun_on n1:1,n2:1 "$LOCKSTEP_BUILD/tests/comm/test_link" >out 2>&1
+    hosts_down
+    cat out
+    [ "$(grep -c '  OK .*test_measured' out)" -eq 2 ]
+}
+
 @test "ended by a signal it removes what it made" {
     check_plan --only '4 hosts, 1 Gbit/s' >out 2>err 3>&- &
     job=$!
