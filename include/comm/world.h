@@ -25,8 +25,9 @@ struct comm_world {
 struct comm_work {
     const char *name; /* the algorithm */
     double rounds;    /* of messages that wait for those before them */
-    double messages;  /* that go out through a node's link, in all rounds */
-    double floats;    /* in them; as many come in at the same time */
+    double sent;      /* messages of the rank that sends most, in all rounds */
+    double messages;  /* that go out through a node's link; of each round the most */
+    double floats;    /* in them; no more come in meanwhile */
     double meetings;  /* of a node's ranks, in shared memory */
     double touched;   /* floats that each of them adds or copies there */
 };

@@ -252,6 +252,15 @@ static bool alike(struct comm *comm, int threads)
     return most[0] + most[1] == 0;
 }
 
+/* Every lane has activations and gradients of its own. */
+static void fit_to_memory(const struct trainer_setup *setup, struct parallel_plan *plan)
+{
+    struct trainer_setup fitted = *setup;
+    fitted.plan = plan;
+    while (plan->lanes > 1 && trainer_bytes(&fitted) > mem_limit())
+        plan->lanes--;
+}
+
 /* A pipeline of S stages idles for S - 1 of the rounds that it goes through: fewer lanes,
    whose threads share grains, make more rounds. A replica's stages have as many lanes. */
 static void fit_to_pipeline(const struct trainer_setup *setup, int grains,
@@ -260,8 +269,11 @@ static void fit_to_pipeline(const struct trainer_setup *setup, int grains,
     const struct stage *stage = setup->stage;
     int replicas = comm_size(stage->peers), share = (grains + replicas - 1) / replicas;
     int most = share / (2 * stage->count);
-    if (setup->options->parallel.intra == INTRA_AUTO && most < plan->lanes)
-        plan->lanes = most > 1 ? most : 1;
+    if (setup->options->parallel.intra == INTRA_AUTO) {
+        if (most < plan->lanes)
+            plan->lanes = most > 1 ? most : 1;
+        fit_to_memory(setup, plan);
+    }
     double fewest = -plan->lanes;
     comm_max_f64(setup->comm, &fewest, 1);
     plan->lanes = (int)-fewest;

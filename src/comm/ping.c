@@ -6,8 +6,8 @@
 #include "base/timer.h"
 #include "tree_impl.h"
 
-#define LONG_PINGS 5
-#define LONG_LEAST 16384   /* floats */
+#define LONG_PINGS 4
+#define LONG_LEAST 65536   /* floats: more than a link lets through in a burst */
 #define LONG_MOST  1048576 /* floats */
 #define LONG_SHARE 0.125   /* of its time, at least, is not the way's: else it is noise */
 

@@ -25,15 +25,15 @@ static bool flat_next(struct comm *comm, struct tree_piece *piece)
     return true;
 }
 
-#define FLAT(algorithm_name, algorithm_exchange)                                       \
-    {                                                                                  \
-        .name = (algorithm_name), .exchange = (algorithm_exchange), .work = flat_work, \
-        .start = flat_start, .next = flat_next,                                        \
+#define FLAT(algorithm_exchange)                                                  \
+    {                                                                             \
+        .exchange = (algorithm_exchange), .work = flat_work, .start = flat_start, \
+        .next = flat_next,                                                        \
     }
 
-static const struct tree_algorithm flat_slices = FLAT("slices", &tree_slices),
-                                   flat_halving = FLAT("halving", &tree_halving),
-                                   flat_doubling = FLAT("doubling", &tree_doubling);
+static const struct tree_algorithm flat_slices = FLAT(&tree_slices),
+                                   flat_halving = FLAT(&tree_halving),
+                                   flat_doubling = FLAT(&tree_doubling);
 
 /* --- all of them --- */
 
@@ -60,11 +60,21 @@ void comm_tree_forget(struct comm *comm)
 bool comm_tree_use(struct comm *comm, const char *name)
 {
     comm_tree_forget(comm);
+    for (int i = 0; comm_tree_names[i]; i++) {
+        comm->tree.wanted = algorithms[i];
+        if (strcmp(comm_tree_names[i], name) == 0)
+            return true;
+    }
     comm->tree.wanted = NULL;
-    for (int i = 1; algorithms[i]; i++)
-        if (strcmp(algorithms[i]->name, name) == 0)
-            comm->tree.wanted = algorithms[i];
-    return comm->tree.wanted || strcmp(comm_tree_names[0], name) == 0;
+    return false;
+}
+
+const char *tree_name(const struct tree_algorithm *algorithm)
+{
+    int i = 1;
+    while (algorithms[i] != algorithm)
+        i++;
+    return comm_tree_names[i];
 }
 
 const struct tree_algorithm *tree_fastest(const struct comm *comm, int n, size_t count)
@@ -90,7 +100,7 @@ static const struct tree_algorithm *choose(const struct comm *comm, int n, size_
 
 const char *comm_tree_choice(const struct comm *comm, int n, size_t count)
 {
-    return comm->size == 1 ? NULL : choose(comm, n, count)->name;
+    return comm->size == 1 ? NULL : tree_name(choose(comm, n, count));
 }
 
 /* One that cannot be prepared does not apply any more. */

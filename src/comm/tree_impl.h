@@ -69,7 +69,6 @@ struct tree_exchange {
 extern const struct tree_exchange tree_slices, tree_doubling, tree_halving;
 
 struct tree_algorithm {
-    const char *name;
     const struct tree_exchange *exchange; /* NULL: without messages */
     /* What it takes, the same on all ranks; false: it does not apply. */
     bool (*work)(const struct tree_algorithm *algorithm, const struct comm *comm, int n,
@@ -121,6 +120,7 @@ void tree_slice(size_t count, int size, int index, size_t *begin, size_t *end);
 
 /* The fastest, by world.c's count of seconds. */
 const struct tree_algorithm *tree_fastest(const struct comm *comm, int n, size_t count);
+const char *tree_name(const struct tree_algorithm *algorithm);
 /* The one that sums this piece, prepared. Collective. */
 void tree_decide(struct comm *comm, struct tree_piece *piece);
 

@@ -248,20 +248,18 @@ static bool next(struct comm *comm, struct tree_piece *piece)
 }
 
 const struct tree_algorithm tree_shared = {
-    .name = "shared",
     .work = shared_work,
     .prepare = prepare,
     .start = start,
     .next = next,
 };
 
-#define LEVELS(algorithm_name, algorithm_exchange)                                       \
-    {                                                                                    \
-        .name = (algorithm_name), .exchange = (algorithm_exchange), .work = levels_work, \
-        .prepare = prepare, .start = start, .next = next,                                \
+#define LEVELS(algorithm_exchange)                                                 \
+    {                                                                              \
+        .exchange = (algorithm_exchange), .work = levels_work, .prepare = prepare, \
+        .start = start, .next = next,                                              \
     }
 
-const struct tree_algorithm tree_levels = LEVELS("levels", &tree_slices);
-const struct tree_algorithm tree_levels_halving = LEVELS("levels-halving", &tree_halving);
-const struct tree_algorithm tree_levels_doubling =
-    LEVELS("levels-doubling", &tree_doubling);
+const struct tree_algorithm tree_levels = LEVELS(&tree_slices),
+                            tree_levels_halving = LEVELS(&tree_halving),
+                            tree_levels_doubling = LEVELS(&tree_doubling);

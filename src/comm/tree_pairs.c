@@ -250,6 +250,7 @@ static void add_round(struct comm_work *work, int far, int ranks, int rounds,
                       int messages, double floats)
 {
     *(far > 0 ? &work->rounds : &work->meetings) += rounds;
+    work->sent += far > 0 ? messages : 0;
     work->messages += far * messages;
     work->floats += far * messages * floats;
     work->touched += far < ranks ? 2 * messages * floats : 0;

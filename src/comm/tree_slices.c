@@ -23,6 +23,7 @@ static struct comm_work work_of(const struct comm *comm, bool across, int n, siz
     double received = (double)(all - all / members * (1 + near)) * share;
     return (struct comm_work){
         .rounds = 2,
+        .sent = (most + 1) * others,
         .messages = (most + 1) * others * link,
         .floats = link * (fmax(sent, received) + others * share),
         .touched = 2 * (most + 1) * near * share,

@@ -95,7 +95,8 @@ static bool move_on(struct comm *comm, struct tree_piece *piece)
         moved = true;
     }
     if (moved && piece->done)
-        trace_beside("sum over ranks", piece->count * sizeof(float), piece->began);
+        trace_beside("sum over ranks", (piece->end - piece->begin) * sizeof(float),
+                     piece->began);
     return moved;
 }
 

@@ -8,31 +8,31 @@
 
 /* Only their ratios choose an algorithm. Messages through MPI between ranks of one node,
    and over a network as far as that was not measured: its latency is more than this in
-   any case, for messages queue; each of them takes time of the link and, more, of the
-   rank that sends it, while others send theirs. Then ranks of a node that wait for each
+   any case, for messages queue; each of them takes time of the rank that sends it, while
+   others send theirs, and of the link. Then ranks of a node that wait for each
    other in shared memory, and floats there. */
 #define NODE_LATENCY    2e-6
 #define NODE_MESSAGE    5e-7
 #define NODE_FLOAT      1e-9
 #define NETWORK_LATENCY 10e-6
-#define NETWORK_MESSAGE 15e-6
-#define LINK_MESSAGE    1e-6
+#define NETWORK_SENT    15e-6
+#define NETWORK_MESSAGE 1e-6
 #define NETWORK_FLOAT   8e-9
 #define MEETING         1e-6
 #define TOUCHED_FLOAT   3e-10
 
 static double seconds_of(const struct comm *comm, const struct comm_work *work)
 {
-    double latency = NODE_LATENCY, message = NODE_MESSAGE, network_float = NODE_FLOAT;
+    double latency = NODE_LATENCY, sent = 0, message = NODE_MESSAGE, each = NODE_FLOAT;
     if (comm->nodes > 1) {
         double bandwidth = comm->link.bandwidth;
         latency = fmax(comm->link.latency, NETWORK_LATENCY);
-        message = LINK_MESSAGE + NETWORK_MESSAGE / comm->node_most;
-        network_float = bandwidth > 0 ? sizeof(float) / bandwidth : NETWORK_FLOAT;
+        sent = NETWORK_SENT;
+        message = NETWORK_MESSAGE;
+        each = bandwidth > 0 ? sizeof(float) / bandwidth : NETWORK_FLOAT;
     }
-    return work->rounds * latency + work->messages * message +
-           work->floats * network_float + work->meetings * MEETING +
-           work->touched * TOUCHED_FLOAT;
+    return work->rounds * latency + work->sent * sent + work->messages * message +
+           work->floats * each + work->meetings * MEETING + work->touched * TOUCHED_FLOAT;
 }
 
 double tree_seconds(const struct tree_algorithm *algorithm, const struct comm *comm,
@@ -77,7 +77,7 @@ struct comm_work comm_world_work(const struct comm_world *world, int n, size_t c
     comm.node_first[nodes] = world->ranks;
     const struct tree_algorithm *chosen = tree_fastest(&comm, n, count);
     chosen->work(chosen, &comm, n, count, &work);
-    work.name = chosen->name;
+    work.name = tree_name(chosen);
     free(comm.node_first);
     return work;
 }

@@ -18,8 +18,10 @@ static struct comm *comm;
 static void test_measured(void **state)
 {
     (void)state;
-    if (comm_size(comm) == 1)
-        skip();
+    if (comm_size(comm) == 1) {
+        assert_int_equal(comm_far_rank(comm), 0);
+        return;
+    }
     struct comm_link link = comm_measure_link(comm, comm_size(comm) - 1, 3, 1e-3);
     double least[] = {-link.latency, -link.bandwidth};
     comm_max_f64(comm, least, 2);
