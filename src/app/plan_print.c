@@ -52,7 +52,8 @@ void plan_print_measured(const struct plan_run *run, const struct scaling *s)
     log_out("%-10s %.3g GB/s of a node\n", "memory", s->memory_bandwidth * 1e-9);
     if (s->network.known)
         log_out("%-10s %s: %s one way, %.1f MB/s\n", "network", s->network.text,
-                seconds_text(s->network.link.latency, a), s->network.link.bandwidth * 1e-6);
+                seconds_text(s->network.link.latency, a),
+                s->network.link.bandwidth * 1e-6);
     for (int i = 0; i < s->sums; i++)
         if (s->sum[i].ranks > 1)
             log_out("%-10s over %d ranks, in %d pieces: %s (%s to %s)\n", "sum",
