@@ -66,14 +66,13 @@ enum status network_parse(const char *text, struct network *network)
 
 void network_measure(struct comm *comm, struct network *network)
 {
-    int size = comm_size(comm), other = comm_node_size(comm);
+    int other = comm_far_rank(comm);
     char hosts[2][64] = {"", ""};
     *network = (struct network){0};
-    comm_bcast(comm, &other, sizeof other, 0);
-    if (size == 1)
+    if (comm_size(comm) == 1)
         return;
     network->known = true;
-    network->between_nodes = other < size;
+    network->between_nodes = other > 0;
     other = network->between_nodes ? other : 1;
     network->link = comm_measure_link(comm, other, PINGS, LONG_PING);
     for (int i = 0; i < 2; i++) {
