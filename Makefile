@@ -48,7 +48,8 @@ once = $(eval $(1) := $(shell $(2)))$($(1))
 FLAGS_comm    = $(call once,FLAGS_comm,mpicc --showme:compile)
 FLAGS_io      = $(call once,FLAGS_io,pkg-config --cflags hdf5-serial libpng zlib)
 FLAGS_blas    = $(call once,FLAGS_blas,pkg-config --cflags openblas)
-FLAGS_kernels = $(FLAGS_blas) -fopenmp -O3
+# Under sanitizers -O3 takes minutes to compile, and saves the tests seconds.
+FLAGS_kernels = $(FLAGS_blas) -fopenmp $(if $(filter asan fuzz,$(MODE)),,-O3)
 LIBS = $(call once,LIBS,mpicc --showme:link; \
          pkg-config --libs hdf5-serial libpng zlib openblas hwloc libxxhash inih)
 LINK = -Wl,--as-needed $(LIBS) $(if $(filter fuzz,$(MODE)),,-fopenmp) -lm $(LINK_$(MODE))

@@ -1,5 +1,5 @@
 #!/bin/bash
-# Build and run the tests, one file after the other: run_tests.sh [SUITE...]
+# Build and run the tests: run_tests.sh [SUITE...]
 #   unit   tests/unit/*/test_*.c (cmocka)
 #   asan   the same, under the address and undefined behaviour sanitizers
 #   cli    tests/cli/*.bats
@@ -7,6 +7,8 @@
 #   hosts  tests/hosts/*.bats: several hosts, as network namespaces (root)
 #   slurm  tests/slurm/*.bats: on a SLURM of their own (root; `make test-slurm` installs it)
 #   peers  tests/peers/*.bats (not by default)
+# Two files run at a time, for many mostly wait: one takes them from the front of the list,
+# the other from its end, where those are that wait most.
 # T=PATTERN runs only files whose path matches. The last line is the sum over everything;
 # the exit status is 1 if anything failed or nothing ran.
 set -u
@@ -24,9 +26,11 @@ if ((!$#)); then
     suites=(unit asan cli mpi hosts slurm)
     [[ $MODE == asan ]] && suites=(unit cli mpi hosts slurm)
 fi
-passed=0 failed=0 skipped=0
+declare -A build_of=([unit]=$BUILD [asan]=$BUILD-asan) mode_of=([unit]=$MODE [asan]=asan)
+queue=() # SUITE FILE
+failed=0 # builds
 work=$(mktemp -d) || exit 1
-trap 'rm -rf "$work"' EXIT
+trap 'kill $(jobs -p) 2>/dev/null; wait; rm -rf "$work"' EXIT
 trap 'exit 130' INT TERM
 
 # count STATUS <TAP: "passed failed skipped". What was planned and did not report failed.
@@ -54,23 +58,67 @@ how_it_ended() {
     esac
 }
 
-# run LABEL LIMIT COMMAND...: one file of tests.
+# run LABEL LIMIT COMMAND...: one file of tests. Waited for, so that it ends when we do;
+# what a shell starts so would ignore INT.
 run() {
-    local label=$1 limit=$2 status p f s start=$EPOCHREALTIME
-    timeout -k 10 "$limit" "${@:3}" >"$work/out" 2>&1 </dev/null
+    local label=$1 limit=$2 out=$work/out.$BASHPID status p f s start=$EPOCHREALTIME
+    env --default-signal=INT,QUIT timeout -k 10 "$limit" "${@:3}" >"$out" 2>&1 </dev/null &
+    wait $!
     status=$?
-    read -r p f s < <(count $status <"$work/out")
+    read -r p f s < <(count $status <"$out")
+    {
+        flock 9 # what is said of a file stays together
+        echo "$p $f $s" >>"$work/sums"
+        tell
+    } 9>"$work/lock"
+}
+
+# What `run` found.
+tell() {
     printf '%-36s %4d passed' "$label" "$p"
     ((f)) && printf ', %d FAILED' "$f"
     ((s)) && printf ', %d skipped' "$s"
     awk -v a="$start" -v b="$EPOCHREALTIME" 'BEGIN { printf "  %.1f s\n", b - a }'
-    if ((f)); then
-        {
-            how_it_ended $status
-            grep -vE '^(ok |1\.\.|not ok .*# SKIP)' "$work/out" | tail -n 200
-        } | sed 's/^/    /'
-    fi
-    passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
+    ((f)) || return 0
+    {
+        how_it_ended $status
+        grep -vE '^(ok |1\.\.|not ok .*# SKIP)' "$out" | tail -n 200
+    } | sed 's/^/    /'
+}
+
+run_file() { # SUITE FILE
+    local name=${2#tests/unit/}
+    case $1 in
+    unit | asan)
+        CMOCKA_MESSAGE_OUTPUT=tap run "$1 ${name%.c}" $unit_limit \
+            "${build_of[$1]}/tests/${name%.c}"
+        ;;
+    *) run "$1 $(basename "$2" .bats)" $bats_limit bats --tap "$2" ;;
+    esac
+}
+
+# start SUITE FILE: in the background.
+start() {
+    {
+        trap - EXIT
+        trap 'kill $(jobs -p) 2>/dev/null; wait; exit 143' TERM
+        run_file "$@"
+    } &
+}
+
+run_queue() {
+    local first=0 last=$((${#queue[@]} - 1)) front='' back=''
+    while :; do
+        # shellcheck disable=SC2086 # two words
+        [[ ! $front ]] && ((first <= last)) && start ${queue[first++]} && front=$!
+        # shellcheck disable=SC2086
+        [[ ! $back ]] && ((first <= last && $(nproc) > 1)) && start ${queue[last--]} &&
+            back=$!
+        [[ $front$back ]] || break
+        wait -n
+        kill -0 "$front" 2>/dev/null || front=''
+        kill -0 "$back" 2>/dev/null || back=''
+    done
 }
 
 declare -A tried
@@ -92,37 +140,36 @@ files() {
     done
 }
 
-run_unit() { # SUITE BUILD MODE
-    local names=() name
+add_unit() { # SUITE
+    local names
     files tests/unit/*/test_*.c
     ((${#files[@]})) || return
     names=("${files[@]#tests/unit/}")
     names=("${names[@]%.c}")
-    build BUILD="$2" MODE="$3" "${names[@]/#/$2/tests/}"
-    for name in "${names[@]}"; do
-        CMOCKA_MESSAGE_OUTPUT=tap run "$1 $name" $unit_limit "$2/tests/$name"
-    done
+    build BUILD="${build_of[$1]}" MODE="${mode_of[$1]}" \
+        "${names[@]/#/${build_of[$1]}/tests/}"
+    queue+=("${files[@]/#/$1 }")
 }
 
-run_bats() { # SUITE
-    local file
+add_bats() { # SUITE
     files tests/"$1"/*.bats
     ((${#files[@]})) || return
     build BUILD="$BUILD" MODE="$MODE" all unit
-    for file in "${files[@]}"; do
-        run "$1 $(basename "$file" .bats)" $bats_limit bats --tap "$file"
-    done
+    queue+=("${files[@]/#/$1 }")
 }
 
 for suite in "${suites[@]}"; do
     case $suite in
-    unit) run_unit unit "$BUILD" "$MODE" ;;
-    asan) run_unit asan "$BUILD-asan" asan ;;
-    cli | mpi | hosts | slurm | peers) run_bats "$suite" ;;
+    unit | asan) add_unit "$suite" ;;
+    cli | mpi | hosts | slurm | peers) add_bats "$suite" ;;
     *) echo "no suite '$suite': unit, asan, cli, mpi, hosts, slurm or peers" >&2 && exit 2 ;;
     esac
 done
-
+: >"$work/sums"
+run_queue
+read -r passed failed skipped < <(awk -v failed=$failed -v files=${#queue[@]} '
+    { passed += $1; failed += $2; skipped += $3 }
+    END { print passed + 0, failed + files - NR, skipped + 0 }' "$work/sums")
 ((passed + failed)) || echo "nothing ran: no test file matches '${T-}'"
 echo "$passed passed, $failed failed, $skipped skipped"
 ((failed == 0 && passed > 0))
