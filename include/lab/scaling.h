@@ -17,7 +17,7 @@
 
 #include "base/status.h"
 #include "lab/exchange.h"
-#include "lab/network.h"
+#include "lab/fabric.h"
 #include "lab/workload.h"
 
 #define SCALING_POINTS 256
@@ -66,7 +66,7 @@ struct scaling {
     int points, sums;
     struct workload_point point[SCALING_POINTS];
     struct scaling_sum sum[SCALING_SUMS];
-    struct network network; /* between nodes, unless known is false */
+    struct fabric network; /* between nodes, unless known is false */
     struct scaling_costs costs;
     double memory_bandwidth; /* bytes per second, all CPUs */
     double load;             /* average before the measurements, of the busiest node */

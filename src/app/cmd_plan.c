@@ -224,7 +224,7 @@ static enum status describe(struct session *session)
                  "again when it is quiet",
                  scaling->load, cpus);
     if (request->network)
-        return network_parse(request->network, &scaling->network);
+        return fabric_parse(request->network, &scaling->network);
     scaling->network.known = measured > 1;
     scaling->network.between_nodes = measured > nearby;
     return ST_OK;
