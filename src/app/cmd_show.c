@@ -133,7 +133,10 @@ static enum status show_run(const char *folder)
     fs_free_list(paths, count);
     TRY(network_find(path, folder));
     log_out("\n");
-    return show_checkpoint(path);
+    enum status st = show_checkpoint(path);
+    if (st != ST_OK)
+        network_tell_whole(folder);
+    return st;
 }
 
 /* Every file of ours but a data set says what it is in the root attribute "format". */
