@@ -11,6 +11,7 @@ cd "$(dirname "$0")/.." || exit 1
 read -ra batches <<<"${BATCHES:-256 1024}"
 read -ra hosts_tried <<<"${HOSTS_TRIED:-2 4}"
 steps=${STEPS:-60}
+ways=(shared levels levels-halving levels-doubling slices halving doubling)
 bytes=${BYTES:-4096,65536,1200000,16777216,67108864}
 repeats=${REPEATS:-5}
 what=${1:-steps}
@@ -64,7 +65,8 @@ sums() {
     ranks=$(tr , '\n' <<<"$2" | sed 's/.*://' | awk '{ n += $1 } END { print n }')
     OMPI_MCA_mpi_yield_when_idle=$((ranks > $(nproc)))
     must mpirun_on "$2" "$LOCKSTEP" bench reduce --bytes "$bytes" --repeats "$repeats"
-    awk -v where="$1" '
+    awk -v where="$1" -v names="${ways[*]}" '
+        BEGIN { ways = split(names, way, " ") }
         function commas(n) {
             return n < 1000 ? n : commas(int(n / 1000)) sprintf(",%03d", n % 1000)
         }
@@ -73,9 +75,10 @@ sums() {
         { us[$3] = $4 < 10 ? sprintf("%.1f", $4) : commas(int($4 + 0.5)) }
         $8 == "chosen" { us[$3] = "**" us[$3] "**"; ratio = $7 }
         $3 == "MPI_Allreduce" {
-            printf "| %s | %s | %s | %s | %s | %s | %s | %s | %s |\n", where, commas($2),
-                cell("shared"), cell("levels"), cell("slices"), cell("halving"),
-                cell("doubling"), us[$3], ratio
+            printf "| %s | %s |", where, commas($2)
+            for (i = 1; i <= ways; i++)
+                printf " %s |", cell(way[i])
+            printf " %s | %s |\n", us[$3], ratio
             split("", us)
         }' "$work/out"
 }
@@ -90,15 +93,16 @@ steps_table() {
 }
 
 reduce_table() {
-    echo "| where | bytes | shared, us | levels | slices | halving | doubling |" \
-        "MPI_Allreduce | chosen / MPI |"
-    echo "|---|---:|---:|---:|---:|---:|---:|---:|---:|"
+    printf '| where | bytes |'
+    printf ' %s |' "${ways[@]}" MPI_Allreduce 'chosen / MPI'
+    printf '\n|---|%s\n' "$(printf -- '---:|%.0s' _ "${ways[@]}" _ _)"
     hosts_up 8 || exit 1
     on n1 mount -o remount,size=3g /dev/shm # 8 vectors and their sum, twice
     for n in 2 4 8; do sums "$n ranks, shared memory" "n1:$n"; done
     link_rate 1gbit
     for n in 2 4 8; do sums "$n hosts, 1 Gbit/s" "$(names "$n")"; done
     sums "2 hosts of 2 ranks, 1 Gbit/s" "$(names 2 2)"
+    sums "4 hosts of 2 ranks, 1 Gbit/s" "$(names 4 2)"
     sums "3 hosts, 1 Gbit/s" "$(names 3)"
     hosts_down
     hosts_up 4 500 0 || exit 1

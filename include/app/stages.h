@@ -19,7 +19,7 @@ struct stages {
    Without a pipeline the stage is all of it. check: a rank alone is told what several
    would have. */
 enum status stages_open(struct stages *stages, struct comm *comm,
-                        const struct model *model, const struct parallel_options *options,
+                        const struct model *model, const struct run_options *options,
                         bool check) MUST_CHECK;
 void stages_close(struct stages *stages); /* zeroed or opened */
 

@@ -18,10 +18,17 @@ struct model_cut {
 enum status cut_read(struct model_cut *cut, const struct model *model, const char *key,
                      const char *text) MUST_CHECK;
 
-/* The cut whose slowest part is fastest; cost[units], in any unit. 1 <= parts <= units.
- */
-void cut_balance(struct model_cut *cut, const struct model *model, int parts,
-                 const double *cost);
+/* Which units [begin, end) part `part` of a cut may be made of. */
+struct cut_limit {
+    bool (*fits)(const struct cut_limit *limit, int part, int begin, int end);
+    const struct model *model;
+    const void *context;
+};
+
+/* The cut whose slowest part is fastest, of those whose every part fits; cost[units], in
+   any unit. 1 <= parts <= units. limit: NULL: everything fits. False: nothing does. */
+bool cut_balance(struct model_cut *cut, const struct model *model, int parts,
+                 const double *cost, const struct cut_limit *limit);
 
 /* Sum of the costs of a part. */
 double cut_cost(const struct model_cut *cut, int part, const double *cost);

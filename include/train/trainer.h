@@ -76,5 +76,9 @@ const struct phases *trainer_phases(const struct trainer *trainer);
 /* Bytes of workspaces, weights, gradients, optimizer state and, on a rank that writes,
    their copies: what trainer_create takes besides the data. Not collective. */
 size_t trainer_bytes(const struct trainer_setup *setup);
+/* The least that it takes on a rank of a pipeline that need not be there yet: with one
+   lane, on the first of so many replicas. Of the stage: count, index, model. */
+size_t trainer_bytes_least(const struct run_options *options, const struct stage *stage,
+                           int replicas);
 
 #endif

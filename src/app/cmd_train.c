@@ -155,7 +155,7 @@ static enum status describe_model(struct session *session)
         &session->model, &session->config.model, in, data->classes, run->train.grain);
     status_capture(NULL);
     TRY(run_agree(session->comm, st, why));
-    return stages_open(&session->stages, session->comm, &session->model, &run->parallel,
+    return stages_open(&session->stages, session->comm, &session->model, run,
                        session->request->check);
 }
 

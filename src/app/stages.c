@@ -6,10 +6,9 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "lab/layers.h"
-#include "nn/workspace.h"
+#include "train/trainer.h"
 
-#define KEY           "parallel.stages"
-#define VECTORS_LEAST 5 /* weights, optimizer state, gradient, sum, decay mask */
+#define KEY "parallel.stages"
 
 static enum status check_options(const struct comm *comm, const struct model *model,
                                  const struct parallel_options *options, bool alone)
@@ -40,31 +39,57 @@ static enum status read_cut(struct model_cut *cut, const struct model *model,
     return ST_OK;
 }
 
-/* A layer that no process can hold cannot be cut, nor can it be measured. */
-static enum status check_unit(const struct model *unit)
+/* --- by cost, as far as memory allows --- */
+
+struct room {
+    const struct run_options *options;
+    int replicas;
+    double limit; /* bytes, of the process that may have least */
+};
+
+/* What a stage takes at least; any model may stand for all of it. */
+static double stage_bytes(const struct room *room, int index, const struct model *model)
 {
-    double vectors = (double)unit->params * VECTORS_LEAST * sizeof(float);
-    double wanted = (double)workspace_bytes(unit) + vectors, limit = (double)mem_limit();
+    const struct stage stage = {
+        .count = room->options->parallel.pipeline, .index = index, .model = model};
+    return (double)trainer_bytes_least(room->options, &stage, room->replicas);
+}
+
+static bool fits(const struct cut_limit *limit, int part, int begin, int end)
+{
+    const struct room *room = limit->context;
+    struct model model;
+    model_part(&model, limit->model, begin, end);
+    double bytes = stage_bytes(room, part, &model);
+    model_release(&model);
+    return bytes <= room->limit;
+}
+
+/* A layer that no process can hold cannot be cut, nor can it be measured. The last stage
+   has the fewest rounds in flight. */
+static enum status check_unit(const struct room *room, const struct model *unit)
+{
+    double bytes = stage_bytes(room, room->options->parallel.pipeline - 1, unit);
     const struct model_cut all = {.parts = 1, .first = {0, 1}};
-    if (wanted <= limit)
+    if (bytes <= room->limit)
         return ST_OK;
     char *name = cut_part_text(&all, unit, 0);
     enum status st = status_fail(
         ST_USAGE,
         "parallel.pipeline: layer '%s' alone takes more than %.2f GB, a process "
         "may have %.2f here; make it or train.grain smaller",
-        name, wanted / 1e9, limit / 1e9);
+        name, bytes / 1e9, room->limit / 1e9);
     free(name);
     return st;
 }
 
-static enum status check_units(const struct model *model)
+static enum status check_units(const struct room *room, const struct model *model)
 {
     enum status st = ST_OK;
     for (int u = 0; u < model->units && st == ST_OK; u++) {
         struct model unit;
         model_part(&unit, model, u, u + 1);
-        st = check_unit(&unit);
+        st = check_unit(room, &unit);
         model_release(&unit);
     }
     return st;
@@ -81,40 +106,53 @@ static void measure_units(const struct model *model, double *cost)
     }
 }
 
-/* Rank 0 measures for all. */
-static enum status measure_cut(struct stages *stages, struct comm *comm,
-                               const struct model *model, int parts,
-                               struct model_cut *cut)
+static double least_limit(struct comm *comm)
 {
-    char why[STATUS_TEXT];
-    status_capture(why);
-    enum status st = comm_rank(comm) == 0 ? check_units(model) : ST_OK;
-    status_capture(NULL);
-    TRY(run_agree(comm, st, why));
+    double limit[] = {-(double)mem_limit()};
+    comm_max_f64(comm, limit, 1);
+    return -limit[0];
+}
+
+/* Rank 0 measures for all. If no cut fits, the best one will be refused for what it
+   takes. */
+static enum status measure_cut(struct stages *stages, struct comm *comm,
+                               const struct model *model,
+                               const struct run_options *options, struct model_cut *cut)
+{
+    int parts = options->parallel.pipeline;
+    const struct room room = {
+        .options = options,
+        .replicas = comm_size(comm) < parts ? 1 : comm_size(comm) / parts,
+        .limit = least_limit(comm),
+    };
+    const struct cut_limit limit = {.fits = fits, .model = model, .context = &room};
+    TRY(check_units(&room, model));
     if (comm_rank(comm) == 0)
         measure_units(model, stages->cost);
     comm_bcast(comm, stages->cost, sizeof stages->cost, 0);
-    cut_balance(cut, model, parts, stages->cost);
+    if (!cut_balance(cut, model, parts, stages->cost, &limit))
+        (void)cut_balance(cut, model, parts, stages->cost, NULL);
     stages->measured = true;
     return ST_OK;
 }
 
 enum status stages_open(struct stages *stages, struct comm *comm,
-                        const struct model *model, const struct parallel_options *options,
+                        const struct model *model, const struct run_options *options,
                         bool check)
 {
+    const struct parallel_options *parallel = &options->parallel;
     bool alone = check && comm_size(comm) == 1;
     struct model_cut cut = {0};
     *stages = (struct stages){0};
-    TRY(check_options(comm, model, options, alone));
-    if (options->pipeline == 1) {
+    TRY(check_options(comm, model, parallel, alone));
+    if (parallel->pipeline == 1) {
         stage_init_whole(&stages->stage, comm, model);
         return ST_OK;
     }
-    if (*options->stages)
-        TRY(read_cut(&cut, model, options));
+    if (*parallel->stages)
+        TRY(read_cut(&cut, model, parallel));
     else
-        TRY(measure_cut(stages, comm, model, options->pipeline, &cut));
+        TRY(measure_cut(stages, comm, model, options, &cut));
     (alone ? stage_init_first : stage_init)(&stages->stage, comm, model, &cut);
     return ST_OK;
 }

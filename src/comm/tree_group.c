@@ -14,29 +14,29 @@ static void resize(struct tree_group *group, int size)
     group->capacity = size;
 }
 
-void tree_group_all(const struct comm *comm, int n, struct tree_group *group)
+int tree_members(const struct comm *comm, bool across)
 {
-    int end;
-    resize(group, comm->size);
-    group->self = comm->rank;
-    for (int rank = 0; rank < comm->size; rank++) {
-        group->rank[rank] = rank;
-        comm_share(comm, n, rank, &group->grain[rank], &end);
-    }
-    group->grain[comm->size] = n;
+    return across ? comm->nodes : comm->size;
 }
 
-void tree_group_across(const struct comm *comm, int n, int channel,
-                       struct tree_group *group)
+int tree_member_grain(const struct comm *comm, bool across, int n, int member)
 {
-    int end;
-    resize(group, comm->nodes);
-    group->self = comm->node_index;
-    for (int i = 0; i < comm->nodes; i++) {
-        group->rank[i] = comm->node_first[i] + channel;
-        comm_share(comm, n, comm->node_first[i], &group->grain[i], &end);
-    }
-    group->grain[comm->nodes] = n;
+    int begin, end;
+    if (member == tree_members(comm, across))
+        return n;
+    comm_share(comm, n, across ? comm->node_first[member] : member, &begin, &end);
+    return begin;
+}
+
+void tree_group_make(const struct comm *comm, bool across, int n,
+                     struct tree_group *group)
+{
+    resize(group, tree_members(comm, across));
+    group->self = across ? comm->node_index : comm->rank;
+    for (int i = 0; i < group->size; i++)
+        group->rank[i] = across ? comm->node_first[i] + comm->node_rank : i;
+    for (int i = 0; i <= group->size; i++)
+        group->grain[i] = tree_member_grain(comm, across, n, i);
 }
 
 void tree_group_release(struct tree_group *group)

@@ -1,6 +1,6 @@
 /* tree_impl: what the algorithms of the tree's exchange share. Each is a table of
-   functions; tree_sum.c runs them and chooses among them. They differ in who adds which
-   elements and in what is sent, never in what is added to what. */
+   functions; tree_choice.c chooses among them, tree_sum.c runs them. They differ in who
+   adds which elements and in what is sent, never in what is added to what. */
 #ifndef LOCKSTEP_COMM_TREE_IMPL_H
 #define LOCKSTEP_COMM_TREE_IMPL_H
 
@@ -17,14 +17,14 @@ struct tree_held {
     int count, capacity;
 };
 
-/* Ranks among which an algorithm works: member i is rank[i] and owns grains
+/* Ranks among which vectors are exchanged: member i is rank[i] and owns grains
    [grain[i], grain[i + 1]). Arrays owned. */
 struct tree_group {
     int size, self, capacity;
     int *rank, *grain;
 };
 
-enum { TREE_BUFFERS = 3 };
+enum { TREE_BUFFERS = 4 };
 
 /* One piece of a sum under way. What it owns is kept for the next one. */
 struct tree_piece {
@@ -37,7 +37,8 @@ struct tree_piece {
     double began; /* for the trace */
 
     /* --- the algorithm's --- */
-    int stage;
+    int phase;               /* levels */
+    int stage;               /* of the exchange */
     int held_buffer;         /* pairs: that the vectors held lie in */
     struct tree_group group; /* who sends to whom */
     struct tree_held held;   /* this rank's nodes, elements of interest */
@@ -54,9 +55,25 @@ struct tree_piece {
     int requests, request_capacity;
 };
 
+/* How a group sums what its members hold, elements [0, count) of the piece, to
+   piece->result on all of them, by messages. The group is of all ranks, or (across) of
+   one rank of each node. */
+struct tree_exchange {
+    /* Across: of all groups together, which sum equal shares of `count`. */
+    struct comm_work (*work)(const struct comm *comm, bool across, int n, size_t count);
+    void (*begin)(struct comm *comm, struct tree_piece *piece);
+    /* All messages are here. False: there are no more. */
+    bool (*next)(struct comm *comm, struct tree_piece *piece);
+};
+
+extern const struct tree_exchange tree_slices, tree_doubling, tree_halving;
+
 struct tree_algorithm {
+    const char *name;
+    const struct tree_exchange *exchange; /* NULL: without messages */
     /* What it takes, the same on all ranks; false: it does not apply. */
-    bool (*work)(const struct comm *comm, int n, size_t count, struct comm_work *work);
+    bool (*work)(const struct tree_algorithm *algorithm, const struct comm *comm, int n,
+                 size_t count, struct comm_work *work);
     /* Collective, before the first piece of a kind; false: it does not work here, on no
        rank. NULL: nothing to be prepared. */
     bool (*prepare)(struct comm *comm, struct tree_piece *piece);
@@ -67,8 +84,9 @@ struct tree_algorithm {
     bool (*next)(struct comm *comm, struct tree_piece *piece);
 };
 
-extern const struct tree_algorithm tree_slices, tree_doubling, tree_halving, tree_shared,
-    tree_levels;
+/* tree_levels.c */
+extern const struct tree_algorithm tree_shared, tree_levels, tree_levels_halving,
+    tree_levels_doubling;
 
 /* --- tree_fold.c --- */
 
@@ -85,22 +103,30 @@ int tree_cover_count(int n, int begin, int end);
 
 /* --- tree_group.c --- */
 
-/* All ranks. */
-void tree_group_all(const struct comm *comm, int n, struct tree_group *group);
-/* The ranks with number `channel` in each node; channel < comm->channels. */
-void tree_group_across(const struct comm *comm, int n, int channel,
-                       struct tree_group *group);
+/* A group's members and their grains: [grain of member i, that of i + 1). */
+int tree_members(const struct comm *comm, bool across);
+int tree_member_grain(const struct comm *comm, bool across, int n, int member);
+/* All ranks, or those with this rank's number in each node, which is one of the channels.
+ */
+void tree_group_make(const struct comm *comm, bool across, int n,
+                     struct tree_group *group);
 void tree_group_release(struct tree_group *group);
 /* Nodes that cover the grains of members [first, last). */
 int tree_group_parts(const struct tree_group *group, int n, int first, int last);
 
-/* About how long it takes, by which algorithms are chosen; INFINITY: it does not apply.
- */
+/* Elements [*begin, *end) of count that `index` of `size` has: whole cache lines. */
+void tree_slice(size_t count, int size, int index, size_t *begin, size_t *end);
+
+/* --- tree_choice.c --- */
+
+/* The fastest, by world.c's count of seconds. */
+const struct tree_algorithm *tree_fastest(const struct comm *comm, int n, size_t count);
+/* The one that sums this piece, prepared. Collective. */
+void tree_decide(struct comm *comm, struct tree_piece *piece);
+
+/* About how long it takes; INFINITY: it does not apply. world.c */
 double tree_seconds(const struct tree_algorithm *algorithm, const struct comm *comm,
                     int n, size_t count);
-/* The fastest by that. */
-const struct tree_algorithm *tree_fastest(const struct comm *comm, int n, size_t count);
-const char *tree_name(const struct tree_algorithm *algorithm);
 
 /* --- messages, with members of the piece's group --- */
 
@@ -113,15 +139,5 @@ void tree_send(struct comm *comm, struct tree_piece *piece, const float *from,
 
 /* --- tree_levels.c --- */
 void tree_window_release(struct tree_piece *piece);
-
-/* --- tree_slices.c, also between nodes --- */
-
-/* The group's sum of `held`, elements [0, count), to `result` on all its members. */
-void tree_slices_begin(struct comm *comm, struct tree_piece *piece);
-/* False: it is over. */
-bool tree_slices_next(struct comm *comm, struct tree_piece *piece);
-
-/* Elements [*begin, *end) of count that `index` of `size` has: whole cache lines. */
-void tree_slice(size_t count, int size, int index, size_t *begin, size_t *end);
 
 #endif

@@ -4,7 +4,7 @@
  * Each of the node's ranks adds up one share of the elements for all its node ("channel":
  * as many as the smallest node has ranks). With one node (shared) that is the sum. With
  * several (levels) the ranks of equal numbers sum their share between the nodes, by
- * slices: a float crosses the network once for each node of the tree that its machine
+ * slices, halving or doubling: a float crosses the network once for what its machine
  * holds, however many ranks that has. All copy the shares from the window.
  *
  * Between ranks of a node there are two counters each: `given` says that the rank's
@@ -20,8 +20,8 @@
 #include "base/mem.h"
 #include "tree_impl.h"
 
-enum { GIVEN = -2, SUMMED = -1 }; /* stages; between them those of the slices */
-enum { FOLDED = 1 };              /* buffer; the first is the slices' */
+enum { GIVEN, EXCHANGED, SUMMED };
+enum { FOLDED = TREE_BUFFERS - 1 }; /* the other buffers are the exchange's */
 
 /* What a rank shows the others of its node. */
 struct shown {
@@ -42,33 +42,23 @@ static struct comm_work node_work(size_t count)
     return (struct comm_work){.meetings = 2, .touched = 2.0 * (double)count};
 }
 
-static bool shared_work(const struct comm *comm, int n, size_t count,
-                        struct comm_work *work)
+static bool shared_work(const struct tree_algorithm *algorithm, const struct comm *comm,
+                        int n, size_t count, struct comm_work *work)
 {
-    (void)n;
+    (void)algorithm, (void)n;
     *work = node_work(count);
     return comm->nodes == 1 && !comm->no_windows;
 }
 
-static bool levels_work(const struct comm *comm, int n, size_t count,
-                        struct comm_work *work)
+static bool levels_work(const struct tree_algorithm *algorithm, const struct comm *comm,
+                        int n, size_t count, struct comm_work *work)
 {
     if (comm->nodes < 2 || !comm->node_first || comm->no_windows || comm->node_most < 2)
         return false;
-    int most = 0, all = 0, begin, end, ignored;
-    for (int i = 0; i < comm->nodes; i++) {
-        comm_share(comm, n, comm->node_first[i], &begin, &ignored);
-        comm_share(comm, n, comm->node_first[i + 1] - 1, &ignored, &end);
-        int parts = tree_cover_count(n, begin, end);
-        most = parts > most ? parts : most;
-        all += parts;
-    }
-    double others = comm->nodes - 1, share = (double)count / comm->nodes;
-    double floats = fmax(most * others, all - all / comm->nodes) * share;
-    *work = node_work(count);
-    work->rounds = 2;
-    work->messages = (most + 1) * others * comm->channels;
-    work->floats = floats + others * share;
+    struct comm_work node = node_work(count);
+    *work = algorithm->exchange->work(comm, true, n, count);
+    work->meetings += node.meetings;
+    work->touched += node.touched;
     return true;
 }
 
@@ -155,7 +145,7 @@ static void start(struct comm *comm, struct tree_piece *piece)
     }
     piece->window->turn++;
     atomic_store_explicit(&mine->given, piece->window->turn, memory_order_release);
-    piece->stage = GIVEN;
+    piece->phase = GIVEN;
     piece->copied = 0;
 }
 
@@ -189,7 +179,7 @@ static void show_sum(const struct comm *comm, struct tree_piece *piece)
 {
     atomic_store_explicit(&shown_of(piece, comm->node_rank)->summed, piece->window->turn,
                           memory_order_release);
-    piece->stage = SUMMED;
+    piece->phase = SUMMED;
 }
 
 /* This rank's share of what its node holds: the sum, or what goes to other nodes. */
@@ -207,7 +197,7 @@ static void add_share(struct comm *comm, struct tree_piece *piece)
         show_sum(comm, piece);
         return;
     }
-    tree_group_across(comm, piece->n, comm->node_rank, &piece->group);
+    tree_group_make(comm, true, piece->n, &piece->group);
     const int *grain = piece->group.grain + comm->node_index;
     int parts = tree_cover(piece->n, grain[0], grain[1], node);
     float *to = tree_buffer(piece, FOLDED, (size_t)parts * piece->count);
@@ -217,7 +207,8 @@ static void add_share(struct comm *comm, struct tree_piece *piece)
         tree_hold(&piece->held, node[p], out[p]);
     }
     tree_fold(piece->n, &piece->all, piece->count, out, parts);
-    tree_slices_begin(comm, piece);
+    piece->phase = EXCHANGED;
+    piece->algorithm->exchange->begin(comm, piece);
 }
 
 /* The shares that have come since; each rank begins with its own. */
@@ -240,10 +231,10 @@ static bool copy_shares(const struct comm *comm, struct tree_piece *piece)
 
 static bool next(struct comm *comm, struct tree_piece *piece)
 {
-    if (piece->stage == SUMMED)
+    if (piece->phase == SUMMED)
         return copy_shares(comm, piece);
-    if (piece->stage != GIVEN) {
-        if (!tree_slices_next(comm, piece))
+    if (piece->phase == EXCHANGED) {
+        if (!piece->algorithm->exchange->next(comm, piece))
             show_sum(comm, piece);
         return true;
     }
@@ -252,20 +243,25 @@ static bool next(struct comm *comm, struct tree_piece *piece)
     if (comm->node_rank < comm->channels)
         add_share(comm, piece);
     else
-        piece->stage = SUMMED;
+        piece->phase = SUMMED;
     return true;
 }
 
 const struct tree_algorithm tree_shared = {
+    .name = "shared",
     .work = shared_work,
     .prepare = prepare,
     .start = start,
     .next = next,
 };
 
-const struct tree_algorithm tree_levels = {
-    .work = levels_work,
-    .prepare = prepare,
-    .start = start,
-    .next = next,
-};
+#define LEVELS(algorithm_name, algorithm_exchange)                                       \
+    {                                                                                    \
+        .name = (algorithm_name), .exchange = (algorithm_exchange), .work = levels_work, \
+        .prepare = prepare, .start = start, .next = next,                                \
+    }
+
+const struct tree_algorithm tree_levels = LEVELS("levels", &tree_slices);
+const struct tree_algorithm tree_levels_halving = LEVELS("levels-halving", &tree_halving);
+const struct tree_algorithm tree_levels_doubling =
+    LEVELS("levels-doubling", &tree_doubling);

@@ -14,7 +14,6 @@
 
 #include "tree_impl.h"
 
-#define FOLLOWER (-1)
 enum { RECEIVED, HELD, HELD_TOO }; /* buffers */
 
 struct pairs {
@@ -25,16 +24,23 @@ struct pairs {
     bool halve;
 };
 
-static struct pairs pairs_of(const struct tree_piece *piece, int size, int rank)
+static struct pairs pairs_among(int size, int member)
 {
-    struct pairs pairs = {.halve = piece && piece->algorithm == &tree_halving};
+    struct pairs pairs = {0};
     while (2 << pairs.levels <= size)
         pairs.levels++;
     pairs.couples = size - (1 << pairs.levels);
-    bool coupled = rank < 2 * pairs.couples;
-    pairs.leader = coupled && rank % 2 == 0;
-    pairs.follower = coupled && rank % 2 == 1;
-    pairs.self = coupled ? rank / 2 : rank - pairs.couples;
+    bool coupled = member < 2 * pairs.couples;
+    pairs.leader = coupled && member % 2 == 0;
+    pairs.follower = coupled && member % 2 == 1;
+    pairs.self = coupled ? member / 2 : member - pairs.couples;
+    return pairs;
+}
+
+static struct pairs pairs_of(const struct tree_piece *piece)
+{
+    struct pairs pairs = pairs_among(piece->group.size, piece->group.self);
+    pairs.halve = piece->algorithm->exchange == &tree_halving;
     return pairs;
 }
 
@@ -152,39 +158,36 @@ static void give_back(struct comm *comm, struct tree_piece *piece,
 
 /* --- stages: couples, then the levels, then back --- */
 
-static void start(struct comm *comm, struct tree_piece *piece)
+static void begin(struct comm *comm, struct tree_piece *piece)
 {
-    tree_group_all(comm, piece->n, &piece->group);
-    struct pairs pairs = pairs_of(piece, comm->size, comm->rank);
+    struct pairs pairs = pairs_of(piece);
     const int *grain = piece->group.grain;
+    int self = piece->group.self;
     piece->low = 0;
     piece->high = piece->count;
     piece->held_buffer = HELD;
     piece->stage = 0;
     if (pairs.follower) {
         for (int p = 0; p < piece->held.count; p++)
-            tree_send(comm, piece, piece->held.vector[p], piece->count, comm->rank - 1);
-        tree_receive(comm, piece, piece->result, piece->count, comm->rank - 1);
-        piece->stage = FOLLOWER;
+            tree_send(comm, piece, piece->held.vector[p], piece->count, self - 1);
+        tree_receive(comm, piece, piece->result, piece->count, self - 1);
     } else if (pairs.leader) {
-        struct tree_node theirs = {grain[comm->rank + 1], grain[comm->rank + 2]};
-        receive_nodes(comm, piece, theirs, piece->count, comm->rank + 1);
+        struct tree_node theirs = {grain[self + 1], grain[self + 2]};
+        receive_nodes(comm, piece, theirs, piece->count, self + 1);
     }
 }
 
 static bool next(struct comm *comm, struct tree_piece *piece)
 {
-    struct pairs pairs = pairs_of(piece, comm->size, comm->rank);
+    struct pairs pairs = pairs_of(piece);
     const int *grain = piece->group.grain;
     int turns = pairs.halve ? 2 * pairs.levels : pairs.levels;
-    int stage = piece->stage++;
-    if (stage == FOLLOWER || stage > turns) {
-        piece->done = true;
-        return true;
-    }
+    int stage = piece->stage++, self = piece->group.self;
+    if (pairs.follower || stage > turns)
+        return false;
     if (stage == 0 && pairs.leader)
-        fold(piece, (struct tree_node){grain[comm->rank + 1], grain[comm->rank + 2]}, 0,
-             piece->count, block(piece, &pairs, pairs.self, 0));
+        fold(piece, (struct tree_node){grain[self + 1], grain[self + 2]}, 0, piece->count,
+             block(piece, &pairs, pairs.self, 0));
     if (stage > 0 && stage <= pairs.levels)
         add_up(piece, &pairs, stage - 1);
     if (stage < pairs.levels)
@@ -192,42 +195,42 @@ static bool next(struct comm *comm, struct tree_piece *piece)
     else if (stage < turns)
         give_back(comm, piece, &pairs, turns - 1 - stage);
     else if (pairs.leader)
-        tree_send(comm, piece, piece->result, piece->count, comm->rank + 1);
+        tree_send(comm, piece, piece->result, piece->count, self + 1);
     return true;
 }
 
 /* --- what it costs --- */
 
-/* Most nodes that a block of 1 << level holds; level -1: a follower. */
-static int most_nodes(const struct comm *comm, int n, int level)
+/* Most nodes of the tree that a block of 1 << level holds; level -1: a follower. */
+static int most_parts(const struct comm *comm, bool across, int n, int level)
 {
-    struct pairs pairs = pairs_of(NULL, comm->size, 0);
-    int most = 0, begin, end, ignored;
-    int blocks = level < 0 ? pairs.couples : 1 << pairs.levels >> level;
+    struct pairs pairs = pairs_among(tree_members(comm, across), 0);
+    int most = 0, blocks = level < 0 ? pairs.couples : 1 << pairs.levels >> level;
     for (int i = 0; i < blocks; i++) {
         int first = level < 0 ? 2 * i + 1 : member_of(&pairs, i << level);
         int last = level < 0 ? 2 * i + 2 : member_of(&pairs, (i + 1) << level);
-        comm_share(comm, n, first, &begin, &ignored);
-        comm_share(comm, n, last - 1, &ignored, &end);
-        int nodes = tree_cover_count(n, begin, end);
-        most = nodes > most ? nodes : most;
+        int parts = tree_cover_count(n, tree_member_grain(comm, across, n, first),
+                                     tree_member_grain(comm, across, n, last));
+        most = parts > most ? parts : most;
     }
     return most;
 }
 
-/* With whom a rank exchanges at a level; itself: with nobody. */
-static int partner_of(int size, int rank, int level)
+/* With whom a member exchanges at a level; itself: with nobody. */
+static int partner_of(int size, int member, int level)
 {
-    struct pairs pairs = pairs_of(NULL, size, rank);
+    struct pairs pairs = pairs_among(size, member);
     if (level < 0)
-        return rank + pairs.leader - pairs.follower;
-    return pairs.follower ? rank : member_of(&pairs, pairs.self ^ 1 << level);
+        return member + pairs.leader - pairs.follower;
+    return pairs.follower ? member : member_of(&pairs, pairs.self ^ 1 << level);
 }
 
-/* Most ranks of a node that exchange with another node at this level. */
-static int most_far(const struct comm *comm, int level)
+/* Most ranks of a machine that exchange with another one at this level. */
+static int most_far(const struct comm *comm, bool across, int level)
 {
     int most = 0;
+    if (across)
+        return comm->channels;
     if (comm->nodes == 1 || !comm->node_first)
         return comm->node_most;
     for (int i = 0; i < comm->nodes; i++) {
@@ -241,56 +244,55 @@ static int most_far(const struct comm *comm, int level)
     return most;
 }
 
-/* Neighbours come first: the first rounds may well be within the nodes. */
-static void add_round(const struct comm *comm, int level, int rounds, int messages,
-                      double floats, struct comm_work *work)
+/* A round, or one there and one back: so many messages of each rank. Neighbours come
+   first: the first rounds may well be within the machines. */
+static void add_round(struct comm_work *work, int far, int ranks, int rounds,
+                      int messages, double floats)
 {
-    int far = most_far(comm, level);
     *(far > 0 ? &work->rounds : &work->meetings) += rounds;
     work->messages += far * messages;
-    work->floats += far * floats;
-    work->touched += far < comm->node_most ? 2 * floats : 0;
+    work->floats += far * messages * floats;
+    work->touched += far < ranks ? 2 * messages * floats : 0;
 }
 
-static struct comm_work work_of(const struct comm *comm, int n, size_t count, bool halve)
+static struct comm_work work_of(const struct comm *comm, bool across, int n, size_t count,
+                                bool halve)
 {
     struct comm_work work = {0};
-    struct pairs pairs = pairs_of(NULL, comm->size, 0);
-    double share = (double)count;
-    if (pairs.couples > 0) {
-        int messages = most_nodes(comm, n, -1) + 1;
-        add_round(comm, -1, 2, messages, messages * share, &work);
-    }
+    struct pairs pairs = pairs_among(tree_members(comm, across), 0);
+    int ranks = across ? comm->channels : comm->node_most;
+    double share = across ? (double)count / comm->channels : (double)count;
+    if (pairs.couples > 0)
+        add_round(&work, most_far(comm, across, -1), ranks, 2,
+                  most_parts(comm, across, n, -1) + 1, share);
     for (int level = 0; level < pairs.levels; level++) {
-        int messages = most_nodes(comm, n, level) + halve;
         share /= halve ? 2 : 1;
-        add_round(comm, level, 1 + halve, messages, messages * share, &work);
+        add_round(&work, most_far(comm, across, level), ranks, 1 + halve,
+                  most_parts(comm, across, n, level) + halve, share);
     }
     return work;
 }
 
-static bool doubling_work(const struct comm *comm, int n, size_t count,
-                          struct comm_work *work)
+static struct comm_work doubling_work(const struct comm *comm, bool across, int n,
+                                      size_t count)
 {
-    *work = work_of(comm, n, count, false);
-    return true;
+    return work_of(comm, across, n, count, false);
 }
 
-static bool halving_work(const struct comm *comm, int n, size_t count,
-                         struct comm_work *work)
+static struct comm_work halving_work(const struct comm *comm, bool across, int n,
+                                     size_t count)
 {
-    *work = work_of(comm, n, count, true);
-    return true;
+    return work_of(comm, across, n, count, true);
 }
 
-const struct tree_algorithm tree_doubling = {
+const struct tree_exchange tree_doubling = {
     .work = doubling_work,
-    .start = start,
+    .begin = begin,
     .next = next,
 };
 
-const struct tree_algorithm tree_halving = {
+const struct tree_exchange tree_halving = {
     .work = halving_work,
-    .start = start,
+    .begin = begin,
     .next = next,
 };

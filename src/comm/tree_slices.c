@@ -7,28 +7,26 @@
 
 enum { EXCHANGE, GATHER };
 
-static bool work_of(const struct comm *comm, int n, size_t count, struct comm_work *work)
+static struct comm_work work_of(const struct comm *comm, bool across, int n, size_t count)
 {
-    struct tree_node ignored[TREE_NODES_MAX];
-    int most = 0, all = 0, begin, end;
-    for (int rank = 0; rank < comm->size; rank++) {
-        comm_share(comm, n, rank, &begin, &end);
-        int parts = tree_cover(n, begin, end, ignored);
+    int members = tree_members(comm, across), most = 0, all = 0;
+    for (int i = 0; i < members; i++) {
+        int parts = tree_cover_count(n, tree_member_grain(comm, across, n, i),
+                                     tree_member_grain(comm, across, n, i + 1));
         most = parts > most ? parts : most;
         all += parts;
     }
-    int link = comm->node_most; /* that many ranks send through it */
-    int near = comm->nodes > 1 ? link - 1 : 0, others = comm->size - 1 - near;
-    double share = (double)count / comm->size;
+    int link = across ? comm->channels : comm->node_most; /* that many send through it */
+    int near = across || comm->nodes == 1 ? 0 : link - 1, others = members - 1 - near;
+    double share = (double)count / members / (across ? comm->channels : 1);
     double sent = most * others * share;
-    double received = (double)(all - all / comm->size * (1 + near)) * share;
-    *work = (struct comm_work){
+    double received = (double)(all - all / members * (1 + near)) * share;
+    return (struct comm_work){
         .rounds = 2,
         .messages = (most + 1) * others * link,
         .floats = link * (fmax(sent, received) + others * share),
         .touched = 2 * (most + 1) * near * share,
     };
-    return true;
 }
 
 static void exchange(struct comm *comm, struct tree_piece *piece)
@@ -93,13 +91,13 @@ static void gather(struct comm *comm, struct tree_piece *piece)
                   (group->self + shift) % group->size);
 }
 
-void tree_slices_begin(struct comm *comm, struct tree_piece *piece)
+static void begin(struct comm *comm, struct tree_piece *piece)
 {
     piece->stage = EXCHANGE;
     exchange(comm, piece);
 }
 
-bool tree_slices_next(struct comm *comm, struct tree_piece *piece)
+static bool next(struct comm *comm, struct tree_piece *piece)
 {
     if (piece->stage == GATHER)
         return false;
@@ -109,20 +107,8 @@ bool tree_slices_next(struct comm *comm, struct tree_piece *piece)
     return true;
 }
 
-static void start(struct comm *comm, struct tree_piece *piece)
-{
-    tree_group_all(comm, piece->n, &piece->group);
-    tree_slices_begin(comm, piece);
-}
-
-static bool next(struct comm *comm, struct tree_piece *piece)
-{
-    piece->done = !tree_slices_next(comm, piece);
-    return true;
-}
-
-const struct tree_algorithm tree_slices = {
+const struct tree_exchange tree_slices = {
     .work = work_of,
-    .start = start,
+    .begin = begin,
     .next = next,
 };

@@ -1,5 +1,4 @@
-/* tree_sum: the fixed tree across ranks, by one of several algorithms. */
-#include <math.h>
+/* tree_sum: sums over ranks under way, piece by piece. */
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,30 +9,6 @@
 #include "tree_impl.h"
 
 #define SPINS 200 /* before another process gets the core */
-
-const char *const comm_tree_names[] = {"auto",    "shared",   "levels", "slices",
-                                       "halving", "doubling", NULL};
-/* in the same order */
-static const struct tree_algorithm *const algorithms[] = {
-    NULL, &tree_shared, &tree_levels, &tree_slices, &tree_halving, &tree_doubling, NULL};
-
-void comm_tree_forget(struct comm *comm)
-{
-    for (int i = 0; comm->tree.piece && i < COMM_TREE_PIECES; i++)
-        comm->tree.piece[i].algorithm = NULL;
-}
-
-bool comm_tree_use(struct comm *comm, const char *name)
-{
-    comm_tree_forget(comm);
-    for (int i = 0; comm_tree_names[i]; i++) {
-        comm->tree.wanted = algorithms[i];
-        if (strcmp(comm_tree_names[i], name) == 0)
-            return true;
-    }
-    comm->tree.wanted = NULL;
-    return false;
-}
 
 void comm_tree_release(struct comm *comm)
 {
@@ -49,50 +24,6 @@ void comm_tree_release(struct comm *comm)
     }
     free(comm->tree.piece);
     comm->tree = (struct tree_sums){0};
-}
-
-/* --- which algorithm --- */
-
-const struct tree_algorithm *tree_fastest(const struct comm *comm, int n, size_t count)
-{
-    const struct tree_algorithm *best = NULL;
-    double least = INFINITY;
-    for (int i = 1; algorithms[i]; i++) {
-        double seconds = tree_seconds(algorithms[i], comm, n, count);
-        if (seconds < least) {
-            least = seconds;
-            best = algorithms[i];
-        }
-    }
-    return best;
-}
-
-const char *tree_name(const struct tree_algorithm *algorithm)
-{
-    int i = 1;
-    while (algorithms[i] != algorithm)
-        i++;
-    return comm_tree_names[i];
-}
-
-static const struct tree_algorithm *choose(const struct comm *comm, int n, size_t count)
-{
-    const struct tree_algorithm *wanted = comm->tree.wanted;
-    bool applies = wanted && isfinite(tree_seconds(wanted, comm, n, count));
-    return applies ? wanted : tree_fastest(comm, n, count);
-}
-
-const char *comm_tree_choice(const struct comm *comm, int n, size_t count)
-{
-    return comm->size == 1 ? NULL : tree_name(choose(comm, n, count));
-}
-
-/* One that cannot be prepared does not apply any more. */
-static void decide(struct comm *comm, struct tree_piece *piece)
-{
-    do {
-        piece->algorithm = choose(comm, piece->n, piece->count);
-    } while (piece->algorithm->prepare && !piece->algorithm->prepare(comm, piece));
 }
 
 /* --- pieces under way --- */
@@ -141,7 +72,7 @@ void comm_tree_start(struct comm *comm, int n, float *const *parts, float *sum,
     if (piece->done)
         return;
     if (!like_before)
-        decide(comm, piece);
+        tree_decide(comm, piece);
     piece->began = trace_begin();
     hold_parts(comm, piece, parts);
     piece->algorithm->start(comm, piece);

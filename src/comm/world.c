@@ -8,13 +8,15 @@
 
 /* Only their ratios choose an algorithm. Messages through MPI between ranks of one node,
    and over a network as far as that was not measured: its latency is more than this in
-   any case, for messages queue. Then ranks of a node that wait for each other in shared
-   memory, and floats there. */
+   any case, for messages queue; each of them takes time of the link and, more, of the
+   rank that sends it, while others send theirs. Then ranks of a node that wait for each
+   other in shared memory, and floats there. */
 #define NODE_LATENCY    2e-6
 #define NODE_MESSAGE    5e-7
 #define NODE_FLOAT      1e-9
 #define NETWORK_LATENCY 10e-6
 #define NETWORK_MESSAGE 15e-6
+#define LINK_MESSAGE    1e-6
 #define NETWORK_FLOAT   8e-9
 #define MEETING         1e-6
 #define TOUCHED_FLOAT   3e-10
@@ -25,7 +27,7 @@ static double seconds_of(const struct comm *comm, const struct comm_work *work)
     if (comm->nodes > 1) {
         double bandwidth = comm->link.bandwidth;
         latency = fmax(comm->link.latency, NETWORK_LATENCY);
-        message = NETWORK_MESSAGE;
+        message = LINK_MESSAGE + NETWORK_MESSAGE / comm->node_most;
         network_float = bandwidth > 0 ? sizeof(float) / bandwidth : NETWORK_FLOAT;
     }
     return work->rounds * latency + work->messages * message +
@@ -37,7 +39,8 @@ double tree_seconds(const struct tree_algorithm *algorithm, const struct comm *c
                     int n, size_t count)
 {
     struct comm_work work;
-    return algorithm->work(comm, n, count, &work) ? seconds_of(comm, &work) : INFINITY;
+    return algorithm->work(algorithm, comm, n, count, &work) ? seconds_of(comm, &work)
+                                                             : INFINITY;
 }
 
 int comm_world_nodes(const struct comm_world *world)
@@ -73,8 +76,8 @@ struct comm_work comm_world_work(const struct comm_world *world, int n, size_t c
         comm.node_first[i] = i * world->per_node;
     comm.node_first[nodes] = world->ranks;
     const struct tree_algorithm *chosen = tree_fastest(&comm, n, count);
-    chosen->work(&comm, n, count, &work);
-    work.name = tree_name(chosen);
+    chosen->work(chosen, &comm, n, count, &work);
+    work.name = chosen->name;
     free(comm.node_first);
     return work;
 }

@@ -102,8 +102,8 @@ double cut_cost(const struct model_cut *cut, int part, const double *cost)
 
 /* best[p][u]: of units [0, u) in p parts, the cost of the slowest; from[p][u]: where its
    last part begins. */
-void cut_balance(struct model_cut *cut, const struct model *model, int parts,
-                 const double *cost)
+bool cut_balance(struct model_cut *cut, const struct model *model, int parts,
+                 const double *cost, const struct cut_limit *limit)
 {
     double best[MODEL_LAYERS + 1][MODEL_LAYERS + 1];
     int from[MODEL_LAYERS + 1][MODEL_LAYERS + 1];
@@ -118,17 +118,21 @@ void cut_balance(struct model_cut *cut, const struct model *model, int parts,
             for (int begin = u - 1; begin >= p - 1; begin--) {
                 last += cost[begin];
                 double slowest = fmax(best[p - 1][begin], last);
-                if (slowest < best[p][u]) {
+                if (slowest < best[p][u] &&
+                    (!limit || limit->fits(limit, p - 1, begin, u))) {
                     best[p][u] = slowest;
                     from[p][u] = begin;
                 }
             }
         }
     }
+    if (isinf(best[parts][units]))
+        return false;
     cut->parts = parts;
     cut->first[parts] = units;
     for (int p = parts; p > 0; p--)
         cut->first[p - 1] = from[p][cut->first[p]];
+    return true;
 }
 
 /* --- text --- */

@@ -31,20 +31,39 @@ static void create_vectors(struct trainer *trainer)
     norm_init(&trainer->norm, trainer->model);
 }
 
-/* The first rank of a stage has the most grains. */
-static struct reduce_size reduce_size(const struct trainer_setup *setup,
-                                      const struct stage *stage)
+static int grains_of(const struct run_options *options)
 {
-    const struct train_options *train = &setup->options->train;
-    int grains = (train->batch + train->grain - 1) / train->grain, begin, most;
-    int lanes = setup->plan->lanes;
-    comm_share(stage->peers, grains, 0, &begin, &most);
+    return (options->train.batch + options->train.grain - 1) / options->train.grain;
+}
+
+static struct reduce_size reduce_size_of(const struct model *model, int lanes, int grains,
+                                         int most)
+{
     return (struct reduce_size){
-        .params = stage->model->params,
+        .params = model->params,
         .lanes = lanes,
         .grains = (most + lanes - 1) / lanes,
         .all = most == grains,
     };
+}
+
+/* The first rank of a stage has the most grains. */
+static struct reduce_size reduce_size(const struct trainer_setup *setup,
+                                      const struct stage *stage)
+{
+    int grains = grains_of(setup->options), begin, most;
+    comm_share(stage->peers, grains, 0, &begin, &most);
+    return reduce_size_of(stage->model, setup->plan->lanes, grains, most);
+}
+
+static size_t bytes_of(const struct run_options *options, const struct stage *stage,
+                       struct reduce_size size, bool copies)
+{
+    size_t kept = 1 + (size_t)optim_states(&options->optim) + (options->train.ema > 0);
+    size_t vectors = kept + (copies ? kept : 0) + 2; /* sum and mask */
+    size_t floats = vectors * stage->model->params + reduce_floats(size);
+    return (size_t)(size.lanes * stage_slots(stage)) * workspace_bytes(stage->model) +
+           floats * sizeof(float);
 }
 
 size_t trainer_bytes(const struct trainer_setup *setup)
@@ -52,15 +71,16 @@ size_t trainer_bytes(const struct trainer_setup *setup)
     struct stage alone;
     stage_init_whole(&alone, setup->comm, setup->model);
     const struct stage *stage = setup->stage ? setup->stage : &alone;
-    const struct run_options *options = setup->options;
-    int lanes = setup->plan->lanes;
-    size_t kept = 1 + (size_t)optim_states(&options->optim) + (options->train.ema > 0);
     bool copies = setup->folder && stage->count == 1 && comm_rank(setup->comm) == 0;
-    size_t vectors = kept + (copies ? kept : 0) + 2; /* sum and mask */
-    size_t floats =
-        vectors * stage->model->params + reduce_floats(reduce_size(setup, stage));
-    return (size_t)(lanes * stage_slots(stage)) * workspace_bytes(stage->model) +
-           floats * sizeof(float);
+    return bytes_of(setup->options, stage, reduce_size(setup, stage), copies);
+}
+
+size_t trainer_bytes_least(const struct run_options *options, const struct stage *stage,
+                           int replicas)
+{
+    int grains = grains_of(options), begin, most;
+    tree_share(grains, replicas, 0, &begin, &most);
+    return bytes_of(options, stage, reduce_size_of(stage->model, 1, grains, most), false);
 }
 
 /* The vectors that ranks exchange lie where those of the same node can read them. */

@@ -44,7 +44,7 @@ same() {
 }
 
 @test "training over hosts: one state by every algorithm" {
-    for algorithm in auto levels slices halving doubling; do
+    for algorithm in auto levels levels-halving levels-doubling slices halving doubling; do
         same n1:2,n2:2 $algorithm
         same n1:2,n2:1,n3:2 $algorithm
     done
@@ -64,7 +64,8 @@ steps() {
 # its speed is measured with few bytes then, the same each time.
 @test "an algorithm sends as much as it is counted to" {
     link_rate 1gbit
-    for expected in "levels 1" "halving 1" "slices 2" "doubling 2"; do
+    for expected in "levels 1" "levels-halving 1" "levels-doubling 1" "halving 1" "slices 2" \
+        "doubling 2"; do
         read -r algorithm vectors <<<"$expected"
         few=$(steps "$algorithm" 5)
         many=$(steps "$algorithm" 25)

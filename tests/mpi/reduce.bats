@@ -61,7 +61,7 @@ same() {
 }
 
 @test "words that are none are refused" {
-    refused 2 "*'reduce = ring': expected auto | shared | levels | slices | halving | doubling" \
+    refused 2 "*'reduce = ring': expected auto | shared | levels | levels-halving | levels-doubling | slices | halving | doubling" \
         train 1 "$TINY" --run never --set parallel.reduce=ring
     [ ! -e never ]
 }

@@ -153,8 +153,11 @@ static void test_tree_long(void **state)
 static void test_tree_turns(void **state)
 {
     (void)state;
-    for (int i = 0; i < 40; i++) {
-        comm_tree_use(comm, comm_tree_names[1 + i % 5]);
+    int names = 0;
+    while (comm_tree_names[names])
+        names++;
+    for (int i = 0; i < 8 * (names - 1); i++) {
+        comm_tree_use(comm, comm_tree_names[1 + i % (names - 1)]);
         ALL(tree_sum_is_right(1 + i * 7 % GRAINS, 1 + i * 97 % COUNT, 1 + i % 3));
     }
     comm_tree_use(comm, "auto");

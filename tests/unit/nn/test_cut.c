@@ -73,10 +73,11 @@ static void test_refused(void **state)
     refuse("conv1|linear1|linear2|linear3|linear4|linear4", "key: more stages than");
 }
 
-static void expect_balance(int parts, const double *cost, const int *first)
+static void expect_balance(int parts, const double *cost, const struct cut_limit *limit,
+                           const int *first)
 {
     struct model_cut cut;
-    cut_balance(&cut, &model, parts, cost);
+    assert_true(cut_balance(&cut, &model, parts, cost, limit));
     assert_int_equal(cut.parts, parts);
     for (int p = 0; p <= parts; p++)
         assert_int_equal(cut.first[p], first[p]);
@@ -86,14 +87,14 @@ static void test_balance(void **state)
 {
     (void)state;
     const double cost[] = {10, 1, 4, 4, 1};
-    expect_balance(1, cost, (const int[]){0, 5});
-    expect_balance(2, cost, (const int[]){0, 1, 5});
-    expect_balance(5, cost, (const int[]){0, 1, 2, 3, 4, 5});
+    expect_balance(1, cost, NULL, (const int[]){0, 5});
+    expect_balance(2, cost, NULL, (const int[]){0, 1, 5});
+    expect_balance(5, cost, NULL, (const int[]){0, 1, 2, 3, 4, 5});
     const double even[] = {1, 1, 1, 1, 1};
     struct model_cut cut;
     for (int parts = 1; parts <= 5; parts++) {
         double most = 0;
-        cut_balance(&cut, &model, parts, even);
+        cut_balance(&cut, &model, parts, even, NULL);
         for (int p = 0; p < parts; p++) {
             assert_true(cut.first[p] < cut.first[p + 1]);
             if (cut_cost(&cut, p, even) > most)
@@ -103,12 +104,39 @@ static void test_balance(void **state)
     }
 }
 
+/* So many units, and one less for each part before. */
+static bool fits(const struct cut_limit *limit, int part, int begin, int end)
+{
+    assert_ptr_equal(limit->model, &model);
+    return end - begin <= *(const int *)limit->context - part;
+}
+
+static void test_limit(void **state)
+{
+    (void)state;
+    const double cost[] = {10, 1, 1, 1, 1};
+    int most = 5;
+    const struct cut_limit limit = {.fits = fits, .model = &model, .context = &most};
+    struct model_cut cut;
+    expect_balance(2, cost, &limit, (const int[]){0, 1, 5});
+    most = 4;
+    expect_balance(2, cost, &limit, (const int[]){0, 2, 5});
+    expect_balance(3, cost, &limit, (const int[]){0, 1, 4, 5});
+    most = 3;
+    expect_balance(2, cost, &limit, (const int[]){0, 3, 5});
+    expect_balance(3, cost, &limit, (const int[]){0, 2, 4, 5});
+    most = 2;
+    assert_false(cut_balance(&cut, &model, 2, cost, &limit));
+    assert_false(cut_balance(&cut, &model, 3, cost, &limit));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_round_trip),
         cmocka_unit_test(test_refused),
         cmocka_unit_test(test_balance),
+        cmocka_unit_test(test_limit),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
