@@ -32,6 +32,8 @@ int comm_rank(const struct comm *comm);
 int comm_size(const struct comm *comm);
 int comm_node_rank(const struct comm *comm); /* rank among those that share memory */
 int comm_node_size(const struct comm *comm);
+/* The first rank on another node than rank 0's; 0: there is none. */
+int comm_far_rank(const struct comm *comm);
 const char *comm_host(const struct comm *comm);
 const char *comm_version(void); /* "Open MPI 4.1.4" */
 
@@ -122,8 +124,9 @@ const char *comm_tree_choice(const struct comm *comm, int n, size_t count);
 float *comm_vectors(struct comm *comm, size_t floats);
 
 /* Collective: how messages go from rank 0 to `other` and back, sent as sums are, while
-   the ranks between them wait. The fastest of `pings`, for other work only slows them
-   down; long messages, a few, take about so many seconds each, or are of 4 MiB. */
+   all others wait. The fastest of `pings`, for other work only slows them
+   down; long messages, a few, take about so many seconds each, and as long as the
+   latency, or are of 4 MiB. */
 struct comm_link comm_measure_link(struct comm *comm, int other, int pings,
                                    double seconds);
 

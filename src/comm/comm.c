@@ -127,6 +127,11 @@ int comm_node_size(const struct comm *comm)
     return comm->node_size;
 }
 
+int comm_far_rank(const struct comm *comm)
+{
+    return comm->far_rank;
+}
+
 const char *comm_host(const struct comm *comm)
 {
     return comm->host;

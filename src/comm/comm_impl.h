@@ -28,7 +28,8 @@ struct comm {
     int node_most;         /* ranks of the largest node */
     int channels;          /* and of the smallest */
     int *node_first; /* owned: [node]: its first rank; nodes + 1. NULL: not in order */
-    struct comm_link link; /* from the first node to the second */
+    int far_rank;    /* comm_far_rank */
+    struct comm_link link; /* from rank 0 to that one */
     int unit;              /* grains that no border of shares divides; 0: 1 */
     char host[64];
     struct window vectors; /* comm_vectors */

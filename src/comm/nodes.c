@@ -25,13 +25,13 @@ static int *firsts_of(const int *leader, int size)
     return first;
 }
 
-/* The first rank of another node than rank 0's. leader: [rank]. */
-static int first_elsewhere(const int *leader)
+/* leader: [rank]. */
+static int first_elsewhere(const int *leader, int size)
 {
-    int other = 1;
-    while (leader[other] == leader[0])
-        other++;
-    return other;
+    for (int rank = 1; rank < size; rank++)
+        if (leader[rank] != leader[0])
+            return rank;
+    return 0;
 }
 
 void comm_find_nodes(struct comm *comm)
@@ -49,8 +49,9 @@ void comm_find_nodes(struct comm *comm)
     comm->node_most = sizes[0];
     comm->channels = -sizes[1];
     comm->node_first = firsts_of(leader, comm->size);
+    comm->far_rank = first_elsewhere(leader, comm->size);
     if (comm->nodes > 1 && comm->link.bandwidth <= 0)
-        comm->link = comm_measure_link(comm, first_elsewhere(leader), PINGS, LONG_PING);
+        comm->link = comm_measure_link(comm, comm->far_rank, PINGS, LONG_PING);
     free(leader);
 }
 

@@ -9,7 +9,7 @@
 #define LONG_PINGS 5
 #define LONG_LEAST 16384   /* floats */
 #define LONG_MOST  1048576 /* floats */
-#define LONG_TIME  1e-9    /* seconds, at least: nothing is infinitely fast */
+#define LONG_SHARE 0.125   /* of its time, at least, is not the way's: else it is noise */
 
 static void finish(struct tree_piece *piece)
 {
@@ -56,11 +56,12 @@ struct comm_link comm_measure_link(struct comm *comm, int other, int pings,
                                    double seconds)
 {
     struct comm_link link = {.latency = ping(comm, other, 1, pings)};
-    size_t floats = LONG_LEAST;
-    double once = ping(comm, other, floats, 1);
-    for (; floats < LONG_MOST && 2 * once < seconds; once *= 2)
+    size_t floats = LONG_LEAST; /* until that takes as long as the way does */
+    double once = ping(comm, other, floats, 1) - link.latency;
+    for (; floats < LONG_MOST && 2 * once < fmax(seconds, link.latency); once *= 2)
         floats *= 2;
-    double longer = ping(comm, other, floats, LONG_PINGS) - link.latency;
-    link.bandwidth = (double)(floats * sizeof(float)) / fmax(longer, LONG_TIME);
+    double longer = ping(comm, other, floats, LONG_PINGS);
+    link.bandwidth = (double)(floats * sizeof(float)) /
+                     fmax(longer - link.latency, LONG_SHARE * longer);
     return link;
 }

@@ -66,14 +66,13 @@ enum status fabric_parse(const char *text, struct fabric *fabric)
 
 void fabric_measure(struct comm *comm, struct fabric *fabric)
 {
-    int size = comm_size(comm), other = comm_node_size(comm);
+    int other = comm_far_rank(comm);
     char hosts[2][64] = {"", ""};
     *fabric = (struct fabric){0};
-    comm_bcast(comm, &other, sizeof other, 0);
-    if (size == 1)
+    if (comm_size(comm) == 1)
         return;
     fabric->known = true;
-    fabric->between_nodes = other < size;
+    fabric->between_nodes = other > 0;
     other = fabric->between_nodes ? other : 1;
     fabric->link = comm_measure_link(comm, other, PINGS, LONG_PING);
     for (int i = 0; i < 2; i++) {

@@ -8,6 +8,10 @@ setup() {
     mkdir "$BATS_TEST_TMPDIR/t"
 }
 
+teardown() {
+    hosts_down
+}
+
 # As a user starts it.
 check_plan() {
     exec env -u BATS_FILE_TMPDIR -u BATS_TEST_TMPDIR TMPDIR="$BATS_TEST_TMPDIR/t" \
@@ -39,6 +43,24 @@ nothing_left() {
     grep -Eq '^[0-4] of 4 predictions are within 15 %$' out
     [ "$(grep -c '^"2 hosts, 100 Mbit/s",2,2,128,' checked.csv)" -eq 2 ]
     nothing_left
+}
+
+@test "the network is measured between hosts, also with ranks dealt out in turns" {
+    letters letters.h5 700 50
+    hosts_up 2
+    mpirun_on n1:2,n2:1 --map-by node "$LOCKSTEP" plan "$TINY" --data letters.h5 --threads 1 \
+        --set train.batch=90 --set train.grain=16 --ranks 3 >out
+    hosts_down
+    cat out
+    grep -q '^network  *measured, n1 to n2: ' out
+}
+
+@test "a long way does not hide how slow the network is" {
+    hosts_up 2 50000 0
+    mpirun_on n1:1,n2:1 "$LOCKSTEP_BUILD/tests/comm/test_link" >out 2>&1
+    hosts_down
+    cat out
+    [ "$(grep -c '  OK .*test_measured' out)" -eq 2 ]
 }
 
 @test "ended by a signal it removes what it made" {
