@@ -8,8 +8,6 @@
 #   BYTES="4096,65536,1200000,16777216,67108864"  REPEATS=5
 set -u
 cd "$(dirname "$0")/.." || exit 1
-source tests/env.sh
-source tests/hosts/hosts.sh
 read -ra batches <<<"${BATCHES:-256 1024}"
 read -ra hosts_tried <<<"${HOSTS_TRIED:-2 4}"
 steps=${STEPS:-60}
@@ -21,34 +19,16 @@ if [[ $what != steps && $what != reduce ]] || (($# > 1)); then
     echo "bench_hosts: '$*': expected steps or reduce" >&2
     exit 2
 fi
-
-lack=$(hosts_lack)
-if [[ $lack ]]; then
-    echo "bench_hosts: needs root, iproute2 and /dev/net/tun; missing: $lack" >&2
-    exit 1
-fi
-work=$(mktemp -d) || exit 1
-export TMPDIR=$work
-trap 'hosts_down; rm -rf "$work"' EXIT
-trap 'exit 130' INT TERM
-
-# Column N of the log's lines, without the first two: the middle one.
-median() { # COLUMN
-    awk -v c="$1" '/^ +[0-9]+ +[0-9.]+ .*[0-9]$/ && ++n > 2 { print $c }' "$work/out" |
-        sort -g | awk '{ v[NR] = $1 } END { print v[int((NR + 1) / 2)] }'
-}
+source scripts/measure_hosts.sh
 
 # row LABEL BATCH HOSTS: trained on these; a row of the table.
 row() {
     rm -rf "$work/run"
-    if ! mpirun_on "$3" "$LOCKSTEP" train configs/letters.conf --threads 1 \
+    must mpirun_on "$3" "$LOCKSTEP" train configs/letters.conf --threads 1 \
         --data "$work/letters.h5" --run "$work/run" --set train.batch="$2" \
-        --set train.steps="$steps" --set log.every=5 >"$work/out" 2>"$work/err"; then
-        cat "$work/err" >&2
-        exit 1
-    fi
-    printf '| %s | %s | %s | %s | %s | %s |\n' "$2" "$1" "$(median 6)" "$(median 7)" \
-        "$(median 8)" "$(median 9)"
+        --set train.steps="$steps" --set log.every=5
+    printf '| %s | %s | %s | %s | %s | %s |\n' "$2" "$1" "$(middle 6)" "$(middle 7)" \
+        "$(middle 8)" "$(middle 9)"
 }
 
 # rows LABEL HOSTS
@@ -84,11 +64,7 @@ sums() {
     local ranks
     ranks=$(tr , '\n' <<<"$2" | sed 's/.*://' | awk '{ n += $1 } END { print n }')
     OMPI_MCA_mpi_yield_when_idle=$((ranks > $(nproc)))
-    if ! mpirun_on "$2" "$LOCKSTEP" bench reduce --bytes "$bytes" --repeats "$repeats" \
-        >"$work/out" 2>"$work/err"; then
-        cat "$work/err" >&2
-        exit 1
-    fi
+    must mpirun_on "$2" "$LOCKSTEP" bench reduce --bytes "$bytes" --repeats "$repeats"
     awk -v where="$1" -v names="${ways[*]}" '
         BEGIN { ways = split(names, way, " ") }
         function commas(n) {
@@ -137,8 +113,7 @@ reduce_table() {
     echo "Medians of $repeats rounds; the last column is that of the rounds' ratios."
 }
 
-load=$(cut -d' ' -f1 /proc/loadavg)
-"$LOCKSTEP" data synth --out "$work/letters.h5" >/dev/null || exit 1
+must "$LOCKSTEP" data synth --out "$work/letters.h5"
 "${what}_table"
 echo "The $(nproc) cores of this machine ($(lscpu | sed -n 's/^Model name: *//p' |
     head -n 1)) serve all hosts and the network between them. Load average at the start:" \

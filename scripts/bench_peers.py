@@ -460,6 +460,7 @@ def choose_settings(options, cores):
 
 
 def main():
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     options = parse()
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     bench = Bench(options, choose_python(options))
@@ -470,9 +471,9 @@ def main():
     done = measure_all(bench, results, options.rounds)
     facts = machine(bench, load)
     rounds = max(len(result.rounds) for result in results)
-    print(f"{caption(facts, rounds)}\n\n{table(results)}")
     if options.json:
         write_json(options.json, facts, results)
+    print(f"{caption(facts, rounds)}\n\n{table(results)}")
     if not done:
         return 130
     return 1 if any(result.errors for result in results) else 0

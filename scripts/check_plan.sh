@@ -14,8 +14,6 @@
 set -u
 from=$PWD
 cd "$(dirname "$0")/.." || exit 1
-source tests/env.sh
-source tests/hosts/hosts.sh
 
 usage() {
     echo "check_plan: $1; $(sed -n 's/^#  *\(check_plan.sh \[\)/type: \1/p' "$0")" >&2
@@ -40,35 +38,15 @@ while (($#)); do
 done
 [[ $rounds =~ ^[1-9][0-9]*$ ]] || usage "'--rounds $rounds' is no number"
 
-if [[ ! -x $LOCKSTEP ]]; then
-    echo "check_plan: no '$LOCKSTEP': type 'make all unit'" >&2
-    exit 1
-fi
-lack=$(hosts_lack)
-if [[ $lack ]]; then
-    echo "check_plan: needs root, iproute2 and /dev/net/tun; missing: $lack" >&2
-    exit 1
-fi
-if ! /usr/bin/python3 -c 'import h5py' 2>/dev/null; then
-    echo "check_plan: /usr/bin/python3 has no h5py: apt-get install python3-h5py" >&2
-    exit 1
-fi
-work=$(mktemp -d) || exit 1
-export TMPDIR=$work
-trap 'hosts_down; rm -rf "$work"' EXIT
-trap 'exit 130' INT TERM
+source scripts/measure_hosts.sh
+/usr/bin/python3 -c 'import h5py' 2>/dev/null ||
+    give_up "/usr/bin/python3 has no h5py: apt-get install python3-h5py"
 
 # The network, the data, and what both commands are told alike.
 config=configs/letters.conf
 common=("$config" --data "$work/letters.h5" --threads 1)
 LINK=()
 [[ $batch ]] && common+=(--set "train.batch=$batch")
-
-must() { # COMMAND...: its output is in $work/out
-    "$@" >"$work/out" 2>"$work/err" && return
-    cat "$work/err" >&2
-    exit 1
-}
 
 # trained HOSTS STEPS on|off: the middle one of the log's times of a step, in ms.
 trained() {
@@ -77,8 +55,7 @@ trained() {
         --set train.steps="$2" --set log.every=$(($2 / 30 + 1)) \
         --set checkpoint.every_epochs=0 --set checkpoint.keep_best=off \
         --set parallel.overlap="$3"
-    awk '/^ +[0-9]+ +[0-9.]+ .*[0-9]$/ && ++n > 2 { print $6 }' "$work/out" | sort -g |
-        awk '{ v[NR] = $1 } END { print v[int((NR + 1) / 2)] }'
+    middle 6
 }
 
 # predicted RANKS START...: ms of a step, overlapped and not, and the batch; LINK are
@@ -193,7 +170,6 @@ print(f"\n{near} of {len(ratios)} predictions are within {100 * ROUGHLY:.0f} %")
 END
 }
 
-load=$(cut -d' ' -f1 /proc/loadavg)
 must "$LOCKSTEP" data synth --out "$work/letters.h5" --train 16384 --test 1000
 : >"$work/raw"
 hosts_up 1 || exit 1

@@ -7,31 +7,20 @@ and the speed-up over threads.
 
 Needs h5py and matplotlib (Debian: python3-h5py python3-matplotlib)."""
 
-import argparse
-import sys
+import plotting
+from plotting import text
 
-try:
-    import h5py
-    import numpy as np
-except ImportError as missing:
-    sys.exit(f"plot_lab: {missing}: apt-get install python3-h5py python3-matplotlib, "
-             "and take /usr/bin/python3")
+import numpy as np  # which plotting knows how to get
 
 FORMAT = "lockstep lab 1"
 SEQUENTIAL = "sequential"
-
-
-def text(value):
-    return value.decode() if isinstance(value, bytes) else str(value)
 
 
 class Lab:
     """The file's table; speed-ups by (subject, pass, strategy, threads)."""
 
     def __init__(self, path):
-        with h5py.File(path, "r") as f:
-            if text(f.attrs.get("format", "")) != FORMAT:
-                raise ValueError(f"'{path}' is no file of 'lockstep lab --out'")
+        with plotting.open_file(path, FORMAT, "lockstep lab --out") as f:
             self.names = [text(n) for n in f["subjects"].attrs["names"]]
             self.block = f["subjects/block"][()] > 0
             self.passes = [text(n) for n in f["rows"].attrs["passes"]]
@@ -134,10 +123,7 @@ def curves(axis, lab):
     axis.grid(alpha=0.3)
 
 
-def draw(lab, threads, out):
-    import matplotlib
-
-    matplotlib.use("Agg")
+def draw(lab, threads):
     from matplotlib import pyplot
     from matplotlib.colors import TwoSlopeNorm
 
@@ -158,7 +144,7 @@ def draw(lab, threads, out):
         f"lockstep lab: {lab.cpu}, {lab.cpus} CPUs, {lab.isa} kernels, "
         f"batches of {lab.batch} images", fontsize=12,
     )
-    figure.savefig(out, dpi=110)
+    return figure
 
 
 def markdown(lab, threads):
@@ -187,34 +173,20 @@ def markdown(lab, threads):
 
 
 def main():
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("file")
-    parser.add_argument("--out", default="lab.png", help="the picture (lab.png)")
+    parser = plotting.parser(__doc__, "lab.png")
     parser.add_argument("--threads", type=int, help="as many as there are CPUs for")
-    parser.add_argument("--markdown", action="store_true", help="a table instead")
     options = parser.parse_args()
-    try:
-        lab = Lab(options.file)
-    except FileNotFoundError:
-        sys.exit(f"plot_lab: there is no file '{options.file}'")
-    except (OSError, KeyError, ValueError) as trouble:
-        sys.exit(f"plot_lab: {options.file}: {trouble}")
+    lab = plotting.read(Lab, options.file)
     threads = options.threads or lab.fair()
     if threads not in lab.threads or threads < 2:
         known = ", ".join(str(t) for t in lab.threads if t > 1)
         if not known:
-            sys.exit(f"plot_lab: {options.file}: one thread alone has nothing to compare")
-        sys.exit(f"plot_lab: {threads} threads were not measured; there are {known}")
+            plotting.stop(f"{options.file}: one thread alone has nothing to compare")
+        plotting.stop(f"{threads} threads were not measured; there are {known}")
     if options.markdown:
         markdown(lab, threads)
     else:
-        try:
-            draw(lab, threads, options.out)
-        except (ImportError, OSError, ValueError) as trouble:
-            sys.exit(f"plot_lab: cannot write '{options.out}': {trouble}")
-        print(options.out)
+        plotting.save(options.out, draw, lab, threads)
 
 
 if __name__ == "__main__":

@@ -10,15 +10,10 @@ checked.csv is written by scripts/check_plan.sh --csv: its measured steps are po
 the curves of strong scaling; --only takes those whose setting holds this text. Needs h5py
 and matplotlib (Debian: python3-h5py python3-matplotlib)."""
 
-import argparse
 import csv
-import sys
 
-try:
-    import h5py
-except ImportError as missing:
-    sys.exit(f"plot_scaling: {missing}: apt-get install python3-h5py python3-matplotlib, "
-             "and take /usr/bin/python3")
+import plotting
+from plotting import text
 
 FORMAT = "lockstep plan 1"
 KINDS = ("strong", "weak")
@@ -26,17 +21,11 @@ COLUMNS = ("ranks", "nodes", "batch", "step", "step_no_overlap", "images_per_sec
            "efficiency", "epoch")
 
 
-def text(value):
-    return value.decode() if isinstance(value, bytes) else str(value)
-
-
 class Plan:
     """The file's predictions: kind -> column -> list, in the order of ranks."""
 
     def __init__(self, path):
-        with h5py.File(path, "r") as f:
-            if text(f.attrs.get("format", "")) != FORMAT:
-                raise ValueError(f"'{path}' is no file of 'lockstep plan --out'")
+        with plotting.open_file(path, FORMAT, "lockstep plan --out") as f:
             self.kinds = {
                 kind: {name: f[kind][name][()].tolist() for name in COLUMNS}
                 for kind in KINDS
@@ -124,10 +113,7 @@ def draw_measured(axis, points):
             )
 
 
-def draw(plan, points, out):
-    import matplotlib
-
-    matplotlib.use("Agg")
+def draw(plan, points):
     from matplotlib import pyplot
 
     figure, axes = pyplot.subplots(
@@ -139,7 +125,7 @@ def draw(plan, points, out):
     for axis in axes[0]:
         axis.legend(fontsize=7, loc="upper left")
     figure.suptitle(plan.title(), fontsize=12)
-    figure.savefig(out, dpi=110)
+    return figure
 
 
 def percent(value):
@@ -163,35 +149,18 @@ def markdown(plan):
 
 
 def main():
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("file")
-    parser.add_argument("--out", default="scaling.png", help="the picture (scaling.png)")
+    parser = plotting.parser(__doc__, "scaling.png")
     parser.add_argument("--measured", metavar="CSV", help="of scripts/check_plan.sh")
     parser.add_argument("--only", default="", metavar="TEXT", help="settings that hold it")
-    parser.add_argument("--markdown", action="store_true", help="a table instead")
     options = parser.parse_args()
-    try:
-        plan = Plan(options.file)
-    except FileNotFoundError:
-        sys.exit(f"plot_scaling: there is no file '{options.file}'")
-    except (OSError, KeyError, ValueError) as trouble:
-        sys.exit(f"plot_scaling: {options.file}: {trouble}")
-    try:
-        points = read_measured(options.measured, options.only) if options.measured else []
-    except FileNotFoundError:
-        sys.exit(f"plot_scaling: there is no file '{options.measured}'")
-    except (OSError, KeyError, TypeError, ValueError) as trouble:
-        sys.exit(f"plot_scaling: {options.measured}: {trouble}")
+    plan = plotting.read(Plan, options.file)
+    points = []
+    if options.measured:
+        points = plotting.read(read_measured, options.measured, options.only)
     if options.markdown:
         markdown(plan)
-        return
-    try:
-        draw(plan, points, options.out)
-    except (ImportError, OSError, ValueError) as trouble:
-        sys.exit(f"plot_scaling: cannot write '{options.out}': {trouble}")
-    print(options.out)
+    else:
+        plotting.save(options.out, draw, plan, points)
 
 
 if __name__ == "__main__":

@@ -53,6 +53,16 @@ refused() {
     [[ $said == "lockstep: "$2 ]]
 }
 
+# unread COMMAND...: whose reader is gone; it ends silently, as any filter does.
+unread() {
+    local status=0
+    rm -f unread
+    mkfifo unread
+    (exec 4<>unread 5>unread 4<&- && exec "$@" >&5 2>unread.err) || status=$?
+    echo "status $status: $(<unread.err)"
+    [ "$status" -eq 141 ] && [ ! -s unread.err ]
+}
+
 # start RANKS RUN CONFIG ...: train in the background; JOB is its pid, PIDS the ranks'.
 start() {
     local i

@@ -23,11 +23,16 @@ struct network {
 struct loader_input network_input(const struct network *network);
 
 /* Not collective; every rank reads the file. `path` may be a run's folder: its best
-   checkpoint, or the newest if it keeps no best. */
+   checkpoint, or the newest if it keeps no best. If that is damaged, network_tell_whole.
+ */
 enum status network_open(struct network *network, const char *path) MUST_CHECK;
 void network_close(struct network *network);
 
 /* The checkpoint that `path` means: itself, or a run's best or newest. */
 enum status network_find(char checkpoint[FS_PATH], const char *path) MUST_CHECK;
+
+/* A run's other checkpoints are never taken for a damaged one: a note says which of them
+   is whole. Nothing is said if `folder` is none, or if that is not what is wrong. */
+void network_tell_whole(const char *folder);
 
 #endif

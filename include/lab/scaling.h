@@ -17,7 +17,7 @@
 
 #include "base/status.h"
 #include "lab/exchange.h"
-#include "lab/network.h"
+#include "lab/fabric.h"
 #include "lab/workload.h"
 
 #define SCALING_POINTS 256
@@ -25,6 +25,7 @@
 #define SCALING_POLLS  64
 #define SCALING_RANKS  4096 /* up to where powers of two are predicted */
 #define SCALING_MOST   (1 << 16)
+#define SCALING_CPU    128
 
 /* Backward of a grain, and the pieces that come of it. */
 struct scaling_backward {
@@ -54,8 +55,9 @@ struct scaling_sum {
 struct scaling {
     /* --- of the run --- */
     int batch, grain;
-    size_t images;
-    int threads, lanes; /* of a rank */
+    size_t images, params;
+    char cpu[SCALING_CPU]; /* and its kernels, in words */
+    int threads, lanes;    /* of a rank */
     bool teams;
     bool overlap;
     int align;
@@ -66,7 +68,7 @@ struct scaling {
     int points, sums;
     struct workload_point point[SCALING_POINTS];
     struct scaling_sum sum[SCALING_SUMS];
-    struct network network; /* between nodes, unless known is false */
+    struct fabric network; /* between nodes, unless known is false */
     struct scaling_costs costs;
     double memory_bandwidth; /* bytes per second, all CPUs */
     double load;             /* average before the measurements, of the busiest node */
@@ -110,10 +112,23 @@ long long scaling_batch_for(const struct scaling *scaling, int ranks, double eff
 
 /* --- the file (its layout is in scaling_file.c) --- */
 
+#define SCALING_FORMAT "lockstep plan 1"
+
 /* Can `path` be written: is it new, or of this format? ST_USAGE otherwise. */
 enum status scaling_check_file(const char *path) MUST_CHECK;
 enum status scaling_write(const struct scaling *scaling, const char *path,
                           const char *version, const struct scaling_row *strong,
                           const struct scaling_row *weak, int count) MUST_CHECK;
+
+/* The predictions in a file; what it does not hold of a row is 0. */
+struct scaling_record {
+    char *lockstep; /* the version that wrote it */
+    int count;
+    struct scaling_row *strong, *weak;
+};
+/* Of `scaling` only what describes the run, the network and the machine. */
+enum status scaling_read(const char *path, struct scaling *scaling,
+                         struct scaling_record *record) MUST_CHECK;
+void scaling_record_release(struct scaling_record *record);
 
 #endif

@@ -33,8 +33,8 @@ struct progress {
     uint64_t step;           /* steps done */
     double epoch;            /* passes done */
     uint64_t evaluated_step; /* of the last evaluation; 0: none */
-    uint64_t best_step;
-    double best_accuracy; /* 0..1 */
+    uint64_t best_step;      /* of the highest accuracy, of equal ones the lowest loss */
+    double best_accuracy;    /* 0..1 */
     uint64_t evals_without_gain;
     double interval_loss; /* sums of the log interval that is under way */
     uint64_t interval_correct, interval_samples;

@@ -51,6 +51,8 @@ void metrics_add_train(struct metrics *metrics, const struct metrics_train *entr
 /* confusion: (classes, classes) counts. */
 void metrics_add_eval(struct metrics *metrics, const struct metrics_eval *entry,
                       const uint64_t *confusion);
+/* INFINITY: there was no evaluation at that step. */
+double metrics_eval_loss(const struct metrics *metrics, uint64_t step);
 
 /* Into an open file; chained into *hash. */
 enum status metrics_write(const struct metrics *metrics, struct h5file *file,

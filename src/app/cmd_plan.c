@@ -14,6 +14,7 @@
 #include "base/parse.h"
 #include "comm/comm.h"
 #include "kernels/cpu.h"
+#include "plan_print.h"
 #include "plan_run.h"
 #include "trial.h"
 
@@ -208,6 +209,9 @@ static enum status describe(struct session *session)
     scaling->batch = (size_t)run->train.batch < images ? run->train.batch : (int)images;
     scaling->grain = run->train.grain;
     scaling->images = images;
+    scaling->params = model_param_count(&session->model);
+    snprintf(scaling->cpu, sizeof scaling->cpu, "%s, %s kernels, %s", cpu_model(),
+             cpu_isa_name(cpu_isa()), cpu_blas());
     scaling->threads = threads;
     scaling->lanes = threads;
     scaling->teams = run->parallel.intra != INTRA_BATCH;
@@ -224,7 +228,7 @@ static enum status describe(struct session *session)
                  "again when it is quiet",
                  scaling->load, cpus);
     if (request->network)
-        return network_parse(request->network, &scaling->network);
+        return fabric_parse(request->network, &scaling->network);
     scaling->network.known = measured > 1;
     scaling->network.between_nodes = measured > nearby;
     return ST_OK;
@@ -289,9 +293,8 @@ static enum status predict(struct session *session)
         scaling_predict(scaling, ranks, scaling->batch, &strong[i]);
         scaling_predict(scaling, ranks, scaling_weak_batch(scaling, ranks), &weak[i]);
     }
-    plan_print_rows(scaling, strong, session->rows, false);
-    plan_print_rows(scaling, weak, session->rows, true);
-    plan_print_legend();
+    plan_print_tables(scaling, strong, weak, session->rows);
+    log_out("\n");
     plan_print_findings(scaling, strong, weak, session->rows);
     if (session->request->out && comm_rank(session->comm) == 0)
         st = scaling_write(scaling, session->request->out, app_version(), strong, weak,
@@ -324,7 +327,8 @@ static enum status plan(struct session *session)
     };
     TRY(plan_measure(&run, scaling, sums, count));
     log_set_replicated(false);
-    plan_print_measured(&run, scaling);
+    plan_print_header(scaling);
+    plan_print_measured(scaling);
     return predict(session);
 }
 

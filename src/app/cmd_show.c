@@ -12,6 +12,8 @@
 #include "data/dataset.h"
 #include "io/h5file.h"
 #include "kernels/cpu.h"
+#include "lab/scaling.h"
+#include "plan_print.h"
 #include "train/checkpoint.h"
 #include "train/metrics.h"
 
@@ -98,6 +100,22 @@ out:
     return st;
 }
 
+static enum status show_plan(const char *path)
+{
+    struct scaling *scaling = mem_zeroed(1, sizeof *scaling);
+    struct scaling_record record;
+    enum status st = scaling_read(path, scaling, &record);
+    if (st == ST_OK) {
+        log_out("%s: a plan\n%-10s lockstep %s\n", path, "written by", record.lockstep);
+        plan_print_header(scaling);
+        log_out("\n");
+        plan_print_tables(scaling, record.strong, record.weak, record.count);
+        scaling_record_release(&record);
+    }
+    free(scaling);
+    return st;
+}
+
 static enum status show_run(const char *folder)
 {
     char path[FS_PATH], checkpoints[FS_PATH], **paths;
@@ -115,7 +133,10 @@ static enum status show_run(const char *folder)
     fs_free_list(paths, count);
     TRY(network_find(path, folder));
     log_out("\n");
-    return show_checkpoint(path);
+    enum status st = show_checkpoint(path);
+    if (st != ST_OK)
+        network_tell_whole(folder);
+    return st;
 }
 
 /* Every file of ours but a data set says what it is in the root attribute "format". */
@@ -137,6 +158,8 @@ static enum status show_file(const char *path)
         st = show_checkpoint(path);
     else if (format && strcmp(format, METRICS_FORMAT) == 0)
         st = show_metrics(path);
+    else if (format && strcmp(format, SCALING_FORMAT) == 0)
+        st = show_plan(path);
     else if (format)
         log_out("%s: %s\n", path, format);
     else

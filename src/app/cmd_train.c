@@ -124,7 +124,11 @@ static enum status check_init(struct session *session)
     if (!session->request->init)
         return ST_OK;
     TRY(network_find(session->init, session->request->init));
-    return checkpoint_read_weights(session->init, &session->model, NULL, &averaged);
+    enum status st =
+        checkpoint_read_weights(session->init, &session->model, NULL, &averaged);
+    if (st != ST_OK)
+        network_tell_whole(session->request->init);
+    return st;
 }
 
 /* What only rank 0 looks at; the last that may refuse the run. */

@@ -68,7 +68,7 @@ const struct config_key config_keys[] = {
     {"checkpoint", "every_epochs", KEY_REAL, false, RUN(checkpoint.every_epochs), 0, 1e6, "1", "0: off", NULL},
     {"checkpoint", "every_minutes", KEY_REAL, false, RUN(checkpoint.every_minutes), 0, 1e6, "10", "0: off", NULL},
     {"checkpoint", "keep", KEY_INT, false, RUN(checkpoint.keep), 1, 1e6, "3", "newest checkpoints kept", NULL},
-    {"checkpoint", "keep_best", KEY_BOOL, false, RUN(checkpoint.keep_best), 0, 0, "on", "also keep the best one, as best.h5", NULL},
+    {"checkpoint", "keep_best", KEY_BOOL, false, RUN(checkpoint.keep_best), 0, 0, "on", "also keep the most accurate one (of equals, that of lowest loss), as best.h5", NULL},
 
     {"log", "every", KEY_INT, false, RUN(log.every), 1, 1e9, "100", "steps between two lines", NULL},
 

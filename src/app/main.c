@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "app/commands.h"
+#include "app/early.h"
 #include "base/log.h"
 #include "base/parse.h"
 #include "base/stop.h"
@@ -101,6 +102,7 @@ static enum status check_launcher(void)
 
 int main(int argc, char **argv)
 {
+    early_done();
     stop_defer();
     cpu_prepare(argv);
     log_init(launcher_rank(), "");

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "base/mem.h"
 
 enum status network_find(char checkpoint[FS_PATH], const char *path)
@@ -53,7 +54,67 @@ enum status network_open(struct network *network, const char *path)
     return ST_OK;
 failed:
     network_close(network);
+    network_tell_whole(path);
     return st;
+}
+
+/* Without a word if it is not. */
+static bool is_whole(const char *checkpoint, struct progress *progress)
+{
+    struct network network;
+    char why[STATUS_TEXT];
+    status_capture(why);
+    bool whole = network_open(&network, checkpoint) == ST_OK;
+    status_capture(NULL);
+    if (whole) {
+        *progress = network.info.progress;
+        network_close(&network);
+    }
+    return whole;
+}
+
+/* The one of the best's step, if that is there; otherwise the newest. */
+static void tell_whole(const char *folder, char *const *paths, int count)
+{
+    struct progress newest = {0}, best = {0};
+    char path[FS_PATH], checkpoints[FS_PATH], which[64] = "";
+    int i = 0;
+    while (i < count && !is_whole(paths[i], &newest))
+        i++;
+    if (i == count || fs_join(checkpoints, folder, "checkpoints") != ST_OK ||
+        checkpoint_path(path, checkpoints, newest.best_step) != ST_OK)
+        return;
+    bool there = fs_is_file(path) && is_whole(path, &best);
+    if (newest.evaluated_step > 0)
+        snprintf(which, sizeof which,
+                 there ? ", the best up to step %llu"
+                       : " (the best until then was step %llu)",
+                 (unsigned long long)(there ? newest.step : newest.best_step));
+    log_note("'%s' is whole: step %llu%s; give it instead of '%s'",
+             there ? path : paths[i],
+             (unsigned long long)(there ? best.step : newest.step), which, folder);
+}
+
+void network_tell_whole(const char *folder)
+{
+    struct progress progress;
+    char meant[FS_PATH], checkpoints[FS_PATH], **paths;
+    int count;
+    if (!fs_is_folder(folder))
+        return;
+    char why[STATUS_TEXT];
+    status_capture(why);
+    enum status st = network_find(meant, folder);
+    if (st == ST_OK)
+        st = fs_join(checkpoints, folder, "checkpoints");
+    if (st == ST_OK)
+        st = checkpoint_list(checkpoints, &paths, &count);
+    status_capture(NULL);
+    if (st != ST_OK)
+        return;
+    if (!is_whole(meant, &progress))
+        tell_whole(folder, paths, count);
+    fs_free_list(paths, count);
 }
 
 struct loader_input network_input(const struct network *network)

@@ -6,7 +6,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
-#include "plan_run.h"
+#include "plan_print.h"
 
 #define COLUMNS_MOST 90
 #define HALF         0.5

@@ -195,7 +195,7 @@ enum status plan_measure(const struct plan_run *run, struct scaling *scaling,
     TRY_TO(out, comm_agree(run->comm, st));
     comm_bcast(run->comm, &scaling->backward, sizeof scaling->backward, 0);
     if (!scaling->network.given)
-        network_measure(run->comm, &scaling->network);
+        fabric_measure(run->comm, &scaling->network);
     log_progress("measuring the machine");
     measure_machine(run, scaling);
     TRY_TO(out, workload_measure(&job, scaling->point, scaling->points));

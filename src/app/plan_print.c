@@ -3,9 +3,7 @@
 
 #include "base/log.h"
 #include "base/table.h"
-#include "comm/comm.h"
-#include "kernels/cpu.h"
-#include "plan_run.h"
+#include "plan_print.h"
 
 static const char *seconds_text(double seconds, char text[32])
 {
@@ -38,22 +36,28 @@ static void print_points(const struct scaling *s)
     table_release(&table);
 }
 
-void plan_print_measured(const struct plan_run *run, const struct scaling *s)
+void plan_print_header(const struct scaling *s)
 {
-    char a[32], b[32], c[32];
+    char a[32];
     log_out(
         "%-10s %d rank%s x %d thread%s, %d to a node of %d CPU%s; load average %.2f\n",
         "parallel", s->measured, s->measured > 1 ? "s" : "", s->threads,
         s->threads > 1 ? "s" : "", s->per_node, s->cpus, s->cpus > 1 ? "s" : "", s->load);
-    log_out("%-10s %s, %s kernels, %s\n", "cpu", cpu_model(), cpu_isa_name(cpu_isa()),
-            cpu_blas());
-    log_out("%-10s %zu parameters; %zu images, batch %d, grain %d\n", "training",
-            model_param_count(run->model), s->images, s->batch, s->grain);
+    if (*s->cpu)
+        log_out("%-10s %s\n", "cpu", s->cpu);
+    if (s->params)
+        log_out("%-10s %zu parameters; %zu images, batch %d, grain %d\n", "training",
+                s->params, s->images, s->batch, s->grain);
     log_out("%-10s %.3g GB/s of a node\n", "memory", s->memory_bandwidth * 1e-9);
     if (s->network.known)
         log_out("%-10s %s: %s one way, %.1f MB/s\n", "network", s->network.text,
                 seconds_text(s->network.link.latency, a),
                 s->network.link.bandwidth * 1e-6);
+}
+
+void plan_print_measured(const struct scaling *s)
+{
+    char a[32], b[32], c[32];
     for (int i = 0; i < s->sums; i++)
         if (s->sum[i].ranks > 1)
             log_out("%-10s over %d ranks, in %d pieces: %s (%s to %s)\n", "sum",
@@ -66,16 +70,8 @@ void plan_print_measured(const struct plan_run *run, const struct scaling *s)
     log_out("\n");
 }
 
-void plan_print_legend(void)
-{
-    log_out(
-        "sum: of the gradient over the ranks, by itself; waited: what of it is left "
-        "behind\nbackward; no overlap: the step with all of it; %% of ideal: images/s "
-        "against as many\ntimes one rank's.\n\n");
-}
-
-void plan_print_rows(const struct scaling *s, const struct scaling_row *rows, int count,
-                     bool weak)
+static void print_rows(const struct scaling *s, const struct scaling_row *rows, int count,
+                       bool weak)
 {
     struct table table;
     log_out("%s scaling, a batch of %d %s:\n", weak ? "weak" : "strong", s->batch,
@@ -100,4 +96,15 @@ void plan_print_rows(const struct scaling *s, const struct scaling_row *rows, in
     table_print(&table);
     table_release(&table);
     log_out("\n");
+}
+
+void plan_print_tables(const struct scaling *s, const struct scaling_row *strong,
+                       const struct scaling_row *weak, int count)
+{
+    print_rows(s, strong, count, false);
+    print_rows(s, weak, count, true);
+    log_out(
+        "sum: of the gradient over the ranks, by itself; waited: what of it is left "
+        "behind\nbackward; no overlap: the step with all of it; %% of ideal: images/s "
+        "against as many\ntimes one rank's.\n");
 }

@@ -26,12 +26,4 @@ struct plan_run {
 enum status plan_measure(const struct plan_run *run, struct scaling *scaling,
                          const int *sums, int count) MUST_CHECK;
 
-/* What is printed of it. rows[i] and weak[i] are of as many ranks. */
-void plan_print_measured(const struct plan_run *run, const struct scaling *scaling);
-void plan_print_rows(const struct scaling *scaling, const struct scaling_row *rows,
-                     int count, bool weak);
-void plan_print_legend(void);
-void plan_print_findings(const struct scaling *scaling, const struct scaling_row *rows,
-                         const struct scaling_row *weak, int count);
-
 #endif

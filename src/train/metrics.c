@@ -1,5 +1,6 @@
 #include "train/metrics.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -136,6 +137,14 @@ void metrics_add_eval(struct metrics *metrics, const struct metrics_eval *entry,
     int32_t *newest = metrics->confusion + (size_t)metrics->confusions++ * size;
     for (size_t i = 0; i < size; i++)
         newest[i] = (int32_t)confusion[i];
+}
+
+double metrics_eval_loss(const struct metrics *metrics, uint64_t step)
+{
+    for (int i = metrics->evals - 1; i >= 0; i--)
+        if (metrics->eval[i].step == step)
+            return metrics->eval[i].loss;
+    return INFINITY;
 }
 
 static enum status write_columns(struct h5file *file, const struct column *columns,

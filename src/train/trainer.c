@@ -174,6 +174,22 @@ static bool evaluation_due(const struct trainer *trainer, uint64_t step)
     return trainer->has_test && (step % every == 0 || step == trainer->total_steps);
 }
 
+/* Of the same accuracy, that of lower loss; what the best one's was is in the history,
+   which rank 0 has. */
+static bool is_better(const struct trainer *trainer, double accuracy, double loss)
+{
+    const struct progress *progress = &trainer->progress;
+    double best = 0;
+    if (!isfinite(loss))
+        return false;
+    if (progress->evaluated_step == 0 || accuracy != progress->best_accuracy)
+        return progress->evaluated_step == 0 || accuracy > progress->best_accuracy;
+    if (comm_rank(trainer->setup.comm) == 0)
+        best = metrics_eval_loss(&trainer->metrics, progress->best_step);
+    comm_bcast(trainer->setup.comm, &best, sizeof best, 0);
+    return loss < best;
+}
+
 static enum status evaluate_now(struct trainer *trainer)
 {
     struct progress *progress = &trainer->progress;
@@ -185,7 +201,7 @@ static enum status evaluate_now(struct trainer *trainer)
                  trainer_latest(trainer), &result, NULL));
     double accuracy = (double)result.correct / (double)result.count;
     bool first = progress->evaluated_step == 0;
-    bool better = (first || accuracy > progress->best_accuracy) && isfinite(result.loss);
+    bool better = is_better(trainer, accuracy, result.loss);
     bool gain = first || accuracy > progress->best_accuracy +
                                         trainer->setup.options->early_stop.min_delta;
     progress->evaluated_step = progress->step;

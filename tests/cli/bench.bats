@@ -83,6 +83,10 @@ for row in rows:
     refused 2 "*'none.conf'*" "$LOCKSTEP" bench step none.conf
 }
 
+@test "beside PyTorch: a reader that has had enough ends it silently" {
+    unread /usr/bin/python3 "$ROOT/scripts/bench_peers.py" --help
+}
+
 @test "beside PyTorch: a table and the numbers behind it" {
     /usr/bin/python3 -c 'import torch' 2>/dev/null || skip "no PyTorch for /usr/bin/python3"
     OPENBLAS_CORETYPE=Haswell /usr/bin/python3 "$ROOT/scripts/bench_peers.py" --quick \

@@ -64,6 +64,11 @@ plant() {
     [[ $status == 2 && $output == *"usage: supervise.sh "* ]]
     run "$to/usr/share/lockstep/scripts/launch.sh"
     [[ $status == 2 && $output == "launch.sh: no program given; usage: "* ]]
+    if /usr/bin/python3 -c 'import h5py, numpy' 2>/dev/null; then
+        for name in lab scaling; do
+            "$to/usr/share/lockstep/scripts/plot_$name.py" --help | grep -q '^usage: '
+        done
+    fi
     make -s uninstall BUILD="$LOCKSTEP_BUILD" DESTDIR="$to" PREFIX=/usr
     [ -z "$(find "$to" -type f)" ]
 }

@@ -106,13 +106,60 @@ END
     [ "$(grep -c '^lockstep: ' <<<"$output")" -eq 1 ]
 }
 
+# harm FILE: a bit of the averaged weights.
+harm() {
+    local at
+    at=$(h5 "$1" <<<'print(f[0]["ema/linear1/weight"].id.get_offset())')
+    printf '\xff\x01' | dd of="$1" bs=1 seek=$((at + 1000)) conv=notrunc status=none
+}
+
 @test "a damaged checkpoint is refused" {
     cp run/checkpoints/best.h5 harmed.h5
-    at=$(h5 harmed.h5 <<<'print(f[0]["ema/linear1/weight"].id.get_offset())')
-    printf '\xff\x01' | dd of=harmed.h5 bs=1 seek=$((at + 1000)) conv=notrunc
+    harm harmed.h5
     refused 1 "'harmed.h5' is damaged*" evaluate 1 harmed.h5 --data letters.h5
     truncate -s 2000 harmed.h5
     refused 1 "*'harmed.h5'*" evaluate 1 harmed.h5 --data letters.h5
+}
+
+# names TEXT COMMAND...: it refuses the run's best, and the note beside it says TEXT.
+names() {
+    refused 1 "'harmed/checkpoints/best.h5' is damaged*" "${@:2}"
+    [ "$(grep '^note: ' <<<"$stderr")" = "note: 'harmed/checkpoints/$1; give it instead of 'harmed'" ]
+}
+
+@test "nothing is taken for a run's damaged best checkpoint; one that is whole is named" {
+    cp -r run harmed
+    cd harmed/checkpoints
+    best=$(sed -nE 's/.*best accuracy .* % \(step ([0-9]+)\).*/\1/p' ../../out)
+    file=step-$(printf %012d "$best").h5
+    cp best.h5 "$file"
+    harm best.h5
+    cd ../..
+    names "$file' is whole: step $best, the best up to step 24" evaluate 1 harmed --data letters.h5
+    names "$file' is whole: step $best, the best up to step 24" \
+        "$LOCKSTEP" predict harmed none.png
+    run evaluate 2 harmed --data letters.h5
+    [ "$(grep -cE '^(lockstep|note): ' <<<"$output")" -eq 2 ]
+    evaluate 1 "harmed/checkpoints/$file" --data letters.h5 >whole.out
+    [ "$(grep '^accuracy' whole.out | sed 's/ in .*//')" = \
+        "$(grep '^accuracy' best.out | sed 's/ in .*//')" ]
+
+    # the best one's is not there: the newest that is whole, which may be its time's best
+    rm "harmed/checkpoints/$file"
+    mapfile -t files < <(cd harmed/checkpoints && ls -r step-*)
+    for file in "${files[@]}"; do
+        step=$(sed -E 's/step-0*([0-9]+).h5/\1/' <<<"$file")
+        text="$file' is whole: step $step"
+        ((step < best)) || text+=" (the best until then was step $best)"
+        ((step > best)) || text+=", the best up to step $step"
+        names "$text" "$LOCKSTEP" show harmed
+        names "$text" train 1 "$TINY" --run new --init harmed
+        harm "harmed/checkpoints/$file"
+    done
+    ((${#files[@]} > 1))
+    [ ! -e new ]
+    refused 1 "'harmed/checkpoints/best.h5' is damaged*" evaluate 1 harmed --data letters.h5
+    [ "$(grep -c '^note: ' <<<"$stderr")" -eq 0 ]
 }
 
 @test "what cannot be done is refused in one line" {

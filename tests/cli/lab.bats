@@ -85,6 +85,7 @@ END
     "$ROOT/scripts/plot_lab.py" lab.h5 --markdown --threads 2 >lab.md
     grep -Eq '^\| conv1 \| forward \| [0-9.e+]+ \|' lab.md
     grep -q '^| over 10,000 elements vectorise |' lab.md
+    unread "$ROOT/scripts/plot_lab.py" lab.h5 --markdown
     run "$ROOT/scripts/plot_lab.py" "$TINY"
     [ "$status" -eq 1 ]
     run "$ROOT/scripts/plot_lab.py" lab.h5 --threads 64

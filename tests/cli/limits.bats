@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# --max-time and --check.
+# --max-time and --check; limits of the shell.
 
 setup_file() {
     source "$BATS_TEST_DIRNAME/../runs.sh"
@@ -91,4 +91,19 @@ LONG=(--set train.epochs=100000 --set log.every=100000)
     refused 1 "cannot open 'none.h5'*" \
         "$LOCKSTEP" train "$TINY" --data none.h5 --run never --check
     [ ! -e never ]
+}
+
+# Newer ones give up by themselves.
+@test "no memory for OpenBLAS while it is loaded: an end and one line, not a hang" {
+    ldd "$LOCKSTEP" | grep -q libasan && skip "sanitizers take address space themselves"
+    for start in exec "mpirun -n 2"; do
+        status=0
+        (ulimit -d 100000 && $start timeout 120 "$LOCKSTEP" bench step </dev/null 2>err) ||
+            status=$?
+        cat err
+        grep -q OpenBLAS err
+        ((status == 2 || status == 1))
+    done
+    # the way out that the line tells
+    (ulimit -d 160000 && OMP_NUM_THREADS=1 timeout 120 "$LOCKSTEP" --version)
 }

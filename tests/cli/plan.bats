@@ -84,6 +84,53 @@ END
     [[ $output == *"1 rank x 2 threads"* ]]
 }
 
+tables() {
+    sed -n '/^strong scaling/,/^times one rank/p' "$1"
+}
+
+@test "show repeats the tables, and what they are of" {
+    plan --network 1Gbit,1ms --ranks 1,2,8 --ranks-per-node 2 --out shown.h5 >out
+    "$LOCKSTEP" show shown.h5 >shown
+    cat shown
+    [ "$(head -n 1 shown)" = "shown.h5: a plan" ]
+    grep -qF "written by $("$LOCKSTEP" --version | head -n 1)" shown
+    for line in parallel cpu training memory network; do
+        grep -q "^$line " shown
+        [ "$(grep "^$line " shown)" = "$(grep "^$line " out)" ]
+    done
+    [ "$(tables shown | grep -cE '^ +(1|2|8) ')" -eq 6 ]
+    diff <(tables shown) <(tables out)
+    # one that does not say of what
+    h5 <<'END'
+import h5py
+with h5py.File("shown.h5", "r+") as f:
+    for name in "cpu", "parameters", "images", "grain":
+        del f.attrs[name]
+END
+    "$LOCKSTEP" show shown.h5 >shown
+    diff <(tables shown) <(tables out)
+    [ "$(grep -cE '^(cpu|training) ' shown)" -eq 0 ]
+}
+
+# broken CHANGE TEXT: after a change of the file f, in Python, show refuses it.
+broken() {
+    cp whole.h5 broken.h5
+    h5 <<<"import h5py
+with h5py.File('broken.h5', 'r+') as f: $1"
+    refused 1 "$2" "$LOCKSTEP" show broken.h5
+}
+
+@test "show refuses a plan that is damaged" {
+    plan --network 1Gbit,1ms --ranks 1,2 --ranks-per-node 2 --out whole.h5 >/dev/null
+    broken "f['strong/ranks'][1] = -3" "'broken.h5' is damaged: -3 in '/strong/ranks'"
+    broken "f['weak/nodes'][1] = 1 << 40" "'broken.h5' is damaged: * in '/weak/nodes'"
+    broken "f['strong/batch'][0] = 0" "'broken.h5' is damaged: a batch of 0"
+    broken "del f['weak/step']" "*'/weak/step'*"
+    broken "del f['weak/step']; f['weak/step'] = [1.0]" "*'/weak/step'*"
+    broken "f.attrs.modify('threads', 0)" "'broken.h5' is damaged: attribute 'threads' is 0"
+    broken "del f.attrs['network']" "*'network'*"
+}
+
 @test "an older plan is replaced, any other file is not" {
     plan --ranks 1 --out again.h5 >/dev/null
     plan --ranks 1 --out again.h5 >/dev/null

@@ -41,6 +41,11 @@ for row, ms in zip(rows, step):
 END
 }
 
+@test "a reader that has had enough ends it silently" {
+    unread "$ROOT/scripts/plot_scaling.py" plan.h5 --markdown
+    unread "$ROOT/scripts/plot_scaling.py" --help
+}
+
 @test "what cannot be drawn: one line" {
     plot=$ROOT/scripts/plot_scaling.py
     run "$plot" "$TINY"
@@ -59,16 +64,24 @@ END
     [[ $output == "plot_scaling: letters.h5: "* && $output != *$'\n'* ]]
 }
 
-@test "check_plan.sh: wrong options, and no right to make hosts" {
+@test "what measures over hosts: wrong options, and no right to make any" {
     run "$ROOT/scripts/check_plan.sh" --rounds none
     [ "$status" -eq 2 ]
     [[ $output == "check_plan: '--rounds none' is no number; type: "* ]]
     run "$ROOT/scripts/check_plan.sh" --sometimes
     [ "$status" -eq 2 ]
     [[ $output == "check_plan: unknown option '--sometimes'; type: "* ]]
+    run "$ROOT/scripts/bench_hosts.sh" all
+    [ "$status" -eq 2 ]
+    [ "$output" = "bench_hosts: 'all': expected steps or reduce" ]
     start=()
     ((EUID)) || start=(setpriv --reuid 65534 --clear-groups)
-    run "${start[@]}" "$ROOT/scripts/check_plan.sh"
-    [ "$status" -eq 1 ]
-    [ "$output" = "check_plan: needs root, iproute2 and /dev/net/tun; missing: root" ]
+    for name in check_plan bench_hosts; do
+        run "${start[@]}" "$ROOT/scripts/$name.sh"
+        [ "$status" -eq 1 ]
+        [ "$output" = "$name: needs root, iproute2 and /dev/net/tun; missing: root" ]
+        LOCKSTEP=./none run "$ROOT/scripts/$name.sh"
+        [ "$status" -eq 1 ]
+        [ "$output" = "$name: no './none': type 'make all unit'" ]
+    done
 }

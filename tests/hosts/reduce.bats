@@ -22,9 +22,9 @@ teardown_file() {
     hosts_down
 }
 
-# sums_on HOSTS OPTION...: the unit tests of comm, with their sums of 1 to 20 grains.
+# sums_on HOSTS OPTION...: the unit tests of sums, of 1 to 20 grains.
 sums_on() {
-    CMOCKA_MESSAGE_OUTPUT=tap mpirun_on "$@" "$LOCKSTEP_BUILD/tests/comm/test_comm" >out 2>&1
+    CMOCKA_MESSAGE_OUTPUT=tap mpirun_on "$@" "$LOCKSTEP_BUILD/tests/comm/test_tree_sum" >out 2>&1
     cat out
     run ! grep -q '^not ok' out
     grep -q '^ok .*test_tree_vectors' out

@@ -1,18 +1,24 @@
 #!/usr/bin/env bats
 # The unit tests of comm on several ranks: collectives, the shared window, and the fixed
-# tree's bits. tests/unit/comm/test_comm.c fails on all ranks if it fails on one.
+# tree's bits. They fail on all ranks if they fail on one (tests/unit/comm/ranks.h).
 
 setup() {
     source "$BATS_TEST_DIRNAME/../env.sh"
-    test_comm=$LOCKSTEP_BUILD/tests/comm/test_comm
+    tests=$LOCKSTEP_BUILD/tests/comm
+}
+
+# passes RANKS PROGRAM TESTS: all of its tests, and so many.
+passes() {
+    EXPECTED_RANKS=$1 CMOCKA_MESSAGE_OUTPUT=tap run timeout 60 \
+        mpirun -n "$1" "$tests/$2" </dev/null
+    echo "$output"
+    [ "$status" -eq 0 ]
+    [ "$(grep -c '^ok ' <<<"$output")" -eq "$3" ]
 }
 
 on_ranks() {
-    EXPECTED_RANKS=$1 CMOCKA_MESSAGE_OUTPUT=tap run timeout 60 \
-        mpirun -n "$1" "$test_comm" </dev/null
-    echo "$output"
-    [ "$status" -eq 0 ]
-    [ "$(grep -c '^ok ' <<<"$output")" -eq 15 ]
+    passes "$1" test_comm 8
+    passes "$1" test_tree_sum 7
 }
 
 @test "comm on 1 rank" { on_ranks 1; }
@@ -25,7 +31,7 @@ on_ranks() {
 @test "comm on 8 ranks" { on_ranks 8; }
 
 @test "a bug on one rank ends the whole job with exit code 3" {
-    run timeout 60 mpirun -n 3 "$test_comm" --bug </dev/null
+    run timeout 60 mpirun -n 3 "$tests/test_comm" --bug </dev/null
     echo "$output"
     [ "$status" -eq 3 ]
     [[ $output == *"test_comm.c"*"expected rank < size - 1"* ]]

@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
-# How ranks sum a gradient: by any algorithm, with the same bits (tests/unit/comm/test_comm.c
-# has the sums themselves); what `lockstep bench reduce` measures and `lockstep tune` tries.
+# How ranks sum a gradient: by any algorithm, with the same bits (those themselves:
+# tests/unit/comm/test_tree_sum.c); what `lockstep bench reduce` measures and `lockstep tune` tries.
 # Speed itself is not tested.
 
 # 71 in 7 grains, the last of 5 samples; the 22nd batch has 9 samples: one grain.

@@ -172,13 +172,33 @@ with h5py.File("moved/checkpoints/step-000000000012.h5", "r+") as f:
     h5 whole/checkpoints/best.h5 whole/metrics.h5 <<'END'
 accuracy = f[1]["metrics/eval/accuracy"][:]
 assert f[0].attrs["best_accuracy"] == accuracy.max()
-assert f[0].attrs["step"] == f[1]["metrics/eval/step"][accuracy.argmax()]
+best = np.lexsort((f[1]["metrics/eval/loss"], -accuracy))[0]
+assert f[0].attrs["step"] == f[1]["metrics/eval/step"][best]
 END
     train 1 tiny.conf --run few "${OPTIONS[@]}" --set train.steps=20 \
         --set checkpoint.every_steps=3 --set checkpoint.every_epochs=0 \
         --set checkpoint.keep=2 --set checkpoint.keep_best=off >few.out
     [ "$(saved few)" = "18 20" ]
     [ ! -e few/checkpoints/best.h5 ]
+}
+
+@test "of equal accuracies the lowest loss is the best, also after a resume; then the first" {
+    slow=("${OPTIONS[@]}" --set optim.lr=1e-6)
+    train 1 tiny.conf --run slow "${slow[@]}" >slow.out
+    train 2 tiny.conf --run again "${slow[@]}" --set train.steps=14 >again.out
+    train 3 tiny.conf --run again "${slow[@]}" --resume >>again.out
+    train 1 tiny.conf --run still "${OPTIONS[@]}" --set optim.lr=0 >still.out
+    h5 {slow,again,still}/metrics.h5 {slow,again,still}/checkpoints/best.h5 <<'END'
+best = []
+for metrics, kept in zip(f[:3], f[3:]):
+    of = metrics["metrics/eval"]
+    accuracy, loss = of["accuracy"][:], of["loss"][:]
+    assert len(accuracy) == 4 and (accuracy == accuracy[0]).all(), accuracy
+    best.append(of["step"][np.lexsort((loss, -accuracy))[0]])
+    assert kept.attrs["step"] == kept.attrs["best_step"] == best[-1], (best, loss)
+assert best == [28, 28, 7], best
+END
+    [ "$(state again.out)" = "$(state slow.out)" ]
 }
 
 @test "checkpoints come by steps, parts of epochs and minutes" {

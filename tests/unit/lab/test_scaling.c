@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "lab/network.h"
+#include "lab/fabric.h"
 #include "lab/scaling.h"
 
 #define IMAGE   40e-6  /* seconds of computing */
@@ -254,8 +254,8 @@ static void test_covered(void **state)
 
 static void parsed(const char *text, double bandwidth, double latency)
 {
-    struct network network;
-    assert_int_equal(network_parse(text, &network), ST_OK);
+    struct fabric network;
+    assert_int_equal(fabric_parse(text, &network), ST_OK);
     assert_string_equal(network.text, text);
     assert_true(network.known && network.given && network.between_nodes);
     near(network.link.bandwidth, bandwidth * 1448 / 1538);
@@ -266,7 +266,7 @@ static void test_network(void **state)
 {
     (void)state;
     char why[STATUS_TEXT];
-    struct network network;
+    struct fabric network;
     parsed("10Gbit,20us", 1.25e9, 20e-6);
     parsed("1Gbit,5ms", 1.25e8, 5e-3);
     parsed("100Mbit,0.5ms", 1.25e7, 5e-4);
@@ -298,12 +298,12 @@ static void test_network(void **state)
     };
     status_capture(why);
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
-        if (network_parse(bad[i], &network) != ST_USAGE)
+        if (fabric_parse(bad[i], &network) != ST_USAGE)
             fail_msg("'%s' was taken", bad[i]);
     char long_one[200];
     memset(long_one, '1', sizeof long_one - 1);
     long_one[sizeof long_one - 1] = '\0';
-    assert_int_equal(network_parse(long_one, &network), ST_USAGE);
+    assert_int_equal(fabric_parse(long_one, &network), ST_USAGE);
     status_capture(NULL);
 }
 

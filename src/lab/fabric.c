@@ -1,4 +1,4 @@
-#include "lab/network.h"
+#include "lab/fabric.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -38,7 +38,7 @@ static bool read_value(const char *text, const struct unit *units, double lo, do
     return false;
 }
 
-enum status network_parse(const char *text, struct network *network)
+enum status fabric_parse(const char *text, struct fabric *fabric)
 {
     static const struct unit speeds[] = {
         {"bit", 1.0 / 8},  {"kbit", 1e3 / 8}, {"Mbit", 1e6 / 8},
@@ -46,42 +46,42 @@ enum status network_parse(const char *text, struct network *network)
         {"MB", 1e6},       {"GB", 1e9},       {NULL, 0}};
     static const struct unit times[] = {
         {"ns", 1e-9}, {"us", 1e-6}, {"ms", 1e-3}, {"s", 1}, {NULL, 0}};
-    char copy[NETWORK_TEXT], *rest = copy;
-    *network = (struct network){.known = true, .given = true, .between_nodes = true};
+    char copy[FABRIC_TEXT], *rest = copy;
+    *fabric = (struct fabric){.known = true, .given = true, .between_nodes = true};
     if (strlen(text) >= sizeof copy)
         FAIL(ST_USAGE, "'--network %.40s...': expected something like 10Gbit,20us", text);
     snprintf(copy, sizeof copy, "%s", text);
-    snprintf(network->text, sizeof network->text, "%s", text);
+    snprintf(fabric->text, sizeof fabric->text, "%s", text);
     char *speed = strsep(&rest, ",");
-    if (!rest || !read_value(speed, speeds, 1e3, 1e13, &network->link.bandwidth) ||
-        !read_value(rest, times, 1e-9, 10, &network->link.latency))
+    if (!rest || !read_value(speed, speeds, 1e3, 1e13, &fabric->link.bandwidth) ||
+        !read_value(rest, times, 1e-9, 10, &fabric->link.latency))
         FAIL(ST_USAGE,
              "'--network %s': expected bandwidth and latency like 10Gbit,20us, from "
              "8kbit to 10000GB (bit, kbit, Mbit, Gbit, B, kB, MB, GB a second) and from "
              "1ns to 10s (ns, us, ms, s)",
              text);
-    network->link.bandwidth *= PAYLOAD;
+    fabric->link.bandwidth *= PAYLOAD;
     return ST_OK;
 }
 
-void network_measure(struct comm *comm, struct network *network)
+void fabric_measure(struct comm *comm, struct fabric *fabric)
 {
     int other = comm_far_rank(comm);
     char hosts[2][64] = {"", ""};
-    *network = (struct network){0};
+    *fabric = (struct fabric){0};
     if (comm_size(comm) == 1)
         return;
-    network->known = true;
-    network->between_nodes = other > 0;
-    other = network->between_nodes ? other : 1;
-    network->link = comm_measure_link(comm, other, PINGS, LONG_PING);
+    fabric->known = true;
+    fabric->between_nodes = other > 0;
+    other = fabric->between_nodes ? other : 1;
+    fabric->link = comm_measure_link(comm, other, PINGS, LONG_PING);
     for (int i = 0; i < 2; i++) {
         snprintf(hosts[i], sizeof hosts[i], "%s", comm_host(comm));
         comm_bcast(comm, hosts[i], sizeof hosts[i], i ? other : 0);
     }
-    if (network->between_nodes)
-        snprintf(network->text, sizeof network->text, "measured, %.20s to %.20s",
-                 hosts[0], hosts[1]);
+    if (fabric->between_nodes)
+        snprintf(fabric->text, sizeof fabric->text, "measured, %.20s to %.20s", hosts[0],
+                 hosts[1]);
     else
-        snprintf(network->text, sizeof network->text, "measured, within %.20s", hosts[0]);
+        snprintf(fabric->text, sizeof fabric->text, "measured, within %.20s", hosts[0]);
 }

@@ -1,0 +1,42 @@
+#include "app/early.h"
+
+#include <signal.h>
+#include <stddef.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#include "base/status.h"
+
+#define PATIENCE 5 /* seconds of CPU time; loading takes a tenth of one */
+
+static void give_up(int signal)
+{
+    static const char text[] =
+        "lockstep: OpenBLAS does not get the memory that it starts with, 128 MiB for "
+        "each "
+        "CPU; raise the limit (ulimit -d, ulimit -v), or set OMP_NUM_THREADS=1\n";
+    (void)signal;
+    ssize_t written = write(STDERR_FILENO, text, sizeof text - 1);
+    _exit(written < 0 ? ST_FAIL : ST_USAGE);
+}
+
+static void watch(int seconds)
+{
+    const struct itimerval timer = {.it_value.tv_sec = seconds};
+    signal(SIGPROF, seconds ? give_up : SIG_DFL);
+    setitimer(ITIMER_PROF, &timer, NULL);
+}
+
+static void early_begin(void)
+{
+    watch(PATIENCE);
+}
+
+/* Run by the loader before any library's own beginnings. */
+__attribute__((section(".preinit_array"),
+               used)) static void (*const begin)(void) = early_begin;
+
+void early_done(void)
+{
+    watch(0);
+}
