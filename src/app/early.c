@@ -12,9 +12,9 @@
 static void give_up(int signal)
 {
     static const char text[] =
-        "lockstep: OpenBLAS does not get the memory that it starts with, 128 MiB for "
-        "each "
-        "CPU; raise the limit (ulimit -d, ulimit -v), or set OMP_NUM_THREADS=1\n";
+        "lockstep: OpenBLAS does not get the memory that it starts with, 128 MiB "
+        "for each CPU; raise the limit (ulimit -d, ulimit -v), or set "
+        "OMP_NUM_THREADS=1\n";
     (void)signal;
     ssize_t written = write(STDERR_FILENO, text, sizeof text - 1);
     _exit(written < 0 ? ST_FAIL : ST_USAGE);

@@ -279,6 +279,7 @@ $victim is stopped" stalled.err
     train_big 1 big1 >big1.out
     limit=620000
     (
+        export OMP_NUM_THREADS=2 # OpenBLAS takes 128 MiB for each
         ulimit -d $limit
         refused 2 "training takes * (parallel.pipeline = [23])" train_big 1 none
         refused 2 "training takes *, give it fewer threads, or let more ranks share*" \
@@ -286,6 +287,7 @@ $victim is stopped" stalled.err
     )
     [ ! -e none ] # what was refused is not in the way of what is tried next
     (
+        export OMP_NUM_THREADS=2
         ulimit -d $limit
         train_big 3 big3 --set "parallel.stages=$stages"
     ) >big3.out
@@ -306,6 +308,7 @@ $victim is stopped" stalled.err
     train_wide 1 wide1 >wide1.out
     limit=620000
     (
+        export OMP_NUM_THREADS=2
         ulimit -d $limit
         run --separate-stderr train_wide 3 none \
             --set 'parallel.stages=conv1 | conv2 | linear1+linear2+linear3+linear4+linear5'
