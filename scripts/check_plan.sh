@@ -16,7 +16,7 @@ from=$PWD
 cd "$(dirname "$0")/.." || exit 1
 
 usage() {
-    echo "check_plan: $1; $(sed -n 's/^#  *\(check_plan.sh \[\)/type: \1/p' "$0")" >&2
+    echo "check_plan: $1; $(sed -n 's/^#  *\(check_plan.sh \[\)/type: \1/p' scripts/check_plan.sh)" >&2
     exit 2
 }
 
@@ -24,7 +24,7 @@ form=text csv='' rounds=3 only='*' batch=''
 while (($#)); do
     case $1 in
     --markdown) form=markdown && shift && continue ;;
-    --help) sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$0" && exit ;;
+    --help) sed -n '2,/^[^#]/s/^# \{0,1\}//p' scripts/check_plan.sh && exit ;;
     --csv | --rounds | --only | --batch) (($# > 1)) || usage "no value of '$1'" ;;
     *) usage "unknown option '$1'" ;;
     esac
