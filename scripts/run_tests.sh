@@ -8,7 +8,8 @@
 #   slurm  tests/slurm/*.bats: on a SLURM of their own (root; `make test-slurm` installs it)
 #   peers  tests/peers/*.bats (not by default)
 # Two files run at a time, for many mostly wait: one takes them from the front of the list,
-# the other from its end, where those are that wait most.
+# the other from its end, where those are that wait most. Those that say '# Alone:' follow
+# one by one.
 # T=PATTERN runs only files whose path matches. The last line is the sum over everything;
 # the exit status is 1 if anything failed or nothing ran.
 set -u
@@ -27,7 +28,7 @@ if ((!$#)); then
     [[ $MODE == asan ]] && suites=(unit cli mpi hosts slurm)
 fi
 declare -A build_of=([unit]=$BUILD [asan]=$BUILD-asan) mode_of=([unit]=$MODE [asan]=asan)
-queue=() # SUITE FILE
+queue=() alone=() # SUITE FILE
 failed=0 # builds
 work=$(mktemp -d) || exit 1
 trap 'kill $(jobs -p) 2>/dev/null; wait; rm -rf "$work"' EXIT
@@ -121,6 +122,15 @@ run_queue() {
     done
 }
 
+run_alone() {
+    local file
+    for file in "${alone[@]}"; do
+        # shellcheck disable=SC2086 # two words
+        start $file
+        wait $!
+    done
+}
+
 declare -A tried
 build() {
     [[ ${tried["$*"]-} ]] && return
@@ -152,10 +162,17 @@ add_unit() { # SUITE
 }
 
 add_bats() { # SUITE
+    local file
     files tests/"$1"/*.bats
     ((${#files[@]})) || return
     build BUILD="$BUILD" MODE="$MODE" all unit
-    queue+=("${files[@]/#/$1 }")
+    for file in "${files[@]}"; do
+        if grep -q '^# Alone:' "$file"; then
+            alone+=("$1 $file")
+        else
+            queue+=("$1 $file")
+        fi
+    done
 }
 
 for suite in "${suites[@]}"; do
@@ -167,7 +184,8 @@ for suite in "${suites[@]}"; do
 done
 : >"$work/sums"
 run_queue
-read -r passed failed skipped < <(awk -v failed=$failed -v files=${#queue[@]} '
+run_alone
+read -r passed failed skipped < <(awk -v failed=$failed -v files=$((${#queue[@]} + ${#alone[@]})) '
     { passed += $1; failed += $2; skipped += $3 }
     END { print passed + 0, failed + files - NR, skipped + 0 }' "$work/sums")
 ((passed + failed)) || echo "nothing ran: no test file matches '${T-}'"

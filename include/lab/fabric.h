@@ -17,7 +17,7 @@ struct fabric {
     bool known, given;
     bool between_nodes; /* else between ranks of one node */
     struct comm_link link;
-    char text[FABRIC_TEXT]; /* "10Gbit,20us", "measured between n1 and n2" */
+    char text[FABRIC_TEXT]; /* "10Gbit,20us", "measured, n1 to n2" */
 };
 
 /* "10Gbit,20us": bandwidth in bit, kbit, Mbit, Gbit, B, kB, MB or GB a second, latency of

@@ -7,7 +7,7 @@
 
 #include "base/status.h"
 
-#define PATIENCE 5 /* seconds of CPU time; loading takes a tenth of one */
+#define PATIENCE 10 /* seconds of CPU time, all threads; loading takes a tenth of one */
 
 static void give_up(int signal)
 {
@@ -20,23 +20,24 @@ static void give_up(int signal)
     _exit(written < 0 ? ST_FAIL : ST_USAGE);
 }
 
-static void watch(int seconds)
-{
-    const struct itimerval timer = {.it_value.tv_sec = seconds};
-    signal(SIGPROF, seconds ? give_up : SIG_DFL);
-    setitimer(ITIMER_PROF, &timer, NULL);
-}
-
 static void early_begin(void)
 {
-    watch(PATIENCE);
+    const struct itimerval timer = {.it_value.tv_sec = PATIENCE};
+    signal(SIGPROF, give_up);
+    setitimer(ITIMER_PROF, &timer, NULL);
 }
 
 /* Run by the loader before any library's own beginnings. */
 __attribute__((section(".preinit_array"),
                used)) static void (*const begin)(void) = early_begin;
 
+/* A profiler that was loaded since has taken both over. */
 void early_done(void)
 {
-    watch(0);
+    const struct itimerval never = {0};
+    struct sigaction now;
+    if (sigaction(SIGPROF, NULL, &now) != 0 || now.sa_handler != give_up)
+        return;
+    setitimer(ITIMER_PROF, &never, NULL);
+    signal(SIGPROF, SIG_DFL);
 }

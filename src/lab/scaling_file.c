@@ -2,6 +2,7 @@
    of struct scaling_row, one element a number of ranks; what was measured is the root's
    attributes. */
 #include <limits.h>
+#include <math.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,6 +12,8 @@
 #include "io/h5file.h"
 #include "lab/scaling.h"
 #include "out.h"
+
+#define REAL_MOST 1e15 /* of a figure that is no damage */
 
 enum status scaling_check_file(const char *path)
 {
@@ -22,6 +25,7 @@ struct column {
     size_t offset;
     enum { INT, LONG, REAL } kind;
 };
+
 #define COLUMN(name, kind)                              \
     {                                                   \
 #name, offsetof(struct scaling_row, name), kind \
@@ -122,8 +126,11 @@ static enum status get_column(struct h5file *file, const char *group,
                          : h5file_read(file, name, H5FILE_I64, (size_t)count, whole);
     for (int i = 0; i < count && st == ST_OK; i++) {
         char *at = (char *)&rows[i] + column->offset;
-        if (column->kind == REAL)
+        if (column->kind == REAL && fabs(real[i]) <= REAL_MOST)
             *(double *)(void *)at = real[i];
+        else if (column->kind == REAL)
+            st = status_fail(ST_FAIL, "'%s' is damaged: %g in '%s'", h5file_path(file),
+                             real[i], name);
         else if (column->kind == LONG)
             *(long long *)(void *)at = whole[i];
         else if (whole[i] >= 1 && whole[i] <= SCALING_MOST)

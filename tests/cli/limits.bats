@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # --max-time and --check; limits of the shell.
+# Alone: it looks at the clock.
 
 setup_file() {
     source "$BATS_TEST_DIRNAME/../runs.sh"
@@ -28,8 +29,9 @@ LONG=(--set train.epochs=100000 --set log.every=100000)
 
 # Nobody knows how long the first evaluation will take: by slow kernels longer than is left.
 @test "--max-time ends an evaluation that would last too long; it is made up for" {
-    status=0 before=$SECONDS
+    status=0
     letters exam.h5 60 60000
+    before=$SECONDS
     exam=("$LETTERS" --data exam.h5 --run exam --set train.batch=60 --set train.steps=1)
     LOCKSTEP_ISA=plain train 1 "${exam[@]}" --max-time 0:06 >exam.out || status=$?
     [ "$status" -eq 75 ]

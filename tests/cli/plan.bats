@@ -124,6 +124,8 @@ with h5py.File('broken.h5', 'r+') as f: $1"
     plan --network 1Gbit,1ms --ranks 1,2 --ranks-per-node 2 --out whole.h5 >/dev/null
     broken "f['strong/ranks'][1] = -3" "'broken.h5' is damaged: -3 in '/strong/ranks'"
     broken "f['weak/nodes'][1] = 1 << 40" "'broken.h5' is damaged: * in '/weak/nodes'"
+    broken "f['strong/step'][1] = float('nan')" "'broken.h5' is damaged: nan in '/strong/step'"
+    broken "f['weak/efficiency'][0] = 1e300" "'broken.h5' is damaged: 1e+300 in '/weak/efficiency'"
     broken "f['strong/batch'][0] = 0" "'broken.h5' is damaged: a batch of 0"
     broken "del f['weak/step']" "*'/weak/step'*"
     broken "del f['weak/step']; f['weak/step'] = [1.0]" "*'/weak/step'*"

@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # --trace: what every thread of every rank did when.
+# Alone: it looks at the clock.
 
 setup_file() {
     source "$BATS_TEST_DIRNAME/../runs.sh"
