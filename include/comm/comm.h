@@ -124,9 +124,9 @@ const char *comm_tree_choice(const struct comm *comm, int n, size_t count);
 float *comm_vectors(struct comm *comm, size_t floats);
 
 /* Collective: how messages go from rank 0 to `other` and back, sent as sums are, while
-   all others wait. The fastest of `pings`, for other work only slows them
-   down; long messages, a few, take about so many seconds each, and as long as the
-   latency, or are of 4 MiB. */
+   all others wait. The fastest of `pings` counts, for other work only slows them down.
+   Long messages, a few, are of 256 KiB to 4 MiB: as many as take about so many seconds,
+   or as long as the latency. */
 struct comm_link comm_measure_link(struct comm *comm, int other, int pings,
                                    double seconds);
 

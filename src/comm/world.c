@@ -9,8 +9,8 @@
 /* Only their ratios choose an algorithm. Messages through MPI between ranks of one node,
    and over a network as far as that was not measured: its latency is more than this in
    any case, for messages queue; each of them takes time of the rank that sends it, while
-   others send theirs, and of the link. Then ranks of a node that wait for each
-   other in shared memory, and floats there. */
+   others send theirs, and of the link. Then ranks of a node that wait for each other in
+   shared memory, and floats there. */
 #define NODE_LATENCY    2e-6
 #define NODE_MESSAGE    5e-7
 #define NODE_FLOAT      1e-9
