@@ -110,8 +110,9 @@ void comm_tree_sum(struct comm *comm, int n, float *const *parts, float *sum,
 
 /* How: one of several algorithms (src/comm/tree_*.c), all with the same bits. "auto", the
    first of the names, chooses for each piece by its size, the ranks and their nodes; any
-   other is used wherever it applies. Between sums only; false: there is none of this
-   name, and it is auto. */
+   other is used wherever it applies. False: there is none of this name, and it is auto.
+   Collective, between sums only: what chooses has to know the network and measures it
+   once (comm_measure_link). */
 extern const char *const comm_tree_names[]; /* then NULL */
 bool comm_tree_use(struct comm *comm, const char *name);
 /* The one that would sum such a piece; NULL with one rank, which has nothing to sum. */

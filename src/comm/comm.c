@@ -60,7 +60,8 @@ static void release_ranks(struct comm *comm)
 struct comm *comm_split(struct comm *comm, int group)
 {
     struct comm *part = mem_zeroed(1, sizeof *part);
-    part->link = comm->link; /* not while other parts measure, too */
+    comm_know_link(comm); /* not while other parts measure, too */
+    part->link = comm->link;
     MPI_WAIT(MPI_Comm_split(comm->all, group, comm->rank, &part->all));
     find_ranks(part);
     memcpy(part->host, comm->host, sizeof part->host);

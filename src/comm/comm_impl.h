@@ -29,7 +29,7 @@ struct comm {
     int channels;          /* and of the smallest */
     int *node_first; /* owned: [node]: its first rank; nodes + 1. NULL: not in order */
     int far_rank;    /* comm_far_rank */
-    struct comm_link link; /* from rank 0 to that one */
+    struct comm_link link; /* from rank 0 to that one: comm_know_link */
     int unit;              /* grains that no border of shares divides; 0: 1 */
     char host[64];
     struct window vectors; /* comm_vectors */
@@ -56,6 +56,8 @@ void comm_end_surely(enum status code);
 
 /* nodes.c */
 void comm_find_nodes(struct comm *comm);
+/* Measures comm->link unless that was done, or there is none. Collective. */
+void comm_know_link(struct comm *comm);
 
 void comm_tree_release(struct comm *comm);
 void comm_tree_forget(struct comm *comm); /* what was chosen: choose again */

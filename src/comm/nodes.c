@@ -50,9 +50,13 @@ void comm_find_nodes(struct comm *comm)
     comm->channels = -sizes[1];
     comm->node_first = firsts_of(leader, comm->size);
     comm->far_rank = first_elsewhere(leader, comm->size);
+    free(leader);
+}
+
+void comm_know_link(struct comm *comm)
+{
     if (comm->nodes > 1 && comm->link.bandwidth <= 0)
         comm->link = comm_measure_link(comm, comm->far_rank, PINGS, LONG_PING);
-    free(leader);
 }
 
 void comm_align(struct comm *comm, int unit)

@@ -57,16 +57,22 @@ void comm_tree_forget(struct comm *comm)
         comm->tree.piece[i].algorithm = NULL;
 }
 
+static bool applies(const struct comm *comm, int n, size_t count)
+{
+    const struct tree_algorithm *wanted = comm->tree.wanted;
+    return wanted && isfinite(tree_seconds(wanted, comm, n, count));
+}
+
 bool comm_tree_use(struct comm *comm, const char *name)
 {
+    int i = 0;
+    while (comm_tree_names[i] && strcmp(comm_tree_names[i], name) != 0)
+        i++;
+    comm->tree.wanted = algorithms[i];
     comm_tree_forget(comm);
-    for (int i = 0; comm_tree_names[i]; i++) {
-        comm->tree.wanted = algorithms[i];
-        if (strcmp(comm_tree_names[i], name) == 0)
-            return true;
-    }
-    comm->tree.wanted = NULL;
-    return false;
+    if (!applies(comm, 1, 1))
+        comm_know_link(comm);
+    return comm_tree_names[i];
 }
 
 const char *tree_name(const struct tree_algorithm *algorithm)
@@ -93,9 +99,7 @@ const struct tree_algorithm *tree_fastest(const struct comm *comm, int n, size_t
 
 static const struct tree_algorithm *choose(const struct comm *comm, int n, size_t count)
 {
-    const struct tree_algorithm *wanted = comm->tree.wanted;
-    bool applies = wanted && isfinite(tree_seconds(wanted, comm, n, count));
-    return applies ? wanted : tree_fastest(comm, n, count);
+    return applies(comm, n, count) ? comm->tree.wanted : tree_fastest(comm, n, count);
 }
 
 const char *comm_tree_choice(const struct comm *comm, int n, size_t count)

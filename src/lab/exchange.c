@@ -58,6 +58,7 @@ static void make_vectors(struct bench *bench)
 static void list_ways(const struct bench *bench, struct exchange_point *point)
 {
     struct comm *comm = bench->comm;
+    comm_tree_use(comm, "auto");
     const char *choice = comm_tree_choice(comm, bench->grains, bench->count);
     for (int i = 1; choice && comm_tree_names[i]; i++) {
         const char *name = comm_tree_names[i];
