@@ -27,7 +27,7 @@ void comm_finish(struct comm *comm);
 struct comm *comm_split(struct comm *comm, int group);
 void comm_split_free(struct comm *part); /* NULL is fine */
 
-/* Not collective. */
+/* Not collective. Ranks are numbered node by node, whatever numbers MPI gave them. */
 int comm_rank(const struct comm *comm);
 int comm_size(const struct comm *comm);
 int comm_node_rank(const struct comm *comm); /* rank among those that share memory */

@@ -35,18 +35,6 @@ void comm_check(int code, const char *what)
     abort();
 }
 
-/* All that follows from comm->all. */
-static void find_ranks(struct comm *comm)
-{
-    MPI_CHECK(MPI_Comm_rank(comm->all, &comm->rank));
-    MPI_CHECK(MPI_Comm_size(comm->all, &comm->size));
-    MPI_CHECK(MPI_Comm_split_type(comm->all, MPI_COMM_TYPE_SHARED, comm->rank,
-                                  MPI_INFO_NULL, &comm->node));
-    MPI_CHECK(MPI_Comm_rank(comm->node, &comm->node_rank));
-    MPI_CHECK(MPI_Comm_size(comm->node, &comm->node_size));
-    comm_find_nodes(comm);
-}
-
 static void release_ranks(struct comm *comm)
 {
     comm_tree_release(comm);
@@ -63,7 +51,7 @@ struct comm *comm_split(struct comm *comm, int group)
     comm_know_link(comm); /* not while other parts measure, too */
     part->link = comm->link;
     MPI_WAIT(MPI_Comm_split(comm->all, group, comm->rank, &part->all));
-    find_ranks(part);
+    comm_find_ranks(part);
     memcpy(part->host, comm->host, sizeof part->host);
     return part;
 }
@@ -90,8 +78,8 @@ struct comm *comm_start(int *argc, char ***argv)
                     "lockstep: other ranks have not started; this one ends\n");
     MPI_CHECK(MPI_Init_thread(argc, argv, MPI_THREAD_FUNNELED, &provided));
     MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN);
-    MPI_CHECK(MPI_Comm_dup(MPI_COMM_WORLD, &world.all));
-    find_ranks(&world);
+    world.all = comm_node_by_node(MPI_COMM_WORLD);
+    comm_find_ranks(&world);
     gethostname(world.host, sizeof world.host - 1);
     world.host[strcspn(world.host, ".")] = '\0';
     log_init(world.rank, world.host);
@@ -126,11 +114,6 @@ int comm_node_rank(const struct comm *comm)
 int comm_node_size(const struct comm *comm)
 {
     return comm->node_size;
-}
-
-int comm_far_rank(const struct comm *comm)
-{
-    return comm->far_rank;
 }
 
 const char *comm_host(const struct comm *comm)

@@ -27,9 +27,8 @@ struct comm {
     int nodes, node_index; /* how many, and which is this rank's */
     int node_most;         /* ranks of the largest node */
     int channels;          /* and of the smallest */
-    int *node_first; /* owned: [node]: its first rank; nodes + 1. NULL: not in order */
-    int far_rank;    /* comm_far_rank */
-    struct comm_link link; /* from rank 0 to that one: comm_know_link */
+    int *node_first;       /* owned: [node]: its first rank; nodes + 1 */
+    struct comm_link link; /* to the next one: comm_know_link */
     int unit;              /* grains that no border of shares divides; 0: 1 */
     char host[64];
     struct window vectors; /* comm_vectors */
@@ -55,7 +54,12 @@ void comm_go_on(void);
 void comm_end_surely(enum status code);
 
 /* nodes.c */
-void comm_find_nodes(struct comm *comm);
+
+/* Collective: the same ranks, numbered so that those of a node follow each other, node by
+   node, however they were dealt out. Nothing changes where they do already. */
+MPI_Comm comm_node_by_node(MPI_Comm ranks);
+/* All that follows from comm->all. Collective. */
+void comm_find_ranks(struct comm *comm);
 /* Measures comm->link unless that was done, or there is none. Collective. */
 void comm_know_link(struct comm *comm);
 

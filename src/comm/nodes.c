@@ -8,55 +8,53 @@
 #define PINGS     7
 #define LONG_PING 0.0005 /* seconds */
 
-/* Ranks of a node follow each other, node by node, unless they were dealt out in turns.
- */
-static int *firsts_of(const int *leader, int size)
+MPI_Comm comm_node_by_node(MPI_Comm ranks)
 {
-    int nodes = 0, *first = mem_zeroed((size_t)size + 1, sizeof *first);
-    for (int rank = 0; rank < size; rank++) {
-        if (leader[rank] == rank)
-            first[nodes++] = rank;
-        else if (leader[rank] != leader[rank - 1]) {
-            free(first);
-            return NULL;
-        }
-    }
-    first[nodes] = size;
-    return first;
+    MPI_Comm node, ordered;
+    int first;
+    MPI_CHECK(MPI_Comm_rank(ranks, &first));
+    MPI_CHECK(
+        MPI_Comm_split_type(ranks, MPI_COMM_TYPE_SHARED, first, MPI_INFO_NULL, &node));
+    MPI_CHECK(MPI_Bcast(&first, 1, MPI_INT, 0, node));
+    MPI_CHECK(MPI_Comm_free(&node));
+    MPI_CHECK(MPI_Comm_split(ranks, 0, first, &ordered));
+    return ordered;
 }
 
-/* leader: [rank]. */
-static int first_elsewhere(const int *leader, int size)
+void comm_find_ranks(struct comm *comm)
 {
-    for (int rank = 1; rank < size; rank++)
-        if (leader[rank] != leader[0])
-            return rank;
-    return 0;
-}
-
-void comm_find_nodes(struct comm *comm)
-{
-    int *leader = mem_zeroed((size_t)comm->size, sizeof *leader), mine = comm->rank;
-    MPI_CHECK(MPI_Bcast(&mine, 1, MPI_INT, 0, comm->node));
-    MPI_CHECK(MPI_Allgather(&mine, 1, MPI_INT, leader, 1, MPI_INT, comm->all));
+    MPI_CHECK(MPI_Comm_rank(comm->all, &comm->rank));
+    MPI_CHECK(MPI_Comm_size(comm->all, &comm->size));
+    MPI_CHECK(MPI_Comm_split_type(comm->all, MPI_COMM_TYPE_SHARED, comm->rank,
+                                  MPI_INFO_NULL, &comm->node));
+    MPI_CHECK(MPI_Comm_rank(comm->node, &comm->node_rank));
+    MPI_CHECK(MPI_Comm_size(comm->node, &comm->node_size));
+    int *first = mem_zeroed((size_t)comm->size + 1, sizeof *first);
+    int mine = comm->rank - comm->node_rank;
+    MPI_CHECK(MPI_Allgather(&mine, 1, MPI_INT, first, 1, MPI_INT, comm->all));
     comm->nodes = 0;
-    for (int rank = 0; rank < comm->size; rank++) {
-        comm->node_index += rank < mine && leader[rank] == rank;
-        comm->nodes += leader[rank] == rank;
-    }
+    for (int rank = 0; rank < comm->size; rank++)
+        if (first[rank] == rank)
+            first[comm->nodes++] = rank;
+    first[comm->nodes] = comm->size;
+    comm->node_first = first;
+    while (first[comm->node_index] != mine)
+        comm->node_index++;
     int sizes[] = {comm->node_size, -comm->node_size};
     MPI_CHECK(MPI_Allreduce(MPI_IN_PLACE, sizes, 2, MPI_INT, MPI_MAX, comm->all));
     comm->node_most = sizes[0];
     comm->channels = -sizes[1];
-    comm->node_first = firsts_of(leader, comm->size);
-    comm->far_rank = first_elsewhere(leader, comm->size);
-    free(leader);
 }
 
 void comm_know_link(struct comm *comm)
 {
     if (comm->nodes > 1 && comm->link.bandwidth <= 0)
-        comm->link = comm_measure_link(comm, comm->far_rank, PINGS, LONG_PING);
+        comm->link = comm_measure_link(comm, comm_far_rank(comm), PINGS, LONG_PING);
+}
+
+int comm_far_rank(const struct comm *comm)
+{
+    return comm->nodes > 1 ? comm->node_first[1] : 0;
 }
 
 void comm_align(struct comm *comm, int unit)

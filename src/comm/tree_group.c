@@ -92,7 +92,7 @@ static MPI_Request *next_request(struct tree_piece *piece)
 static size_t most_at_once(const struct comm *comm, size_t count, int rank)
 {
     int first = comm->rank - comm->node_rank;
-    bool near = comm->node_first && rank >= first && rank < first + comm->node_size;
+    bool near = rank >= first && rank < first + comm->node_size;
     return near || count > EAGER_MOST ? count : EAGER_FLOATS;
 }
 

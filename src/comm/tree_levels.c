@@ -53,7 +53,7 @@ static bool shared_work(const struct tree_algorithm *algorithm, const struct com
 static bool levels_work(const struct tree_algorithm *algorithm, const struct comm *comm,
                         int n, size_t count, struct comm_work *work)
 {
-    if (comm->nodes < 2 || !comm->node_first || comm->no_windows || comm->node_most < 2)
+    if (comm->nodes < 2 || comm->no_windows || comm->node_most < 2)
         return false;
     struct comm_work node = node_work(count);
     *work = algorithm->exchange->work(comm, true, n, count);

@@ -231,7 +231,7 @@ static int most_far(const struct comm *comm, bool across, int level)
     int most = 0;
     if (across)
         return comm->channels;
-    if (comm->nodes == 1 || !comm->node_first)
+    if (comm->nodes == 1)
         return comm->node_most;
     for (int i = 0; i < comm->nodes; i++) {
         int begin = comm->node_first[i], end = comm->node_first[i + 1], far = 0;

@@ -45,7 +45,7 @@ nothing_left() {
     nothing_left
 }
 
-@test "the network is measured between hosts, also with ranks dealt out in turns" {
+@test "the network is measured between hosts, however the ranks are dealt out" {
     letters letters.h5 700 50
     hosts_up 2
     mpirun_on n1:2,n2:1 --map-by node "$LOCKSTEP" plan "$TINY" --data letters.h5 --threads 1 \

@@ -34,7 +34,14 @@ sums_on() {
 @test "two hosts of different numbers of ranks" { sums_on n1:3,n2:1; }
 @test "three hosts of 1, 2 and 2 ranks" { sums_on n1:1,n2:2,n3:2; }
 @test "a rank on each of three hosts" { sums_on n1:1,n2:1,n3:1; }
-@test "ranks dealt out to the hosts in turns" { sums_on n1:2,n2:2 --map-by node; }
+
+@test "ranks dealt out to the hosts in turns: as if node by node" {
+    sums_on n1:2,n2:2 --map-by node
+    sums_on n1:2,n2:1,n3:2 --map-by node
+    mpirun_on n1:2,n2:2 --map-by node "$LOCKSTEP" bench reduce --bytes 4096,262144 --repeats 2 >out
+    cat out
+    [ "$(grep -Ec ' 4 +(4096|262144) +levels ' out)" -eq 2 ]
+}
 
 # same HOSTS ALGORITHM
 same() {
