@@ -5,7 +5,7 @@
 int tree_split(int begin, int end)
 {
     int width = 1;
-    while (2 * width < end - begin)
+    while (width < end - begin - width)
         width *= 2;
     return begin + width;
 }

@@ -1,3 +1,4 @@
+#include <limits.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -21,6 +22,8 @@ static void test_split(void **state)
             assert_true(left >= 1 && left < width && 2 * left >= width);
         }
     }
+    assert_int_equal(tree_split(0, INT_MAX), 1 << 30);
+    assert_int_equal(tree_split(3, (1 << 30) + 3), (1 << 29) + 3);
 }
 
 /* is_node[b][e]: [b, e) is a node of the tree, whose sides meet at split[b][e]. */
