@@ -52,6 +52,7 @@ struct comm *comm_split(struct comm *comm, int group)
     part->link = comm->link;
     MPI_WAIT(MPI_Comm_split(comm->all, group, comm->rank, &part->all));
     comm_find_ranks(part);
+    part->node_parts = (int)comm_node_sum(comm, part->node_rank == 0);
     memcpy(part->host, comm->host, sizeof part->host);
     return part;
 }

@@ -28,6 +28,7 @@ struct comm {
     int node_most;         /* ranks of the largest node */
     int channels;          /* and of the smallest */
     int *node_first;       /* owned: [node]: its first rank; nodes + 1 */
+    int node_parts;        /* of a split: that have ranks on this node; 0: no split */
     struct comm_link link; /* to the next one: comm_know_link */
     int unit;              /* grains that no border of shares divides; 0: 1 */
     char host[64];

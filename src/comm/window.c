@@ -31,8 +31,9 @@ bool window_open(struct comm *comm, size_t bytes, struct window *window)
 {
     *window = (struct window){.ranks = 0};
     bool room = comm->node_most > 1;
+    int parts = comm->node_parts > 1 ? comm->node_parts : 1; /* may all ask just now */
     if (room && comm->node_rank == 0)
-        room = room_for((double)bytes * comm->node_size);
+        room = room_for((double)bytes * comm->node_size * parts);
     if (comm_agree(comm, room ? ST_OK : ST_FAIL) != ST_OK)
         return false;
     MPI_Info info;

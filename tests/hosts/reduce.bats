@@ -94,6 +94,21 @@ steps() {
     grep -Eq ' 33554432 +(slices|halving|doubling) .* chosen$' out
 }
 
+# Each alone would get what it asks for.
+@test "stages that ask for shared memory at once do not take more than there is" {
+    { echo "[model]" && echo "layer = flatten" && yes "layer = linear 512" | head -n 6 &&
+        printf 'layer = %s\n' "linear classes" logsoftmax; } >wide.conf
+    stages="linear1+linear2 | linear3+linear4 | linear5+linear6+linear7"
+    on n3 mount -o remount,size=105m /dev/shm
+    status=0
+    mpirun_on n3:6 "$LOCKSTEP" train wide.conf --data letters.h5 --threads 1 --tune=off \
+        --run wide "${OPTIONS[@]}" --set train.grain=4 --set train.steps=2 \
+        --set parallel.pipeline=3 --set "parallel.stages=$stages" >wide.out 2>&1 || status=$?
+    on n3 mount -o remount,size=1g /dev/shm
+    cat wide.out
+    [ "$status" -eq 0 ]
+}
+
 @test "bench reduce knows levels, and that memory is not shared between hosts" {
     mpirun_on n1:2,n2:2 "$LOCKSTEP" bench reduce --bytes 4096,262144 --repeats 2 >out
     cat out
