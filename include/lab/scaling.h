@@ -21,7 +21,7 @@
 #include "lab/workload.h"
 
 #define SCALING_POINTS 256
-#define SCALING_SUMS   32
+#define SCALING_SUMS   64
 #define SCALING_POLLS  64
 #define SCALING_RANKS  4096 /* up to where powers of two are predicted */
 #define SCALING_MOST   (1 << 16)

@@ -24,7 +24,7 @@ static struct comm_work work_of(const struct comm *comm, bool across, int n, siz
     return (struct comm_work){
         .rounds = 2,
         .sent = (most + 1) * others,
-        .messages = (most + 1) * others * link,
+        .messages = (double)(most + 1) * others * link,
         .floats = link * (fmax(sent, received) + others * share),
         .touched = 2 * (most + 1) * near * share,
     };
