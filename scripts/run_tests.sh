@@ -69,7 +69,7 @@ run() {
     read -r p f s < <(count $status <"$out")
     {
         flock 9 # what is said of a file stays together
-        echo "$p $f $s" >>"$work/sums"
+        echo "$p $f $s $label" >>"$work/sums"
         tell
     } 9>"$work/lock"
 }
@@ -87,14 +87,19 @@ tell() {
     } | sed 's/^/    /'
 }
 
+# name SUITE FILE: sets `name`, without its suite's folder.
+name() {
+    name=${2#tests/*/} name=${name%.*}
+}
+
 run_file() { # SUITE FILE
-    local name=${2#tests/unit/}
+    local name
+    name "$@"
     case $1 in
     unit | asan)
-        CMOCKA_MESSAGE_OUTPUT=tap run "$1 ${name%.c}" $unit_limit \
-            "${build_of[$1]}/tests/${name%.c}"
+        CMOCKA_MESSAGE_OUTPUT=tap run "$1 $name" $unit_limit "${build_of[$1]}/tests/$name"
         ;;
-    *) run "$1 $(basename "$2" .bats)" $bats_limit bats --tap "$2" ;;
+    *) run "$1 $name" $bats_limit bats --tap "$2" ;;
     esac
 }
 
@@ -128,6 +133,18 @@ run_alone() {
         # shellcheck disable=SC2086 # two words
         start $file
         wait $!
+    done
+}
+
+# Files whose worker was killed before it could tell.
+tell_missing() {
+    local file name
+    for file in "${queue[@]}" "${alone[@]}"; do
+        # shellcheck disable=SC2086 # two words
+        name $file
+        grep -q " ${file%% *} $name\$" "$work/sums" && continue
+        echo "${file%% *} $name: killed"
+        ((failed++))
     done
 }
 
@@ -185,9 +202,10 @@ done
 : >"$work/sums"
 run_queue
 run_alone
-read -r passed failed skipped < <(awk -v failed=$failed -v files=$((${#queue[@]} + ${#alone[@]})) '
+tell_missing
+read -r passed failed skipped < <(awk -v failed=$failed '
     { passed += $1; failed += $2; skipped += $3 }
-    END { print passed + 0, failed + files - NR, skipped + 0 }' "$work/sums")
+    END { print passed + 0, failed, skipped + 0 }' "$work/sums")
 ((passed + failed)) || echo "nothing ran: no test file matches '${T-}'"
 echo "$passed passed, $failed failed, $skipped skipped"
 ((failed == 0 && passed > 0))
