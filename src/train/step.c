@@ -249,9 +249,12 @@ enum status trainer_do_step(struct trainer *trainer, struct step *step)
     t = phases_add(&trainer->phases, PHASE_REDUCE, t);
     where_mark(WHERE_UPDATE);
     team_run(trainer->crew.plan.threads, apply, &job);
-    phases_add(&trainer->phases, PHASE_UPDATE, t);
-    if (someone_idle(trainer, step))
+    t = phases_add(&trainer->phases, PHASE_UPDATE, t);
+    if (someone_idle(trainer, step)) {
+        where_mark(WHERE_REDUCE);
         share_flags(&job);
+        phases_add(&trainer->phases, PHASE_REDUCE, t);
+    }
     trace_step(trainer->progress.step + 1, begin);
     return ST_OK;
 }

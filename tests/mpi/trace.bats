@@ -33,6 +33,13 @@ check_trace() {
     done
 }
 
+@test "ranks without a grain wait for those that have some, and that is named" {
+    train 3 "$LETTERS" "${SHORT[@]}" --set train.batch=64 --run idle --trace idle.json >idle.out
+    check_trace idle.json 3
+    refused 2 "cannot write a file whose name is ''" train 1 "$TINY" --run never --trace ""
+    [ ! -e never ]
+}
+
 @test "threads, a reader and an augmenting thread have lanes of their own" {
     train 1 "$LETTERS" "${SHORT[@]}" --run threads --trace threads.json --threads 2 \
         --set data.prefetch=3 >/dev/null
