@@ -162,6 +162,8 @@ enum status fs_read_text(const char *path, char **text, size_t *bytes)
 enum status fs_temp_name(char out[FS_PATH], const char *path)
 {
     char host[64] = "";
+    if (!*path)
+        FAIL(ST_USAGE, "cannot write a file whose name is ''");
     gethostname(host, sizeof host - 1);
     if (snprintf(out, FS_PATH, "%s.tmp.%s.%d", path, host, (int)getpid()) >= FS_PATH)
         FAIL(ST_FAIL, "path too long: '%s'", path);
