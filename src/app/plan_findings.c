@@ -128,10 +128,11 @@ static void say_fastest(const struct scaling *s, const struct scaling_row *rows,
     const struct scaling_row *next = best < &rows[count - 1] ? best + 1 : NULL;
     char *why = next ? reason(s, next, one) : NULL;
     char *text =
-        mem_format("A batch of %lld is fastest on %d rank%s: %s a step, %.1f times "
+        mem_format("A batch of %lld is fastest%s on %d rank%s: %s a step, %.1f times "
                    "as fast as on one",
-                   best->batch, best->ranks, best->ranks > 1 ? "s" : "",
-                   seconds_text(best->step, step), one->step / best->step);
+                   best->batch, rows[0].ranks > 1 ? ", of these," : "", best->ranks,
+                   best->ranks > 1 ? "s" : "", seconds_text(best->step, step),
+                   one->step / best->step);
     say(next ? mem_format("%s. More make it slower: %s.", text, why)
              : mem_format("%s.", text));
     free(text);
@@ -174,7 +175,7 @@ static void say_idle(const struct scaling *s, const struct scaling_row *rows, in
             "A batch of %lld is %d grain%s of up to %d images: from %d ranks on "
             "some have none; a smaller train.grain makes more.",
             rows[i].batch, rows[i].grains, rows[i].grains > 1 ? "s" : "", s->grain,
-            rows[i].ranks));
+            rows[i].grains + 1));
         return;
     }
 }
@@ -186,7 +187,7 @@ static void say_images(const struct scaling *s, const struct scaling_row *weak, 
             continue;
         say(mem_format("From %d ranks on such a batch has more images than the data set, "
                        "%zu: as if there were more.",
-                       weak[i].ranks, s->images));
+                       (int)(s->images / (size_t)s->batch) + 1, s->images));
         return;
     }
 }

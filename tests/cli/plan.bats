@@ -59,6 +59,12 @@ END
     plan --network 1Gbit,1ms --ranks 3,1,20,3 --ranks-per-node 2 --out list.h5 >out
     cat out
     grep -Eq '^ +20 +10 +100 ' out
+    tr '\n' ' ' <out >said
+    grep -q 'is 7 grains of up to 16 images: from 8 ranks on some have none' said
+    grep -q 'From 8 ranks on such a batch has more images than the data set, 700:' said
+    grep -q '^A batch of 100 is fastest on' out
+    plan --network 1Gbit,1ms --ranks 8,16 --ranks-per-node 2 >out
+    grep -Eq '^A batch of 100 is fastest, of these, on (8|16) ranks: ' out
     h5 <<'END'
 import h5py
 g = h5py.File("list.h5")["strong"]
@@ -167,6 +173,7 @@ with h5py.File('broken.h5', 'r+') as f: $1"
     bad "parallel.pipeline = 2: only ranks that have all layers are predicted; *" \
         --set parallel.pipeline=2
     bad "*'bach'*" --set train.bach=3
+    refused 2 "cannot write a file whose name is ''" plan --out ""
     refused 2 "*none.conf*" "$LOCKSTEP" plan none.conf
     refused 2 "*" "$LOCKSTEP" plan
     refused 1 "*no.h5*" plan --data no.h5
