@@ -73,8 +73,9 @@ enum status trainer_time_steps(struct trainer *trainer, int count, bool forward,
 /* For measurements, not collective: where the time went so far. */
 const struct phases *trainer_phases(const struct trainer *trainer);
 
-/* Bytes of workspaces, weights, gradients, optimizer state and, on a rank that writes,
-   their copies: what trainer_create takes besides the data. Not collective. */
+/* Bytes of workspaces, weights, gradients, optimizer state, what of them is on its way to
+   other nodes and, on a rank that writes, their copies: what training takes besides the
+   data. Not collective. */
 size_t trainer_bytes(const struct trainer_setup *setup);
 /* The least that it takes on a rank of a pipeline that need not be there yet: with one
    lane, on the first of so many replicas. Of the stage: count, index, model. */

@@ -186,12 +186,14 @@ static enum status set_up(struct session *session)
         .stage = &session->stages.stage,
         .options = run,
         .spare_cpus = run_spare_cpus(&session->ranks, session->comm),
-        .folder = request->check ? NULL : session->folder.path,
+        .folder = session->folder.path,
         .lock = &session->folder.lock,
         .config_text = session->text,
         .version = app_version(),
     };
     TRY(memory_check(&setup, threads));
+    if (request->check)
+        setup.folder = NULL;
     enum status st = comm_rank(session->comm) == 0 ? open_on_rank_0(session) : ST_OK;
     TRY(comm_agree(session->comm, st));
     log_set_replicated(false);

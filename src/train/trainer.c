@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "base/stop.h"
 #include "base/where.h"
+#include "comm/tree.h"
 #include "trainer_impl.h"
 
 #define METRICS_SECONDS 5 /* between two writings of metrics.h5 for log lines alone */
@@ -66,13 +67,28 @@ static size_t bytes_of(const struct run_options *options, const struct stage *st
            floats * sizeof(float);
 }
 
+/* Between nodes: received, held and, by MPI, copied on both sides. Inside they lie in
+   shared memory. */
+static size_t bytes_sent(const struct run_options *options, const struct stage *stage)
+{
+    const struct comm *peers = stage->peers;
+    struct tree_node nodes[TREE_NODES_MAX];
+    int grains = grains_of(options), begin, end;
+    if (comm_size(peers) == comm_node_size(peers))
+        return 0;
+    comm_share(peers, grains, comm_rank(peers), &begin, &end);
+    size_t parts = (size_t)tree_cover(grains, begin, end, nodes);
+    return (2 + 2 * parts) * stage->model->params * sizeof(float);
+}
+
 size_t trainer_bytes(const struct trainer_setup *setup)
 {
     struct stage alone;
     stage_init_whole(&alone, setup->comm, setup->model);
     const struct stage *stage = setup->stage ? setup->stage : &alone;
     bool copies = setup->folder && stage->count == 1 && comm_rank(setup->comm) == 0;
-    return bytes_of(setup->options, stage, reduce_size(setup, stage), copies);
+    return bytes_of(setup->options, stage, reduce_size(setup, stage), copies) +
+           bytes_sent(setup->options, stage);
 }
 
 size_t trainer_bytes_least(const struct run_options *options, const struct stage *stage,

@@ -106,6 +106,29 @@ steps() {
     [ "$status" -eq 0 ]
 }
 
+# What a rank sends and receives lies in its own memory, and what is written is copied.
+@test "a network that --check finds memory for is trained with that much" {
+    { echo "[model]" && echo "layer = flatten" && yes "layer = linear 1024" | head -n 6 &&
+        printf 'layer = %s\n' "linear classes" logsoftmax; } >large.conf
+    export OMP_NUM_THREADS=2 # OpenBLAS takes 128 MiB for each
+    limited() { # KB OPTION...
+        # shellcheck disable=SC2016
+        mpirun_on n1,n2 -x OMP_NUM_THREADS bash -c 'ulimit -d "$0" && exec "$@"' "$1" \
+            "$LOCKSTEP" train large.conf --data letters.h5 --threads 1 --tune=off \
+            --run large "${OPTIONS[@]}" --set train.batch=128 --set train.grain=16 \
+            --set train.steps=3 "${@:2}" >large.out 2>&1
+    }
+    low=400000 high=1500000
+    while ((high - low > 8000)); do
+        middle=$(((low + high) / 2))
+        if limited $middle --check; then high=$middle; else low=$middle; fi
+    done
+    echo "from $high KB on"
+    ((low > 400000 && high < 1500000))
+    limited $high || cat large.out
+    grep -q '^finished step 3 of 3' large.out
+}
+
 @test "bench reduce knows levels, and that memory is not shared between hosts" {
     mpirun_on n1:2,n2:2 "$LOCKSTEP" bench reduce --bytes 4096,262144 --repeats 2 >out
     cat out
