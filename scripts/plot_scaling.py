@@ -11,12 +11,14 @@ the curves of strong scaling; --only takes those whose setting holds this text. 
 and matplotlib (Debian: python3-h5py python3-matplotlib)."""
 
 import csv
+import math
 
 import plotting
 from plotting import text
 
 FORMAT = "lockstep plan 1"
 KINDS = ("strong", "weak")
+ROWS_MOST = 64  # of what `lockstep plan` writes
 COLUMNS = ("ranks", "nodes", "batch", "step", "step_no_overlap", "images_per_second",
            "efficiency", "epoch")
 
@@ -30,9 +32,20 @@ class Plan:
                 kind: {name: f[kind][name][()].tolist() for name in COLUMNS}
                 for kind in KINDS
             }
+            for columns in self.kinds.values():
+                self.check(columns)
             self.network = text(f.attrs["network"])
             self.per_node = int(f.attrs["ranks_per_node"])
             self.threads = int(f.attrs["threads"])
+
+    @staticmethod
+    def check(columns):
+        """Of a damaged file nothing can be drawn."""
+        rows = len(columns["ranks"])
+        if not 1 <= rows <= ROWS_MOST or any(len(c) != rows for c in columns.values()):
+            raise ValueError("damaged: columns of different lengths, or of none")
+        if not all(0 < value < math.inf for c in columns.values() for value in c):
+            raise ValueError("damaged: a figure that is not above 0")
 
     def rates(self, kind, overlap):
         of = self.kinds[kind]

@@ -64,6 +64,20 @@ END
     [[ $output == "plot_scaling: letters.h5: "* && $output != *$'\n'* ]]
 }
 
+@test "a damaged plan is not drawn: one line" {
+    for damage in 'f["strong/step"][0] = 0' 'f["weak/efficiency"][0] = float("nan")' \
+        'del f["weak/batch"]; f["weak/batch"] = [1]' 'del f["strong/ranks"]'; do
+        cp plan.h5 damaged.h5
+        /usr/bin/python3 -c "import h5py; f = h5py.File('damaged.h5', 'r+'); $damage"
+        for form in --markdown --out=damaged.png; do
+            run "$ROOT/scripts/plot_scaling.py" damaged.h5 $form
+            echo "$damage: $output"
+            [ "$status" -eq 1 ]
+            [[ $output == "plot_scaling: damaged.h5: "* && $output != *$'\n'* ]]
+        done
+    done
+}
+
 @test "what measures over hosts: wrong options, and no right to make any" {
     run "$ROOT/scripts/check_plan.sh" --rounds none
     [ "$status" -eq 2 ]
