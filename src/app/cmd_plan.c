@@ -222,6 +222,9 @@ static enum status describe(struct session *session)
     scaling->per_node = measured > 1 ? nearby : alone;
     if (request->per_node > 0)
         scaling->per_node = (int)request->per_node;
+    if (run->parallel.reduce > 0)
+        log_note("parallel.reduce = %s is not predicted: every sum is the fastest one's",
+                 comm_tree_names[run->parallel.reduce]);
     scaling->load = load_average(session->comm);
     if (scaling->load > BUSY * cpus)
         log_note("the load average is %.1f on %d CPUs: a busy machine is measured; plan "
