@@ -1,22 +1,16 @@
 #!/usr/bin/env bats
 # A link that is cut: for a while, and for good.
 
-# Links are slow (some 10 steps a second) until a fault has come, so that it comes in time.
-OPTIONS=(--set train.batch=71 --set train.grain=11 --set train.steps=120 --set log.every=2
-    --set checkpoint.every_steps=5 --set checkpoint.keep=2 --resume)
-SILENT='has been silent for [0-9]+ s, last heard of at (step [0-9]+, |start)'
-
 setup_file() {
     source "$BATS_TEST_DIRNAME/runs.sh"
-    have_hosts || return 0
-    hosts_up 4
-    letters letters.h5 1500 70
-    train 1 "$LETTERS" --run reference "${OPTIONS[@]}" >reference.out
+    slow_run
+    hosts_and_reference 4
 }
 
 setup() {
     source "$BATS_TEST_DIRNAME/runs.sh"
     need_hosts
+    slow_run
     link_rate 100mbit
 }
 

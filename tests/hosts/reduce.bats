@@ -7,10 +7,7 @@ OPTIONS=(--set train.batch=71 --set train.grain=11 --set train.steps=24 --set lo
 
 setup_file() {
     source "$BATS_TEST_DIRNAME/runs.sh"
-    have_hosts || return 0
-    hosts_up 3
-    letters letters.h5 1500 70
-    train 1 "$LETTERS" --run reference "${OPTIONS[@]}" >reference.out
+    hosts_and_reference 3
 }
 
 setup() {

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # Sourced by the bats files of this folder, which train over several hosts:
-#   setup_file() { source "$BATS_TEST_DIRNAME/runs.sh"; have_hosts || return 0; hosts_up 4; }
+#   setup_file() { source "$BATS_TEST_DIRNAME/runs.sh"; hosts_and_reference 4; }
 #   setup() { source "$BATS_TEST_DIRNAME/runs.sh"; need_hosts; }
 #   teardown_file() { hosts_down; }
 # Hosts share the folder of the tests, as the nodes of a cluster do. A run's options are
@@ -19,6 +19,23 @@ need_hosts() {
     lack=$(hosts_lack)
     [[ -z $lack ]] ||
         skip "hosts need root, iproute2 and /dev/net/tun; missing here: $lack"
+}
+
+# hosts_and_reference HOSTS [DELAY LOSS]: as hosts_up; and data, and the run `reference`,
+# of one rank on one host. Nothing, where hosts cannot be made.
+hosts_and_reference() {
+    have_hosts || return 0
+    hosts_up "$@"
+    letters letters.h5 1500 70
+    train 1 "$LETTERS" --run reference "${OPTIONS[@]}" >reference.out
+}
+
+# OPTIONS of runs that meet faults: 100 Mbit/s make them slow (some 10 steps a second) until
+# one has come, so that it comes in time. SILENT is what is said of a rank that is late.
+slow_run() {
+    OPTIONS=(--set train.batch=71 --set train.grain=11 --set train.steps=120 --set log.every=2
+        --set checkpoint.every_steps=5 --set checkpoint.keep=2 --resume)
+    SILENT='has been silent for [0-9]+ s, last heard of at (step [0-9]+, |start)'
 }
 
 # train_on HOSTS RUN OPTION...
