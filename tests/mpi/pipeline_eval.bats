@@ -47,7 +47,7 @@ evaluate() {
 
 # answers FILE: what it says but for who did it and how fast.
 answers() {
-    sed -E -e '/^(parallel|pipeline|predictions)/d' -e 's/ in [0-9.]+ s, .*//' "$1"
+    sed -E -e '/^(parallel|pipeline|predictions| +[0-9]+ ranks? x)/d' -e 's/ in [0-9.]+ s, .*//' "$1"
 }
 
 # same RANKS STAGES RUN [OPTION...]: the answers are those of RUN.eval and RUN.h5.
@@ -80,6 +80,9 @@ PYTHON
 @test "threads have grains of their own, or none; so may replicas; of the training images" {
     same 3 3 named --threads 2
     same 2 2 plain --threads 3
+    mixed=("$LOCKSTEP" eval plain --data letters.h5 --pipeline 2 --out mixed.h5 --threads)
+    mpirun -n 1 "${mixed[@]}" 1 : -n 1 "${mixed[@]}" 3 </dev/null >mixed.eval
+    equal plain mixed
     train 1 plain.conf --run few --set train.steps=3 --set train.grain=150 >few.out
     evaluate 1 few --out few.h5 --split train >few.eval
     same 12 2 few --split train --threads 3
