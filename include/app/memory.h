@@ -1,5 +1,5 @@
 /*
- * memory: does a run fit into it? Better said than met: a process that asks for more than
+ * memory: does it fit in? Better said than met: a process that asks for more than
  * there is, is killed.
  */
 #ifndef LOCKSTEP_APP_MEMORY_H
@@ -13,8 +13,12 @@
    its folder. */
 enum status memory_check(const struct trainer_setup *setup, int threads) MUST_CHECK;
 
+/* The same of evaluating, on so many lanes. */
+enum status memory_check_evaluation(struct comm *comm, const struct stage *stage,
+                                    int lanes) MUST_CHECK;
+
 /* Collective. A note if the ranks of a node take more together than the machine has, or
-   their control group may have; setup with its plan. */
-void memory_note(const struct trainer_setup *setup);
+   their control group may have; bytes: this rank's. */
+void memory_note(struct comm *comm, size_t bytes);
 
 #endif

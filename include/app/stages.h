@@ -1,6 +1,6 @@
 /*
- * stages: which layers of the network a rank of a pipeline has (parallel.pipeline,
- * parallel.stages).
+ * stages: which layers of the network a rank of a pipeline has: in training by
+ * parallel.pipeline and parallel.stages, after it by --pipeline.
  */
 #ifndef LOCKSTEP_APP_STAGES_H
 #define LOCKSTEP_APP_STAGES_H
@@ -9,10 +9,12 @@
 #include "train/options.h"
 #include "train/stage.h"
 
+enum stages_by { STAGES_NAMED, STAGES_MEASURED, STAGES_WEIGHED };
+
 struct stages {
     struct stage stage;        /* this rank's */
-    bool measured;             /* the cut was chosen by cost */
-    double cost[MODEL_LAYERS]; /* measured: seconds of a grain, by unit */
+    enum stages_by by;         /* how they were chosen */
+    double cost[MODEL_LAYERS]; /* by unit: seconds of a grain, or floats */
 };
 
 /* Collective; the model is the whole one, of which this machine may hold a part only.
@@ -21,6 +23,13 @@ struct stages {
 enum status stages_open(struct stages *stages, struct comm *comm,
                         const struct model *model, const struct run_options *options,
                         bool check) MUST_CHECK;
+/* The same to evaluate what was trained so, in `count` stages: those of then, if they
+   were named and as many, or shared so that the heaviest has as little weight as it can.
+ */
+enum status stages_open_trained(struct stages *stages, struct comm *comm,
+                                const struct model *model,
+                                const struct parallel_options *trained,
+                                int count) MUST_CHECK;
 void stages_close(struct stages *stages); /* zeroed or opened */
 
 /* Of this rank: "stage 1: conv3+linear1"; the caller frees. */

@@ -11,6 +11,10 @@
 
 #define MEM_ALIGN 64 /* bytes: one cache line, one AVX-512 vector */
 
+/* Before anything is allocated: what is large goes back to the system as soon as it is
+   freed, so that mem_limit sees it again. */
+void mem_start(void);
+
 /* count * size bytes, zeroed. Free with free(). */
 void *mem_zeroed(size_t count, size_t size);
 

@@ -28,6 +28,9 @@ void crew_init(struct crew *crew, const struct stage *stage,
                const struct parallel_plan *plan);
 void crew_release(struct crew *crew);
 
+/* What the workspaces of so many lanes take. */
+size_t crew_bytes(const struct stage *stage, int lanes);
+
 /* Thread `thread` of the crew when `lanes` lanes share grains [begin, end). */
 struct lane {
     int index; /* -1: nothing to do (more threads than grains, no teams) */

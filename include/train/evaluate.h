@@ -20,9 +20,10 @@ struct evaluation {
 };
 void evaluation_release(struct evaluation *evaluation);
 
-/* Where the log-probabilities of the rank's samples go, in file order. */
+/* Where the log-probabilities of the samples go that the rank answers, in file order: in
+   a pipeline the last stage does. */
 struct evaluation_rows {
-    uint64_t first, count; /* samples of this rank */
+    uint64_t first, count; /* samples */
     float *logprobs;       /* owned: (count, classes) */
 };
 void evaluation_rows_release(struct evaluation_rows *rows);
@@ -33,5 +34,11 @@ void evaluation_rows_release(struct evaluation_rows *rows);
 enum status evaluate(struct comm *comm, struct crew *crew, struct loader *loader,
                      const float *params, double latest, struct evaluation *result,
                      struct evaluation_rows *rows) MUST_CHECK;
+
+/* What a rank that does nothing else takes for it: its stage's weights, and workspaces,
+   or while the weights are read, a tensor of any stage. stage->whole and model are looked
+   at.
+   */
+size_t evaluation_bytes(const struct stage *stage, int lanes);
 
 #endif

@@ -4,8 +4,10 @@
 
 #include "app/cli.h"
 #include "app/commands.h"
+#include "app/memory.h"
 #include "app/network.h"
 #include "app/run.h"
+#include "app/stages.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/timer.h"
@@ -16,11 +18,12 @@
 #include "kernels/cpu.h"
 #include "train/evaluate.h"
 #include "train/report.h"
+#include "train/weights.h"
 
 struct request {
     const char *checkpoint, *data, *split, *out;
     bool force;
-    long long threads, stall_timeout;
+    long long threads, stages, stall_timeout;
 };
 
 struct session {
@@ -30,7 +33,7 @@ struct session {
     struct network network;
     struct dataset dataset;
     struct run_ranks ranks;
-    struct stage stage;
+    struct stages stages;
     struct crew crew;
     struct loader loader;
     struct evaluation result;
@@ -67,11 +70,48 @@ static enum status open_network(struct session *session)
     const char *path = session->request->checkpoint;
     enum status st = ST_OK;
     if (comm_rank(comm) == 0)
-        st = network_open(&session->network, path);
+        st = network_describe(&session->network, path);
     TRY(comm_agree(comm, st));
     if (comm_rank(comm) != 0)
-        st = network_open(&session->network, path);
+        st = network_describe(&session->network, path);
     return comm_agree(comm, st);
+}
+
+/* Into every rank what its stage has. */
+static enum status read_weights(struct session *session)
+{
+    struct network *network = &session->network;
+    const struct stage *stage = &session->stages.stage;
+    network->params = mem_aligned(stage->model->params, sizeof(float));
+    enum status st = weights_read(session->comm, stage, network->checkpoint,
+                                  network->params, &network->averaged);
+    if (st != ST_OK && comm_rank(session->comm) == 0)
+        network_tell_whole(session->request->checkpoint);
+    return st;
+}
+
+/* A replica's stages have as many lanes. */
+static void choose_plan(struct session *session, struct parallel_plan *plan)
+{
+    double fewest = -run_threads(&session->ranks, session->comm);
+    plan_init(plan, (int)-fewest);
+    if (session->stages.stage.count == 1)
+        return;
+    comm_max_f64(session->comm, &fewest, 1);
+    plan->lanes = (int)-fewest;
+}
+
+static enum status share_network(struct session *session)
+{
+    struct comm *comm = session->comm;
+    const struct stage *stage = &session->stages.stage;
+    struct parallel_plan plan;
+    choose_plan(session, &plan);
+    TRY(memory_check_evaluation(comm, stage, plan.lanes));
+    memory_note(comm, evaluation_bytes(stage, plan.lanes));
+    TRY(read_weights(session));
+    crew_init(&session->crew, stage, &plan);
+    return ST_OK;
 }
 
 static enum status set_up(struct session *session)
@@ -88,12 +128,11 @@ static enum status set_up(struct session *session)
     TRY(dataset_open(&session->dataset, session->comm, request->data, want, 0));
     log_set_replicated(true);
     TRY(check_data(session));
+    TRY(stages_open_trained(&session->stages, session->comm, &session->network.model,
+                            &session->network.config.run.parallel, (int)request->stages));
     log_set_replicated(false);
     run_ranks_init(&session->ranks, session->comm, (int)request->threads);
-    struct parallel_plan plan;
-    plan_init(&plan, run_threads(&session->ranks, session->comm));
-    stage_init_whole(&session->stage, session->comm, &session->network.model);
-    crew_init(&session->crew, &session->stage, &plan);
+    TRY(share_network(session));
     loader_init(&session->loader, &session->dataset, session->split);
     session->loader.input = network_input(&session->network);
     return ST_OK;
@@ -169,6 +208,7 @@ static enum status run(struct session *session)
     const struct evaluation *result = &session->result;
     double seconds = timer_now() - begin;
     run_ranks_print(&session->ranks);
+    stages_print(&session->stages);
     log_out("%-10s %s, step %llu%s\n", "checkpoint", session->request->checkpoint,
             (unsigned long long)network->info.progress.step,
             network->averaged ? ", averaged weights" : "");
@@ -198,6 +238,10 @@ static enum status parse_request(struct comm *comm, struct request *request,
         {"force", CLI_FLAG, &request->force, NULL, "replace FILE if it is there"},
         {"threads", CLI_INT, &request->threads, "T",
          "per rank (the rank's share of CPUs)"},
+        {"pipeline", CLI_INT, &request->stages, "P",
+         "ranks that share the layers, so that none has all (1): cut as in training if "
+         "stages were named there, P of them, else so that the heaviest has least "
+         "weight"},
         {"stall-timeout", CLI_INT, &request->stall_timeout, "SECONDS", RUN_STALL_HELP},
         {0},
     };
@@ -211,6 +255,9 @@ static enum status parse_request(struct comm *comm, struct request *request,
         return ST_OK;
     if (!request->data)
         FAIL(ST_USAGE, "which data set? give --data FILE");
+    if (request->stages < 1)
+        FAIL(ST_USAGE, "'--pipeline %lld': a whole number from 1 is expected",
+             request->stages);
     TRY(run_check_threads(comm, request->threads));
     for (*split = 0; *split < DATASET_SPLITS; ++*split)
         if (strcmp(request->split, dataset_split_name[*split]) == 0)
@@ -220,7 +267,8 @@ static enum status parse_request(struct comm *comm, struct request *request,
 
 enum status cmd_eval(struct comm *comm, int argc, char **argv)
 {
-    struct request request = {.split = "test", .stall_timeout = RUN_STALL_TIMEOUT};
+    struct request request = {
+        .split = "test", .stages = 1, .stall_timeout = RUN_STALL_TIMEOUT};
     struct session session = {.comm = comm, .request = &request};
     bool help;
     TRY(parse_request(comm, &request, &session.split, argc, argv, &help));
@@ -232,6 +280,7 @@ enum status cmd_eval(struct comm *comm, int argc, char **argv)
     evaluation_rows_release(&session.rows);
     loader_release(&session.loader);
     crew_release(&session.crew);
+    stages_close(&session.stages);
     run_ranks_release(&session.ranks);
     dataset_close(&session.dataset);
     network_close(&session.network);

@@ -40,7 +40,7 @@ static enum status show_checkpoint(const char *path)
 {
     struct network network;
     char data[17], state[17];
-    TRY(network_open(&network, path));
+    TRY(network_check(&network, path));
     const struct checkpoint_info *info = &network.info;
     const struct progress *progress = &info->progress;
     hash_text(info->data_hash, data);

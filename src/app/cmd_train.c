@@ -203,7 +203,7 @@ static enum status set_up(struct session *session)
     TRY(tuning_choose(&setup, threads, request->check ? TUNING_OFF : request->tune,
                       &session->tuning));
     setup.plan = &session->tuning.plan;
-    memory_note(&setup);
+    memory_note(session->comm, trainer_bytes(&setup));
     if (request->trace && !request->check)
         tracing_start(session->comm, setup.plan->threads);
     session->trainer = trainer_create(&setup);

@@ -9,6 +9,7 @@
 #include "app/commands.h"
 #include "app/early.h"
 #include "base/log.h"
+#include "base/mem.h"
 #include "base/parse.h"
 #include "base/stop.h"
 #include "comm/comm.h"
@@ -103,6 +104,7 @@ static enum status check_launcher(void)
 int main(int argc, char **argv)
 {
     early_done();
+    mem_start();
     stop_defer();
     cpu_prepare(argv);
     log_init(launcher_rank(), "");

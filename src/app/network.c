@@ -28,34 +28,78 @@ enum status network_find(char checkpoint[FS_PATH], const char *path)
     return ST_OK;
 }
 
-enum status network_open(struct network *network, const char *path)
+/* Sizes are the file's word until its arrays are read; that is done one at a time. */
+static enum status check_sizes(const struct network *network)
 {
-    char checkpoint[FS_PATH];
+    const struct model *model = &network->model;
+    size_t params = model_param_count(model);
+    double largest = 4.0 * (double)state_largest(model), limit = (double)mem_limit();
+    if (params > fs_bytes(network->checkpoint))
+        FAIL(ST_FAIL,
+             "'%s' is damaged: it is too short for the %zu parameters that its config "
+             "describes",
+             network->checkpoint, params);
+    if (largest > limit)
+        FAIL(ST_FAIL, "'%s' has an array of %.2f GB, a process may have %.2f here",
+             network->checkpoint, largest / 1e9, limit / 1e9);
+    return ST_OK;
+}
+
+/* whole: this process is to hold all of it. */
+static enum status describe(struct network *network, const char *path, bool whole)
+{
     *network = (struct network){0};
     config_init(&network->config);
-    enum status st;
-    TRY_TO(failed, network_find(checkpoint, path));
-    TRY_TO(failed, checkpoint_read_info(checkpoint, &network->info));
-    TRY_TO(failed, config_parse(&network->config, network->info.config, checkpoint));
+    TRY(network_find(network->checkpoint, path));
+    TRY(checkpoint_read_info(network->checkpoint, &network->info));
+    TRY(config_parse(&network->config, network->info.config, network->checkpoint));
     struct shape in = {network->info.h, network->info.w, 1};
-    TRY_TO(failed, model_init(&network->model, &network->config.model, in,
-                              network->info.classes, network->config.run.train.grain));
-    if (model_param_count(&network->model) > fs_bytes(checkpoint))
-        TRY_TO(failed, status_fail(ST_FAIL,
-                                   "'%s' is damaged: it is too short for the %zu "
-                                   "parameters that its config describes",
-                                   checkpoint, model_param_count(&network->model)));
+    TRY((whole ? model_init : model_describe)(&network->model, &network->config.model, in,
+                                              network->info.classes,
+                                              network->config.run.train.grain));
+    return check_sizes(network);
+}
+
+static enum status read_weights(struct network *network)
+{
     network->params = mem_aligned(network->model.params, sizeof(float));
     const struct run_state weights = {.params = network->params};
     struct state_store store = {&network->model, &weights};
     const struct state_stream to = state_stream_of(&store);
-    TRY_TO(failed,
-           checkpoint_read_weights(checkpoint, &network->model, &to, &network->averaged));
-    return ST_OK;
-failed:
+    return checkpoint_read_weights(network->checkpoint, &network->model, &to,
+                                   &network->averaged);
+}
+
+static enum status closed_if_failed(struct network *network, const char *path,
+                                    enum status st)
+{
+    if (st == ST_OK)
+        return ST_OK;
     network_close(network);
     network_tell_whole(path);
     return st;
+}
+
+enum status network_describe(struct network *network, const char *path)
+{
+    return closed_if_failed(network, path, describe(network, path, false));
+}
+
+enum status network_open(struct network *network, const char *path)
+{
+    enum status st = describe(network, path, true);
+    if (st == ST_OK)
+        st = read_weights(network);
+    return closed_if_failed(network, path, st);
+}
+
+enum status network_check(struct network *network, const char *path)
+{
+    enum status st = describe(network, path, false);
+    if (st == ST_OK)
+        st = checkpoint_read_weights(network->checkpoint, &network->model, NULL,
+                                     &network->averaged);
+    return closed_if_failed(network, path, st);
 }
 
 /* Without a word if it is not. */
@@ -64,7 +108,7 @@ static bool is_whole(const char *checkpoint, struct progress *progress)
     struct network network;
     char why[STATUS_TEXT];
     status_capture(why);
-    bool whole = network_open(&network, checkpoint) == ST_OK;
+    bool whole = network_check(&network, checkpoint) == ST_OK;
     status_capture(NULL);
     if (whole) {
         *progress = network.info.progress;

@@ -1,5 +1,6 @@
 #include "base/mem.h"
 
+#include <malloc.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,6 +9,14 @@
 #include <unistd.h>
 
 #include "base/status.h"
+
+#define LARGE (1 << 20) /* bytes */
+
+/* Left to itself, malloc keeps ever larger pieces in its heap. */
+void mem_start(void)
+{
+    mallopt(M_MMAP_THRESHOLD, LARGE);
+}
 
 static size_t product(size_t count, size_t size)
 {

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "base/where.h"
+#include "train/weights.h"
 #include "trainer_impl.h"
 
 static size_t vector_bytes(const struct trainer *trainer)
@@ -33,50 +34,12 @@ void trainer_start(struct trainer *trainer)
     start_average(trainer);
 }
 
-/* Rank 0's end of what is read: its own vectors, or those of its replica's stages. */
-static const struct state_stream *
-stream_of(struct trainer *trainer, struct state_store *store, struct state_stream *own)
-{
-    if (trainer->stage->count > 1)
-        return &trainer->spread.stream;
-    *store = (struct state_store){trainer->model, &trainer->state};
-    *own = state_stream_of(store);
-    return own;
-}
-
-/* The first `vectors` of the state from rank 0, which has read them, to all ranks. */
-static void hand_out(struct trainer *trainer, int vectors)
-{
-    const struct stage *stage = trainer->stage;
-    struct state_vector list[STATE_VECTORS];
-    run_state_list(&trainer->state, list);
-    for (int v = 0; v < vectors; v++)
-        comm_bcast(stage->peers, list[v].data, vector_bytes(trainer), 0);
-}
-
-/* To be called in any case: the other stages wait for what rank 0 reads. */
-static void pass_on(struct trainer *trainer)
-{
-    if (trainer->stage->count > 1 && comm_rank(trainer->stage->peers) == 0)
-        spread_scatter(&trainer->spread);
-}
-
 enum status trainer_start_from(struct trainer *trainer, const char *checkpoint)
 {
-    struct comm *comm = trainer->setup.comm;
-    struct state_store store;
-    struct state_stream own;
-    enum status st = ST_OK;
     bool averaged;
-    where_mark(WHERE_CHECKPOINT);
     forget(trainer);
-    spread_init(&trainer->spread, trainer->stage, &trainer->state, 1);
-    if (comm_rank(comm) == 0)
-        st = checkpoint_read_weights(checkpoint, trainer->setup.model,
-                                     stream_of(trainer, &store, &own), &averaged);
-    pass_on(trainer);
-    TRY(comm_agree(comm, st));
-    hand_out(trainer, 1);
+    TRY(weights_read(trainer->setup.comm, trainer->stage, checkpoint,
+                     trainer->state.params, &averaged));
     start_average(trainer);
     return ST_OK;
 }
@@ -85,25 +48,22 @@ enum status trainer_resume(struct trainer *trainer, const char *checkpoint)
 {
     struct comm *comm = trainer->setup.comm;
     struct state_vector list[STATE_VECTORS];
-    struct state_store store;
-    struct state_stream own;
-    int vectors = run_state_list(&trainer->state, list);
+    struct spread spread;
     enum status st = ST_OK;
     where_mark(WHERE_CHECKPOINT);
-    spread_init(&trainer->spread, trainer->stage, &trainer->state, vectors);
+    spread_init(&spread, trainer->stage, &trainer->state,
+                run_state_list(&trainer->state, list));
     if (comm_rank(comm) == 0) {
         struct checkpoint_info info;
         st = checkpoint_read(checkpoint, trainer->setup.model, &trainer->state,
-                             stream_of(trainer, &store, &own), &trainer->metrics, &info);
+                             &spread.stream, &trainer->metrics, &info);
         if (st == ST_OK) {
             trainer->progress = info.progress;
             checkpoint_info_release(&info);
         }
     }
-    pass_on(trainer);
-    TRY(comm_agree(comm, st));
+    TRY(spread_scatter(&spread, comm, st));
     comm_bcast(comm, &trainer->progress, sizeof trainer->progress, 0);
-    hand_out(trainer, vectors);
     trainer->saved_step = trainer->progress.step;
     return ST_OK;
 }

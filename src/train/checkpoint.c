@@ -6,6 +6,7 @@
 
 #include "base/hash.h"
 #include "base/mem.h"
+#include "base/where.h"
 #include "checkpoint_impl.h"
 
 /* --- vectors as groups of tensors --- */
@@ -225,6 +226,7 @@ struct filter {
 static void take_one(void *context, struct tensor_name name, const float *values)
 {
     const struct filter *filter = context;
+    where_mark(WHERE_CHECKPOINT); /* a slow file system is no stall */
     if (name.vector != filter->vector)
         return;
     name.vector = 0;

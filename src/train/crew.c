@@ -34,6 +34,11 @@ void crew_release(struct crew *crew)
     *crew = (struct crew){0};
 }
 
+size_t crew_bytes(const struct stage *stage, int lanes)
+{
+    return (size_t)(lanes * stage_slots(stage)) * workspace_bytes(stage->model);
+}
+
 struct lane crew_lane(const struct crew *crew, int lanes, int thread, int begin, int end)
 {
     struct lane lane = {.index = -1};

@@ -10,6 +10,7 @@
 #include "comm/comm.h"
 #include "comm/tree.h"
 #include "flow.h"
+#include "train/state.h"
 
 #define CHUNK 64 /* grains of a lane between two reads of a set that is not in memory */
 
@@ -179,6 +180,18 @@ static void sum_up(struct comm *comm, struct job *job, int grains,
         result->correct += result->confusion[(size_t)c * ((size_t)classes + 1)];
 }
 
+/* Of grains [begin, end). */
+static void make_rows(struct evaluation_rows *rows, const struct job *job, int begin,
+                      int end)
+{
+    const struct model *model = job->crew->model;
+    uint64_t grain = (uint64_t)model->grain, last = (uint64_t)end * grain;
+    *rows = (struct evaluation_rows){.first = (uint64_t)begin * grain};
+    if (begin < end && stage_last(job->crew->stage))
+        rows->count = (last < job->count ? last : job->count) - rows->first;
+    rows->logprobs = mem_zeroed(rows->count * (uint64_t)model->classes, sizeof(float));
+}
+
 enum status evaluate(struct comm *comm, struct crew *crew, struct loader *loader,
                      const float *params, double latest, struct evaluation *result,
                      struct evaluation_rows *rows)
@@ -202,13 +215,8 @@ enum status evaluate(struct comm *comm, struct crew *crew, struct loader *loader
         .confusion = mem_zeroed((size_t)crew->plan.lanes * cells, sizeof(uint64_t)),
         .rows = rows,
     };
-    if (rows) {
-        uint64_t last = (uint64_t)end * (uint64_t)model->grain;
-        rows->first = (uint64_t)begin * (uint64_t)model->grain;
-        rows->count = begin == end ? 0 : (last < count ? last : count) - rows->first;
-        rows->logprobs =
-            mem_zeroed(rows->count * (uint64_t)model->classes, sizeof(float));
-    }
+    if (rows)
+        make_rows(rows, &job, begin, end);
     flow_init(&job.flow, crew);
     enum status st = rank_grains(&job, loader, begin, end);
     flow_release(&job.flow);
@@ -231,4 +239,11 @@ void evaluation_rows_release(struct evaluation_rows *rows)
 {
     free(rows->logprobs);
     *rows = (struct evaluation_rows){0};
+}
+
+size_t evaluation_bytes(const struct stage *stage, int lanes)
+{
+    size_t tensor = state_largest(stage->whole) * sizeof(float);
+    size_t crew = crew_bytes(stage, lanes);
+    return stage->model->params * sizeof(float) + (crew > tensor ? crew : tensor);
 }

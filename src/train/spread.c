@@ -122,7 +122,8 @@ void spread_gather(struct spread *spread, int files)
     spread->passed = 0;
 }
 
-void spread_scatter(struct spread *spread)
+/* In any case: the other stages wait for what rank 0 reads. */
+static void pass_on(struct spread *spread)
 {
     if (spread->stage->index > 0) {
         follow(spread, 1, receive);
@@ -135,4 +136,24 @@ void spread_scatter(struct spread *spread)
         take(spread, name_at(spread, spread->passed), values);
     free(values);
     spread->passed = 0;
+}
+
+/* From replica 0's stages to those of the others. */
+static void hand_out(const struct spread *spread)
+{
+    const struct stage *stage = spread->stage;
+    struct state_vector list[STATE_VECTORS];
+    run_state_list(spread->state, list);
+    for (int v = 0; v < spread->vectors; v++)
+        comm_bcast(stage->peers, list[v].data, stage->model->params * sizeof(float), 0);
+}
+
+enum status spread_scatter(struct spread *spread, struct comm *comm, enum status st)
+{
+    const struct stage *stage = spread->stage;
+    if (stage->count > 1 && comm_rank(stage->peers) == 0)
+        pass_on(spread);
+    TRY(comm_agree(comm, st));
+    hand_out(spread);
+    return ST_OK;
 }

@@ -22,14 +22,18 @@ struct spread {
     size_t passed;              /* tensors that went by on rank 0, of this transfer */
 };
 
-/* vectors: those of the state that are spread, from the first on. stage->count > 1. Stays
-   where it is while the stream is used. */
+/* vectors: those of the state that are spread, from the first on. Stays where it is while
+   the stream is used. Without a pipeline the stream goes to rank 0's own state. */
 void spread_init(struct spread *spread, const struct stage *stage,
                  const struct run_state *state, int vectors);
 
-/* All stages of replica 0, rank 0 after it has used the stream: whatever is left of
-   `files` files there, their part of as many from the others; out of one file. */
+/* All stages of replica 0, of 2 at least, rank 0 after it has used the stream: whatever
+   is left of `files` files there, their part of as many from the others. */
 void spread_gather(struct spread *spread, int files);
-void spread_scatter(struct spread *spread);
+
+/* Collective over `comm`, all replicas, after rank 0 has used the stream to read a file:
+   `st` says there how that went. Every rank gets its part, unless it failed. */
+enum status spread_scatter(struct spread *spread, struct comm *comm,
+                           enum status st) MUST_CHECK;
 
 #endif

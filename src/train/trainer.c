@@ -63,8 +63,7 @@ static size_t bytes_of(const struct run_options *options, const struct stage *st
     size_t kept = 1 + (size_t)optim_states(&options->optim) + (options->train.ema > 0);
     size_t vectors = kept + (copies ? kept : 0) + 2; /* sum and mask */
     size_t floats = vectors * stage->model->params + reduce_floats(size);
-    return (size_t)(size.lanes * stage_slots(stage)) * workspace_bytes(stage->model) +
-           floats * sizeof(float);
+    return crew_bytes(stage, size.lanes) + floats * sizeof(float);
 }
 
 /* Between nodes: received, held and, by MPI, copied on both sides. Inside they lie in

@@ -31,7 +31,7 @@ struct trainer {
     const struct model *model; /* what this rank computes: the stage's */
     struct crew crew;
     struct flow flow;
-    struct spread spread; /* stage->count > 1 */
+    struct spread spread; /* of what is saved; stage->count > 1 */
     struct reduce reduce;
     struct overlap overlap;
     struct loader train, test;

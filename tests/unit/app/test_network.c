@@ -1,5 +1,7 @@
 #include "../scratch.h"
 
+#include <unistd.h>
+
 #include "app/network.h"
 #include "base/mem.h"
 
@@ -117,12 +119,55 @@ static void test_hostile_sizes(void **state)
            "images of 4 x 40000 pixels and knows 2 classes");
 }
 
+/* Without the weights nothing is known of the arrays, and with the whole file looked at,
+   all; neither keeps any. */
+static void test_without_weights(void **state)
+{
+    (void)state;
+    struct network network;
+    char config[] = PLAIN;
+    const char *path = write_checkpoint(config, 4, 3);
+    assert_int_equal(network_describe(&network, path), ST_OK);
+    assert_string_equal(network.checkpoint, path);
+    assert_int_equal(model_param_count(&network.model), 26);
+    assert_null(network.params);
+    network_close(&network);
+    assert_int_equal(network_check(&network, path), ST_OK);
+    assert_int_equal(network.averaged, false);
+    assert_null(network.params);
+    network_close(&network);
+    char wider[] = "[model]\nlayer = flatten\nlayer = linear 3\nlayer = linear classes\n"
+                   "layer = logsoftmax\n";
+    path = write_checkpoint(wider, 4, 3);
+    assert_int_equal(network_describe(&network, path), ST_OK);
+    network_close(&network);
+    assert_int_equal(network_check(&network, path), ST_FAIL);
+    expect_said("a.h5' is of another network: '/weights/linear1/weight' is 2x12 there");
+    assert_null(network.params);
+}
+
+/* Though the file, which is a hole for the most part, is long enough. */
+static void test_huge_array(void **state)
+{
+    (void)state;
+    struct network network;
+    char config[] =
+        "[model]\nlayer = flatten\nlayer = linear 1048576\n"
+        "layer = linear 1048576\nlayer = linear classes\nlayer = logsoftmax\n";
+    const char *path = write_checkpoint(config, 4, 3);
+    assert_int_equal(truncate(path, (off_t)2 << 40), 0);
+    assert_int_equal(network_describe(&network, path), ST_FAIL);
+    expect_said("a.h5' has an array of 4398.05 GB, a process may have ");
+    assert_int_equal(network_check(&network, path), ST_FAIL);
+    expect_said("a.h5' has an array of 4398.05 GB, a process may have ");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_find),
-        cmocka_unit_test(test_open_fails),
-        cmocka_unit_test(test_hostile_sizes),
+        cmocka_unit_test(test_find),          cmocka_unit_test(test_open_fails),
+        cmocka_unit_test(test_hostile_sizes), cmocka_unit_test(test_without_weights),
+        cmocka_unit_test(test_huge_array),
     };
     return cmocka_run_group_tests(tests, scratch_setup, scratch_teardown);
 }

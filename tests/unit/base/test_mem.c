@@ -118,6 +118,39 @@ static int own_limit(void)
     return !(before <= 4 * some && after <= before - some);
 }
 
+#ifndef __SANITIZE_ADDRESS__ /* which keeps what is freed, to see who uses it */
+
+/* What was freed is left again, though something small lies above where it was. */
+static int freed(void)
+{
+    enum { SMALL = 100000, REPEATS = 5 };
+    const size_t large = (size_t)20 << 20, all = reserved() + 16 * large;
+    const struct rlimit most = {all, all};
+    void *small[REPEATS];
+    mem_start();
+    if (setrlimit(RLIMIT_DATA, &most) != 0)
+        return 1;
+    size_t before = mem_limit();
+    for (int i = 0; i < REPEATS; i++) {
+        void *first = mem_aligned(large, 1), *second = mem_zeroed(large, 1);
+        small[i] = mem_zeroed(SMALL, 1);
+        free(first);
+        free(second);
+    }
+    size_t after = mem_limit();
+    for (int i = 0; i < REPEATS; i++)
+        free(small[i]);
+    return !(after > before - large / 2);
+}
+
+static void test_freed(void **state)
+{
+    (void)state;
+    assert_int_equal(capture(freed).code, 0);
+}
+
+#endif
+
 static void test_limit(void **state)
 {
     (void)state;
@@ -133,6 +166,9 @@ int main(void)
         cmocka_unit_test(test_text),
         cmocka_unit_test(test_too_much),
         cmocka_unit_test(test_limit),
+#ifndef __SANITIZE_ADDRESS__
+        cmocka_unit_test(test_freed),
+#endif
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
