@@ -187,6 +187,13 @@ static int node_ranks(struct comm *comm)
     return (int)most;
 }
 
+/* Does every node but the last have that many? */
+static bool filled_alike(struct comm *comm, int node)
+{
+    bool mine = (comm_rank(comm) - comm_node_rank(comm)) % node == 0;
+    return comm_agree(comm, mine ? ST_OK : ST_FAIL) == ST_OK;
+}
+
 static enum status describe(struct session *session)
 {
     const struct request *request = session->request;
@@ -311,12 +318,16 @@ static enum status plan(struct session *session)
     struct scaling *scaling = session->scaling;
     int sums[ROWS], count = 0;
     int node = node_ranks(session->comm);
+    bool alike = filled_alike(session->comm, node);
+    if (!alike)
+        log_note("of nodes with different numbers of ranks only the last should have "
+                 "fewer: sums over ranks are not measured, but computed");
     scaling_need(scaling, 1, scaling->batch);
     for (int i = 0; i < session->rows; i++) {
         int ranks = session->row[i];
         scaling_need(scaling, ranks, scaling->batch);
         scaling_need(scaling, ranks, scaling_weak_batch(scaling, ranks));
-        if (scaling_sums_count(scaling, ranks, node))
+        if (alike && scaling_sums_count(scaling, ranks, node))
             sums[count++] = ranks;
     }
     const struct plan_run run = {

@@ -55,6 +55,21 @@ nothing_left() {
     grep -q '^network  *measured, n1 to n2: ' out
 }
 
+@test "what nodes that are filled unevenly would sum is not taken for a node's" {
+    letters letters.h5 700 50
+    hosts_up 2
+    mpirun_on n1:1,n2:2 "$LOCKSTEP" plan "$TINY" --data letters.h5 --threads 1 --ranks 2,3 \
+        >uneven.out 2>uneven.err
+    mpirun_on n1:2,n2:1 "$LOCKSTEP" plan "$TINY" --data letters.h5 --threads 1 --ranks 2,3 \
+        >even.out 2>even.err
+    hosts_down
+    cat even.out uneven.out
+    run ! grep -q '^sum ' uneven.out
+    grep -q '^note: of nodes with different numbers of ranks only the last should' uneven.err
+    [ "$(grep -c '^sum ' even.out)" -eq 2 ]
+    run ! grep -q 'of nodes with different' even.err
+}
+
 @test "a long way does not hide how slow the network is" {
     hosts_up 2 50000 0
     mpirun_on n1:1,n2:1 "$LOCKSTEP_BUILD/tests/comm/test_link" >out 2>&1
