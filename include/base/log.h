@@ -6,6 +6,7 @@
  * rank does the same thing on the same input (parsing one config, say) the others are
  * silenced with log_set_replicated(true), so that one trouble is told once.
  * With a log file open (rank 0) everything said on either stream is also written there.
+ * Control characters in a text, which a terminal would obey, are shown as '?'.
  * Lines of several threads do not mix; log_init and the file are the main thread's.
  */
 #ifndef LOCKSTEP_BASE_LOG_H
@@ -22,7 +23,7 @@ void log_init(int rank, const char *host);
 /* true: only rank 0 reports failures; false: every rank reports its own. */
 void log_set_replicated(bool on);
 
-/* A result: stdout, exactly as formatted (the caller writes the '\n'). Rank 0 only. */
+/* A result: stdout, as formatted (the caller writes the '\n'). Rank 0 only. */
 void log_out(const char *fmt, ...) PRINTF_LIKE(1, 2);
 
 /* One line of chatter on stderr: "note: ...". Rank 0 only. The '\n' is added. */

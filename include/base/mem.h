@@ -6,6 +6,7 @@
 #ifndef LOCKSTEP_BASE_MEM_H
 #define LOCKSTEP_BASE_MEM_H
 
+#include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -34,5 +35,6 @@ size_t mem_shared_limit(void);
 char *mem_strdup(const char *text);
 /* printf into a fresh string; the caller frees. */
 char *mem_format(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+char *mem_vformat(const char *fmt, va_list args);
 
 #endif

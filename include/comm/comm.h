@@ -22,8 +22,10 @@ struct comm *comm_start(int *argc, char ***argv);
 void comm_finish(struct comm *comm);
 
 /* The ranks that name the same `group` (>= 0), in their order: a communicator of their
-   own, for everything below. Nodes are found anew; the watch stays the run's. Owned by
-   the caller, freed before comm_finish. */
+   own, for everything below. Nodes are found anew; the watch stays the run's. What is
+   known of the network is known to it, too: parts that measure it at once would disturb
+   each other, so let comm_tree_use do it before. Owned by the caller, freed before
+   comm_finish. */
 struct comm *comm_split(struct comm *comm, int group);
 void comm_split_free(struct comm *part); /* NULL is fine */
 

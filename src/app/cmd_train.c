@@ -332,6 +332,19 @@ static enum status start(struct session *session)
     return ST_OK;
 }
 
+/* What no rank can hold is evaluated as it was trained. */
+static void print_next(const struct session *session)
+{
+    const char *run = session->folder.path, *data = session->config.data.file;
+    int stages = session->config.run.parallel.pipeline;
+    log_out("run: %s (checkpoints/, metrics.h5, log.txt); next: ", run);
+    if (stages > 1)
+        log_out("mpirun -n %d lockstep eval %s --data %s --pipeline %d\n", stages, run,
+                data, stages);
+    else
+        log_out("lockstep eval %s --data %s\n", run, data);
+}
+
 static enum status train(struct session *session)
 {
     TRY(set_up(session));
@@ -344,9 +357,7 @@ static enum status train(struct session *session)
     TRY(start(session));
     enum status st = trainer_run(session->trainer);
     if (st == ST_OK)
-        log_out("run: %s (checkpoints/, metrics.h5, log.txt); next: lockstep eval %s "
-                "--data %s\n",
-                session->folder.path, session->folder.path, session->config.data.file);
+        print_next(session);
     else if (st == ST_AGAIN)
         log_out("stopped %s; the same command with --resume goes on\n",
                 trainer_time_is_up(session->trainer) ? "in time for --max-time"

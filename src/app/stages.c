@@ -185,6 +185,7 @@ enum status stages_open(struct stages *stages, struct comm *comm,
         TRY(read_cut(&cut, model, parallel));
     else
         TRY(measure_cut(stages, comm, model, options, &cut));
+    comm_tree_use(comm, comm_tree_names[parallel->reduce]);
     (alone ? stage_init_first : stage_init)(&stages->stage, comm, model, &cut);
     return ST_OK;
 }

@@ -4,11 +4,13 @@
 #include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/fs.h"
+#include "base/mem.h"
 
 #define CLEAR_LINE     "\r\033[K"
 #define URGENT_SECONDS 1
@@ -49,68 +51,67 @@ void log_set_replicated(bool on)
     speaker.replicated = on;
 }
 
-static void to_file(const char *prefix, const char *fmt, va_list args, const char *end)
+/* Some of it was read from files, which may hold anything: what a terminal would obey is
+   shown as '?'. The caller frees. */
+static char *printable(const char *fmt, va_list args)
 {
-    if (!speaker.file)
-        return;
-    fputs(prefix, speaker.file);
-    vfprintf(speaker.file, fmt, args);
-    fputs(end, speaker.file);
-    fflush(speaker.file);
+    char *text = mem_vformat(fmt, args);
+    for (char *c = text; *c; c++)
+        if (((unsigned char)*c < ' ' && *c != '\n' && *c != '\t') || *c == '\177')
+            *c = '?';
+    return text;
+}
+
+static void put(FILE *file, const char *prefix, const char *text, const char *end)
+{
+    fputs(prefix, file);
+    fputs(text, file);
+    fputs(end, file);
+    fflush(file);
+}
+
+static void say(FILE *stream, const char *prefix, const char *fmt, va_list args,
+                const char *end)
+{
+    char *text = printable(fmt, args);
+    take_turn();
+    put(stream, prefix, text, end);
+    if (speaker.file)
+        put(speaker.file, prefix, text, end);
+    end_turn();
+    free(text);
 }
 
 void log_out(const char *fmt, ...)
 {
     if (speaker.rank != 0)
         return;
-    take_turn();
     va_list args;
     va_start(args, fmt);
-    vprintf(fmt, args);
+    say(stdout, "", fmt, args, "");
     va_end(args);
-    fflush(stdout);
-    va_start(args, fmt);
-    to_file("", fmt, args, "");
-    va_end(args);
-    end_turn();
 }
 
 void log_note(const char *fmt, ...)
 {
     if (speaker.rank != 0)
         return;
-    take_turn();
     va_list args;
     va_start(args, fmt);
-    fputs("note: ", stderr);
-    vfprintf(stderr, fmt, args);
-    fputc('\n', stderr);
+    say(stderr, "note: ", fmt, args, "\n");
     va_end(args);
-    va_start(args, fmt);
-    to_file("note: ", fmt, args, "\n");
-    va_end(args);
-    end_turn();
 }
 
 void log_verror(const char *fmt, va_list args)
 {
     if (speaker.replicated && speaker.rank != 0)
         return;
-    take_turn();
-    fflush(stdout);
     char prefix[96];
     if (speaker.rank == 0)
         snprintf(prefix, sizeof prefix, "lockstep: ");
     else
         snprintf(prefix, sizeof prefix, "[rank %d %s] ", speaker.rank, speaker.host);
-    va_list again;
-    va_copy(again, args);
-    fputs(prefix, stderr);
-    vfprintf(stderr, fmt, args);
-    fputc('\n', stderr);
-    to_file(prefix, fmt, again, "\n");
-    va_end(again);
-    end_turn();
+    say(stderr, prefix, fmt, args, "\n");
 }
 
 void log_error(const char *fmt, ...)

@@ -156,16 +156,23 @@ char *mem_strdup(const char *text)
     return memcpy(mem_zeroed(bytes, 1), text, bytes);
 }
 
-char *mem_format(const char *fmt, ...)
+char *mem_vformat(const char *fmt, va_list args)
 {
-    va_list args, again;
-    va_start(args, fmt);
+    va_list again;
     va_copy(again, args);
-    int length = vsnprintf(NULL, 0, fmt, args);
-    va_end(args);
+    int length = vsnprintf(NULL, 0, fmt, again);
+    va_end(again);
     ASSERT(length >= 0);
     char *text = mem_zeroed((size_t)length + 1, 1);
-    vsnprintf(text, (size_t)length + 1, fmt, again);
-    va_end(again);
+    vsnprintf(text, (size_t)length + 1, fmt, args);
+    return text;
+}
+
+char *mem_format(const char *fmt, ...)
+{
+    va_list args;
+    va_start(args, fmt);
+    char *text = mem_vformat(fmt, args);
+    va_end(args);
     return text;
 }

@@ -48,7 +48,6 @@ static void release_ranks(struct comm *comm)
 struct comm *comm_split(struct comm *comm, int group)
 {
     struct comm *part = mem_zeroed(1, sizeof *part);
-    comm_know_link(comm); /* not while other parts measure, too */
     part->link = comm->link;
     MPI_WAIT(MPI_Comm_split(comm->all, group, comm->rank, &part->all));
     comm_find_ranks(part);

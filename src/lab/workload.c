@@ -165,6 +165,7 @@ enum status workload_measure(const struct workload_job *job,
 {
     struct workload_step(*mean)[VISITS] = mem_zeroed((size_t)count, sizeof *mean);
     enum status st = ST_OK;
+    comm_tree_use(job->comm, "auto"); /* measures the network once for all visits */
     for (int v = 0; v < VISITS && st == ST_OK; v++)
         for (int i = 0; i < count && st == ST_OK; i++) {
             log_progress("measuring steps, %d of %d", v * count + i + 1, VISITS * count);

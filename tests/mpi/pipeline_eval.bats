@@ -89,6 +89,7 @@ PYTHON
 }
 
 @test "stages are those of the training, if named and as many, else shared by weight" {
+    grep -q '; next: mpirun -n 3 lockstep eval named --data letters.h5 --pipeline 3$' named.out
     same 3 3 named
     grep -Fqx "pipeline   1 replica x 3 stages: $NAMED" named-3-3.eval
     same 4 2 named

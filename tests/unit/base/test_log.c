@@ -19,6 +19,22 @@ static void test_before_init(void **state)
     assert_string_equal(c.err, "note: a note, two\nlockstep: trouble with 'three'\n");
 }
 
+static int say_hostile(void)
+{
+    log_out("a\033[31mb\tc\177 \xc3\xbc\n");
+    log_note("line\rlink %s", "\a");
+    return 0;
+}
+
+/* Nothing that a terminal would obey. */
+static void test_control_characters(void **state)
+{
+    (void)state;
+    struct captured c = capture(say_hostile);
+    assert_string_equal(c.out, "a?[31mb\tc? \xc3\xbc\n");
+    assert_string_equal(c.err, "note: line?link ?\n");
+}
+
 static int say_as_rank_3(void)
 {
     log_init(3, "node7");
@@ -119,9 +135,10 @@ static void test_file_fails(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_before_init), cmocka_unit_test(test_other_rank),
-        cmocka_unit_test(test_replicated),  cmocka_unit_test(test_replicated_rank_0),
-        cmocka_unit_test(test_file),        cmocka_unit_test(test_file_fails),
+        cmocka_unit_test(test_control_characters), cmocka_unit_test(test_before_init),
+        cmocka_unit_test(test_other_rank),         cmocka_unit_test(test_replicated),
+        cmocka_unit_test(test_replicated_rank_0),  cmocka_unit_test(test_file),
+        cmocka_unit_test(test_file_fails),
     };
     return cmocka_run_group_tests(tests, scratch_setup, scratch_teardown);
 }
