@@ -11,6 +11,9 @@
    the main one. The caller joins it. Ends the job if the system has no more threads. */
 void thread_start(pthread_t *thread, void *(*body)(void *context), void *context);
 
+/* What a thread's stack takes of the process's limits, used or not. */
+size_t thread_stack_bytes(void);
+
 /* Of the calling thread: its name in `top -H` and in a trace, static; and that it is to
    have only CPU time that no other thread wants. */
 void thread_name(const char *name);

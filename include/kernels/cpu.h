@@ -53,5 +53,8 @@ void cpu_prepare(char **argv);
 
 /* One thread per BLAS call, whatever the environment says. */
 void cpu_blas_single_thread(void);
+/* What it will yet reserve when so many threads call it at once: a buffer for each, and
+   one more, but for those of the start. Where it does not get them it tries for ever. */
+size_t cpu_blas_bytes(int threads);
 
 #endif

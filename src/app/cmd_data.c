@@ -27,6 +27,8 @@ enum status data_check_out(const char *out, bool force)
     char folder[FS_PATH];
     if (!out)
         FAIL(ST_USAGE, "where to write is missing: --out FILE");
+    if (!*out)
+        FAIL(ST_USAGE, "cannot write a file whose name is ''");
     if (!force && access(out, F_OK) == 0)
         FAIL(ST_USAGE, "'%s' is there already; say --force to replace it", out);
     if (snprintf(folder, sizeof folder, "%s", out) >= FS_PATH)

@@ -16,6 +16,8 @@
 #include "io/h5probe.h"
 #include "kernels/cpu.h"
 
+#define ROOM ((size_t)64 << 20) /* bytes: MPI and HDF5 take half of it */
+
 struct command {
     const char *name;
     bool parallel; /* runs on all ranks */
@@ -87,6 +89,19 @@ static int launcher_rank(void)
     return rank ? atoi(rank) : 0;
 }
 
+/* Libraries do not survive having none: better said than met. */
+static enum status check_room(void)
+{
+    size_t left = mem_limit();
+    if (left < ROOM)
+        FAIL(ST_USAGE,
+             "this process may have %.2f GB more of memory, too little to begin with; "
+             "raise "
+             "its limit (ulimit -d, -v)",
+             (double)left / 1e9);
+    return ST_OK;
+}
+
 /* Without PMI the tasks of srun cannot find each other: each would train alone. */
 static enum status check_launcher(void)
 {
@@ -134,6 +149,7 @@ int main(int argc, char **argv)
     if (st != ST_OK)
         return st;
     cpu_blas_single_thread();
+    TRY(check_room());
     struct comm *comm = command->parallel ? comm_start(&argc, &argv) : NULL;
     st = command->run(comm, argc - 2, argv + 2);
     if (comm)

@@ -9,12 +9,14 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/parse.h"
+#include "base/thread.h"
 #include "comm/comm.h"
 #include "comm/watch.h"
 #include "kernels/cpu.h"
 #include "kernels/team.h"
 
 #define THREADS_PER_CPU 32 /* more only fill the memory with workspaces */
+#define BESIDE          4  /* threads: watch, checkpoint, reading, augmenting */
 
 #define STALL_TIMEOUT_MAX 604800 /* seconds: a week */
 #define STALL_WARNING     60.0   /* seconds, or half the timeout */
@@ -169,6 +171,8 @@ void run_ranks_find(struct run_ranks *ranks, struct comm *comm, int threads)
     comm_allgather(comm, &mine, ranks->rank, sizeof mine);
     fair_threads(ranks);
     keep_thread_limit(ranks);
+    int own = run_threads(ranks, comm);
+    mem_promise(cpu_blas_bytes(own) + (size_t)(own - 1 + BESIDE) * thread_stack_bytes());
 }
 
 void run_ranks_note(const struct run_ranks *ranks, const struct comm *comm)

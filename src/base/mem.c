@@ -132,6 +132,13 @@ static size_t used_by(const char *name)
     return kb * 1024;
 }
 
+static size_t promised;
+
+void mem_promise(size_t bytes)
+{
+    promised = bytes;
+}
+
 /* The own limits are of what is reserved, and much is before anything is allocated. */
 size_t mem_limit(void)
 {
@@ -144,7 +151,7 @@ size_t mem_limit(void)
         struct rlimit most;
         if (getrlimit(own[i].kind, &most) != 0 || most.rlim_cur == RLIM_INFINITY)
             continue;
-        size_t used = used_by(own[i].used);
+        size_t used = used_by(own[i].used) + promised;
         lower(&limit, most.rlim_cur > used ? most.rlim_cur - used : 0);
     }
     return limit;

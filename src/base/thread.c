@@ -21,6 +21,16 @@ void thread_start(pthread_t *thread, void *(*body)(void *context), void *context
     }
 }
 
+size_t thread_stack_bytes(void)
+{
+    pthread_attr_t attr;
+    size_t bytes = 0;
+    pthread_attr_init(&attr);
+    pthread_attr_getstacksize(&attr, &bytes);
+    pthread_attr_destroy(&attr);
+    return bytes;
+}
+
 void thread_name(const char *name)
 {
     pthread_setname_np(pthread_self(), name);

@@ -10,6 +10,8 @@
 
 #include "base/status.h"
 
+#define BLAS_BUFFER ((size_t)128 << 20) /* OpenBLAS's BUFFER_SIZE */
+
 #define PREPARED "LOCKSTEP_PREPARED" /* set by the first of the two executions */
 
 static const char *const isa_names[] = {"plain", "v2", "v3", "v4"};
@@ -151,9 +153,19 @@ const char *cpu_blas(void)
     return text;
 }
 
+static int blas_reserved; /* buffers, when the process began */
+
 void cpu_blas_single_thread(void)
 {
+    if (blas_reserved == 0)
+        blas_reserved = openblas_get_num_threads();
     openblas_set_num_threads(1);
+}
+
+size_t cpu_blas_bytes(int threads)
+{
+    int more = 1 + threads - blas_reserved;
+    return more > 0 ? (size_t)more * BLAS_BUFFER : 0;
 }
 
 /* Kernels and BLAS keep to the same instruction set, also a forced one; and OpenBLAS may

@@ -137,7 +137,7 @@ PYTHON
     rm -r copy
     evaluate 1 wide --out wide.h5 >wide.eval
     (
-        ulimit -d 390000
+        ulimit -d 410000
         refused 2 "evaluating takes 0.16 GB in this process, *; give it more memory, or let \
 more ranks share its layers (--pipeline [23])" evaluate 1 wide
         evaluate 3 wide --pipeline 3 --out wide-3.h5 >wide-3.eval
