@@ -109,3 +109,25 @@ LONG=(--set train.epochs=100000 --set log.every=100000)
     # the way out that the line tells
     (ulimit -d 160000 && OMP_NUM_THREADS=1 timeout 120 "$LOCKSTEP" --version)
 }
+
+# OpenBLAS takes 128 MiB more for a thread that computes beside others, or tries for ever.
+@test "whatever a process may have: it trains, or says in one line that it cannot" {
+    ldd "$LOCKSTEP" | grep -q libasan && skip "sanitizers take address space themselves"
+    printf '%s\n' "[model]" "layer = flatten" "layer = linear 1200" "layer = gelu" \
+        "layer = linear 1200" "layer = gelu" "layer = linear classes" "layer = logsoftmax" >wide.conf
+    ended=''
+    for ((limit = 270000; limit <= 750000; limit += 30000)); do
+        status=0
+        (
+            export OMP_NUM_THREADS=2
+            ulimit -d $limit
+            timeout -s KILL 120 "$LOCKSTEP" train wide.conf --data letters.h5 --run "$limit" \
+                --threads 2 --tune=off --set train.steps=2 --set train.batch=64 </dev/null >out 2>err
+        ) || status=$?
+        echo "$limit: status $status: $(<err)"
+        ((status == 0 || status == 2))
+        ((status == 0)) || [ "$(grep -c '^lockstep: .* may have ' err)" -eq 1 ]
+        ended+=$status
+    done
+    [[ $ended =~ ^2+0+$ ]]
+}
