@@ -2,6 +2,11 @@
 # The table of what `lockstep plan` predicts and what training takes, over hosts that its
 # script makes and removes itself.
 
+setup_file() {
+    source "$BATS_TEST_DIRNAME/runs.sh"
+    letters letters.h5 700 50
+}
+
 setup() {
     source "$BATS_TEST_DIRNAME/runs.sh"
     need_hosts
@@ -46,7 +51,6 @@ nothing_left() {
 }
 
 @test "the network is measured between hosts, however the ranks are dealt out" {
-    letters letters.h5 700 50
     hosts_up 2
     mpirun_on n1:2,n2:1 --map-by node "$LOCKSTEP" plan "$TINY" --data letters.h5 --threads 1 \
         --set train.batch=90 --set train.grain=16 --ranks 3 >out
@@ -56,7 +60,6 @@ nothing_left() {
 }
 
 @test "what nodes that are filled unevenly would sum is not taken for a node's" {
-    letters letters.h5 700 50
     hosts_up 2
     mpirun_on n1:1,n2:2 "$LOCKSTEP" plan "$TINY" --data letters.h5 --threads 1 --ranks 2,3 \
         >uneven.out 2>uneven.err
