@@ -29,10 +29,10 @@ void *mem_resize(void *p, size_t count, size_t size);
    group's limit (a SLURM job's, a container's) or by what its own limits (ulimit -d, -v)
    still leave. */
 size_t mem_limit(void);
-/* What libraries will yet reserve: mem_limit leaves so much of the own limits to them. */
-void mem_promise(size_t bytes);
 /* Of these, what it shares with others: the machine's and the control group's. */
 size_t mem_shared_limit(void);
+/* What libraries will yet reserve: mem_limit leaves so much of the own limits to them. */
+void mem_promise(size_t bytes);
 
 char *mem_strdup(const char *text);
 /* printf into a fresh string; the caller frees. */

@@ -36,9 +36,8 @@ enum status evaluate(struct comm *comm, struct crew *crew, struct loader *loader
                      struct evaluation_rows *rows) MUST_CHECK;
 
 /* What a rank that does nothing else takes for it: its stage's weights, and workspaces,
-   or while the weights are read, a tensor of any stage. stage->whole and model are looked
-   at.
-   */
+   or while the weights are read, a tensor of any stage. Of the stage: count, index, whole
+   and model. */
 size_t evaluation_bytes(const struct stage *stage, int lanes);
 
 #endif

@@ -96,8 +96,7 @@ static enum status check_room(void)
     if (left < ROOM)
         FAIL(ST_USAGE,
              "this process may have %.2f GB more of memory, too little to begin with; "
-             "raise "
-             "its limit (ulimit -d, -v)",
+             "raise its limit (ulimit -d, -v)",
              (double)left / 1e9);
     return ST_OK;
 }
