@@ -21,7 +21,7 @@ BELOW_io      := io base
 BELOW_nn      := nn kernels base
 BELOW_data    := data io comm base
 BELOW_train   := train nn data kernels comm io base
-BELOW_lab     := lab nn data kernels comm io base
+BELOW_lab     := lab train nn data kernels comm io base
 BELOW_app     := app train lab nn data kernels comm io base
 
 WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla \
@@ -61,9 +61,11 @@ endif
 VERSION := 0.1.0
 COMMIT   = $(call once,COMMIT,git --git-dir=.git --work-tree=. describe --always --dirty \
              2>/dev/null)
-FLAGS_app/main = -DLOCKSTEP_VERSION='"$(VERSION)"' -DLOCKSTEP_COMMIT='"$(COMMIT)"'
+FLAGS_app/version = -DLOCKSTEP_VERSION='"$(VERSION)"' -DLOCKSTEP_COMMIT='"$(COMMIT)"'
 
-SRC   := $(foreach l,$(LEVELS),$(wildcard src/$(l)/*.c))
+# Rooms: folders inside a level. kernels/simd is compiled apart.
+ROOMS := $(filter-out src/kernels/simd/,$(wildcard src/*/*/))
+SRC   := $(foreach l,$(LEVELS),$(wildcard src/$(l)/*.c)) $(wildcard $(ROOMS:%=%*.c))
 OBJ   := $(SRC:src/%.c=$(BUILD)/obj/%.o)
 # The inner loops are compiled once for each instruction set; its name ends their symbols.
 ISAS  := plain $(if $(filter x86_64,$(shell uname -m)),v2 v3 v4)
@@ -87,7 +89,7 @@ $(BUILD)/lockstep: $(OBJ) $(OBJ_$(MODE)) $(BUILD)/sources.stamp
 $(BUILD)/obj/%.o: src/%.c $(BUILD)/flags.stamp | $(BUILD)/tools.stamp
 	$(call say,CC,$<)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(ALLFLAGS) $(FLAGS_$(*D)) $(FLAGS_$*) -MMD -MP -c -o $@ $<
+	$(Q)$(CC) $(ALLFLAGS) $(FLAGS_$(firstword $(subst /, ,$*))) $(FLAGS_$*) -MMD -MP -c -o $@ $<
 
 define isa
 $(BUILD)/obj/kernels/simd/%.$(1).o: src/kernels/simd/%.c $(BUILD)/flags.stamp | \
@@ -99,7 +101,7 @@ $(BUILD)/obj/kernels/simd/%.$(1).o: src/kernels/simd/%.c $(BUILD)/flags.stamp | 
 endef
 $(foreach i,$(ISAS),$(eval $(call isa,$(i))))
 
-$(BUILD)/obj/app/main.o: $(BUILD)/version.stamp
+$(BUILD)/obj/app/version.o: $(BUILD)/version.stamp
 
 $(BUILD)/obj/asan.o: tests/asan.c $(BUILD)/flags.stamp
 	@mkdir -p $(@D)
@@ -196,7 +198,7 @@ lint: ## format, layers, cppcheck, shellcheck
 	@scripts/lint.sh
 
 format: ## clang-format every C file in place
-	clang-format -i $(wildcard include/*/*.h src/*/*.[ch] tests/*/*.[ch] tests/*/*/*.[ch])
+	clang-format -i $(shell find include src tests -name '*.[ch]')
 
 SHARE = $(DESTDIR)$(PREFIX)/share
 install: all ## to PREFIX (/usr/local), below DESTDIR if given

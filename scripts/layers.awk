@@ -55,7 +55,7 @@ function start_of_file(    part, n)
     guard = ""
     guarded = 0
     if (part[1] == "include") {
-        guard = toupper("LOCKSTEP_" module "_" part[n])
+        guard = toupper("LOCKSTEP_" substr(file, 9))
         gsub(/[^A-Z0-9]/, "_", guard)
     }
     if (!(module in below))

@@ -41,7 +41,7 @@ void trace_step(unsigned long long number, double begin);
 
 /* Something that goes on beside what threads do: a message, from `begin` until now.
    bytes: its size. */
-void trace_beside(const char *what, size_t bytes, double begin);
+void trace_async(const char *what, size_t bytes, double begin);
 
 /* All events of this process, a line each and each with a comma behind it, as process
    number `pid`; the caller frees. */

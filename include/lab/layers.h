@@ -14,7 +14,7 @@ struct layer_time {
     struct model_work work;
 };
 
-/* Fills times[model->steps]. params is any set of weights; x (grain, in) any input. */
+/* Fills times[model->ops]. params is any set of weights; x (grain, in) any input. */
 void layers_measure(const struct model *model, const float *params, const float *x,
                     struct layer_time *times);
 

@@ -4,8 +4,8 @@
 #ifndef LOCKSTEP_LAB_RESULTS_H
 #define LOCKSTEP_LAB_RESULTS_H
 
-#include "lab/beside.h"
 #include "lab/measure.h"
+#include "lab/microbench.h"
 
 #define RESULTS_FORMAT "lockstep lab 1"
 #define RESULTS_WAYS   8
@@ -23,12 +23,12 @@ struct results {
     struct machine machine;
     struct measure_table table;
     int threads; /* with which the following was measured */
-    struct beside_layouts layouts;
+    struct microbench_layouts layouts;
     int walks, ways;
-    struct beside_walk walk[MACHINE_LEVELS];
-    struct beside_ways way[RESULTS_WAYS];
-    struct beside_pays pays[OPS];
-    struct beside_times gelu, pool; /* of RESULTS_SMALL elements */
+    struct microbench_walk walk[MACHINE_LEVELS];
+    struct microbench_ways way[RESULTS_WAYS];
+    struct microbench_pays pays[OPS];
+    struct microbench_times gelu, pool; /* of RESULTS_SMALL elements */
     double relu_gain[RESULTS_GAINS], gelu_gain[RESULTS_GAINS]; /* at results_sizes */
     struct claim claim[RESULTS_CLAIMS];
 };

@@ -1,5 +1,5 @@
 /*
- * tune: the plan of a training step (nn/plan.h), chosen by measuring.
+ * tune: the plan of a training step (train/plan.h), chosen by measuring.
  *
  * First each step's passes under every split that its layer knows, by teams of the sizes
  * that come into question; the splits take turns, so that what else the machine does hits
@@ -16,7 +16,7 @@
 #define LOCKSTEP_LAB_TUNE_H
 
 #include "base/status.h"
-#include "nn/plan.h"
+#include "train/plan.h"
 
 #define TUNE_GAIN       0.02 /* of the time; less may be chance */
 #define TUNE_CANDIDATES 24

@@ -16,9 +16,9 @@
 #include <stdint.h>
 
 #include "base/rng.h"
+#include "base/shape.h"
 #include "base/status.h"
 #include "kernels/team.h"
-#include "nn/shape.h"
 
 #define LAYER_TENSORS 2 /* weight, bias */
 #define LAYER_NAME    24

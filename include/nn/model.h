@@ -37,10 +37,9 @@ struct model_unit {
 struct model {
     int layers;
     struct layer *layer[MODEL_LAYERS]; /* owned: as described */
-    int steps;
-    struct layer
-        *step[MODEL_LAYERS]; /* as run: a layer, or a block for several of them */
-    struct shape in;         /* of one sample */
+    int ops;
+    struct layer *op[MODEL_LAYERS]; /* as run: a layer, or a block for several */
+    struct shape in;                /* of one sample */
     int classes;
     int grain;
     size_t params; /* floats in the flat vector, padding included */
@@ -49,7 +48,7 @@ struct model {
     struct model_unit unit[MODEL_LAYERS];
 
     /* Of a part: what comes before it in the whole model; a whole model has 0. */
-    int step_before, layer_before, tensor_before, unit_before;
+    int op_before, layer_before, tensor_before, unit_before;
 };
 
 /* Builds the network for samples of shape `in`, `classes` classes and passes of at most
@@ -91,13 +90,13 @@ void model_decay_mask(const struct model *model, float *mask);
 
 /* The first step that has parameters: backward ends there. It has an input gradient in
    those parts of a model that have something before them. */
-int model_first_step(const struct model *model);
+int model_first_op(const struct model *model);
 
 /* FLOPs of a step per sample: of the dense algorithm, and really done. Backward counts a
    product for each of weight and input gradient; the first step has no input's. */
 struct model_work {
     double dense_forward, dense_backward, true_forward, true_backward;
 };
-struct model_work model_step_work(const struct model *model, int step);
+struct model_work model_op_work(const struct model *model, int op);
 
 #endif

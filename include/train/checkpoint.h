@@ -50,7 +50,7 @@ struct checkpoint_info {
     uint64_t data_hash;
     uint64_t state;                    /* hash of weights, averages and optimizer state */
     char *lockstep, *mpi, *blas, *isa; /* versions and instruction set that wrote it */
-    char *plan;                        /* of the ranks that wrote it (nn/plan.h) */
+    char *plan;                        /* of the ranks that wrote it (train/plan.h) */
     struct progress progress;
 };
 void checkpoint_info_release(struct checkpoint_info *info);

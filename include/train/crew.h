@@ -2,17 +2,17 @@
  * crew: the threads of a rank and the workspaces they compute in.
  *
  * Threads are grouped into lanes; a lane takes one grain at a time through the network in
- * a workspace of its own. The plan (nn/plan.h) says how many there are: where each thread
- * is a lane, that is batch parallelism; where there are fewer, the threads of a lane
- * share its grain layer by layer. The bits are the same.
+ * a workspace of its own. The plan (train/plan.h) says how many there are: where each
+ * thread is a lane, that is batch parallelism; where there are fewer, the threads of a
+ * lane share its grain layer by layer. The bits are the same.
  */
 #ifndef LOCKSTEP_TRAIN_CREW_H
 #define LOCKSTEP_TRAIN_CREW_H
 
 #include "base/timer.h"
 #include "kernels/team.h"
-#include "nn/plan.h"
 #include "nn/workspace.h"
+#include "train/plan.h"
 #include "train/stage.h"
 
 struct crew {

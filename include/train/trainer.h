@@ -18,9 +18,9 @@
 #include "base/timer.h"
 #include "data/dataset.h"
 #include "nn/model.h"
-#include "nn/plan.h"
 #include "train/checkpoint.h"
 #include "train/options.h"
+#include "train/plan.h"
 #include "train/stage.h"
 
 struct comm;

@@ -6,8 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "app/commands.h"
-#include "app/early.h"
+#include "app/cli/commands.h"
+#include "app/run/early.h"
+#include "app/version.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/parse.h"
@@ -40,12 +41,6 @@ static const struct command commands[] = {
     {"data", false, true, cmd_data, "make, import and look at data sets"},
 };
 enum { COMMANDS = sizeof commands / sizeof commands[0] };
-
-const char *app_version(void)
-{
-    return *LOCKSTEP_COMMIT ? LOCKSTEP_VERSION " (" LOCKSTEP_COMMIT ")"
-                            : LOCKSTEP_VERSION;
-}
 
 static void print_help(void)
 {

@@ -121,7 +121,7 @@ void trace_step(unsigned long long number, double begin)
             .what = "step", .number = number, .begin = begin, .end = timer_now()});
 }
 
-void trace_beside(const char *what, size_t bytes, double begin)
+void trace_async(const char *what, size_t bytes, double begin)
 {
     if (!lanes || begin <= 0)
         return;

@@ -95,8 +95,8 @@ static bool move_on(struct comm *comm, struct tree_piece *piece)
         moved = true;
     }
     if (moved && piece->done)
-        trace_beside("sum over ranks", (piece->end - piece->begin) * sizeof(float),
-                     piece->began);
+        trace_async("sum over ranks", (piece->end - piece->begin) * sizeof(float),
+                    piece->began);
     return moved;
 }
 

@@ -14,8 +14,8 @@
 
 static void name_step(const struct model *model, int s, char name[64])
 {
-    int first = model->step[s]->index;
-    int last = s + 1 < model->steps ? model->step[s + 1]->index : model->layers;
+    int first = model->op[s]->index;
+    int last = s + 1 < model->ops ? model->op[s + 1]->index : model->layers;
     int used = 0;
     name[0] = '\0';
     for (int i = first; i < last && used < 63; i++)
@@ -30,7 +30,7 @@ static void one_round(const struct model *model, struct workspace *ws,
 {
     struct grain_result result;
     double t = timer_now();
-    for (int s = 0; s < model->steps; s++) {
+    for (int s = 0; s < model->ops; s++) {
         where_layer(WHERE_FORWARD, s);
         model_forward_step(model, ws, pass, s);
         double now = timer_now();
@@ -39,7 +39,7 @@ static void one_round(const struct model *model, struct workspace *ws,
     }
     model_loss(model, ws, pass, &result);
     t = timer_now();
-    for (int s = model->steps - 1; s >= model_first_step(model); s--) {
+    for (int s = model->ops - 1; s >= model_first_op(model); s--) {
         where_layer(WHERE_BACKWARD, s);
         model_backward_step(model, ws, pass, s);
         double now = timer_now();
@@ -52,7 +52,7 @@ void layers_measure(const struct model *model, const float *params, const float 
                     struct layer_time *times)
 {
     struct workspace ws;
-    size_t cells = (size_t)model->steps * REPEATS;
+    size_t cells = (size_t)model->ops * REPEATS;
     double *forward = mem_zeroed(cells, sizeof *forward);
     double *backward = mem_zeroed(cells, sizeof *backward);
     float *grads = mem_aligned(model->params, sizeof *grads);
@@ -68,10 +68,10 @@ void layers_measure(const struct model *model, const float *params, const float 
                               .grads = grads};
     for (int repeat = 0; repeat < REPEATS; repeat++)
         one_round(model, &ws, &pass, repeat, forward, backward);
-    for (int s = 0; s < model->steps; s++) {
+    for (int s = 0; s < model->ops; s++) {
         times[s] = (struct layer_time){0};
         name_step(model, s, times[s].name);
-        times[s].work = model_step_work(model, s);
+        times[s].work = model_op_work(model, s);
         times[s].forward = timer_median(forward + s * REPEATS, REPEATS) / model->grain;
         times[s].backward = timer_median(backward + s * REPEATS, REPEATS) / model->grain;
     }
@@ -93,7 +93,7 @@ static void fill(float *x, size_t count, uint32_t purpose)
 
 double layers_unit_seconds(const struct model *unit)
 {
-    const struct shape out = unit->step[unit->steps - 1]->out;
+    const struct shape out = unit->op[unit->ops - 1]->out;
     size_t grain = (size_t)unit->grain;
     float *params = mem_aligned(unit->params, sizeof *params);
     float *grads = mem_aligned(unit->params, sizeof *grads);

@@ -7,7 +7,7 @@
 #include "kernels/activation.h"
 #include "kernels/kernels.h"
 #include "kernels/pool.h"
-#include "lab/beside.h"
+#include "lab/microbench.h"
 #include "lab/stopwatch.h"
 
 #define REPEATS    15
@@ -21,13 +21,13 @@ static const char *const op_names[] = {"relu forward",  "relu backward", "gelu f
                                        "gelu backward", "dropout",       "maxpool 2x2",
                                        "log-softmax"};
 
-const char *beside_op_name(enum beside_op op)
+const char *microbench_op_name(enum microbench_op op)
 {
     return op_names[op];
 }
 
 struct op_job {
-    enum beside_op op;
+    enum microbench_op op;
     size_t n;
     int threads, passes;
     float *x, *y, *z;
@@ -113,7 +113,7 @@ static void own_regions(struct op_job *job)
     job->seconds = (timer_now() - begin) / job->passes;
 }
 
-static void op_init(struct op_job *job, enum beside_op op, size_t n)
+static void op_init(struct op_job *job, enum microbench_op op, size_t n)
 {
     size_t room = (n + 64) * 4; /* pooling reads four */
     *job = (struct op_job){.op = op, .n = n, .threads = 1, .passes = 1};
@@ -138,7 +138,7 @@ static void op_release(struct op_job *job)
 }
 
 /* The three take turns. */
-struct beside_times beside_op(enum beside_op op, size_t n, int threads)
+struct microbench_times microbench_op(enum microbench_op op, size_t n, int threads)
 {
     struct op_job *job = mem_aligned(1, sizeof *job);
     struct sample_values *values = mem_zeroed(3, sizeof *values);
@@ -154,23 +154,23 @@ struct beside_times beside_op(enum beside_op op, size_t n, int threads)
         own_regions(job);
         sample_add(&values[2], job->seconds, clean);
     }
-    struct beside_times times = {.alone = sample_take(&values[0]),
-                                 .inside = sample_take(&values[1]),
-                                 .region = sample_take(&values[2])};
+    struct microbench_times times = {.alone = sample_take(&values[0]),
+                                     .inside = sample_take(&values[1]),
+                                     .region = sample_take(&values[2])};
     op_release(job);
     free(values);
     free(job);
     return times;
 }
 
-static bool pays(enum beside_op op, size_t n, int threads, bool region)
+static bool pays(enum microbench_op op, size_t n, int threads, bool region)
 {
-    struct beside_times times = beside_op(op, n, threads);
+    struct microbench_times times = microbench_op(op, n, threads);
     return (region ? times.region.median : times.inside.median) < times.alone.median;
 }
 
 /* Between a size that does not pay and one that does. */
-static size_t bisect(enum beside_op op, size_t fails, size_t wins, int threads,
+static size_t bisect(enum microbench_op op, size_t fails, size_t wins, int threads,
                      bool region)
 {
     for (int i = 0; i < HALVES; i++) {
@@ -185,11 +185,11 @@ static size_t bisect(enum beside_op op, size_t fails, size_t wins, int threads,
     return wins;
 }
 
-struct beside_pays beside_pays(enum beside_op op, int threads)
+struct microbench_pays microbench_pays(enum microbench_op op, int threads)
 {
-    struct beside_pays found = {0};
-    for (size_t n = LEAST; n <= BESIDE_MOST; n *= 2) {
-        struct beside_times times = beside_op(op, n, threads);
+    struct microbench_pays found = {0};
+    for (size_t n = LEAST; n <= MICROBENCH_MOST; n *= 2) {
+        struct microbench_times times = microbench_op(op, n, threads);
         if (!found.inside && times.inside.median < times.alone.median)
             found.inside = n == LEAST ? n : bisect(op, n / 2, n, threads, false);
         if (!found.region && times.region.median < times.alone.median)
@@ -238,7 +238,7 @@ static double time_op(struct op_job *job, void (*op)(struct op_job *job))
     return (timer_now() - begin) / job->passes;
 }
 
-double beside_vector_gain(enum beside_op op, size_t n)
+double microbench_vector_gain(enum microbench_op op, size_t n)
 {
     struct op_job *job = mem_aligned(1, sizeof *job);
     double scalar[REPEATS], vector[REPEATS];

@@ -18,19 +18,20 @@ static int fair_threads(const struct machine *machine)
 void results_measure_beside(struct results *results, const struct model *model)
 {
     results->threads = fair_threads(&results->machine);
-    beside_layouts(&results->layouts, results->table.batch);
-    results->walks = beside_walks(&results->machine, results->walk);
-    results->ways = beside_ways(model, results->table.batch, results->way, RESULTS_WAYS);
+    microbench_layouts(&results->layouts, results->table.batch);
+    results->walks = microbench_walks(&results->machine, results->walk);
+    results->ways =
+        microbench_ways(model, results->table.batch, results->way, RESULTS_WAYS);
     for (int i = 0; i < RESULTS_GAINS; i++) {
-        results->relu_gain[i] = beside_vector_gain(OP_RELU, (size_t)results_sizes[i]);
-        results->gelu_gain[i] = beside_vector_gain(OP_GELU, (size_t)results_sizes[i]);
+        results->relu_gain[i] = microbench_vector_gain(OP_RELU, (size_t)results_sizes[i]);
+        results->gelu_gain[i] = microbench_vector_gain(OP_GELU, (size_t)results_sizes[i]);
     }
     if (results->threads < 2)
         return;
     for (int op = 0; op < OPS; op++)
-        results->pays[op] = beside_pays(op, results->threads);
-    results->gelu = beside_op(OP_GELU, RESULTS_SMALL, results->threads);
-    results->pool = beside_op(OP_MAXPOOL, RESULTS_SMALL, results->threads);
+        results->pays[op] = microbench_pays(op, results->threads);
+    results->gelu = microbench_op(OP_GELU, RESULTS_SMALL, results->threads);
+    results->pool = microbench_op(OP_MAXPOOL, RESULTS_SMALL, results->threads);
 }
 
 /* --- claims --- */
@@ -104,8 +105,8 @@ static void examine_channels(const struct results *results, struct claim *claim)
     HOLDS(claim, "%s", gain < 1.1 ? "yes: next to nothing" : "no");
 }
 
-static void examine_small(const struct results *results, const struct beside_times *times,
-                          struct claim *claim)
+static void examine_small(const struct results *results,
+                          const struct microbench_times *times, struct claim *claim)
 {
     if (results->threads < 2) {
         not_measured(claim);

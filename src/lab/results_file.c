@@ -276,12 +276,12 @@ static void fill_gain(const struct results *results, int i, double *row)
 
 static const char *name_of_layout(int i)
 {
-    return beside_layout_name((enum beside_layout)i);
+    return microbench_layout_name((enum microbench_layout)i);
 }
 
 static const char *name_of_op(int i)
 {
-    return beside_op_name((enum beside_op)i);
+    return microbench_op_name((enum microbench_op)i);
 }
 
 static enum status put_beside(struct h5file *file, const struct results *results)

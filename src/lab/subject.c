@@ -18,13 +18,13 @@
 /* Last layer of the block that step s is; s itself if it is none. */
 static const struct layer *last_of(const struct model *model, int s)
 {
-    int next = s + 1 < model->steps ? model->step[s + 1]->index : model->layers;
+    int next = s + 1 < model->ops ? model->op[s + 1]->index : model->layers;
     return model->layer[next - 1];
 }
 
 static bool is_block(const struct model *model, int s)
 {
-    return last_of(model, s)->index > model->step[s]->index;
+    return last_of(model, s)->index > model->op[s]->index;
 }
 
 static double element_flops(const struct layer *layer, enum strategy_pass pass)
@@ -43,8 +43,8 @@ static double element_flops(const struct layer *layer, enum strategy_pass pass)
 
 static double pass_flops(const struct model *model, int s, enum strategy_pass pass)
 {
-    const struct layer *layer = model->step[s];
-    struct model_work work = model_step_work(model, s);
+    const struct layer *layer = model->op[s];
+    struct model_work work = model_op_work(model, s);
     if (layer->tensors == 0)
         return element_flops(layer, pass);
     return pass == STRATEGY_FORWARD ? work.true_forward : work.true_backward;
@@ -67,16 +67,16 @@ static double pass_bytes(const struct layer *layer, enum strategy_pass pass, boo
 static void describe(struct measure_subject *told, const struct measure_request *request,
                      const struct model *model, int s)
 {
-    const struct layer *layer = model->step[s], *last = last_of(model, s);
+    const struct layer *layer = model->op[s], *last = last_of(model, s);
     *told = (struct measure_subject){
         .in = layer->in, .out = layer->out, .block = is_block(model, s)};
     snprintf(told->name, sizeof told->name, told->block ? "%s-%s" : "%s", layer->name,
              last->name);
     for (int pass = 0; pass < STRATEGY_PASSES; pass++) {
-        told->measured[pass] = pass == STRATEGY_FORWARD || s >= model_first_step(model);
+        told->measured[pass] = pass == STRATEGY_FORWARD || s >= model_first_op(model);
         told->flops[pass] = request->batch * pass_flops(model, s, pass);
         told->bytes[pass] =
-            pass_bytes(layer, pass, s <= model_first_step(model), request->batch);
+            pass_bytes(layer, pass, s <= model_first_op(model), request->batch);
         told->level[pass] = machine_level(request->machine, (size_t)told->bytes[pass]);
     }
 }
@@ -109,18 +109,18 @@ static void keep_data(struct subjects *subjects, const struct model *model,
                               .grads = subjects->grads};
     model_forward(model, &ws, &pass);
     model_loss(model, &ws, &pass, &result);
-    for (int s = model->steps - 1; s >= 0; s--) {
+    for (int s = model->ops - 1; s >= 0; s--) {
         struct subject *to = at[s] < 0 ? NULL : &subjects->subject[at[s]];
-        const struct layer *layer = model->step[s];
+        const struct layer *layer = model->op[s];
         if (to)
             *to = (struct subject){
                 .layer = layer,
-                .first = s <= model_first_step(model),
+                .first = s <= model_first_op(model),
                 .x = copy_of(ws.activation[s], request->batch, layer->in),
                 .y = copy_of(NULL, request->batch, layer->out),
                 .dy = copy_of(ws.delta[s % 2], request->batch, layer->out),
                 .dx = copy_of(NULL, request->batch, layer->in)};
-        if (s >= model_first_step(model))
+        if (s >= model_first_op(model))
             model_backward_step(model, &ws, &pass, s);
     }
     workspace_release(&ws);
@@ -136,7 +136,7 @@ static int add(struct subjects *subjects, const struct measure_request *request,
                const struct model *model, int s)
 {
     struct measure_subject *told = &subjects->told[subjects->count];
-    if (model->step[s]->ops == &layer_flatten)
+    if (model->op[s]->ops == &layer_flatten)
         return -1;
     describe(told, request, model, s);
     return wanted(request, told->name) ? subjects->count++ : -1;
@@ -145,7 +145,7 @@ static int add(struct subjects *subjects, const struct measure_request *request,
 static void list_subjects(struct subjects *subjects,
                           const struct measure_request *request, int *plain, int *fused)
 {
-    for (int f = 0, p = 0; f < subjects->fused.steps; f++) {
+    for (int f = 0, p = 0; f < subjects->fused.ops; f++) {
         const struct layer *last = last_of(&subjects->fused, f);
         for (; p <= last->index; p++)
             plain[p] = add(subjects, request, &subjects->plain, p);

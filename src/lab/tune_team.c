@@ -61,7 +61,7 @@ static double timed(struct bench *bench, const struct grain_pass *base, int step
 static void all_splits(struct bench *bench, const struct grain_pass *base, int step,
                        int pass, int round)
 {
-    unsigned known = splits_of(bench->model->step[step], pass);
+    unsigned known = splits_of(bench->model->op[step], pass);
     where_layer(pass == 0 ? WHERE_FORWARD : WHERE_BACKWARD, step);
     for (int i = 0; i < SPLITS; i++) {
         int split = (i + round) % SPLITS; /* nobody is always the first to warm a cache */
@@ -77,10 +77,10 @@ static void one_round(struct bench *bench, const struct grain_pass *base, int ro
 {
     const struct model *model = bench->model;
     struct grain_result ignored;
-    for (int s = 0; s < model->steps; s++)
+    for (int s = 0; s < model->ops; s++)
         all_splits(bench, base, s, 0, round);
     model_loss(model, &bench->ws, base, &ignored);
-    for (int s = model->steps - 1; s >= model_first_step(model); s--)
+    for (int s = model->ops - 1; s >= model_first_op(model); s--)
         all_splits(bench, base, s, 1, round);
 }
 
@@ -125,10 +125,10 @@ static void choose(struct tune_pass *pass)
 static void sum_up(const struct bench *bench, struct comm *comm, int pass,
                    struct tune_pass *passes)
 {
-    int first = pass == 0 ? 0 : model_first_step(bench->model);
+    int first = pass == 0 ? 0 : model_first_op(bench->model);
     memset(passes, 0, MODEL_LAYERS * sizeof *passes);
-    for (int s = first; s < bench->model->steps; s++) {
-        unsigned known = splits_of(bench->model->step[s], pass);
+    for (int s = first; s < bench->model->ops; s++) {
+        unsigned known = splits_of(bench->model->op[s], pass);
         for (int split = 0; split < SPLITS; split++)
             if (known & SPLIT_BIT(split))
                 passes[s].seconds[split] =
@@ -144,7 +144,7 @@ void tune_measure_team(struct comm *comm, const struct model *model,
 {
     struct rng rng;
     struct bench bench = {.model = model, .team = team, .seconds = seconds};
-    size_t cells = (size_t)model->steps * PASSES * SPLITS * ROUNDS_MOST;
+    size_t cells = (size_t)model->ops * PASSES * SPLITS * ROUNDS_MOST;
     size_t inputs = (size_t)model->grain * (size_t)shape_size(model->in);
     workspace_init(&bench.ws, model);
     bench.times = mem_zeroed(cells, sizeof(double));

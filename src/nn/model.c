@@ -131,20 +131,20 @@ void model_find_steps(struct model *model)
         int taken = 1;
         struct layer *block =
             layer_block_create(&model->layer[i], model->layers - i, &taken);
-        model->step[model->steps++] = block ? block : model->layer[i];
+        model->op[model->ops++] = block ? block : model->layer[i];
         i += taken;
     }
 }
 
 static void release_steps(struct model *model)
 {
-    for (int s = 0, i = 0; s < model->steps; s++) {
-        while (i < model->layers && model->layer[i]->index < model->step[s]->index)
+    for (int s = 0, i = 0; s < model->ops; s++) {
+        while (i < model->layers && model->layer[i]->index < model->op[s]->index)
             i++;
-        if (model->step[s] != model->layer[i])
-            free(model->step[s]);
+        if (model->op[s] != model->layer[i])
+            free(model->op[s]);
     }
-    model->steps = 0;
+    model->ops = 0;
 }
 
 /* Sizes come from a config, and that may come with a checkpoint from anywhere. */
@@ -164,14 +164,14 @@ static enum status check_memory(const struct model *model, const char *where)
 void model_unfuse(struct model *model)
 {
     release_steps(model);
-    for (; model->steps < model->layers; model->steps++)
-        model->step[model->steps] = model->layer[model->steps];
+    for (; model->ops < model->layers; model->ops++)
+        model->op[model->ops] = model->layer[model->ops];
 }
 
 static void name_steps(const struct model *model)
 {
-    for (int i = 0; i < model->steps; i++)
-        where_name_layer(i, model->step[i]->name);
+    for (int i = 0; i < model->ops; i++)
+        where_name_layer(i, model->op[i]->name);
 }
 
 enum status model_describe(struct model *model, const struct model_spec *spec,
@@ -327,10 +327,10 @@ void model_decay_mask(const struct model *model, float *mask)
     }
 }
 
-struct model_work model_step_work(const struct model *model, int step)
+struct model_work model_op_work(const struct model *model, int step)
 {
-    const struct layer *layer = model->step[step];
-    bool first = step == model_first_step(model) && model->unit_before == 0;
+    const struct layer *layer = model->op[step];
+    bool first = step == model_first_op(model) && model->unit_before == 0;
     int gradients = layer->tensors == 0 ? 0 : first ? 1 : 2;
     double forward = layer->work_forward > 0 ? layer->work_forward : layer->flops;
     double backward = layer->work_backward > 0 ? layer->work_backward : layer->flops;

@@ -35,8 +35,8 @@ static void lay_out(struct workspace *ws, const struct model *model, struct aren
     size_t scratch = 0;
     size_t grain = (size_t)model->grain;
     ws->activation[0] = arena_take(arena, grain_bytes(model, model->in));
-    for (int i = 0; i < model->steps; i++) {
-        const struct layer *layer = model->step[i];
+    for (int i = 0; i < model->ops; i++) {
+        const struct layer *layer = model->op[i];
         size_t bytes = grain_bytes(model, layer->out);
         ws->activation[i + 1] = arena_take(arena, bytes);
         ws->save[i] = arena_take(arena, grain * layer->save);
@@ -45,11 +45,11 @@ static void lay_out(struct workspace *ws, const struct model *model, struct aren
         if (layer->scratch > scratch)
             scratch = layer->scratch;
     }
-    ws->logprobs = ws->activation[model->steps];
+    ws->logprobs = ws->activation[model->ops];
     ws->delta[0] = arena_take(arena, widest);
     ws->delta[1] = arena_take(arena, widest);
     ws->input_gradient = ws->delta[1];
-    ws->output_gradient = ws->delta[(model->steps - 1) % 2];
+    ws->output_gradient = ws->delta[(model->ops - 1) % 2];
     ws->scratch = arena_take(arena, scratch);
     ws->label = arena_take(arena, grain * sizeof *ws->label);
     ws->sample = arena_take(arena, grain * sizeof *ws->sample);
@@ -98,10 +98,10 @@ static struct pass layer_pass(const struct workspace *ws, const struct grain_pas
                          .sample = ws->sample};
 }
 
-int model_first_step(const struct model *model)
+int model_first_op(const struct model *model)
 {
     int first = 0;
-    while (first < model->steps && model->step[first]->tensors == 0)
+    while (first < model->ops && model->op[first]->tensors == 0)
         first++;
     return first;
 }
@@ -126,27 +126,27 @@ void model_forward_step(const struct model *model, struct workspace *ws,
 {
     struct pass view = layer_pass(ws, pass, step, 0);
     view.team.split = pass->plan ? pass->plan->forward[step] : SPLIT_AUTO;
-    run_step(model->step[step]->ops->forward, model->step[step], &view);
+    run_step(model->op[step]->ops->forward, model->op[step], &view);
 }
 
 void model_backward_step(const struct model *model, struct workspace *ws,
                          const struct grain_pass *pass, int step)
 {
-    int first = model->unit_before > 0 ? -1 : model_first_step(model);
+    int first = model->unit_before > 0 ? -1 : model_first_op(model);
     struct pass view = layer_pass(ws, pass, step, first);
     view.team.split = pass->plan ? pass->plan->backward[step] : SPLIT_AUTO;
-    run_step(model->step[step]->ops->backward, model->step[step], &view);
+    run_step(model->op[step]->ops->backward, model->op[step], &view);
 }
 
 void model_forward(const struct model *model, struct workspace *ws,
                    const struct grain_pass *pass)
 {
     enum where_part part = pass->train ? WHERE_FORWARD : WHERE_EVALUATE;
-    for (int i = 0; i < model->steps; i++) {
-        where_layer(part, model->step_before + i);
+    for (int i = 0; i < model->ops; i++) {
+        where_layer(part, model->op_before + i);
         double begin = trace_begin();
         model_forward_step(model, ws, pass, i);
-        trace_end("forward layer", model->step[i]->name, begin);
+        trace_end("forward layer", model->op[i]->name, begin);
     }
 }
 
@@ -197,11 +197,11 @@ void model_loss(const struct model *model, struct workspace *ws,
 /* The flat range of step i's tensors, padding included. */
 static void layer_range(const struct model *model, int i, size_t *begin, size_t *end)
 {
-    *begin = model->step[i]->tensor[0].offset;
+    *begin = model->op[i]->tensor[0].offset;
     *end = model->params;
-    for (int j = i + 1; j < model->steps; j++) {
-        if (model->step[j]->tensors > 0) {
-            *end = model->step[j]->tensor[0].offset;
+    for (int j = i + 1; j < model->ops; j++) {
+        if (model->op[j]->tensors > 0) {
+            *end = model->op[j]->tensor[0].offset;
             return;
         }
     }
@@ -220,9 +220,9 @@ void model_backward(const struct model *model, struct workspace *ws,
                     const struct grain_pass *pass,
                     void (*ready)(void *context, size_t begin, size_t end), void *context)
 {
-    for (int i = model->steps - 1; i >= model_first_step(model); i--) {
-        const struct layer *layer = model->step[i];
-        where_layer(WHERE_BACKWARD, model->step_before + i);
+    for (int i = model->ops - 1; i >= model_first_op(model); i--) {
+        const struct layer *layer = model->op[i];
+        where_layer(WHERE_BACKWARD, model->op_before + i);
         double t = trace_begin();
         model_backward_step(model, ws, pass, i);
         trace_end("backward layer", layer->name, t);
@@ -239,8 +239,8 @@ void model_backward(const struct model *model, struct workspace *ws,
 
 int model_find_bad(const struct model *model, const struct workspace *ws, int n)
 {
-    for (int i = 0; i < model->steps; i++) {
-        size_t count = (size_t)n * (size_t)shape_size(model->step[i]->out);
+    for (int i = 0; i < model->ops; i++) {
+        size_t count = (size_t)n * (size_t)shape_size(model->op[i]->out);
         if (!vector_finite(ws->activation[i + 1], count))
             return i;
     }

@@ -69,14 +69,14 @@ static void start(struct flow *flow, int round, int kind)
         int place = place_of(flow, lane, round, kind);
         size_t n = samples_of(flow, lane, round);
         size_t in = n * (size_t)shape_size(model->in);
-        size_t out = n * (size_t)shape_size(model->step[model->steps - 1]->out);
+        size_t out = n * (size_t)shape_size(model->op[model->ops - 1]->out);
         if (n == 0)
             continue;
         if (kind == INPUT)
             message_receive(flow->messages, place, ws->activation[0], in, index - 1,
                             FORWARD);
         else if (kind == OUTPUT)
-            message_send(flow->messages, place, ws->activation[model->steps], out,
+            message_send(flow->messages, place, ws->activation[model->ops], out,
                          index + 1, FORWARD);
         else if (kind == OUTPUT_GRADIENT)
             message_receive(flow->messages, place, ws->output_gradient, out, index + 1,

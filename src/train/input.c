@@ -29,7 +29,7 @@ void trainer_share(const struct trainer *trainer, uint64_t number, struct step *
 }
 
 static void share_of_batch(const void *context, uint64_t number,
-                           struct pipeline_batch *batch)
+                           struct prefetch_batch *batch)
 {
     const struct trainer *trainer = context;
     struct step step;
@@ -61,7 +61,7 @@ void trainer_input_init(struct trainer *trainer)
     int grains = (options->train.batch + grain - 1) / grain, first, most;
     struct comm *readers = trainer->stage->peers; /* where this stage is the first */
     comm_share(readers, grains, 0, &first, &most);
-    const struct pipeline_setup with = {
+    const struct prefetch_setup with = {
         .loader = &trainer->train,
         .most = (uint64_t)most * (uint64_t)grain,
         .depth = depth,
@@ -71,16 +71,16 @@ void trainer_input_init(struct trainer *trainer)
         .context = trainer,
     };
     if (stage_first(trainer->stage))
-        trainer->pipeline = pipeline_create(&with);
+        trainer->prefetch = prefetch_create(&with);
     trainer->waits = mem_zeroed((size_t)size, sizeof *trainer->waits);
 }
 
 void trainer_input_begin(const struct trainer *trainer)
 {
     int asked = trainer->setup.options->input.prefetch - 1;
-    if (!trainer->pipeline)
+    if (!trainer->prefetch)
         return;
-    int got = pipeline_depth(trainer->pipeline);
+    int got = prefetch_depth(trainer->prefetch);
     if (got < asked)
         log_note("data.prefetch = %d: there is memory for %d batch%s ahead only; raise "
                  "data.memory",
@@ -89,22 +89,22 @@ void trainer_input_begin(const struct trainer *trainer)
 
 void trainer_input_release(struct trainer *trainer)
 {
-    pipeline_free(trainer->pipeline);
+    prefetch_free(trainer->prefetch);
     free(trainer->waits);
 }
 
-static struct pipeline_counts counts_of(const struct trainer *trainer)
+static struct prefetch_counts counts_of(const struct trainer *trainer)
 {
-    if (trainer->pipeline)
-        return pipeline_counts(trainer->pipeline);
-    return (struct pipeline_counts){0};
+    if (trainer->prefetch)
+        return prefetch_counts(trainer->prefetch);
+    return (struct prefetch_counts){0};
 }
 
 /* Where the images are another stage's, labels are looked up in the epoch's order. */
 static enum status take_batch(struct trainer *trainer)
 {
-    if (trainer->pipeline)
-        return pipeline_take(trainer->pipeline, trainer->progress.step);
+    if (trainer->prefetch)
+        return prefetch_take(trainer->prefetch, trainer->progress.step);
     struct step step;
     trainer_share(trainer, trainer->progress.step, &step);
     return loader_prepare(&trainer->train, step.epoch, step.first, 0, 0);
@@ -148,8 +148,8 @@ void trainer_load_grain(const struct trainer *trainer, const struct step *step,
     team_split(&lane->team, trainer_grain_samples(trainer, step, grain), &begin, &end);
     for (int i = begin; i < end; i++) {
         uint64_t position = first + (uint64_t)i;
-        if (trainer->pipeline)
-            pipeline_fill(trainer->pipeline, position,
+        if (trainer->prefetch)
+            prefetch_fill(trainer->prefetch, position,
                           ws->activation[0] + (size_t)i * size, &ws->label[i],
                           &ws->sample[i]);
         else
@@ -162,7 +162,7 @@ void trainer_load_grain(const struct trainer *trainer, const struct step *step,
 
 static const char *cure(const struct trainer *trainer)
 {
-    if (trainer->pipeline && pipeline_depth(trainer->pipeline) == 0)
+    if (trainer->prefetch && prefetch_depth(trainer->prefetch) == 0)
         return "read ahead (data.prefetch), or raise data.memory until the set fits";
     return "put the file on a faster disk, or raise data.memory until the set fits";
 }
@@ -194,7 +194,7 @@ void trainer_input_news(struct trainer *trainer)
 
 void trainer_input_foot(struct trainer *trainer, double slowest_wait, double wall)
 {
-    struct pipeline_counts counts = counts_of(trainer);
+    struct prefetch_counts counts = counts_of(trainer);
     uint64_t sums[] = {counts.filled, counts.ahead};
     comm_sum_u64(trainer->setup.comm, sums, 2);
     if (slowest_wait > fmax(SLOW_FOOT * wall, SECONDS))

@@ -19,9 +19,9 @@
 #include <stddef.h>
 
 #include "comm/comm.h"
-#include "nn/plan.h"
 #include "nn/workspace.h"
 #include "train/crew.h"
+#include "train/plan.h"
 #include "train/reduce.h"
 
 struct overlap {

@@ -4,7 +4,7 @@
 
 #include "comm/comm.h"
 #include "data/loader.h"
-#include "data/pipeline.h"
+#include "data/prefetch.h"
 #include "flow.h"
 #include "overlap.h"
 #include "spread.h"
@@ -35,7 +35,7 @@ struct trainer {
     struct reduce reduce;
     struct overlap overlap;
     struct loader train, test;
-    struct pipeline *pipeline; /* owned: of train */
+    struct prefetch *prefetch; /* owned: of train */
     double *waits;             /* owned: for images to be read, by rank */
     bool reading_slow;         /* as was said */
     bool has_test;

@@ -1,5 +1,5 @@
 /* Checkpoints: what `predict` does with one. */
-#include "app/network.h"
+#include "app/run/network.h"
 #include "base/mem.h"
 #include "fuzz_h5.h"
 #include "nn/workspace.h"

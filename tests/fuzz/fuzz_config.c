@@ -1,7 +1,7 @@
 /* Config files: what `lockstep train CONFIG` does with one before there is a data set. */
 #include <string.h>
 
-#include "app/config.h"
+#include "app/config/config.h"
 #include "fuzz.h"
 #include "nn/model.h"
 

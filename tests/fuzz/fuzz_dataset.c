@@ -1,6 +1,6 @@
 /* Data sets, and a run's metrics: all that `show` and `data info --verify` read, and what
    training does. */
-#include "app/commands.h"
+#include "app/cli/commands.h"
 #include "data/dataset.h"
 #include "fuzz_h5.h"
 

@@ -4,7 +4,7 @@
 
 #include "scratch.h"
 
-#include "app/config.h"
+#include "app/config/config.h"
 
 /* Called x.conf in messages. */
 static inline enum status parse(struct config *config, const char *text)

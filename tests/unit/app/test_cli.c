@@ -1,6 +1,6 @@
 #include "../scratch.h"
 
-#include "app/cli.h"
+#include "app/cli/cli.h"
 
 /* What the options write to. */
 static struct {

@@ -2,7 +2,7 @@
 
 #include <unistd.h>
 
-#include "app/network.h"
+#include "app/run/network.h"
 #include "base/mem.h"
 
 static void expect_found(const char *path, const char *expected)

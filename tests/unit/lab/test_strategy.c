@@ -147,7 +147,7 @@ static void bench_init(struct bench *b, const char *const *lines, struct shape i
     model_spec_release(&spec);
     if (layer != BLOCK)
         model_unfuse(&b->model);
-    b->layer = b->model.step[layer == BLOCK ? 0 : layer];
+    b->layer = b->model.op[layer == BLOCK ? 0 : layer];
     rng_init(&rng, 9, RNG_TEST, 0, (uint64_t)n);
     b->xs = (size_t)n * (size_t)shape_size(b->layer->in);
     b->ys = (size_t)n * (size_t)shape_size(b->layer->out);

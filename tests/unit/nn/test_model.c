@@ -193,8 +193,8 @@ static void test_find_bad(void **state)
     b.params[b.model.layer[3]->tensor[1].offset] = INFINITY;
     model_forward(&b.model, &b.ws, &b.pass);
     int bad = model_find_bad(&b.model, &b.ws, 4); /* the step that has layer 3 in it */
-    assert_true(bad >= 0 && b.model.step[bad]->index <= 3);
-    assert_true(b.model.step[bad + 1]->index > 3);
+    assert_true(bad >= 0 && b.model.op[bad]->index <= 3);
+    assert_true(b.model.op[bad + 1]->index > 3);
     model_loss(&b.model, &b.ws, &b.pass, &b.result);
     assert_false(isfinite(b.result.loss));
     bench_release(&b);

@@ -1,0 +1,57 @@
+/*
+ * cli: the command line of a subcommand, read by a table of options.
+ *
+ *   struct cli_option options[] = {
+ *       {"out", CLI_TEXT, &out, "FILE", "where to write"},
+ *       {"train", CLI_INT, &train, "N", "training images (20000)"},
+ *       {"transpose", CLI_FLAG, &transpose, NULL, "images are stored column by column"},
+ *       {0},
+ *   };
+ *   TRY(cli_parse(&command, options, argc, argv, operands, &count));
+ *
+ * "--name value" and "--name=value" are the same; "--" ends the options; options and
+ * operands may be mixed. Unknown options are refused with a "did you mean" and ST_USAGE.
+ */
+#ifndef LOCKSTEP_APP_CLI_CLI_H
+#define LOCKSTEP_APP_CLI_CLI_H
+
+#include "base/status.h"
+
+enum cli_kind {
+    CLI_FLAG,  /* bool: set to true */
+    CLI_INT,   /* long long, >= 0 */
+    CLI_U64,   /* uint64_t */
+    CLI_REAL,  /* double, >= 0 */
+    CLI_TEXT,  /* const char *: points into argv */
+    CLI_TEXTS, /* struct cli_texts: may be given again and again */
+};
+
+#define CLI_TEXTS_MAX 64
+struct cli_texts {
+    int count;
+    const char *text[CLI_TEXTS_MAX];
+};
+
+struct cli_option {
+    const char *name;
+    enum cli_kind kind;
+    void *out;
+    const char *value; /* its name in the help; NULL for flags */
+    const char *help;
+};
+
+struct cli_command {
+    const char *name;     /* "data synth" */
+    const char *operands; /* "FILE..." or "" */
+    int least, most;      /* operands */
+    const char *summary;  /* one line */
+};
+
+/* Operands go to operand[0 .. *count), between `least` and `most` of them (NULL if there
+   are none). argv[0] is the first word after the command's name. --help prints the help
+   on stdout and sets *count to -1 (the caller then returns ST_OK without doing
+   anything). */
+enum status cli_parse(const struct cli_command *command, const struct cli_option *options,
+                      int argc, char **argv, const char **operand, int *count) MUST_CHECK;
+
+#endif

@@ -1,0 +1,76 @@
+/* bench layers: each layer of a network, pass by pass, against the machine's peak. */
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/table.h"
+#include "cmd_bench.h"
+#include "data/synth.h"
+#include "kernels/peak.h"
+#include "lab/layers.h"
+#include "trial.h"
+
+static void pass_cells(struct table *table, double seconds, double dense, double truly,
+                       double registers, double sgemm)
+{
+    table_cellf(table, "%.2f", seconds * 1e6);
+    if (truly <= 0) {
+        for (int i = 0; i < 4; i++)
+            table_cellf(table, "%s", "");
+        return;
+    }
+    table_cellf(table, "%.1f", dense / seconds * 1e-9);
+    table_cellf(table, "%.1f", truly / seconds * 1e-9);
+    table_cellf(table, "%.0f", 100 * truly / seconds / registers);
+    table_cellf(table, "%.0f", 100 * truly / seconds / sgemm);
+}
+
+static void print_layers(const struct model *model, const struct layer_time *times,
+                         double registers, double sgemm)
+{
+    struct table table;
+    double total = 0;
+    table_init(&table, "<layer", "<pass", ">us/image", ">GFLOP/s dense", ">true",
+               ">% of registers", ">% of sgemm", NULL);
+    for (int s = 0; s < model->ops; s++) {
+        const struct layer_time *t = &times[s];
+        table_cellf(&table, "%s", t->name);
+        table_cellf(&table, "forward");
+        pass_cells(&table, t->forward, t->work.dense_forward, t->work.true_forward,
+                   registers, sgemm);
+        table_cellf(&table, "%s", "");
+        table_cellf(&table, "backward");
+        pass_cells(&table, t->backward, t->work.dense_backward, t->work.true_backward,
+                   registers, sgemm);
+        total += t->forward + t->backward;
+    }
+    table_print(&table);
+    table_release(&table);
+    log_out("\nall layers, forward and backward: %.1f us/image on one core\n",
+            total * 1e6);
+}
+
+enum status bench_layers(const struct bench_request *request)
+{
+    struct config config;
+    struct model model = {0};
+    struct shape in = {SYNTH_SIZE, SYNTH_SIZE, 1};
+    enum status st;
+    TRY_TO(out, trial_read_config(request->config, request->grain, &config));
+    TRY_TO(out,
+           model_init(&model, &config.model, in, SYNTH_CLASSES, config.run.train.grain));
+    float *params = mem_aligned(model.params, sizeof *params);
+    float *x = trial_images(model.grain);
+    model_init_params(&model, 1, params);
+    struct layer_time times[MODEL_LAYERS];
+    double registers = peak_registers(), sgemm = peak_sgemm();
+    layers_measure(&model, params, x, times);
+    bench_print_machine(registers, sgemm);
+    print_layers(&model, times, registers, sgemm);
+    free(params);
+    free(x);
+out:
+    model_release(&model);
+    config_release(&config);
+    return st;
+}

@@ -1,0 +1,114 @@
+/* What stands beside the laboratory's table, and the claims. */
+#include "base/log.h"
+#include "base/table.h"
+#include "cmd_lab.h"
+#include "lab/results.h"
+
+static void print_layouts(const struct microbench_layouts *layouts)
+{
+    const struct conv_shape *s = &layouts->shape;
+    struct table table;
+    double best = layouts->conv[0].median;
+    for (int i = 1; i < LAYOUTS; i++)
+        best = layouts->conv[i].median < best ? layouts->conv[i].median : best;
+    log_out("\nmemory layouts: a convolution %dx%dx%d to %dx%dx%d by plain loops, %d "
+            "images, one thread\n",
+            s->h, s->w, s->c, s->p, s->q, s->k, s->n);
+    table_init(&table, "<layout", ">us", ">slower than best", ">us to convert to it",
+               NULL);
+    for (int i = 0; i < LAYOUTS; i++) {
+        table_cellf(&table, "%s", microbench_layout_name(i));
+        table_cellf(&table, "%.0f", layouts->conv[i].median * 1e6);
+        table_cellf(&table, "%.2fx", layouts->conv[i].median / best);
+        if (i == LAYOUT_NHWC)
+            table_cellf(&table, "%.0f (a copy)", layouts->convert[i].median * 1e6);
+        else
+            table_cellf(&table, "%.0f", layouts->convert[i].median * 1e6);
+    }
+    table_print(&table);
+    table_release(&table);
+}
+
+static void print_walks(const struct results *results)
+{
+    struct table table;
+    log_out("\naccess order: every element of a square matrix, along its rows and along "
+            "its columns, ns an element\n");
+    table_init(&table, "<matrix", "<in", ">by row", ">by column",
+               ">cost of the wrong one", NULL);
+    for (int i = 0; i < results->walks; i++) {
+        const struct microbench_walk *walk = &results->walk[i];
+        table_cellf(&table, "%dx%d", walk->side, walk->side);
+        table_cellf(&table, "%s", machine_level_name(walk->level));
+        table_cellf(&table, "%.3f", walk->row.median * 1e9);
+        table_cellf(&table, "%.3f", walk->column.median * 1e9);
+        table_cellf(&table, "%.1fx", walk->column.median / walk->row.median);
+    }
+    table_print(&table);
+    table_release(&table);
+}
+
+static void print_ways(const struct results *results)
+{
+    struct table table;
+    if (results->ways == 0)
+        return;
+    log_out("\nconvolutions forward, directly and as im2col and sgemm, us, one thread\n");
+    table_init(&table, "<layer", ">taps", ">direct", ">im2col+sgemm", "<taken", NULL);
+    for (int i = 0; i < results->ways; i++) {
+        const struct microbench_ways *way = &results->way[i];
+        table_cellf(&table, "%s", way->name);
+        table_cellf(&table, "%d", way->shape.r * way->shape.s * way->shape.c);
+        table_cellf(&table, "%.1f", way->direct.median * 1e6);
+        table_cellf(&table, "%.1f", way->gemm.median * 1e6);
+        table_cellf(&table, "%s", way->takes_direct ? "direct" : "im2col+sgemm");
+    }
+    table_print(&table);
+    table_release(&table);
+}
+
+static void elements_cell(struct table *table, size_t elements)
+{
+    if (elements)
+        table_cellf(table, "%zu", elements);
+    else
+        table_cellf(table, "never");
+}
+
+static void print_pays(const struct results *results)
+{
+    struct table table;
+    if (results->threads < 2)
+        return;
+    log_out("\nelements from which %d threads are faster than one (never: not up to "
+            "%zu)\n",
+            results->threads, MICROBENCH_MOST);
+    table_init(&table, "<operation", ">inside a region", ">in one of its own", NULL);
+    for (int op = 0; op < OPS; op++) {
+        table_cellf(&table, "%s", microbench_op_name(op));
+        elements_cell(&table, results->pays[op].inside);
+        elements_cell(&table, results->pays[op].region);
+    }
+    table_print(&table);
+    table_release(&table);
+}
+
+void lab_print_claims(const struct claim *claims, int count)
+{
+    struct table table;
+    log_out("\nclaims of a first table, from a machine of 8 cores, examined here\n");
+    table_init(&table, "<claim", "<holds", "<here", NULL);
+    for (int i = 0; i < count; i++)
+        table_row(&table, claims[i].claim, claims[i].holds, claims[i].here, NULL);
+    table_print(&table);
+    table_release(&table);
+}
+
+void lab_print_beside(const struct results *results)
+{
+    print_layouts(&results->layouts);
+    print_walks(results);
+    print_ways(results);
+    print_pays(results);
+    lab_print_claims(results->claim, RESULTS_CLAIMS);
+}

@@ -1,0 +1,368 @@
+/* plan: what more ranks and nodes would bring, predicted from what this one shows. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "app/cli/cli.h"
+#include "app/cli/commands.h"
+#include "app/run/memory.h"
+#include "app/run/placement.h"
+#include "app/run/run_config.h"
+#include "app/version.h"
+#include "base/fs.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/parse.h"
+#include "comm/comm.h"
+#include "kernels/cpu.h"
+#include "plan_print.h"
+#include "plan_run.h"
+#include "trial.h"
+
+#define ROWS        64
+#define IMAGES      20000 /* of built-in letters, where there is no data set */
+#define GRAINS_MOST (1 << 28)
+#define BUSY        0.5 /* load average for each CPU */
+#define PER_CPU     8   /* threads of a node, played by one rank: no more makes sense */
+
+struct request {
+    const char *config, *data, *ranks, *network, *out;
+    long long threads, per_node, stall_timeout;
+    struct cli_texts set;
+};
+
+struct session {
+    struct comm *comm;
+    const struct request *request;
+    struct config config;
+    struct dataset dataset;
+    bool letters; /* it is built-in letters */
+    struct model model;
+    struct run_ranks ranks;
+    struct scaling *scaling;
+    int rows, row[ROWS]; /* numbers of ranks */
+};
+
+static enum status parse_request(struct request *request, int argc, char **argv,
+                                 bool *help)
+{
+    const struct cli_option options[] = {
+        {"data", CLI_TEXT, &request->data, "FILE",
+         "data set (instead of data.file; where that is empty, built-in letters)"},
+        {"set", CLI_TEXTS, &request->set, "SECTION.KEY=VALUE", "overrides the config"},
+        {"threads", CLI_INT, &request->threads, "T",
+         "per rank (the rank's share of CPUs)"},
+        {"ranks", CLI_TEXT, &request->ranks, "N,N,...",
+         "what to predict (1, 2, 4, ... 4096)"},
+        {"ranks-per-node", CLI_INT, &request->per_node, "R",
+         "(as measured; of one rank, as many as the CPUs have threads for)"},
+        {"network", CLI_TEXT, &request->network, "SPEED,LATENCY",
+         "between nodes, instead of measuring it: 10Gbit,20us"},
+        {"out", CLI_TEXT, &request->out, "FILE", "HDF5, for scripts/plot_scaling.py"},
+        {"stall-timeout", CLI_INT, &request->stall_timeout, "SECONDS", RUN_STALL_HELP},
+        {0},
+    };
+    const struct cli_command command = {
+        "plan", "CONFIG", 1, 1,
+        "Measure a training step's parts here and predict what more ranks and nodes "
+        "bring;\nalso under mpirun, whose ranks and network are measured then."};
+    const char *operand[1];
+    int count;
+    TRY(cli_parse(&command, options, argc, argv, operand, &count));
+    *help = count < 0;
+    request->config = operand[0];
+    return ST_OK;
+}
+
+/* --- which ranks --- */
+
+static int ascending(const void *a, const void *b)
+{
+    return *(const int *)a - *(const int *)b;
+}
+
+static void add_row(struct session *session, int ranks)
+{
+    for (int i = 0; i < session->rows; i++)
+        if (session->row[i] == ranks)
+            return;
+    ASSERT(session->rows < ROWS);
+    session->row[session->rows++] = ranks;
+}
+
+static enum status read_rows(struct session *session)
+{
+    const char *text = session->request->ranks;
+    char *copy = mem_strdup(text), *rest = copy;
+    enum status st = ST_OK;
+    for (char *word; st == ST_OK && (word = strsep(&rest, ",")) != NULL;) {
+        long long value;
+        if (session->rows == ROWS / 2 || !parse_int(word, 1, SCALING_MOST, &value))
+            st = status_fail(ST_USAGE,
+                             "'--ranks %s': expected up to %d numbers from 1 to %d, with "
+                             "commas",
+                             text, ROWS / 2, SCALING_MOST);
+        else
+            add_row(session, (int)value);
+    }
+    free(copy);
+    return st;
+}
+
+/* The measured ranks are among them. */
+static enum status choose_rows(struct session *session)
+{
+    const struct scaling *scaling = session->scaling;
+    int covered = scaling_covered(scaling), asked = 0;
+    if (session->request->ranks)
+        TRY(read_rows(session));
+    for (int i = 0; i < session->rows; i++)
+        asked = session->row[i] > asked ? session->row[i] : asked;
+    if (asked > covered)
+        FAIL(ST_USAGE,
+             "'--ranks %s': %d ranks need more than one node of %d, whose network was "
+             "not measured; give --network (10Gbit,20us), start on several nodes, or "
+             "have more to a node (mpirun -n, or of one rank --ranks-per-node)",
+             session->request->ranks, asked, covered);
+    for (int ranks = 1; !session->request->ranks && ranks <= SCALING_RANKS; ranks *= 2)
+        if (ranks <= covered)
+            add_row(session, ranks);
+    if (!session->request->ranks)
+        add_row(session, scaling->measured);
+    qsort(session->row, (size_t)session->rows, sizeof *session->row, ascending);
+    int most = session->row[session->rows - 1];
+    if (scaling_weak_batch(scaling, most) / scaling->grain > GRAINS_MOST)
+        FAIL(ST_USAGE,
+             "%d ranks with %d images each are more than %d grains; ask for fewer with "
+             "--ranks",
+             most, scaling->batch, GRAINS_MOST);
+    return ST_OK;
+}
+
+/* --- what is planned for --- */
+
+static enum status open_data(struct session *session)
+{
+    const bool train[DATASET_SPLITS] = {true, false};
+    const char *file = session->config.data.file;
+    session->letters = !*file;
+    if (session->letters) {
+        log_note("no data set: built-in letters, %d of them", IMAGES);
+        return trial_open_letters(session->comm, IMAGES, 1, &session->dataset);
+    }
+    log_set_replicated(false);
+    TRY(dataset_open(&session->dataset, session->comm, file, train,
+                     (size_t)session->config.data.memory_mb << 20));
+    log_set_replicated(true);
+    if (session->dataset.info.count[DATASET_TRAIN] == 0)
+        FAIL(ST_FAIL, "'%s' holds no training images", session->dataset.info.path);
+    return ST_OK;
+}
+
+static enum status open_model(struct session *session)
+{
+    const struct dataset_info *data = &session->dataset.info;
+    const struct shape in = {data->h, data->w, 1};
+    char why[STATUS_TEXT];
+    status_capture(why);
+    enum status st = model_init(&session->model, &session->config.model, in,
+                                data->classes, session->config.run.train.grain);
+    status_capture(NULL);
+    return run_agree(session->comm, st, why);
+}
+
+static double load_average(struct comm *comm)
+{
+    double load;
+    if (getloadavg(&load, 1) != 1)
+        load = 0;
+    comm_max_f64(comm, &load, 1);
+    return load;
+}
+
+/* Ranks of a node: the largest one's. */
+static int node_ranks(struct comm *comm)
+{
+    double most = comm_node_size(comm);
+    comm_max_f64(comm, &most, 1);
+    return (int)most;
+}
+
+/* Does every node but the last have that many? */
+static bool filled_alike(struct comm *comm, int node)
+{
+    bool mine = (comm_rank(comm) - comm_node_rank(comm)) % node == 0;
+    return comm_agree(comm, mine ? ST_OK : ST_FAIL) == ST_OK;
+}
+
+static enum status describe(struct session *session)
+{
+    const struct request *request = session->request;
+    const struct run_options *run = &session->config.run;
+    struct scaling *scaling = session->scaling;
+    size_t images = session->dataset.info.count[DATASET_TRAIN];
+    int threads = run_threads(&session->ranks, session->comm);
+    int cpus = run_node_cpus(&session->ranks, session->comm);
+    int measured = comm_size(session->comm), nearby = node_ranks(session->comm);
+    int alone = cpus / threads > 0 ? cpus / threads : 1;
+    if (measured > 1 && request->per_node > nearby)
+        FAIL(ST_USAGE,
+             "'--ranks-per-node %lld': no node has more than %d here; start as many",
+             request->per_node, nearby);
+    if (measured == 1 && request->per_node * threads > PER_CPU * cpus)
+        FAIL(ST_USAGE,
+             "'--ranks-per-node %lld': at most %d ranks of %d threads are tried on %d "
+             "CPUs; lower it, or --threads",
+             request->per_node, PER_CPU * cpus / threads, threads, cpus);
+    scaling->batch = (size_t)run->train.batch < images ? run->train.batch : (int)images;
+    scaling->grain = run->train.grain;
+    scaling->images = images;
+    scaling->params = model_param_count(&session->model);
+    snprintf(scaling->cpu, sizeof scaling->cpu, "%s, %s kernels, %s", cpu_model(),
+             cpu_isa_name(cpu_isa()), cpu_blas());
+    scaling->threads = threads;
+    scaling->lanes = threads;
+    scaling->teams = run->parallel.intra != INTRA_BATCH;
+    scaling->overlap = run->parallel.overlap;
+    scaling->align = 1;
+    scaling->cpus = cpus;
+    scaling->measured = measured;
+    scaling->per_node = measured > 1 ? nearby : alone;
+    if (request->per_node > 0)
+        scaling->per_node = (int)request->per_node;
+    if (run->parallel.reduce > 0)
+        log_note("parallel.reduce = %s is not predicted: every sum is the fastest one's",
+                 comm_tree_names[run->parallel.reduce]);
+    scaling->load = load_average(session->comm);
+    if (scaling->load > BUSY * cpus)
+        log_note("the load average is %.1f on %d CPUs: a busy machine is measured; plan "
+                 "again when it is quiet",
+                 scaling->load, cpus);
+    if (request->network)
+        return fabric_parse(request->network, &scaling->network);
+    scaling->network.known = measured > 1;
+    scaling->network.between_nodes = measured > nearby;
+    return ST_OK;
+}
+
+static enum status check_memory(struct session *session)
+{
+    struct stage whole;
+    stage_init_whole(&whole, session->comm, &session->model);
+    const struct trainer_setup setup = {
+        .comm = session->comm,
+        .dataset = &session->dataset,
+        .model = &session->model,
+        .stage = &whole,
+        .options = &session->config.run,
+        .config_text = "",
+        .version = app_version(),
+    };
+    return memory_check(&setup, session->scaling->threads);
+}
+
+static enum status set_up(struct session *session)
+{
+    const struct request *request = session->request;
+    struct comm *comm = session->comm;
+    enum status st = ST_OK;
+    log_set_replicated(true);
+    const struct run_config_request wanted = {
+        .path = request->config,
+        .data = request->data,
+        .threads = request->threads,
+        .set = &request->set,
+    };
+    TRY(run_config_read(&session->config, comm, &wanted));
+    if (*session->config.data.file)
+        TRY(config_check(&session->config, request->config));
+    if (session->config.run.parallel.pipeline > 1)
+        FAIL(ST_USAGE,
+             "parallel.pipeline = %d: only ranks that have all layers are predicted; use "
+             "--set parallel.pipeline=1",
+             session->config.run.parallel.pipeline);
+    TRY(open_data(session));
+    TRY(open_model(session));
+    log_set_replicated(false);
+    run_ranks_init(&session->ranks, comm, session->config.run.parallel.threads);
+    log_set_replicated(true);
+    TRY(describe(session));
+    TRY(check_memory(session));
+    TRY(choose_rows(session));
+    if (request->out && comm_rank(comm) == 0)
+        st = scaling_check_file(request->out);
+    return comm_agree(comm, st);
+}
+
+static enum status predict(struct session *session)
+{
+    struct scaling *scaling = session->scaling;
+    struct scaling_row strong[ROWS], weak[ROWS];
+    enum status st = ST_OK;
+    for (int i = 0; i < session->rows; i++) {
+        int ranks = session->row[i];
+        scaling_predict(scaling, ranks, scaling->batch, &strong[i]);
+        scaling_predict(scaling, ranks, scaling_weak_batch(scaling, ranks), &weak[i]);
+    }
+    plan_print_tables(scaling, strong, weak, session->rows);
+    log_out("\n");
+    plan_print_findings(scaling, strong, weak, session->rows);
+    if (session->request->out && comm_rank(session->comm) == 0)
+        st = scaling_write(scaling, session->request->out, app_version(), strong, weak,
+                           session->rows);
+    return comm_agree(session->comm, st);
+}
+
+static enum status plan(struct session *session)
+{
+    TRY(set_up(session));
+    struct scaling *scaling = session->scaling;
+    int sums[ROWS], count = 0;
+    int node = node_ranks(session->comm);
+    bool alike = filled_alike(session->comm, node);
+    if (!alike)
+        log_note("of nodes with different numbers of ranks only the last should have "
+                 "fewer: sums over ranks are not measured, but computed");
+    scaling_need(scaling, 1, scaling->batch);
+    for (int i = 0; i < session->rows; i++) {
+        int ranks = session->row[i];
+        scaling_need(scaling, ranks, scaling->batch);
+        scaling_need(scaling, ranks, scaling_weak_batch(scaling, ranks));
+        if (alike && scaling_sums_count(scaling, ranks, node))
+            sums[count++] = ranks;
+    }
+    const struct plan_run run = {
+        .comm = session->comm,
+        .config = &session->config,
+        .dataset = &session->dataset,
+        .model = &session->model,
+        .letters = session->letters,
+        .threads = scaling->threads,
+        .cpus = scaling->cpus,
+    };
+    TRY(plan_measure(&run, scaling, sums, count));
+    log_set_replicated(false);
+    plan_print_header(scaling);
+    plan_print_measured(scaling);
+    return predict(session);
+}
+
+enum status cmd_plan(struct comm *comm, int argc, char **argv)
+{
+    struct request request = {.stall_timeout = RUN_STALL_TIMEOUT};
+    bool help;
+    TRY(parse_request(&request, argc, argv, &help));
+    if (help)
+        return ST_OK;
+    TRY(run_watch(comm, request.stall_timeout));
+    struct session session = {.comm = comm, .request = &request};
+    session.scaling = mem_zeroed(1, sizeof *session.scaling);
+    config_init(&session.config);
+    enum status st = plan(&session);
+    model_release(&session.model);
+    dataset_close(&session.dataset);
+    run_ranks_release(&session.ranks);
+    config_release(&session.config);
+    free(session.scaling);
+    return st;
+}

@@ -1,0 +1,144 @@
+#include <math.h>
+#include <stdlib.h>
+
+#include "app/cli/cli.h"
+#include "app/cli/commands.h"
+#include "app/run/network.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "io/image.h"
+#include "nn/workspace.h"
+
+#define TOP        3
+#define IMAGES_MAX 4096
+
+struct request {
+    const char *operand[IMAGES_MAX + 1];
+    int operands;
+    bool crop;
+};
+
+/* The part that is not background, when the image is bright on dark. */
+static void crop_to_ink(struct image *image)
+{
+    int top = image->h, bottom = -1, left = image->w, right = -1;
+    for (int y = 0; y < image->h; y++) {
+        for (int x = 0; x < image->w; x++) {
+            if (image->pixel[y * image->w + x] < 64)
+                continue;
+            top = y < top ? y : top;
+            bottom = y;
+            left = x < left ? x : left;
+            right = x > right ? x : right;
+        }
+    }
+    if (bottom < 0)
+        return;
+    int h = bottom - top + 1, w = right - left + 1;
+    for (int y = 0; y < h; y++)
+        for (int x = 0; x < w; x++)
+            image->pixel[y * w + x] = image->pixel[(top + y) * image->w + left + x];
+    image->h = h;
+    image->w = w;
+}
+
+/* As the letters and MNIST are made: the longer side of the ink takes 20 of 28 pixels. */
+static void fit_ink(struct image *image, int h, int w, uint8_t *out)
+{
+    int inner_h = h * 5 / 7 > 0 ? h * 5 / 7 : 1, inner_w = w * 5 / 7 > 0 ? w * 5 / 7 : 1;
+    uint8_t *inner = mem_zeroed((size_t)inner_h * (size_t)inner_w, 1);
+    crop_to_ink(image);
+    image_fit(image, inner_h, inner_w, 0, inner);
+    for (int i = 0; i < h * w; i++)
+        out[i] = 0;
+    int top = (h - inner_h) / 2, left = (w - inner_w) / 2;
+    for (int y = 0; y < inner_h; y++)
+        for (int x = 0; x < inner_w; x++)
+            out[(top + y) * w + left + x] = inner[y * inner_w + x];
+    free(inner);
+}
+
+static void print_top(const struct network *network, const char *path, const char *how,
+                      const float *logprobs)
+{
+    int classes = network->info.classes;
+    bool *told = mem_zeroed((size_t)classes, sizeof *told);
+    log_out("%s%s:", path, how);
+    for (int k = 0; k < TOP && k < classes; k++) {
+        int best = -1;
+        for (int c = 0; c < classes; c++)
+            if (!told[c] && (best < 0 || logprobs[c] > logprobs[best]))
+                best = c;
+        told[best] = true;
+        log_out("  %s %.1f %%", network->info.class_name[best],
+                100 * exp((double)logprobs[best]));
+    }
+    log_out("\n");
+    free(told);
+}
+
+static enum status predict_one(const struct network *network, struct workspace *ws,
+                               const char *path, bool crop)
+{
+    int h = network->info.h, w = network->info.w;
+    struct image image;
+    TRY(image_read_png(&image, path));
+    bool inverted = image_is_dark_on_light(&image);
+    if (inverted)
+        image_invert(&image);
+    uint8_t *pixel = mem_zeroed((size_t)h * (size_t)w, 1);
+    if (crop)
+        fit_ink(&image, h, w, pixel);
+    else
+        image_fit(&image, h, w, 0, pixel);
+    for (int i = 0; i < h * w; i++)
+        ws->activation[0][i] = (float)pixel[i];
+    const struct loader_input input = network_input(network);
+    loader_normalise(&input, h, w, ws->activation[0]);
+    const struct grain_pass pass = {
+        .team = {.size = 1}, .n = 1, .params = network->params};
+    model_forward(&network->model, ws, &pass);
+    print_top(network, path, inverted ? " (dark on light, inverted)" : "", ws->logprobs);
+    free(pixel);
+    image_release(&image);
+    return ST_OK;
+}
+
+/* One unreadable image does not keep the others from being answered. */
+static enum status predict(const struct network *network, const struct request *request)
+{
+    struct workspace ws;
+    enum status worst = ST_OK;
+    workspace_init(&ws, &network->model);
+    for (int i = 1; i < request->operands; i++) {
+        enum status st = predict_one(network, &ws, request->operand[i], request->crop);
+        worst = st > worst ? st : worst;
+    }
+    workspace_release(&ws);
+    return worst;
+}
+
+enum status cmd_predict(struct comm *comm, int argc, char **argv)
+{
+    (void)comm;
+    static struct request request;
+    const struct cli_option options[] = {
+        {"crop", CLI_FLAG, &request.crop, NULL,
+         "cut to the ink, its longer side 5/7 of the frame, as letters and MNIST are"},
+        {0},
+    };
+    const struct cli_command command = {"predict", "CHECKPOINT IMAGE...", 2,
+                                        IMAGES_MAX + 1,
+                                        "Classify PNG images of any size and colour: the "
+                                        "three most likely classes. Images\n"
+                                        "are scaled to fit; dark ones on light are "
+                                        "inverted, as the network was trained."};
+    TRY(cli_parse(&command, options, argc, argv, request.operand, &request.operands));
+    if (request.operands < 0)
+        return ST_OK;
+    struct network network;
+    TRY(network_open(&network, request.operand[0]));
+    enum status st = predict(&network, &request);
+    network_close(&network);
+    return st;
+}

@@ -1,0 +1,184 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "app/cli/cli.h"
+#include "app/cli/commands.h"
+#include "app/config/config.h"
+#include "app/run/network.h"
+#include "base/fs.h"
+#include "base/hash.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "data/dataset.h"
+#include "io/h5file.h"
+#include "kernels/cpu.h"
+#include "lab/scaling.h"
+#include "plan_print.h"
+#include "train/checkpoint.h"
+#include "train/metrics.h"
+
+static void show_key(const char *line)
+{
+    log_out(" %s", line);
+}
+
+static enum status show_config(const struct checkpoint_info *info, const char *path)
+{
+    struct config config;
+    config_init(&config);
+    enum status st = config_parse(&config, info->config, path);
+    if (st == ST_OK) {
+        log_out("config      changed from the defaults:");
+        config_show_changed(&config, show_key);
+        log_out("\n");
+    }
+    config_release(&config);
+    return st;
+}
+
+static enum status show_checkpoint(const char *path)
+{
+    struct network network;
+    char data[17], state[17];
+    TRY(network_check(&network, path));
+    const struct checkpoint_info *info = &network.info;
+    const struct progress *progress = &info->progress;
+    hash_text(info->data_hash, data);
+    hash_text(info->state, state);
+    log_out("%s: a checkpoint\n", path);
+    log_out("step        %llu, epoch %.2f, state=%s\n",
+            (unsigned long long)progress->step, progress->epoch, state);
+    if (progress->evaluated_step > 0)
+        log_out("best        accuracy %.2f %% at step %llu\n",
+                100 * progress->best_accuracy, (unsigned long long)progress->best_step);
+    log_out("weights     %s\n", network.averaged ? "last and averaged (EMA)" : "last");
+    log_out("classes     %d:", info->classes);
+    for (int i = 0; i < info->classes; i++)
+        log_out(" %s", info->class_name[i]);
+    log_out("\ndata        %dx%d images, mean %.4f, std %.4f, hash %s\n", info->h,
+            info->w, info->mean, info->std, data);
+    log_out("written by  lockstep %s, %s, %s, %s kernels\n", info->lockstep, info->mpi,
+            info->blas, info->isa);
+    if (*info->plan)
+        log_out("plan        %s\n", info->plan);
+    log_out("here        %s, %s, %s kernels\n", cpu_model(), cpu_blas(),
+            cpu_isa_name(cpu_isa()));
+    enum status st = show_config(info, path);
+    log_out("\n");
+    model_print(&network.model);
+    network_close(&network);
+    return st;
+}
+
+static enum status show_metrics(const char *path)
+{
+    struct h5file *file;
+    struct h5file_info trains, evals;
+    double *accuracy = NULL, *loss = NULL;
+    uint64_t *step = NULL;
+    TRY(h5file_open(&file, path));
+    enum status st;
+    TRY_TO(out, h5file_info(file, "/metrics/train/step", &trains));
+    TRY_TO(out, h5file_info(file, "/metrics/eval/step", &evals));
+    log_out("%s: metrics of a run, %zu log lines and %zu evaluations\n", path,
+            trains.count, evals.count);
+    step = mem_zeroed(evals.count, sizeof *step);
+    loss = mem_zeroed(evals.count, sizeof *loss);
+    accuracy = mem_zeroed(evals.count, sizeof *accuracy);
+    TRY_TO(out, h5file_read(file, "/metrics/eval/step", H5FILE_U64, evals.count, step));
+    TRY_TO(out, h5file_read(file, "/metrics/eval/loss", H5FILE_F64, evals.count, loss));
+    TRY_TO(out, h5file_read(file, "/metrics/eval/accuracy", H5FILE_F64, evals.count,
+                            accuracy));
+    for (size_t i = 0; i < evals.count; i++)
+        log_out("  eval step %llu loss %.4f accuracy %.2f %%\n",
+                (unsigned long long)step[i], loss[i], 100 * accuracy[i]);
+out:
+    free(step);
+    free(loss);
+    free(accuracy);
+    h5file_close(file);
+    return st;
+}
+
+static enum status show_plan(const char *path)
+{
+    struct scaling *scaling = mem_zeroed(1, sizeof *scaling);
+    struct scaling_record record;
+    enum status st = scaling_read(path, scaling, &record);
+    if (st == ST_OK) {
+        log_out("%s: a plan\n%-10s lockstep %s\n", path, "written by", record.lockstep);
+        plan_print_header(scaling);
+        log_out("\n");
+        plan_print_tables(scaling, record.strong, record.weak, record.count);
+        scaling_record_release(&record);
+    }
+    free(scaling);
+    return st;
+}
+
+static enum status show_run(const char *folder)
+{
+    char path[FS_PATH], checkpoints[FS_PATH], **paths;
+    int count;
+    TRY(fs_join(checkpoints, folder, "checkpoints"));
+    TRY(fs_join(path, folder, "metrics.h5"));
+    if (!fs_is_folder(checkpoints))
+        FAIL(ST_FAIL, "'%s' is a folder but not a run: it has no 'checkpoints'", folder);
+    log_out("%s: a run\n", folder);
+    if (fs_is_file(path))
+        TRY(show_metrics(path));
+    TRY(checkpoint_list(checkpoints, &paths, &count));
+    for (int i = 0; i < count; i++)
+        log_out("  %s\n", paths[i]);
+    fs_free_list(paths, count);
+    TRY(network_find(path, folder));
+    log_out("\n");
+    enum status st = show_checkpoint(path);
+    if (st != ST_OK)
+        network_tell_whole(folder);
+    return st;
+}
+
+/* Every file of ours but a data set says what it is in the root attribute "format". */
+static enum status show_file(const char *path)
+{
+    struct h5file *file;
+    char *format = NULL, info[] = "info";
+    TRY(h5file_open(&file, path));
+    bool dataset = h5file_has(file, "/train/images");
+    enum status st = ST_OK;
+    if (h5file_has_attr(file, "/", "format"))
+        st = h5file_get_text(file, "/", "format", &format);
+    h5file_close(file);
+    TRY(st);
+    char *file_name = mem_strdup(path);
+    if (dataset)
+        st = cmd_data(NULL, 2, (char *[]){info, file_name});
+    else if (format && strcmp(format, CHECKPOINT_FORMAT) == 0)
+        st = show_checkpoint(path);
+    else if (format && strcmp(format, METRICS_FORMAT) == 0)
+        st = show_metrics(path);
+    else if (format && strcmp(format, SCALING_FORMAT) == 0)
+        st = show_plan(path);
+    else if (format)
+        log_out("%s: %s\n", path, format);
+    else
+        st = status_fail(ST_FAIL, "'%s' is an HDF5 file, but none of lockstep's", path);
+    free(format);
+    free(file_name);
+    return st;
+}
+
+enum status cmd_show(struct comm *comm, int argc, char **argv)
+{
+    (void)comm;
+    const struct cli_option options[] = {{0}};
+    const struct cli_command command = {
+        "show", "FILE", 1, 1, "Say what a run's folder, a checkpoint or a data file is."};
+    const char *path;
+    int count;
+    TRY(cli_parse(&command, options, argc, argv, &path, &count));
+    if (count < 0)
+        return ST_OK;
+    return fs_is_folder(path) ? show_run(path) : show_file(path);
+}

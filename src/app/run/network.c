@@ -1,0 +1,181 @@
+#include "app/run/network.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+
+enum status network_find(char checkpoint[FS_PATH], const char *path)
+{
+    char folder[FS_PATH], **paths;
+    int count;
+    if (!fs_is_folder(path)) {
+        snprintf(checkpoint, FS_PATH, "%s", path);
+        return ST_OK;
+    }
+    TRY(fs_join(folder, path, "checkpoints"));
+    TRY(fs_join(checkpoint, folder, "best.h5"));
+    if (fs_is_file(checkpoint))
+        return ST_OK;
+    TRY(checkpoint_list(folder, &paths, &count));
+    if (count > 0)
+        snprintf(checkpoint, FS_PATH, "%s", paths[0]);
+    fs_free_list(paths, count);
+    if (count == 0)
+        FAIL(ST_FAIL, "'%s' holds no checkpoint", path);
+    return ST_OK;
+}
+
+/* Sizes are the file's word until its arrays are read; that is done one at a time. */
+static enum status check_sizes(const struct network *network)
+{
+    const struct model *model = &network->model;
+    size_t params = model_param_count(model);
+    double largest = 4.0 * (double)state_largest(model), limit = (double)mem_limit();
+    if (params > fs_bytes(network->checkpoint))
+        FAIL(ST_FAIL,
+             "'%s' is damaged: it is too short for the %zu parameters that its config "
+             "describes",
+             network->checkpoint, params);
+    if (largest > limit)
+        FAIL(ST_FAIL, "'%s' has an array of %.2f GB, a process may have %.2f here",
+             network->checkpoint, largest / 1e9, limit / 1e9);
+    return ST_OK;
+}
+
+/* whole: this process is to hold all of it. */
+static enum status describe(struct network *network, const char *path, bool whole)
+{
+    *network = (struct network){0};
+    config_init(&network->config);
+    TRY(network_find(network->checkpoint, path));
+    TRY(checkpoint_read_info(network->checkpoint, &network->info));
+    TRY(config_parse(&network->config, network->info.config, network->checkpoint));
+    struct shape in = {network->info.h, network->info.w, 1};
+    TRY((whole ? model_init : model_describe)(&network->model, &network->config.model, in,
+                                              network->info.classes,
+                                              network->config.run.train.grain));
+    return check_sizes(network);
+}
+
+static enum status read_weights(struct network *network)
+{
+    network->params = mem_aligned(network->model.params, sizeof(float));
+    const struct run_state weights = {.params = network->params};
+    struct state_store store = {&network->model, &weights};
+    const struct state_stream to = state_stream_of(&store);
+    return checkpoint_read_weights(network->checkpoint, &network->model, &to,
+                                   &network->averaged);
+}
+
+static enum status closed_if_failed(struct network *network, const char *path,
+                                    enum status st)
+{
+    if (st == ST_OK)
+        return ST_OK;
+    network_close(network);
+    network_tell_whole(path);
+    return st;
+}
+
+enum status network_describe(struct network *network, const char *path)
+{
+    return closed_if_failed(network, path, describe(network, path, false));
+}
+
+enum status network_open(struct network *network, const char *path)
+{
+    enum status st = describe(network, path, true);
+    if (st == ST_OK)
+        st = read_weights(network);
+    return closed_if_failed(network, path, st);
+}
+
+enum status network_check(struct network *network, const char *path)
+{
+    enum status st = describe(network, path, false);
+    if (st == ST_OK)
+        st = checkpoint_read_weights(network->checkpoint, &network->model, NULL,
+                                     &network->averaged);
+    return closed_if_failed(network, path, st);
+}
+
+/* Without a word if it is not. */
+static bool is_whole(const char *checkpoint, struct progress *progress)
+{
+    struct network network;
+    char why[STATUS_TEXT];
+    status_capture(why);
+    bool whole = network_check(&network, checkpoint) == ST_OK;
+    status_capture(NULL);
+    if (whole) {
+        *progress = network.info.progress;
+        network_close(&network);
+    }
+    return whole;
+}
+
+/* The one of the best's step, if that is there; otherwise the newest. */
+static void tell_whole(const char *folder, char *const *paths, int count)
+{
+    struct progress newest = {0}, best = {0};
+    char path[FS_PATH], checkpoints[FS_PATH], which[64] = "";
+    int i = 0;
+    while (i < count && !is_whole(paths[i], &newest))
+        i++;
+    if (i == count || fs_join(checkpoints, folder, "checkpoints") != ST_OK ||
+        checkpoint_path(path, checkpoints, newest.best_step) != ST_OK)
+        return;
+    bool there = fs_is_file(path) && is_whole(path, &best);
+    if (newest.evaluated_step > 0)
+        snprintf(which, sizeof which,
+                 there ? ", the best up to step %llu"
+                       : " (the best until then was step %llu)",
+                 (unsigned long long)(there ? newest.step : newest.best_step));
+    log_note("'%s' is whole: step %llu%s; give it instead of '%s'",
+             there ? path : paths[i],
+             (unsigned long long)(there ? best.step : newest.step), which, folder);
+}
+
+void network_tell_whole(const char *folder)
+{
+    struct progress progress;
+    char meant[FS_PATH], checkpoints[FS_PATH], **paths;
+    int count;
+    if (!fs_is_folder(folder))
+        return;
+    char why[STATUS_TEXT];
+    status_capture(why);
+    enum status st = network_find(meant, folder);
+    if (st == ST_OK)
+        st = fs_join(checkpoints, folder, "checkpoints");
+    if (st == ST_OK)
+        st = checkpoint_list(checkpoints, &paths, &count);
+    status_capture(NULL);
+    if (st != ST_OK)
+        return;
+    if (!is_whole(meant, &progress))
+        tell_whole(folder, paths, count);
+    fs_free_list(paths, count);
+}
+
+struct loader_input network_input(const struct network *network)
+{
+    return (struct loader_input){
+        .mean = network->info.mean,
+        .std = network->info.std,
+        .shift_x = network->config.run.input.shift_x,
+        .shift_y = network->config.run.input.shift_y,
+    };
+}
+
+void network_close(struct network *network)
+{
+    checkpoint_info_release(&network->info);
+    config_release(&network->config);
+    model_release(&network->model);
+    free(network->params);
+    *network = (struct network){0};
+}

@@ -1,0 +1,36 @@
+#include "app/run/run_config.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "app/run/placement.h"
+#include "base/mem.h"
+#include "comm/comm.h"
+
+enum status run_config_read(struct config *config, struct comm *comm,
+                            const struct run_config_request *request)
+{
+    char *text = NULL;
+    size_t bytes = 0;
+    enum status st = ST_OK;
+    if (comm_rank(comm) == 0)
+        st = config_load(request->path, &text, &bytes);
+    TRY(comm_agree(comm, st));
+    comm_bcast(comm, &bytes, sizeof bytes, 0);
+    if (comm_rank(comm) != 0)
+        text = mem_zeroed(bytes + 1, 1);
+    comm_bcast(comm, text, bytes, 0);
+    const char *base = strrchr(request->path, '/');
+    st = config_parse(config, text, base ? base + 1 : request->path);
+    free(text);
+    TRY(st);
+    for (int i = 0; i < request->set->count; i++)
+        TRY(config_set(config, request->set->text[i]));
+    if (request->data) {
+        free(config->data.file);
+        config->data.file = mem_strdup(request->data);
+    }
+    if (request->threads > 0)
+        config->run.parallel.threads = (int)request->threads;
+    return run_check_threads(comm, config->run.parallel.threads);
+}

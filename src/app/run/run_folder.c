@@ -1,0 +1,200 @@
+#include "app/run/run_folder.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/hash.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "comm/comm.h"
+#include "data/dataset.h"
+#include "train/trainer.h"
+
+#define PATIENCE 5 /* seconds: the ranks of a killed mpirun take 2 to die */
+
+enum status run_folder_init(struct run_folder *folder, const char *asked,
+                            const char *config)
+{
+    const char *base = strrchr(config, '/');
+    base = base ? base + 1 : config;
+    const char *dot = strrchr(base, '.');
+    int stem = dot && dot != base ? (int)(dot - base) : (int)strlen(base);
+    *folder = (struct run_folder){.lock.fd = -1};
+    if (!asked)
+        snprintf(folder->path, sizeof folder->path, "runs/%.*s", stem, base);
+    else if (snprintf(folder->path, sizeof folder->path, "%s", asked) >= FS_PATH)
+        FAIL(ST_USAGE, "path too long: '%s'", asked);
+    return ST_OK;
+}
+
+static bool holds_run(const char *folder)
+{
+    static const char *const traces[] = {"log.txt", "metrics.h5", "checkpoints"};
+    char path[FS_PATH];
+    for (int i = 0; i < 3; i++)
+        if (fs_join(path, folder, traces[i]) == ST_OK &&
+            (fs_is_file(path) || fs_is_folder(path)))
+            return true;
+    return false;
+}
+
+static enum status refuse_old(const struct run_folder *folder)
+{
+    FAIL(ST_USAGE,
+         "'%s' already holds a run; go on with it by --resume, or choose another --run",
+         folder->path);
+}
+
+enum status run_folder_open(struct run_folder *folder, bool resume)
+{
+    char path[FS_PATH], checkpoints[FS_PATH];
+    if (holds_run(folder->path) && !resume)
+        return refuse_old(folder);
+    TRY(fs_make_folder(folder->path));
+    TRY(fs_join(path, folder->path, "lock"));
+    TRY(lockfile_take(&folder->lock, path, folder->path, resume ? PATIENCE : 0));
+    folder->found = holds_run(folder->path); /* by one that has just ended, perhaps */
+    if (folder->found && !resume)
+        return refuse_old(folder);
+    TRY(fs_join(checkpoints, folder->path, "checkpoints"));
+    TRY(fs_make_folder(checkpoints));
+    TRY(fs_join(path, folder->path, "log.txt"));
+    TRY(log_open_file(path));
+    TRY(fs_remove_temps(folder->path));
+    return fs_remove_temps(checkpoints);
+}
+
+void run_folder_close(struct run_folder *folder)
+{
+    lockfile_release(&folder->lock);
+}
+
+/* --- going on --- */
+
+/* What is gone on with. */
+struct resume {
+    const char *folder;
+    struct comm *comm;
+    const struct config *config;
+    const struct dataset *dataset;
+    struct trainer *trainer;
+    bool unread; /* a checkpoint is there that the system does not give out now */
+};
+
+static void show_difference(const char *line)
+{
+    log_note("resumed with a changed key: %s", line);
+}
+
+static enum status check_same_run(const struct resume *resume, const char *path,
+                                  const struct checkpoint_info *info)
+{
+    struct config then;
+    const struct dataset_info *data = &resume->dataset->info;
+    config_init(&then);
+    enum status st = config_parse(&then, info->config, path);
+    if (st == ST_OK)
+        st = config_compare(&then, resume->config, show_difference);
+    config_release(&then);
+    TRY(st);
+    if (info->data_hash != data->hash) {
+        char was[17], is[17];
+        hash_text(info->data_hash, was);
+        hash_text(data->hash, is);
+        FAIL(ST_USAGE,
+             "cannot resume: the data set was %s (%d classes, %dx%d) and '%s' is %s (%d "
+             "classes, %dx%d); give the run's own with --data",
+             was, info->classes, info->h, info->w, data->path, is, data->classes, data->h,
+             data->w);
+    }
+    return ST_OK;
+}
+
+/* On rank 0: may this run go on from `path`? *readable is false for a damaged file. */
+static enum status consider(const struct resume *resume, const char *path, bool *readable)
+{
+    struct checkpoint_info info;
+    *readable = checkpoint_read_info(path, &info) == ST_OK;
+    if (!*readable)
+        return ST_OK;
+    enum status st = check_same_run(resume, path, &info);
+    checkpoint_info_release(&info);
+    return st;
+}
+
+/* The system's word, not HDF5's: whole or damaged, its bytes can be had. */
+static bool can_be_read(const char *path)
+{
+    char block[4096];
+    FILE *file = fopen(path, "rb");
+    if (!file)
+        return false;
+    while (fread(block, 1, sizeof block, file) > 0)
+        continue;
+    bool good = !ferror(file);
+    fclose(file);
+    return good;
+}
+
+static enum status try_resume(struct resume *resume, const char *path, bool *resumed)
+{
+    struct comm *comm = resume->comm;
+    bool readable = false;
+    enum status st = ST_OK;
+    if (comm_rank(comm) == 0)
+        st = consider(resume, path, &readable);
+    TRY(comm_agree(comm, st));
+    comm_bcast(comm, &readable, sizeof readable, 0);
+    *resumed = readable && trainer_resume(resume->trainer, path) == ST_OK;
+    if (*resumed)
+        log_out("resumed from '%s': step %llu of %llu\n\n", path,
+                (unsigned long long)trainer_step(resume->trainer),
+                (unsigned long long)trainer_total_steps(resume->trainer));
+    else
+        log_note("'%s' cannot be used; looking for an older one", path);
+    if (!*resumed && comm_rank(comm) == 0 && !can_be_read(path))
+        resume->unread = true;
+    return ST_OK;
+}
+
+/* Candidates, best first, as rank 0 sees them; the others get the paths one by one. */
+static enum status list_candidates(const struct resume *resume, char ***paths, int *count)
+{
+    char folder[FS_PATH], best[FS_PATH];
+    TRY(fs_join(folder, resume->folder, "checkpoints"));
+    TRY(fs_join(best, folder, "best.h5"));
+    TRY(checkpoint_list(folder, paths, count));
+    if (fs_is_file(best)) {
+        *paths = mem_resize(*paths, (size_t)*count + 1, sizeof **paths);
+        (*paths)[(*count)++] = mem_strdup(best);
+    }
+    return ST_OK;
+}
+
+enum status run_folder_resume(const struct run_folder *folder, struct comm *comm,
+                              const struct config *config, const struct dataset *dataset,
+                              struct trainer *trainer, bool *resumed)
+{
+    struct resume resume = {folder->path, comm, config, dataset, trainer, false};
+    char **paths = NULL;
+    int count = 0;
+    enum status st = ST_OK;
+    if (comm_rank(comm) == 0)
+        st = list_candidates(&resume, &paths, &count);
+    st = comm_agree(comm, st);
+    comm_bcast(comm, &count, sizeof count, 0);
+    *resumed = false;
+    for (int i = 0; i < count && st == ST_OK && !*resumed; i++)
+        st = try_resume(&resume, paths ? paths[i] : "", resumed);
+    if (paths)
+        fs_free_list(paths, count);
+    TRY(st);
+    if (!*resumed && resume.unread)
+        st = status_fail(
+            ST_FAIL,
+            "'%s' holds checkpoints that cannot be read now; the run does not "
+            "start again over them: try later, or move them away",
+            folder->path);
+    return comm_agree(comm, st);
+}

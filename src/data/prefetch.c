@@ -1,0 +1,252 @@
+#include "data/prefetch.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/mem.h"
+#include "base/thread.h"
+#include "base/timer.h"
+#include "base/trace.h"
+#include "base/where.h"
+#include "prefetch_impl.h"
+
+static void want(struct prefetch *prefetch, uint64_t number)
+{
+    atomic_store_explicit(&prefetch->wanted, number, memory_order_relaxed);
+}
+
+/* While the reader moves on, however slowly, so does this rank: it makes a mark. */
+static void wait_for_reader(struct prefetch *prefetch)
+{
+    struct timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    time.tv_sec++;
+    pthread_cond_timedwait(&prefetch->changed, &prefetch->mutex, &time);
+    uint64_t rows = atomic_load_explicit(&prefetch->reading.rows, memory_order_relaxed);
+    if (rows != prefetch->rows_seen)
+        where_mark(WHERE_READER);
+    prefetch->rows_seen = rows;
+}
+
+/* What is under way is given up; then the threads begin anew, at `number`. */
+static void seek(struct prefetch *prefetch, uint64_t number)
+{
+    prefetch->running = false;
+    want(prefetch, PREFETCH_NONE);
+    atomic_store_explicit(&prefetch->reading.quit, true, memory_order_relaxed);
+    while (prefetch->loading != PREFETCH_NONE || prefetch->filling != PREFETCH_NONE)
+        wait_for_reader(prefetch);
+    atomic_store_explicit(&prefetch->reading.quit, false, memory_order_relaxed);
+    for (int i = 0; i < prefetch->slots; i++)
+        prefetch->slot[i].loaded = false;
+    prefetch->next_load = number;
+    prefetch->next_fill = number;
+    prefetch->running = true;
+}
+
+/* Everything but reading is done in place: that takes no time here. */
+static enum status take_in_place(struct prefetch *prefetch, uint64_t number)
+{
+    const struct prefetch_setup *setup = &prefetch->setup;
+    struct prefetch_batch batch;
+    double begin = timer_now();
+    setup->batch(setup->context, number, &batch);
+    if (!prefetch->resident)
+        where_mark(WHERE_READER);
+    enum status st = loader_prepare(&prefetch->place, batch.epoch, batch.first,
+                                    batch.count, setup->most);
+    prefetch->current = &prefetch->place;
+    prefetch->filled += batch.count;
+    if (!prefetch->resident)
+        prefetch->waited += timer_now() - begin;
+    return st;
+}
+
+static enum status take_from_reader(struct prefetch *prefetch, struct slot *slot,
+                                    uint64_t number)
+{
+    double begin = timer_now();
+    if (!slot->loaded || slot->number != number)
+        where_mark(WHERE_READER);
+    while (!slot->loaded || slot->number != number)
+        wait_for_reader(prefetch);
+    prefetch->waited += timer_now() - begin;
+    trace_end("load wait", NULL, begin);
+    if (slot->status != ST_OK)
+        return status_fail(slot->status, "%s", slot->why);
+    prefetch->current = &slot->loader;
+    prefetch->filled += slot->batch.count;
+    return ST_OK;
+}
+
+enum status prefetch_take(struct prefetch *prefetch, uint64_t number)
+{
+    if (prefetch->depth == 0)
+        return take_in_place(prefetch, number);
+    enum status st = ST_OK;
+    pthread_mutex_lock(&prefetch->mutex);
+    if (!prefetch->running || number != prefetch_wanted(prefetch) + 1)
+        seek(prefetch, number);
+    want(prefetch, number);
+    pthread_cond_broadcast(&prefetch->changed);
+    struct slot *slot = prefetch_slot(prefetch, number);
+    if (prefetch->resident)
+        st = take_in_place(prefetch, number);
+    else
+        st = take_from_reader(prefetch, slot, number);
+    bool there = slot->loaded && slot->number == number && slot->x;
+    prefetch->ready = there ? slot : NULL;
+    pthread_mutex_unlock(&prefetch->mutex);
+    return st;
+}
+
+void prefetch_fill(struct prefetch *prefetch, uint64_t position, float *x, int *label,
+                   uint64_t *sample)
+{
+    const struct loader *loader = prefetch->current;
+    struct slot *slot = prefetch->ready;
+    if (!slot) {
+        loader_fill(loader, position, x, label, sample);
+        return;
+    }
+    uint64_t i = position - slot->batch.first;
+    ASSERT(i < slot->batch.count);
+    if (atomic_load_explicit(&slot->sample[i], memory_order_acquire) == slot->number) {
+        memcpy(x, slot->x + i * prefetch->image, prefetch->image * sizeof *x);
+        loader_label(loader, position, label, sample);
+        atomic_fetch_add_explicit(&prefetch->ahead, 1, memory_order_relaxed);
+    } else {
+        atomic_store_explicit(&slot->sample[i], slot->number | PREFETCH_TAKEN,
+                              memory_order_relaxed);
+        loader_fill(loader, position, x, label, sample);
+    }
+}
+
+int prefetch_depth(const struct prefetch *prefetch)
+{
+    return prefetch->depth;
+}
+
+struct prefetch_counts prefetch_counts(const struct prefetch *prefetch)
+{
+    return (struct prefetch_counts){
+        .waited = prefetch->waited,
+        .filled = prefetch->filled,
+        .ahead = atomic_load_explicit(&prefetch->ahead, memory_order_relaxed),
+    };
+}
+
+/* --- start and stop --- */
+
+static bool has_spare(const struct prefetch *prefetch)
+{
+    return prefetch->setup.augment && !prefetch->resident;
+}
+
+/* As many batches ahead as fit. */
+static void choose_depth(struct prefetch *prefetch)
+{
+    const struct prefetch_setup *setup = &prefetch->setup;
+    size_t raw = prefetch->resident ? 0 : prefetch->image + sizeof(uint64_t);
+    size_t ready =
+        setup->augment ? prefetch->image * sizeof(float) + sizeof(uint64_t) : 0;
+    size_t room = setup->memory / setup->most, spare = has_spare(prefetch) ? raw : 0;
+    size_t fit = raw + ready > 0 && room > spare ? (room - spare) / (raw + ready) : 0;
+    size_t ahead = fit > 1 ? fit - 1 : 0; /* besides the one that is trained on */
+    prefetch->depth = ahead < (size_t)setup->depth ? (int)ahead : setup->depth;
+    prefetch->slots = prefetch->depth ? prefetch->depth + 1 : 0;
+}
+
+static void slot_init(struct slot *slot, struct prefetch *prefetch)
+{
+    const struct prefetch_setup *setup = &prefetch->setup;
+    slot->loader = *setup->loader;
+    slot->loader.reading = &prefetch->reading;
+    slot->number = PREFETCH_NONE;
+    loader_reserve(&slot->loader, setup->most);
+    if (!setup->augment)
+        return;
+    slot->x = mem_aligned(setup->most * prefetch->image, sizeof *slot->x);
+    slot->sample = mem_zeroed(setup->most, sizeof *slot->sample);
+    for (uint64_t i = 0; i < setup->most; i++)
+        atomic_init(&slot->sample[i], PREFETCH_NONE);
+}
+
+static void start_threads(struct prefetch *prefetch)
+{
+    pthread_condattr_t attribute;
+    pthread_mutex_init(&prefetch->mutex, NULL);
+    pthread_condattr_init(&attribute);
+    pthread_condattr_setclock(&attribute, CLOCK_MONOTONIC);
+    pthread_cond_init(&prefetch->changed, &attribute);
+    pthread_condattr_destroy(&attribute);
+    if (!prefetch->resident)
+        thread_start(&prefetch->reader, prefetch_read, prefetch);
+    if (prefetch->setup.augment)
+        thread_start(&prefetch->augmenter, prefetch_augment, prefetch);
+}
+
+struct prefetch *prefetch_create(const struct prefetch_setup *setup)
+{
+    struct prefetch *prefetch = mem_zeroed(1, sizeof *prefetch);
+    const struct loader *loader = setup->loader;
+    const struct dataset_info *info = &loader->dataset->info;
+    ASSERT(setup->depth >= 0 && setup->depth <= PREFETCH_DEPTH_MAX);
+    prefetch->setup = *setup;
+    prefetch->image = (size_t)info->h * (size_t)info->w;
+    prefetch->resident = dataset_resident(loader->dataset, loader->split);
+    prefetch->loading = prefetch->filling = PREFETCH_NONE;
+    prefetch->place = *loader;
+    where_name_file(info->path);
+    choose_depth(prefetch);
+    if (prefetch->depth == 0) {
+        loader_reserve(&prefetch->place, setup->most);
+        return prefetch;
+    }
+    prefetch->slot = mem_zeroed((size_t)prefetch->slots, sizeof *prefetch->slot);
+    for (int i = 0; i < prefetch->slots; i++)
+        slot_init(&prefetch->slot[i], prefetch);
+    if (has_spare(prefetch)) {
+        prefetch->spare = *loader;
+        prefetch->spare.reading = &prefetch->reading;
+        loader_reserve(&prefetch->spare, setup->most);
+    }
+    start_threads(prefetch);
+    return prefetch;
+}
+
+static void stop_threads(struct prefetch *prefetch)
+{
+    pthread_mutex_lock(&prefetch->mutex);
+    prefetch->closing = true;
+    want(prefetch, PREFETCH_NONE);
+    atomic_store_explicit(&prefetch->reading.quit, true, memory_order_relaxed);
+    pthread_cond_broadcast(&prefetch->changed);
+    if (prefetch->loading != PREFETCH_NONE)
+        where_mark(WHERE_READER);
+    pthread_mutex_unlock(&prefetch->mutex);
+    if (!prefetch->resident)
+        pthread_join(prefetch->reader, NULL);
+    if (prefetch->setup.augment)
+        pthread_join(prefetch->augmenter, NULL);
+    pthread_cond_destroy(&prefetch->changed);
+    pthread_mutex_destroy(&prefetch->mutex);
+}
+
+void prefetch_free(struct prefetch *prefetch)
+{
+    if (!prefetch)
+        return;
+    if (prefetch->depth > 0)
+        stop_threads(prefetch);
+    for (int i = 0; i < prefetch->slots; i++) {
+        loader_release(&prefetch->slot[i].loader);
+        free(prefetch->slot[i].x);
+        free(prefetch->slot[i].sample);
+    }
+    free(prefetch->slot);
+    loader_release(&prefetch->spare);
+    loader_release(&prefetch->place);
+    free(prefetch);
+}

@@ -1,0 +1,130 @@
+/* prefetch_threads: the reader and the augmenting thread. */
+#include "base/thread.h"
+#include "base/trace.h"
+#include "prefetch_impl.h"
+
+struct slot *prefetch_slot(struct prefetch *prefetch, uint64_t number)
+{
+    return &prefetch->slot[number % (uint64_t)prefetch->slots];
+}
+
+static void load(struct prefetch *prefetch, struct slot *slot, uint64_t number)
+{
+    const struct prefetch_setup *setup = &prefetch->setup;
+    slot->number = number;
+    setup->batch(setup->context, number, &slot->batch);
+    status_capture(slot->why);
+    slot->status = loader_prepare(&slot->loader, slot->batch.epoch, slot->batch.first,
+                                  slot->batch.count, setup->most);
+    status_capture(NULL);
+}
+
+static bool may_load(const struct prefetch *prefetch)
+{
+    return prefetch->running &&
+           prefetch->next_load <= prefetch_wanted(prefetch) + (uint64_t)prefetch->depth;
+}
+
+/* The augmenting thread may still be at an image of the slot's last batch, for as long as
+   others have the CPU. The reader does not wait: it leaves it that batch's images. */
+static void leave_images(struct prefetch *prefetch, struct slot *slot)
+{
+    if (prefetch->filling == PREFETCH_NONE ||
+        prefetch->filling + (uint64_t)prefetch->slots != prefetch->next_load)
+        return;
+    struct loader loader = slot->loader;
+    slot->loader = prefetch->spare;
+    prefetch->spare = loader;
+}
+
+void *prefetch_read(void *context)
+{
+    struct prefetch *prefetch = context;
+    thread_name("reader");
+    pthread_mutex_lock(&prefetch->mutex);
+    while (!prefetch->closing) {
+        if (!may_load(prefetch)) {
+            pthread_cond_wait(&prefetch->changed, &prefetch->mutex);
+            continue;
+        }
+        struct slot *slot = prefetch_slot(prefetch, prefetch->next_load);
+        leave_images(prefetch, slot);
+        slot->loaded = false;
+        prefetch->loading = prefetch->next_load;
+        pthread_mutex_unlock(&prefetch->mutex);
+        double begin = trace_begin();
+        load(prefetch, slot, prefetch->loading);
+        trace_end("read", NULL, begin);
+        pthread_mutex_lock(&prefetch->mutex);
+        slot->loaded = true;
+        prefetch->loading = PREFETCH_NONE;
+        prefetch->next_load++;
+        pthread_cond_broadcast(&prefetch->changed);
+    }
+    pthread_mutex_unlock(&prefetch->mutex);
+    return NULL;
+}
+
+/* What was read; of a set in memory, any batch after the one trained on. */
+static bool may_fill(struct prefetch *prefetch)
+{
+    uint64_t least = prefetch_wanted(prefetch) + prefetch->resident;
+    if (!prefetch->running)
+        return false;
+    if (prefetch->next_fill < least)
+        prefetch->next_fill = least;
+    return prefetch->resident ? prefetch->next_fill < least + (uint64_t)prefetch->depth
+                              : prefetch->next_fill < prefetch->next_load;
+}
+
+/* `loader` and `batch` are as they were when it began. */
+static void fill(struct prefetch *prefetch, struct slot *slot, uint64_t number,
+                 const struct loader *loader, const struct prefetch_batch *batch)
+{
+    for (uint64_t i = 0; i < batch->count; i++) {
+        int label;
+        uint64_t sample;
+        if (prefetch_wanted(prefetch) > number)
+            return;
+        if ((atomic_load_explicit(&slot->sample[i], memory_order_relaxed) &
+             ~PREFETCH_TAKEN) == number)
+            continue;
+        loader_fill(loader, batch->first + i, slot->x + i * prefetch->image, &label,
+                    &sample);
+        atomic_store_explicit(&slot->sample[i], number, memory_order_release);
+    }
+}
+
+void *prefetch_augment(void *context)
+{
+    struct prefetch *prefetch = context;
+    thread_name("augment");
+    thread_stand_back();
+    pthread_mutex_lock(&prefetch->mutex);
+    while (!prefetch->closing) {
+        if (!may_fill(prefetch)) {
+            pthread_cond_wait(&prefetch->changed, &prefetch->mutex);
+            continue;
+        }
+        uint64_t number = prefetch->filling = prefetch->next_fill++;
+        struct slot *slot = prefetch_slot(prefetch, number);
+        if (prefetch->resident) {
+            load(prefetch, slot, number); /* at once */
+            slot->loaded = true;
+        }
+        bool good = slot->status == ST_OK;
+        const struct loader loader = slot->loader;
+        const struct prefetch_batch batch = slot->batch;
+        pthread_mutex_unlock(&prefetch->mutex);
+        double begin = trace_begin();
+        if (good)
+            fill(prefetch, slot, number, &loader, &batch);
+        trace_end("augment", NULL, begin);
+        pthread_mutex_lock(&prefetch->mutex);
+        prefetch->filling = PREFETCH_NONE;
+        if (!prefetch->running) /* somebody waits for that */
+            pthread_cond_broadcast(&prefetch->changed);
+    }
+    pthread_mutex_unlock(&prefetch->mutex);
+    return NULL;
+}

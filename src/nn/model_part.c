@@ -1,0 +1,71 @@
+/* part: what a model can be cut into, and such a part as a model of its own. */
+#include <limits.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "model_impl.h"
+
+void model_find_units(struct model *model)
+{
+    model->units = 0;
+    for (int l = 0; l < model->layers; l++) {
+        const struct layer *layer = model->layer[l];
+        if (layer->tensors > 0) {
+            struct model_unit *unit = &model->unit[model->units++];
+            *unit = (struct model_unit){.layer = l, .begin = layer->tensor[0].offset};
+            if (model->units > 1)
+                unit[-1].end = unit->begin;
+        }
+        if (model->units > 0)
+            model->unit[model->units - 1].layer_end = l + 1;
+    }
+    model->unit[0].layer = 0;
+    model->unit[model->units - 1].end = model->params;
+}
+
+/* Of the layers before `layer`. */
+static int tensors_before(const struct model *model, int layer)
+{
+    int tensors = 0;
+    for (int l = 0; l < layer; l++)
+        tensors += model->layer[l]->tensors;
+    return tensors;
+}
+
+static int steps_before(const struct model *model, int layer)
+{
+    int steps = 0;
+    while (steps < model->ops && model->op[steps]->index < layer)
+        steps++;
+    return steps;
+}
+
+void model_part(struct model *part, const struct model *whole, int begin, int end)
+{
+    ASSERT(whole->unit_before == 0 && begin < end && end <= whole->units);
+    int first = whole->unit[begin].layer, last = whole->unit[end - 1].layer_end;
+    size_t offset = whole->unit[begin].begin;
+    *part = (struct model){
+        .in = whole->layer[first]->in,
+        .classes = whole->classes,
+        .grain = whole->grain,
+        .params = whole->unit[end - 1].end - offset,
+        .op_before = steps_before(whole, first),
+        .layer_before = first,
+        .tensor_before = tensors_before(whole, first),
+        .unit_before = begin,
+    };
+    for (int l = first; l < last; l++) {
+        const struct layer *from = whole->layer[l];
+        struct layer *layer = mem_zeroed(1, from->ops->bytes);
+        memcpy(layer, from, from->ops->bytes);
+        for (int t = 0; t < layer->tensors; t++)
+            layer->tensor[t].offset -= offset;
+        part->layer[part->layers++] = layer;
+        part->flops += layer->flops;
+    }
+    model_find_units(part);
+    model_find_steps(part);
+    ASSERT(steps_before(whole, last == whole->layers ? INT_MAX : last) ==
+           part->op_before + part->ops); /* no block lies across the border */
+}

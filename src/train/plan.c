@@ -1,0 +1,165 @@
+#include "train/plan.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/parse.h"
+
+#define THREADS_MOST (1 << 20)
+
+void plan_init(struct parallel_plan *plan, int threads)
+{
+    *plan = (struct parallel_plan){.threads = threads,
+                                   .lanes = threads,
+                                   .teams = true,
+                                   .bucket = PLAN_BUCKET,
+                                   .align = 1,
+                                   .reduce = "auto"};
+}
+
+int plan_lanes(const struct parallel_plan *plan, int grains)
+{
+    int lanes = grains < plan->lanes ? grains : plan->lanes;
+    return lanes > 0 ? lanes : 1;
+}
+
+int plan_members(const struct parallel_plan *plan, int grains)
+{
+    int lanes = plan_lanes(plan, grains);
+    return plan->teams ? (plan->threads + lanes - 1) / lanes : 1;
+}
+
+int plan_buckets(const struct parallel_plan *plan, const struct model *model,
+                 size_t count, struct plan_bucket *bucket, int most)
+{
+    size_t end = count;
+    int buckets = 0;
+    for (int s = model->ops - 1; s >= 0 && end > 0; s--) {
+        const struct layer *layer = model->op[s];
+        size_t begin = layer->tensors ? layer->tensor[0].offset : end;
+        bool last = begin == 0;
+        if ((end - begin < plan->bucket || buckets == most - 1) && !last)
+            continue;
+        bucket[buckets++] = (struct plan_bucket){begin, end};
+        end = begin;
+    }
+    ASSERT(end == 0);
+    return buckets;
+}
+
+/* --- as text --- */
+
+static char *splits_text(const unsigned char *splits, int steps)
+{
+    char *text = mem_strdup("");
+    for (int s = 0; s < steps; s++) {
+        char *longer =
+            mem_format("%s%s%s", text, s ? "," : "", split_name((enum split)splits[s]));
+        free(text);
+        text = longer;
+    }
+    return text;
+}
+
+char *plan_text(const struct parallel_plan *plan, const struct model *model)
+{
+    char *forward = splits_text(plan->split.forward, model->ops);
+    char *backward = splits_text(plan->split.backward, model->ops);
+    char *text = mem_format("threads=%d lanes=%d teams=%s bucket=%zu align=%d reduce=%s "
+                            "forward=%s backward=%s",
+                            plan->threads, plan->lanes, plan->teams ? "on" : "off",
+                            plan->bucket, plan->align, plan->reduce, forward, backward);
+    free(forward);
+    free(backward);
+    return text;
+}
+
+/* The value behind "name=" of the next word; NULL: that is another. */
+static const char *next_value(char **rest, const char *name)
+{
+    size_t length = strlen(name);
+    char *word = strsep(rest, " ");
+    bool here = word && strncmp(word, name, length) == 0 && word[length] == '=';
+    return here ? word + length + 1 : NULL;
+}
+
+static bool next_number(char **rest, const char *name, long long hi, long long *out)
+{
+    const char *value = next_value(rest, name);
+    return value && parse_int(value, 1, hi, out);
+}
+
+static bool next_word(char **rest, const char *name, char out[PLAN_WORD])
+{
+    const char *value = next_value(rest, name);
+    size_t length = value ? strlen(value) : 0;
+    if (length == 0 || length >= PLAN_WORD)
+        return false;
+    memcpy(out, value, length + 1);
+    return true;
+}
+
+static bool find_split(const char *name, unsigned char *out)
+{
+    for (int s = 0; s < SPLITS; s++) {
+        if (strcmp(split_name((enum split)s), name) != 0)
+            continue;
+        *out = (unsigned char)s;
+        return true;
+    }
+    return false;
+}
+
+static bool next_splits(char **rest, const char *name, int steps, unsigned char *out)
+{
+    char *list = (char *)(uintptr_t)next_value(rest, name);
+    int count = 0;
+    for (char *word; list && (word = strsep(&list, ",")) != NULL; count++)
+        if (count == steps || !find_split(word, &out[count]))
+            return false;
+    return count == steps;
+}
+
+bool plan_read(struct parallel_plan *plan, const struct model *model, const char *text)
+{
+    char *copy = mem_strdup(text), *rest = copy;
+    const char *teams = NULL;
+    long long threads = 0, lanes = 0, bucket = 0, align = 0;
+    *plan = (struct parallel_plan){0};
+    bool good =
+        next_number(&rest, "threads", THREADS_MOST, &threads) &&
+        next_number(&rest, "lanes", threads, &lanes) &&
+        (teams = next_value(&rest, "teams")) != NULL && parse_bool(teams, &plan->teams) &&
+        next_number(&rest, "bucket", 1LL << 40, &bucket) &&
+        next_number(&rest, "align", THREADS_MOST, &align) &&
+        next_word(&rest, "reduce", plan->reduce) &&
+        next_splits(&rest, "forward", model->ops, plan->split.forward) &&
+        next_splits(&rest, "backward", model->ops, plan->split.backward) && rest == NULL;
+    plan->threads = (int)threads;
+    plan->lanes = (int)lanes;
+    plan->bucket = (size_t)bucket;
+    plan->align = (int)align;
+    free(copy);
+    return good;
+}
+
+const char *plan_summary(const struct parallel_plan *plan, int grains)
+{
+    static char text[160];
+    int lanes = plan_lanes(plan, grains), members = plan_members(plan, grains);
+    const char *s = plan->threads > 1 ? "s" : "";
+    if (members == 1 && lanes >= plan->threads)
+        snprintf(text, sizeof text, "%d thread%s, each with grains of its own",
+                 plan->threads, s);
+    else if (members == 1)
+        snprintf(text, sizeof text, "%d of %d threads, each with grains of its own",
+                 lanes, plan->threads);
+    else if (lanes == 1)
+        snprintf(text, sizeof text, "%d threads that share every grain", plan->threads);
+    else
+        snprintf(text, sizeof text, "%d threads, up to %d of them sharing a grain",
+                 plan->threads, members);
+    return text;
+}

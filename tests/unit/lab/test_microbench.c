@@ -1,0 +1,175 @@
+/* What is measured beside the table computes what it should. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <math.h>
+#include <stdlib.h>
+
+#include "base/mem.h"
+#include "base/rng.h"
+#include "kernels/kernels.h"
+#include "kernels/reference.h"
+#include "lab/microbench.h"
+
+#define GROUP KERNELS_GROUP
+
+static float *random_floats(size_t count, uint64_t key)
+{
+    float *x = mem_aligned(count, sizeof *x);
+    struct rng rng;
+    rng_init(&rng, 4, RNG_TEST, 0, key);
+    for (size_t i = 0; i < count; i++)
+        x[i] = rng_range(&rng, -1.0f, 1.0f);
+    return x;
+}
+
+/* Where element (a, b, c, d) of (., B, C, D) is, with D in groups before B. */
+static size_t grouped(const int *size, int a, int b, int c, int d, int group)
+{
+    size_t groups = (size_t)(size[3] / group);
+    size_t plane = (size_t)size[1] * (size_t)size[2];
+    size_t pixel = (size_t)b * (size_t)size[2] + (size_t)c;
+    return (((size_t)a * groups + (size_t)(d / group)) * plane + pixel) * (size_t)group +
+           (size_t)(d % group);
+}
+
+/* A tensor (A, B, C, D) with its channels D in groups. */
+static void regroup(float *to, const float *from, const int *size, int group, bool back)
+{
+    size_t i = 0;
+    for (int a = 0; a < size[0]; a++)
+        for (int b = 0; b < size[1]; b++)
+            for (int c = 0; c < size[2]; c++)
+                for (int d = 0; d < size[3]; d++, i++)
+                    if (back)
+                        to[i] = from[grouped(size, a, b, c, d, group)];
+                    else
+                        to[grouped(size, a, b, c, d, group)] = from[i];
+}
+
+/* Weights (K, R, S, C) as a layout has them. */
+static void place_weights(float *to, const float *from, const struct conv_shape *s,
+                          enum microbench_layout layout)
+{
+    int window = s->r * s->s;
+    for (int k = 0; k < s->k; k++)
+        for (int t = 0; t < window; t++)
+            for (int c = 0; c < s->c; c++) {
+                float w = from[(k * window + t) * s->c + c];
+                if (layout == LAYOUT_NCHW)
+                    to[(k * s->c + c) * window + t] = w;
+                else if (layout == LAYOUT_NHWC)
+                    to[(t * s->c + c) * s->k + k] = w;
+                else
+                    to[(((k / GROUP * (s->c / GROUP) + c / GROUP) * window + t) * GROUP +
+                        c % GROUP) *
+                           GROUP +
+                       k % GROUP] = w;
+            }
+}
+
+static void check_layout(const struct conv_shape *s, enum microbench_layout layout)
+{
+    const int in[] = {s->n, s->h, s->w, s->c}, out[] = {s->n, s->p, s->q, s->k};
+    size_t xs = (size_t)(s->n * s->h * s->w * s->c);
+    size_t ys = (size_t)(s->n * s->p * s->q * s->k),
+           ws = (size_t)(s->k * s->r * s->s * s->c);
+    float *x = random_floats(xs, 1), *w = random_floats(ws, 2);
+    float *bias = mem_aligned((size_t)s->k, sizeof *bias);
+    float *want = mem_aligned(ys, sizeof *want), *y = mem_aligned(ys, sizeof *y);
+    float *there = mem_aligned(xs, sizeof *x), *weight = mem_aligned(ws, sizeof *w);
+    float *found = mem_aligned(ys, sizeof *found);
+    int group = layout == LAYOUT_NCHW ? 1 : layout == LAYOUT_BLOCKED ? GROUP : 0;
+    reference_conv_forward(s, want, x, w, bias);
+    regroup(there, x, in, group ? group : s->c, false);
+    place_weights(weight, w, s, layout);
+    if (layout == LAYOUT_NCHW)
+        kernels()->layout_nchw(s, y, there, weight);
+    else if (layout == LAYOUT_NHWC)
+        kernels()->layout_nhwc(s, y, there, weight);
+    else
+        kernels()->layout_blocked(s, y, there, weight);
+    regroup(found, y, out, group ? group : s->k, true);
+    for (size_t i = 0; i < ys; i++)
+        if (!(fabsf(found[i] - want[i]) <= 1e-4f))
+            fail_msg("%s: y[%zu] is %g, not %g", microbench_layout_name(layout), i,
+                     (double)found[i], (double)want[i]);
+    float *all[] = {x, w, bias, want, y, there, weight, found};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        free(all[i]);
+}
+
+static void test_layouts(void **state)
+{
+    (void)state;
+    struct conv_shape shapes[] = {
+        {.n = 2, .h = 13, .w = 13, .c = 32, .k = 64, .r = 3, .s = 3, .stride = 1},
+        {.n = 3, .h = 5, .w = 24, .c = 16, .k = 48, .r = 2, .s = 3, .stride = 1},
+        {.n = 1, .h = 4, .w = 3, .c = 48, .k = 16, .r = 1, .s = 1, .stride = 1},
+    };
+    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
+        conv_shape_complete(&shapes[i]);
+        for (enum cpu_isa isa = CPU_PLAIN; isa <= cpu_isa(); isa++)
+            for (int layout = 0; kernels_select(isa) && layout < LAYOUTS; layout++)
+                check_layout(&shapes[i], layout);
+    }
+    kernels_select(cpu_isa());
+}
+
+/* Both ways of a convolution, also where the other is taken. */
+static void test_ways(void **state)
+{
+    (void)state;
+    static const struct team alone = {.size = 1};
+    struct conv_shape shapes[] = {
+        {.n = 3, .h = 9, .w = 8, .c = 1, .k = 33, .r = 3, .s = 3, .stride = 1},
+        {.n = 2, .h = 7, .w = 6, .c = 19, .k = 40, .r = 3, .s = 3, .stride = 2, .pad = 1},
+    };
+    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
+        struct conv_shape *s = &shapes[i];
+        conv_shape_complete(s);
+        size_t ys = (size_t)(s->n * s->p * s->q * s->k);
+        float *x = random_floats((size_t)(s->n * s->h * s->w * s->c), 1);
+        float *w = random_floats((size_t)(s->k * s->r * s->s * s->c), 2);
+        float *bias = random_floats((size_t)s->k, 3);
+        float *want = mem_aligned(ys, 4), *y = mem_aligned(ys, 4),
+              *z = mem_aligned(ys, 4);
+        void *scratch = mem_aligned(conv_ways_scratch(s), 1);
+        reference_conv_forward(s, want, x, w, bias);
+        conv_forward_direct(&alone, s, y, x, w, bias, scratch);
+        conv_forward_gemm(&alone, s, z, x, w, bias, scratch);
+        for (size_t j = 0; j < ys; j++)
+            assert_true(fabsf(y[j] - want[j]) <= 1e-4f && fabsf(z[j] - want[j]) <= 1e-4f);
+        void *all[] = {x, w, bias, want, y, z, scratch};
+        for (size_t j = 0; j < sizeof all / sizeof *all; j++)
+            free(all[j]);
+    }
+}
+
+/* Operations run on any size and any number of threads; sizes that pay are real ones. */
+static void test_ops(void **state)
+{
+    (void)state;
+    for (int op = 0; op < OPS; op++) {
+        struct microbench_times times = microbench_op(op, 77, 3);
+        assert_true(times.alone.median > 0 && times.inside.median > 0);
+        assert_true(times.region.median > 0);
+    }
+    struct microbench_pays pays = microbench_pays(OP_RELU, 2);
+    assert_true(pays.inside <= MICROBENCH_MOST && pays.region <= MICROBENCH_MOST);
+    assert_true(microbench_vector_gain(OP_GELU, 100) > 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_layouts),
+        cmocka_unit_test(test_ways),
+        cmocka_unit_test(test_ops),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
