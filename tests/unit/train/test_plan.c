@@ -1,4 +1,4 @@
-#include "nn_test.h"
+#include "../nn/nn_test.h"
 
 #include "train/plan.h"
 
