@@ -199,6 +199,12 @@ with h5py.File('$harmed', 'r+') as f: $harm"
     done
 }
 
+# Open MPI would make a session folder there, the same for all programs without mpirun.
+@test "programs without mpirun do not share a folder: they can start at the same moment" {
+    good
+    TMPDIR=/proc/none train 1 good.conf --run run --check | grep '^checked: '
+}
+
 @test "the help lists every key with its default, and a stored config reads back" {
     good
     "$LOCKSTEP" train --help >"$BATS_TEST_TMPDIR/help"
