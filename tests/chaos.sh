@@ -1,12 +1,14 @@
 #!/bin/bash
-# Kill a training run N times, at random instants and in the midst of its writing, under
-# scripts/supervise.sh, and see that nothing is lost and nothing done twice:
-#   chaos.sh [N [SEED]]     N kills (10); SEED repeats what is drawn, not the instants
-# Each start has other ranks, threads and launcher. Kills in a system call are strace's:
-# the process is killed as it enters it. Prints a line for each kill, a table in Markdown
-# and the sum. A kill passes if the run goes on from less than two checkpoint intervals
-# before it (one, and what is done while a checkpoint is written); then the end must be
-# that of an undisturbed run. KEEP=FOLDER keeps the files there.
+# Kill a training run N times, at random instants and during its writes, under
+# scripts/supervise.sh, and check that no step is lost and none is done twice:
+#   chaos.sh [N [SEED]]     N kills (10); SEED repeats the random choices, not the instants
+# The run has no end of its own: after the last kill it is stopped and started once more, to
+# end a little later (chaos_start.sh). So its length follows from the kills on any machine.
+# Each start has other ranks, threads and launcher. strace makes the kills in a system call:
+# the process is killed as it enters the call. Prints a line for each kill, a table in
+# Markdown and the sum. A kill passes if the run resumes less than two checkpoint intervals
+# before the kill (one, and the steps done while a checkpoint is written). The end must
+# equal that of an undisturbed run of the same number of steps. KEEP=FOLDER keeps the files.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 source tests/env.sh
@@ -15,7 +17,7 @@ source tests/processes.sh
 
 kills=${1:-10} seed=${2:-$((SRANDOM % 100000))}
 interval=50 # steps between checkpoints
-limit=120   # seconds for anything that is waited for
+limit=300   # seconds until chaos.sh gives up waiting for something
 kinds=(rank pwrite64 mpirun fsync all rename start unlink)
 declare -A fault=(
     [rank]="a rank" [mpirun]="mpirun" [all]="all processes at once"
@@ -50,9 +52,10 @@ nap() { # MILLISECONDS, below 1000
 
 # --- the log ---
 
-# Reads on to the next line of the log that matters: sets `event` to step or end, `step`,
-# and `start`, the number of the start that says it; when that is a new one also `from`,
-# the step that it goes on from, and `reached`, how far the one before it had come.
+# Reads the log up to the next line of a step or of the end: sets `event` to step or end,
+# `step`, and `start`, the number of the start that wrote it. If that is a new start, also
+# sets `from`, the step that it resumed from, and `reached`, the last step of the start
+# before it.
 next_event() {
     local line
     while read -r -t $limit -u "$log" line; do
@@ -71,7 +74,7 @@ next_event() {
 
 # --- kills ---
 
-# Sets `number` of the newest start, `everybody` of its processes, `mpirun` and `ranks`.
+# Sets `number` of the newest start, and the pids `everybody`, `mpirun` and `ranks` of it.
 look() {
     local files=("$work"/start.*) pid name
     number=${#files[@]} mpirun='' ranks=()
@@ -86,7 +89,7 @@ look() {
     done
 }
 
-# By one of three ways, or everybody if it is too early for another.
+# Kills a rank, mpirun or all processes; all if the other does not exist yet.
 strike() { # rank, mpirun or all: sets `what` and `when`
     local victims
     look
@@ -100,24 +103,30 @@ strike() { # rank, mpirun or all: sets `what` and `when`
     kill -KILL "${victims[@]}" 2>/dev/null
 }
 
-# A start of its own, and a kill somewhere in it.
-strike_start() {
-    local ways=(rank mpirun all) next
+# Asks the run to stop, and waits until it is started again.
+restart() {
+    local next
     look
     next=$work/start.$((number + 1))
-    ((${#ranks[@]})) || die "the run has ended"
+    ((${#ranks[@]})) || die "the run has no ranks"
     kill -USR1 "${ranks[RANDOM % ${#ranks[@]}]}"
     poll test -e "$next" || die "a stopped run is not started again"
+}
+
+# Restarts the run and kills it some time after.
+strike_start() {
+    local ways=(rank mpirun all)
+    restart
     nap $((RANDOM % 900))
     strike "${ways[RANDOM % 3]}"
     what="$what, in the start"
 }
 
-# Kills rank 0, which writes, as it enters CALL for the COUNT-th time from now. Fails
-# where processes may not be traced.
+# Kills rank 0, which writes the files, as it enters CALL for the COUNT-th time from now.
+# Fails where processes may not be traced.
 strike_in() { # CALL COUNT
     local calls=$1 rank0 file
-    case $1 in # their other names on other machines
+    case $1 in # the calls have other names on other machines
     rename) calls='rename|renameat|renameat2' ;;
     unlink) calls='unlink|unlinkat' ;;
     esac
@@ -128,7 +137,7 @@ strike_in() { # CALL COUNT
         -e "inject=/^($calls)\$:signal=KILL:when=$2" -p "$rank0" 2>"$work/strace.err"
     when=$EPOCHREALTIME
     grep -q 'not permitted' "$work/strace.err" && return 1
-    poll dead "$rank0" || die "rank 0 makes no $1"
+    poll dead "$rank0" || die "rank 0 never calls $1"
     file=$(grep -E "($calls)\(" "$work/strace" | tail -n 1)
     file=$(sed -E 's/^[^"<]*["<]([^">]*).*/\1/' <<<"$file")
     file=${file##*/}
@@ -145,12 +154,13 @@ attack() { # KIND
     esac
 }
 
-# The run goes on for a while, is killed, and goes on: one line, and one of $work/kills.
+# Lets the run do some steps, kills it and waits until it goes on. Prints one line and adds
+# one to $work/kills.
 disturb() { # KIND
     local goal=$((step + RANDOM % (2 * interval))) seconds lost
     while ((step < goal)); do
         next_event
-        [[ $event == step ]] || die "the run ended before it was killed $kills times"
+        [[ $event == step ]] || die "the run ended by itself"
     done
     nap $((RANDOM % 30))
     attack "$1" || { ((skipped++)) && return; }
@@ -175,30 +185,20 @@ check() { # WHAT COMMAND...: a test
 
 # --- runs ---
 
-# RUN STEPS: its command line, into `command`. With one checkpoint kept there is no second
-# chance.
-set_command() {
+# Sets `command` to the command line of RUN, without its number of steps. Only one checkpoint
+# is kept, so that a damaged one would show. The rate must not depend on that number.
+set_command() { # RUN
     command=("$LOCKSTEP" train configs/letters.conf --data "$work/letters.h5"
-        --run "$work/$1" --set "train.steps=$2" --set train.grain=16
-        --set train.eval_every=4 --set log.every=1 --set checkpoint.keep=1
+        --run "$work/$1" --set schedule.kind=constant --set optim.lr=0.01
+        --set train.grain=16 --set train.eval_every=4 --set log.every=1 --set checkpoint.keep=1
         --set "checkpoint.every_steps=$interval" --set checkpoint.every_epochs=0
         --set checkpoint.every_minutes=0.01)
 }
 
 undisturbed() { # RUN STEPS
-    set_command "$1" "$2"
-    mpirun -n 2 "${command[@]}" --threads 1 >"$work/$1.out" 2>&1 </dev/null ||
-        die "an undisturbed run fails: $(tail -n 1 "$work/$1.out")"
-}
-
-# Enough for all kills: some intervals each, and what the ranks of a killed mpirun do in
-# the seconds until they die, at the speed of this machine.
-choose_steps() {
-    undisturbed trial 200
-    steps=$(awk -v kills="$kills" -v interval="$interval" '
-        /^ +[0-9]+ +[0-9.]+ / && ++rows > 100 { ms += $6 }
-        END { print int(kills * (4 * interval + 500 * (rows - 100) / ms) + 500) }' \
-        "$work/trial.out")
+    set_command "$1"
+    mpirun -n 2 "${command[@]}" --threads 1 --set "train.steps=$2" >"$work/$1.out" 2>&1 \
+        </dev/null || die "an undisturbed run fails: $(tail -n 1 "$work/$1.out")"
 }
 
 draw_kinds() {
@@ -212,7 +212,7 @@ draw_kinds() {
 }
 
 start_run() {
-    set_command chaos "$steps"
+    set_command chaos
     mkdir "$work/chaos"
     touch "$work/chaos/log.txt"
     CHAOS=$work CHAOS_SEED=$seed scripts/supervise.sh --delay 0 --max-failures 20 \
@@ -222,6 +222,17 @@ start_run() {
     follower=$!
     start=0 step=0 from=0 reached=0 done=0
     next_event
+}
+
+# Stops the run; chaos_start.sh gives its next start an end, and leaves `steps`. Sets
+# `status` to the supervisor's.
+end_run() {
+    touch "$work/last"
+    restart
+    wait "$supervisor"
+    status=$?
+    supervisor=''
+    steps=$(<"$work/steps")
 }
 
 # --- the end ---
@@ -242,14 +253,15 @@ same_files() {
     diff <(cd "$work/calm" && find . | sort) <(cd "$work/chaos" && find . | sort)
 }
 
-compare() { # STATUS, of the supervisor
+compare() {
     local state
     state=$(last_state chaos)
-    check "exit status $1" test "$1" -eq 0
+    check "exit status $status" test "$status" -eq 0
+    check "no state at the end" test -n "$state"
     check "state $state, not $(last_state calm)" test "$state" = "$(last_state calm)"
-    check "another history" same_history "$work"/{calm,chaos}/metrics.h5
+    check "the metrics differ" same_history "$work"/{calm,chaos}/metrics.h5
     check "a step in metrics.h5 is missing or doubled" every_step_once
-    check "other files" same_files
+    check "the files differ" same_files
 }
 
 table() {
@@ -289,14 +301,12 @@ trap 'exit 130' INT TERM
 "$LOCKSTEP" data synth --out "$work/letters.h5" --train 3000 --test 400 >/dev/null ||
     exit 1
 RANDOM=$seed
-choose_steps
 draw_kinds
-echo "$kills kills in $steps steps, a checkpoint every $interval steps; seed $seed"
+echo "$kills kills, a checkpoint every $interval steps; seed $seed"
 start_run
 for kind in "${drawn[@]}"; do disturb "$kind"; done
-wait "$supervisor"
-status=$?
-supervisor=''
+end_run
+echo "the run ended at step $steps"
 undisturbed calm "$steps"
-compare $status
+compare
 finish

@@ -1,14 +1,14 @@
 # shellcheck shell=bash
-# Sourced: what tests ask of processes, by pid.
+# Sourced: questions about processes, by pid.
 
-# family PID: it and all its descendants, each before its own.
+# family PID: it and all its descendants, parents first.
 family() {
     local child
     echo "$1"
     for child in $(pgrep -P "$1"); do family "$child"; done
 }
 
-# alive PID: it is there and no zombie.
+# alive PID: the process exists and is no zombie.
 alive() {
     grep -qs '^State:[[:space:]]*[^ZX]' "/proc/$1/status"
 }
@@ -17,8 +17,8 @@ dead() {
     ! alive "$1"
 }
 
-# signal_in PID SIGNAL SET...: is it in one of these sets of the process: Cgt (it has a
-# handler), Blk (it waits), Pnd (for it to be let in)?
+# signal_in PID SIGNAL SET...: whether the signal is in one of these sets of the process:
+# Cgt (it has a handler), Blk (blocked), Pnd (pending).
 signal_in() {
     local number mask sets
     number=$(kill -l "$2")
@@ -29,24 +29,28 @@ signal_in() {
     return 1
 }
 
-# Will lockstep, or whatever it is, live on after SIGNAL? (PID SIGNAL)
+# takes PID SIGNAL: the process handles or blocks SIGNAL, so that it survives it.
 takes() {
     signal_in "$1" "$2" Cgt Blk 2>/dev/null
 }
 
-# Has SIGNAL, which was sent, arrived? (PID SIGNAL)
+# handled PID SIGNAL: SIGNAL is no longer pending.
 handled() {
     ! signal_in "$1" "$2" Pnd
 }
 
-# poll COMMAND...: until it succeeds, for a minute.
+# all_stopped PID...: these processes are stopped.
+all_stopped() {
+    local pid
+    for pid; do grep -qs '^State:[[:space:]]*T' "/proc/$pid/status" || return; done
+}
+
+# poll COMMAND...: repeats it until it succeeds. It gives up after two minutes, or after
+# POLL_SECONDS.
 poll() {
-    local end=$((SECONDS + 60))
+    local end=$((SECONDS + ${POLL_SECONDS:-120}))
     until "$@"; do
-        ((SECONDS < end)) || break
+        ((SECONDS < end)) || { echo "never true: $*" && return 1; }
         sleep 0.02
     done
-    ((SECONDS < end)) && return
-    echo "in vain: $*"
-    return 1
 }

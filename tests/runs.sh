@@ -2,46 +2,110 @@
 # Sourced by the bats files that train networks:
 #   setup_file() { source "$BATS_TEST_DIRNAME/../runs.sh"; letters letters.h5 600 200; }
 #   setup() { source "$BATS_TEST_DIRNAME/../runs.sh"; }
-# Every test starts in a folder that the tests of its file share, so that one may look at
-# what another trained; FRESH, a folder of its own, is below it.
+# setup_file works in a folder of the file's own. Every test works in a new folder that holds
+# a copy of what setup_file made there: no test sees what another one did.
 
 bats_require_minimum_version 1.5.0
 source "$(dirname "${BASH_SOURCE[0]}")/env.sh"
 source "$ROOT/tests/h5.sh"
 source "$ROOT/tests/processes.sh"
-cd "$BATS_FILE_TMPDIR" || exit 1
 TINY=$ROOT/configs/tiny.conf
 LETTERS=$ROOT/configs/letters.conf
+
+FILES=$BATS_FILE_TMPDIR/files
+mkdir -p "$FILES"
+if [[ ${BATS_TEST_TMPDIR-} ]]; then
+    cp -a "$FILES" "$BATS_TEST_TMPDIR/work"
+    cd "$BATS_TEST_TMPDIR/work" || exit 1
+else
+    cd "$FILES" || exit 1
+fi
 
 # letters FILE TRAIN TEST [OPTION...]: a small built-in data set.
 letters() {
     "$LOCKSTEP" data synth --out "$1" --train "$2" --test "$3" "${@:4}"
 }
 
-# train RANKS CONFIG ...: on one thread a rank unless told otherwise.
+# train RANKS CONFIG ...: with one thread per rank unless an option says otherwise.
 train() {
     local start=(mpirun -n "$1")
     (($1 == 1)) && start=()
     "${start[@]}" "$LOCKSTEP" train "$2" --data letters.h5 --threads 1 "${@:3}" </dev/null
 }
 
-# state FILE: the last state= of a log.
+# --- what a run left ---
+
+# state LOG: the last state= of a log.
 state() {
     sed -n 's/.*state=//p' "$1" | tail -n 1 | grep -E '^[0-9a-f]{16}$'
 }
 
-# trace FILE: a log without what depends on the clock.
+# trace LOG: the log's lines without the columns that depend on time.
 trace() {
     sed -nE -e '/^eval step/p' -e 's/^( +[0-9]+( +[0-9.]+){4})( +[0-9.-]+)+$/\1/p' "$1"
 }
 
-# fingerprint FOLDER: of every file's name, content and time of change.
+# fingerprint FOLDER: a hash of the name, content and modification time of every file.
 fingerprint() {
+    [[ -n $(find "$1" -type f -print -quit) ]] || return
     (cd "$1" && find . -printf '%p %y %T@\n' && find . -type f -exec sha256sum {} +) |
         sort | sha256sum
 }
 
-# refused STATUS TEXT COMMAND...: it ends with STATUS and says TEXT (a pattern) in one line.
+# steps_logged RUN: how many lines of training steps its log has.
+steps_logged() {
+    cat "$1/log.txt" 2>/dev/null | grep -cE '^ +[0-9]+ +[0-9]+\.[0-9]+ ' || :
+}
+
+# --- comparisons: nothing equals an empty text, and nothing differs from one ---
+
+# same_text TEXT TEXT...: all are equal and not empty.
+same_text() {
+    local text
+    for text; do
+        [[ $text && $text == "$1" ]] && continue
+        printf 'not equal, or empty: <%s>\n' "$@"
+        return 1
+    done
+}
+
+# other_text TEXT TEXT: they differ and neither is empty.
+other_text() {
+    [[ $1 && $2 && $1 != "$2" ]] && return
+    printf 'equal, or empty: <%s>\n' "$@"
+    return 1
+}
+
+# same_state LOG...: all runs ended with the same state.
+same_state() {
+    local log found=()
+    for log; do
+        found+=("$(state "$log")") || :
+        echo "$log: state ${found[-1]:-missing}"
+    done
+    same_text "${found[@]}"
+}
+
+# other_state LOG LOG: the two runs ended with different states.
+other_state() {
+    other_text "$(state "$1")" "$(state "$2")"
+}
+
+# same_trace LOG...: all runs logged the same losses and evaluations.
+same_trace() {
+    local log found=()
+    for log; do found+=("$(trace "$log")"); done
+    same_text "${found[@]}"
+}
+
+# same_run LOG...: same state and same trace.
+same_run() {
+    same_state "$@" && same_trace "$@"
+}
+
+# --- refusals ---
+
+# refused STATUS TEXT COMMAND...: it ends with STATUS and prints TEXT (a pattern) in one line.
 refused() {
     run --separate-stderr "${@:3}"
     echo "status $status, wanted $1: $stderr"
@@ -53,7 +117,7 @@ refused() {
     [[ $said == "lockstep: "$2 ]]
 }
 
-# unread COMMAND...: whose reader is gone; it ends silently, as any filter does.
+# unread COMMAND...: its reader has closed the pipe; it ends silently, as a filter does.
 unread() {
     local status=0
     rm -f unread
@@ -63,60 +127,94 @@ unread() {
     [ "$status" -eq 141 ] && [ ! -s unread.err ]
 }
 
-# start RANKS RUN CONFIG ...: train in the background; JOB is its pid, PIDS the ranks'.
+# --- runs in the background ---
+
+# With these options a run goes on until a test ends it: tests do not depend on speed.
+ENDLESS=(--set train.steps=1000000000 --set schedule.kind=constant)
+
+# last_step RUN: the step of its newest checkpoint or of its last line, whichever is later.
+last_step() {
+    {
+        find "$1/checkpoints" -name 'step-*.h5' | sed 's/.*step-0*//; s/\.h5$//'
+        sed -nE 's/^ +([0-9]+) +[0-9]+\.[0-9]+ .*/\1/p' "$1/log.txt"
+    } | sort -n | tail -n 1 | grep .
+}
+
+# ends_as_undisturbed RANKS RUN CONFIG OPTION...: the ENDLESS run RUN, which was stopped or
+# killed, is resumed on RANKS ranks for some more steps. It ends with the state and the
+# metrics of the run `calm`, which is trained to the same step in one go.
+ends_as_undisturbed() {
+    local all=("${@:4}" "${ENDLESS[@]}") step
+    step=$(last_step "$2")
+    all+=(--set "train.steps=$((step + 10))")
+    train "$1" "$3" --run "$2" "${all[@]}" --resume >"$2.end"
+    grep -q "^finished step $((step + 10)) of $((step + 10)) " "$2.end"
+    rm -rf calm
+    train 1 "$3" --run calm "${all[@]}" >calm.out
+    same_state "$2.end" calm.out
+    same_history calm/metrics.h5 "$2/metrics.h5"
+}
+
+# start RANKS RUN CONFIG ...: train in the background; JOB is mpirun's pid, PIDS the ranks'.
 start() {
-    local i
-    LINES_BEFORE=$(lines_of "$2")
+    LINES_BEFORE=$(steps_logged "$2")
     mpirun -n "$1" "$LOCKSTEP" train "$3" --data letters.h5 --threads 1 --run "$2" \
         "${@:4}" >>"$2.out" 2>>"$2.err" </dev/null 3>&- &
     JOB=$!
-    for ((i = 0; i < 600; i++)); do
-        mapfile -t PIDS < <(pgrep -P $JOB)
-        ((${#PIDS[@]} == $1)) && return
-        sleep 0.05
-    done
-    echo "no ranks: $(<"$2.err")"
-    return 1
+    poll has_ranks "$1" || { cat "$2.err" && return 1; }
 }
 
-# lines_of RUN: how many intervals its log has.
-lines_of() {
-    cat "$1/log.txt" 2>/dev/null | grep -cE '^ +[0-9]+ +[0-9]+\.[0-9]+ ' || :
+# has_ranks N: mpirun JOB has N children; sets PIDS.
+has_ranks() {
+    mapfile -t PIDS < <(pgrep -P "$JOB")
+    ((${#PIDS[@]} == $1))
 }
 
-# until_lines RUN N: the job of `start` has logged N intervals.
+# until_lines RUN N: waits until the job of `start` has logged N more lines.
 until_lines() {
-    local i
-    for ((i = 0; i < 1200; i++)); do
-        (($(lines_of "$1") >= LINES_BEFORE + $2)) && return
-        sleep 0.025
-    done
-    echo "no $2 lines come: $(<"$1.err")"
-    return 1
+    poll has_lines "$1" "$2" || { cat "$1.err" && return 1; }
 }
 
-# until_step RUN STEP: the log of RUN has the line of STEP.
+has_lines() {
+    (($(steps_logged "$1") >= LINES_BEFORE + $2))
+}
+
+# until_step RUN STEP: waits until the log of RUN has the line of STEP.
 until_step() {
-    local i
-    for ((i = 0; i < 1200; i++)); do
-        grep -qsE "^ +$2 " "$1/log.txt" && return
-        sleep 0.025
-    done
-    echo "step $2 is not reached: $(<"$1.err")"
-    return 1
+    poll has_step "$1" "$2" || { cat "$1.err" && return 1; }
 }
 
-# ended: the job of `start` is over, and so are its ranks; the status is mpirun's.
+has_step() {
+    grep -qsE "^ +$2 " "$1/log.txt"
+}
+
+# until_said RUN PATTERN: waits for PATTERN in what RUN printed as chatter.
+until_said() {
+    poll grep -Eqs "$2" "$1.err" || { cat "$1.err" && return 1; }
+}
+
+# ended: waits until the job of `start` and its ranks are gone; returns mpirun's status.
 ended() {
-    local status=0 pid i
+    local status=0 pid
     wait "$JOB" || status=$?
-    for pid in "${PIDS[@]}"; do
-        for ((i = 0; i < 400; i++)); do
-            grep -qs '^State:[[:space:]]*[^ZX]' "/proc/$pid/status" || break
-            sleep 0.025
-        done
-    done
+    for pid in "${PIDS[@]}"; do poll dead "$pid" || return; done
     return "$status"
+}
+
+# ends_with STATUS RUN: the job of `start` ended with STATUS (a pattern).
+ends_with() {
+    local status=0
+    ended || status=$?
+    JOB='' PIDS=()
+    echo "status $status, wanted $1: $(tail -n 3 "$2.err")"
+    # shellcheck disable=SC2053
+    [[ $status == $1 ]]
+}
+
+# end_job: kills by pid what a failed test left running; for teardown.
+end_job() {
+    local pid
+    for pid in ${JOB-} "${PIDS[@]}"; do kill -KILL "$pid" 2>/dev/null || :; done
 }
 
 # pid_of RANK: of the job of `start`.

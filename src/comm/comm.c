@@ -72,8 +72,12 @@ struct comm *comm_start(int *argc, char ***argv)
        no PMI it would refuse to start at all. */
     if (!getenv("PMIX_RANK"))
         setenv("OMPI_MCA_ess_singleton_isolated", "1", 0);
-    if (!getenv("PMIX_RANK") && !getenv("PMI_RANK"))
+    if (!getenv("PMIX_RANK") && !getenv("PMI_RANK")) {
         unsetenv("SLURM_STEP_ID");
+        /* All lone processes of a user would share one session folder, and two that start
+           at the same moment can fail to make it. One process needs none. */
+        setenv("OMPI_MCA_orte_create_session_dirs", "0", 0);
+    }
     comm_end_within(START_SECONDS,
                     "lockstep: other ranks have not started; this one ends\n");
     MPI_CHECK(MPI_Init_thread(argc, argv, MPI_THREAD_FUNNELED, &provided));

@@ -11,10 +11,10 @@ setup() {
     cases=()
 }
 
-# All cases are done, and nothing was made.
+# All cases are done, and they made nothing.
 teardown() {
     local i
-    cd "$BATS_FILE_TMPDIR" || return
+    cd "$BATS_TEST_TMPDIR/work" || return
     for i in "${!cases[@]}"; do
         wait "${cases[i]}" || { cat "$BATS_TEST_TMPDIR/$i.out"; return 1; }
     done
@@ -39,7 +39,8 @@ lr = 0.1   # another
 END
 }
 
-# aside COMMAND...: a test's cases run side by side, for they mostly wait for MPI to start.
+# aside COMMAND...: the cases of a test run concurrently because they mostly wait for MPI to
+# start.
 aside() {
     "$@" >"$BATS_TEST_TMPDIR/${#cases[@]}.out" 2>&1 3>&- &
     cases+=($!)
@@ -56,7 +57,7 @@ one_bad() {
     good
     awk -v line="$2" -v text="$3" 'NR == line { print text; next } { print }' \
         good.conf >bad.conf
-    refused 2 "$4" train 1 bad.conf --run run --data "$BATS_FILE_TMPDIR/letters.h5"
+    refused 2 "$4" train 1 bad.conf --run run --data ../work/letters.h5
     [ "$(ls | xargs)" = "bad.conf good.conf" ]
 }
 
@@ -198,6 +199,12 @@ with h5py.File('$harmed', 'r+') as f: $harm"
     done
 }
 
+# Open MPI would make a session folder there, the same for all programs without mpirun.
+@test "programs without mpirun do not share a folder: they can start at the same moment" {
+    good
+    TMPDIR=/proc/none train 1 good.conf --run run --check | grep '^checked: '
+}
+
 @test "the help lists every key with its default, and a stored config reads back" {
     good
     "$LOCKSTEP" train --help >"$BATS_TEST_TMPDIR/help"
@@ -205,12 +212,12 @@ with h5py.File('$harmed', 'r+') as f: $harm"
         END { print n, k }' "$BATS_TEST_TMPDIR/help"
     [ "$output" = "10 5" ]
     cd "$BATS_TEST_TMPDIR" || return
-    cp "$BATS_FILE_TMPDIR/letters.h5" .
-    train 1 "$BATS_FILE_TMPDIR/good.conf" --run one --set train.steps=2 \
+    cp work/letters.h5 .
+    train 1 work/good.conf --run one --set train.steps=2 \
         --set optim.kind=adamw --set augment.elastic=0.123456789 >one.out
     h5 one/checkpoints/best.h5 >stored.conf <<<'print(f[0].attrs["config"].decode())'
     grep -q '^elastic = 0.123456789$' stored.conf
     train 1 stored.conf --run two >two.out
-    [ "$(state one.out)" = "$(state two.out)" ]
+    same_state one.out two.out
     grep -qx 'layer = conv 8 kernel=5' stored.conf
 }

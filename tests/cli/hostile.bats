@@ -50,7 +50,7 @@ with_forged() {
         --set checkpoint.every_epochs=1 2>err
     grep "'$newest' is damaged or malicious" err
     grep "^resumed from 'bad/checkpoints/step-000000000002.h5': step 2 of 4" bad/log.txt
-    [ "$(state bad/log.txt)" = "$(state base/log.txt)" ]
+    same_state bad/log.txt base/log.txt
 }
 
 @test "any byte of a checkpoint or data set may be any other: no signal, no wrong content" {

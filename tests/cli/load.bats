@@ -74,7 +74,7 @@ need_cpus() {
 @test "OMP_DYNAMIC takes no threads away" {
     OMP_DYNAMIC=true train 1 "$TINY" --run dynamic --threads 3 --set train.steps=3 >dynamic.out
     train 1 "$TINY" --run plain --threads 1 --set train.steps=3 >plain.out
-    [ "$(state dynamic.out)" = "$(state plain.out)" ]
+    same_state dynamic.out plain.out
 }
 
 @test "threads bound by OpenMP" {

@@ -45,7 +45,7 @@ setup() {
     [ "$(grep -cE '^eval step [0-9]+ epoch [0-9.]+ loss [0-9.]+ accuracy [0-9.]+ % \([0-9]+ of 200\) state=[0-9a-f]{16}$' out)" -eq 4 ]
     grep -Eq '^finished step 24 of 24 epoch 4.00 in [0-9.]+ s best accuracy [0-9.]+ % \(step [0-9]+\) state=[0-9a-f]{16}$' out
     grep -q '^run: run (.*); next: lockstep eval run --data letters.h5$' out
-    [ "$(state out)" = "$(grep '^eval step 24' out | sed 's/.*state=//')" ]
+    same_text "$(state out)" "$(grep '^eval step 24' out | sed 's/.*state=//')"
 }
 
 @test "it learns" {
@@ -116,7 +116,7 @@ for name in ("config", "lockstep", "mpi", "blas", "isa", "state", "data_hash",
     assert name in attrs, name
 END
     stored=$(h5 run/checkpoints/step-000000000024.h5 <<<'print(f[0].attrs["state"].decode())')
-    [ "$stored" = "$(state out)" ]
+    same_text "$stored" "$(state out)"
 }
 
 @test "h5py reads metrics.h5: the whole history, as logged" {
@@ -249,6 +249,6 @@ alone() {
     [ "$status" -ne 0 ]
     train 1 "$TINY" --run ctrl --set train.epochs=40 --set log.every=2 --resume >ctrl-2.out
     train 1 "$TINY" --run calm --set train.epochs=40 --set log.every=2 >calm.out
-    [ "$(state ctrl-2.out)" = "$(state calm.out)" ]
+    same_state ctrl-2.out calm.out
     same_history ctrl/metrics.h5 calm/metrics.h5
 }

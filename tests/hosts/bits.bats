@@ -139,7 +139,7 @@ while True: server.accept()' 3>&- &
 
     link_rate full
     train_on n3:3,n1:2,n2:1 stopped "${long[@]}"
-    [ "$(state calm.out)" = "$(state stopped.out)" ]
-    [ "$(trace calm.out)" = "$(trace stopped/log.txt)" ]
+    same_state calm.out stopped.out
+    same_trace calm.out stopped/log.txt
     same_history calm/metrics.h5 stopped/metrics.h5
 }

@@ -95,7 +95,7 @@ over() {
 # as_one_host RUN: it ended with the weights and the history of the run `reference`.
 as_one_host() {
     tail -n 3 "$1.out"
-    [ "$(state reference.out)" = "$(state "$1.out")" ]
+    same_state reference.out "$1.out"
     same_history reference/metrics.h5 "$1/metrics.h5"
 }
 

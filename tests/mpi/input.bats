@@ -21,22 +21,15 @@ setup() {
 }
 
 teardown() {
-    local pid
-    for pid in $JOB "${PIDS[@]}"; do kill -KILL "$pid" 2>/dev/null || :; done
+    end_job
 }
 
 # same NAME RANKS OPTION...: beyond the end of an epoch, as the reference.
 same() {
     train "$2" "$LETTERS" --run "$1" "${OPTIONS[@]}" --set train.steps=88 "${@:3}" \
         >"$1.out" 2>"$1.err"
-    equal "$1"
+    same_run "$1.out" reference.out
     run ! grep -q 'there is memory for' "$1.err"
-}
-
-equal() {
-    echo "$1: $(state "$1.out"), wanted $(state reference.out)"
-    [ "$(state "$1.out")" = "$(state reference.out)" ]
-    [ "$(trace "$1.out")" = "$(trace reference.out)" ]
 }
 
 @test "the reference augments" {
@@ -44,7 +37,7 @@ equal() {
     state reference.out
     train 1 "$LETTERS" --run plain "${OPTIONS[@]}" --set train.steps=88 \
         --set augment.elastic=0 >plain.out
-    [ "$(state plain.out)" != "$(state reference.out)" ]
+    other_state plain.out reference.out
 }
 
 @test "in memory: one state for depths 0, 1, 2, 3, 8 on 1, 2, 3 ranks and threads" {
@@ -91,7 +84,7 @@ equal() {
             >resumed.out
     done
     grep -q '^resumed from .*: step 62 of 88$' resumed.out
-    [ "$(state resumed.out)" = "$(state reference.out)" ]
+    same_state resumed.out reference.out
 }
 
 # In the middle of what the threads do.
@@ -100,16 +93,13 @@ equal() {
         --set data.memory=4 --set data.prefetch=3
     until_lines signalled 3
     kill -TERM "${PIDS[0]}"
-    status=0
-    ended || status=$?
-    JOB=''
-    [ "$status" -eq 75 ]
+    ends_with 75 signalled
     step=$(sed -nE 's/^stopped step ([0-9]+) of .*/\1/p' signalled.out)
     train 1 "$LETTERS" --run signalled "${OPTIONS[@]}" --set train.steps=$((step + 9)) \
         --resume --set data.prefetch=1 >signalled-2.out
     train 2 "$LETTERS" --run unsignalled "${OPTIONS[@]}" --set train.steps=$((step + 9)) \
         --threads 2 >unsignalled.out
-    [ "$(state signalled-2.out)" = "$(state unsignalled.out)" ]
+    same_state signalled-2.out unsignalled.out
 }
 
 @test "more batches ahead than there is memory for: fewer, and that is said" {
@@ -117,7 +107,7 @@ equal() {
         --set data.prefetch=16 --set data.memory=1 >little.out 2>little.err
     grep -Eq '^note: data.prefetch = 16: there is memory for [1-3] batch(es)? ahead only; raise data.memory$' \
         little.err
-    equal little
+    same_run little.out reference.out
 }
 
 @test "a depth that is none is refused" {
@@ -148,14 +138,6 @@ traced() {
     JOB=$! PIDS=()
 }
 
-finished() {
-    local status=0
-    ended || status=$?
-    JOB=''
-    echo "status $status: $(<"$1.err")"
-    [ "$status" -eq "$2" ]
-}
-
 # Every read of the traced rank takes 5 ms, and a share of a batch takes about 35 of them.
 throttled=(-P letters.h5 -e trace=pread64 -e 'inject=pread64:delay_enter=5ms')
 
@@ -163,7 +145,7 @@ throttled=(-P letters.h5 -e trace=pread64 -e 'inject=pread64:delay_enter=5ms')
     for depth in 2 0; do
         traced 1 "slow-$depth" "${throttled[@]}" -- --set train.steps=21 \
             --set data.prefetch=$depth
-        finished "slow-$depth" 0
+        ends_with 0 "slow-$depth"
         grep -Eq "^note: step 7: reading 'letters.h5' is slow: steps waited [0-9.]+ s of \
 [0-9.]+ s for it, on rank 1; " "slow-$depth.err"
         [ "$(grep -c 'is slow' "slow-$depth.err")" -eq 1 ]
@@ -176,7 +158,7 @@ throttled=(-P letters.h5 -e trace=pread64 -e 'inject=pread64:delay_enter=5ms')
             END { print rank, wait, all; exit !(rank == 1 && wait > all / 2) }' \
             "slow-$depth.out"
     done
-    [ "$(state slow-2.out)" = "$(state slow-0.out)" ]
+    same_state slow-2.out slow-0.out
 }
 
 @test "a file that is read as fast as it is used is not called slow" {
@@ -193,7 +175,7 @@ throttled=(-P letters.h5 -e trace=pread64 -e 'inject=pread64:delay_enter=5ms')
         --set data.prefetch=2 --stall-timeout 8
     poll grep -Eq "rank 1 \(.*\) has been at step [0-9]+, load, waiting for the reader of \
 'letters.h5', for [0-9]+ s" hanging.err
-    finished hanging 1
+    ends_with 1 hanging
     grep -q "load, waiting for the reader of 'letters.h5'.*; ending the job" hanging.err
 }
 
@@ -202,7 +184,7 @@ throttled=(-P letters.h5 -e trace=pread64 -e 'inject=pread64:delay_enter=5ms')
         traced 1 "eio-$depth" -P letters.h5 -e trace=pread64 \
             -e 'inject=pread64:error=EIO:when=900+' -- --set train.steps=1000000 \
             --set data.prefetch=$depth
-        finished "eio-$depth" 1
+        ends_with 1 "eio-$depth"
         grep -q INJECTED "eio-$depth.strace"
         [ "$(grep -c "cannot read '/train/images' of 'letters.h5': Input/output error" \
             "eio-$depth.err")" -eq 1 ]
@@ -217,7 +199,7 @@ throttled=(-P letters.h5 -e trace=pread64 -e 'inject=pread64:delay_enter=5ms')
         --set data.memory=4
     until_lines cut 2
     truncate -s 2M cut.h5
-    finished cut 1
+    ends_with 1 cut
     grep -Eq "cannot read '/train/images' of 'cut.h5': the file has become shorter" \
         cut.err
 }

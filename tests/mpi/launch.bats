@@ -123,7 +123,7 @@ ends() {
     done
     train 1 "$TINY" --run early "${LONG[@]}" --set train.steps=2000 --resume >early-2.out
     train 1 "$TINY" --run calm "${LONG[@]}" --set train.steps=2000 >calm.out
-    [ "$(state early-2.out)" = "$(state calm.out)" ]
+    same_state early-2.out calm.out
 }
 
 @test "INT twice ends it at once" {

@@ -20,11 +20,9 @@ setup() {
     JOB='' PIDS=() GROUP=''
 }
 
-# By pid: whatever a failed test has left.
 teardown() {
-    [[ ${JOB-} ]] && kill -KILL "$JOB" "${PIDS[@]}" 2>/dev/null
-    [[ ${GROUP-} ]] && rmdir "$GROUP"
-    return 0
+    end_job
+    [[ ! $GROUP ]] || rmdir "$GROUP"
 }
 
 # What letters.conf lacks: dropout, layers without parameters at the front, unfused
@@ -48,17 +46,11 @@ big() {
     printf 'layer = %s\n' "linear 1024" gelu "linear classes" logsoftmax
 }
 
-equal() {
-    echo "$2: $(state "$2.out"), wanted $(state "$1.out")"
-    [ "$(state "$1.out")" = "$(state "$2.out")" ]
-    [ "$(trace "$1.out")" = "$(trace "$2.out")" ]
-}
-
 # same RANKS STAGES RUN OPTION...: 30 steps end as the reference did.
 same() {
     train "$1" "$LETTERS" --run "$3" "${OPTIONS[@]}" --set "parallel.pipeline=$2" "${@:4}" \
         >"$3.out"
-    equal reference "$3"
+    same_run reference.out "$3.out"
     [ ! -e "$3/checkpoints/best.h5" ] || same_file "$3/checkpoints/best.h5" \
         reference/checkpoints/best.h5
 }
@@ -92,8 +84,8 @@ END
     same_file 3-2/$file reference/$file
     "$LOCKSTEP" eval 3-2 --data letters.h5 >eval.out
     "$LOCKSTEP" eval reference --data letters.h5 >wanted.out
-    diff <(grep -v '^checkpoint\|images/s\|3-2\|reference' eval.out) \
-        <(grep -v '^checkpoint\|images/s\|3-2\|reference' wanted.out)
+    same_text "$(grep -v '^checkpoint\|images/s\|3-2\|reference' eval.out)" \
+        "$(grep -v '^checkpoint\|images/s\|3-2\|reference' wanted.out)"
 }
 
 @test "stages as they are named, as many as there are layers, more replicas than grains" {
@@ -120,7 +112,7 @@ END
     for ranks in 2 4; do
         train $ranks deep.conf --run deep-$ranks "${DEEP[@]}" \
             --set parallel.pipeline=$ranks >deep-$ranks.out
-        equal deep deep-$ranks
+        same_run deep.out deep-$ranks.out
     done
     for step in 10 40; do
         same_file deep-4/checkpoints/step-0000000000$step.h5 \
@@ -139,7 +131,7 @@ END
     steps 2 1 23
     steps 4 2 31
     steps 1 1 40
-    [ "$(state moved-40.out)" = "$(state deep.out)" ]
+    same_state moved-40.out deep.out
 }
 
 @test "--init gives every stage its layers" {
@@ -147,8 +139,8 @@ END
     train 1 deep.conf --run init-1 --init $file "${DEEP[@]}" >init-1.out
     train 4 deep.conf --run init-4 --init $file "${DEEP[@]}" --set parallel.pipeline=4 \
         >init-4.out
-    equal init-1 init-4
-    [ "$(state init-1.out)" != "$(state deep.out)" ]
+    same_run init-1.out init-4.out
+    other_state init-1.out deep.out
 }
 
 @test "a damaged checkpoint is passed over by all stages, for the one before" {
@@ -160,7 +152,7 @@ END
         >again.out 2>again.err
     grep -q "step-000000000020.h5' cannot be used; looking for an older one" again.err
     grep -q "^resumed from '.*/step-000000000010.h5': step 10 of 40" again.out
-    [ "$(state again.out)" = "$(state deep.out)" ]
+    same_state again.out deep.out
 }
 
 @test "a stage that is killed ends the job; the same command goes on, to the same state" {
@@ -178,7 +170,7 @@ END
     train 1 deep.conf --run unkilled "${DEEP[@]}" --set train.steps=1500 \
         --set log.every=100 --set checkpoint.every_steps=100 >unkilled.out
     for rank in 0 3; do
-        [ "$(state "killed$rank.out")" = "$(state unkilled.out)" ]
+        same_state "killed$rank.out" unkilled.out
     done
 }
 
@@ -191,7 +183,7 @@ END
     train 2 deep.conf --run stopped "${DEEP[@]}" --set train.steps=3000 --resume \
         --set parallel.pipeline=2 >goes-on.out
     train 1 deep.conf --run straight "${DEEP[@]}" --set train.steps=3000 >straight.out
-    [ "$(state goes-on.out)" = "$(state straight.out)" ]
+    same_state goes-on.out straight.out
 }
 
 @test "a stage that stands still is named, with the layer that it has" {
@@ -202,10 +194,7 @@ END
     until_lines stalled 12
     victim=$(pid_of 2)
     kill -STOP "$victim"
-    for ((i = 0; i < 2400; i++)); do
-        grep -q "rank 2 ($host) has been at step" stalled.err && break
-        sleep 0.05
-    done
+    until_said stalled "rank 2 \($host\) has been at step"
     place='(layer (linear[23]|gelu[45]|logsoftmax1) (for|back)ward|load|stage|reduce|update'
     place+='|evaluate(, layer [a-z]+[0-9])?|checkpoint)'
     grep -Eq "rank 2 \($host\) has been at step [0-9]+, $place, for [0-9]+ s: process \
@@ -251,7 +240,7 @@ $victim is stopped" stalled.err
     # Nothing is left to do: there is nothing to tell of stages.
     train 3 "$LETTERS" --run table "${OPTIONS[@]}" --set parallel.pipeline=3 --resume \
         >again.out
-    [ "$(state again.out)" = "$(state reference.out)" ]
+    same_state again.out reference.out
     run grep -E 'nan|stages of the pipeline' again.out
     [ "$status" -eq 1 ]
 }
@@ -291,7 +280,7 @@ $victim is stopped" stalled.err
         ulimit -d $limit
         train_big 3 big3 --set "parallel.stages=$stages"
     ) >big3.out
-    equal big1 big3
+    same_run big1.out big3.out
     same_file big{1,3}/checkpoints/step-000000000003.h5
 }
 
@@ -318,7 +307,7 @@ $victim is stopped" stalled.err
         train_wide 3 wide3 >wide3.out
     )
     grep 'stages: .*linear3 | linear4+linear5 (measured' wide3.out
-    equal wide1 wide3
+    same_run wide1.out wide3.out
 }
 
 @test "a layer that no process can hold is named before it is measured" {

@@ -81,5 +81,5 @@ refused_by() {
         train 2 "$TINY" --set train.steps=9 --set parallel.overlap=$overlap \
             --run "overlap-$overlap" >"$overlap.out"
     done
-    [ "$(state on.out)" = "$(state off.out)" ]
+    same_state on.out off.out
 }

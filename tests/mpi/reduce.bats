@@ -23,9 +23,7 @@ same() {
     local run=$2-$1
     train "$1" "$LETTERS" --run "$run" "${OPTIONS[@]}" \
         --set parallel.reduce="$2" "${@:3}" >"$run.out"
-    echo "$run: $(state "$run.out"), wanted $(state reference.out)"
-    [ "$(state reference.out)" = "$(state "$run.out")" ]
-    [ "$(trace reference.out)" = "$(trace "$run.out")" ]
+    same_run reference.out "$run.out"
 }
 
 @test "one state by every algorithm, on 2, 3 and 6 ranks" {

@@ -30,7 +30,7 @@ resumes() {
     cat "$2.err"
     grep -q "^resumed from '$2/checkpoints/.*': step $3 of 28\$" "$2.out"
     grep -q "^finished step 28 of 28 " "$2.out"
-    [ "$(state "$2.out")" = "$(state whole.out)" ]
+    same_state "$2.out" whole.out
 }
 
 # saved NAME: the steps of its checkpoints.
@@ -47,13 +47,12 @@ saved() {
     run train 3 tiny.conf --run whole "${OPTIONS[@]}"
     [ "$status" -eq 2 ]
     [ "$(grep -c "already holds a run" <<<"$output")" -eq 1 ]
-    [ "$(fingerprint whole)" = "$before" ]
+    same_text "$(fingerprint whole)" "$before"
 }
 
 @test "--resume without a run starts one" {
     train 1 tiny.conf --run fresh "${OPTIONS[@]}" --resume >fresh.out 2>fresh.err
-    [ "$(trace fresh.out)" = "$(trace whole.out)" ]
-    [ "$(state fresh.out)" = "$(state whole.out)" ]
+    same_run fresh.out whole.out
     [ "$(grep -c 'no usable' fresh.err)" -eq 0 ]
 }
 
@@ -83,9 +82,9 @@ END
     ended || status=$?
     [ "$status" -eq 75 ]
     train 1 tiny.conf --run stopped "${long[@]}" --resume >stopped-2.out
-    [ "$(state stopped-2.out)" = "$(state calm.out)" ]
+    same_state stopped-2.out calm.out
     same_history calm/metrics.h5 stopped/metrics.h5
-    [ "$(trace stopped/log.txt)" = "$(trace calm/log.txt)" ]
+    same_trace stopped/log.txt calm/log.txt
 }
 
 @test "a damaged newest checkpoint is noted, and the one before is used" {
@@ -113,7 +112,7 @@ END
     for file in ruined/checkpoints/*; do truncate -s 100 "$file"; done
     train 1 tiny.conf --run ruined "${OPTIONS[@]}" --resume >ruined.out 2>ruined.err
     grep -q "^note: no usable checkpoint in 'ruined': starting from" ruined.err
-    [ "$(state ruined.out)" = "$(state whole.out)" ]
+    same_state ruined.out whole.out
     same_history whole/metrics.h5 ruined/metrics.h5
 }
 
@@ -150,7 +149,7 @@ with h5py.File("moved/checkpoints/step-000000000012.h5", "r+") as f:
         train 1 tiny.conf "${resume[@]}" --set data.shift_x=2
     refused 2 "cannot resume: the data set was *others.h5* is *" \
         train 1 tiny.conf "${resume[@]}" --data others.h5
-    [ "$(cd kept/checkpoints && sha256sum ./*)" = "$before" ]
+    same_text "$(cd kept/checkpoints && sha256sum ./*)" "$before"
     resumes 2 kept 12
 }
 
@@ -160,8 +159,8 @@ with h5py.File("moved/checkpoints/step-000000000012.h5", "r+") as f:
     cp done/metrics.h5 metrics-before.h5
     train 2 tiny.conf --run done "${OPTIONS[@]}" --set train.steps=12 --resume >done.out
     grep -q "^resumed from 'done/.*': step 12 of 12" done.out
-    [ "$(state done.out)" = "$(state half.out)" ]
-    [ "$(cd done/checkpoints && sha256sum ./*)" = "$before" ]
+    same_state done.out half.out
+    same_text "$(cd done/checkpoints && sha256sum ./*)" "$before"
     same_history metrics-before.h5 done/metrics.h5
 }
 
@@ -198,7 +197,7 @@ for metrics, kept in zip(f[:3], f[3:]):
     assert kept.attrs["step"] == kept.attrs["best_step"] == best[-1], (best, loss)
 assert best == [28, 28, 7], best
 END
-    [ "$(state again.out)" = "$(state slow.out)" ]
+    same_state again.out slow.out
 }
 
 @test "checkpoints come by steps, parts of epochs and minutes" {
@@ -235,7 +234,7 @@ assert f[1]["metrics/train/step"][:].tolist() == [1]
 END
     train 3 tiny.conf --run tuned-3 --init half/checkpoints/step-000000000012.h5 \
         --set train.steps=1 --set optim.lr=0 >tuned-3.out
-    [ "$(state tuned.out)" = "$(state tuned-3.out)" ]
+    same_state tuned.out tuned-3.out
 }
 
 @test "--init with a run's folder means its best checkpoint" {
@@ -243,7 +242,7 @@ END
         train 2 tiny.conf --run "from-${from##*/}" --init "$from" --set train.steps=1 \
             >"from-${from##*/}.out"
     done
-    [ "$(state from-half.out)" = "$(state from-best.h5.out)" ]
+    same_state from-half.out from-best.h5.out
 }
 
 @test "--init from what does not fit is refused and leaves nothing behind" {
@@ -284,5 +283,5 @@ END
     train 2 tiny.conf --run patient "${stop[@]}" --resume >patient-2.out
     [ "$(grep -c '^eval step' patient-2.out)" -eq 0 ]
     grep -q '^stopped step 21 of 350 ' patient-2.out
-    [ "$(state patient.out)" = "$(state patient-2.out)" ]
+    same_state patient.out patient-2.out
 }

@@ -17,17 +17,7 @@ setup() {
 }
 
 teardown() {
-    local pid
-    for pid in $JOB "${PIDS[@]}"; do kill -KILL "$pid" 2>/dev/null || :; done
-}
-
-# ends_with STATUS RUN: the job of `start`, with all its processes.
-ends_with() {
-    local status=0
-    ended || status=$?
-    JOB='' PIDS=()
-    echo "status $status, wanted $1: $(tail -n 3 "$2.err")"
-    [ "$status" -eq "$1" ]
+    end_job
 }
 
 # stops RUN: the job ends with 75 and left a checkpoint of the step it came to, which it
@@ -45,9 +35,9 @@ stops() {
 
 # as_calm RUN: it ended as the undisturbed run did.
 as_calm() {
-    [ "$(state "$1.out")" = "$(state calm.out)" ]
+    same_state "$1.out" calm.out
     same_history calm/metrics.h5 "$1/metrics.h5"
-    [ "$(trace "$1/log.txt")" = "$(trace calm/log.txt)" ]
+    same_trace "$1/log.txt" calm/log.txt
 }
 
 @test "each signal on another rank, USR1 and USR2 on mpirun" {
@@ -115,7 +105,7 @@ as_calm() {
     [ "$(grep -c '^eval' exam/log.txt)" -lt 12 ]
     start 2 exam "$LETTERS" "${exam[@]}"
     ends_with 0 exam
-    [ "$(state exam.out)" = "$(state exam-calm.out)" ]
+    same_state exam.out exam-calm.out
     same_history exam-calm/metrics.h5 exam/metrics.h5
 }
 
@@ -129,7 +119,7 @@ as_calm() {
     stops idle
     start 4 idle "$LETTERS" "${all[@]}"
     ends_with 0 idle
-    [ "$(state idle.out)" = "$(state idle-calm.out)" ]
+    same_state idle.out idle-calm.out
     same_history idle-calm/metrics.h5 idle/metrics.h5
 }
 
@@ -146,7 +136,7 @@ as_calm() {
     ends_with 130 twice
     start 2 twice "$LETTERS" "${all[@]}"
     ends_with 0 twice
-    [ "$(state twice.out)" = "$(state calm.out)" ]
+    same_state twice.out calm.out
     same_history calm/metrics.h5 twice/metrics.h5
 }
 
@@ -155,7 +145,7 @@ as_calm() {
 # start_launcher RANKS RUN COMMAND...: scripts/launch.sh in the background, behind COMMAND.
 # A shell has what it starts there ignore INT: that is put right.
 start_launcher() {
-    LINES_BEFORE=$(lines_of "$2")
+    LINES_BEFORE=$(steps_logged "$2")
     env --default-signal=INT "${@:3}" "$ROOT/scripts/launch.sh" -n "$1" "$LOCKSTEP" train \
         "$LETTERS" --data letters.h5 --threads 1 --run "$2" "${OPTIONS[@]}" \
         --set "train.steps=${STEPS:-600}" >>"$2.out" 2>>"$2.err" </dev/null 3>&- &

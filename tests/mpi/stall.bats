@@ -15,33 +15,21 @@ setup_file() {
 setup() {
     source "$BATS_TEST_DIRNAME/../runs.sh"
     host=$(hostname -s)
+    JOB='' PIDS=()
 }
 
-# By pid: whatever a failed test has left, stopped or not.
 teardown() {
-    [[ ${JOB-} ]] && kill -KILL "$JOB" "${PIDS[@]}" 2>/dev/null
-    return 0
+    end_job
 }
 
-# until_said RUN PATTERN: a line of the job's stderr, into the array BASH_REMATCH.
-until_said() {
-    local i line
-    for ((i = 0; i < 2400; i++)); do
-        while IFS= read -r line; do
-            [[ $line =~ $2 ]] && return
-        done <"$1.err"
-        sleep 0.05
-    done
-    echo "'$2' is not said: $(<"$1.err")"
-    return 1
-}
-
-# named RUN RANK PID: a warning says exactly where the rank is, which must be where the log
-# ends or in the step after, in a part or a layer that there is.
+# named RUN RANK PID: a warning names the place of the rank: the last step of the log or the
+# one after it, and a phase or an existing layer.
 named() {
-    local last
-    until_said "$1" "rank $2 \($host\) has been at step ([0-9]+), ($PLACE), for ([0-9]+) s: \
+    local last pattern
+    pattern="rank $2 \($host\) has been at step ([0-9]+), ($PLACE), for ([0-9]+) s: \
 process $3 is stopped; the job is ended after"
+    until_said "$1" "$pattern"
+    [[ $(grep -E "$pattern" "$1.err") =~ $pattern ]]
     echo "named: ${BASH_REMATCH[0]}"
     last=$(sed -nE 's/^ +([0-9]+) +[0-9]+\.[0-9]+ .*/\1/p' "$1/log.txt" | tail -n 1)
     ((BASH_REMATCH[1] == last || BASH_REMATCH[1] == last + 1))
@@ -75,6 +63,11 @@ stop() {
     grep -q "^note: rank 3 ($host) has been at step " stop3.err
     grep -q "^note: rank 3 ($host) has been at step " stop3/log.txt
     grep -q "^lockstep: rank 3 ($host) has been at step .*; ending the job" stop3/log.txt
+
+    # the same folder, resumed
+    train 2 "$LETTERS" --run stop3 "${OPTIONS[@]}" --resume \
+        --set "train.steps=$(($(last_step stop3) + 5))" >resume.out
+    grep -q '^finished step ' resume.out
 }
 
 @test "rank 0 is stopped: rank 1 speaks for it" {
@@ -82,36 +75,41 @@ stop() {
     grep -q "^\[rank 1 $host\] rank 0 ($host) has been at step " stop0.err
 }
 
-@test "the job that was ended goes on from its folder" {
-    train 2 "$LETTERS" --run stop3 "${OPTIONS[@]}" --set train.steps=20 --resume >resume.out
-    grep -q '^finished step 20 of 20 ' resume.out
-}
-
-@test "stopped and continued: warned, noted, and the same bits" {
-    train 2 "$LETTERS" --run reference "${OPTIONS[@]}" --set train.steps=60 >reference.out
-    start 3 moved "$LETTERS" "${OPTIONS[@]}" --set train.steps=60 --stall-timeout 20
+@test "a rank that is stopped and continued: a warning, a note, and the same bits" {
+    start 3 moved "$LETTERS" "${OPTIONS[@]}" "${ENDLESS[@]}" --stall-timeout 20
     until_lines moved 5
     victim=$(pid_of 1)
     kill -STOP "$victim"
     named moved 1 "$victim"
     kill -CONT "$victim"
-    ended
+    until_said moved 'moves again'
+    kill -USR1 "${PIDS[1]}"
+    ends_with 75 moved
     [ "$(grep -c ' has been at ' moved.err)" -eq 1 ]
     [ "$(grep -cE "^note: rank 1 \($host\) moves again: it held the job up for [0-9]+ s$" \
         moved.err)" -eq 1 ]
     grep -q "moves again: it held the job up for " moved/log.txt
-    [ "$(state reference.out)" = "$(state moved/log.txt)" ]
+    ends_as_undisturbed 2 moved "$LETTERS" "${OPTIONS[@]}"
 }
 
 @test "a job that is suspended as a whole is not ended for that" {
-    start 3 suspended "$LETTERS" "${OPTIONS[@]}" --set train.steps=60 --stall-timeout 6
+    start 3 suspended "$LETTERS" "${OPTIONS[@]}" "${ENDLESS[@]}" --stall-timeout 6
     until_lines suspended 5
     kill -STOP "${PIDS[@]}"
-    sleep 8
+    poll all_stopped "${PIDS[@]}"
+    stopped=$SECONDS
+    poll suspended_for 8 # longer than the timeout
     kill -CONT "${PIDS[@]}"
-    ended
+    LINES_BEFORE=$(steps_logged suspended)
+    until_lines suspended 5
     run ! grep -E 'has been|wait for each other|goes on|moves again' suspended.err
-    [ "$(state reference.out)" = "$(state suspended/log.txt)" ]
+    kill -USR1 "${PIDS[1]}"
+    ends_with 75 suspended
+    ends_as_undisturbed 2 suspended "$LETTERS" "${OPTIONS[@]}"
+}
+
+suspended_for() { # SECONDS
+    ((SECONDS - stopped >= $1))
 }
 
 @test "a thread watches, unless told not to" {

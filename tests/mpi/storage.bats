@@ -55,7 +55,7 @@ recovers() {
     [ "$status" -eq 0 ]
     said "$1" 1 "$TROUBLE"
     said "$1" 1 "$AGAIN"
-    [ "$(state "$1.out")" = "$(state long.out)" ]
+    same_state "$1.out" long.out
     [ "$(find "$1" -name '*.tmp.*' | wc -l)" -eq 0 ]
     [ ! -e "$1/lock" ]
     same_history long/metrics.h5 "$1/metrics.h5"
@@ -104,14 +104,14 @@ usable() {
     said full 1 "^note: step [0-9]+: cannot write 'disk/run/.*No space left .*; $TROUBLE"
     said full 0 "$AGAIN"
     said full 1 '^lockstep: the last state is not saved \(.*No space left on device\);'
-    [ "$(state full.out)" = "$(state whole.out)" ]
+    same_state full.out whole.out
     [ "$(find disk -name '*.tmp.*' | wc -l)" -eq 0 ]
     [ "$(find disk/run/checkpoints -name 'step-*' | wc -l)" -gt 1 ]
     usable disk/run/checkpoints/step-*
     mount -o remount,size=20m disk
     train 3 tiny.conf "${full[@]}" --resume >full-2.out
     grep -q "^resumed from 'disk/run/checkpoints/step-" full-2.out
-    [ "$(state full-2.out)" = "$(state whole.out)" ]
+    same_state full-2.out whole.out
 }
 
 @test "a disk that was full for a while: one note, then written again, exit 0" {
@@ -182,10 +182,10 @@ under_strace() {
     [ "$status" -eq 1 ]
     said spared 1 "$TROUBLE"
     said spared 1 '^lockstep: the last state is not saved \(.*Input/output error\)'
-    [ "$(sha256sum "$good")" = "$sum" ]
-    [ "$(newest spared)" = "$good" ]
+    same_text "$(sha256sum "$good")" "$sum"
+    same_text "$(newest spared)" "$good"
     train 1 tiny.conf --run spared "${LONG[@]}" --resume >spared-2.out
-    [ "$(state spared-2.out)" = "$(state long.out)" ]
+    same_state spared-2.out long.out
     same_history long/metrics.h5 spared/metrics.h5
 }
 
@@ -216,7 +216,7 @@ slow=(-e trace=pwrite64 -e "inject=pwrite64:delay_enter=5ms")
     cat deleted.err
     [ "$status" -eq 0 ]
     (($(grep -cE "$TROUBLE" deleted.err) <= 1))
-    [ "$(state deleted.out)" = "$(state long.out)" ]
+    same_state deleted.out long.out
     same_history long/metrics.h5 deleted/metrics.h5
     grep -q '^finished step 3000 of 3000 ' deleted/log.txt
     goes_on deleted 3001
@@ -231,7 +231,7 @@ slow=(-e trace=pwrite64 -e "inject=pwrite64:delay_enter=5ms")
     JOB=''
     [ "$status" -eq 0 ]
     cat emptied.err
-    [ "$(state emptied.out)" = "$(state long.out)" ]
+    same_state emptied.out long.out
     same_history long/metrics.h5 emptied/metrics.h5
     goes_on emptied 3001
 }
@@ -245,14 +245,14 @@ slow=(-e trace=pwrite64 -e "inject=pwrite64:delay_enter=5ms")
     JOB=''
     cat moved.err
     [ "$status" -eq 0 ]
-    [ "$(state moved.out)" = "$(state long.out)" ]
-    [ "$(ls moved)" = "$(ls long)" ]
+    same_state moved.out long.out
+    same_text "$(ls moved)" "$(ls long)"
     same_history long/metrics.h5 moved/metrics.h5
     goes_on moved 3001
     usable "$(newest elsewhere)"
     rm -f elsewhere/lock
     train 1 tiny.conf --run elsewhere "${LONG[@]}" --resume >elsewhere.out
-    [ "$(state elsewhere.out)" = "$(state long.out)" ]
+    same_state elsewhere.out long.out
     same_history long/metrics.h5 elsewhere/metrics.h5
 }
 
@@ -268,7 +268,7 @@ slow=(-e trace=pwrite64 -e "inject=pwrite64:delay_enter=5ms")
     echo "$output"
     [ "$status" -eq 1 ]
     [[ $output == *"lockstep: 'unread' holds checkpoints that cannot be read now; "* ]]
-    [ "$(fingerprint unread/checkpoints)" = "$before" ]
+    same_text "$(fingerprint unread/checkpoints)" "$before"
     same_history whole/metrics.h5 unread/metrics.h5
 }
 
@@ -303,7 +303,7 @@ trial_of() {
     grep -q "^lockstep: 'killed/.*-000000000028.h5' could not be tried: " killed.err
     run ! grep -E 'damaged|looking for an older' killed.err
     rm -f killed/lock
-    [ "$(fingerprint killed/checkpoints)" = "$before" ]
+    same_text "$(fingerprint killed/checkpoints)" "$before"
     same_history whole/metrics.h5 killed/metrics.h5
     train 1 tiny.conf --run killed "${OPTIONS[@]}" --resume >killed.out
     grep -q "^resumed from 'killed/.*-000000000028.h5'" killed.out
@@ -332,7 +332,7 @@ survives() {
     local status=0 file=hurt/checkpoints/step-000000000028.h5
     train 1 tiny.conf --run hurt "${OPTIONS[@]}" --resume >hurt.out 2>hurt.err ||
         status=$?
-    if ((status)) || [ "$(state hurt.out)" != "$(state whole.out)" ]; then
+    if ((status)) || ! same_state hurt.out whole.out; then
         echo "$1: status $status, $(state hurt.out)"
         cat hurt.err
         return 1

@@ -22,8 +22,7 @@ plan_of() {
 
 same_as_alone() {
     echo "$1: $(plan_of "$1")"
-    [ "$(state "$1/log.txt")" = "$(state alone/log.txt)" ]
-    [ "$(trace "$1/log.txt")" = "$(trace alone/log.txt)" ]
+    same_run "$1/log.txt" alone/log.txt
 }
 
 # train_with RANKS THREADS RUN ...: the letters' network.

@@ -95,7 +95,7 @@ layout() {
     until_job "$JOB" COMPLETED
     layout "$OUT"
     [ "$(layout "$OUT" | grep -c '^1 rank x 2 threads on n[123], ')" -eq 3 ]
-    [ "$(state "many/log.txt")" = "$(state wide/log.txt)" ]
+    same_state many/log.txt wide/log.txt
 }
 
 # The nodes but n4 claim CPUs that are not there: to pin ranks would fail.
@@ -122,7 +122,7 @@ layout() {
     until_job "$JOB" COMPLETED
     layout "$OUT"
     [ "$(layout "$OUT" | sed 's/ on .*//')" = "1 rank x $(nproc) threads" ]
-    [ "$(state pinned/log.txt)" = "$(state threads/log.txt)" ]
+    same_state pinned/log.txt threads/log.txt
 }
 
 @test "tasks that do not see each other: said, or refused; a lone one trains" {
@@ -159,7 +159,7 @@ states() {
     [ "$(states runs/tiny/*/log.txt | sort -u | wc -l)" -eq 4 ]
     train 1 "$TINY" --set train.steps=50 --set train.seed=2 --set optim.lr=0.01 --run alone \
         >alone.out
-    [ "$(state alone.out)" = "$(state runs/tiny/train.seed=2,optim.lr=0.01/log.txt)" ]
+    same_state alone.out runs/tiny/train.seed=2,optim.lr=0.01/log.txt
 }
 
 # One task of an array bears the array's own number: what is done to it must not be done to
