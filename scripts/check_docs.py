@@ -192,6 +192,11 @@ def check_lockstep(page, line, words, program):
         fault(page, line, f"'lockstep {words[0]}': no such command")
         return
     known = program.help(command)
+    rest = words[len(command):]
+    if re.search(r"^commands:", known, re.M | re.I) and rest and not is_placeholder(rest[0]):
+        if rest[0] != "--help":
+            fault(page, line, f"'lockstep {command[0]} {rest[0]}': no such command")
+        return
     for word in words:
         option = re.match(r"--[a-z][a-z-]*", word)
         if option and option[0] != "--help" and f"  {option[0]} " not in known:
