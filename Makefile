@@ -194,16 +194,20 @@ bench-peers: ## beside PyTorch, 20 minutes (installs it); ARGS='--quick' or --he
 	@$(MAKE) -s $(JOBS) all
 	@LOCKSTEP='$(BUILD)/lockstep' python3 scripts/bench_peers.py $(ARGS)
 
-lint: ## format, layers, cppcheck, shellcheck
+lint: ## format, layers, cppcheck, shellcheck, commands and links in documents
 	@scripts/lint.sh
 
 format: ## clang-format every C file in place
 	clang-format -i $(shell find include src tests -name '*.[ch]')
 
+man: all ## the man pages, from --help to build/man (needs help2man)
+	@rm -rf $(BUILD)/man
+	@scripts/man.sh $(BUILD)/lockstep $(BUILD)/man
+
 SHARE = $(DESTDIR)$(PREFIX)/share
-install: all ## to PREFIX (/usr/local), below DESTDIR if given
+install: all ## to PREFIX (/usr/local), below DESTDIR if given; man pages if made
 	install -d $(DESTDIR)$(PREFIX)/bin $(SHARE)/lockstep/configs $(SHARE)/lockstep/scripts \
-	  $(SHARE)/doc/lockstep
+	  $(SHARE)/doc/lockstep/docs
 	install -m 755 $(BUILD)/lockstep $(DESTDIR)$(PREFIX)/bin
 	install -m 644 $(wildcard configs/*.conf) $(SHARE)/lockstep/configs
 	install -m 755 $(wildcard scripts/get_*.sh) $(addprefix scripts/,mpi.sh launch.sh \
@@ -211,10 +215,14 @@ install: all ## to PREFIX (/usr/local), below DESTDIR if given
 	  $(SHARE)/lockstep/scripts
 	install -d $(SHARE)/lockstep/slurm
 	install -m 755 $(wildcard slurm/*) $(SHARE)/lockstep/slurm
-	install -m 644 $(wildcard README.md) LICENSE $(SHARE)/doc/lockstep
+	install -m 644 $(wildcard README.md CHANGELOG.md) LICENSE $(SHARE)/doc/lockstep
+	install -m 644 $(wildcard docs/*.md) $(SHARE)/doc/lockstep/docs
+	if [ -d $(BUILD)/man ]; then install -d $(SHARE)/man/man1 && \
+	  install -m 644 $(BUILD)/man/*.1 $(SHARE)/man/man1; fi
 
 uninstall: ## remove what install put there
-	rm -f $(DESTDIR)$(PREFIX)/bin/lockstep
+	rm -f $(DESTDIR)$(PREFIX)/bin/lockstep $(SHARE)/man/man1/lockstep.1 \
+	  $(SHARE)/man/man1/lockstep-*.1
 	rm -rf $(SHARE)/lockstep $(SHARE)/doc/lockstep
 
 clean: ## remove build and build-* of this Makefile (never data or runs)
@@ -228,4 +236,4 @@ help: ## this list
 -include $(OBJ:.o=.d) $(TESTS:=.d) $(FUZZ:=.d)
 .DELETE_ON_ERROR:
 .PHONY: all unit fuzzers setup run test chaos soak fuzz test-fuzz bench bench-hosts \
-        bench-peers lint format install uninstall clean help FORCE
+        bench-peers lint format man install uninstall clean help FORCE

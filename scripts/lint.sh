@@ -1,6 +1,6 @@
 #!/bin/bash
 # Everything that can be said about the sources without running them: lint.sh [CHECK...],
-# checks: layers format cppcheck shell limits. Soft limits warn, the others fail. Says
+# checks: layers format cppcheck shell docs limits. Soft limits warn, the others fail. Says
 # nothing where nothing is wrong.
 set -u
 cd "$(dirname "$0")/.." || exit 1
@@ -50,18 +50,28 @@ shell() {
     shellcheck -x -S warning -e SC2034,SC2154,SC1010,SC2011 "${scripts[@]}"
 }
 
+# Commands in the documents are compared with the program's own help.
+docs() {
+    have python3 || return 0
+    if [[ ! -x build/lockstep ]] && ! make -s -j "$(nproc)" all; then
+        echo "docs: not checked: build/lockstep cannot be built"
+        return 1
+    fi
+    scripts/check_docs.py
+}
+
 limits() {
     awk -f scripts/limits.awk "${sources[@]}" "${tests[@]}" | sed 's/^/warning: /'
 }
 
-(($#)) || set -- layers format cppcheck shell limits
+(($#)) || set -- layers format cppcheck shell docs limits
 failed=()
 for check; do
     case $check in
-    layers | format | shell | limits) $check || failed+=("$check") ;;
+    layers | format | shell | docs | limits) $check || failed+=("$check") ;;
     cppcheck) cppcheck_all || failed+=(cppcheck) ;;
     *)
-        echo "no check '$check': layers, format, cppcheck, shell or limits" >&2
+        echo "no check '$check': layers, format, cppcheck, shell, docs or limits" >&2
         exit 2
         ;;
     esac

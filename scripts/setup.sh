@@ -12,7 +12,7 @@ set -u
 run=(gcc libc6-dev make pkg-config libopenmpi-dev openmpi-bin libopenblas-openmp-dev
      libhdf5-dev libhwloc-dev zlib1g-dev libpng-dev libxxhash-dev libinih-dev)
 test=("${run[@]}" libcmocka-dev bats python3-h5py python3-matplotlib hdf5-tools
-      clang-format cppcheck shellcheck curl iproute2 procps strace e2fsprogs
+      clang-format cppcheck shellcheck help2man curl iproute2 procps strace e2fsprogs
       gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user)
 slurm=("${test[@]}" slurm-wlm munge)
 fuzz=("${run[@]}" clang libclang-rt-dev llvm)
