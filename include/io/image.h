@@ -1,5 +1,6 @@
 /*
- * image: grey 8-bit images from and to PNG. Only home of <png.h> (image_png.c).
+ * image: grey 8-bit images from and to files. Readers are a table (src/io/image_impl.h),
+ * one file each. Only home of <png.h> (image_png.c).
  */
 #ifndef LOCKSTEP_IO_IMAGE_H
 #define LOCKSTEP_IO_IMAGE_H
@@ -14,13 +15,15 @@ struct image {
     uint8_t *pixel; /* owned: (h, w), 0 black, 255 white */
 };
 
-/* Any PNG: colour becomes luma (ITU-R BT.601), 16 bits become 8, transparency is laid on
-   white; palettes and interlacing are fine. */
-enum status image_read_png(struct image *image, const char *path) MUST_CHECK;
+/* Reads any PNG: colour becomes luma (ITU-R BT.601), 16 bits become 8, transparent pixels
+   are composed over white. The kind of a file is found by its first bytes, not by its
+   name; ST_FAIL names a kind that cannot be read. image->pixel is NULL after a failure.
+ */
+enum status image_read(struct image *image, const char *path) MUST_CHECK;
 enum status image_write_png(const struct image *image, const char *path) MUST_CHECK;
 void image_release(struct image *image);
 
-/* Is the border brighter than the middle grey, as ink on paper is? */
+/* Is the border brighter than the middle grey, as paper under dark ink is? */
 bool image_is_dark_on_light(const struct image *image);
 void image_invert(struct image *image);
 

@@ -64,7 +64,7 @@ static enum status read_image(struct dir_reader *reader, const char *path, int l
 {
     struct dataset_builder *b = reader->builder;
     struct image image;
-    TRY(image_read_png(&image, path));
+    TRY(image_read(&image, path));
     int invert = reader->options->invert;
     if (invert == 1 || (invert < 0 && image_is_dark_on_light(&image))) {
         image_invert(&image);
