@@ -1,11 +1,8 @@
 #include "data/dataset.h"
 
-#include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/statvfs.h>
-#include <unistd.h>
 
 #include "base/fs.h"
 #include "base/log.h"
@@ -97,45 +94,12 @@ static enum status share_info(struct dataset_info *info, struct comm *comm,
     return ST_OK;
 }
 
-/* The limit that a control group sets, as containers and batch systems do; else a lot. */
-static double group_memory(const char *group)
-{
-    char path[FS_PATH];
-    double limit = HUGE_VAL, found;
-    snprintf(path, sizeof path, "/sys/fs/cgroup%s/memory.max", group);
-    FILE *file = fopen(path, "r");
-    if (file && fscanf(file, "%lf", &found) == 1)
-        limit = found;
-    if (file)
-        fclose(file);
-    return limit;
-}
-
-/* Bytes of memory that this process may count on. */
-static double node_memory(void)
-{
-    double least = (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE);
-    char group[FS_PATH - 64] = "";
-    FILE *file = fopen("/proc/self/cgroup", "r");
-    if (file && fscanf(file, "0::%4000s", group) != 1)
-        group[0] = '\0';
-    if (file)
-        fclose(file);
-    for (char *end; *group; *end = '\0') { /* it, and all groups that it is in */
-        least = fmin(least, group_memory(group));
-        end = strrchr(group, '/');
-        if (!end)
-            break;
-    }
-    return fmin(least, group_memory(""));
-}
-
 /* Bytes that may be used for images on every node. */
 static size_t memory_allowed(struct comm *comm, size_t memory_limit)
 {
     double limit = (double)memory_limit;
     if (memory_limit == 0)
-        limit = 0.5 * node_memory();
+        limit = 0.5 * (double)mem_shared_limit();
     struct statvfs shm; /* shared windows live there; containers often keep it small */
     if (comm_node_size(comm) > 1 && statvfs("/dev/shm", &shm) == 0) {
         double room = 0.9 * (double)shm.f_bavail * (double)shm.f_frsize;
