@@ -363,7 +363,7 @@ END
     fails 1 "No such file" $import --images $image --labels nowhere.gz
     fails 1 "holds 130 images but 'e-test-labels-idx1-ubyte.gz' 52 labels" \
         $import --images $image --labels e-test-labels-idx1-ubyte.gz
-    fails 1 "the wrong way round" $import --images $label --labels $image
+    fails 1 "are they swapped" $import --images $label --labels $image
 }
 
 @test "an absurd size in a header takes no memory" {
@@ -380,7 +380,7 @@ END
         $import --classes letters
     fails 1 "label 1 at item 0 of 'e-train-labels-idx1-ubyte.gz' is below the label base 2" \
         $import --label-base 2
-    fails 1 "class '0' has no training images (1 of 27 classes are empty); say --allow-empty" \
+    fails 1 "class '0' has no training images (1 of 27 classes are empty); use --allow-empty" \
         $import
     "$LOCKSTEP" data $import --allow-empty
     [ -f x.h5 ]

@@ -314,7 +314,7 @@ static void test_files_of_another_kind(void **state)
         {"/train/images", "/train/labels", 3, 4, 3, H5FILE_F32, 0.3, 1, 0, hash,
          "is not an array of labels"},
         {"/train/images", "/train/labels", 3, 4, 3, H5FILE_U8, 0.0, 1, 0, hash,
-         "has mean 0.5 and std 0, which cannot be"},
+         "has mean 0.5 and std 0, which is impossible"},
         {"/train/images", "/train/labels", 3, 4, 3, H5FILE_U8, 0.3, 2, 0, hash,
          "has format version 2; this program reads version 1"},
         {"/train/images", "/train/labels", 3, 4, 3, H5FILE_U8, 0.3, 1, 0, "xyz",

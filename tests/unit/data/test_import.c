@@ -130,7 +130,7 @@ static void test_idx_trouble(void **state)
     const char *swap = o.images[0];
     o.images[0] = o.labels[0];
     o.labels[0] = swap;
-    idx_fails(&o, "are they given the wrong way round?");
+    idx_fails(&o, "are they swapped?");
     o = idx_options();
     o.images[1] = write_idx("small", 3, (const int[]){4, 2, 2}, pixels);
     o.labels[1] = o.labels[0];
