@@ -25,10 +25,11 @@ void image_release(struct image *image);
 
 /* Is the border brighter than the middle grey, as paper under dark ink is? */
 bool image_is_dark_on_light(const struct image *image);
+/* Every pixel x becomes 255 - x. */
 void image_invert(struct image *image);
 
-/* Scale to fit into h x w with the aspect kept (area averaging when shrinking, bilinear
-   when growing), centred on `background`; out is (h, w), the caller's. */
+/* Scales to fit into h x w, keeping the aspect ratio (area averaging when shrinking,
+   bilinear when growing), centred on `background`. out is (h, w), the caller's. */
 void image_fit(const struct image *image, int h, int w, uint8_t background, uint8_t *out);
 
 #endif

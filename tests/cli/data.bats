@@ -355,7 +355,7 @@ END
     fails 1 "'empty' is not an IDX file" $import --images empty --labels $label
     fails 1 "gzip file 'short.gz' is cut short" $import --images short.gz --labels $label
     fails 1 "IDX file 'short' is cut short" $import --images short --labels $label
-    fails 1 "'long' goes on after" $import --images long --labels $label
+    fails 1 "'long' continues after" $import --images long --labels $label
     fails 1 "bytes after the end of the gzip data in 'junk.gz'" $import --images junk.gz --labels $label
     fails 1 "impossible size" $import --images absurd --labels $label
     fails 1 "announces 1683627179248 bytes of data, it holds 3" $import --images huge --labels $label

@@ -159,7 +159,7 @@ static void test_attributes(void **state)
     uint64_t number;
     assert_int_equal(h5file_open(&bad, scratch_path("attributes.h5")), ST_OK);
     assert_int_equal(h5file_get_text(bad, "/", "variable", &back), ST_FAIL);
-    expect_said("is text of variable length, in a file that was not tried; fixed");
+    expect_said("is text of variable length, in a file that was not probed; use");
     assert_int_equal(h5file_get_u64(bad, "/", "odd", &number), ST_FAIL);
     expect_said("attribute 'odd' of '");
     assert_int_equal(h5file_get_text(bad, "/", "null", &back), ST_FAIL);

@@ -89,7 +89,7 @@ static void test_refused(void **state)
                    "crash.h5' is damaged or malicious: a process that tried to "
                    "read it ended with 'Aborted'");
     expect_refused("bug.h5", "ended with exit code 3");
-    expect_refused("greedy.h5", "takes far more memory than it has bytes");
+    expect_refused("greedy.h5", "takes far more memory than its size");
     expect_refused("endless.h5", "ended with 'CPU time limit exceeded'");
 }
 
@@ -107,7 +107,7 @@ static void test_killed(void **state)
     struct captured c = capture(open_killed);
     assert_int_equal(c.code, ST_FAIL);
     assert_null(strstr(c.err, "damaged"));
-    assert_non_null(strstr(c.err, "killed.h5' could not be tried: "));
+    assert_non_null(strstr(c.err, "killed.h5' could not be probed: "));
 }
 
 static void test_once(void **state)
