@@ -67,8 +67,7 @@ enum status h5file_info(struct h5file *file, const char *name,
 enum status h5file_count(struct h5file *file, const char *group,
                          size_t *count) MUST_CHECK;
 
-/* Reads a whole array, converted to `type`; ST_FAIL if it does not have `count` elements.
- */
+/* Reads a whole array, converted to `type`; ST_FAIL unless it has `count` elements. */
 enum status h5file_read(struct h5file *file, const char *name, enum h5file_type type,
                         size_t count, void *data) MUST_CHECK;
 /* Reads rows [first, first + rows) of the leading dimension, of `row` elements each. */

@@ -17,8 +17,7 @@ struct image {
 
 /* Reads any PNG: colour becomes luma (ITU-R BT.601), 16 bits become 8, transparent pixels
    are composed over white. The kind of a file is found by its first bytes, not by its
-   name; ST_FAIL names a kind that cannot be read. image->pixel is NULL after a failure.
- */
+   name; a kind that cannot be read is named. After ST_FAIL image->pixel is NULL. */
 enum status image_read(struct image *image, const char *path) MUST_CHECK;
 enum status image_write_png(const struct image *image, const char *path) MUST_CHECK;
 void image_release(struct image *image);

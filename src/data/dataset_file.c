@@ -129,8 +129,7 @@ void dataset_info_release(struct dataset_info *info)
     *info = (struct dataset_info){0};
 }
 
-/* Callers index arrays of `classes` elements by label: a label out of range is refused.
- */
+/* Refuses labels out of range: callers index arrays of `classes` elements by label. */
 static enum status dataset_read_label_rows(struct h5file *file,
                                            const struct dataset_info *info,
                                            enum dataset_split split, size_t first,

@@ -97,7 +97,7 @@ void *prefetch_augment(void *context)
 {
     struct prefetch *prefetch = context;
     thread_name("augment");
-    thread_stand_back();
+    thread_run_idle();
     pthread_mutex_lock(&prefetch->mutex);
     while (!prefetch->closing) {
         if (!prefetch_may_fill(prefetch)) {

@@ -15,8 +15,7 @@
 static pthread_mutex_t library = PTHREAD_RECURSIVE_MUTEX_INITIALIZER_NP;
 
 /* Initialises HDF5 once, since setenv is unsafe while other threads read the environment,
-   and turns its messages off for each thread: a thread-safe build has a setting for each.
- */
+   and turns its messages off in each thread: a thread-safe build has one setting each. */
 static void h5_begin(void)
 {
     static bool begun;
