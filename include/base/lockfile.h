@@ -20,8 +20,9 @@ struct lockfile {
     int fd; /* -1: not held */
 };
 
-/* Waits up to `patience` seconds. If the lock is still held then: ST_USAGE, with a message
-   that names the holder and `what` it uses. ST_FAIL if the file cannot be written. */
+/* Waits up to `patience` seconds. If the lock is still held then: ST_USAGE, with a
+   message that names the holder and `what` it uses. ST_FAIL if the file cannot be
+   written. */
 enum status lockfile_take(struct lockfile *lock, const char *path, const char *what,
                           double patience) MUST_CHECK;
 

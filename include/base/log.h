@@ -33,10 +33,9 @@ void log_note(const char *fmt, ...) PRINTF_LIKE(1, 2);
 void log_error(const char *fmt, ...) PRINTF_LIKE(1, 2);
 void log_verror(const char *fmt, va_list args);
 
-/* Prints a line for a thread that must never block. It waits at most a second for a
-   thread that is blocked in its own output, and is then left out of the file; it is lost
-   on a stderr that accepts nothing (a terminal stopped by Ctrl-S, a full pipe). Any rank.
- */
+/* Prints a line for a thread that must never block. If another thread is blocked in its
+   output, waits a second at most and then leaves the line out of the file. The line is
+   lost if stderr accepts nothing (stopped by Ctrl-S, a full pipe). Any rank. */
 void log_urgent(const char *prefix, const char *text);
 /* Writes text to stderr unless that would block. Safe in a signal handler. */
 void log_write(const char *text);

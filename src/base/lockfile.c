@@ -16,7 +16,7 @@
 #include "base/where.h"
 
 #define RETRY_MS  50
-#define SETTLE_MS 1000 /* longer than a process takes from reading the file to writing */
+#define SETTLE_MS 1000 /* longer than it takes to read and write the file */
 
 /* The content of the file. */
 struct lockfile_holder {

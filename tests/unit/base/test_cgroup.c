@@ -35,9 +35,8 @@ static void expect_limit(size_t bytes)
 #define V1_MOUNT                                                          \
     "31 22 0:27 / /sys/fs/cgroup/cpu rw - cgroup cgroup rw,cpu,cpuacct\n" \
     "32 22 0:28 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory\n"
-#define V1_NONE                                                            \
-    "9223372036854771712\n" /* how version 1 writes that there is no limit \
-                             */
+/* How version 1 writes that there is no limit. */
+#define V1_NONE "9223372036854771712\n"
 
 static void test_version_2(void **state)
 {
