@@ -139,7 +139,7 @@ static void test_headers(void **state)
         bad[cases[i].at] = (uint8_t)cases[i].value;
         expect_bad(bad, sizeof bad, cases[i].said);
     }
-    /* 2^32 - 1 in each of four dimensions; nothing of the kind may be allocated */
+    /* 2^32 - 1 in each of four dimensions; must not be allocated */
     memset(bad, 0xff, sizeof bad);
     memcpy(bad, "\0\0\x08\x04", 4);
     expect_bad(bad, sizeof bad, "its header gives an impossible size");

@@ -5,7 +5,7 @@
 
 #include "io/image.h"
 
-/* A PNG of any kind, by libpng itself. */
+/* Writes a PNG of any kind with libpng. */
 static const char *write_png(const char *name, int w, int h, int depth, int color,
                              int interlace, png_bytep rows[])
 {
@@ -148,7 +148,7 @@ static void test_damaged(void **state)
     expect_bad(scratch_folder, "it is a folder");
 }
 
-/* The kind is found by content: a name says nothing. */
+/* The kind is found by content, not by the name. */
 static void test_kinds(void **state)
 {
     (void)state;
@@ -185,7 +185,7 @@ static void test_kinds(void **state)
     expect_pixels(scratch_path("name.jpg"), 2, 2, pixels);
 }
 
-/* A few bytes that claim to be so many pixels on each side. */
+/* A few bytes that announce side x side pixels. */
 static void expect_huge(uint16_t side, const char *reason)
 {
     const uint8_t bytes[] = {0x89, 'P',  'N',  'G',  '\r', '\n', 0x1a, '\n', 0,
