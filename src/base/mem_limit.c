@@ -15,8 +15,7 @@ size_t mem_shared_limit(void)
     return group < machine ? group : machine;
 }
 
-/* Bytes in a line "NAME: 123 kB" of /proc/self/status; 0 if there is none. */
-static size_t mem_status_bytes(const char *name)
+size_t mem_status(const char *name)
 {
     char line[256];
     size_t length = strlen(name), kb = 0;
@@ -49,7 +48,7 @@ size_t mem_limit(void)
         struct rlimit most;
         if (getrlimit(rlimits[i].kind, &most) != 0 || most.rlim_cur == RLIM_INFINITY)
             continue;
-        size_t used = mem_status_bytes(rlimits[i].used) + promised;
+        size_t used = mem_status(rlimits[i].used) + promised;
         size_t left = most.rlim_cur > used ? most.rlim_cur - used : 0;
         if (left < limit)
             limit = left;

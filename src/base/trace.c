@@ -100,7 +100,7 @@ static void trace_put(const struct trace_span *span)
         lane->span[lane->count++] = *span;
 }
 
-/* Spans that began before the trace, at 0, are left out. */
+/* trace_begin returned 0 if tracing was off when the span began: it is left out. */
 void trace_span(const char *what, const char *detail, double begin, double end)
 {
     if (!lanes || begin <= 0)

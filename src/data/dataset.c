@@ -162,15 +162,14 @@ static enum status store_open(struct dataset_store **out, struct comm *comm,
                               bool resident)
 {
     struct dataset_store *store = *out = mem_zeroed(1, sizeof *store);
-    size_t count = info->count[split];
+    size_t image = dataset_image_bytes(info->h, info->w), count = info->count[split];
     void *data;
     /* One element more: a window of no bytes has no address. */
     store->label_window =
         comm_shared_create(comm, (count + 1) * sizeof *store->labels, &data);
     store->labels = data;
     if (resident) {
-        store->image_window = comm_shared_create(
-            comm, count * dataset_image_bytes(info->h, info->w) + 1, &data);
+        store->image_window = comm_shared_create(comm, count * image + 1, &data);
         store->images = data;
     }
     TRY(comm_agree(comm, store_load(store, comm, info, split)));
@@ -199,10 +198,9 @@ enum status dataset_open(struct dataset *dataset, struct comm *comm, const char 
     const struct dataset_info *info = &dataset->info;
     TRY(dataset_share_info(&dataset->info, comm, path));
     double bytes = 0;
+    size_t image = dataset_image_bytes(info->h, info->w);
     for (int s = 0; s < DATASET_SPLITS; s++)
-        bytes += want[s] ? (double)info->count[s] *
-                               (double)dataset_image_bytes(info->h, info->w)
-                         : 0;
+        bytes += want[s] ? (double)info->count[s] * (double)image : 0;
     size_t allowed = dataset_memory_allowed(comm, memory_limit);
     bool resident = bytes <= (double)allowed;
     dataset->memory_left = allowed - (resident ? (size_t)bytes : 0);
@@ -236,8 +234,8 @@ bool dataset_resident(const struct dataset *dataset, enum dataset_split split)
 const uint8_t *dataset_image(const struct dataset *dataset, enum dataset_split split,
                              size_t i)
 {
-    return dataset->store[split]->images +
-           i * dataset_image_bytes(dataset->info.h, dataset->info.w);
+    size_t image = dataset_image_bytes(dataset->info.h, dataset->info.w);
+    return dataset->store[split]->images + i * image;
 }
 
 int dataset_label(const struct dataset *dataset, enum dataset_split split, size_t i)
@@ -272,8 +270,8 @@ static enum status store_fetch_run(struct dataset_store *store, size_t image,
 void dataset_reserve(struct dataset *dataset, enum dataset_split split, size_t n)
 {
     struct dataset_store *store = dataset->store[split];
-    size_t image = dataset_image_bytes(dataset->info.h, dataset->info.w),
-           count = dataset->info.count[split];
+    size_t image = dataset_image_bytes(dataset->info.h, dataset->info.w);
+    size_t count = dataset->info.count[split];
     size_t rows = LOAD_BYTES / image + 1; /* of a run */
     if (!store->run)
         store->run = mem_resize(NULL, rows < count ? rows : count, image);

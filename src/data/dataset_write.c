@@ -89,9 +89,9 @@ static uint64_t dataset_content_hash(const struct dataset_builder *builder)
 {
     uint64_t hash = dataset_hash_head(builder->class_name, builder->classes, builder->h,
                                       builder->w, builder->count);
+    size_t image = dataset_image_bytes(builder->h, builder->w);
     for (int s = 0; s < DATASET_SPLITS; s++) {
-        size_t image = dataset_image_bytes(builder->h, builder->w),
-               count = builder->count[s];
+        size_t count = builder->count[s];
         for (size_t i = 0; i < count; i += DATASET_HASH_ROWS) {
             size_t rows = count - i < DATASET_HASH_ROWS ? count - i : DATASET_HASH_ROWS;
             hash = hash_bytes(builder->images[s] + i * image, rows * image, hash);

@@ -23,35 +23,20 @@
 #define SPEED          100000000u /* bytes per second */
 #define SECONDS        2u
 #define COPIES         16u
-#define HEADROOM       ((unsigned long long)1 << 30)
+#define HEADROOM       ((size_t)1 << 30)
 #define PROBE_VARIABLE "LOCKSTEP_PROBE" /* set in the child: the file's size in bytes */
 #define TOO_LARGE      4                /* exit code: over the limit of memory */
 #define KNOWN          16               /* probed files that are remembered */
 
 /* --- the child process --- */
 
-static long long memory_allowed; /* kB */
-
-/* kB in a line of /proc/self/status; 0 if there is none. */
-static long long child_status_kb(const char *key)
-{
-    char line[256];
-    long long kb = 0;
-    FILE *file = fopen("/proc/self/status", "r");
-    if (!file)
-        return 0;
-    while (kb == 0 && fgets(line, sizeof line, file))
-        if (strncmp(line, key, strlen(key)) == 0)
-            kb = atoll(line + strlen(key));
-    fclose(file);
-    return kb;
-}
+static size_t memory_allowed; /* bytes */
 
 /* Runs at exit. An RLIMIT would change the path that HDF5 takes; so it may allocate as
    without one, and the peak, untouched memory included, is judged at the end. */
 static void child_check_memory(void)
 {
-    if (child_status_kb("VmPeak:") > memory_allowed)
+    if (mem_status("VmPeak") > memory_allowed)
         _exit(TOO_LARGE);
 }
 
@@ -79,8 +64,7 @@ static void child_set_limits(const char *size)
     setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
     setrlimit(RLIMIT_CPU, &(struct rlimit){seconds, seconds + 1});
     child_prefer_oom_kill();
-    memory_allowed =
-        child_status_kb("VmSize:") + (long long)((HEADROOM + COPIES * bytes) >> 10);
+    memory_allowed = mem_status("VmSize") + HEADROOM + COPIES * bytes;
     atexit(child_check_memory);
 }
 
