@@ -33,8 +33,7 @@ size_t mem_limit(void);
 size_t mem_shared_limit(void);
 /* Bytes that libraries are yet to reserve: mem_limit subtracts them from the RLIMITs. */
 void mem_promise(size_t bytes);
-/* Bytes in the line "NAME: 123 kB" of /proc/self/status ("VmPeak"); 0 if there is none.
- */
+/* Bytes in the line "NAME: 123 kB" of /proc/self/status; 0 if there is none. */
 size_t mem_status(const char *name);
 
 char *mem_strdup(const char *text);
