@@ -1,6 +1,6 @@
 /*
  * hash: 64-bit content hashes (XXH3). Only home of <xxhash.h>.
- * Used for data sets, checkpoints and the state= of the log. Not cryptographic.
+ * For data sets, checkpoints and the state= of the log. Not cryptographic.
  */
 #ifndef LOCKSTEP_BASE_HASH_H
 #define LOCKSTEP_BASE_HASH_H
@@ -8,11 +8,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Hash of `bytes` bytes, chained: pass the previous hash as `seed` (0 for the first).
-   The value is the same on all little-endian machines. */
+/* Hash of `bytes` bytes. To chain hashes, pass the previous one as `seed` (0 for the
+   first). The value is the same on all little-endian machines. */
 uint64_t hash_bytes(const void *data, size_t bytes, uint64_t seed);
 
-/* 16 lower-case hex digits and the terminating NUL. */
+/* Writes 16 lower-case hex digits and the terminating NUL. */
 void hash_text(uint64_t hash, char text[17]);
 
 #endif

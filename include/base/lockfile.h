@@ -1,12 +1,13 @@
 /*
- * lockfile: one process at a time, across the nodes that share a file system.
+ * lockfile: mutual exclusion of processes on the nodes that share a file system.
  *
- * The lock is the kernel's (flock), so it is gone with its process, however that ended;
- * the file says who holds it, and is removed when the holder ends in order. Where a file
- * system has no locks, what the file says decides: a holder on this host (and not in
- * another container of it) counts while its pid lives, one of the same SLURM job is this
- * job's own past, any other is believed; and of several who come at once the last to
- * write it has it.
+ * The lock is the kernel's (flock): it ends with its process, in whatever way that ends.
+ * The file names the holder and is removed when the holder releases it. On a file system
+ * without locks the file's content decides:
+ *   - a holder on this host (and in the same container) counts as long as its pid exists;
+ *   - a holder of the same SLURM job is an earlier run of this job and does not count;
+ *   - any other holder counts;
+ *   - of several processes that write the file at once, the last one has the lock.
  */
 #ifndef LOCKSTEP_BASE_LOCKFILE_H
 #define LOCKSTEP_BASE_LOCKFILE_H
@@ -19,15 +20,16 @@ struct lockfile {
     int fd; /* -1: not held */
 };
 
-/* ST_USAGE, naming the holder and `what` it uses, if it is still held after `patience`
-   seconds; ST_FAIL if the file cannot be made. */
+/* Waits up to `patience` seconds. If the lock is still held then: ST_USAGE, with a
+   message that names the holder and `what` it uses. ST_FAIL if the file cannot be
+   written. */
 enum status lockfile_take(struct lockfile *lock, const char *path, const char *what,
                           double patience) MUST_CHECK;
 
-/* The file may have been removed or moved away with its folder: then take the lock anew
-   at the same path, whose folder must be there. */
+/* Takes the lock again if the file was removed or moved away with its folder. The folder
+   of the path must exist. */
 enum status lockfile_keep(struct lockfile *lock, const char *what) MUST_CHECK;
 
-void lockfile_release(struct lockfile *lock); /* not held: nothing */
+void lockfile_release(struct lockfile *lock); /* does nothing if not held */
 
 #endif

@@ -1,7 +1,7 @@
 /*
- * mem: allocation that cannot be forgotten to check: running out of memory is reported
- * with the size asked for and ends the job (through the abort hook, exit code 1).
- * Everything large is allocated once, at setup.
+ * mem: allocation that never returns NULL: running out of memory is reported with the
+ * size asked for and ends the job (through the abort hook, exit code 1). And the limits
+ * of memory (mem_limit.c). Everything large is allocated once, at setup.
  */
 #ifndef LOCKSTEP_BASE_MEM_H
 #define LOCKSTEP_BASE_MEM_H
@@ -12,8 +12,8 @@
 
 #define MEM_ALIGN 64 /* bytes: one cache line, one AVX-512 vector */
 
-/* Before anything is allocated: what is large goes back to the system as soon as it is
-   freed, so that mem_limit sees it again. */
+/* Call before anything is allocated. Large blocks then go back to the system as soon as
+   they are freed, so that mem_limit counts them as free. */
 void mem_start(void);
 
 /* count * size bytes, zeroed. Free with free(). */
@@ -25,14 +25,16 @@ void *mem_aligned(size_t count, size_t size);
 /* As realloc; the new part is not zeroed. */
 void *mem_resize(void *p, size_t count, size_t size);
 
-/* Bytes of memory that this process may have: the machine's, or less by its control
-   group's limit (a SLURM job's, a container's) or by what its own limits (ulimit -d, -v)
-   still leave. */
+/* Bytes of memory that this process may use: mem_shared_limit, or less if its RLIMITs
+   (ulimit -d, -v) leave less. */
 size_t mem_limit(void);
-/* Of these, what it shares with others: the machine's and the control group's. */
+/* Bytes that this process shares with others: the machine's memory, or less if a control
+   group (a SLURM job's, a container's) limits it. */
 size_t mem_shared_limit(void);
-/* What libraries will yet reserve: mem_limit leaves so much of the own limits to them. */
+/* Bytes that libraries are yet to reserve: mem_limit subtracts them from the RLIMITs. */
 void mem_promise(size_t bytes);
+/* Bytes in the line "NAME: 123 kB" of /proc/self/status; 0 if there is none. */
+size_t mem_status(const char *name);
 
 char *mem_strdup(const char *text);
 /* printf into a fresh string; the caller frees. */

@@ -1,5 +1,5 @@
 /*
- * parse: strict readers of small values in text, and "did you mean".
+ * parse: strict parsers of single values, and "did you mean".
  */
 #ifndef LOCKSTEP_BASE_PARSE_H
 #define LOCKSTEP_BASE_PARSE_H
@@ -8,8 +8,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* The whole text must be one value of the kind, in range; false otherwise and *out is
-   left alone. Reals must be finite. */
+/* The whole text must be one value of the kind and in range; otherwise they return false
+   and leave *out unchanged. Reals must be finite. */
 bool parse_int(const char *text, long long lo, long long hi, long long *out);
 bool parse_u64(const char *text, uint64_t *out);
 bool parse_real(const char *text, double lo, double hi, double *out);
@@ -19,11 +19,11 @@ bool parse_bool(const char *text, bool *out);
 /* A time as SLURM writes it: M, M:S, H:M:S, D-H, D-H:M or D-H:M:S. */
 bool parse_duration(const char *text, double *seconds);
 
-/* Cut off blanks at both ends, in place; returns the first non-blank. */
+/* Removes blanks at both ends, in place; returns the first non-blank. */
 char *parse_trim(char *text);
 
-/* The entry of names[0..count) nearest to `text` (Damerau-Levenshtein), or NULL when none
-   is near enough to be a likely slip of the pen. */
+/* The entry of names[0..count) nearest to `text` (Damerau-Levenshtein distance), or NULL
+   if none is near enough to be a likely typing error. */
 const char *parse_nearest(const char *text, const char *const names[], int count);
 
 #endif

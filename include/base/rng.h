@@ -1,9 +1,9 @@
 /*
  * rng: counter-based random numbers, Philox4x32-10.
  *
- * A stream is named by (seed, purpose, a, b): a is an epoch or step, b a sample or
- * element. The same name gives the same numbers on every machine, rank and thread; there
- * is no state to save. Streams with different names are independent.
+ * A stream is identified by (seed, purpose, a, b): a is an epoch or step, b a sample or
+ * element. The same stream gives the same numbers on every machine, rank and thread;
+ * there is no state to save. Different streams are independent.
  *
  * Source: J. Salmon, M. Moraes, R. Dror, D. Shaw, "Parallel random numbers: as easy as
  * 1, 2, 3", SC 2011, section 3.3 (Philox4x32, 10 rounds; known-answer vectors in the
@@ -42,10 +42,10 @@ uint32_t rng_below(struct rng *rng, uint32_t n);
 /* Uniform in [0, 1): a multiple of 2^-24. */
 float rng_uniform(struct rng *rng);
 
-/* Uniform in [lo, hi); by rounding hi itself, once in millions. */
+/* Uniform in [lo, hi); rounding gives hi itself about once in millions of draws. */
 float rng_range(struct rng *rng, float lo, float hi);
 
-/* Standard normal, Box-Muller in double (uses libm's log and cos). */
+/* Standard normal: Box-Muller in double, with libm's log and cos. */
 float rng_normal(struct rng *rng);
 
 /* One Philox4x32-10 block: out = philox(counter, key). */

@@ -1,13 +1,12 @@
 /*
- * status: what a function that can fail returns, and what the program exits with.
+ * status: the result of functions that can fail, and the program's exit codes.
  *
- * Four kinds of trouble, four ways:
- *   user or environment  return an enum status; say it once, where it happened, with
- *                        FAIL; hand it on with TRY (or TRY_TO, which goes to a cleanup
- *                        label and needs a local `enum status st`)
- *   bug                  ASSERT: prints where, ends the whole job with exit code 3
- *   failed MPI call      handled inside comm: printed, job aborted
- *   bad numbers          NaN and Inf in a loss are the trainer's business, not a status
+ * Four kinds of errors:
+ *   - user or environment: return an enum status; report it once, where it happened, with
+ *     FAIL; pass it on with TRY, or with TRY_TO, which jumps to a cleanup label;
+ *   - bug: ASSERT prints where, and ends the whole job with exit code 3;
+ *   - failed MPI call: comm prints it and aborts the job;
+ *   - NaN and Inf in a loss: the trainer's policy decides; not a status.
  *
  * Messages: lower case, problem first, subject in quotes, what to do last; no full stop:
  *   cannot open 'train.h5': no such file
@@ -20,20 +19,20 @@
 /* The values are the program's exit codes. */
 enum status {
     ST_OK = 0,     /* done */
-    ST_FAIL = 1,   /* files, machine, data, numbers: failed while running */
-    ST_USAGE = 2,  /* command line or config: nothing was done or touched */
+    ST_FAIL = 1,   /* failed while running: files, machine, data, numbers */
+    ST_USAGE = 2,  /* wrong command line or config: nothing was changed */
     ST_BUG = 3,    /* an ASSERT failed */
-    ST_AGAIN = 75, /* stopped early on request: the same command again goes on */
+    ST_AGAIN = 75, /* stopped early on request: the same command continues */
 };
 
 #define MUST_CHECK        __attribute__((warn_unused_result))
 #define PRINTF_LIKE(f, a) __attribute__((format(printf, f, a)))
 
-/* Print one error line on stderr (log.h adds who speaks) and give back `code`. */
+/* Prints one error line on stderr (log.h adds the rank) and returns `code`. */
 enum status status_fail(enum status code, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
-/* For trouble that is not the end: until status_capture(NULL), this thread's status_fail
-   writes its message to `text` (the first of several) and prints nothing. */
+/* For errors that the caller handles: until status_capture(NULL), status_fail in this
+   thread prints nothing and writes the first message to `text`. */
 #define STATUS_TEXT 4608 /* room for a path and what is wrong with it */
 void status_capture(char text[STATUS_TEXT]);
 
@@ -62,10 +61,10 @@ _Noreturn void status_bug(const char *file, int line, const char *what);
 /* Memory ran out: printed, ends the whole job with exit code 1. */
 _Noreturn void status_out_of_memory(size_t bytes);
 
-/* Ends the whole job, not this process alone; what is to be said was said. */
+/* Ends the whole job, not this process alone. Prints nothing. */
 _Noreturn void status_abort(enum status code);
 
-/* How that is done: comm installs MPI_Abort here; without it, _Exit. */
+/* Sets how a job is ended: comm installs MPI_Abort. The default is _Exit. */
 void status_set_abort_hook(void (*hook)(int code));
 
 #endif

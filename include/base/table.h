@@ -1,10 +1,10 @@
 /*
- * table: a small text table with aligned columns, for the log and the command line.
+ * table: a text table with aligned columns, for the log and the command line.
  *
  *   struct table t;
  *   table_init(&t, "<layer", ">parameters", NULL);    '<' left, '>' right aligned
  *   table_row(&t, "conv1", "320", NULL);
- *   table_cellf(&t, "%d", 7);                          rows fill up, cell by cell
+ *   table_cellf(&t, "%d", 7);                          one cell at a time
  *   table_print(&t);                                   printed with log_out
  *   table_release(&t);
  */
@@ -23,14 +23,14 @@ struct table {
     int capacity;
 };
 
-/* Headings, each behind its '<' or '>', NULL at the end. */
+/* Headings, each after '<' or '>', then NULL. */
 void table_init(struct table *table, ...) __attribute__((sentinel));
-/* One more heading, before any row; of a table that begins as {0}. */
+/* Adds a heading, before any row; the table may begin as {0}. */
 void table_head(struct table *table, const char *head);
 void table_row(struct table *table, ...) __attribute__((sentinel));
 void table_cellf(struct table *table, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
-/* Each line is indented by two blanks; no rule, no colour, no trailing blanks. */
+/* Lines are indented by two blanks and have no trailing blanks. */
 void table_print(const struct table *table);
 void table_release(struct table *table);
 

@@ -1,20 +1,20 @@
 /*
- * timer: monotonic seconds, and where a run's time went, phase by phase.
+ * timer: monotonic seconds, and the time that a run spends in each phase.
  */
 #ifndef LOCKSTEP_BASE_TIMER_H
 #define LOCKSTEP_BASE_TIMER_H
 
 enum phase {
-    PHASE_LOAD,      /* making the network's input of images */
-    PHASE_LOAD_WAIT, /* for images that must be read */
+    PHASE_LOAD,      /* turning images into the network's input */
+    PHASE_LOAD_WAIT, /* waiting for images to be read */
     PHASE_FORWARD,
     PHASE_BACKWARD,
-    PHASE_STAGE, /* waiting for other stages of the pipeline */
+    PHASE_STAGE, /* waiting for other pipeline stages */
     PHASE_REDUCE,
     PHASE_UPDATE,
     PHASE_CHECKPOINT,
     PHASE_EVALUATE,
-    PHASE_REST, /* all that the others do not name: filled in by phases_close */
+    PHASE_REST, /* everything else: set by phases_close */
     PHASE_COUNT
 };
 
@@ -24,16 +24,18 @@ struct phases {
     double seconds[PHASE_COUNT];
 };
 
-/* The median of values[0 .. count), which are sorted in place; count >= 1. */
+/* The median of values[0..count); sorts them in place. The upper one of two if count is
+   even; count >= 1. */
 double timer_median(double *values, int count);
 
-/* Seconds on a monotonic clock with an arbitrary zero. */
+/* Seconds on a monotonic clock with an arbitrary origin. */
 double timer_now(void);
 
-/* Add to `phase` the time since `since` and return now. A span of the trace, too. */
+/* Adds the time since `since` to `phase`, records it as a span of the trace, and returns
+   the present time. */
 double phases_add(struct phases *phases, enum phase phase, double since);
 
-/* Set PHASE_REST so that the phases sum to `wall` seconds. */
+/* Sets PHASE_REST so that the phases sum to `wall` seconds. */
 void phases_close(struct phases *phases, double wall);
 
 #endif

@@ -1,11 +1,11 @@
 /*
- * trace: what each thread did when, for a picture of it: spans with a begin and an end,
- * in Chrome's trace event format (ui.perfetto.dev and chrome://tracing open it; "Trace
- * Event Format", Google, 2016).
+ * trace: records what each thread did when, as spans with a begin and an end, and writes
+ * them in Chrome's trace event format, which ui.perfetto.dev and chrome://tracing display
+ * ("Trace Event Format", Google, 2016).
  *
- * Off, a span costs a load and a branch; on, two readings of the clock and a store into
- * memory of the thread's own. Spans of one thread nest; nothing is allocated or written
- * until trace_text. What no longer fits is counted.
+ * A span costs a load and a branch while tracing is off; two clock readings and a store
+ * into the thread's own memory while it is on. Spans of one thread nest. All memory is
+ * allocated by trace_start; spans that do not fit are counted as lost.
  *
  *   double begin = trace_begin();
  *   ...
@@ -17,34 +17,35 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Room for so many threads, and spans of each. origin: timer_now seconds that are 0 in
-   the picture. Main thread, while no other is at work, as trace_stop. */
+/* Turns tracing on, for up to `lanes` threads with up to `spans` spans each. origin: the
+   time (timer_now) that becomes 0 in the trace. Main thread, while no other thread is
+   working; the same holds for trace_stop. */
 void trace_start(int lanes, int spans, double origin);
 void trace_stop(void);
 bool trace_on(void);
 
-/* The calling thread's name in the picture, "thread 1"; number < 0: none. The first
-   counts. `name` outlives the trace, as do `what` and `detail` below. */
+/* Names the calling thread in the trace: "thread 1"; number < 0: only the name. The first
+   call counts. `name` must outlive the trace, as must `what` and `detail` below. */
 void trace_lane(const char *name, int number);
 
-/* Now; 0 when off. */
+/* The present time; 0 while tracing is off. */
 double trace_begin(void);
 
-/* A span from `begin` until now: `what` was done ("forward") to `detail` ("conv1"; NULL:
-   nothing in particular). */
+/* Records a span from `begin` until now: `what` ("forward") was done to `detail`
+   ("conv1"; may be NULL). */
 void trace_end(const char *what, const char *detail, double begin);
-/* The same until `end`. */
+/* Records a span from `begin` until `end`. */
 void trace_span(const char *what, const char *detail, double begin, double end);
 
-/* A step of training, until now: steps have numbers. */
+/* Records training step `number` from `begin` until now. */
 void trace_step(unsigned long long number, double begin);
 
-/* Something that goes on beside what threads do: a message, from `begin` until now.
-   bytes: its size. */
+/* Records an operation that runs asynchronously to the calling thread, from `begin` until
+   now: a message of `bytes` bytes. */
 void trace_async(const char *what, size_t bytes, double begin);
 
-/* All events of this process, a line each and each with a comma behind it, as process
-   number `pid`; the caller frees. */
+/* All events of this process, as process number `pid`: one line each, each ending with a
+   comma. The caller frees. */
 char *trace_text(int pid, const char *process, size_t *bytes);
 
 #endif

@@ -1,12 +1,11 @@
 /*
- * where: this process's whereabouts, for those who wait for it: at which step, in which
- * part of it, in which layer, and whether it waits itself.
+ * where: the position of this process, for the processes that wait for it: its step, the
+ * part of the step, the layer, and whether it is waiting itself.
  *
- * Marks are made by one thread, the one that called where_attach: the main thread, which
- * is also thread 0 of its OpenMP team. Those of other threads do nothing, nor do any
- * while nothing is attached. A mark is a few relaxed stores, cheap enough for every layer
- * of every grain. The struct may lie in memory that several processes share: they then
- * see where a process is even when it does not run.
+ * Only the thread that called where_attach makes marks: the main thread, which is also
+ * thread 0 of its OpenMP team. Calls by other threads do nothing. A mark is a few relaxed
+ * stores, cheap enough for every layer of every grain. The struct may be in memory shared
+ * by several processes, which then see the position of a process that does not run.
  */
 #ifndef LOCKSTEP_BASE_WHERE_H
 #define LOCKSTEP_BASE_WHERE_H
@@ -18,10 +17,10 @@
 enum where_part {
     WHERE_START,
     WHERE_LOAD,
-    WHERE_READER, /* waiting for this process's reader, which other ranks cannot help */
+    WHERE_READER, /* waiting for this process's own reader thread */
     WHERE_FORWARD,
     WHERE_BACKWARD,
-    WHERE_STAGE, /* at what comes from another stage of the pipeline */
+    WHERE_STAGE, /* receiving from or sending to another pipeline stage */
     WHERE_REDUCE,
     WHERE_UPDATE,
     WHERE_EVALUATE,
@@ -30,15 +29,15 @@ enum where_part {
     WHERE_PARTS
 };
 
-/* Written by its process alone; plain memory otherwise. */
+/* Only its own process writes it. May be zeroed memory at first. */
 struct where {
-    _Atomic uint64_t step;    /* as in the log: the first is 1; 0: before it */
-    _Atomic uint64_t moves;   /* marks so far: who makes none stands still */
+    _Atomic uint64_t step;    /* as in the log: the first is 1; 0: before the first */
+    _Atomic uint64_t moves;   /* number of marks; constant while a process stands still */
     _Atomic uint32_t place;   /* part and layer, see where_look */
     _Atomic uint32_t waiting; /* in a call that other ranks must join */
 };
 
-/* A copy, to be kept and compared. */
+/* A copy of struct where, for comparison later. */
 struct where_spot {
     uint64_t step, moves;
     uint32_t part; /* enum where_part */
@@ -46,8 +45,8 @@ struct where_spot {
     bool waiting;
 };
 
-/* From now on the calling thread's marks go to `where`, which starts at WHERE_START;
-   NULL: nowhere. */
+/* From now on the calling thread's marks go to `where`, which is set to WHERE_START;
+   NULL: marks do nothing. */
 void where_attach(struct where *where);
 
 void where_step(uint64_t step);
@@ -55,15 +54,15 @@ void where_mark(enum where_part part);
 void where_layer(enum where_part part, int layer);
 void where_wait(bool waiting);
 
-/* Safe at any time, from any thread or process. */
+/* Copies the position. Any thread or process, at any time. */
 void where_look(const struct where *where, struct where_spot *spot);
 
-/* How layer `layer` is called in texts; for the main thread, before marks name it. Those
-   without a name are numbers. Copied, the latest counts. */
+/* Sets the name of layer `layer` in texts, by default its number. Copied; the latest call
+   counts. Main thread, before a mark uses the layer. */
 #define WHERE_LAYERS 64
 void where_name_layer(int layer, const char *name);
 
-/* The file that the reader reads, for the main thread; its last part is what is said. */
+/* Sets the file that the reader thread reads; texts show its name. Main thread. */
 void where_name_file(const char *path);
 
 /* "step 412, layer linear2 backward", "step 412, reduce", "start, load",

@@ -1,7 +1,7 @@
 /*
- * hand: a letter form as an unsteady hand writes it. Knots stray, strokes are misplaced,
- * cut short, overshot, joined or hooked at their ends, the proportions of ascenders and
- * bodies vary, the line is rough, and the pen may leave the paper for a moment.
+ * hand: writes a letter form as an unsteady hand does. Knots are displaced; strokes are
+ * misplaced, shortened, lengthened, joined or hooked at their ends; the proportions of
+ * ascenders and bodies vary; the line is rough and may have a gap.
  */
 #ifndef LOCKSTEP_DATA_HAND_H
 #define LOCKSTEP_DATA_HAND_H
@@ -10,15 +10,15 @@
 #include "data/glyphs.h"
 #include "data/ink.h"
 
-/* Write the form into ink, what was there is lost. Units are the form's (see glyphs.h);
-   the pen's radius is left at 1. */
+/* Replaces the content of ink by the form. Units are the form's (see glyphs.h); the pen's
+   radius is 1. */
 void hand_write(struct rng *rng, const struct glyph *form, struct ink *ink);
 
-/* True with the given probability. */
+/* 1 with the given probability, else 0. */
 int hand_chance(struct rng *rng, float probability);
 
-/* Bell-shaped, mean 0, variance 1, never beyond 3.5: rng_normal needs libm, whose last
-   bits differ from machine to machine. */
+/* Bell-shaped, mean 0, variance 1, absolute value below 3.5. (rng_normal uses libm, whose
+   last bits differ between machines.) */
 float hand_bell(struct rng *rng);
 
 #endif

@@ -1,17 +1,17 @@
 /*
- * prefetch: a rank's share of batch after batch, made ready before its step.
+ * prefetch: prepares a rank's share of each batch before the step that needs it.
  *
- * While batch N is trained on, a reader thread fetches the images of batch N + 2 (if they
- * are not in memory) and an augmenting thread makes the network's input of those of batch
- * N + 1; `depth` says how many batches they may be ahead. What a batch holds depends on
- * its number alone, so neither the depth nor who did what changes a bit.
+ * While batch N is trained on, the reader thread fetches the images of batch N + 2 (if
+ * the data set is not resident in memory), and the augmenting thread turns the images of
+ * batch N + 1 into the network's input; `depth` limits how many batches they may be
+ * ahead. The content of a batch depends on its number alone: neither the depth nor the
+ * thread that prepared a sample changes a bit.
  *
- * A step waits for the reader, never for the augmenting thread: that one takes only CPU
- * time that nobody else wants, and what it has not done yet, whoever computes does by
- * himself. So a machine without a CPU to spare loses little, and one with CPUs to spare
- * augments for free.
+ * A step waits for the reader, never for the augmenting thread, which runs only on idle
+ * CPU time: samples that it has not finished are prepared by the compute threads. A
+ * machine without an idle CPU loses little; one with idle CPUs augments at no cost.
  *
- * Everything is allocated at the start, idle threads sleep. The threads make no MPI call.
+ * Everything is allocated by prefetch_create. Idle threads sleep. No thread calls MPI.
  */
 #ifndef LOCKSTEP_DATA_PREFETCH_H
 #define LOCKSTEP_DATA_PREFETCH_H
@@ -32,12 +32,12 @@ struct prefetch_batch {
 };
 
 struct prefetch_setup {
-    const struct loader *loader; /* how images are loaded; copied, unused as yet */
+    const struct loader *loader; /* how images are loaded; copied, must be fresh */
     uint64_t most;               /* positions in a share, at most */
-    int depth;                   /* batches ahead; 0: no threads, all is done in place */
-    bool augment;                /* is there to be an augmenting thread? */
-    size_t memory;               /* bytes that may be taken: fewer batches ahead */
-    /* The share of batch `number`: a function of that alone. Any thread. */
+    int depth;                   /* batches ahead; 0: no threads, work is done in place */
+    bool augment;                /* start an augmenting thread? */
+    size_t memory;               /* bytes available; less memory means a smaller depth */
+    /* The share of batch `number`, a function of the number alone. Any thread. */
     void (*batch)(const void *context, uint64_t number, struct prefetch_batch *batch);
     const void *context;
 };
@@ -46,24 +46,24 @@ struct prefetch;
 struct prefetch *prefetch_create(const struct prefetch_setup *setup);
 void prefetch_free(struct prefetch *prefetch); /* NULL is fine */
 
-/* Batches ahead, after memory was looked at. */
+/* Batches ahead: setup's depth, or fewer where memory is short. */
 int prefetch_depth(const struct prefetch *prefetch);
 
-/* From now on batch `number` is filled in from; the one before is given back. Main
-   thread; any number, but it is the next that is ready. If its images could not be read,
-   that is said now. Not collective. */
+/* Makes batch `number` the current one and releases the one before. Any number is
+   allowed, but only the next one has been prepared. Reports here, not earlier, that the
+   batch's images could not be read. Main thread; not collective. */
 enum status prefetch_take(struct prefetch *prefetch, uint64_t number) MUST_CHECK;
 
-/* Sample at `position` of the batch taken: x (h, w) floats, its label and its number. Any
-   thread. */
+/* The sample at `position` of the current batch: x (h, w) floats, its label and its
+   number in the data set. Any thread. */
 void prefetch_fill(struct prefetch *prefetch, uint64_t position, float *x, int *label,
                    uint64_t *sample);
 
-/* So far, for the main thread. */
+/* Totals so far. Main thread. */
 struct prefetch_counts {
-    double waited;   /* seconds in prefetch_take, for images to be read */
-    uint64_t filled; /* samples filled in... */
-    uint64_t ahead;  /* ...of these by the augmenting thread */
+    double waited;   /* seconds that prefetch_take waited for the reader */
+    uint64_t filled; /* samples in the batches taken */
+    uint64_t ahead;  /* how many of them the augmenting thread prepared */
 };
 struct prefetch_counts prefetch_counts(const struct prefetch *prefetch);
 

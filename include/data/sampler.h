@@ -1,9 +1,9 @@
 /*
- * sampler: which sample comes when. A bijection of [0, count) for every (seed, epoch),
- * computed index by index: a Feistel network on the smallest even number of bits that
- * holds count, with cycle walking. Nothing to store, nothing to resume.
- * Source: Black and Rogaway, "Ciphers with arbitrary finite domains", CT-RSA 2002,
- * section 4 (generalized Feistel with cycle walking); round function: Philox.
+ * sampler: the order of samples in an epoch. A bijection of [0, count) for every (seed,
+ * epoch), computed index by index, without stored state: a Feistel network on the
+ * smallest even number of bits that holds count, with cycle walking. Source: Black and
+ * Rogaway, "Ciphers with arbitrary finite domains", CT-RSA 2002, section 4 (generalized
+ * Feistel with cycle walking); round function: Philox.
  */
 #ifndef LOCKSTEP_DATA_SAMPLER_H
 #define LOCKSTEP_DATA_SAMPLER_H

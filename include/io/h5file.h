@@ -3,19 +3,19 @@
  *
  * Paths are absolute ("/weights/conv1/weight"); groups are made as needed. Numbers are
  * stored little-endian, arrays contiguous and uncompressed, so that h5py, h5dump and
- * numpy.memmap read them. File locking is off (network file systems often lack it),
- * HDF5's own error stack is silent: each function says what failed, in one line, with the
- * file and the object named. Not collective. Threads may work on different files: one is
- * inside HDF5 at a time, and fsync is outside.
+ * numpy.memmap can read them. File locking is off (network file systems often lack it),
+ * and HDF5's own error messages are off: on failure each function reports one line that
+ * names the file and the object. Not collective. Threads may work on different files: a
+ * lock admits one thread at a time to HDF5, but fsync runs outside the lock.
  *
- * Reading trusts nothing that a file says of itself. Arrays must be plain numbers in one
- * piece (not chunked, compressed or in another file) that are really there: an extent
- * that h5file_info gives is bounded by the file's size, and memory may be taken for it.
- * Links lead nowhere outside the file, and no filter is loaded for it. What HDF5 itself
- * does with hostile files: io/h5probe.h.
+ * Reading does not trust the file. Arrays must be plain numbers, stored contiguously (not
+ * chunked, compressed or in another file) and completely: an extent that h5file_info
+ * returns is bounded by the file's size, so that the caller may allocate memory for it.
+ * Links to other files are not followed, and no filter is loaded. For bugs of HDF5 itself
+ * on hostile files see io/h5probe.h.
  *
- * Writing: h5file_create opens a temporary file beside `path`; h5file_commit makes it
- * appear under its name, whole (fs_commit); h5file_close without commit removes it.
+ * Writing: h5file_create opens a temporary file beside `path`; h5file_commit renames the
+ * complete file to `path` (fs_commit); h5file_close without commit removes it.
  */
 #ifndef LOCKSTEP_IO_H5FILE_H
 #define LOCKSTEP_IO_H5FILE_H
@@ -40,48 +40,48 @@ enum h5file_type {
 
 size_t h5file_type_size(enum h5file_type type); /* bytes */
 
-struct h5file; /* owned by the caller: h5file_close */
+struct h5file;
 
-enum status h5file_open(struct h5file **file,
-                        const char *path) MUST_CHECK; /* read only */
+/* h5file_open opens for reading only. The caller closes the file with h5file_close, also
+   after h5file_commit, whether or not that succeeded. h5file_close(NULL) is fine. */
+enum status h5file_open(struct h5file **file, const char *path) MUST_CHECK;
 enum status h5file_create(struct h5file **file, const char *path) MUST_CHECK;
-enum status h5file_commit(struct h5file *file) MUST_CHECK; /* also when it fails: close */
-void h5file_close(struct h5file *file);                    /* NULL is fine */
+enum status h5file_commit(struct h5file *file) MUST_CHECK;
+void h5file_close(struct h5file *file);
 
 const char *h5file_path(const struct h5file *file);
 
 /* An array's type and extent; dims[0..*ndims). */
 struct h5file_info {
-    enum h5file_type type; /* nearest of the types above, as stored */
+    enum h5file_type type; /* the smallest type above that holds the stored values */
     int ndims;
     size_t dim[H5FILE_DIMS];
     size_t count; /* product of dim */
 };
 
-bool h5file_has(struct h5file *file, const char *name); /* dataset or group */
+bool h5file_has(struct h5file *file, const char *name); /* an array or a group */
 enum status h5file_info(struct h5file *file, const char *name,
                         struct h5file_info *info) MUST_CHECK;
 
-/* How many members a group has. */
+/* The number of members of a group. */
 enum status h5file_count(struct h5file *file, const char *group,
                          size_t *count) MUST_CHECK;
 
-/* A whole array of `count` elements, converted to `type`; it is refused if the file's has
-   another number of them. */
+/* Reads a whole array, converted to `type`; ST_FAIL unless it has `count` elements. */
 enum status h5file_read(struct h5file *file, const char *name, enum h5file_type type,
                         size_t count, void *data) MUST_CHECK;
-/* Rows [first, first + rows) of the leading dimension, of `row` elements each. */
+/* Reads rows [first, first + rows) of the leading dimension, of `row` elements each. */
 enum status h5file_read_rows(struct h5file *file, const char *name, enum h5file_type type,
                              size_t first, size_t rows, size_t row,
                              void *data) MUST_CHECK;
 
-/* A new array, written whole. */
+/* Writes a new array. */
 enum status h5file_write(struct h5file *file, const char *name, enum h5file_type type,
                          int ndims, const size_t *dim, const void *data) MUST_CHECK;
 
-/* Attributes of an object ("/" is the root group). Text is stored as fixed-length UTF-8
-   (short texts) and read whatever string type it has, of variable length only from a file
-   that was tried (io/h5probe.h); the caller frees. */
+/* Attributes of an object ("/" is the root group). Text is stored as fixed-length UTF-8.
+   Reading accepts every string type, variable length only in a file that was probed
+   (io/h5probe.h). The caller frees the text; h5file_get_texts: fs_free_list. */
 bool h5file_has_attr(struct h5file *file, const char *object, const char *name);
 enum status h5file_put_text(struct h5file *file, const char *object, const char *name,
                             const char *text) MUST_CHECK;

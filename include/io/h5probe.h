@@ -1,25 +1,26 @@
 /*
- * h5probe: an HDF5 file is tried by another process before it is read.
+ * h5probe: another process reads an HDF5 file before this one does.
  *
- * HDF5 1.10 crashes, loops or takes any amount of memory on some damaged or malicious
- * files, in code that nobody above it can guard. So that such a file ends in a message,
- * and not in a signal that takes the whole job along, this program is first started again
- * with a command that reads all of the file, quietly and with limits on time and memory.
- * That takes some 10 ms, and once more the time of reading where the file is large. A
- * file is tried once unless it changes. Should the other process be killed (SIGKILL, as
- * when memory is short), nothing is known of the file: the job is ended with exit code 1.
+ * HDF5 1.10 crashes, loops or allocates any amount of memory on some damaged or malicious
+ * files, and its callers cannot prevent that. So that such a file causes a message
+ * instead of a signal that ends the whole job, the program first starts itself as a child
+ * process with a command that reads the whole file, without output and with limits on
+ * time and memory. This costs about 10 ms, plus, for a large file, the time to read it
+ * once more. A file is probed once unless it changes. If the child is killed (SIGKILL, as
+ * when memory is short), nothing is known about the file, and the job ends with exit
+ * code 1.
  *
- * This keeps a job alive. It is no guard against a file that is made to take over the
- * process that reads it: what comes from people whose programs one would not run should
- * be read in a container.
+ * This keeps a job alive. It is no protection against a file made to take over the
+ * process that reads it: read files from people you do not trust in a container.
  */
 #ifndef LOCKSTEP_IO_H5PROBE_H
 #define LOCKSTEP_IO_H5PROBE_H
 
-/* In main, when signals are still held back: from here on h5file_open first has every
-   file tried by `lockstep COMMAND FILE`. In the process that does this it sets the limits
-   instead. NULL: another rank has what this one reads tried before. Without it nothing is
-   tried, and what HDF5 is not to be trusted with untried is refused. */
+/* Call in main while signals are still deferred. From now on h5file_open first has every
+   file read by `lockstep COMMAND FILE`. In that child process the call sets its limits
+   instead. command NULL: another rank probes the files that this one reads. Without this
+   call no file is probed, and variable-length text, on which HDF5 is least safe, is
+   refused. */
 void h5probe_start(const char *command);
 
 #endif

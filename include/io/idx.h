@@ -1,6 +1,6 @@
 /*
- * idx: files in the MNIST format, plain or gzip-compressed (told by content, not by
- * name).
+ * idx: reads files in the MNIST format, plain or gzip-compressed (found by content, not
+ * by name).
  *
  * Format: big-endian magic 00 00 TYPE NDIMS, NDIMS 32-bit sizes, then the data; here TYPE
  * is 08 (unsigned byte). Source: Y. LeCun, C. Cortes, C. Burges, "The MNIST database",
@@ -21,8 +21,8 @@ struct idx {
     uint8_t *data; /* owned */
 };
 
-/* Reads a whole file; says what is wrong with a bad one (not IDX, wrong type, truncated,
-   bytes after the end, damaged gzip). */
+/* Reads a whole file. ST_FAIL, with idx released and the fault reported: not IDX, wrong
+   type, truncated, bytes after the end, damaged gzip. */
 enum status idx_read(struct idx *idx, const char *path) MUST_CHECK;
 void idx_release(struct idx *idx);
 

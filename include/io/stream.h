@@ -1,9 +1,9 @@
 /*
- * stream: the bytes of a file, plain or gzip-compressed (told by content, not by name).
- * Only home of <zlib.h>.
+ * stream: reads the bytes of a file, plain or gzip-compressed (found by content, not by
+ * name). Only home of <zlib.h>.
  *
- * A gzip file may have several members, one behind the other. What is wrong with it
- * (damaged, cut short, bytes after its end) is said with the file named.
+ * A gzip file may consist of several members. A bad one (damaged, cut short, bytes after
+ * its end) is ST_FAIL, with a message that names the file.
  */
 #ifndef LOCKSTEP_IO_STREAM_H
 #define LOCKSTEP_IO_STREAM_H
@@ -17,7 +17,7 @@ struct stream; /* owned by the caller: stream_close */
 enum status stream_open(struct stream **stream, const char *path) MUST_CHECK;
 void stream_close(struct stream *stream); /* NULL is fine */
 
-/* The next `bytes` bytes, or as many as there are before the end: *got. */
+/* Reads the next `bytes` bytes; *got is less only at the end of the file. */
 enum status stream_read(struct stream *stream, void *data, size_t bytes,
                         size_t *got) MUST_CHECK;
 

@@ -39,7 +39,7 @@ bool fs_same_file(int fd, const char *path)
            opened.st_ino == named.st_ino && opened.st_dev == named.st_dev;
 }
 
-static int sync_path(const char *path, int flags)
+static int fs_sync(const char *path, int flags)
 {
     int fd = open(path, flags);
     if (fd < 0)
@@ -51,8 +51,8 @@ static int sync_path(const char *path, int flags)
     return result;
 }
 
-/* So that the name `path` survives a power failure. */
-static enum status sync_parent(const char *path)
+/* Syncs the folder of `path`, so that the name survives a power failure. */
+static enum status fs_sync_parent(const char *path)
 {
     char folder[FS_PATH];
     snprintf(folder, sizeof folder, "%s", path);
@@ -61,8 +61,8 @@ static enum status sync_parent(const char *path)
         slash[slash == folder] = '\0';
     else
         snprintf(folder, sizeof folder, ".");
-    /* Some file systems cannot sync a folder, some users may not open it. */
-    if (sync_path(folder, O_RDONLY | O_DIRECTORY) != 0 && errno != EINVAL &&
+    /* Some file systems cannot sync a folder, and some users may not open it. */
+    if (fs_sync(folder, O_RDONLY | O_DIRECTORY) != 0 && errno != EINVAL &&
         errno != EACCES)
         FAIL(ST_FAIL, "cannot sync folder '%s': %s", folder, strerror(errno));
     return ST_OK;
@@ -92,7 +92,7 @@ enum status fs_make_folder(const char *path)
         if (!made && errno != EEXIST)
             FAIL(ST_FAIL, "cannot make folder '%s': %s", part, strerror(errno));
         if (made)
-            TRY(sync_parent(part));
+            TRY(fs_sync_parent(part));
         if (!kept)
             break;
         *p = kept;
@@ -102,7 +102,7 @@ enum status fs_make_folder(const char *path)
     return ST_OK;
 }
 
-static int by_name(const void *a, const void *b)
+static int fs_by_name(const void *a, const void *b)
 {
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
@@ -122,7 +122,7 @@ enum status fs_list(const char *folder, char ***names, int *count)
     }
     closedir(dir);
     if (n > 0)
-        qsort(list, (size_t)n, sizeof *list, by_name);
+        qsort(list, (size_t)n, sizeof *list, fs_by_name);
     *names = list;
     *count = n;
     return ST_OK;
@@ -182,8 +182,8 @@ enum status fs_check_write(const char *path)
     return ST_OK;
 }
 
-/* "name.tmp.host.pid", and nothing else of the user's that has ".tmp." in it. */
-static bool is_temp(const char *name)
+/* Only "name.tmp.host.pid": users' files may have ".tmp." in their names, too. */
+static bool fs_is_temp_name(const char *name)
 {
     const char *mark = strstr(name, ".tmp."), *pid = strrchr(name, '.');
     return mark && pid > mark + 4 && pid[1] && !pid[1 + strspn(pid + 1, "0123456789")];
@@ -196,7 +196,7 @@ enum status fs_remove_temps(const char *folder)
     enum status st = ST_OK;
     TRY(fs_list(folder, &names, &count));
     for (int i = 0; i < count && st == ST_OK; i++) {
-        if (!is_temp(names[i]))
+        if (!fs_is_temp_name(names[i]))
             continue;
         st = fs_join(path, folder, names[i]);
         if (st == ST_OK && unlink(path) != 0 && errno != ENOENT)
@@ -208,10 +208,10 @@ enum status fs_remove_temps(const char *folder)
 
 enum status fs_commit(const char *temp, const char *path)
 {
-    if (sync_path(temp, O_RDONLY) != 0 || rename(temp, path) != 0) {
+    if (fs_sync(temp, O_RDONLY) != 0 || rename(temp, path) != 0) {
         int error = errno;
         unlink(temp);
         FAIL(ST_FAIL, "cannot write '%s': %s", path, strerror(error));
     }
-    return sync_parent(path); /* the file itself is safe by now */
+    return fs_sync_parent(path);
 }

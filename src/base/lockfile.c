@@ -16,18 +16,19 @@
 #include "base/where.h"
 
 #define RETRY_MS  50
-#define SETTLE_MS 1000 /* nobody is so long between reading the file and writing it */
+#define SETTLE_MS 1000 /* longer than it takes to read and write the file */
 
-/* What the file says, in its words. */
-struct holder {
+/* The content of the file. */
+struct lockfile_holder {
     char host[64], job[32], since[32];
-    char pids[32]; /* the namespace in which pid is its pid */
-    int pid;       /* 0: nobody */
-    bool unproven; /* the kernel could not be asked */
+    char pids[32]; /* the pid namespace of pid */
+    int pid;       /* 0: no holder */
+    bool unproven; /* the file system has no locks: only the file says so */
 };
 
-/* Containers of one host may share its name, and yet each has pids of its own. */
-static void identify(char host[64], char pids[32])
+/* This process's host and pid namespace: containers may share the host's name, but not
+   its pids. */
+static void lockfile_identify(char host[64], char pids[32])
 {
     host[0] = host[63] = '\0';
     gethostname(host, 63);
@@ -35,10 +36,10 @@ static void identify(char host[64], char pids[32])
     pids[length > 0 ? length : 0] = '\0';
 }
 
-static void read_holder(int fd, struct holder *holder)
+static void lockfile_read_holder(int fd, struct lockfile_holder *holder)
 {
     char text[512];
-    *holder = (struct holder){0};
+    *holder = (struct lockfile_holder){0};
     ssize_t got = pread(fd, text, sizeof text - 1, 0);
     text[got > 0 ? got : 0] = '\0';
     if (sscanf(text, "host %63s pid %d job %31s since %31[^\n] pids %31s", holder->host,
@@ -46,13 +47,13 @@ static void read_holder(int fd, struct holder *holder)
         holder->pid = 0;
 }
 
-static enum status write_holder(const struct lockfile *lock)
+static enum status lockfile_write_holder(const struct lockfile *lock)
 {
     char host[64], pids[32], since[32], text[512];
     const char *job = getenv("SLURM_JOB_ID");
     time_t now = time(NULL);
     struct tm local;
-    identify(host, pids);
+    lockfile_identify(host, pids);
     strftime(since, sizeof since, "%Y-%m-%d %H:%M:%S", localtime_r(&now, &local));
     int size =
         snprintf(text, sizeof text, "host %s\npid %d\njob %.31s\nsince %s\npids %s\n",
@@ -62,37 +63,38 @@ static enum status write_holder(const struct lockfile *lock)
     return ST_OK;
 }
 
-/* Its pid means here what it means there. */
-static bool is_neighbour(const struct holder *holder)
+/* Same host and pid namespace: the holder's pid is valid here. */
+static bool lockfile_is_local(const struct lockfile_holder *holder)
 {
     char host[64], pids[32];
-    identify(host, pids);
+    lockfile_identify(host, pids);
     return strcmp(host, holder->host) == 0 && strcmp(pids, holder->pids) == 0;
 }
 
-/* Without the kernel's help. */
-static bool believed(const struct holder *holder)
+/* Without flock: does the holder in the file count? */
+static bool lockfile_counts(const struct lockfile_holder *holder)
 {
     const char *job = getenv("SLURM_JOB_ID");
     if (holder->pid <= 0)
         return false;
-    if (is_neighbour(holder))
+    if (lockfile_is_local(holder))
         return holder->pid != getpid() && (kill(holder->pid, 0) == 0 || errno == EPERM);
     return !job || strcmp(job, holder->job) != 0;
 }
 
-/* Without the kernel's help: of several who found the file free and wrote it, the last
-   has it. The others leave it as it is. */
-static enum status settle(struct lockfile *lock, struct holder *holder, bool *held)
+/* Without flock: of several processes that found no holder and wrote the file, the last
+   one has the lock. The others leave the file as it is. */
+static enum status lockfile_settle(struct lockfile *lock, struct lockfile_holder *holder,
+                                   bool *held)
 {
     usleep(1000 * SETTLE_MS);
-    close(lock->fd); /* NFS looks anew only at a file that is opened anew */
+    close(lock->fd); /* NFS revalidates a file when it is opened */
     lock->fd = open(lock->path, O_RDWR | O_CLOEXEC);
     if (lock->fd < 0)
         FAIL(ST_FAIL, "cannot open '%s': %s", lock->path, strerror(errno));
-    read_holder(lock->fd, holder);
+    lockfile_read_holder(lock->fd, holder);
     holder->unproven = true;
-    *held = holder->pid != getpid() || !is_neighbour(holder);
+    *held = holder->pid != getpid() || !lockfile_is_local(holder);
     if (!*held)
         return ST_OK;
     close(lock->fd);
@@ -100,8 +102,9 @@ static enum status settle(struct lockfile *lock, struct holder *holder, bool *he
     return ST_OK;
 }
 
-/* One try. *held: somebody else has it. */
-static enum status try_lock(struct lockfile *lock, struct holder *holder, bool *held)
+/* One attempt. *held: another process has the lock. */
+static enum status lockfile_try(struct lockfile *lock, struct lockfile_holder *holder,
+                                bool *held)
 {
     for (;;) {
         lock->fd = open(lock->path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
@@ -109,15 +112,15 @@ static enum status try_lock(struct lockfile *lock, struct holder *holder, bool *
             FAIL(ST_FAIL, "cannot write '%s': %s", lock->path, strerror(errno));
         bool locked = flock(lock->fd, LOCK_EX | LOCK_NB) == 0;
         *held = !locked && errno == EWOULDBLOCK;
-        read_holder(lock->fd, holder);
+        lockfile_read_holder(lock->fd, holder);
         holder->unproven = !locked && !*held;
         if (holder->unproven)
-            *held = believed(holder);
+            *held = lockfile_counts(holder);
         if (*held)
             break;
         if (fs_same_file(lock->fd, lock->path)) {
-            TRY(write_holder(lock));
-            return holder->unproven ? settle(lock, holder, held) : ST_OK;
+            TRY(lockfile_write_holder(lock));
+            return holder->unproven ? lockfile_settle(lock, holder, held) : ST_OK;
         }
         close(lock->fd); /* its last holder has just removed it */
     }
@@ -126,8 +129,8 @@ static enum status try_lock(struct lockfile *lock, struct holder *holder, bool *
     return ST_OK;
 }
 
-static enum status refuse(const struct holder *holder, const struct lockfile *lock,
-                          const char *what)
+static enum status lockfile_refuse(const struct lockfile_holder *holder,
+                                   const struct lockfile *lock, const char *what)
 {
     if (holder->pid == 0)
         FAIL(ST_USAGE, "'%s' is in use by another lockstep", what);
@@ -143,23 +146,23 @@ static enum status refuse(const struct holder *holder, const struct lockfile *lo
 enum status lockfile_take(struct lockfile *lock, const char *path, const char *what,
                           double patience)
 {
-    struct holder holder;
-    bool held = true, told = false;
+    struct lockfile_holder holder;
+    bool held = true, noted = false;
     lock->fd = -1;
     snprintf(lock->path, sizeof lock->path, "%s", path);
     for (double begin = timer_now();;) {
-        enum status st = try_lock(lock, &holder, &held);
+        enum status st = lockfile_try(lock, &holder, &held);
         if (st != ST_OK)
             lockfile_release(lock);
         if (st != ST_OK || !held)
             return st;
         if (timer_now() - begin >= patience)
-            return refuse(&holder, lock, what);
-        if (!told)
-            log_note("'%s' is in use: waiting a moment for host %s, pid %d to end", what,
-                     holder.host, holder.pid);
-        told = true;
-        where_mark(WHERE_START); /* other ranks wait, but not for ever */
+            return lockfile_refuse(&holder, lock, what);
+        if (!noted)
+            log_note("'%s' is in use: waiting for pid %d on host %s to end", what,
+                     holder.pid, holder.host);
+        noted = true;
+        where_mark(WHERE_START); /* shows the waiting ranks that this one advances */
         usleep(1000 * RETRY_MS);
     }
 }

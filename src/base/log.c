@@ -23,37 +23,38 @@ static struct {
     bool progress_shown;
     FILE *file;
     char path[FS_PATH]; /* of the file */
-} speaker;
+} log_state;
 
-static pthread_mutex_t turn = PTHREAD_MUTEX_INITIALIZER;
+static pthread_mutex_t log_mutex = PTHREAD_MUTEX_INITIALIZER;
 
-static void take_turn(void)
+/* Also erases the progress line. */
+static void log_lock(void)
 {
-    pthread_mutex_lock(&turn);
-    if (speaker.progress_shown)
+    pthread_mutex_lock(&log_mutex);
+    if (log_state.progress_shown)
         fputs(CLEAR_LINE, stderr);
-    speaker.progress_shown = false;
+    log_state.progress_shown = false;
 }
 
-static void end_turn(void)
+static void log_unlock(void)
 {
-    pthread_mutex_unlock(&turn);
+    pthread_mutex_unlock(&log_mutex);
 }
 
 void log_init(int rank, const char *host)
 {
-    speaker.rank = rank;
-    snprintf(speaker.host, sizeof speaker.host, "%s", host);
+    log_state.rank = rank;
+    snprintf(log_state.host, sizeof log_state.host, "%s", host);
 }
 
 void log_set_replicated(bool on)
 {
-    speaker.replicated = on;
+    log_state.replicated = on;
 }
 
-/* Some of it was read from files, which may hold anything: what a terminal would obey is
-   shown as '?'. The caller frees. */
-static char *printable(const char *fmt, va_list args)
+/* Replaces control characters: texts may come from files that hold anything. The caller
+   frees. */
+static char *log_printable(const char *fmt, va_list args)
 {
     char *text = mem_vformat(fmt, args);
     for (char *c = text; *c; c++)
@@ -62,7 +63,7 @@ static char *printable(const char *fmt, va_list args)
     return text;
 }
 
-static void put(FILE *file, const char *prefix, const char *text, const char *end)
+static void log_put(FILE *file, const char *prefix, const char *text, const char *end)
 {
     fputs(prefix, file);
     fputs(text, file);
@@ -70,48 +71,49 @@ static void put(FILE *file, const char *prefix, const char *text, const char *en
     fflush(file);
 }
 
-static void say(FILE *stream, const char *prefix, const char *fmt, va_list args,
-                const char *end)
+/* Prints on stream and into the file. */
+static void log_print(FILE *stream, const char *prefix, const char *fmt, va_list args,
+                      const char *end)
 {
-    char *text = printable(fmt, args);
-    take_turn();
-    put(stream, prefix, text, end);
-    if (speaker.file)
-        put(speaker.file, prefix, text, end);
-    end_turn();
+    char *text = log_printable(fmt, args);
+    log_lock();
+    log_put(stream, prefix, text, end);
+    if (log_state.file)
+        log_put(log_state.file, prefix, text, end);
+    log_unlock();
     free(text);
 }
 
 void log_out(const char *fmt, ...)
 {
-    if (speaker.rank != 0)
+    if (log_state.rank != 0)
         return;
     va_list args;
     va_start(args, fmt);
-    say(stdout, "", fmt, args, "");
+    log_print(stdout, "", fmt, args, "");
     va_end(args);
 }
 
 void log_note(const char *fmt, ...)
 {
-    if (speaker.rank != 0)
+    if (log_state.rank != 0)
         return;
     va_list args;
     va_start(args, fmt);
-    say(stderr, "note: ", fmt, args, "\n");
+    log_print(stderr, "note: ", fmt, args, "\n");
     va_end(args);
 }
 
 void log_verror(const char *fmt, va_list args)
 {
-    if (speaker.replicated && speaker.rank != 0)
+    if (log_state.replicated && log_state.rank != 0)
         return;
     char prefix[96];
-    if (speaker.rank == 0)
+    if (log_state.rank == 0)
         snprintf(prefix, sizeof prefix, "lockstep: ");
     else
-        snprintf(prefix, sizeof prefix, "[rank %d %s] ", speaker.rank, speaker.host);
-    say(stderr, prefix, fmt, args, "\n");
+        snprintf(prefix, sizeof prefix, "[rank %d %s] ", log_state.rank, log_state.host);
+    log_print(stderr, prefix, fmt, args, "\n");
 }
 
 void log_error(const char *fmt, ...)
@@ -138,61 +140,61 @@ void log_urgent(const char *prefix, const char *text)
     snprintf(line, sizeof line, "%s%s\n", prefix, text);
     clock_gettime(CLOCK_REALTIME, &until);
     until.tv_sec += URGENT_SECONDS;
-    bool mine = pthread_mutex_timedlock(&turn, &until) == 0;
-    if (mine && speaker.progress_shown)
+    bool mine = pthread_mutex_timedlock(&log_mutex, &until) == 0;
+    if (mine && log_state.progress_shown)
         log_write(CLEAR_LINE);
     log_write(line);
     if (!mine)
         return;
-    speaker.progress_shown = false;
-    if (speaker.file) {
-        fputs(line, speaker.file);
-        fflush(speaker.file);
+    log_state.progress_shown = false;
+    if (log_state.file) {
+        fputs(line, log_state.file);
+        fflush(log_state.file);
     }
-    end_turn();
+    log_unlock();
 }
 
 void log_progress(const char *fmt, ...)
 {
-    if (speaker.rank != 0 || !isatty(STDERR_FILENO))
+    if (log_state.rank != 0 || !isatty(STDERR_FILENO))
         return;
-    take_turn();
+    log_lock();
     va_list args;
     va_start(args, fmt);
     vfprintf(stderr, fmt, args);
     fflush(stderr);
     va_end(args);
-    speaker.progress_shown = true;
-    end_turn();
+    log_state.progress_shown = true;
+    log_unlock();
 }
 
 enum status log_open_file(const char *path)
 {
-    if (speaker.rank != 0)
+    if (log_state.rank != 0)
         return ST_OK;
-    snprintf(speaker.path, sizeof speaker.path, "%s", path);
-    speaker.file = fopen(path, "a");
-    if (!speaker.file)
+    snprintf(log_state.path, sizeof log_state.path, "%s", path);
+    log_state.file = fopen(path, "a");
+    if (!log_state.file)
         FAIL(ST_FAIL, "cannot write '%s': %s", path, strerror(errno));
     return ST_OK;
 }
 
 void log_keep_file(void)
 {
-    if (!speaker.file || fs_same_file(fileno(speaker.file), speaker.path))
+    if (!log_state.file || fs_same_file(fileno(log_state.file), log_state.path))
         return;
-    FILE *file = fopen(speaker.path, "a");
+    FILE *file = fopen(log_state.path, "a");
     if (!file)
         return;
-    take_turn();
-    fclose(speaker.file);
-    speaker.file = file;
-    end_turn();
+    log_lock();
+    fclose(log_state.file);
+    log_state.file = file;
+    log_unlock();
 }
 
 void log_close_file(void)
 {
-    if (speaker.file)
-        fclose(speaker.file);
-    speaker.file = NULL;
+    if (log_state.file)
+        fclose(log_state.file);
+    log_state.file = NULL;
 }

@@ -56,8 +56,8 @@ bool parse_bool(const char *text, bool *out)
     return false;
 }
 
-/* A number of decimal digits, at *text, which moves on over it. */
-static bool take_number(const char **text, double *value)
+/* Parses decimal digits at *text and moves *text past them. */
+static bool parse_digits(const char **text, double *value)
 {
     size_t digits = strspn(*text, "0123456789");
     if (digits == 0 || digits > 9)
@@ -73,10 +73,10 @@ bool parse_duration(const char *text, double *seconds)
     double part[3], days = 0, unit = 60;
     int parts = 0;
     bool dash = strchr(text, '-') != NULL;
-    if (dash && (!take_number(&text, &days) || *text++ != '-'))
+    if (dash && (!parse_digits(&text, &days) || *text++ != '-'))
         return false;
     do {
-        if (parts == 3 || !take_number(&text, &part[parts++]))
+        if (parts == 3 || !parse_digits(&text, &part[parts++]))
             return false;
     } while (*text == ':' && text++);
     if (*text)
@@ -100,10 +100,10 @@ char *parse_trim(char *text)
     return text;
 }
 
-#define WORD 48 /* longer words are compared by their beginning */
+#define WORD 48 /* only so many characters are compared */
 
-/* Damerau-Levenshtein distance, adjacent transpositions only. */
-static int distance(const char *a, const char *b)
+/* Damerau-Levenshtein distance with transpositions of adjacent characters only. */
+static int parse_distance(const char *a, const char *b)
 {
     int d[WORD + 1][WORD + 1];
     int m = (int)strnlen(a, WORD), n = (int)strnlen(b, WORD);
@@ -132,7 +132,7 @@ const char *parse_nearest(const char *text, const char *const names[], int count
     const char *best = NULL;
     int best_distance = 1 + (int)strnlen(text, WORD) / 3;
     for (int i = 0; i < count; i++) {
-        int d = distance(text, names[i]);
+        int d = parse_distance(text, names[i]);
         if (d < best_distance || (d == best_distance && !best)) {
             best = names[i];
             best_distance = d;

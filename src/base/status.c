@@ -7,7 +7,7 @@
 #include "base/log.h"
 
 static void (*abort_hook)(int code);
-static _Thread_local char *captured; /* not NULL: where messages go */
+static _Thread_local char *captured; /* NULL: messages are printed */
 
 void status_set_abort_hook(void (*hook)(int code))
 {

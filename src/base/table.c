@@ -8,7 +8,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 
-static void add_cell(struct table *table, char *text)
+static void table_add_cell(struct table *table, char *text)
 {
     if (table->cells == table->capacity) {
         table->capacity = table->capacity ? 2 * table->capacity : 64;
@@ -32,7 +32,7 @@ void table_head(struct table *table, const char *head)
 {
     ASSERT(table->columns < TABLE_COLUMNS && (*head == '<' || *head == '>'));
     table->align[table->columns++] = *head;
-    add_cell(table, mem_strdup(head + 1));
+    table_add_cell(table, mem_strdup(head + 1));
 }
 
 void table_row(struct table *table, ...)
@@ -40,7 +40,7 @@ void table_row(struct table *table, ...)
     va_list args;
     va_start(args, table);
     for (const char *text; (text = va_arg(args, const char *)) != NULL;)
-        add_cell(table, mem_strdup(text));
+        table_add_cell(table, mem_strdup(text));
     va_end(args);
     ASSERT(table->cells % table->columns == 0);
 }
@@ -52,10 +52,11 @@ void table_cellf(struct table *table, const char *fmt, ...)
     va_start(args, fmt);
     vsnprintf(text, sizeof text, fmt, args);
     va_end(args);
-    add_cell(table, mem_strdup(text));
+    table_add_cell(table, mem_strdup(text));
 }
 
-static void print_row(const struct table *table, char *const *cell, const int *width)
+static void table_print_row(const struct table *table, char *const *cell,
+                            const int *width)
 {
     char line[1024];
     int used = 0;
@@ -79,7 +80,7 @@ void table_print(const struct table *table)
             width[i % table->columns] = length;
     }
     for (int i = 0; i + table->columns <= table->cells; i += table->columns)
-        print_row(table, table->cell + i, width);
+        table_print_row(table, table->cell + i, width);
 }
 
 void table_release(struct table *table)

@@ -37,8 +37,8 @@ void thread_name(const char *name)
     trace_lane(name, -1);
 }
 
-/* Where it is not allowed the thread is like the others: slower, not wrong. */
-void thread_stand_back(void)
+/* Where this is not permitted, the thread competes with the others: slower, not wrong. */
+void thread_run_idle(void)
 {
     const struct sched_param none = {0};
     sched_setscheduler(0, SCHED_IDLE, &none);

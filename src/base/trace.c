@@ -9,31 +9,31 @@
 #include "base/mem.h"
 #include "base/timer.h"
 
-struct span {
+struct trace_span {
     const char *what, *detail;
     double begin, end;
-    size_t bytes;              /* beside: of the message */
-    unsigned long long number; /* 0: none */
-    bool beside;
+    size_t bytes;              /* of the message; async only */
+    unsigned long long number; /* of the step; 0: not a step */
+    bool async;
 };
 
-struct lane {
+struct trace_lane {
     const char *name; /* NULL: "thread" */
     int number;
     int count;
     long lost;
-    struct span *span; /* owned: (spans) */
+    struct trace_span *span; /* owned: (spans) */
 };
 
-static struct lane *lanes; /* owned; NULL: off */
+static struct trace_lane *lanes; /* owned; NULL: off */
 static int lane_count, span_count;
-static double zero;
-static atomic_int taken; /* lanes that have a thread */
-static unsigned round_number;
+static double zero;            /* timer_now seconds */
+static atomic_int lanes_taken; /* by threads; may exceed lane_count */
+static unsigned trace_number;  /* counts calls of trace_start */
 
-/* Which lane is the thread's, in which trace. */
-static _Thread_local struct lane *mine;
-static _Thread_local unsigned mine_round;
+/* The calling thread's lane, valid for trace number my_trace. */
+static _Thread_local struct trace_lane *my_lane;
+static _Thread_local unsigned my_trace;
 
 void trace_start(int count, int spans, double origin)
 {
@@ -41,9 +41,9 @@ void trace_start(int count, int spans, double origin)
     lane_count = count;
     span_count = spans;
     zero = origin;
-    round_number++;
-    atomic_store(&taken, 0);
-    struct lane *fresh = mem_zeroed((size_t)count, sizeof *fresh);
+    trace_number++;
+    atomic_store(&lanes_taken, 0);
+    struct trace_lane *fresh = mem_zeroed((size_t)count, sizeof *fresh);
     for (int i = 0; i < count; i++)
         fresh[i].span = mem_zeroed((size_t)spans, sizeof *fresh[i].span);
     lanes = fresh;
@@ -62,22 +62,22 @@ bool trace_on(void)
     return lanes != NULL;
 }
 
-/* NULL: there are more threads than lanes. */
-static struct lane *my_lane(void)
+/* The calling thread's lane; NULL if there are more threads than lanes. */
+static struct trace_lane *trace_my_lane(void)
 {
-    if (mine_round == round_number)
-        return mine;
-    int index = atomic_fetch_add(&taken, 1);
-    mine_round = round_number;
-    mine = index < lane_count ? &lanes[index] : NULL;
-    if (mine)
-        mine->number = index;
-    return mine;
+    if (my_trace == trace_number)
+        return my_lane;
+    int index = atomic_fetch_add(&lanes_taken, 1);
+    my_trace = trace_number;
+    my_lane = index < lane_count ? &lanes[index] : NULL;
+    if (my_lane)
+        my_lane->number = index;
+    return my_lane;
 }
 
 void trace_lane(const char *name, int number)
 {
-    struct lane *lane = lanes ? my_lane() : NULL;
+    struct trace_lane *lane = lanes ? trace_my_lane() : NULL;
     if (!lane || lane->name)
         return;
     lane->name = name;
@@ -89,9 +89,9 @@ double trace_begin(void)
     return lanes ? timer_now() : 0;
 }
 
-static void put(const struct span *span)
+static void trace_put(const struct trace_span *span)
 {
-    struct lane *lane = my_lane();
+    struct trace_lane *lane = trace_my_lane();
     if (!lane)
         return;
     if (lane->count == span_count)
@@ -100,12 +100,13 @@ static void put(const struct span *span)
         lane->span[lane->count++] = *span;
 }
 
-/* What began before the trace is not in it. */
+/* trace_begin returned 0 if tracing was off when the span began: it is left out. */
 void trace_span(const char *what, const char *detail, double begin, double end)
 {
     if (!lanes || begin <= 0)
         return;
-    put(&(struct span){.what = what, .detail = detail, .begin = begin, .end = end});
+    trace_put(
+        &(struct trace_span){.what = what, .detail = detail, .begin = begin, .end = end});
 }
 
 void trace_end(const char *what, const char *detail, double begin)
@@ -117,7 +118,7 @@ void trace_end(const char *what, const char *detail, double begin)
 void trace_step(unsigned long long number, double begin)
 {
     if (lanes && begin > 0)
-        put(&(struct span){
+        trace_put(&(struct trace_span){
             .what = "step", .number = number, .begin = begin, .end = timer_now()});
 }
 
@@ -125,26 +126,23 @@ void trace_async(const char *what, size_t bytes, double begin)
 {
     if (!lanes || begin <= 0)
         return;
-    put(&(struct span){.what = what,
-                       .bytes = bytes,
-                       .begin = begin,
-                       .end = timer_now(),
-                       .beside = true});
+    trace_put(&(struct trace_span){
+        .what = what, .bytes = bytes, .begin = begin, .end = timer_now(), .async = true});
 }
 
-/* --- as text --- */
+/* --- output --- */
 
-struct text {
+struct trace_output {
     char *data;
     size_t used, room;
 };
 
-static void append(struct text *text, const char *fmt, ...)
+static void trace_append(struct trace_output *text, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 
-static void append(struct text *text, const char *fmt, ...)
+static void trace_append(struct trace_output *text, const char *fmt, ...)
 {
-    enum { LINE = 1024 }; /* longer than any event: names are short */
+    enum { LINE = 1024 }; /* longer than any event */
     if (text->room - text->used < LINE) {
         text->room = 2 * text->room + LINE;
         text->data = mem_resize(text->data, text->room, 1);
@@ -156,9 +154,9 @@ static void append(struct text *text, const char *fmt, ...)
     text->used += (size_t)(n < LINE ? n : LINE - 1);
 }
 
-/* Host names and the like, with what JSON does not take left out. */
-static void append_name(struct text *text, const char *what, int pid, int tid,
-                        const char *name)
+/* The name of a process or thread, without characters that JSON would escape. */
+static void trace_append_name(struct trace_output *text, const char *what, int pid,
+                              int tid, const char *name)
 {
     char clean[256];
     size_t n = 0;
@@ -166,57 +164,58 @@ static void append_name(struct text *text, const char *what, int pid, int tid,
         if ((unsigned char)*name >= ' ' && *name != '"' && *name != '\\')
             clean[n++] = *name;
     clean[n] = '\0';
-    append(text,
-           "{\"ph\":\"M\",\"name\":\"%s\",\"pid\":%d,\"tid\":%d,"
-           "\"args\":{\"name\":\"%s\"}},\n",
-           what, pid, tid, clean);
+    trace_append(text,
+                 "{\"ph\":\"M\",\"name\":\"%s\",\"pid\":%d,\"tid\":%d,"
+                 "\"args\":{\"name\":\"%s\"}},\n",
+                 what, pid, tid, clean);
 }
 
-static void append_span(struct text *text, const struct span *span, int pid, int tid,
-                        int id)
+static void trace_append_span(struct trace_output *text, const struct trace_span *span,
+                              int pid, int tid, int id)
 {
     double begin = (span->begin - zero) * 1e6, length = (span->end - span->begin) * 1e6;
-    if (span->beside) { /* two events: such spans may overlap */
-        append(text,
-               "{\"ph\":\"b\",\"name\":\"%s\",\"cat\":\"%s\",\"pid\":%d,\"tid\":%d,"
-               "\"id\":%d,\"ts\":%.3f,\"args\":{\"bytes\":%zu}},\n",
-               span->what, span->what, pid, tid, id, begin, span->bytes);
-        append(text,
-               "{\"ph\":\"e\",\"name\":\"%s\",\"cat\":\"%s\",\"pid\":%d,\"tid\":%d,"
-               "\"id\":%d,\"ts\":%.3f},\n",
-               span->what, span->what, pid, tid, id, begin + length);
+    if (span->async) { /* two events, since such spans may overlap */
+        trace_append(text,
+                     "{\"ph\":\"b\",\"name\":\"%s\",\"cat\":\"%s\",\"pid\":%d,\"tid\":%d,"
+                     "\"id\":%d,\"ts\":%.3f,\"args\":{\"bytes\":%zu}},\n",
+                     span->what, span->what, pid, tid, id, begin, span->bytes);
+        trace_append(text,
+                     "{\"ph\":\"e\",\"name\":\"%s\",\"cat\":\"%s\",\"pid\":%d,\"tid\":%d,"
+                     "\"id\":%d,\"ts\":%.3f},\n",
+                     span->what, span->what, pid, tid, id, begin + length);
         return;
     }
-    append(text,
-           "{\"ph\":\"X\",\"name\":\"%s\",\"cat\":\"%s\",\"pid\":%d,\"tid\":%d,"
-           "\"ts\":%.3f,\"dur\":%.3f",
-           span->detail ? span->detail : span->what, span->what, pid, tid, begin, length);
+    trace_append(text,
+                 "{\"ph\":\"X\",\"name\":\"%s\",\"cat\":\"%s\",\"pid\":%d,\"tid\":%d,"
+                 "\"ts\":%.3f,\"dur\":%.3f",
+                 span->detail ? span->detail : span->what, span->what, pid, tid, begin,
+                 length);
     if (span->number)
-        append(text, ",\"args\":{\"number\":%llu}", span->number);
-    append(text, "},\n");
+        trace_append(text, ",\"args\":{\"number\":%llu}", span->number);
+    trace_append(text, "},\n");
 }
 
 char *trace_text(int pid, const char *process, size_t *bytes)
 {
-    struct text text = {0};
-    int used = atomic_load(&taken), id = 0;
-    append_name(&text, "process_name", pid, 0, process);
+    struct trace_output text = {0};
+    int used = atomic_load(&lanes_taken), id = 0;
+    trace_append_name(&text, "process_name", pid, 0, process);
     for (int i = 0; i < lane_count && i < used; i++) {
-        const struct lane *lane = &lanes[i];
+        const struct trace_lane *lane = &lanes[i];
         char name[64];
         if (lane->number >= 0)
             snprintf(name, sizeof name, "%s %d", lane->name ? lane->name : "thread",
                      lane->number);
         else
             snprintf(name, sizeof name, "%s", lane->name);
-        append_name(&text, "thread_name", pid, i, name);
+        trace_append_name(&text, "thread_name", pid, i, name);
         for (int s = 0; s < lane->count; s++)
-            append_span(&text, &lane->span[s], pid, i, id++);
+            trace_append_span(&text, &lane->span[s], pid, i, id++);
         if (lane->lost)
-            append(&text,
-                   "{\"ph\":\"M\",\"name\":\"lost_spans\",\"pid\":%d,\"tid\":%d,"
-                   "\"args\":{\"count\":%ld}},\n",
-                   pid, i, lane->lost);
+            trace_append(&text,
+                         "{\"ph\":\"M\",\"name\":\"lost_spans\",\"pid\":%d,\"tid\":%d,"
+                         "\"args\":{\"count\":%ld}},\n",
+                         pid, i, lane->lost);
     }
     *bytes = text.used;
     return text.data;

@@ -7,9 +7,9 @@
 
 #define NAME_BYTES  32
 #define FILE_BYTES  64
-#define LAYER_SHIFT 16 /* a place is the part below, the layer + 1 above */
+#define LAYER_SHIFT 16 /* where.place is part | (layer + 1) << LAYER_SHIFT */
 
-static _Thread_local struct where *mine;
+static _Thread_local struct where *attached; /* NULL: marks do nothing */
 
 static const char *const part_name[WHERE_PARTS] = {
     "start",      "load",     "load, waiting for the reader",
@@ -19,31 +19,31 @@ static const char *const part_name[WHERE_PARTS] = {
 };
 
 static char layer_name[WHERE_LAYERS][NAME_BYTES];
-static atomic_bool layer_named[WHERE_LAYERS]; /* its name is there to be read */
+static atomic_bool layer_named[WHERE_LAYERS]; /* layer_name may be read */
 static char file_name[FILE_BYTES];
 static atomic_bool file_named;
 
 void where_attach(struct where *where)
 {
-    mine = where;
+    attached = where;
     where_step(0);
     where_mark(WHERE_START);
     where_wait(false);
 }
 
-/* Nobody else writes: no need for an atomic addition. */
-static void count_move(void)
+/* Only this thread writes: no atomic addition is needed. */
+static void where_count_move(void)
 {
-    uint64_t moves = atomic_load_explicit(&mine->moves, memory_order_relaxed);
-    atomic_store_explicit(&mine->moves, moves + 1, memory_order_relaxed);
+    uint64_t moves = atomic_load_explicit(&attached->moves, memory_order_relaxed);
+    atomic_store_explicit(&attached->moves, moves + 1, memory_order_relaxed);
 }
 
 void where_step(uint64_t step)
 {
-    if (!mine)
+    if (!attached)
         return;
-    atomic_store_explicit(&mine->step, step, memory_order_relaxed);
-    count_move();
+    atomic_store_explicit(&attached->step, step, memory_order_relaxed);
+    where_count_move();
 }
 
 void where_mark(enum where_part part)
@@ -53,19 +53,19 @@ void where_mark(enum where_part part)
 
 void where_layer(enum where_part part, int layer)
 {
-    if (!mine)
+    if (!attached)
         return;
     uint32_t place = (uint32_t)part | (uint32_t)(layer + 1) << LAYER_SHIFT;
-    atomic_store_explicit(&mine->place, place, memory_order_relaxed);
-    count_move();
+    atomic_store_explicit(&attached->place, place, memory_order_relaxed);
+    where_count_move();
 }
 
 void where_wait(bool waiting)
 {
-    if (!mine)
+    if (!attached)
         return;
-    atomic_store_explicit(&mine->waiting, waiting, memory_order_relaxed);
-    count_move();
+    atomic_store_explicit(&attached->waiting, waiting, memory_order_relaxed);
+    where_count_move();
 }
 
 void where_look(const struct where *where, struct where_spot *spot)
@@ -96,7 +96,7 @@ void where_name_file(const char *path)
     atomic_store_explicit(&file_named, true, memory_order_release);
 }
 
-static void layer_text(int layer, char text[NAME_BYTES])
+static void where_layer_text(int layer, char text[NAME_BYTES])
 {
     if (layer < WHERE_LAYERS &&
         atomic_load_explicit(&layer_named[layer], memory_order_acquire))
@@ -112,7 +112,7 @@ void where_text(const struct where_spot *spot, char text[WHERE_TEXT])
     if (spot->step > 0)
         snprintf(step, sizeof step, "step %llu", (unsigned long long)spot->step);
     if (spot->layer >= 0) {
-        layer_text(spot->layer, layer);
+        where_layer_text(spot->layer, layer);
         if (spot->part == WHERE_EVALUATE)
             snprintf(text, WHERE_TEXT, "%s, evaluate, layer %s", step, layer);
         else

@@ -6,19 +6,19 @@
 #include "base/status.h"
 
 #define CELL  7  /* pixels between control points */
-#define LANES 8  /* pixels that the inner loops take at a time, and CELL rounded up */
-#define STRIP 16 /* cells in a strip of columns: bounds the stack for any width */
+#define LANES 8  /* pixels that the inner loops process at a time; CELL rounded up */
+#define STRIP 16 /* cells in a strip of columns; bounds the stack for any width */
 
 #define STRIP_W    (STRIP * CELL)
-#define STRIP_SPAN (STRIP_W + LANES) /* floats in a row: the loops run over the end */
+#define STRIP_SPAN (STRIP_W + LANES) /* floats in a row; loops write past STRIP_W */
 #define STRIP_KNOT (STRIP + 3)
-#define MIN_SCALE  0.01 /* an axis is never folded over or squeezed to nothing */
+#define MIN_SCALE  0.01 /* never mirrors an axis or scales it to zero */
 
 #define DEGREE (3.14159265358979323846 / 180.0)
 
-/* Uniform cubic B-spline: SPLINE[k][i] is the weight of control point k of 4 at i / 7 of
-   a cell: (1-t)^3, 3t^3 - 6t^2 + 4, -3t^3 + 3t^2 + 3t + 1, t^3, all over 6. Lane 7
-   belongs to the next cell and is overwritten there. */
+/* Uniform cubic B-spline: SPLINE[k][i] is the weight of control point k of 4 at t = i / 7
+   within a cell: (1-t)^3, 3t^3 - 6t^2 + 4, -3t^3 + 3t^2 + 3t + 1, t^3, all divided by 6.
+   Lane 7 belongs to the next cell, which overwrites it. */
 #define B0(t) ((1 - (t)) * (1 - (t)) * (1 - (t)) / 6)
 #define B1(t) ((3 * (t) * (t) * (t)-6 * (t) * (t) + 4) / 6)
 #define B2(t) B1(1 - (t))
@@ -29,24 +29,24 @@
     }
 static const float SPLINE[4][LANES] = {ROW(B0), ROW(B1), ROW(B2), ROW(B3)};
 
-struct picture {
+struct augment_image {
     const uint8_t *pixel;
     int h, w;
 };
 
-/* Where output pixels come from, without the field: x = xx X + xy Y + x0, and y alike;
-   both are one more than in the picture, see sample_block. */
+/* The source of output pixel (X, Y), without the field: x = xx X + xy Y + x0, and y
+   likewise. Both are larger by one than in the image: see sample_block. */
 struct affine {
     float xx, xy, x0;
     float yx, yy, y0;
 };
 
-/* The field over a strip: its next control points, and the four rows of control points
-   around the current row of cells, each already interpolated along x. */
+/* The field over a strip: the generator of its next control points, and the four rows of
+   control points around the current row of cells, interpolated along x. */
 struct field {
     struct rng rng;
     float elastic;
-    int first, knots; /* control points of the strip in a row of `columns` */
+    int first, knots; /* the strip has [first, first + knots) of `columns` in a row */
     int columns;
     float dx[4][STRIP_SPAN], dy[4][STRIP_SPAN];
 };
@@ -57,7 +57,8 @@ bool augment_enabled(const struct augment_options *options)
            options->shear != 0 || options->elastic != 0;
 }
 
-static double symmetric(struct rng *rng, double strength)
+/* Uniform in [-strength, strength). */
+static double draw_symmetric(struct rng *rng, double strength)
 {
     return strength * (2.0 * (double)rng_uniform(rng) - 1.0);
 }
@@ -67,17 +68,17 @@ void augment_draw(const struct augment_options *options, uint64_t seed, uint32_t
 {
     struct rng rng;
     rng_init(&rng, seed, RNG_AUGMENT, epoch, sample);
-    draw->shift[0] = symmetric(&rng, options->shift);
-    draw->shift[1] = symmetric(&rng, options->shift);
-    draw->rotate = symmetric(&rng, options->rotate);
-    draw->scale[0] = 1.0 + symmetric(&rng, options->scale);
-    draw->scale[1] = 1.0 + symmetric(&rng, options->scale);
-    draw->shear = symmetric(&rng, options->shear);
+    draw->shift[0] = draw_symmetric(&rng, options->shift);
+    draw->shift[1] = draw_symmetric(&rng, options->shift);
+    draw->rotate = draw_symmetric(&rng, options->rotate);
+    draw->scale[0] = 1.0 + draw_symmetric(&rng, options->scale);
+    draw->scale[1] = 1.0 + draw_symmetric(&rng, options->scale);
+    draw->shear = draw_symmetric(&rng, options->shear);
     draw->elastic = options->elastic;
     draw->rng = rng;
 }
 
-/* A = R K S and then the shift; the inverse is S^-1 K^-1 R^T (p - c - shift) + c. */
+/* A = R K S, then the shift; the inverse is S^-1 K^-1 R^T (p - c - shift) + c. */
 static struct affine affine_inverse(const struct augment_draw *draw, int h, int w)
 {
     double co = cos(draw->rotate * DEGREE), si = sin(draw->rotate * DEGREE);
@@ -106,8 +107,8 @@ static void interpolate_row(const float *knot, int cells, float *restrict out)
                                 SPLINE[2][i] * knot[c + 2] + SPLINE[3][i] * knot[c + 3];
 }
 
-/* Draw one more row of control points; it replaces the oldest. All columns are drawn, so
-   that every strip of the image sees the same field. */
+/* Draws the next row of control points, which replaces the oldest. All columns are drawn,
+   so that every strip of the image gets the same field. */
 static void field_next_row(struct field *field)
 {
     float x[STRIP_KNOT], y[STRIP_KNOT];
@@ -126,7 +127,7 @@ static void field_next_row(struct field *field)
     interpolate_row(y, field->knots - 3, field->dy[3]);
 }
 
-/* x += the field's row at `phase` of CELL within the current cells. */
+/* out += the field in row `phase` of the current cells (of CELL rows). */
 static void field_add(float (*restrict d)[STRIP_SPAN], int phase, int blocks,
                       float *restrict out)
 {
@@ -141,7 +142,7 @@ static void field_add(float (*restrict d)[STRIP_SPAN], int phase, int blocks,
     }
 }
 
-/* x = start + step * column for the columns from `left` on. */
+/* x[i] = start + step * (left + i). */
 static void ramp(float start, float step, int left, int blocks, float *restrict x)
 {
     for (int b = 0; b < blocks; b++)
@@ -149,23 +150,24 @@ static void ramp(float start, float step, int left, int blocks, float *restrict 
             x[b * LANES + i] = step * (float)(left + b * LANES + i) + start;
 }
 
-/* Pixel (x, y), zero outside. */
-static int pixel_or_zero(const struct picture *in, int x, int y)
+/* Pixel (x, y); 0 outside the image. */
+static int pixel_or_zero(const struct augment_image *in, int x, int y)
 {
     bool inside = x >= 0 && x < in->w && y >= 0 && y < in->h;
     return inside ? in->pixel[(size_t)y * (size_t)in->w + (size_t)x] : 0;
 }
 
-/* Bilinear values at (x - 1, y - 1): with the margin of one pixel in which the picture
-   fades to zero, coordinates begin at 0, where truncation is floor. */
-static void sample_block(const struct picture *in, const float *px, const float *py,
+/* Bilinear interpolation at (x - 1, y - 1). The image fades to zero within a margin of
+   one pixel: counted from the margin, coordinates are never negative, so that conversion
+   to int rounds down. */
+static void sample_block(const struct augment_image *in, const float *px, const float *py,
                          float *restrict out)
 {
     int top[LANES], low[LANES], ix[LANES], iy[LANES];
     float fx[LANES], fy[LANES];
     float right = (float)(in->w + 1), bottom = (float)(in->h + 1);
     for (int i = 0; i < LANES; i++) {
-        float x = px[i] > 0.0f ? px[i] : 0.0f; /* a NaN, too, becomes 0 */
+        float x = px[i] > 0.0f ? px[i] : 0.0f; /* NaN becomes 0, too */
         float y = py[i] > 0.0f ? py[i] : 0.0f;
         x = x < right ? x : right;
         y = y < bottom ? y : bottom;
@@ -195,7 +197,7 @@ static void sample_block(const struct picture *in, const float *px, const float 
 
 /* Columns [left, left + width) of all rows; out is the top left corner of the strip. */
 static void warp_strip(const struct affine *m, struct field *field, int left, int width,
-                       const struct picture *in, float *out)
+                       const struct augment_image *in, float *out)
 {
     float x[STRIP_SPAN], y[STRIP_SPAN], line[STRIP_SPAN];
     int blocks = (width + LANES - 1) / LANES;
@@ -220,7 +222,7 @@ void augment_warp(const struct augment_draw *draw, int h, int w, const uint8_t *
 {
     ASSERT(h >= 1 && w >= 1);
     struct affine m = affine_inverse(draw, h, w);
-    struct picture picture = {.pixel = in, .h = h, .w = w};
+    struct augment_image image = {.pixel = in, .h = h, .w = w};
     struct field field = {.elastic = (float)draw->elastic};
     for (int left = 0; left < w; left += STRIP_W) {
         int width = w - left < STRIP_W ? w - left : STRIP_W;
@@ -228,6 +230,6 @@ void augment_warp(const struct augment_draw *draw, int h, int w, const uint8_t *
         field.first = left / CELL;
         field.knots = (width + CELL - 1) / CELL + 3;
         field.columns = (w + CELL - 1) / CELL + 3;
-        warp_strip(&m, &field, left, width, &picture, out + left);
+        warp_strip(&m, &field, left, width, &image, out + left);
     }
 }

@@ -1,11 +1,8 @@
 #include "data/dataset.h"
 
-#include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/statvfs.h>
-#include <unistd.h>
 
 #include "base/fs.h"
 #include "base/log.h"
@@ -16,37 +13,33 @@
 #include "io/h5file.h"
 
 #define LOAD_BYTES ((size_t)8 << 20)  /* read at once, at most */
-#define GAP_BYTES  ((size_t)16 << 10) /* reading on is cheaper than a second read */
+#define GAP_BYTES  ((size_t)16 << 10) /* a gap this small is read, not skipped */
 
-/* One split, as a rank sees it. */
+/* One split on one rank. */
 struct dataset_store {
     struct comm_shared *image_window; /* NULL: not resident */
     struct comm_shared *label_window;
     uint8_t *images;
     uint16_t *labels;
-    struct h5file *file; /* not resident: where images are fetched from */
-    struct pick *pick;   /* fetching: the samples asked for, by row */
-    size_t pick_room;
-    uint8_t *run; /* fetching: neighbours read at once */
+    struct h5file *file;       /* not resident: images are fetched from it */
+    struct dataset_pick *pick; /* owned: (picks); used by a fetch */
+    size_t picks;              /* capacity */
+    uint8_t *run;              /* owned: rows read at once; used by a fetch */
 };
 
-struct pick {
+/* A sample to fetch: a row of the file, and its place in the result. */
+struct dataset_pick {
     uint64_t row;
-    size_t slot;
+    size_t place;
 };
 
-static size_t image_bytes(const struct dataset_info *info)
-{
-    return (size_t)info->h * (size_t)info->w;
-}
-
-/* The numbers of a dataset_info, and the length of its texts, as they are broadcast. */
-struct info_head {
-    struct dataset_info info; /* its pointers mean nothing elsewhere */
+/* The broadcast form of a dataset_info: this, then its texts one after the other. */
+struct dataset_info_head {
+    struct dataset_info info; /* its pointers are valid on rank 0 only */
     size_t text_bytes;
 };
 
-static char *pack_texts(const struct dataset_info *info, size_t *bytes)
+static char *dataset_pack_texts(const struct dataset_info *info, size_t *bytes)
 {
     size_t n = strlen(info->source) + 1;
     for (int i = 0; i < info->classes; i++)
@@ -58,7 +51,7 @@ static char *pack_texts(const struct dataset_info *info, size_t *bytes)
     return block;
 }
 
-static void unpack_texts(struct dataset_info *info, const char *block)
+static void dataset_unpack_texts(struct dataset_info *info, const char *block)
 {
     info->source = mem_strdup(block);
     info->class_name = mem_zeroed((size_t)info->classes, sizeof *info->class_name);
@@ -69,19 +62,19 @@ static void unpack_texts(struct dataset_info *info, const char *block)
     }
 }
 
-/* Rank 0 reads, the others are told: one reader, one message when it fails. */
-static enum status share_info(struct dataset_info *info, struct comm *comm,
-                              const char *path)
+/* Rank 0 reads and broadcasts: one reader, and one message when it fails. */
+static enum status dataset_share_info(struct dataset_info *info, struct comm *comm,
+                                      const char *path)
 {
     bool reader = comm_rank(comm) == 0;
-    struct info_head head = {0};
+    struct dataset_info_head head = {0};
     char *block = NULL;
     enum status st = ST_OK;
     if (reader)
         st = dataset_info_read(info, path);
     TRY(comm_agree(comm, st));
     if (reader) {
-        block = pack_texts(info, &head.text_bytes);
+        block = dataset_pack_texts(info, &head.text_bytes);
         head.info = *info;
     }
     comm_bcast(comm, &head, sizeof head, 0);
@@ -91,52 +84,19 @@ static enum status share_info(struct dataset_info *info, struct comm *comm,
     if (!reader) {
         *info = head.info;
         info->path = mem_strdup(path);
-        unpack_texts(info, block);
+        dataset_unpack_texts(info, block);
     }
     free(block);
     return ST_OK;
 }
 
-/* The limit that a control group sets, as containers and batch systems do; else a lot. */
-static double group_memory(const char *group)
-{
-    char path[FS_PATH];
-    double limit = HUGE_VAL, found;
-    snprintf(path, sizeof path, "/sys/fs/cgroup%s/memory.max", group);
-    FILE *file = fopen(path, "r");
-    if (file && fscanf(file, "%lf", &found) == 1)
-        limit = found;
-    if (file)
-        fclose(file);
-    return limit;
-}
-
-/* Bytes of memory that this process may count on. */
-static double node_memory(void)
-{
-    double least = (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE);
-    char group[FS_PATH - 64] = "";
-    FILE *file = fopen("/proc/self/cgroup", "r");
-    if (file && fscanf(file, "0::%4000s", group) != 1)
-        group[0] = '\0';
-    if (file)
-        fclose(file);
-    for (char *end; *group; *end = '\0') { /* it, and all groups that it is in */
-        least = fmin(least, group_memory(group));
-        end = strrchr(group, '/');
-        if (!end)
-            break;
-    }
-    return fmin(least, group_memory(""));
-}
-
-/* Bytes that may be used for images on every node. */
-static size_t memory_allowed(struct comm *comm, size_t memory_limit)
+/* Bytes that images may use on each node: the least over all ranks. Collective. */
+static size_t dataset_memory_allowed(struct comm *comm, size_t memory_limit)
 {
     double limit = (double)memory_limit;
     if (memory_limit == 0)
-        limit = 0.5 * node_memory();
-    struct statvfs shm; /* shared windows live there; containers often keep it small */
+        limit = 0.5 * (double)mem_shared_limit();
+    struct statvfs shm; /* home of the shared windows; often small in containers */
     if (comm_node_size(comm) > 1 && statvfs("/dev/shm", &shm) == 0) {
         double room = 0.9 * (double)shm.f_bavail * (double)shm.f_frsize;
         if (room < limit)
@@ -147,8 +107,9 @@ static size_t memory_allowed(struct comm *comm, size_t memory_limit)
     return (size_t)-least;
 }
 
-/* The file seen from this node must be the one that rank 0 described. */
-static enum status open_same(struct h5file **file, const struct dataset_info *info)
+/* Opens the file on this node and checks that it is the one that rank 0 described. */
+static enum status dataset_open_same(struct h5file **file,
+                                     const struct dataset_info *info)
 {
     uint64_t hash;
     TRY(h5file_open(file, info->path));
@@ -163,33 +124,34 @@ static enum status open_same(struct h5file **file, const struct dataset_info *in
     return st;
 }
 
-static enum status load_images(struct dataset_store *store, struct h5file *file,
-                               const struct dataset_info *info, enum dataset_split split)
+static enum status store_load_images(struct dataset_store *store, struct h5file *file,
+                                     const struct dataset_info *info,
+                                     enum dataset_split split)
 {
-    size_t image = image_bytes(info), step = LOAD_BYTES / image + 1;
+    size_t image = dataset_image_bytes(info->h, info->w), step = LOAD_BYTES / image + 1;
     for (size_t i = 0; i < info->count[split]; i += step) {
         size_t rows = info->count[split] - i < step ? info->count[split] - i : step;
-        where_mark(WHERE_LOAD); /* others wait: it is slow, but it moves */
+        where_mark(WHERE_LOAD); /* shows the waiting ranks that this one advances */
         TRY(h5file_read_rows(file, dataset_images_name[split], H5FILE_U8, i, rows, image,
                              store->images + i * image));
     }
     return ST_OK;
 }
 
-/* What this rank reads: the node's first rank fills the windows; of a split that is not
-   resident every rank keeps the file open. */
-static enum status load(struct dataset_store *store, struct comm *comm,
-                        const struct dataset_info *info, enum dataset_split split)
+/* The node's first rank reads into the windows. If the split is not resident, every rank
+   keeps the file open. */
+static enum status store_load(struct dataset_store *store, struct comm *comm,
+                              const struct dataset_info *info, enum dataset_split split)
 {
     bool resident = store->image_window, first = comm_node_rank(comm) == 0;
     if (resident && !first)
         return ST_OK;
-    TRY(open_same(&store->file, info));
+    TRY(dataset_open_same(&store->file, info));
     if (first)
         TRY(dataset_read_labels(store->file, info, split, store->labels));
     if (!resident)
         return ST_OK;
-    TRY(load_images(store, store->file, info, split));
+    TRY(store_load_images(store, store->file, info, split));
     h5file_close(store->file);
     store->file = NULL;
     return ST_OK;
@@ -200,18 +162,17 @@ static enum status store_open(struct dataset_store **out, struct comm *comm,
                               bool resident)
 {
     struct dataset_store *store = *out = mem_zeroed(1, sizeof *store);
-    size_t count = info->count[split];
+    size_t image = dataset_image_bytes(info->h, info->w), count = info->count[split];
     void *data;
-    /* One more than asked for: a window of no bytes has no address. */
+    /* One element more: a window of no bytes has no address. */
     store->label_window =
         comm_shared_create(comm, (count + 1) * sizeof *store->labels, &data);
     store->labels = data;
     if (resident) {
-        store->image_window =
-            comm_shared_create(comm, count * image_bytes(info) + 1, &data);
+        store->image_window = comm_shared_create(comm, count * image + 1, &data);
         store->images = data;
     }
-    TRY(comm_agree(comm, load(store, comm, info, split)));
+    TRY(comm_agree(comm, store_load(store, comm, info, split)));
     comm_shared_sync(store->label_window);
     if (resident)
         comm_shared_sync(store->image_window);
@@ -235,11 +196,12 @@ enum status dataset_open(struct dataset *dataset, struct comm *comm, const char 
 {
     *dataset = (struct dataset){0};
     const struct dataset_info *info = &dataset->info;
-    TRY(share_info(&dataset->info, comm, path));
+    TRY(dataset_share_info(&dataset->info, comm, path));
     double bytes = 0;
+    size_t image = dataset_image_bytes(info->h, info->w);
     for (int s = 0; s < DATASET_SPLITS; s++)
-        bytes += want[s] ? (double)info->count[s] * (double)image_bytes(info) : 0;
-    size_t allowed = memory_allowed(comm, memory_limit);
+        bytes += want[s] ? (double)info->count[s] * (double)image : 0;
+    size_t allowed = dataset_memory_allowed(comm, memory_limit);
     bool resident = bytes <= (double)allowed;
     dataset->memory_left = allowed - (resident ? (size_t)bytes : 0);
     if (!resident)
@@ -272,7 +234,8 @@ bool dataset_resident(const struct dataset *dataset, enum dataset_split split)
 const uint8_t *dataset_image(const struct dataset *dataset, enum dataset_split split,
                              size_t i)
 {
-    return dataset->store[split]->images + i * image_bytes(&dataset->info);
+    size_t image = dataset_image_bytes(dataset->info.h, dataset->info.w);
+    return dataset->store[split]->images + i * image;
 }
 
 int dataset_label(const struct dataset *dataset, enum dataset_split split, size_t i)
@@ -280,25 +243,26 @@ int dataset_label(const struct dataset *dataset, enum dataset_split split, size_
     return dataset->store[split]->labels[i];
 }
 
-static int by_row(const void *a, const void *b)
+static int dataset_pick_by_row(const void *a, const void *b)
 {
-    const struct pick *x = a, *y = b;
+    const struct dataset_pick *x = a, *y = b;
     return (x->row > y->row) - (x->row < y->row);
 }
 
-/* picks [0, n) lie close together: one read, then each to its slot. */
-static enum status fetch_run(struct dataset_store *store, size_t image,
-                             enum dataset_split split, const struct pick *pick, size_t n,
-                             uint8_t *images)
+/* Picks [0, n) are close together in the file: one read, then a copy to each place. */
+static enum status store_fetch_run(struct dataset_store *store, size_t image,
+                                   enum dataset_split split,
+                                   const struct dataset_pick *pick, size_t n,
+                                   uint8_t *images)
 {
     size_t rows = (size_t)(pick[n - 1].row - pick[0].row) + 1;
     if (n == 1)
         return h5file_read_rows(store->file, dataset_images_name[split], H5FILE_U8,
-                                pick[0].row, 1, image, images + pick[0].slot * image);
+                                pick[0].row, 1, image, images + pick[0].place * image);
     TRY(h5file_read_rows(store->file, dataset_images_name[split], H5FILE_U8, pick[0].row,
                          rows, image, store->run));
     for (size_t i = 0; i < n; i++)
-        memcpy(images + pick[i].slot * image,
+        memcpy(images + pick[i].place * image,
                store->run + (pick[i].row - pick[0].row) * image, image);
     return ST_OK;
 }
@@ -306,18 +270,20 @@ static enum status fetch_run(struct dataset_store *store, size_t image,
 void dataset_reserve(struct dataset *dataset, enum dataset_split split, size_t n)
 {
     struct dataset_store *store = dataset->store[split];
-    size_t image = image_bytes(&dataset->info), count = dataset->info.count[split];
+    size_t image = dataset_image_bytes(dataset->info.h, dataset->info.w);
+    size_t count = dataset->info.count[split];
     size_t rows = LOAD_BYTES / image + 1; /* of a run */
     if (!store->run)
         store->run = mem_resize(NULL, rows < count ? rows : count, image);
-    if (n > store->pick_room) {
-        store->pick_room = n;
+    if (n > store->picks) {
+        store->picks = n;
         store->pick = mem_resize(store->pick, n, sizeof *store->pick);
     }
 }
 
-/* The end of the run that begins with pick[begin]. */
-static size_t run_end(const struct pick *pick, size_t begin, size_t n, size_t image)
+/* The end of the run that begins with pick[begin]: small gaps, at most LOAD_BYTES. */
+static size_t dataset_run_end(const struct dataset_pick *pick, size_t begin, size_t n,
+                              size_t image)
 {
     size_t gap = GAP_BYTES / image, end = begin + 1;
     while (end < n && pick[end].row - pick[end - 1].row <= gap + 1 &&
@@ -331,16 +297,16 @@ enum status dataset_fetch(struct dataset *dataset, enum dataset_split split,
                           struct dataset_reading *reading)
 {
     struct dataset_store *store = dataset->store[split];
-    size_t image = image_bytes(&dataset->info);
+    size_t image = dataset_image_bytes(dataset->info.h, dataset->info.w);
     if (n == 0)
         return ST_OK;
     dataset_reserve(dataset, split, n);
     for (size_t i = 0; i < n; i++)
-        store->pick[i] = (struct pick){index[i], i};
-    qsort(store->pick, n, sizeof *store->pick, by_row);
+        store->pick[i] = (struct dataset_pick){index[i], i};
+    qsort(store->pick, n, sizeof *store->pick, dataset_pick_by_row);
     for (size_t i = 0, end; i < n; i = end) {
-        end = run_end(store->pick, i, n, image);
-        TRY(fetch_run(store, image, split, store->pick + i, end - i, images));
+        end = dataset_run_end(store->pick, i, n, image);
+        TRY(store_fetch_run(store, image, split, store->pick + i, end - i, images));
         if (!reading)
             continue;
         atomic_fetch_add_explicit(&reading->rows, end - i, memory_order_relaxed);

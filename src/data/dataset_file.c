@@ -37,7 +37,7 @@ enum status dataset_read_hash(struct h5file *file, uint64_t *hash)
     return ST_OK;
 }
 
-static enum status check_kind(struct h5file *file)
+static enum status dataset_check_kind(struct h5file *file)
 {
     const char *path = h5file_path(file);
     if (!h5file_has(file, "/train/images")) {
@@ -55,9 +55,9 @@ static enum status check_kind(struct h5file *file)
     return ST_OK;
 }
 
-/* Shape and types of one split. h and w are 0 before the first. */
-static enum status read_shape(struct h5file *file, enum dataset_split split,
-                              struct dataset_info *info)
+/* Shape and types of one split. info->h and w are 0 before the first one. */
+static enum status dataset_read_shape(struct h5file *file, enum dataset_split split,
+                                      struct dataset_info *info)
 {
     const char *path = h5file_path(file), *name = dataset_images_name[split];
     struct h5file_info images, labels;
@@ -86,12 +86,12 @@ static enum status read_shape(struct h5file *file, enum dataset_split split,
     return ST_OK;
 }
 
-static enum status read_info(struct h5file *file, struct dataset_info *info)
+static enum status dataset_read_info(struct h5file *file, struct dataset_info *info)
 {
     const char *path = h5file_path(file);
-    TRY(check_kind(file));
+    TRY(dataset_check_kind(file));
     for (int s = 0; s < DATASET_SPLITS; s++)
-        TRY(read_shape(file, s, info));
+        TRY(dataset_read_shape(file, s, info));
     if (info->count[DATASET_TRAIN] + info->count[DATASET_TEST] == 0)
         FAIL(ST_FAIL, "data set '%s' is empty", path);
     TRY(h5file_get_texts(file, "/", "classes", &info->class_name, &info->classes));
@@ -101,7 +101,7 @@ static enum status read_info(struct h5file *file, struct dataset_info *info)
     TRY(h5file_get_f64(file, "/", "mean", &info->mean));
     TRY(h5file_get_f64(file, "/", "std", &info->std));
     if (!(info->mean >= 0 && info->mean <= 1 && info->std > 0 && info->std <= 1))
-        FAIL(ST_FAIL, "data set '%s' has mean %g and std %g, which cannot be", path,
+        FAIL(ST_FAIL, "data set '%s' has mean %g and std %g, which is impossible", path,
              info->mean, info->std);
     TRY(h5file_get_text(file, "/", "source", &info->source));
     return dataset_read_hash(file, &info->hash);
@@ -112,7 +112,7 @@ enum status dataset_info_read(struct dataset_info *info, const char *path)
     *info = (struct dataset_info){0};
     struct h5file *file;
     TRY(h5file_open(&file, path));
-    enum status st = read_info(file, info);
+    enum status st = dataset_read_info(file, info);
     h5file_close(file);
     if (st == ST_OK)
         info->path = mem_strdup(path);
@@ -129,11 +129,11 @@ void dataset_info_release(struct dataset_info *info)
     *info = (struct dataset_info){0};
 }
 
-/* Labels index arrays of as many elements as there are classes: none is let through that
-   is not a class. */
-static enum status read_labels(struct h5file *file, const struct dataset_info *info,
-                               enum dataset_split split, size_t first, size_t n,
-                               uint16_t *labels)
+/* Refuses labels out of range: callers index arrays of `classes` elements by label. */
+static enum status dataset_read_label_rows(struct h5file *file,
+                                           const struct dataset_info *info,
+                                           enum dataset_split split, size_t first,
+                                           size_t n, uint16_t *labels)
 {
     const char *name = dataset_labels_name[split];
     TRY(h5file_read_rows(file, name, H5FILE_U16, first, n, 1, labels));
@@ -150,7 +150,7 @@ static enum status read_labels(struct h5file *file, const struct dataset_info *i
 enum status dataset_read_labels(struct h5file *file, const struct dataset_info *info,
                                 enum dataset_split split, uint16_t *labels)
 {
-    return read_labels(file, info, split, 0, info->count[split], labels);
+    return dataset_read_label_rows(file, info, split, 0, info->count[split], labels);
 }
 
 enum status dataset_read_rows(const struct dataset_info *info, enum dataset_split split,
@@ -161,17 +161,17 @@ enum status dataset_read_rows(const struct dataset_info *info, enum dataset_spli
     TRY(h5file_open(&file, info->path));
     if (images)
         st = h5file_read_rows(file, dataset_images_name[split], H5FILE_U8, first, n,
-                              (size_t)info->h * (size_t)info->w, images);
+                              dataset_image_bytes(info->h, info->w), images);
     if (labels && st == ST_OK)
-        st = read_labels(file, info, split, first, n, labels);
+        st = dataset_read_label_rows(file, info, split, first, n, labels);
     h5file_close(file);
     return st;
 }
 
-static enum status hash_split(const struct dataset_info *info, enum dataset_split split,
-                              uint64_t *hash)
+static enum status dataset_hash_split(const struct dataset_info *info,
+                                      enum dataset_split split, uint64_t *hash)
 {
-    size_t image = (size_t)info->h * (size_t)info->w, count = info->count[split];
+    size_t image = dataset_image_bytes(info->h, info->w), count = info->count[split];
     size_t most = count < DATASET_HASH_ROWS ? count : DATASET_HASH_ROWS;
     uint8_t *block = mem_zeroed(most, image);
     uint16_t *labels = mem_zeroed(count, sizeof *labels);
@@ -192,6 +192,6 @@ enum status dataset_hash_file(const struct dataset_info *info, uint64_t *hash)
     *hash =
         dataset_hash_head(info->class_name, info->classes, info->h, info->w, info->count);
     for (int s = 0; s < DATASET_SPLITS; s++)
-        TRY(hash_split(info, s, hash));
+        TRY(dataset_hash_split(info, s, hash));
     return ST_OK;
 }

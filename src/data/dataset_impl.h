@@ -1,12 +1,12 @@
 /*
- * dataset_impl: what the sources of dataset.h share.
+ * dataset_impl: what dataset.c, dataset_file.c and dataset_write.c share.
  */
 #ifndef LOCKSTEP_DATA_DATASET_IMPL_H
 #define LOCKSTEP_DATA_DATASET_IMPL_H
 
 #include "data/dataset.h"
 
-#define DATASET_HASH_ROWS 4096 /* images are hashed in blocks of so many */
+#define DATASET_HASH_ROWS 4096 /* images in a block that is hashed at once */
 
 struct h5file;
 
@@ -19,10 +19,10 @@ extern const char *const dataset_labels_name[DATASET_SPLITS];
 uint64_t dataset_hash_head(char *const *class_name, int classes, int h, int w,
                            const size_t count[DATASET_SPLITS]);
 
-/* The hash attribute. */
+/* Reads the attribute "hash". */
 enum status dataset_read_hash(struct h5file *file, uint64_t *hash) MUST_CHECK;
 
-/* A split's labels; ST_FAIL if one is not a class of the data set. */
+/* Reads a split's labels; ST_FAIL if one is not below info->classes. */
 enum status dataset_read_labels(struct h5file *file, const struct dataset_info *info,
                                 enum dataset_split split, uint16_t *labels) MUST_CHECK;
 

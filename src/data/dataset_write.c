@@ -9,13 +9,8 @@
 #include "dataset_impl.h"
 #include "io/h5file.h"
 
-static size_t image_bytes(const struct dataset_builder *builder)
-{
-    return (size_t)builder->h * (size_t)builder->w;
-}
-
-static enum status check_labels(const struct dataset_builder *builder,
-                                enum dataset_split split, size_t *per_class)
+static enum status dataset_check_labels(const struct dataset_builder *builder,
+                                        enum dataset_split split, size_t *per_class)
 {
     for (size_t i = 0; i < builder->count[split]; i++) {
         int label = builder->labels[split][i];
@@ -30,8 +25,8 @@ static enum status check_labels(const struct dataset_builder *builder,
     return ST_OK;
 }
 
-static enum status check_classes(const struct dataset_builder *builder,
-                                 const size_t *per_class)
+static enum status dataset_check_classes(const struct dataset_builder *builder,
+                                         const size_t *per_class)
 {
     int empty = 0, first = -1;
     for (int c = builder->classes - 1; c >= 0; c--) {
@@ -42,13 +37,13 @@ static enum status check_classes(const struct dataset_builder *builder,
     }
     if (empty)
         FAIL(ST_FAIL,
-             "class '%s' has no training images (%d of %d classes are empty); say "
-             "--allow-empty if that is meant",
+             "class '%s' has no training images (%d of %d classes are empty); "
+             "use --allow-empty to accept this",
              builder->class_name[first], empty, builder->classes);
     return ST_OK;
 }
 
-static enum status check(const struct dataset_builder *builder, bool allow_empty)
+static enum status dataset_check(const struct dataset_builder *builder, bool allow_empty)
 {
     ASSERT(builder->h > 0 && builder->w > 0);
     if (builder->count[DATASET_TRAIN] == 0)
@@ -57,21 +52,22 @@ static enum status check(const struct dataset_builder *builder, bool allow_empty
         FAIL(ST_FAIL, "%d classes are too many: at most %d are possible",
              builder->classes, DATASET_CLASSES_MAX);
     size_t *per_class = mem_zeroed((size_t)builder->classes, sizeof *per_class);
-    enum status st = check_labels(builder, DATASET_TRAIN, per_class);
+    enum status st = dataset_check_labels(builder, DATASET_TRAIN, per_class);
     if (st == ST_OK && !allow_empty)
-        st = check_classes(builder, per_class);
+        st = dataset_check_classes(builder, per_class);
     if (st == ST_OK)
-        st = check_labels(builder, DATASET_TEST, per_class);
+        st = dataset_check_labels(builder, DATASET_TEST, per_class);
     free(per_class);
     return st;
 }
 
-/* Of all training pixels, on the 0..1 scale. Sums of integers: exact, in any order. */
-static enum status mean_and_std(const struct dataset_builder *builder, double *mean,
-                                double *std)
+/* Of all training pixels, on the 0..1 scale. The sums are of integers and exact. */
+static enum status dataset_mean_and_std(const struct dataset_builder *builder,
+                                        double *mean, double *std)
 {
-    uint64_t seen[256] = {0};
-    size_t pixels = builder->count[DATASET_TRAIN] * image_bytes(builder);
+    uint64_t seen[256] = {0}; /* how often each value occurs */
+    size_t pixels =
+        builder->count[DATASET_TRAIN] * dataset_image_bytes(builder->h, builder->w);
     for (size_t i = 0; i < pixels; i++)
         seen[builder->images[DATASET_TRAIN][i]]++;
     uint64_t sum = 0, squares = 0;
@@ -89,12 +85,13 @@ static enum status mean_and_std(const struct dataset_builder *builder, double *m
     return ST_OK;
 }
 
-static uint64_t content_hash(const struct dataset_builder *builder)
+static uint64_t dataset_content_hash(const struct dataset_builder *builder)
 {
     uint64_t hash = dataset_hash_head(builder->class_name, builder->classes, builder->h,
                                       builder->w, builder->count);
+    size_t image = dataset_image_bytes(builder->h, builder->w);
     for (int s = 0; s < DATASET_SPLITS; s++) {
-        size_t image = image_bytes(builder), count = builder->count[s];
+        size_t count = builder->count[s];
         for (size_t i = 0; i < count; i += DATASET_HASH_ROWS) {
             size_t rows = count - i < DATASET_HASH_ROWS ? count - i : DATASET_HASH_ROWS;
             hash = hash_bytes(builder->images[s] + i * image, rows * image, hash);
@@ -104,8 +101,8 @@ static uint64_t content_hash(const struct dataset_builder *builder)
     return hash;
 }
 
-static enum status write_labels(const struct dataset_builder *builder,
-                                struct h5file *file, enum dataset_split split)
+static enum status dataset_write_labels(const struct dataset_builder *builder,
+                                        struct h5file *file, enum dataset_split split)
 {
     size_t count = builder->count[split];
     const char *name = dataset_labels_name[split];
@@ -119,11 +116,11 @@ static enum status write_labels(const struct dataset_builder *builder,
     return st;
 }
 
-static enum status fill(const struct dataset_builder *builder, struct h5file *file,
-                        double mean, double std)
+static enum status dataset_write_content(const struct dataset_builder *builder,
+                                         struct h5file *file, double mean, double std)
 {
     char hash[17];
-    hash_text(content_hash(builder), hash);
+    hash_text(dataset_content_hash(builder), hash);
     TRY(h5file_put_u64(file, "/", "format_version", DATASET_FORMAT));
     TRY(h5file_put_text(file, "/", "source", builder->source));
     TRY(h5file_put_texts(file, "/", "classes", builder->class_name, builder->classes));
@@ -134,7 +131,7 @@ static enum status fill(const struct dataset_builder *builder, struct h5file *fi
         size_t dim[3] = {builder->count[s], (size_t)builder->h, (size_t)builder->w};
         TRY(h5file_write(file, dataset_images_name[s], H5FILE_U8, 3, dim,
                          builder->images[s]));
-        TRY(write_labels(builder, file, s));
+        TRY(dataset_write_labels(builder, file, s));
     }
     return h5file_commit(file);
 }
@@ -144,10 +141,10 @@ enum status dataset_write(const struct dataset_builder *builder, const char *pat
 {
     double mean, std;
     struct h5file *file;
-    TRY(check(builder, allow_empty));
-    TRY(mean_and_std(builder, &mean, &std));
+    TRY(dataset_check(builder, allow_empty));
+    TRY(dataset_mean_and_std(builder, &mean, &std));
     TRY(h5file_create(&file, path));
-    enum status st = fill(builder, file, mean, std);
+    enum status st = dataset_write_content(builder, file, mean, std);
     h5file_close(file);
     return st;
 }

@@ -5,11 +5,11 @@
 
 #include "base/status.h"
 
-/* Random numbers are drawn in separate statements throughout: C leaves open the order of
-   calls within one, and the bytes must not depend on the compiler. */
+/* Each random number is drawn in a statement of its own: C does not define the order of
+   calls within a statement, and the bytes must not depend on the compiler. */
 
-#define MAX_KNOTS   (GLYPH_MAX_KNOTS + 12) /* ticks add knots at the ends of strokes */
-#define CURVE_STEPS 7                      /* straight pieces in a Bezier */
+#define MAX_KNOTS   (GLYPH_MAX_KNOTS + 12) /* hooks add knots at the ends of strokes */
+#define CURVE_STEPS 7                      /* straight segments in a Bezier curve */
 
 int hand_chance(struct rng *rng, float probability)
 {
@@ -24,7 +24,7 @@ float hand_bell(struct rng *rng)
     return (sum - 2.0f) * 1.7320508f;
 }
 
-/* How far apart the knots are: the longer side of their box. */
+/* The longer side of the knots' bounding box. */
 static float knots_extent(const struct glyph_knot *knots, int count)
 {
     float low[2] = {knots[0].x, knots[0].y}, high[2] = {knots[0].x, knots[0].y};
@@ -38,13 +38,13 @@ static float knots_extent(const struct glyph_knot *knots, int count)
     return width > height ? width : height;
 }
 
+/* Is knot i the last of its stroke? */
 static int ends_stroke(const struct glyph_knot *knots, int count, int i)
 {
     return i + 1 == count || knots[i + 1].starts;
 }
 
-/* An unsteady hand: each knot strays, each stroke as a whole is put down elsewhere, and
-   corners are sometimes rounded. */
+/* Displaces each knot and each stroke as a whole, and rounds some corners. */
 static void shake_knots(struct rng *rng, struct glyph_knot *knots, int count)
 {
     float extent = knots_extent(knots, count);
@@ -64,8 +64,8 @@ static void shake_knots(struct rng *rng, struct glyph_knot *knots, int count)
     }
 }
 
-/* How high the waist of capitals and the bodies of small letters are, how long ascenders
-   and descenders: each zone is stretched by itself. */
+/* Varies the height of a capital's waist and of ascenders, and the length of descenders:
+   the zones above the x-height and below the baseline are scaled independently. */
 static void stretch_zones(struct rng *rng, struct glyph_knot *knots, int count)
 {
     float above = rng_range(rng, 0.65f, 1.2f), below = rng_range(rng, 0.75f, 1.2f);
@@ -79,7 +79,7 @@ static void stretch_zones(struct rng *rng, struct glyph_knot *knots, int count)
     }
 }
 
-/* Strokes cut short or overshooting: an end moves along its own direction. */
+/* Shortens or lengthens strokes: an end moves along its own direction. */
 static void stretch_ends(struct rng *rng, struct glyph_knot *knots, int count)
 {
     for (int i = 0; i < count; i++) {
@@ -94,7 +94,7 @@ static void stretch_ends(struct rng *rng, struct glyph_knot *knots, int count)
     }
 }
 
-/* The pen not quite lifted: now and then a line joins two strokes. */
+/* Sometimes joins two strokes by a line, as if the pen had not been lifted. */
 static void join_strokes(struct rng *rng, struct glyph_knot *knots, int count)
 {
     for (int i = 1; i < count; i++) {
@@ -106,8 +106,8 @@ static void join_strokes(struct rng *rng, struct glyph_knot *knots, int count)
     }
 }
 
-/* The small hook that a landing or leaving pen makes. */
-static int add_ticks(struct rng *rng, struct glyph_knot *knots, int count)
+/* Adds small hooks where the pen touches or leaves the paper. Returns the new count. */
+static int add_hooks(struct rng *rng, struct glyph_knot *knots, int count)
 {
     float reach = 0.12f * knots_extent(knots, count);
     for (int i = 0; i < count && count < MAX_KNOTS; i++) {
@@ -116,11 +116,11 @@ static int add_ticks(struct rng *rng, struct glyph_knot *knots, int count)
             continue;
         float dx = (start ? -reach : reach) * rng_range(rng, 0.2f, 1.0f);
         float dy = reach * rng_range(rng, -1.0f, 0.6f);
-        struct glyph_knot tick = {
+        struct glyph_knot hook = {
             .x = knots[i].x + dx, .y = knots[i].y + dy, .starts = (unsigned char)start};
         int at = start ? i : i + 1;
         memmove(&knots[at + 1], &knots[at], (size_t)(count - at) * sizeof *knots);
-        knots[at] = tick;
+        knots[at] = hook;
         count++;
         if (start)
             knots[i + 1].starts = 0;
@@ -129,8 +129,9 @@ static int add_ticks(struct rng *rng, struct glyph_knot *knots, int count)
     return count;
 }
 
-/* Cubic Bezier pieces through one smooth run of knots, first to last inclusive, cut into
-   straight ones. The tangents are a Catmull-Rom curve's with centripetal parameters. */
+/* Adds a smooth curve through knots first to last, inclusive: cubic Bezier curves, each
+   of CURVE_STEPS straight segments. The tangents are those of a centripetal Catmull-Rom
+   curve. */
 static void flatten_run(const struct glyph_knot *knots, int first, int last,
                         struct ink *ink)
 {
@@ -168,6 +169,7 @@ static void flatten_run(const struct glyph_knot *knots, int first, int last,
     }
 }
 
+/* Turns strokes into points; curves end at corners. */
 static void flatten(const struct glyph_knot *knots, int count, struct ink *ink)
 {
     int first = 0;
@@ -189,8 +191,8 @@ static float snap(float value, float grid)
     return grid * (float)(int)steps;
 }
 
-/* Unevenness finer than the knots, the steps of a coarse tablet, and a gap where the pen
- * left the paper. */
+/* Adds noise finer than the knots; on some letters also the steps of a coarse tablet, or
+   a gap where the pen left the paper. */
 static void roughen(struct rng *rng, struct ink *ink, float extent)
 {
     float rough = rng_uniform(rng);
@@ -221,7 +223,7 @@ void hand_write(struct rng *rng, const struct glyph *form, struct ink *ink)
     shake_knots(rng, knots, count);
     stretch_ends(rng, knots, count);
     join_strokes(rng, knots, count);
-    count = add_ticks(rng, knots, count);
+    count = add_hooks(rng, knots, count);
     flatten(knots, count, ink);
     roughen(rng, ink, knots_extent(knots, count));
 }

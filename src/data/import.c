@@ -11,9 +11,9 @@
 #include "dataset_impl.h"
 #include "import_impl.h"
 
-#define FIRST_BYTES ((size_t)1 << 20) /* of images, before it is known how many come */
+#define FIRST_BYTES ((size_t)1 << 20) /* of images, before their number is known */
 
-static char **counted_names(int first, int count)
+static char **import_numbered_names(int first, int count)
 {
     char **names = mem_zeroed((size_t)count, sizeof *names);
     for (int i = 0; i < count; i++)
@@ -21,7 +21,7 @@ static char **counted_names(int first, int count)
     return names;
 }
 
-static enum status check_names(char *const *names, int count)
+static enum status import_check_names(char *const *names, int count)
 {
     if (count < 2)
         FAIL(ST_USAGE,
@@ -42,7 +42,7 @@ enum status import_classes(const char *text, char ***names, int *count)
 {
     if (strcmp(text, "digits") == 0) {
         *count = 10;
-        *names = counted_names(0, 10);
+        *names = import_numbered_names(0, 10);
         return ST_OK;
     }
     char **list = NULL;
@@ -59,7 +59,7 @@ enum status import_classes(const char *text, char ***names, int *count)
         }
         free(copy);
     }
-    enum status st = check_names(list, n);
+    enum status st = import_check_names(list, n);
     if (st != ST_OK) {
         fs_free_list(list, n);
         return st;
@@ -106,7 +106,7 @@ void import_number_classes(struct dataset_builder *builder,
     if (builder->class_name)
         return;
     builder->classes = labels->largest + 1;
-    builder->class_name = counted_names(labels->base, builder->classes);
+    builder->class_name = import_numbered_names(labels->base, builder->classes);
 }
 
 void import_transpose(int h, int w, const uint8_t *in, uint8_t *out)
@@ -117,20 +117,21 @@ void import_transpose(int h, int w, const uint8_t *in, uint8_t *out)
     }
 }
 
-/* How the images of one class are divided. */
-struct quota {
+/* How the images of one class are divided: the first `test` in a random order go to
+   test. */
+struct import_quota {
     struct sampler order;
     size_t count, seen, test;
 };
 
-static struct quota *divide(const struct dataset_builder *builder, double share,
-                            uint64_t seed)
+static struct import_quota *import_quotas(const struct dataset_builder *builder,
+                                          double share, uint64_t seed)
 {
-    struct quota *quota = mem_zeroed((size_t)builder->classes, sizeof *quota);
+    struct import_quota *quota = mem_zeroed((size_t)builder->classes, sizeof *quota);
     for (size_t i = 0; i < builder->count[DATASET_TRAIN]; i++)
         quota[builder->labels[DATASET_TRAIN][i]].count++;
     for (int c = 0; c < builder->classes; c++) {
-        struct quota *q = &quota[c];
+        struct import_quota *q = &quota[c];
         if (q->count == 0)
             continue;
         q->test = (size_t)((double)q->count * share + 0.5);
@@ -143,8 +144,8 @@ static struct quota *divide(const struct dataset_builder *builder, double share,
 
 void import_take_test(struct dataset_builder *builder, double share, uint64_t seed)
 {
-    struct quota *quota = divide(builder, share, seed);
-    size_t image = (size_t)builder->h * (size_t)builder->w, kept = 0, taken = 0;
+    struct import_quota *quota = import_quotas(builder, share, seed);
+    size_t image = dataset_image_bytes(builder->h, builder->w), kept = 0, taken = 0;
     uint8_t *images = builder->images[DATASET_TRAIN], *test_images;
     uint16_t *labels = builder->labels[DATASET_TRAIN], *test_labels;
     for (int c = 0; c < builder->classes; c++)
@@ -153,7 +154,7 @@ void import_take_test(struct dataset_builder *builder, double share, uint64_t se
     test_labels = mem_zeroed(taken, sizeof *test_labels);
     taken = 0;
     for (size_t i = 0; i < builder->count[DATASET_TRAIN]; i++) {
-        struct quota *q = &quota[labels[i]];
+        struct import_quota *q = &quota[labels[i]];
         if (sampler_at(&q->order, q->seen++) < q->test) {
             memcpy(test_images + taken * image, images + i * image, image);
             test_labels[taken++] = labels[i];
@@ -172,7 +173,7 @@ void import_take_test(struct dataset_builder *builder, double share, uint64_t se
 void import_make_room(struct dataset_builder *builder, enum dataset_split split,
                       size_t *room)
 {
-    size_t image = (size_t)builder->h * (size_t)builder->w;
+    size_t image = dataset_image_bytes(builder->h, builder->w);
     if (builder->count[split] < *room)
         return;
     *room = *room ? 2 * *room : 1 + FIRST_BYTES / image;

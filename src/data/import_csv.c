@@ -12,19 +12,19 @@
 #include "io/stream.h"
 
 #define BLOCK_BYTES ((size_t)4 << 20)
-#define LINE_BYTES  ((size_t)256 << 20) /* no line of pixels is longer */
+#define LINE_BYTES  ((size_t)256 << 20) /* a longer line is not CSV */
 
-/* Lines of a stream, read by blocks. */
-struct lines {
+/* Reads a stream block by block and yields its lines. */
+struct csv_lines {
     struct stream *stream;
     const char *path;
     char *buffer; /* owned */
     size_t room, begin, end;
-    bool finished; /* the stream is at its end */
-    size_t number; /* of the line given out last, from 1 */
+    bool finished; /* the stream has ended */
+    size_t number; /* of the current line, from 1 */
 };
 
-static enum status lines_refill(struct lines *lines)
+static enum status csv_lines_refill(struct csv_lines *lines)
 {
     size_t left = lines->end - lines->begin, got;
     if (lines->begin > 0)
@@ -44,7 +44,7 @@ static enum status lines_refill(struct lines *lines)
 }
 
 /* The next line without its end, NUL-terminated; *line is NULL after the last. */
-static enum status lines_next(struct lines *lines, char **line)
+static enum status csv_lines_next(struct csv_lines *lines, char **line)
 {
     for (size_t searched = 0;;) {
         char *start = lines->buffer + lines->begin;
@@ -63,28 +63,28 @@ static enum status lines_next(struct lines *lines, char **line)
         if (lines->finished)
             return ST_OK;
         searched = left;
-        TRY(lines_refill(lines));
+        TRY(csv_lines_refill(lines));
     }
 }
 
-/* One split while it is being read. */
-struct table_reader {
-    struct lines lines;
+/* The state of reading one split. */
+struct csv_reader {
+    struct csv_lines lines;
     const struct import_csv_options *options;
     struct import_labels *labels;
     struct dataset_builder *builder;
     enum dataset_split split;
-    size_t columns, columns_line; /* of every row, and the line that set it */
+    size_t columns, columns_line; /* of every row, and the line that set the number */
     size_t room;                  /* images that fit into the arrays */
-    uint8_t *row;                 /* owned: the pixels of one line, to be transposed */
+    uint8_t *row;                 /* owned: pixels of a line before it is transposed */
 };
 
-static bool is_blank(const char *text)
+static bool csv_is_blank(const char *text)
 {
     return text[strspn(text, " \t\r")] == '\0';
 }
 
-static size_t count_columns(const char *line)
+static size_t csv_count_columns(const char *line)
 {
     size_t n = 1;
     for (; *line; line++)
@@ -92,9 +92,9 @@ static size_t count_columns(const char *line)
     return n;
 }
 
-/* Whole number at *p, and the comma or end behind it. */
-static enum status read_field(const struct table_reader *reader, const char **p,
-                              size_t column, long long *value)
+/* Reads a whole number at *p and moves *p past the comma that follows. */
+static enum status csv_read_field(const struct csv_reader *reader, const char **p,
+                                  size_t column, long long *value)
 {
     const char *q = *p;
     while (*q == ' ' || *q == '\t')
@@ -119,12 +119,12 @@ static enum status read_field(const struct table_reader *reader, const char **p,
     return ST_OK;
 }
 
-static enum status read_pixels(const struct table_reader *reader, const char *p,
-                               uint8_t *pixel)
+static enum status csv_read_pixels(const struct csv_reader *reader, const char *p,
+                                   uint8_t *pixel)
 {
     long long value;
     for (size_t i = 1; i < reader->columns; i++) {
-        /* The usual field, one to three digits and a comma, without ceremony. */
+        /* The fast path: one to three digits and a comma. */
         unsigned v = 0;
         const char *q = p;
         while (*q >= '0' && *q <= '9' && q - p < 4)
@@ -134,7 +134,7 @@ static enum status read_pixels(const struct table_reader *reader, const char *p,
             p = q + 1;
             continue;
         }
-        TRY(read_field(reader, &p, i + 1, &value));
+        TRY(csv_read_field(reader, &p, i + 1, &value));
         if (value < 0 || value > 255)
             FAIL(ST_FAIL,
                  "line %zu of '%s': pixel %lld in column %zu is not within 0..255",
@@ -144,11 +144,11 @@ static enum status read_pixels(const struct table_reader *reader, const char *p,
     return ST_OK;
 }
 
-/* The first row sets the number of columns, and with it the size of images. */
-static enum status learn_shape(struct table_reader *reader, const char *line)
+/* The first row sets the number of columns and so the size of images. */
+static enum status csv_set_shape(struct csv_reader *reader, const char *line)
 {
     struct dataset_builder *builder = reader->builder;
-    size_t pixels = count_columns(line) - 1, side = (size_t)sqrt((double)pixels);
+    size_t pixels = csv_count_columns(line) - 1, side = (size_t)sqrt((double)pixels);
     size_t h = (size_t)reader->options->h, w = (size_t)reader->options->w;
     const char *path = reader->lines.path;
     reader->columns = pixels + 1;
@@ -160,7 +160,7 @@ static enum status learn_shape(struct table_reader *reader, const char *line)
              reader->lines.number, path);
     if (h == 0 && (side * side != pixels || side > INT16_MAX))
         FAIL(ST_FAIL,
-             "%zu pixels in '%s' do not make a square image; give its size, as "
+             "%zu pixels in '%s' do not make a square image; give the size with "
              "--size HEIGHTxWIDTH",
              pixels, path);
     if (h == 0)
@@ -179,50 +179,50 @@ static enum status learn_shape(struct table_reader *reader, const char *line)
     return ST_OK;
 }
 
-static enum status read_row(struct table_reader *reader, const char *line)
+static enum status csv_read_row(struct csv_reader *reader, const char *line)
 {
     struct dataset_builder *b = reader->builder;
     const char *path = reader->lines.path, *p = line;
     size_t n = b->count[reader->split], number = reader->lines.number;
     long long raw;
     if (!reader->columns)
-        TRY(learn_shape(reader, line));
+        TRY(csv_set_shape(reader, line));
     import_make_room(b, reader->split, &reader->room);
     uint8_t *pixel = b->images[reader->split] + n * (reader->columns - 1);
-    enum status st = count_columns(line) == reader->columns ? ST_OK : ST_FAIL;
+    enum status st = csv_count_columns(line) == reader->columns ? ST_OK : ST_FAIL;
     if (st != ST_OK)
         FAIL(ST_FAIL, "line %zu of '%s' has %zu columns, but line %zu has %zu", number,
-             path, count_columns(line), reader->columns_line, reader->columns);
-    TRY(read_field(reader, &p, 1, &raw));
+             path, csv_count_columns(line), reader->columns_line, reader->columns);
+    TRY(csv_read_field(reader, &p, 1, &raw));
     TRY(import_label(reader->labels, raw, path, "line", number,
                      b->labels[reader->split] + n));
-    TRY(read_pixels(reader, p, reader->options->transpose ? reader->row : pixel));
+    TRY(csv_read_pixels(reader, p, reader->options->transpose ? reader->row : pixel));
     if (reader->options->transpose)
         import_transpose(b->w, b->h, reader->row, pixel);
     b->count[reader->split]++;
     return ST_OK;
 }
 
-static bool is_heading(const char *line)
+static bool csv_is_heading(const char *line)
 {
     line += strspn(line, " \t");
     return isalpha((unsigned char)*line) || *line == '"' || *line == '_';
 }
 
-static enum status read_rows(struct table_reader *reader)
+static enum status csv_read_rows(struct csv_reader *reader)
 {
-    struct lines *lines = &reader->lines;
+    struct csv_lines *lines = &reader->lines;
     char *line;
-    TRY(lines_refill(lines));
+    TRY(csv_lines_refill(lines));
     if (lines->end >= 3 && memcmp(lines->buffer, "\xef\xbb\xbf", 3) == 0)
         lines->begin = 3; /* a byte order mark */
     for (;;) {
-        TRY(lines_next(lines, &line));
+        TRY(csv_lines_next(lines, &line));
         if (!line)
             break;
-        if (is_blank(line) || (lines->number == 1 && is_heading(line)))
+        if (csv_is_blank(line) || (lines->number == 1 && csv_is_heading(line)))
             continue;
-        TRY(read_row(reader, line));
+        TRY(csv_read_row(reader, line));
         if (stop_requested())
             FAIL(ST_FAIL, "interrupted: nothing was written");
         if (lines->number % 4096 == 0)
@@ -234,31 +234,31 @@ static enum status read_rows(struct table_reader *reader)
     return ST_OK;
 }
 
-static enum status read_split(const struct import_csv_options *options,
-                              enum dataset_split split, struct import_labels *labels,
-                              struct dataset_builder *builder)
+static enum status csv_read_split(const struct import_csv_options *options,
+                                  enum dataset_split split, struct import_labels *labels,
+                                  struct dataset_builder *builder)
 {
-    struct table_reader reader = {.options = options,
-                                  .labels = labels,
-                                  .builder = builder,
-                                  .split = split,
-                                  .lines.path = options->file[split]};
+    struct csv_reader reader = {.options = options,
+                                .labels = labels,
+                                .builder = builder,
+                                .split = split,
+                                .lines.path = options->file[split]};
     TRY(stream_open(&reader.lines.stream, options->file[split]));
-    enum status st = read_rows(&reader);
+    enum status st = csv_read_rows(&reader);
     stream_close(reader.lines.stream);
     free(reader.lines.buffer);
     free(reader.row);
     return st;
 }
 
-static enum status read_all(const struct import_csv_options *options,
-                            struct dataset_builder *builder)
+static enum status csv_read_all(const struct import_csv_options *options,
+                                struct dataset_builder *builder)
 {
     struct import_labels labels = {.base = options->label_base};
     TRY(import_named_classes(options->classes, builder, &labels));
     for (int s = 0; s < DATASET_SPLITS; s++) {
         if (options->file[s])
-            TRY(read_split(options, s, &labels, builder));
+            TRY(csv_read_split(options, s, &labels, builder));
     }
     import_number_classes(builder, &labels);
     const char *test = options->file[DATASET_TEST];
@@ -274,7 +274,7 @@ enum status import_csv(const struct import_csv_options *options,
                        struct dataset_builder *builder)
 {
     *builder = (struct dataset_builder){0};
-    enum status st = read_all(options, builder);
+    enum status st = csv_read_all(options, builder);
     if (st != ST_OK)
         dataset_builder_release(builder);
     return st;

@@ -13,7 +13,7 @@
 #include "import_impl.h"
 #include "io/image.h"
 
-/* The import while it goes on. */
+/* The state of the import. */
 struct dir_reader {
     const struct import_dir_options *options;
     struct dataset_builder *builder;
@@ -23,14 +23,15 @@ struct dir_reader {
     size_t ignored;  /* files that are not named *.png */
 };
 
-static int by_number(const void *a, const void *b)
+static int dir_by_number(const void *a, const void *b)
 {
     long x = atol(*(char *const *)a), y = atol(*(char *const *)b);
     return (x > y) - (x < y);
 }
 
-/* The visible folders in a folder: by number if all are numbers, else by name. */
-static enum status list_folders(const char *folder, char ***names, int *count)
+/* The visible folders in a folder: in order of number if all names are numbers, else of
+   name. */
+static enum status dir_list_folders(const char *folder, char ***names, int *count)
 {
     char **all, path[FS_PATH];
     int n, kept = 0;
@@ -48,23 +49,23 @@ static enum status list_folders(const char *folder, char ***names, int *count)
         all[kept++] = all[i];
     }
     if (numbers && kept > 0)
-        qsort(all, (size_t)kept, sizeof *all, by_number);
+        qsort(all, (size_t)kept, sizeof *all, dir_by_number);
     *names = all;
     *count = kept;
     return ST_OK;
 }
 
-static bool is_png_name(const char *name)
+static bool dir_is_png_name(const char *name)
 {
     size_t n = strlen(name);
     return name[0] != '.' && n > 4 && strcasecmp(name + n - 4, ".png") == 0;
 }
 
-static enum status read_image(struct dir_reader *reader, const char *path, int label)
+static enum status dir_read_image(struct dir_reader *reader, const char *path, int label)
 {
     struct dataset_builder *b = reader->builder;
     struct image image;
-    TRY(image_read_png(&image, path));
+    TRY(image_read(&image, path));
     int invert = reader->options->invert;
     if (invert == 1 || (invert < 0 && image_is_dark_on_light(&image))) {
         image_invert(&image);
@@ -73,7 +74,7 @@ static enum status read_image(struct dir_reader *reader, const char *path, int l
     import_make_room(b, reader->split, &reader->room);
     size_t n = b->count[reader->split]++;
     image_fit(&image, b->h, b->w, 0,
-              b->images[reader->split] + n * (size_t)b->h * (size_t)b->w);
+              b->images[reader->split] + n * dataset_image_bytes(b->h, b->w));
     b->labels[reader->split][n] = (uint16_t)label;
     image_release(&image);
     if (n % 256 == 0)
@@ -81,14 +82,15 @@ static enum status read_image(struct dir_reader *reader, const char *path, int l
     return ST_OK;
 }
 
-static enum status read_class(struct dir_reader *reader, const char *folder, int label)
+static enum status dir_read_class(struct dir_reader *reader, const char *folder,
+                                  int label)
 {
     char **names, path[FS_PATH];
     int count, found = 0;
     enum status st = ST_OK;
     TRY(fs_list(folder, &names, &count));
     for (int i = 0; i < count && st == ST_OK; i++) {
-        if (!is_png_name(names[i])) {
+        if (!dir_is_png_name(names[i])) {
             reader->ignored += names[i][0] != '.';
             continue;
         }
@@ -98,7 +100,7 @@ static enum status read_class(struct dir_reader *reader, const char *folder, int
         else
             st = fs_join(path, folder, names[i]);
         if (st == ST_OK)
-            st = read_image(reader, path, label);
+            st = dir_read_image(reader, path, label);
     }
     fs_free_list(names, count);
     if (st == ST_OK && found == 0 && reader->split == DATASET_TRAIN)
@@ -107,8 +109,8 @@ static enum status read_class(struct dir_reader *reader, const char *folder, int
     return st;
 }
 
-static enum status read_classes(struct dir_reader *reader, const char *folder,
-                                char *const *names, int count)
+static enum status dir_read_classes(struct dir_reader *reader, const char *folder,
+                                    char *const *names, int count)
 {
     struct dataset_builder *b = reader->builder;
     char path[FS_PATH];
@@ -119,17 +121,17 @@ static enum status read_classes(struct dir_reader *reader, const char *folder,
         TRY(fs_join(path, folder, names[i]));
         if (label == b->classes)
             FAIL(ST_FAIL, "there are no training images for the class of '%s'", path);
-        TRY(read_class(reader, path, label));
+        TRY(dir_read_class(reader, path, label));
     }
     return ST_OK;
 }
 
-static enum status read_split(struct dir_reader *reader, const char *folder)
+static enum status dir_read_split(struct dir_reader *reader, const char *folder)
 {
     struct dataset_builder *b = reader->builder;
     char **names;
     int count;
-    TRY(list_folders(folder, &names, &count));
+    TRY(dir_list_folders(folder, &names, &count));
     if (reader->split == DATASET_TRAIN) {
         b->class_name = names;
         b->classes = count;
@@ -138,18 +140,19 @@ static enum status read_split(struct dir_reader *reader, const char *folder)
                  "'%s' holds %d folders; one folder of PNG images for each class, "
                  "at least two, is expected",
                  folder, count);
-        return read_classes(reader, folder, names, count);
+        return dir_read_classes(reader, folder, names, count);
     }
-    enum status st = read_classes(reader, folder, names, count);
+    enum status st = dir_read_classes(reader, folder, names, count);
     fs_free_list(names, count);
     if (st == ST_OK && b->count[DATASET_TEST] == 0)
         FAIL(ST_FAIL, "'%s' holds no test images", folder);
     return st;
 }
 
-/* A folder may hold just two, train and test, with the classes in them. */
-static enum status find_folders(const struct import_dir_options *options,
-                                char folder[DATASET_SPLITS][FS_PATH])
+/* The folder of each split; "" if there is none for test. A folder that holds just two
+   folders, train and test, is split already. */
+static enum status dir_find_folders(const struct import_dir_options *options,
+                                    char folder[DATASET_SPLITS][FS_PATH])
 {
     const char *root = options->folder[DATASET_TRAIN];
     const char *test = options->folder[DATASET_TEST];
@@ -160,41 +163,41 @@ static enum status find_folders(const struct import_dir_options *options,
         FAIL(ST_FAIL, "path too long: '%s'", test ? test : root);
     if (test)
         return ST_OK;
-    TRY(list_folders(root, &names, &count));
-    bool divided =
+    TRY(dir_list_folders(root, &names, &count));
+    bool is_split =
         count == 2 && strcmp(names[0], "test") == 0 && strcmp(names[1], "train") == 0;
     fs_free_list(names, count);
-    if (!divided)
+    if (!is_split)
         return ST_OK;
     TRY(fs_join(folder[DATASET_TRAIN], root, "train"));
     return fs_join(folder[DATASET_TEST], root, "test");
 }
 
-static void tell(const struct dir_reader *reader, size_t images)
+static void dir_report(const struct dir_reader *reader, size_t images)
 {
     if (reader->options->invert < 0 && reader->inverted)
         log_note("%zu of %zu images were dark on light and have been inverted",
                  reader->inverted, images);
     if (reader->ignored)
-        log_note("left out, for they are not named *.png: %zu", reader->ignored);
+        log_note("left out %zu files that are not named *.png", reader->ignored);
 }
 
-static enum status read_all(const struct import_dir_options *options,
-                            struct dataset_builder *builder)
+static enum status dir_read_all(const struct import_dir_options *options,
+                                struct dataset_builder *builder)
 {
     char folder[DATASET_SPLITS][FS_PATH];
     struct dir_reader reader = {.options = options, .builder = builder};
     builder->h = options->h;
     builder->w = options->w;
-    TRY(find_folders(options, folder));
-    TRY(read_split(&reader, folder[DATASET_TRAIN]));
+    TRY(dir_find_folders(options, folder));
+    TRY(dir_read_split(&reader, folder[DATASET_TRAIN]));
     reader.split = DATASET_TEST;
     reader.room = 0;
     if (folder[DATASET_TEST][0])
-        TRY(read_split(&reader, folder[DATASET_TEST]));
+        TRY(dir_read_split(&reader, folder[DATASET_TEST]));
     else
         import_take_test(builder, options->test_share, options->seed);
-    tell(&reader, builder->count[DATASET_TRAIN] + builder->count[DATASET_TEST]);
+    dir_report(&reader, builder->count[DATASET_TRAIN] + builder->count[DATASET_TEST]);
     builder->source =
         mem_format("PNG folder %s", import_basename(options->folder[DATASET_TRAIN]));
     return ST_OK;
@@ -204,7 +207,7 @@ enum status import_dir(const struct import_dir_options *options,
                        struct dataset_builder *builder)
 {
     *builder = (struct dataset_builder){0};
-    enum status st = read_all(options, builder);
+    enum status st = dir_read_all(options, builder);
     if (st != ST_OK)
         dataset_builder_release(builder);
     return st;

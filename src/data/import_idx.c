@@ -7,14 +7,14 @@
 #include "import_impl.h"
 #include "io/idx.h"
 
-static enum status check_shapes(const struct idx *images, const char *images_path,
-                                const struct idx *labels, const char *labels_path)
+static enum status import_idx_check_shapes(const struct idx *images,
+                                           const char *images_path,
+                                           const struct idx *labels,
+                                           const char *labels_path)
 {
     if (images->ndims == 1 && labels->ndims == 3)
-        FAIL(ST_FAIL,
-             "'%s' holds labels and '%s' images: are they given the wrong way "
-             "round?",
-             images_path, labels_path);
+        FAIL(ST_FAIL, "'%s' holds labels and '%s' images: are they swapped?", images_path,
+             labels_path);
     if (images->ndims != 3)
         FAIL(ST_FAIL, "'%s' does not hold images: it has %d dimensions, not 3",
              images_path, images->ndims);
@@ -32,9 +32,10 @@ static enum status check_shapes(const struct idx *images, const char *images_pat
     return ST_OK;
 }
 
-/* Images are taken over from idx, whose pointer is cleared. */
-static enum status take_images(struct idx *images, const char *path, bool transpose,
-                               enum dataset_split split, struct dataset_builder *builder)
+/* Moves the data of `images` into builder and clears the pointer. */
+static enum status import_idx_take_images(struct idx *images, const char *path,
+                                          bool transpose, enum dataset_split split,
+                                          struct dataset_builder *builder)
 {
     int rows = (int)images->dim[1], columns = (int)images->dim[2];
     int h = transpose ? columns : rows, w = transpose ? rows : columns;
@@ -45,7 +46,7 @@ static enum status take_images(struct idx *images, const char *path, bool transp
              path, h, w, builder->h, builder->w);
     builder->h = h;
     builder->w = w;
-    size_t n = images->dim[0], image = (size_t)h * (size_t)w;
+    size_t n = images->dim[0], image = dataset_image_bytes(h, w);
     if (transpose) {
         uint8_t *one = mem_zeroed(image, 1);
         for (size_t i = 0; i < n; i++) {
@@ -60,9 +61,10 @@ static enum status take_images(struct idx *images, const char *path, bool transp
     return ST_OK;
 }
 
-static enum status take_labels(const struct idx *file, const char *path,
-                               struct import_labels *labels, enum dataset_split split,
-                               struct dataset_builder *builder)
+static enum status import_idx_take_labels(const struct idx *file, const char *path,
+                                          struct import_labels *labels,
+                                          enum dataset_split split,
+                                          struct dataset_builder *builder)
 {
     uint16_t *out = mem_zeroed(file->count, sizeof *out);
     builder->labels[split] = out;
@@ -71,9 +73,10 @@ static enum status take_labels(const struct idx *file, const char *path,
     return ST_OK;
 }
 
-static enum status read_split(const struct import_idx_options *options,
-                              enum dataset_split split, struct import_labels *labels,
-                              struct dataset_builder *builder)
+static enum status import_idx_read_split(const struct import_idx_options *options,
+                                         enum dataset_split split,
+                                         struct import_labels *labels,
+                                         struct dataset_builder *builder)
 {
     const char *images_path = options->images[split],
                *labels_path = options->labels[split];
@@ -81,24 +84,26 @@ static enum status read_split(const struct import_idx_options *options,
     enum status st;
     TRY_TO(done, idx_read(&image_file, images_path));
     TRY_TO(done, idx_read(&label_file, labels_path));
-    TRY_TO(done, check_shapes(&image_file, images_path, &label_file, labels_path));
-    TRY_TO(done, take_labels(&label_file, labels_path, labels, split, builder));
     TRY_TO(done,
-           take_images(&image_file, images_path, options->transpose, split, builder));
+           import_idx_check_shapes(&image_file, images_path, &label_file, labels_path));
+    TRY_TO(done,
+           import_idx_take_labels(&label_file, labels_path, labels, split, builder));
+    TRY_TO(done, import_idx_take_images(&image_file, images_path, options->transpose,
+                                        split, builder));
 done:
     idx_release(&label_file);
     idx_release(&image_file);
     return st;
 }
 
-static enum status read_all(const struct import_idx_options *options,
-                            struct dataset_builder *builder)
+static enum status import_idx_read_all(const struct import_idx_options *options,
+                                       struct dataset_builder *builder)
 {
     struct import_labels labels = {.base = options->label_base};
     TRY(import_named_classes(options->classes, builder, &labels));
     for (int s = 0; s < DATASET_SPLITS; s++) {
         if (options->images[s])
-            TRY(read_split(options, s, &labels, builder));
+            TRY(import_idx_read_split(options, s, &labels, builder));
     }
     import_number_classes(builder, &labels);
     const char *test = options->images[DATASET_TEST];
@@ -112,7 +117,7 @@ enum status import_idx(const struct import_idx_options *options,
                        struct dataset_builder *builder)
 {
     *builder = (struct dataset_builder){0};
-    enum status st = read_all(options, builder);
+    enum status st = import_idx_read_all(options, builder);
     if (st != ST_OK)
         dataset_builder_release(builder);
     return st;

@@ -25,7 +25,7 @@ void ink_box(const struct ink *ink, float low[2], float high[2])
     }
 }
 
-/* The pixels whose centres lie within reach of [a, b]: first and one past the last. */
+/* The pixels whose centres lie within `reach` of [a, b]: first, and one past the last. */
 static void pixel_range(float a, float b, float reach, int size, int range[2])
 {
     float low = (a < b ? a : b) - reach - 0.5f;
@@ -36,6 +36,7 @@ static void pixel_range(float a, float b, float reach, int size, int range[2])
         range[1] = size;
 }
 
+/* A segment of length 0 is a dot. */
 static void draw_segment(const struct ink_point *a, const struct ink_point *b, int size,
                          float *canvas)
 {
@@ -68,10 +69,10 @@ void ink_draw(const struct ink *ink, int size, float *canvas)
 {
     const struct ink_point *p = ink->points;
     for (int i = 0; i < ink->count; i++) {
-        int touched = p[i].down || (i + 1 < ink->count && p[i + 1].down);
+        int on_line = p[i].down || (i + 1 < ink->count && p[i + 1].down);
         if (p[i].down && i > 0)
             draw_segment(&p[i - 1], &p[i], size, canvas);
-        else if (!touched)
+        else if (!on_line)
             draw_segment(&p[i], &p[i], size, canvas);
     }
 }

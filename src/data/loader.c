@@ -30,7 +30,7 @@ void loader_release(struct loader *loader)
     *loader = (struct loader){0};
 }
 
-static uint64_t sample_at(const struct loader *loader, uint64_t position)
+static uint64_t loader_sample_at(const struct loader *loader, uint64_t position)
 {
     return loader->shuffled ? sampler_at(&loader->sampler, position) : position;
 }
@@ -42,7 +42,8 @@ void loader_reserve(struct loader *loader, uint64_t most)
         return;
     loader->capacity = most;
     loader->index = mem_resize(loader->index, most, sizeof *loader->index);
-    loader->images = mem_resize(loader->images, most, (size_t)info->h * (size_t)info->w);
+    loader->images =
+        mem_resize(loader->images, most, dataset_image_bytes(info->h, info->w));
     dataset_reserve(loader->dataset, loader->split, most);
 }
 
@@ -58,35 +59,36 @@ enum status loader_prepare(struct loader *loader, uint32_t epoch, uint64_t first
     ASSERT(count <= most);
     loader_reserve(loader, most);
     for (uint64_t i = 0; i < count; i++)
-        loader->index[i] = sample_at(loader, first + i);
+        loader->index[i] = loader_sample_at(loader, first + i);
     loader->first = first;
     loader->count = count;
     return dataset_fetch(loader->dataset, loader->split, loader->index, count,
                          loader->images, loader->reading);
 }
 
-static void fill(float *x, int count, float value)
+static void loader_set_all(float *x, int count, float value)
 {
     for (int i = 0; i < count; i++)
         x[i] = value;
 }
 
-/* Rows are taken in the order in which none is overwritten before it has moved. */
-static void move(const struct loader_input *input, int h, int w, float *x,
-                 float background)
+/* In place: rows are processed in the order in which none is overwritten before it has
+   been copied. */
+static void loader_shift(const struct loader_input *input, int h, int w, float *x,
+                         float background)
 {
     int dx = input->shift_x, dy = input->shift_y;
-    int into = dx > 0 ? dx : 0, from = dx < 0 ? -dx : 0, kept = w - into - from;
+    int to = dx > 0 ? dx : 0, from = dx < 0 ? -dx : 0, kept = w - to - from;
     for (int i = 0; i < h; i++) {
         int y = dy > 0 ? h - 1 - i : i;
         float *row = x + y * w;
         if (kept <= 0 || y - dy < 0 || y - dy >= h) {
-            fill(row, w, background);
+            loader_set_all(row, w, background);
             continue;
         }
-        memmove(row + into, row - dy * w + from, (size_t)kept * sizeof *x);
-        fill(row, into, background);
-        fill(row + into + kept, from, background);
+        memmove(row + to, row - dy * w + from, (size_t)kept * sizeof *x);
+        loader_set_all(row, to, background);
+        loader_set_all(row + to + kept, from, background);
     }
 }
 
@@ -97,7 +99,7 @@ void loader_normalise(const struct loader_input *input, int h, int w, float *x)
     for (int p = 0; p < h * w; p++)
         x[p] = x[p] * scale + offset;
     if (input->shift_x || input->shift_y)
-        move(input, h, w, x, offset);
+        loader_shift(input, h, w, x, offset);
 }
 
 void loader_fill(const struct loader *loader, uint64_t position, float *x, int *label,
@@ -105,7 +107,7 @@ void loader_fill(const struct loader *loader, uint64_t position, float *x, int *
 {
     const struct dataset_info *info = &loader->dataset->info;
     int h = info->h, w = info->w, size = h * w;
-    uint64_t i = sample_at(loader, position);
+    uint64_t i = loader_sample_at(loader, position);
     const uint8_t *image;
     if (dataset_resident(loader->dataset, loader->split)) {
         image = dataset_image(loader->dataset, loader->split, i);
@@ -129,6 +131,6 @@ void loader_fill(const struct loader *loader, uint64_t position, float *x, int *
 void loader_label(const struct loader *loader, uint64_t position, int *label,
                   uint64_t *sample)
 {
-    *sample = sample_at(loader, position);
+    *sample = loader_sample_at(loader, position);
     *label = dataset_label(loader->dataset, loader->split, *sample);
 }

@@ -11,13 +11,14 @@
 #include "base/where.h"
 #include "prefetch_impl.h"
 
-static void want(struct prefetch *prefetch, uint64_t number)
+static void prefetch_want(struct prefetch *prefetch, uint64_t number)
 {
     atomic_store_explicit(&prefetch->wanted, number, memory_order_relaxed);
 }
 
-/* While the reader moves on, however slowly, so does this rank: it makes a mark. */
-static void wait_for_reader(struct prefetch *prefetch)
+/* Waits a second at most. As long as the reader advances, however slowly, this rank
+   counts as advancing, too: it makes a mark for the ranks that wait for it. */
+static void prefetch_wait_for_reader(struct prefetch *prefetch)
 {
     struct timespec time;
     clock_gettime(CLOCK_MONOTONIC, &time);
@@ -29,14 +30,14 @@ static void wait_for_reader(struct prefetch *prefetch)
     prefetch->rows_seen = rows;
 }
 
-/* What is under way is given up; then the threads begin anew, at `number`. */
-static void seek(struct prefetch *prefetch, uint64_t number)
+/* Abandons the work in progress and restarts both threads at batch `number`. */
+static void prefetch_seek(struct prefetch *prefetch, uint64_t number)
 {
     prefetch->running = false;
-    want(prefetch, PREFETCH_NONE);
+    prefetch_want(prefetch, PREFETCH_NONE);
     atomic_store_explicit(&prefetch->reading.quit, true, memory_order_relaxed);
     while (prefetch->loading != PREFETCH_NONE || prefetch->filling != PREFETCH_NONE)
-        wait_for_reader(prefetch);
+        prefetch_wait_for_reader(prefetch);
     atomic_store_explicit(&prefetch->reading.quit, false, memory_order_relaxed);
     for (int i = 0; i < prefetch->slots; i++)
         prefetch->slot[i].loaded = false;
@@ -45,8 +46,8 @@ static void seek(struct prefetch *prefetch, uint64_t number)
     prefetch->running = true;
 }
 
-/* Everything but reading is done in place: that takes no time here. */
-static enum status take_in_place(struct prefetch *prefetch, uint64_t number)
+/* Only reads; the compute threads do the rest in prefetch_fill. */
+static enum status prefetch_take_in_place(struct prefetch *prefetch, uint64_t number)
 {
     const struct prefetch_setup *setup = &prefetch->setup;
     struct prefetch_batch batch;
@@ -54,27 +55,27 @@ static enum status take_in_place(struct prefetch *prefetch, uint64_t number)
     setup->batch(setup->context, number, &batch);
     if (!prefetch->resident)
         where_mark(WHERE_READER);
-    enum status st = loader_prepare(&prefetch->place, batch.epoch, batch.first,
+    enum status st = loader_prepare(&prefetch->in_place, batch.epoch, batch.first,
                                     batch.count, setup->most);
-    prefetch->current = &prefetch->place;
+    prefetch->current = &prefetch->in_place;
     prefetch->filled += batch.count;
     if (!prefetch->resident)
         prefetch->waited += timer_now() - begin;
     return st;
 }
 
-static enum status take_from_reader(struct prefetch *prefetch, struct slot *slot,
-                                    uint64_t number)
+static enum status prefetch_take_from_reader(struct prefetch *prefetch,
+                                             struct prefetch_slot *slot, uint64_t number)
 {
     double begin = timer_now();
     if (!slot->loaded || slot->number != number)
         where_mark(WHERE_READER);
     while (!slot->loaded || slot->number != number)
-        wait_for_reader(prefetch);
+        prefetch_wait_for_reader(prefetch);
     prefetch->waited += timer_now() - begin;
     trace_end("load wait", NULL, begin);
     if (slot->status != ST_OK)
-        return status_fail(slot->status, "%s", slot->why);
+        return status_fail(slot->status, "%s", slot->error);
     prefetch->current = &slot->loader;
     prefetch->filled += slot->batch.count;
     return ST_OK;
@@ -83,20 +84,20 @@ static enum status take_from_reader(struct prefetch *prefetch, struct slot *slot
 enum status prefetch_take(struct prefetch *prefetch, uint64_t number)
 {
     if (prefetch->depth == 0)
-        return take_in_place(prefetch, number);
+        return prefetch_take_in_place(prefetch, number);
     enum status st = ST_OK;
     pthread_mutex_lock(&prefetch->mutex);
     if (!prefetch->running || number != prefetch_wanted(prefetch) + 1)
-        seek(prefetch, number);
-    want(prefetch, number);
+        prefetch_seek(prefetch, number);
+    prefetch_want(prefetch, number);
     pthread_cond_broadcast(&prefetch->changed);
-    struct slot *slot = prefetch_slot(prefetch, number);
+    struct prefetch_slot *slot = prefetch_slot(prefetch, number);
     if (prefetch->resident)
-        st = take_in_place(prefetch, number);
+        st = prefetch_take_in_place(prefetch, number);
     else
-        st = take_from_reader(prefetch, slot, number);
-    bool there = slot->loaded && slot->number == number && slot->x;
-    prefetch->ready = there ? slot : NULL;
+        st = prefetch_take_from_reader(prefetch, slot, number);
+    bool prepared = slot->loaded && slot->number == number && slot->x;
+    prefetch->prepared = prepared ? slot : NULL;
     pthread_mutex_unlock(&prefetch->mutex);
     return st;
 }
@@ -105,7 +106,7 @@ void prefetch_fill(struct prefetch *prefetch, uint64_t position, float *x, int *
                    uint64_t *sample)
 {
     const struct loader *loader = prefetch->current;
-    struct slot *slot = prefetch->ready;
+    struct prefetch_slot *slot = prefetch->prepared;
     if (!slot) {
         loader_fill(loader, position, x, label, sample);
         return;
@@ -139,26 +140,27 @@ struct prefetch_counts prefetch_counts(const struct prefetch *prefetch)
 
 /* --- start and stop --- */
 
-static bool has_spare(const struct prefetch *prefetch)
+static bool prefetch_has_spare(const struct prefetch *prefetch)
 {
     return prefetch->setup.augment && !prefetch->resident;
 }
 
-/* As many batches ahead as fit. */
-static void choose_depth(struct prefetch *prefetch)
+/* As many batches ahead as fit into setup->memory. */
+static void prefetch_choose_depth(struct prefetch *prefetch)
 {
     const struct prefetch_setup *setup = &prefetch->setup;
     size_t raw = prefetch->resident ? 0 : prefetch->image + sizeof(uint64_t);
-    size_t ready =
+    size_t input =
         setup->augment ? prefetch->image * sizeof(float) + sizeof(uint64_t) : 0;
-    size_t room = setup->memory / setup->most, spare = has_spare(prefetch) ? raw : 0;
-    size_t fit = raw + ready > 0 && room > spare ? (room - spare) / (raw + ready) : 0;
-    size_t ahead = fit > 1 ? fit - 1 : 0; /* besides the one that is trained on */
+    size_t room = setup->memory / setup->most,
+           spare = prefetch_has_spare(prefetch) ? raw : 0;
+    size_t fit = raw + input > 0 && room > spare ? (room - spare) / (raw + input) : 0;
+    size_t ahead = fit > 1 ? fit - 1 : 0; /* one more slot holds the current batch */
     prefetch->depth = ahead < (size_t)setup->depth ? (int)ahead : setup->depth;
     prefetch->slots = prefetch->depth ? prefetch->depth + 1 : 0;
 }
 
-static void slot_init(struct slot *slot, struct prefetch *prefetch)
+static void prefetch_slot_init(struct prefetch_slot *slot, struct prefetch *prefetch)
 {
     const struct prefetch_setup *setup = &prefetch->setup;
     slot->loader = *setup->loader;
@@ -173,7 +175,7 @@ static void slot_init(struct slot *slot, struct prefetch *prefetch)
         atomic_init(&slot->sample[i], PREFETCH_NONE);
 }
 
-static void start_threads(struct prefetch *prefetch)
+static void prefetch_start_threads(struct prefetch *prefetch)
 {
     pthread_condattr_t attribute;
     pthread_mutex_init(&prefetch->mutex, NULL);
@@ -197,30 +199,30 @@ struct prefetch *prefetch_create(const struct prefetch_setup *setup)
     prefetch->image = (size_t)info->h * (size_t)info->w;
     prefetch->resident = dataset_resident(loader->dataset, loader->split);
     prefetch->loading = prefetch->filling = PREFETCH_NONE;
-    prefetch->place = *loader;
+    prefetch->in_place = *loader;
     where_name_file(info->path);
-    choose_depth(prefetch);
+    prefetch_choose_depth(prefetch);
     if (prefetch->depth == 0) {
-        loader_reserve(&prefetch->place, setup->most);
+        loader_reserve(&prefetch->in_place, setup->most);
         return prefetch;
     }
     prefetch->slot = mem_zeroed((size_t)prefetch->slots, sizeof *prefetch->slot);
     for (int i = 0; i < prefetch->slots; i++)
-        slot_init(&prefetch->slot[i], prefetch);
-    if (has_spare(prefetch)) {
+        prefetch_slot_init(&prefetch->slot[i], prefetch);
+    if (prefetch_has_spare(prefetch)) {
         prefetch->spare = *loader;
         prefetch->spare.reading = &prefetch->reading;
         loader_reserve(&prefetch->spare, setup->most);
     }
-    start_threads(prefetch);
+    prefetch_start_threads(prefetch);
     return prefetch;
 }
 
-static void stop_threads(struct prefetch *prefetch)
+static void prefetch_stop_threads(struct prefetch *prefetch)
 {
     pthread_mutex_lock(&prefetch->mutex);
     prefetch->closing = true;
-    want(prefetch, PREFETCH_NONE);
+    prefetch_want(prefetch, PREFETCH_NONE);
     atomic_store_explicit(&prefetch->reading.quit, true, memory_order_relaxed);
     pthread_cond_broadcast(&prefetch->changed);
     if (prefetch->loading != PREFETCH_NONE)
@@ -239,7 +241,7 @@ void prefetch_free(struct prefetch *prefetch)
     if (!prefetch)
         return;
     if (prefetch->depth > 0)
-        stop_threads(prefetch);
+        prefetch_stop_threads(prefetch);
     for (int i = 0; i < prefetch->slots; i++) {
         loader_release(&prefetch->slot[i].loader);
         free(prefetch->slot[i].x);
@@ -247,6 +249,6 @@ void prefetch_free(struct prefetch *prefetch)
     }
     free(prefetch->slot);
     loader_release(&prefetch->spare);
-    loader_release(&prefetch->place);
+    loader_release(&prefetch->in_place);
     free(prefetch);
 }

@@ -1,33 +1,30 @@
-/* prefetch_threads: the reader and the augmenting thread. */
+/* The reader and the augmenting thread. */
 #include "base/thread.h"
 #include "base/trace.h"
 #include "prefetch_impl.h"
 
-struct slot *prefetch_slot(struct prefetch *prefetch, uint64_t number)
-{
-    return &prefetch->slot[number % (uint64_t)prefetch->slots];
-}
-
-static void load(struct prefetch *prefetch, struct slot *slot, uint64_t number)
+static void prefetch_load_slot(struct prefetch *prefetch, struct prefetch_slot *slot,
+                               uint64_t number)
 {
     const struct prefetch_setup *setup = &prefetch->setup;
     slot->number = number;
     setup->batch(setup->context, number, &slot->batch);
-    status_capture(slot->why);
+    status_capture(slot->error);
     slot->status = loader_prepare(&slot->loader, slot->batch.epoch, slot->batch.first,
                                   slot->batch.count, setup->most);
     status_capture(NULL);
 }
 
-static bool may_load(const struct prefetch *prefetch)
+static bool prefetch_may_load(const struct prefetch *prefetch)
 {
     return prefetch->running &&
            prefetch->next_load <= prefetch_wanted(prefetch) + (uint64_t)prefetch->depth;
 }
 
-/* The augmenting thread may still be at an image of the slot's last batch, for as long as
-   others have the CPU. The reader does not wait: it leaves it that batch's images. */
-static void leave_images(struct prefetch *prefetch, struct slot *slot)
+/* The augmenting thread, which runs on idle CPU time only, may still work on the slot's
+   last batch. The reader does not wait for it: it swaps the slot's loader, which holds
+   that batch's images, for the spare one. */
+static void prefetch_keep_images(struct prefetch *prefetch, struct prefetch_slot *slot)
 {
     if (prefetch->filling == PREFETCH_NONE ||
         prefetch->filling + (uint64_t)prefetch->slots != prefetch->next_load)
@@ -43,17 +40,17 @@ void *prefetch_read(void *context)
     thread_name("reader");
     pthread_mutex_lock(&prefetch->mutex);
     while (!prefetch->closing) {
-        if (!may_load(prefetch)) {
+        if (!prefetch_may_load(prefetch)) {
             pthread_cond_wait(&prefetch->changed, &prefetch->mutex);
             continue;
         }
-        struct slot *slot = prefetch_slot(prefetch, prefetch->next_load);
-        leave_images(prefetch, slot);
+        struct prefetch_slot *slot = prefetch_slot(prefetch, prefetch->next_load);
+        prefetch_keep_images(prefetch, slot);
         slot->loaded = false;
         prefetch->loading = prefetch->next_load;
         pthread_mutex_unlock(&prefetch->mutex);
         double begin = trace_begin();
-        load(prefetch, slot, prefetch->loading);
+        prefetch_load_slot(prefetch, slot, prefetch->loading);
         trace_end("read", NULL, begin);
         pthread_mutex_lock(&prefetch->mutex);
         slot->loaded = true;
@@ -65,8 +62,8 @@ void *prefetch_read(void *context)
     return NULL;
 }
 
-/* What was read; of a set in memory, any batch after the one trained on. */
-static bool may_fill(struct prefetch *prefetch)
+/* Batches that were read; if resident, any batch after the current one. */
+static bool prefetch_may_fill(struct prefetch *prefetch)
 {
     uint64_t least = prefetch_wanted(prefetch) + prefetch->resident;
     if (!prefetch->running)
@@ -77,9 +74,10 @@ static bool may_fill(struct prefetch *prefetch)
                               : prefetch->next_fill < prefetch->next_load;
 }
 
-/* `loader` and `batch` are as they were when it began. */
-static void fill(struct prefetch *prefetch, struct slot *slot, uint64_t number,
-                 const struct loader *loader, const struct prefetch_batch *batch)
+/* `loader` and `batch` are copies: the reader may reuse the slot meanwhile. */
+static void prefetch_fill_slot(struct prefetch *prefetch, struct prefetch_slot *slot,
+                               uint64_t number, const struct loader *loader,
+                               const struct prefetch_batch *batch)
 {
     for (uint64_t i = 0; i < batch->count; i++) {
         int label;
@@ -99,17 +97,17 @@ void *prefetch_augment(void *context)
 {
     struct prefetch *prefetch = context;
     thread_name("augment");
-    thread_stand_back();
+    thread_run_idle();
     pthread_mutex_lock(&prefetch->mutex);
     while (!prefetch->closing) {
-        if (!may_fill(prefetch)) {
+        if (!prefetch_may_fill(prefetch)) {
             pthread_cond_wait(&prefetch->changed, &prefetch->mutex);
             continue;
         }
         uint64_t number = prefetch->filling = prefetch->next_fill++;
-        struct slot *slot = prefetch_slot(prefetch, number);
+        struct prefetch_slot *slot = prefetch_slot(prefetch, number);
         if (prefetch->resident) {
-            load(prefetch, slot, number); /* at once */
+            prefetch_load_slot(prefetch, slot, number); /* nothing to read */
             slot->loaded = true;
         }
         bool good = slot->status == ST_OK;
@@ -118,11 +116,11 @@ void *prefetch_augment(void *context)
         pthread_mutex_unlock(&prefetch->mutex);
         double begin = trace_begin();
         if (good)
-            fill(prefetch, slot, number, &loader, &batch);
+            prefetch_fill_slot(prefetch, slot, number, &loader, &batch);
         trace_end("augment", NULL, begin);
         pthread_mutex_lock(&prefetch->mutex);
         prefetch->filling = PREFETCH_NONE;
-        if (!prefetch->running) /* somebody waits for that */
+        if (!prefetch->running) /* prefetch_seek waits for this */
             pthread_cond_broadcast(&prefetch->changed);
     }
     pthread_mutex_unlock(&prefetch->mutex);

@@ -19,23 +19,23 @@ void sampler_init(struct sampler *sampler, uint64_t seed, uint32_t epoch, uint64
         sampler->round_key[i] = rng_u32(&rng);
 }
 
-/* Philox's multiply-and-fold, twice: with halves of few bits one pass would leave the
-   low bits, which are all that is kept, too close to linear in x. */
-static uint32_t round_function(uint32_t x, uint32_t key)
+/* Philox's multiply-and-fold, twice: one pass would leave the low bits, the only ones
+   that are kept, too close to linear in x if the halves have few bits. */
+static uint32_t sampler_round(uint32_t x, uint32_t key)
 {
     uint64_t p = (uint64_t)(x ^ key) * 0xD2511F53u;
     p = (uint64_t)((uint32_t)(p >> 32) ^ (uint32_t)p ^ key) * 0xCD9E8D57u;
     return (uint32_t)(p >> 32) ^ (uint32_t)p;
 }
 
-static uint64_t permute(const struct sampler *sampler, uint64_t x)
+static uint64_t sampler_permute(const struct sampler *sampler, uint64_t x)
 {
     int bits = sampler->half_bits;
     uint32_t mask = (uint32_t)(((uint64_t)1 << bits) - 1);
     uint32_t left = (uint32_t)(x >> bits) & mask;
     uint32_t right = (uint32_t)x & mask;
     for (int i = 0; i < ROUNDS; i++) {
-        uint32_t next = (left ^ round_function(right, sampler->round_key[i])) & mask;
+        uint32_t next = (left ^ sampler_round(right, sampler->round_key[i])) & mask;
         left = right;
         right = next;
     }
@@ -44,10 +44,10 @@ static uint64_t permute(const struct sampler *sampler, uint64_t x)
 
 uint64_t sampler_at(const struct sampler *sampler, uint64_t i)
 {
-    /* The walk follows the cycle of the larger permutation that i is on, so it comes back
-       below count at the latest at i itself; it takes less than four steps on average. */
+    /* i is on a cycle of the larger permutation, so that the walk returns below count at
+       the latest at i itself. It takes fewer than four steps on average. */
     do
-        i = permute(sampler, i);
+        i = sampler_permute(sampler, i);
     while (i >= sampler->count);
     return i;
 }

@@ -10,7 +10,7 @@
 #define LATTICE     4     /* nodes of the elastic field, both ways */
 #define LONGER_SIDE 20.0f /* pixels, from pen centre to pen centre */
 
-static const struct glyph *pick_form(struct rng *rng, int class)
+static const struct glyph *synth_pick_form(struct rng *rng, int class)
 {
     const struct glyph *forms;
     int small = hand_chance(rng, 0.6f);
@@ -26,19 +26,19 @@ static const struct glyph *pick_form(struct rng *rng, int class)
     return forms;
 }
 
-/* The writer's slant, turn and proportions. */
-static void transform(struct rng *rng, struct ink *ink)
+/* The writer's slant, rotation and proportions. */
+static void synth_transform(struct rng *rng, struct ink *ink)
 {
-    float half =
-        0.07f * hand_bell(rng); /* tan(angle / 2): sine and cosine without libm */
+    /* tan(angle / 2), which gives sine and cosine without libm. */
+    float half = 0.07f * hand_bell(rng);
     float cosine = (1.0f - half * half) / (1.0f + half * half);
     float sine = 2.0f * half / (1.0f + half * half);
     float slant = 0.10f + 0.20f * hand_bell(rng);
     float wide = rng_range(rng, 0.70f, 1.35f);
     if (hand_chance(rng, 0.2f)) /* some write small letters very flat */
         wide *= rng_range(rng, 1.0f, 1.6f);
-    /* Sums only: from a sum beside a difference gcc 12 makes fused multiply-adds, even
-       under -ffp-contract=off, where the machine has them. */
+    /* Only sums below: gcc 12 turns a sum and a difference side by side into fused
+       multiply-adds where the machine has them, even under -ffp-contract=off. */
     const float across[2] = {cosine * wide, -sine - cosine * slant};
     const float down[2] = {sine * wide, cosine - sine * slant};
     for (int i = 0; i < ink->count; i++) {
@@ -49,8 +49,9 @@ static void transform(struct rng *rng, struct ink *ink)
     }
 }
 
-/* One coordinate of a point in the elastic field: lattice cell and smooth weight. */
-static int lattice_cell(float at, float *weight)
+/* One coordinate, in [0, 1), of a point in the elastic field: returns its lattice cell,
+   and the smooth weight of the cell's far end. */
+static int synth_lattice_cell(float at, float *weight)
 {
     float scaled = at * (float)(LATTICE - 1);
     int cell = (int)scaled;
@@ -60,8 +61,8 @@ static int lattice_cell(float at, float *weight)
     return cell;
 }
 
-/* Random displacements on a lattice over the letter's box, smooth in between. */
-static void warp(struct rng *rng, struct ink *ink)
+/* Random displacements on a lattice over the letter's box, interpolated smoothly. */
+static void synth_warp(struct rng *rng, struct ink *ink)
 {
     float field[2][LATTICE][LATTICE], low[2], high[2];
     ink_box(ink, low, high);
@@ -74,8 +75,8 @@ static void warp(struct rng *rng, struct ink *ink)
     for (int n = 0; n < ink->count; n++) {
         struct ink_point *p = &ink->points[n];
         float u, v;
-        int j = lattice_cell((p->x - low[0]) / width, &u);
-        int i = lattice_cell((p->y - low[1]) / height, &v);
+        int j = synth_lattice_cell((p->x - low[0]) / width, &u);
+        int i = synth_lattice_cell((p->y - low[1]) / height, &v);
         float shift[2];
         for (int k = 0; k < 2; k++) {
             float top = field[k][i][j] + u * (field[k][i][j + 1] - field[k][i][j]);
@@ -88,8 +89,9 @@ static void warp(struct rng *rng, struct ink *ink)
     }
 }
 
-/* To pixels: longer side about LONGER_SIDE, box about the middle of the canvas. */
-static void fit(struct rng *rng, struct ink *ink)
+/* Scales to pixels, with a longer side of about LONGER_SIDE, and centres the box, with
+   some noise. */
+static void synth_fit(struct rng *rng, struct ink *ink)
 {
     float low[2], high[2];
     ink_box(ink, low, high);
@@ -104,8 +106,8 @@ static void fit(struct rng *rng, struct ink *ink)
     }
 }
 
-/* Pen width, and pressure that changes along each stroke. */
-static void press(struct rng *rng, struct ink *ink)
+/* The pen's width, and pressure that changes along each stroke. */
+static void synth_press(struct rng *rng, struct ink *ink)
 {
     float pen = rng_range(rng, 1.05f, 1.35f), varies = rng_range(rng, 0.0f, 0.2f);
     float pressure = 0.0f, drift = 0.0f;
@@ -121,7 +123,7 @@ static void press(struct rng *rng, struct ink *ink)
     }
 }
 
-static void add_specks(struct rng *rng, float canvas[PIXELS])
+static void synth_add_specks(struct rng *rng, float canvas[PIXELS])
 {
     struct ink specks = {.count = 0};
     int count = hand_chance(rng, 0.08f) ? 1 + (int)rng_below(rng, 3) : 0;
@@ -135,7 +137,7 @@ static void add_specks(struct rng *rng, float canvas[PIXELS])
 }
 
 /* A three-pixel binomial blur, along rows (stride 1) or columns (stride SYNTH_SIZE). */
-static void blur(float canvas[PIXELS], int stride, float weight)
+static void synth_blur(float canvas[PIXELS], int stride, float weight)
 {
     int across = stride == 1 ? SYNTH_SIZE : 1;
     for (int line = 0; line < SYNTH_SIZE; line++) {
@@ -148,13 +150,14 @@ static void blur(float canvas[PIXELS], int stride, float weight)
     }
 }
 
-static void finish(struct rng *rng, float canvas[PIXELS],
-                   uint8_t pixels[SYNTH_SIZE * SYNTH_SIZE])
+/* Blur and noise on some images, then bytes. */
+static void synth_finish(struct rng *rng, float canvas[PIXELS],
+                         uint8_t pixels[SYNTH_SIZE * SYNTH_SIZE])
 {
     if (hand_chance(rng, 0.2f)) {
         float weight = rng_range(rng, 0.0f, 0.15f);
-        blur(canvas, 1, weight);
-        blur(canvas, SYNTH_SIZE, weight);
+        synth_blur(canvas, 1, weight);
+        synth_blur(canvas, SYNTH_SIZE, weight);
     }
     int noisy = hand_chance(rng, 0.1f);
     float noise = noisy ? rng_range(rng, 0.0f, 0.04f) : 0.0f;
@@ -175,13 +178,13 @@ int synth_draw(uint64_t seed, int split, uint64_t index,
 
     ASSERT(split == 0 || split == 1);
     rng_init(&rng, seed, RNG_SYNTH, (uint32_t)split, index);
-    hand_write(&rng, pick_form(&rng, class), &ink);
-    transform(&rng, &ink);
-    warp(&rng, &ink);
-    fit(&rng, &ink);
-    press(&rng, &ink);
+    hand_write(&rng, synth_pick_form(&rng, class), &ink);
+    synth_transform(&rng, &ink);
+    synth_warp(&rng, &ink);
+    synth_fit(&rng, &ink);
+    synth_press(&rng, &ink);
     ink_draw(&ink, SYNTH_SIZE, canvas);
-    add_specks(&rng, canvas);
-    finish(&rng, canvas, pixels);
+    synth_add_specks(&rng, canvas);
+    synth_finish(&rng, canvas, pixels);
     return class;
 }

@@ -8,9 +8,9 @@
 #include "base/mem.h"
 #include "h5_impl.h"
 
-#define RESERVE_BYTES ((size_t)1 << 20) /* smaller arrays are written at once anyway */
+#define RESERVE_BYTES ((size_t)1 << 20) /* smaller arrays are not reserved on disk */
 
-static hid_t memory_type(enum h5file_type type)
+static hid_t h5_memory_type(enum h5file_type type)
 {
     switch (type) {
     case H5FILE_U8:
@@ -32,7 +32,7 @@ static hid_t memory_type(enum h5file_type type)
     return H5I_INVALID_HID;
 }
 
-static hid_t file_type(enum h5file_type type)
+static hid_t h5_file_type(enum h5file_type type)
 {
     switch (type) {
     case H5FILE_U8:
@@ -69,9 +69,8 @@ void h5_forget_array(struct h5file *file)
     file->array_name = NULL;
 }
 
-/* Whole numbers of 1 to 8 bytes and floats of 4 and 8, in either order of bytes. HDF5
-   also knows numbers with holes and of any number of bits: it converts them badly, and
-   nobody has any. */
+/* HDF5 also knows numbers with padding and of any number of bits, and converts them
+   badly: they are refused. */
 bool h5_is_number(hid_t type)
 {
     const hid_t plain[] = {
@@ -86,8 +85,8 @@ bool h5_is_number(hid_t type)
     return false;
 }
 
-/* The type of ours that holds all values of the stored one. */
-static enum h5file_type nearest_type(hid_t stored)
+/* The type that holds all values of the stored one. */
+static enum h5file_type h5_nearest_type(hid_t stored)
 {
     size_t size = H5Tget_size(stored);
     if (H5Tget_class(stored) == H5T_FLOAT)
@@ -97,8 +96,8 @@ static enum h5file_type nearest_type(hid_t stored)
     return size == 1 ? H5FILE_U8 : size == 2 ? H5FILE_U16 : H5FILE_U64;
 }
 
-/* The extent of the open array into file->info. */
-static enum status read_extent(struct h5file *file, const char *name)
+/* Reads the extent of the open array into file->info. */
+static enum status array_read_extent(struct h5file *file, const char *name)
 {
     struct h5file_info *info = &file->info;
     hid_t space = H5Dget_space(file->array);
@@ -118,24 +117,25 @@ static enum status read_extent(struct h5file *file, const char *name)
     return ST_OK;
 }
 
-/* One piece of the file, as it is: no chunks, filters, other files. */
-static bool is_one_piece(hid_t array)
+/* Stored contiguously in this file: no chunks, filters or external files. */
+static bool array_is_contiguous(hid_t array)
 {
     hid_t list = H5Dget_create_plist(array);
     if (list < 0)
         return false;
-    bool one = H5Pget_layout(list) == H5D_CONTIGUOUS && H5Pget_external_count(list) == 0;
+    bool contiguous =
+        H5Pget_layout(list) == H5D_CONTIGUOUS && H5Pget_external_count(list) == 0;
     H5Pclose(list);
-    return one;
+    return contiguous;
 }
 
-/* What the header announces must be there before any memory is taken for it. */
-static enum status check_storage(struct h5file *file, const char *name, size_t size)
+/* The file must hold what the header announces: callers allocate memory for it. */
+static enum status array_check_storage(struct h5file *file, const char *name, size_t size)
 {
     size_t bytes, end;
     if (file->info.count == 0)
         return ST_OK;
-    if (!is_one_piece(file->array))
+    if (!array_is_contiguous(file->array))
         FAIL(ST_FAIL,
              "'%s' in '%s' is stored in chunks or compressed; plain arrays can be read: "
              "rewrite the file with 'h5repack -l CONTI -f NONE'",
@@ -152,23 +152,23 @@ static enum status check_storage(struct h5file *file, const char *name, size_t s
     return ST_OK;
 }
 
-static enum status check_array(struct h5file *file, const char *name)
+static enum status array_check(struct h5file *file, const char *name)
 {
     hid_t type = H5Dget_type(file->array);
     bool number = type >= 0 && h5_is_number(type);
     size_t size = number ? H5Tget_size(type) : 0;
     if (number)
-        file->info.type = nearest_type(type);
+        file->info.type = h5_nearest_type(type);
     if (type >= 0)
         H5Tclose(type);
     if (!number)
         FAIL(ST_FAIL, "'%s' in '%s' is not an array of numbers", name, file->path);
-    TRY(read_extent(file, name));
-    return check_storage(file, name, size);
+    TRY(array_read_extent(file, name));
+    return array_check_storage(file, name, size);
 }
 
-/* Whatever is then read from it is checked; file->info tells what it is. */
-static enum status open_array(struct h5file *file, const char *name)
+/* Opens and checks an array, and fills in file->info. */
+static enum status array_open(struct h5file *file, const char *name)
 {
     if (file->array_name && strcmp(file->array_name, name) == 0)
         return ST_OK;
@@ -178,7 +178,7 @@ static enum status open_array(struct h5file *file, const char *name)
     file->array = H5Dopen2(file->id, name, H5P_DEFAULT);
     if (file->array < 0)
         FAIL(ST_FAIL, "'%s' in '%s' is not an array", name, file->path);
-    enum status st = check_array(file, name);
+    enum status st = array_check(file, name);
     if (st == ST_OK)
         file->array_name = mem_strdup(name);
     else
@@ -189,7 +189,7 @@ static enum status open_array(struct h5file *file, const char *name)
 enum status h5file_info(struct h5file *file, const char *name, struct h5file_info *info)
 {
     H5_ALONE;
-    TRY(open_array(file, name));
+    TRY(array_open(file, name));
     *info = file->info;
     return ST_OK;
 }
@@ -198,21 +198,22 @@ enum status h5file_read(struct h5file *file, const char *name, enum h5file_type 
                         size_t count, void *data)
 {
     H5_ALONE;
-    TRY(open_array(file, name));
+    TRY(array_open(file, name));
     if (file->info.count != count)
         FAIL(ST_FAIL, "'%s' in '%s' has %zu elements and not %zu", name, file->path,
              file->info.count, count);
     if (count == 0)
         return ST_OK;
-    if (H5Dread(file->array, memory_type(type), H5S_ALL, H5S_ALL, H5P_DEFAULT, data) < 0)
+    if (H5Dread(file->array, h5_memory_type(type), H5S_ALL, H5S_ALL, H5P_DEFAULT, data) <
+        0)
         FAIL(ST_FAIL, "cannot read '%s' of '%s': %s", name, file->path, h5_reason());
     return ST_OK;
 }
 
-/* Select rows [first, first + rows) of the open array; *memory is a space of as many
-   elements. The caller closes both. */
-static void select_rows(struct h5file *file, size_t first, size_t rows, hid_t *space,
-                        hid_t *memory)
+/* *space selects rows [first, first + rows) of the open array; *memory describes the same
+   number of elements in memory. The caller closes both. */
+static void array_select_rows(struct h5file *file, size_t first, size_t rows,
+                              hid_t *space, hid_t *memory)
 {
     const struct h5file_info *info = &file->info;
     hsize_t dim[H5FILE_DIMS] = {rows}, start[H5FILE_DIMS] = {first};
@@ -223,16 +224,16 @@ static void select_rows(struct h5file *file, size_t first, size_t rows, hid_t *s
     *memory = H5Screate_simple(info->ndims, dim, NULL);
 }
 
-static enum status check_rows(const struct h5file *file, const char *name, size_t first,
-                              size_t rows, size_t row)
+static enum status array_check_rows(const struct h5file *file, const char *name,
+                                    size_t first, size_t rows, size_t row)
 {
     const struct h5file_info *info = &file->info;
-    size_t there = 1;
+    size_t stored = 1;
     for (int i = 1; i < info->ndims; i++)
-        there *= info->dim[i];
-    if (there != row)
+        stored *= info->dim[i];
+    if (stored != row)
         FAIL(ST_FAIL, "'%s' in '%s' has rows of %zu elements and not %zu", name,
-             file->path, there, row);
+             file->path, stored, row);
     if (info->ndims < 1 || first > info->dim[0] || rows > info->dim[0] - first)
         FAIL(ST_FAIL, "'%s' in '%s' has no rows %zu to %zu", name, file->path, first,
              first + rows);
@@ -244,13 +245,13 @@ enum status h5file_read_rows(struct h5file *file, const char *name, enum h5file_
 {
     H5_ALONE;
     hid_t space, memory;
-    TRY(open_array(file, name));
-    TRY(check_rows(file, name, first, rows, row));
+    TRY(array_open(file, name));
+    TRY(array_check_rows(file, name, first, rows, row));
     if (rows == 0 || row == 0)
         return ST_OK;
-    select_rows(file, first, rows, &space, &memory);
+    array_select_rows(file, first, rows, &space, &memory);
     enum status st = ST_OK;
-    if (H5Dread(file->array, memory_type(type), memory, space, H5P_DEFAULT, data) < 0)
+    if (H5Dread(file->array, h5_memory_type(type), memory, space, H5P_DEFAULT, data) < 0)
         st = status_fail(ST_FAIL, "cannot read '%s' of '%s': %s", name, file->path,
                          h5_reason());
     H5Sclose(memory);
@@ -258,8 +259,9 @@ enum status h5file_read_rows(struct h5file *file, const char *name, enum h5file_
     return st;
 }
 
-/* HDF5's early allocation only moves the end of the file; this takes the blocks. */
-static enum status reserve(struct h5file *file, size_t bytes)
+/* Allocates the array's blocks on disk: HDF5's early allocation only moves the end of the
+   file. */
+static enum status array_reserve(struct h5file *file, size_t bytes)
 {
     if (bytes < RESERVE_BYTES)
         return ST_OK;
@@ -271,14 +273,14 @@ static enum status reserve(struct h5file *file, size_t bytes)
     if (fallocate(fd, FALLOC_FL_KEEP_SIZE, (off_t)offset, (off_t)bytes) == 0)
         return ST_OK;
     if (errno == ENOSPC || errno == EDQUOT || errno == EFBIG)
-        FAIL(ST_FAIL, "cannot write '%s': %s (%zu MB wanted)", file->path,
+        FAIL(ST_FAIL, "cannot write '%s': %s (%zu MB are needed)", file->path,
              strerror(errno), bytes >> 20);
-    return ST_OK; /* a file system that cannot reserve: writing will tell */
+    return ST_OK; /* the file system cannot reserve: a full disk will fail the write */
 }
 
-/* A new array, contiguous and allocated early, so that a full disk shows at once. */
-static enum status make_array(struct h5file *file, const char *name,
-                              enum h5file_type type, int ndims, const size_t *dim)
+/* Creates an array, contiguous and allocated early, so that a full disk fails at once. */
+static enum status array_create(struct h5file *file, const char *name,
+                                enum h5file_type type, int ndims, const size_t *dim)
 {
     ASSERT(ndims >= 0 && ndims <= H5FILE_DIMS);
     TRY(h5_make_parent(file, name));
@@ -295,7 +297,7 @@ static enum status make_array(struct h5file *file, const char *name,
     H5Pset_alloc_time(list, H5D_ALLOC_TIME_EARLY);
     H5Pset_fill_time(list, H5D_FILL_TIME_NEVER);
     H5Pset_obj_track_times(list, false);
-    file->array = H5Dcreate2(file->id, name, file_type(type), space, H5P_DEFAULT, list,
+    file->array = H5Dcreate2(file->id, name, h5_file_type(type), space, H5P_DEFAULT, list,
                              H5P_DEFAULT);
     enum status st = ST_OK;
     if (file->array < 0)
@@ -306,19 +308,20 @@ static enum status make_array(struct h5file *file, const char *name,
     H5Pclose(list);
     H5Sclose(space);
     TRY(st);
-    return reserve(file, file->info.count * h5file_type_size(type));
+    return array_reserve(file, file->info.count * h5file_type_size(type));
 }
 
 enum status h5file_write(struct h5file *file, const char *name, enum h5file_type type,
                          int ndims, const size_t *dim, const void *data)
 {
     H5_ALONE;
-    TRY(make_array(file, name, type, ndims, dim));
+    TRY(array_create(file, name, type, ndims, dim));
     for (int i = 0; i < ndims; i++) {
         if (dim[i] == 0)
             return ST_OK;
     }
-    if (H5Dwrite(file->array, memory_type(type), H5S_ALL, H5S_ALL, H5P_DEFAULT, data) < 0)
+    if (H5Dwrite(file->array, h5_memory_type(type), H5S_ALL, H5S_ALL, H5P_DEFAULT, data) <
+        0)
         FAIL(ST_FAIL, "cannot write '%s': %s", file->path, h5_reason());
     return ST_OK;
 }

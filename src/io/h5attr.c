@@ -13,7 +13,7 @@ bool h5file_has_attr(struct h5file *file, const char *object, const char *name)
     return H5Aexists_by_name(file->id, object, name, H5P_DEFAULT) > 0;
 }
 
-static enum status put_attr(struct h5file *file, const char *object, const char *name,
+static enum status attr_put(struct h5file *file, const char *object, const char *name,
                             hid_t space, hid_t type, hid_t memory, const void *value)
 {
     if (!h5file_has(file, object))
@@ -29,11 +29,12 @@ static enum status put_attr(struct h5file *file, const char *object, const char 
     return st;
 }
 
-static enum status put_number(struct h5file *file, const char *object, const char *name,
-                              hid_t type, hid_t memory, const void *value)
+static enum status attr_put_scalar(struct h5file *file, const char *object,
+                                   const char *name, hid_t type, hid_t memory,
+                                   const void *value)
 {
     hid_t space = H5Screate(H5S_SCALAR);
-    enum status st = put_attr(file, object, name, space, type, memory, value);
+    enum status st = attr_put(file, object, name, space, type, memory, value);
     H5Sclose(space);
     return st;
 }
@@ -42,18 +43,18 @@ enum status h5file_put_f64(struct h5file *file, const char *object, const char *
                            double value)
 {
     H5_ALONE;
-    return put_number(file, object, name, H5T_IEEE_F64LE, H5T_NATIVE_DOUBLE, &value);
+    return attr_put_scalar(file, object, name, H5T_IEEE_F64LE, H5T_NATIVE_DOUBLE, &value);
 }
 
 enum status h5file_put_u64(struct h5file *file, const char *object, const char *name,
                            uint64_t value)
 {
     H5_ALONE;
-    return put_number(file, object, name, H5T_STD_U64LE, H5T_NATIVE_UINT64, &value);
+    return attr_put_scalar(file, object, name, H5T_STD_U64LE, H5T_NATIVE_UINT64, &value);
 }
 
-/* Fixed-length strings of `size` bytes, the last of them NUL. */
-static hid_t text_type(size_t size, H5T_cset_t cset)
+/* The type of fixed-length strings of `size` bytes, the last of which is NUL. */
+static hid_t attr_text_type(size_t size, H5T_cset_t cset)
 {
     hid_t type = H5Tcopy(H5T_C_S1);
     H5Tset_size(type, size);
@@ -66,8 +67,8 @@ enum status h5file_put_text(struct h5file *file, const char *object, const char 
                             const char *text)
 {
     H5_ALONE;
-    hid_t type = text_type(strlen(text) + 1, H5T_CSET_UTF8);
-    enum status st = put_number(file, object, name, type, type, text);
+    hid_t type = attr_text_type(strlen(text) + 1, H5T_CSET_UTF8);
+    enum status st = attr_put_scalar(file, object, name, type, type, text);
     H5Tclose(type);
     return st;
 }
@@ -86,18 +87,18 @@ enum status h5file_put_texts(struct h5file *file, const char *object, const char
         strcpy(block + (size_t)i * size, texts[i]);
     hsize_t extent = (hsize_t)count;
     hid_t space = H5Screate_simple(1, &extent, NULL);
-    hid_t type = text_type(size, H5T_CSET_UTF8);
-    enum status st = put_attr(file, object, name, space, type, type, block);
+    hid_t type = attr_text_type(size, H5T_CSET_UTF8);
+    enum status st = attr_put(file, object, name, space, type, type, block);
     H5Tclose(type);
     H5Sclose(space);
     free(block);
     return st;
 }
 
-/* An attribute opened for reading, and the number of its elements. */
+/* An attribute opened for reading. */
 struct attr {
     hid_t id, type;
-    size_t count;
+    size_t count; /* elements */
 };
 
 static void attr_close(struct attr *attr)
@@ -107,7 +108,7 @@ static void attr_close(struct attr *attr)
     H5Aclose(attr->id);
 }
 
-/* Memory is taken for what the attribute says it holds: it must be there. */
+/* The file must hold what the attribute announces: memory is allocated for it. */
 static enum status attr_open(struct attr *attr, struct h5file *file, const char *object,
                              const char *name)
 {
@@ -133,8 +134,8 @@ static enum status attr_open(struct attr *attr, struct h5file *file, const char 
          name);
 }
 
-static enum status get_number(struct h5file *file, const char *object, const char *name,
-                              hid_t memory, void *value)
+static enum status attr_get_number(struct h5file *file, const char *object,
+                                   const char *name, hid_t memory, void *value)
 {
     struct attr attr = {0};
     TRY(attr_open(&attr, file, object, name));
@@ -158,21 +159,21 @@ enum status h5file_get_f64(struct h5file *file, const char *object, const char *
                            double *value)
 {
     H5_ALONE;
-    return get_number(file, object, name, H5T_NATIVE_DOUBLE, value);
+    return attr_get_number(file, object, name, H5T_NATIVE_DOUBLE, value);
 }
 
 enum status h5file_get_u64(struct h5file *file, const char *object, const char *name,
                            uint64_t *value)
 {
     H5_ALONE;
-    return get_number(file, object, name, H5T_NATIVE_UINT64, value);
+    return attr_get_number(file, object, name, H5T_NATIVE_UINT64, value);
 }
 
-/* Into a list of attr->count texts, the caller's. */
-static bool read_fixed(struct attr *attr, char ***texts)
+/* Reads into a list of attr->count texts; the caller frees it. */
+static bool attr_read_fixed(struct attr *attr, char ***texts)
 {
     size_t size = H5Tget_size(attr->type) + 1;
-    hid_t type = text_type(size, H5Tget_cset(attr->type));
+    hid_t type = attr_text_type(size, H5Tget_cset(attr->type));
     char *block = mem_zeroed(attr->count, size);
     bool good = H5Aread(attr->id, type, block) >= 0;
     if (good)
@@ -184,8 +185,8 @@ static bool read_fixed(struct attr *attr, char ***texts)
     return good;
 }
 
-/* The same; HDF5 follows the file's pointers to each of them. */
-static bool read_variable(struct attr *attr, char ***texts)
+/* The same for variable length: HDF5 follows the file's pointers to each text. */
+static bool attr_read_variable(struct attr *attr, char ***texts)
 {
     char **lent = mem_zeroed(attr->count, sizeof *lent);
     hid_t type = H5Tcopy(H5T_C_S1), space = H5Aget_space(attr->id);
@@ -216,11 +217,10 @@ enum status h5file_get_texts(struct h5file *file, const char *object, const char
     else if (H5Tis_variable_str(attr.type) != 0 && !h5_guarded())
         st = status_fail(ST_FAIL,
                          "attribute '%s' of '%s' is text of variable length, in a file "
-                         "that was not tried; fixed lengths can be read (numpy.bytes_ in "
-                         "h5py)",
+                         "that was not probed; use fixed lengths (numpy.bytes_ in h5py)",
                          name, file->path);
-    else if (H5Tis_variable_str(attr.type) != 0 ? !read_variable(&attr, &list)
-                                                : !read_fixed(&attr, &list))
+    else if (H5Tis_variable_str(attr.type) != 0 ? !attr_read_variable(&attr, &list)
+                                                : !attr_read_fixed(&attr, &list))
         st = status_fail(ST_FAIL, "cannot read attribute '%s' of '%s': %s", name,
                          file->path, h5_reason());
     attr_close(&attr);

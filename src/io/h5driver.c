@@ -1,6 +1,6 @@
-/* h5driver: how HDF5 reads a file that may be hostile: its own drivers gather metadata in
-   a buffer, in which HDF5 1.10 looks up addresses that wrap around, far outside of it.
-   This one reads what it is asked for, and nothing where there can be nothing. */
+/* The HDF5 file driver that reads files. HDF5's own drivers collect metadata in a buffer,
+   which HDF5 1.10 accesses far out of bounds when the addresses in a hostile file wrap
+   around. This driver has no buffer and refuses reads outside the file. */
 #include <hdf5.h>
 
 #include <errno.h>
@@ -16,11 +16,11 @@
 #include "base/mem.h"
 #include "h5_impl.h"
 
-/* HDF5 keeps its own fields in the first. */
-struct reader {
-    H5FD_t base;
+struct h5_reader {
+    H5FD_t base; /* HDF5's fields; first, so that pointers can be cast */
     int fd;
-    haddr_t end, space; /* of the file; of what HDF5 takes for it */
+    haddr_t end;   /* the file's size */
+    haddr_t space; /* the size of the address space, as set by HDF5 */
     dev_t device;
     ino_t inode;
 };
@@ -36,7 +36,7 @@ static H5FD_t *driver_open(const char *path, unsigned flags, hid_t list, haddr_t
             close(fd);
         return NULL;
     }
-    struct reader *reader = mem_zeroed(1, sizeof *reader);
+    struct h5_reader *reader = mem_zeroed(1, sizeof *reader);
     reader->fd = fd;
     reader->end = (haddr_t)s.st_size;
     reader->device = s.st_dev;
@@ -46,7 +46,7 @@ static H5FD_t *driver_open(const char *path, unsigned flags, hid_t list, haddr_t
 
 static herr_t driver_close(H5FD_t *file)
 {
-    struct reader *reader = (struct reader *)file;
+    struct h5_reader *reader = (struct h5_reader *)file;
     int failed = close(reader->fd);
     free(reader);
     return failed ? -1 : 0;
@@ -54,7 +54,8 @@ static herr_t driver_close(H5FD_t *file)
 
 static int driver_compare(const H5FD_t *one, const H5FD_t *two)
 {
-    const struct reader *a = (const struct reader *)one, *b = (const struct reader *)two;
+    const struct h5_reader *a = (const struct h5_reader *)one,
+                           *b = (const struct h5_reader *)two;
     if (a->device != b->device)
         return a->device < b->device ? -1 : 1;
     return (a->inode > b->inode) - (a->inode < b->inode);
@@ -70,38 +71,39 @@ static herr_t driver_query(const H5FD_t *file, unsigned long *flags)
 static haddr_t driver_space(const H5FD_t *file, H5FD_mem_t type)
 {
     (void)type;
-    return ((const struct reader *)file)->space;
+    return ((const struct h5_reader *)file)->space;
 }
 
 static herr_t driver_set_space(H5FD_t *file, H5FD_mem_t type, haddr_t space)
 {
     (void)type;
-    ((struct reader *)file)->space = space;
+    ((struct h5_reader *)file)->space = space;
     return 0;
 }
 
 static haddr_t driver_end(const H5FD_t *file, H5FD_mem_t type)
 {
     (void)type;
-    return ((const struct reader *)file)->end;
+    return ((const struct h5_reader *)file)->end;
 }
 
-/* For h5_reason; HDF5 itself says only that the driver failed. */
-static herr_t read_failed(const char *reason)
+/* Reports the reason for h5_reason: HDF5 itself records only that the driver failed. */
+static herr_t driver_fail(const char *reason)
 {
     H5Epush2(H5E_DEFAULT, __FILE__, __func__, __LINE__, H5E_ERR_CLS, H5E_IO,
              H5E_READERROR, "%s", reason);
     return -1;
 }
 
-/* HDF5 may ask for more than there is, at the end: it is given zeros. But a file that was
-   longer when it was opened was cut since. */
+/* HDF5 may read past the end of the file: it gets zeros there. But bytes below
+   reader->end existed when the file was opened: if they are missing, it was truncated
+   since. */
 static herr_t driver_read(H5FD_t *file, H5FD_mem_t type, hid_t list, haddr_t address,
                           size_t size, void *data)
 {
     (void)type;
     (void)list;
-    const struct reader *reader = (const struct reader *)file;
+    const struct h5_reader *reader = (const struct h5_reader *)file;
     char *to = data;
     if (address > reader->end || address > reader->space ||
         size > reader->space - address)
@@ -111,9 +113,9 @@ static herr_t driver_read(H5FD_t *file, H5FD_mem_t type, hid_t list, haddr_t add
         if (got < 0 && errno == EINTR)
             continue;
         if (got < 0)
-            return read_failed(strerror(errno));
+            return driver_fail(strerror(errno));
         if (got == 0 && address < reader->end)
-            return read_failed("the file has become shorter");
+            return driver_fail("the file has become shorter");
         if (got == 0) {
             memset(to, 0, size);
             return 0;
@@ -142,8 +144,7 @@ hid_t h5_read_driver(void)
     static const H5FD_class_t driver = {
 #if H5_VERSION_GE(1, 13, 0)
         .version = H5FD_CLASS_VERSION,
-        .value = (H5FD_class_value_t)511,
-        /* as for tests: never stored in a file */,
+        .value = (H5FD_class_value_t)511, /* reserved for tests; never stored in a file */
 #endif
         .name = "lockstep",
         .maxaddr = INT64_MAX,

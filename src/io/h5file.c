@@ -14,17 +14,17 @@
 
 static pthread_mutex_t library = PTHREAD_RECURSIVE_MUTEX_INITIALIZER_NP;
 
-/* Once, for later other threads may be reading the environment; but HDF5 prints its
-   errors for each thread anew where it was built to know threads. */
-static void begin(void)
+/* Initialises HDF5 once, since setenv is unsafe while other threads read the environment,
+   and turns its messages off in each thread: a thread-safe build has one setting each. */
+static void h5_begin(void)
 {
     static bool begun;
     static _Thread_local bool silent;
     if (!begun) {
-        H5dont_atexit(); /* nothing is left to it; before all other calls */
+        H5dont_atexit(); /* first of all calls; every file is closed by us */
         setenv("HDF5_USE_FILE_LOCKING", "FALSE", 1); /* read when the library starts */
-        H5Lunregister(H5L_TYPE_EXTERNAL); /* a file must not lead to others... */
-        H5PLset_loading_state(0);         /* ...nor to code */
+        H5Lunregister(H5L_TYPE_EXTERNAL); /* a file must not link to other files... */
+        H5PLset_loading_state(0);         /* ...or load code */
         begun = true;
     }
     if (!silent)
@@ -35,7 +35,7 @@ static void begin(void)
 int h5_lock(void)
 {
     int error = pthread_mutex_lock(&library);
-    begin();
+    h5_begin();
     return error;
 }
 
@@ -45,7 +45,7 @@ void h5_unlock(int *alone)
     pthread_mutex_unlock(&library);
 }
 
-static herr_t find_reason(unsigned n, const H5E_error2_t *error, void *context)
+static herr_t h5_find_reason(unsigned n, const H5E_error2_t *error, void *context)
 {
     char *reason = context;
     const char *number = error->desc ? strstr(error->desc, "errno = ") : NULL;
@@ -53,35 +53,35 @@ static herr_t find_reason(unsigned n, const H5E_error2_t *error, void *context)
         snprintf(reason, 256, "%s", strerror(atoi(number + strlen("errno = "))));
     else if (n == 0 && error->desc)
         snprintf(reason, 256, "%s", error->desc);
-    return number != NULL; /* positive: stop here */
+    return number != NULL; /* positive: stop walking */
 }
 
 const char *h5_reason(void)
 {
     static char reason[256];
     snprintf(reason, sizeof reason, "unknown reason");
-    H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, find_reason, reason);
+    H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, h5_find_reason, reason);
     reason[strcspn(reason, "\n")] = '\0';
     return reason;
 }
 
-/* File access: no locks, and groups and attributes in the formats of HDF5 1.8, which put
-   no limit on the length of an attribute. */
-static hid_t access_list(void)
+/* File access without locks, and with the formats of HDF5 1.8, in which the length of an
+   attribute is not limited. */
+static hid_t file_access_list(void)
 {
     hid_t list = H5Pcreate(H5P_FILE_ACCESS);
     H5Pset_fclose_degree(list, H5F_CLOSE_STRONG);
     H5Pset_libver_bounds(list, H5F_LIBVER_V18, H5F_LIBVER_LATEST);
-    H5Pset_sieve_buf_size(list, 0); /* it would read 64 KB for each image fetched */
+    H5Pset_sieve_buf_size(list, 0); /* reads 64 KB for each image otherwise */
 #if H5_VERSION_GE(1, 12, 1) || (H5_VERSION_GE(1, 10, 7) && !H5_VERSION_GE(1, 12, 0))
     H5Pset_file_locking(list, false, true);
 #endif
     return list;
 }
 
-/* Groups remember the order of their members, and no times: the same content gives the
-   same bytes. */
-static void plain_group(hid_t list)
+/* Groups record the order of their members, but no times: the same content gives the same
+   bytes. */
+static void file_set_plain_group(hid_t list)
 {
     H5Pset_link_creation_order(list, H5P_CRT_ORDER_TRACKED | H5P_CRT_ORDER_INDEXED);
     H5Pset_obj_track_times(list, false);
@@ -105,7 +105,7 @@ enum status h5file_open(struct h5file **file, const char *path)
         FAIL(ST_FAIL, "cannot open '%s': it is a folder, not an HDF5 file", path);
     if (access(path, R_OK) != 0 || stat(path, &s) != 0)
         FAIL(ST_FAIL, "cannot open '%s': %s", path, strerror(errno));
-    hid_t list = access_list();
+    hid_t list = file_access_list();
     if (H5Fis_hdf5(path) <= 0) {
         H5Pclose(list);
         FAIL(ST_FAIL, "'%s' is not an HDF5 file", path);
@@ -136,15 +136,15 @@ enum status h5file_create(struct h5file **file, const char *path)
         FAIL(ST_FAIL, "cannot write '%s': it is a folder", path);
     struct h5file *f = file_new(path);
     enum status st = ST_OK;
-    hid_t access = access_list();
+    hid_t access = file_access_list();
     hid_t creation = H5Pcreate(H5P_FILE_CREATE);
-    plain_group(creation); /* of the root group */
-    f->bytes = SIZE_MAX;   /* what is read back is our own */
+    file_set_plain_group(creation); /* of the root group */
+    f->bytes = SIZE_MAX;            /* no limit: this process writes what it reads back */
     TRY_TO(done, fs_temp_name(f->temp, path));
     f->id = H5Fcreate(f->temp, H5F_ACC_TRUNC, creation, access);
     if (f->id < 0) {
         st = status_fail(ST_FAIL, "cannot write '%s': %s", path, h5_reason());
-        unlink(f->temp); /* on a full disk it is there, and empty */
+        unlink(f->temp); /* a full disk leaves an empty file */
     }
 done:
     H5Pclose(creation);
@@ -156,43 +156,43 @@ done:
     return st;
 }
 
-static enum status finish(struct h5file *file)
+static enum status file_finish(struct h5file *file)
 {
     H5_ALONE;
     h5_forget_array(file);
     if (H5Fflush(file->id, H5F_SCOPE_GLOBAL) < 0)
         FAIL(ST_FAIL, "cannot write '%s': %s", file->path, h5_reason());
     hid_t id = file->id;
-    file->id = H5I_INVALID_HID; /* HDF5 has freed the file also where closing it fails */
+    file->id = H5I_INVALID_HID; /* HDF5 frees the file even if closing it fails */
     if (H5Fclose(id) < 0)
         FAIL(ST_FAIL, "cannot write '%s': %s", file->path, h5_reason());
     return ST_OK;
 }
 
-/* The wait for the disk is nobody else's. */
+/* fs_commit waits for the disk without holding the lock. */
 enum status h5file_commit(struct h5file *file)
 {
     ASSERT(file->temp[0] && file->id >= 0);
-    TRY(finish(file));
+    TRY(file_finish(file));
     char temp[FS_PATH];
     memcpy(temp, file->temp, sizeof temp);
     file->temp[0] = '\0'; /* fs_commit removes it when it fails */
     return fs_commit(temp, file->path);
 }
 
-/* A file that is thrown away may be one that could not be written. Closing it, HDF5 would
-   try again, fail, and keep objects half freed that crash it later: what it still wants
-   to write goes into memory. */
-static void divert(struct h5file *file)
+/* Directs HDF5's last writes of a discarded file into memory. The file may be one that
+   could not be written: closing it, HDF5 would write again, fail, and keep half-freed
+   objects that crash it later. */
+static void file_divert(struct h5file *file)
 {
     void *handle;
     if (H5Fget_vfd_handle(file->id, H5P_DEFAULT, &handle) < 0)
         return;
-    int nowhere = memfd_create("lockstep", MFD_CLOEXEC);
-    if (nowhere < 0)
+    int memory = memfd_create("lockstep", MFD_CLOEXEC);
+    if (memory < 0)
         return;
-    dup2(nowhere, *(int *)handle);
-    close(nowhere);
+    dup2(memory, *(int *)handle);
+    close(memory);
 }
 
 void h5file_close(struct h5file *file)
@@ -201,7 +201,7 @@ void h5file_close(struct h5file *file)
     if (!file)
         return;
     if (file->id >= 0 && file->temp[0])
-        divert(file);
+        file_divert(file);
     h5_forget_array(file);
     if (file->id >= 0)
         H5Fclose(file->id);
@@ -223,12 +223,12 @@ bool h5file_has(struct h5file *file, const char *name)
     return H5Oexists_by_name(file->id, name, H5P_DEFAULT) > 0;
 }
 
-static enum status make_one_group(struct h5file *file, const char *name)
+static enum status file_make_one_group(struct h5file *file, const char *name)
 {
     if (h5file_has(file, name))
         return ST_OK;
     hid_t list = H5Pcreate(H5P_GROUP_CREATE);
-    plain_group(list);
+    file_set_plain_group(list);
     hid_t group = H5Gcreate2(file->id, name, H5P_DEFAULT, list, H5P_DEFAULT);
     enum status st = ST_OK;
     if (group < 0)
@@ -246,7 +246,7 @@ enum status h5_make_parent(struct h5file *file, const char *name)
     ASSERT(name[0] == '/' && strlen(name) < sizeof part);
     for (const char *p = strchr(name + 1, '/'); p; p = strchr(p + 1, '/')) {
         snprintf(part, sizeof part, "%.*s", (int)(p - name), name);
-        TRY(make_one_group(file, part));
+        TRY(file_make_one_group(file, part));
     }
     return ST_OK;
 }
@@ -254,7 +254,7 @@ enum status h5_make_parent(struct h5file *file, const char *name)
 enum status h5_make_group(struct h5file *file, const char *name)
 {
     TRY(h5_make_parent(file, name));
-    return make_one_group(file, name);
+    return file_make_one_group(file, name);
 }
 
 enum status h5file_count(struct h5file *file, const char *group, size_t *count)

@@ -17,43 +17,31 @@
 #include "base/mem.h"
 #include "h5_impl.h"
 
-#define TRIAL     "LOCKSTEP_TRIAL" /* bytes of the file, in the process that tries it */
-#define FAST      100000000u       /* bytes a second: reading is ten times as fast */
-#define SECONDS   2u               /* and these, whatever the size */
-#define COPIES    16u              /* of a file in memory: reading takes six at most */
-#define HEADROOM  ((unsigned long long)1 << 30)
-#define TOO_LARGE 4  /* exit code */
-#define KNOWN     16 /* files tried last that are remembered */
+/* Limits of the child process: SECONDS plus the time to read the file at SPEED, a tenth
+   of the usual speed; HEADROOM plus COPIES times the file's size, of which reading needs
+   at most six. */
+#define SPEED          100000000u /* bytes per second */
+#define SECONDS        2u
+#define COPIES         16u
+#define HEADROOM       ((size_t)1 << 30)
+#define PROBE_VARIABLE "LOCKSTEP_PROBE" /* set in the child: the file's size in bytes */
+#define TOO_LARGE      4                /* exit code: over the limit of memory */
+#define KNOWN          16               /* probed files that are remembered */
 
-/* --- the process that tries --- */
+/* --- the child process --- */
 
-static long long memory_allowed; /* kB that the process may have come to */
+static size_t memory_allowed; /* bytes */
 
-/* From a line of /proc/self/status; 0 where there is none. */
-static long long status_kb(const char *key)
+/* Runs at exit. An RLIMIT would change the path that HDF5 takes; so it may allocate as
+   without one, and the peak, untouched memory included, is judged at the end. */
+static void child_check_memory(void)
 {
-    char line[256];
-    long long kb = 0;
-    FILE *file = fopen("/proc/self/status", "r");
-    if (!file)
-        return 0;
-    while (kb == 0 && fgets(line, sizeof line, file))
-        if (strncmp(line, key, strlen(key)) == 0)
-            kb = atoll(line + strlen(key));
-    fclose(file);
-    return kb;
-}
-
-/* A limit would only make HDF5 take another path than without it: memory is taken as it
-   will be, counted also where it is not touched, and judged in the end. Should there not
-   be enough of it, this is the process to go. */
-static void check_memory(void)
-{
-    if (status_kb("VmPeak:") > memory_allowed)
+    if (mem_status("VmPeak") > memory_allowed)
         _exit(TOO_LARGE);
 }
 
-static void offer_to_die(void)
+/* If memory runs out, the kernel is to kill this process first. */
+static void child_prefer_oom_kill(void)
 {
     FILE *file = fopen("/proc/self/oom_score_adj", "w");
     if (!file)
@@ -62,30 +50,30 @@ static void offer_to_die(void)
     fclose(file);
 }
 
-/* Signals to the job, such as Ctrl-C to all processes of a terminal, are not for it: its
-   end would say something of the file. */
-static void start_trial(const char *size)
+/* Ignores signals that are meant for the job, such as Ctrl-C, which goes to all processes
+   of a terminal: the end of this process must say something about the file alone. */
+static void child_set_limits(const char *size)
 {
-    const int others[] = {SIGINT, SIGTERM, SIGUSR1, SIGUSR2};
-    signal(SIGXCPU, SIG_DFL); /* not SIGKILL, a second later: see judge */
-    unsigned long long bytes = strtoull(size, NULL, 10), seconds = SECONDS + bytes / FAST;
+    const int ignored[] = {SIGINT, SIGTERM, SIGUSR1, SIGUSR2};
+    signal(SIGXCPU, SIG_DFL); /* ends it a second before SIGKILL: see probe_judge */
+    unsigned long long bytes = strtoull(size, NULL, 10),
+                       seconds = SECONDS + bytes / SPEED;
     prctl(PR_SET_PDEATHSIG, SIGKILL);
-    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
-        signal(others[i], SIG_IGN);
+    for (size_t i = 0; i < sizeof ignored / sizeof ignored[0]; i++)
+        signal(ignored[i], SIG_IGN);
     setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
     setrlimit(RLIMIT_CPU, &(struct rlimit){seconds, seconds + 1});
-    offer_to_die();
-    memory_allowed =
-        status_kb("VmSize:") + (long long)((HEADROOM + COPIES * bytes) >> 10);
-    atexit(check_memory);
+    child_prefer_oom_kill();
+    memory_allowed = mem_status("VmSize") + HEADROOM + COPIES * bytes;
+    atexit(child_check_memory);
 }
 
-/* --- the process that wants to read --- */
+/* --- the parent process --- */
 
-static char *command; /* NULL: files are not tried here */
-static bool guarded;  /* but somewhere, before they are read here */
+static char *command; /* NULL: files are not probed by this process */
+static bool guarded;  /* files are probed by some process before they are read here */
 
-static struct identity {
+static struct probe_identity {
     dev_t device;
     ino_t inode;
     off_t size;
@@ -95,10 +83,10 @@ static int known_next;
 
 void h5probe_start(const char *name)
 {
-    const char *size = getenv(TRIAL);
+    const char *size = getenv(PROBE_VARIABLE);
     guarded = true;
     if (size)
-        start_trial(size);
+        child_set_limits(size);
     else if (name)
         command = mem_strdup(name);
 }
@@ -108,8 +96,8 @@ bool h5_guarded(void)
     return guarded;
 }
 
-/* All bytes are set, also those between the fields. */
-static void identify(struct identity *identity, const struct stat *s)
+/* Sets all bytes, also the padding: identities are compared with memcmp. */
+static void probe_identify(struct probe_identity *identity, const struct stat *s)
 {
     memset(identity, 0, sizeof *identity);
     identity->device = s->st_dev;
@@ -119,7 +107,7 @@ static void identify(struct identity *identity, const struct stat *s)
     identity->changed = s->st_ctim;
 }
 
-static bool is_known(const struct identity *identity)
+static bool probe_is_known(const struct probe_identity *identity)
 {
     for (int i = 0; i < KNOWN; i++)
         if (memcmp(&known[i], identity, sizeof *identity) == 0)
@@ -127,19 +115,20 @@ static bool is_known(const struct identity *identity)
     return false;
 }
 
-/* The environment, and TRIAL; the caller frees both. */
-static char **trial_environment(const struct stat *s, char **variable)
+/* The child's environment: this process's, and PROBE_VARIABLE. The caller frees both. */
+static char **probe_environment(const struct stat *s, char **variable)
 {
     size_t count = 0;
     while (environ[count])
         count++;
     char **all = mem_zeroed(count + 2, sizeof *all);
     memcpy(all, environ, count * sizeof *all);
-    all[count] = *variable = mem_format(TRIAL "=%llu", (unsigned long long)s->st_size);
+    all[count] = *variable =
+        mem_format(PROBE_VARIABLE "=%llu", (unsigned long long)s->st_size);
     return all;
 }
 
-static int start(pid_t *pid, const char *path, char **environment)
+static int probe_spawn(pid_t *pid, const char *path, char **environment)
 {
     char name[] = "lockstep", end[] = "--";
     char *words[] = {name, command, end, (char *)(uintptr_t)path, NULL};
@@ -161,13 +150,13 @@ static int start(pid_t *pid, const char *path, char **environment)
     return error;
 }
 
-/* What waitpid says of the other process; or -1, with errno. */
-static int try_elsewhere(const char *path, const struct stat *s)
+/* Returns the child's wait status, or -1 with errno. */
+static int probe_run(const char *path, const struct stat *s)
 {
     pid_t pid;
     int ended = -1;
-    char *variable, **environment = trial_environment(s, &variable);
-    int error = start(&pid, path, environment);
+    char *variable, **environment = probe_environment(s, &variable);
+    int error = probe_spawn(&pid, path, environment);
     free(variable);
     free(environment);
     while (error == 0 && waitpid(pid, &ended, 0) != pid)
@@ -176,24 +165,27 @@ static int try_elsewhere(const char *path, const struct stat *s)
     return error ? -1 : ended;
 }
 
-/* Somebody's SIGKILL, most likely the kernel's, for it is the first to go when memory is
-   short: that says nothing of the file. Whoever took it for damage would go on from an
-   older checkpoint, or from none; so this ends the job, as memory that runs out does. */
-static _Noreturn void give_up(const char *path)
+/* A SIGKILL comes most likely from the kernel, which kills the child first when memory is
+   short, and says nothing about the file. Taking the file for damaged would make a run
+   continue from an older checkpoint or from none; so the job ends, as when memory runs
+   out. */
+static _Noreturn void probe_abort(const char *path)
 {
     log_set_replicated(false);
-    log_error("'%s' could not be tried: the process that was to read it was killed, as "
-              "happens when memory is short; nothing was touched: try again when there "
-              "is more",
-              path);
+    log_error(
+        "'%s' could not be probed: the process that reads it for a test was killed, "
+        "probably because memory is short; nothing was changed: try again with "
+        "more memory",
+        path);
     status_abort(ST_FAIL);
 }
 
-/* The usual failures are left to the one who wants to read: it says what is wrong. */
-static enum status judge(const char *path, int ended)
+/* An ordinary failure counts as ST_OK here: this process will read the file, fail in the
+   same way and report why. */
+static enum status probe_judge(const char *path, int ended)
 {
     if (WIFSIGNALED(ended) && WTERMSIG(ended) == SIGKILL)
-        give_up(path);
+        probe_abort(path);
     if (WIFSIGNALED(ended))
         FAIL(ST_FAIL,
              "'%s' is damaged or malicious: a process that tried to read it ended with "
@@ -201,8 +193,8 @@ static enum status judge(const char *path, int ended)
              path, strsignal(WTERMSIG(ended)));
     if (WEXITSTATUS(ended) == TOO_LARGE)
         FAIL(ST_FAIL,
-             "'%s' is damaged or malicious: reading it takes far more memory than it has "
-             "bytes",
+             "'%s' is damaged or malicious: reading it takes far more memory than its "
+             "size",
              path);
     if (WEXITSTATUS(ended) > ST_USAGE) /* a bug, or a sanitizer's report */
         FAIL(ST_FAIL,
@@ -215,19 +207,19 @@ static enum status judge(const char *path, int ended)
 enum status h5_probe(const char *path)
 {
     struct stat s;
-    struct identity identity;
+    struct probe_identity identity;
     if (!command || stat(path, &s) != 0)
         return ST_OK;
-    identify(&identity, &s);
-    if (is_known(&identity))
+    probe_identify(&identity, &s);
+    if (probe_is_known(&identity))
         return ST_OK;
-    int ended = try_elsewhere(path, &s);
+    int ended = probe_run(path, &s);
     guarded = ended != -1;
     if (!guarded)
-        log_note("'%s' is read untried: no process could be started for it: %s", path,
+        log_note("'%s' is read without a probe: cannot start a process for it: %s", path,
                  strerror(errno));
     else
-        TRY(judge(path, ended));
+        TRY(probe_judge(path, ended));
     known[known_next] = identity;
     known_next = (known_next + 1) % KNOWN;
     return ST_OK;

@@ -7,9 +7,10 @@
 #include "io/stream.h"
 
 #define IDX_UBYTE   0x08
-#define FIRST_BYTES ((size_t)16 << 20)
+#define FIRST_BYTES ((size_t)16 << 20) /* allocated at first */
 
-static enum status read_header(struct idx *idx, struct stream *stream, const char *path)
+static enum status idx_read_header(struct idx *idx, struct stream *stream,
+                                   const char *path)
 {
     uint8_t head[16];
     size_t got;
@@ -40,8 +41,8 @@ static enum status read_header(struct idx *idx, struct stream *stream, const cha
     return ST_OK;
 }
 
-/* The header may lie about the size: memory grows with what is really there. */
-static enum status read_data(struct idx *idx, struct stream *stream, const char *path)
+/* The header's size is not trusted: memory grows with the data that are read. */
+static enum status idx_read_data(struct idx *idx, struct stream *stream, const char *path)
 {
     size_t used = 0, room = 0;
     while (used < idx->count) {
@@ -63,7 +64,7 @@ static enum status read_data(struct idx *idx, struct stream *stream, const char 
     TRY(stream_read(stream, &extra, 1, &got));
     if (got)
         FAIL(ST_FAIL,
-             "IDX file '%s' goes on after the %zu bytes of data that its header "
+             "IDX file '%s' continues after the %zu bytes of data that its header "
              "announces",
              path, idx->count);
     return ST_OK;
@@ -74,9 +75,9 @@ enum status idx_read(struct idx *idx, const char *path)
     *idx = (struct idx){0};
     struct stream *stream;
     TRY(stream_open(&stream, path));
-    enum status st = read_header(idx, stream, path);
+    enum status st = idx_read_header(idx, stream, path);
     if (st == ST_OK)
-        st = read_data(idx, stream, path);
+        st = idx_read_data(idx, stream, path);
     stream_close(stream);
     if (st != ST_OK)
         idx_release(idx);

@@ -12,10 +12,10 @@ void image_release(struct image *image)
     *image = (struct image){0};
 }
 
-/* One axis of a scaling: in_n samples, in_step floats apart, become out_n. Shrinking
-   averages over areas, growing interpolates between centres. */
-static void scale_axis(float *out, int out_n, int out_step, const float *in, int in_n,
-                       int in_step)
+/* Scales along one axis: in_n samples, in_step floats apart, become out_n samples.
+   Shrinking averages over areas, growing interpolates linearly between centres. */
+static void image_scale_axis(float *out, int out_n, int out_step, const float *in,
+                             int in_n, int in_step)
 {
     double ratio = (double)in_n / out_n;
     for (int i = 0; i < out_n; i++) {
@@ -37,7 +37,7 @@ static void scale_axis(float *out, int out_n, int out_step, const float *in, int
     }
 }
 
-static int scaled(int n, double scale, int most)
+static int image_scaled_side(int n, double scale, int most)
 {
     int m = (int)(n * scale + 0.5);
     return m < 1 ? 1 : m > most ? most : m;
@@ -47,7 +47,8 @@ void image_fit(const struct image *image, int h, int w, uint8_t background, uint
 {
     double fit_h = (double)h / image->h, fit_w = (double)w / image->w;
     double scale = fit_h < fit_w ? fit_h : fit_w;
-    int nh = scaled(image->h, scale, h), nw = scaled(image->w, scale, w);
+    int nh = image_scaled_side(image->h, scale, h),
+        nw = image_scaled_side(image->w, scale, w);
     size_t ih = (size_t)image->h, iw = (size_t)image->w;
     float *line = mem_zeroed(iw, sizeof *line);
     float *wide = mem_zeroed(ih * (size_t)nw, sizeof *wide);
@@ -55,10 +56,10 @@ void image_fit(const struct image *image, int h, int w, uint8_t background, uint
     for (size_t y = 0; y < ih; y++) {
         for (size_t x = 0; x < iw; x++)
             line[x] = image->pixel[y * iw + x];
-        scale_axis(wide + y * (size_t)nw, nw, 1, line, image->w, 1);
+        image_scale_axis(wide + y * (size_t)nw, nw, 1, line, image->w, 1);
     }
     for (int x = 0; x < nw; x++)
-        scale_axis(small + x, nh, nw, wide + x, image->h, nw);
+        image_scale_axis(small + x, nh, nw, wide + x, image->h, nw);
     memset(out, background, (size_t)h * (size_t)w);
     int top = (h - nh) / 2, left = (w - nw) / 2;
     for (int y = 0; y < nh; y++) {

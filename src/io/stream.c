@@ -17,12 +17,12 @@ struct stream {
     FILE *file;
     char *path;
     bool gzip;
-    bool between; /* gzip: before or after a whole member */
-    z_stream z;   /* next_in, avail_in: what is left of the block */
+    bool between; /* gzip: not inside a member */
+    z_stream z;   /* next_in, avail_in: the unread part of the block */
     uint8_t block[BLOCK_BYTES];
 };
 
-static enum status fill(struct stream *s)
+static enum status stream_read_block(struct stream *s)
 {
     errno = 0;
     s->z.next_in = s->block;
@@ -43,7 +43,7 @@ enum status stream_open(struct stream **stream, const char *path)
     struct stream *s = mem_zeroed(1, sizeof *s);
     s->file = file;
     s->path = mem_strdup(path);
-    enum status st = fill(s);
+    enum status st = stream_read_block(s);
     if (st != ST_OK) {
         stream_close(s);
         return st;
@@ -69,11 +69,12 @@ void stream_close(struct stream *stream)
     free(stream);
 }
 
-static enum status read_plain(struct stream *s, uint8_t *data, size_t bytes, size_t *got)
+static enum status stream_read_plain(struct stream *s, uint8_t *data, size_t bytes,
+                                     size_t *got)
 {
     while (*got < bytes) {
         if (s->z.avail_in == 0)
-            TRY(fill(s));
+            TRY(stream_read_block(s));
         size_t n = s->z.avail_in < bytes - *got ? s->z.avail_in : bytes - *got;
         if (n == 0)
             return ST_OK;
@@ -85,8 +86,8 @@ static enum status read_plain(struct stream *s, uint8_t *data, size_t bytes, siz
     return ST_OK;
 }
 
-/* Behind a whole member comes another, or the end of the file. */
-static enum status next_member(struct stream *s)
+/* A member is followed by another one or by the end of the file. */
+static enum status stream_next_member(struct stream *s)
 {
     if (s->z.next_in[0] != 0x1f)
         FAIL(ST_FAIL, "bytes after the end of the gzip data in '%s'", s->path);
@@ -95,17 +96,18 @@ static enum status next_member(struct stream *s)
     return ST_OK;
 }
 
-static enum status read_gzip(struct stream *s, uint8_t *data, size_t bytes, size_t *got)
+static enum status stream_read_gzip(struct stream *s, uint8_t *data, size_t bytes,
+                                    size_t *got)
 {
     while (*got < bytes) {
         if (s->z.avail_in == 0)
-            TRY(fill(s));
+            TRY(stream_read_block(s));
         if (s->z.avail_in == 0 && s->between)
             return ST_OK;
         if (s->z.avail_in == 0)
             FAIL(ST_FAIL, "gzip file '%s' is cut short", s->path);
         if (s->between)
-            TRY(next_member(s));
+            TRY(stream_next_member(s));
         size_t room = bytes - *got < BLOCK_BYTES ? bytes - *got : BLOCK_BYTES;
         s->z.next_out = data + *got;
         s->z.avail_out = (uInt)room;
@@ -123,6 +125,6 @@ enum status stream_read(struct stream *stream, void *data, size_t bytes, size_t 
 {
     *got = 0;
     if (stream->gzip)
-        return read_gzip(stream, data, bytes, got);
-    return read_plain(stream, data, bytes, got);
+        return stream_read_gzip(stream, data, bytes, got);
+    return stream_read_plain(stream, data, bytes, got);
 }

@@ -34,7 +34,7 @@ setup() {
     fails 1 "'empty' is not an IDX file" $import --images empty --labels $label
     fails 1 "gzip file 'short.gz' is cut short" $import --images short.gz --labels $label
     fails 1 "IDX file 'short' is cut short" $import --images short --labels $label
-    fails 1 "'long' goes on after" $import --images long --labels $label
+    fails 1 "'long' continues after" $import --images long --labels $label
     fails 1 "bytes after the end of the gzip data in 'junk.gz'" $import --images junk.gz --labels $label
     fails 1 "impossible size" $import --images absurd --labels $label
     fails 1 "announces 1683627179248 bytes of data, it holds 3" $import --images huge --labels $label
@@ -42,7 +42,7 @@ setup() {
     fails 1 "No such file" $import --images $image --labels nowhere.gz
     fails 1 "holds 130 images but 'e-test-labels-idx1-ubyte.gz' 52 labels" \
         $import --images $image --labels e-test-labels-idx1-ubyte.gz
-    fails 1 "the wrong way round" $import --images $label --labels $image
+    fails 1 "are they swapped" $import --images $label --labels $image
 }
 
 @test "an absurd size in a header takes no memory" {
@@ -59,7 +59,7 @@ setup() {
         $import --classes letters
     fails 1 "label 1 at item 0 of 'e-train-labels-idx1-ubyte.gz' is below the label base 2" \
         $import --label-base 2
-    fails 1 "class '0' has no training images (1 of 27 classes are empty); say --allow-empty" \
+    fails 1 "class '0' has no training images (1 of 27 classes are empty); use --allow-empty" \
         $import
     "$LOCKSTEP" data $import --allow-empty
     [ -f x.h5 ]

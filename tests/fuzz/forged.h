@@ -1,7 +1,7 @@
 /*
- * forged: HDF5's checksums are right whatever a file holds, as after an attacker has
- * computed them anew. In a program, or preloaded as a library, these take the place of
- * HDF5's own: it calls them through the dynamic linker.
+ * forged: makes every checksum in an HDF5 file valid, as if an attacker had recomputed
+ * them. HDF5 calls these functions through the dynamic linker, so that these definitions,
+ * in a program or a preloaded library, replace its own.
  */
 #ifndef LOCKSTEP_TESTS_FORGED_H
 #define LOCKSTEP_TESTS_FORGED_H
@@ -25,7 +25,7 @@ int H5F_get_checksums(const uint8_t *data, size_t bytes, uint32_t *stored,
     return 0;
 }
 
-/* Blocks of heaps are compared elsewhere: theirs has to be 0. */
+/* The checksums of heap blocks are compared by other code: in the file they must be 0. */
 uint32_t H5_checksum_metadata(const void *data, size_t bytes, uint32_t seed)
 {
     (void)data;

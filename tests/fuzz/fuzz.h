@@ -2,9 +2,9 @@
  * fuzz: what the programs of tests/fuzz share (clang's libFuzzer; scripts/fuzz.sh runs
  * them).
  *
- * Each hands an input to the reader that the program itself uses, through files in
- * TMPDIR. A crash, a leak, an allocation beyond the limit, and our own ASSERT or "out of
- * memory" are failures; that a reader refuses its input is not.
+ * Each passes an input to one of lockstep's readers, through files in TMPDIR. Failures
+ * are a crash, a leak, an allocation above the limit, a failed ASSERT and "out of
+ * memory"; that a reader refuses its input is none.
  */
 #ifndef LOCKSTEP_TESTS_FUZZ_H
 #define LOCKSTEP_TESTS_FUZZ_H
@@ -25,7 +25,7 @@ size_t LLVMFuzzerMutate(uint8_t *data, size_t size, size_t room);
 
 #define FUZZ_UNUSED __attribute__((unused))
 
-/* What the program itself must not do with any input. */
+/* Must hold for any input. */
 #define FUZZ_CHECK(cond) ((cond) ? (void)0 : fuzz_wrong(#cond))
 
 static _Noreturn void fuzz_wrong(const char *what)
@@ -34,7 +34,7 @@ static _Noreturn void fuzz_wrong(const char *what)
     abort();
 }
 
-/* libFuzzer sees an abort, but not the quiet _Exit of a bug or of a lack of memory. */
+/* libFuzzer detects an abort, but not the _Exit after a bug or when memory runs out. */
 static void fuzz_abort(int code)
 {
     fprintf(stderr, "exit code %d\n", code);
@@ -49,7 +49,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
     return 0;
 }
 
-/* A path below TMPDIR. Eight of them are good at a time. */
+/* A path below TMPDIR, valid until the eighth call after this one. */
 static const char *fuzz_path(const char *name)
 {
     static char path[8][FS_PATH];
@@ -60,7 +60,7 @@ static const char *fuzz_path(const char *name)
     return path[turn];
 }
 
-/* A file of these bytes. */
+/* Writes a file and returns its path. */
 FUZZ_UNUSED static const char *fuzz_file(const char *name, const void *data, size_t size)
 {
     const char *path = fuzz_path(name);
@@ -71,7 +71,7 @@ FUZZ_UNUSED static const char *fuzz_file(const char *name, const void *data, siz
     return path;
 }
 
-/* The bytes of an input that has several parts, taken from its beginning. */
+/* The rest of an input that has several parts. */
 struct fuzz_bytes {
     const uint8_t *data;
     size_t size;
@@ -85,7 +85,7 @@ FUZZ_UNUSED static uint8_t fuzz_byte(struct fuzz_bytes *bytes)
     return *bytes->data++;
 }
 
-/* A part whose length, three bytes, stands before it. */
+/* Takes a part, which begins with its length in three bytes. */
 FUZZ_UNUSED static struct fuzz_bytes fuzz_part(struct fuzz_bytes *bytes)
 {
     size_t length = (size_t)fuzz_byte(bytes) << 16;

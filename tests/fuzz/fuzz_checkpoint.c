@@ -1,13 +1,13 @@
-/* Checkpoints: what `predict` does with one. */
+/* Checkpoints, as `predict` uses them. */
 #include "app/run/network.h"
 #include "base/mem.h"
 #include "fuzz_h5.h"
 #include "nn/workspace.h"
 
-#define WORK_MOST 1e8 /* FLOPs that one input may cost */
+#define FLOPS_MAX 1e8 /* per input */
 
-/* One image through the network. */
-static void use(const struct network *network)
+/* Runs one image through the network. */
+static void fuzz_forward(const struct network *network)
 {
     const struct grain_pass pass = {
         .team = {.size = 1}, .n = 1, .params = network->params};
@@ -26,8 +26,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (network_open(&network, path) != ST_OK)
         return 0;
     model_print(&network.model);
-    if (network.model.flops < WORK_MOST)
-        use(&network);
+    if (network.model.flops < FLOPS_MAX)
+        fuzz_forward(&network);
     network_close(&network);
     return 0;
 }

@@ -1,4 +1,4 @@
-/* CSV files: flags, then the file. */
+/* CSV files. Input: flags, then the file. */
 #include "data/import.h"
 #include "fuzz.h"
 

@@ -1,5 +1,4 @@
-/* Data sets, and a run's metrics: all that `show` and `data info --verify` read, and what
-   training does. */
+/* Data sets and metrics, as `show`, `data info --verify` and training read them. */
 #include "app/cli/commands.h"
 #include "data/dataset.h"
 #include "fuzz_h5.h"

@@ -1,9 +1,9 @@
 /*
- * fuzz_h5: what the programs share that read HDF5 files.
+ * fuzz_h5: what the programs that read HDF5 files share.
  *
- * An attacker computes every checksum anew after having changed a file: here all of them
- * are right. HDF5's own are not compared, or are 0 where they cannot but be; and what
- * lockstep hashes has the hash 0. That is what the seeds say (make_corpus.py).
+ * An attacker recomputes every checksum after changing a file, so here all of them are
+ * valid: HDF5's own are not compared, or must be 0 where they always are compared, and
+ * lockstep's hash of anything is 0. The seeds are written accordingly (make_corpus.py).
  */
 #ifndef LOCKSTEP_TESTS_FUZZ_H5_H
 #define LOCKSTEP_TESTS_FUZZ_H5_H

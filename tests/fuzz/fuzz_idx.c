@@ -1,4 +1,4 @@
-/* IDX files: flags, the images' file with its length before it, the labels'. */
+/* IDX files. Input: flags, length of the images' file, that file, the labels' file. */
 #include "data/import.h"
 #include "fuzz.h"
 

@@ -1,24 +1,24 @@
-/* Folders of PNG images: flags, height and width, an image with its length before it, and
-   another, each in a class of its own. Checksums are set right after every mutation, or
-   hardly any input would get past them. */
+/* Folders of images. Input: flags, height, width, the length of an image, that image,
+   another image; each image has its own class. Checksums are corrected after most
+   mutations: hardly any input would pass them otherwise. */
 #include <string.h>
 #include <zlib.h>
 
 #include "data/import.h"
 #include "fuzz.h"
 
-static const uint8_t signature[8] = "\x89PNG\r\n\x1a\n";
+static const uint8_t png_signature[8] = "\x89PNG\r\n\x1a\n";
 
-static uint32_t big_endian(const uint8_t *b)
+static uint32_t png_read_u32(const uint8_t *b)
 {
     return (uint32_t)b[0] << 24 | (uint32_t)b[1] << 16 | (uint32_t)b[2] << 8 | b[3];
 }
 
-/* Of the chunks from `at`, as far as they go. */
-static void mend_chunks(uint8_t *data, size_t size, size_t at)
+/* Corrects the checksums of the complete chunks from `at` on. */
+static void png_correct_checksums(uint8_t *data, size_t size, size_t at)
 {
     while (size - at >= 12) {
-        size_t length = big_endian(data + at);
+        size_t length = png_read_u32(data + at);
         if (length > size - at - 12)
             return;
         uint8_t *sum = data + at + 8 + length;
@@ -34,9 +34,9 @@ size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t room, unsigned
     size = LLVMFuzzerMutate(data, size, room);
     if (seed % 8 == 0)
         return size;
-    for (size_t i = 0; i + sizeof signature <= size; i++)
-        if (memcmp(data + i, signature, sizeof signature) == 0)
-            mend_chunks(data, size, i + sizeof signature);
+    for (size_t i = 0; i + sizeof png_signature <= size; i++)
+        if (memcmp(data + i, png_signature, sizeof png_signature) == 0)
+            png_correct_checksums(data, size, i + sizeof png_signature);
     return size;
 }
 

@@ -1,10 +1,9 @@
 #!/usr/bin/env python3
-"""Write the seeds that fuzzing starts from into tests/fuzz/corpus/TARGET/seed-*.
+"""Write the seeds for fuzzing into tests/fuzz/corpus/TARGET/seed-*.
 
-make_corpus.py [LOCKSTEP]: the program (build/lockstep) draws, imports and trains what it
-can make itself; the rest is what others write: gzip, PNGs of every kind, and the same
-HDF5 content as h5py stores it. Needs python3-h5py. Inputs that were added because they
-once broke something are not touched.
+make_corpus.py [LOCKSTEP]: the program (build/lockstep) writes its own formats; this script
+writes the formats of others: gzip, PNGs of every kind, and the same HDF5 content as h5py
+stores it. Needs python3-h5py. Keeps inputs that were added because they once failed.
 """
 import gzip
 import pathlib
@@ -45,7 +44,7 @@ def pixels(count):
     return bytes(random.randrange(256) for _ in range(count))
 
 
-# --- files in other people's formats ---
+# --- formats of others ---
 
 
 def idx(dims, data):
@@ -85,7 +84,7 @@ def chunk(kind, data):
 
 
 def rows(height, width, bits):
-    """Rows of `bits` a pixel, each behind its filter."""
+    """Rows of `bits` per pixel, each after its filter byte."""
     line = (width * bits + 7) // 8
     return b"".join(bytes([y % 5]) + pixels(line) for y in range(height) if line)
 
@@ -122,7 +121,7 @@ def png_seeds():
         seed("png", name, bytes([flags, 5, 8]) + part(one) + two)
 
 
-# --- our own files ---
+# --- our own formats ---
 
 
 def config_seeds(effective):
@@ -151,7 +150,7 @@ kind = {optim}
 
 
 def as_h5py(source, target, variable):
-    """The same content in the format that h5py chooses: HDF5's first."""
+    """The same content in the format that h5py chooses: that of HDF5 1.0."""
     with h5py.File(source) as a, h5py.File(target, "w") as b:
         for name in sorted(named(a)):
             b.create_dataset(name, data=a[name][()], track_times=False)
@@ -171,7 +170,7 @@ def named(file):
 
 
 def without_sums(data):
-    """HDF5's checksums of heap blocks to 0: fuzz_h5.h computes no other."""
+    """Set HDF5's checksums of heap blocks to 0, as fuzz_h5.h computes them."""
     data = bytearray(data)
     for found in re.finditer(b"FHDB", data):
         at = found.start()
@@ -184,7 +183,7 @@ def without_sums(data):
 
 
 def hdf5_seeds(target, path, work):
-    """With a hash of zeros, which is what hash_bytes gives in the fuzzing programs."""
+    """With a hash of 0, as hash_bytes returns it in the fuzzing programs."""
     for name in ("own", "h5py", "variable"):
         copy = work / "copy.h5"
         if name == "own":

@@ -300,7 +300,7 @@ trial_of() {
     JOB=''
     cat killed.err
     [ "$status" -eq 1 ]
-    grep -q "^lockstep: 'killed/.*-000000000028.h5' could not be tried: " killed.err
+    grep -q "^lockstep: 'killed/.*-000000000028.h5' could not be probed: " killed.err
     run ! grep -E 'damaged|looking for an older' killed.err
     rm -f killed/lock
     same_text "$(fingerprint killed/checkpoints)" "$before"

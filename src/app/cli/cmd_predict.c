@@ -82,7 +82,7 @@ static enum status predict_one(const struct network *network, struct workspace *
 {
     int h = network->info.h, w = network->info.w;
     struct image image;
-    TRY(image_read_png(&image, path));
+    TRY(image_read(&image, path));
     bool inverted = image_is_dark_on_light(&image);
     if (inverted)
         image_invert(&image);

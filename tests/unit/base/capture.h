@@ -1,6 +1,6 @@
 /*
- * capture: what a function prints and how it ends, tried in a child process: what it
- * changes (who speaks, signal handlers) is gone afterwards.
+ * capture: runs a function in a child process and returns what it prints and how it ends.
+ * What it changes (the log's rank, signal handlers) does not outlive the child.
  */
 #ifndef LOCKSTEP_TESTS_CAPTURE_H
 #define LOCKSTEP_TESTS_CAPTURE_H
@@ -30,7 +30,7 @@ static inline void capture_slurp(FILE *file, char text[4096])
     fclose(file);
 }
 
-/* body's value is the child's exit code if it returns. It must not use cmocka. */
+/* If body returns, its value is the child's exit code. It must not use cmocka. */
 static inline struct captured capture(int (*body)(void))
 {
     struct captured c = {.code = -1};

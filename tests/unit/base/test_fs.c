@@ -106,8 +106,8 @@ static void expect_content(const char *path, const char *content)
     free(text);
 }
 
-/* The temporary file is beside the target (rename must not cross file systems), and no
-   two processes share one. */
+/* The temporary file is in the folder of the target (rename must not cross file systems),
+   and two processes use different ones. */
 static void test_temp_name(void **state)
 {
     (void)state;
@@ -179,7 +179,7 @@ static void test_commit_here(void **state)
     assert_int_equal(chdir(was), 0);
 }
 
-/* Only what fs_temp_name names goes. */
+/* Removes only files named by fs_temp_name. */
 static void test_remove_temps(void **state)
 {
     (void)state;

@@ -8,8 +8,8 @@
 
 #include "base/hash.h"
 
-/* Test vectors of xxHash's own self-check (cli/xsum_sanity_check.c), XXH3 64 bits: they
-   pass through every length class of the algorithm. */
+/* Test vectors of xxHash's own self-check (cli/xsum_sanity_check.c), XXH3 64 bits. They
+   cover every length class of the algorithm. */
 static void test_known_answers(void **state)
 {
     (void)state;
@@ -40,7 +40,7 @@ static void test_chain(void **state)
     assert_true(ab != ba);
     assert_true(ab == hash_bytes("b", 1, hash_bytes("a", 1, 0)));
     assert_true(ab != hash_bytes("b", 1, 0));
-    /* where one piece ends and the next begins counts */
+    /* the boundary between the blocks counts */
     assert_true(hash_bytes("bc", 2, hash_bytes("a", 1, 0)) !=
                 hash_bytes("c", 1, hash_bytes("ab", 2, 0)));
 }

@@ -11,9 +11,9 @@
 
 static char path[FS_PATH];
 
-/* libc's stands behind it: on a file system without locks it fails. */
 static bool no_locks;
 
+/* Replaces libc's: fails as on a file system without locks. */
 int flock(int fd, int operation)
 {
     if (!no_locks)
@@ -22,7 +22,8 @@ int flock(int fd, int operation)
     return -1;
 }
 
-/* There, all have read the file before the first writes it. */
+/* Replaces libc's: without locks, every process has read the file before the first one
+   writes it. */
 int ftruncate(int fd, off_t size)
 {
     if (no_locks)
@@ -87,7 +88,7 @@ static void test_one_at_a_time(void **state)
     stop_holder(child);
 }
 
-/* The holder was killed: its file is there, its lock is not. */
+/* The holder was killed: its file exists, its lock does not. */
 static void test_survives_a_crash(void **state)
 {
     (void)state;
@@ -116,8 +117,8 @@ static void test_waits_for_a_dying_holder(void **state)
     stop_holder(killer);
 }
 
-/* The folder was deleted under the run and made again: the lock is there again, unless
-   somebody else was faster. */
+/* The folder was deleted during the run and made again: the lock is taken again, unless
+   another process was faster. */
 static void test_taken_anew(void **state)
 {
     (void)state;
@@ -139,7 +140,7 @@ static void test_taken_anew(void **state)
     lockfile_release(&lock);
 }
 
-/* Several at once, where the kernel does not help: one has it. */
+/* Several processes at once, without flock: one gets the lock. */
 static void test_without_locks(void **state)
 {
     enum { PROCESSES = 8 };
@@ -173,8 +174,7 @@ static void test_without_locks(void **state)
     no_locks = false;
 }
 
-/* In a pid namespace of its own, as in a container: of the holder's pid nothing is known
-   there. */
+/* In a pid namespace of its own, as in a container, where the holder's pid is unknown. */
 static int take_in_a_container(void)
 {
     if (unshare(CLONE_NEWPID) != 0)

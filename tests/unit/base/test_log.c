@@ -26,7 +26,7 @@ static int say_hostile(void)
     return 0;
 }
 
-/* Nothing that a terminal would obey. */
+/* A terminal must not obey what is printed. */
 static void test_control_characters(void **state)
 {
     (void)state;
@@ -91,7 +91,7 @@ static int say_to_file(void)
     return 0;
 }
 
-/* The file has both streams, is appended to, and progress is not in it. */
+/* The file contains both streams but no progress, and is appended to. */
 static void test_file(void **state)
 {
     (void)state;
@@ -129,7 +129,7 @@ static void test_file_fails(void **state)
     assert_non_null(strstr(c.err, "cannot write '"));
     c = capture(open_as_rank_1);
     assert_int_equal(c.code, ST_OK);
-    assert_int_equal(scratch_count("rank1"), 0); /* rank 0's business */
+    assert_int_equal(scratch_count("rank1"), 0); /* only rank 0 writes it */
 }
 
 int main(void)

@@ -11,7 +11,7 @@ static void expect_zero(const unsigned char *p, size_t bytes)
         assert_int_equal(p[i], 0);
 }
 
-/* Freed memory that is given out again comes zeroed all the same. */
+/* Memory that is reused after free is zeroed, too. */
 static void test_zeroed_and_aligned(void **state)
 {
     (void)state;
@@ -89,7 +89,7 @@ static void test_too_much(void **state)
     }
 }
 
-/* Bytes that count against RLIMIT_DATA, under a sanitizer many. */
+/* Bytes that count against RLIMIT_DATA; many under a sanitizer. */
 static size_t reserved(void)
 {
     char line[256];
@@ -103,8 +103,8 @@ static size_t reserved(void)
     return 1024 * kilobytes;
 }
 
-/* What is reserved already is not left. */
-static int own_limit(void)
+/* mem_limit leaves out what is already reserved. */
+static int limited_by_rlimit(void)
 {
     const size_t some = (size_t)1 << 28, all = reserved() + 4 * some;
     const struct rlimit most = {all, all};
@@ -118,9 +118,9 @@ static int own_limit(void)
     return !(before <= 4 * some && after <= before - some);
 }
 
-#ifndef __SANITIZE_ADDRESS__ /* which keeps what is freed, to see who uses it */
+#ifndef __SANITIZE_ADDRESS__ /* keeps freed memory, to detect its use */
 
-/* What was freed is left again, though something small lies above where it was. */
+/* Freed memory counts as free, although a small block lies above it. */
 static int freed(void)
 {
     enum { SMALL = 100000, REPEATS = 5 };
@@ -155,7 +155,7 @@ static void test_limit(void **state)
 {
     (void)state;
     assert_true(mem_limit() <= mem_shared_limit());
-    assert_int_equal(capture(own_limit).code, 0);
+    assert_int_equal(capture(limited_by_rlimit).code, 0);
 }
 
 int main(void)

@@ -99,7 +99,8 @@ static const char *nearest(const char *text)
 static void test_nearest(void **state)
 {
     (void)state;
-    assert_string_equal(nearest("epohcs"), "epochs"); /* two letters swapped: one slip */
+    assert_string_equal(nearest("epohcs"),
+                        "epochs"); /* two letters swapped: distance 1 */
     assert_string_equal(nearest("epoch"), "epochs");
     assert_string_equal(nearest("bacth"), "batch");
     assert_string_equal(nearest("batchh"), "batch");
@@ -112,7 +113,7 @@ static void test_nearest(void **state)
     assert_null(parse_nearest("lr", NULL, 0));
 }
 
-/* Words longer than anything sensible are compared by their beginning, not overrun. */
+/* Only the beginning of very long words is compared, without overrun. */
 static void test_nearest_long(void **state)
 {
     (void)state;

@@ -30,7 +30,7 @@ static void test_known_answers(void **state)
     }
 }
 
-/* A stream is the blocks of counters 0, 1, ... under the name's key. */
+/* A stream is the blocks of counters 0, 1, ... under the seed's key. */
 static void test_stream_is_blocks(void **state)
 {
     (void)state;
@@ -45,22 +45,22 @@ static void test_stream_is_blocks(void **state)
     }
 }
 
-struct name {
+struct stream_name {
     uint64_t seed;
     enum rng_purpose purpose;
     uint32_t a;
     uint64_t b;
 };
 
-static struct rng stream(struct name n)
+static struct rng stream(struct stream_name n)
 {
     struct rng rng;
     rng_init(&rng, n.seed, n.purpose, n.a, n.b);
     return rng;
 }
 
-/* Every part of a name, down to its highest bit, makes another stream. */
-static const struct name names[] = {
+/* A change in any part of the name, up to its highest bit, gives another stream. */
+static const struct stream_name names[] = {
     {1, RNG_TEST, 0, 0},          {2, RNG_TEST, 0, 0},
     {1ull << 32, RNG_TEST, 0, 0}, {1ull << 63, RNG_TEST, 0, 0},
     {1, RNG_AUGMENT, 0, 0},       {1, RNG_DROPOUT, 0, 0},
@@ -80,8 +80,8 @@ static void test_same_name_same_numbers(void **state)
     }
 }
 
-/* Numbers of two streams at the same place agree no more often than chance would have it,
-   and are not correlated: 5 standard deviations. */
+/* Numbers at the same position of two streams are never equal and not correlated, within
+   5 standard deviations. */
 static void test_streams_are_independent(void **state)
 {
     (void)state;
@@ -101,7 +101,7 @@ static void test_streams_are_independent(void **state)
     }
 }
 
-/* Six faces: chi-square with 5 degrees of freedom stays below 30 but once in 70,000. */
+/* Six faces: chi-square with 5 degrees of freedom exceeds 30 once in 70,000 times. */
 static void test_below_is_even(void **state)
 {
     (void)state;
@@ -118,7 +118,7 @@ static void test_below_is_even(void **state)
     assert_true(chi < 30);
 }
 
-/* Of 3 * 2^30 numbers every third would come twice as often without the rejection. */
+/* Without rejection, a third of 3 * 2^30 numbers would come twice as often. */
 static void test_below_has_no_bias(void **state)
 {
     (void)state;
@@ -189,7 +189,7 @@ static void test_normal(void **state)
     assert_true(fabs(far - 0.0026998 * N) < 5 * sqrt(0.0026998 * N));
 }
 
-/* Two words make a number, by the formula: u in (0, 1) and v in [0, 1). */
+/* Two words give a number by the formula, with u in (0, 1) and v in [0, 1). */
 static void test_normal_formula(void **state)
 {
     (void)state;

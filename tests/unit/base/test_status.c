@@ -73,7 +73,7 @@ static void test_capture(void **state)
     assert_string_equal(c.err, "lockstep: refused '2'\n");
 }
 
-/* The values are promised to scripts. */
+/* Scripts rely on the values. */
 static void test_exit_codes(void **state)
 {
     (void)state;

@@ -31,7 +31,7 @@ static int stop_by_two_ints(void)
     return signals(SIGINT, SIGINT);
 }
 
-/* The first signal is a request; only a second Ctrl-C ends the process. */
+/* The first signal is a request; only a second INT ends the process. */
 static void test_stop(void **state)
 {
     (void)state;
@@ -47,7 +47,7 @@ static int stop_by(int number)
     return stop_requested() ? 0 : 1;
 }
 
-/* What came before the handlers were there is not lost. */
+/* A signal that arrives before the handlers are installed is not lost. */
 static int deferred(void)
 {
     stop_defer();

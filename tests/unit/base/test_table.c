@@ -43,7 +43,7 @@ static int print_wide(void)
     return t.cell != NULL;
 }
 
-/* Many rows make the table grow; what is too wide for a line is cut, not overrun. */
+/* Many rows make the table grow; a line that is too wide is cut without overrun. */
 static void test_growth(void **state)
 {
     (void)state;

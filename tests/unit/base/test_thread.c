@@ -15,7 +15,7 @@ static void *block_check(void *context)
     return context;
 }
 
-/* The new thread takes no signals; who started it still does. */
+/* The new thread takes no signals; the thread that started it still does. */
 static void test_signals_stay_with_main(void **state)
 {
     (void)state;
@@ -31,26 +31,26 @@ static void test_signals_stay_with_main(void **state)
     assert_false(sigismember(&mask, SIGTERM));
 }
 
-static void *stand_back(void *context)
+static void *run_idle(void *context)
 {
     char name[16];
     thread_name("a worker");
-    thread_stand_back();
+    thread_run_idle();
     pthread_getname_np(pthread_self(), name, sizeof name);
     *(bool *)context =
         strcmp(name, "a worker") == 0 && sched_getscheduler(0) == SCHED_IDLE;
     return NULL;
 }
 
-/* Only the thread itself; nothing special has to be allowed for it. */
-static void test_a_thread_stands_back(void **state)
+/* Only the calling thread changes; no privilege is needed. */
+static void test_a_thread_runs_idle(void **state)
 {
     (void)state;
     pthread_t thread;
-    bool back = false;
-    thread_start(&thread, stand_back, &back);
+    bool idle = false;
+    thread_start(&thread, run_idle, &idle);
     assert_int_equal(pthread_join(thread, NULL), 0);
-    assert_true(back);
+    assert_true(idle);
     assert_int_equal(sched_getscheduler(0), SCHED_OTHER);
 }
 
@@ -58,7 +58,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_signals_stay_with_main),
-        cmocka_unit_test(test_a_thread_stands_back),
+        cmocka_unit_test(test_a_thread_runs_idle),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

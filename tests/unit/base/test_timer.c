@@ -44,7 +44,7 @@ static void test_phases(void **state)
     assert_true(phases.seconds[PHASE_BACKWARD] == 0);
 }
 
-/* The rest makes the sum the wall time, however often it is taken. */
+/* With PHASE_REST the phases sum to the wall time, however often it is set. */
 static void test_close(void **state)
 {
     (void)state;

@@ -35,7 +35,7 @@ static void test_marks(void **state)
     where_wait(false);
     assert_true(!look(&where).waiting && look(&where).moves == next.moves + 2);
 
-    /* The same mark again is a move too: the next grain in the same layer. */
+    /* The same mark again counts as a move: the next grain in the same layer. */
     where_mark(WHERE_REDUCE);
     where_mark(WHERE_REDUCE);
     spot = look(&where);
@@ -65,7 +65,7 @@ static void *mark_all(void *context)
     return context;
 }
 
-/* Members of a team mark as they compute: only the main thread's count. */
+/* All threads of a team call it while computing: only the main thread's marks count. */
 static void test_other_threads_do_not_count(void **state)
 {
     (void)state;
@@ -107,12 +107,12 @@ static void test_texts(void **state)
     where_name_file("/data/letters.h5");
     assert_string_equal(text_of(8, WHERE_READER, -1),
                         "step 8, load, waiting for the reader of 'letters.h5'");
-    where_name_file("a name that is too long to be told whole to those who wait for "
-                    "it.h5");
+    where_name_file("a name that is too long to be shown whole to the ranks that wait "
+                    "for it.h5");
     assert_string_equal(text_of(UINT64_MAX, WHERE_READER, -1),
                         "step 18446744073709551615, load, waiting for the reader of 'a "
-                        "name that is too long to be told whole to those who wait for '");
-    /* what a stranger's datagram might say */
+                        "name that is too long to be shown whole to the ranks that wai'");
+    /* values that a foreign datagram might contain */
     assert_string_equal(text_of(1, WHERE_FORWARD, 17), "step 1, layer 17 forward");
     assert_string_equal(text_of(1, WHERE_FORWARD, WHERE_LAYERS + 5),
                         "step 1, layer 69 forward");
@@ -121,10 +121,10 @@ static void test_texts(void **state)
     assert_string_equal(text_of(1, WHERE_FORWARD, 0), "step 1, layer linear1 forward");
 }
 
-/* Where a rank is that marks all the time is never a mixture of two marks. */
+/* A copy never mixes two marks, however fast the marks are made. */
 static atomic_bool enough;
 
-static void *run_about(void *context)
+static void *mark_until_enough(void *context)
 {
     where_attach(context);
     for (int i = 0; !atomic_load(&enough); i = (i + 1) % 50)
@@ -140,7 +140,7 @@ static void test_seen_from_another_thread(void **state)
     (void)state;
     static struct where where;
     pthread_t thread;
-    thread_start(&thread, run_about, &where);
+    thread_start(&thread, mark_until_enough, &where);
     uint64_t moves = 0;
     for (int i = 0; i < 100000 || moves < 1000; i++) {
         struct where_spot spot = look(&where);

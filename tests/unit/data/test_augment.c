@@ -76,7 +76,7 @@ static const int sizes[][2] = {{1, 1},   {1, 9},   {9, 1},    {2, 2},    {3, 40}
                                {7, 7},   {8, 8},   {13, 6},   {28, 28},  {40, 3},
                                {5, 111}, {5, 112}, {60, 113}, {20, 365}, {365, 20}};
 
-/* With nothing to do, by either way in, the picture comes out as it is. */
+/* Without a distortion the output equals the input; so it does if all strengths are 0. */
 static void test_identity(void **state)
 {
     (void)state;
@@ -93,7 +93,7 @@ static void test_identity(void **state)
             augment_warp(&draw, h, w, in, out);
             for (int i = 0; i < h * w; i++)
                 assert_true(out[i] == (float)in[i]);
-            assert_true(isnan(out[h * w])); /* and no further */
+            assert_true(isnan(out[h * w])); /* nothing is written past the end */
         }
     }
 }
@@ -126,7 +126,8 @@ static void test_whole_shifts(void **state)
 static void test_half_shifts(void **state)
 {
     (void)state;
-    const uint8_t in[9] = {10, 30, 200, 50, 255, 7, 99, 99, 99}; /* 99: not part of it */
+    const uint8_t in[9] = {10, 30, 200, 50, 255,
+                           7,  99, 99,  99}; /* 99: not part of the image */
     const struct {
         double right, down;
         float expected[6];
@@ -146,7 +147,7 @@ static void test_half_shifts(void **state)
     }
 }
 
-/* A picture is squeezed to a line at most, never turned inside out. */
+/* An image is never mirrored by its scale. */
 static void test_no_mirror(void **state)
 {
     (void)state;
@@ -161,7 +162,7 @@ static void test_no_mirror(void **state)
     assert_memory_equal(none, minus, sizeof(none));
 }
 
-/* What each parameter does to a blob right of the centre and below, at c + (6, 3). */
+/* The effect of each parameter on a blob at c + (6, 3), right of the centre and below. */
 static void test_affine_parts(void **state)
 {
     (void)state;
@@ -181,7 +182,7 @@ static void test_affine_parts(void **state)
     both.shift[0] = 2;
     const struct {
         const struct augment_draw *draw;
-        double x, y, mass; /* where it goes, and what it weighs */
+        double x, y, mass; /* expected position relative to c, and mass */
     } cases[] = {
         {&turned, -3, 6, 1},         {&wide, 9, 3, 1.5},     {&tall, 6, 1.5, 0.5},
         {&sheared, 6 + 1.2, 3, 1.0}, {&both, 5, -10.2, 1.5},
@@ -199,8 +200,8 @@ static void test_affine_parts(void **state)
     }
 }
 
-/* How far the field moves things, read off two pictures whose values are the coordinates:
-   per pixel, valid away from the edges. */
+/* The field's displacement of each pixel, measured with two images whose values are the
+   coordinates; valid away from the edges. */
 static void read_field(double strength, uint32_t epoch, int side, float *dx, float *dy)
 {
     static uint8_t in[MOST];
@@ -243,8 +244,8 @@ static void test_field(void **state)
     assert_true(fabs(cross / n) < 0.12 * expected);
     assert_true(fabs(mean / (2 * n)) < 0.1);
     assert_true(largest < STRENGTH);
-    /* The spline's slope is at most 2 s / 7 and its second derivative 4 s / 49: this
-       would catch a seam between cells or strips. */
+    /* The spline's slope is at most 2 s / 7, its second derivative 4 s / 49: a seam
+       between cells or strips would exceed them. */
     assert_true(steepest < 2.0 * STRENGTH / 7);
     assert_true(bend < 4.0 * STRENGTH / 49 + 1e-3);
 }
@@ -263,7 +264,7 @@ static void test_field_scales(void **state)
         }
 }
 
-/* As the draw of that name (seed, epoch, sample) has it; in and out (SIDE, SIDE). */
+/* Distorts by the draw of name = (seed, epoch, sample); in and out are (SIDE, SIDE). */
 static void distort(const struct augment_options *options, const uint64_t name[3],
                     const uint8_t *in, float *out)
 {
@@ -272,7 +273,7 @@ static void distort(const struct augment_options *options, const uint64_t name[3
     augment_warp(&draw, SIDE, SIDE, in, out);
 }
 
-/* A draw is its name's alone, whatever was drawn before and wherever it is written. */
+/* A draw depends on (seed, epoch, sample) alone, not on earlier draws. */
 static void test_named_draws(void **state)
 {
     (void)state;
@@ -293,7 +294,7 @@ static void test_named_draws(void **state)
     assert_memory_equal(first, again, sizeof(first));
 }
 
-/* Draws fill [-x, x], evenly, and switching one off leaves the others as they are. */
+/* Draws are uniform in [-x, x], and a strength of 0 does not change the others. */
 static void test_draws(void **state)
 {
     (void)state;
@@ -323,7 +324,7 @@ static void test_draws(void **state)
     }
 }
 
-/* Ink is moved, not made or lost: on average exactly, in one image to the strengths. */
+/* Mass is preserved: on average exactly, in one image within what the strengths allow. */
 static void test_mass(void **state)
 {
     (void)state;
@@ -347,7 +348,7 @@ static void test_mass(void **state)
     assert_true(fabs(x) < 0.3 && fabs(y) < 0.3);
 }
 
-/* However wild the strengths and whatever the size. */
+/* Values stay in 0..255 for any strengths and sizes. */
 static void test_bounds(void **state)
 {
     (void)state;

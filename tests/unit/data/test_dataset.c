@@ -1,4 +1,4 @@
-/* Also run by several ranks: rank 0 makes the files, all use them. */
+/* Also runs on several ranks: rank 0 writes the files, all ranks read them. */
 #include "../scratch.h"
 
 #include <math.h>
@@ -129,7 +129,7 @@ static void test_info(void **state)
     dataset_builder_release(&b);
 }
 
-/* The same numbers reach every rank, which did not all read the file. */
+/* Every rank gets the same numbers, though only rank 0 reads them from the file. */
 static void test_every_rank_knows_the_same(void **state)
 {
     (void)state;
@@ -203,7 +203,8 @@ static void test_fetch(void **state)
     uint64_t index[2000];
     for (int round = 0; round < 20; round++) {
         size_t n = round == 0 ? 0 : 1 + rng_below(&rng, 2000);
-        for (size_t i = 0; i < n; i++) /* neighbours, repetitions, strangers, the end */
+        for (size_t i = 0; i < n;
+             i++) /* neighbours, repetitions, distant rows, the end */
             index[i] = i && rng_below(&rng, 2)
                            ? (index[i - 1] + rng_below(&rng, 2)) % 30000
                            : rng_below(&rng, 30000);
@@ -260,8 +261,8 @@ static void test_bad_builders(void **state)
     dataset_builder_release(&b);
 }
 
-/* What a data set is made of, each part of which can be spoilt. */
-struct parts {
+/* The parts of a data set, each of which a case can make wrong. */
+struct dataset_parts {
     const char *images, *labels;
     size_t n, h, n_labels;
     enum h5file_type type;
@@ -271,7 +272,7 @@ struct parts {
     const char *hash, *said;
 };
 
-static void write_parts(const struct parts *p, const char *path)
+static void write_parts(const struct dataset_parts *p, const char *path)
 {
     struct h5file *f;
     uint8_t zeros[1000] = {0}, labels[10] = {0};
@@ -299,7 +300,7 @@ static void test_files_of_another_kind(void **state)
 {
     (void)state;
     const char *hash = "0123456789abcdef";
-    const struct parts cases[] = {
+    const struct dataset_parts cases[] = {
         {"/train/images", "/train/labels", 3, 4, 3, H5FILE_U8, 0.3, 1, 0, hash, NULL},
         {"/train/pictures", "/train/labels", 3, 4, 3, H5FILE_U8, 0.3, 1, 0, hash,
          "is not a data set: it holds no '/train/images'"},
@@ -314,7 +315,7 @@ static void test_files_of_another_kind(void **state)
         {"/train/images", "/train/labels", 3, 4, 3, H5FILE_F32, 0.3, 1, 0, hash,
          "is not an array of labels"},
         {"/train/images", "/train/labels", 3, 4, 3, H5FILE_U8, 0.0, 1, 0, hash,
-         "has mean 0.5 and std 0, which cannot be"},
+         "has mean 0.5 and std 0, which is impossible"},
         {"/train/images", "/train/labels", 3, 4, 3, H5FILE_U8, 0.3, 2, 0, hash,
          "has format version 2; this program reads version 1"},
         {"/train/images", "/train/labels", 3, 4, 3, H5FILE_U8, 0.3, 1, 0, "xyz",
@@ -338,21 +339,21 @@ static void test_files_of_another_kind(void **state)
     }
 }
 
-/* Whoever counts by label may trust the labels of a file that another program wrote. */
+/* Callers may index by the labels of a file that another program wrote. */
 static void test_labels_are_classes(void **state)
 {
     (void)state;
-    const struct parts bad = {"/train/images",
-                              "/train/labels",
-                              3,
-                              4,
-                              3,
-                              H5FILE_U8,
-                              0.3,
-                              1,
-                              2,
-                              "0123456789abcdef",
-                              NULL};
+    const struct dataset_parts bad = {"/train/images",
+                                      "/train/labels",
+                                      3,
+                                      4,
+                                      3,
+                                      H5FILE_U8,
+                                      0.3,
+                                      1,
+                                      2,
+                                      "0123456789abcdef",
+                                      NULL};
     const char *path = scratch_path("bad.h5");
     struct dataset_info info;
     uint16_t labels[3];

@@ -130,7 +130,7 @@ static void test_idx_trouble(void **state)
     const char *swap = o.images[0];
     o.images[0] = o.labels[0];
     o.labels[0] = swap;
-    idx_fails(&o, "are they given the wrong way round?");
+    idx_fails(&o, "are they swapped?");
     o = idx_options();
     o.images[1] = write_idx("small", 3, (const int[]){4, 2, 2}, pixels);
     o.labels[1] = o.labels[0];
@@ -236,7 +236,7 @@ static void test_csv_trouble(void **state)
     csv_fails("1;1;2;3;4\n", "has one column");
 }
 
-/* More than one block, rows across their borders; share and seed of the test part. */
+/* More than one block, with rows across block boundaries; test_share and seed. */
 static void test_csv_large(void **state)
 {
     (void)state;
@@ -278,7 +278,7 @@ static void test_csv_large(void **state)
     dataset_builder_release(&b);
 }
 
-/* One image as large as its file: it must not take memory for thousands like it. */
+/* One image as large as its file: memory must not be allocated for thousands of them. */
 static void test_csv_long_line(void **state)
 {
     (void)state;

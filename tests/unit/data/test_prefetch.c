@@ -6,13 +6,13 @@
 #include "comm/comm.h"
 #include "data/prefetch.h"
 
-/* 61 images in batches of 9 make 7 steps an epoch, the last of 7; of a batch this rank
-   has all but the first 2 positions. */
+/* 61 images in batches of 9 are 7 steps an epoch, the last one with 7 images; this rank's
+   share is all of a batch except the first 2 positions. */
 enum { H = 9, W = 7, COUNT = 61, BATCH = 9, SKIPPED = 2, STEPS = 7, SEED = 3 };
 enum { PLENTY = 1 << 30 };
 
 static struct comm *comm;
-static struct dataset set[2]; /* in memory, on disk */
+static struct dataset set[2]; /* resident, not resident */
 static const struct augment_options augment = {.shift = 2, .rotate = 20, .elastic = 1};
 
 static void write_data(const char *path, int h, size_t count)
@@ -95,7 +95,7 @@ static struct prefetch *make(const struct loader *loader, int depth, bool augmen
     return prefetch_create(&with);
 }
 
-/* Who computes: several threads, from both ends of a batch. */
+/* A compute thread; two of them fill a batch from both ends. */
 struct worker {
     struct prefetch *prefetch;
     struct prefetch_batch batch;
@@ -174,7 +174,7 @@ static void test_the_same_at_every_depth(void **state)
             expect_epochs(&set[which & 1], which & 2, depths[i], which & 4);
 }
 
-/* A run that goes on from elsewhere, and a measurement that goes back. */
+/* As when a run resumes at another batch, or a measurement goes back. */
 static void test_any_order(void **state)
 {
     (void)state;
@@ -205,7 +205,7 @@ static void test_stopped_at_any_time(void **state)
     prefetch_free(NULL);
 }
 
-/* Given the time, the augmenting thread does it all. */
+/* The augmenting thread prepares samples if it gets CPU time. */
 static void test_augmented_ahead(void **state)
 {
     (void)state;
@@ -260,8 +260,8 @@ static void test_no_more_memory_than_there_is(void **state)
     }
 }
 
-/* A file that is cut while it is read: in file order, the batches before the cut are
-   whole, and the first one beyond it fails when it is taken, not when it is read. */
+/* A file is truncated while it is read in file order: the batches before the cut are
+   complete, and the first one after it fails when it is taken, not when it is read. */
 static void test_an_error_comes_out_at_its_step(void **state)
 {
     (void)state;
@@ -276,7 +276,7 @@ static void test_an_error_comes_out_at_its_step(void **state)
         scratch_said();
         struct loader loader = loader_of(&cut, false);
         struct loader reference = loader_of(&set[0], false);
-        uint64_t sample = BATCH * 4 + SKIPPED + 1; /* the last that is whole */
+        uint64_t sample = BATCH * 4 + SKIPPED + 1; /* the last complete one */
         uint8_t *last = memmem(
             whole, bytes, dataset_image(&set[0], DATASET_TRAIN, sample), (size_t)H * W);
         assert_non_null(last);

@@ -50,7 +50,7 @@ static void test_stateless(void **state)
         assert_int_equal(sampler_at(&a, 999 - i), sampler_at(&b, 999 - i));
     uint64_t forward = sampler_at(&a, 17);
     assert_int_equal(sampler_at(&b, 17), forward);
-    assert_memory_equal(&a, &b, sizeof(a)); /* asking leaves no trace */
+    assert_memory_equal(&a, &b, sizeof(a)); /* sampler_at changes nothing */
 }
 
 /* Positions at which two orders have the same sample: 1 on average for random ones. */
@@ -87,8 +87,8 @@ static double distance(uint64_t a, uint64_t b)
     return (double)(a > b ? a - b : b - a);
 }
 
-/* Displacements, and steps between neighbours, average a third of the range; no bit of
-   the index shows in the same bit of the value. */
+/* Displacements, and distances of neighbours, average a third of the range; no bit of the
+   index is correlated with the same bit of the value. */
 static void test_no_structure(void **state)
 {
     (void)state;
@@ -115,8 +115,8 @@ static void test_no_structure(void **state)
     }
 }
 
-/* Which of `count` values stands at each position, over many epochs: chi-square against
-   equal shares, (count - 1)^2 degrees of freedom; the bound is mean + 5 deviations. */
+/* How often each value is at each position, over many epochs: chi-square against equal
+   frequencies, (count - 1)^2 degrees of freedom; the bound is mean + 5 deviations. */
 static void check_positions(uint64_t count)
 {
     enum { EPOCHS = 20000, MOST = 26 };
@@ -143,8 +143,8 @@ static void test_positions_are_uniform(void **state)
         check_positions(counts[c]);
 }
 
-/* Whole orders, too: each of the 120 of five samples comes about equally often. (Not to
-   the last bit: a Feistel network on 4 bits or more is an even permutation.) */
+/* Each of the 120 orders of five samples occurs about equally often. (Not exactly: a
+   Feistel network on 4 bits or more is an even permutation.) */
 static void test_small_orders_all_occur(void **state)
 {
     (void)state;

@@ -22,7 +22,7 @@ static void draw_both(uint64_t seed)
             synth_draw(seed, split, (uint64_t)i, images[split][i]);
 }
 
-/* Any other value means that data sets made here differ from those made elsewhere. */
+/* Any other value means that data sets differ from those of other machines. */
 static void test_golden_bytes(void **state)
 {
     (void)state;
@@ -77,7 +77,7 @@ static void test_no_image_twice(void **state)
             assert_memory_not_equal(all + i * PIXELS, all + j * PIXELS, PIXELS);
 }
 
-/* The box of what is clearly ink: first and last row and column. */
+/* The bounding box of pixels that are clearly ink; returns their number. */
 static int ink_bounds(const uint8_t *pixels, int low[2], int high[2])
 {
     int inked = 0;

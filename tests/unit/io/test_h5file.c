@@ -168,7 +168,7 @@ static void test_attribute_trouble(void **state)
     h5file_close(file);
 }
 
-/* Old HDF5 formats end an attribute at 64 KB. */
+/* Old HDF5 formats limit an attribute to 64 KB. */
 static void test_long_text(void **state)
 {
     (void)state;
@@ -265,7 +265,7 @@ static void test_files_that_cannot_be_opened(void **state)
     expect_said("it is a folder");
 }
 
-/* What is missing is not zeros: a training run would take them for images. */
+/* Missing bytes are not read as zeros: a training run would take them for images. */
 static void test_a_file_cut_while_it_is_open(void **state)
 {
     (void)state;
@@ -317,7 +317,7 @@ static void test_same_content_same_bytes(void **state)
         h5file_close(reopen(file));
         text[i] = scratch_read(scratch_path(name[i]), &bytes[i]);
         if (i == 0)
-            sleep(1); /* a time stamp would show */
+            sleep(1); /* a time stamp would differ */
     }
     assert_int_equal(bytes[0], bytes[1]);
     assert_memory_equal(text[0], text[1], bytes[0]);
@@ -333,7 +333,7 @@ static void limit_file_size(rlim_t bytes)
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
 }
 
-/* A limit on the size of files stands for a full disk: writing stops in the middle. */
+/* A limit on the size of files simulates a full disk: writing stops in the middle. */
 static void test_no_room(void **state)
 {
     (void)state;
@@ -349,7 +349,7 @@ static void test_no_room(void **state)
     expect_said("full.h5': File too large");
     h5file_close(file);
 
-    memset(data, 'x', 60000); /* short attributes are kept in memory up to the end */
+    memset(data, 'x', 60000); /* HDF5 keeps short attributes in memory until the end */
     file = create("full.h5");
     assert_int_equal(h5file_put_text(file, "/g", "note", (char *)data), ST_OK);
     assert_int_equal(h5file_put_text(file, "/h", "note", (char *)data), ST_OK);
@@ -362,7 +362,7 @@ static void test_no_room(void **state)
     char *text = scratch_read(scratch_path("full.h5"), &bytes);
     assert_string_equal(text, "before");
     free(text);
-    file = create("full.h5"); /* there is room again, and HDF5 has taken no harm */
+    file = create("full.h5"); /* there is room again, and HDF5 still works */
     assert_int_equal(h5file_write(file, "/big", H5FILE_U8, 1, &big, data), ST_OK);
     h5file_close(reopen(file));
 }

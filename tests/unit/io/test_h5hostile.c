@@ -1,4 +1,4 @@
-/* HDF5 files that are not what they should be, made with HDF5 itself. */
+/* HDF5 files that h5file must refuse, written with HDF5 itself. */
 #include "../scratch.h"
 
 #include <hdf5.h>
@@ -12,7 +12,7 @@ static hid_t make(const char *name)
     return file;
 }
 
-/* An array of `count` zeros, of which some kind of storage is asked for by `list`. */
+/* An array of `count` zeros, stored as the property list `list` says. */
 static void put_array(hid_t file, const char *name, hid_t type, hsize_t count, hid_t list,
                       bool write)
 {
@@ -104,8 +104,8 @@ static void test_types(void **state)
     h5file_close(good);
 }
 
-/* Links lead within the file, or nowhere. The first of the tests: once h5file has opened
-   a file, HDF5 knows no other links, nor makes any. */
+/* Only links within the file are followed. This test must be the first: once h5file has
+   opened a file, HDF5 can no longer create external links. */
 static void test_links(void **state)
 {
     (void)state;
@@ -159,7 +159,7 @@ static void test_attributes(void **state)
     uint64_t number;
     assert_int_equal(h5file_open(&bad, scratch_path("attributes.h5")), ST_OK);
     assert_int_equal(h5file_get_text(bad, "/", "variable", &back), ST_FAIL);
-    expect_said("is text of variable length, in a file that was not tried; fixed");
+    expect_said("is text of variable length, in a file that was not probed; use");
     assert_int_equal(h5file_get_u64(bad, "/", "odd", &number), ST_FAIL);
     expect_said("attribute 'odd' of '");
     assert_int_equal(h5file_get_text(bad, "/", "null", &back), ST_FAIL);

@@ -1,5 +1,4 @@
-/* Files are tried by another process: here by this program, which ends as their names
-   say. */
+/* The child process is this program, which ends as the name of the file says. */
 #include "../base/capture.h"
 #include "../scratch.h"
 
@@ -19,7 +18,7 @@ static void make(const char *name)
     h5file_close(file);
 }
 
-/* Ctrl-C, for instance, goes to all processes of a terminal. */
+/* As when Ctrl-C goes to all processes of a terminal. */
 static void raise_all(void)
 {
     sigset_t all;
@@ -31,12 +30,12 @@ static void raise_all(void)
     raise(SIGUSR2);
 }
 
-/* What the other process does; it leaves a byte in FILE.tries. */
-static int try_file(const char *path)
+/* The child process; appends a byte to FILE.probes. */
+static int probe_file(const char *path)
 {
-    char tries[FS_PATH];
-    snprintf(tries, sizeof tries, "%s.tries", path);
-    FILE *file = fopen(tries, "a");
+    char count[FS_PATH];
+    snprintf(count, sizeof count, "%s.probes", path);
+    FILE *file = fopen(count, "a");
     fputc('.', file);
     fclose(file);
     const char *what = strrchr(path, '/') + 1;
@@ -46,7 +45,7 @@ static int try_file(const char *path)
         raise(SIGKILL);
     if (strcmp(what, "bug.h5") == 0)
         return ST_BUG;
-    if (strcmp(what, "greedy.h5") == 0) /* taken, never touched, given back */
+    if (strcmp(what, "greedy.h5") == 0) /* allocated, never touched, freed */
         munmap(mmap(NULL, (size_t)4 << 30, PROT_READ | PROT_WRITE,
                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0),
                (size_t)4 << 30);
@@ -54,7 +53,7 @@ static int try_file(const char *path)
         raise_all();
     while (strcmp(what, "endless.h5") == 0)
         ;
-    return ST_FAIL; /* cannot be read: no crash */
+    return ST_FAIL; /* an ordinary failure */
 }
 
 static void expect_refused(const char *name, const char *message)
@@ -66,11 +65,11 @@ static void expect_refused(const char *name, const char *message)
     expect_said(message);
 }
 
-static size_t tries(const char *name)
+static size_t probes(const char *name)
 {
     char path[64];
     size_t count;
-    snprintf(path, sizeof path, "%s.tries", name);
+    snprintf(path, sizeof path, "%s.probes", name);
     free(scratch_read(scratch_path(path), &count));
     return count;
 }
@@ -89,7 +88,7 @@ static void test_refused(void **state)
                    "crash.h5' is damaged or malicious: a process that tried to "
                    "read it ended with 'Aborted'");
     expect_refused("bug.h5", "ended with exit code 3");
-    expect_refused("greedy.h5", "takes far more memory than it has bytes");
+    expect_refused("greedy.h5", "takes far more memory than its size");
     expect_refused("endless.h5", "ended with 'CPU time limit exceeded'");
 }
 
@@ -99,7 +98,7 @@ static int open_killed(void)
     return h5file_open(&file, scratch_path("killed.h5")) == ST_FAIL ? 10 : 11;
 }
 
-/* As the kernel does it when memory is short: not taken for damage, the process ends. */
+/* As by the kernel when memory is short: not taken for damage, but the process ends. */
 static void test_killed(void **state)
 {
     (void)state;
@@ -107,7 +106,7 @@ static void test_killed(void **state)
     struct captured c = capture(open_killed);
     assert_int_equal(c.code, ST_FAIL);
     assert_null(strstr(c.err, "damaged"));
-    assert_non_null(strstr(c.err, "killed.h5' could not be tried: "));
+    assert_non_null(strstr(c.err, "killed.h5' could not be probed: "));
 }
 
 static void test_once(void **state)
@@ -116,31 +115,31 @@ static void test_once(void **state)
     make("fine.h5");
     for (int i = 0; i < 3; i++)
         open_it("fine.h5");
-    assert_int_equal(tries("fine.h5"), 1);
+    assert_int_equal(probes("fine.h5"), 1);
     make("fine.h5"); /* another file under the same name */
     open_it("fine.h5");
-    assert_int_equal(tries("fine.h5"), 2);
-    struct h5file *file; /* what was refused is tried again */
+    assert_int_equal(probes("fine.h5"), 2);
+    struct h5file *file; /* a refused file is probed again */
     expect_refused("crash.h5", "Aborted");
     assert_int_equal(h5file_open(&file, scratch_path("crash.h5")), ST_FAIL);
     expect_said("Aborted");
-    assert_int_equal(tries("crash.h5"), 3);
+    assert_int_equal(probes("crash.h5"), 3);
 }
 
-/* They say nothing of the file. */
+/* Signals to the job say nothing about the file. */
 static void test_signals_to_the_job(void **state)
 {
     (void)state;
     make("signals.h5");
     open_it("signals.h5");
-    assert_int_equal(tries("signals.h5"), 1);
+    assert_int_equal(probes("signals.h5"), 1);
 }
 
 int main(int argc, char **argv)
 {
-    h5probe_start("try");
+    h5probe_start("probe");
     if (argc == 4)
-        return try_file(argv[3]);
+        return probe_file(argv[3]);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_refused),
         cmocka_unit_test(test_once),

@@ -99,9 +99,9 @@ static void test_bytes_after_the_end(void **state)
     (void)state;
     uint8_t longer[sizeof good + 1] = {0}, packed[200];
     memcpy(longer, good, sizeof good);
-    expect_bad(longer, sizeof longer, "goes on after the 12 bytes of data");
+    expect_bad(longer, sizeof longer, "continues after the 12 bytes of data");
     size_t n = gzip(longer, sizeof longer, packed, sizeof packed);
-    expect_bad(packed, n, "goes on after the 12 bytes of data");
+    expect_bad(packed, n, "continues after the 12 bytes of data");
     n = gzip(good, sizeof good, packed, sizeof packed);
     memcpy(packed + n, "junk", 4);
     expect_bad(packed, n + 4, "bytes after the end of the gzip data");
@@ -139,7 +139,7 @@ static void test_headers(void **state)
         bad[cases[i].at] = (uint8_t)cases[i].value;
         expect_bad(bad, sizeof bad, cases[i].said);
     }
-    /* 2^32 - 1 in each of four dimensions; nothing of the kind may be allocated */
+    /* 2^32 - 1 in each of four dimensions; must not be allocated */
     memset(bad, 0xff, sizeof bad);
     memcpy(bad, "\0\0\x08\x04", 4);
     expect_bad(bad, sizeof bad, "its header gives an impossible size");

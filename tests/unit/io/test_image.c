@@ -5,7 +5,7 @@
 
 #include "io/image.h"
 
-/* A PNG of any kind, by libpng itself. */
+/* Writes a PNG of any kind with libpng. */
 static const char *write_png(const char *name, int w, int h, int depth, int color,
                              int interlace, png_bytep rows[])
 {
@@ -34,7 +34,7 @@ static const char *write_png(const char *name, int w, int h, int depth, int colo
 static void expect_pixels(const char *path, int h, int w, const uint8_t *pixels)
 {
     struct image image;
-    assert_int_equal(image_read_png(&image, path), ST_OK);
+    assert_int_equal(image_read(&image, path), ST_OK);
     assert_int_equal(image.h, h);
     assert_int_equal(image.w, w);
     for (int i = 0; i < h * w; i++)
@@ -116,7 +116,7 @@ static void test_interlaced(void **state)
 static void expect_bad(const char *path, const char *said)
 {
     struct image image;
-    assert_int_equal(image_read_png(&image, path), ST_FAIL);
+    assert_int_equal(image_read(&image, path), ST_FAIL);
     expect_said(said);
     assert_null(image.pixel);
 }
@@ -131,7 +131,7 @@ static void test_damaged(void **state)
     assert_int_equal(image_write_png(&image, scratch_path("good.png")), ST_OK);
     size_t bytes;
     char *all = scratch_read(scratch_path("good.png"), &bytes);
-    expect_bad(scratch_write("bad.png", all, 4), "is not a PNG image");
+    expect_bad(scratch_write("bad.png", all, 4), "is not an image: lockstep reads PNG");
     for (size_t n = 8; n < bytes; n += 13)
         expect_bad(scratch_write("bad.png", all, n), "cannot read PNG image '");
     for (size_t n = 10; n < bytes - 12; n += 17) {
@@ -141,13 +141,51 @@ static void test_damaged(void **state)
     }
     free(all);
     expect_bad(scratch_write("text.png", "not an image", 12),
-               "text.png' is not a PNG image");
-    expect_bad(scratch_write("nil.png", "", 0), "nil.png' is not a PNG image");
+               "text.png' is not an image: lockstep reads PNG");
+    expect_bad(scratch_write("nil.png", "", 0),
+               "nil.png' is not an image: lockstep reads PNG");
     expect_bad(scratch_path("absent.png"), "absent.png': No such file or directory");
     expect_bad(scratch_folder, "it is a folder");
 }
 
-/* A few bytes that claim to be so many pixels on each side. */
+/* The kind is found by content, not by the name. */
+static void test_kinds(void **state)
+{
+    (void)state;
+    static const struct {
+        char bytes[17];
+        const char *kind;
+    } cases[] = {
+        {"\xff\xd8\xff\xe0..JFIF", "JPEG"},
+        {"RIFF....WEBPVP8 ", "WebP"},
+        {"II*\0....", "TIFF"},
+        {"MM\0*....", "TIFF"},
+        {"GIF89a", "GIF"},
+        {"BM??..\0\0\0\0", "BMP"},
+        {"\0\0\0\x18"
+         "ftypavif",
+         "HEIF"},
+        {"\0\0\0\x18"
+         "ftypheic",
+         "HEIF"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char said[128];
+        snprintf(said, sizeof said,
+                 "kind.png' is a %s image, which lockstep cannot read yet: convert it to "
+                 "PNG",
+                 cases[i].kind);
+        expect_bad(scratch_write("kind.png", cases[i].bytes, 16), said);
+    }
+    expect_bad(scratch_write("kind.png", "RIFF....WAVEfmt ", 16), "is not an image");
+    expect_bad(scratch_write("kind.png", "\xff\xd8", 2), "is not an image");
+    uint8_t pixels[] = {1, 2, 3, 4};
+    const struct image image = {2, 2, pixels};
+    assert_int_equal(image_write_png(&image, scratch_path("name.jpg")), ST_OK);
+    expect_pixels(scratch_path("name.jpg"), 2, 2, pixels);
+}
+
+/* A few bytes that announce side x side pixels. */
 static void expect_huge(uint16_t side, const char *reason)
 {
     const uint8_t bytes[] = {0x89, 'P',  'N',  'G',  '\r', '\n', 0x1a, '\n', 0,
@@ -251,6 +289,7 @@ int main(void)
         cmocka_unit_test(test_palette_bits_and_16_bits),
         cmocka_unit_test(test_interlaced),
         cmocka_unit_test(test_damaged),
+        cmocka_unit_test(test_kinds),
         cmocka_unit_test(test_huge),
         cmocka_unit_test(test_unwritable),
         cmocka_unit_test(test_fit_same_size),
