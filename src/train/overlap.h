@@ -56,7 +56,7 @@ void overlap_begin(struct overlap *overlap, int n, int lanes, int members);
 struct overlap_lane {
     struct overlap *overlap;
     int lane, thread;
-    struct reduce_chain chain;
+    struct tree_chain chain;
     int settled; /* buckets */
 };
 void overlap_lane_begin(struct overlap_lane *lane, struct overlap *overlap, int index,
