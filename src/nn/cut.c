@@ -18,19 +18,26 @@ static const char *unit_name(const struct model *model, int unit)
 
 /* --- reading --- */
 
+static const char *nearest_unit(const struct model *model, const char *name)
+{
+    const char **names = mem_zeroed((size_t)model->units, sizeof *names);
+    for (int u = 0; u < model->units; u++)
+        names[u] = unit_name(model, u);
+    const char *near = parse_nearest(name, names, model->units);
+    free(names);
+    return near;
+}
+
 static enum status unknown_layer(const struct model *model, const char *key,
                                  const char *name)
 {
-    const char *names[MODEL_LAYERS];
     for (int l = 0; l < model->layers; l++)
         if (strcmp(model->layer[l]->name, name) == 0)
             FAIL(ST_USAGE,
                  "%s: '%s' has no parameters: it goes with the layer before it, leave it "
                  "out",
                  key, name);
-    for (int u = 0; u < model->units; u++)
-        names[u] = unit_name(model, u);
-    const char *near = parse_nearest(name, names, model->units);
+    const char *near = nearest_unit(model, name);
     if (strpbrk(name, ", ;/"))
         FAIL(ST_USAGE, "%s: '%.40s' is no layer's name; write LAYER+LAYER | LAYER ...",
              key, name);
@@ -100,39 +107,50 @@ double cut_cost(const struct model_cut *cut, int part, const double *cost)
     return sum;
 }
 
-/* best[p][u]: of units [0, u) in p parts, the cost of the slowest; from[p][u]: where its
-   last part begins. */
+/* Of units [0, u) in p parts: the cost of the slowest part, and where the last one
+   begins. */
+struct cut_step {
+    double slowest;
+    int begin;
+};
+
+static struct cut_step cut_best_step(const struct cut_step *before, int part, int end,
+                                     const double *cost, const struct cut_limit *limit)
+{
+    struct cut_step best = {.slowest = INFINITY};
+    double last = 0;
+    for (int begin = end - 1; begin >= part; begin--) {
+        last += cost[begin];
+        double slowest = fmax(before[begin].slowest, last);
+        if (slowest < best.slowest && (!limit || limit->fits(limit, part, begin, end)))
+            best = (struct cut_step){slowest, begin};
+    }
+    return best;
+}
+
+/* Dynamic programming over parts and units: step[p][u]. */
 bool cut_balance(struct model_cut *cut, const struct model *model, int parts,
                  const double *cost, const struct cut_limit *limit)
 {
-    double best[MODEL_LAYERS + 1][MODEL_LAYERS + 1];
-    int from[MODEL_LAYERS + 1][MODEL_LAYERS + 1];
     int units = model->units;
+    size_t row = (size_t)units + 1;
     ASSERT(parts >= 1 && parts <= units);
-    for (int u = 0; u <= units; u++)
-        best[0][u] = u == 0 ? 0 : INFINITY;
-    for (int p = 1; p <= parts; p++) {
-        for (int u = 0; u <= units; u++) {
-            double last = 0;
-            best[p][u] = INFINITY;
-            for (int begin = u - 1; begin >= p - 1; begin--) {
-                last += cost[begin];
-                double slowest = fmax(best[p - 1][begin], last);
-                if (slowest < best[p][u] &&
-                    (!limit || limit->fits(limit, p - 1, begin, u))) {
-                    best[p][u] = slowest;
-                    from[p][u] = begin;
-                }
-            }
-        }
+    struct cut_step *step = mem_zeroed(((size_t)parts + 1) * row, sizeof *step);
+    for (int u = 1; u <= units; u++)
+        step[u].slowest = INFINITY;
+    for (int p = 1; p <= parts; p++)
+        for (int u = 0; u <= units; u++)
+            step[(size_t)p * row + (size_t)u] =
+                cut_best_step(step + (size_t)(p - 1) * row, p - 1, u, cost, limit);
+    bool found = !isinf(step[(size_t)parts * row + (size_t)units].slowest);
+    if (found) {
+        cut->parts = parts;
+        cut->first[parts] = units;
+        for (int p = parts; p > 0; p--)
+            cut->first[p - 1] = step[(size_t)p * row + (size_t)cut->first[p]].begin;
     }
-    if (isinf(best[parts][units]))
-        return false;
-    cut->parts = parts;
-    cut->first[parts] = units;
-    for (int p = parts; p > 0; p--)
-        cut->first[p - 1] = from[p][cut->first[p]];
-    return true;
+    free(step);
+    return found;
 }
 
 /* --- text --- */

@@ -25,7 +25,7 @@ void layer_init_values(const struct layer *layer, int t, int init, int fan_in,
         if (init == INIT_PYTORCH)
             values[i] = rng_range(rng, -bound, bound);
         else
-            values[i] = tensor->decay ? deviation * rng_normal(rng) : 0.0f;
+            values[i] = tensor->dims > 1 ? deviation * rng_normal(rng) : 0.0f;
     }
 }
 

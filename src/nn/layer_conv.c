@@ -69,9 +69,12 @@ static enum status conv_setup(struct layer *layer, const struct layer_spec *spec
                                              .dims = 4,
                                              .dim = {s->k, s->c, s->r, s->s},
                                              .count = (size_t)s->k * taps,
-                                             .decay = true};
-    layer->tensor[1] = (struct layer_tensor){
-        .name = "bias", .dims = 1, .dim = {s->k}, .count = (size_t)s->k};
+                                             .rule = RANGE_TRAIN_DECAY};
+    layer->tensor[1] = (struct layer_tensor){.name = "bias",
+                                             .dims = 1,
+                                             .dim = {s->k},
+                                             .count = (size_t)s->k,
+                                             .rule = RANGE_TRAIN};
     layer->scratch = conv_scratch(s);
     layer->flops = 2.0 * (double)taps * s->p * s->q * s->k; /* may not fit into an int */
     return ST_OK;

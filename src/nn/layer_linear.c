@@ -29,9 +29,9 @@ static enum status linear_setup(struct layer *layer, const struct layer_spec *sp
                                              .dims = 2,
                                              .dim = {features, in->c},
                                              .count = out * inputs,
-                                             .decay = true};
-    layer->tensor[1] =
-        (struct layer_tensor){.name = "bias", .dims = 1, .dim = {features}, .count = out};
+                                             .rule = RANGE_TRAIN_DECAY};
+    layer->tensor[1] = (struct layer_tensor){
+        .name = "bias", .dims = 1, .dim = {features}, .count = out, .rule = RANGE_TRAIN};
     layer->flops = 2.0 * (double)(out * inputs);
     return ST_OK;
 }

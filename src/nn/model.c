@@ -21,6 +21,9 @@
 void model_spec_add(struct model_spec *spec, const char *text, const char *where)
 {
     ASSERT(spec->count < MODEL_LAYERS);
+    size_t count = (size_t)spec->count + 1;
+    spec->text = mem_resize(spec->text, count, sizeof *spec->text);
+    spec->where = mem_resize(spec->where, count, sizeof *spec->where);
     spec->text[spec->count] = mem_strdup(text);
     spec->where[spec->count] = mem_strdup(where);
     spec->count++;
@@ -32,6 +35,8 @@ void model_spec_release(struct model_spec *spec)
         free(spec->text[i]);
         free(spec->where[i]);
     }
+    free(spec->text);
+    free(spec->where);
     *spec = (struct model_spec){0};
 }
 
@@ -94,6 +99,7 @@ static enum status add_layer(struct model *model, const char *text, const char *
     for (int t = 0; t < layer->tensors; t++) {
         layer->tensor[t].offset = model->params;
         model->params = align_up(model->params + layer->tensor[t].count);
+        ranges_append(&model->ranges, model->params, layer->tensor[t].rule);
     }
     model->flops += layer->flops;
     return ST_OK;
@@ -119,14 +125,16 @@ static enum status add_layers(struct model *model, const struct model_spec *spec
 {
     if (spec->count == 0)
         FAIL(ST_USAGE, "the network has no layers: add 'layer =' lines to [model]");
+    model->layer = mem_zeroed((size_t)spec->count, sizeof(struct layer *));
     for (int i = 0; i < spec->count; i++)
         TRY(add_layer(model, spec->text[i], spec->where[i]));
     return check_network(model, spec->where[spec->count - 1]);
 }
 
 /* Layers are run one by one, but for groups that a fused kernel takes at once. */
-void model_find_steps(struct model *model)
+void model_find_ops(struct model *model)
 {
+    model->op = mem_zeroed((size_t)model->layers, sizeof(struct layer *));
     for (int i = 0; i < model->layers;) {
         int taken = 1;
         struct layer *block =
@@ -136,13 +144,13 @@ void model_find_steps(struct model *model)
     }
 }
 
-static void release_steps(struct model *model)
+static void release_blocks(struct model *model)
 {
-    for (int s = 0, i = 0; s < model->ops; s++) {
-        while (i < model->layers && model->layer[i]->index < model->op[s]->index)
+    for (int o = 0, i = 0; o < model->ops; o++) {
+        while (i < model->layers && model->layer[i]->index < model->op[o]->index)
             i++;
-        if (model->op[s] != model->layer[i])
-            free(model->op[s]);
+        if (model->op[o] != model->layer[i])
+            free(model->op[o]);
     }
     model->ops = 0;
 }
@@ -163,12 +171,12 @@ static enum status check_memory(const struct model *model, const char *where)
 
 void model_unfuse(struct model *model)
 {
-    release_steps(model);
+    release_blocks(model);
     for (; model->ops < model->layers; model->ops++)
         model->op[model->ops] = model->layer[model->ops];
 }
 
-static void name_steps(const struct model *model)
+static void name_ops(const struct model *model)
 {
     for (int i = 0; i < model->ops; i++)
         where_name_layer(i, model->op[i]->name);
@@ -181,8 +189,8 @@ enum status model_describe(struct model *model, const struct model_spec *spec,
     enum status st;
     TRY_TO(failed, add_layers(model, spec));
     model_find_units(model);
-    model_find_steps(model);
-    name_steps(model);
+    model_find_ops(model);
+    name_ops(model);
     return ST_OK;
 failed:
     model_release(model);
@@ -201,9 +209,13 @@ enum status model_init(struct model *model, const struct model_spec *spec,
 
 void model_release(struct model *model)
 {
-    release_steps(model);
+    release_blocks(model);
     for (int i = 0; i < model->layers; i++)
         free(model->layer[i]);
+    free(model->layer);
+    free(model->op);
+    free(model->unit);
+    ranges_release(&model->ranges);
     *model = (struct model){0};
 }
 
@@ -316,21 +328,10 @@ void model_print(const struct model *model)
     table_release(&table);
 }
 
-void model_decay_mask(const struct model *model, float *mask)
+struct model_work model_op_work(const struct model *model, int op)
 {
-    memset(mask, 0, model->params * sizeof *mask);
-    for (int i = 0; i < model->layers; i++) {
-        const struct layer *layer = model->layer[i];
-        for (int t = 0; t < layer->tensors; t++)
-            for (size_t j = 0; layer->tensor[t].decay && j < layer->tensor[t].count; j++)
-                mask[layer->tensor[t].offset + j] = 1.0f;
-    }
-}
-
-struct model_work model_op_work(const struct model *model, int step)
-{
-    const struct layer *layer = model->op[step];
-    bool first = step == model_first_op(model) && model->unit_before == 0;
+    const struct layer *layer = model->op[op];
+    bool first = op == model_first_op(model) && model->unit_before == 0;
     int gradients = layer->tensors == 0 ? 0 : first ? 1 : 2;
     double forward = layer->work_forward > 0 ? layer->work_forward : layer->flops;
     double backward = layer->work_backward > 0 ? layer->work_backward : layer->flops;

@@ -2,25 +2,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/arena.h"
 #include "base/mem.h"
 #include "base/trace.h"
 #include "base/where.h"
 #include "kernels/conv_pool.h"
 #include "kernels/vector.h"
 #include "nn/workspace.h"
-
-/* Bytes taken from one allocation, piece by piece; with memory NULL only counted. */
-struct arena {
-    char *memory;
-    size_t used;
-};
-
-static void *arena_take(struct arena *arena, size_t bytes)
-{
-    void *piece = arena->memory ? arena->memory + arena->used : NULL;
-    arena->used += (bytes + MEM_ALIGN - 1) / MEM_ALIGN * MEM_ALIGN;
-    return piece;
-}
 
 /* Bytes of a grain's activations, with what vector kernels may read on beyond the end. */
 static size_t grain_bytes(const struct model *model, struct shape shape)
@@ -29,7 +17,8 @@ static size_t grain_bytes(const struct model *model, struct shape shape)
     return (floats + CONV_POOL_SLACK) * sizeof(float);
 }
 
-static void lay_out(struct workspace *ws, const struct model *model, struct arena *arena)
+static void workspace_lay_out(struct workspace *ws, const struct model *model,
+                              struct arena *arena)
 {
     size_t widest = model->unit_before > 0 ? grain_bytes(model, model->in) : 0;
     size_t scratch = 0;
@@ -55,24 +44,38 @@ static void lay_out(struct workspace *ws, const struct model *model, struct aren
     ws->sample = arena_take(arena, grain * sizeof *ws->sample);
 }
 
-size_t workspace_bytes(const struct model *model)
+/* Only counts: the workspace has tables of pointers, but no memory yet. */
+static void workspace_count(struct workspace *ws, const struct model *model)
 {
     struct arena arena = {0};
-    struct workspace unused;
-    lay_out(&unused, model, &arena);
-    return arena.used;
+    *ws = (struct workspace){0};
+    ws->activation = mem_zeroed((size_t)model->ops + 1, sizeof *ws->activation);
+    ws->save = mem_zeroed((size_t)model->ops, sizeof *ws->save);
+    workspace_lay_out(ws, model, &arena);
+    ws->bytes = arena.used;
+}
+
+size_t workspace_bytes(const struct model *model)
+{
+    struct workspace ws;
+    workspace_count(&ws, model);
+    size_t bytes = ws.bytes;
+    workspace_release(&ws);
+    return bytes;
 }
 
 void workspace_init(struct workspace *ws, const struct model *model)
 {
-    *ws = (struct workspace){.bytes = workspace_bytes(model)};
+    workspace_count(ws, model);
     ws->memory = mem_aligned(ws->bytes, 1);
     struct arena arena = {.memory = ws->memory};
-    lay_out(ws, model, &arena);
+    workspace_lay_out(ws, model, &arena);
 }
 
 void workspace_release(struct workspace *ws)
 {
+    free(ws->activation);
+    free(ws->save);
     free(ws->memory);
     *ws = (struct workspace){0};
 }

@@ -37,8 +37,7 @@ static void test_layout(void **state)
     assert_int_equal(b.model.params % 16, 0);
     assert_true(fabs(b.model.flops / 6.58e6 - 1.0) < 0.01);
     size_t next = 0, counted = 0;
-    float *mask = mem_zeroed(b.model.params, sizeof *mask);
-    model_decay_mask(&b.model, mask);
+    struct range part = {0};
     for (int i = 0; i < b.model.layers; i++) {
         const struct layer *layer = b.model.layer[i];
         for (int t = 0; t < layer->tensors; t++) {
@@ -49,16 +48,19 @@ static void test_layout(void **state)
             assert_int_equal(product, tensor->count);
             assert_int_equal(tensor->offset, next);
             next = (tensor->offset + tensor->count + 15) / 16 * 16;
-            for (size_t j = 0; j < tensor->count; j++)
-                assert_true(mask[tensor->offset + j] == (t == 0 ? 1.0f : 0.0f));
+            assert_int_equal(tensor->rule, t == 0 ? RANGE_TRAIN_DECAY : RANGE_TRAIN);
+            assert_true(ranges_next(&b.model.ranges, RANGE_BIT(tensor->rule),
+                                    b.model.params, &part));
+            assert_int_equal(part.begin, tensor->offset);
+            assert_int_equal(part.end, next); /* with its padding */
             for (size_t j = tensor->offset + tensor->count; j < next; j++)
-                assert_true(b.params[j] == 0.0f && mask[j] == 0.0f);
+                assert_true(b.params[j] == 0.0f);
             counted += tensor->count;
         }
     }
     assert_int_equal(next, b.model.params);
     assert_int_equal(counted, 296730);
-    free(mask);
+    assert_int_equal(part.end, b.model.params);
     bench_release(&b);
 }
 
@@ -143,7 +145,7 @@ static void test_loss(void **state)
     bench_release(&b);
 }
 
-struct ranges {
+struct noted {
     size_t next; /* where the last one began */
     int count;
     const float *grads;
@@ -151,12 +153,12 @@ struct ranges {
 
 static void note_range(void *context, size_t begin, size_t end)
 {
-    struct ranges *ranges = context;
-    assert_int_equal(end, ranges->next);
+    struct noted *noted = context;
+    assert_int_equal(end, noted->next);
     for (size_t i = begin; i < end; i++)
-        assert_true(isfinite(ranges->grads[i]));
-    ranges->next = begin;
-    ranges->count++;
+        assert_true(isfinite(noted->grads[i]));
+    noted->next = begin;
+    noted->count++;
 }
 
 /* Backward writes all of the gradient (it was NaN before), padding as zeros, and
@@ -168,10 +170,10 @@ static void test_ready(void **state)
     bench_init(&b, other, (struct shape){15, 14, 3}, 5, 4);
     model_forward(&b.model, &b.ws, &b.pass);
     model_loss(&b.model, &b.ws, &b.pass, &b.result);
-    struct ranges ranges = {.next = b.model.params, .grads = b.grads};
-    model_backward(&b.model, &b.ws, &b.pass, note_range, &ranges);
-    assert_int_equal(ranges.next, 0);
-    assert_int_equal(ranges.count, 5);
+    struct noted noted = {.next = b.model.params, .grads = b.grads};
+    model_backward(&b.model, &b.ws, &b.pass, note_range, &noted);
+    assert_int_equal(noted.next, 0);
+    assert_int_equal(noted.count, 5);
     for (int i = 0; i < b.model.layers; i++) {
         const struct layer *layer = b.model.layer[i];
         for (int t = 0; t < layer->tensors; t++) {
