@@ -1,5 +1,7 @@
 #include "nn_test.h"
 
+#include "nn/cut.h"
+
 #include <stdio.h>
 #include <unistd.h>
 
@@ -333,14 +335,57 @@ static void test_short_grain(void **state)
     bench_release(&fresh);
 }
 
+/* As many layers as there may be: forward, backward, ranges, units, and a cut of them.
+   Dropouts whose indices are the same modulo 64 drop different elements. */
+static void test_most_layers(void **state)
+{
+    (void)state;
+    const char *lines[MODEL_LAYERS + 1];
+    for (int i = 0; i < MODEL_LAYERS - 2; i++)
+        lines[i] = i % 64 == 1 ? "dropout" : i % 4 == 0 ? "linear 40 init=he" : "relu";
+    lines[MODEL_LAYERS - 2] = "linear classes";
+    lines[MODEL_LAYERS - 1] = "logsoftmax";
+    lines[MODEL_LAYERS] = NULL;
+    struct bench b;
+    bench_init(&b, lines, (struct shape){1, 1, 40}, 3, 2);
+    assert_int_equal(b.model.layers, MODEL_LAYERS);
+    assert_int_equal(b.model.units, MODEL_LAYERS / 4 + 1);
+    assert_int_equal(b.model.ranges.count, 2 * b.model.units);
+    bench_step(&b);
+    assert_true(isfinite(b.result.loss));
+    for (size_t i = 0; i < b.model.params; i++)
+        assert_true(isfinite(b.grads[i]));
+    const void *first = b.ws.save[1];
+    for (int i = 65; i < MODEL_LAYERS - 2; i += 64)
+        assert_memory_not_equal(b.ws.save[i], first, 40);
+
+    struct model_cut cut, again;
+    double *cost = mem_zeroed((size_t)b.model.units, sizeof *cost);
+    for (int u = 0; u < b.model.units; u++)
+        cost[u] = 1;
+    assert_true(cut_balance(&cut, &b.model, b.model.units, cost, NULL));
+    char *text = cut_text(&cut, &b.model);
+    assert_int_equal(cut_read(&again, &b.model, "key", text), ST_OK);
+    assert_memory_equal(&again, &cut, sizeof(int) * (size_t)(1 + b.model.units));
+    struct model part;
+    model_part(&part, &b.model, 100, 120);
+    assert_int_equal(part.ranges.count, 40);
+    assert_int_equal(part.ranges.range[39].end, part.params);
+    model_release(&part);
+    free(text);
+    free(cost);
+    bench_release(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_layout),     cmocka_unit_test(test_print),
-        cmocka_unit_test(test_params),     cmocka_unit_test(test_loss),
-        cmocka_unit_test(test_ready),      cmocka_unit_test(test_find_bad),
-        cmocka_unit_test(test_evaluation), cmocka_unit_test(test_teams),
-        cmocka_unit_test(test_sub_teams),  cmocka_unit_test(test_short_grain),
+        cmocka_unit_test(test_layout),      cmocka_unit_test(test_print),
+        cmocka_unit_test(test_params),      cmocka_unit_test(test_loss),
+        cmocka_unit_test(test_ready),       cmocka_unit_test(test_find_bad),
+        cmocka_unit_test(test_evaluation),  cmocka_unit_test(test_teams),
+        cmocka_unit_test(test_sub_teams),   cmocka_unit_test(test_short_grain),
+        cmocka_unit_test(test_most_layers),
     };
     cpu_blas_single_thread();
     return cmocka_run_group_tests(tests, NULL, NULL);
