@@ -71,9 +71,6 @@ enum status model_describe(struct model *model, const struct model_spec *spec,
    their names and random draws: the bits are those of the whole. model_release. */
 void model_part(struct model *part, const struct model *whole, int begin, int end);
 
-/* Run every layer by itself, for tests and measurements; before workspaces are made. */
-void model_unfuse(struct model *model);
-
 /* The first rows and columns of the input that can reach the output: less than all where
    the rounding of pools and strides cuts off the rest. */
 void model_seen(const struct model *model, int *rows, int *columns);

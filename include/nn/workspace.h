@@ -62,12 +62,6 @@ struct grain_result {
 void model_forward(const struct model *model, struct workspace *ws,
                    const struct grain_pass *pass);
 
-/* One step alone, as model_forward and model_backward run it: to measure it. */
-void model_forward_step(const struct model *model, struct workspace *ws,
-                        const struct grain_pass *pass, int step);
-void model_backward_step(const struct model *model, struct workspace *ws,
-                         const struct grain_pass *pass, int step);
-
 /* Loss of the grain from its log-probabilities, and (train) the gradient that starts
    backward. Sequential: done by team member 0; *result is written by it alone; ends with
    a barrier. */

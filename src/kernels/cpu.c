@@ -12,8 +12,6 @@
 
 #define BLAS_BUFFER ((size_t)128 << 20) /* OpenBLAS's BUFFER_SIZE */
 
-#define PREPARED "LOCKSTEP_PREPARED" /* set by the first of the two executions */
-
 static const char *const isa_names[] = {"plain", "v2", "v3", "v4"};
 
 static enum cpu_isa best_isa(void)
@@ -168,9 +166,7 @@ size_t cpu_blas_bytes(int threads)
     return more > 0 ? (size_t)more * BLAS_BUFFER : 0;
 }
 
-/* Kernels and BLAS keep to the same instruction set, also a forced one; and OpenBLAS may
-   take a processor that is newer than itself for an older kind. NULL: it is right. */
-static const char *blas_core(void)
+const char *cpu_blas_core(void)
 {
 #if defined __x86_64__
     enum cpu_isa isa = cpu_isa();
@@ -188,75 +184,10 @@ static const char *blas_core(void)
 #endif
 }
 
-const char *cpu_blas_advice(void)
-{
-    static char text[160];
-    const char *forced = getenv("OPENBLAS_CORETYPE"), *core = blas_core();
-    if (!forced || !core || cpu_isa() != CPU_V4)
-        return NULL;
-    snprintf(text, sizeof text,
-             "OPENBLAS_CORETYPE=%s keeps OpenBLAS from AVX-512, which this CPU has; "
-             "unset it",
-             forced);
-    return text;
-}
-
-static bool env_differs(const char *name, int from)
-{
-    const char *text = getenv(name);
-    return text && atoi(text) != from; /* OMP_NUM_THREADS may be a list, "4,1" */
-}
-
-const char *cpu_threads_advice(int threads)
-{
-    static char text[160];
-    static const char *const blas[] = {"OPENBLAS_NUM_THREADS", "GOTO_NUM_THREADS"};
-    if (env_differs("OMP_NUM_THREADS", threads)) {
-        snprintf(text, sizeof text,
-                 "OMP_NUM_THREADS=%.20s is ignored: a rank has %d thread%s; use "
-                 "--threads, and unset it",
-                 getenv("OMP_NUM_THREADS"), threads, threads > 1 ? "s" : "");
-        return text;
-    }
-    for (int i = 0; i < 2; i++)
-        if (env_differs(blas[i], 1) && env_differs(blas[i], threads)) {
-            snprintf(text, sizeof text,
-                     "%s=%.20s is ignored: a BLAS call has one thread, a rank has %d; "
-                     "use --threads, and unset it",
-                     blas[i], getenv(blas[i]), threads);
-            return text;
-        }
-    return NULL;
-}
-
 bool cpu_openmp_binds(void)
 {
     const char *bind = getenv("OMP_PROC_BIND");
     if (bind)
         return strcasecmp(bind, "false") != 0;
     return getenv("OMP_PLACES") || getenv("GOMP_CPU_AFFINITY");
-}
-
-void cpu_prepare(char **argv)
-{
-    if (getenv(PREPARED))
-        return;
-    bool missing = false;
-    const char *core = blas_core();
-    if (core && !getenv("OPENBLAS_CORETYPE")) {
-        setenv("OPENBLAS_CORETYPE", core, 1);
-        missing = true;
-    }
-    /* Threads that wait by spinning take the cores from the ranks that work. */
-    const char *local = getenv("OMPI_COMM_WORLD_LOCAL_SIZE");
-    if (local && 2 * atoi(local) > (int)sysconf(_SC_NPROCESSORS_ONLN) &&
-        !getenv("OMP_WAIT_POLICY")) {
-        setenv("OMP_WAIT_POLICY", "passive", 1);
-        missing = true;
-    }
-    if (!missing)
-        return;
-    setenv(PREPARED, "1", 1);
-    execv("/proc/self/exe", argv);
-    /* Without /proc the run is slower, not wrong. */
 }

@@ -8,7 +8,7 @@
 #include "base/mem.h"
 #include "kernels/conv_pool.h"
 #include "kernels/pool.h"
-#include "nn/workspace.h"
+#include "nn/lab.h"
 
 /* FLOPs per element of what is no product, counted in the kernels' sources. */
 #define GELU_FORWARD    42
@@ -121,7 +121,7 @@ static void keep_data(struct subjects *subjects, const struct model *model,
                 .dy = copy_of(ws.delta[s % 2], request->batch, layer->out),
                 .dx = copy_of(NULL, request->batch, layer->in)};
         if (s >= model_first_op(model))
-            model_backward_step(model, &ws, &pass, s);
+            model_backward_op(model, &ws, &pass, s);
     }
     workspace_release(&ws);
 }

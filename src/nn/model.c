@@ -14,6 +14,7 @@
 #include "kernels/pool.h"
 #include "layer_impl.h"
 #include "model_impl.h"
+#include "nn/lab.h"
 #include "nn/workspace.h"
 
 #define ALIGN 16 /* floats: a tensor begins at a cache line */

@@ -8,6 +8,7 @@
 #include "base/where.h"
 #include "kernels/conv_pool.h"
 #include "kernels/vector.h"
+#include "nn/lab.h"
 #include "nn/workspace.h"
 
 /* Bytes of a grain's activations, with what vector kernels may read on beyond the end. */
@@ -124,16 +125,16 @@ static void run_step(void (*run)(const struct layer *, const struct pass *),
     run(layer, pass);
 }
 
-void model_forward_step(const struct model *model, struct workspace *ws,
-                        const struct grain_pass *pass, int step)
+void model_forward_op(const struct model *model, struct workspace *ws,
+                      const struct grain_pass *pass, int step)
 {
     struct pass view = layer_pass(ws, pass, step, 0);
     view.team.split = pass->plan ? pass->plan->forward[step] : SPLIT_AUTO;
     run_step(model->op[step]->ops->forward, model->op[step], &view);
 }
 
-void model_backward_step(const struct model *model, struct workspace *ws,
-                         const struct grain_pass *pass, int step)
+void model_backward_op(const struct model *model, struct workspace *ws,
+                       const struct grain_pass *pass, int step)
 {
     int first = model->unit_before > 0 ? -1 : model_first_op(model);
     struct pass view = layer_pass(ws, pass, step, first);
@@ -148,7 +149,7 @@ void model_forward(const struct model *model, struct workspace *ws,
     for (int i = 0; i < model->ops; i++) {
         where_layer(part, model->op_before + i);
         double begin = trace_begin();
-        model_forward_step(model, ws, pass, i);
+        model_forward_op(model, ws, pass, i);
         trace_end("forward layer", model->op[i]->name, begin);
     }
 }
@@ -227,7 +228,7 @@ void model_backward(const struct model *model, struct workspace *ws,
         const struct layer *layer = model->op[i];
         where_layer(WHERE_BACKWARD, model->op_before + i);
         double t = trace_begin();
-        model_backward_step(model, ws, pass, i);
+        model_backward_op(model, ws, pass, i);
         trace_end("backward layer", layer->name, t);
         if (pass->team.index != 0 || layer->tensors == 0)
             continue;
