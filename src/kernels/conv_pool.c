@@ -46,7 +46,8 @@ size_t conv_pool_scratch(const struct conv_pool_shape *shape)
     return conv_pool_lay_out(shape, NULL, &unused);
 }
 
-static void add_border(const struct conv_pool_shape *shape, float *to, const float *x)
+static void conv_pool_add_border(const struct conv_pool_shape *shape, float *to,
+                                 const float *x)
 {
     size_t row = (size_t)shape->w * (size_t)shape->c, pad = (size_t)shape->c;
     memset(to, 0, conv_pool_padded_size(shape) * sizeof *to);
@@ -62,15 +63,16 @@ void conv_pool_add_borders(const struct team *team, const struct conv_pool_shape
     int begin, end;
     team_split(team, shape->pad ? shape->n : 0, &begin, &end);
     for (int i = begin; i < end; i++)
-        add_border(shape, b->x + (size_t)i * conv_pool_padded_size(shape),
-                   x + (size_t)i * size);
+        conv_pool_add_border(shape, b->x + (size_t)i * conv_pool_padded_size(shape),
+                             x + (size_t)i * size);
 }
 
 /* --- forward --- */
 
 /* weight (K, 9 C) to (groups of K, 9 C, GROUP), zeros where K ends. */
-static void pack_forward(const struct team *team, const struct conv_pool_shape *shape,
-                         float *packed, const float *weight)
+static void conv_pool_pack_forward(const struct team *team,
+                                   const struct conv_pool_shape *shape, float *packed,
+                                   const float *weight)
 {
     int begin, end, taps = 9 * shape->c;
     team_split(team, conv_pool_groups(shape->k), &begin, &end);
@@ -91,7 +93,7 @@ void conv_pool_forward(const struct team *team, const struct conv_pool_shape *sh
 {
     struct conv_pool_buffers b;
     conv_pool_lay_out(shape, scratch, &b);
-    pack_forward(team, shape, b.weight, weight);
+    conv_pool_pack_forward(team, shape, b.weight, weight);
     conv_pool_add_borders(team, shape, &b, x);
     team_barrier(team);
     const float *images = conv_pool_inputs(shape, &b, x);

@@ -10,13 +10,13 @@ struct layer_dropout_state {
     double p; /* probability of being dropped */
 };
 
-static const char *const option_keys[] = {"p", NULL};
+static const char *const dropout_options[] = {"p", NULL};
 
 static enum status dropout_setup(struct layer *layer, const struct layer_spec *spec)
 {
     struct layer_dropout_state *dropout = (struct layer_dropout_state *)layer;
     dropout->p = 0.5;
-    TRY(layer_spec_only(spec, false, option_keys));
+    TRY(layer_spec_only(spec, false, dropout_options));
     TRY(layer_spec_real(spec, "p", 0.0, 0.99, &dropout->p));
     layer->out = layer->in;
     layer->save = (size_t)shape_size(layer->out); /* kept or not, a byte each */
@@ -31,9 +31,9 @@ static enum status dropout_setup(struct layer *layer, const struct layer_spec *s
  *
  *   b  sample in bits 0-47, layer / 64 in bits 48-55
  */
-#define DROPOUT_LAYERS 64 /* in a; the draws of existing networks depend on it */
-#define SAMPLE_BITS    48
-_Static_assert(MODEL_LAYERS <= DROPOUT_LAYERS << (56 - SAMPLE_BITS),
+#define DROPOUT_LAYERS      64 /* in a; the draws of existing networks depend on it */
+#define DROPOUT_SAMPLE_BITS 48
+_Static_assert(MODEL_LAYERS <= DROPOUT_LAYERS << (56 - DROPOUT_SAMPLE_BITS),
                "a layer's index does not fit into the name of its random stream");
 
 static void dropout_rng(const struct layer *layer, const struct pass *pass, int i,
@@ -41,7 +41,8 @@ static void dropout_rng(const struct layer *layer, const struct pass *pass, int 
 {
     uint32_t index = (uint32_t)layer->index;
     uint32_t a = (uint32_t)pass->step * DROPOUT_LAYERS + index % DROPOUT_LAYERS;
-    uint64_t b = pass->sample[i] + ((uint64_t)(index / DROPOUT_LAYERS) << SAMPLE_BITS);
+    uint64_t b =
+        pass->sample[i] + ((uint64_t)(index / DROPOUT_LAYERS) << DROPOUT_SAMPLE_BITS);
     rng_init(rng, pass->seed, RNG_DROPOUT, a, b);
 }
 

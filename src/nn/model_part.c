@@ -28,7 +28,7 @@ void model_find_units(struct model *model)
 }
 
 /* Of the layers before `layer`. */
-static int tensors_before(const struct model *model, int layer)
+static int model_tensors_before(const struct model *model, int layer)
 {
     int tensors = 0;
     for (int l = 0; l < layer; l++)
@@ -36,7 +36,7 @@ static int tensors_before(const struct model *model, int layer)
     return tensors;
 }
 
-static int ops_before(const struct model *model, int layer)
+static int model_ops_before(const struct model *model, int layer)
 {
     int ops = 0;
     while (ops < model->ops && model->op[ops]->index < layer)
@@ -54,9 +54,9 @@ void model_part(struct model *part, const struct model *whole, int begin, int en
         .classes = whole->classes,
         .grain = whole->grain,
         .params = whole->unit[end - 1].end - offset,
-        .op_before = ops_before(whole, first),
+        .op_before = model_ops_before(whole, first),
         .layer_before = first,
-        .tensor_before = tensors_before(whole, first),
+        .tensor_before = model_tensors_before(whole, first),
         .unit_before = begin,
     };
     part->layer = mem_zeroed((size_t)(last - first), sizeof(struct layer *));
@@ -72,6 +72,6 @@ void model_part(struct model *part, const struct model *whole, int begin, int en
     ranges_copy(&part->ranges, &whole->ranges, offset, offset + part->params);
     model_find_units(part);
     model_find_ops(part);
-    ASSERT(ops_before(whole, last == whole->layers ? INT_MAX : last) ==
+    ASSERT(model_ops_before(whole, last == whole->layers ? INT_MAX : last) ==
            part->op_before + part->ops); /* no block lies across the border */
 }

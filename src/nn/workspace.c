@@ -83,8 +83,8 @@ void workspace_release(struct workspace *ws)
 
 /* What step i is given; dy and dx only matter in backward. delta[i % 2] holds the
    gradient of step i's output; `first` is the last one without an input's. */
-static struct pass layer_pass(const struct workspace *ws, const struct grain_pass *pass,
-                              int i, int first)
+static struct pass workspace_pass(const struct workspace *ws,
+                                  const struct grain_pass *pass, int i, int first)
 {
     return (struct pass){.team = pass->team,
                          .n = pass->n,
@@ -111,8 +111,8 @@ int model_first_op(const struct model *model)
 }
 
 /* Sequential: for one member alone, whatever the kernel, then all go on. */
-static void run_step(void (*run)(const struct layer *, const struct pass *),
-                     const struct layer *layer, struct pass *pass)
+static void workspace_run(void (*run)(const struct layer *, const struct pass *),
+                          const struct layer *layer, struct pass *pass)
 {
     struct team all = pass->team;
     if (all.size > 1 && all.split == SPLIT_SEQUENTIAL) {
@@ -128,18 +128,18 @@ static void run_step(void (*run)(const struct layer *, const struct pass *),
 void model_forward_op(const struct model *model, struct workspace *ws,
                       const struct grain_pass *pass, int step)
 {
-    struct pass view = layer_pass(ws, pass, step, 0);
+    struct pass view = workspace_pass(ws, pass, step, 0);
     view.team.split = pass->plan ? pass->plan->forward[step] : SPLIT_AUTO;
-    run_step(model->op[step]->ops->forward, model->op[step], &view);
+    workspace_run(model->op[step]->ops->forward, model->op[step], &view);
 }
 
 void model_backward_op(const struct model *model, struct workspace *ws,
                        const struct grain_pass *pass, int step)
 {
     int first = model->unit_before > 0 ? -1 : model_first_op(model);
-    struct pass view = layer_pass(ws, pass, step, first);
+    struct pass view = workspace_pass(ws, pass, step, first);
     view.team.split = pass->plan ? pass->plan->backward[step] : SPLIT_AUTO;
-    run_step(model->op[step]->ops->backward, model->op[step], &view);
+    workspace_run(model->op[step]->ops->backward, model->op[step], &view);
 }
 
 void model_forward(const struct model *model, struct workspace *ws,
@@ -156,8 +156,8 @@ void model_forward(const struct model *model, struct workspace *ws,
 
 /* Loss of one sample: -sum_k target_k logp_k with target = (1 - eps) one-hot +
    eps/classes, as in PyTorch's cross_entropy(label_smoothing=eps). */
-static double sample_loss(const float *logp, int classes, int label, double smoothing,
-                          int *best)
+static double model_sample_loss(const float *logp, int classes, int label,
+                                double smoothing, int *best)
 {
     double all = 0.0;
     *best = 0;
@@ -170,8 +170,8 @@ static double sample_loss(const float *logp, int classes, int label, double smoo
     return smoothing > 0.0 ? loss - smoothing / classes * all : loss;
 }
 
-static void loss_of_grain(const struct model *model, struct workspace *ws,
-                          const struct grain_pass *pass, struct grain_result *result)
+static void model_grain_loss(const struct model *model, struct workspace *ws,
+                             const struct grain_pass *pass, struct grain_result *result)
 {
     int classes = model->classes;
     double smoothing = pass->train ? (double)pass->label_smoothing : 0.0, loss = 0.0;
@@ -182,7 +182,7 @@ static void loss_of_grain(const struct model *model, struct workspace *ws,
     result->correct = 0;
     for (int i = 0; i < pass->n; i++, logp += classes, delta += classes) {
         int best;
-        loss += sample_loss(logp, classes, ws->label[i], smoothing, &best);
+        loss += model_sample_loss(logp, classes, ws->label[i], smoothing, &best);
         result->correct += best == ws->label[i];
         for (int k = 0; pass->train && k < classes; k++)
             delta[k] = k == ws->label[i] ? on : off;
@@ -194,12 +194,12 @@ void model_loss(const struct model *model, struct workspace *ws,
                 const struct grain_pass *pass, struct grain_result *result)
 {
     if (pass->team.index == 0)
-        loss_of_grain(model, ws, pass, result);
+        model_grain_loss(model, ws, pass, result);
     team_barrier(&pass->team);
 }
 
 /* The flat range of step i's tensors, padding included. */
-static void layer_range(const struct model *model, int i, size_t *begin, size_t *end)
+static void model_op_range(const struct model *model, int i, size_t *begin, size_t *end)
 {
     *begin = model->op[i]->tensor[0].offset;
     *end = model->params;
@@ -211,7 +211,7 @@ static void layer_range(const struct model *model, int i, size_t *begin, size_t 
     }
 }
 
-static void zero_padding(const struct layer *layer, size_t end, float *grads)
+static void model_zero_padding(const struct layer *layer, size_t end, float *grads)
 {
     for (int t = 0; t < layer->tensors; t++) {
         size_t stop = layer->tensor[t].offset + layer->tensor[t].count;
@@ -233,8 +233,8 @@ void model_backward(const struct model *model, struct workspace *ws,
         if (pass->team.index != 0 || layer->tensors == 0)
             continue;
         size_t begin, end;
-        layer_range(model, i, &begin, &end);
-        zero_padding(layer, end, pass->grads);
+        model_op_range(model, i, &begin, &end);
+        model_zero_padding(layer, end, pass->grads);
         if (ready)
             ready(context, begin, end);
     }
