@@ -175,8 +175,8 @@ static ptrdiff_t reference_pool_pixel(const struct pool_shape *a, int p, int q,
 
 /* Output element i and its window. */
 struct reference_pool_element {
-    size_t out,
-        in; /* indices: of the element; of its channel in the image's first pixel */
+    size_t out; /* index of the element */
+    size_t in;  /* index of its channel in the image's first pixel */
     int p, q;
 };
 

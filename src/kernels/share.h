@@ -12,8 +12,7 @@
  *
  * - spatial: some rows of every image
  *
- * - hybrid and all others: a contiguous part of the list of all images' panels of
- * channels
+ * - hybrid and all others: a contiguous part of the list of all images' panels
  */
 #ifndef LOCKSTEP_KERNELS_SHARE_H
 #define LOCKSTEP_KERNELS_SHARE_H

@@ -76,9 +76,9 @@ void SIMD(layout_nchw)(const struct conv_shape *shape, float *restrict y,
 struct layout_taps {
     int count, run;
     const ptrdiff_t *tap;
-    ptrdiff_t pixel; /* floats from pixel to pixel */
-    ptrdiff_t weight,
-        row; /* floats of weights from tap to tap, from channel to channel */
+    ptrdiff_t pixel;  /* floats from pixel to pixel */
+    ptrdiff_t weight; /* floats of weights from tap to tap */
+    ptrdiff_t row;    /* and from input channel to input channel */
 };
 
 /* `pixels` adjacent pixels of a row, 16 output channels. */
