@@ -2,16 +2,16 @@
 
 #include "nn/layer.h"
 
-static const char *const no_options[] = {NULL};
+static const char *const flatten_options[] = {NULL};
 
 static enum status flatten_setup(struct layer *layer, const struct layer_spec *spec)
 {
     layer->out = (struct shape){1, 1, shape_size(layer->in)};
-    return layer_spec_only(spec, false, no_options);
+    return layer_spec_only(spec, false, flatten_options);
 }
 
-/* From (H, W, C) to PyTorch's (C, H, W), so that a linear layer's weights are PyTorch's.
- */
+/* From (H, W, C) to PyTorch's (C, H, W), so that the weights of the next linear layer
+   have PyTorch's order. */
 static void flatten_forward(const struct layer *layer, const struct pass *pass)
 {
     int pixels = layer->in.h * layer->in.w, channels = layer->in.c, begin, end;

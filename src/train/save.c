@@ -79,13 +79,15 @@ uint64_t trainer_state(const struct trainer *trainer)
 {
     const struct stage *stage = trainer->stage;
     struct state_vector list[STATE_VECTORS];
-    uint64_t hashes[STATE_VECTORS * MODEL_LAYERS] = {0};
     int units = trainer->setup.model->units;
     size_t count = (size_t)run_state_list(&trainer->state, list) * (size_t)units;
+    uint64_t *hashes = mem_zeroed(count, sizeof *hashes);
     run_state_unit_hashes(&trainer->state, trainer->model, units, hashes);
     if (stage->count > 1)
         comm_merge(stage->line, hashes, count * sizeof *hashes);
-    return run_state_join(hashes, count, trainer->progress.step);
+    uint64_t joined = run_state_join(hashes, count, trainer->progress.step);
+    free(hashes);
+    return joined;
 }
 
 void trainer_save_metrics(struct trainer *trainer)

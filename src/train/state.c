@@ -1,19 +1,27 @@
 #include "train/state.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/hash.h"
 #include "base/mem.h"
 
+bool state_vector_has(const struct state_vector *vector,
+                      const struct layer_tensor *tensor)
+{
+    return vector->rules & RANGE_BIT(tensor->rule);
+}
+
 int run_state_list(const struct run_state *state, struct state_vector list[STATE_VECTORS])
 {
     int count = 0;
-    list[count++] = (struct state_vector){"/weights", state->params};
+    list[count++] = (struct state_vector){"/weights", state->params, RANGES_ALL};
     if (state->ema)
-        list[count++] = (struct state_vector){"/ema", state->ema};
+        list[count++] = (struct state_vector){"/ema", state->ema, RANGES_ALL};
     for (int i = 0; i < state->optims; i++) {
         list[count].data = state->optim[i];
+        list[count].rules = RANGES_TRAINED;
         snprintf(list[count].group, sizeof list[count].group, "/optimizer/%s",
                  state->optim_name[i]);
         count++;
@@ -46,10 +54,12 @@ uint64_t run_state_hash(const struct run_state *state, const struct model *model
                         uint64_t step)
 {
     struct state_vector list[STATE_VECTORS];
-    uint64_t hashes[STATE_VECTORS * MODEL_LAYERS];
-    run_state_unit_hashes(state, model, model->units, hashes);
     size_t count = (size_t)run_state_list(state, list) * (size_t)model->units;
-    return run_state_join(hashes, count, step);
+    uint64_t *hashes = mem_zeroed(count, sizeof *hashes);
+    run_state_unit_hashes(state, model, model->units, hashes);
+    uint64_t joined = run_state_join(hashes, count, step);
+    free(hashes);
+    return joined;
 }
 
 /* --- tensors --- */

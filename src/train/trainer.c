@@ -27,8 +27,6 @@ static void create_vectors(struct trainer *trainer)
         state->optim_name[i] = optim_state_name(&options->optim, i);
     }
     trainer->sum = mem_aligned(params + TAIL_COUNT, sizeof(float));
-    trainer->decay_mask = mem_aligned(params, sizeof(float));
-    model_decay_mask(trainer->model, trainer->decay_mask);
     norm_init(&trainer->norm, trainer->model);
 }
 
@@ -61,7 +59,7 @@ static size_t bytes_of(const struct run_options *options, const struct stage *st
                        struct reduce_size size, bool copies)
 {
     size_t kept = 1 + (size_t)optim_states(&options->optim) + (options->train.ema > 0);
-    size_t vectors = kept + (copies ? kept : 0) + 2; /* sum and mask */
+    size_t vectors = kept + (copies ? kept : 0) + 1; /* the sum */
     size_t floats = vectors * stage->model->params + reduce_floats(size);
     return crew_bytes(stage, size.lanes) + floats * sizeof(float);
 }
@@ -158,7 +156,6 @@ void trainer_free(struct trainer *trainer)
     for (int i = 0; i < trainer->state.optims; i++)
         free(trainer->state.optim[i]);
     free(trainer->sum);
-    free(trainer->decay_mask);
     norm_release(&trainer->norm);
     free(trainer->confusion);
     metrics_release(&trainer->metrics);

@@ -43,7 +43,6 @@ struct trainer {
 
     struct run_state state; /* its vectors are owned, model->params floats each */
     float *sum;             /* owned: the batch's gradient and tail (train/reduce.h) */
-    float *decay_mask;      /* owned */
     struct norm norm;
 
     struct progress progress;

@@ -1,6 +1,8 @@
 /* update: what follows from a step's sums: the gradient's norm, the new weights. */
 #include <math.h>
+#include <stdlib.h>
 
+#include "base/mem.h"
 #include "base/trace.h"
 #include "base/where.h"
 #include "trainer_impl.h"
@@ -23,7 +25,7 @@ static struct optim_update plan_update(const struct trainer *trainer,
     struct optim_update update = {
         .params = trainer->state.params,
         .grads = trainer->sum,
-        .decay_mask = trainer->decay_mask,
+        .ranges = &trainer->model->ranges,
         .ema = trainer->state.ema,
         .ema_decay = ema_decay(options->train.ema, done),
         .lr = step->lr,
@@ -40,16 +42,16 @@ static struct optim_update plan_update(const struct trainer *trainer,
 struct replica_sums {
     double loss;
     uint64_t correct, stop, checkpoint;
-    double squares[MODEL_LAYERS]; /* of the gradient, by unit of the whole model */
+    double squares[]; /* of the gradient, by unit of the whole model */
 };
 
-static void merge(struct trainer *trainer, struct replica_sums *sums)
+static void merge(struct trainer *trainer, struct replica_sums *sums, size_t bytes)
 {
     if (trainer->stage->count == 1)
         return;
     double t = timer_now();
     where_mark(WHERE_STAGE);
-    comm_merge(trainer->stage->line, sums, sizeof *sums);
+    comm_merge(trainer->stage->line, sums, bytes);
     /* all of the update is timed by the caller: this is not part of it */
     trainer->phases.seconds[PHASE_UPDATE] -= timer_now() - t;
     phases_add(&trainer->phases, PHASE_STAGE, t);
@@ -59,22 +61,25 @@ static void merge(struct trainer *trainer, struct replica_sums *sums)
 static void read_sums(struct trainer *trainer, struct step *step)
 {
     const float *tail = trainer->sum + trainer->model->params;
-    struct replica_sums sums = {
-        .loss = (double)tail[TAIL_LOSS],
-        .correct = (uint64_t)tail[TAIL_CORRECT],
-        .stop = tail[TAIL_STOP] > 0,
-        .checkpoint = tail[TAIL_CHECKPOINT] > 0,
-    };
-    norm_unit_sums(&trainer->norm, sums.squares + trainer->model->unit_before);
-    merge(trainer, &sums);
+    int units = trainer->setup.model->units;
+    struct replica_sums *sums;
+    size_t bytes = sizeof *sums + (size_t)units * sizeof sums->squares[0];
+    sums = mem_zeroed(1, bytes);
+    sums->loss = (double)tail[TAIL_LOSS];
+    sums->correct = (uint64_t)tail[TAIL_CORRECT];
+    sums->stop = tail[TAIL_STOP] > 0;
+    sums->checkpoint = tail[TAIL_CHECKPOINT] > 0;
+    norm_unit_sums(&trainer->norm, sums->squares + trainer->model->unit_before);
+    merge(trainer, sums, bytes);
     double squares = 0;
-    for (int u = 0; u < trainer->setup.model->units; u++)
-        squares += sums.squares[u];
+    for (int u = 0; u < units; u++)
+        squares += sums->squares[u];
     step->grad_norm = sqrt(squares) / step->samples;
-    step->loss = sums.loss;
-    step->correct = sums.correct;
-    step->stop = sums.stop > 0;
-    step->checkpoint = sums.checkpoint > 0;
+    step->loss = sums->loss;
+    step->correct = sums->correct;
+    step->stop = sums->stop > 0;
+    step->checkpoint = sums->checkpoint > 0;
+    free(sums);
     step->bad = !isfinite(step->loss) || !isfinite(step->grad_norm);
 }
 

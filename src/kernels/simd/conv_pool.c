@@ -1,10 +1,10 @@
-/* Convolution 3x3, max-pooling 2x2 and activation in one: the inner loops of forward
-   (conv_pool.h). Images come with their borders. */
+/* Convolution 3x3, max-pooling 2x2 and activation fused: the inner loops of forward
+   (kernels/conv_pool.h). Images have their borders. */
 #include "bytes.h"
 #include "math.h"
 
-/* Vectors of channels held at once in forward: with four pixels and the weights they fill
-   the registers. */
+/* Vectors of channels whose sums are in registers at once: with four pixels each and the
+   weights they fill them. */
 #if SIMD_WIDTH == 16
 #define FORWARD_VECTORS 4
 #define SINGLE_VECTORS  2
@@ -13,9 +13,9 @@
 #define SINGLE_VECTORS  1
 #endif
 
-/* The largest of four, NaN if there is one, and the place of the first that is largest.
- */
-SIMD_INLINE void take_max(const simd_float pixel[4], simd_float *best, simd_int *where)
+/* The largest of four, or NaN if one of them is, and the index of the first largest. */
+SIMD_INLINE void conv_pool_max(const simd_float pixel[4], simd_float *best,
+                               simd_int *where)
 {
     simd_int zero = {0};
     simd_mask right = simd_less(pixel[0], pixel[1]);
@@ -30,18 +30,18 @@ SIMD_INLINE void take_max(const simd_float pixel[4], simd_float *best, simd_int 
                              simd_select_int(right, zero + 1, zero));
 }
 
-/* One image and what is done with it. */
-struct image {
+/* The operands of one image. */
+struct conv_pool_image {
     const struct conv_pool_shape *shape;
     struct span rows; /* of the output */
     const struct conv_pool_result *out;
     const float *x, *weight, *bias;
 };
 
-/* The maxima go to y: the activation waits until the image is through, because its long
-   chain of dependent steps would hold up the next window. */
-SIMD_INLINE void finish(int vectors, const struct image *image, int k, int window,
-                        simd_float sum[][4])
+/* Stores maxima in y. The activation follows when the image is complete: its long chain
+   of dependent operations would delay the next window. */
+SIMD_INLINE void conv_pool_store_window(int vectors, const struct conv_pool_image *image,
+                                        int k, int window, simd_float sum[][4])
 {
     int filters = image->shape->k;
     size_t at = (size_t)window * (size_t)filters + (size_t)k;
@@ -50,16 +50,17 @@ SIMD_INLINE void finish(int vectors, const struct image *image, int k, int windo
         int lanes = filters - k;
         simd_float best;
         simd_int where;
-        take_max(sum[v], &best, &where);
+        conv_pool_max(sum[v], &best, &where);
         simd_store(image->out->y + at, best + simd_load(image->bias + k, lanes), lanes);
         if (image->out->argmax)
             simd_store_bytes(image->out->argmax + at, where, lanes);
     }
 }
 
-/* One input channel: the nine weights of every filter stay in registers. */
-SIMD_INLINE void single_windows(int vectors, const struct image *image, int k,
-                                const float *const panel[])
+/* With one input channel the nine weights of a filter stay in registers. */
+SIMD_INLINE void conv_pool_single_windows(int vectors,
+                                          const struct conv_pool_image *image, int k,
+                                          const float *const panel[])
 {
     const struct conv_pool_shape *shape = image->shape;
     ptrdiff_t row = shape->w + 2 * shape->pad;
@@ -85,15 +86,15 @@ SIMD_INLINE void single_windows(int vectors, const struct image *image, int k,
                         sum[v][j] += a * weight[3 * r + s][v];
                 }
             }
-            finish(vectors, image, k, window, sum);
+            conv_pool_store_window(vectors, image, k, window, sum);
         }
     }
 }
 
-/* sum[v][i] is output pixel i of the window; x is its corner, panel[v] the vector's first
-   weight. */
-SIMD_INLINE void window_sums(int vectors, int c, ptrdiff_t row, const float *x,
-                             const float *const panel[], simd_float sum[][4])
+/* sum[v][i]: output pixel i of the window whose corner is x, for vector v, whose weights
+   begin at panel[v]. */
+SIMD_INLINE void conv_pool_window_sums(int vectors, int c, ptrdiff_t row, const float *x,
+                                       const float *const panel[], simd_float sum[][4])
 {
     for (int v = 0; v < vectors; v++)
         for (int i = 0; i < 4; i++)
@@ -101,7 +102,7 @@ SIMD_INLINE void window_sums(int vectors, int c, ptrdiff_t row, const float *x,
     for (int r = 0; r < 3; r++) {
         const float *x0 = x + r * row, *x1 = x0 + row;
         ptrdiff_t w = (ptrdiff_t)r * 3 * c * KERNELS_GROUP;
-        /* s and c in one: a row of a patch is contiguous */
+        /* One loop over s and c: a row of a patch is contiguous. */
         for (int i = 0; i < 3 * c; i++, w += KERNELS_GROUP) {
             float a = x0[i], b = x0[i + c], d = x1[i], e = x1[i + c];
 #pragma GCC unroll 4
@@ -116,9 +117,10 @@ SIMD_INLINE void window_sums(int vectors, int c, ptrdiff_t row, const float *x,
     }
 }
 
-/* All windows of the rows for `vectors` vectors of filters from k on; vectors is a
-   constant where this is inlined. */
-SIMD_INLINE void windows(int vectors, const struct image *image, int k)
+/* All windows of the rows, for `vectors` vectors of filters from k on; vectors is a
+   constant at each call. */
+SIMD_INLINE void conv_pool_windows(int vectors, const struct conv_pool_image *image,
+                                   int k)
 {
     const struct conv_pool_shape *shape = image->shape;
     const float *panel[FORWARD_VECTORS];
@@ -130,7 +132,7 @@ SIMD_INLINE void windows(int vectors, const struct image *image, int k)
                    first % KERNELS_GROUP;
     }
     if (c == 1 && vectors <= SINGLE_VECTORS) {
-        single_windows(vectors, image, k, panel);
+        conv_pool_single_windows(vectors, image, k, panel);
         return;
     }
     int window = image->rows.begin * shape->q;
@@ -138,14 +140,14 @@ SIMD_INLINE void windows(int vectors, const struct image *image, int k)
         const float *x = image->x + 2 * p * row;
         for (int q = 0; q < shape->q; q++, window++, x += 2 * (ptrdiff_t)c) {
             simd_float sum[FORWARD_VECTORS][4];
-            window_sums(vectors, c, row, x, panel, sum);
-            finish(vectors, image, k, window, sum);
+            conv_pool_window_sums(vectors, c, row, x, panel, sum);
+            conv_pool_store_window(vectors, image, k, window, sum);
         }
     }
 }
 
 /* In place; slope may be NULL. */
-static void activate(int activation, float *y, float *slope, size_t n)
+static void conv_pool_activate(int activation, float *y, float *slope, size_t n)
 {
     if (activation == CONV_POOL_GELU) {
         SIMD(gelu_forward)(y, slope, y, n);
@@ -157,7 +159,8 @@ static void activate(int activation, float *y, float *slope, size_t n)
         y[i] = y[i] <= 0.0f ? 0.0f : y[i];
 }
 
-static void activate_image(const struct image *image, struct span channels)
+static void conv_pool_activate_image(const struct conv_pool_image *image,
+                                     struct span channels)
 {
     const struct conv_pool_shape *shape = image->shape;
     size_t width = (size_t)(channels.end - channels.begin), filters = (size_t)shape->k;
@@ -169,24 +172,24 @@ static void activate_image(const struct image *image, struct span channels)
         pixels = 1;
     }
     for (; pixels > 0; pixels--, at += filters)
-        activate(shape->activation, image->out->y + at,
-                 image->out->slope ? image->out->slope + at : NULL, width);
+        conv_pool_activate(shape->activation, image->out->y + at,
+                           image->out->slope ? image->out->slope + at : NULL, width);
 }
 
 void SIMD(conv_pool_forward)(const struct conv_pool_shape *shape, struct span rows,
                              struct span channels, const struct conv_pool_result *result,
                              const float *x, const float *weight, const float *bias)
 {
-    const struct image image = {shape, rows, result, x, weight, bias};
+    const struct conv_pool_image image = {shape, rows, result, x, weight, bias};
     int k = channels.begin, most = shape->c == 1 ? SINGLE_VECTORS : FORWARD_VECTORS;
 #if FORWARD_VECTORS > 2
     for (; most == FORWARD_VECTORS && channels.end - k > (most - 1) * SIMD_WIDTH;
          k += FORWARD_VECTORS * SIMD_WIDTH)
-        windows(FORWARD_VECTORS, &image, k);
+        conv_pool_windows(FORWARD_VECTORS, &image, k);
 #endif
     for (; most >= 2 && channels.end - k > SIMD_WIDTH; k += 2 * SIMD_WIDTH)
-        windows(2, &image, k);
+        conv_pool_windows(2, &image, k);
     for (; k < channels.end; k += SIMD_WIDTH)
-        windows(1, &image, k);
-    activate_image(&image, channels);
+        conv_pool_windows(1, &image, k);
+    conv_pool_activate_image(&image, channels);
 }

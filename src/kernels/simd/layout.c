@@ -1,16 +1,11 @@
-/* One convolution (stride 1, pad 0, no bias) in three memory layouts, to measure the
-   layouts: the same effort for each, so what differs is the order in which memory is gone
-   through. C and K are multiples of GROUP.
-     nchw     x (N, C, H, W), y (N, K, P, Q), weight (K, C, R, S)
-     nhwc     x (N, H, W, C), y (N, P, Q, K), weight (R, S, C, K)
-     blocked  x (N, C/16, H, W, 16), y (N, K/16, P, Q, 16),
-              weight (K/16, C/16, R, S, 16 of C, 16 of K) */
+/* One convolution in three memory layouts (kernels/lab.h), to compare the layouts: the
+   loops are alike, so that the times differ only by the order of memory accesses. */
 #include "simd.h"
 
 #define GROUP  KERNELS_GROUP
-#define PIXELS 6 /* neighbours, or channels, whose sums stay in registers */
+#define PIXELS 6 /* adjacent pixels, or channels, whose sums stay in registers */
 
-/* A tile's size becomes a constant, so that its sums become registers. */
+/* Calls with a constant size, so that the sums of the tile are in registers. */
 #define TILE_SWITCH(n, call) \
     switch (n) {             \
     case 1:                  \
@@ -32,9 +27,10 @@
         call(6);             \
     }
 
-/* A row of pixels of `outputs` channels, as far as a vector reaches. */
-SIMD_INLINE void plane_tile(const int outputs, const struct conv_shape *shape, int lanes,
-                            float *y, const float *x, const float *weight)
+/* `lanes` pixels of a row, of `outputs` channels. */
+SIMD_INLINE void layout_plane_tile(const int outputs, const struct conv_shape *shape,
+                                   int lanes, float *y, const float *x,
+                                   const float *weight)
 {
     simd_float sum[PIXELS][GROUP / SIMD_WIDTH] = {{{0}}};
     ptrdiff_t taps = (ptrdiff_t)shape->c * shape->r * shape->s;
@@ -55,7 +51,7 @@ SIMD_INLINE void plane_tile(const int outputs, const struct conv_shape *shape, i
                        lanes - g * SIMD_WIDTH);
 }
 
-/* Channel by channel: vectors lie along a row of pixels. */
+/* Channel by channel: vectors run along a row of pixels. */
 void SIMD(layout_nchw)(const struct conv_shape *shape, float *restrict y,
                        const float *restrict x, const float *restrict weight)
 {
@@ -70,23 +66,25 @@ void SIMD(layout_nchw)(const struct conv_shape *shape, float *restrict y,
                     float *to = y + ((ptrdiff_t)n * shape->k + k) * plane +
                                 (ptrdiff_t)p * shape->q + q;
                     int lanes = shape->q - q < GROUP ? shape->q - q : GROUP;
-#define PLANE_TILE(n) plane_tile(n, shape, lanes, to, from, weight + k * taps)
+#define PLANE_TILE(n) layout_plane_tile(n, shape, lanes, to, from, weight + k * taps)
                     TILE_SWITCH(shape->k - k, PLANE_TILE)
                 }
 }
 
-/* What a tile of pixels goes through: taps at the distances tap[] from a pixel, each with
-   a run of input channels. */
-struct taps {
+/* What the sums of a tile run over: taps at offsets tap[] from a pixel, each with `run`
+   input channels. */
+struct layout_taps {
     int count, run;
     const ptrdiff_t *tap;
-    ptrdiff_t pixel;       /* distance of neighbours */
-    ptrdiff_t weight, row; /* distance of a tap's weights, of an input channel's */
+    ptrdiff_t pixel;  /* floats from pixel to pixel */
+    ptrdiff_t weight; /* floats of weights from tap to tap */
+    ptrdiff_t row;    /* and from input channel to input channel */
 };
 
-/* `pixels` neighbours of a row, 16 of their output channels. */
-SIMD_INLINE void pixel_tile(const int pixels, const struct taps *taps, float *y,
-                            ptrdiff_t step, const float *x, const float *weight)
+/* `pixels` adjacent pixels of a row, 16 output channels. */
+SIMD_INLINE void layout_pixel_tile(const int pixels, const struct layout_taps *taps,
+                                   float *y, ptrdiff_t step, const float *x,
+                                   const float *weight)
 {
     simd_float sum[PIXELS][GROUP / SIMD_WIDTH] = {{{0}}};
     for (int t = 0; t < taps->count; t++) {
@@ -104,11 +102,11 @@ SIMD_INLINE void pixel_tile(const int pixels, const struct taps *taps, float *y,
             simd_store(y + i * step + g * SIMD_WIDTH, sum[i][g], SIMD_WIDTH);
 }
 
-/* A row of y, 16 of its channels; `step` is the distance of its pixels. */
-static void row_of_group(int q, const struct taps *taps, float *y, ptrdiff_t step,
-                         const float *x, const float *weight)
+/* A row of y, 16 channels; step: floats from pixel to pixel. */
+static void layout_group_row(int q, const struct layout_taps *taps, float *y,
+                             ptrdiff_t step, const float *x, const float *weight)
 {
-#define PIXEL_TILE(n) pixel_tile(n, taps, y, step, x, weight)
+#define PIXEL_TILE(n) layout_pixel_tile(n, taps, y, step, x, weight)
     for (; q > 0; q -= PIXELS, y += PIXELS * step, x += PIXELS * taps->pixel)
         TILE_SWITCH(q, PIXEL_TILE)
 }
@@ -120,12 +118,12 @@ void SIMD(layout_nhwc)(const struct conv_shape *shape, float *restrict y,
                        const float *restrict x, const float *restrict weight)
 {
     ptrdiff_t tap[MOST_TAPS], pixel = shape->c, line = shape->w * pixel;
-    const struct taps taps = {.count = shape->r * shape->s,
-                              .run = shape->c,
-                              .tap = tap,
-                              .pixel = pixel,
-                              .weight = pixel * shape->k,
-                              .row = shape->k};
+    const struct layout_taps taps = {.count = shape->r * shape->s,
+                                     .run = shape->c,
+                                     .tap = tap,
+                                     .pixel = pixel,
+                                     .weight = pixel * shape->k,
+                                     .row = shape->k};
     for (int t = 0; t < taps.count; t++)
         tap[t] = t / shape->s * line + t % shape->s * pixel;
     for (int row = 0; row < shape->n * shape->p; row++) {
@@ -133,23 +131,23 @@ void SIMD(layout_nhwc)(const struct conv_shape *shape, float *restrict y,
             x + ((ptrdiff_t)(row / shape->p) * shape->h + row % shape->p) * line;
         float *to = y + (ptrdiff_t)row * shape->q * shape->k;
         for (int k = 0; k < shape->k; k += GROUP)
-            row_of_group(shape->q, &taps, to + k, shape->k, from, weight + k);
+            layout_group_row(shape->q, &taps, to + k, shape->k, from, weight + k);
     }
 }
 
-/* 16 channels by 16: everything that a tile reads lies side by side. */
+/* Blocks of 16 channels: all that a tile reads is contiguous. */
 void SIMD(layout_blocked)(const struct conv_shape *shape, float *restrict y,
                           const float *restrict x, const float *restrict weight)
 {
     ptrdiff_t tap[MOST_TAPS], plane = (ptrdiff_t)shape->h * shape->w * GROUP;
     int inputs = shape->c / GROUP, outputs = shape->k / GROUP,
         window = shape->r * shape->s;
-    const struct taps taps = {.count = inputs * window,
-                              .run = GROUP,
-                              .tap = tap,
-                              .pixel = GROUP,
-                              .weight = (ptrdiff_t)GROUP * GROUP,
-                              .row = GROUP};
+    const struct layout_taps taps = {.count = inputs * window,
+                                     .run = GROUP,
+                                     .tap = tap,
+                                     .pixel = GROUP,
+                                     .weight = (ptrdiff_t)GROUP * GROUP,
+                                     .row = GROUP};
     for (int t = 0; t < taps.count; t++)
         tap[t] = t / window * plane +
                  (t % window / shape->s * shape->w + t % window % shape->s) * GROUP;
@@ -157,7 +155,7 @@ void SIMD(layout_blocked)(const struct conv_shape *shape, float *restrict y,
         int p = row % shape->p, k = row / shape->p % outputs;
         ptrdiff_t n = row / shape->p / outputs;
         const float *from = x + n * inputs * plane + (ptrdiff_t)p * shape->w * GROUP;
-        row_of_group(shape->q, &taps, y + (ptrdiff_t)row * shape->q * GROUP, GROUP, from,
-                     weight + (ptrdiff_t)k * taps.count * taps.weight);
+        layout_group_row(shape->q, &taps, y + (ptrdiff_t)row * shape->q * GROUP, GROUP,
+                         from, weight + (ptrdiff_t)k * taps.count * taps.weight);
     }
 }

@@ -1,27 +1,28 @@
-/* Patches of an image as the rows of a matrix, and back; sums and copies of rows. */
+/* im2col and col2im: patches of an image as rows of a matrix, and back; sums and copies
+   of rows. */
 #include "simd.h"
 
-/* The columns s of a patch at output column q that lie inside the image. */
-SIMD_INLINE struct span inside(const struct conv_shape *shape, int q)
+/* The columns s of the patch at output column q that are inside the image. */
+SIMD_INLINE struct span patch_inside(const struct conv_shape *shape, int q)
 {
     int first = q * shape->stride - shape->pad;
     struct span s = {first < 0 ? -first : 0,
                      first + shape->s > shape->w ? shape->w - first : shape->s};
     if (s.begin > s.end)
-        s.begin = s.end = 0; /* a patch wholly in the padding */
+        s.begin = s.end = 0; /* all of the patch is padding */
     return s;
 }
 
 /* Row r of a patch: S * C floats. */
-SIMD_INLINE void gather_row(const struct conv_shape *shape, int h, int q, float *col,
-                            const float *x)
+SIMD_INLINE void patch_gather_row(const struct conv_shape *shape, int h, int q,
+                                  float *col, const float *x)
 {
     int c = shape->c;
     if (h < 0 || h >= shape->h) {
         memset(col, 0, (size_t)shape->s * c * sizeof *col);
         return;
     }
-    struct span s = inside(shape, q);
+    struct span s = patch_inside(shape, q);
     ptrdiff_t first = (ptrdiff_t)h * shape->w + q * shape->stride - shape->pad;
     if (s.begin > 0)
         memset(col, 0, (size_t)s.begin * c * sizeof *col);
@@ -41,15 +42,16 @@ void SIMD(im2col)(const struct conv_shape *shape, struct span rows, float *col,
         int top = row % shape->p * shape->stride - shape->pad;
         for (int q = 0; q < shape->q; q++)
             for (int r = 0; r < shape->r; r++, col += shape->s * shape->c)
-                gather_row(shape, top + r, q, col, from);
+                patch_gather_row(shape, top + r, q, col, from);
     }
 }
 
-SIMD_INLINE void scatter_row(const struct conv_shape *shape, struct span channels, int h,
-                             int q, float *restrict dx, const float *restrict col)
+SIMD_INLINE void patch_scatter_row(const struct conv_shape *shape, struct span channels,
+                                   int h, int q, float *restrict dx,
+                                   const float *restrict col)
 {
     int c = shape->c, width = channels.end - channels.begin;
-    struct span s = inside(shape, q);
+    struct span s = patch_inside(shape, q);
     ptrdiff_t first = (ptrdiff_t)h * shape->w + q * shape->stride - shape->pad;
     if (width == c) { /* neighbours in the patch are neighbours in the image */
         float *to = dx + (first + s.begin) * c;
@@ -63,7 +65,8 @@ SIMD_INLINE void scatter_row(const struct conv_shape *shape, struct span channel
             dx[(first + j) * c + i] += col[j * c + i];
 }
 
-static void zero_channels(const struct conv_shape *shape, struct span channels, float *dx)
+static void patch_zero_channels(const struct conv_shape *shape, struct span channels,
+                                float *dx)
 {
     for (size_t i = 0; i < (size_t)shape->h * shape->w; i++)
         memset(dx + i * shape->c + channels.begin, 0,
@@ -78,12 +81,12 @@ void SIMD(col2im)(const struct conv_shape *shape, struct span rows, struct span 
         float *to = dx + (size_t)(row / shape->p) * image;
         int p = row % shape->p;
         if (p == 0)
-            zero_channels(shape, channels, to);
+            patch_zero_channels(shape, channels, to);
         int top = p * shape->stride - shape->pad;
         for (int q = 0; q < shape->q; q++)
             for (int r = 0; r < shape->r; r++, col += shape->s * shape->c)
                 if (top + r >= 0 && top + r < shape->h)
-                    scatter_row(shape, channels, top + r, q, to, col);
+                    patch_scatter_row(shape, channels, top + r, q, to, col);
     }
 }
 
@@ -93,7 +96,7 @@ void SIMD(fill_rows)(float *y, const float *bias, int rows, int columns, int ld)
         memcpy(y + (size_t)i * ld, bias, (size_t)columns * sizeof *y);
 }
 
-/* In chunks, so that no single sum grows long. */
+/* In chunks, which keeps rounding errors small. */
 void SIMD(sum_rows)(float *sum, const float *x, int rows, int columns, int ld)
 {
     enum { CHUNK = 256 };

@@ -1,27 +1,23 @@
 /*
- * simd: what the sources of this folder share. Each is compiled once for every
- * instruction set, with SIMD_LEVEL the suffix of its symbols (plain, v2, v3, v4).
+ * simd: shared by the sources of this folder. Each is compiled once for every instruction
+ * set; SIMD_LEVEL is the suffix of its symbols (plain, v2, v3, v4).
  *
- * Sums run in an order that depends on the shapes alone.
+ * The order of every sum depends on the shapes alone.
  */
 #ifndef LOCKSTEP_KERNELS_SIMD_SIMD_H
 #define LOCKSTEP_KERNELS_SIMD_SIMD_H
 
 #include "kernels/kernels.h"
+#include "kernels/lab.h"
 #include "vector.h"
 
 #define SIMD_JOIN_(a, b) a##_##b
 #define SIMD_JOIN(a, b)  SIMD_JOIN_(a, b)
 #define SIMD(op)         SIMD_JOIN(op, SIMD_LEVEL)
 
-/* Declares op_LEVEL with the type that the table says. */
+/* Declares op_LEVEL with the type that it has in the table. */
 #define SIMD_DECLARE(op) extern __typeof__(*((struct kernels *)0)->op) SIMD(op)
 
-SIMD_DECLARE(multiply_add);
-SIMD_DECLARE(triad);
-SIMD_DECLARE(layout_nchw);
-SIMD_DECLARE(layout_nhwc);
-SIMD_DECLARE(layout_blocked);
 SIMD_DECLARE(relu_forward);
 SIMD_DECLARE(relu_backward);
 SIMD_DECLARE(gelu_forward);
@@ -49,5 +45,14 @@ SIMD_DECLARE(conv_pool_data);
 SIMD_DECLARE(update_sgd);
 SIMD_DECLARE(update_adamw);
 SIMD_DECLARE(square_sum);
+
+/* The same for kernels/lab.h. */
+#define SIMD_DECLARE_LAB(op) extern __typeof__(*((struct lab_kernels *)0)->op) SIMD(op)
+
+SIMD_DECLARE_LAB(multiply_add);
+SIMD_DECLARE_LAB(triad);
+SIMD_DECLARE_LAB(layout_nchw);
+SIMD_DECLARE_LAB(layout_nhwc);
+SIMD_DECLARE_LAB(layout_blocked);
 
 #endif
