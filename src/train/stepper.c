@@ -1,305 +1,388 @@
-/* step: one step of training: forward and backward of the rank's grains, the tree, the
-   update. */
+#include "stepper.h"
+
+#include <stdlib.h>
 #include <string.h>
 
-#include "base/stop.h"
+#include "base/mem.h"
 #include "base/trace.h"
 #include "base/where.h"
-#include "trainer_impl.h"
+#include "comm/comm.h"
 
-struct job {
-    struct trainer *trainer;
-    struct step *step;
-    struct optim_update update;
-    bool stop, checkpoint; /* this rank's flags */
-};
+/* --- memory --- */
 
-struct grain_pass trainer_grain_pass(const struct trainer *trainer,
-                                     const struct step *step, const struct lane *lane,
-                                     int grain)
+static void stepper_create_vectors(struct stepper *stepper)
 {
-    return (struct grain_pass){
-        .team = lane->team,
-        .plan = &trainer->crew.plan.split,
-        .n = trainer_grain_samples(trainer, step, grain),
-        .train = true,
-        .seed = trainer->setup.options->train.seed,
-        .step = trainer->progress.step,
-        .params = trainer->state.params,
-        .label_smoothing = (float)trainer->setup.options->train.label_smoothing,
+    const struct model *model = stepper->run->model;
+    const struct run_options *options = stepper->run->setup.options;
+    size_t params = model->params;
+    struct run_state *state = &stepper->state;
+    state->params = mem_aligned(params, sizeof(float));
+    if (options->train.ema > 0)
+        state->ema = mem_aligned(params, sizeof(float));
+    state->optims = optim_states(&options->optim);
+    for (int i = 0; i < state->optims; i++) {
+        state->optim[i] = mem_aligned(params, sizeof(float));
+        state->optim_name[i] = optim_state_name(&options->optim, i);
+    }
+    stepper->sum = mem_aligned(params + TAIL_COUNT, sizeof(float));
+    stepper->decay_mask = mem_aligned(params, sizeof(float));
+    model_decay_mask(model, stepper->decay_mask);
+    norm_init(&stepper->norm, model);
+}
+
+struct reduce_size stepper_reduce_size(const struct model *model, int lanes, int grains,
+                                       int most)
+{
+    return (struct reduce_size){
+        .params = model->params,
+        .lanes = lanes,
+        .grains = (most + lanes - 1) / lanes,
+        .all = most == grains,
     };
 }
 
-/* The times of thread 0 are counted. */
-static struct phases *phases_of(struct trainer *trainer, int thread,
-                                struct phases *ignored)
+/* The vectors that ranks exchange lie where those of the same node can read them. The
+   first rank of a stage has the most grains. */
+static void stepper_create_reduce(struct stepper *stepper)
 {
-    *ignored = (struct phases){{0}};
-    return thread == 0 ? &trainer->phases : ignored;
+    const struct train_run *run = stepper->run;
+    const struct parallel_plan *plan = run->setup.plan;
+    const struct train_options *options = &run->setup.options->train;
+    struct comm *peers = run->stage->peers;
+    int grains = grain_count((uint64_t)options->batch, options->grain), begin, most;
+    comm_align(peers, plan->align);
+    comm_share(peers, grains, 0, &begin, &most);
+    struct reduce_size size = stepper_reduce_size(run->model, plan->lanes, grains, most);
+    float *memory = comm_vectors(peers, reduce_floats(size));
+    reduce_init(&stepper->reduce, size, memory);
+    comm_tree_use(peers, plan->reduce);
 }
 
-static void forward_grain(const struct job *job, const struct lane *lane, int thread,
-                          int round)
+void stepper_init(struct stepper *stepper, struct train_run *run)
 {
-    struct trainer *trainer = job->trainer;
-    struct workspace *ws = crew_workspace(&trainer->crew, lane->index, round);
-    struct phases ignored, *to = phases_of(trainer, thread, &ignored);
+    const struct trainer_setup *setup = &run->setup;
+    *stepper = (struct stepper){.run = run};
+    crew_init(&stepper->crew, run->stage, setup->plan);
+    flow_init(&stepper->flow, &stepper->crew);
+    stepper_create_reduce(stepper);
+    train_input_init(&stepper->input, run);
+    stepper_create_vectors(stepper);
+    overlap_init(&stepper->overlap, run->stage->peers, &stepper->reduce, run->model,
+                 setup->plan, setup->options->parallel.overlap, stepper->sum);
+}
+
+void stepper_release(struct stepper *stepper)
+{
+    train_input_release(&stepper->input);
+    flow_release(&stepper->flow);
+    crew_release(&stepper->crew);
+    reduce_release(&stepper->reduce);
+    free(stepper->state.params);
+    free(stepper->state.ema);
+    for (int i = 0; i < stepper->state.optims; i++)
+        free(stepper->state.optim[i]);
+    free(stepper->sum);
+    free(stepper->decay_mask);
+    norm_release(&stepper->norm);
+}
+
+/* --- a grain --- */
+
+/* What the threads of a step share. */
+struct step_job {
+    struct stepper *stepper;
+    struct train_step *step;
+    struct step_flags flags; /* this rank's */
+    struct optim_update update;
+};
+
+struct grain_pass stepper_grain_pass(const struct stepper *stepper,
+                                     const struct train_batch *batch,
+                                     const struct lane *lane, int grain)
+{
+    const struct train_run *run = stepper->run;
+    const struct train_options *options = &run->setup.options->train;
+    return (struct grain_pass){
+        .team = lane->team,
+        .plan = &stepper->crew.plan.split,
+        .n = grain_samples(batch->grains.samples, batch->grains.count, grain),
+        .train = true,
+        .seed = options->seed,
+        .step = run->progress.step,
+        .params = stepper->state.params,
+        .label_smoothing = (float)options->label_smoothing,
+    };
+}
+
+/* Thread 0's times are those of the process. */
+static struct phases *step_phases(struct stepper *stepper, int thread,
+                                  struct phases *ignored)
+{
+    *ignored = (struct phases){{0}};
+    return thread == 0 ? &stepper->run->phases : ignored;
+}
+
+static void step_forward_grain(const struct step_job *job, const struct lane *lane,
+                               int thread, int round)
+{
+    struct stepper *stepper = job->stepper;
+    const struct train_batch *batch = &job->step->batch;
+    struct workspace *ws = crew_workspace(&stepper->crew, lane->index, round);
+    struct phases ignored, *phases = step_phases(stepper, thread, &ignored);
     int grain = lane->begin + round;
     double t = timer_now();
     where_mark(WHERE_LOAD);
-    trainer_load_grain(trainer, job->step, lane, ws, grain);
-    t = phases_add(to, PHASE_LOAD, t);
-    struct grain_pass pass = trainer_grain_pass(trainer, job->step, lane, grain);
-    model_forward(trainer->model, ws, &pass);
-    phases_add(to, PHASE_FORWARD, t);
+    train_input_load(&stepper->input, batch, lane, ws, grain);
+    t = phases_add(phases, PHASE_LOAD, t);
+    struct grain_pass pass = stepper_grain_pass(stepper, batch, lane, grain);
+    model_forward(stepper->run->model, ws, &pass);
+    phases_add(phases, PHASE_FORWARD, t);
 }
 
 /* What the grain adds to the step's other sums. The loss is known to the last stage. */
-static void fill_tail(const struct job *job, const struct grain_result *result,
-                      float *tail)
+static void step_fill_tail(const struct step_job *job, const struct grain_result *result,
+                           float *tail)
 {
     memset(tail, 0, TAIL_COUNT * sizeof *tail);
     tail[TAIL_LOSS] = result->loss;
     tail[TAIL_CORRECT] = (float)result->correct;
-    tail[TAIL_STOP] = job->stop;
-    tail[TAIL_CHECKPOINT] = job->checkpoint;
+    tail[TAIL_STOP] = job->flags.stop;
+    tail[TAIL_CHECKPOINT] = job->flags.checkpoint;
 }
 
-static void backward_grain(const struct job *job, const struct lane *lane, int thread,
-                           int round)
+/* The gradient of a lane's last grain is summed over the ranks bucket by bucket, between
+   the layers of backward. */
+static void step_backward_grain(const struct step_job *job, const struct lane *lane,
+                                int thread, int round)
 {
-    struct trainer *trainer = job->trainer;
-    const struct model *model = trainer->model;
-    struct workspace *ws = crew_workspace(&trainer->crew, lane->index, round);
-    struct phases ignored, *to = phases_of(trainer, thread, &ignored);
+    struct stepper *stepper = job->stepper;
+    const struct model *model = stepper->run->model;
+    struct workspace *ws = crew_workspace(&stepper->crew, lane->index, round);
+    struct phases ignored, *phases = step_phases(stepper, thread, &ignored);
     int grain = lane->begin + round;
+    bool overlapped = stepper->overlap.on && grain == lane->end - 1;
     double t = timer_now();
-    struct grain_pass pass = trainer_grain_pass(trainer, job->step, lane, grain);
+    struct grain_pass pass = stepper_grain_pass(stepper, &job->step->batch, lane, grain);
     struct grain_result result = {0};
-    pass.grads = reduce_top(&trainer->reduce, lane->index);
-    if (stage_last(trainer->stage))
+    struct overlap_lane overlap = {0};
+    pass.grads = reduce_top(&stepper->reduce, lane->index);
+    if (stage_last(stepper->run->stage))
         model_loss(model, ws, &pass, &result);
     if (lane->team.index == 0)
-        fill_tail(job, &result, pass.grads + model->params);
-    if (trainer->overlap.on && grain == lane->end - 1) {
-        struct overlap_lane overlap;
-        overlap_lane_begin(&overlap, &trainer->overlap, lane->index, thread, grain);
-        model_backward(model, ws, &pass, overlap_ready, &overlap);
-        phases_add(to, PHASE_BACKWARD, t);
+        step_fill_tail(job, &result, pass.grads + model->params);
+    if (overlapped)
+        overlap_lane_begin(&overlap, &stepper->overlap, lane->index, thread, grain);
+    model_backward(model, ws, &pass, overlapped ? overlap_ready : NULL, &overlap);
+    t = phases_add(phases, PHASE_BACKWARD, t);
+    phases_move(phases, PHASE_BACKWARD, PHASE_REDUCE, overlap.seconds);
+    if (overlapped)
         return;
-    }
-    model_backward(model, ws, &pass, NULL, NULL);
-    t = phases_add(to, PHASE_BACKWARD, t);
     where_mark(WHERE_REDUCE);
-    reduce_push(&trainer->reduce, lane->index, &lane->team, grain);
-    phases_add(to, PHASE_REDUCE, t);
+    reduce_push(&stepper->reduce, lane->index, &lane->team, grain);
+    phases_add(phases, PHASE_REDUCE, t);
 }
 
-/* Those who come first wait, as is seen in the trace. */
-static void meet(const struct team *all)
+/* --- the grains of a rank, by all its threads --- */
+
+/* The trace shows how long a thread waits for the others. */
+static void step_meet(const struct team *all)
 {
     double t = trace_begin();
     team_barrier(all);
     trace_end("wait", NULL, t);
 }
 
-/* --- between other stages --- */
+/* The whole network: each lane takes its grains one after the other. */
+static void step_run_grains(const struct step_job *job, const struct lane *lane,
+                            int thread)
+{
+    for (int round = 0; lane->index >= 0 && lane->begin + round < lane->end; round++) {
+        step_forward_grain(job, lane, thread, round);
+        step_backward_grain(job, lane, thread, round);
+    }
+}
 
-/* What thread 0 does with messages, and when all of it is over. */
-static void exchange(struct trainer *trainer, void (*what)(struct flow *, int), int round)
+/* Thread 0 exchanges messages with the neighbouring stages. */
+static void step_exchange(struct stepper *stepper, void (*exchange)(struct flow *, int),
+                          int round)
 {
     double t = timer_now();
     where_mark(WHERE_STAGE);
-    what(&trainer->flow, round);
-    phases_add(&trainer->phases, PHASE_STAGE, t);
+    exchange(&stepper->flow, round);
+    phases_add(&stepper->run->phases, PHASE_STAGE, t);
 }
 
-static void close_flow(struct flow *flow, int round)
+static void step_close_flow(struct flow *flow, int round)
 {
     (void)round;
     flow_close(flow);
 }
 
-/* All lanes go through the rounds together. */
-static void take_rounds(const struct job *job, const struct lane *lane, int thread)
+/* A stage of a pipeline: all lanes go through the passes of the schedule together. */
+static void step_run_rounds(const struct step_job *job, const struct lane *lane,
+                            int thread)
 {
-    struct trainer *trainer = job->trainer;
-    struct team all = crew_all(&trainer->crew, thread);
-    int rounds = trainer->flow.rounds;
+    struct stepper *stepper = job->stepper;
+    struct team all = crew_all(&stepper->crew, thread);
+    int rounds = stepper->flow.rounds;
     if (thread == 0)
-        flow_open(&trainer->flow);
+        flow_open(&stepper->flow);
     for (int i = 0; i < 2 * rounds; i++) {
-        struct stage_op op = stage_op(trainer->stage, rounds, i);
-        bool mine = lane->index >= 0 && lane->begin + op.round < lane->end;
+        struct stage_pass pass = stage_pass_at(stepper->run->stage, rounds, i);
+        bool mine = lane->index >= 0 && lane->begin + pass.round < lane->end;
         if (thread == 0)
-            exchange(trainer, op.backward ? flow_before_backward : flow_before_forward,
-                     op.round);
-        meet(&all);
-        if (mine && op.backward)
-            backward_grain(job, lane, thread, op.round);
+            step_exchange(stepper,
+                          pass.backward ? flow_before_backward : flow_before_forward,
+                          pass.round);
+        step_meet(&all);
+        if (mine && pass.backward)
+            step_backward_grain(job, lane, thread, pass.round);
         else if (mine)
-            forward_grain(job, lane, thread, op.round);
-        meet(&all);
+            step_forward_grain(job, lane, thread, pass.round);
+        step_meet(&all);
         if (thread == 0)
-            exchange(trainer, op.backward ? flow_after_backward : flow_after_forward,
-                     op.round);
+            step_exchange(stepper,
+                          pass.backward ? flow_after_backward : flow_after_forward,
+                          pass.round);
     }
     if (thread == 0)
-        exchange(trainer, close_flow, 0);
+        step_exchange(stepper, step_close_flow, 0);
 }
 
-/* --- all of a rank's grains --- */
-
-static void compute(void *context, int thread)
+static void step_compute(void *context, int thread)
 {
-    const struct job *job = context;
-    struct trainer *trainer = job->trainer;
-    const struct step *step = job->step;
+    const struct step_job *job = context;
+    struct stepper *stepper = job->stepper;
+    const struct grain_range *grains = &job->step->batch.grains;
     struct lane lane =
-        crew_lane(&trainer->crew, step->lanes, thread, step->begin, step->end);
+        crew_lane(&stepper->crew, job->step->lanes, thread, grains->begin, grains->end);
+    struct team all = crew_all(&stepper->crew, thread);
+    struct phases ignored, *phases = step_phases(stepper, thread, &ignored);
     trace_lane("thread", thread);
-    if (trainer->stage->count > 1)
-        take_rounds(job, &lane, thread);
-    for (int round = 0;
-         trainer->stage->count == 1 && lane.index >= 0 && lane.begin + round < lane.end;
-         round++) {
-        forward_grain(job, &lane, thread, round);
-        backward_grain(job, &lane, thread, round);
-    }
-    struct team all = crew_all(&trainer->crew, thread);
-    struct phases ignored, *to = phases_of(trainer, thread, &ignored);
-    meet(&all);
+    if (stepper->run->stage->count > 1)
+        step_run_rounds(job, &lane, thread);
+    else
+        step_run_grains(job, &lane, thread);
+    step_meet(&all);
     double t = timer_now();
-    overlap_join(&trainer->overlap, &all);
-    phases_add(to, PHASE_REDUCE, t);
+    overlap_join(&stepper->overlap, &all);
+    phases_add(phases, PHASE_REDUCE, t);
 }
 
-static void apply(void *context, int thread)
+/* --- a step --- */
+
+static void step_begin(struct stepper *stepper, struct train_step *step)
 {
-    struct job *job = context;
-    trainer_update(job->trainer, job->step, &job->update, thread);
+    const struct train_run *run = stepper->run;
+    const struct run_options *options = run->setup.options;
+    uint64_t done = run->progress.step;
+    *step = (struct train_step){.batch = train_run_batch(run, done)};
+    const struct grain_range *grains = &step->batch.grains;
+    step->lanes = plan_lanes(&stepper->crew.plan, grains->end - grains->begin);
+    step->lr = schedule_lr(&options->schedule, options->optim.lr, done, run->total_steps,
+                           (double)run->epoch_steps);
 }
 
-static void plan(struct trainer *trainer, struct step *step)
+/* The gradient of the rank's grains; parts of it may already be summed over the ranks. */
+static void step_compute_gradient(struct step_job *job)
 {
-    const struct run_options *options = trainer->setup.options;
-    uint64_t done = trainer->progress.step;
-    trainer_share(trainer, done, step);
-    step->lanes = plan_lanes(&trainer->crew.plan, step->end - step->begin);
-    step->lr = schedule_lr(&options->schedule, options->optim.lr, done,
-                           trainer->total_steps, (double)trainer->epoch_steps);
+    struct stepper *stepper = job->stepper;
+    const struct train_step *step = job->step;
+    const struct grain_range *grains = &step->batch.grains;
+    int share = grains->end - grains->begin;
+    flow_plan(&stepper->flow, grains, step->lanes, true);
+    reduce_begin(&stepper->reduce, grains->count);
+    overlap_begin(&stepper->overlap, grains->count, step->lanes,
+                  plan_members(&stepper->crew.plan, share));
+    if (share > 0)
+        team_run(stepper->crew.plan.threads, step_compute, job);
 }
 
-/* An evaluation that would not be done in time is not begun, once one was timed. */
-bool trainer_time_is_up(const struct trainer *trainer)
+static void step_finish_sum(struct stepper *stepper, const struct train_step *step)
 {
-    return timer_now() + 2 * trainer->slowest_evaluation > trainer_latest(trainer);
+    const struct grain_range *grains = &step->batch.grains;
+    double t = timer_now();
+    where_mark(WHERE_REDUCE);
+    overlap_finish(&stepper->overlap, grains->begin == grains->end);
+    phases_add(&stepper->run->phases, PHASE_REDUCE, t);
 }
 
-static bool checkpoint_clock(const struct trainer *trainer)
+static void step_apply(void *context, int thread)
 {
-    double minutes = trainer->setup.options->checkpoint.every_minutes;
-    return minutes > 0 && comm_rank(trainer->setup.comm) == 0 &&
-           timer_now() - trainer->saved_at > 60 * minutes;
+    struct step_job *job = context;
+    stepper_update(job->stepper, job->step, &job->update, thread);
 }
 
-static bool someone_idle(const struct trainer *trainer, const struct step *step)
+static void step_update_weights(struct step_job *job)
 {
-    const struct comm *comm = trainer->stage->peers;
+    double t = timer_now();
+    where_mark(WHERE_UPDATE);
+    team_run(job->stepper->crew.plan.threads, step_apply, job);
+    phases_add(&job->stepper->run->phases, PHASE_UPDATE, t);
+}
+
+static bool step_leaves_ranks_idle(const struct stepper *stepper,
+                                   const struct train_step *step)
+{
+    const struct comm *peers = stepper->run->stage->peers;
     int begin, end;
-    comm_share(comm, step->grains, comm_size(comm) - 1, &begin, &end);
+    comm_share(peers, step->batch.grains.count, comm_size(peers) - 1, &begin, &end);
     return begin == end;
 }
 
 /* Ranks without a grain add nothing to the sum that carries the flags. */
-static void share_flags(struct job *job)
+static void step_share_flags(struct step_job *job)
 {
-    double flags[] = {job->stop, job->checkpoint};
-    comm_max_f64(job->trainer->setup.comm, flags, 2);
-    job->step->stop = flags[0] > 0;
-    job->step->checkpoint = flags[1] > 0;
-}
-
-enum status trainer_do_step(struct trainer *trainer, struct step *step)
-{
-    double begin = trace_begin();
-    plan(trainer, step);
-    struct job job = {
-        .trainer = trainer,
-        .step = step,
-        .stop = stop_requested() || trainer_time_is_up(trainer),
-        .checkpoint = checkpoint_clock(trainer),
-    };
-    where_step(trainer->progress.step + 1);
-    TRY(trainer_prepare(trainer));
-    bool idle = step->end == step->begin;
-    flow_plan(&trainer->flow, step->begin, step->end, step->lanes,
-              (uint64_t)step->samples, true);
-    reduce_begin(&trainer->reduce, step->grains);
-    overlap_begin(&trainer->overlap, step->grains, step->lanes,
-                  plan_members(&trainer->crew.plan, step->end - step->begin));
-    if (!idle)
-        team_run(trainer->crew.plan.threads, compute, &job);
-    /* What thread 0 did for the sums during backward was not backward. */
-    trainer->phases.seconds[PHASE_BACKWARD] -= trainer->overlap.seconds;
-    trainer->phases.seconds[PHASE_REDUCE] += trainer->overlap.seconds;
+    struct train_run *run = job->stepper->run;
     double t = timer_now();
+    double flags[] = {job->flags.stop, job->flags.checkpoint};
     where_mark(WHERE_REDUCE);
-    overlap_finish(&trainer->overlap, idle);
-    t = phases_add(&trainer->phases, PHASE_REDUCE, t);
-    where_mark(WHERE_UPDATE);
-    team_run(trainer->crew.plan.threads, apply, &job);
-    t = phases_add(&trainer->phases, PHASE_UPDATE, t);
-    if (someone_idle(trainer, step)) {
-        where_mark(WHERE_REDUCE);
-        share_flags(&job);
-        phases_add(&trainer->phases, PHASE_REDUCE, t);
-    }
-    trace_step(trainer->progress.step + 1, begin);
+    comm_max_f64(run->setup.comm, flags, 2);
+    job->step->flags = (struct step_flags){flags[0] > 0, flags[1] > 0};
+    phases_add(&run->phases, PHASE_REDUCE, t);
+}
+
+enum status stepper_step(struct stepper *stepper, struct step_flags flags,
+                         struct train_step *step)
+{
+    uint64_t number = stepper->run->progress.step + 1;
+    double begin = trace_begin();
+    step_begin(stepper, step);
+    struct step_job job = {.stepper = stepper, .step = step, .flags = flags};
+    where_step(number);
+    TRY(train_input_prepare(&stepper->input));
+    step_compute_gradient(&job);
+    step_finish_sum(stepper, step);
+    step_update_weights(&job);
+    if (step_leaves_ranks_idle(stepper, step))
+        step_share_flags(&job);
+    trace_step(number, begin);
     return ST_OK;
 }
 
-static void forward_only(void *context, int thread)
+/* --- forward only --- */
+
+static void step_forward_only(void *context, int thread)
 {
-    const struct job *job = context;
-    struct trainer *trainer = job->trainer;
-    const struct step *step = job->step;
-    struct lane lane =
-        crew_lane(&trainer->crew, step->lanes, thread, step->begin, step->end);
+    const struct step_job *job = context;
+    struct stepper *stepper = job->stepper;
+    const struct train_batch *batch = &job->step->batch;
+    struct lane lane = crew_lane(&stepper->crew, job->step->lanes, thread,
+                                 batch->grains.begin, batch->grains.end);
     for (int g = lane.begin; lane.index >= 0 && g < lane.end; g++) {
-        trainer_load_grain(trainer, step, &lane, lane.ws, g);
-        struct grain_pass pass = trainer_grain_pass(trainer, step, &lane, g);
+        train_input_load(&stepper->input, batch, &lane, lane.ws, g);
+        struct grain_pass pass = stepper_grain_pass(stepper, batch, &lane, g);
         pass.train = false;
-        model_forward(trainer->model, lane.ws, &pass);
+        model_forward(stepper->run->model, lane.ws, &pass);
     }
 }
 
-/* Only forward, as in use, for the same batch; nothing is changed. */
-static enum status do_forward(struct trainer *trainer, struct step *step)
+enum status stepper_forward(struct stepper *stepper, struct train_step *step)
 {
-    plan(trainer, step);
-    struct job job = {.trainer = trainer, .step = step};
-    TRY(trainer_prepare(trainer));
-    if (step->end > step->begin)
-        team_run(trainer->crew.plan.threads, forward_only, &job);
-    return ST_OK;
-}
-
-enum status trainer_time_steps(struct trainer *trainer, int count, bool forward,
-                               double *seconds)
-{
-    comm_barrier(trainer->setup.comm);
-    double begin = timer_now();
-    for (int i = 0; i < count; i++, trainer->progress.step++) {
-        struct step step;
-        if (forward)
-            TRY(do_forward(trainer, &step));
-        else
-            TRY(trainer_do_step(trainer, &step));
-        if (step.bad)
-            FAIL(ST_FAIL, "the numbers went bad while they were timed");
-    }
-    comm_barrier(trainer->setup.comm);
-    *seconds = timer_now() - begin;
+    step_begin(stepper, step);
+    struct step_job job = {.stepper = stepper, .step = step};
+    TRY(train_input_prepare(&stepper->input));
+    if (step->batch.grains.end > step->batch.grains.begin)
+        team_run(stepper->crew.plan.threads, step_forward_only, &job);
     return ST_OK;
 }

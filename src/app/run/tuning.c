@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "app/cli/commands.h"
+#include "base/grain.h"
 #include "base/hash.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -283,10 +284,10 @@ void tuning_by_rule(const struct trainer_setup *setup, int threads,
                     struct parallel_plan *plan)
 {
     const struct run_options *options = setup->options;
-    int grain = options->train.grain;
+    int grains = grain_count((uint64_t)options->train.batch, options->train.grain);
     tuning_rule(&options->parallel, threads, plan);
     if (setup->stage && setup->stage->count > 1)
-        fit_to_pipeline(setup, (options->train.batch + grain - 1) / grain, plan);
+        fit_to_pipeline(setup, grains, plan);
 }
 
 enum status tuning_choose(const struct trainer_setup *setup, int threads,
@@ -298,7 +299,7 @@ enum status tuning_choose(const struct trainer_setup *setup, int threads,
         .comm = comm,
         .model = setup->model,
         .samples = options->train.batch,
-        .grains = (options->train.batch + setup->model->grain - 1) / setup->model->grain,
+        .grains = grain_count((uint64_t)options->train.batch, setup->model->grain),
         .step = step_seconds,
         .context = setup,
     };
