@@ -50,7 +50,7 @@ struct measure_row {
 
 struct measure_table {
     int batch, subjects, rows;
-    struct measure_subject subject[2 * MODEL_LAYERS];
+    struct measure_subject *subject; /* owned */
     struct measure_row *row; /* owned; from input to output, forward before backward */
 };
 

@@ -15,6 +15,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "base/limits.h"
 #include "base/status.h"
 #include "lab/exchange.h"
 #include "lab/fabric.h"
@@ -22,7 +23,7 @@
 
 #define SCALING_POINTS 256
 #define SCALING_SUMS   64
-#define SCALING_POLLS  64
+#define SCALING_POLLS  MODEL_LAYERS
 #define SCALING_RANKS  4096 /* up to where powers of two are predicted */
 #define SCALING_MOST   (1 << 16)
 #define SCALING_CPU    128

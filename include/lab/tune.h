@@ -33,7 +33,7 @@ struct tune_pass {
 /* A team that shares a grain of n samples. */
 struct tune_team {
     int members, n;
-    struct tune_pass forward[MODEL_LAYERS], backward[MODEL_LAYERS];
+    struct tune_pass *forward, *backward; /* owned: (ops of the model) */
 };
 
 struct tune_candidate {
@@ -67,7 +67,10 @@ bool tune_matters(const struct tune_job *job);
 enum status tune_search(const struct tune_job *job,
                         struct tune_result *result) MUST_CHECK;
 
-/* One team alone; rounds follow each other for about `seconds`. */
+void tune_result_release(struct tune_result *result);
+
+/* One team alone, whose passes are allocated; rounds follow each other for about
+ * `seconds`. */
 void tune_measure_team(struct comm *comm, const struct model *model,
                        struct tune_team *team, double seconds);
 

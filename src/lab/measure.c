@@ -134,7 +134,10 @@ enum status measure_layers(const struct measure_request *request,
     struct subjects *subjects = mem_zeroed(1, sizeof *subjects);
     enum status st;
     *table = (struct measure_table){.batch = request->batch};
-    TRY_TO(out, subjects_init(subjects, request, table->subject));
+    st = subjects_init(subjects, request);
+    table->subject = subjects->told;
+    if (st != ST_OK)
+        goto out;
     table->subjects = subjects->count;
     int passes = count_passes(table);
     table->row = mem_zeroed((size_t)passes * (size_t)request->machine->teams * SPLITS,
@@ -150,6 +153,8 @@ enum status measure_layers(const struct measure_request *request,
     }
     measure_judge(table, request->machine);
 out:
+    if (st != ST_OK)
+        measure_release(table);
     subjects_release(subjects);
     free(subjects);
     return st;
@@ -157,6 +162,7 @@ out:
 
 void measure_release(struct measure_table *table)
 {
+    free(table->subject);
     free(table->row);
     *table = (struct measure_table){0};
 }

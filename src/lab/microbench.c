@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "base/timer.h"
 #include "kernels/kernels.h"
+#include "kernels/lab.h"
 
 #define REPEATS 15
 #define SHORT   2e-5 /* seconds: what is shorter is timed several times at once */
@@ -62,11 +63,11 @@ static void convolve(void *context)
 {
     const struct layout_job *job = context;
     if (job->layout == LAYOUT_NCHW)
-        kernels()->layout_nchw(job->shape, job->to, job->from, job->weight);
+        lab_kernels()->layout_nchw(job->shape, job->to, job->from, job->weight);
     else if (job->layout == LAYOUT_NHWC)
-        kernels()->layout_nhwc(job->shape, job->to, job->from, job->weight);
+        lab_kernels()->layout_nhwc(job->shape, job->to, job->from, job->weight);
     else
-        kernels()->layout_blocked(job->shape, job->to, job->from, job->weight);
+        lab_kernels()->layout_blocked(job->shape, job->to, job->from, job->weight);
 }
 
 /* (N, pixels, C) to (N, C / group, pixels, group). */
@@ -181,15 +182,15 @@ static const struct team alone = {.size = 1};
 static void direct(void *context)
 {
     const struct way_job *job = context;
-    conv_forward_direct(&alone, job->shape, job->y, job->x, job->weight, job->bias,
-                        job->scratch);
+    lab_conv_direct(&alone, job->shape, job->y, job->x, job->weight, job->bias,
+                    job->scratch);
 }
 
 static void gemm(void *context)
 {
     const struct way_job *job = context;
-    conv_forward_gemm(&alone, job->shape, job->y, job->x, job->weight, job->bias,
-                      job->scratch);
+    lab_conv_gemm(&alone, job->shape, job->y, job->x, job->weight, job->bias,
+                  job->scratch);
 }
 
 static void measure_ways(struct microbench_ways *ways)
@@ -200,7 +201,7 @@ static void measure_ways(struct microbench_ways *ways)
     float *weight = values((size_t)s->k * taps), *bias = values((size_t)s->k);
     float *y =
         mem_aligned((size_t)s->n * (size_t)s->p * (size_t)s->q * (size_t)s->k, sizeof *y);
-    void *scratch = mem_aligned(conv_ways_scratch(s), 1);
+    void *scratch = mem_aligned(lab_conv_scratch(s), 1);
     struct way_job job = {s, y, x, weight, bias, scratch};
     ways->direct = time_of(direct, &job);
     ways->gemm = time_of(gemm, &job);
@@ -219,7 +220,7 @@ int microbench_ways(const struct model *model, int batch, struct microbench_ways
             continue;
         ways[count] = (struct microbench_ways){
             .shape = *shape,
-            .takes_direct = conv_takes_direct(shape),
+            .takes_direct = lab_conv_is_direct(shape),
         };
         snprintf(ways[count].name, LAYER_NAME, "%s", model->layer[i]->name);
         ways[count].shape.n = batch;

@@ -64,12 +64,13 @@ static enum status put_arrays(struct h5file *file, const struct results *results
 static enum status put_names(struct h5file *file, const char *group, const char *name,
                              int count, const char *(*of)(int i))
 {
-    char *texts[MODEL_LAYERS] = {NULL};
+    char **texts = mem_zeroed((size_t)count, sizeof *texts);
     for (int i = 0; i < count; i++)
         texts[i] = mem_strdup(of(i));
     enum status st = h5file_put_texts(file, group, name, texts, count);
     for (int i = 0; i < count; i++)
         free(texts[i]);
+    free(texts);
     return st;
 }
 
@@ -101,7 +102,6 @@ static void fill_bytes(const struct results *results, int i, double *row)
 static enum status put_subjects(struct h5file *file, const struct results *results)
 {
     int count = results->table.subjects;
-    char *names[2 * MODEL_LAYERS];
     const struct array arrays[] = {
         {"/subjects/block", count, 1, fill_block},
         {"/subjects/shape", count, 6, fill_shape},
@@ -109,11 +109,13 @@ static enum status put_subjects(struct h5file *file, const struct results *resul
         {"/subjects/bytes", count, 2, fill_bytes},
     };
     PUT_ARRAYS(file, results, arrays);
+    char **names = mem_zeroed((size_t)count, sizeof *names);
     for (int i = 0; i < count; i++)
         names[i] = mem_strdup(results->table.subject[i].name);
     enum status st = h5file_put_texts(file, "/subjects", "names", names, count);
     for (int i = 0; i < count; i++)
         free(names[i]);
+    free(names);
     return st;
 }
 

@@ -8,7 +8,7 @@
 #include "base/mem.h"
 #include "kernels/conv_pool.h"
 #include "kernels/pool.h"
-#include "nn/workspace.h"
+#include "nn/lab.h"
 
 /* FLOPs per element of what is no product, counted in the kernels' sources. */
 #define GELU_FORWARD    42
@@ -121,7 +121,7 @@ static void keep_data(struct subjects *subjects, const struct model *model,
                 .dy = copy_of(ws.delta[s % 2], request->batch, layer->out),
                 .dx = copy_of(NULL, request->batch, layer->in)};
         if (s >= model_first_op(model))
-            model_backward_step(model, &ws, &pass, s);
+            model_backward_op(model, &ws, &pass, s);
     }
     workspace_release(&ws);
 }
@@ -156,19 +156,23 @@ static void list_subjects(struct subjects *subjects,
 }
 
 enum status subjects_init(struct subjects *subjects,
-                          const struct measure_request *request,
-                          struct measure_subject *told)
+                          const struct measure_request *request)
 {
-    *subjects = (struct subjects){.told = told};
-    int plain[MODEL_LAYERS], fused[MODEL_LAYERS];
+    *subjects = (struct subjects){0};
     TRY(model_init(&subjects->fused, request->spec, request->in, request->classes,
                    request->batch));
     TRY(model_init(&subjects->plain, request->spec, request->in, request->classes,
                    request->batch));
     model_unfuse(&subjects->plain);
+    size_t most = (size_t)(subjects->plain.ops + subjects->fused.ops);
+    subjects->subject = mem_zeroed(most, sizeof *subjects->subject);
+    subjects->told = mem_zeroed(most, sizeof *subjects->told);
+    int *plain = mem_zeroed(most, sizeof *plain), *fused = plain + subjects->plain.ops;
     list_subjects(subjects, request, plain, fused);
-    if (subjects->count == 0)
+    if (subjects->count == 0) {
+        free(plain);
         FAIL(ST_USAGE, "'--layers %s': no layer has such a name", request->layers);
+    }
     size_t params = subjects->plain.params;
     subjects->params = mem_aligned(params, sizeof(float));
     subjects->grads = mem_aligned(params, sizeof(float));
@@ -176,6 +180,7 @@ enum status subjects_init(struct subjects *subjects,
     model_init_params(&subjects->plain, 1, subjects->params);
     keep_data(subjects, &subjects->plain, request, plain);
     keep_data(subjects, &subjects->fused, request, fused);
+    free(plain);
     return ST_OK;
 }
 
@@ -187,6 +192,7 @@ void subjects_release(struct subjects *subjects)
         free(subjects->subject[i].dy);
         free(subjects->subject[i].dx);
     }
+    free(subjects->subject);
     free(subjects->params);
     free(subjects->grads);
     free(subjects->sample);

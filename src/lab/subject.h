@@ -17,13 +17,12 @@ struct subjects {
     float *params, *grads;
     uint64_t *sample;
     int count;
-    struct subject subject[2 * MODEL_LAYERS];
-    struct measure_subject *told; /* borrowed: (count) what is known of them */
+    struct subject *subject;      /* owned: (count) */
+    struct measure_subject *told; /* (count) what is known of them; the caller's */
 };
 
 enum status subjects_init(struct subjects *subjects,
-                          const struct measure_request *request,
-                          struct measure_subject *told) MUST_CHECK;
+                          const struct measure_request *request) MUST_CHECK;
 void subjects_release(struct subjects *subjects);
 
 struct strategy_task subject_task(const struct subjects *subjects, int index,

@@ -1,6 +1,7 @@
 #include "lab/tune.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/grain.h"
@@ -45,11 +46,11 @@ static void add(struct tune_result *result, const char *name,
             (struct tune_candidate){.name = name, .plan = *plan};
 }
 
-static void best_splits(const struct tune_team *team, struct split_plan *plan)
+static void best_splits(const struct tune_team *team, int ops, struct split_plan *plan)
 {
-    for (int s = 0; s < MODEL_LAYERS; s++) {
-        plan->forward[s] = (unsigned char)team->forward[s].best;
-        plan->backward[s] = (unsigned char)team->backward[s].best;
+    for (int o = 0; o < ops; o++) {
+        plan->forward[o] = (unsigned char)team->forward[o].best;
+        plan->backward[o] = (unsigned char)team->backward[o].best;
     }
 }
 
@@ -78,7 +79,7 @@ static void add_teams(const struct tune_job *job, struct tune_result *result,
     const struct tune_team *team = members > 1 ? team_for(job, result, members) : NULL;
     if (!team)
         return;
-    best_splits(team, &plan.split);
+    best_splits(team, job->model->ops, &plan.split);
     add(result, by_layer, &plan, grains);
 }
 
@@ -219,6 +220,15 @@ static enum status tune_shares(const struct tune_job *job, struct tune_result *r
     TRY(time_candidates(job, result, first));
     choose(result, first);
     return ST_OK;
+}
+
+void tune_result_release(struct tune_result *result)
+{
+    for (int i = 0; i < result->teams; i++) {
+        free(result->team[i].forward);
+        free(result->team[i].backward);
+    }
+    *result = (struct tune_result){.chosen = 0};
 }
 
 enum status tune_search(const struct tune_job *job, struct tune_result *result)

@@ -1,6 +1,5 @@
 /* Every split of every step's passes, by one team. */
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/mem.h"
 #include "base/rng.h"
@@ -8,7 +7,7 @@
 #include "base/where.h"
 #include "comm/comm.h"
 #include "lab/tune.h"
-#include "nn/workspace.h"
+#include "nn/lab.h"
 
 enum { ROUNDS_LEAST = 5, ROUNDS_MOST = 61, PASSES = 2 };
 
@@ -52,9 +51,9 @@ static double timed(struct bench *bench, const struct grain_pass *base, int step
     team_barrier(&gate);
     double begin = timer_now();
     if (pass == 0)
-        model_forward_step(bench->model, &bench->ws, &with, step);
+        model_forward_op(bench->model, &bench->ws, &with, step);
     else
-        model_backward_step(bench->model, &bench->ws, &with, step);
+        model_backward_op(bench->model, &bench->ws, &with, step);
     return timer_now() - begin;
 }
 
@@ -122,11 +121,10 @@ static void choose(struct tune_pass *pass)
     }
 }
 
-static void sum_up(const struct bench *bench, struct comm *comm, int pass,
-                   struct tune_pass *passes)
+static struct tune_pass *sum_up(const struct bench *bench, struct comm *comm, int pass)
 {
+    struct tune_pass *passes = mem_zeroed((size_t)bench->model->ops, sizeof *passes);
     int first = pass == 0 ? 0 : model_first_op(bench->model);
-    memset(passes, 0, MODEL_LAYERS * sizeof *passes);
     for (int s = first; s < bench->model->ops; s++) {
         unsigned known = splits_of(bench->model->op[s], pass);
         for (int split = 0; split < SPLITS; split++)
@@ -137,6 +135,7 @@ static void sum_up(const struct bench *bench, struct comm *comm, int pass,
             comm_max_f64(comm, passes[s].seconds, SPLITS);
         choose(&passes[s]);
     }
+    return passes;
 }
 
 void tune_measure_team(struct comm *comm, const struct model *model,
@@ -155,8 +154,8 @@ void tune_measure_team(struct comm *comm, const struct model *model,
     for (size_t i = 0; i < inputs; i++)
         bench.ws.activation[0][i] = rng_range(&rng, -1.0f, 1.0f);
     team_run(team->members, body, &bench);
-    sum_up(&bench, comm, 0, team->forward);
-    sum_up(&bench, comm, 1, team->backward);
+    team->forward = sum_up(&bench, comm, 0);
+    team->backward = sum_up(&bench, comm, 1);
     workspace_release(&bench.ws);
     free(bench.times);
     free(bench.params);

@@ -25,9 +25,9 @@ static void stepper_create_vectors(struct stepper *stepper)
         state->optim_name[i] = optim_state_name(&options->optim, i);
     }
     stepper->sum = mem_aligned(params + TAIL_COUNT, sizeof(float));
-    stepper->decay_mask = mem_aligned(params, sizeof(float));
-    model_decay_mask(model, stepper->decay_mask);
     norm_init(&stepper->norm, model);
+    stepper->replica_sums =
+        mem_zeroed(1, replica_sums_bytes(stepper->run->setup.model->units));
 }
 
 struct reduce_size stepper_reduce_size(const struct model *model, int lanes, int grains,
@@ -82,8 +82,8 @@ void stepper_release(struct stepper *stepper)
     for (int i = 0; i < stepper->state.optims; i++)
         free(stepper->state.optim[i]);
     free(stepper->sum);
-    free(stepper->decay_mask);
     norm_release(&stepper->norm);
+    free(stepper->replica_sums);
 }
 
 /* --- a grain --- */

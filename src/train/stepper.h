@@ -13,6 +13,15 @@
 #include "train/reduce.h"
 #include "train_run.h"
 
+/* What the stages of a replica complete for each other: each writes what it knows, the
+   rest is 0. In words of 8 bytes, for comm_merge. */
+struct replica_sums {
+    double loss;
+    uint64_t correct, stop, checkpoint;
+    double squares[]; /* of the gradient, by unit of the whole model */
+};
+size_t replica_sums_bytes(int units);
+
 struct stepper {
     struct train_run *run; /* borrowed */
     struct train_input input;
@@ -22,8 +31,8 @@ struct stepper {
     struct overlap overlap;
     struct run_state state; /* its vectors are owned, model->params floats each */
     float *sum;             /* owned: the batch's gradient and tail (train/reduce.h) */
-    float *decay_mask;      /* owned */
     struct norm norm;
+    struct replica_sums *replica_sums; /* owned */
 };
 
 /* What a rank has to tell the others: it travels in the tail of the sum. */

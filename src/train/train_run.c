@@ -1,5 +1,8 @@
 #include "train_run.h"
 
+#include <stdlib.h>
+
+#include "base/mem.h"
 #include "comm/comm.h"
 
 void train_run_init(struct train_run *run, const struct trainer_setup *setup)
@@ -20,13 +23,15 @@ uint64_t train_run_hash(const struct train_run *run, const struct run_state *sta
 {
     const struct stage *stage = run->stage;
     struct state_vector list[STATE_VECTORS];
-    uint64_t hashes[STATE_VECTORS * MODEL_LAYERS] = {0};
     int units = run->setup.model->units;
     size_t count = (size_t)run_state_list(state, list) * (size_t)units;
+    uint64_t *hashes = mem_zeroed(count, sizeof *hashes);
     run_state_unit_hashes(state, run->model, units, hashes);
     if (stage->count > 1)
         comm_merge(stage->line, hashes, count * sizeof *hashes);
-    return run_state_join(hashes, count, run->progress.step);
+    uint64_t joined = run_state_join(hashes, count, run->progress.step);
+    free(hashes);
+    return joined;
 }
 
 struct train_batch train_run_batch(const struct train_run *run, uint64_t number)

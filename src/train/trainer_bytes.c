@@ -16,7 +16,7 @@ static size_t bytes_vectors(const struct run_options *options, const struct stag
                             struct reduce_size size, bool copies)
 {
     size_t kept = 1 + (size_t)optim_states(&options->optim) + (options->train.ema > 0);
-    size_t vectors = kept + (copies ? kept : 0) + 2; /* sum and mask */
+    size_t vectors = kept + (copies ? kept : 0) + 1; /* the sum */
     size_t floats = vectors * stage->model->params + reduce_floats(size);
     return crew_bytes(stage, size.lanes) + floats * sizeof(float);
 }

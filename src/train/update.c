@@ -1,5 +1,6 @@
 /* update: what follows from a step's sums: the norm of the gradient, the new weights. */
 #include <math.h>
+#include <string.h>
 
 #include "base/trace.h"
 #include "base/where.h"
@@ -25,7 +26,7 @@ static struct optim_update update_of_step(const struct stepper *stepper,
     struct optim_update update = {
         .params = stepper->state.params,
         .grads = stepper->sum,
-        .decay_mask = stepper->decay_mask,
+        .ranges = &stepper->run->model->ranges,
         .ema = stepper->state.ema,
         .ema_decay = update_ema_decay(options->train.ema, done),
         .lr = step->lr,
@@ -37,13 +38,11 @@ static struct optim_update update_of_step(const struct stepper *stepper,
     return update;
 }
 
-/* What the stages of a replica complete for each other: each writes what it knows, the
-   rest is 0. In words of 8 bytes. */
-struct replica_sums {
-    double loss;
-    uint64_t correct, stop, checkpoint;
-    double squares[MODEL_LAYERS]; /* of the gradient, by unit of the whole model */
-};
+size_t replica_sums_bytes(int units)
+{
+    struct replica_sums *sums;
+    return sizeof *sums + (size_t)units * sizeof sums->squares[0];
+}
 
 static void update_merge_stages(struct stepper *stepper, struct replica_sums *sums)
 {
@@ -52,7 +51,7 @@ static void update_merge_stages(struct stepper *stepper, struct replica_sums *su
         return;
     double t = timer_now();
     where_mark(WHERE_STAGE);
-    comm_merge(run->stage->line, sums, sizeof *sums);
+    comm_merge(run->stage->line, sums, replica_sums_bytes(run->setup.model->units));
     /* the caller books all of the update: this is not part of it */
     run->phases.seconds[PHASE_UPDATE] -= timer_now() - t;
     phases_add(&run->phases, PHASE_STAGE, t);
@@ -64,21 +63,22 @@ static void update_read_sums(struct stepper *stepper, struct train_step *step)
     const struct train_run *run = stepper->run;
     const float *tail = stepper->sum + run->model->params;
     double samples = (double)step->batch.grains.samples;
-    struct replica_sums sums = {
-        .loss = (double)tail[TAIL_LOSS],
-        .correct = (uint64_t)tail[TAIL_CORRECT],
-        .stop = tail[TAIL_STOP] > 0,
-        .checkpoint = tail[TAIL_CHECKPOINT] > 0,
-    };
-    norm_unit_sums(&stepper->norm, sums.squares + run->model->unit_before);
-    update_merge_stages(stepper, &sums);
+    int units = run->setup.model->units;
+    struct replica_sums *sums = stepper->replica_sums;
+    memset(sums, 0, replica_sums_bytes(units));
+    sums->loss = (double)tail[TAIL_LOSS];
+    sums->correct = (uint64_t)tail[TAIL_CORRECT];
+    sums->stop = tail[TAIL_STOP] > 0;
+    sums->checkpoint = tail[TAIL_CHECKPOINT] > 0;
+    norm_unit_sums(&stepper->norm, sums->squares + run->model->unit_before);
+    update_merge_stages(stepper, sums);
     double squares = 0;
-    for (int u = 0; u < run->setup.model->units; u++)
-        squares += sums.squares[u];
+    for (int u = 0; u < units; u++)
+        squares += sums->squares[u];
     step->grad_norm = sqrt(squares) / samples;
-    step->loss = sums.loss;
-    step->correct = sums.correct;
-    step->flags = (struct step_flags){sums.stop > 0, sums.checkpoint > 0};
+    step->loss = sums->loss;
+    step->correct = sums->correct;
+    step->flags = (struct step_flags){sums->stop > 0, sums->checkpoint > 0};
     step->bad = !isfinite(step->loss) || !isfinite(step->grad_norm);
 }
 

@@ -62,11 +62,12 @@ enum status bench_layers(const struct bench_request *request)
     float *params = mem_aligned(model.params, sizeof *params);
     float *x = trial_images(model.grain);
     model_init_params(&model, 1, params);
-    struct layer_time times[MODEL_LAYERS];
+    struct layer_time *times = mem_zeroed((size_t)model.ops, sizeof *times);
     double registers = peak_registers(), sgemm = peak_sgemm();
     layers_measure(&model, params, x, times);
     bench_print_machine(registers, sgemm);
     print_layers(&model, times, registers, sgemm);
+    free(times);
     free(params);
     free(x);
 out:

@@ -9,6 +9,7 @@
 #include "app/run/memory.h"
 #include "app/run/network.h"
 #include "app/run/placement.h"
+#include "app/run/prepare.h"
 #include "app/run/run_config.h"
 #include "app/run/run_folder.h"
 #include "app/run/stages.h"
@@ -311,8 +312,8 @@ static void note_oddities(const struct session *session)
             "pools and strides cut off the rest; centre what matters there with "
             "data.shift_x = %d and data.shift_y = %d, or pad",
             rows, h, columns, w, (columns - w) / 2, (rows - h) / 2);
-    if (cpu_blas_advice())
-        log_note("%s", cpu_blas_advice());
+    if (prepare_blas_advice())
+        log_note("%s", prepare_blas_advice());
     if (session->dataset.info.count[DATASET_TEST] == 0)
         log_note("'%s' has no test images: no evaluation", session->dataset.info.path);
 }

@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "app/run/prepare.h"
 #include "base/fs.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -32,7 +33,7 @@ static enum status first_environment(char **memory, char ***list)
     int count = 0;
     char **entry = mem_zeroed(used / 2 + 2, sizeof *entry);
     for (size_t i = 0; i < used; i += strlen(text + i) + 1)
-        if (strncmp(text + i, "LOCKSTEP_PREPARED=", 18) != 0)
+        if (strncmp(text + i, PREPARE_VARIABLE "=", sizeof PREPARE_VARIABLE) != 0)
             entry[count++] = text + i;
     *memory = text;
     *list = entry;

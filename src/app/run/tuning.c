@@ -348,6 +348,8 @@ out:
 
 void tuning_release(struct tuning *tuning)
 {
+    if (tuning->result)
+        tune_result_release(tuning->result);
     free(tuning->result);
     tuning->result = NULL;
 }

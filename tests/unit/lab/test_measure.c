@@ -87,7 +87,9 @@ static void test_table(void **state)
 static void judged(struct measure_row *rows, int count, double bytes, const char *verdict)
 {
     struct machine machine = machine_of_two();
-    struct measure_table table = {.subjects = 1, .rows = count, .row = rows};
+    struct measure_subject subject = {.flops = {0}};
+    struct measure_table table = {
+        .subjects = 1, .subject = &subject, .rows = count, .row = rows};
     table.subject[0].flops[STRATEGY_FORWARD] = 1e6;
     table.subject[0].bytes[STRATEGY_FORWARD] = bytes;
     table.subject[0].level[STRATEGY_FORWARD] = machine_level(&machine, (size_t)bytes);
