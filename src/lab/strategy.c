@@ -5,6 +5,7 @@
 
 #include "base/mem.h"
 #include "base/timer.h"
+#include "comm/tree.h"
 #include "kernels/vector.h"
 #include "strategy_impl.h"
 
@@ -55,11 +56,18 @@ void strategy_share(const struct team *team, size_t count, size_t *begin, size_t
 
 void strategy_tree_sum(float *const *parts, int count, size_t begin, size_t end)
 {
+    struct tree_stack stack;
+    float *vector[TREE_NODES_MAX]; /* [level] */
+    int to, from;
     if (begin >= end)
         return;
-    for (int step = 1; step < count; step *= 2)
-        for (int i = 0; i + step < count; i += 2 * step)
-            vector_add(parts[i] + begin, parts[i + step] + begin, end - begin);
+    tree_stack_init(&stack, count);
+    for (int i = 0; i < count; i++) {
+        struct tree_chain chain = tree_stack_push(&stack, (struct tree_node){i, i + 1});
+        vector[chain.top] = parts[i] + begin;
+        while (tree_chain_next(&chain, &to, &from))
+            vector_add(vector[to], vector[from], end - begin);
+    }
 }
 
 /* --- the kernels' own splits --- */

@@ -116,7 +116,7 @@ static enum status visit(const struct workload_job *job,
             st = take_steps(job, &group, workers, mean);
         job->end(job->context);
     }
-    comm_rest(comm);
+    comm_barrier_idle(comm);
     comm_split_free(beside);
     comm_split_free(alone);
     double slowest[] = {mean->seconds, mean->backward, mean->update};

@@ -54,7 +54,7 @@ void overlap_begin(struct overlap *overlap, int grains, int lanes, int members);
 struct overlap_lane {
     struct overlap *overlap;
     int lane, thread;
-    struct reduce_chain chain;
+    struct tree_chain chain;
     int settled;    /* buckets */
     double seconds; /* spent on sums by thread 0 */
 };

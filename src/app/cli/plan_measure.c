@@ -133,7 +133,7 @@ static void measure_sum(const struct plan_run *run, struct scaling *scaling, int
     memcpy(sum->sum.floats, scaling->backward.floats, sizeof sum->sum.floats);
     if (comm_rank(run->comm) < ranks)
         exchange_measure_sum(part, row.compute, &sum->sum);
-    comm_rest(run->comm);
+    comm_barrier_idle(run->comm);
     comm_split_free(part);
     comm_bcast(run->comm, sum, sizeof *sum, 0);
 }
@@ -168,7 +168,7 @@ static void measure_machine(const struct plan_run *run, struct scaling *scaling)
         bandwidth[0] = machine->team[machine->teams - 1].bandwidth[MACHINE_MEMORY];
         bandwidth[1] = machine->team[0].bandwidth[level];
     }
-    comm_rest(run->comm);
+    comm_barrier_idle(run->comm);
     comm_bcast(run->comm, bandwidth, sizeof bandwidth, 0);
     scaling->memory_bandwidth = bandwidth[0];
     set_costs(scaling, bandwidth[1] > 0 ? bandwidth[1] : bandwidth[0]);
@@ -193,7 +193,7 @@ enum status plan_measure(const struct plan_run *run, struct scaling *scaling,
     enum status st = ST_OK;
     if (comm_rank(run->comm) == 0)
         st = measure_backward(run, scaling);
-    comm_rest(run->comm);
+    comm_barrier_idle(run->comm);
     TRY_TO(out, comm_agree(run->comm, st));
     comm_bcast(run->comm, &scaling->backward, sizeof scaling->backward, 0);
     if (!scaling->network.given)
