@@ -151,7 +151,7 @@ enum status checkpoint_write(const char *path, const struct checkpoint_info *inf
     enum status st;
     TRY_TO(out, checkpoint_info_write(file, info));
     TRY_TO(out, write_arrays(file, model, like, from, metrics, &hash));
-    TRY_TO(out, checkpoint_put_hash(file, "content_hash", hash));
+    TRY_TO(out, h5file_put_hash(file, "/", "content_hash", hash));
     st = h5file_commit(file);
 out:
     h5file_close(file);
@@ -182,7 +182,7 @@ enum status checkpoint_read(const char *path, const struct model *model,
     TRY_TO(out, checkpoint_info_read(file, info));
     hash = checkpoint_info_hash(info);
     TRY_TO(out, read_arrays(file, model, like, to, metrics, &hash));
-    TRY_TO(out, checkpoint_get_hash(file, "content_hash", &stored));
+    TRY_TO(out, h5file_get_hash(file, "/", "content_hash", &stored));
     if (hash != stored)
         st = status_fail(ST_FAIL, "'%s' is damaged: its content does not match its hash",
                          path);

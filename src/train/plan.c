@@ -55,10 +55,7 @@ static char *splits_text(const unsigned char *splits, int steps)
 {
     char *text = mem_strdup("");
     for (int s = 0; s < steps; s++) {
-        char *longer =
-            mem_format("%s%s%s", text, s ? "," : "", split_name((enum split)splits[s]));
-        free(text);
-        text = longer;
+        mem_append(&text, "%s%s", s ? "," : "", split_name((enum split)splits[s]));
     }
     return text;
 }
