@@ -20,8 +20,6 @@ function allow_cycles()
           "nn/layer_flatten nn/layer_linear nn/layer_pool",
           "the list of all kinds of layers names the tables of the kinds")
     allow("nn/model nn/model_part", "a model finds its units when it is made")
-    allow("train/diagnose train/save train/step",
-          "a failed step is diagnosed by running its grains again")
     allow("lab/measure lab/verdict", "a measurement ends with its verdict")
     allow("lab/scaling lab/scaling_sum", "one computation in two files")
     allow("lab/strategy lab/strategy_filter lab/strategy_spatial",

@@ -35,6 +35,9 @@ double timer_now(void);
    the present time. */
 double phases_add(struct phases *phases, enum phase phase, double since);
 
+/* Books `seconds` of `from` under `to` instead. */
+void phases_move(struct phases *phases, enum phase from, enum phase to, double seconds);
+
 /* Sets PHASE_REST so that the phases sum to `wall` seconds. */
 void phases_close(struct phases *phases, double wall);
 

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/grain.h"
 #include "base/timer.h"
 #include "comm/comm.h"
 #include "comm/tree.h"
@@ -63,9 +64,8 @@ static const struct tune_team *team_for(const struct tune_job *job,
     if (result->teams == TUNE_TEAMS)
         return NULL;
     struct tune_team *team = &result->team[result->teams++];
-    int grain = job->model->grain;
-    *team = (struct tune_team){.members = members,
-                               .n = job->samples < grain ? job->samples : grain};
+    *team = (struct tune_team){
+        .members = members, .n = grain_samples((uint64_t)job->samples, job->grains, 0)};
     tune_measure_team(job->comm, job->model, team, TEAM_SECONDS);
     return team;
 }

@@ -158,12 +158,8 @@ bool cut_balance(struct model_cut *cut, const struct model *model, int parts,
 char *cut_part_text(const struct model_cut *cut, const struct model *model, int part)
 {
     char *text = mem_strdup("");
-    for (int u = cut->first[part]; u < cut->first[part + 1]; u++) {
-        char *longer =
-            mem_format("%s%s%s", text, *text ? "+" : "", cut_unit_name(model, u));
-        free(text);
-        text = longer;
-    }
+    for (int u = cut->first[part]; u < cut->first[part + 1]; u++)
+        mem_append(&text, "%s%s", *text ? "+" : "", cut_unit_name(model, u));
     return text;
 }
 
@@ -172,10 +168,8 @@ char *cut_text(const struct model_cut *cut, const struct model *model)
     char *text = mem_strdup("");
     for (int p = 0; p < cut->parts; p++) {
         char *part = cut_part_text(cut, model, p);
-        char *longer = mem_format("%s%s%s", text, p ? " | " : "", part);
+        mem_append(&text, "%s%s", p ? " | " : "", part);
         free(part);
-        free(text);
-        text = longer;
     }
     return text;
 }

@@ -160,12 +160,9 @@ static double model_sample_loss(const float *logp, int classes, int label,
                                 double smoothing, int *best)
 {
     double all = 0.0;
-    *best = 0;
-    for (int k = 0; k < classes; k++) {
+    *best = vector_argmax(logp, (size_t)classes);
+    for (int k = 0; k < classes; k++)
         all += (double)logp[k];
-        if (logp[k] > logp[*best])
-            *best = k;
-    }
     double loss = -(1.0 - smoothing) * (double)logp[label];
     return smoothing > 0.0 ? loss - smoothing / classes * all : loss;
 }

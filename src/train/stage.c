@@ -13,7 +13,7 @@ void stage_init_whole(struct stage *stage, struct comm *comm, const struct model
     };
 }
 
-static void take_part(struct stage *stage, const struct model_cut *cut, int index)
+static void stage_take_part(struct stage *stage, const struct model_cut *cut, int index)
 {
     stage->cut = *cut;
     stage->count = cut->parts;
@@ -29,7 +29,7 @@ void stage_init(struct stage *stage, struct comm *comm, const struct model *whol
     if (cut->parts == 1)
         return;
     ASSERT(comm_size(comm) % cut->parts == 0);
-    take_part(stage, cut, comm_rank(comm) % cut->parts);
+    stage_take_part(stage, cut, comm_rank(comm) % cut->parts);
     stage->peers = comm_split(comm, stage->index);
     stage->line = comm_split(comm, comm_rank(comm) / cut->parts);
 }
@@ -39,7 +39,7 @@ void stage_init_first(struct stage *stage, struct comm *comm, const struct model
 {
     stage_init_whole(stage, comm, whole);
     if (cut->parts > 1)
-        take_part(stage, cut, 0);
+        stage_take_part(stage, cut, 0);
 }
 
 void stage_release(struct stage *stage)
@@ -75,15 +75,19 @@ int stage_slots(const struct stage *stage)
     return stage->count == 1 ? 1 : stage->count - stage->index + 1;
 }
 
-struct stage_op stage_op(const struct stage *stage, int rounds, int op)
+/* First as many forward passes as fill the pipeline, then a backward pass after each
+   forward one, then the backward passes that are left. */
+struct stage_pass stage_pass_at(const struct stage *stage, int rounds, int index)
 {
     int ahead = stage->count - 1 - stage->index; /* rounds before the first backward */
     if (ahead > rounds)
         ahead = rounds;
-    int behind = op - ahead, pairs = rounds - ahead;
-    if (behind < 0)
-        return (struct stage_op){op, false};
-    if (behind >= 2 * pairs)
-        return (struct stage_op){behind - pairs, true};
-    return (struct stage_op){behind % 2 ? behind / 2 : ahead + behind / 2, behind % 2};
+    int steady = index - ahead, pairs = rounds - ahead;
+    if (steady < 0)
+        return (struct stage_pass){index, false};
+    if (steady >= 2 * pairs)
+        return (struct stage_pass){steady - pairs, true};
+    if (steady % 2)
+        return (struct stage_pass){steady / 2, true};
+    return (struct stage_pass){ahead + steady / 2, false};
 }

@@ -5,6 +5,7 @@
 
 #include "app/cli/cli.h"
 #include "app/cli/commands.h"
+#include "app/run/load.h"
 #include "app/run/memory.h"
 #include "app/run/placement.h"
 #include "app/run/run_config.h"
@@ -171,15 +172,6 @@ static enum status open_model(struct session *session)
     return run_agree(session->comm, st, why);
 }
 
-static double load_average(struct comm *comm)
-{
-    double load;
-    if (getloadavg(&load, 1) != 1)
-        load = 0;
-    comm_max_f64(comm, &load, 1);
-    return load;
-}
-
 /* Ranks of a node: the largest one's. */
 static int node_ranks(struct comm *comm)
 {
@@ -233,7 +225,7 @@ static enum status describe(struct session *session)
     if (run->parallel.reduce > 0)
         log_note("parallel.reduce = %s is not predicted: every sum is the fastest one's",
                  comm_tree_names[run->parallel.reduce]);
-    scaling->load = load_average(session->comm);
+    scaling->load = load_average(session->comm, NULL);
     if (scaling->load > BUSY * cpus)
         log_note("the load average is %.1f on %d CPUs: a busy machine is measured; plan "
                  "again when it is quiet",

@@ -17,6 +17,7 @@
 #include "app/run/tuning.h"
 #include "app/version.h"
 #include "base/fs.h"
+#include "base/grain.h"
 #include "base/hash.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -221,7 +222,7 @@ static void print_plan(const struct session *session)
 {
     const struct tuning *tuning = &session->tuning;
     const struct train_options *train = &session->config.run.train;
-    int grains = (train->batch + train->grain - 1) / train->grain;
+    int grains = grain_count((uint64_t)train->batch, train->grain);
     int size = comm_size(session->stages.stage.peers), share = (grains + size - 1) / size;
     stages_print(&session->stages);
     log_out("%-10s %s (%s", "plan", plan_summary(&tuning->plan, share), tuning->source);
@@ -240,7 +241,7 @@ static void print_reduce(const struct session *session)
 {
     const struct parallel_plan *plan = &session->tuning.plan;
     const struct train_options *train = &session->config.run.train;
-    int grains = (train->batch + train->grain - 1) / train->grain;
+    int grains = grain_count((uint64_t)train->batch, train->grain);
     const struct stage *stage = &session->stages.stage;
     size_t params = stage->model->params;
     size_t piece = plan->bucket < params ? plan->bucket : params;
@@ -288,7 +289,7 @@ static void print_header(const struct session *session)
 static void note_oddities(const struct session *session)
 {
     const struct train_options *train = &session->config.run.train;
-    int grains = (train->batch + train->grain - 1) / train->grain;
+    int grains = grain_count((uint64_t)train->batch, train->grain);
     int size = comm_size(session->stages.stage.peers);
     int stages = session->stages.stage.count;
     const char *who = stages > 1 ? "replica" : "rank";

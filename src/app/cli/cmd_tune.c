@@ -9,6 +9,7 @@
 #include "app/run/placement.h"
 #include "app/run/tuning.h"
 #include "app/version.h"
+#include "base/grain.h"
 #include "base/log.h"
 #include "base/table.h"
 #include "comm/comm.h"
@@ -127,7 +128,7 @@ static enum status tune_batch(struct comm *comm, struct config *config, int thre
         .version = app_version(),
     };
     TRY_TO(out, tuning_choose(&setup, threads, TUNING_FORCE, &tuning));
-    int grains = ((batch + grain - 1) / grain + size - 1) / size;
+    int grains = (grain_count((uint64_t)batch, grain) + size - 1) / size;
     if (!tuning.result) {
         log_out("batch %d: %s; nothing to choose\n", batch,
                 plan_summary(&tuning.plan, grains));

@@ -5,6 +5,7 @@
 #include "app/cli/commands.h"
 #include "app/run/tuning.h"
 #include "app/version.h"
+#include "base/grain.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/timer.h"
@@ -127,7 +128,7 @@ static void measure_sum(const struct plan_run *run, struct scaling *scaling, int
     scaling_predict(scaling, ranks, scaling->batch, &row);
     struct scaling_sum *sum = &scaling->sum[scaling->sums++];
     *sum = (struct scaling_sum){.ranks = ranks};
-    sum->sum.grains = (scaling->batch + scaling->grain - 1) / scaling->grain;
+    sum->sum.grains = grain_count((uint64_t)scaling->batch, scaling->grain);
     sum->sum.pieces = scaling->backward.pieces;
     memcpy(sum->sum.floats, scaling->backward.floats, sizeof sum->sum.floats);
     if (comm_rank(run->comm) < ranks)

@@ -7,6 +7,8 @@
 #include <time.h>
 
 #include "app/cli/commands.h"
+#include "app/run/load.h"
+#include "base/grain.h"
 #include "base/hash.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -205,18 +207,6 @@ out:
     return st;
 }
 
-/* Of the busiest rank's machine, before this run adds to it; and is that much? */
-static double load_average(struct comm *comm, bool *busy)
-{
-    double load[2] = {0, 0};
-    if (getloadavg(load, 1) != 1)
-        load[0] = 0;
-    load[1] = load[0] / cpu_online();
-    comm_max_f64(comm, load, 2);
-    *busy = load[1] > BUSY;
-    return load[0];
-}
-
 static enum status measure(const struct tune_job *job, struct tuning *tuning)
 {
     double begin = timer_now();
@@ -283,10 +273,10 @@ void tuning_by_rule(const struct trainer_setup *setup, int threads,
                     struct parallel_plan *plan)
 {
     const struct run_options *options = setup->options;
-    int grain = options->train.grain;
+    int grains = grain_count((uint64_t)options->train.batch, options->train.grain);
     tuning_rule(&options->parallel, threads, plan);
     if (setup->stage && setup->stage->count > 1)
-        fit_to_pipeline(setup, (options->train.batch + grain - 1) / grain, plan);
+        fit_to_pipeline(setup, grains, plan);
 }
 
 enum status tuning_choose(const struct trainer_setup *setup, int threads,
@@ -298,7 +288,7 @@ enum status tuning_choose(const struct trainer_setup *setup, int threads,
         .comm = comm,
         .model = setup->model,
         .samples = options->train.batch,
-        .grains = (options->train.batch + setup->model->grain - 1) / setup->model->grain,
+        .grains = grain_count((uint64_t)options->train.batch, setup->model->grain),
         .step = step_seconds,
         .context = setup,
     };
@@ -313,8 +303,8 @@ enum status tuning_choose(const struct trainer_setup *setup, int threads,
     bool wanted = mode != TUNING_OFF && options->parallel.intra == INTRA_AUTO;
     if (!wanted || !alike(comm, threads) || !tune_matters(&job))
         return ST_OK;
-    bool busy;
-    double load = load_average(comm, &busy), seconds = WORTH;
+    double per_cpu, load = load_average(comm, &per_cpu), seconds = WORTH;
+    bool busy = per_cpu > BUSY;
     char *key = key_text(setup, threads);
     struct kept kept = {.plan = tuning->plan};
     if (mode == TUNING_CACHED && comm_rank(comm) == 0)
