@@ -1,6 +1,7 @@
-/* bench layers: each layer of a network, pass by pass, against the machine's peak. */
+/* bench layers: each layer of a network, pass by pass, relative to the peak of a core. */
 #include <stdlib.h>
 
+#include "app/run/trial_config.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/table.h"
@@ -8,7 +9,7 @@
 #include "data/synth.h"
 #include "kernels/peak.h"
 #include "lab/layers.h"
-#include "trial.h"
+#include "lab/trial.h"
 
 static void pass_cells(struct table *table, double seconds, double dense, double truly,
                        double registers, double sgemm)
@@ -56,17 +57,18 @@ enum status bench_layers(const struct bench_request *request)
     struct model model = {0};
     struct shape in = {SYNTH_SIZE, SYNTH_SIZE, 1};
     enum status st;
-    TRY_TO(out, trial_read_config(request->config, request->grain, &config));
+    TRY_TO(out, trial_config_read(request->config, request->grain, &config));
     TRY_TO(out,
            model_init(&model, &config.model, in, SYNTH_CLASSES, config.run.train.grain));
     float *params = mem_aligned(model.params, sizeof *params);
     float *x = trial_images(model.grain);
     model_init_params(&model, 1, params);
-    struct layer_time times[MODEL_LAYERS];
+    struct layer_time *times = mem_zeroed((size_t)model.ops, sizeof *times);
     double registers = peak_registers(), sgemm = peak_sgemm();
     layers_measure(&model, params, x, times);
     bench_print_machine(registers, sgemm);
     print_layers(&model, times, registers, sgemm);
+    free(times);
     free(params);
     free(x);
 out:
