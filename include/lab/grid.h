@@ -21,6 +21,7 @@ struct grid_point {
 struct grid_setup {
     const char *config; /* a config file; NULL: the reference network */
     long long batch, repeats;
+    const char *hidden; /* an environment variable that the processes must not inherit */
 };
 
 /* Not collective: for one process that was not started by mpirun. */

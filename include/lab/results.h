@@ -29,8 +29,8 @@ struct results {
 #define RESULTS_SMALL 2048
 extern const int results_sizes[RESULTS_GAINS]; /* elements */
 
-/* Runs the microbenchmarks and examines the claims; machine and table are filled in
-   already. */
+/* Runs the microbenchmarks; machine and table are filled in already, the claims
+   (claims_results) come afterwards. */
 void results_microbench(struct results *results, const struct model *model);
 
 /* ST_USAGE unless `path` is new or a file of this format, and can be written. */

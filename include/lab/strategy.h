@@ -20,9 +20,9 @@
  *   - channel: each thread has one block of a convolution's output channels. Only where
  *     the kernel does not know this split.
  *
- *   - filter: blocks of (output, input) channel pairs; their number depends on the
- * layer's size alone. Partial sums are added in the order of the blocks, whatever the
- * number of threads.
+ *   - filter: blocks of (output, input) channel pairs, whose number depends on the
+ *     layer's size alone. Partial sums are added in the order of the blocks, whatever the
+ *     number of threads.
  */
 #ifndef LOCKSTEP_LAB_STRATEGY_H
 #define LOCKSTEP_LAB_STRATEGY_H

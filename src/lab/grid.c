@@ -18,12 +18,12 @@
    it since would mislead children, which start them anew. The caller frees memory and
    list.
  */
-static enum status initial_environment(char **memory, char ***list)
+static enum status initial_environment(const char *hidden, char **memory, char ***list)
 {
     FILE *file = fopen("/proc/self/environ", "r");
     if (!file)
         FAIL(ST_FAIL, "cannot open '/proc/self/environ': %s", strerror(errno));
-    size_t room = 1 << 16, used = 0, got;
+    size_t room = 1 << 16, used = 0, got, length = strlen(hidden);
     char *text = mem_zeroed(room, 1);
     while ((got = fread(text + used, 1, room - used - 1, file)) > 0) {
         used += got;
@@ -35,7 +35,7 @@ static enum status initial_environment(char **memory, char ***list)
     int count = 0;
     char **entry = mem_zeroed(used / 2 + 2, sizeof *entry);
     for (size_t i = 0; i < used; i += strlen(text + i) + 1)
-        if (strncmp(text + i, "LOCKSTEP_PREPARED=", 18) != 0)
+        if (strncmp(text + i, hidden, length) != 0 || text[i + length] != '=')
             entry[count++] = text + i;
     *memory = text;
     *list = entry;
@@ -172,7 +172,7 @@ enum status grid_measure(const struct grid_setup *setup, struct grid_point *poin
     if (geteuid() == 0 && !getenv("OMPI_ALLOW_RUN_AS_ROOT"))
         FAIL(ST_USAGE, "mpirun refuses to run as root; first type 'source "
                        "scripts/mpi.sh', which allows it");
-    TRY(initial_environment(&memory, &environment));
+    TRY(initial_environment(setup->hidden, &memory, &environment));
     for (int i = 0; i < count && st == ST_OK; i++) {
         log_progress("measuring %d x %d", points[i].ranks, points[i].threads);
         st = point_measure(setup, environment, &points[i]);

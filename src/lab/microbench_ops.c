@@ -121,7 +121,7 @@ static void series_inside(void *context, int thread)
     double seconds = stopwatch_end(&series->watch, &team);
     if (thread == 0) {
         series->seconds = seconds / series->passes;
-        series->clean = series->watch.alone;
+        series->clean = series->watch.undisturbed;
     }
 }
 

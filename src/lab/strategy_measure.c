@@ -38,7 +38,7 @@ static void turns_run(void *context, int thread)
         double seconds = stopwatch_end(&turns->watch, &team);
         if (thread > 0)
             continue;
-        bool clean = turns->watch.alone || turns->threads > turns->cpus;
+        bool clean = turns->watch.undisturbed || turns->threads > turns->cpus;
         sums = strategy_sum_seconds(turns->strategy[i]) - sums;
         sample_add(&turns->times[i], seconds / turns->passes, clean);
         sample_add(&turns->sums[i], sums / turns->passes, clean);

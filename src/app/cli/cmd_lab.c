@@ -91,6 +91,7 @@ static enum status lab_measure(const struct lab_request *request,
     if (st == ST_OK) {
         log_progress("running the microbenchmarks");
         results_microbench(results, &model);
+        claims_results(results, results->claim);
     }
     model_release(&model);
     return st;

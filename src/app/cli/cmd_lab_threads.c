@@ -88,7 +88,8 @@ static enum status lab_threads_run(const struct lab_threads_request *request)
 
 enum status lab_threads(struct comm *comm, int argc, char **argv)
 {
-    struct lab_threads_request request = {.grid = {.batch = 256, .repeats = 5}};
+    struct lab_threads_request request = {
+        .grid = {.batch = 256, .repeats = 5, .hidden = "LOCKSTEP_PREPARED"}};
     const struct cli_option options[] = {
         {"batch", CLI_INT, &request.grid.batch, "N", "images in a batch (256)"},
         {"workers", CLI_INT, &request.most, "N",

@@ -156,7 +156,8 @@ static enum status print_layouts(const char *config, int batch)
         if (cpus % ranks == 0)
             points[count++] =
                 (struct grid_point){.ranks = ranks, .threads = cpus / ranks};
-    const struct grid_setup setup = {.config = config, .batch = batch, .repeats = 5};
+    const struct grid_setup setup = {
+        .config = config, .batch = batch, .repeats = 5, .hidden = "LOCKSTEP_PREPARED"};
     TRY(grid_measure(&setup, points, count));
     for (int i = 0; i < count; i++)
         log_out("batch %d by %d rank%s x %d thread%s: %.0f images/s (%.0f-%.0f)\n", batch,
