@@ -22,9 +22,9 @@ struct team_bench {
     double *times; /* owned: (ops, PASSES, SPLITS, ROUNDS_MOST) */
 };
 
-static double *times_of(const struct team_bench *bench, int step, int pass, int split)
+static double *times_of(const struct team_bench *bench, int op, int pass, int split)
 {
-    return bench->times + ((step * PASSES + pass) * SPLITS + split) * ROUNDS_MOST;
+    return bench->times + ((op * PASSES + pass) * SPLITS + split) * ROUNDS_MOST;
 }
 
 static unsigned splits_of(const struct layer *layer, int pass)
@@ -39,37 +39,37 @@ static unsigned splits_of(const struct layer *layer, int pass)
 }
 
 /* Seconds of a pass under one split. */
-static double bench_pass(struct team_bench *bench, const struct grain_pass *base,
-                         int step, int pass, int split)
+static double bench_pass(struct team_bench *bench, const struct grain_pass *base, int op,
+                         int pass, int split)
 {
     struct split_plan plan;
     struct grain_pass with = *base;
     struct team gate = base->team;
     gate.shared = &bench->gate;
     with.plan = &plan;
-    plan.forward[step] = plan.backward[step] = (unsigned char)split;
+    plan.forward[op] = plan.backward[op] = (unsigned char)split;
     team_barrier(&gate);
     double begin = timer_now();
     if (pass == 0)
-        model_forward_step(bench->model, &bench->ws, &with, step);
+        model_forward_step(bench->model, &bench->ws, &with, op);
     else
-        model_backward_step(bench->model, &bench->ws, &with, step);
+        model_backward_step(bench->model, &bench->ws, &with, op);
     return timer_now() - begin;
 }
 
-static void bench_splits(struct team_bench *bench, const struct grain_pass *base,
-                         int step, int pass, int round)
+static void bench_splits(struct team_bench *bench, const struct grain_pass *base, int op,
+                         int pass, int round)
 {
-    unsigned known = splits_of(bench->model->op[step], pass);
-    where_layer(pass == 0 ? WHERE_FORWARD : WHERE_BACKWARD, step);
+    unsigned known = splits_of(bench->model->op[op], pass);
+    where_layer(pass == 0 ? WHERE_FORWARD : WHERE_BACKWARD, op);
     for (int i = 0; i < SPLITS; i++) {
         int split =
             (i + round) % SPLITS; /* none is always the one that warms the caches */
         if (!(known & SPLIT_BIT(split)))
             continue;
-        double seconds = bench_pass(bench, base, step, pass, split);
+        double seconds = bench_pass(bench, base, op, pass, split);
         if (base->team.index == 0 && round >= 0)
-            times_of(bench, step, pass, split)[round] = seconds;
+            times_of(bench, op, pass, split)[round] = seconds;
     }
 }
 

@@ -67,10 +67,10 @@ static void pass_cells(struct table *table, const struct tune_pass *pass, unsign
     table_cellf(table, "%.2fx", pass->seconds[SPLIT_SEQUENTIAL] / best);
 }
 
-static unsigned splits_used(const struct tune_team *team, int steps)
+static unsigned splits_used(const struct tune_team *team, int ops)
 {
     unsigned used = 0;
-    for (int s = 0; s < steps; s++)
+    for (int s = 0; s < ops; s++)
         for (int split = 0; split < SPLITS; split++)
             if (team->forward[s].seconds[split] > 0 ||
                 team->backward[s].seconds[split] > 0)
