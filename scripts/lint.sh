@@ -1,6 +1,6 @@
 #!/bin/bash
 # Everything that can be said about the sources without running them: lint.sh [CHECK...],
-# checks: layers format cppcheck shell limits. Soft limits warn, the others fail. Says
+# checks: layers cycles format cppcheck shell limits. Soft limits warn, the others fail. Says
 # nothing where nothing is wrong.
 set -u
 cd "$(dirname "$0")/.." || exit 1
@@ -19,6 +19,15 @@ have() {
 
 layers() {
     awk -f scripts/layers.awk "${sources[@]}"
+}
+
+# What is in kernels/simd is compiled under several names, and called through its table.
+cycles() {
+    local file plain=()
+    for file in "${sources[@]}"; do
+        [[ $file == src/kernels/simd/* ]] || plain+=("$file")
+    done
+    awk -f scripts/cycles.awk "${plain[@]}"
 }
 
 # Another version of clang-format formats otherwise: only Debian 12's is asked.
@@ -54,14 +63,14 @@ limits() {
     awk -f scripts/limits.awk "${sources[@]}" "${tests[@]}" | sed 's/^/warning: /'
 }
 
-(($#)) || set -- layers format cppcheck shell limits
+(($#)) || set -- layers cycles format cppcheck shell limits
 failed=()
 for check; do
     case $check in
-    layers | format | shell | limits) $check || failed+=("$check") ;;
+    layers | cycles | format | shell | limits) $check || failed+=("$check") ;;
     cppcheck) cppcheck_all || failed+=(cppcheck) ;;
     *)
-        echo "no check '$check': layers, format, cppcheck, shell or limits" >&2
+        echo "no check '$check': layers, cycles, format, cppcheck, shell or limits" >&2
         exit 2
         ;;
     esac

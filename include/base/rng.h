@@ -18,7 +18,7 @@ enum rng_purpose {
     RNG_INIT = 1, /* a: index of the parameter tensor, b: 0 */
     RNG_ORDER,    /* a: epoch, b: 0: keys of the sample permutation */
     RNG_AUGMENT,  /* a: epoch, b: sample */
-    RNG_DROPOUT,  /* a: step * 64 + layer (both may wrap), b: sample */
+    RNG_DROPOUT,  /* a, b: step, layer and sample, packed by nn/layer_dropout.c */
     RNG_SYNTH,    /* a: split (0 train, 1 test), b: image */
     RNG_TEST,     /* tests and measurements */
 };

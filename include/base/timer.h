@@ -33,6 +33,9 @@ double timer_now(void);
 /* Add to `phase` the time since `since` and return now. A span of the trace, too. */
 double phases_add(struct phases *phases, enum phase phase, double since);
 
+/* Of the seconds added to `from`, so many belong to `to`. */
+void phases_move(struct phases *phases, enum phase from, enum phase to, double seconds);
+
 /* Set PHASE_REST so that the phases sum to `wall` seconds. */
 void phases_close(struct phases *phases, double wall);
 

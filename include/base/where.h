@@ -59,8 +59,7 @@ void where_wait(bool waiting);
 void where_look(const struct where *where, struct where_spot *spot);
 
 /* How layer `layer` is called in texts; for the main thread, before marks name it. Those
-   without a name are numbers. Copied, the latest counts. */
-#define WHERE_LAYERS 64
+   without a name are numbers. layer < MODEL_LAYERS. Copied, the latest counts. */
 void where_name_layer(int layer, const char *name);
 
 /* The file that the reader reads, for the main thread; its last part is what is said. */

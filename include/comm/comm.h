@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "base/status.h"
+#include "comm/topology.h"
 
 struct comm;
 
@@ -44,8 +45,8 @@ const char *comm_version(void); /* "Open MPI 4.1.4" */
 enum status comm_agree(struct comm *comm, enum status st) MUST_CHECK;
 
 void comm_barrier(struct comm *comm);
-/* The same for long waits: whoever waits leaves its CPU to others. */
-void comm_rest(struct comm *comm);
+/* For long waits: sleeps between two looks, so that others can use the CPU. */
+void comm_barrier_idle(struct comm *comm);
 void comm_bcast(struct comm *comm, void *data, size_t bytes, int root);
 
 /* Elementwise over ranks, in place, result on every rank. Integer sums and maxima only:
@@ -84,7 +85,7 @@ void comm_shared_free(struct comm_shared *shared); /* NULL is fine */
    most, the last one the fewest; empty ranges are [x, x). comm_align: their borders are
    multiples of so many grains (1 unless it was called): less is sent, but lengths differ
    by up to as many. Between sums only. Not collective, but the same on all ranks. */
-void comm_align(struct comm *comm, int unit);
+void comm_align(struct comm *comm, int grains);
 void comm_share(const struct comm *comm, int n, int rank, int *begin, int *end);
 
 /* Sum over all grains of a batch, in the order of the fixed tree, whatever the ranks.

@@ -9,11 +9,7 @@
 
 #include <stddef.h>
 
-/* How messages go from one node to another. 0: not known, or there is no other. */
-struct comm_link {
-    double latency;   /* seconds, one way */
-    double bandwidth; /* bytes per second of what is sent, each way */
-};
+#include "comm/topology.h"
 
 /* Ranks fill the nodes one after the other. */
 struct comm_world {

@@ -14,7 +14,6 @@
 #ifndef LOCKSTEP_KERNELS_CONV_H
 #define LOCKSTEP_KERNELS_CONV_H
 
-#include <stdbool.h>
 #include <stddef.h>
 
 #include "kernels/team.h"
@@ -38,17 +37,6 @@ size_t conv_scratch(const struct conv_shape *shape);
 
 void conv_forward(const struct team *team, const struct conv_shape *shape, float *y,
                   const float *x, const float *weight, const float *bias, void *scratch);
-
-/* One of the two ways alone, whatever the shape, to compare them. scratch is
-   conv_ways_scratch bytes. conv_takes_direct: which conv_forward takes. */
-bool conv_takes_direct(const struct conv_shape *shape);
-size_t conv_ways_scratch(const struct conv_shape *shape);
-void conv_forward_direct(const struct team *team, const struct conv_shape *shape,
-                         float *y, const float *x, const float *weight, const float *bias,
-                         void *scratch);
-void conv_forward_gemm(const struct team *team, const struct conv_shape *shape, float *y,
-                       const float *x, const float *weight, const float *bias,
-                       void *scratch);
 
 /* dweight (K, R, S, C) and dbias (K) are written, not added to. */
 void conv_backward_weight(const struct team *team, const struct conv_shape *shape,

@@ -38,20 +38,6 @@ struct conv_pool_block {
 };
 
 struct kernels {
-    /* `rounds` rounds of fused multiply-adds on registers alone; returns the FLOPs done.
-       sink keeps the compiler from leaving them out. */
-    double (*multiply_add)(long rounds, float *sink);
-    /* a = b + s c: three streams of memory. */
-    void (*triad)(float *a, const float *b, const float *c, float s, size_t n);
-
-    /* The same convolution in three layouts of memory (simd/layout.c). */
-    void (*layout_nchw)(const struct conv_shape *, float *y, const float *x,
-                        const float *w);
-    void (*layout_nhwc)(const struct conv_shape *, float *y, const float *x,
-                        const float *w);
-    void (*layout_blocked)(const struct conv_shape *, float *y, const float *x,
-                           const float *w);
-
     void (*relu_forward)(float *y, const float *x, size_t n);
     void (*relu_backward)(float *dx, const float *dy, const float *y, size_t n);
     void (*gelu_forward)(float *y, float *slope, const float *x, size_t n);

@@ -13,4 +13,7 @@ void vector_add(float *y, const float *x, size_t n);
 /* Are all elements finite? */
 bool vector_finite(const float *x, size_t n);
 
+/* The index of the largest element, the first of equal ones; n >= 1. */
+int vector_argmax(const float *x, size_t n);
+
 #endif

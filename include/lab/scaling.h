@@ -16,11 +16,11 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "base/limits.h"
 #include "base/status.h"
 #include "lab/exchange.h"
 #include "lab/fabric.h"
 #include "lab/workload.h"
-#include "nn/model.h"
 
 #define SCALING_POINTS 256
 #define SCALING_SUMS   64

@@ -6,7 +6,7 @@
 
 #include "nn/model.h"
 
-/* Part p has units [first[p], first[p + 1]). Plain data: broadcast as bytes. */
+/* Part p has units [first[p], first[p + 1]). Plain data: copied by value. */
 struct model_cut {
     int parts;
     int first[MODEL_LAYERS + 1];

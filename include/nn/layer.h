@@ -19,6 +19,7 @@
 #include "base/shape.h"
 #include "base/status.h"
 #include "kernels/team.h"
+#include "nn/range.h"
 
 #define LAYER_TENSORS 2 /* weight, bias */
 #define LAYER_NAME    24
@@ -31,9 +32,9 @@ struct layer_tensor {
     const char *name; /* "weight", "bias" */
     int dims;
     int dim[4];
-    size_t offset; /* in the model's flat parameter vector, in floats */
-    size_t count;  /* floats */
-    bool decay;    /* weight decay applies: weights yes, biases no */
+    size_t offset;        /* in the model's flat parameter vector, in floats */
+    size_t count;         /* floats */
+    enum range_rule rule; /* weights decay, biases do not */
 };
 
 struct layer {
@@ -82,7 +83,7 @@ struct layer_ops {
     const char *kind; /* the config's keyword and the name's stem */
     const char *help; /* "conv CHANNELS kernel=K [stride=1] [pad=0] [init=pytorch|he]" */
     size_t bytes;     /* of the struct that begins with a struct layer */
-    /* Reads the spec; fills in out, tensors (name, dims, dim, count, decay), save,
+    /* Reads the spec; fills in out, tensors (name, dims, dim, count, rule), save,
        scratch, flops. in, index, grain, name are set already. Says what does not fit:
        "letters.conf:12: conv2: kernel 5 is larger than its input 3x3x64". */
     enum status (*setup)(struct layer *layer, const struct layer_spec *spec);

@@ -13,17 +13,18 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/limits.h"
 #include "nn/layer.h"
-
-#define MODEL_LAYERS 64
+#include "nn/range.h"
 
 /* The [model] section: one text line a layer, and where each stands in its file. */
 struct model_spec {
     int count;
-    char *text[MODEL_LAYERS];  /* owned */
-    char *where[MODEL_LAYERS]; /* owned: "file:line" */
+    char **text;  /* owned, as are the texts: (count) */
+    char **where; /* owned: (count) "file:line" */
 };
 
+/* At most MODEL_LAYERS. */
 void model_spec_add(struct model_spec *spec, const char *text, const char *where);
 void model_spec_release(struct model_spec *spec);
 
@@ -36,16 +37,17 @@ struct model_unit {
 
 struct model {
     int layers;
-    struct layer *layer[MODEL_LAYERS]; /* owned: as described */
+    struct layer **layer; /* owned: (layers) as described */
     int ops;
-    struct layer *op[MODEL_LAYERS]; /* as run: a layer, or a block for several */
-    struct shape in;                /* of one sample */
+    struct layer **op; /* owned: (ops) as run: a layer, or a block for several */
+    struct shape in;   /* of one sample */
     int classes;
     int grain;
-    size_t params; /* floats in the flat vector, padding included */
-    double flops;  /* dense, forward, per sample */
+    size_t params;        /* floats in the flat vector, padding included */
+    struct ranges ranges; /* owned: of the flat vector */
+    double flops;         /* dense, forward, per sample */
     int units;
-    struct model_unit unit[MODEL_LAYERS];
+    struct model_unit *unit; /* owned: (units) */
 
     /* Of a part: what comes before it in the whole model; a whole model has 0. */
     int op_before, layer_before, tensor_before, unit_before;
@@ -69,9 +71,6 @@ enum status model_describe(struct model *model, const struct model_spec *spec,
    their names and random draws: the bits are those of the whole. model_release. */
 void model_part(struct model *part, const struct model *whole, int begin, int end);
 
-/* Run every layer by itself, for tests and measurements; before workspaces are made. */
-void model_unfuse(struct model *model);
-
 /* The first rows and columns of the input that can reach the output: less than all where
    the rounding of pools and strides cuts off the rest. */
 void model_seen(const struct model *model, int *rows, int *columns);
@@ -84,9 +83,6 @@ size_t model_param_count(const struct model *model);
 
 /* The network's table: layer, output shape, parameters, FLOPs; printed with log_out. */
 void model_print(const struct model *model);
-
-/* Weight decay mask: 1 where decay applies, else 0; params floats. */
-void model_decay_mask(const struct model *model, float *mask);
 
 /* The first step that has parameters: backward ends there. It has an input gradient in
    those parts of a model that have something before them. */

@@ -1,11 +1,15 @@
 /*
- * optim: stochastic gradient descent and AdamW over flat vectors.
+ * optim: optimizers over the flat parameter vector, as a table of kinds.
  *
- * SGD: Sutskever et al., "On the importance of initialization and momentum in deep
- * learning", ICML 2013, in PyTorch's form: v = momentum v + g; w -= lr (g + momentum v)
- * with nesterov, else w -= lr v; weight decay is added to g where the mask is 1.
- * AdamW: Loshchilov and Hutter, "Decoupled weight decay regularization", ICLR 2019,
- * algorithm 2, as in PyTorch.
+ * An optimizer is a `const struct optim_ops` at the end of its optim_*.c: the factors of
+ * an update in double, then the kernel that applies them to a range.
+ *
+ *   sgd    Sutskever et al., "On the importance of initialization and momentum in deep
+ *          learning", ICML 2013, in PyTorch's form: v = momentum v + g; w -= lr v, with
+ *          nesterov w -= lr (g + momentum v). Weight decay is added to g.
+ *
+ *   adamw  Loshchilov and Hutter, "Decoupled weight decay regularization", ICLR 2019,
+ *          algorithm 2, as in PyTorch.
  */
 #ifndef LOCKSTEP_NN_OPTIM_H
 #define LOCKSTEP_NN_OPTIM_H
@@ -14,7 +18,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum optim_kind { OPTIM_SGD, OPTIM_ADAMW };
+#include "kernels/update.h"
+#include "nn/range.h"
+
+/* Indices of optim_kinds. */
+enum optim_kind { OPTIM_SGD, OPTIM_ADAMW, OPTIM_KINDS };
 
 struct optim_options {
     int kind; /* enum optim_kind */
@@ -25,25 +33,45 @@ struct optim_options {
     double beta1, beta2, epsilon;
 };
 
-/* State vectors of `count` floats: SGD has one (momentum), AdamW two (m, v). */
-#define OPTIM_STATES 2
+#define OPTIM_STATES 2 /* most state vectors of an optimizer */
+
+/* What one update works on. */
+struct optim_update {
+    float *params;
+    const float *grads;         /* sum over the batch */
+    float *state[OPTIM_STATES]; /* the optimizer's vectors, as many as it has */
+    const struct ranges *ranges;
+    float *ema; /* averaged weights; NULL: none */
+    double ema_decay;
+    double lr;         /* from the schedule */
+    double grad_scale; /* multiplies grads: 1/batch and clipping */
+    uint64_t step;     /* from 1 */
+};
+
+struct optim_ops {
+    char name[12]; /* the config's word; an array, so that optim_words can point to it */
+    int states;
+    const char *state_name[OPTIM_STATES]; /* as in checkpoints */
+    /* The scalars of an update, for a range with weight decay. */
+    struct update_factors (*prepare)(const struct optim_options *options,
+                                     const struct optim_update *update);
+    /* Floats [begin, end) of all vectors; factors->decay is the range's. */
+    void (*apply)(const struct update_factors *factors,
+                  const struct update_vectors *vectors, size_t begin, size_t end);
+};
+
+extern const struct optim_ops optim_sgd, optim_adamw;
+
+/* All kinds, and their names, by enum optim_kind; NULL-terminated. */
+extern const struct optim_ops *const optim_kinds[];
+extern const char *const optim_words[];
+
 int optim_states(const struct optim_options *options);
 const char *optim_state_name(const struct optim_options *options, int i);
 
-/* One update of elements [begin, end) of the flat vectors.
-   grad_scale multiplies the gradient first (1/batch and clipping); step counts from 1.
-   ema (may be NULL) becomes decay * ema + (1 - decay) * w after the update. */
-struct optim_update {
-    float *params;
-    const float *grads;
-    float *state[OPTIM_STATES];
-    const float *decay_mask;
-    float *ema;
-    double ema_decay;
-    double lr; /* from the schedule */
-    double grad_scale;
-    uint64_t step;
-};
+/* Updates floats [begin, end) by the rules of their ranges; ema becomes
+   ema_decay * ema + (1 - ema_decay) * w. Statistics and frozen ranges are left as they
+   are. Any thread; a vector may be cut anywhere without a change of bits. */
 void optim_apply(const struct optim_options *options, const struct optim_update *update,
                  size_t begin, size_t end);
 

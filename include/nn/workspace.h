@@ -13,18 +13,18 @@
 /* Buffers in which one team takes one grain through the model. Not shared between teams.
  */
 struct workspace {
-    float *activation[MODEL_LAYERS + 1]; /* [i] is step i's input (grain, in) */
-    float *logprobs;                     /* (grain, classes): the last one's output */
-    float *delta[2];                     /* gradients of activations, in turn */
-    float *input_gradient;  /* of these: a part's, (grain, in) after backward */
-    float *output_gradient; /* and the one that starts backward, (grain, out) */
-    void *save[MODEL_LAYERS];
+    float **activation;     /* (ops + 1): [i] is op i's input (grain, in) */
+    float *logprobs;        /* (grain, classes): the output of the last op */
+    float *delta[2];        /* gradients of activations, used alternately */
+    float *input_gradient;  /* one of these: a part's, (grain, in) after backward */
+    float *output_gradient; /* one of these: backward starts with it, (grain, out) */
+    void **save;            /* (ops): what op i keeps from forward to backward */
     void *scratch;
     int *label;       /* (grain) */
     uint64_t *sample; /* (grain) global sample numbers */
     struct team_shared team;
-    void *memory; /* the one allocation behind all of the above */
-    size_t bytes;
+    void *memory; /* owned: the one allocation that all buffers lie in */
+    size_t bytes; /* of it */
 };
 
 size_t workspace_bytes(const struct model *model);
@@ -61,12 +61,6 @@ struct grain_result {
    team. */
 void model_forward(const struct model *model, struct workspace *ws,
                    const struct grain_pass *pass);
-
-/* One step alone, as model_forward and model_backward run it: to measure it. */
-void model_forward_step(const struct model *model, struct workspace *ws,
-                        const struct grain_pass *pass, int step);
-void model_backward_step(const struct model *model, struct workspace *ws,
-                         const struct grain_pass *pass, int step);
 
 /* Loss of the grain from its log-probabilities, and (train) the gradient that starts
    backward. Sequential: done by team member 0; *result is written by it alone; ends with

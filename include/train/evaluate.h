@@ -1,6 +1,6 @@
 /*
- * evaluate: a network's answers over a whole split, each sample counted exactly once for
- * any number of ranks and threads, with the same bits.
+ * evaluate: a network's answers over a whole split. Each sample is counted exactly once
+ * for any number of ranks and threads, with the same bits.
  */
 #ifndef LOCKSTEP_TRAIN_EVALUATE_H
 #define LOCKSTEP_TRAIN_EVALUATE_H
@@ -9,35 +9,46 @@
 
 #include "base/status.h"
 #include "data/loader.h"
+#include "train/confusion.h"
 #include "train/crew.h"
 
 struct comm;
 
+/* Everything is borrowed. */
+struct evaluate_setup {
+    struct comm *comm;
+    struct crew *crew;     /* has the model and the threads */
+    struct loader *loader; /* in file order */
+    const float *params;
+    double latest; /* timer_now seconds by which this rank must be done; INFINITY: none */
+};
+
 struct evaluation {
     uint64_t count, correct;
-    double loss;         /* mean negative log-likelihood */
-    uint64_t *confusion; /* owned: (classes, classes), [true][predicted] */
+    double loss;                /* mean negative log-likelihood */
+    struct confusion confusion; /* owned */
 };
 void evaluation_release(struct evaluation *evaluation);
 
-/* Where the log-probabilities of the samples go that the rank answers, in file order: in
-   a pipeline the last stage does. */
+/* The log-probabilities of the samples that this rank answers, in file order; in a
+   pipeline the last stage answers. */
 struct evaluation_rows {
     uint64_t first, count; /* samples */
     float *logprobs;       /* owned: (count, classes) */
 };
 void evaluation_rows_release(struct evaluation_rows *rows);
 
-/* Collective; the result is on every rank. rows may be NULL. loader is in file order;
-   crew has the model and the threads. ST_AGAIN, without a result: some rank was asked to
-   stop, or was not done at `latest` of its clock (timer_now; INFINITY: no limit). */
-enum status evaluate(struct comm *comm, struct crew *crew, struct loader *loader,
-                     const float *params, double latest, struct evaluation *result,
+/* Collective; the result is on every rank. rows may be NULL. ST_AGAIN, without a result:
+   some rank was asked to stop, or was too late. */
+enum status evaluate(const struct evaluate_setup *setup, struct evaluation *result,
                      struct evaluation_rows *rows) MUST_CHECK;
 
-/* What a rank that does nothing else takes for it: its stage's weights, and workspaces,
-   or while the weights are read, a tensor of any stage. Of the stage: count, index, whole
-   and model. */
-size_t evaluation_bytes(const struct stage *stage, int lanes);
+/* Bytes that the answers to `samples` samples take while they are counted. */
+size_t evaluation_answer_bytes(const struct model *model, uint64_t samples);
+
+/* What a process that does nothing else needs: the weights of its stage, the answers, and
+   its workspaces or, while the weights are read, one tensor of any stage. Of the stage:
+   count, index, whole and model. */
+size_t evaluation_bytes(const struct stage *stage, int lanes, uint64_t samples);
 
 #endif

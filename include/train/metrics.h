@@ -3,11 +3,21 @@
  * metrics.h5.
  *
  * HDF5: /metrics/train/{step u64, loss, accuracy, lr, grad_norm, images_per_second f64},
- * one entry a log line: loss, accuracy (0..1) and speed of its interval, lr and grad_norm
- * of its last step; /metrics/eval/{step u64, loss, accuracy f64, confusion i32
- * (evaluations, classes, classes): [true][predicted]}, confusion of the newest
- * evaluations only, as many as METRICS_CONFUSION holds (387 for 26 classes, at least 1):
- * a run's memory and checkpoints do not grow with it.
+ * one entry per log line: loss, accuracy (0..1) and speed of its interval, lr and
+ * grad_norm of its last step. /metrics/eval/{step u64, loss, accuracy f64}, one entry per
+ * evaluation. Of the newest evaluations also which classes were taken for which
+ * (train/confusion.h), int32:
+ *
+ * - up to 4096 classes /metrics/eval/confusion (evaluations, classes, classes):
+ *   [label][predicted];
+ *
+ * - with more classes /metrics/eval/class_counts (evaluations, 3, classes): samples of
+ * the class, answers with it, right answers; and /metrics/eval/confused_pairs
+ * (evaluations, 1024, 3): label, predicted and count of the most frequent wrong pairs,
+ * then zeros.
+ *
+ * As many evaluations have them as METRICS_CONFUSION bytes hold (387 for 26 classes), at
+ * least one: memory and checkpoints stay bounded however long the run is.
  */
 #ifndef LOCKSTEP_TRAIN_METRICS_H
 #define LOCKSTEP_TRAIN_METRICS_H
@@ -15,6 +25,7 @@
 #include <stdint.h>
 
 #include "base/status.h"
+#include "train/confusion.h"
 
 struct h5file;
 
@@ -37,27 +48,31 @@ struct metrics {
     int classes;
     struct metrics_train *train; /* owned: (trains) */
     struct metrics_eval *eval;   /* owned: (evals) */
-    int32_t *confusion;          /* owned: (confusions, classes, classes) */
+    int32_t *confusion;          /* owned: (confusions, confusion_row_count) */
     int trains, evals, confusions;
     int train_room, eval_room, confusion_room; /* entries allocated */
 };
 
 void metrics_init(struct metrics *metrics, int classes);
 void metrics_release(struct metrics *metrics);
-/* to, initialised or already a copy, becomes the same; its memory is used again. */
+
+/* What the counts of all evaluations that are kept take at most: all of a history that is
+   large with many classes. */
+size_t metrics_bytes(int classes);
+
+/* Makes `to`, initialised or already a copy, the same as `from`; its memory is reused. */
 void metrics_copy(struct metrics *to, const struct metrics *from);
 
 void metrics_add_train(struct metrics *metrics, const struct metrics_train *entry);
-/* confusion: (classes, classes) counts. */
 void metrics_add_eval(struct metrics *metrics, const struct metrics_eval *entry,
-                      const uint64_t *confusion);
-/* INFINITY: there was no evaluation at that step. */
+                      const struct confusion *confusion);
+/* The loss of the evaluation at `step`, INFINITY if there was none. */
 double metrics_eval_loss(const struct metrics *metrics, uint64_t step);
 
-/* Into an open file; chained into *hash. */
+/* Into an open file; *hash goes on over what is written. */
 enum status metrics_write(const struct metrics *metrics, struct h5file *file,
                           uint64_t *hash) MUST_CHECK;
-/* From an open file; replaces what metrics holds. */
+/* From an open file, with metrics->classes classes; replaces what metrics holds. */
 enum status metrics_read(struct metrics *metrics, struct h5file *file,
                          uint64_t *hash) MUST_CHECK;
 

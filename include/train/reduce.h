@@ -27,10 +27,10 @@ enum reduce_tail {
     TAIL_COUNT = 16,
 };
 
+/* Of a lane: nodes and their vectors, [level]. */
 struct reduce_stack {
-    int depth;
-    struct tree_node node[TREE_NODES_MAX];
-    float **vector; /* [level] */
+    struct tree_stack nodes;
+    float **vector; /* owned */
 };
 
 struct reduce {
@@ -64,13 +64,10 @@ float *reduce_top(const struct reduce *reduce, int lane);
 void reduce_push(struct reduce *reduce, int lane, const struct team *team, int grain);
 
 /* The same in two steps, by one thread, for a vector that becomes final range by range:
-   first the place in the stack is taken, then each range of the vector is added where it
-   belongs. */
-struct reduce_chain {
-    int from, to; /* levels of the stack: vector `from` is added down to `to` */
-};
-struct reduce_chain reduce_promise(struct reduce *reduce, int lane, int grain);
-void reduce_settle(const struct reduce *reduce, int lane, struct reduce_chain chain,
+   reduce_promise takes the grain's place in the stack before the vector is final, then
+   reduce_settle makes the additions on each range that is. */
+struct tree_chain reduce_promise(struct reduce *reduce, int lane, int grain);
+void reduce_settle(const struct reduce *reduce, int lane, struct tree_chain chain,
                    size_t begin, size_t end);
 
 /* Join the stacks of lanes [0, lanes) on elements [begin, end) of the vectors, multiples

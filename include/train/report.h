@@ -4,10 +4,10 @@
 #ifndef LOCKSTEP_TRAIN_REPORT_H
 #define LOCKSTEP_TRAIN_REPORT_H
 
-#include <stdint.h>
+#include "train/confusion.h"
 
-/* The pairs of classes that are most often taken for each other; confusion is (classes,
-   classes), [true][predicted]. Prints nothing if there are none. */
-void report_confusions(char *const *class_name, int classes, const uint64_t *confusion);
+/* The pairs of classes that are most often taken for each other. Prints nothing if there
+   are none. class_name: (confusion->classes). */
+void report_confusions(char *const *class_name, const struct confusion *confusion);
 
 #endif

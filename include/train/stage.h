@@ -50,11 +50,12 @@ int stage_of_layer(const struct stage *stage, int layer);
    is on its way. */
 int stage_slots(const struct stage *stage);
 
-/* What a stage does as its op'th deed of 2 * rounds: a round, forward or backward. */
-struct stage_op {
+/* A pass of the 1F1B schedule: a round goes forward or backward through the stage. */
+struct stage_pass {
     int round;
     bool backward;
 };
-struct stage_op stage_op(const struct stage *stage, int rounds, int op);
+/* The stage's pass number `index`, 0 <= index < 2 * rounds. */
+struct stage_pass stage_pass_at(const struct stage *stage, int rounds, int index);
 
 #endif

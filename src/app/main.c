@@ -8,6 +8,7 @@
 
 #include "app/cli/commands.h"
 #include "app/run/early.h"
+#include "app/run/prepare.h"
 #include "app/version.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -115,7 +116,7 @@ int main(int argc, char **argv)
     early_done();
     mem_start();
     stop_defer();
-    cpu_prepare(argv);
+    prepare_environment(argv);
     log_init(launcher_rank(), "");
     log_set_replicated(true);
     if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||

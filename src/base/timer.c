@@ -37,6 +37,12 @@ double phases_add(struct phases *phases, enum phase phase, double since)
     return now;
 }
 
+void phases_move(struct phases *phases, enum phase from, enum phase to, double seconds)
+{
+    phases->seconds[from] -= seconds;
+    phases->seconds[to] += seconds;
+}
+
 void phases_close(struct phases *phases, double wall)
 {
     double named = 0;

@@ -3,11 +3,13 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/limits.h"
 #include "base/status.h"
 
 #define NAME_BYTES  32
 #define FILE_BYTES  64
 #define LAYER_SHIFT 16 /* a place is the part below, the layer + 1 above */
+_Static_assert(MODEL_LAYERS < 1 << (32 - LAYER_SHIFT), "a place holds any layer");
 
 static _Thread_local struct where *mine;
 
@@ -18,8 +20,8 @@ static const char *const part_name[WHERE_PARTS] = {
     "checkpoint", "end",
 };
 
-static char layer_name[WHERE_LAYERS][NAME_BYTES];
-static atomic_bool layer_named[WHERE_LAYERS]; /* its name is there to be read */
+static char layer_name[MODEL_LAYERS][NAME_BYTES];
+static atomic_bool layer_named[MODEL_LAYERS]; /* its name is there to be read */
 static char file_name[FILE_BYTES];
 static atomic_bool file_named;
 
@@ -82,7 +84,7 @@ void where_look(const struct where *where, struct where_spot *spot)
 
 void where_name_layer(int layer, const char *name)
 {
-    ASSERT(layer >= 0 && layer < WHERE_LAYERS);
+    ASSERT(layer >= 0 && layer < MODEL_LAYERS);
     atomic_store_explicit(&layer_named[layer], false, memory_order_release);
     snprintf(layer_name[layer], NAME_BYTES, "%s", name);
     atomic_store_explicit(&layer_named[layer], true, memory_order_release);
@@ -98,7 +100,7 @@ void where_name_file(const char *path)
 
 static void layer_text(int layer, char text[NAME_BYTES])
 {
-    if (layer < WHERE_LAYERS &&
+    if (layer < MODEL_LAYERS &&
         atomic_load_explicit(&layer_named[layer], memory_order_acquire))
         snprintf(text, NAME_BYTES, "%s", layer_name[layer]);
     else

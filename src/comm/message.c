@@ -33,8 +33,8 @@ void messages_free(struct messages *messages)
     free(messages);
 }
 
-static MPI_Request *empty_slot(const struct messages *messages, int slot, size_t count,
-                               int kind)
+static MPI_Request *message_slot(const struct messages *messages, int slot, size_t count,
+                                 int kind)
 {
     ASSERT(slot >= 0 && slot < messages->slots && kind >= 0 && kind < MESSAGE_KINDS);
     ASSERT(messages->request[slot] == MPI_REQUEST_NULL && count <= INT_MAX);
@@ -44,7 +44,7 @@ static MPI_Request *empty_slot(const struct messages *messages, int slot, size_t
 void message_send(struct messages *messages, int slot, const float *from, size_t count,
                   int to, int kind)
 {
-    MPI_Request *request = empty_slot(messages, slot, count, kind);
+    MPI_Request *request = message_slot(messages, slot, count, kind);
     MPI_CHECK(MPI_Isend(from, (int)count, MPI_FLOAT, to, TAG_MESSAGE + kind,
                         messages->comm->all, request));
 }
@@ -52,7 +52,7 @@ void message_send(struct messages *messages, int slot, const float *from, size_t
 void message_receive(struct messages *messages, int slot, float *to, size_t count,
                      int from, int kind)
 {
-    MPI_Request *request = empty_slot(messages, slot, count, kind);
+    MPI_Request *request = message_slot(messages, slot, count, kind);
     MPI_CHECK(MPI_Irecv(to, (int)count, MPI_FLOAT, from, TAG_MESSAGE + kind,
                         messages->comm->all, request));
 }

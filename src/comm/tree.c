@@ -10,7 +10,7 @@ int tree_split(int begin, int end)
     return begin + width;
 }
 
-/* Walk down from the root to the node whose sides these are, if there is one. */
+/* Walks down from the root to the node whose sides these are, if there is one. */
 bool tree_siblings(int n, struct tree_node left, struct tree_node right)
 {
     if (left.end != right.begin)
@@ -31,8 +31,8 @@ bool tree_siblings(int n, struct tree_node left, struct tree_node right)
 }
 
 /* From `node` down; only the two paths to the ends of [begin, end) are walked. */
-static int cover(struct tree_node node, int begin, int end,
-                 struct tree_node nodes[TREE_NODES_MAX], int count)
+static int tree_cover_below(struct tree_node node, int begin, int end,
+                            struct tree_node nodes[TREE_NODES_MAX], int count)
 {
     if (node.begin >= end || node.end <= begin)
         return count;
@@ -41,14 +41,22 @@ static int cover(struct tree_node node, int begin, int end,
         nodes[count] = node;
         return count + 1;
     }
-    int split = tree_split(node.begin, node.end);
-    count = cover((struct tree_node){node.begin, split}, begin, end, nodes, count);
-    return cover((struct tree_node){split, node.end}, begin, end, nodes, count);
+    int m = tree_split(node.begin, node.end);
+    count = tree_cover_below((struct tree_node){node.begin, m}, begin, end, nodes, count);
+    return tree_cover_below((struct tree_node){m, node.end}, begin, end, nodes, count);
 }
 
 int tree_cover(int n, int begin, int end, struct tree_node nodes[TREE_NODES_MAX])
 {
-    return begin < end ? cover((struct tree_node){0, n}, begin, end, nodes, 0) : 0;
+    if (begin >= end)
+        return 0;
+    return tree_cover_below((struct tree_node){0, n}, begin, end, nodes, 0);
+}
+
+int tree_cover_count(int n, int begin, int end)
+{
+    struct tree_node nodes[TREE_NODES_MAX];
+    return tree_cover(n, begin, end, nodes);
 }
 
 void tree_share(int n, int size, int rank, int *begin, int *end)
@@ -56,4 +64,41 @@ void tree_share(int n, int size, int rank, int *begin, int *end)
     int least = n / size, more = n % size;
     *begin = rank * least + (rank < more ? rank : more);
     *end = *begin + least + (rank < more);
+}
+
+/* --- the order of additions --- */
+
+void tree_stack_init(struct tree_stack *stack, int n)
+{
+    stack->n = n;
+    stack->depth = 0;
+}
+
+struct tree_chain tree_stack_peek(const struct tree_stack *stack, struct tree_node node)
+{
+    struct tree_chain chain = {.top = stack->depth, .bottom = stack->depth};
+    ASSERT(chain.top < TREE_NODES_MAX);
+    while (chain.bottom > 0 &&
+           tree_siblings(stack->n, stack->node[chain.bottom - 1], node))
+        node.begin = stack->node[--chain.bottom].begin;
+    return chain;
+}
+
+struct tree_chain tree_stack_push(struct tree_stack *stack, struct tree_node node)
+{
+    struct tree_chain chain = tree_stack_peek(stack, node);
+    if (chain.bottom == chain.top)
+        stack->node[chain.bottom].begin = node.begin;
+    stack->node[chain.bottom].end = node.end;
+    stack->depth = chain.bottom + 1;
+    return chain;
+}
+
+bool tree_chain_next(struct tree_chain *chain, int *to, int *from)
+{
+    if (chain->top == chain->bottom)
+        return false;
+    *from = chain->top--;
+    *to = chain->top;
+    return true;
 }

@@ -1,66 +1,61 @@
-/* tree_choice: the algorithms that there are, and which one sums a piece. */
+/* tree_choice: which algorithm sums a piece. */
 #include <math.h>
 #include <string.h>
 
+#include "ping.h"
 #include "tree_impl.h"
 
 /* --- by messages alone, among all ranks --- */
 
-static bool flat_work(const struct tree_algorithm *algorithm, const struct comm *comm,
-                      int n, size_t count, struct comm_work *work)
+static bool flat_prepare(struct comm *comm, struct tree_piece *piece)
 {
-    *work = algorithm->exchange->work(comm, false, n, count);
+    (void)comm, (void)piece;
     return true;
 }
 
-static void flat_start(struct comm *comm, struct tree_piece *piece)
+static void flat_start(struct comm *comm, struct tree_piece *piece, float *const *parts)
 {
-    tree_group_make(comm, false, piece->n, &piece->group);
-    piece->algorithm->exchange->begin(comm, piece);
+    struct tree_group_sum *sum = &piece->group_sum;
+    struct tree_node node[TREE_NODES_MAX];
+    tree_group_find(sum, comm, SCOPE_RANKS, piece->n);
+    sum->count = piece->end - piece->begin;
+    sum->result = piece->sum + piece->begin;
+    sum->held.count = 0;
+    struct tree_node grains =
+        tree_group_grains(&sum->group, sum->group.self, sum->group.self + 1);
+    int count = tree_cover(piece->n, grains.begin, grains.end, node);
+    for (int p = 0; p < count; p++)
+        tree_hold(&sum->held, node[p], parts[p] + piece->begin);
+    sum->exchange->begin(comm, sum);
 }
 
 static bool flat_next(struct comm *comm, struct tree_piece *piece)
 {
-    piece->done = !piece->algorithm->exchange->next(comm, piece);
+    piece->done = !piece->group_sum.exchange->next(comm, &piece->group_sum);
     return true;
 }
 
-#define FLAT(algorithm_exchange)                                                  \
-    {                                                                             \
-        .exchange = (algorithm_exchange), .work = flat_work, .start = flat_start, \
-        .next = flat_next,                                                        \
-    }
+static const struct tree_method tree_flat = {flat_prepare, flat_start, flat_next};
 
-static const struct tree_algorithm flat_slices = FLAT(&tree_slices),
-                                   flat_halving = FLAT(&tree_halving),
-                                   flat_doubling = FLAT(&tree_doubling);
+/* --- the choice --- */
 
-/* --- all of them --- */
-
-const char *const comm_tree_names[] = {"auto",           "shared",          "levels",
-                                       "levels-halving", "levels-doubling", "slices",
-                                       "halving",        "doubling",        NULL};
-/* in the same order */
-static const struct tree_algorithm *const algorithms[] = {NULL,
-                                                          &tree_shared,
-                                                          &tree_levels,
-                                                          &tree_levels_halving,
-                                                          &tree_levels_doubling,
-                                                          &flat_slices,
-                                                          &flat_halving,
-                                                          &flat_doubling,
-                                                          NULL};
-
-void comm_tree_forget(struct comm *comm)
+void tree_forget_choices(struct comm *comm)
 {
     for (int i = 0; comm->tree.piece && i < COMM_TREE_PIECES; i++)
-        comm->tree.piece[i].algorithm = NULL;
+        comm->tree.piece[i].method = NULL;
 }
 
-static bool applies(const struct comm *comm, int n, size_t count)
+void comm_align(struct comm *comm, int grains)
 {
-    const struct tree_algorithm *wanted = comm->tree.wanted;
-    return wanted && isfinite(tree_seconds(wanted, comm, n, count));
+    ASSERT(grains >= 1);
+    comm->topology.share_align = grains;
+    tree_forget_choices(comm);
+}
+
+static bool tree_wanted_applies(const struct comm *comm, int n, size_t count)
+{
+    return comm->tree.wanted != TREE_AUTO &&
+           isfinite(tree_seconds(comm->tree.wanted, &comm->topology, n, count));
 }
 
 bool comm_tree_use(struct comm *comm, const char *name)
@@ -68,49 +63,37 @@ bool comm_tree_use(struct comm *comm, const char *name)
     int i = 0;
     while (comm_tree_names[i] && strcmp(comm_tree_names[i], name) != 0)
         i++;
-    comm->tree.wanted = algorithms[i];
-    comm_tree_forget(comm);
-    if (!applies(comm, 1, 1))
+    comm->tree.wanted = comm_tree_names[i] ? (enum tree_algorithm)i : TREE_AUTO;
+    tree_forget_choices(comm);
+    if (!tree_wanted_applies(comm, 1, 1))
         comm_know_link(comm);
-    return comm_tree_names[i];
+    return comm_tree_names[i] != NULL;
 }
 
-const char *tree_name(const struct tree_algorithm *algorithm)
+static enum tree_algorithm tree_choose(const struct comm *comm, int n, size_t count)
 {
-    int i = 1;
-    while (algorithms[i] != algorithm)
-        i++;
-    return comm_tree_names[i];
-}
-
-const struct tree_algorithm *tree_fastest(const struct comm *comm, int n, size_t count)
-{
-    const struct tree_algorithm *best = NULL;
-    double least = INFINITY;
-    for (int i = 1; algorithms[i]; i++) {
-        double seconds = tree_seconds(algorithms[i], comm, n, count);
-        if (seconds < least) {
-            least = seconds;
-            best = algorithms[i];
-        }
-    }
-    return best;
-}
-
-static const struct tree_algorithm *choose(const struct comm *comm, int n, size_t count)
-{
-    return applies(comm, n, count) ? comm->tree.wanted : tree_fastest(comm, n, count);
+    return tree_wanted_applies(comm, n, count) ? comm->tree.wanted
+                                               : tree_fastest(&comm->topology, n, count);
 }
 
 const char *comm_tree_choice(const struct comm *comm, int n, size_t count)
 {
-    return comm->size == 1 ? NULL : tree_name(choose(comm, n, count));
+    return comm->topology.ranks == 1 ? NULL
+                                     : comm_tree_names[tree_choose(comm, n, count)];
 }
 
-/* One that cannot be prepared does not apply any more. */
+/* An algorithm that cannot be prepared does not apply any more. */
 void tree_decide(struct comm *comm, struct tree_piece *piece)
 {
+    static const struct tree_exchange *const exchange[EXCHANGE_KINDS] = {
+        [EXCHANGE_SLICES] = &tree_slices,
+        [EXCHANGE_HALVING] = &tree_halving,
+        [EXCHANGE_DOUBLING] = &tree_doubling,
+    };
     do {
-        piece->algorithm = choose(comm, piece->n, piece->count);
-    } while (piece->algorithm->prepare && !piece->algorithm->prepare(comm, piece));
+        struct tree_steps steps =
+            tree_steps[tree_choose(comm, piece->n, piece->end - piece->begin)];
+        piece->method = steps.shared_memory ? &tree_in_shared_memory : &tree_flat;
+        piece->group_sum.exchange = exchange[steps.exchange];
+    } while (!piece->method->prepare(comm, piece));
 }

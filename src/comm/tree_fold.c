@@ -1,10 +1,28 @@
+#include "tree_fold.h"
+
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
-#include "tree_impl.h"
+#include "base/status.h"
 
-#define CHUNK 2048 /* floats: what is added next is still in the first cache */
+#define FOLD_CHUNK 2048 /* floats: a sum is still in the L1 cache when it is added to */
+
+float *tree_buffer_reserve(struct tree_buffer *buffer, size_t floats)
+{
+    if (!buffer->data || floats > buffer->capacity) {
+        free(buffer->data);
+        buffer->data = mem_aligned(floats, sizeof(float));
+        buffer->capacity = floats;
+    }
+    return buffer->data;
+}
+
+void tree_buffer_release(struct tree_buffer *buffer)
+{
+    free(buffer->data);
+    *buffer = (struct tree_buffer){0};
+}
 
 void tree_hold(struct tree_held *held, struct tree_node node, const float *vector)
 {
@@ -22,63 +40,71 @@ void tree_held_release(struct tree_held *held)
 {
     free(held->node);
     free(held->vector);
+    tree_buffer_release(&held->scratch);
     *held = (struct tree_held){0};
 }
 
-static void add_to(float *restrict to, const float *restrict from, size_t count)
+static void fold_add_to(float *restrict to, const float *restrict from, size_t count)
 {
     for (size_t i = 0; i < count; i++)
         to[i] += from[i];
 }
 
-static void add(float *restrict to, const float *restrict a, const float *restrict b,
-                size_t count)
+static void fold_add(float *restrict to, const float *restrict a, const float *restrict b,
+                     size_t count)
 {
     for (size_t i = 0; i < count; i++)
         to[i] = a[i] + b[i];
 }
 
-/* Vectors are pushed left to right; the upper of two siblings on top is added to the
-   lower. What lies at level i of the stack, once it is a sum, is where out[i] will be
-   wanted: nothing is copied that was added. */
+/* Levels of the stack at and above `outs` where sums come to lie. */
+static int fold_scratch_levels(int n, const struct tree_held *held, int outs)
+{
+    struct tree_stack stack;
+    int levels = 0, to, from;
+    tree_stack_init(&stack, n);
+    for (int i = 0; i < held->count; i++) {
+        struct tree_chain chain = tree_stack_push(&stack, held->node[i]);
+        while (tree_chain_next(&chain, &to, &from))
+            levels = to + 1 - outs > levels ? to + 1 - outs : levels;
+    }
+    ASSERT(stack.depth == outs);
+    return levels;
+}
+
+/* Elements [at, at + count). A sum at level i of the stack lies in out[i] from its first
+   addition on, so that nothing is copied which was added; at levels that have no output,
+   in scratch. */
 static void fold_chunk(int n, const struct tree_held *held, size_t at, size_t count,
                        float *const *out, int outs)
 {
-    static _Alignas(MEM_ALIGN) float scratch[TREE_NODES_MAX + 1][CHUNK];
-    struct tree_node node[TREE_NODES_MAX + 1];
-    const float *vector[TREE_NODES_MAX + 1];
-    int depth = 0;
-    for (int p = 0; p < held->count; p++) {
-        ASSERT(depth <= TREE_NODES_MAX);
-        node[depth] = held->node[p];
-        vector[depth++] = held->vector[p] + at;
-        while (depth >= 2 && tree_siblings(n, node[depth - 2], node[depth - 1])) {
-            int low = depth - 2;
-            float *to = low < outs ? out[low] + at : scratch[low];
-            if (vector[low] == to)
-                add_to(to, vector[low + 1], count);
+    struct tree_stack stack;
+    const float *vector[TREE_NODES_MAX]; /* [level] */
+    int to, from;
+    tree_stack_init(&stack, n);
+    for (int i = 0; i < held->count; i++) {
+        struct tree_chain chain = tree_stack_push(&stack, held->node[i]);
+        vector[chain.top] = held->vector[i] + at;
+        while (tree_chain_next(&chain, &to, &from)) {
+            float *sum =
+                to < outs ? out[to] + at : held->scratch.data + (to - outs) * FOLD_CHUNK;
+            if (vector[to] == sum)
+                fold_add_to(sum, vector[from], count);
             else
-                add(to, vector[low], vector[low + 1], count);
-            vector[low] = to;
-            node[low].end = node[low + 1].end;
-            depth--;
+                fold_add(sum, vector[to], vector[from], count);
+            vector[to] = sum;
         }
     }
-    ASSERT(depth == outs);
     for (int i = 0; i < outs; i++)
         if (vector[i] != out[i] + at)
             memcpy(out[i] + at, vector[i], count * sizeof(float));
 }
 
-void tree_fold(int n, const struct tree_held *held, size_t count, float *const *out,
-               int outs)
+void tree_fold(int n, struct tree_held *held, size_t count, float *const *out, int outs)
 {
-    for (size_t at = 0; at < count; at += CHUNK)
-        fold_chunk(n, held, at, count - at < CHUNK ? count - at : CHUNK, out, outs);
-}
-
-int tree_cover_count(int n, int begin, int end)
-{
-    struct tree_node nodes[TREE_NODES_MAX];
-    return tree_cover(n, begin, end, nodes);
+    int levels = fold_scratch_levels(n, held, outs);
+    tree_buffer_reserve(&held->scratch, (size_t)levels * FOLD_CHUNK);
+    for (size_t at = 0; at < count; at += FOLD_CHUNK)
+        fold_chunk(n, held, at, count - at < FOLD_CHUNK ? count - at : FOLD_CHUNK, out,
+                   outs);
 }

@@ -1,10 +1,12 @@
-/* tree_group: the ranks that an exchange is among, and its messages. */
+#include "tree_group.h"
+
 #include <stdlib.h>
 
 #include "base/mem.h"
-#include "tree_impl.h"
 
-static void resize(struct tree_group *group, int size)
+/* --- members --- */
+
+static void tree_group_resize(struct tree_group *group, int size)
 {
     group->size = size;
     if (size <= group->capacity)
@@ -14,41 +16,36 @@ static void resize(struct tree_group *group, int size)
     group->capacity = size;
 }
 
-int tree_members(const struct comm *comm, bool across)
+void tree_group_find(struct tree_group_sum *sum, const struct comm *comm,
+                     enum topology_scope scope, int n)
 {
-    return across ? comm->nodes : comm->size;
-}
-
-int tree_member_grain(const struct comm *comm, bool across, int n, int member)
-{
-    int begin, end;
-    if (member == tree_members(comm, across))
-        return n;
-    comm_share(comm, n, across ? comm->node_first[member] : member, &begin, &end);
-    return begin;
-}
-
-void tree_group_make(const struct comm *comm, bool across, int n,
-                     struct tree_group *group)
-{
-    resize(group, tree_members(comm, across));
-    group->self = across ? comm->node_index : comm->rank;
+    const struct topology *topology = &comm->topology;
+    struct tree_group *group = &sum->group;
+    bool nodes = scope == SCOPE_NODES;
+    tree_group_resize(group, topology_members(topology, scope));
+    group->self = nodes ? comm->node_index : comm->rank;
     for (int i = 0; i < group->size; i++)
-        group->rank[i] = across ? comm->node_first[i] + comm->node_rank : i;
+        group->rank[i] = nodes ? topology->node_first[i] + comm->node_rank : i;
     for (int i = 0; i <= group->size; i++)
-        group->grain[i] = tree_member_grain(comm, across, n, i);
+        group->grain[i] = topology_member_grain(topology, scope, n, i);
+    sum->n = n;
 }
 
-void tree_group_release(struct tree_group *group)
+void tree_group_sum_release(struct tree_group_sum *sum)
 {
-    free(group->rank);
-    free(group->grain);
-    *group = (struct tree_group){0};
+    free(sum->group.rank);
+    free(sum->group.grain);
+    tree_held_release(&sum->held);
+    tree_held_release(&sum->folded);
+    for (int i = 0; i < GROUP_BUFFERS; i++)
+        tree_buffer_release(&sum->buffer[i]);
+    free(sum->request);
+    *sum = (struct tree_group_sum){0};
 }
 
-int tree_group_parts(const struct tree_group *group, int n, int first, int last)
+struct tree_node tree_group_grains(const struct tree_group *group, int first, int last)
 {
-    return tree_cover_count(n, group->grain[first], group->grain[last]);
+    return (struct tree_node){group->grain[first], group->grain[last]};
 }
 
 void tree_slice(size_t count, int size, int index, size_t *begin, size_t *end)
@@ -61,61 +58,68 @@ void tree_slice(size_t count, int size, int index, size_t *begin, size_t *end)
     *end = *end < count ? *end : count;
 }
 
-float *tree_buffer(struct tree_piece *piece, int which, size_t floats)
+/* --- messages --- */
+
+static MPI_Request *tree_next_request(struct tree_group_sum *sum)
 {
-    if (!piece->buffer[which] || floats > piece->capacity[which]) {
-        free(piece->buffer[which]);
-        piece->buffer[which] = mem_aligned(floats, sizeof(float));
-        piece->capacity[which] = floats;
+    if (sum->requests == sum->request_capacity) {
+        int capacity = sum->request_capacity ? 2 * sum->request_capacity : 32;
+        sum->request = mem_resize(sum->request, (size_t)capacity, sizeof *sum->request);
+        sum->request_capacity = capacity;
     }
-    return piece->buffer[which];
+    return &sum->request[sum->requests++];
 }
 
-/* Messages of a piece between two ranks are matched in their order. */
-static MPI_Request *next_request(struct tree_piece *piece)
-{
-    if (piece->requests == piece->request_capacity) {
-        int capacity = piece->request_capacity ? 2 * piece->request_capacity : 32;
-        piece->request =
-            mem_resize(piece->request, (size_t)capacity, sizeof *piece->request);
-        piece->request_capacity = capacity;
-    }
-    return &piece->request[piece->requests++];
-}
-
-/* Over a network what is sent at once is sent eagerly, without asking the receiver, whose
-   answer would queue behind what it sends itself. Open MPI's limit for TCP is 64 KiB with
-   a header; each such message is copied once, so that long ones ask after all. */
+/* A message over a network is cut into parts that Open MPI sends eagerly: without asking
+   the receiver, whose answer would queue behind what it sends itself. The limit for TCP
+   is 64 KiB with a header. An eager part is copied once, so a very long message is not
+   cut. */
 #define EAGER_FLOATS 15360
 #define EAGER_MOST   ((size_t)1 << 24)
 
-static size_t most_at_once(const struct comm *comm, size_t count, int rank)
+static size_t tree_message_floats(const struct comm *comm, size_t count, int rank)
 {
-    int first = comm->rank - comm->node_rank;
-    bool near = rank >= first && rank < first + comm->node_size;
+    bool near = topology_on_node(&comm->topology, comm->node_index, rank);
     return near || count > EAGER_MOST ? count : EAGER_FLOATS;
 }
 
-void tree_receive(struct comm *comm, struct tree_piece *piece, float *to, size_t count,
+void tree_receive(struct comm *comm, struct tree_group_sum *sum, float *to, size_t count,
                   int member)
 {
-    int rank = piece->group.rank[member];
-    size_t most = most_at_once(comm, count, rank);
+    int rank = sum->group.rank[member];
+    size_t most = tree_message_floats(comm, count, rank);
     for (size_t at = 0; at < count; at += most) {
         int floats = (int)(count - at < most ? count - at : most);
-        MPI_CHECK(MPI_Irecv(to + at, floats, MPI_FLOAT, rank, TAG_TREE + piece->slot,
-                            comm->all, next_request(piece)));
+        MPI_CHECK(MPI_Irecv(to + at, floats, MPI_FLOAT, rank, sum->tag, comm->all,
+                            tree_next_request(sum)));
     }
 }
 
-void tree_send(struct comm *comm, struct tree_piece *piece, const float *from,
+void tree_send(struct comm *comm, struct tree_group_sum *sum, const float *from,
                size_t count, int member)
 {
-    int rank = piece->group.rank[member];
-    size_t most = most_at_once(comm, count, rank);
+    int rank = sum->group.rank[member];
+    size_t most = tree_message_floats(comm, count, rank);
     for (size_t at = 0; at < count; at += most) {
         int floats = (int)(count - at < most ? count - at : most);
-        MPI_CHECK(MPI_Isend(from + at, floats, MPI_FLOAT, rank, TAG_TREE + piece->slot,
-                            comm->all, next_request(piece)));
+        MPI_CHECK(MPI_Isend(from + at, floats, MPI_FLOAT, rank, sum->tag, comm->all,
+                            tree_next_request(sum)));
     }
+}
+
+bool tree_messages_test(struct tree_group_sum *sum)
+{
+    int arrived = 1;
+    if (sum->requests > 0)
+        MPI_CHECK(
+            MPI_Testall(sum->requests, sum->request, &arrived, MPI_STATUSES_IGNORE));
+    if (arrived)
+        sum->requests = 0;
+    return arrived;
+}
+
+void tree_messages_wait(struct tree_group_sum *sum)
+{
+    MPI_WAIT(MPI_Waitall(sum->requests, sum->request, MPI_STATUSES_IGNORE));
+    sum->requests = 0;
 }

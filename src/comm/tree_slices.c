@@ -1,115 +1,91 @@
-/* tree_slices: every member adds one slice of the vectors for all, then all gather. Each
-   float crosses the network once for each node that its rank holds, and once as a sum;
-   everybody talks to everybody. */
-#include <math.h>
-
+/* tree_slices: every member adds one slice of the elements for all members, then all
+   gather the sums. A float crosses the network once for each node of the tree that its
+   rank holds, and once as a sum; all members exchange with all. */
 #include "tree_impl.h"
 
-enum { EXCHANGE, GATHER };
+enum slices_phase { SLICES_EXCHANGE, SLICES_GATHER }; /* of the messages under way */
 
-static struct comm_work work_of(const struct comm *comm, bool across, int n, size_t count)
+static int slices_parts(const struct tree_group_sum *sum, int member)
 {
-    int members = tree_members(comm, across), most = 0, all = 0;
-    for (int i = 0; i < members; i++) {
-        int parts = tree_cover_count(n, tree_member_grain(comm, across, n, i),
-                                     tree_member_grain(comm, across, n, i + 1));
-        most = parts > most ? parts : most;
-        all += parts;
-    }
-    int link = across ? comm->channels : comm->node_most; /* that many send through it */
-    int near = across || comm->nodes == 1 ? 0 : link - 1, others = members - 1 - near;
-    double share = (double)count / members / (across ? comm->channels : 1);
-    double sent = most * others * share;
-    double received = (double)(all - all / members * (1 + near)) * share;
-    return (struct comm_work){
-        .rounds = 2,
-        .sent = (most + 1) * others,
-        .messages = (double)(most + 1) * others * link,
-        .floats = link * (fmax(sent, received) + others * share),
-        .touched = 2 * (most + 1) * near * share,
-    };
+    struct tree_node grains = tree_group_grains(&sum->group, member, member + 1);
+    return tree_cover_count(sum->n, grains.begin, grains.end);
 }
 
-static void exchange(struct comm *comm, struct tree_piece *piece)
+/* The parts of the others come one after the other in the buffer, in member order. */
+static void slices_exchange(struct comm *comm, struct tree_group_sum *sum)
 {
-    const struct tree_group *group = &piece->group;
-    size_t begin, end, b, e, all = 0;
-    tree_slice(piece->count, group->size, group->self, &begin, &end);
+    const struct tree_group *group = &sum->group;
+    size_t begin, end, b, e, parts_of_others = 0;
+    tree_slice(sum->count, group->size, group->self, &begin, &end);
     for (int i = 0; i < group->size; i++)
         if (i != group->self)
-            all += (size_t)tree_group_parts(group, piece->n, i, i + 1);
-    float *next = tree_buffer(piece, 0, all * (end - begin));
+            parts_of_others += (size_t)slices_parts(sum, i);
+    float *next = tree_buffer_reserve(&sum->buffer[0], parts_of_others * (end - begin));
     for (int i = 0; i < group->size; i++) {
         if (i == group->self)
             continue;
-        int parts = tree_group_parts(group, piece->n, i, i + 1);
+        int parts = slices_parts(sum, i);
         for (int p = 0; p < parts; p++, next += end - begin)
-            tree_receive(comm, piece, next, end - begin, i);
+            tree_receive(comm, sum, next, end - begin, i);
     }
     for (int shift = 1; shift < group->size; shift++) {
         int to = (group->self + shift) % group->size;
-        tree_slice(piece->count, group->size, to, &b, &e);
-        for (int p = 0; p < piece->held.count; p++)
-            tree_send(comm, piece, piece->held.vector[p] + b, e - b, to);
+        tree_slice(sum->count, group->size, to, &b, &e);
+        for (int p = 0; p < sum->held.count; p++)
+            tree_send(comm, sum, sum->held.vector[p] + b, e - b, to);
     }
 }
 
-/* The tree over everyone's parts of this member's slice. */
-static void add_slice(struct tree_piece *piece)
+/* The tree over the parts of all members, on this member's slice. */
+static void slices_add(struct tree_group_sum *sum)
 {
-    const struct tree_group *group = &piece->group;
+    const struct tree_group *group = &sum->group;
     struct tree_node node[TREE_NODES_MAX];
-    const float *next = piece->buffer[0];
+    const float *next = sum->buffer[0].data;
     size_t begin, end;
-    tree_slice(piece->count, group->size, group->self, &begin, &end);
-    piece->all.count = 0;
+    tree_slice(sum->count, group->size, group->self, &begin, &end);
+    sum->folded.count = 0;
     for (int i = 0; i < group->size; i++) {
         if (i == group->self) {
-            for (int p = 0; p < piece->held.count; p++)
-                tree_hold(&piece->all, piece->held.node[p],
-                          piece->held.vector[p] + begin);
+            for (int p = 0; p < sum->held.count; p++)
+                tree_hold(&sum->folded, sum->held.node[p], sum->held.vector[p] + begin);
             continue;
         }
-        int parts = tree_cover(piece->n, group->grain[i], group->grain[i + 1], node);
+        int parts = tree_cover(sum->n, group->grain[i], group->grain[i + 1], node);
         for (int p = 0; p < parts; p++, next += end - begin)
-            tree_hold(&piece->all, node[p], next);
+            tree_hold(&sum->folded, node[p], next);
     }
-    tree_fold(piece->n, &piece->all, end - begin, &(float *){piece->result + begin}, 1);
+    tree_fold(sum->n, &sum->folded, end - begin, &(float *){sum->result + begin}, 1);
 }
 
-static void gather(struct comm *comm, struct tree_piece *piece)
+static void slices_gather(struct comm *comm, struct tree_group_sum *sum)
 {
-    const struct tree_group *group = &piece->group;
+    const struct tree_group *group = &sum->group;
     size_t b, e;
     for (int i = 0; i < group->size; i++) {
-        tree_slice(piece->count, group->size, i, &b, &e);
+        tree_slice(sum->count, group->size, i, &b, &e);
         if (i != group->self)
-            tree_receive(comm, piece, piece->result + b, e - b, i);
+            tree_receive(comm, sum, sum->result + b, e - b, i);
     }
-    tree_slice(piece->count, group->size, group->self, &b, &e);
+    tree_slice(sum->count, group->size, group->self, &b, &e);
     for (int shift = 1; shift < group->size; shift++)
-        tree_send(comm, piece, piece->result + b, e - b,
-                  (group->self + shift) % group->size);
+        tree_send(comm, sum, sum->result + b, e - b, (group->self + shift) % group->size);
 }
 
-static void begin(struct comm *comm, struct tree_piece *piece)
+static void slices_begin(struct comm *comm, struct tree_group_sum *sum)
 {
-    piece->stage = EXCHANGE;
-    exchange(comm, piece);
+    sum->phase = SLICES_EXCHANGE;
+    slices_exchange(comm, sum);
 }
 
-static bool next(struct comm *comm, struct tree_piece *piece)
+static bool slices_next(struct comm *comm, struct tree_group_sum *sum)
 {
-    if (piece->stage == GATHER)
+    if (sum->phase == SLICES_GATHER)
         return false;
-    piece->stage = GATHER;
-    add_slice(piece);
-    gather(comm, piece);
+    sum->phase = SLICES_GATHER;
+    slices_add(sum);
+    slices_gather(comm, sum);
     return true;
 }
 
-const struct tree_exchange tree_slices = {
-    .work = work_of,
-    .begin = begin,
-    .next = next,
-};
+const struct tree_exchange tree_slices = {slices_begin, slices_next};

@@ -1,4 +1,4 @@
-/* tree_sum: sums over ranks under way, piece by piece. */
+/* tree_sum: runs the sums over ranks, piece by piece. */
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,32 +8,54 @@
 #include "base/trace.h"
 #include "tree_impl.h"
 
-#define SPINS 200 /* before another process gets the core */
+#define WAIT_SPINS 200 /* in vain, before the core is offered to another process */
+
+static void tree_close_vectors(struct comm *comm)
+{
+    free(comm->private_vectors);
+    comm->private_vectors = NULL;
+    window_close(&comm->vectors);
+}
 
 void comm_tree_release(struct comm *comm)
 {
     for (int i = 0; comm->tree.piece && i < COMM_TREE_PIECES; i++) {
         struct tree_piece *piece = &comm->tree.piece[i];
-        tree_group_release(&piece->group);
-        tree_held_release(&piece->held);
-        tree_held_release(&piece->all);
+        tree_group_sum_release(&piece->group_sum);
+        tree_held_release(&piece->node_held);
+        tree_buffer_release(&piece->folded);
         tree_window_release(piece);
-        for (int b = 0; b < TREE_BUFFERS; b++)
-            free(piece->buffer[b]);
-        free(piece->request);
     }
     free(comm->tree.piece);
     comm->tree = (struct tree_sums){0};
+    tree_close_vectors(comm);
+}
+
+float *comm_vectors(struct comm *comm, size_t floats)
+{
+    double most = (double)floats;
+    tree_close_vectors(comm);
+    tree_forget_choices(comm);
+    comm_max_f64(comm, &most, 1);
+    comm->topology.no_shared_memory = false;
+    if (most <= 0)
+        return NULL;
+    comm->topology.no_shared_memory =
+        !window_open(comm, (size_t)most * sizeof(float), &comm->vectors);
+    if (!comm->topology.no_shared_memory)
+        return comm->vectors.segment[comm->node_rank];
+    comm->private_vectors = mem_aligned(floats, sizeof(float));
+    return comm->private_vectors;
 }
 
 /* --- pieces under way --- */
 
-static struct tree_piece *next_piece(struct tree_sums *tree)
+static struct tree_piece *tree_next_piece(struct tree_sums *tree)
 {
     if (!tree->piece) {
         tree->piece = mem_zeroed(COMM_TREE_PIECES, sizeof *tree->piece);
         for (int i = 0; i < COMM_TREE_PIECES; i++)
-            tree->piece[i].slot = i;
+            tree->piece[i].group_sum.tag = TAG_TREE + i;
     }
     if (tree->pieces == 0)
         tree->started = timer_now();
@@ -41,84 +63,59 @@ static struct tree_piece *next_piece(struct tree_sums *tree)
     return &tree->piece[tree->pieces++];
 }
 
-static void hold_parts(const struct comm *comm, struct tree_piece *piece,
-                       float *const *parts)
-{
-    struct tree_node node[TREE_NODES_MAX];
-    int begin, end;
-    comm_share(comm, piece->n, comm->rank, &begin, &end);
-    int count = tree_cover(piece->n, begin, end, node);
-    piece->held.count = 0;
-    for (int p = 0; p < count; p++)
-        tree_hold(&piece->held, node[p], parts[p] + piece->begin);
-}
-
 void comm_tree_start(struct comm *comm, int n, float *const *parts, float *sum,
                      size_t begin, size_t end)
 {
-    struct tree_piece *piece = next_piece(&comm->tree);
+    struct tree_piece *piece = tree_next_piece(&comm->tree);
     bool like_before =
-        piece->algorithm && piece->n == n && piece->begin == begin && piece->end == end;
+        piece->method && piece->n == n && piece->begin == begin && piece->end == end;
     piece->n = n;
     piece->begin = begin;
     piece->end = end;
-    piece->count = end - begin;
     piece->sum = sum;
-    piece->result = sum + begin;
-    piece->requests = 0;
-    piece->done = comm->size == 1 || begin == end;
-    if (comm->size == 1)
-        memcpy(sum + begin, parts[0] + begin, piece->count * sizeof *sum);
+    piece->done = comm->topology.ranks == 1 || begin == end;
+    if (comm->topology.ranks == 1)
+        memcpy(sum + begin, parts[0] + begin, (end - begin) * sizeof *sum);
     if (piece->done)
         return;
     if (!like_before)
         tree_decide(comm, piece);
-    piece->began = trace_begin();
-    hold_parts(comm, piece, parts);
-    piece->algorithm->start(comm, piece);
+    piece->trace = trace_begin();
+    piece->method->start(comm, piece, parts);
 }
 
-/* As far as it goes without waiting; false: not at all. */
-static bool move_on(struct comm *comm, struct tree_piece *piece)
+/* Goes on as far as possible without waiting; false: not at all. */
+static bool tree_move_on(struct comm *comm, struct tree_piece *piece)
 {
     bool moved = false;
-    while (!piece->done) {
-        int here = 1;
-        if (piece->requests > 0)
-            MPI_CHECK(
-                MPI_Testall(piece->requests, piece->request, &here, MPI_STATUSES_IGNORE));
-        if (!here)
-            break;
-        piece->requests = 0;
-        if (!piece->algorithm->next(comm, piece))
-            break;
+    while (!piece->done && tree_messages_test(&piece->group_sum) &&
+           piece->method->next(comm, piece))
         moved = true;
-    }
     if (moved && piece->done)
         trace_async("sum over ranks", (piece->end - piece->begin) * sizeof(float),
-                    piece->began);
+                    piece->trace);
     return moved;
 }
 
 void comm_tree_poll(struct comm *comm)
 {
     for (int i = 0; i < comm->tree.pieces; i++)
-        move_on(comm, &comm->tree.piece[i]);
+        tree_move_on(comm, &comm->tree.piece[i]);
 }
 
-/* Pieces are done in any order, for those of other ranks may wait for any of them. */
-static void finish_all(struct comm *comm)
+/* In any order: other ranks may wait for any of the pieces. */
+static void tree_finish_all(struct comm *comm)
 {
     struct tree_sums *tree = &comm->tree;
     int spins = 0, first = 0;
     while (first < tree->pieces) {
         bool moved = false;
         for (int i = first; i < tree->pieces; i++)
-            moved = move_on(comm, &tree->piece[i]) || moved;
+            moved = tree_move_on(comm, &tree->piece[i]) || moved;
         while (first < tree->pieces && tree->piece[first].done)
             first++;
         spins = moved ? 0 : spins + 1;
-        if (spins > SPINS)
+        if (spins > WAIT_SPINS)
             sched_yield();
     }
 }
@@ -127,7 +124,7 @@ double comm_tree_wait(struct comm *comm)
 {
     struct tree_sums *tree = &comm->tree;
     where_wait(true);
-    finish_all(comm);
+    tree_finish_all(comm);
     where_wait(false);
     double seconds = tree->pieces ? timer_now() - tree->started : 0;
     tree->pieces = 0;

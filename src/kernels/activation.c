@@ -4,7 +4,7 @@
 
 /* This member's elements; borders on multiples of 64, so that an element is handled by
    the same lane of the same loop whatever the size of the team. */
-static size_t share(const struct team *team, size_t n, size_t *count)
+static size_t activation_share(const struct team *team, size_t n, size_t *count)
 {
     enum { UNIT = 64 };
     int begin, end;
@@ -18,7 +18,7 @@ static size_t share(const struct team *team, size_t n, size_t *count)
 
 void relu_forward(const struct team *team, float *y, const float *x, size_t n)
 {
-    size_t count, first = share(team, n, &count);
+    size_t count, first = activation_share(team, n, &count);
     kernels()->relu_forward(y + first, x + first, count);
     team_barrier(team);
 }
@@ -26,7 +26,7 @@ void relu_forward(const struct team *team, float *y, const float *x, size_t n)
 void relu_backward(const struct team *team, float *dx, const float *dy, const float *y,
                    size_t n)
 {
-    size_t count, first = share(team, n, &count);
+    size_t count, first = activation_share(team, n, &count);
     kernels()->relu_backward(dx + first, dy + first, y + first, count);
     team_barrier(team);
 }
@@ -34,7 +34,7 @@ void relu_backward(const struct team *team, float *dx, const float *dy, const fl
 void gelu_forward(const struct team *team, float *y, float *slope, const float *x,
                   size_t n)
 {
-    size_t count, first = share(team, n, &count);
+    size_t count, first = activation_share(team, n, &count);
     kernels()->gelu_forward(y + first, slope ? slope + first : NULL, x + first, count);
     team_barrier(team);
 }
@@ -42,7 +42,7 @@ void gelu_forward(const struct team *team, float *y, float *slope, const float *
 void gelu_backward(const struct team *team, float *dx, const float *dy,
                    const float *slope, size_t n)
 {
-    size_t count, first = share(team, n, &count);
+    size_t count, first = activation_share(team, n, &count);
     kernels()->gelu_backward(dx + first, dy + first, slope + first, count);
     team_barrier(team);
 }
@@ -50,7 +50,7 @@ void gelu_backward(const struct team *team, float *dx, const float *dy,
 void dropout_apply(const struct team *team, float *y, const float *x, const uint8_t *keep,
                    float scale, size_t n)
 {
-    size_t count, first = share(team, n, &count);
+    size_t count, first = activation_share(team, n, &count);
     kernels()->dropout_apply(y + first, x + first, keep + first, scale, count);
     team_barrier(team);
 }

@@ -9,7 +9,7 @@
 
 /* Images whose pixels one sum of the weight gradient runs over: as many as stay in a
    core's first-level cache. */
-#define BLOCK_BYTES (32 * 1024)
+#define DIRECT_BLOCK_BYTES (32 * 1024)
 
 /* What the inner loops are given. Weights, or their gradient, lie as panels of
    KERNELS_PANEL output channels, a row for each tap; images in a frame of zeros. All of
@@ -51,20 +51,20 @@ size_t conv_direct_scratch(const struct conv_shape *shape)
     return floats * sizeof(float);
 }
 
-static int panel_channels(const struct direct *d, int panel)
+static int direct_panel_channels(const struct direct *d, int panel)
 {
     int left = d->framed.k - panel * KERNELS_PANEL;
     return left < KERNELS_PANEL ? left : KERNELS_PANEL;
 }
 
-static float *panel_weight(const struct direct *d, int panel)
+static float *direct_panel_weight(const struct direct *d, int panel)
 {
     return d->weight + (size_t)panel * (size_t)d->taps * KERNELS_PANEL;
 }
 
 /* Member's images with their frames; without padding x is used as it is. */
-static void frame_images(const struct direct *d, const struct team *team,
-                         const struct conv_shape *shape, const float *x)
+static void direct_frame_images(const struct direct *d, const struct team *team,
+                                const struct conv_shape *shape, const float *x)
 {
     if (shape->pad == 0)
         return;
@@ -82,20 +82,20 @@ static void frame_images(const struct direct *d, const struct team *team,
     }
 }
 
-static const float *framed_images(const struct direct *d, const struct conv_shape *shape,
-                                  const float *x)
+static const float *direct_framed_images(const struct direct *d,
+                                         const struct conv_shape *shape, const float *x)
 {
     return shape->pad == 0 ? x : d->images;
 }
 
-static void pack_weight(const struct direct *d, const struct team *team,
-                        const float *weight, const float *bias)
+static void direct_pack_weight(const struct direct *d, const struct team *team,
+                               const float *weight, const float *bias)
 {
     int begin, end;
     team_split(team, d->panels, &begin, &end);
     for (int panel = begin; panel < end; panel++) {
-        int channels = panel_channels(d, panel), first = panel * KERNELS_PANEL;
-        float *to = panel_weight(d, panel), *b = d->bias + first;
+        int channels = direct_panel_channels(d, panel), first = panel * KERNELS_PANEL;
+        float *to = direct_panel_weight(d, panel), *b = d->bias + first;
         memset(to, 0, (size_t)d->taps * KERNELS_PANEL * sizeof *to);
         memset(b, 0, KERNELS_PANEL * sizeof *b);
         memcpy(b, bias + first, (size_t)channels * sizeof *b);
@@ -111,8 +111,8 @@ void conv_direct_forward(const struct team *team, const struct conv_shape *shape
 {
     struct direct d = direct_of(shape, scratch);
     struct span rows = {0, shape->n * shape->p}, own = {0, shape->k};
-    frame_images(&d, team, shape, x);
-    pack_weight(&d, team, weight, bias);
+    direct_frame_images(&d, team, shape, x);
+    direct_pack_weight(&d, team, weight, bias);
     team_barrier(team);
     if (team->split == SPLIT_CHANNEL)
         own = share_pieces(team, shape->k, CONV_DIRECT_CHANNELS);
@@ -123,36 +123,37 @@ void conv_direct_forward(const struct team *team, const struct conv_shape *shape
         last =
             (panel + 1) * KERNELS_PANEL < own.end ? (panel + 1) * KERNELS_PANEL : own.end;
         kernels()->direct_forward(
-            &d.framed, rows, last - first, y + first, framed_images(&d, shape, x),
-            panel_weight(&d, panel) + first % KERNELS_PANEL, d.bias + first);
+            &d.framed, rows, last - first, y + first, direct_framed_images(&d, shape, x),
+            direct_panel_weight(&d, panel) + first % KERNELS_PANEL, d.bias + first);
     }
     team_barrier(team);
 }
 
 /* Images in a block; from the shape alone, for it orders the sums. */
-static int block_images(const struct direct *d)
+static int direct_block_images(const struct direct *d)
 {
     size_t out = (size_t)d->framed.p * (size_t)d->framed.q * KERNELS_PANEL;
-    size_t images = BLOCK_BYTES / ((d->image + out) * sizeof(float));
+    size_t images = DIRECT_BLOCK_BYTES / ((d->image + out) * sizeof(float));
     return images < 1 ? 1 : (int)images;
 }
 
 /* The gradient of some taps of one panel, over all images in order. */
-static void weight_taps(const struct direct *d, int panel, struct span taps,
-                        const float *images, const float *dy)
+static void direct_weight_taps(const struct direct *d, int panel, struct span taps,
+                               const float *images, const float *dy)
 {
-    float *to = panel_weight(d, panel);
+    float *to = direct_panel_weight(d, panel);
     size_t out = (size_t)d->framed.p * (size_t)d->framed.q * (size_t)d->framed.k;
     struct conv_shape block = d->framed;
     memset(to + (size_t)taps.begin * KERNELS_PANEL, 0,
            (size_t)(taps.end - taps.begin) * KERNELS_PANEL * sizeof *to);
-    block.n = block_images(d);
+    block.n = direct_block_images(d);
     for (int i = 0; i < d->framed.n; i += block.n) {
         if (block.n > d->framed.n - i)
             block.n = d->framed.n - i;
-        kernels()->direct_backward_weight(
-            &block, panel_channels(d, panel), taps, to, images + (size_t)i * d->image,
-            dy + (size_t)i * out + (size_t)panel * KERNELS_PANEL);
+        kernels()->direct_backward_weight(&block, direct_panel_channels(d, panel), taps,
+                                          to, images + (size_t)i * d->image,
+                                          dy + (size_t)i * out +
+                                              (size_t)panel * KERNELS_PANEL);
     }
 }
 
@@ -161,7 +162,7 @@ void conv_direct_backward_weight(const struct team *team, const struct conv_shap
                                  void *scratch)
 {
     struct direct d = direct_of(shape, scratch);
-    frame_images(&d, team, shape, x);
+    direct_frame_images(&d, team, shape, x);
     if (shape->pad > 0)
         team_barrier(team);
     int next, end;
@@ -171,11 +172,11 @@ void conv_direct_backward_weight(const struct team *team, const struct conv_shap
         struct span taps = {next % d.taps, next % d.taps + end - next};
         if (taps.end > d.taps)
             taps.end = d.taps;
-        weight_taps(&d, panel, taps, framed_images(&d, shape, x), dy);
-        for (int k = 0; k < panel_channels(&d, panel); k++)
+        direct_weight_taps(&d, panel, taps, direct_framed_images(&d, shape, x), dy);
+        for (int k = 0; k < direct_panel_channels(&d, panel); k++)
             for (int t = taps.begin; t < taps.end; t++)
                 dweight[(panel * KERNELS_PANEL + k) * d.taps + t] =
-                    panel_weight(&d, panel)[t * KERNELS_PANEL + k];
+                    direct_panel_weight(&d, panel)[t * KERNELS_PANEL + k];
         next += taps.end - taps.begin;
     }
 }

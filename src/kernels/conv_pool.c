@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "base/arena.h"
 #include "conv_pool_scratch.h"
 #include "share.h"
 
@@ -16,28 +17,27 @@ void conv_pool_complete(struct conv_pool_shape *shape)
 
 /* --- scratch --- */
 
-/* The next `words` of 4 bytes, in whole cache lines; with base NULL only counted. */
-static void *take(float *base, size_t *used, size_t words)
+/* The next `words` of 4 bytes. */
+static void *conv_pool_take(struct arena *arena, size_t words)
 {
-    size_t at = *used;
-    *used += (words + 15) / 16 * 16;
-    return base ? base + at : NULL;
+    return arena_take(arena, words * sizeof(float));
 }
 
 size_t conv_pool_lay_out(const struct conv_pool_shape *shape, void *scratch,
                          struct conv_pool_buffers *b)
 {
-    size_t n = (size_t)shape->n, used = 0;
+    struct arena arena = {.memory = scratch};
+    size_t n = (size_t)shape->n;
     size_t bordered = shape->pad ? n * conv_pool_padded_size(shape) + CONV_POOL_SLACK : 0;
     size_t forward = (size_t)conv_pool_groups(shape->k) * GROUP * 9 * (size_t)shape->c;
     size_t backward = (size_t)conv_pool_groups(shape->c) * GROUP * 9 * (size_t)shape->k;
-    b->weight = take(scratch, &used, forward > backward ? forward : backward);
-    b->x = take(scratch, &used, bordered);
-    b->dx = take(scratch, &used, bordered);
-    b->thin = take(scratch, &used, shape->c <= CONV_POOL_THIN ? forward : 0);
-    b->g = take(scratch, &used, n * conv_pool_output_size(shape));
-    b->corner = take(scratch, &used, n * (size_t)shape->p * (size_t)shape->q);
-    return used * sizeof(float);
+    b->weight = conv_pool_take(&arena, forward > backward ? forward : backward);
+    b->x = conv_pool_take(&arena, bordered);
+    b->dx = conv_pool_take(&arena, bordered);
+    b->thin = conv_pool_take(&arena, shape->c <= CONV_POOL_THIN ? forward : 0);
+    b->g = conv_pool_take(&arena, n * conv_pool_output_size(shape));
+    b->corner = conv_pool_take(&arena, n * (size_t)shape->p * (size_t)shape->q);
+    return arena.used;
 }
 
 size_t conv_pool_scratch(const struct conv_pool_shape *shape)
@@ -46,7 +46,8 @@ size_t conv_pool_scratch(const struct conv_pool_shape *shape)
     return conv_pool_lay_out(shape, NULL, &unused);
 }
 
-static void add_border(const struct conv_pool_shape *shape, float *to, const float *x)
+static void conv_pool_add_border(const struct conv_pool_shape *shape, float *to,
+                                 const float *x)
 {
     size_t row = (size_t)shape->w * (size_t)shape->c, pad = (size_t)shape->c;
     memset(to, 0, conv_pool_padded_size(shape) * sizeof *to);
@@ -62,15 +63,16 @@ void conv_pool_add_borders(const struct team *team, const struct conv_pool_shape
     int begin, end;
     team_split(team, shape->pad ? shape->n : 0, &begin, &end);
     for (int i = begin; i < end; i++)
-        add_border(shape, b->x + (size_t)i * conv_pool_padded_size(shape),
-                   x + (size_t)i * size);
+        conv_pool_add_border(shape, b->x + (size_t)i * conv_pool_padded_size(shape),
+                             x + (size_t)i * size);
 }
 
 /* --- forward --- */
 
 /* weight (K, 9 C) to (groups of K, 9 C, GROUP), zeros where K ends. */
-static void pack_forward(const struct team *team, const struct conv_pool_shape *shape,
-                         float *packed, const float *weight)
+static void conv_pool_pack_forward(const struct team *team,
+                                   const struct conv_pool_shape *shape, float *packed,
+                                   const float *weight)
 {
     int begin, end, taps = 9 * shape->c;
     team_split(team, conv_pool_groups(shape->k), &begin, &end);
@@ -91,7 +93,7 @@ void conv_pool_forward(const struct team *team, const struct conv_pool_shape *sh
 {
     struct conv_pool_buffers b;
     conv_pool_lay_out(shape, scratch, &b);
-    pack_forward(team, shape, b.weight, weight);
+    conv_pool_pack_forward(team, shape, b.weight, weight);
     conv_pool_add_borders(team, shape, &b, x);
     team_barrier(team);
     const float *images = conv_pool_inputs(shape, &b, x);

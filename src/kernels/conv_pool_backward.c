@@ -10,19 +10,19 @@
 #define WEIGHT_CHANNELS 32   /* so many of x's channels are treated at a time there */
 #define DATA_IMAGES     8    /* for which dx's weights are fetched once */
 
-struct job {
+struct conv_pool_job {
     const struct conv_pool_shape *shape;
     const struct conv_pool_gradient *gradient;
     struct conv_pool_buffers b;
 };
 
-static size_t windows_of(const struct conv_pool_shape *shape)
+static size_t conv_pool_windows(const struct conv_pool_shape *shape)
 {
     return (size_t)shape->p * (size_t)shape->q;
 }
 
 /* Images that are swept together in dweight. */
-static int block_images(const struct conv_pool_shape *shape)
+static int conv_pool_block_images(const struct conv_pool_shape *shape)
 {
     size_t pixels =
         (size_t)(shape->h + 2 * shape->pad) * (size_t)(shape->w + 2 * shape->pad);
@@ -31,12 +31,13 @@ static int block_images(const struct conv_pool_shape *shape)
     return images > 1 ? (int)images : 1;
 }
 
-static struct conv_pool_block block_of(const struct job *job, int first, int count)
+static struct conv_pool_block conv_pool_block_of(const struct conv_pool_job *job,
+                                                 int first, int count)
 {
     const struct conv_pool_shape *shape = job->shape;
     size_t at = (size_t)first * conv_pool_output_size(shape);
     return (struct conv_pool_block){
-        .windows = count * (int)windows_of(shape),
+        .windows = count * (int)conv_pool_windows(shape),
         .x = conv_pool_inputs(shape, &job->b, job->gradient->x) +
              (size_t)first * conv_pool_padded_size(shape),
         .corner = job->b.corner, /* from the first image of any block */
@@ -45,13 +46,14 @@ static struct conv_pool_block block_of(const struct job *job, int first, int cou
     };
 }
 
-static void find_corners(const struct team *team, const struct job *job)
+static void conv_pool_find_corners(const struct team *team,
+                                   const struct conv_pool_job *job)
 {
     const struct conv_pool_shape *shape = job->shape;
     int row = (shape->w + 2 * shape->pad) * shape->c, begin, end;
     team_split(team, shape->n, &begin, &end);
     for (int i = begin; i < end; i++) {
-        int32_t *corner = job->b.corner + (size_t)i * windows_of(shape);
+        int32_t *corner = job->b.corner + (size_t)i * conv_pool_windows(shape);
         int image = i * (int)conv_pool_padded_size(shape);
         for (int p = 0; p < shape->p; p++)
             for (int q = 0; q < shape->q; q++)
@@ -60,7 +62,7 @@ static void find_corners(const struct team *team, const struct job *job)
 }
 
 /* The product with the slope, whatever the activation. */
-static void multiply_slopes(const struct job *job, struct span images)
+static void conv_pool_multiply_slopes(const struct conv_pool_job *job, struct span images)
 {
     size_t size = conv_pool_output_size(job->shape), at = (size_t)images.begin * size;
     kernels()->gelu_backward(job->b.g + at, job->gradient->dy + at,
@@ -69,14 +71,14 @@ static void multiply_slopes(const struct job *job, struct span images)
 }
 
 /* A member's part of the weight gradient: every filter with every input. */
-struct part {
+struct conv_pool_part {
     struct span filters, inputs;
 };
 
-static void add_weights(const struct job *job, const struct part *own, int first,
-                        int count)
+static void conv_pool_add_weights(const struct conv_pool_job *job,
+                                  const struct conv_pool_part *own, int first, int count)
 {
-    const struct conv_pool_block block = block_of(job, first, count);
+    const struct conv_pool_block block = conv_pool_block_of(job, first, count);
     if (job->shape->c > CONV_POOL_THIN)
         kernels()->conv_pool_weight(job->shape, own->filters, own->inputs,
                                     job->gradient->dweight, job->gradient->dbias, &block);
@@ -86,8 +88,8 @@ static void add_weights(const struct job *job, const struct part *own, int first
 }
 
 /* The same channels of count pixels. */
-static void copy_inputs(const struct conv_pool_shape *shape, struct span inputs,
-                        float *to, const float *from, size_t pixels)
+static void conv_pool_copy_inputs(const struct conv_pool_shape *shape, struct span inputs,
+                                  float *to, const float *from, size_t pixels)
 {
     size_t c = (size_t)shape->c, width = (size_t)(inputs.end - inputs.begin);
     if (width == c) {
@@ -98,8 +100,8 @@ static void copy_inputs(const struct conv_pool_shape *shape, struct span inputs,
         memcpy(to + at, from + at, width * sizeof *to);
 }
 
-static void zero_inputs(const struct conv_pool_shape *shape, struct span inputs,
-                        float *dx, size_t pixels)
+static void conv_pool_zero_inputs(const struct conv_pool_shape *shape, struct span inputs,
+                                  float *dx, size_t pixels)
 {
     size_t c = (size_t)shape->c, width = (size_t)(inputs.end - inputs.begin);
     if (width == c) {
@@ -110,16 +112,18 @@ static void zero_inputs(const struct conv_pool_shape *shape, struct span inputs,
         memset(dx + at, 0, width * sizeof *dx);
 }
 
-static void cut_border(const struct conv_pool_shape *shape, struct span inputs, float *dx,
-                       const float *border)
+static void conv_pool_cut_border(const struct conv_pool_shape *shape, struct span inputs,
+                                 float *dx, const float *border)
 {
     size_t row = (size_t)shape->w * (size_t)shape->c, pad = (size_t)shape->c;
     for (int h = 0; h < shape->h; h++)
-        copy_inputs(shape, inputs, dx + (size_t)h * row,
-                    border + (size_t)(h + 1) * (row + 2 * pad) + pad, (size_t)shape->w);
+        conv_pool_copy_inputs(shape, inputs, dx + (size_t)h * row,
+                              border + (size_t)(h + 1) * (row + 2 * pad) + pad,
+                              (size_t)shape->w);
 }
 
-static void make_data(const struct job *job, struct span images, struct span inputs)
+static void conv_pool_make_data(const struct conv_pool_job *job, struct span images,
+                                struct span inputs)
 {
     const struct conv_pool_shape *shape = job->shape;
     size_t size = (size_t)shape->h * (size_t)shape->w * (size_t)shape->c;
@@ -127,18 +131,20 @@ static void make_data(const struct job *job, struct span images, struct span inp
     float *all = shape->pad ? job->b.dx : job->gradient->dx;
     for (int first = images.begin; first < images.end; first += DATA_IMAGES) {
         int left = images.end - first, count = left < DATA_IMAGES ? left : DATA_IMAGES;
-        const struct conv_pool_block block = block_of(job, first, count);
+        const struct conv_pool_block block = conv_pool_block_of(job, first, count);
         float *dx = all + (size_t)first * padded;
-        zero_inputs(shape, inputs, dx, (size_t)count * padded / (size_t)shape->c);
+        conv_pool_zero_inputs(shape, inputs, dx,
+                              (size_t)count * padded / (size_t)shape->c);
         kernels()->conv_pool_data(shape, inputs, dx, job->b.weight, &block);
         for (int i = 0; shape->pad && i < count; i++)
-            cut_border(shape, inputs, job->gradient->dx + (size_t)(first + i) * size,
-                       dx + (size_t)i * padded);
+            conv_pool_cut_border(shape, inputs,
+                                 job->gradient->dx + (size_t)(first + i) * size,
+                                 dx + (size_t)i * padded);
     }
 }
 
 /* By images, or by input channels. */
-static void share_data(const struct team *team, const struct job *job)
+static void conv_pool_share_data(const struct team *team, const struct conv_pool_job *job)
 {
     struct span images = {0, job->shape->n}, inputs = {0, job->shape->c};
     if (team->split == SPLIT_CHANNEL || team->split == SPLIT_FILTER)
@@ -146,12 +152,13 @@ static void share_data(const struct team *team, const struct job *job)
     else
         images = share_pieces(team, images.end, 1);
     if (inputs.end > inputs.begin)
-        make_data(job, images, inputs);
+        conv_pool_make_data(job, images, inputs);
 }
 
 /* weight (K, 9, C) to (groups of C, K, 9, GROUP), zeros where C ends. */
-static void pack_data(const struct team *team, const struct conv_pool_shape *shape,
-                      float *packed, const float *weight)
+static void conv_pool_pack_data(const struct team *team,
+                                const struct conv_pool_shape *shape, float *packed,
+                                const float *weight)
 {
     int begin, end, rows = 9 * shape->k;
     team_split(team, conv_pool_groups(shape->c), &begin, &end);
@@ -168,7 +175,8 @@ static void pack_data(const struct team *team, const struct conv_pool_shape *sha
 }
 
 /* Sums begin at zero. */
-static void zero_part(const struct job *job, const struct part *own)
+static void conv_pool_zero_part(const struct conv_pool_job *job,
+                                const struct conv_pool_part *own)
 {
     const struct conv_pool_shape *shape = job->shape;
     const struct conv_pool_gradient *gradient = job->gradient;
@@ -177,8 +185,8 @@ static void zero_part(const struct job *job, const struct part *own)
     size_t count = (size_t)(filters.end - filters.begin), row = 9 * (size_t)shape->c;
     if (own->inputs.begin == 0)
         memset(gradient->dbias + filters.begin, 0, count * sizeof(float));
-    zero_inputs(shape, own->inputs, gradient->dweight + (size_t)filters.begin * row,
-                count * 9);
+    conv_pool_zero_inputs(shape, own->inputs,
+                          gradient->dweight + (size_t)filters.begin * row, count * 9);
     size_t width = (size_t)(conv_pool_groups(filters.end) * GROUP - filters.begin);
     for (size_t t = 0; shape->c <= CONV_POOL_THIN && t < row; t++)
         memset(job->b.thin + t * (size_t)padded + filters.begin, 0,
@@ -186,8 +194,8 @@ static void zero_part(const struct job *job, const struct part *own)
 }
 
 /* thin (C, 9, K) to dweight (K, 9, C). */
-static void turn_thin(const struct conv_pool_shape *shape, struct span channels,
-                      float *dweight, const float *thin)
+static void conv_pool_turn_thin(const struct conv_pool_shape *shape, struct span channels,
+                                float *dweight, const float *thin)
 {
     int padded = conv_pool_groups(shape->k) * GROUP;
     for (int k = channels.begin; k < channels.end; k++)
@@ -198,23 +206,26 @@ static void turn_thin(const struct conv_pool_shape *shape, struct span channels,
 
 /* One team member alone goes block by block, so that a block's gradients stay in the
    first cache from making to use; a team makes all of them first. */
-static void make_weights(const struct team *team, const struct job *job,
-                         const struct part *own)
+static void conv_pool_make_weights(const struct team *team,
+                                   const struct conv_pool_job *job,
+                                   const struct conv_pool_part *own)
 {
-    int size = block_images(job->shape), n = job->shape->n;
-    zero_part(job, own);
+    int size = conv_pool_block_images(job->shape), n = job->shape->n;
+    conv_pool_zero_part(job, own);
     for (int first = 0; first < n; first += size) {
         int last = first + size < n ? first + size : n;
         if (team->size == 1)
-            multiply_slopes(job, (struct span){first, last});
-        add_weights(job, own, first, last - first);
+            conv_pool_multiply_slopes(job, (struct span){first, last});
+        conv_pool_add_weights(job, own, first, last - first);
     }
     if (job->shape->c <= CONV_POOL_THIN)
-        turn_thin(job->shape, own->filters, job->gradient->dweight, job->b.thin);
+        conv_pool_turn_thin(job->shape, own->filters, job->gradient->dweight,
+                            job->b.thin);
 }
 
 /* By filters in whole groups, or by their pairs with panels of input channels. */
-static void share_weights(const struct team *team, const struct job *job)
+static void conv_pool_share_weights(const struct team *team,
+                                    const struct conv_pool_job *job)
 {
     const struct conv_pool_shape *shape = job->shape;
     bool pairs = team->split == SPLIT_FILTER && team->size > 1;
@@ -225,28 +236,28 @@ static void share_weights(const struct team *team, const struct job *job)
     struct share share = share_begin(&by_units, &extent, GROUP);
     while (share_next(&share)) {
         int first = share.image * panel, left = shape->c - first;
-        const struct part own = {
+        const struct conv_pool_part own = {
             .filters = share.channels,
             .inputs = {first, first + (left < panel ? left : panel)},
         };
-        make_weights(team, job, &own);
+        conv_pool_make_weights(team, job, &own);
     }
 }
 
 void conv_pool_backward(const struct team *team, const struct conv_pool_shape *shape,
                         const struct conv_pool_gradient *gradient, void *scratch)
 {
-    struct job job = {.shape = shape, .gradient = gradient};
+    struct conv_pool_job job = {.shape = shape, .gradient = gradient};
     conv_pool_lay_out(shape, scratch, &job.b);
     conv_pool_add_borders(team, shape, &job.b, gradient->x);
-    find_corners(team, &job);
+    conv_pool_find_corners(team, &job);
     if (gradient->dx)
-        pack_data(team, shape, job.b.weight, gradient->weight);
+        conv_pool_pack_data(team, shape, job.b.weight, gradient->weight);
     if (team->size > 1)
-        multiply_slopes(&job, share_pieces(team, shape->n, 1));
+        conv_pool_multiply_slopes(&job, share_pieces(team, shape->n, 1));
     team_barrier(team);
-    share_weights(team, &job);
+    conv_pool_share_weights(team, &job);
     if (gradient->dx)
-        share_data(team, &job);
+        conv_pool_share_data(team, &job);
     team_barrier(team);
 }

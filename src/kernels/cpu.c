@@ -12,11 +12,9 @@
 
 #define BLAS_BUFFER ((size_t)128 << 20) /* OpenBLAS's BUFFER_SIZE */
 
-#define PREPARED "LOCKSTEP_PREPARED" /* set by the first of the two executions */
+static const char *const cpu_isa_names[] = {"plain", "v2", "v3", "v4"};
 
-static const char *const isa_names[] = {"plain", "v2", "v3", "v4"};
-
-static enum cpu_isa best_isa(void)
+static enum cpu_isa cpu_best_isa(void)
 {
 #if defined __x86_64__
     if (__builtin_cpu_supports("x86-64-v4"))
@@ -31,10 +29,10 @@ static enum cpu_isa best_isa(void)
 
 enum cpu_isa cpu_isa(void)
 {
-    enum cpu_isa best = best_isa();
+    enum cpu_isa best = cpu_best_isa();
     const char *forced = getenv("LOCKSTEP_ISA");
     for (int i = 0; forced && i <= (int)best; i++)
-        if (strcmp(forced, isa_names[i]) == 0)
+        if (strcmp(forced, cpu_isa_names[i]) == 0)
             return (enum cpu_isa)i;
     return best;
 }
@@ -42,20 +40,20 @@ enum cpu_isa cpu_isa(void)
 enum status cpu_check_isa(void)
 {
     const char *forced = getenv("LOCKSTEP_ISA");
-    if (forced && strcmp(forced, isa_names[cpu_isa()]) != 0)
+    if (forced && strcmp(forced, cpu_isa_names[cpu_isa()]) != 0)
         FAIL(ST_USAGE,
              "LOCKSTEP_ISA='%s': this machine has plain%s; unset it or choose one",
              forced,
-             best_isa() == CPU_V4   ? ", v2, v3, v4"
-             : best_isa() == CPU_V3 ? ", v2, v3"
-             : best_isa() == CPU_V2 ? ", v2"
-                                    : "");
+             cpu_best_isa() == CPU_V4   ? ", v2, v3, v4"
+             : cpu_best_isa() == CPU_V3 ? ", v2, v3"
+             : cpu_best_isa() == CPU_V2 ? ", v2"
+                                        : "");
     return ST_OK;
 }
 
 const char *cpu_isa_name(enum cpu_isa isa)
 {
-    return isa_names[isa];
+    return cpu_isa_names[isa];
 }
 
 /* What hwloc says of this machine and this process, read once. */
@@ -65,14 +63,14 @@ static struct {
     char allowed_list[256];
     int allowed, online;
     size_t cache[3];
-} machine;
+} cpu_machine;
 
-static void read_machine(void)
+static void cpu_read_machine(void)
 {
     hwloc_topology_t topology;
-    snprintf(machine.model, sizeof machine.model, "unknown CPU");
-    machine.allowed = machine.online = (int)sysconf(_SC_NPROCESSORS_ONLN);
-    machine.known = true;
+    snprintf(cpu_machine.model, sizeof cpu_machine.model, "unknown CPU");
+    cpu_machine.allowed = cpu_machine.online = (int)sysconf(_SC_NPROCESSORS_ONLN);
+    cpu_machine.known = true;
     if (hwloc_topology_init(&topology) != 0)
         return;
     if (hwloc_topology_load(topology) == 0) {
@@ -82,60 +80,60 @@ static void read_machine(void)
         if (!name)
             name = hwloc_obj_get_info_by_name(hwloc_get_root_obj(topology), "CPUModel");
         if (name)
-            snprintf(machine.model, sizeof machine.model, "%s", name);
+            snprintf(cpu_machine.model, sizeof cpu_machine.model, "%s", name);
         for (int i = 0; i < 3; i++) {
             static const hwloc_obj_type_t level[] = {HWLOC_OBJ_L1CACHE, HWLOC_OBJ_L2CACHE,
                                                      HWLOC_OBJ_L3CACHE};
             hwloc_obj_t cache = hwloc_get_obj_by_type(topology, level[i], 0);
-            machine.cache[i] = cache ? (size_t)cache->attr->cache.size : 0;
+            cpu_machine.cache[i] = cache ? (size_t)cache->attr->cache.size : 0;
         }
         hwloc_bitmap_t mine = hwloc_bitmap_alloc();
         if (mine && hwloc_get_cpubind(topology, mine, HWLOC_CPUBIND_PROCESS) == 0) {
             hwloc_bitmap_and(mine, mine, hwloc_topology_get_topology_cpuset(topology));
-            hwloc_bitmap_list_snprintf(machine.allowed_list, sizeof machine.allowed_list,
-                                       mine);
-            machine.allowed = hwloc_bitmap_weight(mine);
+            hwloc_bitmap_list_snprintf(cpu_machine.allowed_list,
+                                       sizeof cpu_machine.allowed_list, mine);
+            cpu_machine.allowed = hwloc_bitmap_weight(mine);
         }
         hwloc_bitmap_free(mine);
     }
     hwloc_topology_destroy(topology);
 }
 
-static void know_machine(void)
+static void cpu_know_machine(void)
 {
-    if (!machine.known)
-        read_machine();
+    if (!cpu_machine.known)
+        cpu_read_machine();
 }
 
 const char *cpu_model(void)
 {
-    know_machine();
-    return machine.model;
+    cpu_know_machine();
+    return cpu_machine.model;
 }
 
 int cpu_allowed(void)
 {
-    know_machine();
-    return machine.allowed;
+    cpu_know_machine();
+    return cpu_machine.allowed;
 }
 
 int cpu_online(void)
 {
-    know_machine();
-    return machine.online;
+    cpu_know_machine();
+    return cpu_machine.online;
 }
 
 const char *cpu_allowed_list(void)
 {
-    know_machine();
-    return machine.allowed_list;
+    cpu_know_machine();
+    return cpu_machine.allowed_list;
 }
 
 size_t cpu_cache(int level)
 {
     ASSERT(level >= 1 && level <= 3);
-    know_machine();
-    return machine.cache[level - 1];
+    cpu_know_machine();
+    return cpu_machine.cache[level - 1];
 }
 
 /* openblas_get_config() is "OpenBLAS 0.3.21 NO_LAPACKE DYNAMIC_ARCH ...". */
@@ -153,24 +151,22 @@ const char *cpu_blas(void)
     return text;
 }
 
-static int blas_reserved; /* buffers, when the process began */
+static int cpu_blas_reserved; /* buffers, when the process began */
 
 void cpu_blas_single_thread(void)
 {
-    if (blas_reserved == 0)
-        blas_reserved = openblas_get_num_threads();
+    if (cpu_blas_reserved == 0)
+        cpu_blas_reserved = openblas_get_num_threads();
     openblas_set_num_threads(1);
 }
 
 size_t cpu_blas_bytes(int threads)
 {
-    int more = 1 + threads - blas_reserved;
+    int more = 1 + threads - cpu_blas_reserved;
     return more > 0 ? (size_t)more * BLAS_BUFFER : 0;
 }
 
-/* Kernels and BLAS keep to the same instruction set, also a forced one; and OpenBLAS may
-   take a processor that is newer than itself for an older kind. NULL: it is right. */
-static const char *blas_core(void)
+const char *cpu_blas_core(void)
 {
 #if defined __x86_64__
     enum cpu_isa isa = cpu_isa();
@@ -188,75 +184,10 @@ static const char *blas_core(void)
 #endif
 }
 
-const char *cpu_blas_advice(void)
-{
-    static char text[160];
-    const char *forced = getenv("OPENBLAS_CORETYPE"), *core = blas_core();
-    if (!forced || !core || cpu_isa() != CPU_V4)
-        return NULL;
-    snprintf(text, sizeof text,
-             "OPENBLAS_CORETYPE=%s keeps OpenBLAS from AVX-512, which this CPU has; "
-             "unset it",
-             forced);
-    return text;
-}
-
-static bool env_differs(const char *name, int from)
-{
-    const char *text = getenv(name);
-    return text && atoi(text) != from; /* OMP_NUM_THREADS may be a list, "4,1" */
-}
-
-const char *cpu_threads_advice(int threads)
-{
-    static char text[160];
-    static const char *const blas[] = {"OPENBLAS_NUM_THREADS", "GOTO_NUM_THREADS"};
-    if (env_differs("OMP_NUM_THREADS", threads)) {
-        snprintf(text, sizeof text,
-                 "OMP_NUM_THREADS=%.20s is ignored: a rank has %d thread%s; use "
-                 "--threads, and unset it",
-                 getenv("OMP_NUM_THREADS"), threads, threads > 1 ? "s" : "");
-        return text;
-    }
-    for (int i = 0; i < 2; i++)
-        if (env_differs(blas[i], 1) && env_differs(blas[i], threads)) {
-            snprintf(text, sizeof text,
-                     "%s=%.20s is ignored: a BLAS call has one thread, a rank has %d; "
-                     "use --threads, and unset it",
-                     blas[i], getenv(blas[i]), threads);
-            return text;
-        }
-    return NULL;
-}
-
 bool cpu_openmp_binds(void)
 {
     const char *bind = getenv("OMP_PROC_BIND");
     if (bind)
         return strcasecmp(bind, "false") != 0;
     return getenv("OMP_PLACES") || getenv("GOMP_CPU_AFFINITY");
-}
-
-void cpu_prepare(char **argv)
-{
-    if (getenv(PREPARED))
-        return;
-    bool missing = false;
-    const char *core = blas_core();
-    if (core && !getenv("OPENBLAS_CORETYPE")) {
-        setenv("OPENBLAS_CORETYPE", core, 1);
-        missing = true;
-    }
-    /* Threads that wait by spinning take the cores from the ranks that work. */
-    const char *local = getenv("OMPI_COMM_WORLD_LOCAL_SIZE");
-    if (local && 2 * atoi(local) > (int)sysconf(_SC_NPROCESSORS_ONLN) &&
-        !getenv("OMP_WAIT_POLICY")) {
-        setenv("OMP_WAIT_POLICY", "passive", 1);
-        missing = true;
-    }
-    if (!missing)
-        return;
-    setenv(PREPARED, "1", 1);
-    execv("/proc/self/exe", argv);
-    /* Without /proc the run is slower, not wrong. */
 }

@@ -6,7 +6,7 @@
 #include "kernels/kernels.h"
 #include "share.h"
 
-#define CHANNELS 16 /* one cache line: two members never write to the same */
+#define POOL_CHANNELS 16 /* one cache line: two members never write to the same */
 
 void pool_shape_complete(struct pool_shape *shape)
 {
@@ -14,41 +14,41 @@ void pool_shape_complete(struct pool_shape *shape)
     shape->q = (shape->w + 2 * shape->pad - shape->size) / shape->stride + 1;
 }
 
-static struct share begin(const struct team *team, const struct pool_shape *shape)
+static struct share pool_share(const struct team *team, const struct pool_shape *shape)
 {
     const struct share_extent extent = {shape->n, shape->p, shape->c};
-    return share_begin(team, &extent, CHANNELS);
+    return share_begin(team, &extent, POOL_CHANNELS);
 }
 
-/* Windows that overlap add to the same rows of dx: those are not shared. */
-static bool overlap(const struct pool_shape *shape)
+/* Windows that overlap add to the same rows of dx: then rows are not shared out. */
+static bool pool_overlaps(const struct pool_shape *shape)
 {
     return shape->size > shape->stride;
 }
 
-static struct share begin_backward(const struct team *team,
-                                   const struct pool_shape *shape)
+static struct share pool_share_backward(const struct team *team,
+                                        const struct pool_shape *shape)
 {
     struct team adapted = *team;
-    if (team->split == SPLIT_SPATIAL && overlap(shape))
+    if (team->split == SPLIT_SPATIAL && pool_overlaps(shape))
         adapted.split = SPLIT_AUTO;
-    return begin(&adapted, shape);
+    return pool_share(&adapted, shape);
 }
 
 struct split_sets pool_splits(const struct pool_shape *shape)
 {
-    unsigned channel = shape->c > CHANNELS ? SPLIT_BIT(SPLIT_CHANNEL) : 0;
+    unsigned channel = shape->c > POOL_CHANNELS ? SPLIT_BIT(SPLIT_CHANNEL) : 0;
     unsigned any = channel | SPLIT_BIT(SPLIT_BATCH) | SPLIT_BIT(SPLIT_HYBRID);
     unsigned spatial = SPLIT_BIT(SPLIT_SPATIAL);
-    return (struct split_sets){any | spatial, any | (overlap(shape) ? 0 : spatial)};
+    return (struct split_sets){any | spatial, any | (pool_overlaps(shape) ? 0 : spatial)};
 }
 
-static size_t in_size(const struct pool_shape *shape)
+static size_t pool_in_size(const struct pool_shape *shape)
 {
     return (size_t)shape->h * (size_t)shape->w * (size_t)shape->c;
 }
 
-static size_t out_size(const struct pool_shape *shape)
+static size_t pool_out_size(const struct pool_shape *shape)
 {
     return (size_t)shape->p * (size_t)shape->q * (size_t)shape->c;
 }
@@ -56,10 +56,10 @@ static size_t out_size(const struct pool_shape *shape)
 void maxpool_forward(const struct team *team, const struct pool_shape *shape, float *y,
                      uint8_t *argmax, const float *x)
 {
-    struct share share = begin(team, shape);
+    struct share share = pool_share(team, shape);
     while (share_next(&share)) {
-        size_t in = (size_t)share.image * in_size(shape);
-        size_t out = (size_t)share.image * out_size(shape);
+        size_t in = (size_t)share.image * pool_in_size(shape);
+        size_t out = (size_t)share.image * pool_out_size(shape);
         kernels()->maxpool_forward(shape, share.rows, share.channels, y + out,
                                    argmax ? argmax + out : NULL, x + in);
     }
@@ -69,10 +69,10 @@ void maxpool_forward(const struct team *team, const struct pool_shape *shape, fl
 void maxpool_backward(const struct team *team, const struct pool_shape *shape, float *dx,
                       const float *dy, const uint8_t *argmax)
 {
-    struct share share = begin_backward(team, shape);
+    struct share share = pool_share_backward(team, shape);
     while (share_next(&share)) {
-        size_t in = (size_t)share.image * in_size(shape);
-        size_t out = (size_t)share.image * out_size(shape);
+        size_t in = (size_t)share.image * pool_in_size(shape);
+        size_t out = (size_t)share.image * pool_out_size(shape);
         kernels()->maxpool_backward(shape, share.rows, share.channels, dx + in, dy + out,
                                     argmax + out);
     }
@@ -82,10 +82,10 @@ void maxpool_backward(const struct team *team, const struct pool_shape *shape, f
 void avgpool_forward(const struct team *team, const struct pool_shape *shape, float *y,
                      const float *x)
 {
-    struct share share = begin(team, shape);
+    struct share share = pool_share(team, shape);
     while (share_next(&share)) {
-        size_t in = (size_t)share.image * in_size(shape);
-        size_t out = (size_t)share.image * out_size(shape);
+        size_t in = (size_t)share.image * pool_in_size(shape);
+        size_t out = (size_t)share.image * pool_out_size(shape);
         kernels()->avgpool_forward(shape, share.rows, share.channels, y + out, x + in);
     }
     team_barrier(team);
@@ -94,10 +94,10 @@ void avgpool_forward(const struct team *team, const struct pool_shape *shape, fl
 void avgpool_backward(const struct team *team, const struct pool_shape *shape, float *dx,
                       const float *dy)
 {
-    struct share share = begin_backward(team, shape);
+    struct share share = pool_share_backward(team, shape);
     while (share_next(&share)) {
-        size_t in = (size_t)share.image * in_size(shape);
-        size_t out = (size_t)share.image * out_size(shape);
+        size_t in = (size_t)share.image * pool_in_size(shape);
+        size_t out = (size_t)share.image * pool_out_size(shape);
         kernels()->avgpool_backward(shape, share.rows, share.channels, dx + in, dy + out);
     }
     team_barrier(team);

@@ -5,7 +5,7 @@
 #include <string.h>
 
 /* Index of [i, j, k, l] in an array of extents (?, nj, nk, nl). */
-static size_t at(int i, int j, int k, int l, const int extent[3])
+static size_t reference_index(int i, int j, int k, int l, const int extent[3])
 {
     size_t n[3] = {(size_t)extent[0], (size_t)extent[1], (size_t)extent[2]};
     return (((size_t)i * n[0] + (size_t)j) * n[1] + (size_t)k) * n[2] + (size_t)l;
@@ -13,8 +13,8 @@ static size_t at(int i, int j, int k, int l, const int extent[3])
 
 /* --- conv --- */
 
-static double conv_output(const struct conv_shape *a, const int i[4], const float *x,
-                          const float *weight)
+static double reference_conv_output(const struct conv_shape *a, const int i[4],
+                                    const float *x, const float *weight)
 {
     const int in[3] = {a->h, a->w, a->c}, filter[3] = {a->r, a->s, a->c};
     double sum = 0.0;
@@ -24,8 +24,8 @@ static double conv_output(const struct conv_shape *a, const int i[4], const floa
             if (h < 0 || h >= a->h || w < 0 || w >= a->w)
                 continue;
             for (int c = 0; c < a->c; c++)
-                sum += (double)x[at(i[0], h, w, c, in)] *
-                       (double)weight[at(i[3], r, s, c, filter)];
+                sum += (double)x[reference_index(i[0], h, w, c, in)] *
+                       (double)weight[reference_index(i[3], r, s, c, filter)];
         }
     }
     return sum;
@@ -39,13 +39,14 @@ void reference_conv_forward(const struct conv_shape *a, float *y, const float *x
         for (int p = 0; p < a->p; p++)
             for (int q = 0; q < a->q; q++)
                 for (int k = 0; k < a->k; k++)
-                    y[at(n, p, q, k, out)] =
+                    y[reference_index(n, p, q, k, out)] =
                         (float)((double)bias[k] +
-                                conv_output(a, (const int[]){n, p, q, k}, x, weight));
+                                reference_conv_output(a, (const int[]){n, p, q, k}, x,
+                                                      weight));
 }
 
-static double conv_weight_gradient(const struct conv_shape *a, const int i[4],
-                                   const float *x, const float *dy)
+static double reference_conv_weight_gradient(const struct conv_shape *a, const int i[4],
+                                             const float *x, const float *dy)
 {
     const int in[3] = {a->h, a->w, a->c}, out[3] = {a->p, a->q, a->k};
     double sum = 0.0;
@@ -57,8 +58,8 @@ static double conv_weight_gradient(const struct conv_shape *a, const int i[4],
             for (int q = 0; q < a->q; q++) {
                 int w = q * a->stride + i[2] - a->pad;
                 if (w >= 0 && w < a->w)
-                    sum += (double)x[at(n, h, w, i[3], in)] *
-                           (double)dy[at(n, p, q, i[0], out)];
+                    sum += (double)x[reference_index(n, h, w, i[3], in)] *
+                           (double)dy[reference_index(n, p, q, i[0], out)];
             }
         }
     }
@@ -77,13 +78,14 @@ void reference_conv_backward_weight(const struct conv_shape *a, float *dweight,
         for (int r = 0; r < a->r; r++)
             for (int s = 0; s < a->s; s++)
                 for (int c = 0; c < a->c; c++)
-                    dweight[at(k, r, s, c, filter)] =
-                        (float)conv_weight_gradient(a, (const int[]){k, r, s, c}, x, dy);
+                    dweight[reference_index(k, r, s, c, filter)] =
+                        (float)reference_conv_weight_gradient(
+                            a, (const int[]){k, r, s, c}, x, dy);
     }
 }
 
-static double conv_data_gradient(const struct conv_shape *a, const int i[4],
-                                 const float *dy, const float *weight)
+static double reference_conv_data_gradient(const struct conv_shape *a, const int i[4],
+                                           const float *dy, const float *weight)
 {
     const int filter[3] = {a->r, a->s, a->c}, out[3] = {a->p, a->q, a->k};
     double sum = 0.0;
@@ -97,8 +99,8 @@ static double conv_data_gradient(const struct conv_shape *a, const int i[4],
             if (p >= a->p || q >= a->q)
                 continue;
             for (int k = 0; k < a->k; k++)
-                sum += (double)dy[at(i[0], p, q, k, out)] *
-                       (double)weight[at(k, r, s, i[3], filter)];
+                sum += (double)dy[reference_index(i[0], p, q, k, out)] *
+                       (double)weight[reference_index(k, r, s, i[3], filter)];
         }
     }
     return sum;
@@ -112,14 +114,15 @@ void reference_conv_backward_data(const struct conv_shape *a, float *dx, const f
         for (int h = 0; h < a->h; h++)
             for (int w = 0; w < a->w; w++)
                 for (int c = 0; c < a->c; c++)
-                    dx[at(n, h, w, c, in)] = (float)conv_data_gradient(
-                        a, (const int[]){n, h, w, c}, dy, weight);
+                    dx[reference_index(n, h, w, c, in)] =
+                        (float)reference_conv_data_gradient(a, (const int[]){n, h, w, c},
+                                                            dy, weight);
 }
 
 /* --- linear --- */
 
 /* sum_i a[i * step_a] b[i * step_b] */
-static float dot(const float *a, int step_a, const float *b, int step_b, int n)
+static float reference_dot(const float *a, int step_a, const float *b, int step_b, int n)
 {
     double sum = 0.0;
     for (int i = 0; i < n; i++)
@@ -134,7 +137,7 @@ void reference_linear_forward(const struct linear_shape *a, float *y, const floa
     for (int n = 0; n < a->n; n++)
         for (int o = 0; o < a->out; o++)
             y[n * a->out + o] =
-                bias[o] + dot(x + n * a->in, 1, weight + o * a->in, 1, a->in);
+                bias[o] + reference_dot(x + n * a->in, 1, weight + o * a->in, 1, a->in);
 }
 
 void reference_linear_backward_weight(const struct linear_shape *a, float *dweight,
@@ -142,9 +145,9 @@ void reference_linear_backward_weight(const struct linear_shape *a, float *dweig
 {
     const float one = 1.0f;
     for (int o = 0; o < a->out; o++) {
-        dbias[o] = dot(dy + o, a->out, &one, 0, a->n);
+        dbias[o] = reference_dot(dy + o, a->out, &one, 0, a->n);
         for (int i = 0; i < a->in; i++)
-            dweight[o * a->in + i] = dot(dy + o, a->out, x + i, a->in, a->n);
+            dweight[o * a->in + i] = reference_dot(dy + o, a->out, x + i, a->in, a->n);
     }
 }
 
@@ -153,13 +156,15 @@ void reference_linear_backward_data(const struct linear_shape *a, float *dx,
 {
     for (int n = 0; n < a->n; n++)
         for (int i = 0; i < a->in; i++)
-            dx[n * a->in + i] = dot(dy + n * a->out, 1, weight + i, a->in, a->out);
+            dx[n * a->in + i] =
+                reference_dot(dy + n * a->out, 1, weight + i, a->in, a->out);
 }
 
 /* --- pool --- */
 
 /* One window: the image pixel of its position (r, s), or -1 in the padding. */
-static ptrdiff_t pool_pixel(const struct pool_shape *a, int p, int q, int position)
+static ptrdiff_t reference_pool_pixel(const struct pool_shape *a, int p, int q,
+                                      int position)
 {
     int h = p * a->stride - a->pad + position / a->size;
     int w = q * a->stride - a->pad + position % a->size;
@@ -169,12 +174,13 @@ static ptrdiff_t pool_pixel(const struct pool_shape *a, int p, int q, int positi
 }
 
 /* Output element i: where its window is. */
-struct pool_element {
+struct reference_pool_element {
     size_t out, in; /* in: of the image's first pixel, this channel */
     int p, q;
 };
 
-static bool pool_element(const struct pool_shape *a, size_t i, struct pool_element *e)
+static bool reference_pool_element(const struct pool_shape *a, size_t i,
+                                   struct reference_pool_element *e)
 {
     size_t c = (size_t)a->c, p = (size_t)a->p, q = (size_t)a->q;
     if (i >= (size_t)a->n * p * q * c)
@@ -189,11 +195,11 @@ static bool pool_element(const struct pool_shape *a, size_t i, struct pool_eleme
 void reference_maxpool_forward(const struct pool_shape *a, float *y, uint8_t *argmax,
                                const float *x)
 {
-    struct pool_element e;
-    for (size_t i = 0; pool_element(a, i, &e); i++) {
+    struct reference_pool_element e;
+    for (size_t i = 0; reference_pool_element(a, i, &e); i++) {
         int best = -1;
         for (int j = 0; j < a->size * a->size; j++) {
-            ptrdiff_t pixel = pool_pixel(a, e.p, e.q, j);
+            ptrdiff_t pixel = reference_pool_pixel(a, e.p, e.q, j);
             if (pixel < 0)
                 continue;
             float v = x[e.in + (size_t)pixel * (size_t)a->c];
@@ -209,21 +215,21 @@ void reference_maxpool_forward(const struct pool_shape *a, float *y, uint8_t *ar
 void reference_maxpool_backward(const struct pool_shape *a, float *dx, const float *dy,
                                 const uint8_t *argmax)
 {
-    struct pool_element e;
+    struct reference_pool_element e;
     memset(dx, 0, (size_t)a->n * (size_t)a->h * (size_t)(a->w * a->c) * sizeof *dx);
-    for (size_t i = 0; pool_element(a, i, &e); i++) {
-        ptrdiff_t pixel = pool_pixel(a, e.p, e.q, argmax[e.out]);
+    for (size_t i = 0; reference_pool_element(a, i, &e); i++) {
+        ptrdiff_t pixel = reference_pool_pixel(a, e.p, e.q, argmax[e.out]);
         dx[e.in + (size_t)pixel * (size_t)a->c] += dy[e.out];
     }
 }
 
 void reference_avgpool_forward(const struct pool_shape *a, float *y, const float *x)
 {
-    struct pool_element e;
-    for (size_t i = 0; pool_element(a, i, &e); i++) {
+    struct reference_pool_element e;
+    for (size_t i = 0; reference_pool_element(a, i, &e); i++) {
         double sum = 0.0;
         for (int j = 0; j < a->size * a->size; j++) {
-            ptrdiff_t pixel = pool_pixel(a, e.p, e.q, j);
+            ptrdiff_t pixel = reference_pool_pixel(a, e.p, e.q, j);
             if (pixel >= 0)
                 sum += (double)x[e.in + (size_t)pixel * (size_t)a->c];
         }
@@ -233,11 +239,11 @@ void reference_avgpool_forward(const struct pool_shape *a, float *y, const float
 
 void reference_avgpool_backward(const struct pool_shape *a, float *dx, const float *dy)
 {
-    struct pool_element e;
+    struct reference_pool_element e;
     memset(dx, 0, (size_t)a->n * (size_t)a->h * (size_t)(a->w * a->c) * sizeof *dx);
-    for (size_t i = 0; pool_element(a, i, &e); i++) {
+    for (size_t i = 0; reference_pool_element(a, i, &e); i++) {
         for (int j = 0; j < a->size * a->size; j++) {
-            ptrdiff_t pixel = pool_pixel(a, e.p, e.q, j);
+            ptrdiff_t pixel = reference_pool_pixel(a, e.p, e.q, j);
             if (pixel >= 0)
                 dx[e.in + (size_t)pixel * (size_t)a->c] +=
                     dy[e.out] / (float)(a->size * a->size);

@@ -1,10 +1,10 @@
 #include "kernels/split.h"
 
-static const char *const names[SPLITS] = {"auto",    "sequential", "batch",
-                                          "channel", "spatial",    "filter",
-                                          "hybrid",  "feature",    "element"};
+static const char *const split_names[SPLITS] = {"auto",    "sequential", "batch",
+                                                "channel", "spatial",    "filter",
+                                                "hybrid",  "feature",    "element"};
 
 const char *split_name(enum split split)
 {
-    return names[split];
+    return split_names[split];
 }

@@ -6,7 +6,7 @@
 
 #include "base/status.h"
 
-#define SPINS 2000 /* about as long as a thread's share of a small layer */
+#define TEAM_SPINS 2000 /* about as long as a thread's share of a small layer */
 
 void team_run(int threads, void (*body)(void *context, int thread), void *context)
 {
@@ -26,7 +26,7 @@ int team_limit(void)
     return omp_get_thread_limit();
 }
 
-static inline void relax(void)
+static inline void team_pause(void)
 {
 #if defined __x86_64__ || defined __i386__
     __builtin_ia32_pause();
@@ -48,8 +48,8 @@ void team_barrier(const struct team *team)
     }
     for (int spin = 0;
          atomic_load_explicit(&shared->phase, memory_order_acquire) == phase; spin++) {
-        if (spin < SPINS)
-            relax();
+        if (spin < TEAM_SPINS)
+            team_pause();
         else
             sched_yield();
     }

@@ -16,3 +16,12 @@ bool vector_finite(const float *x, size_t n)
             return false;
     return true;
 }
+
+int vector_argmax(const float *x, size_t n)
+{
+    size_t best = 0;
+    for (size_t i = 1; i < n; i++)
+        if (x[i] > x[best])
+            best = i;
+    return (int)best;
+}

@@ -7,7 +7,7 @@
 #include "base/mem.h"
 #include "base/timer.h"
 #include "base/where.h"
-#include "nn/workspace.h"
+#include "nn/lab.h"
 
 #define REPEATS      41
 #define UNIT_REPEATS 9
@@ -32,7 +32,7 @@ static void layers_round(const struct model *model, struct workspace *ws,
     double t = timer_now();
     for (int s = 0; s < model->ops; s++) {
         where_layer(WHERE_FORWARD, s);
-        model_forward_step(model, ws, pass, s);
+        model_forward_op(model, ws, pass, s);
         double now = timer_now();
         forward[s * REPEATS + repeat] = now - t;
         t = now;
@@ -41,7 +41,7 @@ static void layers_round(const struct model *model, struct workspace *ws,
     t = timer_now();
     for (int s = model->ops - 1; s >= model_first_op(model); s--) {
         where_layer(WHERE_BACKWARD, s);
-        model_backward_step(model, ws, pass, s);
+        model_backward_op(model, ws, pass, s);
         double now = timer_now();
         backward[s * REPEATS + repeat] = now - t;
         t = now;

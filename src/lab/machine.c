@@ -7,7 +7,7 @@
 #include "base/status.h"
 #include "base/timer.h"
 #include "kernels/cpu.h"
-#include "kernels/kernels.h"
+#include "kernels/lab.h"
 #include "kernels/peak.h"
 #include "kernels/team.h"
 #include "lab/stopwatch.h"
@@ -123,7 +123,7 @@ static void stream_rounds(const struct stream *s, float *a, const float *b,
                           const float *c, long rounds)
 {
     for (long i = 0; i < rounds; i++)
-        kernels()->triad(a, b, c, 0.5f, s->floats);
+        lab_kernels()->triad(a, b, c, 0.5f, s->floats);
 }
 
 /* Each thread touches its arrays first, so that they lie in its node's memory. */

@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "base/timer.h"
 #include "kernels/kernels.h"
+#include "kernels/lab.h"
 
 #define REPEATS 15
 #define SHORT   2e-5 /* seconds: shorter actions are timed several at once */
@@ -61,11 +62,11 @@ static void layout_convolve(void *context)
 {
     const struct layout_run *run = context;
     if (run->layout == LAYOUT_NCHW)
-        kernels()->layout_nchw(run->shape, run->to, run->from, run->weight);
+        lab_kernels()->layout_nchw(run->shape, run->to, run->from, run->weight);
     else if (run->layout == LAYOUT_NHWC)
-        kernels()->layout_nhwc(run->shape, run->to, run->from, run->weight);
+        lab_kernels()->layout_nhwc(run->shape, run->to, run->from, run->weight);
     else
-        kernels()->layout_blocked(run->shape, run->to, run->from, run->weight);
+        lab_kernels()->layout_blocked(run->shape, run->to, run->from, run->weight);
 }
 
 /* (N, pixels, C) to (N, C / group, pixels, group). */
@@ -180,15 +181,15 @@ static const struct team alone = {.size = 1};
 static void conv_run_direct(void *context)
 {
     const struct conv_run *run = context;
-    conv_forward_direct(&alone, run->shape, run->y, run->x, run->weight, run->bias,
-                        run->scratch);
+    lab_conv_direct(&alone, run->shape, run->y, run->x, run->weight, run->bias,
+                    run->scratch);
 }
 
 static void conv_run_gemm(void *context)
 {
     const struct conv_run *run = context;
-    conv_forward_gemm(&alone, run->shape, run->y, run->x, run->weight, run->bias,
-                      run->scratch);
+    lab_conv_gemm(&alone, run->shape, run->y, run->x, run->weight, run->bias,
+                  run->scratch);
 }
 
 static void conv_measure(struct microbench_conv *conv)
@@ -200,7 +201,7 @@ static void conv_measure(struct microbench_conv *conv)
           *bias = typical_values((size_t)s->k);
     float *y =
         mem_aligned((size_t)s->n * (size_t)s->p * (size_t)s->q * (size_t)s->k, sizeof *y);
-    void *scratch = mem_aligned(conv_ways_scratch(s), 1);
+    void *scratch = mem_aligned(lab_conv_scratch(s), 1);
     struct conv_run run = {s, y, x, weight, bias, scratch};
     conv->direct = time_action(conv_run_direct, &run);
     conv->gemm = time_action(conv_run_gemm, &run);
@@ -219,7 +220,7 @@ int microbench_convs(const struct model *model, int batch, struct microbench_con
             continue;
         convs[count] = (struct microbench_conv){
             .shape = *shape,
-            .takes_direct = conv_takes_direct(shape),
+            .takes_direct = lab_conv_is_direct(shape),
         };
         snprintf(convs[count].name, LAYER_NAME, "%s", model->layer[i]->name);
         convs[count].shape.n = batch;

@@ -2,6 +2,7 @@
 
 #include <math.h>
 
+#include "base/grain.h"
 #include "base/status.h"
 #include "comm/world.h"
 #include "scaling_impl.h"
@@ -11,7 +12,7 @@
 
 static int grains_of(const struct scaling *s, long long batch)
 {
-    return (int)((batch + s->grain - 1) / s->grain);
+    return grain_count((uint64_t)batch, s->grain);
 }
 
 long long scaling_weak_batch(const struct scaling *s, int ranks)
@@ -28,8 +29,8 @@ static int most_grains(const struct scaling *s, int ranks, long long batch)
 /* The samples of the first rank. */
 static int first_rank_samples(const struct scaling *s, int ranks, long long batch)
 {
-    long long most = (long long)most_grains(s, ranks, batch) * s->grain;
-    return (int)(most < batch ? most : batch);
+    return (int)grain_begin((uint64_t)batch, grains_of(s, batch),
+                            most_grains(s, ranks, batch));
 }
 
 int scaling_concurrent(const struct scaling *s, int ranks)
@@ -68,8 +69,9 @@ static const struct workload_point *find_point(const struct scaling *s, int rank
    share grains. */
 static double turn_samples(const struct scaling *s, int samples)
 {
-    int turn = s->lanes * s->grain;
-    return samples > turn ? ceil((double)samples / turn) * turn : samples;
+    int grains = grain_count((uint64_t)samples, s->grain);
+    double turns = ceil((double)grains / s->lanes);
+    return turns > 1 ? turns * s->lanes * samples / grains : samples;
 }
 
 static void need_point(struct scaling *s, int ranks, int samples)

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/grain.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "comm/comm.h"
@@ -59,12 +60,12 @@ static void measure_sum(const struct scaling_run *run, struct scaling *scaling, 
     scaling_predict(scaling, ranks, scaling->batch, &row);
     struct scaling_sum *sum = &scaling->sum[scaling->sums++];
     *sum = (struct scaling_sum){.ranks = ranks};
-    sum->sum.grains = (scaling->batch + scaling->grain - 1) / scaling->grain;
+    sum->sum.grains = grain_count((uint64_t)scaling->batch, scaling->grain);
     sum->sum.pieces = scaling->backward.pieces;
     memcpy(sum->sum.floats, scaling->backward.floats, sizeof sum->sum.floats);
     if (comm_rank(run->comm) < ranks)
         exchange_measure_sum(part, row.compute, &sum->sum);
-    comm_rest(run->comm);
+    comm_barrier_idle(run->comm);
     comm_split_free(part);
     comm_bcast(run->comm, sum, sizeof *sum, 0);
 }
@@ -99,7 +100,7 @@ static void measure_machine(const struct scaling_run *run, struct scaling *scali
         bandwidth[0] = machine->team[machine->teams - 1].bandwidth[MACHINE_MEMORY];
         bandwidth[1] = machine->team[0].bandwidth[level];
     }
-    comm_rest(run->comm);
+    comm_barrier_idle(run->comm);
     comm_bcast(run->comm, bandwidth, sizeof bandwidth, 0);
     scaling->memory_bandwidth = bandwidth[0];
     set_costs(scaling, bandwidth[1] > 0 ? bandwidth[1] : bandwidth[0]);
@@ -121,7 +122,7 @@ enum status scaling_measure(const struct scaling_run *run, struct scaling *scali
     enum status st = ST_OK;
     if (comm_rank(run->comm) == 0)
         st = measure_backward(run, scaling);
-    comm_rest(run->comm);
+    comm_barrier_idle(run->comm);
     TRY(comm_agree(run->comm, st));
     comm_bcast(run->comm, &scaling->backward, sizeof scaling->backward, 0);
     if (!scaling->network.given)

@@ -5,6 +5,7 @@
 
 #include "base/mem.h"
 #include "base/timer.h"
+#include "comm/tree.h"
 #include "kernels/vector.h"
 #include "strategy_impl.h"
 
@@ -14,15 +15,6 @@
 const char *strategy_pass_name(enum strategy_pass pass)
 {
     return pass == STRATEGY_FORWARD ? "forward" : "backward";
-}
-
-void strategy_tree_sum(float *const *parts, int count, size_t begin, size_t end)
-{
-    if (begin >= end)
-        return;
-    for (int step = 1; step < count; step *= 2)
-        for (int i = 0; i + step < count; i += 2 * step)
-            vector_add(parts[i] + begin, parts[i + step] + begin, end - begin);
 }
 
 /* --- the kernels' own splits --- */
@@ -81,6 +73,24 @@ static void strategy_run_kernel(struct strategy *s, const struct team *team)
 static int lane_members(const struct strategy *s)
 {
     return s->threads / s->lanes;
+}
+
+/* parts[0] = the tree over parts[0 .. count), elements [begin, end). The other parts are
+   overwritten. */
+static void strategy_tree_sum(float *const *parts, int count, size_t begin, size_t end)
+{
+    struct tree_stack stack;
+    float *vector[TREE_NODES_MAX]; /* [level] */
+    int to, from;
+    if (begin >= end)
+        return;
+    tree_stack_init(&stack, count);
+    for (int i = 0; i < count; i++) {
+        struct tree_chain chain = tree_stack_push(&stack, (struct tree_node){i, i + 1});
+        vector[chain.top] = parts[i] + begin;
+        while (tree_chain_next(&chain, &to, &from))
+            vector_add(vector[to], vector[from], end - begin);
+    }
 }
 
 static void sum_lanes(struct strategy *s, const struct team *team)

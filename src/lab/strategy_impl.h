@@ -35,10 +35,6 @@ size_t strategy_weights(const struct layer *layer);
    neither. */
 bool strategy_conv(const struct strategy_task *task, struct conv_shape *shape);
 
-/* sum = the tree over parts[0 .. count), elements [begin, end); part 0 may be sum. The
-   other parts are overwritten. */
-void strategy_tree_sum(float *const *parts, int count, size_t begin, size_t end);
-
 /* This member's share of `count` elements, in whole cache lines. */
 void strategy_share(const struct team *team, size_t count, size_t *begin, size_t *end);
 

@@ -8,7 +8,7 @@
 #include "base/mem.h"
 #include "kernels/conv_pool.h"
 #include "kernels/pool.h"
-#include "nn/workspace.h"
+#include "nn/lab.h"
 
 /* FLOPs per element of functions that are not products, counted in the kernels' sources.
  */
@@ -125,7 +125,7 @@ static void subjects_keep_data(struct subjects *subjects, const struct model *mo
                 .dy = subject_copy(ws.delta[s % 2], setup->batch, layer->out),
                 .dx = subject_copy(NULL, setup->batch, layer->in)};
         if (s >= model_first_op(model))
-            model_backward_step(model, &ws, &pass, s);
+            model_backward_op(model, &ws, &pass, s);
     }
     workspace_release(&ws);
 }

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/grain.h"
 #include "base/timer.h"
 #include "comm/comm.h"
 #include "comm/tree.h"
@@ -64,8 +65,9 @@ static const struct tune_team *team_for(const struct tune_search *search, int me
     if (result->teams == TUNE_TEAMS)
         return NULL;
     struct tune_team *team = &result->team[result->teams++];
-    int batch = search->setup->options->train.batch, grain = search->model->grain;
-    *team = (struct tune_team){.members = members, .n = batch < grain ? batch : grain};
+    uint64_t batch = (uint64_t)search->setup->options->train.batch;
+    *team = (struct tune_team){.members = members,
+                               .n = grain_samples(batch, search->grains, 0)};
     tune_measure_team(search->comm, search->model, team, TEAM_SECONDS);
     return team;
 }
@@ -233,8 +235,8 @@ static enum status tune_shares(const struct tune_search *search)
 enum status tune_search(const struct trainer_setup *setup,
                         const struct parallel_plan *rule, struct tune_result *result)
 {
-    int batch = setup->options->train.batch, grain = setup->model->grain;
-    int ranks = comm_size(setup->comm), grains = (batch + grain - 1) / grain;
+    int ranks = comm_size(setup->comm);
+    int grains = grain_count((uint64_t)setup->options->train.batch, setup->model->grain);
     const struct tune_search search = {
         .setup = setup,
         .rule = rule,

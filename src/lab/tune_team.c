@@ -7,7 +7,7 @@
 #include "base/where.h"
 #include "comm/comm.h"
 #include "lab/tune.h"
-#include "nn/workspace.h"
+#include "nn/lab.h"
 
 enum { ROUNDS_LEAST = 5, ROUNDS_MOST = 61, PASSES = 2 };
 
@@ -51,9 +51,9 @@ static double bench_pass(struct team_bench *bench, const struct grain_pass *base
     team_barrier(&gate);
     double begin = timer_now();
     if (pass == 0)
-        model_forward_step(bench->model, &bench->ws, &with, op);
+        model_forward_op(bench->model, &bench->ws, &with, op);
     else
-        model_backward_step(bench->model, &bench->ws, &with, op);
+        model_backward_op(bench->model, &bench->ws, &with, op);
     return timer_now() - begin;
 }
 

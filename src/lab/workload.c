@@ -197,7 +197,7 @@ static enum status visit_point(const struct workload_setup *setup,
         st = group_mean_step(&group, &solo, threads > setup->cpus, mean);
         trainer_free(solo.trainer);
     }
-    comm_rest(comm);
+    comm_barrier_idle(comm);
     comm_split_free(together);
     comm_split_free(alone);
     double slowest[] = {mean->seconds, mean->backward, mean->update};

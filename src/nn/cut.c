@@ -8,7 +8,7 @@
 #include "base/parse.h"
 
 /* The name of a unit is that of its layer with parameters. */
-static const char *unit_name(const struct model *model, int unit)
+static const char *cut_unit_name(const struct model *model, int unit)
 {
     int l = model->unit[unit].layer;
     while (model->layer[l]->tensors == 0)
@@ -18,19 +18,26 @@ static const char *unit_name(const struct model *model, int unit)
 
 /* --- reading --- */
 
-static enum status unknown_layer(const struct model *model, const char *key,
-                                 const char *name)
+static const char *cut_nearest_unit(const struct model *model, const char *name)
 {
-    const char *names[MODEL_LAYERS];
+    const char **names = mem_zeroed((size_t)model->units, sizeof *names);
+    for (int u = 0; u < model->units; u++)
+        names[u] = cut_unit_name(model, u);
+    const char *near = parse_nearest(name, names, model->units);
+    free(names);
+    return near;
+}
+
+static enum status cut_unknown_layer(const struct model *model, const char *key,
+                                     const char *name)
+{
     for (int l = 0; l < model->layers; l++)
         if (strcmp(model->layer[l]->name, name) == 0)
             FAIL(ST_USAGE,
                  "%s: '%s' has no parameters: it goes with the layer before it, leave it "
                  "out",
                  key, name);
-    for (int u = 0; u < model->units; u++)
-        names[u] = unit_name(model, u);
-    const char *near = parse_nearest(name, names, model->units);
+    const char *near = cut_nearest_unit(model, name);
     if (strpbrk(name, ", ;/"))
         FAIL(ST_USAGE, "%s: '%.40s' is no layer's name; write LAYER+LAYER | LAYER ...",
              key, name);
@@ -41,29 +48,29 @@ static enum status unknown_layer(const struct model *model, const char *key,
 }
 
 /* The next name must be that of unit `next`. */
-static enum status read_name(const struct model *model, const char *key, const char *name,
-                             int next)
+static enum status cut_read_name(const struct model *model, const char *key,
+                                 const char *name, int next)
 {
     int unit = 0;
     if (!*name)
         FAIL(ST_USAGE, "%s: a name is missing; expected LAYER+LAYER | LAYER ...", key);
-    while (unit < model->units && strcmp(unit_name(model, unit), name) != 0)
+    while (unit < model->units && strcmp(cut_unit_name(model, unit), name) != 0)
         unit++;
     if (unit == model->units)
-        return unknown_layer(model, key, name);
+        return cut_unknown_layer(model, key, name);
     if (unit > next)
         FAIL(ST_USAGE,
              "%s: layer '%s' is missing before '%s': every layer with parameters is "
              "named, in the network's order",
-             key, unit_name(model, next), name);
+             key, cut_unit_name(model, next), name);
     if (unit < next)
         FAIL(ST_USAGE, "%s: layer '%s' is named twice, or out of the network's order",
              key, name);
     return ST_OK;
 }
 
-static enum status read_parts(struct model_cut *cut, const struct model *model,
-                              const char *key, char *text)
+static enum status cut_read_parts(struct model_cut *cut, const struct model *model,
+                                  const char *key, char *text)
 {
     int next = 0;
     *cut = (struct model_cut){0};
@@ -73,11 +80,11 @@ static enum status read_parts(struct model_cut *cut, const struct model *model,
                  key, model->units);
         cut->first[cut->parts++] = next;
         for (char *name; (name = strsep(&part, "+"));)
-            TRY(read_name(model, key, parse_trim(name), next++));
+            TRY(cut_read_name(model, key, parse_trim(name), next++));
     }
     cut->first[cut->parts] = next;
     if (next < model->units)
-        FAIL(ST_USAGE, "%s: layer '%s' is in no stage", key, unit_name(model, next));
+        FAIL(ST_USAGE, "%s: layer '%s' is in no stage", key, cut_unit_name(model, next));
     return ST_OK;
 }
 
@@ -85,7 +92,7 @@ enum status cut_read(struct model_cut *cut, const struct model *model, const cha
                      const char *text)
 {
     char *copy = mem_strdup(text);
-    enum status st = read_parts(cut, model, key, copy);
+    enum status st = cut_read_parts(cut, model, key, copy);
     free(copy);
     return st;
 }
@@ -100,39 +107,50 @@ double cut_cost(const struct model_cut *cut, int part, const double *cost)
     return sum;
 }
 
-/* best[p][u]: of units [0, u) in p parts, the cost of the slowest; from[p][u]: where its
-   last part begins. */
+/* Of units [0, u) in p parts: the cost of the slowest part, and where the last one
+   begins. */
+struct cut_step {
+    double slowest;
+    int begin;
+};
+
+static struct cut_step cut_best_step(const struct cut_step *before, int part, int end,
+                                     const double *cost, const struct cut_limit *limit)
+{
+    struct cut_step best = {.slowest = INFINITY};
+    double last = 0;
+    for (int begin = end - 1; begin >= part; begin--) {
+        last += cost[begin];
+        double slowest = fmax(before[begin].slowest, last);
+        if (slowest < best.slowest && (!limit || limit->fits(limit, part, begin, end)))
+            best = (struct cut_step){slowest, begin};
+    }
+    return best;
+}
+
+/* Dynamic programming over parts and units: step[p][u]. */
 bool cut_balance(struct model_cut *cut, const struct model *model, int parts,
                  const double *cost, const struct cut_limit *limit)
 {
-    double best[MODEL_LAYERS + 1][MODEL_LAYERS + 1];
-    int from[MODEL_LAYERS + 1][MODEL_LAYERS + 1];
     int units = model->units;
+    size_t row = (size_t)units + 1;
     ASSERT(parts >= 1 && parts <= units);
-    for (int u = 0; u <= units; u++)
-        best[0][u] = u == 0 ? 0 : INFINITY;
-    for (int p = 1; p <= parts; p++) {
-        for (int u = 0; u <= units; u++) {
-            double last = 0;
-            best[p][u] = INFINITY;
-            for (int begin = u - 1; begin >= p - 1; begin--) {
-                last += cost[begin];
-                double slowest = fmax(best[p - 1][begin], last);
-                if (slowest < best[p][u] &&
-                    (!limit || limit->fits(limit, p - 1, begin, u))) {
-                    best[p][u] = slowest;
-                    from[p][u] = begin;
-                }
-            }
-        }
+    struct cut_step *step = mem_zeroed(((size_t)parts + 1) * row, sizeof *step);
+    for (int u = 1; u <= units; u++)
+        step[u].slowest = INFINITY;
+    for (int p = 1; p <= parts; p++)
+        for (int u = 0; u <= units; u++)
+            step[(size_t)p * row + (size_t)u] =
+                cut_best_step(step + (size_t)(p - 1) * row, p - 1, u, cost, limit);
+    bool found = !isinf(step[(size_t)parts * row + (size_t)units].slowest);
+    if (found) {
+        cut->parts = parts;
+        cut->first[parts] = units;
+        for (int p = parts; p > 0; p--)
+            cut->first[p - 1] = step[(size_t)p * row + (size_t)cut->first[p]].begin;
     }
-    if (isinf(best[parts][units]))
-        return false;
-    cut->parts = parts;
-    cut->first[parts] = units;
-    for (int p = parts; p > 0; p--)
-        cut->first[p - 1] = from[p][cut->first[p]];
-    return true;
+    free(step);
+    return found;
 }
 
 /* --- text --- */
@@ -141,7 +159,8 @@ char *cut_part_text(const struct model_cut *cut, const struct model *model, int 
 {
     char *text = mem_strdup("");
     for (int u = cut->first[part]; u < cut->first[part + 1]; u++) {
-        char *longer = mem_format("%s%s%s", text, *text ? "+" : "", unit_name(model, u));
+        char *longer =
+            mem_format("%s%s%s", text, *text ? "+" : "", cut_unit_name(model, u));
         free(text);
         text = longer;
     }

@@ -6,7 +6,7 @@
 
 #include "base/parse.h"
 
-#define WORD 64 /* bytes of a word in a spec */
+#define SPEC_WORD 64 /* bytes of a word in a spec */
 
 const struct layer_ops *const layer_kinds[] = {
     &layer_conv,    &layer_maxpool, &layer_avgpool, &layer_relu,       &layer_gelu,
@@ -25,56 +25,58 @@ void layer_init_values(const struct layer *layer, int t, int init, int fan_in,
         if (init == INIT_PYTORCH)
             values[i] = rng_range(rng, -bound, bound);
         else
-            values[i] = tensor->decay ? deviation * rng_normal(rng) : 0.0f;
+            values[i] = tensor->dims > 1 ? deviation * rng_normal(rng) : 0.0f;
     }
 }
 
 /* Copies the word at *text (cut to fit) and moves behind it; false at the end. */
-static bool next_word(const char **text, char word[WORD])
+static bool spec_next_word(const char **text, char word[SPEC_WORD])
 {
     const char *blanks = " \t";
     const char *begin = *text + strspn(*text, blanks);
     size_t length = strcspn(begin, blanks);
     *text = begin + length;
-    snprintf(word, WORD, "%.*s", (int)(length < WORD ? length : WORD - 1), begin);
+    snprintf(word, SPEC_WORD, "%.*s", (int)(length < SPEC_WORD ? length : SPEC_WORD - 1),
+             begin);
     return length > 0;
 }
 
 void layer_spec_kind(const char *text, char kind[LAYER_NAME])
 {
-    char word[WORD];
-    next_word(&text, word);
+    char word[SPEC_WORD];
+    spec_next_word(&text, word);
     snprintf(kind, LAYER_NAME, "%.*s", LAYER_NAME - 1, word);
 }
 
 /* The positional word after the kind; false when there is none. */
-static bool find_value(const struct layer_spec *spec, char word[WORD])
+static bool spec_find_value(const struct layer_spec *spec, char word[SPEC_WORD])
 {
     const char *text = spec->text;
-    next_word(&text, word);
-    while (next_word(&text, word))
+    spec_next_word(&text, word);
+    while (spec_next_word(&text, word))
         if (!strchr(word, '='))
             return true;
     return false;
 }
 
 /* What stands behind "key="; false when the key is absent. */
-static bool find_option(const struct layer_spec *spec, const char *key, char value[WORD])
+static bool spec_find_option(const struct layer_spec *spec, const char *key,
+                             char value[SPEC_WORD])
 {
-    char word[WORD];
+    char word[SPEC_WORD];
     const char *text = spec->text;
     size_t length = strlen(key);
-    while (next_word(&text, word)) {
+    while (spec_next_word(&text, word)) {
         if (strncmp(word, key, length) == 0 && word[length] == '=') {
-            snprintf(value, WORD, "%s", word + length + 1);
+            snprintf(value, SPEC_WORD, "%s", word + length + 1);
             return true;
         }
     }
     return false;
 }
 
-static enum status read_int(const struct layer_spec *spec, const char *what,
-                            const char *word, long long lo, long long hi, int *out)
+static enum status spec_read_int(const struct layer_spec *spec, const char *what,
+                                 const char *word, long long lo, long long hi, int *out)
 {
     long long value;
     if (!parse_int(word, lo, hi, &value))
@@ -87,8 +89,8 @@ static enum status read_int(const struct layer_spec *spec, const char *what,
 enum status layer_spec_value(const struct layer_spec *spec, bool required, long long lo,
                              long long hi, int *out)
 {
-    char word[WORD];
-    if (!find_value(spec, word)) {
+    char word[SPEC_WORD];
+    if (!spec_find_value(spec, word)) {
         if (required)
             FAIL(ST_USAGE, "%s: %s: a number is missing after the layer's kind",
                  spec->where, spec->name);
@@ -98,23 +100,23 @@ enum status layer_spec_value(const struct layer_spec *spec, bool required, long 
         *out = spec->classes;
         return ST_OK;
     }
-    return read_int(spec, "size", word, lo, hi, out);
+    return spec_read_int(spec, "size", word, lo, hi, out);
 }
 
 enum status layer_spec_int(const struct layer_spec *spec, const char *key, long long lo,
                            long long hi, int *out)
 {
-    char word[WORD];
-    if (!find_option(spec, key, word))
+    char word[SPEC_WORD];
+    if (!spec_find_option(spec, key, word))
         return ST_OK;
-    return read_int(spec, key, word, lo, hi, out);
+    return spec_read_int(spec, key, word, lo, hi, out);
 }
 
 enum status layer_spec_real(const struct layer_spec *spec, const char *key, double lo,
                             double hi, double *out)
 {
-    char word[WORD];
-    if (!find_option(spec, key, word))
+    char word[SPEC_WORD];
+    if (!spec_find_option(spec, key, word))
         return ST_OK;
     if (!parse_real(word, lo, hi, out))
         FAIL(ST_USAGE, "%s: %s: %s '%s' is not a number from %g to %g", spec->where,
@@ -125,8 +127,8 @@ enum status layer_spec_real(const struct layer_spec *spec, const char *key, doub
 enum status layer_spec_word(const struct layer_spec *spec, const char *key,
                             const char *const *words, int *out)
 {
-    char word[WORD];
-    if (!find_option(spec, key, word))
+    char word[SPEC_WORD];
+    if (!spec_find_option(spec, key, word))
         return ST_OK;
     int count = 0;
     for (; words[count]; count++) {
@@ -143,8 +145,8 @@ enum status layer_spec_word(const struct layer_spec *spec, const char *key,
          spec->name, key, word, words[0]);
 }
 
-static enum status unknown_option(const struct layer_spec *spec, const char *word,
-                                  const char *const *keys, int count)
+static enum status spec_unknown_option(const struct layer_spec *spec, const char *word,
+                                       const char *const *keys, int count)
 {
     const char *near = parse_nearest(word, keys, count);
     if (near)
@@ -153,7 +155,7 @@ static enum status unknown_option(const struct layer_spec *spec, const char *wor
     FAIL(ST_USAGE, "%s: %s: unknown option '%s'", spec->where, spec->name, word);
 }
 
-static int index_of(const char *word, const char *const *words)
+static int spec_index_of(const char *word, const char *const *words)
 {
     for (int i = 0; words[i]; i++)
         if (strcmp(words[i], word) == 0)
@@ -164,14 +166,14 @@ static int index_of(const char *word, const char *const *words)
 enum status layer_spec_only(const struct layer_spec *spec, bool value,
                             const char *const *keys)
 {
-    char word[WORD];
+    char word[SPEC_WORD];
     const char *text = spec->text;
     int values = 0, count = 0;
     unsigned seen = 0;
     while (keys[count])
         count++;
-    next_word(&text, word);
-    while (next_word(&text, word)) {
+    spec_next_word(&text, word);
+    while (spec_next_word(&text, word)) {
         char *equals = strchr(word, '=');
         if (!equals) {
             if (++values > (value ? 1 : 0))
@@ -180,9 +182,9 @@ enum status layer_spec_only(const struct layer_spec *spec, bool value,
             continue;
         }
         *equals = '\0';
-        int i = index_of(word, keys);
+        int i = spec_index_of(word, keys);
         if (i < 0)
-            return unknown_option(spec, word, keys, count);
+            return spec_unknown_option(spec, word, keys, count);
         if (seen & 1u << i)
             FAIL(ST_USAGE, "%s: %s: option '%s' is given twice", spec->where, spec->name,
                  word);

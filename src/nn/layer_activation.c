@@ -4,9 +4,9 @@
 #include "kernels/activation.h"
 #include "nn/layer.h"
 
-static const char *const no_options[] = {NULL};
+static const char *const activation_options[] = {NULL};
 
-static size_t elements(const struct layer *layer, const struct pass *pass)
+static size_t activation_elements(const struct layer *layer, const struct pass *pass)
 {
     return (size_t)pass->n * (size_t)shape_size(layer->out);
 }
@@ -14,37 +14,39 @@ static size_t elements(const struct layer *layer, const struct pass *pass)
 static enum status relu_setup(struct layer *layer, const struct layer_spec *spec)
 {
     layer->out = layer->in;
-    return layer_spec_only(spec, false, no_options);
+    return layer_spec_only(spec, false, activation_options);
 }
 
 static void relu_layer_forward(const struct layer *layer, const struct pass *pass)
 {
-    relu_forward(&pass->team, pass->y, pass->x, elements(layer, pass));
+    relu_forward(&pass->team, pass->y, pass->x, activation_elements(layer, pass));
 }
 
 static void relu_layer_backward(const struct layer *layer, const struct pass *pass)
 {
     if (pass->dx)
-        relu_backward(&pass->team, pass->dx, pass->dy, pass->y, elements(layer, pass));
+        relu_backward(&pass->team, pass->dx, pass->dy, pass->y,
+                      activation_elements(layer, pass));
 }
 
 static enum status gelu_setup(struct layer *layer, const struct layer_spec *spec)
 {
     layer->out = layer->in;
     layer->save = (size_t)shape_size(layer->out) * sizeof(float); /* slopes */
-    return layer_spec_only(spec, false, no_options);
+    return layer_spec_only(spec, false, activation_options);
 }
 
 static void gelu_layer_forward(const struct layer *layer, const struct pass *pass)
 {
     gelu_forward(&pass->team, pass->y, pass->train ? pass->save : NULL, pass->x,
-                 elements(layer, pass));
+                 activation_elements(layer, pass));
 }
 
 static void gelu_layer_backward(const struct layer *layer, const struct pass *pass)
 {
     if (pass->dx)
-        gelu_backward(&pass->team, pass->dx, pass->dy, pass->save, elements(layer, pass));
+        gelu_backward(&pass->team, pass->dx, pass->dy, pass->save,
+                      activation_elements(layer, pass));
 }
 
 static enum status logsoftmax_setup(struct layer *layer, const struct layer_spec *spec)
@@ -54,7 +56,7 @@ static enum status logsoftmax_setup(struct layer *layer, const struct layer_spec
         FAIL(ST_USAGE, "%s: %s: its input %dx%dx%d is an image, not one value a class",
              spec->where, spec->name, in->h, in->w, in->c);
     layer->out = layer->in;
-    return layer_spec_only(spec, false, no_options);
+    return layer_spec_only(spec, false, activation_options);
 }
 
 static void logsoftmax_layer_forward(const struct layer *layer, const struct pass *pass)
@@ -69,7 +71,7 @@ static void logsoftmax_layer_backward(const struct layer *layer, const struct pa
                             layer->in.c);
 }
 
-static struct split_sets element_splits(const struct layer *layer)
+static struct split_sets activation_splits(const struct layer *layer)
 {
     (void)layer;
     return (struct split_sets){SPLIT_BIT(SPLIT_ELEMENT), SPLIT_BIT(SPLIT_ELEMENT)};
@@ -82,7 +84,7 @@ const struct layer_ops layer_relu = {
     .setup = relu_setup,
     .forward = relu_layer_forward,
     .backward = relu_layer_backward,
-    .splits = element_splits,
+    .splits = activation_splits,
 };
 
 const struct layer_ops layer_gelu = {
@@ -92,7 +94,7 @@ const struct layer_ops layer_gelu = {
     .setup = gelu_setup,
     .forward = gelu_layer_forward,
     .backward = gelu_layer_backward,
-    .splits = element_splits,
+    .splits = activation_splits,
 };
 
 const struct layer_ops layer_logsoftmax = {
@@ -102,5 +104,5 @@ const struct layer_ops layer_logsoftmax = {
     .setup = logsoftmax_setup,
     .forward = logsoftmax_layer_forward,
     .backward = logsoftmax_layer_backward,
-    .splits = element_splits,
+    .splits = activation_splits,
 };

@@ -14,7 +14,7 @@ struct layer_block_state {
     struct conv_pool_shape shape;
 };
 
-static bool fusable(const struct layer *conv, const struct layer *pool)
+static bool block_is_fusable(const struct layer *conv, const struct layer *pool)
 {
     const struct conv_shape *c = layer_conv_shape(conv);
     const struct pool_shape *p = layer_maxpool_shape(pool);
@@ -22,7 +22,7 @@ static bool fusable(const struct layer *conv, const struct layer *pool)
            p->size == 2 && p->stride == 2 && p->pad == 0;
 }
 
-static int activation_of(const struct layer *layer)
+static int block_activation(const struct layer *layer)
 {
     if (layer && layer->ops == &layer_gelu)
         return CONV_POOL_GELU;
@@ -31,8 +31,8 @@ static int activation_of(const struct layer *layer)
     return CONV_POOL_NONE;
 }
 
-static struct conv_pool_shape shape_for(const struct layer *layer,
-                                        const struct pass *pass)
+static struct conv_pool_shape block_shape(const struct layer *layer,
+                                          const struct pass *pass)
 {
     struct conv_pool_shape shape = ((const struct layer_block_state *)layer)->shape;
     shape.n = pass->n;
@@ -40,23 +40,24 @@ static struct conv_pool_shape shape_for(const struct layer *layer,
 }
 
 /* save holds the slopes of all samples, then the places of the maxima. */
-static float *slopes(const struct pass *pass)
+static float *block_slopes(const struct pass *pass)
 {
     return pass->save;
 }
 
-static uint8_t *places(const struct layer *layer, const struct pass *pass)
+static uint8_t *block_argmax(const struct layer *layer, const struct pass *pass)
 {
-    return (uint8_t *)(slopes(pass) + (size_t)pass->n * (size_t)shape_size(layer->out));
+    return (uint8_t *)(block_slopes(pass) +
+                       (size_t)pass->n * (size_t)shape_size(layer->out));
 }
 
 static void block_forward(const struct layer *layer, const struct pass *pass)
 {
-    struct conv_pool_shape shape = shape_for(layer, pass);
+    struct conv_pool_shape shape = block_shape(layer, pass);
     const struct conv_pool_result result = {
         .y = pass->y,
-        .argmax = pass->train ? places(layer, pass) : NULL,
-        .slope = pass->train ? slopes(pass) : NULL,
+        .argmax = pass->train ? block_argmax(layer, pass) : NULL,
+        .slope = pass->train ? block_slopes(pass) : NULL,
     };
     conv_pool_forward(&pass->team, &shape, &result, pass->x,
                       pass->params + layer->tensor[0].offset,
@@ -65,7 +66,7 @@ static void block_forward(const struct layer *layer, const struct pass *pass)
 
 static void block_backward(const struct layer *layer, const struct pass *pass)
 {
-    struct conv_pool_shape shape = shape_for(layer, pass);
+    struct conv_pool_shape shape = block_shape(layer, pass);
     const struct conv_pool_gradient gradient = {
         .dx = pass->dx,
         .dweight = pass->grads + layer->tensor[0].offset,
@@ -73,8 +74,8 @@ static void block_backward(const struct layer *layer, const struct pass *pass)
         .x = pass->x,
         .weight = pass->params + layer->tensor[0].offset,
         .dy = pass->dy,
-        .slope = slopes(pass),
-        .argmax = places(layer, pass),
+        .slope = block_slopes(pass),
+        .argmax = block_argmax(layer, pass),
     };
     conv_pool_backward(&pass->team, &shape, &gradient, pass->scratch);
 }
@@ -94,7 +95,7 @@ static const struct layer_ops layer_block = {
 
 struct layer *layer_block_create(struct layer *const *layers, int count, int *taken)
 {
-    if (count < 2 || !fusable(layers[0], layers[1]))
+    if (count < 2 || !block_is_fusable(layers[0], layers[1]))
         return NULL;
     const struct conv_shape *conv = layer_conv_shape(layers[0]);
     struct layer_block_state *block = mem_zeroed(1, sizeof *block);
@@ -106,7 +107,7 @@ struct layer *layer_block_create(struct layer *const *layers, int count, int *ta
         .c = conv->c,
         .k = conv->k,
         .pad = conv->pad,
-        .activation = activation_of(count > 2 ? layers[2] : NULL),
+        .activation = block_activation(count > 2 ? layers[2] : NULL),
     };
     conv_pool_complete(&block->shape);
     *layer = *layers[0];

@@ -3,7 +3,8 @@
 #include "kernels/conv.h"
 #include "layer_impl.h"
 
-#define PATCH_MOST (1 << 26) /* values; the products of sizes stay far from overflow */
+#define CONV_PATCH_MOST \
+    (1 << 26) /* values; keeps the products of sizes far from overflow */
 
 struct layer_conv_state {
     struct layer layer;
@@ -11,23 +12,24 @@ struct layer_conv_state {
     int init; /* index in layer_init_words */
 };
 
-static const char *const option_keys[] = {"kernel", "stride", "pad", "init", NULL};
+static const char *const conv_options[] = {"kernel", "stride", "pad", "init", NULL};
 
-static const struct layer_conv_state *state_of(const struct layer *layer)
+static const struct layer_conv_state *conv_state(const struct layer *layer)
 {
     return (const struct layer_conv_state *)layer;
 }
 
 const struct conv_shape *layer_conv_shape(const struct layer *layer)
 {
-    return layer->ops == &layer_conv ? &state_of(layer)->shape : NULL;
+    return layer->ops == &layer_conv ? &conv_state(layer)->shape : NULL;
 }
 
-static enum status read_spec(struct layer_conv_state *conv, const struct layer_spec *spec)
+static enum status conv_read_spec(struct layer_conv_state *conv,
+                                  const struct layer_spec *spec)
 {
     const struct shape *in = &conv->layer.in;
     int channels = 0, kernel = 0, stride = 1, pad = 0;
-    TRY(layer_spec_only(spec, true, option_keys));
+    TRY(layer_spec_only(spec, true, conv_options));
     TRY(layer_spec_value(spec, true, 1, 65536, &channels));
     TRY(layer_spec_int(spec, "kernel", 1, 1024, &kernel));
     TRY(layer_spec_int(spec, "stride", 1, 1024, &stride));
@@ -41,7 +43,7 @@ static enum status read_spec(struct layer_conv_state *conv, const struct layer_s
     if (kernel > in->h + 2 * pad || kernel > in->w + 2 * pad)
         FAIL(ST_USAGE, "%s: %s: kernel %d is larger than its input %dx%dx%d", spec->where,
              spec->name, kernel, in->h, in->w, in->c);
-    if ((double)kernel * kernel * in->c > PATCH_MOST)
+    if ((double)kernel * kernel * in->c > CONV_PATCH_MOST)
         FAIL(ST_USAGE, "%s: %s: a kernel of %dx%dx%d values is too large", spec->where,
              spec->name, kernel, kernel, in->c);
     conv->shape = (struct conv_shape){.n = conv->layer.grain,
@@ -60,7 +62,7 @@ static enum status read_spec(struct layer_conv_state *conv, const struct layer_s
 static enum status conv_setup(struct layer *layer, const struct layer_spec *spec)
 {
     struct layer_conv_state *conv = (struct layer_conv_state *)layer;
-    TRY(read_spec(conv, spec));
+    TRY(conv_read_spec(conv, spec));
     const struct conv_shape *s = &conv->shape;
     size_t taps = (size_t)s->r * (size_t)s->s * (size_t)s->c;
     layer->out = (struct shape){s->p, s->q, s->k};
@@ -69,9 +71,12 @@ static enum status conv_setup(struct layer *layer, const struct layer_spec *spec
                                              .dims = 4,
                                              .dim = {s->k, s->c, s->r, s->s},
                                              .count = (size_t)s->k * taps,
-                                             .decay = true};
-    layer->tensor[1] = (struct layer_tensor){
-        .name = "bias", .dims = 1, .dim = {s->k}, .count = (size_t)s->k};
+                                             .rule = RANGE_TRAIN_DECAY};
+    layer->tensor[1] = (struct layer_tensor){.name = "bias",
+                                             .dims = 1,
+                                             .dim = {s->k},
+                                             .count = (size_t)s->k,
+                                             .rule = RANGE_TRAIN};
     layer->scratch = conv_scratch(s);
     layer->flops = 2.0 * (double)taps * s->p * s->q * s->k; /* may not fit into an int */
     return ST_OK;
@@ -79,20 +84,21 @@ static enum status conv_setup(struct layer *layer, const struct layer_spec *spec
 
 static void conv_init(const struct layer *layer, int t, struct rng *rng, float *values)
 {
-    const struct conv_shape *s = &state_of(layer)->shape;
-    layer_init_values(layer, t, state_of(layer)->init, s->r * s->s * s->c, rng, values);
+    const struct conv_shape *s = &conv_state(layer)->shape;
+    layer_init_values(layer, t, conv_state(layer)->init, s->r * s->s * s->c, rng, values);
 }
 
-static struct conv_shape shape_for(const struct layer *layer, const struct pass *pass)
+static struct conv_shape conv_grain_shape(const struct layer *layer,
+                                          const struct pass *pass)
 {
-    struct conv_shape shape = state_of(layer)->shape;
+    struct conv_shape shape = conv_state(layer)->shape;
     shape.n = pass->n;
     return shape;
 }
 
 static void conv_layer_forward(const struct layer *layer, const struct pass *pass)
 {
-    struct conv_shape shape = shape_for(layer, pass);
+    struct conv_shape shape = conv_grain_shape(layer, pass);
     conv_forward(&pass->team, &shape, pass->y, pass->x,
                  pass->params + layer->tensor[0].offset,
                  pass->params + layer->tensor[1].offset, pass->scratch);
@@ -100,7 +106,7 @@ static void conv_layer_forward(const struct layer *layer, const struct pass *pas
 
 static void conv_layer_backward(const struct layer *layer, const struct pass *pass)
 {
-    struct conv_shape shape = shape_for(layer, pass);
+    struct conv_shape shape = conv_grain_shape(layer, pass);
     conv_backward_weight(&pass->team, &shape, pass->grads + layer->tensor[0].offset,
                          pass->grads + layer->tensor[1].offset, pass->x, pass->dy,
                          pass->scratch);
@@ -111,12 +117,12 @@ static void conv_layer_backward(const struct layer *layer, const struct pass *pa
 
 static struct split_sets conv_layer_splits(const struct layer *layer)
 {
-    return conv_splits(&state_of(layer)->shape);
+    return conv_splits(&conv_state(layer)->shape);
 }
 
 /* Memory has rows (O, R, S, I), so that a row is a channel-last patch; the file (O, I, R,
    S). */
-static size_t memory_index(const struct conv_shape *s, size_t file)
+static size_t conv_memory_index(const struct conv_shape *s, size_t file)
 {
     size_t plane = (size_t)s->r * (size_t)s->s, c = (size_t)s->c;
     size_t pixel = file % plane, channel = file / plane % c, out = file / plane / c;
@@ -127,14 +133,14 @@ static void conv_to_file(const struct layer *layer, int t, const float *memory,
                          float *file)
 {
     for (size_t i = 0; i < layer->tensor[t].count; i++)
-        file[i] = memory[t == 0 ? memory_index(&state_of(layer)->shape, i) : i];
+        file[i] = memory[t == 0 ? conv_memory_index(&conv_state(layer)->shape, i) : i];
 }
 
 static void conv_from_file(const struct layer *layer, int t, const float *file,
                            float *memory)
 {
     for (size_t i = 0; i < layer->tensor[t].count; i++)
-        memory[t == 0 ? memory_index(&state_of(layer)->shape, i) : i] = file[i];
+        memory[t == 0 ? conv_memory_index(&conv_state(layer)->shape, i) : i] = file[i];
 }
 
 const struct layer_ops layer_conv = {

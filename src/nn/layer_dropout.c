@@ -1,6 +1,7 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "base/limits.h"
 #include "kernels/activation.h"
 #include "nn/layer.h"
 
@@ -9,33 +10,55 @@ struct layer_dropout_state {
     double p; /* probability of being dropped */
 };
 
-static const char *const option_keys[] = {"p", NULL};
+static const char *const dropout_options[] = {"p", NULL};
 
 static enum status dropout_setup(struct layer *layer, const struct layer_spec *spec)
 {
     struct layer_dropout_state *dropout = (struct layer_dropout_state *)layer;
     dropout->p = 0.5;
-    TRY(layer_spec_only(spec, false, option_keys));
+    TRY(layer_spec_only(spec, false, dropout_options));
     TRY(layer_spec_real(spec, "p", 0.0, 0.99, &dropout->p));
     layer->out = layer->in;
     layer->save = (size_t)shape_size(layer->out); /* kept or not, a byte each */
     return ST_OK;
 }
 
-/* Of one sample; depends on (seed, step, layer, sample) alone. */
-static void draw_mask(const struct layer *layer, const struct pass *pass, int i,
-                      uint8_t *keep)
+/*
+ * The name of a mask's random stream: (seed, step, layer, sample) packed into Philox's
+ * two words a (32 bits) and b (56 bits).
+ *
+ *   a  step * 64 + layer % 64, modulo 2^32
+ *
+ *   b  sample in bits 0-47, layer / 64 in bits 48-55
+ */
+#define DROPOUT_LAYERS      64 /* in a; the draws of existing networks depend on it */
+#define DROPOUT_SAMPLE_BITS 48
+_Static_assert(MODEL_LAYERS <= DROPOUT_LAYERS << (56 - DROPOUT_SAMPLE_BITS),
+               "a layer's index does not fit into the name of its random stream");
+
+static void dropout_rng(const struct layer *layer, const struct pass *pass, int i,
+                        struct rng *rng)
+{
+    uint32_t index = (uint32_t)layer->index;
+    uint32_t a = (uint32_t)pass->step * DROPOUT_LAYERS + index % DROPOUT_LAYERS;
+    uint64_t b =
+        pass->sample[i] + ((uint64_t)(index / DROPOUT_LAYERS) << DROPOUT_SAMPLE_BITS);
+    rng_init(rng, pass->seed, RNG_DROPOUT, a, b);
+}
+
+/* Of one sample. */
+static void dropout_draw(const struct layer *layer, const struct pass *pass, int i,
+                         uint8_t *keep)
 {
     double p = ((const struct layer_dropout_state *)layer)->p;
     uint32_t drop_below = (uint32_t)(p * 4294967296.0);
-    uint32_t name = (uint32_t)pass->step * 64u + (uint32_t)layer->index;
     struct rng rng;
-    rng_init(&rng, pass->seed, RNG_DROPOUT, name, pass->sample[i]);
+    dropout_rng(layer, pass, i, &rng);
     for (int j = 0; j < shape_size(layer->out); j++)
         keep[j] = rng_u32(&rng) >= drop_below;
 }
 
-static float scale_of(const struct layer *layer)
+static float dropout_scale(const struct layer *layer)
 {
     return (float)(1.0 / (1.0 - ((const struct layer_dropout_state *)layer)->p));
 }
@@ -53,16 +76,16 @@ static void dropout_forward(const struct layer *layer, const struct pass *pass)
         return;
     }
     for (int i = begin; i < end; i++)
-        draw_mask(layer, pass, i, keep + (size_t)i * size);
+        dropout_draw(layer, pass, i, keep + (size_t)i * size);
     team_barrier(&pass->team);
-    dropout_apply(&pass->team, pass->y, pass->x, keep, scale_of(layer),
+    dropout_apply(&pass->team, pass->y, pass->x, keep, dropout_scale(layer),
                   (size_t)pass->n * size);
 }
 
 static void dropout_backward(const struct layer *layer, const struct pass *pass)
 {
     if (pass->dx)
-        dropout_apply(&pass->team, pass->dx, pass->dy, pass->save, scale_of(layer),
+        dropout_apply(&pass->team, pass->dx, pass->dy, pass->save, dropout_scale(layer),
                       (size_t)pass->n * (size_t)shape_size(layer->out));
 }
 

@@ -2,12 +2,12 @@
 
 #include "nn/layer.h"
 
-static const char *const no_options[] = {NULL};
+static const char *const flatten_options[] = {NULL};
 
 static enum status flatten_setup(struct layer *layer, const struct layer_spec *spec)
 {
     layer->out = (struct shape){1, 1, shape_size(layer->in)};
-    return layer_spec_only(spec, false, no_options);
+    return layer_spec_only(spec, false, flatten_options);
 }
 
 /* From (H, W, C) to PyTorch's (C, H, W), so that a linear layer's weights are PyTorch's.

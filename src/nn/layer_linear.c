@@ -8,14 +8,14 @@ struct layer_linear_state {
     int init; /* index in layer_init_words */
 };
 
-static const char *const option_keys[] = {"init", NULL};
+static const char *const linear_options[] = {"init", NULL};
 
 static enum status linear_setup(struct layer *layer, const struct layer_spec *spec)
 {
     struct layer_linear_state *linear = (struct layer_linear_state *)layer;
     const struct shape *in = &layer->in;
     int features = 0;
-    TRY(layer_spec_only(spec, true, option_keys));
+    TRY(layer_spec_only(spec, true, linear_options));
     TRY(layer_spec_value(spec, true, 1, 1 << 20, &features));
     TRY(layer_spec_word(spec, "init", layer_init_words, &linear->init));
     if (in->h * in->w != 1)
@@ -29,9 +29,9 @@ static enum status linear_setup(struct layer *layer, const struct layer_spec *sp
                                              .dims = 2,
                                              .dim = {features, in->c},
                                              .count = out * inputs,
-                                             .decay = true};
-    layer->tensor[1] =
-        (struct layer_tensor){.name = "bias", .dims = 1, .dim = {features}, .count = out};
+                                             .rule = RANGE_TRAIN_DECAY};
+    layer->tensor[1] = (struct layer_tensor){
+        .name = "bias", .dims = 1, .dim = {features}, .count = out, .rule = RANGE_TRAIN};
     layer->flops = 2.0 * (double)(out * inputs);
     return ST_OK;
 }
@@ -42,14 +42,15 @@ static void linear_init(const struct layer *layer, int t, struct rng *rng, float
     layer_init_values(layer, t, linear->init, layer->in.c, rng, values);
 }
 
-static struct linear_shape shape_for(const struct layer *layer, const struct pass *pass)
+static struct linear_shape linear_grain_shape(const struct layer *layer,
+                                              const struct pass *pass)
 {
     return (struct linear_shape){.n = pass->n, .in = layer->in.c, .out = layer->out.c};
 }
 
 static void linear_layer_forward(const struct layer *layer, const struct pass *pass)
 {
-    struct linear_shape shape = shape_for(layer, pass);
+    struct linear_shape shape = linear_grain_shape(layer, pass);
     linear_forward(&pass->team, &shape, pass->y, pass->x,
                    pass->params + layer->tensor[0].offset,
                    pass->params + layer->tensor[1].offset);
@@ -57,7 +58,7 @@ static void linear_layer_forward(const struct layer *layer, const struct pass *p
 
 static void linear_layer_backward(const struct layer *layer, const struct pass *pass)
 {
-    struct linear_shape shape = shape_for(layer, pass);
+    struct linear_shape shape = linear_grain_shape(layer, pass);
     linear_backward_weight(&pass->team, &shape, pass->grads + layer->tensor[0].offset,
                            pass->grads + layer->tensor[1].offset, pass->x, pass->dy);
     if (pass->dx)

@@ -9,7 +9,7 @@ struct layer_pool_state {
     struct pool_shape shape;
 };
 
-static const char *const option_keys[] = {"stride", "pad", NULL};
+static const char *const pool_options[] = {"stride", "pad", NULL};
 
 const struct pool_shape *layer_pool_shape(const struct layer *layer)
 {
@@ -27,7 +27,7 @@ static enum status pool_setup(struct layer *layer, const struct layer_spec *spec
     struct layer_pool_state *pool = (struct layer_pool_state *)layer;
     const struct shape *in = &layer->in;
     int size = 0, pad = 0;
-    TRY(layer_spec_only(spec, true, option_keys));
+    TRY(layer_spec_only(spec, true, pool_options));
     TRY(layer_spec_value(spec, true, 1, POOL_SIZE_MAX, &size));
     int stride = size;
     TRY(layer_spec_int(spec, "stride", 1, 1024, &stride));
@@ -57,7 +57,8 @@ static enum status maxpool_setup(struct layer *layer, const struct layer_spec *s
     return ST_OK;
 }
 
-static struct pool_shape shape_for(const struct layer *layer, const struct pass *pass)
+static struct pool_shape pool_grain_shape(const struct layer *layer,
+                                          const struct pass *pass)
 {
     struct pool_shape shape = ((const struct layer_pool_state *)layer)->shape;
     shape.n = pass->n;
@@ -66,27 +67,27 @@ static struct pool_shape shape_for(const struct layer *layer, const struct pass 
 
 static void maxpool_layer_forward(const struct layer *layer, const struct pass *pass)
 {
-    struct pool_shape shape = shape_for(layer, pass);
+    struct pool_shape shape = pool_grain_shape(layer, pass);
     maxpool_forward(&pass->team, &shape, pass->y, pass->train ? pass->save : NULL,
                     pass->x);
 }
 
 static void maxpool_layer_backward(const struct layer *layer, const struct pass *pass)
 {
-    struct pool_shape shape = shape_for(layer, pass);
+    struct pool_shape shape = pool_grain_shape(layer, pass);
     if (pass->dx)
         maxpool_backward(&pass->team, &shape, pass->dx, pass->dy, pass->save);
 }
 
 static void avgpool_layer_forward(const struct layer *layer, const struct pass *pass)
 {
-    struct pool_shape shape = shape_for(layer, pass);
+    struct pool_shape shape = pool_grain_shape(layer, pass);
     avgpool_forward(&pass->team, &shape, pass->y, pass->x);
 }
 
 static void avgpool_layer_backward(const struct layer *layer, const struct pass *pass)
 {
-    struct pool_shape shape = shape_for(layer, pass);
+    struct pool_shape shape = pool_grain_shape(layer, pass);
     if (pass->dx)
         avgpool_backward(&pass->team, &shape, pass->dx, pass->dy);
 }

@@ -14,13 +14,17 @@
 #include "kernels/pool.h"
 #include "layer_impl.h"
 #include "model_impl.h"
+#include "nn/lab.h"
 #include "nn/workspace.h"
 
-#define ALIGN 16 /* floats: a tensor begins at a cache line */
+#define MODEL_ALIGN 16 /* floats: a tensor begins at a cache line */
 
 void model_spec_add(struct model_spec *spec, const char *text, const char *where)
 {
     ASSERT(spec->count < MODEL_LAYERS);
+    size_t count = (size_t)spec->count + 1;
+    spec->text = mem_resize(spec->text, count, sizeof *spec->text);
+    spec->where = mem_resize(spec->where, count, sizeof *spec->where);
     spec->text[spec->count] = mem_strdup(text);
     spec->where[spec->count] = mem_strdup(where);
     spec->count++;
@@ -32,11 +36,13 @@ void model_spec_release(struct model_spec *spec)
         free(spec->text[i]);
         free(spec->where[i]);
     }
+    free(spec->text);
+    free(spec->where);
     *spec = (struct model_spec){0};
 }
 
-static enum status find_kind(const char *text, const char *where,
-                             const struct layer_ops **ops)
+static enum status model_find_kind(const char *text, const char *where,
+                                   const struct layer_ops **ops)
 {
     enum { KINDS = 32 };
     char kind[LAYER_NAME];
@@ -58,7 +64,7 @@ static enum status find_kind(const char *text, const char *where,
 }
 
 /* "conv" and its running number among the layers so far. */
-static void name_layer(const struct model *model, struct layer *layer)
+static void model_name_layer(const struct model *model, struct layer *layer)
 {
     int number = 1;
     for (int i = 0; i < model->layers; i++)
@@ -66,21 +72,22 @@ static void name_layer(const struct model *model, struct layer *layer)
     snprintf(layer->name, sizeof layer->name, "%s%d", layer->ops->kind, number);
 }
 
-static size_t align_up(size_t n)
+static size_t model_align(size_t n)
 {
-    return (n + ALIGN - 1) / ALIGN * ALIGN;
+    return (n + MODEL_ALIGN - 1) / MODEL_ALIGN * MODEL_ALIGN;
 }
 
-static enum status add_layer(struct model *model, const char *text, const char *where)
+static enum status model_add_layer(struct model *model, const char *text,
+                                   const char *where)
 {
     const struct layer_ops *ops = NULL;
-    TRY(find_kind(text, where, &ops));
+    TRY(model_find_kind(text, where, &ops));
     struct layer *layer = mem_zeroed(1, ops->bytes);
     layer->ops = ops;
     layer->in = model->layers ? model->layer[model->layers - 1]->out : model->in;
     layer->index = model->layers;
     layer->grain = model->grain;
-    name_layer(model, layer);
+    model_name_layer(model, layer);
     model->layer[model->layers++] = layer;
     struct layer_spec spec = {
         .where = where, .name = layer->name, .text = text, .classes = model->classes};
@@ -93,13 +100,14 @@ static enum status add_layer(struct model *model, const char *text, const char *
              where, layer->name, out->h, out->w, out->c, model->grain);
     for (int t = 0; t < layer->tensors; t++) {
         layer->tensor[t].offset = model->params;
-        model->params = align_up(model->params + layer->tensor[t].count);
+        model->params = model_align(model->params + layer->tensor[t].count);
+        ranges_append(&model->ranges, model->params, layer->tensor[t].rule);
     }
     model->flops += layer->flops;
     return ST_OK;
 }
 
-static enum status check_network(const struct model *model, const char *where)
+static enum status model_check_end(const struct model *model, const char *where)
 {
     const struct layer *last = model->layer[model->layers - 1];
     if (last->ops != &layer_logsoftmax)
@@ -115,18 +123,20 @@ static enum status check_network(const struct model *model, const char *where)
     return ST_OK;
 }
 
-static enum status add_layers(struct model *model, const struct model_spec *spec)
+static enum status model_add_layers(struct model *model, const struct model_spec *spec)
 {
     if (spec->count == 0)
         FAIL(ST_USAGE, "the network has no layers: add 'layer =' lines to [model]");
+    model->layer = mem_zeroed((size_t)spec->count, sizeof(struct layer *));
     for (int i = 0; i < spec->count; i++)
-        TRY(add_layer(model, spec->text[i], spec->where[i]));
-    return check_network(model, spec->where[spec->count - 1]);
+        TRY(model_add_layer(model, spec->text[i], spec->where[i]));
+    return model_check_end(model, spec->where[spec->count - 1]);
 }
 
 /* Layers are run one by one, but for groups that a fused kernel takes at once. */
-void model_find_steps(struct model *model)
+void model_find_ops(struct model *model)
 {
+    model->op = mem_zeroed((size_t)model->layers, sizeof(struct layer *));
     for (int i = 0; i < model->layers;) {
         int taken = 1;
         struct layer *block =
@@ -136,19 +146,19 @@ void model_find_steps(struct model *model)
     }
 }
 
-static void release_steps(struct model *model)
+static void model_release_blocks(struct model *model)
 {
-    for (int s = 0, i = 0; s < model->ops; s++) {
-        while (i < model->layers && model->layer[i]->index < model->op[s]->index)
+    for (int o = 0, i = 0; o < model->ops; o++) {
+        while (i < model->layers && model->layer[i]->index < model->op[o]->index)
             i++;
-        if (model->op[s] != model->layer[i])
-            free(model->op[s]);
+        if (model->op[o] != model->layer[i])
+            free(model->op[o]);
     }
     model->ops = 0;
 }
 
 /* Sizes come from a config, and that may come with a checkpoint from anywhere. */
-static enum status check_memory(const struct model *model, const char *where)
+static enum status model_check_memory(const struct model *model, const char *where)
 {
     double wanted = (double)workspace_bytes(model) + 4.0 * (double)model->params;
     double limit = (double)mem_limit();
@@ -163,12 +173,12 @@ static enum status check_memory(const struct model *model, const char *where)
 
 void model_unfuse(struct model *model)
 {
-    release_steps(model);
+    model_release_blocks(model);
     for (; model->ops < model->layers; model->ops++)
         model->op[model->ops] = model->layer[model->ops];
 }
 
-static void name_steps(const struct model *model)
+static void model_name_ops(const struct model *model)
 {
     for (int i = 0; i < model->ops; i++)
         where_name_layer(i, model->op[i]->name);
@@ -179,10 +189,10 @@ enum status model_describe(struct model *model, const struct model_spec *spec,
 {
     *model = (struct model){.in = in, .classes = classes, .grain = grain};
     enum status st;
-    TRY_TO(failed, add_layers(model, spec));
+    TRY_TO(failed, model_add_layers(model, spec));
     model_find_units(model);
-    model_find_steps(model);
-    name_steps(model);
+    model_find_ops(model);
+    model_name_ops(model);
     return ST_OK;
 failed:
     model_release(model);
@@ -193,7 +203,7 @@ enum status model_init(struct model *model, const struct model_spec *spec,
                        struct shape in, int classes, int grain)
 {
     TRY(model_describe(model, spec, in, classes, grain));
-    enum status st = check_memory(model, spec->where[spec->count - 1]);
+    enum status st = model_check_memory(model, spec->where[spec->count - 1]);
     if (st != ST_OK)
         model_release(model);
     return st;
@@ -201,9 +211,13 @@ enum status model_init(struct model *model, const struct model_spec *spec,
 
 void model_release(struct model *model)
 {
-    release_steps(model);
+    model_release_blocks(model);
     for (int i = 0; i < model->layers; i++)
         free(model->layer[i]);
+    free(model->layer);
+    free(model->op);
+    free(model->unit);
+    ranges_release(&model->ranges);
     *model = (struct model){0};
 }
 
@@ -231,7 +245,7 @@ void model_init_params(const struct model *model, uint64_t seed, float *params)
 }
 
 /* Inputs that `out` outputs of a window of `size` reach. */
-static int reach(int out, int size, int stride, int pad, int in)
+static int model_reach(int out, int size, int stride, int pad, int in)
 {
     int last = (out - 1) * stride + size - pad;
     return last < in ? last : in;
@@ -247,11 +261,12 @@ void model_seen(const struct model *model, int *rows, int *columns)
         const struct conv_shape *conv = layer_conv_shape(layer);
         const struct pool_shape *pool = layer_pool_shape(layer);
         if (conv) {
-            *rows = reach(*rows, conv->r, conv->stride, conv->pad, conv->h);
-            *columns = reach(*columns, conv->s, conv->stride, conv->pad, conv->w);
+            *rows = model_reach(*rows, conv->r, conv->stride, conv->pad, conv->h);
+            *columns = model_reach(*columns, conv->s, conv->stride, conv->pad, conv->w);
         } else if (pool) {
-            *rows = reach(*rows, pool->size, pool->stride, pool->pad, pool->h);
-            *columns = reach(*columns, pool->size, pool->stride, pool->pad, pool->w);
+            *rows = model_reach(*rows, pool->size, pool->stride, pool->pad, pool->h);
+            *columns =
+                model_reach(*columns, pool->size, pool->stride, pool->pad, pool->w);
         } else if (layer->in.h != layer->out.h || layer->in.w != layer->out.w) {
             *rows = layer->in.h; /* flatten takes all */
             *columns = layer->in.w;
@@ -283,8 +298,8 @@ static char *shape_text(struct shape shape)
     return mem_format("%dx%dx%d", shape.h, shape.w, shape.c);
 }
 
-static void print_row(struct table *table, const char *name, struct shape out,
-                      size_t params, double flops)
+static void model_print_row(struct table *table, const char *name, struct shape out,
+                            size_t params, double flops)
 {
     char *shape = shape_text(out);
     table_cellf(table, "%s", name);
@@ -304,33 +319,22 @@ void model_print(const struct model *model)
 {
     struct table table;
     table_init(&table, "<layer", ">output", ">parameters", ">MFLOP/image", NULL);
-    print_row(&table, "input", model->in, 0, 0.0);
+    model_print_row(&table, "input", model->in, 0, 0.0);
     for (int i = 0; i < model->layers; i++) {
         const struct layer *layer = model->layer[i];
-        print_row(&table, layer->name, layer->out, layer_param_count(layer),
-                  layer->flops);
+        model_print_row(&table, layer->name, layer->out, layer_param_count(layer),
+                        layer->flops);
     }
-    print_row(&table, "total", model->layer[model->layers - 1]->out,
-              model_param_count(model), model->flops);
+    model_print_row(&table, "total", model->layer[model->layers - 1]->out,
+                    model_param_count(model), model->flops);
     table_print(&table);
     table_release(&table);
 }
 
-void model_decay_mask(const struct model *model, float *mask)
+struct model_work model_op_work(const struct model *model, int op)
 {
-    memset(mask, 0, model->params * sizeof *mask);
-    for (int i = 0; i < model->layers; i++) {
-        const struct layer *layer = model->layer[i];
-        for (int t = 0; t < layer->tensors; t++)
-            for (size_t j = 0; layer->tensor[t].decay && j < layer->tensor[t].count; j++)
-                mask[layer->tensor[t].offset + j] = 1.0f;
-    }
-}
-
-struct model_work model_op_work(const struct model *model, int step)
-{
-    const struct layer *layer = model->op[step];
-    bool first = step == model_first_op(model) && model->unit_before == 0;
+    const struct layer *layer = model->op[op];
+    bool first = op == model_first_op(model) && model->unit_before == 0;
     int gradients = layer->tensors == 0 ? 0 : first ? 1 : 2;
     double forward = layer->work_forward > 0 ? layer->work_forward : layer->flops;
     double backward = layer->work_backward > 0 ? layer->work_backward : layer->flops;

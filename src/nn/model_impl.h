@@ -5,7 +5,7 @@
 #include "nn/model.h"
 
 /* Of a model with its layers: what runs, and what it can be cut into. */
-void model_find_steps(struct model *model);
+void model_find_ops(struct model *model);
 void model_find_units(struct model *model);
 
 #endif

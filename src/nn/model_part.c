@@ -7,6 +7,10 @@
 
 void model_find_units(struct model *model)
 {
+    int most = 0;
+    for (int l = 0; l < model->layers; l++)
+        most += model->layer[l]->tensors > 0;
+    model->unit = mem_zeroed((size_t)most, sizeof *model->unit);
     model->units = 0;
     for (int l = 0; l < model->layers; l++) {
         const struct layer *layer = model->layer[l];
@@ -24,7 +28,7 @@ void model_find_units(struct model *model)
 }
 
 /* Of the layers before `layer`. */
-static int tensors_before(const struct model *model, int layer)
+static int model_tensors_before(const struct model *model, int layer)
 {
     int tensors = 0;
     for (int l = 0; l < layer; l++)
@@ -32,12 +36,12 @@ static int tensors_before(const struct model *model, int layer)
     return tensors;
 }
 
-static int steps_before(const struct model *model, int layer)
+static int model_ops_before(const struct model *model, int layer)
 {
-    int steps = 0;
-    while (steps < model->ops && model->op[steps]->index < layer)
-        steps++;
-    return steps;
+    int ops = 0;
+    while (ops < model->ops && model->op[ops]->index < layer)
+        ops++;
+    return ops;
 }
 
 void model_part(struct model *part, const struct model *whole, int begin, int end)
@@ -50,11 +54,12 @@ void model_part(struct model *part, const struct model *whole, int begin, int en
         .classes = whole->classes,
         .grain = whole->grain,
         .params = whole->unit[end - 1].end - offset,
-        .op_before = steps_before(whole, first),
+        .op_before = model_ops_before(whole, first),
         .layer_before = first,
-        .tensor_before = tensors_before(whole, first),
+        .tensor_before = model_tensors_before(whole, first),
         .unit_before = begin,
     };
+    part->layer = mem_zeroed((size_t)(last - first), sizeof(struct layer *));
     for (int l = first; l < last; l++) {
         const struct layer *from = whole->layer[l];
         struct layer *layer = mem_zeroed(1, from->ops->bytes);
@@ -64,8 +69,9 @@ void model_part(struct model *part, const struct model *whole, int begin, int en
         part->layer[part->layers++] = layer;
         part->flops += layer->flops;
     }
+    ranges_copy(&part->ranges, &whole->ranges, offset, offset + part->params);
     model_find_units(part);
-    model_find_steps(part);
-    ASSERT(steps_before(whole, last == whole->layers ? INT_MAX : last) ==
+    model_find_ops(part);
+    ASSERT(model_ops_before(whole, last == whole->layers ? INT_MAX : last) ==
            part->op_before + part->ops); /* no block lies across the border */
 }

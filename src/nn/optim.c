@@ -1,65 +1,58 @@
 #include "nn/optim.h"
 
-#include <math.h>
-
 #include "base/status.h"
 #include "kernels/kernels.h"
 
+const struct optim_ops *const optim_kinds[] = {
+    [OPTIM_SGD] = &optim_sgd,
+    [OPTIM_ADAMW] = &optim_adamw,
+    [OPTIM_KINDS] = NULL,
+};
+
+const char *const optim_words[] = {
+    [OPTIM_SGD] = optim_sgd.name,
+    [OPTIM_ADAMW] = optim_adamw.name,
+    [OPTIM_KINDS] = NULL,
+};
+
+static const struct optim_ops *optim_ops_of(const struct optim_options *options)
+{
+    ASSERT(options->kind >= 0 && options->kind < OPTIM_KINDS);
+    return optim_kinds[options->kind];
+}
+
 int optim_states(const struct optim_options *options)
 {
-    return options->kind == OPTIM_ADAMW ? 2 : 1;
+    return optim_ops_of(options)->states;
 }
 
 const char *optim_state_name(const struct optim_options *options, int i)
 {
-    static const char *const adamw[] = {"m", "v"};
-    ASSERT(i >= 0 && i < optim_states(options));
-    return options->kind == OPTIM_ADAMW ? adamw[i] : "momentum";
-}
-
-/* The scalars of one update, rounded once to the precision of the loops. */
-static struct update_factors factors_of(const struct optim_options *o,
-                                        const struct optim_update *u)
-{
-    struct update_factors f = {
-        .scale = (float)u->grad_scale,
-        .lr = (float)u->lr,
-        .decay = (float)o->weight_decay,
-        .rest = (float)(1.0 - u->ema_decay),
-        .momentum = (float)o->momentum,
-        .gain = o->nesterov ? 1.0f : 0.0f,
-        .pull = o->nesterov ? (float)o->momentum : 1.0f,
-    };
-    if (o->kind == OPTIM_ADAMW) {
-        double t = (double)u->step;
-        f.lr = (float)(u->lr / (1.0 - pow(o->beta1, t)));
-        f.root2 = (float)sqrt(1.0 - pow(o->beta2, t));
-        f.decay = (float)(u->lr * o->weight_decay);
-        f.beta1 = (float)o->beta1;
-        f.rest1 = (float)(1.0 - o->beta1);
-        f.beta2 = (float)o->beta2;
-        f.rest2 = (float)(1.0 - o->beta2);
-        f.epsilon = (float)o->epsilon;
-    }
-    return f;
+    const struct optim_ops *ops = optim_ops_of(options);
+    ASSERT(i >= 0 && i < ops->states);
+    return ops->state_name[i];
 }
 
 void optim_apply(const struct optim_options *options, const struct optim_update *update,
                  size_t begin, size_t end)
 {
-    const struct update_factors factors = factors_of(options, update);
+    const struct optim_ops *ops = optim_ops_of(options);
     const struct update_vectors vectors = {
         .w = update->params,
         .g = update->grads,
-        .mask = update->decay_mask,
         .first = update->state[0],
         .second = update->state[1],
         .ema = update->ema,
     };
-    if (options->kind == OPTIM_ADAMW)
-        kernels()->update_adamw(&factors, &vectors, begin, end);
-    else
-        kernels()->update_sgd(&factors, &vectors, begin, end);
+    struct update_factors factors = ops->prepare(options, update);
+    for (struct range part = {.end = begin};
+         ranges_next(update->ranges, RANGE_BIT(RANGE_TRAIN_DECAY), end, &part);)
+        ops->apply(&factors, &vectors, part.begin, part.end);
+    factors.decay = 0.0f;
+    for (struct range part = {.end = begin};
+         ranges_next(update->ranges, RANGE_BIT(RANGE_TRAIN), end, &part);)
+        ops->apply(&factors, &vectors, part.begin, part.end);
+    /* Statistics get an update of their own here, once a layer has some. */
 }
 
 double optim_square_sum(const float *values, size_t count)

@@ -5,39 +5,40 @@
 #define PI 3.14159265358979323846
 
 /* From a at t = 0 to b at t = 1 along half a cosine. */
-static double anneal(double a, double b, double t)
+static double schedule_anneal(double a, double b, double t)
 {
     return b + 0.5 * (a - b) * (1.0 + cos(PI * t));
 }
 
 /* How far `at` is on the way from a to b; where the way has no length, at its end. */
-static double fraction(double a, double b, double at)
+static double schedule_fraction(double a, double b, double at)
 {
     return b > a ? (at - a) / (b - a) : 1.0;
 }
 
 /* As torch.optim.lr_scheduler.OneCycleLR (anneal_strategy='cos', three_phase=False). */
-static double onecycle(const struct schedule_options *options, double lr, double step,
-                       double total)
+static double schedule_onecycle(const struct schedule_options *options, double lr,
+                                double step, double total)
 {
     double first = lr / options->div, last = first / options->final_div;
     double top = options->pct_start * total - 1.0;
     if (step <= top)
-        return anneal(first, lr, fraction(0.0, top, step));
-    return anneal(lr, last, fraction(top, total - 1.0, step));
+        return schedule_anneal(first, lr, schedule_fraction(0.0, top, step));
+    return schedule_anneal(lr, last, schedule_fraction(top, total - 1.0, step));
 }
 
 /* The cosine begins where the warmup arrives at lr and ends with the last step. */
-static double cosine(const struct schedule_options *options, double lr, double step,
-                     double total, double warmup)
+static double schedule_cosine(const struct schedule_options *options, double lr,
+                              double step, double total, double warmup)
 {
     double begin = warmup > 1.0 ? warmup - 1.0 : 0.0;
     if (step <= begin)
         return lr;
-    return anneal(lr, lr * options->final, fraction(begin, total - 1.0, step));
+    return schedule_anneal(lr, lr * options->final,
+                           schedule_fraction(begin, total - 1.0, step));
 }
 
-static double decay_by_steps(const struct schedule_options *options, double lr,
+static double schedule_steps(const struct schedule_options *options, double lr,
                              double epoch)
 {
     if (options->step_every <= 0.0)
@@ -53,14 +54,14 @@ double schedule_lr(const struct schedule_options *options, double lr, uint64_t s
         step = total > 0 ? total - 1 : 0;
     double s = (double)step, n = (double)total;
     if (options->kind == SCHEDULE_ONECYCLE)
-        return onecycle(options, lr, s, n);
+        return schedule_onecycle(options, lr, s, n);
 
     double warmup = options->warmup * steps_per_epoch;
     double rate = lr;
     if (options->kind == SCHEDULE_COSINE)
-        rate = cosine(options, lr, s, n, warmup);
+        rate = schedule_cosine(options, lr, s, n, warmup);
     else if (options->kind == SCHEDULE_STEP)
-        rate = decay_by_steps(options, lr, s / steps_per_epoch);
+        rate = schedule_steps(options, lr, s / steps_per_epoch);
     /* The first step of a warmup already moves: step s runs at (s + 1) / warmup. */
     return s + 1.0 < warmup ? rate * (s + 1.0) / warmup : rate;
 }

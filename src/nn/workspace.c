@@ -2,25 +2,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/arena.h"
 #include "base/mem.h"
 #include "base/trace.h"
 #include "base/where.h"
 #include "kernels/conv_pool.h"
 #include "kernels/vector.h"
+#include "nn/lab.h"
 #include "nn/workspace.h"
-
-/* Bytes taken from one allocation, piece by piece; with memory NULL only counted. */
-struct arena {
-    char *memory;
-    size_t used;
-};
-
-static void *arena_take(struct arena *arena, size_t bytes)
-{
-    void *piece = arena->memory ? arena->memory + arena->used : NULL;
-    arena->used += (bytes + MEM_ALIGN - 1) / MEM_ALIGN * MEM_ALIGN;
-    return piece;
-}
 
 /* Bytes of a grain's activations, with what vector kernels may read on beyond the end. */
 static size_t grain_bytes(const struct model *model, struct shape shape)
@@ -29,7 +18,8 @@ static size_t grain_bytes(const struct model *model, struct shape shape)
     return (floats + CONV_POOL_SLACK) * sizeof(float);
 }
 
-static void lay_out(struct workspace *ws, const struct model *model, struct arena *arena)
+static void workspace_lay_out(struct workspace *ws, const struct model *model,
+                              struct arena *arena)
 {
     size_t widest = model->unit_before > 0 ? grain_bytes(model, model->in) : 0;
     size_t scratch = 0;
@@ -55,32 +45,46 @@ static void lay_out(struct workspace *ws, const struct model *model, struct aren
     ws->sample = arena_take(arena, grain * sizeof *ws->sample);
 }
 
-size_t workspace_bytes(const struct model *model)
+/* Only counts: the workspace has tables of pointers, but no memory yet. */
+static void workspace_count(struct workspace *ws, const struct model *model)
 {
     struct arena arena = {0};
-    struct workspace unused;
-    lay_out(&unused, model, &arena);
-    return arena.used;
+    *ws = (struct workspace){0};
+    ws->activation = mem_zeroed((size_t)model->ops + 1, sizeof *ws->activation);
+    ws->save = mem_zeroed((size_t)model->ops, sizeof *ws->save);
+    workspace_lay_out(ws, model, &arena);
+    ws->bytes = arena.used;
+}
+
+size_t workspace_bytes(const struct model *model)
+{
+    struct workspace ws;
+    workspace_count(&ws, model);
+    size_t bytes = ws.bytes;
+    workspace_release(&ws);
+    return bytes;
 }
 
 void workspace_init(struct workspace *ws, const struct model *model)
 {
-    *ws = (struct workspace){.bytes = workspace_bytes(model)};
+    workspace_count(ws, model);
     ws->memory = mem_aligned(ws->bytes, 1);
     struct arena arena = {.memory = ws->memory};
-    lay_out(ws, model, &arena);
+    workspace_lay_out(ws, model, &arena);
 }
 
 void workspace_release(struct workspace *ws)
 {
+    free(ws->activation);
+    free(ws->save);
     free(ws->memory);
     *ws = (struct workspace){0};
 }
 
 /* What step i is given; dy and dx only matter in backward. delta[i % 2] holds the
    gradient of step i's output; `first` is the last one without an input's. */
-static struct pass layer_pass(const struct workspace *ws, const struct grain_pass *pass,
-                              int i, int first)
+static struct pass workspace_pass(const struct workspace *ws,
+                                  const struct grain_pass *pass, int i, int first)
 {
     return (struct pass){.team = pass->team,
                          .n = pass->n,
@@ -107,8 +111,8 @@ int model_first_op(const struct model *model)
 }
 
 /* Sequential: for one member alone, whatever the kernel, then all go on. */
-static void run_step(void (*run)(const struct layer *, const struct pass *),
-                     const struct layer *layer, struct pass *pass)
+static void workspace_run(void (*run)(const struct layer *, const struct pass *),
+                          const struct layer *layer, struct pass *pass)
 {
     struct team all = pass->team;
     if (all.size > 1 && all.split == SPLIT_SEQUENTIAL) {
@@ -121,21 +125,21 @@ static void run_step(void (*run)(const struct layer *, const struct pass *),
     run(layer, pass);
 }
 
-void model_forward_step(const struct model *model, struct workspace *ws,
-                        const struct grain_pass *pass, int step)
+void model_forward_op(const struct model *model, struct workspace *ws,
+                      const struct grain_pass *pass, int step)
 {
-    struct pass view = layer_pass(ws, pass, step, 0);
+    struct pass view = workspace_pass(ws, pass, step, 0);
     view.team.split = pass->plan ? pass->plan->forward[step] : SPLIT_AUTO;
-    run_step(model->op[step]->ops->forward, model->op[step], &view);
+    workspace_run(model->op[step]->ops->forward, model->op[step], &view);
 }
 
-void model_backward_step(const struct model *model, struct workspace *ws,
-                         const struct grain_pass *pass, int step)
+void model_backward_op(const struct model *model, struct workspace *ws,
+                       const struct grain_pass *pass, int step)
 {
     int first = model->unit_before > 0 ? -1 : model_first_op(model);
-    struct pass view = layer_pass(ws, pass, step, first);
+    struct pass view = workspace_pass(ws, pass, step, first);
     view.team.split = pass->plan ? pass->plan->backward[step] : SPLIT_AUTO;
-    run_step(model->op[step]->ops->backward, model->op[step], &view);
+    workspace_run(model->op[step]->ops->backward, model->op[step], &view);
 }
 
 void model_forward(const struct model *model, struct workspace *ws,
@@ -145,15 +149,15 @@ void model_forward(const struct model *model, struct workspace *ws,
     for (int i = 0; i < model->ops; i++) {
         where_layer(part, model->op_before + i);
         double begin = trace_begin();
-        model_forward_step(model, ws, pass, i);
+        model_forward_op(model, ws, pass, i);
         trace_end("forward layer", model->op[i]->name, begin);
     }
 }
 
 /* Loss of one sample: -sum_k target_k logp_k with target = (1 - eps) one-hot +
    eps/classes, as in PyTorch's cross_entropy(label_smoothing=eps). */
-static double sample_loss(const float *logp, int classes, int label, double smoothing,
-                          int *best)
+static double model_sample_loss(const float *logp, int classes, int label,
+                                double smoothing, int *best)
 {
     double all = 0.0;
     *best = 0;
@@ -166,8 +170,8 @@ static double sample_loss(const float *logp, int classes, int label, double smoo
     return smoothing > 0.0 ? loss - smoothing / classes * all : loss;
 }
 
-static void loss_of_grain(const struct model *model, struct workspace *ws,
-                          const struct grain_pass *pass, struct grain_result *result)
+static void model_grain_loss(const struct model *model, struct workspace *ws,
+                             const struct grain_pass *pass, struct grain_result *result)
 {
     int classes = model->classes;
     double smoothing = pass->train ? (double)pass->label_smoothing : 0.0, loss = 0.0;
@@ -178,7 +182,7 @@ static void loss_of_grain(const struct model *model, struct workspace *ws,
     result->correct = 0;
     for (int i = 0; i < pass->n; i++, logp += classes, delta += classes) {
         int best;
-        loss += sample_loss(logp, classes, ws->label[i], smoothing, &best);
+        loss += model_sample_loss(logp, classes, ws->label[i], smoothing, &best);
         result->correct += best == ws->label[i];
         for (int k = 0; pass->train && k < classes; k++)
             delta[k] = k == ws->label[i] ? on : off;
@@ -190,12 +194,12 @@ void model_loss(const struct model *model, struct workspace *ws,
                 const struct grain_pass *pass, struct grain_result *result)
 {
     if (pass->team.index == 0)
-        loss_of_grain(model, ws, pass, result);
+        model_grain_loss(model, ws, pass, result);
     team_barrier(&pass->team);
 }
 
 /* The flat range of step i's tensors, padding included. */
-static void layer_range(const struct model *model, int i, size_t *begin, size_t *end)
+static void model_op_range(const struct model *model, int i, size_t *begin, size_t *end)
 {
     *begin = model->op[i]->tensor[0].offset;
     *end = model->params;
@@ -207,7 +211,7 @@ static void layer_range(const struct model *model, int i, size_t *begin, size_t 
     }
 }
 
-static void zero_padding(const struct layer *layer, size_t end, float *grads)
+static void model_zero_padding(const struct layer *layer, size_t end, float *grads)
 {
     for (int t = 0; t < layer->tensors; t++) {
         size_t stop = layer->tensor[t].offset + layer->tensor[t].count;
@@ -224,13 +228,13 @@ void model_backward(const struct model *model, struct workspace *ws,
         const struct layer *layer = model->op[i];
         where_layer(WHERE_BACKWARD, model->op_before + i);
         double t = trace_begin();
-        model_backward_step(model, ws, pass, i);
+        model_backward_op(model, ws, pass, i);
         trace_end("backward layer", layer->name, t);
         if (pass->team.index != 0 || layer->tensors == 0)
             continue;
         size_t begin, end;
-        layer_range(model, i, &begin, &end);
-        zero_padding(layer, end, pass->grads);
+        model_op_range(model, i, &begin, &end);
+        model_zero_padding(layer, end, pass->grads);
         if (ready)
             ready(context, begin, end);
     }

@@ -196,16 +196,15 @@ out:
 /* Which vectors the file holds: nothing is in them but their presence. */
 static enum status state_like(struct run_state *state, const char *path, float *present)
 {
-    const struct optim_options kinds[] = {{.kind = OPTIM_SGD}, {.kind = OPTIM_ADAMW}};
     struct h5file *file;
     TRY(h5file_open(&file, path));
     state->params = present;
     if (h5file_has(file, "/ema"))
         state->ema = present;
-    for (size_t k = 0; k < sizeof kinds / sizeof kinds[0] && state->optims == 0; k++) {
-        for (int i = 0; i < optim_states(&kinds[k]); i++) {
+    for (int k = 0; optim_kinds[k] && state->optims == 0; k++) {
+        for (int i = 0; i < optim_kinds[k]->states; i++) {
             char group[FS_PATH];
-            const char *name = optim_state_name(&kinds[k], i);
+            const char *name = optim_kinds[k]->state_name[i];
             snprintf(group, sizeof group, "/optimizer/%s", name);
             if (!h5file_has(file, group))
                 continue;

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/grain.h"
 #include "base/mem.h"
 #include "base/stop.h"
 #include "base/timer.h"
@@ -10,90 +11,89 @@
 #include "comm/comm.h"
 #include "comm/tree.h"
 #include "flow.h"
+#include "kernels/vector.h"
 #include "train/state.h"
 
-#define CHUNK 64 /* grains of a lane between two reads of a set that is not in memory */
+#define EVALUATE_GRAINS 64 /* of a lane between two reads of a set not in memory */
 
-/* A stretch of grains that the rank's lanes share in one parallel region. */
-struct job {
-    struct crew *crew;
+/* What the lanes of a rank share. Each sample and grain has one writer; the other ranks'
+   elements stay 0, so that comm_merge completes the arrays. */
+struct evaluate_job {
+    const struct evaluate_setup *setup;
     struct flow flow;
-    const struct loader *loader;
-    const float *params;
-    uint64_t count; /* samples of the split */
-    int begin, end; /* grains */
+    struct grain_range grains; /* what the lanes take in one parallel region */
     int lanes;
-    double latest;       /* seconds */
-    double *loss;        /* [grain of the split] */
-    uint64_t *confusion; /* [lane][true][predicted] */
+    double *loss;        /* owned: [grain of the split] */
+    uint16_t *predicted; /* owned: [sample of the split] */
     struct evaluation_rows *rows;
 };
 
-static void count_answers(const struct job *job, const struct lane *lane,
-                          const struct workspace *ws, int n, uint64_t first)
+/* Whole words of 8 bytes, as comm_merge wants them. */
+static size_t evaluate_predicted_bytes(uint64_t samples)
 {
-    int classes = job->crew->model->classes;
+    return (samples * sizeof(uint16_t) + 7) / 8 * 8;
+}
+
+static void evaluate_keep_answers(const struct evaluate_job *job,
+                                  const struct workspace *ws, uint64_t first, int n)
+{
+    size_t classes = (size_t)job->setup->crew->model->classes;
     const float *logprobs = ws->logprobs;
-    uint64_t *confusion =
-        job->confusion + (size_t)lane->index * (size_t)classes * (size_t)classes;
-    for (int i = 0; i < n; i++) {
-        const float *row = logprobs + (size_t)i * (size_t)classes;
-        int best = 0;
-        for (int c = 1; c < classes; c++)
-            if (row[c] > row[best])
-                best = c;
-        confusion[(size_t)ws->label[i] * (size_t)classes + (size_t)best]++;
-    }
+    for (int i = 0; i < n; i++)
+        job->predicted[first + (uint64_t)i] =
+            (uint16_t)vector_argmax(logprobs + (size_t)i * classes, classes);
     if (job->rows)
-        memcpy(job->rows->logprobs + (first - job->rows->first) * (uint64_t)classes,
-               logprobs, (size_t)n * (size_t)classes * sizeof(float));
+        memcpy(job->rows->logprobs + (first - job->rows->first) * classes, logprobs,
+               (size_t)n * classes * sizeof(float));
 }
 
 /* The first stage has the images, the last one needs the labels alone. */
-static void load(const struct job *job, const struct lane *lane, struct workspace *ws,
-                 uint64_t first, int n)
+static void evaluate_load(const struct evaluate_setup *setup, const struct lane *lane,
+                          struct workspace *ws, uint64_t first, int n)
 {
-    int size = shape_size(job->crew->model->in), begin, end;
-    bool images = stage_first(job->crew->stage);
+    size_t size = (size_t)shape_size(setup->crew->model->in);
+    bool images = stage_first(setup->crew->stage);
+    int begin, end;
     team_split(&lane->team, n, &begin, &end);
     for (int i = begin; i < end; i++) {
         uint64_t position = first + (uint64_t)i;
         if (images)
-            loader_fill(job->loader, position,
-                        ws->activation[0] + (size_t)i * (size_t)size, &ws->label[i],
-                        &ws->sample[i]);
+            loader_fill(setup->loader, position, ws->activation[0] + (size_t)i * size,
+                        &ws->label[i], &ws->sample[i]);
         else
-            loader_label(job->loader, position, &ws->label[i], &ws->sample[i]);
+            loader_label(setup->loader, position, &ws->label[i], &ws->sample[i]);
     }
     team_barrier(&lane->team);
 }
 
-static void answer_grain(const struct job *job, const struct lane *lane, int round)
+static void evaluate_grain(const struct evaluate_job *job, const struct lane *lane,
+                           int round)
 {
-    const struct model *model = job->crew->model;
-    struct workspace *ws = crew_workspace(job->crew, lane->index, round);
-    int g = lane->begin + round;
-    uint64_t first = (uint64_t)g * (uint64_t)model->grain;
-    uint64_t left = job->count - first;
-    int n = left < (uint64_t)model->grain ? (int)left : model->grain;
-    load(job, lane, ws, first, n);
-    struct grain_pass pass = {.team = lane->team, .n = n, .params = job->params};
+    const struct evaluate_setup *setup = job->setup;
+    const struct model *model = setup->crew->model;
+    const struct grain_range *grains = &job->grains;
+    struct workspace *ws = crew_workspace(setup->crew, lane->index, round);
+    int g = lane->begin + round, n = grain_samples(grains->samples, grains->count, g);
+    uint64_t first = grain_begin(grains->samples, grains->count, g);
+    evaluate_load(setup, lane, ws, first, n);
+    struct grain_pass pass = {.team = lane->team, .n = n, .params = setup->params};
     struct grain_result result;
     model_forward(model, ws, &pass);
-    if (!stage_last(job->crew->stage))
+    if (!stage_last(setup->crew->stage))
         return;
     model_loss(model, ws, &pass, &result);
     if (lane->team.index == 0) {
         job->loss[g] = (double)result.loss;
-        count_answers(job, lane, ws, n, first);
+        evaluate_keep_answers(job, ws, first, n);
     }
     team_barrier(&lane->team);
 }
 
-/* Round by round, between what comes from the stage before and what goes to the next. */
-static void pass_on(struct job *job, const struct lane *lane, int thread)
+/* A stage of a pipeline: all lanes go from round to round together, between the messages
+   of the neighbouring stages. */
+static void evaluate_rounds(struct evaluate_job *job, const struct lane *lane, int thread)
 {
-    struct team all = crew_all(job->crew, thread);
+    struct team all = crew_all(job->setup->crew, thread);
     if (thread == 0)
         flow_open(&job->flow);
     for (int round = 0; round < job->flow.rounds; round++) {
@@ -101,7 +101,7 @@ static void pass_on(struct job *job, const struct lane *lane, int thread)
             flow_before_forward(&job->flow, round);
         team_barrier(&all);
         if (lane->index >= 0 && lane->begin + round < lane->end)
-            answer_grain(job, lane, round);
+            evaluate_grain(job, lane, round);
         team_barrier(&all);
         if (thread == 0)
             flow_after_forward(&job->flow, round);
@@ -110,128 +110,128 @@ static void pass_on(struct job *job, const struct lane *lane, int thread)
         flow_close(&job->flow);
 }
 
-static void take_grains(void *context, int thread)
+static void evaluate_in_thread(void *context, int thread)
 {
-    struct job *job = context;
-    struct lane lane = crew_lane(job->crew, job->lanes, thread, job->begin, job->end);
-    if (job->crew->stage->count > 1) {
-        pass_on(job, &lane, thread);
+    struct evaluate_job *job = context;
+    const struct crew *crew = job->setup->crew;
+    struct lane lane =
+        crew_lane(crew, job->lanes, thread, job->grains.begin, job->grains.end);
+    if (crew->stage->count > 1) {
+        evaluate_rounds(job, &lane, thread);
         return;
     }
     for (int g = lane.begin; lane.index >= 0 && g < lane.end; g++)
-        answer_grain(job, &lane, g - lane.begin);
+        evaluate_grain(job, &lane, g - lane.begin);
+}
+
+/* `most`: samples that are read at a time. */
+static enum status evaluate_read(const struct evaluate_job *job, uint64_t most)
+{
+    const struct evaluate_setup *setup = job->setup;
+    uint64_t first, count = grain_range_samples(&job->grains, &first);
+    if (stop_requested() || timer_now() > setup->latest)
+        return ST_AGAIN;
+    if (!stage_first(setup->crew->stage))
+        count = 0;
+    where_mark(WHERE_EVALUATE);
+    return loader_prepare(setup->loader, 0, first, count, most);
 }
 
 /* The stages of a replica go on or stop together. */
-static enum status agree(const struct job *job, enum status st)
+static enum status evaluate_agree(const struct evaluate_job *job, enum status st)
 {
-    const struct stage *stage = job->crew->stage;
+    const struct stage *stage = job->setup->crew->stage;
     return stage->count > 1 ? comm_agree(stage->line, st) : st;
 }
 
-static enum status read_grains(struct job *job, struct loader *loader, uint64_t most)
+/* The rank's share of all grains, a stretch after the other. */
+static enum status evaluate_share(struct evaluate_job *job, int begin, int end)
 {
-    uint64_t grain = (uint64_t)job->crew->model->grain;
-    uint64_t first = (uint64_t)job->begin * grain, last = (uint64_t)job->end * grain;
-    if (stop_requested() || timer_now() > job->latest)
-        return ST_AGAIN;
-    if (last > job->count)
-        last = job->count;
-    if (!stage_first(job->crew->stage))
-        last = first;
-    where_mark(WHERE_EVALUATE);
-    return loader_prepare(loader, 0, first, last - first, most);
-}
-
-static enum status rank_grains(struct job *job, struct loader *loader, int begin, int end)
-{
-    int grain = job->crew->model->grain;
-    int step = CHUNK * job->crew->plan.lanes;
-    uint64_t most = (uint64_t)step * (uint64_t)grain;
-    for (int g = begin; g < end; g += step) {
-        job->begin = g;
-        job->end = g + step < end ? g + step : end;
-        TRY(agree(job, read_grains(job, loader, most)));
-        job->lanes = plan_lanes(&job->crew->plan, job->end - job->begin);
-        flow_plan(&job->flow, job->begin, job->end, job->lanes, job->count, false);
-        team_run(job->crew->plan.threads, take_grains, job);
+    const struct crew *crew = job->setup->crew;
+    struct grain_range *grains = &job->grains;
+    int stretch = EVALUATE_GRAINS * crew->plan.lanes;
+    uint64_t most = (uint64_t)stretch * (uint64_t)crew->model->grain;
+    for (grains->begin = begin; grains->begin < end; grains->begin = grains->end) {
+        grains->end = grains->begin + stretch < end ? grains->begin + stretch : end;
+        TRY(evaluate_agree(job, evaluate_read(job, most)));
+        job->lanes = plan_lanes(&crew->plan, grains->end - grains->begin);
+        flow_plan(&job->flow, grains, job->lanes, false);
+        team_run(crew->plan.threads, evaluate_in_thread, job);
     }
     return ST_OK;
 }
 
-static void sum_up(struct comm *comm, struct job *job, int grains,
-                   struct evaluation *result)
+/* Sums in the order of grains and samples, on every rank for itself. */
+static void evaluate_sum_up(struct evaluate_job *job, struct evaluation *result)
 {
-    int classes = job->crew->model->classes;
-    size_t cells = (size_t)classes * (size_t)classes;
-    result->confusion = mem_zeroed(cells, sizeof *result->confusion);
-    for (int lane = 0; lane < job->crew->plan.lanes; lane++)
-        for (size_t i = 0; i < cells; i++)
-            result->confusion[i] += job->confusion[(size_t)lane * cells + i];
-    comm_sum_u64(comm, result->confusion, (int)cells);
-    comm_merge(comm, job->loss, (size_t)grains * sizeof *job->loss);
+    const struct evaluate_setup *setup = job->setup;
+    const struct loader *loader = setup->loader;
+    struct confusion *confusion = &result->confusion;
+    int grains = job->grains.count;
+    uint64_t samples = job->grains.samples;
     double loss = 0;
+    comm_merge(setup->comm, job->loss, (size_t)grains * sizeof *job->loss);
+    comm_merge(setup->comm, job->predicted, evaluate_predicted_bytes(samples));
     for (int g = 0; g < grains; g++)
         loss += job->loss[g];
-    result->count = job->count;
-    result->loss = loss / (double)job->count;
-    result->correct = 0;
-    for (int c = 0; c < classes; c++)
-        result->correct += result->confusion[(size_t)c * ((size_t)classes + 1)];
+    result->count = samples;
+    result->loss = loss / (double)samples;
+    confusion_init(confusion, setup->crew->model->classes, samples);
+    for (uint64_t i = 0; i < samples; i++) {
+        int label = dataset_label(loader->dataset, loader->split, i);
+        confusion_add(confusion, label, job->predicted[i]);
+        result->correct += label == job->predicted[i];
+    }
+    confusion_finish(confusion);
 }
 
-/* Of grains [begin, end). */
-static void make_rows(struct evaluation_rows *rows, const struct job *job, int begin,
-                      int end)
+static void evaluate_create_rows(const struct evaluate_job *job, int begin, int end)
 {
-    const struct model *model = job->crew->model;
-    uint64_t grain = (uint64_t)model->grain, last = (uint64_t)end * grain;
-    *rows = (struct evaluation_rows){.first = (uint64_t)begin * grain};
-    if (begin < end && stage_last(job->crew->stage))
-        rows->count = (last < job->count ? last : job->count) - rows->first;
-    rows->logprobs = mem_zeroed(rows->count * (uint64_t)model->classes, sizeof(float));
+    const struct crew *crew = job->setup->crew;
+    struct grain_range share = job->grains;
+    share.begin = begin;
+    share.end = end;
+    *job->rows = (struct evaluation_rows){0};
+    uint64_t count = grain_range_samples(&share, &job->rows->first);
+    if (stage_last(crew->stage))
+        job->rows->count = count;
+    job->rows->logprobs =
+        mem_zeroed(job->rows->count * (uint64_t)crew->model->classes, sizeof(float));
 }
 
-enum status evaluate(struct comm *comm, struct crew *crew, struct loader *loader,
-                     const float *params, double latest, struct evaluation *result,
+enum status evaluate(const struct evaluate_setup *setup, struct evaluation *result,
                      struct evaluation_rows *rows)
 {
-    const struct model *model = crew->model;
-    uint64_t count = loader->dataset->info.count[loader->split];
-    int grains = (int)((count + (uint64_t)model->grain - 1) / (uint64_t)model->grain);
-    int begin, end;
+    const struct comm *peers = setup->crew->stage->peers;
+    uint64_t samples = setup->loader->dataset->info.count[setup->loader->split];
+    int grains = grain_count(samples, setup->crew->model->grain), begin, end;
     *result = (struct evaluation){0};
-    ASSERT(count > 0);
-    struct comm *peers = crew->stage->peers;
+    ASSERT(samples > 0);
     tree_share(grains, comm_size(peers), comm_rank(peers), &begin, &end);
-    size_t cells = (size_t)model->classes * (size_t)model->classes;
-    struct job job = {
-        .crew = crew,
-        .loader = loader,
-        .params = params,
-        .count = count,
-        .latest = latest,
+    struct evaluate_job job = {
+        .setup = setup,
+        .grains = {.samples = samples, .count = grains},
         .loss = mem_zeroed((size_t)grains, sizeof(double)),
-        .confusion = mem_zeroed((size_t)crew->plan.lanes * cells, sizeof(uint64_t)),
+        .predicted = mem_zeroed(evaluate_predicted_bytes(samples), 1),
         .rows = rows,
     };
     if (rows)
-        make_rows(rows, &job, begin, end);
-    flow_init(&job.flow, crew);
-    enum status st = rank_grains(&job, loader, begin, end);
+        evaluate_create_rows(&job, begin, end);
+    flow_init(&job.flow, setup->crew);
+    enum status st = evaluate_share(&job, begin, end);
     flow_release(&job.flow);
     where_mark(WHERE_EVALUATE);
-    st = comm_agree(comm, st);
+    st = comm_agree(setup->comm, st);
     if (st == ST_OK)
-        sum_up(comm, &job, grains, result);
+        evaluate_sum_up(&job, result);
     free(job.loss);
-    free(job.confusion);
+    free(job.predicted);
     return st;
 }
 
 void evaluation_release(struct evaluation *evaluation)
 {
-    free(evaluation->confusion);
+    confusion_release(&evaluation->confusion);
     *evaluation = (struct evaluation){0};
 }
 
@@ -241,9 +241,17 @@ void evaluation_rows_release(struct evaluation_rows *rows)
     *rows = (struct evaluation_rows){0};
 }
 
-size_t evaluation_bytes(const struct stage *stage, int lanes)
+size_t evaluation_answer_bytes(const struct model *model, uint64_t samples)
+{
+    size_t grains = (size_t)grain_count(samples, model->grain);
+    return grains * sizeof(double) + evaluate_predicted_bytes(samples) +
+           confusion_bytes(model->classes, samples);
+}
+
+size_t evaluation_bytes(const struct stage *stage, int lanes, uint64_t samples)
 {
     size_t tensor = state_largest(stage->whole) * sizeof(float);
     size_t crew = crew_bytes(stage, lanes);
-    return stage->model->params * sizeof(float) + (crew > tensor ? crew : tensor);
+    return stage->model->params * sizeof(float) + (crew > tensor ? crew : tensor) +
+           evaluation_answer_bytes(stage->whole, samples);
 }

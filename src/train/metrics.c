@@ -1,52 +1,56 @@
 #include "train/metrics.h"
 
+#include <limits.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/fs.h"
 #include "base/hash.h"
 #include "base/mem.h"
 #include "io/h5file.h"
 
 /* A column of the file and the field of an entry that it holds. */
-struct column {
+struct metrics_column {
     const char *path;
     enum h5file_type type; /* H5FILE_U64 or H5FILE_F64: 8 bytes, as the field */
     size_t offset;
 };
 
-#define TRAIN(name)                                                               \
+#define METRICS_TRAIN(name)                                                       \
     {                                                                             \
         "/metrics/train/" #name, H5FILE_F64, offsetof(struct metrics_train, name) \
     }
-#define EVAL(name)                                                              \
+#define METRICS_EVAL(name)                                                      \
     {                                                                           \
         "/metrics/eval/" #name, H5FILE_F64, offsetof(struct metrics_eval, name) \
     }
-#define CONFUSION    "/metrics/eval/confusion"
-#define HISTORY_MOST ((size_t)1 << 30) /* entries */
+#define METRICS_EVAL_GROUP "/metrics/eval/"  /* and the name of a confusion_array */
+#define METRICS_MOST       ((size_t)1 << 30) /* entries that a file may hold */
 
-static const struct column train_columns[] = {
+static const struct metrics_column train_columns[] = {
     {"/metrics/train/step", H5FILE_U64, offsetof(struct metrics_train, step)},
-    TRAIN(loss),
-    TRAIN(accuracy),
-    TRAIN(lr),
-    TRAIN(grad_norm),
-    TRAIN(images_per_second),
+    METRICS_TRAIN(loss),
+    METRICS_TRAIN(accuracy),
+    METRICS_TRAIN(lr),
+    METRICS_TRAIN(grad_norm),
+    METRICS_TRAIN(images_per_second),
 };
-static const struct column eval_columns[] = {
+static const struct metrics_column eval_columns[] = {
     {"/metrics/eval/step", H5FILE_U64, offsetof(struct metrics_eval, step)},
-    EVAL(loss),
-    EVAL(accuracy),
+    METRICS_EVAL(loss),
+    METRICS_EVAL(accuracy),
 };
 enum {
     TRAIN_COLUMNS = sizeof train_columns / sizeof train_columns[0],
     EVAL_COLUMNS = sizeof eval_columns / sizeof eval_columns[0],
 };
 
-static size_t confusion_size(const struct metrics *metrics)
+/* Numbers in the counts of an evaluation. */
+static size_t metrics_row(const struct metrics *metrics)
 {
-    return (size_t)metrics->classes * (size_t)metrics->classes;
+    return confusion_row_count(metrics->classes);
 }
 
 void metrics_init(struct metrics *metrics, int classes)
@@ -62,35 +66,50 @@ void metrics_release(struct metrics *metrics)
     *metrics = (struct metrics){0};
 }
 
-/* How many confusion matrices are kept. */
-static int most_confusions(const struct metrics *metrics)
+static size_t metrics_row_bytes(int classes)
 {
-    size_t bytes = confusion_size(metrics) * sizeof *metrics->confusion;
+    return confusion_row_count(classes) * sizeof(int32_t);
+}
+
+/* Of how many evaluations the counts are kept. */
+static int metrics_most_confusions(int classes)
+{
+    size_t bytes = metrics_row_bytes(classes);
     return bytes < METRICS_CONFUSION ? (int)(METRICS_CONFUSION / bytes) : 1;
 }
 
-/* Room for `count` entries at least; it doubles, so that adding is cheap. */
-static void *reserve(void *entries, int *room, int count, size_t bytes)
+size_t metrics_bytes(int classes)
+{
+    return (size_t)metrics_most_confusions(classes) * metrics_row_bytes(classes);
+}
+
+/* Room for `count` entries at least, `most` at most; it doubles, so that adding is cheap.
+ */
+static void *metrics_reserve(void *entries, int *room, int count, int most, size_t bytes)
 {
     if (count <= *room)
         return entries;
     *room = *room < 32 ? 64 : 2 * *room;
+    if (*room > most)
+        *room = most;
     if (*room < count)
         *room = count;
     return mem_resize(entries, (size_t)*room, bytes);
 }
 
-static void reserve_all(struct metrics *metrics, int trains, int evals, int confusions)
+static void metrics_reserve_all(struct metrics *metrics, int trains, int evals,
+                                int confusions)
 {
-    metrics->train =
-        reserve(metrics->train, &metrics->train_room, trains, sizeof *metrics->train);
-    metrics->eval =
-        reserve(metrics->eval, &metrics->eval_room, evals, sizeof *metrics->eval);
-    metrics->confusion = reserve(metrics->confusion, &metrics->confusion_room, confusions,
-                                 confusion_size(metrics) * sizeof *metrics->confusion);
+    metrics->train = metrics_reserve(metrics->train, &metrics->train_room, trains,
+                                     INT_MAX, sizeof *metrics->train);
+    metrics->eval = metrics_reserve(metrics->eval, &metrics->eval_room, evals, INT_MAX,
+                                    sizeof *metrics->eval);
+    metrics->confusion = metrics_reserve(
+        metrics->confusion, &metrics->confusion_room, confusions,
+        metrics_most_confusions(metrics->classes), metrics_row_bytes(metrics->classes));
 }
 
-static void copy(void *to, const void *from, size_t count, size_t bytes)
+static void metrics_copy_entries(void *to, const void *from, size_t count, size_t bytes)
 {
     if (count > 0)
         memcpy(to, from, count * bytes);
@@ -99,44 +118,45 @@ static void copy(void *to, const void *from, size_t count, size_t bytes)
 void metrics_copy(struct metrics *to, const struct metrics *from)
 {
     to->classes = from->classes;
-    reserve_all(to, from->trains, from->evals, from->confusions);
+    metrics_reserve_all(to, from->trains, from->evals, from->confusions);
     to->trains = from->trains;
     to->evals = from->evals;
     to->confusions = from->confusions;
-    copy(to->train, from->train, (size_t)from->trains, sizeof *to->train);
-    copy(to->eval, from->eval, (size_t)from->evals, sizeof *to->eval);
-    copy(to->confusion, from->confusion, (size_t)from->confusions,
-         confusion_size(from) * sizeof *to->confusion);
+    metrics_copy_entries(to->train, from->train, (size_t)from->trains, sizeof *to->train);
+    metrics_copy_entries(to->eval, from->eval, (size_t)from->evals, sizeof *to->eval);
+    metrics_copy_entries(to->confusion, from->confusion, (size_t)from->confusions,
+                         metrics_row_bytes(from->classes));
 }
 
 void metrics_add_train(struct metrics *metrics, const struct metrics_train *entry)
 {
-    reserve_all(metrics, metrics->trains + 1, metrics->evals, metrics->confusions);
+    metrics_reserve_all(metrics, metrics->trains + 1, metrics->evals,
+                        metrics->confusions);
     metrics->train[metrics->trains++] = *entry;
 }
 
-/* The oldest ones go, so that no more than `most` are left. */
-static void trim_confusions(struct metrics *metrics, int most)
+/* Drops the oldest counts, so that `most` are left. */
+static void metrics_trim_confusions(struct metrics *metrics, int most)
 {
-    size_t size = confusion_size(metrics);
+    size_t row = metrics_row(metrics);
     int surplus = metrics->confusions - most;
     if (surplus <= 0)
         return;
     metrics->confusions = most;
-    memmove(metrics->confusion, metrics->confusion + (size_t)surplus * size,
-            (size_t)most * size * sizeof *metrics->confusion);
+    memmove(metrics->confusion, metrics->confusion + (size_t)surplus * row,
+            (size_t)most * row * sizeof *metrics->confusion);
 }
 
 void metrics_add_eval(struct metrics *metrics, const struct metrics_eval *entry,
-                      const uint64_t *confusion)
+                      const struct confusion *confusion)
 {
-    size_t size = confusion_size(metrics);
-    trim_confusions(metrics, most_confusions(metrics) - 1);
-    reserve_all(metrics, metrics->trains, metrics->evals + 1, metrics->confusions + 1);
+    ASSERT(confusion->classes == metrics->classes);
+    metrics_trim_confusions(metrics, metrics_most_confusions(metrics->classes) - 1);
+    metrics_reserve_all(metrics, metrics->trains, metrics->evals + 1,
+                        metrics->confusions + 1);
     metrics->eval[metrics->evals++] = *entry;
-    int32_t *newest = metrics->confusion + (size_t)metrics->confusions++ * size;
-    for (size_t i = 0; i < size; i++)
-        newest[i] = (int32_t)confusion[i];
+    confusion_row(confusion, metrics->confusion +
+                                 (size_t)metrics->confusions++ * metrics_row(metrics));
 }
 
 double metrics_eval_loss(const struct metrics *metrics, uint64_t step)
@@ -147,9 +167,10 @@ double metrics_eval_loss(const struct metrics *metrics, uint64_t step)
     return INFINITY;
 }
 
-static enum status write_columns(struct h5file *file, const struct column *columns,
-                                 int column_count, const void *entries, size_t entry_size,
-                                 int count, uint64_t *hash)
+static enum status metrics_write_columns(struct h5file *file,
+                                         const struct metrics_column *columns,
+                                         int column_count, const void *entries,
+                                         size_t entry_size, int count, uint64_t *hash)
 {
     uint64_t *values = mem_zeroed((size_t)count, sizeof *values);
     enum status st = ST_OK;
@@ -165,24 +186,59 @@ static enum status write_columns(struct h5file *file, const struct column *colum
     return st;
 }
 
+static void metrics_array_path(char path[FS_PATH], const struct confusion_array *array)
+{
+    snprintf(path, FS_PATH, METRICS_EVAL_GROUP "%s", array->name);
+}
+
+/* One of the arrays of all evaluations that are kept; it lies at number `at` of their
+   rows. */
+static enum status metrics_write_array(const struct metrics *metrics, struct h5file *file,
+                                       const struct confusion_array *array, size_t at)
+{
+    size_t kept = (size_t)metrics->confusions, row = metrics_row(metrics);
+    char path[FS_PATH];
+    int32_t *values = mem_zeroed(kept * array->count, sizeof *values);
+    for (size_t i = 0; i < kept; i++)
+        memcpy(values + i * array->count, metrics->confusion + i * row + at,
+               array->count * sizeof *values);
+    metrics_array_path(path, array);
+    enum status st = h5file_write(file, path, H5FILE_I32, 3,
+                                  (size_t[]){kept, array->dim[0], array->dim[1]}, values);
+    free(values);
+    return st;
+}
+
+static enum status metrics_write_confusions(const struct metrics *metrics,
+                                            struct h5file *file, uint64_t *hash)
+{
+    struct confusion_array array[CONFUSION_ARRAYS];
+    int arrays = confusion_arrays(metrics->classes, array);
+    size_t at = 0;
+    for (int a = 0; a < arrays; a++) {
+        TRY(metrics_write_array(metrics, file, &array[a], at));
+        at += array[a].count;
+    }
+    *hash = hash_bytes(metrics->confusion,
+                       (size_t)metrics->confusions * metrics_row_bytes(metrics->classes),
+                       *hash);
+    return ST_OK;
+}
+
 enum status metrics_write(const struct metrics *metrics, struct h5file *file,
                           uint64_t *hash)
 {
-    size_t classes = (size_t)metrics->classes, kept = (size_t)metrics->confusions;
-    TRY(write_columns(file, train_columns, TRAIN_COLUMNS, metrics->train,
-                      sizeof *metrics->train, metrics->trains, hash));
-    TRY(write_columns(file, eval_columns, EVAL_COLUMNS, metrics->eval,
-                      sizeof *metrics->eval, metrics->evals, hash));
-    *hash =
-        hash_bytes(metrics->confusion,
-                   kept * confusion_size(metrics) * sizeof *metrics->confusion, *hash);
-    return h5file_write(file, CONFUSION, H5FILE_I32, 3,
-                        (size_t[]){kept, classes, classes}, metrics->confusion);
+    TRY(metrics_write_columns(file, train_columns, TRAIN_COLUMNS, metrics->train,
+                              sizeof *metrics->train, metrics->trains, hash));
+    TRY(metrics_write_columns(file, eval_columns, EVAL_COLUMNS, metrics->eval,
+                              sizeof *metrics->eval, metrics->evals, hash));
+    return metrics_write_confusions(metrics, file, hash);
 }
 
-static enum status read_columns(struct h5file *file, const struct column *columns,
-                                int column_count, void *entries, size_t entry_size,
-                                int count, uint64_t *hash)
+static enum status metrics_read_columns(struct h5file *file,
+                                        const struct metrics_column *columns,
+                                        int column_count, void *entries,
+                                        size_t entry_size, int count, uint64_t *hash)
 {
     uint64_t *values = mem_zeroed((size_t)count, sizeof *values);
     enum status st = ST_OK;
@@ -196,35 +252,81 @@ static enum status read_columns(struct h5file *file, const struct column *column
     return st;
 }
 
+/* How many evaluations have counts in the file: the same number in all arrays. */
+static enum status metrics_read_kept(const struct metrics *metrics, struct h5file *file,
+                                     size_t evals, size_t *kept)
+{
+    struct confusion_array array[CONFUSION_ARRAYS];
+    int arrays = confusion_arrays(metrics->classes, array);
+    for (int a = 0; a < arrays; a++) {
+        struct h5file_info info;
+        char path[FS_PATH];
+        metrics_array_path(path, &array[a]);
+        TRY(h5file_info(file, path, &info));
+        if (a == 0)
+            *kept = info.dim[0];
+        if (info.ndims != 3 || info.dim[0] > evals || info.dim[0] != *kept ||
+            info.dim[1] != array[a].dim[0] || info.dim[2] != array[a].dim[1])
+            FAIL(ST_FAIL, "'%s': '%s' is not for %d classes", h5file_path(file), path,
+                 metrics->classes);
+    }
+    return ST_OK;
+}
+
+static enum status metrics_read_array(struct metrics *metrics, struct h5file *file,
+                                      const struct confusion_array *array, size_t at)
+{
+    size_t kept = (size_t)metrics->confusions, row = metrics_row(metrics);
+    char path[FS_PATH];
+    int32_t *values = mem_zeroed(kept * array->count, sizeof *values);
+    metrics_array_path(path, array);
+    enum status st = h5file_read(file, path, H5FILE_I32, kept * array->count, values);
+    for (size_t i = 0; st == ST_OK && i < kept; i++)
+        memcpy(metrics->confusion + i * row + at, values + i * array->count,
+               array->count * sizeof *values);
+    free(values);
+    return st;
+}
+
+static enum status metrics_read_confusions(struct metrics *metrics, struct h5file *file,
+                                           uint64_t *hash)
+{
+    struct confusion_array array[CONFUSION_ARRAYS];
+    int arrays = confusion_arrays(metrics->classes, array);
+    size_t at = 0;
+    for (int a = 0; a < arrays; a++) {
+        TRY(metrics_read_array(metrics, file, &array[a], at));
+        at += array[a].count;
+    }
+    *hash = hash_bytes(metrics->confusion,
+                       (size_t)metrics->confusions * metrics_row_bytes(metrics->classes),
+                       *hash);
+    metrics_trim_confusions(metrics, metrics_most_confusions(metrics->classes));
+    return ST_OK;
+}
+
 enum status metrics_read(struct metrics *metrics, struct h5file *file, uint64_t *hash)
 {
-    struct h5file_info trains, evals, kept;
+    struct h5file_info trains, evals;
     int classes = metrics->classes;
+    size_t kept = 0;
     TRY(h5file_info(file, train_columns[0].path, &trains));
     TRY(h5file_info(file, eval_columns[0].path, &evals));
-    TRY(h5file_info(file, CONFUSION, &kept));
-    if (kept.ndims != 3 || kept.dim[0] > evals.count || kept.dim[1] != (size_t)classes ||
-        kept.dim[2] != (size_t)classes)
-        FAIL(ST_FAIL, "'%s': '%s' is not for %d classes", h5file_path(file), CONFUSION,
-             classes);
-    if (trains.count > HISTORY_MOST || evals.count > HISTORY_MOST)
+    TRY(metrics_read_kept(metrics, file, evals.count, &kept));
+    if (trains.count > METRICS_MOST || evals.count > METRICS_MOST)
         FAIL(ST_FAIL, "'%s' is damaged: a history of %zu lines and %zu evaluations",
              h5file_path(file), trains.count, evals.count);
     metrics_release(metrics);
     metrics_init(metrics, classes);
     metrics->trains = (int)trains.count;
     metrics->evals = (int)evals.count;
-    metrics->confusions = (int)kept.dim[0];
-    reserve_all(metrics, metrics->trains, metrics->evals, metrics->confusions);
-    TRY(read_columns(file, train_columns, TRAIN_COLUMNS, metrics->train,
-                     sizeof *metrics->train, metrics->trains, hash));
-    TRY(read_columns(file, eval_columns, EVAL_COLUMNS, metrics->eval,
-                     sizeof *metrics->eval, metrics->evals, hash));
-    TRY(h5file_read(file, CONFUSION, H5FILE_I32, kept.count, metrics->confusion));
-    *hash =
-        hash_bytes(metrics->confusion, kept.count * sizeof *metrics->confusion, *hash);
-    trim_confusions(metrics, most_confusions(metrics));
-    return ST_OK;
+    metrics->confusions = (int)kept;
+    metrics_reserve_all(metrics, metrics->trains, metrics->evals, metrics->confusions);
+    TRY(metrics_read_columns(file, train_columns, TRAIN_COLUMNS, metrics->train,
+                             sizeof *metrics->train, metrics->trains, hash));
+    TRY(metrics_read_columns(file, eval_columns, EVAL_COLUMNS, metrics->eval,
+                             sizeof *metrics->eval, metrics->evals, hash));
+    return metrics_read_confusions(metrics, file, hash);
 }
 
 enum status metrics_save(const struct metrics *metrics, const char *path)

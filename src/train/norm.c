@@ -9,7 +9,8 @@
 void norm_init(struct norm *norm, const struct model *model)
 {
     size_t most = model->params / NORM_CHUNK + (size_t)model->units;
-    *norm = (struct norm){.units = model->units};
+    *norm = (struct norm){.units = model->units, .ranges = &model->ranges};
+    norm->first = mem_zeroed((size_t)model->units + 1, sizeof *norm->first);
     norm->begin = mem_zeroed(most + 1, sizeof *norm->begin);
     norm->sum = mem_zeroed(most, sizeof *norm->sum);
     for (int u = 0; u < model->units; u++) {
@@ -26,6 +27,7 @@ void norm_release(struct norm *norm)
 {
     free(norm->begin);
     free(norm->sum);
+    free(norm->first);
     *norm = (struct norm){0};
 }
 
@@ -55,8 +57,10 @@ void norm_share(const struct norm *norm, const struct team *team, int *first, in
 void norm_square(struct norm *norm, const float *vector, int first, int last)
 {
     for (int c = first; c < last; c++) {
-        size_t begin = norm->begin[c];
-        norm->sum[c] = optim_square_sum(vector + begin, norm->begin[c + 1] - begin);
+        norm->sum[c] = 0;
+        for (struct range part = {.end = norm->begin[c]};
+             ranges_next(norm->ranges, RANGES_TRAINED, norm->begin[c + 1], &part);)
+            norm->sum[c] += optim_square_sum(vector + part.begin, part.end - part.begin);
     }
 }
 

@@ -13,13 +13,12 @@ void overlap_init(struct overlap *overlap, struct comm *comm, struct reduce *red
         plan_buckets(plan, model, reduce->count, overlap->bucket, COMM_TREE_PIECES);
 }
 
-void overlap_begin(struct overlap *overlap, int n, int lanes, int members)
+void overlap_begin(struct overlap *overlap, int grains, int lanes, int members)
 {
-    overlap->n = n;
+    overlap->grains = grains;
     overlap->lanes = lanes;
     overlap->on = overlap->wanted && comm_size(overlap->comm) > 1 && members == 1;
     overlap->started = 0;
-    overlap->seconds = 0;
     for (int b = 0; b < overlap->buckets; b++)
         atomic_store_explicit(&overlap->settled[b], 0, memory_order_relaxed);
 }
@@ -31,18 +30,17 @@ void overlap_lane_begin(struct overlap_lane *lane, struct overlap *overlap, int 
     lane->chain = reduce_promise(overlap->reduce, index, grain);
 }
 
-static void start(struct overlap *overlap, int b)
+static void overlap_start(struct overlap *overlap, int b)
 {
     reduce_parts(overlap->reduce, overlap->lanes);
-    comm_tree_start(overlap->comm, overlap->n, overlap->reduce->parts, overlap->sum,
+    comm_tree_start(overlap->comm, overlap->grains, overlap->reduce->parts, overlap->sum,
                     overlap->bucket[b].begin, overlap->bucket[b].end);
 }
 
-/* Thread 0: whatever all lanes have settled goes out; whatever is out moves on. */
-static void move_on(struct overlap *overlap)
+/* Thread 0 starts the sums of all buckets that every lane has settled, and polls. */
+static void overlap_advance(struct overlap *overlap)
 {
     const struct team alone = {.size = 1};
-    double begin = timer_now();
     while (overlap->started < overlap->buckets) {
         int b = overlap->started;
         if (atomic_load_explicit(&overlap->settled[b], memory_order_acquire) <
@@ -50,12 +48,10 @@ static void move_on(struct overlap *overlap)
             break;
         reduce_join_range(overlap->reduce, overlap->lanes, &alone,
                           overlap->bucket[b].begin, overlap->bucket[b].end);
-        start(overlap, b);
+        overlap_start(overlap, b);
         overlap->started++;
     }
     comm_tree_poll(overlap->comm);
-    overlap->seconds += timer_now() - begin;
-    trace_end("reduce", "between layers", begin);
 }
 
 void overlap_ready(void *context, size_t begin, size_t end)
@@ -71,8 +67,12 @@ void overlap_ready(void *context, size_t begin, size_t end)
         atomic_fetch_add_explicit(&overlap->settled[lane->settled++], 1,
                                   memory_order_release);
     }
-    if (lane->thread == 0)
-        move_on(overlap);
+    if (lane->thread != 0)
+        return;
+    double t = timer_now();
+    overlap_advance(overlap);
+    lane->seconds += timer_now() - t;
+    trace_end("reduce", "between layers", t);
 }
 
 void overlap_join(const struct overlap *overlap, const struct team *all)
@@ -88,7 +88,7 @@ void overlap_finish(struct overlap *overlap, bool idle)
     if (idle)
         overlap->lanes = 0;
     for (int b = overlap->started; b < overlap->buckets; b++)
-        start(overlap, b);
+        overlap_start(overlap, b);
     double spanned = comm_tree_wait(overlap->comm);
     if (comm_size(overlap->comm) == 1)
         return;

@@ -7,10 +7,10 @@
 #include "base/status.h"
 #include "kernels/vector.h"
 
-/* Deepest stack while `grains` consecutive grains are pushed: a contiguous range of a
-   binary tree has at most two maximal nodes of each size, and one comes on top. A range
-   from the first grain on has at most one of each, and two of a size make a larger. */
-static int stack_depth(struct reduce_size size)
+/* The deepest stack while `grains` consecutive grains are pushed. A contiguous range of a
+   binary tree has at most two maximal nodes of each size; the vector that is pushed comes
+   on top. A range that begins at grain 0 has at most one node of each size. */
+static int reduce_stack_depth(struct reduce_size size)
 {
     if (size.lanes == 1 && size.all) {
         int depth = 1;
@@ -26,12 +26,13 @@ static int stack_depth(struct reduce_size size)
 
 size_t reduce_floats(struct reduce_size size)
 {
-    return (size_t)size.lanes * (size_t)stack_depth(size) * (size.params + TAIL_COUNT);
+    return (size_t)size.lanes * (size_t)reduce_stack_depth(size) *
+           (size.params + TAIL_COUNT);
 }
 
 void reduce_init(struct reduce *reduce, struct reduce_size size, float *memory)
 {
-    int depth = stack_depth(size), lanes = size.lanes;
+    int depth = reduce_stack_depth(size), lanes = size.lanes;
     *reduce = (struct reduce){
         .count = size.params + TAIL_COUNT,
         .lanes = lanes,
@@ -58,18 +59,18 @@ void reduce_begin(struct reduce *reduce, int n)
 {
     reduce->n = n;
     for (int i = 0; i < reduce->lanes; i++)
-        reduce->stack[i].depth = 0;
+        tree_stack_init(&reduce->stack[i].nodes, n);
 }
 
 float *reduce_top(const struct reduce *reduce, int lane)
 {
     const struct reduce_stack *stack = &reduce->stack[lane];
-    ASSERT(stack->vector[stack->depth]);
-    return stack->vector[stack->depth];
+    ASSERT(stack->vector[stack->nodes.depth]);
+    return stack->vector[stack->nodes.depth];
 }
 
-/* A member's slice of elements [*begin, *end), in whole cache lines. */
-static void slice(const struct team *team, size_t *begin, size_t *end)
+/* [*begin, *end) becomes the member's slice of it, in whole cache lines. */
+static void reduce_slice(const struct team *team, size_t *begin, size_t *end)
 {
     int first, last;
     team_split(team, (int)((*end - *begin) / TAIL_COUNT), &first, &last);
@@ -77,88 +78,68 @@ static void slice(const struct team *team, size_t *begin, size_t *end)
     *begin += (size_t)first * TAIL_COUNT;
 }
 
-/* Where a grain's vector, on top of the stack, ends up; *node becomes what lies there. */
-static struct reduce_chain chain_of(const struct reduce *reduce, int lane, int grain,
-                                    struct tree_node *node)
+static struct tree_node reduce_leaf(int grain)
 {
-    const struct reduce_stack *stack = &reduce->stack[lane];
-    struct reduce_chain chain = {stack->depth, stack->depth};
-    *node = (struct tree_node){grain, grain + 1};
-    while (chain.to > 0 && tree_siblings(reduce->n, stack->node[chain.to - 1], *node))
-        node->begin = stack->node[--chain.to].begin;
-    return chain;
-}
-
-static void take_place(struct reduce *reduce, int lane, struct reduce_chain chain,
-                       struct tree_node node)
-{
-    reduce->stack[lane].node[chain.to] = node;
-    reduce->stack[lane].depth = chain.to + 1;
+    return (struct tree_node){grain, grain + 1};
 }
 
 void reduce_push(struct reduce *reduce, int lane, const struct team *team, int grain)
 {
-    struct tree_node node;
-    struct reduce_chain chain = chain_of(reduce, lane, grain, &node);
+    struct tree_stack *nodes = &reduce->stack[lane].nodes;
+    struct tree_chain chain = tree_stack_peek(nodes, reduce_leaf(grain));
     size_t begin = 0, end = reduce->count;
-    slice(team, &begin, &end);
+    reduce_slice(team, &begin, &end);
     reduce_settle(reduce, lane, chain, begin, end);
     team_barrier(team);
     if (team->index == 0)
-        take_place(reduce, lane, chain, node);
+        tree_stack_push(nodes, reduce_leaf(grain));
     team_barrier(team);
 }
 
-struct reduce_chain reduce_promise(struct reduce *reduce, int lane, int grain)
+struct tree_chain reduce_promise(struct reduce *reduce, int lane, int grain)
 {
-    struct tree_node node;
-    struct reduce_chain chain = chain_of(reduce, lane, grain, &node);
-    take_place(reduce, lane, chain, node);
-    return chain;
+    return tree_stack_push(&reduce->stack[lane].nodes, reduce_leaf(grain));
 }
 
-void reduce_settle(const struct reduce *reduce, int lane, struct reduce_chain chain,
+void reduce_settle(const struct reduce *reduce, int lane, struct tree_chain chain,
                    size_t begin, size_t end)
 {
     float *const *vector = reduce->stack[lane].vector;
-    for (int level = chain.from; level > chain.to; level--)
-        vector_add(vector[level - 1] + begin, vector[level] + begin, end - begin);
+    int to, from;
+    while (tree_chain_next(&chain, &to, &from))
+        vector_add(vector[to] + begin, vector[from] + begin, end - begin);
 }
 
-/* Replays the joining of all stacks on elements [begin, end) of the vectors. */
-static int join(const struct reduce *reduce, int lanes, size_t begin, size_t end,
-                float *parts[TREE_NODES_MAX])
+/* Pushes the nodes of all lanes, in order, on one stack and makes the additions on
+   elements [begin, end). Returns how many nodes are left; their vectors are parts. */
+static int reduce_join(const struct reduce *reduce, int lanes, size_t begin, size_t end,
+                       float *parts[TREE_NODES_MAX])
 {
-    struct tree_node node[TREE_NODES_MAX];
-    int depth = 0;
+    struct tree_stack joined;
+    int to, from;
+    tree_stack_init(&joined, reduce->n);
     for (int i = 0; i < lanes; i++) {
         const struct reduce_stack *stack = &reduce->stack[i];
-        for (int j = 0; j < stack->depth; j++) {
-            ASSERT(depth < TREE_NODES_MAX);
-            node[depth] = stack->node[j];
-            parts[depth++] = stack->vector[j];
-            while (depth >= 2 &&
-                   tree_siblings(reduce->n, node[depth - 2], node[depth - 1])) {
+        for (int j = 0; j < stack->nodes.depth; j++) {
+            struct tree_chain chain = tree_stack_push(&joined, stack->nodes.node[j]);
+            parts[chain.top] = stack->vector[j];
+            while (tree_chain_next(&chain, &to, &from))
                 if (end > begin)
-                    vector_add(parts[depth - 2] + begin, parts[depth - 1] + begin,
-                               end - begin);
-                node[depth - 2].end = node[depth - 1].end;
-                depth--;
-            }
+                    vector_add(parts[to] + begin, parts[from] + begin, end - begin);
         }
     }
-    return depth;
+    return joined.depth;
 }
 
 void reduce_join_range(const struct reduce *reduce, int lanes, const struct team *team,
                        size_t begin, size_t end)
 {
     float *parts[TREE_NODES_MAX];
-    slice(team, &begin, &end);
-    join(reduce, lanes, begin, end, parts);
+    reduce_slice(team, &begin, &end);
+    reduce_join(reduce, lanes, begin, end, parts);
 }
 
 int reduce_parts(struct reduce *reduce, int lanes)
 {
-    return join(reduce, lanes, 0, 0, reduce->parts);
+    return reduce_join(reduce, lanes, 0, 0, reduce->parts);
 }

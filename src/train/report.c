@@ -1,4 +1,3 @@
-/* report: what the log says while a run goes on and at its end. */
 #include "train/report.h"
 
 #include <math.h>
@@ -8,9 +7,10 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/table.h"
-#include "trainer_impl.h"
+#include "comm/comm.h"
+#include "train_log.h"
 
-#define PAIRS 6 /* of classes, in the list of confusions */
+#define REPORT_PAIRS 6 /* of classes, in the list of confusions */
 
 void report_table_head(void)
 {
@@ -18,38 +18,33 @@ void report_table_head(void)
             "lr", "ms/step", "images/s", "comm %", "hidden %");
 }
 
-void report_interval(const struct trainer *trainer, const struct metrics_train *entry)
+void report_interval(const struct train_run *run, const struct log_interval *interval,
+                     const struct metrics_train *entry)
 {
-    const struct interval *interval = &trainer->interval;
     double hidden = interval->spanned > 0 ? 1 - interval->waited / interval->spanned : 0;
-    hidden = fmax(hidden, 0); /* clocks of two calls: a hair below is nothing */
+    hidden = fmax(hidden, 0); /* two clock readings can differ by a hair */
     log_out("%10llu %8.2f %9.4f %8.2f %10.6f %9.2f %9.0f %7.1f %8.1f\n",
-            (unsigned long long)entry->step, trainer->progress.epoch, entry->loss,
+            (unsigned long long)entry->step, run->progress.epoch, entry->loss,
             100 * entry->accuracy, entry->lr,
             1e3 * interval->seconds / (double)interval->steps, entry->images_per_second,
             100 * interval->reduce / interval->seconds, 100 * hidden);
 }
 
-static void state_text(const struct trainer *trainer, char text[17])
+void report_evaluation(const struct progress *progress, const struct evaluation *result,
+                       uint64_t state)
 {
-    hash_text(trainer_state(trainer), text);
-}
-
-void report_evaluation(const struct trainer *trainer, const struct evaluation *evaluation)
-{
-    char state[17];
-    state_text(trainer, state);
+    char text[17];
+    hash_text(state, text);
     log_out("eval step %llu epoch %.2f loss %.4f accuracy %.2f %% (%llu of %llu) "
             "state=%s\n",
-            (unsigned long long)trainer->progress.step, trainer->progress.epoch,
-            isnan(evaluation->loss) ? fabs(evaluation->loss) : evaluation->loss,
-            100 * (double)evaluation->correct / (double)evaluation->count,
-            (unsigned long long)evaluation->correct,
-            (unsigned long long)evaluation->count, state);
+            (unsigned long long)progress->step, progress->epoch,
+            isnan(result->loss) ? fabs(result->loss) : result->loss,
+            100 * (double)result->correct / (double)result->count,
+            (unsigned long long)result->correct, (unsigned long long)result->count, text);
 }
 
-/* Mean over the ranks, and who took longest. all: [rank][phase]. */
-static void print_phases(const double *all, int size, bool stages, double wall)
+/* The mean over the ranks, and the slowest rank. all: [rank][phase]. */
+static void report_phase_table(const double *all, int size, bool stages, double wall)
 {
     struct table table;
     table_init(&table, "<phase", ">seconds", ">%", ">slowest rank", ">its seconds", NULL);
@@ -81,18 +76,17 @@ static void print_phases(const double *all, int size, bool stages, double wall)
     table_release(&table);
 }
 
-/* What a stage's thread 0 did in steps. */
-static double busy(const double *phases)
+/* Seconds in which thread 0 of a stage computed. */
+static double report_busy(const double *phases)
 {
     return phases[PHASE_LOAD] + phases[PHASE_FORWARD] + phases[PHASE_BACKWARD];
 }
 
-/* Means over the replicas. The stages' time in a step is that of the busiest one and what
-   even that one waits: the bubbles, while the pipeline fills and drains and messages are
-   on their way. The others wait for it besides. */
-static void print_stages(const struct trainer *trainer, const double *all, int size)
+/* Means over the replicas. A stage waits because of bubbles (the pipeline fills and
+   drains, messages travel), which even the busiest stage has, and because of imbalance:
+   the others wait for the busiest one. all: [rank][phase]. */
+static void report_stage_table(const struct stage *stage, const double *all, int size)
 {
-    const struct stage *stage = trainer->stage;
     const struct model_cut *cut = &stage->cut;
     double replicas = size / stage->count, most = 0, sum = 0, span = 0;
     struct table table;
@@ -100,7 +94,7 @@ static void print_stages(const struct trainer *trainer, const double *all, int s
     for (int s = 0; s < stage->count; s++) {
         double working = 0, idle = 0;
         for (int r = s; r < size; r += stage->count) {
-            working += busy(all + r * PHASE_COUNT) / replicas;
+            working += report_busy(all + r * PHASE_COUNT) / replicas;
             idle += all[r * PHASE_COUNT + PHASE_STAGE] / replicas;
         }
         char *layers = cut_part_text(cut, stage->whole, s);
@@ -123,76 +117,60 @@ static void print_stages(const struct trainer *trainer, const double *all, int s
             most / sum);
 }
 
-struct pair {
-    int is, as;
-    uint64_t count, of;
-};
-
-static int by_count(const void *a, const void *b)
+static double report_longest(const double *all, int size, enum phase phase)
 {
-    const struct pair *x = a, *y = b;
-    if (x->count != y->count)
-        return x->count < y->count ? 1 : -1;
-    return x->is != y->is ? x->is - y->is : x->as - y->as;
-}
-
-void report_confusions(char *const *class_name, int classes, const uint64_t *confusion)
-{
-    struct pair *pair = mem_zeroed((size_t)classes * (size_t)classes, sizeof *pair);
-    int pairs = 0;
-    for (int i = 0; i < classes; i++) {
-        uint64_t of = 0;
-        for (int j = 0; j < classes; j++)
-            of += confusion[i * classes + j];
-        for (int j = 0; j < classes; j++)
-            if (i != j && confusion[i * classes + j] > 0)
-                pair[pairs++] = (struct pair){i, j, confusion[i * classes + j], of};
-    }
-    qsort(pair, (size_t)pairs, sizeof *pair, by_count);
-    struct table table;
-    table_init(&table, "<is", "<taken for", ">times", ">of", NULL);
-    for (int i = 0; i < pairs && i < PAIRS; i++) {
-        table_cellf(&table, "%s", class_name[pair[i].is]);
-        table_cellf(&table, "%s", class_name[pair[i].as]);
-        table_cellf(&table, "%llu", (unsigned long long)pair[i].count);
-        table_cellf(&table, "%llu", (unsigned long long)pair[i].of);
-    }
-    if (pairs > 0) {
-        log_out("\nconfusions that cost most:\n");
-        table_print(&table);
-    }
-    table_release(&table);
-    free(pair);
-}
-
-void report_end(struct trainer *trainer, double wall)
-{
-    struct comm *comm = trainer->setup.comm;
-    const struct progress *progress = &trainer->progress;
-    int size = comm_size(comm);
-    comm_max_f64(comm, &wall, 1); /* one wall for all: what is over is the rank's rest */
-    phases_close(&trainer->phases, wall);
-    double *all = mem_zeroed((size_t)size * PHASE_COUNT, sizeof *all);
-    comm_allgather(comm, trainer->phases.seconds, all, sizeof trainer->phases.seconds);
-    print_phases(all, size, trainer->stage->count > 1, wall);
-    if (trainer->stage->count > 1 && trainer->slowest_step > 0) /* there was a step */
-        print_stages(trainer, all, size);
-    double slowest_wait = 0;
+    double longest = 0;
     for (int r = 0; r < size; r++)
-        slowest_wait = fmax(slowest_wait, all[r * PHASE_COUNT + PHASE_LOAD_WAIT]);
-    trainer_input_foot(trainer, slowest_wait, wall);
+        longest = fmax(longest, all[r * PHASE_COUNT + phase]);
+    return longest;
+}
+
+double report_phases(struct train_run *run, double wall)
+{
+    struct comm *comm = run->setup.comm;
+    int size = comm_size(comm);
+    struct phases *mine = &run->phases;
+    double *all = mem_zeroed((size_t)size * PHASE_COUNT, sizeof *all);
+    phases_close(mine, wall);
+    comm_allgather(comm, mine->seconds, all, sizeof mine->seconds);
+    report_phase_table(all, size, run->stage->count > 1, wall);
+    bool steps = report_longest(all, size, PHASE_BACKWARD) > 0;
+    if (run->stage->count > 1 && steps)
+        report_stage_table(run->stage, all, size);
+    double wait = report_longest(all, size, PHASE_LOAD_WAIT);
     free(all);
-    const struct dataset_info *data = &trainer->setup.dataset->info;
-    if (trainer->confusion)
-        report_confusions(data->class_name, data->classes, trainer->confusion);
-    char state[17];
-    state_text(trainer, state);
+    return wait;
+}
+
+void report_confusions(char *const *class_name, const struct confusion *confusion)
+{
+    struct table table;
+    if (confusion->pairs == 0)
+        return;
+    table_init(&table, "<is", "<taken for", ">times", ">of", NULL);
+    for (int i = 0; i < confusion->pairs && i < REPORT_PAIRS; i++) {
+        const struct confusion_pair *pair = &confusion->pair[i];
+        table_cellf(&table, "%s", class_name[pair->label]);
+        table_cellf(&table, "%s", class_name[pair->predicted]);
+        table_cellf(&table, "%d", pair->count);
+        table_cellf(&table, "%d", confusion->support[pair->label]);
+    }
+    log_out("\nconfusions that cost most:\n");
+    table_print(&table);
+    table_release(&table);
+}
+
+void report_result(const struct train_run *run, uint64_t state, double wall)
+{
+    const struct progress *progress = &run->progress;
+    char text[17];
+    hash_text(state, text);
     log_out("\n%s step %llu of %llu epoch %.2f in %.1f s",
-            progress->step < trainer->total_steps ? "stopped" : "finished",
-            (unsigned long long)progress->step, (unsigned long long)trainer->total_steps,
+            progress->step < run->total_steps ? "stopped" : "finished",
+            (unsigned long long)progress->step, (unsigned long long)run->total_steps,
             progress->epoch, wall);
     if (progress->evaluated_step > 0)
         log_out(" best accuracy %.2f %% (step %llu)", 100 * progress->best_accuracy,
                 (unsigned long long)progress->best_step);
-    log_out(" state=%s\n", state);
+    log_out(" state=%s\n", text);
 }

@@ -75,15 +75,19 @@ int stage_slots(const struct stage *stage)
     return stage->count == 1 ? 1 : stage->count - stage->index + 1;
 }
 
-struct stage_op stage_op(const struct stage *stage, int rounds, int op)
+/* First as many forward passes as fill the pipeline, then a backward pass after each
+   forward one, then the backward passes that are left. */
+struct stage_pass stage_pass_at(const struct stage *stage, int rounds, int index)
 {
     int ahead = stage->count - 1 - stage->index; /* rounds before the first backward */
     if (ahead > rounds)
         ahead = rounds;
-    int behind = op - ahead, pairs = rounds - ahead;
-    if (behind < 0)
-        return (struct stage_op){op, false};
-    if (behind >= 2 * pairs)
-        return (struct stage_op){behind - pairs, true};
-    return (struct stage_op){behind % 2 ? behind / 2 : ahead + behind / 2, behind % 2};
+    int steady = index - ahead, pairs = rounds - ahead;
+    if (steady < 0)
+        return (struct stage_pass){index, false};
+    if (steady >= 2 * pairs)
+        return (struct stage_pass){steady - pairs, true};
+    if (steady % 2)
+        return (struct stage_pass){steady / 2, true};
+    return (struct stage_pass){ahead + steady / 2, false};
 }

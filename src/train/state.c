@@ -1,6 +1,7 @@
 #include "train/state.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/hash.h"
@@ -46,10 +47,12 @@ uint64_t run_state_hash(const struct run_state *state, const struct model *model
                         uint64_t step)
 {
     struct state_vector list[STATE_VECTORS];
-    uint64_t hashes[STATE_VECTORS * MODEL_LAYERS];
-    run_state_unit_hashes(state, model, model->units, hashes);
     size_t count = (size_t)run_state_list(state, list) * (size_t)model->units;
-    return run_state_join(hashes, count, step);
+    uint64_t *hashes = mem_zeroed(count, sizeof *hashes);
+    run_state_unit_hashes(state, model, model->units, hashes);
+    uint64_t joined = run_state_join(hashes, count, step);
+    free(hashes);
+    return joined;
 }
 
 /* --- tensors --- */

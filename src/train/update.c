@@ -1,100 +1,104 @@
-/* update: what follows from a step's sums: the gradient's norm, the new weights. */
+/* update: what follows from a step's sums: the norm of the gradient, the new weights. */
 #include <math.h>
+#include <string.h>
 
 #include "base/trace.h"
 #include "base/where.h"
-#include "trainer_impl.h"
+#include "comm/comm.h"
+#include "stepper.h"
 
-/* The averaged weights forget the random start: the decay grows with the steps done. */
-static double ema_decay(double decay, uint64_t step)
+/* The average forgets the random start sooner: its decay grows with the steps done, up to
+   the config's. */
+static double update_ema_decay(double decay, uint64_t step)
 {
     double early = (1.0 + (double)step) / (10.0 + (double)step);
     return early < decay ? early : decay;
 }
 
-static struct optim_update plan_update(const struct trainer *trainer,
-                                       const struct step *step)
+static struct optim_update update_of_step(const struct stepper *stepper,
+                                          const struct train_step *step)
 {
-    const struct run_options *options = trainer->setup.options;
-    uint64_t done = trainer->progress.step;
-    double scale = 1.0 / step->samples;
+    const struct run_options *options = stepper->run->setup.options;
+    uint64_t done = stepper->run->progress.step;
+    double scale = 1.0 / (double)step->batch.grains.samples;
     if (options->train.clip > 0 && step->grad_norm > options->train.clip)
         scale *= options->train.clip / step->grad_norm;
     struct optim_update update = {
-        .params = trainer->state.params,
-        .grads = trainer->sum,
-        .decay_mask = trainer->decay_mask,
-        .ema = trainer->state.ema,
-        .ema_decay = ema_decay(options->train.ema, done),
+        .params = stepper->state.params,
+        .grads = stepper->sum,
+        .ranges = &stepper->run->model->ranges,
+        .ema = stepper->state.ema,
+        .ema_decay = update_ema_decay(options->train.ema, done),
         .lr = step->lr,
         .grad_scale = scale,
         .step = done + 1,
     };
-    for (int i = 0; i < trainer->state.optims; i++)
-        update.state[i] = trainer->state.optim[i];
+    for (int i = 0; i < stepper->state.optims; i++)
+        update.state[i] = stepper->state.optim[i];
     return update;
 }
 
-/* What the stages of a replica complete for each other: each writes what it knows, the
-   rest is 0. In words of 8 bytes. */
-struct replica_sums {
-    double loss;
-    uint64_t correct, stop, checkpoint;
-    double squares[MODEL_LAYERS]; /* of the gradient, by unit of the whole model */
-};
-
-static void merge(struct trainer *trainer, struct replica_sums *sums)
+size_t replica_sums_bytes(int units)
 {
-    if (trainer->stage->count == 1)
+    struct replica_sums *sums;
+    return sizeof *sums + (size_t)units * sizeof sums->squares[0];
+}
+
+static void update_merge_stages(struct stepper *stepper, struct replica_sums *sums)
+{
+    struct train_run *run = stepper->run;
+    if (run->stage->count == 1)
         return;
     double t = timer_now();
     where_mark(WHERE_STAGE);
-    comm_merge(trainer->stage->line, sums, sizeof *sums);
-    /* all of the update is timed by the caller: this is not part of it */
-    trainer->phases.seconds[PHASE_UPDATE] -= timer_now() - t;
-    phases_add(&trainer->phases, PHASE_STAGE, t);
+    comm_merge(run->stage->line, sums, replica_sums_bytes(run->setup.model->units));
+    /* the caller books all of the update: this is not part of it */
+    run->phases.seconds[PHASE_UPDATE] -= timer_now() - t;
+    phases_add(&run->phases, PHASE_STAGE, t);
     where_mark(WHERE_UPDATE);
 }
 
-static void read_sums(struct trainer *trainer, struct step *step)
+static void update_read_sums(struct stepper *stepper, struct train_step *step)
 {
-    const float *tail = trainer->sum + trainer->model->params;
-    struct replica_sums sums = {
-        .loss = (double)tail[TAIL_LOSS],
-        .correct = (uint64_t)tail[TAIL_CORRECT],
-        .stop = tail[TAIL_STOP] > 0,
-        .checkpoint = tail[TAIL_CHECKPOINT] > 0,
-    };
-    norm_unit_sums(&trainer->norm, sums.squares + trainer->model->unit_before);
-    merge(trainer, &sums);
+    const struct train_run *run = stepper->run;
+    const float *tail = stepper->sum + run->model->params;
+    double samples = (double)step->batch.grains.samples;
+    int units = run->setup.model->units;
+    struct replica_sums *sums = stepper->replica_sums;
+    memset(sums, 0, replica_sums_bytes(units));
+    sums->loss = (double)tail[TAIL_LOSS];
+    sums->correct = (uint64_t)tail[TAIL_CORRECT];
+    sums->stop = tail[TAIL_STOP] > 0;
+    sums->checkpoint = tail[TAIL_CHECKPOINT] > 0;
+    norm_unit_sums(&stepper->norm, sums->squares + run->model->unit_before);
+    update_merge_stages(stepper, sums);
     double squares = 0;
-    for (int u = 0; u < trainer->setup.model->units; u++)
-        squares += sums.squares[u];
-    step->grad_norm = sqrt(squares) / step->samples;
-    step->loss = sums.loss;
-    step->correct = sums.correct;
-    step->stop = sums.stop > 0;
-    step->checkpoint = sums.checkpoint > 0;
+    for (int u = 0; u < units; u++)
+        squares += sums->squares[u];
+    step->grad_norm = sqrt(squares) / samples;
+    step->loss = sums->loss;
+    step->correct = sums->correct;
+    step->flags = (struct step_flags){sums->stop > 0, sums->checkpoint > 0};
     step->bad = !isfinite(step->loss) || !isfinite(step->grad_norm);
 }
 
-void trainer_update(struct trainer *trainer, struct step *step,
+void stepper_update(struct stepper *stepper, struct train_step *step,
                     struct optim_update *update, int thread)
 {
-    struct team all = crew_all(&trainer->crew, thread);
-    struct norm *norm = &trainer->norm;
+    struct team all = crew_all(&stepper->crew, thread);
+    struct norm *norm = &stepper->norm;
     int first, last;
     double t = trace_begin();
     norm_share(norm, &all, &first, &last);
-    norm_square(norm, trainer->sum, first, last);
+    norm_square(norm, stepper->sum, first, last);
     team_barrier(&all);
     if (thread == 0) {
-        read_sums(trainer, step);
-        *update = plan_update(trainer, step);
+        update_read_sums(stepper, step);
+        *update = update_of_step(stepper, step);
     }
     team_barrier(&all);
     if (!step->bad)
-        optim_apply(&trainer->setup.options->optim, update, norm->begin[first],
+        optim_apply(&stepper->run->setup.options->optim, update, norm->begin[first],
                     norm->begin[last]);
     trace_end("update", "own part", t);
 }

@@ -85,6 +85,19 @@ plant() {
     plant src/base/rng.c '#include "nn/model.h"' "base may not include 'nn/model.h'"
 }
 
+@test "files of one module that call each other are found, through a macro as well" {
+    run scripts/lint.sh cycles
+    [ "$status" -eq 0 ] && [ -z "$output" ]
+    scratch_copy
+    printf 'int planted(void)\n{\n    return PLANTED;\n}\n' >>src/comm/topology.c
+    printf '#define PLANTED tree_fastest(0, 1, 1)\n' >>src/comm/tree_cost.h
+    run scripts/lint.sh cycles
+    echo "$output"
+    [ "$status" -eq 1 ]
+    [[ $output == "src/comm: files that use each other: comm/topology comm/tree_cost"$'\n'* ]]
+    [[ $output == *"comm/topology uses comm/tree_cost: tree_fastest"$'\n'* ]]
+}
+
 @test "a sideways include is found, in headers too" {
     scratch_copy
     plant include/kernels/team.h '#include "comm/comm.h"' \

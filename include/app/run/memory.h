@@ -13,9 +13,9 @@
    its folder. */
 enum status memory_check(const struct trainer_setup *setup, int threads) MUST_CHECK;
 
-/* The same of evaluating, on so many lanes. */
+/* The same of evaluating `samples` samples, on so many lanes. */
 enum status memory_check_evaluation(struct comm *comm, const struct stage *stage,
-                                    int lanes) MUST_CHECK;
+                                    int lanes, uint64_t samples) MUST_CHECK;
 
 /* Collective. A note if the ranks of a node take more together than the machine has, or
    their control group may have; bytes: this rank's. */

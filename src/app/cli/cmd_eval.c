@@ -16,6 +16,7 @@
 #include "data/dataset.h"
 #include "io/h5file.h"
 #include "kernels/cpu.h"
+#include "kernels/vector.h"
 #include "train/evaluate.h"
 #include "train/report.h"
 #include "train/weights.h"
@@ -107,8 +108,9 @@ static enum status share_network(struct session *session)
     const struct stage *stage = &session->stages.stage;
     struct parallel_plan plan;
     choose_plan(session, &plan);
-    TRY(memory_check_evaluation(comm, stage, plan.lanes));
-    memory_note(comm, evaluation_bytes(stage, plan.lanes));
+    uint64_t samples = session->dataset.info.count[session->split];
+    TRY(memory_check_evaluation(comm, stage, plan.lanes, samples));
+    memory_note(comm, evaluation_bytes(stage, plan.lanes, samples));
     TRY(read_weights(session));
     crew_init(&session->crew, stage, &plan);
     return ST_OK;
@@ -138,15 +140,6 @@ static enum status set_up(struct session *session)
     return ST_OK;
 }
 
-static int most_likely(const float *row, int classes)
-{
-    int best = 0;
-    for (int c = 1; c < classes; c++)
-        if (row[c] > row[best])
-            best = c;
-    return best;
-}
-
 static enum status write_predictions(const struct session *session, const float *logprobs)
 {
     size_t count = session->dataset.info.count[session->split];
@@ -154,7 +147,8 @@ static enum status write_predictions(const struct session *session, const float 
     uint16_t *predicted = mem_zeroed(count, sizeof *predicted);
     uint16_t *labels = mem_zeroed(count, sizeof *labels);
     for (size_t i = 0; i < count; i++) {
-        predicted[i] = (uint16_t)most_likely(logprobs + i * (size_t)classes, classes);
+        predicted[i] =
+            (uint16_t)vector_argmax(logprobs + i * (size_t)classes, (size_t)classes);
         labels[i] = (uint16_t)dataset_label(&session->dataset, session->split, i);
     }
     struct h5file *file = NULL;
@@ -202,8 +196,12 @@ static enum status run(struct session *session)
     TRY(set_up(session));
     const struct network *network = &session->network;
     double begin = timer_now();
-    TRY(evaluate(session->comm, &session->crew, &session->loader, network->params,
-                 INFINITY, &session->result,
+    const struct evaluate_setup setup = {.comm = session->comm,
+                                         .crew = &session->crew,
+                                         .loader = &session->loader,
+                                         .params = network->params,
+                                         .latest = INFINITY};
+    TRY(evaluate(&setup, &session->result,
                  session->request->out ? &session->rows : NULL));
     const struct evaluation *result = &session->result;
     double seconds = timer_now() - begin;
@@ -218,7 +216,7 @@ static enum status run(struct session *session)
             100 * (double)result->correct / (double)result->count,
             (unsigned long long)result->correct, (unsigned long long)result->count,
             result->loss, seconds, (double)result->count / seconds);
-    report_confusions(network->info.class_name, network->info.classes, result->confusion);
+    report_confusions(network->info.class_name, &result->confusion);
     if (session->request->out) {
         TRY(gather_predictions(session));
         log_out("predictions: %s\n", session->request->out);

@@ -1,5 +1,6 @@
 /* lab threads: whole training steps by ranks and threads (lab/grid.h). */
 #include "app/cli/cli.h"
+#include "app/run/prepare.h"
 #include "base/log.h"
 #include "base/table.h"
 #include "cmd_lab.h"
@@ -89,7 +90,7 @@ static enum status lab_threads_run(const struct lab_threads_request *request)
 enum status lab_threads(struct comm *comm, int argc, char **argv)
 {
     struct lab_threads_request request = {
-        .grid = {.batch = 256, .repeats = 5, .hidden = "LOCKSTEP_PREPARED"}};
+        .grid = {.batch = 256, .repeats = 5, .hidden = PREPARE_VARIABLE}};
     const struct cli_option options[] = {
         {"batch", CLI_INT, &request.grid.batch, "N", "images in a batch (256)"},
         {"workers", CLI_INT, &request.most, "N",

@@ -9,6 +9,7 @@
 #include "app/run/memory.h"
 #include "app/run/network.h"
 #include "app/run/placement.h"
+#include "app/run/prepare.h"
 #include "app/run/run_config.h"
 #include "app/run/run_folder.h"
 #include "app/run/stages.h"
@@ -16,6 +17,7 @@
 #include "app/run/tuning.h"
 #include "app/version.h"
 #include "base/fs.h"
+#include "base/grain.h"
 #include "base/hash.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -220,7 +222,7 @@ static void print_plan(const struct session *session)
 {
     const struct tuning *tuning = &session->tuning;
     const struct train_options *train = &session->config.run.train;
-    int grains = (train->batch + train->grain - 1) / train->grain;
+    int grains = grain_count((uint64_t)train->batch, train->grain);
     int size = comm_size(session->stages.stage.peers), share = (grains + size - 1) / size;
     stages_print(&session->stages);
     log_out("%-10s %s (%s", "plan", plan_summary(&tuning->plan, share), tuning->source);
@@ -239,7 +241,7 @@ static void print_reduce(const struct session *session)
 {
     const struct parallel_plan *plan = &session->tuning.plan;
     const struct train_options *train = &session->config.run.train;
-    int grains = (train->batch + train->grain - 1) / train->grain;
+    int grains = grain_count((uint64_t)train->batch, train->grain);
     const struct stage *stage = &session->stages.stage;
     size_t params = stage->model->params;
     size_t piece = plan->bucket < params ? plan->bucket : params;
@@ -287,7 +289,7 @@ static void print_header(const struct session *session)
 static void note_oddities(const struct session *session)
 {
     const struct train_options *train = &session->config.run.train;
-    int grains = (train->batch + train->grain - 1) / train->grain;
+    int grains = grain_count((uint64_t)train->batch, train->grain);
     int size = comm_size(session->stages.stage.peers);
     int stages = session->stages.stage.count;
     const char *who = stages > 1 ? "replica" : "rank";
@@ -310,8 +312,8 @@ static void note_oddities(const struct session *session)
             "pools and strides cut off the rest; centre what matters there with "
             "data.shift_x = %d and data.shift_y = %d, or pad",
             rows, h, columns, w, (columns - w) / 2, (rows - h) / 2);
-    if (cpu_blas_advice())
-        log_note("%s", cpu_blas_advice());
+    if (prepare_blas_advice())
+        log_note("%s", prepare_blas_advice());
     if (session->dataset.info.count[DATASET_TEST] == 0)
         log_note("'%s' has no test images: no evaluation", session->dataset.info.path);
 }

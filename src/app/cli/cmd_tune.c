@@ -8,9 +8,11 @@
 #include "app/cli/commands.h"
 #include "app/config/config.h"
 #include "app/run/placement.h"
+#include "app/run/prepare.h"
 #include "app/run/trial_config.h"
 #include "app/run/tuning.h"
 #include "app/version.h"
+#include "base/grain.h"
 #include "base/log.h"
 #include "base/table.h"
 #include "comm/comm.h"
@@ -130,7 +132,7 @@ static enum status tune_batch(struct comm *comm, const struct config *config, in
         .version = app_version(),
     };
     TRY_TO(out, tuning_choose(&setup, threads, TUNING_FORCE, &tuning));
-    int grains = ((batch + grain - 1) / grain + size - 1) / size;
+    int grains = (grain_count((uint64_t)batch, grain) + size - 1) / size;
     if (!tuning.result) {
         log_out("batch %d: %s; nothing to choose\n", batch,
                 plan_summary(&tuning.plan, grains));
@@ -157,7 +159,7 @@ static enum status print_layouts(const char *config, int batch)
             points[count++] =
                 (struct grid_point){.ranks = ranks, .threads = cpus / ranks};
     const struct grid_setup setup = {
-        .config = config, .batch = batch, .repeats = 5, .hidden = "LOCKSTEP_PREPARED"};
+        .config = config, .batch = batch, .repeats = 5, .hidden = PREPARE_VARIABLE};
     TRY(grid_measure(&setup, points, count));
     for (int i = 0; i < count; i++)
         log_out("batch %d by %d rank%s x %d thread%s: %.0f images/s (%.0f-%.0f)\n", batch,

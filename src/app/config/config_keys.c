@@ -2,11 +2,11 @@
 
 #include "app/config/config.h"
 #include "comm/comm.h"
+#include "nn/optim.h"
 
 #define AT(field)  offsetof(struct config, field)
 #define RUN(field) offsetof(struct config, run.field)
 
-static const char *const optim_words[] = {"sgd", "adamw", NULL};
 static const char *const schedule_words[] = {"constant", "step", "cosine", "onecycle",
                                              NULL};
 static const char *const intra_words[] = {"auto", "batch", "channel", "hybrid", NULL};

@@ -66,11 +66,11 @@ enum status memory_check(const struct trainer_setup *setup, int threads)
 }
 
 enum status memory_check_evaluation(struct comm *comm, const struct stage *stage,
-                                    int lanes)
+                                    int lanes, uint64_t samples)
 {
     const struct need need = {
         .what = "evaluating",
-        .bytes = evaluation_bytes(stage, lanes),
+        .bytes = evaluation_bytes(stage, lanes, samples),
         .stage = stage,
         .lanes = lanes,
         .first = "give it more memory",

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "app/run/prepare.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/parse.h"
@@ -182,7 +183,7 @@ void run_ranks_note(const struct run_ranks *ranks, const struct comm *comm)
     note_load(ranks, ranks->asked);
     note_kernels(ranks);
     note_slurm(comm);
-    const char *advice = cpu_threads_advice(run_threads(ranks, comm));
+    const char *advice = prepare_threads_advice(run_threads(ranks, comm));
     if (advice)
         log_note("%s", advice);
 }

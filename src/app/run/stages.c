@@ -74,7 +74,7 @@ static double stage_bytes(const struct room *room, int index, const struct model
         .count = room->stages, .index = index, .whole = room->whole, .model = model};
     return (double)(room->options
                         ? trainer_bytes_least(room->options, &stage, room->replicas)
-                        : evaluation_bytes(&stage, 1));
+                        : evaluation_bytes(&stage, 1, 0));
 }
 
 static bool fits(const struct cut_limit *limit, int part, int begin, int end)

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/grain.h"
 #include "base/hash.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -235,10 +236,10 @@ void tuning_by_rule(const struct trainer_setup *setup, int threads,
                     struct parallel_plan *plan)
 {
     const struct run_options *options = setup->options;
-    int grain = options->train.grain;
+    int grains = grain_count((uint64_t)options->train.batch, options->train.grain);
     tune_rule(&options->parallel, threads, plan);
     if (setup->stage && setup->stage->count > 1)
-        fit_to_pipeline(setup, (options->train.batch + grain - 1) / grain, plan);
+        fit_to_pipeline(setup, grains, plan);
 }
 
 /* --- the choice --- */

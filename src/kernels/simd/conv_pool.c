@@ -15,7 +15,8 @@
 
 /* The largest of four, NaN if there is one, and the place of the first that is largest.
  */
-SIMD_INLINE void take_max(const simd_float pixel[4], simd_float *best, simd_int *where)
+SIMD_INLINE void conv_pool_max(const simd_float pixel[4], simd_float *best,
+                               simd_int *where)
 {
     simd_int zero = {0};
     simd_mask right = simd_less(pixel[0], pixel[1]);
@@ -31,7 +32,7 @@ SIMD_INLINE void take_max(const simd_float pixel[4], simd_float *best, simd_int 
 }
 
 /* One image and what is done with it. */
-struct image {
+struct conv_pool_image {
     const struct conv_pool_shape *shape;
     struct span rows; /* of the output */
     const struct conv_pool_result *out;
@@ -40,8 +41,8 @@ struct image {
 
 /* The maxima go to y: the activation waits until the image is through, because its long
    chain of dependent steps would hold up the next window. */
-SIMD_INLINE void finish(int vectors, const struct image *image, int k, int window,
-                        simd_float sum[][4])
+SIMD_INLINE void conv_pool_store_window(int vectors, const struct conv_pool_image *image,
+                                        int k, int window, simd_float sum[][4])
 {
     int filters = image->shape->k;
     size_t at = (size_t)window * (size_t)filters + (size_t)k;
@@ -50,7 +51,7 @@ SIMD_INLINE void finish(int vectors, const struct image *image, int k, int windo
         int lanes = filters - k;
         simd_float best;
         simd_int where;
-        take_max(sum[v], &best, &where);
+        conv_pool_max(sum[v], &best, &where);
         simd_store(image->out->y + at, best + simd_load(image->bias + k, lanes), lanes);
         if (image->out->argmax)
             simd_store_bytes(image->out->argmax + at, where, lanes);
@@ -58,8 +59,9 @@ SIMD_INLINE void finish(int vectors, const struct image *image, int k, int windo
 }
 
 /* One input channel: the nine weights of every filter stay in registers. */
-SIMD_INLINE void single_windows(int vectors, const struct image *image, int k,
-                                const float *const panel[])
+SIMD_INLINE void conv_pool_single_windows(int vectors,
+                                          const struct conv_pool_image *image, int k,
+                                          const float *const panel[])
 {
     const struct conv_pool_shape *shape = image->shape;
     ptrdiff_t row = shape->w + 2 * shape->pad;
@@ -85,15 +87,15 @@ SIMD_INLINE void single_windows(int vectors, const struct image *image, int k,
                         sum[v][j] += a * weight[3 * r + s][v];
                 }
             }
-            finish(vectors, image, k, window, sum);
+            conv_pool_store_window(vectors, image, k, window, sum);
         }
     }
 }
 
 /* sum[v][i] is output pixel i of the window; x is its corner, panel[v] the vector's first
    weight. */
-SIMD_INLINE void window_sums(int vectors, int c, ptrdiff_t row, const float *x,
-                             const float *const panel[], simd_float sum[][4])
+SIMD_INLINE void conv_pool_window_sums(int vectors, int c, ptrdiff_t row, const float *x,
+                                       const float *const panel[], simd_float sum[][4])
 {
     for (int v = 0; v < vectors; v++)
         for (int i = 0; i < 4; i++)
@@ -118,7 +120,8 @@ SIMD_INLINE void window_sums(int vectors, int c, ptrdiff_t row, const float *x,
 
 /* All windows of the rows for `vectors` vectors of filters from k on; vectors is a
    constant where this is inlined. */
-SIMD_INLINE void windows(int vectors, const struct image *image, int k)
+SIMD_INLINE void conv_pool_windows(int vectors, const struct conv_pool_image *image,
+                                   int k)
 {
     const struct conv_pool_shape *shape = image->shape;
     const float *panel[FORWARD_VECTORS];
@@ -130,7 +133,7 @@ SIMD_INLINE void windows(int vectors, const struct image *image, int k)
                    first % KERNELS_GROUP;
     }
     if (c == 1 && vectors <= SINGLE_VECTORS) {
-        single_windows(vectors, image, k, panel);
+        conv_pool_single_windows(vectors, image, k, panel);
         return;
     }
     int window = image->rows.begin * shape->q;
@@ -138,14 +141,14 @@ SIMD_INLINE void windows(int vectors, const struct image *image, int k)
         const float *x = image->x + 2 * p * row;
         for (int q = 0; q < shape->q; q++, window++, x += 2 * (ptrdiff_t)c) {
             simd_float sum[FORWARD_VECTORS][4];
-            window_sums(vectors, c, row, x, panel, sum);
-            finish(vectors, image, k, window, sum);
+            conv_pool_window_sums(vectors, c, row, x, panel, sum);
+            conv_pool_store_window(vectors, image, k, window, sum);
         }
     }
 }
 
 /* In place; slope may be NULL. */
-static void activate(int activation, float *y, float *slope, size_t n)
+static void conv_pool_activate(int activation, float *y, float *slope, size_t n)
 {
     if (activation == CONV_POOL_GELU) {
         SIMD(gelu_forward)(y, slope, y, n);
@@ -157,7 +160,8 @@ static void activate(int activation, float *y, float *slope, size_t n)
         y[i] = y[i] <= 0.0f ? 0.0f : y[i];
 }
 
-static void activate_image(const struct image *image, struct span channels)
+static void conv_pool_activate_image(const struct conv_pool_image *image,
+                                     struct span channels)
 {
     const struct conv_pool_shape *shape = image->shape;
     size_t width = (size_t)(channels.end - channels.begin), filters = (size_t)shape->k;
@@ -169,24 +173,24 @@ static void activate_image(const struct image *image, struct span channels)
         pixels = 1;
     }
     for (; pixels > 0; pixels--, at += filters)
-        activate(shape->activation, image->out->y + at,
-                 image->out->slope ? image->out->slope + at : NULL, width);
+        conv_pool_activate(shape->activation, image->out->y + at,
+                           image->out->slope ? image->out->slope + at : NULL, width);
 }
 
 void SIMD(conv_pool_forward)(const struct conv_pool_shape *shape, struct span rows,
                              struct span channels, const struct conv_pool_result *result,
                              const float *x, const float *weight, const float *bias)
 {
-    const struct image image = {shape, rows, result, x, weight, bias};
+    const struct conv_pool_image image = {shape, rows, result, x, weight, bias};
     int k = channels.begin, most = shape->c == 1 ? SINGLE_VECTORS : FORWARD_VECTORS;
 #if FORWARD_VECTORS > 2
     for (; most == FORWARD_VECTORS && channels.end - k > (most - 1) * SIMD_WIDTH;
          k += FORWARD_VECTORS * SIMD_WIDTH)
-        windows(FORWARD_VECTORS, &image, k);
+        conv_pool_windows(FORWARD_VECTORS, &image, k);
 #endif
     for (; most >= 2 && channels.end - k > SIMD_WIDTH; k += 2 * SIMD_WIDTH)
-        windows(2, &image, k);
+        conv_pool_windows(2, &image, k);
     for (; k < channels.end; k += SIMD_WIDTH)
-        windows(1, &image, k);
-    activate_image(&image, channels);
+        conv_pool_windows(1, &image, k);
+    conv_pool_activate_image(&image, channels);
 }

@@ -14,15 +14,15 @@
 #define FILTER  (9 * KERNELS_GROUP) /* floats of one filter in a packed panel */
 
 /* Elements of one row of an image with its border. */
-SIMD_INLINE ptrdiff_t row_of(const struct conv_pool_shape *shape)
+SIMD_INLINE ptrdiff_t conv_pool_row(const struct conv_pool_shape *shape)
 {
     return (ptrdiff_t)(shape->w + 2 * shape->pad) * shape->c;
 }
 
 /* --- weights --- */
 
-static void add_bias(const struct conv_pool_shape *shape, struct span channels,
-                     float *dbias, const struct conv_pool_block *block)
+static void conv_pool_add_bias(const struct conv_pool_shape *shape, struct span channels,
+                               float *dbias, const struct conv_pool_block *block)
 {
     for (int k = channels.begin; k < channels.end; k += SIMD_WIDTH) {
         int lanes = channels.end - k;
@@ -35,17 +35,17 @@ static void add_bias(const struct conv_pool_shape *shape, struct span channels,
 }
 
 /* The patches of KERNELS_GROUP filters for some windows. */
-struct patches {
+struct conv_pool_patches {
     int windows;
     const float *g;                     /* (windows, distance K) */
     int32_t at[WINDOWS][KERNELS_GROUP]; /* where each begins in x */
 };
 
-SIMD_INLINE void find_patches(struct patches *patches,
-                              const struct conv_pool_shape *shape, int k, int first,
-                              const struct conv_pool_block *block)
+SIMD_INLINE void conv_pool_find_patches(struct conv_pool_patches *patches,
+                                        const struct conv_pool_shape *shape, int k,
+                                        int first, const struct conv_pool_block *block)
 {
-    int row = (int)row_of(shape), left = shape->k - k;
+    int row = (int)conv_pool_row(shape), left = shape->k - k;
     const simd_int place = {0, shape->c, row, row + shape->c};
     size_t at = (size_t)first * (size_t)shape->k + (size_t)k;
     patches->g = block->g + at;
@@ -62,12 +62,13 @@ SIMD_INLINE void find_patches(struct patches *patches,
 
 /* dweight of the group's filter `lane`, `vectors` vectors of input channels: one patch of
    x for each window, all nine taps in registers. */
-SIMD_INLINE void patch_sums(int vectors, int lanes, const struct conv_pool_shape *shape,
-                            float *dweight, const float *x, const struct patches *patches,
-                            int filter)
+SIMD_INLINE void conv_pool_patch_sums(int vectors, int lanes,
+                                      const struct conv_pool_shape *shape, float *dweight,
+                                      const float *x,
+                                      const struct conv_pool_patches *patches, int filter)
 {
     simd_float sum[9][PATCH_VECTORS];
-    ptrdiff_t row = row_of(shape), c = shape->c;
+    ptrdiff_t row = conv_pool_row(shape), c = shape->c;
     const float *g = patches->g + filter;
     const int32_t *at = patches->at[0] + filter;
     for (int t = 0; t < 9; t++)
@@ -93,9 +94,9 @@ SIMD_INLINE void patch_sums(int vectors, int lanes, const struct conv_pool_shape
 }
 
 /* dweight of filter k and what follows of its group. */
-static void group_sums(const struct conv_pool_shape *shape, struct span inputs,
-                       float *dweight, const float *x, int filters,
-                       const struct patches *patches)
+static void conv_pool_group_sums(const struct conv_pool_shape *shape, struct span inputs,
+                                 float *dweight, const float *x, int filters,
+                                 const struct conv_pool_patches *patches)
 {
     const int wide = PATCH_VECTORS * SIMD_WIDTH;
     for (int c = inputs.begin; c < inputs.end; c += wide) {
@@ -103,11 +104,11 @@ static void group_sums(const struct conv_pool_shape *shape, struct span inputs,
         for (int i = 0; i < filters; i++) {
             float *to = dweight + (ptrdiff_t)i * 9 * shape->c + c;
             if (left >= wide)
-                patch_sums(PATCH_VECTORS, wide, shape, to, x + c, patches, i);
+                conv_pool_patch_sums(PATCH_VECTORS, wide, shape, to, x + c, patches, i);
             else if (left > wide - SIMD_WIDTH)
-                patch_sums(PATCH_VECTORS, left, shape, to, x + c, patches, i);
+                conv_pool_patch_sums(PATCH_VECTORS, left, shape, to, x + c, patches, i);
             else
-                patch_sums(1, left, shape, to, x + c, patches, i);
+                conv_pool_patch_sums(1, left, shape, to, x + c, patches, i);
         }
     }
 }
@@ -116,27 +117,28 @@ void SIMD(conv_pool_weight)(const struct conv_pool_shape *shape, struct span cha
                             struct span inputs, float *dweight, float *dbias,
                             const struct conv_pool_block *block)
 {
-    struct patches patches;
+    struct conv_pool_patches patches;
     if (inputs.begin == 0)
-        add_bias(shape, channels, dbias, block);
+        conv_pool_add_bias(shape, channels, dbias, block);
     for (int k = channels.begin; k < channels.end; k += KERNELS_GROUP) {
         int left = channels.end - k,
             filters = left < KERNELS_GROUP ? left : KERNELS_GROUP;
         for (int first = 0; first < block->windows; first += WINDOWS) {
-            find_patches(&patches, shape, k, first, block);
-            group_sums(shape, inputs, dweight + (ptrdiff_t)k * 9 * shape->c, block->x,
-                       filters, &patches);
+            conv_pool_find_patches(&patches, shape, k, first, block);
+            conv_pool_group_sums(shape, inputs, dweight + (ptrdiff_t)k * 9 * shape->c,
+                                 block->x, filters, &patches);
         }
     }
 }
 
 /* Few input channels: vectors run along the filters instead. What a filter sees of a tap
    is one of four elements of x, which its argmax looks up. */
-SIMD_INLINE void thin_sums(int vectors, int step, const struct conv_pool_shape *shape,
-                           int k, float *to, const float *x,
-                           const struct conv_pool_block *block)
+SIMD_INLINE void conv_pool_thin_sums(int vectors, int step,
+                                     const struct conv_pool_shape *shape, int k,
+                                     float *to, const float *x,
+                                     const struct conv_pool_block *block)
 {
-    ptrdiff_t row = row_of(shape);
+    ptrdiff_t row = conv_pool_row(shape);
     int padded = (shape->k + KERNELS_GROUP - 1) / KERNELS_GROUP * KERNELS_GROUP;
     simd_float acc[9][THIN_VECTORS];
     for (int t = 0; t < 9; t++)
@@ -174,24 +176,24 @@ void SIMD(conv_pool_weight_thin)(const struct conv_pool_shape *shape,
 {
     const int wide = THIN_VECTORS * SIMD_WIDTH;
     int groups = (shape->k + KERNELS_GROUP - 1) / KERNELS_GROUP, step = shape->c;
-    add_bias(shape, channels, dbias, block);
+    conv_pool_add_bias(shape, channels, dbias, block);
     for (int c = 0; c < shape->c; c++) {
         const float *x = block->x + c;
         float *to = sum + (ptrdiff_t)c * 9 * groups * KERNELS_GROUP;
         int k = channels.begin;
         for (; step == 1 && channels.end - k > wide - SIMD_WIDTH; k += wide)
-            thin_sums(THIN_VECTORS, 1, shape, k, to + k, x, block);
+            conv_pool_thin_sums(THIN_VECTORS, 1, shape, k, to + k, x, block);
         for (; channels.end - k > wide - SIMD_WIDTH; k += wide)
-            thin_sums(THIN_VECTORS, step, shape, k, to + k, x, block);
+            conv_pool_thin_sums(THIN_VECTORS, step, shape, k, to + k, x, block);
         for (; k < channels.end; k += SIMD_WIDTH)
-            thin_sums(1, step, shape, k, to + k, x, block);
+            conv_pool_thin_sums(1, step, shape, k, to + k, x, block);
     }
 }
 
 /* --- inputs --- */
 
 /* The filters, of at most 64, whose maximum is at each of the four places. */
-static void find_places(uint64_t filters[4], const uint8_t *argmax, int count)
+static void conv_pool_find_places(uint64_t filters[4], const uint8_t *argmax, int count)
 {
     uint8_t buffer[64];
     if (count < 64) {
@@ -203,14 +205,13 @@ static void find_places(uint64_t filters[4], const uint8_t *argmax, int count)
         filters[a] = simd_equal_bytes(argmax, (uint8_t)a);
 }
 
-/* Adds one window's patches of some filters to dx from channel c on. */
-SIMD_INLINE void window_data(const struct conv_pool_shape *shape, int lanes, float *dx,
-                             const float *weight, const float *g,
-                             const uint64_t filters[4])
+/* Adds one window's patches of some filters to dx from channel c on. With 32 registers:
+   the patches of the four places, which cover 4 x 4 pixels, are summed together. */
+SIMD_INLINE void conv_pool_window_joint(const struct conv_pool_shape *shape, int lanes,
+                                        float *dx, const float *weight, const float *g,
+                                        const uint64_t filters[4])
 {
-    ptrdiff_t row = row_of(shape);
-#if SIMD_WIDTH == 16
-    /* the patches of the four places together cover 4 x 4 pixels */
+    ptrdiff_t row = conv_pool_row(shape);
     simd_float sum[16] = {0};
 #pragma GCC unroll 4
     for (int a = 0; a < 4; a++) {
@@ -229,7 +230,14 @@ SIMD_INLINE void window_data(const struct conv_pool_shape *shape, int lanes, flo
         float *at = dx + t / 4 * row + (ptrdiff_t)(t % 4) * shape->c;
         simd_store(at, simd_load(at, lanes) + sum[t], lanes);
     }
-#else
+}
+
+/* The same with 16 registers: place by place, 3 x 3 pixels at a time. */
+SIMD_INLINE void conv_pool_window_by_place(const struct conv_pool_shape *shape, int lanes,
+                                           float *dx, const float *weight, const float *g,
+                                           const uint64_t filters[4])
+{
+    ptrdiff_t row = conv_pool_row(shape);
     for (int a = 0; a < 4; a++) {
         if (!filters[a])
             continue;
@@ -249,8 +257,13 @@ SIMD_INLINE void window_data(const struct conv_pool_shape *shape, int lanes, flo
             simd_store(at, simd_load(at, lanes) + sum[t], lanes);
         }
     }
-#endif
 }
+
+#if SIMD_WIDTH == 16
+#define WINDOW_DATA conv_pool_window_joint
+#else
+#define WINDOW_DATA conv_pool_window_by_place
+#endif
 
 /* Input channels outside, then filters, images inside: the weights of 64 filters for one
    vector of channels stay in the first cache while the images stream by. */
@@ -266,8 +279,8 @@ void SIMD(conv_pool_data)(const struct conv_pool_shape *shape, struct span input
             for (int i = 0; i < block->windows; i++) {
                 size_t at = (size_t)i * (size_t)shape->k + (size_t)k;
                 uint64_t filters[4];
-                find_places(filters, block->argmax + at, count);
-                window_data(shape, inputs.end - c, dx + block->corner[i] + c,
+                conv_pool_find_places(filters, block->argmax + at, count);
+                WINDOW_DATA(shape, inputs.end - c, dx + block->corner[i] + c,
                             panel + (ptrdiff_t)k * FILTER, block->g + at, filters);
             }
         }

@@ -1,8 +1,11 @@
 /*
- * Convolution without im2col: a panel of output channels at a time, which lies
+ * Convolution without im2col, one panel of output channels at a time; a panel is
  * zero-filled to KERNELS_PANEL channels. Two kinds of tile stay in registers:
- *   forward_tile  some pixels times two vectors of channels, while the taps stream by
- *   weight_tile   some taps times two vectors of channels, while the pixels stream by
+ *
+ * - direct_forward_tile: some pixels times two vectors of channels, over all taps
+ *
+ * - direct_weight_tile: some taps times two vectors of channels, over all pixels
+ *
  * Every result has a sum of its own, so tiles may be cut anywhere.
  */
 #include "simd.h"
@@ -47,23 +50,17 @@
     }
 #endif
 
-SIMD_INLINE simd_float full(const float *p)
-{
-    simd_float v;
-    memcpy(&v, p, sizeof v);
-    return v;
-}
-
 /* `pixels` neighbours of one output row, `lanes` channels of one or two vectors. */
-SIMD_INLINE void forward_tile(const int pixels, const int vectors,
-                              const struct conv_shape *shape, int lanes, float *y,
-                              const float *x, const float *weight, const float *bias)
+SIMD_INLINE void direct_forward_tile(const int pixels, const int vectors,
+                                     const struct conv_shape *shape, int lanes, float *y,
+                                     const float *x, const float *weight,
+                                     const float *bias)
 {
     simd_float sum[TILE_MAX][2];
 #pragma GCC unroll 12
     for (int i = 0; i < pixels; i++)
         for (int v = 0; v < vectors; v++)
-            sum[i][v] = full(bias + v * SIMD_WIDTH);
+            sum[i][v] = simd_full(bias + v * SIMD_WIDTH);
     int run = shape->s * shape->c;
     ptrdiff_t step = (ptrdiff_t)shape->stride * shape->c;
     for (int r = 0; r < shape->r; r++) {
@@ -71,7 +68,7 @@ SIMD_INLINE void forward_tile(const int pixels, const int vectors,
         for (int t = 0; t < run; t++, from++, weight += KERNELS_PANEL) {
             simd_float w[2];
             for (int v = 0; v < vectors; v++)
-                w[v] = full(weight + v * SIMD_WIDTH);
+                w[v] = simd_full(weight + v * SIMD_WIDTH);
 #pragma GCC unroll 12
             for (int i = 0; i < pixels; i++)
                 for (int v = 0; v < vectors; v++)
@@ -84,14 +81,14 @@ SIMD_INLINE void forward_tile(const int pixels, const int vectors,
             simd_store(y + v * SIMD_WIDTH, sum[i][v], lanes - v * SIMD_WIDTH);
 }
 
-static void forward_row(const struct conv_shape *shape, int lanes, float *y,
-                        const float *x, const float *weight, const float *bias)
+static void direct_forward_row(const struct conv_shape *shape, int lanes, float *y,
+                               const float *x, const float *weight, const float *bias)
 {
     int tiles = (shape->q + TILE_MAX - 1) / TILE_MAX;
     for (int left = shape->q; left > 0; tiles--) {
         int pixels = (left + tiles - 1) / tiles;
-#define FORWARD_TILE(n) forward_tile(n, 2, shape, lanes, y, x, weight, bias)
-#define FORWARD_HALF(n) forward_tile(n, 1, shape, lanes, y, x, weight, bias)
+#define FORWARD_TILE(n) direct_forward_tile(n, 2, shape, lanes, y, x, weight, bias)
+#define FORWARD_HALF(n) direct_forward_tile(n, 1, shape, lanes, y, x, weight, bias)
         if (lanes > SIMD_WIDTH) {
             TILE_SWITCH(pixels, FORWARD_TILE)
         } else {
@@ -113,15 +110,15 @@ void SIMD(direct_forward)(const struct conv_shape *shape, struct span rows, int 
             (ptrdiff_t)(i / shape->p) * shape->h + i % shape->p * shape->stride;
         float *to = y + (ptrdiff_t)i * shape->q * shape->k;
         for (int k = 0; k < channels; k += TILE_CHANNELS)
-            forward_row(shape, channels - k, to + k, x + top * line, weight + k,
-                        bias + k);
+            direct_forward_row(shape, channels - k, to + k, x + top * line, weight + k,
+                               bias + k);
     }
 }
 
 /* Rows of dweight from their taps' distances to the patch's corner. */
-SIMD_INLINE void weight_tile(const int taps, const struct conv_shape *shape, int lanes,
-                             float *dweight, const ptrdiff_t *tap, const float *x,
-                             const float *dy)
+SIMD_INLINE void direct_weight_tile(const int taps, const struct conv_shape *shape,
+                                    int lanes, float *dweight, const ptrdiff_t *tap,
+                                    const float *x, const float *dy)
 {
     simd_float sum[TILE_MAX][2] = {{{0}}};
     ptrdiff_t row = (ptrdiff_t)shape->w * shape->c, step = shape->stride;
@@ -141,8 +138,8 @@ SIMD_INLINE void weight_tile(const int taps, const struct conv_shape *shape, int
 #pragma GCC unroll 12
     for (int t = 0; t < taps; t++) {
         float *to = dweight + (ptrdiff_t)t * KERNELS_PANEL;
-        simd_store(to, full(to) + sum[t][0], SIMD_WIDTH);
-        simd_store(to + SIMD_WIDTH, full(to + SIMD_WIDTH) + sum[t][1], SIMD_WIDTH);
+        simd_store(to, simd_full(to) + sum[t][0], SIMD_WIDTH);
+        simd_store(to + SIMD_WIDTH, simd_full(to + SIMD_WIDTH) + sum[t][1], SIMD_WIDTH);
     }
 }
 
@@ -159,7 +156,7 @@ void SIMD(direct_backward_weight)(const struct conv_shape *shape, int channels,
             tap[i] = (ptrdiff_t)((t + i) / run) * shape->w * shape->c + (t + i) % run;
         for (int k = 0; k < channels; k += TILE_CHANNELS) {
             float *to = dweight + (ptrdiff_t)t * KERNELS_PANEL + k;
-#define WEIGHT_TILE(n) weight_tile(n, shape, channels - k, to, tap, x, dy + k)
+#define WEIGHT_TILE(n) direct_weight_tile(n, shape, channels - k, to, tap, x, dy + k)
             TILE_SWITCH(count, WEIGHT_TILE)
         }
         t += count;

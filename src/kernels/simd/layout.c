@@ -33,8 +33,9 @@
     }
 
 /* A row of pixels of `outputs` channels, as far as a vector reaches. */
-SIMD_INLINE void plane_tile(const int outputs, const struct conv_shape *shape, int lanes,
-                            float *y, const float *x, const float *weight)
+SIMD_INLINE void layout_plane_tile(const int outputs, const struct conv_shape *shape,
+                                   int lanes, float *y, const float *x,
+                                   const float *weight)
 {
     simd_float sum[PIXELS][GROUP / SIMD_WIDTH] = {{{0}}};
     ptrdiff_t taps = (ptrdiff_t)shape->c * shape->r * shape->s;
@@ -70,14 +71,14 @@ void SIMD(layout_nchw)(const struct conv_shape *shape, float *restrict y,
                     float *to = y + ((ptrdiff_t)n * shape->k + k) * plane +
                                 (ptrdiff_t)p * shape->q + q;
                     int lanes = shape->q - q < GROUP ? shape->q - q : GROUP;
-#define PLANE_TILE(n) plane_tile(n, shape, lanes, to, from, weight + k * taps)
+#define PLANE_TILE(n) layout_plane_tile(n, shape, lanes, to, from, weight + k * taps)
                     TILE_SWITCH(shape->k - k, PLANE_TILE)
                 }
 }
 
 /* What a tile of pixels goes through: taps at the distances tap[] from a pixel, each with
    a run of input channels. */
-struct taps {
+struct layout_taps {
     int count, run;
     const ptrdiff_t *tap;
     ptrdiff_t pixel;       /* distance of neighbours */
@@ -85,8 +86,9 @@ struct taps {
 };
 
 /* `pixels` neighbours of a row, 16 of their output channels. */
-SIMD_INLINE void pixel_tile(const int pixels, const struct taps *taps, float *y,
-                            ptrdiff_t step, const float *x, const float *weight)
+SIMD_INLINE void layout_pixel_tile(const int pixels, const struct layout_taps *taps,
+                                   float *y, ptrdiff_t step, const float *x,
+                                   const float *weight)
 {
     simd_float sum[PIXELS][GROUP / SIMD_WIDTH] = {{{0}}};
     for (int t = 0; t < taps->count; t++) {
@@ -105,10 +107,10 @@ SIMD_INLINE void pixel_tile(const int pixels, const struct taps *taps, float *y,
 }
 
 /* A row of y, 16 of its channels; `step` is the distance of its pixels. */
-static void row_of_group(int q, const struct taps *taps, float *y, ptrdiff_t step,
-                         const float *x, const float *weight)
+static void layout_group_row(int q, const struct layout_taps *taps, float *y,
+                             ptrdiff_t step, const float *x, const float *weight)
 {
-#define PIXEL_TILE(n) pixel_tile(n, taps, y, step, x, weight)
+#define PIXEL_TILE(n) layout_pixel_tile(n, taps, y, step, x, weight)
     for (; q > 0; q -= PIXELS, y += PIXELS * step, x += PIXELS * taps->pixel)
         TILE_SWITCH(q, PIXEL_TILE)
 }
@@ -120,12 +122,12 @@ void SIMD(layout_nhwc)(const struct conv_shape *shape, float *restrict y,
                        const float *restrict x, const float *restrict weight)
 {
     ptrdiff_t tap[MOST_TAPS], pixel = shape->c, line = shape->w * pixel;
-    const struct taps taps = {.count = shape->r * shape->s,
-                              .run = shape->c,
-                              .tap = tap,
-                              .pixel = pixel,
-                              .weight = pixel * shape->k,
-                              .row = shape->k};
+    const struct layout_taps taps = {.count = shape->r * shape->s,
+                                     .run = shape->c,
+                                     .tap = tap,
+                                     .pixel = pixel,
+                                     .weight = pixel * shape->k,
+                                     .row = shape->k};
     for (int t = 0; t < taps.count; t++)
         tap[t] = t / shape->s * line + t % shape->s * pixel;
     for (int row = 0; row < shape->n * shape->p; row++) {
@@ -133,7 +135,7 @@ void SIMD(layout_nhwc)(const struct conv_shape *shape, float *restrict y,
             x + ((ptrdiff_t)(row / shape->p) * shape->h + row % shape->p) * line;
         float *to = y + (ptrdiff_t)row * shape->q * shape->k;
         for (int k = 0; k < shape->k; k += GROUP)
-            row_of_group(shape->q, &taps, to + k, shape->k, from, weight + k);
+            layout_group_row(shape->q, &taps, to + k, shape->k, from, weight + k);
     }
 }
 
@@ -144,12 +146,12 @@ void SIMD(layout_blocked)(const struct conv_shape *shape, float *restrict y,
     ptrdiff_t tap[MOST_TAPS], plane = (ptrdiff_t)shape->h * shape->w * GROUP;
     int inputs = shape->c / GROUP, outputs = shape->k / GROUP,
         window = shape->r * shape->s;
-    const struct taps taps = {.count = inputs * window,
-                              .run = GROUP,
-                              .tap = tap,
-                              .pixel = GROUP,
-                              .weight = (ptrdiff_t)GROUP * GROUP,
-                              .row = GROUP};
+    const struct layout_taps taps = {.count = inputs * window,
+                                     .run = GROUP,
+                                     .tap = tap,
+                                     .pixel = GROUP,
+                                     .weight = (ptrdiff_t)GROUP * GROUP,
+                                     .row = GROUP};
     for (int t = 0; t < taps.count; t++)
         tap[t] = t / window * plane +
                  (t % window / shape->s * shape->w + t % window % shape->s) * GROUP;
@@ -157,7 +159,7 @@ void SIMD(layout_blocked)(const struct conv_shape *shape, float *restrict y,
         int p = row % shape->p, k = row / shape->p % outputs;
         ptrdiff_t n = row / shape->p / outputs;
         const float *from = x + n * inputs * plane + (ptrdiff_t)p * shape->w * GROUP;
-        row_of_group(shape->q, &taps, y + (ptrdiff_t)row * shape->q * GROUP, GROUP, from,
-                     weight + (ptrdiff_t)k * taps.count * taps.weight);
+        layout_group_row(shape->q, &taps, y + (ptrdiff_t)row * shape->q * GROUP, GROUP,
+                         from, weight + (ptrdiff_t)k * taps.count * taps.weight);
     }
 }

@@ -17,7 +17,7 @@
 
 /* c[i, j] = sum over t < terms of a(i, t) b[t, j]. a(i, t) is a[i * row_a + t * term_a],
    where one of the two is 1. */
-struct product {
+struct linear_product {
     int terms;
     float *c;
     const float *a, *b;
@@ -25,8 +25,8 @@ struct product {
 };
 
 /* One tile; rows, vectors and across (is row_a 1?) are constants where it is inlined. */
-SIMD_INLINE void tile(int rows, int vectors, int lanes, bool across,
-                      const struct product *p, int i, int j)
+SIMD_INLINE void linear_tile(int rows, int vectors, int lanes, bool across,
+                             const struct linear_product *p, int i, int j)
 {
     simd_float sum[ROWS][VECTORS] = {0};
     const float *a[ROWS], *b = p->b + j;
@@ -55,54 +55,54 @@ SIMD_INLINE void tile(int rows, int vectors, int lanes, bool across,
 }
 
 /* Columns [j, j + lanes) of rows [i, end). */
-SIMD_INLINE void strip(int vectors, int lanes, bool across, const struct product *p,
-                       struct span rows, int j)
+SIMD_INLINE void linear_strip(int vectors, int lanes, bool across,
+                              const struct linear_product *p, struct span rows, int j)
 {
     int i = rows.begin;
     for (; rows.end - i >= ROWS; i += ROWS)
-        tile(ROWS, vectors, lanes, across, p, i, j);
+        linear_tile(ROWS, vectors, lanes, across, p, i, j);
     for (; rows.end - i >= 2; i += 2)
-        tile(2, vectors, lanes, across, p, i, j);
+        linear_tile(2, vectors, lanes, across, p, i, j);
     if (i < rows.end)
-        tile(1, vectors, lanes, across, p, i, j);
+        linear_tile(1, vectors, lanes, across, p, i, j);
 }
 
-SIMD_INLINE void product(bool across, const struct product *p, struct span rows,
-                         struct span columns)
+SIMD_INLINE void linear_multiply(bool across, const struct linear_product *p,
+                                 struct span rows, struct span columns)
 {
     int j = columns.begin;
     for (; columns.end - j >= COLUMNS; j += COLUMNS)
-        strip(VECTORS, COLUMNS, across, p, rows, j);
+        linear_strip(VECTORS, COLUMNS, across, p, rows, j);
     if (columns.end - j > SIMD_WIDTH)
-        strip(VECTORS, columns.end - j, across, p, rows, j);
+        linear_strip(VECTORS, columns.end - j, across, p, rows, j);
     else if (columns.end > j)
-        strip(1, columns.end - j, across, p, rows, j);
+        linear_strip(1, columns.end - j, across, p, rows, j);
 }
 
 void SIMD(linear_data)(const struct linear_shape *shape, struct span features, float *dx,
                        const float *dy, const float *weight)
 {
-    const struct product p = {.terms = shape->out,
-                              .c = dx,
-                              .a = dy,
-                              .b = weight,
-                              .row_a = shape->out,
-                              .ld_b = shape->in,
-                              .ld_c = shape->in};
-    product(false, &p, (struct span){0, shape->n}, features);
+    const struct linear_product p = {.terms = shape->out,
+                                     .c = dx,
+                                     .a = dy,
+                                     .b = weight,
+                                     .row_a = shape->out,
+                                     .ld_b = shape->in,
+                                     .ld_c = shape->in};
+    linear_multiply(false, &p, (struct span){0, shape->n}, features);
 }
 
 void SIMD(linear_weight)(const struct linear_shape *shape, struct span features,
                          float *dweight, const float *dy, const float *x)
 {
-    const struct product p = {.terms = shape->n,
-                              .c = dweight,
-                              .a = dy,
-                              .b = x,
-                              .term_a = shape->out,
-                              .ld_b = shape->in,
-                              .ld_c = shape->in};
-    product(true, &p, features, (struct span){0, shape->in});
+    const struct linear_product p = {.terms = shape->n,
+                                     .c = dweight,
+                                     .a = dy,
+                                     .b = x,
+                                     .term_a = shape->out,
+                                     .ld_b = shape->in,
+                                     .ld_c = shape->in};
+    linear_multiply(true, &p, features, (struct span){0, shape->in});
 }
 
 /* --- forward: vectors run along the images --- */
@@ -110,8 +110,8 @@ void SIMD(linear_weight)(const struct linear_shape *shape, struct span features,
 typedef float quad __attribute__((vector_size(16)));
 typedef int32_t quad_places __attribute__((vector_size(16)));
 
-SIMD_INLINE void transpose_quad(float *to, ptrdiff_t ld_to, const float *from,
-                                ptrdiff_t ld_from)
+SIMD_INLINE void linear_transpose_quad(float *to, ptrdiff_t ld_to, const float *from,
+                                       ptrdiff_t ld_from)
 {
     quad v[4], w[4];
     for (int i = 0; i < 4; i++)
@@ -129,14 +129,15 @@ SIMD_INLINE void transpose_quad(float *to, ptrdiff_t ld_to, const float *from,
 }
 
 /* to[j, i] = from[i, j]. */
-static void transpose(float *to, ptrdiff_t ld_to, const float *from, ptrdiff_t ld_from,
-                      int rows, int columns)
+static void linear_transpose(float *to, ptrdiff_t ld_to, const float *from,
+                             ptrdiff_t ld_from, int rows, int columns)
 {
     int whole = rows / 4 * 4, i = 0;
     for (; i < whole; i += 4) {
         int j = 0;
         for (; columns - j >= 4; j += 4)
-            transpose_quad(to + j * ld_to + i, ld_to, from + i * ld_from + j, ld_from);
+            linear_transpose_quad(to + j * ld_to + i, ld_to, from + i * ld_from + j,
+                                  ld_from);
         for (; j < columns; j++)
             for (int r = i; r < i + 4; r++)
                 to[j * ld_to + r] = from[r * ld_from + j];
@@ -147,17 +148,17 @@ static void transpose(float *to, ptrdiff_t ld_to, const float *from, ptrdiff_t l
 }
 
 /* What forward of one thread works in. */
-struct turned {
+struct linear_turned {
     _Alignas(64) float x[DEPTH * COLUMNS];    /* (terms, images) */
     _Alignas(64) float sums[PANEL * COLUMNS]; /* (features, images) */
     _Alignas(64) float y[COLUMNS * PANEL];    /* (images, features) */
 };
 
 /* Adds one panel's sums to y (images, distance ld), or to the bias if it is not NULL. */
-static void add_sums(float *y, ptrdiff_t ld, struct turned *turned, const float *bias,
-                     int images, int features)
+static void linear_add_sums(float *y, ptrdiff_t ld, struct linear_turned *turned,
+                            const float *bias, int images, int features)
 {
-    transpose(turned->y, PANEL, turned->sums, COLUMNS, features, images);
+    linear_transpose(turned->y, PANEL, turned->sums, COLUMNS, features, images);
     for (int i = 0; i < images; i++, y += ld) {
         const float *from = bias ? bias : y, *sums = turned->y + i * PANEL;
 #pragma omp simd
@@ -170,7 +171,7 @@ void SIMD(linear_forward)(const struct linear_shape *shape, struct span features
                           float *y, const float *x, const float *weight,
                           const float *bias)
 {
-    struct turned turned;
+    struct linear_turned turned;
     for (int i = 0; i < shape->n; i += COLUMNS) {
         int images = shape->n - i < COLUMNS ? shape->n - i : COLUMNS;
         int lanes = (images + SIMD_WIDTH - 1) / SIMD_WIDTH * SIMD_WIDTH;
@@ -178,20 +179,21 @@ void SIMD(linear_forward)(const struct linear_shape *shape, struct span features
             memset(turned.x, 0, sizeof turned.x); /* lanes of no image */
         for (int t = 0; t < shape->in; t += DEPTH) {
             int terms = shape->in - t < DEPTH ? shape->in - t : DEPTH;
-            transpose(turned.x, COLUMNS, x + (ptrdiff_t)i * shape->in + t, shape->in,
-                      images, terms);
-            struct product p = {.terms = terms,
-                                .c = turned.sums,
-                                .b = turned.x,
-                                .row_a = shape->in,
-                                .ld_b = COLUMNS,
-                                .ld_c = COLUMNS};
+            linear_transpose(turned.x, COLUMNS, x + (ptrdiff_t)i * shape->in + t,
+                             shape->in, images, terms);
+            struct linear_product p = {.terms = terms,
+                                       .c = turned.sums,
+                                       .b = turned.x,
+                                       .row_a = shape->in,
+                                       .ld_b = COLUMNS,
+                                       .ld_c = COLUMNS};
             for (int f = features.begin; f < features.end; f += PANEL) {
                 int count = features.end - f < PANEL ? features.end - f : PANEL;
                 p.a = weight + (ptrdiff_t)f * shape->in + t;
-                product(false, &p, (struct span){0, count}, (struct span){0, lanes});
-                add_sums(y + (ptrdiff_t)i * shape->out + f, shape->out, &turned,
-                         t == 0 ? bias + f : NULL, images, count);
+                linear_multiply(false, &p, (struct span){0, count},
+                                (struct span){0, lanes});
+                linear_add_sums(y + (ptrdiff_t)i * shape->out + f, shape->out, &turned,
+                                t == 0 ? bias + f : NULL, images, count);
             }
         }
     }

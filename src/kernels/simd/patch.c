@@ -2,7 +2,7 @@
 #include "simd.h"
 
 /* The columns s of a patch at output column q that lie inside the image. */
-SIMD_INLINE struct span inside(const struct conv_shape *shape, int q)
+SIMD_INLINE struct span patch_inside(const struct conv_shape *shape, int q)
 {
     int first = q * shape->stride - shape->pad;
     struct span s = {first < 0 ? -first : 0,
@@ -13,15 +13,15 @@ SIMD_INLINE struct span inside(const struct conv_shape *shape, int q)
 }
 
 /* Row r of a patch: S * C floats. */
-SIMD_INLINE void gather_row(const struct conv_shape *shape, int h, int q, float *col,
-                            const float *x)
+SIMD_INLINE void patch_gather_row(const struct conv_shape *shape, int h, int q,
+                                  float *col, const float *x)
 {
     int c = shape->c;
     if (h < 0 || h >= shape->h) {
         memset(col, 0, (size_t)shape->s * c * sizeof *col);
         return;
     }
-    struct span s = inside(shape, q);
+    struct span s = patch_inside(shape, q);
     ptrdiff_t first = (ptrdiff_t)h * shape->w + q * shape->stride - shape->pad;
     if (s.begin > 0)
         memset(col, 0, (size_t)s.begin * c * sizeof *col);
@@ -41,15 +41,16 @@ void SIMD(im2col)(const struct conv_shape *shape, struct span rows, float *col,
         int top = row % shape->p * shape->stride - shape->pad;
         for (int q = 0; q < shape->q; q++)
             for (int r = 0; r < shape->r; r++, col += shape->s * shape->c)
-                gather_row(shape, top + r, q, col, from);
+                patch_gather_row(shape, top + r, q, col, from);
     }
 }
 
-SIMD_INLINE void scatter_row(const struct conv_shape *shape, struct span channels, int h,
-                             int q, float *restrict dx, const float *restrict col)
+SIMD_INLINE void patch_scatter_row(const struct conv_shape *shape, struct span channels,
+                                   int h, int q, float *restrict dx,
+                                   const float *restrict col)
 {
     int c = shape->c, width = channels.end - channels.begin;
-    struct span s = inside(shape, q);
+    struct span s = patch_inside(shape, q);
     ptrdiff_t first = (ptrdiff_t)h * shape->w + q * shape->stride - shape->pad;
     if (width == c) { /* neighbours in the patch are neighbours in the image */
         float *to = dx + (first + s.begin) * c;
@@ -63,7 +64,8 @@ SIMD_INLINE void scatter_row(const struct conv_shape *shape, struct span channel
             dx[(first + j) * c + i] += col[j * c + i];
 }
 
-static void zero_channels(const struct conv_shape *shape, struct span channels, float *dx)
+static void patch_zero_channels(const struct conv_shape *shape, struct span channels,
+                                float *dx)
 {
     for (size_t i = 0; i < (size_t)shape->h * shape->w; i++)
         memset(dx + i * shape->c + channels.begin, 0,
@@ -78,12 +80,12 @@ void SIMD(col2im)(const struct conv_shape *shape, struct span rows, struct span 
         float *to = dx + (size_t)(row / shape->p) * image;
         int p = row % shape->p;
         if (p == 0)
-            zero_channels(shape, channels, to);
+            patch_zero_channels(shape, channels, to);
         int top = p * shape->stride - shape->pad;
         for (int q = 0; q < shape->q; q++)
             for (int r = 0; r < shape->r; r++, col += shape->s * shape->c)
                 if (top + r >= 0 && top + r < shape->h)
-                    scatter_row(shape, channels, top + r, q, to, col);
+                    patch_scatter_row(shape, channels, top + r, q, to, col);
     }
 }
 

@@ -3,16 +3,16 @@
 #include "simd.h"
 
 /* The rows or columns of window i that lie inside [0, extent). */
-SIMD_INLINE struct span window(const struct pool_shape *shape, int i, int extent)
+SIMD_INLINE struct span pool_window(const struct pool_shape *shape, int i, int extent)
 {
     int first = i * shape->stride - shape->pad;
     return (struct span){first < 0 ? -first : 0,
                          first + shape->size > extent ? extent - first : shape->size};
 }
 
-SIMD_INLINE void max_window(const struct pool_shape *shape, struct span rows,
-                            struct span columns, int lanes, simd_float *best,
-                            simd_int *where, const float *x)
+SIMD_INLINE void pool_max_window(const struct pool_shape *shape, struct span rows,
+                                 struct span columns, int lanes, simd_float *best,
+                                 simd_int *where, const float *x)
 {
     *best = (simd_float){0} - __builtin_inff();
     *where = (simd_int){0} + (rows.begin * shape->size + columns.begin);
@@ -31,9 +31,9 @@ void SIMD(maxpool_forward)(const struct pool_shape *shape, struct span rows,
                            const float *x)
 {
     for (int p = rows.begin; p < rows.end; p++) {
-        struct span reach = window(shape, p, shape->h);
+        struct span reach = pool_window(shape, p, shape->h);
         for (int q = 0; q < shape->q; q++) {
-            struct span columns = window(shape, q, shape->w);
+            struct span columns = pool_window(shape, q, shape->w);
             ptrdiff_t corner = ((ptrdiff_t)(p * shape->stride - shape->pad) * shape->w +
                                 q * shape->stride - shape->pad) *
                                shape->c;
@@ -42,7 +42,8 @@ void SIMD(maxpool_forward)(const struct pool_shape *shape, struct span rows,
                 int lanes = channels.end - c;
                 simd_float best;
                 simd_int where;
-                max_window(shape, reach, columns, lanes, &best, &where, x + corner + c);
+                pool_max_window(shape, reach, columns, lanes, &best, &where,
+                                x + corner + c);
                 simd_store(y + out + c, best, lanes);
                 if (!argmax)
                     continue;
@@ -54,7 +55,7 @@ void SIMD(maxpool_forward)(const struct pool_shape *shape, struct span rows,
 
 /* Rows of dx that belong to these output rows: from the first window on, up to the one
    that follows. */
-static struct span written_rows(const struct pool_shape *shape, struct span rows)
+static struct span pool_written_rows(const struct pool_shape *shape, struct span rows)
 {
     int first = rows.begin * shape->stride - shape->pad;
     int last = rows.end * shape->stride - shape->pad;
@@ -62,8 +63,8 @@ static struct span written_rows(const struct pool_shape *shape, struct span rows
                          rows.end == shape->p || last > shape->h ? shape->h : last};
 }
 
-static void zero_channels(const struct pool_shape *shape, struct span rows,
-                          struct span channels, float *dx)
+static void pool_zero_channels(const struct pool_shape *shape, struct span rows,
+                               struct span channels, float *dx)
 {
     size_t first = (size_t)rows.begin * shape->w, end = (size_t)rows.end * shape->w;
     size_t bytes = (size_t)(channels.end - channels.begin) * sizeof *dx;
@@ -79,7 +80,7 @@ void SIMD(maxpool_backward)(const struct pool_shape *shape, struct span rows,
                             struct span channels, float *dx, const float *dy,
                             const uint8_t *argmax)
 {
-    zero_channels(shape, written_rows(shape, rows), channels, dx);
+    pool_zero_channels(shape, pool_written_rows(shape, rows), channels, dx);
     ptrdiff_t place[POOL_SIZE_MAX * POOL_SIZE_MAX];
     for (int r = 0; r < shape->size; r++)
         for (int s = 0; s < shape->size; s++)
@@ -101,9 +102,9 @@ void SIMD(avgpool_forward)(const struct pool_shape *shape, struct span rows,
 {
     float scale = 1.0f / (float)(shape->size * shape->size);
     for (int p = rows.begin; p < rows.end; p++) {
-        struct span reach = window(shape, p, shape->h);
+        struct span reach = pool_window(shape, p, shape->h);
         for (int q = 0; q < shape->q; q++) {
-            struct span columns = window(shape, q, shape->w);
+            struct span columns = pool_window(shape, q, shape->w);
             const float *corner =
                 x + ((ptrdiff_t)(p * shape->stride - shape->pad) * shape->w +
                      q * shape->stride - shape->pad) *
@@ -128,12 +129,12 @@ void SIMD(avgpool_backward)(const struct pool_shape *shape, struct span rows,
                             struct span channels, float *dx, const float *dy)
 {
     float scale = 1.0f / (float)(shape->size * shape->size);
-    struct span written = written_rows(shape, rows);
-    zero_channels(shape, written, channels, dx);
+    struct span written = pool_written_rows(shape, rows);
+    pool_zero_channels(shape, written, channels, dx);
     for (int p = rows.begin; p < rows.end; p++) {
-        struct span reach = window(shape, p, shape->h);
+        struct span reach = pool_window(shape, p, shape->h);
         for (int q = 0; q < shape->q; q++) {
-            struct span columns = window(shape, q, shape->w);
+            struct span columns = pool_window(shape, q, shape->w);
             ptrdiff_t corner = ((ptrdiff_t)(p * shape->stride - shape->pad) * shape->w +
                                 q * shape->stride - shape->pad) *
                                shape->c;

@@ -8,6 +8,7 @@
 #define LOCKSTEP_KERNELS_SIMD_SIMD_H
 
 #include "kernels/kernels.h"
+#include "kernels/lab.h"
 #include "vector.h"
 
 #define SIMD_JOIN_(a, b) a##_##b
@@ -17,11 +18,6 @@
 /* Declares op_LEVEL with the type that the table says. */
 #define SIMD_DECLARE(op) extern __typeof__(*((struct kernels *)0)->op) SIMD(op)
 
-SIMD_DECLARE(multiply_add);
-SIMD_DECLARE(triad);
-SIMD_DECLARE(layout_nchw);
-SIMD_DECLARE(layout_nhwc);
-SIMD_DECLARE(layout_blocked);
 SIMD_DECLARE(relu_forward);
 SIMD_DECLARE(relu_backward);
 SIMD_DECLARE(gelu_forward);
@@ -49,5 +45,14 @@ SIMD_DECLARE(conv_pool_data);
 SIMD_DECLARE(update_sgd);
 SIMD_DECLARE(update_adamw);
 SIMD_DECLARE(square_sum);
+
+/* The same for kernels/lab.h. */
+#define SIMD_DECLARE_LAB(op) extern __typeof__(*((struct lab_kernels *)0)->op) SIMD(op)
+
+SIMD_DECLARE_LAB(multiply_add);
+SIMD_DECLARE_LAB(triad);
+SIMD_DECLARE_LAB(layout_nchw);
+SIMD_DECLARE_LAB(layout_nhwc);
+SIMD_DECLARE_LAB(layout_blocked);
 
 #endif

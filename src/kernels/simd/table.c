@@ -1,14 +1,10 @@
-/* The table of one instruction set. */
+/* The tables of one instruction set. */
 #include "simd.h"
 
 extern const struct kernels SIMD(kernels);
+extern const struct lab_kernels SIMD(lab_kernels);
 
 const struct kernels SIMD(kernels) = {
-    .multiply_add = SIMD(multiply_add),
-    .triad = SIMD(triad),
-    .layout_nchw = SIMD(layout_nchw),
-    .layout_nhwc = SIMD(layout_nhwc),
-    .layout_blocked = SIMD(layout_blocked),
     .relu_forward = SIMD(relu_forward),
     .relu_backward = SIMD(relu_backward),
     .gelu_forward = SIMD(gelu_forward),
@@ -36,4 +32,12 @@ const struct kernels SIMD(kernels) = {
     .update_sgd = SIMD(update_sgd),
     .update_adamw = SIMD(update_adamw),
     .square_sum = SIMD(square_sum),
+};
+
+const struct lab_kernels SIMD(lab_kernels) = {
+    .multiply_add = SIMD(multiply_add),
+    .triad = SIMD(triad),
+    .layout_nchw = SIMD(layout_nchw),
+    .layout_nhwc = SIMD(layout_nhwc),
+    .layout_blocked = SIMD(layout_blocked),
 };

@@ -3,7 +3,7 @@
 
 #include "simd.h"
 
-SIMD_INLINE simd_float root_of(simd_float x)
+SIMD_INLINE simd_float update_sqrt(simd_float x)
 {
 #if defined(__AVX512F__)
     return _mm512_sqrt_ps(x);
@@ -18,9 +18,10 @@ SIMD_INLINE simd_float root_of(simd_float x)
 #endif
 }
 
-/* a b + c rounded once where the level can. Said explicitly, because of a b + c d the
-   compiler may round either product, differently for whole vectors and the last one. */
-SIMD_INLINE simd_float multiply_add(simd_float a, simd_float b, simd_float c)
+/* a b + c, rounded once where the instruction set can. Explicit, because in a b + c d the
+   compiler may fuse either product, and not the same one for whole vectors and the last
+   one. */
+SIMD_INLINE simd_float update_multiply_add(simd_float a, simd_float b, simd_float c)
 {
 #if defined(__AVX512F__)
     return _mm512_fmadd_ps(a, b, c);
@@ -35,46 +36,50 @@ SIMD_INLINE simd_float multiply_add(simd_float a, simd_float b, simd_float c)
 #endif
 }
 
-SIMD_INLINE void average(const struct update_factors *f, const struct update_vectors *v,
-                         simd_float w, size_t i, int lanes)
+SIMD_INLINE void update_average(const struct update_factors *f,
+                                const struct update_vectors *v, simd_float w, size_t i,
+                                int lanes)
 {
     if (!v->ema)
         return;
     simd_float ema = simd_load(v->ema + i, lanes);
-    simd_store(v->ema + i, multiply_add(SIMD_ALL(f->rest), w - ema, ema), lanes);
+    ema = update_multiply_add(SIMD_ALL(f->one_minus_ema), w - ema, ema);
+    simd_store(v->ema + i, ema, lanes);
 }
 
-SIMD_INLINE void sgd(const struct update_factors *f, const struct update_vectors *v,
-                     size_t i, int lanes)
+SIMD_INLINE void update_sgd_vector(const struct update_factors *f,
+                                   const struct update_vectors *v, size_t i, int lanes)
 {
-    simd_float w = simd_load(v->w + i, lanes), mask = simd_load(v->mask + i, lanes);
-    simd_float grad = simd_load(v->g + i, lanes) * f->scale;
-    simd_float speed = simd_load(v->first + i, lanes);
-    grad = multiply_add(f->decay * mask, w, grad);
-    speed = multiply_add(SIMD_ALL(f->momentum), speed, grad);
-    simd_float step = multiply_add(SIMD_ALL(f->gain), grad, f->pull * speed);
-    w = multiply_add(SIMD_ALL(-f->lr), step, w);
-    simd_store(v->first + i, speed, lanes);
+    simd_float w = simd_load(v->w + i, lanes);
+    simd_float grad = simd_load(v->g + i, lanes) * f->grad_scale;
+    simd_float velocity = simd_load(v->first + i, lanes);
+    grad = update_multiply_add(SIMD_ALL(f->decay), w, grad);
+    velocity = update_multiply_add(SIMD_ALL(f->momentum), velocity, grad);
+    simd_float step =
+        update_multiply_add(SIMD_ALL(f->grad_coef), grad, f->velocity_coef * velocity);
+    w = update_multiply_add(SIMD_ALL(-f->lr), step, w);
+    simd_store(v->first + i, velocity, lanes);
     simd_store(v->w + i, w, lanes);
-    average(f, v, w, i, lanes);
+    update_average(f, v, w, i, lanes);
 }
 
-SIMD_INLINE void adamw(const struct update_factors *f, const struct update_vectors *v,
-                       size_t i, int lanes)
+SIMD_INLINE void update_adamw_vector(const struct update_factors *f,
+                                     const struct update_vectors *v, size_t i, int lanes)
 {
-    simd_float w = simd_load(v->w + i, lanes), mask = simd_load(v->mask + i, lanes);
-    simd_float grad = simd_load(v->g + i, lanes) * f->scale;
+    simd_float w = simd_load(v->w + i, lanes);
+    simd_float grad = simd_load(v->g + i, lanes) * f->grad_scale;
     simd_float first = simd_load(v->first + i, lanes);
     simd_float second = simd_load(v->second + i, lanes);
-    first = multiply_add(SIMD_ALL(f->beta1), first, f->rest1 * grad);
-    second = multiply_add(SIMD_ALL(f->beta2), second, f->rest2 * (grad * grad));
-    w = multiply_add(-f->decay * mask, w, w);
-    simd_float step = first / (root_of(second) / f->root2 + f->epsilon);
-    w = multiply_add(SIMD_ALL(-f->lr), step, w);
+    first = update_multiply_add(SIMD_ALL(f->beta1), first, f->one_minus_beta1 * grad);
+    second = update_multiply_add(SIMD_ALL(f->beta2), second,
+                                 f->one_minus_beta2 * (grad * grad));
+    w = update_multiply_add(-SIMD_ALL(f->decay), w, w);
+    simd_float step = first / (update_sqrt(second) / f->sqrt_bias2 + f->epsilon);
+    w = update_multiply_add(SIMD_ALL(-f->lr), step, w);
     simd_store(v->first + i, first, lanes);
     simd_store(v->second + i, second, lanes);
     simd_store(v->w + i, w, lanes);
-    average(f, v, w, i, lanes);
+    update_average(f, v, w, i, lanes);
 }
 
 void SIMD(update_sgd)(const struct update_factors *factors,
@@ -84,9 +89,9 @@ void SIMD(update_sgd)(const struct update_factors *factors,
     const struct update_vectors v = *vectors;
     size_t i = begin;
     for (; end - i >= SIMD_WIDTH; i += SIMD_WIDTH)
-        sgd(&f, &v, i, SIMD_WIDTH);
+        update_sgd_vector(&f, &v, i, SIMD_WIDTH);
     if (i < end)
-        sgd(&f, &v, i, (int)(end - i));
+        update_sgd_vector(&f, &v, i, (int)(end - i));
 }
 
 void SIMD(update_adamw)(const struct update_factors *factors,
@@ -96,13 +101,13 @@ void SIMD(update_adamw)(const struct update_factors *factors,
     const struct update_vectors v = *vectors;
     size_t i = begin;
     for (; end - i >= SIMD_WIDTH; i += SIMD_WIDTH)
-        adamw(&f, &v, i, SIMD_WIDTH);
+        update_adamw_vector(&f, &v, i, SIMD_WIDTH);
     if (i < end)
-        adamw(&f, &v, i, (int)(end - i));
+        update_adamw_vector(&f, &v, i, (int)(end - i));
 }
 
-/* The same partial sums in every instruction set: a clipped step then does not depend on
-   it. The squares are exact in double. */
+/* The same partial sums in every instruction set, so that clipping does not depend on it.
+   The squares are exact in double. */
 double SIMD(square_sum)(const float *x, size_t n)
 {
     enum { PARTS = 16 };

@@ -103,7 +103,7 @@ static void test_bad_lines(void **state)
         free(many);
         many = more;
     }
-    refuse(many, "x.conf:66: more than 64 layers");
+    refuse(many, "x.conf:514: more than 512 layers");
     free(many);
 }
 

@@ -5,6 +5,7 @@
 
 #include <cmocka.h>
 
+#include "base/limits.h"
 #include "base/thread.h"
 #include "base/where.h"
 
@@ -114,8 +115,8 @@ static void test_texts(void **state)
                         "name that is too long to be told whole to those who wait for '");
     /* what a stranger's datagram might say */
     assert_string_equal(text_of(1, WHERE_FORWARD, 17), "step 1, layer 17 forward");
-    assert_string_equal(text_of(1, WHERE_FORWARD, WHERE_LAYERS + 5),
-                        "step 1, layer 69 forward");
+    assert_string_equal(text_of(1, WHERE_FORWARD, MODEL_LAYERS + 5),
+                        "step 1, layer 517 forward");
     assert_string_equal(text_of(1, (enum where_part)WHERE_PARTS, -2), "step 1, nowhere");
     where_name_layer(0, "linear1");
     assert_string_equal(text_of(1, WHERE_FORWARD, 0), "step 1, layer linear1 forward");

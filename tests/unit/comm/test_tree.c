@@ -26,7 +26,7 @@ static void test_split(void **state)
     assert_int_equal(tree_split(3, (1 << 30) + 3), (1 << 29) + 3);
 }
 
-/* is_node[b][e]: [b, e) is a node of the tree, whose sides meet at split[b][e]. */
+/* is_node[b][e]: [b, e) is a node of the tree, and its sides meet at split[b][e]. */
 static unsigned char is_node[MOST + 1][MOST + 1];
 static short split[MOST + 1][MOST + 1];
 
@@ -84,7 +84,7 @@ static void test_siblings_of_large_trees(void **state)
     }
 }
 
-/* By definition: from the root down, the first nodes that lie inside. */
+/* By definition: the first nodes inside [begin, end) on the way down from the root. */
 static int cover_by_definition(struct tree_node at, int begin, int end,
                                struct tree_node *nodes, int count)
 {
@@ -151,8 +151,7 @@ static void test_share(void **state)
     }
 }
 
-/* The ranks' nodes in rank order are the nodes that the shares alone would have, for all
-   numbers of grains and ranks. */
+/* The shares of ranks, for all numbers of grains and ranks. */
 static void test_cover_of_shares(void **state)
 {
     (void)state;
@@ -167,6 +166,132 @@ static void test_cover_of_shares(void **state)
     }
 }
 
+/* --- the order of additions --- */
+
+enum { TEXT_GRAINS = 70, TEXT_MOST = 4 * TEXT_GRAINS };
+
+/* A vector as text: the additions that made it, "((A+B)+C)". */
+struct text {
+    int length;
+    char chars[TEXT_MOST];
+};
+
+static void text_of_grain(struct text *text, int grain)
+{
+    text->length = 1;
+    text->chars[0] = (char)('0' + grain); /* '0' .. 'u' */
+}
+
+static void text_add(struct text *to, const struct text *from)
+{
+    assert_true(to->length + from->length + 3 <= TEXT_MOST);
+    memmove(to->chars + 1, to->chars, (size_t)to->length);
+    to->chars[0] = '(';
+    to->chars[to->length + 1] = '+';
+    memcpy(to->chars + to->length + 2, from->chars, (size_t)from->length);
+    to->length += from->length + 3;
+    to->chars[to->length - 1] = ')';
+}
+
+/* T(begin, end) by its definition. */
+static void text_by_definition(struct text *text, int begin, int end)
+{
+    struct text right;
+    if (end - begin == 1) {
+        text_of_grain(text, begin);
+        return;
+    }
+    int m = tree_split(begin, end);
+    text_by_definition(text, begin, m);
+    text_by_definition(&right, m, end);
+    text_add(text, &right);
+}
+
+static void assert_text(const struct text *text, const struct text *expected)
+{
+    assert_int_equal(text->length, expected->length);
+    assert_memory_equal(text->chars, expected->chars, (size_t)text->length);
+}
+
+/* A user of tree_stack. */
+struct adder {
+    struct tree_stack stack;
+    struct text vector[TREE_NODES_MAX];
+};
+
+static void adder_push(struct adder *adder, struct tree_node node,
+                       const struct text *vector)
+{
+    struct tree_chain peek = tree_stack_peek(&adder->stack, node);
+    struct tree_chain chain = tree_stack_push(&adder->stack, node);
+    int to, from;
+    assert_true(peek.top == chain.top && peek.bottom == chain.bottom);
+    adder->vector[chain.top] = *vector;
+    while (tree_chain_next(&chain, &to, &from)) {
+        assert_int_equal(to, from - 1);
+        text_add(&adder->vector[to], &adder->vector[from]);
+    }
+    assert_int_equal(adder->stack.depth, peek.bottom + 1);
+}
+
+/* owner[a][b]: the owner of grains [a, b) has pushed them one by one. */
+static struct adder owner[TEXT_GRAINS + 1][TEXT_GRAINS + 1];
+
+/* It is left with the cover of its range, each node by its definition. */
+static void fill_owner(int n, int begin, int end)
+{
+    struct adder *adder = &owner[begin][end];
+    struct tree_node nodes[TREE_NODES_MAX];
+    struct text text;
+    tree_stack_init(&adder->stack, n);
+    for (int g = begin; g < end; g++) {
+        text_of_grain(&text, g);
+        adder_push(adder, (struct tree_node){g, g + 1}, &text);
+    }
+    assert_int_equal(adder->stack.depth, tree_cover(n, begin, end, nodes));
+    assert_int_equal(adder->stack.depth, tree_cover_count(n, begin, end));
+    for (int i = 0; i < adder->stack.depth; i++) {
+        assert_memory_equal(&adder->stack.node[i], &nodes[i], sizeof nodes[i]);
+        text_by_definition(&text, nodes[i].begin, nodes[i].end);
+        assert_text(&adder->vector[i], &text);
+    }
+}
+
+/* What the owners of [border[i], border[i + 1]) hold is joined from left to right. */
+static void check_owners(const int *border, int owners, const struct text *expected)
+{
+    static struct adder all;
+    tree_stack_init(&all.stack, border[owners]);
+    for (int i = 0; i < owners; i++) {
+        const struct adder *one = &owner[border[i]][border[i + 1]];
+        for (int j = 0; j < one->stack.depth; j++)
+            adder_push(&all, one->stack.node[j], &one->vector[j]);
+    }
+    assert_int_equal(all.stack.depth, 1);
+    assert_text(&all.vector[0], expected);
+}
+
+/* All ways to cut n grains into up to three contiguous ranges, empty ones among them;
+   into four for smaller n. */
+static void test_order(void **state)
+{
+    (void)state;
+    for (int n = 1; n <= TEXT_GRAINS; n++) {
+        struct text expected;
+        text_by_definition(&expected, 0, n);
+        for (int begin = 0; begin <= n; begin++)
+            for (int end = begin; end <= n; end++)
+                fill_owner(n, begin, end);
+        for (int a = 0; a <= n; a++)
+            for (int b = a; b <= n; b++) {
+                check_owners((int[]){0, a, b, n}, 3, &expected);
+                for (int c = b; n <= 24 && c <= n; c++)
+                    check_owners((int[]){0, a, b, c, n}, 4, &expected);
+            }
+    }
+}
+
+/* Larger trees, and more owners: the bits are those of the recursive definition. */
 static float value[MOST];
 
 static float sum_by_definition(int begin, int end)
@@ -177,44 +302,39 @@ static float sum_by_definition(int begin, int end)
     return sum_by_definition(begin, m) + sum_by_definition(m, end);
 }
 
-/* Pushed from left to right, added whenever two siblings are on top: as ranks and lanes
-   do it. */
-struct stack {
-    int n, depth;
-    struct tree_node node[TREE_NODES_MAX];
+struct float_adder {
+    struct tree_stack stack;
     float sum[TREE_NODES_MAX];
 };
 
-static void push(struct stack *s, struct tree_node node, float sum)
+static void float_push(struct float_adder *adder, struct tree_node node, float sum)
 {
-    while (s->depth > 0 && tree_siblings(s->n, s->node[s->depth - 1], node)) {
-        s->depth--;
-        node.begin = s->node[s->depth].begin;
-        sum = s->sum[s->depth] + sum;
-    }
-    s->node[s->depth] = node;
-    s->sum[s->depth++] = sum;
+    struct tree_chain chain = tree_stack_push(&adder->stack, node);
+    int to, from;
+    adder->sum[chain.top] = sum;
+    while (tree_chain_next(&chain, &to, &from))
+        adder->sum[to] += adder->sum[from];
 }
 
 static void check_sum(int n, int size, float expected)
 {
-    struct stack all = {.n = n};
+    struct float_adder all;
+    tree_stack_init(&all.stack, n);
     for (int rank = 0; rank < size; rank++) {
-        struct stack mine = {.n = n};
+        struct float_adder mine;
         int begin, end;
+        tree_stack_init(&mine.stack, n);
         tree_share(n, size, rank, &begin, &end);
         for (int g = begin; g < end; g++)
-            push(&mine, (struct tree_node){g, g + 1}, value[g]);
-        struct tree_node nodes[TREE_NODES_MAX];
-        assert_int_equal(mine.depth, tree_cover(n, begin, end, nodes));
-        for (int i = 0; i < mine.depth; i++)
-            push(&all, mine.node[i], mine.sum[i]);
+            float_push(&mine, (struct tree_node){g, g + 1}, value[g]);
+        assert_int_equal(mine.stack.depth, tree_cover_count(n, begin, end));
+        for (int i = 0; i < mine.stack.depth; i++)
+            float_push(&all, mine.stack.node[i], mine.sum[i]);
     }
-    assert_int_equal(all.depth, 1);
+    assert_int_equal(all.stack.depth, 1);
     assert_memory_equal(&all.sum[0], &expected, sizeof expected);
 }
 
-/* The bits are those of the recursive definition, whoever adds what. */
 static void test_sum(void **state)
 {
     (void)state;
@@ -243,6 +363,7 @@ int main(void)
         cmocka_unit_test(test_cover),
         cmocka_unit_test(test_share),
         cmocka_unit_test(test_cover_of_shares),
+        cmocka_unit_test(test_order),
         cmocka_unit_test(test_sum),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

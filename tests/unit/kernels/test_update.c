@@ -4,7 +4,7 @@
 enum { COUNT = 1003 };
 
 struct vectors {
-    float w[COUNT], g[COUNT], mask[COUNT], first[COUNT], second[COUNT], ema[COUNT];
+    float w[COUNT], g[COUNT], first[COUNT], second[COUNT], ema[COUNT];
 };
 
 static void fill(struct vectors *v)
@@ -14,7 +14,6 @@ static void fill(struct vectors *v)
     for (int i = 0; i < COUNT; i++) {
         v->w[i] = rng_normal(&rng);
         v->g[i] = rng_normal(&rng);
-        v->mask[i] = (float)(i % 2);
         v->first[i] = rng_normal(&rng);
         v->second[i] = rng_range(&rng, 0.1f, 1.0f);
         v->ema[i] = rng_normal(&rng);
@@ -25,10 +24,22 @@ static void run(struct vectors *v,
                 void (*update)(const struct update_factors *,
                                const struct update_vectors *, size_t, size_t))
 {
-    const struct update_factors factors = {0.5f, 0.1f, 0.01f, 0.1f,  0.9f, 1.0f, 0.9f,
-                                           0.9f, 0.1f, 0.99f, 0.01f, 0.7f, 1e-8f};
-    const struct update_vectors vectors = {v->w,     v->g,      v->mask,
-                                           v->first, v->second, v->ema};
+    const struct update_factors factors = {
+        .grad_scale = 0.5f,
+        .lr = 0.1f,
+        .decay = 0.01f,
+        .one_minus_ema = 0.1f,
+        .momentum = 0.9f,
+        .grad_coef = 1.0f,
+        .velocity_coef = 0.9f,
+        .beta1 = 0.9f,
+        .one_minus_beta1 = 0.1f,
+        .beta2 = 0.99f,
+        .one_minus_beta2 = 0.01f,
+        .sqrt_bias2 = 0.7f,
+        .epsilon = 1e-8f,
+    };
+    const struct update_vectors vectors = {v->w, v->g, v->first, v->second, v->ema};
     fill(v);
     update(&factors, &vectors, 0, COUNT);
 }

@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "base/rng.h"
 #include "kernels/kernels.h"
+#include "kernels/lab.h"
 #include "kernels/reference.h"
 #include "lab/microbench.h"
 
@@ -88,11 +89,11 @@ static void check_layout(const struct conv_shape *s, enum microbench_layout layo
     regroup(there, x, in, group ? group : s->c, false);
     place_weights(weight, w, s, layout);
     if (layout == LAYOUT_NCHW)
-        kernels()->layout_nchw(s, y, there, weight);
+        lab_kernels()->layout_nchw(s, y, there, weight);
     else if (layout == LAYOUT_NHWC)
-        kernels()->layout_nhwc(s, y, there, weight);
+        lab_kernels()->layout_nhwc(s, y, there, weight);
     else
-        kernels()->layout_blocked(s, y, there, weight);
+        lab_kernels()->layout_blocked(s, y, there, weight);
     regroup(found, y, out, group ? group : s->k, true);
     for (size_t i = 0; i < ys; i++)
         if (!(fabsf(found[i] - want[i]) <= 1e-4f))
@@ -138,10 +139,10 @@ static void test_convs(void **state)
         float *bias = random_floats((size_t)s->k, 3);
         float *want = mem_aligned(ys, 4), *y = mem_aligned(ys, 4),
               *z = mem_aligned(ys, 4);
-        void *scratch = mem_aligned(conv_ways_scratch(s), 1);
+        void *scratch = mem_aligned(lab_conv_scratch(s), 1);
         reference_conv_forward(s, want, x, w, bias);
-        conv_forward_direct(&alone, s, y, x, w, bias, scratch);
-        conv_forward_gemm(&alone, s, z, x, w, bias, scratch);
+        lab_conv_direct(&alone, s, y, x, w, bias, scratch);
+        lab_conv_gemm(&alone, s, z, x, w, bias, scratch);
         for (size_t j = 0; j < ys; j++)
             assert_true(fabsf(y[j] - want[j]) <= 1e-4f && fabsf(z[j] - want[j]) <= 1e-4f);
         void *all[] = {x, w, bias, want, y, z, scratch};

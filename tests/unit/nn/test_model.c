@@ -1,5 +1,7 @@
 #include "nn_test.h"
 
+#include "nn/cut.h"
+
 #include <stdio.h>
 #include <unistd.h>
 
@@ -37,8 +39,7 @@ static void test_layout(void **state)
     assert_int_equal(b.model.params % 16, 0);
     assert_true(fabs(b.model.flops / 6.58e6 - 1.0) < 0.01);
     size_t next = 0, counted = 0;
-    float *mask = mem_zeroed(b.model.params, sizeof *mask);
-    model_decay_mask(&b.model, mask);
+    struct range part = {0};
     for (int i = 0; i < b.model.layers; i++) {
         const struct layer *layer = b.model.layer[i];
         for (int t = 0; t < layer->tensors; t++) {
@@ -49,16 +50,19 @@ static void test_layout(void **state)
             assert_int_equal(product, tensor->count);
             assert_int_equal(tensor->offset, next);
             next = (tensor->offset + tensor->count + 15) / 16 * 16;
-            for (size_t j = 0; j < tensor->count; j++)
-                assert_true(mask[tensor->offset + j] == (t == 0 ? 1.0f : 0.0f));
+            assert_int_equal(tensor->rule, t == 0 ? RANGE_TRAIN_DECAY : RANGE_TRAIN);
+            assert_true(ranges_next(&b.model.ranges, RANGE_BIT(tensor->rule),
+                                    b.model.params, &part));
+            assert_int_equal(part.begin, tensor->offset);
+            assert_int_equal(part.end, next); /* with its padding */
             for (size_t j = tensor->offset + tensor->count; j < next; j++)
-                assert_true(b.params[j] == 0.0f && mask[j] == 0.0f);
+                assert_true(b.params[j] == 0.0f);
             counted += tensor->count;
         }
     }
     assert_int_equal(next, b.model.params);
     assert_int_equal(counted, 296730);
-    free(mask);
+    assert_int_equal(part.end, b.model.params);
     bench_release(&b);
 }
 
@@ -143,7 +147,7 @@ static void test_loss(void **state)
     bench_release(&b);
 }
 
-struct ranges {
+struct noted {
     size_t next; /* where the last one began */
     int count;
     const float *grads;
@@ -151,12 +155,12 @@ struct ranges {
 
 static void note_range(void *context, size_t begin, size_t end)
 {
-    struct ranges *ranges = context;
-    assert_int_equal(end, ranges->next);
+    struct noted *noted = context;
+    assert_int_equal(end, noted->next);
     for (size_t i = begin; i < end; i++)
-        assert_true(isfinite(ranges->grads[i]));
-    ranges->next = begin;
-    ranges->count++;
+        assert_true(isfinite(noted->grads[i]));
+    noted->next = begin;
+    noted->count++;
 }
 
 /* Backward writes all of the gradient (it was NaN before), padding as zeros, and
@@ -168,10 +172,10 @@ static void test_ready(void **state)
     bench_init(&b, other, (struct shape){15, 14, 3}, 5, 4);
     model_forward(&b.model, &b.ws, &b.pass);
     model_loss(&b.model, &b.ws, &b.pass, &b.result);
-    struct ranges ranges = {.next = b.model.params, .grads = b.grads};
-    model_backward(&b.model, &b.ws, &b.pass, note_range, &ranges);
-    assert_int_equal(ranges.next, 0);
-    assert_int_equal(ranges.count, 5);
+    struct noted noted = {.next = b.model.params, .grads = b.grads};
+    model_backward(&b.model, &b.ws, &b.pass, note_range, &noted);
+    assert_int_equal(noted.next, 0);
+    assert_int_equal(noted.count, 5);
     for (int i = 0; i < b.model.layers; i++) {
         const struct layer *layer = b.model.layer[i];
         for (int t = 0; t < layer->tensors; t++) {
@@ -331,14 +335,57 @@ static void test_short_grain(void **state)
     bench_release(&fresh);
 }
 
+/* As many layers as there may be: forward, backward, ranges, units, and a cut of them.
+   Dropouts whose indices are the same modulo 64 drop different elements. */
+static void test_most_layers(void **state)
+{
+    (void)state;
+    const char *lines[MODEL_LAYERS + 1];
+    for (int i = 0; i < MODEL_LAYERS - 2; i++)
+        lines[i] = i % 64 == 1 ? "dropout" : i % 4 == 0 ? "linear 40 init=he" : "relu";
+    lines[MODEL_LAYERS - 2] = "linear classes";
+    lines[MODEL_LAYERS - 1] = "logsoftmax";
+    lines[MODEL_LAYERS] = NULL;
+    struct bench b;
+    bench_init(&b, lines, (struct shape){1, 1, 40}, 3, 2);
+    assert_int_equal(b.model.layers, MODEL_LAYERS);
+    assert_int_equal(b.model.units, MODEL_LAYERS / 4 + 1);
+    assert_int_equal(b.model.ranges.count, 2 * b.model.units);
+    bench_step(&b);
+    assert_true(isfinite(b.result.loss));
+    for (size_t i = 0; i < b.model.params; i++)
+        assert_true(isfinite(b.grads[i]));
+    const void *first = b.ws.save[1];
+    for (int i = 65; i < MODEL_LAYERS - 2; i += 64)
+        assert_memory_not_equal(b.ws.save[i], first, 40);
+
+    struct model_cut cut, again;
+    double *cost = mem_zeroed((size_t)b.model.units, sizeof *cost);
+    for (int u = 0; u < b.model.units; u++)
+        cost[u] = 1;
+    assert_true(cut_balance(&cut, &b.model, b.model.units, cost, NULL));
+    char *text = cut_text(&cut, &b.model);
+    assert_int_equal(cut_read(&again, &b.model, "key", text), ST_OK);
+    assert_memory_equal(&again, &cut, sizeof(int) * (size_t)(1 + b.model.units));
+    struct model part;
+    model_part(&part, &b.model, 100, 120);
+    assert_int_equal(part.ranges.count, 40);
+    assert_int_equal(part.ranges.range[39].end, part.params);
+    model_release(&part);
+    free(text);
+    free(cost);
+    bench_release(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_layout),     cmocka_unit_test(test_print),
-        cmocka_unit_test(test_params),     cmocka_unit_test(test_loss),
-        cmocka_unit_test(test_ready),      cmocka_unit_test(test_find_bad),
-        cmocka_unit_test(test_evaluation), cmocka_unit_test(test_teams),
-        cmocka_unit_test(test_sub_teams),  cmocka_unit_test(test_short_grain),
+        cmocka_unit_test(test_layout),      cmocka_unit_test(test_print),
+        cmocka_unit_test(test_params),      cmocka_unit_test(test_loss),
+        cmocka_unit_test(test_ready),       cmocka_unit_test(test_find_bad),
+        cmocka_unit_test(test_evaluation),  cmocka_unit_test(test_teams),
+        cmocka_unit_test(test_sub_teams),   cmocka_unit_test(test_short_grain),
+        cmocka_unit_test(test_most_layers),
     };
     cpu_blas_single_thread();
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -18,8 +18,29 @@ enum { N = 333, STEPS = 12 };
 
 /* All that an update reads and writes. */
 struct vectors {
-    float params[N], grads[N], state[OPTIM_STATES][N], mask[N], ema[N];
+    float params[N], grads[N], state[OPTIM_STATES][N], ema[N];
 };
+
+/* Neighbours of every rule, with borders where no vector ends. */
+static struct range mixed_range[] = {
+    {0, 21, RANGE_TRAIN_DECAY},    {21, 40, RANGE_STATISTIC}, {40, 45, RANGE_TRAIN},
+    {45, 130, RANGE_TRAIN_DECAY},  {130, 147, RANGE_FROZEN},  {147, 200, RANGE_TRAIN},
+    {200, 201, RANGE_TRAIN_DECAY}, {201, 290, RANGE_TRAIN},   {290, N, RANGE_TRAIN_DECAY},
+};
+static const struct ranges mixed = {LENGTH(mixed_range), mixed_range};
+
+static enum range_rule rule_of(size_t i)
+{
+    int r = 0;
+    while (i >= mixed_range[r].end)
+        r++;
+    return mixed_range[r].rule;
+}
+
+static bool trained(size_t i)
+{
+    return RANGES_TRAINED & RANGE_BIT(rule_of(i));
+}
 
 static void fill(struct vectors *v)
 {
@@ -29,7 +50,6 @@ static void fill(struct vectors *v)
     for (int i = 0; i < N; i++) {
         v->params[i] = rng_normal(&rng);
         v->ema[i] = v->params[i];
-        v->mask[i] = i % 3 == 0 ? 0.0f : 1.0f;
     }
 }
 
@@ -53,7 +73,7 @@ static struct optim_update update_of(struct vectors *v, uint64_t step, bool ema)
         .params = v->params,
         .grads = v->grads,
         .state = {v->state[0], v->state[1]},
-        .decay_mask = v->mask,
+        .ranges = &mixed,
         .ema = ema ? v->ema : NULL,
         .ema_decay = 0.99,
         .lr = 0.02 / (double)step,
@@ -81,8 +101,11 @@ struct element {
 };
 
 static void reference_step(const struct optim_options *o, const struct optim_update *u,
-                           double g, double mask, struct element *e)
+                           double g, enum range_rule rule, struct element *e)
 {
+    double mask = rule == RANGE_TRAIN_DECAY ? 1 : 0;
+    if (!(RANGES_TRAINED & RANGE_BIT(rule)))
+        return;
     g *= u->grad_scale;
     if (o->kind == OPTIM_SGD) {
         g += o->weight_decay * mask * e->w;
@@ -120,7 +143,7 @@ static void test_against_reference(void **state)
             struct optim_update update = update_of(&v, step, true);
             optim_apply(options, &update, 0, N);
             for (int i = 0; i < N; i++) {
-                reference_step(options, &update, v.grads[i], v.mask[i], &e[i]);
+                reference_step(options, &update, v.grads[i], rule_of((size_t)i), &e[i]);
                 double scale = 1 + grad_size(i); /* what rounding errors go by */
                 check_close(v.params[i], e[i].w, scale);
                 check_close(v.ema[i], e[i].ema, scale);
@@ -171,7 +194,9 @@ static const struct torch_run torch_runs[] = {
 static void test_against_torch(void **state)
 {
     (void)state;
-    const float base[4] = {0.3f, -0.2f, 0.05f, 1.0f}, mask[4] = {1, 1, 1, 1};
+    const float base[4] = {0.3f, -0.2f, 0.05f, 1.0f};
+    struct range all = {0, 4, RANGE_TRAIN_DECAY};
+    const struct ranges ranges = {1, &all};
     for (size_t k = 0; k < LENGTH(torch_runs); k++) {
         const struct optim_options *options = &torch_runs[k].options;
         float w[4] = {0.5f, -1.25f, 2.0f, 0.001f}, g[4], m[4] = {0}, v[4] = {0};
@@ -182,7 +207,7 @@ static void test_against_torch(void **state)
                 .params = w,
                 .grads = g,
                 .state = {m, v},
-                .decay_mask = mask,
+                .ranges = &ranges,
                 .lr = options->lr,
                 .grad_scale = 1,
                 .step = t + 1,
@@ -236,7 +261,7 @@ static void test_range_is_kept(void **state)
                 assert_memory_equal(&after.ema[i], &before.ema[i], sizeof(float));
                 assert_memory_equal(&after.state[0][i], &before.state[0][i],
                                     sizeof(float));
-            } else if (before.grads[i] != 0.0f) {
+            } else if (trained((size_t)i) && before.grads[i] != 0.0f) {
                 assert_true(after.params[i] != before.params[i]);
             }
         assert_memory_equal(after.grads, before.grads, sizeof(after.grads));
@@ -264,8 +289,8 @@ static void test_without_ema(void **state)
     assert_memory_equal(without.ema, first.ema, sizeof(first.ema));
 }
 
-/* With no gradient the mask alone decides what shrinks. */
-static void test_decay_mask(void **state)
+/* With no gradient the rule alone decides what shrinks. */
+static void test_decay(void **state)
 {
     (void)state;
     const int kinds[] = {1, 5};
@@ -278,10 +303,48 @@ static void test_decay_mask(void **state)
         optim_apply(options, &update, 0, N);
         double kept = 1 - update.lr * options->weight_decay;
         for (int i = 0; i < N; i++)
-            if (v.mask[i] == 0.0f)
+            if (rule_of((size_t)i) != RANGE_TRAIN_DECAY)
                 assert_memory_equal(&v.params[i], &first.params[i], sizeof(float));
             else
                 assert_true(fabs(v.params[i] - kept * first.params[i]) < 1e-7 * 4);
+    }
+}
+
+/* Statistics and frozen ranges keep their bits in every vector, and so does their
+   average, whatever their gradient's slot holds. */
+static void test_untrained_is_kept(void **state)
+{
+    (void)state;
+    for (size_t k = 0; k < LENGTH(variants); k++) {
+        struct vectors before, after;
+        int kept = 0;
+        fill(&before);
+        fill_grads(&before, 1);
+        for (size_t i = 0; i < N; i++) {
+            if (trained(i))
+                continue;
+            before.grads[i] = i % 2 ? NAN : 1e30f;
+            before.ema[i] = 3.0f;
+            before.state[0][i] = 4.0f;
+            before.state[1][i] = 5.0f;
+        }
+        after = before;
+        struct optim_update update = update_of(&after, 1, true);
+        optim_apply(&variants[k], &update, 0, 140); /* ends in a frozen range */
+        optim_apply(&variants[k], &update, 140, N);
+        for (size_t i = 0; i < N; i++) {
+            if (trained(i)) {
+                assert_true(isfinite(after.params[i]));
+                assert_true(before.grads[i] == 0 || after.params[i] != before.params[i]);
+                continue;
+            }
+            kept++;
+            assert_memory_equal(&after.params[i], &before.params[i], sizeof(float));
+            assert_memory_equal(&after.ema[i], &before.ema[i], sizeof(float));
+            assert_memory_equal(&after.state[0][i], &before.state[0][i], sizeof(float));
+            assert_memory_equal(&after.state[1][i], &before.state[1][i], sizeof(float));
+        }
+        assert_int_equal(kept, 19 + 17);
     }
 }
 
@@ -295,6 +358,9 @@ static void test_states(void **state)
     assert_int_equal(optim_states(&options), 2);
     assert_string_equal(optim_state_name(&options, 0), "m");
     assert_string_equal(optim_state_name(&options, 1), "v");
+    for (int k = 0; k < OPTIM_KINDS; k++)
+        assert_string_equal(optim_words[k], optim_kinds[k]->name);
+    assert_null(optim_words[OPTIM_KINDS]);
 }
 
 static void test_square_sum(void **state)
@@ -342,15 +408,11 @@ static void test_bad_numbers_pass(void **state)
 static int run_with(enum cpu_isa isa)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_against_reference),
-        cmocka_unit_test(test_against_torch),
-        cmocka_unit_test(test_split_invariance),
-        cmocka_unit_test(test_range_is_kept),
-        cmocka_unit_test(test_without_ema),
-        cmocka_unit_test(test_decay_mask),
-        cmocka_unit_test(test_states),
-        cmocka_unit_test(test_square_sum),
-        cmocka_unit_test(test_bad_numbers_pass),
+        cmocka_unit_test(test_against_reference), cmocka_unit_test(test_against_torch),
+        cmocka_unit_test(test_split_invariance),  cmocka_unit_test(test_range_is_kept),
+        cmocka_unit_test(test_without_ema),       cmocka_unit_test(test_decay),
+        cmocka_unit_test(test_untrained_is_kept), cmocka_unit_test(test_states),
+        cmocka_unit_test(test_square_sum),        cmocka_unit_test(test_bad_numbers_pass),
     };
     return kernels_select(isa) ? cmocka_run_group_tests(tests, NULL, NULL) : 0;
 }

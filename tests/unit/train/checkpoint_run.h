@@ -89,8 +89,13 @@ SCRATCH_UNUSED static void run_init(struct run *run, bool ema)
     run->info = info_of();
     metrics_init(&run->metrics, 3);
     metrics_add_train(&run->metrics, &(struct metrics_train){.step = 4, .loss = 0.5});
+    struct confusion confusion;
+    confusion_init(&confusion, 3, 0);
+    for (int i = 0; i < 9; i++)
+        confusion.matrix[i] = i + 1;
     metrics_add_eval(&run->metrics, &(struct metrics_eval){.step = 4, .accuracy = 0.9},
-                     (uint64_t[9]){1, 2, 3, 4, 5, 6, 7, 8, 9});
+                     &confusion);
+    confusion_release(&confusion);
 }
 
 SCRATCH_UNUSED static void state_release(struct run_state *state)

@@ -5,6 +5,18 @@
 
 enum { CLASSES = 3 };
 
+/* A matrix and nothing else, as large as the metrics want it. */
+static void add_eval(struct metrics *metrics, const struct metrics_eval *entry,
+                     const int32_t *matrix)
+{
+    struct confusion confusion;
+    size_t n = (size_t)metrics->classes;
+    confusion_init(&confusion, metrics->classes, 0);
+    memcpy(confusion.matrix, matrix, n * n * sizeof *matrix);
+    metrics_add_eval(metrics, entry, &confusion);
+    confusion_release(&confusion);
+}
+
 static void fill(struct metrics *metrics, int trains, int evals)
 {
     metrics_init(metrics, CLASSES);
@@ -20,10 +32,10 @@ static void fill(struct metrics *metrics, int trains, int evals)
     for (int i = 0; i < evals; i++) {
         struct metrics_eval entry = {
             .step = (uint64_t)i + 7, .loss = 0.1 * i, .accuracy = 1.0 - 0.01 * i};
-        uint64_t confusion[CLASSES * CLASSES];
+        int32_t matrix[CLASSES * CLASSES];
         for (int j = 0; j < CLASSES * CLASSES; j++)
-            confusion[j] = (uint64_t)(i * 100 + j);
-        metrics_add_eval(metrics, &entry, confusion);
+            matrix[j] = i * 100 + j;
+        add_eval(metrics, &entry, matrix);
     }
 }
 
@@ -78,9 +90,9 @@ static void test_round_trip(void **state)
         expect_same(&metrics, &again);
         fill(&more, 40, 40);
         for (int j = 0; j < 40; j++) {
-            uint64_t confusion[CLASSES * CLASSES] = {0};
+            const int32_t matrix[CLASSES * CLASSES] = {0};
             metrics_add_train(&again, &more.train[j]);
-            metrics_add_eval(&again, &more.eval[j], confusion);
+            add_eval(&again, &more.eval[j], matrix);
         }
         assert_int_equal(again.trains, trains + 40);
         for (int j = 0; j < 40; j++)
@@ -113,20 +125,22 @@ static void test_confusions_are_bounded(void **state)
 {
     (void)state;
     enum { MANY = 300, KEPT = (int)(METRICS_CONFUSION / (4 * MANY * MANY)) };
-    uint64_t *confusion = calloc(MANY * MANY, sizeof *confusion);
+    int32_t *matrix = calloc(MANY * MANY, sizeof *matrix);
     struct metrics metrics, again;
     metrics_init(&metrics, MANY);
     metrics_init(&again, MANY);
     for (int i = 0; i < KEPT + 5; i++) {
         struct metrics_eval entry = {.step = (uint64_t)i};
-        confusion[MANY * MANY - 1] = (uint64_t)i;
-        metrics_add_eval(&metrics, &entry, confusion);
+        matrix[MANY * MANY - 1] = i;
+        add_eval(&metrics, &entry, matrix);
     }
     uint64_t hash = write_file(&metrics, scratch_path("many.h5"));
     assert_true(read_file(&again, scratch_path("many.h5")) == hash);
     assert_int_equal(metrics.evals, KEPT + 5);
     assert_int_equal(again.evals, KEPT + 5);
     assert_int_equal(again.confusions, KEPT);
+    assert_true(metrics.confusion_room <= KEPT);
+    assert_int_equal(metrics_bytes(MANY), KEPT * MANY * MANY * sizeof *matrix);
     for (int i = 0; i < KEPT; i++) {
         size_t last = (size_t)(i + 1) * MANY * MANY - 1;
         assert_int_equal(metrics.confusion[last], i + 5);
@@ -134,7 +148,65 @@ static void test_confusions_are_bounded(void **state)
     }
     metrics_release(&metrics);
     metrics_release(&again);
-    free(confusion);
+    free(matrix);
+}
+
+/* With too many classes for a matrix: counts by class and the pairs, read back the same.
+ */
+static void test_many_classes(void **state)
+{
+    (void)state;
+    enum { MANY = 5000 };
+    struct metrics metrics, again;
+    struct confusion confusion;
+    struct h5file *file;
+    metrics_init(&metrics, MANY);
+    metrics_init(&again, MANY);
+    for (int e = 1; e <= 20; e++) {
+        confusion_init(&confusion, MANY, 1000);
+        for (int i = 0; i < 1000; i++)
+            confusion_add(&confusion, i * 4, i % 10 ? i * 4 : i % e);
+        confusion_finish(&confusion);
+        metrics_add_eval(&metrics, &(struct metrics_eval){.step = (uint64_t)e},
+                         &confusion);
+        if (e < 20)
+            confusion_release(&confusion);
+    }
+    uint64_t hash = write_file(&metrics, scratch_path("classes.h5"));
+    assert_true(read_file(&again, scratch_path("classes.h5")) == hash);
+    size_t row = confusion_row_count(MANY);
+    int kept = metrics.confusions;
+    assert_in_range(kept, 2, 19);
+    assert_int_equal(again.confusions, kept);
+    assert_memory_equal(again.confusion, metrics.confusion,
+                        (size_t)kept * row * sizeof *metrics.confusion);
+
+    int32_t *counts = calloc((size_t)kept * 3 * MANY, sizeof *counts);
+    int32_t *pairs = calloc((size_t)kept * CONFUSION_PAIRS * 3, sizeof *pairs);
+    assert_int_equal(h5file_open(&file, scratch_path("classes.h5")), ST_OK);
+    assert_false(h5file_has(file, "/metrics/eval/confusion"));
+    assert_int_equal(h5file_read(file, "/metrics/eval/class_counts", H5FILE_I32,
+                                 (size_t)kept * 3 * MANY, counts),
+                     ST_OK);
+    assert_int_equal(h5file_read(file, "/metrics/eval/confused_pairs", H5FILE_I32,
+                                 (size_t)kept * CONFUSION_PAIRS * 3, pairs),
+                     ST_OK);
+    h5file_close(file);
+    const int32_t *last = counts + (size_t)(kept - 1) * 3 * MANY;
+    const int32_t *last_pairs = pairs + (size_t)(kept - 1) * CONFUSION_PAIRS * 3;
+    assert_memory_equal(last, confusion.support, MANY * sizeof *last);
+    assert_memory_equal(last + MANY, confusion.predicted, MANY * sizeof *last);
+    assert_memory_equal(last + 2 * MANY, confusion.correct, MANY * sizeof *last);
+    assert_true(confusion.pairs > 0 && confusion.pairs < CONFUSION_PAIRS);
+    for (int i = 0; i < 3 * confusion.pairs; i++)
+        assert_int_equal(last_pairs[i], ((const int32_t *)confusion.pair)[i]);
+    for (int i = 3 * confusion.pairs; i < 3 * CONFUSION_PAIRS; i++)
+        assert_int_equal(last_pairs[i], 0);
+    confusion_release(&confusion);
+    metrics_release(&metrics);
+    metrics_release(&again);
+    free(counts);
+    free(pairs);
 }
 
 /* Reading replaces what was there. */
@@ -231,6 +303,7 @@ int main(void)
         cmocka_unit_test(test_round_trip),
         cmocka_unit_test(test_copy),
         cmocka_unit_test(test_confusions_are_bounded),
+        cmocka_unit_test(test_many_classes),
         cmocka_unit_test(test_read_replaces),
         cmocka_unit_test(test_hash_sees_values),
         cmocka_unit_test(test_save),

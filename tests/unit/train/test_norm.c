@@ -125,12 +125,47 @@ static void test_parts(void **unused)
     free(vector);
 }
 
+/* Statistics and frozen ranges do not count, and cut chunks without changing the rest. */
+static void test_ranges(void **unused)
+{
+    (void)unused;
+    struct norm norm;
+    double sum[MODEL_LAYERS];
+    float *vector = draw();
+    size_t params = model.params;
+    struct ranges own = model.ranges;
+    model.ranges = (struct ranges){0};
+    ranges_append(&model.ranges, 30, RANGE_TRAIN);
+    ranges_append(&model.ranges, 33, RANGE_STATISTIC);
+    ranges_append(&model.ranges, 5000, RANGE_TRAIN_DECAY);
+    ranges_append(&model.ranges, 5100, RANGE_FROZEN);
+    ranges_append(&model.ranges, 5103, RANGE_STATISTIC);
+    ranges_append(&model.ranges, params, RANGE_TRAIN);
+    assert_true(params > 5200);
+    for (size_t i = 0; i < params; i++)
+        if ((i >= 30 && i < 33) || (i >= 5000 && i < 5103))
+            vector[i] = NAN;
+    norm_init(&norm, &model);
+    square_all(&norm, vector, 2, sum);
+    for (int u = 0; u < model.units; u++) {
+        double expected = 0;
+        for (size_t i = model.unit[u].begin; i < model.unit[u].end; i++)
+            expected += isnan(vector[i]) ? 0 : (double)vector[i] * vector[i];
+        assert_true(fabs(sum[u] - expected) <= 1e-12 * expected);
+    }
+    norm_release(&norm);
+    ranges_release(&model.ranges);
+    model.ranges = own;
+    free(vector);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_chunks),
         cmocka_unit_test(test_threads),
         cmocka_unit_test(test_parts),
+        cmocka_unit_test(test_ranges),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

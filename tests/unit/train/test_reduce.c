@@ -149,7 +149,7 @@ static void test_promises(void **state)
         for (int g = begin; g < n; g++) {
             int lane = g >= (begin + n + 1) / 2;
             memcpy(reduce_top(&reduce, lane), grain_vector[g], sizeof grain_vector[g]);
-            struct reduce_chain chain = reduce_promise(&reduce, lane, g);
+            struct tree_chain chain = reduce_promise(&reduce, lane, g);
             for (int i = 0; i < 3; i++)
                 reduce_settle(&reduce, lane, chain, border[i + 1], border[i]);
         }

@@ -12,8 +12,8 @@ static void check_order(const struct stage *stage, int rounds)
 {
     int forward = 0, backward = 0, most = 0;
     for (int i = 0; i < 2 * rounds; i++) {
-        struct stage_op op = stage_op(stage, rounds, i);
-        assert_int_equal(op.round, op.backward ? backward++ : forward++);
+        struct stage_pass pass = stage_pass_at(stage, rounds, i);
+        assert_int_equal(pass.round, pass.backward ? backward++ : forward++);
         assert_true(backward <= forward);
         if (forward - backward > most)
             most = forward - backward;
@@ -37,11 +37,11 @@ static void test_order(void **state)
 }
 
 /* Does a stage have what it needs for its next deed? */
-static bool ready(int count, int s, struct stage_op op, int (*done)[2])
+static bool ready(int count, int s, struct stage_pass pass, int (*done)[2])
 {
-    if (op.backward)
-        return s == count - 1 || done[s + 1][1] > op.round;
-    return s == 0 || done[s - 1][0] > op.round;
+    if (pass.backward)
+        return s == count - 1 || done[s + 1][1] > pass.round;
+    return s == 0 || done[s - 1][0] > pass.round;
 }
 
 /* With each deed taking one unit of time the pipeline never locks up, and takes no longer
@@ -58,9 +58,9 @@ static void test_schedule(void **state)
                 left = count;
                 for (int s = 0; s < count; s++) {
                     const struct stage stage = {.count = count, .index = s};
-                    struct stage_op op = stage_op(&stage, rounds, next[s]);
-                    if (next[s] < 2 * rounds && ready(count, s, op, now)) {
-                        done[s][op.backward]++;
+                    struct stage_pass pass = stage_pass_at(&stage, rounds, next[s]);
+                    if (next[s] < 2 * rounds && ready(count, s, pass, now)) {
+                        done[s][pass.backward]++;
                         next[s]++;
                     }
                     left -= next[s] == 2 * rounds;

@@ -1,0 +1,57 @@
+/*
+ * lab: kernels that only measurements run. Training uses none of them.
+ *
+ * Two yardsticks of the machine; a convolution by an algorithm that the caller names; a
+ * convolution in three layouts of memory.
+ */
+#ifndef LOCKSTEP_KERNELS_LAB_H
+#define LOCKSTEP_KERNELS_LAB_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "kernels/conv.h"
+
+/* Compiled once for each instruction set, as struct kernels. */
+struct lab_kernels {
+    /* `rounds` rounds of fused multiply-adds on registers alone; returns the FLOPs done.
+       sink keeps the compiler from leaving them out. */
+    double (*multiply_add)(long rounds, float *sink);
+    /* a = b + s c: three streams of memory. */
+    void (*triad)(float *a, const float *b, const float *c, float s, size_t n);
+
+    /*
+     * One convolution (stride 1, pad 0, no bias; C and K multiples of 16) in three
+     * layouts:
+     *
+     *   nchw     x (N, C, H, W), y (N, K, P, Q), weight (K, C, R, S)
+     *
+     *   nhwc     x (N, H, W, C), y (N, P, Q, K), weight (R, S, C, K)
+     *
+     *   blocked  x (N, C/16, H, W, 16), y (N, K/16, P, Q, 16),
+     *            weight (K/16, C/16, R, S, 16 of C, 16 of K)
+     */
+    void (*layout_nchw)(const struct conv_shape *shape, float *y, const float *x,
+                        const float *weight);
+    void (*layout_nhwc)(const struct conv_shape *shape, float *y, const float *x,
+                        const float *weight);
+    void (*layout_blocked)(const struct conv_shape *shape, float *y, const float *x,
+                           const float *weight);
+};
+
+/* The table for the instruction set in use (kernels/kernels.h). */
+const struct lab_kernels *lab_kernels(void);
+
+/* conv_forward by the direct kernel, or by im2col and sgemm, whatever the shape. scratch:
+   lab_conv_scratch bytes. */
+void lab_conv_direct(const struct team *team, const struct conv_shape *shape, float *y,
+                     const float *x, const float *weight, const float *bias,
+                     void *scratch);
+void lab_conv_gemm(const struct team *team, const struct conv_shape *shape, float *y,
+                   const float *x, const float *weight, const float *bias, void *scratch);
+size_t lab_conv_scratch(const struct conv_shape *shape);
+
+/* Does conv_forward use the direct kernel for this shape? */
+bool lab_conv_is_direct(const struct conv_shape *shape);
+
+#endif

@@ -1,0 +1,79 @@
+#include "app/run/prepare.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "kernels/cpu.h"
+
+static bool prepare_set(const char *name, const char *value)
+{
+    if (getenv(name))
+        return false;
+    setenv(name, value, 1);
+    return true;
+}
+
+/* Threads that spin while they wait take the cores from ranks that compute. */
+static bool prepare_crowded(void)
+{
+    const char *local = getenv("OMPI_COMM_WORLD_LOCAL_SIZE");
+    return local && 2 * atoi(local) > (int)sysconf(_SC_NPROCESSORS_ONLN);
+}
+
+void prepare_environment(char **argv)
+{
+    if (getenv(PREPARE_VARIABLE))
+        return;
+    const char *core = cpu_blas_core();
+    bool changed = core && prepare_set("OPENBLAS_CORETYPE", core);
+    if (prepare_crowded() && prepare_set("OMP_WAIT_POLICY", "passive"))
+        changed = true;
+    if (!changed)
+        return;
+    setenv(PREPARE_VARIABLE, "1", 1);
+    execv("/proc/self/exe", argv);
+    /* Without /proc the run is slower, but right. */
+}
+
+const char *prepare_blas_advice(void)
+{
+    static char text[160];
+    const char *forced = getenv("OPENBLAS_CORETYPE");
+    if (!forced || !cpu_blas_core() || cpu_isa() != CPU_V4)
+        return NULL;
+    snprintf(text, sizeof text,
+             "OPENBLAS_CORETYPE=%s keeps OpenBLAS from AVX-512, which this CPU has; "
+             "unset it",
+             forced);
+    return text;
+}
+
+static bool prepare_asks_other(const char *name, int threads)
+{
+    const char *text = getenv(name);
+    return text && atoi(text) != threads; /* OMP_NUM_THREADS may be a list, "4,1" */
+}
+
+const char *prepare_threads_advice(int threads)
+{
+    static char text[160];
+    static const char *const blas[] = {"OPENBLAS_NUM_THREADS", "GOTO_NUM_THREADS"};
+    if (prepare_asks_other("OMP_NUM_THREADS", threads)) {
+        snprintf(text, sizeof text,
+                 "OMP_NUM_THREADS=%.20s is ignored: a rank has %d thread%s; use "
+                 "--threads, and unset it",
+                 getenv("OMP_NUM_THREADS"), threads, threads > 1 ? "s" : "");
+        return text;
+    }
+    for (int i = 0; i < 2; i++)
+        if (prepare_asks_other(blas[i], 1) && prepare_asks_other(blas[i], threads)) {
+            snprintf(text, sizeof text,
+                     "%s=%.20s is ignored: a BLAS call has one thread, a rank has %d; "
+                     "use --threads, and unset it",
+                     blas[i], getenv(blas[i]), threads);
+            return text;
+        }
+    return NULL;
+}

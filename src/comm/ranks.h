@@ -1,0 +1,15 @@
+/* ranks: which ranks share memory, and their numbers. */
+#ifndef LOCKSTEP_COMM_RANKS_H
+#define LOCKSTEP_COMM_RANKS_H
+
+#include "comm_impl.h"
+
+/* Collective: the same ranks, renumbered so that those of one node follow each other. The
+   order is kept where it is like that already. */
+MPI_Comm comm_order_ranks(MPI_Comm ranks);
+
+/* Collective: sets all that follows from comm->all, the topology among it. */
+void comm_find_ranks(struct comm *comm);
+void comm_release_ranks(struct comm *comm);
+
+#endif

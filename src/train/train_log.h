@@ -1,0 +1,61 @@
+/*
+ * train_log: what the log says of a run: a line per interval, the evaluations, the end.
+ * Rank 0 prints.
+ */
+#ifndef LOCKSTEP_TRAIN_TRAIN_LOG_H
+#define LOCKSTEP_TRAIN_TRAIN_LOG_H
+
+#include "stepper.h"
+#include "train/evaluate.h"
+#include "train/metrics.h"
+
+/* What the log's next line needs besides struct progress: times of this process only. */
+struct log_interval {
+    double seconds;         /* in steps */
+    double reduce;          /* of these in communication */
+    double spanned, waited; /* by the gradients' sums: see struct overlap */
+    uint64_t steps, samples;
+};
+
+struct train_log {
+    struct train_run *run;  /* borrowed */
+    struct metrics metrics; /* the history; on rank 0 */
+    struct log_interval interval;
+    struct confusion confusion; /* of the last evaluation; classes 0: there was none */
+};
+
+void train_log_init(struct train_log *log, struct train_run *run);
+void train_log_release(struct train_log *log);
+
+/* Forgets the history. */
+void train_log_restart(struct train_log *log);
+
+/* A good step is over; it took so many seconds, `reduce` of them in communication. Also
+   adds it to run->progress, but for the step number. */
+void train_log_add(struct train_log *log, const struct train_step *step,
+                   const struct overlap *overlap, double seconds, double reduce);
+
+/* One line of the interval that ends with this step; the next interval begins. */
+void train_log_line(struct train_log *log, const struct train_step *step);
+
+/* An evaluation of this step: a line with state=, an entry of the history. Takes over the
+   result's confusion counts. */
+void train_log_evaluation(struct train_log *log, struct evaluation *result,
+                          uint64_t state);
+
+/* --- printing (report.c) --- */
+
+void report_table_head(void);
+void report_interval(const struct train_run *run, const struct log_interval *interval,
+                     const struct metrics_train *entry);
+void report_evaluation(const struct progress *progress, const struct evaluation *result,
+                       uint64_t state);
+
+/* Collective: where the time of the run went, whose steps and all took `wall` seconds.
+   Returns the longest wait of any rank for images. */
+double report_phases(struct train_run *run, double wall);
+
+/* The last line of a run. */
+void report_result(const struct train_run *run, uint64_t state, double wall);
+
+#endif

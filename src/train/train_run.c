@@ -1,0 +1,51 @@
+#include "train_run.h"
+
+#include <stdlib.h>
+
+#include "base/mem.h"
+#include "comm/comm.h"
+
+void train_run_init(struct train_run *run, const struct trainer_setup *setup)
+{
+    const struct train_options *options = &setup->options->train;
+    uint64_t images = setup->dataset->info.count[DATASET_TRAIN];
+    uint64_t batch = (uint64_t)options->batch;
+    *run = (struct train_run){.setup = *setup};
+    stage_init_whole(&run->whole, setup->comm, setup->model);
+    run->stage = setup->stage ? setup->stage : &run->whole;
+    run->model = run->stage->model;
+    run->epoch_steps = (images + batch - 1) / batch;
+    run->total_steps = options->steps > 0 ? (uint64_t)options->steps
+                                          : (uint64_t)options->epochs * run->epoch_steps;
+}
+
+uint64_t train_run_hash(const struct train_run *run, const struct run_state *state)
+{
+    const struct stage *stage = run->stage;
+    struct state_vector list[STATE_VECTORS];
+    int units = run->setup.model->units;
+    size_t count = (size_t)run_state_list(state, list) * (size_t)units;
+    uint64_t *hashes = mem_zeroed(count, sizeof *hashes);
+    run_state_unit_hashes(state, run->model, units, hashes);
+    if (stage->count > 1)
+        comm_merge(stage->line, hashes, count * sizeof *hashes);
+    uint64_t joined = run_state_join(hashes, count, run->progress.step);
+    free(hashes);
+    return joined;
+}
+
+struct train_batch train_run_batch(const struct train_run *run, uint64_t number)
+{
+    const struct comm *peers = run->stage->peers;
+    uint64_t batch = (uint64_t)run->setup.options->train.batch;
+    struct train_batch at = {
+        .epoch = (uint32_t)(number / run->epoch_steps),
+        .first = number % run->epoch_steps * batch,
+    };
+    struct grain_range *grains = &at.grains;
+    uint64_t left = run->setup.dataset->info.count[DATASET_TRAIN] - at.first;
+    grains->samples = left < batch ? left : batch;
+    grains->count = grain_count(grains->samples, run->setup.model->grain);
+    comm_share(peers, grains->count, comm_rank(peers), &grains->begin, &grains->end);
+    return at;
+}

@@ -1,0 +1,73 @@
+/* trainer_bytes: how much memory training takes, before anything is allocated. */
+#include "base/grain.h"
+#include "comm/comm.h"
+#include "comm/tree.h"
+#include "stepper.h"
+#include "train/evaluate.h"
+#include "train/trainer.h"
+
+static int bytes_grains(const struct run_options *options)
+{
+    return grain_count((uint64_t)options->train.batch, options->train.grain);
+}
+
+/* Of workspaces and vectors; copies: the process writes checkpoints from copies. */
+static size_t bytes_vectors(const struct run_options *options, const struct stage *stage,
+                            struct reduce_size size, bool copies)
+{
+    size_t kept = 1 + (size_t)optim_states(&options->optim) + (options->train.ema > 0);
+    size_t vectors = kept + (copies ? kept : 0) + 1; /* the sum */
+    size_t floats = vectors * stage->model->params + reduce_floats(size);
+    return crew_bytes(stage, size.lanes) + floats * sizeof(float);
+}
+
+/* Between nodes: received, held and, by MPI, copied on both sides. Inside a node the
+   vectors lie in shared memory. */
+static size_t bytes_sent(const struct run_options *options, const struct stage *stage)
+{
+    const struct comm *peers = stage->peers;
+    struct tree_node nodes[TREE_NODES_MAX];
+    int grains = bytes_grains(options), begin, end;
+    if (comm_size(peers) == comm_node_size(peers))
+        return 0;
+    comm_share(peers, grains, comm_rank(peers), &begin, &end);
+    size_t parts = (size_t)tree_cover(grains, begin, end, nodes);
+    return (2 + 2 * parts) * stage->model->params * sizeof(float);
+}
+
+/* The counts of the last evaluation are kept while the next one is made; the process that
+   writes has the history and a copy of it. */
+static size_t bytes_evaluation(const struct trainer_setup *setup, bool copies)
+{
+    const struct dataset_info *data = &setup->dataset->info;
+    uint64_t samples = data->count[DATASET_TEST];
+    if (samples == 0)
+        return 0;
+    size_t history = comm_rank(setup->comm) == 0 ? metrics_bytes(data->classes) : 0;
+    return evaluation_answer_bytes(setup->model, samples) +
+           confusion_bytes(data->classes, samples) + (copies ? 2 : 1) * history;
+}
+
+size_t trainer_bytes(const struct trainer_setup *setup)
+{
+    const struct run_options *options = setup->options;
+    struct stage whole;
+    stage_init_whole(&whole, setup->comm, setup->model);
+    const struct stage *stage = setup->stage ? setup->stage : &whole;
+    bool writes = setup->folder && comm_rank(setup->comm) == 0;
+    int grains = bytes_grains(options), begin, most;
+    comm_share(stage->peers, grains, 0, &begin, &most);
+    struct reduce_size size =
+        stepper_reduce_size(stage->model, setup->plan->lanes, grains, most);
+    return bytes_vectors(options, stage, size, writes && stage->count == 1) +
+           bytes_sent(options, stage) + bytes_evaluation(setup, writes);
+}
+
+size_t trainer_bytes_least(const struct run_options *options, const struct stage *stage,
+                           int replicas)
+{
+    int grains = bytes_grains(options), begin, most;
+    tree_share(grains, replicas, 0, &begin, &most);
+    return bytes_vectors(options, stage,
+                         stepper_reduce_size(stage->model, 1, grains, most), false);
+}
