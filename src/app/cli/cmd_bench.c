@@ -17,17 +17,19 @@ enum status cmd_bench(struct comm *comm, int argc, char **argv)
         .stall_timeout = RUN_STALL_TIMEOUT,
     };
     const struct cli_option options[] = {
-        {"batch", CLI_TEXT, &request.batches, "N,N,...", "batch sizes (16,64,256,1024)"},
+        {"batch", CLI_TEXT, &request.batches, "N,N,...",
+         "batch sizes, default 16,64,256,1024"},
         {"threads", CLI_TEXT, &request.threads, "T,T,...",
-         "threads per rank (1 and all of its share)"},
-        {"repeats", CLI_INT, &request.repeats, "N", "runs whose median is shown (7)"},
+         "threads per rank, default 1 and the rank's share of the CPUs"},
+        {"repeats", CLI_INT, &request.repeats, "N",
+         "runs whose median is shown, default 7"},
         {"grain", CLI_INT, &request.grain, "N",
          "samples per grain, instead of the config's"},
         {"train", CLI_FLAG, &request.train_only, NULL, "do not time forward alone"},
         {"bytes", CLI_TEXT, &request.bytes, "N,N,...",
-         "reduce: bytes of a vector (4096 to 67108864)"},
+         "reduce: bytes of a vector, default 4096 to 67108864"},
         {"grains", CLI_INT, &request.grains, "N",
-         "reduce: number of vectors to add (one per rank)"},
+         "reduce: vectors to add, default one per rank"},
         {"json", CLI_FLAG, &request.json, NULL, "an array of objects instead of a table"},
         {"lines", CLI_FLAG, &request.lines, NULL,
          "step: a line of key=value words instead of each row"},
@@ -37,10 +39,9 @@ enum status cmd_bench(struct comm *comm, int argc, char **argv)
     const struct cli_command command = {
         "bench", "step|layers|reduce [CONFIG]", 1, 2,
         "Measure whole training steps (step) or each layer (layers) of the reference\n"
-        "network or of CONFIG's, on 28x28 images; steps also under mpirun. Or measure "
-        "the\n"
-        "sum of a gradient over ranks (reduce) by each algorithm and by MPI_Allreduce,\n"
-        "whose bits depend on the number of ranks."};
+        "network or of CONFIG's, on 28x28 images; steps also under mpirun. Or measure\n"
+        "the sum of a gradient over ranks (reduce) by each algorithm and by\n"
+        "MPI_Allreduce, whose bits depend on the number of ranks."};
     const char *operand[2];
     char both[32];
     int count;

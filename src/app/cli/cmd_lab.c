@@ -150,14 +150,14 @@ static enum status lab_layers(struct comm *comm, int argc, char **argv)
     struct lab_request request = {.batch = 16, .seconds = 60};
     const struct cli_option options[] = {
         {"threads", CLI_TEXT, &request.threads, "T,T,...",
-         "numbers of threads (1 and that of the allowed CPUs)"},
-        {"batch", CLI_INT, &request.batch, "N", "images in a batch (16)"},
+         "numbers of threads, default 1 and that of the allowed CPUs"},
+        {"batch", CLI_INT, &request.batch, "N", "images in a batch, default 16"},
         {"data", CLI_TEXT, &request.data, "FILE",
-         "images of a data set (built-in letters)"},
+         "images of a data set, default built-in letters"},
         {"layers", CLI_TEXT, &request.layers, "PATTERN",
          "only layers that match: 'conv*', 'linear1', 'conv1-gelu1'"},
         {"seconds", CLI_REAL, &request.seconds, "S",
-         "time for measuring the layers, roughly (60)"},
+         "time for measuring the layers, roughly, default 60"},
         {"out", CLI_TEXT, &request.out, "FILE", "HDF5, for scripts/plot_lab.py"},
         {0},
     };

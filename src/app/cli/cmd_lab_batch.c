@@ -81,10 +81,12 @@ enum status lab_batch(struct comm *comm, int argc, char **argv)
                                         .repeats = 5,
                                         .stall_timeout = RUN_STALL_TIMEOUT};
     const struct cli_option options[] = {
-        {"batch", CLI_TEXT, &request.batches, "N,N,...", "batch sizes (1,2,4,...,1024)"},
+        {"batch", CLI_TEXT, &request.batches, "N,N,...",
+         "batch sizes, default 1,2,4,...,1024"},
         {"threads", CLI_INT, &request.threads, "T",
-         "threads per rank (the rank's share of CPUs)"},
-        {"repeats", CLI_INT, &request.repeats, "N", "runs whose median is shown (5)"},
+         "threads per rank, default the rank's share of the CPUs"},
+        {"repeats", CLI_INT, &request.repeats, "N",
+         "runs whose median is shown, default 5"},
         {"stall-timeout", CLI_INT, &request.stall_timeout, "SECONDS", RUN_STALL_HELP},
         {0},
     };

@@ -92,11 +92,11 @@ enum status lab_threads(struct comm *comm, int argc, char **argv)
     struct lab_threads_request request = {
         .grid = {.batch = 256, .repeats = 5, .hidden = PREPARE_VARIABLE}};
     const struct cli_option options[] = {
-        {"batch", CLI_INT, &request.grid.batch, "N", "images in a batch (256)"},
+        {"batch", CLI_INT, &request.grid.batch, "N", "images in a batch, default 256"},
         {"workers", CLI_INT, &request.most, "N",
-         "most workers, ranks times threads (twice the CPUs)"},
+         "most workers, ranks times threads, default twice the CPUs"},
         {"repeats", CLI_INT, &request.grid.repeats, "N",
-         "runs whose median is shown (5)"},
+         "runs whose median is shown, default 5"},
         {0},
     };
     const struct cli_command command = {

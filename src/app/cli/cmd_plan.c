@@ -49,14 +49,15 @@ static enum status parse_request(struct plan_request *request, int argc, char **
 {
     const struct cli_option options[] = {
         {"data", CLI_TEXT, &request->data, "FILE",
-         "data set, instead of data.file (built-in letters if that is empty)"},
-        {"set", CLI_TEXTS, &request->set, "SECTION.KEY=VALUE", "overrides the config"},
+         "data set, instead of data.file; built-in letters if both are empty"},
+        {"set", CLI_TEXTS, &request->set, "SECTION.KEY=VALUE",
+         "override a key of the config; may be repeated"},
         {"threads", CLI_INT, &request->threads, "T",
-         "threads per rank (the rank's share of CPUs)"},
+         "threads per rank, default the rank's share of the CPUs"},
         {"ranks", CLI_TEXT, &request->ranks, "N,N,...",
-         "numbers of ranks to predict (1, 2, 4, ... 4096)"},
+         "numbers of ranks to predict, default 1, 2, 4, ... 4096"},
         {"ranks-per-node", CLI_INT, &request->per_node, "R",
-         "ranks on a node (as started; for a single rank: as many as fit on the CPUs)"},
+         "ranks on a node, default as started, or for a single rank as fit on the CPUs"},
         {"network", CLI_TEXT, &request->network, "SPEED,LATENCY",
          "network between nodes, instead of measuring it: 10Gbit,20us"},
         {"out", CLI_TEXT, &request->out, "FILE", "HDF5, for scripts/plot_scaling.py"},
@@ -65,9 +66,8 @@ static enum status parse_request(struct plan_request *request, int argc, char **
     };
     const struct cli_command command = {
         "plan", "CONFIG", 1, 1,
-        "Measure the parts of a training step here and predict its time on more ranks "
-        "and\n"
-        "nodes. Under mpirun the ranks and their network are measured as well."};
+        "Measure the parts of a training step here and predict its time on more ranks\n"
+        "and nodes. Under mpirun the ranks and their network are measured as well."};
     const char *operand[1];
     int count;
     TRY(cli_parse(&command, options, argc, argv, operand, &count));

@@ -181,9 +181,10 @@ enum status cmd_tune(struct comm *comm, int argc, char **argv)
 {
     struct tune_request request = {.stall_timeout = RUN_STALL_TIMEOUT};
     const struct cli_option options[] = {
-        {"batch", CLI_TEXT, &request.batches, "N,N,...", "batch sizes (the config's)"},
+        {"batch", CLI_TEXT, &request.batches, "N,N,...",
+         "batch sizes, default the config's"},
         {"threads", CLI_INT, &request.threads, "T",
-         "threads per rank (the rank's share of CPUs)"},
+         "threads per rank, default the rank's share of the CPUs"},
         {"grain", CLI_INT, &request.grain, "N",
          "samples per grain, instead of the config's"},
         {"layouts", CLI_FLAG, &request.layouts, NULL,
