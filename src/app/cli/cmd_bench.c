@@ -8,6 +8,20 @@
 #include "cmd_bench.h"
 #include "comm/comm.h"
 
+#define BENCH_THREADS 32
+
+/* One thread, and all of the rank's share of the CPUs. Collective; notes what makes the
+   processes slow (app/run/placement.h). */
+static const char *bench_default_threads(struct comm *comm, char text[BENCH_THREADS])
+{
+    struct run_ranks ranks;
+    run_ranks_init(&ranks, comm, 0);
+    int share = run_threads(&ranks, comm);
+    run_ranks_release(&ranks);
+    snprintf(text, BENCH_THREADS, share > 1 ? "1,%d" : "1", share);
+    return text;
+}
+
 enum status cmd_bench(struct comm *comm, int argc, char **argv)
 {
     struct bench_request request = {
@@ -43,7 +57,7 @@ enum status cmd_bench(struct comm *comm, int argc, char **argv)
         "the sum of a gradient over ranks (reduce) by each algorithm and by\n"
         "MPI_Allreduce, whose bits depend on the number of ranks."};
     const char *operand[2];
-    char both[32];
+    char both[BENCH_THREADS];
     int count;
     TRY(cli_parse(&command, options, argc, argv, operand, &count));
     if (count < 0)
@@ -56,13 +70,9 @@ enum status cmd_bench(struct comm *comm, int argc, char **argv)
     TRY(run_watch(comm, request.stall_timeout));
     if (strcmp(operand[0], "reduce") == 0)
         return bench_reduce(comm, &request);
-    struct run_ranks ranks;
-    run_ranks_init(&ranks, comm, 0);
-    int share = run_threads(&ranks, comm);
-    run_ranks_release(&ranks);
-    snprintf(both, sizeof both, share > 1 ? "1,%d" : "1", share);
+    const char *threads = bench_default_threads(comm, both);
     if (!request.threads)
-        request.threads = both;
+        request.threads = threads;
     if (strcmp(operand[0], "step") == 0)
         return bench_step(comm, &request);
     if (strcmp(operand[0], "layers") == 0)
