@@ -42,7 +42,7 @@ static void print_reduce_table(struct comm *comm, const struct exchange_point *p
 {
     struct table table;
     table_init(&table, ">ranks", ">bytes", "<algorithm", ">us", ">spread", ">GB/s",
-               ">time / MPI_Allreduce's", "<", NULL);
+               ">of MPI_Allreduce's time", "<", NULL);
     for (int i = 0; i < count; i++) {
         const struct exchange_point *point = &points[i];
         double mpi = point->algorithm[point->algorithms - 1].seconds;
