@@ -22,7 +22,7 @@ BELOW_nn      := nn kernels base
 BELOW_data    := data io comm base
 BELOW_train   := train nn data kernels comm io base
 BELOW_lab     := lab train nn data kernels comm io base
-BELOW_app     := app train lab nn data kernels comm io base
+BELOW_app     := app lab train nn data kernels comm io base
 
 WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla \
         -Wpointer-arith -Wcast-qual -Wwrite-strings -Werror=implicit-function-declaration

@@ -20,11 +20,6 @@ function allow_cycles()
           "nn/layer_flatten nn/layer_linear nn/layer_pool",
           "the list of all kinds of layers names the tables of the kinds")
     allow("nn/model nn/model_part", "a model finds its units when it is made")
-    allow("lab/measure lab/verdict", "a measurement ends with its verdict")
-    allow("lab/scaling lab/scaling_sum", "one computation in two files")
-    allow("lab/strategy lab/strategy_filter lab/strategy_spatial",
-          "the list of all strategies names the set-up of each")
-    allow("app/cli/cmd_bench app/cli/cmd_bench_layers", "one command in two files")
     allow("app/cli/cmd_data app/cli/cmd_import", "one command in two files")
 }
 

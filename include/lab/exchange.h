@@ -1,11 +1,12 @@
 /*
- * exchange: how long the sum of a gradient over the ranks takes, by each algorithm of the
- * fixed tree (comm/comm.h) and, for comparison, by MPI_Allreduce, whose bits depend on
- * the number of ranks.
+ * exchange: how long the sum of a gradient over the ranks takes: by each algorithm of the
+ * fixed tree (comm/comm.h), and by MPI_Allreduce, whose bits depend on the number of
+ * ranks.
  *
- * They take turns in every round, so that what else the machine does hits all alike. A
- * time is that of the slowest rank, so all ranks get the same figures. Collective. Ends
- * what comm_vectors gave before: not while a trainer lives.
+ * The algorithms take turns in every round, so that other work on the machine affects all
+ * of them alike. A time is that of the slowest rank, so all ranks have the same figures.
+ * Collective. Must not be called while a trainer exists: it replaces what comm_vectors
+ * returned.
  */
 #ifndef LOCKSTEP_LAB_EXCHANGE_H
 #define LOCKSTEP_LAB_EXCHANGE_H
@@ -15,38 +16,39 @@
 
 struct comm;
 
-#define EXCHANGE_WAYS 8
-#define EXCHANGE_MPI  "MPI_Allreduce"
+#define EXCHANGE_ALGORITHMS 8
+#define EXCHANGE_MPI        "MPI_Allreduce"
 
-struct exchange_way {
+struct exchange_algorithm {
     const char *name;
     double seconds, low, high; /* median and extremes over the rounds */
 };
 
-/* Vectors of so many bytes, each rank with its share of `grains` of them. */
+/* The sum of `grains` vectors of so many bytes, of which each rank has its share. */
 struct exchange_point {
     size_t bytes;
-    int grains, ways;
-    struct exchange_way way[EXCHANGE_WAYS]; /* those that apply; the last one is MPI's */
-    int chosen;                             /* by comm, for this size; -1: one rank */
-    double against_mpi; /* median over the rounds of chosen / MPI_Allreduce, in a round */
+    int grains, algorithms;
+    struct exchange_algorithm algorithm[EXCHANGE_ALGORITHMS]; /* the last is MPI's */
+    int chosen;         /* by comm, for this size; -1: one rank, nothing to choose */
+    double against_mpi; /* median over the rounds of the ratio chosen / MPI_Allreduce */
 };
 
 /* grains 0: one for each rank. */
 void exchange_measure(struct comm *comm, size_t bytes, int grains, int rounds,
                       struct exchange_point *point);
 
-/* What a training step sums: pieces of so many floats of one vector. Each rank's vectors
-   are written anew before, as backward does; over a network that takes `pause` seconds.
- */
+/* The sums of a training step: pieces of one vector, of so many floats each. */
 #define EXCHANGE_PIECES 8
 struct exchange_sum {
-    int grains, pieces;
-    size_t floats[EXCHANGE_PIECES];
-    double seconds; /* of all of them, begun together and waited for: lower quartile */
+    int grains, pieces;             /* given */
+    size_t floats[EXCHANGE_PIECES]; /* given */
+    double seconds; /* all pieces, started together and waited for: lower quartile */
     double low, high;
-    double busy; /* of these, the CPU's of a rank: starting, adding, copying */
+    double busy; /* CPU time of a rank in these seconds: starting, adding, copying */
 };
+
+/* Before each sum every rank writes its vectors anew, as backward does. pause: seconds
+   without messages before each sum, on several nodes, as while a step is computed. */
 void exchange_measure_sum(struct comm *comm, double pause, struct exchange_sum *sum);
 
 #endif

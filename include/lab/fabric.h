@@ -1,5 +1,5 @@
 /*
- * fabric: how fast messages go from one node to another, measured or as a user says.
+ * fabric: latency and bandwidth between two nodes, measured or given by the user.
  */
 #ifndef LOCKSTEP_LAB_FABRIC_H
 #define LOCKSTEP_LAB_FABRIC_H
@@ -15,18 +15,18 @@ struct comm;
 
 struct fabric {
     bool known, given;
-    bool between_nodes; /* else between ranks of one node */
+    bool between_nodes; /* false: between ranks of one node */
     struct comm_link link;
     char text[FABRIC_TEXT]; /* "10Gbit,20us", "measured, n1 to n2" */
 };
 
-/* "10Gbit,20us": bandwidth in bit, kbit, Mbit, Gbit, B, kB, MB or GB a second, latency of
-   one way in ns, us, ms or s. A nominal bandwidth carries less of what is sent: of 1538
-   bytes on an Ethernet 1448. ST_USAGE: it is none. */
+/* "10Gbit,20us": bandwidth in bit, kbit, Mbit, Gbit, B, kB, MB or GB per second, latency
+   one way in ns, us, ms or s. link.bandwidth is that of the payload: 1448 of 1538 bytes
+   on an Ethernet. ST_USAGE: the text is not of this form. */
 enum status fabric_parse(const char *text, struct fabric *fabric) MUST_CHECK;
 
-/* Collective: between rank 0 and the first rank of another node, or else rank 1 of its
-   own. With one rank nothing is known. */
+/* Collective. Measures between rank 0 and the first rank of another node, or rank 1 if
+   there is one node. With a single rank nothing is known. */
 void fabric_measure(struct comm *comm, struct fabric *fabric);
 
 #endif

@@ -1,16 +1,16 @@
 /*
- * layers: how fast each layer of a network is, pass by pass, on one core.
+ * layers: the time of each layer of a network, pass by pass, on one core.
  */
 #ifndef LOCKSTEP_LAB_LAYERS_H
 #define LOCKSTEP_LAB_LAYERS_H
 
 #include "nn/model.h"
 
-/* One step of the network (a layer, or a block of several). Medians over repeated passes
-   of one grain, whose data a run has just made; per image. */
+/* One operation of the network (a layer, or a block of several). Medians over repeated
+   passes of one grain, divided by its images. The data is warm, as in training. */
 struct layer_time {
     char name[64];            /* "conv1+maxpool1+gelu1" */
-    double forward, backward; /* seconds */
+    double forward, backward; /* seconds per image */
     struct model_work work;
 };
 
@@ -18,8 +18,8 @@ struct layer_time {
 void layers_measure(const struct model *model, const float *params, const float *x,
                     struct layer_time *times);
 
-/* Of a unit of a model (model_part): seconds of a grain forward and backward on one core,
-   the median of a few. */
+/* Seconds of a grain, forward and backward, through a unit of a model (model_part) on one
+   core: the median of a few. */
 double layers_unit_seconds(const struct model *unit);
 
 #endif

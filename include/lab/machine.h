@@ -1,6 +1,6 @@
 /*
- * machine: what this machine can do at best, and what it costs to use several threads:
- * measured, as the yardstick of the laboratory.
+ * machine: the peak speed and bandwidth of this machine and the cost of threads,
+ * measured. The laboratory judges its times by these.
  */
 #ifndef LOCKSTEP_LAB_MACHINE_H
 #define LOCKSTEP_LAB_MACHINE_H
@@ -11,36 +11,36 @@
 
 enum machine_level { MACHINE_L1, MACHINE_L2, MACHINE_L3, MACHINE_MEMORY, MACHINE_LEVELS };
 
-#define MACHINE_TEAMS   8  /* thread counts that are measured, at most */
-#define MACHINE_THREADS 64 /* the largest of them */
+#define MACHINE_TEAMS   8  /* most thread counts that are measured */
+#define MACHINE_THREADS 64 /* most threads */
 
 /* "L1", ..., "memory" */
 const char *machine_level_name(enum machine_level level);
 
-/* Of so many threads; seconds, bytes per second. */
+/* Of a number of threads; times in seconds, bandwidths in bytes per second. */
 struct machine_team {
     int threads;
-    struct sample region;  /* an OpenMP region, begun right after another: if they may,
-                              threads still spin */
-    struct sample wake;    /* after a pause in which they went to sleep */
+    struct sample region;  /* an OpenMP region started right after another one */
+    struct sample wake;    /* a region started after a pause in which threads slept */
     struct sample barrier; /* team_barrier */
-    double bandwidth[MACHINE_LEVELS]; /* a = b + s c, arrays of that level */
+    double bandwidth[MACHINE_LEVELS]; /* of a = b + s c, with arrays in that level */
 };
 
 struct machine {
-    int cpus;                     /* that may be used */
+    int cpus;                     /* that this process may use */
     double peak;                  /* FLOP/s of one core, on registers */
-    size_t cache[MACHINE_MEMORY]; /* bytes; 0: unknown. L3 is all cores' */
+    size_t cache[MACHINE_MEMORY]; /* bytes; 0: unknown. All cores share L3 */
     int teams;
     struct machine_team team[MACHINE_TEAMS];
 };
 
-/* Thread counts, the first of them 1. Takes about a second for each. */
+/* threads: (count) numbers of threads, the first of them 1. Takes about a second each. */
 void machine_measure(struct machine *machine, const int *threads, int count);
 
+/* NULL: this number of threads was not measured. */
 const struct machine_team *machine_team(const struct machine *machine, int threads);
 
-/* The first level that holds so many bytes. */
+/* The smallest level that holds so many bytes. */
 enum machine_level machine_level(const struct machine *machine, size_t bytes);
 
 #endif

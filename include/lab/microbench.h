@@ -1,7 +1,7 @@
 /*
- * beside: what else decides how fast a layer is: the layout of memory, the order in which
- * it is gone through, the algorithm, vectors, and when several threads begin to pay. All
- * on one thread but the last.
+ * microbench: small measurements of what else decides the speed of a layer: the memory
+ * layout, the order of accesses, the algorithm, vector instructions, and the size from
+ * which several threads are faster than one. All on one thread except the last.
  */
 #ifndef LOCKSTEP_LAB_MICROBENCH_H
 #define LOCKSTEP_LAB_MICROBENCH_H
@@ -14,34 +14,34 @@ enum microbench_layout { LAYOUT_NCHW, LAYOUT_NHWC, LAYOUT_BLOCKED, LAYOUTS };
 
 const char *microbench_layout_name(enum microbench_layout layout);
 
-/* The same convolution by plain loops in each layout, and its input brought there. */
+/* The same convolution by plain loops in each layout, and the conversion of its input. */
 struct microbench_layouts {
     struct conv_shape shape;
     struct sample conv[LAYOUTS];
-    struct sample convert[LAYOUTS]; /* from nhwc; of nhwc: a copy */
+    struct sample convert[LAYOUTS]; /* from NHWC; for NHWC itself: a copy */
 };
 void microbench_layouts(struct microbench_layouts *layouts, int batch);
 
 /* x *= f for each x of a square matrix, along its rows and along its columns. */
 struct microbench_walk {
-    enum machine_level level; /* that holds it */
+    enum machine_level level; /* that holds the matrix */
     int side;
-    struct sample row, column; /* seconds an element */
+    struct sample row, column; /* seconds per element */
 };
-/* Walks that the machine has levels for; returns their number. */
+/* One walk for each level that the machine has. Returns their number. */
 int microbench_walks(const struct machine *machine,
                      struct microbench_walk walk[MACHINE_LEVELS]);
 
-/* A convolution's forward pass by the direct kernel and by im2col and sgemm. */
-struct microbench_ways {
+/* The forward pass of a convolution by the direct kernel and by im2col and sgemm. */
+struct microbench_conv {
     char name[LAYER_NAME]; /* the layer's */
     struct conv_shape shape;
     struct sample direct, gemm;
-    bool takes_direct; /* what conv_forward takes */
+    bool takes_direct; /* which of them conv_forward uses */
 };
-/* The convolutions of a network; returns their number. */
-int microbench_ways(const struct model *model, int batch, struct microbench_ways *ways,
-                    int most);
+/* The convolutions of a network, at most `most`. Returns their number. */
+int microbench_convs(const struct model *model, int batch, struct microbench_conv *convs,
+                     int most);
 
 /* An operation on n elements. */
 enum microbench_op {
@@ -57,23 +57,39 @@ enum microbench_op {
 
 const char *microbench_op_name(enum microbench_op op);
 
-/* Seconds for n elements on one thread; on `threads` inside a region, which meet at the
-   end; in a region of its own. */
+/* The buffers of an operation on n elements. For tests of its results. */
+struct microbench_buffers {
+    size_t n, room;   /* room: floats of x, y and z */
+    float *x, *y, *z; /* owned: inputs; outputs; slopes or output gradients */
+    uint8_t *bytes;   /* owned: (room) positions of maxima, or what dropout keeps */
+};
+void microbench_buffers_init(struct microbench_buffers *buffers, size_t n);
+void microbench_buffers_release(struct microbench_buffers *buffers);
+
+/* Runs the operation once; called by every member of the team. */
+void microbench_op_run(enum microbench_op op, const struct microbench_buffers *buffers,
+                       const struct team *team);
+
+/* Seconds for n elements: on one thread; on `threads` inside a parallel region, up to
+   their barrier; on `threads` in a region of their own. */
 struct microbench_times {
     struct sample alone, inside, region;
 };
 struct microbench_times microbench_op(enum microbench_op op, size_t n, int threads);
 
-/* The number of elements from which threads are faster than one, by doubling and then
-   bisection; 0: not up to MICROBENCH_MOST. */
+/* The number of elements from which `threads` are faster than one thread, found by
+   doubling and then bisection; 0: not up to MICROBENCH_MOST. */
 #define MICROBENCH_MOST ((size_t)1 << 22)
-struct microbench_pays {
+struct microbench_breakeven {
     size_t inside, region;
 };
-struct microbench_pays microbench_pays(enum microbench_op op, int threads);
+struct microbench_breakeven microbench_breakeven(enum microbench_op op, int threads);
 
-/* The vector kernel against a plain scalar loop over n elements, on one thread: relu and
-   gelu. */
+/* Speed-up of the vector kernel over a plain scalar loop, n elements, one thread: relu
+   and gelu. */
 double microbench_vector_gain(enum microbench_op op, size_t n);
+/* The two of them, for tests: y = op(x). */
+void microbench_scalar(enum microbench_op op, float *y, const float *x, size_t n);
+void microbench_vector(enum microbench_op op, float *y, const float *x, size_t n);
 
 #endif

@@ -1,13 +1,14 @@
 /*
- * scaling: what a training step will take on ranks and nodes that are not there, from
- * what was measured on those that are. Pure: no clock, no messages.
+ * scaling: predicts how long a training step takes on ranks and nodes that are not there,
+ * from measurements on those that are. Pure: no clock, no messages.
  *
- * A step is computing (a rank's share of the grains, workload.h), the sum over ranks, and
- * the update, which every rank does whole. The sum's pieces go out while the last grain's
- * backward finishes them (train/overlap.h): thread 0 starts and moves them on between
- * layers; messages queue at a node's link; adding and copying take thread 0's time. What
- * each piece sends comes from comm (comm/world.h), so it is the algorithm that comm would
- * take there. A step waits for the rank with the most grains, the first one.
+ * A step is the computing of a rank's share of the grains (lab/workload.h), the sum over
+ * ranks, and the update, which every rank does whole. The sum's pieces are sent while the
+ * last grain's backward finishes them (train/overlap.h): thread 0 starts them and moves
+ * them on between layers; messages queue at a node's link; adding and copying take time
+ * of thread 0. What each piece sends comes from comm (comm/world.h), for the algorithm
+ * that comm would choose there. A step waits for the rank with the most grains, which is
+ * the first.
  */
 #ifndef LOCKSTEP_LAB_SCALING_H
 #define LOCKSTEP_LAB_SCALING_H
@@ -23,15 +24,14 @@
 
 #define SCALING_POINTS 256
 #define SCALING_SUMS   64
-#define SCALING_POLLS  MODEL_LAYERS
-#define SCALING_RANKS  4096 /* up to where powers of two are predicted */
+#define SCALING_RANKS  4096 /* powers of two up to this are predicted */
 #define SCALING_MOST   (1 << 16)
 #define SCALING_CPU    128
 
-/* Backward of a grain, and the pieces that come of it. */
+/* Backward of a grain, and when it finishes the pieces of the gradient. */
 struct scaling_backward {
-    int polls;                   /* layers with parameters, in the order of backward */
-    double share[SCALING_POLLS]; /* of the backward that is over then; the last is 1 */
+    int polls;                  /* layers with parameters, in the order of backward */
+    double share[MODEL_LAYERS]; /* (polls) of backward's time, up to the layer's end */
     int pieces;
     size_t floats[EXCHANGE_PIECES];
     int ready[EXCHANGE_PIECES]; /* the poll at which the piece is final */
@@ -39,25 +39,25 @@ struct scaling_backward {
 
 /* Seconds. */
 struct scaling_costs {
-    double latency; /* of a message that others wait for */
-    double message; /* besides, of the link, for each message */
-    double link;    /* for each float on the link */
+    double latency; /* of a message that other ranks wait for */
+    double message; /* of the link, for each message */
+    double link;    /* of the link, for each float */
     double copy;    /* of the CPU, for each float that is sent, received and added */
-    double meeting; /* ranks of a node that wait for each other */
-    double touched; /* for each float that they add or copy there */
+    double meeting; /* of ranks of a node that wait for each other */
+    double touched; /* for each float that they add or copy in shared memory */
 };
 
-/* A world whose sums were measured. */
+/* A measured sum: that of the first `ranks` ranks. */
 struct scaling_sum {
     int ranks;
     struct exchange_sum sum;
 };
 
 struct scaling {
-    /* --- of the run --- */
+    /* --- the run --- */
     int batch, grain;
     size_t images, params;
-    char cpu[SCALING_CPU]; /* and its kernels, in words */
+    char cpu[SCALING_CPU]; /* model, kernels, BLAS, in words */
     int threads, lanes;    /* of a rank */
     bool teams;
     bool overlap;
@@ -79,35 +79,37 @@ struct scaling_row {
     int ranks, nodes;
     int grains, most; /* of the batch; of the first rank */
     long long batch;
-    double step, step_no_overlap;            /* seconds, also below */
-    double compute, reduce, update, exposed; /* reduce: sums alone; exposed: waited for */
-    double latency, link; /* of reduce: what either being 0 would save */
-    double images_per_second, efficiency, epoch;
+    double step, step_no_overlap; /* seconds, as are the next six */
+    double compute, update;
+    double reduce, exposed; /* sums alone; the part not hidden by backward */
+    double latency, link;   /* of reduce: the time saved if either were 0 */
+    double images_per_second, efficiency, epoch; /* epoch: seconds */
 };
 
-/* The batch that gives each of so many ranks what one has of the config's. */
+/* The batch in weak scaling: as many images per rank as the config's batch has. */
 long long scaling_weak_batch(const struct scaling *scaling, int ranks);
 
-/* How many of the ranks measured compute beside each other as `ranks` would. */
-int scaling_beside(const struct scaling *scaling, int ranks);
+/* With how many ranks at once the computing of `ranks` ranks is measured: as many, or all
+   that there are. */
+int scaling_concurrent(const struct scaling *scaling, int ranks);
 
-/* Adds points to be measured for such a step, unless there are. */
+/* Adds the points to be measured for such a step, unless they are there already. */
 void scaling_need(struct scaling *scaling, int ranks, long long batch);
 
-/* All ranks up to this are covered by what was measured or given. */
+/* The number of ranks up to which the network is known or not needed. */
 int scaling_covered(const struct scaling *scaling);
 
-/* The sums of so many ranks are measured as they would be: the nodes are filled alike,
-   and the network is not given. */
+/* Can the sum over so many ranks be measured here as it would be? The nodes must be
+   filled alike and the network must not be a given one. */
 bool scaling_sums_count(const struct scaling *scaling, int ranks, int node_ranks);
 
-/* efficiency is against `ranks` times the speed of one rank on the config's batch. Steps
-   that were not needed are interpolated. */
+/* The efficiency is relative to `ranks` times the speed of one rank on the config's
+   batch. Steps that were not measured are interpolated. */
 void scaling_predict(const struct scaling *scaling, int ranks, long long batch,
                      struct scaling_row *row);
 
 /* The smallest batch of equal shares of whole grains with which so many ranks reach an
-   efficiency; 0: none of up to SCALING_SHARE grains a rank. */
+   efficiency; 0: none with up to SCALING_SHARE grains per rank. */
 #define SCALING_SHARE 4096
 long long scaling_batch_for(const struct scaling *scaling, int ranks, double efficiency);
 
@@ -115,19 +117,19 @@ long long scaling_batch_for(const struct scaling *scaling, int ranks, double eff
 
 #define SCALING_FORMAT "lockstep plan 1"
 
-/* Can `path` be written: is it new, or of this format? ST_USAGE otherwise. */
+/* ST_USAGE unless `path` is new or a file of this format, and can be written. */
 enum status scaling_check_file(const char *path) MUST_CHECK;
 enum status scaling_write(const struct scaling *scaling, const char *path,
                           const char *version, const struct scaling_row *strong,
                           const struct scaling_row *weak, int count) MUST_CHECK;
 
-/* The predictions in a file; what it does not hold of a row is 0. */
+/* The predictions in a file; figures of a row that it does not hold are 0. */
 struct scaling_record {
-    char *lockstep; /* the version that wrote it */
+    char *lockstep; /* owned: the version that wrote it */
     int count;
-    struct scaling_row *strong, *weak;
+    struct scaling_row *strong, *weak; /* owned: (count) */
 };
-/* Of `scaling` only what describes the run, the network and the machine. */
+/* Of `scaling` only the description of the run, the network and the machine is read. */
 enum status scaling_read(const char *path, struct scaling *scaling,
                          struct scaling_record *record) MUST_CHECK;
 void scaling_record_release(struct scaling_record *record);

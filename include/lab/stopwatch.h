@@ -1,6 +1,6 @@
 /*
- * stopwatch: the time that a team takes, from the first member's start to the last one's
- * end. One member's own clock would miss what others do while it has no core.
+ * stopwatch: the time that a team takes, from its first member's start to its last one's
+ * end. The clock of a single member would miss what others do while it has no core.
  */
 #ifndef LOCKSTEP_LAB_STOPWATCH_H
 #define LOCKSTEP_LAB_STOPWATCH_H
@@ -15,17 +15,17 @@ struct stopwatch {
     struct {
         _Alignas(64) double begin;
         double end;
-        long put_off; /* how often the thread lost its CPU to others */
+        long preemptions; /* how often the thread lost its CPU to other work */
     } lap[STOPWATCH_THREADS];
-    bool alone; /* member 0's to read: meanwhile no member lost its CPU */
+    bool undisturbed; /* for member 0: no member lost its CPU in the meantime */
 };
 
-/* Every member of the team calls both; they wait for each other, outside of the time.
-   Returns the seconds between to member 0, 0 to the others. */
+/* Called by every member of the team; both contain a barrier, which is not timed.
+   stopwatch_end returns the seconds to member 0, 0 to the others. */
 void stopwatch_begin(struct stopwatch *watch, const struct team *team);
 double stopwatch_end(struct stopwatch *watch, const struct team *team);
 
-/* How often a thread of this process has lost its CPU to others so far. */
-long stopwatch_put_off(void);
+/* How often a thread of this process has lost its CPU to other work so far. */
+long stopwatch_preemptions(void);
 
 #endif

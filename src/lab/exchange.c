@@ -8,17 +8,17 @@
 #include "comm/comm.h"
 #include "comm/tree.h"
 
-#define ROUND_SECONDS 2e-3 /* of one algorithm, about */
+#define ROUND_SECONDS 2e-3 /* of one algorithm, roughly */
 #define CALLS_MOST    200
 
-struct bench {
+struct exchange_bench {
     struct comm *comm;
     int grains, calls;
     size_t count;
     float *part[TREE_NODES_MAX], *own, *sum;
 };
 
-static void sum_once(const struct bench *bench, const char *name)
+static void exchange_sum_once(const struct exchange_bench *bench, const char *name)
 {
     if (strcmp(name, EXCHANGE_MPI) == 0)
         comm_mpi_sum(bench->comm, bench->own, bench->sum, bench->count);
@@ -26,20 +26,21 @@ static void sum_once(const struct bench *bench, const char *name)
         comm_tree_sum(bench->comm, bench->grains, bench->part, bench->sum, bench->count);
 }
 
-/* Seconds of one sum of several that follow each other. */
-static double timed(const struct bench *bench, const char *name, int calls)
+/* Seconds of one sum, from several in a row. */
+static double exchange_time(const struct exchange_bench *bench, const char *name,
+                            int calls)
 {
     comm_tree_use(bench->comm, strcmp(name, EXCHANGE_MPI) == 0 ? "auto" : name);
-    sum_once(bench, name); /* memory is there, caches are warm */
+    exchange_sum_once(bench, name); /* allocates memory and warms caches */
     comm_barrier(bench->comm);
     double begin = timer_now();
     for (int i = 0; i < calls; i++)
-        sum_once(bench, name);
+        exchange_sum_once(bench, name);
     return (timer_now() - begin) / calls;
 }
 
-/* The rank's vectors, and one of its own even if it has no grain. */
-static void make_vectors(struct bench *bench)
+/* The rank's vectors; at least one, for MPI_Allreduce, even if it has no grain. */
+static void exchange_vectors(struct exchange_bench *bench)
 {
     struct comm *comm = bench->comm;
     struct tree_node ignored[TREE_NODES_MAX];
@@ -55,7 +56,8 @@ static void make_vectors(struct bench *bench)
         bench->part[p] = bench->own + (size_t)p * bench->count;
 }
 
-static void list_ways(const struct bench *bench, struct exchange_point *point)
+static void list_algorithms(const struct exchange_bench *bench,
+                            struct exchange_point *point)
 {
     struct comm *comm = bench->comm;
     comm_tree_use(comm, "auto");
@@ -66,19 +68,20 @@ static void list_ways(const struct bench *bench, struct exchange_point *point)
         if (comm_tree_choice(comm, bench->grains, bench->count) != name)
             continue;
         if (name == choice)
-            point->chosen = point->ways;
-        point->way[point->ways++].name = name;
+            point->chosen = point->algorithms;
+        point->algorithm[point->algorithms++].name = name;
     }
     comm_tree_use(comm, "auto");
-    point->way[point->ways++].name = EXCHANGE_MPI;
+    point->algorithm[point->algorithms++].name = EXCHANGE_MPI;
 }
 
-/* As many as fit into a round at the speed of the slowest algorithm. */
-static int calls_of(const struct bench *bench, const struct exchange_point *point)
+/* The number of sums that fit into a round, for the slowest algorithm. */
+static int calls_per_round(const struct exchange_bench *bench,
+                           const struct exchange_point *point)
 {
     double slowest = 0;
-    for (int w = 0; w < point->ways; w++) {
-        double seconds = timed(bench, point->way[w].name, 1);
+    for (int w = 0; w < point->algorithms; w++) {
+        double seconds = exchange_time(bench, point->algorithm[w].name, 1);
         slowest = seconds > slowest ? seconds : slowest;
     }
     comm_max_f64(bench->comm, &slowest, 1);
@@ -86,40 +89,42 @@ static int calls_of(const struct bench *bench, const struct exchange_point *poin
     return calls < CALLS_MOST ? (int)calls : CALLS_MOST;
 }
 
-static void sum_up(struct exchange_point *point, double *seconds, int rounds)
+static void summarise(struct exchange_point *point, double *seconds, int rounds)
 {
     double *ratio = mem_zeroed((size_t)rounds, sizeof *ratio);
-    const double *mpi = seconds + (point->ways - 1) * rounds;
+    const double *mpi = seconds + (point->algorithms - 1) * rounds;
     for (int r = 0; point->chosen >= 0 && r < rounds; r++)
         ratio[r] = seconds[point->chosen * rounds + r] / mpi[r];
     point->against_mpi = timer_median(ratio, rounds);
     free(ratio);
-    for (int w = 0; w < point->ways; w++) {
+    for (int w = 0; w < point->algorithms; w++) {
         double *of = seconds + w * rounds;
-        point->way[w].seconds = timer_median(of, rounds);
-        point->way[w].low = of[0];
-        point->way[w].high = of[rounds - 1];
+        point->algorithm[w].seconds = timer_median(of, rounds);
+        point->algorithm[w].low = of[0];
+        point->algorithm[w].high = of[rounds - 1];
     }
 }
 
 void exchange_measure(struct comm *comm, size_t bytes, int grains, int rounds,
                       struct exchange_point *point)
 {
-    struct bench bench = {.comm = comm, .grains = grains ? grains : comm_size(comm)};
+    struct exchange_bench bench = {.comm = comm,
+                                   .grains = grains ? grains : comm_size(comm)};
     bench.count = (bytes + sizeof(float) - 1) / sizeof(float);
     *point =
         (struct exchange_point){.bytes = bytes, .grains = bench.grains, .chosen = -1};
-    make_vectors(&bench);
-    list_ways(&bench, point);
-    int calls = calls_of(&bench, point), cells = point->ways * rounds;
+    exchange_vectors(&bench);
+    list_algorithms(&bench, point);
+    int calls = calls_per_round(&bench, point), cells = point->algorithms * rounds;
     double *seconds = mem_zeroed((size_t)cells, sizeof *seconds);
     for (int r = 0; r < rounds; r++)
-        for (int i = 0; i < point->ways; i++) {
-            int w = (i + r) % point->ways;
-            seconds[w * rounds + r] = timed(&bench, point->way[w].name, calls);
+        for (int i = 0; i < point->algorithms; i++) {
+            int w = (i + r) % point->algorithms;
+            seconds[w * rounds + r] =
+                exchange_time(&bench, point->algorithm[w].name, calls);
         }
     comm_max_f64(comm, seconds, cells);
-    sum_up(point, seconds, rounds);
+    summarise(point, seconds, rounds);
     comm_tree_use(comm, "auto");
     comm_vectors(comm, 0);
     free(seconds);

@@ -1,3 +1,4 @@
+/* exchange: the sums of a training step. */
 #include <stdlib.h>
 #include <time.h>
 
@@ -10,11 +11,11 @@
 #define ROUNDS        9
 #define ROUND_SECONDS 0.02
 #define CALLS_MOST    100
-#define WARM_SECONDS  1.0 /* until connections over long ways send all they have to */
+#define WARM_SECONDS  1.0 /* until long connections send at their full rate */
 #define BUSY_ROUNDS   5
-#define WAKE_SECONDS  2e-4
+#define WAKE_SECONDS  2e-4 /* how late a sleeper may wake */
 
-struct vectors {
+struct exchange_vectors {
     struct comm *comm;
     struct exchange_sum *sum;
     int parts;
@@ -23,11 +24,12 @@ struct vectors {
     float *part[TREE_NODES_MAX], *result;
 };
 
-static void vectors_init(struct vectors *v, struct comm *comm, struct exchange_sum *sum)
+static void exchange_vectors_init(struct exchange_vectors *v, struct comm *comm,
+                                  struct exchange_sum *sum)
 {
     struct tree_node ignored[TREE_NODES_MAX];
     int begin, end;
-    *v = (struct vectors){.comm = comm, .sum = sum};
+    *v = (struct exchange_vectors){.comm = comm, .sum = sum};
     for (int p = 0; p < sum->pieces; p++)
         v->count += sum->floats[p];
     comm_share(comm, sum->grains, comm_rank(comm), &begin, &end);
@@ -39,14 +41,14 @@ static void vectors_init(struct vectors *v, struct comm *comm, struct exchange_s
     v->result = mem_aligned(v->count, sizeof(float));
 }
 
-static void write_parts(const struct vectors *v)
+static void vectors_write(const struct exchange_vectors *v)
 {
     for (int p = 0; p < v->parts; p++)
         for (size_t i = 0; i < v->count; i++)
             v->part[p][i] = 1;
 }
 
-static void start_all(const struct vectors *v)
+static void vectors_start_sums(const struct exchange_vectors *v)
 {
     size_t end = v->count;
     for (int p = 0; p < v->sum->pieces; p++) {
@@ -65,9 +67,9 @@ static void sleep_for(double seconds)
         nanosleep(&rest, NULL);
 }
 
-/* Between sums a network comes to rest as it does while a step is computed: what was sent
-   is acknowledged, and may be followed by as much. Who sleeps wakes late, so the end of
-   the pause is awaited. */
+/* Between the sums of two steps a network comes to rest: what was sent is acknowledged,
+   and the connection may send as much again at once. Sleeping ends late, so the last part
+   of the pause is spent spinning. */
 static void pause_for(double seconds)
 {
     double end = timer_now() + seconds;
@@ -76,32 +78,34 @@ static void pause_for(double seconds)
         ;
 }
 
-/* Ranks leave each sum as they do in training: nobody is far ahead. */
-static double timed(const struct vectors *v, int calls)
+/* Seconds of one sum. Ranks leave each sum at about the same time, as in training. */
+static double vectors_time(const struct exchange_vectors *v, int calls)
 {
     double seconds = 0;
     for (int i = 0; i < calls; i++) {
         if (v->pause > 0)
             pause_for(v->pause);
-        write_parts(v);
+        vectors_write(v);
         double begin = timer_now();
-        start_all(v);
+        vectors_start_sums(v);
         comm_tree_wait(v->comm);
         seconds += timer_now() - begin;
     }
     return seconds / calls;
 }
 
-/* What each call does when all that it could wait for is there already. */
-static double timed_busy(const struct vectors *v, double between, int polls)
+/* CPU time: the calls of a sum, each made when everything it could wait for has arrived.
+ */
+static double vectors_time_busy(const struct exchange_vectors *v, double between,
+                                int polls)
 {
     double seconds = 0;
     comm_barrier(v->comm);
-    write_parts(v);
+    vectors_write(v);
     for (int i = 0; i <= polls + 1; i++) {
         double begin = timer_now();
         if (i == 0)
-            start_all(v);
+            vectors_start_sums(v);
         else if (i <= polls)
             comm_tree_poll(v->comm);
         else
@@ -113,7 +117,7 @@ static double timed_busy(const struct vectors *v, double between, int polls)
     return seconds;
 }
 
-static int stages(const struct comm *comm)
+static int rounds_of_messages(const struct comm *comm)
 {
     int rounds = 2;
     for (int ranks = 1; ranks < comm_size(comm); ranks *= 2)
@@ -129,23 +133,23 @@ static int calls_in(double seconds, double once)
 
 void exchange_measure_sum(struct comm *comm, double pause, struct exchange_sum *sum)
 {
-    struct vectors v;
+    struct exchange_vectors v;
     double seconds[ROUNDS], busy[BUSY_ROUNDS];
-    vectors_init(&v, comm, sum);
+    exchange_vectors_init(&v, comm, sum);
     v.pause = comm_size(comm) > comm_node_size(comm) ? pause : 0;
-    double once = timed(&v, 3);
+    double once = vectors_time(&v, 3);
     comm_max_f64(comm, &once, 1);
-    timed(&v, calls_in(WARM_SECONDS, once + v.pause));
+    vectors_time(&v, calls_in(WARM_SECONDS, once + v.pause));
     int calls = calls_in(ROUND_SECONDS, once + v.pause);
     for (int r = 0; r < ROUNDS; r++)
-        seconds[r] = timed(&v, calls);
+        seconds[r] = vectors_time(&v, calls);
     comm_max_f64(comm, seconds, ROUNDS);
     timer_median(seconds, ROUNDS);
-    sum->seconds = seconds[ROUNDS / 4]; /* other work can only slow them down */
+    sum->seconds = seconds[ROUNDS / 4]; /* other work can only slow a sum down */
     sum->low = seconds[0];
     sum->high = seconds[ROUNDS - 1];
     for (int r = 0; r < BUSY_ROUNDS; r++)
-        busy[r] = timed_busy(&v, sum->seconds, stages(comm));
+        busy[r] = vectors_time_busy(&v, sum->seconds, rounds_of_messages(comm));
     comm_max_f64(comm, busy, BUSY_ROUNDS);
     sum->busy = timer_median(busy, BUSY_ROUNDS);
     sum->busy = sum->busy < sum->seconds ? sum->busy : sum->seconds;

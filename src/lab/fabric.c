@@ -9,16 +9,16 @@
 
 #define PAYLOAD   (1448.0 / 1538.0) /* of TCP over Ethernet */
 #define PINGS     41
-#define LONG_PING 0.1 /* seconds: slow links are not kept busy for minutes */
+#define LONG_PING 0.1 /* seconds: slow links must not be busy for minutes */
 
-struct unit {
+struct fabric_unit {
     const char *name;
     double factor;
 };
 
-/* A number with one of the units behind it, not split by blanks. */
-static bool read_value(const char *text, const struct unit *units, double lo, double hi,
-                       double *value)
+/* A number directly followed by one of the units. */
+static bool read_value(const char *text, const struct fabric_unit *units, double lo,
+                       double hi, double *value)
 {
     size_t length = strcspn(text, "bBkKMGnmus");
     char number[32];
@@ -26,7 +26,7 @@ static bool read_value(const char *text, const struct unit *units, double lo, do
         return false;
     memcpy(number, text, length);
     number[length] = '\0';
-    for (const struct unit *unit = units; unit->name; unit++) {
+    for (const struct fabric_unit *unit = units; unit->name; unit++) {
         if (strcmp(text + length, unit->name) != 0)
             continue;
         double read;
@@ -40,11 +40,11 @@ static bool read_value(const char *text, const struct unit *units, double lo, do
 
 enum status fabric_parse(const char *text, struct fabric *fabric)
 {
-    static const struct unit speeds[] = {
+    static const struct fabric_unit speeds[] = {
         {"bit", 1.0 / 8},  {"kbit", 1e3 / 8}, {"Mbit", 1e6 / 8},
         {"Gbit", 1e9 / 8}, {"B", 1},          {"kB", 1e3},
         {"MB", 1e6},       {"GB", 1e9},       {NULL, 0}};
-    static const struct unit times[] = {
+    static const struct fabric_unit times[] = {
         {"ns", 1e-9}, {"us", 1e-6}, {"ms", 1e-3}, {"s", 1}, {NULL, 0}};
     char copy[FABRIC_TEXT], *rest = copy;
     *fabric = (struct fabric){.known = true, .given = true, .between_nodes = true};
@@ -55,11 +55,12 @@ enum status fabric_parse(const char *text, struct fabric *fabric)
     char *speed = strsep(&rest, ",");
     if (!rest || !read_value(speed, speeds, 1e3, 1e13, &fabric->link.bandwidth) ||
         !read_value(rest, times, 1e-9, 10, &fabric->link.latency))
-        FAIL(ST_USAGE,
-             "'--network %s': expected bandwidth and latency like 10Gbit,20us, from "
-             "8kbit to 10000GB (bit, kbit, Mbit, Gbit, B, kB, MB, GB a second) and from "
-             "1ns to 10s (ns, us, ms, s)",
-             text);
+        FAIL(
+            ST_USAGE,
+            "'--network %s': expected bandwidth and latency like 10Gbit,20us, from "
+            "8kbit to 10000GB (bit, kbit, Mbit, Gbit, B, kB, MB, GB per second) and from "
+            "1ns to 10s (ns, us, ms, s)",
+            text);
     fabric->link.bandwidth *= PAYLOAD;
     return ST_OK;
 }

@@ -12,7 +12,7 @@
 #define REPEATS      41
 #define UNIT_REPEATS 9
 
-static void name_step(const struct model *model, int s, char name[64])
+static void name_op(const struct model *model, int s, char name[64])
 {
     int first = model->op[s]->index;
     int last = s + 1 < model->ops ? model->op[s + 1]->index : model->layers;
@@ -23,10 +23,10 @@ static void name_step(const struct model *model, int s, char name[64])
                          model->layer[i]->name);
 }
 
-/* seconds: [step][repeat]. */
-static void one_round(const struct model *model, struct workspace *ws,
-                      const struct grain_pass *pass, int repeat, double *forward,
-                      double *backward)
+/* forward and backward: seconds (ops, REPEATS). */
+static void layers_round(const struct model *model, struct workspace *ws,
+                         const struct grain_pass *pass, int repeat, double *forward,
+                         double *backward)
 {
     struct grain_result result;
     double t = timer_now();
@@ -67,10 +67,10 @@ void layers_measure(const struct model *model, const float *params, const float 
                               .params = params,
                               .grads = grads};
     for (int repeat = 0; repeat < REPEATS; repeat++)
-        one_round(model, &ws, &pass, repeat, forward, backward);
+        layers_round(model, &ws, &pass, repeat, forward, backward);
     for (int s = 0; s < model->ops; s++) {
         times[s] = (struct layer_time){0};
-        name_step(model, s, times[s].name);
+        name_op(model, s, times[s].name);
         times[s].work = model_op_work(model, s);
         times[s].forward = timer_median(forward + s * REPEATS, REPEATS) / model->grain;
         times[s].backward = timer_median(backward + s * REPEATS, REPEATS) / model->grain;
@@ -81,9 +81,8 @@ void layers_measure(const struct model *model, const float *params, const float 
     free(grads);
 }
 
-/* What is in the input matters little to the time, but zeros and subnormals are not what
-   a network sees. */
-static void fill(float *x, size_t count, uint32_t purpose)
+/* Realistic values: zeros and subnormals would take another time. */
+static void fill_random(float *x, size_t count, uint32_t purpose)
 {
     struct rng rng;
     rng_init(&rng, 1, RNG_TEST, purpose, 0);
@@ -101,7 +100,7 @@ double layers_unit_seconds(const struct model *unit)
     struct workspace ws;
     workspace_init(&ws, unit);
     model_init_params(unit, 1, params);
-    fill(ws.activation[0], grain * (size_t)shape_size(unit->in), 0);
+    fill_random(ws.activation[0], grain * (size_t)shape_size(unit->in), 0);
     struct grain_pass pass = {.team = {.size = 1},
                               .n = unit->grain,
                               .train = true,
@@ -111,7 +110,7 @@ double layers_unit_seconds(const struct model *unit)
         double t = timer_now();
         model_forward(unit, &ws, &pass);
         seconds[i] = timer_now() - t;
-        fill(ws.output_gradient, grain * (size_t)shape_size(out), 1);
+        fill_random(ws.output_gradient, grain * (size_t)shape_size(out), 1);
         t = timer_now();
         model_backward(unit, &ws, &pass, NULL, NULL);
         seconds[i] += timer_now() - t;

@@ -12,15 +12,15 @@
 #include "kernels/team.h"
 #include "lab/stopwatch.h"
 
-#define REGIONS  301
-#define WAKES    21
-#define PATIENCE 1.0   /* seconds */
-#define PAUSE    10000 /* microseconds: OpenMP's threads have given up spinning */
-#define MEETINGS 201
-#define BARRIERS 20 /* of a meeting */
-#define TRIADS   7
-#define SECONDS  2e-3              /* least length of a triad's measurement */
-#define MOST     ((size_t)1 << 29) /* bytes of all arrays */
+#define REGIONS       301
+#define WAKES         21
+#define PATIENCE      1.0   /* seconds of a measurement, at most */
+#define PAUSE         10000 /* microseconds after which OpenMP's threads sleep */
+#define MEETINGS      201
+#define BARRIERS      20 /* of a measurement */
+#define TRIADS        7
+#define TRIAD_SECONDS 2e-3              /* least length of a triad's measurement */
+#define TRIAD_MOST    ((size_t)1 << 29) /* bytes of all arrays */
 
 static const char *const level_names[] = {"L1", "L2", "L3", "memory"};
 
@@ -45,16 +45,16 @@ enum machine_level machine_level(const struct machine *machine, size_t bytes)
     return (enum machine_level)level;
 }
 
-/* --- beginning and meeting --- */
+/* --- regions and barriers --- */
 
-static void nothing(void *context, int thread)
+static void do_nothing(void *context, int thread)
 {
     (void)context;
     (void)thread;
 }
 
-/* Until there are enough values that no other work has disturbed, if they come at all. */
-static bool wait_for(const struct sample_values *values, int count, double begin)
+/* Are more values wanted? Until there are `count` undisturbed ones or PATIENCE ends. */
+static bool values_wanted(const struct sample_values *values, int count, double begin)
 {
     return values->clean < count && timer_now() - begin < PATIENCE;
 }
@@ -62,47 +62,47 @@ static bool wait_for(const struct sample_values *values, int count, double begin
 static struct sample measure_regions(int threads, int count, unsigned pause)
 {
     struct sample_values *values = mem_zeroed(1, sizeof *values);
-    team_run(threads, nothing, NULL);
-    for (double since = timer_now(); wait_for(values, count, since);) {
+    team_run(threads, do_nothing, NULL);
+    for (double since = timer_now(); values_wanted(values, count, since);) {
         if (pause)
             usleep(pause);
-        long put_off = stopwatch_put_off();
+        long preemptions = stopwatch_preemptions();
         double begin = timer_now();
-        team_run(threads, nothing, NULL);
+        team_run(threads, do_nothing, NULL);
         double seconds = timer_now() - begin;
-        sample_add(values, seconds, stopwatch_put_off() == put_off);
+        sample_add(values, seconds, stopwatch_preemptions() == preemptions);
     }
     struct sample sample = sample_take(values);
     free(values);
     return sample;
 }
 
-struct meeting {
+struct barrier_series {
     int threads;
     struct sample_values seconds;
     struct stopwatch watch;
     struct team_shared shared;
 };
 
-/* So many in a row that what one member does alone does not count. */
-static void meet(void *context, int thread)
+/* Several barriers in a row: the work of a single member does not count then. */
+static void barrier_series_run(void *context, int thread)
 {
-    struct meeting *m = context;
+    struct barrier_series *m = context;
     struct team team = {.size = m->threads, .index = thread, .shared = &m->shared};
     stopwatch_begin(&m->watch, &team);
     for (int i = 0; i < BARRIERS; i++)
         team_barrier(&team);
     double seconds = stopwatch_end(&m->watch, &team);
     if (thread == 0)
-        sample_add(&m->seconds, seconds / BARRIERS, m->watch.alone);
+        sample_add(&m->seconds, seconds / BARRIERS, m->watch.undisturbed);
 }
 
 static struct sample measure_barrier(int threads)
 {
-    struct meeting *m = mem_aligned(1, sizeof *m);
+    struct barrier_series *m = mem_aligned(1, sizeof *m);
     m->threads = threads;
-    for (double since = timer_now(); wait_for(&m->seconds, MEETINGS, since);)
-        team_run(threads, meet, m);
+    for (double since = timer_now(); values_wanted(&m->seconds, MEETINGS, since);)
+        team_run(threads, barrier_series_run, m);
     struct sample sample = sample_take(&m->seconds);
     free(m);
     return sample;
@@ -126,8 +126,8 @@ static void stream_rounds(const struct stream *s, float *a, const float *b,
         lab_kernels()->triad(a, b, c, 0.5f, s->floats);
 }
 
-/* Each thread touches its arrays first, so that they are near it. */
-static void stream_body(void *context, int thread)
+/* Each thread touches its arrays first, so that they lie in its node's memory. */
+static void stream_run(void *context, int thread)
 {
     struct stream *s = context;
     struct team team = {.size = s->threads, .index = thread, .shared = &s->shared};
@@ -137,7 +137,7 @@ static void stream_body(void *context, int thread)
         double begin = timer_now();
         stream_rounds(s, a, b, b + s->floats, 1);
         double once = timer_now() - begin;
-        s->rounds = once < SECONDS ? (long)(SECONDS / (once + 1e-9)) + 1 : 1;
+        s->rounds = once < TRIAD_SECONDS ? (long)(TRIAD_SECONDS / (once + 1e-9)) + 1 : 1;
     }
     team_barrier(&team);
     for (int i = 0; i < TRIADS; i++) {
@@ -150,8 +150,8 @@ static void stream_body(void *context, int thread)
     free(a);
 }
 
-/* Arrays that fill half of a level; caches but the last are each core's own. In memory,
-   four times the caches before it. */
+/* The arrays fill half of a level; L1 and L2 are each core's own. In memory they take
+   four times the last cache. */
 static size_t stream_floats(const struct machine *machine, int level, int threads)
 {
     size_t last = machine->cache[MACHINE_L3] ? machine->cache[MACHINE_L3]
@@ -160,7 +160,7 @@ static size_t stream_floats(const struct machine *machine, int level, int thread
     if (level == MACHINE_L3)
         bytes /= (size_t)threads;
     if (level == MACHINE_MEMORY)
-        bytes = (4 * last < MOST ? 4 * last : MOST) / (size_t)threads;
+        bytes = (4 * last < TRIAD_MOST ? 4 * last : TRIAD_MOST) / (size_t)threads;
     return bytes / (3 * sizeof(float)) / 16 * 16;
 }
 
@@ -171,7 +171,7 @@ static double measure_bandwidth(const struct machine *machine, int level, int th
                          .floats = stream_floats(machine, level, threads)};
     double rate = 0;
     if (s->floats > 0) {
-        team_run(threads, stream_body, s);
+        team_run(threads, stream_run, s);
         double bytes = 3.0 * sizeof(float) * (double)s->floats * threads;
         rate = bytes * (double)s->rounds / s->seconds;
     }

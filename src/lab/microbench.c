@@ -1,4 +1,4 @@
-/* Layouts, orders and ways. */
+/* microbench: memory layouts, access order, algorithms of a convolution. */
 #include "lab/microbench.h"
 
 #include <stdio.h>
@@ -11,8 +11,7 @@
 #include "kernels/lab.h"
 
 #define REPEATS 15
-#define SHORT   2e-5 /* seconds: what is shorter is timed several times at once */
-#define GROUP   KERNELS_GROUP
+#define SHORT   2e-5 /* seconds: shorter actions are timed several at once */
 
 static const char *const layout_names[] = {"NCHW", "NHWC", "blocked"};
 
@@ -21,8 +20,8 @@ const char *microbench_layout_name(enum microbench_layout layout)
     return layout_names[layout];
 }
 
-/* Of an action, repeated. */
-static struct sample time_of(void (*act)(void *context), void *context)
+/* The time of an action, from REPEATS measurements. */
+static struct sample time_action(void (*act)(void *context), void *context)
 {
     double seconds[REPEATS];
     int count = 1;
@@ -41,8 +40,8 @@ static struct sample time_of(void (*act)(void *context), void *context)
     return sample_of(seconds, REPEATS);
 }
 
-/* Some values that are neither equal nor extreme. */
-static float *values(size_t count)
+/* Values that are neither equal nor extreme. */
+static float *typical_values(size_t count)
 {
     float *x = mem_aligned(count, sizeof *x);
     for (size_t i = 0; i < count; i++)
@@ -52,22 +51,22 @@ static float *values(size_t count)
 
 /* --- layouts --- */
 
-struct layout_job {
+struct layout_run {
     const struct conv_shape *shape;
     int layout;
     float *to;
     const float *from, *weight;
 };
 
-static void convolve(void *context)
+static void layout_convolve(void *context)
 {
-    const struct layout_job *job = context;
-    if (job->layout == LAYOUT_NCHW)
-        lab_kernels()->layout_nchw(job->shape, job->to, job->from, job->weight);
-    else if (job->layout == LAYOUT_NHWC)
-        lab_kernels()->layout_nhwc(job->shape, job->to, job->from, job->weight);
+    const struct layout_run *run = context;
+    if (run->layout == LAYOUT_NCHW)
+        lab_kernels()->layout_nchw(run->shape, run->to, run->from, run->weight);
+    else if (run->layout == LAYOUT_NHWC)
+        lab_kernels()->layout_nhwc(run->shape, run->to, run->from, run->weight);
     else
-        lab_kernels()->layout_blocked(job->shape, job->to, job->from, job->weight);
+        lab_kernels()->layout_blocked(run->shape, run->to, run->from, run->weight);
 }
 
 /* (N, pixels, C) to (N, C / group, pixels, group). */
@@ -81,13 +80,12 @@ static void regroup(float *restrict to, const float *restrict from, int n, int p
                        (size_t)group * sizeof *to);
 }
 
-static void convert(void *context)
+static void layout_convert(void *context)
 {
-    const struct layout_job *job = context;
-    const struct conv_shape *s = job->shape;
-    static const int groups[] = {1, 0, GROUP};
-    int group = job->layout == LAYOUT_NHWC ? s->c : groups[job->layout];
-    regroup(job->to, job->from, s->n, s->h * s->w, s->c, group);
+    const struct layout_run *run = context;
+    const struct conv_shape *s = run->shape;
+    const int group[LAYOUTS] = {1, s->c, KERNELS_GROUP};
+    regroup(run->to, run->from, s->n, s->h * s->w, s->c, group[run->layout]);
 }
 
 void microbench_layouts(struct microbench_layouts *layouts, int batch)
@@ -97,14 +95,14 @@ void microbench_layouts(struct microbench_layouts *layouts, int batch)
         .n = batch, .h = 13, .w = 13, .c = 32, .k = 64, .r = 3, .s = 3, .stride = 1};
     conv_shape_complete(s);
     size_t in = (size_t)s->n * (size_t)(s->h * s->w * s->c);
-    float *x = values(in), *other = mem_aligned(in, sizeof *other);
-    float *weight = values((size_t)(s->k * s->r * s->s * s->c));
+    float *x = typical_values(in), *other = mem_aligned(in, sizeof *other);
+    float *weight = typical_values((size_t)(s->k * s->r * s->s * s->c));
     float *y = mem_aligned((size_t)s->n * (size_t)(s->p * s->q * s->k), sizeof *y);
     for (int layout = 0; layout < LAYOUTS; layout++) {
-        struct layout_job job = {s, layout, y, x, weight};
-        layouts->conv[layout] = time_of(convolve, &job);
-        job.to = other;
-        layouts->convert[layout] = time_of(convert, &job);
+        struct layout_run run = {s, layout, y, x, weight};
+        layouts->conv[layout] = time_action(layout_convolve, &run);
+        run.to = other;
+        layouts->convert[layout] = time_action(layout_convert, &run);
     }
     free(x);
     free(other);
@@ -112,24 +110,24 @@ void microbench_layouts(struct microbench_layouts *layouts, int batch)
     free(y);
 }
 
-/* --- orders --- */
+/* --- access order --- */
 
-struct walk_job {
+struct walk_run {
     float *x;
-    size_t side, outer, inner; /* distances between turns of the loops */
+    size_t side, outer, inner; /* strides of the two loops, in floats */
 };
 
-static void walk(void *context)
+static void walk_matrix(void *context)
 {
-    const struct walk_job *job = context;
-    for (size_t i = 0; i < job->side; i++) {
-        float *x = job->x + i * job->outer;
-        if (job->inner == 1)
-            for (size_t j = 0; j < job->side; j++)
+    const struct walk_run *run = context;
+    for (size_t i = 0; i < run->side; i++) {
+        float *x = run->x + i * run->outer;
+        if (run->inner == 1)
+            for (size_t j = 0; j < run->side; j++)
                 x[j] *= 1.0000001f;
         else
-            for (size_t j = 0; j < job->side; j++)
-                x[j * job->inner] *= 1.0000001f;
+            for (size_t j = 0; j < run->side; j++)
+                x[j * run->inner] *= 1.0000001f;
     }
 }
 
@@ -154,23 +152,24 @@ int microbench_walks(const struct machine *machine,
         before = level < MACHINE_MEMORY ? machine->cache[level] : before;
         size_t side = 16;
         while ((side + 32) * (side + 32) * sizeof(float) <= bytes)
-            side += 32; /* no power of 2, whose columns fall into few sets of a cache */
-        struct walk_job job = {values(side * side), side, side, 1};
+            side +=
+                32; /* not a power of 2: its columns would share few sets of a cache */
+        struct walk_run run = {typical_values(side * side), side, side, 1};
         struct microbench_walk *w = &walks[count++];
         *w = (struct microbench_walk){.level = (enum machine_level)level,
                                       .side = (int)side};
-        w->row = per_element(time_of(walk, &job), side);
-        job.outer = 1;
-        job.inner = side;
-        w->column = per_element(time_of(walk, &job), side);
-        free(job.x);
+        w->row = per_element(time_action(walk_matrix, &run), side);
+        run.outer = 1;
+        run.inner = side;
+        w->column = per_element(time_action(walk_matrix, &run), side);
+        free(run.x);
     }
     return count;
 }
 
-/* --- ways --- */
+/* --- algorithms of a convolution --- */
 
-struct way_job {
+struct conv_run {
     const struct conv_shape *shape;
     float *y;
     const float *x, *weight, *bias;
@@ -179,52 +178,53 @@ struct way_job {
 
 static const struct team alone = {.size = 1};
 
-static void direct(void *context)
+static void conv_run_direct(void *context)
 {
-    const struct way_job *job = context;
-    lab_conv_direct(&alone, job->shape, job->y, job->x, job->weight, job->bias,
-                    job->scratch);
+    const struct conv_run *run = context;
+    lab_conv_direct(&alone, run->shape, run->y, run->x, run->weight, run->bias,
+                    run->scratch);
 }
 
-static void gemm(void *context)
+static void conv_run_gemm(void *context)
 {
-    const struct way_job *job = context;
-    lab_conv_gemm(&alone, job->shape, job->y, job->x, job->weight, job->bias,
-                  job->scratch);
+    const struct conv_run *run = context;
+    lab_conv_gemm(&alone, run->shape, run->y, run->x, run->weight, run->bias,
+                  run->scratch);
 }
 
-static void measure_ways(struct microbench_ways *ways)
+static void conv_measure(struct microbench_conv *conv)
 {
-    const struct conv_shape *s = &ways->shape;
+    const struct conv_shape *s = &conv->shape;
     size_t taps = (size_t)s->r * (size_t)s->s * (size_t)s->c;
-    float *x = values((size_t)s->n * (size_t)s->h * (size_t)s->w * (size_t)s->c);
-    float *weight = values((size_t)s->k * taps), *bias = values((size_t)s->k);
+    float *x = typical_values((size_t)s->n * (size_t)s->h * (size_t)s->w * (size_t)s->c);
+    float *weight = typical_values((size_t)s->k * taps),
+          *bias = typical_values((size_t)s->k);
     float *y =
         mem_aligned((size_t)s->n * (size_t)s->p * (size_t)s->q * (size_t)s->k, sizeof *y);
     void *scratch = mem_aligned(lab_conv_scratch(s), 1);
-    struct way_job job = {s, y, x, weight, bias, scratch};
-    ways->direct = time_of(direct, &job);
-    ways->gemm = time_of(gemm, &job);
+    struct conv_run run = {s, y, x, weight, bias, scratch};
+    conv->direct = time_action(conv_run_direct, &run);
+    conv->gemm = time_action(conv_run_gemm, &run);
     void *all[] = {x, weight, bias, y, scratch};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         free(all[i]);
 }
 
-int microbench_ways(const struct model *model, int batch, struct microbench_ways *ways,
-                    int most)
+int microbench_convs(const struct model *model, int batch, struct microbench_conv *convs,
+                     int most)
 {
     int count = 0;
     for (int i = 0; i < model->layers && count < most; i++) {
         const struct conv_shape *shape = layer_conv_shape(model->layer[i]);
         if (!shape)
             continue;
-        ways[count] = (struct microbench_ways){
+        convs[count] = (struct microbench_conv){
             .shape = *shape,
             .takes_direct = lab_conv_is_direct(shape),
         };
-        snprintf(ways[count].name, LAYER_NAME, "%s", model->layer[i]->name);
-        ways[count].shape.n = batch;
-        measure_ways(&ways[count++]);
+        snprintf(convs[count].name, LAYER_NAME, "%s", model->layer[i]->name);
+        convs[count].shape.n = batch;
+        conv_measure(&convs[count++]);
     }
     return count;
 }

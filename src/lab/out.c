@@ -16,8 +16,7 @@ enum status out_check(const char *path, const char *format, const char *whose)
         FAIL(ST_USAGE, "'--out %s' is a folder", path);
     if (!fs_is_file(path)) {
         if (access(path, F_OK) == 0)
-            FAIL(ST_USAGE, "'--out %s' is no regular file, and is not replaced by one",
-                 path);
+            FAIL(ST_USAGE, "'--out %s' is not a regular file and is not replaced", path);
         enum status st = h5file_create(&file, path); /* leaves nothing */
         if (st == ST_OK)
             h5file_close(file);
@@ -30,6 +29,6 @@ enum status out_check(const char *path, const char *format, const char *whose)
     h5file_close(file);
     free(found);
     if (!ours)
-        FAIL(ST_USAGE, "'%s' is no file of %s, and is not overwritten", path, whose);
+        FAIL(ST_USAGE, "'%s' is not a file of %s and is not overwritten", path, whose);
     return fs_check_write(path);
 }

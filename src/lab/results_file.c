@@ -1,24 +1,24 @@
-/* The file of `lockstep lab --out`, for scripts/plot_lab.py and whoever reads HDF5:
+/* The file of `lockstep lab --out`, for scripts/plot_lab.py and other readers of HDF5:
 
    /                attributes format, lockstep, cpu, isa, blas; batch, cpus, threads
-   /subjects        attribute names; arrays, one element a layer or block: block
+   /subjects        attribute names; arrays, one element per layer or block: block
                     (0 or 1), shape (in h w c, out h w c), and flops, bytes (forward,
                     backward) of the batch
-   /rows            attributes splits, passes, levels: the names of what subject, split,
-                    pass and level number; verdicts: a text for each row. Arrays, one
-                    element a row: subject, pass, split, threads, best (0 or 1), level,
+   /rows            attributes splits, passes, levels: the names that the arrays split,
+                    pass and level index; verdicts: a text for each row. Arrays, one
+                    element per row: subject, pass, split, threads, best (0 or 1), level,
                     count; median, low, high (seconds; 95 % interval of the median),
                     speedup, efficiency, flop_share, band_share, sums
    /machine         attribute peak (FLOP/s of a core); arrays cache (3, bytes), and, one
                     row for each number of threads: team (threads; seconds of region,
                     woken, barrier), bandwidth (levels, bytes per second)
-   /beside          attributes layouts, ops, ways: names; arrays layout_seconds (layouts:
-                    convolution, conversion), walk (level, side, seconds an element by
-                    row, by column), way_seconds (direct, gemm), pays (ops: elements
-                    inside a region, in one of its own; 0: never), gain (elements, gelu,
-                    relu)
+   /beside          the microbenchmarks: attributes layouts, ops, ways (convolutions):
+                    names; arrays layout_seconds (layouts: convolution, conversion), walk
+                    (level, side, seconds per element by row, by column), way_seconds
+                    (direct, gemm), pays (ops: break-even elements inside a region, in a
+                    region of its own; 0: never), gain (elements, gelu, relu)
 
-   The claims that are examined are the root's attributes claims, here and holds. */
+   The claims are the root's attributes claims, here and holds. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -34,14 +34,14 @@ enum status results_check(const char *path)
 }
 
 /* An array of doubles, made row by row. */
-struct array {
+struct results_array {
     const char *name;
     int rows, columns;
-    void (*fill)(const struct results *results, int i, double *row);
+    void (*row)(const struct results *results, int i, double *row);
 };
 
 static enum status put_arrays(struct h5file *file, const struct results *results,
-                              const struct array *array, int count)
+                              const struct results_array *array, int count)
 {
     enum status st = ST_OK;
     for (int a = 0; a < count && st == ST_OK; a++, array++) {
@@ -50,7 +50,7 @@ static enum status put_arrays(struct h5file *file, const struct results *results
             continue;
         double *all = mem_zeroed(dim[0] * dim[1], sizeof *all);
         for (int i = 0; i < array->rows; i++)
-            array->fill(results, i, all + (size_t)i * dim[1]);
+            array->row(results, i, all + (size_t)i * dim[1]);
         st = h5file_write(file, array->name, H5FILE_F64, array->columns > 1 ? 2 : 1, dim,
                           all);
         free(all);
@@ -61,12 +61,16 @@ static enum status put_arrays(struct h5file *file, const struct results *results
 #define PUT_ARRAYS(file, results, arrays) \
     TRY(put_arrays(file, results, arrays, (int)(sizeof(arrays) / sizeof *(arrays))))
 
-static enum status put_names(struct h5file *file, const char *group, const char *name,
-                             int count, const char *(*of)(int i))
+/* An attribute of texts, where there are any. */
+static enum status put_texts(struct h5file *file, const struct results *results,
+                             const char *group, const char *name, int count,
+                             const char *(*text)(const struct results *results, int i))
 {
+    if (count == 0)
+        return ST_OK;
     char **texts = mem_zeroed((size_t)count, sizeof *texts);
     for (int i = 0; i < count; i++)
-        texts[i] = mem_strdup(of(i));
+        texts[i] = mem_strdup(text(results, i));
     enum status st = h5file_put_texts(file, group, name, texts, count);
     for (int i = 0; i < count; i++)
         free(texts[i]);
@@ -76,47 +80,45 @@ static enum status put_names(struct h5file *file, const char *group, const char 
 
 /* --- subjects --- */
 
-static void fill_block(const struct results *results, int i, double *row)
+static void row_of_block(const struct results *results, int i, double *row)
 {
     row[0] = results->table.subject[i].block;
 }
 
-static void fill_shape(const struct results *results, int i, double *row)
+static void row_of_shape(const struct results *results, int i, double *row)
 {
-    const struct measure_subject *s = &results->table.subject[i];
+    const struct strategy_subject *s = &results->table.subject[i];
     const int sizes[] = {s->in.h, s->in.w, s->in.c, s->out.h, s->out.w, s->out.c};
     for (int d = 0; d < 6; d++)
         row[d] = sizes[d];
 }
 
-static void fill_flops(const struct results *results, int i, double *row)
+static void row_of_flops(const struct results *results, int i, double *row)
 {
     memcpy(row, results->table.subject[i].flops, STRATEGY_PASSES * sizeof *row);
 }
 
-static void fill_bytes(const struct results *results, int i, double *row)
+static void row_of_bytes(const struct results *results, int i, double *row)
 {
     memcpy(row, results->table.subject[i].bytes, STRATEGY_PASSES * sizeof *row);
+}
+
+static const char *name_of_subject(const struct results *results, int i)
+{
+    return results->table.subject[i].name;
 }
 
 static enum status put_subjects(struct h5file *file, const struct results *results)
 {
     int count = results->table.subjects;
-    const struct array arrays[] = {
-        {"/subjects/block", count, 1, fill_block},
-        {"/subjects/shape", count, 6, fill_shape},
-        {"/subjects/flops", count, 2, fill_flops},
-        {"/subjects/bytes", count, 2, fill_bytes},
+    const struct results_array arrays[] = {
+        {"/subjects/block", count, 1, row_of_block},
+        {"/subjects/shape", count, 6, row_of_shape},
+        {"/subjects/flops", count, 2, row_of_flops},
+        {"/subjects/bytes", count, 2, row_of_bytes},
     };
     PUT_ARRAYS(file, results, arrays);
-    char **names = mem_zeroed((size_t)count, sizeof *names);
-    for (int i = 0; i < count; i++)
-        names[i] = mem_strdup(results->table.subject[i].name);
-    enum status st = h5file_put_texts(file, "/subjects", "names", names, count);
-    for (int i = 0; i < count; i++)
-        free(names[i]);
-    free(names);
-    return st;
+    return put_texts(file, results, "/subjects", "names", count, name_of_subject);
 }
 
 /* --- rows --- */
@@ -146,7 +148,7 @@ static const char *const column_names[COLUMNS] = {
     "level",   "count",      "median",     "low",        "high",
     "speedup", "efficiency", "flop_share", "band_share", "sums"};
 
-static void row_values(const struct measure_table *table, const struct measure_row *row,
+static void row_values(const struct strategy_table *table, const struct strategy_row *row,
                        double values[COLUMNS])
 {
     const double all[COLUMNS] = {
@@ -159,35 +161,32 @@ static void row_values(const struct measure_table *table, const struct measure_r
     memcpy(values, all, sizeof all);
 }
 
-static const char *name_of_split(int i)
+static const char *name_of_split(const struct results *results, int i)
 {
+    (void)results;
     return split_name((enum split)i);
 }
 
-static const char *name_of_pass(int i)
+static const char *name_of_pass(const struct results *results, int i)
 {
+    (void)results;
     return strategy_pass_name((enum strategy_pass)i);
 }
 
-static const char *name_of_level(int i)
+static const char *name_of_level(const struct results *results, int i)
 {
+    (void)results;
     return machine_level_name((enum machine_level)i);
 }
 
-static enum status put_verdicts(struct h5file *file, const struct measure_table *table)
+static const char *verdict_of_row(const struct results *results, int i)
 {
-    char **texts = mem_zeroed((size_t)table->rows, sizeof *texts);
-    for (int i = 0; i < table->rows; i++)
-        texts[i] = mem_strdup(table->row[i].verdict);
-    enum status st = h5file_put_texts(file, "/rows", "verdicts", texts, table->rows);
-    for (int i = 0; i < table->rows; i++)
-        free(texts[i]);
-    free(texts);
-    return st;
+    return results->table.row[i].verdict;
 }
 
-static enum status put_rows(struct h5file *file, const struct measure_table *table)
+static enum status put_rows(struct h5file *file, const struct results *results)
 {
+    const struct strategy_table *table = &results->table;
     const size_t dim[] = {(size_t)table->rows};
     double *column = mem_zeroed(dim[0], sizeof *column), values[COLUMNS];
     enum status st = ST_OK;
@@ -202,20 +201,20 @@ static enum status put_rows(struct h5file *file, const struct measure_table *tab
     }
     free(column);
     TRY(st);
-    TRY(put_names(file, "/rows", "splits", SPLITS, name_of_split));
-    TRY(put_names(file, "/rows", "passes", STRATEGY_PASSES, name_of_pass));
-    TRY(put_names(file, "/rows", "levels", MACHINE_LEVELS, name_of_level));
-    return put_verdicts(file, table);
+    TRY(put_texts(file, results, "/rows", "splits", SPLITS, name_of_split));
+    TRY(put_texts(file, results, "/rows", "passes", STRATEGY_PASSES, name_of_pass));
+    TRY(put_texts(file, results, "/rows", "levels", MACHINE_LEVELS, name_of_level));
+    return put_texts(file, results, "/rows", "verdicts", table->rows, verdict_of_row);
 }
 
 /* --- machine --- */
 
-static void fill_cache(const struct results *results, int i, double *row)
+static void row_of_cache(const struct results *results, int i, double *row)
 {
     row[0] = (double)results->machine.cache[i];
 }
 
-static void fill_team(const struct results *results, int i, double *row)
+static void row_of_team(const struct results *results, int i, double *row)
 {
     const struct machine_team *team = &results->machine.team[i];
     row[0] = team->threads;
@@ -224,7 +223,7 @@ static void fill_team(const struct results *results, int i, double *row)
     row[3] = team->barrier.median;
 }
 
-static void fill_bandwidth(const struct results *results, int i, double *row)
+static void row_of_bandwidth(const struct results *results, int i, double *row)
 {
     memcpy(row, results->machine.team[i].bandwidth, MACHINE_LEVELS * sizeof *row);
 }
@@ -232,24 +231,24 @@ static void fill_bandwidth(const struct results *results, int i, double *row)
 static enum status put_machine(struct h5file *file, const struct results *results)
 {
     int teams = results->machine.teams;
-    const struct array arrays[] = {
-        {"/machine/cache", MACHINE_MEMORY, 1, fill_cache},
-        {"/machine/team", teams, 4, fill_team},
-        {"/machine/bandwidth", teams, MACHINE_LEVELS, fill_bandwidth},
+    const struct results_array arrays[] = {
+        {"/machine/cache", MACHINE_MEMORY, 1, row_of_cache},
+        {"/machine/team", teams, 4, row_of_team},
+        {"/machine/bandwidth", teams, MACHINE_LEVELS, row_of_bandwidth},
     };
     PUT_ARRAYS(file, results, arrays);
     return h5file_put_f64(file, "/machine", "peak", results->machine.peak);
 }
 
-/* --- beside --- */
+/* --- microbenchmarks: the group /beside --- */
 
-static void fill_layout(const struct results *results, int i, double *row)
+static void row_of_layout(const struct results *results, int i, double *row)
 {
     row[0] = results->layouts.conv[i].median;
     row[1] = results->layouts.convert[i].median;
 }
 
-static void fill_walk(const struct results *results, int i, double *row)
+static void row_of_walk(const struct results *results, int i, double *row)
 {
     row[0] = results->walk[i].level;
     row[1] = results->walk[i].side;
@@ -257,76 +256,82 @@ static void fill_walk(const struct results *results, int i, double *row)
     row[3] = results->walk[i].column.median;
 }
 
-static void fill_way(const struct results *results, int i, double *row)
+static void row_of_conv(const struct results *results, int i, double *row)
 {
-    row[0] = results->way[i].direct.median;
-    row[1] = results->way[i].gemm.median;
+    row[0] = results->conv[i].direct.median;
+    row[1] = results->conv[i].gemm.median;
 }
 
-static void fill_pays(const struct results *results, int i, double *row)
+static void row_of_breakeven(const struct results *results, int i, double *row)
 {
-    row[0] = (double)results->pays[i].inside;
-    row[1] = (double)results->pays[i].region;
+    row[0] = (double)results->breakeven[i].inside;
+    row[1] = (double)results->breakeven[i].region;
 }
 
-static void fill_gain(const struct results *results, int i, double *row)
+static void row_of_gain(const struct results *results, int i, double *row)
 {
     row[0] = results_sizes[i];
     row[1] = results->gelu_gain[i];
     row[2] = results->relu_gain[i];
 }
 
-static const char *name_of_layout(int i)
+static const char *name_of_layout(const struct results *results, int i)
 {
+    (void)results;
     return microbench_layout_name((enum microbench_layout)i);
 }
 
-static const char *name_of_op(int i)
+static const char *name_of_op(const struct results *results, int i)
 {
+    (void)results;
     return microbench_op_name((enum microbench_op)i);
 }
 
-static enum status put_beside(struct h5file *file, const struct results *results)
+static const char *name_of_conv(const struct results *results, int i)
 {
-    char *ways[RESULTS_WAYS];
-    const struct array arrays[] = {
-        {"/beside/layout_seconds", LAYOUTS, 2, fill_layout},
-        {"/beside/walk", results->walks, 4, fill_walk},
-        {"/beside/way_seconds", results->ways, 2, fill_way},
-        {"/beside/pays", OPS, 2, fill_pays},
-        {"/beside/gain", RESULTS_GAINS, 3, fill_gain},
-    };
-    PUT_ARRAYS(file, results, arrays);
-    TRY(put_names(file, "/beside", "layouts", LAYOUTS, name_of_layout));
-    TRY(put_names(file, "/beside", "ops", OPS, name_of_op));
-    if (results->ways == 0)
-        return ST_OK;
-    for (int i = 0; i < results->ways; i++)
-        ways[i] = mem_strdup(results->way[i].name);
-    enum status st = h5file_put_texts(file, "/beside", "ways", ways, results->ways);
-    for (int i = 0; i < results->ways; i++)
-        free(ways[i]);
-    return st;
+    return results->conv[i].name;
 }
 
-/* --- all --- */
+static enum status put_microbench(struct h5file *file, const struct results *results)
+{
+    const struct results_array arrays[] = {
+        {"/beside/layout_seconds", LAYOUTS, 2, row_of_layout},
+        {"/beside/walk", results->walks, 4, row_of_walk},
+        {"/beside/way_seconds", results->convs, 2, row_of_conv},
+        {"/beside/pays", OPS, 2, row_of_breakeven},
+        {"/beside/gain", RESULTS_GAINS, 3, row_of_gain},
+    };
+    PUT_ARRAYS(file, results, arrays);
+    TRY(put_texts(file, results, "/beside", "layouts", LAYOUTS, name_of_layout));
+    TRY(put_texts(file, results, "/beside", "ops", OPS, name_of_op));
+    return put_texts(file, results, "/beside", "ways", results->convs, name_of_conv);
+}
+
+/* --- claims --- */
+
+static const char *claim_text(const struct results *results, int i)
+{
+    return results->claim[i].claim;
+}
+
+static const char *claim_here(const struct results *results, int i)
+{
+    return results->claim[i].here;
+}
+
+static const char *claim_holds(const struct results *results, int i)
+{
+    return results->claim[i].holds;
+}
 
 static enum status put_claims(struct h5file *file, const struct results *results)
 {
-    char *text[3][RESULTS_CLAIMS];
-    for (int i = 0; i < RESULTS_CLAIMS; i++) {
-        text[0][i] = mem_strdup(results->claim[i].claim);
-        text[1][i] = mem_strdup(results->claim[i].here);
-        text[2][i] = mem_strdup(results->claim[i].holds);
-    }
-    static const char *const names[] = {"claims", "here", "holds"};
-    enum status st = ST_OK;
-    for (int i = 0; i < 3 && st == ST_OK; i++)
-        st = h5file_put_texts(file, "/", names[i], text[i], RESULTS_CLAIMS);
-    for (int i = 0; i < 3 * RESULTS_CLAIMS; i++)
-        free(text[i / RESULTS_CLAIMS][i % RESULTS_CLAIMS]);
-    return st;
+    TRY(put_texts(file, results, "/", "claims", RESULTS_CLAIMS, claim_text));
+    TRY(put_texts(file, results, "/", "here", RESULTS_CLAIMS, claim_here));
+    return put_texts(file, results, "/", "holds", RESULTS_CLAIMS, claim_holds);
 }
+
+/* --- the whole file --- */
 
 static enum status put_all(struct h5file *file, const struct results *results,
                            const char *version)
@@ -340,9 +345,9 @@ static enum status put_all(struct h5file *file, const struct results *results,
     TRY(h5file_put_u64(file, "/", "cpus", (uint64_t)results->machine.cpus));
     TRY(h5file_put_u64(file, "/", "threads", (uint64_t)results->threads));
     TRY(put_subjects(file, results));
-    TRY(put_rows(file, &results->table));
+    TRY(put_rows(file, results));
     TRY(put_machine(file, results));
-    TRY(put_beside(file, results));
+    TRY(put_microbench(file, results));
     return put_claims(file, results);
 }
 

@@ -1,6 +1,6 @@
 /* The file of `lockstep plan --out`: groups strong and weak with an array for each figure
-   of struct scaling_row, one element a number of ranks; what was measured is the root's
-   attributes. */
+   of struct scaling_row, one element per number of ranks. The root's attributes describe
+   the run, the machine and the measurements. */
 #include <limits.h>
 #include <math.h>
 #include <stdint.h>
@@ -13,25 +13,24 @@
 #include "lab/scaling.h"
 #include "out.h"
 
-#define REAL_MOST 1e15 /* of a figure that is no damage */
+#define REAL_MOST 1e15 /* larger figures mean damage */
 
 enum status scaling_check_file(const char *path)
 {
     return out_check(path, SCALING_FORMAT, "'lockstep plan'");
 }
 
-struct column {
+struct scaling_column {
     const char *name;
     size_t offset;
     enum { INT, LONG, REAL } kind;
 };
 
-#define COLUMN(name, kind)                              \
-    {                                                   \
-#name, offsetof(struct scaling_row, name), kind \
-    }
+/* clang-format off */
+#define COLUMN(name, kind) {#name, offsetof(struct scaling_row, name), kind}
+/* clang-format on */
 
-static const struct column columns[] = {
+static const struct scaling_column columns[] = {
     COLUMN(ranks, INT),
     COLUMN(nodes, INT),
     COLUMN(batch, LONG),
@@ -47,8 +46,8 @@ static const struct column columns[] = {
 };
 
 static enum status put_column(struct h5file *file, const char *group,
-                              const struct column *column, const struct scaling_row *rows,
-                              int count)
+                              const struct scaling_column *column,
+                              const struct scaling_row *rows, int count)
 {
     const size_t dim[] = {(size_t)count};
     int64_t *whole = mem_zeroed((size_t)count, sizeof *whole);
@@ -115,8 +114,8 @@ enum status scaling_write(const struct scaling *scaling, const char *path,
 /* --- reading --- */
 
 static enum status get_column(struct h5file *file, const char *group,
-                              const struct column *column, struct scaling_row *rows,
-                              int count)
+                              const struct scaling_column *column,
+                              struct scaling_row *rows, int count)
 {
     int64_t *whole = mem_zeroed((size_t)count, sizeof *whole);
     double *real = mem_zeroed((size_t)count, sizeof *real);
@@ -183,7 +182,7 @@ static enum status get_words(struct h5file *file, const char *name, char *words,
     return ST_OK;
 }
 
-/* Files from before these were written are read, too. */
+/* Older files lack these attributes. */
 static enum status get_run(struct h5file *file, struct scaling *s)
 {
     uint64_t params, images;

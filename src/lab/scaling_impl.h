@@ -1,4 +1,4 @@
-/* scaling_impl: what the sources of scaling share. */
+/* scaling_impl: shared by the sources of scaling. */
 #ifndef LOCKSTEP_LAB_SCALING_IMPL_H
 #define LOCKSTEP_LAB_SCALING_IMPL_H
 
@@ -7,14 +7,14 @@
 
 struct comm_world scaling_world(const struct scaling *scaling, int ranks);
 
-/* The sums of a step in a world of so many ranks. Seconds. */
+/* The sums of a step, in seconds. */
 struct scaling_sums {
-    double alone;         /* of all pieces, begun together */
-    double exposed;       /* from the end of computing to the last piece, overlapped */
-    double latency, link; /* of alone: what either being 0 would save */
+    double alone;         /* all pieces, started together, with nothing else to do */
+    double exposed;       /* overlapped: from the end of backward to the last piece */
+    double latency, link; /* of alone: the time saved if either were 0 */
 };
 
-/* backward: of the last grain. */
+/* For so many ranks; backward: seconds of the last grain's. */
 struct scaling_sums scaling_sum_up(const struct scaling *scaling, int ranks, int grains,
                                    double backward);
 

@@ -9,70 +9,17 @@
 #include "kernels/vector.h"
 #include "strategy_impl.h"
 
-#define LANE_TEAM 2 /* threads of a hybrid's lane */
+#define LANE_TEAM    2 /* threads of a lane of hybrid */
+#define THREADS_MOST 64
 
 const char *strategy_pass_name(enum strategy_pass pass)
 {
     return pass == STRATEGY_FORWARD ? "forward" : "backward";
 }
 
-size_t strategy_weights(const struct layer *layer)
-{
-    if (layer->tensors == 0)
-        return 0;
-    const struct layer_tensor *last = &layer->tensor[layer->tensors - 1];
-    return last->offset + last->count - layer->tensor[0].offset;
-}
-
-bool strategy_conv(const struct strategy_task *task, struct conv_shape *shape)
-{
-    const struct layer *layer = task->layer;
-    const struct conv_shape *conv = layer_conv_shape(layer);
-    if (conv)
-        *shape = *conv;
-    else if (layer->ops == &layer_linear)
-        *shape = (struct conv_shape){.h = 1,
-                                     .w = 1,
-                                     .c = layer->in.c,
-                                     .k = layer->out.c,
-                                     .r = 1,
-                                     .s = 1,
-                                     .stride = 1};
-    else
-        return false;
-    shape->n = task->n;
-    conv_shape_complete(shape);
-    return true;
-}
-
-void strategy_share(const struct team *team, size_t count, size_t *begin, size_t *end)
-{
-    enum { LINE = 16 };
-    int first, last;
-    team_split(team, (int)((count + LINE - 1) / LINE), &first, &last);
-    *begin = (size_t)first * LINE < count ? (size_t)first * LINE : count;
-    *end = (size_t)last * LINE < count ? (size_t)last * LINE : count;
-}
-
-void strategy_tree_sum(float *const *parts, int count, size_t begin, size_t end)
-{
-    struct tree_stack stack;
-    float *vector[TREE_NODES_MAX]; /* [level] */
-    int to, from;
-    if (begin >= end)
-        return;
-    tree_stack_init(&stack, count);
-    for (int i = 0; i < count; i++) {
-        struct tree_chain chain = tree_stack_push(&stack, (struct tree_node){i, i + 1});
-        vector[chain.top] = parts[i] + begin;
-        while (tree_chain_next(&chain, &to, &from))
-            vector_add(vector[to], vector[from], end - begin);
-    }
-}
-
 /* --- the kernels' own splits --- */
 
-static bool kernel_knows(const struct strategy_task *task, enum split split)
+static bool kernel_knows_split(const struct strategy_task *task, enum split split)
 {
     if (!task->layer->ops->splits)
         return false;
@@ -102,18 +49,18 @@ static struct pass lane_pass(const struct strategy *s, const struct strategy_lan
 }
 
 static void lane_run(const struct strategy *s, const struct strategy_lane *lane,
-                     const struct team *team, enum strategy_pass way)
+                     const struct team *team, enum strategy_pass direction)
 {
     struct pass pass = lane_pass(s, lane, team);
     if (pass.n == 0)
         return;
-    if (way == STRATEGY_FORWARD)
+    if (direction == STRATEGY_FORWARD)
         s->layer->ops->forward(s->layer, &pass);
     else
         s->layer->ops->backward(s->layer, &pass);
 }
 
-static void run_native(struct strategy *s, const struct team *team)
+static void strategy_run_kernel(struct strategy *s, const struct team *team)
 {
     struct team own = *team;
     own.split = s->split;
@@ -122,15 +69,33 @@ static void run_native(struct strategy *s, const struct team *team)
 
 /* --- lanes: batch and hybrid --- */
 
-/* Threads of one lane, neighbours. */
+/* Threads of one lane; their indices are consecutive. */
 static int lane_members(const struct strategy *s)
 {
     return s->threads / s->lanes;
 }
 
+/* parts[0] = the tree over parts[0 .. count), elements [begin, end). The other parts are
+   overwritten. */
+static void strategy_tree_sum(float *const *parts, int count, size_t begin, size_t end)
+{
+    struct tree_stack stack;
+    float *vector[TREE_NODES_MAX]; /* [level] */
+    int to, from;
+    if (begin >= end)
+        return;
+    tree_stack_init(&stack, count);
+    for (int i = 0; i < count; i++) {
+        struct tree_chain chain = tree_stack_push(&stack, (struct tree_node){i, i + 1});
+        vector[chain.top] = parts[i] + begin;
+        while (tree_chain_next(&chain, &to, &from))
+            vector_add(vector[to], vector[from], end - begin);
+    }
+}
+
 static void sum_lanes(struct strategy *s, const struct team *team)
 {
-    float *parts[64];
+    float *parts[THREADS_MOST];
     int used = 0;
     size_t begin, end;
     for (int i = 0; i < s->lanes; i++)
@@ -140,7 +105,7 @@ static void sum_lanes(struct strategy *s, const struct team *team)
     strategy_tree_sum(parts, used, begin, end);
 }
 
-static void run_lanes(struct strategy *s, const struct team *team)
+static void strategy_run_lanes(struct strategy *s, const struct team *team)
 {
     int members = lane_members(s);
     struct strategy_lane *lane = &s->lane[team->index / members];
@@ -157,7 +122,7 @@ static void run_lanes(struct strategy *s, const struct team *team)
         s->sum_seconds += timer_now() - begin;
 }
 
-/* Lane 0 writes where the result belongs, if it has images. */
+/* Lane 0 writes to the task's own gradient. */
 static void lanes_setup(struct strategy *s, int lanes)
 {
     struct team images = {.size = lanes};
@@ -165,7 +130,7 @@ static void lanes_setup(struct strategy *s, int lanes)
     s->lane = mem_aligned((size_t)lanes, sizeof *s->lane);
     for (int i = 0; i < lanes; i++) {
         struct strategy_lane *lane = &s->lane[i];
-        images.index = lanes - 1 - i; /* the larger shares first */
+        images.index = lanes - 1 - i; /* mirrored: the larger shares first */
         team_split(&images, s->task.n, &lane->begin, &lane->end);
         int count = lane->end - lane->begin;
         lane->begin = s->task.n - lane->end;
@@ -179,14 +144,15 @@ static void lanes_setup(struct strategy *s, int lanes)
     }
 }
 
-/* --- which there are --- */
+/* --- which strategies there are --- */
 
-/* Kinds of lanes that the kernel is not asked for. */
-static bool in_lanes(const struct strategy_task *task, enum split split, int threads)
+/* Is the split done by lanes, rather than by the kernel? */
+static bool strategy_in_lanes(const struct strategy_task *task, enum split split,
+                              int threads)
 {
     bool sums = task->pass == STRATEGY_BACKWARD && task->layer->tensors > 0;
     if (split == SPLIT_BATCH)
-        return sums || !kernel_knows(task, split);
+        return sums || !kernel_knows_split(task, split);
     return split == SPLIT_HYBRID && threads >= 2 * LANE_TEAM &&
            threads % LANE_TEAM == 0 && task->layer->tensors > 0;
 }
@@ -196,8 +162,8 @@ bool strategy_applies(const struct strategy_task *task, enum split split, int th
     struct conv_shape shape;
     if (split == SPLIT_AUTO || (split == SPLIT_SEQUENTIAL) != (threads == 1))
         return false;
-    if (split == SPLIT_SEQUENTIAL || kernel_knows(task, split) ||
-        in_lanes(task, split, threads))
+    if (split == SPLIT_SEQUENTIAL || kernel_knows_split(task, split) ||
+        strategy_in_lanes(task, split, threads))
         return true;
     if (!strategy_conv(task, &shape))
         return false;
@@ -206,7 +172,7 @@ bool strategy_applies(const struct strategy_task *task, enum split split, int th
             (split == SPLIT_CHANNEL || (split == SPLIT_SPATIAL && shape.p > 1)));
 }
 
-static int count_pieces(const struct strategy *s)
+static int strategy_count_pieces(const struct strategy *s)
 {
     switch (s->split) {
     case SPLIT_BATCH:
@@ -223,7 +189,7 @@ static int count_pieces(const struct strategy *s)
 struct strategy *strategy_create(const struct strategy_task *task, enum split split,
                                  int threads)
 {
-    ASSERT(strategy_applies(task, split, threads) && threads <= 64);
+    ASSERT(strategy_applies(task, split, threads) && threads <= THREADS_MOST);
     struct strategy *s = mem_zeroed(1, sizeof *s);
     *s = (struct strategy){.task = *task, .split = split, .threads = threads};
     s->layer = mem_zeroed(1, task->layer->ops->bytes);
@@ -233,13 +199,13 @@ struct strategy *strategy_create(const struct strategy_task *task, enum split sp
         s->layer->tensor[t].offset -= first;
     s->params = task->params + first;
     s->grads = task->grads ? task->grads + first : NULL;
-    s->pieces = count_pieces(s);
-    bool lanes = in_lanes(task, split, threads);
-    if (lanes || split == SPLIT_SEQUENTIAL || kernel_knows(task, split)) {
+    s->pieces = strategy_count_pieces(s);
+    bool lanes = strategy_in_lanes(task, split, threads);
+    if (lanes || split == SPLIT_SEQUENTIAL || kernel_knows_split(task, split)) {
         lanes_setup(s, !lanes                  ? 1
                        : split == SPLIT_HYBRID ? threads / LANE_TEAM
                                                : threads);
-        s->run = lanes ? run_lanes : run_native;
+        s->run = lanes ? strategy_run_lanes : strategy_run_kernel;
     } else if (split == SPLIT_SPATIAL) {
         strategy_spatial_setup(s);
     } else {

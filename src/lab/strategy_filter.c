@@ -1,7 +1,7 @@
-/* Blocks of (output, input) channel pairs of a convolution or a linear layer. The blocks
-   depend on the layer alone, and so does the order in which their partial sums are added;
-   threads take contiguous ranges of them. Channel is the same with one block for each
-   thread, of output channels alone. */
+/* strategy: filter and channel. Blocks of (output, input) channel pairs of a convolution
+   or a linear layer. The blocks depend on the layer alone, and so does the order in which
+   their partial sums are added; threads take contiguous ranges of blocks. Channel is the
+   same with one block of output channels for each thread, and all inputs in one block. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,16 +11,16 @@
 #include "kernels/vector.h"
 #include "strategy_impl.h"
 
-#define CHANNELS 16 /* least of a block: a cache line */
-#define BLOCKS   4  /* most in each direction */
+#define BLOCK_CHANNELS 16 /* least of a block: a cache line */
+#define BLOCKS_MOST    4  /* of inputs, and of outputs */
 
-/* Channels cut into blocks of the same width but for the last. */
-struct cut {
+/* Channels divided into blocks of equal width; the last one may be narrower. */
+struct filter_cut {
     int channels, width, count;
 };
 
-/* What one thread works in. */
-struct bench {
+/* Buffers of one thread. */
+struct filter_buffers {
     float *weight, *bias, *grads, *gbias;
     void *scratch;
 };
@@ -28,22 +28,22 @@ struct bench {
 struct filter {
     struct conv_shape shape;
     bool linear;
-    struct cut in, out;
-    float **x, **dy;     /* [block]: its channels alone */
-    float **partial;     /* [out * in.count + in]: of y, or of dx */
-    struct bench *bench; /* [thread] */
+    struct filter_cut in, out;
+    float **x, **dy;                /* [block]: only its channels */
+    float **partial;                /* [out * in.count + in]: of y, or of dx */
+    struct filter_buffers *buffers; /* [thread] */
     int threads;
 };
 
-static struct cut cut_of(int channels, int most)
+static struct filter_cut cut_init(int channels, int most)
 {
-    int lines = (channels + CHANNELS - 1) / CHANNELS;
+    int lines = (channels + BLOCK_CHANNELS - 1) / BLOCK_CHANNELS;
     int count = lines < most ? lines : most;
-    int width = (lines + count - 1) / count * CHANNELS;
-    return (struct cut){channels, width, (channels + width - 1) / width};
+    int width = (lines + count - 1) / count * BLOCK_CHANNELS;
+    return (struct filter_cut){channels, width, (channels + width - 1) / width};
 }
 
-static int cut_width(const struct cut *cut, int block)
+static int cut_width(const struct filter_cut *cut, int block)
 {
     int left = cut->channels - block * cut->width;
     return left < cut->width ? left : cut->width;
@@ -67,9 +67,9 @@ static size_t output_pixels(const struct conv_shape *shape)
     return (size_t)shape->n * (size_t)shape->p * (size_t)shape->q;
 }
 
-/* Columns of a matrix, between the whole and a block of its own. */
-static void gather(float *block, const float *whole, size_t begin, size_t end,
-                   const struct cut *cut, int index)
+/* Copies the columns of one block from a matrix; filter_scatter copies them back. */
+static void filter_gather(float *block, const float *whole, size_t begin, size_t end,
+                          const struct filter_cut *cut, int index)
 {
     size_t width = (size_t)cut_width(cut, index), ld = (size_t)cut->channels;
     const float *from = whole + (size_t)index * (size_t)cut->width;
@@ -77,8 +77,8 @@ static void gather(float *block, const float *whole, size_t begin, size_t end,
         memcpy(block + i * width, from + i * ld, width * sizeof *block);
 }
 
-static void scatter(float *whole, const float *block, size_t begin, size_t end,
-                    const struct cut *cut, int index, bool add)
+static void filter_scatter(float *whole, const float *block, size_t begin, size_t end,
+                           const struct filter_cut *cut, int index, bool add)
 {
     size_t width = (size_t)cut_width(cut, index), ld = (size_t)cut->channels;
     float *to = whole + (size_t)index * (size_t)cut->width;
@@ -90,14 +90,14 @@ static void scatter(float *whole, const float *block, size_t begin, size_t end,
     }
 }
 
-/* The member's pixels of all blocks; one block is the whole as it is. */
+/* This member's pixels of all blocks. A single block is the matrix itself: no copy. */
 static void gather_blocks(const struct team *team, float **blocks, const float *whole,
-                          size_t pixels, const struct cut *cut)
+                          size_t pixels, const struct filter_cut *cut)
 {
     int begin, end;
     team_split(team, (int)pixels, &begin, &end);
     for (int i = 0; cut->count > 1 && i < cut->count; i++)
-        gather(blocks[i], whole, (size_t)begin, (size_t)end, cut, i);
+        filter_gather(blocks[i], whole, (size_t)begin, (size_t)end, cut, i);
 }
 
 static void gather_all(const struct strategy *s, const struct filter *f,
@@ -109,23 +109,23 @@ static void gather_all(const struct strategy *s, const struct filter *f,
 }
 
 static const float *block_of(float *const *blocks, const float *whole,
-                             const struct cut *cut, int index)
+                             const struct filter_cut *cut, int index)
 {
     return cut->count > 1 ? blocks[index] : whole;
 }
 
-/* Weights (K, R S, C) of a pair: rows are K R S, columns C. */
+/* The weights (K, R S, C) of a pair, as a matrix of K R S rows and C columns. */
 static void gather_weight(const struct filter *f, float *to, const float *weight, int out,
                           int in)
 {
     size_t taps = (size_t)f->shape.r * (size_t)f->shape.s;
     size_t first = (size_t)out * (size_t)f->out.width * taps;
-    gather(to, weight + first * (size_t)f->in.channels, 0,
-           (size_t)cut_width(&f->out, out) * taps, &f->in, in);
+    filter_gather(to, weight + first * (size_t)f->in.channels, 0,
+                  (size_t)cut_width(&f->out, out) * taps, &f->in, in);
 }
 
 static void pair_forward(const struct strategy *s, const struct filter *f,
-                         const struct bench *b, int out, int in)
+                         const struct filter_buffers *b, int out, int in)
 {
     static const struct team alone = {.size = 1};
     struct conv_shape shape = pair_shape(f, out, in);
@@ -144,9 +144,9 @@ static void pair_forward(const struct strategy *s, const struct filter *f,
         conv_forward(&alone, &shape, y, x, b->weight, b->bias, b->scratch);
 }
 
-/* dweight of a pair is whole; of dx it is one of the partial sums. */
+/* A pair gives its part of dweight complete, and one of the partial sums of dx. */
 static void pair_backward(const struct strategy *s, const struct filter *f,
-                          const struct bench *b, int out, int in)
+                          const struct filter_buffers *b, int out, int in)
 {
     static const struct team alone = {.size = 1};
     struct conv_shape shape = pair_shape(f, out, in);
@@ -160,8 +160,8 @@ static void pair_backward(const struct strategy *s, const struct filter *f,
         linear_backward_weight(&alone, &linear, b->grads, b->gbias, x, dy);
     else
         conv_backward_weight(&alone, &shape, b->grads, b->gbias, x, dy, b->scratch);
-    scatter(s->grads + first * taps * (size_t)f->in.channels, b->grads, 0,
-            (size_t)shape.k * taps, &f->in, in, false);
+    filter_scatter(s->grads + first * taps * (size_t)f->in.channels, b->grads, 0,
+                   (size_t)shape.k * taps, &f->in, in, false);
     if (in == 0)
         memcpy(s->grads + s->layer->tensor[1].offset + first, b->gbias,
                (size_t)shape.k * sizeof(float));
@@ -174,7 +174,8 @@ static void pair_backward(const struct strategy *s, const struct filter *f,
         conv_backward_data(&alone, &shape, dx, dy, b->weight, b->scratch);
 }
 
-/* Partial sums of the member's pixels: of y over the inputs, of dx over the outputs. */
+/* Adds this member's pixels of the partial sums: of y over the blocks of inputs, of dx
+   over the blocks of outputs. */
 static void sum_partials(const struct strategy *s, const struct filter *f,
                          const struct team *team)
 {
@@ -185,12 +186,12 @@ static void sum_partials(const struct strategy *s, const struct filter *f,
     team_split(team, to ? (int)pixels : 0, &begin, &end);
     for (int out = 0; out < f->out.count; out++)
         for (int in = 0; in < f->in.count; in++)
-            scatter(to, f->partial[out * f->in.count + in], (size_t)begin, (size_t)end,
-                    forward ? &f->out : &f->in, forward ? out : in,
-                    (forward ? in : out) > 0);
+            filter_scatter(to, f->partial[out * f->in.count + in], (size_t)begin,
+                           (size_t)end, forward ? &f->out : &f->in, forward ? out : in,
+                           (forward ? in : out) > 0);
 }
 
-static void run_filter(struct strategy *s, const struct team *team)
+static void filter_run(struct strategy *s, const struct team *team)
 {
     const struct filter *f = s->own;
     int begin, end;
@@ -200,9 +201,9 @@ static void run_filter(struct strategy *s, const struct team *team)
     for (int pair = begin; pair < end; pair++) {
         int out = pair / f->in.count, in = pair % f->in.count;
         if (s->task.pass == STRATEGY_FORWARD)
-            pair_forward(s, f, &f->bench[team->index], out, in);
+            pair_forward(s, f, &f->buffers[team->index], out, in);
         else
-            pair_backward(s, f, &f->bench[team->index], out, in);
+            pair_backward(s, f, &f->buffers[team->index], out, in);
     }
     team_barrier(team);
     double since = timer_now();
@@ -212,7 +213,7 @@ static void run_filter(struct strategy *s, const struct team *team)
         s->sum_seconds += timer_now() - since;
 }
 
-static void free_all(float **blocks, int count)
+static void filter_free_blocks(float **blocks, int count)
 {
     for (int i = 0; i < count; i++)
         free(blocks[i]);
@@ -222,21 +223,21 @@ static void free_all(float **blocks, int count)
 static void filter_free(void *own)
 {
     struct filter *f = own;
-    free_all(f->x, f->in.count);
-    free_all(f->dy, f->out.count);
-    free_all(f->partial, f->out.count * f->in.count);
+    filter_free_blocks(f->x, f->in.count);
+    filter_free_blocks(f->dy, f->out.count);
+    filter_free_blocks(f->partial, f->out.count * f->in.count);
     for (int t = 0; t < f->threads; t++) {
-        free(f->bench[t].weight);
-        free(f->bench[t].bias);
-        free(f->bench[t].grads);
-        free(f->bench[t].gbias);
-        free(f->bench[t].scratch);
+        free(f->buffers[t].weight);
+        free(f->buffers[t].bias);
+        free(f->buffers[t].grads);
+        free(f->buffers[t].gbias);
+        free(f->buffers[t].scratch);
     }
-    free(f->bench);
+    free(f->buffers);
     free(f);
 }
 
-static void bench_init(struct bench *b, const struct filter *f)
+static void buffers_init(struct filter_buffers *b, const struct filter *f)
 {
     struct conv_shape largest = pair_shape(f, 0, 0);
     size_t weights =
@@ -254,8 +255,8 @@ static void bench_init(struct bench *b, const struct filter *f)
     b->scratch = mem_aligned(scratch + 1, 1);
 }
 
-/* Blocks of a tensor with so many pixels. */
-static float **blocks_of(const struct cut *cut, size_t pixels)
+/* A buffer for each block of a tensor with so many pixels. */
+static float **filter_blocks(const struct filter_cut *cut, size_t pixels)
 {
     float **blocks = mem_zeroed((size_t)cut->count, sizeof *blocks);
     for (int i = 0; cut->count > 1 && i < cut->count; i++)
@@ -263,7 +264,7 @@ static float **blocks_of(const struct cut *cut, size_t pixels)
     return blocks;
 }
 
-static float **partials_of(const struct filter *f, bool forward)
+static float **filter_partials(const struct filter *f, bool forward)
 {
     int count = f->out.count * f->in.count;
     float **blocks = mem_zeroed((size_t)count, sizeof *blocks);
@@ -282,17 +283,17 @@ void strategy_filter_setup(struct strategy *s)
     ASSERT(strategy_conv(&s->task, &f->shape));
     f->linear = layer_conv_shape(s->layer) == NULL;
     bool channel = s->split == SPLIT_CHANNEL;
-    f->in = cut_of(f->shape.c, channel ? 1 : BLOCKS);
-    f->out = cut_of(f->shape.k, channel ? s->threads : BLOCKS);
-    f->x = blocks_of(&f->in, input_pixels(&f->shape));
-    f->dy = blocks_of(&f->out, output_pixels(&f->shape));
-    f->partial = partials_of(f, s->task.pass == STRATEGY_FORWARD);
+    f->in = cut_init(f->shape.c, channel ? 1 : BLOCKS_MOST);
+    f->out = cut_init(f->shape.k, channel ? s->threads : BLOCKS_MOST);
+    f->x = filter_blocks(&f->in, input_pixels(&f->shape));
+    f->dy = filter_blocks(&f->out, output_pixels(&f->shape));
+    f->partial = filter_partials(f, s->task.pass == STRATEGY_FORWARD);
     f->threads = s->threads;
-    f->bench = mem_zeroed((size_t)f->threads, sizeof *f->bench);
+    f->buffers = mem_zeroed((size_t)f->threads, sizeof *f->buffers);
     for (int t = 0; t < f->threads; t++)
-        bench_init(&f->bench[t], f);
+        buffers_init(&f->buffers[t], f);
     s->pieces = f->in.count * f->out.count;
     s->own = f;
     s->own_free = filter_free;
-    s->run = run_filter;
+    s->run = filter_run;
 }

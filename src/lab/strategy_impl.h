@@ -1,11 +1,11 @@
-/* strategy_impl: what the sources of strategy share. */
+/* strategy_impl: shared by the sources of strategy. */
 #ifndef LOCKSTEP_LAB_STRATEGY_IMPL_H
 #define LOCKSTEP_LAB_STRATEGY_IMPL_H
 
 #include "kernels/conv.h"
 #include "lab/strategy.h"
 
-/* Threads that go through their own images as one team. */
+/* A team of threads with images of its own. */
 struct strategy_lane {
     int begin, end; /* images */
     float *grads;
@@ -23,23 +23,19 @@ struct strategy {
     void (*run)(struct strategy *strategy, const struct team *team);
     int lanes;
     struct strategy_lane *lane;
-    void *own; /* of spatial and filter */
+    void *own; /* owned by spatial or filter */
     void (*own_free)(void *own);
     double sum_seconds;
 };
 
-/* Floats of weights and biases, with what lies between them. */
+/* Floats of the layer's weights and biases, padding between them included. */
 size_t strategy_weights(const struct layer *layer);
 
-/* A layer as a convolution: a linear one is 1x1 on images of one pixel. false: neither.
- */
+/* The layer as a convolution; a linear layer is 1x1 on images of one pixel. False: it is
+   neither. */
 bool strategy_conv(const struct strategy_task *task, struct conv_shape *shape);
 
-/* sum = the tree over parts[0 .. count), elements [begin, end); part 0 may be sum. The
-   other parts are used up. */
-void strategy_tree_sum(float *const *parts, int count, size_t begin, size_t end);
-
-/* Member's elements of `count`, in whole cache lines. */
+/* This member's share of `count` elements, in whole cache lines. */
 void strategy_share(const struct team *team, size_t count, size_t *begin, size_t *end);
 
 /* Set run, pieces, own and own_free. */

@@ -1,6 +1,7 @@
-/* Row tiles of a convolution, one for each thread. A tile is a convolution of its own: of
-   the input rows that its output rows reach, in a frame of zeros where there is padding.
-   Neighbours reach some of the same rows; their gradients are added afterwards. */
+/* strategy: spatial. Tiles of a convolution's rows, one for each thread. A tile is a
+   convolution of its own, on the input rows that its output rows depend on, with zeros
+   where there is padding. Neighbouring tiles share some input rows; their gradients are
+   added afterwards. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,11 +10,11 @@
 #include "kernels/vector.h"
 #include "strategy_impl.h"
 
-struct tile {
-    struct conv_shape shape; /* without padding: the frame is part of it */
-    int row;                 /* of y, its first */
-    int top;                 /* of x, its first, less than 0 within the padding */
-    float *x, *y;            /* y: or dy */
+struct spatial_tile {
+    struct conv_shape shape; /* pad 0: h and w include the padding */
+    int row;                 /* its first row of y */
+    int top;                 /* its first row of x; negative within the padding */
+    float *x, *y;            /* y: of backward, dy */
     float *dx, *grads;
     void *scratch;
 };
@@ -21,7 +22,7 @@ struct tile {
 struct spatial {
     struct conv_shape shape;
     int tiles;
-    struct tile *tile;
+    struct spatial_tile *tile;
 };
 
 static size_t input_floats(const struct conv_shape *shape)
@@ -34,7 +35,7 @@ static size_t output_floats(const struct conv_shape *shape)
     return (size_t)shape->n * (size_t)shape->p * (size_t)shape->q * (size_t)shape->k;
 }
 
-static void tile_init(struct tile *tile, const struct strategy *s,
+static void tile_init(struct spatial_tile *tile, const struct strategy *s,
                       const struct conv_shape *shape, const struct team *tiles)
 {
     int end;
@@ -54,8 +55,8 @@ static void tile_init(struct tile *tile, const struct strategy *s,
     tile->scratch = mem_aligned(conv_scratch(&tile->shape) + 1, 1);
 }
 
-/* Rows of all images, with zeros around. */
-static void tile_gather_x(const struct tile *tile, const struct conv_shape *shape,
+/* Copies the tile's rows of all images, with zeros around them. */
+static void tile_gather_x(const struct spatial_tile *tile, const struct conv_shape *shape,
                           const float *x)
 {
     size_t row = (size_t)tile->shape.w * (size_t)shape->c;
@@ -75,15 +76,16 @@ static void tile_gather_x(const struct tile *tile, const struct conv_shape *shap
     }
 }
 
-/* An image's rows of the tile in y. */
-static size_t tile_place(const struct tile *tile, const struct conv_shape *shape, int i)
+/* Where the tile's rows of image i begin in y. */
+static size_t tile_offset(const struct spatial_tile *tile, const struct conv_shape *shape,
+                          int i)
 {
     return ((size_t)i * (size_t)shape->p + (size_t)tile->row) * (size_t)shape->q *
            (size_t)shape->k;
 }
 
 static void tile_forward(const struct strategy *s, const struct spatial *spatial,
-                         struct tile *tile)
+                         struct spatial_tile *tile)
 {
     const struct layer *layer = s->layer;
     const struct team alone = {.size = 1};
@@ -92,19 +94,19 @@ static void tile_forward(const struct strategy *s, const struct spatial *spatial
     conv_forward(&alone, &tile->shape, tile->y, tile->x, s->params,
                  s->params + layer->tensor[1].offset, tile->scratch);
     for (int i = 0; i < tile->shape.n; i++)
-        memcpy(s->task.y + tile_place(tile, &spatial->shape, i),
+        memcpy(s->task.y + tile_offset(tile, &spatial->shape, i),
                tile->y + (size_t)i * image, image * sizeof(float));
 }
 
 static void tile_backward(const struct strategy *s, const struct spatial *spatial,
-                          struct tile *tile)
+                          struct spatial_tile *tile)
 {
     const struct team alone = {.size = 1};
     size_t image = output_floats(&tile->shape) / (size_t)tile->shape.n;
     tile_gather_x(tile, &spatial->shape, s->task.x);
     for (int i = 0; i < tile->shape.n; i++)
         memcpy(tile->y + (size_t)i * image,
-               s->task.dy + tile_place(tile, &spatial->shape, i), image * sizeof(float));
+               s->task.dy + tile_offset(tile, &spatial->shape, i), image * sizeof(float));
     conv_backward_weight(&alone, &tile->shape, tile->grads,
                          tile->grads + s->layer->tensor[1].offset, tile->x, tile->y,
                          tile->scratch);
@@ -113,8 +115,8 @@ static void tile_backward(const struct strategy *s, const struct spatial *spatia
                            tile->scratch);
 }
 
-static void sum_weights(const struct strategy *s, const struct spatial *spatial,
-                        const struct team *team)
+static void spatial_sum_weights(const struct strategy *s, const struct spatial *spatial,
+                                const struct team *team)
 {
     size_t begin, end;
     strategy_share(team, strategy_weights(s->layer), &begin, &end);
@@ -126,8 +128,9 @@ static void sum_weights(const struct strategy *s, const struct spatial *spatial,
             vector_add(s->grads + begin, spatial->tile[t].grads + begin, end - begin);
 }
 
-/* Row h of image i of dx, from the tiles that reach it. */
-static void sum_row(const struct strategy *s, const struct spatial *spatial, int i, int h)
+/* Row h of image i of dx: the sum over the tiles that contain it. */
+static void spatial_sum_row(const struct strategy *s, const struct spatial *spatial,
+                            int i, int h)
 {
     const struct conv_shape *shape = &spatial->shape;
     size_t row = (size_t)shape->w * (size_t)shape->c;
@@ -135,7 +138,7 @@ static void sum_row(const struct strategy *s, const struct spatial *spatial, int
     float *to = s->task.dx + ((size_t)i * (size_t)shape->h + (size_t)h) * row;
     memset(to, 0, row * sizeof *to);
     for (int t = 0; t < spatial->tiles; t++) {
-        const struct tile *tile = &spatial->tile[t];
+        const struct spatial_tile *tile = &spatial->tile[t];
         int at = h - tile->top;
         if (tile->shape.p == 0 || at < 0 || at >= tile->shape.h)
             continue;
@@ -144,10 +147,10 @@ static void sum_row(const struct strategy *s, const struct spatial *spatial, int
     }
 }
 
-static void run_spatial(struct strategy *s, const struct team *team)
+static void spatial_run(struct strategy *s, const struct team *team)
 {
     const struct spatial *spatial = s->own;
-    struct tile *mine = &spatial->tile[team->index];
+    struct spatial_tile *mine = &spatial->tile[team->index];
     bool forward = s->task.pass == STRATEGY_FORWARD;
     if (mine->shape.p > 0 && forward)
         tile_forward(s, spatial, mine);
@@ -157,12 +160,12 @@ static void run_spatial(struct strategy *s, const struct team *team)
     if (forward)
         return;
     double since = timer_now();
-    sum_weights(s, spatial, team);
+    spatial_sum_weights(s, spatial, team);
     int begin = 0, end = 0;
     if (s->task.dx)
         team_split(team, spatial->shape.n * spatial->shape.h, &begin, &end);
     for (int row = begin; row < end; row++)
-        sum_row(s, spatial, row / spatial->shape.h, row % spatial->shape.h);
+        spatial_sum_row(s, spatial, row / spatial->shape.h, row % spatial->shape.h);
     team_barrier(team);
     if (team->index == 0)
         s->sum_seconds += timer_now() - since;
@@ -193,5 +196,5 @@ void strategy_spatial_setup(struct strategy *s)
         tile_init(&spatial->tile[tiles.index], s, &spatial->shape, &tiles);
     s->own = spatial;
     s->own_free = spatial_free;
-    s->run = run_spatial;
+    s->run = spatial_run;
 }

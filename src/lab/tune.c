@@ -8,24 +8,31 @@
 #include "base/timer.h"
 #include "comm/comm.h"
 #include "comm/tree.h"
+#include "lab/trial.h"
 
 enum { ROUNDS = 5 };
 #define TEAM_SECONDS 0.25
 
-static int grains_of_rank(const struct tune_job *job)
+/* A search under way. */
+struct tune_search {
+    const struct trainer_setup *setup;
+    const struct parallel_plan *rule;
+    struct comm *comm;
+    const struct model *model;
+    int grains, share; /* of a batch; of a rank, at most */
+    struct tune_result *result;
+};
+
+bool tune_matters(struct comm *comm, const struct parallel_plan *rule)
 {
-    int size = comm_size(job->comm);
-    return (job->grains + size - 1) / size;
+    return rule->threads > 1 || comm_size(comm) > 1;
 }
 
-bool tune_matters(const struct tune_job *job)
-{
-    return job->rule.threads > 1 || comm_size(job->comm) > 1;
-}
+/* --- candidates --- */
 
-/* Two plans that come to the same for this rank's grains. */
-static bool same_work(const struct parallel_plan *a, const struct parallel_plan *b,
-                      int grains)
+/* Do two plans run the same for so many grains of a rank? */
+static bool plans_alike(const struct parallel_plan *a, const struct parallel_plan *b,
+                        int grains)
 {
     int members = plan_members(a, grains);
     return a->bucket == b->bucket && a->align == b->align &&
@@ -35,91 +42,77 @@ static bool same_work(const struct parallel_plan *a, const struct parallel_plan 
            (members == 1 || a->threads == b->threads);
 }
 
-static void add(struct tune_result *result, const char *name,
-                const struct parallel_plan *plan, int grains)
+/* Adds a candidate unless there is one that runs the same. */
+static void candidate_add(const struct tune_search *search, const char *name,
+                          const struct parallel_plan *plan)
 {
+    struct tune_result *result = search->result;
     for (int i = 0; i < result->candidates; i++)
-        if (same_work(&result->candidate[i].plan, plan, grains))
+        if (plans_alike(&result->candidate[i].plan, plan, search->share))
             return;
     if (result->candidates < TUNE_CANDIDATES)
         result->candidate[result->candidates++] =
             (struct tune_candidate){.name = name, .plan = *plan};
 }
 
-static void best_splits(const struct tune_team *team, int ops, struct split_plan *plan)
+/* The team of a plan's lanes; each size is measured once. NULL: too many sizes. */
+static const struct tune_team *team_for(const struct tune_search *search, int members)
 {
-    for (int o = 0; o < ops; o++) {
-        plan->forward[o] = (unsigned char)team->forward[o].best;
-        plan->backward[o] = (unsigned char)team->backward[o].best;
-    }
-}
-
-/* The team that a plan's lanes are, measured once for each size. */
-static const struct tune_team *team_for(const struct tune_job *job,
-                                        struct tune_result *result, int members)
-{
+    struct tune_result *result = search->result;
     for (int i = 0; i < result->teams; i++)
         if (result->team[i].members == members)
             return &result->team[i];
     if (result->teams == TUNE_TEAMS)
         return NULL;
     struct tune_team *team = &result->team[result->teams++];
-    *team = (struct tune_team){
-        .members = members, .n = grain_samples((uint64_t)job->samples, job->grains, 0)};
-    tune_measure_team(job->comm, job->model, team, TEAM_SECONDS);
+    uint64_t batch = (uint64_t)search->setup->options->train.batch;
+    *team = (struct tune_team){.members = members,
+                               .n = grain_samples(batch, search->grains, 0)};
+    tune_measure_team(search->comm, search->model, team, TEAM_SECONDS);
     return team;
 }
 
-/* Lanes of several threads: as the kernels choose, and as measured. */
-static void add_teams(const struct tune_job *job, struct tune_result *result,
-                      struct parallel_plan plan, const char *name, const char *by_layer)
+/* Lanes of several threads: with the kernels' own splits, and with the measured ones. */
+static void candidates_of_lanes(const struct tune_search *search,
+                                struct parallel_plan plan, const char *name,
+                                const char *by_layer)
 {
-    int grains = grains_of_rank(job), members = plan_members(&plan, grains);
-    add(result, name, &plan, grains);
-    const struct tune_team *team = members > 1 ? team_for(job, result, members) : NULL;
-    if (!team)
-        return;
-    best_splits(team, job->model->ops, &plan.split);
-    add(result, by_layer, &plan, grains);
+    int members = plan_members(&plan, search->share);
+    candidate_add(search, name, &plan);
+    const struct tune_team *team = members > 1 ? team_for(search, members) : NULL;
+    for (int s = 0; team && s < search->model->ops; s++) {
+        plan.split.forward[s] = (unsigned char)team->forward[s].best;
+        plan.split.backward[s] = (unsigned char)team->backward[s].best;
+    }
+    if (team)
+        candidate_add(search, by_layer, &plan);
 }
 
-/* The rule comes first; the others with all threads, then one thread alone, which wins
-   where a batch is too small to be shared. */
-static void list_candidates(const struct tune_job *job, struct tune_result *result)
+/* The rule comes first; then plans with all threads, then one thread alone, which wins
+   where a batch is too small to be divided. */
+static void list_candidates(const struct tune_search *search)
 {
-    int grains = grains_of_rank(job), threads = job->rule.threads;
-    struct parallel_plan plan = job->rule;
-    add(result, "rule", &plan, grains);
+    int threads = search->rule->threads;
+    struct parallel_plan plan = *search->rule;
+    candidate_add(search, "rule", &plan);
     plan.teams = true;
     plan.lanes = threads;
-    add_teams(job, result, plan, "batch", "batch, by layer");
+    candidates_of_lanes(search, plan, "batch", "batch, by layer");
     for (int lanes = threads / 2; lanes > 1; lanes /= 2) {
         plan.lanes = lanes;
-        add_teams(job, result, plan, "hybrid", "hybrid, by layer");
+        candidates_of_lanes(search, plan, "hybrid", "hybrid, by layer");
     }
     plan.lanes = 1;
-    add_teams(job, result, plan, "channel", "channel, by layer");
+    candidates_of_lanes(search, plan, "channel", "channel, by layer");
     plan.threads = 1;
-    add(result, "sequential", &plan, grains);
+    candidate_add(search, "sequential", &plan);
 }
 
-/* Candidates [first, end) take turns. */
-static enum status time_candidates(const struct tune_job *job, struct tune_result *result,
-                                   int first)
-{
-    double seconds[TUNE_CANDIDATES][ROUNDS];
-    for (int round = 0; round < ROUNDS; round++)
-        for (int i = first; i < result->candidates; i++)
-            TRY(job->step(job->context, &result->candidate[i].plan, &seconds[i][round]));
-    for (int i = first; i < result->candidates; i++) {
-        comm_max_f64(job->comm, seconds[i], ROUNDS);
-        result->candidate[i].seconds = timer_median(seconds[i], ROUNDS);
-    }
-    return ST_OK;
-}
+/* --- timing --- */
 
-/* The fastest of [first, end), if it is that by more than chance. */
-static void choose(struct tune_result *result, int first)
+/* The fastest of the candidates from `first` on becomes the chosen one, if it is faster
+   by more than chance. */
+static void choose_from(struct tune_result *result, int first)
 {
     double limit = result->candidate[result->chosen].seconds * (1 - TUNE_GAIN);
     for (int i = first; i < result->candidates; i++) {
@@ -130,8 +123,26 @@ static void choose(struct tune_result *result, int first)
     }
 }
 
-/* The one so far is timed again beside others that come next. */
-static struct parallel_plan start_again(struct tune_result *result)
+/* Times the candidates from `first` on, which take turns, and chooses. */
+static enum status time_candidates(const struct tune_search *search, int first)
+{
+    struct tune_result *result = search->result;
+    double seconds[TUNE_CANDIDATES][ROUNDS];
+    for (int round = 0; round < ROUNDS; round++)
+        for (int i = first; i < result->candidates; i++)
+            TRY(trial_step_seconds(search->setup, &result->candidate[i].plan,
+                                   &seconds[i][round]));
+    for (int i = first; i < result->candidates; i++) {
+        comm_max_f64(search->comm, seconds[i], ROUNDS);
+        result->candidate[i].seconds = timer_median(seconds[i], ROUNDS);
+    }
+    choose_from(result, first);
+    return ST_OK;
+}
+
+/* Adds the chosen candidate once more: it is timed again, together with those that are
+   added next. */
+static struct parallel_plan repeat_chosen(struct tune_result *result)
 {
     const struct tune_candidate best = result->candidate[result->chosen];
     result->chosen = result->candidates++;
@@ -139,87 +150,110 @@ static struct parallel_plan start_again(struct tune_result *result)
     return best.plan;
 }
 
+/* --- several ranks --- */
+
 /* Sums in larger or smaller pieces. */
-static enum status tune_buckets(const struct tune_job *job, struct tune_result *result)
+static enum status tune_buckets(const struct tune_search *search)
 {
     const size_t sizes[] = {PLAN_BUCKET / 4, 4 * PLAN_BUCKET, SIZE_MAX / 2};
-    int first = result->candidates;
+    int first = search->result->candidates;
     if (first + 4 > TUNE_CANDIDATES)
         return ST_OK;
-    const struct parallel_plan best = start_again(result);
+    const struct parallel_plan best = repeat_chosen(search->result);
     for (int i = 0; i < 3; i++) {
         struct parallel_plan plan = best;
-        plan.bucket = sizes[i] < job->model->params ? sizes[i] : job->model->params;
-        add(result, "buckets", &plan, grains_of_rank(job));
+        size_t params = search->model->params;
+        plan.bucket = sizes[i] < params ? sizes[i] : params;
+        candidate_add(search, "buckets", &plan);
     }
-    TRY(time_candidates(job, result, first));
-    choose(result, first);
-    return ST_OK;
+    return time_candidates(search, first);
 }
 
-/* By another algorithm than the one that is chosen by rule, unless one was asked for. */
-static enum status tune_exchange(const struct tune_job *job, struct tune_result *result)
+/* Other algorithms than the one that comm chooses, unless the rule names one. */
+static enum status tune_algorithms(const struct tune_search *search)
 {
-    int first = result->candidates, algorithms = 0;
+    int first = search->result->candidates, algorithms = 0;
     while (comm_tree_names[algorithms + 1])
         algorithms++;
-    if (first + 1 + algorithms > TUNE_CANDIDATES || strcmp(job->rule.reduce, "auto") != 0)
+    if (first + 1 + algorithms > TUNE_CANDIDATES ||
+        strcmp(search->rule->reduce, "auto") != 0)
         return ST_OK;
-    struct parallel_plan plan = start_again(result);
-    size_t params = job->model->params;
+    struct parallel_plan plan = repeat_chosen(search->result);
+    size_t params = search->model->params;
     size_t bucket = plan.bucket < params ? plan.bucket : params;
-    comm_tree_use(job->comm, "auto");
-    const char *choice = comm_tree_choice(job->comm, job->grains, bucket);
+    comm_tree_use(search->comm, "auto");
+    const char *choice = comm_tree_choice(search->comm, search->grains, bucket);
     for (int i = 1; i <= algorithms; i++) {
         const char *name = comm_tree_names[i];
-        comm_tree_use(job->comm, name);
-        bool applies = comm_tree_choice(job->comm, job->grains, bucket) == name;
+        comm_tree_use(search->comm, name);
+        bool applies = comm_tree_choice(search->comm, search->grains, bucket) == name;
         snprintf(plan.reduce, sizeof plan.reduce, "%s", name);
         if (applies && name != choice)
-            add(result, name, &plan, grains_of_rank(job));
+            candidate_add(search, name, &plan);
     }
-    TRY(time_candidates(job, result, first));
-    choose(result, first);
-    return ST_OK;
+    return time_candidates(search, first);
 }
 
-/* The most parts of the tree that a rank holds. */
-static int most_parts(const struct tune_job *job, int unit)
+/* The most nodes of the tree that a rank holds, with shares of multiples of `align`. */
+static int most_parts(const struct tune_search *search, int align)
 {
     struct tree_node ignored[TREE_NODES_MAX];
     int most = 0, begin, end;
-    comm_align(job->comm, unit);
-    for (int rank = 0; rank < comm_size(job->comm); rank++) {
-        comm_share(job->comm, job->grains, rank, &begin, &end);
-        int parts = tree_cover(job->grains, begin, end, ignored);
+    comm_align(search->comm, align);
+    for (int rank = 0; rank < comm_size(search->comm); rank++) {
+        comm_share(search->comm, search->grains, rank, &begin, &end);
+        int parts = tree_cover(search->grains, begin, end, ignored);
         most = parts > most ? parts : most;
     }
     return most;
 }
 
-/* Shares of unequal length, of which less has to be sent: worth it on slow networks. */
-static enum status tune_shares(const struct tune_job *job, struct tune_result *result)
+/* Shares of unequal length, of which less is sent: faster on slow networks. */
+static enum status tune_shares(const struct tune_search *search)
 {
-    int first = result->candidates, chosen = result->chosen, least = most_parts(job, 1);
+    struct tune_result *result = search->result;
+    int first = result->candidates, chosen = result->chosen;
+    int least = most_parts(search, 1);
     if (first + 4 > TUNE_CANDIDATES)
         return ST_OK;
-    struct parallel_plan plan = start_again(result);
-    for (int unit = 2; unit * comm_size(job->comm) <= job->grains; unit *= 2) {
-        int parts = most_parts(job, unit);
+    struct parallel_plan plan = repeat_chosen(result);
+    for (int align = 2; align * comm_size(search->comm) <= search->grains; align *= 2) {
+        int parts = most_parts(search, align);
         if (parts >= least || result->candidates == first + 4)
             continue;
         least = parts;
-        plan.align = unit;
-        add(result, "uneven shares", &plan, grains_of_rank(job));
+        plan.align = align;
+        candidate_add(search, "uneven shares", &plan);
     }
-    if (result->candidates == first + 1) {
-        result->candidates = first;
-        result->chosen = chosen;
-        return ST_OK;
-    }
-    TRY(time_candidates(job, result, first));
-    choose(result, first);
+    if (result->candidates > first + 1)
+        return time_candidates(search, first);
+    result->candidates = first;
+    result->chosen = chosen;
     return ST_OK;
+}
+
+enum status tune_search(const struct trainer_setup *setup,
+                        const struct parallel_plan *rule, struct tune_result *result)
+{
+    int ranks = comm_size(setup->comm);
+    int grains = grain_count((uint64_t)setup->options->train.batch, setup->model->grain);
+    const struct tune_search search = {
+        .setup = setup,
+        .rule = rule,
+        .comm = setup->comm,
+        .model = setup->model,
+        .grains = grains,
+        .share = (grains + ranks - 1) / ranks,
+        .result = result,
+    };
+    *result = (struct tune_result){.chosen = 0};
+    list_candidates(&search);
+    TRY(time_candidates(&search, 0));
+    if (ranks == 1)
+        return ST_OK;
+    TRY(tune_buckets(&search));
+    TRY(tune_algorithms(&search));
+    return tune_shares(&search);
 }
 
 void tune_result_release(struct tune_result *result)
@@ -229,17 +263,4 @@ void tune_result_release(struct tune_result *result)
         free(result->team[i].backward);
     }
     *result = (struct tune_result){.chosen = 0};
-}
-
-enum status tune_search(const struct tune_job *job, struct tune_result *result)
-{
-    *result = (struct tune_result){.chosen = 0};
-    list_candidates(job, result);
-    TRY(time_candidates(job, result, 0));
-    choose(result, 0);
-    if (comm_size(job->comm) == 1)
-        return ST_OK;
-    TRY(tune_buckets(job, result));
-    TRY(tune_exchange(job, result));
-    return tune_shares(job, result);
 }

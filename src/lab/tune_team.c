@@ -1,4 +1,4 @@
-/* Every split of every step's passes, by one team. */
+/* tune: the passes of every operation under every split, by one team. */
 #include <stdlib.h>
 
 #include "base/mem.h"
@@ -11,20 +11,20 @@
 
 enum { ROUNDS_LEAST = 5, ROUNDS_MOST = 61, PASSES = 2 };
 
-struct bench {
+struct team_bench {
     const struct model *model;
     struct tune_team *team;
     struct workspace ws;
-    struct team_shared gate; /* before each pass, so that all members begin it together */
+    struct team_shared gate; /* all members begin each pass together */
     float *params, *grads;
     double seconds; /* for all rounds */
     int rounds;
-    double *times; /* (steps, PASSES, SPLITS, ROUNDS_MOST) */
+    double *times; /* owned: (ops, PASSES, SPLITS, ROUNDS_MOST) */
 };
 
-static double *times_of(const struct bench *bench, int step, int pass, int split)
+static double *times_of(const struct team_bench *bench, int op, int pass, int split)
 {
-    return bench->times + ((step * PASSES + pass) * SPLITS + split) * ROUNDS_MOST;
+    return bench->times + ((op * PASSES + pass) * SPLITS + split) * ROUNDS_MOST;
 }
 
 static unsigned splits_of(const struct layer *layer, int pass)
@@ -33,59 +33,61 @@ static unsigned splits_of(const struct layer *layer, int pass)
     struct split_sets sets = {0, 0};
     if (layer->ops->splits)
         sets = layer->ops->splits(layer);
-    /* of layers that know these, they are what auto is */
+    /* where a layer knows these, auto is the same */
     unsigned alias = SPLIT_BIT(SPLIT_FEATURE) | SPLIT_BIT(SPLIT_ELEMENT);
     return known | ((pass == 0 ? sets.forward : sets.backward) & ~alias);
 }
 
-/* A pass under one split; nobody begins before all are here. */
-static double timed(struct bench *bench, const struct grain_pass *base, int step,
-                    int pass, int split)
+/* Seconds of a pass under one split. */
+static double bench_pass(struct team_bench *bench, const struct grain_pass *base, int op,
+                         int pass, int split)
 {
     struct split_plan plan;
     struct grain_pass with = *base;
     struct team gate = base->team;
     gate.shared = &bench->gate;
     with.plan = &plan;
-    plan.forward[step] = plan.backward[step] = (unsigned char)split;
+    plan.forward[op] = plan.backward[op] = (unsigned char)split;
     team_barrier(&gate);
     double begin = timer_now();
     if (pass == 0)
-        model_forward_op(bench->model, &bench->ws, &with, step);
+        model_forward_op(bench->model, &bench->ws, &with, op);
     else
-        model_backward_op(bench->model, &bench->ws, &with, step);
+        model_backward_op(bench->model, &bench->ws, &with, op);
     return timer_now() - begin;
 }
 
-static void all_splits(struct bench *bench, const struct grain_pass *base, int step,
-                       int pass, int round)
+static void bench_splits(struct team_bench *bench, const struct grain_pass *base, int op,
+                         int pass, int round)
 {
-    unsigned known = splits_of(bench->model->op[step], pass);
-    where_layer(pass == 0 ? WHERE_FORWARD : WHERE_BACKWARD, step);
+    unsigned known = splits_of(bench->model->op[op], pass);
+    where_layer(pass == 0 ? WHERE_FORWARD : WHERE_BACKWARD, op);
     for (int i = 0; i < SPLITS; i++) {
-        int split = (i + round) % SPLITS; /* nobody is always the first to warm a cache */
+        int split =
+            (i + round) % SPLITS; /* none is always the one that warms the caches */
         if (!(known & SPLIT_BIT(split)))
             continue;
-        double seconds = timed(bench, base, step, pass, split);
+        double seconds = bench_pass(bench, base, op, pass, split);
         if (base->team.index == 0 && round >= 0)
-            times_of(bench, step, pass, split)[round] = seconds;
+            times_of(bench, op, pass, split)[round] = seconds;
     }
 }
 
-static void one_round(struct bench *bench, const struct grain_pass *base, int round)
+static void bench_round(struct team_bench *bench, const struct grain_pass *base,
+                        int round)
 {
     const struct model *model = bench->model;
     struct grain_result ignored;
     for (int s = 0; s < model->ops; s++)
-        all_splits(bench, base, s, 0, round);
+        bench_splits(bench, base, s, 0, round);
     model_loss(model, &bench->ws, base, &ignored);
     for (int s = model->ops - 1; s >= model_first_op(model); s--)
-        all_splits(bench, base, s, 1, round);
+        bench_splits(bench, base, s, 1, round);
 }
 
-static void body(void *context, int thread)
+static void bench_run(void *context, int thread)
 {
-    struct bench *bench = context;
+    struct team_bench *bench = context;
     const struct grain_pass base = {
         .team = {.size = bench->team->members,
                  .index = thread,
@@ -95,9 +97,9 @@ static void body(void *context, int thread)
         .params = bench->params,
         .grads = bench->grads,
     };
-    one_round(bench, &base, 0); /* memory and caches get warm */
+    bench_round(bench, &base, 0); /* warms memory and caches */
     double begin = timer_now();
-    one_round(bench, &base, 0);
+    bench_round(bench, &base, 0);
     double rounds = bench->seconds / (timer_now() - begin);
     if (thread == 0)
         bench->rounds = rounds < ROUNDS_LEAST  ? ROUNDS_LEAST
@@ -105,11 +107,11 @@ static void body(void *context, int thread)
                                                : (int)rounds;
     team_barrier(&base.team);
     for (int round = 0; round < bench->rounds; round++)
-        one_round(bench, &base, round);
+        bench_round(bench, &base, round);
 }
 
-/* What the kernel chooses stays unless another is clearly faster. */
-static void choose(struct tune_pass *pass)
+/* The kernel's own choice stays unless another split is clearly faster. */
+static void choose_split(struct tune_pass *pass)
 {
     pass->best = SPLIT_AUTO;
     double limit = pass->seconds[SPLIT_AUTO] * (1 - TUNE_GAIN);
@@ -121,19 +123,22 @@ static void choose(struct tune_pass *pass)
     }
 }
 
-static struct tune_pass *sum_up(const struct bench *bench, struct comm *comm, int pass)
+/* The passes (ops) of one kind, from their times. */
+static struct tune_pass *summarise(const struct team_bench *bench, struct comm *comm,
+                                   int pass)
 {
-    struct tune_pass *passes = mem_zeroed((size_t)bench->model->ops, sizeof *passes);
-    int first = pass == 0 ? 0 : model_first_op(bench->model);
-    for (int s = first; s < bench->model->ops; s++) {
-        unsigned known = splits_of(bench->model->op[s], pass);
+    const struct model *model = bench->model;
+    int first = pass == 0 ? 0 : model_first_op(model);
+    struct tune_pass *passes = mem_zeroed((size_t)model->ops, sizeof *passes);
+    for (int s = first; s < model->ops; s++) {
+        unsigned known = splits_of(model->op[s], pass);
         for (int split = 0; split < SPLITS; split++)
             if (known & SPLIT_BIT(split))
                 passes[s].seconds[split] =
                     timer_median(times_of(bench, s, pass, split), bench->rounds);
         if (comm)
             comm_max_f64(comm, passes[s].seconds, SPLITS);
-        choose(&passes[s]);
+        choose_split(&passes[s]);
     }
     return passes;
 }
@@ -142,7 +147,7 @@ void tune_measure_team(struct comm *comm, const struct model *model,
                        struct tune_team *team, double seconds)
 {
     struct rng rng;
-    struct bench bench = {.model = model, .team = team, .seconds = seconds};
+    struct team_bench bench = {.model = model, .team = team, .seconds = seconds};
     size_t cells = (size_t)model->ops * PASSES * SPLITS * ROUNDS_MOST;
     size_t inputs = (size_t)model->grain * (size_t)shape_size(model->in);
     workspace_init(&bench.ws, model);
@@ -153,9 +158,9 @@ void tune_measure_team(struct comm *comm, const struct model *model,
     rng_init(&rng, 1, RNG_TEST, 0, 0);
     for (size_t i = 0; i < inputs; i++)
         bench.ws.activation[0][i] = rng_range(&rng, -1.0f, 1.0f);
-    team_run(team->members, body, &bench);
-    team->forward = sum_up(&bench, comm, 0);
-    team->backward = sum_up(&bench, comm, 1);
+    team_run(team->members, bench_run, &bench);
+    team->forward = summarise(&bench, comm, 0);
+    team->backward = summarise(&bench, comm, 1);
     workspace_release(&bench.ws);
     free(bench.times);
     free(bench.params);

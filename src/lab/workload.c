@@ -6,50 +6,109 @@
 #include "base/mem.h"
 #include "base/timer.h"
 #include "comm/comm.h"
+#include "lab/trial.h"
+#include "lab/tune.h"
 
-#define VISITS        5    /* to each point, in turns: what drifts meets all alike */
-#define VISIT_SECONDS 0.15 /* about; at least VISIT_STEPS */
-#define VISIT_STEPS   4
-#define STEPS_MOST    1000
-#define WARM          2
-#define SETTLING      0.3 /* seconds in which the system spreads threads over its CPUs */
-#define MEETINGS      200
-#define LINE          16 /* floats */
+#define VISITS         5    /* to each point, in turns: slow drift affects all alike */
+#define VISIT_SECONDS  0.15 /* roughly; at least VISIT_STEPS steps */
+#define VISIT_STEPS    4
+#define STEPS_MOST     1000
+#define WARM_STEPS     2
+#define SETTLE_SECONDS 0.3 /* in which the system spreads threads over its CPUs */
+#define MEETINGS       200
+#define MEETING_FLOATS 16 /* a cache line */
 
-/* Ranks that take steps together. */
-struct group {
+/* --- a rank that trains alone --- */
+
+/* Seconds of a step on this rank. */
+struct step_times {
+    double seconds, backward, update;
+    double excluded; /* spent in solo_step, but not part of the step */
+};
+
+struct solo {
+    struct run_options options;
+    struct parallel_plan plan;
+    struct trainer *trainer;
+    uint64_t epoch_steps; /* of an epoch */
+    bool short_last;      /* the last of them has fewer samples */
+};
+
+/* alone: this rank's own communicator; group: the ranks that compute at the same time.
+   workers: ranks that this one's threads stand for. */
+static void solo_init(struct solo *solo, const struct workload_setup *setup,
+                      struct comm *alone, struct comm *group, int workers, int samples)
+{
+    int threads = setup->threads * workers;
+    int busy = threads * comm_node_size(group);
+    uint64_t images = setup->dataset->info.count[DATASET_TRAIN];
+    uint64_t batch = (uint64_t)samples * (uint64_t)workers;
+    solo->options = trial_options(setup->options);
+    solo->options.train.batch = (int)batch;
+    solo->options.optim.lr = 0; /* nothing diverges, all steps are alike */
+    tune_rule(&setup->options->parallel, threads, &solo->plan);
+    const struct trainer_setup trainer_setup = {
+        .comm = alone,
+        .dataset = setup->dataset,
+        .model = setup->model,
+        .options = &solo->options,
+        .plan = &solo->plan,
+        .spare_cpus = setup->cpus > busy ? setup->cpus - busy : 0,
+        .config_text = "",
+        .version = "",
+    };
+    solo->epoch_steps = (images + batch - 1) / batch;
+    solo->short_last = images % batch != 0;
+    solo->trainer = trainer_create(&trainer_setup);
+    trainer_start(solo->trainer);
+}
+
+/* One step of a whole batch. The short last step of an epoch is done, but excluded. */
+static enum status solo_step(struct solo *solo, struct step_times *times)
+{
+    struct trainer *trainer = solo->trainer;
+    times->excluded = 0;
+    if (solo->short_last && solo->epoch_steps > 1 &&
+        (trainer_step(trainer) + 1) % solo->epoch_steps == 0)
+        TRY(trainer_time_steps(trainer, 1, false, &times->excluded));
+    struct phases before = *trainer_phases(trainer);
+    TRY(trainer_time_steps(trainer, 1, false, &times->seconds));
+    const struct phases *after = trainer_phases(trainer);
+    times->backward = after->seconds[PHASE_BACKWARD] - before.seconds[PHASE_BACKWARD];
+    times->update = after->seconds[PHASE_UPDATE] - before.seconds[PHASE_UPDATE];
+    return ST_OK;
+}
+
+/* --- ranks that take their steps together --- */
+
+struct step_group {
     struct comm *comm;
-    float *part, sum[LINE];
+    float *part, sum[MEETING_FLOATS];
     double meeting; /* seconds of one */
 };
 
-/* They wait for each other as sums do: whoever waits gives up its CPU as in training. */
-static void meet(struct group *group)
+/* A small sum over the group: waiting ranks give up their CPU as they do in training. */
+static void group_meet(struct step_group *group)
 {
-    comm_tree_sum(group->comm, comm_size(group->comm), &group->part, group->sum, LINE);
+    comm_tree_sum(group->comm, comm_size(group->comm), &group->part, group->sum,
+                  MEETING_FLOATS);
 }
 
-static void group_init(struct group *group, struct comm *comm)
+static void group_init(struct step_group *group, struct comm *comm)
 {
-    *group = (struct group){.comm = comm, .part = comm_vectors(comm, LINE)};
-    meet(group);
+    *group =
+        (struct step_group){.comm = comm, .part = comm_vectors(comm, MEETING_FLOATS)};
+    group_meet(group);
     double begin = timer_now(), once;
-    meet(group);
+    group_meet(group);
     once = timer_now() - begin;
     comm_max_f64(comm, &once, 1);
     int count =
         once * MEETINGS < VISIT_SECONDS ? MEETINGS : (int)(VISIT_SECONDS / once) + 1;
     begin = timer_now();
     for (int i = 0; i < count; i++)
-        meet(group);
+        group_meet(group);
     group->meeting = (timer_now() - begin) / count;
-}
-
-static void add(struct workload_step *to, const struct workload_step *step)
-{
-    to->seconds += step->seconds;
-    to->backward += step->backward;
-    to->update += step->update;
 }
 
 static int steps_in(double seconds, double step)
@@ -60,75 +119,97 @@ static int steps_in(double seconds, double step)
                                 : (int)count;
 }
 
-/* As many steps as fit, the same number on all ranks of the group: their mean, from one
-   meeting to the next, which is when the slowest is done. */
-static enum status take_steps(const struct workload_job *job, struct group *group,
-                              int workers, struct workload_step *mean)
+/* Seconds of a step, roughly: the slowest rank's. */
+static enum status group_warm_up(const struct step_group *group, struct solo *solo,
+                                 double *once)
 {
-    struct workload_step step = {0}, sum = {0};
+    struct step_times ignored;
     enum status st = ST_OK;
-    double once = timer_now();
-    for (int i = 0; i < WARM && st == ST_OK; i++)
-        st = job->step(job->context, &step);
-    once = (timer_now() - once) / WARM;
-    comm_max_f64(group->comm, &once, 1);
-    TRY(comm_agree(group->comm, st));
-    bool crowded = job->threads * workers * comm_node_size(group->comm) > job->cpus;
-    crowded = comm_agree(group->comm, crowded ? ST_FAIL : ST_OK) != ST_OK;
-    int settling = crowded ? steps_in(SETTLING, once) : 0;
-    int count = steps_in(crowded ? SETTLING : VISIT_SECONDS, once);
-    double begin = 0, beside = 0;
-    for (int i = -settling; i < count; i++) {
-        if (i == 0) {
-            meet(group);
-            sum = (struct workload_step){0};
-            begin = timer_now();
-            beside = 0;
-        }
-        if (st == ST_OK)
-            st = job->step(job->context, &step);
-        add(&sum, &step);
-        beside += step.beside;
-        meet(group);
-    }
-    mean->seconds = (timer_now() - begin - beside) / count - group->meeting;
-    mean->backward = sum.backward / count;
-    mean->update = sum.update / count;
+    double begin = timer_now();
+    for (int i = 0; i < WARM_STEPS && st == ST_OK; i++)
+        st = solo_step(solo, &ignored);
+    *once = (timer_now() - begin) / WARM_STEPS;
+    comm_max_f64(group->comm, once, 1);
     return comm_agree(group->comm, st);
 }
 
-static enum status visit(const struct workload_job *job,
-                         const struct workload_point *point, struct workload_step *mean)
+/* Takes `count` steps; total: their sum, with seconds from the first meeting to the last,
+   which is when the slowest rank is done. A rank whose step fails still meets. */
+static enum status group_take_steps(struct step_group *group, struct solo *solo,
+                                    int count, struct step_times *total)
 {
-    struct comm *comm = job->comm;
-    struct group group;
-    int rank = comm_rank(comm), workers = comm_size(comm) == 1 ? point->ranks : 1;
-    bool in = rank < point->ranks && comm_node_rank(comm) < job->per_node;
-    struct comm *alone = comm_split(comm, rank);
-    struct comm *beside = comm_split(comm, in);
+    struct step_times step = {0};
     enum status st = ST_OK;
-    *mean = (struct workload_step){0};
-    if (in) {
-        group_init(&group, beside);
-        st = comm_agree(beside,
-                        job->begin(job->context, alone, beside, workers, point->samples));
+    *total = (struct step_times){0};
+    group_meet(group);
+    double begin = timer_now();
+    for (int i = 0; i < count; i++) {
         if (st == ST_OK)
-            st = take_steps(job, &group, workers, mean);
-        job->end(job->context);
+            st = solo_step(solo, &step);
+        total->backward += step.backward;
+        total->update += step.update;
+        total->excluded += step.excluded;
+        group_meet(group);
+    }
+    total->seconds = timer_now() - begin - total->excluded;
+    return comm_agree(group->comm, st);
+}
+
+/* The mean step: of as many as fit into a visit, the same number on all ranks. Where
+   threads share CPUs, they first take steps until the system has spread them. */
+static enum status group_mean_step(struct step_group *group, struct solo *solo,
+                                   bool crowded, struct step_times *mean)
+{
+    struct step_times total;
+    double once;
+    TRY(group_warm_up(group, solo, &once));
+    crowded = comm_agree(group->comm, crowded ? ST_FAIL : ST_OK) != ST_OK;
+    int settle = steps_in(SETTLE_SECONDS, once);
+    int count = crowded ? settle : steps_in(VISIT_SECONDS, once);
+    if (crowded)
+        TRY(group_take_steps(group, solo, settle, &total));
+    TRY(group_take_steps(group, solo, count, &total));
+    mean->seconds = total.seconds / count - group->meeting;
+    mean->backward = total.backward / count;
+    mean->update = total.update / count;
+    return ST_OK;
+}
+
+/* --- visits --- */
+
+static enum status visit_point(const struct workload_setup *setup,
+                               const struct workload_point *point,
+                               struct step_times *mean)
+{
+    struct comm *comm = setup->comm;
+    int rank = comm_rank(comm), workers = comm_size(comm) == 1 ? point->ranks : 1;
+    bool in = rank < point->ranks && comm_node_rank(comm) < setup->per_node;
+    struct comm *alone = comm_split(comm, rank);
+    struct comm *together = comm_split(comm, in);
+    enum status st = ST_OK;
+    *mean = (struct step_times){0};
+    if (in) {
+        struct step_group group;
+        struct solo solo;
+        int threads = setup->threads * workers * comm_node_size(together);
+        group_init(&group, together);
+        solo_init(&solo, setup, alone, together, workers, point->samples);
+        st = group_mean_step(&group, &solo, threads > setup->cpus, mean);
+        trainer_free(solo.trainer);
     }
     comm_barrier_idle(comm);
-    comm_split_free(beside);
+    comm_split_free(together);
     comm_split_free(alone);
     double slowest[] = {mean->seconds, mean->backward, mean->update};
     comm_max_f64(comm, slowest, 3);
-    *mean = (struct workload_step){slowest[0], slowest[1], slowest[2], 0};
+    *mean = (struct step_times){slowest[0], slowest[1], slowest[2], 0};
     return comm_agree(comm, st);
 }
 
 /* Other work can only slow a visit down: the fastest counts. */
-static void sum_up(const struct workload_step *mean, struct workload_point *point)
+static void point_from_visits(const struct step_times *mean, struct workload_point *point)
 {
-    const struct workload_step *best = &mean[0];
+    const struct step_times *best = &mean[0];
     point->high = 0;
     for (int v = 0; v < VISITS; v++) {
         if (mean[v].seconds < best->seconds)
@@ -141,9 +222,9 @@ static void sum_up(const struct workload_step *mean, struct workload_point *poin
     point->update = best->update;
 }
 
-/* Threads that play several ranks share one update, where each rank does its own. */
-static void mend_updates(const struct workload_job *job, struct workload_point *points,
-                         int count)
+/* Threads that stand for several ranks do one update; each rank would do its own. */
+static void correct_updates(const struct workload_setup *setup,
+                            struct workload_point *points, int count)
 {
     double update = 0;
     for (int i = 0; i < count; i++)
@@ -151,7 +232,7 @@ static void mend_updates(const struct workload_job *job, struct workload_point *
             update = points[i].update;
     for (int i = 0; i < count; i++) {
         struct workload_point *point = &points[i];
-        double crowd = (double)point->ranks * job->threads / job->cpus;
+        double crowd = (double)point->ranks * setup->threads / setup->cpus;
         if (point->ranks == 1)
             continue;
         point->seconds -= point->update;
@@ -160,21 +241,21 @@ static void mend_updates(const struct workload_job *job, struct workload_point *
     }
 }
 
-enum status workload_measure(const struct workload_job *job,
+enum status workload_measure(const struct workload_setup *setup,
                              struct workload_point *points, int count)
 {
-    struct workload_step(*mean)[VISITS] = mem_zeroed((size_t)count, sizeof *mean);
+    struct step_times(*mean)[VISITS] = mem_zeroed((size_t)count, sizeof *mean);
     enum status st = ST_OK;
-    comm_tree_use(job->comm, "auto"); /* measures the network once for all visits */
+    comm_tree_use(setup->comm, "auto"); /* measures the network once for all visits */
     for (int v = 0; v < VISITS && st == ST_OK; v++)
         for (int i = 0; i < count && st == ST_OK; i++) {
             log_progress("measuring steps, %d of %d", v * count + i + 1, VISITS * count);
-            st = visit(job, &points[i], &mean[i][v]);
+            st = visit_point(setup, &points[i], &mean[i][v]);
         }
     for (int i = 0; i < count && st == ST_OK; i++)
-        sum_up(mean[i], &points[i]);
-    if (st == ST_OK && comm_size(job->comm) == 1)
-        mend_updates(job, points, count);
+        point_from_visits(mean[i], &points[i]);
+    if (st == ST_OK && comm_size(setup->comm) == 1)
+        correct_updates(setup, points, count);
     free(mean);
     return st;
 }

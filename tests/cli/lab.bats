@@ -152,7 +152,7 @@ END
 @test "files that are not the laboratory's are kept" {
     letters data.h5 40 30
     sha256sum data.h5 "$TINY" >sums
-    refused 2 "'data.h5' is no file of the laboratory, and is not overwritten" \
+    refused 2 "'data.h5' is not a file of the laboratory and is not overwritten" \
         "$LOCKSTEP" lab --out data.h5
     refused 1 "*tiny.conf'*" "$LOCKSTEP" lab --out "$TINY"
     sha256sum -c --quiet sums

@@ -61,7 +61,7 @@ END
     grep -Eq '^ +20 +10 +100 ' out
     tr '\n' ' ' <out >said
     grep -q 'is 7 grains of up to 16 images: from 8 ranks on some have none' said
-    grep -q 'From 8 ranks on such a batch has more images than the data set, 700:' said
+    grep -q 'From 8 ranks on such a batch has more images than the data set, 700;' said
     grep -q '^A batch of 100 is fastest on' out
     plan --network 1Gbit,1ms --ranks 8,16 --ranks-per-node 2 >out
     grep -Eq '^A batch of 100 is fastest, of these, on (8|16) ranks: ' out
@@ -78,7 +78,7 @@ END
     [ "$(grep -cE '^ +(1|2) +1 +' out)" -eq 4 ]
     run ! grep -q parallel.reduce err
     plan --ranks 1 --set parallel.reduce=halving 2>err >/dev/null
-    grep -q '^note: parallel.reduce = halving is not predicted: every sum is the fastest' err
+    grep -q '^note: parallel.reduce = halving is not predicted: every sum is that of the fastest' err
     grep -q '^For more than this node (2 ranks) give --network' out
     bad "'--ranks 4': 4 ranks need more than one node of 2, whose network was not measured; give --network *" \
         --ranks 4 --ranks-per-node 2
@@ -145,15 +145,15 @@ with h5py.File('broken.h5', 'r+') as f: $1"
     plan --ranks 1 --out again.h5 >/dev/null
     plan --ranks 1 --out again.h5 >/dev/null
     cp letters.h5 precious.h5
-    refused 2 "'precious.h5' is no file of 'lockstep plan', and is not overwritten" \
+    refused 2 "'precious.h5' is not a file of 'lockstep plan' and is not overwritten" \
         plan --ranks 1 --out precious.h5
     cmp letters.h5 precious.h5
     refused 2 "'--out .' is a folder" plan --ranks 1 --out .
     mkfifo pipe
-    refused 2 "'--out pipe' is no regular file, and is not replaced by one" \
+    refused 2 "'--out pipe' is not a regular file and is not replaced" \
         plan --ranks 1 --out pipe
     [ -p pipe ]
-    refused 2 "'--out pipe' is no regular file*" "$LOCKSTEP" lab --out pipe
+    refused 2 "'--out pipe' is not a regular file*" "$LOCKSTEP" lab --out pipe
     [ -p pipe ]
 }
 

@@ -1,104 +1,25 @@
+/* lockstep bench: the command; its kinds of measurement have files of their own. */
 #include <stdio.h>
 #include <string.h>
 
 #include "app/cli/cli.h"
 #include "app/cli/commands.h"
-#include "app/config/config.h"
 #include "app/run/placement.h"
-#include "base/log.h"
-#include "base/table.h"
 #include "cmd_bench.h"
 #include "comm/comm.h"
-#include "kernels/cpu.h"
-#include "kernels/peak.h"
-#include "trial.h"
 
-static void print_rows(const struct trial_row *rows, int count, double peak)
-{
-    struct table table;
-    table_init(&table, ">ranks", ">threads", ">batch", ">grain", ">train images/s",
-               ">spread", ">forward images/s", ">spread", ">GFLOP/s dense", ">true",
-               ">% of peak", NULL);
-    for (int i = 0; i < count; i++) {
-        const struct trial_row *r = &rows[i];
-        double cores = (double)r->ranks * r->threads;
-        table_cellf(&table, "%d", r->ranks);
-        table_cellf(&table, "%d", r->threads);
-        table_cellf(&table, "%d", r->batch);
-        table_cellf(&table, "%d", r->grain);
-        table_cellf(&table, "%.0f", r->train.median);
-        table_cellf(&table, "%.0f-%.0f", r->train.low, r->train.high);
-        table_cellf(&table, "%.0f", r->forward.median);
-        table_cellf(&table, "%.0f-%.0f", r->forward.low, r->forward.high);
-        table_cellf(&table, "%.1f", r->train.median * r->dense * 1e-9);
-        table_cellf(&table, "%.1f", r->train.median * r->truly * 1e-9);
-        table_cellf(&table, "%.0f", 100 * r->train.median * r->truly / (peak * cores));
-    }
-    table_print(&table);
-    table_release(&table);
-}
+#define BENCH_THREADS 32
 
-static void print_json(const struct trial_row *rows, int count, double peak)
+/* One thread, and all of the rank's share of the CPUs. Collective; notes what makes the
+   processes slow (app/run/placement.h). */
+static const char *bench_default_threads(struct comm *comm, char text[BENCH_THREADS])
 {
-    log_out("[\n");
-    for (int i = 0; i < count; i++) {
-        const struct trial_row *r = &rows[i];
-        log_out("  {\"ranks\": %d, \"threads\": %d, \"batch\": %d, \"grain\": %d,\n"
-                "   \"train_images_per_second\": %.1f, \"train_low\": %.1f, "
-                "\"train_high\": %.1f,\n"
-                "   \"forward_images_per_second\": %.1f, \"forward_low\": %.1f, "
-                "\"forward_high\": %.1f,\n"
-                "   \"dense_gflops\": %.2f, \"true_gflops\": %.2f, "
-                "\"peak_gflops_per_core\": %.2f,\n"
-                "   \"isa\": \"%s\", \"blas\": \"%s\"}%s\n",
-                r->ranks, r->threads, r->batch, r->grain, r->train.median, r->train.low,
-                r->train.high, r->forward.median, r->forward.low, r->forward.high,
-                r->train.median * r->dense * 1e-9, r->train.median * r->truly * 1e-9,
-                peak * 1e-9, cpu_isa_name(cpu_isa()), cpu_blas(),
-                i + 1 < count ? "," : "");
-    }
-    log_out("]\n");
-}
-
-void bench_print_machine(double registers, double sgemm)
-{
-    log_out("%s, %s kernels, %s\n", cpu_model(), cpu_isa_name(cpu_isa()), cpu_blas());
-    log_out("peak of one core: %.1f GFLOP/s in registers, %.1f in a large sgemm\n\n",
-            registers * 1e-9, sgemm * 1e-9);
-}
-
-static enum status bench_step(struct comm *comm, const struct bench_request *request)
-{
-    struct trial_list batches, threads;
-    struct config config;
-    TRY(trial_read_list("batch", request->batches, &batches));
-    TRY(trial_read_list("threads", request->threads, &threads));
-    for (int t = 0; t < threads.count; t++)
-        TRY(run_check_threads(comm, threads.value[t]));
-    double registers = peak_registers(), sgemm = peak_sgemm();
-    if (!request->json)
-        bench_print_machine(registers, sgemm);
-    int count = 0;
-    struct trial_row rows[TRIAL_LIST * TRIAL_LIST] = {{0}};
-    enum status st;
-    TRY_TO(out, trial_read_config(request->config, request->grain, &config));
-    for (int t = 0; t < threads.count; t++) {
-        for (int b = 0; b < batches.count; b++) {
-            struct trial_row *row = &rows[count++];
-            *row = (struct trial_row){.batch = batches.value[b],
-                                      .threads = threads.value[t],
-                                      .ranks = comm_size(comm),
-                                      .train_only = request->train_only};
-            TRY_TO(out, trial_steps(comm, &config, (int)request->repeats, row));
-        }
-    }
-    if (request->json)
-        print_json(rows, count, registers);
-    else
-        print_rows(rows, count, registers);
-out:
-    config_release(&config);
-    return st;
+    struct run_ranks ranks;
+    run_ranks_init(&ranks, comm, 0);
+    int share = run_threads(&ranks, comm);
+    run_ranks_release(&ranks);
+    snprintf(text, BENCH_THREADS, share > 1 ? "1,%d" : "1", share);
+    return text;
 }
 
 enum status cmd_bench(struct comm *comm, int argc, char **argv)
@@ -110,29 +31,33 @@ enum status cmd_bench(struct comm *comm, int argc, char **argv)
         .stall_timeout = RUN_STALL_TIMEOUT,
     };
     const struct cli_option options[] = {
-        {"batch", CLI_TEXT, &request.batches, "N,N,...", "batch sizes (16,64,256,1024)"},
+        {"batch", CLI_TEXT, &request.batches, "N,N,...",
+         "batch sizes, default 16,64,256,1024"},
         {"threads", CLI_TEXT, &request.threads, "T,T,...",
-         "threads per rank (1 and all of its share)"},
+         "threads per rank, default 1 and the rank's share of the CPUs"},
         {"repeats", CLI_INT, &request.repeats, "N",
-         "runs of which the median is told (7)"},
-        {"grain", CLI_INT, &request.grain, "N", "instead of the config's"},
-        {"train", CLI_FLAG, &request.train_only, NULL, "training steps alone"},
+         "runs whose median is shown, default 7"},
+        {"grain", CLI_INT, &request.grain, "N",
+         "samples per grain, instead of the config's"},
+        {"train", CLI_FLAG, &request.train_only, NULL, "do not time forward alone"},
         {"bytes", CLI_TEXT, &request.bytes, "N,N,...",
-         "reduce: lengths of the vectors (4096 to 67108864)"},
+         "reduce: bytes of a vector, default 4096 to 67108864"},
         {"grains", CLI_INT, &request.grains, "N",
-         "reduce: vectors that are added (one of each rank)"},
+         "reduce: vectors to add, default one per rank"},
         {"json", CLI_FLAG, &request.json, NULL, "an array of objects instead of a table"},
+        {"lines", CLI_FLAG, &request.lines, NULL,
+         "step: a line of key=value words instead of each row"},
         {"stall-timeout", CLI_INT, &request.stall_timeout, "SECONDS", RUN_STALL_HELP},
         {0},
     };
     const struct cli_command command = {
         "bench", "step|layers|reduce [CONFIG]", 1, 2,
-        "Measure whole training steps, or each layer, of the reference network or of\n"
-        "CONFIG's, on 28x28 images; steps also under mpirun. Or the sum of a gradient "
-        "over\n"
-        "ranks by each algorithm, beside MPI_Allreduce, whose bits depend on the ranks."};
+        "Measure whole training steps (step) or each layer (layers) of the reference\n"
+        "network or of CONFIG's, on 28x28 images; steps also under mpirun. Or measure\n"
+        "the sum of a gradient over ranks (reduce) by each algorithm and by\n"
+        "MPI_Allreduce, whose bits depend on the number of ranks."};
     const char *operand[2];
-    char both[32];
+    char both[BENCH_THREADS];
     int count;
     TRY(cli_parse(&command, options, argc, argv, operand, &count));
     if (count < 0)
@@ -140,16 +65,14 @@ enum status cmd_bench(struct comm *comm, int argc, char **argv)
     request.config = count > 1 ? operand[1] : NULL;
     if (request.repeats < 1)
         FAIL(ST_USAGE, "'--repeats 0': at least one is needed");
+    if (request.json && request.lines)
+        FAIL(ST_USAGE, "'--json' and '--lines': only one of them");
     TRY(run_watch(comm, request.stall_timeout));
     if (strcmp(operand[0], "reduce") == 0)
         return bench_reduce(comm, &request);
-    struct run_ranks ranks;
-    run_ranks_init(&ranks, comm, 0);
-    int share = run_threads(&ranks, comm);
-    run_ranks_release(&ranks);
-    snprintf(both, sizeof both, share > 1 ? "1,%d" : "1", share);
+    const char *threads = bench_default_threads(comm, both);
     if (!request.threads)
-        request.threads = both;
+        request.threads = threads;
     if (strcmp(operand[0], "step") == 0)
         return bench_step(comm, &request);
     if (strcmp(operand[0], "layers") == 0)

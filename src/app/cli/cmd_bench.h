@@ -1,4 +1,4 @@
-/* cmd_bench: what the sources of `lockstep bench` share. */
+/* cmd_bench: shared by the sources of `lockstep bench`. */
 #ifndef LOCKSTEP_APP_CMD_BENCH_H
 #define LOCKSTEP_APP_CMD_BENCH_H
 
@@ -9,7 +9,7 @@
 struct bench_request {
     const char *batches, *threads, *bytes, *config;
     long long repeats, grain, grains, stall_timeout;
-    bool json, train_only;
+    bool json, lines, train_only;
 };
 
 /* Peaks in FLOP/s. */
@@ -17,6 +17,7 @@ void bench_print_machine(double registers, double sgemm);
 
 struct comm;
 
+enum status bench_step(struct comm *comm, const struct bench_request *request) MUST_CHECK;
 enum status bench_layers(const struct bench_request *request) MUST_CHECK;
 enum status bench_reduce(struct comm *comm,
                          const struct bench_request *request) MUST_CHECK;

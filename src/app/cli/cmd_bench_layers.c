@@ -1,6 +1,7 @@
-/* bench layers: each layer of a network, pass by pass, against the machine's peak. */
+/* bench layers: each layer of a network, pass by pass, relative to the peak of a core. */
 #include <stdlib.h>
 
+#include "app/run/trial_config.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/table.h"
@@ -8,7 +9,7 @@
 #include "data/synth.h"
 #include "kernels/peak.h"
 #include "lab/layers.h"
-#include "trial.h"
+#include "lab/trial.h"
 
 static void pass_cells(struct table *table, double seconds, double dense, double truly,
                        double registers, double sgemm)
@@ -56,7 +57,7 @@ enum status bench_layers(const struct bench_request *request)
     struct model model = {0};
     struct shape in = {SYNTH_SIZE, SYNTH_SIZE, 1};
     enum status st;
-    TRY_TO(out, trial_read_config(request->config, request->grain, &config));
+    TRY_TO(out, trial_config_read(request->config, request->grain, &config));
     TRY_TO(out,
            model_init(&model, &config.model, in, SYNTH_CLASSES, config.run.train.grain));
     float *params = mem_aligned(model.params, sizeof *params);

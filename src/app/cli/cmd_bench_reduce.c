@@ -1,5 +1,5 @@
-/* bench reduce: the sum of a gradient over the ranks, by each algorithm of the fixed tree
-   and by MPI_Allreduce. */
+/* bench reduce: the sum of a gradient over ranks, by each algorithm of the fixed tree and
+   by MPI_Allreduce. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -31,28 +31,29 @@ static enum status read_sizes(const char *text, size_t *sizes, int *count)
     return ST_OK;
 }
 
-/* Of the vector's bytes, once: the same measure for all. */
-static double gigabytes(const struct exchange_point *point, int way)
+/* GB/s of the vector's bytes, counted once: the same measure for every algorithm. */
+static double gigabytes(const struct exchange_point *point, int algorithm)
 {
-    return (double)point->bytes / point->way[way].seconds * 1e-9;
+    return (double)point->bytes / point->algorithm[algorithm].seconds * 1e-9;
 }
 
-static void print_table(struct comm *comm, const struct exchange_point *points, int count)
+static void print_reduce_table(struct comm *comm, const struct exchange_point *points,
+                               int count)
 {
     struct table table;
     table_init(&table, ">ranks", ">bytes", "<algorithm", ">us", ">spread", ">GB/s",
                ">of MPI_Allreduce's time", "<", NULL);
     for (int i = 0; i < count; i++) {
         const struct exchange_point *point = &points[i];
-        double mpi = point->way[point->ways - 1].seconds;
-        for (int w = 0; w < point->ways; w++) {
-            const struct exchange_way *way = &point->way[w];
-            double ratio = w == point->chosen ? point->against_mpi : way->seconds / mpi;
+        double mpi = point->algorithm[point->algorithms - 1].seconds;
+        for (int w = 0; w < point->algorithms; w++) {
+            const struct exchange_algorithm *a = &point->algorithm[w];
+            double ratio = w == point->chosen ? point->against_mpi : a->seconds / mpi;
             table_cellf(&table, "%d", comm_size(comm));
             table_cellf(&table, "%zu", point->bytes);
-            table_cellf(&table, "%s", way->name);
-            table_cellf(&table, "%.1f", way->seconds * 1e6);
-            table_cellf(&table, "%.1f-%.1f", way->low * 1e6, way->high * 1e6);
+            table_cellf(&table, "%s", a->name);
+            table_cellf(&table, "%.1f", a->seconds * 1e6);
+            table_cellf(&table, "%.1f-%.1f", a->low * 1e6, a->high * 1e6);
             table_cellf(&table, "%.2f", gigabytes(point, w));
             table_cellf(&table, "%.2f", ratio);
             table_cellf(&table, "%s", w == point->chosen ? "chosen" : "");
@@ -62,21 +63,22 @@ static void print_table(struct comm *comm, const struct exchange_point *points, 
     table_release(&table);
 }
 
-static void print_json(struct comm *comm, const struct exchange_point *points, int count)
+static void print_reduce_json(struct comm *comm, const struct exchange_point *points,
+                              int count)
 {
     log_out("[\n");
     for (int i = 0; i < count; i++) {
         const struct exchange_point *point = &points[i];
-        for (int w = 0; w < point->ways; w++)
+        for (int w = 0; w < point->algorithms; w++)
             log_out("  {\"ranks\": %d, \"ranks_of_node\": %d, \"grains\": %d, "
                     "\"bytes\": %zu, \"algorithm\": \"%s\",\n"
                     "   \"seconds\": %.9f, \"low\": %.9f, \"high\": %.9f, "
                     "\"gigabytes_per_second\": %.4f, \"chosen\": %s}%s\n",
                     comm_size(comm), comm_node_size(comm), point->grains, point->bytes,
-                    point->way[w].name, point->way[w].seconds, point->way[w].low,
-                    point->way[w].high, gigabytes(point, w),
-                    w == point->chosen ? "true" : "false",
-                    i + 1 < count || w + 1 < point->ways ? "," : "");
+                    point->algorithm[w].name, point->algorithm[w].seconds,
+                    point->algorithm[w].low, point->algorithm[w].high,
+                    gigabytes(point, w), w == point->chosen ? "true" : "false",
+                    i + 1 < count || w + 1 < point->algorithms ? "," : "");
     }
     log_out("]\n");
 }
@@ -93,8 +95,8 @@ enum status bench_reduce(struct comm *comm, const struct bench_request *request)
         exchange_measure(comm, sizes[i], (int)request->grains, (int)request->repeats,
                          &points[i]);
     if (request->json)
-        print_json(comm, points, count);
+        print_reduce_json(comm, points, count);
     else
-        print_table(comm, points, count);
+        print_reduce_table(comm, points, count);
     return ST_OK;
 }

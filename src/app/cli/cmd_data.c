@@ -14,7 +14,7 @@
 #include "base/parse.h"
 #include "base/stop.h"
 #include "base/table.h"
-#include "base/where.h"
+#include "data/letters.h"
 #include "data/synth.h"
 #include "io/image.h"
 #include "kernels/cpu.h"
@@ -71,30 +71,8 @@ static void draw(void *context, int thread)
 {
     struct drawing *d = context;
     size_t count = d->builder->count[d->split], threads = (size_t)d->threads;
-    size_t begin = count * (size_t)thread / threads;
-    size_t end = count * ((size_t)thread + 1) / threads;
-    for (size_t i = begin; i < end && !stop_requested(); i++) {
-        where_mark(WHERE_LOAD); /* for bench and tune, where other ranks wait */
-        uint8_t *pixels = d->builder->images[d->split] + i * SYNTH_SIZE * SYNTH_SIZE;
-        d->builder->labels[d->split][i] =
-            (uint16_t)synth_draw(d->seed, d->split, i, pixels);
-    }
-}
-
-void data_draw_letters(struct dataset_builder *builder, uint64_t seed, int threads)
-{
-    builder->h = builder->w = SYNTH_SIZE;
-    builder->classes = SYNTH_CLASSES;
-    builder->class_name = mem_zeroed(SYNTH_CLASSES, sizeof *builder->class_name);
-    for (int i = 0; i < SYNTH_CLASSES; i++)
-        builder->class_name[i] = mem_format("%c", 'A' + i);
-    builder->source = mem_format("built-in letters, seed %llu", (unsigned long long)seed);
-    for (int s = 0; s < DATASET_SPLITS; s++) {
-        struct drawing drawing = {builder, seed, threads, s};
-        builder->images[s] = mem_zeroed(builder->count[s], SYNTH_SIZE * SYNTH_SIZE);
-        builder->labels[s] = mem_zeroed(builder->count[s], sizeof(uint16_t));
-        team_run(threads, draw, &drawing);
-    }
+    letters_draw(d->builder, d->seed, d->split, count * (size_t)thread / threads,
+                 count * ((size_t)thread + 1) / threads);
 }
 
 static enum status data_synth(int argc, char **argv)
@@ -128,7 +106,12 @@ static enum status data_synth(int argc, char **argv)
         FAIL(ST_USAGE, "--threads %lld: at most 1024 are possible", threads);
     TRY(data_check_out(out, force));
     struct dataset_builder builder = {.count = {(size_t)train, (size_t)test}};
-    data_draw_letters(&builder, seed, threads ? (int)threads : cpu_allowed());
+    letters_init(&builder, seed);
+    for (int s = 0; s < DATASET_SPLITS; s++) {
+        struct drawing drawing = {&builder, seed, threads ? (int)threads : cpu_allowed(),
+                                  s};
+        team_run(drawing.threads, draw, &drawing);
+    }
     return data_finish(&builder, out, false);
 }
 

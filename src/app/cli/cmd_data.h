@@ -12,9 +12,6 @@ enum status data_import_idx(int argc, char **argv) MUST_CHECK;
 enum status data_import_csv(int argc, char **argv) MUST_CHECK;
 enum status data_import_dir(int argc, char **argv) MUST_CHECK;
 
-/* Fill in the built-in letters, builder->count of each split. */
-void data_draw_letters(struct dataset_builder *builder, uint64_t seed, int threads);
-
 /* Before the work begins: is there a name, and may it be written? */
 enum status data_check_out(const char *out, bool force) MUST_CHECK;
 

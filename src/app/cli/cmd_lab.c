@@ -1,4 +1,4 @@
-/* lockstep lab: the parallelism laboratory. Here: layer by layer. */
+/* lockstep lab: the parallelism laboratory; here the measurement layer by layer. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,13 +7,15 @@
 #include "app/cli/commands.h"
 #include "app/config/config.h"
 #include "app/run/placement.h"
+#include "app/run/trial_config.h"
 #include "app/version.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "cmd_lab.h"
 #include "comm/comm.h"
 #include "kernels/cpu.h"
-#include "trial.h"
+#include "lab/trial.h"
+#include "option_list.h"
 
 #define BATCH_MOST 4096
 
@@ -23,26 +25,27 @@ struct lab_request {
     double seconds;
 };
 
-static void progress(const struct measure_subject *subject)
+static void lab_progress(const struct strategy_subject *subject)
 {
     log_progress("measuring %s", subject->name);
 }
 
-/* Thread counts in rising order, 1 the first of them: the others are compared with it. */
-static enum status read_threads(struct comm *comm, const char *text,
-                                struct trial_list *list)
+/* Thread counts in ascending order. The first is 1, with which the others are compared.
+ */
+static enum status lab_read_threads(struct comm *comm, const char *text,
+                                    struct option_list *list)
 {
     char both[32];
     int most = cpu_allowed() < MACHINE_THREADS ? cpu_allowed() : MACHINE_THREADS;
     snprintf(both, sizeof both, "1,%d", most);
-    TRY(trial_read_list("threads", text ? text : both, list));
+    TRY(option_list_read("threads", text ? text : both, list));
     for (int i = 0; i < list->count; i++) {
         TRY(run_check_threads(comm, list->value[i]));
         if (list->value[i] > MACHINE_THREADS)
             FAIL(ST_USAGE, "'--threads %s': at most %d threads are compared", text,
                  MACHINE_THREADS);
     }
-    struct trial_list sorted = {.count = 1, .value = {1}};
+    struct option_list sorted = {.count = 1, .value = {1}};
     for (int threads = 2; threads <= MACHINE_THREADS; threads++) {
         bool found = false;
         for (int i = 0; i < list->count; i++)
@@ -61,17 +64,18 @@ static void note_load(const struct machine *machine)
 {
     double load;
     if (getloadavg(&load, 1) == 1 && load > 0.3 * machine->cpus)
-        log_note(
-            "the load average is %.1f: other work is measured along; a quiet machine "
-            "tells more",
-            load);
+        log_note("the load average is %.1f: other work disturbs the measurement; measure "
+                 "again "
+                 "when the machine is quiet",
+                 load);
 }
 
-static enum status measure(const struct lab_request *request, const struct config *config,
-                           const struct trial_input *input, struct results *results)
+static enum status lab_measure(const struct lab_request *request,
+                               const struct config *config,
+                               const struct trial_input *input, struct results *results)
 {
     struct model model = {0};
-    const struct measure_request wanted = {
+    const struct strategy_table_setup setup = {
         .spec = &config->model,
         .in = input->in,
         .classes = input->classes,
@@ -80,87 +84,89 @@ static enum status measure(const struct lab_request *request, const struct confi
         .machine = &results->machine,
         .layers = request->layers,
         .seconds = request->seconds,
-        .progress = progress,
+        .progress = lab_progress,
     };
-    TRY(measure_layers(&wanted, &results->table));
+    TRY(strategy_table_measure(&setup, &results->table));
     enum status st = model_init(&model, &config->model, input->in, input->classes, 1);
     if (st == ST_OK) {
-        log_progress("measuring what stands beside");
-        results_measure_beside(results, &model);
-        results_examine(results);
+        log_progress("running the microbenchmarks");
+        results_microbench(results, &model);
+        claims_results(results, results->claim);
     }
     model_release(&model);
     return st;
 }
 
-/* What other work has cost. */
-static void note_disturbed(const struct measure_table *table)
+/* A note if other work disturbed the measurement. */
+static void note_disturbed(const struct strategy_table *table)
 {
     double share = 0;
     for (int i = 0; i < table->rows; i++)
         share += table->row[i].disturbed / table->rows;
     if (share > 0.02)
-        log_note("other work took a CPU in %.0f %% of all turns, which are not counted",
+        log_note("other work took a CPU in %.0f %% of all turns; these are not counted",
                  100 * share);
 }
 
-static void print(const struct results *results)
+static void lab_print(const struct results *results)
 {
     for (int t = 1; t < results->machine.teams; t++)
         lab_print_flow(&results->table, &results->machine,
                        results->machine.team[t].threads);
     lab_print_rows(&results->table);
-    lab_print_beside(results);
+    lab_print_microbench(results);
 }
 
-static enum status run(struct comm *comm, const struct lab_request *request)
+static enum status lab_run(struct comm *comm, const struct lab_request *request)
 {
     struct config config = {0};
     struct trial_input input = {.images = NULL};
-    struct trial_list threads;
+    struct option_list threads;
     struct results *results = mem_zeroed(1, sizeof *results);
     enum status st;
-    TRY_TO(out, read_threads(comm, request->threads, &threads));
-    TRY_TO(out, trial_read_config(request->config, 0, &config));
+    TRY_TO(out, lab_read_threads(comm, request->threads, &threads));
+    TRY_TO(out, trial_config_read(request->config, 0, &config));
     if (request->out)
         TRY_TO(out, results_check(request->out));
     TRY_TO(out, trial_input(request->data, (int)request->batch, &input));
     machine_measure(&results->machine, threads.value, threads.count);
     lab_print_machine(&results->machine);
     note_load(&results->machine);
-    TRY_TO(out, measure(request, &config, &input, results));
-    print(results);
+    TRY_TO(out, lab_measure(request, &config, &input, results));
+    lab_print(results);
     note_disturbed(&results->table);
     if (request->out)
         TRY_TO(out, results_write(results, request->out, app_version()));
 out:
-    measure_release(&results->table);
+    strategy_table_release(&results->table);
     free(input.images);
     config_release(&config);
     free(results);
     return st;
 }
 
-enum status lab_layers(struct comm *comm, int argc, char **argv)
+static enum status lab_layers(struct comm *comm, int argc, char **argv)
 {
     struct lab_request request = {.batch = 16, .seconds = 60};
     const struct cli_option options[] = {
         {"threads", CLI_TEXT, &request.threads, "T,T,...",
-         "numbers of threads (1 and all allowed CPUs)"},
-        {"batch", CLI_INT, &request.batch, "N", "images in a batch (16)"},
-        {"data", CLI_TEXT, &request.data, "FILE", "a data set's images (28x28 letters)"},
+         "numbers of threads, default 1 and that of the allowed CPUs"},
+        {"batch", CLI_INT, &request.batch, "N", "images in a batch, default 16"},
+        {"data", CLI_TEXT, &request.data, "FILE",
+         "images of a data set, default built-in letters"},
         {"layers", CLI_TEXT, &request.layers, "PATTERN",
-         "only these: 'conv*', 'linear1', 'conv1-gelu1'"},
+         "only layers that match: 'conv*', 'linear1', 'conv1-gelu1'"},
         {"seconds", CLI_REAL, &request.seconds, "S",
-         "for measuring the layers, roughly (60)"},
+         "time for measuring the layers, roughly, default 60"},
         {"out", CLI_TEXT, &request.out, "FILE", "HDF5, for scripts/plot_lab.py"},
         {0},
     };
     const struct cli_command command = {
         "lab", "[batch|threads] [CONFIG]", 0, 1,
-        "Measure every way to split every layer of the reference network, or of\n"
-        "CONFIG's, over threads; 'lab batch': batch sizes;\n"
-        "'lab threads': numbers of ranks and threads (each with --help)."};
+        "Measure every way to divide every layer of the reference network, or of\n"
+        "CONFIG's, among threads. 'lab batch' measures batch sizes, 'lab threads' "
+        "numbers\n"
+        "of ranks and threads (each has --help)."};
     int count;
     TRY(cli_parse(&command, options, argc, argv, &request.config, &count));
     if (count < 0)
@@ -168,12 +174,13 @@ enum status lab_layers(struct comm *comm, int argc, char **argv)
     if (count == 0)
         request.config = NULL;
     if (comm_size(comm) > 1)
-        FAIL(ST_USAGE, "lab measures the threads of one process; start it without mpirun "
-                       "('lab batch' takes ranks)");
+        FAIL(ST_USAGE,
+             "'lab' measures the threads of one process; start it without mpirun "
+             "('lab batch' takes ranks)");
     if (request.batch < 1 || request.batch > BATCH_MOST)
         FAIL(ST_USAGE, "'--batch %lld': expected a number from 1 to %d", request.batch,
              BATCH_MOST);
-    return run(comm, &request);
+    return lab_run(comm, &request);
 }
 
 enum status cmd_lab(struct comm *comm, int argc, char **argv)

@@ -1,4 +1,4 @@
-/* cmd_lab: what the sources of `lockstep lab` share. */
+/* cmd_lab: shared by the sources of `lockstep lab`. */
 #ifndef LOCKSTEP_APP_CMD_LAB_H
 #define LOCKSTEP_APP_CMD_LAB_H
 
@@ -6,18 +6,17 @@
 
 struct comm;
 
-enum status lab_layers(struct comm *comm, int argc, char **argv) MUST_CHECK;
 enum status lab_batch(struct comm *comm, int argc, char **argv) MUST_CHECK;
 enum status lab_threads(struct comm *comm, int argc, char **argv) MUST_CHECK;
 
 /* cmd_lab_print.c: with log_out. */
 void lab_print_machine(const struct machine *machine);
-void lab_print_flow(const struct measure_table *table, const struct machine *machine,
+void lab_print_flow(const struct strategy_table *table, const struct machine *machine,
                     int threads);
-void lab_print_rows(const struct measure_table *table);
+void lab_print_rows(const struct strategy_table *table);
 
-/* cmd_lab_beside.c */
-void lab_print_beside(const struct results *results);
+/* cmd_lab_microbench.c: the same */
+void lab_print_microbench(const struct results *results);
 void lab_print_claims(const struct claim *claims, int count);
 
 #endif

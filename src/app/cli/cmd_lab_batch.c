@@ -1,60 +1,21 @@
-/* lab batch: whole training steps over batch sizes, and where their gain ends. */
-#include <stdio.h>
-#include <stdlib.h>
-
+/* lab batch: whole training steps by batch size, and from which size on they gain no
+   more. */
 #include "app/cli/cli.h"
 #include "app/run/placement.h"
+#include "app/run/trial_config.h"
 #include "base/log.h"
 #include "base/table.h"
 #include "cmd_lab.h"
 #include "comm/comm.h"
-#include "trial.h"
+#include "lab/trial.h"
+#include "option_list.h"
 
-#define KNEE 0.95 /* of the best rate */
-
-struct request {
+struct lab_batch_request {
     const char *batches, *config;
     long long threads, repeats, stall_timeout;
 };
 
-static int find_knee(const struct trial_row *rows, int count)
-{
-    double best = 0;
-    int knee = -1;
-    for (int i = 0; i < count; i++)
-        best = rows[i].train.median > best ? rows[i].train.median : best;
-    for (int i = 0; i < count; i++)
-        if (rows[i].train.median >= KNEE * best &&
-            (knee < 0 || rows[i].batch < rows[knee].batch))
-            knee = i;
-    return knee;
-}
-
-static void examine(const struct trial_row *rows, int count, int knee)
-{
-    struct claim claim = {.claim = "a batch of 16 to 64 is the sweet spot"};
-    double best = 0, worst = 0;
-    for (int i = 0; i < count; i++) {
-        double rate = rows[i].train.median;
-        best = rate > best ? rate : best;
-        if (rows[i].batch >= 16 && rows[i].batch <= 64 && (worst == 0 || rate < worst))
-            worst = rate;
-    }
-    snprintf(claim.here, sizeof claim.here,
-             "the knee is at %d; 16 to 64 have at least %.0f %% of the best rate",
-             rows[knee].batch, 100 * worst / best);
-    if (worst == 0)
-        snprintf(claim.here, sizeof claim.here,
-                 "the knee is at %d; 16 to 64 were not measured", rows[knee].batch);
-    bool inside = rows[knee].batch >= 16 && rows[knee].batch <= 64;
-    snprintf(claim.holds, sizeof claim.holds, "%s",
-             inside                  ? "yes: from there on nothing is gained"
-             : rows[knee].batch < 16 ? "no: less is enough"
-                                     : "no: more is faster");
-    lab_print_claims(&claim, 1);
-}
-
-static void print_rows(const struct trial_row *rows, int count, int knee)
+static void print_batch_rows(const struct trial_row *rows, int count, int knee)
 {
     struct table table;
     table_init(&table, ">batch", ">grain", ">images/s", ">spread", ">% of best",
@@ -76,20 +37,21 @@ static void print_rows(const struct trial_row *rows, int count, int knee)
     }
     table_print(&table);
     table_release(&table);
-    log_out("\nsum %%: share of the step in adding up gradients, between threads and "
-            "ranks; MB: workspaces and vectors.\nThe knee is the smallest batch with at "
-            "least %.0f %% of the best rate.\n",
-            100 * KNEE);
+    log_out("\nsum %%: share of the step spent adding gradients of threads and ranks; "
+            "MB: workspaces and vectors.\nThe knee is the smallest batch with at least "
+            "%.0f %% of the best rate.\n",
+            100 * TRIAL_KNEE);
 }
 
-static enum status run(struct comm *comm, const struct request *request, int threads)
+static enum status lab_batch_run(struct comm *comm,
+                                 const struct lab_batch_request *request, int threads)
 {
-    struct trial_list batches;
-    struct trial_row rows[TRIAL_LIST] = {{0}};
+    struct option_list batches;
+    struct trial_row rows[OPTION_LIST] = {{0}};
     struct config config;
-    TRY(trial_read_list("batch", request->batches, &batches));
+    TRY(option_list_read("batch", request->batches, &batches));
     enum status st;
-    TRY_TO(out, trial_read_config(request->config, 0, &config));
+    TRY_TO(out, trial_config_read(request->config, 0, &config));
     for (int i = 0; i < batches.count; i++) {
         rows[i] = (struct trial_row){.batch = batches.value[i],
                                      .threads = threads,
@@ -97,14 +59,17 @@ static enum status run(struct comm *comm, const struct request *request, int thr
                                      .train_only = true};
         if (comm_rank(comm) == 0)
             log_progress("measuring batch %d", rows[i].batch);
-        TRY_TO(out, trial_steps(comm, &config, (int)request->repeats, &rows[i]));
+        TRY_TO(out, trial_steps(comm, &config.model, &config.run, (int)request->repeats,
+                                &rows[i]));
         comm_max_f64(comm, &rows[i].reduce, 1);
     }
     log_out("training steps, %d rank%s x %d thread%s\n\n", comm_size(comm),
             comm_size(comm) > 1 ? "s" : "", threads, threads > 1 ? "s" : "");
-    int knee = find_knee(rows, batches.count);
-    print_rows(rows, batches.count, knee);
-    examine(rows, batches.count, knee);
+    int knee = trial_knee(rows, batches.count);
+    struct claim claim;
+    print_batch_rows(rows, batches.count, knee);
+    claim_batch(rows, batches.count, knee, &claim);
+    lab_print_claims(&claim, 1);
 out:
     config_release(&config);
     return st;
@@ -112,23 +77,24 @@ out:
 
 enum status lab_batch(struct comm *comm, int argc, char **argv)
 {
-    struct request request = {.batches = "1,2,4,8,16,32,64,128,256,512,1024",
-                              .repeats = 5,
-                              .stall_timeout = RUN_STALL_TIMEOUT};
+    struct lab_batch_request request = {.batches = "1,2,4,8,16,32,64,128,256,512,1024",
+                                        .repeats = 5,
+                                        .stall_timeout = RUN_STALL_TIMEOUT};
     const struct cli_option options[] = {
-        {"batch", CLI_TEXT, &request.batches, "N,N,...", "batch sizes (1,2,4,...,1024)"},
+        {"batch", CLI_TEXT, &request.batches, "N,N,...",
+         "batch sizes, default 1,2,4,...,1024"},
         {"threads", CLI_INT, &request.threads, "T",
-         "threads per rank (all of its share)"},
+         "threads per rank, default the rank's share of the CPUs"},
         {"repeats", CLI_INT, &request.repeats, "N",
-         "runs of which the median is told (5)"},
+         "runs whose median is shown, default 5"},
         {"stall-timeout", CLI_INT, &request.stall_timeout, "SECONDS", RUN_STALL_HELP},
         {0},
     };
     const struct cli_command command = {
         "lab batch", "[CONFIG]", 0, 1,
-        "Measure training steps over batch sizes, also under mpirun: images per second,\n"
-        "latency, memory, the share of communication, and from which batch on it is\n"
-        "enough."};
+        "Measure training steps by batch size, also under mpirun: images per second,\n"
+        "latency, memory, the share of communication, and the smallest batch that is\n"
+        "fast enough."};
     struct run_ranks ranks;
     int count;
     TRY(cli_parse(&command, options, argc, argv, &request.config, &count));
@@ -143,5 +109,5 @@ enum status lab_batch(struct comm *comm, int argc, char **argv)
     run_ranks_init(&ranks, comm, (int)request.threads);
     int threads = run_threads(&ranks, comm);
     run_ranks_release(&ranks);
-    return run(comm, &request, threads);
+    return lab_batch_run(comm, &request, threads);
 }

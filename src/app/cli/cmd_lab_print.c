@@ -1,4 +1,4 @@
-/* The laboratory's tables. */
+/* lab: the tables of the machine and of the strategies. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -17,14 +17,14 @@ void lab_print_machine(const struct machine *machine)
 {
     struct table table;
     const char *policy = getenv("OMP_WAIT_POLICY");
-    log_out("%s, %d CPU%s to use (%s), %s kernels, %s\n", cpu_model(), machine->cpus,
+    log_out("%s, %d usable CPU%s (%s), %s kernels, %s\n", cpu_model(), machine->cpus,
             machine->cpus > 1 ? "s" : "", cpu_allowed_list(), cpu_isa_name(cpu_isa()),
             cpu_blas());
     log_out("peak of one core: %.1f GFLOP/s; caches:", machine->peak * 1e-9);
     for (int level = 0; level < MACHINE_MEMORY; level++)
         log_out(" %s %zu KB", machine_level_name(level), machine->cache[level] / 1024);
     log_out("; OMP_WAIT_POLICY %s\n\n", policy ? policy : "not set: spin, then sleep");
-    log_out("what threads cost, in us, and what they get from memory in GB/s (triad):\n");
+    log_out("cost of threads in us, and their bandwidth in GB/s (triad):\n");
     table_init(&table, ">threads", ">region", ">woken", ">barrier", ">L1", ">L2", ">L3",
                ">memory", "<", NULL);
     for (int i = 0; i < machine->teams; i++) {
@@ -43,11 +43,11 @@ void lab_print_machine(const struct machine *machine)
     }
     table_print(&table);
     table_release(&table);
-    log_out("region: an OpenMP region begun right after another; woken: after 10 ms of "
+    log_out("region: an OpenMP region started right after another; woken: after 10 ms of "
             "rest\n");
 }
 
-/* --- the flow --- */
+/* --- speed-ups, layer by layer --- */
 
 static const enum split columns[] = {SPLIT_BATCH,  SPLIT_CHANNEL, SPLIT_SPATIAL,
                                      SPLIT_FILTER, SPLIT_HYBRID,  SPLIT_FEATURE,
@@ -62,24 +62,24 @@ static void shape_cell(struct table *table, struct shape shape)
         table_cellf(table, "%dx%dx%d", shape.h, shape.w, shape.c);
 }
 
-static void flow_row(struct table *cells, const struct measure_table *table, int subject,
+static void flow_row(struct table *cells, const struct strategy_table *table, int subject,
                      enum strategy_pass pass, int threads)
 {
-    const struct measure_subject *told = &table->subject[subject];
-    const struct measure_row *alone =
-        measure_find(table, subject, pass, SPLIT_SEQUENTIAL, 1);
-    const struct measure_row *best = measure_best(table, subject, pass, threads);
+    const struct strategy_subject *info = &table->subject[subject];
+    const struct strategy_row *alone =
+        strategy_table_find(table, subject, pass, SPLIT_SEQUENTIAL, 1);
+    const struct strategy_row *best = strategy_table_best(table, subject, pass, threads);
     bool doubtful = best->time.doubtful;
-    table_cellf(cells, "%s", pass == STRATEGY_FORWARD ? told->name : "");
+    table_cellf(cells, "%s", pass == STRATEGY_FORWARD ? info->name : "");
     if (pass == STRATEGY_FORWARD)
-        shape_cell(cells, told->out);
+        shape_cell(cells, info->out);
     else
         table_cellf(cells, "%s", "");
     table_cellf(cells, "%s", strategy_pass_name(pass));
     time_cell(cells, alone->time.median);
     for (int c = 0; c < COLUMNS; c++) {
-        const struct measure_row *row =
-            measure_find(table, subject, pass, columns[c], threads);
+        const struct strategy_row *row =
+            strategy_table_find(table, subject, pass, columns[c], threads);
         doubtful = doubtful || (row && row->time.doubtful);
         if (row)
             table_cellf(cells, "%.2f%s", row->speedup,
@@ -92,7 +92,7 @@ static void flow_row(struct table *cells, const struct measure_table *table, int
     table_cellf(cells, "%s%s", split_name(best->split), doubtful ? "?" : "");
 }
 
-void lab_print_flow(const struct measure_table *table, const struct machine *machine,
+void lab_print_flow(const struct strategy_table *table, const struct machine *machine,
                     int threads)
 {
     struct table cells;
@@ -110,21 +110,21 @@ void lab_print_flow(const struct measure_table *table, const struct machine *mac
     table_release(&cells);
 }
 
-/* --- everything --- */
+/* --- every strategy --- */
 
-static void print_pass(const struct measure_table *table, int subject,
+static void print_pass(const struct strategy_table *table, int subject,
                        enum strategy_pass pass)
 {
-    const struct measure_subject *told = &table->subject[subject];
+    const struct strategy_subject *info = &table->subject[subject];
     struct table cells;
-    double bytes = told->bytes[pass], flops = told->flops[pass];
-    log_out("\n%s %s: %.3g MFLOP, %.0f KB in %s, %.2f FLOP/byte\n", told->name,
+    double bytes = info->bytes[pass], flops = info->flops[pass];
+    log_out("\n%s %s: %.3g MFLOP, %.0f KB in %s, %.2f FLOP/byte\n", info->name,
             strategy_pass_name(pass), flops * 1e-6, bytes / 1024,
-            machine_level_name(told->level[pass]), flops / bytes);
+            machine_level_name(info->level[pass]), flops / bytes);
     table_init(&cells, ">threads", "<strategy", ">us", ">95 %", ">speed-up", ">eff %",
                ">% peak", ">% band", "<", "<verdict", NULL);
     for (int i = 0; i < table->rows; i++) {
-        const struct measure_row *row = &table->row[i];
+        const struct strategy_row *row = &table->row[i];
         if (row->subject != subject || row->pass != pass)
             continue;
         table_cellf(&cells, "%d", row->threads);
@@ -147,7 +147,7 @@ static void print_pass(const struct measure_table *table, int subject,
     table_release(&cells);
 }
 
-void lab_print_rows(const struct measure_table *table)
+void lab_print_rows(const struct strategy_table *table)
 {
     log_out("\nevery strategy; *: the best for its number of threads; %% band: of the "
             "triad's bandwidth in the level that holds the data\n");

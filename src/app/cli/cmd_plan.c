@@ -1,4 +1,5 @@
-/* plan: what more ranks and nodes would bring, predicted from what this one shows. */
+/* lockstep plan: predicts the speed on more ranks and nodes from measurements on those
+   that are here. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,25 +17,25 @@
 #include "base/parse.h"
 #include "comm/comm.h"
 #include "kernels/cpu.h"
+#include "lab/scaling_measure.h"
+#include "lab/trial.h"
 #include "plan_print.h"
-#include "plan_run.h"
-#include "trial.h"
 
 #define ROWS        64
 #define IMAGES      20000 /* of built-in letters, where there is no data set */
 #define GRAINS_MOST (1 << 28)
-#define BUSY        0.5 /* load average for each CPU */
-#define PER_CPU     8   /* threads of a node, played by one rank: no more makes sense */
+#define BUSY        0.5 /* load average per CPU */
+#define PER_CPU     8   /* most threads per CPU that one rank runs for several */
 
-struct request {
+struct plan_request {
     const char *config, *data, *ranks, *network, *out;
     long long threads, per_node, stall_timeout;
     struct cli_texts set;
 };
 
-struct session {
+struct plan_session {
     struct comm *comm;
-    const struct request *request;
+    const struct plan_request *request;
     struct config config;
     struct dataset dataset;
     bool letters; /* it is built-in letters */
@@ -44,29 +45,30 @@ struct session {
     int rows, row[ROWS]; /* numbers of ranks */
 };
 
-static enum status parse_request(struct request *request, int argc, char **argv,
+static enum status parse_request(struct plan_request *request, int argc, char **argv,
                                  bool *help)
 {
     const struct cli_option options[] = {
         {"data", CLI_TEXT, &request->data, "FILE",
-         "data set (instead of data.file; where that is empty, built-in letters)"},
-        {"set", CLI_TEXTS, &request->set, "SECTION.KEY=VALUE", "overrides the config"},
+         "data set, instead of data.file; built-in letters if both are empty"},
+        {"set", CLI_TEXTS, &request->set, "SECTION.KEY=VALUE",
+         "override a key of the config; may be repeated"},
         {"threads", CLI_INT, &request->threads, "T",
-         "per rank (the rank's share of CPUs)"},
+         "threads per rank, default the rank's share of the CPUs"},
         {"ranks", CLI_TEXT, &request->ranks, "N,N,...",
-         "what to predict (1, 2, 4, ... 4096)"},
+         "numbers of ranks to predict, default 1, 2, 4, ... 4096"},
         {"ranks-per-node", CLI_INT, &request->per_node, "R",
-         "(as measured; of one rank, as many as the CPUs have threads for)"},
+         "ranks on a node, default as started, or for a single rank as fit on the CPUs"},
         {"network", CLI_TEXT, &request->network, "SPEED,LATENCY",
-         "between nodes, instead of measuring it: 10Gbit,20us"},
+         "network between nodes, instead of measuring it: 10Gbit,20us"},
         {"out", CLI_TEXT, &request->out, "FILE", "HDF5, for scripts/plot_scaling.py"},
         {"stall-timeout", CLI_INT, &request->stall_timeout, "SECONDS", RUN_STALL_HELP},
         {0},
     };
     const struct cli_command command = {
         "plan", "CONFIG", 1, 1,
-        "Measure a training step's parts here and predict what more ranks and nodes "
-        "bring;\nalso under mpirun, whose ranks and network are measured then."};
+        "Measure the parts of a training step here and predict its time on more ranks\n"
+        "and nodes. Under mpirun the ranks and their network are measured as well."};
     const char *operand[1];
     int count;
     TRY(cli_parse(&command, options, argc, argv, operand, &count));
@@ -75,14 +77,14 @@ static enum status parse_request(struct request *request, int argc, char **argv,
     return ST_OK;
 }
 
-/* --- which ranks --- */
+/* --- numbers of ranks --- */
 
 static int ascending(const void *a, const void *b)
 {
     return *(const int *)a - *(const int *)b;
 }
 
-static void add_row(struct session *session, int ranks)
+static void add_row(struct plan_session *session, int ranks)
 {
     for (int i = 0; i < session->rows; i++)
         if (session->row[i] == ranks)
@@ -91,7 +93,7 @@ static void add_row(struct session *session, int ranks)
     session->row[session->rows++] = ranks;
 }
 
-static enum status read_rows(struct session *session)
+static enum status read_rows(struct plan_session *session)
 {
     const char *text = session->request->ranks;
     char *copy = mem_strdup(text), *rest = copy;
@@ -110,8 +112,8 @@ static enum status read_rows(struct session *session)
     return st;
 }
 
-/* The measured ranks are among them. */
-static enum status choose_rows(struct session *session)
+/* Without --ranks: powers of two, and the number of measured ranks. */
+static enum status choose_rows(struct plan_session *session)
 {
     const struct scaling *scaling = session->scaling;
     int covered = scaling_covered(scaling), asked = 0;
@@ -123,7 +125,7 @@ static enum status choose_rows(struct session *session)
         FAIL(ST_USAGE,
              "'--ranks %s': %d ranks need more than one node of %d, whose network was "
              "not measured; give --network (10Gbit,20us), start on several nodes, or "
-             "have more to a node (mpirun -n, or of one rank --ranks-per-node)",
+             "put more on a node (mpirun -n, or for a single rank --ranks-per-node)",
              session->request->ranks, asked, covered);
     for (int ranks = 1; !session->request->ranks && ranks <= SCALING_RANKS; ranks *= 2)
         if (ranks <= covered)
@@ -140,15 +142,15 @@ static enum status choose_rows(struct session *session)
     return ST_OK;
 }
 
-/* --- what is planned for --- */
+/* --- the run to be predicted --- */
 
-static enum status open_data(struct session *session)
+static enum status open_data(struct plan_session *session)
 {
     const bool train[DATASET_SPLITS] = {true, false};
     const char *file = session->config.data.file;
     session->letters = !*file;
     if (session->letters) {
-        log_note("no data set: built-in letters, %d of them", IMAGES);
+        log_note("no data set: built-in letters are used, %d of them", IMAGES);
         return trial_open_letters(session->comm, IMAGES, 1, &session->dataset);
     }
     log_set_replicated(false);
@@ -160,7 +162,7 @@ static enum status open_data(struct session *session)
     return ST_OK;
 }
 
-static enum status open_model(struct session *session)
+static enum status open_model(struct plan_session *session)
 {
     const struct dataset_info *data = &session->dataset.info;
     const struct shape in = {data->h, data->w, 1};
@@ -172,7 +174,7 @@ static enum status open_model(struct session *session)
     return run_agree(session->comm, st, why);
 }
 
-/* Ranks of a node: the largest one's. */
+/* The most ranks of a node. */
 static int node_ranks(struct comm *comm)
 {
     double most = comm_node_size(comm);
@@ -180,64 +182,89 @@ static int node_ranks(struct comm *comm)
     return (int)most;
 }
 
-/* Does every node but the last have that many? */
+/* Does every node except the last have `node` ranks? */
 static bool filled_alike(struct comm *comm, int node)
 {
     bool mine = (comm_rank(comm) - comm_node_rank(comm)) % node == 0;
     return comm_agree(comm, mine ? ST_OK : ST_FAIL) == ST_OK;
 }
 
-static enum status describe(struct session *session)
+/* --ranks-per-node against what was started; nearby: the most ranks of a node here. */
+static enum status check_per_node(const struct plan_session *session, int nearby,
+                                  int threads, int cpus)
 {
-    const struct request *request = session->request;
-    const struct run_options *run = &session->config.run;
-    struct scaling *scaling = session->scaling;
-    size_t images = session->dataset.info.count[DATASET_TRAIN];
-    int threads = run_threads(&session->ranks, session->comm);
-    int cpus = run_node_cpus(&session->ranks, session->comm);
-    int measured = comm_size(session->comm), nearby = node_ranks(session->comm);
-    int alone = cpus / threads > 0 ? cpus / threads : 1;
-    if (measured > 1 && request->per_node > nearby)
+    long long per_node = session->request->per_node;
+    int measured = comm_size(session->comm);
+    if (measured > 1 && per_node > nearby)
         FAIL(ST_USAGE,
              "'--ranks-per-node %lld': no node has more than %d here; start as many",
-             request->per_node, nearby);
-    if (measured == 1 && request->per_node * threads > PER_CPU * cpus)
+             per_node, nearby);
+    if (measured == 1 && per_node * threads > PER_CPU * cpus)
         FAIL(ST_USAGE,
              "'--ranks-per-node %lld': at most %d ranks of %d threads are tried on %d "
              "CPUs; lower it, or --threads",
-             request->per_node, PER_CPU * cpus / threads, threads, cpus);
+             per_node, PER_CPU * cpus / threads, threads, cpus);
+    return ST_OK;
+}
+
+/* The run: network, data, batch, and how it is trained. */
+static void describe_run(struct plan_session *session)
+{
+    const struct run_options *run = &session->config.run;
+    struct scaling *scaling = session->scaling;
+    size_t images = session->dataset.info.count[DATASET_TRAIN];
     scaling->batch = (size_t)run->train.batch < images ? run->train.batch : (int)images;
     scaling->grain = run->train.grain;
     scaling->images = images;
     scaling->params = model_param_count(&session->model);
-    snprintf(scaling->cpu, sizeof scaling->cpu, "%s, %s kernels, %s", cpu_model(),
-             cpu_isa_name(cpu_isa()), cpu_blas());
-    scaling->threads = threads;
-    scaling->lanes = threads;
     scaling->teams = run->parallel.intra != INTRA_BATCH;
     scaling->overlap = run->parallel.overlap;
     scaling->align = 1;
-    scaling->cpus = cpus;
-    scaling->measured = measured;
-    scaling->per_node = measured > 1 ? nearby : alone;
-    if (request->per_node > 0)
-        scaling->per_node = (int)request->per_node;
     if (run->parallel.reduce > 0)
-        log_note("parallel.reduce = %s is not predicted: every sum is the fastest one's",
-                 comm_tree_names[run->parallel.reduce]);
+        log_note(
+            "parallel.reduce = %s is not predicted: every sum is that of the fastest "
+            "algorithm",
+            comm_tree_names[run->parallel.reduce]);
+}
+
+/* The machine: its CPUs, and the ranks on a node. */
+static enum status describe_machine(struct plan_session *session)
+{
+    struct scaling *scaling = session->scaling;
+    int threads = run_threads(&session->ranks, session->comm);
+    int cpus = run_node_cpus(&session->ranks, session->comm);
+    int nearby = node_ranks(session->comm), fit = cpus / threads;
+    TRY(check_per_node(session, nearby, threads, cpus));
+    snprintf(scaling->cpu, sizeof scaling->cpu, "%s, %s kernels, %s", cpu_model(),
+             cpu_isa_name(cpu_isa()), cpu_blas());
+    scaling->threads = scaling->lanes = threads;
+    scaling->cpus = cpus;
+    scaling->measured = comm_size(session->comm);
+    if (session->request->per_node > 0)
+        scaling->per_node = (int)session->request->per_node;
+    else if (scaling->measured > 1)
+        scaling->per_node = nearby;
+    else
+        scaling->per_node = fit > 0 ? fit : 1;
     scaling->load = load_average(session->comm, NULL);
     if (scaling->load > BUSY * cpus)
-        log_note("the load average is %.1f on %d CPUs: a busy machine is measured; plan "
-                 "again when it is quiet",
+        log_note("the load average is %.1f on %d CPUs: other work disturbs the "
+                 "measurement; plan again when the machine is quiet",
                  scaling->load, cpus);
-    if (request->network)
-        return fabric_parse(request->network, &scaling->network);
-    scaling->network.known = measured > 1;
-    scaling->network.between_nodes = measured > nearby;
     return ST_OK;
 }
 
-static enum status check_memory(struct session *session)
+static enum status describe_network(struct plan_session *session)
+{
+    struct scaling *scaling = session->scaling;
+    if (session->request->network)
+        return fabric_parse(session->request->network, &scaling->network);
+    scaling->network.known = scaling->measured > 1;
+    scaling->network.between_nodes = scaling->measured > node_ranks(session->comm);
+    return ST_OK;
+}
+
+static enum status check_memory(struct plan_session *session)
 {
     struct stage whole;
     stage_init_whole(&whole, session->comm, &session->model);
@@ -253,9 +280,9 @@ static enum status check_memory(struct session *session)
     return memory_check(&setup, session->scaling->threads);
 }
 
-static enum status set_up(struct session *session)
+static enum status plan_set_up(struct plan_session *session)
 {
-    const struct request *request = session->request;
+    const struct plan_request *request = session->request;
     struct comm *comm = session->comm;
     enum status st = ST_OK;
     log_set_replicated(true);
@@ -278,7 +305,9 @@ static enum status set_up(struct session *session)
     log_set_replicated(false);
     run_ranks_init(&session->ranks, comm, session->config.run.parallel.threads);
     log_set_replicated(true);
-    TRY(describe(session));
+    describe_run(session);
+    TRY(describe_machine(session));
+    TRY(describe_network(session));
     TRY(check_memory(session));
     TRY(choose_rows(session));
     if (request->out && comm_rank(comm) == 0)
@@ -286,7 +315,7 @@ static enum status set_up(struct session *session)
     return comm_agree(comm, st);
 }
 
-static enum status predict(struct session *session)
+static enum status plan_predict(struct plan_session *session)
 {
     struct scaling *scaling = session->scaling;
     struct scaling_row strong[ROWS], weak[ROWS];
@@ -305,16 +334,17 @@ static enum status predict(struct session *session)
     return comm_agree(session->comm, st);
 }
 
-static enum status plan(struct session *session)
+static enum status plan_run(struct plan_session *session)
 {
-    TRY(set_up(session));
+    TRY(plan_set_up(session));
     struct scaling *scaling = session->scaling;
     int sums[ROWS], count = 0;
     int node = node_ranks(session->comm);
     bool alike = filled_alike(session->comm, node);
     if (!alike)
-        log_note("of nodes with different numbers of ranks only the last should have "
-                 "fewer: sums over ranks are not measured, but computed");
+        log_note(
+            "a node other than the last has fewer ranks than others: sums over ranks "
+            "are computed, not measured");
     scaling_need(scaling, 1, scaling->batch);
     for (int i = 0; i < session->rows; i++) {
         int ranks = session->row[i];
@@ -323,34 +353,34 @@ static enum status plan(struct session *session)
         if (alike && scaling_sums_count(scaling, ranks, node))
             sums[count++] = ranks;
     }
-    const struct plan_run run = {
+    const struct scaling_run run = {
         .comm = session->comm,
-        .config = &session->config,
+        .options = &session->config.run,
         .dataset = &session->dataset,
         .model = &session->model,
         .letters = session->letters,
         .threads = scaling->threads,
         .cpus = scaling->cpus,
     };
-    TRY(plan_measure(&run, scaling, sums, count));
+    TRY(scaling_measure(&run, scaling, sums, count));
     log_set_replicated(false);
     plan_print_header(scaling);
     plan_print_measured(scaling);
-    return predict(session);
+    return plan_predict(session);
 }
 
 enum status cmd_plan(struct comm *comm, int argc, char **argv)
 {
-    struct request request = {.stall_timeout = RUN_STALL_TIMEOUT};
+    struct plan_request request = {.stall_timeout = RUN_STALL_TIMEOUT};
     bool help;
     TRY(parse_request(&request, argc, argv, &help));
     if (help)
         return ST_OK;
     TRY(run_watch(comm, request.stall_timeout));
-    struct session session = {.comm = comm, .request = &request};
+    struct plan_session session = {.comm = comm, .request = &request};
     session.scaling = mem_zeroed(1, sizeof *session.scaling);
     config_init(&session.config);
-    enum status st = plan(&session);
+    enum status st = plan_run(&session);
     model_release(&session.model);
     dataset_close(&session.dataset);
     run_ranks_release(&session.ranks);

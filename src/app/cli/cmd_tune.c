@@ -1,4 +1,5 @@
-/* tune: measure how this machine's threads best share a network's work, and keep it. */
+/* lockstep tune: measures how threads and ranks best divide a training step, and keeps
+   the plan for training. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,6 +8,8 @@
 #include "app/cli/commands.h"
 #include "app/config/config.h"
 #include "app/run/placement.h"
+#include "app/run/prepare.h"
+#include "app/run/trial_config.h"
 #include "app/run/tuning.h"
 #include "app/version.h"
 #include "base/grain.h"
@@ -15,13 +18,14 @@
 #include "comm/comm.h"
 #include "data/synth.h"
 #include "kernels/cpu.h"
-#include "trial.h"
-#include "ways.h"
+#include "lab/grid.h"
+#include "lab/trial.h"
+#include "option_list.h"
 
-#define WAYS   32
-#define IMAGES 2048 /* at least so many are gone through */
+#define POINTS_MOST  32
+#define IMAGES_LEAST 2048 /* of the data set */
 
-struct request {
+struct tune_request {
     const char *batches, *config;
     long long threads, grain, stall_timeout;
     bool layouts;
@@ -33,7 +37,7 @@ static void print_candidates(const struct tuning *tuning, int batch, int grains)
     struct table table;
     double rule = result->candidate[0].seconds;
     table_init(&table, ">batch", "<plan", "<threads", ">buckets KB", ">ms/step",
-               ">images/s", ">against the rule", "<", NULL);
+               ">images/s", ">speed-up over rule", "<", NULL);
     for (int i = 0; i < result->candidates; i++) {
         const struct tune_candidate *c = &result->candidate[i];
         table_cellf(&table, "%d", batch);
@@ -65,10 +69,10 @@ static void pass_cells(struct table *table, const struct tune_pass *pass, unsign
     table_cellf(table, "%.2fx", pass->seconds[SPLIT_SEQUENTIAL] / best);
 }
 
-static unsigned splits_used(const struct tune_team *team, int steps)
+static unsigned splits_used(const struct tune_team *team, int ops)
 {
     unsigned used = 0;
-    for (int s = 0; s < steps; s++)
+    for (int s = 0; s < ops; s++)
         for (int split = 0; split < SPLITS; split++)
             if (team->forward[s].seconds[split] > 0 ||
                 team->backward[s].seconds[split] > 0)
@@ -106,24 +110,24 @@ static void print_team(const struct model *model, const struct tune_team *team)
     log_out("\n");
 }
 
-static enum status tune_batch(struct comm *comm, struct config *config, int threads,
+static enum status tune_batch(struct comm *comm, const struct config *config, int threads,
                               int batch)
 {
+    const struct shape in = {SYNTH_SIZE, SYNTH_SIZE, 1};
+    struct run_options options = trial_options(&config->run);
     struct dataset dataset = {0};
     struct model model = {0};
     struct tuning tuning = {.result = NULL};
-    int grain = config->run.train.grain, size = comm_size(comm);
-    config->run.train.batch = batch;
+    int grain = options.train.grain, size = comm_size(comm);
+    options.train.batch = batch;
     enum status st;
-    TRY_TO(out, trial_open_letters(comm, IMAGES, batch, &dataset));
-    TRY_TO(out,
-           model_init(&model, &config->model, (struct shape){SYNTH_SIZE, SYNTH_SIZE, 1},
-                      SYNTH_CLASSES, grain));
+    TRY_TO(out, trial_open_letters(comm, IMAGES_LEAST, batch, &dataset));
+    TRY_TO(out, model_init(&model, &config->model, in, SYNTH_CLASSES, grain));
     const struct trainer_setup setup = {
         .comm = comm,
         .dataset = &dataset,
         .model = &model,
-        .options = &config->run,
+        .options = &options,
         .config_text = "",
         .version = app_version(),
     };
@@ -144,53 +148,58 @@ out:
     return st;
 }
 
-/* All CPUs in every split into ranks and threads. Only what starts mpirun can choose
-   that: it is said, not kept. */
-static enum status advise(const char *config, int batch)
+/* All CPUs as every product of ranks and threads. Only the user who starts mpirun can
+   choose among these, so the result is printed, not kept. */
+static enum status print_layouts(const char *config, int batch)
 {
-    struct way ways[WAYS];
+    struct grid_point points[POINTS_MOST];
     int count = 0, cpus = cpu_allowed();
-    for (int ranks = 1; ranks <= cpus && count < WAYS; ranks++)
+    for (int ranks = 1; ranks <= cpus && count < POINTS_MOST; ranks++)
         if (cpus % ranks == 0)
-            ways[count++] = (struct way){.ranks = ranks, .threads = cpus / ranks};
-    const struct ways_request request = {.config = config, .batch = batch, .repeats = 5};
-    TRY(ways_measure(&request, ways, count));
+            points[count++] =
+                (struct grid_point){.ranks = ranks, .threads = cpus / ranks};
+    const struct grid_setup setup = {
+        .config = config, .batch = batch, .repeats = 5, .hidden = PREPARE_VARIABLE};
+    TRY(grid_measure(&setup, points, count));
     for (int i = 0; i < count; i++)
         log_out("batch %d by %d rank%s x %d thread%s: %.0f images/s (%.0f-%.0f)\n", batch,
-                ways[i].ranks, ways[i].ranks > 1 ? "s" : "", ways[i].threads,
-                ways[i].threads > 1 ? "s" : "", ways[i].rate, ways[i].low, ways[i].high);
-    const struct way *best = ways_best(ways, count, cpus);
+                points[i].ranks, points[i].ranks > 1 ? "s" : "", points[i].threads,
+                points[i].threads > 1 ? "s" : "", points[i].rate, points[i].low,
+                points[i].high);
+    const struct grid_point *best = grid_best(points, count, cpus);
     bool clear = true;
     for (int i = 0; i < count; i++)
-        clear = clear && (best == &ways[i] || ways[i].high < best->low);
+        clear = clear && (best == &points[i] || points[i].high < best->low);
     log_out("%s: 'scripts/launch.sh -n %d lockstep train ... --threads %d'\n\n",
             clear ? "fastest on this node"
-                  : "fastest this time, but not by more than they spread",
+                  : "fastest this time, but within the spread of another",
             best->ranks, best->threads);
     return ST_OK;
 }
 
 enum status cmd_tune(struct comm *comm, int argc, char **argv)
 {
-    struct request request = {.stall_timeout = RUN_STALL_TIMEOUT};
+    struct tune_request request = {.stall_timeout = RUN_STALL_TIMEOUT};
     const struct cli_option options[] = {
-        {"batch", CLI_TEXT, &request.batches, "N,N,...", "batch sizes (the config's)"},
+        {"batch", CLI_TEXT, &request.batches, "N,N,...",
+         "batch sizes, default the config's"},
         {"threads", CLI_INT, &request.threads, "T",
-         "per rank (the rank's share of CPUs)"},
-        {"grain", CLI_INT, &request.grain, "N", "instead of the config's"},
+         "threads per rank, default the rank's share of the CPUs"},
+        {"grain", CLI_INT, &request.grain, "N",
+         "samples per grain, instead of the config's"},
         {"layouts", CLI_FLAG, &request.layouts, NULL,
-         "also: the node's CPUs in every split into ranks and threads"},
+         "also try the node's CPUs as every product of ranks and threads"},
         {"stall-timeout", CLI_INT, &request.stall_timeout, "SECONDS", RUN_STALL_HELP},
         {0},
     };
     const struct cli_command command = {
         "tune", "[CONFIG]", 0, 1,
-        "Measure how threads best share the work of the reference network or of "
-        "CONFIG's\non 28x28 images, and keep the answer for 'lockstep train'; also "
-        "under mpirun."};
+        "Measure how threads best divide the work of the reference network or of "
+        "CONFIG's\non 28x28 images, and keep the plan for 'lockstep train'; also under "
+        "mpirun."};
     const char *operand[1] = {NULL};
     struct config config;
-    struct trial_list batches;
+    struct option_list batches;
     struct run_ranks ranks;
     int count;
     TRY(cli_parse(&command, options, argc, argv, operand, &count));
@@ -199,11 +208,11 @@ enum status cmd_tune(struct comm *comm, int argc, char **argv)
     TRY(run_watch(comm, request.stall_timeout));
     TRY(run_check_threads(comm, request.threads));
     if (request.batches)
-        TRY(trial_read_list("batch", request.batches, &batches));
+        TRY(option_list_read("batch", request.batches, &batches));
     enum status st;
-    TRY_TO(out, trial_read_config(operand[0], request.grain, &config));
+    TRY_TO(out, trial_config_read(operand[0], request.grain, &config));
     if (!request.batches)
-        batches = (struct trial_list){1, {config.run.train.batch}};
+        batches = (struct option_list){1, {config.run.train.batch}};
     run_ranks_init(&ranks, comm, (int)request.threads);
     run_ranks_print(&ranks);
     int threads = run_threads(&ranks, comm);
@@ -212,7 +221,7 @@ enum status cmd_tune(struct comm *comm, int argc, char **argv)
         TRY_TO(out, tune_batch(comm, &config, threads, batches.value[i]));
     bool alone = comm_size(comm) == 1 && !getenv("OMPI_COMM_WORLD_SIZE");
     for (int i = 0; alone && request.layouts && i < batches.count; i++)
-        TRY_TO(out, advise(operand[0], batches.value[i]));
+        TRY_TO(out, print_layouts(operand[0], batches.value[i]));
 out:
     config_release(&config);
     return st;

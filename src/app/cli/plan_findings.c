@@ -1,4 +1,4 @@
-/* plan: what the predicted rows come to, in a few sentences. */
+/* plan: conclusions from the predicted rows, in a few sentences. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,8 +13,8 @@
 #define GOOD         0.8
 #define EXAMPLES     5
 
-/* Printed with its lines broken at blanks. */
-static void say(char *text)
+/* Prints the text with its lines broken at blanks, and frees it. */
+static void print_wrapped(char *text)
 {
     size_t column = 0;
     char *rest = text;
@@ -37,31 +37,31 @@ static const char *seconds_text(double seconds, char text[32])
     return text;
 }
 
-/* Seconds of a row's step that a perfect division of one rank's step would not have. */
-struct losses {
+/* Seconds of a step that ideal scaling of one rank's step would not have. */
+struct step_losses {
     double compute, latency, link, cpu, update;
 };
 
-static struct losses losses_of(const struct scaling_row *row,
-                               const struct scaling_row *one)
+static struct step_losses step_losses_of(const struct scaling_row *row,
+                                         const struct scaling_row *one)
 {
     double share = (double)row->batch / (double)one->batch / row->ranks;
-    double hidden = row->reduce > 0 ? row->exposed / row->reduce : 0;
-    double rest = row->reduce - row->latency - row->link;
-    return (struct losses){
+    double exposed = row->reduce > 0 ? row->exposed / row->reduce : 0;
+    double cpu = row->reduce - row->latency - row->link;
+    return (struct step_losses){
         .compute = row->compute - one->compute * share,
-        .latency = hidden * row->latency,
-        .link = hidden * row->link,
-        .cpu = hidden * fmax(rest, 0),
+        .latency = exposed * row->latency,
+        .link = exposed * row->link,
+        .cpu = exposed * fmax(cpu, 0),
         .update = row->update - one->update * share,
     };
 }
 
-/* Why a row's efficiency is no better: its largest loss; the caller frees. */
-static char *reason(const struct scaling *s, const struct scaling_row *row,
-                    const struct scaling_row *one)
+/* The largest loss of a row, in words; the caller frees. */
+static char *loss_reason(const struct scaling *s, const struct scaling_row *row,
+                         const struct scaling_row *one)
 {
-    struct losses l = losses_of(row, one);
+    struct step_losses l = step_losses_of(row, one);
     double most = fmax(fmax(l.compute, l.update), fmax(l.cpu, fmax(l.latency, l.link)));
     char lost[32], step[32];
     seconds_text(most, lost);
@@ -71,26 +71,27 @@ static char *reason(const struct scaling *s, const struct scaling_row *row,
                           row->grains > 1 ? "are" : "is", row->grains,
                           row->grains > 1 ? "s" : "", s->grain, row->ranks);
     if (most == l.compute && row->grains % row->ranks)
-        return mem_format("%d grains are not evenly shared by %d ranks", row->grains,
-                          row->ranks);
+        return mem_format("%d grains cannot be divided evenly among %d ranks",
+                          row->grains, row->ranks);
     if (most == l.compute && s->threads * fmin(row->ranks, s->per_node) > s->cpus)
         return mem_format("the threads of a node's %d ranks share %d CPUs",
                           (int)fmin(row->ranks, s->per_node), s->cpus);
     if (most == l.compute)
-        return mem_format("ranks compute more slowly beside each other, or with small "
+        return mem_format("ranks compute more slowly at the same time, or with small "
                           "shares (%s of a step of %s)",
                           lost, step);
     const char *what = most == l.update    ? "every rank does the whole update"
-                       : most == l.latency ? "the sum over ranks waits for messages on "
-                                             "their way (latency)"
+                       : most == l.latency ? "the sum over ranks waits for messages to "
+                                             "arrive (latency)"
                        : most == l.link    ? "the sum over ranks fills the network "
                                              "(bandwidth)"
-                                           : "the sum over ranks takes the CPUs' time";
+                                           : "the sum over ranks takes CPU time";
     return mem_format("%s, %s of a step of %s", what, lost, step);
 }
 
-/* The first row from which on all are below; NULL: the last one is not. */
-static const struct scaling_row *below_half(const struct scaling_row *rows, int count)
+/* The first of the rows at the end that are all below HALF; NULL: the last is not. */
+static const struct scaling_row *first_below_half(const struct scaling_row *rows,
+                                                  int count)
 {
     const struct scaling_row *first = NULL;
     for (int i = count - 1; i >= 0 && rows[i].efficiency < HALF; i--)
@@ -98,27 +99,30 @@ static const struct scaling_row *below_half(const struct scaling_row *rows, int 
     return first;
 }
 
-static void say_half(const struct scaling *s, const char *what,
-                     const struct scaling_row *rows, int count,
-                     const struct scaling_row *one)
+static void print_half(const struct scaling *s, const char *what,
+                       const struct scaling_row *rows, int count,
+                       const struct scaling_row *one)
 {
-    const struct scaling_row *half = below_half(rows, count), *last = &rows[count - 1];
-    const struct scaling_row *told = half ? half : last;
-    char *why = reason(s, told, one);
+    const struct scaling_row *half = first_below_half(rows, count),
+                             *last = &rows[count - 1];
+    const struct scaling_row *shown = half ? half : last;
+    char *why = loss_reason(s, shown, one);
     if (half)
-        say(mem_format("%s: from %d ranks on (%d node%s) less than half of the ideal "
-                       "speed is left, %.0f %%, because %s.",
+        print_wrapped(
+            mem_format("%s: from %d ranks on (%d node%s) less than half of the ideal "
+                       "speed is reached, %.0f %%, because %s.",
                        what, half->ranks, half->nodes, half->nodes > 1 ? "s" : "",
                        100 * half->efficiency, why));
     else
-        say(mem_format("%s: up to %d ranks at least half of the ideal speed is left, "
-                       "there %.0f %%; most is lost because %s.",
+        print_wrapped(
+            mem_format("%s: up to %d ranks at least half of the ideal speed is reached, "
+                       "there %.0f %%; the largest loss is that %s.",
                        what, last->ranks, 100 * last->efficiency, why));
     free(why);
 }
 
-static void say_fastest(const struct scaling *s, const struct scaling_row *rows,
-                        int count, const struct scaling_row *one)
+static void print_fastest(const struct scaling *s, const struct scaling_row *rows,
+                          int count, const struct scaling_row *one)
 {
     const struct scaling_row *best = &rows[0];
     char step[32];
@@ -126,52 +130,54 @@ static void say_fastest(const struct scaling *s, const struct scaling_row *rows,
         if (rows[i].step < best->step)
             best = &rows[i];
     const struct scaling_row *next = best < &rows[count - 1] ? best + 1 : NULL;
-    char *why = next ? reason(s, next, one) : NULL;
+    char *why = next ? loss_reason(s, next, one) : NULL;
     char *text =
         mem_format("A batch of %lld is fastest%s on %d rank%s: %s a step, %.1f times "
                    "as fast as on one",
                    best->batch, rows[0].ranks > 1 ? ", of these," : "", best->ranks,
                    best->ranks > 1 ? "s" : "", seconds_text(best->step, step),
                    one->step / best->step);
-    say(next ? mem_format("%s. More make it slower: %s.", text, why)
-             : mem_format("%s.", text));
+    print_wrapped(next ? mem_format("%s. More make it slower: %s.", text, why)
+                       : mem_format("%s.", text));
     free(text);
     free(why);
 }
 
-/* The batch with which some of the numbers of ranks reach most of their speed. */
-static void say_batches(const struct scaling *s, const struct scaling_row *rows,
-                        int count)
+/* The batches with which some of the numbers of ranks reach GOOD of the ideal speed. */
+static void print_batches(const struct scaling *s, const struct scaling_row *rows,
+                          int count)
 {
-    int first = 0, told = 0;
+    int first = 0, shown = 0;
     while (first < count && rows[first].ranks == 1)
         first++;
     int step = (count - first + EXAMPLES - 1) / EXAMPLES;
     char *text =
-        mem_format("%.0f %% of the ideal speed takes a batch of at least", 100 * GOOD);
+        mem_format("%.0f %% of the ideal speed needs a batch of at least", 100 * GOOD);
     for (int i = first; i < count; i += step) {
         long long batch = scaling_batch_for(s, rows[i].ranks, GOOD);
-        char *more = batch ? mem_format("%s%s %lld on %d ranks", text, told++ ? "," : "",
+        char *more = batch ? mem_format("%s%s %lld on %d ranks", text, shown++ ? "," : "",
                                         batch, rows[i].ranks)
                            : mem_strdup(text);
         free(text);
         text = more;
     }
-    if (told)
-        say(mem_format("%s (whole grains of %d, equal shares).", text, s->grain));
+    if (shown)
+        print_wrapped(
+            mem_format("%s (whole grains of %d, equal shares).", text, s->grain));
     else if (first < count)
-        say(mem_format("No batch brings %d ranks to %.0f %% of the ideal speed.",
+        print_wrapped(
+            mem_format("No batch brings %d ranks to %.0f %% of the ideal speed.",
                        rows[first].ranks, 100 * GOOD));
     free(text);
 }
 
-/* Where the sum is what is lost most, the idle ranks would go unsaid. */
-static void say_idle(const struct scaling *s, const struct scaling_row *rows, int count)
+/* Said apart: the largest loss may be another one. */
+static void print_idle(const struct scaling *s, const struct scaling_row *rows, int count)
 {
     for (int i = 0; i < count; i++) {
         if (rows[i].ranks <= rows[i].grains)
             continue;
-        say(mem_format(
+        print_wrapped(mem_format(
             "A batch of %lld is %d grain%s of up to %d images: from %d ranks on "
             "some have none; a smaller train.grain makes more.",
             rows[i].batch, rows[i].grains, rows[i].grains > 1 ? "s" : "", s->grain,
@@ -180,13 +186,15 @@ static void say_idle(const struct scaling *s, const struct scaling_row *rows, in
     }
 }
 
-static void say_images(const struct scaling *s, const struct scaling_row *weak, int count)
+static void print_images(const struct scaling *s, const struct scaling_row *weak,
+                         int count)
 {
     for (int i = 0; i < count; i++) {
         if (weak[i].batch <= (long long)s->images)
             continue;
-        say(mem_format("From %d ranks on such a batch has more images than the data set, "
-                       "%zu: as if there were more.",
+        print_wrapped(
+            mem_format("From %d ranks on such a batch has more images than the data set, "
+                       "%zu; the prediction is for a larger one.",
                        (int)(s->images / (size_t)s->batch) + 1, s->images));
         return;
     }
@@ -198,15 +206,16 @@ void plan_print_findings(const struct scaling *s, const struct scaling_row *rows
     struct scaling_row one;
     scaling_predict(s, 1, s->batch, &one);
     if (rows[count - 1].ranks > 1) {
-        say_fastest(s, rows, count, &one);
-        say_half(s, "The same batch on more ranks", rows, count, &one);
-        say_half(s, "A batch that grows with the ranks", weak, count, &one);
-        say_batches(s, rows, count);
+        print_fastest(s, rows, count, &one);
+        print_half(s, "The same batch on more ranks", rows, count, &one);
+        print_half(s, "A batch that grows with the ranks", weak, count, &one);
+        print_batches(s, rows, count);
     }
-    say_idle(s, rows, count);
-    say_images(s, weak, count);
+    print_idle(s, rows, count);
+    print_images(s, weak, count);
     if (scaling_covered(s) < SCALING_MOST)
-        say(mem_format("For more than this node (%d rank%s) give --network, or start on "
+        print_wrapped(
+            mem_format("For more than this node (%d rank%s) give --network, or start on "
                        "several nodes.",
                        s->per_node, s->per_node > 1 ? "s" : ""));
 }

@@ -1,4 +1,4 @@
-/* plan: what was measured, and the predicted rows. */
+/* plan: tables of the measurements and of the predictions. */
 #include <stdio.h>
 
 #include "base/log.h"
@@ -20,8 +20,8 @@ static void print_points(const struct scaling *s)
 {
     struct table table;
     log_out("steps without the sum over ranks%s:\n",
-            s->measured == 1 ? " (several ranks: played by threads of one)" : "");
-    table_init(&table, ">ranks at once", ">images each", ">ms/step", ">slowest try",
+            s->measured == 1 ? " (several ranks: their threads in one rank)" : "");
+    table_init(&table, ">ranks at once", ">images each", ">ms/step", ">slowest visit",
                ">backward", ">update", NULL);
     for (int i = 0; i < s->points; i++) {
         const struct workload_point *p = &s->point[i];
@@ -39,10 +39,10 @@ static void print_points(const struct scaling *s)
 void plan_print_header(const struct scaling *s)
 {
     char a[32];
-    log_out(
-        "%-10s %d rank%s x %d thread%s, %d to a node of %d CPU%s; load average %.2f\n",
-        "parallel", s->measured, s->measured > 1 ? "s" : "", s->threads,
-        s->threads > 1 ? "s" : "", s->per_node, s->cpus, s->cpus > 1 ? "s" : "", s->load);
+    log_out("%-10s %d rank%s x %d thread%s, %d per node of %d CPU%s; load average %.2f\n",
+            "parallel", s->measured, s->measured > 1 ? "s" : "", s->threads,
+            s->threads > 1 ? "s" : "", s->per_node, s->cpus, s->cpus > 1 ? "s" : "",
+            s->load);
     if (*s->cpu)
         log_out("%-10s %s\n", "cpu", s->cpu);
     if (s->params)
@@ -104,7 +104,7 @@ void plan_print_tables(const struct scaling *s, const struct scaling_row *strong
     print_rows(s, strong, count, false);
     print_rows(s, weak, count, true);
     log_out(
-        "sum: of the gradient over the ranks, by itself; waited: what of it is left "
-        "behind\nbackward; no overlap: the step with all of it; %% of ideal: images/s "
-        "against as many\ntimes one rank's.\n");
+        "sum: that of the gradient over ranks, by itself; waited: the part of it that "
+        "ends after\nbackward; no overlap: the step with the whole sum; %% of ideal: "
+        "images/s relative to as many\ntimes one rank's.\n");
 }

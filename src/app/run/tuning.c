@@ -6,7 +6,6 @@
 #include <string.h>
 #include <time.h>
 
-#include "app/cli/commands.h"
 #include "app/run/load.h"
 #include "base/grain.h"
 #include "base/hash.h"
@@ -15,11 +14,11 @@
 #include "base/parse.h"
 #include "comm/comm.h"
 #include "kernels/cpu.h"
+#include "lab/trial.h"
 
-#define STEP_SECONDS 0.05 /* that a candidate is timed for, at least, in each round */
-#define WORTH        60   /* seconds that a run must take for its plan to be measured */
-#define FIRST_LINE   "lockstep plan 3"
-#define BUSY         0.5 /* load average for each CPU */
+#define WORTH      60 /* seconds; a shorter run is not worth measuring */
+#define FIRST_LINE "lockstep plan 3"
+#define BUSY       0.5 /* load average per CPU */
 
 static const char *const mode_words[] = {"off", "cached", "force"};
 
@@ -34,53 +33,39 @@ enum status tuning_read_mode(const char *text, enum tuning_mode *mode)
     FAIL(ST_USAGE, "'--tune %s': expected off, cached or force", text);
 }
 
-void tuning_rule(const struct parallel_options *options, int threads,
-                 struct parallel_plan *plan)
+/* --- plans measured before --- */
+
+/* The operations of the network, as the key names them; the caller frees. */
+static char *key_network(const struct model *model)
 {
-    int intra = options->intra;
-    plan_init(plan, threads);
-    if (intra == INTRA_BATCH)
-        plan->teams = false;
-    if (intra == INTRA_CHANNEL)
-        plan->lanes = 1;
-    if (intra == INTRA_HYBRID)
-        plan->lanes = (threads + 1) / 2;
-    snprintf(plan->reduce, sizeof plan->reduce, "%s", comm_tree_names[options->reduce]);
+    size_t room = (size_t)model->ops * (LAYER_NAME + 80) + 1, used = 0;
+    char *text = mem_zeroed(room, 1);
+    for (int s = 0; s < model->ops; s++) {
+        const struct layer *op = model->op[s];
+        used += (size_t)snprintf(text + used, room - used, " %s:%dx%dx%d:%zu", op->name,
+                                 op->out.h, op->out.w, op->out.c, op->save);
+    }
+    return text;
 }
 
-/* --- what was measured before --- */
-
-static void say(struct tuning *tuning, const char *source)
-{
-    snprintf(tuning->source, sizeof tuning->source, "%s", source);
-}
-
-/* All that decides the times, a line each; the caller frees. */
+/* Everything that the times depend on, in lines; the caller frees. */
 static char *key_text(const struct trainer_setup *setup, int threads)
 {
     const struct model *model = setup->model;
-    const struct train_options *train = &setup->options->train;
-    char *network = mem_strdup("");
-    for (int s = 0; s < model->ops; s++) {
-        const struct layer *step = model->op[s];
-        char *longer = mem_format("%s %s:%dx%dx%d:%zu", network, step->name, step->out.h,
-                                  step->out.w, step->out.c, step->save);
-        free(network);
-        network = longer;
-    }
-    char *key =
-        mem_format("cpu %s, %d of %d, %s kernels\nlibraries %s, %s, lockstep %s\n"
-                   "world %d ranks, %d here, %d threads\nbatch %d, grain %d\n"
-                   "network %dx%dx%d%s, %zu parameters\n",
-                   cpu_model(), cpu_allowed(), cpu_online(), cpu_isa_name(cpu_isa()),
-                   cpu_blas(), comm_version(), setup->version, comm_size(setup->comm),
-                   comm_node_size(setup->comm), threads, train->batch, model->grain,
-                   model->in.h, model->in.w, model->in.c, network, model->params);
+    char *network = key_network(model);
+    char *key = mem_format(
+        "cpu %s, %d of %d, %s kernels\nlibraries %s, %s, lockstep %s\n"
+        "world %d ranks, %d here, %d threads\nbatch %d, grain %d\n"
+        "network %dx%dx%d%s, %zu parameters\n",
+        cpu_model(), cpu_allowed(), cpu_online(), cpu_isa_name(cpu_isa()), cpu_blas(),
+        comm_version(), setup->version, comm_size(setup->comm),
+        comm_node_size(setup->comm), threads, setup->options->train.batch, model->grain,
+        model->in.h, model->in.w, model->in.c, network, model->params);
     free(network);
     return key;
 }
 
-/* Of the key's file. Returns false where there is no home for it. */
+/* The key's file. False: there is no cache folder. */
 static bool cache_path(const char *key, char folder[FS_PATH], char path[FS_PATH])
 {
     const char *cache = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
@@ -97,7 +82,7 @@ static bool cache_path(const char *key, char folder[FS_PATH], char path[FS_PATH]
     return true;
 }
 
-static bool algorithm_known(const char *name)
+static bool algorithm_is_known(const char *name)
 {
     for (int i = 0; comm_tree_names[i]; i++)
         if (strcmp(comm_tree_names[i], name) == 0)
@@ -105,17 +90,17 @@ static bool algorithm_known(const char *name)
     return false;
 }
 
-/* What was kept, for all ranks. Plain data. */
-struct kept {
+/* A plan that was kept. Plain data, broadcast as bytes. */
+struct kept_plan {
     bool found;
     struct parallel_plan plan;
     char when[64]; /* "2026-11-22 19:40, load average 0.31" */
 };
 
-/* A file: FIRST_LINE, the key, the plan, when it was measured. Whatever else is there is
-   not looked at. */
+/* A file is FIRST_LINE, the key, the plan, and when it was measured. The rest is ignored.
+ */
 static void cache_read(const struct model *model, const char *key, int threads,
-                       struct kept *kept)
+                       struct kept_plan *kept)
 {
     char folder[FS_PATH], path[FS_PATH], *text;
     size_t bytes;
@@ -129,11 +114,12 @@ static void cache_read(const struct model *model, const char *key, int threads,
         char *rest = text + length, *plan = strsep(&rest, "\n");
         const char *when = rest ? strsep(&rest, "\n") : "";
         kept->found = plan_read(&kept->plan, model, plan) &&
-                      kept->plan.threads <= threads && algorithm_known(kept->plan.reduce);
+                      kept->plan.threads <= threads &&
+                      algorithm_is_known(kept->plan.reduce);
         snprintf(kept->when, sizeof kept->when, "%s", when);
     }
     if (!kept->found)
-        log_note("'%s' is damaged or of another key: it is not used", path);
+        log_note("'%s' is damaged or has another key: it is not used", path);
     free(head);
     free(text);
 }
@@ -156,7 +142,7 @@ static enum status cache_put(const char *path, const char *key, const char *plan
     return fs_commit(temp, path);
 }
 
-/* A plan that cannot be kept is used all the same. */
+/* A plan that cannot be kept is used nevertheless. */
 static void cache_write(const struct model *model, const char *key,
                         const struct parallel_plan *plan, double load)
 {
@@ -180,47 +166,9 @@ static void cache_write(const struct model *model, const char *key,
 
 /* --- measuring --- */
 
-/* A run of its own that leaves nothing behind. */
-static enum status step_seconds(const void *context, const struct parallel_plan *plan,
-                                double *seconds)
-{
-    struct trainer_setup setup = *(const struct trainer_setup *)context;
-    struct run_options options = *setup.options;
-    options.optim.lr = 0; /* what would diverge does not: all steps are alike */
-    setup.options = &options;
-    setup.plan = plan;
-    setup.folder = NULL;
-    setup.lock = NULL;
-    setup.deadline = 0;
-    struct trainer *trainer = trainer_create(&setup);
-    enum status st;
-    double once = 0;
-    trainer_start(trainer);
-    TRY_TO(out, trainer_time_steps(trainer, 1, false, &once)); /* warm up */
-    TRY_TO(out, trainer_time_steps(trainer, 1, false, &once));
-    comm_max_f64(setup.comm, &once, 1);
-    int count = once < STEP_SECONDS ? (int)(STEP_SECONDS / once) + 1 : 1;
-    TRY_TO(out, trainer_time_steps(trainer, count, false, seconds));
-    *seconds /= count;
-out:
-    trainer_free(trainer);
-    return st;
-}
-
-static enum status measure(const struct tune_job *job, struct tuning *tuning)
-{
-    double begin = timer_now();
-    tuning->result = mem_zeroed(1, sizeof *tuning->result);
-    TRY(tune_search(job, tuning->result));
-    tuning->plan = tuning->result->candidate[tuning->result->chosen].plan;
-    say(tuning, "measured now");
-    tuning->seconds = timer_now() - begin;
-    return ST_OK;
-}
-
-/* Steps in the whole run, at the rule's speed. */
-static enum status run_seconds(const struct trainer_setup *setup,
-                               const struct parallel_plan *rule, double *seconds)
+/* Seconds of the whole run under the rule's plan. */
+static enum status measure_run_seconds(const struct trainer_setup *setup,
+                                       const struct parallel_plan *rule, double *seconds)
 {
     const struct train_options *train = &setup->options->train;
     uint64_t images = setup->dataset->info.count[DATASET_TRAIN];
@@ -228,21 +176,23 @@ static enum status run_seconds(const struct trainer_setup *setup,
     double steps = train->steps > 0
                        ? (double)train->steps
                        : (double)((images + batch - 1) / batch) * train->epochs;
-    TRY(step_seconds(setup, rule, seconds));
+    TRY(trial_step_seconds(setup, rule, seconds));
     *seconds *= steps;
     comm_max_f64(setup->comm, seconds, 1);
     return ST_OK;
 }
 
-/* One plan serves all ranks only if all have the same threads. */
-static bool alike(struct comm *comm, int threads)
+/* --- by rule --- */
+
+/* One plan serves all ranks only if all have the same number of threads. */
+static bool threads_are_alike(struct comm *comm, int threads)
 {
     double most[] = {threads, -threads};
     comm_max_f64(comm, most, 2);
     return most[0] + most[1] == 0;
 }
 
-/* Every lane has activations and gradients of its own. */
+/* Fewer lanes need less memory: each has its own activations and gradients. */
 static void fit_to_memory(const struct trainer_setup *setup, struct parallel_plan *plan)
 {
     struct trainer_setup fitted = *setup;
@@ -251,8 +201,9 @@ static void fit_to_memory(const struct trainer_setup *setup, struct parallel_pla
         plan->lanes--;
 }
 
-/* A pipeline of S stages idles for S - 1 of the rounds that it goes through: fewer lanes,
-   whose threads share grains, make more rounds. A replica's stages have as many lanes. */
+/* A pipeline of S stages is partly idle for S - 1 of its rounds. Fewer lanes, whose
+   threads share grains, make more rounds. All stages of a replica have the same number of
+   lanes. */
 static void fit_to_pipeline(const struct trainer_setup *setup, int grains,
                             struct parallel_plan *plan)
 {
@@ -274,63 +225,110 @@ void tuning_by_rule(const struct trainer_setup *setup, int threads,
 {
     const struct run_options *options = setup->options;
     int grains = grain_count((uint64_t)options->train.batch, options->train.grain);
-    tuning_rule(&options->parallel, threads, plan);
+    tune_rule(&options->parallel, threads, plan);
     if (setup->stage && setup->stage->count > 1)
         fit_to_pipeline(setup, grains, plan);
+}
+
+/* --- the choice --- */
+
+enum tuning_source tuning_decide(const struct tuning_facts *facts)
+{
+    if (facts->pipeline && facts->mode == TUNING_FORCE)
+        return TUNING_BY_RULE_PIPELINE;
+    if (facts->pipeline || facts->mode == TUNING_OFF || !facts->choice)
+        return TUNING_BY_RULE;
+    if (facts->mode == TUNING_FORCE)
+        return TUNING_MEASURE;
+    if (facts->kept)
+        return TUNING_KEPT;
+    if (facts->busy)
+        return TUNING_BY_RULE_BUSY;
+    return facts->run_seconds < WORTH ? TUNING_BY_RULE_SHORT : TUNING_MEASURE;
+}
+
+static const char *const source_words[] = {
+    [TUNING_BY_RULE] = "by rule",
+    [TUNING_BY_RULE_PIPELINE] = "by rule: a pipeline's plan is not measured",
+    [TUNING_BY_RULE_BUSY] = "by rule: the machine is too busy to be measured",
+    [TUNING_BY_RULE_SHORT] = "by rule: the run is too short to be worth measuring",
+    [TUNING_KEPT] = "measured before",
+    [TUNING_MEASURE] = "measured now",
+};
+
+/* What the decision depends on; run_seconds is measured only if it decides. */
+static enum status gather_facts(const struct trainer_setup *setup, const char *key,
+                                const struct parallel_plan *rule,
+                                struct tuning_facts *facts, struct kept_plan *kept)
+{
+    *kept = (struct kept_plan){.found = false};
+    facts->run_seconds = WORTH;
+    if (facts->mode != TUNING_CACHED)
+        return ST_OK;
+    if (comm_rank(setup->comm) == 0)
+        cache_read(setup->model, key, rule->threads, kept);
+    comm_bcast(setup->comm, kept, sizeof *kept, 0);
+    facts->kept = kept->found;
+    if (facts->kept || facts->busy)
+        return ST_OK;
+    return measure_run_seconds(setup, rule, &facts->run_seconds);
+}
+
+static enum status measure_plan(const struct trainer_setup *setup, const char *key,
+                                double load, struct tuning *tuning)
+{
+    double begin = timer_now();
+    const struct parallel_plan rule = tuning->plan;
+    tuning->result = mem_zeroed(1, sizeof *tuning->result);
+    TRY(tune_search(setup, &rule, tuning->result));
+    tuning->plan = tuning->result->candidate[tuning->result->chosen].plan;
+    tuning->seconds = timer_now() - begin;
+    if (comm_rank(setup->comm) == 0)
+        cache_write(setup->model, key, &tuning->plan, load);
+    return ST_OK;
+}
+
+/* tuning->plan is the rule's. */
+static enum status choose_plan(const struct trainer_setup *setup, const char *key,
+                               struct tuning_facts *facts, struct tuning *tuning)
+{
+    struct kept_plan kept;
+    double per_cpu, load = load_average(setup->comm, &per_cpu);
+    facts->busy = per_cpu > BUSY;
+    TRY(gather_facts(setup, key, &tuning->plan, facts, &kept));
+    enum tuning_source source = tuning_decide(facts);
+    bool dated = source == TUNING_KEPT && *kept.when;
+    snprintf(tuning->source, sizeof tuning->source, "%s%s%s", source_words[source],
+             dated ? ", " : "", dated ? kept.when : "");
+    if (source == TUNING_KEPT)
+        tuning->plan = kept.plan;
+    if (source != TUNING_MEASURE)
+        return ST_OK;
+    if (facts->busy)
+        log_note("the load average is %.2f: other work disturbs the measurement, and its "
+                 "result is kept; measure again when the machine is quiet",
+                 load);
+    return measure_plan(setup, key, load, tuning);
 }
 
 enum status tuning_choose(const struct trainer_setup *setup, int threads,
                           enum tuning_mode mode, struct tuning *tuning)
 {
-    const struct run_options *options = setup->options;
-    struct comm *comm = setup->comm;
-    struct tune_job job = {
-        .comm = comm,
-        .model = setup->model,
-        .samples = options->train.batch,
-        .grains = grain_count((uint64_t)options->train.batch, setup->model->grain),
-        .step = step_seconds,
-        .context = setup,
-    };
-    *tuning = (struct tuning){.source = "by rule"};
+    struct tuning_facts facts = {.mode = mode,
+                                 .pipeline = setup->stage && setup->stage->count > 1};
+    *tuning = (struct tuning){.result = NULL};
     tuning_by_rule(setup, threads, &tuning->plan);
-    if (setup->stage && setup->stage->count > 1) {
-        if (mode == TUNING_FORCE)
-            say(tuning, "by rule: that of a pipeline is not measured");
+    facts.choice = mode != TUNING_OFF && !facts.pipeline &&
+                   setup->options->parallel.intra == INTRA_AUTO &&
+                   threads_are_alike(setup->comm, threads) &&
+                   tune_matters(setup->comm, &tuning->plan);
+    if (!facts.choice) {
+        snprintf(tuning->source, sizeof tuning->source, "%s",
+                 source_words[tuning_decide(&facts)]);
         return ST_OK;
     }
-    job.rule = tuning->plan;
-    bool wanted = mode != TUNING_OFF && options->parallel.intra == INTRA_AUTO;
-    if (!wanted || !alike(comm, threads) || !tune_matters(&job))
-        return ST_OK;
-    double per_cpu, load = load_average(comm, &per_cpu), seconds = WORTH;
-    bool busy = per_cpu > BUSY;
     char *key = key_text(setup, threads);
-    struct kept kept = {.plan = tuning->plan};
-    if (mode == TUNING_CACHED && comm_rank(comm) == 0)
-        cache_read(setup->model, key, threads, &kept);
-    comm_bcast(comm, &kept, sizeof kept, 0);
-    enum status st = ST_OK;
-    if (mode == TUNING_CACHED && !kept.found && !busy)
-        TRY_TO(out, run_seconds(setup, &tuning->plan, &seconds));
-    if (mode == TUNING_FORCE && busy)
-        log_note("the load average is %.2f: other work is measured along, and what comes "
-                 "of it is kept; measure again when the machine is quiet",
-                 load);
-    if (kept.found) {
-        tuning->plan = kept.plan;
-        snprintf(tuning->source, sizeof tuning->source, "measured before%s%s",
-                 *kept.when ? ", " : "", kept.when);
-    } else if (mode == TUNING_CACHED && busy) {
-        say(tuning, "by rule: the machine is too busy to be measured");
-    } else if (seconds < WORTH) {
-        say(tuning, "by rule: the run is too short to be worth measuring");
-    } else {
-        st = measure(&job, tuning);
-        if (st == ST_OK && comm_rank(comm) == 0)
-            cache_write(setup->model, key, &tuning->plan, load);
-    }
-out:
+    enum status st = choose_plan(setup, key, &facts, tuning);
     free(key);
     return st;
 }

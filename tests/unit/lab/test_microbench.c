@@ -1,4 +1,4 @@
-/* What is measured beside the table computes what it should. */
+/* The code that is timed computes what it should. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -121,8 +121,8 @@ static void test_layouts(void **state)
     kernels_select(cpu_isa());
 }
 
-/* Both ways of a convolution, also where the other is taken. */
-static void test_ways(void **state)
+/* Both algorithms of a convolution, also where conv_forward uses the other. */
+static void test_convs(void **state)
 {
     (void)state;
     static const struct team alone = {.size = 1};
@@ -151,26 +151,142 @@ static void test_ways(void **state)
     }
 }
 
-/* Operations run on any size and any number of threads; sizes that pay are real ones. */
+/* --- operations --- */
+
+enum { CLASSES = 26, THREADS = 3 };
+
+/* Inputs of an operation in random order; y, z and bytes hold what forward would give. */
+static void fill_inputs(struct microbench_buffers *b)
+{
+    struct rng rng;
+    rng_init(&rng, 4, RNG_TEST, 0, 9);
+    for (size_t i = 0; i < b->room; i++) {
+        b->x[i] = rng_range(&rng, -3.0f, 3.0f);
+        b->y[i] = rng_range(&rng, -1.0f, 1.0f);
+        b->z[i] = rng_range(&rng, -1.0f, 1.0f);
+        b->bytes[i] = (uint8_t)(i % 3 == 0);
+    }
+}
+
+/* The result that element i should have; y, z, bytes: those before. */
+static double op_expected(enum microbench_op op, const struct microbench_buffers *b,
+                          size_t i)
+{
+    double x = (double)b->x[i];
+    switch (op) {
+    case OP_RELU:
+        return x > 0 ? x : 0;
+    case OP_RELU_BACK:
+        return b->y[i] > 0.0f ? x : 0;
+    case OP_GELU:
+        return reference_gelu(x);
+    case OP_GELU_BACK:
+        return x * (double)b->z[i];
+    case OP_DROPOUT:
+        return b->bytes[i] ? 2 * x : 0;
+    case OP_MAXPOOL: { /* images of 2 x 2 x KERNELS_GROUP */
+        const float *image = b->x + i / GROUP * 4 * GROUP + i % GROUP;
+        return (double)fmaxf(fmaxf(image[0], image[GROUP]),
+                             fmaxf(image[2 * GROUP], image[3 * GROUP]));
+    }
+    default: {
+        const float *row = b->x + i / CLASSES * CLASSES;
+        double sum = 0;
+        for (int c = 0; c < CLASSES; c++)
+            sum += exp((double)row[c]);
+        return x - log(sum);
+    }
+    }
+}
+
+struct op_race {
+    enum microbench_op op;
+    const struct microbench_buffers *buffers;
+    struct team_shared shared;
+};
+
+static void op_member(void *context, int thread)
+{
+    struct op_race *race = context;
+    struct team team = {.size = THREADS, .index = thread, .shared = &race->shared};
+    microbench_op_run(race->op, race->buffers, &team);
+}
+
+static void check_op(enum microbench_op op, size_t n)
+{
+    struct microbench_buffers b;
+    microbench_buffers_init(&b, n);
+    fill_inputs(&b);
+    double *want = mem_zeroed(n, sizeof *want);
+    for (size_t i = 0; i < n; i++)
+        want[i] = op_expected(op, &b, i);
+    struct op_race *race = mem_aligned(1, sizeof *race);
+    race->op = op;
+    race->buffers = &b;
+    team_run(THREADS, op_member, race);
+    const float *found = op == OP_RELU_BACK ? b.z : b.y;
+    for (size_t i = 0; i < n; i++)
+        if (!(fabs((double)found[i] - want[i]) <= 1e-5))
+            fail_msg("%s, %zu elements: [%zu] is %g, not %g", microbench_op_name(op), n,
+                     i, (double)found[i], want[i]);
+    free(race);
+    free(want);
+    microbench_buffers_release(&b);
+}
+
+/* What is timed is the operation, on any size and number of threads. */
 static void test_ops(void **state)
 {
     (void)state;
-    for (int op = 0; op < OPS; op++) {
-        struct microbench_times times = microbench_op(op, 77, 3);
-        assert_true(times.alone.median > 0 && times.inside.median > 0);
-        assert_true(times.region.median > 0);
+    for (int op = 0; op < OPS; op++)
+        for (size_t n = 1; n < 1000; n = 3 * n + 7)
+            check_op(op, n);
+}
+
+/* The scalar and the vector loop compute the same. */
+static void test_vectors(void **state)
+{
+    (void)state;
+    enum { COUNT = 1000 };
+    float *x = random_floats(COUNT, 1), *scalar = mem_aligned(COUNT, 4),
+          *vector = mem_aligned(COUNT, 4);
+    for (int op = OP_RELU; op <= OP_GELU; op += OP_GELU - OP_RELU) {
+        microbench_scalar(op, scalar, x, COUNT);
+        microbench_vector(op, vector, x, COUNT);
+        for (int i = 0; i < COUNT; i++) {
+            double want =
+                op == OP_RELU ? fmax((double)x[i], 0) : reference_gelu((double)x[i]);
+            assert_true(fabs((double)scalar[i] - want) <= 1e-5);
+            assert_true(fabs((double)vector[i] - want) <= 1e-5);
+        }
     }
-    struct microbench_pays pays = microbench_pays(OP_RELU, 2);
-    assert_true(pays.inside <= MICROBENCH_MOST && pays.region <= MICROBENCH_MOST);
-    assert_true(microbench_vector_gain(OP_GELU, 100) > 0);
+    free(x);
+    free(scalar);
+    free(vector);
+}
+
+/* Times grow with the work: 1,000 times the elements take longer. The sizes from which
+   threads are faster are multiples of the kernels' unit. */
+static void test_times(void **state)
+{
+    (void)state;
+    struct microbench_times few = microbench_op(OP_GELU, 77, THREADS);
+    struct microbench_times many = microbench_op(OP_GELU, 77000, THREADS);
+    assert_true(few.alone.median > 0 && few.inside.median > 0);
+    assert_true(few.region.median > 0);
+    assert_true(many.alone.median > few.alone.median);
+    struct microbench_breakeven found = microbench_breakeven(OP_RELU, 2);
+    assert_int_equal(found.inside % 64, 0);
+    assert_int_equal(found.region % 64, 0);
+    assert_true(found.inside <= MICROBENCH_MOST && found.region <= MICROBENCH_MOST);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_layouts),
-        cmocka_unit_test(test_ways),
-        cmocka_unit_test(test_ops),
+        cmocka_unit_test(test_layouts), cmocka_unit_test(test_convs),
+        cmocka_unit_test(test_ops),     cmocka_unit_test(test_vectors),
+        cmocka_unit_test(test_times),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,4 @@
-/* What the model of scaling cannot get wrong: its limits, and in which direction each
-   figure moves. */
+/* Predictions in limiting cases, and the direction in which each figure moves. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -75,7 +74,7 @@ static struct scaling_row weak(struct scaling s, int ranks)
     return predict(s, ranks, scaling_weak_batch(&s, ranks));
 }
 
-static void near(double value, double wanted)
+static void assert_near(double value, double wanted)
 {
     if (fabs(value - wanted) > 1e-9 + 1e-6 * fabs(wanted))
         fail_msg("%g, wanted %g", value, wanted);
@@ -85,13 +84,13 @@ static void test_one_rank(void **state)
 {
     (void)state;
     struct scaling_row row = predict(ideal(), 1, BATCH);
-    near(row.step, FIXED + UPDATE + IMAGE * BATCH);
-    near(row.reduce, 0);
-    near(row.exposed, 0);
-    near(row.step, row.step_no_overlap);
-    near(row.efficiency, 1);
-    near(row.images_per_second, BATCH / row.step);
-    near(row.epoch, ceil(100000.0 / BATCH) * row.step);
+    assert_near(row.step, FIXED + UPDATE + IMAGE * BATCH);
+    assert_near(row.reduce, 0);
+    assert_near(row.exposed, 0);
+    assert_near(row.step, row.step_no_overlap);
+    assert_near(row.efficiency, 1);
+    assert_near(row.images_per_second, BATCH / row.step);
+    assert_near(row.epoch, ceil(100000.0 / BATCH) * row.step);
     assert_int_equal(row.nodes, 1);
 }
 
@@ -101,10 +100,10 @@ static void test_infinite_network(void **state)
     struct scaling s = ideal();
     s.costs = (struct scaling_costs){0};
     for (int ranks = 1; ranks <= 4096; ranks *= 4)
-        near(weak(s, ranks).efficiency, 1);
+        assert_near(weak(s, ranks).efficiency, 1);
     struct scaling_row row = predict(s, 32, BATCH); /* one grain each */
-    near(row.step, FIXED + UPDATE + IMAGE * GRAIN);
-    near(predict(s, 4096, BATCH).step, row.step); /* the others have none */
+    assert_near(row.step, FIXED + UPDATE + IMAGE * GRAIN);
+    assert_near(predict(s, 4096, BATCH).step, row.step); /* the others have none */
 }
 
 static void test_directions(void **state)
@@ -153,9 +152,9 @@ static void test_slow_link(void **state)
     (void)state;
     struct scaling s = ideal();
     s.costs = (struct scaling_costs){.link = 1e-6};
-    near(predict(s, 2, BATCH).reduce, 300000 * 1e-6);
-    near(predict(s, 2, BATCH).link, 300000 * 1e-6);
-    near(predict(s, 2, BATCH).latency, 0);
+    assert_near(predict(s, 2, BATCH).reduce, 300000 * 1e-6);
+    assert_near(predict(s, 2, BATCH).link, 300000 * 1e-6);
+    assert_near(predict(s, 2, BATCH).latency, 0);
 }
 
 /* What is hidden is at most what is left of backward when the first piece is final. */
@@ -168,17 +167,17 @@ static void test_overlap(void **state)
     assert_true(row.exposed < row.reduce);
     assert_true(row.reduce - row.exposed <= 0.8 * last + NOTHING);
     s.overlap = false;
-    near(predict(s, 8, BATCH).step, row.step_no_overlap);
+    assert_near(predict(s, 8, BATCH).step, row.step_no_overlap);
     s = ideal(); /* teams do not overlap */
     s.threads = s.lanes = 4;
     row = predict(s, 32, BATCH);
-    near(row.step, row.step_no_overlap);
+    assert_near(row.step, row.step_no_overlap);
     s.teams = false;
     row = predict(s, 32, BATCH);
     assert_true(row.step < row.step_no_overlap);
 }
 
-/* A measured sum is predicted as it was, and others in proportion. */
+/* A measured sum is predicted as measured, and others in proportion. */
 static void test_measured_sums(void **state)
 {
     (void)state;
@@ -191,8 +190,8 @@ static void test_measured_sums(void **state)
     struct scaling_row row = predict(s, 4, BATCH);
     assert_true(fabs(row.reduce - 5e-3) < 1e-6);
     assert_true(predict(s, 8, BATCH).reduce > predict(ideal(), 8, BATCH).reduce);
-    s.network.given = true; /* then it is that of one that was given */
-    near(predict(s, 4, BATCH).reduce, predict(ideal(), 4, BATCH).reduce);
+    s.network.given = true; /* a given network: measured sums do not count */
+    assert_near(predict(s, 4, BATCH).reduce, predict(ideal(), 4, BATCH).reduce);
 }
 
 static void test_interpolation(void **state)
@@ -205,12 +204,12 @@ static void test_interpolation(void **state)
     assert_int_equal(s.points, 2);
     fill_in(&s);
     scaling_predict(&s, 1, s.batch, &row);
-    near(row.step, FIXED + UPDATE + IMAGE * s.batch);
+    assert_near(row.step, FIXED + UPDATE + IMAGE * s.batch);
     scaling_predict(&s, 1, 3 * GRAIN, &row);
-    near(row.step, FIXED + UPDATE + IMAGE * 3 * GRAIN);
+    assert_near(row.step, FIXED + UPDATE + IMAGE * 3 * GRAIN);
     s.points = 1; /* then in proportion */
     scaling_predict(&s, 1, 2LL * s.point[0].samples, &row);
-    near(row.step, UPDATE + 2 * (FIXED + IMAGE * s.point[0].samples));
+    assert_near(row.step, UPDATE + 2 * (FIXED + IMAGE * s.point[0].samples));
 }
 
 static void test_batch_for(void **state)
@@ -242,10 +241,10 @@ static void test_covered(void **state)
     s.network.between_nodes = false;
     s.per_node = 3;
     assert_int_equal(scaling_covered(&s), 3);
-    assert_int_equal(scaling_beside(&s, 2), 2);
-    assert_int_equal(scaling_beside(&s, 100), 3);
+    assert_int_equal(scaling_concurrent(&s, 2), 2);
+    assert_int_equal(scaling_concurrent(&s, 100), 3);
     s.measured = 8;
-    assert_int_equal(scaling_beside(&s, 100), 8);
+    assert_int_equal(scaling_concurrent(&s, 100), 8);
     assert_true(scaling_sums_count(&s, 2, 4));
     assert_false(scaling_sums_count(&s, 8, 4)); /* 4 to a node, not 3 */
     assert_true(scaling_sums_count(&s, 8, 3));
@@ -258,8 +257,8 @@ static void parsed(const char *text, double bandwidth, double latency)
     assert_int_equal(fabric_parse(text, &network), ST_OK);
     assert_string_equal(network.text, text);
     assert_true(network.known && network.given && network.between_nodes);
-    near(network.link.bandwidth, bandwidth * 1448 / 1538);
-    near(network.link.latency * 1e6, latency * 1e6);
+    assert_near(network.link.bandwidth, bandwidth * 1448 / 1538);
+    assert_near(network.link.latency * 1e6, latency * 1e6);
 }
 
 static void test_network(void **state)

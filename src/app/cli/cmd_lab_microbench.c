@@ -1,4 +1,4 @@
-/* What stands beside the laboratory's table, and the claims. */
+/* lab: the tables of the microbenchmarks and of the claims. */
 #include "base/log.h"
 #include "base/table.h"
 #include "cmd_lab.h"
@@ -33,9 +33,9 @@ static void print_walks(const struct results *results)
 {
     struct table table;
     log_out("\naccess order: every element of a square matrix, along its rows and along "
-            "its columns, ns an element\n");
-    table_init(&table, "<matrix", "<in", ">by row", ">by column",
-               ">cost of the wrong one", NULL);
+            "its columns, ns per element\n");
+    table_init(&table, "<matrix", "<in", ">by row", ">by column", ">columns / rows",
+               NULL);
     for (int i = 0; i < results->walks; i++) {
         const struct microbench_walk *walk = &results->walk[i];
         table_cellf(&table, "%dx%d", walk->side, walk->side);
@@ -48,20 +48,22 @@ static void print_walks(const struct results *results)
     table_release(&table);
 }
 
-static void print_ways(const struct results *results)
+static void print_convs(const struct results *results)
 {
     struct table table;
-    if (results->ways == 0)
+    if (results->convs == 0)
         return;
-    log_out("\nconvolutions forward, directly and as im2col and sgemm, us, one thread\n");
-    table_init(&table, "<layer", ">taps", ">direct", ">im2col+sgemm", "<taken", NULL);
-    for (int i = 0; i < results->ways; i++) {
-        const struct microbench_ways *way = &results->way[i];
-        table_cellf(&table, "%s", way->name);
-        table_cellf(&table, "%d", way->shape.r * way->shape.s * way->shape.c);
-        table_cellf(&table, "%.1f", way->direct.median * 1e6);
-        table_cellf(&table, "%.1f", way->gemm.median * 1e6);
-        table_cellf(&table, "%s", way->takes_direct ? "direct" : "im2col+sgemm");
+    log_out(
+        "\nconvolutions forward, by the direct kernel and by im2col and sgemm, us, one "
+        "thread\n");
+    table_init(&table, "<layer", ">taps", ">direct", ">im2col+sgemm", "<used", NULL);
+    for (int i = 0; i < results->convs; i++) {
+        const struct microbench_conv *conv = &results->conv[i];
+        table_cellf(&table, "%s", conv->name);
+        table_cellf(&table, "%d", conv->shape.r * conv->shape.s * conv->shape.c);
+        table_cellf(&table, "%.1f", conv->direct.median * 1e6);
+        table_cellf(&table, "%.1f", conv->gemm.median * 1e6);
+        table_cellf(&table, "%s", conv->takes_direct ? "direct" : "im2col+sgemm");
     }
     table_print(&table);
     table_release(&table);
@@ -75,7 +77,7 @@ static void elements_cell(struct table *table, size_t elements)
         table_cellf(table, "never");
 }
 
-static void print_pays(const struct results *results)
+static void print_breakeven(const struct results *results)
 {
     struct table table;
     if (results->threads < 2)
@@ -83,11 +85,11 @@ static void print_pays(const struct results *results)
     log_out("\nelements from which %d threads are faster than one (never: not up to "
             "%zu)\n",
             results->threads, MICROBENCH_MOST);
-    table_init(&table, "<operation", ">inside a region", ">in one of its own", NULL);
+    table_init(&table, "<operation", ">inside a region", ">in its own region", NULL);
     for (int op = 0; op < OPS; op++) {
         table_cellf(&table, "%s", microbench_op_name(op));
-        elements_cell(&table, results->pays[op].inside);
-        elements_cell(&table, results->pays[op].region);
+        elements_cell(&table, results->breakeven[op].inside);
+        elements_cell(&table, results->breakeven[op].region);
     }
     table_print(&table);
     table_release(&table);
@@ -96,7 +98,8 @@ static void print_pays(const struct results *results)
 void lab_print_claims(const struct claim *claims, int count)
 {
     struct table table;
-    log_out("\nclaims of a first table, from a machine of 8 cores, examined here\n");
+    log_out(
+        "\nclaims of a first table, from a machine of 8 cores, and what holds here\n");
     table_init(&table, "<claim", "<holds", "<here", NULL);
     for (int i = 0; i < count; i++)
         table_row(&table, claims[i].claim, claims[i].holds, claims[i].here, NULL);
@@ -104,11 +107,11 @@ void lab_print_claims(const struct claim *claims, int count)
     table_release(&table);
 }
 
-void lab_print_beside(const struct results *results)
+void lab_print_microbench(const struct results *results)
 {
     print_layouts(&results->layouts);
     print_walks(results);
-    print_ways(results);
-    print_pays(results);
+    print_convs(results);
+    print_breakeven(results);
     lab_print_claims(results->claim, RESULTS_CLAIMS);
 }

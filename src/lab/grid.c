@@ -1,0 +1,230 @@
+#include "lab/grid.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/fs.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "lab/trial.h"
+
+/* The environment that this process was started with. What MPI and OpenMP have added to
+   it since would mislead children, which start them anew. The caller frees memory and
+   list.
+ */
+static enum status initial_environment(const char *hidden, char **memory, char ***list)
+{
+    FILE *file = fopen("/proc/self/environ", "r");
+    if (!file)
+        FAIL(ST_FAIL, "cannot open '/proc/self/environ': %s", strerror(errno));
+    size_t room = 1 << 16, used = 0, got, length = strlen(hidden);
+    char *text = mem_zeroed(room, 1);
+    while ((got = fread(text + used, 1, room - used - 1, file)) > 0) {
+        used += got;
+        if (used == room - 1)
+            text = mem_resize(text, room *= 2, 1);
+    }
+    fclose(file);
+    text[used] = '\0';
+    int count = 0;
+    char **entry = mem_zeroed(used / 2 + 2, sizeof *entry);
+    for (size_t i = 0; i < used; i += strlen(text + i) + 1)
+        if (strncmp(text + i, hidden, length) != 0 || text[i + length] != '=')
+            entry[count++] = text + i;
+    *memory = text;
+    *list = entry;
+    return ST_OK;
+}
+
+/* Runs a child to its end, its output streams going to two files. */
+static enum status child_run(char **argv, char **environment, FILE *out, FILE *err,
+                             int *status)
+{
+    posix_spawn_file_actions_t actions;
+    pid_t pid;
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
+    posix_spawn_file_actions_adddup2(&actions, fileno(out), 1);
+    posix_spawn_file_actions_adddup2(&actions, fileno(err), 2);
+    int failed = posix_spawnp(&pid, argv[0], &actions, NULL, argv, environment);
+    posix_spawn_file_actions_destroy(&actions);
+    if (failed)
+        FAIL(ST_FAIL, "cannot start '%s': %s", argv[0], strerror(failed));
+    while (waitpid(pid, status, 0) < 0)
+        if (errno != EINTR)
+            FAIL(ST_FAIL, "waiting for '%s': %s", argv[0], strerror(errno));
+    return ST_OK;
+}
+
+static char *read_all(FILE *file)
+{
+    size_t room = 1 << 16;
+    char *text = mem_zeroed(room, 1);
+    rewind(file);
+    text[fread(text, 1, room - 1, file)] = '\0';
+    return text;
+}
+
+/* The point's rate, from the line of the child's output that has it. */
+static enum status child_read(char *output, const char *complaint, int status,
+                              struct grid_point *point)
+{
+    bool found = false;
+    for (char *line; !found && (line = strsep(&output, "\n")) != NULL;)
+        found = grid_read_line(line, point);
+    if (found && WIFEXITED(status) && WEXITSTATUS(status) == 0)
+        return ST_OK;
+    const char *line = complaint + strspn(complaint, "-\n ");
+    FAIL(ST_FAIL, "%d ranks x %d threads could not be measured: %.*s", point->ranks,
+         point->threads, (int)strcspn(line, "\n"), line);
+}
+
+static enum status child_measure(char **argv, char **environment,
+                                 struct grid_point *point)
+{
+    FILE *out = tmpfile(), *err = tmpfile();
+    int status = 0;
+    enum status st = ST_OK;
+    if (!out || !err)
+        st = status_fail(ST_FAIL, "cannot make a temporary file: %s", strerror(errno));
+    if (st == ST_OK)
+        st = child_run(argv, environment, out, err, &status);
+    if (st == ST_OK) {
+        char *output = read_all(out), *complaint = read_all(err);
+        st = child_read(output, complaint, status, point);
+        free(output);
+        free(complaint);
+    }
+    if (out)
+        fclose(out);
+    if (err)
+        fclose(err);
+    return st;
+}
+
+#define WORDS_MOST  20
+#define NUMBER_TEXT 24
+
+/* The command that measures a point. */
+struct grid_command {
+    char self[FS_PATH]; /* this program */
+    char ranks[NUMBER_TEXT], threads[NUMBER_TEXT], batch[NUMBER_TEXT],
+        repeats[NUMBER_TEXT];
+    int count;
+    const char *word[WORDS_MOST]; /* NULL at the end */
+};
+
+static void command_add(struct grid_command *command, const char *const *words)
+{
+    for (; *words; words++) {
+        ASSERT(command->count < WORDS_MOST - 1);
+        command->word[command->count++] = *words;
+    }
+    command->word[command->count] = NULL;
+}
+
+static enum status command_init(struct grid_command *command,
+                                const struct grid_setup *setup,
+                                const struct grid_point *point)
+{
+    *command = (struct grid_command){.count = 0};
+    if (readlink("/proc/self/exe", command->self, sizeof command->self - 1) < 0)
+        FAIL(ST_FAIL, "cannot read '/proc/self/exe': %s", strerror(errno));
+    snprintf(command->ranks, NUMBER_TEXT, "%d", point->ranks);
+    snprintf(command->threads, NUMBER_TEXT, "%d", point->threads);
+    snprintf(command->batch, NUMBER_TEXT, "%lld", setup->batch);
+    snprintf(command->repeats, NUMBER_TEXT, "%lld", setup->repeats);
+    if (point->ranks > 1)
+        command_add(command, (const char *[]){"mpirun", "--oversubscribe", "--bind-to",
+                                              "none", "-n", command->ranks, NULL});
+    command_add(command,
+                (const char *[]){command->self, "bench", "step", "--lines", "--train",
+                                 "--threads", command->threads, "--batch", command->batch,
+                                 "--repeats", command->repeats, setup->config, NULL});
+    return ST_OK;
+}
+
+static enum status point_measure(const struct grid_setup *setup, char **environment,
+                                 struct grid_point *point)
+{
+    struct grid_command command;
+    char *argv[WORDS_MOST] = {NULL};
+    TRY(command_init(&command, setup, point));
+    for (int i = 0; i < command.count; i++)
+        argv[i] = mem_strdup(command.word[i]);
+    enum status st = child_measure(argv, environment, point);
+    for (int i = 0; i < command.count; i++)
+        free(argv[i]);
+    return st;
+}
+
+enum status grid_measure(const struct grid_setup *setup, struct grid_point *points,
+                         int count)
+{
+    char *memory = NULL, **environment = NULL;
+    enum status st = ST_OK;
+    if (geteuid() == 0 && !getenv("OMPI_ALLOW_RUN_AS_ROOT"))
+        FAIL(ST_USAGE, "mpirun refuses to run as root; first type 'source "
+                       "scripts/mpi.sh', which allows it");
+    TRY(initial_environment(setup->hidden, &memory, &environment));
+    for (int i = 0; i < count && st == ST_OK; i++) {
+        log_progress("measuring %d x %d", points[i].ranks, points[i].threads);
+        st = point_measure(setup, environment, &points[i]);
+    }
+    free(environment);
+    free(memory);
+    return st;
+}
+
+void grid_print_line(const struct trial_row *row)
+{
+    log_out("ranks=%d threads=%d batch=%d grain=%d train=%.1f low=%.1f high=%.1f\n",
+            row->ranks, row->threads, row->batch, row->grain, row->train.median,
+            row->train.low, row->train.high);
+}
+
+bool grid_read_line(const char *line, struct grid_point *point)
+{
+    struct grid_point read = {0};
+    int end = 0;
+    sscanf(line, "ranks=%d threads=%d batch=%*d grain=%*d train=%lf low=%lf high=%lf%n",
+           &read.ranks, &read.threads, &read.rate, &read.low, &read.high, &end);
+    if (end == 0 || line[end] != '\0' || read.ranks != point->ranks ||
+        read.threads != point->threads || !(read.rate > 0))
+        return false;
+    *point = read;
+    return true;
+}
+
+int grid_workers(const struct grid_point *point)
+{
+    return point->ranks * point->threads;
+}
+
+const struct grid_point *grid_best(const struct grid_point *points, int count,
+                                   int workers)
+{
+    const struct grid_point *best = NULL;
+    for (int i = 0; i < count; i++)
+        if (grid_workers(&points[i]) == workers && (!best || points[i].rate > best->rate))
+            best = &points[i];
+    return best;
+}
+
+int grid_end(const struct grid_point *points, int count)
+{
+    for (int i = 0; i < count; i++) {
+        int workers = grid_workers(&points[i]);
+        const struct grid_point *now = grid_best(points, count, workers);
+        const struct grid_point *twice = grid_best(points, count, 2 * workers);
+        if (twice && twice->rate < GRID_GAIN * now->rate)
+            return workers;
+    }
+    return 0;
+}

@@ -1,0 +1,41 @@
+/* strategy: the layer as its strategies see it, and what a member of a team takes of it.
+ */
+#include "strategy_impl.h"
+
+size_t strategy_weights(const struct layer *layer)
+{
+    if (layer->tensors == 0)
+        return 0;
+    const struct layer_tensor *last = &layer->tensor[layer->tensors - 1];
+    return last->offset + last->count - layer->tensor[0].offset;
+}
+
+bool strategy_conv(const struct strategy_task *task, struct conv_shape *shape)
+{
+    const struct layer *layer = task->layer;
+    const struct conv_shape *conv = layer_conv_shape(layer);
+    if (conv)
+        *shape = *conv;
+    else if (layer->ops == &layer_linear)
+        *shape = (struct conv_shape){.h = 1,
+                                     .w = 1,
+                                     .c = layer->in.c,
+                                     .k = layer->out.c,
+                                     .r = 1,
+                                     .s = 1,
+                                     .stride = 1};
+    else
+        return false;
+    shape->n = task->n;
+    conv_shape_complete(shape);
+    return true;
+}
+
+void strategy_share(const struct team *team, size_t count, size_t *begin, size_t *end)
+{
+    enum { LINE = 16 };
+    int first, last;
+    team_split(team, (int)((count + LINE - 1) / LINE), &first, &last);
+    *begin = (size_t)first * LINE < count ? (size_t)first * LINE : count;
+    *end = (size_t)last * LINE < count ? (size_t)last * LINE : count;
+}

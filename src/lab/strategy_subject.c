@@ -1,0 +1,224 @@
+#include "strategy_subject.h"
+
+#include <fnmatch.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "kernels/conv_pool.h"
+#include "kernels/pool.h"
+#include "nn/lab.h"
+
+/* FLOPs per element of functions that are not products, counted in the kernels' sources.
+ */
+#define GELU_FORWARD    42
+#define SOFTMAX_FORWARD 20
+#define SOFTMAX_BACK    19
+
+/* The last layer of the block that operation s is; the operation itself if it is no
+ * block.
+ */
+static const struct layer *block_last(const struct model *model, int s)
+{
+    int next = s + 1 < model->ops ? model->op[s + 1]->index : model->layers;
+    return model->layer[next - 1];
+}
+
+static bool block_is(const struct model *model, int s)
+{
+    return block_last(model, s)->index > model->op[s]->index;
+}
+
+static double element_flops(const struct layer *layer, enum strategy_pass pass)
+{
+    double out = shape_size(layer->out);
+    bool forward = pass == STRATEGY_FORWARD;
+    const struct pool_shape *pool = layer_pool_shape(layer);
+    if (layer->ops == &layer_gelu)
+        return out * (forward ? GELU_FORWARD : 1);
+    if (layer->ops == &layer_logsoftmax)
+        return out * (forward ? SOFTMAX_FORWARD : SOFTMAX_BACK);
+    if (pool && forward)
+        return out * pool->size * pool->size; /* comparisons, or sums */
+    return out;
+}
+
+static double pass_flops(const struct model *model, int s, enum strategy_pass pass)
+{
+    const struct layer *layer = model->op[s];
+    struct model_work work = model_op_work(model, s);
+    if (layer->tensors == 0)
+        return element_flops(layer, pass);
+    return pass == STRATEGY_FORWARD ? work.true_forward : work.true_backward;
+}
+
+/* Bytes that every strategy reads and writes at least once. */
+static double pass_bytes(const struct layer *layer, enum strategy_pass pass, bool first,
+                         int batch)
+{
+    double x = 4.0 * batch * shape_size(layer->in);
+    double y = 4.0 * batch * shape_size(layer->out);
+    double save = (double)batch * (double)layer->save, weights = 0;
+    for (int t = 0; t < layer->tensors; t++)
+        weights += 4.0 * (double)layer->tensor[t].count;
+    if (pass == STRATEGY_FORWARD)
+        return x + y + weights + save;
+    return y + weights + (first ? 0 : x + weights) + (layer->tensors ? x : 0) + save;
+}
+
+static void subject_describe(struct strategy_subject *info,
+                             const struct strategy_table_setup *setup,
+                             const struct model *model, int s)
+{
+    const struct layer *layer = model->op[s], *last = block_last(model, s);
+    *info = (struct strategy_subject){
+        .in = layer->in, .out = layer->out, .block = block_is(model, s)};
+    snprintf(info->name, sizeof info->name, info->block ? "%s-%s" : "%s", layer->name,
+             last->name);
+    for (int pass = 0; pass < STRATEGY_PASSES; pass++) {
+        info->measured[pass] = pass == STRATEGY_FORWARD || s >= model_first_op(model);
+        info->flops[pass] = setup->batch * pass_flops(model, s, pass);
+        info->bytes[pass] =
+            pass_bytes(layer, pass, s <= model_first_op(model), setup->batch);
+        info->level[pass] = machine_level(setup->machine, (size_t)info->bytes[pass]);
+    }
+}
+
+static float *subject_copy(const float *data, int batch, struct shape shape)
+{
+    size_t count = (size_t)batch * (size_t)shape_size(shape);
+    float *copy = mem_aligned(count + CONV_POOL_SLACK, sizeof *copy);
+    if (data)
+        memcpy(copy, data, count * sizeof *copy);
+    return copy;
+}
+
+/* Runs one training step, operation by operation, and copies the inputs of operation s to
+   subject at[s]; -1: it is no subject. */
+static void subjects_keep_data(struct subjects *subjects, const struct model *model,
+                               const struct strategy_table_setup *setup, const int *at)
+{
+    struct workspace ws;
+    struct grain_result result;
+    workspace_init(&ws, model);
+    memcpy(ws.activation[0], setup->images,
+           (size_t)setup->batch * (size_t)shape_size(model->in) * sizeof(float));
+    for (int i = 0; i < setup->batch; i++)
+        ws.label[i] = i % model->classes;
+    struct grain_pass pass = {.team = {.size = 1},
+                              .n = setup->batch,
+                              .train = true,
+                              .params = subjects->params,
+                              .grads = subjects->grads};
+    model_forward(model, &ws, &pass);
+    model_loss(model, &ws, &pass, &result);
+    for (int s = model->ops - 1; s >= 0; s--) {
+        struct subject_data *to = at[s] < 0 ? NULL : &subjects->data[at[s]];
+        const struct layer *layer = model->op[s];
+        if (to)
+            *to = (struct subject_data){
+                .layer = layer,
+                .first = s <= model_first_op(model),
+                .x = subject_copy(ws.activation[s], setup->batch, layer->in),
+                .y = subject_copy(NULL, setup->batch, layer->out),
+                .dy = subject_copy(ws.delta[s % 2], setup->batch, layer->out),
+                .dx = subject_copy(NULL, setup->batch, layer->in)};
+        if (s >= model_first_op(model))
+            model_backward_op(model, &ws, &pass, s);
+    }
+    workspace_release(&ws);
+}
+
+static bool subject_wanted(const struct strategy_table_setup *setup, const char *name)
+{
+    return !setup->layers || fnmatch(setup->layers, name, 0) == 0;
+}
+
+/* Adds operation s if it is wanted. Returns its index, or -1. */
+static int subjects_add(struct subjects *subjects,
+                        const struct strategy_table_setup *setup,
+                        const struct model *model, int s)
+{
+    struct strategy_subject *info = &subjects->info[subjects->count];
+    if (model->op[s]->ops == &layer_flatten)
+        return -1;
+    subject_describe(info, setup, model, s);
+    return subject_wanted(setup, info->name) ? subjects->count++ : -1;
+}
+
+static void subjects_list(struct subjects *subjects,
+                          const struct strategy_table_setup *setup, int *plain,
+                          int *fused)
+{
+    for (int f = 0, p = 0; f < subjects->fused.ops; f++) {
+        const struct layer *last = block_last(&subjects->fused, f);
+        for (; p <= last->index; p++)
+            plain[p] = subjects_add(subjects, setup, &subjects->plain, p);
+        fused[f] = block_is(&subjects->fused, f)
+                       ? subjects_add(subjects, setup, &subjects->fused, f)
+                       : -1;
+    }
+}
+
+enum status subjects_init(struct subjects *subjects,
+                          const struct strategy_table_setup *setup,
+                          struct strategy_table *table)
+{
+    TRY(model_init(&subjects->fused, setup->spec, setup->in, setup->classes,
+                   setup->batch));
+    TRY(model_init(&subjects->plain, setup->spec, setup->in, setup->classes,
+                   setup->batch));
+    model_unfuse(&subjects->plain);
+    size_t ops = (size_t)(subjects->plain.ops + subjects->fused.ops);
+    table->subject = subjects->info = mem_zeroed(ops, sizeof *table->subject);
+    subjects->data = mem_zeroed(ops, sizeof *subjects->data);
+    int *plain = mem_zeroed(ops, sizeof *plain), *fused = plain + subjects->plain.ops;
+    subjects_list(subjects, setup, plain, fused);
+    table->subjects = subjects->count;
+    if (subjects->count == 0) {
+        free(plain);
+        FAIL(ST_USAGE, "'--layers %s': no layer has such a name", setup->layers);
+    }
+    size_t params = subjects->plain.params;
+    subjects->params = mem_aligned(params, sizeof(float));
+    subjects->grads = mem_aligned(params, sizeof(float));
+    subjects->sample = mem_zeroed((size_t)setup->batch, sizeof *subjects->sample);
+    model_init_params(&subjects->plain, 1, subjects->params);
+    subjects_keep_data(subjects, &subjects->plain, setup, plain);
+    subjects_keep_data(subjects, &subjects->fused, setup, fused);
+    free(plain);
+    return ST_OK;
+}
+
+void subjects_release(struct subjects *subjects)
+{
+    for (int i = 0; i < subjects->count; i++) {
+        free(subjects->data[i].x);
+        free(subjects->data[i].y);
+        free(subjects->data[i].dy);
+        free(subjects->data[i].dx);
+    }
+    free(subjects->data);
+    free(subjects->params);
+    free(subjects->grads);
+    free(subjects->sample);
+    model_release(&subjects->plain);
+    model_release(&subjects->fused);
+}
+
+struct strategy_task subject_task(const struct subjects *subjects, int index,
+                                  enum strategy_pass pass, int batch)
+{
+    const struct subject_data *s = &subjects->data[index];
+    return (struct strategy_task){.layer = s->layer,
+                                  .pass = pass,
+                                  .n = batch,
+                                  .x = s->x,
+                                  .dy = s->dy,
+                                  .params = subjects->params,
+                                  .y = s->y,
+                                  .dx = s->first ? NULL : s->dx,
+                                  .grads = subjects->grads,
+                                  .sample = subjects->sample};
+}
