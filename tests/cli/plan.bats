@@ -76,7 +76,7 @@ END
     plan --ranks-per-node 2 >out 2>err
     cat out
     [ "$(grep -cE '^ +(1|2) +1 +' out)" -eq 4 ]
-    run ! grep -q parallel.reduce err
+    run -1 grep -q parallel.reduce err
     plan --ranks 1 --set parallel.reduce=halving 2>err >/dev/null
     grep -q '^note: parallel.reduce = halving is not predicted: every sum is the fastest' err
     grep -q '^For more than this node (2 ranks) give --network' out

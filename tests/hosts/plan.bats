@@ -27,26 +27,33 @@ rooms() {
     pgrep -fc "room[.]sh $BATS_TEST_TMPDIR/t/" || :
 }
 
-# What the script made is gone: its hosts and its folder.
+# nothing_left: what the script made is gone, its hosts and its folder.
 nothing_left() {
-    local i
-    for ((i = 0; i < 400; i++)); do
-        [[ $(rooms) == 0 && -z $(ls -A "$BATS_TEST_TMPDIR/t") ]] && return
-        sleep 0.025
-    done
-    ls -A "$BATS_TEST_TMPDIR/t"
-    return 1
+    poll is_gone || { ls -A "$BATS_TEST_TMPDIR/t" && return 1; }
 }
 
-@test "a row for each way of summing, and what is within 15 %" {
+is_gone() {
+    [[ $(rooms) == 0 && -z $(ls -A "$BATS_TEST_TMPDIR/t") ]]
+}
+
+@test "a row for each way of summing, and how many predictions are within 15 %" {
     (check_plan --rounds 1 --only '2 hosts, 100' --csv checked.csv --markdown) >out 2>err
     cat out
     number='[0-9]+\.[0-9]{2}'
     for overlap in on off; do
         grep -Eq "^\| 2 hosts, 100 Mbit/s \| $overlap \| $number \| $number \| $number \| 100Mbit,20us \| $number \| $number \|$" out
     done
-    grep -Eq '^[0-4] of 4 predictions are within 15 %$' out
     [ "$(grep -c '^"2 hosts, 100 Mbit/s",2,2,128,' checked.csv)" -eq 2 ]
+    # At this speed the link decides, not what else this machine does.
+    /usr/bin/python3 - <<'END'
+import csv, re
+rows = list(csv.DictReader(open("checked.csv")))
+ratios = [float(row[name]) for row in rows for name in ("ratio", "given_ratio")]
+assert len(ratios) == 4 and all(0.5 < ratio < 2 for ratio in ratios), ratios
+near = sum(abs(ratio - 1) <= 0.15 for ratio in ratios)
+said = re.findall(r"^(\d+) of 4 predictions are within 15 %$", open("out").read(), re.M)
+assert said == [str(near)], (said, ratios)
+END
     nothing_left
 }
 
@@ -67,10 +74,10 @@ nothing_left() {
         >even.out 2>even.err
     hosts_down
     cat even.out uneven.out
-    run ! grep -q '^sum ' uneven.out
+    run -1 grep -q '^sum ' uneven.out
     grep -q '^note: of nodes with different numbers of ranks only the last should' uneven.err
     [ "$(grep -c '^sum ' even.out)" -eq 2 ]
-    run ! grep -q 'of nodes with different' even.err
+    run -1 grep -q 'of nodes with different' even.err
 }
 
 @test "a long way does not hide how slow the network is" {
@@ -82,13 +89,9 @@ nothing_left() {
 }
 
 @test "ended by a signal it removes what it made" {
-    rm -f err # of another test: what waits for a word in it could be first
     check_plan --only '4 hosts, 1 Gbit/s' >out 2>err 3>&- &
     job=$!
-    for ((i = 0; i < 7200; i++)); do
-        grep -qs 'round 1' err || ! kill -0 $job && break
-        sleep 0.025
-    done
+    poll grep -qs 'round 1' err
     cat err
     grep -q 'round 1' err
     [ "$(rooms)" -gt 0 ]

@@ -46,7 +46,7 @@ train_on() {
 
 # start_on HOSTS RUN OPTION...: in the background; JOB is its pid.
 start_on() {
-    LINES_BEFORE=$(lines_of "$2")
+    LINES_BEFORE=$(steps_logged "$2")
     train_on "$@" 3>&- &
     JOB=$!
 }
@@ -59,27 +59,17 @@ signal_rank() {
     in_room kill "-$3" "$pid"
 }
 
-# until_said RUN PATTERN: the job of `start_on` has said so on stderr.
-until_said() {
-    local i
-    for ((i = 0; i < 2400; i++)); do
-        grep -Eqs "$2" "$1.err" && return
-        sleep 0.025
-    done
-    echo "nobody says '$2': $(<"$1.err")"
-    return 1
+# all_gone: waits until no process is left on any host.
+all_gone() {
+    local left
+    poll are_empty ||
+        { echo "still running:" && in_room ps -f -p "$(xargs <<<"$left" | tr ' ' ,)" && return 1; }
 }
 
-# all_gone: nothing is left running on any host, now or soon.
-all_gone() {
-    local i n left
-    for ((i = 0; i < 800; i++)); do
-        left=$(for ((n = 1; n <= HOSTS; n++)); do host_pids n$n; done)
-        [[ -z $left ]] && return
-        sleep 0.025
-    done
-    echo "left running:" && in_room ps -f -p "$(xargs <<<"$left" | tr ' ' ,)"
-    return 1
+are_empty() {
+    local n
+    left=$(for ((n = 1; n <= HOSTS; n++)); do host_pids n$n; done)
+    [[ -z $left ]]
 }
 
 # over STATUS RUN: the job of `start_on` ended with STATUS (a pattern), on all hosts.

@@ -155,35 +155,24 @@ END
     same_state again.out deep.out
 }
 
-@test "a stage that is killed ends the job; the same command goes on, to the same state" {
+@test "a stage that is killed ends the job; the same command goes on to the same state" {
     for rank in 0 3; do
-        start 4 "killed$rank" deep.conf "${DEEP[@]}" --set train.steps=1500 \
-            --set log.every=100 --set checkpoint.every_steps=100 --set parallel.pipeline=2
-        until_step "killed$rank" 300
+        all=("${DEEP[@]}" --set parallel.pipeline=2)
+        start 4 "killed$rank" deep.conf "${all[@]}" "${ENDLESS[@]}"
+        until_step "killed$rank" 60
         kill -KILL "$(pid_of $rank)"
-        ! ended
-        train 4 deep.conf --run "killed$rank" "${DEEP[@]}" --set train.steps=1500 --resume \
-            --set log.every=100 --set checkpoint.every_steps=100 --set parallel.pipeline=2 \
-            >"killed$rank.out"
-        grep -Eq '^resumed from .*: step [1-9][0-9]+ of 1500' "killed$rank.out"
-    done
-    train 1 deep.conf --run unkilled "${DEEP[@]}" --set train.steps=1500 \
-        --set log.every=100 --set checkpoint.every_steps=100 >unkilled.out
-    for rank in 0 3; do
-        same_state "killed$rank.out" unkilled.out
+        ends_with 137 "killed$rank"
+        ends_as_undisturbed 4 "killed$rank" deep.conf "${all[@]}"
+        grep -Eq '^resumed from .*: step [1-9][0-9]+ of ' "killed$rank.end"
     done
 }
 
-@test "asked to stop: a checkpoint, exit code 75, and on with other stages" {
-    start 3 stopped deep.conf "${DEEP[@]}" --set train.steps=3000 --set parallel.pipeline=3
-    until_step stopped 100
+@test "a pipeline that is asked to stop ends with 75, and goes on with other stages" {
+    start 3 stopped deep.conf "${DEEP[@]}" "${ENDLESS[@]}" --set parallel.pipeline=3
+    until_step stopped 60
     kill -USR1 "$(pid_of 2)"
-    ended && status=0 || status=$?
-    [ "$status" -eq 75 ]
-    train 2 deep.conf --run stopped "${DEEP[@]}" --set train.steps=3000 --resume \
-        --set parallel.pipeline=2 >goes-on.out
-    train 1 deep.conf --run straight "${DEEP[@]}" --set train.steps=3000 >straight.out
-    same_state goes-on.out straight.out
+    ends_with 75 stopped
+    ends_as_undisturbed 2 stopped deep.conf "${DEEP[@]}" --set parallel.pipeline=2
 }
 
 @test "a stage that stands still is named, with the layer that it has" {
@@ -199,9 +188,7 @@ END
     place+='|evaluate(, layer [a-z]+[0-9])?|checkpoint)'
     grep -Eq "rank 2 \($host\) has been at step [0-9]+, $place, for [0-9]+ s: process \
 $victim is stopped" stalled.err
-    ended && status=0 || status=$?
-    [ "$status" -eq 1 ]
-    kill -CONT "$victim" 2>/dev/null || :
+    ends_with 1 stalled
 }
 
 @test "bad numbers are found in whatever stage they arise" {

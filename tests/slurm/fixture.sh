@@ -163,10 +163,9 @@ end_at() {
     sed -i "s/^steps = .*/steps = $1/" "$2"
 }
 
-# undisturbed CONFIG OPTION...: the state at the end of the same run, here and in one go.
+# undisturbed CONFIG OPTION...: the same run without SLURM, in one go, in undisturbed.out.
 undisturbed() {
     rm -rf undisturbed
     "$LOCKSTEP" train "$1" --data letters.h5 --threads 1 --run undisturbed "${@:2}" \
         >undisturbed.out
-    state undisturbed.out
 }
