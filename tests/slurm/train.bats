@@ -12,7 +12,7 @@ setup_file() {
     letters letters.h5 32000 200
     mkdir "$BATS_FILE_TMPDIR/jobs"
     cp letters.h5 "$BATS_FILE_TMPDIR/jobs"
-    cd "$BATS_FILE_TMPDIR/jobs"
+    cd "$BATS_FILE_TMPDIR/jobs" || return
     endless warned.conf
     submit warned.conf --nodes 2 --ranks-per-node 2 --time 1 -- --data letters.h5 \
         --max-time 9:00:00
@@ -168,7 +168,7 @@ comes_to_its_end() {
 }
 
 @test "SLURM's warning before the limit, and on with another number of nodes" {
-    cd "$BATS_FILE_TMPDIR/jobs"
+    cd "$BATS_FILE_TMPDIR/jobs" || return
     JOB=$(<warned.job) OUT=warned-$JOB.out
     until_job "$JOB" PENDING
     tail -n 5 "$OUT"
@@ -186,7 +186,7 @@ comes_to_its_end() {
 }
 
 @test "SLURM's limit itself, without a warning" {
-    cd "$BATS_FILE_TMPDIR/jobs"
+    cd "$BATS_FILE_TMPDIR/jobs" || return
     JOB=$(<late.job) OUT=late.out
     until_job "$JOB" PENDING
     grep -q 'CANCELLED AT .* DUE TO TIME LIMIT' late.out
