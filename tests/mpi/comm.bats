@@ -7,7 +7,7 @@ setup() {
     tests=$LOCKSTEP_BUILD/tests/comm
 }
 
-# passes RANKS PROGRAM TESTS: all of its tests, and so many.
+# passes RANKS PROGRAM TESTS: all its tests pass, and there are TESTS of them.
 passes() {
     EXPECTED_RANKS=$1 CMOCKA_MESSAGE_OUTPUT=tap run timeout 60 \
         mpirun -n "$1" "$tests/$2" </dev/null

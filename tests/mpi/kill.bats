@@ -20,7 +20,7 @@ teardown() {
 }
 
 # With a checkpoint at each step, much of the time is spent on writing them.
-@test "ranks and mpirun are killed several times, each time on other ranks: the same end" {
+@test "a run that is killed several times, on other ranks each time, ends with the same state" {
     all=("${OPTIONS[@]}" "${ENDLESS[@]}" --resume)
     start 4 killed "$LETTERS" "${all[@]}"
     until_lines killed 3

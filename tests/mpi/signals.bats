@@ -32,7 +32,7 @@ stops() {
     [ ! -e "$1/lock" ]
 }
 
-# goes_on RANKS RUN [OPTION...]: to an end that is the same as without any signal.
+# goes_on RANKS RUN [OPTION...]: the run resumes and ends as an undisturbed run.
 goes_on() {
     ends_as_undisturbed "$1" "$2" "$LETTERS" "${OPTIONS[@]}" "${@:3}"
     same_trace "$2/log.txt" calm/log.txt
@@ -101,8 +101,8 @@ goes_on() {
     goes_on 4 idle --set train.grain=30
 }
 
-# A rank that is stopped keeps the others from stopping in order.
-@test "a second INT on a rank ends the job at once, and it can go on" {
+# A stopped rank keeps the others from stopping in order.
+@test "a second INT on a rank ends the job at once, and it can be resumed" {
     start 3 twice "$LETTERS" "${all[@]}" --set checkpoint.every_steps=1
     until_lines twice 3
     kill -STOP "$(pid_of 2)"
@@ -116,8 +116,8 @@ goes_on() {
 
 # --- through the launcher ---
 
-# start_launcher RANKS RUN COMMAND...: scripts/launch.sh in the background, behind COMMAND.
-# `env` undoes that a shell's background jobs ignore INT.
+# start_launcher RANKS RUN COMMAND...: COMMAND scripts/launch.sh ... in the background. `env`
+# undoes that a shell's background jobs ignore INT.
 start_launcher() {
     LINES_BEFORE=$(steps_logged "$2")
     env --default-signal=INT "${@:3}" "$ROOT/scripts/launch.sh" -n "$1" "$LOCKSTEP" train \
@@ -125,7 +125,7 @@ start_launcher() {
     JOB=$! PIDS=()
 }
 
-# launch RANKS RUN COMMAND...: and it trains.
+# launch RANKS RUN COMMAND...: start_launcher, and waits until the job trains.
 launch() {
     start_launcher "$@"
     until_lines "$2" 2

@@ -1,8 +1,8 @@
 #!/usr/bin/env bats
-# Real trouble with the storage while a run writes to it: a full disk, a device that
-# fails, a folder that is read-only, deleted or moved away. Training goes on, it is said
-# once, the last good checkpoint stays whole, and what can be written later is. Then files
-# that were damaged after they were written: found, named, and the one before is used.
+# Failures of the storage while a run writes to it: a full disk, a failing device, a folder
+# that is read-only, deleted or moved away. Training goes on, one note says so, the last good
+# checkpoint stays whole, and later ones are written when that is possible again. Then files
+# that are damaged after they were written: they are named, and the one before is used.
 
 OPTIONS=(--set train.epochs=4 --set train.ema=0.99 --set log.every=5
     --set checkpoint.every_steps=4 --set checkpoint.keep=99)
@@ -30,14 +30,14 @@ teardown() {
     done
 }
 
-# mounted FOLDER MOUNT-OPTION...: until the test ends; skips where that is not allowed.
+# mounted FOLDER MOUNT-OPTION...: mounts until the test ends; skips where that is forbidden.
 mounted() {
     mkdir -p "$1"
     mount "${@:2}" "$1" 2>/dev/null || skip "cannot mount"
     MOUNTS+=("$1")
 }
 
-# said RUN N TEXT: N lines of what RUN said as chatter hold TEXT.
+# said RUN N TEXT: N lines of the chatter of RUN hold TEXT.
 said() {
     [ "$(grep -cE "$3" "$1.err")" -eq "$2" ]
 }
@@ -45,7 +45,7 @@ said() {
 TROUBLE='training goes on, the next checkpoint is tried when it is due$'
 AGAIN='^note: step [0-9]+: checkpoints are written again$'
 
-# recovers RUN: the job of `start` has complained once, and writes again.
+# recovers RUN: the job of `start` has reported the failure once, and writes again.
 recovers() {
     until_said "$1" "$AGAIN"
     stops_in_order "$1"
@@ -53,8 +53,8 @@ recovers() {
     said "$1" 1 "$AGAIN"
 }
 
-# stops_in_order RUN: told to, the job of `start` stops. The run goes on from its last step
-# and ends as an undisturbed run.
+# stops_in_order RUN: stops the job of `start`. The run then resumes from its last step and
+# ends as an undisturbed run.
 stops_in_order() {
     kill -USR1 "${PIDS[0]:-$JOB}"
     ends_with 75 "$1"
@@ -73,7 +73,7 @@ has_checkpoint() { # RUN
     compgen -G "$1/checkpoints/step-*.h5" >/dev/null
 }
 
-# paused COMMAND...: the ranks wait meanwhile.
+# paused COMMAND...: runs COMMAND while the ranks are stopped.
 paused() {
     kill -STOP "${PIDS[@]}"
     "$@"
@@ -84,7 +84,7 @@ newest() { # RUN
     find "$1/checkpoints" -name 'step-*.h5' | sort | tail -n 1
 }
 
-# usable FILE...: lockstep reads all of it.
+# usable FILE...: lockstep can evaluate these checkpoints.
 usable() {
     local file
     for file; do
@@ -94,7 +94,7 @@ usable() {
 
 # --- full ---
 
-@test "a disk that stays full: one note, exit 1 at the end, whole checkpoints" {
+@test "a disk that stays full gives one note, exit code 1, and whole checkpoints" {
     mounted disk -t tmpfs -o size=1m none
     full=("${OPTIONS[@]}" --set checkpoint.every_steps=1 --run disk/run)
     status=0
@@ -114,7 +114,7 @@ usable() {
     same_state full-2.out whole.out
 }
 
-@test "a disk that was full for a while: one note, then written again, exit 0" {
+@test "a disk that is full for a while gives one note, and checkpoints are written again" {
     mounted disk -t tmpfs -o size=3m none
     mkdir disk/run
     ln -s disk/run filled
@@ -127,8 +127,8 @@ usable() {
     recovers filled
 }
 
-# A thin device: the file system sells space that is not there, and fsync finds out.
-@test "a device that fails at fsync: one note, then written again, exit 0" {
+# A thin device: the file system promises space that does not exist, which fsync finds out.
+@test "a device that fails at fsync gives one note, and checkpoints are written again" {
     mounted below -t tmpfs -o size=1200k none
     truncate -s 32M below/image
     mkfs.ext4 -q -O ^has_journal below/image || skip "no mkfs.ext4"
@@ -142,7 +142,7 @@ usable() {
     recovers failing
 }
 
-# --- errors at the very system call ---
+# --- errors of single system calls ---
 
 # under_strace RUN OPTION... -- OPTION...: one rank under strace with the first options.
 under_strace() {
@@ -156,8 +156,8 @@ under_strace() {
     JOB=$! PIDS=()
 }
 
-# What is counted are the calls of the writer's thread.
-@test "an I/O error in write, truncate, fsync or rename: one note, then written again" {
+# The calls counted are those of the writing thread.
+@test "an I/O error in write, truncate, fsync or rename gives one note, and writing resumes" {
     for call in pwrite64 fsync rename ftruncate; do
         echo "$call"
         under_strace "eio-$call" -e "trace=$call" \
@@ -168,7 +168,7 @@ under_strace() {
     done
 }
 
-@test "the file before is not touched by a write that fails" {
+@test "a failing write does not touch the checkpoint before" {
     under_strace spared -e trace=rename -e inject=rename:error=EIO:when=9+ -- \
         --set checkpoint.keep=1
     poll grep -q "$TROUBLE" spared.err
@@ -187,7 +187,7 @@ under_strace() {
 
 # --- the folder ---
 
-@test "a folder that turns read-only for a while" {
+@test "a folder that is read-only for a while gives one note, and writing resumes" {
     start 2 guarded tiny.conf "${LONG[@]}" "${ENDLESS[@]}"
     poll has_checkpoint guarded
     mounted guarded/checkpoints --bind guarded/checkpoints
@@ -198,10 +198,10 @@ under_strace() {
     recovers guarded
 }
 
-# Every write waits a little, so that a checkpoint is under way for a second.
+# Every write is delayed, so that a checkpoint takes a second.
 slow=(-e trace=pwrite64 -e "inject=pwrite64:delay_enter=5ms")
 
-@test "a folder deleted while a checkpoint is written is made anew" {
+@test "a folder that is deleted while a checkpoint is written is made again" {
     under_strace deleted "${slow[@]}" -- --set checkpoint.every_steps=500 \
         --set checkpoint.keep_best=off
     poll compgen -G 'deleted/checkpoints/*.tmp.*'
@@ -211,7 +211,7 @@ slow=(-e trace=pwrite64 -e "inject=pwrite64:delay_enter=5ms")
     (($(grep -cE "$TROUBLE" deleted.err) <= 1))
 }
 
-@test "only checkpoints/ deleted: the next one is written" {
+@test "when checkpoints/ alone is deleted the next checkpoint is written" {
     start 2 emptied tiny.conf "${LONG[@]}" "${ENDLESS[@]}"
     poll has_checkpoint emptied
     poll rm -rf emptied/checkpoints 2>/dev/null # the writer may be faster
@@ -219,7 +219,7 @@ slow=(-e trace=pwrite64 -e "inject=pwrite64:delay_enter=5ms")
     stops_in_order emptied
 }
 
-@test "a folder moved away stays what it was, and the run goes on where it should be" {
+@test "a folder that is moved away stays usable, and the run makes its folder again" {
     start 2 moved tiny.conf "${LONG[@]}" "${ENDLESS[@]}"
     poll has_checkpoint moved
     mv moved elsewhere
@@ -231,7 +231,7 @@ slow=(-e trace=pwrite64 -e "inject=pwrite64:delay_enter=5ms")
     ends_as_undisturbed 1 elsewhere tiny.conf "${LONG[@]}"
 }
 
-@test "checkpoints that cannot be read for a while are not started over" {
+@test "a run whose checkpoints cannot be read for a while does not start over" {
     strace -qq -o /dev/null -e trace=none true 2>/dev/null || skip "cannot trace"
     cp -r whole unread
     before=$(fingerprint unread/checkpoints)
@@ -247,7 +247,7 @@ slow=(-e trace=pwrite64 -e "inject=pwrite64:delay_enter=5ms")
     same_history whole/metrics.h5 unread/metrics.h5
 }
 
-# trial_of PID FILE: a descendant of PID that tries FILE, into TRIAL.
+# trial_of PID FILE: sets TRIAL to the descendant of PID that tries to read FILE.
 trial_of() {
     local pid
     for pid in $(family "$1"); do
@@ -258,9 +258,9 @@ trial_of() {
     return 1
 }
 
-# The trial starts two seconds late, so that there is time to kill it as the kernel does
-# when memory is short: it names that process its first victim.
-@test "a trial that is killed says nothing of the checkpoint: no older one is taken" {
+# The trial is delayed by two seconds, to leave time to kill it, as the kernel may when memory
+# is short.
+@test "when the process that tries a checkpoint is killed no older checkpoint is taken" {
     strace -qq -o /dev/null -e trace=none true 2>/dev/null || skip "cannot trace"
     cp -r whole killed
     before=$(fingerprint killed/checkpoints)
@@ -284,10 +284,10 @@ trial_of() {
     grep -q "^resumed from 'killed/.*-000000000028.h5'" killed.out
 }
 
-# --- damage after the fact ---
+# --- damage after writing ---
 
-# survives WHAT: `hurt`, a copy of `whole` whose newest checkpoint is damaged, goes on to
-# the same end, from it or from the one before, which it says.
+# survives WHAT: `hurt`, a copy of `whole` with a damaged newest checkpoint, resumes from it
+# or, with a note, from the one before, and ends with the same state.
 survives() {
     local status=0 file=hurt/checkpoints/step-000000000028.h5
     train 1 tiny.conf --run hurt "${OPTIONS[@]}" --resume >hurt.out 2>hurt.err ||
@@ -320,7 +320,7 @@ flip() { # FILE BYTE BIT
         dd of="$1" bs=1 seek="$2" conv=notrunc status=none
 }
 
-# ranges FILE: of the bytes of its arrays: FROM TO, one a line.
+# ranges FILE: the byte ranges of its arrays: FROM TO, one per line.
 ranges() {
     h5 "$1" <<'END'
 def show(name, item):
@@ -330,7 +330,7 @@ f[0].visititems(show)
 END
 }
 
-@test "a bit flipped anywhere in the arrays of the newest checkpoint is found" {
+@test "a flipped bit in any array of the newest checkpoint is found" {
     ranges whole/checkpoints/step-000000000028.h5 >arrays
     [ "$(wc -l <arrays)" -gt 10 ]
     while read -r begin end; do
@@ -343,7 +343,7 @@ END
     done <arrays
 }
 
-@test "a bit flipped anywhere else: found, or it does not matter" {
+@test "a flipped bit anywhere else is found, or has no effect" {
     file=whole/checkpoints/step-000000000028.h5
     ranges $file >arrays
     size=$(stat -c %s $file)
@@ -358,7 +358,7 @@ END
     done <bytes
 }
 
-@test "a newest checkpoint cut short anywhere is found" {
+@test "a truncated newest checkpoint is found" {
     size=$(stat -c %s whole/checkpoints/step-000000000028.h5)
     for keep in 0 1 8 47 48 512 $((size / 2)) $((size - 1)) \
         $(shuf -i "1-$((size - 2))" -n 8); do

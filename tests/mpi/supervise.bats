@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# scripts/supervise.sh: a run is started again until it is done, and when it is not.
+# scripts/supervise.sh starts a run again until it is done, or gives up.
 
 OPTIONS=(--set train.batch=110 --set train.grain=16 --set log.every=1
     --set checkpoint.every_steps=5)
@@ -28,25 +28,25 @@ supervise() {
     "${SUPERVISE[@]}" --delay 0.2 "$@"
 }
 
-# supervised RANKS RUN OPTION...: a supervised run in the background, its pid SUPERVISOR.
+# supervised RANKS RUN OPTION...: a supervised run in the background with pid SUPERVISOR.
 supervised() {
     "${SUPERVISE[@]}" --delay 0.2 mpirun -n "$1" "$LOCKSTEP" train "$LETTERS" \
         --data letters.h5 --threads 1 --run "$2" "${@:3}" >>"$2.out" 2>>"$2.err" 3>&- &
     SUPERVISOR=$!
 }
 
-# starts RUN: how often it was started.
+# starts RUN: prints how often the run was started.
 starts() {
     grep -cs '^lockstep [0-9]' "$1/log.txt" || :
 }
 
-# stepping RUN START: its START-th start has made a step.
+# stepping RUN START: the START-th start of the run has made a step.
 stepping() {
     [[ $(starts "$1") == "$2" ]] || return
     tail -n 1 "$1/log.txt" | grep -qE '^ +[0-9]+ +[0-9.]+ '
 }
 
-# supervisor_ends STATUS: and no process of its family is left.
+# supervisor_ends STATUS: the supervisor ended with STATUS and left no process behind.
 supervisor_ends() {
     local status=0 pid everybody
     mapfile -t everybody < <(family "$SUPERVISOR")
@@ -58,7 +58,7 @@ supervisor_ends() {
     for pid in "${everybody[@]}"; do poll dead "$pid"; done
 }
 
-# restarts RUN: what the supervisor said of them.
+# restarts RUN: the supervisor's lines.
 restarts() {
     grep '^supervise: ' "$1.err"
 }
@@ -81,7 +81,7 @@ comes_to_its_end() {
     is_as_undisturbed once "$LETTERS" "${OPTIONS[@]}" --set train.steps=40
 }
 
-@test "a rank or mpirun or all are killed, or the run is stopped: it goes on to the same end" {
+@test "a run whose ranks or mpirun are killed, or that is stopped, ends with the same state" {
     supervised 3 killed "${OPTIONS[@]}" "${ENDLESS[@]}"
     poll stepping killed 1
     kill -KILL "$(pgrep -P "$(pgrep -P "$SUPERVISOR")" | tail -n 1)"
@@ -110,7 +110,7 @@ comes_to_its_end() {
     comes_to_its_end 3 killed
 }
 
-@test "the supervisor itself is killed: the job ends with it, and the same line goes on" {
+@test "when the supervisor is killed its job ends, and the same command goes on" {
     setpriv --pdeathsig TERM true 2>/dev/null || skip "setpriv cannot do it here"
     supervised 2 orphaned "${OPTIONS[@]}" "${ENDLESS[@]}"
     poll stepping orphaned 1
@@ -122,7 +122,7 @@ comes_to_its_end() {
     comes_to_its_end 2 orphaned
 }
 
-@test "damaged checkpoints do not count, and what is made anew after them does" {
+@test "damaged checkpoints do not count as progress, but new ones after them do" {
     source "$ROOT/scripts/progress.sh"
     marred=("$LETTERS" --data letters.h5 --threads 1 --run marred "${OPTIONS[@]}"
         --set checkpoint.keep=99 --set checkpoint.every_epochs=0 --set train.steps=60)
@@ -148,7 +148,7 @@ comes_to_its_end() {
     [ "$(newest_step "$LOCKSTEP" none)" -eq 0 ]
 }
 
-@test "TERM, INT, HUP, USR1, USR2: one checkpoint, 75, and the same line goes on to the end" {
+@test "TERM, INT, HUP, USR1 and USR2 end with 75, and the same command goes on" {
     for signal in TERM INT HUP USR1 USR2; do
         supervised 2 stopped "${OPTIONS[@]}" "${ENDLESS[@]}"
         poll stepping stopped $(($(starts stopped) + 1))
@@ -163,7 +163,7 @@ comes_to_its_end() {
     comes_to_its_end 1 stopped
 }
 
-@test "a signal between two starts: 75 at once" {
+@test "a signal between two starts ends with 75 at once" {
     "${SUPERVISE[@]}" --delay 600 mpirun -n 2 "$LOCKSTEP" train "$LETTERS" \
         --data letters.h5 --threads 1 --run=between "${OPTIONS[@]}" "${ENDLESS[@]}" \
         >between.out 2>between.err 3>&- &
@@ -176,8 +176,8 @@ comes_to_its_end() {
     [ "$(starts between)" -eq 1 ]
 }
 
-# A rank that is stopped keeps the others from stopping in order.
-@test "INT twice ends it at once" {
+# A stopped rank keeps the others from stopping in order.
+@test "INT twice ends at once" {
     supervised 2 twice "${OPTIONS[@]}" "${ENDLESS[@]}"
     poll stepping twice 1
     kill -STOP "$(pgrep -P "$(pgrep -P "$SUPERVISOR")" | tail -n 1)"
@@ -189,7 +189,7 @@ comes_to_its_end() {
     restarts twice | grep -q 'ended by a second INT$'
 }
 
-@test "a folder that is in use is tried until it is free" {
+@test "the supervisor waits for a folder that is in use" {
     start 2 busy "$LETTERS" "${OPTIONS[@]}" "${ENDLESS[@]}"
     until_step busy 5
     supervised 1 busy "${OPTIONS[@]}" "${ENDLESS[@]}" --set train.epochs=7
@@ -203,7 +203,7 @@ comes_to_its_end() {
     grep -q "'busy' is in use by another lockstep: host $(hostname), pid" busy.err
 }
 
-@test "what cannot get better ends it: config, no such program, numbers gone bad" {
+@test "the supervisor gives up on bad configs, missing programs and bad numbers" {
     run supervise "$LOCKSTEP" train "$LETTERS" --data none.h5 --run bad
     [ "$status" -eq 1 ]
     [ "$(grep -c '^supervise: ' <<<"$output")" -eq 5 ]
@@ -222,7 +222,7 @@ comes_to_its_end() {
     [[ $said == *': given up at step 0 ('*': 2 of 2)' ]]
 }
 
-@test "a wrong command line is refused" {
+@test "wrong command lines of supervise.sh are refused" {
     for wrong in "--max-failures 0 lockstep train" "--delay x lockstep train" \
         "--no lockstep train" "lockstep eval run" "--max-failures" ""; do
         echo "supervise $wrong"
@@ -233,13 +233,13 @@ comes_to_its_end() {
     done
 }
 
-@test "the run's folder: --run, or lockstep's own choice" {
+@test "the supervisor knows the run's folder, with --run or without" {
     mkdir configs
     cp "$TINY" configs/small.conf
     supervise "$LOCKSTEP" train --threads 1 configs/small.conf --data letters.h5 \
         --set train.steps=3 >small.out 2>&1
     [ -d runs/small/checkpoints ]
-    # It knows the step only if it looks in the right folder.
+    # it knows the step only if it looks into the right folder
     supervise --max-failures 1 "$LOCKSTEP" train --threads 1 configs/small.conf \
         --data none.h5 2>&1 | tee small.err
     grep -q 'given up at step 3 ' small.err
