@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# A link that is cut: for a while, and for good.
+# A link that is cut for a while, and for ever.
 
 setup_file() {
     source "$BATS_TEST_DIRNAME/runs.sh"
@@ -18,7 +18,7 @@ teardown_file() {
     hosts_down
 }
 
-# resent: how many segments the TCP of n1 has sent again.
+# resent: how many segments the TCP of n1 has retransmitted.
 resent() {
     on n1 nstat -asz TcpRetransSegs | awk '/^TcpRetransSegs/ { print $2 }'
 }
@@ -27,7 +27,7 @@ resent_more_than() { # SEGMENTS
     (($(resent) > $1))
 }
 
-@test "down for a while and up again: the run goes on by itself" {
+@test "when a link is down for a while the run goes on by itself" {
     start_on n1,n2,n3:2 cut
     until_lines cut 4
     before=$(resent)
@@ -41,9 +41,9 @@ resent_more_than() { # SEGMENTS
     as_one_host cut
 }
 
-# mpirun's connections to its daemons stay open for as long as the system tries to reach
-# the other side: 15 minutes, unless it is told to try less often.
-@test "down for good: the ranks notice, all of them end, the rest goes on without that host" {
+# mpirun's connections to its daemons stay open while the system retries: 15 minutes, unless
+# it is told to retry less often.
+@test "when a link stays down all ranks end, and the run goes on without that host" {
     for host in n1 n2 n3; do on $host sysctl -q net.ipv4.tcp_retries2=5; done
     start_on n1:2,n2,n3:2 dead --stall-timeout 4
     until_lines dead 4
@@ -54,7 +54,7 @@ resent_more_than() { # SEGMENTS
     goes_on n1,n2,n4 dead
 }
 
-@test "down for good: launch.sh's mpirun notices, which asks its daemons every few seconds" {
+@test "when a link stays down the mpirun of launch.sh notices within seconds" {
     MPIRUN=("$ROOT/scripts/launch.sh")
     start_on n1:2,n2,n3:2 asked
     until_lines asked 4

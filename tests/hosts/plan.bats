@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
-# The table of what `lockstep plan` predicts and what training takes, over hosts that its
-# script makes and removes itself.
+# scripts/check_plan.sh, which compares `lockstep plan` with training over hosts that it makes
+# and removes itself; and `lockstep plan` over hosts.
 
 setup_file() {
     source "$BATS_TEST_DIRNAME/runs.sh"
@@ -17,7 +17,7 @@ teardown() {
     hosts_down
 }
 
-# As a user starts it.
+# check_plan OPTION...: as a user starts it.
 check_plan() {
     exec env -u BATS_FILE_TMPDIR -u BATS_TEST_TMPDIR TMPDIR="$BATS_TEST_TMPDIR/t" \
         "$ROOT/scripts/check_plan.sh" "$@"
@@ -36,7 +36,7 @@ is_gone() {
     [[ $(rooms) == 0 && -z $(ls -A "$BATS_TEST_TMPDIR/t") ]]
 }
 
-@test "a row for each way of summing, and how many predictions are within 15 %" {
+@test "check_plan.sh prints a row with and without overlap, and counts good predictions" {
     (check_plan --rounds 1 --only '2 hosts, 100' --csv checked.csv --markdown) >out 2>err
     cat out
     number='[0-9]+\.[0-9]{2}'
@@ -44,7 +44,7 @@ is_gone() {
         grep -Eq "^\| 2 hosts, 100 Mbit/s \| $overlap \| $number \| $number \| $number \| 100Mbit,20us \| $number \| $number \|$" out
     done
     [ "$(grep -c '^"2 hosts, 100 Mbit/s",2,2,128,' checked.csv)" -eq 2 ]
-    # At this speed the link decides, not what else this machine does.
+    # at this speed the link decides, not the load of this machine
     /usr/bin/python3 - <<'END'
 import csv, re
 rows = list(csv.DictReader(open("checked.csv")))
@@ -57,7 +57,7 @@ END
     nothing_left
 }
 
-@test "the network is measured between hosts, however the ranks are dealt out" {
+@test "plan measures the network between hosts for any placement of the ranks" {
     hosts_up 2
     mpirun_on n1:2,n2:1 --map-by node "$LOCKSTEP" plan "$TINY" --data letters.h5 --threads 1 \
         --set train.batch=90 --set train.grain=16 --ranks 3 >out
@@ -66,7 +66,7 @@ END
     grep -q '^network  *measured, n1 to n2: ' out
 }
 
-@test "what nodes that are filled unevenly would sum is not taken for a node's" {
+@test "plan does not predict sums from unevenly filled nodes" {
     hosts_up 2
     mpirun_on n1:1,n2:2 "$LOCKSTEP" plan "$TINY" --data letters.h5 --threads 1 --ranks 2,3 \
         >uneven.out 2>uneven.err
@@ -80,7 +80,7 @@ END
     run -1 grep -q 'of nodes with different' even.err
 }
 
-@test "a long way does not hide how slow the network is" {
+@test "the bandwidth of a link is measured correctly despite a long delay" {
     hosts_up 2 50000 0
     mpirun_on n1:1,n2:1 "$LOCKSTEP_BUILD/tests/comm/test_link" >out 2>&1
     hosts_down
@@ -88,7 +88,7 @@ END
     [ "$(grep -c '  OK .*test_measured' out)" -eq 2 ]
 }
 
-@test "ended by a signal it removes what it made" {
+@test "check_plan.sh removes what it made when a signal ends it" {
     check_plan --only '4 hosts, 1 Gbit/s' >out 2>err 3>&- &
     job=$!
     poll grep -qs 'round 1' err

@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
-# A job on a real SLURM: whatever ends its stay on the nodes, it goes back into the queue
-# and on from where it was, on whatever nodes it gets, to the same bits as undisturbed.
+# A job on a real SLURM: whatever ends its time on the nodes, it goes back into the queue,
+# resumes on any nodes, and ends with the same bits as an undisturbed run.
 
 # SLURM's limits are whole minutes: the two jobs that reach them run while the other tests
 # do, in a folder of their own, and are held when they are back in the queue.
@@ -52,7 +52,7 @@ comes_to_its_end() {
     same_history undisturbed/metrics.h5 "$2/metrics.h5"
 }
 
-@test "signals, a dead rank, a requeue: back into the queue each time; cancelled, it stays so" {
+@test "signals, a dead rank and a requeue put a job back into the queue, scancel does not" {
     # signals to the batch script, to the ranks, to all
     endless signals.conf
     submit signals.conf --nodes 2 --ranks-per-node 2 --time 30 "${TRAIN[@]}" --run signals
@@ -109,7 +109,7 @@ comes_to_its_end() {
     same_history undisturbed/metrics.h5 signals/metrics.h5
 }
 
-@test "a node whose link is cut" {
+@test "a job goes back into the queue when the link of a node is cut" {
     endless cut.conf
     submit cut.conf --nodes 2 --ranks-per-node 2 --nodelist n2,n3 "${TRAIN[@]}" --run cut \
         --set checkpoint.every_steps=50
@@ -123,7 +123,7 @@ comes_to_its_end() {
     comes_to_its_end cut.conf cut
 }
 
-@test "srun as the launcher" {
+@test "a job with srun as its launcher is requeued in the same way" {
     endless direct.conf
     submit direct.conf --launcher srun --nodes 2 --ranks-per-node 2 "${TRAIN[@]}" --run direct
     until_stay direct 1
@@ -139,7 +139,7 @@ comes_to_its_end() {
     comes_to_its_end direct.conf direct
 }
 
-@test "tries without a new checkpoint come to an end" {
+@test "a job without new checkpoints is not requeued for ever" {
     endless vain.conf
     PATIENCE=2 submit vain.conf --ranks-per-node 2 "${TRAIN[@]}" --run vain \
         --set checkpoint.every_epochs=0
@@ -154,7 +154,7 @@ comes_to_its_end() {
     [ "$(job_says "$JOB" ExitCode)" = 137:0 ]
 }
 
-@test "wrong options are not tried again" {
+@test "a job with wrong options is not requeued" {
     JOB=$(LOCKSTEP_ROOT=$ROOT on_head sbatch --parsable --output=wrong.out \
         "$ROOT/slurm/train.sbatch" "$TINY" --data letters.h5 --set train.stepz=1)
     until_job "$JOB" FAILED
@@ -167,7 +167,7 @@ comes_to_its_end() {
     grep -q "^train.sbatch: no slurm/job.sh in '.*'; set LOCKSTEP_ROOT" astray.out
 }
 
-@test "SLURM's warning before the limit, and on with another number of nodes" {
+@test "SLURM's warning before the time limit requeues the job, also with other nodes" {
     cd "$BATS_FILE_TMPDIR/jobs" || return
     JOB=$(<warned.job) OUT=warned-$JOB.out
     until_job "$JOB" PENDING
@@ -185,7 +185,7 @@ comes_to_its_end() {
     [ "$(grep -c '2 ranks x 1 thread' layout)" -eq 3 ]
 }
 
-@test "SLURM's limit itself, without a warning" {
+@test "SLURM's time limit without a warning requeues the job" {
     cd "$BATS_FILE_TMPDIR/jobs" || return
     JOB=$(<late.job) OUT=late.out
     until_job "$JOB" PENDING
@@ -195,7 +195,7 @@ comes_to_its_end() {
     [ "$(job_says "$JOB" Restarts)" = 1 ]
 }
 
-@test "stopped, the cluster leaves nothing" {
+@test "the stopped cluster leaves no process and no interface" {
     cluster_stop
     [ "$(pgrep -fc "$CLUSTER")" -eq 0 ]
     [ "$(ip -o link show | grep -cE '(bridge|[vw][1-4])(@|:)')" -eq 0 ]
