@@ -41,7 +41,8 @@ const char *__lsan_default_suppressions(void)
            "leak:add_to_global_resize\n";
 }
 
-/* The names of unloaded plugins would be unknown to the suppressions: nothing is unloaded. */
+/* The names of unloaded plugins would be unknown to the suppressions: nothing is
+ * unloaded. */
 int dlclose(void *handle)
 {
     (void)handle;

@@ -1,8 +1,8 @@
-/* cable: joins two Ethernet interfaces by a cable that delays and loses frames, for kernels
-   without netem: cable A B DELAY_US LOSS_PERMILLE. It makes the TAP interfaces A and B,
-   passes the frames of each to the other after the delay, and drops that many of 1000 at
-   random. Without loss frames of up to 64 kB pass whole, as with a network card that
-   segments them itself. Runs until it is killed. */
+/* cable: joins two Ethernet interfaces by a cable that delays and loses frames, for
+   kernels without netem: cable A B DELAY_US LOSS_PERMILLE. It makes the TAP interfaces A
+   and B, passes the frames of each to the other after the delay, and drops that many of
+   1000 at random. Without loss frames of up to 64 kB pass whole, as with a network card
+   that segments them itself. Runs until it is killed. */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/if.h>
