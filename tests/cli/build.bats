@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # The Makefile, the lint and the test runner themselves.
+# Core: part of `make test`.
 
 setup() {
     source "$BATS_TEST_DIRNAME/../env.sh"

@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # Bad configs, layers and options end in one clear line with the place and exit code 2; no
 # file is made.
+# Core: part of `make test`.
 
 setup_file() {
     source "$BATS_TEST_DIRNAME/../runs.sh"

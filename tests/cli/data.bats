@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # lockstep data: what all its commands have in common; info and sheet.
+# Core: part of `make test`.
 
 setup() {
     source "$BATS_TEST_DIRNAME/data.sh"

@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # lockstep data import-csv.
+# Core: part of `make test`.
 
 setup() {
     source "$BATS_TEST_DIRNAME/data.sh"

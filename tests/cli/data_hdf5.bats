@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # Data sets as HDF5 files: those of other programs, and damaged ones.
+# Core: part of `make test`.
 
 setup() {
     source "$BATS_TEST_DIRNAME/data.sh"

@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # lockstep data import-idx: IDX files, plain and gzip; scripts/get_emnist.sh.
+# Core: part of `make test`.
 
 setup() {
     source "$BATS_TEST_DIRNAME/data.sh"

@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # lockstep eval: its figures and predictions, the same on any number of ranks; its refusals.
+# Core: part of `make test`.
 
 setup_file() {
     source "$BATS_TEST_DIRNAME/../runs.sh"

@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # What makes a run slow is reported in one line, with what to type; nothing else is.
+# Core: part of `make test`.
 
 setup_file() {
     source "$BATS_TEST_DIRNAME/../runs.sh"

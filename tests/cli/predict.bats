@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # lockstep predict: PNG images of any size and colour, dark on light, unreadable.
+# Core: part of `make test`.
 
 setup_file() {
     source "$BATS_TEST_DIRNAME/../runs.sh"

@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # lockstep show: what a file holds.
+# Core: part of `make test`.
 
 setup_file() {
     source "$BATS_TEST_DIRNAME/../runs.sh"

@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # What a run prints and writes: header, table, log lines, phases, confusions, files; how it
 # ends on bad numbers and on Ctrl-C.
+# Core: part of `make test`.
 
 setup_file() {
     source "$BATS_TEST_DIRNAME/../runs.sh"

@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # The same bits with any number of ranks and threads, any way of sharing the work, and after
 # any stop and resume: weights, optimizer, averages (state=) and history.
+# Core: part of `make test`.
 
 # 71 is a prime: no number of ranks divides the batch of 7 grains. The last batch of an
 # epoch, the 22nd, has 9 samples.

@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # The unit tests of comm on several ranks: collectives, the shared window, and the fixed
 # tree's bits. They fail on all ranks if they fail on one (tests/unit/comm/ranks.h).
+# Core: part of `make test`.
 
 setup() {
     source "$BATS_TEST_DIRNAME/../env.sh"

@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # Any process may be killed at any instant: the same command, on any number of ranks, goes
 # on from the newest checkpoint and ends with the same bits.
+# Core: part of `make test`.
 
 OPTIONS=(--set train.batch=50 --set train.grain=8 --set log.every=2
     --set checkpoint.every_steps=1 --set checkpoint.keep=2)

@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # launch.sh outside of SLURM: ranks, pinning, exit codes, and signals at any instant.
 # tests/slurm tests it inside of SLURM.
+# Core: part of `make test`.
 
 setup_file() {
     source "$BATS_TEST_DIRNAME/../runs.sh"

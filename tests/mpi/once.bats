@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # An epoch and an evaluation use each sample exactly once, on any number of ranks.
+# Core: part of `make test`.
 
 RANKS=(1 2 3 4 7)
 

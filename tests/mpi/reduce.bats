@@ -2,6 +2,7 @@
 # Every algorithm by which ranks sum a gradient gives the same bits (the sums themselves:
 # tests/unit/comm/test_tree_sum.c); what `lockstep bench reduce` measures and `lockstep tune`
 # tries. Speed is not tested.
+# Core: part of `make test`.
 
 # 71 samples make 7 grains; the 22nd batch has 9 samples, in one grain.
 OPTIONS=(--set train.batch=71 --set train.grain=11 --set train.steps=24 --set log.every=6

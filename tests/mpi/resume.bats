@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # Runs and their folders: a run is refused, resumed, finished, extended, or started from the
 # weights of another.
+# Core: part of `make test`.
 
 OPTIONS=(--set train.epochs=4 --set train.ema=0.99 --set log.every=5)
 
