@@ -152,28 +152,28 @@ run: setup ## train the built-in letters on all cores (installs what it needs)
 	@$(MAKE) -s $(JOBS) all
 	@scripts/run.sh
 
-test: ## all but peers, slurm where it is installed; T=PATTERN picks by name
+test: ## the core of the tests, in minutes; T=PATTERN picks files by name
 	@scripts/setup.sh test
-	@T='$(T)' BUILD='$(BUILD)' MODE='$(MODE)' scripts/run_tests.sh
+	@T='$(T)' BUILD='$(BUILD)' MODE='$(MODE)' scripts/run_tests.sh core
 
-test-%: ## one suite: unit asan cli mpi hosts slurm peers (root for hosts, slurm)
+test-%: ## SUITE: all (but peers), unit asan cli mpi hosts slurm peers (root for hosts, slurm)
 	@scripts/setup.sh $(or $(filter slurm peers,$*),test)
 	@T='$(T)' BUILD='$(BUILD)' MODE='$(MODE)' scripts/run_tests.sh $*
 
-fuzz: ## hostile files, SECONDS_EACH=60 for each reader (installs clang); T=PATTERN
+fuzz: ## hostile files to each reader for SECONDS_EACH=60 (installs clang); T=PATTERN
 	@scripts/setup.sh fuzz
 	@T='$(T)' BUILD='$(BUILD)' SECONDS_EACH='$(SECONDS_EACH)' scripts/fuzz.sh
 
-test-fuzz: ## the stored ones alone: seconds
+test-fuzz: ## the stored hostile files alone: seconds
 	@scripts/setup.sh fuzz
 	@T='$(T)' BUILD='$(BUILD)' scripts/fuzz.sh replay
 
-chaos: ## kill a run N=10 times, in its writing too; nothing may be lost (SEED=)
+chaos: ## kill a run N=10 times, also while it writes; nothing may be lost (SEED=)
 	@scripts/setup.sh test
 	@$(MAKE) -s $(JOBS) all
 	@LOCKSTEP='$(abspath $(BUILD))/lockstep' tests/chaos.sh $(or $(N),10) $(SEED)
 
-soak: ## EPOCHS=1000 short epochs; memory, open files and the log may not grow
+soak: ## train EPOCHS=1000 short epochs; memory, open files and the log may not grow
 	@scripts/setup.sh test
 	@$(MAKE) -s $(JOBS) all
 	@LOCKSTEP='$(abspath $(BUILD))/lockstep' tests/soak.sh $(or $(EPOCHS),1000)

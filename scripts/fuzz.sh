@@ -1,24 +1,24 @@
 #!/bin/bash
-# Feed the readers of files with hostile ones: clang's libFuzzer over tests/fuzz, under the
-# address and undefined behaviour sanitizers, with leak detection.
-#   fuzz.sh          the stored inputs, then new ones for SECONDS_EACH seconds (60) a target
-#   fuzz.sh replay   the stored inputs alone: seconds
-# One target runs on a core. T=PATTERN picks them by name. The last line is the sum: one for
-# each stored input, one for each target; the exit status is 1 if anything failed. Inputs
-# that are found go to BUILD-fuzz/found/TARGET, and the next call goes on from them; one that
-# breaks something is kept in BUILD-fuzz/broken/TARGET: once mended, it belongs into
-# tests/fuzz/corpus/TARGET.
+# Give hostile files to every reader: clang's libFuzzer over tests/fuzz, under the address and
+# undefined behaviour sanitizers, with leak detection.
+#   fuzz.sh          the stored inputs, then new ones for SECONDS_EACH seconds (60) per target
+#   fuzz.sh replay   the stored inputs only: takes seconds
+# One target runs on each core. T=PATTERN picks targets by name. The last line is the sum: one
+# test for each stored input and one for each target; the exit status is 1 if anything
+# failed. New inputs go to BUILD-fuzz/found/TARGET, where the next call starts from; inputs
+# that break something go to BUILD-fuzz/broken/TARGET, and belong into
+# tests/fuzz/corpus/TARGET once the bug is fixed.
 #
-# HDF5 1.10.8 has faults of its own on hostile files, which cannot be mended here: lockstep
-# has files tried by another process for that (include/io/h5probe.h). Where the innermost
-# frame of a report is HDF5's, it is counted, its input kept in BUILD-fuzz/hdf5/TARGET, and
-# the target goes on. Seen so far, with every checksum forged:
+# HDF5 1.10.8 has bugs of its own on hostile files, which cannot be fixed here; for that
+# reason lockstep has another process try files first (include/io/h5probe.h). If the
+# innermost frame of a report is in HDF5, the report is counted, its input kept in
+# BUILD-fuzz/hdf5/TARGET, and the target goes on. Seen so far, with every checksum forged:
 #   reading past the end of a message: attribute names and values (H5O__attr_decode)
 #   NULL as the address of a block of a heap (H5HF_op), in a damaged index of attributes
-#   up to 4 GB for an object's header that is not there (H5C_protect): taken, not touched
-# and no more, since they are not asked for any more: variable-length texts (H5HG_read
-# writes past the end of its buffer, or loops), buffered metadata (H5F__accum_read looks
-# anywhere in memory), listing a group (H5G__link_release_table frees what it never set).
+#   up to 4 GB for a missing object header (H5C_protect), allocated but not touched
+# Not seen any more, because lockstep no longer calls it: variable-length texts (H5HG_read
+# writes past the end of its buffer, or loops), buffered metadata (H5F__accum_read reads
+# anywhere in memory), listing a group (H5G__link_release_table frees unset pointers).
 set -u
 cd "$(dirname "$0")/.." || exit 1
 unset MAKEFLAGS MFLAGS MAKELEVEL
@@ -35,8 +35,8 @@ mode=${1-fuzz}
     exit 2
 }
 
-# What a stream is unpacked to is a thousand times its size at most; an image takes four
-# bytes a pixel, and one of 64 million pixels is welcome.
+# Megabytes for one allocation. A stream unpacks to at most a thousand times its size; an image
+# takes four bytes per pixel and may have 64 million pixels.
 declare -A memory=([config]=16 [csv]=120 [idx]=120 [png]=300 [dataset]=64 [checkpoint]=64)
 options=(-max_len=50000 -timeout=60 -rss_limit_mb=2000 -close_fd_mask=3 -print_final_stats=1)
 export ASAN_OPTIONS=fast_unwind_on_malloc=1:quarantine_size_mb=16:allocator_may_return_null=1:max_allocation_size_mb=1000
@@ -55,11 +55,10 @@ done
     exit 2
 }
 
-# its_own <LOG: is the first thing that went wrong in it HDF5's own doing? The innermost
-# frame that is HDF5's or lockstep's says so: those of the sanitizers, of libc and of the
-# function that reads for HDF5 do not. But what HDF5 puts into an array for its caller is
-# the caller's.
-its_own() {
+# in_hdf5 <LOG: whether the first failure is HDF5's own, by the innermost frame of HDF5 or
+# lockstep; frames of the sanitizers, of libc and of the function that reads for HDF5 do not
+# count. A failure while HDF5 fills an array of its caller is the caller's.
+in_hdf5() {
     awk '
         /^ *#[0-9]+ / && !ended { seen = 1 }
         !/^ *#[0-9]+ / && seen { ended = 1 }
@@ -72,7 +71,8 @@ its_own() {
         END { exit !(owner == "hdf5" && !array) }'
 }
 
-# run_fuzzer TARGET LOG OPTION...: its exit status. Waited for, so that it ends when we do.
+# run_fuzzer TARGET LOG OPTION...: returns its exit status. It runs in the background and is
+# waited for, so that a signal to this script ends it.
 run_fuzzer() {
     local target=$1 log=$2
     mkdir -p "$work/$target"
@@ -81,7 +81,7 @@ run_fuzzer() {
     wait $!
 }
 
-# fuzz TARGET: until the time is over; "INPUTS CRASHES_OF_HDF5" go to RESULT.
+# fuzz TARGET: until the time is over; writes "INPUTS CRASHES_OF_HDF5" to TARGET.result.
 fuzz() {
     local target=$1 log=$work/$1.log found=$BUILD/found/$1 hdf5=$BUILD/hdf5/$1
     local end=$((SECONDS + SECONDS_EACH)) inputs=0 crashes=0 left artifact n
@@ -95,7 +95,7 @@ fuzz() {
         ((inputs += ${n:-0}))
         ((status == 0)) && continue
         artifact=("$work/$target.broken"/*)
-        if ! its_own <"$log"; then
+        if ! in_hdf5 <"$log"; then
             cp "${artifact[@]}" "$BUILD/broken/$target/"
             echo "$inputs $crashes" >"$work/$target.result"
             return 1
@@ -106,7 +106,7 @@ fuzz() {
     echo "$inputs $crashes" >"$work/$target.result"
 }
 
-# replay TARGET: all at once; if that fails, one by one, to tell which.
+# replay TARGET: all inputs at once; if that fails one by one, to find the failing ones.
 replay() {
     local target=$1 log=$work/$1.log file files=("$corpus/$1"/*) bad=0
     if ! run_fuzzer "$target" "$log" "${files[@]}"; then
@@ -122,7 +122,7 @@ replay() {
     ((bad == 0))
 }
 
-# report <LOG: what matters of a failure.
+# report <LOG: prints the important lines of a failure.
 report() {
     grep -nE 'ERROR|SUMMARY|runtime error|^expected|^exit code|^lockstep: bug|^ *#[0-9]+ ' |
         grep -vE 'fuzzer::|__sanitizer|__asan' | cut -d: -f2- | head -n 40
@@ -132,7 +132,7 @@ if ! make -s -j"$(nproc)" MODE=fuzz BUILD="$BUILD" fuzzers </dev/null; then
     echo "0 passed, 1 failed, 0 skipped"
     exit 1
 fi
-# in_parallel MODE: every target, as many at a time as there are cores.
+# in_parallel MODE: runs every target, as many at a time as there are cores.
 in_parallel() {
     local target
     for target in "${targets[@]}"; do
@@ -150,7 +150,7 @@ in_parallel() {
     wait
 }
 
-tell_replay() { # TARGET STATUS SECONDS INPUTS BROKEN
+report_replay() { # TARGET STATUS SECONDS INPUTS BROKEN
     ((passed += $4 - $5, failed += $5))
     printf '%-36s %4d passed' "corpus $1" $(($4 - $5))
     (($5)) && printf ', %d FAILED' "$5"
@@ -158,7 +158,7 @@ tell_replay() { # TARGET STATUS SECONDS INPUTS BROKEN
     (($2)) && sed 's/^/    /' "$work/$1.log"
 }
 
-tell_fuzz() { # TARGET STATUS SECONDS INPUTS FAULTS
+report_fuzz() { # TARGET STATUS SECONDS INPUTS FAULTS
     if (($2)); then
         ((failed++))
         printf '%-36s      FAILED' "fuzz $1"
@@ -180,7 +180,7 @@ for mode in "${modes[@]}"; do
     for target in "${targets[@]}"; do
         read -r status seconds <"$work/$target.status"
         read -r inputs other <"$work/$target.result"
-        "tell_$mode" "$target" "$status" "$seconds" "$inputs" "$other"
+        "report_$mode" "$target" "$status" "$seconds" "$inputs" "$other"
     done
 done
 echo "$passed passed, $failed failed, 0 skipped"

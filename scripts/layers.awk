@@ -1,6 +1,6 @@
-# awk -f scripts/layers.awk FILES: do the sources keep to their levels? Run in the source
-# tree's top folder. What a module may include is the table BELOW_* in the Makefile; each
-# outside library has one home; each public header has its guard.
+# awk -f scripts/layers.awk FILES: prints where the sources break the order of levels. Run it
+# in the top folder of the source tree. The table BELOW_* in the Makefile says what a level
+# may include; each outside library has one home; each public header has its guard.
 
 function wrong(line, what)
 {

@@ -1,8 +1,8 @@
-# awk -f scripts/limits.awk FILES: which of the soft limits are passed? A source has up to
-# 400 lines, a header 150, a line 90 columns, a function 60 lines and 7 parameters.
-# Functions are told by the house format: a definition's braces stand in column one.
+# awk -f scripts/limits.awk FILES: prints where the soft limits are exceeded. A source has at
+# most 400 lines, a header 150, a line 90 columns, a function 60 lines and 7 parameters.
+# Functions are recognised by the house format: their braces are in column one.
 
-# Characters, not bytes: bytes that go on with a UTF-8 character do not count.
+# Counts characters, not bytes: continuation bytes of UTF-8 are removed.
 function columns(line)
 {
     gsub(/[\200-\277]/, "", line)

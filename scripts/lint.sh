@@ -13,7 +13,7 @@ mapfile -t scripts < <(find .ci scripts slurm tests -type f \
 
 have() {
     command -v "$1" >/dev/null && return
-    echo "note: no $1: not checked ('scripts/setup.sh test' installs it)" >&2
+    echo "note: $1 is missing: not checked ('scripts/setup.sh test' installs it)" >&2
     return 1
 }
 
@@ -30,11 +30,11 @@ cycles() {
     awk -f scripts/cycles.awk "${plain[@]}"
 }
 
-# Another version of clang-format formats otherwise: only Debian 12's is asked.
+# Other versions of clang-format give other results: only that of Debian 12 is used.
 format() {
     have clang-format || return 0
     if [[ $(clang-format --version) != *' 14.'* ]]; then
-        echo "note: the format is clang-format 14's, which is not here: not checked" >&2
+        echo "note: format: not checked, because this is not clang-format 14" >&2
         return 0
     fi
     local out
@@ -54,8 +54,8 @@ cppcheck_all() {
 
 shell() {
     have shellcheck || return 0
-    # Variables that bats sets or that another file uses (2034, 2154), words that look like
-    # the shell's own (1010), ls of names the tests chose themselves (2011).
+    # Allowed: variables that bats sets or another file uses (2034, 2154), words that look
+    # like keywords of the shell (1010), ls of names that the tests chose (2011).
     shellcheck -x -S warning -e SC2034,SC2154,SC1010,SC2011 "${scripts[@]}"
 }
 

@@ -1,17 +1,18 @@
 #!/bin/bash
 # Build and run the tests: run_tests.sh [SUITE...]
+#   core   (the default) unit, and the bats files that say '# Core:' in their head
+#   all    every suite below but peers
 #   unit   tests/unit/*/test_*.c (cmocka)
 #   asan   the same, under the address and undefined behaviour sanitizers
 #   cli    tests/cli/*.bats
 #   mpi    tests/mpi/*.bats
 #   hosts  tests/hosts/*.bats: several hosts, as network namespaces (root)
 #   slurm  tests/slurm/*.bats: on a SLURM of their own (root; `make test-slurm` installs it)
-#   peers  tests/peers/*.bats (not by default)
-# Two files run at a time, for many mostly wait: one takes them from the front of the list,
-# the other from its end, where those are that wait most. Those that say '# Alone:' follow
-# one by one.
-# T=PATTERN runs only files whose path matches. The last line is the sum over everything;
-# the exit status is 1 if anything failed or nothing ran.
+#   peers  tests/peers/*.bats: comparison with PyTorch (`make test-peers` installs it)
+# Two files run at a time, because many of them mostly wait: one worker takes files from the
+# front of the list, the other from the back. Files that say '# Alone:' run one by one at
+# the end. T=PATTERN runs only files whose path matches. The last line is the sum of all
+# files; the exit status is 1 if anything failed or nothing ran.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 unset MAKEFLAGS MFLAGS MAKELEVEL
@@ -20,13 +21,8 @@ BUILD=${BUILD:-build}
 LOCKSTEP=$(realpath -m "$BUILD")/lockstep
 source tests/env.sh
 
-unit_limit=300 # seconds a file may take
+unit_limit=300 # seconds that a file may take
 bats_limit=900
-suites=("$@")
-if ((!$#)); then
-    suites=(unit asan cli mpi hosts slurm)
-    [[ $MODE == asan ]] && suites=(unit cli mpi hosts slurm)
-fi
 declare -A build_of=([unit]=$BUILD [asan]=$BUILD-asan) mode_of=([unit]=$MODE [asan]=asan)
 queue=() alone=() # SUITE FILE
 failed=0 # builds
@@ -34,7 +30,7 @@ work=$(mktemp -d) || exit 1
 trap 'kill $(jobs -p) 2>/dev/null; wait; rm -rf "$work"' EXIT
 trap 'exit 130' INT TERM
 
-# count STATUS <TAP: "passed failed skipped". What was planned and did not report failed.
+# count STATUS <TAP: prints "passed failed skipped". Planned tests without a result failed.
 count() {
     awk -v status="$1" '
         /^1\.\.[0-9]+/ { plan += substr($0, 4) }
@@ -59,8 +55,8 @@ how_it_ended() {
     esac
 }
 
-# run LABEL LIMIT COMMAND...: one file of tests. Waited for, so that it ends when we do;
-# what a shell starts so would ignore INT.
+# run LABEL LIMIT COMMAND...: one file of tests. It runs in the background and is waited for,
+# so that a signal to this script ends it; `env` undoes that background jobs ignore INT.
 run() {
     local label=$1 limit=$2 out=$work/out.$BASHPID status p f s start=$EPOCHREALTIME
     env --default-signal=INT,QUIT timeout -k 10 "$limit" "${@:3}" >"$out" 2>&1 </dev/null &
@@ -68,14 +64,14 @@ run() {
     status=$?
     read -r p f s < <(count $status <"$out")
     {
-        flock 9 # what is said of a file stays together
+        flock 9 # the lines about one file stay together
         echo "$p $f $s $label" >>"$work/sums"
-        tell
+        report_file
     } 9>"$work/lock"
 }
 
-# What `run` found.
-tell() {
+# report_file: prints what `run` found.
+report_file() {
     printf '%-36s %4d passed' "$label" "$p"
     ((f)) && printf ', %d FAILED' "$f"
     ((s)) && printf ', %d skipped' "$s"
@@ -87,7 +83,7 @@ tell() {
     } | sed 's/^/    /'
 }
 
-# name SUITE FILE: sets `name`, without its suite's folder.
+# name SUITE FILE: sets `name`, the path without the folder of its suite.
 name() {
     name=${2#tests/*/} name=${name%.*}
 }
@@ -103,7 +99,7 @@ run_file() { # SUITE FILE
     esac
 }
 
-# start SUITE FILE: in the background.
+# start SUITE FILE: run_file in the background.
 start() {
     {
         trap - EXIT
@@ -136,8 +132,8 @@ run_alone() {
     done
 }
 
-# Files whose worker was killed before it could tell.
-tell_missing() {
+# Files whose worker was killed before it reported.
+report_missing() {
     local file name
     for file in "${queue[@]}" "${alone[@]}"; do
         # shellcheck disable=SC2086 # two words
@@ -153,7 +149,7 @@ build() {
     [[ ${tried["$*"]-} ]] && return
     tried["$*"]=yes
     if ! make -k -s -j"$(nproc)" "$@" </dev/null; then
-        echo "$suite: the build failed"
+        echo "the build failed: make $*"
         ((failed++))
     fi
 }
@@ -178,34 +174,52 @@ add_unit() { # SUITE
     queue+=("${files[@]/#/$1 }")
 }
 
-add_bats() { # SUITE
-    local file
-    files tests/"$1"/*.bats
+add_bats() { # FILE...
+    local file suite
+    files "$@"
     ((${#files[@]})) || return
     build BUILD="$BUILD" MODE="$MODE" all unit
     for file in "${files[@]}"; do
+        suite=${file#tests/} suite=${suite%%/*}
         if grep -q '^# Alone:' "$file"; then
-            alone+=("$1 $file")
+            alone+=("$suite $file")
         else
-            queue+=("$1 $file")
+            queue+=("$suite $file")
         fi
     done
 }
 
-for suite in "${suites[@]}"; do
-    case $suite in
-    unit | asan) add_unit "$suite" ;;
-    cli | mpi | hosts | slurm | peers) add_bats "$suite" ;;
-    *) echo "no suite '$suite': unit, asan, cli, mpi, hosts, slurm or peers" >&2 && exit 2 ;;
+add_suite() { # SUITE
+    local core suite
+    case $1 in
+    core)
+        mapfile -t core < <(grep -l '^# Core:' tests/*/*.bats)
+        add_unit unit
+        add_bats "${core[@]}"
+        ;;
+    all)
+        for suite in unit asan cli mpi hosts slurm; do
+            [[ $suite == asan && $MODE == asan ]] || add_suite $suite
+        done
+        ;;
+    unit | asan) add_unit "$1" ;;
+    cli | mpi | hosts | slurm | peers) add_bats tests/"$1"/*.bats ;;
+    *)
+        echo "no suite '$1': core, all, unit, asan, cli, mpi, hosts, slurm or peers" >&2
+        exit 2
+        ;;
     esac
-done
+}
+
+(($#)) || set -- core
+for suite; do add_suite "$suite"; done
 : >"$work/sums"
 run_queue
 run_alone
-tell_missing
+report_missing
 read -r passed failed skipped < <(awk -v failed=$failed '
     { passed += $1; failed += $2; skipped += $3 }
     END { print passed + 0, failed, skipped + 0 }' "$work/sums")
-((passed + failed)) || echo "nothing ran: no test file matches '${T-}'"
+((passed + failed)) || echo "nothing ran: no file of '$*' matches '${T-}'; see 'make help'"
 echo "$passed passed, $failed failed, $skipped skipped"
 ((failed == 0 && passed > 0))

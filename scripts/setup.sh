@@ -1,12 +1,12 @@
 #!/bin/bash
-# Install the Debian packages that lockstep needs, those that are missing:
+# Install the missing ones of the Debian packages that lockstep needs:
 #   setup.sh [run]    to build and run
-#   setup.sh test     and for `make test` and `make lint`
-#   setup.sh slurm    and for `make test-slurm`
-#   setup.sh fuzz     to build and run, and for `make fuzz` and `make test-fuzz`
-#   setup.sh peers    and for `make test-peers`
-#   setup.sh check    install nothing: fail, and say what to type, if a build would fail
-# Says nothing when nothing is missing.
+#   setup.sh test     the same, and for `make test` and `make lint`
+#   setup.sh slurm    the same as test, and for `make test-slurm`
+#   setup.sh fuzz     the same as run, and for `make fuzz` and `make test-fuzz`
+#   setup.sh peers    the same as test, and for `make test-peers`
+#   setup.sh check    installs nothing; if a build would fail, fails and says what to type
+# Prints nothing when nothing is missing.
 set -u
 
 run=(gcc libc6-dev make pkg-config libopenmpi-dev openmpi-bin libopenblas-openmp-dev
@@ -27,7 +27,8 @@ die() {
     exit 1
 }
 
-# What cannot be done without, whoever installed it; one name a line.
+# Prints the tools and libraries that are missing, however they would be installed, one per
+# line.
 lacking_tools() {
     local name tools=(gcc make pkg-config mpicc mpirun) modules=()
     local libraries=(hdf5-serial libpng zlib openblas hwloc libxxhash inih)
@@ -63,7 +64,7 @@ go_on_or_stop() {
     exit 0
 }
 
-# Another apt may be at work on a machine that has just started: wait for its lock.
+# On a machine that has just started another apt may be running: waits for its lock.
 update() {
     local out tries=60
     until out=$("$@" apt-get -q update 2>&1); do

@@ -1,5 +1,5 @@
 /*
- * asan: what a program built with MODE=asan tells the sanitizers. Only leaks of lockstep
+ * asan: the sanitizers' options in a program built with MODE=asan. Only leaks of lockstep
  * itself count: Open MPI, HDF5 and OpenMP keep memory to the end on purpose.
  */
 
@@ -9,7 +9,7 @@ const char *__lsan_default_options(void);
 const char *__lsan_default_suppressions(void);
 int dlclose(void *handle) __attribute__((weak));
 
-/* The slow unwinder sees through libraries that were built without frame pointers. */
+/* Only the slow unwinder works in libraries that were built without frame pointers. */
 const char *__asan_default_options(void)
 {
     return "exitcode=99:fast_unwind_on_malloc=0";
@@ -20,7 +20,7 @@ const char *__ubsan_default_options(void)
     return "print_stacktrace=1";
 }
 
-/* Looking into thread-local storage crashes on threads that Open MPI has ended. */
+/* Reading thread-local storage crashes on threads that Open MPI has ended. */
 const char *__lsan_default_options(void)
 {
     return "use_tls=0:print_suppressions=0";
@@ -41,7 +41,8 @@ const char *__lsan_default_suppressions(void)
            "leak:add_to_global_resize\n";
 }
 
-/* Unloaded plugins could not be told by name any more: nothing is unloaded. */
+/* The names of unloaded plugins would be unknown to the suppressions: nothing is
+ * unloaded. */
 int dlclose(void *handle)
 {
     (void)handle;

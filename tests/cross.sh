@@ -1,8 +1,8 @@
 #!/bin/bash
 # Compile the base module and the kernels for aarch64 and run the kernels' tests under
 # qemu: cross.sh [FOLDER for the objects]. Needs gcc-aarch64-linux-gnu; without qemu-user
-# it only compiles. tests/cross/ stands in for the libraries that are not installed for
-# that architecture.
+# it only compiles. tests/cross/ replaces the libraries that are not installed for that
+# architecture.
 set -eu
 cd "$(dirname "$0")/.."
 out=$(realpath -m "${1-build/aarch64}")

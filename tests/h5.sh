@@ -1,7 +1,7 @@
 # shellcheck shell=bash
-# Sourced: what tests ask of HDF5 files.
+# Sourced: questions about HDF5 files.
 
-# h5 FILE...: python with h5py; the program is stdin, the files are `f`, opened.
+# h5 FILE...: python with h5py; the program is stdin, f[0], f[1] ... are the opened files.
 h5() {
     /usr/bin/python3 -c '
 import sys, h5py, numpy as np
@@ -9,7 +9,7 @@ f = [h5py.File(name, "r") for name in sys.argv[1:]]
 exec(sys.stdin.read())' "$@"
 }
 
-# same_history FILE FILE...: the metrics are equal to the bit but for the speed.
+# same_history FILE FILE...: the metrics are equal to the bit, except the speed.
 same_history() {
     h5 "$@" <<'END'
 def history(file):

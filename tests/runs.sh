@@ -130,7 +130,7 @@ unread() {
 # --- runs in the background ---
 
 # With these options a run goes on until a test ends it: tests do not depend on speed.
-ENDLESS=(--set train.steps=1000000000 --set schedule.kind=constant)
+ENDLESS=(--set train.steps=1000000000 --set schedule.kind=constant --set optim.lr=0.01)
 
 # last_step RUN: the step of its newest checkpoint or of its last line, whichever is later.
 last_step() {
@@ -141,18 +141,23 @@ last_step() {
 }
 
 # ends_as_undisturbed RANKS RUN CONFIG OPTION...: the ENDLESS run RUN, which was stopped or
-# killed, is resumed on RANKS ranks for some more steps. It ends with the state and the
-# metrics of the run `calm`, which is trained to the same step in one go.
+# killed, is resumed on RANKS ranks for some more steps, and ends as an undisturbed run.
 ends_as_undisturbed() {
     local all=("${@:4}" "${ENDLESS[@]}") step
     step=$(last_step "$2")
     all+=(--set "train.steps=$((step + 10))")
     train "$1" "$3" --run "$2" "${all[@]}" --resume >"$2.end"
     grep -q "^finished step $((step + 10)) of $((step + 10)) " "$2.end"
+    is_as_undisturbed "$2" "$3" "${all[@]}"
+}
+
+# is_as_undisturbed RUN CONFIG OPTION...: RUN ended with the state and the metrics of the run
+# `calm`, which is trained with the same options on one rank in one go.
+is_as_undisturbed() {
     rm -rf calm
-    train 1 "$3" --run calm "${all[@]}" >calm.out
-    same_state "$2.end" calm.out
-    same_history calm/metrics.h5 "$2/metrics.h5"
+    train 1 "$2" --run calm "${@:3}" --set parallel.pipeline=1 >calm.out
+    same_state "$1/log.txt" calm.out
+    same_history calm/metrics.h5 "$1/metrics.h5"
 }
 
 # start RANKS RUN CONFIG ...: train in the background; JOB is mpirun's pid, PIDS the ranks'.

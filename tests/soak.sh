@@ -1,9 +1,10 @@
 #!/bin/bash
 # A long run must not grow: soak.sh [EPOCHS] trains that many short epochs (1000), each
-# with an evaluation and checkpoints, on two ranks, and looks at both after every tenth.
-# After a warm-up of a fifth, open files, threads and the log's bytes an epoch stay what
-# they are; memory may grow by the run's history alone: three copies of 72 bytes an epoch,
-# and the confusion matrices of the newest evaluations, one megabyte once there are 387.
+# with an evaluation and checkpoints, on two ranks, and samples both after every tenth epoch.
+# After a warm-up of a fifth of the epochs, open files, threads and the bytes of the log per
+# epoch must be constant. Memory may grow by the run's history only: three copies of 72 bytes
+# per epoch, and the confusion matrices of the newest evaluations, at most one megabyte,
+# which 387 of them take.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 source tests/env.sh
@@ -13,8 +14,8 @@ epochs=${1:-1000}
     echo "usage: soak.sh [EPOCHS], 50 at least" >&2
     exit 2
 }
-limit=120 # seconds without a sign of life
-# kB that a rank may grow; in less than 387 epochs also by the confusion matrices, two copies
+limit=300 # seconds without a new line in the log
+# kB by which a rank may grow; in less than 387 epochs also two copies of the matrices
 memory=$((epochs < 500 ? 4096 : 1024))
 work=$(mktemp -d) || exit 1
 job='' ranks=()
@@ -32,7 +33,7 @@ die() {
     exit 1
 }
 
-# Two steps, a line, an evaluation and its checkpoints an epoch.
+# An epoch has two steps, one line, an evaluation and its checkpoints.
 start() {
     local data=$work/letters.h5
     "$LOCKSTEP" data synth --out "$data" --train 60 --test 52 >/dev/null || exit 1
@@ -45,7 +46,7 @@ start() {
     exec {log}< <(exec tail -n +1 -F --pid=$$ "$work/run/log.txt" 2>/dev/null)
 }
 
-# sample EPOCH: of each rank: epoch, rank, kB of memory of its own, open files, threads.
+# sample EPOCH: prints for each rank: epoch, rank, kB of private memory, open files, threads.
 sample() {
     local r anon threads open
     ((${#ranks[@]})) || mapfile -t ranks < <(pgrep -P $job)
@@ -68,7 +69,7 @@ watch() {
     die "nothing new in the log for $limit s"
 }
 
-# The most of the tenth after the warm-up beside the most of the last tenth.
+# Compares the maximum of the tenth after the warm-up with that of the last tenth.
 judge() {
     sort -n "$work/samples" | awk -v epochs="$epochs" -v memory="$memory" '
         NR == FNR {

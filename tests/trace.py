@@ -1,9 +1,8 @@
 #!/usr/bin/env python3
 """Check a trace of lockstep: trace.py FILE RANKS
 
-Every span of a thread lies inside the one around it or beside it; each rank has steps, and
-what is named covers at least 95 % of them; what goes on beside the threads begins before it
-ends. Prints what it found.
+The spans of a thread are nested or disjoint; each rank has steps, and named spans cover at
+least 95 % of them; asynchronous spans begin before they end. Prints a summary.
 """
 
 import collections
@@ -46,15 +45,15 @@ def main():
     with open(path, encoding="utf-8") as file:
         events = json.load(file)["traceEvents"]
     lanes = collections.defaultdict(list)
-    beside = {}
+    concurrent = {}
     for event in events:
         if event["ph"] == "X":
             lanes[event["pid"], event["tid"]].append(event)
         elif event["ph"] == "b":
-            beside[event["pid"], event["id"]] = event
+            concurrent[event["pid"], event["id"]] = event
         elif event["ph"] == "e":
-            assert beside.pop((event["pid"], event["id"]))["ts"] <= event["ts"]
-    assert not beside, "something never ends"
+            assert concurrent.pop((event["pid"], event["id"]))["ts"] <= event["ts"]
+    assert not concurrent, "something never ends"
     for spans in lanes.values():
         spans.sort(key=lambda span: (span["ts"], -span["dur"]))
         check_nesting(spans)

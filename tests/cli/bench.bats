@@ -25,7 +25,7 @@ for row in rows:
 ' "$@"
 }
 
-@test "whole steps, as a table" {
+@test "bench step prints a table" {
     "$LOCKSTEP" bench step --batch 16,40 --threads 1 --repeats 1 >out
     cat out
     grep -Eq '^peak of one core: [1-9][0-9.]* GFLOP/s in registers, [1-9][0-9.]* in ' out
@@ -33,22 +33,22 @@ for row in rows:
     [ "$(grep -Ec '^ +1 +1 +(16|40) +[1-9][0-9]* ' out)" -eq 2 ]
 }
 
-@test "whole steps, as JSON" {
+@test "bench step --json prints JSON" {
     "$LOCKSTEP" bench step --batch 16,40 --threads 1 --repeats 2 --json | rows 1 1 16 40
 }
 
-@test "whole steps on two ranks, said once" {
+@test "bench step on two ranks prints its result once" {
     ranks 2 "$LOCKSTEP" bench step --batch 20 --threads 1 --repeats 1 --json | rows 2 1 20
 }
 
-@test "a forced instruction set is the one that is measured" {
+@test "bench step measures the instruction set of LOCKSTEP_ISA" {
     [[ $(uname -m) == x86_64 ]] || skip "not x86-64"
     LOCKSTEP_ISA=v2 "$LOCKSTEP" bench step --batch 16 --threads 1 --repeats 1 --json >out
     rows 1 1 16 <out
     grep -q '"isa": "v2"' out
 }
 
-@test "layer by layer, forward and backward" {
+@test "bench layers prints each layer forward and backward" {
     "$LOCKSTEP" bench layers >out
     cat out
     grep -Eq '^ *layer +pass +us/image ' out
@@ -57,20 +57,20 @@ for row in rows:
     grep -Eq '^all layers, forward and backward: [1-9][0-9]*\.[0-9] us/image' out
 }
 
-@test "layers of a config" {
+@test "bench layers measures the network of a config" {
     "$LOCKSTEP" bench layers "$TINY" >out
     grep -Eq '^all layers, forward and backward: [0-9]+\.[0-9] us/image' out
 }
 
-@test "no data is left behind" {
+@test "bench step leaves no file behind" {
     mkdir "$BATS_TEST_TMPDIR/empty"
     TMPDIR=$BATS_TEST_TMPDIR/empty "$LOCKSTEP" bench step --batch 16 --threads 1 \
         --repeats 1 >/dev/null
-    # Open MPI's own session folder may stay
+    # Open MPI's session folder may stay
     [ -z "$(find "$BATS_TEST_TMPDIR/empty" -name '*.h5' -o -name 'lockstep*')" ]
 }
 
-@test "what cannot be measured is refused" {
+@test "bench refuses bad arguments" {
     local list
     for list in 0 -4 '16,' ,16 1.5 99999999; do
         refused 2 "'--batch $list': expected numbers from 1*" \
@@ -83,11 +83,11 @@ for row in rows:
     refused 2 "*'none.conf'*" "$LOCKSTEP" bench step none.conf
 }
 
-@test "beside PyTorch: a reader that has had enough ends it silently" {
+@test "bench_peers.py ends silently when its reader closes the pipe" {
     unread /usr/bin/python3 "$ROOT/scripts/bench_peers.py" --help
 }
 
-@test "beside PyTorch: a table and the numbers behind it" {
+@test "bench_peers.py prints a table and writes the same numbers as JSON" {
     /usr/bin/python3 -c 'import torch' 2>/dev/null || skip "no PyTorch for /usr/bin/python3"
     OPENBLAS_CORETYPE=Haswell /usr/bin/python3 "$ROOT/scripts/bench_peers.py" --quick \
         --json peers.json >out
@@ -110,7 +110,7 @@ for setting in found["settings"]:
 END
 }
 
-@test "beside PyTorch: what fails is told, and the rest measured" {
+@test "bench_peers.py reports a failed variant and measures the others" {
     /usr/bin/python3 -c 'import torch' 2>/dev/null || skip "no PyTorch for /usr/bin/python3"
     printf '#!/bin/sh\necho "lockstep: out of order" >&2\nexit 1\n' >broken
     chmod +x broken

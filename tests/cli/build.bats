@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # The Makefile, the lint and the test runner themselves.
+# Core: part of `make test`.
 
 setup() {
     source "$BATS_TEST_DIRNAME/../env.sh"
@@ -22,7 +23,7 @@ scratch_copy() {
     cd "$TMPDIR/copy" || exit 1
 }
 
-# plant FILE TEXT MESSAGE: with TEXT at its end, FILE must be found guilty.
+# plant FILE TEXT MESSAGE: when TEXT is appended to FILE, lint prints MESSAGE about it.
 plant() {
     echo "$2" >>"$1"
     run scripts/lint.sh layers
@@ -40,7 +41,7 @@ plant() {
     done
 }
 
-@test "make on a bare machine says what is not found and what to type" {
+@test "make on a bare machine names what is missing and what to type" {
     PATH=$(bare_path) run make BUILD="$TMPDIR/build"
     echo "$output"
     [ "$status" -eq 2 ]
@@ -54,7 +55,7 @@ plant() {
     [[ $output == *"unknown MODE 'fast': release, debug, asan or fuzz"* ]]
 }
 
-@test "make install puts everything below DESTDIR, make uninstall removes it" {
+@test "make install puts everything below DESTDIR, and make uninstall removes it" {
     to=$TMPDIR/root
     make -s install BUILD="$LOCKSTEP_BUILD" DESTDIR="$to" PREFIX=/usr
     "$to/usr/bin/lockstep" --version | grep -q '^lockstep [0-9]'
@@ -73,7 +74,7 @@ plant() {
     [ -z "$(find "$to" -type f)" ]
 }
 
-@test "the tree keeps to its levels" {
+@test "the includes of the tree keep to its levels" {
     run scripts/lint.sh layers
     echo "$output"
     [ "$status" -eq 0 ]
@@ -120,7 +121,7 @@ plant() {
     [[ $output == *"include/base/rng.h:1: no include guard LOCKSTEP_BASE_RNG_H"* ]]
 }
 
-@test "the test runner counts failed, skipped and crashed tests, and says so last" {
+@test "the test runner counts failed, skipped and crashed tests in its last line" {
     scratch_copy
     mkdir -p tests/unit/base
     cat >tests/unit/base/test_runner.c <<'END'

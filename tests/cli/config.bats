@@ -1,5 +1,7 @@
 #!/usr/bin/env bats
-# Bad configs, layers and options: one clear line with the place, exit 2, nothing made.
+# Bad configs, layers and options end in one clear line with the place and exit code 2; no
+# file is made.
+# Core: part of `make test`.
 
 setup_file() {
     source "$BATS_TEST_DIRNAME/../runs.sh"
@@ -11,7 +13,7 @@ setup() {
     cases=()
 }
 
-# All cases are done, and they made nothing.
+# Waits for all cases; none of them may have made a file.
 teardown() {
     local i
     cd "$BATS_TEST_TMPDIR/work" || return
@@ -21,7 +23,7 @@ teardown() {
     [ "$(find . -mindepth 1 ! -name '*.conf')" = ./letters.h5 ]
 }
 
-# The line numbers below are those of this file.
+# The line numbers in the tests below refer to this file.
 good() {
     cat >good.conf <<'END'
 [model]
@@ -46,7 +48,7 @@ aside() {
     cases+=($!)
 }
 
-# bad LINE TEXT MESSAGE: with line LINE replaced by TEXT, training is refused.
+# bad LINE TEXT MESSAGE: training with TEXT as line LINE is refused with MESSAGE.
 bad() {
     aside one_bad "${#cases[@]}" "$@"
 }
@@ -61,13 +63,13 @@ one_bad() {
     [ "$(ls | xargs)" = "bad.conf good.conf" ]
 }
 
-@test "a good config is good" {
+@test "a good config is accepted" {
     good
     train 1 good.conf --run run --set train.epochs=1 | grep -q '^finished step 1 of 1'
     rm -r run
 }
 
-@test "keys: unknown, misplaced, repeated" {
+@test "unknown, misplaced and repeated keys are refused" {
     bad 8 'bacth = 60' "bad.conf:8: unknown key 'bacth' in ?train?; did you mean 'batch'?"
     bad 8 'lr = 0.1' "bad.conf:8: unknown key 'lr' in ?train?; it belongs to ?optim?"
     bad 8 'frobnicate = 1' "bad.conf:8: unknown key 'frobnicate' in ?train?; see *--help'"
@@ -76,12 +78,12 @@ one_bad() {
     bad 1 '' "bad.conf:2: 'layer' stands before the first ?section?"
 }
 
-@test "lines that are neither section nor key" {
+@test "lines that are neither section nor key are refused" {
     bad 10 'just words' "bad.conf:10: expected '?section?' or 'key = value'"
     bad 11 '[optim' "bad.conf:11: expected '?section?' or 'key = value'"
 }
 
-@test "values: not numbers, out of range, not among the words" {
+@test "values that are no number, out of range or unknown are refused" {
     bad 8 'batch = many' "bad.conf:8: 'batch = many': expected a whole number from 1 to *"
     bad 8 'batch = 0' "bad.conf:8: 'batch = 0': expected a whole number from 1 to *"
     bad 8 'batch = 6.5' "bad.conf:8: 'batch = 6.5': expected a whole number*"
@@ -96,7 +98,7 @@ one_bad() {
     bad 12 'nesterov = maybe' "bad.conf:12: 'nesterov = maybe': expected on or off"
 }
 
-@test "layers: unknown kinds, options and sizes" {
+@test "unknown kinds of layers, options and sizes are refused" {
     bad 3 'layer = maxpol 2' "bad.conf:3: unknown layer 'maxpol', did you mean 'maxpool'?"
     bad 2 'layer = conv 8' "bad.conf:2: conv1: kernel=K is missing"
     bad 2 'layer = conv kernel=5' "bad.conf:2: conv1: a number is missing *"
@@ -112,7 +114,7 @@ one_bad() {
     bad 3 'layer =' "bad.conf:3: *layer*"
 }
 
-@test "layers: shapes that do not fit, with the shape that comes in" {
+@test "layers that do not fit their input are refused, with the shape of the input" {
     bad 2 'layer = conv 8 kernel=29' \
         "bad.conf:2: conv1: kernel 29 is larger than its input 28x28x1"
     bad 2 'layer = maxpool 16' "bad.conf:3: maxpool2: window 2 is larger than its input 1x1x1"
@@ -123,7 +125,7 @@ one_bad() {
     bad 4 'layer = logsoftmax' "bad.conf:4: logsoftmax1: its input 12x12x8 is an image*"
 }
 
-@test "a config without a network, a data set, or at all" {
+@test "a missing config and a config without a network or data set are refused" {
     good
     sed '1,6d' good.conf >bad.conf
     aside refused 2 "*bad.conf: no network: ?model? needs 'layer = ...' lines" \
@@ -136,7 +138,7 @@ one_bad() {
     aside refused 2 "'letters.h5' is not a config: it is no text*" train 1 letters.h5 --run run
 }
 
-@test "--set: the same checks, and the network cannot be set" {
+@test "--set is checked like the config and cannot change the network" {
     good
     aside refused 2 "--set: unknown key 'bacth' in ?train?; did you mean 'batch'?" \
         train 1 good.conf --run run --set train.bacth=3
@@ -150,7 +152,7 @@ one_bad() {
         train 1 good.conf --run run --set model.layer=gelu
 }
 
-@test "the command line: unknown, missing and surplus words" {
+@test "unknown, missing and surplus words of the command line are refused" {
     good
     aside refused 2 "unknown command 'trian'; did you mean 'train'?" "$LOCKSTEP" trian
     aside refused 2 "unknown option '--thread'; did you mean '--threads'?" \
@@ -166,7 +168,7 @@ one_bad() {
     aside refused 2 "usage: lockstep train CONFIG; see 'lockstep train --help'" "$LOCKSTEP" train
 }
 
-@test "the data set: missing, of another kind, damaged" {
+@test "missing, damaged and foreign data sets are refused" {
     good
     aside refused 1 "cannot open 'none.h5': No such file or directory" \
         train 1 good.conf --run run --data none.h5
@@ -187,7 +189,7 @@ with h5py.File('$harmed', 'r+') as f: $harm"
     done
 }
 
-@test "on several ranks the one line is said once" {
+@test "several ranks print the message once" {
     good
     for args in '--set train.bacth=3' '--data none.h5' '--thread 2'; do
         # shellcheck disable=SC2086
@@ -205,7 +207,7 @@ with h5py.File('$harmed', 'r+') as f: $harm"
     TMPDIR=/proc/none train 1 good.conf --run run --check | grep '^checked: '
 }
 
-@test "the help lists every key with its default, and a stored config reads back" {
+@test "the help lists every key with its default, and a stored config can be read back" {
     good
     "$LOCKSTEP" train --help >"$BATS_TEST_TMPDIR/help"
     run awk '/^  \[/ { n++ } /^  (batch|lr|every_minutes|intra|elastic) / { k++ }

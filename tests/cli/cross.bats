@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# Another architecture: the kernels in plain C.
+# The kernels in plain C on another architecture.
 
 setup() {
     source "$BATS_TEST_DIRNAME/../env.sh"

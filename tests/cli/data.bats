@@ -1,11 +1,12 @@
 #!/usr/bin/env bats
 # lockstep data: what all its commands have in common; info and sheet.
+# Core: part of `make test`.
 
 setup() {
     source "$BATS_TEST_DIRNAME/data.sh"
 }
 
-@test "nothing is written over without --force" {
+@test "no file is replaced without --force" {
     echo precious >x.txt
     run "$LOCKSTEP" data synth --train 26 --test 0 --out x.txt
     [ "$status" -eq 2 ]
@@ -112,7 +113,7 @@ with h5py.File("s.h5", "r") as f:
 END
 }
 
-@test "a wrong command line is told, with exit status 2" {
+@test "wrong command lines end with exit code 2" {
     fails 2 "which data command?"
     fails 2 "unknown data command 'import-idy'; did you mean 'import-idx'?" import-idy
     fails 2 "where to write is missing: --out FILE" synth
@@ -132,7 +133,7 @@ END
     [[ $output == *"--label-base N"* ]]
 }
 
-@test "a signal stops the work, and nothing is written" {
+@test "a signal ends a data command, and nothing is written" {
     mkdir -p d/a d/b
     py <<'END'
 import fixtures
@@ -154,7 +155,7 @@ END
     done
 }
 
-@test "a full disk leaves what was there, and nothing half-written" {
+@test "on a full disk the old file stays and no partial file is left" {
     mkdir full
     mount -t tmpfs -o size=2m tmpfs full 2>/dev/null || skip "no right to mount a small disk"
     echo precious >full/x.h5
@@ -179,7 +180,7 @@ END
     [ "$after" = $'other\nx.h5' ]
 }
 
-@test "under mpirun one rank does the work of data commands" {
+@test "under mpirun one rank does the work of a data command" {
     run ranks 3 "$LOCKSTEP" data synth --train 26 --test 26 --out s.h5
     [ "$status" -eq 0 ]
     [ "${#lines[@]}" -eq 1 ]

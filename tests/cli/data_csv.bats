@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # lockstep data import-csv.
+# Core: part of `make test`.
 
 setup() {
     source "$BATS_TEST_DIRNAME/data.sh"
@@ -19,7 +20,7 @@ END
     other_hash csv.h5 seed.h5
 }
 
-@test "what is imported can be many classes: labels become uint16" {
+@test "labels of more than 256 classes are stored as uint16" {
     py <<'END'
 with open("t.csv", "w") as f:
     for i in range(300):
@@ -31,7 +32,7 @@ END
     grep -q '(299): 299' dump
 }
 
-@test "bad CSV rows are refused with their line" {
+@test "bad CSV rows are refused with the number of their line" {
     row=7,1,2,3,4
     csv() { printf "$1" >t.csv && fails 1 "$2" import-csv t.csv --out x.h5; }
     csv "$row\n7,1,2,3\n" "line 2 of 't.csv' has 4 columns, but line 1 has 5"

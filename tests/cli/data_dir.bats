@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # lockstep data import-dir: a folder of images for each class.
+# Core: part of `make test`.
 
 setup() {
     source "$BATS_TEST_DIRNAME/data.sh"

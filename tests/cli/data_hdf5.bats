@@ -1,11 +1,12 @@
 #!/usr/bin/env bats
 # Data sets as HDF5 files: those of other programs, and damaged ones.
+# Core: part of `make test`.
 
 setup() {
     source "$BATS_TEST_DIRNAME/data.sh"
 }
 
-# own.h5, as a user would write it; packed.h5, the same with compressed images.
+# own.h5, written as a user would write it; packed.h5, the same with compressed images.
 own_set() {
     py <<'END'
 import h5py, numpy as np
@@ -28,7 +29,7 @@ with h5py.File("own.h5") as old, h5py.File("packed.h5", "w") as new:
 END
 }
 
-@test "a data set as h5py writes it: texts of variable length" {
+@test "a data set written by h5py, with texts of variable length, can be trained on" {
     own_set
     run "$LOCKSTEP" data info own.h5
     echo "$output"
@@ -49,7 +50,7 @@ END
     "$LOCKSTEP" data info plain.h5
 }
 
-# HDF5 keeps such texts in heaps that begin with GCOL, and believes what they say.
+# HDF5 keeps such texts in heaps that begin with GCOL, and trusts their content.
 @test "damaged texts of variable length end in a message" {
     own_set
     heap=$(grep -abo GCOL own.h5 | head -n 1 | cut -d: -f1)
@@ -65,7 +66,7 @@ END
     done
 }
 
-@test "HDF5 files of another kind, damaged ones and others are refused" {
+@test "damaged data sets and other files are refused" {
     "$LOCKSTEP" data synth --train 26 --test 26 --out good.h5
     py <<'END'
 import h5py, shutil
@@ -88,7 +89,7 @@ END
     fails 1 "it is a folder" info .
 }
 
-@test "data sets are read by one, two and three ranks, in memory and from the file" {
+@test "1, 2 and 3 ranks read data sets, in memory and from the file" {
     for n in 1 2 3; do
         run ranks $n "$LOCKSTEP_BUILD/tests/data/test_dataset"
         echo "$output"

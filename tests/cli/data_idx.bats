@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # lockstep data import-idx: IDX files, plain and gzip; scripts/get_emnist.sh.
+# Core: part of `make test`.
 
 setup() {
     source "$BATS_TEST_DIRNAME/data.sh"
@@ -65,7 +66,7 @@ setup() {
     [ -f x.h5 ]
 }
 
-@test "get_emnist.sh imports a downloaded archive, and refuses another" {
+@test "get_emnist.sh imports the archive it expects and refuses any other" {
     mkdir gzip
     emnist_like gzip/emnist-letters
     /usr/bin/python3 -m zipfile -c emnist.zip gzip
@@ -87,7 +88,7 @@ setup() {
     [ "$status" -eq 2 ]
 }
 
-@test "real letters and digits are imported with the counts they are known to have" {
+@test "the real letters and digits are imported with their known counts" {
     need_data
     d=$LOCKSTEP_DATA/letters/letters
     "$LOCKSTEP" data import-idx --classes letters --out l.h5 \

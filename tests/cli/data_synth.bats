@@ -1,11 +1,12 @@
 #!/usr/bin/env bats
 # lockstep data synth: the built-in letters.
+# Core: part of `make test`.
 
 setup() {
     source "$BATS_TEST_DIRNAME/data.sh"
 }
 
-@test "synth draws the same bytes with any number of threads, others with another seed" {
+@test "synth writes the same bytes with any number of threads, and others with another seed" {
     "$LOCKSTEP" data synth --train 300 --test 60 --threads 1 --out one.h5
     "$LOCKSTEP" data synth --train 300 --test 60 --threads 3 --out three.h5
     cmp one.h5 three.h5
@@ -14,7 +15,7 @@ setup() {
     other_hash one.h5 other.h5
 }
 
-@test "synth's file is read by h5dump and h5py, classes are balanced, train and test differ" {
+@test "h5dump and h5py read the file of synth; classes are balanced, train and test differ" {
     run "$LOCKSTEP" data synth --train 520 --test 52 --out s.h5
     [ "$status" -eq 0 ]
     [ "$output" = "s.h5: 520 training and 52 test images of 28 x 28 pixels, 26 classes" ]

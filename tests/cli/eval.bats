@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
-# lockstep eval: figures, predictions, the same on all ranks, and what it refuses.
+# lockstep eval: its figures and predictions, the same on any number of ranks; its refusals.
+# Core: part of `make test`.
 
 setup_file() {
     source "$BATS_TEST_DIRNAME/../runs.sh"
@@ -19,7 +20,7 @@ evaluate() { # RANKS ...
     "${start[@]}" "$LOCKSTEP" eval "${@:2}" </dev/null
 }
 
-@test "it finds what the run found" {
+@test "eval finds the accuracy and loss that the run logged" {
     last=$(sed -nE 's/^eval step 24 .* loss ([0-9.]+) (accuracy .*\)) .*/\2 loss \1/p' out)
     [ -n "$last" ]
     evaluate 1 run/checkpoints/step-000000000024.h5 --data letters.h5 >last.out
@@ -36,7 +37,7 @@ evaluate() { # RANKS ...
     grep -Eq "^checkpoint run.*, step ${best##* }," best.out
 }
 
-@test "predictions: names, shapes, types, attributes" {
+@test "the file of predictions has the documented names, shapes, types and attributes" {
     grep -q '^predictions: one.h5$' best.out
     h5 one.h5 letters.h5 <<'END'
 assert set(f[0]) == {"logprobs", "predicted", "labels"}
@@ -52,7 +53,7 @@ assert "(%d of 205)" % right in open("best.out").read()
 END
 }
 
-@test "the training images, and more threads" {
+@test "eval takes the training images, and several threads" {
     evaluate 1 run --data letters.h5 --split train --threads 3 --out train.h5 >train.out
     grep -q ' of 600) ' train.out
     grep -q '^data       letters.h5, 600 train images$' train.out
@@ -77,7 +78,7 @@ for other in f[1:]:
 END
 }
 
-@test "a data set of other classes or sizes is refused, the difference named" {
+@test "a data set with other classes or sizes is refused, and the difference named" {
     /usr/bin/python3 - <<'END'
 import h5py, numpy as np, shutil
 def change(name, how):
@@ -110,7 +111,7 @@ END
     [ "$(grep -c '^lockstep: ' <<<"$output")" -eq 1 ]
 }
 
-# harm FILE: a bit of the averaged weights.
+# harm FILE: changes two bytes of the averaged weights.
 harm() {
     local at
     at=$(h5 "$1" <<<'print(f[0]["ema/linear1/weight"].id.get_offset())')
@@ -125,13 +126,13 @@ harm() {
     refused 1 "*'harmed.h5'*" evaluate 1 harmed.h5 --data letters.h5
 }
 
-# names TEXT COMMAND...: it refuses the run's best, and the note beside it says TEXT.
+# names TEXT COMMAND...: it refuses the run's best checkpoint, and adds a note with TEXT.
 names() {
     refused 1 "'harmed/checkpoints/best.h5' is damaged*" "${@:2}"
     [ "$(grep '^note: ' <<<"$stderr")" = "note: 'harmed/checkpoints/$1; give it instead of 'harmed'" ]
 }
 
-@test "nothing is taken for a run's damaged best checkpoint; one that is whole is named" {
+@test "no other checkpoint replaces a damaged best one silently; a whole one is named" {
     cp -r run harmed
     cd harmed/checkpoints
     best=$(sed -nE 's/.*best accuracy .* % \(step ([0-9]+)\).*/\1/p' ../../out)
@@ -147,7 +148,7 @@ names() {
     evaluate 1 "harmed/checkpoints/$file" --data letters.h5 >whole.out
     same_text "$(grep -o '^accuracy .* in' whole.out)" "$(grep -o '^accuracy .* in' best.out)"
 
-    # the best one's is not there: the newest that is whole, which may be its time's best
+    # no whole copy of the best: the newest whole one is named, even if once the best
     rm "harmed/checkpoints/$file"
     mapfile -t files < <(cd harmed/checkpoints && ls -r step-*)
     for file in "${files[@]}"; do
@@ -165,7 +166,7 @@ names() {
     [ "$(grep -c '^note: ' <<<"$stderr")" -eq 0 ]
 }
 
-@test "what cannot be done is refused in one line" {
+@test "eval refuses bad arguments in one line" {
     refused 2 "which data set? give --data FILE" evaluate 1 run
     refused 2 "'--split tes': expected train or test" \
         evaluate 1 run --data letters.h5 --split tes
@@ -181,7 +182,7 @@ names() {
     refused 1 "'hollow' holds no checkpoint" evaluate 1 hollow --data letters.h5
 }
 
-@test "--out never replaces a file unless it is told to" {
+@test "--out replaces no file without --force" {
     cp letters.h5 precious.h5
     before=$(sha256sum <precious.h5)
     run evaluate 1 run --data letters.h5 --out precious.h5

@@ -1,11 +1,11 @@
 #!/usr/bin/env bats
-# Files that are damaged or made to harm: they end in one line, never in a signal.
+# Damaged and malicious files end in one line, never in a signal.
 
 setup_file() {
     source "$BATS_TEST_DIRNAME/../runs.sh"
     letters letters.h5 200 50
     train 1 "$TINY" --run base --set train.epochs=2 --set checkpoint.every_epochs=1
-    # Checksums keep HDF5 from looking at what is damaged by chance, not what is forged.
+    # Checksums protect HDF5 from accidental damage, but not from forged content.
     gcc -shared -fPIC -x c -o forged.so "$ROOT/tests/fuzz/forged.h"
 }
 
@@ -13,12 +13,12 @@ setup() {
     source "$BATS_TEST_DIRNAME/../runs.sh"
 }
 
-# with_forged COMMAND...: HDF5 finds every checksum right, in all processes.
+# with_forged COMMAND...: HDF5 accepts every checksum, in all processes.
 with_forged() {
     LD_PRELOAD=$PWD/forged.so ASAN_OPTIONS=verify_asan_link_order=0 "$@"
 }
 
-@test "a file on which HDF5 itself crashes ends in a message, whatever reads it" {
+@test "a file on which HDF5 crashes ends in a message from every command" {
     for file in "$ROOT"/tests/fuzz/hdf5/*; do
         for command in "show $file" "predict $file image.png" "data info $file" \
             "eval $file --data letters.h5" "data sheet $file --out sheet.png" \
@@ -32,15 +32,15 @@ with_forged() {
     [ ! -e never ]
 }
 
-@test "the file is named once under mpirun, and the job ends" {
+@test "under mpirun such a file is named once, and the job ends" {
     run --separate-stderr with_forged ranks 3 "$LOCKSTEP" eval \
         "$ROOT/tests/fuzz/hdf5/segmentation-fault.h5" --data letters.h5
     [ "$status" -eq 1 ]
     [ "$(grep -c 'is damaged or malicious' <<<"$stderr")" -eq 1 ]
 }
 
-@test "a run goes on from the checkpoint before one that crashes HDF5" {
-    # What is written with forged checksums is read with them.
+@test "a run resumes from the checkpoint before one on which HDF5 crashes" {
+    # files written with forged checksums must be read with them
     with_forged train 1 "$TINY" --run bad --set train.epochs=2 \
         --set checkpoint.every_epochs=1
     newest=$(find bad/checkpoints -name 'step-*' | sort | tail -n 1)
@@ -53,7 +53,7 @@ with_forged() {
     same_state bad/log.txt base/log.txt
 }
 
-@test "any byte of a checkpoint or data set may be any other: no signal, no wrong content" {
+@test "a checkpoint or data set with any damage causes no signal and no wrong output" {
     "$LOCKSTEP" data info --verify letters.h5 >verified
     h5 <<'END'
 import os, random, subprocess
@@ -69,7 +69,7 @@ for name, words in (("letters.h5", ["data", "info", "--verify"]),
         if i % 3 == 0:
             harmed = harmed[:random.randrange(len(harmed))]
         else:
-            # the structure is at the beginning and at the end
+            # HDF5's structure is at the beginning and at the end
             at = random.choice([random.randrange(4096), random.randrange(len(harmed)),
                                 len(harmed) - 1 - random.randrange(2048)])
             for k in range(random.choice([1, 1, 8, 512])):
@@ -85,7 +85,7 @@ for name, words in (("letters.h5", ["data", "info", "--verify"]),
 END
 }
 
-@test "links, names and values reach no shell and no other file" {
+@test "file names reach no shell" {
     evil='$(touch harm);`touch harm`;|touch harm;&& touch harm'
     run "$LOCKSTEP" show "$evil"
     [ "$status" -eq 1 ]

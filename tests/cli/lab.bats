@@ -1,9 +1,9 @@
 #!/usr/bin/env bats
-# lockstep lab. Speed itself is not tested: the machine may be doing other things.
+# lockstep lab. Speed is not tested: the machine may be busy with other work.
 
 setup_file() {
     source "$BATS_TEST_DIRNAME/../runs.sh"
-    # all strategies, on 1 to 3 threads, too short to mean anything
+    # all strategies, on 1 to 3 threads; too short for the times to mean anything
     "$LOCKSTEP" lab "$TINY" --threads 3,2,1 --batch 5 --seconds 0.5 --out lab.h5 >table
 }
 
@@ -23,14 +23,14 @@ setup() {
         [ "$(tail -n 1 names)" = logsoftmax1 ]
         [ "$(grep -c ' forward ' part)" -eq "$(grep -c ' backward ' part)" ]
     done
-    # each pass has its sequential row, each row a verdict
+    # each pass has a sequential row, and each row a verdict
     [ "$(grep -Ec '^ +1 +sequential ' table)" -eq "$(grep -Ec ' FLOP/byte$' table)" ]
     awk '$1 ~ /^[0-9]+$/ && $2 ~ /^(sequential|batch|channel|filter|spatial|element)$/ &&
         !/ [0-9.]+ +[0-9.]+-[0-9.]+ .*[a-z]+/' table >silent
     [ ! -s silent ]
 }
 
-@test "what stands beside, and every claim" {
+@test "the microbenchmarks and every claim are printed" {
     grep -A 4 '^memory layouts' table | grep -Eq '^ +blocked +[1-9]'
     grep -A 4 '^access order' table | grep -Eq '^ +[0-9]+x[0-9]+ +(L1|memory) '
     grep -A 4 '^convolutions forward' table | grep -Eq '^ +conv1 +[0-9]+ +[0-9.]+ +[0-9.]+ '
@@ -44,7 +44,7 @@ setup() {
     done
 }
 
-@test "the file has what the table has" {
+@test "the file holds the figures of the table" {
     h5 lab.h5 <<'END'
 lab = f[0]
 text = lambda v: v.decode() if isinstance(v, bytes) else str(v)
@@ -78,7 +78,7 @@ END
     "$LOCKSTEP" show lab.h5 | grep -qx 'lab.h5: lockstep lab 1'
 }
 
-@test "it is drawn, and told as Markdown" {
+@test "plot_lab.py draws the file and prints it as Markdown" {
     /usr/bin/python3 -c 'import matplotlib' || skip "no matplotlib for /usr/bin/python3"
     "$ROOT/scripts/plot_lab.py" lab.h5 --out lab.png
     [ "$(head -c 4 lab.png | tail -c 3)" = PNG ]
@@ -93,11 +93,11 @@ END
     [ "$output" = "plot_lab: 64 threads were not measured; there are 2, 3" ]
 }
 
-@test "some layers only; a file of the laboratory is replaced" {
+@test "--layers selects layers, and an older file of the laboratory is replaced" {
     cp lab.h5 again.h5
     "$LOCKSTEP" lab "$TINY" --threads 1 --batch 2 --seconds 0.1 --layers 'linear*' \
         --out again.h5 >out
-    run ! grep -q '^conv1 ' out
+    run -1 grep -q '^conv1 ' out
     grep -Eq '^linear1 forward: ' out
     h5 again.h5 <<'END'
 assert f[0].attrs["batch"] == 2 and len(f[0]["machine/team"]) == 1
@@ -107,7 +107,7 @@ END
     [[ $output == *": one thread alone has nothing to compare" ]]
 }
 
-@test "batch sizes, and their knee" {
+@test "lab batch measures batch sizes and marks their knee" {
     "$LOCKSTEP" lab batch "$TINY" --batch 4,32 --threads 2 --repeats 1 >out
     cat out
     grep -qx 'training steps, 1 rank x 2 threads' out
@@ -116,13 +116,13 @@ END
     grep -Eq '^ +a batch of 16 to 64 is the sweet spot  (yes|no)' out
 }
 
-@test "batch sizes on two ranks, said once" {
+@test "lab batch on two ranks prints its result once" {
     ranks 2 "$LOCKSTEP" lab batch "$TINY" --batch 8 --threads 1 --repeats 1 >out
     [ "$(grep -c '^training steps, 2 ranks x 1 thread$' out)" -eq 1 ]
     [ "$(grep -c '<- the knee' out)" -eq 1 ]
 }
 
-@test "workers, in every split into ranks and threads" {
+@test "lab threads measures workers in every split into ranks and threads" {
     "$LOCKSTEP" lab threads "$TINY" --batch 16 --workers 2 --repeats 1 >out
     cat out
     [ "$(grep -Ec '^ +1 +1 +1 +[1-9]' out)" -eq 1 ]
@@ -131,7 +131,7 @@ END
     grep -Eq '^ +diminishing returns beyond 4 to 6 workers  (yes|no)' out
 }
 
-@test "what cannot be measured is refused, and nothing is touched" {
+@test "lab refuses bad arguments" {
     refused 2 "'--threads 0': expected numbers from 1*" "$LOCKSTEP" lab --threads 0
     refused 2 "'--threads 1,x': expected numbers*" "$LOCKSTEP" lab --threads 1,x
     refused 2 "*65*" "$LOCKSTEP" lab --threads 65
@@ -149,7 +149,7 @@ END
         "$LOCKSTEP" lab threads none.conf
 }
 
-@test "files that are not the laboratory's are kept" {
+@test "lab replaces no file of another kind" {
     letters data.h5 40 30
     sha256sum data.h5 "$TINY" >sums
     refused 2 "'data.h5' is not a file of the laboratory and is not overwritten" \
@@ -162,7 +162,7 @@ END
         --layers linear1 --seconds 0.1
 }
 
-@test "layers on a data set's images" {
+@test "lab measures layers on the images of a data set" {
     letters small.h5 40 30
     "$LOCKSTEP" lab "$TINY" --data small.h5 --threads 1 --batch 50 --seconds 0.1 \
         --layers linear1 | grep -Eq '^linear1 forward: '

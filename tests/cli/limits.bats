@@ -27,8 +27,8 @@ LONG=(--set train.epochs=100000 --set log.every=100000)
     grep -q "^resumed from .*: step $step of $((step + 1))" more.out
 }
 
-# Nobody knows how long the first evaluation will take: by slow kernels longer than is left.
-@test "--max-time ends an evaluation that would last too long; it is made up for" {
+# The duration of the first evaluation is unknown; with slow kernels it exceeds the limit.
+@test "--max-time ends an evaluation that takes too long; the resumed run repeats it" {
     status=0
     letters exam.h5 60 60000
     before=$SECONDS
@@ -42,7 +42,7 @@ LONG=(--set train.epochs=100000 --set log.every=100000)
     grep -q '^finished step 1 of 1 ' exam-2.out
 }
 
-@test "a time that is not one is refused" {
+@test "malformed times are refused" {
     for time in 1h 0 '' 1:2:3:4 -5; do
         refused 2 "'--max-time $time': a time is expected: minutes, H:MM:SS, D-HH:MM:SS, or auto" \
             train 1 "$TINY" --run never --max-time="$time"
@@ -61,8 +61,8 @@ LONG=(--set train.epochs=100000 --set log.every=100000)
     grep -qE '^limit  *stops, to go on later, before (9[0-9]|100) s have passed' auto.out
 }
 
-# squeue stands in PATH as a program of the test's, to see what it is asked.
-@test "--max-time auto asks squeue where the environment says nothing" {
+# A program of the test stands in PATH as squeue and records how it is called.
+@test "--max-time auto asks squeue when the environment does not tell the job's end" {
     mkdir -p bin
     export SLURM_JOB_ID=7 PATH=$PWD/bin:$PATH
     unset SLURM_JOB_END_TIME SLURM_ARRAY_JOB_ID SLURM_ARRAY_TASK_ID
@@ -83,7 +83,7 @@ LONG=(--set train.epochs=100000 --set log.every=100000)
     [[ $stderr == *"note: squeue does not tell when job 7 ends"* ]]
 }
 
-@test "--check says what would be trained and touches nothing" {
+@test "--check prints what would be trained and writes nothing" {
     train 2 "$TINY" --run never --check >check.out
     grep -q '^config  *.*tiny.conf' check.out
     grep -q '^  total ' check.out
@@ -95,8 +95,21 @@ LONG=(--set train.epochs=100000 --set log.every=100000)
     [ ! -e never ]
 }
 
-# Newer ones give up by themselves.
-@test "no memory for OpenBLAS while it is loaded: an end and one line, not a hang" {
+# At one checkpoint a minute, the default, the share is a twentieth of this.
+@test "a checkpoint every three seconds takes less than 1 % of the training time" {
+    status=0
+    train 1 "$LETTERS" --run busy --max-time 0:17 --set train.steps=1000000 \
+        --set train.eval_every=100000 --set checkpoint.every_epochs=0 \
+        --set checkpoint.every_minutes=0.05 --set checkpoint.keep=99 >busy.out || status=$?
+    [ "$status" -eq 75 ]
+    grep -A 11 '^where the time went' busy.out
+    [ "$(find busy/checkpoints -name 'step-*.h5' | wc -l)" -ge 3 ]
+    awk '$1 == "checkpoint" && NF == 5 { share = $3 } $1 == "total" && NF == 3 { all = $3 }
+        END { exit !(all == 100 && share != "" && share < 1) }' busy.out
+}
+
+# Newer versions of OpenBLAS give up by themselves.
+@test "too little memory for OpenBLAS to load ends in one line, not in a hang" {
     ldd "$LOCKSTEP" | grep -q libasan && skip "sanitizers take address space themselves"
     for start in exec "mpirun -n 2"; do
         status=0
@@ -106,12 +119,12 @@ LONG=(--set train.epochs=100000 --set log.every=100000)
         grep -q OpenBLAS err
         ((status == 2 || status == 1))
     done
-    # the way out that the line tells
+    # the remedy that the message names
     (ulimit -d 160000 && OMP_NUM_THREADS=1 timeout 120 "$LOCKSTEP" --version)
 }
 
-# OpenBLAS takes 128 MiB more for a thread that computes beside others, or tries for ever.
-@test "whatever a process may have: it trains, or says in one line that it cannot" {
+# OpenBLAS takes 128 MiB more for each further thread, or retries for ever.
+@test "under any memory limit a run trains, or says in one line that it cannot" {
     ldd "$LOCKSTEP" | grep -q libasan && skip "sanitizers take address space themselves"
     printf '%s\n' "[model]" "layer = flatten" "layer = linear 1200" "layer = gelu" \
         "layer = linear 1200" "layer = gelu" "layer = linear classes" "layer = logsoftmax" >wide.conf

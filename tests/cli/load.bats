@@ -1,12 +1,13 @@
 #!/usr/bin/env bats
-# What silently makes a run slow is said in one line, with what to type; what is well is not.
+# What makes a run slow is reported in one line, with what to type; nothing else is.
+# Core: part of `make test`.
 
 setup_file() {
     source "$BATS_TEST_DIRNAME/../runs.sh"
     letters letters.h5 60 20
 }
 
-# Ranks are bound as mpirun does it by itself.
+# Ranks are bound by mpirun's own rules.
 setup() {
     source "$BATS_TEST_DIRNAME/../runs.sh"
     unset OMPI_MCA_hwloc_base_binding_policy OPENBLAS_NUM_THREADS OPENBLAS_CORETYPE
@@ -14,8 +15,8 @@ setup() {
     cpus=$(nproc)
 }
 
-# says PATTERN COMMAND...: a check prints one note about its threads and CPUs, PATTERN; or,
-# with an empty PATTERN, none.
+# says PATTERN COMMAND...: --check prints one note about threads and CPUs that matches
+# PATTERN; none if PATTERN is empty.
 says() {
     run --separate-stderr "${@:2}" train "$TINY" --data letters.h5 --run never \
         --check "${options[@]}"
@@ -32,7 +33,7 @@ need_cpus() {
     ((cpus >= $1)) || skip "this machine has fewer than $1 CPUs"
 }
 
-@test "thread counts in the environment that are not kept" {
+@test "thread counts of the environment that are ignored are named" {
     options=(--threads 1)
     says '' "$LOCKSTEP"
     says 'note: OMP_NUM_THREADS=4 is ignored: a rank has 1 thread; use --threads, and unset it' \
@@ -48,7 +49,7 @@ need_cpus() {
     says '' env OMP_NUM_THREADS=2 OPENBLAS_NUM_THREADS=2 "$LOCKSTEP"
 }
 
-@test "OpenMP's limit: refused where threads are asked for, else kept and said" {
+@test "OMP_THREAD_LIMIT is refused if --threads exceeds it, else kept and named" {
     refused 2 'OMP_THREAD_LIMIT=1 allows fewer threads than 2; unset it, or use --threads 1' \
         env OMP_THREAD_LIMIT=1 "$LOCKSTEP" train "$TINY" --data letters.h5 --run never \
         --check --threads 2
@@ -59,7 +60,7 @@ need_cpus() {
     grep -q 'x 1 thread on' <<<"$output"
 }
 
-@test "the limit of one rank alone: it says so, and all end" {
+@test "an OMP_THREAD_LIMIT of one rank only is named by that rank, and the job ends" {
     for words in "train $TINY --run never" "eval never"; do
         # shellcheck disable=SC2206 # words
         command=("$LOCKSTEP" $words --data letters.h5 --threads 2)
@@ -71,13 +72,13 @@ need_cpus() {
     done
 }
 
-@test "OMP_DYNAMIC takes no threads away" {
+@test "OMP_DYNAMIC removes no threads" {
     OMP_DYNAMIC=true train 1 "$TINY" --run dynamic --threads 3 --set train.steps=3 >dynamic.out
     train 1 "$TINY" --run plain --threads 1 --set train.steps=3 >plain.out
     same_state dynamic.out plain.out
 }
 
-@test "threads bound by OpenMP" {
+@test "threads that OpenMP bound to too few CPUs are named" {
     need_cpus 2
     options=()
     says "note: 1 thread of 1 rank on *: bound to 1 of $cpus CPUs (*); unset OMP_PROC_BIND, *" \
@@ -88,7 +89,7 @@ need_cpus() {
     says '' env OMP_PROC_BIND=false "$LOCKSTEP"
 }
 
-@test "a rank that mpirun bound to one core" {
+@test "ranks that mpirun bound to too few CPUs are named" {
     need_cpus 2
     options=()
     says "note: 1 thread of 1 rank on *: bound to [0-9]* of $cpus CPUs (*); start with 'mpirun --bind-to none'" \
@@ -102,7 +103,7 @@ need_cpus() {
         mpirun -n 2 --bind-to none taskset -c 0 "$LOCKSTEP"
 }
 
-@test "more threads than CPUs" {
+@test "more threads than CPUs are named" {
     options=(--threads $((cpus + 1)))
     says "note: $((cpus + 1)) threads of 1 rank(s) on the $cpus CPUs of *; use --threads $cpus or *" \
         "$LOCKSTEP"
@@ -111,7 +112,7 @@ need_cpus() {
         mpirun -n 2 --bind-to none --oversubscribe "$LOCKSTEP"
 }
 
-@test "one rank where SLURM has several tasks" {
+@test "one rank where SLURM has several tasks is named" {
     options=(--threads 1)
     says "note: SLURM_NTASKS is 4 but this is one rank, which trains alone; start with 'mpirun', or 'srun --mpi=pmix'" \
         env SLURM_NTASKS=4 "$LOCKSTEP"
@@ -122,7 +123,7 @@ need_cpus() {
         --data letters.h5 --run never
 }
 
-@test "without --threads, SLURM's CPUs per task" {
+@test "without --threads a rank has SLURM's CPUs per task" {
     options=()
     says '' env SLURM_CPUS_PER_TASK=1 "$LOCKSTEP"
     grep -q 'x 1 thread on' <<<"$output"

@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
-# lockstep plan on one rank: its output, its file, and what it refuses. How well it predicts
-# is not tested here.
+# lockstep plan on one rank: its output, its file and its refusals. The quality of its
+# predictions is not tested here.
 
 setup_file() {
     source "$BATS_TEST_DIRNAME/../runs.sh"
@@ -16,13 +16,13 @@ plan() {
     "$LOCKSTEP" plan "$TINY" "${OPTIONS[@]}" "$@" </dev/null
 }
 
-# bad TEXT OPTION...: refused in one line, with nothing written.
+# bad TEXT OPTION...: these options are refused with TEXT in one line; nothing is written.
 bad() {
     refused 2 "$1" plan "${@:2}" --out bad.h5
     [ ! -e bad.h5 ]
 }
 
-@test "a network that is given: 1 to 4096 ranks, both ways of scaling, sentences" {
+@test "a given network is predicted for 1 to 4096 ranks, for strong and weak scaling" {
     plan --network 10Gbit,20us --ranks-per-node 1 --out given.h5 >out
     cat out
     [ "$(grep -cE '^ +(1|2|4|8|16|32|64|128|256|512|1024|2048|4096) +[0-9]+ +[0-9]+ ' out)" -eq 26 ]
@@ -55,7 +55,7 @@ assert f.attrs["cpus"] >= 1 and f.attrs["load"] >= 0
 END
 }
 
-@test "other numbers of ranks; ranks without grains are predicted, and said" {
+@test "--ranks predicts other numbers of ranks, also more ranks than grains" {
     plan --network 1Gbit,1ms --ranks 3,1,20,3 --ranks-per-node 2 --out list.h5 >out
     cat out
     grep -Eq '^ +20 +10 +100 ' out
@@ -72,11 +72,11 @@ assert list(g["ranks"]) == [1, 3, 20] and list(g["nodes"]) == [1, 2, 10]
 END
 }
 
-@test "without a network: this node, and how to get further" {
+@test "without a network this node is predicted, and the way to more is named" {
     plan --ranks-per-node 2 >out 2>err
     cat out
     [ "$(grep -cE '^ +(1|2) +1 +' out)" -eq 4 ]
-    run ! grep -q parallel.reduce err
+    run -1 grep -q parallel.reduce err
     plan --ranks 1 --set parallel.reduce=halving 2>err >/dev/null
     grep -q '^note: parallel.reduce = halving is not predicted: every sum is that of the fastest' err
     grep -q '^For more than this node (2 ranks) give --network' out
@@ -84,7 +84,7 @@ END
         --ranks 4 --ranks-per-node 2
 }
 
-@test "without a data set: built-in letters; several threads" {
+@test "without a data set the built-in letters are used, with several threads" {
     run --separate-stderr "$LOCKSTEP" plan "$TINY" --threads 2 --set data.file= \
         --set train.batch=64 --ranks 1
     echo "$output $stderr"
@@ -97,7 +97,7 @@ tables() {
     sed -n '/^strong scaling/,/^times one rank/p' "$1"
 }
 
-@test "show repeats the tables, and what they are of" {
+@test "show repeats the tables of a plan and their settings" {
     plan --network 1Gbit,1ms --ranks 1,2,8 --ranks-per-node 2 --out shown.h5 >out
     "$LOCKSTEP" show shown.h5 >shown
     cat shown
@@ -108,7 +108,7 @@ tables() {
     done
     [ "$(tables shown | grep -cE '^ +(1|2|8) ')" -eq 6 ]
     same_text "$(tables shown)" "$(tables out)"
-    # one that does not say of what
+    # an older file without the settings
     h5 <<'END'
 import h5py
 with h5py.File("shown.h5", "r+") as f:
@@ -120,7 +120,7 @@ END
     [ "$(grep -cE '^(cpu|training) ' shown)" -eq 0 ]
 }
 
-# broken CHANGE TEXT: after a change of the file f, in Python, show refuses it.
+# broken CHANGE TEXT: show refuses the file f after CHANGE, which is Python.
 broken() {
     cp whole.h5 broken.h5
     h5 <<<"import h5py
@@ -128,7 +128,7 @@ with h5py.File('broken.h5', 'r+') as f: $1"
     refused 1 "$2" "$LOCKSTEP" show broken.h5
 }
 
-@test "show refuses a plan that is damaged" {
+@test "show refuses a damaged plan" {
     plan --network 1Gbit,1ms --ranks 1,2 --ranks-per-node 2 --out whole.h5 >/dev/null
     broken "f['strong/ranks'][1] = -3" "'broken.h5' is damaged: -3 in '/strong/ranks'"
     broken "f['weak/nodes'][1] = 1 << 40" "'broken.h5' is damaged: * in '/weak/nodes'"
@@ -141,7 +141,7 @@ with h5py.File('broken.h5', 'r+') as f: $1"
     broken "del f.attrs['network']" "*'network'*"
 }
 
-@test "an older plan is replaced, any other file is not" {
+@test "plan replaces an older plan and no other file" {
     plan --ranks 1 --out again.h5 >/dev/null
     plan --ranks 1 --out again.h5 >/dev/null
     cp letters.h5 precious.h5
@@ -157,7 +157,7 @@ with h5py.File('broken.h5', 'r+') as f: $1"
     [ -p pipe ]
 }
 
-@test "networks that are none" {
+@test "malformed networks are refused" {
     for network in 10Gbit '10Gbit,' ,20us 0Gbit,20us 10Gbit,0us -1Gbit,1us 10Gbit,20 \
         20us,10Gbit 10Gbit,20us,1 1e9Gbit,1us 10Gbit,100s; do
         bad "'--network $network': expected bandwidth and latency like 10Gbit,20us, *" \
@@ -166,7 +166,7 @@ with h5py.File('broken.h5', 'r+') as f: $1"
     bad "*" --network ""
 }
 
-@test "other bad input" {
+@test "other bad arguments are refused" {
     for ranks in 0 -1 1,,2 1,x 100000 ""; do
         bad "'--ranks $ranks': expected up to *" --network 1Gbit,1ms --ranks "$ranks"
     done

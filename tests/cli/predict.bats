@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
-# lockstep predict: PNGs of any size and colour, dark on light, unreadable ones.
+# lockstep predict: PNG images of any size and colour, dark on light, unreadable.
+# Core: part of `make test`.
 
 setup_file() {
     source "$BATS_TEST_DIRNAME/../runs.sh"
@@ -35,7 +36,7 @@ setup() {
     source "$BATS_TEST_DIRNAME/../runs.sh"
 }
 
-# answers PREFIX: those of eval for the first five images, as predict prints them.
+# answers PREFIX: the answers of eval for the first five images, as predict prints them.
 answers() {
     h5 answers.h5 letters.h5 <<END
 for i in range(5):
@@ -46,13 +47,13 @@ for i in range(5):
 END
 }
 
-@test "the three most likely classes, with the probabilities of eval" {
+@test "predict prints the three most likely classes, with the probabilities of eval" {
     "$LOCKSTEP" predict run {0,1,2,3,4}.png >out
     cat out
     answers '#.png' | diff - out
 }
 
-@test "dark on light is inverted, and said so" {
+@test "dark on light is inverted, and the output says so" {
     "$LOCKSTEP" predict run dark-{0,1,2,3,4}.png >out
     answers 'dark-#.png (dark on light, inverted)' | diff - out
 }
@@ -64,14 +65,14 @@ END
     answers 'large-#.png' | sed -E 's/  ([A-Z]) .*/ \1/' | diff - out
 }
 
-@test "any shape is answered, also with --crop" {
+@test "images of any shape are answered, also with --crop" {
     "$LOCKSTEP" predict run wide.png dot.png 0.png >out
     [ "$(grep -cE '^[a-z0-9]+\.png( \(dark on light, inverted\))?:(  [A-Z] [0-9.]+ %){3}$' out)" -eq 3 ]
     "$LOCKSTEP" predict run/checkpoints/best.h5 --crop wide.png dot.png 0.png >out
     [ "$(grep -cE '^[a-z0-9]+\.png.*:(  [A-Z] [0-9.]+ %){3}$' out)" -eq 3 ]
 }
 
-@test "an unreadable image takes one line, the others are answered" {
+@test "an unreadable image is reported in one line, and the others are answered" {
     run --separate-stderr "$LOCKSTEP" predict run 0.png cut.png letters.h5 none.png . 1.png
     echo "$output; $stderr"
     [ "$status" -eq 1 ]
@@ -84,7 +85,7 @@ END
     [[ ${stderr_lines[3]} == "lockstep: cannot read '.': it is a folder, not an image" ]]
 }
 
-@test "no image, no checkpoint: refused" {
+@test "predict without an image or a checkpoint is refused" {
     refused 2 "usage: lockstep predict CHECKPOINT IMAGE...*" "$LOCKSTEP" predict run
     refused 1 "cannot open 'none.h5': *" "$LOCKSTEP" predict none.h5 0.png
     refused 1 "'0.png' is not an HDF5 file" "$LOCKSTEP" predict 0.png 1.png

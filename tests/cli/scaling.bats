@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# What draws the predictions of `lockstep plan`, and what checks them says what it needs.
+# The scripts that draw the predictions of `lockstep plan` and check them over hosts.
 
 setup_file() {
     source "$BATS_TEST_DIRNAME/../runs.sh"
@@ -17,7 +17,7 @@ setup() {
     source "$BATS_TEST_DIRNAME/../runs.sh"
 }
 
-@test "curves to 4096 ranks, with points that were measured" {
+@test "plot_scaling.py draws curves to 4096 ranks, with measured points" {
     /usr/bin/python3 -c 'import matplotlib' || skip "no matplotlib for /usr/bin/python3"
     "$ROOT/scripts/plot_scaling.py" plan.h5 --out scaling.png
     [ "$(head -c 4 scaling.png | tail -c 3)" = PNG ]
@@ -27,7 +27,7 @@ setup() {
     run ! cmp -s scaling.png points.png
 }
 
-@test "the same as Markdown: what the file holds" {
+@test "plot_scaling.py --markdown prints the figures of the file" {
     "$ROOT/scripts/plot_scaling.py" plan.h5 --markdown >plan.md
     cat plan.md
     [ "$(grep -Ec '^\| (1|2|64|4,096) \| (1|2|64|4,096) \| [0-9.]+ \|' plan.md)" -eq 4 ]
@@ -41,12 +41,12 @@ for row, ms in zip(rows, step):
 END
 }
 
-@test "a reader that has had enough ends it silently" {
+@test "plot_scaling.py ends silently when its reader closes the pipe" {
     unread "$ROOT/scripts/plot_scaling.py" plan.h5 --markdown
     unread "$ROOT/scripts/plot_scaling.py" --help
 }
 
-@test "what cannot be drawn: one line" {
+@test "plot_scaling.py refuses other files in one line" {
     plot=$ROOT/scripts/plot_scaling.py
     run "$plot" "$TINY"
     [ "$status" -eq 1 ]
@@ -64,7 +64,7 @@ END
     [[ $output == "plot_scaling: letters.h5: "* && $output != *$'\n'* ]]
 }
 
-@test "a damaged plan is not drawn: one line" {
+@test "plot_scaling.py refuses a damaged plan in one line" {
     for damage in 'f["strong/step"][0] = 0' 'f["weak/efficiency"][0] = float("nan")' \
         'del f["weak/batch"]; f["weak/batch"] = [1]' 'del f["strong/ranks"]'; do
         cp plan.h5 damaged.h5
@@ -78,7 +78,7 @@ END
     done
 }
 
-@test "what measures over hosts: wrong options, and no right to make any" {
+@test "check_plan.sh and bench_hosts.sh refuse wrong options and missing rights" {
     run "$ROOT/scripts/check_plan.sh" --rounds none
     [ "$status" -eq 2 ]
     [[ $output == "check_plan: '--rounds none' is no number; type: "* ]]

@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
-# lockstep show: what a file is.
+# lockstep show: what a file holds.
+# Core: part of `make test`.
 
 setup_file() {
     source "$BATS_TEST_DIRNAME/../runs.sh"
@@ -12,7 +13,7 @@ setup() {
     source "$BATS_TEST_DIRNAME/../runs.sh"
 }
 
-@test "a checkpoint" {
+@test "show describes a checkpoint" {
     "$LOCKSTEP" show run/checkpoints/step-000000000004.h5 >shown
     cat shown
     grep -q '^run/checkpoints/step-000000000004.h5: a checkpoint$' shown
@@ -26,7 +27,7 @@ setup() {
     grep -Eq '^ +total +26 +13546 ' shown
 }
 
-@test "a run" {
+@test "show describes a run" {
     "$LOCKSTEP" show run >shown
     [ "$(head -n 1 shown)" = "run: a run" ]
     grep -q 'metrics of a run, 1 log lines and 2 evaluations$' shown
@@ -36,18 +37,18 @@ setup() {
     grep -q '^run/checkpoints/best.h5: a checkpoint$' shown
 }
 
-@test "metrics, a data set, predictions" {
+@test "show describes metrics, a data set and predictions" {
     "$LOCKSTEP" show run/metrics.h5 | grep -q '^run/metrics.h5: metrics of a run'
     "$LOCKSTEP" show predictions.h5 | grep -q '^predictions.h5: lockstep-predictions$'
     same_text "$("$LOCKSTEP" show letters.h5)" "$("$LOCKSTEP" data info letters.h5)"
     "$LOCKSTEP" show letters.h5 | grep -q '^images     28 x 28 pixels, 120 for training, 30 '
 }
 
-@test "under mpirun it is said once" {
+@test "under mpirun show prints its result once" {
     [ "$(ranks 3 "$LOCKSTEP" show predictions.h5 | grep -c lockstep-predictions)" -eq 1 ]
 }
 
-@test "what is none of lockstep's is refused" {
+@test "show refuses files that are not lockstep's" {
     /usr/bin/python3 -c 'import h5py; h5py.File("foreign.h5", "w")["x"] = 1'
     refused 1 "'foreign.h5' is an HDF5 file, but none of lockstep's" "$LOCKSTEP" show foreign.h5
     refused 1 "'run/log.txt' is not an HDF5 file" "$LOCKSTEP" show run/log.txt

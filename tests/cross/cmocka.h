@@ -1,6 +1,6 @@
 /*
- * cmocka: as much of it as the kernels' tests use, for architectures whose library is not
- * installed. The first failure ends the program.
+ * cmocka: the parts that the kernels' tests use, for architectures without the library.
+ * The first failure ends the program.
  */
 #ifndef LOCKSTEP_TESTS_CROSS_CMOCKA_H
 #define LOCKSTEP_TESTS_CROSS_CMOCKA_H

@@ -1,4 +1,4 @@
-/* kernels/cpu without hwloc and OpenBLAS: plain C is all there is. */
+/* kernels/cpu without hwloc and OpenBLAS: plain C is the only instruction set. */
 #include "kernels/cpu.h"
 
 enum cpu_isa cpu_isa(void)

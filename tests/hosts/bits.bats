@@ -1,8 +1,8 @@
 #!/usr/bin/env bats
-# Over several hosts, with TCP between them: the same bits as on one, also after a stop and
-# a resume on other hosts.
+# Several hosts with TCP between them give the same bits as one host, also after a stop and a
+# resume on other hosts.
 
-# As in tests/mpi/bits.bats: no number of ranks divides the batch of 71, in 7 grains.
+# As in tests/mpi/bits.bats, no number of ranks divides the batch of 71 samples in 7 grains.
 OPTIONS=(--set train.batch=71 --set train.grain=11 --set train.steps=60 --set log.every=5
     --set checkpoint.every_epochs=0 --set checkpoint.keep_best=off --resume)
 
@@ -20,18 +20,18 @@ teardown_file() {
     hosts_down
 }
 
-# same HOSTS RUN OPTION...
+# same HOSTS RUN OPTION...: training there gives the results of one host.
 same() {
     train_on "$@"
     as_one_host "$2"
 }
 
-# reaches FROM TO SECONDS: a program on one host hears one on the other, within that time.
+# reaches FROM TO SECONDS: host FROM can connect to host TO within that time.
 reaches() {
     on "$1" timeout "$3" bash -c "until exec 2>/dev/null 3<>/dev/tcp/$2/7000; do sleep 0.1; done"
 }
 
-@test "hosts have their own name, memory and processes, and hear each other by the network" {
+@test "hosts have their own name, memory and processes, and reach each other by the network" {
     [ "$(on n3 hostname)" = n3 ]
     on n1 touch /dev/shm/mine
     on n1 test -e /dev/shm/mine
@@ -51,20 +51,20 @@ while True: server.accept()' 3>&- &
     all_gone
 }
 
-@test "a rank on each of 2, 3 and 4 hosts: the state and the history of one host" {
+@test "a rank on each of 2, 3 and 4 hosts gives the state and history of one host" {
     same n1,n2 two
     same n1,n2,n3 three
     same n1,n2,n3,n4 four
     [ "$(grep -cE ' 1 rank x 1 thread on n[1-4]\b' four.out)" -eq 4 ]
 }
 
-@test "stages on hosts of their own, and replicas on theirs: the same" {
+@test "stages and replicas on separate hosts give the same state" {
     same n1,n2,n3 stages --set parallel.pipeline=3
     same n1:2,n2:2 replicas --set parallel.pipeline=2
     same n1,n2,n3,n4 both --set parallel.pipeline=2
 }
 
-@test "several ranks on a host, and not as many on each: the same" {
+@test "equal and unequal numbers of ranks per host give the same state" {
     same n1:2,n2:2 even
     same n1:1,n2:3 uneven
     same n3:2,n1:1,n4:3 other # 6 ranks
@@ -73,20 +73,19 @@ while True: server.accept()' 3>&- &
     grep -q ' 2 ranks x 2 threads on n2\b' threads.out
 }
 
-@test "data read from the file on every host: the same" {
+@test "data that every host reads from the file gives the same state" {
     same n1:2,n2:1,n3:1 disk --set data.memory=1
     grep -q '^data .* on disk,' disk.out
 }
 
-@test "eval over hosts gives what it gives on one" {
+@test "eval over hosts gives the results of one host" {
     "$LOCKSTEP" eval reference --data letters.h5 >one.txt
     mpirun_on n1:2,n2:1,n3:1 "$LOCKSTEP" eval reference --data letters.h5 >hosts.txt
     result='^accuracy .* loss [0-9.]+'
-    grep -Eo "$result" one.txt
-    [ "$(grep -Eo "$result" one.txt)" = "$(grep -Eo "$result" hosts.txt)" ]
+    same_text "$(grep -Eo "$result" one.txt)" "$(grep -Eo "$result" hosts.txt)"
 }
 
-@test "the run's folder is needed on the first host alone, the same data on all" {
+@test "the run's folder is needed on the first host only, the data on all" {
     mkdir runs data
     cp letters.h5 data/
     on n2 mount -t tmpfs tmpfs runs
@@ -104,8 +103,8 @@ while True: server.accept()' 3>&- &
     grep -q "^\[rank 1 n2\] 'data/letters.h5' is not the same file on this host" other.err
 }
 
-# As where the hosts are of two kinds, or a setting was made on one of them only.
-@test "hosts that compute by other kernels are named, for then the bits differ" {
+# Hosts of two kinds, or with a setting on one of them only, would give other bits.
+@test "hosts with other kernels are named" {
     LOCKSTEP_ISA=none run --separate-stderr "$LOCKSTEP" show letters.h5
     [[ $stderr =~ plain(, )?(v[2-4])? ]]
     better=${BASH_REMATCH[2]}
@@ -118,11 +117,11 @@ while True: server.accept()' 3>&- &
     MPIRUN=("$ROOT/scripts/launch.sh")
     LOCKSTEP_ISA=plain train_on n1,n2 plain
     grep -q ' plain kernels$' plain.out
-    run ! grep -q ' has kernels ' plain.err
+    run -1 grep -q ' has kernels ' plain.err
 }
 
-# At a rate at which the signals come in time.
-@test "a rank on another host, then launch.sh is told to stop; the same on other hosts" {
+# The link makes the run slow, so that the signals arrive in time.
+@test "a run that is stopped twice and resumed on other hosts gives the same state" {
     long=(--set train.steps=120)
     train 1 "$LETTERS" --run calm "${OPTIONS[@]}" "${long[@]}" >calm.out
     link_rate 100mbit

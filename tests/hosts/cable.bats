@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
-# Over long links that lose frames: slow, and the same bits. Links in themselves are what
-# they are said to be. From host to host a frame passes two cables, which lose 1 % of them.
+# Links that are long and lose frames make a run slow and change no bit. The emulated links
+# have the speed they should have. Between two hosts a frame passes two cables; together they
+# lose 1 % of the frames.
 
 OPTIONS=(--set train.batch=71 --set train.grain=11 --set train.steps=30 --set log.every=5
     --resume)
@@ -19,7 +20,7 @@ teardown_file() {
     hosts_down
 }
 
-# Time to send BYTES from n1 to n2, connecting included, until n2 says that all is there.
+# Seconds to connect from n1 to n2, send BYTES and receive an answer.
 seconds_to_send() {
     on n2 timeout 60 /usr/bin/python3 -c '
 import socket, sys
@@ -39,14 +40,14 @@ print(time.time() - begin)' "$1"
     wait $!
 }
 
-# resent HOST: how many segments its TCP has sent again.
+# resent HOST: how many segments its TCP has retransmitted.
 resent() {
     on "$1" nstat -asz TcpRetransSegs | awk '/^TcpRetransSegs/ { print $2 }'
 }
 
-# 1 ms a cable, two of them, there and back, to connect and to send: 8 ms. 5 MB are
-# 0.4 s at 100 Mbit/s, of which a little may be in the shaper's bucket.
-@test "links are as slow as they are made" {
+# Two cables of 1 ms, there and back, to connect and to send: 8 ms. 5 MB take 0.4 s at
+# 100 Mbit/s, of which the shaper's bucket may save a little.
+@test "the emulated links have their delay and rate" {
     took=$(seconds_to_send 1)
     echo "one byte: $took s"
     awk -v t="$took" 'BEGIN { exit !(t >= 0.008) }'
@@ -56,7 +57,7 @@ resent() {
     awk -v t="$took" 'BEGIN { exit !(t >= 0.38) }'
 }
 
-@test "a run over links that lose 1 % of what is sent ends with the same bits" {
+@test "a run over links that lose 1 % of the frames ends with the same bits" {
     link_rate 1gbit
     before=$(($(resent n1) + $(resent n2) + $(resent n3)))
     train_on n1,n2:2,n3 lossy

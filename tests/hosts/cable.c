@@ -1,8 +1,8 @@
-/* cable: two Ethernet interfaces joined by a cable that is long and loses frames, where
-   the kernel has no netem: cable A B DELAY_US LOSS_PERMILLE. It makes the TAP interfaces
-   A and B, hands on what one sends to the other that much later, and drops that many of
-   1000 frames at random; without loss, frames of up to 64 kB pass whole, as through a
-   card that cuts them up itself. Ends when it is killed. */
+/* cable: joins two Ethernet interfaces by a cable that delays and loses frames, for
+   kernels without netem: cable A B DELAY_US LOSS_PERMILLE. It makes the TAP interfaces A
+   and B, passes the frames of each to the other after the delay, and drops that many of
+   1000 at random. Without loss frames of up to 64 kB pass whole, as with a network card
+   that segments them itself. Runs until it is killed. */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/if.h>
@@ -25,43 +25,43 @@ struct frame {
     char *bytes;
 };
 
-/* One direction: what is read from `in` is written to `out`. */
+/* One direction: frames read from `in` are written to `out`. */
 struct wire {
     int in, out;
     unsigned long sent, arrived; /* frames [arrived, sent) are under way */
     struct frame flight[FLIGHT_MAX];
 };
 
-static void fail(const char *what)
+static void cable_fail(const char *what)
 {
     fprintf(stderr, "cable: %s: %s\n", what, strerror(errno));
     exit(1);
 }
 
-static int64_t now(void)
+static int64_t cable_now(void)
 {
     struct timespec time;
     clock_gettime(CLOCK_MONOTONIC, &time);
     return time.tv_sec * (int64_t)1000000000 + time.tv_nsec;
 }
 
-static int open_tap(const char *name, int whole)
+static int cable_open_tap(const char *name, int whole)
 {
     struct ifreq request = {.ifr_flags = IFF_TAP | IFF_NO_PI};
     int fd = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
     if (fd < 0)
-        fail("cannot open '/dev/net/tun'");
+        cable_fail("cannot open '/dev/net/tun'");
     if (whole)
         request.ifr_flags |= IFF_VNET_HDR;
     snprintf(request.ifr_name, sizeof request.ifr_name, "%s", name);
     if (ioctl(fd, TUNSETIFF, &request) < 0)
-        fail(name);
+        cable_fail(name);
     if (whole && ioctl(fd, TUNSETOFFLOAD, TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6) < 0)
-        fail("cannot pass large frames");
+        cable_fail("cannot pass large frames");
     return fd;
 }
 
-static void take_in(struct wire *wire, int64_t delay, int loss)
+static void wire_receive(struct wire *wire, int64_t delay, int loss)
 {
     static char bytes[FRAME_MAX];
     ssize_t size;
@@ -69,37 +69,37 @@ static void take_in(struct wire *wire, int64_t delay, int loss)
         if (random() % 1000 < loss || wire->sent - wire->arrived == FLIGHT_MAX)
             continue;
         struct frame *frame = &wire->flight[wire->sent++ % FLIGHT_MAX];
-        *frame = (struct frame){now() + delay, size, malloc((size_t)size)};
+        *frame = (struct frame){cable_now() + delay, size, malloc((size_t)size)};
         if (!frame->bytes)
-            fail("frames under way");
+            cable_fail("frames under way");
         memcpy(frame->bytes, bytes, (size_t)size);
     }
 }
 
-/* Delivers what is due; returns when the next frame is, or -1. */
-static int64_t put_out(struct wire *wire)
+/* Delivers the frames that are due. Returns when the next one is, or -1 for none. */
+static int64_t wire_deliver(struct wire *wire)
 {
     for (; wire->arrived < wire->sent; wire->arrived++) {
         struct frame *frame = &wire->flight[wire->arrived % FLIGHT_MAX];
-        if (frame->due > now())
+        if (frame->due > cable_now())
             return frame->due;
         ssize_t written = write(wire->out, frame->bytes, (size_t)frame->size);
-        (void)written; /* an interface that is down, or full, loses it */
+        (void)written; /* an interface that is down or full loses it */
         free(frame->bytes);
     }
     return -1;
 }
 
-/* Until a frame comes in or the first of those under way is due. */
-static void wait_for_frames(const struct wire wire[2], int64_t due)
+/* Waits until a frame arrives or the next one is due, which is never if `due` is -1. */
+static void cable_wait(const struct wire wire[2], int64_t due)
 {
     struct pollfd polled[2] = {{wire[0].in, POLLIN, 0}, {wire[1].in, POLLIN, 0}};
-    int64_t left = due - now();
+    int64_t left = due - cable_now();
     if (left < 0)
         left = 0;
     struct timespec time = {(time_t)(left / 1000000000), (long)(left % 1000000000)};
     if (ppoll(polled, 2, due < 0 ? NULL : &time, NULL) < 0 && errno != EINTR)
-        fail("poll");
+        cable_fail("poll");
 }
 
 int main(int argc, char **argv)
@@ -112,15 +112,15 @@ int main(int argc, char **argv)
     int64_t delay = atol(argv[3]) * 1000;
     int loss = atoi(argv[4]);
     for (int i = 0; i < 2; i++)
-        wire[i].in = wire[1 - i].out = open_tap(argv[1 + i], loss == 0);
+        wire[i].in = wire[1 - i].out = cable_open_tap(argv[1 + i], loss == 0);
     for (;;) {
         int64_t due = -1;
         for (int i = 0; i < 2; i++) {
-            take_in(&wire[i], delay, loss);
-            int64_t next = put_out(&wire[i]);
+            wire_receive(&wire[i], delay, loss);
+            int64_t next = wire_deliver(&wire[i]);
             if (next >= 0 && (due < 0 || next < due))
                 due = next;
         }
-        wait_for_frames(wire, due);
+        cable_wait(wire, due);
     }
 }

@@ -18,7 +18,7 @@ teardown_file() {
     hosts_down
 }
 
-@test "a rank on another host that is stopped is named, and waited for" {
+@test "a rank on another host that is stopped for a while is named, and the run goes on" {
     start_on n1,n2:2,n3 late --stall-timeout 20
     until_lines late 4
     signal_rank n2 2 STOP
@@ -41,7 +41,7 @@ teardown_file() {
     goes_on n1,n2:2,n3 stopped
 }
 
-@test "a rank on another host is killed: the same command goes on" {
+@test "after a rank on another host was killed the same command goes on" {
     start_on n1,n2:2,n3 rank
     until_lines rank 4
     signal_rank n2 1 KILL
@@ -49,7 +49,7 @@ teardown_file() {
     goes_on n1,n2:2,n3 rank
 }
 
-@test "a daemon, then a rank on another host are killed: supervise.sh goes on by itself" {
+@test "supervise.sh goes on by itself after a daemon and a rank on other hosts were killed" {
     MPIRUN=("$ROOT/scripts/supervise.sh" "$ROOT/scripts/launch.sh")
     start_on n1,n2:2,n3 kept
     until_lines kept 4
@@ -63,7 +63,7 @@ teardown_file() {
     as_one_host kept
 }
 
-@test "mpirun is killed: all ranks end, the same command goes on" {
+@test "when mpirun is killed all ranks end, and the same command goes on" {
     start_on n1,n2:2,n3 mpirun
     until_lines mpirun 4
     signal_on n1 KILL '^mpirun'
@@ -71,7 +71,7 @@ teardown_file() {
     goes_on n1,n2:2,n3 mpirun
 }
 
-@test "all that runs on a host is killed at once: the others go on without it" {
+@test "when all processes of a host are killed the run goes on without that host" {
     start_on n1,n2:2,n3 host
     until_lines host 4
     signal_on n2 KILL .

@@ -1,19 +1,19 @@
 # shellcheck shell=bash
-# Sourced after tests/env.sh: several hosts on this machine, for the tests of this folder
-# and for scripts/bench_hosts.sh.
+# Sourced after tests/env.sh: emulates several hosts on this machine, for the tests of this
+# folder and for scripts/bench_hosts.sh.
 #   hosts_up N [DELAY_US LOSS_PERMILLE]   hosts n1 ... nN on one switch (room.sh)
-#   on n2 COMMAND...                      as if typed there
+#   on n2 COMMAND...                      runs COMMAND on that host
 #   mpirun_on n1:2,n2:1 PROGRAM...        two ranks on n1 and one on n2, started on n1
-#   link n2 down|up                       its cable pulled out, put in
-#   link_rate 1gbit|full                  of all cables
-#   hosts_down                            all of it gone, with all that runs there
-# Nothing outside is touched: the switch, too, is in a namespace of the room's own.
+#   link n2 down|up                       cuts or restores its cable
+#   link_rate 1gbit|full                  sets the rate of all cables
+#   hosts_down                            removes the hosts and ends their processes
+# Nothing outside is touched: the switch, too, is in a namespace of its own.
 
 PATH=$PATH:/usr/sbin:/sbin
 MPIRUN=(mpirun) # what mpirun_on starts, with mpirun's options
 HOSTS_SOURCE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 
-# Says what is missing for hosts, if something is.
+# hosts_lack: prints what is missing to make hosts, or nothing.
 hosts_lack() {
     local tool
     ((EUID == 0)) || { echo "root" && return; }
@@ -26,7 +26,7 @@ hosts_lack() {
         echo "the right to make namespaces"
 }
 
-# The room goes when this process does, however it ends.
+# The hosts end with this process, however it ends.
 hosts_up() {
     local i cable=()
     if (($# > 1)); then
@@ -50,7 +50,7 @@ hosts_up() {
     return 1
 }
 
-# Process 1 is gone only when all others of its room are.
+# Process 1 ends only after all other processes of its namespace.
 hosts_down() {
     [[ ${LOCKSTEP_ROOM-} ]] || return 0
     kill -KILL "${HOSTS_ROOM:-$HOSTS_KEEPER}" 2>/dev/null || :
@@ -67,8 +67,8 @@ on() {
     in_room "$HOSTS_SOURCE/on.sh" "$@"
 }
 
-# TCP and nothing else between hosts, shared memory inside one. What chooses the kernels has
-# to be the same everywhere; mpirun hands it on only if asked to, launch.sh does so by itself.
+# TCP between hosts, shared memory inside one. All hosts need the same choice of kernels:
+# mpirun passes those variables on only if told to, launch.sh does so by itself.
 mpirun_on() {
     local name hand_on=()
     for name in LOCKSTEP_ISA OPENBLAS_CORETYPE; do
@@ -83,9 +83,9 @@ link() {
     in_room ip link set "$1" "$2"
 }
 
-# Both ways: the host's own sending, and the switch's to it. What is sent in one go is kept
-# small, for the burst that is free has to be larger, and is to be little beside a step's
-# sums; smaller still, and the kernel is kept busy.
+# Both directions are shaped, in the host and in the switch. The burst that passes unshaped
+# must be small beside a step's sums, and no smaller than a packet; so packets are kept small,
+# but not so small that they keep the kernel busy.
 link_rate() {
     local i shape=(handle 1: tbf rate "$1" burst 36kb latency 50ms)
     [[ $1 == full ]] && shape=(noqueue)
@@ -96,14 +96,14 @@ link_rate() {
     done
 }
 
-# host_pids HOST [PATTERN]: what runs there, as numbered in the room.
+# host_pids HOST [PATTERN]: the pids, as seen in the room, of the processes there.
 host_pids() {
     local host
     host=$(<"$LOCKSTEP_ROOM/$1")
     in_room pgrep --ns "$host" --nslist net -f "${2:-.}" | grep -vx "$host" || :
 }
 
-# signal_on HOST SIGNAL PATTERN: to the processes there whose command line matches.
+# signal_on HOST SIGNAL PATTERN: signals the processes there whose command line matches.
 signal_on() {
     local pids
     mapfile -t pids < <(host_pids "$1" "$3")

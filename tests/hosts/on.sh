@@ -1,5 +1,5 @@
 #!/bin/bash
-# A command on a host of the machine room (room.sh), from inside the room:
+# Runs a command on a host of the machine room (room.sh), from inside the room:
 #   on.sh HOST COMMAND...
 set -eu
 exec nsenter --target "$(<"$LOCKSTEP_ROOM/$1")" --net --uts --ipc --mount --wdns="$PWD" \

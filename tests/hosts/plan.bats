@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
-# The table of what `lockstep plan` predicts and what training takes, over hosts that its
-# script makes and removes itself.
+# scripts/check_plan.sh, which compares `lockstep plan` with training over hosts that it makes
+# and removes itself; and `lockstep plan` over hosts.
 
 setup_file() {
     source "$BATS_TEST_DIRNAME/runs.sh"
@@ -17,7 +17,7 @@ teardown() {
     hosts_down
 }
 
-# As a user starts it.
+# check_plan OPTION...: as a user starts it.
 check_plan() {
     exec env -u BATS_FILE_TMPDIR -u BATS_TEST_TMPDIR TMPDIR="$BATS_TEST_TMPDIR/t" \
         "$ROOT/scripts/check_plan.sh" "$@"
@@ -27,30 +27,37 @@ rooms() {
     pgrep -fc "room[.]sh $BATS_TEST_TMPDIR/t/" || :
 }
 
-# What the script made is gone: its hosts and its folder.
+# nothing_left: what the script made is gone, its hosts and its folder.
 nothing_left() {
-    local i
-    for ((i = 0; i < 400; i++)); do
-        [[ $(rooms) == 0 && -z $(ls -A "$BATS_TEST_TMPDIR/t") ]] && return
-        sleep 0.025
-    done
-    ls -A "$BATS_TEST_TMPDIR/t"
-    return 1
+    poll is_gone || { ls -A "$BATS_TEST_TMPDIR/t" && return 1; }
 }
 
-@test "a row for each way of summing, and what is within 15 %" {
+is_gone() {
+    [[ $(rooms) == 0 && -z $(ls -A "$BATS_TEST_TMPDIR/t") ]]
+}
+
+@test "check_plan.sh prints a row with and without overlap, and counts good predictions" {
     (check_plan --rounds 1 --only '2 hosts, 100' --csv checked.csv --markdown) >out 2>err
     cat out
     number='[0-9]+\.[0-9]{2}'
     for overlap in on off; do
         grep -Eq "^\| 2 hosts, 100 Mbit/s \| $overlap \| $number \| $number \| $number \| 100Mbit,20us \| $number \| $number \|$" out
     done
-    grep -Eq '^[0-4] of 4 predictions are within 15 %$' out
     [ "$(grep -c '^"2 hosts, 100 Mbit/s",2,2,128,' checked.csv)" -eq 2 ]
+    # at this speed the link decides, not the load of this machine
+    /usr/bin/python3 - <<'END'
+import csv, re
+rows = list(csv.DictReader(open("checked.csv")))
+ratios = [float(row[name]) for row in rows for name in ("ratio", "given_ratio")]
+assert len(ratios) == 4 and all(0.5 < ratio < 2 for ratio in ratios), ratios
+near = sum(abs(ratio - 1) <= 0.15 for ratio in ratios)
+said = re.findall(r"^(\d+) of 4 predictions are within 15 %$", open("out").read(), re.M)
+assert said == [str(near)], (said, ratios)
+END
     nothing_left
 }
 
-@test "the network is measured between hosts, however the ranks are dealt out" {
+@test "plan measures the network between hosts for any placement of the ranks" {
     hosts_up 2
     mpirun_on n1:2,n2:1 --map-by node "$LOCKSTEP" plan "$TINY" --data letters.h5 --threads 1 \
         --set train.batch=90 --set train.grain=16 --ranks 3 >out
@@ -59,7 +66,7 @@ nothing_left() {
     grep -q '^network  *measured, n1 to n2: ' out
 }
 
-@test "what nodes that are filled unevenly would sum is not taken for a node's" {
+@test "plan does not predict sums from unevenly filled nodes" {
     hosts_up 2
     mpirun_on n1:1,n2:2 "$LOCKSTEP" plan "$TINY" --data letters.h5 --threads 1 --ranks 2,3 \
         >uneven.out 2>uneven.err
@@ -67,13 +74,13 @@ nothing_left() {
         >even.out 2>even.err
     hosts_down
     cat even.out uneven.out
-    run ! grep -q '^sum ' uneven.out
+    run -1 grep -q '^sum ' uneven.out
     grep -q '^note: of nodes with different numbers of ranks only the last should' uneven.err
     [ "$(grep -c '^sum ' even.out)" -eq 2 ]
-    run ! grep -q 'of nodes with different' even.err
+    run -1 grep -q 'of nodes with different' even.err
 }
 
-@test "a long way does not hide how slow the network is" {
+@test "the bandwidth of a link is measured correctly despite a long delay" {
     hosts_up 2 50000 0
     mpirun_on n1:1,n2:1 "$LOCKSTEP_BUILD/tests/comm/test_link" >out 2>&1
     hosts_down
@@ -81,14 +88,10 @@ nothing_left() {
     [ "$(grep -c '  OK .*test_measured' out)" -eq 2 ]
 }
 
-@test "ended by a signal it removes what it made" {
-    rm -f err # of another test: what waits for a word in it could be first
+@test "check_plan.sh removes what it made when a signal ends it" {
     check_plan --only '4 hosts, 1 Gbit/s' >out 2>err 3>&- &
     job=$!
-    for ((i = 0; i < 7200; i++)); do
-        grep -qs 'round 1' err || ! kill -0 $job && break
-        sleep 0.025
-    done
+    poll grep -qs 'round 1' err
     cat err
     grep -q 'round 1' err
     [ "$(rooms)" -gt 0 ]

@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
-# The tree's exchange over several hosts, by every algorithm, also inside and between them
-# in two levels: the bits of the sequential tree.
+# Every algorithm, also in two levels inside and between hosts, sums over several hosts to the
+# bits of the sequential tree.
 
 OPTIONS=(--set train.batch=71 --set train.grain=11 --set train.steps=24 --set log.every=6
     --set checkpoint.every_epochs=0 --set checkpoint.keep_best=off)
@@ -19,20 +19,20 @@ teardown_file() {
     hosts_down
 }
 
-# sums_on HOSTS OPTION...: the unit tests of sums, of 1 to 20 grains.
+# sums_on HOSTS OPTION...: the unit tests of sums, for 1 to 20 grains.
 sums_on() {
     CMOCKA_MESSAGE_OUTPUT=tap mpirun_on "$@" "$LOCKSTEP_BUILD/tests/comm/test_tree_sum" >out 2>&1
     cat out
-    run ! grep -q '^not ok' out
+    run -1 grep -q '^not ok' out
     grep -q '^ok .*test_tree_vectors' out
 }
 
-@test "two hosts of two ranks" { sums_on n1:2,n2:2; }
-@test "two hosts of different numbers of ranks" { sums_on n1:3,n2:1; }
-@test "three hosts of 1, 2 and 2 ranks" { sums_on n1:1,n2:2,n3:2; }
-@test "a rank on each of three hosts" { sums_on n1:1,n2:1,n3:1; }
+@test "sums over two hosts of two ranks are right" { sums_on n1:2,n2:2; }
+@test "sums over hosts of 3 and 1 ranks are right" { sums_on n1:3,n2:1; }
+@test "sums over hosts of 1, 2 and 2 ranks are right" { sums_on n1:1,n2:2,n3:2; }
+@test "sums over three hosts of one rank are right" { sums_on n1:1,n2:1,n3:1; }
 
-@test "ranks dealt out to the hosts in turns: as if node by node" {
+@test "sums are right when ranks are placed on the hosts in turns" {
     sums_on n1:2,n2:2 --map-by node
     sums_on n1:2,n2:1,n3:2 --map-by node
     mpirun_on n1:2,n2:2 --map-by node "$LOCKSTEP" bench reduce --bytes 4096,262144 --repeats 2 >out
@@ -40,21 +40,21 @@ sums_on() {
     [ "$(grep -Ec ' 4 +(4096|262144) +levels ' out)" -eq 2 ]
 }
 
-# same HOSTS ALGORITHM
+# same HOSTS ALGORITHM: training there gives the results of one host.
 same() {
     train_on "$1" "$2" --set parallel.reduce="$2"
     as_one_host "$2"
     rm -r "$2" "$2.out"
 }
 
-@test "training over hosts: one state by every algorithm" {
+@test "training over hosts gives the same state with every algorithm" {
     for algorithm in auto levels levels-halving levels-doubling slices halving doubling; do
         same n1:2,n2:2 $algorithm
         same n1:2,n2:1,n3:2 $algorithm
     done
 }
 
-# steps ALGORITHM STEPS: bytes that leave host n1 meanwhile.
+# steps ALGORITHM STEPS: trains so many steps; prints the bytes that left host n1 meanwhile.
 steps() {
     local before after count=/proc/self/net/dev
     before=$(on n1 awk '/eth0:/ { print $10 }' $count)
@@ -64,9 +64,9 @@ steps() {
     echo $((after - before))
 }
 
-# A host of two ranks, whose shares are nodes of the tree, and one more like it. Where the
-# algorithm is named, nothing but the steps sends much: the link is not measured.
-@test "an algorithm sends as much as it is counted to" {
+# Two hosts of two ranks, whose shares are nodes of the tree. With a named algorithm the link
+# is not measured, so that only the steps send much.
+@test "every algorithm sends as many bytes as its cost says" {
     for expected in "levels 1" "levels-halving 1" "levels-doubling 1" "halving 1" "slices 2" \
         "doubling 2"; do
         read -r algorithm vectors <<<"$expected"
@@ -81,18 +81,18 @@ steps() {
     done
 }
 
-@test "a host without room in shared memory: sums by messages" {
+@test "a host without room in shared memory sums by messages" {
     on n3 mount -o remount,size=32m /dev/shm
     mpirun_on n3:2 "$LOCKSTEP" bench reduce --bytes 4096,33554432,4096 --repeats 2 >out
     on n3 mount -o remount,size=1g /dev/shm
     cat out
     [ "$(grep -Ec ' 2 +4096 +shared .* chosen$' out)" -eq 2 ]
-    run ! grep -Eq ' 33554432 +shared ' out
+    run -1 grep -Eq ' 33554432 +shared ' out
     grep -Eq ' 33554432 +(slices|halving|doubling) .* chosen$' out
 }
 
-# Each alone would get what it asks for.
-@test "stages that ask for shared memory at once do not take more than there is" {
+# Each stage alone would get the shared memory that it asks for.
+@test "several stages together take no more shared memory than exists" {
     { echo "[model]" && echo "layer = flatten" && yes "layer = linear 512" | head -n 6 &&
         printf 'layer = %s\n' "linear classes" logsoftmax; } >wide.conf
     stages="linear1+linear2 | linear3+linear4 | linear5+linear6+linear7"
@@ -106,8 +106,8 @@ steps() {
     [ "$status" -eq 0 ]
 }
 
-# What a rank sends and receives lies in its own memory, and what is written is copied.
-@test "a network that --check finds memory for is trained with that much" {
+# The buffers of messages and the copies to be written count as well.
+@test "a network for which --check finds the memory sufficient can be trained with it" {
     { echo "[model]" && echo "layer = flatten" && yes "layer = linear 1024" | head -n 6 &&
         printf 'layer = %s\n' "linear classes" logsoftmax; } >large.conf
     export OMP_NUM_THREADS=2 # OpenBLAS takes 128 MiB for each
@@ -129,10 +129,10 @@ steps() {
     grep -q '^finished step 3 of 3' large.out
 }
 
-@test "bench reduce knows levels, and that memory is not shared between hosts" {
+@test "bench reduce over hosts measures levels but not shared memory" {
     mpirun_on n1:2,n2:2 "$LOCKSTEP" bench reduce --bytes 4096,262144 --repeats 2 >out
     cat out
     [ "$(grep -Ec ' 4 +(4096|262144) +levels ' out)" -eq 2 ]
-    run ! grep -q ' shared ' out
+    run -1 grep -q ' shared ' out
     [ "$(grep -c 'chosen$' out)" -eq 2 ]
 }

@@ -3,10 +3,10 @@
 # /dev/shm and /tmp folder, and an interface eth0 (10.79.0.1, 10.79.0.2, ...) in a port of
 # the room's switch, which has the host's name.
 #   room.sh FOLDER HOSTS [CABLE DELAY_US LOSS_PERMILLE]
-# hosts.sh starts it as process 1 of namespaces of its own: when it is killed, all that is
-# in the room goes with it. FOLDER/HOST holds the process whose namespaces are the host's,
-# FOLDER/open comes when all is there. With the program CABLE (cable.c) hosts are plugged
-# in by such cables, which a frame passes two of.
+# hosts.sh starts it as process 1 of new namespaces: when it is killed, everything in the
+# room ends with it. FOLDER/HOST holds the pid of the process that owns the host's
+# namespaces; FOLDER/open appears when all hosts exist. With the program CABLE (cable.c)
+# hosts are connected by such cables; between two hosts a frame passes two of them.
 set -eu
 here=$(dirname "$0")
 folder=$1 hosts=$2 cable=("${@:3}")
@@ -16,7 +16,7 @@ on() {
     "$here/on.sh" "$@"
 }
 
-# Waits for a condition that is about to be true.
+# until_true COMMAND...: waits at most 10 seconds until it succeeds.
 until_true() {
     local i
     for ((i = 0; i < 1000; i++)); do
@@ -26,7 +26,7 @@ until_true() {
     return 1
 }
 
-apart() { # PID: it has left the room's namespaces
+apart() { # PID: the process has left the room's namespaces
     [[ $(readlink "/proc/$1/ns/net") != "$(readlink /proc/self/ns/net)" ]]
 }
 
@@ -41,7 +41,7 @@ plug_in() { # HOST PID
     ip link set "$1" master switch up
 }
 
-# The system's own choice of congestion control may be a rare one.
+# Congestion control is set, because the system's choice may be unusual.
 host() { # NUMBER
     local name=n$1
     unshare --net --uts --ipc --mount sleep infinity &

@@ -3,7 +3,7 @@
 #   setup_file() { source "$BATS_TEST_DIRNAME/runs.sh"; hosts_and_reference 4; }
 #   setup() { source "$BATS_TEST_DIRNAME/runs.sh"; need_hosts; }
 #   teardown_file() { hosts_down; }
-# Hosts share the folder of the tests, as the nodes of a cluster do. A run's options are
+# Hosts share the folder of the test, as the nodes of a cluster do. The options of a run are
 # the array OPTIONS of the bats file.
 
 source "$(dirname "${BASH_SOURCE[0]}")/../runs.sh"
@@ -21,8 +21,8 @@ need_hosts() {
         skip "hosts need root, iproute2 and /dev/net/tun; missing here: $lack"
 }
 
-# hosts_and_reference HOSTS [DELAY LOSS]: as hosts_up; and data, and the run `reference`,
-# of one rank on one host. Nothing, where hosts cannot be made.
+# hosts_and_reference HOSTS [DELAY LOSS]: hosts_up, data, and the run `reference` of one rank
+# on one host. Does nothing where hosts cannot be made.
 hosts_and_reference() {
     have_hosts || return 0
     hosts_up "$@"
@@ -30,8 +30,8 @@ hosts_and_reference() {
     train 1 "$LETTERS" --run reference "${OPTIONS[@]}" >reference.out
 }
 
-# OPTIONS of runs that meet faults: 100 Mbit/s make them slow (some 10 steps a second) until
-# one has come, so that it comes in time. SILENT is what is said of a rank that is late.
+# Sets OPTIONS for runs that meet faults: links of 100 Mbit/s limit them to some 10 steps a
+# second on any machine, so that the fault comes in time. SILENT is the text about a late rank.
 slow_run() {
     OPTIONS=(--set train.batch=71 --set train.grain=11 --set train.steps=120 --set log.every=2
         --set checkpoint.every_steps=5 --set checkpoint.keep=2 --resume)
@@ -44,9 +44,9 @@ train_on() {
         --run "$2" "${OPTIONS[@]}" "${@:3}" >>"$2.out" 2>>"$2.err"
 }
 
-# start_on HOSTS RUN OPTION...: in the background; JOB is its pid.
+# start_on HOSTS RUN OPTION...: train_on in the background; JOB is its pid.
 start_on() {
-    LINES_BEFORE=$(lines_of "$2")
+    LINES_BEFORE=$(steps_logged "$2")
     train_on "$@" 3>&- &
     JOB=$!
 }
@@ -59,30 +59,20 @@ signal_rank() {
     in_room kill "-$3" "$pid"
 }
 
-# until_said RUN PATTERN: the job of `start_on` has said so on stderr.
-until_said() {
-    local i
-    for ((i = 0; i < 2400; i++)); do
-        grep -Eqs "$2" "$1.err" && return
-        sleep 0.025
-    done
-    echo "nobody says '$2': $(<"$1.err")"
-    return 1
-}
-
-# all_gone: nothing is left running on any host, now or soon.
+# all_gone: waits until no process is left on any host.
 all_gone() {
-    local i n left
-    for ((i = 0; i < 800; i++)); do
-        left=$(for ((n = 1; n <= HOSTS; n++)); do host_pids n$n; done)
-        [[ -z $left ]] && return
-        sleep 0.025
-    done
-    echo "left running:" && in_room ps -f -p "$(xargs <<<"$left" | tr ' ' ,)"
-    return 1
+    local left
+    poll are_empty ||
+        { echo "still running:" && in_room ps -f -p "$(xargs <<<"$left" | tr ' ' ,)" && return 1; }
 }
 
-# over STATUS RUN: the job of `start_on` ended with STATUS (a pattern), on all hosts.
+are_empty() {
+    local n
+    left=$(for ((n = 1; n <= HOSTS; n++)); do host_pids n$n; done)
+    [[ -z $left ]]
+}
+
+# over STATUS RUN: the job of `start_on` ended with STATUS (a pattern) on all hosts.
 over() {
     local status=0
     wait "$JOB" || status=$?
@@ -92,14 +82,14 @@ over() {
     all_gone
 }
 
-# as_one_host RUN: it ended with the weights and the history of the run `reference`.
+# as_one_host RUN: it ended with the state and the metrics of the run `reference`.
 as_one_host() {
     tail -n 3 "$1.out"
     same_state reference.out "$1.out"
     same_history reference/metrics.h5 "$1/metrics.h5"
 }
 
-# goes_on HOSTS RUN: it has not come to its end; resumed there, it does.
+# goes_on HOSTS RUN: the run has not ended yet; resumed there, it ends as `reference`.
 goes_on() {
     run tail -n 1 "$2/log.txt"
     [[ $output != finished* ]]

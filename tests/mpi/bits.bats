@@ -1,9 +1,10 @@
 #!/usr/bin/env bats
-# The same bits for every number of ranks and threads, every way of sharing the work, and
-# after every stop and resume: weights, optimizer, averages (state=) and history.
+# The same bits with any number of ranks and threads, any way of sharing the work, and after
+# any stop and resume: weights, optimizer, averages (state=) and history.
+# Core: part of `make test`.
 
-# 71 is a prime, so no number of ranks divides the batch; it makes 7 grains, the last of
-# 5 samples, and the last batch of an epoch, the 22nd, has 9.
+# 71 is a prime: no number of ranks divides the batch of 7 grains. The last batch of an
+# epoch, the 22nd, has 9 samples.
 OPTIONS=(--set train.batch=71 --set train.grain=11 --set train.clip=1 --set log.every=7
     --set checkpoint.every_epochs=0 --set checkpoint.keep_best=off)
 
@@ -17,7 +18,7 @@ setup() {
     source "$BATS_TEST_DIRNAME/../runs.sh"
 }
 
-# same RANKS RUN OPTION...: 30 steps end as the reference did.
+# same RANKS RUN OPTION...: a run of 30 steps gives the results of the reference.
 same() {
     train "$1" "$LETTERS" --run "$2" "${OPTIONS[@]}" --set train.steps=30 "${@:3}" >"$2.out"
     same_as reference "$2"
@@ -35,27 +36,27 @@ same_as() {
     [ "$(trace reference.out | grep -cE '^ +(7|14|21|28|30) ')" -eq 5 ]
 }
 
-@test "30 steps of letters.conf: one state on 1, 2, 3, 4, 5, 7 ranks of a thread" {
+@test "1, 2, 3, 4, 5 and 7 ranks of one thread give the same state" {
     for ranks in 2 3 4 5 7; do
         same $ranks one-$ranks
     done
 }
 
-@test "30 steps of letters.conf: one state on 1, 2, 3, 4, 5, 7 ranks of two threads" {
+@test "1, 2, 3, 4, 5 and 7 ranks of two threads give the same state" {
     for ranks in 1 2 3 4 5 7; do
         same $ranks two-$ranks --threads 2
         grep -q "$ranks ranks\? x 2 threads" two-$ranks.out
     done
 }
 
-@test "threads share whole grains or a grain's channels: the same state" {
+@test "threads that share whole grains or the channels of one give the same state" {
     same 2 batch --threads 2 --set parallel.intra=batch
     same 2 channel --threads 2 --set parallel.intra=channel
     same 5 few-grains --threads 3 --set parallel.intra=auto
     same 4 idle-threads --threads 3 --set parallel.intra=batch
 }
 
-@test "a data set read from the file: the same state" {
+@test "a data set that is read from the file gives the same state" {
     same 1 disk-1 --set data.memory=1
     grep -q '^data .* on disk,' disk-1.out
     grep -q '^data .* in memory,' reference.out
@@ -101,34 +102,21 @@ same_as() {
     done
 }
 
-# stopped STATUS: the job of `start` ended with STATUS, and said what to do.
-stopped() {
-    local status=0
-    ended || status=$?
-    echo "status $status, wanted $1: $(<"$2.err")"
-    [ "$status" -eq "$1" ]
-}
-
-# Long enough for signals to arrive in time; an epoch has 22 steps.
-@test "stopped in mid-epoch on 4 ranks, again on 3, resumed on 2: the same state" {
-    all=("${OPTIONS[@]}" --set train.steps=99 --resume)
-    train 1 "$LETTERS" --run unstopped "${all[@]}" --threads 2 >unstopped.out
+@test "a run stopped on 4 ranks, again on 3 and resumed on 2 gives the same state" {
+    all=("${OPTIONS[@]}" "${ENDLESS[@]}" --resume)
     start 4 stopped "$LETTERS" "${all[@]}"
     until_lines stopped 1
     kill -USR1 $JOB
-    stopped 75 stopped
+    ends_with 75 stopped
     grep -q 'stopped on request; the same command with --resume goes on' stopped.out
-    grep -E '^stopped step [0-9]+ of 99 ' stopped.out
+    grep -E '^stopped step [0-9]+ of ' stopped.out
 
     start 3 stopped "$LETTERS" "${all[@]}" --threads 2
     until_lines stopped 1
     kill -TERM "${PIDS[1]}"
-    stopped 75 stopped
-    [ "$(grep -cE '^stopped step [0-9]+ of 99 ' stopped/log.txt)" -eq 2 ]
+    ends_with 75 stopped
+    [ "$(grep -cE '^stopped step [0-9]+ of ' stopped/log.txt)" -eq 2 ]
 
-    train 2 "$LETTERS" --run stopped "${all[@]}" >stopped-last.out
-    grep -Eq "^resumed from 'stopped/.*': step [0-9]+ of 99" stopped-last.out
-    same_state unstopped.out stopped-last.out
-    same_trace unstopped.out stopped/log.txt
-    same_history unstopped/metrics.h5 stopped/metrics.h5
+    ends_as_undisturbed 2 stopped "$LETTERS" "${OPTIONS[@]}"
+    same_trace calm.out stopped/log.txt
 }

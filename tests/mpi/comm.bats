@@ -1,13 +1,14 @@
 #!/usr/bin/env bats
 # The unit tests of comm on several ranks: collectives, the shared window, and the fixed
 # tree's bits. They fail on all ranks if they fail on one (tests/unit/comm/ranks.h).
+# Core: part of `make test`.
 
 setup() {
     source "$BATS_TEST_DIRNAME/../env.sh"
     tests=$LOCKSTEP_BUILD/tests/comm
 }
 
-# passes RANKS PROGRAM TESTS: all of its tests, and so many.
+# passes RANKS PROGRAM TESTS: all its tests pass, and there are TESTS of them.
 passes() {
     EXPECTED_RANKS=$1 CMOCKA_MESSAGE_OUTPUT=tap run timeout 60 \
         mpirun -n "$1" "$tests/$2" </dev/null

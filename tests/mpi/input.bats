@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
-# The input pipeline: batches read and augmented ahead by threads of their own. No depth
-# changes a bit; a slow reader is named; trouble comes out at its step, in one line.
+# Prefetching: threads read and augment batches ahead. No depth changes a bit; a slow reader
+# is named; a failure ends the run at its step, in one line.
 
 # 71 images in grains of 11 make 7 grains, the last of 5; 6,000 images do not fit into 4 MB,
 # and make 85 steps an epoch, the last of 36 images.
@@ -24,12 +24,12 @@ teardown() {
     end_job
 }
 
-# same NAME RANKS OPTION...: beyond the end of an epoch, as the reference.
+# same NAME RANKS OPTION...: a run beyond the end of an epoch gives the reference's results.
 same() {
     train "$2" "$LETTERS" --run "$1" "${OPTIONS[@]}" --set train.steps=88 "${@:3}" \
         >"$1.out" 2>"$1.err"
     same_run "$1.out" reference.out
-    run ! grep -q 'there is memory for' "$1.err"
+    run -1 grep -q 'there is memory for' "$1.err"
 }
 
 @test "the reference augments" {
@@ -40,7 +40,7 @@ same() {
     other_state plain.out reference.out
 }
 
-@test "in memory: one state for depths 0, 1, 2, 3, 8 on 1, 2, 3 ranks and threads" {
+@test "in memory, depths 0, 1, 2, 3, 8 on 1, 2, 3 ranks and threads give the same state" {
     for depth in 0 1 2 3 8; do
         for ranks in 1 2 3; do
             threads=$((1 + (depth + ranks) % 3))
@@ -50,7 +50,7 @@ same() {
     done
 }
 
-@test "read by chunks: one state for depths 0, 1, 2, 3, 8 on 1, 2, 3 ranks and threads" {
+@test "read by chunks, depths 0, 1, 2, 3, 8 on 1, 2, 3 ranks and threads give the same state" {
     for depth in 0 1 2 3 8; do
         for ranks in 1 2 3; do
             threads=$((1 + (depth + 2 * ranks) % 3))
@@ -61,7 +61,7 @@ same() {
     done
 }
 
-@test "depth 2 on every number of threads, and with threads that share a grain" {
+@test "depth 2 on any number of threads, also sharing a grain, gives the same state" {
     for threads in 1 2 3; do
         same "threads-$threads" 1 --threads $threads --set data.prefetch=2
         same "auto-$threads" 2 --threads $threads --set data.memory=4
@@ -71,11 +71,11 @@ same() {
         --set data.prefetch=3 --set data.memory=4
 }
 
-@test "more ranks than grains: those without work have a pipeline too" {
+@test "prefetching with more ranks than grains gives the same state" {
     same many 8 --set data.prefetch=2 --set data.memory=4
 }
 
-@test "stopped in mid-epoch and resumed at other depths: the same state" {
+@test "a run stopped in mid-epoch and resumed at other depths gives the same state" {
     depths=(2 0 8 1)
     for i in 0 1 2 3; do
         train $((1 + i % 3)) "$LETTERS" --run resumed "${OPTIONS[@]}" --resume \
@@ -87,22 +87,18 @@ same() {
     same_state resumed.out reference.out
 }
 
-# In the middle of what the threads do.
-@test "a signal at any time ends the run as ever, and it goes on" {
-    start 2 signalled "$LETTERS" "${OPTIONS[@]}" --set train.steps=100000 \
+# The signal arrives while the threads work.
+@test "a signal ends a prefetching run in order, and the run can be resumed" {
+    start 2 signalled "$LETTERS" "${OPTIONS[@]}" "${ENDLESS[@]}" \
         --set data.memory=4 --set data.prefetch=3
     until_lines signalled 3
     kill -TERM "${PIDS[0]}"
     ends_with 75 signalled
-    step=$(sed -nE 's/^stopped step ([0-9]+) of .*/\1/p' signalled.out)
-    train 1 "$LETTERS" --run signalled "${OPTIONS[@]}" --set train.steps=$((step + 9)) \
-        --resume --set data.prefetch=1 >signalled-2.out
-    train 2 "$LETTERS" --run unsignalled "${OPTIONS[@]}" --set train.steps=$((step + 9)) \
-        --threads 2 >unsignalled.out
-    same_state signalled-2.out unsignalled.out
+    ends_as_undisturbed 2 signalled "$LETTERS" "${OPTIONS[@]}" --threads 2 \
+        --set data.prefetch=1
 }
 
-@test "more batches ahead than there is memory for: fewer, and that is said" {
+@test "a depth that needs too much memory is reduced, and a note says so" {
     train 1 "$LETTERS" --run little "${OPTIONS[@]}" --set train.steps=88 \
         --set data.prefetch=16 --set data.memory=1 >little.out 2>little.err
     grep -Eq '^note: data.prefetch = 16: there is memory for [1-3] batch(es)? ahead only; raise data.memory$' \
@@ -110,7 +106,7 @@ same() {
     same_run little.out reference.out
 }
 
-@test "a depth that is none is refused" {
+@test "malformed depths are refused" {
     for depth in -1 17 many; do
         refused 2 "--set: 'prefetch = $depth': expected auto | 0 | 1 |*" train 1 "$LETTERS" \
             --run never --set data.prefetch=$depth
@@ -120,7 +116,7 @@ same() {
 
 # --- slow and failing storage ---
 
-# traced RANK RUN OPTION... -- OPTION...: two ranks, of which RANK is under strace with the
+# traced RANK RUN OPTION... -- OPTION...: two ranks, one of them (RANK) under strace with the
 # first options.
 traced() {
     local rank=$1 run=$2 tracer=()
@@ -138,12 +134,12 @@ traced() {
     JOB=$! PIDS=()
 }
 
-# Every read of the traced rank takes 5 ms, and a share of a batch takes about 35 of them.
-throttled=(-P letters.h5 -e trace=pread64 -e 'inject=pread64:delay_enter=5ms')
+# Every read of the traced rank takes 10 ms; its share of a batch takes about 35 reads.
+throttled=(-P letters.h5 -e trace=pread64 -e 'inject=pread64:delay_enter=10ms')
 
 @test "a slow reader is named in the log and below the table, with its rank" {
     for depth in 2 0; do
-        traced 1 "slow-$depth" "${throttled[@]}" -- --set train.steps=21 \
+        traced 1 "slow-$depth" "${throttled[@]}" -- --set train.steps=14 \
             --set data.prefetch=$depth
         ends_with 0 "slow-$depth"
         grep -Eq "^note: step 7: reading 'letters.h5' is slow: steps waited [0-9.]+ s of \
@@ -152,7 +148,7 @@ throttled=(-P letters.h5 -e trace=pread64 -e 'inject=pread64:delay_enter=5ms')
         grep -q "^note: step 7: reading 'letters.h5' is slow" "slow-$depth/log.txt"
         grep -Eq "^load wait: reading 'letters.h5' is slow: steps waited [0-9.]+ s of " \
             "slow-$depth.out"
-        # the slowest rank of the row, and its seconds: most of the run
+        # the row names the slowest rank, which waits for most of the run
         awk '$1 == "load" && $2 == "wait" { rank = $5; wait = $6 }
             $1 == "total" && $3 ~ /100|99/ { all = $2 }
             END { print rank, wait, all; exit !(rank == 1 && wait > all / 2) }' \
@@ -161,15 +157,15 @@ throttled=(-P letters.h5 -e trace=pread64 -e 'inject=pread64:delay_enter=5ms')
     same_state slow-2.out slow-0.out
 }
 
-@test "a file that is read as fast as it is used is not called slow" {
+@test "a file that is read fast enough is not called slow" {
     train 2 "$LETTERS" --run fast "${OPTIONS[@]}" --set train.steps=88 \
         --set data.memory=4 >fast.out 2>fast.err
-    run ! grep -q "is slow" fast.err
+    run -1 grep -q "is slow" fast.err
     grep -Eq '^  load wait ' fast.out
 }
 
-# One read hangs for a minute; a tracer that is killed lets it go at once.
-@test "a reader that hangs is what the rank is said to wait for" {
+# One read hangs for two minutes; when strace is killed the read returns at once.
+@test "the stall warning names a reader that hangs" {
     traced 1 hanging -P letters.h5 -e trace=pread64 \
         -e 'inject=pread64:delay_enter=120s:when=700' -- --set train.steps=1000000 \
         --set data.prefetch=2 --stall-timeout 8
@@ -179,7 +175,7 @@ throttled=(-P letters.h5 -e trace=pread64 -e 'inject=pread64:delay_enter=5ms')
     grep -q "load, waiting for the reader of 'letters.h5'.*; ending the job" hanging.err
 }
 
-@test "a read error in mid-run ends all ranks with one line" {
+@test "a read error during the run ends all ranks with one line" {
     for depth in 3 0; do
         traced 1 "eio-$depth" -P letters.h5 -e trace=pread64 \
             -e 'inject=pread64:error=EIO:when=900+' -- --set train.steps=1000000 \
@@ -193,7 +189,7 @@ throttled=(-P letters.h5 -e trace=pread64 -e 'inject=pread64:delay_enter=5ms')
     done
 }
 
-@test "a file that is cut while it is read ends all ranks, and is not zeros" {
+@test "a file that is truncated while it is read ends all ranks" {
     cp letters.h5 cut.h5
     start 2 cut "$LETTERS" "${OPTIONS[@]}" --set train.steps=1000000 --data cut.h5 \
         --set data.memory=4

@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # Any process may be killed at any instant: the same command, on any number of ranks, goes
 # on from the newest checkpoint and ends with the same bits.
+# Core: part of `make test`.
 
 OPTIONS=(--set train.batch=50 --set train.grain=8 --set log.every=2
     --set checkpoint.every_steps=1 --set checkpoint.keep=2)
@@ -20,7 +21,7 @@ teardown() {
 }
 
 # With a checkpoint at each step, much of the time is spent on writing them.
-@test "ranks and mpirun are killed several times, each time on other ranks: the same end" {
+@test "a run that is killed several times, on other ranks each time, ends with the same state" {
     all=("${OPTIONS[@]}" "${ENDLESS[@]}" --resume)
     start 4 killed "$LETTERS" "${all[@]}"
     until_lines killed 3

@@ -1,28 +1,33 @@
 #!/usr/bin/env bats
-# launch.sh outside of SLURM: ranks, pinning, exit codes, and signals at any instant. (In it:
-# tests/slurm.)
+# launch.sh outside of SLURM: ranks, pinning, exit codes, and signals at any instant.
+# tests/slurm tests it inside of SLURM.
+# Core: part of `make test`.
 
 setup_file() {
     source "$BATS_TEST_DIRNAME/../runs.sh"
     letters letters.h5 600 200
 }
 
-# Layout is launch.sh's to decide.
+# launch.sh decides the layout.
 setup() {
     source "$BATS_TEST_DIRNAME/../runs.sh"
     unset OMPI_MCA_rmaps_base_oversubscribe OMPI_MCA_hwloc_base_binding_policy
     unset OMPI_MCA_mpi_yield_when_idle OMP_WAIT_POLICY LAUNCHER "${!SLURM_@}"
     LAUNCH=$ROOT/scripts/launch.sh
     cores=$(mpi_cores)
-    LONG=(--data letters.h5 --threads 1 --set train.epochs=100000 --set log.every=2)
+    JOB='' PIDS=()
 }
 
-# cpus WORDS...: what the ranks of `launch.sh WORDS` may run on, a line each.
+teardown() {
+    end_job
+}
+
+# cpus WORDS...: the CPUs that each rank of `launch.sh WORDS` may use, one line per rank.
 cpus() {
     "$LAUNCH" "$@" sh -c 'grep Cpus_allowed_list /proc/self/status' | cut -f2
 }
 
-@test "one rank per core, or as many as are asked for" {
+@test "launch.sh starts one rank per core, or as many as are asked for" {
     [ "$("$LAUNCH" echo here | grep -c here)" -eq "$cores" ]
     [ "$("$LAUNCH" -n 1 echo here | grep -c here)" -eq 1 ]
     [ "$("$LAUNCH" -np $((cores + 3)) echo here | grep -c here)" -eq $((cores + 3)) ]
@@ -31,7 +36,7 @@ cpus() {
         grep -c 'here 1')" -eq 2 ]
 }
 
-@test "ranks that fill the machine are pinned, apart; others are not" {
+@test "ranks that fill the machine are pinned to separate cores, fewer ranks are not" {
     (($(nproc) > 1 && $(nproc) == $(nproc --all))) || skip "not enough CPUs to see it"
     [ "$(cpus | sort -u | wc -l)" -eq "$cores" ]
     [ "$(cpus | grep -cx "$(sed -n 's/^Cpus_allowed_list:\t//p' /proc/self/status)")" -eq 0 ]
@@ -41,7 +46,7 @@ cpus() {
     [ "$(cpus | sort -u | wc -l)" -eq 1 ]
 }
 
-@test "more ranks than cores give way while they wait" {
+@test "more ranks than cores yield while they wait" {
     run "$LAUNCH" -n $(($(nproc) + 1)) sh -c 'echo "$OMPI_MCA_mpi_yield_when_idle"'
     [ "$(sort -u <<<"$output")" = 1 ]
     run "$LAUNCH" -n 1 sh -c 'echo "<$OMPI_MCA_mpi_yield_when_idle>"'
@@ -64,7 +69,7 @@ cpus() {
     [ "$status" -eq 1 ]
 }
 
-@test "what cannot be started is said in one line" {
+@test "launch.sh refuses bad arguments in one line" {
     no() {
         run --separate-stderr "${@:2}"
         echo "status $status: $stderr"
@@ -78,71 +83,62 @@ cpus() {
     no "LAUNCHER=srun needs a SLURM job; *" env LAUNCHER=srun "$LAUNCH" true
 }
 
-# launched RUN: launch.sh in the background, leader of its process group; JOB is its pid. (A
-# shell's background jobs ignore INT.)
+# launched RUN: launch.sh in the background, leader of its process group; JOB is its pid.
+# `env` undoes that a shell's background jobs ignore INT.
 launched() {
-    setsid env --default-signal=INT "$LAUNCH" -n 2 "$LOCKSTEP" train "$TINY" "${LONG[@]}" \
-        --run "$1" "${@:2}" >"$1.out" 2>&1 </dev/null 3>&- &
+    setsid env --default-signal=INT "$LAUNCH" -n 2 "$LOCKSTEP" train "$TINY" \
+        --data letters.h5 --threads 1 --set log.every=2 "${ENDLESS[@]}" --run "$1" "${@:2}" \
+        >"$1.out" 2>"$1.err" </dev/null 3>&- &
     JOB=$! PIDS=()
 }
 
-# ends STATUS: the job of `launched` does so.
-ends() {
-    local status=0
-    ended || status=$?
-    echo "status $status, wanted $1"
-    [ "$status" -eq "$1" ]
-}
-
-@test "TERM, INT, HUP, USR1, USR2: a checkpoint, and exit 75" {
+@test "TERM, INT, HUP, USR1 and USR2 save a checkpoint and end with 75" {
     for signal in TERM INT HUP USR1 USR2; do
         rm -rf run
         launched run
         until_step run 8
         kill -s $signal $JOB
-        ends 75
+        ends_with 75 run
         step=$(sed -nE 's/^stopped step ([0-9]+) of .*/\1/p' run/log.txt)
         [ -f "$(printf 'run/checkpoints/step-%012d.h5' "$step")" ]
     done
 }
 
-@test "Ctrl-C in a terminal, which reaches all of the group: the same" {
+@test "Ctrl-C in a terminal, which reaches the whole group, does the same" {
     launched typed
     until_step typed 8
     kill -INT -- -$JOB
-    ends 75
+    ends_with 75 typed
     grep -q '^stopped step ' typed/log.txt
 }
 
-@test "a signal at any instant of the start" {
-    for delay in 0.05 0.1 0.2 0.3 0.5; do
+@test "a signal at any instant of the start ends with 75, and the run can be resumed" {
+    for delay in 0.05 0.1 0.2 0.3 0.5; do # instants of the start, on most machines
         launched early --resume
         sleep $delay
         kill -USR1 $JOB
-        ends 75
+        ends_with 75 early
     done
-    train 1 "$TINY" --run early "${LONG[@]}" --set train.steps=2000 --resume >early-2.out
-    train 1 "$TINY" --run calm "${LONG[@]}" --set train.steps=2000 >calm.out
-    same_state early-2.out calm.out
+    ends_as_undisturbed 1 early "$TINY" --set log.every=2
 }
 
-@test "INT twice ends it at once" {
+@test "INT twice ends at once" {
     launched twice
     until_step twice 8
     kill -INT $JOB
-    sleep 0.1
+    poll handled $JOB INT
     kill -INT $JOB
-    ends 130
+    ends_with 130 twice
 }
 
-@test "launch.sh killed, the ranks save and stop" {
+@test "when launch.sh is killed the ranks save and stop" {
     setpriv --pdeathsig USR1 true 2>/dev/null || skip "setpriv has no --pdeathsig"
-    # An mpirun that ends its job reads no more of its output, and what it holds is little:
-    # no line each millisecond, which would soon have rank 0 wait for it.
+    # mpirun stops reading the job's output when it ends the job, and its buffer is small:
+    # with a line each millisecond rank 0 would soon block.
     launched orphan --set log.every=200
     until_step orphan 200
     mapfile -t PIDS < <(pgrep -f "^$LOCKSTEP train .*--run orphan")
     kill -KILL $JOB
-    ends 137
+    ends_with 137 orphan
     grep -q '^stopped step ' orphan/log.txt
 }

@@ -1,10 +1,11 @@
 #!/usr/bin/env bats
-# Every sample once: in an epoch of training and in an evaluation, for any number of ranks.
+# An epoch and an evaluation use each sample exactly once, on any number of ranks.
+# Core: part of `make test`.
 
 RANKS=(1 2 3 4 7)
 
-# A census. Sample i is black but for pixel i, so that of a network of one linear layer
-# only column i of the weights learns from it, by an amount that is known.
+# A census: sample i is black except pixel i. In a network of one linear layer it changes
+# column i of the weights alone, by a known amount.
 setup_file() {
     source "$BATS_TEST_DIRNAME/../runs.sh"
     /usr/bin/python3 - <<'END'
@@ -30,7 +31,7 @@ setup() {
     source "$BATS_TEST_DIRNAME/../runs.sh"
 }
 
-# 97 samples a batch in grains of 16 make 8 batches, the last of 21 samples.
+# Batches of 97 samples in grains of 16 make 8 batches, the last of 21 samples.
 census() {
     train "$1" one.conf --run "$2" --set train.batch=97 --set train.grain=16 \
         --set optim.lr=0.001 --set optim.momentum=0 --set train.epochs=2 \
@@ -66,7 +67,7 @@ END
     done
 }
 
-@test "an epoch that is read from the file in pieces, too" {
+@test "an epoch that is read from the file in pieces gives the same state" {
     census 3 disk --threads 2 --set data.memory=1
     same_state disk.out epochs-1.out
 }

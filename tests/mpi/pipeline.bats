@@ -1,8 +1,8 @@
 #!/usr/bin/env bats
-# parallel.pipeline: ranks that share the layers compute what one rank computes, bit by
-# bit, and write and read the same checkpoints; trouble in a stage is trouble named.
+# parallel.pipeline: ranks that share the layers compute the same bits as one rank, and
+# write and read the same checkpoints; a failing stage is named.
 
-# 71 samples make 7 grains, the last of 5 samples; the 22nd batch of an epoch has 9.
+# 71 samples make 7 grains; the 22nd batch of an epoch has 9 samples.
 OPTIONS=(--set train.batch=71 --set train.grain=11 --set train.clip=1 --set train.ema=0.9
     --set log.every=7 --set checkpoint.every_epochs=0 --set train.steps=30)
 
@@ -25,8 +25,8 @@ teardown() {
     [[ ! $GROUP ]] || rmdir "$GROUP"
 }
 
-# What letters.conf lacks: dropout, layers without parameters at the front, unfused
-# convolutions, adamw.
+# With what letters.conf does not have: dropout, layers without parameters at the front,
+# unfused convolutions, adamw.
 deep() {
     echo "[model]"
     printf 'layer = %s\n' "avgpool 2" "dropout p=0.1" "conv 12 kernel=3 stride=2" relu \
@@ -46,7 +46,7 @@ big() {
     printf 'layer = %s\n' "linear 1024" gelu "linear classes" logsoftmax
 }
 
-# same RANKS STAGES RUN OPTION...: 30 steps end as the reference did.
+# same RANKS STAGES RUN OPTION...: a run of 30 steps gives the results of the reference.
 same() {
     train "$1" "$LETTERS" --run "$3" "${OPTIONS[@]}" --set "parallel.pipeline=$2" "${@:4}" \
         >"$3.out"
@@ -55,7 +55,7 @@ same() {
         reference/checkpoints/best.h5
 }
 
-# same_file FILE FILE: the same arrays under the same names, the same hash of all of it.
+# same_file FILE FILE: two checkpoints have the same arrays, names and hash.
 same_file() {
     h5 "$1" "$2" <<'END'
 def arrays(file):
@@ -69,7 +69,7 @@ for name in ("state", "step", "best_step", "best_accuracy", "interval_loss"):
 END
 }
 
-@test "1, 2, 3 stages with 1, 2, 3 replicas: one state, one checkpoint" {
+@test "1, 2, 3 stages with 1, 2, 3 replicas give the same state and checkpoint" {
     for stages in 2 3; do
         for replicas in 1 2 3; do
             same $((stages * replicas)) $stages "$stages-$replicas"
@@ -88,7 +88,7 @@ END
         "$(grep -v '^checkpoint\|images/s\|3-2\|reference' wanted.out)"
 }
 
-@test "stages as they are named, as many as there are layers, more replicas than grains" {
+@test "named stages, a stage per layer and more replicas than grains give the same state" {
     same 3 3 named --set 'parallel.stages=conv1+conv2 | conv3+linear1 | linear2+linear3'
     grep -Eq '^pipeline .*: conv1\+conv2 \| conv3\+linear1 \| linear2\+linear3$' named.out
     same 6 6 all
@@ -96,19 +96,19 @@ END
     same 16 2 idle --set 'parallel.stages=conv1+conv2+conv3|linear1+linear2+linear3'
 }
 
-@test "threads of a stage share its grains' channels or have grains of their own" {
+@test "stages with several threads give the same state" {
     same 2 2 two --threads 2
     same 3 3 batch --threads 2 --set parallel.intra=batch
     same 2 2 channel --threads 3 --set parallel.intra=channel
     same 4 2 hybrid --threads 3 --set parallel.intra=hybrid
 }
 
-@test "images read by chunks: the first stage alone reads them" {
+@test "images that are read by chunks give the same state" {
     same 4 2 disk --set data.memory=1
     grep -q '^data .* on disk,' disk.out
 }
 
-@test "dropout, augmentation, adamw, unfused layers: the same state" {
+@test "dropout, augmentation, adamw and unfused layers in stages give the same state" {
     for ranks in 2 4; do
         train $ranks deep.conf --run deep-$ranks "${DEEP[@]}" \
             --set parallel.pipeline=$ranks >deep-$ranks.out
@@ -120,7 +120,7 @@ END
     done
 }
 
-@test "resumed in mid-epoch with other stages, and with others again" {
+@test "a run resumed in mid-epoch with other stages, several times, gives the same state" {
     steps() {
         train "$1" deep.conf --run moved "${DEEP[@]}" --set "parallel.pipeline=$2" \
             --set "train.steps=$3" --resume >"moved-$3.out" 2>"moved-$3.err"
@@ -143,7 +143,7 @@ END
     other_state init-1.out deep.out
 }
 
-@test "a damaged checkpoint is passed over by all stages, for the one before" {
+@test "all stages skip a damaged checkpoint and use the one before" {
     train 2 deep.conf --run damaged "${DEEP[@]}" --set parallel.pipeline=2 \
         --set train.steps=20 >damaged.out
     file=damaged/checkpoints/step-000000000020.h5
@@ -155,38 +155,27 @@ END
     same_state again.out deep.out
 }
 
-@test "a stage that is killed ends the job; the same command goes on, to the same state" {
+@test "a stage that is killed ends the job; the same command goes on to the same state" {
     for rank in 0 3; do
-        start 4 "killed$rank" deep.conf "${DEEP[@]}" --set train.steps=1500 \
-            --set log.every=100 --set checkpoint.every_steps=100 --set parallel.pipeline=2
-        until_step "killed$rank" 300
+        all=("${DEEP[@]}" --set parallel.pipeline=2)
+        start 4 "killed$rank" deep.conf "${all[@]}" "${ENDLESS[@]}"
+        until_step "killed$rank" 60
         kill -KILL "$(pid_of $rank)"
-        ! ended
-        train 4 deep.conf --run "killed$rank" "${DEEP[@]}" --set train.steps=1500 --resume \
-            --set log.every=100 --set checkpoint.every_steps=100 --set parallel.pipeline=2 \
-            >"killed$rank.out"
-        grep -Eq '^resumed from .*: step [1-9][0-9]+ of 1500' "killed$rank.out"
-    done
-    train 1 deep.conf --run unkilled "${DEEP[@]}" --set train.steps=1500 \
-        --set log.every=100 --set checkpoint.every_steps=100 >unkilled.out
-    for rank in 0 3; do
-        same_state "killed$rank.out" unkilled.out
+        ends_with 137 "killed$rank"
+        ends_as_undisturbed 4 "killed$rank" deep.conf "${all[@]}"
+        grep -Eq '^resumed from .*: step [1-9][0-9]+ of ' "killed$rank.end"
     done
 }
 
-@test "asked to stop: a checkpoint, exit code 75, and on with other stages" {
-    start 3 stopped deep.conf "${DEEP[@]}" --set train.steps=3000 --set parallel.pipeline=3
-    until_step stopped 100
+@test "a pipeline that is asked to stop ends with 75, and goes on with other stages" {
+    start 3 stopped deep.conf "${DEEP[@]}" "${ENDLESS[@]}" --set parallel.pipeline=3
+    until_step stopped 60
     kill -USR1 "$(pid_of 2)"
-    ended && status=0 || status=$?
-    [ "$status" -eq 75 ]
-    train 2 deep.conf --run stopped "${DEEP[@]}" --set train.steps=3000 --resume \
-        --set parallel.pipeline=2 >goes-on.out
-    train 1 deep.conf --run straight "${DEEP[@]}" --set train.steps=3000 >straight.out
-    same_state goes-on.out straight.out
+    ends_with 75 stopped
+    ends_as_undisturbed 2 stopped deep.conf "${DEEP[@]}" --set parallel.pipeline=2
 }
 
-@test "a stage that stands still is named, with the layer that it has" {
+@test "a stage that is stopped is named, with one of its layers" {
     host=$(hostname -s)
     start 3 stalled "$LETTERS" --set train.steps=1000000 --set parallel.pipeline=3 \
         --set log.every=1 --set checkpoint.every_minutes=0 --stall-timeout 10 \
@@ -199,12 +188,10 @@ END
     place+='|evaluate(, layer [a-z]+[0-9])?|checkpoint)'
     grep -Eq "rank 2 \($host\) has been at step [0-9]+, $place, for [0-9]+ s: process \
 $victim is stopped" stalled.err
-    ended && status=0 || status=$?
-    [ "$status" -eq 1 ]
-    kill -CONT "$victim" 2>/dev/null || :
+    ends_with 1 stalled
 }
 
-@test "bad numbers are found in whatever stage they arise" {
+@test "bad numbers are found in any stage" {
     for stages in 1 3; do
         run --separate-stderr train $stages "$LETTERS" --run bad$stages --set optim.lr=1e6 \
             --set train.steps=20 --set parallel.pipeline=$stages --set schedule.kind=constant
@@ -216,7 +203,7 @@ $victim is stopped" stalled.err
     diff bad1.said bad3.said
 }
 
-@test "a disk that is full for a while: said once, training goes on" {
+@test "a full disk is reported once, and training goes on" {
     [ "$(id -u)" -eq 0 ] || skip "only root can mount"
     mkdir -p full
     mount -t tmpfs -o size=64k none full 2>/dev/null || skip "cannot mount"
@@ -229,7 +216,7 @@ $victim is stopped" stalled.err
     grep -q "^eval step 30 .*state=$(sed -n 's/^eval step 30 .*state=//p' deep.out)" full.out
 }
 
-@test "the table of phases tells bubbles, balance and idle time" {
+@test "the table of phases shows bubbles, balance and idle time" {
     same 3 3 table
     grep -Eq '^  stage wait +[0-9.]+ +[0-9.]+ ' table.out
     grep -Eq '^stages of the pipeline \(mean over replicas\):' table.out
@@ -237,7 +224,7 @@ $victim is stopped" stalled.err
     grep -Eq '^idle [0-9.]+ % of the stages.* bubbles, .* imbalance \(the busiest' table.out
     run grep -E 'stage wait|stages of the pipeline' reference.out
     [ "$status" -eq 1 ]
-    # Nothing is left to do: there is nothing to tell of stages.
+    # a resumed run without any step left prints no table of stages
     train 3 "$LETTERS" --run table "${OPTIONS[@]}" --set parallel.pipeline=3 --resume \
         >again.out
     same_state again.out reference.out
@@ -245,7 +232,8 @@ $victim is stopped" stalled.err
     [ "$status" -eq 1 ]
 }
 
-# Four threads of two CPUs lose them in between: what another process took has no name.
+# Other processes can take the CPUs between two spans, which leaves time without a name: a
+# trace may be repeated.
 @test "the trace of a pipeline names what its threads do and wait for" {
     for intra in batch channel; do
         for try in 1 2 3; do
@@ -259,7 +247,7 @@ $victim is stopped" stalled.err
 }
 
 # The limit is per process: state, gradients and copies of 20 million parameters need more.
-@test "a network that no rank could hold is trained by three, to the same state" {
+@test "three ranks train a network that one rank cannot hold, to the same state" {
     train_big() {
         train "$1" big.conf --run "$2" --set train.steps=3 --set train.batch=48 \
             --set train.grain=16 --set optim.lr=0.01 --set "parallel.pipeline=$1" "${@:3}"
@@ -284,9 +272,9 @@ $victim is stopped" stalled.err
     same_file big{1,3}/checkpoints/step-000000000003.h5
 }
 
-# What is slow is small, and what is large is fast: shared by time alone, one stage would
-# have all that is large.
-@test "layers are shared by time, as far as memory allows" {
+# The slow layers are small and the large ones fast: balanced by time alone, one stage would
+# get all large layers.
+@test "stages are balanced by time as far as memory allows" {
     echo "[model]" >wide.conf
     printf 'layer = %s\n' "conv 48 kernel=3" "conv 320 kernel=3" flatten "linear 20" \
         "linear 3000" "linear 3000" "linear 3000" "linear classes" logsoftmax >>wide.conf
@@ -310,7 +298,7 @@ $victim is stopped" stalled.err
     same_run wide1.out wide3.out
 }
 
-@test "a layer that no process can hold is named before it is measured" {
+@test "a layer that fits into no process is named before it is measured" {
     echo "[model]" >huge.conf
     printf 'layer = %s\n' flatten "linear 40000" gelu "linear 20000" "linear classes" \
         logsoftmax >>huge.conf
@@ -325,7 +313,7 @@ $victim is stopped" stalled.err
     [ ! -e none ]
 }
 
-# limit BYTES: a control group of that much memory, GROUP, below this process's.
+# limit BYTES: makes GROUP, a control group with this memory limit, below this process's own.
 limit() {
     local root=/sys/fs/cgroup/memory file=memory.limit_in_bytes own
     own=$(sed -n 's/^[0-9]*:memory://p' /proc/self/cgroup)
@@ -335,7 +323,7 @@ limit() {
     echo "$1" 2>/dev/null >"$GROUP/$file"
 }
 
-@test "a control group's memory is what a process may have, and a node's ranks together" {
+@test "the memory limit of a control group holds for a process and for all ranks of a node" {
     limit 1000000000 || skip "cannot make a control group with a limit of memory"
     grouped() {
         (
@@ -380,7 +368,7 @@ limit() {
         --set 'parallel.stages=conv1+conv2 | conv3+linear1 | linear2+linear3'
 }
 
-@test "--check says which stages there would be, and touches nothing" {
+@test "--check prints the stages and writes nothing" {
     train 3 "$LETTERS" --run checked --check --set parallel.pipeline=3 >check.out
     grep -Eq '^pipeline +1 replica x 3 stages: .* \(measured: [0-9]+ \| [0-9]+ \| [0-9]+ % of' \
         check.out

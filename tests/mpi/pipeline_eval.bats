@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
-# lockstep eval --pipeline: ranks that share the layers of a trained network give the
-# answers of one that has them all, bit by bit, and none of them ever holds all weights.
+# lockstep eval --pipeline: ranks that share the layers of a trained network give the same
+# answers as one rank with all layers; none of them ever holds all weights.
 
 # 205 images make 19 grains, the last of 7.
 setup_file() {
@@ -48,7 +48,7 @@ evaluate() {
     "${start[@]}" "$LOCKSTEP" eval "$2" --data letters.h5 --threads 1 "${@:3}" </dev/null
 }
 
-# answers FILE: what it says but for who did it and how fast.
+# answers FILE: the output of eval without the lines about ranks and speed.
 answers() {
     sed -E -e '/^(parallel|pipeline|predictions| +[0-9]+ ranks? x)/d' -e 's/ in [0-9.]+ s, .*//' "$1"
 }
@@ -67,7 +67,7 @@ for name in ("logprobs", "predicted", "labels"):
 PYTHON
 }
 
-@test "1, 2, 3 replicas of 2, 3, all stages: the same answers and predictions" {
+@test "1, 2, 3 replicas of 2, 3 or all stages give the same answers and predictions" {
     for run in named plain; do
         grep -q '^accuracy .* of 205) ' $run.eval
         for ranks in "2 2" "4 2" "6 2" "3 3" "6 3" "9 3" "3 1"; do
@@ -79,7 +79,7 @@ PYTHON
     same 4 4 plain
 }
 
-@test "threads have grains of their own, or none; so may replicas; of the training images" {
+@test "threads and replicas with and without grains give the same answers" {
     same 3 3 named --threads 2
     same 2 2 plain --threads 3
     mixed=("$LOCKSTEP" eval plain --data letters.h5 --pipeline 2 --out mixed.h5 --threads)
@@ -90,14 +90,14 @@ PYTHON
     same 12 2 few --split train --threads 3
 }
 
-@test "stages are those of the training, if named and as many, else shared by weight" {
+@test "stages are those of the training if as many are asked for, else balanced by weights" {
     grep -q '; next: mpirun -n 3 lockstep eval named --data letters.h5 --pipeline 3$' named.out
     same 3 3 named
     grep -Fqx "pipeline   1 replica x 3 stages: $NAMED" named-3-3.eval
     same 4 2 named
     grep -Eq '^pipeline +2 replicas x 2 stages: conv1.*linear3 \([0-9]+ \| [0-9]+ % of the weights\)$' \
         named-4-2.eval
-    # Of the 296,730 parameters linear2 has 131,328: no stage need have more.
+    # linear2 has 131,328 of the 296,730 parameters: two stages can be nearly equal
     shares=$(sed -nE 's/^pipeline .* \(([0-9]+) \| ([0-9]+) % .*/\1 \2/p' named-4-2.eval)
     [ "$shares" = "53 47" ]
     same 3 1 named
@@ -119,9 +119,9 @@ PYTHON
     [ "$(grep -c "^note: .*step-000000000009.h5' is whole" <<<"$stderr")" -eq 1 ]
 }
 
-# Limits are per process, which has taken 0.28 GB of them before it begins. The weights of
-# all layers are 0.14 GB, in training there are four times as many vectors.
-@test "a network that no rank could hold is trained, gone on with, copied and evaluated" {
+# The limits are per process, which uses 0.28 GB before it begins. The weights of all layers
+# take 0.14 GB; training holds four vectors of that size.
+@test "a network that one rank cannot hold is trained, resumed, copied and evaluated" {
     train_wide() {
         train "$1" wide.conf --set train.batch=48 --set train.grain=16 \
             --set optim.lr=0.01 --set checkpoint.keep_best=no --set checkpoint.keep=1 \

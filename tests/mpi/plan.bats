@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
-# lockstep plan under mpirun: what is measured is measured on all ranks. How well it
-# predicts is not tested here.
+# lockstep plan under mpirun: it measures on all ranks. The quality of its predictions is not
+# tested here.
 
 setup_file() {
     source "$BATS_TEST_DIRNAME/../runs.sh"
@@ -16,7 +16,7 @@ plan_on() {
         --set train.batch=90 --set train.grain=16 "${@:2}"
 }
 
-@test "2 ranks: their sums, their messages, a file that h5py reads" {
+@test "plan on 2 ranks measures sums and messages and writes a file that h5py reads" {
     plan_on 2 --out two.h5 >out
     cat out
     grep -Eq '^sum  *over 2 ranks, in [0-9]+ pieces: [0-9.]+ .s ' out
@@ -35,7 +35,7 @@ assert f.attrs["bandwidth"] > 0 and f.attrs["network"].decode().startswith("meas
 END
 }
 
-@test "3 ranks, and a network to more of them" {
+@test "plan on 3 ranks predicts more of them over a given network" {
     plan_on 3 --network 25Gbit,10us --out three.h5 >out
     cat out
     h5 <<'END'
@@ -47,7 +47,7 @@ assert f.attrs["ranks_measured"] == 3 and abs(f.attrs["latency"] / 10e-6 - 1) < 
 END
 }
 
-@test "fewer to a node than were started; without overlap; threads that share CPUs" {
+@test "plan takes fewer ranks per node than were started, and no overlap" {
     plan_on 4 --ranks-per-node 2 --network 1Gbit,50us --ranks 1,2,4 --threads 2 \
         --set parallel.overlap=off --out four.h5 >out
     cat out
@@ -59,7 +59,7 @@ assert list(g["step"]) == list(g["step_no_overlap"])
 END
 }
 
-# refused_by TEXT RANKS OPTION...: one line says it, besides mpirun's own.
+# refused_by TEXT RANKS OPTION...: lockstep prints TEXT in one line, besides mpirun's lines.
 refused_by() {
     run --separate-stderr plan_on "${@:2}"
     echo "status $status: $stderr"
@@ -69,14 +69,14 @@ refused_by() {
     [ "$(grep -c '^lockstep: ' <<<"$stderr")" -eq 1 ]
 }
 
-@test "what several ranks refuse, each in one line" {
+@test "several ranks refuse bad arguments in one line" {
     refused_by "'--ranks 8': 8 ranks need more than one node of 2, *" 2 --ranks 8
     refused_by "'--ranks-per-node 3': no node has more than 2 here; start as many" \
         2 --ranks-per-node 3
     refused_by "'--network fast': *" 2 --network fast
 }
 
-@test "training is as it was: the config's overlap does not change the bits" {
+@test "parallel.overlap does not change the bits of a training" {
     for overlap in on off; do
         train 2 "$TINY" --set train.steps=9 --set parallel.overlap=$overlap \
             --run "overlap-$overlap" >"$overlap.out"

@@ -1,9 +1,10 @@
 #!/usr/bin/env bats
-# How ranks sum a gradient: by any algorithm, with the same bits (those themselves:
-# tests/unit/comm/test_tree_sum.c); what `lockstep bench reduce` measures and `lockstep tune` tries.
-# Speed itself is not tested.
+# Every algorithm by which ranks sum a gradient gives the same bits (the sums themselves:
+# tests/unit/comm/test_tree_sum.c); what `lockstep bench reduce` measures and `lockstep tune`
+# tries. Speed is not tested.
+# Core: part of `make test`.
 
-# 71 in 7 grains, the last of 5 samples; the 22nd batch has 9 samples: one grain.
+# 71 samples make 7 grains; the 22nd batch has 9 samples, in one grain.
 OPTIONS=(--set train.batch=71 --set train.grain=11 --set train.steps=24 --set log.every=6
     --set checkpoint.every_epochs=0 --set checkpoint.keep_best=off)
 ALGORITHMS=(shared slices halving doubling)
@@ -18,7 +19,7 @@ setup() {
     source "$BATS_TEST_DIRNAME/../runs.sh"
 }
 
-# same RANKS ALGORITHM OPTION...: training ends as it did on one rank.
+# same RANKS ALGORITHM OPTION...: training gives the results of one rank.
 same() {
     local run=$2-$1
     train "$1" "$LETTERS" --run "$run" "${OPTIONS[@]}" \
@@ -26,7 +27,7 @@ same() {
     same_run reference.out "$run.out"
 }
 
-@test "one state by every algorithm, on 2, 3 and 6 ranks" {
+@test "every algorithm gives the same state on 2, 3 and 6 ranks" {
     for ranks in 2 3 6; do
         for algorithm in "${ALGORITHMS[@]}"; do
             same $ranks $algorithm
@@ -35,15 +36,15 @@ same() {
     done
 }
 
-@test "more ranks than grains, threads that overlap sums with their work: the same" {
+@test "more ranks than grains and several threads give the same state" {
     same 8 shared
     same 8 halving
     same 3 auto --threads 2
     same 4 shared --threads 2
 }
 
-# Sums that only begin when backward has ended are all waited for.
-@test "without the overlap of sums with backward: the same, and nothing is hidden" {
+# Without overlap the ranks wait for all sums.
+@test "parallel.overlap = off gives the same state and hides no sum" {
     same 2 slices --set parallel.overlap=off --run apart
     same 3 auto --threads 2 --set parallel.overlap=off --run apart-3
     grep -q '^config .* parallel.overlap=off' slices-2.out
@@ -51,20 +52,20 @@ same() {
         awk '$1 > 0' | wc -l)" -eq 0 ]
 }
 
-@test "one that does not apply on these ranks is not used, and the state is the same" {
+@test "an algorithm that does not apply to these ranks is not used" {
     same 1 shared
-    run ! grep -q '^reduce ' shared-1.out
+    run -1 grep -q '^reduce ' shared-1.out
     same 2 levels
     grep -q '^reduce .* (levels does not apply)$' levels-2.out
 }
 
-@test "words that are none are refused" {
+@test "unknown algorithms are refused" {
     refused 2 "*'reduce = ring': expected auto | shared | levels | levels-halving | levels-doubling | slices | halving | doubling" \
         train 1 "$TINY" --run never --set parallel.reduce=ring
     [ ! -e never ]
 }
 
-@test "bench reduce: every algorithm beside MPI_Allreduce, the chosen one marked" {
+@test "bench reduce measures every algorithm and MPI_Allreduce, and marks the chosen one" {
     ranks 2 "$LOCKSTEP" bench reduce --bytes 4096,100004 --repeats 2 >out
     cat out
     for name in "${ALGORITHMS[@]}" MPI_Allreduce; do
@@ -73,7 +74,7 @@ same() {
     [ "$(grep -c 'chosen$' out)" -eq 2 ]
 }
 
-@test "bench reduce: the same as JSON, of more grains than ranks" {
+@test "bench reduce --json prints JSON, also for more grains than ranks" {
     ranks 3 "$LOCKSTEP" bench reduce --bytes 4096 --grains 7 --repeats 3 --json >out.json
     /usr/bin/python3 - "${ALGORITHMS[@]}" MPI_Allreduce <<'END'
 import json, sys
@@ -88,7 +89,7 @@ for row in rows:
 END
 }
 
-@test "bench reduce: what cannot be measured is refused" {
+@test "bench reduce refuses bad arguments" {
     refused 2 "'bench reduce' needs several ranks: run it under mpirun" "$LOCKSTEP" bench reduce
     for list in 0 6 -4 '4096,' 4e3 99999999999; do
         refused 2 "'--bytes $list': expected multiples of 4*" \

@@ -1,5 +1,7 @@
 #!/usr/bin/env bats
-# Runs and their folders: refused, resumed, finished, extended, started from weights.
+# Runs and their folders: a run is refused, resumed, finished, extended, or started from the
+# weights of another.
+# Core: part of `make test`.
 
 OPTIONS=(--set train.epochs=4 --set train.ema=0.99 --set log.every=5)
 
@@ -10,21 +12,26 @@ setup_file() {
     letters others.h5 330 60 --seed 2
     sed 's/^batch = .*/batch = 50/' "$TINY" >tiny.conf
     train 1 tiny.conf --run whole "${OPTIONS[@]}" >whole.out
-    # The same, stopped short of the end and left alone: what later tests copy.
+    # the same run, but its first 12 steps only
     train 1 tiny.conf --run half "${OPTIONS[@]}" --set train.steps=12 >half.out
 }
 
 setup() {
     source "$BATS_TEST_DIRNAME/../runs.sh"
+    JOB='' PIDS=()
 }
 
-# half NAME: a fresh copy of the half-done run.
+teardown() {
+    end_job
+}
+
+# half NAME: a fresh copy of the run `half`.
 half() {
     rm -rf "$1"
     cp -r half "$1"
 }
 
-# resumes RANKS NAME STEP [OPTION...]: NAME goes on from STEP and ends as `whole` did.
+# resumes RANKS NAME STEP [OPTION...]: NAME resumes from STEP and ends as `whole` did.
 resumes() {
     train "$1" tiny.conf --run "$2" "${OPTIONS[@]}" --resume "${@:4}" >"$2.out" 2>"$2.err"
     cat "$2.err"
@@ -33,7 +40,7 @@ resumes() {
     same_state "$2.out" whole.out
 }
 
-# saved NAME: the steps of its checkpoints.
+# saved NAME: prints the steps of its checkpoints.
 saved() {
     find "$1/checkpoints" -name 'step-*' | sed 's/.*step-0*//; s/\.h5//' | sort -n | xargs
 }
@@ -56,7 +63,7 @@ saved() {
     [ "$(grep -c 'no usable' fresh.err)" -eq 0 ]
 }
 
-@test "a longer run goes on where the shorter ended: log and metrics continue" {
+@test "a longer run resumes where the shorter one ended; log and metrics continue" {
     half longer
     cp longer/log.txt before.txt
     resumes 3 longer 12
@@ -72,22 +79,16 @@ for name in ("loss", "accuracy"):
 END
 }
 
-@test "in a stopped run no line and no evaluation is lost or doubled" {
-    long=("${OPTIONS[@]}" --set train.epochs=40)
-    train 1 tiny.conf --run calm "${long[@]}" >calm.out
-    start 2 stopped tiny.conf "${long[@]}"
+@test "a stopped and resumed run loses or repeats no line and no evaluation" {
+    start 2 stopped tiny.conf "${OPTIONS[@]}" "${ENDLESS[@]}"
     until_step stopped 5
     kill -USR1 $JOB
-    status=0
-    ended || status=$?
-    [ "$status" -eq 75 ]
-    train 1 tiny.conf --run stopped "${long[@]}" --resume >stopped-2.out
-    same_state stopped-2.out calm.out
-    same_history calm/metrics.h5 stopped/metrics.h5
+    ends_with 75 stopped
+    ends_as_undisturbed 1 stopped tiny.conf "${OPTIONS[@]}"
     same_trace stopped/log.txt calm/log.txt
 }
 
-@test "a damaged newest checkpoint is noted, and the one before is used" {
+@test "a damaged newest checkpoint is named, and the one before is used" {
     newest=step-000000000012.h5
     for harm in flipped truncated empty foreign; do
         half $harm
@@ -116,7 +117,7 @@ END
     same_history whole/metrics.h5 ruined/metrics.h5
 }
 
-@test "a flipped attribute is found as well" {
+@test "a changed attribute counts as damage" {
     half moved
     /usr/bin/python3 -c 'import h5py
 with h5py.File("moved/checkpoints/step-000000000012.h5", "r+") as f:
@@ -125,7 +126,7 @@ with h5py.File("moved/checkpoints/step-000000000012.h5", "r+") as f:
     grep -q "'moved/.*000012.h5' is damaged" moved.err
 }
 
-@test "another network, batch, seed, optimizer or data set is refused, difference named" {
+@test "another network, batch, seed, optimizer or data set is refused and the difference named" {
     half kept
     before=$(cd kept/checkpoints && sha256sum ./*)
     sed 's/conv 8 /conv 9 /' tiny.conf >wider.conf
@@ -164,7 +165,7 @@ with h5py.File("moved/checkpoints/step-000000000012.h5", "r+") as f:
     same_history metrics-before.h5 done/metrics.h5
 }
 
-@test "the newest and the best are kept" {
+@test "the newest and the best checkpoints are kept" {
     [ "$(saved whole)" = "14 21 28" ]
     best=$(sed -nE 's/.*best accuracy .* \(step ([0-9]+)\).*/\1/p' whole.out)
     grep -q "^step  *$best, " <("$LOCKSTEP" show whole/checkpoints/best.h5)
@@ -181,7 +182,7 @@ END
     [ ! -e few/checkpoints/best.h5 ]
 }
 
-@test "of equal accuracies the lowest loss is the best, also after a resume; then the first" {
+@test "of equal accuracies the lowest loss, then the first is the best, also after a resume" {
     slow=("${OPTIONS[@]}" --set optim.lr=1e-6)
     train 1 tiny.conf --run slow "${slow[@]}" >slow.out
     train 2 tiny.conf --run again "${slow[@]}" --set train.steps=14 >again.out
@@ -200,7 +201,7 @@ END
     same_state again.out slow.out
 }
 
-@test "checkpoints come by steps, parts of epochs and minutes" {
+@test "checkpoints are written every so many steps, parts of epochs or minutes" {
     all=("${OPTIONS[@]}" --set checkpoint.keep=99 --set checkpoint.keep_best=off
         --set train.steps=9 --set checkpoint.every_epochs=0)
     train 1 tiny.conf --run steps "${all[@]}" --set checkpoint.every_steps=4 >steps.out
@@ -214,7 +215,7 @@ END
     [ "$(saved none)" = 9 ]
 }
 
-@test "leftovers of killed writers go" {
+@test "temporary files of killed writers are removed" {
     half littered
     touch littered/checkpoints/{best.h5,step-000000000013.h5}.tmp.host.77
     touch littered/metrics.h5.tmp.host.77 littered/mine.txt
@@ -261,7 +262,7 @@ END
 }
 
 @test "a second process on the same folder is refused" {
-    start 2 shared tiny.conf "${OPTIONS[@]}" --set train.epochs=100000
+    start 2 shared tiny.conf "${OPTIONS[@]}" "${ENDLESS[@]}"
     until_step shared 5
     refused 2 "'shared' is in use by another lockstep: host $(hostname), pid ${PIDS[0]}, job none, since 20*; wait for it or choose another --run" \
         train 1 tiny.conf --run shared "${OPTIONS[@]}" --resume
@@ -269,13 +270,11 @@ END
     run train 2 tiny.conf --run shared "${OPTIONS[@]}" --resume
     [ "$status" -eq 2 ]
     kill -USR1 $JOB
-    status=0
-    ended || status=$?
-    [ "$status" -eq 75 ]
+    ends_with 75 shared
     [ "$(grep -c '^lockstep ' shared/log.txt)" -eq 1 ]
 }
 
-@test "early_stop ends a run that gets no better, and it stays ended" {
+@test "early_stop ends a run without progress, and a resumed one at once" {
     stop=(--set train.epochs=50 --set optim.lr=0 --set early_stop.patience=2)
     train 1 tiny.conf --run patient "${stop[@]}" >patient.out
     grep -q '^stopped early: no better accuracy in 2 evaluations' patient.out

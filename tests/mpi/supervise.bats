@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# scripts/supervise.sh: a run is started again until it is done, and when it is not.
+# scripts/supervise.sh starts a run again until it is done, or gives up.
 
 OPTIONS=(--set train.batch=110 --set train.grain=16 --set log.every=1
     --set checkpoint.every_steps=5)
@@ -7,17 +7,16 @@ OPTIONS=(--set train.batch=110 --set train.grain=16 --set log.every=1
 setup_file() {
     source "$BATS_TEST_DIRNAME/../runs.sh"
     letters letters.h5 330 60
-    train 1 "$LETTERS" --run calm "${OPTIONS[@]}" --set train.steps=400 >calm.out
 }
 
 setup() {
     source "$BATS_TEST_DIRNAME/../runs.sh"
     SUPERVISOR=''
-    # A shell has what it starts in the background ignore INT: that is put right.
+    # `env` undoes that a shell's background jobs ignore INT.
     SUPERVISE=(env --default-signal=INT "$ROOT/scripts/supervise.sh")
 }
 
-# What a failed test left running, with all that it started.
+# Ends what a failed test left running.
 teardown() {
     [[ $SUPERVISOR ]] || return 0
     local left
@@ -29,27 +28,26 @@ supervise() {
     "${SUPERVISE[@]}" --delay 0.2 "$@"
 }
 
-# supervised RANKS RUN OPTION...: a supervised run in the background, its pid SUPERVISOR.
+# supervised RANKS RUN OPTION...: a supervised run in the background with pid SUPERVISOR.
 supervised() {
     "${SUPERVISE[@]}" --delay 0.2 mpirun -n "$1" "$LOCKSTEP" train "$LETTERS" \
-        --data letters.h5 --threads 1 --run "$2" "${OPTIONS[@]}" "${@:3}" \
-        >>"$2.out" 2>>"$2.err" 3>&- &
+        --data letters.h5 --threads 1 --run "$2" "${@:3}" >>"$2.out" 2>>"$2.err" 3>&- &
     SUPERVISOR=$!
 }
 
-# starts RUN: how often it was started.
+# starts RUN: prints how often the run was started.
 starts() {
     grep -cs '^lockstep [0-9]' "$1/log.txt" || :
 }
 
-# stepping RUN START: its START-th start has made a step.
+# stepping RUN START: the START-th start of the run has made a step.
 stepping() {
     [[ $(starts "$1") == "$2" ]] || return
     tail -n 1 "$1/log.txt" | grep -qE '^ +[0-9]+ +[0-9.]+ '
 }
 
-# ends_with STATUS: the supervisor, and nothing of its family is left.
-ends_with() {
+# supervisor_ends STATUS: the supervisor ended with STATUS and left no process behind.
+supervisor_ends() {
     local status=0 pid everybody
     mapfile -t everybody < <(family "$SUPERVISOR")
     echo "$(date +%T) ${everybody[*]}"
@@ -60,26 +58,31 @@ ends_with() {
     for pid in "${everybody[@]}"; do poll dead "$pid"; done
 }
 
-# restarts RUN: what the supervisor said of them.
+# restarts RUN: the supervisor's lines.
 restarts() {
     grep '^supervise: ' "$1.err"
 }
 
-as_calm() {
-    same_state calm.out "$1/log.txt"
-    same_history calm/metrics.h5 "$1/metrics.h5"
+# comes_to_its_end RANKS RUN: the supervised run, which is not running now, is started again
+# with a number of steps, and ends as an undisturbed run.
+comes_to_its_end() {
+    local all=("${OPTIONS[@]}" "${ENDLESS[@]}" --set "train.steps=$(($(last_step "$2") + 10))")
+    supervised "$1" "$2" "${all[@]}"
+    supervisor_ends 0
+    grep -q '^finished ' "$2/log.txt"
+    is_as_undisturbed "$2" "$LETTERS" "${all[@]}"
 }
 
-@test "undisturbed it starts once and says nothing" {
-    supervised 2 once --set train.steps=400
-    ends_with 0
+@test "an undisturbed run is started once, and the supervisor prints nothing" {
+    supervised 2 once "${OPTIONS[@]}" --set train.steps=40
+    supervisor_ends 0
     [ "$(starts once)" -eq 1 ]
     run ! restarts once
-    as_calm once
+    is_as_undisturbed once "$LETTERS" "${OPTIONS[@]}" --set train.steps=40
 }
 
-@test "a rank, mpirun, all of them killed, a rank stopped: it goes on to the same end" {
-    supervised 3 killed --set train.steps=400
+@test "a run whose ranks or mpirun are killed, or that is stopped, ends with the same state" {
+    supervised 3 killed "${OPTIONS[@]}" "${ENDLESS[@]}"
     poll stepping killed 1
     kill -KILL "$(pgrep -P "$(pgrep -P "$SUPERVISOR")" | tail -n 1)"
     poll stepping killed 2
@@ -89,13 +92,14 @@ as_calm() {
     kill -USR1 "$(pgrep -P "$(pgrep -P "$SUPERVISOR")" | head -n 1)"
     poll stepping killed 4
     kill -KILL "$(pgrep -P "$SUPERVISOR")" # its ranks go on for two seconds
-    ends_with 0
+    poll stepping killed 5
+    kill -TERM "$SUPERVISOR"
+    supervisor_ends 75
     restarts killed
     going_on='going on from step [0-9]+ \(failures without .*: [01] of 5\)$'
     [ "$(restarts killed |
         grep -cE "killed by KILL at [-0-9]{10} [:0-9]{8}: $going_on")" -eq 3 ]
     [ "$(restarts killed | grep -c 'stopped early at .*: going on')" -eq 1 ]
-    as_calm killed
 
     # the steps that the supervisor names are those that lockstep resumes from
     said=$(restarts killed | sed -nE 's/.* going on from step ([0-9]+) .*/\1/p')
@@ -103,24 +107,22 @@ as_calm() {
     no_checkpoint=$(grep -c '^note: no usable checkpoint' killed/log.txt) || :
     same_text "$(grep -v '^0$' <<<"$said")" "$resumed"
     [ "$(grep -c '^0$' <<<"$said")" -eq "$no_checkpoint" ]
+    comes_to_its_end 3 killed
 }
 
-@test "the supervisor itself is killed: the job ends with it, and the same line goes on" {
+@test "when the supervisor is killed its job ends, and the same command goes on" {
     setpriv --pdeathsig TERM true 2>/dev/null || skip "setpriv cannot do it here"
-    supervised 2 orphaned --set train.steps=400
+    supervised 2 orphaned "${OPTIONS[@]}" "${ENDLESS[@]}"
     poll stepping orphaned 1
     mapfile -t everybody < <(family "$SUPERVISOR")
     kill -KILL "$SUPERVISOR"
     wait "$SUPERVISOR" || :
     for pid in "${everybody[@]}"; do poll dead "$pid"; done
     SUPERVISOR=''
-    run ! grep -q '^finished' orphaned/log.txt
-    supervised 2 orphaned --set train.steps=400
-    ends_with 0
-    as_calm orphaned
+    comes_to_its_end 2 orphaned
 }
 
-@test "damaged checkpoints do not count, and what is made anew after them does" {
+@test "damaged checkpoints do not count as progress, but new ones after them do" {
     source "$ROOT/scripts/progress.sh"
     marred=("$LETTERS" --data letters.h5 --threads 1 --run marred "${OPTIONS[@]}"
         --set checkpoint.keep=99 --set checkpoint.every_epochs=0 --set train.steps=60)
@@ -146,62 +148,62 @@ as_calm() {
     [ "$(newest_step "$LOCKSTEP" none)" -eq 0 ]
 }
 
-@test "TERM, INT, HUP, USR1, USR2: one checkpoint, 75, and the same line goes on to the end" {
+@test "TERM, INT, HUP, USR1 and USR2 end with 75, and the same command goes on" {
     for signal in TERM INT HUP USR1 USR2; do
-        supervised 2 stopped --set train.steps=400
+        supervised 2 stopped "${OPTIONS[@]}" "${ENDLESS[@]}"
         poll stepping stopped $(($(starts stopped) + 1))
         kill -$signal "$SUPERVISOR"
-        ends_with 75
+        supervisor_ends 75
         restarts stopped | tail -n 1
         at=$(sed -n 's/^stopped step \([0-9]*\) .*/\1/p' stopped/log.txt | tail -n 1)
         restarts stopped | tail -n 1 |
             grep -q "stopped by $signal, newest checkpoint: step $at\$"
     done
     [ "$(starts stopped)" -eq 5 ]
-    supervised 1 stopped --set train.steps=400
-    ends_with 0
-    as_calm stopped
+    comes_to_its_end 1 stopped
 }
 
-@test "a signal between two starts: 75 at once" {
+@test "a signal between two starts ends with 75 at once" {
     "${SUPERVISE[@]}" --delay 600 mpirun -n 2 "$LOCKSTEP" train "$LETTERS" \
-        --data letters.h5 --threads 1 --run=between "${OPTIONS[@]}" \
+        --data letters.h5 --threads 1 --run=between "${OPTIONS[@]}" "${ENDLESS[@]}" \
         >between.out 2>between.err 3>&- &
     SUPERVISOR=$!
     poll stepping between 1
     kill -USR1 "$(pgrep -P "$(pgrep -P "$SUPERVISOR")" | head -n 1)"
     poll pgrep -x -P "$SUPERVISOR" sleep >sleeping
     kill -TERM "$SUPERVISOR"
-    ends_with 75
+    supervisor_ends 75
     [ "$(starts between)" -eq 1 ]
 }
 
-# A rank that is stopped keeps the others from stopping in order.
-@test "INT twice ends it at once" {
-    supervised 2 twice --set train.steps=100000
+# A stopped rank keeps the others from stopping in order.
+@test "INT twice ends at once" {
+    supervised 2 twice "${OPTIONS[@]}" "${ENDLESS[@]}"
     poll stepping twice 1
     kill -STOP "$(pgrep -P "$(pgrep -P "$SUPERVISOR")" | tail -n 1)"
     kill -INT "$SUPERVISOR"
     poll handled "$SUPERVISOR" INT
     kill -INT "$SUPERVISOR"
-    ends_with 130
+    supervisor_ends 130
     [ "$(starts twice)" -eq 1 ]
     restarts twice | grep -q 'ended by a second INT$'
 }
 
-@test "a folder that is in use is tried until it is free" {
-    start 2 busy "$LETTERS" "${OPTIONS[@]}" --set train.steps=100000
+@test "the supervisor waits for a folder that is in use" {
+    start 2 busy "$LETTERS" "${OPTIONS[@]}" "${ENDLESS[@]}"
     until_step busy 5
-    supervised 1 busy --set train.steps=400
+    supervised 1 busy "${OPTIONS[@]}" "${ENDLESS[@]}" --set train.epochs=7
     poll grep -q 'exit status 2 at .*: going on from ' busy.err
     kill -USR1 "$JOB"
     ended || [ $? -eq 75 ]
-    ends_with 0
-    grep -q "^note: resumed with a changed key: train.steps 100000 -> 400" busy.err
+    poll grep -q "^note: resumed with a changed key: train.epochs .* -> 7" busy.err
+    poll stepping busy 2
+    kill -TERM "$SUPERVISOR"
+    supervisor_ends 75
     grep -q "'busy' is in use by another lockstep: host $(hostname), pid" busy.err
 }
 
-@test "what cannot get better ends it: config, no such program, numbers gone bad" {
+@test "the supervisor gives up on bad configs, missing programs and bad numbers" {
     run supervise "$LOCKSTEP" train "$LETTERS" --data none.h5 --run bad
     [ "$status" -eq 1 ]
     [ "$(grep -c '^supervise: ' <<<"$output")" -eq 5 ]
@@ -220,7 +222,7 @@ as_calm() {
     [[ $said == *': given up at step 0 ('*': 2 of 2)' ]]
 }
 
-@test "a wrong command line is refused" {
+@test "wrong command lines of supervise.sh are refused" {
     for wrong in "--max-failures 0 lockstep train" "--delay x lockstep train" \
         "--no lockstep train" "lockstep eval run" "--max-failures" ""; do
         echo "supervise $wrong"
@@ -231,13 +233,13 @@ as_calm() {
     done
 }
 
-@test "the run's folder: --run, or lockstep's own choice" {
+@test "the supervisor knows the run's folder, with --run or without" {
     mkdir configs
     cp "$TINY" configs/small.conf
     supervise "$LOCKSTEP" train --threads 1 configs/small.conf --data letters.h5 \
         --set train.steps=3 >small.out 2>&1
     [ -d runs/small/checkpoints ]
-    # It knows the step only if it looks in the right folder.
+    # it knows the step only if it looks into the right folder
     supervise --max-failures 1 "$LOCKSTEP" train --threads 1 configs/small.conf \
         --data none.h5 2>&1 | tee small.err
     grep -q 'given up at step 3 ' small.err

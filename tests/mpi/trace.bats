@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# --trace: what every thread of every rank did when.
+# --trace: what every thread of every rank did, and when.
 # Alone: it looks at the clock.
 
 setup_file() {
@@ -16,7 +16,7 @@ check_trace() {
     /usr/bin/python3 "$ROOT/tests/trace.py" "$@" | tee checked
 }
 
-@test "two ranks: spans nest, steps are covered, layers are named" {
+@test "in a trace of two ranks spans nest, steps are covered and layers are named" {
     train 2 "$LETTERS" "${SHORT[@]}" --run two --trace two.json >two.out
     grep -qE '^trace: two.json \([0-9.]+ MB\)' two.out
     check_trace two.json 2
@@ -33,14 +33,14 @@ check_trace() {
     done
 }
 
-@test "ranks without a grain wait for those that have some, and that is named" {
+@test "the trace names how long ranks without a grain wait" {
     train 3 "$LETTERS" "${SHORT[@]}" --set train.batch=64 --run idle --trace idle.json >idle.out
     check_trace idle.json 3
     refused 2 "cannot write a file whose name is ''" train 1 "$TINY" --run never --trace ""
     [ ! -e never ]
 }
 
-@test "threads, a reader and an augmenting thread have lanes of their own" {
+@test "threads, reader and augmenting thread have lanes of their own in the trace" {
     train 1 "$LETTERS" "${SHORT[@]}" --run threads --trace threads.json --threads 2 \
         --set data.prefetch=3 >/dev/null
     check_trace threads.json 1
@@ -49,7 +49,7 @@ check_trace() {
     done
 }
 
-@test "a trace changes no bit, and one of a run that is stopped is written" {
+@test "a trace changes no bit, and a stopped run writes its trace" {
     train 1 "$LETTERS" "${SHORT[@]}" --run plain >plain.out
     train 2 "$LETTERS" "${SHORT[@]}" --run two --trace two.json >two.out
     same_state plain.out two.out
@@ -66,7 +66,7 @@ check_trace() {
     [ ! -e never ]
 }
 
-@test "only a trace is replaced by a trace" {
+@test "--trace replaces no file of another kind" {
     cp letters.h5 mine.h5
     refused 2 "'mine.h5' is there already and no trace: it is not overwritten" \
         train 1 "$TINY" --run never --trace mine.h5

@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# How threads share the work: chosen, measured, kept; the bits never change.
+# How threads share the work is chosen by rule or measured and kept; it never changes a bit.
 
 SHORT=(--set train.steps=7 --set train.batch=100 --set train.grain=32
     --set checkpoint.every_epochs=0 --set log.every=3)
@@ -7,7 +7,7 @@ SHORT=(--set train.steps=7 --set train.batch=100 --set train.grain=32
 setup_file() {
     source "$BATS_TEST_DIRNAME/../runs.sh"
     letters letters.h5 230 60
-    # 100 and the epoch's last 30: three grains and a short one, then one
+    # batches of 100 and, at the end of an epoch, of 30 images
     train 1 "$LETTERS" "${SHORT[@]}" --run alone --tune off >alone.out
 }
 
@@ -15,7 +15,7 @@ setup() {
     source "$BATS_TEST_DIRNAME/../runs.sh"
 }
 
-# plan_of RUN: what its log says about it.
+# plan_of RUN: the newest plan in its log.
 plan_of() {
     sed -nE 's/^plan +//p' "$1/log.txt" | tail -n 1
 }
@@ -25,12 +25,12 @@ same_as_alone() {
     same_run "$1/log.txt" alone/log.txt
 }
 
-# train_with RANKS THREADS RUN ...: the letters' network.
+# train_with RANKS THREADS RUN ...: trains the letters' network.
 train_with() {
     train "$1" "$LETTERS" "${SHORT[@]}" --run "$3" --threads "$2" "${@:4}" >/dev/null
 }
 
-@test "parallel.intra, threads and ranks: the same bits" {
+@test "parallel.intra with any threads and ranks gives the same bits" {
     for intra in auto batch channel hybrid; do
         for threads in 1 2 3 4; do
             train_with 1 $threads "$intra-$threads" --set parallel.intra=$intra
@@ -42,7 +42,7 @@ train_with() {
     same_as_alone three
 }
 
-# keep_plan WORDS: as if these had been measured, for the run that asks next.
+# keep_plan WORDS SPLIT: replaces the kept plans, as if this one had been measured.
 keep_plan() {
     local file splits
     for file in "$XDG_CACHE_HOME"/lockstep/plan-*; do
@@ -51,7 +51,7 @@ keep_plan() {
     done
 }
 
-@test "every split, chosen for training: the same bits" {
+@test "every split of a measured plan gives the same bits" {
     for threads in 2 3 4; do
         rm -rf "$XDG_CACHE_HOME"
         train_with 1 $threads "measured-$threads" --tune force
@@ -69,7 +69,7 @@ keep_plan() {
     done
 }
 
-@test "sums in buckets of any size: the same bits" {
+@test "sums in buckets of any size give the same bits" {
     rm -rf "$XDG_CACHE_HOME"
     train_with 2 1 measured --tune force
     same_as_alone measured
@@ -81,8 +81,8 @@ keep_plan() {
     done
 }
 
-# Of four grains, then of one; with shares of whole fours the second rank has none.
-@test "shares of ranks that are multiples of some grains: the same bits" {
+# With shares that are multiples of four grains the second rank has no work.
+@test "shares of ranks that are multiples of some grains give the same bits" {
     rm -rf "$XDG_CACHE_HOME"
     train_with 2 1 unmeasured --tune force
     for align in 2 3 4; do
@@ -93,7 +93,7 @@ keep_plan() {
     done
 }
 
-@test "a plan is kept for its key alone, and is in the checkpoint" {
+@test "a plan is kept for its own settings only, and is stored in the checkpoint" {
     rm -rf "$XDG_CACHE_HOME"
     train_with 1 2 first --tune force
     [ "$(find "$XDG_CACHE_HOME/lockstep" -type f | wc -l)" -eq 1 ]
@@ -113,7 +113,7 @@ assert plan.decode().startswith("threads="), plan
 END
 }
 
-@test "a damaged plan is measured anew; a cache that cannot be written is no trouble" {
+@test "a damaged plan is measured again, and a cache that cannot be written is tolerated" {
     rm -rf "$XDG_CACHE_HOME"
     train_with 1 2 fine --tune force
     file=$(echo "$XDG_CACHE_HOME"/lockstep/plan-*)
@@ -134,7 +134,7 @@ END
     same_as_alone homeless
 }
 
-@test "bad words are refused in one line" {
+@test "bad arguments of tune are refused in one line" {
     refused 2 "'--tune maybe': expected off, cached or force" \
         train 1 "$TINY" --run never --tune maybe
     refused 2 "*'intra = rows': expected auto | batch | channel | hybrid" train 1 "$TINY" --run never --set parallel.intra=rows

@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# What lockstep computes is what PyTorch computes: parity.py does all of it in one go.
+# lockstep computes what PyTorch computes: parity.py makes all comparisons in one run.
 
 setup_file() {
     source "$BATS_TEST_DIRNAME/../env.sh"
@@ -11,7 +11,7 @@ setup_file() {
         >"$BATS_FILE_TMPDIR/said" 2>&1 || true
 }
 
-# The last lines up to this check's own, and its verdict.
+# agrees NAME: the comparison NAME of parity.py passed; prints the lines before its result.
 agrees() {
     sed "/^\(not \)\?ok $1\b/q" "$BATS_FILE_TMPDIR/said" | tail -n 30
     grep -qx "ok $1" "$BATS_FILE_TMPDIR/said"

@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
-"""Does lockstep compute what PyTorch computes?
+"""Compare lockstep's results with PyTorch's.
 
     parity.py CHECK...        with LOCKSTEP=program, in a scratch folder ($TMPDIR)
 
-The same networks, built from the config's own layer lines, with weights taken from
-lockstep's checkpoints, in double precision, so that only lockstep's rounding counts.
-Each check says what differs most, as a share of what was allowed, and fails above 1.
+PyTorch has the same networks, built from the config's layer lines, with weights from
+lockstep's checkpoints. It computes in double precision, so that only lockstep's rounding
+counts. Each check prints its largest difference as a share of the allowed one, and fails
+above 1.
 """
 
 import os
@@ -20,10 +21,10 @@ from torch import nn
 
 LOCKSTEP = os.environ.get("LOCKSTEP", "build/lockstep")
 TOLERANCE = 1e-4
-# Maxima and kinks choose: of a million windows one has two values that are equal but for
-# rounding, and its gradient may go the other way.
+# For networks with maxima and kinks: one of a million windows has two values that differ by
+# rounding only, and its gradient may go to the other one.
 CHOICES = 5e-3
-IMAGES = 96  # a batch is the whole training set: its order does not matter
+IMAGES = 96  # a batch is the whole training set, so that the order does not matter
 
 NETWORKS = {
     # configs/letters.conf
@@ -41,7 +42,7 @@ NETWORKS = {
         conv 12 kernel=3 pad=1 | maxpool 2 | gelu | conv 21 kernel=3 | maxpool 2 | relu |
         conv 7 kernel=3 pad=1 | maxpool 3 stride=2 pad=1 | flatten | linear classes |
         logsoftmax""",
-    # nothing that chooses: differences are rounding alone
+    # no maxima and no kinks: differences are rounding only
     "smooth": """
         conv 10 kernel=3 pad=1 | gelu | avgpool 2 | conv 17 kernel=4 stride=2 | gelu |
         avgpool 3 | flatten | linear 40 | gelu | linear classes | logsoftmax""",
@@ -105,7 +106,7 @@ def synth(train_images, test_images):
 
 
 def module(kind, value, options, shape, classes):
-    """A layer and the shape (C, H, W) behind it."""
+    """The layer for an input of `shape`, (C, H, W)."""
     number = lambda key, default: int(options.get(key, default))
     if kind == "conv":
         size = number("kernel", 0), number("stride", 1), number("pad", 0)
@@ -142,7 +143,7 @@ def loss_of(net, x, labels, smoothing):
 
 
 def compare(what, ours, theirs, allowed):
-    """Everything within `allowed`, and neither all zero nor all the same."""
+    """No element differs by more than `allowed`."""
     ours, theirs = torch.as_tensor(ours), torch.as_tensor(theirs)
     assert ours.shape == theirs.shape, f"{what}: {ours.shape} and {theirs.shape}"
     share = float((ours - theirs).abs().max()) / allowed
@@ -151,8 +152,8 @@ def compare(what, ours, theirs, allowed):
 
 
 def compare_tensors(what, ours, theirs, since=None, share=TOLERANCE, rounding=1e-7):
-    """To a share of each tensor's largest element (or change), and never worse than
-    TOLERANCE; weights themselves are rounded to about `rounding`."""
+    """Tensors differ by at most `share` of their largest element (or change `since`), and by
+    at most TOLERANCE; weights are rounded to about `rounding`."""
     assert list(ours) and set(ours) == set(theirs), f"{what}: other tensors"
     for name in theirs:
         size = theirs[name] - since[name] if since else theirs[name]
@@ -183,7 +184,7 @@ def logprobs(name, ema):
 
 
 def start(name, run, steps, smoothing=0.0, **keys):
-    """Initial weights, a network that has them, its data, and lockstep's end."""
+    """A network with lockstep's initial weights, its data, and lockstep's last checkpoint."""
     data = synth(IMAGES, 10)
     lines = lines_of(name, dropout=False)
     keys |= {"train.batch": IMAGES, "train.label_smoothing": smoothing}
@@ -253,7 +254,7 @@ def sgd(steps=3):
 
 
 def adamw(steps=3):
-    # a large epsilon: where the gradient is rounding noise Adam would make it a full step
+    # a large epsilon: Adam would turn the rounding noise of a zero gradient into a full step
     keys = {"optim.kind": "adamw", "optim.beta1": 0.8, "optim.beta2": 0.98}
     keys |= {"optim.weight_decay": 0.3, "optim.lr": 0.01, "optim.epsilon": 1e-3}
     net, x, labels, end = start("smooth", "adamw", steps, **keys)

@@ -1,16 +1,16 @@
 #!/bin/bash
 # A SLURM cluster on this machine, as root:
 #   unshare --fork --kill-child --pid --mount-proc --net --uts --ipc cluster.sh FOLDER
-# Its head and its nodes n1 to n4 are hosts of their own: network, host name, /dev/shm.
-# They share a space of processes whose first is this script: when that ends, however it
-# does, the kernel ends all others, and network, names and mounts are gone with them. Only
-# FOLDER is written to. FOLDER/ready appears when all nodes are idle.
+# Its head and its nodes n1 to n4 have their own network, host name and /dev/shm. They share
+# a pid namespace whose first process is this script: when it ends, the kernel ends all
+# others, and removes networks, names and mounts. Only FOLDER is written to. FOLDER/ready
+# appears when all nodes are idle.
 set -eu
 here=$(dirname "$(realpath "$0")")
 dir=$(realpath "$1")
 export SLURM_CONF=$dir/slurm.conf PATH=$PATH:/usr/sbin:/sbin
 
-# Where FOLDER is closed to other users, munged takes that for a mistake unless forced.
+# munged refuses a FOLDER that is closed to other users unless forced.
 start_munge() {
     mkdir -m 755 "$dir/munge"
     head -c 1024 /dev/urandom >"$dir/munge/key"
@@ -20,7 +20,7 @@ start_munge() {
         --log-file="$dir/munge/log" &
 }
 
-# A cable from the bridge to a new network, in which the node goes on.
+# Starts a node in a new network namespace and connects it to the bridge.
 start_node() {
     mkdir -p "$dir/spool/n$1"
     unshare --net --uts --mount --ipc "$0" "$dir" "$1" &
@@ -56,7 +56,7 @@ run_head() {
     wait
 }
 
-# Like any node with Docker, it has an address that the others have too.
+# As on nodes with Docker, each node has an interface with the same address.
 run_node() {
     hostname "n$1"
     mount -t tmpfs tmpfs /dev/shm

@@ -3,7 +3,7 @@
 #   setup_file() { source "$BATS_TEST_DIRNAME/fixture.sh"; cluster_start; ... }
 #   setup() { source "$BATS_TEST_DIRNAME/fixture.sh"; cluster_needed; }
 #   teardown_file() { source "$BATS_TEST_DIRNAME/fixture.sh"; cluster_stop; }
-# The cluster's head has no folder of its own: files are the same everywhere.
+# All hosts of the cluster see the same files.
 
 source "$BATS_TEST_DIRNAME/../runs.sh"
 PATH=$PATH:/usr/sbin:/sbin
@@ -12,7 +12,7 @@ export SLURM_CONF=$CLUSTER/slurm.conf
 unset LAUNCHER PATIENCE LOCKSTEP_ROOT "${!SBATCH_@}"
 NAMESPACES=(--fork --kill-child --pid --mount-proc --net --uts --ipc)
 
-# What a cluster cannot be made without.
+# cluster_lacks: prints what is missing to make a cluster.
 cluster_lacks() {
     local name
     ((EUID == 0)) || echo root
@@ -49,7 +49,7 @@ cluster_start() {
     [[ -e $CLUSTER/ready ]] || { tail -n 50 "$CLUSTER/out" && return 1; }
 }
 
-# All that runs on the cluster ends with its first process.
+# All processes of the cluster end with its first one.
 cluster_stop() {
     local outer i
     read -r outer <"$BATS_FILE_TMPDIR/outer" || return 0
@@ -62,13 +62,13 @@ cluster_stop() {
     return 1
 }
 
-# on_head COMMAND...: on the cluster's head, in this folder. Jobs get its environment;
-# /dev/shm is each node's own.
+# on_head COMMAND...: runs it on the cluster's head, in this folder. Jobs get its environment;
+# each node has its own /dev/shm.
 on_head() {
     nsenter --target "$HEAD" --all --wd="$PWD" env TMPDIR=/dev/shm "$@" </dev/null 3>&-
 }
 
-# submit WORDS...: submit.sh; JOB is the number, OUT what the job prints.
+# submit WORDS...: `submit.sh WORDS`; sets JOB to the number and OUT to the output file.
 submit() {
     on_head "$ROOT/scripts/submit.sh" "$@" >submitted
     cat submitted
@@ -77,7 +77,7 @@ submit() {
     [[ $JOB ]]
 }
 
-# until_true WHAT COMMAND...: COMMAND succeeds within four minutes.
+# until_true WHAT COMMAND...: waits at most four minutes until COMMAND succeeds.
 until_true() {
     local i
     for ((i = 0; i < 1200; i++)); do
@@ -108,7 +108,8 @@ over() { # JOB, which may be an array
     [[ -z $(on_head squeue --noheader --jobs="$1") ]]
 }
 
-# stays RUN: how often lockstep has started there; until_stay RUN N: the N-th is under way.
+# stays RUN: how often lockstep has started there; until_stay RUN N: waits until the N-th
+# start trains.
 stays() {
     cat "$1/log.txt" 2>/dev/null | grep -c '^lockstep [0-9]' || :
 }
@@ -125,8 +126,8 @@ until_stay() { # RUN N
     until_true "stay $2 of $1" trains "$1" "$2"
 }
 
-# endless CONFIG: a network for a run that goes on until it is told its end: this machine's
-# speed is unknown.
+# endless CONFIG: writes a config for a run that goes on until `end_at`, on a machine of any
+# speed.
 endless() {
     cat >"$1" <<'EOF'
 [model]
@@ -151,22 +152,21 @@ keep = 2
 EOF
 }
 
-# newest RUN: the step of its newest checkpoint.
+# newest RUN: prints the step of its newest checkpoint.
 newest() {
     local files=("$1"/checkpoints/step-*.h5) step
     step=${files[-1]##*-}
     echo $((10#${step%.h5}))
 }
 
-# end_at STEP CONFIG: jobs that start from now on end there.
+# end_at STEP CONFIG: jobs that start from now on end at STEP.
 end_at() {
     sed -i "s/^steps = .*/steps = $1/" "$2"
 }
 
-# undisturbed CONFIG OPTION...: the state at the end of the same run, here and in one go.
+# undisturbed CONFIG OPTION...: the same run without SLURM, in one go, in undisturbed.out.
 undisturbed() {
     rm -rf undisturbed
     "$LOCKSTEP" train "$1" --data letters.h5 --threads 1 --run undisturbed "${@:2}" \
         >undisturbed.out
-    state undisturbed.out
 }

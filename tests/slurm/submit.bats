@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
-# submit.sh and sweep.sbatch on a real SLURM: what is asked for arrives as it is, or is
-# refused in one line; ranks, threads and pinning are the allocation's.
+# submit.sh and sweep.sbatch on a real SLURM: arguments arrive unchanged or are refused in one
+# line; ranks, threads and pinning follow the allocation.
 
 setup_file() {
     source "$BATS_TEST_DIRNAME/fixture.sh"
@@ -19,7 +19,7 @@ teardown_file() {
     cluster_stop
 }
 
-# no STATUS-2 TEXT WORDS...: submit.sh WORDS refuses, in one line that is TEXT (a pattern).
+# no TEXT WORDS...: `submit.sh WORDS` ends with 2 and prints one line, TEXT (a pattern).
 no() {
     run --separate-stderr on_head "$SUBMIT" "${@:2}"
     printf 'status %s: %s\nwanted: %s\n' "$status" "$stderr" "$1"
@@ -30,12 +30,12 @@ no() {
     [[ $stderr == $1 ]]
 }
 
-# layout OUT: what a job's header says of its ranks.
+# layout OUT: the lines about ranks of a job's header.
 layout() {
     grep -hE '^(parallel|  +[0-9]+ ranks?) .* on n' "$1" | sed 's/^parallel *//; s/^ *//'
 }
 
-@test "bad input is refused in one line" {
+@test "submit.sh refuses bad arguments in one line" {
     good=(-- --data letters.h5)
     no "submit.sh: which config? see 'submit.sh --help'"
     no "submit.sh: '--nodes' needs a value*" "$TINY" --nodes
@@ -61,7 +61,7 @@ layout() {
     [ ! -e runs ]
 }
 
-@test "names with spaces, quotes and the shell's own characters arrive as they are" {
+@test "names with spaces, quotes and special characters of the shell arrive unchanged" {
     odd='it'\''s "$(touch hacked)" `touch hacked`; touch hacked & \ *'
     mkdir "$odd"
     cp letters.h5 "$odd/data $odd.h5"
@@ -85,7 +85,7 @@ layout() {
     [ -z "$(find . -name hacked)" ]
 }
 
-@test "ranks and threads are the allocation's" {
+@test "ranks and threads follow the allocation" {
     submit "$TINY" --nodes 2 --ranks-per-node 3 -- --data letters.h5 --run many \
         --set train.steps=5
     until_job "$JOB" COMPLETED
@@ -98,8 +98,8 @@ layout() {
     same_state many/log.txt wide/log.txt
 }
 
-# The nodes but n4 claim CPUs that are not there: to pin ranks would fail.
-@test "whole nodes: a rank for each CPU, pinned where the CPUs are really there" {
+# All nodes but n4 claim CPUs that do not exist, where pinning would fail.
+@test "whole nodes get a rank for each CPU, pinned if the CPUs exist" {
     unset OMPI_MCA_rmaps_base_oversubscribe OMPI_MCA_hwloc_base_binding_policy
     unset OMPI_MCA_mpi_yield_when_idle OMP_WAIT_POLICY
     (($(nproc) < 6)) || skip "this machine has the CPUs that the nodes claim"
@@ -125,7 +125,7 @@ layout() {
     same_state pinned/log.txt threads/log.txt
 }
 
-@test "tasks that do not see each other: said, or refused; a lone one trains" {
+@test "tasks that do not see each other are refused, and a single one trains" {
     JOB=$(on_head sbatch --parsable --output=plain.out --ntasks=2 --wrap \
         "srun --mpi=none '$LOCKSTEP' train '$TINY' --data letters.h5 --run plain; \
          srun --mpi=none --ntasks=1 '$LOCKSTEP' train '$TINY' --data letters.h5 --run plain \
@@ -138,7 +138,7 @@ layout() {
     [ "$(grep -c '^finished step 5 of 5 ' plain.out)" -eq 2 ]
 }
 
-# states LOG...: one line each.
+# states LOG...: the states, one per line.
 states() {
     local log
     for log in "$@"; do
@@ -146,7 +146,7 @@ states() {
     done
 }
 
-@test "a sweep is an array of runs, each as if alone" {
+@test "a sweep is an array of runs with the same results as separate ones" {
     submit "$TINY" --sweep train.seed=1,2 --sweep optim.lr=0.05,0.01 --threads 1 -- \
         --data letters.h5 --set train.steps=50
     grep -q "^job $JOB: 4 runs, 1 x 1 ranks x 1 threads each, in runs/tiny/" submitted
@@ -162,9 +162,9 @@ states() {
     same_state alone.out runs/tiny/train.seed=2,optim.lr=0.01/log.txt
 }
 
-# One task of an array bears the array's own number: what is done to it must not be done to
-# all.
-@test "one task of an array goes back into the queue, the others go on" {
+# One task of an array has the job number of the array itself: what is done to it must not be
+# done to all.
+@test "one task of an array can be requeued alone" {
     endless swept.conf
     JOB=$(LOCKSTEP_ROOT=$ROOT on_head sbatch --parsable --output=swept-%a.out --array=1-3 \
         --time=30 "$ROOT/slurm/sweep.sbatch" swept.conf --data letters.h5)
@@ -186,7 +186,7 @@ states() {
     [ "$(cat swept-*.out | grep -c ': ended from outside; submit it again to go on')" -eq 3 ]
 }
 
-@test "a sweep whose array is longer than its points" {
+@test "a task of an array beyond the points of its sweep fails with one line" {
     JOB=$(LOCKSTEP_ROOT=$ROOT on_head sbatch --parsable --output=longer-%a.out --array=3 \
         "$ROOT/slurm/sweep.sbatch" --sweep train.seed=5,6 "$TINY" --data letters.h5)
     until_job "${JOB}_3" FAILED

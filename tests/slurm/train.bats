@@ -1,15 +1,18 @@
 #!/usr/bin/env bats
-# A job on a real SLURM: whatever ends its stay on the nodes, it goes back into the queue
-# and on from where it was, on whatever nodes it gets, to the same bits as undisturbed.
+# A job on a real SLURM: whatever ends its time on the nodes, it goes back into the queue,
+# resumes on any nodes, and ends with the same bits as an undisturbed run.
 
-# SLURM's limits are minutes: the two jobs that meet them are under way while the others are
-# tried, and wait, held, when they are back in the queue.
+# SLURM's limits are whole minutes: the two jobs that reach them run while the other tests
+# do, in a folder of their own, and are held when they are back in the queue.
 setup_file() {
     source "$BATS_TEST_DIRNAME/fixture.sh"
     cluster_start
     [[ -s $BATS_FILE_TMPDIR/lacks ]] && return
     cluster_needed
     letters letters.h5 32000 200
+    mkdir "$BATS_FILE_TMPDIR/jobs"
+    cp letters.h5 "$BATS_FILE_TMPDIR/jobs"
+    cd "$BATS_FILE_TMPDIR/jobs" || return
     endless warned.conf
     submit warned.conf --nodes 2 --ranks-per-node 2 --time 1 -- --data letters.h5 \
         --max-time 9:00:00
@@ -38,17 +41,19 @@ teardown_file() {
     cluster_stop
 }
 
-# comes_to_its_end CONFIG RUN: the waiting job JOB is let go, and ends as it would have.
+# comes_to_its_end CONFIG RUN: the held job JOB is released, and ends as an undisturbed run.
 comes_to_its_end() {
     end_at $(($(newest "$2") + 100)) "$1"
     on_head scontrol release "$JOB"
     until_job "$JOB" COMPLETED
     [ "$(job_says "$JOB" ExitCode)" = 0:0 ]
-    [ "$(state "$2/log.txt")" = "$(undisturbed "$1")" ]
+    undisturbed "$1"
+    same_state "$2/log.txt" undisturbed.out
     same_history undisturbed/metrics.h5 "$2/metrics.h5"
 }
 
-@test "signals to the batch script, to the ranks, to all" {
+@test "signals, a dead rank and a requeue put a job back into the queue, scancel does not" {
+    # signals to the batch script, to the ranks, to all
     endless signals.conf
     submit signals.conf --nodes 2 --ranks-per-node 2 --time 30 "${TRAIN[@]}" --run signals
     stay=0
@@ -65,11 +70,8 @@ comes_to_its_end() {
     done
     grep -Eq '^limit  *stops, to go on later, before 1[78][0-9][0-9] s have passed$' signals/log.txt
     [ "$(grep -c ': back into the queue$' "$OUT")" -ge 4 ]
-    echo "$JOB" >signals.job
-}
 
-@test "a rank that dies on the second node" {
-    JOB=$(<signals.job) OUT=signals-$JOB.out
+    # a rank dies on the second node
     until_stay signals 5
     on_head scontrol hold "$JOB"
     mapfile -t there < <(pgrep -f "^$LOCKSTEP train .*--run signals")
@@ -81,10 +83,8 @@ comes_to_its_end() {
     tail -n 5 "$OUT"
     grep -q "^job $JOB: failed with status [0-9]*: back into the queue$" "$OUT"
     on_head scontrol release "$JOB"
-}
 
-@test "requeued by hand; cancelled, it stays so; submitted again, it comes to its end" {
-    JOB=$(<signals.job) OUT=signals-$JOB.out
+    # requeued by hand, then cancelled
     until_stay signals 6
     on_head scontrol requeuehold "$JOB"
     until_job "$JOB" PENDING
@@ -97,17 +97,19 @@ comes_to_its_end() {
     [ "$(grep -c '^stopped step ' signals/log.txt)" -eq $((stops + 1)) ]
     [ "$(job_says "$JOB" Restarts)" = 6 ]
 
+    # submitted again, it comes to its end
     end_at $(($(newest signals) + 100)) signals.conf
     submit signals.conf --nodes 3 --threads 2 --time 30 "${TRAIN[@]}" --run signals
     until_job "$JOB" COMPLETED
     [ "$(job_says "$JOB" Restarts)" = 0 ]
     grep -q '^finished step ' "$OUT"
     [ "$(grep -c '1 rank x 2 threads on n[123]' "$OUT")" -eq 3 ]
-    [ "$(state signals/log.txt)" = "$(undisturbed signals.conf)" ]
+    undisturbed signals.conf
+    same_state signals/log.txt undisturbed.out
     same_history undisturbed/metrics.h5 signals/metrics.h5
 }
 
-@test "a node whose link is cut" {
+@test "a job goes back into the queue when the link of a node is cut" {
     endless cut.conf
     submit cut.conf --nodes 2 --ranks-per-node 2 --nodelist n2,n3 "${TRAIN[@]}" --run cut \
         --set checkpoint.every_steps=50
@@ -121,7 +123,7 @@ comes_to_its_end() {
     comes_to_its_end cut.conf cut
 }
 
-@test "srun as the launcher" {
+@test "a job with srun as its launcher is requeued in the same way" {
     endless direct.conf
     submit direct.conf --launcher srun --nodes 2 --ranks-per-node 2 "${TRAIN[@]}" --run direct
     until_stay direct 1
@@ -137,7 +139,7 @@ comes_to_its_end() {
     comes_to_its_end direct.conf direct
 }
 
-@test "tries without a new checkpoint come to an end" {
+@test "a job without new checkpoints is not requeued for ever" {
     endless vain.conf
     PATIENCE=2 submit vain.conf --ranks-per-node 2 "${TRAIN[@]}" --run vain \
         --set checkpoint.every_epochs=0
@@ -152,7 +154,7 @@ comes_to_its_end() {
     [ "$(job_says "$JOB" ExitCode)" = 137:0 ]
 }
 
-@test "wrong options are not tried again" {
+@test "a job with wrong options is not requeued" {
     JOB=$(LOCKSTEP_ROOT=$ROOT on_head sbatch --parsable --output=wrong.out \
         "$ROOT/slurm/train.sbatch" "$TINY" --data letters.h5 --set train.stepz=1)
     until_job "$JOB" FAILED
@@ -165,7 +167,8 @@ comes_to_its_end() {
     grep -q "^train.sbatch: no slurm/job.sh in '.*'; set LOCKSTEP_ROOT" astray.out
 }
 
-@test "SLURM's warning before the limit, and on with another number of nodes" {
+@test "SLURM's warning before the time limit requeues the job, also with other nodes" {
+    cd "$BATS_FILE_TMPDIR/jobs" || return
     JOB=$(<warned.job) OUT=warned-$JOB.out
     until_job "$JOB" PENDING
     tail -n 5 "$OUT"
@@ -182,7 +185,8 @@ comes_to_its_end() {
     [ "$(grep -c '2 ranks x 1 thread' layout)" -eq 3 ]
 }
 
-@test "SLURM's limit itself, without a warning" {
+@test "SLURM's time limit without a warning requeues the job" {
+    cd "$BATS_FILE_TMPDIR/jobs" || return
     JOB=$(<late.job) OUT=late.out
     until_job "$JOB" PENDING
     grep -q 'CANCELLED AT .* DUE TO TIME LIMIT' late.out
@@ -191,7 +195,7 @@ comes_to_its_end() {
     [ "$(job_says "$JOB" Restarts)" = 1 ]
 }
 
-@test "stopped, the cluster leaves nothing" {
+@test "the stopped cluster leaves no process and no interface" {
     cluster_stop
     [ "$(pgrep -fc "$CLUSTER")" -eq 0 ]
     [ "$(ip -o link show | grep -cE '(bridge|[vw][1-4])(@|:)')" -eq 0 ]
