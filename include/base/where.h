@@ -57,8 +57,8 @@ void where_wait(bool waiting);
 /* Copies the position. Any thread or process, at any time. */
 void where_look(const struct where *where, struct where_spot *spot);
 
-/* Sets the name of layer `layer` (< MODEL_LAYERS) in texts, by default its number. Copied;
-   the latest call counts. Main thread, before a mark uses the layer. */
+/* Sets the name of layer `layer` (< MODEL_LAYERS) in texts, by default its number.
+   Copied; the latest call counts. Main thread, before a mark uses the layer. */
 void where_name_layer(int layer, const char *name);
 
 /* Sets the file that the reader thread reads; texts show its name. Main thread. */

@@ -77,8 +77,9 @@ static enum status checkpoint_check_tensor(struct h5file *file, const char *path
 }
 
 /* Does the file have layers that the model lacks? */
-static enum status checkpoint_check_surplus(struct h5file *file, const struct state_vector *part,
-                                             const struct model *model)
+static enum status checkpoint_check_surplus(struct h5file *file,
+                                            const struct state_vector *part,
+                                            const struct model *model)
 {
     size_t there, here = 0;
     for (int l = 0; l < model->layers; l++) {

@@ -6,7 +6,8 @@
 #include "base/where.h"
 
 /* Tensors of the whole model that a file has of one vector. */
-static int spread_vector_tensors(const struct model *whole, const struct state_vector *vector)
+static int spread_vector_tensors(const struct model *whole,
+                                 const struct state_vector *vector)
 {
     int count = 0;
     for (int l = 0; l < whole->layers; l++)
