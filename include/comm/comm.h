@@ -24,11 +24,11 @@ void comm_finish(struct comm *comm);
 
 /* A communicator of the ranks that pass the same `group` (>= 0), in the order of their
    ranks. Its nodes are found anew; only the whole run has a watch. It inherits what is
-   known about the network: call comm_tree_use on `comm` first, because parts that
+   known about the network: call comm_tree_use on `comm` first, because splits that
    measured the network at the same time would disturb each other. Owned by the caller,
    freed before comm_finish. */
 struct comm *comm_split(struct comm *comm, int group);
-void comm_split_free(struct comm *part); /* NULL is fine */
+void comm_split_free(struct comm *split); /* NULL is fine */
 
 /* Not collective. Ranks are numbered node by node, in whatever order MPI numbers them. */
 int comm_rank(const struct comm *comm);

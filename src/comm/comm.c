@@ -24,21 +24,21 @@ static void comm_release(struct comm *comm)
 
 struct comm *comm_split(struct comm *comm, int group)
 {
-    struct comm *part = mem_zeroed(1, sizeof *part);
-    MPI_WAIT(MPI_Comm_split(comm->all, group, comm->rank, &part->all));
-    comm_find_ranks(part);
-    part->topology.link = comm->topology.link;
-    part->parts_on_node = (int)comm_node_sum(comm, part->node_rank == 0);
-    memcpy(part->host, comm->host, sizeof part->host);
-    return part;
+    struct comm *split = mem_zeroed(1, sizeof *split);
+    MPI_WAIT(MPI_Comm_split(comm->all, group, comm->rank, &split->all));
+    comm_find_ranks(split);
+    split->topology.link = comm->topology.link;
+    split->splits_on_node = (int)comm_node_sum(comm, split->node_rank == 0);
+    memcpy(split->host, comm->host, sizeof split->host);
+    return split;
 }
 
-void comm_split_free(struct comm *part)
+void comm_split_free(struct comm *split)
 {
-    if (!part)
+    if (!split)
         return;
-    comm_release(part);
-    free(part);
+    comm_release(split);
+    free(split);
 }
 
 struct comm *comm_start(int *argc, char ***argv)

@@ -31,9 +31,10 @@ bool window_open(struct comm *comm, size_t bytes, struct window *window)
 {
     *window = (struct window){.ranks = 0};
     bool room = comm->topology.largest_node > 1;
-    int parts = comm->parts_on_node > 1 ? comm->parts_on_node : 1; /* may ask together */
+    int splits =
+        comm->splits_on_node > 1 ? comm->splits_on_node : 1; /* all may ask now */
     if (room && comm->node_rank == 0)
-        room = window_has_room((double)bytes * comm->node_size * parts);
+        room = window_has_room((double)bytes * comm->node_size * splits);
     if (comm_agree(comm, room ? ST_OK : ST_FAIL) != ST_OK)
         return false;
     MPI_Info info;
