@@ -27,35 +27,35 @@ struct png_codec {
     char reason[128];
 };
 
-static void codec_on_error(png_structp png, png_const_charp text)
+static void png_codec_on_error(png_structp png, png_const_charp text)
 {
     struct png_codec *codec = png_get_error_ptr(png);
     snprintf(codec->reason, sizeof codec->reason, "%s", text);
     longjmp(png_jmpbuf(png), 1);
 }
 
-static void codec_on_warning(png_structp png, png_const_charp text)
+static void png_codec_on_warning(png_structp png, png_const_charp text)
 {
     (void)png;
     (void)text;
 }
 
-static void codec_set_rows(struct png_codec *codec, png_bytep bytes, size_t h,
-                           size_t row_bytes)
+static void png_codec_set_rows(struct png_codec *codec, png_bytep bytes, size_t h,
+                               size_t row_bytes)
 {
     codec->row = mem_zeroed(h, sizeof *codec->row);
     for (size_t y = 0; y < h; y++)
         codec->row[y] = bytes + y * row_bytes;
 }
 
-static void codec_release(struct png_codec *codec)
+static void png_codec_release(struct png_codec *codec)
 {
     free(codec->row);
     free(codec->rgba);
 }
 
 /* libpng converts every kind of pixel to 8-bit RGBA. */
-static void codec_convert_to_rgba(struct png_codec *codec)
+static void png_codec_convert_to_rgba(struct png_codec *codec)
 {
     png_structp png = codec->png;
     int color = png_get_color_type(png, codec->info);
@@ -70,7 +70,7 @@ static void codec_convert_to_rgba(struct png_codec *codec)
 
 /* Refuses a header that announces more pixels than the file can hold, before memory is
    allocated for them. */
-static void codec_check_size(struct png_codec *codec, size_t h, size_t w)
+static void png_codec_check_size(struct png_codec *codec, size_t h, size_t w)
 {
     struct stat s;
     size_t row = png_get_rowbytes(codec->png, codec->info);
@@ -82,7 +82,7 @@ static void codec_check_size(struct png_codec *codec, size_t h, size_t w)
 }
 
 /* Into codec->rgba. false: codec->reason says why. */
-static bool codec_decode(struct png_codec *codec, struct image *image)
+static bool png_codec_decode(struct png_codec *codec, struct image *image)
 {
     if (setjmp(png_jmpbuf(codec->png)))
         return false;
@@ -93,10 +93,10 @@ static bool codec_decode(struct png_codec *codec, struct image *image)
     png_read_info(codec->png, codec->info);
     size_t h = png_get_image_height(codec->png, codec->info);
     size_t w = png_get_image_width(codec->png, codec->info);
-    codec_check_size(codec, h, w);
-    codec_convert_to_rgba(codec);
+    png_codec_check_size(codec, h, w);
+    png_codec_convert_to_rgba(codec);
     codec->rgba = mem_zeroed(h * w, 4);
-    codec_set_rows(codec, codec->rgba, h, 4 * w);
+    png_codec_set_rows(codec, codec->rgba, h, 4 * w);
     png_read_image(codec->png, codec->row);
     png_read_end(codec->png, NULL);
     image->h = (int)h;
@@ -119,22 +119,22 @@ static void image_from_rgba(struct image *image, const uint8_t *rgba)
 static enum status image_read_png(struct image *image, FILE *file, const char *path)
 {
     struct png_codec codec = {.file = file};
-    codec.png = png_create_read_struct(PNG_LIBPNG_VER_STRING, &codec, codec_on_error,
-                                       codec_on_warning);
+    codec.png = png_create_read_struct(PNG_LIBPNG_VER_STRING, &codec, png_codec_on_error,
+                                       png_codec_on_warning);
     ASSERT(codec.png);
     codec.info = png_create_info_struct(codec.png);
     ASSERT(codec.info);
     enum status st = ST_OK;
-    if (codec_decode(&codec, image))
+    if (png_codec_decode(&codec, image))
         image_from_rgba(image, codec.rgba);
     else
         st = status_fail(ST_FAIL, "cannot read PNG image '%s': %s", path, codec.reason);
     png_destroy_read_struct(&codec.png, &codec.info, NULL);
-    codec_release(&codec);
+    png_codec_release(&codec);
     return st;
 }
 
-static bool codec_encode(struct png_codec *codec, const struct image *image)
+static bool png_codec_encode(struct png_codec *codec, const struct image *image)
 {
     if (setjmp(png_jmpbuf(codec->png)))
         return false;
@@ -143,7 +143,7 @@ static bool codec_encode(struct png_codec *codec, const struct image *image)
                  PNG_COLOR_TYPE_GRAY, PNG_INTERLACE_NONE, PNG_COMPRESSION_TYPE_DEFAULT,
                  PNG_FILTER_TYPE_DEFAULT);
     png_write_info(codec->png, codec->info);
-    codec_set_rows(codec, image->pixel, (size_t)image->h, (size_t)image->w);
+    png_codec_set_rows(codec, image->pixel, (size_t)image->h, (size_t)image->w);
     png_write_image(codec->png, codec->row);
     png_write_end(codec->png, NULL);
     return true;
@@ -157,16 +157,16 @@ enum status image_write_png(const struct image *image, const char *path)
     codec.file = fopen(temp, "wb");
     if (!codec.file)
         FAIL(ST_FAIL, "cannot write '%s': %s", path, strerror(errno));
-    codec.png = png_create_write_struct(PNG_LIBPNG_VER_STRING, &codec, codec_on_error,
-                                        codec_on_warning);
+    codec.png = png_create_write_struct(PNG_LIBPNG_VER_STRING, &codec, png_codec_on_error,
+                                        png_codec_on_warning);
     ASSERT(codec.png);
     codec.info = png_create_info_struct(codec.png);
     ASSERT(codec.info);
     errno = 0;
-    bool good = codec_encode(&codec, image) && fflush(codec.file) == 0;
+    bool good = png_codec_encode(&codec, image) && fflush(codec.file) == 0;
     int error = errno;
     png_destroy_write_struct(&codec.png, &codec.info);
-    codec_release(&codec);
+    png_codec_release(&codec);
     fclose(codec.file);
     if (good)
         return fs_commit(temp, path);
