@@ -72,8 +72,8 @@ static void push_share(struct reduce *reduce, int lane, const struct team *team,
     }
 }
 
-/* Lanes one after the other, then the joining by `members` threads, one after the other:
-   none of them waits for another. */
+/* Pushes the grains of all lanes, lane by lane, then joins as `members` threads would,
+   one thread after the other. */
 static void reduce_range(struct reduce *reduce, int n, int lanes, int members, int begin,
                          int end)
 {
@@ -104,7 +104,7 @@ static void test_ranges(void **state)
     release(&reduce);
 }
 
-/* One lane with just the room that it asked for takes the longest and worst ranges. */
+/* One lane with exactly the room that it asked for takes the longest and worst ranges. */
 static void test_room(void **state)
 {
     (void)state;
@@ -135,8 +135,8 @@ static void test_room_for_all(void **state)
     assert_true(reduce_floats(part) > reduce_floats(all));
 }
 
-/* Vectors that become final range by range, from the end, with the place in the stack
-   taken before any of it is; then joined range by range, too. */
+/* Vectors become final range by range, from the end, after their place in the stack was
+   taken; then they are joined range by range. */
 static void test_promises(void **state)
 {
     (void)state;
@@ -170,7 +170,7 @@ struct job {
     int lanes, members, begin, end;
 };
 
-static void work(void *context, int thread)
+static void reduce_in_thread(void *context, int thread)
 {
     struct job *job = context;
     int lane = thread / job->members, b, e;
@@ -200,7 +200,7 @@ static void test_teams(void **state)
                                   .begin = n / 3,
                                   .end = n};
                 reduce_begin(&reduce, n);
-                team_run(lanes * members, work, &job);
+                team_run(lanes * members, reduce_in_thread, &job);
                 check_parts(&reduce, lanes, job.begin, job.end);
             }
         }
@@ -208,7 +208,7 @@ static void test_teams(void **state)
     release(&reduce);
 }
 
-/* A new batch forgets the last one. */
+/* Nothing of the previous batch is left in a new one. */
 static void test_begin(void **state)
 {
     (void)state;
