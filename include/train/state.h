@@ -24,8 +24,13 @@ struct run_state {
 struct state_vector {
     char group[32];
     float *data;
+    unsigned
+        rules; /* of the tensors in the file: the optimizer's are trained ones only */
 };
 #define STATE_VECTORS (2 + OPTIM_STATES)
+/* Does the file have this tensor of the vector? */
+bool state_vector_has(const struct state_vector *vector,
+                      const struct layer_tensor *tensor);
 /* The vectors that there are, in the file's order; returns how many. */
 int run_state_list(const struct run_state *state,
                    struct state_vector list[STATE_VECTORS]);

@@ -18,9 +18,9 @@ static void tensor_path(char path[FS_PATH], const char *group, const struct laye
 }
 
 /* Each tensor goes through one buffer, in the file's layout. */
-static enum status group_write(struct h5file *file, const char *group, int vector,
-                               const struct model *model, const struct state_stream *from,
-                               uint64_t *hash)
+static enum status group_write(struct h5file *file, const struct state_vector *of,
+                               int vector, const struct model *model,
+                               const struct state_stream *from, uint64_t *hash)
 {
     float *buffer = mem_zeroed(state_largest(model), sizeof *buffer);
     enum status st = ST_OK;
@@ -30,7 +30,9 @@ static enum status group_write(struct h5file *file, const char *group, int vecto
             const struct layer_tensor *tensor = &layer->tensor[t];
             char path[FS_PATH];
             size_t dim[H5FILE_DIMS];
-            tensor_path(path, group, layer, tensor);
+            if (!state_vector_has(of, tensor))
+                continue;
+            tensor_path(path, of->group, layer, tensor);
             for (int d = 0; d < tensor->dims; d++)
                 dim[d] = (size_t)tensor->dim[d];
             from->give(from->context, (struct tensor_name){vector, l, t}, buffer);
@@ -75,25 +77,31 @@ static enum status checkpoint_check_tensor(struct h5file *file, const char *path
 }
 
 /* Does the file have layers that the model lacks? */
-static enum status checkpoint_check_surplus(struct h5file *file, const char *group,
+static enum status checkpoint_check_surplus(struct h5file *file,
+                                            const struct state_vector *of,
                                             const struct model *model)
 {
     size_t there, here = 0;
-    for (int l = 0; l < model->layers; l++)
-        here += model->layer[l]->tensors > 0;
-    TRY(h5file_count(file, group, &there));
+    for (int l = 0; l < model->layers; l++) {
+        const struct layer *layer = model->layer[l];
+        bool held = false;
+        for (int t = 0; t < layer->tensors; t++)
+            held = held || state_vector_has(of, &layer->tensor[t]);
+        here += held;
+    }
+    TRY(h5file_count(file, of->group, &there));
     if (there > here)
         FAIL(ST_FAIL,
              "'%s' is of another network: '%s' has %zu layers there and %zu here",
-             h5file_path(file), group, there, here);
+             h5file_path(file), of->group, there, here);
     return ST_OK;
 }
 
-static enum status group_read(struct h5file *file, const char *group, int vector,
-                              const struct model *model, const struct state_stream *to,
-                              uint64_t *hash)
+static enum status group_read(struct h5file *file, const struct state_vector *of,
+                              int vector, const struct model *model,
+                              const struct state_stream *to, uint64_t *hash)
 {
-    TRY(checkpoint_check_surplus(file, group, model));
+    TRY(checkpoint_check_surplus(file, of, model));
     float *buffer = mem_zeroed(state_largest(model), sizeof *buffer);
     enum status st = ST_OK;
     for (int l = 0; l < model->layers; l++) {
@@ -101,7 +109,9 @@ static enum status group_read(struct h5file *file, const char *group, int vector
         for (int t = 0; t < layer->tensors; t++) {
             const struct layer_tensor *tensor = &layer->tensor[t];
             char path[FS_PATH];
-            tensor_path(path, group, layer, tensor);
+            if (!state_vector_has(of, tensor))
+                continue;
+            tensor_path(path, of->group, layer, tensor);
             TRY_TO(out, checkpoint_check_tensor(file, path, tensor));
             TRY_TO(out, h5file_read(file, path, H5FILE_F32, tensor->count, buffer));
             *hash = hash_bytes(buffer, tensor->count * sizeof *buffer, *hash);
@@ -124,7 +134,7 @@ static enum status checkpoint_write_arrays(struct h5file *file, const struct mod
     struct state_vector list[STATE_VECTORS];
     int vectors = run_state_list(like, list);
     for (int v = 0; v < vectors; v++)
-        TRY(group_write(file, list[v].group, v, model, from, hash));
+        TRY(group_write(file, &list[v], v, model, from, hash));
     return metrics_write(metrics, file, hash);
 }
 
@@ -136,7 +146,7 @@ static enum status checkpoint_read_arrays(struct h5file *file, const struct mode
     struct state_vector list[STATE_VECTORS];
     int vectors = run_state_list(like, list);
     for (int v = 0; v < vectors; v++)
-        TRY(group_read(file, list[v].group, v, model, to, hash));
+        TRY(group_read(file, &list[v], v, model, to, hash));
     return metrics_read(metrics, file, hash);
 }
 

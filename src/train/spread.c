@@ -5,30 +5,45 @@
 #include "base/mem.h"
 #include "base/where.h"
 
-/* Tensors of one vector, of the whole model. */
-static int spread_vector_tensors(const struct model *whole)
+/* Tensors of the whole model that a file has of one vector. */
+static int spread_tensors(const struct model *whole, const struct state_vector *vector)
 {
     int count = 0;
     for (int l = 0; l < whole->layers; l++)
-        count += whole->layer[l]->tensors;
+        for (int t = 0; t < whole->layer[l]->tensors; t++)
+            count += state_vector_has(vector, &whole->layer[l]->tensor[t]);
     return count;
 }
 
 static size_t spread_file_tensors(const struct spread *spread)
 {
-    return (size_t)spread->vectors * (size_t)spread_vector_tensors(spread->stage->whole);
+    struct state_vector list[STATE_VECTORS];
+    size_t count = 0;
+    run_state_list(spread->state, list);
+    for (int v = 0; v < spread->vectors; v++)
+        count += (size_t)spread_tensors(spread->stage->whole, &list[v]);
+    return count;
 }
 
 /* Tensor number `index` of a file. */
 static struct tensor_name spread_name(const struct spread *spread, size_t index)
 {
     const struct model *whole = spread->stage->whole;
-    int tensors = spread_vector_tensors(whole), left = (int)index % tensors;
-    struct tensor_name name = {.vector = (int)index / tensors};
-    while (left >= whole->layer[name.layer]->tensors)
-        left -= whole->layer[name.layer++]->tensors;
-    name.tensor = left;
-    return name;
+    struct state_vector list[STATE_VECTORS];
+    struct tensor_name name = {0};
+    int left = (int)index, count;
+    run_state_list(spread->state, list);
+    while (left >= (count = spread_tensors(whole, &list[name.vector]))) {
+        left -= count;
+        name.vector++;
+    }
+    for (;; name.layer++) {
+        const struct layer *layer = whole->layer[name.layer];
+        for (name.tensor = 0; name.tensor < layer->tensors; name.tensor++)
+            if (state_vector_has(&list[name.vector], &layer->tensor[name.tensor]) &&
+                left-- == 0)
+                return name;
+    }
 }
 
 static size_t spread_bytes(const struct spread *spread, struct tensor_name name)

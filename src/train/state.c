@@ -7,14 +7,21 @@
 #include "base/hash.h"
 #include "base/mem.h"
 
+bool state_vector_has(const struct state_vector *vector,
+                      const struct layer_tensor *tensor)
+{
+    return vector->rules & RANGE_BIT(tensor->rule);
+}
+
 int run_state_list(const struct run_state *state, struct state_vector list[STATE_VECTORS])
 {
     int count = 0;
-    list[count++] = (struct state_vector){"/weights", state->params};
+    list[count++] = (struct state_vector){"/weights", state->params, RANGES_ALL};
     if (state->ema)
-        list[count++] = (struct state_vector){"/ema", state->ema};
+        list[count++] = (struct state_vector){"/ema", state->ema, RANGES_ALL};
     for (int i = 0; i < state->optims; i++) {
         list[count].data = state->optim[i];
+        list[count].rules = RANGES_TRAINED;
         snprintf(list[count].group, sizeof list[count].group, "/optimizer/%s",
                  state->optim_name[i]);
         count++;
