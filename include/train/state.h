@@ -25,7 +25,7 @@ struct state_vector {
     char group[32];
     float *data;
     unsigned
-        rules; /* of the tensors that the file has: the optimizer's are trained ones */
+        rules; /* of the tensors in the file: the optimizer's are trained ones only */
 };
 #define STATE_VECTORS (2 + OPTIM_STATES)
 /* Does the file have this tensor of the vector? */

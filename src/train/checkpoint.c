@@ -18,7 +18,7 @@ static void tensor_path(char path[FS_PATH], const char *group, const struct laye
 }
 
 /* Each tensor goes through one buffer, in the file's layout. */
-static enum status group_write(struct h5file *file, const struct state_vector *part,
+static enum status group_write(struct h5file *file, const struct state_vector *of,
                                int vector, const struct model *model,
                                const struct state_stream *from, uint64_t *hash)
 {
@@ -30,9 +30,9 @@ static enum status group_write(struct h5file *file, const struct state_vector *p
             const struct layer_tensor *tensor = &layer->tensor[t];
             char path[FS_PATH];
             size_t dim[H5FILE_DIMS];
-            if (!state_vector_has(part, tensor))
+            if (!state_vector_has(of, tensor))
                 continue;
-            tensor_path(path, part->group, layer, tensor);
+            tensor_path(path, of->group, layer, tensor);
             for (int d = 0; d < tensor->dims; d++)
                 dim[d] = (size_t)tensor->dim[d];
             from->give(from->context, (struct tensor_name){vector, l, t}, buffer);
@@ -78,7 +78,7 @@ static enum status checkpoint_check_tensor(struct h5file *file, const char *path
 
 /* Does the file have layers that the model lacks? */
 static enum status checkpoint_check_surplus(struct h5file *file,
-                                            const struct state_vector *part,
+                                            const struct state_vector *of,
                                             const struct model *model)
 {
     size_t there, here = 0;
@@ -86,22 +86,22 @@ static enum status checkpoint_check_surplus(struct h5file *file,
         const struct layer *layer = model->layer[l];
         bool held = false;
         for (int t = 0; t < layer->tensors; t++)
-            held = held || state_vector_has(part, &layer->tensor[t]);
+            held = held || state_vector_has(of, &layer->tensor[t]);
         here += held;
     }
-    TRY(h5file_count(file, part->group, &there));
+    TRY(h5file_count(file, of->group, &there));
     if (there > here)
         FAIL(ST_FAIL,
              "'%s' is of another network: '%s' has %zu layers there and %zu here",
-             h5file_path(file), part->group, there, here);
+             h5file_path(file), of->group, there, here);
     return ST_OK;
 }
 
-static enum status group_read(struct h5file *file, const struct state_vector *part,
+static enum status group_read(struct h5file *file, const struct state_vector *of,
                               int vector, const struct model *model,
                               const struct state_stream *to, uint64_t *hash)
 {
-    TRY(checkpoint_check_surplus(file, part, model));
+    TRY(checkpoint_check_surplus(file, of, model));
     float *buffer = mem_zeroed(state_largest(model), sizeof *buffer);
     enum status st = ST_OK;
     for (int l = 0; l < model->layers; l++) {
@@ -109,9 +109,9 @@ static enum status group_read(struct h5file *file, const struct state_vector *pa
         for (int t = 0; t < layer->tensors; t++) {
             const struct layer_tensor *tensor = &layer->tensor[t];
             char path[FS_PATH];
-            if (!state_vector_has(part, tensor))
+            if (!state_vector_has(of, tensor))
                 continue;
-            tensor_path(path, part->group, layer, tensor);
+            tensor_path(path, of->group, layer, tensor);
             TRY_TO(out, checkpoint_check_tensor(file, path, tensor));
             TRY_TO(out, h5file_read(file, path, H5FILE_F32, tensor->count, buffer));
             *hash = hash_bytes(buffer, tensor->count * sizeof *buffer, *hash);

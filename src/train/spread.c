@@ -6,8 +6,7 @@
 #include "base/where.h"
 
 /* Tensors of the whole model that a file has of one vector. */
-static int spread_vector_tensors(const struct model *whole,
-                                 const struct state_vector *vector)
+static int spread_tensors(const struct model *whole, const struct state_vector *vector)
 {
     int count = 0;
     for (int l = 0; l < whole->layers; l++)
@@ -22,7 +21,7 @@ static size_t spread_file_tensors(const struct spread *spread)
     size_t count = 0;
     run_state_list(spread->state, list);
     for (int v = 0; v < spread->vectors; v++)
-        count += (size_t)spread_vector_tensors(spread->stage->whole, &list[v]);
+        count += (size_t)spread_tensors(spread->stage->whole, &list[v]);
     return count;
 }
 
@@ -34,7 +33,7 @@ static struct tensor_name spread_name(const struct spread *spread, size_t index)
     struct tensor_name name = {0};
     int left = (int)index, count;
     run_state_list(spread->state, list);
-    while (left >= (count = spread_vector_tensors(whole, &list[name.vector]))) {
+    while (left >= (count = spread_tensors(whole, &list[name.vector]))) {
         left -= count;
         name.vector++;
     }
