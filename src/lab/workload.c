@@ -1,5 +1,6 @@
 #include "lab/workload.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 #include "base/log.h"
@@ -133,10 +134,11 @@ static enum status group_warm_up(const struct step_group *group, struct solo *so
     return comm_agree(group->comm, st);
 }
 
-/* Takes `count` steps; total: their sum, with seconds from the first meeting to the last,
-   which is when the slowest rank is done. A rank whose step fails still meets. */
+/* Takes `count` steps; total: their sum on this rank; together: seconds from the first
+   meeting to the last, which is when the slowest rank is done. A rank whose step fails
+   still meets. */
 static enum status group_take_steps(struct step_group *group, struct solo *solo,
-                                    int count, struct step_times *total)
+                                    int count, struct step_times *total, double *together)
 {
     struct step_times step = {0};
     enum status st = ST_OK;
@@ -146,30 +148,33 @@ static enum status group_take_steps(struct step_group *group, struct solo *solo,
     for (int i = 0; i < count; i++) {
         if (st == ST_OK)
             st = solo_step(solo, &step);
+        total->seconds += step.seconds;
         total->backward += step.backward;
         total->update += step.update;
         total->excluded += step.excluded;
         group_meet(group);
     }
-    total->seconds = timer_now() - begin - total->excluded;
+    *together = timer_now() - begin - total->excluded;
     return comm_agree(group->comm, st);
 }
 
 /* The mean step: of as many as fit into a visit, the same number on all ranks. Where
-   threads share CPUs, they first take steps until the system has spread them. */
+   threads share CPUs, they first take steps until the system has spread them. A step
+   takes at least as long as this rank is busy with it: on a busy machine meetings may
+   have been shorter than those that were measured. */
 static enum status group_mean_step(struct step_group *group, struct solo *solo,
                                    bool crowded, struct step_times *mean)
 {
     struct step_times total;
-    double once;
+    double once, together;
     TRY(group_warm_up(group, solo, &once));
     crowded = comm_agree(group->comm, crowded ? ST_FAIL : ST_OK) != ST_OK;
     int settle = steps_in(SETTLE_SECONDS, once);
     int count = crowded ? settle : steps_in(VISIT_SECONDS, once);
     if (crowded)
-        TRY(group_take_steps(group, solo, settle, &total));
-    TRY(group_take_steps(group, solo, count, &total));
-    mean->seconds = total.seconds / count - group->meeting;
+        TRY(group_take_steps(group, solo, settle, &total, &together));
+    TRY(group_take_steps(group, solo, count, &total, &together));
+    mean->seconds = fmax(together / count - group->meeting, total.seconds / count);
     mean->backward = total.backward / count;
     mean->update = total.update / count;
     return ST_OK;
