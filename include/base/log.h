@@ -20,8 +20,9 @@
 /* Identity of this process; before the call it is rank 0. Copies host. */
 void log_init(int rank, const char *host);
 
-/* true: only rank 0 reports failures; false: every rank reports its own. */
-void log_set_replicated(bool on);
+/* true: only rank 0 reports failures; false: every rank reports its own. Returns the
+   setting before, for the end of a scope. */
+bool log_set_replicated(bool on);
 
 /* A result: stdout, as formatted (the caller writes the '\n'). Rank 0 only. */
 void log_out(const char *fmt, ...) PRINTF_LIKE(1, 2);

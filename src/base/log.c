@@ -46,9 +46,11 @@ void log_init(int rank, const char *host)
     snprintf(speaker.host, sizeof speaker.host, "%s", host);
 }
 
-void log_set_replicated(bool on)
+bool log_set_replicated(bool on)
 {
+    bool before = speaker.replicated;
     speaker.replicated = on;
+    return before;
 }
 
 /* Some of it was read from files, which may hold anything: what a terminal would obey is

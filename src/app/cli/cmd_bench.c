@@ -5,6 +5,7 @@
 #include "app/cli/commands.h"
 #include "app/config/config.h"
 #include "app/run/placement.h"
+#include "app/run/stall.h"
 #include "base/log.h"
 #include "base/table.h"
 #include "cmd_bench.h"
@@ -74,7 +75,7 @@ static enum status bench_step(struct comm *comm, const struct bench_request *req
     TRY(trial_read_list("batch", request->batches, &batches));
     TRY(trial_read_list("threads", request->threads, &threads));
     for (int t = 0; t < threads.count; t++)
-        TRY(run_check_threads(comm, threads.value[t]));
+        TRY(placement_check_threads(comm, threads.value[t]));
     double registers = peak_registers(), sgemm = peak_sgemm();
     if (!request->json)
         bench_print_machine(registers, sgemm);
@@ -107,7 +108,7 @@ enum status cmd_bench(struct comm *comm, int argc, char **argv)
         .batches = "16,64,256,1024",
         .bytes = "4096,16384,65536,262144,1200000,4194304,16777216,67108864",
         .repeats = 7,
-        .stall_timeout = RUN_STALL_TIMEOUT,
+        .stall_timeout = STALL_TIMEOUT,
     };
     const struct cli_option options[] = {
         {"batch", CLI_TEXT, &request.batches, "N,N,...", "batch sizes (16,64,256,1024)"},
@@ -122,7 +123,7 @@ enum status cmd_bench(struct comm *comm, int argc, char **argv)
         {"grains", CLI_INT, &request.grains, "N",
          "reduce: vectors that are added (one of each rank)"},
         {"json", CLI_FLAG, &request.json, NULL, "an array of objects instead of a table"},
-        {"stall-timeout", CLI_INT, &request.stall_timeout, "SECONDS", RUN_STALL_HELP},
+        {"stall-timeout", CLI_INT, &request.stall_timeout, "SECONDS", STALL_HELP},
         {0},
     };
     const struct cli_command command = {
@@ -140,13 +141,13 @@ enum status cmd_bench(struct comm *comm, int argc, char **argv)
     request.config = count > 1 ? operand[1] : NULL;
     if (request.repeats < 1)
         FAIL(ST_USAGE, "'--repeats 0': at least one is needed");
-    TRY(run_watch(comm, request.stall_timeout));
+    TRY(stall_watch(comm, request.stall_timeout));
     if (strcmp(operand[0], "reduce") == 0)
         return bench_reduce(comm, &request);
-    struct run_ranks ranks;
-    run_ranks_init(&ranks, comm, 0);
-    int share = run_threads(&ranks, comm);
-    run_ranks_release(&ranks);
+    struct placement ranks;
+    placement_init(&ranks, comm, 0);
+    int share = placement_threads(&ranks, comm);
+    placement_release(&ranks);
     snprintf(both, sizeof both, share > 1 ? "1,%d" : "1", share);
     if (!request.threads)
         request.threads = both;

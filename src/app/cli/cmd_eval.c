@@ -7,6 +7,7 @@
 #include "app/run/memory.h"
 #include "app/run/network.h"
 #include "app/run/placement.h"
+#include "app/run/stall.h"
 #include "app/run/stages.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -32,7 +33,7 @@ struct session {
     enum dataset_split split;
     struct network network;
     struct dataset dataset;
-    struct run_ranks ranks;
+    struct placement ranks;
     struct stages stages;
     struct crew crew;
     struct loader loader;
@@ -93,7 +94,7 @@ static enum status read_weights(struct session *session)
 /* A replica's stages have as many lanes. */
 static void choose_plan(struct session *session, struct parallel_plan *plan)
 {
-    double fewest = -run_threads(&session->ranks, session->comm);
+    double fewest = -placement_threads(&session->ranks, session->comm);
     plan_init(plan, (int)-fewest);
     if (session->stages.stage.count == 1)
         return;
@@ -131,7 +132,7 @@ static enum status set_up(struct session *session)
     TRY(stages_open_trained(&session->stages, session->comm, &session->network.model,
                             &session->network.config.run.parallel, (int)request->stages));
     log_set_replicated(false);
-    run_ranks_init(&session->ranks, session->comm, (int)request->threads);
+    placement_init(&session->ranks, session->comm, (int)request->threads);
     TRY(share_network(session));
     loader_init(&session->loader, &session->dataset, session->split);
     session->loader.input = network_input(&session->network);
@@ -207,7 +208,7 @@ static enum status run(struct session *session)
                  session->request->out ? &session->rows : NULL));
     const struct evaluation *result = &session->result;
     double seconds = timer_now() - begin;
-    run_ranks_print(&session->ranks);
+    placement_print(&session->ranks);
     stages_print(&session->stages);
     log_out("%-10s %s, step %llu%s\n", "checkpoint", session->request->checkpoint,
             (unsigned long long)network->info.progress.step,
@@ -242,7 +243,7 @@ static enum status parse_request(struct comm *comm, struct request *request,
          "ranks that share the layers, so that none has all (1): cut as in training if "
          "stages were named there, P of them, else so that the heaviest has least "
          "weight"},
-        {"stall-timeout", CLI_INT, &request->stall_timeout, "SECONDS", RUN_STALL_HELP},
+        {"stall-timeout", CLI_INT, &request->stall_timeout, "SECONDS", STALL_HELP},
         {0},
     };
     const struct cli_command command = {
@@ -258,7 +259,7 @@ static enum status parse_request(struct comm *comm, struct request *request,
     if (request->stages < 1)
         FAIL(ST_USAGE, "'--pipeline %lld': a whole number from 1 is expected",
              request->stages);
-    TRY(run_check_threads(comm, request->threads));
+    TRY(placement_check_threads(comm, request->threads));
     for (*split = 0; *split < DATASET_SPLITS; ++*split)
         if (strcmp(request->split, dataset_split_name[*split]) == 0)
             return ST_OK;
@@ -268,20 +269,20 @@ static enum status parse_request(struct comm *comm, struct request *request,
 enum status cmd_eval(struct comm *comm, int argc, char **argv)
 {
     struct request request = {
-        .split = "test", .stages = 1, .stall_timeout = RUN_STALL_TIMEOUT};
+        .split = "test", .stages = 1, .stall_timeout = STALL_TIMEOUT};
     struct session session = {.comm = comm, .request = &request};
     bool help;
     TRY(parse_request(comm, &request, &session.split, argc, argv, &help));
     if (help)
         return ST_OK;
-    TRY(run_watch(comm, request.stall_timeout));
+    TRY(stall_watch(comm, request.stall_timeout));
     enum status st = run(&session);
     evaluation_release(&session.result);
     evaluation_rows_release(&session.rows);
     loader_release(&session.loader);
     crew_release(&session.crew);
     stages_close(&session.stages);
-    run_ranks_release(&session.ranks);
+    placement_release(&session.ranks);
     dataset_close(&session.dataset);
     network_close(&session.network);
     return st;

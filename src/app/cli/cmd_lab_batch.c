@@ -4,6 +4,7 @@
 
 #include "app/cli/cli.h"
 #include "app/run/placement.h"
+#include "app/run/stall.h"
 #include "base/log.h"
 #include "base/table.h"
 #include "cmd_lab.h"
@@ -114,14 +115,14 @@ enum status lab_batch(struct comm *comm, int argc, char **argv)
 {
     struct request request = {.batches = "1,2,4,8,16,32,64,128,256,512,1024",
                               .repeats = 5,
-                              .stall_timeout = RUN_STALL_TIMEOUT};
+                              .stall_timeout = STALL_TIMEOUT};
     const struct cli_option options[] = {
         {"batch", CLI_TEXT, &request.batches, "N,N,...", "batch sizes (1,2,4,...,1024)"},
         {"threads", CLI_INT, &request.threads, "T",
          "threads per rank (all of its share)"},
         {"repeats", CLI_INT, &request.repeats, "N",
          "runs of which the median is told (5)"},
-        {"stall-timeout", CLI_INT, &request.stall_timeout, "SECONDS", RUN_STALL_HELP},
+        {"stall-timeout", CLI_INT, &request.stall_timeout, "SECONDS", STALL_HELP},
         {0},
     };
     const struct cli_command command = {
@@ -129,7 +130,7 @@ enum status lab_batch(struct comm *comm, int argc, char **argv)
         "Measure training steps over batch sizes, also under mpirun: images per second,\n"
         "latency, memory, the share of communication, and from which batch on it is\n"
         "enough."};
-    struct run_ranks ranks;
+    struct placement ranks;
     int count;
     TRY(cli_parse(&command, options, argc, argv, &request.config, &count));
     if (count < 0)
@@ -138,10 +139,10 @@ enum status lab_batch(struct comm *comm, int argc, char **argv)
         request.config = NULL;
     if (request.repeats < 1)
         FAIL(ST_USAGE, "'--repeats 0': at least one is needed");
-    TRY(run_watch(comm, request.stall_timeout));
-    TRY(run_check_threads(comm, request.threads));
-    run_ranks_init(&ranks, comm, (int)request.threads);
-    int threads = run_threads(&ranks, comm);
-    run_ranks_release(&ranks);
+    TRY(stall_watch(comm, request.stall_timeout));
+    TRY(placement_check_threads(comm, request.threads));
+    placement_init(&ranks, comm, (int)request.threads);
+    int threads = placement_threads(&ranks, comm);
+    placement_release(&ranks);
     return run(comm, &request, threads);
 }

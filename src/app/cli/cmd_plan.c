@@ -5,8 +5,10 @@
 
 #include "app/cli/cli.h"
 #include "app/cli/commands.h"
+#include "app/run/agree.h"
 #include "app/run/memory.h"
 #include "app/run/placement.h"
+#include "app/run/stall.h"
 #include "app/run/run_config.h"
 #include "app/version.h"
 #include "base/fs.h"
@@ -38,7 +40,7 @@ struct session {
     struct dataset dataset;
     bool letters; /* it is built-in letters */
     struct model model;
-    struct run_ranks ranks;
+    struct placement ranks;
     struct scaling *scaling;
     int rows, row[ROWS]; /* numbers of ranks */
 };
@@ -59,7 +61,7 @@ static enum status parse_request(struct request *request, int argc, char **argv,
         {"network", CLI_TEXT, &request->network, "SPEED,LATENCY",
          "between nodes, instead of measuring it: 10Gbit,20us"},
         {"out", CLI_TEXT, &request->out, "FILE", "HDF5, for scripts/plot_scaling.py"},
-        {"stall-timeout", CLI_INT, &request->stall_timeout, "SECONDS", RUN_STALL_HELP},
+        {"stall-timeout", CLI_INT, &request->stall_timeout, "SECONDS", STALL_HELP},
         {0},
     };
     const struct cli_command command = {
@@ -163,12 +165,11 @@ static enum status open_model(struct session *session)
 {
     const struct dataset_info *data = &session->dataset.info;
     const struct shape in = {data->h, data->w, 1};
-    char why[STATUS_TEXT];
-    status_capture(why);
+    struct agree agree;
+    agree_begin(&agree);
     enum status st = model_init(&session->model, &session->config.model, in,
                                 data->classes, session->config.run.train.grain);
-    status_capture(NULL);
-    return run_agree(session->comm, st, why);
+    return agree_end(&agree, session->comm, st);
 }
 
 static double load_average(struct comm *comm)
@@ -201,8 +202,8 @@ static enum status describe(struct session *session)
     const struct run_options *run = &session->config.run;
     struct scaling *scaling = session->scaling;
     size_t images = session->dataset.info.count[DATASET_TRAIN];
-    int threads = run_threads(&session->ranks, session->comm);
-    int cpus = run_node_cpus(&session->ranks, session->comm);
+    int threads = placement_threads(&session->ranks, session->comm);
+    int cpus = placement_node_cpus(&session->ranks, session->comm);
     int measured = comm_size(session->comm), nearby = node_ranks(session->comm);
     int alone = cpus / threads > 0 ? cpus / threads : 1;
     if (measured > 1 && request->per_node > nearby)
@@ -284,7 +285,7 @@ static enum status set_up(struct session *session)
     TRY(open_data(session));
     TRY(open_model(session));
     log_set_replicated(false);
-    run_ranks_init(&session->ranks, comm, session->config.run.parallel.threads);
+    placement_init(&session->ranks, comm, session->config.run.parallel.threads);
     log_set_replicated(true);
     TRY(describe(session));
     TRY(check_memory(session));
@@ -349,19 +350,19 @@ static enum status plan(struct session *session)
 
 enum status cmd_plan(struct comm *comm, int argc, char **argv)
 {
-    struct request request = {.stall_timeout = RUN_STALL_TIMEOUT};
+    struct request request = {.stall_timeout = STALL_TIMEOUT};
     bool help;
     TRY(parse_request(&request, argc, argv, &help));
     if (help)
         return ST_OK;
-    TRY(run_watch(comm, request.stall_timeout));
+    TRY(stall_watch(comm, request.stall_timeout));
     struct session session = {.comm = comm, .request = &request};
     session.scaling = mem_zeroed(1, sizeof *session.scaling);
     config_init(&session.config);
     enum status st = plan(&session);
     model_release(&session.model);
     dataset_close(&session.dataset);
-    run_ranks_release(&session.ranks);
+    placement_release(&session.ranks);
     config_release(&session.config);
     free(session.scaling);
     return st;

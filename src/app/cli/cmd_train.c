@@ -5,10 +5,12 @@
 #include "app/cli/cli.h"
 #include "app/cli/commands.h"
 #include "app/config/config.h"
+#include "app/run/agree.h"
 #include "app/run/deadline.h"
 #include "app/run/memory.h"
 #include "app/run/network.h"
 #include "app/run/placement.h"
+#include "app/run/stall.h"
 #include "app/run/run_config.h"
 #include "app/run/run_folder.h"
 #include "app/run/stages.h"
@@ -41,7 +43,7 @@ struct session {
     const struct request *request;
     struct config config;
     char *text; /* of the config, as checkpoints store it */
-    struct run_ranks ranks;
+    struct placement ranks;
     struct dataset dataset;
     struct model model; /* the whole network */
     struct stages stages;
@@ -75,7 +77,7 @@ static enum status parse_request(struct request *request, int argc, char **argv,
          "beginning"},
         {"check", CLI_FLAG, &request->check, NULL,
          "say what would be trained, and touch nothing"},
-        {"stall-timeout", CLI_INT, &request->stall_timeout, "SECONDS", RUN_STALL_HELP},
+        {"stall-timeout", CLI_INT, &request->stall_timeout, "SECONDS", STALL_HELP},
         {"set", CLI_TEXTS, &request->set, "SECTION.KEY=VALUE", "overrides the config"},
         {0},
     };
@@ -150,12 +152,11 @@ static enum status describe_model(struct session *session)
     const struct dataset_info *data = &session->dataset.info;
     const struct shape in = {data->h, data->w, 1};
     const struct run_options *run = &session->config.run;
-    char why[STATUS_TEXT];
-    status_capture(why);
+    struct agree agree;
+    agree_begin(&agree);
     enum status st = (run->parallel.pipeline > 1 ? model_describe : model_init)(
         &session->model, &session->config.model, in, data->classes, run->train.grain);
-    status_capture(NULL);
-    TRY(run_agree(session->comm, st, why));
+    TRY(agree_end(&agree, session->comm, st));
     return stages_open(&session->stages, session->comm, &session->model, run,
                        session->request->check);
 }
@@ -178,15 +179,15 @@ static enum status set_up(struct session *session)
     if (data->count[DATASET_TRAIN] == 0)
         FAIL(ST_FAIL, "'%s' holds no training images", data->path);
     TRY(describe_model(session));
-    run_ranks_find(&session->ranks, session->comm, run->parallel.threads);
-    int threads = run_threads(&session->ranks, session->comm);
+    placement_find(&session->ranks, session->comm, run->parallel.threads);
+    int threads = placement_threads(&session->ranks, session->comm);
     struct trainer_setup setup = {
         .comm = session->comm,
         .dataset = &session->dataset,
         .model = &session->model,
         .stage = &session->stages.stage,
         .options = run,
-        .spare_cpus = run_spare_cpus(&session->ranks, session->comm),
+        .spare_cpus = placement_spare_cpus(&session->ranks, session->comm),
         .folder = session->folder.path,
         .lock = &session->folder.lock,
         .config_text = session->text,
@@ -198,7 +199,7 @@ static enum status set_up(struct session *session)
     enum status st = comm_rank(session->comm) == 0 ? open_on_rank_0(session) : ST_OK;
     TRY(comm_agree(session->comm, st));
     log_set_replicated(false);
-    run_ranks_note(&session->ranks,
+    placement_note(&session->ranks,
                    session->comm); /* the log has it, now that it is open */
     setup.deadline = session->deadline;
     TRY(tuning_choose(&setup, threads, request->check ? TUNING_OFF : request->tune,
@@ -262,7 +263,7 @@ static void print_header(const struct session *session)
     for (int i = 0; i < session->request->argc; i++)
         log_out(" %s", session->request->argv[i]);
     log_out("\n");
-    run_ranks_print(&session->ranks);
+    placement_print(&session->ranks);
     log_out("%-10s %s, %s kernels\n", "cpu", cpu_model(), cpu_isa_name(cpu_isa()));
     log_out("%-10s %s, one thread per call; %s\n", "libraries", cpu_blas(),
             comm_version());
@@ -368,12 +369,12 @@ static enum status train(struct session *session)
 
 enum status cmd_train(struct comm *comm, int argc, char **argv)
 {
-    struct request request = {.stall_timeout = RUN_STALL_TIMEOUT};
+    struct request request = {.stall_timeout = STALL_TIMEOUT};
     bool help;
     TRY(parse_request(&request, argc, argv, &help));
     if (help)
         return ST_OK;
-    TRY(run_watch(comm, request.stall_timeout));
+    TRY(stall_watch(comm, request.stall_timeout));
     struct session session = {.comm = comm, .request = &request, .begin = timer_now()};
     config_init(&session.config);
     enum status st = train(&session);
@@ -386,7 +387,7 @@ enum status cmd_train(struct comm *comm, int argc, char **argv)
     run_folder_close(&session.folder);
     model_release(&session.model);
     dataset_close(&session.dataset);
-    run_ranks_release(&session.ranks);
+    placement_release(&session.ranks);
     config_release(&session.config);
     free(session.text);
     return st;

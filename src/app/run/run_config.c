@@ -32,5 +32,5 @@ enum status run_config_read(struct config *config, struct comm *comm,
     }
     if (request->threads > 0)
         config->run.parallel.threads = (int)request->threads;
-    return run_check_threads(comm, config->run.parallel.threads);
+    return placement_check_threads(comm, config->run.parallel.threads);
 }
