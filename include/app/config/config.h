@@ -9,9 +9,13 @@
 #ifndef LOCKSTEP_APP_CONFIG_CONFIG_H
 #define LOCKSTEP_APP_CONFIG_CONFIG_H
 
+#include <stdbool.h>
+
 #include "base/status.h"
 #include "nn/model.h"
 #include "train/options.h"
+
+#define CONFIG_RANGE 256 /* bytes of a description of the values of a key */
 
 struct data_options {
     char *file;    /* owned; "" when not given */
@@ -54,7 +58,11 @@ enum status config_compare(const struct config *then, const struct config *now,
 /* The non-default keys, one per show() call: "train.batch=64". */
 void config_show_changed(const struct config *config, void (*show)(const char *line));
 
-/* The table itself, printed with log_out. */
-void config_print_help(void);
+/* What the help says about key `i`; false: there are no more. Pointers to static text. */
+struct config_key_help {
+    const char *section, *name, *initial, *help;
+    char range[CONFIG_RANGE]; /* "a whole number from 1 to 65536" */
+};
+bool config_describe_key(int i, struct config_key_help *key);
 
 #endif

@@ -272,7 +272,8 @@ static enum status set_up(struct session *session)
         .path = request->config,
         .data = request->data,
         .threads = request->threads,
-        .set = &request->set,
+        .assignment = request->set.text,
+        .assignments = request->set.count,
     };
     TRY(run_config_read(&session->config, comm, &wanted));
     if (*session->config.data.file)

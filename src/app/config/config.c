@@ -64,31 +64,31 @@ static int value_count(const struct config *config, const struct config_key *key
     return key->kind == KEY_LAYERS ? config->model.count : 1;
 }
 
-static void expected(const struct config_key *key, char text[VALUE])
+static void expected(const struct config_key *key, char text[CONFIG_RANGE])
 {
     int used = 0;
     switch (key->kind) {
     case KEY_INT:
     case KEY_LONG:
-        snprintf(text, VALUE, "a whole number from %.0f to %.0f", key->lo, key->hi);
+        snprintf(text, CONFIG_RANGE, "a whole number from %.0f to %.0f", key->lo, key->hi);
         break;
     case KEY_U64:
-        snprintf(text, VALUE, "a whole number from 0");
+        snprintf(text, CONFIG_RANGE, "a whole number from 0");
         break;
     case KEY_REAL:
-        snprintf(text, VALUE, "a number from %g to %g", key->lo, key->hi);
+        snprintf(text, CONFIG_RANGE, "a number from %.10g to %.10g", key->lo, key->hi);
         break;
     case KEY_BOOL:
-        snprintf(text, VALUE, "on or off");
+        snprintf(text, CONFIG_RANGE, "on or off");
         break;
     case KEY_WORD:
         for (int i = 0; key->words[i]; i++)
-            used += snprintf(text + used, (size_t)(VALUE - used), "%s%s", i ? " | " : "",
+            used += snprintf(text + used, (size_t)(CONFIG_RANGE - used), "%s%s", i ? " | " : "",
                              key->words[i]);
         break;
     case KEY_TEXT:
     case KEY_LAYERS:
-        snprintf(text, VALUE, "text");
+        snprintf(text, CONFIG_RANGE, "text");
         break;
     }
 }
@@ -186,7 +186,7 @@ enum status config_set_key(struct config *config, const char *section, const cha
             FAIL(ST_USAGE, "%s: more than %d layers", where, MODEL_LAYERS);
         if (assign(config, key, value, where))
             return ST_OK;
-        char text[VALUE];
+        char text[CONFIG_RANGE];
         expected(key, text);
         FAIL(ST_USAGE, "%s: '%s = %s': expected %s", where, name, value, text);
     }
@@ -315,16 +315,12 @@ void config_show_changed(const struct config *config, void (*show)(const char *l
     config_release(&initial);
 }
 
-void config_print_help(void)
+bool config_describe_key(int i, struct config_key_help *help)
 {
-    const char *section = "";
-    for (int i = 0; i < config_key_count; i++) {
-        const struct config_key *key = &config_keys[i];
-        char range[VALUE];
-        expected(key, range);
-        if (strcmp(section, key->section) != 0)
-            log_out("\n  [%s]\n", key->section);
-        section = key->section;
-        log_out("  %-16s %-8s %s (%s)\n", key->name, key->initial, key->help, range);
-    }
+    if (i >= config_key_count)
+        return false;
+    const struct config_key *key = &config_keys[i];
+    *help = (struct config_key_help){key->section, key->name, key->initial, key->help, ""};
+    expected(key, help->range);
+    return true;
 }

@@ -24,8 +24,8 @@ enum status run_config_read(struct config *config, struct comm *comm,
     st = config_parse(config, text, base ? base + 1 : request->path);
     free(text);
     TRY(st);
-    for (int i = 0; i < request->set->count; i++)
-        TRY(config_set(config, request->set->text[i]));
+    for (int i = 0; i < request->assignments; i++)
+        TRY(config_set(config, request->assignment[i]));
     if (request->data) {
         free(config->data.file);
         config->data.file = mem_strdup(request->data);
