@@ -47,10 +47,10 @@ struct cli_command {
     const char *summary;  /* one sentence, then more if needed; lines of 79 at most */
 };
 
-/* Reads a command line. argv[0] is the first word after the command's name. Operands go to
-   operand[0 .. *count), between `least` and `most` of them (operand may be NULL if there
-   are none). --help prints the help on stdout and sets *count to -1: the caller then
-   returns ST_OK without doing anything. */
+/* Reads a command line. argv[0] is the first word after the command's name. Operands go
+   to operand[0 .. *count), between `least` and `most` of them (operand may be NULL if
+   there are none). --help prints the help on stdout and sets *count to -1: the caller
+   then returns ST_OK without doing anything. */
 enum status cli_parse(const struct cli_command *command, const struct cli_option *options,
                       int argc, char **argv, const char **operand, int *count) MUST_CHECK;
 

@@ -24,7 +24,6 @@ void agree_begin(struct agree *agree);
 
 /* Collective. st: what this rank's work returned. Returns on every rank the status of the
    first rank that failed, which alone prints its message. */
-enum status agree_end(struct agree *agree, struct comm *comm,
-                      enum status st) MUST_CHECK;
+enum status agree_end(struct agree *agree, struct comm *comm, enum status st) MUST_CHECK;
 
 #endif

@@ -12,8 +12,8 @@ struct comm;
 #define STALL_HELP    "end the job if no rank makes progress for so long (600); 0: never"
 
 /* Collective. Starts the watch (comm/watch.h): until comm_finish a job in which no rank
-   makes progress for `seconds` is ended. 0: it is not. Setup is watched as well: reading a
-   large data set counts as progress. ST_USAGE if the timeout is too long. */
+   makes progress for `seconds` is ended. 0: it is not. Setup is watched as well: reading
+   a large data set counts as progress. ST_USAGE if the timeout is too long. */
 enum status stall_watch(struct comm *comm, long long seconds) MUST_CHECK;
 
 #endif

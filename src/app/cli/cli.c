@@ -65,7 +65,7 @@ static const struct cli_option *cli_find_option(const struct cli_option *options
 }
 
 static enum status cli_unknown_option(const struct cli_command *command,
-                           const struct cli_option *options, const char *word)
+                                      const struct cli_option *options, const char *word)
 {
     const char *names[OPTIONS_MAX];
     int count = 0;
@@ -116,8 +116,8 @@ static enum status cli_set_option(const struct cli_option *option, const char *v
 
 /* Reads the option at argv[*i] and moves *i to its last word. */
 static enum status cli_take_option(const struct cli_command *command,
-                               const struct cli_option *options, int argc, char **argv,
-                               int *i)
+                                   const struct cli_option *options, int argc,
+                                   char **argv, int *i)
 {
     const char *word = argv[*i], *equals = strchr(word, '=');
     size_t length = equals ? (size_t)(equals - word) - 2 : strlen(word + 2);

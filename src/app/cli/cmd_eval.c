@@ -7,8 +7,8 @@
 #include "app/run/memory.h"
 #include "app/run/network.h"
 #include "app/run/placement.h"
-#include "app/run/stall.h"
 #include "app/run/stages.h"
+#include "app/run/stall.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/timer.h"
@@ -257,7 +257,7 @@ static enum status parse_request(struct comm *comm, struct request *request,
     if (!request->data)
         FAIL(ST_USAGE, "which data set? give --data FILE");
     if (request->stages < 1)
-        FAIL(ST_USAGE, "'--pipeline %lld': a whole number from 1 is expected",
+        FAIL(ST_USAGE, "'--pipeline %lld': expected a whole number from 1",
              request->stages);
     TRY(placement_check_threads(comm, request->threads));
     for (*split = 0; *split < DATASET_SPLITS; ++*split)

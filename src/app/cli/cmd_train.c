@@ -149,7 +149,8 @@ static enum status train_open_data(struct train_session *session)
     return ST_OK;
 }
 
-/* Some hosts may lack the memory for the network; a pipeline needs its description only. */
+/* Some hosts may lack the memory for the network; a pipeline needs its description only.
+ */
 static enum status train_open_network(struct train_session *session)
 {
     const struct dataset_info *data = &session->dataset.info;

@@ -131,7 +131,8 @@ void train_print_notes(const struct train_session *session)
         log_note("'%s' has no test images: no evaluation", session->dataset.info.path);
 }
 
-/* A network trained in stages may not fit into one process: evaluate it in stages, too. */
+/* A network trained in stages may not fit into one process: evaluate it in stages, too.
+ */
 void train_print_next(const struct train_session *session)
 {
     const char *run = session->folder.path, *data = session->config.data.file;
@@ -143,4 +144,3 @@ void train_print_next(const struct train_session *session)
     else
         log_out("lockstep eval %s --data %s\n", run, data);
 }
-

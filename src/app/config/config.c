@@ -70,7 +70,8 @@ static void expected(const struct config_key *key, char text[CONFIG_RANGE])
     switch (key->kind) {
     case KEY_INT:
     case KEY_LONG:
-        snprintf(text, CONFIG_RANGE, "a whole number from %.0f to %.0f", key->lo, key->hi);
+        snprintf(text, CONFIG_RANGE, "a whole number from %.0f to %.0f", key->lo,
+                 key->hi);
         break;
     case KEY_U64:
         snprintf(text, CONFIG_RANGE, "a whole number from 0");
@@ -83,8 +84,8 @@ static void expected(const struct config_key *key, char text[CONFIG_RANGE])
         break;
     case KEY_WORD:
         for (int i = 0; key->words[i]; i++)
-            used += snprintf(text + used, (size_t)(CONFIG_RANGE - used), "%s%s", i ? " | " : "",
-                             key->words[i]);
+            used += snprintf(text + used, (size_t)(CONFIG_RANGE - used), "%s%s",
+                             i ? " | " : "", key->words[i]);
         break;
     case KEY_TEXT:
     case KEY_LAYERS:
@@ -147,7 +148,7 @@ void config_release(struct config *config)
 
 static enum status unknown_key(const char *where, const char *section, const char *name)
 {
-    const char *names[128], *sections[128];
+    const char *names[CONFIG_KEYS_MAX], *sections[CONFIG_KEYS_MAX];
     int count = 0, known = 0;
     for (int i = 0; i < config_key_count; i++) {
         sections[i] = config_keys[i].section;
@@ -320,7 +321,8 @@ bool config_describe_key(int i, struct config_key_help *help)
     if (i >= config_key_count)
         return false;
     const struct config_key *key = &config_keys[i];
-    *help = (struct config_key_help){key->section, key->name, key->initial, key->help, ""};
+    *help =
+        (struct config_key_help){key->section, key->name, key->initial, key->help, ""};
     expected(key, help->range);
     return true;
 }

@@ -85,3 +85,5 @@ const struct config_key config_keys[] = {
 /* clang-format on */
 
 const int config_key_count = sizeof config_keys / sizeof config_keys[0];
+_Static_assert(sizeof config_keys / sizeof config_keys[0] <= CONFIG_KEYS_MAX,
+               "raise CONFIG_KEYS_MAX");

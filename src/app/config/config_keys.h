@@ -29,6 +29,7 @@ struct config_key {
     const char *const *words; /* KEY_WORD: the value is an index into this */
 };
 
+#define CONFIG_KEYS_MAX 128
 extern const struct config_key config_keys[];
 extern const int config_key_count;
 

@@ -93,18 +93,18 @@ static void test_refused(void **state)
     refuse("-x", 0, "unknown option '-x'; see 'lockstep try --help'");
     refuse("--flag=1", 0, "'--flag' takes no value");
     refuse("--text", 0, "'--text' needs a value: --text FILE");
-    refuse("--whole x", 0, "'--whole x': a whole number from 0 is expected");
+    refuse("--whole x", 0, "'--whole x': expected a whole number from 0");
     refuse("--whole -1", 0, "'--whole -1'");
     refuse("--whole 99999999999", 0, "'--whole 99999999999'");
-    refuse("--wide 1.5", 0, "'--wide 1.5': a whole number from 0 is expected");
-    refuse("--real nan", 0, "'--real nan': a number from 0 is expected");
+    refuse("--wide 1.5", 0, "'--wide 1.5': expected a whole number from 0");
+    refuse("--real nan", 0, "'--real nan': expected a number from 0");
     refuse("a b c d", 0, "'d' is one operand too many; see 'lockstep try --help'");
     refuse("a", 2, "usage: lockstep try FILE...; see 'lockstep try --help'");
     refuse("--tex a", 0, "did you mean '--text'?"); /* no abbreviations */
     char line[1000] = "";
     for (int i = 0; i <= CLI_TEXTS_MAX; i++)
         strcat(line, "--set=x ");
-    refuse(line, 0, "'--set' is given more than 64 times");
+    refuse(line, 0, "'--set' may be given at most 64 times");
 }
 
 static void expect_help(const char *line)
@@ -116,7 +116,7 @@ static void expect_help(const char *line)
     char *help = said + scratch_heard;
     scratch_heard = (long)bytes;
     assert_int_equal(
-        strncmp(help, "usage: lockstep try FILE... [options]\n\nTries.\n", 46), 0);
+        strncmp(help, "Usage: lockstep try [OPTION]... FILE...\n\nTries.\n", 48), 0);
     for (int i = 0; options[i].name; i++) {
         assert_non_null(strstr(help, options[i].name));
         assert_non_null(strstr(help, options[i].help));

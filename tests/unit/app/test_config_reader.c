@@ -24,8 +24,7 @@ static void test_forms(void **state)
     config_release(&c);
 }
 
-/* Any path that can be opened can be read back from a checkpoint; inih's own lines are
-   short. */
+/* Any path that can be opened can be read back from a checkpoint. */
 static void test_long_path(void **state)
 {
     (void)state;
@@ -128,7 +127,7 @@ static void test_long_comment(void **state)
 static void test_long_value_without_key(void **state)
 {
     (void)state;
-    const char *marks = "\xEF\xBB\xBF\xEF\xBB\xBF"; /* inih skips one more */
+    const char *marks = "\xEF\xBB\xBF\xEF\xBB\xBF";
     char *text = mem_format("%s;%0190d = 77777777\n[train]\nbatch = 9\n", marks, 0);
     struct config c;
     assert_int_equal(parse(&c, text), ST_OK);
