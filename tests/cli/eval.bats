@@ -183,7 +183,7 @@ names() {
     before=$(sha256sum <precious.h5)
     run evaluate 1 run --data letters.h5 --out precious.h5
     [ "$status" -eq 2 ]
-    [[ $output == *"'precious.h5' is there already; say --force to replace it"* ]]
+    [[ $output == *"'precious.h5' exists already; use --force to replace it"* ]]
     [ "$(sha256sum <precious.h5)" = "$before" ]
     evaluate 2 run --data letters.h5 --out precious.h5 --force
     h5 precious.h5 <<<'assert f[0]["logprobs"].shape == (205, 26)'

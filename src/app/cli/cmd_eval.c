@@ -12,11 +12,11 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/timer.h"
-#include "cmd_data.h"
 #include "comm/comm.h"
 #include "data/dataset.h"
 #include "io/h5file.h"
 #include "kernels/cpu.h"
+#include "output.h"
 #include "train/evaluate.h"
 #include "train/report.h"
 #include "train/weights.h"
@@ -122,7 +122,7 @@ static enum status set_up(struct session *session)
     want[session->split] = true;
     enum status st = ST_OK;
     if (request->out && comm_rank(session->comm) == 0)
-        st = data_check_out(request->out, request->force);
+        st = output_check(request->out, request->force);
     TRY(comm_agree(session->comm, st));
     log_set_replicated(false);
     TRY(open_network(session));

@@ -9,8 +9,8 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/parse.h"
-#include "cmd_data.h"
 #include "comm/comm.h"
+#include "letters.h"
 
 /* The reference network (configs/letters.conf), trained plainly. */
 static const char reference[] = "[model]\n"
@@ -62,7 +62,7 @@ enum status trial_read_list(const char *option, const char *text, struct trial_l
 static enum status write_letters(const char *path, size_t images)
 {
     struct dataset_builder builder = {.count = {images, 0}};
-    data_draw_letters(&builder, 1, 1);
+    letters_draw(&builder, 1, 1);
     enum status st = dataset_write(&builder, path, true);
     dataset_builder_release(&builder);
     return st;
