@@ -163,7 +163,7 @@ names() {
 }
 
 @test "what cannot be done is refused in one line" {
-    refused 2 "which data set? give --data FILE" evaluate 1 run
+    refused 2 "no data set: give --data FILE" evaluate 1 run
     refused 2 "'--split tes': expected train or test" \
         evaluate 1 run --data letters.h5 --split tes
     refused 1 "cannot open 'none.h5': No such file or directory" \

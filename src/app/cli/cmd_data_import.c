@@ -211,8 +211,8 @@ enum status cmd_data_import_dir(int argc, char **argv)
         {"size", CLI_TEXT, &request.size, "N|HxW",
          "pixels to which images are scaled, default 28"},
         {"invert", CLI_TEXT, &invert, "yes|no|auto",
-         "make dark on light images light on dark; default auto: if most are dark on "
-         "light"},
+         "whether to turn dark on light images into light on dark ones; default auto: "
+         "each image with a light border"},
         {0},
     };
     struct cli_option options[OPTIONS_MAX];

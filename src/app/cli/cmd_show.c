@@ -17,7 +17,7 @@
 #include "train/checkpoint.h"
 #include "train/metrics.h"
 
-static void show_key(const char *line)
+static void show_print_key(const char *line)
 {
     log_out(" %s", line);
 }
@@ -29,7 +29,7 @@ static enum status show_config(const struct checkpoint_info *info, const char *p
     enum status st = config_parse(&config, info->config, path);
     if (st == ST_OK) {
         log_out("config      changed from the defaults:");
-        config_show_changed(&config, show_key);
+        config_show_changed(&config, show_print_key);
         log_out("\n");
     }
     config_release(&config);
