@@ -20,7 +20,7 @@
 
 #define MEMORY_LEAST ((size_t)64 << 20) /* bytes; MPI and HDF5 take half of it */
 
-struct command {
+struct main_command {
     const char *name;
     bool parallel; /* runs on all ranks */
     bool stops;    /* checks stop_requested; a signal kills the other commands */
@@ -28,7 +28,7 @@ struct command {
     const char *summary;
 };
 
-static const struct command commands[] = {
+static const struct main_command commands[] = {
     {"train", true, true, cmd_train, "train a network, or go on with a run"},
     {"eval", true, false, cmd_eval, "measure a checkpoint on a data set"},
     {"predict", false, false, cmd_predict, "classify images"},
@@ -64,7 +64,7 @@ static void main_print_help(void)
     cli_print_entry("75", "stopped early; the same command with --resume goes on");
 }
 
-static const struct command *main_find_command(const char *name)
+static const struct main_command *main_find_command(const char *name)
 {
     for (int i = 0; i < COMMANDS; i++)
         if (strcmp(commands[i].name, name) == 0)
@@ -137,14 +137,14 @@ int main(int argc, char **argv)
         log_out("lockstep %s\n", app_version());
         return ST_OK;
     }
-    const struct command *command = main_find_command(argv[1]);
+    const struct main_command *command = main_find_command(argv[1]);
     if (!command)
         return main_unknown_command(argv[1]);
     if (!command->parallel && main_launcher_rank() != 0)
         return ST_OK; /* rank 0 does all the work */
     h5probe_start(main_launcher_rank() == 0
                       ? "show"
-                      : NULL); /* the other commands read the file after it */
+                      : NULL); /* the other ranks read a file after rank 0 */
     if (command->stops)
         stop_install();
     else
