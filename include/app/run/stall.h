@@ -9,7 +9,8 @@
 struct comm;
 
 #define STALL_TIMEOUT 600 /* seconds: the default */
-#define STALL_HELP    "end the job if no rank makes progress for so long (600); 0: never"
+#define STALL_HELP \
+    "end the job after so long without progress on any rank, default 600; 0: never"
 
 /* Collective. Starts the watch (comm/watch.h): until comm_finish a job in which no rank
    makes progress for `seconds` is ended. 0: it is not. Setup is watched as well: reading

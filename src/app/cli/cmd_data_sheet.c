@@ -13,29 +13,36 @@
 #define SHEET_GREY     96    /* of the gaps */
 #define SHEET_SIDE_MAX 65535 /* pixels */
 
+/* Copies an image of h x w pixels to its place. */
+static void sheet_place(struct image *sheet, const uint8_t *pixels, int h, int w, int row,
+                        int column)
+{
+    size_t stride = (size_t)sheet->w;
+    size_t top = (size_t)(SHEET_GAP + row * (h + SHEET_GAP));
+    size_t left = (size_t)(SHEET_GAP + column * (w + SHEET_GAP));
+    for (int y = 0; y < h; y++)
+        memcpy(sheet->pixel + (top + (size_t)y) * stride + left, pixels + y * w,
+               (size_t)w);
+}
+
 /* The first `columns` images of each class, one row per class. */
 static enum status sheet_fill(const struct dataset_info *info, enum dataset_split split,
                               int columns, struct image *sheet)
 {
     size_t n = info->count[split];
-    int h = info->h, w = info->w,
-        *placed = mem_zeroed((size_t)info->classes, sizeof(int));
+    int h = info->h, w = info->w;
+    int *placed = mem_zeroed((size_t)info->classes, sizeof *placed);
     uint16_t *labels = mem_zeroed(n, sizeof *labels);
-    uint8_t *one = mem_zeroed((size_t)h * (size_t)w, 1);
+    uint8_t *pixels = mem_zeroed((size_t)h * (size_t)w, 1);
     enum status st = dataset_read_rows(info, split, 0, n, NULL, labels);
     for (size_t i = 0; i < n && st == ST_OK; i++) {
         int row = labels[i];
         if (placed[row] == columns)
             continue;
-        st = dataset_read_rows(info, split, i, 1, one, NULL);
-        uint8_t *corner =
-            sheet->pixel +
-            ((size_t)row * (size_t)(h + SHEET_GAP) + SHEET_GAP) * (size_t)sheet->w +
-            placed[row]++ * (w + SHEET_GAP) + SHEET_GAP;
-        for (int y = 0; y < h; y++)
-            memcpy(corner + (size_t)y * (size_t)sheet->w, one + y * w, (size_t)w);
+        st = dataset_read_rows(info, split, i, 1, pixels, NULL);
+        sheet_place(sheet, pixels, h, w, row, placed[row]++);
     }
-    free(one);
+    free(pixels);
     free(labels);
     free(placed);
     return st;

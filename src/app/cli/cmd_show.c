@@ -140,6 +140,24 @@ static enum status show_run(const char *folder)
 }
 
 /* Every file of lockstep except a data set has a root attribute "format". */
+static const struct show_format {
+    const char *format;
+    enum status (*show)(const char *path);
+} show_formats[] = {
+    {CHECKPOINT_FORMAT, show_checkpoint},
+    {METRICS_FORMAT, show_metrics},
+    {SCALING_FORMAT, show_plan},
+};
+
+static enum status show_by_format(const char *path, const char *format)
+{
+    for (size_t i = 0; i < sizeof show_formats / sizeof *show_formats; i++)
+        if (strcmp(format, show_formats[i].format) == 0)
+            return show_formats[i].show(path);
+    log_out("%s: %s\n", path, format);
+    return ST_OK;
+}
+
 static enum status show_file(const char *path)
 {
     struct h5file *file;
@@ -153,14 +171,8 @@ static enum status show_file(const char *path)
     TRY(st);
     if (dataset)
         st = cmd_data_print_info(path, false);
-    else if (format && strcmp(format, CHECKPOINT_FORMAT) == 0)
-        st = show_checkpoint(path);
-    else if (format && strcmp(format, METRICS_FORMAT) == 0)
-        st = show_metrics(path);
-    else if (format && strcmp(format, SCALING_FORMAT) == 0)
-        st = show_plan(path);
     else if (format)
-        log_out("%s: %s\n", path, format);
+        st = show_by_format(path, format);
     else
         st =
             status_fail(ST_FAIL, "'%s' is an HDF5 file, but not one of lockstep's", path);

@@ -2,7 +2,7 @@
 
 #include "app/cli/cli.h"
 
-/* What the options write to. */
+/* The values that the options set. */
 static struct {
     bool flag;
     long long whole;
@@ -60,7 +60,8 @@ static void test_kinds(void **state)
     assert_string_equal(got.text, "");
     assert_string_equal(got.texts.text[0], "x=1");
     assert_false(got.flag);
-    assert_int_equal(parse("--text --flag", 0), ST_OK); /* a value may look like it */
+    assert_int_equal(parse("--text --flag", 0),
+                     ST_OK); /* a value may look like an option */
     assert_string_equal(got.text, "--flag");
 }
 
@@ -125,7 +126,7 @@ static void expect_help(const char *line)
     free(said);
 }
 
-/* Help wins over whatever else is missing or wrong behind it. */
+/* --help is obeyed even if operands are missing or what follows it is wrong. */
 static void test_help(void **state)
 {
     (void)state;
