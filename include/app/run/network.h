@@ -24,8 +24,8 @@ struct network {
 /* How an image is turned into the input of the network. */
 struct loader_input network_input(const struct network *network);
 
-/* Reads everything. Not collective, nor are the others. `path` may be a run's folder, as
-   for network_find. If its checkpoint is damaged, network_tell_whole is called. */
+/* Reads everything. `path` may be a run's folder, as for network_find; if its checkpoint
+   is damaged, network_tell_whole is called. None of these functions is collective. */
 enum status network_open(struct network *network, const char *path) MUST_CHECK;
 void network_close(struct network *network);
 
