@@ -1,9 +1,10 @@
 #!/bin/bash
-# The time of a training step over several hosts, or of the sum of a gradient by every
-# algorithm, as a table in Markdown: bench_hosts.sh [steps|reduce]
-# Hosts are network namespaces of this machine (tests/hosts/hosts.sh), on links of several
-# speeds, beside as many ranks on one host, which share memory. They are made and removed
-# here. Needs root, iproute2 and /dev/net/tun. Two minutes; sums: ten.
+# Measure a training step over several hosts, or the sum of a gradient by every algorithm,
+# and print a Markdown table: bench_hosts.sh [steps|reduce]
+# Hosts are network namespaces of this machine (tests/hosts/hosts.sh) on links of several
+# speeds; the table also has as many ranks on one host, in shared memory. The script creates
+# and removes the hosts. Needs root, iproute2 and /dev/net/tun. Takes two minutes, with
+# reduce ten.
 #   BATCHES="256 1024"  HOSTS_TRIED="2 4"  STEPS=60 (a line every 5)
 #   BYTES="4096,65536,1200000,16777216,67108864"  REPEATS=5
 set -u
@@ -21,7 +22,7 @@ if [[ $what != steps && $what != reduce ]] || (($# > 1)); then
 fi
 source scripts/measure_hosts.sh
 
-# row LABEL BATCH HOSTS: trained on these; a row of the table.
+# row LABEL BATCH HOSTS: trains on these hosts and prints a row of the table.
 row() {
     rm -rf "$work/run"
     must mpirun_on "$3" "$LOCKSTEP" train configs/letters.conf --threads 1 \
@@ -41,7 +42,7 @@ names() { # N [RANKS]: n1:RANKS,n2:RANKS,...
     seq -s, -f "n%g:${2-1}" "$1"
 }
 
-# Who waits gives up its core only where there are not enough of them.
+# Waiting ranks yield only if there are more ranks than cores.
 table() { # N
     local n=$1
     OMPI_MCA_mpi_yield_when_idle=$((n > $(nproc)))
@@ -59,7 +60,8 @@ table() { # N
     hosts_down
 }
 
-# sums LABEL HOSTS: a row for each length of the vectors; in bold what is chosen.
+# sums LABEL HOSTS: prints a row for each length of the vectors; the automatic choice is in
+# bold.
 sums() {
     local ranks
     ranks=$(tr , '\n' <<<"$2" | sed 's/.*://' | awk '{ n += $1 } END { print n }')
@@ -110,7 +112,7 @@ reduce_table() {
     for n in 2 4; do sums "$n hosts, 1 Gbit/s, 1 ms each way" "$(names "$n")"; done
     hosts_down
     echo
-    echo "Medians of $repeats rounds; the last column is that of the rounds' ratios."
+    echo "Medians of $repeats rounds; the last column is the median of per-round ratios."
 }
 
 must "$LOCKSTEP" data synth --out "$work/letters.h5"

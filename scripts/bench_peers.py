@@ -1,13 +1,12 @@
 #!/usr/bin/env python3
-"""The reference network in lockstep and in PyTorch, side by side on the same cores.
+"""Compare the reference network in lockstep and in PyTorch, on the same cores.
 
     bench_peers.py [--rounds N] [--seconds S] [--only PATTERN] [--quick] [--json FILE]
 
-Every setting is measured by both, one right after the other, and all settings again in
-every round. A ratio is the median over the rounds of the ratio within a round, so that
-neither a slow quarter of an hour of the machine nor one bad measurement decides it.
-Prints a Markdown table. Exit status: 0 all measured (goals met or not), 1 something
-failed, 2 usage, 130 interrupted; the table of what was measured comes in any case.
+In every round, every setting is measured in both, one right after the other. A ratio is
+the median of per-round ratios, so that neither a slow period of the machine nor one bad
+measurement decides it. Prints a Markdown table of what was measured. Exit status: 0 all
+measured (goals met or not), 1 something failed, 2 usage, 130 interrupted.
 """
 
 import argparse
@@ -24,14 +23,14 @@ import sys
 import tempfile
 
 SCRIPTS = pathlib.Path(__file__).resolve().parent
-RUN = 0.45  # usual seconds of one repeated run, in lockstep and in bench_torch.py
+RUN = 0.45  # usual seconds of one repetition, in lockstep and in bench_torch.py
 QUICK = "^1 thread, batch 64$|^2 ranks.* batch 64$|^forward"
 VARIANTS = ("eager", "channels_last", "bf16", "bf16_channels_last")
-ALONE = "one rank"  # lockstep on a single rank, the measure of how well two do
-# These choose other kernels, threads or waiting than the program itself would.
+ALONE = "one rank"  # lockstep on one rank, to compare several ranks with
+# Variables that change the choice of kernels, threads or waiting: removed.
 STEERING = ("OPENBLAS_", "GOTO_", "OMP_", "GOMP_", "KMP_", "MKL_", "DNNL_", "ONEDNN_",
             "ATEN_", "LOCKSTEP_ISA")
-TRIES = 2  # a side that failed so often at a setting is given up
+TRIES = 2  # failures of a side at a setting before it is skipped
 
 
 class Failure(Exception):
@@ -122,26 +121,26 @@ def can_import_torch(python):
 
 
 class Bench:
-    """How to start either program; what both say about themselves."""
+    """Starts either program; keeps what they report about themselves."""
 
     def __init__(self, options, python):
         self.lockstep = options.lockstep
         self.python = python
         self.repeats = str(max(1, round(options.seconds / RUN)))
-        # for all variants, each with its warm-up, also on a much slower machine
+        # seconds: for all variants with their warm-ups, on a much slower machine, too
         self.limit = str(60 + round(50 * options.seconds))
         self.cores = own_cores()
         self.about = {"lockstep": {}, "torch": {}}
 
     def run(self, setting, program):
-        """Its stdout, a JSON text. `timeout` also ends it if this script is ended."""
+        """Returns its JSON output. `timeout` also ends it if this script is ended."""
         steering = steered()
         env = {key: text for key, text in os.environ.items() if key not in steering}
         env["OMP_NUM_THREADS"] = str(setting.threads)
         if setting.isa:
             env["LOCKSTEP_ISA"] = setting.isa
         # mpirun ends its ranks at one signal; at a second one it leaves them behind. So
-        # only `timeout` passes signals on, once: no group, and no terminal's Ctrl-C.
+        # only `timeout` passes signals on, once: a session of its own gets no Ctrl-C.
         command = ["timeout", "--foreground", "-k", "20", self.limit]
         with subprocess.Popen(
             [*command, *self.launch(setting, program)], env=env, text=True,
@@ -157,7 +156,7 @@ class Bench:
         return self.answer(child.returncode, out, err)
 
     def launch(self, setting, program):
-        """The same CPUs for both: a core for every thread, all of a rank's to it."""
+        """The same CPUs for both: one core per thread; a rank may use all of its cores."""
         cores = [str(cpu) for cpu in self.cores]
         if setting.ranks == 1:
             return ["taskset", "-c", ",".join(cores[: setting.threads]), *program]
@@ -173,8 +172,8 @@ class Bench:
             raise Failure(f"not done after {self.limit} s")
         if status:
             said = [line for line in err.splitlines() if re.search(r"\w", line)]
-            told = [line for line in said if re.match(r"lockstep:|\w*Error:", line)]
-            raise Failure(f"exit status {status}: {(told or said or ['(silent)'])[-1]}")
+            errors = [line for line in said if re.match(r"lockstep:|\w*Error:", line)]
+            raise Failure(f"exit status {status}: {(errors or said or ['(silent)'])[-1]}")
         try:
             return json.loads(out)
         except ValueError:
@@ -190,7 +189,7 @@ class Bench:
         return row[f"{pass_name}_images_per_second"]
 
     def measure_torch(self, setting):
-        """Rates, and messages about the variants that have none."""
+        """Returns the rates, and messages about variants that failed."""
         words = ["--batch", str(setting.batch), "--threads", str(setting.threads)]
         words += ["--repeats", self.repeats, "--variants", ",".join(setting.variants)]
         words += ["--forward"] if setting.forward else []
@@ -206,7 +205,7 @@ class Bench:
 
 
 class Result:
-    """What was measured of a setting: for every round the images/s of each side."""
+    """The measurements of a setting: for every round the images/s of each side."""
 
     def __init__(self, setting):
         self.setting = setting
@@ -247,7 +246,7 @@ class Result:
         return [rates[side] for rates in self.rounds if side in rates]
 
     def ratios(self, peer):
-        """Of lockstep to a peer; to as many times one rank as there are ranks."""
+        """Of lockstep to a peer; for ALONE, to the rate of one rank times the ranks."""
         times = self.setting.ranks if peer == ALONE else 1
         return [
             rates["lockstep"] / (times * rates[peer])
@@ -266,15 +265,15 @@ def progress(text):
 
 
 def measure_all(bench, results, rounds):
-    """True if nobody interrupted it."""
+    """Returns False if it was interrupted."""
     try:
         for number in range(rounds):
             for result in results:
                 progress(f"round {number + 1} of {rounds}: {result.setting.name}")
                 result.add_round(bench)
                 rates = result.rounds[-1].items()
-                told = [f"{side} {rate:,.0f}" for side, rate in rates]
-                progress("  " + (", ".join(told) or "nothing"))
+                texts = [f"{side} {rate:,.0f}" for side, rate in rates]
+                progress("  " + (", ".join(texts) or "nothing"))
     except KeyboardInterrupt:
         progress("interrupted")
         return False
@@ -295,7 +294,7 @@ def spread(values, form):
 
 
 def goal_cell(result):
-    """Ratios that have no column of their own are told here."""
+    """The goals; with the ratios that have no column of their own."""
     cells = []
     for peer, least in result.setting.goals.items():
         ratios = result.ratios(peer)
@@ -306,8 +305,8 @@ def goal_cell(result):
         wanted = f"{least} x {peer}"
         if peer == ALONE:
             wanted = f"{least} of {result.setting.ranks} x {ALONE}"
-        told = f" at {spread(ratios, '.2f')}" if peer != "eager" and ratios else ""
-        cells.append(f"{wanted}: {verdict}{told}")
+        value = f" at {spread(ratios, '.2f')}" if peer != "eager" and ratios else ""
+        cells.append(f"{wanted}: {verdict}{value}")
     return "; ".join(cells) or "-"
 
 
@@ -341,8 +340,8 @@ def table(results):
 
 
 def machine(bench, load):
-    asked = [bench.lockstep, "--version"]
-    version = subprocess.run(asked, capture_output=True, text=True, timeout=60)
+    command = [bench.lockstep, "--version"]
+    version = subprocess.run(command, capture_output=True, text=True, timeout=60)
     return {
         "cpu": read_first("/proc/cpuinfo", r"^model name\s*:(.+)", os.uname().machine),
         "cores": bench.cores,
@@ -362,17 +361,17 @@ def caption(facts, rounds):
         f"PyTorch {theirs.get('version', '?')}, oneDNN {theirs.get('onednn', '?')}, ATen "
         f"{theirs.get('capability', '?')}, BLAS {theirs.get('blas', '?')}; ranks by "
         "DistributedDataParallel over gloo.",
-        "A step is forward, backward and SGD with momentum. PyTorch gets float batches "
-        "ready in memory; lockstep draws, shuffles and normalises bytes within the step.",
-        "Both run on the same CPUs, one for each thread.",
+        "A step is forward, backward and SGD with momentum. PyTorch gets prepared float "
+        "batches; lockstep selects, shuffles and normalises bytes within the step.",
+        "Both run on the same CPUs, one per thread.",
     ]
     if facts["removed_from_environment"]:
         names = ", ".join(facts["removed_from_environment"])
-        lines.append(f"Taken out of the environment of both: {names}.")
+        lines.append(f"Removed from the environment of both: {names}.")
     if facts["load_before"] > 0.5:
         lines.append(
             f"**The machine was not idle** (load {facts['load_before']:.1f} before the "
-            "start): the figures mean little."
+            "start): the figures are unreliable."
         )
     return "\n".join(lines)
 
@@ -406,16 +405,16 @@ def write_json(path, facts, results):
 
 def parse():
     parser = argparse.ArgumentParser(
-        description="The reference network in lockstep and in PyTorch, side by side: a "
-        "table for the README. Takes about four minutes a round."
+        description="Compare the reference network in lockstep and in PyTorch, and print a "
+        "Markdown table. A round takes about four minutes."
     )
-    parser.add_argument("--rounds", type=int, metavar="N", help="how often (5)")
+    parser.add_argument("--rounds", type=int, metavar="N", help="number of rounds (default 5)")
     parser.add_argument("--seconds", type=float, metavar="S",
-                        help="about how long each measurement lasts (1.5)")
+                        help="approximate length of a measurement (default 1.5)")
     parser.add_argument("--only", metavar="PATTERN", help="settings whose name matches")
     parser.add_argument("--quick", action="store_true",
                         help="few settings, one short round")
-    parser.add_argument("--json", metavar="FILE", help="write everything there as well")
+    parser.add_argument("--json", metavar="FILE", help="also write all measurements to FILE")
     parser.add_argument("--python", help="a python that has PyTorch")
     parser.add_argument("--lockstep", metavar="PROGRAM", help="build/lockstep",
                         default=os.environ.get("LOCKSTEP"))
@@ -437,7 +436,7 @@ def parse():
 
 
 def choose_python(options):
-    """A PyTorch that the user has put in front goes before Debian's."""
+    """The python of the user's PATH is preferred to Debian's."""
     pythons = [options.python] if options.python else [sys.executable, "/usr/bin/python3"]
     for python in pythons:
         if can_import_torch(python):
@@ -453,7 +452,7 @@ def choose_settings(options, cores):
     chosen = [setting for setting in named if setting.cpus() <= cores]
     for setting in named:
         if setting not in chosen:
-            progress(f"left out, for this has {cores} cores: {setting.name}")
+            progress(f"skipped, because there are only {cores} cores: {setting.name}")
     if not chosen:
         sys.exit(f"'--only {options.only}': no setting that can be measured matches")
     return chosen
@@ -467,7 +466,7 @@ def main():
     results = [Result(one) for one in choose_settings(options, len(bench.cores))]
     load = os.getloadavg()[0]
     if load > 0.5:
-        progress(f"note: the load is {load:.1f}: only an idle machine gives good figures")
+        progress(f"note: the load is {load:.1f}: figures are reliable on an idle machine only")
     done = measure_all(bench, results, options.rounds)
     facts = machine(bench, load)
     rounds = max(len(result.rounds) for result in results)

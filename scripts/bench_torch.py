@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""Training steps per second of lockstep's reference network in PyTorch, on the CPU.
+"""Measure training steps of lockstep's reference network in PyTorch, on the CPU.
 
     bench_torch.py --batch 256 --threads 1 --repeats 3 [--forward] [--variants eager,...]
     mpirun -n 2 bench_torch.py --batch 256 --store FILE ...     DistributedDataParallel
 
-PyTorch's side of bench_peers.py, measured the way `lockstep bench step` measures: after
-a warm-up, runs of at least RUN seconds, of which the median is told, in images per second
-of all ranks together. The batch is global. Prints one JSON object:
+PyTorch's side of bench_peers.py. Measures as `lockstep bench step` does: after a warm-up,
+the median of runs of at least RUN seconds, in images per second of all ranks together.
+The batch is global. Prints one JSON object:
 
     {"rates": {VARIANT: N}, "errors": {VARIANT: TEXT}, "torch": {about this PyTorch}}
 """
@@ -25,8 +25,8 @@ import torch
 import torch.distributed as dist
 from torch import nn
 
-RUN = 0.3  # seconds, as SECONDS in src/app/cmd_bench.c
-IMAGES = 2048  # so many are gone through, as there
+RUN = 0.3  # seconds, as SECONDS in src/app/cli/trial_steps.c
+IMAGES = 2048  # in the batches that are used in turn, as there
 CLASSES = 26
 # Name: whether images and weights are channels_last, whether autocast gives bfloat16.
 VARIANTS = {
@@ -51,7 +51,7 @@ def network():
 
 
 def ready_batches(size, ranks, memory_format):
-    """This rank's batches of `size` images, with nothing left to do but train on them."""
+    """This rank's batches of `size` images, completely prepared, in turn."""
     count = max(1, IMAGES // ranks // size)
     images = torch.randn(count * size, 1, 28, 28).to(memory_format=memory_format)
     labels = torch.randint(CLASSES, (count * size,))
@@ -59,7 +59,7 @@ def ready_batches(size, ranks, memory_format):
 
 
 def precision(bf16):
-    """What forward runs in. A disabled autocast would still cost time."""
+    """The context of the forward pass. A disabled autocast would still cost time."""
     if bf16:
         return lambda: torch.autocast("cpu", dtype=torch.bfloat16)
     return contextlib.nullcontext
@@ -103,7 +103,7 @@ def variant_step(variant, batch, ranks, forward):
 
 
 def timed(step, count, ranks):
-    """Seconds that `count` steps take the slowest rank."""
+    """Seconds of `count` steps on the slowest rank."""
     if ranks > 1:
         dist.barrier()
     begin = time.perf_counter()
@@ -128,7 +128,7 @@ def measure(step, batch, repeats, ranks):
 
 
 def blas_name(config):
-    """A PyTorch built for any BLAS (Debian's) uses what a link names: see what it is."""
+    """Debian's PyTorch is built for any BLAS: look up which library was loaded."""
     built_for = re.search(r"BLAS_INFO=(\w+)", config)
     if built_for and built_for[1] != "generic":
         return built_for[1]
@@ -152,7 +152,7 @@ def about():
 
 
 def join_ranks(store):
-    """How many ranks there are; mpirun has started them."""
+    """Joins the ranks that mpirun has started; returns the rank and their number."""
     rank = int(os.environ.get("OMPI_COMM_WORLD_RANK", 0))
     ranks = int(os.environ.get("OMPI_COMM_WORLD_SIZE", 1))
     if ranks > 1:
@@ -170,7 +170,7 @@ def parse():
     parser.add_argument("--repeats", type=int, default=7)
     parser.add_argument("--forward", action="store_true")
     parser.add_argument("--variants", default=",".join(VARIANTS))
-    parser.add_argument("--store", help="a new file where the ranks find each other")
+    parser.add_argument("--store", help="a new file by which the ranks find each other")
     options = parser.parse_args()
     options.variants = options.variants.split(",")
     unknown = set(options.variants) - set(VARIANTS)

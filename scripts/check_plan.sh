@@ -1,16 +1,16 @@
 #!/bin/bash
-# What `lockstep plan` predicts beside what training takes: a table of both, in shared
-# memory and over links of several speeds, with sums behind backward and after it.
+# Compare the predictions of `lockstep plan` with measured training steps, in shared memory
+# and over links of several speeds, with gradient sums during the backward pass and after.
 #   check_plan.sh [--markdown] [--csv FILE] [--rounds N] [--only PATTERN] [--batch N]
-# --only: settings whose name holds PATTERN (a shell pattern); --csv: the same figures, for
-# scripts/plot_scaling.py. Hosts are network namespaces of this machine
-# (tests/hosts/hosts.sh), made and removed here. Needs root, iproute2, /dev/net/tun and
-# python3-h5py. 20 minutes, on a machine that does nothing else.
+# --only: settings whose name contains PATTERN (a shell pattern); --csv: the same figures,
+# for scripts/plot_scaling.py. Hosts are network namespaces of this machine
+# (tests/hosts/hosts.sh), created and removed by this script. Needs root, iproute2,
+# /dev/net/tun and python3-h5py. Takes 20 minutes; nothing else should run meanwhile.
 #
-# In each round a setting is trained on, predicted and trained on again, so that what else
-# the machine does hits all alike; told are medians over the rounds, of the ratios too.
-# `plan` is asked twice: by the setting's own ranks, which measure their network, and by
-# one rank alone, which is given the link's figures.
+# In each round a setting is trained, predicted and trained again, so that other work of
+# the machine affects all alike. Columns are medians over the rounds; ratios are medians of
+# per-round ratios. `plan` runs twice: on the setting's own ranks, which measure their
+# network, and on one rank, which is given the figures of the link.
 set -u
 from=$PWD
 cd "$(dirname "$0")/.." || exit 1
@@ -42,13 +42,13 @@ source scripts/measure_hosts.sh
 /usr/bin/python3 -c 'import h5py' 2>/dev/null ||
     give_up "/usr/bin/python3 has no h5py: apt-get install python3-h5py"
 
-# The network, the data, and what both commands are told alike.
+# Options that `train` and `plan` share.
 config=configs/letters.conf
 common=("$config" --data "$work/letters.h5" --threads 1)
 LINK=()
 [[ $batch ]] && common+=(--set "train.batch=$batch")
 
-# trained HOSTS STEPS on|off: the middle one of the log's times of a step, in ms.
+# trained HOSTS STEPS on|off: prints the median time of a step in the log, in ms.
 trained() {
     rm -rf "$work/run"
     must mpirun_on "$1" "$LOCKSTEP" train "${common[@]}" --tune=off --run "$work/run" \
@@ -58,8 +58,8 @@ trained() {
     middle 6
 }
 
-# predicted RANKS START...: ms of a step, overlapped and not, and the batch; LINK are
-# options.
+# predicted RANKS START...: prints ms per step, overlapped and not, and the batch. LINK:
+# further options of plan.
 predicted() {
     must "${@:2}" "$LOCKSTEP" plan "${common[@]}" --ranks "$1" "${LINK[@]}" \
         --out "$work/plan.h5"
@@ -72,15 +72,17 @@ print(*(1e3 * strong[name][row] for name in ("step", "step_no_overlap")),
 END
 }
 
-# Without the link. Where hosts share cores, as many ranks of one host measure computing.
+# Predicts for a given network. If hosts share cores, computing is measured on as many ranks
+# of one host.
 given() { # RANKS NETWORK
     local start=(on n1) LINK=(--network "$2" --ranks-per-node 1)
     (($1 > $(nproc))) && start=(mpirun_on "n1:$1")
     predicted "$1" "${start[@]}"
 }
 
-# setting NAME HOSTS RANKS NODES STEPS [NETWORK]: a line for each round and kind of sums,
-# of what is measured, predicted by measuring the network, and predicted for NETWORK.
+# setting NAME HOSTS RANKS NODES STEPS [NETWORK]: appends to $work/raw, for each round and
+# overlap on or off, the measured time, the prediction with the measured network, and the
+# prediction for NETWORK.
 setting() {
     local name=$1 hosts=$2 ranks=$3 nodes=$4 steps=$5 network=${6--}
     local i on off plan plan_on plan_off own_on=- own_off=- size
@@ -102,7 +104,8 @@ setting() {
     done >>"$work/raw"
 }
 
-# hosts RATE NETWORK LABEL STEPS [CABLE...]: two and four hosts on such links.
+# hosts RATE NETWORK LABEL STEPS [CABLE...]: the settings of two and of four hosts on links
+# of this rate.
 hosts() {
     hosts_up 4 "${@:5}" || exit 1
     link_rate "$1"
@@ -111,7 +114,7 @@ hosts() {
     hosts_down
 }
 
-# Medians over the rounds; what is within 15 %.
+# Prints medians over the rounds, and how many predictions are within 15 %.
 table() {
     /usr/bin/python3 - "$work/raw" "$form" "$csv" <<'END'
 import csv, sys

@@ -1,8 +1,8 @@
 #!/bin/bash
-# EMNIST Letters as a lockstep data set: downloads EMNIST (about 560 MB), checks the
-# download, unpacks the letters and imports them.
+# Make a lockstep data set of EMNIST Letters: download EMNIST (about 560 MB), check the
+# download, unpack the letters and import them.
 #
-#   scripts/get_emnist.sh [OUT]          OUT: data/emnist-letters.h5 if not given
+#   scripts/get_emnist.sh [OUT]             OUT: default data/emnist-letters.h5
 #   scripts/get_emnist.sh --zip ZIP [OUT]   from a file already downloaded
 #
 # EMNIST: G. Cohen, S. Afshar, J. Tapson, A. van Schaik, "EMNIST: an extension of MNIST to
@@ -43,10 +43,10 @@ if [[ ${1-} == --zip ]]; then
 fi
 (($# <= 1)) && [[ ${1-} != -* ]] || usage
 out=${1:-data/emnist-letters.h5}
-[[ ! -e $out ]] || die "'$out' is there already: move it away first"
+[[ ! -e $out ]] || die "'$out' exists already: move it away first"
 mkdir -p "$(dirname "$out")"
 
-# The download stays beside OUT until all has gone well: what is there is not fetched again.
+# The download is kept beside OUT, so that a second try does not fetch it again.
 work=$(mktemp -d "$(dirname "$out")/emnist.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 if [[ -z $zip ]]; then

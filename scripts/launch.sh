@@ -1,15 +1,16 @@
 #!/bin/bash
-# Start a program on its ranks, where and as many as there is room for:
+# Start a program on as many ranks as the machine or the SLURM job has room for:
 #   launch.sh [OPTIONS] PROGRAM [ARGUMENT...]
 # OPTIONS are mpirun's, such as -n RANKS; with LAUNCHER=srun they are srun's.
 #
-# In a SLURM job, ranks and CPUs per rank are the allocation's. Elsewhere there is one rank
-# per core, unless -n or hosts are given. Ranks are pinned where the CPUs are theirs alone;
-# where there are too few, nobody is pinned and who waits gives way.
+# In a SLURM job, the allocation sets the ranks and the CPUs per rank. Elsewhere there is
+# one rank per core, unless -n or hosts are given. Ranks are pinned if they have the CPUs
+# to themselves. If there are too few CPUs, no rank is pinned and waiting ranks yield.
 #
-# INT, TERM, HUP, USR1 and USR2 all reach the ranks as USR1, which for lockstep means:
-# checkpoint, then exit 75. A second INT ends it without. The exit status is the program's.
-# Sourced, it provides `launch OPTIONS PROGRAM ARGUMENTS`; the traps stay.
+# INT, TERM, HUP, USR1 and USR2 all reach the ranks as USR1, on which lockstep writes a
+# checkpoint and exits with 75. A second INT ends the run without a checkpoint. The exit
+# status is the program's.
+# When sourced, it provides `launch OPTIONS PROGRAM ARGUMENTS`, and its traps stay set.
 set -u
 stopping=''
 trap 'stopping=yes' TERM HUP INT USR1 USR2
@@ -21,9 +22,9 @@ die() {
     exit 2
 }
 
-# --- what is asked for ---
+# --- options ---
 
-# How many words follow an option of mpirun or srun as its value.
+# The number of values that an option of mpirun or srun takes.
 values_of() {
     case ${1/#--/-} in
     -mca | -gmca) echo 2 ;;
@@ -68,7 +69,7 @@ read_words() {
 
 # --- layout ---
 
-# "2(x3),1", as SLURM counts the tasks of its nodes: 7.
+# The sum of SLURM's tasks per node: "2(x3),1" is 7.
 sum_tasks() {
     local part sum=0
     for part in ${1//,/ }; do
@@ -78,8 +79,8 @@ sum_tasks() {
     echo "$sum"
 }
 
-# Of this node, the others being like it: CPUs there are (cpus), CPUs that are ours (ours),
-# ranks (here), CPUs for each rank (each).
+# Sets, for this node (the others are like it): all CPUs (cpus), the CPUs granted to us
+# (ours), the ranks (here) and the CPUs of a rank (each).
 count_cpus() {
     cpus=$(nproc)
     if [[ ${SLURM_TASKS_PER_NODE-} ]]; then
@@ -95,8 +96,9 @@ count_cpus() {
     ((each)) || each=1
 }
 
-# SLURM may count CPUs that are not there or, where it does not confine jobs, give others
-# the CPUs that we would choose. Elsewhere only a run that fills the machine picks its own.
+# Pins ranks only if the job has the whole node: SLURM may count CPUs that do not exist,
+# and if it does not confine jobs, others may run on the CPUs that we would choose.
+# Outside of SLURM only a run that uses all CPUs is pinned.
 lay_out() {
     local cpus ours here each
     count_cpus
@@ -118,7 +120,7 @@ lay_out() {
     fi
 }
 
-# A cut link or a node that is gone is noticed in seconds, not in eight minutes.
+# Notice a broken link or a dead node within seconds instead of eight minutes.
 keep_alive() {
     export OMPI_MCA_oob_tcp_keepalive_time=${OMPI_MCA_oob_tcp_keepalive_time-5}
     export OMPI_MCA_oob_tcp_keepalive_intvl=${OMPI_MCA_oob_tcp_keepalive_intvl-1}
@@ -131,8 +133,8 @@ bridges() {
 }
 
 # The bridges of containers and virtual machines have the same address on every node, and
-# what ranks send there never leaves their own: Open MPI would hang. A choice of networks
-# that somebody has made stands.
+# messages sent to it never leave the node: Open MPI would hang. A choice of networks by
+# the user is left alone.
 avoid_bridges() {
     local nets part
     nets=$(bridges)
@@ -147,9 +149,9 @@ avoid_bridges() {
 
 # --- start ---
 
-# In a SLURM job mpirun starts its daemons by srun: they are to have the whole allocation,
-# and our environment. Elsewhere that is of a login, and what chooses the kernels is to be
-# the same for all ranks.
+# In a SLURM job mpirun starts its daemons by srun: they need the whole allocation and our
+# environment. Elsewhere remote ranks get the environment of a login, so the variables that
+# choose the kernels are passed on: they must be equal on all ranks.
 prepare_mpirun() {
     local name
     command -v mpirun >/dev/null || die "no mpirun here; type 'scripts/setup.sh run'"
@@ -162,7 +164,7 @@ prepare_mpirun() {
         start+=(-n "$(mpi_cores)")
 }
 
-# srun has not handed on CPUs per task by itself since SLURM 22.05.
+# Since SLURM 22.05 srun does not inherit the CPUs per task of the job.
 prepare_srun() {
     local known
     [[ ${SLURM_JOB_ID-} ]] ||
@@ -189,7 +191,7 @@ prepare() {
 
 # --- signals ---
 
-# Before it has a handler for it, USR1 would kill the launcher (srun waits for it blocked).
+# Is USR1 caught or blocked (srun) by the launcher yet? Before that it would kill it.
 takes_usr1() {
     local mask
     while read -r mask; do
@@ -198,7 +200,7 @@ takes_usr1() {
     return 1
 }
 
-# Said again and again: the launcher may have no ranks yet.
+# Signals repeatedly, because the launcher may not have started its ranks yet.
 push() {
     while kill -0 "$child"; do
         takes_usr1 && kill -USR1 "$child"
@@ -218,9 +220,10 @@ interrupt() {
     ((++interrupts > 1)) && kill -TERM "$pusher" "$child" 2>/dev/null
 }
 
-# A terminal sends INT to all of its foreground group: the launcher is kept out of it. If we
-# are killed it hears of it, and ends the ranks too: by TERM, for USR1 would be lost as long
-# as it has none, and a job without its launcher would go on and hold the run's lock.
+# The launcher gets a session of its own, because a terminal sends INT to its whole
+# foreground group. If this script is killed, the launcher gets TERM and ends the ranks:
+# otherwise they would go on and hold the run's lock. TERM, because USR1 would be lost
+# while the launcher has no ranks yet.
 start_launcher() {
     local apart=(setsid)
     setpriv --pdeathsig TERM true 2>/dev/null && apart+=(setpriv --pdeathsig TERM)
@@ -229,7 +232,7 @@ start_launcher() {
     [[ $stopping ]] && stop
 }
 
-# `wait` returns at every signal. Sets `status`.
+# Sets `status`. `wait` also returns at every signal.
 await_launcher() {
     while kill -0 "$child" 2>/dev/null; do
         wait "$child"
@@ -249,8 +252,8 @@ launch() {
     await_launcher
     child=''
     ((interrupts > 1)) && return 130
-    # Ranks that the signal met while they were being loaded, before they could ask for it
-    # to be kept: nothing of theirs is lost.
+    # The signal killed the ranks while they were being loaded, before their handler was
+    # set: nothing is lost.
     [[ $stopping ]] && ((status == 128 + $(kill -l USR1))) && return 75
     return "$status"
 }

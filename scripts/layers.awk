@@ -15,7 +15,6 @@ function home(header)
     if (header ~ /^(cblas|openblas|lapack|omp|hwloc)/) return "kernels"
     if (header ~ /intrin\.h$|^arm_/) return "kernels"
     if (header ~ /^xxh/) return "base"
-    if (header == "ini.h") return "app"
     return ""
 }
 

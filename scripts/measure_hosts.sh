@@ -1,10 +1,11 @@
 # shellcheck shell=bash
-# Sourced, in the root of the source tree, by the scripts that measure over hosts of this
-# machine (tests/hosts/hosts.sh). Ends them in one line where there can be none; when they
-# end, the hosts and the folder $work are removed. Sets $load, the load average before, and
-# provides
-#   must COMMAND...   its output is in $work/out; if it fails, so does the script
-#   middle COLUMN     of the lines of a training log there, without the first two
+# Sourced, in the root of the source tree, by the scripts that measure over simulated hosts
+# (network namespaces, tests/hosts/hosts.sh). Exits with one line if this machine cannot
+# have them. On exit the hosts and the folder $work are removed. Sets $load, the load
+# average at the start, and provides
+#   must COMMAND...   writes the output to $work/out; exits if the command fails
+#   middle COLUMN     median of a column of the training log in $work/out, without its
+#                     first two lines
 
 source tests/env.sh
 source tests/hosts/hosts.sh

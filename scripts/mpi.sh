@@ -1,14 +1,14 @@
 # shellcheck shell=bash
-# Sourced: settings for mpirun on one machine, each only where it is needed. What the user
-# has set is left alone.
+# Sourced: settings for mpirun on one machine, each only where it is needed. Variables that
+# the user has set are left alone.
 
-# Open MPI refuses root unless told twice; in a container root is the usual user.
+# Open MPI refuses to run as root without these; in a container root is the usual user.
 if ((EUID == 0)); then
     export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
 fi
 
 # Ranks on one node copy from each other's memory (process_vm_readv). Containers and
-# hardened kernels forbid it, and Open MPI then fails in the middle of a message.
+# hardened kernels may forbid it, and Open MPI then fails in the middle of a message.
 mpi_copy_forbidden() {
     grep -q '^Seccomp:[[:space:]]*[12]' /proc/self/status 2>/dev/null ||
         grep -qsv 0 /proc/sys/kernel/yama/ptrace_scope
@@ -18,14 +18,14 @@ if mpi_copy_forbidden; then
     export OMPI_MCA_btl_vader_single_copy_mechanism
 fi
 
-# Whether cores have more than one hardware thread: 1 or 0.
+# Prints 1 if cores have more than one hardware thread, else 0.
 mpi_smt() {
     local smt=0
     read -r smt 2>/dev/null </sys/devices/system/cpu/smt/active
     echo "$smt"
 }
 
-# CPUs that a container's quota is worth, rounded up; as many as there are without one.
+# Prints the number of CPUs in a container's quota, rounded up; without a quota all CPUs.
 mpi_quota() {
     local quota=max period=1
     read -r quota period 2>/dev/null </sys/fs/cgroup/cpu.max
@@ -36,8 +36,8 @@ mpi_quota() {
     fi
 }
 
-# Physical cores this process may use: two hardware threads of a core count once, and a
-# container's quota is kept.
+# Prints the number of physical cores that this process may use: two hardware threads count
+# as one core, and a container's quota is the upper limit.
 mpi_cores() {
     local cores quota
     cores=$(nproc) quota=$(mpi_quota)

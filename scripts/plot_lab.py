@@ -1,23 +1,23 @@
 #!/usr/bin/python3
-"""Draws what `lockstep lab --out FILE` measured: a heat map of layers and strategies,
-and the speed-up over threads.
+"""Draws the measurements of `lockstep lab --out FILE`: a heat map of layers and
+strategies, and the speed-up over threads.
 
     scripts/plot_lab.py lab.h5 [--out lab.png] [--threads T]
-    scripts/plot_lab.py lab.h5 --markdown [--threads T]     the table for a README
+    scripts/plot_lab.py lab.h5 --markdown [--threads T]     a Markdown table
 
 Needs h5py and matplotlib (Debian: python3-h5py python3-matplotlib)."""
 
 import plotting
 from plotting import text
 
-import numpy as np  # which plotting knows how to get
+import numpy as np  # comes with h5py, which plotting checks
 
 FORMAT = "lockstep lab 1"
 SEQUENTIAL = "sequential"
 
 
 class Lab:
-    """The file's table; speed-ups by (subject, pass, strategy, threads)."""
+    """The table of the file; `gain` is by (subject, pass, strategy, threads)."""
 
     def __init__(self, path):
         with plotting.open_file(path, FORMAT, "lockstep lab --out") as f:
@@ -42,7 +42,7 @@ class Lab:
         self.threads = sorted({key[3] for key in self.gain})
 
     def best(self, subject, pass_, threads):
-        """Speed-up and name of the best strategy for so many threads, one included."""
+        """Speed-up and name of the best strategy with one or `threads` threads."""
         found = [
             (gain, key[2])
             for key, gain in self.gain.items()
@@ -51,12 +51,12 @@ class Lab:
         return max(found, default=(float("nan"), ""))
 
     def columns(self, threads):
-        """The strategies that were measured with so many threads."""
+        """The strategies that were measured with `threads` threads."""
         used = {key[2] for key in self.gain if key[3] == threads}
         return [split for split in self.splits if split in used]
 
     def fair(self):
-        """As many threads as there are CPUs for, of those that were measured."""
+        """The most threads of those measured that are not more than the CPUs."""
         return max((t for t in self.threads if t <= self.cpus), default=self.threads[-1])
 
 
@@ -90,7 +90,7 @@ def heat(axis, lab, pass_, threads, norm):
 
 
 def curves(axis, lab):
-    """Each layer's best strategy, both passes together, over threads."""
+    """The best strategy of each layer, both passes together, over threads."""
     kinds = {}
     for row, name in enumerate(lab.names):
         kind = "blocks, as run" if lab.block[row] else name.rstrip("0123456789")
@@ -148,7 +148,7 @@ def draw(lab, threads):
 
 
 def markdown(lab, threads):
-    """One row for each layer and pass, and the claims."""
+    """One row per layer and pass, and the claims."""
     columns = lab.columns(threads)
     print(f"| layer | pass | one thread, us | {' | '.join(columns)} | best |")
     print("|---|---|---:|" + "---:|" * len(columns) + "---|")
@@ -174,14 +174,14 @@ def markdown(lab, threads):
 
 def main():
     parser = plotting.parser(__doc__, "lab.png")
-    parser.add_argument("--threads", type=int, help="as many as there are CPUs for")
+    parser.add_argument("--threads", type=int, help="default: the most that were measured and have a CPU each")
     options = parser.parse_args()
     lab = plotting.read(Lab, options.file)
     threads = options.threads or lab.fair()
     if threads not in lab.threads or threads < 2:
         known = ", ".join(str(t) for t in lab.threads if t > 1)
         if not known:
-            plotting.stop(f"{options.file}: one thread alone has nothing to compare")
+            plotting.stop(f"{options.file}: only one thread was measured: nothing to compare")
         plotting.stop(f"{threads} threads were not measured; there are {known}")
     if options.markdown:
         markdown(lab, threads)

@@ -1,14 +1,14 @@
 #!/usr/bin/python3
-"""Draws what `lockstep plan --out FILE` predicts: images per second and efficiency over
-ranks, strong and weak scaling, with and without sums behind backward.
+"""Draws the predictions of `lockstep plan --out FILE`: images per second and efficiency
+over ranks, for strong and weak scaling, with sums during the backward pass or after it.
 
     scripts/plot_scaling.py plan.h5 [--out scaling.png]
     scripts/plot_scaling.py plan.h5 --measured checked.csv [--only '1 Gbit/s']
-    scripts/plot_scaling.py plan.h5 --markdown              the table for a README
+    scripts/plot_scaling.py plan.h5 --markdown              a Markdown table
 
-checked.csv is written by scripts/check_plan.sh --csv: its measured steps are points beside
-the curves of strong scaling; --only takes those whose setting holds this text. Needs h5py
-and matplotlib (Debian: python3-h5py python3-matplotlib)."""
+checked.csv is written by scripts/check_plan.sh --csv: its measured steps are drawn as points
+with the curves of strong scaling; --only selects settings whose name contains the text.
+Needs h5py and matplotlib (Debian: python3-h5py python3-matplotlib)."""
 
 import csv
 import math
@@ -18,7 +18,7 @@ from plotting import text
 
 FORMAT = "lockstep plan 1"
 KINDS = ("strong", "weak")
-ROWS_MOST = 64  # of what `lockstep plan` writes
+ROWS_MOST = 64  # that `lockstep plan` writes
 COLUMNS = ("ranks", "nodes", "batch", "step", "step_no_overlap", "images_per_second",
            "efficiency", "epoch")
 
@@ -40,12 +40,12 @@ class Plan:
 
     @staticmethod
     def check(columns):
-        """Of a damaged file nothing can be drawn."""
+        """A damaged file cannot be drawn."""
         rows = len(columns["ranks"])
         if not 1 <= rows <= ROWS_MOST or any(len(c) != rows for c in columns.values()):
             raise ValueError("damaged: columns of different lengths, or of none")
         if not all(0 < value < math.inf for c in columns.values() for value in c):
-            raise ValueError("damaged: a figure that is not above 0")
+            raise ValueError("damaged: a value that is not positive")
 
     def rates(self, kind, overlap):
         of = self.kinds[kind]
@@ -53,7 +53,7 @@ class Plan:
         return [batch / step for batch, step in zip(of["batch"], steps)]
 
     def efficiencies(self, kind, overlap):
-        """The file's are of overlapped sums."""
+        """Those in the file are for overlapped sums."""
         of = self.kinds[kind]
         return [
             e * (overlapped / step) for e, overlapped, step in
@@ -61,7 +61,7 @@ class Plan:
         ]
 
     def ideal(self, kind):
-        """Images per second of one rank, as the efficiencies have it."""
+        """Images per second of one rank, by the efficiencies in the file."""
         of = self.kinds[kind]
         return of["images_per_second"][0] / of["efficiency"][0] / of["ranks"][0]
 
@@ -81,7 +81,7 @@ def read_measured(path, only):
                 points.append((row["setting"], int(row["ranks"]),
                                row["overlap"] == "on", rate))
     if not points:
-        raise ValueError(f"no setting holds '{only}'")
+        raise ValueError(f"no setting contains '{only}'")
     return points
 
 
@@ -91,7 +91,7 @@ def curves(axes, plan, column, kind):
     for overlap in (True, False):
         style = {
             "color": f"C{column}", "linestyle": "-" if overlap else ":",
-            "label": "sums behind backward" if overlap else "sums after backward",
+            "label": "sums during backward" if overlap else "sums after backward",
         }
         rate.plot(ranks, plan.rates(kind, overlap), marker="o", markersize=3, **style)
         percent = [100 * e for e in plan.efficiencies(kind, overlap)]
@@ -146,7 +146,7 @@ def percent(value):
 
 
 def markdown(plan):
-    """One row for each number of ranks: both kinds, overlapped, and what overlap brings."""
+    """One row per number of ranks: strong and weak scaling, overlapped and not."""
     print("| ranks | nodes | strong: ms/step | not overlapped | images/s | % of ideal "
           "| weak: batch | ms/step | not overlapped | images/s | % of ideal |")
     print("|---:" * 11 + "|")
@@ -163,8 +163,8 @@ def markdown(plan):
 
 def main():
     parser = plotting.parser(__doc__, "scaling.png")
-    parser.add_argument("--measured", metavar="CSV", help="of scripts/check_plan.sh")
-    parser.add_argument("--only", default="", metavar="TEXT", help="settings that hold it")
+    parser.add_argument("--measured", metavar="CSV", help="written by scripts/check_plan.sh")
+    parser.add_argument("--only", default="", metavar="TEXT", help="settings whose name contains it")
     options = parser.parse_args()
     plan = plotting.read(Plan, options.file)
     points = []

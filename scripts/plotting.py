@@ -1,6 +1,5 @@
-"""What the scripts that draw lockstep's files have in common: how one is opened, drawn or
-printed. What goes wrong is said in one line, and a reader that has had enough
-(`... --markdown | head`) ends them silently, as it ends any filter."""
+"""Shared by the scripts that draw lockstep's files: opens a file, saves the picture. An
+error is one line. A closed output (`... --markdown | head`) ends the scripts silently."""
 
 import argparse
 import pathlib
@@ -15,7 +14,7 @@ def stop(problem):
 try:
     import h5py
 except ImportError as missing:
-    stop(f"{missing}: apt-get install python3-h5py python3-matplotlib, and take "
+    stop(f"{missing}: apt-get install python3-h5py python3-matplotlib, and use "
          "/usr/bin/python3")
 
 
@@ -24,22 +23,22 @@ def text(value):
 
 
 def open_file(path, form, maker):
-    """An HDF5 file whose attribute `format` is this."""
+    """Opens an HDF5 file whose attribute `format` is `form`."""
     file = h5py.File(path, "r")
     if text(file.attrs.get("format", "")) != form:
-        raise ValueError(f"'{path}' is no file of '{maker}'")
+        raise ValueError(f"'{path}' is not a file of '{maker}'")
     return file
 
 
 def parser(description, picture):
-    """Of the options that all of them have."""
+    """A parser of the options that all scripts have."""
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     options = argparse.ArgumentParser(
         description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     options.add_argument("file")
-    options.add_argument("--out", default=picture, help=f"the picture ({picture})")
-    options.add_argument("--markdown", action="store_true", help="a table instead")
+    options.add_argument("--out", default=picture, help=f"picture to write (default {picture})")
+    options.add_argument("--markdown", action="store_true", help="print a table instead")
     return options
 
 
@@ -53,7 +52,7 @@ def read(reader, path, *more):
 
 
 def save(path, draw, *of):
-    """The figure that draw(*of) returns."""
+    """Saves the figure that draw(*of) returns."""
     try:
         import matplotlib
 

@@ -1,9 +1,9 @@
 # shellcheck shell=bash
-# Sourced by supervise.sh and slurm/job.sh: how far a run has come, and how many tries in a
-# row have brought it no further.
+# Sourced by supervise.sh and slurm/job.sh: the progress of a run, and the number of tries in
+# a row without any.
 
-# is_whole PROGRAM CHECKPOINT: PROGRAM, which reads all of it, does not say otherwise. What
-# is no lockstep, or does not run on this machine, is not asked.
+# is_whole PROGRAM CHECKPOINT: false if PROGRAM, which reads all of it, finds it damaged. If
+# PROGRAM is not lockstep or does not run on this machine, the checkpoint counts as whole.
 is_whole() {
     [[ -s $2 ]] || return
     [[ ${1##*/} == lockstep ]] || return 0
@@ -11,8 +11,8 @@ is_whole() {
     (($? != 1))
 }
 
-# newest_step PROGRAM RUN: where --resume would go on: the step of the newest checkpoint that
-# is not damaged, 0 without one. Their names sort as their steps.
+# newest_step PROGRAM RUN: the step from which --resume would go on, that of the newest
+# checkpoint that is not damaged; 0 if there is none. File names sort by step.
 newest_step() {
     local files=("$2"/checkpoints/step-*.h5) i step
     for ((i = ${#files[@]} - 1; i >= 0; i--)); do
@@ -27,8 +27,8 @@ newest_step() {
     echo "${step:-0}"
 }
 
-# count_try BEFORE AFTER: a try has ended that went on from step BEFORE, and the next one
-# would from AFTER: in `fruitless`, how many in a row have brought the run no further.
+# count_try BEFORE AFTER: a try that started from step BEFORE has ended, and the next one
+# would start from AFTER. Sets `fruitless`, the tries in a row without a newer checkpoint.
 count_try() {
     fruitless=$(($2 > $1 ? 0 : fruitless + 1))
 }

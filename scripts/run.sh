@@ -1,7 +1,6 @@
 #!/bin/bash
-# Train the reference network on the built-in letters, one rank per core, and evaluate it:
-# what `make run` does once the program is built. RANKS=N and EPOCHS=N in the environment
-# change the defaults.
+# Train the reference network on the built-in letters, one rank per core, and evaluate it
+# (`make run`). RANKS=N and EPOCHS=N in the environment change the defaults.
 set -eu
 cd "$(dirname "$0")/.."
 source scripts/mpi.sh
@@ -32,8 +31,8 @@ say "$lockstep" eval "$run/checkpoints/best.h5" --data "$data"
 
 cat <<END
 
-The data set is $data, the run $run: log.txt, metrics.h5 and, in
-checkpoints/, the weights (HDF5: h5dump and h5py read all of it). What to type next:
+The data set is $data. The run is $run: log.txt, metrics.h5 and
+checkpoints/ with the weights (HDF5: h5dump and h5py read all of it). Next commands:
 
   $lockstep show $run
   $lockstep data sheet $data --out letters.png     a look at the images

@@ -1,7 +1,8 @@
 # shellcheck shell=bash
-# Sourced by submit.sh and slurm/job.sh: where the program is, and sweeps.
+# Sourced by submit.sh and slurm/job.sh: finds the program, and expands sweeps.
 
-# find_lockstep ROOT: the program of this tree, of the place it is installed to, or any.
+# find_lockstep ROOT: $LOCKSTEP, or the program of this tree, of the installation that ROOT
+# belongs to, or of $PATH.
 find_lockstep() {
     local path
     for path in "${LOCKSTEP-}" "$1/build/lockstep" "$1/../../bin/lockstep"; do
@@ -10,10 +11,10 @@ find_lockstep() {
     command -v lockstep
 }
 
-# A sweep is a list of settings with their values, "train.seed=1,2,3" "optim.lr=0.1,0.05":
-# each value with each, the last varying fastest.
+# A sweep is a list of settings with their values, "train.seed=1,2,3" "optim.lr=0.1,0.05".
+# Its points are all combinations; the last setting varies fastest.
 
-# sweep_count SPEC...: how many points that is; fails where a SPEC is none.
+# sweep_count SPEC...: the number of points; fails if a SPEC is malformed.
 sweep_count() {
     local spec count=1 values
     for spec; do
@@ -24,7 +25,7 @@ sweep_count() {
     echo "$count"
 }
 
-# sweep_point N SPEC...: the N-th point's settings, N from 1, into the array `point`.
+# sweep_point N SPEC...: sets the array `point` to the settings of point N, from 1.
 sweep_point() {
     local n=$(($1 - 1)) i values
     shift
@@ -36,7 +37,7 @@ sweep_point() {
     done
 }
 
-# sweep_folder SETTING...: a name for the point's folder, "train.seed=1,optim.lr=0.1".
+# sweep_folder SETTING...: the name of the point's folder, "train.seed=1,optim.lr=0.1".
 sweep_folder() {
     local IFS=,
     local name=$*

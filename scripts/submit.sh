@@ -1,18 +1,20 @@
 #!/bin/bash
 # Submit a run to SLURM: submit.sh CONFIG [OPTION...] [-- OPTIONS OF lockstep train]
 #
-#   --nodes N            (1)
-#   --ranks-per-node R   (1)   without this and --threads: whole nodes, a rank per CPU
-#   --threads T          per rank (1)
-#   --time TIME          limit of one stay on the nodes, M, H:MM:SS or D-HH:MM:SS; a run
-#                        that is not finished then goes on by itself, later
-#   --sweep KEY=V1,V2    a run for each value, as an array; several are combined
-#   --launcher srun      instead of mpirun: srun --mpi=pmix
+#   --nodes N            number of nodes, default 1
+#   --ranks-per-node R   default 1; without this and --threads: whole nodes, one rank per
+#                        CPU
+#   --threads T          threads per rank, default 1
+#   --time TIME          time limit of the job, M, H:MM:SS or D-HH:MM:SS; a run that is not
+#                        finished by then is put back into the queue and goes on later
+#   --sweep KEY=V1,V2    one run for each value, as a job array; several are combined
+#   --launcher srun      use srun --mpi=pmix instead of mpirun
 #   --partition, --account, --qos, --constraint, --reservation, --mem, --dependency,
-#   --begin, --mail-user, --mail-type, --job-name, --exclude, --nodelist VALUE: sbatch's
+#   --begin, --mail-user, --mail-type, --job-name, --exclude, --nodelist VALUE: as for
+#                        sbatch
 #
-# The config is checked first. Prints the job's number, and what to type to watch, signal
-# and cancel it. The same command again goes on with a run that was cancelled.
+# Checks the config first. Prints the job's number and the commands that watch, signal and
+# cancel it. The same command again resumes a run that was cancelled.
 set -u
 root=$(dirname "$(dirname "$(realpath "$0")")")
 source "$root/scripts/slurm.sh"
@@ -81,7 +83,7 @@ read_words() {
     [[ $config ]] || die "which config? see 'submit.sh --help'"
 }
 
-# check OPTION...: whether this can be trained, as the job will; then `run` is its folder.
+# check OPTION...: exits unless the job can train with these; sets `run` to its folder.
 check() {
     local said status
     said=$("$lockstep" train "$config" --resume "${train[@]}" "$@" --check 2>&1)
@@ -125,7 +127,7 @@ lay_out() {
     wanted+=(--job-name="$name")
 }
 
-# Sets `job`. sbatch's own words, if it refuses, are the last line of what it says.
+# Sets `job`. If sbatch refuses, the last line of its output says why.
 submit() {
     local words=() spec said
     for spec in "${specs[@]}"; do
@@ -151,16 +153,16 @@ tell() {
     else
         printf 'job %s: %s, run %s\n' "$job" "$layout" "$run"
     fi
-    printf '  %-45s %s\n' "tail -F $(printf %q "$out")" 'watch it' \
-        "squeue --jobs=$job" 'where it is in the queue' \
-        "scancel --batch --signal=USR1 $job" 'save, and go back into the queue' \
-        "scancel $job" 'save, and end; the same command goes on'
+    printf '  %-45s %s\n' "tail -F $(printf %q "$out")" 'follow the output' \
+        "squeue --jobs=$job" 'state in the queue' \
+        "scancel --batch --signal=USR1 $job" 'checkpoint, then back into the queue' \
+        "scancel $job" 'checkpoint, then end; the same command resumes'
 }
 
 read_words "$@"
 lockstep=$(find_lockstep "$root") || die "no build/lockstep in '$root'; type 'make'"
 check_all
-command -v sbatch >/dev/null || die "no sbatch here: this is no SLURM cluster"
+command -v sbatch >/dev/null || die "no sbatch here: this is not a SLURM cluster"
 sinfo --noheader >/dev/null 2>&1 || die "SLURM does not answer; see 'scontrol ping'"
 lay_out
 submit

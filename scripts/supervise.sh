@@ -1,14 +1,15 @@
 #!/bin/bash
-# Bring a run to its end, whatever kills it on the way: start COMMAND, a `lockstep train`
-# line with or without mpirun before it, and start it again while it is killed or stops
-# early (75). It always goes on from the run's newest checkpoint (--resume is added).
+# Restart a run until it is finished: start COMMAND, a `lockstep train` line with or without
+# mpirun before it, and start it again whenever it is killed, fails or stops early (75). It
+# resumes from the run's newest checkpoint (--resume is added).
 #   supervise.sh [--max-failures M] [--delay S] COMMAND...
-#     --max-failures M  give up after M ends in a row without a newer checkpoint (5)
-#     --delay S         seconds before the next start (1)
-# Ends with COMMAND's exit code: 0 done, 2 usage, 3 bug, or that of the last failure.
-# TERM, INT, HUP, USR1 and USR2 stop the run after a checkpoint: 75, and the same line goes
-# on from there. A second INT ends it at once. Checkpoints are looked for on this machine.
-set -um # every COMMAND is a process group: a Ctrl-C is for this script alone
+#     --max-failures M  give up after M tries in a row without a newer checkpoint, default 5
+#     --delay S         seconds before a restart, default 1
+# Exits with COMMAND's exit code: 0 done, 2 usage, 3 bug, or that of the last failure.
+# TERM, INT, HUP, USR1 and USR2 stop the run after a checkpoint; the exit code is 75, and
+# the same line resumes. A second INT ends the run at once. Checkpoints must be visible on
+# this machine.
+set -um # every COMMAND is a process group: Ctrl-C reaches this script only
 source "$(dirname "$(realpath "$0")")/progress.sh"
 
 max_failures=5 delay=1
@@ -24,8 +25,8 @@ usage() {
     exit 2
 }
 
-# run_folder WORD...: of a command: what --run says, or lockstep's default. Of lockstep's
-# options only two have no value.
+# run_folder WORD...: the run's folder of a command: what --run says, or lockstep's default.
+# Only two options of lockstep train have no value.
 run_folder() {
     local config=''
     while [[ ${1-train} != train ]]; do shift; done
@@ -43,12 +44,12 @@ run_folder() {
     echo "runs/${config%.*}"
 }
 
-# USR1 asks lockstep to stop. Said again and again: mpirun may not have its ranks yet.
+# USR1 asks lockstep to stop. Sent repeatedly: mpirun may not have started its ranks yet.
 ask_to_stop() {
     while kill -USR1 "$child"; do sleep 1; done 2>/dev/null
 }
 
-hand_on() {
+pass_on_stop() {
     [[ -z $child || $asking ]] && return
     ask_to_stop &
     asking=$!
@@ -57,10 +58,10 @@ hand_on() {
 on_signal() {
     caught=yes stopping=$1
     [[ $1 == INT ]] && ((++interrupts > 1)) && end_at_once
-    hand_on
+    pass_on_stop
 }
 
-# INT twice is what ends mpirun, srun and lockstep itself at once, with their children.
+# Two INTs end mpirun, srun and lockstep at once, with their children.
 end_at_once() {
     local i
     for ((i = 0; i < 50; i++)); do
@@ -73,7 +74,7 @@ end_at_once() {
     exit 130
 }
 
-# A trap ends `wait` early; only without one is its status the child's.
+# A trap ends `wait` early, with a status that is not the child's.
 wait_for_child() {
     local again
     wait "$child" 2>/dev/null
@@ -82,25 +83,25 @@ wait_for_child() {
         caught=''
         wait "$child" 2>/dev/null
         again=$?
-        ((again == 127)) || status=$again # 127: the first wait had it
+        ((again == 127)) || status=$again # 127: the first wait got the status
     done
 }
 
-# If this script is killed, what it has started hears of it, by TERM, and ends too: a job
-# without its supervisor would hold the run's lock.
+# If this script is killed, the command gets TERM and ends, too: without its supervisor it
+# would hold the run's lock.
 with_us=()
 setpriv --pdeathsig TERM true 2>/dev/null && with_us=(setpriv --pdeathsig TERM)
 start_and_wait() {
     "${with_us[@]}" "$@" </dev/null &
     child=$!
-    [[ $stopping ]] && hand_on
+    [[ $stopping ]] && pass_on_stop
     wait_for_child
     child=''
     [[ $asking ]] && kill -- "-$asking" 2>/dev/null
     asking=''
 }
 
-# Ranks whose mpirun was killed live on for two seconds, and hold the run's lock.
+# After mpirun was killed its ranks live for two more seconds and hold the run's lock.
 pause() {
     start_and_wait sleep "$delay"
     [[ $stopping || ! -f $run/lock ]] || start_and_wait flock -w 10 "$run/lock" true
@@ -109,7 +110,7 @@ pause() {
 lock_is_held() {
     [[ -f $run/lock ]] || return
     flock -n "$run/lock" true
-    (($? == 1)) # other numbers: it cannot tell
+    (($? == 1)) # other numbers: unknown
 }
 
 how_it_ended() {
@@ -122,14 +123,14 @@ how_it_ended() {
     fi
 }
 
-# Ends the script if what happened is the end of the matter.
+# Exits unless the run is to be restarted.
 end_or_go_on() {
     case $status in
-    2) lock_is_held || exit 2 ;; # if it is: "in use by another lockstep"
+    2) lock_is_held || exit 2 ;; # held: lockstep refused with "in use by another lockstep"
     0 | 3 | 126 | 127) exit "$status" ;;
     esac
     [[ $stopping ]] || return
-    ((status > 128)) && status=75 # what was killed goes on as well
+    ((status > 128)) && status=75 # a killed run can be resumed as well
     say "stopped by $stopping, newest checkpoint: step $(newest_step "$program" "$run")"
     exit "$status"
 }
@@ -159,7 +160,7 @@ for word; do
 done
 
 for signal in TERM INT HUP USR1 USR2; do
-    # shellcheck disable=SC2064 # the name of now
+    # shellcheck disable=SC2064 # expand the name now
     trap "on_signal $signal" "$signal"
 done
 fruitless=0 before=$(newest_step "$program" "$run")
@@ -169,7 +170,7 @@ while :; do
     ended=$status what="$(how_it_ended) at $(printf '%(%F %T)T')"
     pause
     step=$(newest_step "$program" "$run") status=75
-    [[ $stopping ]] && end_or_go_on # there was nothing to stop but the pause
+    [[ $stopping ]] && end_or_go_on # the signal came during the pause
     count_try "$before" "$step"
     before=$step
     tries="failures without a newer checkpoint: $fruitless of $max_failures"

@@ -1,10 +1,10 @@
 #!/bin/bash
-# What train.sbatch and sweep.sbatch do on the first node of their allocation: go on with
-# the run until it is finished, or has to stop, and then go back into the queue:
+# The work of train.sbatch and sweep.sbatch, on the first node of the allocation: resume the
+# run; if it stops before it is finished, put the job back into the queue:
 #   job.sh [--sweep KEY=VALUE,...]... CONFIG [OPTIONS OF lockstep train]
-# Back it goes also when a rank or node has died, but not after PATIENCE tries in a row that
-# left no new checkpoint, and not when there is nothing to be hoped from it: wrong options,
-# a bug. The exit status is lockstep's.
+# The job is also put back after a rank or a node died, but not after PATIENCE tries in a row
+# without a new checkpoint, and not if a retry cannot help: wrong options, a bug. The exit
+# status is lockstep's.
 set -u
 PATIENCE=${PATIENCE:-3}
 root=$(dirname "$(dirname "$(realpath "$0")")")
@@ -12,7 +12,7 @@ source "$root/scripts/launch.sh"
 source "$root/scripts/slurm.sh"
 source "$root/scripts/progress.sh"
 
-# Of an array, the number alone would mean all tasks.
+# The number of an array alone would mean all its tasks.
 id=${SLURM_JOB_ID-}
 [[ ${SLURM_ARRAY_JOB_ID-} ]] && id=${SLURM_ARRAY_JOB_ID}_$SLURM_ARRAY_TASK_ID
 
@@ -25,7 +25,7 @@ give_up() { # STATUS WORDS...
     exit "$1"
 }
 
-# Takes this task's settings from the sweep; `sweep_name` is the folder they get.
+# Appends this task's settings of the sweep to `words`; sets `sweep_name`, their folder.
 sweep_name=''
 read_sweep() {
     local specs=() count n=${SLURM_ARRAY_TASK_ID:-1} setting
@@ -47,7 +47,7 @@ read_sweep() {
     sweep_name=$(sweep_folder "${point[@]}")
 }
 
-# Whether the run can be trained at all, and where: `run`.
+# Exits unless the run can be trained; sets `run`, its folder.
 check() {
     local said
     lockstep=$(find_lockstep "$root") ||
@@ -65,7 +65,8 @@ check() {
     fi
 }
 
-# The number of `fruitless` tries is kept in the run's folder. Fails where it cannot be kept.
+# Counts tries without a new checkpoint in `fruitless`, which is kept in the run's folder.
+# Fails if it cannot be written.
 count_fruitless() {
     local file=$run/fruitless
     fruitless=0
@@ -75,8 +76,7 @@ count_fruitless() {
     { mkdir -p "$run" && echo "$fruitless" >"$file"; } 2>/dev/null
 }
 
-# Not when somebody has cancelled the job, or put it back himself. When SLURM does not say,
-# it is tried.
+# False if a user has cancelled the job or put it back. If SLURM does not answer: true.
 is_ours_to_requeue() {
     local state
     state=$(squeue --noheader --jobs="$id" --format='%T %r') || return 0
@@ -92,7 +92,7 @@ put_back() {
     return 1
 }
 
-# What SLURM sends to the rest of a job that it takes away is not to hit the taking.
+# Ignores the signals that SLURM sends to a job that it requeues.
 requeue() {
     trap '' TERM USR1
     is_ours_to_requeue || give_up "$1" "ended from outside; submit it again to go on"

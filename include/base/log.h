@@ -20,8 +20,9 @@
 /* Sets the identity of this process, which is rank 0 before the call. Copies host. */
 void log_init(int rank, const char *host);
 
-/* true: only rank 0 reports failures; false: every rank reports its own. */
-void log_set_replicated(bool on);
+/* true: only rank 0 reports failures; false: every rank reports its own. Returns the
+   setting before, for the end of a scope. */
+bool log_set_replicated(bool on);
 
 /* Prints a result on stdout; the caller writes the '\n'. Rank 0 only. */
 void log_out(const char *fmt, ...) PRINTF_LIKE(1, 2);

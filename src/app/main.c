@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "app/cli/cli.h"
 #include "app/cli/commands.h"
 #include "app/run/early.h"
 #include "app/run/prepare.h"
@@ -18,44 +19,53 @@
 #include "io/h5probe.h"
 #include "kernels/cpu.h"
 
-#define ROOM ((size_t)64 << 20) /* bytes: MPI and HDF5 take half of it */
+#define MEMORY_LEAST ((size_t)64 << 20) /* bytes; MPI and HDF5 take half of it */
 
-struct command {
+struct main_command {
     const char *name;
     bool parallel; /* runs on all ranks */
-    bool stops;    /* asks stop_requested; the others are ended by a signal as usual */
+    bool stops;    /* checks stop_requested; a signal kills the other commands */
     enum status (*run)(struct comm *comm, int argc, char **argv);
     const char *summary;
 };
 
-static const struct command commands[] = {
+static const struct main_command commands[] = {
     {"train", true, true, cmd_train, "train a network, or go on with a run"},
     {"eval", true, false, cmd_eval, "measure a checkpoint on a data set"},
     {"predict", false, false, cmd_predict, "classify images"},
-    {"show", false, false, cmd_show, "say what a run, checkpoint or data file is"},
+    {"show", false, false, cmd_show,
+     "print what a run, a checkpoint, a data set or a plan holds"},
     {"bench", true, false, cmd_bench,
      "measure training steps and layers on this machine"},
     {"lab", true, false, cmd_lab, "measure every way to use this machine's cores"},
     {"tune", true, false, cmd_tune,
-     "measure how threads best share the work, for train to use"},
-    {"plan", true, false, cmd_plan, "predict what more ranks and nodes would bring"},
-    {"data", false, true, cmd_data, "make, import and look at data sets"},
+     "find the fastest plan of threads, and keep it for train"},
+    {"plan", true, false, cmd_plan, "predict the speed with more ranks and nodes"},
+    {"data", false, true, cmd_data, "make, import and inspect data sets"},
 };
 enum { COMMANDS = sizeof commands / sizeof commands[0] };
 
-static void print_help(void)
+static void main_print_help(void)
 {
-    log_out("lockstep %s: data-parallel training of convolutional image classifiers\n\n"
-            "usage: [mpirun -n RANKS] lockstep COMMAND ...\n\ncommands:\n",
-            app_version());
+    log_out(
+        "Usage: lockstep COMMAND [OPTION]...\n"
+        "  or:  mpirun -n RANKS lockstep COMMAND [OPTION]...\n\n"
+        "Data-parallel training of convolutional image classifiers on CPU clusters.\n\n"
+        "Commands:\n");
     for (int i = 0; i < COMMANDS; i++)
-        log_out("  %-10s %s\n", commands[i].name, commands[i].summary);
-    log_out("\n'lockstep COMMAND --help' tells the rest. Exit codes: 0 done, 1 failure, "
-            "2 usage or config,\n3 bug, 75 stopped early: the same command with --resume "
-            "goes on.\n");
+        cli_print_entry(commands[i].name, commands[i].summary);
+    log_out("\nOptions:\n");
+    cli_print_entry("--help", "print this help; 'lockstep COMMAND --help': of a command");
+    cli_print_entry("--version", "print the version");
+    log_out("\nExit status:\n");
+    cli_print_entry("0", "done");
+    cli_print_entry("1", "failure");
+    cli_print_entry("2", "wrong usage or config");
+    cli_print_entry("3", "bug");
+    cli_print_entry("75", "stopped early; the same command with --resume goes on");
 }
 
-static const struct command *find(const char *name)
+static const struct main_command *main_find_command(const char *name)
 {
     for (int i = 0; i < COMMANDS; i++)
         if (strcmp(commands[i].name, name) == 0)
@@ -63,7 +73,7 @@ static const struct command *find(const char *name)
     return NULL;
 }
 
-static enum status unknown(const char *name)
+static enum status main_unknown_command(const char *name)
 {
     const char *names[COMMANDS];
     for (int i = 0; i < COMMANDS; i++)
@@ -74,8 +84,8 @@ static enum status unknown(const char *name)
     FAIL(ST_USAGE, "unknown command '%s'; see 'lockstep --help'", name);
 }
 
-/* Before MPI has started, or where it is not wanted. */
-static int launcher_rank(void)
+/* The rank as the launcher gave it: known before MPI starts, or without MPI. */
+static int main_launcher_rank(void)
 {
     const char *rank = getenv("OMPI_COMM_WORLD_RANK");
     if (!rank)
@@ -85,20 +95,21 @@ static int launcher_rank(void)
     return rank ? atoi(rank) : 0;
 }
 
-/* Libraries do not survive having none: better said than met. */
-static enum status check_room(void)
+/* Libraries crash without memory: refuse before that. */
+static enum status main_check_memory(void)
 {
     size_t left = mem_limit();
-    if (left < ROOM)
+    if (left < MEMORY_LEAST)
         FAIL(ST_USAGE,
-             "this process may have %.2f GB more of memory, too little to begin with; "
-             "raise its limit (ulimit -d, -v)",
+             "this process may have %.2f GB more of memory, too little to start; raise "
+             "its "
+             "limit (ulimit -d, -v)",
              (double)left / 1e9);
     return ST_OK;
 }
 
 /* Without PMI the tasks of srun cannot find each other: each would train alone. */
-static enum status check_launcher(void)
+static enum status main_check_launcher(void)
 {
     const char *tasks = getenv("SLURM_STEP_NUM_TASKS");
     if (!getenv("SLURM_STEP_ID") || !tasks || atoi(tasks) < 2 || getenv("PMIX_RANK") ||
@@ -106,8 +117,7 @@ static enum status check_launcher(void)
         return ST_OK;
     FAIL(ST_USAGE,
          "the %s tasks of srun do not see each other; start with 'srun --mpi=pmix', or "
-         "with "
-         "'mpirun' instead of srun",
+         "with 'mpirun' instead of srun",
          tasks);
 }
 
@@ -117,38 +127,40 @@ int main(int argc, char **argv)
     mem_start();
     stop_defer();
     prepare_environment(argv);
-    log_init(launcher_rank(), "");
+    log_init(main_launcher_rank(), "");
     log_set_replicated(true);
     if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
         strcmp(argv[1], "help") == 0) {
-        print_help();
+        main_print_help();
         return argc < 2 ? ST_USAGE : ST_OK;
     }
     if (strcmp(argv[1], "--version") == 0) {
         log_out("lockstep %s\n", app_version());
         return ST_OK;
     }
-    const struct command *command = find(argv[1]);
+    const struct main_command *command = main_find_command(argv[1]);
     if (!command)
-        return unknown(argv[1]);
-    if (!command->parallel && launcher_rank() != 0)
-        return ST_OK;                                    /* one process does it all */
-    h5probe_start(launcher_rank() == 0 ? "show" : NULL); /* the others read after it */
+        return main_unknown_command(argv[1]);
+    if (!command->parallel && main_launcher_rank() != 0)
+        return ST_OK; /* rank 0 does all the work */
+    h5probe_start(main_launcher_rank() == 0
+                      ? "show"
+                      : NULL); /* the other ranks read a file after rank 0 */
     if (command->stops)
         stop_install();
     else
         stop_deliver();
     enum status st = cpu_check_isa();
     if (st == ST_OK && command->parallel)
-        st = check_launcher();
+        st = main_check_launcher();
     if (st != ST_OK)
         return st;
     cpu_blas_single_thread();
-    TRY(check_room());
+    TRY(main_check_memory());
     struct comm *comm = command->parallel ? comm_start(&argc, &argv) : NULL;
     st = command->run(comm, argc - 2, argv + 2);
     if (comm)
-        comm_finish(comm); /* the end of its watch, which may speak */
+        comm_finish(comm); /* ends the watch, which may print */
     log_close_file();
     if ((fflush(stdout) != 0 || ferror(stdout)) && st == ST_OK)
         FAIL(ST_FAIL, "cannot write to the standard output: %s", strerror(errno));

@@ -47,9 +47,11 @@ void log_init(int rank, const char *host)
     snprintf(log_state.host, sizeof log_state.host, "%s", host);
 }
 
-void log_set_replicated(bool on)
+bool log_set_replicated(bool on)
 {
+    bool before = log_state.replicated;
     log_state.replicated = on;
+    return before;
 }
 
 /* Replaces control characters: texts may come from files that hold anything. The caller

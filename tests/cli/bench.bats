@@ -92,7 +92,7 @@ for row in rows:
     OPENBLAS_CORETYPE=Haswell /usr/bin/python3 "$ROOT/scripts/bench_peers.py" --quick \
         --json peers.json >out
     cat out
-    grep -q '^Taken out of the environment of both: .*OPENBLAS_CORETYPE' out
+    grep -q '^Removed from the environment of both: .*OPENBLAS_CORETYPE' out
     local rate='[0-9,]+' ratio='[0-9]+\.[0-9]+'
     grep -Eq "^\| 1 thread, batch 64 \| $rate \| $rate \| $ratio \| [a-z0-9_]+ $rate \| $ratio \| 5 x eager: " out
     /usr/bin/python3 - <<'END'

@@ -160,7 +160,7 @@ one_bad() {
     aside refused 2 "unknown option '-x'; see 'lockstep train --help'" train 1 good.conf -x
     aside refused 2 "'--run' needs a value: --run DIR" train 1 good.conf --run
     aside refused 2 "'--resume' takes no value" train 1 good.conf --run run --resume=yes
-    aside refused 2 "'--threads two': a whole number from 0 is expected" \
+    aside refused 2 "'--threads two': expected a whole number from 0" \
         train 1 good.conf --run run --threads two
     aside refused 2 "100000 threads per rank: at most*" \
         train 1 good.conf --run run --threads 100000
@@ -210,7 +210,7 @@ with h5py.File('$harmed', 'r+') as f: $harm"
 @test "the help lists every key with its default, and a stored config can be read back" {
     good
     "$LOCKSTEP" train --help >"$BATS_TEST_TMPDIR/help"
-    run awk '/^  \[/ { n++ } /^  (batch|lr|every_minutes|intra|elastic) / { k++ }
+    run awk '/^Config keys in \[/ { n++ } /^  (batch|lr|every_minutes|intra|elastic) / { k++ }
         END { print n, k }' "$BATS_TEST_TMPDIR/help"
     [ "$output" = "10 5" ]
     cd "$BATS_TEST_TMPDIR" || return

@@ -10,7 +10,7 @@ setup() {
     echo precious >x.txt
     run "$LOCKSTEP" data synth --train 26 --test 0 --out x.txt
     [ "$status" -eq 2 ]
-    [ "$output" = "lockstep: 'x.txt' is there already; say --force to replace it" ]
+    [ "$output" = "lockstep: 'x.txt' exists already; use --force to replace it" ]
     [ "$(cat x.txt)" = precious ]
     "$LOCKSTEP" data synth --train 26 --test 0 --out x.txt --force
     h5dump -n x.txt | grep -q /train/images
@@ -120,7 +120,7 @@ END
     fails 2 "unknown option '--trian'; did you mean '--train'?" synth --trian 5 --out x.h5
     fails 2 "--train 3" synth --train 3 --out x.h5
     fails 2 "--images FILE --labels FILE" import-idx --out x.h5
-    fails 2 "come together" import-idx --images a --labels b --test-images c --out x.h5
+    fails 2 "must be given together" import-idx --images a --labels b --test-images c --out x.h5
     fails 2 "class 'A' is listed twice" import-csv t.csv --classes A,A --out x.h5
     fails 2 "'--size 28by28'" import-csv t.csv --size 28by28 --out x.h5
     fails 2 "'--test-share 1.5'" import-csv t.csv --test-share 1.5 --out x.h5

@@ -81,7 +81,7 @@ setup() {
     [ "$(ls out)" = letters.h5 ]
     run "$ROOT/scripts/get_emnist.sh" --zip emnist.zip out/letters.h5
     [ "$status" -eq 1 ]
-    [[ $output == *"is there already"* ]]
+    [[ $output == *"exists already"* ]]
     EMNIST_URL=file://$PWD/emnist.zip "$ROOT/scripts/get_emnist.sh" fetched/letters.h5
     check_emnist_like fetched/letters.h5
     run "$ROOT/scripts/get_emnist.sh" --help

@@ -167,7 +167,7 @@ names() {
 }
 
 @test "eval refuses bad arguments in one line" {
-    refused 2 "which data set? give --data FILE" evaluate 1 run
+    refused 2 "no data set: give --data FILE" evaluate 1 run
     refused 2 "'--split tes': expected train or test" \
         evaluate 1 run --data letters.h5 --split tes
     refused 1 "cannot open 'none.h5': No such file or directory" \
@@ -187,7 +187,7 @@ names() {
     before=$(sha256sum <precious.h5)
     run evaluate 1 run --data letters.h5 --out precious.h5
     [ "$status" -eq 2 ]
-    [[ $output == *"'precious.h5' is there already; say --force to replace it"* ]]
+    [[ $output == *"'precious.h5' exists already; use --force to replace it"* ]]
     same_text "$(sha256sum <precious.h5)" "$before"
     evaluate 2 run --data letters.h5 --out precious.h5 --force
     h5 precious.h5 <<<'assert f[0]["logprobs"].shape == (205, 26)'

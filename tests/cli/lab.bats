@@ -104,7 +104,7 @@ assert f[0].attrs["batch"] == 2 and len(f[0]["machine/team"]) == 1
 END
     run "$ROOT/scripts/plot_lab.py" again.h5
     [ "$status" -eq 1 ]
-    [[ $output == *": one thread alone has nothing to compare" ]]
+    [[ $output == *": only one thread was measured: nothing to compare" ]]
 }
 
 @test "lab batch measures batch sizes and marks their knee" {

@@ -44,7 +44,7 @@ LONG=(--set train.epochs=100000 --set log.every=100000)
 
 @test "malformed times are refused" {
     for time in 1h 0 '' 1:2:3:4 -5; do
-        refused 2 "'--max-time $time': a time is expected: minutes, H:MM:SS, D-HH:MM:SS, or auto" \
+        refused 2 "'--max-time $time': expected a time: minutes, H:MM:SS, D-HH:MM:SS, or auto" \
             train 1 "$TINY" --run never --max-time="$time"
     done
     (
@@ -80,7 +80,7 @@ LONG=(--set train.epochs=100000 --set log.every=100000)
     printf '%s\n' '#!/bin/sh' 'exit 1' >bin/squeue
     run --separate-stderr train 1 "$TINY" --run never --max-time auto --check
     [ "$status" -eq 0 ]
-    [[ $stderr == *"note: squeue does not tell when job 7 ends"* ]]
+    [[ $stderr == *"note: squeue does not say when job 7 ends"* ]]
 }
 
 @test "--check prints what would be trained and writes nothing" {

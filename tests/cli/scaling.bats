@@ -55,10 +55,10 @@ END
     [ "$status" -eq 1 ]
     [ "$output" = "plot_scaling: there is no file 'nothing.h5'" ]
     run "$plot" letters.h5
-    [ "$output" = "plot_scaling: letters.h5: 'letters.h5' is no file of 'lockstep plan --out'" ]
+    [ "$output" = "plot_scaling: letters.h5: 'letters.h5' is not a file of 'lockstep plan --out'" ]
     run "$plot" plan.h5 --measured checked.csv --only 7
     [ "$status" -eq 1 ]
-    [ "$output" = "plot_scaling: checked.csv: no setting holds '7'" ]
+    [ "$output" = "plot_scaling: checked.csv: no setting contains '7'" ]
     run "$plot" plan.h5 --measured letters.h5
     [ "$status" -eq 1 ]
     [[ $output == "plot_scaling: letters.h5: "* && $output != *$'\n'* ]]

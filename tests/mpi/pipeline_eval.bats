@@ -163,7 +163,7 @@ more ranks share its layers (--pipeline [23])" evaluate 1 wide
     stages 7 7 "--pipeline 7: the network has 6 layers with parameters: *"
     stages 1 2 "--pipeline 2 does not divide the number of ranks, 1: start 2, or a multiple*"
     stages 4 3 "--pipeline 3 does not divide the number of ranks, 4: start 3, or a multiple*"
-    stages 1 0 "'--pipeline 0': a whole number from 1 is expected"
-    stages 2 -1 "'--pipeline -1': a whole number from * is expected"
-    stages 1 two "'--pipeline two': a whole number from * is expected"
+    stages 1 0 "'--pipeline 0': expected a whole number from 1"
+    stages 2 -1 "'--pipeline -1': expected a whole number from *"
+    stages 1 two "'--pipeline two': expected a whole number from *"
 }

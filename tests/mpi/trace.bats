@@ -68,7 +68,7 @@ check_trace() {
 
 @test "--trace replaces no file of another kind" {
     cp letters.h5 mine.h5
-    refused 2 "'mine.h5' is there already and no trace: it is not overwritten" \
+    refused 2 "'mine.h5' exists already and is not a trace: it is not overwritten" \
         train 1 "$TINY" --run never --trace mine.h5
     [ ! -e never ]
     cmp letters.h5 mine.h5

@@ -1,5 +1,5 @@
 /*
- * cli: the command line of a subcommand, read by a table of options.
+ * cli: reads the command line of a subcommand by a table of options.
  *
  *   struct cli_option options[] = {
  *       {"out", CLI_TEXT, &out, "FILE", "where to write"},
@@ -9,8 +9,8 @@
  *   };
  *   TRY(cli_parse(&command, options, argc, argv, operands, &count));
  *
- * "--name value" and "--name=value" are the same; "--" ends the options; options and
- * operands may be mixed. Unknown options are refused with a "did you mean" and ST_USAGE.
+ * "--name value" and "--name=value" mean the same; "--" ends the options; options and
+ * operands may be mixed. An unknown option is ST_USAGE, with a "did you mean".
  */
 #ifndef LOCKSTEP_APP_CLI_CLI_H
 #define LOCKSTEP_APP_CLI_CLI_H
@@ -23,7 +23,7 @@ enum cli_kind {
     CLI_U64,   /* uint64_t */
     CLI_REAL,  /* double, >= 0 */
     CLI_TEXT,  /* const char *: points into argv */
-    CLI_TEXTS, /* struct cli_texts: may be given again and again */
+    CLI_TEXTS, /* struct cli_texts: may be repeated */
 };
 
 #define CLI_TEXTS_MAX 64
@@ -37,21 +37,25 @@ struct cli_option {
     enum cli_kind kind;
     void *out;
     const char *value; /* its name in the help; NULL for flags */
-    const char *help;
+    const char *help;  /* a phrase in lower case, no full stop; "default 28" at its end */
 };
 
 struct cli_command {
     const char *name;     /* "data synth" */
     const char *operands; /* "FILE..." or "" */
-    int least, most;      /* operands */
-    const char *summary;  /* one line */
+    int least, most;      /* number of operands */
+    const char *summary;  /* one sentence, then more if needed; lines of 79 at most */
 };
 
-/* Operands go to operand[0 .. *count), between `least` and `most` of them (NULL if there
-   are none). argv[0] is the first word after the command's name. --help prints the help
-   on stdout and sets *count to -1 (the caller then returns ST_OK without doing
-   anything). */
+/* Reads a command line. argv[0] is the first word after the command's name. Operands go
+   to operand[0 .. *count), between `least` and `most` of them (operand may be NULL if
+   there are none). --help prints the help on stdout and sets *count to -1: the caller
+   then returns ST_OK without doing anything. */
 enum status cli_parse(const struct cli_command *command, const struct cli_option *options,
                       int argc, char **argv, const char **operand, int *count) MUST_CHECK;
+
+/* One entry of a help text, on stdout: the tag at the left, the text broken into lines in
+   a column of its own, as help2man reads it. */
+void cli_print_entry(const char *tag, const char *text);
 
 #endif

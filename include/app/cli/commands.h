@@ -1,7 +1,7 @@
 /*
- * commands: the subcommands of lockstep. argv[0] is the first word after the name.
- * The value returned is the program's exit code. Commands that run on several ranks get
- * the communicator; the others run on one, without MPI, and comm is NULL.
+ * commands: the commands of lockstep. argv[0] is the first word after the command's name;
+ * the returned value is the program's exit code. comm is NULL for the commands that run
+ * in one process, without MPI (predict, show, data).
  */
 #ifndef LOCKSTEP_APP_CLI_COMMANDS_H
 #define LOCKSTEP_APP_CLI_COMMANDS_H

@@ -1,15 +1,15 @@
 /*
- * deadline: when a run must be over.
+ * deadline: when a run must end (--max-time).
  */
 #ifndef LOCKSTEP_APP_RUN_DEADLINE_H
 #define LOCKSTEP_APP_RUN_DEADLINE_H
 
 #include "base/status.h"
 
-/* `text`: a time as SLURM writes it (base/parse.h), from `begin` on, or "auto": what is
-   left of the SLURM job, asked of its environment, else of squeue. *deadline is in
-   timer_now seconds; 0: none. ST_USAGE for anything else, or "auto" outside of SLURM. Not
-   collective. */
+/* `text`: a time as SLURM writes it (base/parse.h), counted from `begin`, or "auto": the
+   end of the SLURM job, from its environment, else from squeue. *deadline and begin are
+   in timer_now seconds; *deadline is 0 if there is none. ST_USAGE for any other text, and
+   for "auto" outside of SLURM. Not collective. */
 enum status deadline_parse(const char *text, double begin, double *deadline) MUST_CHECK;
 
 #endif

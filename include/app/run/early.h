@@ -1,15 +1,16 @@
 /*
- * early: what is wrong before main is reached.
+ * early: a watchdog for the time before main.
  *
- * OpenBLAS takes memory while it is loaded, 128 MiB for each of OpenMP's threads, and
- * where it gets none (ulimit -d, ulimit -v, a machine that does not overcommit) tries for
- * ever. This says so and ends the program with exit code 2.
+ * While it is loaded OpenBLAS allocates 128 MiB for each OpenMP thread. If that fails
+ * (ulimit -d, ulimit -v, a machine that does not overcommit) it tries again for ever. A
+ * timer of CPU time, set before any library is initialised, then prints what is wrong and
+ * exits with code 2.
  */
 #ifndef LOCKSTEP_APP_RUN_EARLY_H
 #define LOCKSTEP_APP_RUN_EARLY_H
 
-/* First thing in main: all libraries are there. Also before an exec, which timers
- * survive. */
+/* Cancels the watchdog timer. Call first in main, and before exec: timers survive exec.
+ */
 void early_done(void);
 
 #endif

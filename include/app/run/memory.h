@@ -1,6 +1,5 @@
 /*
- * memory: does it fit in? Better said than met: a process that asks for more than
- * there is, is killed.
+ * memory: refuse instead of being killed for memory.
  */
 #ifndef LOCKSTEP_APP_RUN_MEMORY_H
 #define LOCKSTEP_APP_RUN_MEMORY_H
@@ -8,17 +7,17 @@
 #include "base/status.h"
 #include "train/trainer.h"
 
-/* Collective. ST_USAGE, said by the first rank concerned: training by the rule's plan for
-   `threads` takes more than this process may have. setup: as for tuning_choose, but with
-   its folder. */
+/* Collective. ST_USAGE if training with the rule's plan for `threads` takes more memory
+   than this process may have on some rank; the first such rank says so. setup: as for
+   tuning_choose, but with its folder. */
 enum status memory_check(const struct trainer_setup *setup, int threads) MUST_CHECK;
 
-/* The same of evaluating `samples` samples, on so many lanes. */
+/* The same for an evaluation of `samples` samples on `lanes` lanes. */
 enum status memory_check_evaluation(struct comm *comm, const struct stage *stage,
                                     int lanes, uint64_t samples) MUST_CHECK;
 
-/* Collective. A note if the ranks of a node take more together than the machine has, or
-   their control group may have; bytes: this rank's. */
+/* Collective. Prints a note if the ranks of some node together take more memory than the
+   machine has or their control group allows; bytes: what this rank takes. */
 void memory_note(struct comm *comm, size_t bytes);
 
 #endif

@@ -1,5 +1,5 @@
 /*
- * network: a trained network taken from a checkpoint, ready to answer or only described.
+ * network: a trained network, read from a checkpoint with its weights or without.
  */
 #ifndef LOCKSTEP_APP_RUN_NETWORK_H
 #define LOCKSTEP_APP_RUN_NETWORK_H
@@ -8,6 +8,7 @@
 
 #include "app/config/config.h"
 #include "base/fs.h"
+#include "data/dataset.h"
 #include "data/loader.h"
 #include "train/checkpoint.h"
 
@@ -16,28 +17,37 @@ struct network {
     struct checkpoint_info info;
     struct config config;
     struct model model;
-    float *params; /* owned: (model.params), or a stage's; NULL: not here */
-    bool averaged; /* they are the averaged weights, or the file has them */
+    float *params; /* owned: (model.params), or those of a stage; NULL: not loaded */
+    bool averaged; /* the file has averaged weights, which params then are */
 };
 
-/* How an image becomes its input. */
+/* How an image is turned into the input of the network. */
 struct loader_input network_input(const struct network *network);
 
-/* Not collective. `path` may be a run's folder: its best checkpoint, or the newest if it
-   keeps no best. If that is damaged, network_tell_whole. */
+/* Reads everything. `path` may be a run's folder, as for network_find; if its checkpoint
+   is damaged, network_tell_whole is called. None of these functions is collective. */
 enum status network_open(struct network *network, const char *path) MUST_CHECK;
 void network_close(struct network *network);
 
-/* The same without the weights, of which this process may hold a part, or none. The file
-   is not yet known to be whole; network_check: it is. */
+/* The same without the weights, for a process that loads a part of them, or none.
+   network_describe does not read the weights: the file may yet turn out to be damaged.
+   network_check reads them all, one array at a time, and keeps none. */
 enum status network_describe(struct network *network, const char *path) MUST_CHECK;
 enum status network_check(struct network *network, const char *path) MUST_CHECK;
 
-/* The checkpoint that `path` means: itself, or a run's best or newest. */
+/* ST_FAIL, with the first difference, if the images or classes of the data set are not
+   those of the network, or it has no images of this split. name: the network, in
+   messages. */
+enum status network_check_data(const struct network *network, const char *name,
+                               const struct dataset_info *data,
+                               enum dataset_split split) MUST_CHECK;
+
+/* The checkpoint that `path` means: itself if it is a file; of a run's folder the best,
+   or the newest if the run keeps no best. */
 enum status network_find(char checkpoint[FS_PATH], const char *path) MUST_CHECK;
 
-/* A run's other checkpoints are never taken for a damaged one: a note says which of them
-   is whole. Nothing is said if `folder` is none, or if that is not what is wrong. */
+/* A damaged checkpoint is never replaced by another one without asking. If network_find's
+   checkpoint of `folder` is damaged, prints a note that names a whole one. */
 void network_tell_whole(const char *folder);
 
 #endif

@@ -1,22 +1,23 @@
 /*
- * run_config: the config of a run, as the command line names and changes it.
+ * run_config: the config of a run: a file, changed by options of the command line.
  */
 #ifndef LOCKSTEP_APP_RUN_RUN_CONFIG_H
 #define LOCKSTEP_APP_RUN_RUN_CONFIG_H
 
-#include "app/cli/cli.h"
 #include "app/config/config.h"
 
 struct comm;
 
 struct run_config_request {
-    const char *path, *data;     /* data: instead of data.file; may be NULL */
-    long long threads;           /* instead of parallel.threads; 0: as it says */
-    const struct cli_texts *set; /* the --set options */
+    const char *path;
+    const char *data;              /* instead of data.file; NULL: as the file says */
+    long long threads;             /* instead of parallel.threads; 0: as the file says */
+    const char *const *assignment; /* (assignments) the --set options */
+    int assignments;
 };
 
-/* Collective. Read by rank 0 alone: other nodes need not see the file. config is
-   initialised. config_check is the caller's. */
+/* Collective. Rank 0 reads the file and sends it: other nodes need not see it. config is
+   initialised by the caller, who also calls config_check. */
 enum status run_config_read(struct config *config, struct comm *comm,
                             const struct run_config_request *request) MUST_CHECK;
 

@@ -1,6 +1,6 @@
 /*
- * run_folder: where a run keeps checkpoints, metrics.h5 and log.txt: taken for one
- * process at a time, and gone on from.
+ * run_folder: the folder of a run (checkpoints/, metrics.h5, log.txt). One process at a
+ * time may use it; a run can be resumed from it.
  */
 #ifndef LOCKSTEP_APP_RUN_RUN_FOLDER_H
 #define LOCKSTEP_APP_RUN_RUN_FOLDER_H
@@ -18,24 +18,26 @@ struct trainer;
 
 struct run_folder {
     char path[FS_PATH];
-    bool found;           /* it held a run before */
-    struct lockfile lock; /* rank 0's */
+    bool found;           /* it held a run when it was opened */
+    struct lockfile lock; /* held by rank 0 */
 };
 
-/* "configs/letters.conf" runs in "runs/letters" unless `asked` says otherwise. No rank
-   has opened it yet. */
+/* Sets the path: `asked`, or if that is NULL runs/NAME for the config .../NAME.conf.
+   Touches no file. */
 enum status run_folder_init(struct run_folder *folder, const char *asked,
                             const char *config) MUST_CHECK;
 
-/* On rank 0 alone: made if need be, locked, its log opened for appending; refused
-   (ST_USAGE) if it holds a run and `resume` is false, or if another process uses it.
-   Nothing is touched when refused. */
+/* Rank 0 only. Creates the folder if needed, locks it and opens its log for appending.
+   ST_USAGE, with nothing touched, if it holds a run and `resume` is false, or if another
+   process uses it. */
 enum status run_folder_open(struct run_folder *folder, bool resume) MUST_CHECK;
-void run_folder_close(struct run_folder *folder); /* not open: nothing */
+void run_folder_close(struct run_folder *folder); /* not opened: does nothing */
 
-/* Collective: go on from the newest checkpoint that can be used, if there is one.
-   ST_FAIL: there is none, but one that the system does not give out (an I/O error, say).
-   ST_USAGE: it is of another run (network, data, seed, ...), the difference named. */
+/* Collective. Restores the newest checkpoint that can be used; *resumed is false if there
+   is none. ST_FAIL if none can be used and the system cannot read one of them (an I/O
+   error, say). ST_USAGE, with the difference, if it belongs to another run (network,
+   data, seed,
+   ...). */
 enum status run_folder_resume(const struct run_folder *folder, struct comm *comm,
                               const struct config *config, const struct dataset *dataset,
                               struct trainer *trainer, bool *resumed) MUST_CHECK;

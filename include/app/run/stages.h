@@ -1,6 +1,6 @@
 /*
- * stages: which layers of the network a rank of a pipeline has: in training by
- * parallel.pipeline and parallel.stages, after it by --pipeline.
+ * stages: which layers of the network each rank of a pipeline has: in training as
+ * parallel.pipeline and parallel.stages say, in evaluation as --pipeline says.
  */
 #ifndef LOCKSTEP_APP_RUN_STAGES_H
 #define LOCKSTEP_APP_RUN_STAGES_H
@@ -9,33 +9,35 @@
 #include "train/options.h"
 #include "train/stage.h"
 
+/* How the cut was chosen: named by the user, balanced by measured time, or balanced by
+   the number of weights. */
 enum stages_by { STAGES_NAMED, STAGES_MEASURED, STAGES_WEIGHED };
 
 struct stages {
-    struct stage stage;        /* this rank's */
-    enum stages_by by;         /* how they were chosen */
-    double cost[MODEL_LAYERS]; /* by unit: seconds of a grain, or floats */
+    struct stage stage; /* this rank's */
+    enum stages_by by;
+    double cost[MODEL_LAYERS]; /* of each unit: seconds per grain, or number of weights */
 };
 
-/* Collective; the model is the whole one, of which this machine may hold a part only.
-   Without a pipeline the stage is all of it. check: a rank alone is told what several
-   would have. */
+/* Collective. model: the whole network, described at least (model_describe). Without a
+   pipeline the stage is all of it. check: a single rank gets the first stage of the
+   pipeline, so that `train --check` works without mpirun. ST_USAGE if the network cannot
+   be cut so. */
 enum status stages_open(struct stages *stages, struct comm *comm,
                         const struct model *model, const struct run_options *options,
                         bool check) MUST_CHECK;
-/* The same to evaluate what was trained so, in `count` stages: those of then, if they
-   were named and as many, or shared so that the heaviest has as little weight as it can.
- */
+/* The same for evaluation, in `count` stages: those named for training if there were as
+   many, otherwise balanced by the number of weights. */
 enum status stages_open_trained(struct stages *stages, struct comm *comm,
                                 const struct model *model,
                                 const struct parallel_options *trained,
                                 int count) MUST_CHECK;
 void stages_close(struct stages *stages); /* zeroed or opened */
 
-/* Of this rank: "stage 1: conv3+linear1"; the caller frees. */
+/* This rank's stage, "stage 1: conv3+linear1"; the caller frees. */
 char *stages_text(const struct stages *stages);
 
-/* For the run's header, with a pipeline: "2 replicas x 3 stages: ...". */
+/* A line of the header, if there is a pipeline: "2 replicas x 3 stages: ...". */
 void stages_print(const struct stages *stages);
 
 #endif

@@ -8,16 +8,17 @@
 
 struct comm;
 
-/* Rank 0, before anything is touched: can it be written to `path`? Not collective. */
+/* Can a trace be written to `path`? Called by rank 0 before the run's folder is touched.
+   Not collective. */
 enum status tracing_check(const char *path) MUST_CHECK;
 
-/* The ranks' clocks are set to 0 at one barrier: among hosts they agree as well as ranks
-   leave it together. threads: of this rank that compute. */
+/* Time 0 of every rank is the end of one barrier: clocks of different hosts agree as well
+   as ranks leave it at the same time. threads: computing threads of this rank. */
 void tracing_start(struct comm *comm, int threads);
 
-/* Ends it and writes it, if there is one (path may be NULL). part: what this rank has of
-   the network, for its name in the picture; NULL: all. `st` is what the run ended with:
-   it is returned if that is worse. */
+/* Ends the trace and writes it to `path`; does nothing without a trace (path may be
+   NULL). part: the part of the network that this rank has, for its label; NULL: all of
+   it. st: the status of the run, returned unless it is ST_OK. */
 enum status tracing_write(struct comm *comm, const char *path, const char *part,
                           enum status st) MUST_CHECK;
 

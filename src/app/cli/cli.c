@@ -2,31 +2,60 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/log.h"
 #include "base/parse.h"
 
 #define OPTIONS_MAX 64
+#define HELP_COLUMN 28 /* where descriptions begin; help2man wants 20 at least */
+#define HELP_WIDTH  79
 
-static void print_help(const struct cli_command *command,
-                       const struct cli_option *options)
+void cli_print_entry(const char *tag, const char *text)
 {
-    log_out("usage: lockstep %s%s%s%s\n\n%s\n", command->name,
-            *command->operands ? " " : "", command->operands,
-            options[0].name ? " [options]" : "", command->summary);
-    if (options[0].name)
-        log_out("\noptions:\n");
-    for (int i = 0; options[i].name; i++) {
-        const struct cli_option *o = &options[i];
-        int width = 24 - (int)strlen(o->name);
-        log_out("  --%s %-*s %s\n", o->name, width > 0 ? width : 0,
-                o->value ? o->value : "", o->help);
+    int column = 2 + (int)strlen(tag);
+    log_out("  %s", tag);
+    if (column + 2 > HELP_COLUMN) {
+        log_out("\n");
+        column = 0;
     }
+    log_out("%*s", HELP_COLUMN - column, "");
+    column = HELP_COLUMN;
+    while (*text) {
+        int word = (int)strcspn(text, " ");
+        bool fits = column + word < HELP_WIDTH;
+        if (column > HELP_COLUMN && !fits) {
+            log_out("\n%*s", HELP_COLUMN, "");
+            column = HELP_COLUMN;
+        } else if (column > HELP_COLUMN) {
+            log_out(" ");
+            column++;
+        }
+        log_out("%.*s", word, text);
+        column += word;
+        text += word + (int)strspn(text + word, " ");
+    }
+    log_out("\n");
 }
 
-static const struct cli_option *find(const struct cli_option *options, const char *name,
-                                     size_t length)
+static void cli_print_help(const struct cli_command *command,
+                           const struct cli_option *options)
+{
+    log_out("Usage: lockstep %s [OPTION]...%s%s\n\n%s\n\nOptions:\n", command->name,
+            *command->operands ? " " : "", command->operands, command->summary);
+    for (int i = 0; options[i].name; i++) {
+        const struct cli_option *option = &options[i];
+        char tag[80];
+        snprintf(tag, sizeof tag, "--%s%s%s", option->name, option->value ? " " : "",
+                 option->value ? option->value : "");
+        cli_print_entry(tag, option->help);
+    }
+    cli_print_entry("--help", "print this help");
+}
+
+static const struct cli_option *cli_find_option(const struct cli_option *options,
+                                                const char *name, size_t length)
 {
     for (int i = 0; options[i].name; i++)
         if (strlen(options[i].name) == length &&
@@ -35,8 +64,8 @@ static const struct cli_option *find(const struct cli_option *options, const cha
     return NULL;
 }
 
-static enum status unknown(const struct cli_command *command,
-                           const struct cli_option *options, const char *word)
+static enum status cli_unknown_option(const struct cli_command *command,
+                                      const struct cli_option *options, const char *word)
 {
     const char *names[OPTIONS_MAX];
     int count = 0;
@@ -48,7 +77,7 @@ static enum status unknown(const struct cli_command *command,
     FAIL(ST_USAGE, "unknown option '%s'; see 'lockstep %s --help'", word, command->name);
 }
 
-static enum status set(const struct cli_option *option, const char *value)
+static enum status cli_set_option(const struct cli_option *option, const char *value)
 {
     long long whole;
     struct cli_texts *texts;
@@ -74,36 +103,36 @@ static enum status set(const struct cli_option *option, const char *value)
     case CLI_TEXTS:
         texts = option->out;
         if (texts->count == CLI_TEXTS_MAX)
-            FAIL(ST_USAGE, "'--%s' is given more than %d times", option->name,
+            FAIL(ST_USAGE, "'--%s' may be given at most %d times", option->name,
                  CLI_TEXTS_MAX);
         texts->text[texts->count++] = value;
         break;
     }
     if (!good)
-        FAIL(ST_USAGE, "'--%s %s': %s is expected", option->name, value,
+        FAIL(ST_USAGE, "'--%s %s': expected %s", option->name, value,
              option->kind == CLI_REAL ? "a number from 0" : "a whole number from 0");
     return ST_OK;
 }
 
-/* One option at argv[*i]; *i moves on over its value. */
-static enum status take_option(const struct cli_command *command,
-                               const struct cli_option *options, int argc, char **argv,
-                               int *i)
+/* Reads the option at argv[*i] and moves *i to its last word. */
+static enum status cli_take_option(const struct cli_command *command,
+                                   const struct cli_option *options, int argc,
+                                   char **argv, int *i)
 {
     const char *word = argv[*i], *equals = strchr(word, '=');
     size_t length = equals ? (size_t)(equals - word) - 2 : strlen(word + 2);
-    const struct cli_option *option = find(options, word + 2, length);
+    const struct cli_option *option = cli_find_option(options, word + 2, length);
     if (!option)
-        return unknown(command, options, word);
+        return cli_unknown_option(command, options, word);
     if (option->kind == CLI_FLAG) {
         if (equals)
             FAIL(ST_USAGE, "'--%s' takes no value", option->name);
-        return set(option, "");
+        return cli_set_option(option, "");
     }
     if (!equals && *i + 1 >= argc)
         FAIL(ST_USAGE, "'--%s' needs a value: --%s %s", option->name, option->name,
              option->value);
-    return set(option, equals ? equals + 1 : argv[++*i]);
+    return cli_set_option(option, equals ? equals + 1 : argv[++*i]);
 }
 
 enum status cli_parse(const struct cli_command *command, const struct cli_option *options,
@@ -117,11 +146,11 @@ enum status cli_parse(const struct cli_command *command, const struct cli_option
             only_operands = true;
         } else if (!only_operands &&
                    (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0)) {
-            print_help(command, options);
+            cli_print_help(command, options);
             *count = -1;
             return ST_OK;
         } else if (!only_operands && strncmp(word, "--", 2) == 0) {
-            TRY(take_option(command, options, argc, argv, &i));
+            TRY(cli_take_option(command, options, argc, argv, &i));
         } else if (!only_operands && word[0] == '-' && word[1]) {
             FAIL(ST_USAGE, "unknown option '%s'; see 'lockstep %s --help'", word,
                  command->name);

@@ -5,6 +5,7 @@
 #include "app/cli/cli.h"
 #include "app/cli/commands.h"
 #include "app/run/placement.h"
+#include "app/run/stall.h"
 #include "cmd_bench.h"
 #include "comm/comm.h"
 
@@ -14,10 +15,10 @@
    processes slow (app/run/placement.h). */
 static const char *bench_default_threads(struct comm *comm, char text[BENCH_THREADS])
 {
-    struct run_ranks ranks;
-    run_ranks_init(&ranks, comm, 0);
-    int share = run_threads(&ranks, comm);
-    run_ranks_release(&ranks);
+    struct placement ranks;
+    placement_init(&ranks, comm, 0);
+    int share = placement_threads(&ranks, comm);
+    placement_release(&ranks);
     snprintf(text, BENCH_THREADS, share > 1 ? "1,%d" : "1", share);
     return text;
 }
@@ -28,7 +29,7 @@ enum status cmd_bench(struct comm *comm, int argc, char **argv)
         .batches = "16,64,256,1024",
         .bytes = "4096,16384,65536,262144,1200000,4194304,16777216,67108864",
         .repeats = 7,
-        .stall_timeout = RUN_STALL_TIMEOUT,
+        .stall_timeout = STALL_TIMEOUT,
     };
     const struct cli_option options[] = {
         {"batch", CLI_TEXT, &request.batches, "N,N,...",
@@ -47,7 +48,7 @@ enum status cmd_bench(struct comm *comm, int argc, char **argv)
         {"json", CLI_FLAG, &request.json, NULL, "an array of objects instead of a table"},
         {"lines", CLI_FLAG, &request.lines, NULL,
          "step: a line of key=value words instead of each row"},
-        {"stall-timeout", CLI_INT, &request.stall_timeout, "SECONDS", RUN_STALL_HELP},
+        {"stall-timeout", CLI_INT, &request.stall_timeout, "SECONDS", STALL_HELP},
         {0},
     };
     const struct cli_command command = {
@@ -67,7 +68,7 @@ enum status cmd_bench(struct comm *comm, int argc, char **argv)
         FAIL(ST_USAGE, "'--repeats 0': at least one is needed");
     if (request.json && request.lines)
         FAIL(ST_USAGE, "'--json' and '--lines': only one of them");
-    TRY(run_watch(comm, request.stall_timeout));
+    TRY(stall_watch(comm, request.stall_timeout));
     if (strcmp(operand[0], "reduce") == 0)
         return bench_reduce(comm, &request);
     const char *threads = bench_default_threads(comm, both);

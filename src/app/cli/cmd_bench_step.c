@@ -76,7 +76,7 @@ enum status bench_step(struct comm *comm, const struct bench_request *request)
     TRY(option_list_read("batch", request->batches, &batches));
     TRY(option_list_read("threads", request->threads, &threads));
     for (int t = 0; t < threads.count; t++)
-        TRY(run_check_threads(comm, threads.value[t]));
+        TRY(placement_check_threads(comm, threads.value[t]));
     double registers = peak_registers(), sgemm = peak_sgemm();
     if (!request->json && !request->lines)
         bench_print_machine(registers, sgemm);

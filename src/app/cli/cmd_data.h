@@ -1,22 +1,21 @@
 /*
- * cmd_data: what cmd_data.c and cmd_import.c share. The subcommands of `lockstep data`.
+ * cmd_data: the subcommands of `lockstep data`, one file each.
  */
 #ifndef LOCKSTEP_APP_CMD_DATA_H
 #define LOCKSTEP_APP_CMD_DATA_H
 
 #include <stdbool.h>
 
-#include "data/dataset.h"
+#include "base/status.h"
 
-enum status data_import_idx(int argc, char **argv) MUST_CHECK;
-enum status data_import_csv(int argc, char **argv) MUST_CHECK;
-enum status data_import_dir(int argc, char **argv) MUST_CHECK;
+enum status cmd_data_synth(int argc, char **argv) MUST_CHECK;
+enum status cmd_data_import_idx(int argc, char **argv) MUST_CHECK;
+enum status cmd_data_import_csv(int argc, char **argv) MUST_CHECK;
+enum status cmd_data_import_dir(int argc, char **argv) MUST_CHECK;
+enum status cmd_data_info(int argc, char **argv) MUST_CHECK;
+enum status cmd_data_sheet(int argc, char **argv) MUST_CHECK;
 
-/* Before the work begins: is there a name, and may it be written? */
-enum status data_check_out(const char *out, bool force) MUST_CHECK;
-
-/* Write the data set, say what it is, release the builder. */
-enum status data_finish(struct dataset_builder *builder, const char *out,
-                        bool allow_empty) MUST_CHECK;
+/* What `lockstep data info` prints. verify: also compares the content with its hash. */
+enum status cmd_data_print_info(const char *path, bool verify) MUST_CHECK;
 
 #endif

@@ -8,32 +8,33 @@
 #include "app/run/network.h"
 #include "app/run/placement.h"
 #include "app/run/stages.h"
+#include "app/run/stall.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/timer.h"
-#include "cmd_data.h"
 #include "comm/comm.h"
 #include "data/dataset.h"
 #include "io/h5file.h"
 #include "kernels/cpu.h"
 #include "kernels/vector.h"
+#include "output.h"
 #include "train/evaluate.h"
 #include "train/report.h"
 #include "train/weights.h"
 
-struct request {
+struct eval_request {
     const char *checkpoint, *data, *split, *out;
     bool force;
     long long threads, stages, stall_timeout;
 };
 
-struct session {
+struct eval_session {
     struct comm *comm;
-    const struct request *request;
+    const struct eval_request *request;
     enum dataset_split split;
     struct network network;
     struct dataset dataset;
-    struct run_ranks ranks;
+    struct placement placement;
     struct stages stages;
     struct crew crew;
     struct loader loader;
@@ -41,31 +42,9 @@ struct session {
     struct evaluation_rows rows;
 };
 
-/* The data set must be what the network was made for; the first difference is named. */
-static enum status check_data(const struct session *session)
-{
-    const struct checkpoint_info *net = &session->network.info;
-    const struct dataset_info *data = &session->dataset.info;
-    const char *path = session->request->checkpoint;
-    if (net->h != data->h || net->w != data->w)
-        FAIL(ST_FAIL, "'%s' takes images of %dx%d, but those of '%s' are %dx%d", path,
-             net->h, net->w, data->path, data->h, data->w);
-    if (net->classes != data->classes)
-        FAIL(ST_FAIL, "'%s' knows %d classes, but '%s' has %d", path, net->classes,
-             data->path, data->classes);
-    for (int i = 0; i < net->classes; i++)
-        if (strcmp(net->class_name[i], data->class_name[i]) != 0)
-            FAIL(ST_FAIL, "class %d is '%s' in '%s', but '%s' in '%s'", i,
-                 net->class_name[i], path, data->class_name[i], data->path);
-    if (data->count[session->split] == 0)
-        FAIL(ST_FAIL, "'%s' has no %s images", data->path,
-             dataset_split_name[session->split]);
-    return ST_OK;
-}
-
-/* By all ranks, rank 0 first: a file that nobody can read is told of once, one that only
-   another node cannot see by that node. */
-static enum status open_network(struct session *session)
+/* By all ranks, rank 0 first: if it cannot read the file, it alone reports that; another
+   node that cannot see the file reports it itself. */
+static enum status eval_open_network(struct eval_session *session)
 {
     struct comm *comm = session->comm;
     const char *path = session->request->checkpoint;
@@ -78,8 +57,8 @@ static enum status open_network(struct session *session)
     return comm_agree(comm, st);
 }
 
-/* Into every rank what its stage has. */
-static enum status read_weights(struct session *session)
+/* Every rank gets the weights of its stage. */
+static enum status eval_read_weights(struct eval_session *session)
 {
     struct network *network = &session->network;
     const struct stage *stage = &session->stages.stage;
@@ -91,56 +70,69 @@ static enum status read_weights(struct session *session)
     return st;
 }
 
-/* A replica's stages have as many lanes. */
-static void choose_plan(struct session *session, struct parallel_plan *plan)
+/* All stages of a pipeline get the same number of lanes. */
+static void eval_choose_plan(struct eval_session *session, struct parallel_plan *plan)
 {
-    double fewest = -run_threads(&session->ranks, session->comm);
-    plan_init(plan, (int)-fewest);
+    int threads = placement_threads(&session->placement, session->comm);
+    double negated[] = {-threads};
+    plan_init(plan, threads);
     if (session->stages.stage.count == 1)
         return;
-    comm_max_f64(session->comm, &fewest, 1);
-    plan->lanes = (int)-fewest;
+    comm_max_f64(session->comm, negated, 1);
+    plan->lanes = (int)-negated[0];
 }
 
-static enum status share_network(struct session *session)
+static enum status eval_share_network(struct eval_session *session)
 {
     struct comm *comm = session->comm;
     const struct stage *stage = &session->stages.stage;
     struct parallel_plan plan;
-    choose_plan(session, &plan);
+    eval_choose_plan(session, &plan);
     uint64_t samples = session->dataset.info.count[session->split];
     TRY(memory_check_evaluation(comm, stage, plan.lanes, samples));
     memory_note(comm, evaluation_bytes(stage, plan.lanes, samples));
-    TRY(read_weights(session));
+    TRY(eval_read_weights(session));
     crew_init(&session->crew, stage, &plan);
     return ST_OK;
 }
 
-static enum status set_up(struct session *session)
+/* The checkpoint and the data set; each rank reports a file that it cannot read. */
+static enum status eval_open_files(struct eval_session *session)
 {
-    const struct request *request = session->request;
     bool want[DATASET_SPLITS] = {false};
     want[session->split] = true;
+    bool replicated = log_set_replicated(false);
+    enum status st = eval_open_network(session);
+    if (st == ST_OK)
+        st = dataset_open(&session->dataset, session->comm, session->request->data, want,
+                          0);
+    log_set_replicated(replicated);
+    return st;
+}
+
+static enum status eval_set_up(struct eval_session *session)
+{
+    const struct eval_request *request = session->request;
+    struct comm *comm = session->comm;
     enum status st = ST_OK;
-    if (request->out && comm_rank(session->comm) == 0)
-        st = data_check_out(request->out, request->force);
-    TRY(comm_agree(session->comm, st));
-    log_set_replicated(false);
-    TRY(open_network(session));
-    TRY(dataset_open(&session->dataset, session->comm, request->data, want, 0));
-    log_set_replicated(true);
-    TRY(check_data(session));
-    TRY(stages_open_trained(&session->stages, session->comm, &session->network.model,
+    if (request->out && comm_rank(comm) == 0)
+        st = output_check(request->out, request->force);
+    TRY(comm_agree(comm, st));
+    TRY(eval_open_files(session));
+    TRY(network_check_data(&session->network, request->checkpoint, &session->dataset.info,
+                           session->split));
+    TRY(stages_open_trained(&session->stages, comm, &session->network.model,
                             &session->network.config.run.parallel, (int)request->stages));
     log_set_replicated(false);
-    run_ranks_init(&session->ranks, session->comm, (int)request->threads);
-    TRY(share_network(session));
+    placement_init(&session->placement, comm, (int)request->threads);
+    TRY(eval_share_network(session));
     loader_init(&session->loader, &session->dataset, session->split);
     session->loader.input = network_input(&session->network);
     return ST_OK;
 }
 
-static enum status write_predictions(const struct session *session, const float *logprobs)
+static enum status eval_write_predictions(const struct eval_session *session,
+                                          const float *logprobs)
 {
     size_t count = session->dataset.info.count[session->split];
     int classes = session->network.info.classes;
@@ -173,8 +165,8 @@ out:
     return st;
 }
 
-/* All rows to rank 0, which writes them. */
-static enum status gather_predictions(struct session *session)
+/* Sends all rows to rank 0, which writes them. */
+static enum status eval_gather_predictions(struct eval_session *session)
 {
     struct comm *comm = session->comm;
     size_t row = (size_t)session->network.info.classes * sizeof(float);
@@ -185,15 +177,15 @@ static enum status gather_predictions(struct session *session)
     if (comm_rank(comm) == 0)
         all = mem_zeroed(session->dataset.info.count[session->split], row);
     comm_gather(comm, session->rows.logprobs, mine, all, bytes);
-    enum status st = comm_rank(comm) == 0 ? write_predictions(session, all) : ST_OK;
+    enum status st = comm_rank(comm) == 0 ? eval_write_predictions(session, all) : ST_OK;
     free(all);
     free(bytes);
     return comm_agree(comm, st);
 }
 
-static enum status run(struct session *session)
+static enum status eval_run(struct eval_session *session)
 {
-    TRY(set_up(session));
+    TRY(eval_set_up(session));
     const struct network *network = &session->network;
     double begin = timer_now();
     const struct evaluate_setup setup = {.comm = session->comm,
@@ -205,7 +197,7 @@ static enum status run(struct session *session)
                  session->request->out ? &session->rows : NULL));
     const struct evaluation *result = &session->result;
     double seconds = timer_now() - begin;
-    run_ranks_print(&session->ranks);
+    placement_print(&session->placement);
     stages_print(&session->stages);
     log_out("%-10s %s, step %llu%s\n", "checkpoint", session->request->checkpoint,
             (unsigned long long)network->info.progress.step,
@@ -218,45 +210,45 @@ static enum status run(struct session *session)
             result->loss, seconds, (double)result->count / seconds);
     report_confusions(network->info.class_name, &result->confusion);
     if (session->request->out) {
-        TRY(gather_predictions(session));
+        TRY(eval_gather_predictions(session));
         log_out("predictions: %s\n", session->request->out);
     }
     return ST_OK;
 }
 
-static enum status parse_request(struct comm *comm, struct request *request,
-                                 enum dataset_split *split, int argc, char **argv,
-                                 bool *help)
+static enum status eval_parse(struct comm *comm, struct eval_request *request,
+                              enum dataset_split *split, int argc, char **argv,
+                              bool *help)
 {
     const struct cli_option options[] = {
-        {"data", CLI_TEXT, &request->data, "FILE", "data set"},
-        {"split", CLI_TEXT, &request->split, "NAME", "train or test (test)"},
+        {"data", CLI_TEXT, &request->data, "FILE", "data set (required)"},
+        {"split", CLI_TEXT, &request->split, "NAME", "train or test, default test"},
         {"out", CLI_TEXT, &request->out, "FILE",
-         "write /logprobs, /predicted and /labels (HDF5)"},
-        {"force", CLI_FLAG, &request->force, NULL, "replace FILE if it is there"},
+         "write /logprobs, /predicted and /labels to FILE (HDF5)"},
+        {"force", CLI_FLAG, &request->force, NULL, "replace FILE if it exists"},
         {"threads", CLI_INT, &request->threads, "T",
-         "per rank (the rank's share of CPUs)"},
+         "threads per rank, default the rank's share of the CPUs"},
         {"pipeline", CLI_INT, &request->stages, "P",
-         "ranks that share the layers, so that none has all (1): cut as in training if "
-         "stages were named there, P of them, else so that the heaviest has least "
-         "weight"},
-        {"stall-timeout", CLI_INT, &request->stall_timeout, "SECONDS", RUN_STALL_HELP},
+         "number of stages: ranks that share the layers, for a network too large for one "
+         "process; default 1. P named stages of the training are used again, otherwise "
+         "the layers are cut so that the largest stage is as small as possible"},
+        {"stall-timeout", CLI_INT, &request->stall_timeout, "SECONDS", STALL_HELP},
         {0},
     };
-    const struct cli_command command = {
-        "eval", "CHECKPOINT", 1, 1,
-        "Measure a checkpoint (or a run's best) on a data set; also under mpirun."};
+    const struct cli_command command = {"eval", "CHECKPOINT", 1, 1,
+                                        "Measure a checkpoint, or the best one of a run, "
+                                        "on a data set; also under mpirun."};
     int count;
     TRY(cli_parse(&command, options, argc, argv, &request->checkpoint, &count));
     *help = count < 0;
     if (*help)
         return ST_OK;
     if (!request->data)
-        FAIL(ST_USAGE, "which data set? give --data FILE");
+        FAIL(ST_USAGE, "no data set: give --data FILE");
     if (request->stages < 1)
-        FAIL(ST_USAGE, "'--pipeline %lld': a whole number from 1 is expected",
+        FAIL(ST_USAGE, "'--pipeline %lld': expected a whole number from 1",
              request->stages);
-    TRY(run_check_threads(comm, request->threads));
+    TRY(placement_check_threads(comm, request->threads));
     for (*split = 0; *split < DATASET_SPLITS; ++*split)
         if (strcmp(request->split, dataset_split_name[*split]) == 0)
             return ST_OK;
@@ -265,21 +257,21 @@ static enum status parse_request(struct comm *comm, struct request *request,
 
 enum status cmd_eval(struct comm *comm, int argc, char **argv)
 {
-    struct request request = {
-        .split = "test", .stages = 1, .stall_timeout = RUN_STALL_TIMEOUT};
-    struct session session = {.comm = comm, .request = &request};
+    struct eval_request request = {
+        .split = "test", .stages = 1, .stall_timeout = STALL_TIMEOUT};
+    struct eval_session session = {.comm = comm, .request = &request};
     bool help;
-    TRY(parse_request(comm, &request, &session.split, argc, argv, &help));
+    TRY(eval_parse(comm, &request, &session.split, argc, argv, &help));
     if (help)
         return ST_OK;
-    TRY(run_watch(comm, request.stall_timeout));
-    enum status st = run(&session);
+    TRY(stall_watch(comm, request.stall_timeout));
+    enum status st = eval_run(&session);
     evaluation_release(&session.result);
     evaluation_rows_release(&session.rows);
     loader_release(&session.loader);
     crew_release(&session.crew);
     stages_close(&session.stages);
-    run_ranks_release(&session.ranks);
+    placement_release(&session.placement);
     dataset_close(&session.dataset);
     network_close(&session.network);
     return st;

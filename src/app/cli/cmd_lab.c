@@ -40,7 +40,7 @@ static enum status lab_read_threads(struct comm *comm, const char *text,
     snprintf(both, sizeof both, "1,%d", most);
     TRY(option_list_read("threads", text ? text : both, list));
     for (int i = 0; i < list->count; i++) {
-        TRY(run_check_threads(comm, list->value[i]));
+        TRY(placement_check_threads(comm, list->value[i]));
         if (list->value[i] > MACHINE_THREADS)
             FAIL(ST_USAGE, "'--threads %s': at most %d threads are compared", text,
                  MACHINE_THREADS);

@@ -2,6 +2,7 @@
    more. */
 #include "app/cli/cli.h"
 #include "app/run/placement.h"
+#include "app/run/stall.h"
 #include "app/run/trial_config.h"
 #include "base/log.h"
 #include "base/table.h"
@@ -79,7 +80,7 @@ enum status lab_batch(struct comm *comm, int argc, char **argv)
 {
     struct lab_batch_request request = {.batches = "1,2,4,8,16,32,64,128,256,512,1024",
                                         .repeats = 5,
-                                        .stall_timeout = RUN_STALL_TIMEOUT};
+                                        .stall_timeout = STALL_TIMEOUT};
     const struct cli_option options[] = {
         {"batch", CLI_TEXT, &request.batches, "N,N,...",
          "batch sizes, default 1,2,4,...,1024"},
@@ -87,7 +88,7 @@ enum status lab_batch(struct comm *comm, int argc, char **argv)
          "threads per rank, default the rank's share of the CPUs"},
         {"repeats", CLI_INT, &request.repeats, "N",
          "runs whose median is shown, default 5"},
-        {"stall-timeout", CLI_INT, &request.stall_timeout, "SECONDS", RUN_STALL_HELP},
+        {"stall-timeout", CLI_INT, &request.stall_timeout, "SECONDS", STALL_HELP},
         {0},
     };
     const struct cli_command command = {
@@ -95,7 +96,7 @@ enum status lab_batch(struct comm *comm, int argc, char **argv)
         "Measure training steps by batch size, also under mpirun: images per second,\n"
         "latency, memory, the share of communication, and the smallest batch that is\n"
         "fast enough."};
-    struct run_ranks ranks;
+    struct placement ranks;
     int count;
     TRY(cli_parse(&command, options, argc, argv, &request.config, &count));
     if (count < 0)
@@ -104,10 +105,10 @@ enum status lab_batch(struct comm *comm, int argc, char **argv)
         request.config = NULL;
     if (request.repeats < 1)
         FAIL(ST_USAGE, "'--repeats 0': at least one is needed");
-    TRY(run_watch(comm, request.stall_timeout));
-    TRY(run_check_threads(comm, request.threads));
-    run_ranks_init(&ranks, comm, (int)request.threads);
-    int threads = run_threads(&ranks, comm);
-    run_ranks_release(&ranks);
+    TRY(stall_watch(comm, request.stall_timeout));
+    TRY(placement_check_threads(comm, request.threads));
+    placement_init(&ranks, comm, (int)request.threads);
+    int threads = placement_threads(&ranks, comm);
+    placement_release(&ranks);
     return lab_batch_run(comm, &request, threads);
 }

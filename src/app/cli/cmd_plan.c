@@ -6,10 +6,12 @@
 
 #include "app/cli/cli.h"
 #include "app/cli/commands.h"
+#include "app/run/agree.h"
 #include "app/run/load.h"
 #include "app/run/memory.h"
 #include "app/run/placement.h"
 #include "app/run/run_config.h"
+#include "app/run/stall.h"
 #include "app/version.h"
 #include "base/fs.h"
 #include "base/log.h"
@@ -40,7 +42,7 @@ struct plan_session {
     struct dataset dataset;
     bool letters; /* it is built-in letters */
     struct model model;
-    struct run_ranks ranks;
+    struct placement ranks;
     struct scaling *scaling;
     int rows, row[ROWS]; /* numbers of ranks */
 };
@@ -62,7 +64,7 @@ static enum status parse_request(struct plan_request *request, int argc, char **
         {"network", CLI_TEXT, &request->network, "SPEED,LATENCY",
          "network between nodes, instead of measuring it: 10Gbit,20us"},
         {"out", CLI_TEXT, &request->out, "FILE", "HDF5, for scripts/plot_scaling.py"},
-        {"stall-timeout", CLI_INT, &request->stall_timeout, "SECONDS", RUN_STALL_HELP},
+        {"stall-timeout", CLI_INT, &request->stall_timeout, "SECONDS", STALL_HELP},
         {0},
     };
     const struct cli_command command = {
@@ -166,12 +168,11 @@ static enum status open_model(struct plan_session *session)
 {
     const struct dataset_info *data = &session->dataset.info;
     const struct shape in = {data->h, data->w, 1};
-    char why[STATUS_TEXT];
-    status_capture(why);
+    struct agree agree;
+    agree_begin(&agree);
     enum status st = model_init(&session->model, &session->config.model, in,
                                 data->classes, session->config.run.train.grain);
-    status_capture(NULL);
-    return run_agree(session->comm, st, why);
+    return agree_end(&agree, session->comm, st);
 }
 
 /* The most ranks of a node. */
@@ -231,8 +232,8 @@ static void describe_run(struct plan_session *session)
 static enum status describe_machine(struct plan_session *session)
 {
     struct scaling *scaling = session->scaling;
-    int threads = run_threads(&session->ranks, session->comm);
-    int cpus = run_node_cpus(&session->ranks, session->comm);
+    int threads = placement_threads(&session->ranks, session->comm);
+    int cpus = placement_node_cpus(&session->ranks, session->comm);
     int nearby = node_ranks(session->comm), fit = cpus / threads;
     TRY(check_per_node(session, nearby, threads, cpus));
     snprintf(scaling->cpu, sizeof scaling->cpu, "%s, %s kernels, %s", cpu_model(),
@@ -290,7 +291,8 @@ static enum status plan_set_up(struct plan_session *session)
         .path = request->config,
         .data = request->data,
         .threads = request->threads,
-        .set = &request->set,
+        .assignment = request->set.text,
+        .assignments = request->set.count,
     };
     TRY(run_config_read(&session->config, comm, &wanted));
     if (*session->config.data.file)
@@ -303,7 +305,7 @@ static enum status plan_set_up(struct plan_session *session)
     TRY(open_data(session));
     TRY(open_model(session));
     log_set_replicated(false);
-    run_ranks_init(&session->ranks, comm, session->config.run.parallel.threads);
+    placement_init(&session->ranks, comm, session->config.run.parallel.threads);
     log_set_replicated(true);
     describe_run(session);
     TRY(describe_machine(session));
@@ -371,19 +373,19 @@ static enum status plan_run(struct plan_session *session)
 
 enum status cmd_plan(struct comm *comm, int argc, char **argv)
 {
-    struct plan_request request = {.stall_timeout = RUN_STALL_TIMEOUT};
+    struct plan_request request = {.stall_timeout = STALL_TIMEOUT};
     bool help;
     TRY(parse_request(&request, argc, argv, &help));
     if (help)
         return ST_OK;
-    TRY(run_watch(comm, request.stall_timeout));
+    TRY(stall_watch(comm, request.stall_timeout));
     struct plan_session session = {.comm = comm, .request = &request};
     session.scaling = mem_zeroed(1, sizeof *session.scaling);
     config_init(&session.config);
     enum status st = plan_run(&session);
     model_release(&session.model);
     dataset_close(&session.dataset);
-    run_ranks_release(&session.ranks);
+    placement_release(&session.ranks);
     config_release(&session.config);
     free(session.scaling);
     return st;

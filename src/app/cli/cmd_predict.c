@@ -9,22 +9,23 @@
 #include "io/image.h"
 #include "nn/workspace.h"
 
-#define TOP        3
+#define TOP        3 /* classes printed */
 #define IMAGES_MAX 4096
+#define INK        64 /* the least value of a pixel that is not background */
 
-struct request {
+struct predict_request {
     const char *operand[IMAGES_MAX + 1];
     int operands;
     bool crop;
 };
 
-/* The part that is not background, when the image is bright on dark. */
-static void crop_to_ink(struct image *image)
+/* Cuts a light on dark image to the rectangle of its light pixels. */
+static void predict_crop_to_ink(struct image *image)
 {
     int top = image->h, bottom = -1, left = image->w, right = -1;
     for (int y = 0; y < image->h; y++) {
         for (int x = 0; x < image->w; x++) {
-            if (image->pixel[y * image->w + x] < 64)
+            if (image->pixel[y * image->w + x] < INK)
                 continue;
             top = y < top ? y : top;
             bottom = y;
@@ -42,12 +43,13 @@ static void crop_to_ink(struct image *image)
     image->w = w;
 }
 
-/* As the letters and MNIST are made: the longer side of the ink takes 20 of 28 pixels. */
-static void fit_ink(struct image *image, int h, int w, uint8_t *out)
+/* Scales as the built-in letters and MNIST are: the longer side of the ink is 5/7 of the
+   image (20 of 28 pixels). */
+static void predict_fit_ink(struct image *image, int h, int w, uint8_t *out)
 {
     int inner_h = h * 5 / 7 > 0 ? h * 5 / 7 : 1, inner_w = w * 5 / 7 > 0 ? w * 5 / 7 : 1;
     uint8_t *inner = mem_zeroed((size_t)inner_h * (size_t)inner_w, 1);
-    crop_to_ink(image);
+    predict_crop_to_ink(image);
     image_fit(image, inner_h, inner_w, 0, inner);
     for (int i = 0; i < h * w; i++)
         out[i] = 0;
@@ -58,23 +60,23 @@ static void fit_ink(struct image *image, int h, int w, uint8_t *out)
     free(inner);
 }
 
-static void print_top(const struct network *network, const char *path, const char *how,
-                      const float *logprobs)
+static void predict_print_top(const struct network *network, const char *path,
+                              const char *how, const float *logprobs)
 {
     int classes = network->info.classes;
-    bool *told = mem_zeroed((size_t)classes, sizeof *told);
+    bool *printed = mem_zeroed((size_t)classes, sizeof *printed);
     log_out("%s%s:", path, how);
     for (int k = 0; k < TOP && k < classes; k++) {
         int best = -1;
         for (int c = 0; c < classes; c++)
-            if (!told[c] && (best < 0 || logprobs[c] > logprobs[best]))
+            if (!printed[c] && (best < 0 || logprobs[c] > logprobs[best]))
                 best = c;
-        told[best] = true;
+        printed[best] = true;
         log_out("  %s %.1f %%", network->info.class_name[best],
                 100 * exp((double)logprobs[best]));
     }
     log_out("\n");
-    free(told);
+    free(printed);
 }
 
 static enum status predict_one(const struct network *network, struct workspace *ws,
@@ -88,7 +90,7 @@ static enum status predict_one(const struct network *network, struct workspace *
         image_invert(&image);
     uint8_t *pixel = mem_zeroed((size_t)h * (size_t)w, 1);
     if (crop)
-        fit_ink(&image, h, w, pixel);
+        predict_fit_ink(&image, h, w, pixel);
     else
         image_fit(&image, h, w, 0, pixel);
     for (int i = 0; i < h * w; i++)
@@ -98,14 +100,16 @@ static enum status predict_one(const struct network *network, struct workspace *
     const struct grain_pass pass = {
         .team = {.size = 1}, .n = 1, .params = network->params};
     model_forward(&network->model, ws, &pass);
-    print_top(network, path, inverted ? " (dark on light, inverted)" : "", ws->logprobs);
+    predict_print_top(network, path, inverted ? " (dark on light, inverted)" : "",
+                      ws->logprobs);
     free(pixel);
     image_release(&image);
     return ST_OK;
 }
 
-/* One unreadable image does not keep the others from being answered. */
-static enum status predict(const struct network *network, const struct request *request)
+/* An image that cannot be read does not stop the others. */
+static enum status predict_all(const struct network *network,
+                               const struct predict_request *request)
 {
     struct workspace ws;
     enum status worst = ST_OK;
@@ -121,24 +125,25 @@ static enum status predict(const struct network *network, const struct request *
 enum status cmd_predict(struct comm *comm, int argc, char **argv)
 {
     (void)comm;
-    static struct request request;
+    static struct predict_request request;
     const struct cli_option options[] = {
         {"crop", CLI_FLAG, &request.crop, NULL,
-         "cut to the ink, its longer side 5/7 of the frame, as letters and MNIST are"},
+         "cut to the ink and scale its longer side to 5/7 of the frame, as in the "
+         "built-in letters and MNIST"},
         {0},
     };
     const struct cli_command command = {"predict", "CHECKPOINT IMAGE...", 2,
                                         IMAGES_MAX + 1,
-                                        "Classify PNG images of any size and colour: the "
-                                        "three most likely classes. Images\n"
-                                        "are scaled to fit; dark ones on light are "
-                                        "inverted, as the network was trained."};
+                                        "Classify PNG images of any size and colour, and "
+                                        "print the three most likely\nclasses of each. "
+                                        "Images are scaled to fit; dark on light images "
+                                        "are inverted."};
     TRY(cli_parse(&command, options, argc, argv, request.operand, &request.operands));
     if (request.operands < 0)
         return ST_OK;
     struct network network;
     TRY(network_open(&network, request.operand[0]));
-    enum status st = predict(&network, &request);
+    enum status st = predict_all(&network, &request);
     network_close(&network);
     return st;
 }

@@ -9,7 +9,7 @@
 #include "base/hash.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "data/dataset.h"
+#include "cmd_data.h"
 #include "io/h5file.h"
 #include "kernels/cpu.h"
 #include "lab/scaling.h"
@@ -17,7 +17,7 @@
 #include "train/checkpoint.h"
 #include "train/metrics.h"
 
-static void show_key(const char *line)
+static void show_print_key(const char *line)
 {
     log_out(" %s", line);
 }
@@ -29,7 +29,7 @@ static enum status show_config(const struct checkpoint_info *info, const char *p
     enum status st = config_parse(&config, info->config, path);
     if (st == ST_OK) {
         log_out("config      changed from the defaults:");
-        config_show_changed(&config, show_key);
+        config_show_changed(&config, show_print_key);
         log_out("\n");
     }
     config_release(&config);
@@ -139,11 +139,29 @@ static enum status show_run(const char *folder)
     return st;
 }
 
-/* Every file of ours but a data set says what it is in the root attribute "format". */
+/* Every file of lockstep except a data set has a root attribute "format". */
+static const struct show_format {
+    const char *format;
+    enum status (*show)(const char *path);
+} show_formats[] = {
+    {CHECKPOINT_FORMAT, show_checkpoint},
+    {METRICS_FORMAT, show_metrics},
+    {SCALING_FORMAT, show_plan},
+};
+
+static enum status show_by_format(const char *path, const char *format)
+{
+    for (size_t i = 0; i < sizeof show_formats / sizeof *show_formats; i++)
+        if (strcmp(format, show_formats[i].format) == 0)
+            return show_formats[i].show(path);
+    log_out("%s: %s\n", path, format);
+    return ST_OK;
+}
+
 static enum status show_file(const char *path)
 {
     struct h5file *file;
-    char *format = NULL, info[] = "info";
+    char *format = NULL;
     TRY(h5file_open(&file, path));
     bool dataset = h5file_has(file, "/train/images");
     enum status st = ST_OK;
@@ -151,21 +169,14 @@ static enum status show_file(const char *path)
         st = h5file_get_text(file, "/", "format", &format);
     h5file_close(file);
     TRY(st);
-    char *file_name = mem_strdup(path);
     if (dataset)
-        st = cmd_data(NULL, 2, (char *[]){info, file_name});
-    else if (format && strcmp(format, CHECKPOINT_FORMAT) == 0)
-        st = show_checkpoint(path);
-    else if (format && strcmp(format, METRICS_FORMAT) == 0)
-        st = show_metrics(path);
-    else if (format && strcmp(format, SCALING_FORMAT) == 0)
-        st = show_plan(path);
+        st = cmd_data_print_info(path, false);
     else if (format)
-        log_out("%s: %s\n", path, format);
+        st = show_by_format(path, format);
     else
-        st = status_fail(ST_FAIL, "'%s' is an HDF5 file, but none of lockstep's", path);
+        st =
+            status_fail(ST_FAIL, "'%s' is an HDF5 file, but not one of lockstep's", path);
     free(format);
-    free(file_name);
     return st;
 }
 
@@ -174,7 +185,8 @@ enum status cmd_show(struct comm *comm, int argc, char **argv)
     (void)comm;
     const struct cli_option options[] = {{0}};
     const struct cli_command command = {
-        "show", "FILE", 1, 1, "Say what a run's folder, a checkpoint or a data file is."};
+        "show", "FILE", 1, 1,
+        "Print what a run's folder, a checkpoint, a data set or a plan holds."};
     const char *path;
     int count;
     TRY(cli_parse(&command, options, argc, argv, &path, &count));

@@ -9,6 +9,7 @@
 #include "app/config/config.h"
 #include "app/run/placement.h"
 #include "app/run/prepare.h"
+#include "app/run/stall.h"
 #include "app/run/trial_config.h"
 #include "app/run/tuning.h"
 #include "app/version.h"
@@ -179,7 +180,7 @@ static enum status print_layouts(const char *config, int batch)
 
 enum status cmd_tune(struct comm *comm, int argc, char **argv)
 {
-    struct tune_request request = {.stall_timeout = RUN_STALL_TIMEOUT};
+    struct tune_request request = {.stall_timeout = STALL_TIMEOUT};
     const struct cli_option options[] = {
         {"batch", CLI_TEXT, &request.batches, "N,N,...",
          "batch sizes, default the config's"},
@@ -189,7 +190,7 @@ enum status cmd_tune(struct comm *comm, int argc, char **argv)
          "samples per grain, instead of the config's"},
         {"layouts", CLI_FLAG, &request.layouts, NULL,
          "also try the node's CPUs as every product of ranks and threads"},
-        {"stall-timeout", CLI_INT, &request.stall_timeout, "SECONDS", RUN_STALL_HELP},
+        {"stall-timeout", CLI_INT, &request.stall_timeout, "SECONDS", STALL_HELP},
         {0},
     };
     const struct cli_command command = {
@@ -200,23 +201,23 @@ enum status cmd_tune(struct comm *comm, int argc, char **argv)
     const char *operand[1] = {NULL};
     struct config config;
     struct option_list batches;
-    struct run_ranks ranks;
+    struct placement ranks;
     int count;
     TRY(cli_parse(&command, options, argc, argv, operand, &count));
     if (count < 0)
         return ST_OK;
-    TRY(run_watch(comm, request.stall_timeout));
-    TRY(run_check_threads(comm, request.threads));
+    TRY(stall_watch(comm, request.stall_timeout));
+    TRY(placement_check_threads(comm, request.threads));
     if (request.batches)
         TRY(option_list_read("batch", request.batches, &batches));
     enum status st;
     TRY_TO(out, trial_config_read(operand[0], request.grain, &config));
     if (!request.batches)
         batches = (struct option_list){1, {config.run.train.batch}};
-    run_ranks_init(&ranks, comm, (int)request.threads);
-    run_ranks_print(&ranks);
-    int threads = run_threads(&ranks, comm);
-    run_ranks_release(&ranks);
+    placement_init(&ranks, comm, (int)request.threads);
+    placement_print(&ranks);
+    int threads = placement_threads(&ranks, comm);
+    placement_release(&ranks);
     for (int i = 0; i < batches.count; i++)
         TRY_TO(out, tune_batch(comm, &config, threads, batches.value[i]));
     bool alone = comm_size(comm) == 1 && !getenv("OMPI_COMM_WORLD_SIZE");

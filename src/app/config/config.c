@@ -11,14 +11,14 @@
 #include "base/parse.h"
 #include "config_keys.h"
 
-#define VALUE (FS_PATH + 64) /* bytes of a printed value */
+#define VALUE (FS_PATH + 64) /* bytes of a value as text */
 
-static void *field(const struct config *config, const struct config_key *key)
+static void *config_field(const struct config *config, const struct config_key *key)
 {
     return (char *)(uintptr_t)config + key->offset;
 }
 
-static int word_index(const struct config_key *key, const char *value)
+static int config_word_index(const struct config_key *key, const char *value)
 {
     for (int i = 0; key->words[i]; i++)
         if (strcmp(key->words[i], value) == 0)
@@ -26,11 +26,11 @@ static int word_index(const struct config_key *key, const char *value)
     return -1;
 }
 
-/* The value as text; for layers the line `i`. */
-static void value_text(const struct config *config, const struct config_key *key, int i,
-                       char text[VALUE])
+/* The value as text; of layers that of line `i`. */
+static void config_value_text(const struct config *config, const struct config_key *key,
+                              int i, char text[VALUE])
 {
-    const void *at = field(config, key);
+    const void *at = config_field(config, key);
     switch (key->kind) {
     case KEY_INT:
         snprintf(text, VALUE, "%d", *(const int *)at);
@@ -59,45 +59,46 @@ static void value_text(const struct config *config, const struct config_key *key
     }
 }
 
-static int value_count(const struct config *config, const struct config_key *key)
+static int config_value_count(const struct config *config, const struct config_key *key)
 {
     return key->kind == KEY_LAYERS ? config->model.count : 1;
 }
 
-static void expected(const struct config_key *key, char text[VALUE])
+static void config_range(const struct config_key *key, char text[CONFIG_RANGE])
 {
     int used = 0;
     switch (key->kind) {
     case KEY_INT:
     case KEY_LONG:
-        snprintf(text, VALUE, "a whole number from %.0f to %.0f", key->lo, key->hi);
+        snprintf(text, CONFIG_RANGE, "a whole number from %.0f to %.0f", key->lo,
+                 key->hi);
         break;
     case KEY_U64:
-        snprintf(text, VALUE, "a whole number from 0");
+        snprintf(text, CONFIG_RANGE, "a whole number from 0");
         break;
     case KEY_REAL:
-        snprintf(text, VALUE, "a number from %g to %g", key->lo, key->hi);
+        snprintf(text, CONFIG_RANGE, "a number from %.10g to %.10g", key->lo, key->hi);
         break;
     case KEY_BOOL:
-        snprintf(text, VALUE, "on or off");
+        snprintf(text, CONFIG_RANGE, "on or off");
         break;
     case KEY_WORD:
         for (int i = 0; key->words[i]; i++)
-            used += snprintf(text + used, (size_t)(VALUE - used), "%s%s", i ? " | " : "",
-                             key->words[i]);
+            used += snprintf(text + used, (size_t)(CONFIG_RANGE - used), "%s%s",
+                             i ? " | " : "", key->words[i]);
         break;
     case KEY_TEXT:
     case KEY_LAYERS:
-        snprintf(text, VALUE, "text");
+        snprintf(text, CONFIG_RANGE, "text");
         break;
     }
 }
 
-/* false: not a value of this key. */
-static bool assign(struct config *config, const struct config_key *key, const char *value,
-                   const char *where)
+/* Returns false if the text is not a value of this key. */
+static bool config_assign(struct config *config, const struct config_key *key,
+                          const char *value, const char *where)
 {
-    void *at = field(config, key);
+    void *at = config_field(config, key);
     long long whole;
     switch (key->kind) {
     case KEY_INT:
@@ -118,9 +119,9 @@ static bool assign(struct config *config, const struct config_key *key, const ch
         *(char **)at = mem_strdup(value);
         return true;
     case KEY_WORD:
-        if (word_index(key, value) < 0)
+        if (config_word_index(key, value) < 0)
             return false;
-        *(int *)at = word_index(key, value);
+        *(int *)at = config_word_index(key, value);
         return true;
     case KEY_LAYERS:
         model_spec_add(&config->model, value, where);
@@ -134,7 +135,7 @@ void config_init(struct config *config)
     memset(config, 0, sizeof *config);
     for (int i = 0; i < config_key_count; i++)
         if (config_keys[i].kind != KEY_LAYERS)
-            ASSERT(assign(config, &config_keys[i], config_keys[i].initial, ""));
+            ASSERT(config_assign(config, &config_keys[i], config_keys[i].initial, ""));
 }
 
 void config_release(struct config *config)
@@ -145,9 +146,10 @@ void config_release(struct config *config)
     memset(config, 0, sizeof *config);
 }
 
-static enum status unknown_key(const char *where, const char *section, const char *name)
+static enum status config_unknown_key(const char *where, const char *section,
+                                      const char *name)
 {
-    const char *names[128], *sections[128];
+    const char *names[CONFIG_KEYS_MAX], *sections[CONFIG_KEYS_MAX];
     int count = 0, known = 0;
     for (int i = 0; i < config_key_count; i++) {
         sections[i] = config_keys[i].section;
@@ -184,13 +186,13 @@ enum status config_set_key(struct config *config, const char *section, const cha
             continue;
         if (key->kind == KEY_LAYERS && config->model.count == MODEL_LAYERS)
             FAIL(ST_USAGE, "%s: more than %d layers", where, MODEL_LAYERS);
-        if (assign(config, key, value, where))
+        if (config_assign(config, key, value, where))
             return ST_OK;
-        char text[VALUE];
-        expected(key, text);
+        char text[CONFIG_RANGE];
+        config_range(key, text);
         FAIL(ST_USAGE, "%s: '%s = %s': expected %s", where, name, value, text);
     }
-    return unknown_key(where, section, name);
+    return config_unknown_key(where, section, name);
 }
 
 enum status config_set(struct config *config, const char *assignment)
@@ -215,8 +217,8 @@ enum status config_set(struct config *config, const char *assignment)
     return st;
 }
 
-/* A checkpoint keeps the config as text: what would be read back otherwise. */
-static bool is_storable(const char *text)
+/* A checkpoint keeps the config as text: would this value be read back as it is? */
+static bool config_is_storable(const char *text)
 {
     size_t n = strlen(text);
     if (n > 0 && (isspace((unsigned char)text[0]) || isspace((unsigned char)text[n - 1])))
@@ -236,13 +238,12 @@ enum status config_check(const struct config *config, const char *name)
         FAIL(ST_USAGE, "%s: no network: [model] needs 'layer = ...' lines", name);
     if (!*config->data.file)
         FAIL(ST_USAGE, "%s: no data set; give --data FILE or file = in [data]", name);
-    if (!is_storable(config->data.file))
-        FAIL(
-            ST_USAGE,
-            "'%s' cannot be the name of the data set: a config cannot hold a line end, a "
-            "blank at an end, or '#' or ';' behind a blank; rename the file",
-            config->data.file);
-    if (!is_storable(config->run.parallel.stages))
+    if (!config_is_storable(config->data.file))
+        FAIL(ST_USAGE,
+             "'%s' cannot be the name of the data set: a config cannot hold a line end, "
+             "a blank at either end, or '#' or ';' after a blank; rename the file",
+             config->data.file);
+    if (!config_is_storable(config->run.parallel.stages))
         FAIL(ST_USAGE, "parallel.stages = '%s': expected LAYER+LAYER | LAYER ...",
              config->run.parallel.stages);
     return ST_OK;
@@ -254,9 +255,9 @@ char *config_text(const struct config *config)
     const char *section = "";
     for (int i = 0; i < config_key_count; i++) {
         const struct config_key *key = &config_keys[i];
-        for (int j = 0; j < value_count(config, key); j++) {
+        for (int j = 0; j < config_value_count(config, key); j++) {
             char value[VALUE];
-            value_text(config, key, j, value);
+            config_value_text(config, key, j, value);
             bool heading = strcmp(section, key->section) != 0;
             mem_append(&text, "%s%s%s%s = %s\n", heading ? "[" : "",
                        heading ? key->section : "", heading ? "]\n" : "", key->name,
@@ -272,13 +273,13 @@ enum status config_compare(const struct config *then, const struct config *now,
 {
     for (int i = 0; i < config_key_count; i++) {
         const struct config_key *key = &config_keys[i];
-        int before = value_count(then, key), after = value_count(now, key);
+        int before = config_value_count(then, key), after = config_value_count(now, key);
         for (int j = 0; j < before || j < after; j++) {
             char old[VALUE] = "(none)", new[VALUE] = "(none)", line[3 * VALUE];
             if (j < before)
-                value_text(then, key, j, old);
+                config_value_text(then, key, j, old);
             if (j < after)
-                value_text(now, key, j, new);
+                config_value_text(now, key, j, new);
             if (strcmp(old, new) == 0)
                 continue;
             if (key->fixed)
@@ -303,8 +304,8 @@ void config_show_changed(const struct config *config, void (*show)(const char *l
         if (key->kind == KEY_LAYERS)
             continue;
         char value[VALUE], was[VALUE], line[2 * VALUE];
-        value_text(config, key, 0, value);
-        value_text(&initial, key, 0, was);
+        config_value_text(config, key, 0, value);
+        config_value_text(&initial, key, 0, was);
         if (strcmp(value, was) == 0)
             continue;
         snprintf(line, sizeof line, "%s.%s=%s", key->section, key->name, value);
@@ -313,16 +314,13 @@ void config_show_changed(const struct config *config, void (*show)(const char *l
     config_release(&initial);
 }
 
-void config_print_help(void)
+bool config_describe_key(int i, struct config_key_help *help)
 {
-    const char *section = "";
-    for (int i = 0; i < config_key_count; i++) {
-        const struct config_key *key = &config_keys[i];
-        char range[VALUE];
-        expected(key, range);
-        if (strcmp(section, key->section) != 0)
-            log_out("\n  [%s]\n", key->section);
-        section = key->section;
-        log_out("  %-16s %-8s %s (%s)\n", key->name, key->initial, key->help, range);
-    }
+    if (i >= config_key_count)
+        return false;
+    const struct config_key *key = &config_keys[i];
+    *help =
+        (struct config_key_help){key->section, key->name, key->initial, key->help, ""};
+    config_range(key, help->range);
+    return true;
 }

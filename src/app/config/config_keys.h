@@ -1,4 +1,4 @@
-/* config_keys: the one table of config keys. */
+/* config_keys: the table of config keys. */
 #ifndef LOCKSTEP_APP_CONFIG_KEYS_H
 #define LOCKSTEP_APP_CONFIG_KEYS_H
 
@@ -21,19 +21,21 @@ enum key_kind {
 struct config_key {
     const char *section, *name;
     enum key_kind kind;
-    bool fixed;    /* must not change when a run is resumed */
+    bool fixed;    /* must not change in a run */
     size_t offset; /* of the field in struct config */
-    double lo, hi; /* numbers: the range, ends included */
+    double lo, hi; /* numbers: the range, inclusive */
     const char *initial;
     const char *help;
     const char *const *words; /* KEY_WORD: the value is an index into this */
 };
 
+#define CONFIG_KEYS_MAX 128
 extern const struct config_key config_keys[];
 extern const int config_key_count;
 
-/* One assignment, at `where` in messages. */
 struct config;
+
+/* One assignment. where: "x.conf:3", for messages. */
 enum status config_set_key(struct config *config, const char *section, const char *name,
                            const char *value, const char *where) MUST_CHECK;
 

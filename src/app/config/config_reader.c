@@ -1,142 +1,90 @@
-/* config_reader: INI text, line by line, as inih reads it. */
+/* config_reader: INI text, line by line. */
 #include <ctype.h>
-#include <ini.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "app/config/config.h"
 #include "base/fs.h"
-#include "base/log.h"
 #include "base/mem.h"
 #include "base/parse.h"
 #include "config_keys.h"
 
-/* inih's view of a text: lines handed out one by one, and counted here because inih is
-   often built without line numbers. */
-struct reader {
+#define NAME_BYTES 200 /* of a key or a section, at most */
+
+struct config_reader {
     struct config *config;
-    const char *name, *next;
+    const char *file;    /* its name in messages */
+    const char *section; /* "" before the first one */
     int line;
-    char *value;   /* owned: of this line, if too long for inih's; else NULL */
-    int seen[128]; /* [key]: the line that set it */
-    enum status st;
+    int seen[CONFIG_KEYS_MAX]; /* [key]: the line that set it; 0: none */
 };
 
-static void fail_once(struct reader *reader, enum status st)
+/* The line without its blanks and its comment, which begins at the start or after a
+   blank. */
+static char *config_strip_line(char *line)
 {
-    if (reader->st == ST_OK)
-        reader->st = st;
-}
-
-static bool is_line(const char *begin, size_t bytes)
-{
-    if (bytes == 0)
-        return true;
-    if (*begin == '[')
-        return memchr(begin, ']', bytes) != NULL;
-    return memchr(begin, '=', bytes) || memchr(begin, ':', bytes);
-}
-
-/* What inih takes for a blank: the two must agree on where a comment begins. */
-static bool is_blank(char c)
-{
-    return isspace((unsigned char)c) != 0;
-}
-
-static void drop_value(struct reader *reader)
-{
-    free(reader->value);
-    reader->value = NULL;
-}
-
-/* The next line between its blanks and without its comment. Indentation is cut off
-   because inih would take an indented line for a continuation. */
-static const char *next_line(struct reader *reader, size_t *bytes)
-{
-    const char *begin = reader->next, *end = begin + strcspn(begin, "\n");
-    reader->next = *end ? end + 1 : end;
-    reader->line++;
-    while (begin < end && is_blank(*begin))
-        begin++;
-    for (const char *p = begin; p < end; p++)
-        if ((*p == '#' || *p == ';') && (p == begin || is_blank(p[-1])))
-            end = p;
-    while (end > begin && is_blank(end[-1]))
-        end--;
-    *bytes = (size_t)(end - begin);
-    return begin;
-}
-
-/* What is no line ends the reading: inih would go on and take the rest for the section
-   before. A value too long for inih's line goes round it. */
-static char *read_line(char *line, int room, void *stream)
-{
-    struct reader *reader = stream;
-    size_t bytes;
-    drop_value(reader);
-    if (!*reader->next || reader->st != ST_OK)
-        return NULL;
-    const char *begin = next_line(reader, &bytes);
-    if (!is_line(begin, bytes)) {
-        log_error("%s:%d: expected '[section]' or 'key = value'", reader->name,
-                  reader->line);
-        fail_once(reader, ST_USAGE);
-        return NULL;
+    for (char *p = line; *p; p++) {
+        bool alone = p == line || isspace((unsigned char)p[-1]);
+        if (!alone || (*p != '#' && *p != ';'))
+            continue;
+        *p = '\0';
+        break;
     }
-    if (bytes > (size_t)room - 2) {
-        size_t name = strcspn(begin, "=:");
-        if (*begin == '[' || name > (size_t)room - 3 || bytes >= FS_PATH) {
-            log_error("%s:%d: the line is too long", reader->name, reader->line);
-            fail_once(reader, ST_USAGE);
-            return NULL;
-        }
-        reader->value = mem_format("%.*s", (int)(bytes - name - 1), begin + name + 1);
-        bytes = name + 1;
-    }
-    memcpy(line, begin, bytes);
-    strcpy(line + bytes, "\n");
-    return line;
+    return parse_trim(line);
 }
 
-static int take_pair(void *user, const char *section, const char *name, const char *value)
+static enum status config_read_pair(struct config_reader *reader, const char *name,
+                                    const char *value)
 {
-    struct reader *reader = user;
     char where[FS_PATH + 32];
-    if (reader->st != ST_OK)
-        return 1;
-    snprintf(where, sizeof where, "%s:%d", reader->name, reader->line);
+    snprintf(where, sizeof where, "%s:%d", reader->file, reader->line);
     for (int i = 0; i < config_key_count; i++) {
         const struct config_key *key = &config_keys[i];
-        if (key->kind == KEY_LAYERS || strcmp(key->section, section) != 0 ||
+        if (key->kind == KEY_LAYERS || strcmp(key->section, reader->section) != 0 ||
             strcmp(key->name, name) != 0)
             continue;
-        if (reader->seen[i]) {
-            log_error("%s: '%s' is set already on line %d", where, name, reader->seen[i]);
-            fail_once(reader, ST_USAGE);
-        }
+        if (reader->seen[i])
+            FAIL(ST_USAGE, "%s: '%s' is set already on line %d", where, name,
+                 reader->seen[i]);
         reader->seen[i] = reader->line;
     }
-    if (reader->value)
-        value = parse_trim(reader->value);
-    if (reader->st == ST_OK)
-        fail_once(reader, config_set_key(reader->config, section, name, value, where));
-    drop_value(reader);
-    return 1;
+    return config_set_key(reader->config, reader->section, name, value, where);
+}
+
+/* What follows the ']' of a section is ignored. */
+static enum status config_read_line(struct config_reader *reader, char *line)
+{
+    size_t bytes = strlen(line), name = *line == '[' ? bytes : strcspn(line, "=:");
+    char *end = *line == '[' ? strchr(line, ']') : strpbrk(line, "=:");
+    if (bytes == 0)
+        return ST_OK;
+    if (!end)
+        FAIL(ST_USAGE, "%s:%d: expected '[section]' or 'key = value'", reader->file,
+             reader->line);
+    if (name >= NAME_BYTES || bytes >= FS_PATH)
+        FAIL(ST_USAGE, "%s:%d: the line is too long", reader->file, reader->line);
+    *end = '\0';
+    if (*line != '[')
+        return config_read_pair(reader, parse_trim(line), parse_trim(end + 1));
+    reader->section = line + 1;
+    return ST_OK;
 }
 
 enum status config_parse(struct config *config, const char *text, const char *name)
 {
-    const char *mark = "\xEF\xBB\xBF"; /* some editors begin a file with it */
-    size_t skip = strncmp(text, mark, 3) == 0 ? 3 : 0;
-    struct reader reader = {.config = config, .name = name, .next = text + skip};
-    ASSERT(config_key_count <= 128);
-    int bad_line = ini_parse_stream(read_line, &reader, take_pair, &reader);
-    drop_value(&reader);
-    TRY(reader.st);
-    if (bad_line > 0)
-        FAIL(ST_USAGE, "%s:%d: expected '[section]' or 'key = value'", name, bad_line);
-    return ST_OK;
+    static const char mark[] = "\xEF\xBB\xBF"; /* some editors begin a file with it */
+    while (strncmp(text, mark, strlen(mark)) == 0)
+        text += strlen(mark);
+    struct config_reader reader = {.config = config, .file = name, .section = ""};
+    char *copy = mem_strdup(text), *rest = copy, *line;
+    enum status st = ST_OK;
+    while (st == ST_OK && (line = strsep(&rest, "\n")) != NULL) {
+        reader.line++;
+        st = config_read_line(&reader, config_strip_line(line));
+    }
+    free(copy);
+    return st;
 }
 
 enum status config_load(const char *path, char **text, size_t *bytes)

@@ -13,8 +13,9 @@
 #include "base/parse.h"
 #include "base/timer.h"
 
-/* What a program prints on one line; false if it cannot be run or fails. No shell. */
-static bool ask(char *const argv[], char *line, size_t size)
+/* Runs a program, without a shell, and returns the first line of its output; false if it
+   cannot be run or fails. */
+static bool deadline_run(char *const argv[], char *line, size_t size)
 {
     int ends[2], status = -1;
     pid_t child;
@@ -38,19 +39,20 @@ static bool ask(char *const argv[], char *line, size_t size)
     return good && status == 0;
 }
 
-static long long env_number(const char *name)
+static long long deadline_env(const char *name)
 {
     const char *text = getenv(name);
     long long number;
     return text && parse_int(text, 0, 4000000000LL, &number) ? number : -1;
 }
 
-/* What squeue calls this job. One task of an array has the array's number: by its number
-   alone squeue would take it for all of them. */
-static bool job_name(char *id, size_t size)
+/* The name of this job for squeue; false outside of SLURM. A task of a job array is
+   ARRAY_TASK: the array's number alone would mean all its tasks. */
+static bool deadline_job_name(char *id, size_t size)
 {
-    long long array = env_number("SLURM_ARRAY_JOB_ID"), job = env_number("SLURM_JOB_ID");
-    long long task = env_number("SLURM_ARRAY_TASK_ID");
+    long long array = deadline_env("SLURM_ARRAY_JOB_ID"),
+              job = deadline_env("SLURM_JOB_ID");
+    long long task = deadline_env("SLURM_ARRAY_TASK_ID");
     if (array > 0 && task >= 0)
         snprintf(id, size, "%lld_%lld", array, task);
     else
@@ -58,13 +60,13 @@ static bool job_name(char *id, size_t size)
     return job > 0;
 }
 
-static enum status from_slurm(double *deadline)
+static enum status deadline_from_slurm(double *deadline)
 {
     char line[64], id[64];
     const char *end = getenv("SLURM_JOB_END_TIME");
     long long when;
     double left;
-    if (!job_name(id, sizeof id))
+    if (!deadline_job_name(id, sizeof id))
         FAIL(ST_USAGE,
              "'--max-time auto' is for SLURM jobs, and SLURM_JOB_ID is not set; "
              "give a time, as 2:00:00");
@@ -75,15 +77,16 @@ static enum status from_slurm(double *deadline)
     char name[] = "squeue", plain[] = "--noheader", left_only[] = "--format=%L";
     char jobs[] = "--jobs";
     char *const squeue[] = {name, plain, left_only, jobs, id, NULL};
-    if (!ask(squeue, line, sizeof line)) {
-        log_note("squeue does not tell when job %s ends: no time limit is kept but by "
-                 "SLURM's signals",
-                 id);
+    if (!deadline_run(squeue, line, sizeof line)) {
+        log_note(
+            "squeue does not say when job %s ends: only SLURM's signals will stop the "
+            "run",
+            id);
         return ST_OK;
     }
     if (parse_duration(parse_trim(line), &left))
         *deadline = timer_now() + left;
-    return ST_OK; /* UNLIMITED */
+    return ST_OK; /* not a time, but UNLIMITED: no deadline */
 }
 
 enum status deadline_parse(const char *text, double begin, double *deadline)
@@ -91,10 +94,10 @@ enum status deadline_parse(const char *text, double begin, double *deadline)
     double seconds;
     *deadline = 0;
     if (strcmp(text, "auto") == 0)
-        return from_slurm(deadline);
+        return deadline_from_slurm(deadline);
     if (!parse_duration(text, &seconds) || seconds <= 0)
         FAIL(ST_USAGE,
-             "'--max-time %s': a time is expected: minutes, H:MM:SS, D-HH:MM:SS, "
+             "'--max-time %s': expected a time: minutes, H:MM:SS, D-HH:MM:SS, "
              "or auto",
              text);
     *deadline = begin + seconds;

@@ -7,12 +7,12 @@
 
 #include "base/status.h"
 
-#define PATIENCE 10 /* seconds of CPU time, all threads; loading takes a tenth of one */
+#define EARLY_SECONDS 10 /* CPU time of all threads; loading takes about 0.1 s */
 
-static void give_up(int signal)
+static void early_exit(int signal)
 {
     static const char text[] =
-        "lockstep: OpenBLAS does not get the memory that it starts with, 128 MiB "
+        "lockstep: OpenBLAS cannot allocate the memory that it starts with, 128 MiB "
         "for each CPU; raise the limit (ulimit -d, ulimit -v), or set "
         "OMP_NUM_THREADS=1\n";
     (void)signal;
@@ -22,21 +22,21 @@ static void give_up(int signal)
 
 static void early_begin(void)
 {
-    const struct itimerval timer = {.it_value.tv_sec = PATIENCE};
-    signal(SIGPROF, give_up);
+    const struct itimerval timer = {.it_value.tv_sec = EARLY_SECONDS};
+    signal(SIGPROF, early_exit);
     setitimer(ITIMER_PROF, &timer, NULL);
 }
 
-/* Run by the loader before any library's own beginnings. */
+/* The loader runs this before the constructors of the libraries. */
 __attribute__((section(".preinit_array"),
-               used)) static void (*const begin)(void) = early_begin;
+               used)) static void (*const early_entry)(void) = early_begin;
 
-/* A profiler that was loaded since has taken both over. */
+/* A profiler may have taken over the signal and the timer since: leave them to it. */
 void early_done(void)
 {
     const struct itimerval never = {0};
     struct sigaction now;
-    if (sigaction(SIGPROF, NULL, &now) != 0 || now.sa_handler != give_up)
+    if (sigaction(SIGPROF, NULL, &now) != 0 || now.sa_handler != early_exit)
         return;
     setitimer(ITIMER_PROF, &never, NULL);
     signal(SIGPROF, SIG_DFL);

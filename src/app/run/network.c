@@ -28,8 +28,9 @@ enum status network_find(char checkpoint[FS_PATH], const char *path)
     return ST_OK;
 }
 
-/* Sizes are the file's word until its arrays are read; that is done one at a time. */
-static enum status check_sizes(const struct network *network)
+/* The config in the file may claim any size: compare it with the size of the file and
+   with the memory here. Arrays are read one at a time. */
+static enum status network_check_sizes(const struct network *network)
 {
     const struct model *model = &network->model;
     size_t params = model_param_count(model);
@@ -45,8 +46,9 @@ static enum status check_sizes(const struct network *network)
     return ST_OK;
 }
 
-/* whole: this process is to hold all of it. */
-static enum status describe(struct network *network, const char *path, bool whole)
+/* whole: this process will hold all weights. */
+static enum status network_read_info(struct network *network, const char *path,
+                                     bool whole)
 {
     *network = (struct network){0};
     config_init(&network->config);
@@ -57,10 +59,10 @@ static enum status describe(struct network *network, const char *path, bool whol
     TRY((whole ? model_init : model_describe)(&network->model, &network->config.model, in,
                                               network->info.classes,
                                               network->config.run.train.grain));
-    return check_sizes(network);
+    return network_check_sizes(network);
 }
 
-static enum status read_weights(struct network *network)
+static enum status network_read_weights(struct network *network)
 {
     network->params = mem_aligned(network->model.params, sizeof(float));
     const struct run_state weights = {.params = network->params};
@@ -70,8 +72,8 @@ static enum status read_weights(struct network *network)
                                    &network->averaged);
 }
 
-static enum status closed_if_failed(struct network *network, const char *path,
-                                    enum status st)
+static enum status network_close_if_failed(struct network *network, const char *path,
+                                           enum status st)
 {
     if (st == ST_OK)
         return ST_OK;
@@ -82,28 +84,29 @@ static enum status closed_if_failed(struct network *network, const char *path,
 
 enum status network_describe(struct network *network, const char *path)
 {
-    return closed_if_failed(network, path, describe(network, path, false));
+    return network_close_if_failed(network, path,
+                                   network_read_info(network, path, false));
 }
 
 enum status network_open(struct network *network, const char *path)
 {
-    enum status st = describe(network, path, true);
+    enum status st = network_read_info(network, path, true);
     if (st == ST_OK)
-        st = read_weights(network);
-    return closed_if_failed(network, path, st);
+        st = network_read_weights(network);
+    return network_close_if_failed(network, path, st);
 }
 
 enum status network_check(struct network *network, const char *path)
 {
-    enum status st = describe(network, path, false);
+    enum status st = network_read_info(network, path, false);
     if (st == ST_OK)
         st = checkpoint_read_weights(network->checkpoint, &network->model, NULL,
                                      &network->averaged);
-    return closed_if_failed(network, path, st);
+    return network_close_if_failed(network, path, st);
 }
 
-/* Without a word if it is not. */
-static bool is_whole(const char *checkpoint, struct progress *progress)
+/* Prints nothing. */
+static bool network_is_whole(const char *checkpoint, struct progress *progress)
 {
     struct network network;
     char why[STATUS_TEXT];
@@ -117,18 +120,19 @@ static bool is_whole(const char *checkpoint, struct progress *progress)
     return whole;
 }
 
-/* The one of the best's step, if that is there; otherwise the newest. */
-static void tell_whole(const char *folder, char *const *paths, int count)
+/* Names the checkpoint of the best step if it is there and whole, otherwise the newest
+   whole one. */
+static void network_tell_best(const char *folder, char *const *paths, int count)
 {
     struct progress newest = {0}, best = {0};
     char path[FS_PATH], checkpoints[FS_PATH], which[64] = "";
     int i = 0;
-    while (i < count && !is_whole(paths[i], &newest))
+    while (i < count && !network_is_whole(paths[i], &newest))
         i++;
     if (i == count || fs_join(checkpoints, folder, "checkpoints") != ST_OK ||
         checkpoint_path(path, checkpoints, newest.best_step) != ST_OK)
         return;
-    bool there = fs_is_file(path) && is_whole(path, &best);
+    bool there = fs_is_file(path) && network_is_whole(path, &best);
     if (newest.evaluated_step > 0)
         snprintf(which, sizeof which,
                  there ? ", the best up to step %llu"
@@ -156,9 +160,28 @@ void network_tell_whole(const char *folder)
     status_capture(NULL);
     if (st != ST_OK)
         return;
-    if (!is_whole(meant, &progress))
-        tell_whole(folder, paths, count);
+    if (!network_is_whole(meant, &progress))
+        network_tell_best(folder, paths, count);
     fs_free_list(paths, count);
+}
+
+enum status network_check_data(const struct network *network, const char *name,
+                               const struct dataset_info *data, enum dataset_split split)
+{
+    const struct checkpoint_info *net = &network->info;
+    if (net->h != data->h || net->w != data->w)
+        FAIL(ST_FAIL, "'%s' takes images of %dx%d, but those of '%s' are %dx%d", name,
+             net->h, net->w, data->path, data->h, data->w);
+    if (net->classes != data->classes)
+        FAIL(ST_FAIL, "'%s' knows %d classes, but '%s' has %d", name, net->classes,
+             data->path, data->classes);
+    for (int i = 0; i < net->classes; i++)
+        if (strcmp(net->class_name[i], data->class_name[i]) != 0)
+            FAIL(ST_FAIL, "class %d is '%s' in '%s', but '%s' in '%s'", i,
+                 net->class_name[i], name, data->class_name[i], data->path);
+    if (data->count[split] == 0)
+        FAIL(ST_FAIL, "'%s' has no %s images", data->path, dataset_split_name[split]);
+    return ST_OK;
 }
 
 struct loader_input network_input(const struct network *network)

@@ -24,13 +24,13 @@ enum status run_config_read(struct config *config, struct comm *comm,
     st = config_parse(config, text, base ? base + 1 : request->path);
     free(text);
     TRY(st);
-    for (int i = 0; i < request->set->count; i++)
-        TRY(config_set(config, request->set->text[i]));
+    for (int i = 0; i < request->assignments; i++)
+        TRY(config_set(config, request->assignment[i]));
     if (request->data) {
         free(config->data.file);
         config->data.file = mem_strdup(request->data);
     }
     if (request->threads > 0)
         config->run.parallel.threads = (int)request->threads;
-    return run_check_threads(comm, config->run.parallel.threads);
+    return placement_check_threads(comm, config->run.parallel.threads);
 }

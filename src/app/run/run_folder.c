@@ -11,7 +11,7 @@
 #include "data/dataset.h"
 #include "train/trainer.h"
 
-#define PATIENCE 5 /* seconds: the ranks of a killed mpirun take 2 to die */
+#define LOCK_SECONDS 5 /* to wait: the ranks of a killed mpirun take 2 s to exit */
 
 enum status run_folder_init(struct run_folder *folder, const char *asked,
                             const char *config)
@@ -28,7 +28,7 @@ enum status run_folder_init(struct run_folder *folder, const char *asked,
     return ST_OK;
 }
 
-static bool holds_run(const char *folder)
+static bool run_folder_holds_run(const char *folder)
 {
     static const char *const traces[] = {"log.txt", "metrics.h5", "checkpoints"};
     char path[FS_PATH];
@@ -39,7 +39,7 @@ static bool holds_run(const char *folder)
     return false;
 }
 
-static enum status refuse_old(const struct run_folder *folder)
+static enum status run_folder_refuse_old(const struct run_folder *folder)
 {
     FAIL(ST_USAGE,
          "'%s' already holds a run; go on with it by --resume, or choose another --run",
@@ -49,14 +49,15 @@ static enum status refuse_old(const struct run_folder *folder)
 enum status run_folder_open(struct run_folder *folder, bool resume)
 {
     char path[FS_PATH], checkpoints[FS_PATH];
-    if (holds_run(folder->path) && !resume)
-        return refuse_old(folder);
+    if (run_folder_holds_run(folder->path) && !resume)
+        return run_folder_refuse_old(folder);
     TRY(fs_make_folder(folder->path));
     TRY(fs_join(path, folder->path, "lock"));
-    TRY(lockfile_take(&folder->lock, path, folder->path, resume ? PATIENCE : 0));
-    folder->found = holds_run(folder->path); /* by one that has just ended, perhaps */
+    TRY(lockfile_take(&folder->lock, path, folder->path, resume ? LOCK_SECONDS : 0));
+    folder->found =
+        run_folder_holds_run(folder->path); /* again: another run may just have ended */
     if (folder->found && !resume)
-        return refuse_old(folder);
+        return run_folder_refuse_old(folder);
     TRY(fs_join(checkpoints, folder->path, "checkpoints"));
     TRY(fs_make_folder(checkpoints));
     TRY(fs_join(path, folder->path, "log.txt"));
@@ -70,32 +71,32 @@ void run_folder_close(struct run_folder *folder)
     lockfile_release(&folder->lock);
 }
 
-/* --- going on --- */
+/* --- resuming --- */
 
-/* What is gone on with. */
-struct resume {
+struct run_resume {
     const char *folder;
     struct comm *comm;
     const struct config *config;
     const struct dataset *dataset;
     struct trainer *trainer;
-    bool unread; /* a checkpoint is there that the system does not give out now */
+    bool unreadable; /* the system could not read one of the checkpoints */
 };
 
-static void show_difference(const char *line)
+static void resume_note_change(const char *line)
 {
     log_note("resumed with a changed key: %s", line);
 }
 
-static enum status check_same_run(const struct resume *resume, const char *path,
-                                  const struct checkpoint_info *info)
+static enum status resume_check_same_run(const struct run_resume *resume,
+                                         const char *path,
+                                         const struct checkpoint_info *info)
 {
     struct config then;
     const struct dataset_info *data = &resume->dataset->info;
     config_init(&then);
     enum status st = config_parse(&then, info->config, path);
     if (st == ST_OK)
-        st = config_compare(&then, resume->config, show_difference);
+        st = config_compare(&then, resume->config, resume_note_change);
     config_release(&then);
     TRY(st);
     if (info->data_hash != data->hash) {
@@ -111,20 +112,21 @@ static enum status check_same_run(const struct resume *resume, const char *path,
     return ST_OK;
 }
 
-/* On rank 0: may this run go on from `path`? *readable is false for a damaged file. */
-static enum status consider(const struct resume *resume, const char *path, bool *readable)
+/* Rank 0: may this run go on from `path`? *readable is false for a damaged file. */
+static enum status resume_consider(const struct run_resume *resume, const char *path,
+                                   bool *readable)
 {
     struct checkpoint_info info;
     *readable = checkpoint_read_info(path, &info) == ST_OK;
     if (!*readable)
         return ST_OK;
-    enum status st = check_same_run(resume, path, &info);
+    enum status st = resume_check_same_run(resume, path, &info);
     checkpoint_info_release(&info);
     return st;
 }
 
-/* The system's word, not HDF5's: whole or damaged, its bytes can be had. */
-static bool can_be_read(const char *path)
+/* Can the system read the bytes of the file, damaged or not? */
+static bool resume_bytes_readable(const char *path)
 {
     char block[4096];
     FILE *file = fopen(path, "rb");
@@ -137,13 +139,13 @@ static bool can_be_read(const char *path)
     return good;
 }
 
-static enum status try_resume(struct resume *resume, const char *path, bool *resumed)
+static enum status resume_try(struct run_resume *resume, const char *path, bool *resumed)
 {
     struct comm *comm = resume->comm;
     bool readable = false;
     enum status st = ST_OK;
     if (comm_rank(comm) == 0)
-        st = consider(resume, path, &readable);
+        st = resume_consider(resume, path, &readable);
     TRY(comm_agree(comm, st));
     comm_bcast(comm, &readable, sizeof readable, 0);
     *resumed = readable && trainer_resume(resume->trainer, path) == ST_OK;
@@ -153,13 +155,13 @@ static enum status try_resume(struct resume *resume, const char *path, bool *res
                 (unsigned long long)trainer_total_steps(resume->trainer));
     else
         log_note("'%s' cannot be used; looking for an older one", path);
-    if (!*resumed && comm_rank(comm) == 0 && !can_be_read(path))
-        resume->unread = true;
+    if (!*resumed && comm_rank(comm) == 0 && !resume_bytes_readable(path))
+        resume->unreadable = true;
     return ST_OK;
 }
 
-/* Candidates, best first, as rank 0 sees them; the others get the paths one by one. */
-static enum status list_candidates(const struct resume *resume, char ***paths, int *count)
+/* Rank 0: the newest checkpoint first, best.h5 last. */
+static enum status resume_list(const struct run_resume *resume, char ***paths, int *count)
 {
     char folder[FS_PATH], best[FS_PATH];
     TRY(fs_join(folder, resume->folder, "checkpoints"));
@@ -176,25 +178,25 @@ enum status run_folder_resume(const struct run_folder *folder, struct comm *comm
                               const struct config *config, const struct dataset *dataset,
                               struct trainer *trainer, bool *resumed)
 {
-    struct resume resume = {folder->path, comm, config, dataset, trainer, false};
+    struct run_resume resume = {folder->path, comm, config, dataset, trainer, false};
     char **paths = NULL;
     int count = 0;
     enum status st = ST_OK;
     if (comm_rank(comm) == 0)
-        st = list_candidates(&resume, &paths, &count);
+        st = resume_list(&resume, &paths, &count);
     st = comm_agree(comm, st);
     comm_bcast(comm, &count, sizeof count, 0);
     *resumed = false;
     for (int i = 0; i < count && st == ST_OK && !*resumed; i++)
-        st = try_resume(&resume, paths ? paths[i] : "", resumed);
+        st = resume_try(&resume, paths ? paths[i] : "", resumed);
     if (paths)
         fs_free_list(paths, count);
     TRY(st);
-    if (!*resumed && resume.unread)
+    if (!*resumed && resume.unreadable)
         st = status_fail(
             ST_FAIL,
-            "'%s' holds checkpoints that cannot be read now; the run does not "
-            "start again over them: try later, or move them away",
+            "'%s' holds checkpoints that cannot be read now; the run does not start anew "
+            "over them: try later, or move them away",
             folder->path);
     return comm_agree(comm, st);
 }

@@ -9,11 +9,11 @@
 #include "train/evaluate.h"
 #include "train/trainer.h"
 
-#define KEY "parallel.stages"
+#define STAGES_KEY "parallel.stages"
 
-/* option: the words for their number. */
-static enum status check_number(const struct comm *comm, const struct model *model,
-                                const char *option, int stages, bool alone)
+/* option: what set their number, in messages. */
+static enum status stages_check_number(const struct comm *comm, const struct model *model,
+                                       const char *option, int stages, bool alone)
 {
     int size = comm_size(comm);
     if (stages > model->units)
@@ -29,26 +29,26 @@ static enum status check_number(const struct comm *comm, const struct model *mod
     return ST_OK;
 }
 
-static enum status read_cut(struct model_cut *cut, const struct model *model,
-                            const struct parallel_options *options)
+static enum status stages_read_cut(struct model_cut *cut, const struct model *model,
+                                   const struct parallel_options *options)
 {
-    TRY(cut_read(cut, model, KEY, options->stages));
+    TRY(cut_read(cut, model, STAGES_KEY, options->stages));
     if (cut->parts != options->pipeline)
-        FAIL(ST_USAGE, KEY " names %d stage%s, parallel.pipeline is %d", cut->parts,
-             cut->parts > 1 ? "s" : "", options->pipeline);
+        FAIL(ST_USAGE, STAGES_KEY " names %d stage%s, parallel.pipeline is %d",
+             cut->parts, cut->parts > 1 ? "s" : "", options->pipeline);
     return ST_OK;
 }
 
-/* --- by cost, as far as memory allows --- */
+/* --- balanced by cost, within the memory of every process --- */
 
-struct room {
+struct stages_room {
     const struct model *whole;
-    const struct run_options *options; /* NULL: it is not trained but evaluated */
+    const struct run_options *options; /* of training; NULL: evaluation */
     int stages, replicas;
-    double limit; /* bytes, of the process that may have least */
+    double limit; /* bytes: the least of all processes */
 };
 
-static double least_limit(struct comm *comm)
+static double stages_least_limit(struct comm *comm)
 {
     double limit[] = {-(double)mem_limit()};
     comm_max_f64(comm, limit, 1);
@@ -56,19 +56,21 @@ static double least_limit(struct comm *comm)
 }
 
 /* Collective. */
-static struct room find_room(struct comm *comm, const struct model *whole, int stages)
+static struct stages_room stages_find_room(struct comm *comm, const struct model *whole,
+                                           int stages)
 {
     int size = comm_size(comm);
-    return (struct room){
+    return (struct stages_room){
         .whole = whole,
         .stages = stages,
         .replicas = size < stages ? 1 : size / stages,
-        .limit = least_limit(comm),
+        .limit = stages_least_limit(comm),
     };
 }
 
-/* What a stage takes at least; any model may stand for all of it. */
-static double stage_bytes(const struct room *room, int index, const struct model *model)
+/* Bytes that stage `index` takes at least if it has the layers of `model`. */
+static double stages_bytes(const struct stages_room *room, int index,
+                           const struct model *model)
 {
     const struct stage stage = {
         .count = room->stages, .index = index, .whole = room->whole, .model = model};
@@ -77,21 +79,22 @@ static double stage_bytes(const struct room *room, int index, const struct model
                         : evaluation_bytes(&stage, 1, 0));
 }
 
-static bool fits(const struct cut_limit *limit, int part, int begin, int end)
+static bool stages_fit(const struct cut_limit *limit, int part, int begin, int end)
 {
-    const struct room *room = limit->context;
+    const struct stages_room *room = limit->context;
     struct model model;
     model_part(&model, limit->model, begin, end);
-    double bytes = stage_bytes(room, part, &model);
+    double bytes = stages_bytes(room, part, &model);
     model_release(&model);
     return bytes <= room->limit;
 }
 
-/* A layer that no process can hold cannot be cut, nor can it be measured. The last stage
-   has the fewest rounds in flight. */
-static enum status check_unit(const struct room *room, const struct model *unit)
+/* A layer too large for a process cannot be cut, and cannot be measured either. It is
+   checked as the last stage, which needs least: it has the fewest grains in flight. */
+static enum status stages_check_unit(const struct stages_room *room,
+                                     const struct model *unit)
 {
-    double bytes = stage_bytes(room, room->stages - 1, unit);
+    double bytes = stages_bytes(room, room->stages - 1, unit);
     const struct model_cut all = {.parts = 1, .first = {0, 1}};
     if (bytes <= room->limit)
         return ST_OK;
@@ -105,20 +108,21 @@ static enum status check_unit(const struct room *room, const struct model *unit)
     return st;
 }
 
-static enum status check_units(const struct room *room, const struct model *model)
+static enum status stages_check_units(const struct stages_room *room,
+                                      const struct model *model)
 {
     enum status st = ST_OK;
     for (int u = 0; u < model->units && st == ST_OK; u++) {
         struct model unit;
         model_part(&unit, model, u, u + 1);
-        st = check_unit(room, &unit);
+        st = stages_check_unit(room, &unit);
         model_release(&unit);
     }
     return st;
 }
 
-/* One by one: no process need ever hold more than one. */
-static void measure_units(const struct model *model, double *cost)
+/* One by one, so that a process never holds more than one. */
+static void stages_measure_units(const struct model *model, double *cost)
 {
     for (int u = 0; u < model->units; u++) {
         struct model unit;
@@ -128,42 +132,44 @@ static void measure_units(const struct model *model, double *cost)
     }
 }
 
-/* If no cut fits, the best one will be refused for what it takes. */
-static void balance(const struct stages *stages, const struct room *room,
-                    struct model_cut *cut)
+/* If no cut fits into memory, takes the balanced one: memory_check will refuse it with
+   the numbers. */
+static void stages_balance(const struct stages *stages, const struct stages_room *room,
+                           struct model_cut *cut)
 {
     const struct model *model = room->whole;
-    const struct cut_limit limit = {.fits = fits, .model = model, .context = room};
+    const struct cut_limit limit = {.fits = stages_fit, .model = model, .context = room};
     if (!cut_balance(cut, model, room->stages, stages->cost, &limit))
         (void)cut_balance(cut, model, room->stages, stages->cost, NULL);
 }
 
-/* Rank 0 measures for all. */
-static enum status measure_cut(struct stages *stages, struct comm *comm,
-                               const struct model *model,
-                               const struct run_options *options, struct model_cut *cut)
+/* Rank 0 measures for all ranks. */
+static enum status stages_measure_cut(struct stages *stages, struct comm *comm,
+                                      const struct model *model,
+                                      const struct run_options *options,
+                                      struct model_cut *cut)
 {
-    struct room room = find_room(comm, model, options->parallel.pipeline);
+    struct stages_room room = stages_find_room(comm, model, options->parallel.pipeline);
     room.options = options;
-    TRY(check_units(&room, model));
+    TRY(stages_check_units(&room, model));
     if (comm_rank(comm) == 0)
-        measure_units(model, stages->cost);
+        stages_measure_units(model, stages->cost);
     comm_bcast(comm, stages->cost, sizeof stages->cost, 0);
     stages->by = STAGES_MEASURED;
-    balance(stages, &room, cut);
+    stages_balance(stages, &room, cut);
     return ST_OK;
 }
 
-/* For one pass over a data set, layers are not worth being measured; who wants a pipeline
-   lacks memory. */
-static void weigh_cut(struct stages *stages, struct comm *comm, const struct model *model,
-                      int count, struct model_cut *cut)
+/* Evaluation is one pass over a data set: too short to be worth measuring, and a pipeline
+   is used for lack of memory, so weights are balanced. */
+static void stages_weigh_cut(struct stages *stages, struct comm *comm,
+                             const struct model *model, int count, struct model_cut *cut)
 {
-    const struct room room = find_room(comm, model, count);
+    const struct stages_room room = stages_find_room(comm, model, count);
     for (int u = 0; u < model->units; u++)
         stages->cost[u] = (double)(model->unit[u].end - model->unit[u].begin);
     stages->by = STAGES_WEIGHED;
-    balance(stages, &room, cut);
+    stages_balance(stages, &room, cut);
 }
 
 enum status stages_open(struct stages *stages, struct comm *comm,
@@ -175,16 +181,17 @@ enum status stages_open(struct stages *stages, struct comm *comm,
     struct model_cut cut = {0};
     *stages = (struct stages){0};
     if (parallel->pipeline == 1 && *parallel->stages)
-        FAIL(ST_USAGE, KEY " needs parallel.pipeline = the number of its stages");
-    TRY(check_number(comm, model, "parallel.pipeline =", parallel->pipeline, alone));
+        FAIL(ST_USAGE, STAGES_KEY " needs parallel.pipeline = the number of its stages");
+    TRY(stages_check_number(comm, model, "parallel.pipeline =", parallel->pipeline,
+                            alone));
     if (parallel->pipeline == 1) {
         stage_init_whole(&stages->stage, comm, model);
         return ST_OK;
     }
     if (*parallel->stages)
-        TRY(read_cut(&cut, model, parallel));
+        TRY(stages_read_cut(&cut, model, parallel));
     else
-        TRY(measure_cut(stages, comm, model, options, &cut));
+        TRY(stages_measure_cut(stages, comm, model, options, &cut));
     comm_tree_use(comm, comm_tree_names[parallel->reduce]);
     (alone ? stage_init_first : stage_init)(&stages->stage, comm, model, &cut);
     return ST_OK;
@@ -196,15 +203,15 @@ enum status stages_open_trained(struct stages *stages, struct comm *comm,
 {
     struct model_cut cut = {0};
     *stages = (struct stages){0};
-    TRY(check_number(comm, model, "--pipeline", count, false));
+    TRY(stages_check_number(comm, model, "--pipeline", count, false));
     if (count == 1) {
         stage_init_whole(&stages->stage, comm, model);
         return ST_OK;
     }
     if (*trained->stages && trained->pipeline == count)
-        TRY(read_cut(&cut, model, trained));
+        TRY(stages_read_cut(&cut, model, trained));
     else
-        weigh_cut(stages, comm, model, count, &cut);
+        stages_weigh_cut(stages, comm, model, count, &cut);
     stage_init(&stages->stage, comm, model, &cut);
     return ST_OK;
 }
@@ -223,7 +230,7 @@ char *stages_text(const struct stages *stages)
     return text;
 }
 
-static void print_shares(const struct stages *stages)
+static void stages_print_shares(const struct stages *stages)
 {
     const struct stage *stage = &stages->stage;
     double all = 0;
@@ -247,6 +254,6 @@ void stages_print(const struct stages *stages)
             replicas > 1 ? "s" : "", stage->count, text);
     free(text);
     if (stages->by != STAGES_NAMED)
-        print_shares(stages);
+        stages_print_shares(stages);
     log_out("\n");
 }

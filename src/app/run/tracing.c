@@ -14,12 +14,12 @@
 #include "comm/comm.h"
 
 #define HEAD       "{\"displayTimeUnit\":\"ms\",\"traceEvents\":[\n"
-#define HELPERS    4         /* threads besides those that compute */
-#define SPANS      (1 << 22) /* of all ranks together: some 400 MB of text */
+#define HELPERS    4         /* threads of a rank that do not compute */
+#define SPANS      (1 << 22) /* of all ranks together: about 400 MB of text */
 #define SPANS_LANE (1 << 16)
 
-/* Nothing, or an earlier trace: what may be replaced. */
-static bool replaceable(const char *path)
+/* There is nothing at this path, or an older trace. */
+static bool tracing_may_replace(const char *path)
 {
     char head[sizeof HEAD] = "";
     if (access(path, F_OK) != 0)
@@ -34,8 +34,9 @@ static bool replaceable(const char *path)
 
 enum status tracing_check(const char *path)
 {
-    if (!replaceable(path))
-        FAIL(ST_USAGE, "'%s' is there already and no trace: it is not overwritten", path);
+    if (!tracing_may_replace(path))
+        FAIL(ST_USAGE, "'%s' exists already and is not a trace: it is not overwritten",
+             path);
     return fs_check_write(path);
 }
 
@@ -47,8 +48,9 @@ void tracing_start(struct comm *comm, int threads)
     trace_start(lanes, spans < SPANS_LANE ? spans : SPANS_LANE, timer_now());
 }
 
-/* JSON's last element has no comma behind it. */
-static enum status write_file(const char *path, const char *text, size_t bytes)
+/* Leaves out the ",\n" at the end of the text: JSON allows none after the last element.
+ */
+static enum status tracing_write_file(const char *path, const char *text, size_t bytes)
 {
     char temp[FS_PATH];
     TRY(fs_temp_name(temp, path));
@@ -65,7 +67,7 @@ static enum status write_file(const char *path, const char *text, size_t bytes)
     return fs_commit(temp, path);
 }
 
-static enum status gather(struct comm *comm, const char *path, const char *part)
+static enum status tracing_gather(struct comm *comm, const char *path, const char *part)
 {
     char *name = mem_format("rank %d (%s)%s%s", comm_rank(comm), comm_host(comm),
                             part ? ", " : "", part ? part : "");
@@ -80,7 +82,7 @@ static enum status gather(struct comm *comm, const char *path, const char *part)
     comm_gather(comm, text, mine, all, bytes);
     enum status st = ST_OK;
     if (comm_rank(comm) == 0)
-        st = write_file(path, all, sum);
+        st = tracing_write_file(path, all, sum);
     if (comm_rank(comm) == 0 && st == ST_OK)
         log_out("trace: %s (%.1f MB); open it in ui.perfetto.dev\n", path,
                 (double)sum * 1e-6);
@@ -96,7 +98,7 @@ enum status tracing_write(struct comm *comm, const char *path, const char *part,
 {
     if (!trace_on())
         return st;
-    enum status written = gather(comm, path, part);
+    enum status written = tracing_gather(comm, path, part);
     trace_stop();
     return st == ST_OK ? written : st;
 }

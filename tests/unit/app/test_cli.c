@@ -2,7 +2,7 @@
 
 #include "app/cli/cli.h"
 
-/* What the options write to. */
+/* The values that the options set. */
 static struct {
     bool flag;
     long long whole;
@@ -60,7 +60,8 @@ static void test_kinds(void **state)
     assert_string_equal(got.text, "");
     assert_string_equal(got.texts.text[0], "x=1");
     assert_false(got.flag);
-    assert_int_equal(parse("--text --flag", 0), ST_OK); /* a value may look like it */
+    assert_int_equal(parse("--text --flag", 0),
+                     ST_OK); /* a value may look like an option */
     assert_string_equal(got.text, "--flag");
 }
 
@@ -93,18 +94,18 @@ static void test_refused(void **state)
     refuse("-x", 0, "unknown option '-x'; see 'lockstep try --help'");
     refuse("--flag=1", 0, "'--flag' takes no value");
     refuse("--text", 0, "'--text' needs a value: --text FILE");
-    refuse("--whole x", 0, "'--whole x': a whole number from 0 is expected");
+    refuse("--whole x", 0, "'--whole x': expected a whole number from 0");
     refuse("--whole -1", 0, "'--whole -1'");
     refuse("--whole 99999999999", 0, "'--whole 99999999999'");
-    refuse("--wide 1.5", 0, "'--wide 1.5': a whole number from 0 is expected");
-    refuse("--real nan", 0, "'--real nan': a number from 0 is expected");
+    refuse("--wide 1.5", 0, "'--wide 1.5': expected a whole number from 0");
+    refuse("--real nan", 0, "'--real nan': expected a number from 0");
     refuse("a b c d", 0, "'d' is one operand too many; see 'lockstep try --help'");
     refuse("a", 2, "usage: lockstep try FILE...; see 'lockstep try --help'");
     refuse("--tex a", 0, "did you mean '--text'?"); /* no abbreviations */
     char line[1000] = "";
     for (int i = 0; i <= CLI_TEXTS_MAX; i++)
         strcat(line, "--set=x ");
-    refuse(line, 0, "'--set' is given more than 64 times");
+    refuse(line, 0, "'--set' may be given at most 64 times");
 }
 
 static void expect_help(const char *line)
@@ -116,7 +117,7 @@ static void expect_help(const char *line)
     char *help = said + scratch_heard;
     scratch_heard = (long)bytes;
     assert_int_equal(
-        strncmp(help, "usage: lockstep try FILE... [options]\n\nTries.\n", 46), 0);
+        strncmp(help, "Usage: lockstep try [OPTION]... FILE...\n\nTries.\n", 48), 0);
     for (int i = 0; options[i].name; i++) {
         assert_non_null(strstr(help, options[i].name));
         assert_non_null(strstr(help, options[i].help));
@@ -125,7 +126,7 @@ static void expect_help(const char *line)
     free(said);
 }
 
-/* Help wins over whatever else is missing or wrong behind it. */
+/* --help is obeyed even if operands are missing or what follows it is wrong. */
 static void test_help(void **state)
 {
     (void)state;

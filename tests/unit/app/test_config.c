@@ -206,8 +206,8 @@ static void test_show_changed(void **state)
     config_release(&c);
 }
 
-/* Ranges include their ends, for every key there is: the defaults of the help can be set,
-   and every key of the effective config is in the help. */
+/* Every key of the effective config can be set to the value that it has there, and the
+   help describes all of them, and the layers. */
 static void test_every_key(void **state)
 {
     (void)state;
@@ -226,6 +226,13 @@ static void test_every_key(void **state)
         keys++;
     }
     assert_true(keys > 40);
+    struct config_key_help help;
+    int described = 0;
+    while (config_describe_key(described, &help)) {
+        assert_true(*help.section && *help.name && *help.help && *help.range);
+        described++;
+    }
+    assert_int_equal(described, keys + 1);
     free(text);
     config_release(&c);
 }

@@ -1,4 +1,4 @@
-/* Config files as text: what is a line, a comment, a value, and what is none. */
+/* Config files as text: lines, comments, values, and errors in them. */
 #include "../config_text.h"
 #include "base/mem.h"
 
@@ -24,8 +24,7 @@ static void test_forms(void **state)
     config_release(&c);
 }
 
-/* Any path that can be opened can be read back from a checkpoint; inih's own lines are
-   short. */
+/* Any path that can be opened can be read back from a checkpoint. */
 static void test_long_path(void **state)
 {
     (void)state;
@@ -81,7 +80,7 @@ static void test_bad_lines(void **state)
     (void)state;
     refuse("[train]\nbatch\n", "x.conf:2: expected '[section]' or 'key = value'");
     refuse("[train]\nepochs = 3\nno sense\n[optim]\nlr = 0.1\n", "x.conf:3: expected");
-    /* what follows would be taken for the section before */
+    /* otherwise epochs would be set in [optim] */
     refuse("[optim]\nlr = 0.1\n[train\nepochs = 3\n", "x.conf:3: expected");
     refuse("[train]\nbatch = 5\n\n[optim]\nlr = 1\n[train]\nbatch = 6\n",
            "x.conf:7: 'batch' is set already on line 2");
@@ -107,7 +106,7 @@ static void test_bad_lines(void **state)
     free(many);
 }
 
-/* A comment may be as long as it likes, and begin behind any blank. */
+/* A comment may have any length, and begins after any kind of blank. */
 static void test_long_comment(void **state)
 {
     (void)state;
@@ -124,11 +123,11 @@ static void test_long_comment(void **state)
     }
 }
 
-/* What no key takes is the value of no other. */
+/* A comment that begins after two byte order marks does not become a value. */
 static void test_long_value_without_key(void **state)
 {
     (void)state;
-    const char *marks = "\xEF\xBB\xBF\xEF\xBB\xBF"; /* inih skips one more */
+    const char *marks = "\xEF\xBB\xBF\xEF\xBB\xBF";
     char *text = mem_format("%s;%0190d = 77777777\n[train]\nbatch = 9\n", marks, 0);
     struct config c;
     assert_int_equal(parse(&c, text), ST_OK);

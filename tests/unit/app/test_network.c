@@ -12,7 +12,7 @@ static void expect_found(const char *path, const char *expected)
     assert_string_equal(found, scratch_path(expected));
 }
 
-/* A run's best checkpoint, or the newest if it keeps no best; a file is taken as it is.
+/* Of a run the best checkpoint, or the newest if it keeps no best; a file means itself.
  */
 static void test_find(void **state)
 {
@@ -34,7 +34,7 @@ static void test_find(void **state)
     expect_said("empty' holds no checkpoint");
 }
 
-/* What cannot be opened is said once, and leaves nothing to close. */
+/* A failure is reported once, and leaves nothing to close. */
 static void test_open_fails(void **state)
 {
     (void)state;
@@ -49,7 +49,7 @@ static void test_open_fails(void **state)
 
 #define PLAIN "[model]\nlayer = flatten\nlayer = linear classes\nlayer = logsoftmax\n"
 
-/* A checkpoint of a network for 2 classes, with a config of anybody's making. */
+/* A checkpoint of a network for 2 classes, with an arbitrary config. */
 static const char *write_checkpoint(char *config, int h, int w)
 {
     const char *path = scratch_path("a.h5");
@@ -98,7 +98,7 @@ static void refuse(const char *lines, int h, int w, const char *message)
     free(config);
 }
 
-/* No memory is taken for what a checkpoint only says that it is. */
+/* No memory is allocated for sizes that a checkpoint only claims. */
 static void test_hostile_sizes(void **state)
 {
     (void)state;
@@ -119,8 +119,8 @@ static void test_hostile_sizes(void **state)
            "images of 4 x 40000 pixels and knows 2 classes");
 }
 
-/* Without the weights nothing is known of the arrays, and with the whole file looked at,
-   all; neither keeps any. */
+/* network_describe does not look at the arrays, network_check at all of them; neither
+   keeps any. */
 static void test_without_weights(void **state)
 {
     (void)state;
@@ -146,7 +146,7 @@ static void test_without_weights(void **state)
     assert_null(network.params);
 }
 
-/* Though the file, which is a hole for the most part, is long enough. */
+/* The file is long enough, because most of it is a hole. */
 static void test_huge_array(void **state)
 {
     (void)state;

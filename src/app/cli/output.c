@@ -1,0 +1,46 @@
+#include "output.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/fs.h"
+#include "base/log.h"
+#include "base/stop.h"
+#include "data/dataset.h"
+
+enum status output_check(const char *out, bool force)
+{
+    char folder[FS_PATH];
+    if (!out)
+        FAIL(ST_USAGE, "where to write is missing: --out FILE");
+    if (!*out)
+        FAIL(ST_USAGE, "cannot write a file whose name is ''");
+    if (!force && access(out, F_OK) == 0)
+        FAIL(ST_USAGE, "'%s' exists already; use --force to replace it", out);
+    if (snprintf(folder, sizeof folder, "%s", out) >= FS_PATH)
+        FAIL(ST_USAGE, "path too long: '%s'", out);
+    char *slash = strrchr(folder, '/');
+    if (!slash || slash == folder)
+        return ST_OK;
+    *slash = '\0';
+    if (!fs_is_folder(folder))
+        FAIL(ST_FAIL, "cannot write '%s': there is no folder '%s'", out, folder);
+    return ST_OK;
+}
+
+enum status output_dataset(struct dataset_builder *builder, const char *out,
+                           bool allow_empty)
+{
+    enum status st;
+    if (stop_requested())
+        st = status_fail(ST_FAIL, "interrupted: nothing was written");
+    else
+        st = dataset_write(builder, out, allow_empty);
+    if (st == ST_OK)
+        log_out("%s: %zu training and %zu test images of %d x %d pixels, %d classes\n",
+                out, builder->count[DATASET_TRAIN], builder->count[DATASET_TEST],
+                builder->h, builder->w, builder->classes);
+    dataset_builder_release(builder);
+    return st;
+}

@@ -1,0 +1,148 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "app/run/prepare.h"
+#include "app/version.h"
+#include "base/grain.h"
+#include "base/hash.h"
+#include "base/log.h"
+#include "comm/comm.h"
+#include "kernels/cpu.h"
+#include "train_session.h"
+
+/* Grains of a full batch, and of the replica with the most of them. */
+static int train_grains(const struct train_session *session)
+{
+    const struct train_options *train = &session->config.run.train;
+    return grain_count((uint64_t)train->batch, train->grain);
+}
+
+static int train_grains_share(const struct train_session *session)
+{
+    int replicas = comm_size(session->stages.stage.peers);
+    return (train_grains(session) + replicas - 1) / replicas;
+}
+
+static void train_print_changed(const char *line)
+{
+    log_out(" %s", line);
+}
+
+static void train_print_plan(const struct train_session *session)
+{
+    const struct tuning *tuning = &session->tuning;
+    int share = train_grains_share(session);
+    stages_print(&session->stages);
+    log_out("%-10s %s (%s", "plan", plan_summary(&tuning->plan, share), tuning->source);
+    if (tuning->result)
+        log_out(" in %.1f s", tuning->seconds);
+    log_out(")\n");
+    if (plan_members(&tuning->plan, share) > 1) {
+        char *text = plan_text(&tuning->plan, &session->model);
+        log_out("%-10s %s\n", "", text);
+        free(text);
+    }
+}
+
+/* The algorithm by which ranks sum a piece of the gradient of the usual size. */
+static void train_print_reduce(const struct train_session *session)
+{
+    const struct parallel_plan *plan = &session->tuning.plan;
+    const struct stage *stage = &session->stages.stage;
+    size_t params = stage->model->params;
+    size_t piece = plan->bucket < params ? plan->bucket : params;
+    const char *choice = comm_tree_choice(stage->peers, train_grains(session), piece);
+    if (!choice)
+        return;
+    log_out("%-10s %s, in pieces of %zu KB", "reduce", choice,
+            piece * sizeof(float) / 1024);
+    if (strcmp(plan->reduce, "auto") != 0 && strcmp(plan->reduce, choice) != 0)
+        log_out(" (%s does not apply)", plan->reduce);
+    log_out("\n");
+}
+
+void train_print_header(const struct train_session *session)
+{
+    const struct dataset_info *data = &session->dataset.info;
+    char hash[17];
+    hash_text(data->hash, hash);
+    log_out("lockstep %s\n%-10s lockstep train", app_version(), "command");
+    for (int i = 0; i < session->request->argc; i++)
+        log_out(" %s", session->request->argv[i]);
+    log_out("\n");
+    placement_print(&session->placement);
+    log_out("%-10s %s, %s kernels\n", "cpu", cpu_model(), cpu_isa_name(cpu_isa()));
+    log_out("%-10s %s, one thread per call; %s\n", "libraries", cpu_blas(),
+            comm_version());
+    log_out("%-10s %s: %zu train + %zu test images %dx%d, %d classes, %s, hash %s\n",
+            "data", data->path, data->count[DATASET_TRAIN], data->count[DATASET_TEST],
+            data->h, data->w, data->classes,
+            dataset_resident(&session->dataset, DATASET_TRAIN) ? "in memory" : "on disk",
+            hash);
+    log_out("%-10s %s, changed from the defaults:", "config", session->request->config);
+    config_show_changed(&session->config, train_print_changed);
+    log_out("\n%-10s %s\n", "run", session->folder.path);
+    train_print_plan(session);
+    train_print_reduce(session);
+    if (session->deadline > 0)
+        log_out("%-10s stops, to go on later, before %.0f s have passed\n", "limit",
+                session->deadline - session->begin);
+    log_out("\n");
+    model_print(&session->model);
+    log_out("\n");
+}
+
+static void train_note_idle(const struct train_session *session)
+{
+    int grains = train_grains(session), stages = session->stages.stage.count;
+    int replicas = comm_size(session->stages.stage.peers);
+    const char *unit = stages > 1 ? "replica" : "rank";
+    if (replicas > grains)
+        log_note("%d %ss but only %d grain%s in a batch: %d %s%s without work; raise "
+                 "train.batch or lower train.grain",
+                 replicas, unit, grains, grains > 1 ? "s" : "", replicas - grains, unit,
+                 replicas - grains > 1 ? "s" : "");
+    else if (stages > 1 && grains / replicas < stages)
+        log_note(
+            "%d stages but only %d grain%s of a batch for each replica: stages wait "
+            "for each other most of the time; raise train.batch or lower train.grain",
+            stages, grains / replicas, grains / replicas > 1 ? "s" : "");
+}
+
+/* Pools and strides that do not divide their input ignore its last rows and columns. */
+static void train_note_unseen(const struct train_session *session)
+{
+    int rows, columns, h = session->dataset.info.h, w = session->dataset.info.w;
+    const struct input_options *input = &session->config.run.input;
+    model_seen(&session->model, &rows, &columns);
+    if ((rows < h || columns < w) && !input->shift_x && !input->shift_y)
+        log_note(
+            "the network sees only the first %d of %d rows and %d of %d columns: its "
+            "pools and strides cut off the rest; centre what matters there with "
+            "data.shift_x = %d and data.shift_y = %d, or pad",
+            rows, h, columns, w, (columns - w) / 2, (rows - h) / 2);
+}
+
+void train_print_notes(const struct train_session *session)
+{
+    train_note_idle(session);
+    train_note_unseen(session);
+    if (prepare_blas_advice())
+        log_note("%s", prepare_blas_advice());
+    if (session->dataset.info.count[DATASET_TEST] == 0)
+        log_note("'%s' has no test images: no evaluation", session->dataset.info.path);
+}
+
+/* A network trained in stages may not fit into one process: evaluate it in stages, too.
+ */
+void train_print_next(const struct train_session *session)
+{
+    const char *run = session->folder.path, *data = session->config.data.file;
+    int stages = session->config.run.parallel.pipeline;
+    log_out("run: %s (checkpoints/, metrics.h5, log.txt); next: ", run);
+    if (stages > 1)
+        log_out("mpirun -n %d lockstep eval %s --data %s --pipeline %d\n", stages, run,
+                data, stages);
+    else
+        log_out("lockstep eval %s --data %s\n", run, data);
+}

@@ -1,0 +1,58 @@
+/*
+ * train_session: `lockstep train` while it is set up and runs.
+ */
+#ifndef LOCKSTEP_APP_TRAIN_SESSION_H
+#define LOCKSTEP_APP_TRAIN_SESSION_H
+
+#include <stdbool.h>
+
+#include "app/cli/cli.h"
+#include "app/config/config.h"
+#include "app/run/placement.h"
+#include "app/run/run_folder.h"
+#include "app/run/stages.h"
+#include "app/run/tuning.h"
+#include "base/fs.h"
+#include "data/dataset.h"
+#include "train/trainer.h"
+
+struct comm;
+
+/* The command line. Borrows argv. */
+struct train_request {
+    const char *config, *data, *run, *init, *max_time, *trace;
+    bool resume, check;
+    enum tuning_mode tune;
+    long long threads, stall_timeout;
+    struct cli_texts set;
+    int argc;
+    char **argv;
+};
+
+struct train_session {
+    struct comm *comm;
+    const struct train_request *request;
+    struct config config;
+    char *config_text; /* owned: as checkpoints store it */
+    struct placement placement;
+    struct dataset dataset;
+    struct model model; /* the whole network */
+    struct stages stages;
+    struct tuning tuning;
+    struct trainer_setup setup; /* borrows from the members above */
+    struct trainer *trainer;
+    struct run_folder folder;
+    double begin, deadline; /* timer_now seconds; deadline 0: none */
+    char init[FS_PATH];     /* the checkpoint file that --init means */
+};
+
+/* The run's header: command, hardware, data, config, plan, network. With log_out. */
+void train_print_header(const struct train_session *session);
+
+/* Notes on what can be trained, but is probably not what the user wants. */
+void train_print_notes(const struct train_session *session);
+
+/* What to do with the finished run. */
+void train_print_next(const struct train_session *session);
+
+#endif
