@@ -306,7 +306,7 @@ $victim is stopped" stalled.err
             --set train.grain=8 --set optim.lr=0.01 --set "parallel.pipeline=$1" "${@:3}"
     }
     train_wide 1 wide1 >wide1.out
-    limit=620000
+    limit=570000
     (
         export OMP_NUM_THREADS=2
         ulimit -d $limit
