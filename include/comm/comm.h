@@ -92,9 +92,9 @@ void comm_share(const struct comm *comm, int n, int rank, int *begin, int *end);
 /* Sum over all grains of a batch, in the order of the fixed tree (comm/tree.h), so that
  * its bits do not depend on the ranks.
  *
- * parts[i] is the float vector of the i-th maximal node of the rank's share of n grains
+ * terms[i] is the float vector of the i-th maximal node of the rank's share of n grains
  * (i < tree_cover of the share). The sum is T(0, n), with the same bits on every rank.
- * parts are not changed and must not overlap sum; a rank without grains has none.
+ * terms are not changed and must not overlap sum; a rank without grains has none.
  *
  * A sum is made in pieces, elements [begin, end) of the vectors, so that it can overlap
  * with the computation of later pieces. Every rank starts the same pieces in the same
@@ -102,7 +102,7 @@ void comm_share(const struct comm *comm, int n, int rank, int *begin, int *end);
  * without waiting; comm_tree_wait finishes them. Nothing is allocated after the first
  * step of each size. */
 #define COMM_TREE_PIECES 8
-void comm_tree_start(struct comm *comm, int n, float *const *parts, float *sum,
+void comm_tree_start(struct comm *comm, int n, float *const *terms, float *sum,
                      size_t begin, size_t end);
 void comm_tree_poll(struct comm *comm);
 /* Returns the seconds from the first comm_tree_start to now, hidden behind computation or
@@ -110,7 +110,7 @@ void comm_tree_poll(struct comm *comm);
 double comm_tree_wait(struct comm *comm);
 
 /* One piece, elements [0, count): started and waited for. */
-void comm_tree_sum(struct comm *comm, int n, float *const *parts, float *sum,
+void comm_tree_sum(struct comm *comm, int n, float *const *terms, float *sum,
                    size_t count);
 
 /* Selects the algorithm of the sums; all give the same bits (src/comm/tree_*.c). "auto",
@@ -124,9 +124,9 @@ bool comm_tree_use(struct comm *comm, const char *name);
    which has nothing to sum. */
 const char *comm_tree_choice(const struct comm *comm, int n, size_t count);
 
-/* Zeroed, aligned memory for this rank's parts, in which the other ranks of its node can
-   read them; parts elsewhere are first copied to shared memory. Owned by comm and valid
-   until the next call; 0 floats: none (returns NULL). After a call all parts must lie in
+/* Zeroed, aligned memory for this rank's terms, in which the other ranks of its node can
+   read them; terms elsewhere are first copied to shared memory. Owned by comm and valid
+   until the next call; 0 floats: none (returns NULL). After a call all terms must lie in
    this memory. */
 float *comm_vectors(struct comm *comm, size_t floats);
 

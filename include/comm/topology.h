@@ -51,7 +51,7 @@ int topology_members(const struct topology *topology, enum topology_scope scope)
 int topology_member_grain(const struct topology *topology, enum topology_scope scope,
                           int n, int member);
 /* Nodes of the tree that cover the grains of members [first, last). */
-int topology_member_parts(const struct topology *topology, enum topology_scope scope,
+int topology_member_terms(const struct topology *topology, enum topology_scope scope,
                           int n, int first, int last);
 
 #endif

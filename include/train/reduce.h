@@ -7,7 +7,7 @@
  * it pushes the vectors of its grains, so it needs about log2(grains) vectors, however
  * large the batch is: gradient accumulation costs no memory. Then the stacks of all lanes
  * are joined, by all threads, each on a slice of the elements. The vectors left are those
- * of the rank's maximal nodes, the parts that comm_tree_sum needs.
+ * of the rank's maximal nodes, the terms that comm_tree_sum needs.
  */
 #ifndef LOCKSTEP_TRAIN_REDUCE_H
 #define LOCKSTEP_TRAIN_REDUCE_H
@@ -38,7 +38,7 @@ struct reduce {
     int lanes;                    /* for which there is memory */
     struct reduce_stack *stack;   /* owned: (lanes) */
     float *memory;                /* borrowed: all vectors */
-    float *parts[TREE_NODES_MAX]; /* by reduce_parts */
+    float *terms[TREE_NODES_MAX]; /* by reduce_terms */
 };
 
 /* The largest batch. */
@@ -76,8 +76,8 @@ void reduce_settle(const struct reduce *reduce, int lane, struct tree_chain chai
 void reduce_join_range(const struct reduce *reduce, int lanes, const struct team *team,
                        size_t begin, size_t end);
 
-/* Sets reduce->parts, the rank's parts in tree order, and returns how many there are.
+/* Sets reduce->terms, the rank's terms in tree order, and returns how many there are.
    Call after the parallel region. */
-int reduce_parts(struct reduce *reduce, int lanes);
+int reduce_terms(struct reduce *reduce, int lanes);
 
 #endif

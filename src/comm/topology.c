@@ -82,7 +82,7 @@ int topology_member_grain(const struct topology *topology, enum topology_scope s
     return begin;
 }
 
-int topology_member_parts(const struct topology *topology, enum topology_scope scope,
+int topology_member_terms(const struct topology *topology, enum topology_scope scope,
                           int n, int first, int last)
 {
     return tree_cover_count(n, topology_member_grain(topology, scope, n, first),

@@ -13,7 +13,7 @@ static bool flat_prepare(struct comm *comm, struct tree_piece *piece)
     return true;
 }
 
-static void flat_start(struct comm *comm, struct tree_piece *piece, float *const *parts)
+static void flat_start(struct comm *comm, struct tree_piece *piece, float *const *terms)
 {
     struct tree_group_sum *sum = &piece->group_sum;
     struct tree_node node[TREE_NODES_MAX];
@@ -25,7 +25,7 @@ static void flat_start(struct comm *comm, struct tree_piece *piece, float *const
         tree_group_grains(&sum->group, sum->group.self, sum->group.self + 1);
     int count = tree_cover(piece->n, grains.begin, grains.end, node);
     for (int p = 0; p < count; p++)
-        tree_hold(&sum->held, node[p], parts[p] + piece->begin);
+        tree_hold(&sum->held, node[p], terms[p] + piece->begin);
     sum->exchange->begin(comm, sum);
 }
 

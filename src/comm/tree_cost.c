@@ -48,9 +48,9 @@ static int cost_shares(const struct tree_exchange_size *size)
     return size->scope == SCOPE_NODES ? size->topology->smallest_node : 1;
 }
 
-static int cost_parts(const struct tree_exchange_size *size, int first, int last)
+static int cost_terms(const struct tree_exchange_size *size, int first, int last)
 {
-    return topology_member_parts(size->topology, size->scope, size->n, first, last);
+    return topology_member_terms(size->topology, size->scope, size->n, first, last);
 }
 
 /* --- slices --- */
@@ -59,9 +59,9 @@ static struct comm_work cost_of_slices(const struct tree_exchange_size *size)
 {
     int members = topology_members(size->topology, size->scope), most = 0, all = 0;
     for (int i = 0; i < members; i++) {
-        int parts = cost_parts(size, i, i + 1);
-        most = parts > most ? parts : most;
-        all += parts;
+        int terms = cost_terms(size, i, i + 1);
+        most = terms > most ? terms : most;
+        all += terms;
     }
     int link = cost_ranks_of_node(size);
     int near = size->scope == SCOPE_NODES || size->topology->nodes == 1 ? 0 : link - 1;
@@ -83,7 +83,7 @@ static struct comm_work cost_of_slices(const struct tree_exchange_size *size)
 enum { COUPLING = -1 }; /* the round in which followers give all to their leaders */
 
 /* Most nodes of the tree that one member sends in a round. */
-static int cost_most_parts(const struct tree_exchange_size *size, int round)
+static int cost_most_terms(const struct tree_exchange_size *size, int round)
 {
     struct tree_rounds rounds =
         tree_rounds_of(topology_members(size->topology, size->scope), 0);
@@ -94,8 +94,8 @@ static int cost_most_parts(const struct tree_exchange_size *size, int round)
             round == COUPLING ? 2 * i + 1 : tree_rounds_member(&rounds, i << round);
         int last =
             round == COUPLING ? first + 1 : tree_rounds_member(&rounds, (i + 1) << round);
-        int parts = cost_parts(size, first, last);
-        most = parts > most ? parts : most;
+        int terms = cost_terms(size, first, last);
+        most = terms > most ? terms : most;
     }
     return most;
 }
@@ -148,11 +148,11 @@ static struct comm_work cost_of_pairs(const struct tree_exchange_size *size, boo
         tree_rounds_of(topology_members(size->topology, size->scope), 0);
     double floats = (double)size->count / cost_shares(size);
     if (rounds.couples > 0)
-        cost_add_round(size, COUPLING, 2, cost_most_parts(size, COUPLING) + 1, floats,
+        cost_add_round(size, COUPLING, 2, cost_most_terms(size, COUPLING) + 1, floats,
                        &work);
     for (int round = 0; round < rounds.rounds; round++) {
         floats /= halve ? 2 : 1;
-        cost_add_round(size, round, 1 + halve, cost_most_parts(size, round) + halve,
+        cost_add_round(size, round, 1 + halve, cost_most_terms(size, round) + halve,
                        floats, &work);
     }
     return work;
@@ -193,7 +193,7 @@ bool tree_cost(enum tree_algorithm algorithm, const struct topology *topology, i
     if (steps.exchange != EXCHANGE_NONE)
         *work = exchange_cost[steps.exchange](&size);
     if (steps.shared_memory) {
-        /* each rank adds its share of all parts and copies the shares of the others */
+        /* each rank adds its share of all terms and copies the shares of the others */
         work->meetings += 2;
         work->touched += 2.0 * (double)count;
     }

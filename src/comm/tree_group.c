@@ -70,9 +70,9 @@ static MPI_Request *tree_next_request(struct tree_group_sum *sum)
     return &sum->request[sum->requests++];
 }
 
-/* A message over a network is cut into parts that Open MPI sends eagerly: without asking
+/* A message over a network is cut into chunks that Open MPI sends eagerly: without asking
    the receiver, whose answer would queue behind what it sends itself. The limit for TCP
-   is 64 KiB with a header. An eager part is copied once, so a very long message is not
+   is 64 KiB with a header. An eager chunk is copied once, so a very long message is not
    cut. */
 #define EAGER_FLOATS 15360
 #define EAGER_MOST   ((size_t)1 << 24)

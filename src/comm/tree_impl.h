@@ -31,8 +31,8 @@ struct tree_method {
     /* Collective, before the first piece of a kind. False: it does not work here, on no
        rank. */
     bool (*prepare)(struct comm *comm, struct tree_piece *piece);
-    /* parts: as of comm_tree_start. */
-    void (*start)(struct comm *comm, struct tree_piece *piece, float *const *parts);
+    /* terms: as of comm_tree_start. */
+    void (*start)(struct comm *comm, struct tree_piece *piece, float *const *terms);
     /* All messages under way have arrived: does what follows, without waiting. Sets
        `done`; returns false if it has to wait for something else than messages. */
     bool (*next)(struct comm *comm, struct tree_piece *piece);

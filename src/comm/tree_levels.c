@@ -31,11 +31,11 @@ enum levels_phase {
 struct levels_shown {
     _Alignas(MEM_ALIGN) _Atomic uint64_t given;
     _Alignas(MEM_ALIGN) _Atomic uint64_t summed;
-    _Alignas(MEM_ALIGN) uint64_t offset[TREE_NODES_MAX]; /* floats: where its parts are */
+    _Alignas(MEM_ALIGN) uint64_t offset[TREE_NODES_MAX]; /* floats: where its terms are */
 };
 
 struct tree_window {
-    struct window window; /* segment: struct levels_shown, the sum, copies of parts */
+    struct window window; /* segment: struct levels_shown, the sum, copies of terms */
     size_t count, copies; /* floats */
     uint64_t turn;        /* pieces that have used it */
 };
@@ -57,7 +57,7 @@ static float *levels_copies(const struct tree_piece *piece, int node_rank)
     return (float *)(levels_shown_of(piece, node_rank) + 1) + piece->window->count;
 }
 
-/* Floats of the parts that some rank has to copy to where others can read them; the most
+/* Floats of the terms that some rank has to copy to where others can read them; the most
    of any rank. */
 static size_t levels_copies_needed(const struct comm *comm,
                                    const struct tree_piece *piece)
@@ -66,9 +66,9 @@ static size_t levels_copies_needed(const struct comm *comm,
     if (comm->vectors.ranks > 0)
         return 0;
     for (int rank = 0; rank < comm->topology.ranks; rank++) {
-        int parts =
-            topology_member_parts(&comm->topology, SCOPE_RANKS, piece->n, rank, rank + 1);
-        most = parts > most ? parts : most;
+        int terms =
+            topology_member_terms(&comm->topology, SCOPE_RANKS, piece->n, rank, rank + 1);
+        most = terms > most ? terms : most;
     }
     return (size_t)most * (piece->end - piece->begin);
 }
@@ -107,23 +107,23 @@ static bool levels_prepare(struct comm *comm, struct tree_piece *piece)
 
 /* --- start: this rank's vectors may be read --- */
 
-static void levels_start(struct comm *comm, struct tree_piece *piece, float *const *parts)
+static void levels_start(struct comm *comm, struct tree_piece *piece, float *const *terms)
 {
     struct levels_shown *mine = levels_shown_of(piece, comm->node_rank);
     const float *vectors =
         comm->vectors.ranks ? comm->vectors.segment[comm->node_rank] : NULL;
     float *copy = levels_copies(piece, comm->node_rank);
     size_t count = piece->end - piece->begin;
-    int held = topology_member_parts(&comm->topology, SCOPE_RANKS, piece->n, comm->rank,
+    int held = topology_member_terms(&comm->topology, SCOPE_RANKS, piece->n, comm->rank,
                                      comm->rank + 1);
     for (int p = 0; p < held; p++) {
-        const float *part = parts[p] + piece->begin;
+        const float *term = terms[p] + piece->begin;
         if (vectors) {
-            mine->offset[p] = (uint64_t)(part - vectors);
+            mine->offset[p] = (uint64_t)(term - vectors);
             ASSERT(mine->offset[p] + count <= comm->vectors.bytes / sizeof(float));
         } else {
             mine->offset[p] = (uint64_t)p * count;
-            memcpy(copy + mine->offset[p], part, count * sizeof(float));
+            memcpy(copy + mine->offset[p], term, count * sizeof(float));
         }
     }
     piece->window->turn++;
@@ -153,8 +153,8 @@ static void levels_hold_all(const struct comm *comm, struct tree_piece *piece,
             comm->vectors.ranks ? comm->vectors.segment[i] : levels_copies(piece, i);
         int begin, end, rank = topology->node_first[comm->node_index] + i;
         topology_share(topology, piece->n, rank, &begin, &end);
-        int parts = tree_cover(piece->n, begin, end, node);
-        for (int p = 0; p < parts; p++)
+        int terms = tree_cover(piece->n, begin, end, node);
+        for (int p = 0; p < terms; p++)
             tree_hold(&piece->node_held, node[p],
                       base + levels_shown_of(piece, i)->offset[p] + first);
     }
@@ -173,13 +173,13 @@ static void levels_begin_exchange(struct comm *comm, struct tree_piece *piece,
     sum->held.count = 0;
     struct tree_node grains =
         tree_group_grains(&sum->group, comm->node_index, comm->node_index + 1);
-    int parts = tree_cover(piece->n, grains.begin, grains.end, node);
-    float *folded = tree_buffer_reserve(&piece->folded, (size_t)parts * count);
-    for (int p = 0; p < parts; p++) {
+    int terms = tree_cover(piece->n, grains.begin, grains.end, node);
+    float *folded = tree_buffer_reserve(&piece->folded, (size_t)terms * count);
+    for (int p = 0; p < terms; p++) {
         out[p] = folded + (size_t)p * count;
         tree_hold(&sum->held, node[p], out[p]);
     }
-    tree_fold(piece->n, &piece->node_held, count, out, parts);
+    tree_fold(piece->n, &piece->node_held, count, out, terms);
     sum->exchange->begin(comm, sum);
     piece->phase = LEVELS_EXCHANGE;
 }

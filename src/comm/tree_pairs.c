@@ -63,9 +63,9 @@ static void pairs_range(const struct tree_group_sum *sum, int position, int done
 static void pairs_receive(struct comm *comm, struct tree_group_sum *sum,
                           struct tree_node theirs, size_t count, int member)
 {
-    int parts = tree_cover_count(sum->n, theirs.begin, theirs.end);
-    float *to = tree_buffer_reserve(&sum->buffer[PAIRS_RECEIVED], (size_t)parts * count);
-    for (int p = 0; p < parts; p++)
+    int terms = tree_cover_count(sum->n, theirs.begin, theirs.end);
+    float *to = tree_buffer_reserve(&sum->buffer[PAIRS_RECEIVED], (size_t)terms * count);
+    for (int p = 0; p < terms; p++)
         tree_receive(comm, sum, to + (size_t)p * count, count, member);
 }
 
@@ -73,8 +73,8 @@ static void pairs_hold_received(struct tree_group_sum *sum, struct tree_node the
                                 size_t count)
 {
     struct tree_node node[TREE_NODES_MAX];
-    int parts = tree_cover(sum->n, theirs.begin, theirs.end, node);
-    for (int p = 0; p < parts; p++)
+    int terms = tree_cover(sum->n, theirs.begin, theirs.end, node);
+    for (int p = 0; p < terms; p++)
         tree_hold(&sum->folded, node[p],
                   sum->buffer[PAIRS_RECEIVED].data + (size_t)p * count);
 }

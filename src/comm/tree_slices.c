@@ -5,13 +5,13 @@
 
 enum slices_phase { SLICES_EXCHANGE, SLICES_GATHER }; /* of the messages under way */
 
-static int slices_parts(const struct tree_group_sum *sum, int member)
+static int slices_terms(const struct tree_group_sum *sum, int member)
 {
     struct tree_node grains = tree_group_grains(&sum->group, member, member + 1);
     return tree_cover_count(sum->n, grains.begin, grains.end);
 }
 
-/* The parts of the others come one after the other in the buffer, in member order. */
+/* The terms of the others come one after the other in the buffer, in member order. */
 static void slices_exchange(struct comm *comm, struct tree_group_sum *sum)
 {
     const struct tree_group *group = &sum->group;
@@ -19,13 +19,13 @@ static void slices_exchange(struct comm *comm, struct tree_group_sum *sum)
     tree_slice(sum->count, group->size, group->self, &begin, &end);
     for (int i = 0; i < group->size; i++)
         if (i != group->self)
-            parts_of_others += (size_t)slices_parts(sum, i);
+            parts_of_others += (size_t)slices_terms(sum, i);
     float *next = tree_buffer_reserve(&sum->buffer[0], parts_of_others * (end - begin));
     for (int i = 0; i < group->size; i++) {
         if (i == group->self)
             continue;
-        int parts = slices_parts(sum, i);
-        for (int p = 0; p < parts; p++, next += end - begin)
+        int terms = slices_terms(sum, i);
+        for (int p = 0; p < terms; p++, next += end - begin)
             tree_receive(comm, sum, next, end - begin, i);
     }
     for (int shift = 1; shift < group->size; shift++) {
@@ -36,7 +36,7 @@ static void slices_exchange(struct comm *comm, struct tree_group_sum *sum)
     }
 }
 
-/* The tree over the parts of all members, on this member's slice. */
+/* The tree over the terms of all members, on this member's slice. */
 static void slices_add(struct tree_group_sum *sum)
 {
     const struct tree_group *group = &sum->group;
@@ -51,8 +51,8 @@ static void slices_add(struct tree_group_sum *sum)
                 tree_hold(&sum->folded, sum->held.node[p], sum->held.vector[p] + begin);
             continue;
         }
-        int parts = tree_cover(sum->n, group->grain[i], group->grain[i + 1], node);
-        for (int p = 0; p < parts; p++, next += end - begin)
+        int terms = tree_cover(sum->n, group->grain[i], group->grain[i + 1], node);
+        for (int p = 0; p < terms; p++, next += end - begin)
             tree_hold(&sum->folded, node[p], next);
     }
     tree_fold(sum->n, &sum->folded, end - begin, &(float *){sum->result + begin}, 1);

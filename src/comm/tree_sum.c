@@ -63,7 +63,7 @@ static struct tree_piece *tree_next_piece(struct tree_sums *tree)
     return &tree->piece[tree->pieces++];
 }
 
-void comm_tree_start(struct comm *comm, int n, float *const *parts, float *sum,
+void comm_tree_start(struct comm *comm, int n, float *const *terms, float *sum,
                      size_t begin, size_t end)
 {
     struct tree_piece *piece = tree_next_piece(&comm->tree);
@@ -75,13 +75,13 @@ void comm_tree_start(struct comm *comm, int n, float *const *parts, float *sum,
     piece->sum = sum;
     piece->done = comm->topology.ranks == 1 || begin == end;
     if (comm->topology.ranks == 1)
-        memcpy(sum + begin, parts[0] + begin, (end - begin) * sizeof *sum);
+        memcpy(sum + begin, terms[0] + begin, (end - begin) * sizeof *sum);
     if (piece->done)
         return;
     if (!like_before)
         tree_decide(comm, piece);
     piece->trace = trace_begin();
-    piece->method->start(comm, piece, parts);
+    piece->method->start(comm, piece, terms);
 }
 
 /* Goes on as far as possible without waiting; false: not at all. */
@@ -131,9 +131,9 @@ double comm_tree_wait(struct comm *comm)
     return seconds;
 }
 
-void comm_tree_sum(struct comm *comm, int n, float *const *parts, float *sum,
+void comm_tree_sum(struct comm *comm, int n, float *const *terms, float *sum,
                    size_t count)
 {
-    comm_tree_start(comm, n, parts, sum, 0, count);
+    comm_tree_start(comm, n, terms, sum, 0, count);
     comm_tree_wait(comm);
 }

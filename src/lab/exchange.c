@@ -46,13 +46,13 @@ static void exchange_vectors(struct exchange_bench *bench)
     struct tree_node ignored[TREE_NODES_MAX];
     int begin, end;
     comm_share(comm, bench->grains, comm_rank(comm), &begin, &end);
-    int parts = tree_cover(bench->grains, begin, end, ignored);
-    size_t vectors = parts ? (size_t)parts : 1;
+    int terms = tree_cover(bench->grains, begin, end, ignored);
+    size_t vectors = terms ? (size_t)terms : 1;
     bench->own = comm_vectors(comm, vectors * bench->count);
     bench->sum = mem_aligned(bench->count, sizeof(float));
     for (size_t i = 0; i < vectors * bench->count; i++)
         bench->own[i] = 1;
-    for (int p = 0; p < parts; p++)
+    for (int p = 0; p < terms; p++)
         bench->part[p] = bench->own + (size_t)p * bench->count;
 }
 

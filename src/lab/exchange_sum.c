@@ -18,7 +18,7 @@
 struct exchange_vectors {
     struct comm *comm;
     struct exchange_sum *sum;
-    int parts;
+    int terms;
     size_t count; /* floats of a vector */
     double pause; /* before each sum */
     float *part[TREE_NODES_MAX], *result;
@@ -33,17 +33,17 @@ static void exchange_vectors_init(struct exchange_vectors *v, struct comm *comm,
     for (int p = 0; p < sum->pieces; p++)
         v->count += sum->floats[p];
     comm_share(comm, sum->grains, comm_rank(comm), &begin, &end);
-    v->parts = tree_cover(sum->grains, begin, end, ignored);
-    size_t vectors = v->parts ? (size_t)v->parts : 1;
+    v->terms = tree_cover(sum->grains, begin, end, ignored);
+    size_t vectors = v->terms ? (size_t)v->terms : 1;
     float *memory = comm_vectors(comm, vectors * v->count);
-    for (int p = 0; p < v->parts; p++)
+    for (int p = 0; p < v->terms; p++)
         v->part[p] = memory + (size_t)p * v->count;
     v->result = mem_aligned(v->count, sizeof(float));
 }
 
 static void vectors_write(const struct exchange_vectors *v)
 {
-    for (int p = 0; p < v->parts; p++)
+    for (int p = 0; p < v->terms; p++)
         for (size_t i = 0; i < v->count; i++)
             v->part[p][i] = 1;
 }

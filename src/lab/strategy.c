@@ -75,9 +75,9 @@ static int lane_members(const struct strategy *s)
     return s->threads / s->lanes;
 }
 
-/* parts[0] = the tree over parts[0 .. count), elements [begin, end). The other parts are
+/* terms[0] = the tree over terms[0 .. count), elements [begin, end). The other terms are
    overwritten. */
-static void strategy_tree_sum(float *const *parts, int count, size_t begin, size_t end)
+static void strategy_tree_sum(float *const *terms, int count, size_t begin, size_t end)
 {
     struct tree_stack stack;
     float *vector[TREE_NODES_MAX]; /* [level] */
@@ -87,7 +87,7 @@ static void strategy_tree_sum(float *const *parts, int count, size_t begin, size
     tree_stack_init(&stack, count);
     for (int i = 0; i < count; i++) {
         struct tree_chain chain = tree_stack_push(&stack, (struct tree_node){i, i + 1});
-        vector[chain.top] = parts[i] + begin;
+        vector[chain.top] = terms[i] + begin;
         while (tree_chain_next(&chain, &to, &from))
             vector_add(vector[to], vector[from], end - begin);
     }
@@ -95,14 +95,14 @@ static void strategy_tree_sum(float *const *parts, int count, size_t begin, size
 
 static void sum_lanes(struct strategy *s, const struct team *team)
 {
-    float *parts[THREADS_MOST];
+    float *terms[THREADS_MOST];
     int used = 0;
     size_t begin, end;
     for (int i = 0; i < s->lanes; i++)
         if (s->lane[i].end > s->lane[i].begin)
-            parts[used++] = s->lane[i].grads;
+            terms[used++] = s->lane[i].grads;
     strategy_share(team, strategy_weights(s->layer), &begin, &end);
-    strategy_tree_sum(parts, used, begin, end);
+    strategy_tree_sum(terms, used, begin, end);
 }
 
 static void strategy_run_lanes(struct strategy *s, const struct team *team)

@@ -32,8 +32,8 @@ void overlap_lane_begin(struct overlap_lane *lane, struct overlap *overlap, int 
 
 static void overlap_start(struct overlap *overlap, int b)
 {
-    reduce_parts(overlap->reduce, overlap->lanes);
-    comm_tree_start(overlap->comm, overlap->grains, overlap->reduce->parts, overlap->sum,
+    reduce_terms(overlap->reduce, overlap->lanes);
+    comm_tree_start(overlap->comm, overlap->grains, overlap->reduce->terms, overlap->sum,
                     overlap->bucket[b].begin, overlap->bucket[b].end);
 }
 

@@ -111,9 +111,9 @@ void reduce_settle(const struct reduce *reduce, int lane, struct tree_chain chai
 }
 
 /* Pushes the nodes of all lanes, in order, on one stack and makes the additions on
-   elements [begin, end). Returns how many nodes are left; their vectors are parts. */
+   elements [begin, end). Returns how many nodes are left; their vectors are terms. */
 static int reduce_join(const struct reduce *reduce, int lanes, size_t begin, size_t end,
-                       float *parts[TREE_NODES_MAX])
+                       float *terms[TREE_NODES_MAX])
 {
     struct tree_stack joined;
     int to, from;
@@ -122,10 +122,10 @@ static int reduce_join(const struct reduce *reduce, int lanes, size_t begin, siz
         const struct reduce_stack *stack = &reduce->stack[i];
         for (int j = 0; j < stack->nodes.depth; j++) {
             struct tree_chain chain = tree_stack_push(&joined, stack->nodes.node[j]);
-            parts[chain.top] = stack->vector[j];
+            terms[chain.top] = stack->vector[j];
             while (tree_chain_next(&chain, &to, &from))
                 if (end > begin)
-                    vector_add(parts[to] + begin, parts[from] + begin, end - begin);
+                    vector_add(terms[to] + begin, terms[from] + begin, end - begin);
         }
     }
     return joined.depth;
@@ -134,12 +134,12 @@ static int reduce_join(const struct reduce *reduce, int lanes, size_t begin, siz
 void reduce_join_range(const struct reduce *reduce, int lanes, const struct team *team,
                        size_t begin, size_t end)
 {
-    float *parts[TREE_NODES_MAX];
+    float *terms[TREE_NODES_MAX];
     reduce_slice(team, &begin, &end);
-    reduce_join(reduce, lanes, begin, end, parts);
+    reduce_join(reduce, lanes, begin, end, terms);
 }
 
-int reduce_parts(struct reduce *reduce, int lanes)
+int reduce_terms(struct reduce *reduce, int lanes)
 {
-    return reduce_join(reduce, lanes, 0, 0, reduce->parts);
+    return reduce_join(reduce, lanes, 0, 0, reduce->terms);
 }

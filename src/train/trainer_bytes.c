@@ -31,8 +31,8 @@ static size_t bytes_sent(const struct run_options *options, const struct stage *
     if (comm_size(peers) == comm_node_size(peers))
         return 0;
     comm_share(peers, grains, comm_rank(peers), &begin, &end);
-    size_t parts = (size_t)tree_cover(grains, begin, end, nodes);
-    return (2 + 2 * parts) * stage->model->params * sizeof(float);
+    size_t terms = (size_t)tree_cover(grains, begin, end, nodes);
+    return (2 + 2 * terms) * stage->model->params * sizeof(float);
 }
 
 /* The counts of the last evaluation are kept while the next one is made; the process that

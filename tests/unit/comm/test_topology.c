@@ -60,7 +60,7 @@ static void check_members(const struct topology *topology, enum topology_scope s
         int end = topology_member_grain(topology, scope, n, i + 1);
         assert_true(end >= next);
         assert_true(end % topology->share_align == 0 || end == n);
-        assert_int_equal(topology_member_parts(topology, scope, n, i, i + 1),
+        assert_int_equal(topology_member_terms(topology, scope, n, i, i + 1),
                          tree_cover_count(n, next, end));
         next = end;
     }

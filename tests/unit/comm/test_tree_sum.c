@@ -29,58 +29,58 @@ static float node_sum(int begin, int end, int i)
 }
 
 /* The vectors of this rank's maximal nodes; one after the other in `memory`, if given. */
-static int make_parts(int n, int count, float *memory, float *parts[TREE_NODES_MAX])
+static int make_terms(int n, int count, float *memory, float *terms[TREE_NODES_MAX])
 {
     struct tree_node nodes[TREE_NODES_MAX];
     int begin, end;
     comm_share(comm, n, rank, &begin, &end);
     int k = tree_cover(n, begin, end, nodes);
     for (int p = 0; p < k; p++) {
-        parts[p] = memory ? memory + p * count : mem_zeroed((size_t)count, sizeof(float));
+        terms[p] = memory ? memory + p * count : mem_zeroed((size_t)count, sizeof(float));
         for (int i = 0; i < count; i++)
-            parts[p][i] = node_sum(nodes[p].begin, nodes[p].end, i);
+            terms[p][i] = node_sum(nodes[p].begin, nodes[p].end, i);
     }
     return k;
 }
 
 /* From the last element to the first, as backward finishes them; a piece may be empty. */
-static double sum_in_pieces(int n, float *const *parts, float *sum, int count, int pieces)
+static double sum_in_pieces(int n, float *const *terms, float *sum, int count, int pieces)
 {
     for (int i = pieces; i > 0; i--) {
         size_t begin = (size_t)(count * (i - 1) / pieces);
         size_t end = (size_t)(count * i / pieces);
-        comm_tree_start(comm, n, parts, sum, begin, end);
+        comm_tree_start(comm, n, terms, sum, begin, end);
         for (int polls = 0; polls < (i + rank) % 4; polls++)
             comm_tree_poll(comm);
     }
     return comm_tree_wait(comm);
 }
 
-static float *vectors; /* of comm_vectors; NULL: the parts are elsewhere */
+static float *vectors; /* of comm_vectors; NULL: the terms are elsewhere */
 
 /* The sum has the bits of the recursive definition, stays in its bounds and does not
-   change the parts. pieces 0: by comm_tree_sum. */
+   change the terms. pieces 0: by comm_tree_sum. */
 static bool tree_sum_is_right(int n, int count, int pieces)
 {
-    float *parts[TREE_NODES_MAX], *before[TREE_NODES_MAX];
-    int k = make_parts(n, count, vectors, parts);
-    make_parts(n, count, NULL, before);
+    float *terms[TREE_NODES_MAX], *before[TREE_NODES_MAX];
+    int k = make_terms(n, count, vectors, terms);
+    make_terms(n, count, NULL, before);
     float *sum = mem_zeroed((size_t)count + 1, sizeof *sum);
     sum[count] = 42;
     bool good = true;
     if (pieces)
-        good = sum_in_pieces(n, parts, sum, count, pieces) >= 0;
+        good = sum_in_pieces(n, terms, sum, count, pieces) >= 0;
     else
-        comm_tree_sum(comm, n, parts, sum, (size_t)count);
+        comm_tree_sum(comm, n, terms, sum, (size_t)count);
     good = good && sum[count] == 42;
     for (int i = 0; i < count; i++) {
         float expected = node_sum(0, n, i);
         good = good && memcmp(&sum[i], &expected, sizeof expected) == 0;
     }
     for (int p = 0; p < k; p++) {
-        good = good && memcmp(parts[p], before[p], (size_t)count * sizeof(float)) == 0;
+        good = good && memcmp(terms[p], before[p], (size_t)count * sizeof(float)) == 0;
         if (!vectors)
-            free(parts[p]);
+            free(terms[p]);
         free(before[p]);
     }
     free(sum);
@@ -162,7 +162,7 @@ static void test_tree_turns(void **state)
     comm_tree_use(comm, "auto");
 }
 
-/* Parts that the other ranks of the node can read, and later parts that they cannot. */
+/* Terms that the other ranks of the node can read, and later terms that they cannot. */
 static void test_tree_vectors(void **state)
 {
     (void)state;

@@ -47,17 +47,17 @@ static float node_sum(int begin, int end, int i)
     return node_sum(begin, m, i) + node_sum(m, end, i);
 }
 
-/* The parts left are the maximal nodes of [begin, end), with the bits of the definition.
+/* The terms left are the maximal nodes of [begin, end), with the bits of the definition.
  */
 static void check_parts(struct reduce *reduce, int lanes, int begin, int end)
 {
     struct tree_node nodes[TREE_NODES_MAX];
     int expected = tree_cover(reduce->n, begin, end, nodes);
-    assert_int_equal(reduce_parts(reduce, lanes), expected);
+    assert_int_equal(reduce_terms(reduce, lanes), expected);
     for (int p = 0; p < expected; p++) {
         for (int i = 0; i < COUNT; i++) {
             float sum = node_sum(nodes[p].begin, nodes[p].end, i);
-            assert_memory_equal(&reduce->parts[p][i], &sum, sizeof sum);
+            assert_memory_equal(&reduce->terms[p][i], &sum, sizeof sum);
         }
     }
 }
@@ -218,7 +218,7 @@ static void test_begin(void **state)
     make_reduce(&reduce, 2, 8, true);
     reduce_range(&reduce, 8, 2, 1, 0, 8);
     reduce_begin(&reduce, 3);
-    assert_int_equal(reduce_parts(&reduce, 2), 0);
+    assert_int_equal(reduce_terms(&reduce, 2), 0);
     reduce_range(&reduce, 3, 1, 1, 0, 3);
     release(&reduce);
 }
