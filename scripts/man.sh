@@ -33,9 +33,11 @@ list_optional() {
     done
 }
 
-# As help2man wants it: headings with a capital, no version.
+# As help2man wants it: headings with a capital; no version, and no table of exit codes,
+# which every page has from here.
 adapt() {
-    sed -E '/^lockstep [0-9]/d; s/^usage:/Usage:/; s/^(options|commands):$/\u&/' "$1"
+    sed -E '/^lockstep [0-9]/d; /^Exit status:/,/^$/d; s/^usage:/Usage:/
+        s/^(options|commands):$/\u&/' "$1"
 }
 
 # see_also NAME...: one line of references.
