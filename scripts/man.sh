@@ -14,11 +14,15 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 mkdir -p "$folder"
 
-# list HELP: the commands that a help text lists, NAME<tab>SUMMARY.
+# list HELP: the commands that a help text lists, NAME<tab>SUMMARY. A summary may go on in
+# lines that are indented further.
 list() {
-    awk 'tolower($0) ~ /^commands:/ { on = 1; next }
-         !NF { on = 0 }
-         on { name = $1; sub(/^ *[^ ]+ +/, ""); print name "\t" $0 }' "$1"
+    awk 'function flush() { if (name != "") print name "\t" text; name = "" }
+         tolower($0) ~ /^commands:/ { on = 1; next }
+         !NF { flush(); on = 0 }
+         on && /^  [^ ]/ { flush(); name = $1; sub(/^ *[^ ]+ +/, ""); text = $0; next }
+         on { sub(/^ +/, ""); text = text " " $0 }
+         END { flush() }' "$1"
 }
 
 # list_optional HELP COMMAND: those in its usage, "[batch|threads]", that have a help of
