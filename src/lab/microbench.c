@@ -10,8 +10,11 @@
 #include "kernels/kernels.h"
 #include "kernels/lab.h"
 
-#define REPEATS 15
-#define SHORT   2e-5 /* seconds: shorter actions are timed several at once */
+#define REPEATS       15
+#define REPEATS_LEAST 6   /* from 6 on there is a 95 % interval */
+#define PATIENCE      1.0 /* seconds of an action's repeats, unless the least take longer */
+#define SHORT         2e-5 /* seconds: shorter actions are timed several at once */
+#define MATRIX_MOST   ((size_t)1 << 29) /* bytes, however large the caches are */
 
 static const char *const layout_names[] = {"NCHW", "NHWC", "blocked"};
 
@@ -20,24 +23,26 @@ const char *microbench_layout_name(enum microbench_layout layout)
     return layout_names[layout];
 }
 
-/* The time of an action, from REPEATS measurements. */
+/* The time of an action, from up to REPEATS measurements. */
 static struct sample time_action(void (*act)(void *context), void *context)
 {
     double seconds[REPEATS];
-    int count = 1;
+    int count = 1, repeats = 0;
     act(context);
     double begin = timer_now();
     act(context);
     double once = timer_now() - begin;
     if (once < SHORT)
         count = (int)(SHORT / (once + 1e-8)) + 1;
-    for (int i = 0; i < REPEATS; i++) {
+    double since = timer_now();
+    while (repeats < REPEATS &&
+           (repeats < REPEATS_LEAST || timer_now() - since < PATIENCE)) {
         begin = timer_now();
         for (int j = 0; j < count; j++)
             act(context);
-        seconds[i] = (timer_now() - begin) / count;
+        seconds[repeats++] = (timer_now() - begin) / count;
     }
-    return sample_of(seconds, REPEATS);
+    return sample_of(seconds, repeats);
 }
 
 /* Values that are neither equal nor extreme. */
@@ -150,10 +155,10 @@ int microbench_walks(const struct machine *machine,
         if (bytes <= before / 2 || bytes == 0)
             continue;
         before = level < MACHINE_MEMORY ? machine->cache[level] : before;
+        bytes = bytes < MATRIX_MOST ? bytes : MATRIX_MOST;
         size_t side = 16;
         while ((side + 32) * (side + 32) * sizeof(float) <= bytes)
-            side +=
-                32; /* not a power of 2: its columns would share few sets of a cache */
+            side += 32; /* no power of 2: columns would share few sets of a cache */
         struct walk_run run = {typical_values(side * side), side, side, 1};
         struct microbench_walk *w = &walks[count++];
         *w = (struct microbench_walk){.level = (enum machine_level)level,
