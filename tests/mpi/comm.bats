@@ -10,7 +10,7 @@ setup() {
 
 # passes RANKS PROGRAM TESTS: all its tests pass, and there are TESTS of them.
 passes() {
-    EXPECTED_RANKS=$1 CMOCKA_MESSAGE_OUTPUT=tap run timeout 60 \
+    EXPECTED_RANKS=$1 CMOCKA_MESSAGE_OUTPUT=tap run timeout 300 \
         mpirun -n "$1" "$tests/$2" </dev/null
     echo "$output"
     [ "$status" -eq 0 ]
@@ -32,7 +32,7 @@ on_ranks() {
 @test "comm on 8 ranks" { on_ranks 8; }
 
 @test "a bug on one rank ends the whole job with exit code 3" {
-    run timeout 60 mpirun -n 3 "$tests/test_comm" --bug </dev/null
+    run timeout 300 mpirun -n 3 "$tests/test_comm" --bug </dev/null
     echo "$output"
     [ "$status" -eq 3 ]
     [[ $output == *"test_comm.c"*"expected rank < size - 1"* ]]
