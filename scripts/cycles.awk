@@ -20,8 +20,6 @@ function allow_cycles()
           "nn/layer_flatten nn/layer_linear nn/layer_pool",
           "the list of all kinds of layers names the tables of the kinds")
     allow("nn/model nn/model_part", "a model finds its units when it is made")
-    allow("train/diagnose train/save train/step",
-          "a failed step is diagnosed by running its grains again")
     allow("app/cli/cmd_data app/cli/cmd_import", "one command in two files")
 }
 

@@ -38,5 +38,8 @@ char *mem_strdup(const char *text);
 /* printf into a fresh string; the caller frees. */
 char *mem_format(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 char *mem_vformat(const char *fmt, va_list args);
+/* printf at the end of *text, a string of malloc that is replaced by a longer one; no
+   argument may lie in *text. */
+void mem_append(char **text, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 #endif

@@ -1,9 +1,9 @@
 /*
- * comm: the processes of a run. Only home of <mpi.h>.
+ * comm: the processes (ranks) of a run. The only home of <mpi.h>.
  *
- * Every function is collective over all ranks unless it says otherwise, and is called
- * from the main thread only. A failed MPI call is printed and ends the job: nothing here
- * returns an MPI error. Without mpirun there is one rank.
+ * Unless stated otherwise, a function is collective over all ranks of its communicator
+ * and is called from the main thread. A failed MPI call is printed and ends the job: no
+ * function returns an MPI error. Without mpirun there is one rank.
  */
 #ifndef LOCKSTEP_COMM_COMM_H
 #define LOCKSTEP_COMM_COMM_H
@@ -17,31 +17,31 @@
 
 struct comm;
 
-/* The run's communicator (all ranks); owned by comm, valid until comm_finish. Installs
-   the abort hook. Call once. */
+/* The communicator of all ranks; owned by comm, valid until comm_finish. Installs the
+   abort hook. Call once. */
 struct comm *comm_start(int *argc, char ***argv);
 void comm_finish(struct comm *comm);
 
-/* The ranks that name the same `group` (>= 0), in their order: a communicator of their
-   own, for everything below. Nodes are found anew; the watch stays the run's. What is
-   known of the network is known to it, too: parts that measure it at once would disturb
-   each other, so let comm_tree_use do it before. Owned by the caller, freed before
-   comm_finish. */
+/* A communicator of the ranks that pass the same `group` (>= 0), in the order of their
+   ranks. Its nodes are found anew; only the whole run has a watch. It inherits what is
+   known about the network: call comm_tree_use on `comm` first, because parts that
+   measured the network at the same time would disturb each other. Owned by the caller,
+   freed before comm_finish. */
 struct comm *comm_split(struct comm *comm, int group);
 void comm_split_free(struct comm *part); /* NULL is fine */
 
-/* Not collective. Ranks are numbered node by node, whatever numbers MPI gave them. */
+/* Not collective. Ranks are numbered node by node, in whatever order MPI numbers them. */
 int comm_rank(const struct comm *comm);
 int comm_size(const struct comm *comm);
-int comm_node_rank(const struct comm *comm); /* rank among those that share memory */
+int comm_node_rank(const struct comm *comm); /* among the ranks that share memory */
 int comm_node_size(const struct comm *comm);
-/* The first rank on another node than rank 0's; 0: there is none. */
+/* The first rank that is not on rank 0's node; 0: there is none. */
 int comm_far_rank(const struct comm *comm);
 const char *comm_host(const struct comm *comm);
 const char *comm_version(void); /* "Open MPI 4.1.4" */
 
-/* The worst status of all ranks (any failure is worse than ST_AGAIN): rank-local trouble
-   becomes everyone's trouble before the next collective. */
+/* The worst status of any rank; any failure is worse than ST_AGAIN. Makes rank-local
+   trouble known to all ranks before the next collective. */
 enum status comm_agree(struct comm *comm, enum status st) MUST_CHECK;
 
 void comm_barrier(struct comm *comm);
@@ -49,92 +49,95 @@ void comm_barrier(struct comm *comm);
 void comm_barrier_idle(struct comm *comm);
 void comm_bcast(struct comm *comm, void *data, size_t bytes, int root);
 
-/* Elementwise over ranks, in place, result on every rank. Integer sums and maxima only:
-   sums of reals go through the tree: here their order would depend on the rank count. */
+/* Elementwise over ranks, in place, result on every rank. Only integer sums and maxima:
+   the order of a sum of reals would depend on the number of ranks (use comm_tree_sum). */
 void comm_sum_u64(struct comm *comm, uint64_t *values, int count);
 void comm_max_f64(struct comm *comm, double *values, int count);
 /* Over the ranks that share memory with this one. */
 uint64_t comm_node_sum(struct comm *comm, uint64_t value);
-/* Elementwise bitwise or: with zeros everywhere else this merges arrays that ranks filled
-   in part, whatever their type. bytes must be a multiple of 8. */
+/* Elementwise bitwise or: merges arrays of any type of which each rank has filled in a
+   part and left the rest zero. bytes must be a multiple of 8. */
 void comm_merge(struct comm *comm, void *data, size_t bytes);
 
-/* Equal-sized blocks from every rank, in rank order, on every rank: all has
+/* Blocks of equal size from all ranks, in rank order, on every rank: `all` has
    size * bytes bytes. */
 void comm_allgather(struct comm *comm, const void *mine, void *all, size_t bytes);
 
-/* Blocks of different sizes to rank 0, in rank order: bytes[size] is known on rank 0
-   only; all is used on rank 0 only. */
+/* Blocks of different sizes to rank 0, in rank order. bytes (one for each rank) and `all`
+   are used on rank 0 only. */
 void comm_gather(struct comm *comm, const void *mine, size_t my_bytes, void *all,
                  const size_t *bytes);
 
-/* Between two ranks, in order: returns when it has arrived, or may be overwritten. Not
-   collective. */
+/* Between two ranks, in order. comm_send returns when `data` may be overwritten,
+   comm_receive when it has arrived. Not collective. */
 void comm_send(struct comm *comm, const void *data, size_t bytes, int to);
 void comm_receive(struct comm *comm, void *data, size_t bytes, int from);
 
-/* Memory shared by the ranks of one node (MPI-3 shared window): one copy, allocated on
-   the node's rank 0; *data is valid on every rank, readable and writable. Writers call
-   comm_shared_sync (collective over the node) before others read. */
+/* Memory shared by the ranks of a node (an MPI-3 shared window): one copy, allocated by
+   rank 0 of the node; *data is valid on every rank, readable and writable. After writing,
+   all ranks of the node call comm_shared_sync before others read. */
 struct comm_shared;
 struct comm_shared *comm_shared_create(struct comm *comm, size_t bytes, void **data);
 void comm_shared_sync(struct comm_shared *shared);
 void comm_shared_free(struct comm_shared *shared); /* NULL is fine */
 
 /* Rank `rank` owns grains [*begin, *end) of n: contiguous, in order, the first rank the
-   most, the last one the fewest; empty ranges are [x, x). comm_align: their borders are
-   multiples of so many grains (1 unless it was called): less is sent, but lengths differ
-   by up to as many. Between sums only. Not collective, but the same on all ranks. */
+   most, the last one the fewest; empty ranges are [x, x). comm_align makes the borders
+   multiples of `grains` (1 unless it was called): less is sent, but the lengths may
+   differ by that many. Not collective; comm_align is called between sums, alike on all
+   ranks. */
 void comm_align(struct comm *comm, int grains);
 void comm_share(const struct comm *comm, int n, int rank, int *begin, int *end);
 
-/* Sum over all grains of a batch, in the order of the fixed tree, whatever the ranks.
+/* Sum over all grains of a batch, in the order of the fixed tree (comm/tree.h), so that
+ * its bits do not depend on the ranks.
  *
- * Rank r holds, in parts[i] (i < tree_cover of its share [begin, end) of n grains), the
- * float vectors of its maximal nodes. The sum is T(0, n) on every rank, the same bits on
- * all. parts are not changed and must not overlap sum; ranks without grains have none.
+ * parts[i] is the float vector of the i-th maximal node of the rank's share of n grains
+ * (i < tree_cover of the share). The sum is T(0, n), with the same bits on every rank.
+ * parts are not changed and must not overlap sum; a rank without grains has none.
  *
- * It is done in pieces, elements [begin, end) of the vectors, so that it can go on behind
- * the computing of other pieces: every rank starts the same pieces in the same order, at
- * most COMM_TREE_PIECES of them. comm_tree_poll moves on what is under way without
- * waiting, comm_tree_wait finishes it all. Not allocating after the first step of each
- * size. */
+ * A sum is made in pieces, elements [begin, end) of the vectors, so that it can overlap
+ * with the computation of later pieces. Every rank starts the same pieces in the same
+ * order, at most COMM_TREE_PIECES of them. comm_tree_poll advances the pieces under way
+ * without waiting; comm_tree_wait finishes them. Nothing is allocated after the first
+ * step of each size. */
 #define COMM_TREE_PIECES 8
 void comm_tree_start(struct comm *comm, int n, float *const *parts, float *sum,
                      size_t begin, size_t end);
 void comm_tree_poll(struct comm *comm);
-/* Returns the seconds from the first start to the arrival of the last piece: what was
-   under way, hidden or not. */
+/* Returns the seconds from the first comm_tree_start to now, hidden behind computation or
+   not; 0 if there was none. */
 double comm_tree_wait(struct comm *comm);
 
-/* One piece from 0 to count, started and waited for. */
+/* One piece, elements [0, count): started and waited for. */
 void comm_tree_sum(struct comm *comm, int n, float *const *parts, float *sum,
                    size_t count);
 
-/* How: one of several algorithms (src/comm/tree_*.c), all with the same bits. "auto", the
-   first of the names, chooses for each piece by its size, the ranks and their nodes; any
-   other is used wherever it applies. False: there is none of this name, and it is auto.
-   Collective, between sums only: what chooses has to know the network and measures it
-   once (comm_measure_link). */
-extern const char *const comm_tree_names[]; /* then NULL */
+/* Selects the algorithm of the sums; all give the same bits (src/comm/tree_*.c). "auto",
+   the first of the names, chooses the fastest for each piece, by its size, the ranks and
+   their nodes; another one is used wherever it applies. False: the name is unknown, and
+   "auto" is selected. Collective, between sums: the choice needs to know the network,
+   which is measured once (comm_measure_link). */
+extern const char *const comm_tree_names[]; /* ends with NULL */
 bool comm_tree_use(struct comm *comm, const char *name);
-/* The one that would sum such a piece; NULL with one rank, which has nothing to sum. */
+/* The algorithm for a piece of `count` floats of a sum over n grains; NULL with one rank,
+   which has nothing to sum. */
 const char *comm_tree_choice(const struct comm *comm, int n, size_t count);
 
-/* Zeroed, aligned memory for the parts, this rank's own, which others of its node may
-   read where it is: parts that are not there are copied to where they can. Owned by comm,
-   until the next call, which is told 0 floats for none. From then on all parts must lie
-   in it. */
+/* Zeroed, aligned memory for this rank's parts, in which the other ranks of its node can
+   read them; parts elsewhere are first copied to shared memory. Owned by comm and valid
+   until the next call; 0 floats: none (returns NULL). After a call all parts must lie in
+   this memory. */
 float *comm_vectors(struct comm *comm, size_t floats);
 
-/* Collective: how messages go from rank 0 to `other` and back, sent as sums are, while
-   all others wait. The fastest of `pings` counts, for other work only slows them down.
-   Long messages, a few, are of 256 KiB to 4 MiB: as many as take about so many seconds,
-   or as long as the latency. */
+/* Measures messages between rank 0 and `other`, sent as those of the sums are, while all
+   other ranks wait. The fastest of `pings` counts, because other work only slows them
+   down. The bandwidth is that of a few long messages, of 256 KiB to 4 MiB: long enough to
+   take about `seconds`, or as long as the latency. */
 struct comm_link comm_measure_link(struct comm *comm, int other, int pings,
                                    double seconds);
 
-/* For comparison: MPI's own sum, whose bits depend on the number of ranks. */
+/* For comparison only: MPI's own sum, whose bits depend on the number of ranks. */
 void comm_mpi_sum(struct comm *comm, const float *mine, float *sum, size_t count);
 
 #endif

@@ -1,11 +1,10 @@
 /*
- * heartbeat: what a rank shows of itself, once a second, to ranks on other nodes.
+ * heartbeat: how a rank shows its state, once a second, to ranks on other nodes.
  *
- * By UDP and not by MPI, because MPI is what hangs when a rank does not arrive, and
- * because a second thread in MPI would cost every one of its calls a lock. A datagram
- * that is lost costs nothing: the next one says more. What is not of this job, told by a
- * random number that only its ranks know, is dropped; nothing here is secret.
- * Not collective, no MPI.
+ * It uses UDP and not MPI, because MPI is what hangs when a rank does not arrive, and
+ * because a second thread in MPI would cost a lock in every call. A lost datagram does no
+ * harm: the next one is newer. Datagrams of other jobs are dropped: they do not carry the
+ * random token of this job. Nothing in them is secret. Not collective, no MPI.
  */
 #ifndef LOCKSTEP_COMM_HEARTBEAT_H
 #define LOCKSTEP_COMM_HEARTBEAT_H
@@ -17,22 +16,22 @@
 
 #define HEARTBEAT_ADDRESSES 8 /* of one host; further ones are not used */
 
-/* Where a rank listens: all IPv4 addresses of its host, for who knows which of them the
-   others can reach. Plain data, in network byte order. */
+/* Where a rank listens: all IPv4 addresses of its host, because it is not known which of
+   them the other hosts can reach. Plain data, in network byte order. */
 struct heartbeat_address {
     uint32_t ip[HEARTBEAT_ADDRESSES]; /* 0: none */
     uint16_t port;
 };
 
-/* A socket that never blocks, for `ranks` senders; -1 if there is none to be had: then
-   nothing is sent and nothing comes. */
+/* A non-blocking socket for `ranks` senders; -1: none could be opened, and with -1 the
+   functions below send and receive nothing. */
 int heartbeat_open(int ranks, struct heartbeat_address *address);
 void heartbeat_close(int socket);
 
 void heartbeat_send(int socket, uint64_t token, int rank, const struct stall_sight *sight,
                     const struct heartbeat_address *to);
 
-/* One that has come, if there is any: its rank is in [0, ranks). */
+/* Takes one heartbeat that has arrived; false: there is none. *rank is in [0, ranks). */
 bool heartbeat_receive(int socket, uint64_t token, int ranks, int *rank,
                        struct stall_sight *sight);
 

@@ -68,6 +68,13 @@ struct tree_chain tree_stack_push(struct tree_stack *stack, struct tree_node nod
 struct tree_chain tree_stack_peek(const struct tree_stack *stack, struct tree_node node);
 
 /* The next addition: level *from is added to level *to = *from - 1. False: none left. */
-bool tree_chain_next(struct tree_chain *chain, int *to, int *from);
+static inline bool tree_chain_next(struct tree_chain *chain, int *to, int *from)
+{
+    if (chain->top == chain->bottom)
+        return false;
+    *from = chain->top--;
+    *to = chain->top;
+    return true;
+}
 
 #endif

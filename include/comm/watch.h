@@ -1,17 +1,18 @@
 /*
- * watch: no run hangs for ever, and who holds it up is named.
+ * watch: ends a run that hangs, and names the ranks that hold it up.
  *
- * On every rank a thread looks once a second at what the others show of themselves
- * (base/where.h): those of its node through shared memory, where the place of a stopped
- * process is still to be read; those of other nodes through their heartbeats
- * (comm/heartbeat.h), sent to a few ranks that see all and may speak: ranks 0, 1 and the
- * first one on another node than rank 0's. comm/stall.h says what it means.
+ * On every rank a thread reads once a second the state of other ranks (base/where.h): of
+ * ranks on its node through shared memory, which also shows a stopped process; of ranks
+ * on other nodes through their heartbeats (comm/heartbeat.h). Heartbeats are sent to a
+ * few monitors, which see all ranks and may report: ranks 0, 1 and the first rank that is
+ * not on rank 0's node. comm/stall.h judges what was seen.
  *
- * When the job has stood still for `warn` seconds one rank says who holds it up; when it
- * moves again, it says that; after `timeout` seconds it ends the job with exit code 1. A
- * rank that nobody has ended STALL_GRACE seconds later, behind a cut link for example,
- * ends itself. Time in which the watching process does not run either (a suspended job)
- * does not count. Before there is a watch, comm_start gives all ranks ten minutes.
+ * When the job has stood still for `warn` seconds, one rank reports which ranks hold it
+ * up; it also reports when the job moves again. After `timeout` seconds it ends the job
+ * with exit code 1. A rank that is still there STALL_GRACE seconds later, for example
+ * behind a cut link, ends itself. Time in which the watching process itself does not run
+ * (a suspended job) does not count. Before the watch starts, comm_start gives all ranks
+ * ten minutes.
  */
 #ifndef LOCKSTEP_COMM_WATCH_H
 #define LOCKSTEP_COMM_WATCH_H
@@ -22,11 +23,11 @@
 
 struct comm_watch;
 
-/* Collective. The calling thread's marks are what the others see. One watch at a time;
+/* Collective. The other ranks see the marks of the calling thread. One watch at a time;
    comm_finish stops it. */
 struct comm_watch *comm_watch_start(struct comm *comm, double warn, double timeout);
 
-/* Collective; NULL is fine. From here on the process has `timeout` seconds and the grace
+/* Collective; NULL is fine. From here on the process has `timeout` + STALL_GRACE seconds
    to leave MPI and end. */
 void comm_watch_stop(struct comm_watch *watch);
 

@@ -99,5 +99,10 @@ enum status h5file_put_u64(struct h5file *file, const char *object, const char *
                            uint64_t value) MUST_CHECK;
 enum status h5file_get_u64(struct h5file *file, const char *object, const char *name,
                            uint64_t *value) MUST_CHECK;
+/* A hash is text: 16 hex digits, as the log has them. */
+enum status h5file_put_hash(struct h5file *file, const char *object, const char *name,
+                            uint64_t hash) MUST_CHECK;
+enum status h5file_get_hash(struct h5file *file, const char *object, const char *name,
+                            uint64_t *hash) MUST_CHECK;
 
 #endif

@@ -18,21 +18,21 @@ void relu_backward(const struct team *team, float *dx, const float *dy, const fl
                    size_t n);
 
 /* y = x Phi(x), Phi the normal distribution function: the exact form of D. Hendrycks and
-   K. Gimpel, "Gaussian error linear units", 2016. slope = dy/dx is kept for the way back;
-   NULL when not wanted. Absolute error below 1e-6, or 4 units in the last place. */
+   K. Gimpel, "Gaussian error linear units", 2016. slope = dy/dx, which backward needs;
+   may be NULL. Absolute error below 1e-6, or 4 units in the last place. */
 void gelu_forward(const struct team *team, float *y, float *slope, const float *x,
                   size_t n);
 void gelu_backward(const struct team *team, float *dx, const float *dy,
                    const float *slope, size_t n);
 
-/* y = x * scale where keep, else 0. Serves both directions. */
+/* y = x * scale where keep, else 0. Used in both directions. */
 void dropout_apply(const struct team *team, float *y, const float *x, const uint8_t *keep,
                    float scale, size_t n);
 
-/* y = x - log(sum(exp(x))) for each of the rows of `classes` floats. */
+/* y = x - log(sum(exp(x))) in each row; x, y (rows, classes). */
 void logsoftmax_forward(const struct team *team, float *y, const float *x, int rows,
                         int classes);
-/* dx = dy - exp(y) sum(dy). */
+/* dx = dy - exp(y) sum(dy) in each row. */
 void logsoftmax_backward(const struct team *team, float *dx, const float *dy,
                          const float *y, int rows, int classes);
 

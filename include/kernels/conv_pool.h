@@ -1,24 +1,24 @@
 /*
- * conv_pool: convolution 3x3 (stride 1, padding 0 or 1), max-pooling 2x2 (floor) and an
- * activation in one, which computes only what the pooling uses.
+ * conv_pool: a fused kernel for convolution 3x3 (stride 1, padding 0 or 1), max-pooling
+ * 2x2 (floor) and an activation, which computes only what the pooling uses.
  *
  *   m[n,p,q,k] = max over i,j in {0,1} of bias[k] +
  *                sum_{r,s,c} w[k,r,s,c] x[n, 2p+i+r-pad, 2q+j+s-pad, c]
  *   y = activation(m)
  *
- * Forward: convolution outputs that no pooling window covers are never computed, the
- * maximum and its place stay in registers, no tensor before the pooling exists. Backward:
- * one of a window's four outputs has a gradient, so each (window, channel) takes one
- * patch of weights and one of inputs instead of four.
+ * Forward does not compute convolution outputs that no pooling window covers, keeps the
+ * maximum and its place in registers, and never stores the tensor before the pooling.
+ * Backward knows that one of a window's four outputs has a gradient: each (window,
+ * channel) needs one patch of weights and one of inputs instead of four.
  *
  * x (N, H, W, C), w (K, 3, 3, C), y (N, P, Q, K) with P = (H + 2 pad - 2) / 2.
- * argmax (N, P, Q, K): 2 i + j of the maximum, the first if there are several.
+ * argmax (N, P, Q, K): 2 i + j of the maximum, the first of equals.
  * slope (N, P, Q, K): the activation's derivative at m.
  *
  * Every member of the team calls with the same arguments; each function ends with a
  * barrier. The bits do not depend on the team. scratch: conv_pool_scratch bytes, aligned
- * to 64, shared by the team. x must be readable for CONV_POOL_SLACK floats beyond its
- * end.
+ * to 64, shared by the team. CONV_POOL_SLACK floats behind the end of x must be
+ * readable.
  */
 #ifndef LOCKSTEP_KERNELS_CONV_POOL_H
 #define LOCKSTEP_KERNELS_CONV_POOL_H
@@ -28,7 +28,7 @@
 
 #include "kernels/team.h"
 
-#define CONV_POOL_SLACK 32 /* floats: vectors at the last channels read on */
+#define CONV_POOL_SLACK 32 /* floats: the vectors at the last channels read so far */
 
 enum conv_pool_activation { CONV_POOL_NONE, CONV_POOL_RELU, CONV_POOL_GELU };
 
@@ -37,19 +37,19 @@ struct conv_pool_shape {
     int k;          /* filters */
     int pad;        /* 0 or 1 */
     int activation; /* enum conv_pool_activation */
-    int p, q;       /* of y; conv_pool_complete works them out */
+    int p, q;       /* y; set by conv_pool_complete */
 };
 
 void conv_pool_complete(struct conv_pool_shape *shape);
 
-/* What a team may share. Backward's weight gradient is always shared
-   by filters, by pairs of filters and input channels if `filter`; its input gradient by
-   input channels if `channel` or `filter`, else by images. */
+/* The splits that the kernel supports. In backward, the weight gradient is shared by
+   pairs of filters and input channels (filter), else by filters; the input gradient by
+   input channels (channel, filter), else by images. */
 struct split_sets conv_pool_splits(const struct conv_pool_shape *shape);
 
 size_t conv_pool_scratch(const struct conv_pool_shape *shape);
 
-/* What forward writes; argmax and slope are both given (training) or both NULL. */
+/* Outputs of forward; argmax and slope are both given (training) or both NULL. */
 struct conv_pool_result {
     float *y;
     uint8_t *argmax;
@@ -59,9 +59,9 @@ void conv_pool_forward(const struct team *team, const struct conv_pool_shape *sh
                        const struct conv_pool_result *result, const float *x,
                        const float *weight, const float *bias, void *scratch);
 
-/* What backward reads and writes. */
+/* Inputs and outputs of backward. */
 struct conv_pool_gradient {
-    float *dx;      /* (N, H, W, C), written; NULL: not wanted */
+    float *dx;      /* (N, H, W, C), written; NULL: not needed */
     float *dweight; /* (K, 3, 3, C), written */
     float *dbias;   /* (K), written */
     const float *x, *weight, *dy, *slope;

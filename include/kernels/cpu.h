@@ -12,17 +12,18 @@
 enum cpu_isa { CPU_PLAIN, CPU_V2, CPU_V3, CPU_V4 };
 
 /* The best instruction set of this machine for which kernels were compiled (x86-64-v2,
-   v3 = AVX2+FMA, v4 = AVX-512; plain elsewhere), or the one LOCKSTEP_ISA forces. */
+   v3 = AVX2+FMA, v4 = AVX-512; plain on other processors), or the one that LOCKSTEP_ISA
+   names. */
 enum cpu_isa cpu_isa(void);
 /* ST_USAGE with a message when LOCKSTEP_ISA names what this machine does not have. */
 enum status cpu_check_isa(void) MUST_CHECK;
 const char *cpu_isa_name(enum cpu_isa isa);
 
-/* "AMD EPYC 9B45", from the processor itself. Static storage. */
+/* "AMD EPYC 9B45", as the processor reports it. Static storage. */
 const char *cpu_model(void);
 
-/* CPUs this process may run on (its affinity mask, which mpirun and SLURM set) and CPUs
-   of the whole machine. */
+/* CPUs that this process may run on (its affinity mask, which mpirun and SLURM set), and
+   CPUs of the whole machine. */
 int cpu_allowed(void);
 int cpu_online(void);
 /* The allowed CPUs as a list, "0-3,8". Static storage. */

@@ -2,8 +2,12 @@
  * kernels: the table of inner loops, compiled once for each instruction set.
  *
  * src/kernels/simd/ is compiled for plain C and, on x86-64, for the levels v2, v3 and v4;
- * cpu_isa() picks the table once. Each works on one thread's share; splitting is done by
- * conv, linear, pool and activation, at borders where no vector is cut.
+ * cpu_isa() chooses the table once. Each loop works on one thread's share. conv, linear,
+ * pool and activation divide the work, at borders that cut no vector.
+ *
+ * Sizes, here and in all headers of kernels: N images, C input channels, K output
+ * channels (filters), H x W input, P x Q output, R x S filter or window. The gradient of
+ * x is dx.
  */
 #ifndef LOCKSTEP_KERNELS_KERNELS_H
 #define LOCKSTEP_KERNELS_KERNELS_H
@@ -21,19 +25,19 @@
 
 #define KERNELS_PANEL 32 /* output channels of one direct convolution panel */
 
-#define KERNELS_GROUP 16 /* channels that conv_pool packs together: the widest vector */
+#define KERNELS_GROUP 16 /* channels that conv_pool packs as one: the widest vector */
 
-/* A contiguous range of something. */
+/* Items [begin, end). */
 struct span {
     int begin, end;
 };
 
-/* A stretch of images that conv_pool's backward treats together. */
+/* Some consecutive images that conv_pool's backward processes together. */
 struct conv_pool_block {
-    int windows;           /* of all its images */
-    const float *x;        /* with borders; dx is laid out alike */
-    const int32_t *corner; /* (windows): where each begins in x */
-    const float *g;        /* (windows, K): gradient at the maxima */
+    int windows;           /* of all these images */
+    const float *x;        /* with borders; dx has the same layout */
+    const int32_t *corner; /* (windows): offset of each in x */
+    const float *g;        /* (windows, K): gradient of the maxima */
     const uint8_t *argmax; /* (windows, K) */
 };
 
@@ -48,9 +52,9 @@ struct kernels {
     void (*logsoftmax_backward)(float *dx, const float *dy, const float *y, int rows,
                                 int classes);
 
-    /* One image, some output rows, some of its channels. Backward writes the rows of dx
-       from the first window's to the next one's; where windows overlap, all rows are to
-       be asked for at once. */
+    /* One image, some output rows, some channels. Backward writes the rows of dx from the
+       first window's first row up to the first row of the window behind the last; if
+       windows overlap, one call must cover all rows. */
     void (*maxpool_forward)(const struct pool_shape *shape, struct span rows,
                             struct span channels, float *y, uint8_t *argmax,
                             const float *x);
@@ -62,16 +66,17 @@ struct kernels {
     void (*avgpool_backward)(const struct pool_shape *shape, struct span rows,
                              struct span channels, float *dx, const float *dy);
 
-    /* Output rows [begin, end) of the N*P rows of all images; col (rows * Q, R*S*C)
-       starts at row `begin`. */
+    /* Some of the N*P output rows of all images; col (rows * Q, R*S*C) begins with the
+       first of them. */
     void (*im2col)(const struct conv_shape *shape, struct span rows, float *col,
                    const float *x);
-    /* Adds col (rows * Q, R*S*C) into channels of dx; an image is zeroed at its row 0. */
+    /* Adds col (rows * Q, R*S*C) to some channels of dx; an image is zeroed at its row 0.
+     */
     void (*col2im)(const struct conv_shape *shape, struct span rows, struct span channels,
                    float *dx, const float *col);
 
-    /* Products of few images (linear.h): some features of the result, those of x in
-       linear_data, of y otherwise. */
+    /* Products for few images (linear.h): some features, in linear_data those of x, else
+       those of y. */
     void (*linear_forward)(const struct linear_shape *shape, struct span features,
                            float *y, const float *x, const float *weight,
                            const float *bias);
@@ -80,57 +85,59 @@ struct kernels {
     void (*linear_data)(const struct linear_shape *shape, struct span features, float *dx,
                         const float *dy, const float *weight);
 
-    /* y[i, 0..columns) = bias for i < rows, distance ld. */
+    /* y[i, j] = bias[j] for i < rows, j < columns; ld: floats from row to row. */
     void (*fill_rows)(float *y, const float *bias, int rows, int columns, int ld);
-    /* sum[j] = sum of x[i, j] over i < rows, j < columns, distance ld. */
+    /* sum[j] = sum over i < rows of x[i, j], for j < columns; ld: floats from row to row.
+     */
     void (*sum_rows)(float *sum, const float *x, int rows, int columns, int ld);
 
-    /* Convolution of framed images (pad 0) with one panel of output channels, at most
-       KERNELS_PANEL: some of the N*P output rows. weight (R*S*C, KERNELS_PANEL) and bias
-       (KERNELS_PANEL) are the panel's, zero-filled; y is at its first channel. */
+    /* Convolution without padding, for one panel of at most KERNELS_PANEL output
+       channels: some of the N*P output rows. weight (R*S*C, KERNELS_PANEL) and bias
+       (KERNELS_PANEL) of the panel, filled with zeros; y points to its first channel. */
     void (*direct_forward)(const struct conv_shape *shape, struct span rows, int channels,
                            float *y, const float *x, const float *weight,
                            const float *bias);
-    /* Some rows of a panel's dweight (R*S*C, KERNELS_PANEL) += one sum over the pixels of
-       all images. */
+    /* Adds to some rows (taps) of a panel's dweight (R*S*C, KERNELS_PANEL) their sum over
+       the pixels of all images. */
     void (*direct_backward_weight)(const struct conv_shape *shape, int channels,
                                    struct span taps, float *dweight, const float *x,
                                    const float *dy);
 
-    /* One image, some output rows, some filters; conv_pool.c and conv_pool_backward.c
-       pack the weights: forward (groups of K, 9 C, GROUP), data (groups of C, K, 9,
-       GROUP). */
+    /* One image, some output rows, some filters. conv_pool.c packs weight as (groups of
+       K, 9 C, KERNELS_GROUP). */
     void (*conv_pool_forward)(const struct conv_pool_shape *shape, struct span rows,
                               struct span channels, const struct conv_pool_result *result,
                               const float *x, const float *weight, const float *bias);
-    /* Some filters' dweight, for some input channels (from a multiple of GROUP on), +=
-       the sums over a block; and dbias, with the first input channel. */
+    /* Adds a block's sums to dweight of some filters and some input channels, which begin
+       at a multiple of KERNELS_GROUP; and to dbias, with the first input channel. */
     void (*conv_pool_weight)(const struct conv_pool_shape *shape, struct span channels,
                              struct span inputs, float *dweight, float *dbias,
                              const struct conv_pool_block *block);
-    /* The same for few input channels; sum is (C, 9, K rounded up to whole groups). */
+    /* The same for few input channels; sum (C, 9, K rounded up to whole groups). */
     void (*conv_pool_weight_thin)(const struct conv_pool_shape *shape,
                                   struct span channels, float *sum, float *dbias,
                                   const struct conv_pool_block *block);
-    /* Some input channels, from a multiple of GROUP on, of dx. */
+    /* Adds a block to some input channels of dx, which begin at a multiple of
+       KERNELS_GROUP. conv_pool_backward.c packs weight as (groups of C, K, 9,
+       KERNELS_GROUP). */
     void (*conv_pool_data)(const struct conv_pool_shape *shape, struct span inputs,
                            float *dx, const float *weight,
                            const struct conv_pool_block *block);
 
-    /* Elements [begin, end) of the flat vectors (update.h). */
+    /* Floats [begin, end) of the flat vectors (update.h). */
     void (*update_sgd)(const struct update_factors *factors,
                        const struct update_vectors *vectors, size_t begin, size_t end);
     void (*update_adamw)(const struct update_factors *factors,
                          const struct update_vectors *vectors, size_t begin, size_t end);
-    /* Sum of squares, the same bits in every instruction set. */
+    /* Sum of squares, with the same bits in every instruction set. */
     double (*square_sum)(const float *x, size_t n);
 };
 
-/* The table in use: that for cpu_isa(), unless kernels_select chose another. */
+/* The table in use: that of cpu_isa(), unless kernels_select chose another. */
 const struct kernels *kernels(void);
 
-/* Use the table of one instruction set, which the machine must have; false when it was
-   not compiled. For tests and measurements. */
+/* Use the table of one instruction set, which the machine must have. False: it was not
+   compiled. For tests and measurements. */
 bool kernels_select(enum cpu_isa isa);
 
 #endif

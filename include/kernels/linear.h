@@ -2,7 +2,7 @@
  * linear: y = x w^T + bias; x (N, in), w (out, in), y (N, out).
  *
  * Every member of the team calls with the same arguments; each function ends with a
- * barrier. The features of the result are cut into panels that do not depend on the team.
+ * barrier. Results are cut into panels of features that do not depend on the team.
  */
 #ifndef LOCKSTEP_KERNELS_LINEAR_H
 #define LOCKSTEP_KERNELS_LINEAR_H

@@ -1,5 +1,5 @@
 /*
- * peak: what one core of this machine can do at best, measured: the yardstick of bench.
+ * peak: the highest speed of one core of this machine, measured, to compare kernels with.
  */
 #ifndef LOCKSTEP_KERNELS_PEAK_H
 #define LOCKSTEP_KERNELS_PEAK_H

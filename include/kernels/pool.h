@@ -2,9 +2,10 @@
  * pool: maximum and average over windows, channel-last; floor mode as in PyTorch.
  *
  * x (N, H, W, C), y (N, P, Q, C), P = (H + 2 pad - size) / stride + 1, pad <= size / 2.
- * Maximum: padding never wins; the first of equals in row-major order does; NaN wins.
- * Average: padding counts as zeros (count_include_pad), the divisor is always size *
- * size.
+ *
+ * - Maximum: padding never wins; of equals the first in row-major order wins; NaN wins.
+ *
+ * - Average: padding counts as zeros (count_include_pad), the divisor is size * size.
  *
  * Every member of the team calls with the same arguments; each function ends with a
  * barrier.
@@ -21,15 +22,15 @@
 struct pool_shape {
     int n, h, w, c;
     int size, stride, pad;
-    int p, q; /* pool_shape_complete works them out */
+    int p, q; /* y; set by pool_shape_complete */
 };
 
 void pool_shape_complete(struct pool_shape *shape);
 
-/* What a team may share. */
+/* The splits that the kernel supports. */
 struct split_sets pool_splits(const struct pool_shape *shape);
 
-/* argmax (N, P, Q, C): r * size + s of the winner; NULL when not wanted. */
+/* argmax (N, P, Q, C): r * size + s of the maximum; may be NULL. */
 void maxpool_forward(const struct team *team, const struct pool_shape *shape, float *y,
                      uint8_t *argmax, const float *x);
 void maxpool_backward(const struct team *team, const struct pool_shape *shape, float *dx,

@@ -1,9 +1,9 @@
 /*
- * reference: every kernel once more, as plain as its formula.
+ * reference: every kernel a second time, written as its formula.
  *
- * Direct loops over the definition with sums in double, no BLAS, no threads, no blocking:
- * the specification of the kernels and what the tests compare them with. Arguments as in
- * conv.h, linear.h, pool.h and activation.h, without team and scratch.
+ * Plain loops over the definition with sums in double, without BLAS, threads or blocking.
+ * They specify the kernels, and the tests compare with them. Arguments as in conv.h,
+ * linear.h, pool.h and activation.h, without team and scratch.
  */
 #ifndef LOCKSTEP_KERNELS_REFERENCE_H
 #define LOCKSTEP_KERNELS_REFERENCE_H

@@ -7,10 +7,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* y += x; not overlapping. */
+/* y += x; they must not overlap. */
 void vector_add(float *y, const float *x, size_t n);
 
-/* Are all elements finite? */
+/* Are all elements finite (no NaN, no infinity)? */
 bool vector_finite(const float *x, size_t n);
 
 /* The index of the largest element, the first of equal ones; n >= 1. */

@@ -1,12 +1,15 @@
 /*
- * layer: one step of the network, as a table of operations.
+ * layer: one layer of the network, as a table of functions.
  *
  * A kind of layer is a `const struct layer_ops` at the end of its layer_*.c: struct,
- * setup, init, forward, backward, table. A layer borrows its parameters, gradients and
- * buffers as views of flat vectors that the model and its workspaces own; it allocates
- * nothing after setup. forward and backward are called by every thread of a team at once:
- * they split the output's channels, features or elements with team_split, in chunks whose
- * shapes do not depend on the team's size, and end with team_barrier.
+ * setup, init, forward, backward, table. Parameters, gradients and buffers are views of
+ * vectors that the trainer and the workspaces own; a layer allocates nothing after setup.
+ * Every thread of a team calls forward and backward: they divide the output's channels,
+ * features or elements with team_split, in pieces whose shapes do not depend on the size
+ * of the team, and end with team_barrier.
+ *
+ * A layer is what the config describes. An op is what the model runs: a layer, or a fused
+ * block that does the work of several (nn/model.h); it is a struct layer as well.
  */
 #ifndef LOCKSTEP_NN_LAYER_H
 #define LOCKSTEP_NN_LAYER_H
@@ -26,8 +29,9 @@
 
 struct layer_ops;
 
-/* One parameter tensor of a layer. The file shape is PyTorch's: conv (O, I, H, W), linear
-   (out, in), bias (out); what lies in memory may be permuted (import and export). */
+/* One parameter tensor of a layer. dim is its shape in files, which is PyTorch's: conv
+   (K, C, R, S), linear (out, in), bias (out). Its order in memory may differ (to_file,
+   from_file). */
 struct layer_tensor {
     const char *name; /* "weight", "bias" */
     int dims;
@@ -39,20 +43,20 @@ struct layer_tensor {
 
 struct layer {
     const struct layer_ops *ops;
-    char name[LAYER_NAME]; /* "conv1", "linear2": kind and its running number */
+    char name[LAYER_NAME]; /* "conv1", "linear2": kind and number among its kind */
     struct shape in, out;
     int tensors;
     struct layer_tensor tensor[LAYER_TENSORS];
-    size_t save;    /* bytes per sample kept from forward to backward */
-    size_t scratch; /* bytes needed during one pass, for a whole grain */
-    double flops;   /* dense multiply-adds * 2 per sample, forward */
-    double work_forward,
-        work_backward; /* FLOPs really done; 0: flops, and per gradient */
-    int index;         /* position in the network */
-    int grain;         /* largest number of samples in a pass */
+    size_t save;          /* bytes per sample kept from forward to backward */
+    size_t scratch;       /* bytes needed during one pass, for a whole grain */
+    double flops;         /* 2 * dense multiply-adds per sample, forward */
+    double work_forward;  /* FLOPs done per sample; 0: flops */
+    double work_backward; /* for each of weight and input gradient; 0: flops */
+    int index;            /* position in the network */
+    int grain;            /* largest number of samples in a pass */
 };
 
-/* One grain through one layer, as one member of a team sees it. */
+/* The pass of one grain through one layer or op, for one member of a team. */
 struct pass {
     struct team team;
     int n;                  /* samples, 1..grain */
@@ -60,42 +64,43 @@ struct pass {
     const float *x;         /* (n, in) */
     float *y;               /* (n, out) */
     const float *dy;        /* (n, out), backward */
-    float *dx;              /* (n, in), backward; NULL when nobody needs it */
-    const float *params;    /* the whole flat vector; add tensor[i].offset */
-    float *grads;           /* the grain's flat gradient: written, not added to */
+    float *dx;              /* (n, in), backward; NULL: not needed */
+    const float *params;    /* the flat vector; tensor i is at tensor[i].offset */
+    float *grads;           /* flat gradient of the grain: written, not added to */
     void *save;             /* n * layer->save bytes, aligned to 64 */
-    void *scratch;          /* shared by the team, aligned to 64; contents undefined */
+    void *scratch;          /* shared by the team, aligned to 64; undefined at first */
     uint64_t seed;          /* of the run */
-    uint64_t step;          /* of training: a name for random draws */
-    const uint64_t *sample; /* (n) global sample numbers: names for random draws */
+    uint64_t step;          /* of training; names random draws */
+    const uint64_t *sample; /* (n) global sample numbers; name random draws */
 };
 
-/* Text of a layer's config line, taken apart: "conv 32 kernel=3" is kind "conv", value
-   "32", option kernel=3. */
+/* A layer's config line: "conv 32 kernel=3" has kind "conv", value "32" and the option
+   kernel=3. */
 struct layer_spec {
     const char *where; /* "letters.conf:12" for messages */
-    const char *name;  /* the layer's, for messages */
+    const char *name;  /* of the layer, for messages */
     const char *text;  /* the whole line */
-    int classes;       /* what the word "classes" means as a number */
+    int classes;       /* the number that the word "classes" stands for */
 };
 
 struct layer_ops {
-    const char *kind; /* the config's keyword and the name's stem */
+    const char *kind; /* keyword in the config, and the first part of the name */
     const char *help; /* "conv CHANNELS kernel=K [stride=1] [pad=0] [init=pytorch|he]" */
-    size_t bytes;     /* of the struct that begins with a struct layer */
+    size_t bytes;     /* of its struct, which begins with a struct layer */
     /* Reads the spec; fills in out, tensors (name, dims, dim, count, rule), save,
-       scratch, flops. in, index, grain, name are set already. Says what does not fit:
+       scratch, flops. in, index, grain and name are set. ST_USAGE with a message:
        "letters.conf:12: conv2: kernel 5 is larger than its input 3x3x64". */
     enum status (*setup)(struct layer *layer, const struct layer_spec *spec);
-    /* Initial values of tensor t, drawn from rng in the file's order. NULL: no tensors.
+    /* Initial values of tensor t in the file's order, drawn from rng. NULL: no tensors.
      */
     void (*init)(const struct layer *layer, int t, struct rng *rng, float *values);
     void (*forward)(const struct layer *layer, const struct pass *pass);
     void (*backward)(const struct layer *layer, const struct pass *pass);
-    /* Which splits they know, besides auto and sequential (pass->team.split); they depend
-       on the shape, e.g. on how many channels there are to share. NULL: none. */
+    /* The splits that forward and backward support (pass->team.split) besides auto and
+       sequential. They depend on the shape, such as the number of channels. NULL: none.
+     */
     struct split_sets (*splits)(const struct layer *layer);
-    /* Between memory layout and the file's; NULL: the same. */
+    /* Convert tensor t between its order in memory and in files; NULL: the same. */
     void (*to_file)(const struct layer *layer, int t, const float *memory, float *file);
     void (*from_file)(const struct layer *layer, int t, const float *file, float *memory);
 };
@@ -106,13 +111,13 @@ extern const struct layer_ops layer_conv, layer_maxpool, layer_avgpool, layer_re
 /* NULL-terminated list of all kinds. */
 extern const struct layer_ops *const layer_kinds[];
 
-/* The shape of a conv layer, of a pool, at the network's grain; NULL for all others. */
+/* The shape of a conv layer or a pool, for a full grain; NULL for all others. */
 struct conv_shape;
 struct pool_shape;
 const struct conv_shape *layer_conv_shape(const struct layer *layer);
 const struct pool_shape *layer_pool_shape(const struct layer *layer);
 
-/* The first word of a spec's text in `kind`, cut to LAYER_NAME. */
+/* kind = the first word of a spec's text, cut to LAYER_NAME - 1 characters. */
 void layer_spec_kind(const char *text, char kind[LAYER_NAME]);
 
 /* --- for layers --- */
@@ -126,19 +131,19 @@ void layer_init_values(const struct layer *layer, int t, int init, int fan_in,
 
 /* --- reading a spec, for setup functions --- */
 
-/* The positional value after the kind as an integer in [lo, hi] ("classes" is replaced);
- *out keeps its default when the value is absent and `required` is false. */
+/* The value after the kind, an integer in [lo, hi] or "classes". If it is absent and not
+   required, *out keeps its default. */
 enum status layer_spec_value(const struct layer_spec *spec, bool required, long long lo,
                              long long hi, int *out) MUST_CHECK;
 enum status layer_spec_int(const struct layer_spec *spec, const char *key, long long lo,
                            long long hi, int *out) MUST_CHECK;
 enum status layer_spec_real(const struct layer_spec *spec, const char *key, double lo,
                             double hi, double *out) MUST_CHECK;
-/* One of the words (NULL-terminated); *out is its index. */
+/* One of `words` (NULL-terminated); *out is its index. */
 enum status layer_spec_word(const struct layer_spec *spec, const char *key,
                             const char *const *words, int *out) MUST_CHECK;
-/* Every option of the line must be among keys (NULL-terminated): "did you mean". Also
-   refuses a surplus positional value when `value` is false. */
+/* ST_USAGE if the line has an option that is not among keys (NULL-terminated; "did you
+   mean"), an option twice, or more values than one (value) or none. */
 enum status layer_spec_only(const struct layer_spec *spec, bool value,
                             const char *const *keys) MUST_CHECK;
 

@@ -23,6 +23,7 @@ enum range_rule { RANGE_TRAIN_DECAY, RANGE_TRAIN, RANGE_STATISTIC, RANGE_FROZEN 
 /* A set of rules is a mask of these. */
 #define RANGE_BIT(rule) (1u << (rule))
 #define RANGES_TRAINED  (RANGE_BIT(RANGE_TRAIN_DECAY) | RANGE_BIT(RANGE_TRAIN))
+#define RANGES_ALL      (RANGES_SUMMED | RANGE_BIT(RANGE_FROZEN))
 #define RANGES_SUMMED   (RANGES_TRAINED | RANGE_BIT(RANGE_STATISTIC))
 
 /* Floats [begin, end) of the vector. */

@@ -1,17 +1,20 @@
 /*
- * schedule: the learning rate as a function of the step alone (nothing to save).
+ * schedule: the learning rate as a function of the step alone, without state.
  *
  *   constant  lr
- *   step      lr * gamma^(number of milestones passed), one every `step_every` epochs,
- *             counted from the start of the run
- *   cosine    lr down to lr * final (the last step) along half a cosine, from the end of
- *             the warmup
+ *
+ *   step      lr * gamma^m after m milestones, one every `step_every` epochs from the
+ *             start of the run
+ *
+ *   cosine    half a cosine from lr at the end of the warmup to lr * final at the last
+ *             step
+ *
  *   onecycle  Smith and Topin, "Super-convergence", 2018, in PyTorch's cosine form: from
- *             lr / div up to lr over the first `pct_start` of the run, down to
+ *             lr / div up to lr over the first `pct_start` of the run, then down to
  *             lr / div / final_div
  *
- * `warmup` epochs of linear rise from 0 come first (not for onecycle): with W steps of
- * warmup, step s < W has (s + 1) / W of the rate.
+ * `warmup` epochs of linear rise come first (not for onecycle): with W steps of warmup,
+ * step s < W has (s + 1) / W of the rate.
  */
 #ifndef LOCKSTEP_NN_SCHEDULE_H
 #define LOCKSTEP_NN_SCHEDULE_H
@@ -36,8 +39,7 @@ struct schedule_options {
     double final_div; /* onecycle: initial rate / final_div is the last rate */
 };
 
-/* Rate of step `step` (0 is the first) of `total`, with steps_per_epoch steps an epoch.
- */
+/* The rate of step `step`, 0 <= step < total. */
 double schedule_lr(const struct schedule_options *options, double lr, uint64_t step,
                    uint64_t total, double steps_per_epoch);
 

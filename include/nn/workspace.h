@@ -1,5 +1,5 @@
 /*
- * workspace: a grain's way through a model: buffers, forward, loss, backward.
+ * workspace: the pass of a grain through a model: buffers, forward, loss, backward.
  */
 #ifndef LOCKSTEP_NN_WORKSPACE_H
 #define LOCKSTEP_NN_WORKSPACE_H
@@ -10,8 +10,7 @@
 
 #include "nn/model.h"
 
-/* Buffers in which one team takes one grain through the model. Not shared between teams.
- */
+/* The buffers of one team for one grain. */
 struct workspace {
     float **activation;     /* (ops + 1): [i] is op i's input (grain, in) */
     float *logprobs;        /* (grain, classes): the output of the last op */
@@ -31,16 +30,15 @@ size_t workspace_bytes(const struct model *model);
 void workspace_init(struct workspace *ws, const struct model *model);
 void workspace_release(struct workspace *ws);
 
-/* How a team shares each step's passes: enum split. All zero: each kernel's own choice.
- */
+/* The split of each op's passes (enum split). All zero: every kernel chooses. */
 struct split_plan {
     unsigned char forward[MODEL_LAYERS], backward[MODEL_LAYERS];
 };
 
-/* What a grain's passes are given besides the workspace. */
+/* The arguments of a grain's passes besides the workspace. */
 struct grain_pass {
     struct team team;
-    const struct split_plan *plan; /* borrowed; NULL: auto throughout */
+    const struct split_plan *plan; /* borrowed; NULL: every kernel chooses */
     int n;
     bool train;
     uint64_t seed, step;
@@ -49,33 +47,33 @@ struct grain_pass {
     float label_smoothing; /* train only; 0..1 */
 };
 
-/* What the loss makes of a grain. */
+/* The results of a grain. */
 struct grain_result {
-    float
-        loss; /* sum over the grain's samples of the (smoothed) negative log-likelihood */
+    float loss; /* sum over the samples: negative log-likelihood, smoothed in training */
     int correct;
 };
 
-/* ws->activation[0], label, sample are filled in by the caller. After model_forward
-   ws->logprobs holds the log-probabilities (n, classes). Called by every member of the
-   team. */
+/* Every member of the team calls these with the same arguments. The caller has filled in
+   ws->activation[0], label and sample; afterwards ws->logprobs holds the
+   log-probabilities (n, classes). */
 void model_forward(const struct model *model, struct workspace *ws,
                    const struct grain_pass *pass);
 
-/* Loss of the grain from its log-probabilities, and (train) the gradient that starts
-   backward. Sequential: done by team member 0; *result is written by it alone; ends with
-   a barrier. */
+/* The loss of the grain from its log-probabilities and, in training, the gradient that
+   backward starts with. Team member 0 computes it and writes *result; ends with a
+   barrier. */
 void model_loss(const struct model *model, struct workspace *ws,
                 const struct grain_pass *pass, struct grain_result *result);
 
-/* Writes every element of pass->grads (padding: zero). After each layer with parameters
-   `ready` (may be NULL) is called by team member 0 with the flat range that is final. */
+/* Writes every element of pass->grads; padding becomes zero. After each op with
+   parameters team member 0 calls `ready` (may be NULL) with the flat range that is now
+   final. */
 void model_backward(const struct model *model, struct workspace *ws,
                     const struct grain_pass *pass,
                     void (*ready)(void *context, size_t begin, size_t end),
                     void *context);
 
-/* The first step whose output in the workspace has a NaN or Inf, or -1. */
+/* The first op whose output in the workspace has a NaN or an infinity, or -1. */
 int model_find_bad(const struct model *model, const struct workspace *ws, int n);
 
 #endif

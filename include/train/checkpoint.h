@@ -1,6 +1,6 @@
 /*
- * checkpoint: everything a run needs to go on, in one HDF5 file that is whole or not
- * there.
+ * checkpoint: everything that a run needs to go on, in one HDF5 file, which is either
+ * complete or not there.
  *
  * Layout (format_version 1), all arrays float32 in PyTorch's shapes:
  *   /weights/LAYER/{weight,bias}   conv (O, I, H, W), linear (out, in), bias (out)
@@ -8,11 +8,11 @@
  *   /optimizer/STATE/LAYER/...     momentum (sgd), or m and v (adamw)
  *   /metrics/...                   history so far (train/metrics.h)
  * Root attributes: format, format_version, step, epoch, config (INI text), data_hash,
- * classes, height, width, mean, std, lockstep, mpi, blas, isa, state (as in the log),
- * content_hash (over every array and the attributes that a resume needs), and what is in
- * struct progress. There is no random state: randomness is counter-based.
+ * classes, height, width, mean, std, lockstep, mpi, blas, isa, plan, state (as in the
+ * log), content_hash (over every array and the attributes that a resume needs), and the
+ * fields of struct progress. There is no random state: randomness is counter-based.
  *
- * Called on rank 0 alone; nothing here is collective.
+ * Called on rank 0 only; nothing here is collective.
  */
 #ifndef LOCKSTEP_TRAIN_CHECKPOINT_H
 #define LOCKSTEP_TRAIN_CHECKPOINT_H
@@ -28,19 +28,19 @@
 #define CHECKPOINT_FORMAT  "lockstep-checkpoint"
 #define CHECKPOINT_VERSION 1
 
-/* Where a run stands. Plain data: broadcast as bytes. */
+/* How far a run has come. Plain data: broadcast as bytes. */
 struct progress {
     uint64_t step;           /* steps done */
     double epoch;            /* passes done */
     uint64_t evaluated_step; /* of the last evaluation; 0: none */
-    uint64_t best_step;      /* of the highest accuracy, of equal ones the lowest loss */
+    uint64_t best_step;      /* highest accuracy; of equal ones, lowest loss */
     double best_accuracy;    /* 0..1 */
     uint64_t evals_without_gain;
-    double interval_loss; /* sums of the log interval that is under way */
+    double interval_loss; /* sums since the last log line */
     uint64_t interval_correct, interval_samples;
 };
 
-/* Who made it and for what; strings are owned when read. */
+/* What made the file, and for which data; strings are owned when read. */
 struct checkpoint_info {
     char *config; /* effective config, INI text */
     char **class_name;
@@ -50,30 +50,30 @@ struct checkpoint_info {
     uint64_t data_hash;
     uint64_t state;                    /* hash of weights, averages and optimizer state */
     char *lockstep, *mpi, *blas, *isa; /* versions and instruction set that wrote it */
-    char *plan;                        /* of the ranks that wrote it (train/plan.h) */
+    char *plan;                        /* of the run that wrote it (train/plan.h) */
     struct progress progress;
 };
 void checkpoint_info_release(struct checkpoint_info *info);
 
-/* Which vectors there are says `like`; what is in them, the stream. */
+/* Writes the vectors that `like` has, with the values that the stream gives. */
 enum status checkpoint_write(const char *path, const struct checkpoint_info *info,
                              const struct model *model, const struct run_state *like,
                              const struct state_stream *from,
                              const struct metrics *metrics) MUST_CHECK;
 
-/* What a checkpoint is, without its arrays. */
+/* The attributes, without the arrays. */
 enum status checkpoint_read_info(const char *path,
                                  struct checkpoint_info *info) MUST_CHECK;
 
-/* Everything, verified against content_hash. Says the first difference if the network is
-   another one. Metrics are for info->classes classes. */
+/* Everything, verified against content_hash. If the file is of another network, the error
+   names the first difference. metrics must be initialised for the file's classes. */
 enum status checkpoint_read(const char *path, const struct model *model,
                             const struct run_state *like, const struct state_stream *to,
                             struct metrics *metrics,
                             struct checkpoint_info *info) MUST_CHECK;
 
-/* Only the weights a user wants, as vector 0: the averaged ones if the file has them
-   (*averaged). The whole file is verified all the same. to NULL: only that. */
+/* Only the weights to compute with, as vector 0: the averaged ones if the file has them
+   (*averaged). The whole file is verified. to NULL: verify only. */
 enum status checkpoint_read_weights(const char *path, const struct model *model,
                                     const struct state_stream *to,
                                     bool *averaged) MUST_CHECK;
@@ -84,10 +84,10 @@ enum status checkpoint_path(char path[FS_PATH], const char *folder,
                             uint64_t step) MUST_CHECK;
 /* Paths of all step-*.h5, newest first; fs_free_list. No folder: none. */
 enum status checkpoint_list(const char *folder, char ***paths, int *count) MUST_CHECK;
-/* Of the checkpoints up to `step`, the one just written, remove all but the newest
-   `keep`; and what is left of writers that were killed. Later ones could not be read when
-   the run went on from before them: they are let alone, and keep no good one from being
-   kept. */
+/* Removes all but the newest `keep` of the checkpoints up to `step`, the one just
+   written, and temporary files of killed writers. Later checkpoints stay and are not
+   counted: they exist only if they could not be read when the run resumed from an older
+   one. */
 enum status checkpoint_prune(const char *folder, int keep, uint64_t step) MUST_CHECK;
 
 #endif

@@ -1,9 +1,9 @@
 /*
  * crew: the threads of a rank and the workspaces they compute in.
  *
- * Threads are grouped into lanes; a lane takes one grain at a time through the network in
- * a workspace of its own. The plan (train/plan.h) says how many there are: where each
- * thread is a lane, that is batch parallelism; where there are fewer, the threads of a
+ * Threads are grouped into lanes. A lane takes one grain at a time through the network,
+ * in a workspace of its own. The plan (train/plan.h) says how many lanes there are: if
+ * each thread is a lane, that is batch parallelism; if there are fewer, the threads of a
  * lane share its grain layer by layer. The bits are the same.
  */
 #ifndef LOCKSTEP_TRAIN_CREW_H
@@ -19,7 +19,7 @@ struct crew {
     const struct stage *stage; /* borrowed */
     const struct model *model; /* the stage's */
     struct parallel_plan plan;
-    int slots;                    /* workspaces that each lane has: stage_slots */
+    int slots;                    /* workspaces of each lane: stage_slots */
     struct workspace *workspace;  /* owned: (slots, plan.lanes) */
     struct team_shared *barriers; /* owned: the barrier of all threads */
 };
@@ -28,19 +28,19 @@ void crew_init(struct crew *crew, const struct stage *stage,
                const struct parallel_plan *plan);
 void crew_release(struct crew *crew);
 
-/* What the workspaces of so many lanes take. */
+/* Bytes of the workspaces of so many lanes. */
 size_t crew_bytes(const struct stage *stage, int lanes);
 
-/* Thread `thread` of the crew when `lanes` lanes share grains [begin, end). */
 struct lane {
-    int index; /* -1: nothing to do (more threads than grains, no teams) */
+    int index; /* -1: no lane (more threads than grains, no teams) */
     struct team team;
     struct workspace *ws; /* of round 0 */
-    int begin, end;       /* its grains */
+    int begin, end;       /* the lane's grains */
 };
+/* The lane of thread `thread` when `lanes` lanes share grains [begin, end). */
 struct lane crew_lane(const struct crew *crew, int lanes, int thread, int begin, int end);
 
-/* The workspace in which a lane has the grain of a round (train/stage.h). */
+/* The workspace of a lane for the grain of a round (train/stage.h). */
 struct workspace *crew_workspace(const struct crew *crew, int lane, int round);
 
 /* All threads of the crew as one team. */

@@ -1,6 +1,6 @@
 /*
  * options: what the config says about a training run, section by section. Filled in by
- * app/config, read by train.
+ * app/config.
  */
 #ifndef LOCKSTEP_TRAIN_OPTIONS_H
 #define LOCKSTEP_TRAIN_OPTIONS_H
@@ -18,7 +18,7 @@ struct train_options {
     int epochs;
     long long steps; /* 0: by epochs */
     int batch;       /* samples of the global batch, whatever the number of ranks */
-    int grain;       /* samples that are computed together */
+    int grain;       /* samples that are computed together, at most (base/grain.h) */
     uint64_t seed;
     double label_smoothing;
     double clip;    /* largest L2 norm of the mean gradient; 0: off */
@@ -30,9 +30,9 @@ struct parallel_options {
     int threads;  /* per rank; 0: the allowed CPUs, shared with the node's other ranks */
     int intra;    /* enum intra_kind: how threads share a rank's grains */
     int reduce;   /* index into comm_tree_names: how ranks sum a gradient */
-    bool overlap; /* they sum it behind the computing of what is left of backward */
-    int pipeline; /* ranks that share the layers; 1: every rank has them all */
-    char *stages; /* owned by the config: which of them has which; "": as is fastest */
+    bool overlap; /* sum while the rest of backward is computed */
+    int pipeline; /* ranks that share the layers; 1: every rank has all layers */
+    char *stages; /* owned by the config: the layers of each stage; "": the fastest cut */
 };
 
 struct checkpoint_options {
@@ -49,12 +49,12 @@ struct log_options {
 
 struct early_stop_options {
     int patience;     /* evaluations without a better accuracy; 0: off */
-    double min_delta; /* what counts as better */
+    double min_delta; /* an accuracy is better if it is higher by more than this */
 };
 
 struct input_options {
     int shift_x, shift_y; /* pixels by which every image is moved, right and down */
-    int prefetch;         /* batches made ready ahead, plus 1; 0: as many as seem good */
+    int prefetch;         /* batches read ahead, plus 1; 0: chosen by rule */
 };
 
 struct run_options {

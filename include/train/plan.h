@@ -1,6 +1,6 @@
 /*
- * plan: how the threads of a rank share a training step, and how the ranks exchange what
- * comes of it. By rule or measured (lab/tune.h); it never changes the bits.
+ * plan: how the threads of a rank share a training step, and how the ranks sum the
+ * gradient. Chosen by rule or by measuring (lab/tune.h); it never changes the bits.
  */
 #ifndef LOCKSTEP_TRAIN_PLAN_H
 #define LOCKSTEP_TRAIN_PLAN_H
@@ -16,32 +16,33 @@
 /* Plain data: broadcast as bytes. */
 struct parallel_plan {
     int threads;   /* that compute, 1 at least */
-    int lanes;     /* grains under way at a time, at most; 1..threads */
+    int lanes;     /* grains computed at the same time, at most; 1..threads */
     bool teams;    /* with fewer lanes than threads, threads share grains */
-    size_t bucket; /* floats of the gradient that are summed over ranks at a time */
-    int align;     /* grains: shares of ranks have multiples of it, 1 at least */
-    char reduce[PLAN_WORD];  /* by which algorithm (comm_tree_names) */
-    struct split_plan split; /* when a grain is shared */
+    size_t bucket; /* floats of the gradient that are summed over the ranks at a time */
+    int align;     /* the shares of ranks begin at multiples of so many grains; 1: any */
+    char reduce[PLAN_WORD];  /* the algorithm of the sum (comm_tree_names) */
+    struct split_plan split; /* how threads share a grain, op by op */
 };
 
-/* Every thread with grains of its own as long as there are enough, else teams that share
-   them as the kernels choose. */
+/* The rule: every thread has grains of its own as long as there are enough, else teams
+   share grains as the kernels choose. */
 void plan_init(struct parallel_plan *plan, int threads);
 
-/* How many lanes work on so many grains, and the most threads that one of them has. */
+/* How many lanes work on so many grains, and how many threads the largest of them has. */
 int plan_lanes(const struct parallel_plan *plan, int grains);
 int plan_members(const struct parallel_plan *plan, int grains);
 
 /* One line: "threads=4 lanes=2 teams=on bucket=65536 align=1 reduce=auto
-   forward=channel,batch,... backward=..." with an entry for each of the model's steps;
-   the caller frees. */
+   forward=channel,batch,... backward=..." with an entry for each op of the model; the
+   caller frees. */
 char *plan_text(const struct parallel_plan *plan, const struct model *model);
-/* False, and the plan is undefined, for what plan_text of this model does not write. */
+/* The inverse. False, and the plan is undefined, for any other text. */
 bool plan_read(struct parallel_plan *plan, const struct model *model, const char *text);
 
-/* Which ranges of the flat gradient of `count` floats (tail included) are summed over the
-   ranks, in the order in which backward finishes them: plan->bucket floats or more each,
-   `most` at most. Returns their number; they meet at their ends. */
+/* The ranges of the flat gradient of `count` floats (tail included) that are summed over
+   the ranks, in the order in which backward finishes them: `most` at most, each of
+   plan->bucket floats or more but the last. Together they cover the gradient. Returns how
+   many there are. */
 struct plan_bucket {
     size_t begin, end;
 };

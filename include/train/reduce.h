@@ -1,14 +1,13 @@
 /*
- * reduce: the sum of the grains' gradients inside a rank, in the order of the fixed tree
+ * reduce: the sum of the gradients of a rank's grains, in the order of the fixed tree
  * (comm/tree.h).
  *
- * A vector is the flat gradient followed by a tail of TAIL_COUNT floats with the step's
- * other sums. Each lane keeps a stack of partial sums: a grain's vector is pushed on top,
- * and as long as the two on top are siblings in the tree the upper is added to the lower.
- * So a lane needs about log2(grains) vectors, however large the batch (gradient
- * accumulation is the same thing). Then the lanes' stacks are joined, all threads at work
- * on slices; what is left are the rank's maximal nodes, the parts that comm_tree_sum
- * wants.
+ * A vector is the flat gradient followed by a tail of TAIL_COUNT floats with the other
+ * sums of the step. Each lane keeps a stack of partial sums (struct tree_stack) on which
+ * it pushes the vectors of its grains, so it needs about log2(grains) vectors, however
+ * large the batch is: gradient accumulation costs no memory. Then the stacks of all lanes
+ * are joined, by all threads, each on a slice of the elements. The vectors left are those
+ * of the rank's maximal nodes, the parts that comm_tree_sum needs.
  */
 #ifndef LOCKSTEP_TRAIN_REDUCE_H
 #define LOCKSTEP_TRAIN_REDUCE_H
@@ -34,33 +33,34 @@ struct reduce_stack {
 };
 
 struct reduce {
-    size_t count;               /* floats of a vector, tail included */
-    int n;                      /* grains of the current batch, all ranks */
-    int lanes;                  /* at most */
-    struct reduce_stack *stack; /* owned: (lanes) */
-    float *memory;              /* borrowed: all vectors */
-    float *parts[TREE_NODES_MAX];
+    size_t count;                 /* floats of a vector, tail included */
+    int n;                        /* grains of the current batch, of all ranks */
+    int lanes;                    /* for which there is memory */
+    struct reduce_stack *stack;   /* owned: (lanes) */
+    float *memory;                /* borrowed: all vectors */
+    float *parts[TREE_NODES_MAX]; /* by reduce_parts */
 };
 
-/* What it is made for. */
+/* The largest batch. */
 struct reduce_size {
     size_t params;
-    int lanes, grains; /* each lane takes so many grains of a batch, at most */
-    bool all;          /* the lanes take all of it: the first begins at grain 0 */
+    int lanes, grains; /* grains: of one lane, at most */
+    bool all;          /* the lanes have all grains: the first lane begins at grain 0 */
 };
 
-/* memory is of reduce_floats floats for the same, aligned, and the caller's. */
+/* memory: reduce_floats floats, aligned, borrowed. */
 size_t reduce_floats(struct reduce_size size);
 void reduce_init(struct reduce *reduce, struct reduce_size size, float *memory);
 void reduce_release(struct reduce *reduce);
 
-/* A new batch of n grains over all ranks. Before the parallel region. */
+/* Begins a batch of n grains over all ranks. Call outside of the parallel region. */
 void reduce_begin(struct reduce *reduce, int n);
 
-/* Where the lane's next grain puts its vector. */
+/* Where the vector of the lane's next grain is to be written. */
 float *reduce_top(const struct reduce *reduce, int lane);
 
-/* The vector at the top is grain `grain`'s. Every member of the lane's team calls it. */
+/* Pushes the vector at reduce_top, which is that of grain `grain`, and makes the
+   additions. Called by every member of the lane's team; contains barriers. */
 void reduce_push(struct reduce *reduce, int lane, const struct team *team, int grain);
 
 /* The same in two steps, by one thread, for a vector that becomes final range by range:
@@ -70,13 +70,14 @@ struct tree_chain reduce_promise(struct reduce *reduce, int lane, int grain);
 void reduce_settle(const struct reduce *reduce, int lane, struct tree_chain chain,
                    size_t begin, size_t end);
 
-/* Join the stacks of lanes [0, lanes) on elements [begin, end) of the vectors, multiples
-   of TAIL_COUNT, shared by the team; after all have pushed or settled them (a barrier is
-   the caller's). */
+/* Joins the stacks of lanes [0, lanes) on elements [begin, end) of the vectors, which are
+   multiples of TAIL_COUNT. The members of the team share the elements. Before it, all
+   lanes must have pushed or settled these elements and passed a barrier. */
 void reduce_join_range(const struct reduce *reduce, int lanes, const struct team *team,
                        size_t begin, size_t end);
 
-/* After the parallel region: the rank's parts, in tree order; returns how many. */
+/* Sets reduce->parts, the rank's parts in tree order, and returns how many there are.
+   Call after the parallel region. */
 int reduce_parts(struct reduce *reduce, int lanes);
 
 #endif

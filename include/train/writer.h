@@ -1,14 +1,14 @@
 /*
- * writer: checkpoints and metrics.h5 are written by a thread of their own, from copies,
- * while training goes on. On rank 0 alone; nothing here is collective.
+ * writer: a thread that writes checkpoints and metrics.h5, from copies, while training
+ * goes on. On rank 0 only; nothing here is collective.
  *
- * Trouble with the storage (a full disk, a folder that is gone) does not stop the
- * training: it is noted once, the last good checkpoint stays, what could not be written
- * is left out until the next one is due, and the first that succeeds is noted as well.
- * A folder that was deleted or moved away is made anew.
+ * Trouble with the storage (a full disk, a missing folder) does not stop the training: it
+ * is noted once, the last good checkpoint stays, the next one is tried when it is due,
+ * and the first success is noted as well. A folder that was deleted or moved is made
+ * again.
  *
- * A state that is spread over ranks, too large for one perhaps, is not copied: it streams
- * to the file tensor by tensor while training waits.
+ * A state that is spread over ranks may be too large for one of them. It is not copied:
+ * it streams to the file tensor by tensor while training waits.
  */
 #ifndef LOCKSTEP_TRAIN_WRITER_H
 #define LOCKSTEP_TRAIN_WRITER_H
@@ -26,37 +26,36 @@ struct writer_setup {
     const struct model *model;
     const char *folder;    /* of the run */
     struct lockfile *lock; /* on it; NULL: none */
-    int keep;              /* newest checkpoints that stay */
+    int keep;              /* how many checkpoints stay, the newest ones */
 
-    /* NULL: copies are written by the thread. Else writer_put writes, in the caller's
-       thread, what each file takes from the stream (metrics alone are the other thread's
-       all the same); the caller sets info.state. A best state that could not be written
-       is then lost, which is said. */
+    /* NULL: the thread writes copies. Otherwise writer_put itself writes the checkpoints,
+       from the stream, and the thread writes metrics only; the caller sets info.state. A
+       best state that could not be written is then lost, and reported. */
     const struct state_stream *stream;
 };
 
 struct writer;
-/* Room for the copies of a state like `like` is made here. */
+/* Allocates the copies, of a state with the vectors of `like`. */
 struct writer *writer_create(const struct writer_setup *setup,
                              const struct run_state *like);
-void writer_free(struct writer *writer); /* writes what was put; NULL is fine */
+void writer_free(struct writer *writer); /* finishes writing first; NULL is fine */
 
-/* What is written besides metrics.h5. */
+/* What writer_put writes besides metrics.h5. */
 enum { WRITER_STEP = 1, WRITER_BEST = 2 };
 
-/* Hands over a copy of state and metrics; waits first if the one before is still being
-   written. info's strings are borrowed until it is written; its `state` is filled in by
-   the writer. */
+/* Hands over a copy of state and metrics; waits first if the previous one is still being
+   written. info's strings are borrowed until this one is written; the writer fills in
+   info->state. */
 void writer_put(struct writer *writer, unsigned what, const struct checkpoint_info *info,
                 const struct run_state *state, const struct metrics *metrics);
 
 bool writer_idle(struct writer *writer);
 
-/* Waits until nothing is under way. ST_OK: the newest checkpoint and the best one are on
-   disk; otherwise what is missing was said. */
+/* Waits until nothing is being written. ST_OK: the newest checkpoint and the best one are
+   on disk; otherwise the error says what is missing. */
 enum status writer_wait(struct writer *writer) MUST_CHECK;
 
-/* Seconds that the slowest checkpoint took to be written. */
+/* How long the slowest checkpoint took to write, in seconds. */
 double writer_slowest(struct writer *writer);
 
 #endif

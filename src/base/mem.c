@@ -183,3 +183,15 @@ char *mem_format(const char *fmt, ...)
     va_end(args);
     return text;
 }
+
+void mem_append(char **text, const char *fmt, ...)
+{
+    va_list args;
+    va_start(args, fmt);
+    char *more = mem_vformat(fmt, args);
+    va_end(args);
+    size_t old = strlen(*text), bytes = strlen(more) + 1;
+    *text = mem_resize(*text, old + bytes, 1);
+    memcpy(*text + old, more, bytes);
+    free(more);
+}

@@ -11,25 +11,26 @@
 
 #include "base/timer.h"
 
-#define DATAGRAM_ROOM 1024 /* what the kernel counts for a small one, and some more */
+#define DATAGRAM_ROOM \
+    1024 /* bytes: what the kernel counts for a small one, and some more */
 
-enum { WAITS = 1, ENDS = 2 };
+enum { FLAG_WAITS = 1, FLAG_ENDS = 2 };
 
-/* As it travels: the ranks of a job are of one architecture, as for MPI. No gaps. */
-struct datagram {
+/* As it is sent: all ranks have the same architecture, as MPI needs it, too. No gaps. */
+struct heartbeat_datagram {
     uint64_t token;
     uint64_t step, moves, beat, seen;
     uint32_t rank, part, flags;
     int32_t layer;
 };
 
-static bool local(struct in_addr ip)
+static bool heartbeat_is_loopback(struct in_addr ip)
 {
     return ntohl(ip.s_addr) >> 24 == 127;
 }
 
-/* Addresses that are only good on this host are given if there are no others. */
-static void find_addresses(struct heartbeat_address *address)
+/* Loopback addresses only if there are no others. */
+static void heartbeat_find_addresses(struct heartbeat_address *address)
 {
     struct ifaddrs *all = NULL;
     int count = 0;
@@ -42,15 +43,15 @@ static void find_addresses(struct heartbeat_address *address)
                 continue;
             struct sockaddr_in ip;
             memcpy(&ip, i->ifa_addr, sizeof ip);
-            if (local(ip.sin_addr) == (loopback == 1))
+            if (heartbeat_is_loopback(ip.sin_addr) == (loopback == 1))
                 address->ip[count++] = ip.sin_addr.s_addr;
         }
     }
     freeifaddrs(all);
 }
 
-/* For one from each rank, as far as the system allows. */
-static void make_room(int socket, int ranks)
+/* Room for one datagram from each rank, as far as the system allows. */
+static void heartbeat_make_room(int socket, int ranks)
 {
     int room = 0, wanted = ranks * DATAGRAM_ROOM;
     socklen_t length = sizeof room;
@@ -71,9 +72,9 @@ int heartbeat_open(int ranks, struct heartbeat_address *address)
         close(fd);
         return -1;
     }
-    make_room(fd, ranks);
+    heartbeat_make_room(fd, ranks);
     address->port = any.sin_port;
-    find_addresses(address);
+    heartbeat_find_addresses(address);
     return fd;
 }
 
@@ -83,12 +84,12 @@ void heartbeat_close(int socket)
         close(socket);
 }
 
-/* Errors are of earlier datagrams, which nobody received: the next one is sent all the
-   same. */
+/* An error of sendto may belong to an earlier datagram that nobody received, so errors do
+   not stop anything. */
 void heartbeat_send(int socket, uint64_t token, int rank, const struct stall_sight *sight,
                     const struct heartbeat_address *to)
 {
-    const struct datagram datagram = {
+    const struct heartbeat_datagram datagram = {
         .token = token,
         .step = sight->spot.step,
         .moves = sight->spot.moves,
@@ -96,7 +97,7 @@ void heartbeat_send(int socket, uint64_t token, int rank, const struct stall_sig
         .seen = sight->seen,
         .rank = (uint32_t)rank,
         .part = sight->spot.part,
-        .flags = (sight->spot.waiting ? WAITS : 0) | (sight->ends ? ENDS : 0),
+        .flags = (sight->spot.waiting ? FLAG_WAITS : 0) | (sight->ends ? FLAG_ENDS : 0),
         .layer = sight->spot.layer,
     };
     for (int i = 0; i < HEARTBEAT_ADDRESSES && to->ip[i] && socket >= 0; i++) {
@@ -111,7 +112,7 @@ void heartbeat_send(int socket, uint64_t token, int rank, const struct stall_sig
 bool heartbeat_receive(int socket, uint64_t token, int ranks, int *rank,
                        struct stall_sight *sight)
 {
-    struct datagram datagram;
+    struct heartbeat_datagram datagram;
     ssize_t length;
     while (socket >= 0 &&
            (length = recv(socket, &datagram, sizeof datagram, MSG_TRUNC)) >= 0) {
@@ -124,10 +125,10 @@ bool heartbeat_receive(int socket, uint64_t token, int ranks, int *rank,
                      .moves = datagram.moves,
                      .part = datagram.part,
                      .layer = datagram.layer,
-                     .waiting = datagram.flags & WAITS},
+                     .waiting = datagram.flags & FLAG_WAITS},
             .beat = datagram.beat,
             .seen = datagram.seen,
-            .ends = datagram.flags & ENDS,
+            .ends = datagram.flags & FLAG_ENDS,
         };
         return true;
     }

@@ -13,9 +13,7 @@
 #define LONG_PINGS 4
 #define LONG_LEAST 65536   /* floats: more than a link lets through in a burst */
 #define LONG_MOST  1048576 /* floats */
-#define LONG_SHARE                                                      \
-    0.125 /* minimum share of a long ping that is transfer, not latency \
-           */
+#define LONG_SHARE 0.125   /* least share of a long ping that counts as transfer */
 
 /* To the other rank and back; half of the time. */
 static double ping_once(struct comm *comm, struct tree_group_sum *pair, float *data,

@@ -93,12 +93,3 @@ struct tree_chain tree_stack_push(struct tree_stack *stack, struct tree_node nod
     stack->depth = chain.bottom + 1;
     return chain;
 }
-
-bool tree_chain_next(struct tree_chain *chain, int *to, int *from)
-{
-    if (chain->top == chain->bottom)
-        return false;
-    *from = chain->top--;
-    *to = chain->top;
-    return true;
-}

@@ -30,6 +30,7 @@ void tree_hold(struct tree_held *held, struct tree_node node, const float *vecto
         int capacity = held->capacity ? 2 * held->capacity : 16;
         held->node = mem_resize(held->node, (size_t)capacity, sizeof *held->node);
         held->vector = mem_resize(held->vector, (size_t)capacity, sizeof *held->vector);
+        held->chain = mem_resize(held->chain, (size_t)capacity, sizeof *held->chain);
         held->capacity = capacity;
     }
     held->node[held->count] = node;
@@ -40,6 +41,7 @@ void tree_held_release(struct tree_held *held)
 {
     free(held->node);
     free(held->vector);
+    free(held->chain);
     tree_buffer_release(&held->scratch);
     *held = (struct tree_held){0};
 }
@@ -57,33 +59,33 @@ static void fold_add(float *restrict to, const float *restrict a, const float *r
         to[i] = a[i] + b[i];
 }
 
-/* Levels of the stack at and above `outs` where sums come to lie. */
-static int fold_scratch_levels(int n, const struct tree_held *held, int outs)
+/* Finds the additions, which are the same for all chunks. Returns how many levels of the
+   stack, from level `outs` on, come to hold sums. */
+static int fold_plan(int n, struct tree_held *held, int outs)
 {
     struct tree_stack stack;
-    int levels = 0, to, from;
+    int levels = 0;
     tree_stack_init(&stack, n);
     for (int i = 0; i < held->count; i++) {
         struct tree_chain chain = tree_stack_push(&stack, held->node[i]);
-        while (tree_chain_next(&chain, &to, &from))
-            levels = to + 1 - outs > levels ? to + 1 - outs : levels;
+        held->chain[i] = chain;
+        if (chain.top > chain.bottom && chain.top - outs > levels)
+            levels = chain.top - outs;
     }
     ASSERT(stack.depth == outs);
     return levels;
 }
 
 /* Elements [at, at + count). A sum at level i of the stack lies in out[i] from its first
-   addition on, so that nothing is copied which was added; at levels that have no output,
-   in scratch. */
-static void fold_chunk(int n, const struct tree_held *held, size_t at, size_t count,
+   addition on, so that no sum is copied; at levels without an output it lies in scratch.
+ */
+static void fold_chunk(const struct tree_held *held, size_t at, size_t count,
                        float *const *out, int outs)
 {
-    struct tree_stack stack;
     const float *vector[TREE_NODES_MAX]; /* [level] */
     int to, from;
-    tree_stack_init(&stack, n);
     for (int i = 0; i < held->count; i++) {
-        struct tree_chain chain = tree_stack_push(&stack, held->node[i]);
+        struct tree_chain chain = held->chain[i];
         vector[chain.top] = held->vector[i] + at;
         while (tree_chain_next(&chain, &to, &from)) {
             float *sum =
@@ -102,9 +104,10 @@ static void fold_chunk(int n, const struct tree_held *held, size_t at, size_t co
 
 void tree_fold(int n, struct tree_held *held, size_t count, float *const *out, int outs)
 {
-    int levels = fold_scratch_levels(n, held, outs);
+    int levels = fold_plan(n, held, outs);
     tree_buffer_reserve(&held->scratch, (size_t)levels * FOLD_CHUNK);
-    for (size_t at = 0; at < count; at += FOLD_CHUNK)
-        fold_chunk(n, held, at, count - at < FOLD_CHUNK ? count - at : FOLD_CHUNK, out,
-                   outs);
+    for (size_t at = 0; at < count; at += FOLD_CHUNK) {
+        size_t left = count - at;
+        fold_chunk(held, at, left < FOLD_CHUNK ? left : FOLD_CHUNK, out, outs);
+    }
 }

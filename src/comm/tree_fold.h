@@ -19,9 +19,11 @@ void tree_buffer_release(struct tree_buffer *buffer);
 /* Nodes of the tree, left to right without gaps, each with its vector. */
 struct tree_held {
     int count, capacity;
-    struct tree_node *node; /* owned, as is the array of vectors */
+    struct tree_node *node; /* owned, as are the arrays below */
     const float **vector;
-    struct tree_buffer scratch; /* tree_fold's */
+    /* --- tree_fold's --- */
+    struct tree_chain *chain; /* the additions that follow each node */
+    struct tree_buffer scratch;
 };
 
 void tree_hold(struct tree_held *held, struct tree_node node, const float *vector);

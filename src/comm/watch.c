@@ -21,17 +21,17 @@
 #include "comm_impl.h"
 
 #define SLOT_ALIGN    64  /* bytes: a cache line */
-#define TICK          1.0 /* seconds, or less for a short warning time */
-#define TICKS_TO_WARN 8   /* at least */
+#define TICK          1.0 /* seconds between two looks, at most */
+#define TICKS_TO_WARN 8   /* looks in the warning time, at least */
 
 /* What a rank shows the others of its node, in shared memory: a cache line each. */
 struct watch_slot {
     _Alignas(SLOT_ALIGN) struct where where;
-    _Atomic uint64_t beat, seen; /* see struct stall_sight, also below */
+    _Atomic uint64_t beat, seen; /* as in struct stall_sight */
     atomic_bool ends;
 };
 
-/* What every rank knows of every other from the start. */
+/* What each rank tells all others at the start. */
 struct watch_card {
     char host[64];
     int pid;

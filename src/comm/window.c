@@ -31,7 +31,7 @@ bool window_open(struct comm *comm, size_t bytes, struct window *window)
 {
     *window = (struct window){.ranks = 0};
     bool room = comm->topology.largest_node > 1;
-    int parts = comm->parts_on_node > 1 ? comm->parts_on_node : 1; /* may all ask now */
+    int parts = comm->parts_on_node > 1 ? comm->parts_on_node : 1; /* may ask together */
     if (room && comm->node_rank == 0)
         room = window_has_room((double)bytes * comm->node_size * parts);
     if (comm_agree(comm, room ? ST_OK : ST_FAIL) != ST_OK)
@@ -39,7 +39,7 @@ bool window_open(struct comm *comm, size_t bytes, struct window *window)
     MPI_Info info;
     MPI_Aint size;
     void *mine;
-    int unit;
+    int displacement_unit;
     MPI_CHECK(MPI_Info_create(&info));
     /* each segment in pages of its own, on the NUMA node of its rank */
     MPI_CHECK(MPI_Info_set(info, "alloc_shared_noncontig", "true"));
@@ -50,7 +50,8 @@ bool window_open(struct comm *comm, size_t bytes, struct window *window)
     window->bytes = bytes;
     window->segment = mem_zeroed((size_t)comm->node_size, sizeof *window->segment);
     for (int i = 0; i < comm->node_size; i++) {
-        MPI_CHECK(MPI_Win_shared_query(window->window, i, &size, &unit, &mine));
+        MPI_CHECK(
+            MPI_Win_shared_query(window->window, i, &size, &displacement_unit, &mine));
         window->segment[i] = window_aligned(mine);
     }
     memset(window->segment[comm->node_rank], 0, bytes);
@@ -80,10 +81,10 @@ struct comm_shared *comm_shared_create(struct comm *comm, size_t bytes, void **d
     shared->node = comm->node;
     void *mine;
     MPI_Aint size = comm->node_rank == 0 ? (MPI_Aint)(bytes ? bytes : 1) : 0;
-    int unit;
+    int displacement_unit;
     MPI_WAIT(MPI_Win_allocate_shared(size, 1, MPI_INFO_NULL, comm->node, &mine,
                                      &shared->window));
-    MPI_CHECK(MPI_Win_shared_query(shared->window, 0, &size, &unit, data));
+    MPI_CHECK(MPI_Win_shared_query(shared->window, 0, &size, &displacement_unit, data));
     MPI_CHECK(MPI_Win_lock_all(MPI_MODE_NOCHECK, shared->window));
     return shared;
 }

@@ -1,5 +1,5 @@
-/* window: memory of which each rank of a node has a segment and sees all. Zeroed, aligned
-   to MEM_ALIGN. */
+/* window: shared memory of the ranks of a node. Each rank has a segment and sees those of
+   all; zeroed, aligned to MEM_ALIGN. */
 #ifndef LOCKSTEP_COMM_WINDOW_H
 #define LOCKSTEP_COMM_WINDOW_H
 
@@ -10,15 +10,15 @@
 struct comm;
 
 struct window {
-    int ranks;      /* of the node; 0: there is none */
-    void **segment; /* owned: [node rank], as mapped here */
+    int ranks;      /* of the node; 0: the window is closed */
+    void **segment; /* owned: (ranks), as mapped in this process */
     size_t bytes;   /* of a segment */
     MPI_Win window;
 };
 
-/* Collective over all ranks. False, on all, if some node has no room for `bytes` a rank,
-   or no rank a neighbour. */
+/* Collective over all ranks. False, on all of them, if a node has no room for `bytes` for
+   each of its ranks, or if no node has two ranks. */
 bool window_open(struct comm *comm, size_t bytes, struct window *window);
-void window_close(struct window *window); /* one that there is not is fine */
+void window_close(struct window *window); /* a closed one is fine */
 
 #endif

@@ -152,7 +152,7 @@ static enum status open_same(struct h5file **file, const struct dataset_info *in
 {
     uint64_t hash;
     TRY(h5file_open(file, info->path));
-    enum status st = dataset_read_hash(*file, &hash);
+    enum status st = h5file_get_hash(*file, "/", "hash", &hash);
     if (st == ST_OK && hash != info->hash)
         st = status_fail(ST_FAIL, "'%s' is not the same file on this host as on rank 0's",
                          info->path);

@@ -24,19 +24,6 @@ uint64_t dataset_hash_head(char *const *class_name, int classes, int h, int w,
     return hash;
 }
 
-enum status dataset_read_hash(struct h5file *file, uint64_t *hash)
-{
-    char *text, *end;
-    TRY(h5file_get_text(file, "/", "hash", &text));
-    *hash = strtoull(text, &end, 16);
-    bool good = end == text + 16 && *end == '\0';
-    free(text);
-    if (!good)
-        FAIL(ST_FAIL, "attribute 'hash' of '%s' is not a hash of 16 hex digits",
-             h5file_path(file));
-    return ST_OK;
-}
-
 static enum status check_kind(struct h5file *file)
 {
     const char *path = h5file_path(file);
@@ -104,7 +91,7 @@ static enum status read_info(struct h5file *file, struct dataset_info *info)
         FAIL(ST_FAIL, "data set '%s' has mean %g and std %g, which cannot be", path,
              info->mean, info->std);
     TRY(h5file_get_text(file, "/", "source", &info->source));
-    return dataset_read_hash(file, &info->hash);
+    return h5file_get_hash(file, "/", "hash", &info->hash);
 }
 
 enum status dataset_info_read(struct dataset_info *info, const char *path)

@@ -19,9 +19,6 @@ extern const char *const dataset_labels_name[DATASET_SPLITS];
 uint64_t dataset_hash_head(char *const *class_name, int classes, int h, int w,
                            const size_t count[DATASET_SPLITS]);
 
-/* The hash attribute. */
-enum status dataset_read_hash(struct h5file *file, uint64_t *hash) MUST_CHECK;
-
 /* A split's labels; ST_FAIL if one is not a class of the data set. */
 enum status dataset_read_labels(struct h5file *file, const struct dataset_info *info,
                                 enum dataset_split split, uint16_t *labels) MUST_CHECK;

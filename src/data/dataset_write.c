@@ -122,14 +122,12 @@ static enum status write_labels(const struct dataset_builder *builder,
 static enum status fill(const struct dataset_builder *builder, struct h5file *file,
                         double mean, double std)
 {
-    char hash[17];
-    hash_text(content_hash(builder), hash);
     TRY(h5file_put_u64(file, "/", "format_version", DATASET_FORMAT));
     TRY(h5file_put_text(file, "/", "source", builder->source));
     TRY(h5file_put_texts(file, "/", "classes", builder->class_name, builder->classes));
     TRY(h5file_put_f64(file, "/", "mean", mean));
     TRY(h5file_put_f64(file, "/", "std", std));
-    TRY(h5file_put_text(file, "/", "hash", hash));
+    TRY(h5file_put_hash(file, "/", "hash", content_hash(builder)));
     for (int s = 0; s < DATASET_SPLITS; s++) {
         size_t dim[3] = {builder->count[s], (size_t)builder->h, (size_t)builder->w};
         TRY(h5file_write(file, dataset_images_name[s], H5FILE_U8, 3, dim,

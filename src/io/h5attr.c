@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hash.h"
 #include "base/mem.h"
 #include "h5_impl.h"
 
@@ -243,5 +244,27 @@ enum status h5file_get_text(struct h5file *file, const char *object, const char 
     }
     *text = texts[0];
     free(texts);
+    return ST_OK;
+}
+
+enum status h5file_put_hash(struct h5file *file, const char *object, const char *name,
+                            uint64_t hash)
+{
+    char text[17];
+    hash_text(hash, text);
+    return h5file_put_text(file, object, name, text);
+}
+
+enum status h5file_get_hash(struct h5file *file, const char *object, const char *name,
+                            uint64_t *hash)
+{
+    char *text = NULL;
+    TRY(h5file_get_text(file, object, name, &text));
+    bool good = strlen(text) == 16 && strspn(text, "0123456789abcdefABCDEF") == 16;
+    *hash = strtoull(text, NULL, 16);
+    free(text);
+    if (!good)
+        FAIL(ST_FAIL, "attribute '%s' of '%s' is not a hash of 16 hex digits", name,
+             file->path);
     return ST_OK;
 }

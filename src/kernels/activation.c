@@ -2,8 +2,8 @@
 
 #include "kernels/kernels.h"
 
-/* This member's elements; borders on multiples of 64, so that an element is handled by
-   the same lane of the same loop whatever the size of the team. */
+/* This member's elements. Borders are multiples of 64, so that the same lane of the same
+   loop handles an element whatever the size of the team. */
 static size_t activation_share(const struct team *team, size_t n, size_t *count)
 {
     enum { UNIT = 64 };

@@ -5,21 +5,21 @@
 #include "kernels/kernels.h"
 #include "share.h"
 
-#define DIRECT_TAPS 32 /* beyond, the products go through im2col and sgemm */
+#define DIRECT_TAPS 32 /* larger patches use im2col and sgemm */
 
-/* Images whose pixels one sum of the weight gradient runs over: as many as stay in a
-   core's first-level cache. */
+/* Images over whose pixels one sum of the weight gradient runs: as many as stay in the
+   first-level cache of a core. */
 #define DIRECT_BLOCK_BYTES (32 * 1024)
 
-/* What the inner loops are given. Weights, or their gradient, lie as panels of
-   KERNELS_PANEL output channels, a row for each tap; images in a frame of zeros. All of
-   it is in scratch. */
+/* The operands of the inner loops, in scratch: weights, or their gradient, as panels of
+   KERNELS_PANEL output channels with a row for each tap; images framed by their padding.
+ */
 struct direct {
     struct conv_shape framed;
     int panels, taps;
     float *weight; /* (panels, taps, KERNELS_PANEL) */
     float *bias;   /* (panels, KERNELS_PANEL) */
-    float *images; /* (n, framed.h, framed.w, c), if there is padding */
+    float *images; /* (n, framed.h, framed.w, c); only with padding */
     size_t image;  /* floats of one */
 };
 
@@ -62,7 +62,7 @@ static float *direct_panel_weight(const struct direct *d, int panel)
     return d->weight + (size_t)panel * (size_t)d->taps * KERNELS_PANEL;
 }
 
-/* Member's images with their frames; without padding x is used as it is. */
+/* Copies this member's images into their frames; without padding x is used as it is. */
 static void direct_frame_images(const struct direct *d, const struct team *team,
                                 const struct conv_shape *shape, const float *x)
 {
@@ -129,7 +129,7 @@ void conv_direct_forward(const struct team *team, const struct conv_shape *shape
     team_barrier(team);
 }
 
-/* Images in a block; from the shape alone, for it orders the sums. */
+/* Images in a block. Depends on the shape alone, because it orders the sums. */
 static int direct_block_images(const struct direct *d)
 {
     size_t out = (size_t)d->framed.p * (size_t)d->framed.q * KERNELS_PANEL;
@@ -137,7 +137,7 @@ static int direct_block_images(const struct direct *d)
     return images < 1 ? 1 : (int)images;
 }
 
-/* The gradient of some taps of one panel, over all images in order. */
+/* The gradient of some taps of one panel: sums over all images, in order. */
 static void direct_weight_taps(const struct direct *d, int panel, struct span taps,
                                const float *images, const float *dy)
 {

@@ -1,7 +1,6 @@
 /*
- * conv_direct: convolutions with few taps in a patch, without im2col and BLAS.
- * Arguments as in kernels/conv.h; conv_direct_backward_weight does not end with a
- * barrier.
+ * conv_direct: convolution without im2col and BLAS, for patches with few taps. Arguments
+ * as in kernels/conv.h; conv_direct_backward_weight does not end with a barrier.
  */
 #ifndef LOCKSTEP_KERNELS_CONV_DIRECT_H
 #define LOCKSTEP_KERNELS_CONV_DIRECT_H
@@ -10,9 +9,9 @@
 
 #include "kernels/conv.h"
 
-#define CONV_DIRECT_CHANNELS 16 /* output channels that are shared out together */
+#define CONV_DIRECT_CHANNELS 16 /* the smallest share of output channels */
 
-/* Depends on the shape alone. */
+/* Is it faster than im2col and sgemm? Depends on the shape alone. */
 bool conv_direct_applies(const struct conv_shape *shape);
 size_t conv_direct_scratch(const struct conv_shape *shape);
 

@@ -42,7 +42,7 @@ static struct span gemm_span(int index, int piece, int extent)
     return (struct span){begin, end < extent ? end : extent};
 }
 
-/* x is its own col matrix. */
+/* Is x its own col matrix? */
 static bool gemm_is_matrix(const struct conv_shape *shape)
 {
     return shape->r == 1 && shape->s == 1 && shape->stride == 1 && shape->pad == 0;
@@ -78,14 +78,13 @@ static size_t gemm_row_offset(const struct gemm *g, int row, int columns)
     return (size_t)row * (size_t)g->shape->q * (size_t)columns;
 }
 
-/* Where the col matrix of a block lies: a thread alone uses one buffer again and again.
- */
+/* The col matrix of a block: a thread alone uses one buffer for all. */
 static float *gemm_block_col(const struct gemm *g, const struct team *team, int block)
 {
     return g->col + (team->size == 1 ? 0 : gemm_row_offset(g, block * g->rows, g->taps));
 }
 
-/* The products of `panels` panels for each block; share.image is the block. */
+/* Shares `panels` panels of each block; share.image is the block. */
 static struct share gemm_share(const struct gemm *g, const struct team *team, int panels)
 {
     struct team by_blocks = *team;
@@ -95,7 +94,7 @@ static struct share gemm_share(const struct gemm *g, const struct team *team, in
     return share_begin(&by_blocks, &extent, 1);
 }
 
-/* All col matrices of a team, each member its rows; then wait. */
+/* Makes the col matrices of all blocks, each member some rows; ends with a barrier. */
 static void gemm_gather(const struct gemm *g, const struct team *team, const float *x)
 {
     struct span mine;
@@ -163,7 +162,7 @@ void conv_gemm_backward_weight(const struct team *team, const struct conv_shape 
     bool alone = team->size == 1, matrix = gemm_is_matrix(shape);
     if (!alone && !matrix)
         gemm_gather(&g, team, x);
-    /* a filter's columns follow each other: channel keeps them together */
+    /* Pieces of a filter follow each other; the channel split keeps them together. */
     int columns = gemm_count(g.taps, GEMM_COLUMN_PANEL),
         panels = gemm_count(shape->k, CONV_GEMM_PANEL);
     int width = team->split == SPLIT_CHANNEL ? columns : 1;
@@ -190,8 +189,7 @@ static void gemm_data_product(const struct gemm *g, int block, int panel, float 
                 g->shape->k, weight + t.begin, g->taps, 0.0f, col + t.begin, g->taps);
 }
 
-/* By images and channels, whatever the split's name: no sum is split, and a channel's
-   rows overlap. */
+/* Shares images and channels, never rows: patches overlap in dx, and no sum is split. */
 static void gemm_scatter(const struct gemm *g, const struct team *team, float *dx)
 {
     enum { CHANNELS = 16 };

@@ -7,7 +7,7 @@
 #include "share.h"
 
 #define GROUP         KERNELS_GROUP
-#define FORWARD_PANEL 64 /* output channels that the inner loop likes best */
+#define FORWARD_PANEL 64 /* output channels: the inner loop is fastest with so many */
 
 void conv_pool_complete(struct conv_pool_shape *shape)
 {

@@ -6,9 +6,9 @@
 #include "share.h"
 
 #define GROUP           KERNELS_GROUP
-#define WEIGHT_FLOATS   8192 /* of x, that stay in the first cache in dweight */
-#define WEIGHT_CHANNELS 32   /* so many of x's channels are treated at a time there */
-#define DATA_IMAGES     8    /* for which dx's weights are fetched once */
+#define WEIGHT_FLOATS   8192 /* of x that stay in the first-level cache for dweight */
+#define WEIGHT_CHANNELS 32   /* input channels of a piece of dweight */
+#define DATA_IMAGES     8    /* images of dx for one pass over the weights */
 
 struct conv_pool_job {
     const struct conv_pool_shape *shape;
@@ -21,7 +21,7 @@ static size_t conv_pool_windows(const struct conv_pool_shape *shape)
     return (size_t)shape->p * (size_t)shape->q;
 }
 
-/* Images that are swept together in dweight. */
+/* Images that dweight goes through together. */
 static int conv_pool_block_images(const struct conv_pool_shape *shape)
 {
     size_t pixels =
@@ -40,7 +40,7 @@ static struct conv_pool_block conv_pool_block_of(const struct conv_pool_job *job
         .windows = count * (int)conv_pool_windows(shape),
         .x = conv_pool_inputs(shape, &job->b, job->gradient->x) +
              (size_t)first * conv_pool_padded_size(shape),
-        .corner = job->b.corner, /* from the first image of any block */
+        .corner = job->b.corner, /* the same for every block: counted from its x */
         .g = job->b.g + at,
         .argmax = job->gradient->argmax + at,
     };
@@ -61,7 +61,7 @@ static void conv_pool_find_corners(const struct team *team,
     }
 }
 
-/* The product with the slope, whatever the activation. */
+/* g = dy * slope, which is gelu_backward's formula, for any activation. */
 static void conv_pool_multiply_slopes(const struct conv_pool_job *job, struct span images)
 {
     size_t size = conv_pool_output_size(job->shape), at = (size_t)images.begin * size;
@@ -70,7 +70,7 @@ static void conv_pool_multiply_slopes(const struct conv_pool_job *job, struct sp
                              (size_t)(images.end - images.begin) * size);
 }
 
-/* A member's part of the weight gradient: every filter with every input. */
+/* Part of the weight gradient: these filters, these input channels. */
 struct conv_pool_part {
     struct span filters, inputs;
 };
@@ -87,7 +87,7 @@ static void conv_pool_add_weights(const struct conv_pool_job *job,
                                          job->gradient->dbias, &block);
 }
 
-/* The same channels of count pixels. */
+/* Copies channels `inputs` of some pixels. */
 static void conv_pool_copy_inputs(const struct conv_pool_shape *shape, struct span inputs,
                                   float *to, const float *from, size_t pixels)
 {
@@ -143,7 +143,7 @@ static void conv_pool_make_data(const struct conv_pool_job *job, struct span ima
     }
 }
 
-/* By images, or by input channels. */
+/* This member's images, or its input channels. */
 static void conv_pool_share_data(const struct team *team, const struct conv_pool_job *job)
 {
     struct span images = {0, job->shape->n}, inputs = {0, job->shape->c};
@@ -174,7 +174,7 @@ static void conv_pool_pack_data(const struct team *team,
     }
 }
 
-/* Sums begin at zero. */
+/* Sets the sums of this part to zero. */
 static void conv_pool_zero_part(const struct conv_pool_job *job,
                                 const struct conv_pool_part *own)
 {
@@ -204,8 +204,8 @@ static void conv_pool_turn_thin(const struct conv_pool_shape *shape, struct span
                 dweight[(k * 9 + t) * shape->c + c] = thin[(c * 9 + t) * padded + k];
 }
 
-/* One team member alone goes block by block, so that a block's gradients stay in the
-   first cache from making to use; a team makes all of them first. */
+/* A thread alone computes g block by block, so that it is in the first-level cache when
+   it is used; a team has computed all of it before. */
 static void conv_pool_make_weights(const struct team *team,
                                    const struct conv_pool_job *job,
                                    const struct conv_pool_part *own)
@@ -223,17 +223,18 @@ static void conv_pool_make_weights(const struct team *team,
                             job->b.thin);
 }
 
-/* By filters in whole groups, or by their pairs with panels of input channels. */
+/* Shares filters in whole groups, or pairs of such groups and panels of input channels.
+ */
 static void conv_pool_share_weights(const struct team *team,
                                     const struct conv_pool_job *job)
 {
     const struct conv_pool_shape *shape = job->shape;
     bool pairs = team->split == SPLIT_FILTER && team->size > 1;
     int panel = pairs ? WEIGHT_CHANNELS : shape->c;
-    struct team by_units = *team;
-    by_units.split = SPLIT_HYBRID;
+    struct team by_pairs = *team;
+    by_pairs.split = SPLIT_HYBRID;
     const struct share_extent extent = {(shape->c + panel - 1) / panel, 1, shape->k};
-    struct share share = share_begin(&by_units, &extent, GROUP);
+    struct share share = share_begin(&by_pairs, &extent, GROUP);
     while (share_next(&share)) {
         int first = share.image * panel, left = shape->c - first;
         const struct conv_pool_part own = {

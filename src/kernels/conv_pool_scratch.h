@@ -1,30 +1,30 @@
-/* conv_pool: what its forward and its backward share. */
+/* conv_pool_scratch: the parts of scratch, for conv_pool.c and conv_pool_backward.c. */
 #ifndef LOCKSTEP_KERNELS_CONV_POOL_SCRATCH_H
 #define LOCKSTEP_KERNELS_CONV_POOL_SCRATCH_H
 
 #include "kernels/conv_pool.h"
 #include "kernels/kernels.h"
 
-#define CONV_POOL_THIN 4 /* so few input channels make bad vectors */
+#define CONV_POOL_THIN 4 /* up to so many input channels fill no vector */
 
 /* The parts of scratch. */
 struct conv_pool_buffers {
     float *weight;   /* packed for forward, or for dx */
-    float *x, *dx;   /* with borders; unused without padding */
-    float *thin;     /* dweight (C, 9, K in whole groups) */
-    float *g;        /* (N, P, Q, K): gradient at the maxima */
-    int32_t *corner; /* (N, P, Q): where each window begins in x */
+    float *x, *dx;   /* with borders; only with padding */
+    float *thin;     /* dweight (C, 9, K in whole groups); only if C <= CONV_POOL_THIN */
+    float *g;        /* (N, P, Q, K): gradient of the maxima */
+    int32_t *corner; /* (N, P, Q): offset of each window in x */
 };
 
-/* Returns the bytes used; with scratch NULL they are only counted. */
+/* Returns the bytes used. With scratch NULL it only counts them. */
 size_t conv_pool_lay_out(const struct conv_pool_shape *shape, void *scratch,
                          struct conv_pool_buffers *b);
 
-/* Puts zeros around x, if it needs any. */
+/* With padding: copies this member's images of x into frames of zeros. */
 void conv_pool_add_borders(const struct team *team, const struct conv_pool_shape *shape,
                            const struct conv_pool_buffers *b, const float *x);
 
-/* x with its borders. */
+/* x, with borders if there is padding. */
 static inline const float *conv_pool_inputs(const struct conv_pool_shape *shape,
                                             const struct conv_pool_buffers *b,
                                             const float *x)
@@ -32,13 +32,13 @@ static inline const float *conv_pool_inputs(const struct conv_pool_shape *shape,
     return shape->pad ? b->x : x;
 }
 
-/* Groups of KERNELS_GROUP that hold so many channels. */
+/* Groups of KERNELS_GROUP channels, the last one perhaps partly filled. */
 static inline int conv_pool_groups(int channels)
 {
     return (channels + KERNELS_GROUP - 1) / KERNELS_GROUP;
 }
 
-/* Elements of one image with its border. */
+/* Floats of one image with its border. */
 static inline size_t conv_pool_padded_size(const struct conv_pool_shape *shape)
 {
     return (size_t)(shape->h + 2 * shape->pad) * (size_t)(shape->w + 2 * shape->pad) *

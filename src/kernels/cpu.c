@@ -56,7 +56,7 @@ const char *cpu_isa_name(enum cpu_isa isa)
     return cpu_isa_names[isa];
 }
 
-/* What hwloc says of this machine and this process, read once. */
+/* What hwloc reports about this machine and process, read once. */
 static struct {
     bool known;
     char model[128];
@@ -151,7 +151,8 @@ const char *cpu_blas(void)
     return text;
 }
 
-static int cpu_blas_reserved; /* buffers, when the process began */
+static int
+    cpu_blas_reserved; /* buffers that OpenBLAS reserved at the start of the process */
 
 void cpu_blas_single_thread(void)
 {

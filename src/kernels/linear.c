@@ -6,7 +6,7 @@
 #include "kernels/kernels.h"
 #include "share.h"
 
-/* Of a result, what one product makes. */
+/* Features that one product computes. */
 #define BLAS_FEATURES 128
 #define TILE_FEATURES 16
 
@@ -21,7 +21,7 @@ static bool linear_uses_tiles(const struct linear_shape *shape)
     return shape->n >= TILE_ROWS && shape->in <= TILE_WEIGHTS / shape->out;
 }
 
-/* The next product of those that BLAS makes: a panel, then the rest. */
+/* Features of the next product by BLAS: a panel, or what is left. */
 static int linear_panel_width(struct span left)
 {
     int width = left.end - left.begin;

@@ -6,7 +6,7 @@
 #include "kernels/kernels.h"
 #include "share.h"
 
-#define POOL_CHANNELS 16 /* one cache line: two members never write to the same */
+#define POOL_CHANNELS 16 /* one cache line: no two members write to the same one */
 
 void pool_shape_complete(struct pool_shape *shape)
 {

@@ -4,7 +4,7 @@
 #include <stdbool.h>
 #include <string.h>
 
-/* Index of [i, j, k, l] in an array of extents (?, nj, nk, nl). */
+/* Index of [i, j, k, l] in an array of extents (any, nj, nk, nl). */
 static size_t reference_index(int i, int j, int k, int l, const int extent[3])
 {
     size_t n[3] = {(size_t)extent[0], (size_t)extent[1], (size_t)extent[2]};
@@ -162,7 +162,7 @@ void reference_linear_backward_data(const struct linear_shape *a, float *dx,
 
 /* --- pool --- */
 
-/* One window: the image pixel of its position (r, s), or -1 in the padding. */
+/* The pixel of a window's position (r, s) in the image, or -1 if it is padding. */
 static ptrdiff_t reference_pool_pixel(const struct pool_shape *a, int p, int q,
                                       int position)
 {
@@ -173,9 +173,10 @@ static ptrdiff_t reference_pool_pixel(const struct pool_shape *a, int p, int q,
     return (ptrdiff_t)h * a->w + w;
 }
 
-/* Output element i: where its window is. */
+/* Output element i and its window. */
 struct reference_pool_element {
-    size_t out, in; /* in: of the image's first pixel, this channel */
+    size_t out; /* index of the element */
+    size_t in;  /* index of its channel in the image's first pixel */
     int p, q;
 };
 

@@ -1,13 +1,18 @@
 /*
- * share: which part of (images, rows, channels) of a result is a member's, by the team's
+ * share: a team member's part of (images, rows, channels) of a result, by the team's
  * split, image by image:
  *
  *   struct share share = share_begin(team, &extent, 16);
  *   while (share_next(&share))
  *       kernel(share.image, share.rows, share.channels);
  *
- * Batch: some images. Channel: of every image some channels. Spatial: of every image some
- * rows. All else, hybrid: a stretch of the list of all images' channels.
+ * - batch: some images
+ *
+ * - channel: some channels of every image
+ *
+ * - spatial: some rows of every image
+ *
+ * - hybrid and all others: a contiguous part of the list of all images' panels
  */
 #ifndef LOCKSTEP_KERNELS_SHARE_H
 #define LOCKSTEP_KERNELS_SHARE_H
@@ -25,18 +30,18 @@ struct share {
     int image;
     struct span rows, channels;
     struct share_extent extent;
-    int width;          /* channels of a panel */
-    struct span panels; /* of each image */
-    struct span left;   /* of all these panels */
+    int width;          /* channels in a panel */
+    struct span panels; /* this member's, of each image */
+    struct span left;   /* not yet returned, in the list of all images' panels */
 };
 
 /* Channels are cut into panels of `width`: a cache line of floats, or what the kernel
-   takes at once. */
+   computes at once. */
 struct share share_begin(const struct team *team, const struct share_extent *extent,
                          int width);
 bool share_next(struct share *share);
 
-/* The member's part of `count` things in whole pieces of `width`. */
+/* This member's part of `count` items, in whole pieces of `width`. */
 struct span share_pieces(const struct team *team, int count, int width);
 
 #endif

@@ -6,12 +6,12 @@
 
 #include "base/status.h"
 
-#define TEAM_SPINS 2000 /* about as long as a thread's share of a small layer */
+#define TEAM_SPINS 2000 /* about the time of a thread's share of a small layer */
 
 void team_run(int threads, void (*body)(void *context, int thread), void *context)
 {
     bool complete = true;
-    omp_set_dynamic(0); /* OMP_DYNAMIC would give fewer on a busy machine */
+    omp_set_dynamic(0); /* OMP_DYNAMIC gives fewer threads on a busy machine */
 #pragma omp parallel num_threads(threads) reduction(&& : complete)
     {
         complete = omp_get_num_threads() == threads;

@@ -11,8 +11,8 @@
 #include "kernels/lab.h"
 
 #define REPEATS       15
-#define REPEATS_LEAST 6   /* from 6 on there is a 95 % interval */
-#define PATIENCE      1.0 /* seconds of an action's repeats, unless the least take longer */
+#define REPEATS_LEAST 6    /* from 6 on there is a 95 % interval */
+#define PATIENCE      1.0  /* seconds of all repeats; the least are always made */
 #define SHORT         2e-5 /* seconds: shorter actions are timed several at once */
 #define MATRIX_MOST   ((size_t)1 << 29) /* bytes, however large the caches are */
 

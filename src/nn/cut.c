@@ -7,7 +7,7 @@
 #include "base/mem.h"
 #include "base/parse.h"
 
-/* The name of a unit is that of its layer with parameters. */
+/* A unit has the name of its layer with parameters. */
 static const char *cut_unit_name(const struct model *model, int unit)
 {
     int l = model->unit[unit].layer;
@@ -109,47 +109,47 @@ double cut_cost(const struct model_cut *cut, int part, const double *cost)
 
 /* Of units [0, u) in p parts: the cost of the slowest part, and where the last one
    begins. */
-struct cut_step {
+struct cut_cell {
     double slowest;
     int begin;
 };
 
-static struct cut_step cut_best_step(const struct cut_step *before, int part, int end,
+static struct cut_cell cut_best_cell(const struct cut_cell *before, int part, int end,
                                      const double *cost, const struct cut_limit *limit)
 {
-    struct cut_step best = {.slowest = INFINITY};
+    struct cut_cell best = {.slowest = INFINITY};
     double last = 0;
     for (int begin = end - 1; begin >= part; begin--) {
         last += cost[begin];
         double slowest = fmax(before[begin].slowest, last);
         if (slowest < best.slowest && (!limit || limit->fits(limit, part, begin, end)))
-            best = (struct cut_step){slowest, begin};
+            best = (struct cut_cell){slowest, begin};
     }
     return best;
 }
 
-/* Dynamic programming over parts and units: step[p][u]. */
+/* Dynamic programming over parts and units: cell[p][u]. */
 bool cut_balance(struct model_cut *cut, const struct model *model, int parts,
                  const double *cost, const struct cut_limit *limit)
 {
     int units = model->units;
     size_t row = (size_t)units + 1;
     ASSERT(parts >= 1 && parts <= units);
-    struct cut_step *step = mem_zeroed(((size_t)parts + 1) * row, sizeof *step);
+    struct cut_cell *cell = mem_zeroed(((size_t)parts + 1) * row, sizeof *cell);
     for (int u = 1; u <= units; u++)
-        step[u].slowest = INFINITY;
+        cell[u].slowest = INFINITY;
     for (int p = 1; p <= parts; p++)
         for (int u = 0; u <= units; u++)
-            step[(size_t)p * row + (size_t)u] =
-                cut_best_step(step + (size_t)(p - 1) * row, p - 1, u, cost, limit);
-    bool found = !isinf(step[(size_t)parts * row + (size_t)units].slowest);
+            cell[(size_t)p * row + (size_t)u] =
+                cut_best_cell(cell + (size_t)(p - 1) * row, p - 1, u, cost, limit);
+    bool found = !isinf(cell[(size_t)parts * row + (size_t)units].slowest);
     if (found) {
         cut->parts = parts;
         cut->first[parts] = units;
         for (int p = parts; p > 0; p--)
-            cut->first[p - 1] = step[(size_t)p * row + (size_t)cut->first[p]].begin;
+            cut->first[p - 1] = cell[(size_t)p * row + (size_t)cut->first[p]].begin;
     }
-    free(step);
+    free(cell);
     return found;
 }
 
@@ -158,12 +158,8 @@ bool cut_balance(struct model_cut *cut, const struct model *model, int parts,
 char *cut_part_text(const struct model_cut *cut, const struct model *model, int part)
 {
     char *text = mem_strdup("");
-    for (int u = cut->first[part]; u < cut->first[part + 1]; u++) {
-        char *longer =
-            mem_format("%s%s%s", text, *text ? "+" : "", cut_unit_name(model, u));
-        free(text);
-        text = longer;
-    }
+    for (int u = cut->first[part]; u < cut->first[part + 1]; u++)
+        mem_append(&text, "%s%s", *text ? "+" : "", cut_unit_name(model, u));
     return text;
 }
 
@@ -172,10 +168,8 @@ char *cut_text(const struct model_cut *cut, const struct model *model)
     char *text = mem_strdup("");
     for (int p = 0; p < cut->parts; p++) {
         char *part = cut_part_text(cut, model, p);
-        char *longer = mem_format("%s%s%s", text, p ? " | " : "", part);
+        mem_append(&text, "%s%s", p ? " | " : "", part);
         free(part);
-        free(text);
-        text = longer;
     }
     return text;
 }

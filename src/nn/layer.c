@@ -29,7 +29,8 @@ void layer_init_values(const struct layer *layer, int t, int init, int fan_in,
     }
 }
 
-/* Copies the word at *text (cut to fit) and moves behind it; false at the end. */
+/* Copies the next word of *text, cut to fit, and moves *text behind it; false at the end.
+ */
 static bool spec_next_word(const char **text, char word[SPEC_WORD])
 {
     const char *blanks = " \t";
@@ -48,7 +49,7 @@ void layer_spec_kind(const char *text, char kind[LAYER_NAME])
     snprintf(kind, LAYER_NAME, "%.*s", LAYER_NAME - 1, word);
 }
 
-/* The positional word after the kind; false when there is none. */
+/* The word after the kind that is no option; false if there is none. */
 static bool spec_find_value(const struct layer_spec *spec, char word[SPEC_WORD])
 {
     const char *text = spec->text;
@@ -59,7 +60,7 @@ static bool spec_find_value(const struct layer_spec *spec, char word[SPEC_WORD])
     return false;
 }
 
-/* What stands behind "key="; false when the key is absent. */
+/* The text behind "key="; false if the key is absent. */
 static bool spec_find_option(const struct layer_spec *spec, const char *key,
                              char value[SPEC_WORD])
 {

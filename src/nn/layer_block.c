@@ -1,6 +1,6 @@
-/* A block: conv 3x3, maxpool 2x2 and the activation behind it, run as one by the fused
-   kernel. It stands for its layers where the model runs, not where it is described: the
-   config, the printed table and the files know the layers. */
+/* A block: conv 3x3, maxpool 2x2 and the activation behind them, run as one op by the
+   fused kernel (kernels/conv_pool.h). Config, printed table and files know only its
+   layers. */
 #include <stdio.h>
 
 #include "base/mem.h"
@@ -39,7 +39,7 @@ static struct conv_pool_shape block_shape(const struct layer *layer,
     return shape;
 }
 
-/* save holds the slopes of all samples, then the places of the maxima. */
+/* save holds the slopes of all samples, then the argmax of all. */
 static float *block_slopes(const struct pass *pass)
 {
     return pass->save;

@@ -120,8 +120,8 @@ static struct split_sets conv_layer_splits(const struct layer *layer)
     return conv_splits(&conv_state(layer)->shape);
 }
 
-/* Memory has rows (O, R, S, I), so that a row is a channel-last patch; the file (O, I, R,
-   S). */
+/* The index in memory, (K, R, S, C), of an index in the file, (K, C, R, S). In memory a
+   filter is a channel-last patch. */
 static size_t conv_memory_index(const struct conv_shape *s, size_t file)
 {
     size_t plane = (size_t)s->r * (size_t)s->s, c = (size_t)s->c;

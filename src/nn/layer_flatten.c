@@ -10,8 +10,8 @@ static enum status flatten_setup(struct layer *layer, const struct layer_spec *s
     return layer_spec_only(spec, false, flatten_options);
 }
 
-/* From (H, W, C) to PyTorch's (C, H, W), so that a linear layer's weights are PyTorch's.
- */
+/* From (H, W, C) to PyTorch's (C, H, W), so that the weights of the next linear layer
+   have PyTorch's order. */
 static void flatten_forward(const struct layer *layer, const struct pass *pass)
 {
     int pixels = layer->in.h * layer->in.w, channels = layer->in.c, begin, end;

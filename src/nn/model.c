@@ -63,7 +63,7 @@ static enum status model_find_kind(const char *text, const char *where,
     FAIL(ST_USAGE, "%s: unknown layer '%s'", where, kind);
 }
 
-/* "conv" and its running number among the layers so far. */
+/* The kind and its number among the layers so far, "conv2". */
 static void model_name_layer(const struct model *model, struct layer *layer)
 {
     int number = 1;
@@ -133,7 +133,7 @@ static enum status model_add_layers(struct model *model, const struct model_spec
     return model_check_end(model, spec->where[spec->count - 1]);
 }
 
-/* Layers are run one by one, but for groups that a fused kernel takes at once. */
+/* An op for each layer, or for each group of layers that a fused kernel runs. */
 void model_find_ops(struct model *model)
 {
     model->op = mem_zeroed((size_t)model->layers, sizeof(struct layer *));
@@ -157,7 +157,7 @@ static void model_release_blocks(struct model *model)
     model->ops = 0;
 }
 
-/* Sizes come from a config, and that may come with a checkpoint from anywhere. */
+/* Sizes are not trusted: a config may come with a checkpoint from anywhere. */
 static enum status model_check_memory(const struct model *model, const char *where)
 {
     double wanted = (double)workspace_bytes(model) + 4.0 * (double)model->params;
@@ -244,7 +244,7 @@ void model_init_params(const struct model *model, uint64_t seed, float *params)
     }
 }
 
-/* Inputs that `out` outputs of a window of `size` reach. */
+/* Inputs that the first `out` outputs of a window of `size` depend on. */
 static int model_reach(int out, int size, int stride, int pad, int in)
 {
     int last = (out - 1) * stride + size - pad;
@@ -268,7 +268,7 @@ void model_seen(const struct model *model, int *rows, int *columns)
             *columns =
                 model_reach(*columns, pool->size, pool->stride, pool->pad, pool->w);
         } else if (layer->in.h != layer->out.h || layer->in.w != layer->out.w) {
-            *rows = layer->in.h; /* flatten takes all */
+            *rows = layer->in.h; /* flatten uses all */
             *columns = layer->in.w;
         }
     }

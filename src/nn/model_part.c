@@ -1,4 +1,4 @@
-/* part: what a model can be cut into, and such a part as a model of its own. */
+/* model_part: the units of a model, and some of them as a model of their own. */
 #include <limits.h>
 #include <string.h>
 
@@ -27,7 +27,7 @@ void model_find_units(struct model *model)
     model->unit[model->units - 1].end = model->params;
 }
 
-/* Of the layers before `layer`. */
+/* Tensors of the layers before `layer`. */
 static int model_tensors_before(const struct model *model, int layer)
 {
     int tensors = 0;
@@ -73,5 +73,5 @@ void model_part(struct model *part, const struct model *whole, int begin, int en
     model_find_units(part);
     model_find_ops(part);
     ASSERT(model_ops_before(whole, last == whole->layers ? INT_MAX : last) ==
-           part->op_before + part->ops); /* no block lies across the border */
+           part->op_before + part->ops); /* no block crosses the border */
 }

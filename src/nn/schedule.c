@@ -10,7 +10,7 @@ static double schedule_anneal(double a, double b, double t)
     return b + 0.5 * (a - b) * (1.0 + cos(PI * t));
 }
 
-/* How far `at` is on the way from a to b; where the way has no length, at its end. */
+/* The position of `at` between a (0) and b (1); 1 if b <= a. */
 static double schedule_fraction(double a, double b, double at)
 {
     return b > a ? (at - a) / (b - a) : 1.0;
@@ -27,7 +27,7 @@ static double schedule_onecycle(const struct schedule_options *options, double l
     return schedule_anneal(lr, last, schedule_fraction(top, total - 1.0, step));
 }
 
-/* The cosine begins where the warmup arrives at lr and ends with the last step. */
+/* The cosine begins when the warmup has reached lr and ends with the last step. */
 static double schedule_cosine(const struct schedule_options *options, double lr,
                               double step, double total, double warmup)
 {
@@ -43,7 +43,7 @@ static double schedule_steps(const struct schedule_options *options, double lr,
 {
     if (options->step_every <= 0.0)
         return lr;
-    /* A milestone that falls on a step must not be missed by a rounding error. */
+    /* 1e-9: a rounding error must not miss a milestone that falls on a step. */
     return lr * pow(options->gamma, floor(epoch / options->step_every + 1e-9));
 }
 
@@ -62,6 +62,6 @@ double schedule_lr(const struct schedule_options *options, double lr, uint64_t s
         rate = schedule_cosine(options, lr, s, n, warmup);
     else if (options->kind == SCHEDULE_STEP)
         rate = schedule_steps(options, lr, s / steps_per_epoch);
-    /* The first step of a warmup already moves: step s runs at (s + 1) / warmup. */
+    /* s + 1, so that the first step of the warmup has a rate above 0. */
     return s + 1.0 < warmup ? rate * (s + 1.0) / warmup : rate;
 }

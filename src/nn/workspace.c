@@ -1,4 +1,4 @@
-/* A grain's way through the model: buffers, forward, loss, backward. */
+/* The pass of a grain through a model: buffers, forward, loss, backward. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,7 +11,7 @@
 #include "nn/lab.h"
 #include "nn/workspace.h"
 
-/* Bytes of a grain's activations, with what vector kernels may read on beyond the end. */
+/* Bytes of a grain's activations, with the slack that vector kernels may read. */
 static size_t grain_bytes(const struct model *model, struct shape shape)
 {
     size_t floats = (size_t)model->grain * (size_t)shape_size(shape);
@@ -81,8 +81,8 @@ void workspace_release(struct workspace *ws)
     *ws = (struct workspace){0};
 }
 
-/* What step i is given; dy and dx only matter in backward. delta[i % 2] holds the
-   gradient of step i's output; `first` is the last one without an input's. */
+/* The arguments of op i; dy and dx are for backward. delta[i % 2] holds the gradient of
+   the output of op i; ops up to `first` compute no input gradient. */
 static struct pass workspace_pass(const struct workspace *ws,
                                   const struct grain_pass *pass, int i, int first)
 {
@@ -110,7 +110,7 @@ int model_first_op(const struct model *model)
     return first;
 }
 
-/* Sequential: for one member alone, whatever the kernel, then all go on. */
+/* With the sequential split member 0 runs the op alone while the others wait. */
 static void workspace_run(void (*run)(const struct layer *, const struct pass *),
                           const struct layer *layer, struct pass *pass)
 {
@@ -126,20 +126,20 @@ static void workspace_run(void (*run)(const struct layer *, const struct pass *)
 }
 
 void model_forward_op(const struct model *model, struct workspace *ws,
-                      const struct grain_pass *pass, int step)
+                      const struct grain_pass *pass, int op)
 {
-    struct pass view = workspace_pass(ws, pass, step, 0);
-    view.team.split = pass->plan ? pass->plan->forward[step] : SPLIT_AUTO;
-    workspace_run(model->op[step]->ops->forward, model->op[step], &view);
+    struct pass view = workspace_pass(ws, pass, op, 0);
+    view.team.split = pass->plan ? pass->plan->forward[op] : SPLIT_AUTO;
+    workspace_run(model->op[op]->ops->forward, model->op[op], &view);
 }
 
 void model_backward_op(const struct model *model, struct workspace *ws,
-                       const struct grain_pass *pass, int step)
+                       const struct grain_pass *pass, int op)
 {
     int first = model->unit_before > 0 ? -1 : model_first_op(model);
-    struct pass view = workspace_pass(ws, pass, step, first);
-    view.team.split = pass->plan ? pass->plan->backward[step] : SPLIT_AUTO;
-    workspace_run(model->op[step]->ops->backward, model->op[step], &view);
+    struct pass view = workspace_pass(ws, pass, op, first);
+    view.team.split = pass->plan ? pass->plan->backward[op] : SPLIT_AUTO;
+    workspace_run(model->op[op]->ops->backward, model->op[op], &view);
 }
 
 void model_forward(const struct model *model, struct workspace *ws,
@@ -160,12 +160,9 @@ static double model_sample_loss(const float *logp, int classes, int label,
                                 double smoothing, int *best)
 {
     double all = 0.0;
-    *best = 0;
-    for (int k = 0; k < classes; k++) {
+    *best = vector_argmax(logp, (size_t)classes);
+    for (int k = 0; k < classes; k++)
         all += (double)logp[k];
-        if (logp[k] > logp[*best])
-            *best = k;
-    }
     double loss = -(1.0 - smoothing) * (double)logp[label];
     return smoothing > 0.0 ? loss - smoothing / classes * all : loss;
 }
@@ -198,7 +195,7 @@ void model_loss(const struct model *model, struct workspace *ws,
     team_barrier(&pass->team);
 }
 
-/* The flat range of step i's tensors, padding included. */
+/* The flat range of op i's tensors, padding included. */
 static void model_op_range(const struct model *model, int i, size_t *begin, size_t *end)
 {
     *begin = model->op[i]->tensor[0].offset;

@@ -17,10 +17,10 @@ static void tensor_path(char path[FS_PATH], const char *group, const struct laye
     snprintf(path, FS_PATH, "%s/%s/%s", group, layer->name, tensor->name);
 }
 
-/* A tensor passes through `buffer` in the file's order. */
-static enum status group_write(struct h5file *file, const char *group, int vector,
-                               const struct model *model, const struct state_stream *from,
-                               uint64_t *hash)
+/* Each tensor goes through one buffer, in the file's layout. */
+static enum status group_write(struct h5file *file, const struct state_vector *of,
+                               int vector, const struct model *model,
+                               const struct state_stream *from, uint64_t *hash)
 {
     float *buffer = mem_zeroed(state_largest(model), sizeof *buffer);
     enum status st = ST_OK;
@@ -30,7 +30,9 @@ static enum status group_write(struct h5file *file, const char *group, int vecto
             const struct layer_tensor *tensor = &layer->tensor[t];
             char path[FS_PATH];
             size_t dim[H5FILE_DIMS];
-            tensor_path(path, group, layer, tensor);
+            if (!state_vector_has(of, tensor))
+                continue;
+            tensor_path(path, of->group, layer, tensor);
             for (int d = 0; d < tensor->dims; d++)
                 dim[d] = (size_t)tensor->dim[d];
             from->give(from->context, (struct tensor_name){vector, l, t}, buffer);
@@ -43,7 +45,7 @@ out:
     return st;
 }
 
-static void dims_text(int dims, const size_t *dim, char text[96])
+static void tensor_dims_text(int dims, const size_t *dim, char text[96])
 {
     int used = 0;
     text[0] = '\0';
@@ -51,8 +53,8 @@ static void dims_text(int dims, const size_t *dim, char text[96])
         used += snprintf(text + used, (size_t)(96 - used), "%s%zu", d ? "x" : "", dim[d]);
 }
 
-static enum status check_tensor(struct h5file *file, const char *path,
-                                const struct layer_tensor *tensor)
+static enum status checkpoint_check_tensor(struct h5file *file, const char *path,
+                                           const struct layer_tensor *tensor)
 {
     if (!h5file_has(file, path))
         FAIL(ST_FAIL, "'%s' is of another network: it has no '%s'", h5file_path(file),
@@ -68,32 +70,38 @@ static enum status check_tensor(struct h5file *file, const char *path,
     if (same)
         return ST_OK;
     char there[96], here[96];
-    dims_text(info.ndims, info.dim, there);
-    dims_text(tensor->dims, dim, here);
+    tensor_dims_text(info.ndims, info.dim, there);
+    tensor_dims_text(tensor->dims, dim, here);
     FAIL(ST_FAIL, "'%s' is of another network: '%s' is %s there and %s here",
          h5file_path(file), path, there, here);
 }
 
-/* Layers of the file that the model lacks, if any. */
-static enum status check_surplus(struct h5file *file, const char *group,
-                                 const struct model *model)
+/* Does the file have layers that the model lacks? */
+static enum status checkpoint_check_surplus(struct h5file *file,
+                                            const struct state_vector *of,
+                                            const struct model *model)
 {
     size_t there, here = 0;
-    for (int l = 0; l < model->layers; l++)
-        here += model->layer[l]->tensors > 0;
-    TRY(h5file_count(file, group, &there));
+    for (int l = 0; l < model->layers; l++) {
+        const struct layer *layer = model->layer[l];
+        bool held = false;
+        for (int t = 0; t < layer->tensors; t++)
+            held = held || state_vector_has(of, &layer->tensor[t]);
+        here += held;
+    }
+    TRY(h5file_count(file, of->group, &there));
     if (there > here)
         FAIL(ST_FAIL,
              "'%s' is of another network: '%s' has %zu layers there and %zu here",
-             h5file_path(file), group, there, here);
+             h5file_path(file), of->group, there, here);
     return ST_OK;
 }
 
-static enum status group_read(struct h5file *file, const char *group, int vector,
-                              const struct model *model, const struct state_stream *to,
-                              uint64_t *hash)
+static enum status group_read(struct h5file *file, const struct state_vector *of,
+                              int vector, const struct model *model,
+                              const struct state_stream *to, uint64_t *hash)
 {
-    TRY(check_surplus(file, group, model));
+    TRY(checkpoint_check_surplus(file, of, model));
     float *buffer = mem_zeroed(state_largest(model), sizeof *buffer);
     enum status st = ST_OK;
     for (int l = 0; l < model->layers; l++) {
@@ -101,8 +109,10 @@ static enum status group_read(struct h5file *file, const char *group, int vector
         for (int t = 0; t < layer->tensors; t++) {
             const struct layer_tensor *tensor = &layer->tensor[t];
             char path[FS_PATH];
-            tensor_path(path, group, layer, tensor);
-            TRY_TO(out, check_tensor(file, path, tensor));
+            if (!state_vector_has(of, tensor))
+                continue;
+            tensor_path(path, of->group, layer, tensor);
+            TRY_TO(out, checkpoint_check_tensor(file, path, tensor));
             TRY_TO(out, h5file_read(file, path, H5FILE_F32, tensor->count, buffer));
             *hash = hash_bytes(buffer, tensor->count * sizeof *buffer, *hash);
             if (to)
@@ -116,27 +126,27 @@ out:
 
 /* --- whole files --- */
 
-static enum status write_arrays(struct h5file *file, const struct model *model,
-                                const struct run_state *like,
-                                const struct state_stream *from,
-                                const struct metrics *metrics, uint64_t *hash)
+static enum status checkpoint_write_arrays(struct h5file *file, const struct model *model,
+                                           const struct run_state *like,
+                                           const struct state_stream *from,
+                                           const struct metrics *metrics, uint64_t *hash)
 {
     struct state_vector list[STATE_VECTORS];
     int vectors = run_state_list(like, list);
     for (int v = 0; v < vectors; v++)
-        TRY(group_write(file, list[v].group, v, model, from, hash));
+        TRY(group_write(file, &list[v], v, model, from, hash));
     return metrics_write(metrics, file, hash);
 }
 
-static enum status read_arrays(struct h5file *file, const struct model *model,
-                               const struct run_state *like,
-                               const struct state_stream *to, struct metrics *metrics,
-                               uint64_t *hash)
+static enum status checkpoint_read_arrays(struct h5file *file, const struct model *model,
+                                          const struct run_state *like,
+                                          const struct state_stream *to,
+                                          struct metrics *metrics, uint64_t *hash)
 {
     struct state_vector list[STATE_VECTORS];
     int vectors = run_state_list(like, list);
     for (int v = 0; v < vectors; v++)
-        TRY(group_read(file, list[v].group, v, model, to, hash));
+        TRY(group_read(file, &list[v], v, model, to, hash));
     return metrics_read(metrics, file, hash);
 }
 
@@ -150,8 +160,8 @@ enum status checkpoint_write(const char *path, const struct checkpoint_info *inf
     TRY(h5file_create(&file, path));
     enum status st;
     TRY_TO(out, checkpoint_info_write(file, info));
-    TRY_TO(out, write_arrays(file, model, like, from, metrics, &hash));
-    TRY_TO(out, checkpoint_put_hash(file, "content_hash", hash));
+    TRY_TO(out, checkpoint_write_arrays(file, model, like, from, metrics, &hash));
+    TRY_TO(out, h5file_put_hash(file, "/", "content_hash", hash));
     st = h5file_commit(file);
 out:
     h5file_close(file);
@@ -181,8 +191,8 @@ enum status checkpoint_read(const char *path, const struct model *model,
     enum status st;
     TRY_TO(out, checkpoint_info_read(file, info));
     hash = checkpoint_info_hash(info);
-    TRY_TO(out, read_arrays(file, model, like, to, metrics, &hash));
-    TRY_TO(out, checkpoint_get_hash(file, "content_hash", &stored));
+    TRY_TO(out, checkpoint_read_arrays(file, model, like, to, metrics, &hash));
+    TRY_TO(out, h5file_get_hash(file, "/", "content_hash", &stored));
     if (hash != stored)
         st = status_fail(ST_FAIL, "'%s' is damaged: its content does not match its hash",
                          path);
@@ -193,8 +203,9 @@ out:
     return st;
 }
 
-/* Which vectors the file holds: nothing is in them but their presence. */
-static enum status state_like(struct run_state *state, const char *path, float *present)
+/* Sets the vectors that the file has to `present`, and the others to NULL. */
+static enum status checkpoint_vectors(struct run_state *state, const char *path,
+                                      float *present)
 {
     struct h5file *file;
     TRY(h5file_open(&file, path));
@@ -216,15 +227,15 @@ static enum status state_like(struct run_state *state, const char *path, float *
     return ST_OK;
 }
 
-/* Lets one vector pass, as if it were the first. */
-struct filter {
+/* Passes one vector on, as if it were the first. */
+struct stream_filter {
     const struct state_stream *to;
     int vector;
 };
 
-static void take_one(void *context, struct tensor_name name, const float *values)
+static void filter_take(void *context, struct tensor_name name, const float *values)
 {
-    const struct filter *filter = context;
+    const struct stream_filter *filter = context;
     where_mark(WHERE_CHECKPOINT); /* a slow file system is no stall */
     if (name.vector != filter->vector)
         return;
@@ -232,7 +243,7 @@ static void take_one(void *context, struct tensor_name name, const float *values
     filter->to->take(filter->to->context, name, values);
 }
 
-/* All of the file is read, for only then is it known to be whole. */
+/* Reads all of the file: its hash is over everything. */
 enum status checkpoint_read_weights(const char *path, const struct model *model,
                                     const struct state_stream *to, bool *averaged)
 {
@@ -243,10 +254,10 @@ enum status checkpoint_read_weights(const char *path, const struct model *model,
     TRY(checkpoint_read_info(path, &info));
     metrics_init(&metrics, info.classes);
     checkpoint_info_release(&info);
-    enum status st = state_like(&like, path, &present);
+    enum status st = checkpoint_vectors(&like, path, &present);
     *averaged = like.ema != NULL;
-    struct filter filter = {to, *averaged ? 1 : 0};
-    const struct state_stream one = {.context = &filter, .take = take_one};
+    struct stream_filter filter = {to, *averaged ? 1 : 0};
+    const struct state_stream one = {.context = &filter, .take = filter_take};
     if (st == ST_OK)
         st = checkpoint_read(path, model, &like, to ? &one : NULL, &metrics, &info);
     if (st == ST_OK)

@@ -8,21 +8,21 @@
 #include "train/checkpoint.h"
 
 /* Twelve digits, so that the order of names is the order of steps. */
-#define NAME "step-%012llu.h5"
+#define CHECKPOINT_NAME "step-%012llu.h5"
 
 enum status checkpoint_path(char path[FS_PATH], const char *folder, uint64_t step)
 {
     char name[64];
-    snprintf(name, sizeof name, NAME, (unsigned long long)step);
+    snprintf(name, sizeof name, CHECKPOINT_NAME, (unsigned long long)step);
     return fs_join(path, folder, name);
 }
 
-static bool is_checkpoint(const char *name, unsigned long long *step)
+static bool checkpoint_is_name(const char *name, unsigned long long *step)
 {
     char again[64];
     if (sscanf(name, "step-%llu.h5", step) != 1)
         return false;
-    snprintf(again, sizeof again, NAME, *step);
+    snprintf(again, sizeof again, CHECKPOINT_NAME, *step);
     return strcmp(name, again) == 0;
 }
 
@@ -38,13 +38,13 @@ enum status checkpoint_list(const char *folder, char ***paths, int *count)
     TRY(fs_list(folder, &names, &total));
     *paths = mem_zeroed((size_t)total, sizeof **paths);
     for (int i = total - 1; i >= 0; i--)
-        if (is_checkpoint(names[i], &step))
+        if (checkpoint_is_name(names[i], &step))
             (*paths)[(*count)++] = mem_format("%s/%s", folder, names[i]);
     fs_free_list(names, total);
     return ST_OK;
 }
 
-static enum status remove_file(const char *path)
+static enum status checkpoint_remove(const char *path)
 {
     if (unlink(path) != 0 && errno != ENOENT)
         FAIL(ST_FAIL, "cannot remove '%s': %s", path, strerror(errno));
@@ -60,11 +60,11 @@ enum status checkpoint_prune(const char *folder, int keep, uint64_t step)
     TRY(fs_remove_temps(folder));
     TRY(fs_list(folder, &names, &count));
     for (int i = count - 1, kept = 0; i >= 0 && st == ST_OK; i--) {
-        if (!is_checkpoint(names[i], &at) || at > step || ++kept <= keep)
+        if (!checkpoint_is_name(names[i], &at) || at > step || ++kept <= keep)
             continue;
         st = fs_join(path, folder, names[i]);
         if (st == ST_OK)
-            st = remove_file(path);
+            st = checkpoint_remove(path);
     }
     fs_free_list(names, count);
     return st;

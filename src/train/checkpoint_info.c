@@ -8,98 +8,81 @@
 #include "data/dataset.h"
 
 /* One list of the scalar attributes serves writing, reading and hashing. */
-enum kind { U64, F64, TEXT, HASH };
-struct attribute {
+enum info_kind { INFO_U64, INFO_F64, INFO_TEXT, INFO_HASH };
+struct info_attribute {
     const char *name;
-    enum kind kind;
-    bool vital; /* a resume needs it: part of content_hash */
+    enum info_kind kind;
+    bool vital; /* a resume needs it: it is part of content_hash */
     size_t offset;
 };
 
-#define INFO(field)     offsetof(struct checkpoint_info, field)
-#define PROGRESS(field) offsetof(struct checkpoint_info, progress.field)
+#define INFO_FIELD(field)    offsetof(struct checkpoint_info, field)
+#define INFO_PROGRESS(field) offsetof(struct checkpoint_info, progress.field)
 
-static const struct attribute attributes[] = {
-    {"config", TEXT, true, INFO(config)},
-    {"mean", F64, true, INFO(mean)},
-    {"std", F64, true, INFO(std)},
-    {"data_hash", HASH, true, INFO(data_hash)},
-    {"state", HASH, true, INFO(state)},
-    {"lockstep", TEXT, false, INFO(lockstep)},
-    {"mpi", TEXT, false, INFO(mpi)},
-    {"blas", TEXT, false, INFO(blas)},
-    {"isa", TEXT, false, INFO(isa)},
-    {"plan", TEXT, false, INFO(plan)},
-    {"step", U64, true, PROGRESS(step)},
-    {"epoch", F64, true, PROGRESS(epoch)},
-    {"evaluated_step", U64, true, PROGRESS(evaluated_step)},
-    {"best_step", U64, true, PROGRESS(best_step)},
-    {"best_accuracy", F64, true, PROGRESS(best_accuracy)},
-    {"evals_without_gain", U64, true, PROGRESS(evals_without_gain)},
-    {"interval_loss", F64, true, PROGRESS(interval_loss)},
-    {"interval_correct", U64, true, PROGRESS(interval_correct)},
-    {"interval_samples", U64, true, PROGRESS(interval_samples)},
+static const struct info_attribute attributes[] = {
+    {"config", INFO_TEXT, true, INFO_FIELD(config)},
+    {"mean", INFO_F64, true, INFO_FIELD(mean)},
+    {"std", INFO_F64, true, INFO_FIELD(std)},
+    {"data_hash", INFO_HASH, true, INFO_FIELD(data_hash)},
+    {"state", INFO_HASH, true, INFO_FIELD(state)},
+    {"lockstep", INFO_TEXT, false, INFO_FIELD(lockstep)},
+    {"mpi", INFO_TEXT, false, INFO_FIELD(mpi)},
+    {"blas", INFO_TEXT, false, INFO_FIELD(blas)},
+    {"isa", INFO_TEXT, false, INFO_FIELD(isa)},
+    {"plan", INFO_TEXT, false, INFO_FIELD(plan)},
+    {"step", INFO_U64, true, INFO_PROGRESS(step)},
+    {"epoch", INFO_F64, true, INFO_PROGRESS(epoch)},
+    {"evaluated_step", INFO_U64, true, INFO_PROGRESS(evaluated_step)},
+    {"best_step", INFO_U64, true, INFO_PROGRESS(best_step)},
+    {"best_accuracy", INFO_F64, true, INFO_PROGRESS(best_accuracy)},
+    {"evals_without_gain", INFO_U64, true, INFO_PROGRESS(evals_without_gain)},
+    {"interval_loss", INFO_F64, true, INFO_PROGRESS(interval_loss)},
+    {"interval_correct", INFO_U64, true, INFO_PROGRESS(interval_correct)},
+    {"interval_samples", INFO_U64, true, INFO_PROGRESS(interval_samples)},
 };
 enum { ATTRIBUTES = sizeof attributes / sizeof attributes[0] };
 
-static void *at(const struct checkpoint_info *info, const struct attribute *attribute)
+static void *info_field(const struct checkpoint_info *info,
+                        const struct info_attribute *attribute)
 {
     return (char *)(uintptr_t)info + attribute->offset;
 }
 
-enum status checkpoint_put_hash(struct h5file *file, const char *name, uint64_t hash)
+static enum status info_write_attribute(struct h5file *file,
+                                        const struct checkpoint_info *info,
+                                        const struct info_attribute *attribute)
 {
-    char text[17];
-    hash_text(hash, text);
-    return h5file_put_text(file, "/", name, text);
-}
-
-enum status checkpoint_get_hash(struct h5file *file, const char *name, uint64_t *hash)
-{
-    char *text, *end;
-    TRY(h5file_get_text(file, "/", name, &text));
-    *hash = strtoull(text, &end, 16);
-    bool good = end == text + 16 && !*end;
-    free(text);
-    if (!good)
-        FAIL(ST_FAIL, "'%s': attribute '%s' is not a hash", h5file_path(file), name);
-    return ST_OK;
-}
-
-static enum status write_one(struct h5file *file, const struct checkpoint_info *info,
-                             const struct attribute *attribute)
-{
-    const void *value = at(info, attribute);
+    const void *value = info_field(info, attribute);
     switch (attribute->kind) {
-    case U64:
+    case INFO_U64:
         return h5file_put_u64(file, "/", attribute->name, *(const uint64_t *)value);
-    case F64:
+    case INFO_F64:
         return h5file_put_f64(file, "/", attribute->name, *(const double *)value);
-    case TEXT:
+    case INFO_TEXT:
         return h5file_put_text(file, "/", attribute->name, *(char *const *)value);
-    case HASH:
-        return checkpoint_put_hash(file, attribute->name, *(const uint64_t *)value);
+    case INFO_HASH:
+        return h5file_put_hash(file, "/", attribute->name, *(const uint64_t *)value);
     }
     return ST_BUG;
 }
 
-static enum status read_one(struct h5file *file, struct checkpoint_info *info,
-                            const struct attribute *attribute)
+static enum status info_read_attribute(struct h5file *file, struct checkpoint_info *info,
+                                       const struct info_attribute *attribute)
 {
-    void *value = at(info, attribute);
+    void *value = info_field(info, attribute);
     switch (attribute->kind) {
-    case U64:
+    case INFO_U64:
         return h5file_get_u64(file, "/", attribute->name, value);
-    case F64:
+    case INFO_F64:
         return h5file_get_f64(file, "/", attribute->name, value);
-    case TEXT:
+    case INFO_TEXT:
         if (!attribute->vital && !h5file_has_attr(file, "/", attribute->name)) {
-            *(char **)value = mem_strdup(""); /* from before there was one */
+            *(char **)value = mem_strdup(""); /* the file is older than the attribute */
             return ST_OK;
         }
         return h5file_get_text(file, "/", attribute->name, value);
-    case HASH:
-        return checkpoint_get_hash(file, attribute->name, value);
+    case INFO_HASH:
+        return h5file_get_hash(file, "/", attribute->name, value);
     }
     return ST_BUG;
 }
@@ -112,11 +95,11 @@ enum status checkpoint_info_write(struct h5file *file, const struct checkpoint_i
     TRY(h5file_put_u64(file, "/", "height", (uint64_t)info->h));
     TRY(h5file_put_u64(file, "/", "width", (uint64_t)info->w));
     for (int i = 0; i < ATTRIBUTES; i++)
-        TRY(write_one(file, info, &attributes[i]));
+        TRY(info_write_attribute(file, info, &attributes[i]));
     return ST_OK;
 }
 
-static enum status check_format(struct h5file *file)
+static enum status info_check_format(struct h5file *file)
 {
     char *format = NULL;
     uint64_t version;
@@ -137,7 +120,7 @@ static enum status check_format(struct h5file *file)
 enum status checkpoint_info_read(struct h5file *file, struct checkpoint_info *info)
 {
     uint64_t h, w;
-    TRY(check_format(file));
+    TRY(info_check_format(file));
     TRY(h5file_get_texts(file, "/", "classes", &info->class_name, &info->classes));
     TRY(h5file_get_u64(file, "/", "height", &h));
     TRY(h5file_get_u64(file, "/", "width", &w));
@@ -151,7 +134,7 @@ enum status checkpoint_info_read(struct h5file *file, struct checkpoint_info *in
     info->h = (int)h;
     info->w = (int)w;
     for (int i = 0; i < ATTRIBUTES; i++)
-        TRY(read_one(file, info, &attributes[i]));
+        TRY(info_read_attribute(file, info, &attributes[i]));
     return ST_OK;
 }
 
@@ -162,10 +145,10 @@ uint64_t checkpoint_info_hash(const struct checkpoint_info *info)
     for (int i = 0; i < info->classes; i++)
         hash = hash_bytes(info->class_name[i], strlen(info->class_name[i]) + 1, hash);
     for (int i = 0; i < ATTRIBUTES; i++) {
-        const void *value = at(info, &attributes[i]);
+        const void *value = info_field(info, &attributes[i]);
         if (!attributes[i].vital)
             continue;
-        if (attributes[i].kind == TEXT) {
+        if (attributes[i].kind == INFO_TEXT) {
             const char *text = *(char *const *)value;
             hash = hash_bytes(text, strlen(text) + 1, hash);
         } else {

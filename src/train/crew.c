@@ -5,7 +5,7 @@
 #include "base/mem.h"
 #include "comm/tree.h"
 
-static int workspaces(const struct crew *crew)
+static int crew_workspaces(const struct crew *crew)
 {
     return crew->slots * crew->plan.lanes;
 }
@@ -20,14 +20,14 @@ void crew_init(struct crew *crew, const struct stage *stage,
         .slots = stage_slots(stage),
         .barriers = mem_aligned(1, sizeof(struct team_shared)),
     };
-    crew->workspace = mem_aligned((size_t)workspaces(crew), sizeof *crew->workspace);
-    for (int i = 0; i < workspaces(crew); i++)
+    crew->workspace = mem_aligned((size_t)crew_workspaces(crew), sizeof *crew->workspace);
+    for (int i = 0; i < crew_workspaces(crew); i++)
         workspace_init(&crew->workspace[i], crew->model);
 }
 
 void crew_release(struct crew *crew)
 {
-    for (int i = 0; i < workspaces(crew); i++)
+    for (int i = 0; i < crew_workspaces(crew); i++)
         workspace_release(&crew->workspace[i]);
     free(crew->workspace);
     free(crew->barriers);

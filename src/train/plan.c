@@ -7,7 +7,7 @@
 #include "base/mem.h"
 #include "base/parse.h"
 
-#define THREADS_MOST (1 << 20)
+#define PLAN_THREADS_MOST (1 << 20)
 
 void plan_init(struct parallel_plan *plan, int threads)
 {
@@ -51,22 +51,19 @@ int plan_buckets(const struct parallel_plan *plan, const struct model *model,
 
 /* --- as text --- */
 
-static char *splits_text(const unsigned char *splits, int steps)
+static char *plan_splits_text(const unsigned char *splits, int steps)
 {
     char *text = mem_strdup("");
     for (int s = 0; s < steps; s++) {
-        char *longer =
-            mem_format("%s%s%s", text, s ? "," : "", split_name((enum split)splits[s]));
-        free(text);
-        text = longer;
+        mem_append(&text, "%s%s", s ? "," : "", split_name((enum split)splits[s]));
     }
     return text;
 }
 
 char *plan_text(const struct parallel_plan *plan, const struct model *model)
 {
-    char *forward = splits_text(plan->split.forward, model->ops);
-    char *backward = splits_text(plan->split.backward, model->ops);
+    char *forward = plan_splits_text(plan->split.forward, model->ops);
+    char *backward = plan_splits_text(plan->split.backward, model->ops);
     char *text = mem_format("threads=%d lanes=%d teams=%s bucket=%zu align=%d reduce=%s "
                             "forward=%s backward=%s",
                             plan->threads, plan->lanes, plan->teams ? "on" : "off",
@@ -76,8 +73,8 @@ char *plan_text(const struct parallel_plan *plan, const struct model *model)
     return text;
 }
 
-/* The value behind "name=" of the next word; NULL: that is another. */
-static const char *next_value(char **rest, const char *name)
+/* The value of the next word, which must be "name=value"; NULL: it is not. */
+static const char *plan_next_value(char **rest, const char *name)
 {
     size_t length = strlen(name);
     char *word = strsep(rest, " ");
@@ -85,15 +82,15 @@ static const char *next_value(char **rest, const char *name)
     return here ? word + length + 1 : NULL;
 }
 
-static bool next_number(char **rest, const char *name, long long hi, long long *out)
+static bool plan_next_number(char **rest, const char *name, long long hi, long long *out)
 {
-    const char *value = next_value(rest, name);
+    const char *value = plan_next_value(rest, name);
     return value && parse_int(value, 1, hi, out);
 }
 
-static bool next_word(char **rest, const char *name, char out[PLAN_WORD])
+static bool plan_next_word(char **rest, const char *name, char out[PLAN_WORD])
 {
-    const char *value = next_value(rest, name);
+    const char *value = plan_next_value(rest, name);
     size_t length = value ? strlen(value) : 0;
     if (length == 0 || length >= PLAN_WORD)
         return false;
@@ -101,7 +98,7 @@ static bool next_word(char **rest, const char *name, char out[PLAN_WORD])
     return true;
 }
 
-static bool find_split(const char *name, unsigned char *out)
+static bool plan_find_split(const char *name, unsigned char *out)
 {
     for (int s = 0; s < SPLITS; s++) {
         if (strcmp(split_name((enum split)s), name) != 0)
@@ -112,12 +109,12 @@ static bool find_split(const char *name, unsigned char *out)
     return false;
 }
 
-static bool next_splits(char **rest, const char *name, int steps, unsigned char *out)
+static bool plan_next_splits(char **rest, const char *name, int steps, unsigned char *out)
 {
-    char *list = (char *)(uintptr_t)next_value(rest, name);
+    char *list = (char *)(uintptr_t)plan_next_value(rest, name);
     int count = 0;
     for (char *word; list && (word = strsep(&list, ",")) != NULL; count++)
-        if (count == steps || !find_split(word, &out[count]))
+        if (count == steps || !plan_find_split(word, &out[count]))
             return false;
     return count == steps;
 }
@@ -128,15 +125,16 @@ bool plan_read(struct parallel_plan *plan, const struct model *model, const char
     const char *teams = NULL;
     long long threads = 0, lanes = 0, bucket = 0, align = 0;
     *plan = (struct parallel_plan){0};
-    bool good =
-        next_number(&rest, "threads", THREADS_MOST, &threads) &&
-        next_number(&rest, "lanes", threads, &lanes) &&
-        (teams = next_value(&rest, "teams")) != NULL && parse_bool(teams, &plan->teams) &&
-        next_number(&rest, "bucket", 1LL << 40, &bucket) &&
-        next_number(&rest, "align", THREADS_MOST, &align) &&
-        next_word(&rest, "reduce", plan->reduce) &&
-        next_splits(&rest, "forward", model->ops, plan->split.forward) &&
-        next_splits(&rest, "backward", model->ops, plan->split.backward) && rest == NULL;
+    bool good = plan_next_number(&rest, "threads", PLAN_THREADS_MOST, &threads) &&
+                plan_next_number(&rest, "lanes", threads, &lanes) &&
+                (teams = plan_next_value(&rest, "teams")) != NULL &&
+                parse_bool(teams, &plan->teams) &&
+                plan_next_number(&rest, "bucket", 1LL << 40, &bucket) &&
+                plan_next_number(&rest, "align", PLAN_THREADS_MOST, &align) &&
+                plan_next_word(&rest, "reduce", plan->reduce) &&
+                plan_next_splits(&rest, "forward", model->ops, plan->split.forward) &&
+                plan_next_splits(&rest, "backward", model->ops, plan->split.backward) &&
+                rest == NULL;
     plan->threads = (int)threads;
     plan->lanes = (int)lanes;
     plan->bucket = (size_t)bucket;

@@ -1,12 +1,12 @@
 /*
- * spread: the state of a run whose stages hold a part each, tensor by tensor to rank 0
- * for a checkpoint and from there for a resume. No rank ever holds more than its part and
- * one tensor.
+ * spread: moves the state of a run whose stages hold a part each, tensor by tensor, to
+ * rank 0 for a checkpoint and back for a resume. No rank ever holds more than its part
+ * and one tensor.
  *
- * Rank 0 meets the tensors in the file's order through a struct state_stream. The other
- * stages of replica 0 go through the same order by themselves, once for each file; what
- * rank 0 does not take because its file failed, it takes all the same at the end, and
- * what it cannot give it makes up: they never wait in vain.
+ * Rank 0 handles the tensors in the file's order, through a struct state_stream. The
+ * other stages of replica 0 go through the same order on their own, once for each file.
+ * They never wait in vain: if a file fails on rank 0, rank 0 still receives the tensors
+ * that are left, or sends something in place of those it could not read.
  */
 #ifndef LOCKSTEP_TRAIN_SPREAD_H
 #define LOCKSTEP_TRAIN_SPREAD_H
@@ -19,20 +19,20 @@ struct spread {
     const struct run_state *state; /* of this rank's part */
     int vectors;
     struct state_stream stream; /* rank 0's end */
-    size_t passed;              /* tensors that went by on rank 0, of this transfer */
+    size_t passed;              /* tensors that rank 0 has handled in this transfer */
 };
 
-/* vectors: those of the state that are spread, from the first on. Stays where it is while
-   the stream is used. Without a pipeline the stream goes to rank 0's own state. */
+/* vectors: how many of the state's vectors are moved, from the first on. Stays where it
+   is while the stream is used. Without a pipeline the stream is rank 0's own state. */
 void spread_init(struct spread *spread, const struct stage *stage,
                  const struct run_state *state, int vectors);
 
-/* All stages of replica 0, of 2 at least, rank 0 after it has used the stream: whatever
-   is left of `files` files there, their part of as many from the others. */
+/* By the stages of replica 0, two at least; by rank 0 after it has written `files` files
+   from the stream. Rank 0 receives what it did not write; the others send their part. */
 void spread_gather(struct spread *spread, int files);
 
-/* Collective over `comm`, all replicas, after rank 0 has used the stream to read a file:
-   `st` says there how that went. Every rank gets its part, unless it failed. */
+/* Collective over `comm`, all replicas; by rank 0 after it has read a file into the
+   stream, with `st` for how that went. On success every rank has its part. */
 enum status spread_scatter(struct spread *spread, struct comm *comm,
                            enum status st) MUST_CHECK;
 

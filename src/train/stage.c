@@ -13,7 +13,7 @@ void stage_init_whole(struct stage *stage, struct comm *comm, const struct model
     };
 }
 
-static void take_part(struct stage *stage, const struct model_cut *cut, int index)
+static void stage_take_part(struct stage *stage, const struct model_cut *cut, int index)
 {
     stage->cut = *cut;
     stage->count = cut->parts;
@@ -29,7 +29,7 @@ void stage_init(struct stage *stage, struct comm *comm, const struct model *whol
     if (cut->parts == 1)
         return;
     ASSERT(comm_size(comm) % cut->parts == 0);
-    take_part(stage, cut, comm_rank(comm) % cut->parts);
+    stage_take_part(stage, cut, comm_rank(comm) % cut->parts);
     stage->peers = comm_split(comm, stage->index);
     stage->line = comm_split(comm, comm_rank(comm) / cut->parts);
 }
@@ -39,7 +39,7 @@ void stage_init_first(struct stage *stage, struct comm *comm, const struct model
 {
     stage_init_whole(stage, comm, whole);
     if (cut->parts > 1)
-        take_part(stage, cut, 0);
+        stage_take_part(stage, cut, 0);
 }
 
 void stage_release(struct stage *stage)

@@ -7,14 +7,21 @@
 #include "base/hash.h"
 #include "base/mem.h"
 
+bool state_vector_has(const struct state_vector *vector,
+                      const struct layer_tensor *tensor)
+{
+    return vector->rules & RANGE_BIT(tensor->rule);
+}
+
 int run_state_list(const struct run_state *state, struct state_vector list[STATE_VECTORS])
 {
     int count = 0;
-    list[count++] = (struct state_vector){"/weights", state->params};
+    list[count++] = (struct state_vector){"/weights", state->params, RANGES_ALL};
     if (state->ema)
-        list[count++] = (struct state_vector){"/ema", state->ema};
+        list[count++] = (struct state_vector){"/ema", state->ema, RANGES_ALL};
     for (int i = 0; i < state->optims; i++) {
         list[count].data = state->optim[i];
+        list[count].rules = RANGES_TRAINED;
         snprintf(list[count].group, sizeof list[count].group, "/optimizer/%s",
                  state->optim_name[i]);
         count++;
@@ -67,8 +74,8 @@ size_t state_largest(const struct model *model)
     return most;
 }
 
-static float *place_of(const struct model *model, const struct run_state *state,
-                       struct tensor_name name, const struct layer **layer)
+static float *state_tensor(const struct model *model, const struct run_state *state,
+                           struct tensor_name name, const struct layer **layer)
 {
     struct state_vector list[STATE_VECTORS];
     int vectors = run_state_list(state, list), l = name.layer - model->layer_before;
@@ -81,7 +88,7 @@ void state_give(const struct model *model, const struct run_state *state,
                 struct tensor_name name, float *values)
 {
     const struct layer *layer;
-    const float *memory = place_of(model, state, name, &layer);
+    const float *memory = state_tensor(model, state, name, &layer);
     if (layer->ops->to_file)
         layer->ops->to_file(layer, name.tensor, memory, values);
     else
@@ -92,20 +99,20 @@ void state_take(const struct model *model, const struct run_state *state,
                 struct tensor_name name, const float *values)
 {
     const struct layer *layer;
-    float *memory = place_of(model, state, name, &layer);
+    float *memory = state_tensor(model, state, name, &layer);
     if (layer->ops->from_file)
         layer->ops->from_file(layer, name.tensor, values, memory);
     else
         memcpy(memory, values, layer->tensor[name.tensor].count * sizeof *values);
 }
 
-static void give(void *context, struct tensor_name name, float *values)
+static void store_give(void *context, struct tensor_name name, float *values)
 {
     const struct state_store *store = context;
     state_give(store->model, store->state, name, values);
 }
 
-static void take(void *context, struct tensor_name name, const float *values)
+static void store_take(void *context, struct tensor_name name, const float *values)
 {
     const struct state_store *store = context;
     state_take(store->model, store->state, name, values);
@@ -113,5 +120,5 @@ static void take(void *context, struct tensor_name name, const float *values)
 
 struct state_stream state_stream_of(struct state_store *store)
 {
-    return (struct state_stream){store, give, take};
+    return (struct state_stream){store, store_give, store_take};
 }

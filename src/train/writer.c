@@ -10,8 +10,8 @@
 #include "base/timer.h"
 #include "base/trace.h"
 
-/* What is to be written: copies. */
-struct snapshot {
+/* What to write: copies. */
+struct writer_snapshot {
     unsigned what;
     struct checkpoint_info info; /* strings borrowed */
     struct run_state state;      /* vectors owned */
@@ -20,22 +20,22 @@ struct snapshot {
 
 struct writer {
     struct writer_setup setup;
-    struct snapshot snapshot; /* the writer's while busy, else the caller's */
+    struct writer_snapshot snapshot; /* the thread's while busy, else the caller's */
     pthread_t thread;
     pthread_mutex_t mutex;
     pthread_cond_t changed; /* busy or closing */
     bool busy, closing;
     double slowest; /* seconds */
 
-    /* The thread's while busy. */
-    bool step_owed;        /* the newest state could not be written */
-    struct snapshot best;  /* nor could this one, the best: what is WRITER_BEST, or 0 */
-    char why[STATUS_TEXT]; /* of the last failure */
-    bool failing;          /* and that was said */
+    /* --- the thread's while busy --- */
+    bool step_owed;              /* the newest state could not be written */
+    struct writer_snapshot best; /* what is WRITER_BEST: could not be written; 0: none */
+    char why[STATUS_TEXT];       /* of the last failure */
+    bool failing;                /* and it was noted */
 };
 
-/* The folder may have been deleted or moved away, and the lock and the log with it. */
-static enum status hold_folder(struct writer *writer, char checkpoints[FS_PATH])
+/* The folder may have been deleted or moved, and the lock and the log with it. */
+static enum status writer_restore_folder(struct writer *writer, char checkpoints[FS_PATH])
 {
     TRY(fs_join(checkpoints, writer->setup.folder, "checkpoints"));
     TRY(fs_make_folder(checkpoints));
@@ -45,8 +45,8 @@ static enum status hold_folder(struct writer *writer, char checkpoints[FS_PATH])
     return ST_OK;
 }
 
-static void make_room(struct run_state *state, const struct run_state *like,
-                      size_t params)
+static void snapshot_allocate(struct run_state *state, const struct run_state *like,
+                              size_t params)
 {
     *state = *like;
     state->params = mem_aligned(params, sizeof(float));
@@ -56,8 +56,8 @@ static void make_room(struct run_state *state, const struct run_state *like,
         state->optim[i] = mem_aligned(params, sizeof(float));
 }
 
-static void snapshot_take(const struct writer *writer, struct snapshot *snapshot,
-                          const struct snapshot *from)
+static void snapshot_take(const struct writer *writer, struct writer_snapshot *snapshot,
+                          const struct writer_snapshot *from)
 {
     struct run_state *state = &snapshot->state;
     size_t params = writer->setup.model->params;
@@ -67,7 +67,7 @@ static void snapshot_take(const struct writer *writer, struct snapshot *snapshot
     if (writer->setup.stream)
         *state = from->state;
     else if (!state->params)
-        make_room(state, &from->state, params);
+        snapshot_allocate(state, &from->state, params);
     if (!from->what || writer->setup.stream)
         return;
     memcpy(state->params, from->state.params, params * sizeof(float));
@@ -77,19 +77,21 @@ static void snapshot_take(const struct writer *writer, struct snapshot *snapshot
         memcpy(state->optim[i], from->state.optim[i], params * sizeof(float));
 }
 
-static void snapshot_release(const struct writer *writer, struct snapshot *snapshot)
+static void snapshot_release(const struct writer *writer,
+                             struct writer_snapshot *snapshot)
 {
     metrics_release(&snapshot->metrics);
     if (writer->setup.stream)
-        return; /* nothing else is a copy */
+        return; /* only the metrics are copies */
     free(snapshot->state.params);
     free(snapshot->state.ema);
     for (int i = 0; i < snapshot->state.optims; i++)
         free(snapshot->state.optim[i]);
 }
 
-static enum status write_snapshot(struct writer *writer, struct snapshot *snapshot,
-                                  const char *path)
+static enum status writer_write_snapshot(struct writer *writer,
+                                         struct writer_snapshot *snapshot,
+                                         const char *path)
 {
     const struct model *model = writer->setup.model;
     const struct run_state *state = &snapshot->state;
@@ -102,59 +104,60 @@ static enum status write_snapshot(struct writer *writer, struct snapshot *snapsh
                             stream ? stream : &copies, &snapshot->metrics);
 }
 
-static enum status write_step(struct writer *writer, const char *folder)
+static enum status writer_write_step(struct writer *writer, const char *folder)
 {
     char path[FS_PATH];
-    struct snapshot *snapshot = &writer->snapshot;
+    struct writer_snapshot *snapshot = &writer->snapshot;
     TRY(checkpoint_path(path, folder, snapshot->info.progress.step));
-    TRY(write_snapshot(writer, snapshot, path));
+    TRY(writer_write_snapshot(writer, snapshot, path));
     writer->step_owed = false;
     return ST_OK;
 }
 
-static enum status write_best(struct writer *writer, struct snapshot *snapshot,
-                              const char *folder)
+static enum status writer_write_best(struct writer *writer,
+                                     struct writer_snapshot *snapshot, const char *folder)
 {
     char path[FS_PATH];
     TRY(fs_join(path, folder, "best.h5"));
-    TRY(write_snapshot(writer, snapshot, path));
+    TRY(writer_write_snapshot(writer, snapshot, path));
     writer->best.what = 0;
     return ST_OK;
 }
 
-static enum status write_files(struct writer *writer)
+static enum status writer_write_files(struct writer *writer)
 {
     char folder[FS_PATH], path[FS_PATH];
-    struct snapshot *snapshot = &writer->snapshot;
-    TRY(hold_folder(writer, folder));
+    struct writer_snapshot *snapshot = &writer->snapshot;
+    TRY(writer_restore_folder(writer, folder));
     if (snapshot->what & WRITER_STEP)
-        TRY(write_step(writer, folder));
+        TRY(writer_write_step(writer, folder));
     if (snapshot->what & WRITER_BEST)
-        TRY(write_best(writer, snapshot, folder));
+        TRY(writer_write_best(writer, snapshot, folder));
     else if (snapshot->what && writer->best.what && !writer->setup.stream)
-        TRY(write_best(writer, &writer->best, folder));
+        TRY(writer_write_best(writer, &writer->best, folder));
     if (snapshot->what & WRITER_STEP)
         TRY(checkpoint_prune(folder, writer->setup.keep, snapshot->info.progress.step));
     TRY(fs_join(path, writer->setup.folder, "metrics.h5"));
     return metrics_save(&snapshot->metrics, path);
 }
 
-/* A best state that could not be written is kept until it is, or a better one comes. */
-static enum status write_all(struct writer *writer)
+/* A best state that could not be written is kept until it is written, or until there is a
+   better one. */
+static enum status writer_write_all(struct writer *writer)
 {
-    struct snapshot *snapshot = &writer->snapshot;
+    struct writer_snapshot *snapshot = &writer->snapshot;
     bool best = snapshot->what & WRITER_BEST;
     writer->step_owed = writer->step_owed || snapshot->what & WRITER_STEP;
     if (best)
-        writer->best.what = WRITER_BEST; /* until write_best */
-    enum status st = write_files(writer);
+        writer->best.what = WRITER_BEST; /* until writer_write_best */
+    enum status st = writer_write_files(writer);
     if (best && writer->best.what)
         snapshot_take(writer, &writer->best, snapshot);
     return st;
 }
 
-/* Once when it begins to fail, once when it is good again. */
-static void tell(struct writer *writer, enum status st)
+/* A note when writing begins to fail, and one when it works again. */
+static void writer_note(struct writer *writer, enum status st)
 {
     unsigned long long step = writer->snapshot.info.progress.step;
     if (st != ST_OK && !writer->failing)
@@ -167,16 +170,16 @@ static void tell(struct writer *writer, enum status st)
         writer->failing = st != ST_OK;
 }
 
-static void work(struct writer *writer)
+static void writer_work(struct writer *writer)
 {
     char why[STATUS_TEXT];
     double begin = timer_now();
     status_capture(why);
-    enum status st = write_all(writer);
+    enum status st = writer_write_all(writer);
     status_capture(NULL);
     if (st != ST_OK)
         memcpy(writer->why, why, sizeof why);
-    tell(writer, st);
+    writer_note(writer, st);
     double seconds = timer_now() - begin;
     trace_end("write", NULL, begin);
     pthread_mutex_lock(&writer->mutex);
@@ -185,7 +188,7 @@ static void work(struct writer *writer)
     pthread_mutex_unlock(&writer->mutex);
 }
 
-static void *thread_body(void *context)
+static void *writer_thread(void *context)
 {
     struct writer *writer = context;
     thread_name("checkpoint");
@@ -196,7 +199,7 @@ static void *thread_body(void *context)
             continue;
         }
         pthread_mutex_unlock(&writer->mutex);
-        work(writer);
+        writer_work(writer);
         pthread_mutex_lock(&writer->mutex);
         writer->busy = false;
         pthread_cond_broadcast(&writer->changed);
@@ -211,10 +214,10 @@ struct writer *writer_create(const struct writer_setup *setup,
     struct writer *writer = mem_zeroed(1, sizeof *writer);
     writer->setup = *setup;
     if (!setup->stream)
-        make_room(&writer->snapshot.state, like, setup->model->params);
+        snapshot_allocate(&writer->snapshot.state, like, setup->model->params);
     pthread_mutex_init(&writer->mutex, NULL);
     pthread_cond_init(&writer->changed, NULL);
-    thread_start(&writer->thread, thread_body, writer);
+    thread_start(&writer->thread, writer_thread, writer);
     return writer;
 }
 
@@ -234,7 +237,7 @@ void writer_free(struct writer *writer)
     free(writer);
 }
 
-static void wait_until_idle(struct writer *writer)
+static void writer_wait_until_idle(struct writer *writer)
 {
     pthread_mutex_lock(&writer->mutex);
     while (writer->busy)
@@ -245,11 +248,11 @@ static void wait_until_idle(struct writer *writer)
 void writer_put(struct writer *writer, unsigned what, const struct checkpoint_info *info,
                 const struct run_state *state, const struct metrics *metrics)
 {
-    const struct snapshot from = {what, *info, *state, *metrics};
-    wait_until_idle(writer);
+    const struct writer_snapshot from = {what, *info, *state, *metrics};
+    writer_wait_until_idle(writer);
     snapshot_take(writer, &writer->snapshot, &from);
     if (writer->setup.stream && what) {
-        work(writer);
+        writer_work(writer);
         return;
     }
     pthread_mutex_lock(&writer->mutex);
@@ -268,7 +271,7 @@ bool writer_idle(struct writer *writer)
 
 enum status writer_wait(struct writer *writer)
 {
-    wait_until_idle(writer);
+    writer_wait_until_idle(writer);
     if (writer->step_owed)
         FAIL(ST_FAIL,
              "the last state is not saved (%s); --resume goes on from the "

@@ -6,6 +6,7 @@
 
 #include "app/cli/cli.h"
 #include "app/cli/commands.h"
+#include "app/run/load.h"
 #include "app/run/memory.h"
 #include "app/run/placement.h"
 #include "app/run/run_config.h"
@@ -173,15 +174,6 @@ static enum status open_model(struct plan_session *session)
     return run_agree(session->comm, st, why);
 }
 
-static double load_average(struct comm *comm)
-{
-    double load;
-    if (getloadavg(&load, 1) != 1)
-        load = 0;
-    comm_max_f64(comm, &load, 1);
-    return load;
-}
-
 /* The most ranks of a node. */
 static int node_ranks(struct comm *comm)
 {
@@ -254,7 +246,7 @@ static enum status describe_machine(struct plan_session *session)
         scaling->per_node = nearby;
     else
         scaling->per_node = fit > 0 ? fit : 1;
-    scaling->load = load_average(session->comm);
+    scaling->load = load_average(session->comm, NULL);
     if (scaling->load > BUSY * cpus)
         log_note("the load average is %.1f on %d CPUs: other work disturbs the "
                  "measurement; plan again when the machine is quiet",

@@ -258,11 +258,9 @@ char *config_text(const struct config *config)
             char value[VALUE];
             value_text(config, key, j, value);
             bool heading = strcmp(section, key->section) != 0;
-            char *longer = mem_format("%s%s%s%s%s = %s\n", text, heading ? "[" : "",
-                                      heading ? key->section : "", heading ? "]\n" : "",
-                                      key->name, value);
-            free(text);
-            text = longer;
+            mem_append(&text, "%s%s%s%s = %s\n", heading ? "[" : "",
+                       heading ? key->section : "", heading ? "]\n" : "", key->name,
+                       value);
             section = key->section;
         }
     }

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "app/run/load.h"
 #include "base/grain.h"
 #include "base/hash.h"
 #include "base/log.h"
@@ -165,19 +166,6 @@ static void cache_write(const struct model *model, const char *key,
 
 /* --- measuring --- */
 
-/* The load average of the busiest rank's machine, before this run adds to it. busy: it
-   is more than BUSY per CPU somewhere. */
-static double load_average(struct comm *comm, bool *busy)
-{
-    double load[2] = {0, 0};
-    if (getloadavg(load, 1) != 1)
-        load[0] = 0;
-    load[1] = load[0] / cpu_online();
-    comm_max_f64(comm, load, 2);
-    *busy = load[1] > BUSY;
-    return load[0];
-}
-
 /* Seconds of the whole run under the rule's plan. */
 static enum status measure_run_seconds(const struct trainer_setup *setup,
                                        const struct parallel_plan *rule, double *seconds)
@@ -305,7 +293,8 @@ static enum status choose_plan(const struct trainer_setup *setup, const char *ke
                                struct tuning_facts *facts, struct tuning *tuning)
 {
     struct kept_plan kept;
-    double load = load_average(setup->comm, &facts->busy);
+    double per_cpu, load = load_average(setup->comm, &per_cpu);
+    facts->busy = per_cpu > BUSY;
     TRY(gather_facts(setup, key, &tuning->plan, facts, &kept));
     enum tuning_source source = tuning_decide(facts);
     bool dated = source == TUNING_KEPT && *kept.when;

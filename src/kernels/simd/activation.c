@@ -59,7 +59,7 @@ void SIMD(logsoftmax_forward)(float *restrict y, const float *restrict x, int ro
             max = x[k] > max ? x[k] : max;
         for (int k = 0; k < classes; k += SIMD_WIDTH) {
             simd_float below = max - simd_load(x + k, classes - k);
-            /* the exponential forgets NaN: inf - inf must not be lost */
+            /* simd_exp_minus loses NaN, and inf - inf must stay one */
             simd_mask bad = simd_unordered(below, below);
             simd_float e = simd_select(bad, below, simd_exp_minus(below));
             simd_store(y + k, e, classes - k);

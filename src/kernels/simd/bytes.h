@@ -1,12 +1,12 @@
 /*
- * bytes: what is kept in bytes, such as the places of maxima, and what they choose.
+ * bytes: vectors of bytes, such as the argmax of windows, as integers and as selectors.
  */
 #ifndef LOCKSTEP_KERNELS_SIMD_BYTES_H
 #define LOCKSTEP_KERNELS_SIMD_BYTES_H
 
 #include "vector.h"
 
-/* GCC 12 makes these conversions lane by lane. */
+/* Intrinsics, because GCC 12 does these conversions lane by lane. */
 SIMD_INLINE simd_int simd_widen(simd_byte narrow)
 {
 #if defined(__AVX512F__)
@@ -22,7 +22,7 @@ SIMD_INLINE simd_int simd_widen(simd_byte narrow)
 #endif
 }
 
-/* Of integers below 256. */
+/* The integers must be below 256. */
 SIMD_INLINE simd_byte simd_narrow(simd_int wide)
 {
     simd_byte narrow;
@@ -83,7 +83,7 @@ SIMD_INLINE uint64_t simd_equal_bytes(const uint8_t *p, uint8_t value)
     return bits;
 }
 
-/* p[0], p[step], q[0], q[step] in the first four lanes; the others are any. */
+/* p[0], p[step], q[0], q[step] in the first four lanes; the others are undefined. */
 SIMD_INLINE simd_float simd_pairs(const float *p, const float *q, ptrdiff_t step)
 {
 #if defined(__SSE2__)

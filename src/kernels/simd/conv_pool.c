@@ -1,10 +1,10 @@
-/* Convolution 3x3, max-pooling 2x2 and activation in one: the inner loops of forward
-   (conv_pool.h). Images come with their borders. */
+/* Convolution 3x3, max-pooling 2x2 and activation fused: the inner loops of forward
+   (kernels/conv_pool.h). Images have their borders. */
 #include "bytes.h"
 #include "math.h"
 
-/* Vectors of channels held at once in forward: with four pixels and the weights they fill
-   the registers. */
+/* Vectors of channels whose sums are in registers at once: with four pixels each and the
+   weights they fill them. */
 #if SIMD_WIDTH == 16
 #define FORWARD_VECTORS 4
 #define SINGLE_VECTORS  2
@@ -13,8 +13,7 @@
 #define SINGLE_VECTORS  1
 #endif
 
-/* The largest of four, NaN if there is one, and the place of the first that is largest.
- */
+/* The largest of four, or NaN if one of them is, and the index of the first largest. */
 SIMD_INLINE void conv_pool_max(const simd_float pixel[4], simd_float *best,
                                simd_int *where)
 {
@@ -31,7 +30,7 @@ SIMD_INLINE void conv_pool_max(const simd_float pixel[4], simd_float *best,
                              simd_select_int(right, zero + 1, zero));
 }
 
-/* One image and what is done with it. */
+/* The operands of one image. */
 struct conv_pool_image {
     const struct conv_pool_shape *shape;
     struct span rows; /* of the output */
@@ -39,8 +38,8 @@ struct conv_pool_image {
     const float *x, *weight, *bias;
 };
 
-/* The maxima go to y: the activation waits until the image is through, because its long
-   chain of dependent steps would hold up the next window. */
+/* Stores maxima in y. The activation follows when the image is complete: its long chain
+   of dependent operations would delay the next window. */
 SIMD_INLINE void conv_pool_store_window(int vectors, const struct conv_pool_image *image,
                                         int k, int window, simd_float sum[][4])
 {
@@ -58,7 +57,7 @@ SIMD_INLINE void conv_pool_store_window(int vectors, const struct conv_pool_imag
     }
 }
 
-/* One input channel: the nine weights of every filter stay in registers. */
+/* With one input channel the nine weights of a filter stay in registers. */
 SIMD_INLINE void conv_pool_single_windows(int vectors,
                                           const struct conv_pool_image *image, int k,
                                           const float *const panel[])
@@ -92,8 +91,8 @@ SIMD_INLINE void conv_pool_single_windows(int vectors,
     }
 }
 
-/* sum[v][i] is output pixel i of the window; x is its corner, panel[v] the vector's first
-   weight. */
+/* sum[v][i]: output pixel i of the window whose corner is x, for vector v, whose weights
+   begin at panel[v]. */
 SIMD_INLINE void conv_pool_window_sums(int vectors, int c, ptrdiff_t row, const float *x,
                                        const float *const panel[], simd_float sum[][4])
 {
@@ -103,7 +102,7 @@ SIMD_INLINE void conv_pool_window_sums(int vectors, int c, ptrdiff_t row, const 
     for (int r = 0; r < 3; r++) {
         const float *x0 = x + r * row, *x1 = x0 + row;
         ptrdiff_t w = (ptrdiff_t)r * 3 * c * KERNELS_GROUP;
-        /* s and c in one: a row of a patch is contiguous */
+        /* One loop over s and c: a row of a patch is contiguous. */
         for (int i = 0; i < 3 * c; i++, w += KERNELS_GROUP) {
             float a = x0[i], b = x0[i + c], d = x1[i], e = x1[i + c];
 #pragma GCC unroll 4
@@ -118,8 +117,8 @@ SIMD_INLINE void conv_pool_window_sums(int vectors, int c, ptrdiff_t row, const 
     }
 }
 
-/* All windows of the rows for `vectors` vectors of filters from k on; vectors is a
-   constant where this is inlined. */
+/* All windows of the rows, for `vectors` vectors of filters from k on; vectors is a
+   constant at each call. */
 SIMD_INLINE void conv_pool_windows(int vectors, const struct conv_pool_image *image,
                                    int k)
 {

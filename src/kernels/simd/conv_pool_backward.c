@@ -1,19 +1,19 @@
-/* Convolution 3x3, max-pooling 2x2 and activation in one: the inner loops of backward
-   (conv_pool.h). Images come with their borders; g is the gradient at the maxima. */
+/* Convolution 3x3, max-pooling 2x2 and activation fused: the inner loops of backward
+   (kernels/conv_pool.h). Images have their borders; g is the gradient of the maxima. */
 #include "bytes.h"
 #include "simd.h"
 
 #if SIMD_WIDTH == 16
-#define PATCH_VECTORS 2 /* with nine taps: sums that fit the registers */
+#define PATCH_VECTORS 2 /* times nine taps: the sums fit into the registers */
 #define THIN_VECTORS  2
 #else
 #define PATCH_VECTORS 1
 #define THIN_VECTORS  1
 #endif
-#define WINDOWS 64                  /* whose patches are looked up at a time */
+#define WINDOWS 64                  /* whose patches are found at a time */
 #define FILTER  (9 * KERNELS_GROUP) /* floats of one filter in a packed panel */
 
-/* Elements of one row of an image with its border. */
+/* Floats of one row of an image with its border. */
 SIMD_INLINE ptrdiff_t conv_pool_row(const struct conv_pool_shape *shape)
 {
     return (ptrdiff_t)(shape->w + 2 * shape->pad) * shape->c;
@@ -34,11 +34,11 @@ static void conv_pool_add_bias(const struct conv_pool_shape *shape, struct span 
     }
 }
 
-/* The patches of KERNELS_GROUP filters for some windows. */
+/* The patches of x that KERNELS_GROUP filters use, for some windows. */
 struct conv_pool_patches {
     int windows;
-    const float *g;                     /* (windows, distance K) */
-    int32_t at[WINDOWS][KERNELS_GROUP]; /* where each begins in x */
+    const float *g;                     /* (windows, KERNELS_GROUP of K) */
+    int32_t at[WINDOWS][KERNELS_GROUP]; /* offset of each in x */
 };
 
 SIMD_INLINE void conv_pool_find_patches(struct conv_pool_patches *patches,
@@ -60,8 +60,8 @@ SIMD_INLINE void conv_pool_find_patches(struct conv_pool_patches *patches,
     }
 }
 
-/* dweight of the group's filter `lane`, `vectors` vectors of input channels: one patch of
-   x for each window, all nine taps in registers. */
+/* dweight of filter `filter` of the group, `vectors` vectors of input channels: adds one
+   patch of x for each window, with the sums of all nine taps in registers. */
 SIMD_INLINE void conv_pool_patch_sums(int vectors, int lanes,
                                       const struct conv_pool_shape *shape, float *dweight,
                                       const float *x,
@@ -93,7 +93,7 @@ SIMD_INLINE void conv_pool_patch_sums(int vectors, int lanes,
                        lanes - v * SIMD_WIDTH);
 }
 
-/* dweight of filter k and what follows of its group. */
+/* dweight of the first `filters` filters of a group. */
 static void conv_pool_group_sums(const struct conv_pool_shape *shape, struct span inputs,
                                  float *dweight, const float *x, int filters,
                                  const struct conv_pool_patches *patches)
@@ -131,8 +131,8 @@ void SIMD(conv_pool_weight)(const struct conv_pool_shape *shape, struct span cha
     }
 }
 
-/* Few input channels: vectors run along the filters instead. What a filter sees of a tap
-   is one of four elements of x, which its argmax looks up. */
+/* With few input channels, vectors run along the filters instead. For each tap a filter
+   uses one of four elements of x, selected by its argmax. */
 SIMD_INLINE void conv_pool_thin_sums(int vectors, int step,
                                      const struct conv_pool_shape *shape, int k,
                                      float *to, const float *x,
@@ -192,7 +192,7 @@ void SIMD(conv_pool_weight_thin)(const struct conv_pool_shape *shape,
 
 /* --- inputs --- */
 
-/* The filters, of at most 64, whose maximum is at each of the four places. */
+/* filters[a]: a bit mask of the filters, at most 64, whose argmax is a. */
 static void conv_pool_find_places(uint64_t filters[4], const uint8_t *argmax, int count)
 {
     uint8_t buffer[64];
@@ -265,8 +265,8 @@ SIMD_INLINE void conv_pool_window_by_place(const struct conv_pool_shape *shape, 
 #define WINDOW_DATA conv_pool_window_by_place
 #endif
 
-/* Input channels outside, then filters, images inside: the weights of 64 filters for one
-   vector of channels stay in the first cache while the images stream by. */
+/* Loops over input channels, filters, then images: the weights of 64 filters for one
+   vector of channels stay in the first-level cache for all images. */
 void SIMD(conv_pool_data)(const struct conv_pool_shape *shape, struct span inputs,
                           float *dx, const float *weight,
                           const struct conv_pool_block *block)

@@ -12,12 +12,12 @@
 
 #define TILE_CHANNELS (2 * SIMD_WIDTH)
 #if SIMD_WIDTH == 16
-#define TILE_MAX 12 /* of 32 registers, 24 are sums */
+#define TILE_MAX 12 /* 24 of 32 registers are sums */
 #else
-#define TILE_MAX 6 /* of 16 registers, 12 are sums */
+#define TILE_MAX 6 /* 12 of 16 registers are sums */
 #endif
 
-/* A tile's size becomes a constant, so that its sums become registers. */
+/* Calls with a constant size, so that the sums of the tile are in registers. */
 #define TILE_CASE(n, call) \
     case n:                \
         call(n);           \
@@ -50,7 +50,7 @@
     }
 #endif
 
-/* `pixels` neighbours of one output row, `lanes` channels of one or two vectors. */
+/* `pixels` adjacent pixels of an output row, `lanes` channels in one or two vectors. */
 SIMD_INLINE void direct_forward_tile(const int pixels, const int vectors,
                                      const struct conv_shape *shape, int lanes, float *y,
                                      const float *x, const float *weight,
@@ -115,7 +115,7 @@ void SIMD(direct_forward)(const struct conv_shape *shape, struct span rows, int 
     }
 }
 
-/* Rows of dweight from their taps' distances to the patch's corner. */
+/* Rows of dweight; tap: offsets of their taps from the corner of a patch. */
 SIMD_INLINE void direct_weight_tile(const int taps, const struct conv_shape *shape,
                                     int lanes, float *dweight, const ptrdiff_t *tap,
                                     const float *x, const float *dy)

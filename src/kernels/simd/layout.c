@@ -1,16 +1,11 @@
-/* One convolution (stride 1, pad 0, no bias) in three memory layouts, to measure the
-   layouts: the same effort for each, so what differs is the order in which memory is gone
-   through. C and K are multiples of GROUP.
-     nchw     x (N, C, H, W), y (N, K, P, Q), weight (K, C, R, S)
-     nhwc     x (N, H, W, C), y (N, P, Q, K), weight (R, S, C, K)
-     blocked  x (N, C/16, H, W, 16), y (N, K/16, P, Q, 16),
-              weight (K/16, C/16, R, S, 16 of C, 16 of K) */
+/* One convolution in three memory layouts (kernels/lab.h), to compare the layouts: the
+   loops are alike, so that the times differ only by the order of memory accesses. */
 #include "simd.h"
 
 #define GROUP  KERNELS_GROUP
-#define PIXELS 6 /* neighbours, or channels, whose sums stay in registers */
+#define PIXELS 6 /* adjacent pixels, or channels, whose sums stay in registers */
 
-/* A tile's size becomes a constant, so that its sums become registers. */
+/* Calls with a constant size, so that the sums of the tile are in registers. */
 #define TILE_SWITCH(n, call) \
     switch (n) {             \
     case 1:                  \
@@ -32,7 +27,7 @@
         call(6);             \
     }
 
-/* A row of pixels of `outputs` channels, as far as a vector reaches. */
+/* `lanes` pixels of a row, of `outputs` channels. */
 SIMD_INLINE void layout_plane_tile(const int outputs, const struct conv_shape *shape,
                                    int lanes, float *y, const float *x,
                                    const float *weight)
@@ -56,7 +51,7 @@ SIMD_INLINE void layout_plane_tile(const int outputs, const struct conv_shape *s
                        lanes - g * SIMD_WIDTH);
 }
 
-/* Channel by channel: vectors lie along a row of pixels. */
+/* Channel by channel: vectors run along a row of pixels. */
 void SIMD(layout_nchw)(const struct conv_shape *shape, float *restrict y,
                        const float *restrict x, const float *restrict weight)
 {
@@ -76,16 +71,17 @@ void SIMD(layout_nchw)(const struct conv_shape *shape, float *restrict y,
                 }
 }
 
-/* What a tile of pixels goes through: taps at the distances tap[] from a pixel, each with
-   a run of input channels. */
+/* What the sums of a tile run over: taps at offsets tap[] from a pixel, each with `run`
+   input channels. */
 struct layout_taps {
     int count, run;
     const ptrdiff_t *tap;
-    ptrdiff_t pixel;       /* distance of neighbours */
-    ptrdiff_t weight, row; /* distance of a tap's weights, of an input channel's */
+    ptrdiff_t pixel;  /* floats from pixel to pixel */
+    ptrdiff_t weight; /* floats of weights from tap to tap */
+    ptrdiff_t row;    /* and from input channel to input channel */
 };
 
-/* `pixels` neighbours of a row, 16 of their output channels. */
+/* `pixels` adjacent pixels of a row, 16 output channels. */
 SIMD_INLINE void layout_pixel_tile(const int pixels, const struct layout_taps *taps,
                                    float *y, ptrdiff_t step, const float *x,
                                    const float *weight)
@@ -106,7 +102,7 @@ SIMD_INLINE void layout_pixel_tile(const int pixels, const struct layout_taps *t
             simd_store(y + i * step + g * SIMD_WIDTH, sum[i][g], SIMD_WIDTH);
 }
 
-/* A row of y, 16 of its channels; `step` is the distance of its pixels. */
+/* A row of y, 16 channels; step: floats from pixel to pixel. */
 static void layout_group_row(int q, const struct layout_taps *taps, float *y,
                              ptrdiff_t step, const float *x, const float *weight)
 {
@@ -139,7 +135,7 @@ void SIMD(layout_nhwc)(const struct conv_shape *shape, float *restrict y,
     }
 }
 
-/* 16 channels by 16: everything that a tile reads lies side by side. */
+/* Blocks of 16 channels: all that a tile reads is contiguous. */
 void SIMD(layout_blocked)(const struct conv_shape *shape, float *restrict y,
                           const float *restrict x, const float *restrict weight)
 {

@@ -1,6 +1,6 @@
-/* Small matrix products for linear layers (linear.h): tiles of the result in registers,
-   nothing packed but the transposed images of forward. Every element is one chain of
-   multiply-adds in the order of the sum, wherever its tile begins. */
+/* Small matrix products for linear layers (kernels/linear.h): tiles of the result are in
+   registers; only the images of forward are packed (transposed). Every element is one
+   chain of multiply-adds in the order of the sum, wherever its tile begins. */
 #include "simd.h"
 
 #if SIMD_WIDTH == 4
@@ -12,11 +12,11 @@
 #endif
 #define VECTORS 2
 #define COLUMNS (VECTORS * SIMD_WIDTH)
-#define PANEL   48  /* features that forward turns at a time */
-#define DEPTH   512 /* terms of forward's sums that are packed at a time */
+#define PANEL   48  /* features that forward transposes at a time */
+#define DEPTH   512 /* terms of a sum that forward packs at a time */
 
-/* c[i, j] = sum over t < terms of a(i, t) b[t, j]. a(i, t) is a[i * row_a + t * term_a],
-   where one of the two is 1. */
+/* c[i, j] = sum over t < terms of a(i, t) b[t, j], where a(i, t) is
+   a[i * row_a + t * term_a] and one of row_a and term_a is 1. */
 struct linear_product {
     int terms;
     float *c;
@@ -24,7 +24,7 @@ struct linear_product {
     ptrdiff_t row_a, term_a, ld_b, ld_c;
 };
 
-/* One tile; rows, vectors and across (is row_a 1?) are constants where it is inlined. */
+/* One tile; rows, vectors and across (is row_a 1?) are constants at each call. */
 SIMD_INLINE void linear_tile(int rows, int vectors, int lanes, bool across,
                              const struct linear_product *p, int i, int j)
 {
@@ -147,14 +147,15 @@ static void linear_transpose(float *to, ptrdiff_t ld_to, const float *from,
             to[j * ld_to + i] = from[i * ld_from + j];
 }
 
-/* What forward of one thread works in. */
+/* Buffers of forward, one set for each thread. */
 struct linear_turned {
     _Alignas(64) float x[DEPTH * COLUMNS];    /* (terms, images) */
     _Alignas(64) float sums[PANEL * COLUMNS]; /* (features, images) */
     _Alignas(64) float y[COLUMNS * PANEL];    /* (images, features) */
 };
 
-/* Adds one panel's sums to y (images, distance ld), or to the bias if it is not NULL. */
+/* y = y + sums of one panel, or bias + sums if bias is not NULL; y (images, features), ld
+   floats from image to image. */
 static void linear_add_sums(float *y, ptrdiff_t ld, struct linear_turned *turned,
                             const float *bias, int images, int features)
 {

@@ -1,5 +1,6 @@
 /*
- * mask: comparisons and what they choose. Masks are registers of their own in AVX-512.
+ * mask: comparisons of vectors, and selection by their result. AVX-512 has registers for
+ * masks; elsewhere a mask is a vector of integers.
  */
 #ifndef LOCKSTEP_KERNELS_SIMD_MASK_H
 #define LOCKSTEP_KERNELS_SIMD_MASK_H
@@ -15,7 +16,7 @@ SIMD_INLINE simd_mask simd_less(simd_float a, simd_float b)
     return _mm512_cmp_ps_mask(a, b, _CMP_LT_OQ);
 }
 
-/* Is one of the two NaN? */
+/* Is a or b NaN? */
 SIMD_INLINE simd_mask simd_unordered(simd_float a, simd_float b)
 {
     return _mm512_cmp_ps_mask(a, b, _CMP_UNORD_Q);

@@ -1,5 +1,5 @@
 /*
- * math: functions of whole vectors.
+ * math: exponential and GELU of a vector.
  */
 #ifndef LOCKSTEP_KERNELS_SIMD_MATH_H
 #define LOCKSTEP_KERNELS_SIMD_MATH_H
@@ -7,8 +7,8 @@
 #include "mask.h"
 #include "simd.h"
 
-/* exp(-q) for q >= 0, relative error about 1e-7; 0 beyond 87, NaN for NaN only through
-   the caller's other factors. Cephes' polynomial for 2^f with ln 2 in two parts. */
+/* exp(-q) for q >= 0, relative error about 1e-7; 0 beyond 87 and for NaN, which callers
+   must handle. The polynomial for 2^f of Cephes, with ln 2 in two parts. */
 SIMD_INLINE simd_float simd_exp_minus(simd_float q)
 {
     const float magic = 12582912.0f; /* 1.5 * 2^23: adding it rounds to an integer */
@@ -30,10 +30,10 @@ SIMD_INLINE simd_float simd_exp_minus(simd_float q)
 }
 
 /* x Phi(x) and its derivative, errors below 4e-7 or a unit in the last place. With
-   a = |x| the upper tail of the normal distribution is exp(-a^2/2) P(a): the weight
-   exp(-a^2/2) max(1, a) makes a polynomial enough, without a division. P and 2^f were
-   fitted by Lawson's iteration (Rice, "The approximation of functions", 1969). Beyond 13
-   the tail is 0, which hides what P does there. */
+   a = |x|, the upper tail of the normal distribution is exp(-a^2/2) P(a). Fitted with the
+   weight exp(-a^2/2) max(1, a), P can be a polynomial, without a division. P and 2^f were
+   fitted by Lawson's iteration (Rice, "The approximation of functions", 1969). Beyond 13,
+   where P is wrong, the tail is set to 0. */
 SIMD_INLINE simd_float simd_gelu(simd_float x, simd_float *slope)
 {
     const float magic = 12582912.0f; /* 1.5 * 2^23: adding it rounds to an integer */

@@ -1,14 +1,15 @@
-/* Patches of an image as the rows of a matrix, and back; sums and copies of rows. */
+/* im2col and col2im: patches of an image as rows of a matrix, and back; sums and copies
+   of rows. */
 #include "simd.h"
 
-/* The columns s of a patch at output column q that lie inside the image. */
+/* The columns s of the patch at output column q that are inside the image. */
 SIMD_INLINE struct span patch_inside(const struct conv_shape *shape, int q)
 {
     int first = q * shape->stride - shape->pad;
     struct span s = {first < 0 ? -first : 0,
                      first + shape->s > shape->w ? shape->w - first : shape->s};
     if (s.begin > s.end)
-        s.begin = s.end = 0; /* a patch wholly in the padding */
+        s.begin = s.end = 0; /* all of the patch is padding */
     return s;
 }
 
@@ -95,7 +96,7 @@ void SIMD(fill_rows)(float *y, const float *bias, int rows, int columns, int ld)
         memcpy(y + (size_t)i * ld, bias, (size_t)columns * sizeof *y);
 }
 
-/* In chunks, so that no single sum grows long. */
+/* In chunks, which keeps rounding errors small. */
 void SIMD(sum_rows)(float *sum, const float *x, int rows, int columns, int ld)
 {
     enum { CHUNK = 256 };

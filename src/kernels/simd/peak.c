@@ -1,8 +1,8 @@
-/* The machine's peak, to measure the kernels by. */
+/* Yardsticks of the machine (kernels/lab.h). */
 #include "math.h"
 
 #if defined(__AVX512F__)
-#define CHAINS 24 /* enough to hide the latency, few enough for the registers */
+#define CHAINS 24 /* hide the latency and fit into the registers */
 #else
 #define CHAINS 12
 #endif

@@ -1,8 +1,8 @@
-/* Pooling of one image, vectors along the channels. */
+/* Pooling of one image; vectors run along the channels. */
 #include "bytes.h"
 #include "simd.h"
 
-/* The rows or columns of window i that lie inside [0, extent). */
+/* The rows or columns of window i that are inside [0, extent). */
 SIMD_INLINE struct span pool_window(const struct pool_shape *shape, int i, int extent)
 {
     int first = i * shape->stride - shape->pad;
@@ -53,8 +53,8 @@ void SIMD(maxpool_forward)(const struct pool_shape *shape, struct span rows,
     }
 }
 
-/* Rows of dx that belong to these output rows: from the first window on, up to the one
-   that follows. */
+/* The rows of dx that these output rows write: from the first row of the first window up
+   to the window behind the last. */
 static struct span pool_written_rows(const struct pool_shape *shape, struct span rows)
 {
     int first = rows.begin * shape->stride - shape->pad;
@@ -123,8 +123,8 @@ void SIMD(avgpool_forward)(const struct pool_shape *shape, struct span rows,
     }
 }
 
-/* Gathers the sum of dy first and scales it last, so that no product is fused into a sum
-   in one place and not in another. */
+/* Sums dy first and scales last, so that the compiler cannot fuse a product into the sum
+   in some places and not in others. */
 void SIMD(avgpool_backward)(const struct pool_shape *shape, struct span rows,
                             struct span channels, float *dx, const float *dy)
 {

@@ -1,8 +1,8 @@
 /*
- * simd: what the sources of this folder share. Each is compiled once for every
- * instruction set, with SIMD_LEVEL the suffix of its symbols (plain, v2, v3, v4).
+ * simd: shared by the sources of this folder. Each is compiled once for every instruction
+ * set; SIMD_LEVEL is the suffix of its symbols (plain, v2, v3, v4).
  *
- * Sums run in an order that depends on the shapes alone.
+ * The order of every sum depends on the shapes alone.
  */
 #ifndef LOCKSTEP_KERNELS_SIMD_SIMD_H
 #define LOCKSTEP_KERNELS_SIMD_SIMD_H
@@ -15,7 +15,7 @@
 #define SIMD_JOIN(a, b)  SIMD_JOIN_(a, b)
 #define SIMD(op)         SIMD_JOIN(op, SIMD_LEVEL)
 
-/* Declares op_LEVEL with the type that the table says. */
+/* Declares op_LEVEL with the type that it has in the table. */
 #define SIMD_DECLARE(op) extern __typeof__(*((struct kernels *)0)->op) SIMD(op)
 
 SIMD_DECLARE(relu_forward);

@@ -1,4 +1,4 @@
-/* The optimizer's passes over the flat vectors (update.h). */
+/* Optimizer steps over the flat vectors (kernels/update.h). */
 #include <math.h>
 
 #include "simd.h"
@@ -85,7 +85,7 @@ SIMD_INLINE void update_adamw_vector(const struct update_factors *f,
 void SIMD(update_sgd)(const struct update_factors *factors,
                       const struct update_vectors *vectors, size_t begin, size_t end)
 {
-    const struct update_factors f = *factors; /* stores cannot change the copies */
+    const struct update_factors f = *factors; /* copies: stores cannot change them */
     const struct update_vectors v = *vectors;
     size_t i = begin;
     for (; end - i >= SIMD_WIDTH; i += SIMD_WIDTH)

@@ -1,6 +1,6 @@
 /*
- * vector: GCC vector extensions as wide as the level's registers, with intrinsics where
- * the extensions say it badly.
+ * vector: GCC vector extensions as wide as the registers of the level, with intrinsics
+ * where the extensions give slow code.
  */
 #ifndef LOCKSTEP_KERNELS_SIMD_VECTOR_H
 #define LOCKSTEP_KERNELS_SIMD_VECTOR_H
@@ -29,7 +29,7 @@ typedef uint8_t simd_byte __attribute__((vector_size(SIMD_WIDTH)));
 #define SIMD_INLINE static inline __attribute__((always_inline))
 #define SIMD_ALL(x) ((simd_float){0} + (x))
 
-/* A vector that lies in memory whole. */
+/* A whole vector from memory. */
 SIMD_INLINE simd_float simd_full(const float *p)
 {
     simd_float v;
@@ -37,16 +37,16 @@ SIMD_INLINE simd_float simd_full(const float *p)
     return v;
 }
 
-/* The same pointer, but the compiler forgets how it was made: otherwise it turns every
-   sum of offsets in an unrolled loop into an invariant of its own and runs out of
-   registers for them. */
+/* The same pointer, but the compiler does not know how it was computed. Otherwise it
+   keeps every sum of offsets of an unrolled loop as an invariant and runs out of
+   registers. */
 SIMD_INLINE const float *simd_opaque(const float *p)
 {
     __asm__("" : "+r"(p));
     return p;
 }
 
-/* --- the first few lanes; memcpy of a variable length would keep v in memory --- */
+/* --- the first few lanes; memcpy of a variable length would force v into memory --- */
 
 #if defined(__AVX512F__)
 

@@ -56,6 +56,12 @@ static void test_text(void **state)
     assert_string_equal(text, "copy=42");
     assert_int_equal(strlen(wide), 9000);
     assert_int_equal(strspn(wide, "0"), 8999);
+    mem_append(&text, "%s", "");
+    assert_string_equal(text, "copy=42");
+    mem_append(&text, ", %s=%d", copy, 43);
+    assert_string_equal(text, "copy=42, copy=43");
+    mem_append(&empty, "%s", wide);
+    assert_string_equal(empty, wide);
     free(copy);
     free(empty);
     free(text);

@@ -44,6 +44,15 @@ static void test_phases(void **state)
     assert_true(phases.seconds[PHASE_BACKWARD] == 0);
 }
 
+static void test_move(void **state)
+{
+    (void)state;
+    struct phases phases = {{[PHASE_BACKWARD] = 5}};
+    phases_move(&phases, PHASE_BACKWARD, PHASE_REDUCE, 2);
+    assert_true(phases.seconds[PHASE_BACKWARD] == 3);
+    assert_true(phases.seconds[PHASE_REDUCE] == 2);
+}
+
 /* The rest makes the sum the wall time, however often it is taken. */
 static void test_close(void **state)
 {
@@ -75,9 +84,8 @@ static void test_names(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_now),
-        cmocka_unit_test(test_phases),
-        cmocka_unit_test(test_close),
+        cmocka_unit_test(test_now),   cmocka_unit_test(test_phases),
+        cmocka_unit_test(test_move),  cmocka_unit_test(test_close),
         cmocka_unit_test(test_names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,7 +1,7 @@
 /*
- * ranks: for tests that run on any number of ranks: one in the unit tests, several from
- * tests/mpi/comm.bats. A rank never fails alone, which would leave the others waiting:
- * what each has seen is agreed on first, and then all fail.
+ * ranks: for tests that run on any number of ranks: one in the unit tests, several in
+ * tests/mpi/comm.bats. A rank never fails alone, because the others would wait for it:
+ * the ranks agree on each result first, and then all fail.
  */
 #ifndef LOCKSTEP_TESTS_RANKS_H
 #define LOCKSTEP_TESTS_RANKS_H
@@ -29,11 +29,11 @@ static int rank, size;
 static bool all_good(bool good, const char *what, int line)
 {
     if (!good)
-        fprintf(stderr, "# rank %d, line %d: not so: %s\n", rank, line, what);
+        fprintf(stderr, "# rank %d, line %d: false: %s\n", rank, line, what);
     return comm_agree(comm, good ? ST_OK : ST_FAIL) == ST_OK;
 }
 
-/* Rank 0 alone tells how the tests went. */
+/* Only rank 0 prints results. */
 static void ranks_start(int *argc, char ***argv)
 {
     comm = comm_start(argc, argv);

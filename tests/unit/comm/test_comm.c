@@ -20,7 +20,7 @@ static void test_identity(void **state)
     ALL(*comm_version() && !strchr(comm_version(), '\n'));
 }
 
-/* Each rank in turn has trouble; everyone gets the worst. */
+/* Each rank in turn has trouble; all get the worst status. */
 static void test_agree(void **state)
 {
     (void)state;
@@ -28,7 +28,7 @@ static void test_agree(void **state)
     for (int i = 0; i < size; i++)
         ALL(comm_agree(comm, rank == i ? ST_FAIL : ST_OK) == ST_FAIL);
     const enum status failure[] = {ST_FAIL, ST_USAGE, ST_BUG};
-    for (int i = 0; i < 3; i++) { /* hidden by nobody who only stops early */
+    for (int i = 0; i < 3; i++) { /* not hidden by ranks that stop early */
         enum status st = rank == size - 1 ? failure[i] : ST_AGAIN;
         ALL(comm_agree(comm, st) == failure[i]);
     }
@@ -55,7 +55,7 @@ static void test_bcast(void **state)
 static void test_sum_and_max(void **state)
 {
     (void)state;
-    const uint64_t large = 1ull << 53; /* one more is lost in a double */
+    const uint64_t large = 1ull << 53; /* a double cannot hold one more */
     uint64_t n[3] = {(uint64_t)rank, large + 1, rank == 0};
     comm_sum_u64(comm, n, 3);
     ALL(n[0] == (uint64_t)(size * (size - 1) / 2));
@@ -65,7 +65,7 @@ static void test_sum_and_max(void **state)
     ALL(x[0] == -1.0 && x[1] == size - 1);
 }
 
-/* Bits of floats survive, signs, infinities and all. */
+/* The bits of floats survive, with signs and infinities. */
 static void test_merge(void **state)
 {
     (void)state;
@@ -148,7 +148,7 @@ static void test_shared(void **state)
 static void find_a_bug(void)
 {
     ASSERT(rank < size - 1);
-    for (;;) /* the others would wait for ever */
+    for (;;) /* without the abort hook the other ranks would wait for ever */
         comm_barrier(comm);
 }
 

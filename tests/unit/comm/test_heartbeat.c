@@ -1,4 +1,4 @@
-/* Two sockets of this host. Datagrams to oneself are not lost, but may take a moment. */
+/* Two sockets of this host: datagrams are not lost, but may take a moment. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -43,7 +43,7 @@ static int close_both(void **state)
     return 0;
 }
 
-/* The next one that b lets in. */
+/* Waits for the next heartbeat that b accepts. */
 static bool receive(int *rank, struct stall_sight *sight)
 {
     struct pollfd fd = {.fd = b, .events = POLLIN};
@@ -53,7 +53,7 @@ static bool receive(int *rank, struct stall_sight *sight)
     return false;
 }
 
-static void test_there_and_as_it_was(void **state)
+static void test_arrives_unchanged(void **state)
 {
     (void)state;
     struct stall_sight sight = {.beat = 0};
@@ -76,8 +76,9 @@ static void send_raw(const void *data, size_t bytes)
                      bytes);
 }
 
-/* Another job's, another rank count's, a stranger's: only the last one is let in. */
-static void test_what_does_not_fit_is_dropped(void **state)
+/* Datagrams of another job, of a rank that does not exist, of another program: only the
+   last one sent is accepted. */
+static void test_others_are_dropped(void **state)
 {
     (void)state;
     struct stall_sight sight, none = sent;
@@ -90,7 +91,7 @@ static void test_what_does_not_fit_is_dropped(void **state)
     heartbeat_send(a, token, -1, &sent, &to_b);
     heartbeat_send(a, token, 1, &none, &to_b);
     for (size_t bytes = 0; bytes <= sizeof junk; bytes += 4) {
-        memcpy(junk, &token, sizeof token); /* even with the right number */
+        memcpy(junk, &token, sizeof token); /* even with the right token */
         memset(junk + 40, 0, 4);
         if (bytes != 56)
             send_raw(junk, bytes);
@@ -109,7 +110,7 @@ static void test_nobody_there(void **state)
     struct heartbeat_address nowhere = to_b;
     heartbeat_close(b);
     b = -1;
-    for (int i = 0; i < 3; i++) /* errors of the first must not stop the others */
+    for (int i = 0; i < 3; i++) /* errors of earlier ones must not stop the others */
         heartbeat_send(a, token, 0, &sent, &nowhere);
     assert_false(heartbeat_receive(a, token, RANKS, &rank, &sight));
     heartbeat_send(-1, token, 0, &sent, &to_a);
@@ -126,9 +127,8 @@ static void test_tokens_differ(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_there_and_as_it_was, open_both, close_both),
-        cmocka_unit_test_setup_teardown(test_what_does_not_fit_is_dropped, open_both,
-                                        close_both),
+        cmocka_unit_test_setup_teardown(test_arrives_unchanged, open_both, close_both),
+        cmocka_unit_test_setup_teardown(test_others_are_dropped, open_both, close_both),
         cmocka_unit_test_setup_teardown(test_nobody_there, open_both, close_both),
         cmocka_unit_test(test_tokens_differ),
     };

@@ -1,5 +1,5 @@
-/* How the link between two ranks is measured. Run as is, and by mpirun on hosts that are
-   far from each other (tests/hosts/plan.bats). */
+/* The measurement of the link between two ranks. Run alone, and by mpirun on hosts with a
+   slow link between them (tests/hosts/plan.bats). */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -14,7 +14,7 @@
 
 static struct comm *comm;
 
-/* However long the way: what a long message takes besides is not lost in it. */
+/* The transfer time of a long message is not lost in a long latency. */
 static void test_measured(void **state)
 {
     (void)state;

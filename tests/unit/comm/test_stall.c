@@ -1,4 +1,4 @@
-/* Verdicts over what was seen, at times that are only told: nothing here waits. */
+/* What is judged from given states and times; nothing here waits. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,7 +12,7 @@
 
 enum { WARN = 60, TIMEOUT = 600, MANY = 12 };
 
-/* A job as it really is, and one watcher's view of it. */
+/* The true state of a job, and the view of one watcher. */
 static struct stall_sight real[MANY];
 static struct stall stall;
 static double now;
@@ -48,7 +48,7 @@ static void at(int rank, uint64_t step, enum where_part part, int layer, bool wa
                                           layer, waiting};
 }
 
-/* A second goes by; ranks with a bit in `silent` give no sign of themselves. */
+/* One second later; ranks with a bit in `silent` are not seen. */
 static enum stall_news second(unsigned silent)
 {
     now++;
@@ -61,7 +61,7 @@ static enum stall_news second(unsigned silent)
     return stall_judge(&stall, now);
 }
 
-/* Seconds until there is news, at most `most`. */
+/* Seconds until there is news; at most `most`. */
 static int until_news(unsigned silent, int most, enum stall_news *news)
 {
     *news = STALL_NONE;
@@ -91,7 +91,7 @@ static const char *say_over(void)
     return text;
 }
 
-static void test_who_moves_is_left_alone(void **state)
+static void test_slow_ranks_are_not_reported(void **state)
 {
     (void)state;
     enum stall_news news;
@@ -100,7 +100,7 @@ static void test_who_moves_is_left_alone(void **state)
         all_wait_at((uint64_t)s);
         assert_int_equal(second(0), STALL_NONE);
     }
-    /* Rank 2 takes hours, and the others wait; but it makes a move every 50 seconds. */
+    /* Rank 2 takes hours while the others wait, but it makes a move every 50 seconds. */
     for (int i = 0; i < 100; i++) {
         at(2, 1000, WHERE_BACKWARD, i % 5, false);
         until_news(0, 50, &news);
@@ -128,7 +128,7 @@ static void test_a_stopped_rank(void **state)
                         "for 600 s");
 }
 
-/* A process that was stopped inside MPI waits, but nobody can be waited for there. */
+/* A process that is stopped while it waits holds the job up all the same. */
 static void test_stopped_while_it_waits(void **state)
 {
     (void)state;
@@ -149,7 +149,7 @@ static void test_stuck_in_a_file(void **state)
     at(0, 50, WHERE_CHECKPOINT, -1, false);
     second(0);
     assert_int_equal(until_news(0, 9999, &news), WARN);
-    assert_int_equal(news, STALL_WARNING); /* rank 1 speaks: 0 is busy */
+    assert_int_equal(news, STALL_WARNING); /* rank 1 reports: 0 is stuck */
     assert_string_equal(say(), "rank 0 (n1) has been at step 50, checkpoint, for 60 s");
 }
 
@@ -197,7 +197,7 @@ static void test_all_wait(void **state)
     assert_string_equal(say_over(), "the job goes on: it stood still for 61 s");
 }
 
-/* Of a rank on another node only the last word is known. */
+/* Only the last heartbeat of a rank on another node is known. */
 static void test_behind_a_cut_link(void **state)
 {
     (void)state;
@@ -214,7 +214,7 @@ static void test_behind_a_cut_link(void **state)
         "rank 2 (n2) has been silent for 61 s, last heard of at step 410, layer "
         "linear2 backward; rank 0 waits at step 413, reduce, rank 1 waits at step "
         "412, reduce; also late: rank 3 (n2), rank 4 (n2), rank 5 (n2) and 2 more");
-    /* On its side of the link, rank 2 speaks. */
+    /* On the other side of the link, rank 2 reports. */
     stall_release(&stall);
     begin(8, 2, 2);
     for (int r = 0; r < 8; r++)
@@ -229,7 +229,7 @@ static void test_behind_a_cut_link(void **state)
                         "rank 1 (n1)");
 }
 
-/* A firewall is no proof of death. */
+/* A rank that was never seen may be behind a firewall: it is not blamed. */
 static void test_never_heard_of(void **state)
 {
     (void)state;
@@ -244,13 +244,13 @@ static void test_never_heard_of(void **state)
     second(0x0c);
     assert_int_equal(until_news(0x0c, 9999, &news), WARN);
     assert_string_equal(say(), "all ranks wait for each other, for 60 s: rank 0 waits at "
-                               "step 5, reduce; nothing was ever heard of rank 2 (n2), "
+                               "step 5, reduce; no heartbeat ever came from rank 2 (n2), "
                                "rank 3 (n2)");
     assert_int_equal(until_news(0x0c, 9999, &news), TIMEOUT - WARN);
     assert_int_equal(news, STALL_END);
 }
 
-/* Who sees only its own node learns from a monitor that others move. */
+/* A rank that sees only its own node learns from a monitor that others move. */
 static void test_far_moves_keep_off_the_last_resort(void **state)
 {
     (void)state;
@@ -259,17 +259,17 @@ static void test_far_moves_keep_off_the_last_resort(void **state)
     for (int r = 0; r < 6; r++)
         stall.rank[r].monitor = r < 2;
     all_wait_at(1);
-    unsigned unseen = 0x0e; /* hears of rank 0 and of its node alone */
+    unsigned unseen = 0x0e; /* it sees only rank 0 and its own node */
     for (int s = 0; s < 2000; s++) {
         real[0].seen += s % 100 == 0;
         assert_int_equal(second(unseen), STALL_NONE);
     }
     int left = until_news(unseen, 9999, &news);
-    assert_int_equal(news, STALL_LAST_RESORT); /* it never speaks before that */
+    assert_int_equal(news, STALL_LAST_RESORT); /* it never reports before that */
     assert_in_range(left, TIMEOUT + STALL_GRACE - 100, TIMEOUT + STALL_GRACE);
 }
 
-static void test_who_has_ended_is_not_missed(void **state)
+static void test_ended_ranks_are_not_missed(void **state)
 {
     (void)state;
     enum stall_news news;
@@ -283,7 +283,7 @@ static void test_who_has_ended_is_not_missed(void **state)
     assert_string_equal(say(), "rank 2 (n1) has been at step 50, checkpoint, for 60 s");
 }
 
-/* All stuck in one file server: the lowest whose thread runs says so. */
+/* All ranks are stuck in one file server: the lowest whose watch runs reports. */
 static void test_all_stuck(void **state)
 {
     (void)state;
@@ -304,7 +304,7 @@ static void test_all_stuck(void **state)
         say_over(), "rank 0 (n1) moves again: it and 2 more held the job up for 61 s");
 }
 
-/* Who ends the job dies of it, which is no reason for the next one to speak. */
+/* The rank that ends the job ends with it; the next one must not report as well. */
 static void test_one_ends_the_job(void **state)
 {
     (void)state;
@@ -319,8 +319,8 @@ static void test_one_ends_the_job(void **state)
     assert_int_equal(news, STALL_LAST_RESORT);
 }
 
-/* Whatever has happened: of those who run and see the same, exactly one speaks. */
-static void test_one_speaks(void **state)
+/* In any situation exactly one of the ranks that run and see the same reports. */
+static void test_one_reports(void **state)
 {
     (void)state;
     for (int round = 0; round < 2000; round++) {
@@ -346,7 +346,7 @@ static void test_one_speaks(void **state)
     }
 }
 
-/* However many ranks and however long their names: it is cut, never overrun. */
+/* With many ranks and long names the text is cut, never overrun. */
 static void test_long_names(void **state)
 {
     (void)state;
@@ -370,7 +370,7 @@ static void test_long_names(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_teardown(test_who_moves_is_left_alone, finish),
+        cmocka_unit_test_teardown(test_slow_ranks_are_not_reported, finish),
         cmocka_unit_test_teardown(test_a_stopped_rank, finish),
         cmocka_unit_test_teardown(test_stopped_while_it_waits, finish),
         cmocka_unit_test_teardown(test_stuck_in_a_file, finish),
@@ -379,10 +379,10 @@ int main(void)
         cmocka_unit_test_teardown(test_behind_a_cut_link, finish),
         cmocka_unit_test_teardown(test_never_heard_of, finish),
         cmocka_unit_test_teardown(test_far_moves_keep_off_the_last_resort, finish),
-        cmocka_unit_test_teardown(test_who_has_ended_is_not_missed, finish),
+        cmocka_unit_test_teardown(test_ended_ranks_are_not_missed, finish),
         cmocka_unit_test_teardown(test_all_stuck, finish),
         cmocka_unit_test_teardown(test_one_ends_the_job, finish),
-        cmocka_unit_test(test_one_speaks),
+        cmocka_unit_test(test_one_reports),
         cmocka_unit_test_teardown(test_long_names, finish),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

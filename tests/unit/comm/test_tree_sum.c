@@ -1,4 +1,4 @@
-/* The fixed tree's sums over any number of ranks, by every algorithm. */
+/* Sums over any number of ranks, by every algorithm. */
 #include "ranks.h"
 
 #include "base/mem.h"
@@ -28,8 +28,7 @@ static float node_sum(int begin, int end, int i)
     return node_sum(begin, m, i) + node_sum(m, end, i);
 }
 
-/* This rank's maximal nodes, as vectors; one after the other in `memory` if there is any.
- */
+/* The vectors of this rank's maximal nodes; one after the other in `memory`, if given. */
 static int make_parts(int n, int count, float *memory, float *parts[TREE_NODES_MAX])
 {
     struct tree_node nodes[TREE_NODES_MAX];
@@ -44,7 +43,7 @@ static int make_parts(int n, int count, float *memory, float *parts[TREE_NODES_M
     return k;
 }
 
-/* From the last element to the first, as backward makes them final; one is empty. */
+/* From the last element to the first, as backward finishes them; a piece may be empty. */
 static double sum_in_pieces(int n, float *const *parts, float *sum, int count, int pieces)
 {
     for (int i = pieces; i > 0; i--) {
@@ -57,10 +56,10 @@ static double sum_in_pieces(int n, float *const *parts, float *sum, int count, i
     return comm_tree_wait(comm);
 }
 
-static float *vectors; /* of comm_vectors; NULL: parts are anywhere */
+static float *vectors; /* of comm_vectors; NULL: the parts are elsewhere */
 
-/* The sum has the serial tree's bits, stays in its bounds, and leaves the parts alone.
-   pieces 0: in one call. */
+/* The sum has the bits of the recursive definition, stays in its bounds and does not
+   change the parts. pieces 0: by comm_tree_sum. */
 static bool tree_sum_is_right(int n, int count, int pieces)
 {
     float *parts[TREE_NODES_MAX], *before[TREE_NODES_MAX];
@@ -88,7 +87,7 @@ static bool tree_sum_is_right(int n, int count, int pieces)
     return good;
 }
 
-/* Whatever is fastest, and all algorithms, those that do not apply among them. */
+/* By "auto" and all algorithms, also those that do not apply. */
 static void by_all(void (*sums)(void))
 {
     for (int i = 0; comm_tree_names[i]; i++) {
@@ -97,8 +96,8 @@ static void by_all(void (*sums)(void))
     }
 }
 
-/* Lengths shorter than the number of ranks, of no whole cache line, growing and
-   shrinking; fewer grains than ranks among them. */
+/* Lengths shorter than the number of ranks, and not of whole cache lines, growing and
+   shrinking; also fewer grains than ranks. */
 static void sums_of_all_lengths(void)
 {
     static const int counts[] = {1, 2, 3, 15, 16, 17, 64, 100, COUNT, 5};
@@ -128,7 +127,7 @@ static void test_tree_pieces(void **state)
     by_all(sums_in_pieces);
 }
 
-/* Longer than what is added in one go. */
+/* Longer than what is added at once. */
 static void test_tree_long(void **state)
 {
     (void)state;
@@ -148,8 +147,8 @@ static void test_tree_long(void **state)
     free(sum);
 }
 
-/* Pieces change hands among algorithms, and what each keeps from the last one is right.
- */
+/* The algorithm changes from sum to sum: none is disturbed by what another one left in
+   the pieces. */
 static void test_tree_turns(void **state)
 {
     (void)state;
@@ -163,7 +162,7 @@ static void test_tree_turns(void **state)
     comm_tree_use(comm, "auto");
 }
 
-/* Parts where the node's other ranks can read them, and then again not. */
+/* Parts that the other ranks of the node can read, and later parts that they cannot. */
 static void test_tree_vectors(void **state)
 {
     (void)state;
@@ -181,8 +180,7 @@ static void test_tree_vectors(void **state)
     by_all(sums_in_pieces);
 }
 
-/* Shares whose borders are multiples of some number of grains: each grain has one owner,
-   and the sums are the same. */
+/* Aligned shares: each grain has one owner, and the sums are the same. */
 static void test_tree_shares(void **state)
 {
     (void)state;

@@ -1,7 +1,6 @@
 /*
- * The watch's thread on a single rank: the main thread does not move, then does. Each
- * case is a process of its own, with an MPI of its own. Several ranks:
- * tests/mpi/stall.bats.
+ * The thread of the watch on a single rank, whose main thread stands still and then
+ * moves. Each case runs MPI in a process of its own. Several ranks: tests/mpi/stall.bats.
  */
 #include "../base/capture.h"
 
@@ -25,8 +24,8 @@ static struct comm_watch *start(double warn, double timeout)
     return comm_watch_start(comm, warn, timeout);
 }
 
-/* Without a move, until stderr (a file) has grown past *size. */
-static void until_it_speaks(off_t *size)
+/* Makes no move until stderr (a file) has grown past *size. */
+static void until_it_reports(off_t *size)
 {
     struct stat now;
     do {
@@ -44,9 +43,9 @@ static int stand_and_go(void)
     for (uint64_t step = 7; step < 9; step++) {
         where_step(step);
         where_layer(WHERE_FORWARD, 2);
-        until_it_speaks(&size);
+        until_it_reports(&size);
         where_mark(WHERE_UPDATE);
-        until_it_speaks(&size);
+        until_it_reports(&size);
     }
     comm_watch_stop(watch);
     comm_finish(comm);
@@ -94,7 +93,7 @@ static void test_ended(void **state)
     assert_non_null(strstr(c.err, "; ending the job (--stall-timeout 1)\n"));
 }
 
-/* A pipe that nobody reads from, full: what is written to it waits for ever. */
+/* A full pipe without a reader: writing to it blocks for ever. */
 static int full_pipe(void)
 {
     static char block[4096];
@@ -108,8 +107,8 @@ static int full_pipe(void)
     return ends[1];
 }
 
-/* The main thread stands in the midst of a line of the log, as behind a Ctrl-S. */
-static int stuck_in_its_words(void)
+/* The main thread blocks in a line of the log, as after Ctrl-S. */
+static int stuck_in_the_log(void)
 {
     start(0.3, 0.6);
     where_step(5);
@@ -131,14 +130,14 @@ static int silenced(void)
 static void test_ended_though_the_log_is_stuck(void **state)
 {
     (void)state;
-    struct captured c = capture(stuck_in_its_words);
+    struct captured c = capture(stuck_in_the_log);
     assert_int_equal(c.code, 1);
     assert_non_null(strstr(c.err, ") has been at step 5, for "));
     assert_non_null(strstr(c.err, "; ending the job (--stall-timeout 1)\n"));
     assert_int_equal(capture(silenced).code, 1);
 }
 
-/* In this program MPI_Abort hangs, where it is told to. */
+/* MPI_Abort of this program hangs when it is told to. */
 static bool abort_hangs;
 
 int MPI_Abort(MPI_Comm world, int code)
@@ -178,7 +177,7 @@ static int bug_in_a_thread_at_the_end(void)
     abort_hangs = true;
     thread_start(&thread, find_a_bug, NULL);
     usleep(300000);
-    comm_watch_stop(watch); /* gives 2010 seconds to those that have them */
+    comm_watch_stop(watch); /* its deadline of 2010 s must not replace that of the bug */
     pthread_join(thread, NULL);
     return 4;
 }
@@ -223,7 +222,7 @@ static int again_and_again(void)
     comm_watch_stop(watch);
     comm_watch_stop(NULL);
     comm_finish(comm);
-    return (int)alarm(0) > 0 ? 0 : 4; /* time to leave runs */
+    return (int)alarm(0) > 0 ? 0 : 4; /* the deadline of the last stop is set */
 }
 
 static void test_started_and_stopped(void **state)

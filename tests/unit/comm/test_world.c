@@ -1,4 +1,4 @@
-/* What the algorithms of the fixed tree are counted to send, in worlds of any size. */
+/* Costs of the algorithms, in worlds of any size. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -60,8 +60,8 @@ static struct comm_work over(double bandwidth, int per_node, int nodes)
     return comm_world_work(&world, world.ranks, FLOATS);
 }
 
-/* Half of the vector, a quarter, an eighth ..., there and back, however many ranks share
-   a node: the rest of it is done in their memory. */
+/* Half of the vector, a quarter, an eighth ..., there and back, however many ranks a node
+   has: within a node they use shared memory. */
 static void test_halving_between_nodes(void **state)
 {
     (void)state;
@@ -73,7 +73,8 @@ static void test_halving_between_nodes(void **state)
         assert_true(work.rounds == 12);
         assert_true((work.meetings > 0) == (per_node > 1));
     }
-    struct comm_work odd = over(1e8, 3, 64); /* two nodes of the tree to each machine */
+    struct comm_work odd =
+        over(1e8, 3, 64); /* each node of the cluster holds two nodes of the tree */
     assert_string_equal(odd.name, "levels-halving");
     assert_true(odd.floats < 3.0 * FLOATS && odd.rounds == 12);
 }
@@ -88,7 +89,7 @@ static void test_link(void **state)
     assert_true(over(1e8, 2, 2).floats == FLOATS);
 }
 
-/* Shares that are no single nodes of the tree take more. */
+/* Shares that are not single nodes of the tree cost more. */
 static void test_odd_shares(void **state)
 {
     (void)state;

@@ -120,6 +120,7 @@ static void test_attributes(void **state)
     assert_int_equal(h5file_put_texts(file, "/new/group", "classes", names, 3), ST_OK);
     assert_int_equal(h5file_put_f64(file, "/", "mean", 0.1), ST_OK);
     assert_int_equal(h5file_put_u64(file, "/", "big", UINT64_MAX), ST_OK);
+    assert_int_equal(h5file_put_hash(file, "/", "hash", 0xfedcba9876543210u), ST_OK);
     file = reopen(file);
     char *text, **texts;
     int count;
@@ -142,6 +143,11 @@ static void test_attributes(void **state)
     assert_int_equal(h5file_get_u64(file, "/", "big", &whole), ST_OK);
     assert_true(whole == UINT64_MAX);
     assert_int_equal(h5file_get_f64(file, "/", "big", &real), ST_OK);
+    assert_int_equal(h5file_get_hash(file, "/", "hash", &whole), ST_OK);
+    assert_true(whole == 0xfedcba9876543210u);
+    assert_int_equal(h5file_get_text(file, "/", "hash", &text), ST_OK);
+    assert_string_equal(text, "fedcba9876543210");
+    free(text);
     assert_true(h5file_has_attr(file, "/", "mean"));
     assert_false(h5file_has_attr(file, "/", "median"));
     h5file_close(file);
@@ -156,7 +162,10 @@ static void test_attribute_trouble(void **state)
     uint64_t whole;
     assert_int_equal(h5file_put_text(file, "/", "source", "x"), ST_OK);
     assert_int_equal(h5file_put_f64(file, "/", "mean", 0.5), ST_OK);
+    assert_int_equal(h5file_put_text(file, "/", "sign", "-123456789abcdef"), ST_OK);
     file = reopen(file);
+    assert_int_equal(h5file_get_hash(file, "/", "sign", &whole), ST_FAIL);
+    expect_said("is not a hash of 16 hex digits");
     assert_int_equal(h5file_get_text(file, "/", "origin", &text), ST_FAIL);
     expect_said("has no attribute 'origin' on '/'");
     assert_int_equal(h5file_get_text(file, "/", "mean", &text), ST_FAIL);

@@ -1,4 +1,4 @@
-/* What is read is what was written, or nothing. */
+/* A checkpoint is read exactly as it was written, or refused. */
 #include "checkpoint_run.h"
 
 static enum status read_weights(const struct model *model, const char *path,
@@ -15,7 +15,7 @@ static enum status read_weights(const struct model *model, const char *path,
     return st;
 }
 
-/* The same shapes, drawn to be overwritten. */
+/* A state of the same shapes with other values, to be overwritten. */
 static void state_like(const struct run *run, struct run_state *state)
 {
     *state = run->state;
@@ -46,7 +46,7 @@ static bool same_info(const struct checkpoint_info *a, const struct checkpoint_i
     return same && memcmp(&a->progress, &b->progress, sizeof a->progress) == 0;
 }
 
-/* ST_OK only with everything as it was written. */
+/* *same: everything is as it was written. */
 static enum status read_back(const struct run *run, const char *path, bool *same)
 {
     struct run_state state;
@@ -89,7 +89,7 @@ static void test_round_trip(void **state)
     }
 }
 
-/* A user's weights are the averaged ones where there are any. */
+/* The weights to compute with are the averaged ones if there are any. */
 static void test_weights(void **state)
 {
     (void)state;
@@ -112,7 +112,7 @@ static void test_weights(void **state)
 
 /* --- damage --- */
 
-/* Where `bytes` bytes of a file's content are `data`. */
+/* The offset in a file's content at which `data` stands. */
 static size_t place_of(const char *text, size_t size, const void *data, size_t bytes)
 {
     char *at = memmem(text, size, data, bytes);

@@ -1,4 +1,4 @@
-/* A checkpoint as a file: its hash, what is none, what cannot be written. */
+/* A checkpoint as a file: its hash, files that are none, files that cannot be written. */
 #include "checkpoint_run.h"
 
 #include "io/h5file.h"
@@ -16,9 +16,7 @@ static void content_hash(const struct run *run, char hash[17])
     h5file_close(file);
 }
 
-/* The hash is over all that a resume takes from the attributes, and not over who wrote
- * it.
- */
+/* The hash covers all attributes that a resume needs, and not what wrote the file. */
 static void test_content_hash(void **state)
 {
     (void)state;
@@ -63,7 +61,7 @@ static void test_other_files(void **state)
     expect_said("text.h5'");
 }
 
-/* A checkpoint that cannot be written leaves the one before it, and nothing else. */
+/* A checkpoint that cannot be written leaves the previous one, and no other file. */
 static void test_write_fails(void **state)
 {
     (void)state;

@@ -2,7 +2,7 @@
 
 #include "train/checkpoint.h"
 
-static void fill(const char *folder, const char *const *names)
+static void create_files(const char *folder, const char *const *names)
 {
     assert_int_equal(fs_make_folder(scratch_path(folder)), ST_OK);
     for (int i = 0; names[i]; i++) {
@@ -33,7 +33,7 @@ static void test_path(void **state)
     assert_string_equal(path, "run/checkpoints/step-000000000123.h5");
 }
 
-/* Newest first; only what has a checkpoint's name. */
+/* Newest first; only files with a checkpoint's name. */
 static void test_list(void **state)
 {
     (void)state;
@@ -53,7 +53,7 @@ static void test_list(void **state)
                                         "step-000000000020.h5", "step-000000000009.h5"};
     char **paths;
     int count;
-    fill("list", made);
+    create_files("list", made);
     assert_int_equal(checkpoint_list(scratch_path("list"), &paths, &count), ST_OK);
     assert_int_equal(count, 4);
     for (int i = 0; i < 4; i++) {
@@ -66,8 +66,8 @@ static void test_list(void **state)
     fs_free_list(paths, count);
 }
 
-/* The newest stay, and all that is not a numbered checkpoint; what killed writers left
-   goes. */
+/* The newest checkpoints stay, and files that are no numbered checkpoint; temporary files
+   of killed writers go. */
 static void test_prune(void **state)
 {
     (void)state;
@@ -85,7 +85,7 @@ static void test_prune(void **state)
         "step-3.h5", NULL};
     static const char *const one[] = {"best.h5", "notes.txt", "step-000000000010.h5",
                                       "step-3.h5", NULL};
-    fill("prune", made);
+    create_files("prune", made);
     assert_int_equal(checkpoint_prune(scratch_path("prune"), 2, 10), ST_OK);
     expect_files("prune", two);
     assert_int_equal(checkpoint_prune(scratch_path("prune"), 9, 10), ST_OK);
@@ -96,7 +96,8 @@ static void test_prune(void **state)
     expect_said("cannot read folder");
 }
 
-/* A later one that nobody could read does not cost the run its newest good one. */
+/* A later checkpoint, which could not be read, does not count: the newest good one stays.
+ */
 static void test_prune_before_damage(void **state)
 {
     (void)state;
@@ -104,7 +105,7 @@ static void test_prune_before_damage(void **state)
                                        "step-000000000100.h5", NULL};
     static const char *const left[] = {"step-000000000006.h5", "step-000000000100.h5",
                                        NULL};
-    fill("damaged", made);
+    create_files("damaged", made);
     assert_int_equal(checkpoint_prune(scratch_path("damaged"), 1, 6), ST_OK);
     expect_files("damaged", left);
 }

@@ -18,7 +18,7 @@ static void model_small(struct model *model)
 
 enum { THREADS = 7, GRAINS = 20, FIRST = 5 };
 
-/* What the threads of one crew say about sharing grains [FIRST, FIRST + grains). */
+/* Checks how the threads of a crew share grains [FIRST, FIRST + grains). */
 static void check_lanes(const struct crew *crew, int grains)
 {
     int taken[GRAINS] = {0}, members[THREADS] = {0}, size[THREADS] = {0}, idle = 0;
@@ -54,7 +54,7 @@ static void check_lanes(const struct crew *crew, int grains)
     assert_int_equal(idle, !crew->plan.teams ? crew->plan.threads - lanes : 0);
 }
 
-/* Every grain is taken by exactly one lane, every thread has its place. */
+/* Every grain is taken by exactly one lane, and every thread is in one lane. */
 static void test_lanes(void **state)
 {
     (void)state;
@@ -99,7 +99,7 @@ static void test_all(void **state)
     model_release(&model);
 }
 
-/* A stage in the middle has workspaces for every round in flight, each lane its own. */
+/* A middle stage has workspaces for every round in flight, and each lane has its own. */
 static void test_slots(void **state)
 {
     (void)state;

@@ -5,7 +5,7 @@
 
 enum { CLASSES = 3 };
 
-/* A matrix and nothing else, as large as the metrics want it. */
+/* An evaluation with the given matrix. */
 static void add_eval(struct metrics *metrics, const struct metrics_eval *entry,
                      const int32_t *matrix)
 {
@@ -17,7 +17,7 @@ static void add_eval(struct metrics *metrics, const struct metrics_eval *entry,
     confusion_release(&confusion);
 }
 
-static void fill(struct metrics *metrics, int trains, int evals)
+static void metrics_fill(struct metrics *metrics, int trains, int evals)
 {
     metrics_init(metrics, CLASSES);
     for (int i = 0; i < trains; i++) {
@@ -74,7 +74,7 @@ static uint64_t read_file(struct metrics *metrics, const char *path)
     return hash;
 }
 
-/* From nothing at all to more than the first rooms hold; what was read can be added to.
+/* From no entries to more than the first allocation holds; what was read can be added to.
  */
 static void test_round_trip(void **state)
 {
@@ -83,12 +83,12 @@ static void test_round_trip(void **state)
     for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++) {
         struct metrics metrics, again, more;
         int trains = counts[i], evals = counts[7 - i];
-        fill(&metrics, trains, evals);
+        metrics_fill(&metrics, trains, evals);
         metrics_init(&again, CLASSES);
         uint64_t hash = write_file(&metrics, scratch_path("metrics.h5"));
         assert_true(read_file(&again, scratch_path("metrics.h5")) == hash);
         expect_same(&metrics, &again);
-        fill(&more, 40, 40);
+        metrics_fill(&more, 40, 40);
         for (int j = 0; j < 40; j++) {
             const int32_t matrix[CLASSES * CLASSES] = {0};
             metrics_add_train(&again, &more.train[j]);
@@ -112,7 +112,7 @@ static void test_copy(void **state)
     metrics_init(&copy, CLASSES);
     for (int i = 0; i < 4; i++) {
         struct metrics metrics;
-        fill(&metrics, counts[i], counts[3 - i]);
+        metrics_fill(&metrics, counts[i], counts[3 - i]);
         metrics_copy(&copy, &metrics);
         expect_same(&metrics, &copy);
         metrics_release(&metrics);
@@ -120,7 +120,7 @@ static void test_copy(void **state)
     metrics_release(&copy);
 }
 
-/* Of many classes, or after many evaluations, the newest matrices are kept. */
+/* With many classes, or after many evaluations, only the newest matrices are kept. */
 static void test_confusions_are_bounded(void **state)
 {
     (void)state;
@@ -214,8 +214,8 @@ static void test_read_replaces(void **state)
 {
     (void)state;
     struct metrics few, many;
-    fill(&few, 2, 1);
-    fill(&many, 100, 100);
+    metrics_fill(&few, 2, 1);
+    metrics_fill(&many, 100, 100);
     write_file(&few, scratch_path("few.h5"));
     read_file(&many, scratch_path("few.h5"));
     expect_same(&few, &many);
@@ -227,7 +227,7 @@ static void test_hash_sees_values(void **state)
 {
     (void)state;
     struct metrics metrics;
-    fill(&metrics, 5, 5);
+    metrics_fill(&metrics, 5, 5);
     uint64_t hash = write_file(&metrics, scratch_path("a.h5"));
     assert_true(write_file(&metrics, scratch_path("b.h5")) == hash);
     metrics.train[3].lr += 1e-15;
@@ -244,7 +244,7 @@ static void test_save(void **state)
     struct metrics metrics, again;
     struct h5file *file;
     char *format;
-    fill(&metrics, 3, 2);
+    metrics_fill(&metrics, 3, 2);
     assert_int_equal(metrics_save(&metrics, scratch_path("saved.h5")), ST_OK);
     metrics_init(&again, CLASSES);
     read_file(&again, scratch_path("saved.h5"));
@@ -267,7 +267,7 @@ static void test_refused(void **state)
     struct metrics metrics, other;
     struct h5file *file;
     uint64_t hash = 0;
-    fill(&metrics, 3, 2);
+    metrics_fill(&metrics, 3, 2);
     write_file(&metrics, scratch_path("three.h5"));
     metrics_init(&other, CLASSES + 1);
     assert_int_equal(h5file_open(&file, scratch_path("three.h5")), ST_OK);

@@ -65,7 +65,7 @@ static void test_chunks(void **unused)
     norm_release(&norm);
 }
 
-/* Threads take all chunks, none twice, and change no bit. */
+/* Threads take each chunk once, and their number changes no bit. */
 static void test_threads(void **unused)
 {
     (void)unused;

@@ -6,14 +6,14 @@ static const char *const lines[] = {"conv 4 kernel=3", "maxpool 2", "gelu",
                                     "flatten",         "linear 5",  "linear 3",
                                     "logsoftmax",      NULL};
 
-static void make(struct model *model)
+static void make_model(struct model *model)
 {
     struct model_spec spec = spec_of(lines);
     assert_int_equal(model_init(model, &spec, (struct shape){9, 9, 1}, 3, 8), ST_OK);
     model_spec_release(&spec);
 }
 
-/* Lanes, and the threads of one, for plans and grains. */
+/* The number of lanes, and the threads of the largest, by plan and grains. */
 static void test_rule(void **state)
 {
     (void)state;
@@ -35,7 +35,7 @@ static void test_text(void **state)
     (void)state;
     struct model model;
     struct parallel_plan plan, back;
-    make(&model);
+    make_model(&model);
     assert_int_equal(model.ops, 5); /* the first three layers are one */
     plan_init(&plan, 4);
     plan.lanes = 2;
@@ -55,7 +55,7 @@ static void test_text(void **state)
     assert_int_equal(back.lanes, 2);
     assert_true(back.teams);
     assert_int_equal(back.bucket, 1000);
-    for (size_t i = strlen(text); i-- > 0;) { /* no beginning of it will do */
+    for (size_t i = strlen(text); i-- > 0;) { /* no prefix is accepted */
         text[i] = '\0';
         assert_false(plan_read(&back, &model, text));
     }
@@ -98,7 +98,7 @@ static void test_damaged(void **state)
     };
     struct model model;
     struct parallel_plan plan;
-    make(&model);
+    make_model(&model);
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
         assert_false(plan_read(&plan, &model, texts[i]));
     model_release(&model);

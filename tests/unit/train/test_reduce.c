@@ -47,7 +47,8 @@ static float node_sum(int begin, int end, int i)
     return node_sum(begin, m, i) + node_sum(m, end, i);
 }
 
-/* What is left are the maximal nodes of [begin, end), with the serial tree's bits. */
+/* The parts left are the maximal nodes of [begin, end), with the bits of the definition.
+ */
 static void check_parts(struct reduce *reduce, int lanes, int begin, int end)
 {
     struct tree_node nodes[TREE_NODES_MAX];
@@ -72,8 +73,8 @@ static void push_share(struct reduce *reduce, int lane, const struct team *team,
     }
 }
 
-/* Lanes one after the other, then the joining by `members` threads, one after the other:
-   none of them waits for another. */
+/* The lanes, and then the members of the team that joins them, run one after the other in
+   this thread. */
 static void reduce_range(struct reduce *reduce, int n, int lanes, int members, int begin,
                          int end)
 {
@@ -90,7 +91,8 @@ static void reduce_range(struct reduce *reduce, int n, int lanes, int members, i
     check_parts(reduce, lanes, begin, end);
 }
 
-/* All ranges that a rank can own in batches of up to 24 grains; one reduce serves all. */
+/* All ranges that a rank can own in batches of up to 24 grains, with one struct reduce.
+ */
 static void test_ranges(void **state)
 {
     (void)state;
@@ -104,7 +106,7 @@ static void test_ranges(void **state)
     release(&reduce);
 }
 
-/* One lane with just the room that it asked for takes the longest and worst ranges. */
+/* The memory of reduce_floats is enough for the longest ranges, wherever they begin. */
 static void test_room(void **state)
 {
     (void)state;
@@ -119,7 +121,7 @@ static void test_room(void **state)
     }
 }
 
-/* A lane that takes the whole batch needs less, also for shorter batches. */
+/* A lane that has the whole batch needs less memory, also for shorter batches. */
 static void test_room_for_all(void **state)
 {
     (void)state;
@@ -135,8 +137,8 @@ static void test_room_for_all(void **state)
     assert_true(reduce_floats(part) > reduce_floats(all));
 }
 
-/* Vectors that become final range by range, from the end, with the place in the stack
-   taken before any of it is; then joined range by range, too. */
+/* Vectors become final range by range, from the end, after their place in the stack was
+   taken; then they are joined range by range. */
 static void test_promises(void **state)
 {
     (void)state;
@@ -164,15 +166,15 @@ static void test_promises(void **state)
 
 /* --- with threads --- */
 
-struct job {
+struct reduce_job {
     struct reduce *reduce;
     struct team_shared shared[LANES], everyone;
     int lanes, members, begin, end;
 };
 
-static void work(void *context, int thread)
+static void reduce_work(void *context, int thread)
 {
-    struct job *job = context;
+    struct reduce_job *job = context;
     int lane = thread / job->members, b, e;
     struct team team = {.size = job->members,
                         .index = thread % job->members,
@@ -185,7 +187,7 @@ static void work(void *context, int thread)
     reduce_join_range(job->reduce, job->lanes, &all, 0, COUNT);
 }
 
-/* Lanes of one to three threads, at the same time. */
+/* Lanes of one to three threads, all in parallel. */
 static void test_teams(void **state)
 {
     (void)state;
@@ -194,13 +196,13 @@ static void test_teams(void **state)
     for (int lanes = 1; lanes <= LANES; lanes++) {
         for (int members = 1; lanes * members <= 4; members++) {
             for (int n = 1; n <= GRAINS; n += 23) {
-                struct job job = {.reduce = &reduce,
-                                  .lanes = lanes,
-                                  .members = members,
-                                  .begin = n / 3,
-                                  .end = n};
+                struct reduce_job job = {.reduce = &reduce,
+                                         .lanes = lanes,
+                                         .members = members,
+                                         .begin = n / 3,
+                                         .end = n};
                 reduce_begin(&reduce, n);
-                team_run(lanes * members, work, &job);
+                team_run(lanes * members, reduce_work, &job);
                 check_parts(&reduce, lanes, job.begin, job.end);
             }
         }
@@ -208,7 +210,7 @@ static void test_teams(void **state)
     release(&reduce);
 }
 
-/* A new batch forgets the last one. */
+/* A new batch does not depend on the last one. */
 static void test_begin(void **state)
 {
     (void)state;

@@ -36,7 +36,7 @@ static void test_order(void **state)
             }
 }
 
-/* Does a stage have what it needs for its next deed? */
+/* Does a stage have the messages that its next pass needs? */
 static bool ready(int count, int s, struct stage_pass pass, int (*done)[2])
 {
     if (pass.backward)
@@ -44,7 +44,7 @@ static bool ready(int count, int s, struct stage_pass pass, int (*done)[2])
     return s == 0 || done[s - 1][0] > pass.round;
 }
 
-/* With each deed taking one unit of time the pipeline never locks up, and takes no longer
+/* If each pass takes one unit of time, the pipeline never deadlocks, and takes no longer
    than filling and draining cost: 2 (rounds + stages - 1). */
 static void test_schedule(void **state)
 {

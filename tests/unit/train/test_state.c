@@ -73,7 +73,7 @@ static void test_list(void **unused)
     state_release(&state);
 }
 
-/* Every vector and the step count, and where each value is. */
+/* The hash depends on every vector, on the order of the values, and on the step. */
 static void test_hash(void **unused)
 {
     (void)unused;
@@ -97,7 +97,7 @@ static void test_hash(void **unused)
     state_release(&state);
 }
 
-/* A part's share of a state: the same memory, seen through a part of the model. */
+/* The state of a part of the model: ranges of the same memory. */
 static struct run_state part_of(const struct run_state *state, const struct model *part)
 {
     size_t begin = model.unit[part->unit_before].begin;
@@ -128,7 +128,7 @@ static void test_hash_of_parts(void **unused)
     state_release(&state);
 }
 
-/* Tensors that leave parts and come into others are the whole model's. */
+/* Tensors given by parts and taken by other parts are those of the whole model. */
 static void test_tensors_of_parts(void **unused)
 {
     (void)unused;

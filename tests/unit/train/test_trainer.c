@@ -125,7 +125,7 @@ static bool was_said(const char *text)
     return found;
 }
 
-/* A number of the history, which is read after all else. */
+/* A number of the history, which is the last array to be read. */
 static double last_gradient(const char *folder)
 {
     struct h5file *file;
@@ -140,7 +140,7 @@ static double last_gradient(const char *folder)
     return norm[2 * EPOCH - 1];
 }
 
-/* A copy of the file with one bit of `value` flipped where it stands. */
+/* A copy of the file with one bit of the stored `value` flipped. */
 static void spoil(const char *path, const char *copy, double value)
 {
     size_t bytes, at = 0;
@@ -156,8 +156,7 @@ static void spoil(const char *path, const char *copy, double value)
     free(all);
 }
 
-/* Of a checkpoint that turns out to be damaged nothing is kept: momentum, least of all.
- */
+/* Nothing is kept of a checkpoint that turns out to be damaged, not even momentum. */
 static void test_start_after_damage(void **state)
 {
     (void)state;
@@ -203,7 +202,8 @@ static void test_bad_weights_are_not_kept(void **state)
     assert_false(fs_is_file(checkpoint(folder, 1)));
 }
 
-/* The run asks to be gone on with, and then only the evaluation is made and kept. */
+/* A run stopped at its last step asks to be resumed, and then only evaluates and saves.
+ */
 static void test_stop_at_the_last_step(void **state)
 {
     (void)state;
@@ -228,12 +228,70 @@ static void test_stop_at_the_last_step(void **state)
     assert_true(before == after);
 }
 
+/* Batches of 8 and a last one of 4 in grains of 3 at most: 3, 3, 2 and 2, 2. The number
+   of threads changes no bit. */
+static void test_uneven_batches(void **state)
+{
+    (void)state;
+    struct run_options options = options_for(2 * EPOCH);
+    options.train.grain = 3;
+    struct model_spec spec = {0};
+    struct model uneven;
+    struct model kept = model;
+    model_spec_add(&spec, "flatten", "spec:1");
+    model_spec_add(&spec, "linear classes", "spec:2");
+    model_spec_add(&spec, "logsoftmax", "spec:3");
+    assert_int_equal(model_init(&uneven, &spec, (struct shape){SIDE, SIDE, 1}, 2, 3),
+                     ST_OK);
+    model_spec_release(&spec);
+    uint64_t hash[4];
+    model = uneven;
+    for (int i = 0; i < 4; i++) {
+        char name[16], folder[FS_PATH];
+        snprintf(name, sizeof name, "uneven%d", i);
+        assert_int_equal(fs_join(folder, scratch_folder, name), ST_OK);
+        plan_init(&plan, i + 1);
+        struct trainer *trainer = make(folder, &options);
+        trainer_start(trainer);
+        assert_int_equal(trainer_run(trainer), ST_OK);
+        trainer_free(trainer);
+        progress_of(checkpoint(folder, 2 * EPOCH), &hash[i]);
+        assert_true(hash[i] == hash[0]);
+    }
+    plan_init(&plan, 1);
+    model_release(&model);
+    model = kept;
+}
+
+/* The counts of an evaluation are part of what training takes. */
+static void test_bytes(void **state)
+{
+    (void)state;
+    const struct run_options options = options_for(1);
+    struct trainer_setup with = {.comm = comm,
+                                 .dataset = &data,
+                                 .model = &model,
+                                 .options = &options,
+                                 .plan = &plan};
+    size_t before = trainer_bytes(&with);
+    int classes = data.info.classes;
+    data.info.classes = 4096;
+    size_t many = trainer_bytes(&with);
+    data.info.classes = 65536;
+    size_t most = trainer_bytes(&with);
+    data.info.classes = classes;
+    assert_true(many - before > 4096UL * 4096 * sizeof(int32_t));
+    assert_true(most - before < 8 << 20);
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_start_after_damage),
         cmocka_unit_test(test_bad_weights_are_not_kept),
         cmocka_unit_test(test_stop_at_the_last_step),
+        cmocka_unit_test(test_uneven_batches),
+        cmocka_unit_test(test_bytes),
     };
     comm = comm_start(&argc, &argv);
     int failed = cmocka_run_group_tests(tests, setup, teardown);

@@ -26,7 +26,7 @@ static void make_state(void)
     class_name[1] = mem_strdup("B");
 }
 
-/* The state of `step`: its number is the first weight. */
+/* Puts the state of `step`, whose number is the first weight. */
 static void put(struct writer *writer, unsigned what, uint64_t step)
 {
     static char text[] = "";
@@ -46,7 +46,7 @@ static void put(struct writer *writer, unsigned what, uint64_t step)
     const struct layer_tensor *bias = &model.layer[1]->tensor[1];
     state.params[bias->offset] = state.ema[bias->offset] = (float)step;
     writer_put(writer, what, &info, &state, &metrics);
-    state.params[bias->offset] = -1; /* training goes on at once */
+    state.params[bias->offset] = -1; /* training continues at once */
 }
 
 static struct writer *make(const char *folder, int keep)
@@ -55,7 +55,7 @@ static struct writer *make(const char *folder, int keep)
     return writer_create(&setup, &state);
 }
 
-/* What the file holds is the state of `step`. */
+/* The file holds the state of `step`. */
 static void expect_state(const char *folder, const char *name, uint64_t step)
 {
     char path[FS_PATH];
@@ -100,13 +100,13 @@ static void test_writes_copies(void **unused)
     assert_false(there(folder, "checkpoints/step-000000000018.h5"));
     put(writer, WRITER_BEST, 21);
     put(writer, 0, 22);
-    writer_free(writer); /* what was put is written */
+    writer_free(writer); /* writes what was put */
     expect_state(folder, "best.h5", 21);
     assert_false(there(folder, "checkpoints/step-000000000021.h5"));
     assert_true(there(folder, "metrics.h5"));
 }
 
-/* What is said is one note when it begins and one when it is over. */
+/* There is one note when writing begins to fail, and one when it works again. */
 static void test_trouble_passes(void **unused)
 {
     (void)unused;
@@ -121,7 +121,7 @@ static void test_trouble_passes(void **unused)
     expect_lines(2, "step 1: ", "the last state is not saved (");
     assert_int_equal(unlink(folder), 0);
     put(writer, 0, 4);
-    assert_int_equal(writer_wait(writer), ST_FAIL); /* metrics.h5 alone is not enough */
+    assert_int_equal(writer_wait(writer), ST_FAIL); /* only metrics.h5 was written */
     scratch_said();
     put(writer, WRITER_STEP, 5);
     assert_int_equal(writer_wait(writer), ST_OK);
@@ -131,7 +131,7 @@ static void test_trouble_passes(void **unused)
     writer_free(writer);
 }
 
-/* Of two best states that could not be written the newer one counts. */
+/* Of two best states that could not be written, the newer one is kept. */
 static void test_newer_best(void **unused)
 {
     (void)unused;
@@ -175,7 +175,7 @@ static void test_folder_comes_back(void **unused)
     assert_false(there(folder, "lock"));
 }
 
-/* What is streamed is written before writer_put returns, from the state itself. */
+/* A streamed state is written before writer_put returns. */
 static void test_streams(void **unused)
 {
     (void)unused;
@@ -193,13 +193,13 @@ static void test_streams(void **unused)
     char path[FS_PATH];
     assert_int_equal(fs_join(path, folder, "metrics.h5"), ST_OK);
     assert_int_equal(unlink(path), 0);
-    put(writer, 0, 2); /* nothing is streamed: it is the thread's */
+    put(writer, 0, 2); /* metrics only: the thread writes them */
     assert_int_equal(writer_wait(writer), ST_OK);
     assert_true(there(folder, "metrics.h5"));
     writer_free(writer);
 }
 
-/* There is no copy of a best state to be written later. */
+/* A streamed best state that cannot be written is lost: there is no copy. */
 static void test_stream_fails(void **unused)
 {
     (void)unused;
