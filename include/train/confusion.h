@@ -42,7 +42,7 @@ void confusion_add(struct confusion *confusion, int label, int predicted);
 void confusion_finish(struct confusion *confusion);
 void confusion_release(struct confusion *confusion);
 
-/* What counting so many answers takes at most. */
+/* What counting `samples` answers takes at most. */
 size_t confusion_bytes(int classes, uint64_t samples);
 
 /* --- the arrays of a file --- */
@@ -58,6 +58,8 @@ struct confusion_array {
 };
 /* Returns how many arrays there are. */
 int confusion_arrays(int classes, struct confusion_array array[CONFUSION_ARRAYS]);
+/* "confusion" for any number of classes, as files of earlier versions have it. */
+struct confusion_array confusion_array_matrix(int classes);
 
 /* All arrays of an evaluation, one after the other: numbers, and the numbers themselves.
  */

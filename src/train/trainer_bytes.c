@@ -11,7 +11,8 @@ static int bytes_grains(const struct run_options *options)
     return grain_count((uint64_t)options->train.batch, options->train.grain);
 }
 
-/* Of workspaces and vectors; copies: the process writes checkpoints from copies. */
+/* Workspaces and vectors. copies: this process copies the vectors before it writes them
+   into a checkpoint. */
 static size_t bytes_vectors(const struct run_options *options, const struct stage *stage,
                             struct reduce_size size, bool copies)
 {
@@ -35,8 +36,7 @@ static size_t bytes_sent(const struct run_options *options, const struct stage *
     return (2 + 2 * terms) * stage->model->params * sizeof(float);
 }
 
-/* The counts of the last evaluation are kept while the next one is made; the process that
-   writes has the history and a copy of it. */
+/* Rank 0 keeps the history of all evaluations; the process that writes has a copy too. */
 static size_t bytes_evaluation(const struct trainer_setup *setup, bool copies)
 {
     const struct dataset_info *data = &setup->dataset->info;
@@ -44,8 +44,10 @@ static size_t bytes_evaluation(const struct trainer_setup *setup, bool copies)
     if (samples == 0)
         return 0;
     size_t history = comm_rank(setup->comm) == 0 ? metrics_bytes(data->classes) : 0;
+    if (copies)
+        history = 2 * history + metrics_write_bytes(data->classes);
     return evaluation_answer_bytes(setup->model, samples) +
-           confusion_bytes(data->classes, samples) + (copies ? 2 : 1) * history;
+           confusion_bytes(data->classes, samples) + history;
 }
 
 size_t trainer_bytes(const struct trainer_setup *setup)
