@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/div.h"
 #include "base/mem.h"
 #include "base/parse.h"
 
@@ -28,7 +29,7 @@ int plan_lanes(const struct parallel_plan *plan, int grains)
 int plan_members(const struct parallel_plan *plan, int grains)
 {
     int lanes = plan_lanes(plan, grains);
-    return plan->teams ? (plan->threads + lanes - 1) / lanes : 1;
+    return plan->teams ? div_up(plan->threads, lanes) : 1;
 }
 
 int plan_buckets(const struct parallel_plan *plan, const struct model *model,

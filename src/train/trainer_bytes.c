@@ -6,9 +6,9 @@
 #include "train/evaluate.h"
 #include "train/trainer.h"
 
-static int bytes_grains(const struct run_options *options)
+static int bytes_grains(const struct run_options *options, const struct stage *stage)
 {
-    return grain_count((uint64_t)options->train.batch, options->train.grain);
+    return grain_count((uint64_t)options->train.batch, stage->model->grain);
 }
 
 /* Workspaces and vectors. copies: this process copies the vectors before it writes them
@@ -28,7 +28,7 @@ static size_t bytes_sent(const struct run_options *options, const struct stage *
 {
     const struct comm *peers = stage->peers;
     struct tree_node nodes[TREE_NODES_MAX];
-    int grains = bytes_grains(options), begin, end;
+    int grains = bytes_grains(options, stage), begin, end;
     if (comm_size(peers) == comm_node_size(peers))
         return 0;
     comm_share(peers, grains, comm_rank(peers), &begin, &end);
@@ -57,7 +57,7 @@ size_t trainer_bytes(const struct trainer_setup *setup)
     stage_init_whole(&whole, setup->comm, setup->model);
     const struct stage *stage = setup->stage ? setup->stage : &whole;
     bool writes = setup->folder && comm_rank(setup->comm) == 0;
-    int grains = bytes_grains(options), begin, most;
+    int grains = bytes_grains(options, stage), begin, most;
     comm_share(stage->peers, grains, 0, &begin, &most);
     struct reduce_size size =
         stepper_reduce_size(stage->model, setup->plan->lanes, grains, most);
@@ -68,7 +68,7 @@ size_t trainer_bytes(const struct trainer_setup *setup)
 size_t trainer_bytes_least(const struct run_options *options, const struct stage *stage,
                            int replicas)
 {
-    int grains = bytes_grains(options), begin, most;
+    int grains = bytes_grains(options, stage), begin, most;
     tree_share(grains, replicas, 0, &begin, &most);
     return bytes_vectors(options, stage,
                          stepper_reduce_size(stage->model, 1, grains, most), false);
