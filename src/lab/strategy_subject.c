@@ -8,7 +8,7 @@
 #include "base/mem.h"
 #include "kernels/conv_pool.h"
 #include "kernels/pool.h"
-#include "nn/lab.h"
+#include "nn/workspace.h"
 
 /* FLOPs per element of functions that are not products, counted in the kernels' sources.
  */
