@@ -42,8 +42,10 @@ void confusion_add(struct confusion *confusion, int label, int predicted);
 void confusion_finish(struct confusion *confusion);
 void confusion_release(struct confusion *confusion);
 
-/* What counting `samples` answers takes at most. */
+/* What counting `samples` answers takes at most, and what is left after confusion_finish.
+ */
 size_t confusion_bytes(int classes, uint64_t samples);
+size_t confusion_kept_bytes(int classes);
 
 /* --- the arrays of a file --- */
 

@@ -130,6 +130,14 @@ void confusion_release(struct confusion *confusion)
     *confusion = (struct confusion){0};
 }
 
+size_t confusion_kept_bytes(int classes)
+{
+    size_t counts = 3 * (size_t)classes;
+    if (confusion_has_matrix(classes))
+        counts += confusion_cells(classes);
+    return counts * sizeof(int32_t) + CONFUSION_PAIRS * sizeof(struct confusion_pair);
+}
+
 /* No more pairs occur than there are samples, or cells. qsort copies what it sorts: the
    wrong answers before there are pairs, then the pairs. */
 size_t confusion_bytes(int classes, uint64_t samples)

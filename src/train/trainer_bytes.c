@@ -36,7 +36,8 @@ static size_t bytes_sent(const struct run_options *options, const struct stage *
     return (2 + 2 * terms) * stage->model->params * sizeof(float);
 }
 
-/* Rank 0 keeps the history of all evaluations; the process that writes has a copy too. */
+/* The counts of the last evaluation are kept while the next one is made. Rank 0 has the
+   history; if it writes, also a copy of it. */
 static size_t bytes_evaluation(const struct trainer_setup *setup, bool copies)
 {
     const struct dataset_info *data = &setup->dataset->info;
@@ -47,7 +48,7 @@ static size_t bytes_evaluation(const struct trainer_setup *setup, bool copies)
     if (copies)
         history = 2 * history + metrics_write_bytes(data->classes);
     return evaluation_answer_bytes(setup->model, samples) +
-           confusion_bytes(data->classes, samples) + history;
+           confusion_kept_bytes(data->classes) + history;
 }
 
 size_t trainer_bytes(const struct trainer_setup *setup)
