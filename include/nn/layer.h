@@ -93,14 +93,12 @@ struct layer_ops {
        scratch, flops or element_*. in, index, grain and name are set. ST_USAGE with a
        message: "letters.conf:12: conv2: kernel 5 is larger than its input 3x3x64". */
     enum status (*setup)(struct layer *layer, const struct layer_spec *spec);
-    /* Initial values of tensor t in the file's order, drawn from rng. NULL: no tensors.
-     */
+    /* Initial values of tensor t in the file's order, from rng. NULL: no tensors. */
     void (*init)(const struct layer *layer, int t, struct rng *rng, float *values);
     void (*forward)(const struct layer *layer, const struct pass *pass);
     void (*backward)(const struct layer *layer, const struct pass *pass);
     /* The splits that forward and backward support (pass->team.split) besides auto and
-       sequential. They depend on the shape, such as the number of channels. NULL: none.
-     */
+       sequential. They depend on the shape, as on the number of channels. NULL: none. */
     struct split_sets (*splits)(const struct layer *layer);
     /* Convert tensor t between its order in memory and in files; NULL: the same. */
     void (*to_file)(const struct layer *layer, int t, const float *memory, float *file);

@@ -48,12 +48,6 @@ enum {
     EVAL_COLUMNS = sizeof eval_columns / sizeof eval_columns[0],
 };
 
-/* Numbers in the counts of an evaluation. */
-static size_t metrics_row(const struct metrics *metrics)
-{
-    return confusion_row_count(metrics->classes);
-}
-
 void metrics_init(struct metrics *metrics, int classes)
 {
     *metrics = (struct metrics){.classes = classes};
@@ -146,7 +140,7 @@ void metrics_add_train(struct metrics *metrics, const struct metrics_train *entr
 /* Drops the oldest counts, so that `most` are left. */
 static void metrics_trim_confusions(struct metrics *metrics, int most)
 {
-    size_t row = metrics_row(metrics);
+    size_t row = confusion_row_count(metrics->classes);
     int surplus = metrics->confusions - most;
     if (surplus <= 0)
         return;
@@ -163,8 +157,9 @@ void metrics_add_eval(struct metrics *metrics, const struct metrics_eval *entry,
     metrics_reserve_all(metrics, metrics->trains, metrics->evals + 1,
                         metrics->confusions + 1);
     metrics->eval[metrics->evals++] = *entry;
-    confusion_row(confusion, metrics->confusion +
-                                 (size_t)metrics->confusions++ * metrics_row(metrics));
+    confusion_row(confusion,
+                  metrics->confusion + (size_t)metrics->confusions++ *
+                                           confusion_row_count(metrics->classes));
 }
 
 double metrics_eval_loss(const struct metrics *metrics, uint64_t step)
@@ -204,7 +199,8 @@ static void metrics_array_path(char path[FS_PATH], const struct confusion_array 
 static enum status metrics_write_array(const struct metrics *metrics, struct h5file *file,
                                        const struct confusion_array *array, size_t at)
 {
-    size_t kept = (size_t)metrics->confusions, row = metrics_row(metrics);
+    size_t kept = (size_t)metrics->confusions,
+           row = confusion_row_count(metrics->classes);
     const size_t dim[] = {kept, array->dim[0], array->dim[1]};
     char path[FS_PATH];
     metrics_array_path(path, array);
@@ -302,8 +298,8 @@ static enum status metrics_read_kept(const struct metrics *metrics, struct h5fil
         size_t here;
         TRY(metrics_check_array(metrics, file, &array[a], evals, &here));
         if (a > 0 && here != *kept)
-            FAIL(ST_FAIL, "'%s' is damaged: '%s%s' and '%s' are of different lengths",
-                 h5file_path(file), METRICS_EVAL_GROUP, array[0].name, array[a].name);
+            FAIL(ST_FAIL, "'%s' is damaged: its '%s' and '%s' differ in length",
+                 h5file_path(file), array[0].name, array[a].name);
         *kept = here;
     }
     return ST_OK;
@@ -330,7 +326,8 @@ static enum status metrics_skip_matrices(const struct metrics *metrics,
 static enum status metrics_read_array(struct metrics *metrics, struct h5file *file,
                                       const struct confusion_array *array, size_t at)
 {
-    size_t kept = (size_t)metrics->confusions, row = metrics_row(metrics);
+    size_t kept = (size_t)metrics->confusions,
+           row = confusion_row_count(metrics->classes);
     size_t count = kept * array->count;
     char path[FS_PATH];
     metrics_array_path(path, array);
