@@ -114,6 +114,7 @@ enum status scaling_measure(const struct scaling_run *run, struct scaling *scali
         .comm = run->comm,
         .dataset = run->dataset,
         .model = run->model,
+        .spec = run->spec,
         .options = run->options,
         .per_node = scaling->per_node,
         .threads = run->threads,

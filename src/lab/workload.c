@@ -3,6 +3,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "base/grain.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/timer.h"
@@ -19,6 +20,12 @@
 #define MEETINGS       200
 #define MEETING_FLOATS 16 /* a cache line */
 
+int workload_stand_in_grain(int samples, int grain)
+{
+    int grains = grain_count((uint64_t)samples, grain);
+    return grains > 0 ? grain_samples((uint64_t)samples, grains, 0) : grain;
+}
+
 /* --- a rank that trains alone --- */
 
 /* Seconds of a step on this rank. */
@@ -29,39 +36,55 @@ struct step_times {
 
 struct solo {
     struct run_options options;
+    struct model model; /* owned: that of a stand-in, with its own grain; else empty */
     struct parallel_plan plan;
     struct trainer *trainer;
-    uint64_t epoch_steps; /* of an epoch */
-    bool short_last;      /* the last of them has fewer samples */
+    uint64_t epoch_steps;
+    bool short_last; /* the last step of an epoch has fewer samples */
 };
 
 /* alone: this rank's own communicator; group: the ranks that compute at the same time.
    workers: ranks that this one's threads stand for. */
-static void solo_init(struct solo *solo, const struct workload_setup *setup,
-                      struct comm *alone, struct comm *group, int workers, int samples)
+static enum status solo_init(struct solo *solo, const struct workload_setup *setup,
+                             struct comm *alone, struct comm *group, int workers,
+                             int samples)
 {
     int threads = setup->threads * workers;
     int busy = threads * comm_node_size(group);
     uint64_t images = setup->dataset->info.count[DATASET_TRAIN];
     uint64_t batch = (uint64_t)samples * (uint64_t)workers;
-    solo->options = trial_options(setup->options);
+    const struct model *model = setup->model;
+    *solo = (struct solo){.options = trial_options(setup->options)};
     solo->options.train.batch = (int)batch;
     solo->options.optim.lr = 0; /* nothing diverges, all steps are alike */
     tune_rule(&setup->options->parallel, threads, &solo->plan);
+    if (workers > 1) {
+        int grain = workload_stand_in_grain(samples, setup->options->train.grain);
+        solo->options.train.grain = grain;
+        TRY(model_describe(&solo->model, setup->spec, model->in, model->classes, grain));
+        model = &solo->model;
+    }
     const struct trainer_setup trainer_setup = {
         .comm = alone,
         .dataset = setup->dataset,
-        .model = setup->model,
+        .model = model,
         .options = &solo->options,
         .plan = &solo->plan,
         .spare_cpus = setup->cpus > busy ? setup->cpus - busy : 0,
         .config_text = "",
         .version = "",
     };
-    solo->epoch_steps = (images + batch - 1) / batch;
+    solo->epoch_steps = images / batch + (images % batch > 0);
     solo->short_last = images % batch != 0;
     solo->trainer = trainer_create(&trainer_setup);
     trainer_start(solo->trainer);
+    return ST_OK;
+}
+
+static void solo_release(struct solo *solo)
+{
+    trainer_free(solo->trainer);
+    model_release(&solo->model);
 }
 
 /* One step of a whole batch. The short last step of an epoch is done, but excluded. */
@@ -198,9 +221,10 @@ static enum status visit_point(const struct workload_setup *setup,
         struct solo solo;
         int threads = setup->threads * workers * comm_node_size(together);
         group_init(&group, together);
-        solo_init(&solo, setup, alone, together, workers, point->samples);
-        st = group_mean_step(&group, &solo, threads > setup->cpus, mean);
-        trainer_free(solo.trainer);
+        st = solo_init(&solo, setup, alone, together, workers, point->samples);
+        if (st == ST_OK)
+            st = group_mean_step(&group, &solo, threads > setup->cpus, mean);
+        solo_release(&solo);
     }
     comm_barrier_idle(comm);
     comm_split_free(together);

@@ -360,6 +360,7 @@ static enum status plan_run(struct plan_session *session)
         .options = &session->config.run,
         .dataset = &session->dataset,
         .model = &session->model,
+        .spec = &session->config.model,
         .letters = session->letters,
         .threads = scaling->threads,
         .cpus = scaling->cpus,

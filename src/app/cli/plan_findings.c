@@ -67,7 +67,7 @@ static char *loss_reason(const struct scaling *s, const struct scaling_row *row,
     seconds_text(most, lost);
     seconds_text(row->step, step);
     if (most == l.compute && row->ranks > row->grains)
-        return mem_format("there %s only %d grain%s of %d images for %d ranks",
+        return mem_format("there %s only %d grain%s of up to %d images for %d ranks",
                           row->grains > 1 ? "are" : "is", row->grains,
                           row->grains > 1 ? "s" : "", s->grain, row->ranks);
     if (most == l.compute && row->grains % row->ranks)
