@@ -1,6 +1,7 @@
 /* trial: timed training steps. */
 #include <stdlib.h>
 
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/timer.h"
 #include "comm/comm.h"
@@ -10,9 +11,7 @@
 
 #define IMAGES_LEAST 2048 /* of the data set */
 #define RUN_SECONDS  0.3  /* least length of each repeated run */
-#define STEP_SECONDS                                                   \
-    0.05 /* least length of the steps that trial_step_seconds averages \
-          */
+#define STEP_SECONDS 0.05 /* least length of steps to be averaged */
 
 enum status trial_step_seconds(const struct trainer_setup *run,
                                const struct parallel_plan *plan, double *seconds)
@@ -83,6 +82,20 @@ static int trial_grain(const struct trial_row *row, int grain)
     return share < grain ? share : grain;
 }
 
+/* A wrong network fails alike on all ranks, which is reported once; memory for it may be
+   missing on some hosts only. All ranks fail together. */
+static enum status trial_build_model(struct comm *comm, const struct model_spec *spec,
+                                     int grain, struct model *model)
+{
+    const struct shape in = {SYNTH_SIZE, SYNTH_SIZE, 1};
+    TRY(model_describe(model, spec, in, SYNTH_CLASSES, grain));
+    model_release(model);
+    bool replicated = log_set_replicated(false);
+    enum status st = model_init(model, spec, in, SYNTH_CLASSES, grain);
+    log_set_replicated(replicated);
+    return comm_agree(comm, st);
+}
+
 static enum status trial_measure_row(const struct trainer_setup *setup, int repeats,
                                      struct trial_row *row)
 {
@@ -105,7 +118,6 @@ enum status trial_steps(struct comm *comm, const struct model_spec *spec,
                         const struct run_options *given, int repeats,
                         struct trial_row *row)
 {
-    const struct shape in = {SYNTH_SIZE, SYNTH_SIZE, 1};
     struct run_options options = trial_options(given);
     struct parallel_plan plan;
     struct dataset dataset = {0};
@@ -124,7 +136,7 @@ enum status trial_steps(struct comm *comm, const struct model_spec *spec,
     };
     enum status st;
     TRY_TO(out, trial_open_letters(comm, IMAGES_LEAST, row->batch, &dataset));
-    TRY_TO(out, model_init(&model, spec, in, SYNTH_CLASSES, options.train.grain));
+    TRY_TO(out, trial_build_model(comm, spec, options.train.grain, &model));
     st = trial_measure_row(&setup, repeats, row);
 out:
     model_release(&model);

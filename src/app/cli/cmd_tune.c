@@ -7,6 +7,7 @@
 #include "app/cli/cli.h"
 #include "app/cli/commands.h"
 #include "app/config/config.h"
+#include "app/run/agree.h"
 #include "app/run/placement.h"
 #include "app/run/prepare.h"
 #include "app/run/stall.h"
@@ -119,11 +120,14 @@ static enum status tune_batch(struct comm *comm, const struct config *config, in
     struct dataset dataset = {0};
     struct model model = {0};
     struct tuning tuning = {.result = NULL};
+    struct agree agree; /* on the model: memory may be missing on some hosts only */
     int grain = options.train.grain, size = comm_size(comm);
     options.train.batch = batch;
     enum status st;
     TRY_TO(out, trial_open_letters(comm, IMAGES_LEAST, batch, &dataset));
-    TRY_TO(out, model_init(&model, &config->model, in, SYNTH_CLASSES, grain));
+    agree_begin(&agree);
+    st = model_init(&model, &config->model, in, SYNTH_CLASSES, grain);
+    TRY_TO(out, agree_end(&agree, comm, st));
     const struct trainer_setup setup = {
         .comm = comm,
         .dataset = &dataset,
