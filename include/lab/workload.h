@@ -39,9 +39,9 @@ struct workload_setup {
     int cpus;     /* of a node */
 };
 
-/* The grain with which threads that stand for several ranks cut the ranks' samples as each
-   rank would cut its `samples`: into as many grains of the same sizes, or where these
-   sizes differ into slightly fewer, none of them larger. Pure. */
+/* The grain with which threads that stand for several ranks cut the ranks' samples as
+   each rank would cut its `samples`: into as many grains of the same sizes, or where
+   these sizes differ into slightly fewer, none of them larger. Pure. */
 int workload_stand_in_grain(int samples, int grain);
 
 /* Collective. With a single rank in comm, points of several ranks are measured as one

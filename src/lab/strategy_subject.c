@@ -19,18 +19,18 @@
 /* The last layer of the block that operation s is; the operation itself if it is no
  * block.
  */
-static const struct layer *block_last(const struct model *model, int s)
+static const struct layer *subject_block_last(const struct model *model, int s)
 {
     int next = s + 1 < model->ops ? model->op[s + 1]->index : model->layers;
     return model->layer[next - 1];
 }
 
-static bool block_is(const struct model *model, int s)
+static bool subject_block_is(const struct model *model, int s)
 {
-    return block_last(model, s)->index > model->op[s]->index;
+    return subject_block_last(model, s)->index > model->op[s]->index;
 }
 
-static double element_flops(const struct layer *layer, enum strategy_pass pass)
+static double subject_element_flops(const struct layer *layer, enum strategy_pass pass)
 {
     double out = shape_size(layer->out);
     bool forward = pass == STRATEGY_FORWARD;
@@ -44,18 +44,19 @@ static double element_flops(const struct layer *layer, enum strategy_pass pass)
     return out;
 }
 
-static double pass_flops(const struct model *model, int s, enum strategy_pass pass)
+static double subject_pass_flops(const struct model *model, int s,
+                                 enum strategy_pass pass)
 {
     const struct layer *layer = model->op[s];
     struct model_work work = model_op_work(model, s);
     if (layer->tensors == 0)
-        return element_flops(layer, pass);
+        return subject_element_flops(layer, pass);
     return pass == STRATEGY_FORWARD ? work.true_forward : work.true_backward;
 }
 
 /* Bytes that every strategy reads and writes at least once. */
-static double pass_bytes(const struct layer *layer, enum strategy_pass pass, bool first,
-                         int batch)
+static double subject_pass_bytes(const struct layer *layer, enum strategy_pass pass,
+                                 bool first, int batch)
 {
     double x = 4.0 * batch * shape_size(layer->in);
     double y = 4.0 * batch * shape_size(layer->out);
@@ -71,16 +72,16 @@ static void subject_describe(struct strategy_subject *info,
                              const struct strategy_table_setup *setup,
                              const struct model *model, int s)
 {
-    const struct layer *layer = model->op[s], *last = block_last(model, s);
+    const struct layer *layer = model->op[s], *last = subject_block_last(model, s);
     *info = (struct strategy_subject){
-        .in = layer->in, .out = layer->out, .block = block_is(model, s)};
+        .in = layer->in, .out = layer->out, .block = subject_block_is(model, s)};
     snprintf(info->name, sizeof info->name, info->block ? "%s-%s" : "%s", layer->name,
              last->name);
     for (int pass = 0; pass < STRATEGY_PASSES; pass++) {
         info->measured[pass] = pass == STRATEGY_FORWARD || s >= model_first_op(model);
-        info->flops[pass] = setup->batch * pass_flops(model, s, pass);
+        info->flops[pass] = setup->batch * subject_pass_flops(model, s, pass);
         info->bytes[pass] =
-            pass_bytes(layer, pass, s <= model_first_op(model), setup->batch);
+            subject_pass_bytes(layer, pass, s <= model_first_op(model), setup->batch);
         info->level[pass] = machine_level(setup->machine, (size_t)info->bytes[pass]);
     }
 }
@@ -152,10 +153,10 @@ static void subjects_list(struct subjects *subjects,
                           int *fused)
 {
     for (int f = 0, p = 0; f < subjects->fused.ops; f++) {
-        const struct layer *last = block_last(&subjects->fused, f);
+        const struct layer *last = subject_block_last(&subjects->fused, f);
         for (; p <= last->index; p++)
             plain[p] = subjects_add(subjects, setup, &subjects->plain, p);
-        fused[f] = block_is(&subjects->fused, f)
+        fused[f] = subject_block_is(&subjects->fused, f)
                        ? subjects_add(subjects, setup, &subjects->fused, f)
                        : -1;
     }

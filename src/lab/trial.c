@@ -13,9 +13,9 @@
 #include "data/loader.h"
 #include "data/synth.h"
 
-#define EPOCHS_ENDLESS 1000000
+#define TRIAL_EPOCHS 1000000
 
-static enum status letters_write(const char *path, size_t images)
+static enum status trial_write_letters(const char *path, size_t images)
 {
     struct dataset_builder builder = {.count = {images, 0}};
     letters_init(&builder, 1);
@@ -38,7 +38,7 @@ enum status trial_open_letters(struct comm *comm, int least, int batch,
     comm_bcast(comm, path, sizeof path, 0);
     bool replicated = log_set_replicated(false);
     if (comm_node_rank(comm) == 0)
-        st = letters_write(path, images);
+        st = trial_write_letters(path, images);
     st = comm_agree(comm, st);
     if (st == ST_OK)
         st = dataset_open(dataset, comm, path, train, 0);
@@ -103,7 +103,7 @@ enum status trial_input(const char *data, int count, struct trial_input *input)
 struct run_options trial_options(const struct run_options *run)
 {
     struct run_options options = *run;
-    options.train.epochs = EPOCHS_ENDLESS; /* the schedule hardly moves */
+    options.train.epochs = TRIAL_EPOCHS; /* the schedule hardly moves */
     options.train.steps = 0;
     options.checkpoint.every_minutes = 0;
     return options;

@@ -9,9 +9,9 @@
 #include "lab/trial.h"
 #include "lab/tune.h"
 
-#define IMAGES_LEAST 2048 /* of the data set */
-#define RUN_SECONDS  0.3  /* least length of each repeated run */
-#define STEP_SECONDS 0.05 /* least length of steps to be averaged */
+#define TRIAL_IMAGES       2048 /* of the data set */
+#define TRIAL_RUN_SECONDS  0.3  /* least length of each repeated run */
+#define TRIAL_STEP_SECONDS 0.05 /* least length of steps to be averaged */
 
 enum status trial_step_seconds(const struct trainer_setup *run,
                                const struct parallel_plan *plan, double *seconds)
@@ -31,7 +31,7 @@ enum status trial_step_seconds(const struct trainer_setup *run,
     TRY_TO(out, trainer_time_steps(trainer, 1, false, &once)); /* warm up */
     TRY_TO(out, trainer_time_steps(trainer, 1, false, &once));
     comm_max_f64(setup.comm, &once, 1);
-    int count = once < STEP_SECONDS ? (int)(STEP_SECONDS / once) + 1 : 1;
+    int count = once < TRIAL_STEP_SECONDS ? (int)(TRIAL_STEP_SECONDS / once) + 1 : 1;
     TRY_TO(out, trainer_time_steps(trainer, count, false, seconds));
     *seconds /= count;
 out:
@@ -51,7 +51,7 @@ static enum status trial_measure_rate(struct trainer *trainer, struct comm *comm
     for (;; count *= 2) {
         TRY_TO(out, trainer_time_steps(trainer, count, forward, &seconds));
         comm_max_f64(comm, &seconds, 1);
-        if (seconds > RUN_SECONDS)
+        if (seconds > TRIAL_RUN_SECONDS)
             break;
     }
     for (int i = 0; i < repeats; i++) {
@@ -135,7 +135,7 @@ enum status trial_steps(struct comm *comm, const struct model_spec *spec,
         .version = "",
     };
     enum status st;
-    TRY_TO(out, trial_open_letters(comm, IMAGES_LEAST, row->batch, &dataset));
+    TRY_TO(out, trial_open_letters(comm, TRIAL_IMAGES, row->batch, &dataset));
     TRY_TO(out, trial_build_model(comm, spec, options.train.grain, &model));
     st = trial_measure_row(&setup, repeats, row);
 out:

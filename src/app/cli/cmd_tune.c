@@ -24,8 +24,8 @@
 #include "lab/trial.h"
 #include "option_list.h"
 
-#define POINTS_MOST  32
-#define IMAGES_LEAST 2048 /* of the data set */
+#define TUNE_POINTS 32
+#define TUNE_IMAGES 2048 /* of the data set */
 
 struct tune_request {
     const char *batches, *config;
@@ -33,7 +33,7 @@ struct tune_request {
     bool layouts;
 };
 
-static void print_candidates(const struct tuning *tuning, int batch, int grains)
+static void tune_print_candidates(const struct tuning *tuning, int batch, int grains)
 {
     const struct tune_result *result = tuning->result;
     struct table table;
@@ -56,7 +56,8 @@ static void print_candidates(const struct tuning *tuning, int batch, int grains)
     log_out("\n");
 }
 
-static void pass_cells(struct table *table, const struct tune_pass *pass, unsigned used)
+static void tune_pass_cells(struct table *table, const struct tune_pass *pass,
+                            unsigned used)
 {
     for (int split = 0; split < SPLITS; split++) {
         if (!(used & SPLIT_BIT(split)))
@@ -71,7 +72,7 @@ static void pass_cells(struct table *table, const struct tune_pass *pass, unsign
     table_cellf(table, "%.2fx", pass->seconds[SPLIT_SEQUENTIAL] / best);
 }
 
-static unsigned splits_used(const struct tune_team *team, int ops)
+static unsigned tune_splits_used(const struct tune_team *team, int ops)
 {
     unsigned used = 0;
     for (int s = 0; s < ops; s++)
@@ -82,10 +83,10 @@ static unsigned splits_used(const struct tune_team *team, int ops)
     return used;
 }
 
-static void print_team(const struct model *model, const struct tune_team *team)
+static void tune_print_team(const struct model *model, const struct tune_team *team)
 {
     struct table table = {0};
-    unsigned used = splits_used(team, model->ops);
+    unsigned used = tune_splits_used(team, model->ops);
     table_head(&table, "<layer");
     table_head(&table, "<pass");
     for (int split = 0; split < SPLITS; split++) {
@@ -100,12 +101,12 @@ static void print_team(const struct model *model, const struct tune_team *team)
     for (int s = 0; s < model->ops; s++) {
         table_cellf(&table, "%s", model->op[s]->name);
         table_cellf(&table, "forward");
-        pass_cells(&table, &team->forward[s], used);
+        tune_pass_cells(&table, &team->forward[s], used);
         if (s < model_first_op(model))
             continue;
         table_cellf(&table, "%s", "");
         table_cellf(&table, "backward");
-        pass_cells(&table, &team->backward[s], used);
+        tune_pass_cells(&table, &team->backward[s], used);
     }
     table_print(&table);
     table_release(&table);
@@ -124,7 +125,7 @@ static enum status tune_batch(struct comm *comm, const struct config *config, in
     int grain = options.train.grain, size = comm_size(comm);
     options.train.batch = batch;
     enum status st;
-    TRY_TO(out, trial_open_letters(comm, IMAGES_LEAST, batch, &dataset));
+    TRY_TO(out, trial_open_letters(comm, TUNE_IMAGES, batch, &dataset));
     agree_begin(&agree);
     st = model_init(&model, &config->model, in, SYNTH_CLASSES, grain);
     TRY_TO(out, agree_end(&agree, comm, st));
@@ -144,8 +145,8 @@ static enum status tune_batch(struct comm *comm, const struct config *config, in
         goto out;
     }
     for (int i = 0; i < tuning.result->teams; i++)
-        print_team(&model, &tuning.result->team[i]);
-    print_candidates(&tuning, batch, grains);
+        tune_print_team(&model, &tuning.result->team[i]);
+    tune_print_candidates(&tuning, batch, grains);
 out:
     tuning_release(&tuning);
     model_release(&model);
@@ -155,11 +156,11 @@ out:
 
 /* All CPUs as every product of ranks and threads. Only the user who starts mpirun can
    choose among these, so the result is printed, not kept. */
-static enum status print_layouts(const char *config, int batch)
+static enum status tune_print_layouts(const char *config, int batch)
 {
-    struct grid_point points[POINTS_MOST];
+    struct grid_point points[TUNE_POINTS];
     int count = 0, cpus = cpu_allowed();
-    for (int ranks = 1; ranks <= cpus && count < POINTS_MOST; ranks++)
+    for (int ranks = 1; ranks <= cpus && count < TUNE_POINTS; ranks++)
         if (cpus % ranks == 0)
             points[count++] =
                 (struct grid_point){.ranks = ranks, .threads = cpus / ranks};
@@ -226,7 +227,7 @@ enum status cmd_tune(struct comm *comm, int argc, char **argv)
         TRY_TO(out, tune_batch(comm, &config, threads, batches.value[i]));
     bool alone = comm_size(comm) == 1 && !getenv("OMPI_COMM_WORLD_SIZE");
     for (int i = 0; alone && request.layouts && i < batches.count; i++)
-        TRY_TO(out, print_layouts(operand[0], batches.value[i]));
+        TRY_TO(out, tune_print_layouts(operand[0], batches.value[i]));
 out:
     config_release(&config);
     return st;
