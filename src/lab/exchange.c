@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/div.h"
 #include "base/mem.h"
 #include "base/timer.h"
 #include "comm/comm.h"
@@ -15,7 +16,7 @@ struct exchange_bench {
     struct comm *comm;
     int grains, calls;
     size_t count;
-    float *part[TREE_NODES_MAX], *own, *sum;
+    float *term[TREE_NODES_MAX], *own, *sum;
 };
 
 static void exchange_sum_once(const struct exchange_bench *bench, const char *name)
@@ -23,7 +24,7 @@ static void exchange_sum_once(const struct exchange_bench *bench, const char *na
     if (strcmp(name, EXCHANGE_MPI) == 0)
         comm_mpi_sum(bench->comm, bench->own, bench->sum, bench->count);
     else
-        comm_tree_sum(bench->comm, bench->grains, bench->part, bench->sum, bench->count);
+        comm_tree_sum(bench->comm, bench->grains, bench->term, bench->sum, bench->count);
 }
 
 /* Seconds of one sum, from several in a row. */
@@ -52,8 +53,8 @@ static void exchange_vectors(struct exchange_bench *bench)
     bench->sum = mem_aligned(bench->count, sizeof(float));
     for (size_t i = 0; i < vectors * bench->count; i++)
         bench->own[i] = 1;
-    for (int p = 0; p < terms; p++)
-        bench->part[p] = bench->own + (size_t)p * bench->count;
+    for (int t = 0; t < terms; t++)
+        bench->term[t] = bench->own + (size_t)t * bench->count;
 }
 
 static void exchange_list_algorithms(const struct exchange_bench *bench,
@@ -110,7 +111,7 @@ void exchange_measure(struct comm *comm, size_t bytes, int grains, int rounds,
 {
     struct exchange_bench bench = {.comm = comm,
                                    .grains = grains ? grains : comm_size(comm)};
-    bench.count = (bytes + sizeof(float) - 1) / sizeof(float);
+    bench.count = div_up_u64(bytes, sizeof(float));
     *point =
         (struct exchange_point){.bytes = bytes, .grains = bench.grains, .chosen = -1};
     exchange_vectors(&bench);

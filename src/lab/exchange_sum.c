@@ -21,7 +21,7 @@ struct exchange_vectors {
     int terms;
     size_t count; /* floats of a vector */
     double pause; /* before each sum */
-    float *part[TREE_NODES_MAX], *result;
+    float *term[TREE_NODES_MAX], *result;
 };
 
 static void exchange_vectors_init(struct exchange_vectors *v, struct comm *comm,
@@ -36,16 +36,16 @@ static void exchange_vectors_init(struct exchange_vectors *v, struct comm *comm,
     v->terms = tree_cover(sum->grains, begin, end, ignored);
     size_t vectors = v->terms ? (size_t)v->terms : 1;
     float *memory = comm_vectors(comm, vectors * v->count);
-    for (int p = 0; p < v->terms; p++)
-        v->part[p] = memory + (size_t)p * v->count;
+    for (int t = 0; t < v->terms; t++)
+        v->term[t] = memory + (size_t)t * v->count;
     v->result = mem_aligned(v->count, sizeof(float));
 }
 
 static void exchange_vectors_write(const struct exchange_vectors *v)
 {
-    for (int p = 0; p < v->terms; p++)
+    for (int t = 0; t < v->terms; t++)
         for (size_t i = 0; i < v->count; i++)
-            v->part[p][i] = 1;
+            v->term[t][i] = 1;
 }
 
 static void exchange_vectors_start(const struct exchange_vectors *v)
@@ -53,7 +53,7 @@ static void exchange_vectors_start(const struct exchange_vectors *v)
     size_t end = v->count;
     for (int p = 0; p < v->sum->pieces; p++) {
         size_t begin = end - v->sum->floats[p];
-        comm_tree_start(v->comm, v->sum->grains, v->part, v->result, begin, end);
+        comm_tree_start(v->comm, v->sum->grains, v->term, v->result, begin, end);
         end = begin;
     }
 }

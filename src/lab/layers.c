@@ -12,10 +12,10 @@
 #define LAYERS_REPEATS      41
 #define LAYERS_UNIT_REPEATS 9
 
-static void layers_name_op(const struct model *model, int s, char name[64])
+static void layers_name_op(const struct model *model, int o, char name[64])
 {
-    int first = model->op[s]->index;
-    int last = s + 1 < model->ops ? model->op[s + 1]->index : model->layers;
+    int first = model->op[o]->index;
+    int last = o + 1 < model->ops ? model->op[o + 1]->index : model->layers;
     int used = 0;
     name[0] = '\0';
     for (int i = first; i < last && used < 63; i++)
@@ -30,20 +30,20 @@ static void layers_round(const struct model *model, struct workspace *ws,
 {
     struct grain_result result;
     double t = timer_now();
-    for (int s = 0; s < model->ops; s++) {
-        where_layer(WHERE_FORWARD, s);
-        model_forward_op(model, ws, pass, s);
+    for (int o = 0; o < model->ops; o++) {
+        where_layer(WHERE_FORWARD, o);
+        model_forward_op(model, ws, pass, o);
         double now = timer_now();
-        forward[s * LAYERS_REPEATS + repeat] = now - t;
+        forward[o * LAYERS_REPEATS + repeat] = now - t;
         t = now;
     }
     model_loss(model, ws, pass, &result);
     t = timer_now();
-    for (int s = model->ops - 1; s >= model_first_op(model); s--) {
-        where_layer(WHERE_BACKWARD, s);
-        model_backward_op(model, ws, pass, s);
+    for (int o = model->ops - 1; o >= model_first_op(model); o--) {
+        where_layer(WHERE_BACKWARD, o);
+        model_backward_op(model, ws, pass, o);
         double now = timer_now();
-        backward[s * LAYERS_REPEATS + repeat] = now - t;
+        backward[o * LAYERS_REPEATS + repeat] = now - t;
         t = now;
     }
 }
@@ -68,14 +68,14 @@ void layers_measure(const struct model *model, const float *params, const float 
                               .grads = grads};
     for (int repeat = 0; repeat < LAYERS_REPEATS; repeat++)
         layers_round(model, &ws, &pass, repeat, forward, backward);
-    for (int s = 0; s < model->ops; s++) {
-        times[s] = (struct layer_time){0};
-        layers_name_op(model, s, times[s].name);
-        times[s].work = model_op_work(model, s);
-        times[s].forward =
-            timer_median(forward + s * LAYERS_REPEATS, LAYERS_REPEATS) / model->grain;
-        times[s].backward =
-            timer_median(backward + s * LAYERS_REPEATS, LAYERS_REPEATS) / model->grain;
+    for (int o = 0; o < model->ops; o++) {
+        times[o] = (struct layer_time){0};
+        layers_name_op(model, o, times[o].name);
+        times[o].work = model_op_work(model, o);
+        times[o].forward =
+            timer_median(forward + o * LAYERS_REPEATS, LAYERS_REPEATS) / model->grain;
+        times[o].backward =
+            timer_median(backward + o * LAYERS_REPEATS, LAYERS_REPEATS) / model->grain;
     }
     workspace_release(&ws);
     free(forward);

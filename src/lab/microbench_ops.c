@@ -2,6 +2,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "base/div.h"
 #include "base/mem.h"
 #include "base/timer.h"
 #include "kernels/activation.h"
@@ -59,7 +60,7 @@ void microbench_buffers_release(struct microbench_buffers *b)
 
 static void op_run_maxpool(const struct microbench_buffers *b, const struct team *team)
 {
-    struct pool_shape shape = {.n = (int)((b->n + KERNELS_GROUP - 1) / KERNELS_GROUP),
+    struct pool_shape shape = {.n = (int)div_up_u64(b->n, KERNELS_GROUP),
                                .h = 2,
                                .w = 2,
                                .c = KERNELS_GROUP,
@@ -72,7 +73,7 @@ static void op_run_maxpool(const struct microbench_buffers *b, const struct team
 void microbench_op_run(enum microbench_op op, const struct microbench_buffers *b,
                        const struct team *team)
 {
-    int rows = (int)((b->n + OP_CLASSES - 1) / OP_CLASSES);
+    int rows = (int)div_up_u64(b->n, OP_CLASSES);
     switch (op) {
     case OP_RELU:
         relu_forward(team, b->y, b->x, b->n);

@@ -35,11 +35,11 @@ static enum status scaling_measure_backward(const struct scaling_run *run,
     for (int p = 0; p < b->pieces; p++)
         b->floats[p] = bucket[p].end - bucket[p].begin;
     b->polls = 0;
-    for (int s = model->ops - 1, p = 0; s >= 0; s--) {
-        seconds += times[s].backward;
-        if (!model->op[s]->tensors)
+    for (int o = model->ops - 1, p = 0; o >= 0; o--) {
+        seconds += times[o].backward;
+        if (!model->op[o]->tensors)
             continue;
-        for (; p < b->pieces && bucket[p].begin >= model->op[s]->tensor[0].offset; p++)
+        for (; p < b->pieces && bucket[p].begin >= model->op[o]->tensor[0].offset; p++)
             b->ready[p] = b->polls;
         b->share[b->polls++] = seconds;
     }
@@ -56,7 +56,7 @@ static enum status scaling_measure_backward(const struct scaling_run *run,
 static void scaling_measure_sum(const struct scaling_run *run, struct scaling *scaling,
                                 int ranks)
 {
-    struct comm *part = comm_split(run->comm, comm_rank(run->comm) < ranks);
+    struct comm *group = comm_split(run->comm, comm_rank(run->comm) < ranks);
     struct scaling_row row;
     scaling_predict(scaling, ranks, scaling->batch, &row);
     struct scaling_sum *sum = &scaling->sum[scaling->sums++];
@@ -65,9 +65,9 @@ static void scaling_measure_sum(const struct scaling_run *run, struct scaling *s
     sum->sum.pieces = scaling->backward.pieces;
     memcpy(sum->sum.floats, scaling->backward.floats, sizeof sum->sum.floats);
     if (comm_rank(run->comm) < ranks)
-        exchange_measure_sum(part, row.compute, &sum->sum);
+        exchange_measure_sum(group, row.compute, &sum->sum);
     comm_barrier_idle(run->comm);
-    comm_split_free(part);
+    comm_split_free(group);
     comm_bcast(run->comm, sum, sizeof *sum, 0);
 }
 

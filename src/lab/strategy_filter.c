@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/div.h"
 #include "base/mem.h"
 #include "base/timer.h"
 #include "kernels/linear.h"
@@ -37,10 +38,10 @@ struct strategy_filter {
 
 static struct filter_cut filter_cut_init(int channels, int most)
 {
-    int lines = (channels + FILTER_BLOCK_CHANNELS - 1) / FILTER_BLOCK_CHANNELS;
+    int lines = div_up(channels, FILTER_BLOCK_CHANNELS);
     int count = lines < most ? lines : most;
-    int width = (lines + count - 1) / count * FILTER_BLOCK_CHANNELS;
-    return (struct filter_cut){channels, width, (channels + width - 1) / width};
+    int width = div_up(lines, count) * FILTER_BLOCK_CHANNELS;
+    return (struct filter_cut){channels, width, div_up(channels, width)};
 }
 
 static int filter_cut_width(const struct filter_cut *cut, int block)
@@ -261,7 +262,7 @@ static void filter_buffers_init(struct filter_buffers *b, const struct strategy_
     b->scratch = mem_aligned(scratch + 1, 1);
 }
 
-/* A buffer for each block of a tensor with so many pixels. */
+/* A buffer for each block of a tensor with `pixels` pixels. */
 static float **filter_blocks(const struct filter_cut *cut, size_t pixels)
 {
     float **blocks = mem_zeroed((size_t)cut->count, sizeof *blocks);

@@ -8,13 +8,13 @@
 #include "strategy_subject.h"
 
 #define TURNS_SHORT_SECONDS 2e-5 /* shorter passes are timed several at once */
-#define TURNS_PATIENCE      3 /* a pass takes at most so many times its share of time */
+#define TURNS_PATIENCE      3    /* times its share of time: a pass takes no longer */
 
 /* The strategies of one subject and pass, which take turns. */
 struct strategy_turns {
     int count, passes; /* strategies; passes that are timed together */
     int cpus;          /* of the machine */
-    int threads;       /* strategies with so many threads run now */
+    int threads;       /* strategies with this number of threads run now */
     struct strategy *strategy[MACHINE_TEAMS * SPLITS];
     struct strategy_row *row;
     struct sample_values *times, *sums; /* [strategy] */

@@ -2,6 +2,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "base/div.h"
 #include "lab/strategy_table.h"
 
 /* Speed-up per thread from which caches must be the reason. */
@@ -41,7 +42,7 @@ static bool verdict_pieces(struct strategy_row *row)
     int threads = row->threads, pieces = row->pieces;
     if (pieces == 0)
         return false;
-    double ideal = (double)pieces / ((pieces + threads - 1) / threads);
+    double ideal = (double)pieces / div_up(pieces, threads);
     if (ideal > VERDICT_GOOD * threads || row->speedup < VERDICT_GOOD * ideal)
         return false;
     verdict_set(row, "uneven: %d pieces for %d threads, at most %.2fx", pieces, threads,

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/div.h"
 #include "base/fs.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -29,7 +30,7 @@ enum status trial_open_letters(struct comm *comm, int least, int batch,
                                struct dataset *dataset)
 {
     const char *folder = getenv("TMPDIR");
-    size_t size = (size_t)batch, images = ((size_t)least + size - 1) / size * size;
+    size_t images = (size_t)div_up(least, batch) * (size_t)batch;
     const bool train[DATASET_SPLITS] = {true, false};
     char path[FS_PATH];
     enum status st = ST_OK;

@@ -1,6 +1,7 @@
 /* trial: timed training steps. */
 #include <stdlib.h>
 
+#include "base/div.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/timer.h"
@@ -67,8 +68,8 @@ out:
 
 static void trial_count_flops(const struct model *model, struct trial_row *row)
 {
-    for (int s = 0; s < model->ops; s++) {
-        struct model_work work = model_op_work(model, s);
+    for (int o = 0; o < model->ops; o++) {
+        struct model_work work = model_op_work(model, o);
         row->dense += work.dense_forward + work.dense_backward;
         row->truly += work.true_forward + work.true_backward;
     }
@@ -78,7 +79,7 @@ static void trial_count_flops(const struct model *model, struct trial_row *row)
 static int trial_grain(const struct trial_row *row, int grain)
 {
     int workers = row->ranks * row->threads;
-    int share = (row->batch + workers - 1) / workers;
+    int share = div_up(row->batch, workers);
     return share < grain ? share : grain;
 }
 

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/div.h"
 #include "base/grain.h"
 #include "base/timer.h"
 #include "comm/comm.h"
@@ -30,7 +31,7 @@ bool tune_matters(struct comm *comm, const struct parallel_plan *rule)
 
 /* --- candidates --- */
 
-/* Do two plans run the same for so many grains of a rank? */
+/* Do two plans run the same where a rank has this number of grains? */
 static bool tune_plans_alike(const struct parallel_plan *a, const struct parallel_plan *b,
                              int grains)
 {
@@ -81,9 +82,9 @@ static void tune_lane_candidates(const struct tune_search *search,
     int members = plan_members(&plan, search->share);
     tune_candidate_add(search, name, &plan);
     const struct tune_team *team = members > 1 ? tune_team_for(search, members) : NULL;
-    for (int s = 0; team && s < search->model->ops; s++) {
-        plan.split.forward[s] = (unsigned char)team->forward[s].best;
-        plan.split.backward[s] = (unsigned char)team->backward[s].best;
+    for (int o = 0; team && o < search->model->ops; o++) {
+        plan.split.forward[o] = (unsigned char)team->forward[o].best;
+        plan.split.backward[o] = (unsigned char)team->backward[o].best;
     }
     if (team)
         tune_candidate_add(search, by_layer, &plan);
@@ -203,8 +204,8 @@ static int tune_most_terms(const struct tune_search *search, int align)
     comm_align(search->comm, align);
     for (int rank = 0; rank < comm_size(search->comm); rank++) {
         comm_share(search->comm, search->grains, rank, &begin, &end);
-        int parts = tree_cover(search->grains, begin, end, ignored);
-        most = parts > most ? parts : most;
+        int terms = tree_cover(search->grains, begin, end, ignored);
+        most = terms > most ? terms : most;
     }
     return most;
 }
@@ -219,10 +220,10 @@ static enum status tune_shares(const struct tune_search *search)
         return ST_OK;
     struct parallel_plan plan = tune_repeat_chosen(result);
     for (int align = 2; align * comm_size(search->comm) <= search->grains; align *= 2) {
-        int parts = tune_most_terms(search, align);
-        if (parts >= least || result->candidates == first + 4)
+        int terms = tune_most_terms(search, align);
+        if (terms >= least || result->candidates == first + 4)
             continue;
-        least = parts;
+        least = terms;
         plan.align = align;
         tune_candidate_add(search, "uneven shares", &plan);
     }
@@ -244,7 +245,7 @@ enum status tune_search(const struct trainer_setup *setup,
         .comm = setup->comm,
         .model = setup->model,
         .grains = grains,
-        .share = (grains + ranks - 1) / ranks,
+        .share = div_up(grains, ranks),
         .result = result,
     };
     *result = (struct tune_result){.chosen = 0};

@@ -79,11 +79,11 @@ static void tune_bench_round(struct tune_bench *bench, const struct grain_pass *
 {
     const struct model *model = bench->model;
     struct grain_result ignored;
-    for (int s = 0; s < model->ops; s++)
-        tune_bench_splits(bench, base, s, 0, round);
+    for (int o = 0; o < model->ops; o++)
+        tune_bench_splits(bench, base, o, 0, round);
     model_loss(model, &bench->ws, base, &ignored);
-    for (int s = model->ops - 1; s >= model_first_op(model); s--)
-        tune_bench_splits(bench, base, s, 1, round);
+    for (int o = model->ops - 1; o >= model_first_op(model); o--)
+        tune_bench_splits(bench, base, o, 1, round);
 }
 
 static void tune_bench_run(void *context, int thread)
@@ -131,15 +131,15 @@ static struct tune_pass *tune_pass_summarise(const struct tune_bench *bench,
     const struct model *model = bench->model;
     int first = pass == 0 ? 0 : model_first_op(model);
     struct tune_pass *passes = mem_zeroed((size_t)model->ops, sizeof *passes);
-    for (int s = first; s < model->ops; s++) {
-        unsigned known = tune_pass_splits(model->op[s], pass);
+    for (int o = first; o < model->ops; o++) {
+        unsigned known = tune_pass_splits(model->op[o], pass);
         for (int split = 0; split < SPLITS; split++)
             if (known & SPLIT_BIT(split))
-                passes[s].seconds[split] =
-                    timer_median(tune_pass_times(bench, s, pass, split), bench->rounds);
+                passes[o].seconds[split] =
+                    timer_median(tune_pass_times(bench, o, pass, split), bench->rounds);
         if (comm)
-            comm_max_f64(comm, passes[s].seconds, SPLITS);
-        tune_choose_split(&passes[s]);
+            comm_max_f64(comm, passes[o].seconds, SPLITS);
+        tune_choose_split(&passes[o]);
     }
     return passes;
 }

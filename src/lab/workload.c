@@ -3,6 +3,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "base/div.h"
 #include "base/grain.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -76,7 +77,7 @@ static enum status workload_solo_init(struct workload_solo *solo,
         .config_text = "",
         .version = "",
     };
-    solo->epoch_steps = images / batch + (images % batch > 0);
+    solo->epoch_steps = div_up_u64(images, batch);
     solo->short_last = images % batch != 0;
     solo->trainer = trainer_create(&trainer_setup);
     trainer_start(solo->trainer);
@@ -110,21 +111,21 @@ static enum status workload_solo_step(struct workload_solo *solo,
 
 struct workload_group {
     struct comm *comm;
-    float *part, sum[WORKLOAD_MEETING_FLOATS];
+    float *term, sum[WORKLOAD_MEETING_FLOATS];
     double meeting; /* seconds of one */
 };
 
 /* A small sum over the group: waiting ranks give up their CPU as they do in training. */
 static void workload_group_meet(struct workload_group *group)
 {
-    comm_tree_sum(group->comm, comm_size(group->comm), &group->part, group->sum,
+    comm_tree_sum(group->comm, comm_size(group->comm), &group->term, group->sum,
                   WORKLOAD_MEETING_FLOATS);
 }
 
 static void workload_group_init(struct workload_group *group, struct comm *comm)
 {
     *group = (struct workload_group){.comm = comm,
-                                     .part = comm_vectors(comm, WORKLOAD_MEETING_FLOATS)};
+                                     .term = comm_vectors(comm, WORKLOAD_MEETING_FLOATS)};
     workload_group_meet(group);
     double begin = timer_now(), once;
     workload_group_meet(group);

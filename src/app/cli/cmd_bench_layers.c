@@ -33,8 +33,8 @@ static void bench_print_layers(const struct model *model, const struct layer_tim
     double total = 0;
     table_init(&table, "<layer", "<pass", ">us/image", ">GFLOP/s dense", ">true",
                ">% of registers", ">% of sgemm", NULL);
-    for (int s = 0; s < model->ops; s++) {
-        const struct layer_time *t = &times[s];
+    for (int o = 0; o < model->ops; o++) {
+        const struct layer_time *t = &times[o];
         table_cellf(&table, "%s", t->name);
         table_cellf(&table, "forward");
         bench_layer_cells(&table, t->forward, t->work.dense_forward, t->work.true_forward,

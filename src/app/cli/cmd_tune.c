@@ -14,6 +14,7 @@
 #include "app/run/trial_config.h"
 #include "app/run/tuning.h"
 #include "app/version.h"
+#include "base/div.h"
 #include "base/grain.h"
 #include "base/log.h"
 #include "base/table.h"
@@ -75,10 +76,10 @@ static void tune_pass_cells(struct table *table, const struct tune_pass *pass,
 static unsigned tune_splits_used(const struct tune_team *team, int ops)
 {
     unsigned used = 0;
-    for (int s = 0; s < ops; s++)
+    for (int o = 0; o < ops; o++)
         for (int split = 0; split < SPLITS; split++)
-            if (team->forward[s].seconds[split] > 0 ||
-                team->backward[s].seconds[split] > 0)
+            if (team->forward[o].seconds[split] > 0 ||
+                team->backward[o].seconds[split] > 0)
                 used |= SPLIT_BIT(split);
     return used;
 }
@@ -98,15 +99,15 @@ static void tune_print_team(const struct model *model, const struct tune_team *t
     table_head(&table, "<best");
     table_head(&table, ">speed-up");
     log_out("%d threads that share a grain of %d images, us:\n", team->members, team->n);
-    for (int s = 0; s < model->ops; s++) {
-        table_cellf(&table, "%s", model->op[s]->name);
+    for (int o = 0; o < model->ops; o++) {
+        table_cellf(&table, "%s", model->op[o]->name);
         table_cellf(&table, "forward");
-        tune_pass_cells(&table, &team->forward[s], used);
-        if (s < model_first_op(model))
+        tune_pass_cells(&table, &team->forward[o], used);
+        if (o < model_first_op(model))
             continue;
         table_cellf(&table, "%s", "");
         table_cellf(&table, "backward");
-        tune_pass_cells(&table, &team->backward[s], used);
+        tune_pass_cells(&table, &team->backward[o], used);
     }
     table_print(&table);
     table_release(&table);
@@ -138,7 +139,7 @@ static enum status tune_batch(struct comm *comm, const struct config *config, in
         .version = app_version(),
     };
     TRY_TO(out, tuning_choose(&setup, threads, TUNING_FORCE, &tuning));
-    int grains = (grain_count((uint64_t)batch, grain) + size - 1) / size;
+    int grains = div_up(grain_count((uint64_t)batch, grain), size);
     if (!tuning.result) {
         log_out("batch %d: %s; nothing to choose\n", batch,
                 plan_summary(&tuning.plan, grains));

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/div.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "plan_print.h"
@@ -153,7 +154,7 @@ static void findings_print_batches(const struct scaling *s,
     int first = 0, shown = 0;
     while (first < count && rows[first].ranks == 1)
         first++;
-    int step = (count - first + FINDINGS_EXAMPLES - 1) / FINDINGS_EXAMPLES;
+    int step = div_up(count - first, FINDINGS_EXAMPLES);
     char *text = mem_format("%.0f %% of the ideal speed needs a batch of at least",
                             100 * FINDINGS_GOOD);
     for (int i = first; i < count; i += step) {

@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "app/run/load.h"
+#include "base/div.h"
 #include "base/grain.h"
 #include "base/hash.h"
 #include "base/log.h"
@@ -40,8 +41,8 @@ static char *tuning_key_network(const struct model *model)
 {
     size_t room = (size_t)model->ops * (LAYER_NAME + 80) + 1, used = 0;
     char *text = mem_zeroed(room, 1);
-    for (int s = 0; s < model->ops; s++) {
-        const struct layer *op = model->op[s];
+    for (int o = 0; o < model->ops; o++) {
+        const struct layer *op = model->op[o];
         used += (size_t)snprintf(text + used, room - used, " %s:%dx%dx%d:%zu", op->name,
                                  op->out.h, op->out.w, op->out.c, op->save);
     }
@@ -174,9 +175,8 @@ static enum status tuning_measure_run(const struct trainer_setup *setup,
     const struct train_options *train = &setup->options->train;
     uint64_t images = setup->dataset->info.count[DATASET_TRAIN];
     uint64_t batch = (uint64_t)train->batch;
-    double steps = train->steps > 0
-                       ? (double)train->steps
-                       : (double)((images + batch - 1) / batch) * train->epochs;
+    double steps = train->steps > 0 ? (double)train->steps
+                                    : (double)div_up_u64(images, batch) * train->epochs;
     TRY(trial_step_seconds(setup, rule, seconds));
     *seconds *= steps;
     comm_max_f64(setup->comm, seconds, 1);
@@ -210,7 +210,7 @@ static void tuning_fit_to_pipeline(const struct trainer_setup *setup, int grains
                                    struct parallel_plan *plan)
 {
     const struct stage *stage = setup->stage;
-    int replicas = comm_size(stage->peers), share = (grains + replicas - 1) / replicas;
+    int replicas = comm_size(stage->peers), share = div_up(grains, replicas);
     int most = share / (2 * stage->count);
     if (setup->options->parallel.intra == INTRA_AUTO) {
         if (most < plan->lanes)
