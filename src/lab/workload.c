@@ -12,7 +12,7 @@
 #include "lab/trial.h"
 #include "lab/tune.h"
 
-#define WORKLOAD_VISITS         5 /* to each point, in turns: slow drift affects all alike */
+#define WORKLOAD_VISITS         5    /* to each point, in turns: slow drift affects all */
 #define WORKLOAD_VISIT_SECONDS  0.15 /* roughly; at least WORKLOAD_VISIT_STEPS steps */
 #define WORKLOAD_VISIT_STEPS    4
 #define WORKLOAD_STEPS_MOST     1000

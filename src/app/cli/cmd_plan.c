@@ -2,7 +2,6 @@
    that are here. */
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "app/cli/cli.h"
 #include "app/cli/commands.h"
@@ -16,18 +15,16 @@
 #include "base/fs.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "base/parse.h"
 #include "comm/comm.h"
 #include "kernels/cpu.h"
 #include "lab/scaling_measure.h"
 #include "lab/trial.h"
 #include "plan_print.h"
+#include "plan_rows.h"
 
-#define PLAN_ROWS            64
 #define PLAN_IMAGES          20000 /* of built-in letters, where there is no data set */
-#define PLAN_GRAINS          (1 << 28)
-#define PLAN_BUSY_LOAD       0.5 /* load average per CPU */
-#define PLAN_THREADS_PER_CPU 8   /* most threads per CPU that one rank runs for several */
+#define PLAN_BUSY_LOAD       0.5   /* load average per CPU */
+#define PLAN_THREADS_PER_CPU 8 /* most threads per CPU that one rank runs for several */
 
 struct plan_request {
     const char *config, *data, *ranks, *network, *out;
@@ -44,7 +41,7 @@ struct plan_session {
     struct model model;
     struct placement ranks;
     struct scaling *scaling;
-    int rows, row[PLAN_ROWS]; /* numbers of ranks */
+    struct plan_rows rows;
 };
 
 static enum status plan_parse(struct plan_request *request, int argc, char **argv,
@@ -76,71 +73,6 @@ static enum status plan_parse(struct plan_request *request, int argc, char **arg
     TRY(cli_parse(&command, options, argc, argv, operand, &count));
     *help = count < 0;
     request->config = operand[0];
-    return ST_OK;
-}
-
-/* --- numbers of ranks --- */
-
-static int plan_compare_rows(const void *a, const void *b)
-{
-    return *(const int *)a - *(const int *)b;
-}
-
-static void plan_add_row(struct plan_session *session, int ranks)
-{
-    for (int i = 0; i < session->rows; i++)
-        if (session->row[i] == ranks)
-            return;
-    ASSERT(session->rows < PLAN_ROWS);
-    session->row[session->rows++] = ranks;
-}
-
-static enum status plan_read_rows(struct plan_session *session)
-{
-    const char *text = session->request->ranks;
-    char *copy = mem_strdup(text), *rest = copy;
-    enum status st = ST_OK;
-    for (char *word; st == ST_OK && (word = strsep(&rest, ",")) != NULL;) {
-        long long value;
-        if (session->rows == PLAN_ROWS / 2 || !parse_int(word, 1, SCALING_MOST, &value))
-            st = status_fail(ST_USAGE,
-                             "'--ranks %s': expected up to %d numbers from 1 to %d, with "
-                             "commas",
-                             text, PLAN_ROWS / 2, SCALING_MOST);
-        else
-            plan_add_row(session, (int)value);
-    }
-    free(copy);
-    return st;
-}
-
-/* Without --ranks: powers of two, and the number of measured ranks. */
-static enum status plan_choose_rows(struct plan_session *session)
-{
-    const struct scaling *scaling = session->scaling;
-    int covered = scaling_covered(scaling), asked = 0;
-    if (session->request->ranks)
-        TRY(plan_read_rows(session));
-    for (int i = 0; i < session->rows; i++)
-        asked = session->row[i] > asked ? session->row[i] : asked;
-    if (asked > covered)
-        FAIL(ST_USAGE,
-             "'--ranks %s': %d ranks need more than one node of %d, whose network was "
-             "not measured; give --network (10Gbit,20us), start on several nodes, or "
-             "put more on a node (mpirun -n, or for a single rank --ranks-per-node)",
-             session->request->ranks, asked, covered);
-    for (int ranks = 1; !session->request->ranks && ranks <= SCALING_RANKS; ranks *= 2)
-        if (ranks <= covered)
-            plan_add_row(session, ranks);
-    if (!session->request->ranks)
-        plan_add_row(session, scaling->measured);
-    qsort(session->row, (size_t)session->rows, sizeof *session->row, plan_compare_rows);
-    int most = session->row[session->rows - 1];
-    if (scaling_weak_batch(scaling, most) / scaling->grain > PLAN_GRAINS)
-        FAIL(ST_USAGE,
-             "%d ranks with %d images each are more than %d grains; ask for fewer with "
-             "--ranks",
-             most, scaling->batch, PLAN_GRAINS);
     return ST_OK;
 }
 
@@ -344,7 +276,7 @@ static enum status plan_set_up(struct plan_session *session)
     TRY(plan_open_data(session));
     TRY(plan_open_model(session));
     TRY(plan_place(session));
-    TRY(plan_choose_rows(session));
+    TRY(plan_rows_choose(&session->rows, session->scaling, session->request->ranks));
     return plan_check_out(session);
 }
 
@@ -355,17 +287,17 @@ static enum status plan_predict(struct plan_session *session)
     struct scaling *scaling = session->scaling;
     struct scaling_row strong[PLAN_ROWS], weak[PLAN_ROWS];
     enum status st = ST_OK;
-    for (int i = 0; i < session->rows; i++) {
-        int ranks = session->row[i];
+    for (int i = 0; i < session->rows.count; i++) {
+        int ranks = session->rows.ranks[i];
         scaling_predict(scaling, ranks, scaling->batch, &strong[i]);
         scaling_predict(scaling, ranks, scaling_weak_batch(scaling, ranks), &weak[i]);
     }
-    plan_print_tables(scaling, strong, weak, session->rows);
+    plan_print_tables(scaling, strong, weak, session->rows.count);
     log_out("\n");
-    plan_print_findings(scaling, strong, weak, session->rows);
+    plan_print_findings(scaling, strong, weak, session->rows.count);
     if (session->request->out && comm_rank(session->comm) == 0)
         st = scaling_write(scaling, session->request->out, app_version(), strong, weak,
-                           session->rows);
+                           session->rows.count);
     return comm_agree(session->comm, st);
 }
 
@@ -381,8 +313,8 @@ static enum status plan_run(struct plan_session *session)
             "a node other than the last has fewer ranks than others: sums over ranks "
             "are computed, not measured");
     scaling_need(scaling, 1, scaling->batch);
-    for (int i = 0; i < session->rows; i++) {
-        int ranks = session->row[i];
+    for (int i = 0; i < session->rows.count; i++) {
+        int ranks = session->rows.ranks[i];
         scaling_need(scaling, ranks, scaling->batch);
         scaling_need(scaling, ranks, scaling_weak_batch(scaling, ranks));
         if (alike && scaling_sums_count(scaling, ranks, node))
