@@ -51,7 +51,8 @@ FLAGS_blas    = $(call once,FLAGS_blas,pkg-config --cflags openblas)
 # Under sanitizers -O3 takes minutes to compile, and saves the tests seconds.
 FLAGS_kernels = $(FLAGS_blas) -fopenmp $(if $(filter asan fuzz,$(MODE)),,-O3)
 LIBS = $(call once,LIBS,mpicc --showme:link; \
-         pkg-config --libs hdf5-serial libpng zlib openblas hwloc libxxhash)
+         pkg-config --libs hdf5-serial libpng zlib openblas hwloc libxxhash; \
+         echo -lunistring)
 LINK = -Wl,--as-needed $(LIBS) $(if $(filter fuzz,$(MODE)),,-fopenmp) -lm $(LINK_$(MODE))
 ifeq ($(MODE),fuzz)
 $(BUILD)/obj/kernels/%.o: private CC := gcc

@@ -10,7 +10,7 @@
 set -u
 
 run=(gcc libc6-dev make pkg-config libopenmpi-dev openmpi-bin libopenblas-openmp-dev
-     libhdf5-dev libhwloc-dev zlib1g-dev libpng-dev libxxhash-dev)
+     libhdf5-dev libhwloc-dev zlib1g-dev libpng-dev libxxhash-dev libunistring-dev)
 test=("${run[@]}" libcmocka-dev bats python3-h5py python3-matplotlib hdf5-tools
       clang-format cppcheck shellcheck help2man curl iproute2 procps strace e2fsprogs
       gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user)
@@ -44,6 +44,10 @@ lacking_tools() {
     for name in "${libraries[@]}"; do
         pkg-config --exists "$name" 2>/dev/null || echo "$name"
     done
+    # Without a pkg-config file; without a compiler the list above says enough.
+    if command -v gcc >/dev/null && ! gcc -E -include uninorm.h -xc /dev/null >/dev/null 2>&1; then
+        echo libunistring
+    fi
     for name in "${modules[@]}"; do
         python3 -c "import $name" 2>/dev/null || echo "python3 $name"
     done
