@@ -66,6 +66,7 @@ static enum status dir_read_image(struct dir_reader *reader, const char *path, i
     struct dataset_builder *b = reader->builder;
     struct image image;
     TRY(image_read(&image, path));
+    image_to_channels(&image, 1);
     int invert = reader->options->invert;
     if (invert == 1 || (invert < 0 && image_is_dark_on_light(&image))) {
         image_invert(&image);
@@ -73,7 +74,7 @@ static enum status dir_read_image(struct dir_reader *reader, const char *path, i
     }
     import_make_room(b, reader->split, &reader->room);
     size_t n = b->count[reader->split]++;
-    image_fit(&image, b->h, b->w, 0,
+    image_fit(&image, IMAGE_PAD, &(const uint8_t){0}, b->h, b->w,
               b->images[reader->split] + n * dataset_image_bytes(b->h, b->w));
     b->labels[reader->split][n] = (uint16_t)label;
     image_release(&image);

@@ -34,6 +34,6 @@ END
     echo text >two/b/1.png
     fails 1 "'two/b/1.png' is not an image: lockstep reads PNG" import-dir two --out x.h5
     head -c 50 two/a/1.png >two/b/1.png
-    fails 1 "cannot read PNG image 'two/b/1.png'" import-dir two --out x.h5
+    fails 1 "'two/b/1.png' is a PNG cut short" import-dir two --out x.h5
     fails 1 "cannot read folder 'nowhere'" import-dir nowhere --out x.h5
 }
