@@ -74,7 +74,8 @@ static enum status dir_read_image(struct dir_reader *reader, const char *path, i
     import_make_room(b, reader->split, &reader->room);
     size_t n = b->count[reader->split]++;
     image_fit(&image, b->h, b->w, 0,
-              b->images[reader->split] + n * dataset_image_bytes(b->h, b->w));
+              b->images[reader->split] +
+                  n * dataset_image_bytes((struct shape){b->h, b->w, 1}));
     b->labels[reader->split][n] = (uint16_t)label;
     image_release(&image);
     if (n % 256 == 0)
