@@ -145,7 +145,8 @@ static struct import_quota *import_quotas(const struct dataset_builder *builder,
 void import_take_test(struct dataset_builder *builder, double share, uint64_t seed)
 {
     struct import_quota *quota = import_quotas(builder, share, seed);
-    size_t image = dataset_image_bytes(builder->h, builder->w), kept = 0, taken = 0;
+    size_t image = dataset_image_bytes((struct shape){builder->h, builder->w, 1}),
+           kept = 0, taken = 0;
     uint8_t *images = builder->images[DATASET_TRAIN], *test_images;
     uint16_t *labels = builder->labels[DATASET_TRAIN], *test_labels;
     for (int c = 0; c < builder->classes; c++)
@@ -173,7 +174,7 @@ void import_take_test(struct dataset_builder *builder, double share, uint64_t se
 void import_make_room(struct dataset_builder *builder, enum dataset_split split,
                       size_t *room)
 {
-    size_t image = dataset_image_bytes(builder->h, builder->w);
+    size_t image = dataset_image_bytes((struct shape){builder->h, builder->w, 1});
     if (builder->count[split] < *room)
         return;
     *room = *room ? 2 * *room : 1 + FIRST_BYTES / image;

@@ -75,7 +75,7 @@ static enum status dir_read_image(struct dir_reader *reader, const char *path, i
     import_make_room(b, reader->split, &reader->room);
     size_t n = b->count[reader->split]++;
     image_fit(&image, IMAGE_PAD, &(const uint8_t){0}, b->h, b->w,
-              b->images[reader->split] + n * dataset_image_bytes(b->h, b->w));
+              b->images[reader->split] + n * (size_t)b->h * (size_t)b->w);
     b->labels[reader->split][n] = (uint16_t)label;
     image_release(&image);
     if (n % 256 == 0)

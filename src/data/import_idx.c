@@ -46,7 +46,7 @@ static enum status import_idx_take_images(struct idx *images, const char *path,
              path, h, w, builder->h, builder->w);
     builder->h = h;
     builder->w = w;
-    size_t n = images->dim[0], image = dataset_image_bytes(h, w);
+    size_t n = images->dim[0], image = (size_t)h * (size_t)w;
     if (transpose) {
         uint8_t *one = mem_zeroed(image, 1);
         for (size_t i = 0; i < n; i++) {

@@ -30,7 +30,7 @@ static enum status sheet_fill(const struct dataset_info *info, enum dataset_spli
                               int columns, struct image *sheet)
 {
     size_t n = info->count[split];
-    int h = info->h, w = info->w;
+    int h = info->shape.h, w = info->shape.w;
     int *placed = mem_zeroed((size_t)info->classes, sizeof *placed);
     uint16_t *labels = mem_zeroed(n, sizeof *labels);
     uint8_t *pixels = mem_zeroed((size_t)h * (size_t)w, 1);
@@ -51,8 +51,8 @@ static enum status sheet_fill(const struct dataset_info *info, enum dataset_spli
 static enum status sheet_make(const struct dataset_info *info, enum dataset_split split,
                               int columns, const char *out)
 {
-    long long h = SHEET_GAP + (long long)info->classes * (info->h + SHEET_GAP);
-    long long w = SHEET_GAP + (long long)columns * (info->w + SHEET_GAP);
+    long long h = SHEET_GAP + (long long)info->classes * (info->shape.h + SHEET_GAP);
+    long long w = SHEET_GAP + (long long)columns * (info->shape.w + SHEET_GAP);
     if (info->count[split] == 0)
         FAIL(ST_FAIL, "'%s' holds no %s images", info->path, dataset_split_name[split]);
     if (h > SHEET_SIDE_MAX || w > SHEET_SIDE_MAX)
@@ -79,13 +79,15 @@ enum status cmd_data_sheet(int argc, char **argv)
     const char *file, *out = NULL, *split_name = "test";
     long long per_class = 20;
     bool force = false;
-    int count, split;
+    enum dataset_split split;
+    int count;
     const struct cli_command command = {
         "data sheet", "FILE", 1, 1,
         "Draw a contact sheet of a data set, one row per class."};
     const struct cli_option options[] = {
         {"out", CLI_TEXT, &out, "PNG", "image to write"},
-        {"split", CLI_TEXT, &split_name, "train|test", "which images, default test"},
+        {"split", CLI_TEXT, &split_name, "NAME",
+         "which images: train, val or test, default test"},
         {"per-class", CLI_INT, &per_class, "N", "images per row, default 20"},
         {"force", CLI_FLAG, &force, NULL, "replace the image if it exists"},
         {0},
@@ -94,12 +96,7 @@ enum status cmd_data_sheet(int argc, char **argv)
     TRY(cli_parse(&command, options, argc, argv, &file, &count));
     if (count < 0)
         return ST_OK;
-    for (split = 0; split < DATASET_SPLITS; split++) {
-        if (strcmp(split_name, dataset_split_name[split]) == 0)
-            break;
-    }
-    if (split == DATASET_SPLITS)
-        FAIL(ST_USAGE, "'--split %s': expected train or test", split_name);
+    TRY(dataset_split_named(split_name, "split", &split));
     if (per_class < 1 || per_class > 10000)
         FAIL(ST_USAGE, "'--per-class %lld': expected 1 to 10000", per_class);
     TRY(output_check(out, force));

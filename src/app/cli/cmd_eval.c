@@ -222,7 +222,7 @@ static enum status eval_parse(struct comm *comm, struct eval_request *request,
 {
     const struct cli_option options[] = {
         {"data", CLI_TEXT, &request->data, "FILE", "data set (required)"},
-        {"split", CLI_TEXT, &request->split, "NAME", "train or test, default test"},
+        {"split", CLI_TEXT, &request->split, "NAME", "train, val or test, default test"},
         {"out", CLI_TEXT, &request->out, "FILE",
          "write /logprobs, /predicted and /labels to FILE (HDF5)"},
         {"force", CLI_FLAG, &request->force, NULL, "replace FILE if it exists"},
@@ -249,10 +249,7 @@ static enum status eval_parse(struct comm *comm, struct eval_request *request,
         FAIL(ST_USAGE, "'--pipeline %lld': expected a whole number from 1",
              request->stages);
     TRY(placement_check_threads(comm, request->threads));
-    for (*split = 0; *split < DATASET_SPLITS; ++*split)
-        if (strcmp(request->split, dataset_split_name[*split]) == 0)
-            return ST_OK;
-    FAIL(ST_USAGE, "'--split %s': expected train or test", request->split);
+    return dataset_split_named(request->split, "split", split);
 }
 
 enum status cmd_eval(struct comm *comm, int argc, char **argv)

@@ -82,7 +82,7 @@ static void predict_print_top(const struct network *network, const char *path,
 static enum status predict_one(const struct network *network, struct workspace *ws,
                                const char *path, bool crop)
 {
-    int h = network->info.h, w = network->info.w;
+    int h = network->info.shape.h, w = network->info.shape.w;
     struct image image;
     TRY(image_read(&image, path));
     image_to_channels(&image, 1);
@@ -97,7 +97,7 @@ static enum status predict_one(const struct network *network, struct workspace *
     for (int i = 0; i < h * w; i++)
         ws->activation[0][i] = (float)pixel[i];
     const struct loader_input input = network_input(network);
-    loader_normalise(&input, h, w, ws->activation[0]);
+    loader_normalise(&input, network->info.shape, ws->activation[0]);
     const struct grain_pass pass = {
         .team = {.size = 1}, .n = 1, .params = network->params};
     model_forward(&network->model, ws, &pass);

@@ -137,10 +137,10 @@ static enum status train_open_config(struct train_session *session)
 static enum status train_open_data(struct train_session *session)
 {
     const struct data_options *options = &session->config.data;
-    const bool both[DATASET_SPLITS] = {true, true};
     bool replicated = log_set_replicated(false);
-    enum status st = dataset_open(&session->dataset, session->comm, options->file, both,
-                                  (size_t)options->memory_mb << 20);
+    enum status st =
+        dataset_open_training(&session->dataset, session->comm, options->file,
+                              (size_t)options->memory_mb << 20);
     log_set_replicated(replicated);
     TRY(st);
     const struct dataset_info *data = &session->dataset.info;
@@ -154,7 +154,7 @@ static enum status train_open_data(struct train_session *session)
 static enum status train_open_network(struct train_session *session)
 {
     const struct dataset_info *data = &session->dataset.info;
-    const struct shape in = {data->h, data->w, 1};
+    const struct shape in = data->shape;
     const struct run_options *run = &session->config.run;
     struct agree agree;
     agree_begin(&agree);

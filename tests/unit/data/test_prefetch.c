@@ -17,7 +17,10 @@ static const struct augment_options augment = {.shift = 2, .rotate = 20, .elasti
 
 static void write_data(const char *path, int h, size_t count)
 {
-    struct dataset_builder b = {.h = h, .w = W, .classes = 5, .count = {count, 1}};
+    struct dataset_builder b = {.h = h,
+                                .w = W,
+                                .classes = 5,
+                                .count = {[DATASET_TRAIN] = count, [DATASET_TEST] = 1}};
     struct rng rng;
     rng_init(&rng, 1, RNG_TEST, 0, 0);
     b.source = mem_strdup("a test");

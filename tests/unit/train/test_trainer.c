@@ -18,7 +18,10 @@ static struct parallel_plan plan;
 static void write_data(const char *path)
 {
     struct dataset_builder builder = {
-        .h = SIDE, .w = SIDE, .classes = 2, .count = {IMAGES, IMAGES / 2}};
+        .h = SIDE,
+        .w = SIDE,
+        .classes = 2,
+        .count = {[DATASET_TRAIN] = IMAGES, [DATASET_TEST] = IMAGES / 2}};
     builder.class_name = mem_zeroed(2, sizeof *builder.class_name);
     builder.class_name[0] = mem_strdup("left");
     builder.class_name[1] = mem_strdup("right");
@@ -39,7 +42,7 @@ static void write_data(const char *path)
 
 static int setup(void **state)
 {
-    const bool both[DATASET_SPLITS] = {true, true};
+    const bool both[DATASET_SPLITS] = {[DATASET_TRAIN] = true, [DATASET_TEST] = true};
     struct model_spec spec = {0};
     if (scratch_setup(state) != 0)
         return -1;
