@@ -5,8 +5,8 @@
 #define LOCKSTEP_IO_TEXT_H
 
 /* A copy in Unicode's normal form NFC (composed): the "é" that macOS stores as two
-   characters becomes the one that other systems store. Bytes that are not UTF-8 are copied
-   as they are. The caller frees. */
+   characters becomes the one that other systems store. Bytes that are not UTF-8 are
+   copied as they are. The caller frees. */
 char *text_nfc(const char *text);
 
 #endif

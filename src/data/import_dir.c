@@ -197,7 +197,7 @@ static enum status dir_read_all(const struct import_dir_options *options,
     if (folder[DATASET_TEST][0])
         TRY(dir_read_split(&reader, folder[DATASET_TEST]));
     else
-        import_take_test(builder, options->test_share, options->seed);
+        import_take_share(builder, DATASET_TEST, options->test_share, options->seed);
     dir_report(&reader, builder->count[DATASET_TRAIN] + builder->count[DATASET_TEST]);
     builder->source =
         mem_format("PNG folder %s", import_basename(options->folder[DATASET_TRAIN]));

@@ -13,6 +13,8 @@ static const struct data_command {
     const char *summary;
 } data_commands[] = {
     {"synth", cmd_data_synth, "draw the built-in set of handwritten letters"},
+    {"import", cmd_data_import,
+     "make a data set of a folder or list of pictures, or of a table"},
     {"import-idx", cmd_data_import_idx, "import IDX files, as MNIST and EMNIST come in"},
     {"import-csv", cmd_data_import_csv,
      "import a table: each line holds a label and pixels"},
