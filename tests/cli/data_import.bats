@@ -376,3 +376,24 @@ END
     imports 2 flat --out x.h5 --range 5,4
     says "expected full, auto or LOW,HIGH"
 }
+
+@test "export writes PNG folders that import takes back unchanged" {
+    py <<'END'
+from pictures import *
+folder("d/train", ("one/two".replace("/", " "), "dog"), n=5)
+folder("d/val", ("dog",), n=2, seed=1)
+folder("d/test", ("dog",), n=3, seed=2)
+folder("g", n=9, c=1)
+END
+    imports 0 d --out d.h5
+    imports 0 g --out g.h5
+    for set in d g; do
+        run "$LOCKSTEP" data export $set.h5 out/$set
+        echo "$output"
+        [ "$status" -eq 0 ]
+        imports 0 out/$set --out $set-2.h5
+        same_hash $set.h5 $set-2.h5
+    done
+    [ "$(ls out/d/val/dog)" = $'000000.png\n000001.png' ]
+    fails 2 "folder 'out/d' is not empty" export d.h5 out/d
+}

@@ -20,6 +20,7 @@ static const struct data_command {
      "import a table: each line holds a label and pixels"},
     {"import-dir", cmd_data_import_dir, "import PNG images, one folder per class"},
     {"info", cmd_data_info, "print what a data set holds"},
+    {"export", cmd_data_export, "write the images of a data set as PNG files"},
     {"sheet", cmd_data_sheet, "draw a contact sheet of a data set"},
 };
 
