@@ -72,13 +72,15 @@ static bool launcher_names(const char *line, size_t bytes, char **argv)
 /* Of several commands that one mpirun starts, each has a first rank. */
 static bool launcher_is_first(int rank)
 {
-    const char *first = getenv("OMPI_FIRST_RANKS");
-    for (char *end; first && *first; first = end) {
-        long value = strtol(first, &end, 10);
-        if (end == first)
+    const char *counts = getenv("OMPI_APP_CTX_NUM_PROCS"); /* "1 2" */
+    long first = 0;
+    for (char *end; counts && *counts; counts = end) {
+        long count = strtol(counts, &end, 10);
+        if (end == counts)
             return false;
-        if (value == rank)
+        if (first == rank)
             return true;
+        first += count;
     }
     return false;
 }
