@@ -17,7 +17,7 @@ try:
 except ImportError:
     sys.exit(77)
 
-OUT = pathlib.Path(sys.argv[1])
+OUT = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else ".")
 random.seed(3)
 
 
@@ -274,8 +274,9 @@ def make_turned():
              image if n == 1 else image.transpose(turns[n]))
 
 
-make_png()
-make_jpeg()
-make_webp()
-make_tiff()
-make_turned()
+if __name__ == "__main__":
+    make_png()
+    make_jpeg()
+    make_webp()
+    make_tiff()
+    make_turned()
