@@ -7,7 +7,8 @@
  *
  * What a file holds becomes 8-bit grey or RGB like this:
  *
- * - Fewer than 8 bits and palettes are expanded; a palette image of greys is grey.
+ * - Fewer than 8 bits and palettes are expanded; an image of a palette or in WebP
+ *   is grey if all its pixels are.
  *
  * - 16 bits become 8 by enum image_range.
  *
@@ -64,7 +65,7 @@ struct image_options {
 struct image_facts {
     const char *kind;         /* "PNG"; NULL: not an image that can be read */
     int bits;                 /* of a sample in the file */
-    int pages;                /* 1 or more: the first was read */
+    bool first_of_several;    /* the file has more pages than the one that was read */
     int file_h, file_w;       /* before orientation and scaled decoding */
     bool was_transparent;     /* at least one pixel was not opaque */
     bool laid_on_black;       /* instead of white */

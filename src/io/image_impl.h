@@ -29,7 +29,7 @@ struct image_raster {
     int h, w, c;        /* c = 1: grey; c = 3: RGB */
     bool alpha;         /* the last sample of a pixel; 0 is transparent */
     bool premultiplied; /* the others were multiplied by it */
-    bool palette;       /* RGB from a palette, perhaps of greys alone */
+    bool maybe_grey;    /* RGB, but the format has no other way to say grey */
     int orientation;    /* EXIF: 1 to 8 */
     uint8_t *byte;      /* owned: 8 bits; or NULL */
     uint16_t *word;     /* owned: 16 bits; or NULL */
@@ -50,7 +50,8 @@ struct image_reader {
                         struct image_facts *facts);
 };
 
-extern const struct image_reader image_reader_png;
+extern const struct image_reader image_reader_png, image_reader_jpeg, image_reader_webp,
+    image_reader_tiff;
 
 /* Checks the size that a file announces; NULL: memory may be taken for it; else what is
    wrong. */
@@ -65,6 +66,10 @@ enum status image_fail_short(const struct image_source *source, const char *kind
 /* The orientation in EXIF data, which begins with a TIFF header: 1 to 8; 1 if there is
    none or the data make no sense. */
 int image_exif_orientation(const uint8_t *data, size_t bytes);
+
+/* n pixels of four samples to three: (255 - C)(255 - K) / 255 and so on, rounded.
+   inverted: the samples are 255 - C and so on. */
+void image_cmyk_to_rgb(uint8_t *rgb, const uint8_t *cmyk, size_t n, bool inverted);
 
 /* Makes an 8-bit upright image without transparency. Takes the raster's arrays. */
 void image_from_raster(struct image *image, struct image_raster *raster,

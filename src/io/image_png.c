@@ -9,7 +9,8 @@
 #include "base/mem.h"
 #include "image_impl.h"
 
-#define PNG_INFLATE_RATIO 1032  /* bytes that one compressed byte yields at most (zlib) \
+#define PNG_INFLATE_RATIO                                                               \
+    1032                        /* bytes that one compressed byte yields at most (zlib) \
                                  */
 #define PNG_CHUNK_MAX (1 << 20) /* bytes of a chunk that is not pixels */
 
@@ -66,7 +67,7 @@ static void png_input_expand(struct png_input *input, struct image_raster *raste
 {
     const uint16_t one = 1;
     png_structp png = input->png;
-    raster->palette = png_get_color_type(png, input->info) == PNG_COLOR_TYPE_PALETTE;
+    raster->maybe_grey = png_get_color_type(png, input->info) == PNG_COLOR_TYPE_PALETTE;
     png_set_expand(png); /* palettes, fewer than 8 bits, a transparent colour */
     if (*(const uint8_t *)&one == 1)
         png_set_swap(png); /* 16 bits to this machine's order */

@@ -76,7 +76,7 @@ static void raster_narrow(struct image_raster *raster,
     raster->word = NULL;
 }
 
-/* A palette of greys alone: keeps one of three equal samples. */
+/* If all pixels are grey: keeps one of three equal samples. */
 static void raster_drop_colour(struct image_raster *raster)
 {
     size_t n = raster_pixels(raster), stride = 3 + raster->alpha;
@@ -144,12 +144,20 @@ static void raster_remove_alpha(struct image_raster *raster, struct image_facts 
     raster->alpha = false;
 }
 
+void image_cmyk_to_rgb(uint8_t *rgb, const uint8_t *cmyk, size_t n, bool inverted)
+{
+    unsigned flip = inverted ? 0 : 255;
+    for (size_t i = 0; i < n; i++, rgb += 3, cmyk += 4)
+        for (int k = 0; k < 3; k++)
+            rgb[k] = (uint8_t)(((cmyk[k] ^ flip) * (cmyk[3] ^ flip) + 127) / 255);
+}
+
 void image_from_raster(struct image *image, struct image_raster *raster,
                        const struct image_options *options, struct image_facts *facts)
 {
     if (raster->word)
         raster_narrow(raster, options, facts);
-    if (raster->palette)
+    if (raster->maybe_grey)
         raster_drop_colour(raster);
     if (raster->alpha)
         raster_remove_alpha(raster, facts);

@@ -11,14 +11,12 @@
 
 #define LENGTH(a) (sizeof(a) / sizeof((a)[0]))
 
-static const struct image_reader *const image_readers[] = {&image_reader_png};
-#define IMAGE_READABLE "PNG"
+static const struct image_reader *const image_readers[] = {
+    &image_reader_png, &image_reader_jpeg, &image_reader_webp, &image_reader_tiff};
+#define IMAGE_READABLE "PNG, JPEG, WebP and TIFF"
 
 /* Recognised only so that the message can name them. */
 static const struct image_reader image_unreadable[] = {
-    {.name = "JPEG", .magic = {{"\xff\xd8\xff", 3}}},
-    {.name = "WebP", .magic = {{"RIFF????WEBP", 12}}},
-    {.name = "TIFF", .magic = {{"II*\0", 4}, {"MM\0*", 4}}},
     {.name = "GIF", .magic = {{"GIF8", 4}}},
     {.name = "BMP", .magic = {{"BM????\0\0\0\0", 10}}},
     {.name = "HEIF",
@@ -98,7 +96,7 @@ enum status image_decode(struct image *image, const uint8_t *data, size_t bytes,
     const struct image_source source = {data, bytes, name, options ? options : &standard};
     facts = facts ? facts : &unasked;
     *image = (struct image){0};
-    *facts = (struct image_facts){.pages = 1};
+    *facts = (struct image_facts){0};
     const struct image_reader *reader = image_find_reader(data, bytes);
     if (!reader)
         return image_refuse(name, data, bytes);
