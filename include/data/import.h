@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 #include "base/status.h"
-#include "data/dataset.h"
+#include "data/dataset_writer.h"
 
 /* Parses "letters" (A..Z), "digits" (0..9) or a comma-separated list into names: at least
    two, all different. The caller frees them with fs_free_list. */

@@ -50,12 +50,18 @@ uint64_t dataset_hash_splits(const struct dataset_info *info,
     return dataset_hash_names(info, hash_bytes(head, sizeof head, 2));
 }
 
-/* The images of a split, passed in pieces of whole rows to add(). */
-static enum status dataset_walk(struct h5file *file, const struct dataset_info *info,
-                                enum dataset_split split,
-                                void (*add)(void *context, const uint8_t *images,
-                                            size_t first, size_t rows),
-                                void *context)
+struct hash_walk {
+    void (*add)(struct hash_walk *walk, const uint8_t *images, size_t first, size_t rows);
+    size_t image;
+    uint64_t hash;
+    struct hash_stream *stream; /* format 1: of the block begun; NULL: none */
+    const uint16_t *labels;     /* format 2 */
+};
+
+/* The images of a split, passed in pieces to walk->add. */
+static enum status hash_walk_split(struct hash_walk *walk, struct h5file *file,
+                                   const struct dataset_info *info,
+                                   enum dataset_split split)
 {
     size_t image = dataset_image_bytes(info->shape), count = info->count[split];
     size_t step = READ_BYTES / image + 1;
@@ -66,18 +72,11 @@ static enum status dataset_walk(struct h5file *file, const struct dataset_info *
         st = h5file_read_rows(file, dataset_images_name[split], H5FILE_U8, i, rows, image,
                               block);
         if (st == ST_OK)
-            add(context, block, i, rows);
+            walk->add(walk, block, i, rows);
     }
     free(block);
     return st;
 }
-
-struct hash_walk {
-    size_t image;
-    uint64_t hash;
-    struct hash_stream *stream; /* format 1: of the block begun; NULL: none */
-    const uint16_t *labels;     /* format 2 */
-};
 
 static void hash_walk_end_block(struct hash_walk *walk)
 {
@@ -87,10 +86,9 @@ static void hash_walk_end_block(struct hash_walk *walk)
 }
 
 /* Format 1: the hash of a block of HASH_ROWS images is the seed of the next one. */
-static void hash_walk_add_1(void *context, const uint8_t *images, size_t first,
+static void hash_walk_add_1(struct hash_walk *walk, const uint8_t *images, size_t first,
                             size_t rows)
 {
-    struct hash_walk *walk = context;
     for (size_t i = 0; i < rows; i++) {
         if ((first + i) % HASH_ROWS == 0)
             hash_walk_end_block(walk);
@@ -100,10 +98,9 @@ static void hash_walk_add_1(void *context, const uint8_t *images, size_t first,
     }
 }
 
-static void hash_walk_add_2(void *context, const uint8_t *images, size_t first,
+static void hash_walk_add_2(struct hash_walk *walk, const uint8_t *images, size_t first,
                             size_t rows)
 {
-    struct hash_walk *walk = context;
     for (size_t i = 0; i < rows; i++)
         walk->hash = dataset_hash_image(walk->hash, images + i * walk->image, walk->image,
                                         walk->labels[first + i]);
@@ -113,14 +110,15 @@ static void hash_walk_add_2(void *context, const uint8_t *images, size_t first,
 static enum status dataset_hash_content_1(struct h5file *file,
                                           const struct dataset_info *info, uint64_t *hash)
 {
-    struct hash_walk walk = {.image = dataset_image_bytes(info->shape)};
+    struct hash_walk walk = {.add = hash_walk_add_1,
+                             .image = dataset_image_bytes(info->shape)};
     enum status st = ST_OK;
     walk.hash = dataset_hash_head_1(info);
     for (int s = 0; s < DATASET_SPLITS && st == ST_OK; s++) {
         if (s == DATASET_VAL)
             continue;
         uint16_t *labels = mem_zeroed(info->count[s], sizeof *labels);
-        st = dataset_walk(file, info, s, hash_walk_add_1, &walk);
+        st = hash_walk_split(&walk, file, info, s);
         hash_walk_end_block(&walk);
         if (st == ST_OK)
             st = dataset_read_labels(file, info, s, labels);
@@ -139,11 +137,12 @@ static enum status dataset_hash_content_2(struct h5file *file,
         if (info->count[s] == 0)
             continue;
         uint16_t *labels = mem_zeroed(info->count[s], sizeof *labels);
-        struct hash_walk walk = {.image = dataset_image_bytes(info->shape),
+        struct hash_walk walk = {.add = hash_walk_add_2,
+                                 .image = dataset_image_bytes(info->shape),
                                  .labels = labels};
         enum status st = dataset_read_labels(file, info, s, labels);
         if (st == ST_OK)
-            st = dataset_walk(file, info, s, hash_walk_add_2, &walk);
+            st = hash_walk_split(&walk, file, info, s);
         split[s] = walk.hash;
         free(labels);
         TRY(st);

@@ -1,4 +1,6 @@
-/* dataset: writing a whole one from memory, or another one's images in new splits. */
+/* dataset_writer: a whole set from memory, or another one's images in new splits. */
+#include "data/dataset_writer.h"
+
 #include <stdlib.h>
 
 #include "base/fs.h"

@@ -1,4 +1,5 @@
-/* dataset: the writer, which takes images one by one. */
+#include "data/dataset_writer.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>

@@ -91,10 +91,9 @@ static void info_print_head(const struct dataset_info *info)
     char hash[17], treatment[TREATMENT_TEXT];
     hash_text(info->hash, hash);
     treatment_text(&info->treatment, treatment);
-    log_out(
-        "data set   %s\nsource     %s\nimages     %d x %d pixels%s, %zu for training",
-        info->path, info->source, info->shape.h, info->shape.w,
-        info->shape.c == 1 ? "" : ", RGB", info->count[DATASET_TRAIN]);
+    log_out("data set   %s\nsource     %s\nimages     %d x %d pixels%s, %zu for training",
+            info->path, info->source, info->shape.h, info->shape.w,
+            info->shape.c == 1 ? "" : ", RGB", info->count[DATASET_TRAIN]);
     if (info->count[DATASET_VAL] > 0)
         log_out(", %zu for validation", info->count[DATASET_VAL]);
     log_out(", %zu for testing\nclasses    %d\n", info->count[DATASET_TEST],

@@ -7,7 +7,7 @@
 #include "base/fs.h"
 #include "base/log.h"
 #include "base/stop.h"
-#include "data/dataset.h"
+#include "data/dataset_writer.h"
 
 enum status output_check(const char *out, bool force)
 {
