@@ -64,29 +64,6 @@ static enum status image_refuse(const char *name, const uint8_t *data, size_t by
     FAIL(ST_FAIL, "'%s' is not an image: lockstep reads " IMAGE_READABLE, name);
 }
 
-enum status image_fail(const struct image_source *source, const char *kind,
-                       const char *reason)
-{
-    FAIL(ST_FAIL, "cannot read %s image '%s': %s", kind, source->name, reason);
-}
-
-enum status image_fail_short(const struct image_source *source, const char *kind)
-{
-    FAIL(ST_FAIL, "'%s' is a %s cut short", source->name, kind);
-}
-
-const char *image_check_size(size_t h, size_t w, size_t bytes)
-{
-    if (h == 0 || w == 0)
-        return "no pixels";
-    if (h > IMAGE_SIDE_MAX || w > IMAGE_SIDE_MAX || h * w > IMAGE_AREA_MAX)
-        return "too many pixels";
-    if (h * w > IMAGE_AREA_FREE &&
-        (h * w - IMAGE_AREA_FREE) / IMAGE_AREA_PER_BYTE > bytes)
-        return "too short for its size";
-    return NULL;
-}
-
 enum status image_decode(struct image *image, const uint8_t *data, size_t bytes,
                          const char *name, const struct image_options *options,
                          struct image_facts *facts)
