@@ -52,4 +52,9 @@ struct import_dir_options {
 enum status import_dir(const struct import_dir_options *options,
                        struct dataset_builder *builder) MUST_CHECK;
 
+/* Moves a part of each class from train to an empty split, chosen by seed. At least one
+   image of each class stays in train. */
+void import_take_share(struct dataset_builder *builder, enum dataset_split split,
+                       double share, uint64_t seed);
+
 #endif

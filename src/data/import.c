@@ -117,16 +117,18 @@ void import_transpose(int h, int w, const uint8_t *in, uint8_t *out)
     }
 }
 
-/* How the images of one class are divided: the first `test` in a random order go to
-   test. */
+/* How the images of one class are divided: the first `taken` in a random order go to the
+   other split. */
 struct import_quota {
     struct sampler order;
-    size_t count, seen, test;
+    size_t count, seen, taken;
 };
 
 static struct import_quota *import_quotas(const struct dataset_builder *builder,
-                                          double share, uint64_t seed)
+                                          enum dataset_split split, double share,
+                                          uint64_t seed)
 {
+    uint32_t draw = split == DATASET_TEST ? 0 : DATASET_CLASSES_MAX;
     struct import_quota *quota = mem_zeroed((size_t)builder->classes, sizeof *quota);
     for (size_t i = 0; i < builder->count[DATASET_TRAIN]; i++)
         quota[builder->labels[DATASET_TRAIN][i]].count++;
@@ -134,31 +136,31 @@ static struct import_quota *import_quotas(const struct dataset_builder *builder,
         struct import_quota *q = &quota[c];
         if (q->count == 0)
             continue;
-        q->test = (size_t)((double)q->count * share + 0.5);
-        if (q->test >= q->count)
-            q->test = q->count - 1;
-        sampler_init(&q->order, seed, (uint32_t)c, q->count);
+        q->taken = (size_t)((double)q->count * share + 0.5);
+        if (q->taken >= q->count)
+            q->taken = q->count - 1;
+        sampler_init(&q->order, seed, draw + (uint32_t)c, q->count);
     }
     return quota;
 }
 
-void import_take_test(struct dataset_builder *builder, double share, uint64_t seed)
+void import_take_share(struct dataset_builder *builder, enum dataset_split split,
+                       double share, uint64_t seed)
 {
-    struct import_quota *quota = import_quotas(builder, share, seed);
-    size_t image = dataset_image_bytes((struct shape){builder->h, builder->w, 1}),
-           kept = 0, taken = 0;
-    uint8_t *images = builder->images[DATASET_TRAIN], *test_images;
-    uint16_t *labels = builder->labels[DATASET_TRAIN], *test_labels;
+    struct import_quota *quota = import_quotas(builder, split, share, seed);
+    size_t image = (size_t)builder->h * (size_t)builder->w, kept = 0, taken = 0;
+    uint8_t *images = builder->images[DATASET_TRAIN], *taken_images;
+    uint16_t *labels = builder->labels[DATASET_TRAIN], *taken_labels;
     for (int c = 0; c < builder->classes; c++)
-        taken += quota[c].test;
-    test_images = mem_zeroed(taken, image);
-    test_labels = mem_zeroed(taken, sizeof *test_labels);
+        taken += quota[c].taken;
+    taken_images = mem_zeroed(taken, image);
+    taken_labels = mem_zeroed(taken, sizeof *taken_labels);
     taken = 0;
     for (size_t i = 0; i < builder->count[DATASET_TRAIN]; i++) {
         struct import_quota *q = &quota[labels[i]];
-        if (sampler_at(&q->order, q->seen++) < q->test) {
-            memcpy(test_images + taken * image, images + i * image, image);
-            test_labels[taken++] = labels[i];
+        if (sampler_at(&q->order, q->seen++) < q->taken) {
+            memcpy(taken_images + taken * image, images + i * image, image);
+            taken_labels[taken++] = labels[i];
             continue;
         }
         memmove(images + kept * image, images + i * image, image);
@@ -166,15 +168,15 @@ void import_take_test(struct dataset_builder *builder, double share, uint64_t se
     }
     free(quota);
     builder->count[DATASET_TRAIN] = kept;
-    builder->count[DATASET_TEST] = taken;
-    builder->images[DATASET_TEST] = test_images;
-    builder->labels[DATASET_TEST] = test_labels;
+    builder->count[split] = taken;
+    builder->images[split] = taken_images;
+    builder->labels[split] = taken_labels;
 }
 
 void import_make_room(struct dataset_builder *builder, enum dataset_split split,
                       size_t *room)
 {
-    size_t image = dataset_image_bytes((struct shape){builder->h, builder->w, 1});
+    size_t image = (size_t)builder->h * (size_t)builder->w;
     if (builder->count[split] < *room)
         return;
     *room = *room ? 2 * *room : 1 + FIRST_BYTES / image;

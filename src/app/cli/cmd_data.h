@@ -9,9 +9,11 @@
 #include "base/status.h"
 
 enum status cmd_data_synth(int argc, char **argv) MUST_CHECK;
+enum status cmd_data_import(int argc, char **argv) MUST_CHECK;
 enum status cmd_data_import_idx(int argc, char **argv) MUST_CHECK;
 enum status cmd_data_import_csv(int argc, char **argv) MUST_CHECK;
 enum status cmd_data_import_dir(int argc, char **argv) MUST_CHECK;
+enum status cmd_data_export(int argc, char **argv) MUST_CHECK;
 enum status cmd_data_info(int argc, char **argv) MUST_CHECK;
 enum status cmd_data_sheet(int argc, char **argv) MUST_CHECK;
 

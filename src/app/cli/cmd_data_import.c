@@ -7,6 +7,7 @@
 #include "base/parse.h"
 #include "cmd_data.h"
 #include "data/import.h"
+#include "data_import.h"
 #include "output.h"
 
 #define LABEL_BASE_MAX 65535
@@ -54,8 +55,7 @@ static void import_options(struct cli_option options[OPTIONS_MAX],
     options[count] = (struct cli_option){0};
 }
 
-/* "28" or "HxW" into h and w; NULL does not change them. */
-static enum status import_read_size(const char *text, int *h, int *w)
+enum status data_import_size(const char *text, int *h, int *w)
 {
     if (!text)
         return ST_OK;
@@ -90,7 +90,7 @@ static enum status import_read_invert(const char *text, int *invert)
 }
 
 /* The import reads the names again; here a bad name is refused before the work begins. */
-static enum status import_check_classes(const char *text)
+enum status data_import_check_classes(const char *text)
 {
     char **names;
     int count;
@@ -106,7 +106,7 @@ static enum status import_check(struct import_request *request)
     if (request->label_base > LABEL_BASE_MAX)
         FAIL(ST_USAGE, "'--label-base %lld': at most %d is possible", request->label_base,
              LABEL_BASE_MAX);
-    TRY(import_check_classes(request->classes));
+    TRY(data_import_check_classes(request->classes));
     if (request->test_share >= 0 && request->test)
         FAIL(ST_USAGE, "test data is given: --test-share makes no sense");
     if (request->test_share >= 1)
@@ -178,7 +178,7 @@ enum status cmd_data_import_csv(int argc, char **argv)
     TRY(cli_parse(&command, options, argc, argv, &import.file[DATASET_TRAIN], &count));
     if (count < 0)
         return ST_OK;
-    TRY(import_read_size(request.size, &import.h, &import.w));
+    TRY(data_import_size(request.size, &import.h, &import.w));
     TRY(import_check(&request));
     import.file[DATASET_TEST] = request.test;
     import.test_share = request.test_share;
@@ -221,7 +221,7 @@ enum status cmd_data_import_dir(int argc, char **argv)
     TRY(cli_parse(&command, options, argc, argv, &import.folder[DATASET_TRAIN], &count));
     if (count < 0)
         return ST_OK;
-    TRY(import_read_size(request.size, &import.h, &import.w));
+    TRY(data_import_size(request.size, &import.h, &import.w));
     TRY(import_read_invert(invert, &import.invert));
     TRY(import_check(&request));
     import.folder[DATASET_TEST] = request.test;

@@ -60,7 +60,7 @@ static enum status sheet_make(const struct dataset_info *info, enum dataset_spli
              "a sheet of %lld x %lld pixels is too large: take a smaller "
              "--per-class",
              h, w);
-    struct image sheet = {(int)h, (int)w, mem_zeroed((size_t)h * (size_t)w, 1)};
+    struct image sheet = {(int)h, (int)w, 1, mem_zeroed((size_t)h * (size_t)w, 1)};
     memset(sheet.pixel, SHEET_GREY, (size_t)h * (size_t)w);
     enum status st = sheet_fill(info, split, columns, &sheet);
     if (st == ST_OK)

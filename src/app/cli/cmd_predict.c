@@ -50,7 +50,7 @@ static void predict_fit_ink(struct image *image, int h, int w, uint8_t *out)
     int inner_h = h * 5 / 7 > 0 ? h * 5 / 7 : 1, inner_w = w * 5 / 7 > 0 ? w * 5 / 7 : 1;
     uint8_t *inner = mem_zeroed((size_t)inner_h * (size_t)inner_w, 1);
     predict_crop_to_ink(image);
-    image_fit(image, inner_h, inner_w, 0, inner);
+    image_fit(image, IMAGE_PAD, &(const uint8_t){0}, inner_h, inner_w, inner);
     for (int i = 0; i < h * w; i++)
         out[i] = 0;
     int top = (h - inner_h) / 2, left = (w - inner_w) / 2;
@@ -85,6 +85,7 @@ static enum status predict_one(const struct network *network, struct workspace *
     int h = network->info.shape.h, w = network->info.shape.w;
     struct image image;
     TRY(image_read(&image, path));
+    image_to_channels(&image, 1);
     bool inverted = image_is_dark_on_light(&image);
     if (inverted)
         image_invert(&image);
@@ -92,7 +93,7 @@ static enum status predict_one(const struct network *network, struct workspace *
     if (crop)
         predict_fit_ink(&image, h, w, pixel);
     else
-        image_fit(&image, h, w, 0, pixel);
+        image_fit(&image, IMAGE_PAD, &(const uint8_t){0}, h, w, pixel);
     for (int i = 0; i < h * w; i++)
         ws->activation[0][i] = (float)pixel[i];
     const struct loader_input input = network_input(network);
