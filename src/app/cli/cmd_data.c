@@ -1,6 +1,5 @@
 #include "cmd_data.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "app/cli/cli.h"
@@ -27,24 +26,6 @@ static const struct data_command {
 };
 
 #define DATA_COMMANDS ((int)(sizeof data_commands / sizeof *data_commands))
-
-enum status data_read_share(const char *name, const char *text, double *share)
-{
-    double part;
-    char copy[32] = "";
-    if (!text)
-        return ST_OK;
-    size_t length = strlen(text);
-    bool percent = length > 0 && length < sizeof copy && text[length - 1] == '%';
-    memcpy(copy, text, length < sizeof copy ? length : 0);
-    if (percent)
-        copy[length - 1] = '\0';
-    if (!parse_real(copy, 0, percent ? 100 : 1, &part) || (!percent && part == 1) ||
-        (percent && part == 100))
-        FAIL(ST_USAGE, "'--%s %s': expected a part of all, like 10%% or 0.1", name, text);
-    *share = percent ? part / 100 : part;
-    return ST_OK;
-}
 
 static void data_print_help(void)
 {

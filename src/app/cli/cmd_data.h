@@ -19,9 +19,6 @@ enum status cmd_data_sheet(int argc, char **argv) MUST_CHECK;
 
 enum status cmd_data_split(int argc, char **argv) MUST_CHECK;
 
-/* The value of an option --name: "10%" or "0.1" into share; NULL does not change it. */
-enum status data_read_share(const char *name, const char *text, double *share) MUST_CHECK;
-
 /* What `lockstep data info` prints. verify: also compares the content with its hash. */
 enum status cmd_data_print_info(const char *path, bool verify) MUST_CHECK;
 

@@ -76,9 +76,9 @@ static enum status any_read_options(const struct any_request *request,
     TRY(any_read_word("channels", request->channels, channels, &channel));
     TRY(any_read_word("invert", request->invert, inverts, &invert));
     TRY(any_read_range(request->range, &options->treatment));
-    TRY(data_read_share("val", request->val, &options->share[DATASET_VAL]));
-    TRY(data_read_share("test", request->test, &options->share[DATASET_TEST]));
-    TRY(data_read_share("max-bad", request->max_bad, &options->max_bad));
+    TRY(cli_read_share("val", request->val, &options->share[DATASET_VAL]));
+    TRY(cli_read_share("test", request->test, &options->share[DATASET_TEST]));
+    TRY(cli_read_share("max-bad", request->max_bad, &options->max_bad));
     if (request->threads > THREADS_MAX)
         FAIL(ST_USAGE, "--threads %lld: at most %d are possible", request->threads,
              THREADS_MAX);

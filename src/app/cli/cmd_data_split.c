@@ -27,7 +27,7 @@ enum status cmd_data_split(int argc, char **argv)
         return ST_OK;
     if (!part)
         FAIL(ST_USAGE, "how much is missing: --val 10%%");
-    TRY(data_read_share("val", part, &val));
+    TRY(cli_read_share("val", part, &val));
     if (val <= 0)
         FAIL(ST_USAGE, "'--val %s': expected more than nothing", part);
     TRY(dataset_info_read(&info, file));
