@@ -127,9 +127,15 @@ void loader_fill(const struct loader *loader, uint64_t position, float *x, int *
         image = loader->images + (position - loader->first) * (uint64_t)size;
     }
     if (loader->augment) {
-        struct augment_draw draw;
-        augment_draw(loader->augment, loader->seed, loader->epoch, i, &draw);
-        augment_warp(&draw, info->shape.h, info->shape.w, image, x);
+        const struct augment_sample augment = {
+            .options = loader->augment,
+            .seed = loader->seed,
+            .epoch = loader->epoch,
+            .sample = i,
+            .shape = info->shape,
+            .mean = loader->input.mean,
+        };
+        augment_image(&augment, image, x);
     } else {
         for (int p = 0; p < size; p++)
             x[p] = (float)image[p];

@@ -22,6 +22,7 @@ static const struct data_command {
     {"info", cmd_data_info, "print what a data set holds"},
     {"export", cmd_data_export, "write the images of a data set as PNG files"},
     {"sheet", cmd_data_sheet, "draw a contact sheet of a data set"},
+    {"split", cmd_data_split, "give a data set a validation split"},
 };
 
 #define DATA_COMMANDS ((int)(sizeof data_commands / sizeof *data_commands))

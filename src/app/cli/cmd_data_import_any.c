@@ -26,25 +26,6 @@ struct any_request {
     uint64_t seed;
 };
 
-/* "10%" or "0.1"; NULL does not change the share. */
-static enum status any_read_share(const char *name, const char *text, double *share)
-{
-    double part;
-    char copy[32] = "";
-    if (!text)
-        return ST_OK;
-    size_t length = strlen(text);
-    bool percent = length > 0 && length < sizeof copy && text[length - 1] == '%';
-    memcpy(copy, text, length < sizeof copy ? length : 0);
-    if (percent)
-        copy[length - 1] = '\0';
-    if (!parse_real(copy, 0, percent ? 100 : 1, &part) || (!percent && part == 1) ||
-        (percent && part == 100))
-        FAIL(ST_USAGE, "'--%s %s': expected a part of all, like 10%% or 0.1", name, text);
-    *share = percent ? part / 100 : part;
-    return ST_OK;
-}
-
 static enum status any_read_word(const char *name, const char *text,
                                  const char *const words[], int *value)
 {
@@ -95,9 +76,9 @@ static enum status any_read_options(const struct any_request *request,
     TRY(any_read_word("channels", request->channels, channels, &channel));
     TRY(any_read_word("invert", request->invert, inverts, &invert));
     TRY(any_read_range(request->range, &options->treatment));
-    TRY(any_read_share("val", request->val, &options->share[DATASET_VAL]));
-    TRY(any_read_share("test", request->test, &options->share[DATASET_TEST]));
-    TRY(any_read_share("max-bad", request->max_bad, &options->max_bad));
+    TRY(cli_read_share("val", request->val, &options->share[DATASET_VAL]));
+    TRY(cli_read_share("test", request->test, &options->share[DATASET_TEST]));
+    TRY(cli_read_share("max-bad", request->max_bad, &options->max_bad));
     if (request->threads > THREADS_MAX)
         FAIL(ST_USAGE, "--threads %lld: at most %d are possible", request->threads,
              THREADS_MAX);

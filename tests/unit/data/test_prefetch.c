@@ -4,6 +4,7 @@
 #include "base/rng.h"
 #include "base/thread.h"
 #include "comm/comm.h"
+#include "data/dataset_writer.h"
 #include "data/prefetch.h"
 
 /* 61 images in batches of 9 are 7 steps an epoch, the last one with 7 images; this rank's

@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "base/stop.h"
 #include "comm/comm.h"
+#include "data/dataset_writer.h"
 #include "io/h5file.h"
 #include "train/trainer.h"
 
