@@ -203,6 +203,12 @@ void import_make_room(struct dataset_builder *builder, enum dataset_split split,
     builder->labels[split] = mem_resize(builder->labels[split], *room, sizeof(uint16_t));
 }
 
+struct dataset_treatment import_untreated(void)
+{
+    return (struct dataset_treatment){
+        .recorded = true, .invert = TREATMENT_KEEP, .background = TREATMENT_BORDER};
+}
+
 const char *import_basename(const char *path)
 {
     const char *slash = strrchr(path, '/');

@@ -198,6 +198,11 @@ static enum status dir_read_all(const struct import_dir_options *options,
         TRY(dir_read_split(&reader, folder[DATASET_TEST]));
     else
         import_take_share(builder, DATASET_TEST, options->test_share, options->seed);
+    builder->treatment = (struct dataset_treatment){
+        .recorded = true, /* on black, as it was before this was recorded */
+        .invert = options->invert < 0   ? TREATMENT_INVERT_EACH
+                  : options->invert > 0 ? TREATMENT_INVERT
+                                        : TREATMENT_KEEP};
     dir_report(&reader, builder->count[DATASET_TRAIN] + builder->count[DATASET_TEST]);
     builder->source =
         mem_format("PNG folder %s", import_basename(options->folder[DATASET_TRAIN]));

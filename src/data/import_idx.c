@@ -106,6 +106,7 @@ static enum status import_idx_read_all(const struct import_idx_options *options,
             TRY(import_idx_read_split(options, s, &labels, builder));
     }
     import_number_classes(builder, &labels);
+    builder->treatment = import_untreated();
     const char *test = options->images[DATASET_TEST];
     builder->source =
         mem_format("IDX files %s%s%s", import_basename(options->images[DATASET_TRAIN]),

@@ -45,6 +45,9 @@ void import_number_groups(struct import_set *set, char *const *name);
 void import_make_room(struct dataset_builder *builder, enum dataset_split split,
                       size_t *room);
 
+/* What is recorded of images that come as they are, in IDX files and tables. */
+struct dataset_treatment import_untreated(void);
+
 /* The last component of a path; points into it. */
 const char *import_basename(const char *path);
 
