@@ -46,12 +46,14 @@ ALLFLAGS = -std=c11 -D_GNU_SOURCE $(WARN) $(OPT_$(MODE)) -ffp-contract=off -Iinc
 # asked once, and only when something is compiled.
 once = $(eval $(1) := $(shell $(2)))$($(1))
 FLAGS_comm    = $(call once,FLAGS_comm,mpicc --showme:compile)
-FLAGS_io      = $(call once,FLAGS_io,pkg-config --cflags hdf5-serial libpng zlib)
+FLAGS_io      = $(call once,FLAGS_io,pkg-config --cflags hdf5-serial libpng \
+                  libjpeg libwebp libtiff-4 zlib)
 FLAGS_blas    = $(call once,FLAGS_blas,pkg-config --cflags openblas)
 # Under sanitizers -O3 takes minutes to compile, and saves the tests seconds.
 FLAGS_kernels = $(FLAGS_blas) -fopenmp $(if $(filter asan fuzz,$(MODE)),,-O3)
 LIBS = $(call once,LIBS,mpicc --showme:link; \
-         pkg-config --libs hdf5-serial libpng zlib openblas hwloc libxxhash)
+         pkg-config --libs hdf5-serial libpng libjpeg libwebp libtiff-4 zlib openblas hwloc \
+         libxxhash; echo -lunistring)
 LINK = -Wl,--as-needed $(LIBS) $(if $(filter fuzz,$(MODE)),,-fopenmp) -lm $(LINK_$(MODE))
 ifeq ($(MODE),fuzz)
 $(BUILD)/obj/kernels/%.o: private CC := gcc

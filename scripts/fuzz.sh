@@ -36,8 +36,9 @@ mode=${1-fuzz}
 }
 
 # Megabytes for one allocation. A stream unpacks to at most a thousand times its size; an image
-# takes four bytes per pixel and may have 64 million pixels.
-declare -A memory=([config]=16 [csv]=120 [idx]=120 [png]=300 [dataset]=64 [checkpoint]=64)
+# takes up to eight bytes per pixel and may have 64 million pixels.
+declare -A memory=([config]=16 [csv]=120 [idx]=120 [png]=300 [dataset]=64 [checkpoint]=64
+    [jpeg]=300 [webp]=300 [tiff]=700)
 options=(-max_len=50000 -timeout=60 -rss_limit_mb=2000 -close_fd_mask=3 -print_final_stats=1)
 export ASAN_OPTIONS=fast_unwind_on_malloc=1:quarantine_size_mb=16:allocator_may_return_null=1:max_allocation_size_mb=1000
 

@@ -11,7 +11,8 @@ function wrong(line, what)
 function home(header)
 {
     if (header ~ /^mpi/) return "comm"
-    if (header ~ /^(hdf5|H5|png|zlib)/) return "io"
+    if (header ~ /^(hdf5|H5|png|zlib|jpeglib|jerror|webp|tiff)/) return "io"
+    if (header ~ /^(uninorm|unistr|unictype)/) return "io"
     if (header ~ /^(cblas|openblas|lapack|omp|hwloc)/) return "kernels"
     if (header ~ /intrin\.h$|^arm_/) return "kernels"
     if (header ~ /^xxh/) return "base"

@@ -10,8 +10,9 @@
 set -u
 
 run=(gcc libc6-dev make pkg-config libopenmpi-dev openmpi-bin libopenblas-openmp-dev
-     libhdf5-dev libhwloc-dev zlib1g-dev libpng-dev libxxhash-dev)
-test=("${run[@]}" libcmocka-dev bats python3-h5py python3-matplotlib hdf5-tools
+     libhdf5-dev libhwloc-dev zlib1g-dev libpng-dev libjpeg62-turbo-dev libwebp-dev libtiff-dev
+     libxxhash-dev libunistring-dev)
+test=("${run[@]}" libcmocka-dev bats python3-h5py python3-pil python3-matplotlib hdf5-tools
       clang-format cppcheck shellcheck help2man curl iproute2 procps strace e2fsprogs
       gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user)
 slurm=("${test[@]}" slurm-wlm munge)
@@ -31,7 +32,7 @@ die() {
 # line.
 lacking_tools() {
     local name tools=(gcc make pkg-config mpicc mpirun) modules=()
-    local libraries=(hdf5-serial libpng zlib openblas hwloc libxxhash)
+    local libraries=(hdf5-serial libpng libjpeg libwebp libtiff-4 zlib openblas hwloc libxxhash)
     case $what in test | slurm | peers)
         tools+=(bats h5dump python3) libraries+=(cmocka) modules=(h5py)
         ;;
@@ -44,6 +45,10 @@ lacking_tools() {
     for name in "${libraries[@]}"; do
         pkg-config --exists "$name" 2>/dev/null || echo "$name"
     done
+    # Without a pkg-config file; without a compiler the list above says enough.
+    if command -v gcc >/dev/null && ! gcc -E -include uninorm.h -xc /dev/null >/dev/null 2>&1; then
+        echo libunistring
+    fi
     for name in "${modules[@]}"; do
         python3 -c "import $name" 2>/dev/null || echo "python3 $name"
     done

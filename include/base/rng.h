@@ -21,6 +21,8 @@ enum rng_purpose {
     RNG_DROPOUT,  /* a, b: step, layer and sample, packed by nn/layer_dropout.c */
     RNG_SYNTH,    /* a: split (0 train, 1 test), b: image */
     RNG_TEST,     /* tests and measurements */
+    RNG_PICTURE,  /* a: epoch, b: sample: flips, crops, colours and erasing */
+    RNG_FLIP,     /* a: 0, b: sample: whether it is flipped in even or odd epochs */
 };
 
 struct rng {

@@ -10,11 +10,15 @@
 #include <stdint.h>
 
 #include "base/status.h"
-#include "data/dataset.h"
+#include "data/dataset_writer.h"
 
 /* Parses "letters" (A..Z), "digits" (0..9) or a comma-separated list into names: at least
    two, all different. The caller frees them with fs_free_list. */
 enum status import_classes(const char *text, char ***names, int *count) MUST_CHECK;
+
+/* "28" or "HxW" into h and w; ST_USAGE calls the text `option` ("--size"). */
+enum status import_read_size(const char *option, const char *text, int *h,
+                             int *w) MUST_CHECK;
 
 struct import_idx_options {
     const char *images[DATASET_SPLITS]; /* files; the test file may be NULL */
@@ -51,5 +55,10 @@ struct import_dir_options {
 };
 enum status import_dir(const struct import_dir_options *options,
                        struct dataset_builder *builder) MUST_CHECK;
+
+/* Moves a part of each class from train to an empty split, chosen by seed. At least one
+   image of each class stays in train. */
+void import_take_share(struct dataset_builder *builder, enum dataset_split split,
+                       double share, uint64_t seed);
 
 #endif

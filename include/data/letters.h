@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "data/dataset.h"
+#include "data/dataset_writer.h"
 
 /* Everything but the images and labels, which are zeroed; builder->count is given, the
    rest is zero. The caller releases the builder. */

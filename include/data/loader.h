@@ -15,12 +15,12 @@
 
 /* How an image becomes the network's input: shifted, then (x / 255 - mean) / std. */
 struct loader_input {
-    double mean, std;
+    double mean[DATASET_CHANNELS], std[DATASET_CHANNELS]; /* of each channel */
     int shift_x, shift_y; /* pixels to the right and down; 0 is shifted in */
 };
 
-/* In place: x (h, w) on the 0..255 scale becomes the network's input. */
-void loader_normalise(const struct loader_input *input, int h, int w, float *x);
+/* In place: x (h, w, c) on the 0..255 scale becomes the network's input. */
+void loader_normalise(const struct loader_input *input, struct shape shape, float *x);
 
 struct loader {
     struct dataset *dataset; /* borrowed */
@@ -34,7 +34,7 @@ struct loader {
     /* Only if not resident: the images of positions [first, first + count). */
     uint64_t first, count, capacity;
     uint64_t *index; /* owned: (capacity), their numbers in the data set */
-    uint8_t *images; /* owned: (capacity, h, w) */
+    uint8_t *images; /* owned: (capacity, h, w, c) */
     struct dataset_reading *reading; /* borrowed; NULL: no thread waits for a fetch */
 };
 
@@ -61,7 +61,7 @@ void loader_reserve(struct loader *loader, uint64_t most);
 void loader_label(const struct loader *loader, uint64_t position, int *label,
                   uint64_t *sample);
 
-/* The same, and the input x (h, w). Any thread. */
+/* The same, and the input x (h, w, c). Any thread. */
 void loader_fill(const struct loader *loader, uint64_t position, float *x, int *label,
                  uint64_t *sample);
 

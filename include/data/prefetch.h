@@ -54,7 +54,7 @@ int prefetch_depth(const struct prefetch *prefetch);
    batch's images could not be read. Main thread; not collective. */
 enum status prefetch_take(struct prefetch *prefetch, uint64_t number) MUST_CHECK;
 
-/* The sample at `position` of the current batch: x (h, w) floats, its label and its
+/* The sample at `position` of the current batch: x (h, w, c) floats, its label and its
    number in the data set. Any thread. */
 void prefetch_fill(struct prefetch *prefetch, uint64_t position, float *x, int *label,
                    uint64_t *sample);

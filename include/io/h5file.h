@@ -47,6 +47,8 @@ struct h5file;
 enum status h5file_open(struct h5file **file, const char *path) MUST_CHECK;
 enum status h5file_create(struct h5file **file, const char *path) MUST_CHECK;
 enum status h5file_commit(struct h5file *file) MUST_CHECK;
+/* The same, under another name in the same folder. */
+enum status h5file_commit_as(struct h5file *file, const char *path) MUST_CHECK;
 void h5file_close(struct h5file *file);
 
 const char *h5file_path(const struct h5file *file);
@@ -78,6 +80,14 @@ enum status h5file_read_rows(struct h5file *file, const char *name, enum h5file_
 /* Writes a new array. */
 enum status h5file_write(struct h5file *file, const char *name, enum h5file_type type,
                          int ndims, const size_t *dim, const void *data) MUST_CHECK;
+/* The same in pieces: creates the array, then writes rows [first, first + rows) of the
+   leading dimension, of `row` elements each. What is not written is undefined. */
+enum status h5file_create_array(struct h5file *file, const char *name,
+                                enum h5file_type type, int ndims,
+                                const size_t *dim) MUST_CHECK;
+enum status h5file_write_rows(struct h5file *file, const char *name,
+                              enum h5file_type type, size_t first, size_t rows,
+                              size_t row, const void *data) MUST_CHECK;
 
 /* Attributes of an object ("/" is the root group). Text is stored as fixed-length UTF-8.
    Reading accepts every string type, variable length only in a file that was probed
@@ -95,6 +105,12 @@ enum status h5file_put_f64(struct h5file *file, const char *object, const char *
                            double value) MUST_CHECK;
 enum status h5file_get_f64(struct h5file *file, const char *object, const char *name,
                            double *value) MUST_CHECK;
+/* An array of numbers; reading: 1 to `most` of them, *count says how many. A single
+   number is an array of one. */
+enum status h5file_put_f64s(struct h5file *file, const char *object, const char *name,
+                            const double *value, int count) MUST_CHECK;
+enum status h5file_get_f64s(struct h5file *file, const char *object, const char *name,
+                            double *value, int most, int *count) MUST_CHECK;
 enum status h5file_put_u64(struct h5file *file, const char *object, const char *name,
                            uint64_t value) MUST_CHECK;
 enum status h5file_get_u64(struct h5file *file, const char *object, const char *name,

@@ -21,4 +21,9 @@ void stream_close(struct stream *stream); /* NULL is fine */
 enum status stream_read(struct stream *stream, void *data, size_t bytes,
                         size_t *got) MUST_CHECK;
 
+/* Reads a whole file of at most `most` bytes into a NUL-terminated string, which the
+   caller frees; *bytes does not count the NUL. */
+enum status stream_read_text(const char *path, size_t most, char **text,
+                             size_t *bytes) MUST_CHECK;
+
 #endif

@@ -8,9 +8,10 @@
  *   /optimizer/STATE/LAYER/...     momentum (sgd), or m and v (adamw)
  *   /metrics/...                   history so far (train/metrics.h)
  * Root attributes: format, format_version, step, epoch, config (INI text), data_hash,
- * classes, height, width, mean, std, lockstep, mpi, blas, isa, plan, state (as in the
- * log), content_hash (over every array and the attributes that a resume needs), and the
- * fields of struct progress. There is no random state: randomness is counter-based.
+ * classes, height, width, channels, mean, std, treatment, lockstep, mpi, blas, isa, plan,
+ * state (as in the log), content_hash (over every array and the attributes that a resume
+ * needs), and the fields of struct progress. There is no random state: randomness is
+ * counter-based.
  *
  * Called on rank 0 only; nothing here is collective.
  */
@@ -21,6 +22,7 @@
 #include <stdint.h>
 
 #include "base/fs.h"
+#include "data/dataset.h"
 #include "nn/model.h"
 #include "train/metrics.h"
 #include "train/state.h"
@@ -45,8 +47,11 @@ struct checkpoint_info {
     char *config; /* effective config, INI text */
     char **class_name;
     int classes;
-    int h, w;         /* of an image */
-    double mean, std; /* the network sees (x / 255 - mean) / std */
+    struct shape shape; /* of an image */
+    double mean[DATASET_CHANNELS],
+        std[DATASET_CHANNELS]; /* of each channel: the network
+                                  sees (x / 255 - mean) / std */
+    char *treatment;           /* of pictures (data/treatment.h); "": not recorded */
     uint64_t data_hash;
     uint64_t state;                    /* hash of weights, averages and optimizer state */
     char *lockstep, *mpi, *blas, *isa; /* versions and instruction set that wrote it */

@@ -9,6 +9,7 @@
 #include "app/cli/cli.h"
 #include "app/cli/commands.h"
 #include "app/run/early.h"
+#include "app/run/launcher.h"
 #include "app/run/prepare.h"
 #include "app/version.h"
 #include "base/log.h"
@@ -84,17 +85,6 @@ static enum status main_unknown_command(const char *name)
     FAIL(ST_USAGE, "unknown command '%s'; see 'lockstep --help'", name);
 }
 
-/* The rank as the launcher gave it: known before MPI starts, or without MPI. */
-static int main_launcher_rank(void)
-{
-    const char *rank = getenv("OMPI_COMM_WORLD_RANK");
-    if (!rank)
-        rank = getenv("PMIX_RANK");
-    if (!rank && getenv("SLURM_STEP_ID"))
-        rank = getenv("SLURM_PROCID");
-    return rank ? atoi(rank) : 0;
-}
-
 /* Libraries crash without memory: refuse before that. */
 static enum status main_check_memory(void)
 {
@@ -127,7 +117,7 @@ int main(int argc, char **argv)
     mem_start();
     stop_defer();
     prepare_environment(argv);
-    log_init(main_launcher_rank(), "");
+    log_init(launcher_rank(), "");
     log_set_replicated(true);
     if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
         strcmp(argv[1], "help") == 0) {
@@ -141,10 +131,13 @@ int main(int argc, char **argv)
     const struct main_command *command = main_find_command(argv[1]);
     if (!command)
         return main_unknown_command(argv[1]);
-    if (!command->parallel && main_launcher_rank() != 0)
+    if (!command->parallel && launcher_is_copy(argv))
         return ST_OK; /* rank 0 does all the work */
-    /* The other ranks read a file after rank 0. */
-    h5probe_start(main_launcher_rank() == 0 ? "show" : NULL);
+    if (!command->parallel)
+        log_init(0, "");
+    /* The other ranks of a run read a file after rank 0. */
+    bool reads_first = !command->parallel || launcher_rank() == 0;
+    h5probe_start(reads_first ? "show" : NULL);
     if (command->stops)
         stop_install();
     else

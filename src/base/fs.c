@@ -114,13 +114,22 @@ enum status fs_list(const char *folder, char ***names, int *count)
         FAIL(ST_FAIL, "cannot read folder '%s': %s", folder, strerror(errno));
     char **list = NULL;
     int n = 0;
-    for (struct dirent *e; (e = readdir(dir)) != NULL;) {
+    for (;;) {
+        errno = 0; /* readdir returns NULL at the end and when it fails */
+        struct dirent *e = readdir(dir);
+        if (!e)
+            break;
         if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
             continue;
         list = mem_resize(list, (size_t)n + 1, sizeof *list);
         list[n++] = mem_strdup(e->d_name);
     }
+    int error = errno;
     closedir(dir);
+    if (error) {
+        fs_free_list(list, n);
+        FAIL(ST_FAIL, "cannot read folder '%s': %s", folder, strerror(error));
+    }
     if (n > 0)
         qsort(list, (size_t)n, sizeof *list, fs_by_name);
     *names = list;

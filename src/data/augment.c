@@ -1,3 +1,4 @@
+/* augment: the geometry. */
 #include "data/augment.h"
 
 #include <math.h>
@@ -29,9 +30,11 @@
     }
 static const float SPLINE[4][LANES] = {ROW(B0), ROW(B1), ROW(B2), ROW(B3)};
 
-struct augment_image {
-    const uint8_t *pixel;
-    int h, w;
+struct augment_source {
+    const uint8_t *pixel; /* (h, w, c) */
+    int h, w, c;
+    bool border;
+    const float *outside; /* (c) */
 };
 
 /* The source of output pixel (X, Y), without the field: x = xx X + xy Y + x0, and y
@@ -51,31 +54,23 @@ struct field {
     float dx[4][STRIP_SPAN], dy[4][STRIP_SPAN];
 };
 
-bool augment_enabled(const struct augment_options *options)
-{
-    return options->shift != 0 || options->rotate != 0 || options->scale != 0 ||
-           options->shear != 0 || options->elastic != 0;
-}
+/* The rectangle that T selects, along one axis of `size` pixels: T(p) = step p + first.
+ */
+struct augment_axis {
+    double step, first;
+};
 
-/* Uniform in [-strength, strength). */
-static double draw_symmetric(struct rng *rng, double strength)
+static struct augment_axis augment_axis_of(const struct augment_draw *draw, int axis,
+                                           int size)
 {
-    return strength * (2.0 * (double)rng_uniform(rng) - 1.0);
-}
-
-void augment_draw(const struct augment_options *options, uint64_t seed, uint32_t epoch,
-                  uint64_t sample, struct augment_draw *draw)
-{
-    struct rng rng;
-    rng_init(&rng, seed, RNG_AUGMENT, epoch, sample);
-    draw->shift[0] = draw_symmetric(&rng, options->shift);
-    draw->shift[1] = draw_symmetric(&rng, options->shift);
-    draw->rotate = draw_symmetric(&rng, options->rotate);
-    draw->scale[0] = 1.0 + draw_symmetric(&rng, options->scale);
-    draw->scale[1] = 1.0 + draw_symmetric(&rng, options->scale);
-    draw->shear = draw_symmetric(&rng, options->shear);
-    draw->elastic = options->elastic;
-    draw->rng = rng;
+    double length = axis ? draw->box.h : draw->box.w;
+    double begin = axis ? draw->box.y : draw->box.x;
+    struct augment_axis t = {1, draw->crop[axis]};
+    if (draw->box.w > 0) /* pixel centres are at halves */
+        t = (struct augment_axis){length, begin * size + 0.5 * length - 0.5};
+    if (draw->flip[axis])
+        t = (struct augment_axis){-t.step, t.first + t.step * (size - 1)};
+    return t;
 }
 
 /* A = R K S, then the shift; the inverse is S^-1 K^-1 R^T (p - c - shift) + c. */
@@ -89,13 +84,16 @@ static struct affine affine_inverse(const struct augment_draw *draw, int h, int 
 
     double cx = 0.5 * (w - 1), cy = 0.5 * (h - 1);
     double px = cx + draw->shift[0], py = cy + draw->shift[1];
+    double x0 = 1 + cx - xx * px - xy * py, y0 = 1 + cy - yx * px - yy * py;
+    struct augment_axis tx = augment_axis_of(draw, 0, w),
+                        ty = augment_axis_of(draw, 1, h);
     return (struct affine){
-        .xx = (float)xx,
-        .xy = (float)xy,
-        .x0 = (float)(1 + cx - xx * px - xy * py),
-        .yx = (float)yx,
-        .yy = (float)yy,
-        .y0 = (float)(1 + cy - yx * px - yy * py),
+        .xx = (float)(xx * tx.step),
+        .xy = (float)(xy * ty.step),
+        .x0 = (float)(x0 + xx * tx.first + xy * ty.first),
+        .yx = (float)(yx * tx.step),
+        .yy = (float)(yy * ty.step),
+        .y0 = (float)(y0 + yx * tx.first + yy * ty.first),
     };
 }
 
@@ -151,17 +149,17 @@ static void ramp(float start, float step, int left, int blocks, float *restrict 
 }
 
 /* Pixel (x, y); 0 outside the image. */
-static int pixel_or_zero(const struct augment_image *in, int x, int y)
+static int pixel_or_zero(const struct augment_source *in, int x, int y)
 {
     bool inside = x >= 0 && x < in->w && y >= 0 && y < in->h;
     return inside ? in->pixel[(size_t)y * (size_t)in->w + (size_t)x] : 0;
 }
 
-/* Bilinear interpolation at (x - 1, y - 1). The image fades to zero within a margin of
-   one pixel: counted from the margin, coordinates are never negative, so that conversion
-   to int rounds down. */
-static void sample_block(const struct augment_image *in, const float *px, const float *py,
-                         float *restrict out)
+/* Grey images on black. Bilinear interpolation at (x - 1, y - 1). The image fades to zero
+   within a margin of one pixel: counted from the margin, coordinates are never negative,
+   so that conversion to int rounds down. */
+static void sample_block_black(const struct augment_source *in, const float *px,
+                               const float *py, float *restrict out)
 {
     int top[LANES], low[LANES], ix[LANES], iy[LANES];
     float fx[LANES], fy[LANES];
@@ -195,12 +193,61 @@ static void sample_block(const struct augment_image *in, const float *px, const 
     }
 }
 
+/* Channel k of pixel (x, y), or what is outside. */
+static float sample_pixel(const struct augment_source *in, int x, int y, int k)
+{
+    bool inside = x >= 0 && x < in->w && y >= 0 && y < in->h;
+    if (!inside && !in->border)
+        return in->outside[k];
+    x = x < 0 ? 0 : x < in->w ? x : in->w - 1;
+    y = y < 0 ? 0 : y < in->h ? y : in->h - 1;
+    return in->pixel[((size_t)y * (size_t)in->w + (size_t)x) * (size_t)in->c + (size_t)k];
+}
+
+static float sample_between(float a, float b, float c, float d, float fx, float fy)
+{
+    float above = a + fx * (b - a), below = c + fx * (d - c);
+    return above + fy * (below - above);
+}
+
+/* The same for any number of channels, with any outside: the place in the image is found
+   once for all channels. */
+static void sample_block(const struct augment_source *in, const float *px,
+                         const float *py, float *restrict out)
+{
+    float right = (float)(in->w + 1), bottom = (float)(in->h + 1);
+    int c = in->c, stride = in->w * c;
+    for (int i = 0; i < LANES; i++, out += c) {
+        float fx = px[i] > 0.0f ? px[i] : 0.0f; /* NaN becomes 0, too */
+        float fy = py[i] > 0.0f ? py[i] : 0.0f;
+        fx = fx < right ? fx : right;
+        fy = fy < bottom ? fy : bottom;
+        int x = (int)fx, y = (int)fy;
+        fx -= (float)x--;
+        fy -= (float)y--;
+        if (x >= 0 && x < in->w - 1 && y >= 0 && y < in->h - 1) {
+            const uint8_t *p = in->pixel + (size_t)y * (size_t)stride + x * c;
+            for (int k = 0; k < c; k++)
+                out[k] = sample_between(p[k], p[c + k], p[stride + k], p[stride + c + k],
+                                        fx, fy);
+        } else {
+            for (int k = 0; k < c; k++)
+                out[k] = sample_between(sample_pixel(in, x, y, k),
+                                        sample_pixel(in, x + 1, y, k),
+                                        sample_pixel(in, x, y + 1, k),
+                                        sample_pixel(in, x + 1, y + 1, k), fx, fy);
+        }
+    }
+}
+
 /* Columns [left, left + width) of all rows; out is the top left corner of the strip. */
 static void warp_strip(const struct affine *m, struct field *field, int left, int width,
-                       const struct augment_image *in, float *out)
+                       const struct augment_source *in, float *out)
 {
-    float x[STRIP_SPAN], y[STRIP_SPAN], line[STRIP_SPAN];
+    float x[STRIP_SPAN], y[STRIP_SPAN], line[STRIP_SPAN * AUGMENT_CHANNELS];
     int blocks = (width + LANES - 1) / LANES;
+    bool black = in->c == 1 && !in->border && in->outside[0] == 0;
+    size_t c = (size_t)in->c;
     for (int row = 0; row < in->h; row++) {
         ramp(m->xy * (float)row + m->x0, m->xx, left, blocks, x);
         ramp(m->yy * (float)row + m->y0, m->yx, left, blocks, y);
@@ -212,24 +259,63 @@ static void warp_strip(const struct affine *m, struct field *field, int left, in
             field_add(field->dy, phase, blocks, y);
         }
         for (int b = 0; b < blocks; b++)
-            sample_block(in, x + b * LANES, y + b * LANES, line + b * LANES);
-        memcpy(out + (size_t)row * (size_t)in->w, line, (size_t)width * sizeof(*line));
+            (black ? sample_block_black : sample_block)(in, x + b * LANES, y + b * LANES,
+                                                        line + (size_t)(b * LANES) * c);
+        memcpy(out + (size_t)row * (size_t)in->w * c, line,
+               (size_t)width * c * sizeof(*line));
     }
 }
 
-void augment_warp(const struct augment_draw *draw, int h, int w, const uint8_t *in,
+/* Are all pixels moved by whole pixels? */
+static bool warp_is_copy(const struct augment_draw *draw)
+{
+    return draw->shift[0] == 0 && draw->shift[1] == 0 && draw->rotate == 0 &&
+           draw->scale[0] == 1 && draw->scale[1] == 1 && draw->shear == 0 &&
+           draw->elastic == 0 && draw->box.w == 0;
+}
+
+static void warp_copy(const struct augment_draw *draw, const struct augment_source *in,
+                      float *out)
+{
+    struct augment_axis tx = augment_axis_of(draw, 0, in->w);
+    struct augment_axis ty = augment_axis_of(draw, 1, in->h);
+    int step = (int)tx.step, c = in->c;
+    for (int row = 0; row < in->h; row++) {
+        int x = (int)tx.first, y = (int)(ty.step * row + ty.first);
+        bool inside = y >= 0 && y < in->h;
+        const uint8_t *line =
+            in->pixel + (size_t)(inside ? y : 0) * (size_t)in->w * (size_t)c;
+        for (int i = 0; i < in->w; i++, x += step, out += c)
+            for (int k = 0; k < c; k++)
+                out[k] = inside && x >= 0 && x < in->w ? (float)line[x * c + k]
+                                                       : sample_pixel(in, x, y, k);
+    }
+}
+
+void augment_warp(const struct augment_draw *draw, struct shape shape, const uint8_t *in,
                   float *out)
 {
-    ASSERT(h >= 1 && w >= 1);
+    int h = shape.h, w = shape.w;
+    ASSERT(h >= 1 && w >= 1 && shape.c >= 1 && shape.c <= AUGMENT_CHANNELS);
     struct affine m = affine_inverse(draw, h, w);
-    struct augment_image image = {.pixel = in, .h = h, .w = w};
+    const struct augment_source source = {.pixel = in,
+                                          .h = h,
+                                          .w = w,
+                                          .c = shape.c,
+                                          .border = draw->border,
+                                          .outside = draw->outside};
     struct field field = {.elastic = (float)draw->elastic};
+    if (warp_is_copy(draw)) {
+        warp_copy(draw, &source, out);
+        return;
+    }
     for (int left = 0; left < w; left += STRIP_W) {
         int width = w - left < STRIP_W ? w - left : STRIP_W;
         field.rng = draw->rng;
         field.first = left / CELL;
         field.knots = (width + CELL - 1) / CELL + 3;
         field.columns = (w + CELL - 1) / CELL + 3;
-        warp_strip(&m, &field, left, width, &image, out + left);
+        warp_strip(&m, &field, left, width, &source,
+                   out + (size_t)left * (size_t)shape.c);
     }
 }

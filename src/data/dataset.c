@@ -128,7 +128,7 @@ static enum status store_load_images(struct dataset_store *store, struct h5file 
                                      const struct dataset_info *info,
                                      enum dataset_split split)
 {
-    size_t image = dataset_image_bytes(info->h, info->w), step = LOAD_BYTES / image + 1;
+    size_t image = dataset_image_bytes(info->shape), step = LOAD_BYTES / image + 1;
     for (size_t i = 0; i < info->count[split]; i += step) {
         size_t rows = info->count[split] - i < step ? info->count[split] - i : step;
         where_mark(WHERE_LOAD); /* shows the waiting ranks that this one advances */
@@ -144,7 +144,7 @@ static enum status store_load(struct dataset_store *store, struct comm *comm,
                               const struct dataset_info *info, enum dataset_split split)
 {
     bool resident = store->image_window, first = comm_node_rank(comm) == 0;
-    if (resident && !first)
+    if ((resident && !first) || info->count[split] == 0)
         return ST_OK;
     TRY(dataset_open_same(&store->file, info));
     if (first)
@@ -162,7 +162,7 @@ static enum status store_open(struct dataset_store **out, struct comm *comm,
                               bool resident)
 {
     struct dataset_store *store = *out = mem_zeroed(1, sizeof *store);
-    size_t image = dataset_image_bytes(info->h, info->w), count = info->count[split];
+    size_t image = dataset_image_bytes(info->shape), count = info->count[split];
     void *data;
     /* One element more: a window of no bytes has no address. */
     store->label_window =
@@ -191,14 +191,14 @@ static void store_close(struct dataset_store *store)
     free(store);
 }
 
-enum status dataset_open(struct dataset *dataset, struct comm *comm, const char *path,
-                         const bool want[DATASET_SPLITS], size_t memory_limit)
+/* The description has been read. */
+static enum status dataset_open_splits(struct dataset *dataset, struct comm *comm,
+                                       const bool want[DATASET_SPLITS],
+                                       size_t memory_limit)
 {
-    *dataset = (struct dataset){0};
     const struct dataset_info *info = &dataset->info;
-    TRY(dataset_share_info(&dataset->info, comm, path));
     double bytes = 0;
-    size_t image = dataset_image_bytes(info->h, info->w);
+    size_t image = dataset_image_bytes(info->shape);
     for (int s = 0; s < DATASET_SPLITS; s++)
         bytes += want[s] ? (double)info->count[s] * (double)image : 0;
     size_t allowed = dataset_memory_allowed(comm, memory_limit);
@@ -207,7 +207,7 @@ enum status dataset_open(struct dataset *dataset, struct comm *comm, const char 
     if (!resident)
         log_note("the images of '%s' (%.0f MB) do not fit into memory: reading them from "
                  "the file batch by batch",
-                 path, bytes / 1e6);
+                 info->path, bytes / 1e6);
     enum status st = ST_OK;
     for (int s = 0; s < DATASET_SPLITS && st == ST_OK; s++) {
         if (want[s])
@@ -216,6 +216,24 @@ enum status dataset_open(struct dataset *dataset, struct comm *comm, const char 
     if (st != ST_OK)
         dataset_close(dataset);
     return st;
+}
+
+enum status dataset_open(struct dataset *dataset, struct comm *comm, const char *path,
+                         const bool want[DATASET_SPLITS], size_t memory_limit)
+{
+    *dataset = (struct dataset){0};
+    TRY(dataset_share_info(&dataset->info, comm, path));
+    return dataset_open_splits(dataset, comm, want, memory_limit);
+}
+
+enum status dataset_open_training(struct dataset *dataset, struct comm *comm,
+                                  const char *path, size_t memory_limit)
+{
+    bool want[DATASET_SPLITS] = {[DATASET_TRAIN] = true};
+    *dataset = (struct dataset){0};
+    TRY(dataset_share_info(&dataset->info, comm, path));
+    want[dataset_choosing(&dataset->info)] = true;
+    return dataset_open_splits(dataset, comm, want, memory_limit);
 }
 
 void dataset_close(struct dataset *dataset)
@@ -234,7 +252,7 @@ bool dataset_resident(const struct dataset *dataset, enum dataset_split split)
 const uint8_t *dataset_image(const struct dataset *dataset, enum dataset_split split,
                              size_t i)
 {
-    size_t image = dataset_image_bytes(dataset->info.h, dataset->info.w);
+    size_t image = dataset_image_bytes(dataset->info.shape);
     return dataset->store[split]->images + i * image;
 }
 
@@ -270,7 +288,7 @@ static enum status store_fetch_run(struct dataset_store *store, size_t image,
 void dataset_reserve(struct dataset *dataset, enum dataset_split split, size_t n)
 {
     struct dataset_store *store = dataset->store[split];
-    size_t image = dataset_image_bytes(dataset->info.h, dataset->info.w);
+    size_t image = dataset_image_bytes(dataset->info.shape);
     size_t count = dataset->info.count[split];
     size_t rows = LOAD_BYTES / image + 1; /* of a run */
     if (!store->run)
@@ -297,7 +315,7 @@ enum status dataset_fetch(struct dataset *dataset, enum dataset_split split,
                           struct dataset_reading *reading)
 {
     struct dataset_store *store = dataset->store[split];
-    size_t image = dataset_image_bytes(dataset->info.h, dataset->info.w);
+    size_t image = dataset_image_bytes(dataset->info.shape);
     if (n == 0)
         return ST_OK;
     dataset_reserve(dataset, split, n);

@@ -4,24 +4,33 @@
 #include <string.h>
 
 #include "base/fs.h"
-#include "base/hash.h"
 #include "base/mem.h"
 #include "dataset_impl.h"
 #include "io/h5file.h"
 
-const char *const dataset_split_name[DATASET_SPLITS] = {"train", "test"};
-const char *const dataset_images_name[DATASET_SPLITS] = {"/train/images", "/test/images"};
-const char *const dataset_labels_name[DATASET_SPLITS] = {"/train/labels", "/test/labels"};
+const char *const dataset_split_name[DATASET_SPLITS] = {"train", "val", "test"};
+const char *const dataset_images_name[DATASET_SPLITS] = {"/train/images", "/val/images",
+                                                         "/test/images"};
+const char *const dataset_labels_name[DATASET_SPLITS] = {"/train/labels", "/val/labels",
+                                                         "/test/labels"};
+const char *const dataset_paths_name[DATASET_SPLITS] = {"/train/paths", "/val/paths",
+                                                        "/test/paths"};
 
-uint64_t dataset_hash_head(char *const *class_name, int classes, int h, int w,
-                           const size_t count[DATASET_SPLITS])
+enum status dataset_split_named(const char *name, const char *option,
+                                enum dataset_split *split)
 {
-    uint64_t shape[] = {(uint64_t)classes, (uint64_t)h, (uint64_t)w, count[DATASET_TRAIN],
-                        count[DATASET_TEST]};
-    uint64_t hash = hash_bytes(shape, sizeof shape, DATASET_FORMAT);
-    for (int i = 0; i < classes; i++)
-        hash = hash_bytes(class_name[i], strlen(class_name[i]) + 1, hash);
-    return hash;
+    for (int s = 0; s < DATASET_SPLITS; s++) {
+        if (strcmp(name, dataset_split_name[s]) != 0)
+            continue;
+        *split = s;
+        return ST_OK;
+    }
+    FAIL(ST_USAGE, "'--%s %s': expected train, val or test", option, name);
+}
+
+enum dataset_split dataset_choosing(const struct dataset_info *info)
+{
+    return info->count[DATASET_VAL] > 0 ? DATASET_VAL : DATASET_TEST;
 }
 
 static enum status dataset_check_kind(struct h5file *file)
@@ -34,63 +43,132 @@ static enum status dataset_check_kind(struct h5file *file)
     }
     uint64_t version;
     TRY(h5file_get_u64(file, "/", "format_version", &version));
-    if (version != DATASET_FORMAT)
+    if (version < 1 || version > DATASET_FORMAT)
         FAIL(ST_FAIL,
-             "data set '%s' has format version %llu; this program reads version %d: "
-             "import the data again",
+             "data set '%s' has format version %llu; this program reads versions 1 to "
+             "%d: import the data again",
              path, (unsigned long long)version, DATASET_FORMAT);
     return ST_OK;
 }
 
-/* Shape and types of one split. info->h and w are 0 before the first one. */
-static enum status dataset_read_shape(struct h5file *file, enum dataset_split split,
+/* (N, H, W) or (N, H, W, 3) into shape. */
+static enum status dataset_read_image_shape(struct h5file *file, const char *name,
+                                            struct shape *shape, size_t *count)
+{
+    const char *path = h5file_path(file);
+    struct h5file_info images;
+    TRY(h5file_info(file, name, &images));
+    size_t h = images.dim[1], w = images.dim[2],
+           c = images.ndims == 4 ? images.dim[3] : 1;
+    if ((images.ndims != 3 && images.ndims != 4) || images.type != H5FILE_U8 ||
+        (c != 1 && c != DATASET_CHANNELS))
+        FAIL(ST_FAIL,
+             "'%s' in '%s' is not an array of images: uint8 (N, H, W), grey, or "
+             "(N, H, W, 3), RGB",
+             name, path);
+    if (h < 1 || w < 1 || h > INT16_MAX || w > INT16_MAX)
+        FAIL(ST_FAIL, "'%s' in '%s' holds images of %zu x %zu pixels", name, path, h, w);
+    *shape = (struct shape){(int)h, (int)w, (int)c};
+    *count = images.dim[0];
+    return ST_OK;
+}
+
+/* Shape and types of one split, compared with those of train, the first one. */
+static enum status dataset_read_split(struct h5file *file, enum dataset_split split,
                                       struct dataset_info *info)
 {
     const char *path = h5file_path(file), *name = dataset_images_name[split];
-    struct h5file_info images, labels;
-    TRY(h5file_info(file, name, &images));
-    if (images.ndims != 3 || images.type != H5FILE_U8)
-        FAIL(ST_FAIL, "'%s' in '%s' is not an array of grey images: uint8 (N, H, W)",
-             name, path);
-    size_t h = images.dim[1], w = images.dim[2];
-    if (h < 1 || w < 1 || h > INT16_MAX || w > INT16_MAX)
-        FAIL(ST_FAIL, "'%s' in '%s' holds images of %zu x %zu pixels", name, path, h, w);
-    if (info->h && ((size_t)info->h != h || (size_t)info->w != w))
+    const struct shape *train = &info->shape;
+    struct shape shape;
+    struct h5file_info labels;
+    if (split == DATASET_VAL && !h5file_has(file, name))
+        return ST_OK;
+    TRY(dataset_read_image_shape(file, name, &shape, &info->count[split]));
+    if (split == DATASET_TRAIN)
+        info->shape = shape;
+    if (shape.h != train->h || shape.w != train->w)
         FAIL(ST_FAIL,
-             "the images of '%s' differ in size: train %d x %d pixels, test %zu x %zu",
-             path, info->h, info->w, h, w);
-    info->h = (int)h;
-    info->w = (int)w;
+             "the images of '%s' differ in size: train %d x %d pixels, %s %d x %d", path,
+             train->h, train->w, dataset_split_name[split], shape.h, shape.w);
+    if (shape.c != train->c)
+        FAIL(ST_FAIL, "the images of '%s' differ in colour: train has %d channels, %s %d",
+             path, train->c, dataset_split_name[split], shape.c);
     name = dataset_labels_name[split];
     TRY(h5file_info(file, name, &labels));
     if (labels.ndims != 1 || (labels.type != H5FILE_U8 && labels.type != H5FILE_U16))
         FAIL(ST_FAIL, "'%s' in '%s' is not an array of labels: uint8 or uint16 (N)", name,
              path);
-    if (labels.count != images.dim[0])
-        FAIL(ST_FAIL, "'%s' holds %zu %s images but %zu labels", path, images.dim[0],
+    if (labels.count != info->count[split])
+        FAIL(ST_FAIL, "'%s' holds %zu %s images but %zu labels", path, info->count[split],
              dataset_split_name[split], labels.count);
-    info->count[split] = labels.count;
+    info->has_paths = info->has_paths &&
+                      (labels.count == 0 || h5file_has(file, dataset_paths_name[split]));
+    return ST_OK;
+}
+
+/* One number for all channels, or one for each. */
+static enum status dataset_read_by_channel(struct h5file *file, const char *name,
+                                           int channels, double value[DATASET_CHANNELS])
+{
+    int count;
+    TRY(h5file_get_f64s(file, "/", name, value, DATASET_CHANNELS, &count));
+    if (count != 1 && count != channels)
+        FAIL(ST_FAIL, "data set '%s' has %d values of '%s' for %d channels",
+             h5file_path(file), count, name, channels);
+    for (int c = count; c < channels; c++)
+        value[c] = value[0];
+    return ST_OK;
+}
+
+static enum status dataset_read_scale(struct h5file *file, struct dataset_info *info)
+{
+    int channels = info->shape.c;
+    TRY(dataset_read_by_channel(file, "mean", channels, info->mean));
+    TRY(dataset_read_by_channel(file, "std", channels, info->std));
+    for (int c = 0; c < channels; c++) {
+        double mean = info->mean[c], std = info->std[c];
+        if (!(mean >= 0 && mean <= 1 && std > 0 && std <= 1))
+            FAIL(ST_FAIL, "data set '%s' has mean %g and std %g, which is impossible",
+                 h5file_path(file), mean, std);
+    }
+    return ST_OK;
+}
+
+static enum status dataset_read_treatment(struct h5file *file, struct dataset_info *info)
+{
+    char *text = NULL;
+    info->treatment = treatment_unrecorded();
+    if (!h5file_has_attr(file, "/", "treatment"))
+        return ST_OK;
+    TRY(h5file_get_text(file, "/", "treatment", &text));
+    bool good = treatment_parse(&info->treatment, text);
+    free(text);
+    if (!good)
+        FAIL(ST_FAIL, "data set '%s' has a 'treatment' that cannot be understood",
+             h5file_path(file));
     return ST_OK;
 }
 
 static enum status dataset_read_info(struct h5file *file, struct dataset_info *info)
 {
     const char *path = h5file_path(file);
+    size_t all = 0;
     TRY(dataset_check_kind(file));
-    for (int s = 0; s < DATASET_SPLITS; s++)
-        TRY(dataset_read_shape(file, s, info));
-    if (info->count[DATASET_TRAIN] + info->count[DATASET_TEST] == 0)
+    info->has_paths = true;
+    for (int s = 0; s < DATASET_SPLITS; s++) {
+        TRY(dataset_read_split(file, s, info));
+        all += info->count[s];
+    }
+    if (all == 0)
         FAIL(ST_FAIL, "data set '%s' is empty", path);
     TRY(h5file_get_texts(file, "/", "classes", &info->class_name, &info->classes));
     if (info->classes > DATASET_CLASSES_MAX)
         FAIL(ST_FAIL, "data set '%s' has %d classes; at most %d are possible", path,
              info->classes, DATASET_CLASSES_MAX);
-    TRY(h5file_get_f64(file, "/", "mean", &info->mean));
-    TRY(h5file_get_f64(file, "/", "std", &info->std));
-    if (!(info->mean >= 0 && info->mean <= 1 && info->std > 0 && info->std <= 1))
-        FAIL(ST_FAIL, "data set '%s' has mean %g and std %g, which is impossible", path,
-             info->mean, info->std);
+    TRY(dataset_read_scale(file, info));
+    TRY(dataset_read_treatment(file, info));
     TRY(h5file_get_text(file, "/", "source", &info->source));
+    info->hash_known = h5file_has_attr(file, "/", "hash_kind");
     return h5file_get_hash(file, "/", "hash", &info->hash);
 }
 
@@ -148,37 +226,53 @@ enum status dataset_read_rows(const struct dataset_info *info, enum dataset_spli
     TRY(h5file_open(&file, info->path));
     if (images)
         st = h5file_read_rows(file, dataset_images_name[split], H5FILE_U8, first, n,
-                              dataset_image_bytes(info->h, info->w), images);
+                              dataset_image_bytes(info->shape), images);
     if (labels && st == ST_OK)
         st = dataset_read_label_rows(file, info, split, first, n, labels);
     h5file_close(file);
     return st;
 }
 
-static enum status dataset_hash_split(const struct dataset_info *info,
-                                      enum dataset_split split, uint64_t *hash)
+/* Each path ends with a NUL. */
+static enum status dataset_unpack_paths(const struct dataset_info *info,
+                                        enum dataset_split split, const char *block,
+                                        size_t bytes, char **paths)
 {
-    size_t image = dataset_image_bytes(info->h, info->w), count = info->count[split];
-    size_t most = count < DATASET_HASH_ROWS ? count : DATASET_HASH_ROWS;
-    uint8_t *block = mem_zeroed(most, image);
-    uint16_t *labels = mem_zeroed(count, sizeof *labels);
-    enum status st = ST_OK;
-    for (size_t i = 0; i < count && st == ST_OK; i += DATASET_HASH_ROWS) {
-        size_t rows = count - i < DATASET_HASH_ROWS ? count - i : DATASET_HASH_ROWS;
-        st = dataset_read_rows(info, split, i, rows, block, labels + i);
-        *hash = hash_bytes(block, rows * image, *hash);
+    const char *p = block;
+    for (size_t i = 0; i < info->count[split]; i++) {
+        const char *end = memchr(p, '\0', bytes - (size_t)(p - block));
+        if (!end)
+            FAIL(ST_FAIL, "'%s' in '%s' holds fewer paths than there are images",
+                 dataset_paths_name[split], info->path);
+        paths[i] = mem_strdup(p);
+        p = end + 1;
     }
-    *hash = hash_bytes(labels, count * sizeof *labels, *hash);
-    free(labels);
-    free(block);
-    return st;
+    return ST_OK;
 }
 
-enum status dataset_hash_file(const struct dataset_info *info, uint64_t *hash)
+enum status dataset_read_paths(const struct dataset_info *info, enum dataset_split split,
+                               char ***paths)
 {
-    *hash =
-        dataset_hash_head(info->class_name, info->classes, info->h, info->w, info->count);
-    for (int s = 0; s < DATASET_SPLITS; s++)
-        TRY(dataset_hash_split(info, s, hash));
-    return ST_OK;
+    const char *name = dataset_paths_name[split];
+    struct h5file_info extent;
+    struct h5file *file;
+    char *block = NULL;
+    enum status st = ST_OK;
+    size_t count = info->count[split];
+    *paths = mem_zeroed(count, sizeof **paths);
+    TRY(h5file_open(&file, info->path));
+    if (count == 0)
+        goto done;
+    TRY_TO(done, h5file_info(file, name, &extent));
+    block = mem_zeroed(extent.count, 1);
+    TRY_TO(done, h5file_read(file, name, H5FILE_U8, extent.count, block));
+    st = dataset_unpack_paths(info, split, block, extent.count, *paths);
+done:
+    h5file_close(file);
+    free(block);
+    if (st == ST_OK)
+        return ST_OK;
+    fs_free_list(*paths, (int)count);
+    *paths = NULL;
+    return st;
 }

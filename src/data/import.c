@@ -11,6 +11,7 @@
 #include "dataset_impl.h"
 #include "import_impl.h"
 
+#define SIDE_MAX    4096
 #define FIRST_BYTES ((size_t)1 << 20) /* of images, before their number is known */
 
 static char **import_numbered_names(int first, int count)
@@ -69,6 +70,24 @@ enum status import_classes(const char *text, char ***names, int *count)
     return ST_OK;
 }
 
+enum status import_read_size(const char *option, const char *text, int *h, int *w)
+{
+    char copy[32] = "";
+    long long rows, columns;
+    snprintf(copy, sizeof copy, "%s", text);
+    char *cross = strchr(copy, 'x');
+    if (cross)
+        *cross = '\0';
+    if (strlen(text) >= sizeof copy || !parse_int(copy, 1, SIDE_MAX, &rows) ||
+        !parse_int(cross ? cross + 1 : copy, 1, SIDE_MAX, &columns))
+        FAIL(ST_USAGE,
+             "'%s %s': expected pixels, like 28, or HEIGHTxWIDTH, like 32x24, up to %d",
+             option, text, SIDE_MAX);
+    *h = (int)rows;
+    *w = (int)columns;
+    return ST_OK;
+}
+
 enum status import_label(struct import_labels *labels, long long raw, const char *path,
                          const char *unit, size_t where, uint16_t *label)
 {
@@ -117,16 +136,18 @@ void import_transpose(int h, int w, const uint8_t *in, uint8_t *out)
     }
 }
 
-/* How the images of one class are divided: the first `test` in a random order go to
-   test. */
+/* How the images of one class are divided: the first `taken` in a random order go to the
+   other split. */
 struct import_quota {
     struct sampler order;
-    size_t count, seen, test;
+    size_t count, seen, taken;
 };
 
 static struct import_quota *import_quotas(const struct dataset_builder *builder,
-                                          double share, uint64_t seed)
+                                          enum dataset_split split, double share,
+                                          uint64_t seed)
 {
+    uint32_t draw = split == DATASET_TEST ? 0 : DATASET_CLASSES_MAX;
     struct import_quota *quota = mem_zeroed((size_t)builder->classes, sizeof *quota);
     for (size_t i = 0; i < builder->count[DATASET_TRAIN]; i++)
         quota[builder->labels[DATASET_TRAIN][i]].count++;
@@ -134,30 +155,31 @@ static struct import_quota *import_quotas(const struct dataset_builder *builder,
         struct import_quota *q = &quota[c];
         if (q->count == 0)
             continue;
-        q->test = (size_t)((double)q->count * share + 0.5);
-        if (q->test >= q->count)
-            q->test = q->count - 1;
-        sampler_init(&q->order, seed, (uint32_t)c, q->count);
+        q->taken = (size_t)((double)q->count * share + 0.5);
+        if (q->taken >= q->count)
+            q->taken = q->count - 1;
+        sampler_init(&q->order, seed, draw + (uint32_t)c, q->count);
     }
     return quota;
 }
 
-void import_take_test(struct dataset_builder *builder, double share, uint64_t seed)
+void import_take_share(struct dataset_builder *builder, enum dataset_split split,
+                       double share, uint64_t seed)
 {
-    struct import_quota *quota = import_quotas(builder, share, seed);
-    size_t image = dataset_image_bytes(builder->h, builder->w), kept = 0, taken = 0;
-    uint8_t *images = builder->images[DATASET_TRAIN], *test_images;
-    uint16_t *labels = builder->labels[DATASET_TRAIN], *test_labels;
+    struct import_quota *quota = import_quotas(builder, split, share, seed);
+    size_t image = (size_t)builder->h * (size_t)builder->w, kept = 0, taken = 0;
+    uint8_t *images = builder->images[DATASET_TRAIN], *taken_images;
+    uint16_t *labels = builder->labels[DATASET_TRAIN], *taken_labels;
     for (int c = 0; c < builder->classes; c++)
-        taken += quota[c].test;
-    test_images = mem_zeroed(taken, image);
-    test_labels = mem_zeroed(taken, sizeof *test_labels);
+        taken += quota[c].taken;
+    taken_images = mem_zeroed(taken, image);
+    taken_labels = mem_zeroed(taken, sizeof *taken_labels);
     taken = 0;
     for (size_t i = 0; i < builder->count[DATASET_TRAIN]; i++) {
         struct import_quota *q = &quota[labels[i]];
-        if (sampler_at(&q->order, q->seen++) < q->test) {
-            memcpy(test_images + taken * image, images + i * image, image);
-            test_labels[taken++] = labels[i];
+        if (sampler_at(&q->order, q->seen++) < q->taken) {
+            memcpy(taken_images + taken * image, images + i * image, image);
+            taken_labels[taken++] = labels[i];
             continue;
         }
         memmove(images + kept * image, images + i * image, image);
@@ -165,20 +187,26 @@ void import_take_test(struct dataset_builder *builder, double share, uint64_t se
     }
     free(quota);
     builder->count[DATASET_TRAIN] = kept;
-    builder->count[DATASET_TEST] = taken;
-    builder->images[DATASET_TEST] = test_images;
-    builder->labels[DATASET_TEST] = test_labels;
+    builder->count[split] = taken;
+    builder->images[split] = taken_images;
+    builder->labels[split] = taken_labels;
 }
 
 void import_make_room(struct dataset_builder *builder, enum dataset_split split,
                       size_t *room)
 {
-    size_t image = dataset_image_bytes(builder->h, builder->w);
+    size_t image = (size_t)builder->h * (size_t)builder->w;
     if (builder->count[split] < *room)
         return;
     *room = *room ? 2 * *room : 1 + FIRST_BYTES / image;
     builder->images[split] = mem_resize(builder->images[split], *room, image);
     builder->labels[split] = mem_resize(builder->labels[split], *room, sizeof(uint16_t));
+}
+
+struct dataset_treatment import_untreated(void)
+{
+    return (struct dataset_treatment){
+        .recorded = true, .invert = TREATMENT_KEEP, .background = TREATMENT_BORDER};
 }
 
 const char *import_basename(const char *path)

@@ -262,8 +262,9 @@ static enum status csv_read_all(const struct import_csv_options *options,
     }
     import_number_classes(builder, &labels);
     const char *test = options->file[DATASET_TEST];
+    builder->treatment = import_untreated();
     if (!test)
-        import_take_test(builder, options->test_share, options->seed);
+        import_take_share(builder, DATASET_TEST, options->test_share, options->seed);
     builder->source = mem_format("CSV file%s %s%s%s", test ? "s" : "",
                                  import_basename(options->file[DATASET_TRAIN]),
                                  test ? ", " : "", test ? import_basename(test) : "");

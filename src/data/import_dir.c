@@ -66,6 +66,7 @@ static enum status dir_read_image(struct dir_reader *reader, const char *path, i
     struct dataset_builder *b = reader->builder;
     struct image image;
     TRY(image_read(&image, path));
+    image_to_channels(&image, 1);
     int invert = reader->options->invert;
     if (invert == 1 || (invert < 0 && image_is_dark_on_light(&image))) {
         image_invert(&image);
@@ -73,8 +74,8 @@ static enum status dir_read_image(struct dir_reader *reader, const char *path, i
     }
     import_make_room(b, reader->split, &reader->room);
     size_t n = b->count[reader->split]++;
-    image_fit(&image, b->h, b->w, 0,
-              b->images[reader->split] + n * dataset_image_bytes(b->h, b->w));
+    image_fit(&image, IMAGE_PAD, &(const uint8_t){0}, b->h, b->w,
+              b->images[reader->split] + n * (size_t)b->h * (size_t)b->w);
     b->labels[reader->split][n] = (uint16_t)label;
     image_release(&image);
     if (n % 256 == 0)
@@ -196,7 +197,12 @@ static enum status dir_read_all(const struct import_dir_options *options,
     if (folder[DATASET_TEST][0])
         TRY(dir_read_split(&reader, folder[DATASET_TEST]));
     else
-        import_take_test(builder, options->test_share, options->seed);
+        import_take_share(builder, DATASET_TEST, options->test_share, options->seed);
+    builder->treatment = (struct dataset_treatment){
+        .recorded = true, /* on black, as it was before this was recorded */
+        .invert = options->invert < 0   ? TREATMENT_INVERT_EACH
+                  : options->invert > 0 ? TREATMENT_INVERT
+                                        : TREATMENT_KEEP};
     dir_report(&reader, builder->count[DATASET_TRAIN] + builder->count[DATASET_TEST]);
     builder->source =
         mem_format("PNG folder %s", import_basename(options->folder[DATASET_TRAIN]));

@@ -46,7 +46,7 @@ static enum status import_idx_take_images(struct idx *images, const char *path,
              path, h, w, builder->h, builder->w);
     builder->h = h;
     builder->w = w;
-    size_t n = images->dim[0], image = dataset_image_bytes(h, w);
+    size_t n = images->dim[0], image = (size_t)h * (size_t)w;
     if (transpose) {
         uint8_t *one = mem_zeroed(image, 1);
         for (size_t i = 0; i < n; i++) {
@@ -106,6 +106,7 @@ static enum status import_idx_read_all(const struct import_idx_options *options,
             TRY(import_idx_read_split(options, s, &labels, builder));
     }
     import_number_classes(builder, &labels);
+    builder->treatment = import_untreated();
     const char *test = options->images[DATASET_TEST];
     builder->source =
         mem_format("IDX files %s%s%s", import_basename(options->images[DATASET_TRAIN]),

@@ -31,14 +31,22 @@ void import_number_classes(struct dataset_builder *builder,
 /* out (w, h) = in (h, w) transposed. */
 void import_transpose(int h, int w, const uint8_t *in, uint8_t *out);
 
-/* Moves a fraction of each class from train to test, chosen by seed. At least one image
-   of each class stays in train. */
-void import_take_test(struct dataset_builder *builder, double share, uint64_t seed);
+/* Does a line name columns of a list of pictures, path and label? */
+bool import_is_list_heading(const char *line);
+
+struct import_set;
+/* Numbers the groups of a set's pictures by their names, one for each picture; "" is
+ * none.
+ */
+void import_number_groups(struct import_set *set, char *const *name);
 
 /* Grows a split's arrays, which have room for *room images, so that one more fits. They
    start small: a single CSV line may be as long as its file. */
 void import_make_room(struct dataset_builder *builder, enum dataset_split split,
                       size_t *room);
+
+/* What is recorded of images that come as they are, in IDX files and tables. */
+struct dataset_treatment import_untreated(void);
 
 /* The last component of a path; points into it. */
 const char *import_basename(const char *path);

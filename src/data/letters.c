@@ -25,6 +25,7 @@ void letters_draw(struct dataset_builder *builder, uint64_t seed,
     for (size_t i = begin; i < end && !stop_requested(); i++) {
         where_mark(WHERE_LOAD); /* other ranks may wait for this one */
         uint8_t *pixels = builder->images[split] + i * SYNTH_SIZE * SYNTH_SIZE;
-        builder->labels[split][i] = (uint16_t)synth_draw(seed, split, i, pixels);
+        builder->labels[split][i] =
+            (uint16_t)synth_draw(seed, split != DATASET_TRAIN, i, pixels);
     }
 }

@@ -10,8 +10,9 @@ void loader_init(struct loader *loader, struct dataset *dataset, enum dataset_sp
     *loader = (struct loader){
         .dataset = dataset,
         .split = split,
-        .input = {.mean = dataset->info.mean, .std = dataset->info.std},
     };
+    memcpy(loader->input.mean, dataset->info.mean, sizeof loader->input.mean);
+    memcpy(loader->input.std, dataset->info.std, sizeof loader->input.std);
 }
 
 void loader_shuffle(struct loader *loader, uint64_t seed,
@@ -42,8 +43,7 @@ void loader_reserve(struct loader *loader, uint64_t most)
         return;
     loader->capacity = most;
     loader->index = mem_resize(loader->index, most, sizeof *loader->index);
-    loader->images =
-        mem_resize(loader->images, most, dataset_image_bytes(info->h, info->w));
+    loader->images = mem_resize(loader->images, most, dataset_image_bytes(info->shape));
     dataset_reserve(loader->dataset, loader->split, most);
 }
 
@@ -66,47 +66,58 @@ enum status loader_prepare(struct loader *loader, uint32_t epoch, uint64_t first
                          loader->images, loader->reading);
 }
 
-static void loader_set_all(float *x, int count, float value)
+/* count pixels of c channels. */
+static void loader_set_all(float *x, int count, int c, const float *value)
 {
     for (int i = 0; i < count; i++)
-        x[i] = value;
+        for (int k = 0; k < c; k++)
+            x[i * c + k] = value[k];
 }
 
 /* In place: rows are processed in the order in which none is overwritten before it has
    been copied. */
-static void loader_shift(const struct loader_input *input, int h, int w, float *x,
-                         float background)
+static void loader_shift(const struct loader_input *input, struct shape shape, float *x,
+                         const float *background)
 {
+    int h = shape.h, w = shape.w, c = shape.c;
     int dx = input->shift_x, dy = input->shift_y;
     int to = dx > 0 ? dx : 0, from = dx < 0 ? -dx : 0, kept = w - to - from;
     for (int i = 0; i < h; i++) {
         int y = dy > 0 ? h - 1 - i : i;
-        float *row = x + y * w;
+        float *row = x + (size_t)y * (size_t)(w * c);
         if (kept <= 0 || y - dy < 0 || y - dy >= h) {
-            loader_set_all(row, w, background);
+            loader_set_all(row, w, c, background);
             continue;
         }
-        memmove(row + to, row - dy * w + from, (size_t)kept * sizeof *x);
-        loader_set_all(row, to, background);
-        loader_set_all(row + to + kept, from, background);
+        memmove(row + to * c, row - dy * w * c + from * c,
+                (size_t)(kept * c) * sizeof *x);
+        loader_set_all(row, to, c, background);
+        loader_set_all(row + (to + kept) * c, from, c, background);
     }
 }
 
-void loader_normalise(const struct loader_input *input, int h, int w, float *x)
+void loader_normalise(const struct loader_input *input, struct shape shape, float *x)
 {
-    float scale = (float)(1 / (255 * input->std));
-    float offset = (float)(-input->mean / input->std);
-    for (int p = 0; p < h * w; p++)
-        x[p] = x[p] * scale + offset;
+    float scale[DATASET_CHANNELS] = {0}, offset[DATASET_CHANNELS] = {0};
+    int c = shape.c, size = shape_size(shape);
+    for (int k = 0; k < c; k++) {
+        scale[k] = (float)(1 / (255 * input->std[k]));
+        offset[k] = (float)(-input->mean[k] / input->std[k]);
+    }
+    for (int p = 0; c == 1 && p < size; p++)
+        x[p] = x[p] * scale[0] + offset[0];
+    for (int p = 0; c == DATASET_CHANNELS && p < size; p += DATASET_CHANNELS)
+        for (int k = 0; k < DATASET_CHANNELS; k++)
+            x[p + k] = x[p + k] * scale[k] + offset[k];
     if (input->shift_x || input->shift_y)
-        loader_shift(input, h, w, x, offset);
+        loader_shift(input, shape, x, offset);
 }
 
 void loader_fill(const struct loader *loader, uint64_t position, float *x, int *label,
                  uint64_t *sample)
 {
     const struct dataset_info *info = &loader->dataset->info;
-    int h = info->h, w = info->w, size = h * w;
+    int size = shape_size(info->shape);
     uint64_t i = loader_sample_at(loader, position);
     const uint8_t *image;
     if (dataset_resident(loader->dataset, loader->split)) {
@@ -116,14 +127,20 @@ void loader_fill(const struct loader *loader, uint64_t position, float *x, int *
         image = loader->images + (position - loader->first) * (uint64_t)size;
     }
     if (loader->augment) {
-        struct augment_draw draw;
-        augment_draw(loader->augment, loader->seed, loader->epoch, i, &draw);
-        augment_warp(&draw, h, w, image, x);
+        const struct augment_sample augment = {
+            .options = loader->augment,
+            .seed = loader->seed,
+            .epoch = loader->epoch,
+            .sample = i,
+            .shape = info->shape,
+            .mean = loader->input.mean,
+        };
+        augment_image(&augment, image, x);
     } else {
         for (int p = 0; p < size; p++)
             x[p] = (float)image[p];
     }
-    loader_normalise(&loader->input, h, w, x);
+    loader_normalise(&loader->input, info->shape, x);
     *label = dataset_label(loader->dataset, loader->split, i);
     *sample = i;
 }

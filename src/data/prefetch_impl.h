@@ -26,13 +26,13 @@ struct prefetch_slot {
     struct prefetch_batch batch;
     enum status status;       /* of reading the images */
     char error[STATUS_TEXT];  /* the message, if status is not ST_OK */
-    float *x;                 /* owned: (most, h, w); NULL: no augmenting thread */
+    float *x;                 /* owned: (most, h, w, c); NULL: no augmenting thread */
     _Atomic uint64_t *sample; /* owned: (most), the batch whose sample x holds */
 };
 
 struct prefetch {
     struct prefetch_setup setup;
-    size_t image; /* pixels in an image */
+    size_t image; /* elements of an image: bytes, or floats of the input */
     bool resident;
     int depth, slots;
     struct prefetch_slot *slot; /* owned: (slots); batch n is in slot n % slots */

@@ -311,6 +311,32 @@ static enum status array_create(struct h5file *file, const char *name,
     return array_reserve(file, file->info.count * h5file_type_size(type));
 }
 
+enum status h5file_create_array(struct h5file *file, const char *name,
+                                enum h5file_type type, int ndims, const size_t *dim)
+{
+    H5_ALONE;
+    return array_create(file, name, type, ndims, dim);
+}
+
+enum status h5file_write_rows(struct h5file *file, const char *name,
+                              enum h5file_type type, size_t first, size_t rows,
+                              size_t row, const void *data)
+{
+    H5_ALONE;
+    hid_t space, memory;
+    TRY(array_open(file, name));
+    TRY(array_check_rows(file, name, first, rows, row));
+    if (rows == 0 || row == 0)
+        return ST_OK;
+    array_select_rows(file, first, rows, &space, &memory);
+    enum status st = ST_OK;
+    if (H5Dwrite(file->array, h5_memory_type(type), memory, space, H5P_DEFAULT, data) < 0)
+        st = status_fail(ST_FAIL, "cannot write '%s': %s", file->path, h5_reason());
+    H5Sclose(memory);
+    H5Sclose(space);
+    return st;
+}
+
 enum status h5file_write(struct h5file *file, const char *name, enum h5file_type type,
                          int ndims, const size_t *dim, const void *data)
 {

@@ -47,6 +47,18 @@ enum status h5file_put_f64(struct h5file *file, const char *object, const char *
     return attr_put_scalar(file, object, name, H5T_IEEE_F64LE, H5T_NATIVE_DOUBLE, &value);
 }
 
+enum status h5file_put_f64s(struct h5file *file, const char *object, const char *name,
+                            const double *value, int count)
+{
+    H5_ALONE;
+    hsize_t extent = (hsize_t)count;
+    hid_t space = H5Screate_simple(1, &extent, NULL);
+    enum status st =
+        attr_put(file, object, name, space, H5T_IEEE_F64LE, H5T_NATIVE_DOUBLE, value);
+    H5Sclose(space);
+    return st;
+}
+
 enum status h5file_put_u64(struct h5file *file, const char *object, const char *name,
                            uint64_t value)
 {
@@ -135,17 +147,20 @@ static enum status attr_open(struct attr *attr, struct h5file *file, const char 
          name);
 }
 
-static enum status attr_get_number(struct h5file *file, const char *object,
-                                   const char *name, hid_t memory, void *value)
+/* 1 to `most` numbers into value. */
+static enum status attr_get_numbers(struct h5file *file, const char *object,
+                                    const char *name, hid_t memory, int most, void *value,
+                                    int *count)
 {
     struct attr attr = {0};
     TRY(attr_open(&attr, file, object, name));
+    *count = (int)attr.count;
     H5T_class_t class = H5Tget_class(attr.type);
     bool whole = class == H5T_INTEGER;
     enum status st = ST_OK;
-    if (attr.count != 1 || !h5_is_number(attr.type))
-        st = status_fail(ST_FAIL, "attribute '%s' of '%s' is not a number", name,
-                         file->path);
+    if (attr.count < 1 || *count > most || !h5_is_number(attr.type))
+        st = status_fail(ST_FAIL, "attribute '%s' of '%s' is not %s", name, file->path,
+                         most == 1 ? "a number" : "a number, or one for each channel");
     else if (!whole && H5Tget_class(memory) == H5T_INTEGER)
         st = status_fail(ST_FAIL, "attribute '%s' of '%s' is not a whole number", name,
                          file->path);
@@ -154,6 +169,20 @@ static enum status attr_get_number(struct h5file *file, const char *object,
                          file->path, h5_reason());
     attr_close(&attr);
     return st;
+}
+
+static enum status attr_get_number(struct h5file *file, const char *object,
+                                   const char *name, hid_t memory, void *value)
+{
+    int count;
+    return attr_get_numbers(file, object, name, memory, 1, value, &count);
+}
+
+enum status h5file_get_f64s(struct h5file *file, const char *object, const char *name,
+                            double *value, int most, int *count)
+{
+    H5_ALONE;
+    return attr_get_numbers(file, object, name, H5T_NATIVE_DOUBLE, most, value, count);
 }
 
 enum status h5file_get_f64(struct h5file *file, const char *object, const char *name,

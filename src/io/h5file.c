@@ -180,6 +180,12 @@ enum status h5file_commit(struct h5file *file)
     return fs_commit(temp, file->path);
 }
 
+enum status h5file_commit_as(struct h5file *file, const char *path)
+{
+    snprintf(file->path, sizeof file->path, "%s", path);
+    return h5file_commit(file);
+}
+
 /* Directs HDF5's last writes of a discarded file into memory. The file may be one that
    could not be written: closing it, HDF5 would write again, fail, and keep half-freed
    objects that crash it later. */

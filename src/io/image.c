@@ -1,10 +1,15 @@
 #include "io/image.h"
 
-#include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/mem.h"
+
+#define ORIENT_TILE 32 /* pixels: rows and columns of a tile stay in the cache */
+
+static size_t image_samples(const struct image *image)
+{
+    return (size_t)image->h * (size_t)image->w * (size_t)image->c;
+}
 
 void image_release(struct image *image)
 {
@@ -12,73 +17,80 @@ void image_release(struct image *image)
     *image = (struct image){0};
 }
 
-/* Scales along one axis: in_n samples, in_step floats apart, become out_n samples.
-   Shrinking averages over areas, growing interpolates linearly between centres. */
-static void image_scale_axis(float *out, int out_n, int out_step, const float *in,
-                             int in_n, int in_step)
+void image_to_channels(struct image *image, int c)
 {
-    double ratio = (double)in_n / out_n;
-    for (int i = 0; i < out_n; i++) {
-        double lo = i * ratio, hi = (i + 1) * ratio, sum = 0;
-        if (ratio <= 1) {
-            double x = (i + 0.5) * ratio - 0.5;
-            x = x < 0 ? 0 : x > in_n - 1 ? in_n - 1 : x;
-            int left = (int)x, right = left + 1 < in_n ? left + 1 : left;
-            double t = x - left;
-            out[i * out_step] =
-                (float)((1 - t) * in[left * in_step] + t * in[right * in_step]);
-            continue;
+    size_t n = (size_t)image->h * (size_t)image->w;
+    ASSERT(c == 1 || c == 3);
+    if (c == image->c)
+        return;
+    const uint8_t *in = image->pixel;
+    uint8_t *out = mem_resize(NULL, n * (size_t)c, 1);
+    for (size_t i = 0; i < n; i++) {
+        if (c == 3)
+            out[3 * i] = out[3 * i + 1] = out[3 * i + 2] = in[i];
+        else
+            out[i] = (uint8_t)((299u * in[3 * i] + 587u * in[3 * i + 1] +
+                                114u * in[3 * i + 2] + 500) /
+                               1000);
+    }
+    free(image->pixel);
+    image->pixel = out;
+    image->c = c;
+}
+
+/* Pixel (y, x) of the upright image is the stored pixel (y, x), or (x, y) from
+   orientation 5 on, with its row or column or both counted from the other end. */
+static void image_orient_tile(const struct image *in, struct image *out, int orientation,
+                              int top, int left)
+{
+    bool transposed = orientation >= 5;
+    bool from_bottom =
+        orientation == 3 || orientation == 4 || orientation == 6 || orientation == 7;
+    bool from_right =
+        orientation == 2 || orientation == 3 || orientation == 7 || orientation == 8;
+    int bottom = top + ORIENT_TILE < out->h ? top + ORIENT_TILE : out->h;
+    int right = left + ORIENT_TILE < out->w ? left + ORIENT_TILE : out->w;
+    size_t c = (size_t)out->c;
+    for (int y = top; y < bottom; y++) {
+        for (int x = left; x < right; x++) {
+            int row = transposed ? x : y, column = transposed ? y : x;
+            row = from_bottom ? in->h - 1 - row : row;
+            column = from_right ? in->w - 1 - column : column;
+            const uint8_t *from =
+                in->pixel + ((size_t)row * (size_t)in->w + (size_t)column) * c;
+            uint8_t *to = out->pixel + ((size_t)y * (size_t)out->w + (size_t)x) * c;
+            for (size_t k = 0; k < c; k++)
+                to[k] = from[k];
         }
-        for (int j = (int)lo; j < in_n && j < hi; j++) {
-            double from = j > lo ? j : lo, to = j + 1 < hi ? j + 1 : hi;
-            sum += (to - from) * in[j * in_step];
-        }
-        out[i * out_step] = (float)(sum / ratio);
     }
 }
 
-static int image_scaled_side(int n, double scale, int most)
+void image_orient(struct image *image, int orientation)
 {
-    int m = (int)(n * scale + 0.5);
-    return m < 1 ? 1 : m > most ? most : m;
-}
-
-void image_fit(const struct image *image, int h, int w, uint8_t background, uint8_t *out)
-{
-    double fit_h = (double)h / image->h, fit_w = (double)w / image->w;
-    double scale = fit_h < fit_w ? fit_h : fit_w;
-    int nh = image_scaled_side(image->h, scale, h),
-        nw = image_scaled_side(image->w, scale, w);
-    size_t ih = (size_t)image->h, iw = (size_t)image->w;
-    float *line = mem_zeroed(iw, sizeof *line);
-    float *wide = mem_zeroed(ih * (size_t)nw, sizeof *wide);
-    float *small = mem_zeroed((size_t)nh * (size_t)nw, sizeof *small);
-    for (size_t y = 0; y < ih; y++) {
-        for (size_t x = 0; x < iw; x++)
-            line[x] = image->pixel[y * iw + x];
-        image_scale_axis(wide + y * (size_t)nw, nw, 1, line, image->w, 1);
+    if (orientation < 2 || orientation > 8)
+        return;
+    struct image out = *image;
+    if (orientation >= 5) {
+        out.h = image->w;
+        out.w = image->h;
     }
-    for (int x = 0; x < nw; x++)
-        image_scale_axis(small + x, nh, nw, wide + x, image->h, nw);
-    memset(out, background, (size_t)h * (size_t)w);
-    int top = (h - nh) / 2, left = (w - nw) / 2;
-    for (int y = 0; y < nh; y++) {
-        for (int x = 0; x < nw; x++)
-            out[(top + y) * w + left + x] = (uint8_t)(small[y * nw + x] + 0.5f);
-    }
-    free(small);
-    free(wide);
-    free(line);
+    out.pixel = mem_resize(NULL, image_samples(image), 1);
+    for (int top = 0; top < out.h; top += ORIENT_TILE)
+        for (int left = 0; left < out.w; left += ORIENT_TILE)
+            image_orient_tile(image, &out, orientation, top, left);
+    image_release(image);
+    *image = out;
 }
 
 bool image_is_dark_on_light(const struct image *image)
 {
-    long sum = 0, n = 0;
+    long long sum = 0, n = 0;
     for (int y = 0; y < image->h; y++) {
         bool edge = y == 0 || y == image->h - 1;
         for (int x = 0; x < image->w; x += edge || image->w < 2 ? 1 : image->w - 1) {
-            sum += image->pixel[y * image->w + x];
-            n++;
+            size_t at = (size_t)y * (size_t)image->w + (size_t)x;
+            for (int k = 0; k < image->c; k++, n++)
+                sum += image->pixel[at * (size_t)image->c + (size_t)k];
         }
     }
     return sum > 127 * n;
@@ -86,6 +98,6 @@ bool image_is_dark_on_light(const struct image *image)
 
 void image_invert(struct image *image)
 {
-    for (int i = 0; i < image->h * image->w; i++)
+    for (size_t i = 0; i < image_samples(image); i++)
         image->pixel[i] = (uint8_t)(255 - image->pixel[i]);
 }

@@ -1,177 +1,148 @@
 /* PNG, by libpng. */
-#include <errno.h>
 #include <png.h>
 #include <setjmp.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#include "base/fs.h"
 #include "base/mem.h"
 #include "image_impl.h"
 
-#define PNG_SIDE_MAX  65535
-#define AREA_MAX      ((size_t)1 << 26) /* pixels; decoding takes five bytes for each */
-#define INFLATE_RATIO 1032 /* bytes that one compressed byte yields at most (zlib) */
+#define PNG_INFLATE_RATIO                                                               \
+    1032                        /* bytes that one compressed byte yields at most (zlib) \
+                                 */
+#define PNG_CHUNK_MAX (1 << 20) /* bytes of a chunk that is not pixels */
 
 /* libpng reports errors by longjmp, after which local variables that have changed are
    undefined: what is needed after a jump is kept here. */
-struct png_codec {
-    FILE *file; /* borrowed */
+struct png_input {
     png_structp png;
     png_infop info;
-    png_bytep rgba; /* owned: (h, w, 4); reading only */
+    const struct image_source *source;
+    size_t at;      /* bytes read so far */
+    bool short_of;  /* it asked for more than there is */
     png_bytepp row; /* owned: (h) pointers to where each row begins */
     char reason[128];
 };
 
-static void png_codec_on_error(png_structp png, png_const_charp text)
+static void png_input_on_error(png_structp png, png_const_charp text)
 {
-    struct png_codec *codec = png_get_error_ptr(png);
-    snprintf(codec->reason, sizeof codec->reason, "%s", text);
+    struct png_input *input = png_get_error_ptr(png);
+    snprintf(input->reason, sizeof input->reason, "%s", text);
     longjmp(png_jmpbuf(png), 1);
 }
 
-static void png_codec_on_warning(png_structp png, png_const_charp text)
+static void png_input_on_warning(png_structp png, png_const_charp text)
 {
     (void)png;
     (void)text;
 }
 
-static void png_codec_set_rows(struct png_codec *codec, png_bytep bytes, size_t h,
-                               size_t row_bytes)
+static void png_input_copy(png_structp png, png_bytep out, size_t bytes)
 {
-    codec->row = mem_zeroed(h, sizeof *codec->row);
-    for (size_t y = 0; y < h; y++)
-        codec->row[y] = bytes + y * row_bytes;
-}
-
-static void png_codec_release(struct png_codec *codec)
-{
-    free(codec->row);
-    free(codec->rgba);
-}
-
-/* libpng converts every kind of pixel to 8-bit RGBA. */
-static void png_codec_convert_to_rgba(struct png_codec *codec)
-{
-    png_structp png = codec->png;
-    int color = png_get_color_type(png, codec->info);
-    png_set_expand(png); /* palettes, fewer than 8 bits, a transparent colour */
-    png_set_scale_16(png);
-    if (color == PNG_COLOR_TYPE_GRAY || color == PNG_COLOR_TYPE_GRAY_ALPHA)
-        png_set_gray_to_rgb(png);
-    png_set_add_alpha(png, 255, PNG_FILLER_AFTER);
-    png_set_interlace_handling(png);
-    png_read_update_info(png, codec->info);
-}
-
-/* Refuses a header that announces more pixels than the file can hold, before memory is
-   allocated for them. */
-static void png_codec_check_size(struct png_codec *codec, size_t h, size_t w)
-{
-    struct stat s;
-    size_t row = png_get_rowbytes(codec->png, codec->info);
-    if (h * w > AREA_MAX)
-        png_error(codec->png, "too many pixels");
-    if (fstat(fileno(codec->file), &s) != 0 ||
-        h * row / INFLATE_RATIO > (uint64_t)s.st_size)
-        png_error(codec->png, "too short for its size");
-}
-
-/* Into codec->rgba. false: codec->reason says why. */
-static bool png_codec_decode(struct png_codec *codec, struct image *image)
-{
-    if (setjmp(png_jmpbuf(codec->png)))
-        return false;
-    png_init_io(codec->png, codec->file);
-    png_set_user_limits(codec->png, PNG_SIDE_MAX, PNG_SIDE_MAX);
-    /* Skip texts, colour profiles and the like, which may be of any length. */
-    png_set_keep_unknown_chunks(codec->png, PNG_HANDLE_CHUNK_NEVER, NULL, -1);
-    png_read_info(codec->png, codec->info);
-    size_t h = png_get_image_height(codec->png, codec->info);
-    size_t w = png_get_image_width(codec->png, codec->info);
-    png_codec_check_size(codec, h, w);
-    png_codec_convert_to_rgba(codec);
-    codec->rgba = mem_zeroed(h * w, 4);
-    png_codec_set_rows(codec, codec->rgba, h, 4 * w);
-    png_read_image(codec->png, codec->row);
-    png_read_end(codec->png, NULL);
-    image->h = (int)h;
-    image->w = (int)w;
-    return true;
-}
-
-/* Luma by ITU-R BT.601, composed over white where transparent. */
-static void image_from_rgba(struct image *image, const uint8_t *rgba)
-{
-    size_t n = (size_t)image->h * (size_t)image->w;
-    image->pixel = mem_zeroed(n, 1);
-    for (size_t i = 0; i < n; i++, rgba += 4) {
-        unsigned luma = (299u * rgba[0] + 587u * rgba[1] + 114u * rgba[2] + 500) / 1000;
-        unsigned on_white = luma * rgba[3] + 255u * (255u - rgba[3]);
-        image->pixel[i] = (uint8_t)((on_white + 127) / 255);
+    struct png_input *input = png_get_io_ptr(png);
+    if (bytes > input->source->bytes - input->at) {
+        input->short_of = true;
+        png_error(png, "the file ends too soon");
     }
+    memcpy(out, input->source->data + input->at, bytes);
+    input->at += bytes;
 }
 
-static enum status image_read_png(struct image *image, FILE *file, const char *path)
+/* Refuses a header that announces more pixels than the file can hold. */
+static void png_input_check_size(struct png_input *input, size_t h, size_t w)
 {
-    struct png_codec codec = {.file = file};
-    codec.png = png_create_read_struct(PNG_LIBPNG_VER_STRING, &codec, png_codec_on_error,
-                                       png_codec_on_warning);
-    ASSERT(codec.png);
-    codec.info = png_create_info_struct(codec.png);
-    ASSERT(codec.info);
-    enum status st = ST_OK;
-    if (png_codec_decode(&codec, image))
-        image_from_rgba(image, codec.rgba);
+    size_t row = png_get_rowbytes(input->png, input->info);
+    const char *wrong = image_check_size(h, w, input->source->bytes);
+    if (!wrong && h * row / PNG_INFLATE_RATIO > input->source->bytes)
+        wrong = "too short for its size";
+    if (wrong)
+        png_error(input->png, wrong);
+}
+
+/* libpng expands every kind of pixel to 8- or 16-bit grey or RGB, with or without alpha.
+ */
+static void png_input_expand(struct png_input *input, struct image_raster *raster)
+{
+    const uint16_t one = 1;
+    png_structp png = input->png;
+    raster->maybe_grey = png_get_color_type(png, input->info) == PNG_COLOR_TYPE_PALETTE;
+    png_set_expand(png); /* palettes, fewer than 8 bits, a transparent colour */
+    if (*(const uint8_t *)&one == 1)
+        png_set_swap(png); /* 16 bits to this machine's order */
+    png_set_interlace_handling(png);
+    png_read_update_info(png, input->info);
+    int channels = png_get_channels(png, input->info);
+    raster->alpha = channels % 2 == 0;
+    raster->c = channels - raster->alpha;
+}
+
+static void png_input_read_pixels(struct png_input *input, struct image_raster *raster)
+{
+    size_t h = (size_t)raster->h, row = png_get_rowbytes(input->png, input->info);
+    png_bytep pixels = mem_zeroed(h, row);
+    if (png_get_bit_depth(input->png, input->info) == 16)
+        raster->word = (uint16_t *)(void *)pixels;
     else
-        st = status_fail(ST_FAIL, "cannot read PNG image '%s': %s", path, codec.reason);
-    png_destroy_read_struct(&codec.png, &codec.info, NULL);
-    png_codec_release(&codec);
-    return st;
+        raster->byte = pixels;
+    input->row = mem_zeroed(h, sizeof *input->row);
+    for (size_t y = 0; y < h; y++)
+        input->row[y] = pixels + y * row;
+    png_read_image(input->png, input->row);
 }
 
-static bool png_codec_encode(struct png_codec *codec, const struct image *image)
+static void png_input_read_exif(struct png_input *input, struct image_raster *raster)
 {
-    if (setjmp(png_jmpbuf(codec->png)))
+    png_uint_32 bytes = 0;
+    png_bytep exif = NULL;
+    if (png_get_eXIf_1(input->png, input->info, &bytes, &exif) && exif)
+        raster->orientation = image_exif_orientation(exif, bytes);
+}
+
+/* false: input->reason says why. */
+static bool png_input_decode(struct png_input *input, struct image_raster *raster,
+                             struct image_facts *facts)
+{
+    png_structp png = input->png;
+    if (setjmp(png_jmpbuf(png)))
         return false;
-    png_init_io(codec->png, codec->file);
-    png_set_IHDR(codec->png, codec->info, (png_uint_32)image->w, (png_uint_32)image->h, 8,
-                 PNG_COLOR_TYPE_GRAY, PNG_INTERLACE_NONE, PNG_COMPRESSION_TYPE_DEFAULT,
-                 PNG_FILTER_TYPE_DEFAULT);
-    png_write_info(codec->png, codec->info);
-    png_codec_set_rows(codec, image->pixel, (size_t)image->h, (size_t)image->w);
-    png_write_image(codec->png, codec->row);
-    png_write_end(codec->png, NULL);
+    png_set_read_fn(png, input, png_input_copy);
+    png_set_user_limits(png, IMAGE_SIDE_MAX, IMAGE_SIDE_MAX);
+    png_set_chunk_malloc_max(png, PNG_CHUNK_MAX);
+    /* Skip texts, colour profiles and the like, which may be of any length. */
+    png_set_keep_unknown_chunks(png, PNG_HANDLE_CHUNK_NEVER, NULL, -1);
+    png_set_keep_unknown_chunks(png, PNG_HANDLE_CHUNK_AS_DEFAULT,
+                                (png_const_bytep) "eXIf", 1);
+    png_read_info(png, input->info);
+    facts->bits = png_get_bit_depth(png, input->info);
+    facts->file_h = raster->h = (int)png_get_image_height(png, input->info);
+    facts->file_w = raster->w = (int)png_get_image_width(png, input->info);
+    png_input_check_size(input, (size_t)raster->h, (size_t)raster->w);
+    png_input_expand(input, raster);
+    png_input_read_pixels(input, raster);
+    png_read_end(png, input->info);
+    png_input_read_exif(input, raster);
     return true;
 }
 
-enum status image_write_png(const struct image *image, const char *path)
+static enum status image_read_png(struct image_raster *raster,
+                                  const struct image_source *source,
+                                  struct image_facts *facts)
 {
-    struct png_codec codec = {0};
-    char temp[FS_PATH];
-    TRY(fs_temp_name(temp, path));
-    codec.file = fopen(temp, "wb");
-    if (!codec.file)
-        FAIL(ST_FAIL, "cannot write '%s': %s", path, strerror(errno));
-    codec.png = png_create_write_struct(PNG_LIBPNG_VER_STRING, &codec, png_codec_on_error,
-                                        png_codec_on_warning);
-    ASSERT(codec.png);
-    codec.info = png_create_info_struct(codec.png);
-    ASSERT(codec.info);
-    errno = 0;
-    bool good = png_codec_encode(&codec, image) && fflush(codec.file) == 0;
-    int error = errno;
-    png_destroy_write_struct(&codec.png, &codec.info);
-    png_codec_release(&codec);
-    fclose(codec.file);
-    if (good)
-        return fs_commit(temp, path);
-    unlink(temp);
-    FAIL(ST_FAIL, "cannot write '%s': %s", path, error ? strerror(error) : codec.reason);
+    struct png_input input = {.source = source};
+    input.png = png_create_read_struct(PNG_LIBPNG_VER_STRING, &input, png_input_on_error,
+                                       png_input_on_warning);
+    ASSERT(input.png);
+    input.info = png_create_info_struct(input.png);
+    ASSERT(input.info);
+    enum status st = ST_OK;
+    if (!png_input_decode(&input, raster, facts))
+        st = input.short_of ? image_fail_short(source, "PNG")
+                            : image_fail(source, "PNG", input.reason);
+    png_destroy_read_struct(&input.png, &input.info, NULL);
+    free(input.row);
+    return st;
 }
 
 const struct image_reader image_reader_png = {

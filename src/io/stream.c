@@ -129,3 +129,30 @@ enum status stream_read(struct stream *stream, void *data, size_t bytes, size_t 
         return stream_read_gzip(stream, data, bytes, got);
     return stream_read_plain(stream, data, bytes, got);
 }
+
+enum status stream_read_text(const char *path, size_t most, char **text, size_t *bytes)
+{
+    struct stream *stream;
+    size_t used = 0, room = 0, got;
+    char *data = NULL;
+    TRY(stream_open(&stream, path));
+    enum status st = ST_OK;
+    do {
+        room = room ? 2 * room : 65536;
+        data = mem_resize(data, room + 1, 1);
+        st = stream_read(stream, data + used, room - used, &got);
+        used += st == ST_OK ? got : 0;
+        if (used > most)
+            st =
+                status_fail(ST_FAIL, "'%s' is too long: more than %zu bytes", path, most);
+    } while (st == ST_OK && used == room);
+    stream_close(stream);
+    if (st != ST_OK) {
+        free(data);
+        return st;
+    }
+    data[used] = '\0';
+    *text = data;
+    *bytes = used;
+    return ST_OK;
+}

@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/div.h"
@@ -18,7 +19,7 @@
 
 static enum status trial_write_letters(const char *path, size_t images)
 {
-    struct dataset_builder builder = {.count = {images, 0}};
+    struct dataset_builder builder = {.count = {[DATASET_TRAIN] = images}};
     letters_init(&builder, 1);
     letters_draw(&builder, 1, DATASET_TRAIN, 0, images);
     enum status st = dataset_write(&builder, path, true);
@@ -31,7 +32,7 @@ enum status trial_open_letters(struct comm *comm, int least, int batch,
 {
     const char *folder = getenv("TMPDIR");
     size_t images = (size_t)div_up(least, batch) * (size_t)batch;
-    const bool train[DATASET_SPLITS] = {true, false};
+    const bool train[DATASET_SPLITS] = {[DATASET_TRAIN] = true};
     char path[FS_PATH];
     enum status st = ST_OK;
     snprintf(path, sizeof path, "%s/lockstep-trial-%d.h5", folder ? folder : "/tmp",
@@ -66,10 +67,12 @@ float *trial_images(int count)
 static enum status trial_read_images(const struct dataset_info *info, int count,
                                      struct trial_input *input)
 {
-    const struct loader_input normal = {.mean = info->mean, .std = info->std};
-    size_t size = (size_t)info->h * (size_t)info->w, have = info->count[DATASET_TRAIN];
+    struct loader_input normal = {0};
+    size_t size = dataset_image_bytes(info->shape), have = info->count[DATASET_TRAIN];
     size_t rows = have < (size_t)count ? have : (size_t)count;
     uint8_t *pixels = mem_zeroed(rows, size);
+    memcpy(normal.mean, info->mean, sizeof normal.mean);
+    memcpy(normal.std, info->std, sizeof normal.std);
     enum status st;
     TRY_TO(out, dataset_read_rows(info, DATASET_TRAIN, 0, rows, pixels, NULL));
     input->images = mem_aligned((size_t)count * size, sizeof *input->images);
@@ -77,7 +80,7 @@ static enum status trial_read_images(const struct dataset_info *info, int count,
         float *x = input->images + i * size;
         for (size_t p = 0; p < size; p++)
             x[p] = (float)pixels[i % rows * size + p];
-        loader_normalise(&normal, info->h, info->w, x);
+        loader_normalise(&normal, info->shape, x);
     }
 out:
     free(pixels);
@@ -94,7 +97,7 @@ enum status trial_input(const char *data, int count, struct trial_input *input)
     }
     struct dataset_info info;
     TRY(dataset_info_read(&info, data));
-    input->in = (struct shape){info.h, info.w, 1};
+    input->in = info.shape;
     input->classes = info.classes;
     enum status st = trial_read_images(&info, count, input);
     dataset_info_release(&info);

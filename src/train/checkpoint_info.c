@@ -8,7 +8,8 @@
 #include "data/dataset.h"
 
 /* One list of the scalar attributes serves writing, reading and hashing. */
-enum info_kind { INFO_U64, INFO_F64, INFO_TEXT, INFO_HASH };
+/* INFO_CHANNELS: a double for each channel. */
+enum info_kind { INFO_U64, INFO_F64, INFO_TEXT, INFO_HASH, INFO_CHANNELS };
 struct info_attribute {
     const char *name;
     enum info_kind kind;
@@ -21,8 +22,8 @@ struct info_attribute {
 
 static const struct info_attribute attributes[] = {
     {"config", INFO_TEXT, true, INFO_FIELD(config)},
-    {"mean", INFO_F64, true, INFO_FIELD(mean)},
-    {"std", INFO_F64, true, INFO_FIELD(std)},
+    {"mean", INFO_CHANNELS, true, INFO_FIELD(mean)},
+    {"std", INFO_CHANNELS, true, INFO_FIELD(std)},
     {"data_hash", INFO_HASH, true, INFO_FIELD(data_hash)},
     {"state", INFO_HASH, true, INFO_FIELD(state)},
     {"lockstep", INFO_TEXT, false, INFO_FIELD(lockstep)},
@@ -30,6 +31,7 @@ static const struct info_attribute attributes[] = {
     {"blas", INFO_TEXT, false, INFO_FIELD(blas)},
     {"isa", INFO_TEXT, false, INFO_FIELD(isa)},
     {"plan", INFO_TEXT, false, INFO_FIELD(plan)},
+    {"treatment", INFO_TEXT, false, INFO_FIELD(treatment)},
     {"step", INFO_U64, true, INFO_PROGRESS(step)},
     {"epoch", INFO_F64, true, INFO_PROGRESS(epoch)},
     {"evaluated_step", INFO_U64, true, INFO_PROGRESS(evaluated_step)},
@@ -62,6 +64,10 @@ static enum status info_write_attribute(struct h5file *file,
         return h5file_put_text(file, "/", attribute->name, *(char *const *)value);
     case INFO_HASH:
         return h5file_put_hash(file, "/", attribute->name, *(const uint64_t *)value);
+    case INFO_CHANNELS:
+        if (info->shape.c == 1)
+            return h5file_put_f64(file, "/", attribute->name, *(const double *)value);
+        return h5file_put_f64s(file, "/", attribute->name, value, info->shape.c);
     }
     return ST_BUG;
 }
@@ -70,6 +76,7 @@ static enum status info_read_attribute(struct h5file *file, struct checkpoint_in
                                        const struct info_attribute *attribute)
 {
     void *value = info_field(info, attribute);
+    int count;
     switch (attribute->kind) {
     case INFO_U64:
         return h5file_get_u64(file, "/", attribute->name, value);
@@ -83,6 +90,12 @@ static enum status info_read_attribute(struct h5file *file, struct checkpoint_in
         return h5file_get_text(file, "/", attribute->name, value);
     case INFO_HASH:
         return h5file_get_hash(file, "/", attribute->name, value);
+    case INFO_CHANNELS:
+        TRY(h5file_get_f64s(file, "/", attribute->name, value, DATASET_CHANNELS, &count));
+        if (count != info->shape.c)
+            FAIL(ST_FAIL, "'%s' is damaged: it has %d values of '%s' for %d channels",
+                 h5file_path(file), count, attribute->name, info->shape.c);
+        return ST_OK;
     }
     return ST_BUG;
 }
@@ -92,8 +105,9 @@ enum status checkpoint_info_write(struct h5file *file, const struct checkpoint_i
     TRY(h5file_put_text(file, "/", "format", CHECKPOINT_FORMAT));
     TRY(h5file_put_u64(file, "/", "format_version", CHECKPOINT_VERSION));
     TRY(h5file_put_texts(file, "/", "classes", info->class_name, info->classes));
-    TRY(h5file_put_u64(file, "/", "height", (uint64_t)info->h));
-    TRY(h5file_put_u64(file, "/", "width", (uint64_t)info->w));
+    TRY(h5file_put_u64(file, "/", "height", (uint64_t)info->shape.h));
+    TRY(h5file_put_u64(file, "/", "width", (uint64_t)info->shape.w));
+    TRY(h5file_put_u64(file, "/", "channels", (uint64_t)info->shape.c));
     for (int i = 0; i < ATTRIBUTES; i++)
         TRY(info_write_attribute(file, info, &attributes[i]));
     return ST_OK;
@@ -119,20 +133,21 @@ static enum status info_check_format(struct h5file *file)
 
 enum status checkpoint_info_read(struct h5file *file, struct checkpoint_info *info)
 {
-    uint64_t h, w;
+    uint64_t h, w, c = 1;
     TRY(info_check_format(file));
     TRY(h5file_get_texts(file, "/", "classes", &info->class_name, &info->classes));
     TRY(h5file_get_u64(file, "/", "height", &h));
     TRY(h5file_get_u64(file, "/", "width", &w));
+    if (h5file_has_attr(file, "/", "channels")) /* older files are grey */
+        TRY(h5file_get_u64(file, "/", "channels", &c));
     if (h < 1 || w < 1 || h > INT16_MAX || w > INT16_MAX ||
-        info->classes > DATASET_CLASSES_MAX)
+        (c != 1 && c != DATASET_CHANNELS) || info->classes > DATASET_CLASSES_MAX)
         FAIL(ST_FAIL,
              "'%s' is damaged: it says that it takes images of %llu x %llu pixels and "
-             "knows %d classes",
+             "%llu channels and knows %d classes",
              h5file_path(file), (unsigned long long)h, (unsigned long long)w,
-             info->classes);
-    info->h = (int)h;
-    info->w = (int)w;
+             (unsigned long long)c, info->classes);
+    info->shape = (struct shape){(int)h, (int)w, (int)c};
     for (int i = 0; i < ATTRIBUTES; i++)
         TRY(info_read_attribute(file, info, &attributes[i]));
     return ST_OK;
@@ -140,8 +155,10 @@ enum status checkpoint_info_read(struct h5file *file, struct checkpoint_info *in
 
 uint64_t checkpoint_info_hash(const struct checkpoint_info *info)
 {
-    int size[3] = {info->classes, info->h, info->w};
-    uint64_t hash = hash_bytes(size, sizeof size, 0);
+    const struct shape *shape = &info->shape;
+    int size[4] = {info->classes, shape->h, shape->w, shape->c};
+    /* Grey networks have the hash of files that know no channels. */
+    uint64_t hash = hash_bytes(size, (shape->c == 1 ? 3 : 4) * sizeof *size, 0);
     for (int i = 0; i < info->classes; i++)
         hash = hash_bytes(info->class_name[i], strlen(info->class_name[i]) + 1, hash);
     for (int i = 0; i < ATTRIBUTES; i++) {
@@ -151,10 +168,14 @@ uint64_t checkpoint_info_hash(const struct checkpoint_info *info)
         if (attributes[i].kind == INFO_TEXT) {
             const char *text = *(char *const *)value;
             hash = hash_bytes(text, strlen(text) + 1, hash);
+        } else if (attributes[i].kind == INFO_CHANNELS) {
+            hash = hash_bytes(value, (size_t)shape->c * sizeof(double), hash);
         } else {
             hash = hash_bytes(value, 8, hash);
         }
     }
+    if (*info->treatment)
+        hash = hash_bytes(info->treatment, strlen(info->treatment) + 1, hash);
     return hash;
 }
 
@@ -167,5 +188,6 @@ void checkpoint_info_release(struct checkpoint_info *info)
     free(info->blas);
     free(info->isa);
     free(info->plan);
+    free(info->treatment);
     memset(info, 0, sizeof *info);
 }

@@ -58,7 +58,9 @@ void train_input_init(struct train_input *input, struct train_run *run)
 {
     const struct trainer_setup *setup = &run->setup;
     const struct run_options *options = setup->options;
+    const struct shape has = setup->dataset->info.shape, in = setup->model->in;
     *input = (struct train_input){.run = run};
+    ASSERT(has.h == in.h && has.w == in.w && has.c == in.c);
     loader_init(&input->loader, setup->dataset, DATASET_TRAIN);
     loader_shuffle(&input->loader, options->train.seed, &options->augment);
     input->loader.input.shift_x = options->input.shift_x;

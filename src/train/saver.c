@@ -1,5 +1,7 @@
 #include "saver.h"
 
+#include <string.h>
+
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/where.h"
@@ -12,7 +14,9 @@
 static struct checkpoint_info saver_info(const struct trainer_setup *setup)
 {
     const struct dataset_info *data = &setup->dataset->info;
-    return (struct checkpoint_info){
+    char treatment[TREATMENT_TEXT];
+    treatment_text(&data->treatment, treatment);
+    struct checkpoint_info info = {
         .config = mem_strdup(setup->config_text),
         .lockstep = mem_strdup(setup->version),
         .mpi = mem_strdup(comm_version()),
@@ -21,12 +25,13 @@ static struct checkpoint_info saver_info(const struct trainer_setup *setup)
         .plan = plan_text(setup->plan, setup->model),
         .class_name = data->class_name,
         .classes = data->classes,
-        .h = data->h,
-        .w = data->w,
-        .mean = data->mean,
-        .std = data->std,
+        .shape = data->shape,
+        .treatment = mem_strdup(treatment),
         .data_hash = data->hash,
     };
+    memcpy(info.mean, data->mean, sizeof info.mean);
+    memcpy(info.std, data->std, sizeof info.std);
+    return info;
 }
 
 void saver_init(struct saver *saver, struct train_run *run, const struct run_state *state,

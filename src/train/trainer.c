@@ -21,9 +21,10 @@ struct trainer *trainer_create(const struct trainer_setup *setup)
     train_run_init(&trainer->run, setup);
     stepper_init(&trainer->stepper, &trainer->run);
     train_log_init(&trainer->log, &trainer->run);
-    loader_init(&trainer->test, setup->dataset, DATASET_TEST);
-    trainer->test.input.shift_x = input->shift_x;
-    trainer->test.input.shift_y = input->shift_y;
+    loader_init(&trainer->chooser, setup->dataset,
+                dataset_choosing(&setup->dataset->info));
+    trainer->chooser.input.shift_x = input->shift_x;
+    trainer->chooser.input.shift_y = input->shift_y;
     saver_init(&trainer->saver, &trainer->run, &trainer->stepper.state,
                &trainer->log.metrics);
     return trainer;
@@ -36,7 +37,7 @@ void trainer_free(struct trainer *trainer)
     saver_release(&trainer->saver);
     stepper_release(&trainer->stepper);
     train_log_release(&trainer->log);
-    loader_release(&trainer->test);
+    loader_release(&trainer->chooser);
     free(trainer);
 }
 
@@ -101,7 +102,8 @@ static bool trainer_evaluation_is_due(const struct trainer *trainer)
     const struct train_run *run = &trainer->run;
     uint64_t step = run->progress.step;
     uint64_t every = (uint64_t)run->setup.options->train.eval_every * run->epoch_steps;
-    return run->setup.dataset->info.count[DATASET_TEST] > 0 &&
+    const struct dataset_info *data = &run->setup.dataset->info;
+    return data->count[dataset_choosing(data)] > 0 &&
            (step % every == 0 || step == run->total_steps);
 }
 
@@ -148,7 +150,7 @@ static enum status trainer_evaluate(struct trainer *trainer)
     const struct evaluate_setup setup = {
         .comm = trainer->run.setup.comm,
         .crew = &trainer->stepper.crew,
-        .loader = &trainer->test,
+        .loader = &trainer->chooser,
         .params = state->ema ? state->ema : state->params,
         .latest = trainer_latest(trainer),
     };

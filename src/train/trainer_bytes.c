@@ -41,7 +41,7 @@ static size_t bytes_sent(const struct run_options *options, const struct stage *
 static size_t bytes_evaluation(const struct trainer_setup *setup, bool copies)
 {
     const struct dataset_info *data = &setup->dataset->info;
-    uint64_t samples = data->count[DATASET_TEST];
+    uint64_t samples = data->count[dataset_choosing(data)];
     if (samples == 0)
         return 0;
     size_t history = comm_rank(setup->comm) == 0 ? metrics_bytes(data->classes) : 0;

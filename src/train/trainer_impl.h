@@ -13,7 +13,7 @@ struct trainer {
     struct stepper stepper;
     struct train_log log;
     struct saver saver;
-    struct loader test;
+    struct loader chooser;                   /* of the split that training chooses by */
     double slowest_step, slowest_evaluation; /* seconds; for the deadline */
 };
 

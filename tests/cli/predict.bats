@@ -79,8 +79,8 @@ END
     answers '#.png' | head -n 2 | diff - <(echo "$output")
     # shellcheck disable=SC2154
     [ "${#stderr_lines[@]}" -eq 4 ]
-    [[ ${stderr_lines[0]} == "lockstep: cannot read PNG image 'cut.png': "* ]]
-    [[ ${stderr_lines[1]} == "lockstep: 'letters.h5' is not an image: lockstep reads PNG" ]]
+    [[ ${stderr_lines[0]} == "lockstep: 'cut.png' is a PNG cut short" ]]
+    [[ ${stderr_lines[1]} == "lockstep: 'letters.h5' is not an image: lockstep reads PNG, JPEG, WebP and TIFF" ]]
     [[ ${stderr_lines[2]} == "lockstep: cannot open 'none.png': No such file or directory" ]]
     [[ ${stderr_lines[3]} == "lockstep: cannot read '.': it is a folder, not an image" ]]
 }

@@ -2,8 +2,8 @@
 """Write the seeds for fuzzing into tests/fuzz/corpus/TARGET/seed-*.
 
 make_corpus.py [LOCKSTEP]: the program (build/lockstep) writes its own formats; this script
-writes the formats of others: gzip, PNGs of every kind, and the same HDF5 content as h5py
-stores it. Needs python3-h5py. Keeps inputs that were added because they once failed.
+writes the formats of others: gzip, images of every kind, and the same HDF5 content as h5py
+stores it. Needs python3-h5py and python3-pil. Keeps inputs that were added because they once failed.
 """
 import gzip
 import pathlib
@@ -20,6 +20,8 @@ import numpy as np
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
+sys.path.insert(0, str(ROOT / "tests" / "unit" / "io"))
+import make_images as images  # noqa: E402
 LOCKSTEP = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else "build/lockstep").resolve()
 SIDE = 6
 
@@ -119,6 +121,59 @@ def png_seeds():
     }
     for name, (flags, one, two) in pairs.items():
         seed("png", name, bytes([flags, 5, 8]) + part(one) + two)
+
+
+def turned(n):
+    exif = images.Image.Exif()
+    exif[0x0112] = n
+    return exif
+
+
+def image_seed(target, name, data, flags=0):
+    """flags, height, width, of tests/fuzz/fuzz_image.h"""
+    seed(target, name, bytes([flags, 5, 8]) + data)
+
+
+def jpeg_seeds():
+    grey, rgb, cmyk = (images.picture(mode, 20, 13) for mode in ("L", "RGB", "CMYK"))
+    image_seed("jpeg", "grey", images.saved(grey, "JPEG"))
+    image_seed("jpeg", "420", images.saved(rgb, "JPEG"), 1)
+    image_seed("jpeg", "444", images.saved(rgb, "JPEG", subsampling=0), 2)
+    image_seed("jpeg", "progressive", images.saved(rgb, "JPEG", progressive=True), 4)
+    image_seed("jpeg", "turned", images.saved(rgb, "JPEG", exif=turned(6)), 1 + 4)
+    image_seed("jpeg", "cmyk", images.saved(cmyk, "JPEG"), 8)
+    image_seed("jpeg", "ycck", images.as_adobe(images.saved(cmyk, "JPEG"), 2))
+
+
+def webp_seeds():
+    rgb, rgba = (images.picture(mode, 20, 13) for mode in ("RGB", "RGBA"))
+    image_seed("webp", "lossless", images.saved(rgb, "WEBP", lossless=True))
+    image_seed("webp", "palette", images.saved(rgb.quantize(8).convert("RGB"), "WEBP",
+                                               lossless=True), 1)
+    image_seed("webp", "lossy", images.saved(rgb, "WEBP"), 2)
+    image_seed("webp", "alpha", images.saved(rgba, "WEBP", lossless=True, exact=True))
+    image_seed("webp", "lossy-alpha", images.saved(rgba, "WEBP"), 8)
+    image_seed("webp", "turned", images.saved(rgb, "WEBP", exif=turned(7)), 1)
+    image_seed("webp", "animation", images.saved(rgb, "WEBP", save_all=True,
+                                                 append_images=[rgb.rotate(90)]))
+
+
+def tiff_seeds():
+    grey, rgb = (images.picture(mode, 20, 13) for mode in ("L", "RGB"))
+    for code in ("raw", "tiff_lzw", "tiff_adobe_deflate", "packbits", "jpeg"):
+        image_seed("tiff", code, images.saved(rgb, "TIFF", compression=code), 1)
+    for code in ("tiff_ccitt", "group3", "group4"):
+        image_seed("tiff", code, images.saved(grey.convert("1"), "TIFF", compression=code))
+    image_seed("tiff", "palette", images.saved(rgb.quantize(9), "TIFF"), 2)
+    image_seed("tiff", "pages", images.saved(grey, "TIFF", save_all=True, append_images=[rgb]))
+    tags, tiff = images.tags_of, images.tiff
+    image_seed("tiff", "planes", tiff(tags(6, 5, 8, 3, 2, t284=(3, [2]), t274=(3, [6])),
+                                      [pixels(30)] * 3))
+    image_seed("tiff", "tiles", tiff(tags(20, 13, 8, 1, 0, t322=(4, [16]), t323=(4, [16])),
+                                     [pixels(256)] * 2, ">", tiles=True))
+    image_seed("tiff", "16", tiff(tags(6, 5, 16, 4, 2, t338=(3, [1])), [pixels(240)], ">"), 16)
+    image_seed("tiff", "nibbles", tiff(tags(6, 5, 4, 1, 1, t278=(4, [2])),
+                                       [pixels(6), pixels(6), pixels(3)]), 32)
 
 
 # --- our own formats ---
@@ -233,4 +288,7 @@ with tempfile.TemporaryDirectory() as folder:
     idx_seeds()
     csv_seeds()
     png_seeds()
+    jpeg_seeds()
+    webp_seeds()
+    tiff_seeds()
     own_seeds(pathlib.Path(folder))

@@ -58,4 +58,7 @@ enum status cli_parse(const struct cli_command *command, const struct cli_option
    a column of its own, as help2man reads it. */
 void cli_print_entry(const char *tag, const char *text);
 
+/* The value of an option --name: "10%" or "0.1" into share; NULL does not change it. */
+enum status cli_read_share(const char *name, const char *text, double *share) MUST_CHECK;
+
 #endif

@@ -21,6 +21,9 @@ struct network {
     bool averaged; /* the file has averaged weights, which params then are */
 };
 
+/* "grey" or "RGB". */
+const char *network_colour(struct shape shape);
+
 /* How an image is turned into the input of the network. */
 struct loader_input network_input(const struct network *network);
 

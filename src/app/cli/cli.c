@@ -166,3 +166,21 @@ enum status cli_parse(const struct cli_command *command, const struct cli_option
              command->operands, command->name);
     return ST_OK;
 }
+
+enum status cli_read_share(const char *name, const char *text, double *share)
+{
+    double part;
+    char copy[32] = "";
+    if (!text)
+        return ST_OK;
+    size_t length = strlen(text);
+    bool percent = length > 0 && length < sizeof copy && text[length - 1] == '%';
+    memcpy(copy, text, length < sizeof copy ? length : 0);
+    if (percent)
+        copy[length - 1] = '\0';
+    if (!parse_real(copy, 0, percent ? 100 : 1, &part) || (!percent && part == 1) ||
+        (percent && part == 100))
+        FAIL(ST_USAGE, "'--%s %s': expected a part of all, like 10%% or 0.1", name, text);
+    *share = percent ? part / 100 : part;
+    return ST_OK;
+}

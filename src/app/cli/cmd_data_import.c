@@ -7,10 +7,10 @@
 #include "base/parse.h"
 #include "cmd_data.h"
 #include "data/import.h"
+#include "data_import.h"
 #include "output.h"
 
 #define LABEL_BASE_MAX 65535
-#define SIDE_MAX       1024
 #define TEST_SHARE     0.15
 #define OPTIONS_MAX    16
 
@@ -54,26 +54,9 @@ static void import_options(struct cli_option options[OPTIONS_MAX],
     options[count] = (struct cli_option){0};
 }
 
-/* "28" or "HxW" into h and w; NULL does not change them. */
-static enum status import_read_size(const char *text, int *h, int *w)
+enum status data_import_size(const char *text, int *h, int *w)
 {
-    if (!text)
-        return ST_OK;
-    char copy[32] = "";
-    long long rows, columns;
-    snprintf(copy, sizeof copy, "%s", text);
-    char *cross = strchr(copy, 'x');
-    if (cross)
-        *cross = '\0';
-    if (strlen(text) >= sizeof copy || !parse_int(copy, 1, SIDE_MAX, &rows) ||
-        !parse_int(cross ? cross + 1 : copy, 1, SIDE_MAX, &columns))
-        FAIL(ST_USAGE,
-             "'--size %s': expected pixels, like 28, or HEIGHTxWIDTH, like 32x24, up to "
-             "%d",
-             text, SIDE_MAX);
-    *h = (int)rows;
-    *w = (int)columns;
-    return ST_OK;
+    return text ? import_read_size("--size", text, h, w) : ST_OK;
 }
 
 static enum status import_read_invert(const char *text, int *invert)
@@ -90,7 +73,7 @@ static enum status import_read_invert(const char *text, int *invert)
 }
 
 /* The import reads the names again; here a bad name is refused before the work begins. */
-static enum status import_check_classes(const char *text)
+enum status data_import_check_classes(const char *text)
 {
     char **names;
     int count;
@@ -106,7 +89,7 @@ static enum status import_check(struct import_request *request)
     if (request->label_base > LABEL_BASE_MAX)
         FAIL(ST_USAGE, "'--label-base %lld': at most %d is possible", request->label_base,
              LABEL_BASE_MAX);
-    TRY(import_check_classes(request->classes));
+    TRY(data_import_check_classes(request->classes));
     if (request->test_share >= 0 && request->test)
         FAIL(ST_USAGE, "test data is given: --test-share makes no sense");
     if (request->test_share >= 1)
@@ -178,7 +161,7 @@ enum status cmd_data_import_csv(int argc, char **argv)
     TRY(cli_parse(&command, options, argc, argv, &import.file[DATASET_TRAIN], &count));
     if (count < 0)
         return ST_OK;
-    TRY(import_read_size(request.size, &import.h, &import.w));
+    TRY(data_import_size(request.size, &import.h, &import.w));
     TRY(import_check(&request));
     import.file[DATASET_TEST] = request.test;
     import.test_share = request.test_share;
@@ -221,7 +204,7 @@ enum status cmd_data_import_dir(int argc, char **argv)
     TRY(cli_parse(&command, options, argc, argv, &import.folder[DATASET_TRAIN], &count));
     if (count < 0)
         return ST_OK;
-    TRY(import_read_size(request.size, &import.h, &import.w));
+    TRY(data_import_size(request.size, &import.h, &import.w));
     TRY(import_read_invert(invert, &import.invert));
     TRY(import_check(&request));
     import.folder[DATASET_TEST] = request.test;

@@ -1,3 +1,4 @@
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "app/cli/cli.h"
@@ -19,55 +20,96 @@ static enum status info_count_classes(const struct dataset_info *info,
     return st;
 }
 
+/* counts (DATASET_SPLITS, classes) */
+static void info_print_table(const struct dataset_info *info, const size_t *counts)
+{
+    size_t classes = (size_t)info->classes;
+    struct table table = {0};
+    table_head(&table, "<class");
+    for (int s = 0; s < DATASET_SPLITS; s++) {
+        char head[16];
+        snprintf(head, sizeof head, ">%s", dataset_split_name[s]);
+        if (s != DATASET_VAL || info->count[s] > 0)
+            table_head(&table, head);
+    }
+    for (size_t i = 0; i <= classes; i++) {
+        table_cellf(&table, "%s", i < classes ? info->class_name[i] : "all");
+        for (size_t s = 0; s < DATASET_SPLITS; s++)
+            if (s != DATASET_VAL || info->count[s] > 0)
+                table_cellf(&table, "%zu",
+                            i < classes ? counts[s * classes + i] : info->count[s]);
+    }
+    log_out("\n");
+    table_print(&table);
+    table_release(&table);
+}
+
 static enum status info_print_counts(const struct dataset_info *info)
 {
     size_t classes = (size_t)info->classes;
-    size_t *counts = mem_zeroed(2 * classes, sizeof *counts);
-    enum status st = info_count_classes(info, DATASET_TRAIN, counts);
+    size_t *counts = mem_zeroed(DATASET_SPLITS * classes, sizeof *counts);
+    enum status st = ST_OK;
+    for (int s = 0; s < DATASET_SPLITS && st == ST_OK; s++)
+        if (info->count[s] > 0)
+            st = info_count_classes(info, s, counts + (size_t)s * classes);
     if (st == ST_OK)
-        st = info_count_classes(info, DATASET_TEST, counts + classes);
-    if (st == ST_OK) {
-        struct table table;
-        table_init(&table, "<class", ">train", ">test", NULL);
-        for (size_t i = 0; i < classes; i++) {
-            table_cellf(&table, "%s", info->class_name[i]);
-            table_cellf(&table, "%zu", counts[i]);
-            table_cellf(&table, "%zu", counts[classes + i]);
-        }
-        table_cellf(&table, "all");
-        table_cellf(&table, "%zu", info->count[DATASET_TRAIN]);
-        table_cellf(&table, "%zu", info->count[DATASET_TEST]);
-        log_out("\n");
-        table_print(&table);
-        table_release(&table);
-    }
+        info_print_table(info, counts);
     free(counts);
     return st;
 }
 
+/* A hash that another program made up says nothing about the content. */
 static enum status info_verify(const struct dataset_info *info)
 {
     uint64_t found;
     char text[17];
     TRY(dataset_hash_file(info, &found));
     hash_text(found, text);
-    if (found != info->hash)
+    if (found == info->hash)
+        log_out("\nverified: the content has this hash\n");
+    else if (info->hash_known)
         FAIL(ST_FAIL, "data set '%s' is damaged: its content has the hash %s", info->path,
              text);
-    log_out("\nverified: the content has this hash\n");
+    else
+        log_out(
+            "\ncannot be verified: the content has the hash %s, but nothing says that "
+            "lockstep made the file's own\n",
+            text);
     return ST_OK;
+}
+
+static void info_print_channels(const char *name, const struct dataset_info *info,
+                                const double *value)
+{
+    log_out("%s", name);
+    for (int c = 0; c < info->shape.c; c++)
+        log_out(" %.6f", value[c]);
+}
+
+static void info_print_head(const struct dataset_info *info)
+{
+    char hash[17], treatment[TREATMENT_TEXT];
+    hash_text(info->hash, hash);
+    treatment_text(&info->treatment, treatment);
+    log_out("data set   %s\nsource     %s\nimages     %d x %d pixels%s, %zu for training",
+            info->path, info->source, info->shape.h, info->shape.w,
+            info->shape.c == 1 ? "" : ", RGB", info->count[DATASET_TRAIN]);
+    if (info->count[DATASET_VAL] > 0)
+        log_out(", %zu for validation", info->count[DATASET_VAL]);
+    log_out(", %zu for testing\nclasses    %d\n", info->count[DATASET_TEST],
+            info->classes);
+    info_print_channels("mean, std ", info, info->mean);
+    info_print_channels(info->shape.c == 1 ? "" : " |", info, info->std);
+    if (*treatment)
+        log_out("\npictures   %s", treatment);
+    log_out("\nhash       %s\n", hash);
 }
 
 enum status cmd_data_print_info(const char *path, bool verify)
 {
     struct dataset_info info;
-    char hash[17];
     TRY(dataset_info_read(&info, path));
-    hash_text(info.hash, hash);
-    log_out("data set   %s\nsource     %s\nimages     %d x %d pixels, %zu for training, "
-            "%zu for testing\nclasses    %d\nmean, std  %.6f %.6f\nhash       %s\n",
-            info.path, info.source, info.h, info.w, info.count[DATASET_TRAIN],
-            info.count[DATASET_TEST], info.classes, info.mean, info.std, hash);
+    info_print_head(&info);
     enum status st = info_print_counts(&info);
     if (st == ST_OK && verify)
         st = info_verify(&info);

@@ -2,10 +2,12 @@
 #include <string.h>
 
 #include "app/cli/cli.h"
+#include "app/config/config.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "cmd_data.h"
 #include "data/dataset.h"
+#include "data/loader.h"
 #include "io/image.h"
 #include "output.h"
 
@@ -13,98 +15,180 @@
 #define SHEET_GREY     96    /* of the gaps */
 #define SHEET_SIDE_MAX 65535 /* pixels */
 
-/* Copies an image of h x w pixels to its place. */
-static void sheet_place(struct image *sheet, const uint8_t *pixels, int h, int w, int row,
-                        int column)
+struct sheet_request {
+    const char *file, *out, *split_name;
+    const char *config; /* NULL: images as they are in the file */
+    enum dataset_split split;
+    long long per_class, classes;
+    bool force;
+};
+
+/* A sheet in the making. */
+struct sheet {
+    const struct sheet_request *request;
+    const struct dataset_info *info;
+    const struct config *config; /* NULL: not augmented */
+    int rows;                    /* classes shown: the first ones */
+    struct image image;
+};
+
+/* Copies an image to its place. */
+static void sheet_place(struct sheet *sheet, const uint8_t *pixels, int row, int column)
 {
-    size_t stride = (size_t)sheet->w;
-    size_t top = (size_t)(SHEET_GAP + row * (h + SHEET_GAP));
-    size_t left = (size_t)(SHEET_GAP + column * (w + SHEET_GAP));
-    for (int y = 0; y < h; y++)
-        memcpy(sheet->pixel + (top + (size_t)y) * stride + left, pixels + y * w,
-               (size_t)w);
+    const struct shape *shape = &sheet->info->shape;
+    size_t c = (size_t)shape->c, stride = (size_t)sheet->image.w * c;
+    size_t top = (size_t)(SHEET_GAP + row * (shape->h + SHEET_GAP));
+    size_t left = (size_t)(SHEET_GAP + column * (shape->w + SHEET_GAP)) * c;
+    size_t line = (size_t)shape->w * c;
+    for (size_t y = 0; y < (size_t)shape->h; y++)
+        memcpy(sheet->image.pixel + (top + y) * stride + left, pixels + y * line, line);
 }
 
-/* The first `columns` images of each class, one row per class. */
-static enum status sheet_fill(const struct dataset_info *info, enum dataset_split split,
-                              int columns, struct image *sheet)
+/* What the network sees of image number i in the first epoch, as bytes. */
+static void sheet_augment(const struct sheet *sheet, size_t i, uint8_t *pixels, float *x)
 {
-    size_t n = info->count[split];
-    int h = info->h, w = info->w;
+    const struct dataset_info *info = sheet->info;
+    const struct run_options *run = &sheet->config->run;
+    struct loader_input input = {.shift_x = run->input.shift_x,
+                                 .shift_y = run->input.shift_y};
+    const struct augment_sample sample = {.options = &run->augment,
+                                          .seed = run->train.seed,
+                                          .sample = i,
+                                          .shape = info->shape,
+                                          .mean = info->mean};
+    memcpy(input.mean, info->mean, sizeof input.mean);
+    memcpy(input.std, info->std, sizeof input.std);
+    augment_image(&sample, pixels, x);
+    loader_normalise(&input, info->shape, x);
+    for (int p = 0; p < shape_size(info->shape); p++) {
+        int c = p % info->shape.c;
+        double value = 255 * ((double)x[p] * info->std[c] + info->mean[c]);
+        pixels[p] = (uint8_t)(value < 0 ? 0 : value > 255 ? 255 : value + 0.5);
+    }
+}
+
+/* The first images of each class, one row per class. */
+static enum status sheet_fill(struct sheet *sheet)
+{
+    const struct dataset_info *info = sheet->info;
+    enum dataset_split split = sheet->request->split;
+    size_t n = info->count[split], bytes = dataset_image_bytes(info->shape);
     int *placed = mem_zeroed((size_t)info->classes, sizeof *placed);
     uint16_t *labels = mem_zeroed(n, sizeof *labels);
-    uint8_t *pixels = mem_zeroed((size_t)h * (size_t)w, 1);
+    uint8_t *pixels = mem_zeroed(bytes, 1);
+    float *x = mem_zeroed(bytes, sizeof *x);
     enum status st = dataset_read_rows(info, split, 0, n, NULL, labels);
     for (size_t i = 0; i < n && st == ST_OK; i++) {
         int row = labels[i];
-        if (placed[row] == columns)
+        if (row >= sheet->rows || placed[row] == sheet->request->per_class)
             continue;
         st = dataset_read_rows(info, split, i, 1, pixels, NULL);
-        sheet_place(sheet, pixels, h, w, row, placed[row]++);
+        if (sheet->config)
+            sheet_augment(sheet, i, pixels, x);
+        sheet_place(sheet, pixels, row, placed[row]++);
     }
+    free(x);
     free(pixels);
     free(labels);
     free(placed);
     return st;
 }
 
-static enum status sheet_make(const struct dataset_info *info, enum dataset_split split,
-                              int columns, const char *out)
+static void sheet_tell(const struct sheet *sheet)
 {
-    long long h = SHEET_GAP + (long long)info->classes * (info->h + SHEET_GAP);
-    long long w = SHEET_GAP + (long long)columns * (info->w + SHEET_GAP);
-    if (info->count[split] == 0)
-        FAIL(ST_FAIL, "'%s' holds no %s images", info->path, dataset_split_name[split]);
+    const struct sheet_request *request = sheet->request;
+    const struct dataset_info *info = sheet->info;
+    log_out("%s: a row for each of ", request->out);
+    if (sheet->rows < info->classes)
+        log_out("the first %d of ", sheet->rows);
+    log_out("%d classes, '%s' to '%s', up to %lld %s images each%s\n", info->classes,
+            info->class_name[0], info->class_name[sheet->rows - 1], request->per_class,
+            dataset_split_name[request->split],
+            sheet->config ? ", as the network sees them in the first epoch" : "");
+}
+
+static enum status sheet_make(struct sheet *sheet)
+{
+    const struct sheet_request *request = sheet->request;
+    const struct dataset_info *info = sheet->info;
+    long long h = SHEET_GAP + (long long)sheet->rows * (info->shape.h + SHEET_GAP);
+    long long w = SHEET_GAP + request->per_class * (info->shape.w + SHEET_GAP);
+    if (info->count[request->split] == 0)
+        FAIL(ST_FAIL, "'%s' holds no %s images", info->path,
+             dataset_split_name[request->split]);
     if (h > SHEET_SIDE_MAX || w > SHEET_SIDE_MAX)
         FAIL(ST_USAGE,
-             "a sheet of %lld x %lld pixels is too large: take a smaller "
-             "--per-class",
+             "a sheet of %lld x %lld pixels is too large: take a smaller --per-class or "
+             "--classes",
              h, w);
-    struct image sheet = {(int)h, (int)w, mem_zeroed((size_t)h * (size_t)w, 1)};
-    memset(sheet.pixel, SHEET_GREY, (size_t)h * (size_t)w);
-    enum status st = sheet_fill(info, split, columns, &sheet);
+    size_t bytes = (size_t)h * (size_t)w * (size_t)info->shape.c;
+    sheet->image = (struct image){
+        .h = (int)h, .w = (int)w, .c = info->shape.c, .pixel = mem_zeroed(bytes, 1)};
+    memset(sheet->image.pixel, SHEET_GREY, bytes);
+    enum status st = sheet_fill(sheet);
     if (st == ST_OK)
-        st = image_write_png(&sheet, out);
+        st = image_write_png(&sheet->image, request->out);
     if (st == ST_OK)
-        log_out(
-            "%s: a row for each of %d classes, '%s' to '%s', up to %d %s images each\n",
-            out, info->classes, info->class_name[0], info->class_name[info->classes - 1],
-            columns, dataset_split_name[split]);
-    image_release(&sheet);
+        sheet_tell(sheet);
+    image_release(&sheet->image);
+    return st;
+}
+
+static enum status sheet_draw(const struct sheet_request *request,
+                              const struct config *config)
+{
+    struct dataset_info info;
+    TRY(dataset_info_read(&info, request->file));
+    bool all = info.classes <= request->classes;
+    struct sheet sheet = {.request = request,
+                          .info = &info,
+                          .config = config,
+                          .rows = all ? info.classes : (int)request->classes};
+    enum status st = sheet_make(&sheet);
+    dataset_info_release(&info);
+    return st;
+}
+
+static enum status sheet_draw_augmented(const struct sheet_request *request)
+{
+    struct config config;
+    config_init(&config);
+    enum status st = config_read(&config, request->config);
+    if (st == ST_OK)
+        st = sheet_draw(request, &config);
+    config_release(&config);
     return st;
 }
 
 enum status cmd_data_sheet(int argc, char **argv)
 {
-    const char *file, *out = NULL, *split_name = "test";
-    long long per_class = 20;
-    bool force = false;
-    int count, split;
+    struct sheet_request request = {.per_class = 20, .classes = 100};
+    int count;
     const struct cli_command command = {
         "data sheet", "FILE", 1, 1,
         "Draw a contact sheet of a data set, one row per class."};
     const struct cli_option options[] = {
-        {"out", CLI_TEXT, &out, "PNG", "image to write"},
-        {"split", CLI_TEXT, &split_name, "train|test", "which images, default test"},
-        {"per-class", CLI_INT, &per_class, "N", "images per row, default 20"},
-        {"force", CLI_FLAG, &force, NULL, "replace the image if it exists"},
+        {"out", CLI_TEXT, &request.out, "PNG", "image to write"},
+        {"split", CLI_TEXT, &request.split_name, "NAME",
+         "which images: train, val or test, default test"},
+        {"per-class", CLI_INT, &request.per_class, "N", "images per row, default 20"},
+        {"classes", CLI_INT, &request.classes, "N", "rows at most, default 100"},
+        {"augmented", CLI_TEXT, &request.config, "CONFIG",
+         "distort and shift the images as a training with CONFIG does; of train, unless "
+         "--split says otherwise"},
+        {"force", CLI_FLAG, &request.force, NULL, "replace the image if it exists"},
         {0},
     };
-    struct dataset_info info;
-    TRY(cli_parse(&command, options, argc, argv, &file, &count));
+    TRY(cli_parse(&command, options, argc, argv, &request.file, &count));
     if (count < 0)
         return ST_OK;
-    for (split = 0; split < DATASET_SPLITS; split++) {
-        if (strcmp(split_name, dataset_split_name[split]) == 0)
-            break;
-    }
-    if (split == DATASET_SPLITS)
-        FAIL(ST_USAGE, "'--split %s': expected train or test", split_name);
-    if (per_class < 1 || per_class > 10000)
-        FAIL(ST_USAGE, "'--per-class %lld': expected 1 to 10000", per_class);
-    TRY(output_check(out, force));
-    TRY(dataset_info_read(&info, file));
-    enum status st = sheet_make(&info, split, (int)per_class, out);
-    dataset_info_release(&info);
-    return st;
+    if (!request.split_name)
+        request.split_name = request.config ? "train" : "test";
+    TRY(dataset_split_named(request.split_name, "split", &request.split));
+    if (request.per_class < 1 || request.per_class > 10000)
+        FAIL(ST_USAGE, "'--per-class %lld': expected 1 to 10000", request.per_class);
+    if (request.classes < 1)
+        FAIL(ST_USAGE, "'--classes %lld': expected a number from 1", request.classes);
+    TRY(output_check(request.out, request.force));
+    return request.config ? sheet_draw_augmented(&request) : sheet_draw(&request, NULL);
 }

@@ -55,7 +55,8 @@ enum status cmd_data_synth(int argc, char **argv)
     if (threads > THREADS_MAX)
         FAIL(ST_USAGE, "--threads %lld: at most %d are possible", threads, THREADS_MAX);
     TRY(output_check(out, force));
-    struct dataset_builder builder = {.count = {(size_t)train, (size_t)test}};
+    struct dataset_builder builder = {
+        .count = {[DATASET_TRAIN] = (size_t)train, [DATASET_TEST] = (size_t)test}};
     letters_init(&builder, seed);
     for (int s = 0; s < DATASET_SPLITS; s++) {
         struct synth_task task = {&builder, seed, threads ? (int)threads : cpu_allowed(),

@@ -116,7 +116,7 @@ static enum status plan_open_config(struct plan_session *session)
 /* Each rank reports its own failure: another node may not see the file. */
 static enum status plan_open_data(struct plan_session *session)
 {
-    const bool train[DATASET_SPLITS] = {true, false};
+    const bool train[DATASET_SPLITS] = {[DATASET_TRAIN] = true};
     const char *file = session->config.data.file;
     session->letters = !*file;
     if (session->letters) {
@@ -136,7 +136,7 @@ static enum status plan_open_data(struct plan_session *session)
 static enum status plan_open_model(struct plan_session *session)
 {
     const struct dataset_info *data = &session->dataset.info;
-    const struct shape in = {data->h, data->w, 1};
+    const struct shape in = data->shape;
     struct agree agree;
     agree_begin(&agree);
     enum status st = model_init(&session->model, &session->config.model, in,

@@ -6,6 +6,7 @@
 #include "app/run/network.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "data/import_treatment.h"
 #include "io/image.h"
 #include "nn/workspace.h"
 
@@ -16,6 +17,12 @@
 struct predict_request {
     const char *operand[IMAGES_MAX + 1];
     int operands;
+    bool crop;
+};
+
+struct predictor {
+    const struct network *network;
+    struct dataset_treatment treatment; /* of the images it was trained on */
     bool crop;
 };
 
@@ -50,7 +57,7 @@ static void predict_fit_ink(struct image *image, int h, int w, uint8_t *out)
     int inner_h = h * 5 / 7 > 0 ? h * 5 / 7 : 1, inner_w = w * 5 / 7 > 0 ? w * 5 / 7 : 1;
     uint8_t *inner = mem_zeroed((size_t)inner_h * (size_t)inner_w, 1);
     predict_crop_to_ink(image);
-    image_fit(image, inner_h, inner_w, 0, inner);
+    image_fit(image, IMAGE_PAD, &(const uint8_t){0}, inner_h, inner_w, inner);
     for (int i = 0; i < h * w; i++)
         out[i] = 0;
     int top = (h - inner_h) / 2, left = (w - inner_w) / 2;
@@ -79,28 +86,44 @@ static void predict_print_top(const struct network *network, const char *path,
     free(printed);
 }
 
-static enum status predict_one(const struct network *network, struct workspace *ws,
-                               const char *path, bool crop)
+/* Light on dark, cut to the ink. Returns whether the image was inverted. */
+static bool predict_treat_ink(const struct dataset_treatment *treatment,
+                              struct image *image, struct shape shape, uint8_t *out)
 {
-    int h = network->info.h, w = network->info.w;
+    bool invert =
+        treatment->invert == TREATMENT_INVERT ||
+        (treatment->invert == TREATMENT_INVERT_EACH && image_is_dark_on_light(image));
+    image_to_channels(image, 1);
+    if (invert)
+        image_invert(image);
+    predict_fit_ink(image, shape.h, shape.w, out);
+    return invert;
+}
+
+static enum status predict_one(const struct predictor *predictor, struct workspace *ws,
+                               const char *path)
+{
+    const struct network *network = predictor->network;
+    const struct dataset_treatment *treatment = &predictor->treatment;
+    const struct shape shape = network->info.shape;
+    const struct image_options options = treatment_reader(treatment);
     struct image image;
-    TRY(image_read(&image, path));
-    bool inverted = image_is_dark_on_light(&image);
-    if (inverted)
-        image_invert(&image);
-    uint8_t *pixel = mem_zeroed((size_t)h * (size_t)w, 1);
-    if (crop)
-        predict_fit_ink(&image, h, w, pixel);
-    else
-        image_fit(&image, h, w, 0, pixel);
-    for (int i = 0; i < h * w; i++)
+    TRY(image_read_file(&image, path, &options, NULL));
+    uint8_t *pixel = mem_zeroed(dataset_image_bytes(shape), 1);
+    bool inverted = (predictor->crop ? predict_treat_ink
+                                     : treatment_apply)(treatment, &image, shape, pixel);
+    for (int i = 0; i < shape_size(shape); i++)
         ws->activation[0][i] = (float)pixel[i];
     const struct loader_input input = network_input(network);
-    loader_normalise(&input, h, w, ws->activation[0]);
+    loader_normalise(&input, shape, ws->activation[0]);
     const struct grain_pass pass = {
         .team = {.size = 1}, .n = 1, .params = network->params};
     model_forward(&network->model, ws, &pass);
-    predict_print_top(network, path, inverted ? " (dark on light, inverted)" : "",
+    bool by_border = treatment->invert == TREATMENT_INVERT_EACH;
+    predict_print_top(network, path,
+                      !inverted   ? ""
+                      : by_border ? " (dark on light, inverted)"
+                                  : " (inverted, as the training images were)",
                       ws->logprobs);
     free(pixel);
     image_release(&image);
@@ -112,10 +135,16 @@ static enum status predict_all(const struct network *network,
                                const struct predict_request *request)
 {
     struct workspace ws;
+    struct predictor predictor = {.network = network, .crop = request->crop};
     enum status worst = ST_OK;
+    if (!treatment_parse(&predictor.treatment, network->info.treatment))
+        FAIL(ST_FAIL, "'%s' has a 'treatment' of pictures that cannot be understood",
+             network->checkpoint);
+    if (request->crop && network->info.shape.c != 1)
+        FAIL(ST_USAGE, "--crop looks for light ink: it is for networks of grey images");
     workspace_init(&ws, &network->model);
     for (int i = 1; i < request->operands; i++) {
-        enum status st = predict_one(network, &ws, request->operand[i], request->crop);
+        enum status st = predict_one(&predictor, &ws, request->operand[i]);
         worst = st > worst ? st : worst;
     }
     workspace_release(&ws);
@@ -132,12 +161,13 @@ enum status cmd_predict(struct comm *comm, int argc, char **argv)
          "built-in letters and MNIST"},
         {0},
     };
-    const struct cli_command command = {"predict", "CHECKPOINT IMAGE...", 2,
-                                        IMAGES_MAX + 1,
-                                        "Classify PNG images of any size and colour, and "
-                                        "print the three most likely\nclasses of each. "
-                                        "Images are scaled to fit; dark on light images "
-                                        "are inverted."};
+    const struct cli_command command = {
+        "predict", "CHECKPOINT IMAGE...", 2, IMAGES_MAX + 1,
+        "Classify pictures (PNG, JPEG, WebP, TIFF), and print "
+        "the three most likely classes of\neach. A "
+        "picture is treated as the import treated those "
+        "that the network was trained\non: size, fit, "
+        "colour, inversion."};
     TRY(cli_parse(&command, options, argc, argv, request.operand, &request.operands));
     if (request.operands < 0)
         return ST_OK;

@@ -36,6 +36,21 @@ static enum status show_config(const struct checkpoint_info *info, const char *p
     return st;
 }
 
+static void show_input(const struct checkpoint_info *info, const char *hash)
+{
+    const struct shape *shape = &info->shape;
+    log_out("\ndata        %dx%d %s images, mean", shape->h, shape->w,
+            network_colour(*shape));
+    for (int c = 0; c < shape->c; c++)
+        log_out(" %.4f", info->mean[c]);
+    log_out(", std");
+    for (int c = 0; c < shape->c; c++)
+        log_out(" %.4f", info->std[c]);
+    log_out(", hash %s\n", hash);
+    if (*info->treatment)
+        log_out("pictures    %s\n", info->treatment);
+}
+
 static enum status show_checkpoint(const char *path)
 {
     struct network network;
@@ -55,8 +70,7 @@ static enum status show_checkpoint(const char *path)
     log_out("classes     %d:", info->classes);
     for (int i = 0; i < info->classes; i++)
         log_out(" %s", info->class_name[i]);
-    log_out("\ndata        %dx%d images, mean %.4f, std %.4f, hash %s\n", info->h,
-            info->w, info->mean, info->std, data);
+    show_input(info, data);
     log_out("written by  lockstep %s, %s, %s, %s kernels\n", info->lockstep, info->mpi,
             info->blas, info->isa);
     if (*info->plan)

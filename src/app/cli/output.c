@@ -7,7 +7,7 @@
 #include "base/fs.h"
 #include "base/log.h"
 #include "base/stop.h"
-#include "data/dataset.h"
+#include "data/dataset_writer.h"
 
 enum status output_check(const char *out, bool force)
 {
@@ -29,6 +29,16 @@ enum status output_check(const char *out, bool force)
     return ST_OK;
 }
 
+static void output_print_counts(const char *out, const size_t count[DATASET_SPLITS],
+                                int h, int w, int classes)
+{
+    log_out("%s: %zu training", out, count[DATASET_TRAIN]);
+    if (count[DATASET_VAL] > 0)
+        log_out(", %zu validation", count[DATASET_VAL]);
+    log_out(" and %zu test images of %d x %d pixels, %d classes\n", count[DATASET_TEST],
+            h, w, classes);
+}
+
 enum status output_dataset(struct dataset_builder *builder, const char *out,
                            bool allow_empty)
 {
@@ -38,9 +48,8 @@ enum status output_dataset(struct dataset_builder *builder, const char *out,
     else
         st = dataset_write(builder, out, allow_empty);
     if (st == ST_OK)
-        log_out("%s: %zu training and %zu test images of %d x %d pixels, %d classes\n",
-                out, builder->count[DATASET_TRAIN], builder->count[DATASET_TEST],
-                builder->h, builder->w, builder->classes);
+        output_print_counts(out, builder->count, builder->h, builder->w,
+                            builder->classes);
     dataset_builder_release(builder);
     return st;
 }

@@ -61,6 +61,20 @@ static void train_print_reduce(const struct train_session *session)
     log_out("\n");
 }
 
+static void train_print_data(const struct train_session *session, const char *hash)
+{
+    const struct dataset_info *data = &session->dataset.info;
+    const struct shape *shape = &data->shape;
+    log_out("%-10s %s: %zu train", "data", data->path, data->count[DATASET_TRAIN]);
+    if (data->count[DATASET_VAL] > 0)
+        log_out(" + %zu val", data->count[DATASET_VAL]);
+    log_out(" + %zu test images %dx%d%s, %d classes, %s, hash %s\n",
+            data->count[DATASET_TEST], shape->h, shape->w, shape->c == 1 ? "" : " RGB",
+            data->classes,
+            dataset_resident(&session->dataset, DATASET_TRAIN) ? "in memory" : "on disk",
+            hash);
+}
+
 void train_print_header(const struct train_session *session)
 {
     const struct dataset_info *data = &session->dataset.info;
@@ -74,11 +88,7 @@ void train_print_header(const struct train_session *session)
     log_out("%-10s %s, %s kernels\n", "cpu", cpu_model(), cpu_isa_name(cpu_isa()));
     log_out("%-10s %s, one thread per call; %s\n", "libraries", cpu_blas(),
             comm_version());
-    log_out("%-10s %s: %zu train + %zu test images %dx%d, %d classes, %s, hash %s\n",
-            "data", data->path, data->count[DATASET_TRAIN], data->count[DATASET_TEST],
-            data->h, data->w, data->classes,
-            dataset_resident(&session->dataset, DATASET_TRAIN) ? "in memory" : "on disk",
-            hash);
+    train_print_data(session, hash);
     log_out("%-10s %s, changed from the defaults:", "config", session->request->config);
     config_show_changed(&session->config, train_print_changed);
     log_out("\n%-10s %s\n", "run", session->folder.path);
@@ -112,7 +122,8 @@ static void train_note_idle(const struct train_session *session)
 /* Pools and strides that do not divide their input ignore its last rows and columns. */
 static void train_note_unseen(const struct train_session *session)
 {
-    int rows, columns, h = session->dataset.info.h, w = session->dataset.info.w;
+    int rows, columns, h = session->dataset.info.shape.h,
+                       w = session->dataset.info.shape.w;
     const struct input_options *input = &session->config.run.input;
     model_seen(&session->model, &rows, &columns);
     if ((rows < h || columns < w) && !input->shift_x && !input->shift_y)
@@ -123,14 +134,25 @@ static void train_note_unseen(const struct train_session *session)
             rows, h, columns, w, (columns - w) / 2, (rows - h) / 2);
 }
 
+/* Training chooses by val; a test that was chosen by is a test no longer. */
+static void train_note_choice(const struct dataset_info *data)
+{
+    if (data->count[dataset_choosing(data)] == 0)
+        log_note("'%s' has no val and no test images: no evaluation", data->path);
+    else if (data->count[DATASET_VAL] == 0)
+        log_note("'%s' has no val images: evaluations use test, and best.h5 is chosen on "
+                 "it, so that its accuracy is optimistic; 'lockstep data split %s --val "
+                 "10%%' makes a val split",
+                 data->path, data->path);
+}
+
 void train_print_notes(const struct train_session *session)
 {
     train_note_idle(session);
     train_note_unseen(session);
     if (prepare_blas_advice())
         log_note("%s", prepare_blas_advice());
-    if (session->dataset.info.count[DATASET_TEST] == 0)
-        log_note("'%s' has no test images: no evaluation", session->dataset.info.path);
+    train_note_choice(&session->dataset.info);
 }
 
 /* A network trained in stages may not fit into one process: evaluate it in stages, too.

@@ -11,15 +11,31 @@ static const char *const schedule_words[] = {"constant", "step", "cosine", "onec
                                              NULL};
 static const char *const intra_words[] = {"auto", "batch", "channel", "hybrid", NULL};
 
+static const char *const flip_words[] = {"off", "random", "alternate", NULL};
+static const char *const fill_words[] = {"auto", "black", "border", "mean", NULL};
+
 /* auto, or a number: its index is the number plus 1. */
 static const char *const prefetch_words[] = {
     "auto", "0",  "1",  "2",  "3",  "4",  "5",  "6",  "7",  "8",
     "9",    "10", "11", "12", "13", "14", "15", "16", NULL,
 };
 
+/* In the order of enum treatment_fit. */
+static const char *const fit_words[] = {"pad", "crop", "stretch", NULL};
+static const char *const channel_words[] = {"auto", "1", "3", NULL};
+
 /* clang-format off */
 const struct config_key config_keys[] = {
-    {"data", "file", KEY_TEXT, false, AT(data.file), 0, 0, "", "data set (HDF5)", NULL},
+    {"data", "file", KEY_TEXT, false, AT(data.file), 0, 0, "",
+     "data set (HDF5), or a folder or list of pictures, which is imported once", NULL},
+    {"data", "size", KEY_TEXT, false, AT(data.size), 0, 0, "",
+     "of imported pictures: N or HEIGHTxWIDTH pixels; empty: as they are", NULL},
+    {"data", "channels", KEY_WORD, false, AT(data.channels), 0, 0, "auto",
+     "of imported pictures: grey or RGB; auto: RGB if a picture has colour", channel_words},
+    {"data", "fit", KEY_WORD, false, AT(data.fit), 0, 0, "pad",
+     "how imported pictures are brought to that size", fit_words},
+    {"data", "val", KEY_REAL, false, AT(data.val), 0, 0.9, "0",
+     "of imported pictures: part of each class for validation", NULL},
     {"data", "memory", KEY_INT, false, AT(data.memory_mb), 0, 1e9, "0",
      "MB of images kept in memory per node; a larger data set is read from its file "
      "as needed; 0: half of the memory", NULL},
@@ -99,6 +115,30 @@ const struct config_key config_keys[] = {
      "largest random k in x += k y", NULL},
     {"augment", "elastic", KEY_REAL, false, RUN(augment.elastic), 0, 100, "0",
      "largest random smooth displacement, in pixels", NULL},
+    {"augment", "flip", KEY_WORD, false, RUN(augment.flip), 0, 0, "off",
+     "flip images left to right: random: half of them; alternate: each one in every "
+     "other epoch", flip_words},
+    {"augment", "flip_vertical", KEY_BOOL, false, RUN(augment.flip_vertical), 0, 0, "off",
+     "turn half of the images upside down", NULL},
+    {"augment", "crop", KEY_INT, false, RUN(augment.crop), 0, 10000, "0",
+     "largest random shift along each axis in whole pixels (padding, then a crop of the "
+     "same size)", NULL},
+    {"augment", "resized_crop", KEY_REAL, false, RUN(augment.resized_crop), 0, 1, "0",
+     "least share of the area of a random part of the image, which is enlarged to its "
+     "size; 0: off", NULL},
+    {"augment", "brightness", KEY_REAL, false, RUN(augment.brightness), 0, 1, "0",
+     "brightness is multiplied by a random factor from 1 - x to 1 + x", NULL},
+    {"augment", "contrast", KEY_REAL, false, RUN(augment.contrast), 0, 1, "0",
+     "the same for the contrast", NULL},
+    {"augment", "saturation", KEY_REAL, false, RUN(augment.saturation), 0, 1, "0",
+     "the same for the saturation of colours", NULL},
+    {"augment", "hue", KEY_REAL, false, RUN(augment.hue), 0, 0.5, "0",
+     "largest random turn of the hue; 0.5: half a turn of the colour circle", NULL},
+    {"augment", "erase", KEY_REAL, false, RUN(augment.erase), 0, 1, "0",
+     "share of the images in which a random rectangle is set to the mean", NULL},
+    {"augment", "fill", KEY_WORD, false, RUN(augment.fill), 0, 0, "auto",
+     "what is outside of a distorted image: black, its border or the data set's mean; "
+     "auto: black for grey images, border for RGB", fill_words},
 
     {"checkpoint", "every_steps", KEY_LONG, false, RUN(checkpoint.every_steps), 0, 1e15,
      "0", "steps between two checkpoints; 0: off", NULL},

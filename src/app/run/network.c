@@ -55,7 +55,7 @@ static enum status network_read_info(struct network *network, const char *path,
     TRY(network_find(network->checkpoint, path));
     TRY(checkpoint_read_info(network->checkpoint, &network->info));
     TRY(config_parse(&network->config, network->info.config, network->checkpoint));
-    struct shape in = {network->info.h, network->info.w, 1};
+    const struct shape in = network->info.shape;
     TRY((whole ? model_init : model_describe)(&network->model, &network->config.model, in,
                                               network->info.classes,
                                               network->config.run.train.grain));
@@ -165,13 +165,22 @@ void network_tell_whole(const char *folder)
     fs_free_list(paths, count);
 }
 
+const char *network_colour(struct shape shape)
+{
+    return shape.c == 1 ? "grey" : "RGB";
+}
+
 enum status network_check_data(const struct network *network, const char *name,
                                const struct dataset_info *data, enum dataset_split split)
 {
     const struct checkpoint_info *net = &network->info;
-    if (net->h != data->h || net->w != data->w)
+    const struct shape *in = &net->shape, *has = &data->shape;
+    if (in->h != has->h || in->w != has->w)
         FAIL(ST_FAIL, "'%s' takes images of %dx%d, but those of '%s' are %dx%d", name,
-             net->h, net->w, data->path, data->h, data->w);
+             in->h, in->w, data->path, has->h, has->w);
+    if (in->c != has->c)
+        FAIL(ST_FAIL, "'%s' takes %s images, but those of '%s' are %s", name,
+             network_colour(*in), data->path, network_colour(*has));
     if (net->classes != data->classes)
         FAIL(ST_FAIL, "'%s' knows %d classes, but '%s' has %d", name, net->classes,
              data->path, data->classes);
@@ -186,12 +195,13 @@ enum status network_check_data(const struct network *network, const char *name,
 
 struct loader_input network_input(const struct network *network)
 {
-    return (struct loader_input){
-        .mean = network->info.mean,
-        .std = network->info.std,
+    struct loader_input input = {
         .shift_x = network->config.run.input.shift_x,
         .shift_y = network->config.run.input.shift_y,
     };
+    memcpy(input.mean, network->info.mean, sizeof input.mean);
+    memcpy(input.std, network->info.std, sizeof input.std);
+    return input;
 }
 
 void network_close(struct network *network)

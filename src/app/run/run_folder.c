@@ -104,10 +104,10 @@ static enum status resume_check_same_run(const struct run_resume *resume,
         hash_text(info->data_hash, was);
         hash_text(data->hash, is);
         FAIL(ST_USAGE,
-             "cannot resume: the data set was %s (%d classes, %dx%d) and '%s' is %s (%d "
-             "classes, %dx%d); give the run's own with --data",
-             was, info->classes, info->h, info->w, data->path, is, data->classes, data->h,
-             data->w);
+             "cannot resume: the data set was %s (%d classes, %dx%dx%d) and '%s' is %s "
+             "(%d classes, %dx%dx%d); give the run's own with --data",
+             was, info->classes, info->shape.h, info->shape.w, info->shape.c, data->path,
+             is, data->classes, data->shape.h, data->shape.w, data->shape.c);
     }
     return ST_OK;
 }

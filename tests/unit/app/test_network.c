@@ -67,9 +67,9 @@ static const char *write_checkpoint(char *config, int h, int w)
         .config = config,
         .class_name = (char *[]){one, two},
         .classes = 2,
-        .h = h,
-        .w = w,
-        .std = 1,
+        .shape = {h, w, 1},
+        .std = {1},
+        .treatment = (char[]){""},
         .lockstep = text,
         .mpi = text,
         .blas = text,
@@ -116,7 +116,7 @@ static void test_hostile_sizes(void **state)
     refuse("layer = conv 1 kernel=3\nlayer = logsoftmax\n", 0, 3,
            "a.h5' is damaged: it says that it takes images of 0 x 3 pixels");
     refuse("layer = conv 1 kernel=3\nlayer = logsoftmax\n", 4, 40000,
-           "images of 4 x 40000 pixels and knows 2 classes");
+           "images of 4 x 40000 pixels and 1 channels and knows 2 classes");
 }
 
 /* network_describe does not look at the arrays, network_check at all of them; neither

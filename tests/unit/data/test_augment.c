@@ -90,7 +90,7 @@ static void test_identity(void **state)
             struct augment_draw draw = still();
             if (way == 0)
                 augment_draw(&(struct augment_options){0}, 1, 2, 3, &draw);
-            augment_warp(&draw, h, w, in, out);
+            augment_warp(&draw, (struct shape){h, w, 1}, in, out);
             for (int i = 0; i < h * w; i++)
                 assert_true(out[i] == (float)in[i]);
             assert_true(isnan(out[h * w])); /* nothing is written past the end */
@@ -112,7 +112,7 @@ static void test_whole_shifts(void **state)
             struct augment_draw draw = still();
             draw.shift[0] = right;
             draw.shift[1] = down;
-            augment_warp(&draw, h, w, in, out);
+            augment_warp(&draw, (struct shape){h, w, 1}, in, out);
             for (int y = 0; y < h; y++)
                 for (int x = 0; x < w; x++) {
                     int fx = x - right, fy = y - down;
@@ -142,7 +142,7 @@ static void test_half_shifts(void **state)
         struct augment_draw draw = still();
         draw.shift[0] = cases[k].right;
         draw.shift[1] = cases[k].down;
-        augment_warp(&draw, 2, 3, in, out);
+        augment_warp(&draw, (struct shape){2, 3, 1}, in, out);
         assert_memory_equal(out, cases[k].expected, sizeof(out));
     }
 }
@@ -156,9 +156,9 @@ static void test_no_mirror(void **state)
     struct augment_draw draw = still();
     fill_blob(in, SIDE, SIDE, 10, 14, 8);
     draw.scale[0] = 0;
-    augment_warp(&draw, SIDE, SIDE, in, none);
+    augment_warp(&draw, (struct shape){SIDE, SIDE, 1}, in, none);
     draw.scale[0] = -1;
-    augment_warp(&draw, SIDE, SIDE, in, minus);
+    augment_warp(&draw, (struct shape){SIDE, SIDE, 1}, in, minus);
     assert_memory_equal(none, minus, sizeof(none));
 }
 
@@ -192,7 +192,7 @@ static void test_affine_parts(void **state)
         out[i] = (float)in[i];
     double mass = moments_of(out, H, W).mass;
     for (size_t k = 0; k < LENGTH(cases); k++) {
-        augment_warp(cases[k].draw, H, W, in, out);
+        augment_warp(cases[k].draw, (struct shape){H, W, 1}, in, out);
         struct moments m = moments_of(out, H, W);
         assert_true(fabs(m.x - c[0] - cases[k].x) < 0.02);
         assert_true(fabs(m.y - c[1] - cases[k].y) < 0.02);
@@ -212,7 +212,7 @@ static void read_field(double strength, uint32_t epoch, int side, float *dx, flo
         for (int i = 0; i < side * side; i++)
             in[i] = (uint8_t)(axis ? i / side : i % side);
         augment_draw(&options, 5, epoch, 6, &draw);
-        augment_warp(&draw, side, side, in, d);
+        augment_warp(&draw, (struct shape){side, side, 1}, in, d);
         for (int i = 0; i < side * side; i++)
             d[i] -= (float)in[i];
     }
@@ -270,7 +270,7 @@ static void distort(const struct augment_options *options, const uint64_t name[3
 {
     struct augment_draw draw;
     augment_draw(options, name[0], (uint32_t)name[1], name[2], &draw);
-    augment_warp(&draw, SIDE, SIDE, in, out);
+    augment_warp(&draw, (struct shape){SIDE, SIDE, 1}, in, out);
 }
 
 /* A draw depends on (seed, epoch, sample) alone, not on earlier draws. */
@@ -373,7 +373,8 @@ static void test_bounds(void **state)
                 out[h * w] = -1;
                 struct augment_draw draw;
                 augment_draw(&wild[k], 3, 3, sample, &draw);
-                augment_warp(&draw, h, w, sample % 2 ? noise : white, out);
+                augment_warp(&draw, (struct shape){h, w, 1}, sample % 2 ? noise : white,
+                             out);
                 for (int i = 0; i < h * w; i++)
                     assert_true(out[i] >= 0 && out[i] <= 255);
                 assert_true(out[h * w] == -1);

@@ -11,7 +11,7 @@ static void write_image(const char *name, int h, int w, uint8_t value, uint8_t b
         bool edge = y == 0 || x == 0 || y == h - 1 || x == w - 1;
         pixel[i] = edge ? border : value;
     }
-    const struct image image = {h, w, pixel};
+    const struct image image = {h, w, 1, pixel};
     assert_int_equal(image_write_png(&image, scratch_path(name)), ST_OK);
 }
 

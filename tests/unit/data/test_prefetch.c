@@ -4,6 +4,7 @@
 #include "base/rng.h"
 #include "base/thread.h"
 #include "comm/comm.h"
+#include "data/dataset_writer.h"
 #include "data/prefetch.h"
 
 /* 61 images in batches of 9 are 7 steps an epoch, the last one with 7 images; this rank's
@@ -17,7 +18,10 @@ static const struct augment_options augment = {.shift = 2, .rotate = 20, .elasti
 
 static void write_data(const char *path, int h, size_t count)
 {
-    struct dataset_builder b = {.h = h, .w = W, .classes = 5, .count = {count, 1}};
+    struct dataset_builder b = {.h = h,
+                                .w = W,
+                                .classes = 5,
+                                .count = {[DATASET_TRAIN] = count, [DATASET_TEST] = 1}};
     struct rng rng;
     rng_init(&rng, 1, RNG_TEST, 0, 0);
     b.source = mem_strdup("a test");

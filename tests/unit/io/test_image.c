@@ -1,6 +1,8 @@
 #include "../scratch.h"
 
 #include <png.h>
+#include <pthread.h>
+#include <sys/stat.h>
 #include <zlib.h>
 
 #include "io/image.h"
@@ -35,6 +37,7 @@ static void expect_pixels(const char *path, int h, int w, const uint8_t *pixels)
 {
     struct image image;
     assert_int_equal(image_read(&image, path), ST_OK);
+    image_to_channels(&image, 1);
     assert_int_equal(image.h, h);
     assert_int_equal(image.w, w);
     for (int i = 0; i < h * w; i++)
@@ -49,7 +52,7 @@ static void test_round_trip(void **state)
     uint8_t pixels[7 * 300];
     for (size_t i = 0; i < sizeof pixels; i++)
         pixels[i] = (uint8_t)(i * 31);
-    const struct image image = {7, 300, pixels};
+    const struct image image = {7, 300, 1, pixels};
     assert_int_equal(image_write_png(&image, scratch_path("grey.png")), ST_OK);
     expect_pixels(scratch_path("grey.png"), 7, 300, pixels);
     assert_int_equal(scratch_count("grey.png"), 1);
@@ -127,13 +130,14 @@ static void test_damaged(void **state)
     uint8_t pixels[40 * 40];
     for (size_t i = 0; i < sizeof pixels; i++)
         pixels[i] = (uint8_t)(i * i);
-    const struct image image = {40, 40, pixels};
+    const struct image image = {40, 40, 1, pixels};
     assert_int_equal(image_write_png(&image, scratch_path("good.png")), ST_OK);
     size_t bytes;
     char *all = scratch_read(scratch_path("good.png"), &bytes);
-    expect_bad(scratch_write("bad.png", all, 4), "is not an image: lockstep reads PNG");
+    expect_bad(scratch_write("bad.png", all, 4),
+               "is not an image: lockstep reads PNG, JPEG, WebP and TIFF");
     for (size_t n = 8; n < bytes; n += 13)
-        expect_bad(scratch_write("bad.png", all, n), "cannot read PNG image '");
+        expect_bad(scratch_write("bad.png", all, n), "bad.png' is a PNG cut short");
     for (size_t n = 10; n < bytes - 12; n += 17) {
         all[n] ^= 0x10;
         expect_bad(scratch_write("bad.png", all, bytes), "cannot read PNG image '");
@@ -141,9 +145,9 @@ static void test_damaged(void **state)
     }
     free(all);
     expect_bad(scratch_write("text.png", "not an image", 12),
-               "text.png' is not an image: lockstep reads PNG");
+               "text.png' is not an image: lockstep reads PNG, JPEG, WebP and TIFF");
     expect_bad(scratch_write("nil.png", "", 0),
-               "nil.png' is not an image: lockstep reads PNG");
+               "nil.png' is an empty file, not an image");
     expect_bad(scratch_path("absent.png"), "absent.png': No such file or directory");
     expect_bad(scratch_folder, "it is a folder");
 }
@@ -156,10 +160,6 @@ static void test_kinds(void **state)
         char bytes[17];
         const char *kind;
     } cases[] = {
-        {"\xff\xd8\xff\xe0..JFIF", "JPEG"},
-        {"RIFF....WEBPVP8 ", "WebP"},
-        {"II*\0....", "TIFF"},
-        {"MM\0*....", "TIFF"},
         {"GIF89a", "GIF"},
         {"BM??..\0\0\0\0", "BMP"},
         {"\0\0\0\x18"
@@ -177,10 +177,18 @@ static void test_kinds(void **state)
                  cases[i].kind);
         expect_bad(scratch_write("kind.png", cases[i].bytes, 16), said);
     }
+    expect_bad(scratch_write("kind.png", "\xff\xd8\xff\xe0..JFIF", 10),
+               "kind.png' is a JPEG cut short");
+    expect_bad(scratch_write("kind.png", "RIFF....WEBPVP8 ", 16),
+               "kind.png' is a WebP cut short");
+    expect_bad(scratch_write("kind.png", "II*\0....", 8),
+               "kind.png' is a TIFF cut short");
+    expect_bad(scratch_write("kind.png", "MM\0*....", 8),
+               "kind.png' is a TIFF cut short");
     expect_bad(scratch_write("kind.png", "RIFF....WAVEfmt ", 16), "is not an image");
     expect_bad(scratch_write("kind.png", "\xff\xd8", 2), "is not an image");
     uint8_t pixels[] = {1, 2, 3, 4};
-    const struct image image = {2, 2, pixels};
+    const struct image image = {2, 2, 1, pixels};
     assert_int_equal(image_write_png(&image, scratch_path("name.jpg")), ST_OK);
     expect_pixels(scratch_path("name.jpg"), 2, 2, pixels);
 }
@@ -209,75 +217,131 @@ static void test_huge(void **state)
     expect_huge(60000, "too many pixels");
     expect_huge(8192, "too short for its size");
     expect_huge(300, "too short for its size"); /* 55 bytes hold 56,760 at most */
-    expect_huge(200, "Read Error");
+    expect_huge(200, "is a PNG cut short");
+}
+
+static void test_length_of_a_file(void **state)
+{
+    (void)state;
+    const char *path = scratch_write("long.png", "\x89PNG\r\n\x1a\n", 8);
+    assert_int_equal(truncate(path, (off_t)IMAGE_BYTES_MAX + 1), 0);
+    expect_bad(path, "long.png' is too large for an image: lockstep reads up to 1024 MB");
+}
+
+static void *write_pipe(void *path)
+{
+    uint8_t pixels[300 * 300];
+    size_t bytes;
+    for (size_t i = 0; i < sizeof pixels; i++)
+        pixels[i] = (uint8_t)(i * i * i >> 7);
+    const struct image image = {300, 300, 1, pixels};
+    if (image_write_png(&image, scratch_path("piped.png")) != ST_OK)
+        return NULL;
+    char *data = scratch_read(scratch_path("piped.png"), &bytes);
+    FILE *file = fopen(path, "wb");
+    fwrite(data, 1, bytes, file);
+    fclose(file);
+    free(data);
+    return NULL;
+}
+
+static void test_pipe(void **state)
+{
+    (void)state;
+    pthread_t thread;
+    char path[FS_PATH];
+    snprintf(path, sizeof path, "%s", scratch_path("pipe"));
+    assert_int_equal(mkfifo(path, 0600), 0);
+    assert_int_equal(pthread_create(&thread, NULL, write_pipe, path), 0);
+    struct image image;
+    assert_int_equal(image_read(&image, path), ST_OK);
+    pthread_join(thread, NULL);
+    assert_int_equal(image.pixel[300 * 300 - 1],
+                     (uint8_t)(89999ull * 89999 * 89999 >> 7));
+    image_release(&image);
 }
 
 static void test_unwritable(void **state)
 {
     (void)state;
     uint8_t pixel = 0;
-    const struct image image = {1, 1, &pixel};
+    const struct image image = {1, 1, 1, &pixel};
     assert_int_equal(image_write_png(&image, scratch_path("no/such.png")), ST_FAIL);
     expect_said("such.png': No such file or directory");
 }
 
-static void fit(int ih, int iw, const uint8_t *in, int h, int w, uint8_t *out)
+static void expect_facts(const char *path, const struct image_options *options,
+                         const uint8_t *pixels, bool laid_on_black, bool dark_range)
 {
-    uint8_t *copy = malloc((size_t)(ih * iw));
-    memcpy(copy, in, (size_t)(ih * iw));
-    const struct image image = {ih, iw, copy};
-    image_fit(&image, h, w, 9, out);
-    free(copy);
+    struct image image;
+    struct image_facts facts;
+    assert_int_equal(image_read_file(&image, path, options, &facts), ST_OK);
+    assert_memory_equal(image.pixel, pixels, (size_t)image.h * (size_t)image.w);
+    assert_int_equal(facts.laid_on_black, laid_on_black);
+    assert_int_equal(facts.dark_range, dark_range);
+    image_release(&image);
 }
 
-static void test_fit_same_size(void **state)
+static void test_range_of_16_bits(void **state)
 {
     (void)state;
-    const uint8_t in[] = {1, 2, 3, 4, 5, 255};
-    uint8_t out[6];
-    fit(2, 3, in, 2, 3, out);
-    assert_memory_equal(out, in, 6);
+    png_byte samples[] = {0x00, 0x64, 0x0f, 0xff, 0x07, 0xd0}; /* 100, 4095, 2000 */
+    png_bytep rows[] = {samples};
+    const uint8_t full[] = {0, 16, 8}, whole[] = {0, 255, 121}, given[] = {0, 255, 128};
+    struct image_options options = {.range = IMAGE_RANGE_AUTO};
+    const char *path = write_png("dark.png", 3, 1, 16, PNG_COLOR_TYPE_GRAY, 0, rows);
+    expect_facts(path, NULL, full, false, true);
+    expect_facts(path, &options, whole, false, true);
+    options =
+        (struct image_options){.range = IMAGE_RANGE_GIVEN, .low = 1000, .high = 3000};
+    expect_facts(path, &options, given, false, true);
+    samples[2] = 0x10; /* 4351 */
+    path = write_png("light.png", 3, 1, 16, PNG_COLOR_TYPE_GRAY, 0, rows);
+    expect_facts(path, &options, given, false, false);
+    png_byte flat[] = {1, 1, 1, 1};
+    png_bytep flat_rows[] = {flat};
+    const uint8_t one[] = {1, 1};
+    options = (struct image_options){.range = IMAGE_RANGE_AUTO};
+    path = write_png("flat.png", 2, 1, 16, PNG_COLOR_TYPE_GRAY, 0, flat_rows);
+    expect_facts(path, &options, one, false, true);
 }
 
-static void test_fit_shrinks_by_area(void **state)
+/* White ink on nothing would be white on white. */
+static void test_laid_on_black(void **state)
 {
     (void)state;
-    const uint8_t in[] = {0, 100, 200, 200, 100, 200, 200, 200, 0, 0, 4, 4, 0, 0, 4, 8};
-    const uint8_t expected[] = {100, 200, 0, 5};
-    uint8_t out[4];
-    fit(4, 4, in, 2, 2, out);
-    assert_memory_equal(out, expected, 4);
-    const uint8_t three[] = {0, 90, 240}; /* thirds: (0 + 90/2) / 1.5, (45 + 240) / 1.5 */
-    const uint8_t two[] = {30, 190};
-    fit(1, 3, three, 1, 2, out);
-    assert_memory_equal(out, two, 2);
+    png_byte ink[] = {255, 255, 0, 0, 255, 51}, none[] = {7, 0, 9, 0};
+    png_byte opaque[] = {255, 255, 255, 255};
+    png_bytep rows[] = {ink}, none_rows[] = {none}, opaque_rows[] = {opaque};
+    const uint8_t seen[] = {255, 0, 51}, white[] = {255, 255};
+    expect_facts(write_png("i.png", 3, 1, 8, PNG_COLOR_TYPE_GRAY_ALPHA, 0, rows), NULL,
+                 seen, true, false);
+    expect_facts(write_png("n.png", 2, 1, 8, PNG_COLOR_TYPE_GRAY_ALPHA, 0, none_rows),
+                 NULL, white, false, false);
+    expect_facts(write_png("o.png", 2, 1, 8, PNG_COLOR_TYPE_GRAY_ALPHA, 0, opaque_rows),
+                 NULL, white, false, false);
 }
 
-static void test_fit_grows_bilinearly(void **state)
+static void test_channels(void **state)
 {
     (void)state;
-    const uint8_t in[] = {0, 100}, expected[] = {0, 25, 75, 100};
-    uint8_t out[8];
-    fit(1, 2, in, 2, 4, out);
-    assert_memory_equal(out, expected, 4);
-    assert_memory_equal(out + 4, expected, 4);
-}
-
-static void test_fit_keeps_the_aspect(void **state)
-{
-    (void)state;
-    uint8_t in[8 * 2], out[4 * 4];
-    memset(in, 200, sizeof in);
-    fit(8, 2, in, 4, 4, out); /* becomes 4 x 1 in the middle */
-    for (int y = 0; y < 4; y++) {
-        for (int x = 0; x < 4; x++)
-            assert_int_equal(out[4 * y + x], x == 1 ? 200 : 9);
-    }
-    uint8_t line[1000];
-    memset(line, 7, sizeof line);
-    fit(1, 1000, line, 4, 4, out); /* at least one pixel high */
-    assert_int_equal(out[4], 7);
-    assert_int_equal(out[0], 9);
+    const uint8_t in[] = {255, 0, 0, 10, 10, 10}, grey[] = {76, 10};
+    const uint8_t copied[] = {76, 76, 76, 10, 10, 10};
+    struct image image = {1, 2, 3, malloc(6)};
+    memcpy(image.pixel, in, 6);
+    image_to_channels(&image, 3);
+    assert_memory_equal(image.pixel, in, 6);
+    assert_int_equal(image_write_png(&image, scratch_path("colour.png")), ST_OK);
+    image_to_channels(&image, 1);
+    assert_int_equal(image.c, 1);
+    assert_memory_equal(image.pixel, grey, 2);
+    image_to_channels(&image, 3);
+    assert_memory_equal(image.pixel, copied, 6);
+    image_release(&image);
+    assert_int_equal(image_read(&image, scratch_path("colour.png")), ST_OK);
+    assert_int_equal(image.c, 3);
+    assert_memory_equal(image.pixel, in, 6);
+    image_release(&image);
 }
 
 int main(void)
@@ -291,11 +355,12 @@ int main(void)
         cmocka_unit_test(test_damaged),
         cmocka_unit_test(test_kinds),
         cmocka_unit_test(test_huge),
+        cmocka_unit_test(test_length_of_a_file),
+        cmocka_unit_test(test_pipe),
         cmocka_unit_test(test_unwritable),
-        cmocka_unit_test(test_fit_same_size),
-        cmocka_unit_test(test_fit_shrinks_by_area),
-        cmocka_unit_test(test_fit_grows_bilinearly),
-        cmocka_unit_test(test_fit_keeps_the_aspect),
+        cmocka_unit_test(test_range_of_16_bits),
+        cmocka_unit_test(test_laid_on_black),
+        cmocka_unit_test(test_channels),
     };
     return cmocka_run_group_tests(tests, scratch_setup, scratch_teardown);
 }

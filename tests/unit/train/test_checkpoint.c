@@ -38,8 +38,11 @@ static bool same_state(const struct run *run, const struct run_state *state)
 
 static bool same_info(const struct checkpoint_info *a, const struct checkpoint_info *b)
 {
-    bool same = a->classes == b->classes && a->h == b->h && a->w == b->w &&
-                a->mean == b->mean && a->std == b->std && a->data_hash == b->data_hash &&
+    bool same = a->classes == b->classes && a->shape.h == b->shape.h &&
+                a->shape.w == b->shape.w && a->shape.c == b->shape.c &&
+                memcmp(a->mean, b->mean, sizeof a->mean) == 0 &&
+                memcmp(a->std, b->std, sizeof a->std) == 0 &&
+                strcmp(a->treatment, b->treatment) == 0 && a->data_hash == b->data_hash &&
                 a->state == b->state && strcmp(a->config, b->config) == 0;
     for (int i = 0; same && i < a->classes; i++)
         same = strcmp(a->class_name[i], b->class_name[i]) == 0;
@@ -166,7 +169,7 @@ static void test_damaged_bit(void **state)
     refuse_flipped(&run, text, size, run.metrics.confusion, 36, content);
     refuse_flipped(&run, text, size, &run.info.progress.best_accuracy, 8, refused);
     refuse_flipped(&run, text, size, &run.info.progress.step, 8, refused);
-    refuse_flipped(&run, text, size, &run.info.mean, 8, refused);
+    refuse_flipped(&run, text, size, run.info.mean, 8, refused);
     refuse_flipped(&run, text, size, "epochs = 3", 10, refused);
     free(text);
     run_release(&run);

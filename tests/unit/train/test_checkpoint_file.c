@@ -24,11 +24,12 @@ static void test_content_hash(void **state)
     char hash[17], other[17];
     run_init(&run, false);
     struct checkpoint_info *info = &run.info;
-    char *bytes[32] = {(char *)&info->mean,  (char *)&info->std,
-                       (char *)&info->state, (char *)&info->data_hash,
-                       (char *)&info->h,     (char *)&info->w,
-                       info->config,         info->class_name[2]};
-    int count = 8;
+    char *bytes[32] = {(char *)info->mean,     (char *)info->std,
+                       (char *)&info->state,   (char *)&info->data_hash,
+                       (char *)&info->shape.h, (char *)&info->shape.w,
+                       info->config,           info->class_name[2],
+                       info->treatment};
+    int count = 9;
     for (size_t i = 0; i < sizeof info->progress / 8; i++)
         bytes[count++] = (char *)&info->progress + 8 * i;
     content_hash(&run, hash);

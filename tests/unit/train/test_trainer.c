@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "base/stop.h"
 #include "comm/comm.h"
+#include "data/dataset_writer.h"
 #include "io/h5file.h"
 #include "train/trainer.h"
 
@@ -18,7 +19,10 @@ static struct parallel_plan plan;
 static void write_data(const char *path)
 {
     struct dataset_builder builder = {
-        .h = SIDE, .w = SIDE, .classes = 2, .count = {IMAGES, IMAGES / 2}};
+        .h = SIDE,
+        .w = SIDE,
+        .classes = 2,
+        .count = {[DATASET_TRAIN] = IMAGES, [DATASET_TEST] = IMAGES / 2}};
     builder.class_name = mem_zeroed(2, sizeof *builder.class_name);
     builder.class_name[0] = mem_strdup("left");
     builder.class_name[1] = mem_strdup("right");
@@ -39,7 +43,7 @@ static void write_data(const char *path)
 
 static int setup(void **state)
 {
-    const bool both[DATASET_SPLITS] = {true, true};
+    const bool both[DATASET_SPLITS] = {[DATASET_TRAIN] = true, [DATASET_TEST] = true};
     struct model_spec spec = {0};
     if (scratch_setup(state) != 0)
         return -1;

@@ -39,8 +39,8 @@ static void put(struct writer *writer, unsigned what, uint64_t step)
         .plan = text,
         .class_name = class_name,
         .classes = 2,
-        .h = 4,
-        .w = 4,
+        .shape = {4, 4, 1},
+        .treatment = (char[]){""},
         .progress = {.step = step},
     };
     const struct layer_tensor *bias = &model.layer[1]->tensor[1];

@@ -1,0 +1,71 @@
+/*
+ * dataset_writer: makes the files of data/dataset.h.
+ */
+#ifndef LOCKSTEP_DATA_DATASET_WRITER_H
+#define LOCKSTEP_DATA_DATASET_WRITER_H
+
+#include "data/dataset.h"
+
+/* --- making one, image by image --- */
+
+/* Strings are borrowed until the writer is open. */
+struct dataset_recipe {
+    struct shape shape;
+    int classes;
+    char *const *class_name;
+    const char *source;
+    size_t most[DATASET_SPLITS]; /* images to come, at most */
+    struct dataset_treatment treatment;
+};
+
+struct dataset_writer;
+
+/* Opens a temporary file beside `path` with room for the recipe's images. A path that
+   cannot be written and impossible classes are reported here. Memory stays at a few MB
+   and about 2 bytes an image, plus the paths. Not collective, one thread. */
+enum status dataset_writer_open(struct dataset_writer **writer, const char *path,
+                                const struct dataset_recipe *recipe) MUST_CHECK;
+
+/* Adds an image (h, w, c) to a split; images keep their order within it. source_path: the
+   file it was made of, or NULL; all images have one, or none is stored. The writer stays
+   open after a failure. */
+enum status dataset_writer_put(struct dataset_writer *writer, enum dataset_split split,
+                               const uint8_t *pixels, int label,
+                               const char *source_path) MUST_CHECK;
+
+/* Computes mean, std and hash and puts the file in its place; frees the writer in any
+   case. Fewer images than announced may have come: the file is then written once more,
+   without the gaps. ST_FAIL if no training images came, or none of some class unless
+   allow_empty, or all training pixels are the same. */
+enum status dataset_writer_finish(struct dataset_writer *writer,
+                                  bool allow_empty) MUST_CHECK;
+
+/* Removes the temporary file and frees the writer; NULL is fine. */
+void dataset_writer_abandon(struct dataset_writer *writer);
+
+/* --- making one from memory --- */
+
+/* A whole data set in memory, filled by the importers or the synthesiser. */
+struct dataset_builder {
+    int h, w, classes;
+    int c;             /* channels; 0 means 1 */
+    char **class_name; /* owned strings, owned array */
+    char *source;      /* owned */
+    struct dataset_treatment treatment;
+    size_t count[DATASET_SPLITS];
+    uint8_t *images[DATASET_SPLITS];  /* owned: (count, h, w, c) */
+    uint16_t *labels[DATASET_SPLITS]; /* owned: (count) */
+};
+
+/* Writes it as a dataset_writer does. */
+enum status dataset_write(const struct dataset_builder *builder, const char *path,
+                          bool allow_empty) MUST_CHECK;
+void dataset_builder_release(struct dataset_builder *builder);
+
+/* Writes the data set at info->path once more, with `part` of the training images moved
+   to val, stratified by class and chosen by the seed; an existing val is an error. The
+   file is replaced atomically. *moved: how many. */
+enum status dataset_split_val(const struct dataset_info *info, double part, uint64_t seed,
+                              size_t *moved) MUST_CHECK;
+
+#endif

@@ -1,0 +1,70 @@
+/*
+ * import_pictures: makes a data set of a folder of pictures or of a list of them.
+ *
+ * Every picture is decoded twice, by several threads: once to learn sizes, colours and
+ * which files are unreadable, and once to write it. No more than a few pictures are in
+ * memory at any time. The result does not depend on the number of threads.
+ */
+#ifndef LOCKSTEP_DATA_IMPORT_PICTURES_H
+#define LOCKSTEP_DATA_IMPORT_PICTURES_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/status.h"
+#include "data/dataset.h"
+
+/* Whether dark on light becomes light on dark. */
+enum import_invert {
+    IMPORT_INVERT_DEFAULT, /* as AUTO for grey pictures, as NO for colour */
+    IMPORT_INVERT_NO,
+    IMPORT_INVERT_YES,
+    IMPORT_INVERT_AUTO,     /* decided once for all pictures, by their borders */
+    IMPORT_INVERT_RECORDED, /* as the treatment says */
+};
+
+struct import_options {
+    int h, w;     /* 0: all pictures have one size, and that is kept */
+    int channels; /* 1 or 3; 0: 3 if a picture has colour */
+    enum import_invert invert;
+    struct dataset_treatment treatment; /* its invert is set by the import */
+    /* Parts of each class for val and test; negative: not asked for. Without any test
+       pictures and without val, IMPORT_TEST_SHARE goes to test. */
+    double share[DATASET_SPLITS];
+    uint64_t seed;        /* of that choice */
+    const char *group_by; /* as for import_group, or NULL */
+    double max_bad;       /* unreadable files, as a part of all, that may be left out */
+    bool strict;          /* none may */
+    bool dedupe;          /* of equal pictures one is kept: test, then val, then train */
+    bool allow_empty;     /* classes may have no pictures for training */
+    /* (classes) names that the classes must have, in this order; NULL: those found. */
+    char *const *class_name;
+    int classes;
+    const char *size_option; /* what messages call h and w; NULL: "--size " */
+    int threads;
+};
+
+#define IMPORT_TEST_SHARE 0.15
+#define IMPORT_MAX_BAD    0.01
+
+/* What a path is. Looks at names and at the first bytes of files. */
+enum import_kind { IMPORT_FOLDER, IMPORT_LIST, IMPORT_IDX, IMPORT_CSV };
+enum status import_detect(const char *path, enum import_kind *kind) MUST_CHECK;
+
+/* The IDX files that belong to `path`, a folder of them or the file of the images: images
+   and labels of train and test (NULL: there are none). The strings are the caller's. */
+enum status import_find_idx(const char *path, char *images[DATASET_SPLITS],
+                            char *labels[DATASET_SPLITS]) MUST_CHECK;
+
+/* Imports the folder or list `path` into the data set `out`, and prints what became of it
+   as a table. Files that were left out are listed in OUT.skipped.csv. */
+enum status import_pictures(const char *path, enum import_kind kind, const char *out,
+                            const struct import_options *options) MUST_CHECK;
+
+/* A hash of all that decides what import_pictures would write: names, sizes and times of
+   the files, and the options. *has: which splits the source has itself. */
+enum status import_fingerprint(const char *path, enum import_kind kind,
+                               const struct import_options *options, uint64_t *hash,
+                               bool has[DATASET_SPLITS]) MUST_CHECK;
+
+#endif

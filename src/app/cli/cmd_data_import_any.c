@@ -1,0 +1,270 @@
+/* lockstep data import: finds out what a path is, and imports it. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "app/cli/cli.h"
+#include "base/fs.h"
+#include "base/log.h"
+#include "base/parse.h"
+#include "cmd_data.h"
+#include "data/import.h"
+#include "data/import_pictures.h"
+#include "data_import.h"
+#include "kernels/cpu.h"
+#include "output.h"
+
+#define THREADS_MAX    1024
+#define LABEL_BASE_MAX 65535
+
+struct any_request {
+    const char *path, *out;
+    const char *size, *fit, *channels, *invert, *range; /* NULL: not given */
+    const char *val, *test, *group_by, *max_bad;
+    const char *classes;
+    bool strict, dedupe, allow_empty, transpose, force;
+    long long label_base, threads;
+    uint64_t seed;
+};
+
+static enum status any_read_word(const char *name, const char *text,
+                                 const char *const words[], int *value)
+{
+    for (int i = 0; text && words[i]; i++) {
+        if (strcmp(text, words[i]) == 0) {
+            *value = i;
+            return ST_OK;
+        }
+    }
+    if (text)
+        FAIL(ST_USAGE, "'--%s %s': expected %s, %s or %s", name, text, words[0], words[1],
+             words[2]);
+    return ST_OK;
+}
+
+static enum status any_read_range(const char *text, struct dataset_treatment *treatment)
+{
+    char copy[64] = "", *high;
+    if (!text || strcmp(text, "full") == 0)
+        return ST_OK;
+    if (strcmp(text, "auto") == 0) {
+        treatment->range = TREATMENT_AUTO;
+        return ST_OK;
+    }
+    if (strlen(text) < sizeof copy)
+        memcpy(copy, text, strlen(text) + 1);
+    high = strchr(copy, ',');
+    if (high)
+        *high++ = '\0';
+    if (!high || !parse_real(copy, 0, 65535, &treatment->low) ||
+        !parse_real(high, 0, 65535, &treatment->high) ||
+        treatment->low >= treatment->high)
+        FAIL(ST_USAGE, "'--range %s': expected full, auto or LOW,HIGH within 0..65535",
+             text);
+    treatment->range = TREATMENT_LIMITS;
+    return ST_OK;
+}
+
+static enum status any_read_options(const struct any_request *request,
+                                    struct import_options *options)
+{
+    static const char *const fits[] = {"pad", "crop", "stretch", NULL};
+    static const char *const channels[] = {"auto", "1", "3", NULL};
+    static const char *const inverts[] = {"no", "yes", "auto", NULL};
+    int fit = TREATMENT_PAD, channel = 0, invert = -1;
+    TRY(data_import_size(request->size, &options->h, &options->w));
+    TRY(any_read_word("fit", request->fit, fits, &fit));
+    TRY(any_read_word("channels", request->channels, channels, &channel));
+    TRY(any_read_word("invert", request->invert, inverts, &invert));
+    TRY(any_read_range(request->range, &options->treatment));
+    TRY(cli_read_share("val", request->val, &options->share[DATASET_VAL]));
+    TRY(cli_read_share("test", request->test, &options->share[DATASET_TEST]));
+    TRY(cli_read_share("max-bad", request->max_bad, &options->max_bad));
+    if (request->threads > THREADS_MAX)
+        FAIL(ST_USAGE, "--threads %lld: at most %d are possible", request->threads,
+             THREADS_MAX);
+    if (request->label_base > LABEL_BASE_MAX)
+        FAIL(ST_USAGE, "'--label-base %lld': at most %d is possible", request->label_base,
+             LABEL_BASE_MAX);
+    TRY(data_import_check_classes(request->classes));
+    options->treatment.fit = (enum treatment_fit)fit;
+    options->channels = channel == 0 ? 0 : 2 * channel - 1;
+    options->invert = (enum import_invert)(invert + 1);
+    options->seed = request->seed;
+    options->group_by = request->group_by;
+    options->strict = request->strict;
+    options->dedupe = request->dedupe;
+    options->allow_empty = request->allow_empty;
+    options->threads = request->threads ? (int)request->threads : cpu_allowed();
+    return output_check(request->out, request->force);
+}
+
+/* Options that mean something for some kinds of input alone. */
+static enum status any_check_kind(const struct any_request *request,
+                                  enum import_kind kind)
+{
+    static const char *const names[] = {"folder of pictures", "list of pictures",
+                                        "set of IDX files", "table of pixels"};
+    const unsigned pictures = 1u << IMPORT_FOLDER | 1u << IMPORT_LIST;
+    const unsigned tables = 1u << IMPORT_IDX | 1u << IMPORT_CSV;
+    const struct {
+        const char *name;
+        bool given;
+        unsigned kinds;
+    } options[] = {
+        {"size", request->size, pictures | 1u << IMPORT_CSV},
+        {"fit", request->fit, pictures},
+        {"channels", request->channels, pictures},
+        {"invert", request->invert, pictures},
+        {"range", request->range, pictures},
+        {"group-by", request->group_by, pictures},
+        {"max-bad", request->max_bad, pictures},
+        {"strict", request->strict, pictures},
+        {"dedupe", request->dedupe, pictures},
+        {"classes", request->classes, tables},
+        {"transpose", request->transpose, tables},
+        {"label-base", request->label_base, tables},
+    };
+    for (size_t i = 0; i < sizeof options / sizeof *options; i++)
+        if (options[i].given && !(options[i].kinds & 1u << kind))
+            FAIL(ST_USAGE, "'%s' is a %s: --%s makes no sense", request->path,
+                 names[kind], options[i].name);
+    return ST_OK;
+}
+
+/* --- IDX and CSV: small images, read into memory --- */
+
+static enum status any_take_shares(const struct any_request *request,
+                                   const struct import_options *options,
+                                   struct dataset_builder *builder)
+{
+    double test = options->share[DATASET_TEST], val = options->share[DATASET_VAL];
+    bool has_test = builder->count[DATASET_TEST] > 0;
+    if (has_test && test > 0)
+        FAIL(ST_USAGE, "'%s' has test images: --test makes no sense", request->path);
+    if (test < 0 && !has_test)
+        test = IMPORT_TEST_SHARE;
+    if (test > 0)
+        import_take_share(builder, DATASET_TEST, test, options->seed);
+    if (val > 0) /* a part of all images, of which test is gone already */
+        import_take_share(builder, DATASET_VAL, test > 0 ? val / (1 - test) : val,
+                          options->seed);
+    return ST_OK;
+}
+
+static enum status any_import_idx(const struct any_request *request,
+                                  struct dataset_builder *builder)
+{
+    char *images[DATASET_SPLITS], *labels[DATASET_SPLITS];
+    struct import_idx_options import = {.classes = request->classes,
+                                        .transpose = request->transpose,
+                                        .label_base = (int)request->label_base};
+    TRY(import_find_idx(request->path, images, labels));
+    for (int s = 0; s < DATASET_SPLITS; s++) {
+        import.images[s] = images[s];
+        import.labels[s] = labels[s];
+        if (images[s])
+            log_note("%s images: '%s', labels: '%s'", dataset_split_name[s], images[s],
+                     labels[s]);
+    }
+    enum status st = import_idx(&import, builder);
+    for (int s = 0; s < DATASET_SPLITS; s++) {
+        free(images[s]);
+        free(labels[s]);
+    }
+    return st;
+}
+
+static enum status any_import_table(const struct any_request *request,
+                                    const struct import_options *options,
+                                    enum import_kind kind)
+{
+    struct dataset_builder builder;
+    if (kind == IMPORT_IDX) {
+        TRY(any_import_idx(request, &builder));
+    } else {
+        struct import_csv_options import = {.classes = request->classes,
+                                            .transpose = request->transpose,
+                                            .label_base = (int)request->label_base,
+                                            .h = options->h,
+                                            .w = options->w};
+        import.file[DATASET_TRAIN] = request->path;
+        TRY(import_csv(&import, &builder));
+    }
+    enum status st = any_take_shares(request, options, &builder);
+    if (st != ST_OK) {
+        dataset_builder_release(&builder);
+        return st;
+    }
+    return output_dataset(&builder, request->out, request->allow_empty);
+}
+
+enum status cmd_data_import(int argc, char **argv)
+{
+    struct any_request request = {.seed = 1};
+    struct import_options import = {.share = {-1, -1, -1},
+                                    .max_bad = IMPORT_MAX_BAD,
+                                    .treatment.background = TREATMENT_BORDER};
+    const struct cli_command command = {
+        "data import", "PATH", 1, 1,
+        "Make a data set of pictures (PNG, JPEG, WebP, TIFF) or tables. PATH is:\n"
+        "  a folder with a folder of pictures for each class; it may also hold\n"
+        "    folders train, val, test with the folders of the classes in them;\n"
+        "  a CSV list of pictures, whose first line is path,label and perhaps\n"
+        "    split, group;\n"
+        "  IDX files, as MNIST: their folder, or the file of the training images;\n"
+        "  a CSV table: in each line a label and the pixels.\n"
+        "Files that cannot be read are left out and listed in FILE.skipped.csv."};
+    const struct cli_option options[] = {
+        {"out", CLI_TEXT, &request.out, "FILE", "data set to write"},
+        {"force", CLI_FLAG, &request.force, NULL, "replace FILE if it exists"},
+        {"size", CLI_TEXT, &request.size, "N|HxW",
+         "pixels to which pictures are scaled; not needed if all have one size"},
+        {"fit", CLI_TEXT, &request.fit, "pad|crop|stretch",
+         "how: pad with the border's colour, crop to the middle, or stretch; default "
+         "pad"},
+        {"channels", CLI_TEXT, &request.channels, "1|3|auto",
+         "grey or colour; default auto: colour if a picture has some"},
+        {"invert", CLI_TEXT, &request.invert, "yes|no|auto",
+         "whether to turn dark on light into light on dark; auto decides once for all "
+         "pictures; default no for colour, auto for grey"},
+        {"range", CLI_TEXT, &request.range, "full|auto|LOW,HIGH",
+         "values of 16-bit files that become black and white; default full"},
+        {"val", CLI_TEXT, &request.val, "SHARE",
+         "part of each class kept for validation, like 10%, default 0"},
+        {"test", CLI_TEXT, &request.test, "SHARE",
+         "part of each class kept for testing; default 15% if PATH has neither val nor "
+         "test"},
+        {"group-by", CLI_TEXT, &request.group_by, "REGEX",
+         "keep pictures together whose paths agree in the part that REGEX, or its first "
+         "parentheses, match"},
+        {"seed", CLI_U64, &request.seed, "N",
+         "seed that selects the images for validation and testing, default 1"},
+        {"max-bad", CLI_TEXT, &request.max_bad, "SHARE",
+         "part of the files that may be unreadable, default 1%"},
+        {"strict", CLI_FLAG, &request.strict, NULL, "no file may be unreadable"},
+        {"dedupe", CLI_FLAG, &request.dedupe, NULL,
+         "of equal pictures keep one: that in test, else in val, else the first"},
+        {"allow-empty", CLI_FLAG, &request.allow_empty, NULL,
+         "classes may have no images for training"},
+        {"transpose", CLI_FLAG, &request.transpose, NULL,
+         "of tables: images are stored column by column"},
+        {"label-base", CLI_INT, &request.label_base, "N",
+         "of tables: the label of the first class, default 0"},
+        {"classes", CLI_TEXT, &request.classes, "NAMES",
+         "of tables: names of the classes: letters, digits, or A,B,..."},
+        {"threads", CLI_INT, &request.threads, "N",
+         "threads, default all allowed CPUs; the data set does not depend on it"},
+        {0},
+    };
+    enum import_kind kind;
+    int count;
+    TRY(cli_parse(&command, options, argc, argv, &request.path, &count));
+    if (count < 0)
+        return ST_OK;
+    TRY(any_read_options(&request, &import));
+    TRY(import_detect(request.path, &kind));
+    TRY(any_check_kind(&request, kind));
+    if (kind == IMPORT_IDX || kind == IMPORT_CSV)
+        return any_import_table(&request, &import, kind);
+    return import_pictures(request.path, kind, request.out, &import);
+}

@@ -1,0 +1,208 @@
+/* augment: what is drawn, and the colours. */
+#include <math.h>
+#include <string.h>
+
+#include "base/status.h"
+#include "data/augment.h"
+
+#define ERASE_LEAST 0.02 /* share of the area */
+#define ERASE_MOST  0.33
+#define ERASE_RATIO 3.3 /* of the sides, and its inverse */
+#define CROP_RATIO  (4. / 3)
+
+#define WHITE 255.0f
+
+/* The weights of luma, ITU-R BT.601. */
+#define LUMA_R 0.299f
+#define LUMA_G 0.587f
+#define LUMA_B 0.114f
+
+bool augment_enabled(const struct augment_options *options)
+{
+    return options->shift != 0 || options->rotate != 0 || options->scale != 0 ||
+           options->shear != 0 || options->elastic != 0 || options->flip != 0 ||
+           options->flip_vertical || options->crop != 0 || options->resized_crop != 0 ||
+           options->brightness != 0 || options->contrast != 0 ||
+           options->saturation != 0 || options->hue != 0 || options->erase != 0;
+}
+
+/* Uniform in [-strength, strength). */
+static double draw_symmetric(struct rng *rng, double strength)
+{
+    return strength * (2.0 * (double)rng_uniform(rng) - 1.0);
+}
+
+/* A factor for an option that is on; 0 for one that is off. */
+static double draw_factor(struct rng *rng, double strength)
+{
+    double x = draw_symmetric(rng, strength);
+    return strength != 0 ? fmax(1 + x, 0) : 0;
+}
+
+/* A rectangle of so many shares of the area, whose sides have the ratio `ratio` at most,
+   and which lies inside. */
+static struct augment_box draw_box(struct rng *rng, double least, double most,
+                                   double ratio)
+{
+    double area = least + (most - least) * (double)rng_uniform(rng);
+    double stretch = exp(0.5 * draw_symmetric(rng, log(ratio)));
+    struct augment_box box = {.w = fmin(sqrt(area) * stretch, 1),
+                              .h = fmin(sqrt(area) / stretch, 1)};
+    box.x = (1 - box.w) * (double)rng_uniform(rng);
+    box.y = (1 - box.h) * (double)rng_uniform(rng);
+    return box;
+}
+
+static bool draw_alternating(uint64_t seed, uint32_t epoch, uint64_t sample)
+{
+    struct rng rng;
+    rng_init(&rng, seed, RNG_FLIP, 0, sample);
+    return ((rng_u32(&rng) ^ epoch) & 1) != 0;
+}
+
+/* All of it is always drawn: one option does not change what another one draws. */
+static void draw_picture(const struct augment_options *options, struct rng *rng,
+                         struct augment_draw *draw)
+{
+    uint32_t coins = rng_u32(rng), side = 2 * (uint32_t)options->crop + 1;
+    draw->flip[0] = options->flip == AUGMENT_FLIP_RANDOM && (coins & 1);
+    draw->flip[1] = options->flip_vertical && (coins & 2);
+    for (int axis = 0; axis < 2; axis++) /* not rng_below, which may draw twice */
+        draw->crop[axis] = (int)(((uint64_t)rng_u32(rng) * side) >> 32) - options->crop;
+    struct augment_box box = draw_box(rng, options->resized_crop, 1, CROP_RATIO);
+    if (options->resized_crop > 0)
+        draw->box = box;
+    draw->brightness = draw_factor(rng, options->brightness);
+    draw->contrast = draw_factor(rng, options->contrast);
+    draw->saturation = draw_factor(rng, options->saturation);
+    draw->hue = draw_symmetric(rng, options->hue);
+    bool erases = (double)rng_uniform(rng) < options->erase;
+    box = draw_box(rng, ERASE_LEAST, ERASE_MOST, ERASE_RATIO);
+    if (erases)
+        draw->erase = box;
+}
+
+void augment_draw(const struct augment_options *options, uint64_t seed, uint32_t epoch,
+                  uint64_t sample, struct augment_draw *draw)
+{
+    struct rng rng;
+    *draw = (struct augment_draw){.elastic = options->elastic};
+    rng_init(&rng, seed, RNG_AUGMENT, epoch, sample);
+    draw->shift[0] = draw_symmetric(&rng, options->shift);
+    draw->shift[1] = draw_symmetric(&rng, options->shift);
+    draw->rotate = draw_symmetric(&rng, options->rotate);
+    draw->scale[0] = 1.0 + draw_symmetric(&rng, options->scale);
+    draw->scale[1] = 1.0 + draw_symmetric(&rng, options->scale);
+    draw->shear = draw_symmetric(&rng, options->shear);
+    draw->rng = rng;
+    rng_init(&rng, seed, RNG_PICTURE, epoch, sample);
+    draw_picture(options, &rng, draw);
+    if (options->flip == AUGMENT_FLIP_ALTERNATE)
+        draw->flip[0] = draw_alternating(seed, epoch, sample);
+}
+
+/* --- colours --- */
+
+static float colour_clip(float x)
+{
+    return x > WHITE ? WHITE : x > 0 ? x : 0;
+}
+
+static float colour_luma(const float *x)
+{
+    return LUMA_R * x[0] + LUMA_G * x[1] + LUMA_B * x[2];
+}
+
+/* x = grey + factor (x - grey), with one grey for the image, or one for each pixel. */
+static void colour_blend(float *x, int count, float grey, float factor)
+{
+    for (int i = 0; i < count; i++)
+        x[i] = colour_clip(grey + factor * (x[i] - grey));
+}
+
+static float colour_mean_luma(struct shape shape, const float *x)
+{
+    double sum = 0;
+    int pixels = shape.h * shape.w;
+    for (int p = 0; p < pixels; p++)
+        sum += (double)(shape.c == 1 ? x[p] : colour_luma(x + 3 * p));
+    return (float)(sum / pixels);
+}
+
+/* The hue moves by so many turns; value and saturation (of HSV) stay. */
+static void colour_turn(float *x, float turns)
+{
+    float r = x[0], g = x[1], b = x[2];
+    float high = fmaxf(r, fmaxf(g, b)), low = fminf(r, fminf(g, b)), range = high - low;
+    float sixth; /* the hue, in sixths of a turn */
+    if (!(range > 0))
+        return;
+    if (high == r)
+        sixth = (g - b) / range;
+    else if (high == g)
+        sixth = 2 + (b - r) / range;
+    else
+        sixth = 4 + (r - g) / range;
+    sixth += 6 * turns;
+    for (int k = 0; k < AUGMENT_CHANNELS; k++) {
+        /* red is high about 0, green about 2, blue about 4 */
+        float from = sixth - 2 * (float)k;
+        from = fabsf(from - 6 * rintf(from / 6)); /* 0..3 */
+        x[k] = from <= 1 ? high : from >= 2 ? low : high - (from - 1) * range;
+    }
+}
+
+void augment_colour(const struct augment_draw *draw, struct shape shape, float *x)
+{
+    int size = shape_size(shape);
+    bool colour = shape.c == AUGMENT_CHANNELS;
+    if (draw->brightness > 0)
+        colour_blend(x, size, 0, (float)draw->brightness);
+    if (draw->contrast > 0)
+        colour_blend(x, size, colour_mean_luma(shape, x), (float)draw->contrast);
+    if (colour && draw->saturation > 0)
+        for (int p = 0; p < size; p += AUGMENT_CHANNELS)
+            colour_blend(x + p, AUGMENT_CHANNELS, colour_luma(x + p),
+                         (float)draw->saturation);
+    if (colour && draw->hue != 0)
+        for (int p = 0; p < size; p += AUGMENT_CHANNELS)
+            colour_turn(x + p, (float)draw->hue);
+}
+
+/* --- all of it --- */
+
+static void augment_set_outside(const struct augment_sample *sample,
+                                struct augment_draw *draw)
+{
+    int fill = sample->options->fill, c = sample->shape.c;
+    if (fill == AUGMENT_FILL_AUTO)
+        fill = c == 1 ? AUGMENT_FILL_BLACK : AUGMENT_FILL_BORDER;
+    draw->border = fill == AUGMENT_FILL_BORDER;
+    for (int k = 0; k < c && fill == AUGMENT_FILL_MEAN; k++)
+        draw->outside[k] = (float)(WHITE * sample->mean[k]);
+}
+
+static void augment_erase(const struct augment_sample *sample,
+                          const struct augment_draw *draw, float *x)
+{
+    int h = sample->shape.h, w = sample->shape.w, c = sample->shape.c;
+    const struct augment_box *box = &draw->erase;
+    int top = (int)(box->y * h + 0.5), left = (int)(box->x * w + 0.5);
+    int bottom = (int)((box->y + box->h) * h + 0.5);
+    int right = (int)((box->x + box->w) * w + 0.5);
+    for (int y = top; y < bottom && y < h; y++)
+        for (int i = left; i < right && i < w; i++)
+            for (int k = 0; k < c; k++)
+                x[(y * w + i) * c + k] = (float)(WHITE * sample->mean[k]);
+}
+
+void augment_image(const struct augment_sample *sample, const uint8_t *in, float *out)
+{
+    struct augment_draw draw;
+    augment_draw(sample->options, sample->seed, sample->epoch, sample->sample, &draw);
+    augment_set_outside(sample, &draw);
+    augment_warp(&draw, sample->shape, in, out);
+    augment_colour(&draw, sample->shape, out);
+    if (draw.erase.w > 0)
+        augment_erase(sample, &draw, out);
+}

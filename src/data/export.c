@@ -1,0 +1,103 @@
+#include "data/export.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/fs.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/stop.h"
+#include "io/image.h"
+
+#define EXPORT_BLOCK ((size_t)1 << 22) /* bytes that are read at once */
+
+/* The folder of a class below that of its split. */
+static enum status export_class_folder(const struct dataset_info *info,
+                                       const char *folder, enum dataset_split split,
+                                       int class, char out[FS_PATH])
+{
+    char *name = mem_strdup(info->class_name[class]);
+    for (char *c = name; *c; c++)
+        if (*c == '/')
+            *c = '_';
+    bool usable = *name && name[0] != '.';
+    char *path =
+        mem_format("%s/%s%s", dataset_split_name[split], usable ? "" : "_", name);
+    enum status st = fs_join(out, folder, path);
+    free(path);
+    free(name);
+    return st;
+}
+
+/* Two classes whose names differ in '/' and '_' alone would mix. */
+static enum status export_make_folders(const struct dataset_info *info,
+                                       const char *folder, enum dataset_split split)
+{
+    char path[FS_PATH];
+    for (int c = 0; c < info->classes && info->count[split] > 0; c++) {
+        TRY(export_class_folder(info, folder, split, c, path));
+        if (fs_is_folder(path))
+            FAIL(ST_FAIL, "class '%s' has the same folder as another one, '%s'",
+                 info->class_name[c], path);
+        TRY(fs_make_folder(path));
+    }
+    return ST_OK;
+}
+
+static enum status export_rows(const struct dataset_info *info, const char *folder,
+                               enum dataset_split split, size_t first, size_t n,
+                               uint8_t *pixels, uint16_t *labels)
+{
+    char path[FS_PATH];
+    size_t bytes = dataset_image_bytes(info->shape);
+    TRY(dataset_read_rows(info, split, first, n, pixels, labels));
+    for (size_t i = 0; i < n; i++) {
+        const struct image image = {info->shape.h, info->shape.w, info->shape.c,
+                                    pixels + i * bytes};
+        TRY(export_class_folder(info, folder, split, labels[i], path));
+        char *file = mem_format("%s/%06zu.png", path, first + i);
+        enum status st = image_write_png(&image, file);
+        free(file);
+        TRY(st);
+        if (stop_requested())
+            FAIL(ST_FAIL, "interrupted: '%s' is incomplete", folder);
+    }
+    log_progress("%s: %zu of %zu %s images", folder, first + n, info->count[split],
+                 dataset_split_name[split]);
+    return ST_OK;
+}
+
+static enum status export_split(const struct dataset_info *info, const char *folder,
+                                enum dataset_split split)
+{
+    size_t bytes = dataset_image_bytes(info->shape), count = info->count[split];
+    size_t rows = bytes < EXPORT_BLOCK ? EXPORT_BLOCK / bytes : 1;
+    uint8_t *pixels = mem_zeroed(rows, bytes);
+    uint16_t *labels = mem_zeroed(rows, sizeof *labels);
+    enum status st = export_make_folders(info, folder, split);
+    for (size_t i = 0; i < count && st == ST_OK; i += rows)
+        st = export_rows(info, folder, split, i, count - i < rows ? count - i : rows,
+                         pixels, labels);
+    free(labels);
+    free(pixels);
+    return st;
+}
+
+enum status export_images(const struct dataset_info *info, const char *folder,
+                          size_t *written)
+{
+    char **names;
+    int count;
+    TRY(fs_make_folder(folder));
+    TRY(fs_list(folder, &names, &count));
+    fs_free_list(names, count);
+    if (count > 0)
+        FAIL(ST_USAGE, "folder '%s' is not empty: name a new one", folder);
+    *written = 0;
+    for (int s = 0; s < DATASET_SPLITS; s++) {
+        TRY(export_split(info, folder, s));
+        *written += info->count[s];
+    }
+    return ST_OK;
+}

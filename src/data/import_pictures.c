@@ -1,0 +1,329 @@
+#include "data/import_pictures.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/parse.h"
+#include "data/import_treatment.h"
+#include "import_impl.h"
+#include "import_queue.h"
+#include "import_survey.h"
+#include "io/stream.h"
+
+#define LIST_BYTES_MAX ((size_t)1 << 30)
+
+/* --- what the classes and splits must be like --- */
+
+/* Before anything is decoded: classes with pictures for evaluation alone are often a
+   matter of spelling. */
+static enum status pictures_check_classes(const struct import_set *set)
+{
+    size_t *train = mem_zeroed((size_t)set->classes, sizeof *train);
+    const char **trained = mem_zeroed((size_t)set->classes, sizeof *trained);
+    enum status st = ST_OK;
+    int n = 0;
+    for (size_t i = 0; i < set->count; i++)
+        train[set->picture[i].class] += set->picture[i].split == IMPORT_SPLIT_OPEN ||
+                                        set->picture[i].split == DATASET_TRAIN;
+    for (int c = 0; c < set->classes; c++)
+        if (train[c])
+            trained[n++] = set->class_name[c];
+    for (int c = 0; c < set->classes && st == ST_OK; c++) {
+        if (train[c])
+            continue;
+        const char *near = parse_nearest(set->class_name[c], trained, n);
+        st = status_fail(ST_FAIL,
+                         "class '%s' has no training images (%d of %d classes are "
+                         "empty)%s%s%s%s use --allow-empty to accept this",
+                         set->class_name[c], set->classes - n, set->classes,
+                         near ? "; is it '" : "", near ? near : "", near ? "'?" : "",
+                         near ? "" : ";");
+    }
+    free(trained);
+    free(train);
+    return st;
+}
+
+/* Gives the classes the numbers that they have in `name`. */
+static enum status pictures_name_classes(struct import_set *set, char *const *name,
+                                         int classes)
+{
+    int *number = mem_zeroed((size_t)set->classes, sizeof *number);
+    char **copy = mem_zeroed((size_t)classes, sizeof *copy);
+    for (int i = 0; i < set->classes; i++) {
+        number[i] = -1;
+        for (int c = 0; c < classes && number[i] < 0; c++)
+            if (strcmp(set->class_name[i], name[c]) == 0)
+                number[i] = c;
+        if (number[i] >= 0)
+            continue;
+        enum status st =
+            status_fail(ST_FAIL, "'%s' has a class '%s' that the network does not have",
+                        set->root, set->class_name[i]);
+        free(copy);
+        free(number);
+        return st;
+    }
+    for (int c = 0; c < classes; c++)
+        copy[c] = mem_strdup(name[c]);
+    for (size_t i = 0; i < set->count; i++)
+        set->picture[i].class = number[set->picture[i].class];
+    fs_free_list(set->class_name, set->classes);
+    set->class_name = copy;
+    set->classes = classes;
+    free(number);
+    return ST_OK;
+}
+
+static enum status pictures_read_shares(const struct import_set *set,
+                                        const struct import_options *options,
+                                        double share[DATASET_SPLITS])
+{
+    static const int splits[] = {DATASET_VAL, DATASET_TEST};
+    for (int s = 0; s < DATASET_SPLITS; s++)
+        share[s] = 0;
+    for (int i = 0; i < 2; i++) {
+        int s = splits[i];
+        if (options->share[s] > 0 && set->splits_given[s])
+            FAIL(ST_USAGE, "'%s' has %s pictures: --%s makes no sense", set->root,
+                 dataset_split_name[s], dataset_split_name[s]);
+        share[s] = options->share[s] > 0 ? options->share[s] : 0;
+    }
+    if (options->share[DATASET_TEST] < 0 && !set->splits_given[DATASET_TEST] &&
+        !set->splits_given[DATASET_VAL])
+        share[DATASET_TEST] = IMPORT_TEST_SHARE;
+    if (share[DATASET_VAL] + share[DATASET_TEST] >= 1)
+        FAIL(ST_USAGE, "--val and --test leave nothing for training");
+    return ST_OK;
+}
+
+/* --- decisions about the whole set --- */
+
+static void pictures_decide_shape(const struct import_set *set,
+                                  struct import_options *options)
+{
+    size_t colour = 0, first = set->count;
+    for (size_t i = 0; i < set->count; i++) {
+        if (set->picture[i].reason)
+            continue;
+        first = first == set->count ? i : first;
+        colour += set->picture[i].colour;
+    }
+    if (!options->h) { /* all have the same */
+        options->h = set->picture[first].h;
+        options->w = set->picture[first].w;
+    }
+    if (!options->channels)
+        options->channels = colour > 0 ? 3 : 1;
+}
+
+/* How many pictures of each class look like ink on paper. */
+struct pictures_polarity {
+    size_t *paper, *all; /* owned: of each class */
+    size_t papers, total;
+};
+
+static struct pictures_polarity pictures_count_polarity(const struct import_set *set)
+{
+    size_t classes = (size_t)set->classes;
+    struct pictures_polarity count = {.paper = mem_zeroed(classes, sizeof(size_t)),
+                                      .all = mem_zeroed(classes, sizeof(size_t))};
+    for (size_t i = 0; i < set->count; i++) {
+        const struct import_picture *picture = &set->picture[i];
+        bool paper = picture->light_border && picture->plain_border;
+        if (picture->reason)
+            continue;
+        count.all[picture->class]++;
+        count.paper[picture->class] += paper;
+        count.papers += paper;
+        count.total++;
+    }
+    return count;
+}
+
+static void pictures_decide_polarity(const struct import_set *set,
+                                     struct import_options *options)
+{
+    if (options->invert == IMPORT_INVERT_RECORDED)
+        return;
+    bool is_default = options->invert == IMPORT_INVERT_DEFAULT;
+    options->treatment.invert =
+        options->invert == IMPORT_INVERT_YES ? TREATMENT_INVERT : TREATMENT_KEEP;
+    if (options->invert != IMPORT_INVERT_AUTO && !(is_default && options->channels == 1))
+        return;
+    struct pictures_polarity count = pictures_count_polarity(set);
+    bool invert = 2 * count.papers > count.total;
+    int others = 0;
+    options->treatment.invert = invert ? TREATMENT_INVERT : TREATMENT_KEEP;
+    log_note(
+        "%s: %zu of %zu pictures have a plain, light border, as paper has; --invert %s "
+        "decides otherwise",
+        invert ? "inverted all pictures, so that ink is bright on dark"
+               : "inverted nothing",
+        count.papers, count.total, invert ? "no" : "yes");
+    for (int c = 0; c < set->classes; c++) {
+        if (count.all[c] == 0 || (2 * count.paper[c] > count.all[c]) == invert)
+            continue;
+        if (others++ < 5)
+            log_note("class '%s' differs: %zu of its %zu pictures have such a border",
+                     set->class_name[c], count.paper[c], count.all[c]);
+    }
+    if (others > 5)
+        log_note("... and %d more classes differ", others - 5);
+    free(count.paper);
+    free(count.all);
+}
+
+/* --- writing --- */
+
+struct pictures_pass {
+    const struct import_set *set;
+    const struct import_options *options;
+    struct image_options reader;
+    struct dataset_writer *writer;
+};
+
+/* A slot: one byte that says whether the picture was read, then the image. */
+static void pictures_work(void *context, size_t i, void *slot)
+{
+    const struct pictures_pass *pass = context;
+    const struct import_options *options = pass->options;
+    uint8_t *read = slot, *pixels = read + 1;
+    char path[FS_PATH], text[STATUS_TEXT];
+    struct image image = {0};
+    if (pass->set->picture[i].reason)
+        return;
+    status_capture(text);
+    enum status st = import_path(pass->set, &pass->set->picture[i], path);
+    if (st == ST_OK)
+        st = image_read_file(&image, path, &pass->reader, NULL);
+    status_capture(NULL);
+    if (st != ST_OK)
+        return;
+    const struct shape shape = {options->h, options->w, options->channels};
+    treatment_apply(&options->treatment, &image, shape, pixels);
+    *read = 1;
+    image_release(&image);
+}
+
+static enum status pictures_take(void *context, size_t i, void *slot)
+{
+    const struct pictures_pass *pass = context;
+    const struct import_picture *picture = &pass->set->picture[i];
+    const uint8_t *read = slot;
+    if (picture->reason)
+        return ST_OK;
+    if (!*read)
+        FAIL(ST_FAIL,
+             "'%s' can no longer be read: it was changed during the import; nothing was "
+             "written",
+             picture->path);
+    if (i % 1024 == 0)
+        log_progress("writing picture %zu of %zu", i, pass->set->count);
+    return dataset_writer_put(pass->writer, picture->split, read + 1, picture->class,
+                              picture->path);
+}
+
+static enum status pictures_write(const struct import_set *set, const char *source,
+                                  const char *out, const struct import_options *options)
+{
+    struct dataset_recipe recipe = {.shape = {options->h, options->w, options->channels},
+                                    .classes = set->classes,
+                                    .class_name = set->class_name,
+                                    .source = source,
+                                    .treatment = options->treatment};
+    struct pictures_pass pass = {
+        .set = set, .options = options, .reader = treatment_reader(&options->treatment)};
+    const struct import_queue_job job = {
+        .count = set->count,
+        .threads = options->threads,
+        .slot_bytes = 1 + dataset_image_bytes(recipe.shape),
+        .work = pictures_work,
+        .take = pictures_take,
+        .context = &pass,
+    };
+    for (int s = 0; s < DATASET_SPLITS; s++)
+        for (int c = 0; c < set->classes; c++)
+            recipe.most[s] += set->per_class[s][c];
+    TRY(dataset_writer_open(&pass.writer, out, &recipe));
+    enum status st = import_queue_run(&job);
+    if (st == ST_OK)
+        return dataset_writer_finish(pass.writer, options->allow_empty);
+    dataset_writer_abandon(pass.writer);
+    return st;
+}
+
+/* --- the whole import --- */
+
+enum status import_find(struct import_set *set, const char *path, enum import_kind kind)
+{
+    if (kind == IMPORT_FOLDER)
+        return import_scan(set, path);
+    char *text;
+    size_t bytes;
+    TRY(stream_read_text(path, LIST_BYTES_MAX, &text, &bytes));
+    enum status st = ST_OK;
+    if (strlen(text) != bytes)
+        st = status_fail(ST_FAIL, "'%s' is no text: a byte is 0", path);
+    if (st == ST_OK)
+        st = import_list(set, path, text);
+    free(text);
+    return st;
+}
+
+/* Equal pictures that are left out must be so before the splits are drawn. */
+static enum status pictures_split(struct import_set *set,
+                                  const struct import_options *options,
+                                  const double share[DATASET_SPLITS])
+{
+    struct import_twins twins;
+    TRY(import_twins_find(&twins, set, options));
+    if (options->dedupe)
+        import_twins_drop(&twins, set);
+    import_assign(set, share, options->seed);
+    import_twins_report(&twins, set);
+    import_twins_release(&twins);
+    import_count(set);
+    return ST_OK;
+}
+
+static enum status pictures_import(struct import_set *set, const char *source,
+                                   const char *out, struct import_options *options)
+{
+    double share[DATASET_SPLITS];
+    if (!options->allow_empty)
+        TRY(pictures_check_classes(set));
+    TRY(pictures_read_shares(set, options, share));
+    if (options->group_by)
+        TRY(import_group(set, options->group_by));
+    TRY(import_survey(set, options));
+    TRY(pictures_split(set, options, share));
+    pictures_decide_shape(set, options);
+    import_report_facts(set, options);
+    pictures_decide_polarity(set, options);
+    TRY(pictures_write(set, source, out, options));
+    TRY(import_report_skipped(set, out));
+    import_report_table(set, out, options);
+    return ST_OK;
+}
+
+enum status import_pictures(const char *path, enum import_kind kind, const char *out,
+                            const struct import_options *options)
+{
+    struct import_set set;
+    struct import_options decided = *options;
+    decided.treatment.recorded = true;
+    TRY(import_find(&set, path, kind));
+    char *source =
+        mem_format(kind == IMPORT_LIST ? "list %s" : "folder %s", import_basename(path));
+    enum status st = ST_OK;
+    if (options->class_name)
+        st = pictures_name_classes(&set, options->class_name, options->classes);
+    if (st == ST_OK)
+        st = pictures_import(&set, source, out, &decided);
+    free(source);
+    import_set_release(&set);
+    return st;
+}

@@ -1,0 +1,231 @@
+/* Tells what an import found, left out and made. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/table.h"
+#include "import_survey.h"
+
+#define REPORT_ROWS      40 /* classes in the table */
+#define REPORT_NAMES     5  /* classes in a note */
+#define REPORT_IMBALANCE 10
+
+static void report_passed(const struct import_passed *passed)
+{
+    if (passed->droppings)
+        log_note("passed over %zu hidden files and folders, and those of other programs "
+                 "(.DS_Store, Thumbs.db, __MACOSX and the like)",
+                 passed->droppings);
+    if (passed->loops)
+        log_note("passed over %zu links that lead back to a folder above them",
+                 passed->loops);
+    if (passed->others)
+        log_note("passed over %zu files that are no pictures in a class folder%s%s%s",
+                 passed->others, passed->example ? ", '" : "",
+                 passed->example ? passed->example : "", passed->example ? "'" : "");
+}
+
+static void report_sizes(const struct import_set *set,
+                         const struct import_options *options)
+{
+    const struct import_picture *small = NULL, *large = NULL;
+    for (size_t i = 0; i < set->count; i++) {
+        const struct import_picture *p = &set->picture[i];
+        if (p->reason)
+            continue;
+        if (!small || p->h * (double)p->w < small->h * (double)small->w)
+            small = p;
+        if (!large || p->h * (double)p->w > large->h * (double)large->w)
+            large = p;
+    }
+    static const char *const fit[] = {[TREATMENT_PAD] = "fitted and padded",
+                                      [TREATMENT_CROP] = "scaled and cropped",
+                                      [TREATMENT_STRETCH] = "stretched"};
+    if (small && (small->h != options->h || small->w != options->w ||
+                  large->h != options->h || large->w != options->w))
+        log_out("sizes: %d x %d to %d x %d, %s to %d x %d\n", small->h, small->w,
+                large->h, large->w, fit[options->treatment.fit], options->h, options->w);
+}
+
+void import_report_facts(const struct import_set *set,
+                         const struct import_options *options)
+{
+    size_t clear = 0, black = 0, dark = 0, colour = 0, kept = 0;
+    for (size_t i = 0; i < set->count; i++) {
+        const struct import_picture *p = &set->picture[i];
+        kept += !p->reason;
+        clear += !p->reason && p->transparent;
+        black += !p->reason && p->laid_on_black;
+        dark += !p->reason && p->dark_range;
+        colour += !p->reason && p->colour;
+    }
+    report_passed(&set->passed);
+    if (clear)
+        log_note("%zu pictures are transparent in places: laid on white%s", clear,
+                 black ? ", or on black where white would hide them" : "");
+    if (black)
+        log_note("%zu of them were laid on black", black);
+    if (dark)
+        log_note(
+            "%zu pictures have 16 bits, but use 12 of them at most and become nearly "
+            "black; use --range auto or --range 0,4095",
+            dark);
+    if (options->channels == 3 && colour < kept)
+        log_note(
+            "%zu of %zu pictures have colour; the grey ones get three equal channels",
+            colour, kept);
+    if (options->channels == 1 && colour > 0)
+        log_note("%zu of %zu pictures have colour, of which the brightness is kept",
+                 colour, kept);
+    report_sizes(set, options);
+}
+
+static void report_row(struct table *table, const char *name,
+                       const size_t count[DATASET_SPLITS])
+{
+    table_cellf(table, "%s", name);
+    for (int s = 0; s < DATASET_SPLITS; s++)
+        table_cellf(table, "%zu", count[s]);
+}
+
+/* "'a', 'b' and 7 more". The caller frees. */
+static char *report_names(const struct import_set *set, const bool *named)
+{
+    char *text = mem_strdup("");
+    int told = 0, more = 0;
+    for (int c = 0; c < set->classes; c++) {
+        if (!named[c])
+            continue;
+        if (told == REPORT_NAMES)
+            more++;
+        else
+            mem_append(&text, "%s'%s'", told++ ? ", " : "", set->class_name[c]);
+    }
+    if (more)
+        mem_append(&text, " and %d more", more);
+    return text;
+}
+
+static void report_missing(const struct import_set *set,
+                           const size_t total[DATASET_SPLITS])
+{
+    bool *missing = mem_zeroed((size_t)set->classes, sizeof *missing);
+    for (int s = 0; s < DATASET_SPLITS; s++) {
+        int n = 0;
+        for (int c = 0; c < set->classes; c++) {
+            missing[c] = total[s] > 0 && set->per_class[s][c] == 0;
+            n += missing[c];
+        }
+        if (n == 0)
+            continue;
+        char *names = report_names(set, missing);
+        log_note("no pictures in %s of %d class%s: %s", dataset_split_name[s], n,
+                 n == 1 ? "" : "es", names);
+        free(names);
+    }
+    free(missing);
+}
+
+static void report_imbalance(const struct import_set *set)
+{
+    const size_t *count = set->per_class[DATASET_TRAIN];
+    int least = -1, most = -1;
+    for (int c = 0; c < set->classes; c++) {
+        if (count[c] == 0)
+            continue;
+        least = least < 0 || count[c] < count[least] ? c : least;
+        most = most < 0 || count[c] > count[most] ? c : most;
+    }
+    if (least >= 0 && count[most] > REPORT_IMBALANCE * count[least])
+        log_note(
+            "the classes are unbalanced: '%s' has %zu pictures for training, '%s' has "
+            "%zu",
+            set->class_name[most], count[most], set->class_name[least], count[least]);
+}
+
+void import_report_table(const struct import_set *set, const char *out,
+                         const struct import_options *options)
+{
+    size_t total[DATASET_SPLITS] = {0}, left_out = 0;
+    struct table table;
+    table_init(&table, "<class", ">train", ">val", ">test", NULL);
+    for (int c = 0; c < set->classes; c++) {
+        size_t count[DATASET_SPLITS];
+        for (int s = 0; s < DATASET_SPLITS; s++) {
+            count[s] = set->per_class[s][c];
+            total[s] += count[s];
+        }
+        if (c < REPORT_ROWS || (c == REPORT_ROWS && set->classes == c + 1))
+            report_row(&table, set->class_name[c], count);
+    }
+    if (set->classes > REPORT_ROWS + 1) {
+        table_cellf(&table, "... %d more", set->classes - REPORT_ROWS);
+        table_row(&table, "", "", "", NULL);
+    }
+    report_row(&table, "all", total);
+    table_print(&table);
+    table_release(&table);
+    if (total[DATASET_VAL] + total[DATASET_TEST] == 0)
+        log_note("no pictures are kept for validation or testing");
+    for (size_t i = 0; i < set->count; i++)
+        left_out += set->picture[i].reason != NULL;
+    if (left_out)
+        log_out("left out: %zu of %zu files, listed in %s.skipped.csv\n", left_out,
+                set->count, out);
+    report_missing(set, total);
+    report_imbalance(set);
+    log_out("%s: %zu training, %zu validation and %zu test images of %d x %d pixels, %s, "
+            "%d classes\n",
+            out, total[DATASET_TRAIN], total[DATASET_VAL], total[DATASET_TEST],
+            options->h, options->w, options->channels == 3 ? "RGB" : "grey",
+            set->classes);
+}
+
+/* As RFC 4180 has it: always in quotes. */
+static void report_write_field(FILE *file, const char *text)
+{
+    fputc('"', file);
+    for (; *text; text++) {
+        if (*text == '"')
+            fputc('"', file);
+        fputc(*text, file);
+    }
+    fputc('"', file);
+}
+
+enum status import_report_skipped(const struct import_set *set, const char *out)
+{
+    char path[FS_PATH], temp[FS_PATH];
+    size_t left_out = 0;
+    if (snprintf(path, sizeof path, "%s.skipped.csv", out) >= FS_PATH)
+        FAIL(ST_FAIL, "path too long: '%s'", out);
+    for (size_t i = 0; i < set->count; i++)
+        left_out += set->picture[i].reason != NULL;
+    if (left_out == 0) {
+        unlink(path);
+        return ST_OK;
+    }
+    TRY(fs_temp_name(temp, path));
+    FILE *file = fopen(temp, "w");
+    if (!file)
+        FAIL(ST_FAIL, "cannot write '%s': %s", path, strerror(errno));
+    fputs("path,reason\n", file);
+    for (size_t i = 0; i < set->count; i++) {
+        if (!set->picture[i].reason)
+            continue;
+        report_write_field(file, set->picture[i].path);
+        fputc(',', file);
+        report_write_field(file, set->picture[i].reason);
+        fputc('\n', file);
+    }
+    bool bad = ferror(file) != 0;
+    if (fclose(file) != 0 || bad) {
+        unlink(temp);
+        FAIL(ST_FAIL, "cannot write '%s': %s", path, strerror(errno));
+    }
+    return fs_commit(temp, path);
+}

@@ -1,0 +1,125 @@
+/*
+ * import_set: the pictures that an import found, with what it learned and decided about
+ * each. The import fills it in this order:
+ *
+ *   1. import_scan (a folder) or import_list (a CSV list) find pictures, classes, splits;
+ *   2. import_survey decodes each picture once and keeps its facts;
+ *   3. import_duplicates finds equal pictures;
+ *   4. import_assign gives each picture that is left a split;
+ *   5. import_pictures writes them to the data set.
+ *
+ * A picture costs about 100 bytes and its path; no pixels are kept.
+ */
+#ifndef LOCKSTEP_DATA_IMPORT_SET_H
+#define LOCKSTEP_DATA_IMPORT_SET_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/fs.h"
+#include "base/status.h"
+#include "data/dataset.h"
+#include "data/import_pictures.h"
+
+#define IMPORT_SPLIT_OPEN (-1) /* the source does not say a split */
+#define IMPORT_NO_GROUP   (-1)
+
+struct import_picture {
+    char *path;   /* owned: relative to the set's root, or absolute */
+    char *reason; /* owned: why it is left out; NULL: it is kept */
+    int class;
+    int split; /* enum dataset_split or IMPORT_SPLIT_OPEN */
+    int group; /* number of the group, or IMPORT_NO_GROUP */
+    /* facts of the survey: */
+    int h, w;
+    uint64_t hash;      /* of h, w, c and the decoded pixels */
+    bool unreadable;    /* then there are no facts, and a reason */
+    bool colour;        /* some pixel is not grey */
+    bool light_border;  /* the border is brighter than the middle grey */
+    bool plain_border;  /* the border is nearly of one value, as paper is */
+    bool transparent;   /* was laid on white */
+    bool laid_on_black; /* on black, because white would have made it flat */
+    bool dark_range;    /* 16 bits that use the low end alone */
+};
+
+/* What the search passed over. */
+struct import_passed {
+    size_t droppings; /* files and folders of other programs, hidden ones */
+    size_t loops;     /* links to a folder that they are in */
+    size_t others;    /* files that are no pictures by name and content */
+    char *example;    /* owned: a path of `others` */
+};
+
+struct import_set {
+    char *root; /* owned: the folder that relative paths begin in */
+    struct import_picture *picture;
+    size_t count, room;
+    char **class_name; /* owned: in Unicode's form NFC, sorted, all different */
+    int classes;
+    size_t *per_class[DATASET_SPLITS]; /* owned, or NULL: see import_count */
+    int groups;                        /* 0: no groups */
+    bool splits_given[DATASET_SPLITS]; /* the source has pictures of the split */
+    struct import_passed passed;
+};
+
+void import_set_release(struct import_set *set);
+
+/* Adds a picture, and takes over `path`. */
+struct import_picture *import_set_add(struct import_set *set, char *path, int class,
+                                      int split);
+
+/* The number of the class of this name, which is normalised first; a new name is added at
+   the end. import_set_sort then sorts the classes (by number if all names are numbers)
+   and gives the pictures the classes' new numbers. */
+int import_set_class(struct import_set *set, const char *name);
+void import_set_sort(struct import_set *set);
+/* Orders the pictures by class; those of a class keep their order. */
+void import_set_by_class(struct import_set *set);
+
+/* The split that a word means (train, training, val, valid, validation, test, testing, in
+   any case), or IMPORT_SPLIT_OPEN. */
+int import_split_of(const char *word);
+
+/* out = the path of a picture as it can be opened. */
+enum status import_path(const struct import_set *set,
+                        const struct import_picture *picture,
+                        char out[FS_PATH]) MUST_CHECK;
+
+/* Counts the kept pictures of each class and split into set->per_class. */
+void import_count(struct import_set *set);
+
+/* --- 1: finding --- */
+
+/* Files and folders that other programs leave behind, and hidden ones. */
+bool import_is_dropping(const char *name);
+/* Does the name end as those of picture files do (.png, .jpg, ...)? */
+bool import_is_picture_name(const char *name);
+
+/* Searches a folder of class folders, or of the folders of splits that hold such. */
+enum status import_scan(struct import_set *set, const char *folder) MUST_CHECK;
+
+/* Reads a list: lines of comma-separated fields (RFC 4180), the first of which names the
+   columns: path, label, and perhaps split, group, weight. `text` is the file's content,
+   which is changed. Paths are relative to the list's folder. */
+enum status import_list(struct import_set *set, const char *path, char *text) MUST_CHECK;
+
+/* One of the two: a folder or a list. */
+enum status import_find(struct import_set *set, const char *path,
+                        enum import_kind kind) MUST_CHECK;
+
+/* Groups the pictures by a POSIX extended regular expression: the first parenthesised
+   part of what it matches in the path, or all of that. ST_FAIL names a path without a
+   match. Replaces the groups of a list. */
+enum status import_group(struct import_set *set, const char *pattern) MUST_CHECK;
+
+/* --- 4: splitting --- */
+
+/* Moves `share` of each class's pictures of train (or of no split) to val and test, by
+   seed; at least one of each class stays in train. Groups stay whole; then the shares are
+   met as nearly as a greedy assignment can. A share is 0 for a split that the source
+   gives. Pictures left out keep no place. */
+void import_assign(struct import_set *set, const double share[DATASET_SPLITS],
+                   uint64_t seed);
+
+#endif

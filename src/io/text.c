@@ -1,0 +1,25 @@
+#include "io/text.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <uninorm.h>
+
+#include "base/mem.h"
+
+char *text_nfc(const char *text)
+{
+    size_t length = strlen(text), bytes;
+    const char *c = text;
+    while (*c && (unsigned char)*c < 0x80)
+        c++;
+    if (!*c)
+        return mem_strdup(text); /* ASCII */
+    uint8_t *normal =
+        u8_normalize(UNINORM_NFC, (const uint8_t *)text, length, NULL, &bytes);
+    if (!normal)
+        return mem_strdup(text);
+    char *copy = mem_zeroed(bytes + 1, 1);
+    memcpy(copy, normal, bytes);
+    free(normal);
+    return copy;
+}
