@@ -16,6 +16,10 @@
    two, all different. The caller frees them with fs_free_list. */
 enum status import_classes(const char *text, char ***names, int *count) MUST_CHECK;
 
+/* "28" or "HxW" into h and w; ST_USAGE calls the text `option` ("--size"). */
+enum status import_read_size(const char *option, const char *text, int *h,
+                             int *w) MUST_CHECK;
+
 struct import_idx_options {
     const char *images[DATASET_SPLITS]; /* files; the test file may be NULL */
     const char *labels[DATASET_SPLITS];

@@ -19,14 +19,15 @@ enum import_invert {
     IMPORT_INVERT_DEFAULT, /* as AUTO for grey pictures, as NO for colour */
     IMPORT_INVERT_NO,
     IMPORT_INVERT_YES,
-    IMPORT_INVERT_AUTO, /* decided once for all pictures, by their borders */
+    IMPORT_INVERT_AUTO,     /* decided once for all pictures, by their borders */
+    IMPORT_INVERT_RECORDED, /* as the treatment says */
 };
 
 struct import_options {
     int h, w;     /* 0: all pictures have one size, and that is kept */
     int channels; /* 1 or 3; 0: 3 if a picture has colour */
     enum import_invert invert;
-    struct dataset_treatment treatment; /* but for invert: filled by the caller */
+    struct dataset_treatment treatment; /* its invert is set by the import */
     /* Parts of each class for val and test; negative: not asked for. Without any test
        pictures and without val, IMPORT_TEST_SHARE goes to test. */
     double share[DATASET_SPLITS];
@@ -36,6 +37,10 @@ struct import_options {
     bool strict;          /* none may */
     bool dedupe;          /* of equal pictures one is kept: test, then val, then train */
     bool allow_empty;     /* classes may have no pictures for training */
+    /* (classes) names that the classes must have, in this order; NULL: those found. */
+    char *const *class_name;
+    int classes;
+    const char *size_option; /* what messages call h and w; NULL: "--size " */
     int threads;
 };
 
@@ -55,5 +60,11 @@ enum status import_find_idx(const char *path, char *images[DATASET_SPLITS],
    as a table. Files that were left out are listed in OUT.skipped.csv. */
 enum status import_pictures(const char *path, enum import_kind kind, const char *out,
                             const struct import_options *options) MUST_CHECK;
+
+/* A hash of all that decides what import_pictures would write: names, sizes and times of
+   the files, and the options. *has: which splits the source has itself. */
+enum status import_fingerprint(const char *path, enum import_kind kind,
+                               const struct import_options *options, uint64_t *hash,
+                               bool has[DATASET_SPLITS]) MUST_CHECK;
 
 #endif

@@ -49,7 +49,7 @@ struct image {
    are rounded to the nearest, those outside are clipped. Alpha is always 0..65535. */
 enum image_range {
     IMAGE_RANGE_FULL,  /* 0..65535 */
-    IMAGE_RANGE_AUTO,  /* least..greatest sample of the image */
+    IMAGE_RANGE_AUTO,  /* least..greatest sample of the image; if equal: full */
     IMAGE_RANGE_GIVEN, /* low..high of struct image_options */
 };
 

@@ -11,6 +11,7 @@
 #include "dataset_impl.h"
 #include "import_impl.h"
 
+#define SIDE_MAX    4096
 #define FIRST_BYTES ((size_t)1 << 20) /* of images, before their number is known */
 
 static char **import_numbered_names(int first, int count)
@@ -66,6 +67,24 @@ enum status import_classes(const char *text, char ***names, int *count)
     }
     *names = list;
     *count = n;
+    return ST_OK;
+}
+
+enum status import_read_size(const char *option, const char *text, int *h, int *w)
+{
+    char copy[32] = "";
+    long long rows, columns;
+    snprintf(copy, sizeof copy, "%s", text);
+    char *cross = strchr(copy, 'x');
+    if (cross)
+        *cross = '\0';
+    if (strlen(text) >= sizeof copy || !parse_int(copy, 1, SIDE_MAX, &rows) ||
+        !parse_int(cross ? cross + 1 : copy, 1, SIDE_MAX, &columns))
+        FAIL(ST_USAGE,
+             "'%s %s': expected pixels, like 28, or HEIGHTxWIDTH, like 32x24, up to %d",
+             option, text, SIDE_MAX);
+    *h = (int)rows;
+    *w = (int)columns;
     return ST_OK;
 }
 

@@ -46,6 +46,37 @@ static enum status pictures_check_classes(const struct import_set *set)
     return st;
 }
 
+/* Gives the classes the numbers that they have in `name`. */
+static enum status pictures_name_classes(struct import_set *set, char *const *name,
+                                         int classes)
+{
+    int *number = mem_zeroed((size_t)set->classes, sizeof *number);
+    char **copy = mem_zeroed((size_t)classes, sizeof *copy);
+    for (int i = 0; i < set->classes; i++) {
+        number[i] = -1;
+        for (int c = 0; c < classes && number[i] < 0; c++)
+            if (strcmp(set->class_name[i], name[c]) == 0)
+                number[i] = c;
+        if (number[i] >= 0)
+            continue;
+        enum status st =
+            status_fail(ST_FAIL, "'%s' has a class '%s' that the network does not have",
+                        set->root, set->class_name[i]);
+        free(copy);
+        free(number);
+        return st;
+    }
+    for (int c = 0; c < classes; c++)
+        copy[c] = mem_strdup(name[c]);
+    for (size_t i = 0; i < set->count; i++)
+        set->picture[i].class = number[set->picture[i].class];
+    fs_free_list(set->class_name, set->classes);
+    set->class_name = copy;
+    set->classes = classes;
+    free(number);
+    return ST_OK;
+}
+
 static enum status pictures_read_shares(const struct import_set *set,
                                         const struct import_options *options,
                                         double share[DATASET_SPLITS])
@@ -115,6 +146,8 @@ static struct pictures_polarity pictures_count_polarity(const struct import_set 
 static void pictures_decide_polarity(const struct import_set *set,
                                      struct import_options *options)
 {
+    if (options->invert == IMPORT_INVERT_RECORDED)
+        return;
     bool is_default = options->invert == IMPORT_INVERT_DEFAULT;
     options->treatment.invert =
         options->invert == IMPORT_INVERT_YES ? TREATMENT_INVERT : TREATMENT_KEEP;
@@ -224,8 +257,7 @@ static enum status pictures_write(const struct import_set *set, const char *sour
 
 /* --- the whole import --- */
 
-static enum status pictures_find(struct import_set *set, const char *path,
-                                 enum import_kind kind)
+enum status import_find(struct import_set *set, const char *path, enum import_kind kind)
 {
     if (kind == IMPORT_FOLDER)
         return import_scan(set, path);
@@ -283,10 +315,14 @@ enum status import_pictures(const char *path, enum import_kind kind, const char 
     struct import_set set;
     struct import_options decided = *options;
     decided.treatment.recorded = true;
-    TRY(pictures_find(&set, path, kind));
+    TRY(import_find(&set, path, kind));
     char *source =
         mem_format(kind == IMPORT_LIST ? "list %s" : "folder %s", import_basename(path));
-    enum status st = pictures_import(&set, source, out, &decided);
+    enum status st = ST_OK;
+    if (options->class_name)
+        st = pictures_name_classes(&set, options->class_name, options->classes);
+    if (st == ST_OK)
+        st = pictures_import(&set, source, out, &decided);
     free(source);
     import_set_release(&set);
     return st;

@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "base/stop.h"
 #include "base/thread.h"
+#include "base/where.h"
 
 #define QUEUE_SLOTS 32 /* for each thread: how far it may be ahead of the caller */
 
@@ -63,6 +64,7 @@ static enum status queue_take_all(struct import_queue *queue)
         while (!queue->done[i % queue->slots])
             pthread_cond_wait(&queue->finished, &queue->mutex);
         pthread_mutex_unlock(&queue->mutex);
+        where_mark(WHERE_LOAD); /* other ranks may wait for this one */
         st = job->take(job->context, i, queue_slot(queue, i));
         if (st == ST_OK && stop_requested())
             st = status_fail(ST_FAIL, "interrupted: nothing was written");

@@ -20,6 +20,7 @@
 #include "base/fs.h"
 #include "base/status.h"
 #include "data/dataset.h"
+#include "data/import_pictures.h"
 
 #define IMPORT_SPLIT_OPEN (-1) /* the source does not say a split */
 #define IMPORT_NO_GROUP   (-1)
@@ -102,6 +103,10 @@ enum status import_scan(struct import_set *set, const char *folder) MUST_CHECK;
    columns: path, label, and perhaps split, group, weight. `text` is the file's content,
    which is changed. Paths are relative to the list's folder. */
 enum status import_list(struct import_set *set, const char *path, char *text) MUST_CHECK;
+
+/* One of the two: a folder or a list. */
+enum status import_find(struct import_set *set, const char *path,
+                        enum import_kind kind) MUST_CHECK;
 
 /* Groups the pictures by a POSIX extended regular expression: the first parenthesised
    part of what it matches in the path, or all of that. ST_FAIL names a path without a

@@ -134,8 +134,9 @@ static enum status survey_refuse_sizes(const struct survey *survey)
     const struct import_picture *large = &survey->set->picture[survey->largest];
     FAIL(ST_FAIL,
          "the pictures have different sizes, from %d x %d ('%s') to %d x %d ('%s'); give "
-         "one to which they are scaled, for example --size %d",
+         "one to which they are scaled, for example %s%d",
          small->h, small->w, small->path, large->h, large->w, large->path,
+         survey->options->size_option ? survey->options->size_option : "--size ",
          survey_usual_size(survey->set));
 }
 

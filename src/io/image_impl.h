@@ -1,7 +1,8 @@
 /*
  * image_impl: the table of image readers, one entry at the end of each reader's file, and
- * what they share. image_decode (image_read.c) finds the entry by the file's first bytes;
- * image_from_raster (image_raster.c) makes an image of what the entry's `read` has read.
+ * what they share (image_check.c, image_exif.c, image_raster.c). image_decode
+ * (image_read.c) finds the entry by the file's first bytes; image_from_raster
+ * (image_raster.c) makes an image of what the entry's `read` has read.
  */
 #ifndef LOCKSTEP_IO_IMAGE_IMPL_H
 #define LOCKSTEP_IO_IMAGE_IMPL_H

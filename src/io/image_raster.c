@@ -63,7 +63,7 @@ static void raster_narrow(struct image_raster *raster,
     size_t c = (size_t)raster->c, stride = c + raster->alpha;
     size_t n = raster_pixels(raster) * stride;
     raster_find_range(raster, &least, &greatest);
-    facts->dark_range = greatest <= RASTER_DARK_MAX;
+    facts->dark_range = least <= greatest && greatest <= RASTER_DARK_MAX;
     const struct raster_range range = raster_range_of(options, least, greatest);
     bool full = range.low == 0 && range.high == RASTER_WORD_MAX;
     raster->byte = mem_resize(NULL, n, 1);

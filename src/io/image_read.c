@@ -9,7 +9,8 @@
 #include "base/mem.h"
 #include "image_impl.h"
 
-#define LENGTH(a) (sizeof(a) / sizeof((a)[0]))
+#define LENGTH(a)        (sizeof(a) / sizeof((a)[0]))
+#define IMAGE_LOAD_FIRST ((size_t)1 << 16) /* bytes */
 
 static const struct image_reader *const image_readers[] = {
     &image_reader_png, &image_reader_jpeg, &image_reader_webp, &image_reader_tiff};
@@ -64,29 +65,6 @@ static enum status image_refuse(const char *name, const uint8_t *data, size_t by
     FAIL(ST_FAIL, "'%s' is not an image: lockstep reads " IMAGE_READABLE, name);
 }
 
-enum status image_fail(const struct image_source *source, const char *kind,
-                       const char *reason)
-{
-    FAIL(ST_FAIL, "cannot read %s image '%s': %s", kind, source->name, reason);
-}
-
-enum status image_fail_short(const struct image_source *source, const char *kind)
-{
-    FAIL(ST_FAIL, "'%s' is a %s cut short", source->name, kind);
-}
-
-const char *image_check_size(size_t h, size_t w, size_t bytes)
-{
-    if (h == 0 || w == 0)
-        return "no pixels";
-    if (h > IMAGE_SIDE_MAX || w > IMAGE_SIDE_MAX || h * w > IMAGE_AREA_MAX)
-        return "too many pixels";
-    if (h * w > IMAGE_AREA_FREE &&
-        (h * w - IMAGE_AREA_FREE) / IMAGE_AREA_PER_BYTE > bytes)
-        return "too short for its size";
-    return NULL;
-}
-
 enum status image_decode(struct image *image, const uint8_t *data, size_t bytes,
                          const char *name, const struct image_options *options,
                          struct image_facts *facts)
@@ -110,15 +88,19 @@ enum status image_decode(struct image *image, const uint8_t *data, size_t bytes,
     return st;
 }
 
-/* At most `most` bytes, and one more if there are more. A pipe has no size beforehand. */
+/* At most `most` bytes, and one more if there are more. Of what is no image, the
+   beginning is enough. */
 static uint8_t *image_load(FILE *file, size_t most, size_t *bytes)
 {
     struct stat s;
-    size_t room = 1 << 16;
-    if (fstat(fileno(file), &s) == 0 && S_ISREG(s.st_mode))
-        room = (size_t)s.st_size < most ? (size_t)s.st_size + 1 : most + 1;
+    size_t room = IMAGE_LOAD_FIRST; /* a pipe has no size beforehand */
+    if (fstat(fileno(file), &s) == 0 && S_ISREG(s.st_mode) && (size_t)s.st_size <= most)
+        room = (size_t)s.st_size + IMAGE_MAGIC_BYTES + 1;
     uint8_t *data = mem_resize(NULL, room, 1);
-    *bytes = fread(data, 1, room, file);
+    *bytes = fread(data, 1, IMAGE_MAGIC_BYTES, file);
+    if (!image_find_reader(data, *bytes))
+        return data;
+    *bytes += fread(data + *bytes, 1, room - *bytes, file);
     while (*bytes == room && room <= most) {
         room = 2 * room <= most ? 2 * room : most + 1;
         data = mem_resize(data, room, 1);
@@ -138,6 +120,12 @@ static enum status image_open(const char *path, FILE **file)
     return ST_OK;
 }
 
+static enum status image_refuse_length(const char *path)
+{
+    FAIL(ST_FAIL, "'%s' is too large for an image: lockstep reads up to %zu MB", path,
+         IMAGE_BYTES_MAX >> 20);
+}
+
 enum status image_read_file(struct image *image, const char *path,
                             const struct image_options *options,
                             struct image_facts *facts)
@@ -147,14 +135,15 @@ enum status image_read_file(struct image *image, const char *path,
     *image = (struct image){0};
     if (facts)
         *facts = (struct image_facts){0};
+    if (fs_bytes(path) > IMAGE_BYTES_MAX)
+        return image_refuse_length(path);
     TRY(image_open(path, &file));
     uint8_t *data = image_load(file, IMAGE_BYTES_MAX, &bytes);
     enum status st;
     if (ferror(file))
         st = status_fail(ST_FAIL, "cannot read '%s': %s", path, strerror(errno));
     else if (bytes > IMAGE_BYTES_MAX)
-        st = status_fail(ST_FAIL, "'%s' is too large for an image: lockstep reads %zu MB",
-                         path, IMAGE_BYTES_MAX >> 20);
+        st = image_refuse_length(path);
     else
         st = image_decode(image, data, bytes, path, options, facts);
     fclose(file);

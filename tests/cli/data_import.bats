@@ -397,3 +397,60 @@ END
     [ "$(ls out/d/val/dog)" = $'000000.png\n000001.png' ]
     fails 2 "folder 'out/d' is not empty" export d.h5 out/d
 }
+
+@test "what cameras and scanners make: EXIF, CMYK, 16 bits, palettes, transparency" {
+    py <<'END'
+from pictures import *
+a = noise(1, 24, 24)
+def keep(name, image, **how):
+    os.makedirs("d/" + os.path.dirname(name), exist_ok=True)
+    image.save("d/" + name, **how)
+rgb = Image.fromarray(a)
+exif = Image.Exif()
+exif[0x112] = 6
+keep("a/0 plain.jpg", rgb, quality=95)
+keep("a/1 turned.jpg", rgb, quality=95, exif=exif)
+keep("a/2 cmyk.jpg", rgb.convert("CMYK"), quality=95)
+keep("a/3 progressive.jpeg", rgb, quality=95, progressive=True)
+keep("a/4 palette.png", rgb.quantize(64))
+keep("a/5 lossless.webp", rgb, lossless=True)
+keep("a/6 jpeg named.png", rgb, format="JPEG", quality=95)
+deep = (a[..., 0].astype(np.uint16) << 4)
+keep("b/0 deep.tif", Image.fromarray(deep))
+keep("b/1 lzw.tif", rgb, compression="tiff_lzw")
+alpha = np.dstack([a, np.where(a[..., :1] > 99, 255, 0)]).astype(np.uint8)
+keep("b/2 clear.png", Image.fromarray(alpha))
+white = np.full((24, 24, 4), 255, np.uint8)
+white[5:9, 5:9, 3] = 0
+keep("b/3 hidden.png", Image.fromarray(white))
+keep("b/4 grey.jpg", rgb.convert("L"), quality=95)
+END
+    imports 0 d --out d.h5 --test 0
+    says "2 pictures are transparent in places: laid on white, or on black where white would"
+    says "1 of them were laid on black"
+    says "1 pictures have 16 bits, but use 12 of them at most and become nearly black"
+    imports 0 d --out r.h5 --test 0 --range 0,4095
+    [[ $output != *"nearly black"* ]]
+    py <<'END'
+from pictures import *
+import h5py
+f = h5py.File("d.h5", "r")
+image = dict(zip(bytes(f["train/paths"][:]).decode().split("\0"), f["train/images"]))
+plain = np.asarray(Image.open("d/a/0 plain.jpg"))
+same = lambda name, want: (image[name] == want).all() or exit(name)
+same("a/0 plain.jpg", plain)
+same("a/1 turned.jpg", np.rot90(plain, -1))
+same("a/3 progressive.jpeg", np.asarray(Image.open("d/a/3 progressive.jpeg")))
+same("a/4 palette.png", np.asarray(Image.open("d/a/4 palette.png").convert("RGB")))
+same("a/5 lossless.webp", noise(1, 24, 24))
+same("a/6 jpeg named.png", plain)
+same("b/1 lzw.tif", noise(1, 24, 24))
+a = noise(1, 24, 24)
+same("b/2 clear.png", np.where(a[..., :1] > 99, a, 255))
+same("b/4 grey.jpg", np.asarray(Image.open("d/b/4 grey.jpg").convert("RGB")))
+assert image["b/0 deep.tif"].max() <= 16
+assert set(image["b/3 hidden.png"].ravel()) == {0, 255}
+deep = h5py.File("r.h5", "r")["train/images"][7].astype(int)
+assert abs(deep - a[..., :1]).max() <= 1 and deep.max() > 200
+END
+}

@@ -11,7 +11,6 @@
 #include "output.h"
 
 #define LABEL_BASE_MAX 65535
-#define SIDE_MAX       1024
 #define TEST_SHARE     0.15
 #define OPTIONS_MAX    16
 
@@ -57,23 +56,7 @@ static void import_options(struct cli_option options[OPTIONS_MAX],
 
 enum status data_import_size(const char *text, int *h, int *w)
 {
-    if (!text)
-        return ST_OK;
-    char copy[32] = "";
-    long long rows, columns;
-    snprintf(copy, sizeof copy, "%s", text);
-    char *cross = strchr(copy, 'x');
-    if (cross)
-        *cross = '\0';
-    if (strlen(text) >= sizeof copy || !parse_int(copy, 1, SIDE_MAX, &rows) ||
-        !parse_int(cross ? cross + 1 : copy, 1, SIDE_MAX, &columns))
-        FAIL(ST_USAGE,
-             "'--size %s': expected pixels, like 28, or HEIGHTxWIDTH, like 32x24, up to "
-             "%d",
-             text, SIDE_MAX);
-    *h = (int)rows;
-    *w = (int)columns;
-    return ST_OK;
+    return text ? import_read_size("--size", text, h, w) : ST_OK;
 }
 
 static enum status import_read_invert(const char *text, int *invert)

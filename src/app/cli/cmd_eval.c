@@ -4,6 +4,7 @@
 
 #include "app/cli/cli.h"
 #include "app/cli/commands.h"
+#include "app/run/data_source.h"
 #include "app/run/memory.h"
 #include "app/run/network.h"
 #include "app/run/placement.h"
@@ -96,17 +97,48 @@ static enum status eval_share_network(struct eval_session *session)
     return ST_OK;
 }
 
+/* A folder or list of pictures is treated as those of the training were. One that is not
+   divided is measured as a whole: its pictures are all in train. */
+static enum status eval_find_data(struct eval_session *session, char **file)
+{
+    const struct checkpoint_info *info = &session->network.info;
+    const char *path = session->request->data;
+    struct import_options import = data_source_options();
+    bool has[DATASET_SPLITS];
+    import.h = info->shape.h;
+    import.w = info->shape.w;
+    import.channels = info->shape.c;
+    import.class_name = info->class_name;
+    import.classes = info->classes;
+    import.allow_empty = true;
+    import.share[DATASET_TEST] = 0;
+    if (!treatment_parse(&import.treatment, info->treatment))
+        FAIL(ST_FAIL, "'%s' says nothing that can be understood about its pictures",
+             session->network.checkpoint);
+    import.invert = IMPORT_INVERT_RECORDED;
+    TRY(data_source_open(session->comm, path, &import, file, has));
+    if (!has[DATASET_TRAIN] && !has[DATASET_VAL] && !has[DATASET_TEST]) {
+        log_note("'%s' is not divided into train and test: all its pictures are measured",
+                 path);
+        session->split = DATASET_TRAIN;
+    }
+    return ST_OK;
+}
+
 /* The checkpoint and the data set; each rank reports a file that it cannot read. */
 static enum status eval_open_files(struct eval_session *session)
 {
     bool want[DATASET_SPLITS] = {false};
-    want[session->split] = true;
+    char *file = NULL;
     bool replicated = log_set_replicated(false);
     enum status st = eval_open_network(session);
     if (st == ST_OK)
-        st = dataset_open(&session->dataset, session->comm, session->request->data, want,
-                          0);
+        st = eval_find_data(session, &file);
+    want[session->split] = true;
+    if (st == ST_OK)
+        st = dataset_open(&session->dataset, session->comm, file, want, 0);
     log_set_replicated(replicated);
+    free(file);
     return st;
 }
 
@@ -221,7 +253,8 @@ static enum status eval_parse(struct comm *comm, struct eval_request *request,
                               bool *help)
 {
     const struct cli_option options[] = {
-        {"data", CLI_TEXT, &request->data, "FILE", "data set (required)"},
+        {"data", CLI_TEXT, &request->data, "PATH",
+         "data set, or a folder or list of pictures (required)"},
         {"split", CLI_TEXT, &request->split, "NAME", "train, val or test, default test"},
         {"out", CLI_TEXT, &request->out, "FILE",
          "write /logprobs, /predicted and /labels to FILE (HDF5)"},

@@ -6,6 +6,7 @@
 #include "app/cli/commands.h"
 #include "app/config/config.h"
 #include "app/run/agree.h"
+#include "app/run/data_source.h"
 #include "app/run/deadline.h"
 #include "app/run/memory.h"
 #include "app/run/network.h"
@@ -17,6 +18,7 @@
 #include "base/mem.h"
 #include "base/timer.h"
 #include "comm/comm.h"
+#include "data/import.h"
 #include "train_session.h"
 
 static void train_print_layers(void)
@@ -52,7 +54,8 @@ static enum status train_parse(struct train_request *request, int argc, char **a
 {
     const char *tune = "cached";
     const struct cli_option options[] = {
-        {"data", CLI_TEXT, &request->data, "FILE", "data set, instead of data.file"},
+        {"data", CLI_TEXT, &request->data, "PATH",
+         "data set, or a folder or list of pictures, instead of data.file"},
         {"run", CLI_TEXT, &request->run, "DIR",
          "folder of the run, default runs/ and the config's name"},
         {"resume", CLI_FLAG, &request->resume, NULL,
@@ -133,15 +136,33 @@ static enum status train_open_config(struct train_session *session)
     return run_folder_init(&session->folder, request->run, request->config);
 }
 
+/* A folder of pictures is imported; data.file and the checkpoints keep its name. */
+static enum status train_find_data(struct train_session *session, char **file)
+{
+    const struct data_options *options = &session->config.data;
+    struct import_options import = data_source_options();
+    bool has[DATASET_SPLITS];
+    import.channels = options->channels == 0 ? 0 : 2 * options->channels - 1;
+    import.treatment.fit = (enum treatment_fit)options->fit;
+    if (options->val > 0)
+        import.share[DATASET_VAL] = options->val;
+    import.size_option = "--set data.size=";
+    if (*options->size)
+        TRY(import_read_size("data.size =", options->size, &import.h, &import.w));
+    return data_source_open(session->comm, options->file, &import, file, has);
+}
+
 /* Each rank reports its own failure: another node may not see the file. */
 static enum status train_open_data(struct train_session *session)
 {
     const struct data_options *options = &session->config.data;
+    char *file;
+    TRY(train_find_data(session, &file));
     bool replicated = log_set_replicated(false);
-    enum status st =
-        dataset_open_training(&session->dataset, session->comm, options->file,
-                              (size_t)options->memory_mb << 20);
+    enum status st = dataset_open_training(&session->dataset, session->comm, file,
+                                           (size_t)options->memory_mb << 20);
     log_set_replicated(replicated);
+    free(file);
     TRY(st);
     const struct dataset_info *data = &session->dataset.info;
     if (data->count[DATASET_TRAIN] == 0)

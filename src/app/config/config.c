@@ -141,6 +141,7 @@ void config_init(struct config *config)
 void config_release(struct config *config)
 {
     free(config->data.file);
+    free(config->data.size);
     free(config->run.parallel.stages);
     model_spec_release(&config->model);
     memset(config, 0, sizeof *config);

@@ -20,9 +20,22 @@ static const char *const prefetch_words[] = {
     "9",    "10", "11", "12", "13", "14", "15", "16", NULL,
 };
 
+/* In the order of enum treatment_fit. */
+static const char *const fit_words[] = {"pad", "crop", "stretch", NULL};
+static const char *const channel_words[] = {"auto", "1", "3", NULL};
+
 /* clang-format off */
 const struct config_key config_keys[] = {
-    {"data", "file", KEY_TEXT, false, AT(data.file), 0, 0, "", "data set (HDF5)", NULL},
+    {"data", "file", KEY_TEXT, false, AT(data.file), 0, 0, "",
+     "data set (HDF5), or a folder or list of pictures, which is imported once", NULL},
+    {"data", "size", KEY_TEXT, false, AT(data.size), 0, 0, "",
+     "of imported pictures: N or HEIGHTxWIDTH pixels; empty: as they are", NULL},
+    {"data", "channels", KEY_WORD, false, AT(data.channels), 0, 0, "auto",
+     "of imported pictures: grey or RGB; auto: RGB if a picture has colour", channel_words},
+    {"data", "fit", KEY_WORD, false, AT(data.fit), 0, 0, "pad",
+     "how imported pictures are brought to that size", fit_words},
+    {"data", "val", KEY_REAL, false, AT(data.val), 0, 0.9, "0",
+     "of imported pictures: part of each class for validation", NULL},
     {"data", "memory", KEY_INT, false, AT(data.memory_mb), 0, 1e9, "0",
      "MB of images kept in memory per node; a larger data set is read from its file "
      "as needed; 0: half of the memory", NULL},

@@ -2,8 +2,8 @@
 """make_images.py FOLDER: images of every kind, and what Pillow makes of them.
 
 Writes NAME.img, a file of some format, and NAME.raw: "h w c\n", then the pixels that lockstep
-must read, bit for bit. Exit status 77 if Pillow is missing. What Pillow cannot write is written
-here byte by byte.
+must read, bit for bit; and NAME.bad, a file that it must refuse, and NAME.says, what it must say.
+Exit status 77 if Pillow is missing. What Pillow cannot write is written here byte by byte.
 """
 import io
 import pathlib
@@ -27,6 +27,11 @@ def emit(name, data, image):
     head = f"{image.height} {image.width} {len(image.getbands())}\n".encode()
     (OUT / f"{name}.img").write_bytes(data)
     (OUT / f"{name}.raw").write_bytes(head + image.tobytes())
+
+
+def refuse(name, data, says):
+    (OUT / f"{name}.bad").write_bytes(data)
+    (OUT / f"{name}.says").write_text(says)
 
 
 def saved(image, kind, **options):
@@ -274,9 +279,55 @@ def make_turned():
              image if n == 1 else image.transpose(turns[n]))
 
 
+# --- files that must be refused ---
+
+
+def resized_jpeg(data, side):
+    """Says that it has side x side pixels."""
+    at = min(i for i in (data.find(b"\xff\xc0"), data.find(b"\xff\xc2")) if i >= 0)
+    return data[:at + 5] + struct.pack(">HH", side, side) + data[at + 9:]
+
+
+def make_refused():
+    grey, rgb = picture("L"), picture("RGB")
+    baseline, progressive = saved(rgb, "JPEG"), saved(rgb, "JPEG", progressive=True)
+    begin = progressive.find(b"\xff\xda")
+    end = progressive.find(b"\xff\xc4", begin)  # the tables of the next scan
+    refuse("jpeg-scans", progressive[:begin] + 200 * progressive[begin:end] + progressive[end:],
+           "too many scans")
+    refuse("jpeg-huge", resized_jpeg(baseline, 60000), "too many pixels")
+    refuse("jpeg-short", resized_jpeg(progressive, 5000), "too short for its size")
+    webp = bytearray(saved(rgb, "WEBP", lossless=True))
+    refuse("webp-animation", saved(rgb, "WEBP", save_all=True, append_images=[rgb.rotate(9)]),
+           "it is an animation")
+    webp[21:25] = b"\xff\xff\xff\x0f"  # VP8L: 14 bits each
+    refuse("webp-huge", bytes(webp), "too many pixels")
+    for name, bits, samples, photometric, more, says in (
+            ("float", 32, 1, 1, {"t339": (3, [3])}, "not unsigned integers"),
+            ("12", 12, 1, 1, {}, "its samples have 12 bits: lockstep reads 1, 2, 4, 8 and 16"),
+            ("lab", 8, 3, 8, {}, "it is not grey, RGB, palette or CMYK"),
+            ("five", 8, 5, 1, {}, "its pixels have 5 samples"),
+            ("jpeg2000", 8, 1, 1, {"t259": (3, [34712])}, "its compression 34712"),
+            ("huge", 8, 1, 1, {"t256": (4, [60000]), "t257": (4, [60000])}, "too many pixels"),
+            ("large", 8, 1, 1, {"t256": (4, [8192]), "t257": (4, [8192])}, "a TIFF cut short"),
+            ("tile", 8, 1, 1, {"t322": (4, [60000]), "t323": (4, [60000])}, "too many pixels"),
+    ):
+        data = bytes(40 * 24 * samples * 4)
+        refuse(f"tiff-{name}", tiff(tags_of(40, 24, bits, samples, photometric, **more), [data],
+                                    tiles=name == "tile"), says)
+    strips = [bytes(4)] * 2000
+    data = tiff(tags_of(4, 2000, 8, 1, 1, t278=(4, [1]), t259=(3, [5])), strips)
+    counts = struct.pack("<2000I", *[4] * 2000)
+    assert counts in data
+    refuse("tiff-overlap", data.replace(counts, struct.pack("<2000I", *[9000] * 2000)),
+           "its blocks overlap")
+    refuse("tiff-end", saved(grey, "TIFF")[:-300], "a TIFF cut short")
+
+
 if __name__ == "__main__":
     make_png()
     make_jpeg()
     make_webp()
     make_tiff()
     make_turned()
+    make_refused()

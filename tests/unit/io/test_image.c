@@ -1,6 +1,8 @@
 #include "../scratch.h"
 
 #include <png.h>
+#include <pthread.h>
+#include <sys/stat.h>
 #include <zlib.h>
 
 #include "io/image.h"
@@ -175,7 +177,7 @@ static void test_kinds(void **state)
                  cases[i].kind);
         expect_bad(scratch_write("kind.png", cases[i].bytes, 16), said);
     }
-    expect_bad(scratch_write("kind.png", "\xff\xd8\xff\xe0..JFIF", 12),
+    expect_bad(scratch_write("kind.png", "\xff\xd8\xff\xe0..JFIF", 10),
                "kind.png' is a JPEG cut short");
     expect_bad(scratch_write("kind.png", "RIFF....WEBPVP8 ", 16),
                "kind.png' is a WebP cut short");
@@ -216,6 +218,47 @@ static void test_huge(void **state)
     expect_huge(8192, "too short for its size");
     expect_huge(300, "too short for its size"); /* 55 bytes hold 56,760 at most */
     expect_huge(200, "is a PNG cut short");
+}
+
+static void test_length_of_a_file(void **state)
+{
+    (void)state;
+    const char *path = scratch_write("long.png", "\x89PNG\r\n\x1a\n", 8);
+    assert_int_equal(truncate(path, (off_t)IMAGE_BYTES_MAX + 1), 0);
+    expect_bad(path, "long.png' is too large for an image: lockstep reads up to 1024 MB");
+}
+
+static void *write_pipe(void *path)
+{
+    uint8_t pixels[300 * 300];
+    size_t bytes;
+    for (size_t i = 0; i < sizeof pixels; i++)
+        pixels[i] = (uint8_t)(i * i * i >> 7);
+    const struct image image = {300, 300, 1, pixels};
+    if (image_write_png(&image, scratch_path("piped.png")) != ST_OK)
+        return NULL;
+    char *data = scratch_read(scratch_path("piped.png"), &bytes);
+    FILE *file = fopen(path, "wb");
+    fwrite(data, 1, bytes, file);
+    fclose(file);
+    free(data);
+    return NULL;
+}
+
+static void test_pipe(void **state)
+{
+    (void)state;
+    pthread_t thread;
+    char path[FS_PATH];
+    snprintf(path, sizeof path, "%s", scratch_path("pipe"));
+    assert_int_equal(mkfifo(path, 0600), 0);
+    assert_int_equal(pthread_create(&thread, NULL, write_pipe, path), 0);
+    struct image image;
+    assert_int_equal(image_read(&image, path), ST_OK);
+    pthread_join(thread, NULL);
+    assert_int_equal(image.pixel[300 * 300 - 1],
+                     (uint8_t)(89999ull * 89999 * 89999 >> 7));
+    image_release(&image);
 }
 
 static void test_unwritable(void **state)
@@ -301,71 +344,6 @@ static void test_channels(void **state)
     image_release(&image);
 }
 
-/* 1 2 3 / 4 5 6, stored with each orientation of EXIF 2.32, section 4.6.4. */
-static void test_orientations(void **state)
-{
-    (void)state;
-    static const uint8_t stored[] = {1, 2, 3, 4, 5, 6};
-    static const uint8_t upright[9][6] = {
-        [1] = {1, 2, 3, 4, 5, 6}, [2] = {3, 2, 1, 6, 5, 4}, [3] = {6, 5, 4, 3, 2, 1},
-        [4] = {4, 5, 6, 1, 2, 3}, [5] = {1, 4, 2, 5, 3, 6}, [6] = {4, 1, 5, 2, 6, 3},
-        [7] = {6, 3, 5, 2, 4, 1}, [8] = {3, 6, 2, 5, 1, 4},
-    };
-    for (int n = 1; n <= 8; n++) {
-        struct image image = {2, 3, 1, malloc(6)};
-        memcpy(image.pixel, stored, 6);
-        image_orient(&image, n);
-        assert_int_equal(image.h, n < 5 ? 2 : 3);
-        assert_int_equal(image.w, n < 5 ? 3 : 2);
-        assert_memory_equal(image.pixel, upright[n], 6);
-        image_release(&image);
-    }
-}
-
-/* Reads a PNG of 2 x 1 pixels with this EXIF: is it turned? */
-static bool exif_turns(const void *exif, size_t bytes)
-{
-    png_byte pixels[] = {1, 2}, copy[64];
-    struct image image;
-    const char *path = scratch_path("exif.png");
-    FILE *file = fopen(path, "wb");
-    png_structp png = png_create_write_struct(PNG_LIBPNG_VER_STRING, NULL, NULL, NULL);
-    png_infop info = png_create_info_struct(png);
-    memcpy(copy, exif, bytes);
-    png_init_io(png, file);
-    png_set_IHDR(png, info, 2, 1, 8, PNG_COLOR_TYPE_GRAY, 0, 0, 0);
-    png_set_eXIf_1(png, info, (png_uint_32)bytes, copy);
-    png_write_info(png, info);
-    png_write_row(png, pixels);
-    png_write_end(png, NULL);
-    png_destroy_write_struct(&png, &info);
-    fclose(file);
-    assert_int_equal(image_read(&image, path), ST_OK);
-    bool turned = image.h == 2;
-    image_release(&image);
-    return turned;
-}
-
-static void test_exif(void **state)
-{
-    (void)state;
-    char big[] = "MM\0*\0\0\0\10\0\2" /* the second of two entries */
-                 "\1\0\0\3\0\0\0\1\0\2\0\0"
-                 "\1\22\0\3\0\0\0\1\0\6\0\0";
-    char little[] = "II*\0\10\0\0\0\1\0\22\1\3\0\1\0\0\0\10\0\0\0";
-    assert_true(exif_turns(big, sizeof big - 1));
-    assert_true(exif_turns(little, sizeof little - 1));
-    for (size_t n = 4; n < sizeof big - 1; n++) /* ends too soon */
-        assert_false(exif_turns(big, n));
-    big[31] = 9; /* no such orientation */
-    assert_false(exif_turns(big, sizeof big - 1));
-    big[31] = 6;
-    big[25] = 4; /* not a short number */
-    assert_false(exif_turns(big, sizeof big - 1));
-    little[7] = (char)0xff; /* a directory behind the end */
-    assert_false(exif_turns(little, sizeof little - 1));
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -377,12 +355,12 @@ int main(void)
         cmocka_unit_test(test_damaged),
         cmocka_unit_test(test_kinds),
         cmocka_unit_test(test_huge),
+        cmocka_unit_test(test_length_of_a_file),
+        cmocka_unit_test(test_pipe),
         cmocka_unit_test(test_unwritable),
         cmocka_unit_test(test_range_of_16_bits),
         cmocka_unit_test(test_laid_on_black),
         cmocka_unit_test(test_channels),
-        cmocka_unit_test(test_orientations),
-        cmocka_unit_test(test_exif),
     };
     return cmocka_run_group_tests(tests, scratch_setup, scratch_teardown);
 }

@@ -11,20 +11,22 @@
 
 #include "io/image.h"
 
-static void fit_channels(enum image_fit how, int ih, int iw, int c, const uint8_t *in,
-                         int h, int w, uint8_t *out)
+static void fit_channels(enum image_fit how, struct image image, int h, int w,
+                         uint8_t *out)
 {
     const uint8_t background[3] = {9, 9, 9};
-    uint8_t *copy = malloc((size_t)(ih * iw * c));
-    memcpy(copy, in, (size_t)(ih * iw * c));
-    const struct image image = {ih, iw, c, copy};
     image_fit(&image, how, how == IMAGE_PAD ? background : NULL, h, w, out);
-    free(copy);
+}
+
+/* (h, w, c), not freed; no test writes to it. */
+static struct image fit_image(int h, int w, int c, const uint8_t *pixel)
+{
+    return (struct image){h, w, c, (uint8_t *)(uintptr_t)pixel};
 }
 
 static void fit(int ih, int iw, const uint8_t *in, int h, int w, uint8_t *out)
 {
-    fit_channels(IMAGE_PAD, ih, iw, 1, in, h, w, out);
+    fit_channels(IMAGE_PAD, fit_image(ih, iw, 1, in), h, w, out);
 }
 
 static void test_fit_same_size(void **state)
@@ -86,11 +88,11 @@ static void test_fit_channels_are_apart(void **state)
     for (int i = 0; i < 3 * N; i++)
         in[i] = (uint8_t)(i * i / 7);
     for (int how = IMAGE_PAD; how <= IMAGE_STRETCH; how++) {
-        fit_channels((enum image_fit)how, H, W, 3, in, OH, OW, out);
+        fit_channels((enum image_fit)how, fit_image(H, W, 3, in), OH, OW, out);
         for (int k = 0; k < 3; k++) {
             for (int i = 0; i < N; i++)
                 plane[i] = in[3 * i + k];
-            fit_channels((enum image_fit)how, H, W, 1, plane, OH, OW, alone);
+            fit_channels((enum image_fit)how, fit_image(H, W, 1, plane), OH, OW, alone);
             for (int i = 0; i < OH * OW; i++)
                 assert_int_equal(out[3 * i + k], alone[i]);
         }
@@ -103,12 +105,13 @@ static void test_fit_crops_the_middle(void **state)
     const uint8_t in[] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10}, middle[] = {2, 3, 4, 7, 8, 9};
     const uint8_t wide[] = {0, 10, 20, 30, 40, 50, 60, 70}, half[] = {25, 45};
     uint8_t out[6];
-    fit_channels(IMAGE_CROP, 2, 5, 1, in, 2, 3, out); /* no scaling */
+    fit_channels(IMAGE_CROP, fit_image(2, 5, 1, in), 2, 3, out); /* no scaling */
     assert_memory_equal(out, middle, 6);
     const uint8_t rows[] = {0, 10, 20, 30, 40, 50, 60, 70, 0, 10, 20, 30, 40, 50, 60, 70};
-    fit_channels(IMAGE_CROP, 2, 8, 1, rows, 1, 2, out); /* 1 x 4, then its middle */
+    fit_channels(IMAGE_CROP, fit_image(2, 8, 1, rows), 1, 2,
+                 out); /* 1 x 4, then its middle */
     assert_memory_equal(out, half, 2);
-    fit_channels(IMAGE_CROP, 8, 1, 1, wide, 1, 1,
+    fit_channels(IMAGE_CROP, fit_image(8, 1, 1, wide), 1, 1,
                  out); /* no more than one of eight rows */
     assert_int_equal(out[0], 30);
 }
@@ -118,12 +121,12 @@ static void test_fit_stretches(void **state)
     (void)state;
     const uint8_t in[] = {0, 100, 200, 40}, out_expected[] = {0, 0, 100, 100};
     uint8_t out[4];
-    fit_channels(IMAGE_STRETCH, 1, 2, 1, in, 2, 2, out);
+    fit_channels(IMAGE_STRETCH, fit_image(1, 2, 1, in), 2, 2, out);
     const uint8_t both[] = {0, 100, 0, 100};
     assert_memory_equal(out, both, 4);
-    fit_channels(IMAGE_STRETCH, 2, 1, 1, in, 2, 2, out);
+    fit_channels(IMAGE_STRETCH, fit_image(2, 1, 1, in), 2, 2, out);
     assert_memory_equal(out, out_expected, 4);
-    fit_channels(IMAGE_STRETCH, 1, 4, 1, in, 1, 2, out);
+    fit_channels(IMAGE_STRETCH, fit_image(1, 4, 1, in), 1, 2, out);
     assert_int_equal(out[0], 50);
     assert_int_equal(out[1], 120);
 }
@@ -154,9 +157,11 @@ static void test_fit_extremes(void **state)
     uint8_t *line = malloc(IMAGE_SIDE_MAX), out[50 * 50];
     memset(line, 77, IMAGE_SIDE_MAX);
     for (int how = IMAGE_PAD; how <= IMAGE_STRETCH; how++) {
-        fit_channels((enum image_fit)how, 1, IMAGE_SIDE_MAX, 1, line, 50, 50, out);
+        fit_channels((enum image_fit)how, fit_image(1, IMAGE_SIDE_MAX, 1, line), 50, 50,
+                     out);
         assert_int_equal(out[25 * 50 + 25], how == IMAGE_PAD ? 9 : 77);
-        fit_channels((enum image_fit)how, IMAGE_SIDE_MAX, 1, 1, line, 50, 50, out);
+        fit_channels((enum image_fit)how, fit_image(IMAGE_SIDE_MAX, 1, 1, line), 50, 50,
+                     out);
         assert_int_equal(out[25 * 50 + 24], 77);
     }
     free(line);

@@ -237,6 +237,30 @@ static void test_facts(void **state)
     assert_null(image_kind(scratch_path("png-LA.raw")));
 }
 
+/* NAME.bad: refused, with what NAME.says has. */
+static void test_refused(void **state)
+{
+    (void)state;
+    int seen = 0;
+    readers_need_pillow();
+    for (int i = 0; i < readers_count; i++) {
+        struct image image;
+        size_t bytes;
+        char says[256];
+        const char *name = readers_names[i];
+        if (!readers_ends_in(name, ".bad"))
+            continue;
+        snprintf(says, sizeof says, "%.*s.says", (int)(strlen(name) - 4), name);
+        char *text = scratch_read(scratch_path(says), &bytes);
+        assert_int_equal(image_read(&image, scratch_path(name)), ST_FAIL);
+        assert_null(image.pixel);
+        expect_said(text);
+        free(text);
+        seen++;
+    }
+    assert_true(seen > 10);
+}
+
 /* 70 x 45, turned to 45 x 70. */
 static void test_scaled_decoding(void **state)
 {
@@ -262,9 +286,10 @@ static void test_scaled_decoding(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_same_as_pillow), cmocka_unit_test(test_several_threads),
-        cmocka_unit_test(test_cut_short),      cmocka_unit_test(test_damaged),
-        cmocka_unit_test(test_facts),          cmocka_unit_test(test_scaled_decoding),
+        cmocka_unit_test(test_same_as_pillow),  cmocka_unit_test(test_several_threads),
+        cmocka_unit_test(test_cut_short),       cmocka_unit_test(test_damaged),
+        cmocka_unit_test(test_refused),         cmocka_unit_test(test_facts),
+        cmocka_unit_test(test_scaled_decoding),
     };
     return cmocka_run_group_tests(tests, readers_setup, readers_teardown);
 }

@@ -1,0 +1,137 @@
+#include "app/run/data_source.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/fs.h"
+#include "base/hash.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "comm/comm.h"
+#include "kernels/cpu.h"
+
+#define SOURCE_MAGIC "\211HDF\r\n\032\n"
+
+struct import_options data_source_options(void)
+{
+    return (struct import_options){.share = {-1, -1, -1},
+                                   .max_bad = IMPORT_MAX_BAD,
+                                   .seed = 1,
+                                   .treatment.background = TREATMENT_BORDER,
+                                   .threads = cpu_allowed()};
+}
+
+/* Whatever is not surely something else is left to the reader of data sets, which names
+   what is wrong with it. */
+static enum status source_detect(const char *path, bool *is_source,
+                                 enum import_kind *kind)
+{
+    char head[sizeof SOURCE_MAGIC] = "", text[STATUS_TEXT];
+    *is_source = fs_is_folder(path);
+    if (*is_source) {
+        TRY(import_detect(path, kind));
+        if (*kind == IMPORT_IDX)
+            FAIL(ST_USAGE,
+                 "'%s' holds IDX files: make a data set of them with 'lockstep "
+                 "data import'",
+                 path);
+        return ST_OK;
+    }
+    FILE *file = fs_is_file(path) ? fopen(path, "rb") : NULL;
+    if (!file)
+        return ST_OK;
+    size_t got = fread(head, 1, sizeof SOURCE_MAGIC - 1, file);
+    fclose(file);
+    if (got == sizeof SOURCE_MAGIC - 1 && memcmp(head, SOURCE_MAGIC, got) == 0)
+        return ST_OK;
+    status_capture(text);
+    *is_source = import_detect(path, kind) == ST_OK && *kind == IMPORT_LIST;
+    status_capture(NULL);
+    return ST_OK;
+}
+
+static enum status source_cache_folder(char folder[FS_PATH])
+{
+    const char *cache = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
+    if (cache && *cache == '/') /* the standard: a relative one is ignored */
+        TRY(fs_join(folder, cache, "lockstep"));
+    else if (home && *home)
+        TRY(fs_join(folder, home, ".cache/lockstep"));
+    else
+        FAIL(ST_USAGE,
+             "neither XDG_CACHE_HOME nor HOME says where imported pictures may be "
+             "kept; make a data set with 'lockstep data import'");
+    return fs_make_folder(folder);
+}
+
+/* FOLDER/NAME-HASH.h5, NAME being the last part of the path that is not empty. */
+static enum status source_cache_path(const char *path, uint64_t hash, char out[FS_PATH])
+{
+    char folder[FS_PATH], text[17];
+    size_t end = strlen(path), begin;
+    while (end > 1 && path[end - 1] == '/')
+        end--;
+    for (begin = end; begin > 0 && path[begin - 1] != '/'; begin--)
+        ;
+    hash_text(hash, text);
+    TRY(source_cache_folder(folder));
+    char *name = mem_format("%.*s-%s.h5", (int)(end - begin < 100 ? end - begin : 100),
+                            path + begin, text);
+    enum status st = fs_join(out, folder, name);
+    free(name);
+    return st;
+}
+
+static enum status source_import(const char *path, enum import_kind kind,
+                                 const struct import_options *options, char **file,
+                                 bool has[DATASET_SPLITS])
+{
+    uint64_t hash;
+    char cache[FS_PATH];
+    TRY(import_fingerprint(path, kind, options, &hash, has));
+    TRY(source_cache_path(path, hash, cache));
+    if (fs_is_file(cache)) {
+        log_note("'%s' was imported before: using '%s'", path, cache);
+    } else {
+        log_note("importing '%s' into '%s'", path, cache);
+        TRY(import_pictures(path, kind, cache, options));
+    }
+    *file = mem_strdup(cache);
+    return ST_OK;
+}
+
+static enum status source_open_on_rank_0(const char *path,
+                                         const struct import_options *options,
+                                         char **file, bool has[DATASET_SPLITS])
+{
+    bool is_source;
+    enum import_kind kind;
+    TRY(source_detect(path, &is_source, &kind));
+    if (is_source)
+        return source_import(path, kind, options, file, has);
+    *file = mem_strdup(path);
+    return ST_OK;
+}
+
+enum status data_source_open(struct comm *comm, const char *path,
+                             const struct import_options *options, char **file,
+                             bool has[DATASET_SPLITS])
+{
+    enum status st = ST_OK;
+    size_t bytes = 0;
+    *file = NULL;
+    for (int s = 0; s < DATASET_SPLITS; s++)
+        has[s] = true;
+    if (comm_rank(comm) == 0) {
+        st = source_open_on_rank_0(path, options, file, has);
+        bytes = st == ST_OK ? strlen(*file) + 1 : 0;
+    }
+    TRY(comm_agree(comm, st));
+    comm_bcast(comm, &bytes, sizeof bytes, 0);
+    if (comm_rank(comm) != 0)
+        *file = mem_zeroed(bytes, 1);
+    comm_bcast(comm, *file, bytes, 0);
+    comm_bcast(comm, has, DATASET_SPLITS * sizeof *has, 0);
+    return ST_OK;
+}

@@ -1,0 +1,69 @@
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/hash.h"
+#include "data/import_pictures.h"
+#include "import_set.h"
+
+#define FINGERPRINT_VERSION 1 /* of what the import makes of the same files */
+
+static uint64_t fingerprint_text(const char *text, uint64_t hash)
+{
+    return hash_bytes(text, strlen(text) + 1, hash);
+}
+
+static uint64_t fingerprint_options(const struct import_options *options, uint64_t hash)
+{
+    char treatment[TREATMENT_TEXT];
+    struct dataset_treatment told = options->treatment;
+    const int64_t numbers[] = {
+        FINGERPRINT_VERSION, options->h,           options->w,
+        options->channels,   options->invert,      options->strict,
+        options->dedupe,     options->allow_empty, options->classes};
+    told.recorded = true;
+    treatment_text(&told, treatment);
+    hash = hash_bytes(numbers, sizeof numbers, hash);
+    hash = hash_bytes(options->share, sizeof options->share, hash);
+    hash = hash_bytes(&options->seed, sizeof options->seed, hash);
+    hash = hash_bytes(&options->max_bad, sizeof options->max_bad, hash);
+    hash = fingerprint_text(treatment, hash);
+    hash = fingerprint_text(options->group_by ? options->group_by : "", hash);
+    for (int c = 0; options->class_name && c < options->classes; c++)
+        hash = fingerprint_text(options->class_name[c], hash);
+    return hash;
+}
+
+/* A file that is missing counts as one of size 0. */
+static enum status fingerprint_picture(const struct import_set *set,
+                                       const struct import_picture *picture,
+                                       uint64_t *hash)
+{
+    char path[FS_PATH];
+    struct stat file = {0};
+    TRY(import_path(set, picture, path));
+    bool exists = stat(path, &file) == 0;
+    const int64_t numbers[] = {
+        exists,         file.st_size,  file.st_mtim.tv_sec, file.st_mtim.tv_nsec,
+        picture->split, picture->group};
+    *hash = hash_bytes(numbers, sizeof numbers, *hash);
+    *hash = fingerprint_text(set->class_name[picture->class], *hash);
+    *hash = fingerprint_text(path, *hash);
+    return ST_OK;
+}
+
+enum status import_fingerprint(const char *path, enum import_kind kind,
+                               const struct import_options *options, uint64_t *hash,
+                               bool has[DATASET_SPLITS])
+{
+    struct import_set set;
+    enum status st = ST_OK;
+    TRY(import_find(&set, path, kind));
+    *hash = fingerprint_options(options, 0);
+    for (int c = 0; c < set.classes; c++) /* also those without pictures */
+        *hash = fingerprint_text(set.class_name[c], *hash);
+    for (size_t i = 0; i < set.count && st == ST_OK; i++)
+        st = fingerprint_picture(&set, &set.picture[i], hash);
+    memcpy(has, set.splits_given, sizeof set.splits_given);
+    import_set_release(&set);
+    return st;
+}
