@@ -108,7 +108,7 @@ static enum status child_measure(char **argv, char **environment,
     return st;
 }
 
-#define WORDS_MOST  20
+#define WORDS_MOST  24
 #define NUMBER_TEXT 24
 
 /* The command that measures a point. */
