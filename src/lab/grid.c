@@ -108,7 +108,7 @@ static enum status grid_child_measure(char **argv, char **environment,
     return st;
 }
 
-#define GRID_WORDS       20
+#define GRID_WORDS       24
 #define GRID_NUMBER_TEXT 24
 
 /* The command that measures a point. */
@@ -148,6 +148,8 @@ static enum status grid_command_init(struct grid_command *command,
                                                "--train", "--threads", command->threads,
                                                "--batch", command->batch, "--repeats",
                                                command->repeats, setup->config, NULL});
+    if (setup->data)
+        grid_command_add(command, (const char *[]){"--data", setup->data, NULL});
     return ST_OK;
 }
 

@@ -6,7 +6,6 @@
 #include "base/mem.h"
 #include "base/timer.h"
 #include "comm/comm.h"
-#include "data/synth.h"
 #include "lab/trial.h"
 #include "lab/tune.h"
 
@@ -86,13 +85,15 @@ static int trial_grain(const struct trial_row *row, int grain)
 /* A wrong network fails alike on all ranks, which is reported once; memory for it may be
    missing on some hosts only. All ranks fail together. */
 static enum status trial_build_model(struct comm *comm, const struct model_spec *spec,
-                                     int grain, struct model *model)
+                                     const struct dataset *dataset, int grain,
+                                     struct model *model)
 {
-    const struct shape in = {SYNTH_SIZE, SYNTH_SIZE, 1};
-    TRY(model_describe(model, spec, in, SYNTH_CLASSES, grain));
+    const struct shape in = dataset->info.shape;
+    int classes = dataset->info.classes;
+    TRY(model_describe(model, spec, in, classes, grain));
     model_release(model);
     bool replicated = log_set_replicated(false);
-    enum status st = model_init(model, spec, in, SYNTH_CLASSES, grain);
+    enum status st = model_init(model, spec, in, classes, grain);
     log_set_replicated(replicated);
     return comm_agree(comm, st);
 }
@@ -136,8 +137,8 @@ enum status trial_steps(struct comm *comm, const struct model_spec *spec,
         .version = "",
     };
     enum status st;
-    TRY_TO(out, trial_open_letters(comm, TRIAL_IMAGES, row->batch, &dataset));
-    TRY_TO(out, trial_build_model(comm, spec, options.train.grain, &model));
+    TRY_TO(out, trial_open(comm, row->data, TRIAL_IMAGES, row->batch, &dataset));
+    TRY_TO(out, trial_build_model(comm, spec, &dataset, options.train.grain, &model));
     st = trial_measure_row(&setup, repeats, row);
 out:
     model_release(&model);

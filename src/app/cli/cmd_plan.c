@@ -121,7 +121,7 @@ static enum status plan_open_data(struct plan_session *session)
     session->letters = !*file;
     if (session->letters) {
         log_note("no data set: built-in letters are used, %d of them", PLAN_IMAGES);
-        return trial_open_letters(session->comm, PLAN_IMAGES, 1, &session->dataset);
+        return trial_open(session->comm, NULL, PLAN_IMAGES, 1, &session->dataset);
     }
     bool replicated = log_set_replicated(false);
     enum status st = dataset_open(&session->dataset, session->comm, file, train,
