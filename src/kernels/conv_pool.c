@@ -6,7 +6,7 @@
 #include "conv_pool_scratch.h"
 #include "share.h"
 
-#define FORWARD_PANEL 64 /* output channels: the inner loop is fastest with so many */
+#define FORWARD_PANEL 64 /* output channels: the inner loop is fastest with 64 */
 
 void conv_pool_complete(struct conv_pool_shape *shape)
 {

@@ -7,7 +7,7 @@
 #include "base/mem.h"
 #include "base/timer.h"
 #include "base/where.h"
-#include "nn/lab.h"
+#include "nn/workspace.h"
 
 #define LAYERS_REPEATS      41
 #define LAYERS_UNIT_REPEATS 9
