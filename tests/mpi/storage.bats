@@ -201,6 +201,17 @@ under_strace() {
 # Every write is delayed, so that a checkpoint takes a second.
 slow=(-e trace=pwrite64 -e "inject=pwrite64:delay_enter=5ms")
 
+# Each write takes a second, every three seconds.
+@test "training does not wait for checkpoints to be written" {
+    under_strace busy "${slow[@]}" -- --set checkpoint.every_steps=0 \
+        --set checkpoint.every_minutes=0.05 --set train.eval_every=1000000 --max-time 0:20
+    ends_with 75 busy
+    grep -A 11 '^where the time went' busy.out
+    [ "$(find busy/checkpoints -name 'step-*.h5' | wc -l)" -ge 3 ]
+    awk '$1 == "checkpoint" && NF == 5 { share = $3 } $1 == "total" && NF == 3 { all = $3 }
+        END { exit !(all == 100 && share != "" && share < 15) }' busy.out
+}
+
 @test "a folder that is deleted while a checkpoint is written is made again" {
     under_strace deleted "${slow[@]}" -- --set checkpoint.every_steps=500 \
         --set checkpoint.keep_best=off
