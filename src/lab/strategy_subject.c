@@ -10,8 +10,7 @@
 #include "nn/workspace.h"
 
 /* The last layer of the block that operation o is; the operation itself if it is no
- * block.
- */
+   block. */
 static const struct layer *subject_block_last(const struct model *model, int o)
 {
     int next = o + 1 < model->ops ? model->op[o + 1]->index : model->layers;
