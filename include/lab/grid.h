@@ -20,6 +20,7 @@ struct grid_point {
 /* Everything is borrowed. */
 struct grid_setup {
     const char *config; /* a config file; NULL: the reference network */
+    const char *data;   /* a data set; NULL: built-in letters */
     long long batch, repeats;
     const char *hidden; /* an environment variable that the processes must not inherit */
 };

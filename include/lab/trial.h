@@ -1,6 +1,7 @@
 /*
- * trial: training on the built-in letters, to measure how fast it is. All trainers that
- * the laboratory times are made here: they start from fresh weights and write nothing.
+ * trial: training on the built-in letters, or on a data set, to measure how fast it is.
+ * All trainers that the laboratory times are made here: they start from fresh weights and
+ * write nothing.
  */
 #ifndef LOCKSTEP_LAB_TRIAL_H
 #define LOCKSTEP_LAB_TRIAL_H
@@ -17,14 +18,11 @@ struct comm;
 
 /* --- what a trial trains on --- */
 
-/* Collective. At least `least` training images, a whole number of batches. The file is
-   temporary, one on each node, and removed as soon as it is open. */
-enum status trial_open_letters(struct comm *comm, int least, int batch,
-                               struct dataset *dataset) MUST_CHECK;
-
-/* Built-in letters as a network sees them, (count, SYNTH_SIZE, SYNTH_SIZE, 1). The caller
-   frees. */
-float *trial_images(int count);
+/* Collective. Training images, a whole number of batches: of the data set `data`, or, if
+   that is NULL, at least `least` built-in letters. Their file is temporary, one on each
+   node, and removed as soon as it is open. */
+enum status trial_open(struct comm *comm, const char *data, int least, int batch,
+                       struct dataset *dataset) MUST_CHECK;
 
 /* Images to run a network on, and the number of classes to build it for. data: a data
    set, whose first training images are taken, repeated if it has fewer than `count`;
@@ -53,8 +51,9 @@ struct trial_rate {
     double median, low, high; /* images per second */
 };
 
-/* A rate on built-in letters; batch, threads, ranks and train_only are given. */
+/* A rate; data, batch, threads, ranks and train_only are given. */
 struct trial_row {
+    const char *data; /* as in trial_open */
     int batch, threads, ranks, grain;
     bool train_only; /* forward alone is not timed */
     struct trial_rate train, forward;
@@ -63,7 +62,7 @@ struct trial_row {
     size_t bytes;        /* of workspaces and vectors, this rank's */
 };
 
-/* Collective. A network on 28x28 images, trained with the options except row->batch. The
+/* Collective. A network, trained with the options except row->batch. The
    grain is theirs, or smaller so that every thread has one. */
 enum status trial_steps(struct comm *comm, const struct model_spec *spec,
                         const struct run_options *options, int repeats,

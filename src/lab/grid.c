@@ -108,7 +108,7 @@ static enum status child_measure(char **argv, char **environment,
     return st;
 }
 
-#define WORDS_MOST  20
+#define WORDS_MOST  24
 #define NUMBER_TEXT 24
 
 /* The command that measures a point. */
@@ -147,6 +147,8 @@ static enum status command_init(struct grid_command *command,
                 (const char *[]){command->self, "bench", "step", "--lines", "--train",
                                  "--threads", command->threads, "--batch", command->batch,
                                  "--repeats", command->repeats, setup->config, NULL});
+    if (setup->data)
+        command_add(command, (const char *[]){"--data", setup->data, NULL});
     return ST_OK;
 }
 

@@ -26,8 +26,8 @@ static enum status letters_write(const char *path, size_t images)
     return st;
 }
 
-enum status trial_open_letters(struct comm *comm, int least, int batch,
-                               struct dataset *dataset)
+static enum status trial_open_letters(struct comm *comm, int least, int batch,
+                                      struct dataset *dataset)
 {
     const char *folder = getenv("TMPDIR");
     size_t images = (size_t)((least + batch - 1) / batch) * (size_t)batch;
@@ -49,7 +49,32 @@ enum status trial_open_letters(struct comm *comm, int least, int batch,
     return st;
 }
 
-float *trial_images(int count)
+/* Images that do not fill a batch are left out: all steps are alike. */
+static enum status trial_open_data(struct comm *comm, const char *data, int batch,
+                                   struct dataset *dataset)
+{
+    const bool train[DATASET_SPLITS] = {[DATASET_TRAIN] = true};
+    bool replicated = log_set_replicated(false);
+    enum status st = dataset_open(dataset, comm, data, train, 0);
+    log_set_replicated(replicated);
+    TRY(st);
+    size_t *count = &dataset->info.count[DATASET_TRAIN];
+    if (*count < (size_t)batch)
+        FAIL(ST_USAGE, "'%s' has %zu training images: too few for a batch of %d", data,
+             *count, batch);
+    *count -= *count % (size_t)batch;
+    return ST_OK;
+}
+
+enum status trial_open(struct comm *comm, const char *data, int least, int batch,
+                       struct dataset *dataset)
+{
+    return data ? trial_open_data(comm, data, batch, dataset)
+                : trial_open_letters(comm, least, batch, dataset);
+}
+
+/* Built-in letters as a network sees them, (count, SYNTH_SIZE, SYNTH_SIZE, 1). */
+static float *trial_letters(int count)
 {
     size_t size = (size_t)SYNTH_SIZE * SYNTH_SIZE;
     float *x = mem_aligned((size_t)count * size, sizeof *x);
@@ -88,7 +113,7 @@ enum status trial_input(const char *data, int count, struct trial_input *input)
     *input =
         (struct trial_input){.in = {SYNTH_SIZE, SYNTH_SIZE, 1}, .classes = SYNTH_CLASSES};
     if (!data) {
-        input->images = trial_images(count);
+        input->images = trial_letters(count);
         return ST_OK;
     }
     struct dataset_info info;

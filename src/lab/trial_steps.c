@@ -4,7 +4,6 @@
 #include "base/mem.h"
 #include "base/timer.h"
 #include "comm/comm.h"
-#include "data/synth.h"
 #include "lab/trial.h"
 #include "lab/tune.h"
 
@@ -105,7 +104,6 @@ enum status trial_steps(struct comm *comm, const struct model_spec *spec,
                         const struct run_options *given, int repeats,
                         struct trial_row *row)
 {
-    const struct shape in = {SYNTH_SIZE, SYNTH_SIZE, 1};
     struct run_options options = trial_options(given);
     struct parallel_plan plan;
     struct dataset dataset = {0};
@@ -123,8 +121,9 @@ enum status trial_steps(struct comm *comm, const struct model_spec *spec,
         .version = "",
     };
     enum status st;
-    TRY_TO(out, trial_open_letters(comm, IMAGES_LEAST, row->batch, &dataset));
-    TRY_TO(out, model_init(&model, spec, in, SYNTH_CLASSES, options.train.grain));
+    TRY_TO(out, trial_open(comm, row->data, IMAGES_LEAST, row->batch, &dataset));
+    TRY_TO(out, model_init(&model, spec, dataset.info.shape, dataset.info.classes,
+                           options.train.grain));
     st = trial_measure_row(&setup, repeats, row);
 out:
     model_release(&model);

@@ -6,7 +6,6 @@
 #include "base/mem.h"
 #include "base/table.h"
 #include "cmd_bench.h"
-#include "data/synth.h"
 #include "kernels/peak.h"
 #include "lab/layers.h"
 #include "lab/trial.h"
@@ -55,23 +54,23 @@ enum status bench_layers(const struct bench_request *request)
 {
     struct config config;
     struct model model = {0};
-    struct shape in = {SYNTH_SIZE, SYNTH_SIZE, 1};
+    struct trial_input input = {0};
     enum status st;
     TRY_TO(out, trial_config_read(request->config, request->grain, &config));
-    TRY_TO(out,
-           model_init(&model, &config.model, in, SYNTH_CLASSES, config.run.train.grain));
+    int grain = config.run.train.grain;
+    TRY_TO(out, trial_input(request->data, grain, &input));
+    TRY_TO(out, model_init(&model, &config.model, input.in, input.classes, grain));
     float *params = mem_aligned(model.params, sizeof *params);
-    float *x = trial_images(model.grain);
     model_init_params(&model, 1, params);
     struct layer_time *times = mem_zeroed((size_t)model.ops, sizeof *times);
     double registers = peak_registers(), sgemm = peak_sgemm();
-    layers_measure(&model, params, x, times);
+    layers_measure(&model, params, input.images, times);
     bench_print_machine(registers, sgemm);
     print_layers(&model, times, registers, sgemm);
     free(times);
     free(params);
-    free(x);
 out:
+    free(input.images);
     model_release(&model);
     config_release(&config);
     return st;

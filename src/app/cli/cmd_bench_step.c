@@ -87,7 +87,8 @@ enum status bench_step(struct comm *comm, const struct bench_request *request)
     for (int t = 0; t < threads.count; t++) {
         for (int b = 0; b < batches.count; b++) {
             struct trial_row *row = &rows[count++];
-            *row = (struct trial_row){.batch = batches.value[b],
+            *row = (struct trial_row){.data = request->data,
+                                      .batch = batches.value[b],
                                       .threads = threads.value[t],
                                       .ranks = comm_size(comm),
                                       .train_only = request->train_only};

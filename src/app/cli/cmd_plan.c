@@ -153,7 +153,7 @@ static enum status open_data(struct plan_session *session)
     session->letters = !*file;
     if (session->letters) {
         log_note("no data set: built-in letters are used, %d of them", IMAGES);
-        return trial_open_letters(session->comm, IMAGES, 1, &session->dataset);
+        return trial_open(session->comm, NULL, IMAGES, 1, &session->dataset);
     }
     log_set_replicated(false);
     TRY(dataset_open(&session->dataset, session->comm, file, train,

@@ -17,7 +17,6 @@
 #include "base/log.h"
 #include "base/table.h"
 #include "comm/comm.h"
-#include "data/synth.h"
 #include "kernels/cpu.h"
 #include "lab/grid.h"
 #include "lab/trial.h"
@@ -27,7 +26,7 @@
 #define IMAGES_LEAST 2048 /* of the data set */
 
 struct tune_request {
-    const char *batches, *config;
+    const char *batches, *data;
     long long threads, grain, stall_timeout;
     bool layouts;
 };
@@ -111,10 +110,10 @@ static void print_team(const struct model *model, const struct tune_team *team)
     log_out("\n");
 }
 
-static enum status tune_batch(struct comm *comm, const struct config *config, int threads,
-                              int batch)
+/* data: NULL for built-in letters. */
+static enum status tune_batch(struct comm *comm, const struct config *config,
+                              const char *data, int threads, int batch)
 {
-    const struct shape in = {SYNTH_SIZE, SYNTH_SIZE, 1};
     struct run_options options = trial_options(&config->run);
     struct dataset dataset = {0};
     struct model model = {0};
@@ -122,8 +121,9 @@ static enum status tune_batch(struct comm *comm, const struct config *config, in
     int grain = options.train.grain, size = comm_size(comm);
     options.train.batch = batch;
     enum status st;
-    TRY_TO(out, trial_open_letters(comm, IMAGES_LEAST, batch, &dataset));
-    TRY_TO(out, model_init(&model, &config->model, in, SYNTH_CLASSES, grain));
+    TRY_TO(out, trial_open(comm, data, IMAGES_LEAST, batch, &dataset));
+    TRY_TO(out, model_init(&model, &config->model, dataset.info.shape,
+                           dataset.info.classes, grain));
     const struct trainer_setup setup = {
         .comm = comm,
         .dataset = &dataset,
@@ -151,7 +151,7 @@ out:
 
 /* All CPUs as every product of ranks and threads. Only the user who starts mpirun can
    choose among these, so the result is printed, not kept. */
-static enum status print_layouts(const char *config, int batch)
+static enum status print_layouts(const char *config, const char *data, int batch)
 {
     struct grid_point points[POINTS_MOST];
     int count = 0, cpus = cpu_allowed();
@@ -159,8 +159,11 @@ static enum status print_layouts(const char *config, int batch)
         if (cpus % ranks == 0)
             points[count++] =
                 (struct grid_point){.ranks = ranks, .threads = cpus / ranks};
-    const struct grid_setup setup = {
-        .config = config, .batch = batch, .repeats = 5, .hidden = PREPARE_VARIABLE};
+    const struct grid_setup setup = {.config = config,
+                                     .data = data,
+                                     .batch = batch,
+                                     .repeats = 5,
+                                     .hidden = PREPARE_VARIABLE};
     TRY(grid_measure(&setup, points, count));
     for (int i = 0; i < count; i++)
         log_out("batch %d by %d rank%s x %d thread%s: %.0f images/s (%.0f-%.0f)\n", batch,
@@ -188,6 +191,8 @@ enum status cmd_tune(struct comm *comm, int argc, char **argv)
          "threads per rank, default the rank's share of the CPUs"},
         {"grain", CLI_INT, &request.grain, "N",
          "samples per grain, instead of the config's"},
+        {"data", CLI_TEXT, &request.data, "FILE",
+         "data set to measure with, instead of built-in letters"},
         {"layouts", CLI_FLAG, &request.layouts, NULL,
          "also try the node's CPUs as every product of ranks and threads"},
         {"stall-timeout", CLI_INT, &request.stall_timeout, "SECONDS", STALL_HELP},
@@ -196,8 +201,9 @@ enum status cmd_tune(struct comm *comm, int argc, char **argv)
     const struct cli_command command = {
         "tune", "[CONFIG]", 0, 1,
         "Measure how threads best divide the work of the reference network or of "
-        "CONFIG's\non 28x28 images, and keep the plan for 'lockstep train'; also under "
-        "mpirun."};
+        "CONFIG's\non 28x28 letters or the images of --data, and keep the plan for "
+        "'lockstep "
+        "train'; also\nunder mpirun."};
     const char *operand[1] = {NULL};
     struct config config;
     struct option_list batches;
@@ -219,10 +225,10 @@ enum status cmd_tune(struct comm *comm, int argc, char **argv)
     int threads = placement_threads(&ranks, comm);
     placement_release(&ranks);
     for (int i = 0; i < batches.count; i++)
-        TRY_TO(out, tune_batch(comm, &config, threads, batches.value[i]));
+        TRY_TO(out, tune_batch(comm, &config, request.data, threads, batches.value[i]));
     bool alone = comm_size(comm) == 1 && !getenv("OMPI_COMM_WORLD_SIZE");
     for (int i = 0; alone && request.layouts && i < batches.count; i++)
-        TRY_TO(out, print_layouts(operand[0], batches.value[i]));
+        TRY_TO(out, print_layouts(operand[0], request.data, batches.value[i]));
 out:
     config_release(&config);
     return st;
