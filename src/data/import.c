@@ -188,6 +188,8 @@ void import_take_share(struct dataset_builder *builder, enum dataset_split split
     free(quota);
     builder->count[DATASET_TRAIN] = kept;
     builder->count[split] = taken;
+    free(builder->images[split]); /* an empty split may have an array */
+    free(builder->labels[split]);
     builder->images[split] = taken_images;
     builder->labels[split] = taken_labels;
 }
