@@ -236,4 +236,4 @@ help: ## this list
 -include $(OBJ:.o=.d) $(TESTS:=.d) $(FUZZ:=.d)
 .DELETE_ON_ERROR:
 .PHONY: all unit fuzzers setup run test chaos soak fuzz test-fuzz bench bench-hosts \
-        bench-peers lint format man install uninstall clean help FORCE
+        bench-peers check-plan lint format man install uninstall clean help FORCE

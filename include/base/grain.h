@@ -10,7 +10,8 @@
 
 #include <stdint.h>
 
-/* n: how many grains of at most `most` >= 1 samples; 0 for no samples. */
+/* n: how many grains of at most `most` >= 1 samples; 0 for no samples. The caller sees to
+   it that there are no more than INT_MAX. */
 int grain_count(uint64_t samples, int most);
 
 /* The first sample of grain `index` of `count`; grain_begin(samples, count, count) is

@@ -126,8 +126,8 @@ const char *comm_tree_choice(const struct comm *comm, int n, size_t count);
 
 /* Zeroed, aligned memory for this rank's terms, in which the other ranks of its node can
    read them; terms elsewhere are first copied to shared memory. Owned by comm and valid
-   until the next call; 0 floats: none (returns NULL). After a call all terms must lie in
-   this memory. */
+   until the next call; if all ranks ask for 0 floats, none (returns NULL). After a call
+   all terms must lie in this memory. */
 float *comm_vectors(struct comm *comm, size_t floats);
 
 /* Measures messages between rank 0 and `other`, sent as those of the sums are, while all

@@ -1,6 +1,6 @@
 /*
  * topology: the ranks and their nodes, as far as a sum over ranks depends on them. Pure
- * integers: it may as well describe a world that does not exist (comm/world.h).
+ * data: it may as well describe a world that does not exist (comm/world.h).
  *
  * Ranks are numbered node by node. Each owns a contiguous range of a batch's grains, its
  * share.
@@ -20,14 +20,16 @@ struct topology {
     int ranks, nodes;
     int *node_first;                 /* owned: (nodes + 1): first ranks, then `ranks` */
     int largest_node, smallest_node; /* ranks */
-    int share_align;       /* borders of shares are multiples of so many grains */
-    bool no_shared_memory; /* a node has no room for it */
+    int share_align;                 /* grains: borders of shares are multiples of this */
+    bool no_shared_memory;           /* a node has no room for it */
     struct comm_link link;
 };
 
 /* node_first as above, copied. Shares are aligned to 1 grain, the link is not known. */
 void topology_init(struct topology *topology, int nodes, const int *node_first);
-/* Every node but the last one has `per_node` ranks. */
+/* Every node but the last one has `per_node` ranks; nodes_of: how many nodes these are.
+ */
+int topology_nodes_of(int ranks, int per_node);
 void topology_init_even(struct topology *topology, int ranks, int per_node);
 void topology_release(struct topology *topology);
 

@@ -1,5 +1,5 @@
 /*
- * reference: every kernel a second time, written as its formula.
+ * reference: every kernel a second time, written as its formula. For tests only.
  *
  * Plain loops over the definition with sums in double, without BLAS, threads or blocking.
  * They specify the kernels, and the tests compare with them. Arguments as in conv.h,

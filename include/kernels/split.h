@@ -1,7 +1,7 @@
 /*
  * split: how the members of a team share one pass of a layer.
  *
- * They divide the result, in pieces whose shapes do not depend on the team, never a sum.
+ * They divide the result, in panels whose shapes do not depend on the team, never a sum.
  * So every split gives the bits of one member alone; the choice affects only speed.
  */
 #ifndef LOCKSTEP_KERNELS_SPLIT_H

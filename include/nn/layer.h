@@ -5,7 +5,7 @@
  * setup, init, forward, backward, table. Parameters, gradients and buffers are views of
  * vectors that the trainer and the workspaces own; a layer allocates nothing after setup.
  * Every thread of a team calls forward and backward: they divide the output's channels,
- * features or elements with team_split, in pieces whose shapes do not depend on the size
+ * features or elements with team_split, in panels whose shapes do not depend on the size
  * of the team, and end with team_barrier.
  *
  * A layer is what the config describes. An op is what the model runs: a layer, or a fused
@@ -52,8 +52,10 @@ struct layer {
     double flops;         /* 2 * dense multiply-adds per sample, forward */
     double work_forward;  /* FLOPs done per sample; 0: flops */
     double work_backward; /* for each of weight and input gradient; 0: flops */
-    int index;            /* position in the network */
-    int grain;            /* largest number of samples in a pass */
+    /* Of a layer without tensors: FLOPs per sample; 0: one for each output. */
+    double element_forward, element_backward;
+    int index; /* position in the network */
+    int grain; /* largest number of samples in a pass */
 };
 
 /* The pass of one grain through one layer or op, for one member of a team. */
@@ -88,17 +90,15 @@ struct layer_ops {
     const char *help; /* "conv CHANNELS kernel=K [stride=1] [pad=0] [init=pytorch|he]" */
     size_t bytes;     /* of its struct, which begins with a struct layer */
     /* Reads the spec; fills in out, tensors (name, dims, dim, count, rule), save,
-       scratch, flops. in, index, grain and name are set. ST_USAGE with a message:
-       "letters.conf:12: conv2: kernel 5 is larger than its input 3x3x64". */
+       scratch, flops or element_*. in, index, grain and name are set. ST_USAGE with a
+       message: "letters.conf:12: conv2: kernel 5 is larger than its input 3x3x64". */
     enum status (*setup)(struct layer *layer, const struct layer_spec *spec);
-    /* Initial values of tensor t in the file's order, drawn from rng. NULL: no tensors.
-     */
+    /* Initial values of tensor t in the file's order, from rng. NULL: no tensors. */
     void (*init)(const struct layer *layer, int t, struct rng *rng, float *values);
     void (*forward)(const struct layer *layer, const struct pass *pass);
     void (*backward)(const struct layer *layer, const struct pass *pass);
     /* The splits that forward and backward support (pass->team.split) besides auto and
-       sequential. They depend on the shape, such as the number of channels. NULL: none.
-     */
+       sequential. They depend on the shape, as on the number of channels. NULL: none. */
     struct split_sets (*splits)(const struct layer *layer);
     /* Convert tensor t between its order in memory and in files; NULL: the same. */
     void (*to_file)(const struct layer *layer, int t, const float *memory, float *file);

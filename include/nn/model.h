@@ -72,6 +72,10 @@ enum status model_describe(struct model *model, const struct model_spec *spec,
    Release with model_release. */
 void model_part(struct model *part, const struct model *whole, int begin, int end);
 
+/* Makes every layer an op of its own, without fused blocks, to compare the two. Call it
+   before workspaces are made. */
+void model_unfuse(struct model *model);
+
 /* The number of rows and columns of the input, from the first, that can affect the
    output. Rounding in pools and strides can cut off the others. */
 void model_seen(const struct model *model, int *rows, int *columns);

@@ -48,12 +48,12 @@ void ranges_release(struct ranges *ranges);
  * The stretches of [begin, end) that consist of ranges with one of `rules` (a mask), each
  * as long as possible:
  *
- *   for (struct range part = {.end = begin}; ranges_next(ranges, rules, end, &part);)
- *       ... part.begin, part.end ...
+ *   for (struct range r = {.end = begin}; ranges_next(ranges, rules, end, &r);)
+ *       ... r.begin, r.end ...
  *
- * part.rule is that of the stretch's first range.
+ * r.rule is that of the stretch's first range.
  */
 bool ranges_next(const struct ranges *ranges, unsigned rules, size_t end,
-                 struct range *part);
+                 struct range *stretch);
 
 #endif

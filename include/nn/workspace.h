@@ -59,6 +59,13 @@ struct grain_result {
 void model_forward(const struct model *model, struct workspace *ws,
                    const struct grain_pass *pass);
 
+/* One op of these passes alone, for measurements. Every member of the team calls them.
+   model_backward does more: it skips ops before model_first_op and zeroes padding. */
+void model_forward_op(const struct model *model, struct workspace *ws,
+                      const struct grain_pass *pass, int op);
+void model_backward_op(const struct model *model, struct workspace *ws,
+                       const struct grain_pass *pass, int op);
+
 /* The loss of the grain from its log-probabilities and, in training, the gradient that
    backward starts with. Team member 0 computes it and writes *result; ends with a
    barrier. */

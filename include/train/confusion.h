@@ -42,8 +42,10 @@ void confusion_add(struct confusion *confusion, int label, int predicted);
 void confusion_finish(struct confusion *confusion);
 void confusion_release(struct confusion *confusion);
 
-/* What counting so many answers takes at most. */
+/* What counting `samples` answers takes at most, and what is left after confusion_finish.
+ */
 size_t confusion_bytes(int classes, uint64_t samples);
+size_t confusion_kept_bytes(int classes);
 
 /* --- the arrays of a file --- */
 
@@ -58,6 +60,8 @@ struct confusion_array {
 };
 /* Returns how many arrays there are. */
 int confusion_arrays(int classes, struct confusion_array array[CONFUSION_ARRAYS]);
+/* "confusion" for any number of classes, as files of earlier versions have it. */
+struct confusion_array confusion_array_matrix(int classes);
 
 /* All arrays of an evaluation, one after the other: numbers, and the numbers themselves.
  */

@@ -28,7 +28,7 @@ void crew_init(struct crew *crew, const struct stage *stage,
                const struct parallel_plan *plan);
 void crew_release(struct crew *crew);
 
-/* Bytes of the workspaces of so many lanes. */
+/* Bytes of the workspaces of `lanes` lanes. */
 size_t crew_bytes(const struct stage *stage, int lanes);
 
 struct lane {

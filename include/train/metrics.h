@@ -11,10 +11,11 @@
  * - up to 4096 classes /metrics/eval/confusion (evaluations, classes, classes):
  *   [label][predicted];
  *
- * - with more classes /metrics/eval/class_counts (evaluations, 3, classes): samples of
- * the class, answers with it, right answers; and /metrics/eval/confused_pairs
- * (evaluations, 1024, 3): label, predicted and count of the most frequent wrong pairs,
- * then zeros.
+ * - with more classes /metrics/eval/class_counts (evaluations, 3, classes), which has the
+ *   samples of the class, the answers with it and the right ones of these; and
+ *   /metrics/eval/confused_pairs (evaluations, 1024, 3), which has label, predicted and
+ *   count of the most frequent wrong pairs, then zeros. Earlier versions wrote
+ *   /metrics/eval/confusion here too: it is read for the hash, and its counts dropped.
  *
  * As many evaluations have them as METRICS_CONFUSION bytes hold (387 for 26 classes), at
  * least one: memory and checkpoints stay bounded however long the run is.
@@ -59,6 +60,8 @@ void metrics_release(struct metrics *metrics);
 /* What the counts of all evaluations that are kept take at most: all of a history that is
    large with many classes. */
 size_t metrics_bytes(int classes);
+/* What metrics_write allocates at most while it writes the counts. */
+size_t metrics_write_bytes(int classes);
 
 /* Makes `to`, initialised or already a copy, the same as `from`; its memory is reused. */
 void metrics_copy(struct metrics *to, const struct metrics *from);

@@ -21,7 +21,7 @@ struct norm {
     const struct ranges *ranges; /* borrowed: the model's */
     size_t *begin;               /* owned: (chunks + 1), in the flat vector */
     double *sum;                 /* owned: (chunks) */
-    int *first; /* owned: (units + 1) first chunk of each unit; `chunks` */
+    int *first; /* owned: (units + 1): the first chunk of each unit, then `chunks` */
 };
 
 void norm_init(struct norm *norm, const struct model *model);

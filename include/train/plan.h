@@ -19,7 +19,7 @@ struct parallel_plan {
     int lanes;     /* grains computed at the same time, at most; 1..threads */
     bool teams;    /* with fewer lanes than threads, threads share grains */
     size_t bucket; /* floats of the gradient that are summed over the ranks at a time */
-    int align;     /* the shares of ranks begin at multiples of so many grains; 1: any */
+    int align;     /* grains: the shares of ranks begin at multiples; 1: any */
     char reduce[PLAN_WORD];  /* the algorithm of the sum (comm_tree_names) */
     struct split_plan split; /* how threads share a grain, op by op */
 };
@@ -28,7 +28,7 @@ struct parallel_plan {
    share grains as the kernels choose. */
 void plan_init(struct parallel_plan *plan, int threads);
 
-/* How many lanes work on so many grains, and how many threads the largest of them has. */
+/* The lanes that work on `grains` grains, and the threads of the largest lane. */
 int plan_lanes(const struct parallel_plan *plan, int grains);
 int plan_members(const struct parallel_plan *plan, int grains);
 

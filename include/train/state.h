@@ -24,8 +24,8 @@ struct run_state {
 struct state_vector {
     char group[32];
     float *data;
-    unsigned
-        rules; /* of the tensors in the file: the optimizer's are trained ones only */
+    /* Of the tensors in the file: the optimizer's are trained ones only. */
+    unsigned rules;
 };
 #define STATE_VECTORS (2 + OPTIM_STATES)
 /* Does the file have this tensor of the vector? */

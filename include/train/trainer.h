@@ -47,6 +47,9 @@ struct trainer_setup {
 struct trainer *trainer_create(const struct trainer_setup *setup);
 void trainer_free(struct trainer *trainer);
 
+/* Steps of an epoch over `images` images; the last one may have a short batch. */
+uint64_t train_epoch_steps(const struct train_options *options, uint64_t images);
+
 /* Steps in the whole run, and steps done. Not collective. */
 uint64_t trainer_total_steps(const struct trainer *trainer);
 uint64_t trainer_step(const struct trainer *trainer);
@@ -79,7 +82,8 @@ const struct phases *trainer_phases(const struct trainer *trainer);
    writes, the copies. Not collective. */
 size_t trainer_bytes(const struct trainer_setup *setup);
 /* The least that training takes on a rank of a pipeline that is only planned: with one
-   lane, on the first of so many replicas. Of the stage: count, index, model. */
+   lane, on the first of `replicas` ranks that hold this stage. Of the stage, count, index
+   and model are used. */
 size_t trainer_bytes_least(const struct run_options *options, const struct stage *stage,
                            int replicas);
 

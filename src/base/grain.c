@@ -1,12 +1,16 @@
 #include "base/grain.h"
 
+#include <limits.h>
+
+#include "base/div.h"
 #include "base/status.h"
 
 int grain_count(uint64_t samples, int most)
 {
     ASSERT(most >= 1);
-    uint64_t size = (uint64_t)most;
-    return (int)(samples / size + (samples % size > 0));
+    uint64_t count = div_up_u64(samples, (uint64_t)most);
+    ASSERT(count <= INT_MAX);
+    return (int)count;
 }
 
 uint64_t grain_begin(uint64_t samples, int count, int index)

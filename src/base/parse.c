@@ -100,7 +100,7 @@ char *parse_trim(char *text)
     return text;
 }
 
-#define WORD 48 /* only so many characters are compared */
+#define WORD 48 /* characters that are compared, at most */
 
 /* Damerau-Levenshtein distance with transpositions of adjacent characters only. */
 static int parse_distance(const char *a, const char *b)

@@ -1,8 +1,10 @@
 #include "comm/topology.h"
 
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/div.h"
 #include "base/mem.h"
 #include "comm/tree.h"
 
@@ -36,9 +38,14 @@ void topology_init(struct topology *topology, int nodes, const int *node_first)
     topology_complete(topology);
 }
 
+int topology_nodes_of(int ranks, int per_node)
+{
+    return div_up(ranks, per_node);
+}
+
 void topology_init_even(struct topology *topology, int ranks, int per_node)
 {
-    topology_make(topology, (ranks + per_node - 1) / per_node);
+    topology_make(topology, topology_nodes_of(ranks, per_node));
     for (int i = 0; i < topology->nodes; i++)
         topology->node_first[i] = i * per_node;
     topology->node_first[topology->nodes] = ranks;
@@ -56,13 +63,21 @@ bool topology_on_node(const struct topology *topology, int node, int rank)
     return rank >= topology->node_first[node] && rank < topology->node_first[node + 1];
 }
 
+/* The border of a share, in grains of n: the last block of `align` grains may be short.
+ */
+static int topology_border(int block, int align, int n)
+{
+    int64_t grain = (int64_t)block * align;
+    return grain < n ? (int)grain : n;
+}
+
 void topology_share(const struct topology *topology, int n, int rank, int *begin,
                     int *end)
 {
     int align = topology->share_align;
-    tree_share((n + align - 1) / align, topology->ranks, rank, begin, end);
-    *begin = *begin * align < n ? *begin * align : n;
-    *end = *end * align < n ? *end * align : n;
+    tree_share(div_up(n, align), topology->ranks, rank, begin, end);
+    *begin = topology_border(*begin, align, n);
+    *end = topology_border(*end, align, n);
 }
 
 int topology_members(const struct topology *topology, enum topology_scope scope)

@@ -91,9 +91,9 @@ void tree_decide(struct comm *comm, struct tree_piece *piece)
         [EXCHANGE_DOUBLING] = &tree_doubling,
     };
     do {
-        struct tree_steps steps =
-            tree_steps[tree_choose(comm, piece->n, piece->end - piece->begin)];
-        piece->method = steps.shared_memory ? &tree_in_shared_memory : &tree_flat;
-        piece->group_sum.exchange = exchange[steps.exchange];
+        struct tree_spec spec =
+            tree_specs[tree_choose(comm, piece->n, piece->end - piece->begin)];
+        piece->method = spec.shared_memory ? &tree_in_shared_memory : &tree_flat;
+        piece->group_sum.exchange = exchange[spec.exchange];
     } while (!piece->method->prepare(comm, piece));
 }

@@ -16,7 +16,7 @@ const char *const comm_tree_names[TREE_ALGORITHMS + 1] = {
     [TREE_DOUBLING] = "doubling",
 };
 
-const struct tree_steps tree_steps[TREE_ALGORITHMS] = {
+const struct tree_spec tree_specs[TREE_ALGORITHMS] = {
     [TREE_SHARED] = {true, EXCHANGE_NONE},
     [TREE_LEVELS] = {true, EXCHANGE_SLICES},
     [TREE_LEVELS_HALVING] = {true, EXCHANGE_HALVING},
@@ -35,7 +35,7 @@ struct tree_exchange_size {
     size_t count;
 };
 
-/* Ranks of the largest node that take part: so many use its link at the same time. */
+/* Ranks of the largest node that take part: they use its link at the same time. */
 static int cost_ranks_of_node(const struct tree_exchange_size *size)
 {
     return size->scope == SCOPE_NODES ? size->topology->smallest_node
@@ -180,19 +180,19 @@ static struct comm_work (*const exchange_cost[EXCHANGE_KINDS])(
 bool tree_cost(enum tree_algorithm algorithm, const struct topology *topology, int n,
                size_t count, struct comm_work *work)
 {
-    struct tree_steps steps = tree_steps[algorithm];
+    struct tree_spec spec = tree_specs[algorithm];
     struct tree_exchange_size size = {topology, SCOPE_RANKS, n, count};
     *work = (struct comm_work){0};
-    if (steps.shared_memory) {
-        bool between_nodes = steps.exchange != EXCHANGE_NONE;
+    if (spec.shared_memory) {
+        bool between_nodes = spec.exchange != EXCHANGE_NONE;
         if (topology->no_shared_memory || (topology->nodes > 1) != between_nodes ||
             (between_nodes && topology->largest_node < 2))
             return false;
         size.scope = SCOPE_NODES;
     }
-    if (steps.exchange != EXCHANGE_NONE)
-        *work = exchange_cost[steps.exchange](&size);
-    if (steps.shared_memory) {
+    if (spec.exchange != EXCHANGE_NONE)
+        *work = exchange_cost[spec.exchange](&size);
+    if (spec.shared_memory) {
         /* each rank adds its share of all terms and copies the shares of the others */
         work->meetings += 2;
         work->touched += 2.0 * (double)count;
@@ -202,20 +202,16 @@ bool tree_cost(enum tree_algorithm algorithm, const struct topology *topology, i
 
 /* --- time --- */
 
-/* Only the ratios matter: they choose an algorithm. First, messages through MPI between
-   ranks of one node. Then messages through a network, as far as it was not measured: a
-   message takes its latency, which is NETWORK_LATENCY at least because messages queue,
-   time of the rank that sends it, during which other ranks send theirs, and time of the
-   link. Last, a meeting in shared memory of the ranks of a node, and floats there. */
-#define NODE_LATENCY    2e-6
-#define NODE_MESSAGE    5e-7
-#define NODE_FLOAT      1e-9
-#define NETWORK_LATENCY 10e-6
-#define NETWORK_SENT    15e-6
-#define NETWORK_MESSAGE 1e-6
-#define NETWORK_FLOAT   8e-9
-#define MEETING         1e-6
-#define TOUCHED_FLOAT   3e-10
+/* Seconds. Only the ratios matter: they choose an algorithm. */
+#define NODE_LATENCY    2e-6  /* of a message through MPI between ranks of a node */
+#define NODE_MESSAGE    5e-7  /* for each message of the rank that sends most */
+#define NODE_FLOAT      1e-9  /* for each float in these messages */
+#define NETWORK_LATENCY 10e-6 /* between nodes, at least: messages queue */
+#define NETWORK_SENT    15e-6 /* for each message: of the rank that sends it */
+#define NETWORK_MESSAGE 1e-6  /* for each message: of the link of its node */
+#define NETWORK_FLOAT   8e-9  /* through the link, if it was not measured */
+#define MEETING         1e-6  /* of the ranks of a node, in shared memory */
+#define TOUCHED_FLOAT   3e-10 /* added or copied in shared memory */
 
 double tree_seconds(enum tree_algorithm algorithm, const struct topology *topology, int n,
                     size_t count)

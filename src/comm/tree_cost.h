@@ -32,13 +32,13 @@ enum tree_exchange_kind {
     EXCHANGE_KINDS
 };
 
-/* An algorithm has one or two steps: the ranks of a node add in shared memory, and
-   vectors are exchanged by messages, between nodes or among all ranks. */
-struct tree_steps {
+/* What an algorithm consists of: the ranks of a node add in shared memory, vectors are
+   exchanged by messages between nodes or among all ranks, or both. */
+struct tree_spec {
     bool shared_memory;
     enum tree_exchange_kind exchange;
 };
-extern const struct tree_steps tree_steps[TREE_ALGORITHMS];
+extern const struct tree_spec tree_specs[TREE_ALGORITHMS];
 
 /* What a piece of `count` floats of the sum over n grains costs; false: the algorithm
    does not apply. */

@@ -12,7 +12,7 @@ struct tree_buffer {
     size_t capacity;
 };
 
-/* At least so many floats, aligned, contents undefined. */
+/* Memory of at least `floats` floats, aligned, contents undefined. */
 float *tree_buffer_reserve(struct tree_buffer *buffer, size_t floats);
 void tree_buffer_release(struct tree_buffer *buffer);
 

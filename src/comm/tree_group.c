@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "base/div.h"
 #include "base/mem.h"
 
 /* --- members --- */
@@ -51,7 +52,7 @@ struct tree_node tree_group_grains(const struct tree_group *group, int first, in
 void tree_slice(size_t count, int size, int index, size_t *begin, size_t *end)
 {
     const size_t line = MEM_ALIGN / sizeof(float);
-    size_t lines = (count + line - 1) / line;
+    size_t lines = div_up_u64(count, line);
     *begin = lines * (size_t)index / (size_t)size * line;
     *end = lines * (size_t)(index + 1) / (size_t)size * line;
     *begin = *begin < count ? *begin : count;

@@ -15,12 +15,12 @@ static int slices_terms(const struct tree_group_sum *sum, int member)
 static void slices_exchange(struct comm *comm, struct tree_group_sum *sum)
 {
     const struct tree_group *group = &sum->group;
-    size_t begin, end, b, e, parts_of_others = 0;
+    size_t begin, end, b, e, terms_of_others = 0;
     tree_slice(sum->count, group->size, group->self, &begin, &end);
     for (int i = 0; i < group->size; i++)
         if (i != group->self)
-            parts_of_others += (size_t)slices_terms(sum, i);
-    float *next = tree_buffer_reserve(&sum->buffer[0], parts_of_others * (end - begin));
+            terms_of_others += (size_t)slices_terms(sum, i);
+    float *next = tree_buffer_reserve(&sum->buffer[0], terms_of_others * (end - begin));
     for (int i = 0; i < group->size; i++) {
         if (i == group->self)
             continue;

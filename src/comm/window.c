@@ -8,8 +8,8 @@
 #include "base/mem.h"
 #include "comm_impl.h"
 
-/* Where Open MPI puts windows. A process that touches more than there is gets killed, so
-   half of it is left free for others. */
+/* Where Open MPI puts windows. A process is killed if it writes to a page for which the
+   folder has no room, so a window takes at most half of what is free. */
 #define WINDOW_FOLDER "/dev/shm"
 
 /* If there is no such folder, MPI uses another one, of which nothing is known here. */
@@ -31,8 +31,8 @@ bool window_open(struct comm *comm, size_t bytes, struct window *window)
 {
     *window = (struct window){.ranks = 0};
     bool room = comm->topology.largest_node > 1;
-    int splits =
-        comm->splits_on_node > 1 ? comm->splits_on_node : 1; /* all may ask now */
+    /* all splits of the node may ask at the same time */
+    int splits = comm->splits_on_node > 1 ? comm->splits_on_node : 1;
     if (room && comm->node_rank == 0)
         room = window_has_room((double)bytes * comm->node_size * splits);
     if (comm_agree(comm, room ? ST_OK : ST_FAIL) != ST_OK)

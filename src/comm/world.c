@@ -13,7 +13,7 @@ static void world_topology(const struct comm_world *world, struct topology *topo
 
 int comm_world_nodes(const struct comm_world *world)
 {
-    return (world->ranks + world->per_node - 1) / world->per_node;
+    return topology_nodes_of(world->ranks, world->per_node);
 }
 
 int comm_world_share(const struct comm_world *world, int n)

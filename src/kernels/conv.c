@@ -16,7 +16,7 @@ void conv_shape_complete(struct conv_shape *shape)
 static void conv_sum_bias(const struct team *team, const struct conv_shape *shape,
                           float *dbias, const float *dy)
 {
-    struct span own = share_pieces(team, shape->k, BIAS_PANEL);
+    struct span own = share_panels(team, shape->k, BIAS_PANEL);
     for (; own.begin < own.end; own.begin += BIAS_PANEL) {
         int left = own.end - own.begin;
         kernels()->sum_rows(dbias + own.begin, dy + own.begin,

@@ -115,9 +115,9 @@ void conv_direct_forward(const struct team *team, const struct conv_shape *shape
     direct_pack_weight(&d, team, weight, bias);
     team_barrier(team);
     if (team->split == SPLIT_CHANNEL)
-        own = share_pieces(team, shape->k, CONV_DIRECT_CHANNELS);
+        own = share_panels(team, shape->k, CONV_DIRECT_CHANNELS);
     else
-        rows = share_pieces(team, rows.end, 1);
+        rows = share_panels(team, rows.end, 1);
     for (int first = own.begin, last; first < own.end; first = last) {
         int panel = first / KERNELS_PANEL;
         last =

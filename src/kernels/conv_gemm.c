@@ -13,6 +13,7 @@
 #include <cblas.h>
 #include <stdbool.h>
 
+#include "base/div.h"
 #include "kernels/kernels.h"
 #include "share.h"
 
@@ -31,14 +32,14 @@ static int gemm_block_rows(const struct conv_shape *shape)
     return (int)(rows < 1 ? 1 : rows > all ? all : rows);
 }
 
-static int gemm_count(int extent, int piece)
+static int gemm_count(int extent, int size)
 {
-    return (extent + piece - 1) / piece;
+    return div_up(extent, size);
 }
 
-static struct span gemm_span(int index, int piece, int extent)
+static struct span gemm_span(int index, int size, int extent)
 {
-    int begin = index * piece, end = begin + piece;
+    int begin = index * size, end = begin + size;
     return (struct span){begin, end < extent ? end : extent};
 }
 
@@ -138,14 +139,14 @@ void conv_gemm_forward(const struct team *team, const struct conv_shape *shape, 
     team_barrier(team);
 }
 
-/* One piece of dweight: CONV_GEMM_PANEL filters times GEMM_COLUMN_PANEL taps. */
-static void gemm_weight_product(const struct gemm *g, int block, int piece,
+/* One panel of dweight: CONV_GEMM_PANEL filters times GEMM_COLUMN_PANEL taps. */
+static void gemm_weight_product(const struct gemm *g, int block, int panel,
                                 float *dweight, const float *col, const float *dy)
 {
     int columns = gemm_count(g->taps, GEMM_COLUMN_PANEL);
     struct span rows = gemm_block(g, block);
-    struct span k = gemm_span(piece / columns, CONV_GEMM_PANEL, g->shape->k);
-    struct span t = gemm_span(piece % columns, GEMM_COLUMN_PANEL, g->taps);
+    struct span k = gemm_span(panel / columns, CONV_GEMM_PANEL, g->shape->k);
+    struct span t = gemm_span(panel % columns, GEMM_COLUMN_PANEL, g->taps);
     int pixels = (rows.end - rows.begin) * g->shape->q;
     cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, k.end - k.begin, t.end - t.begin,
                 pixels, 1.0f,
@@ -162,19 +163,19 @@ void conv_gemm_backward_weight(const struct team *team, const struct conv_shape 
     bool alone = team->size == 1, matrix = gemm_is_matrix(shape);
     if (!alone && !matrix)
         gemm_gather(&g, team, x);
-    /* Pieces of a filter follow each other; the channel split keeps them together. */
+    /* The panels of a filter follow each other; the channel split keeps them together. */
     int columns = gemm_count(g.taps, GEMM_COLUMN_PANEL),
         panels = gemm_count(shape->k, CONV_GEMM_PANEL);
     int width = team->split == SPLIT_CHANNEL ? columns : 1;
-    struct span own = share_pieces(team, panels * columns, width);
+    struct span own = share_panels(team, panels * columns, width);
     for (int block = 0; block < g.count; block++) {
         struct span rows = gemm_block(&g, block);
         const float *col = matrix ? x + gemm_row_offset(&g, rows.begin, g.taps)
                                   : gemm_block_col(&g, team, block);
         if (alone && !matrix)
             kernels()->im2col(shape, rows, g.col, x);
-        for (int piece = own.begin; piece < own.end; piece++)
-            gemm_weight_product(&g, block, piece, dweight, col, dy);
+        for (int panel = own.begin; panel < own.end; panel++)
+            gemm_weight_product(&g, block, panel, dweight, col, dy);
     }
 }
 

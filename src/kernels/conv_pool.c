@@ -7,7 +7,7 @@
 #include "share.h"
 
 #define GROUP         KERNELS_GROUP
-#define FORWARD_PANEL 64 /* output channels: the inner loop is fastest with so many */
+#define FORWARD_PANEL 64 /* output channels: the inner loop is fastest with 64 */
 
 void conv_pool_complete(struct conv_pool_shape *shape)
 {

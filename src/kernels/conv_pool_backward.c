@@ -2,12 +2,13 @@
 
 #include <string.h>
 
+#include "base/div.h"
 #include "conv_pool_scratch.h"
 #include "share.h"
 
 #define GROUP           KERNELS_GROUP
 #define WEIGHT_FLOATS   8192 /* of x that stay in the first-level cache for dweight */
-#define WEIGHT_CHANNELS 32   /* input channels of a piece of dweight */
+#define WEIGHT_CHANNELS 32   /* input channels of a panel of dweight */
 #define DATA_IMAGES     8    /* images of dx for one pass over the weights */
 
 struct conv_pool_job {
@@ -70,20 +71,21 @@ static void conv_pool_multiply_slopes(const struct conv_pool_job *job, struct sp
                              (size_t)(images.end - images.begin) * size);
 }
 
-/* Part of the weight gradient: these filters, these input channels. */
-struct conv_pool_part {
+/* A panel of the weight gradient: these filters, these input channels. */
+struct conv_pool_panel {
     struct span filters, inputs;
 };
 
 static void conv_pool_add_weights(const struct conv_pool_job *job,
-                                  const struct conv_pool_part *own, int first, int count)
+                                  const struct conv_pool_panel *panel, int first,
+                                  int count)
 {
     const struct conv_pool_block block = conv_pool_block_of(job, first, count);
     if (job->shape->c > CONV_POOL_THIN)
-        kernels()->conv_pool_weight(job->shape, own->filters, own->inputs,
+        kernels()->conv_pool_weight(job->shape, panel->filters, panel->inputs,
                                     job->gradient->dweight, job->gradient->dbias, &block);
     else
-        kernels()->conv_pool_weight_thin(job->shape, own->filters, job->b.thin,
+        kernels()->conv_pool_weight_thin(job->shape, panel->filters, job->b.thin,
                                          job->gradient->dbias, &block);
 }
 
@@ -148,9 +150,9 @@ static void conv_pool_share_data(const struct team *team, const struct conv_pool
 {
     struct span images = {0, job->shape->n}, inputs = {0, job->shape->c};
     if (team->split == SPLIT_CHANNEL || team->split == SPLIT_FILTER)
-        inputs = share_pieces(team, inputs.end, GROUP);
+        inputs = share_panels(team, inputs.end, GROUP);
     else
-        images = share_pieces(team, images.end, 1);
+        images = share_panels(team, images.end, 1);
     if (inputs.end > inputs.begin)
         conv_pool_make_data(job, images, inputs);
 }
@@ -174,18 +176,18 @@ static void conv_pool_pack_data(const struct team *team,
     }
 }
 
-/* Sets the sums of this part to zero. */
-static void conv_pool_zero_part(const struct conv_pool_job *job,
-                                const struct conv_pool_part *own)
+/* Sets the sums of this panel to zero. */
+static void conv_pool_zero_panel(const struct conv_pool_job *job,
+                                 const struct conv_pool_panel *panel)
 {
     const struct conv_pool_shape *shape = job->shape;
     const struct conv_pool_gradient *gradient = job->gradient;
-    struct span filters = own->filters;
+    struct span filters = panel->filters;
     int padded = conv_pool_groups(shape->k) * GROUP;
     size_t count = (size_t)(filters.end - filters.begin), row = 9 * (size_t)shape->c;
-    if (own->inputs.begin == 0)
+    if (panel->inputs.begin == 0)
         memset(gradient->dbias + filters.begin, 0, count * sizeof(float));
-    conv_pool_zero_inputs(shape, own->inputs,
+    conv_pool_zero_inputs(shape, panel->inputs,
                           gradient->dweight + (size_t)filters.begin * row, count * 9);
     size_t width = (size_t)(conv_pool_groups(filters.end) * GROUP - filters.begin);
     for (size_t t = 0; shape->c <= CONV_POOL_THIN && t < row; t++)
@@ -208,18 +210,18 @@ static void conv_pool_turn_thin(const struct conv_pool_shape *shape, struct span
    it is used; a team has computed all of it before. */
 static void conv_pool_make_weights(const struct team *team,
                                    const struct conv_pool_job *job,
-                                   const struct conv_pool_part *own)
+                                   const struct conv_pool_panel *panel)
 {
     int size = conv_pool_block_images(job->shape), n = job->shape->n;
-    conv_pool_zero_part(job, own);
+    conv_pool_zero_panel(job, panel);
     for (int first = 0; first < n; first += size) {
         int last = first + size < n ? first + size : n;
         if (team->size == 1)
             conv_pool_multiply_slopes(job, (struct span){first, last});
-        conv_pool_add_weights(job, own, first, last - first);
+        conv_pool_add_weights(job, panel, first, last - first);
     }
     if (job->shape->c <= CONV_POOL_THIN)
-        conv_pool_turn_thin(job->shape, own->filters, job->gradient->dweight,
+        conv_pool_turn_thin(job->shape, panel->filters, job->gradient->dweight,
                             job->b.thin);
 }
 
@@ -230,18 +232,18 @@ static void conv_pool_share_weights(const struct team *team,
 {
     const struct conv_pool_shape *shape = job->shape;
     bool pairs = team->split == SPLIT_FILTER && team->size > 1;
-    int panel = pairs ? WEIGHT_CHANNELS : shape->c;
+    int width = pairs ? WEIGHT_CHANNELS : shape->c;
     struct team by_pairs = *team;
     by_pairs.split = SPLIT_HYBRID;
-    const struct share_extent extent = {(shape->c + panel - 1) / panel, 1, shape->k};
+    const struct share_extent extent = {div_up(shape->c, width), 1, shape->k};
     struct share share = share_begin(&by_pairs, &extent, GROUP);
     while (share_next(&share)) {
-        int first = share.image * panel, left = shape->c - first;
-        const struct conv_pool_part own = {
+        int first = share.image * width, left = shape->c - first;
+        const struct conv_pool_panel panel = {
             .filters = share.channels,
-            .inputs = {first, first + (left < panel ? left : panel)},
+            .inputs = {first, first + (left < width ? left : width)},
         };
-        conv_pool_make_weights(team, job, &own);
+        conv_pool_make_weights(team, job, &panel);
     }
 }
 
@@ -255,7 +257,7 @@ void conv_pool_backward(const struct team *team, const struct conv_pool_shape *s
     if (gradient->dx)
         conv_pool_pack_data(team, shape, job.b.weight, gradient->weight);
     if (team->size > 1)
-        conv_pool_multiply_slopes(&job, share_pieces(team, shape->n, 1));
+        conv_pool_multiply_slopes(&job, share_panels(team, shape->n, 1));
     team_barrier(team);
     conv_pool_share_weights(team, &job);
     if (gradient->dx)

@@ -1,13 +1,12 @@
-/* conv_pool_scratch: the parts of scratch, for conv_pool.c and conv_pool_backward.c. */
+/* conv_pool_scratch: the buffers in scratch, for conv_pool.c and conv_pool_backward.c. */
 #ifndef LOCKSTEP_KERNELS_CONV_POOL_SCRATCH_H
 #define LOCKSTEP_KERNELS_CONV_POOL_SCRATCH_H
 
 #include "kernels/conv_pool.h"
 #include "kernels/kernels.h"
 
-#define CONV_POOL_THIN 4 /* up to so many input channels fill no vector */
+#define CONV_POOL_THIN 4 /* input channels that fill no vector, at most */
 
-/* The parts of scratch. */
 struct conv_pool_buffers {
     float *weight;   /* packed for forward, or for dx */
     float *x, *dx;   /* with borders; only with padding */

@@ -32,7 +32,7 @@ void linear_forward(const struct team *team, const struct linear_shape *shape, f
                     const float *x, const float *weight, const float *bias)
 {
     bool small = linear_uses_tiles(shape);
-    struct span f = share_pieces(team, shape->out, small ? TILE_FEATURES : BLAS_FEATURES);
+    struct span f = share_panels(team, shape->out, small ? TILE_FEATURES : BLAS_FEATURES);
     if (small && f.end > f.begin)
         kernels()->linear_forward(shape, f, y, x, weight, bias);
     for (int width; !small && (width = linear_panel_width(f)) > 0; f.begin += width) {
@@ -48,7 +48,7 @@ void linear_backward_weight(const struct team *team, const struct linear_shape *
                             float *dweight, float *dbias, const float *x, const float *dy)
 {
     bool small = linear_uses_tiles(shape);
-    struct span f = share_pieces(team, shape->out, small ? TILE_FEATURES : BLAS_FEATURES);
+    struct span f = share_panels(team, shape->out, small ? TILE_FEATURES : BLAS_FEATURES);
     if (f.end > f.begin)
         kernels()->sum_rows(dbias + f.begin, dy + f.begin, shape->n, f.end - f.begin,
                             shape->out);
@@ -65,7 +65,7 @@ void linear_backward_data(const struct team *team, const struct linear_shape *sh
                           float *dx, const float *dy, const float *weight)
 {
     bool small = linear_uses_tiles(shape);
-    struct span f = share_pieces(team, shape->in, small ? TILE_FEATURES : BLAS_FEATURES);
+    struct span f = share_panels(team, shape->in, small ? TILE_FEATURES : BLAS_FEATURES);
     if (small && f.end > f.begin)
         kernels()->linear_data(shape, f, dx, dy, weight);
     for (int width; !small && (width = linear_panel_width(f)) > 0; f.begin += width)

@@ -1,9 +1,11 @@
 #include "share.h"
 
-struct span share_pieces(const struct team *team, int count, int width)
+#include "base/div.h"
+
+struct span share_panels(const struct team *team, int count, int width)
 {
     struct span own;
-    team_split(team, (count + width - 1) / width, &own.begin, &own.end);
+    team_split(team, div_up(count, width), &own.begin, &own.end);
     own.begin *= width;
     own.end = own.end * width < count ? own.end * width : count;
     return own;
@@ -13,7 +15,7 @@ struct share share_begin(const struct team *team, const struct share_extent *ext
                          int width)
 {
     struct share share = {.extent = *extent, .width = width};
-    int panels = (extent->channels + width - 1) / width;
+    int panels = div_up(extent->channels, width);
     int images = extent->images;
     share.rows = (struct span){0, extent->rows};
     share.panels = (struct span){0, panels};

@@ -1,6 +1,6 @@
 /*
- * share: a team member's part of (images, rows, channels) of a result, by the team's
- * split, image by image:
+ * share: what a team member computes of (images, rows, channels) of a result, by the
+ * team's split, image by image:
  *
  *   struct share share = share_begin(team, &extent, 16);
  *   while (share_next(&share))
@@ -12,7 +12,7 @@
  *
  * - spatial: some rows of every image
  *
- * - hybrid and all others: a contiguous part of the list of all images' panels
+ * - hybrid and all others: a contiguous range of the list of all images' panels
  */
 #ifndef LOCKSTEP_KERNELS_SHARE_H
 #define LOCKSTEP_KERNELS_SHARE_H
@@ -41,7 +41,7 @@ struct share share_begin(const struct team *team, const struct share_extent *ext
                          int width);
 bool share_next(struct share *share);
 
-/* This member's part of `count` items, in whole pieces of `width`. */
-struct span share_pieces(const struct team *team, int count, int width);
+/* This member's items of `count`, in whole panels of `width`. */
+struct span share_panels(const struct team *team, int count, int width);
 
 #endif

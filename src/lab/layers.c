@@ -7,7 +7,7 @@
 #include "base/mem.h"
 #include "base/timer.h"
 #include "base/where.h"
-#include "nn/lab.h"
+#include "nn/workspace.h"
 
 #define REPEATS      41
 #define UNIT_REPEATS 9

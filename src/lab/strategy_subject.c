@@ -7,18 +7,10 @@
 
 #include "base/mem.h"
 #include "kernels/conv_pool.h"
-#include "kernels/pool.h"
-#include "nn/lab.h"
-
-/* FLOPs per element of functions that are not products, counted in the kernels' sources.
- */
-#define GELU_FORWARD    42
-#define SOFTMAX_FORWARD 20
-#define SOFTMAX_BACK    19
+#include "nn/workspace.h"
 
 /* The last layer of the block that operation s is; the operation itself if it is no
- * block.
- */
+   block. */
 static const struct layer *block_last(const struct model *model, int s)
 {
     int next = s + 1 < model->ops ? model->op[s + 1]->index : model->layers;
@@ -32,16 +24,9 @@ static bool block_is(const struct model *model, int s)
 
 static double element_flops(const struct layer *layer, enum strategy_pass pass)
 {
-    double out = shape_size(layer->out);
-    bool forward = pass == STRATEGY_FORWARD;
-    const struct pool_shape *pool = layer_pool_shape(layer);
-    if (layer->ops == &layer_gelu)
-        return out * (forward ? GELU_FORWARD : 1);
-    if (layer->ops == &layer_logsoftmax)
-        return out * (forward ? SOFTMAX_FORWARD : SOFTMAX_BACK);
-    if (pool && forward)
-        return out * pool->size * pool->size; /* comparisons, or sums */
-    return out;
+    double flops =
+        pass == STRATEGY_FORWARD ? layer->element_forward : layer->element_backward;
+    return flops > 0 ? flops : shape_size(layer->out);
 }
 
 static double pass_flops(const struct model *model, int s, enum strategy_pass pass)

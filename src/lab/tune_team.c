@@ -7,7 +7,7 @@
 #include "base/where.h"
 #include "comm/comm.h"
 #include "lab/tune.h"
-#include "nn/lab.h"
+#include "nn/workspace.h"
 
 enum { ROUNDS_LEAST = 5, ROUNDS_MOST = 61, PASSES = 2 };
 

@@ -4,6 +4,11 @@
 #include "kernels/activation.h"
 #include "nn/layer.h"
 
+/* FLOPs per element, counted in kernels/simd/activation.c. */
+#define GELU_FORWARD        42
+#define LOGSOFTMAX_FORWARD  20
+#define LOGSOFTMAX_BACKWARD 19
+
 static const char *const activation_options[] = {NULL};
 
 static size_t activation_elements(const struct layer *layer, const struct pass *pass)
@@ -33,6 +38,7 @@ static enum status gelu_setup(struct layer *layer, const struct layer_spec *spec
 {
     layer->out = layer->in;
     layer->save = (size_t)shape_size(layer->out) * sizeof(float); /* slopes */
+    layer->element_forward = GELU_FORWARD * (double)shape_size(layer->out);
     return layer_spec_only(spec, false, activation_options);
 }
 
@@ -56,6 +62,8 @@ static enum status logsoftmax_setup(struct layer *layer, const struct layer_spec
         FAIL(ST_USAGE, "%s: %s: its input %dx%dx%d is an image, not one value a class",
              spec->where, spec->name, in->h, in->w, in->c);
     layer->out = layer->in;
+    layer->element_forward = LOGSOFTMAX_FORWARD * (double)shape_size(layer->out);
+    layer->element_backward = LOGSOFTMAX_BACKWARD * (double)shape_size(layer->out);
     return layer_spec_only(spec, false, activation_options);
 }
 

@@ -14,7 +14,6 @@
 #include "kernels/pool.h"
 #include "layer_impl.h"
 #include "model_impl.h"
-#include "nn/lab.h"
 #include "nn/workspace.h"
 
 #define MODEL_ALIGN 16 /* floats: a tensor begins at a cache line */

@@ -45,13 +45,13 @@ void optim_apply(const struct optim_options *options, const struct optim_update 
         .ema = update->ema,
     };
     struct update_factors factors = ops->prepare(options, update);
-    for (struct range part = {.end = begin};
-         ranges_next(update->ranges, RANGE_BIT(RANGE_TRAIN_DECAY), end, &part);)
-        ops->apply(&factors, &vectors, part.begin, part.end);
+    for (struct range range = {.end = begin};
+         ranges_next(update->ranges, RANGE_BIT(RANGE_TRAIN_DECAY), end, &range);)
+        ops->apply(&factors, &vectors, range.begin, range.end);
     factors.decay = 0.0f;
-    for (struct range part = {.end = begin};
-         ranges_next(update->ranges, RANGE_BIT(RANGE_TRAIN), end, &part);)
-        ops->apply(&factors, &vectors, part.begin, part.end);
+    for (struct range range = {.end = begin};
+         ranges_next(update->ranges, RANGE_BIT(RANGE_TRAIN), end, &range);)
+        ops->apply(&factors, &vectors, range.begin, range.end);
     /* Statistics get an update of their own here, once a layer has some. */
 }
 

@@ -52,18 +52,18 @@ static int ranges_find(const struct ranges *ranges, size_t at)
 }
 
 bool ranges_next(const struct ranges *ranges, unsigned rules, size_t end,
-                 struct range *part)
+                 struct range *stretch)
 {
     const struct range *range = ranges->range;
-    int i = ranges_find(ranges, part->end);
+    int i = ranges_find(ranges, stretch->end);
     while (i < ranges->count && !(rules & RANGE_BIT(range[i].rule)))
         i++;
     if (i == ranges->count || range[i].begin >= end)
         return false;
-    part->begin = range[i].begin > part->end ? range[i].begin : part->end;
-    part->rule = range[i].rule;
+    stretch->begin = range[i].begin > stretch->end ? range[i].begin : stretch->end;
+    stretch->rule = range[i].rule;
     while (i + 1 < ranges->count && rules & RANGE_BIT(range[i + 1].rule))
         i++;
-    part->end = range[i].end < end ? range[i].end : end;
-    return part->begin < part->end;
+    stretch->end = range[i].end < end ? range[i].end : end;
+    return stretch->begin < stretch->end;
 }

@@ -8,7 +8,6 @@
 #include "base/where.h"
 #include "kernels/conv_pool.h"
 #include "kernels/vector.h"
-#include "nn/lab.h"
 #include "nn/workspace.h"
 
 /* Bytes of a grain's activations, with the slack that vector kernels may read. */

@@ -203,28 +203,53 @@ out:
     return st;
 }
 
+/* Does the file's /optimizer hold exactly the states of this kind? */
+static enum status checkpoint_is_kind(struct h5file *file, const struct optim_ops *kind,
+                                      bool *is)
+{
+    size_t groups = 0;
+    *is = false;
+    if (h5file_has(file, "/optimizer"))
+        TRY(h5file_count(file, "/optimizer", &groups));
+    if (groups != (size_t)kind->states)
+        return ST_OK;
+    for (int i = 0; i < kind->states; i++) {
+        char group[FS_PATH];
+        snprintf(group, sizeof group, "/optimizer/%s", kind->state_name[i]);
+        if (!h5file_has(file, group))
+            return ST_OK;
+    }
+    *is = true;
+    return ST_OK;
+}
+
 /* Sets the vectors that the file has to `present`, and the others to NULL. */
+static enum status checkpoint_find_vectors(struct run_state *state, struct h5file *file,
+                                           float *present)
+{
+    bool is = false;
+    state->params = present;
+    if (h5file_has(file, "/ema"))
+        state->ema = present;
+    for (int k = 0; optim_kinds[k] && !is; k++) {
+        TRY(checkpoint_is_kind(file, optim_kinds[k], &is));
+        for (int i = 0; is && i < optim_kinds[k]->states; i++) {
+            state->optim[i] = present;
+            state->optim_name[i] = optim_kinds[k]->state_name[i];
+            state->optims++;
+        }
+    }
+    return ST_OK;
+}
+
 static enum status checkpoint_vectors(struct run_state *state, const char *path,
                                       float *present)
 {
     struct h5file *file;
     TRY(h5file_open(&file, path));
-    state->params = present;
-    if (h5file_has(file, "/ema"))
-        state->ema = present;
-    for (int k = 0; optim_kinds[k] && state->optims == 0; k++) {
-        for (int i = 0; i < optim_kinds[k]->states; i++) {
-            char group[FS_PATH];
-            const char *name = optim_kinds[k]->state_name[i];
-            snprintf(group, sizeof group, "/optimizer/%s", name);
-            if (!h5file_has(file, group))
-                continue;
-            state->optim[state->optims] = present;
-            state->optim_name[state->optims++] = name;
-        }
-    }
+    enum status st = checkpoint_find_vectors(state, file, present);
     h5file_close(file);
-    return ST_OK;
+    return st;
 }
 
 /* Passes one vector on, as if it were the first. */

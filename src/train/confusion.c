@@ -130,23 +130,41 @@ void confusion_release(struct confusion *confusion)
     *confusion = (struct confusion){0};
 }
 
-/* No more pairs occur than there are samples, or cells. */
+size_t confusion_kept_bytes(int classes)
+{
+    size_t counts = 3 * (size_t)classes;
+    if (confusion_has_matrix(classes))
+        counts += confusion_cells(classes);
+    return counts * sizeof(int32_t) + CONFUSION_PAIRS * sizeof(struct confusion_pair);
+}
+
+/* No more pairs occur than there are samples, or cells. qsort copies what it sorts: the
+   wrong answers before there are pairs, then the pairs. */
 size_t confusion_bytes(int classes, uint64_t samples)
 {
     size_t cells = confusion_cells(classes), pairs = cells < samples ? cells : samples;
-    size_t bytes = 3 * (size_t)classes * sizeof(int32_t);
-    bytes += confusion_has_matrix(classes) ? cells * sizeof(int32_t)
-                                           : samples * sizeof(uint32_t);
-    return bytes + pairs * sizeof(struct confusion_pair);
+    bool matrix = confusion_has_matrix(classes);
+    size_t kept = 3 * (size_t)classes * sizeof(int32_t);
+    size_t wrong = matrix ? 0 : samples * sizeof(uint32_t);
+    size_t sorting = 2 * pairs * sizeof(struct confusion_pair);
+    if (matrix)
+        kept += cells * sizeof(int32_t);
+    return kept + wrong + (sorting > wrong ? sorting : wrong);
 }
 
 /* --- the arrays of a file --- */
+
+struct confusion_array confusion_array_matrix(int classes)
+{
+    size_t n = (size_t)classes;
+    return (struct confusion_array){"confusion", {n, n}, n * n};
+}
 
 int confusion_arrays(int classes, struct confusion_array array[CONFUSION_ARRAYS])
 {
     size_t n = (size_t)classes;
     if (confusion_has_matrix(classes)) {
-        array[0] = (struct confusion_array){"confusion", {n, n}, n * n};
+        array[0] = confusion_array_matrix(classes);
         return 1;
     }
     array[0] = (struct confusion_array){"class_counts", {3, n}, 3 * n};

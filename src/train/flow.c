@@ -1,5 +1,6 @@
 #include "flow.h"
 
+#include "base/div.h"
 #include "base/where.h"
 #include "comm/tree.h"
 
@@ -31,7 +32,7 @@ void flow_plan(struct flow *flow, const struct grain_range *grains, int lanes, b
     int count = grains->end - grains->begin;
     flow->grains = *grains;
     flow->lanes = lanes;
-    flow->rounds = lanes > 0 ? (count + lanes - 1) / lanes : 0;
+    flow->rounds = lanes > 0 ? div_up(count, lanes) : 0;
     flow->train = train;
 }
 

@@ -41,8 +41,7 @@ static struct prefetch *input_prefetch(const struct train_input *input)
     const struct comm *readers = run->stage->peers;
     bool asked = options->input.prefetch > 0;
     int grain = setup->model->grain, first, most;
-    comm_share(readers, grain_count((uint64_t)options->train.batch, grain), 0, &first,
-               &most);
+    comm_share(readers, train_run_grains(run), 0, &first, &most);
     const struct prefetch_setup with = {
         .loader = &input->loader,
         .most = (uint64_t)most * (uint64_t)grain,

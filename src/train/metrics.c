@@ -2,6 +2,7 @@
 
 #include <limits.h>
 #include <math.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -47,12 +48,6 @@ enum {
     EVAL_COLUMNS = sizeof eval_columns / sizeof eval_columns[0],
 };
 
-/* Numbers in the counts of an evaluation. */
-static size_t metrics_row(const struct metrics *metrics)
-{
-    return confusion_row_count(metrics->classes);
-}
-
 void metrics_init(struct metrics *metrics, int classes)
 {
     *metrics = (struct metrics){.classes = classes};
@@ -81,6 +76,13 @@ static int metrics_most_confusions(int classes)
 size_t metrics_bytes(int classes)
 {
     return (size_t)metrics_most_confusions(classes) * metrics_row_bytes(classes);
+}
+
+/* An array that is the whole row is written without a copy. */
+size_t metrics_write_bytes(int classes)
+{
+    struct confusion_array array[CONFUSION_ARRAYS];
+    return confusion_arrays(classes, array) > 1 ? metrics_bytes(classes) : 0;
 }
 
 /* Room for `count` entries at least, `most` at most; it doubles, so that adding is cheap.
@@ -138,7 +140,7 @@ void metrics_add_train(struct metrics *metrics, const struct metrics_train *entr
 /* Drops the oldest counts, so that `most` are left. */
 static void metrics_trim_confusions(struct metrics *metrics, int most)
 {
-    size_t row = metrics_row(metrics);
+    size_t row = confusion_row_count(metrics->classes);
     int surplus = metrics->confusions - most;
     if (surplus <= 0)
         return;
@@ -155,8 +157,9 @@ void metrics_add_eval(struct metrics *metrics, const struct metrics_eval *entry,
     metrics_reserve_all(metrics, metrics->trains, metrics->evals + 1,
                         metrics->confusions + 1);
     metrics->eval[metrics->evals++] = *entry;
-    confusion_row(confusion, metrics->confusion +
-                                 (size_t)metrics->confusions++ * metrics_row(metrics));
+    confusion_row(confusion,
+                  metrics->confusion + (size_t)metrics->confusions++ *
+                                           confusion_row_count(metrics->classes));
 }
 
 double metrics_eval_loss(const struct metrics *metrics, uint64_t step)
@@ -191,22 +194,31 @@ static void metrics_array_path(char path[FS_PATH], const struct confusion_array 
     snprintf(path, FS_PATH, METRICS_EVAL_GROUP "%s", array->name);
 }
 
-/* One of the arrays of all evaluations that are kept; it lies at number `at` of their
-   rows. */
+/* An array of all evaluations that are kept; it begins at number `at` of their rows. One
+   that is the whole row is written from where it is. */
 static enum status metrics_write_array(const struct metrics *metrics, struct h5file *file,
                                        const struct confusion_array *array, size_t at)
 {
-    size_t kept = (size_t)metrics->confusions, row = metrics_row(metrics);
+    size_t kept = (size_t)metrics->confusions,
+           row = confusion_row_count(metrics->classes);
+    const size_t dim[] = {kept, array->dim[0], array->dim[1]};
     char path[FS_PATH];
+    metrics_array_path(path, array);
+    if (array->count == row)
+        return h5file_write(file, path, H5FILE_I32, 3, dim, metrics->confusion);
     int32_t *values = mem_zeroed(kept * array->count, sizeof *values);
     for (size_t i = 0; i < kept; i++)
         memcpy(values + i * array->count, metrics->confusion + i * row + at,
                array->count * sizeof *values);
-    metrics_array_path(path, array);
-    enum status st = h5file_write(file, path, H5FILE_I32, 3,
-                                  (size_t[]){kept, array->dim[0], array->dim[1]}, values);
+    enum status st = h5file_write(file, path, H5FILE_I32, 3, dim, values);
     free(values);
     return st;
+}
+
+/* All counts that are kept: what the hash covers. */
+static size_t metrics_confusion_bytes(const struct metrics *metrics)
+{
+    return (size_t)metrics->confusions * metrics_row_bytes(metrics->classes);
 }
 
 static enum status metrics_write_confusions(const struct metrics *metrics,
@@ -219,9 +231,7 @@ static enum status metrics_write_confusions(const struct metrics *metrics,
         TRY(metrics_write_array(metrics, file, &array[a], at));
         at += array[a].count;
     }
-    *hash = hash_bytes(metrics->confusion,
-                       (size_t)metrics->confusions * metrics_row_bytes(metrics->classes),
-                       *hash);
+    *hash = hash_bytes(metrics->confusion, metrics_confusion_bytes(metrics), *hash);
     return ST_OK;
 }
 
@@ -252,35 +262,79 @@ static enum status metrics_read_columns(struct h5file *file,
     return st;
 }
 
-/* How many evaluations have counts in the file: the same number in all arrays. */
+/* *kept: of how many evaluations a file has the array. */
+static enum status metrics_check_array(const struct metrics *metrics, struct h5file *file,
+                                       const struct confusion_array *array, size_t evals,
+                                       size_t *kept)
+{
+    struct h5file_info info;
+    char path[FS_PATH];
+    metrics_array_path(path, array);
+    TRY(h5file_info(file, path, &info));
+    if (info.ndims != 3 || info.dim[0] > evals || info.dim[1] != array->dim[0] ||
+        info.dim[2] != array->dim[1])
+        FAIL(ST_FAIL, "'%s': '%s' is not for %d classes", h5file_path(file), path,
+             metrics->classes);
+    *kept = info.dim[0];
+    return ST_OK;
+}
+
+/* Earlier versions wrote the matrix for any number of classes. */
+static bool metrics_file_is_old(const struct metrics *metrics, struct h5file *file)
+{
+    struct confusion_array matrix = confusion_array_matrix(metrics->classes);
+    char path[FS_PATH];
+    metrics_array_path(path, &matrix);
+    return metrics->classes > CONFUSION_CLASSES && h5file_has(file, path);
+}
+
+/* The number of evaluations that have counts in the file: the same in all arrays. */
 static enum status metrics_read_kept(const struct metrics *metrics, struct h5file *file,
                                      size_t evals, size_t *kept)
 {
     struct confusion_array array[CONFUSION_ARRAYS];
     int arrays = confusion_arrays(metrics->classes, array);
     for (int a = 0; a < arrays; a++) {
-        struct h5file_info info;
-        char path[FS_PATH];
-        metrics_array_path(path, &array[a]);
-        TRY(h5file_info(file, path, &info));
-        if (a == 0)
-            *kept = info.dim[0];
-        if (info.ndims != 3 || info.dim[0] > evals || info.dim[0] != *kept ||
-            info.dim[1] != array[a].dim[0] || info.dim[2] != array[a].dim[1])
-            FAIL(ST_FAIL, "'%s': '%s' is not for %d classes", h5file_path(file), path,
-                 metrics->classes);
+        size_t here;
+        TRY(metrics_check_array(metrics, file, &array[a], evals, &here));
+        if (a > 0 && here != *kept)
+            FAIL(ST_FAIL, "'%s' is damaged: its '%s' and '%s' differ in length",
+                 h5file_path(file), array[0].name, array[a].name);
+        *kept = here;
     }
     return ST_OK;
+}
+
+/* The matrices of an old file only enter the hash: no counts are kept of them. */
+static enum status metrics_skip_matrices(const struct metrics *metrics,
+                                         struct h5file *file, size_t evals,
+                                         uint64_t *hash)
+{
+    struct confusion_array matrix = confusion_array_matrix(metrics->classes);
+    char path[FS_PATH];
+    size_t kept = 0;
+    TRY(metrics_check_array(metrics, file, &matrix, evals, &kept));
+    size_t count = kept * matrix.count;
+    int32_t *values = mem_zeroed(count, sizeof *values);
+    metrics_array_path(path, &matrix);
+    enum status st = h5file_read(file, path, H5FILE_I32, count, values);
+    *hash = hash_bytes(values, count * sizeof *values, *hash);
+    free(values);
+    return st;
 }
 
 static enum status metrics_read_array(struct metrics *metrics, struct h5file *file,
                                       const struct confusion_array *array, size_t at)
 {
-    size_t kept = (size_t)metrics->confusions, row = metrics_row(metrics);
+    size_t kept = (size_t)metrics->confusions,
+           row = confusion_row_count(metrics->classes);
+    size_t count = kept * array->count;
     char path[FS_PATH];
-    int32_t *values = mem_zeroed(kept * array->count, sizeof *values);
     metrics_array_path(path, array);
-    enum status st = h5file_read(file, path, H5FILE_I32, kept * array->count, values);
+    if (array->count == row)
+        return h5file_read(file, path, H5FILE_I32, count, metrics->confusion);
+    int32_t *values = mem_zeroed(count, sizeof *values);
+    enum status st = h5file_read(file, path, H5FILE_I32, count, values);
     for (size_t i = 0; st == ST_OK && i < kept; i++)
         memcpy(metrics->confusion + i * row + at, values + i * array->count,
                array->count * sizeof *values);
@@ -298,9 +352,7 @@ static enum status metrics_read_confusions(struct metrics *metrics, struct h5fil
         TRY(metrics_read_array(metrics, file, &array[a], at));
         at += array[a].count;
     }
-    *hash = hash_bytes(metrics->confusion,
-                       (size_t)metrics->confusions * metrics_row_bytes(metrics->classes),
-                       *hash);
+    *hash = hash_bytes(metrics->confusion, metrics_confusion_bytes(metrics), *hash);
     metrics_trim_confusions(metrics, metrics_most_confusions(metrics->classes));
     return ST_OK;
 }
@@ -312,7 +364,9 @@ enum status metrics_read(struct metrics *metrics, struct h5file *file, uint64_t 
     size_t kept = 0;
     TRY(h5file_info(file, train_columns[0].path, &trains));
     TRY(h5file_info(file, eval_columns[0].path, &evals));
-    TRY(metrics_read_kept(metrics, file, evals.count, &kept));
+    bool old = metrics_file_is_old(metrics, file);
+    if (!old)
+        TRY(metrics_read_kept(metrics, file, evals.count, &kept));
     if (trains.count > METRICS_MOST || evals.count > METRICS_MOST)
         FAIL(ST_FAIL, "'%s' is damaged: a history of %zu lines and %zu evaluations",
              h5file_path(file), trains.count, evals.count);
@@ -326,6 +380,8 @@ enum status metrics_read(struct metrics *metrics, struct h5file *file, uint64_t 
                              sizeof *metrics->train, metrics->trains, hash));
     TRY(metrics_read_columns(file, eval_columns, EVAL_COLUMNS, metrics->eval,
                              sizeof *metrics->eval, metrics->evals, hash));
+    if (old)
+        return metrics_skip_matrices(metrics, file, evals.count, hash);
     return metrics_read_confusions(metrics, file, hash);
 }
 

@@ -58,9 +58,10 @@ void norm_square(struct norm *norm, const float *vector, int first, int last)
 {
     for (int c = first; c < last; c++) {
         norm->sum[c] = 0;
-        for (struct range part = {.end = norm->begin[c]};
-             ranges_next(norm->ranges, RANGES_TRAINED, norm->begin[c + 1], &part);)
-            norm->sum[c] += optim_square_sum(vector + part.begin, part.end - part.begin);
+        for (struct range range = {.end = norm->begin[c]};
+             ranges_next(norm->ranges, RANGES_TRAINED, norm->begin[c + 1], &range);)
+            norm->sum[c] +=
+                optim_square_sum(vector + range.begin, range.end - range.begin);
     }
 }
 

@@ -29,11 +29,11 @@ struct overlap {
     struct reduce *reduce;
     float *sum;
     int buckets;
-    struct plan_bucket
-        bucket[COMM_TREE_PIECES]; /* in the order in which they become final */
-    bool wanted;                  /* the config's parallel.overlap */
-    bool on;                      /* in the current step */
-    int grains, lanes;            /* of the current step; lanes 0: no grains here */
+    /* In the order in which they become final. */
+    struct plan_bucket bucket[COMM_TREE_PIECES];
+    bool wanted;       /* the config's parallel.overlap */
+    bool on;           /* in the current step */
+    int grains, lanes; /* of the current step; lanes 0: no grains here */
     atomic_int settled[COMM_TREE_PIECES]; /* lanes that have settled the bucket */
     int started;    /* buckets whose sum thread 0 has started during backward */
     double spanned; /* seconds in which sums were under way, hidden or not */

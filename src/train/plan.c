@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/div.h"
 #include "base/mem.h"
 #include "base/parse.h"
 
@@ -28,7 +29,7 @@ int plan_lanes(const struct parallel_plan *plan, int grains)
 int plan_members(const struct parallel_plan *plan, int grains)
 {
     int lanes = plan_lanes(plan, grains);
-    return plan->teams ? (plan->threads + lanes - 1) / lanes : 1;
+    return plan->teams ? div_up(plan->threads, lanes) : 1;
 }
 
 int plan_buckets(const struct parallel_plan *plan, const struct model *model,
@@ -36,8 +37,8 @@ int plan_buckets(const struct parallel_plan *plan, const struct model *model,
 {
     size_t end = count;
     int buckets = 0;
-    for (int s = model->ops - 1; s >= 0 && end > 0; s--) {
-        const struct layer *layer = model->op[s];
+    for (int op = model->ops - 1; op >= 0 && end > 0; op--) {
+        const struct layer *layer = model->op[op];
         size_t begin = layer->tensors ? layer->tensor[0].offset : end;
         bool last = begin == 0;
         if ((end - begin < plan->bucket || buckets == most - 1) && !last)
@@ -51,12 +52,11 @@ int plan_buckets(const struct parallel_plan *plan, const struct model *model,
 
 /* --- as text --- */
 
-static char *plan_splits_text(const unsigned char *splits, int steps)
+static char *plan_splits_text(const unsigned char *splits, int ops)
 {
     char *text = mem_strdup("");
-    for (int s = 0; s < steps; s++) {
-        mem_append(&text, "%s%s", s ? "," : "", split_name((enum split)splits[s]));
-    }
+    for (int op = 0; op < ops; op++)
+        mem_append(&text, "%s%s", op ? "," : "", split_name((enum split)splits[op]));
     return text;
 }
 
@@ -109,14 +109,14 @@ static bool plan_find_split(const char *name, unsigned char *out)
     return false;
 }
 
-static bool plan_next_splits(char **rest, const char *name, int steps, unsigned char *out)
+static bool plan_next_splits(char **rest, const char *name, int ops, unsigned char *out)
 {
     char *list = (char *)(uintptr_t)plan_next_value(rest, name);
     int count = 0;
     for (char *word; list && (word = strsep(&list, ",")) != NULL; count++)
-        if (count == steps || !plan_find_split(word, &out[count]))
+        if (count == ops || !plan_find_split(word, &out[count]))
             return false;
-    return count == steps;
+    return count == ops;
 }
 
 bool plan_read(struct parallel_plan *plan, const struct model *model, const char *text)

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/div.h"
 #include "base/mem.h"
 #include "base/trace.h"
 #include "base/where.h"
@@ -36,7 +37,7 @@ struct reduce_size stepper_reduce_size(const struct model *model, int lanes, int
     return (struct reduce_size){
         .params = model->params,
         .lanes = lanes,
-        .grains = (most + lanes - 1) / lanes,
+        .grains = div_up(most, lanes),
         .all = most == grains,
     };
 }
@@ -47,9 +48,8 @@ static void stepper_create_reduce(struct stepper *stepper)
 {
     const struct train_run *run = stepper->run;
     const struct parallel_plan *plan = run->setup.plan;
-    const struct train_options *options = &run->setup.options->train;
     struct comm *peers = run->stage->peers;
-    int grains = grain_count((uint64_t)options->batch, options->grain), begin, most;
+    int grains = train_run_grains(run), begin, most;
     comm_align(peers, plan->align);
     comm_share(peers, grains, 0, &begin, &most);
     struct reduce_size size = stepper_reduce_size(run->model, plan->lanes, grains, most);

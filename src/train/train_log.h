@@ -30,8 +30,8 @@ void train_log_release(struct train_log *log);
 /* Forgets the history. */
 void train_log_restart(struct train_log *log);
 
-/* A good step is over; it took so many seconds, `reduce` of them in communication. Also
-   adds it to run->progress, but for the step number. */
+/* Adds a step with finite numbers to the interval and to run->progress, except for the
+   step number. It took `seconds`, `reduce` of them in communication. */
 void train_log_add(struct train_log *log, const struct train_step *step,
                    const struct overlap *overlap, double seconds, double reduce);
 

@@ -2,19 +2,25 @@
 
 #include <stdlib.h>
 
+#include "base/div.h"
 #include "base/mem.h"
 #include "comm/comm.h"
+
+uint64_t train_epoch_steps(const struct train_options *options, uint64_t images)
+{
+    return div_up_u64(images, (uint64_t)options->batch);
+}
 
 void train_run_init(struct train_run *run, const struct trainer_setup *setup)
 {
     const struct train_options *options = &setup->options->train;
     uint64_t images = setup->dataset->info.count[DATASET_TRAIN];
-    uint64_t batch = (uint64_t)options->batch;
+    ASSERT(setup->model->grain == options->grain);
     *run = (struct train_run){.setup = *setup};
     stage_init_whole(&run->whole, setup->comm, setup->model);
     run->stage = setup->stage ? setup->stage : &run->whole;
     run->model = run->stage->model;
-    run->epoch_steps = (images + batch - 1) / batch;
+    run->epoch_steps = train_epoch_steps(options, images);
     run->total_steps = options->steps > 0 ? (uint64_t)options->steps
                                           : (uint64_t)options->epochs * run->epoch_steps;
 }
@@ -34,6 +40,16 @@ uint64_t train_run_hash(const struct train_run *run, const struct run_state *sta
     return joined;
 }
 
+static int train_run_cut(const struct train_run *run, uint64_t samples)
+{
+    return grain_count(samples, run->setup.model->grain);
+}
+
+int train_run_grains(const struct train_run *run)
+{
+    return train_run_cut(run, (uint64_t)run->setup.options->train.batch);
+}
+
 struct train_batch train_run_batch(const struct train_run *run, uint64_t number)
 {
     const struct comm *peers = run->stage->peers;
@@ -45,7 +61,7 @@ struct train_batch train_run_batch(const struct train_run *run, uint64_t number)
     struct grain_range *grains = &at.grains;
     uint64_t left = run->setup.dataset->info.count[DATASET_TRAIN] - at.first;
     grains->samples = left < batch ? left : batch;
-    grains->count = grain_count(grains->samples, run->setup.model->grain);
+    grains->count = train_run_cut(run, grains->samples);
     comm_share(peers, grains->count, comm_rank(peers), &grains->begin, &grains->end);
     return at;
 }

@@ -28,6 +28,9 @@ void train_run_init(struct train_run *run, const struct trainer_setup *setup);
 /* Collective: the log's state=, a hash of `state` at this step. */
 uint64_t train_run_hash(const struct train_run *run, const struct run_state *state);
 
+/* Grains of a whole batch. */
+int train_run_grains(const struct train_run *run);
+
 /* A step's batch, and this rank's share of its grains. */
 struct train_batch {
     uint32_t epoch;

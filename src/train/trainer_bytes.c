@@ -6,12 +6,13 @@
 #include "train/evaluate.h"
 #include "train/trainer.h"
 
-static int bytes_grains(const struct run_options *options)
+static int bytes_grains(const struct run_options *options, const struct stage *stage)
 {
-    return grain_count((uint64_t)options->train.batch, options->train.grain);
+    return grain_count((uint64_t)options->train.batch, stage->model->grain);
 }
 
-/* Of workspaces and vectors; copies: the process writes checkpoints from copies. */
+/* Workspaces and vectors. copies: this process copies the vectors before it writes them
+   into a checkpoint. */
 static size_t bytes_vectors(const struct run_options *options, const struct stage *stage,
                             struct reduce_size size, bool copies)
 {
@@ -27,7 +28,7 @@ static size_t bytes_sent(const struct run_options *options, const struct stage *
 {
     const struct comm *peers = stage->peers;
     struct tree_node nodes[TREE_NODES_MAX];
-    int grains = bytes_grains(options), begin, end;
+    int grains = bytes_grains(options, stage), begin, end;
     if (comm_size(peers) == comm_node_size(peers))
         return 0;
     comm_share(peers, grains, comm_rank(peers), &begin, &end);
@@ -35,8 +36,8 @@ static size_t bytes_sent(const struct run_options *options, const struct stage *
     return (2 + 2 * terms) * stage->model->params * sizeof(float);
 }
 
-/* The counts of the last evaluation are kept while the next one is made; the process that
-   writes has the history and a copy of it. */
+/* The counts of the last evaluation are kept while the next one is made. Rank 0 has the
+   history; if it writes, also a copy of it. */
 static size_t bytes_evaluation(const struct trainer_setup *setup, bool copies)
 {
     const struct dataset_info *data = &setup->dataset->info;
@@ -44,8 +45,10 @@ static size_t bytes_evaluation(const struct trainer_setup *setup, bool copies)
     if (samples == 0)
         return 0;
     size_t history = comm_rank(setup->comm) == 0 ? metrics_bytes(data->classes) : 0;
+    if (copies)
+        history = 2 * history + metrics_write_bytes(data->classes);
     return evaluation_answer_bytes(setup->model, samples) +
-           confusion_bytes(data->classes, samples) + (copies ? 2 : 1) * history;
+           confusion_kept_bytes(data->classes) + history;
 }
 
 size_t trainer_bytes(const struct trainer_setup *setup)
@@ -55,7 +58,7 @@ size_t trainer_bytes(const struct trainer_setup *setup)
     stage_init_whole(&whole, setup->comm, setup->model);
     const struct stage *stage = setup->stage ? setup->stage : &whole;
     bool writes = setup->folder && comm_rank(setup->comm) == 0;
-    int grains = bytes_grains(options), begin, most;
+    int grains = bytes_grains(options, stage), begin, most;
     comm_share(stage->peers, grains, 0, &begin, &most);
     struct reduce_size size =
         stepper_reduce_size(stage->model, setup->plan->lanes, grains, most);
@@ -66,7 +69,7 @@ size_t trainer_bytes(const struct trainer_setup *setup)
 size_t trainer_bytes_least(const struct run_options *options, const struct stage *stage,
                            int replicas)
 {
-    int grains = bytes_grains(options), begin, most;
+    int grains = bytes_grains(options, stage), begin, most;
     tree_share(grains, replicas, 0, &begin, &most);
     return bytes_vectors(options, stage,
                          stepper_reduce_size(stage->model, 1, grains, most), false);

@@ -1,6 +1,6 @@
 /* One convolution in three memory layouts (kernels/lab.h), to compare the layouts: the
    loops are alike, so that the times differ only by the order of memory accesses. */
-#include "simd.h"
+#include "simd_lab.h"
 
 #define GROUP  KERNELS_GROUP
 #define PIXELS 6 /* adjacent pixels, or channels, whose sums stay in registers */

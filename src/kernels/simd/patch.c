@@ -103,10 +103,10 @@ void SIMD(sum_rows)(float *sum, const float *x, int rows, int columns, int ld)
     for (int j = 0; j < columns; j += SIMD_WIDTH) {
         simd_float total = {0};
         for (int i = 0; i < rows; i += CHUNK) {
-            simd_float part = {0};
+            simd_float partial = {0};
             for (int k = i; k < rows && k < i + CHUNK; k++)
-                part += simd_load(x + (size_t)k * ld + j, columns - j);
-            total += part;
+                partial += simd_load(x + (size_t)k * ld + j, columns - j);
+            total += partial;
         }
         simd_store(sum + j, total, columns - j);
     }

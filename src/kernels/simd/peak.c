@@ -1,5 +1,6 @@
 /* Yardsticks of the machine (kernels/lab.h). */
 #include "math.h"
+#include "simd_lab.h"
 
 #if defined(__AVX512F__)
 #define CHAINS 24 /* hide the latency and fit into the registers */

@@ -8,7 +8,6 @@
 #define LOCKSTEP_KERNELS_SIMD_SIMD_H
 
 #include "kernels/kernels.h"
-#include "kernels/lab.h"
 #include "vector.h"
 
 #define SIMD_JOIN_(a, b) a##_##b
@@ -45,14 +44,5 @@ SIMD_DECLARE(conv_pool_data);
 SIMD_DECLARE(update_sgd);
 SIMD_DECLARE(update_adamw);
 SIMD_DECLARE(square_sum);
-
-/* The same for kernels/lab.h. */
-#define SIMD_DECLARE_LAB(op) extern __typeof__(*((struct lab_kernels *)0)->op) SIMD(op)
-
-SIMD_DECLARE_LAB(multiply_add);
-SIMD_DECLARE_LAB(triad);
-SIMD_DECLARE_LAB(layout_nchw);
-SIMD_DECLARE_LAB(layout_nhwc);
-SIMD_DECLARE_LAB(layout_blocked);
 
 #endif

@@ -1,5 +1,5 @@
 /* The tables of one instruction set. */
-#include "simd.h"
+#include "simd_lab.h"
 
 extern const struct kernels SIMD(kernels);
 extern const struct lab_kernels SIMD(lab_kernels);

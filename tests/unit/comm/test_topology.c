@@ -1,4 +1,5 @@
 /* Who is on which node, and who owns which grains. */
+#include <limits.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -90,12 +91,32 @@ static void test_shares(void **state)
     topology_release(&topology);
 }
 
+/* A plan may hold a large alignment; the borders of shares must not overflow. */
+static void test_large_alignment(void **state)
+{
+    (void)state;
+    enum { GRAINS = INT_MAX - 5, ALIGN = 1 << 20 };
+    struct topology topology;
+    int begin, end, at = 0;
+    topology_init_even(&topology, 3, 2);
+    topology.share_align = ALIGN;
+    for (int rank = 0; rank < 3; rank++) {
+        topology_share(&topology, GRAINS, rank, &begin, &end);
+        assert_int_equal(begin, at);
+        assert_true(end == GRAINS || end % ALIGN == 0);
+        at = end;
+    }
+    assert_int_equal(at, GRAINS);
+    topology_release(&topology);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_nodes),
         cmocka_unit_test(test_even),
         cmocka_unit_test(test_shares),
+        cmocka_unit_test(test_large_alignment),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

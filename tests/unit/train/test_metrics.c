@@ -1,5 +1,6 @@
 #include "../scratch.h"
 
+#include "base/hash.h"
 #include "io/h5file.h"
 #include "train/metrics.h"
 
@@ -209,6 +210,50 @@ static void test_many_classes(void **state)
     free(pairs);
 }
 
+/* A file of an earlier version has matrices for many classes too: they enter the hash,
+   and nothing is kept of them. */
+static void test_old_many_classes(void **state)
+{
+    (void)state;
+    enum { MANY = CONFUSION_CLASSES + 1, TRAIN_EVAL_COLUMNS = 9 };
+    static const char *const names[TRAIN_EVAL_COLUMNS] = {
+        "train/step", "train/loss",      "train/accuracy",
+        "train/lr",   "train/grad_norm", "train/images_per_second",
+        "eval/step",  "eval/loss",       "eval/accuracy",
+    };
+    size_t count = (size_t)MANY * MANY;
+    int32_t *matrix = calloc(count, sizeof *matrix);
+    struct metrics metrics;
+    struct h5file *file;
+    uint64_t hash = 5, value = 0;
+    matrix[7] = 3;
+    assert_int_equal(h5file_create(&file, scratch_path("old.h5")), ST_OK);
+    for (int c = 0; c < TRAIN_EVAL_COLUMNS; c++) {
+        char path[64];
+        bool step = c % 6 == 0;
+        snprintf(path, sizeof path, "/metrics/%s", names[c]);
+        value = step ? 9 : 0;
+        hash = hash_bytes(&value, sizeof value, hash);
+        assert_int_equal(h5file_write(file, path, step ? H5FILE_U64 : H5FILE_F64, 1,
+                                      (size_t[]){1}, &value),
+                         ST_OK);
+    }
+    hash = hash_bytes(matrix, count * sizeof *matrix, hash);
+    assert_int_equal(h5file_write(file, "/metrics/eval/confusion", H5FILE_I32, 3,
+                                  (size_t[]){1, MANY, MANY}, matrix),
+                     ST_OK);
+    assert_int_equal(h5file_commit(file), ST_OK);
+    h5file_close(file);
+    metrics_init(&metrics, MANY);
+    assert_true(read_file(&metrics, scratch_path("old.h5")) == hash);
+    assert_int_equal(metrics.trains, 1);
+    assert_int_equal(metrics.evals, 1);
+    assert_int_equal(metrics.eval[0].step, 9);
+    assert_int_equal(metrics.confusions, 0);
+    metrics_release(&metrics);
+    free(matrix);
+}
+
 /* Reading replaces what was there. */
 static void test_read_replaces(void **state)
 {
@@ -304,6 +349,7 @@ int main(void)
         cmocka_unit_test(test_copy),
         cmocka_unit_test(test_confusions_are_bounded),
         cmocka_unit_test(test_many_classes),
+        cmocka_unit_test(test_old_many_classes),
         cmocka_unit_test(test_read_replaces),
         cmocka_unit_test(test_hash_sees_values),
         cmocka_unit_test(test_save),
