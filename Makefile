@@ -194,7 +194,7 @@ bench-peers: ## beside PyTorch, 20 minutes (installs it); ARGS='--quick' or --he
 	@$(MAKE) -s $(JOBS) all
 	@LOCKSTEP='$(BUILD)/lockstep' python3 scripts/bench_peers.py $(ARGS)
 
-lint: ## format, layers, cppcheck, shellcheck, commands and links in documents
+lint: ## format, layers, names, cppcheck, shellcheck, commands and links in documents
 	@scripts/lint.sh
 
 format: ## clang-format every C file in place

@@ -1,7 +1,7 @@
 #!/bin/bash
 # Everything that can be said about the sources without running them: lint.sh [CHECK...],
-# checks: layers cycles format cppcheck shell docs limits. Soft limits warn, the others fail. Says
-# nothing where nothing is wrong.
+# checks: layers cycles names format cppcheck shell docs limits. Soft limits warn, the others
+# fail. Says nothing where nothing is wrong.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 
@@ -28,6 +28,11 @@ cycles() {
         [[ $file == src/kernels/simd/* ]] || plain+=("$file")
     done
     awk -f scripts/cycles.awk "${plain[@]}"
+}
+
+# A file-local name stands in one file only.
+names() {
+    awk -f scripts/names.awk "${sources[@]}"
 }
 
 # Other versions of clang-format give other results: only that of Debian 12 is used.
@@ -73,14 +78,18 @@ limits() {
     awk -f scripts/limits.awk "${sources[@]}" "${tests[@]}" | sed 's/^/warning: /'
 }
 
-(($#)) || set -- layers cycles format cppcheck shell docs limits
+checks='layers cycles names format cppcheck shell docs limits'
+# shellcheck disable=SC2086 # split into words
+(($#)) || set -- $checks
 failed=()
 for check; do
     case $check in
-    layers | cycles | format | shell | docs | limits) $check || failed+=("$check") ;;
+    layers | cycles | names | format | shell | docs | limits)
+        $check || failed+=("$check")
+        ;;
     cppcheck) cppcheck_all || failed+=(cppcheck) ;;
     *)
-        echo "no check '$check': layers, cycles, format, cppcheck, shell, docs or limits" >&2
+        echo "no check '$check': expected $checks" >&2
         exit 2
         ;;
     esac

@@ -10,13 +10,6 @@
 
 #include "comm/topology.h"
 
-/* Every node but the last one has per_node ranks. */
-struct comm_world {
-    int ranks, per_node;
-    int align; /* grains, as in comm_align; 1 at least */
-    struct comm_link link;
-};
-
 struct comm_work {
     const char *name; /* the algorithm */
     double rounds;    /* of messages; each waits for the one before */
@@ -27,13 +20,8 @@ struct comm_work {
     double touched;   /* floats that each rank adds or copies in shared memory */
 };
 
-int comm_world_nodes(const struct comm_world *world);
-
-/* Grains of n that the first rank owns; no other rank owns more. */
-int comm_world_share(const struct comm_world *world, int n);
-
 /* The cost of a piece of `count` floats of the sum over n grains, by the algorithm that
    comm would choose in this world (comm_tree_choice). All zero with one rank. */
-struct comm_work comm_world_work(const struct comm_world *world, int n, size_t count);
+struct comm_work comm_work_of(const struct topology *world, int n, size_t count);
 
 #endif

@@ -24,7 +24,7 @@ struct exchange_algorithm {
     double seconds, low, high; /* median and extremes over the rounds */
 };
 
-/* The sum of `grains` vectors of so many bytes, of which each rank has its share. */
+/* The sum of `grains` vectors of `bytes` bytes each, of which each rank has its share. */
 struct exchange_point {
     size_t bytes;
     int grains, algorithms;
@@ -37,7 +37,7 @@ struct exchange_point {
 void exchange_measure(struct comm *comm, size_t bytes, int grains, int rounds,
                       struct exchange_point *point);
 
-/* The sums of a training step: pieces of one vector, of so many floats each. */
+/* The sums of a training step: pieces of one vector, of floats[i] floats each. */
 #define EXCHANGE_PIECES 8
 struct exchange_sum {
     int grains, pieces;             /* given */

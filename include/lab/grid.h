@@ -38,7 +38,7 @@ bool grid_read_line(const char *line, struct grid_point *point);
 /* Ranks times threads. */
 int grid_workers(const struct grid_point *point);
 
-/* The fastest point with so many workers; NULL: there is none. */
+/* The fastest point with `workers` workers; NULL: there is none. */
 const struct grid_point *grid_best(const struct grid_point *points, int count,
                                    int workers);
 

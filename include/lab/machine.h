@@ -40,7 +40,7 @@ void machine_measure(struct machine *machine, const int *threads, int count);
 /* NULL: this number of threads was not measured. */
 const struct machine_team *machine_team(const struct machine *machine, int threads);
 
-/* The smallest level that holds so many bytes. */
+/* The smallest level that holds `bytes` bytes. */
 enum machine_level machine_level(const struct machine *machine, size_t bytes);
 
 #endif

@@ -99,7 +99,7 @@ void scaling_need(struct scaling *scaling, int ranks, long long batch);
 /* The number of ranks up to which the network is known or not needed. */
 int scaling_covered(const struct scaling *scaling);
 
-/* Can the sum over so many ranks be measured here as it would be? The nodes must be
+/* Can the sum over `ranks` ranks be measured here as it would be? The nodes must be
    filled alike and the network must not be a given one. */
 bool scaling_sums_count(const struct scaling *scaling, int ranks, int node_ranks);
 
@@ -108,7 +108,7 @@ bool scaling_sums_count(const struct scaling *scaling, int ranks, int node_ranks
 void scaling_predict(const struct scaling *scaling, int ranks, long long batch,
                      struct scaling_row *row);
 
-/* The smallest batch of equal shares of whole grains with which so many ranks reach an
+/* The smallest batch of equal shares of whole grains with which `ranks` ranks reach an
    efficiency; 0: none with up to SCALING_SHARE grains per rank. */
 #define SCALING_SHARE 4096
 long long scaling_batch_for(const struct scaling *scaling, int ranks, double efficiency);

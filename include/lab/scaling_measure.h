@@ -19,6 +19,7 @@ struct scaling_run {
     const struct run_options *options;
     struct dataset *dataset;
     const struct model *model;
+    const struct model_spec *spec; /* of the model */
     bool letters; /* the data set is built-in letters, and its file is gone */
     int threads;  /* of a rank */
     int cpus;     /* of its node */

@@ -78,7 +78,7 @@ const struct strategy_row *strategy_table_find(const struct strategy_table *tabl
                                                int subject, enum strategy_pass pass,
                                                enum split split, int threads);
 
-/* The fastest row with so many threads, or the sequential one if that is faster. */
+/* The fastest row with `threads` threads, or the sequential one if that is faster. */
 const struct strategy_row *strategy_table_best(const struct strategy_table *table,
                                                int subject, enum strategy_pass pass,
                                                int threads);

@@ -32,11 +32,17 @@ struct workload_setup {
     struct comm *comm;
     struct dataset *dataset;
     const struct model *model;
+    const struct model_spec *spec; /* of the model */
     const struct run_options *options;
     int per_node; /* ranks of a node that take part, at most */
     int threads;  /* of a rank */
     int cpus;     /* of a node */
 };
+
+/* The grain with which threads that stand for several ranks cut the ranks' samples as
+   each rank would cut its `samples`: into as many grains of the same sizes, or where
+   these sizes differ into slightly fewer, none of them larger. Pure. */
+int workload_stand_in_grain(int samples, int grain);
 
 /* Collective. With a single rank in comm, points of several ranks are measured as one
    trainer whose threads stand for these ranks. */

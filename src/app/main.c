@@ -19,7 +19,7 @@
 #include "io/h5probe.h"
 #include "kernels/cpu.h"
 
-#define MEMORY_LEAST ((size_t)64 << 20) /* bytes; MPI and HDF5 take half of it */
+#define MAIN_MEMORY_LEAST ((size_t)64 << 20) /* bytes; MPI and HDF5 take half of it */
 
 struct main_command {
     const char *name;
@@ -29,7 +29,7 @@ struct main_command {
     const char *summary;
 };
 
-static const struct main_command commands[] = {
+static const struct main_command main_commands[] = {
     {"train", true, true, cmd_train, "train a network, or go on with a run"},
     {"eval", true, false, cmd_eval, "measure a checkpoint on a data set"},
     {"predict", false, false, cmd_predict, "classify images"},
@@ -43,7 +43,7 @@ static const struct main_command commands[] = {
     {"plan", true, false, cmd_plan, "predict the speed with more ranks and nodes"},
     {"data", false, true, cmd_data, "make, import and inspect data sets"},
 };
-enum { COMMANDS = sizeof commands / sizeof commands[0] };
+enum { COMMANDS = sizeof main_commands / sizeof main_commands[0] };
 
 static void main_print_help(void)
 {
@@ -53,7 +53,7 @@ static void main_print_help(void)
         "Data-parallel training of convolutional image classifiers on CPU clusters.\n\n"
         "Commands:\n");
     for (int i = 0; i < COMMANDS; i++)
-        cli_print_entry(commands[i].name, commands[i].summary);
+        cli_print_entry(main_commands[i].name, main_commands[i].summary);
     log_out("\nOptions:\n");
     cli_print_entry("--help", "print this help; 'lockstep COMMAND --help': of a command");
     cli_print_entry("--version", "print the version");
@@ -68,8 +68,8 @@ static void main_print_help(void)
 static const struct main_command *main_find_command(const char *name)
 {
     for (int i = 0; i < COMMANDS; i++)
-        if (strcmp(commands[i].name, name) == 0)
-            return &commands[i];
+        if (strcmp(main_commands[i].name, name) == 0)
+            return &main_commands[i];
     return NULL;
 }
 
@@ -77,7 +77,7 @@ static enum status main_unknown_command(const char *name)
 {
     const char *names[COMMANDS];
     for (int i = 0; i < COMMANDS; i++)
-        names[i] = commands[i].name;
+        names[i] = main_commands[i].name;
     const char *near = parse_nearest(name, names, COMMANDS);
     if (near)
         FAIL(ST_USAGE, "unknown command '%s'; did you mean '%s'?", name, near);
@@ -99,11 +99,11 @@ static int main_launcher_rank(void)
 static enum status main_check_memory(void)
 {
     size_t left = mem_limit();
-    if (left < MEMORY_LEAST)
+    if (left < MAIN_MEMORY_LEAST)
         FAIL(ST_USAGE,
-             "this process may have %.2f GB more of memory, too little to start; raise "
-             "its "
-             "limit (ulimit -d, -v)",
+             "only %.2f GB of memory are left for this process, too little to start; "
+             "raise "
+             "its limit (ulimit -d, -v)",
              (double)left / 1e9);
     return ST_OK;
 }
@@ -143,9 +143,8 @@ int main(int argc, char **argv)
         return main_unknown_command(argv[1]);
     if (!command->parallel && main_launcher_rank() != 0)
         return ST_OK; /* rank 0 does all the work */
-    h5probe_start(main_launcher_rank() == 0
-                      ? "show"
-                      : NULL); /* the other ranks read a file after rank 0 */
+    /* The other ranks read a file after rank 0. */
+    h5probe_start(main_launcher_rank() == 0 ? "show" : NULL);
     if (command->stops)
         stop_install();
     else

@@ -4,8 +4,8 @@
 
 #include "comm_impl.h"
 
-#define BLOCK_BYTES ((size_t)1 << 30) /* of one MPI call: MPI-3 counts are int */
-#define NAP_NS      1000000           /* between two looks at an idle barrier */
+#define MESSAGE_BYTES ((size_t)1 << 30) /* of one MPI call: MPI-3 counts are int */
+#define NAP_NS        1000000           /* between two looks at an idle barrier */
 
 /* By weight, not by exit code: a rank that stops early must not hide one that failed. */
 enum status comm_agree(struct comm *comm, enum status st)
@@ -43,8 +43,8 @@ void comm_barrier_idle(struct comm *comm)
 
 void comm_bcast(struct comm *comm, void *data, size_t bytes, int root)
 {
-    for (size_t done = 0; done < bytes; done += BLOCK_BYTES) {
-        size_t n = bytes - done < BLOCK_BYTES ? bytes - done : BLOCK_BYTES;
+    for (size_t done = 0; done < bytes; done += MESSAGE_BYTES) {
+        size_t n = bytes - done < MESSAGE_BYTES ? bytes - done : MESSAGE_BYTES;
         MPI_WAIT(MPI_Bcast((char *)data + done, (int)n, MPI_BYTE, root, comm->all));
     }
 }
@@ -74,8 +74,8 @@ void comm_mpi_sum(struct comm *comm, const float *mine, float *sum, size_t count
 void comm_merge(struct comm *comm, void *data, size_t bytes)
 {
     ASSERT(bytes % 8 == 0);
-    for (size_t done = 0; done < bytes; done += BLOCK_BYTES) {
-        size_t n = bytes - done < BLOCK_BYTES ? bytes - done : BLOCK_BYTES;
+    for (size_t done = 0; done < bytes; done += MESSAGE_BYTES) {
+        size_t n = bytes - done < MESSAGE_BYTES ? bytes - done : MESSAGE_BYTES;
         MPI_WAIT(MPI_Allreduce(MPI_IN_PLACE, (char *)data + done, (int)(n / 8),
                                MPI_UINT64_T, MPI_BOR, comm->all));
     }
@@ -90,8 +90,8 @@ void comm_allgather(struct comm *comm, const void *mine, void *all, size_t bytes
 static void comm_send_blocks(struct comm *comm, const void *data, size_t bytes, int to,
                              int tag)
 {
-    for (size_t done = 0; done < bytes; done += BLOCK_BYTES) {
-        size_t n = bytes - done < BLOCK_BYTES ? bytes - done : BLOCK_BYTES;
+    for (size_t done = 0; done < bytes; done += MESSAGE_BYTES) {
+        size_t n = bytes - done < MESSAGE_BYTES ? bytes - done : MESSAGE_BYTES;
         MPI_WAIT(
             MPI_Send((const char *)data + done, (int)n, MPI_BYTE, to, tag, comm->all));
     }
@@ -100,8 +100,8 @@ static void comm_send_blocks(struct comm *comm, const void *data, size_t bytes, 
 static void comm_receive_blocks(struct comm *comm, void *data, size_t bytes, int from,
                                 int tag)
 {
-    for (size_t done = 0; done < bytes; done += BLOCK_BYTES) {
-        size_t n = bytes - done < BLOCK_BYTES ? bytes - done : BLOCK_BYTES;
+    for (size_t done = 0; done < bytes; done += MESSAGE_BYTES) {
+        size_t n = bytes - done < MESSAGE_BYTES ? bytes - done : MESSAGE_BYTES;
         MPI_WAIT(MPI_Recv((char *)data + done, (int)n, MPI_BYTE, from, tag, comm->all,
                           MPI_STATUS_IGNORE));
     }

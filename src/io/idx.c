@@ -6,8 +6,8 @@
 #include "base/mem.h"
 #include "io/stream.h"
 
-#define IDX_UBYTE   0x08
-#define FIRST_BYTES ((size_t)16 << 20) /* allocated at first */
+#define IDX_UBYTE       0x08
+#define IDX_FIRST_BYTES ((size_t)16 << 20) /* allocated at first */
 
 static enum status idx_read_header(struct idx *idx, struct stream *stream,
                                    const char *path)
@@ -46,7 +46,7 @@ static enum status idx_read_data(struct idx *idx, struct stream *stream, const c
 {
     size_t used = 0, room = 0;
     while (used < idx->count) {
-        room = room ? 2 * room : FIRST_BYTES;
+        room = room ? 2 * room : IDX_FIRST_BYTES;
         if (room > idx->count)
             room = idx->count;
         idx->data = mem_resize(idx->data, room, 1);

@@ -12,7 +12,7 @@
 #include "base/mem.h"
 #include "image_impl.h"
 
-#define SIDE_MAX      65535
+#define PNG_SIDE_MAX  65535
 #define AREA_MAX      ((size_t)1 << 26) /* pixels; decoding takes five bytes for each */
 #define INFLATE_RATIO 1032 /* bytes that one compressed byte yields at most (zlib) */
 
@@ -87,7 +87,7 @@ static bool png_codec_decode(struct png_codec *codec, struct image *image)
     if (setjmp(png_jmpbuf(codec->png)))
         return false;
     png_init_io(codec->png, codec->file);
-    png_set_user_limits(codec->png, SIDE_MAX, SIDE_MAX);
+    png_set_user_limits(codec->png, PNG_SIDE_MAX, PNG_SIDE_MAX);
     /* Skip texts, colour profiles and the like, which may be of any length. */
     png_set_keep_unknown_chunks(codec->png, PNG_HANDLE_CHUNK_NEVER, NULL, -1);
     png_read_info(codec->png, codec->info);

@@ -10,8 +10,8 @@
 #include "base/fs.h"
 #include "base/mem.h"
 
-#define BLOCK_BYTES ((size_t)1 << 18)
-#define GZIP_WINDOW (16 + MAX_WBITS) /* zlib: gzip with its header and checksum */
+#define STREAM_BLOCK_BYTES ((size_t)1 << 18)
+#define GZIP_WINDOW        (16 + MAX_WBITS) /* zlib: gzip with its header and checksum */
 
 struct stream {
     FILE *file;
@@ -19,14 +19,14 @@ struct stream {
     bool gzip;
     bool between; /* gzip: not inside a member */
     z_stream z;   /* next_in, avail_in: the unread part of the block */
-    uint8_t block[BLOCK_BYTES];
+    uint8_t block[STREAM_BLOCK_BYTES];
 };
 
 static enum status stream_read_block(struct stream *s)
 {
     errno = 0;
     s->z.next_in = s->block;
-    s->z.avail_in = (uInt)fread(s->block, 1, BLOCK_BYTES, s->file);
+    s->z.avail_in = (uInt)fread(s->block, 1, STREAM_BLOCK_BYTES, s->file);
     if (ferror(s->file))
         FAIL(ST_FAIL, "cannot read '%s': %s", s->path, strerror(errno));
     return ST_OK;
@@ -108,7 +108,8 @@ static enum status stream_read_gzip(struct stream *s, uint8_t *data, size_t byte
             FAIL(ST_FAIL, "gzip file '%s' is cut short", s->path);
         if (s->between)
             TRY(stream_next_member(s));
-        size_t room = bytes - *got < BLOCK_BYTES ? bytes - *got : BLOCK_BYTES;
+        size_t room =
+            bytes - *got < STREAM_BLOCK_BYTES ? bytes - *got : STREAM_BLOCK_BYTES;
         s->z.next_out = data + *got;
         s->z.avail_out = (uInt)room;
         int code = inflate(&s->z, Z_NO_FLUSH);

@@ -6,7 +6,6 @@
 #include "conv_pool_scratch.h"
 #include "share.h"
 
-#define GROUP         KERNELS_GROUP
 #define FORWARD_PANEL 64 /* output channels: the inner loop is fastest with 64 */
 
 void conv_pool_complete(struct conv_pool_shape *shape)
@@ -29,8 +28,10 @@ size_t conv_pool_lay_out(const struct conv_pool_shape *shape, void *scratch,
     struct arena arena = {.memory = scratch};
     size_t n = (size_t)shape->n;
     size_t bordered = shape->pad ? n * conv_pool_padded_size(shape) + CONV_POOL_SLACK : 0;
-    size_t forward = (size_t)conv_pool_groups(shape->k) * GROUP * 9 * (size_t)shape->c;
-    size_t backward = (size_t)conv_pool_groups(shape->c) * GROUP * 9 * (size_t)shape->k;
+    size_t forward =
+        (size_t)conv_pool_groups(shape->k) * KERNELS_GROUP * 9 * (size_t)shape->c;
+    size_t backward =
+        (size_t)conv_pool_groups(shape->c) * KERNELS_GROUP * 9 * (size_t)shape->k;
     b->weight = conv_pool_take(&arena, forward > backward ? forward : backward);
     b->x = conv_pool_take(&arena, bordered);
     b->dx = conv_pool_take(&arena, bordered);
@@ -69,7 +70,7 @@ void conv_pool_add_borders(const struct team *team, const struct conv_pool_shape
 
 /* --- forward --- */
 
-/* weight (K, 9 C) to (groups of K, 9 C, GROUP), zeros where K ends. */
+/* weight (K, 9 C) to (groups of K, 9 C, KERNELS_GROUP), zeros where K ends. */
 static void conv_pool_pack_forward(const struct team *team,
                                    const struct conv_pool_shape *shape, float *packed,
                                    const float *weight)
@@ -77,12 +78,12 @@ static void conv_pool_pack_forward(const struct team *team,
     int begin, end, taps = 9 * shape->c;
     team_split(team, conv_pool_groups(shape->k), &begin, &end);
     for (int group = begin; group < end; group++) {
-        float *to = packed + (size_t)group * (size_t)taps * GROUP;
-        for (int j = 0; j < GROUP; j++) {
-            int k = group * GROUP + j;
+        float *to = packed + (size_t)group * (size_t)taps * KERNELS_GROUP;
+        for (int j = 0; j < KERNELS_GROUP; j++) {
+            int k = group * KERNELS_GROUP + j;
             const float *from = weight + (size_t)k * (size_t)taps;
             for (int t = 0; t < taps; t++)
-                to[(size_t)t * GROUP + (size_t)j] = k < shape->k ? from[t] : 0.0f;
+                to[(size_t)t * KERNELS_GROUP + (size_t)j] = k < shape->k ? from[t] : 0.0f;
         }
     }
 }
@@ -99,7 +100,7 @@ void conv_pool_forward(const struct team *team, const struct conv_pool_shape *sh
     const float *images = conv_pool_inputs(shape, &b, x);
     size_t out = conv_pool_output_size(shape);
     const struct share_extent extent = {shape->n, shape->p, shape->k};
-    int panel = team->split == SPLIT_CHANNEL ? GROUP : FORWARD_PANEL;
+    int panel = team->split == SPLIT_CHANNEL ? KERNELS_GROUP : FORWARD_PANEL;
     struct share share = share_begin(team, &extent, panel);
     while (share_next(&share)) {
         size_t i = (size_t)share.image;
@@ -117,7 +118,7 @@ void conv_pool_forward(const struct team *team, const struct conv_pool_shape *sh
 
 struct split_sets conv_pool_splits(const struct conv_pool_shape *shape)
 {
-    unsigned channel = shape->k > GROUP ? SPLIT_BIT(SPLIT_CHANNEL) : 0;
+    unsigned channel = shape->k > KERNELS_GROUP ? SPLIT_BIT(SPLIT_CHANNEL) : 0;
     unsigned filter = shape->c > CONV_POOL_THIN ? SPLIT_BIT(SPLIT_FILTER) : 0;
     unsigned hybrid = SPLIT_BIT(SPLIT_HYBRID);
     return (struct split_sets){

@@ -6,7 +6,6 @@
 #include "conv_pool_scratch.h"
 #include "share.h"
 
-#define GROUP           KERNELS_GROUP
 #define WEIGHT_FLOATS   8192 /* of x that stay in the first-level cache for dweight */
 #define WEIGHT_CHANNELS 32   /* input channels of a panel of dweight */
 #define DATA_IMAGES     8    /* images of dx for one pass over the weights */
@@ -150,14 +149,14 @@ static void conv_pool_share_data(const struct team *team, const struct conv_pool
 {
     struct span images = {0, job->shape->n}, inputs = {0, job->shape->c};
     if (team->split == SPLIT_CHANNEL || team->split == SPLIT_FILTER)
-        inputs = share_panels(team, inputs.end, GROUP);
+        inputs = share_panels(team, inputs.end, KERNELS_GROUP);
     else
         images = share_panels(team, images.end, 1);
     if (inputs.end > inputs.begin)
         conv_pool_make_data(job, images, inputs);
 }
 
-/* weight (K, 9, C) to (groups of C, K, 9, GROUP), zeros where C ends. */
+/* weight (K, 9, C) to (groups of C, K, 9, KERNELS_GROUP), zeros where C ends. */
 static void conv_pool_pack_data(const struct team *team,
                                 const struct conv_pool_shape *shape, float *packed,
                                 const float *weight)
@@ -165,12 +164,13 @@ static void conv_pool_pack_data(const struct team *team,
     int begin, end, rows = 9 * shape->k;
     team_split(team, conv_pool_groups(shape->c), &begin, &end);
     for (int group = begin; group < end; group++) {
-        float *to = packed + (size_t)group * (size_t)rows * GROUP;
-        int left = shape->c - group * GROUP;
-        size_t lanes = left < GROUP ? (size_t)left : GROUP;
-        for (int i = 0; i < rows; i++, to += GROUP) {
-            memset(to, 0, GROUP * sizeof *to);
-            memcpy(to, weight + (size_t)i * (size_t)shape->c + (size_t)group * GROUP,
+        float *to = packed + (size_t)group * (size_t)rows * KERNELS_GROUP;
+        int left = shape->c - group * KERNELS_GROUP;
+        size_t lanes = left < KERNELS_GROUP ? (size_t)left : KERNELS_GROUP;
+        for (int i = 0; i < rows; i++, to += KERNELS_GROUP) {
+            memset(to, 0, KERNELS_GROUP * sizeof *to);
+            memcpy(to,
+                   weight + (size_t)i * (size_t)shape->c + (size_t)group * KERNELS_GROUP,
                    lanes * sizeof *to);
         }
     }
@@ -183,13 +183,14 @@ static void conv_pool_zero_panel(const struct conv_pool_job *job,
     const struct conv_pool_shape *shape = job->shape;
     const struct conv_pool_gradient *gradient = job->gradient;
     struct span filters = panel->filters;
-    int padded = conv_pool_groups(shape->k) * GROUP;
+    int padded = conv_pool_groups(shape->k) * KERNELS_GROUP;
     size_t count = (size_t)(filters.end - filters.begin), row = 9 * (size_t)shape->c;
     if (panel->inputs.begin == 0)
         memset(gradient->dbias + filters.begin, 0, count * sizeof(float));
     conv_pool_zero_inputs(shape, panel->inputs,
                           gradient->dweight + (size_t)filters.begin * row, count * 9);
-    size_t width = (size_t)(conv_pool_groups(filters.end) * GROUP - filters.begin);
+    size_t width =
+        (size_t)(conv_pool_groups(filters.end) * KERNELS_GROUP - filters.begin);
     for (size_t t = 0; shape->c <= CONV_POOL_THIN && t < row; t++)
         memset(job->b.thin + t * (size_t)padded + filters.begin, 0,
                width * sizeof(float));
@@ -199,7 +200,7 @@ static void conv_pool_zero_panel(const struct conv_pool_job *job,
 static void conv_pool_turn_thin(const struct conv_pool_shape *shape, struct span channels,
                                 float *dweight, const float *thin)
 {
-    int padded = conv_pool_groups(shape->k) * GROUP;
+    int padded = conv_pool_groups(shape->k) * KERNELS_GROUP;
     for (int k = channels.begin; k < channels.end; k++)
         for (int t = 0; t < 9; t++)
             for (int c = 0; c < shape->c; c++)
@@ -236,7 +237,7 @@ static void conv_pool_share_weights(const struct team *team,
     struct team by_pairs = *team;
     by_pairs.split = SPLIT_HYBRID;
     const struct share_extent extent = {div_up(shape->c, width), 1, shape->k};
-    struct share share = share_begin(&by_pairs, &extent, GROUP);
+    struct share share = share_begin(&by_pairs, &extent, KERNELS_GROUP);
     while (share_next(&share)) {
         int first = share.image * width, left = shape->c - first;
         const struct conv_pool_panel panel = {

@@ -7,9 +7,9 @@
 #include "base/timer.h"
 #include "kernels/lab.h"
 
-#define TRIES  9
-#define ROUNDS 400000
-#define SIZE   1024
+#define TRIES       9
+#define PEAK_ROUNDS 400000
+#define SIZE        1024
 
 double peak_registers(void)
 {
@@ -17,7 +17,7 @@ double peak_registers(void)
     float sink = 0;
     for (int i = 0; i < TRIES; i++) {
         double begin = timer_now();
-        double flops = lab_kernels()->multiply_add(ROUNDS, &sink);
+        double flops = lab_kernels()->multiply_add(PEAK_ROUNDS, &sink);
         double rate = flops / (timer_now() - begin);
         best = rate > best ? rate : best;
     }

@@ -95,7 +95,7 @@ static void claim_small(const struct results *results,
 }
 
 /* The least break-even size of all operations; 0: none has one. */
-static size_t least_breakeven(const struct results *results, bool region)
+static size_t claim_least_breakeven(const struct results *results, bool region)
 {
     size_t least = 0;
     for (int op = 0; op < OPS; op++) {
@@ -108,8 +108,8 @@ static size_t least_breakeven(const struct results *results, bool region)
 
 static void claim_sequential(const struct results *results, struct claim *claim)
 {
-    size_t inside = least_breakeven(results, false),
-           region = least_breakeven(results, true);
+    size_t inside = claim_least_breakeven(results, false),
+           region = claim_least_breakeven(results, true);
     claim->claim = "1,000 elements or fewer stay sequential";
     if (results->threads < 2) {
         claim_not_measured(claim);

@@ -3,19 +3,20 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/div.h"
 #include "base/mem.h"
 #include "base/timer.h"
 #include "comm/comm.h"
 #include "comm/tree.h"
 
-#define ROUND_SECONDS 2e-3 /* of one algorithm, roughly */
-#define CALLS_MOST    200
+#define EXCHANGE_ROUND_SECONDS 2e-3 /* of one algorithm, roughly */
+#define EXCHANGE_CALLS         200
 
 struct exchange_bench {
     struct comm *comm;
     int grains, calls;
     size_t count;
-    float *part[TREE_NODES_MAX], *own, *sum;
+    float *term[TREE_NODES_MAX], *own, *sum;
 };
 
 static void exchange_sum_once(const struct exchange_bench *bench, const char *name)
@@ -23,7 +24,7 @@ static void exchange_sum_once(const struct exchange_bench *bench, const char *na
     if (strcmp(name, EXCHANGE_MPI) == 0)
         comm_mpi_sum(bench->comm, bench->own, bench->sum, bench->count);
     else
-        comm_tree_sum(bench->comm, bench->grains, bench->part, bench->sum, bench->count);
+        comm_tree_sum(bench->comm, bench->grains, bench->term, bench->sum, bench->count);
 }
 
 /* Seconds of one sum, from several in a row. */
@@ -52,12 +53,12 @@ static void exchange_vectors(struct exchange_bench *bench)
     bench->sum = mem_aligned(bench->count, sizeof(float));
     for (size_t i = 0; i < vectors * bench->count; i++)
         bench->own[i] = 1;
-    for (int p = 0; p < terms; p++)
-        bench->part[p] = bench->own + (size_t)p * bench->count;
+    for (int t = 0; t < terms; t++)
+        bench->term[t] = bench->own + (size_t)t * bench->count;
 }
 
-static void list_algorithms(const struct exchange_bench *bench,
-                            struct exchange_point *point)
+static void exchange_list_algorithms(const struct exchange_bench *bench,
+                                     struct exchange_point *point)
 {
     struct comm *comm = bench->comm;
     comm_tree_use(comm, "auto");
@@ -76,8 +77,8 @@ static void list_algorithms(const struct exchange_bench *bench,
 }
 
 /* The number of sums that fit into a round, for the slowest algorithm. */
-static int calls_per_round(const struct exchange_bench *bench,
-                           const struct exchange_point *point)
+static int exchange_round_calls(const struct exchange_bench *bench,
+                                const struct exchange_point *point)
 {
     double slowest = 0;
     for (int w = 0; w < point->algorithms; w++) {
@@ -85,11 +86,11 @@ static int calls_per_round(const struct exchange_bench *bench,
         slowest = seconds > slowest ? seconds : slowest;
     }
     comm_max_f64(bench->comm, &slowest, 1);
-    double calls = 1 + ROUND_SECONDS / slowest;
-    return calls < CALLS_MOST ? (int)calls : CALLS_MOST;
+    double calls = 1 + EXCHANGE_ROUND_SECONDS / slowest;
+    return calls < EXCHANGE_CALLS ? (int)calls : EXCHANGE_CALLS;
 }
 
-static void summarise(struct exchange_point *point, double *seconds, int rounds)
+static void exchange_summarise(struct exchange_point *point, double *seconds, int rounds)
 {
     double *ratio = mem_zeroed((size_t)rounds, sizeof *ratio);
     const double *mpi = seconds + (point->algorithms - 1) * rounds;
@@ -110,12 +111,12 @@ void exchange_measure(struct comm *comm, size_t bytes, int grains, int rounds,
 {
     struct exchange_bench bench = {.comm = comm,
                                    .grains = grains ? grains : comm_size(comm)};
-    bench.count = (bytes + sizeof(float) - 1) / sizeof(float);
+    bench.count = div_up_u64(bytes, sizeof(float));
     *point =
         (struct exchange_point){.bytes = bytes, .grains = bench.grains, .chosen = -1};
     exchange_vectors(&bench);
-    list_algorithms(&bench, point);
-    int calls = calls_per_round(&bench, point), cells = point->algorithms * rounds;
+    exchange_list_algorithms(&bench, point);
+    int calls = exchange_round_calls(&bench, point), cells = point->algorithms * rounds;
     double *seconds = mem_zeroed((size_t)cells, sizeof *seconds);
     for (int r = 0; r < rounds; r++)
         for (int i = 0; i < point->algorithms; i++) {
@@ -124,7 +125,7 @@ void exchange_measure(struct comm *comm, size_t bytes, int grains, int rounds,
                 exchange_time(&bench, point->algorithm[w].name, calls);
         }
     comm_max_f64(comm, seconds, cells);
-    summarise(point, seconds, rounds);
+    exchange_summarise(point, seconds, rounds);
     comm_tree_use(comm, "auto");
     comm_vectors(comm, 0);
     free(seconds);

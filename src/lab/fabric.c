@@ -7,9 +7,9 @@
 #include "base/parse.h"
 #include "comm/comm.h"
 
-#define PAYLOAD   (1448.0 / 1538.0) /* of TCP over Ethernet */
-#define PINGS     41
-#define LONG_PING 0.1 /* seconds: slow links must not be busy for minutes */
+#define FABRIC_PAYLOAD   (1448.0 / 1538.0) /* of TCP over Ethernet */
+#define FABRIC_PINGS     41
+#define FABRIC_LONG_PING 0.1 /* seconds: slow links must not be busy for minutes */
 
 struct fabric_unit {
     const char *name;
@@ -17,8 +17,8 @@ struct fabric_unit {
 };
 
 /* A number directly followed by one of the units. */
-static bool read_value(const char *text, const struct fabric_unit *units, double lo,
-                       double hi, double *value)
+static bool fabric_read_value(const char *text, const struct fabric_unit *units,
+                              double lo, double hi, double *value)
 {
     size_t length = strcspn(text, "bBkKMGnmus");
     char number[32];
@@ -53,15 +53,15 @@ enum status fabric_parse(const char *text, struct fabric *fabric)
     snprintf(copy, sizeof copy, "%s", text);
     snprintf(fabric->text, sizeof fabric->text, "%s", text);
     char *speed = strsep(&rest, ",");
-    if (!rest || !read_value(speed, speeds, 1e3, 1e13, &fabric->link.bandwidth) ||
-        !read_value(rest, times, 1e-9, 10, &fabric->link.latency))
+    if (!rest || !fabric_read_value(speed, speeds, 1e3, 1e13, &fabric->link.bandwidth) ||
+        !fabric_read_value(rest, times, 1e-9, 10, &fabric->link.latency))
         FAIL(
             ST_USAGE,
             "'--network %s': expected bandwidth and latency like 10Gbit,20us, from "
             "8kbit to 10000GB (bit, kbit, Mbit, Gbit, B, kB, MB, GB per second) and from "
             "1ns to 10s (ns, us, ms, s)",
             text);
-    fabric->link.bandwidth *= PAYLOAD;
+    fabric->link.bandwidth *= FABRIC_PAYLOAD;
     return ST_OK;
 }
 
@@ -75,7 +75,7 @@ void fabric_measure(struct comm *comm, struct fabric *fabric)
     fabric->known = true;
     fabric->between_nodes = other > 0;
     other = fabric->between_nodes ? other : 1;
-    fabric->link = comm_measure_link(comm, other, PINGS, LONG_PING);
+    fabric->link = comm_measure_link(comm, other, FABRIC_PINGS, FABRIC_LONG_PING);
     for (int i = 0; i < 2; i++) {
         snprintf(hosts[i], sizeof hosts[i], "%s", comm_host(comm));
         comm_bcast(comm, hosts[i], sizeof hosts[i], i ? other : 0);

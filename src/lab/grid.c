@@ -18,7 +18,7 @@
    it since would mislead children, which start them anew. The caller frees memory and
    list.
  */
-static enum status initial_environment(const char *hidden, char **memory, char ***list)
+static enum status grid_environment(const char *hidden, char **memory, char ***list)
 {
     FILE *file = fopen("/proc/self/environ", "r");
     if (!file)
@@ -43,8 +43,8 @@ static enum status initial_environment(const char *hidden, char **memory, char *
 }
 
 /* Runs a child to its end, its output streams going to two files. */
-static enum status child_run(char **argv, char **environment, FILE *out, FILE *err,
-                             int *status)
+static enum status grid_child_run(char **argv, char **environment, FILE *out, FILE *err,
+                                  int *status)
 {
     posix_spawn_file_actions_t actions;
     pid_t pid;
@@ -62,7 +62,7 @@ static enum status child_run(char **argv, char **environment, FILE *out, FILE *e
     return ST_OK;
 }
 
-static char *read_all(FILE *file)
+static char *grid_read_all(FILE *file)
 {
     size_t room = 1 << 16;
     char *text = mem_zeroed(room, 1);
@@ -72,8 +72,8 @@ static char *read_all(FILE *file)
 }
 
 /* The point's rate, from the line of the child's output that has it. */
-static enum status child_read(char *output, const char *complaint, int status,
-                              struct grid_point *point)
+static enum status grid_child_read(char *output, const char *complaint, int status,
+                                   struct grid_point *point)
 {
     bool found = false;
     for (char *line; !found && (line = strsep(&output, "\n")) != NULL;)
@@ -85,8 +85,8 @@ static enum status child_read(char *output, const char *complaint, int status,
          point->threads, (int)strcspn(line, "\n"), line);
 }
 
-static enum status child_measure(char **argv, char **environment,
-                                 struct grid_point *point)
+static enum status grid_child_measure(char **argv, char **environment,
+                                      struct grid_point *point)
 {
     FILE *out = tmpfile(), *err = tmpfile();
     int status = 0;
@@ -94,10 +94,10 @@ static enum status child_measure(char **argv, char **environment,
     if (!out || !err)
         st = status_fail(ST_FAIL, "cannot make a temporary file: %s", strerror(errno));
     if (st == ST_OK)
-        st = child_run(argv, environment, out, err, &status);
+        st = grid_child_run(argv, environment, out, err, &status);
     if (st == ST_OK) {
-        char *output = read_all(out), *complaint = read_all(err);
-        st = child_read(output, complaint, status, point);
+        char *output = grid_read_all(out), *complaint = grid_read_all(err);
+        st = grid_child_read(output, complaint, status, point);
         free(output);
         free(complaint);
     }
@@ -108,57 +108,58 @@ static enum status child_measure(char **argv, char **environment,
     return st;
 }
 
-#define WORDS_MOST  20
-#define NUMBER_TEXT 24
+#define GRID_WORDS       20
+#define GRID_NUMBER_TEXT 24
 
 /* The command that measures a point. */
 struct grid_command {
     char self[FS_PATH]; /* this program */
-    char ranks[NUMBER_TEXT], threads[NUMBER_TEXT], batch[NUMBER_TEXT],
-        repeats[NUMBER_TEXT];
+    char ranks[GRID_NUMBER_TEXT], threads[GRID_NUMBER_TEXT], batch[GRID_NUMBER_TEXT],
+        repeats[GRID_NUMBER_TEXT];
     int count;
-    const char *word[WORDS_MOST]; /* NULL at the end */
+    const char *word[GRID_WORDS]; /* NULL at the end */
 };
 
-static void command_add(struct grid_command *command, const char *const *words)
+static void grid_command_add(struct grid_command *command, const char *const *words)
 {
     for (; *words; words++) {
-        ASSERT(command->count < WORDS_MOST - 1);
+        ASSERT(command->count < GRID_WORDS - 1);
         command->word[command->count++] = *words;
     }
     command->word[command->count] = NULL;
 }
 
-static enum status command_init(struct grid_command *command,
-                                const struct grid_setup *setup,
-                                const struct grid_point *point)
+static enum status grid_command_init(struct grid_command *command,
+                                     const struct grid_setup *setup,
+                                     const struct grid_point *point)
 {
     *command = (struct grid_command){.count = 0};
     if (readlink("/proc/self/exe", command->self, sizeof command->self - 1) < 0)
         FAIL(ST_FAIL, "cannot read '/proc/self/exe': %s", strerror(errno));
-    snprintf(command->ranks, NUMBER_TEXT, "%d", point->ranks);
-    snprintf(command->threads, NUMBER_TEXT, "%d", point->threads);
-    snprintf(command->batch, NUMBER_TEXT, "%lld", setup->batch);
-    snprintf(command->repeats, NUMBER_TEXT, "%lld", setup->repeats);
+    snprintf(command->ranks, GRID_NUMBER_TEXT, "%d", point->ranks);
+    snprintf(command->threads, GRID_NUMBER_TEXT, "%d", point->threads);
+    snprintf(command->batch, GRID_NUMBER_TEXT, "%lld", setup->batch);
+    snprintf(command->repeats, GRID_NUMBER_TEXT, "%lld", setup->repeats);
     if (point->ranks > 1)
-        command_add(command, (const char *[]){"mpirun", "--oversubscribe", "--bind-to",
-                                              "none", "-n", command->ranks, NULL});
-    command_add(command,
-                (const char *[]){command->self, "bench", "step", "--lines", "--train",
-                                 "--threads", command->threads, "--batch", command->batch,
-                                 "--repeats", command->repeats, setup->config, NULL});
+        grid_command_add(command,
+                         (const char *[]){"mpirun", "--oversubscribe", "--bind-to",
+                                          "none", "-n", command->ranks, NULL});
+    grid_command_add(command, (const char *[]){command->self, "bench", "step", "--lines",
+                                               "--train", "--threads", command->threads,
+                                               "--batch", command->batch, "--repeats",
+                                               command->repeats, setup->config, NULL});
     return ST_OK;
 }
 
-static enum status point_measure(const struct grid_setup *setup, char **environment,
-                                 struct grid_point *point)
+static enum status grid_point_measure(const struct grid_setup *setup, char **environment,
+                                      struct grid_point *point)
 {
     struct grid_command command;
-    char *argv[WORDS_MOST] = {NULL};
-    TRY(command_init(&command, setup, point));
+    char *argv[GRID_WORDS] = {NULL};
+    TRY(grid_command_init(&command, setup, point));
     for (int i = 0; i < command.count; i++)
         argv[i] = mem_strdup(command.word[i]);
-    enum status st = child_measure(argv, environment, point);
+    enum status st = grid_child_measure(argv, environment, point);
     for (int i = 0; i < command.count; i++)
         free(argv[i]);
     return st;
@@ -172,10 +173,10 @@ enum status grid_measure(const struct grid_setup *setup, struct grid_point *poin
     if (geteuid() == 0 && !getenv("OMPI_ALLOW_RUN_AS_ROOT"))
         FAIL(ST_USAGE, "mpirun refuses to run as root; first type 'source "
                        "scripts/mpi.sh', which allows it");
-    TRY(initial_environment(setup->hidden, &memory, &environment));
+    TRY(grid_environment(setup->hidden, &memory, &environment));
     for (int i = 0; i < count && st == ST_OK; i++) {
         log_progress("measuring %d x %d", points[i].ranks, points[i].threads);
-        st = point_measure(setup, environment, &points[i]);
+        st = grid_point_measure(setup, environment, &points[i]);
     }
     free(environment);
     free(memory);

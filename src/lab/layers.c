@@ -9,13 +9,13 @@
 #include "base/where.h"
 #include "nn/workspace.h"
 
-#define REPEATS      41
-#define UNIT_REPEATS 9
+#define LAYERS_REPEATS      41
+#define LAYERS_UNIT_REPEATS 9
 
-static void name_op(const struct model *model, int s, char name[64])
+static void layers_name_op(const struct model *model, int o, char name[64])
 {
-    int first = model->op[s]->index;
-    int last = s + 1 < model->ops ? model->op[s + 1]->index : model->layers;
+    int first = model->op[o]->index;
+    int last = o + 1 < model->ops ? model->op[o + 1]->index : model->layers;
     int used = 0;
     name[0] = '\0';
     for (int i = first; i < last && used < 63; i++)
@@ -23,27 +23,27 @@ static void name_op(const struct model *model, int s, char name[64])
                          model->layer[i]->name);
 }
 
-/* forward and backward: seconds (ops, REPEATS). */
+/* forward and backward: seconds (ops, LAYERS_REPEATS). */
 static void layers_round(const struct model *model, struct workspace *ws,
                          const struct grain_pass *pass, int repeat, double *forward,
                          double *backward)
 {
     struct grain_result result;
     double t = timer_now();
-    for (int s = 0; s < model->ops; s++) {
-        where_layer(WHERE_FORWARD, s);
-        model_forward_op(model, ws, pass, s);
+    for (int o = 0; o < model->ops; o++) {
+        where_layer(WHERE_FORWARD, o);
+        model_forward_op(model, ws, pass, o);
         double now = timer_now();
-        forward[s * REPEATS + repeat] = now - t;
+        forward[o * LAYERS_REPEATS + repeat] = now - t;
         t = now;
     }
     model_loss(model, ws, pass, &result);
     t = timer_now();
-    for (int s = model->ops - 1; s >= model_first_op(model); s--) {
-        where_layer(WHERE_BACKWARD, s);
-        model_backward_op(model, ws, pass, s);
+    for (int o = model->ops - 1; o >= model_first_op(model); o--) {
+        where_layer(WHERE_BACKWARD, o);
+        model_backward_op(model, ws, pass, o);
         double now = timer_now();
-        backward[s * REPEATS + repeat] = now - t;
+        backward[o * LAYERS_REPEATS + repeat] = now - t;
         t = now;
     }
 }
@@ -52,7 +52,7 @@ void layers_measure(const struct model *model, const float *params, const float 
                     struct layer_time *times)
 {
     struct workspace ws;
-    size_t cells = (size_t)model->ops * REPEATS;
+    size_t cells = (size_t)model->ops * LAYERS_REPEATS;
     double *forward = mem_zeroed(cells, sizeof *forward);
     double *backward = mem_zeroed(cells, sizeof *backward);
     float *grads = mem_aligned(model->params, sizeof *grads);
@@ -66,14 +66,16 @@ void layers_measure(const struct model *model, const float *params, const float 
                               .train = true,
                               .params = params,
                               .grads = grads};
-    for (int repeat = 0; repeat < REPEATS; repeat++)
+    for (int repeat = 0; repeat < LAYERS_REPEATS; repeat++)
         layers_round(model, &ws, &pass, repeat, forward, backward);
-    for (int s = 0; s < model->ops; s++) {
-        times[s] = (struct layer_time){0};
-        name_op(model, s, times[s].name);
-        times[s].work = model_op_work(model, s);
-        times[s].forward = timer_median(forward + s * REPEATS, REPEATS) / model->grain;
-        times[s].backward = timer_median(backward + s * REPEATS, REPEATS) / model->grain;
+    for (int o = 0; o < model->ops; o++) {
+        times[o] = (struct layer_time){0};
+        layers_name_op(model, o, times[o].name);
+        times[o].work = model_op_work(model, o);
+        times[o].forward =
+            timer_median(forward + o * LAYERS_REPEATS, LAYERS_REPEATS) / model->grain;
+        times[o].backward =
+            timer_median(backward + o * LAYERS_REPEATS, LAYERS_REPEATS) / model->grain;
     }
     workspace_release(&ws);
     free(forward);
@@ -82,7 +84,7 @@ void layers_measure(const struct model *model, const float *params, const float 
 }
 
 /* Realistic values: zeros and subnormals would take another time. */
-static void fill_random(float *x, size_t count, uint32_t purpose)
+static void layers_fill_random(float *x, size_t count, uint32_t purpose)
 {
     struct rng rng;
     rng_init(&rng, 1, RNG_TEST, purpose, 0);
@@ -96,21 +98,21 @@ double layers_unit_seconds(const struct model *unit)
     size_t grain = (size_t)unit->grain;
     float *params = mem_aligned(unit->params, sizeof *params);
     float *grads = mem_aligned(unit->params, sizeof *grads);
-    double seconds[UNIT_REPEATS];
+    double seconds[LAYERS_UNIT_REPEATS];
     struct workspace ws;
     workspace_init(&ws, unit);
     model_init_params(unit, 1, params);
-    fill_random(ws.activation[0], grain * (size_t)shape_size(unit->in), 0);
+    layers_fill_random(ws.activation[0], grain * (size_t)shape_size(unit->in), 0);
     struct grain_pass pass = {.team = {.size = 1},
                               .n = unit->grain,
                               .train = true,
                               .params = params,
                               .grads = grads};
-    for (int i = 0; i < UNIT_REPEATS; i++) {
+    for (int i = 0; i < LAYERS_UNIT_REPEATS; i++) {
         double t = timer_now();
         model_forward(unit, &ws, &pass);
         seconds[i] = timer_now() - t;
-        fill_random(ws.output_gradient, grain * (size_t)shape_size(out), 1);
+        layers_fill_random(ws.output_gradient, grain * (size_t)shape_size(out), 1);
         t = timer_now();
         model_backward(unit, &ws, &pass, NULL, NULL);
         seconds[i] += timer_now() - t;
@@ -118,5 +120,5 @@ double layers_unit_seconds(const struct model *unit)
     workspace_release(&ws);
     free(params);
     free(grads);
-    return timer_median(seconds, UNIT_REPEATS);
+    return timer_median(seconds, LAYERS_UNIT_REPEATS);
 }

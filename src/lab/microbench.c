@@ -10,11 +10,12 @@
 #include "kernels/kernels.h"
 #include "kernels/lab.h"
 
-#define REPEATS       15
-#define REPEATS_LEAST 6   /* from 6 on there is a 95 % interval */
-#define PATIENCE      1.0 /* seconds of an action's repeats, unless the least take longer */
-#define SHORT         2e-5 /* seconds: shorter actions are timed several at once */
-#define MATRIX_MOST   ((size_t)1 << 29) /* bytes, however large the caches are */
+#define MICROBENCH_REPEATS       15
+#define MICROBENCH_REPEATS_LEAST 6 /* from 6 on there is a 95 % interval */
+/* Seconds of an action's repeats, unless the least number of them takes longer. */
+#define MICROBENCH_PATIENCE 1.0
+#define MICROBENCH_SHORT    2e-5 /* seconds: shorter actions are timed several at once */
+#define MICROBENCH_MATRIX   ((size_t)1 << 29) /* bytes, however large the caches are */
 
 static const char *const layout_names[] = {"NCHW", "NHWC", "blocked"};
 
@@ -23,20 +24,20 @@ const char *microbench_layout_name(enum microbench_layout layout)
     return layout_names[layout];
 }
 
-/* The time of an action, from up to REPEATS measurements. */
-static struct sample time_action(void (*act)(void *context), void *context)
+/* The time of an action, from up to MICROBENCH_REPEATS measurements. */
+static struct sample microbench_time(void (*act)(void *context), void *context)
 {
-    double seconds[REPEATS];
+    double seconds[MICROBENCH_REPEATS];
     int count = 1, repeats = 0;
     act(context);
     double begin = timer_now();
     act(context);
     double once = timer_now() - begin;
-    if (once < SHORT)
-        count = (int)(SHORT / (once + 1e-8)) + 1;
+    if (once < MICROBENCH_SHORT)
+        count = (int)(MICROBENCH_SHORT / (once + 1e-8)) + 1;
     double since = timer_now();
-    while (repeats < REPEATS &&
-           (repeats < REPEATS_LEAST || timer_now() - since < PATIENCE)) {
+    while (repeats < MICROBENCH_REPEATS && (repeats < MICROBENCH_REPEATS_LEAST ||
+                                            timer_now() - since < MICROBENCH_PATIENCE)) {
         begin = timer_now();
         for (int j = 0; j < count; j++)
             act(context);
@@ -46,7 +47,7 @@ static struct sample time_action(void (*act)(void *context), void *context)
 }
 
 /* Values that are neither equal nor extreme. */
-static float *typical_values(size_t count)
+static float *microbench_values(size_t count)
 {
     float *x = mem_aligned(count, sizeof *x);
     for (size_t i = 0; i < count; i++)
@@ -75,8 +76,8 @@ static void layout_convolve(void *context)
 }
 
 /* (N, pixels, C) to (N, C / group, pixels, group). */
-static void regroup(float *restrict to, const float *restrict from, int n, int pixels,
-                    int channels, int group)
+static void layout_regroup(float *restrict to, const float *restrict from, int n,
+                           int pixels, int channels, int group)
 {
     for (int i = 0; i < n; i++, from += (size_t)pixels * (size_t)channels)
         for (int c = 0; c < channels; c += group)
@@ -90,7 +91,7 @@ static void layout_convert(void *context)
     const struct layout_run *run = context;
     const struct conv_shape *s = run->shape;
     const int group[LAYOUTS] = {1, s->c, KERNELS_GROUP};
-    regroup(run->to, run->from, s->n, s->h * s->w, s->c, group[run->layout]);
+    layout_regroup(run->to, run->from, s->n, s->h * s->w, s->c, group[run->layout]);
 }
 
 void microbench_layouts(struct microbench_layouts *layouts, int batch)
@@ -100,14 +101,14 @@ void microbench_layouts(struct microbench_layouts *layouts, int batch)
         .n = batch, .h = 13, .w = 13, .c = 32, .k = 64, .r = 3, .s = 3, .stride = 1};
     conv_shape_complete(s);
     size_t in = (size_t)s->n * (size_t)(s->h * s->w * s->c);
-    float *x = typical_values(in), *other = mem_aligned(in, sizeof *other);
-    float *weight = typical_values((size_t)(s->k * s->r * s->s * s->c));
+    float *x = microbench_values(in), *other = mem_aligned(in, sizeof *other);
+    float *weight = microbench_values((size_t)(s->k * s->r * s->s * s->c));
     float *y = mem_aligned((size_t)s->n * (size_t)(s->p * s->q * s->k), sizeof *y);
     for (int layout = 0; layout < LAYOUTS; layout++) {
         struct layout_run run = {s, layout, y, x, weight};
-        layouts->conv[layout] = time_action(layout_convolve, &run);
+        layouts->conv[layout] = microbench_time(layout_convolve, &run);
         run.to = other;
-        layouts->convert[layout] = time_action(layout_convert, &run);
+        layouts->convert[layout] = microbench_time(layout_convert, &run);
     }
     free(x);
     free(other);
@@ -136,7 +137,7 @@ static void walk_matrix(void *context)
     }
 }
 
-static struct sample per_element(struct sample sample, size_t side)
+static struct sample walk_per_element(struct sample sample, size_t side)
 {
     double count = (double)side * (double)side;
     sample.median /= count;
@@ -155,18 +156,18 @@ int microbench_walks(const struct machine *machine,
         if (bytes <= before / 2 || bytes == 0)
             continue;
         before = level < MACHINE_MEMORY ? machine->cache[level] : before;
-        bytes = bytes < MATRIX_MOST ? bytes : MATRIX_MOST;
+        bytes = bytes < MICROBENCH_MATRIX ? bytes : MICROBENCH_MATRIX;
         size_t side = 16;
         while ((side + 32) * (side + 32) * sizeof(float) <= bytes)
             side += 32; /* no power of 2: columns would share few sets of a cache */
-        struct walk_run run = {typical_values(side * side), side, side, 1};
+        struct walk_run run = {microbench_values(side * side), side, side, 1};
         struct microbench_walk *w = &walks[count++];
         *w = (struct microbench_walk){.level = (enum machine_level)level,
                                       .side = (int)side};
-        w->row = per_element(time_action(walk_matrix, &run), side);
+        w->row = walk_per_element(microbench_time(walk_matrix, &run), side);
         run.outer = 1;
         run.inner = side;
-        w->column = per_element(time_action(walk_matrix, &run), side);
+        w->column = walk_per_element(microbench_time(walk_matrix, &run), side);
         free(run.x);
     }
     return count;
@@ -201,15 +202,16 @@ static void conv_measure(struct microbench_conv *conv)
 {
     const struct conv_shape *s = &conv->shape;
     size_t taps = (size_t)s->r * (size_t)s->s * (size_t)s->c;
-    float *x = typical_values((size_t)s->n * (size_t)s->h * (size_t)s->w * (size_t)s->c);
-    float *weight = typical_values((size_t)s->k * taps),
-          *bias = typical_values((size_t)s->k);
+    float *x =
+        microbench_values((size_t)s->n * (size_t)s->h * (size_t)s->w * (size_t)s->c);
+    float *weight = microbench_values((size_t)s->k * taps),
+          *bias = microbench_values((size_t)s->k);
     float *y =
         mem_aligned((size_t)s->n * (size_t)s->p * (size_t)s->q * (size_t)s->k, sizeof *y);
     void *scratch = mem_aligned(lab_conv_scratch(s), 1);
     struct conv_run run = {s, y, x, weight, bias, scratch};
-    conv->direct = time_action(conv_run_direct, &run);
-    conv->gemm = time_action(conv_run_gemm, &run);
+    conv->direct = microbench_time(conv_run_direct, &run);
+    conv->gemm = microbench_time(conv_run_gemm, &run);
     void *all[] = {x, weight, bias, y, scratch};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         free(all[i]);

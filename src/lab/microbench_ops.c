@@ -2,6 +2,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "base/div.h"
 #include "base/mem.h"
 #include "base/timer.h"
 #include "kernels/activation.h"
@@ -10,12 +11,12 @@
 #include "lab/microbench.h"
 #include "lab/stopwatch.h"
 
-#define REPEATS    15
-#define MOST_TURNS 45   /* some are disturbed by other work */
-#define SHORT      1e-5 /* seconds: shorter operations are timed several at once */
-#define LEAST      64   /* elements: the unit in which kernels divide work */
-#define HALVES     3    /* steps of the bisection */
-#define CLASSES    26
+#define OP_REPEATS       15
+#define OP_TURNS         45   /* some are disturbed by other work */
+#define OP_SHORT         1e-5 /* seconds: shorter operations are timed several at once */
+#define BREAKEVEN_LEAST  64   /* elements: the unit in which kernels divide work */
+#define BREAKEVEN_HALVES 3    /* steps of the bisection */
+#define OP_CLASSES       26
 
 static const char *const op_names[] = {"relu forward",  "relu backward", "gelu forward",
                                        "gelu backward", "dropout",       "maxpool 2x2",
@@ -59,7 +60,7 @@ void microbench_buffers_release(struct microbench_buffers *b)
 
 static void op_run_maxpool(const struct microbench_buffers *b, const struct team *team)
 {
-    struct pool_shape shape = {.n = (int)((b->n + KERNELS_GROUP - 1) / KERNELS_GROUP),
+    struct pool_shape shape = {.n = (int)div_up_u64(b->n, KERNELS_GROUP),
                                .h = 2,
                                .w = 2,
                                .c = KERNELS_GROUP,
@@ -72,7 +73,7 @@ static void op_run_maxpool(const struct microbench_buffers *b, const struct team
 void microbench_op_run(enum microbench_op op, const struct microbench_buffers *b,
                        const struct team *team)
 {
-    int rows = (int)((b->n + CLASSES - 1) / CLASSES);
+    int rows = (int)div_up_u64(b->n, OP_CLASSES);
     switch (op) {
     case OP_RELU:
         relu_forward(team, b->y, b->x, b->n);
@@ -93,27 +94,27 @@ void microbench_op_run(enum microbench_op op, const struct microbench_buffers *b
         op_run_maxpool(b, team);
         break;
     default:
-        logsoftmax_forward(team, b->y, b->x, rows, CLASSES);
+        logsoftmax_forward(team, b->y, b->x, rows, OP_CLASSES);
     }
 }
 
-static struct team series_member(struct op_series *series, int thread)
+static struct team op_series_member(struct op_series *series, int thread)
 {
     return (struct team){
         .size = series->threads, .index = thread, .shared = &series->shared};
 }
 
-static void series_pass(void *context, int thread)
+static void op_series_pass(void *context, int thread)
 {
     struct op_series *series = context;
-    struct team team = series_member(series, thread);
+    struct team team = op_series_member(series, thread);
     microbench_op_run(series->op, &series->buffers, &team);
 }
 
-static void series_inside(void *context, int thread)
+static void op_series_inside(void *context, int thread)
 {
     struct op_series *series = context;
-    struct team team = series_member(series, thread);
+    struct team team = op_series_member(series, thread);
     microbench_op_run(series->op, &series->buffers, &team);
     stopwatch_begin(&series->watch, &team);
     for (int i = 0; i < series->passes; i++)
@@ -125,29 +126,29 @@ static void series_inside(void *context, int thread)
     }
 }
 
-static void series_own_regions(struct op_series *series)
+static void op_series_own_regions(struct op_series *series)
 {
-    team_run(series->threads, series_pass, series);
+    team_run(series->threads, op_series_pass, series);
     double begin = timer_now();
     for (int i = 0; i < series->passes; i++)
-        team_run(series->threads, series_pass, series);
+        team_run(series->threads, op_series_pass, series);
     series->seconds = (timer_now() - begin) / series->passes;
 }
 
-static struct op_series *series_create(enum microbench_op op, size_t n)
+static struct op_series *op_series_create(enum microbench_op op, size_t n)
 {
     struct op_series *series = mem_aligned(1, sizeof *series);
     series->op = op;
     series->threads = series->passes = 1;
     microbench_buffers_init(&series->buffers, n);
-    series_inside(series, 0);
-    series_inside(series, 0);
-    if (series->seconds < SHORT)
-        series->passes = (int)(SHORT / (series->seconds + 1e-8)) + 1;
+    op_series_inside(series, 0);
+    op_series_inside(series, 0);
+    if (series->seconds < OP_SHORT)
+        series->passes = (int)(OP_SHORT / (series->seconds + 1e-8)) + 1;
     return series;
 }
 
-static void series_free(struct op_series *series)
+static void op_series_free(struct op_series *series)
 {
     microbench_buffers_release(&series->buffers);
     free(series);
@@ -156,28 +157,29 @@ static void series_free(struct op_series *series)
 /* The three ways of running it take turns. */
 struct microbench_times microbench_op(enum microbench_op op, size_t n, int threads)
 {
-    struct op_series *series = series_create(op, n);
+    struct op_series *series = op_series_create(op, n);
     struct sample_values *values = mem_zeroed(3, sizeof *values);
-    for (int i = 0; i < MOST_TURNS && values[1].clean < REPEATS; i++) {
+    for (int i = 0; i < OP_TURNS && values[1].clean < OP_REPEATS; i++) {
         series->threads = 1;
-        series_inside(series, 0);
+        op_series_inside(series, 0);
         sample_add(&values[0], series->seconds, series->clean);
         series->threads = threads;
-        team_run(threads, series_inside, series);
+        team_run(threads, op_series_inside, series);
         bool clean = series->clean;
         sample_add(&values[1], series->seconds, clean);
-        series_own_regions(series);
+        op_series_own_regions(series);
         sample_add(&values[2], series->seconds, clean);
     }
     struct microbench_times times = {.alone = sample_take(&values[0]),
                                      .inside = sample_take(&values[1]),
                                      .region = sample_take(&values[2])};
-    series_free(series);
+    op_series_free(series);
     free(values);
     return times;
 }
 
-static bool threads_faster(enum microbench_op op, size_t n, int threads, bool region)
+static bool breakeven_threads_faster(enum microbench_op op, size_t n, int threads,
+                                     bool region)
 {
     struct microbench_times times = microbench_op(op, n, threads);
     return (region ? times.region.median : times.inside.median) < times.alone.median;
@@ -187,11 +189,11 @@ static bool threads_faster(enum microbench_op op, size_t n, int threads, bool re
 static size_t breakeven_bisect(enum microbench_op op, size_t slower, size_t faster,
                                int threads, bool region)
 {
-    for (int i = 0; i < HALVES; i++) {
-        size_t middle = (slower + faster) / 2 / LEAST * LEAST;
+    for (int i = 0; i < BREAKEVEN_HALVES; i++) {
+        size_t middle = (slower + faster) / 2 / BREAKEVEN_LEAST * BREAKEVEN_LEAST;
         if (middle <= slower || middle >= faster)
             break;
-        if (threads_faster(op, middle, threads, region))
+        if (breakeven_threads_faster(op, middle, threads, region))
             faster = middle;
         else
             slower = middle;
@@ -202,13 +204,14 @@ static size_t breakeven_bisect(enum microbench_op op, size_t slower, size_t fast
 struct microbench_breakeven microbench_breakeven(enum microbench_op op, int threads)
 {
     struct microbench_breakeven found = {0};
-    for (size_t n = LEAST; n <= MICROBENCH_MOST; n *= 2) {
+    for (size_t n = BREAKEVEN_LEAST; n <= MICROBENCH_MOST; n *= 2) {
         struct microbench_times times = microbench_op(op, n, threads);
         if (!found.inside && times.inside.median < times.alone.median)
             found.inside =
-                n == LEAST ? n : breakeven_bisect(op, n / 2, n, threads, false);
+                n == BREAKEVEN_LEAST ? n : breakeven_bisect(op, n / 2, n, threads, false);
         if (!found.region && times.region.median < times.alone.median)
-            found.region = n == LEAST ? n : breakeven_bisect(op, n / 2, n, threads, true);
+            found.region =
+                n == BREAKEVEN_LEAST ? n : breakeven_bisect(op, n / 2, n, threads, true);
         if (found.inside && found.region)
             break;
     }
@@ -242,9 +245,9 @@ void microbench_vector(enum microbench_op op, float *y, const float *x, size_t n
         kernels()->gelu_forward(y, NULL, x, n);
 }
 
-static double vector_seconds(const struct op_series *series,
-                             void (*run)(enum microbench_op op, float *y, const float *x,
-                                         size_t n))
+static double op_vector_seconds(const struct op_series *series,
+                                void (*run)(enum microbench_op op, float *y,
+                                            const float *x, size_t n))
 {
     const struct microbench_buffers *b = &series->buffers;
     run(series->op, b->y, b->x, b->n);
@@ -256,12 +259,12 @@ static double vector_seconds(const struct op_series *series,
 
 double microbench_vector_gain(enum microbench_op op, size_t n)
 {
-    struct op_series *series = series_create(op, n);
-    double scalar[REPEATS], vector[REPEATS];
-    for (int i = 0; i < REPEATS; i++) {
-        scalar[i] = vector_seconds(series, microbench_scalar);
-        vector[i] = vector_seconds(series, microbench_vector);
+    struct op_series *series = op_series_create(op, n);
+    double scalar[OP_REPEATS], vector[OP_REPEATS];
+    for (int i = 0; i < OP_REPEATS; i++) {
+        scalar[i] = op_vector_seconds(series, microbench_scalar);
+        vector[i] = op_vector_seconds(series, microbench_vector);
     }
-    series_free(series);
-    return timer_median(scalar, REPEATS) / timer_median(vector, REPEATS);
+    op_series_free(series);
+    return timer_median(scalar, OP_REPEATS) / timer_median(vector, OP_REPEATS);
 }

@@ -40,8 +40,8 @@ struct results_array {
     void (*row)(const struct results *results, int i, double *row);
 };
 
-static enum status put_arrays(struct h5file *file, const struct results *results,
-                              const struct results_array *array, int count)
+static enum status results_put_arrays(struct h5file *file, const struct results *results,
+                                      const struct results_array *array, int count)
 {
     enum status st = ST_OK;
     for (int a = 0; a < count && st == ST_OK; a++, array++) {
@@ -58,13 +58,15 @@ static enum status put_arrays(struct h5file *file, const struct results *results
     return st;
 }
 
-#define PUT_ARRAYS(file, results, arrays) \
-    TRY(put_arrays(file, results, arrays, (int)(sizeof(arrays) / sizeof *(arrays))))
+#define RESULTS_PUT_ARRAYS(file, results, arrays) \
+    TRY(results_put_arrays(file, results, arrays, \
+                           (int)(sizeof(arrays) / sizeof *(arrays))))
 
 /* An attribute of texts, where there are any. */
-static enum status put_texts(struct h5file *file, const struct results *results,
-                             const char *group, const char *name, int count,
-                             const char *(*text)(const struct results *results, int i))
+static enum status results_put_texts(struct h5file *file, const struct results *results,
+                                     const char *group, const char *name, int count,
+                                     const char *(*text)(const struct results *results,
+                                                         int i))
 {
     if (count == 0)
         return ST_OK;
@@ -80,12 +82,12 @@ static enum status put_texts(struct h5file *file, const struct results *results,
 
 /* --- subjects --- */
 
-static void row_of_block(const struct results *results, int i, double *row)
+static void results_row_block(const struct results *results, int i, double *row)
 {
     row[0] = results->table.subject[i].block;
 }
 
-static void row_of_shape(const struct results *results, int i, double *row)
+static void results_row_shape(const struct results *results, int i, double *row)
 {
     const struct strategy_subject *s = &results->table.subject[i];
     const int sizes[] = {s->in.h, s->in.w, s->in.c, s->out.h, s->out.w, s->out.c};
@@ -93,38 +95,40 @@ static void row_of_shape(const struct results *results, int i, double *row)
         row[d] = sizes[d];
 }
 
-static void row_of_flops(const struct results *results, int i, double *row)
+static void results_row_flops(const struct results *results, int i, double *row)
 {
     memcpy(row, results->table.subject[i].flops, STRATEGY_PASSES * sizeof *row);
 }
 
-static void row_of_bytes(const struct results *results, int i, double *row)
+static void results_row_bytes(const struct results *results, int i, double *row)
 {
     memcpy(row, results->table.subject[i].bytes, STRATEGY_PASSES * sizeof *row);
 }
 
-static const char *name_of_subject(const struct results *results, int i)
+static const char *results_name_subject(const struct results *results, int i)
 {
     return results->table.subject[i].name;
 }
 
-static enum status put_subjects(struct h5file *file, const struct results *results)
+static enum status results_put_subjects(struct h5file *file,
+                                        const struct results *results)
 {
     int count = results->table.subjects;
     const struct results_array arrays[] = {
-        {"/subjects/block", count, 1, row_of_block},
-        {"/subjects/shape", count, 6, row_of_shape},
-        {"/subjects/flops", count, 2, row_of_flops},
-        {"/subjects/bytes", count, 2, row_of_bytes},
+        {"/subjects/block", count, 1, results_row_block},
+        {"/subjects/shape", count, 6, results_row_shape},
+        {"/subjects/flops", count, 2, results_row_flops},
+        {"/subjects/bytes", count, 2, results_row_bytes},
     };
-    PUT_ARRAYS(file, results, arrays);
-    return put_texts(file, results, "/subjects", "names", count, name_of_subject);
+    RESULTS_PUT_ARRAYS(file, results, arrays);
+    return results_put_texts(file, results, "/subjects", "names", count,
+                             results_name_subject);
 }
 
 /* --- rows --- */
 
 /* The columns of /rows. */
-enum column {
+enum results_column {
     SUBJECT,
     PASS,
     SPLIT,
@@ -143,13 +147,13 @@ enum column {
     COLUMNS
 };
 
-static const char *const column_names[COLUMNS] = {
+static const char *const results_column_names[COLUMNS] = {
     "subject", "pass",       "split",      "threads",    "best",
     "level",   "count",      "median",     "low",        "high",
     "speedup", "efficiency", "flop_share", "band_share", "sums"};
 
-static void row_values(const struct strategy_table *table, const struct strategy_row *row,
-                       double values[COLUMNS])
+static void results_row_values(const struct strategy_table *table,
+                               const struct strategy_row *row, double values[COLUMNS])
 {
     const double all[COLUMNS] = {
         row->subject,    row->pass,        row->split,
@@ -161,30 +165,30 @@ static void row_values(const struct strategy_table *table, const struct strategy
     memcpy(values, all, sizeof all);
 }
 
-static const char *name_of_split(const struct results *results, int i)
+static const char *results_name_split(const struct results *results, int i)
 {
     (void)results;
     return split_name((enum split)i);
 }
 
-static const char *name_of_pass(const struct results *results, int i)
+static const char *results_name_pass(const struct results *results, int i)
 {
     (void)results;
     return strategy_pass_name((enum strategy_pass)i);
 }
 
-static const char *name_of_level(const struct results *results, int i)
+static const char *results_name_level(const struct results *results, int i)
 {
     (void)results;
     return machine_level_name((enum machine_level)i);
 }
 
-static const char *verdict_of_row(const struct results *results, int i)
+static const char *results_row_verdict(const struct results *results, int i)
 {
     return results->table.row[i].verdict;
 }
 
-static enum status put_rows(struct h5file *file, const struct results *results)
+static enum status results_put_rows(struct h5file *file, const struct results *results)
 {
     const struct strategy_table *table = &results->table;
     const size_t dim[] = {(size_t)table->rows};
@@ -192,29 +196,32 @@ static enum status put_rows(struct h5file *file, const struct results *results)
     enum status st = ST_OK;
     for (int c = 0; c < COLUMNS && st == ST_OK; c++) {
         for (int i = 0; i < table->rows; i++) {
-            row_values(table, &table->row[i], values);
+            results_row_values(table, &table->row[i], values);
             column[i] = values[c];
         }
-        char *name = mem_format("/rows/%s", column_names[c]);
+        char *name = mem_format("/rows/%s", results_column_names[c]);
         st = h5file_write(file, name, H5FILE_F64, 1, dim, column);
         free(name);
     }
     free(column);
     TRY(st);
-    TRY(put_texts(file, results, "/rows", "splits", SPLITS, name_of_split));
-    TRY(put_texts(file, results, "/rows", "passes", STRATEGY_PASSES, name_of_pass));
-    TRY(put_texts(file, results, "/rows", "levels", MACHINE_LEVELS, name_of_level));
-    return put_texts(file, results, "/rows", "verdicts", table->rows, verdict_of_row);
+    TRY(results_put_texts(file, results, "/rows", "splits", SPLITS, results_name_split));
+    TRY(results_put_texts(file, results, "/rows", "passes", STRATEGY_PASSES,
+                          results_name_pass));
+    TRY(results_put_texts(file, results, "/rows", "levels", MACHINE_LEVELS,
+                          results_name_level));
+    return results_put_texts(file, results, "/rows", "verdicts", table->rows,
+                             results_row_verdict);
 }
 
 /* --- machine --- */
 
-static void row_of_cache(const struct results *results, int i, double *row)
+static void results_row_cache(const struct results *results, int i, double *row)
 {
     row[0] = (double)results->machine.cache[i];
 }
 
-static void row_of_team(const struct results *results, int i, double *row)
+static void results_row_team(const struct results *results, int i, double *row)
 {
     const struct machine_team *team = &results->machine.team[i];
     row[0] = team->threads;
@@ -223,32 +230,32 @@ static void row_of_team(const struct results *results, int i, double *row)
     row[3] = team->barrier.median;
 }
 
-static void row_of_bandwidth(const struct results *results, int i, double *row)
+static void results_row_bandwidth(const struct results *results, int i, double *row)
 {
     memcpy(row, results->machine.team[i].bandwidth, MACHINE_LEVELS * sizeof *row);
 }
 
-static enum status put_machine(struct h5file *file, const struct results *results)
+static enum status results_put_machine(struct h5file *file, const struct results *results)
 {
     int teams = results->machine.teams;
     const struct results_array arrays[] = {
-        {"/machine/cache", MACHINE_MEMORY, 1, row_of_cache},
-        {"/machine/team", teams, 4, row_of_team},
-        {"/machine/bandwidth", teams, MACHINE_LEVELS, row_of_bandwidth},
+        {"/machine/cache", MACHINE_MEMORY, 1, results_row_cache},
+        {"/machine/team", teams, 4, results_row_team},
+        {"/machine/bandwidth", teams, MACHINE_LEVELS, results_row_bandwidth},
     };
-    PUT_ARRAYS(file, results, arrays);
+    RESULTS_PUT_ARRAYS(file, results, arrays);
     return h5file_put_f64(file, "/machine", "peak", results->machine.peak);
 }
 
 /* --- microbenchmarks: the group /beside --- */
 
-static void row_of_layout(const struct results *results, int i, double *row)
+static void results_row_layout(const struct results *results, int i, double *row)
 {
     row[0] = results->layouts.conv[i].median;
     row[1] = results->layouts.convert[i].median;
 }
 
-static void row_of_walk(const struct results *results, int i, double *row)
+static void results_row_walk(const struct results *results, int i, double *row)
 {
     row[0] = results->walk[i].level;
     row[1] = results->walk[i].side;
@@ -256,55 +263,58 @@ static void row_of_walk(const struct results *results, int i, double *row)
     row[3] = results->walk[i].column.median;
 }
 
-static void row_of_conv(const struct results *results, int i, double *row)
+static void results_row_conv(const struct results *results, int i, double *row)
 {
     row[0] = results->conv[i].direct.median;
     row[1] = results->conv[i].gemm.median;
 }
 
-static void row_of_breakeven(const struct results *results, int i, double *row)
+static void results_row_breakeven(const struct results *results, int i, double *row)
 {
     row[0] = (double)results->breakeven[i].inside;
     row[1] = (double)results->breakeven[i].region;
 }
 
-static void row_of_gain(const struct results *results, int i, double *row)
+static void results_row_gain(const struct results *results, int i, double *row)
 {
     row[0] = results_sizes[i];
     row[1] = results->gelu_gain[i];
     row[2] = results->relu_gain[i];
 }
 
-static const char *name_of_layout(const struct results *results, int i)
+static const char *results_name_layout(const struct results *results, int i)
 {
     (void)results;
     return microbench_layout_name((enum microbench_layout)i);
 }
 
-static const char *name_of_op(const struct results *results, int i)
+static const char *results_name_op(const struct results *results, int i)
 {
     (void)results;
     return microbench_op_name((enum microbench_op)i);
 }
 
-static const char *name_of_conv(const struct results *results, int i)
+static const char *results_name_conv(const struct results *results, int i)
 {
     return results->conv[i].name;
 }
 
-static enum status put_microbench(struct h5file *file, const struct results *results)
+static enum status results_put_microbench(struct h5file *file,
+                                          const struct results *results)
 {
     const struct results_array arrays[] = {
-        {"/beside/layout_seconds", LAYOUTS, 2, row_of_layout},
-        {"/beside/walk", results->walks, 4, row_of_walk},
-        {"/beside/way_seconds", results->convs, 2, row_of_conv},
-        {"/beside/pays", OPS, 2, row_of_breakeven},
-        {"/beside/gain", RESULTS_GAINS, 3, row_of_gain},
+        {"/beside/layout_seconds", LAYOUTS, 2, results_row_layout},
+        {"/beside/walk", results->walks, 4, results_row_walk},
+        {"/beside/way_seconds", results->convs, 2, results_row_conv},
+        {"/beside/pays", OPS, 2, results_row_breakeven},
+        {"/beside/gain", RESULTS_GAINS, 3, results_row_gain},
     };
-    PUT_ARRAYS(file, results, arrays);
-    TRY(put_texts(file, results, "/beside", "layouts", LAYOUTS, name_of_layout));
-    TRY(put_texts(file, results, "/beside", "ops", OPS, name_of_op));
-    return put_texts(file, results, "/beside", "ways", results->convs, name_of_conv);
+    RESULTS_PUT_ARRAYS(file, results, arrays);
+    TRY(results_put_texts(file, results, "/beside", "layouts", LAYOUTS,
+                          results_name_layout));
+    TRY(results_put_texts(file, results, "/beside", "ops", OPS, results_name_op));
+    return results_put_texts(file, results, "/beside", "ways", results->convs,
+                             results_name_conv);
 }
 
 /* --- claims --- */
@@ -324,17 +334,17 @@ static const char *claim_holds(const struct results *results, int i)
     return results->claim[i].holds;
 }
 
-static enum status put_claims(struct h5file *file, const struct results *results)
+static enum status results_put_claims(struct h5file *file, const struct results *results)
 {
-    TRY(put_texts(file, results, "/", "claims", RESULTS_CLAIMS, claim_text));
-    TRY(put_texts(file, results, "/", "here", RESULTS_CLAIMS, claim_here));
-    return put_texts(file, results, "/", "holds", RESULTS_CLAIMS, claim_holds);
+    TRY(results_put_texts(file, results, "/", "claims", RESULTS_CLAIMS, claim_text));
+    TRY(results_put_texts(file, results, "/", "here", RESULTS_CLAIMS, claim_here));
+    return results_put_texts(file, results, "/", "holds", RESULTS_CLAIMS, claim_holds);
 }
 
 /* --- the whole file --- */
 
-static enum status put_all(struct h5file *file, const struct results *results,
-                           const char *version)
+static enum status results_put_all(struct h5file *file, const struct results *results,
+                                   const char *version)
 {
     TRY(h5file_put_text(file, "/", "format", RESULTS_FORMAT));
     TRY(h5file_put_text(file, "/", "lockstep", version));
@@ -344,11 +354,11 @@ static enum status put_all(struct h5file *file, const struct results *results,
     TRY(h5file_put_u64(file, "/", "batch", (uint64_t)results->table.batch));
     TRY(h5file_put_u64(file, "/", "cpus", (uint64_t)results->machine.cpus));
     TRY(h5file_put_u64(file, "/", "threads", (uint64_t)results->threads));
-    TRY(put_subjects(file, results));
-    TRY(put_rows(file, results));
-    TRY(put_machine(file, results));
-    TRY(put_microbench(file, results));
-    return put_claims(file, results);
+    TRY(results_put_subjects(file, results));
+    TRY(results_put_rows(file, results));
+    TRY(results_put_machine(file, results));
+    TRY(results_put_microbench(file, results));
+    return results_put_claims(file, results);
 }
 
 enum status results_write(const struct results *results, const char *path,
@@ -356,7 +366,7 @@ enum status results_write(const struct results *results, const char *path,
 {
     struct h5file *file;
     TRY(h5file_create(&file, path));
-    enum status st = put_all(file, results, version);
+    enum status st = results_put_all(file, results, version);
     if (st == ST_OK)
         st = h5file_commit(file);
     h5file_close(file);

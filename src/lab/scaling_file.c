@@ -13,7 +13,7 @@
 #include "lab/scaling.h"
 #include "out.h"
 
-#define REAL_MOST 1e15 /* larger figures mean damage */
+#define SCALING_REAL_MOST 1e15 /* larger figures mean damage */
 
 enum status scaling_check_file(const char *path)
 {
@@ -27,27 +27,27 @@ struct scaling_column {
 };
 
 /* clang-format off */
-#define COLUMN(name, kind) {#name, offsetof(struct scaling_row, name), kind}
+#define SCALING_COLUMN(name, kind) {#name, offsetof(struct scaling_row, name), kind}
 /* clang-format on */
 
-static const struct scaling_column columns[] = {
-    COLUMN(ranks, INT),
-    COLUMN(nodes, INT),
-    COLUMN(batch, LONG),
-    COLUMN(step, REAL),
-    COLUMN(step_no_overlap, REAL),
-    COLUMN(compute, REAL),
-    COLUMN(reduce, REAL),
-    COLUMN(update, REAL),
-    COLUMN(exposed, REAL),
-    COLUMN(images_per_second, REAL),
-    COLUMN(efficiency, REAL),
-    COLUMN(epoch, REAL),
+static const struct scaling_column scaling_columns[] = {
+    SCALING_COLUMN(ranks, INT),
+    SCALING_COLUMN(nodes, INT),
+    SCALING_COLUMN(batch, LONG),
+    SCALING_COLUMN(step, REAL),
+    SCALING_COLUMN(step_no_overlap, REAL),
+    SCALING_COLUMN(compute, REAL),
+    SCALING_COLUMN(reduce, REAL),
+    SCALING_COLUMN(update, REAL),
+    SCALING_COLUMN(exposed, REAL),
+    SCALING_COLUMN(images_per_second, REAL),
+    SCALING_COLUMN(efficiency, REAL),
+    SCALING_COLUMN(epoch, REAL),
 };
 
-static enum status put_column(struct h5file *file, const char *group,
-                              const struct scaling_column *column,
-                              const struct scaling_row *rows, int count)
+static enum status scaling_put_column(struct h5file *file, const char *group,
+                                      const struct scaling_column *column,
+                                      const struct scaling_row *rows, int count)
 {
     const size_t dim[] = {(size_t)count};
     int64_t *whole = mem_zeroed((size_t)count, sizeof *whole);
@@ -71,13 +71,13 @@ static enum status put_column(struct h5file *file, const char *group,
     return st;
 }
 
-static enum status put_all(struct h5file *file, const struct scaling *s,
-                           const struct scaling_row *strong,
-                           const struct scaling_row *weak, int count)
+static enum status scaling_put_all(struct h5file *file, const struct scaling *s,
+                                   const struct scaling_row *strong,
+                                   const struct scaling_row *weak, int count)
 {
-    for (size_t c = 0; c < sizeof columns / sizeof *columns; c++) {
-        TRY(put_column(file, "strong", &columns[c], strong, count));
-        TRY(put_column(file, "weak", &columns[c], weak, count));
+    for (size_t c = 0; c < sizeof scaling_columns / sizeof *scaling_columns; c++) {
+        TRY(scaling_put_column(file, "strong", &scaling_columns[c], strong, count));
+        TRY(scaling_put_column(file, "weak", &scaling_columns[c], weak, count));
     }
     TRY(h5file_put_text(file, "/", "format", SCALING_FORMAT));
     TRY(h5file_put_text(file, "/", "network",
@@ -102,7 +102,7 @@ enum status scaling_write(const struct scaling *scaling, const char *path,
 {
     struct h5file *file;
     TRY(h5file_create(&file, path));
-    enum status st = put_all(file, scaling, strong, weak, count);
+    enum status st = scaling_put_all(file, scaling, strong, weak, count);
     if (st == ST_OK)
         st = h5file_put_text(file, "/", "lockstep", version);
     if (st == ST_OK)
@@ -113,9 +113,9 @@ enum status scaling_write(const struct scaling *scaling, const char *path,
 
 /* --- reading --- */
 
-static enum status get_column(struct h5file *file, const char *group,
-                              const struct scaling_column *column,
-                              struct scaling_row *rows, int count)
+static enum status scaling_get_column(struct h5file *file, const char *group,
+                                      const struct scaling_column *column,
+                                      struct scaling_row *rows, int count)
 {
     int64_t *whole = mem_zeroed((size_t)count, sizeof *whole);
     double *real = mem_zeroed((size_t)count, sizeof *real);
@@ -125,7 +125,7 @@ static enum status get_column(struct h5file *file, const char *group,
                          : h5file_read(file, name, H5FILE_I64, (size_t)count, whole);
     for (int i = 0; i < count && st == ST_OK; i++) {
         char *at = (char *)&rows[i] + column->offset;
-        if (column->kind == REAL && fabs(real[i]) <= REAL_MOST)
+        if (column->kind == REAL && fabs(real[i]) <= SCALING_REAL_MOST)
             *(double *)(void *)at = real[i];
         else if (column->kind == REAL)
             st = status_fail(ST_FAIL, "'%s' is damaged: %g in '%s'", h5file_path(file),
@@ -144,7 +144,7 @@ static enum status get_column(struct h5file *file, const char *group,
     return st;
 }
 
-static enum status get_rows(struct h5file *file, struct scaling_record *record)
+static enum status scaling_get_rows(struct h5file *file, struct scaling_record *record)
 {
     struct h5file_info info;
     TRY(h5file_info(file, "/strong/ranks", &info));
@@ -154,14 +154,16 @@ static enum status get_rows(struct h5file *file, struct scaling_record *record)
     record->count = (int)info.count;
     record->strong = mem_zeroed(info.count, sizeof *record->strong);
     record->weak = mem_zeroed(info.count, sizeof *record->weak);
-    for (size_t c = 0; c < sizeof columns / sizeof *columns; c++) {
-        TRY(get_column(file, "strong", &columns[c], record->strong, record->count));
-        TRY(get_column(file, "weak", &columns[c], record->weak, record->count));
+    for (size_t c = 0; c < sizeof scaling_columns / sizeof *scaling_columns; c++) {
+        TRY(scaling_get_column(file, "strong", &scaling_columns[c], record->strong,
+                               record->count));
+        TRY(scaling_get_column(file, "weak", &scaling_columns[c], record->weak,
+                               record->count));
     }
     return ST_OK;
 }
 
-static enum status get_int(struct h5file *file, const char *name, int *value)
+static enum status scaling_get_int(struct h5file *file, const char *name, int *value)
 {
     uint64_t read;
     TRY(h5file_get_u64(file, "/", name, &read));
@@ -172,8 +174,8 @@ static enum status get_int(struct h5file *file, const char *name, int *value)
     return ST_OK;
 }
 
-static enum status get_words(struct h5file *file, const char *name, char *words,
-                             size_t size)
+static enum status scaling_get_words(struct h5file *file, const char *name, char *words,
+                                     size_t size)
 {
     char *text;
     TRY(h5file_get_text(file, "/", name, &text));
@@ -183,36 +185,36 @@ static enum status get_words(struct h5file *file, const char *name, char *words,
 }
 
 /* Older files lack these attributes. */
-static enum status get_run(struct h5file *file, struct scaling *s)
+static enum status scaling_get_run(struct h5file *file, struct scaling *s)
 {
     uint64_t params, images;
     if (!h5file_has_attr(file, "/", "cpu"))
         return ST_OK;
-    TRY(get_words(file, "cpu", s->cpu, sizeof s->cpu));
+    TRY(scaling_get_words(file, "cpu", s->cpu, sizeof s->cpu));
     TRY(h5file_get_u64(file, "/", "parameters", &params));
     TRY(h5file_get_u64(file, "/", "images", &images));
     s->params = params;
     s->images = images;
-    return get_int(file, "grain", &s->grain);
+    return scaling_get_int(file, "grain", &s->grain);
 }
 
-static enum status get_all(struct h5file *file, struct scaling *s,
-                           struct scaling_record *record)
+static enum status scaling_get_all(struct h5file *file, struct scaling *s,
+                                   struct scaling_record *record)
 {
     struct fabric *network = &s->network;
     TRY(h5file_get_text(file, "/", "lockstep", &record->lockstep));
-    TRY(get_run(file, s));
-    TRY(get_int(file, "threads", &s->threads));
-    TRY(get_int(file, "cpus", &s->cpus));
-    TRY(get_int(file, "ranks_per_node", &s->per_node));
-    TRY(get_int(file, "ranks_measured", &s->measured));
+    TRY(scaling_get_run(file, s));
+    TRY(scaling_get_int(file, "threads", &s->threads));
+    TRY(scaling_get_int(file, "cpus", &s->cpus));
+    TRY(scaling_get_int(file, "ranks_per_node", &s->per_node));
+    TRY(scaling_get_int(file, "ranks_measured", &s->measured));
     TRY(h5file_get_f64(file, "/", "load", &s->load));
     TRY(h5file_get_f64(file, "/", "memory_bandwidth", &s->memory_bandwidth));
-    TRY(get_words(file, "network", network->text, sizeof network->text));
+    TRY(scaling_get_words(file, "network", network->text, sizeof network->text));
     TRY(h5file_get_f64(file, "/", "latency", &network->link.latency));
     TRY(h5file_get_f64(file, "/", "bandwidth", &network->link.bandwidth));
     network->known = strcmp(network->text, "none") != 0;
-    TRY(get_rows(file, record));
+    TRY(scaling_get_rows(file, record));
     long long batch = record->strong[0].batch;
     if (batch < 1 || batch > INT_MAX)
         FAIL(ST_FAIL, "'%s' is damaged: a batch of %lld", h5file_path(file), batch);
@@ -227,7 +229,7 @@ enum status scaling_read(const char *path, struct scaling *scaling,
     *scaling = (struct scaling){0};
     *record = (struct scaling_record){0};
     TRY(h5file_open(&file, path));
-    enum status st = get_all(file, scaling, record);
+    enum status st = scaling_get_all(file, scaling, record);
     h5file_close(file);
     if (st != ST_OK)
         scaling_record_release(record);

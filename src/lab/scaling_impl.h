@@ -2,10 +2,11 @@
 #ifndef LOCKSTEP_LAB_SCALING_IMPL_H
 #define LOCKSTEP_LAB_SCALING_IMPL_H
 
-#include "comm/world.h"
+#include "comm/topology.h"
 #include "lab/scaling.h"
 
-struct comm_world scaling_world(const struct scaling *scaling, int ranks);
+/* The ranks and nodes of a predicted step. Release with topology_release. */
+struct topology scaling_world(const struct scaling *scaling, int ranks);
 
 /* The sums of a step, in seconds. */
 struct scaling_sums {
@@ -14,7 +15,7 @@ struct scaling_sums {
     double latency, link; /* of alone: the time saved if either were 0 */
 };
 
-/* For so many ranks; backward: seconds of the last grain's. */
+/* For `ranks` ranks; backward: seconds of the last grain's. */
 struct scaling_sums scaling_sum_up(const struct scaling *scaling, int ranks, int grains,
                                    double backward);
 

@@ -15,8 +15,8 @@
 
 /* --- backward, layer by layer --- */
 
-static enum status measure_backward(const struct scaling_run *run,
-                                    struct scaling *scaling)
+static enum status scaling_measure_backward(const struct scaling_run *run,
+                                            struct scaling *scaling)
 {
     const struct model *model = run->model;
     struct scaling_backward *b = &scaling->backward;
@@ -35,11 +35,11 @@ static enum status measure_backward(const struct scaling_run *run,
     for (int p = 0; p < b->pieces; p++)
         b->floats[p] = bucket[p].end - bucket[p].begin;
     b->polls = 0;
-    for (int s = model->ops - 1, p = 0; s >= 0; s--) {
-        seconds += times[s].backward;
-        if (!model->op[s]->tensors)
+    for (int o = model->ops - 1, p = 0; o >= 0; o--) {
+        seconds += times[o].backward;
+        if (!model->op[o]->tensors)
             continue;
-        for (; p < b->pieces && bucket[p].begin >= model->op[s]->tensor[0].offset; p++)
+        for (; p < b->pieces && bucket[p].begin >= model->op[o]->tensor[0].offset; p++)
             b->ready[p] = b->polls;
         b->share[b->polls++] = seconds;
     }
@@ -53,9 +53,10 @@ static enum status measure_backward(const struct scaling_run *run,
 
 /* --- sums --- */
 
-static void measure_sum(const struct scaling_run *run, struct scaling *scaling, int ranks)
+static void scaling_measure_sum(const struct scaling_run *run, struct scaling *scaling,
+                                int ranks)
 {
-    struct comm *part = comm_split(run->comm, comm_rank(run->comm) < ranks);
+    struct comm *group = comm_split(run->comm, comm_rank(run->comm) < ranks);
     struct scaling_row row;
     scaling_predict(scaling, ranks, scaling->batch, &row);
     struct scaling_sum *sum = &scaling->sum[scaling->sums++];
@@ -64,16 +65,16 @@ static void measure_sum(const struct scaling_run *run, struct scaling *scaling, 
     sum->sum.pieces = scaling->backward.pieces;
     memcpy(sum->sum.floats, scaling->backward.floats, sizeof sum->sum.floats);
     if (comm_rank(run->comm) < ranks)
-        exchange_measure_sum(part, row.compute, &sum->sum);
+        exchange_measure_sum(group, row.compute, &sum->sum);
     comm_barrier_idle(run->comm);
-    comm_split_free(part);
+    comm_split_free(group);
     comm_bcast(run->comm, sum, sizeof *sum, 0);
 }
 
 /* Costs that are not measured. Every float is read and written several times on its way:
    in shared memory once, to be added or copied; through a network three times, because
    the network copies it on both sides. */
-static void set_costs(struct scaling *scaling, double bandwidth)
+static void scaling_set_costs(struct scaling *scaling, double bandwidth)
 {
     double touch = 3 * sizeof(float) / bandwidth, bytes = scaling->network.link.bandwidth;
     scaling->costs = (struct scaling_costs){
@@ -87,7 +88,8 @@ static void set_costs(struct scaling *scaling, double bandwidth)
 }
 
 /* Rank 0 measures its machine while the others rest. */
-static void measure_machine(const struct scaling_run *run, struct scaling *scaling)
+static void scaling_measure_machine(const struct scaling_run *run,
+                                    struct scaling *scaling)
 {
     const int threads[] = {1, run->cpus < MACHINE_THREADS ? run->cpus : MACHINE_THREADS};
     struct machine *machine = mem_zeroed(1, sizeof *machine);
@@ -103,7 +105,7 @@ static void measure_machine(const struct scaling_run *run, struct scaling *scali
     comm_barrier_idle(run->comm);
     comm_bcast(run->comm, bandwidth, sizeof bandwidth, 0);
     scaling->memory_bandwidth = bandwidth[0];
-    set_costs(scaling, bandwidth[1] > 0 ? bandwidth[1] : bandwidth[0]);
+    scaling_set_costs(scaling, bandwidth[1] > 0 ? bandwidth[1] : bandwidth[0]);
     free(machine);
 }
 
@@ -114,6 +116,7 @@ enum status scaling_measure(const struct scaling_run *run, struct scaling *scali
         .comm = run->comm,
         .dataset = run->dataset,
         .model = run->model,
+        .spec = run->spec,
         .options = run->options,
         .per_node = scaling->per_node,
         .threads = run->threads,
@@ -121,19 +124,19 @@ enum status scaling_measure(const struct scaling_run *run, struct scaling *scali
     };
     enum status st = ST_OK;
     if (comm_rank(run->comm) == 0)
-        st = measure_backward(run, scaling);
+        st = scaling_measure_backward(run, scaling);
     comm_barrier_idle(run->comm);
     TRY(comm_agree(run->comm, st));
     comm_bcast(run->comm, &scaling->backward, sizeof scaling->backward, 0);
     if (!scaling->network.given)
         fabric_measure(run->comm, &scaling->network);
     log_progress("measuring the machine");
-    measure_machine(run, scaling);
+    scaling_measure_machine(run, scaling);
     TRY(workload_measure(&workload, scaling->point, scaling->points));
-    measure_sum(run, scaling, 1);
+    scaling_measure_sum(run, scaling, 1);
     for (int i = 0; i < count; i++) {
         log_progress("measuring sums over %d ranks", sums[i]);
-        measure_sum(run, scaling, sums[i]);
+        scaling_measure_sum(run, scaling, sums[i]);
     }
     return ST_OK;
 }

@@ -9,8 +9,8 @@
 #include "kernels/vector.h"
 #include "strategy_impl.h"
 
-#define LANE_TEAM    2 /* threads of a lane of hybrid */
-#define THREADS_MOST 64
+#define LANE_TEAM        2 /* threads of a lane of hybrid */
+#define STRATEGY_THREADS 64
 
 const char *strategy_pass_name(enum strategy_pass pass)
 {
@@ -19,7 +19,8 @@ const char *strategy_pass_name(enum strategy_pass pass)
 
 /* --- the kernels' own splits --- */
 
-static bool kernel_knows_split(const struct strategy_task *task, enum split split)
+static bool strategy_kernel_knows_split(const struct strategy_task *task,
+                                        enum split split)
 {
     if (!task->layer->ops->splits)
         return false;
@@ -28,8 +29,9 @@ static bool kernel_knows_split(const struct strategy_task *task, enum split spli
     return (mask & SPLIT_BIT(split)) != 0;
 }
 
-static struct pass lane_pass(const struct strategy *s, const struct strategy_lane *lane,
-                             const struct team *team)
+static struct pass strategy_lane_pass(const struct strategy *s,
+                                      const struct strategy_lane *lane,
+                                      const struct team *team)
 {
     const struct strategy_task *task = &s->task;
     size_t first = (size_t)lane->begin, in = (size_t)shape_size(s->layer->in);
@@ -48,10 +50,10 @@ static struct pass lane_pass(const struct strategy *s, const struct strategy_lan
                          .sample = task->sample + first};
 }
 
-static void lane_run(const struct strategy *s, const struct strategy_lane *lane,
-                     const struct team *team, enum strategy_pass direction)
+static void strategy_lane_run(const struct strategy *s, const struct strategy_lane *lane,
+                              const struct team *team, enum strategy_pass direction)
 {
-    struct pass pass = lane_pass(s, lane, team);
+    struct pass pass = strategy_lane_pass(s, lane, team);
     if (pass.n == 0)
         return;
     if (direction == STRATEGY_FORWARD)
@@ -64,13 +66,13 @@ static void strategy_run_kernel(struct strategy *s, const struct team *team)
 {
     struct team own = *team;
     own.split = s->split;
-    lane_run(s, &s->lane[0], &own, s->task.pass);
+    strategy_lane_run(s, &s->lane[0], &own, s->task.pass);
 }
 
 /* --- lanes: batch and hybrid --- */
 
 /* Threads of one lane; their indices are consecutive. */
-static int lane_members(const struct strategy *s)
+static int strategy_lane_members(const struct strategy *s)
 {
     return s->threads / s->lanes;
 }
@@ -93,9 +95,9 @@ static void strategy_tree_sum(float *const *terms, int count, size_t begin, size
     }
 }
 
-static void sum_lanes(struct strategy *s, const struct team *team)
+static void strategy_sum_lanes(struct strategy *s, const struct team *team)
 {
-    float *terms[THREADS_MOST];
+    float *terms[STRATEGY_THREADS];
     int used = 0;
     size_t begin, end;
     for (int i = 0; i < s->lanes; i++)
@@ -107,23 +109,23 @@ static void sum_lanes(struct strategy *s, const struct team *team)
 
 static void strategy_run_lanes(struct strategy *s, const struct team *team)
 {
-    int members = lane_members(s);
+    int members = strategy_lane_members(s);
     struct strategy_lane *lane = &s->lane[team->index / members];
     struct team own = {
         .size = members, .index = team->index % members, .shared = &lane->shared};
-    lane_run(s, lane, &own, s->task.pass);
+    strategy_lane_run(s, lane, &own, s->task.pass);
     team_barrier(team);
     if (s->task.pass == STRATEGY_FORWARD || s->layer->tensors == 0)
         return;
     double begin = timer_now();
-    sum_lanes(s, team);
+    strategy_sum_lanes(s, team);
     team_barrier(team);
     if (team->index == 0)
         s->sum_seconds += timer_now() - begin;
 }
 
 /* Lane 0 writes to the task's own gradient. */
-static void lanes_setup(struct strategy *s, int lanes)
+static void strategy_lanes_setup(struct strategy *s, int lanes)
 {
     struct team images = {.size = lanes};
     s->lanes = lanes;
@@ -140,7 +142,7 @@ static void lanes_setup(struct strategy *s, int lanes)
         lane->grads =
             i ? mem_aligned(strategy_weights(s->layer) + 1, sizeof(float)) : s->grads;
         if (s->task.pass == STRATEGY_BACKWARD)
-            lane_run(s, lane, &(struct team){.size = 1}, STRATEGY_FORWARD);
+            strategy_lane_run(s, lane, &(struct team){.size = 1}, STRATEGY_FORWARD);
     }
 }
 
@@ -152,7 +154,7 @@ static bool strategy_in_lanes(const struct strategy_task *task, enum split split
 {
     bool sums = task->pass == STRATEGY_BACKWARD && task->layer->tensors > 0;
     if (split == SPLIT_BATCH)
-        return sums || !kernel_knows_split(task, split);
+        return sums || !strategy_kernel_knows_split(task, split);
     return split == SPLIT_HYBRID && threads >= 2 * LANE_TEAM &&
            threads % LANE_TEAM == 0 && task->layer->tensors > 0;
 }
@@ -162,7 +164,7 @@ bool strategy_applies(const struct strategy_task *task, enum split split, int th
     struct conv_shape shape;
     if (split == SPLIT_AUTO || (split == SPLIT_SEQUENTIAL) != (threads == 1))
         return false;
-    if (split == SPLIT_SEQUENTIAL || kernel_knows_split(task, split) ||
+    if (split == SPLIT_SEQUENTIAL || strategy_kernel_knows_split(task, split) ||
         strategy_in_lanes(task, split, threads))
         return true;
     if (!strategy_conv(task, &shape))
@@ -189,7 +191,7 @@ static int strategy_count_pieces(const struct strategy *s)
 struct strategy *strategy_create(const struct strategy_task *task, enum split split,
                                  int threads)
 {
-    ASSERT(strategy_applies(task, split, threads) && threads <= THREADS_MOST);
+    ASSERT(strategy_applies(task, split, threads) && threads <= STRATEGY_THREADS);
     struct strategy *s = mem_zeroed(1, sizeof *s);
     *s = (struct strategy){.task = *task, .split = split, .threads = threads};
     s->layer = mem_zeroed(1, task->layer->ops->bytes);
@@ -201,10 +203,10 @@ struct strategy *strategy_create(const struct strategy_task *task, enum split sp
     s->grads = task->grads ? task->grads + first : NULL;
     s->pieces = strategy_count_pieces(s);
     bool lanes = strategy_in_lanes(task, split, threads);
-    if (lanes || split == SPLIT_SEQUENTIAL || kernel_knows_split(task, split)) {
-        lanes_setup(s, !lanes                  ? 1
-                       : split == SPLIT_HYBRID ? threads / LANE_TEAM
-                                               : threads);
+    if (lanes || split == SPLIT_SEQUENTIAL || strategy_kernel_knows_split(task, split)) {
+        strategy_lanes_setup(s, !lanes                  ? 1
+                                : split == SPLIT_HYBRID ? threads / LANE_TEAM
+                                                        : threads);
         s->run = lanes ? strategy_run_lanes : strategy_run_kernel;
     } else if (split == SPLIT_SPATIAL) {
         strategy_spatial_setup(s);

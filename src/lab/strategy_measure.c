@@ -7,14 +7,14 @@
 #include "lab/strategy_table.h"
 #include "strategy_subject.h"
 
-#define SHORT_SECONDS 2e-5 /* shorter passes are timed several at once */
-#define PATIENCE      3    /* a pass takes at most so many times its share of time */
+#define TURNS_SHORT_SECONDS 2e-5 /* shorter passes are timed several at once */
+#define TURNS_PATIENCE      3    /* times its share of time: a pass takes no longer */
 
 /* The strategies of one subject and pass, which take turns. */
 struct strategy_turns {
     int count, passes; /* strategies; passes that are timed together */
     int cpus;          /* of the machine */
-    int threads;       /* strategies with so many threads run now */
+    int threads;       /* strategies with this number of threads run now */
     struct strategy *strategy[MACHINE_TEAMS * SPLITS];
     struct strategy_row *row;
     struct sample_values *times, *sums; /* [strategy] */
@@ -22,7 +22,7 @@ struct strategy_turns {
     struct team_shared shared;
 };
 
-static void turns_run(void *context, int thread)
+static void strategy_turns_run(void *context, int thread)
 {
     struct strategy_turns *turns = context;
     struct team team = {
@@ -45,7 +45,7 @@ static void turns_run(void *context, int thread)
     }
 }
 
-static bool turns_enough(const struct strategy_turns *turns)
+static bool strategy_turns_enough(const struct strategy_turns *turns)
 {
     for (int i = 0; i < turns->count; i++)
         if (turns->times[i].clean < SAMPLE_LEAST)
@@ -54,32 +54,33 @@ static bool turns_enough(const struct strategy_turns *turns)
 }
 
 /* Row 0 is the sequential one. Returns the number of rounds. */
-static int turns_time(struct strategy_turns *turns, const struct machine *machine,
-                      double seconds)
+static int strategy_turns_time(struct strategy_turns *turns,
+                               const struct machine *machine, double seconds)
 {
     int rounds = 0;
     turns->passes = turns->threads = 1;
-    turns_run(turns, 0);
+    strategy_turns_run(turns, 0);
     double once = sample_take(&turns->times[0]).median;
     turns->times[0].clean = turns->times[0].disturbed = 0;
     turns->sums[0].clean = turns->sums[0].disturbed = 0;
-    if (once < SHORT_SECONDS)
-        turns->passes = (int)(SHORT_SECONDS / (once + 1e-8)) + 1;
+    if (once < TURNS_SHORT_SECONDS)
+        turns->passes = (int)(TURNS_SHORT_SECONDS / (once + 1e-8)) + 1;
     for (double begin = timer_now(); rounds < SAMPLE_MOST; rounds++) {
         double spent = timer_now() - begin;
         if (rounds >= SAMPLE_LEAST && spent > seconds &&
-            (turns_enough(turns) || spent > PATIENCE * seconds))
+            (strategy_turns_enough(turns) || spent > TURNS_PATIENCE * seconds))
             break;
         for (int t = 0; t < machine->teams; t++) {
             turns->threads = machine->team[t].threads;
-            team_run(turns->threads, turns_run, turns);
+            team_run(turns->threads, strategy_turns_run, turns);
         }
     }
     return rounds;
 }
 
-static void turns_init(struct strategy_turns *turns, const struct strategy_task *task,
-                       int subject, const struct machine *machine)
+static void strategy_turns_init(struct strategy_turns *turns,
+                                const struct strategy_task *task, int subject,
+                                const struct machine *machine)
 {
     for (int t = 0; t < machine->teams; t++)
         for (int split = 0; split < SPLITS; split++) {
@@ -95,18 +96,19 @@ static void turns_init(struct strategy_turns *turns, const struct strategy_task 
 }
 
 /* Rows of one subject and pass; returns their number. */
-static int measure_rows(const struct subjects *subjects, int subject,
-                        enum strategy_pass pass, const struct strategy_table_setup *setup,
-                        double seconds, struct strategy_row *rows)
+static int strategy_measure_rows(const struct subjects *subjects, int subject,
+                                 enum strategy_pass pass,
+                                 const struct strategy_table_setup *setup, double seconds,
+                                 struct strategy_row *rows)
 {
     struct strategy_task task = subject_task(subjects, subject, pass, setup->batch);
     struct strategy_turns *turns = mem_aligned(1, sizeof *turns);
     turns->row = rows;
-    turns_init(turns, &task, subject, setup->machine);
+    strategy_turns_init(turns, &task, subject, setup->machine);
     turns->cpus = setup->machine->cpus;
     turns->times = mem_zeroed((size_t)turns->count, sizeof *turns->times);
     turns->sums = mem_zeroed((size_t)turns->count, sizeof *turns->sums);
-    int rounds = turns_time(turns, setup->machine, seconds);
+    int rounds = strategy_turns_time(turns, setup->machine, seconds);
     int count = turns->count;
     for (int i = 0; i < count; i++) {
         rows[i].disturbed = (double)turns->times[i].disturbed / rounds;
@@ -121,7 +123,7 @@ static int measure_rows(const struct subjects *subjects, int subject,
     return count;
 }
 
-static int count_measured(const struct strategy_table *table)
+static int strategy_count_measured(const struct strategy_table *table)
 {
     int count = 0;
     for (int s = 0; s < table->subjects; s++)
@@ -137,7 +139,7 @@ enum status strategy_table_measure(const struct strategy_table_setup *setup,
     enum status st;
     *table = (struct strategy_table){.batch = setup->batch};
     TRY_TO(out, subjects_init(subjects, setup, table));
-    int passes = count_measured(table);
+    int passes = strategy_count_measured(table);
     table->row = mem_zeroed((size_t)passes * (size_t)setup->machine->teams * SPLITS,
                             sizeof *table->row);
     for (int s = 0; s < table->subjects; s++) {
@@ -145,9 +147,9 @@ enum status strategy_table_measure(const struct strategy_table_setup *setup,
             setup->progress(&table->subject[s]);
         for (int pass = 0; pass < STRATEGY_PASSES; pass++)
             if (table->subject[s].measured[pass])
-                table->rows +=
-                    measure_rows(subjects, s, pass, setup, setup->seconds / passes,
-                                 table->row + table->rows);
+                table->rows += strategy_measure_rows(subjects, s, pass, setup,
+                                                     setup->seconds / passes,
+                                                     table->row + table->rows);
     }
     strategy_table_judge(table, setup->machine);
 out:

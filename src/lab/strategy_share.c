@@ -1,5 +1,6 @@
 /* strategy: the layer as its strategies see it, and what a member of a team takes of it.
  */
+#include "base/div.h"
 #include "strategy_impl.h"
 
 size_t strategy_weights(const struct layer *layer)
@@ -35,7 +36,7 @@ void strategy_share(const struct team *team, size_t count, size_t *begin, size_t
 {
     enum { LINE = 16 };
     int first, last;
-    team_split(team, (int)((count + LINE - 1) / LINE), &first, &last);
+    team_split(team, (int)div_up_u64(count, LINE), &first, &last);
     *begin = (size_t)first * LINE < count ? (size_t)first * LINE : count;
     *end = (size_t)last * LINE < count ? (size_t)last * LINE : count;
 }

@@ -19,24 +19,24 @@ struct spatial_tile {
     void *scratch;
 };
 
-struct spatial {
+struct strategy_spatial {
     struct conv_shape shape;
     int tiles;
     struct spatial_tile *tile;
 };
 
-static size_t input_floats(const struct conv_shape *shape)
+static size_t spatial_input_floats(const struct conv_shape *shape)
 {
     return (size_t)shape->n * (size_t)shape->h * (size_t)shape->w * (size_t)shape->c;
 }
 
-static size_t output_floats(const struct conv_shape *shape)
+static size_t spatial_output_floats(const struct conv_shape *shape)
 {
     return (size_t)shape->n * (size_t)shape->p * (size_t)shape->q * (size_t)shape->k;
 }
 
-static void tile_init(struct spatial_tile *tile, const struct strategy *s,
-                      const struct conv_shape *shape, const struct team *tiles)
+static void spatial_tile_init(struct spatial_tile *tile, const struct strategy *s,
+                              const struct conv_shape *shape, const struct team *tiles)
 {
     int end;
     team_split(tiles, shape->p, &tile->row, &end);
@@ -48,16 +48,16 @@ static void tile_init(struct spatial_tile *tile, const struct strategy *s,
     tile->shape.w = shape->w + 2 * shape->pad;
     if (tile->shape.p == 0)
         return;
-    tile->x = mem_aligned(input_floats(&tile->shape), sizeof(float));
-    tile->y = mem_aligned(output_floats(&tile->shape), sizeof(float));
-    tile->dx = mem_aligned(input_floats(&tile->shape), sizeof(float));
+    tile->x = mem_aligned(spatial_input_floats(&tile->shape), sizeof(float));
+    tile->y = mem_aligned(spatial_output_floats(&tile->shape), sizeof(float));
+    tile->dx = mem_aligned(spatial_input_floats(&tile->shape), sizeof(float));
     tile->grads = mem_aligned(strategy_weights(s->layer), sizeof(float));
     tile->scratch = mem_aligned(conv_scratch(&tile->shape) + 1, 1);
 }
 
 /* Copies the tile's rows of all images, with zeros around them. */
-static void tile_gather_x(const struct spatial_tile *tile, const struct conv_shape *shape,
-                          const float *x)
+static void spatial_tile_gather_x(const struct spatial_tile *tile,
+                                  const struct conv_shape *shape, const float *x)
 {
     size_t row = (size_t)tile->shape.w * (size_t)shape->c;
     size_t pad = (size_t)shape->pad * (size_t)shape->c, inner = row - 2 * pad;
@@ -77,36 +77,39 @@ static void tile_gather_x(const struct spatial_tile *tile, const struct conv_sha
 }
 
 /* Where the tile's rows of image i begin in y. */
-static size_t tile_offset(const struct spatial_tile *tile, const struct conv_shape *shape,
-                          int i)
+static size_t spatial_tile_offset(const struct spatial_tile *tile,
+                                  const struct conv_shape *shape, int i)
 {
     return ((size_t)i * (size_t)shape->p + (size_t)tile->row) * (size_t)shape->q *
            (size_t)shape->k;
 }
 
-static void tile_forward(const struct strategy *s, const struct spatial *spatial,
-                         struct spatial_tile *tile)
+static void spatial_tile_forward(const struct strategy *s,
+                                 const struct strategy_spatial *spatial,
+                                 struct spatial_tile *tile)
 {
     const struct layer *layer = s->layer;
     const struct team alone = {.size = 1};
-    size_t image = output_floats(&tile->shape) / (size_t)tile->shape.n;
-    tile_gather_x(tile, &spatial->shape, s->task.x);
+    size_t image = spatial_output_floats(&tile->shape) / (size_t)tile->shape.n;
+    spatial_tile_gather_x(tile, &spatial->shape, s->task.x);
     conv_forward(&alone, &tile->shape, tile->y, tile->x, s->params,
                  s->params + layer->tensor[1].offset, tile->scratch);
     for (int i = 0; i < tile->shape.n; i++)
-        memcpy(s->task.y + tile_offset(tile, &spatial->shape, i),
+        memcpy(s->task.y + spatial_tile_offset(tile, &spatial->shape, i),
                tile->y + (size_t)i * image, image * sizeof(float));
 }
 
-static void tile_backward(const struct strategy *s, const struct spatial *spatial,
-                          struct spatial_tile *tile)
+static void spatial_tile_backward(const struct strategy *s,
+                                  const struct strategy_spatial *spatial,
+                                  struct spatial_tile *tile)
 {
     const struct team alone = {.size = 1};
-    size_t image = output_floats(&tile->shape) / (size_t)tile->shape.n;
-    tile_gather_x(tile, &spatial->shape, s->task.x);
+    size_t image = spatial_output_floats(&tile->shape) / (size_t)tile->shape.n;
+    spatial_tile_gather_x(tile, &spatial->shape, s->task.x);
     for (int i = 0; i < tile->shape.n; i++)
         memcpy(tile->y + (size_t)i * image,
-               s->task.dy + tile_offset(tile, &spatial->shape, i), image * sizeof(float));
+               s->task.dy + spatial_tile_offset(tile, &spatial->shape, i),
+               image * sizeof(float));
     conv_backward_weight(&alone, &tile->shape, tile->grads,
                          tile->grads + s->layer->tensor[1].offset, tile->x, tile->y,
                          tile->scratch);
@@ -115,7 +118,8 @@ static void tile_backward(const struct strategy *s, const struct spatial *spatia
                            tile->scratch);
 }
 
-static void spatial_sum_weights(const struct strategy *s, const struct spatial *spatial,
+static void spatial_sum_weights(const struct strategy *s,
+                                const struct strategy_spatial *spatial,
                                 const struct team *team)
 {
     size_t begin, end;
@@ -129,8 +133,8 @@ static void spatial_sum_weights(const struct strategy *s, const struct spatial *
 }
 
 /* Row h of image i of dx: the sum over the tiles that contain it. */
-static void spatial_sum_row(const struct strategy *s, const struct spatial *spatial,
-                            int i, int h)
+static void spatial_sum_row(const struct strategy *s,
+                            const struct strategy_spatial *spatial, int i, int h)
 {
     const struct conv_shape *shape = &spatial->shape;
     size_t row = (size_t)shape->w * (size_t)shape->c;
@@ -149,13 +153,13 @@ static void spatial_sum_row(const struct strategy *s, const struct spatial *spat
 
 static void spatial_run(struct strategy *s, const struct team *team)
 {
-    const struct spatial *spatial = s->own;
+    const struct strategy_spatial *spatial = s->own;
     struct spatial_tile *mine = &spatial->tile[team->index];
     bool forward = s->task.pass == STRATEGY_FORWARD;
     if (mine->shape.p > 0 && forward)
-        tile_forward(s, spatial, mine);
+        spatial_tile_forward(s, spatial, mine);
     else if (mine->shape.p > 0)
-        tile_backward(s, spatial, mine);
+        spatial_tile_backward(s, spatial, mine);
     team_barrier(team);
     if (forward)
         return;
@@ -173,7 +177,7 @@ static void spatial_run(struct strategy *s, const struct team *team)
 
 static void spatial_free(void *own)
 {
-    struct spatial *spatial = own;
+    struct strategy_spatial *spatial = own;
     for (int t = 0; t < spatial->tiles; t++) {
         free(spatial->tile[t].x);
         free(spatial->tile[t].y);
@@ -187,13 +191,13 @@ static void spatial_free(void *own)
 
 void strategy_spatial_setup(struct strategy *s)
 {
-    struct spatial *spatial = mem_zeroed(1, sizeof *spatial);
+    struct strategy_spatial *spatial = mem_zeroed(1, sizeof *spatial);
     struct team tiles = {.size = s->threads};
     ASSERT(strategy_conv(&s->task, &spatial->shape));
     spatial->tiles = s->threads;
     spatial->tile = mem_zeroed((size_t)s->threads, sizeof *spatial->tile);
     for (; tiles.index < tiles.size; tiles.index++)
-        tile_init(&spatial->tile[tiles.index], s, &spatial->shape, &tiles);
+        spatial_tile_init(&spatial->tile[tiles.index], s, &spatial->shape, &tiles);
     s->own = spatial;
     s->own_free = spatial_free;
     s->run = spatial_run;

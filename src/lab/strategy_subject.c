@@ -9,38 +9,39 @@
 #include "kernels/conv_pool.h"
 #include "nn/workspace.h"
 
-/* The last layer of the block that operation s is; the operation itself if it is no
+/* The last layer of the block that operation o is; the operation itself if it is no
    block. */
-static const struct layer *block_last(const struct model *model, int s)
+static const struct layer *subject_block_last(const struct model *model, int o)
 {
-    int next = s + 1 < model->ops ? model->op[s + 1]->index : model->layers;
+    int next = o + 1 < model->ops ? model->op[o + 1]->index : model->layers;
     return model->layer[next - 1];
 }
 
-static bool block_is(const struct model *model, int s)
+static bool subject_block_is(const struct model *model, int o)
 {
-    return block_last(model, s)->index > model->op[s]->index;
+    return subject_block_last(model, o)->index > model->op[o]->index;
 }
 
-static double element_flops(const struct layer *layer, enum strategy_pass pass)
+static double subject_element_flops(const struct layer *layer, enum strategy_pass pass)
 {
     double flops =
         pass == STRATEGY_FORWARD ? layer->element_forward : layer->element_backward;
     return flops > 0 ? flops : shape_size(layer->out);
 }
 
-static double pass_flops(const struct model *model, int s, enum strategy_pass pass)
+static double subject_pass_flops(const struct model *model, int o,
+                                 enum strategy_pass pass)
 {
-    const struct layer *layer = model->op[s];
-    struct model_work work = model_op_work(model, s);
+    const struct layer *layer = model->op[o];
+    struct model_work work = model_op_work(model, o);
     if (layer->tensors == 0)
-        return element_flops(layer, pass);
+        return subject_element_flops(layer, pass);
     return pass == STRATEGY_FORWARD ? work.true_forward : work.true_backward;
 }
 
 /* Bytes that every strategy reads and writes at least once. */
-static double pass_bytes(const struct layer *layer, enum strategy_pass pass, bool first,
-                         int batch)
+static double subject_pass_bytes(const struct layer *layer, enum strategy_pass pass,
+                                 bool first, int batch)
 {
     double x = 4.0 * batch * shape_size(layer->in);
     double y = 4.0 * batch * shape_size(layer->out);
@@ -54,18 +55,18 @@ static double pass_bytes(const struct layer *layer, enum strategy_pass pass, boo
 
 static void subject_describe(struct strategy_subject *info,
                              const struct strategy_table_setup *setup,
-                             const struct model *model, int s)
+                             const struct model *model, int o)
 {
-    const struct layer *layer = model->op[s], *last = block_last(model, s);
+    const struct layer *layer = model->op[o], *last = subject_block_last(model, o);
     *info = (struct strategy_subject){
-        .in = layer->in, .out = layer->out, .block = block_is(model, s)};
+        .in = layer->in, .out = layer->out, .block = subject_block_is(model, o)};
     snprintf(info->name, sizeof info->name, info->block ? "%s-%s" : "%s", layer->name,
              last->name);
     for (int pass = 0; pass < STRATEGY_PASSES; pass++) {
-        info->measured[pass] = pass == STRATEGY_FORWARD || s >= model_first_op(model);
-        info->flops[pass] = setup->batch * pass_flops(model, s, pass);
+        info->measured[pass] = pass == STRATEGY_FORWARD || o >= model_first_op(model);
+        info->flops[pass] = setup->batch * subject_pass_flops(model, o, pass);
         info->bytes[pass] =
-            pass_bytes(layer, pass, s <= model_first_op(model), setup->batch);
+            subject_pass_bytes(layer, pass, o <= model_first_op(model), setup->batch);
         info->level[pass] = machine_level(setup->machine, (size_t)info->bytes[pass]);
     }
 }
@@ -79,8 +80,8 @@ static float *subject_copy(const float *data, int batch, struct shape shape)
     return copy;
 }
 
-/* Runs one training step, operation by operation, and copies the inputs of operation s to
-   subject at[s]; -1: it is no subject. */
+/* Runs one training step, operation by operation, and copies the inputs of operation o to
+   subject at[o]; -1: it is no subject. */
 static void subjects_keep_data(struct subjects *subjects, const struct model *model,
                                const struct strategy_table_setup *setup, const int *at)
 {
@@ -98,19 +99,19 @@ static void subjects_keep_data(struct subjects *subjects, const struct model *mo
                               .grads = subjects->grads};
     model_forward(model, &ws, &pass);
     model_loss(model, &ws, &pass, &result);
-    for (int s = model->ops - 1; s >= 0; s--) {
-        struct subject_data *to = at[s] < 0 ? NULL : &subjects->data[at[s]];
-        const struct layer *layer = model->op[s];
+    for (int o = model->ops - 1; o >= 0; o--) {
+        struct subject_data *to = at[o] < 0 ? NULL : &subjects->data[at[o]];
+        const struct layer *layer = model->op[o];
         if (to)
             *to = (struct subject_data){
                 .layer = layer,
-                .first = s <= model_first_op(model),
-                .x = subject_copy(ws.activation[s], setup->batch, layer->in),
+                .first = o <= model_first_op(model),
+                .x = subject_copy(ws.activation[o], setup->batch, layer->in),
                 .y = subject_copy(NULL, setup->batch, layer->out),
-                .dy = subject_copy(ws.delta[s % 2], setup->batch, layer->out),
+                .dy = subject_copy(ws.delta[o % 2], setup->batch, layer->out),
                 .dx = subject_copy(NULL, setup->batch, layer->in)};
-        if (s >= model_first_op(model))
-            model_backward_op(model, &ws, &pass, s);
+        if (o >= model_first_op(model))
+            model_backward_op(model, &ws, &pass, o);
     }
     workspace_release(&ws);
 }
@@ -120,15 +121,15 @@ static bool subject_wanted(const struct strategy_table_setup *setup, const char 
     return !setup->layers || fnmatch(setup->layers, name, 0) == 0;
 }
 
-/* Adds operation s if it is wanted. Returns its index, or -1. */
+/* Adds operation o if it is wanted. Returns its index, or -1. */
 static int subjects_add(struct subjects *subjects,
                         const struct strategy_table_setup *setup,
-                        const struct model *model, int s)
+                        const struct model *model, int o)
 {
     struct strategy_subject *info = &subjects->info[subjects->count];
-    if (model->op[s]->ops == &layer_flatten)
+    if (model->op[o]->ops == &layer_flatten)
         return -1;
-    subject_describe(info, setup, model, s);
+    subject_describe(info, setup, model, o);
     return subject_wanted(setup, info->name) ? subjects->count++ : -1;
 }
 
@@ -137,10 +138,10 @@ static void subjects_list(struct subjects *subjects,
                           int *fused)
 {
     for (int f = 0, p = 0; f < subjects->fused.ops; f++) {
-        const struct layer *last = block_last(&subjects->fused, f);
+        const struct layer *last = subject_block_last(&subjects->fused, f);
         for (; p <= last->index; p++)
             plain[p] = subjects_add(subjects, setup, &subjects->plain, p);
-        fused[f] = block_is(&subjects->fused, f)
+        fused[f] = subject_block_is(&subjects->fused, f)
                        ? subjects_add(subjects, setup, &subjects->fused, f)
                        : -1;
     }

@@ -2,13 +2,15 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "base/div.h"
 #include "lab/strategy_table.h"
 
-#define SUPERLINEAR 1.1  /* speed-up per thread from which caches must be the reason */
-#define GOOD        0.9  /* share of the ideal speed-up */
-#define BOUND       0.7  /* share of a bandwidth */
-#define DISTURBED   0.5  /* width of the interval, as a share of the median */
-#define HEAVY       0.15 /* share of the time that is worth naming */
+/* Speed-up per thread from which caches must be the reason. */
+#define VERDICT_SUPERLINEAR 1.1
+#define VERDICT_GOOD        0.9  /* share of the ideal speed-up */
+#define VERDICT_BOUND       0.7  /* share of a bandwidth */
+#define VERDICT_DISTURBED   0.5  /* width of the interval, as a share of the median */
+#define VERDICT_HEAVY       0.15 /* share of the time that is worth naming */
 
 static void verdict_set(struct strategy_row *row, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
@@ -40,8 +42,8 @@ static bool verdict_pieces(struct strategy_row *row)
     int threads = row->threads, pieces = row->pieces;
     if (pieces == 0)
         return false;
-    double ideal = (double)pieces / ((pieces + threads - 1) / threads);
-    if (ideal > GOOD * threads || row->speedup < GOOD * ideal)
+    double ideal = (double)pieces / div_up(pieces, threads);
+    if (ideal > VERDICT_GOOD * threads || row->speedup < VERDICT_GOOD * ideal)
         return false;
     verdict_set(row, "uneven: %d pieces for %d threads, at most %.2fx", pieces, threads,
                 ideal);
@@ -53,7 +55,7 @@ static bool verdict_overhead(struct strategy_row *row, double sequential,
                              const struct machine_team *team)
 {
     double work = sequential / row->threads, meet = team->barrier.median;
-    if (team->barrier.doubtful || meet <= HEAVY * work)
+    if (team->barrier.doubtful || meet <= VERDICT_HEAVY * work)
         return false;
     verdict_set(
         row, "overhead: %.1f us of work per thread, %.1f us per barrier, %.1f to wake it",
@@ -67,7 +69,7 @@ static void verdict_scales(struct strategy_row *row, double sequential,
     if (row->threads > machine->cpus)
         verdict_set(row, "scales: %.2fx, the most that %d CPUs can give", row->speedup,
                     machine->cpus);
-    else if (row->speedup > SUPERLINEAR * row->threads)
+    else if (row->speedup > VERDICT_SUPERLINEAR * row->threads)
         verdict_set(row,
                     "scales: %.2fx, superlinear: the parts fit caches or kernels better",
                     row->speedup);
@@ -102,21 +104,21 @@ static void verdict_team(const struct strategy_subject *subject, struct strategy
     else if (row->time.doubtful)
         verdict_set(row, "disturbed: other work took a CPU in %.0f %% of the rounds",
                     100 * row->disturbed);
-    else if (row->time.high - row->time.low > DISTURBED * row->time.median)
+    else if (row->time.high - row->time.low > VERDICT_DISTURBED * row->time.median)
         verdict_set(row, "disturbed: the median lies anywhere in %.0f-%.0f us",
                     row->time.low * 1e6, row->time.high * 1e6);
-    else if (row->speedup >= GOOD * cores)
+    else if (row->speedup >= VERDICT_GOOD * cores)
         verdict_scales(row, sequential, team, machine);
     else if (row->threads > cores)
         verdict_set(row, "oversubscribed: %d threads on %d CPU%s", row->threads,
                     machine->cpus, machine->cpus > 1 ? "s" : "");
     else if (verdict_pieces(row) || verdict_overhead(row, sequential, team))
         return;
-    else if (row->band_share > BOUND)
+    else if (row->band_share > VERDICT_BOUND)
         verdict_set(row, "bound by %s: %.0f GB/s of %.0f",
                     level == MACHINE_MEMORY ? "memory" : machine_level_name(level),
                     row->band_share * bandwidth * 1e-9, bandwidth * 1e-9);
-    else if (row->sums > HEAVY)
+    else if (row->sums > VERDICT_HEAVY)
         verdict_set(row, "partial sums take %.0f %% of the time", 100 * row->sums);
     else if (row->speedup < 1)
         verdict_set(row, "slower: %.1f us against %.1f alone", row->time.median * 1e6,
@@ -125,8 +127,8 @@ static void verdict_team(const struct strategy_subject *subject, struct strategy
         verdict_part(row, best, sequential);
 }
 
-static void row_judge(struct strategy_table *table, struct strategy_row *row,
-                      const struct machine *machine)
+static void verdict_judge(struct strategy_table *table, struct strategy_row *row,
+                          const struct machine *machine)
 {
     const struct strategy_subject *subject = &table->subject[row->subject];
     const struct machine_team *team = machine_team(machine, row->threads);
@@ -153,5 +155,5 @@ static void row_judge(struct strategy_table *table, struct strategy_row *row,
 void strategy_table_judge(struct strategy_table *table, const struct machine *machine)
 {
     for (int i = 0; i < table->rows; i++)
-        row_judge(table, &table->row[i], machine);
+        verdict_judge(table, &table->row[i], machine);
 }

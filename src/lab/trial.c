@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/div.h"
 #include "base/fs.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -13,9 +14,9 @@
 #include "data/loader.h"
 #include "data/synth.h"
 
-#define EPOCHS_ENDLESS 1000000
+#define TRIAL_EPOCHS 1000000
 
-static enum status letters_write(const char *path, size_t images)
+static enum status trial_write_letters(const char *path, size_t images)
 {
     struct dataset_builder builder = {.count = {images, 0}};
     letters_init(&builder, 1);
@@ -29,22 +30,22 @@ enum status trial_open_letters(struct comm *comm, int least, int batch,
                                struct dataset *dataset)
 {
     const char *folder = getenv("TMPDIR");
-    size_t images = (size_t)((least + batch - 1) / batch) * (size_t)batch;
+    size_t images = (size_t)div_up(least, batch) * (size_t)batch;
     const bool train[DATASET_SPLITS] = {true, false};
     char path[FS_PATH];
     enum status st = ST_OK;
     snprintf(path, sizeof path, "%s/lockstep-trial-%d.h5", folder ? folder : "/tmp",
              (int)getpid());
     comm_bcast(comm, path, sizeof path, 0);
-    log_set_replicated(false);
+    bool replicated = log_set_replicated(false);
     if (comm_node_rank(comm) == 0)
-        st = letters_write(path, images);
+        st = trial_write_letters(path, images);
     st = comm_agree(comm, st);
     if (st == ST_OK)
         st = dataset_open(dataset, comm, path, train, 0);
     if (comm_node_rank(comm) == 0)
         unlink(path);
-    log_set_replicated(true);
+    log_set_replicated(replicated);
     return st;
 }
 
@@ -61,21 +62,24 @@ float *trial_images(int count)
     return x;
 }
 
-static enum status input_read_images(const struct dataset_info *info, int count,
+/* Allocates input->images if it succeeds. */
+static enum status trial_read_images(const struct dataset_info *info, int count,
                                      struct trial_input *input)
 {
     const struct loader_input normal = {.mean = info->mean, .std = info->std};
     size_t size = (size_t)info->h * (size_t)info->w, have = info->count[DATASET_TRAIN];
     size_t rows = have < (size_t)count ? have : (size_t)count;
     uint8_t *pixels = mem_zeroed(rows, size);
-    enum status st = dataset_read_rows(info, DATASET_TRAIN, 0, rows, pixels, NULL);
+    enum status st;
+    TRY_TO(out, dataset_read_rows(info, DATASET_TRAIN, 0, rows, pixels, NULL));
     input->images = mem_aligned((size_t)count * size, sizeof *input->images);
-    for (size_t i = 0; st == ST_OK && i < (size_t)count; i++) {
+    for (size_t i = 0; i < (size_t)count; i++) {
         float *x = input->images + i * size;
         for (size_t p = 0; p < size; p++)
             x[p] = (float)pixels[i % rows * size + p];
         loader_normalise(&normal, info->h, info->w, x);
     }
+out:
     free(pixels);
     return st;
 }
@@ -92,7 +96,7 @@ enum status trial_input(const char *data, int count, struct trial_input *input)
     TRY(dataset_info_read(&info, data));
     input->in = (struct shape){info.h, info.w, 1};
     input->classes = info.classes;
-    enum status st = input_read_images(&info, count, input);
+    enum status st = trial_read_images(&info, count, input);
     dataset_info_release(&info);
     return st;
 }
@@ -100,7 +104,7 @@ enum status trial_input(const char *data, int count, struct trial_input *input)
 struct run_options trial_options(const struct run_options *run)
 {
     struct run_options options = *run;
-    options.train.epochs = EPOCHS_ENDLESS; /* the schedule hardly moves */
+    options.train.epochs = TRIAL_EPOCHS; /* the schedule hardly moves */
     options.train.steps = 0;
     options.checkpoint.every_minutes = 0;
     return options;

@@ -1,6 +1,8 @@
 /* trial: timed training steps. */
 #include <stdlib.h>
 
+#include "base/div.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/timer.h"
 #include "comm/comm.h"
@@ -8,11 +10,9 @@
 #include "lab/trial.h"
 #include "lab/tune.h"
 
-#define IMAGES_LEAST 2048 /* of the data set */
-#define RUN_SECONDS  0.3  /* least length of each repeated run */
-#define STEP_SECONDS                                                   \
-    0.05 /* least length of the steps that trial_step_seconds averages \
-          */
+#define TRIAL_IMAGES       2048 /* of the data set */
+#define TRIAL_RUN_SECONDS  0.3  /* least length of each repeated run */
+#define TRIAL_STEP_SECONDS 0.05 /* least length of steps to be averaged */
 
 enum status trial_step_seconds(const struct trainer_setup *run,
                                const struct parallel_plan *plan, double *seconds)
@@ -32,7 +32,7 @@ enum status trial_step_seconds(const struct trainer_setup *run,
     TRY_TO(out, trainer_time_steps(trainer, 1, false, &once)); /* warm up */
     TRY_TO(out, trainer_time_steps(trainer, 1, false, &once));
     comm_max_f64(setup.comm, &once, 1);
-    int count = once < STEP_SECONDS ? (int)(STEP_SECONDS / once) + 1 : 1;
+    int count = once < TRIAL_STEP_SECONDS ? (int)(TRIAL_STEP_SECONDS / once) + 1 : 1;
     TRY_TO(out, trainer_time_steps(trainer, count, false, seconds));
     *seconds /= count;
 out:
@@ -52,7 +52,7 @@ static enum status trial_measure_rate(struct trainer *trainer, struct comm *comm
     for (;; count *= 2) {
         TRY_TO(out, trainer_time_steps(trainer, count, forward, &seconds));
         comm_max_f64(comm, &seconds, 1);
-        if (seconds > RUN_SECONDS)
+        if (seconds > TRIAL_RUN_SECONDS)
             break;
     }
     for (int i = 0; i < repeats; i++) {
@@ -68,8 +68,8 @@ out:
 
 static void trial_count_flops(const struct model *model, struct trial_row *row)
 {
-    for (int s = 0; s < model->ops; s++) {
-        struct model_work work = model_op_work(model, s);
+    for (int o = 0; o < model->ops; o++) {
+        struct model_work work = model_op_work(model, o);
         row->dense += work.dense_forward + work.dense_backward;
         row->truly += work.true_forward + work.true_backward;
     }
@@ -79,8 +79,22 @@ static void trial_count_flops(const struct model *model, struct trial_row *row)
 static int trial_grain(const struct trial_row *row, int grain)
 {
     int workers = row->ranks * row->threads;
-    int share = (row->batch + workers - 1) / workers;
+    int share = div_up(row->batch, workers);
     return share < grain ? share : grain;
+}
+
+/* A wrong network fails alike on all ranks, which is reported once; memory for it may be
+   missing on some hosts only. All ranks fail together. */
+static enum status trial_build_model(struct comm *comm, const struct model_spec *spec,
+                                     int grain, struct model *model)
+{
+    const struct shape in = {SYNTH_SIZE, SYNTH_SIZE, 1};
+    TRY(model_describe(model, spec, in, SYNTH_CLASSES, grain));
+    model_release(model);
+    bool replicated = log_set_replicated(false);
+    enum status st = model_init(model, spec, in, SYNTH_CLASSES, grain);
+    log_set_replicated(replicated);
+    return comm_agree(comm, st);
 }
 
 static enum status trial_measure_row(const struct trainer_setup *setup, int repeats,
@@ -105,7 +119,6 @@ enum status trial_steps(struct comm *comm, const struct model_spec *spec,
                         const struct run_options *given, int repeats,
                         struct trial_row *row)
 {
-    const struct shape in = {SYNTH_SIZE, SYNTH_SIZE, 1};
     struct run_options options = trial_options(given);
     struct parallel_plan plan;
     struct dataset dataset = {0};
@@ -123,8 +136,8 @@ enum status trial_steps(struct comm *comm, const struct model_spec *spec,
         .version = "",
     };
     enum status st;
-    TRY_TO(out, trial_open_letters(comm, IMAGES_LEAST, row->batch, &dataset));
-    TRY_TO(out, model_init(&model, spec, in, SYNTH_CLASSES, options.train.grain));
+    TRY_TO(out, trial_open_letters(comm, TRIAL_IMAGES, row->batch, &dataset));
+    TRY_TO(out, trial_build_model(comm, spec, options.train.grain, &model));
     st = trial_measure_row(&setup, repeats, row);
 out:
     model_release(&model);

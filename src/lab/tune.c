@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/div.h"
 #include "base/grain.h"
 #include "base/timer.h"
 #include "comm/comm.h"
@@ -11,7 +12,7 @@
 #include "lab/trial.h"
 
 enum { ROUNDS = 5 };
-#define TEAM_SECONDS 0.25
+#define TUNE_TEAM_SECONDS 0.25
 
 /* A search under way. */
 struct tune_search {
@@ -30,9 +31,9 @@ bool tune_matters(struct comm *comm, const struct parallel_plan *rule)
 
 /* --- candidates --- */
 
-/* Do two plans run the same for so many grains of a rank? */
-static bool plans_alike(const struct parallel_plan *a, const struct parallel_plan *b,
-                        int grains)
+/* Do two plans run the same where a rank has this number of grains? */
+static bool tune_plans_alike(const struct parallel_plan *a, const struct parallel_plan *b,
+                             int grains)
 {
     int members = plan_members(a, grains);
     return a->bucket == b->bucket && a->align == b->align &&
@@ -43,12 +44,12 @@ static bool plans_alike(const struct parallel_plan *a, const struct parallel_pla
 }
 
 /* Adds a candidate unless there is one that runs the same. */
-static void candidate_add(const struct tune_search *search, const char *name,
-                          const struct parallel_plan *plan)
+static void tune_candidate_add(const struct tune_search *search, const char *name,
+                               const struct parallel_plan *plan)
 {
     struct tune_result *result = search->result;
     for (int i = 0; i < result->candidates; i++)
-        if (plans_alike(&result->candidate[i].plan, plan, search->share))
+        if (tune_plans_alike(&result->candidate[i].plan, plan, search->share))
             return;
     if (result->candidates < TUNE_CANDIDATES)
         result->candidate[result->candidates++] =
@@ -56,7 +57,8 @@ static void candidate_add(const struct tune_search *search, const char *name,
 }
 
 /* The team of a plan's lanes; each size is measured once. NULL: too many sizes. */
-static const struct tune_team *team_for(const struct tune_search *search, int members)
+static const struct tune_team *tune_team_for(const struct tune_search *search,
+                                             int members)
 {
     struct tune_result *result = search->result;
     for (int i = 0; i < result->teams; i++)
@@ -68,51 +70,51 @@ static const struct tune_team *team_for(const struct tune_search *search, int me
     uint64_t batch = (uint64_t)search->setup->options->train.batch;
     *team = (struct tune_team){.members = members,
                                .n = grain_samples(batch, search->grains, 0)};
-    tune_measure_team(search->comm, search->model, team, TEAM_SECONDS);
+    tune_measure_team(search->comm, search->model, team, TUNE_TEAM_SECONDS);
     return team;
 }
 
 /* Lanes of several threads: with the kernels' own splits, and with the measured ones. */
-static void candidates_of_lanes(const struct tune_search *search,
-                                struct parallel_plan plan, const char *name,
-                                const char *by_layer)
+static void tune_lane_candidates(const struct tune_search *search,
+                                 struct parallel_plan plan, const char *name,
+                                 const char *by_layer)
 {
     int members = plan_members(&plan, search->share);
-    candidate_add(search, name, &plan);
-    const struct tune_team *team = members > 1 ? team_for(search, members) : NULL;
-    for (int s = 0; team && s < search->model->ops; s++) {
-        plan.split.forward[s] = (unsigned char)team->forward[s].best;
-        plan.split.backward[s] = (unsigned char)team->backward[s].best;
+    tune_candidate_add(search, name, &plan);
+    const struct tune_team *team = members > 1 ? tune_team_for(search, members) : NULL;
+    for (int o = 0; team && o < search->model->ops; o++) {
+        plan.split.forward[o] = (unsigned char)team->forward[o].best;
+        plan.split.backward[o] = (unsigned char)team->backward[o].best;
     }
     if (team)
-        candidate_add(search, by_layer, &plan);
+        tune_candidate_add(search, by_layer, &plan);
 }
 
 /* The rule comes first; then plans with all threads, then one thread alone, which wins
    where a batch is too small to be divided. */
-static void list_candidates(const struct tune_search *search)
+static void tune_list_candidates(const struct tune_search *search)
 {
     int threads = search->rule->threads;
     struct parallel_plan plan = *search->rule;
-    candidate_add(search, "rule", &plan);
+    tune_candidate_add(search, "rule", &plan);
     plan.teams = true;
     plan.lanes = threads;
-    candidates_of_lanes(search, plan, "batch", "batch, by layer");
+    tune_lane_candidates(search, plan, "batch", "batch, by layer");
     for (int lanes = threads / 2; lanes > 1; lanes /= 2) {
         plan.lanes = lanes;
-        candidates_of_lanes(search, plan, "hybrid", "hybrid, by layer");
+        tune_lane_candidates(search, plan, "hybrid", "hybrid, by layer");
     }
     plan.lanes = 1;
-    candidates_of_lanes(search, plan, "channel", "channel, by layer");
+    tune_lane_candidates(search, plan, "channel", "channel, by layer");
     plan.threads = 1;
-    candidate_add(search, "sequential", &plan);
+    tune_candidate_add(search, "sequential", &plan);
 }
 
 /* --- timing --- */
 
 /* The fastest of the candidates from `first` on becomes the chosen one, if it is faster
    by more than chance. */
-static void choose_from(struct tune_result *result, int first)
+static void tune_choose_from(struct tune_result *result, int first)
 {
     double limit = result->candidate[result->chosen].seconds * (1 - TUNE_GAIN);
     for (int i = first; i < result->candidates; i++) {
@@ -124,7 +126,7 @@ static void choose_from(struct tune_result *result, int first)
 }
 
 /* Times the candidates from `first` on, which take turns, and chooses. */
-static enum status time_candidates(const struct tune_search *search, int first)
+static enum status tune_time_candidates(const struct tune_search *search, int first)
 {
     struct tune_result *result = search->result;
     double seconds[TUNE_CANDIDATES][ROUNDS];
@@ -136,13 +138,13 @@ static enum status time_candidates(const struct tune_search *search, int first)
         comm_max_f64(search->comm, seconds[i], ROUNDS);
         result->candidate[i].seconds = timer_median(seconds[i], ROUNDS);
     }
-    choose_from(result, first);
+    tune_choose_from(result, first);
     return ST_OK;
 }
 
 /* Adds the chosen candidate once more: it is timed again, together with those that are
    added next. */
-static struct parallel_plan repeat_chosen(struct tune_result *result)
+static struct parallel_plan tune_repeat_chosen(struct tune_result *result)
 {
     const struct tune_candidate best = result->candidate[result->chosen];
     result->chosen = result->candidates++;
@@ -159,14 +161,14 @@ static enum status tune_buckets(const struct tune_search *search)
     int first = search->result->candidates;
     if (first + 4 > TUNE_CANDIDATES)
         return ST_OK;
-    const struct parallel_plan best = repeat_chosen(search->result);
+    const struct parallel_plan best = tune_repeat_chosen(search->result);
     for (int i = 0; i < 3; i++) {
         struct parallel_plan plan = best;
         size_t params = search->model->params;
         plan.bucket = sizes[i] < params ? sizes[i] : params;
-        candidate_add(search, "buckets", &plan);
+        tune_candidate_add(search, "buckets", &plan);
     }
-    return time_candidates(search, first);
+    return tune_time_candidates(search, first);
 }
 
 /* Other algorithms than the one that comm chooses, unless the rule names one. */
@@ -178,7 +180,7 @@ static enum status tune_algorithms(const struct tune_search *search)
     if (first + 1 + algorithms > TUNE_CANDIDATES ||
         strcmp(search->rule->reduce, "auto") != 0)
         return ST_OK;
-    struct parallel_plan plan = repeat_chosen(search->result);
+    struct parallel_plan plan = tune_repeat_chosen(search->result);
     size_t params = search->model->params;
     size_t bucket = plan.bucket < params ? plan.bucket : params;
     comm_tree_use(search->comm, "auto");
@@ -189,21 +191,21 @@ static enum status tune_algorithms(const struct tune_search *search)
         bool applies = comm_tree_choice(search->comm, search->grains, bucket) == name;
         snprintf(plan.reduce, sizeof plan.reduce, "%s", name);
         if (applies && name != choice)
-            candidate_add(search, name, &plan);
+            tune_candidate_add(search, name, &plan);
     }
-    return time_candidates(search, first);
+    return tune_time_candidates(search, first);
 }
 
 /* The most nodes of the tree that a rank holds, with shares of multiples of `align`. */
-static int most_parts(const struct tune_search *search, int align)
+static int tune_most_terms(const struct tune_search *search, int align)
 {
     struct tree_node ignored[TREE_NODES_MAX];
     int most = 0, begin, end;
     comm_align(search->comm, align);
     for (int rank = 0; rank < comm_size(search->comm); rank++) {
         comm_share(search->comm, search->grains, rank, &begin, &end);
-        int parts = tree_cover(search->grains, begin, end, ignored);
-        most = parts > most ? parts : most;
+        int terms = tree_cover(search->grains, begin, end, ignored);
+        most = terms > most ? terms : most;
     }
     return most;
 }
@@ -213,20 +215,20 @@ static enum status tune_shares(const struct tune_search *search)
 {
     struct tune_result *result = search->result;
     int first = result->candidates, chosen = result->chosen;
-    int least = most_parts(search, 1);
+    int least = tune_most_terms(search, 1);
     if (first + 4 > TUNE_CANDIDATES)
         return ST_OK;
-    struct parallel_plan plan = repeat_chosen(result);
+    struct parallel_plan plan = tune_repeat_chosen(result);
     for (int align = 2; align * comm_size(search->comm) <= search->grains; align *= 2) {
-        int parts = most_parts(search, align);
-        if (parts >= least || result->candidates == first + 4)
+        int terms = tune_most_terms(search, align);
+        if (terms >= least || result->candidates == first + 4)
             continue;
-        least = parts;
+        least = terms;
         plan.align = align;
-        candidate_add(search, "uneven shares", &plan);
+        tune_candidate_add(search, "uneven shares", &plan);
     }
     if (result->candidates > first + 1)
-        return time_candidates(search, first);
+        return tune_time_candidates(search, first);
     result->candidates = first;
     result->chosen = chosen;
     return ST_OK;
@@ -243,12 +245,12 @@ enum status tune_search(const struct trainer_setup *setup,
         .comm = setup->comm,
         .model = setup->model,
         .grains = grains,
-        .share = (grains + ranks - 1) / ranks,
+        .share = div_up(grains, ranks),
         .result = result,
     };
     *result = (struct tune_result){.chosen = 0};
-    list_candidates(&search);
-    TRY(time_candidates(&search, 0));
+    tune_list_candidates(&search);
+    TRY(tune_time_candidates(&search, 0));
     if (ranks == 1)
         return ST_OK;
     TRY(tune_buckets(&search));

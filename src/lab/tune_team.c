@@ -11,7 +11,7 @@
 
 enum { ROUNDS_LEAST = 5, ROUNDS_MOST = 61, PASSES = 2 };
 
-struct team_bench {
+struct tune_bench {
     const struct model *model;
     struct tune_team *team;
     struct workspace ws;
@@ -22,12 +22,13 @@ struct team_bench {
     double *times; /* owned: (ops, PASSES, SPLITS, ROUNDS_MOST) */
 };
 
-static double *times_of(const struct team_bench *bench, int op, int pass, int split)
+static double *tune_pass_times(const struct tune_bench *bench, int op, int pass,
+                               int split)
 {
     return bench->times + ((op * PASSES + pass) * SPLITS + split) * ROUNDS_MOST;
 }
 
-static unsigned splits_of(const struct layer *layer, int pass)
+static unsigned tune_pass_splits(const struct layer *layer, int pass)
 {
     unsigned known = SPLIT_BIT(SPLIT_AUTO) | SPLIT_BIT(SPLIT_SEQUENTIAL);
     struct split_sets sets = {0, 0};
@@ -39,8 +40,8 @@ static unsigned splits_of(const struct layer *layer, int pass)
 }
 
 /* Seconds of a pass under one split. */
-static double bench_pass(struct team_bench *bench, const struct grain_pass *base, int op,
-                         int pass, int split)
+static double tune_bench_pass(struct tune_bench *bench, const struct grain_pass *base,
+                              int op, int pass, int split)
 {
     struct split_plan plan;
     struct grain_pass with = *base;
@@ -57,37 +58,37 @@ static double bench_pass(struct team_bench *bench, const struct grain_pass *base
     return timer_now() - begin;
 }
 
-static void bench_splits(struct team_bench *bench, const struct grain_pass *base, int op,
-                         int pass, int round)
+static void tune_bench_splits(struct tune_bench *bench, const struct grain_pass *base,
+                              int op, int pass, int round)
 {
-    unsigned known = splits_of(bench->model->op[op], pass);
+    unsigned known = tune_pass_splits(bench->model->op[op], pass);
     where_layer(pass == 0 ? WHERE_FORWARD : WHERE_BACKWARD, op);
     for (int i = 0; i < SPLITS; i++) {
         int split =
             (i + round) % SPLITS; /* none is always the one that warms the caches */
         if (!(known & SPLIT_BIT(split)))
             continue;
-        double seconds = bench_pass(bench, base, op, pass, split);
+        double seconds = tune_bench_pass(bench, base, op, pass, split);
         if (base->team.index == 0 && round >= 0)
-            times_of(bench, op, pass, split)[round] = seconds;
+            tune_pass_times(bench, op, pass, split)[round] = seconds;
     }
 }
 
-static void bench_round(struct team_bench *bench, const struct grain_pass *base,
-                        int round)
+static void tune_bench_round(struct tune_bench *bench, const struct grain_pass *base,
+                             int round)
 {
     const struct model *model = bench->model;
     struct grain_result ignored;
-    for (int s = 0; s < model->ops; s++)
-        bench_splits(bench, base, s, 0, round);
+    for (int o = 0; o < model->ops; o++)
+        tune_bench_splits(bench, base, o, 0, round);
     model_loss(model, &bench->ws, base, &ignored);
-    for (int s = model->ops - 1; s >= model_first_op(model); s--)
-        bench_splits(bench, base, s, 1, round);
+    for (int o = model->ops - 1; o >= model_first_op(model); o--)
+        tune_bench_splits(bench, base, o, 1, round);
 }
 
-static void bench_run(void *context, int thread)
+static void tune_bench_run(void *context, int thread)
 {
-    struct team_bench *bench = context;
+    struct tune_bench *bench = context;
     const struct grain_pass base = {
         .team = {.size = bench->team->members,
                  .index = thread,
@@ -97,9 +98,9 @@ static void bench_run(void *context, int thread)
         .params = bench->params,
         .grads = bench->grads,
     };
-    bench_round(bench, &base, 0); /* warms memory and caches */
+    tune_bench_round(bench, &base, 0); /* warms memory and caches */
     double begin = timer_now();
-    bench_round(bench, &base, 0);
+    tune_bench_round(bench, &base, 0);
     double rounds = bench->seconds / (timer_now() - begin);
     if (thread == 0)
         bench->rounds = rounds < ROUNDS_LEAST  ? ROUNDS_LEAST
@@ -107,11 +108,11 @@ static void bench_run(void *context, int thread)
                                                : (int)rounds;
     team_barrier(&base.team);
     for (int round = 0; round < bench->rounds; round++)
-        bench_round(bench, &base, round);
+        tune_bench_round(bench, &base, round);
 }
 
 /* The kernel's own choice stays unless another split is clearly faster. */
-static void choose_split(struct tune_pass *pass)
+static void tune_choose_split(struct tune_pass *pass)
 {
     pass->best = SPLIT_AUTO;
     double limit = pass->seconds[SPLIT_AUTO] * (1 - TUNE_GAIN);
@@ -124,21 +125,21 @@ static void choose_split(struct tune_pass *pass)
 }
 
 /* The passes (ops) of one kind, from their times. */
-static struct tune_pass *summarise(const struct team_bench *bench, struct comm *comm,
-                                   int pass)
+static struct tune_pass *tune_pass_summarise(const struct tune_bench *bench,
+                                             struct comm *comm, int pass)
 {
     const struct model *model = bench->model;
     int first = pass == 0 ? 0 : model_first_op(model);
     struct tune_pass *passes = mem_zeroed((size_t)model->ops, sizeof *passes);
-    for (int s = first; s < model->ops; s++) {
-        unsigned known = splits_of(model->op[s], pass);
+    for (int o = first; o < model->ops; o++) {
+        unsigned known = tune_pass_splits(model->op[o], pass);
         for (int split = 0; split < SPLITS; split++)
             if (known & SPLIT_BIT(split))
-                passes[s].seconds[split] =
-                    timer_median(times_of(bench, s, pass, split), bench->rounds);
+                passes[o].seconds[split] =
+                    timer_median(tune_pass_times(bench, o, pass, split), bench->rounds);
         if (comm)
-            comm_max_f64(comm, passes[s].seconds, SPLITS);
-        choose_split(&passes[s]);
+            comm_max_f64(comm, passes[o].seconds, SPLITS);
+        tune_choose_split(&passes[o]);
     }
     return passes;
 }
@@ -147,7 +148,7 @@ void tune_measure_team(struct comm *comm, const struct model *model,
                        struct tune_team *team, double seconds)
 {
     struct rng rng;
-    struct team_bench bench = {.model = model, .team = team, .seconds = seconds};
+    struct tune_bench bench = {.model = model, .team = team, .seconds = seconds};
     size_t cells = (size_t)model->ops * PASSES * SPLITS * ROUNDS_MOST;
     size_t inputs = (size_t)model->grain * (size_t)shape_size(model->in);
     workspace_init(&bench.ws, model);
@@ -158,9 +159,9 @@ void tune_measure_team(struct comm *comm, const struct model *model,
     rng_init(&rng, 1, RNG_TEST, 0, 0);
     for (size_t i = 0; i < inputs; i++)
         bench.ws.activation[0][i] = rng_range(&rng, -1.0f, 1.0f);
-    team_run(team->members, bench_run, &bench);
-    team->forward = summarise(&bench, comm, 0);
-    team->backward = summarise(&bench, comm, 1);
+    team_run(team->members, tune_bench_run, &bench);
+    team->forward = tune_pass_summarise(&bench, comm, 0);
+    team->backward = tune_pass_summarise(&bench, comm, 1);
     workspace_release(&bench.ws);
     free(bench.times);
     free(bench.params);

@@ -99,6 +99,17 @@ plant() {
     [[ $output == *"comm/topology uses comm/tree_cost: tree_fastest"$'\n'* ]]
 }
 
+@test "a file-local name that stands in two files is found" {
+    run scripts/lint.sh names
+    [ "$status" -eq 0 ] && [ -z "$output" ]
+    scratch_copy
+    printf 'static int planted(int x)\n{\n    return x;\n}\n' >>src/base/rng.c
+    printf 'static long planted(void)\n{\n    return 1;\n}\n' >>src/comm/topology.c
+    run scripts/lint.sh names
+    [ "$status" -eq 1 ]
+    [[ $output == *"planted() is also defined in src/base/rng.c"* ]]
+}
+
 @test "a sideways include is found, in headers too" {
     scratch_copy
     plant include/kernels/team.h '#include "comm/comm.h"' \

@@ -158,3 +158,21 @@ END
     grep -q 'buckets' two.out
     [ "$(grep -c 'chosen$' two.out)" -eq 1 ]
 }
+
+@test "a network for which one host lacks memory is refused on all ranks, without a wait" {
+    echo "[model]" >huge.conf
+    printf 'layer = %s\n' flatten "linear 500000" "linear classes" logsoftmax >>huge.conf
+    on_ranks() {
+        timeout 60 mpirun -n 2 bash -c '
+            [[ $OMPI_COMM_WORLD_RANK == 1 ]] && ulimit -d 1000000
+            exec "$0" "$@"' "$LOCKSTEP" "$@" </dev/null
+    }
+    for command in "tune huge.conf --batch 32" "bench step huge.conf --batch 32"; do
+        # shellcheck disable=SC2086 # split into words
+        OMP_NUM_THREADS=1 run --separate-stderr on_ranks $command --threads 1
+        echo "status $status: $stderr"
+        [ "$status" -eq 2 ]
+        grep -q '^\[rank 1 .*\] huge.conf:.: the network takes 1' <<<"$stderr"
+        [ "$(grep -c 'the network takes' <<<"$stderr")" -eq 1 ]
+    done
+}

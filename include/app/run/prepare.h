@@ -5,9 +5,8 @@
 #ifndef LOCKSTEP_APP_RUN_PREPARE_H
 #define LOCKSTEP_APP_RUN_PREPARE_H
 
-#define PREPARE_VARIABLE                                          \
-    "LOCKSTEP_PREPARED" /* set by the first of the two executions \
-                         */
+/* Set by the first of the two executions. */
+#define PREPARE_VARIABLE "LOCKSTEP_PREPARED"
 
 /* Call once, first in main. Puts settings that libraries read only while they load into
    the environment (OpenBLAS's kernels, OpenMP's waiting policy) and, if one was missing,

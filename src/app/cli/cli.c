@@ -8,9 +8,9 @@
 #include "base/log.h"
 #include "base/parse.h"
 
-#define OPTIONS_MAX 64
-#define HELP_COLUMN 28 /* where descriptions begin; help2man wants 20 at least */
-#define HELP_WIDTH  79
+#define CLI_OPTIONS_MAX 64
+#define HELP_COLUMN     28 /* where descriptions begin; help2man wants 20 at least */
+#define HELP_WIDTH      79
 
 void cli_print_entry(const char *tag, const char *text)
 {
@@ -67,9 +67,9 @@ static const struct cli_option *cli_find_option(const struct cli_option *options
 static enum status cli_unknown_option(const struct cli_command *command,
                                       const struct cli_option *options, const char *word)
 {
-    const char *names[OPTIONS_MAX];
+    const char *names[CLI_OPTIONS_MAX];
     int count = 0;
-    for (int i = 0; options[i].name && count < OPTIONS_MAX; i++)
+    for (int i = 0; options[i].name && count < CLI_OPTIONS_MAX; i++)
         names[count++] = options[i].name;
     const char *near = parse_nearest(word + 2, names, count);
     if (near)

@@ -11,8 +11,8 @@
 #include "lab/layers.h"
 #include "lab/trial.h"
 
-static void pass_cells(struct table *table, double seconds, double dense, double truly,
-                       double registers, double sgemm)
+static void bench_layer_cells(struct table *table, double seconds, double dense,
+                              double truly, double registers, double sgemm)
 {
     table_cellf(table, "%.2f", seconds * 1e6);
     if (truly <= 0) {
@@ -26,23 +26,23 @@ static void pass_cells(struct table *table, double seconds, double dense, double
     table_cellf(table, "%.0f", 100 * truly / seconds / sgemm);
 }
 
-static void print_layers(const struct model *model, const struct layer_time *times,
-                         double registers, double sgemm)
+static void bench_print_layers(const struct model *model, const struct layer_time *times,
+                               double registers, double sgemm)
 {
     struct table table;
     double total = 0;
     table_init(&table, "<layer", "<pass", ">us/image", ">GFLOP/s dense", ">true",
                ">% of registers", ">% of sgemm", NULL);
-    for (int s = 0; s < model->ops; s++) {
-        const struct layer_time *t = &times[s];
+    for (int o = 0; o < model->ops; o++) {
+        const struct layer_time *t = &times[o];
         table_cellf(&table, "%s", t->name);
         table_cellf(&table, "forward");
-        pass_cells(&table, t->forward, t->work.dense_forward, t->work.true_forward,
-                   registers, sgemm);
+        bench_layer_cells(&table, t->forward, t->work.dense_forward, t->work.true_forward,
+                          registers, sgemm);
         table_cellf(&table, "%s", "");
         table_cellf(&table, "backward");
-        pass_cells(&table, t->backward, t->work.dense_backward, t->work.true_backward,
-                   registers, sgemm);
+        bench_layer_cells(&table, t->backward, t->work.dense_backward,
+                          t->work.true_backward, registers, sgemm);
         total += t->forward + t->backward;
     }
     table_print(&table);
@@ -67,7 +67,7 @@ enum status bench_layers(const struct bench_request *request)
     double registers = peak_registers(), sgemm = peak_sgemm();
     layers_measure(&model, params, x, times);
     bench_print_machine(registers, sgemm);
-    print_layers(&model, times, registers, sgemm);
+    bench_print_layers(&model, times, registers, sgemm);
     free(times);
     free(params);
     free(x);

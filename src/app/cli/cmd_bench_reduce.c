@@ -11,15 +11,16 @@
 #include "comm/comm.h"
 #include "lab/exchange.h"
 
-#define SIZES_MOST 32
+#define REDUCE_SIZES 32
 
-static enum status read_sizes(const char *text, size_t *sizes, int *count)
+static enum status reduce_read_sizes(const char *text, size_t *sizes, int *count)
 {
     char *copy = mem_strdup(text), *rest = copy;
     *count = 0;
     for (char *word; (word = strsep(&rest, ",")) != NULL;) {
         long long value;
-        if (*count == SIZES_MOST || !parse_int(word, 4, 1LL << 30, &value) || value % 4) {
+        if (*count == REDUCE_SIZES || !parse_int(word, 4, 1LL << 30, &value) ||
+            value % 4) {
             free(copy);
             FAIL(ST_USAGE,
                  "'--bytes %s': expected multiples of 4 up to 1073741824, with commas",
@@ -32,12 +33,12 @@ static enum status read_sizes(const char *text, size_t *sizes, int *count)
 }
 
 /* GB/s of the vector's bytes, counted once: the same measure for every algorithm. */
-static double gigabytes(const struct exchange_point *point, int algorithm)
+static double reduce_gigabytes(const struct exchange_point *point, int algorithm)
 {
     return (double)point->bytes / point->algorithm[algorithm].seconds * 1e-9;
 }
 
-static void print_reduce_table(struct comm *comm, const struct exchange_point *points,
+static void reduce_print_table(struct comm *comm, const struct exchange_point *points,
                                int count)
 {
     struct table table;
@@ -54,7 +55,7 @@ static void print_reduce_table(struct comm *comm, const struct exchange_point *p
             table_cellf(&table, "%s", a->name);
             table_cellf(&table, "%.1f", a->seconds * 1e6);
             table_cellf(&table, "%.1f-%.1f", a->low * 1e6, a->high * 1e6);
-            table_cellf(&table, "%.2f", gigabytes(point, w));
+            table_cellf(&table, "%.2f", reduce_gigabytes(point, w));
             table_cellf(&table, "%.2f", ratio);
             table_cellf(&table, "%s", w == point->chosen ? "chosen" : "");
         }
@@ -63,7 +64,7 @@ static void print_reduce_table(struct comm *comm, const struct exchange_point *p
     table_release(&table);
 }
 
-static void print_reduce_json(struct comm *comm, const struct exchange_point *points,
+static void reduce_print_json(struct comm *comm, const struct exchange_point *points,
                               int count)
 {
     log_out("[\n");
@@ -77,7 +78,7 @@ static void print_reduce_json(struct comm *comm, const struct exchange_point *po
                     comm_size(comm), comm_node_size(comm), point->grains, point->bytes,
                     point->algorithm[w].name, point->algorithm[w].seconds,
                     point->algorithm[w].low, point->algorithm[w].high,
-                    gigabytes(point, w), w == point->chosen ? "true" : "false",
+                    reduce_gigabytes(point, w), w == point->chosen ? "true" : "false",
                     i + 1 < count || w + 1 < point->algorithms ? "," : "");
     }
     log_out("]\n");
@@ -85,18 +86,18 @@ static void print_reduce_json(struct comm *comm, const struct exchange_point *po
 
 enum status bench_reduce(struct comm *comm, const struct bench_request *request)
 {
-    struct exchange_point points[SIZES_MOST];
-    size_t sizes[SIZES_MOST];
+    struct exchange_point points[REDUCE_SIZES];
+    size_t sizes[REDUCE_SIZES];
     int count;
-    TRY(read_sizes(request->bytes, sizes, &count));
+    TRY(reduce_read_sizes(request->bytes, sizes, &count));
     if (comm_size(comm) == 1)
         FAIL(ST_USAGE, "'bench reduce' needs several ranks: run it under mpirun");
     for (int i = 0; i < count; i++)
         exchange_measure(comm, sizes[i], (int)request->grains, (int)request->repeats,
                          &points[i]);
     if (request->json)
-        print_reduce_json(comm, points, count);
+        reduce_print_json(comm, points, count);
     else
-        print_reduce_table(comm, points, count);
+        reduce_print_table(comm, points, count);
     return ST_OK;
 }

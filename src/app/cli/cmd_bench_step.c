@@ -12,7 +12,7 @@
 #include "option_list.h"
 
 /* Not measured with --train. */
-static void forward_cells(struct table *table, const struct trial_row *row)
+static void bench_forward_cells(struct table *table, const struct trial_row *row)
 {
     if (row->train_only) {
         table_cellf(table, "-");
@@ -23,7 +23,7 @@ static void forward_cells(struct table *table, const struct trial_row *row)
     table_cellf(table, "%.0f-%.0f", row->forward.low, row->forward.high);
 }
 
-static void print_step_table(const struct trial_row *rows, int count, double peak)
+static void bench_print_step_table(const struct trial_row *rows, int count, double peak)
 {
     struct table table;
     table_init(&table, ">ranks", ">threads", ">batch", ">grain", ">train images/s",
@@ -38,7 +38,7 @@ static void print_step_table(const struct trial_row *rows, int count, double pea
         table_cellf(&table, "%d", r->grain);
         table_cellf(&table, "%.0f", r->train.median);
         table_cellf(&table, "%.0f-%.0f", r->train.low, r->train.high);
-        forward_cells(&table, r);
+        bench_forward_cells(&table, r);
         table_cellf(&table, "%.1f", r->train.median * r->dense * 1e-9);
         table_cellf(&table, "%.1f", r->train.median * r->truly * 1e-9);
         table_cellf(&table, "%.0f", 100 * r->train.median * r->truly / (peak * cores));
@@ -47,7 +47,7 @@ static void print_step_table(const struct trial_row *rows, int count, double pea
     table_release(&table);
 }
 
-static void print_step_json(const struct trial_row *rows, int count, double peak)
+static void bench_print_step_json(const struct trial_row *rows, int count, double peak)
 {
     log_out("[\n");
     for (int i = 0; i < count; i++) {
@@ -98,9 +98,9 @@ enum status bench_step(struct comm *comm, const struct bench_request *request)
     for (int i = 0; request->lines && i < count; i++)
         grid_print_line(&rows[i]);
     if (request->json)
-        print_step_json(rows, count, registers);
+        bench_print_step_json(rows, count, registers);
     else if (!request->lines)
-        print_step_table(rows, count, registers);
+        bench_print_step_table(rows, count, registers);
 out:
     config_release(&config);
     return st;

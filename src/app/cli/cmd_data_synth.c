@@ -7,8 +7,8 @@
 #include "kernels/team.h"
 #include "output.h"
 
-#define IMAGES_MAX  100000000
-#define THREADS_MAX 1024
+#define SYNTH_IMAGES_MAX 100000000
+#define THREADS_MAX      1024
 
 struct synth_task {
     struct dataset_builder *builder;
@@ -47,11 +47,11 @@ enum status cmd_data_synth(int argc, char **argv)
     TRY(cli_parse(&command, options, argc, argv, NULL, &count));
     if (count < 0)
         return ST_OK;
-    if (train < SYNTH_CLASSES || train > IMAGES_MAX || test > IMAGES_MAX)
+    if (train < SYNTH_CLASSES || train > SYNTH_IMAGES_MAX || test > SYNTH_IMAGES_MAX)
         FAIL(ST_USAGE,
              "--train %lld --test %lld: expected %d to %d training images and at most "
              "%d test images",
-             train, test, SYNTH_CLASSES, IMAGES_MAX, IMAGES_MAX);
+             train, test, SYNTH_CLASSES, SYNTH_IMAGES_MAX, SYNTH_IMAGES_MAX);
     if (threads > THREADS_MAX)
         FAIL(ST_USAGE, "--threads %lld: at most %d are possible", threads, THREADS_MAX);
     TRY(output_check(out, force));

@@ -17,7 +17,7 @@
 #include "lab/trial.h"
 #include "option_list.h"
 
-#define BATCH_MOST 4096
+#define LAB_BATCH_MOST 4096
 
 struct lab_request {
     const char *threads, *out, *layers, *data, *config;
@@ -60,13 +60,12 @@ static enum status lab_read_threads(struct comm *comm, const char *text,
     return ST_OK;
 }
 
-static void note_load(const struct machine *machine)
+static void lab_note_load(const struct machine *machine)
 {
     double load;
     if (getloadavg(&load, 1) == 1 && load > 0.3 * machine->cpus)
         log_note("the load average is %.1f: other work disturbs the measurement; measure "
-                 "again "
-                 "when the machine is quiet",
+                 "again when the machine is quiet",
                  load);
 }
 
@@ -98,7 +97,7 @@ static enum status lab_measure(const struct lab_request *request,
 }
 
 /* A note if other work disturbed the measurement. */
-static void note_disturbed(const struct strategy_table *table)
+static void lab_note_disturbed(const struct strategy_table *table)
 {
     double share = 0;
     for (int i = 0; i < table->rows; i++)
@@ -111,8 +110,8 @@ static void note_disturbed(const struct strategy_table *table)
 static void lab_print(const struct results *results)
 {
     for (int t = 1; t < results->machine.teams; t++)
-        lab_print_flow(&results->table, &results->machine,
-                       results->machine.team[t].threads);
+        lab_print_speedups(&results->table, &results->machine,
+                           results->machine.team[t].threads);
     lab_print_rows(&results->table);
     lab_print_microbench(results);
 }
@@ -131,10 +130,10 @@ static enum status lab_run(struct comm *comm, const struct lab_request *request)
     TRY_TO(out, trial_input(request->data, (int)request->batch, &input));
     machine_measure(&results->machine, threads.value, threads.count);
     lab_print_machine(&results->machine);
-    note_load(&results->machine);
+    lab_note_load(&results->machine);
     TRY_TO(out, lab_measure(request, &config, &input, results));
     lab_print(results);
-    note_disturbed(&results->table);
+    lab_note_disturbed(&results->table);
     if (request->out)
         TRY_TO(out, results_write(results, request->out, app_version()));
 out:
@@ -177,9 +176,9 @@ static enum status lab_layers(struct comm *comm, int argc, char **argv)
         FAIL(ST_USAGE,
              "'lab' measures the threads of one process; start it without mpirun "
              "('lab batch' takes ranks)");
-    if (request.batch < 1 || request.batch > BATCH_MOST)
+    if (request.batch < 1 || request.batch > LAB_BATCH_MOST)
         FAIL(ST_USAGE, "'--batch %lld': expected a number from 1 to %d", request.batch,
-             BATCH_MOST);
+             LAB_BATCH_MOST);
     return lab_run(comm, &request);
 }
 

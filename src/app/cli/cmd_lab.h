@@ -11,8 +11,8 @@ enum status lab_threads(struct comm *comm, int argc, char **argv) MUST_CHECK;
 
 /* cmd_lab_print.c: with log_out. */
 void lab_print_machine(const struct machine *machine);
-void lab_print_flow(const struct strategy_table *table, const struct machine *machine,
-                    int threads);
+void lab_print_speedups(const struct strategy_table *table, const struct machine *machine,
+                        int threads);
 void lab_print_rows(const struct strategy_table *table);
 
 /* cmd_lab_microbench.c: the same */

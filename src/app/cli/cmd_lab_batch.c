@@ -16,7 +16,7 @@ struct lab_batch_request {
     long long threads, repeats, stall_timeout;
 };
 
-static void print_batch_rows(const struct trial_row *rows, int count, int knee)
+static void lab_batch_print(const struct trial_row *rows, int count, int knee)
 {
     struct table table;
     table_init(&table, ">batch", ">grain", ">images/s", ">spread", ">% of best",
@@ -68,7 +68,7 @@ static enum status lab_batch_run(struct comm *comm,
             comm_size(comm) > 1 ? "s" : "", threads, threads > 1 ? "s" : "");
     int knee = trial_knee(rows, batches.count);
     struct claim claim;
-    print_batch_rows(rows, batches.count, knee);
+    lab_batch_print(rows, batches.count, knee);
     claim_batch(rows, batches.count, knee, &claim);
     lab_print_claims(&claim, 1);
 out:

@@ -4,7 +4,7 @@
 #include "cmd_lab.h"
 #include "lab/results.h"
 
-static void print_layouts(const struct microbench_layouts *layouts)
+static void lab_print_layouts(const struct microbench_layouts *layouts)
 {
     const struct conv_shape *s = &layouts->shape;
     struct table table;
@@ -29,7 +29,7 @@ static void print_layouts(const struct microbench_layouts *layouts)
     table_release(&table);
 }
 
-static void print_walks(const struct results *results)
+static void lab_print_walks(const struct results *results)
 {
     struct table table;
     log_out("\naccess order: every element of a square matrix, along its rows and along "
@@ -48,7 +48,7 @@ static void print_walks(const struct results *results)
     table_release(&table);
 }
 
-static void print_convs(const struct results *results)
+static void lab_print_convs(const struct results *results)
 {
     struct table table;
     if (results->convs == 0)
@@ -69,7 +69,7 @@ static void print_convs(const struct results *results)
     table_release(&table);
 }
 
-static void elements_cell(struct table *table, size_t elements)
+static void lab_elements_cell(struct table *table, size_t elements)
 {
     if (elements)
         table_cellf(table, "%zu", elements);
@@ -77,7 +77,7 @@ static void elements_cell(struct table *table, size_t elements)
         table_cellf(table, "never");
 }
 
-static void print_breakeven(const struct results *results)
+static void lab_print_breakeven(const struct results *results)
 {
     struct table table;
     if (results->threads < 2)
@@ -88,8 +88,8 @@ static void print_breakeven(const struct results *results)
     table_init(&table, "<operation", ">inside a region", ">in its own region", NULL);
     for (int op = 0; op < OPS; op++) {
         table_cellf(&table, "%s", microbench_op_name(op));
-        elements_cell(&table, results->breakeven[op].inside);
-        elements_cell(&table, results->breakeven[op].region);
+        lab_elements_cell(&table, results->breakeven[op].inside);
+        lab_elements_cell(&table, results->breakeven[op].region);
     }
     table_print(&table);
     table_release(&table);
@@ -109,9 +109,9 @@ void lab_print_claims(const struct claim *claims, int count)
 
 void lab_print_microbench(const struct results *results)
 {
-    print_layouts(&results->layouts);
-    print_walks(results);
-    print_convs(results);
-    print_breakeven(results);
+    lab_print_layouts(&results->layouts);
+    lab_print_walks(results);
+    lab_print_convs(results);
+    lab_print_breakeven(results);
     lab_print_claims(results->claim, RESULTS_CLAIMS);
 }

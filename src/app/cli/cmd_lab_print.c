@@ -7,7 +7,7 @@
 #include "cmd_lab.h"
 #include "kernels/cpu.h"
 
-static void time_cell(struct table *table, double seconds)
+static void lab_time_cell(struct table *table, double seconds)
 {
     double us = seconds * 1e6;
     table_cellf(table, us < 10 ? "%.2f" : us < 100 ? "%.1f" : "%.0f", us);
@@ -30,9 +30,9 @@ void lab_print_machine(const struct machine *machine)
     for (int i = 0; i < machine->teams; i++) {
         const struct machine_team *team = &machine->team[i];
         table_cellf(&table, "%d", team->threads);
-        time_cell(&table, team->region.median);
-        time_cell(&table, team->wake.median);
-        time_cell(&table, team->barrier.median);
+        lab_time_cell(&table, team->region.median);
+        lab_time_cell(&table, team->wake.median);
+        lab_time_cell(&table, team->barrier.median);
         for (int level = 0; level < MACHINE_LEVELS; level++)
             table_cellf(&table, "%.0f", team->bandwidth[level] * 1e-9);
         bool doubtful = team->region.doubtful || team->barrier.doubtful;
@@ -49,12 +49,12 @@ void lab_print_machine(const struct machine *machine)
 
 /* --- speed-ups, layer by layer --- */
 
-static const enum split columns[] = {SPLIT_BATCH,  SPLIT_CHANNEL, SPLIT_SPATIAL,
-                                     SPLIT_FILTER, SPLIT_HYBRID,  SPLIT_FEATURE,
-                                     SPLIT_ELEMENT};
-#define COLUMNS (int)(sizeof columns / sizeof *columns)
+static const enum split lab_columns[] = {SPLIT_BATCH,  SPLIT_CHANNEL, SPLIT_SPATIAL,
+                                         SPLIT_FILTER, SPLIT_HYBRID,  SPLIT_FEATURE,
+                                         SPLIT_ELEMENT};
+#define LAB_COLUMNS (int)(sizeof lab_columns / sizeof *lab_columns)
 
-static void shape_cell(struct table *table, struct shape shape)
+static void lab_shape_cell(struct table *table, struct shape shape)
 {
     if (shape.h * shape.w == 1)
         table_cellf(table, "%d", shape.c);
@@ -62,8 +62,8 @@ static void shape_cell(struct table *table, struct shape shape)
         table_cellf(table, "%dx%dx%d", shape.h, shape.w, shape.c);
 }
 
-static void flow_row(struct table *cells, const struct strategy_table *table, int subject,
-                     enum strategy_pass pass, int threads)
+static void lab_speedup_row(struct table *cells, const struct strategy_table *table,
+                            int subject, enum strategy_pass pass, int threads)
 {
     const struct strategy_subject *info = &table->subject[subject];
     const struct strategy_row *alone =
@@ -72,14 +72,14 @@ static void flow_row(struct table *cells, const struct strategy_table *table, in
     bool doubtful = best->time.doubtful;
     table_cellf(cells, "%s", pass == STRATEGY_FORWARD ? info->name : "");
     if (pass == STRATEGY_FORWARD)
-        shape_cell(cells, info->out);
+        lab_shape_cell(cells, info->out);
     else
         table_cellf(cells, "%s", "");
     table_cellf(cells, "%s", strategy_pass_name(pass));
-    time_cell(cells, alone->time.median);
-    for (int c = 0; c < COLUMNS; c++) {
+    lab_time_cell(cells, alone->time.median);
+    for (int c = 0; c < LAB_COLUMNS; c++) {
         const struct strategy_row *row =
-            strategy_table_find(table, subject, pass, columns[c], threads);
+            strategy_table_find(table, subject, pass, lab_columns[c], threads);
         doubtful = doubtful || (row && row->time.doubtful);
         if (row)
             table_cellf(cells, "%.2f%s", row->speedup,
@@ -92,8 +92,8 @@ static void flow_row(struct table *cells, const struct strategy_table *table, in
     table_cellf(cells, "%s%s", split_name(best->split), doubtful ? "?" : "");
 }
 
-void lab_print_flow(const struct strategy_table *table, const struct machine *machine,
-                    int threads)
+void lab_print_speedups(const struct strategy_table *table, const struct machine *machine,
+                        int threads)
 {
     struct table cells;
     log_out("\n%d threads%s, a batch of %d images: speed-up over one thread, from input "
@@ -105,15 +105,15 @@ void lab_print_flow(const struct strategy_table *table, const struct machine *ma
     for (int s = 0; s < table->subjects; s++)
         for (int pass = 0; pass < STRATEGY_PASSES; pass++)
             if (table->subject[s].measured[pass])
-                flow_row(&cells, table, s, pass, threads);
+                lab_speedup_row(&cells, table, s, pass, threads);
     table_print(&cells);
     table_release(&cells);
 }
 
 /* --- every strategy --- */
 
-static void print_pass(const struct strategy_table *table, int subject,
-                       enum strategy_pass pass)
+static void lab_print_pass(const struct strategy_table *table, int subject,
+                           enum strategy_pass pass)
 {
     const struct strategy_subject *info = &table->subject[subject];
     struct table cells;
@@ -129,7 +129,7 @@ static void print_pass(const struct strategy_table *table, int subject,
             continue;
         table_cellf(&cells, "%d", row->threads);
         table_cellf(&cells, "%s", split_name(row->split));
-        time_cell(&cells, row->time.median);
+        lab_time_cell(&cells, row->time.median);
         double us = row->time.median * 1e6;
         table_cellf(&cells,
                     us < 10    ? "%.2f-%.2f"
@@ -154,5 +154,5 @@ void lab_print_rows(const struct strategy_table *table)
     for (int s = 0; s < table->subjects; s++)
         for (int pass = 0; pass < STRATEGY_PASSES; pass++)
             if (table->subject[s].measured[pass])
-                print_pass(table, s, pass);
+                lab_print_pass(table, s, pass);
 }

@@ -8,7 +8,7 @@
 #include "kernels/cpu.h"
 #include "lab/grid.h"
 
-#define POINTS_MOST 128
+#define LAB_THREADS_POINTS 128
 
 struct lab_threads_request {
     struct grid_setup grid;
@@ -16,14 +16,14 @@ struct lab_threads_request {
 };
 
 /* 1, 2, 4, ... workers, and as many as CPUs; each number in all ranks x threads. */
-static int list_points(struct grid_point *points, int cpus, int most)
+static int lab_threads_list(struct grid_point *points, int cpus, int most)
 {
     int count = 0;
     for (int workers = 1; workers <= most; workers++) {
         bool power = (workers & (workers - 1)) == 0;
         if (!power && workers != cpus && workers != most)
             continue;
-        for (int ranks = 1; ranks <= workers && count < POINTS_MOST; ranks++)
+        for (int ranks = 1; ranks <= workers && count < LAB_THREADS_POINTS; ranks++)
             if (workers % ranks == 0)
                 points[count++] =
                     (struct grid_point){.ranks = ranks, .threads = workers / ranks};
@@ -31,7 +31,7 @@ static int list_points(struct grid_point *points, int cpus, int most)
     return count;
 }
 
-static void print_points(const struct grid_point *points, int count, int cpus)
+static void lab_threads_print(const struct grid_point *points, int count, int cpus)
 {
     struct table table;
     table_init(&table, ">workers", ">ranks", ">threads", ">images/s", ">spread",
@@ -55,7 +55,7 @@ static void print_points(const struct grid_point *points, int count, int cpus)
     table_release(&table);
 }
 
-static void print_end(const struct grid_point *points, int count, int end)
+static void lab_threads_print_end(const struct grid_point *points, int count, int end)
 {
     int most = grid_workers(&points[count - 1]);
     double gain = 100 * (GRID_GAIN - 1);
@@ -70,18 +70,18 @@ static void print_end(const struct grid_point *points, int count, int end)
 
 static enum status lab_threads_run(const struct lab_threads_request *request)
 {
-    struct grid_point points[POINTS_MOST];
+    struct grid_point points[LAB_THREADS_POINTS];
     struct claim claim;
     int cpus = cpu_allowed(), most = request->most ? (int)request->most : 2 * cpus;
-    int count = list_points(points, cpus, most);
+    int count = lab_threads_list(points, cpus, most);
     TRY(grid_measure(&request->grid, points, count));
     int end = grid_end(points, count);
     log_out(
         "training steps of %lld images; %d CPUs; *: the fastest ranks x threads of so "
         "many workers\n\n",
         request->grid.batch, cpus);
-    print_points(points, count, cpus);
-    print_end(points, count, end);
+    lab_threads_print(points, count, cpus);
+    lab_threads_print_end(points, count, end);
     claim_workers(points, count, end, cpus, &claim);
     lab_print_claims(&claim, 1);
     return ST_OK;

@@ -2,7 +2,6 @@
    that are here. */
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "app/cli/cli.h"
 #include "app/cli/commands.h"
@@ -16,18 +15,16 @@
 #include "base/fs.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "base/parse.h"
 #include "comm/comm.h"
 #include "kernels/cpu.h"
 #include "lab/scaling_measure.h"
 #include "lab/trial.h"
 #include "plan_print.h"
+#include "plan_rows.h"
 
-#define ROWS        64
-#define IMAGES      20000 /* of built-in letters, where there is no data set */
-#define GRAINS_MOST (1 << 28)
-#define BUSY        0.5 /* load average per CPU */
-#define PER_CPU     8   /* most threads per CPU that one rank runs for several */
+#define PLAN_IMAGES          20000 /* of built-in letters, where there is no data set */
+#define PLAN_BUSY_LOAD       0.5   /* load average per CPU */
+#define PLAN_THREADS_PER_CPU 8 /* most threads per CPU that one rank runs for several */
 
 struct plan_request {
     const char *config, *data, *ranks, *network, *out;
@@ -44,11 +41,11 @@ struct plan_session {
     struct model model;
     struct placement ranks;
     struct scaling *scaling;
-    int rows, row[ROWS]; /* numbers of ranks */
+    struct plan_rows rows;
 };
 
-static enum status parse_request(struct plan_request *request, int argc, char **argv,
-                                 bool *help)
+static enum status plan_parse(struct plan_request *request, int argc, char **argv,
+                              bool *help)
 {
     const struct cli_option options[] = {
         {"data", CLI_TEXT, &request->data, "FILE",
@@ -79,92 +76,64 @@ static enum status parse_request(struct plan_request *request, int argc, char **
     return ST_OK;
 }
 
-/* --- numbers of ranks --- */
+/* --- setup ---
+ *
+ * A prediction is set up in phases, each of which may refuse it. Their order follows from
+ * what they need:
+ *
+ *   config      every rank reads the same text
+ *   data        the file that the config names, or built-in letters
+ *   model       input size and classes come from the data
+ *   placement   threads, ranks of a node, network; memory depends on them and the model
+ *   rows        how many ranks are predicted depends on the network
+ *   output      the last phase that may refuse: measuring takes minutes
+ *
+ * All ranks do the same work on the same input, so rank 0 alone reports failures
+ * (log_set_replicated); once everything is measured each rank reports its own.
+ */
 
-static int ascending(const void *a, const void *b)
+static enum status plan_open_config(struct plan_session *session)
 {
-    return *(const int *)a - *(const int *)b;
-}
-
-static void add_row(struct plan_session *session, int ranks)
-{
-    for (int i = 0; i < session->rows; i++)
-        if (session->row[i] == ranks)
-            return;
-    ASSERT(session->rows < ROWS);
-    session->row[session->rows++] = ranks;
-}
-
-static enum status read_rows(struct plan_session *session)
-{
-    const char *text = session->request->ranks;
-    char *copy = mem_strdup(text), *rest = copy;
-    enum status st = ST_OK;
-    for (char *word; st == ST_OK && (word = strsep(&rest, ",")) != NULL;) {
-        long long value;
-        if (session->rows == ROWS / 2 || !parse_int(word, 1, SCALING_MOST, &value))
-            st = status_fail(ST_USAGE,
-                             "'--ranks %s': expected up to %d numbers from 1 to %d, with "
-                             "commas",
-                             text, ROWS / 2, SCALING_MOST);
-        else
-            add_row(session, (int)value);
-    }
-    free(copy);
-    return st;
-}
-
-/* Without --ranks: powers of two, and the number of measured ranks. */
-static enum status choose_rows(struct plan_session *session)
-{
-    const struct scaling *scaling = session->scaling;
-    int covered = scaling_covered(scaling), asked = 0;
-    if (session->request->ranks)
-        TRY(read_rows(session));
-    for (int i = 0; i < session->rows; i++)
-        asked = session->row[i] > asked ? session->row[i] : asked;
-    if (asked > covered)
+    const struct plan_request *request = session->request;
+    const struct run_config_request wanted = {
+        .path = request->config,
+        .data = request->data,
+        .threads = request->threads,
+        .assignment = request->set.text,
+        .assignments = request->set.count,
+    };
+    TRY(run_config_read(&session->config, session->comm, &wanted));
+    if (*session->config.data.file)
+        TRY(config_check(&session->config, request->config));
+    if (session->config.run.parallel.pipeline > 1)
         FAIL(ST_USAGE,
-             "'--ranks %s': %d ranks need more than one node of %d, whose network was "
-             "not measured; give --network (10Gbit,20us), start on several nodes, or "
-             "put more on a node (mpirun -n, or for a single rank --ranks-per-node)",
-             session->request->ranks, asked, covered);
-    for (int ranks = 1; !session->request->ranks && ranks <= SCALING_RANKS; ranks *= 2)
-        if (ranks <= covered)
-            add_row(session, ranks);
-    if (!session->request->ranks)
-        add_row(session, scaling->measured);
-    qsort(session->row, (size_t)session->rows, sizeof *session->row, ascending);
-    int most = session->row[session->rows - 1];
-    if (scaling_weak_batch(scaling, most) / scaling->grain > GRAINS_MOST)
-        FAIL(ST_USAGE,
-             "%d ranks with %d images each are more than %d grains; ask for fewer with "
-             "--ranks",
-             most, scaling->batch, GRAINS_MOST);
+             "parallel.pipeline = %d: only ranks that have all layers are predicted; use "
+             "--set parallel.pipeline=1",
+             session->config.run.parallel.pipeline);
     return ST_OK;
 }
 
-/* --- the run to be predicted --- */
-
-static enum status open_data(struct plan_session *session)
+/* Each rank reports its own failure: another node may not see the file. */
+static enum status plan_open_data(struct plan_session *session)
 {
     const bool train[DATASET_SPLITS] = {true, false};
     const char *file = session->config.data.file;
     session->letters = !*file;
     if (session->letters) {
-        log_note("no data set: built-in letters are used, %d of them", IMAGES);
-        return trial_open_letters(session->comm, IMAGES, 1, &session->dataset);
+        log_note("no data set: built-in letters are used, %d of them", PLAN_IMAGES);
+        return trial_open_letters(session->comm, PLAN_IMAGES, 1, &session->dataset);
     }
-    log_set_replicated(false);
-    TRY(dataset_open(&session->dataset, session->comm, file, train,
-                     (size_t)session->config.data.memory_mb << 20));
-    log_set_replicated(true);
+    bool replicated = log_set_replicated(false);
+    enum status st = dataset_open(&session->dataset, session->comm, file, train,
+                                  (size_t)session->config.data.memory_mb << 20);
+    log_set_replicated(replicated);
+    TRY(st);
     if (session->dataset.info.count[DATASET_TRAIN] == 0)
         FAIL(ST_FAIL, "'%s' holds no training images", session->dataset.info.path);
     return ST_OK;
 }
 
-static enum status open_model(struct plan_session *session)
+static enum status plan_open_model(struct plan_session *session)
 {
     const struct dataset_info *data = &session->dataset.info;
     const struct shape in = {data->h, data->w, 1};
@@ -176,7 +145,7 @@ static enum status open_model(struct plan_session *session)
 }
 
 /* The most ranks of a node. */
-static int node_ranks(struct comm *comm)
+static int plan_node_ranks(struct comm *comm)
 {
     double most = comm_node_size(comm);
     comm_max_f64(comm, &most, 1);
@@ -184,15 +153,15 @@ static int node_ranks(struct comm *comm)
 }
 
 /* Does every node except the last have `node` ranks? */
-static bool filled_alike(struct comm *comm, int node)
+static bool plan_nodes_are_alike(struct comm *comm, int node)
 {
     bool mine = (comm_rank(comm) - comm_node_rank(comm)) % node == 0;
     return comm_agree(comm, mine ? ST_OK : ST_FAIL) == ST_OK;
 }
 
 /* --ranks-per-node against what was started; nearby: the most ranks of a node here. */
-static enum status check_per_node(const struct plan_session *session, int nearby,
-                                  int threads, int cpus)
+static enum status plan_check_per_node(const struct plan_session *session, int nearby,
+                                       int threads, int cpus)
 {
     long long per_node = session->request->per_node;
     int measured = comm_size(session->comm);
@@ -200,16 +169,16 @@ static enum status check_per_node(const struct plan_session *session, int nearby
         FAIL(ST_USAGE,
              "'--ranks-per-node %lld': no node has more than %d here; start as many",
              per_node, nearby);
-    if (measured == 1 && per_node * threads > PER_CPU * cpus)
+    if (measured == 1 && per_node * threads > PLAN_THREADS_PER_CPU * cpus)
         FAIL(ST_USAGE,
              "'--ranks-per-node %lld': at most %d ranks of %d threads are tried on %d "
              "CPUs; lower it, or --threads",
-             per_node, PER_CPU * cpus / threads, threads, cpus);
+             per_node, PLAN_THREADS_PER_CPU * cpus / threads, threads, cpus);
     return ST_OK;
 }
 
 /* The run: network, data, batch, and how it is trained. */
-static void describe_run(struct plan_session *session)
+static void plan_describe_run(struct plan_session *session)
 {
     const struct run_options *run = &session->config.run;
     struct scaling *scaling = session->scaling;
@@ -229,13 +198,13 @@ static void describe_run(struct plan_session *session)
 }
 
 /* The machine: its CPUs, and the ranks on a node. */
-static enum status describe_machine(struct plan_session *session)
+static enum status plan_describe_machine(struct plan_session *session)
 {
     struct scaling *scaling = session->scaling;
     int threads = placement_threads(&session->ranks, session->comm);
     int cpus = placement_node_cpus(&session->ranks, session->comm);
-    int nearby = node_ranks(session->comm), fit = cpus / threads;
-    TRY(check_per_node(session, nearby, threads, cpus));
+    int nearby = plan_node_ranks(session->comm), fit = cpus / threads;
+    TRY(plan_check_per_node(session, nearby, threads, cpus));
     snprintf(scaling->cpu, sizeof scaling->cpu, "%s, %s kernels, %s", cpu_model(),
              cpu_isa_name(cpu_isa()), cpu_blas());
     scaling->threads = scaling->lanes = threads;
@@ -248,24 +217,24 @@ static enum status describe_machine(struct plan_session *session)
     else
         scaling->per_node = fit > 0 ? fit : 1;
     scaling->load = load_average(session->comm, NULL);
-    if (scaling->load > BUSY * cpus)
+    if (scaling->load > PLAN_BUSY_LOAD * cpus)
         log_note("the load average is %.1f on %d CPUs: other work disturbs the "
                  "measurement; plan again when the machine is quiet",
                  scaling->load, cpus);
     return ST_OK;
 }
 
-static enum status describe_network(struct plan_session *session)
+static enum status plan_describe_network(struct plan_session *session)
 {
     struct scaling *scaling = session->scaling;
     if (session->request->network)
         return fabric_parse(session->request->network, &scaling->network);
     scaling->network.known = scaling->measured > 1;
-    scaling->network.between_nodes = scaling->measured > node_ranks(session->comm);
+    scaling->network.between_nodes = scaling->measured > plan_node_ranks(session->comm);
     return ST_OK;
 }
 
-static enum status check_memory(struct plan_session *session)
+static enum status plan_check_memory(struct plan_session *session)
 {
     struct stage whole;
     stage_init_whole(&whole, session->comm, &session->model);
@@ -281,58 +250,54 @@ static enum status check_memory(struct plan_session *session)
     return memory_check(&setup, session->scaling->threads);
 }
 
+/* The machine, its network and memory: what may be predicted. */
+static enum status plan_place(struct plan_session *session)
+{
+    placement_init(&session->ranks, session->comm, session->config.run.parallel.threads);
+    plan_describe_run(session);
+    TRY(plan_describe_machine(session));
+    TRY(plan_describe_network(session));
+    return plan_check_memory(session);
+}
+
+/* Only rank 0 looks at the file to be written. */
+static enum status plan_check_out(struct plan_session *session)
+{
+    const char *out = session->request->out;
+    enum status st = ST_OK;
+    if (out && comm_rank(session->comm) == 0)
+        st = scaling_check_file(out);
+    return comm_agree(session->comm, st);
+}
+
 static enum status plan_set_up(struct plan_session *session)
 {
-    const struct plan_request *request = session->request;
-    struct comm *comm = session->comm;
-    enum status st = ST_OK;
-    log_set_replicated(true);
-    const struct run_config_request wanted = {
-        .path = request->config,
-        .data = request->data,
-        .threads = request->threads,
-        .assignment = request->set.text,
-        .assignments = request->set.count,
-    };
-    TRY(run_config_read(&session->config, comm, &wanted));
-    if (*session->config.data.file)
-        TRY(config_check(&session->config, request->config));
-    if (session->config.run.parallel.pipeline > 1)
-        FAIL(ST_USAGE,
-             "parallel.pipeline = %d: only ranks that have all layers are predicted; use "
-             "--set parallel.pipeline=1",
-             session->config.run.parallel.pipeline);
-    TRY(open_data(session));
-    TRY(open_model(session));
-    log_set_replicated(false);
-    placement_init(&session->ranks, comm, session->config.run.parallel.threads);
-    log_set_replicated(true);
-    describe_run(session);
-    TRY(describe_machine(session));
-    TRY(describe_network(session));
-    TRY(check_memory(session));
-    TRY(choose_rows(session));
-    if (request->out && comm_rank(comm) == 0)
-        st = scaling_check_file(request->out);
-    return comm_agree(comm, st);
+    TRY(plan_open_config(session));
+    TRY(plan_open_data(session));
+    TRY(plan_open_model(session));
+    TRY(plan_place(session));
+    TRY(plan_rows_choose(&session->rows, session->scaling, session->request->ranks));
+    return plan_check_out(session);
 }
+
+/* --- measuring and predicting --- */
 
 static enum status plan_predict(struct plan_session *session)
 {
     struct scaling *scaling = session->scaling;
-    struct scaling_row strong[ROWS], weak[ROWS];
+    struct scaling_row strong[PLAN_ROWS], weak[PLAN_ROWS];
     enum status st = ST_OK;
-    for (int i = 0; i < session->rows; i++) {
-        int ranks = session->row[i];
+    for (int i = 0; i < session->rows.count; i++) {
+        int ranks = session->rows.ranks[i];
         scaling_predict(scaling, ranks, scaling->batch, &strong[i]);
         scaling_predict(scaling, ranks, scaling_weak_batch(scaling, ranks), &weak[i]);
     }
-    plan_print_tables(scaling, strong, weak, session->rows);
+    plan_print_tables(scaling, strong, weak, session->rows.count);
     log_out("\n");
-    plan_print_findings(scaling, strong, weak, session->rows);
+    plan_print_findings(scaling, strong, weak, session->rows.count);
     if (session->request->out && comm_rank(session->comm) == 0)
         st = scaling_write(scaling, session->request->out, app_version(), strong, weak,
-                           session->rows);
+                           session->rows.count);
     return comm_agree(session->comm, st);
 }
 
@@ -340,16 +305,16 @@ static enum status plan_run(struct plan_session *session)
 {
     TRY(plan_set_up(session));
     struct scaling *scaling = session->scaling;
-    int sums[ROWS], count = 0;
-    int node = node_ranks(session->comm);
-    bool alike = filled_alike(session->comm, node);
+    int sums[PLAN_ROWS], count = 0;
+    int node = plan_node_ranks(session->comm);
+    bool alike = plan_nodes_are_alike(session->comm, node);
     if (!alike)
         log_note(
             "a node other than the last has fewer ranks than others: sums over ranks "
             "are computed, not measured");
     scaling_need(scaling, 1, scaling->batch);
-    for (int i = 0; i < session->rows; i++) {
-        int ranks = session->row[i];
+    for (int i = 0; i < session->rows.count; i++) {
+        int ranks = session->rows.ranks[i];
         scaling_need(scaling, ranks, scaling->batch);
         scaling_need(scaling, ranks, scaling_weak_batch(scaling, ranks));
         if (alike && scaling_sums_count(scaling, ranks, node))
@@ -360,6 +325,7 @@ static enum status plan_run(struct plan_session *session)
         .options = &session->config.run,
         .dataset = &session->dataset,
         .model = &session->model,
+        .spec = &session->config.model,
         .letters = session->letters,
         .threads = scaling->threads,
         .cpus = scaling->cpus,
@@ -375,7 +341,7 @@ enum status cmd_plan(struct comm *comm, int argc, char **argv)
 {
     struct plan_request request = {.stall_timeout = STALL_TIMEOUT};
     bool help;
-    TRY(parse_request(&request, argc, argv, &help));
+    TRY(plan_parse(&request, argc, argv, &help));
     if (help)
         return ST_OK;
     TRY(stall_watch(comm, request.stall_timeout));

@@ -7,12 +7,14 @@
 #include "app/cli/cli.h"
 #include "app/cli/commands.h"
 #include "app/config/config.h"
+#include "app/run/agree.h"
 #include "app/run/placement.h"
 #include "app/run/prepare.h"
 #include "app/run/stall.h"
 #include "app/run/trial_config.h"
 #include "app/run/tuning.h"
 #include "app/version.h"
+#include "base/div.h"
 #include "base/grain.h"
 #include "base/log.h"
 #include "base/table.h"
@@ -23,8 +25,8 @@
 #include "lab/trial.h"
 #include "option_list.h"
 
-#define POINTS_MOST  32
-#define IMAGES_LEAST 2048 /* of the data set */
+#define TUNE_POINTS 32
+#define TUNE_IMAGES 2048 /* of the data set */
 
 struct tune_request {
     const char *batches, *config;
@@ -32,7 +34,7 @@ struct tune_request {
     bool layouts;
 };
 
-static void print_candidates(const struct tuning *tuning, int batch, int grains)
+static void tune_print_candidates(const struct tuning *tuning, int batch, int grains)
 {
     const struct tune_result *result = tuning->result;
     struct table table;
@@ -55,7 +57,8 @@ static void print_candidates(const struct tuning *tuning, int batch, int grains)
     log_out("\n");
 }
 
-static void pass_cells(struct table *table, const struct tune_pass *pass, unsigned used)
+static void tune_pass_cells(struct table *table, const struct tune_pass *pass,
+                            unsigned used)
 {
     for (int split = 0; split < SPLITS; split++) {
         if (!(used & SPLIT_BIT(split)))
@@ -70,21 +73,21 @@ static void pass_cells(struct table *table, const struct tune_pass *pass, unsign
     table_cellf(table, "%.2fx", pass->seconds[SPLIT_SEQUENTIAL] / best);
 }
 
-static unsigned splits_used(const struct tune_team *team, int ops)
+static unsigned tune_splits_used(const struct tune_team *team, int ops)
 {
     unsigned used = 0;
-    for (int s = 0; s < ops; s++)
+    for (int o = 0; o < ops; o++)
         for (int split = 0; split < SPLITS; split++)
-            if (team->forward[s].seconds[split] > 0 ||
-                team->backward[s].seconds[split] > 0)
+            if (team->forward[o].seconds[split] > 0 ||
+                team->backward[o].seconds[split] > 0)
                 used |= SPLIT_BIT(split);
     return used;
 }
 
-static void print_team(const struct model *model, const struct tune_team *team)
+static void tune_print_team(const struct model *model, const struct tune_team *team)
 {
     struct table table = {0};
-    unsigned used = splits_used(team, model->ops);
+    unsigned used = tune_splits_used(team, model->ops);
     table_head(&table, "<layer");
     table_head(&table, "<pass");
     for (int split = 0; split < SPLITS; split++) {
@@ -96,15 +99,15 @@ static void print_team(const struct model *model, const struct tune_team *team)
     table_head(&table, "<best");
     table_head(&table, ">speed-up");
     log_out("%d threads that share a grain of %d images, us:\n", team->members, team->n);
-    for (int s = 0; s < model->ops; s++) {
-        table_cellf(&table, "%s", model->op[s]->name);
+    for (int o = 0; o < model->ops; o++) {
+        table_cellf(&table, "%s", model->op[o]->name);
         table_cellf(&table, "forward");
-        pass_cells(&table, &team->forward[s], used);
-        if (s < model_first_op(model))
+        tune_pass_cells(&table, &team->forward[o], used);
+        if (o < model_first_op(model))
             continue;
         table_cellf(&table, "%s", "");
         table_cellf(&table, "backward");
-        pass_cells(&table, &team->backward[s], used);
+        tune_pass_cells(&table, &team->backward[o], used);
     }
     table_print(&table);
     table_release(&table);
@@ -119,11 +122,14 @@ static enum status tune_batch(struct comm *comm, const struct config *config, in
     struct dataset dataset = {0};
     struct model model = {0};
     struct tuning tuning = {.result = NULL};
+    struct agree agree; /* on the model: memory may be missing on some hosts only */
     int grain = options.train.grain, size = comm_size(comm);
     options.train.batch = batch;
     enum status st;
-    TRY_TO(out, trial_open_letters(comm, IMAGES_LEAST, batch, &dataset));
-    TRY_TO(out, model_init(&model, &config->model, in, SYNTH_CLASSES, grain));
+    TRY_TO(out, trial_open_letters(comm, TUNE_IMAGES, batch, &dataset));
+    agree_begin(&agree);
+    st = model_init(&model, &config->model, in, SYNTH_CLASSES, grain);
+    TRY_TO(out, agree_end(&agree, comm, st));
     const struct trainer_setup setup = {
         .comm = comm,
         .dataset = &dataset,
@@ -133,15 +139,15 @@ static enum status tune_batch(struct comm *comm, const struct config *config, in
         .version = app_version(),
     };
     TRY_TO(out, tuning_choose(&setup, threads, TUNING_FORCE, &tuning));
-    int grains = (grain_count((uint64_t)batch, grain) + size - 1) / size;
+    int grains = div_up(grain_count((uint64_t)batch, grain), size);
     if (!tuning.result) {
         log_out("batch %d: %s; nothing to choose\n", batch,
                 plan_summary(&tuning.plan, grains));
         goto out;
     }
     for (int i = 0; i < tuning.result->teams; i++)
-        print_team(&model, &tuning.result->team[i]);
-    print_candidates(&tuning, batch, grains);
+        tune_print_team(&model, &tuning.result->team[i]);
+    tune_print_candidates(&tuning, batch, grains);
 out:
     tuning_release(&tuning);
     model_release(&model);
@@ -151,11 +157,11 @@ out:
 
 /* All CPUs as every product of ranks and threads. Only the user who starts mpirun can
    choose among these, so the result is printed, not kept. */
-static enum status print_layouts(const char *config, int batch)
+static enum status tune_print_layouts(const char *config, int batch)
 {
-    struct grid_point points[POINTS_MOST];
+    struct grid_point points[TUNE_POINTS];
     int count = 0, cpus = cpu_allowed();
-    for (int ranks = 1; ranks <= cpus && count < POINTS_MOST; ranks++)
+    for (int ranks = 1; ranks <= cpus && count < TUNE_POINTS; ranks++)
         if (cpus % ranks == 0)
             points[count++] =
                 (struct grid_point){.ranks = ranks, .threads = cpus / ranks};
@@ -222,7 +228,7 @@ enum status cmd_tune(struct comm *comm, int argc, char **argv)
         TRY_TO(out, tune_batch(comm, &config, threads, batches.value[i]));
     bool alone = comm_size(comm) == 1 && !getenv("OMPI_COMM_WORLD_SIZE");
     for (int i = 0; alone && request.layouts && i < batches.count; i++)
-        TRY_TO(out, print_layouts(operand[0], batches.value[i]));
+        TRY_TO(out, tune_print_layouts(operand[0], batches.value[i]));
 out:
     config_release(&config);
     return st;

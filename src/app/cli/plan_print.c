@@ -5,7 +5,7 @@
 #include "base/table.h"
 #include "plan_print.h"
 
-static const char *seconds_text(double seconds, char text[32])
+static const char *plan_seconds_text(double seconds, char text[32])
 {
     if (seconds < 1e-3)
         snprintf(text, 32, "%.1f us", seconds * 1e6);
@@ -16,7 +16,7 @@ static const char *seconds_text(double seconds, char text[32])
     return text;
 }
 
-static void print_points(const struct scaling *s)
+static void plan_print_points(const struct scaling *s)
 {
     struct table table;
     log_out("steps without the sum over ranks%s:\n",
@@ -51,7 +51,7 @@ void plan_print_header(const struct scaling *s)
     log_out("%-10s %.3g GB/s of a node\n", "memory", s->memory_bandwidth * 1e-9);
     if (s->network.known)
         log_out("%-10s %s: %s one way, %.1f MB/s\n", "network", s->network.text,
-                seconds_text(s->network.link.latency, a),
+                plan_seconds_text(s->network.link.latency, a),
                 s->network.link.bandwidth * 1e-6);
 }
 
@@ -62,16 +62,16 @@ void plan_print_measured(const struct scaling *s)
         if (s->sum[i].ranks > 1)
             log_out("%-10s over %d ranks, in %d pieces: %s (%s to %s)\n", "sum",
                     s->sum[i].ranks, s->sum[i].sum.pieces,
-                    seconds_text(s->sum[i].sum.seconds, a),
-                    seconds_text(s->sum[i].sum.low, b),
-                    seconds_text(s->sum[i].sum.high, c));
+                    plan_seconds_text(s->sum[i].sum.seconds, a),
+                    plan_seconds_text(s->sum[i].sum.low, b),
+                    plan_seconds_text(s->sum[i].sum.high, c));
     log_out("\n");
-    print_points(s);
+    plan_print_points(s);
     log_out("\n");
 }
 
-static void print_rows(const struct scaling *s, const struct scaling_row *rows, int count,
-                       bool weak)
+static void plan_print_rows(const struct scaling *s, const struct scaling_row *rows,
+                            int count, bool weak)
 {
     struct table table;
     log_out("%s scaling, a batch of %d %s:\n", weak ? "weak" : "strong", s->batch,
@@ -101,8 +101,8 @@ static void print_rows(const struct scaling *s, const struct scaling_row *rows, 
 void plan_print_tables(const struct scaling *s, const struct scaling_row *strong,
                        const struct scaling_row *weak, int count)
 {
-    print_rows(s, strong, count, false);
-    print_rows(s, weak, count, true);
+    plan_print_rows(s, strong, count, false);
+    plan_print_rows(s, weak, count, true);
     log_out(
         "sum: that of the gradient over ranks, by itself; waited: the part of it that "
         "ends after\nbackward; no overlap: the step with the whole sum; %% of ideal: "

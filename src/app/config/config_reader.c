@@ -10,7 +10,7 @@
 #include "base/parse.h"
 #include "config_keys.h"
 
-#define NAME_BYTES 200 /* of a key or a section, at most */
+#define KEY_BYTES 200 /* of a key or a section, at most */
 
 struct config_reader {
     struct config *config;
@@ -62,7 +62,7 @@ static enum status config_read_line(struct config_reader *reader, char *line)
     if (!end)
         FAIL(ST_USAGE, "%s:%d: expected '[section]' or 'key = value'", reader->file,
              reader->line);
-    if (name >= NAME_BYTES || bytes >= FS_PATH)
+    if (name >= KEY_BYTES || bytes >= FS_PATH)
         FAIL(ST_USAGE, "%s:%d: the line is too long", reader->file, reader->line);
     *end = '\0';
     if (*line != '[')

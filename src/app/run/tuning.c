@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "app/run/load.h"
+#include "base/div.h"
 #include "base/grain.h"
 #include "base/hash.h"
 #include "base/log.h"
@@ -16,16 +17,16 @@
 #include "kernels/cpu.h"
 #include "lab/trial.h"
 
-#define WORTH      60 /* seconds; a shorter run is not worth measuring */
-#define FIRST_LINE "lockstep plan 3"
-#define BUSY       0.5 /* load average per CPU */
+#define TUNING_RUN_LEAST 60 /* seconds; a shorter run is not worth measuring */
+#define TUNING_FORMAT    "lockstep tuning 4"
+#define TUNING_BUSY_LOAD 0.5 /* load average per CPU */
 
-static const char *const mode_words[] = {"off", "cached", "force"};
+static const char *const tuning_mode_words[] = {"off", "cached", "force"};
 
 enum status tuning_read_mode(const char *text, enum tuning_mode *mode)
 {
     for (int i = 0; i < 3; i++) {
-        if (strcmp(text, mode_words[i]) != 0)
+        if (strcmp(text, tuning_mode_words[i]) != 0)
             continue;
         *mode = (enum tuning_mode)i;
         return ST_OK;
@@ -36,12 +37,12 @@ enum status tuning_read_mode(const char *text, enum tuning_mode *mode)
 /* --- plans measured before --- */
 
 /* The operations of the network, as the key names them; the caller frees. */
-static char *key_network(const struct model *model)
+static char *tuning_key_network(const struct model *model)
 {
     size_t room = (size_t)model->ops * (LAYER_NAME + 80) + 1, used = 0;
     char *text = mem_zeroed(room, 1);
-    for (int s = 0; s < model->ops; s++) {
-        const struct layer *op = model->op[s];
+    for (int o = 0; o < model->ops; o++) {
+        const struct layer *op = model->op[o];
         used += (size_t)snprintf(text + used, room - used, " %s:%dx%dx%d:%zu", op->name,
                                  op->out.h, op->out.w, op->out.c, op->save);
     }
@@ -49,10 +50,10 @@ static char *key_network(const struct model *model)
 }
 
 /* Everything that the times depend on, in lines; the caller frees. */
-static char *key_text(const struct trainer_setup *setup, int threads)
+static char *tuning_key(const struct trainer_setup *setup, int threads)
 {
     const struct model *model = setup->model;
-    char *network = key_network(model);
+    char *network = tuning_key_network(model);
     char *key = mem_format(
         "cpu %s, %d of %d, %s kernels\nlibraries %s, %s, lockstep %s\n"
         "world %d ranks, %d here, %d threads\nbatch %d, grain %d\n"
@@ -66,7 +67,7 @@ static char *key_text(const struct trainer_setup *setup, int threads)
 }
 
 /* The key's file. False: there is no cache folder. */
-static bool cache_path(const char *key, char folder[FS_PATH], char path[FS_PATH])
+static bool tuning_cache_path(const char *key, char folder[FS_PATH], char path[FS_PATH])
 {
     const char *cache = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
     char hash[17];
@@ -82,7 +83,7 @@ static bool cache_path(const char *key, char folder[FS_PATH], char path[FS_PATH]
     return true;
 }
 
-static bool algorithm_is_known(const char *name)
+static bool tuning_knows_algorithm(const char *name)
 {
     for (int i = 0; comm_tree_names[i]; i++)
         if (strcmp(comm_tree_names[i], name) == 0)
@@ -91,31 +92,32 @@ static bool algorithm_is_known(const char *name)
 }
 
 /* A plan that was kept. Plain data, broadcast as bytes. */
-struct kept_plan {
+struct tuning_kept {
     bool found;
     struct parallel_plan plan;
     char when[64]; /* "2026-11-22 19:40, load average 0.31" */
 };
 
-/* A file is FIRST_LINE, the key, the plan, and when it was measured. The rest is ignored.
- */
-static void cache_read(const struct model *model, const char *key, int threads,
-                       struct kept_plan *kept)
+/* A file is TUNING_FORMAT, the key, the plan, and when it was measured. Anything after
+   that is ignored. */
+static void tuning_cache_read(const struct model *model, const char *key, int threads,
+                              struct tuning_kept *kept)
 {
     char folder[FS_PATH], path[FS_PATH], *text;
     size_t bytes;
-    if (!cache_path(key, folder, path) || !fs_is_file(path) || fs_bytes(path) > 1 << 20)
+    if (!tuning_cache_path(key, folder, path) || !fs_is_file(path) ||
+        fs_bytes(path) > 1 << 20)
         return;
     if (fs_read_text(path, &text, &bytes) != ST_OK)
         return;
-    char *head = mem_format("%s\n%s", FIRST_LINE, key);
+    char *head = mem_format("%s\n%s", TUNING_FORMAT, key);
     size_t length = strlen(head);
     if (strncmp(text, head, length) == 0) {
         char *rest = text + length, *plan = strsep(&rest, "\n");
         const char *when = rest ? strsep(&rest, "\n") : "";
         kept->found = plan_read(&kept->plan, model, plan) &&
                       kept->plan.threads <= threads &&
-                      algorithm_is_known(kept->plan.reduce);
+                      tuning_knows_algorithm(kept->plan.reduce);
         snprintf(kept->when, sizeof kept->when, "%s", when);
     }
     if (!kept->found)
@@ -124,15 +126,15 @@ static void cache_read(const struct model *model, const char *key, int threads,
     free(text);
 }
 
-static enum status cache_put(const char *path, const char *key, const char *plan,
-                             const char *when)
+static enum status tuning_cache_put(const char *path, const char *key, const char *plan,
+                                    const char *when)
 {
     char temp[FS_PATH];
     TRY(fs_temp_name(temp, path));
     FILE *file = fopen(temp, "w");
     if (!file)
         FAIL(ST_FAIL, "cannot write '%s': %s", temp, strerror(errno));
-    bool good = fprintf(file, "%s\n%s%s\n%s\n", FIRST_LINE, key, plan, when) > 0;
+    bool good = fprintf(file, "%s\n%s%s\n%s\n", TUNING_FORMAT, key, plan, when) > 0;
     good = fflush(file) == 0 && good;
     fclose(file);
     if (!good) {
@@ -143,11 +145,11 @@ static enum status cache_put(const char *path, const char *key, const char *plan
 }
 
 /* A plan that cannot be kept is used nevertheless. */
-static void cache_write(const struct model *model, const char *key,
-                        const struct parallel_plan *plan, double load)
+static void tuning_cache_write(const struct model *model, const char *key,
+                               const struct parallel_plan *plan, double load)
 {
     char folder[FS_PATH], path[FS_PATH], when[64], trouble[STATUS_TEXT];
-    if (!cache_path(key, folder, path))
+    if (!tuning_cache_path(key, folder, path))
         return;
     char *text = plan_text(plan, model);
     time_t now = time(NULL);
@@ -157,7 +159,7 @@ static void cache_write(const struct model *model, const char *key,
     status_capture(trouble);
     enum status st = fs_make_folder(folder);
     if (st == ST_OK)
-        st = cache_put(path, key, text, when);
+        st = tuning_cache_put(path, key, text, when);
     status_capture(NULL);
     if (st != ST_OK)
         log_note("the plan is not kept: %s", trouble);
@@ -167,15 +169,14 @@ static void cache_write(const struct model *model, const char *key,
 /* --- measuring --- */
 
 /* Seconds of the whole run under the rule's plan. */
-static enum status measure_run_seconds(const struct trainer_setup *setup,
-                                       const struct parallel_plan *rule, double *seconds)
+static enum status tuning_measure_run(const struct trainer_setup *setup,
+                                      const struct parallel_plan *rule, double *seconds)
 {
     const struct train_options *train = &setup->options->train;
     uint64_t images = setup->dataset->info.count[DATASET_TRAIN];
     uint64_t batch = (uint64_t)train->batch;
-    double steps = train->steps > 0
-                       ? (double)train->steps
-                       : (double)((images + batch - 1) / batch) * train->epochs;
+    double steps = train->steps > 0 ? (double)train->steps
+                                    : (double)div_up_u64(images, batch) * train->epochs;
     TRY(trial_step_seconds(setup, rule, seconds));
     *seconds *= steps;
     comm_max_f64(setup->comm, seconds, 1);
@@ -185,7 +186,7 @@ static enum status measure_run_seconds(const struct trainer_setup *setup,
 /* --- by rule --- */
 
 /* One plan serves all ranks only if all have the same number of threads. */
-static bool threads_are_alike(struct comm *comm, int threads)
+static bool tuning_threads_are_alike(struct comm *comm, int threads)
 {
     double most[] = {threads, -threads};
     comm_max_f64(comm, most, 2);
@@ -193,7 +194,8 @@ static bool threads_are_alike(struct comm *comm, int threads)
 }
 
 /* Fewer lanes need less memory: each has its own activations and gradients. */
-static void fit_to_memory(const struct trainer_setup *setup, struct parallel_plan *plan)
+static void tuning_fit_to_memory(const struct trainer_setup *setup,
+                                 struct parallel_plan *plan)
 {
     struct trainer_setup fitted = *setup;
     fitted.plan = plan;
@@ -204,16 +206,16 @@ static void fit_to_memory(const struct trainer_setup *setup, struct parallel_pla
 /* A pipeline of S stages is partly idle for S - 1 of its rounds. Fewer lanes, whose
    threads share grains, make more rounds. All stages of a replica have the same number of
    lanes. */
-static void fit_to_pipeline(const struct trainer_setup *setup, int grains,
-                            struct parallel_plan *plan)
+static void tuning_fit_to_pipeline(const struct trainer_setup *setup, int grains,
+                                   struct parallel_plan *plan)
 {
     const struct stage *stage = setup->stage;
-    int replicas = comm_size(stage->peers), share = (grains + replicas - 1) / replicas;
+    int replicas = comm_size(stage->peers), share = div_up(grains, replicas);
     int most = share / (2 * stage->count);
     if (setup->options->parallel.intra == INTRA_AUTO) {
         if (most < plan->lanes)
             plan->lanes = most > 1 ? most : 1;
-        fit_to_memory(setup, plan);
+        tuning_fit_to_memory(setup, plan);
     }
     double fewest = -plan->lanes;
     comm_max_f64(setup->comm, &fewest, 1);
@@ -227,7 +229,7 @@ void tuning_by_rule(const struct trainer_setup *setup, int threads,
     int grains = grain_count((uint64_t)options->train.batch, options->train.grain);
     tune_rule(&options->parallel, threads, plan);
     if (setup->stage && setup->stage->count > 1)
-        fit_to_pipeline(setup, grains, plan);
+        tuning_fit_to_pipeline(setup, grains, plan);
 }
 
 /* --- the choice --- */
@@ -244,10 +246,10 @@ enum tuning_source tuning_decide(const struct tuning_facts *facts)
         return TUNING_KEPT;
     if (facts->busy)
         return TUNING_BY_RULE_BUSY;
-    return facts->run_seconds < WORTH ? TUNING_BY_RULE_SHORT : TUNING_MEASURE;
+    return facts->run_seconds < TUNING_RUN_LEAST ? TUNING_BY_RULE_SHORT : TUNING_MEASURE;
 }
 
-static const char *const source_words[] = {
+static const char *const tuning_source_words[] = {
     [TUNING_BY_RULE] = "by rule",
     [TUNING_BY_RULE_PIPELINE] = "by rule: a pipeline's plan is not measured",
     [TUNING_BY_RULE_BUSY] = "by rule: the machine is too busy to be measured",
@@ -257,25 +259,26 @@ static const char *const source_words[] = {
 };
 
 /* What the decision depends on; run_seconds is measured only if it decides. */
-static enum status gather_facts(const struct trainer_setup *setup, const char *key,
-                                const struct parallel_plan *rule,
-                                struct tuning_facts *facts, struct kept_plan *kept)
+static enum status tuning_gather_facts(const struct trainer_setup *setup, const char *key,
+                                       const struct parallel_plan *rule,
+                                       struct tuning_facts *facts,
+                                       struct tuning_kept *kept)
 {
-    *kept = (struct kept_plan){.found = false};
-    facts->run_seconds = WORTH;
+    *kept = (struct tuning_kept){.found = false};
+    facts->run_seconds = TUNING_RUN_LEAST;
     if (facts->mode != TUNING_CACHED)
         return ST_OK;
     if (comm_rank(setup->comm) == 0)
-        cache_read(setup->model, key, rule->threads, kept);
+        tuning_cache_read(setup->model, key, rule->threads, kept);
     comm_bcast(setup->comm, kept, sizeof *kept, 0);
     facts->kept = kept->found;
     if (facts->kept || facts->busy)
         return ST_OK;
-    return measure_run_seconds(setup, rule, &facts->run_seconds);
+    return tuning_measure_run(setup, rule, &facts->run_seconds);
 }
 
-static enum status measure_plan(const struct trainer_setup *setup, const char *key,
-                                double load, struct tuning *tuning)
+static enum status tuning_measure_plan(const struct trainer_setup *setup, const char *key,
+                                       double load, struct tuning *tuning)
 {
     double begin = timer_now();
     const struct parallel_plan rule = tuning->plan;
@@ -284,21 +287,21 @@ static enum status measure_plan(const struct trainer_setup *setup, const char *k
     tuning->plan = tuning->result->candidate[tuning->result->chosen].plan;
     tuning->seconds = timer_now() - begin;
     if (comm_rank(setup->comm) == 0)
-        cache_write(setup->model, key, &tuning->plan, load);
+        tuning_cache_write(setup->model, key, &tuning->plan, load);
     return ST_OK;
 }
 
 /* tuning->plan is the rule's. */
-static enum status choose_plan(const struct trainer_setup *setup, const char *key,
-                               struct tuning_facts *facts, struct tuning *tuning)
+static enum status tuning_choose_plan(const struct trainer_setup *setup, const char *key,
+                                      struct tuning_facts *facts, struct tuning *tuning)
 {
-    struct kept_plan kept;
+    struct tuning_kept kept;
     double per_cpu, load = load_average(setup->comm, &per_cpu);
-    facts->busy = per_cpu > BUSY;
-    TRY(gather_facts(setup, key, &tuning->plan, facts, &kept));
+    facts->busy = per_cpu > TUNING_BUSY_LOAD;
+    TRY(tuning_gather_facts(setup, key, &tuning->plan, facts, &kept));
     enum tuning_source source = tuning_decide(facts);
     bool dated = source == TUNING_KEPT && *kept.when;
-    snprintf(tuning->source, sizeof tuning->source, "%s%s%s", source_words[source],
+    snprintf(tuning->source, sizeof tuning->source, "%s%s%s", tuning_source_words[source],
              dated ? ", " : "", dated ? kept.when : "");
     if (source == TUNING_KEPT)
         tuning->plan = kept.plan;
@@ -308,7 +311,7 @@ static enum status choose_plan(const struct trainer_setup *setup, const char *ke
         log_note("the load average is %.2f: other work disturbs the measurement, and its "
                  "result is kept; measure again when the machine is quiet",
                  load);
-    return measure_plan(setup, key, load, tuning);
+    return tuning_measure_plan(setup, key, load, tuning);
 }
 
 enum status tuning_choose(const struct trainer_setup *setup, int threads,
@@ -320,15 +323,15 @@ enum status tuning_choose(const struct trainer_setup *setup, int threads,
     tuning_by_rule(setup, threads, &tuning->plan);
     facts.choice = mode != TUNING_OFF && !facts.pipeline &&
                    setup->options->parallel.intra == INTRA_AUTO &&
-                   threads_are_alike(setup->comm, threads) &&
+                   tuning_threads_are_alike(setup->comm, threads) &&
                    tune_matters(setup->comm, &tuning->plan);
     if (!facts.choice) {
         snprintf(tuning->source, sizeof tuning->source, "%s",
-                 source_words[tuning_decide(&facts)]);
+                 tuning_source_words[tuning_decide(&facts)]);
         return ST_OK;
     }
-    char *key = key_text(setup, threads);
-    enum status st = choose_plan(setup, key, &facts, tuning);
+    char *key = tuning_key(setup, threads);
+    enum status st = tuning_choose_plan(setup, key, &facts, tuning);
     free(key);
     return st;
 }

@@ -2,29 +2,29 @@
    loops are alike, so that the times differ only by the order of memory accesses. */
 #include "simd_lab.h"
 
-#define GROUP  KERNELS_GROUP
-#define PIXELS 6 /* adjacent pixels, or channels, whose sums stay in registers */
+#define GROUP         KERNELS_GROUP
+#define LAYOUT_PIXELS 6 /* adjacent pixels, or channels, whose sums stay in registers */
 
 /* Calls with a constant size, so that the sums of the tile are in registers. */
-#define TILE_SWITCH(n, call) \
-    switch (n) {             \
-    case 1:                  \
-        call(1);             \
-        break;               \
-    case 2:                  \
-        call(2);             \
-        break;               \
-    case 3:                  \
-        call(3);             \
-        break;               \
-    case 4:                  \
-        call(4);             \
-        break;               \
-    case 5:                  \
-        call(5);             \
-        break;               \
-    default:                 \
-        call(6);             \
+#define LAYOUT_SWITCH(n, call) \
+    switch (n) {               \
+    case 1:                    \
+        call(1);               \
+        break;                 \
+    case 2:                    \
+        call(2);               \
+        break;                 \
+    case 3:                    \
+        call(3);               \
+        break;                 \
+    case 4:                    \
+        call(4);               \
+        break;                 \
+    case 5:                    \
+        call(5);               \
+        break;                 \
+    default:                   \
+        call(6);               \
     }
 
 /* `lanes` pixels of a row, of `outputs` channels. */
@@ -32,7 +32,7 @@ SIMD_INLINE void layout_plane_tile(const int outputs, const struct conv_shape *s
                                    int lanes, float *y, const float *x,
                                    const float *weight)
 {
-    simd_float sum[PIXELS][GROUP / SIMD_WIDTH] = {{{0}}};
+    simd_float sum[LAYOUT_PIXELS][GROUP / SIMD_WIDTH] = {{{0}}};
     ptrdiff_t taps = (ptrdiff_t)shape->c * shape->r * shape->s;
     for (int c = 0; c < shape->c; c++, x += (ptrdiff_t)shape->h * shape->w)
         for (int r = 0; r < shape->r; r++)
@@ -59,7 +59,7 @@ void SIMD(layout_nchw)(const struct conv_shape *shape, float *restrict y,
     ptrdiff_t taps = (ptrdiff_t)shape->c * shape->r * shape->s;
     ptrdiff_t plane = (ptrdiff_t)shape->p * shape->q;
     for (int n = 0; n < shape->n; n++)
-        for (int k = 0; k < shape->k; k += PIXELS)
+        for (int k = 0; k < shape->k; k += LAYOUT_PIXELS)
             for (int p = 0; p < shape->p; p++)
                 for (int q = 0; q < shape->q; q += GROUP) {
                     const float *from = x + n * image + (ptrdiff_t)p * shape->w + q;
@@ -67,7 +67,7 @@ void SIMD(layout_nchw)(const struct conv_shape *shape, float *restrict y,
                                 (ptrdiff_t)p * shape->q + q;
                     int lanes = shape->q - q < GROUP ? shape->q - q : GROUP;
 #define PLANE_TILE(n) layout_plane_tile(n, shape, lanes, to, from, weight + k * taps)
-                    TILE_SWITCH(shape->k - k, PLANE_TILE)
+                    LAYOUT_SWITCH(shape->k - k, PLANE_TILE)
                 }
 }
 
@@ -86,7 +86,7 @@ SIMD_INLINE void layout_pixel_tile(const int pixels, const struct layout_taps *t
                                    float *y, ptrdiff_t step, const float *x,
                                    const float *weight)
 {
-    simd_float sum[PIXELS][GROUP / SIMD_WIDTH] = {{{0}}};
+    simd_float sum[LAYOUT_PIXELS][GROUP / SIMD_WIDTH] = {{{0}}};
     for (int t = 0; t < taps->count; t++) {
         const float *v = x + taps->tap[t], *w = weight + t * taps->weight;
         for (int c = 0; c < taps->run; c++, v++, w += taps->row)
@@ -107,8 +107,9 @@ static void layout_group_row(int q, const struct layout_taps *taps, float *y,
                              ptrdiff_t step, const float *x, const float *weight)
 {
 #define PIXEL_TILE(n) layout_pixel_tile(n, taps, y, step, x, weight)
-    for (; q > 0; q -= PIXELS, y += PIXELS * step, x += PIXELS * taps->pixel)
-        TILE_SWITCH(q, PIXEL_TILE)
+    for (; q > 0;
+         q -= LAYOUT_PIXELS, y += LAYOUT_PIXELS * step, x += LAYOUT_PIXELS * taps->pixel)
+        LAYOUT_SWITCH(q, PIXEL_TILE)
 }
 
 #define MOST_TAPS 1024

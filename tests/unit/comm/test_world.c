@@ -13,18 +13,31 @@
 
 static struct comm_work work_of(int ranks, int per_node, int n)
 {
-    const struct comm_world world = {.ranks = ranks, .per_node = per_node, .align = 1};
-    return comm_world_work(&world, n, FLOATS);
+    struct topology world;
+    topology_init_even(&world, ranks, per_node);
+    struct comm_work work = comm_work_of(&world, n, FLOATS);
+    topology_release(&world);
+    return work;
+}
+
+static int first_share(const struct topology *world, int n)
+{
+    int begin, end;
+    topology_share(world, n, 0, &begin, &end);
+    return end - begin;
 }
 
 static void test_shape(void **state)
 {
     (void)state;
-    const struct comm_world world = {.ranks = 10, .per_node = 4, .align = 2};
-    assert_int_equal(comm_world_nodes(&world), 3);
-    assert_int_equal(comm_world_share(&world, 20), 2);
-    assert_int_equal(comm_world_share(&world, 21), 4); /* whole pairs */
-    assert_int_equal(comm_world_share(&world, 1), 1);
+    struct topology world;
+    topology_init_even(&world, 10, 4);
+    world.share_align = 2;
+    assert_int_equal(world.nodes, 3);
+    assert_int_equal(first_share(&world, 20), 2);
+    assert_int_equal(first_share(&world, 21), 4); /* whole pairs */
+    assert_int_equal(first_share(&world, 1), 1);
+    topology_release(&world);
 }
 
 static void test_one_node(void **state)
@@ -53,11 +66,12 @@ static void test_nodes(void **state)
 
 static struct comm_work over(double bandwidth, int per_node, int nodes)
 {
-    const struct comm_world world = {.ranks = per_node * nodes,
-                                     .per_node = per_node,
-                                     .align = 1,
-                                     .link = {20e-6, bandwidth}};
-    return comm_world_work(&world, world.ranks, FLOATS);
+    struct topology world;
+    topology_init_even(&world, per_node * nodes, per_node);
+    world.link = (struct comm_link){20e-6, bandwidth};
+    struct comm_work work = comm_work_of(&world, world.ranks, FLOATS);
+    topology_release(&world);
+    return work;
 }
 
 /* Half of the vector, a quarter, an eighth ..., there and back, however many ranks a node
