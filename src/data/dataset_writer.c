@@ -9,8 +9,9 @@
 #include "dataset_impl.h"
 #include "io/h5file.h"
 
-#define BLOCK_BYTES ((size_t)1 << 20) /* of images that are written at once, at most */
-#define HASH_KIND   "lockstep"        /* the hash is that of src/data/dataset_hash.c */
+#define WRITER_BLOCK_BYTES \
+    ((size_t)1 << 20)        /* of images that are written at once, at most */
+#define HASH_KIND "lockstep" /* the hash is that of src/data/dataset_hash.c */
 
 struct writer_split {
     size_t most;
@@ -76,7 +77,7 @@ enum status dataset_writer_open(struct dataset_writer **out, const char *path,
     info->path = mem_strdup(path);
     info->treatment = recipe->treatment;
     writer->image = dataset_image_bytes(shape);
-    writer->block_rows = BLOCK_BYTES / writer->image + 1;
+    writer->block_rows = WRITER_BLOCK_BYTES / writer->image + 1;
     enum status st = h5file_create(&writer->file, path);
     for (int s = 0; s < DATASET_SPLITS && st == ST_OK; s++) {
         writer->split[s].most = recipe->most[s];

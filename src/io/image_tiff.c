@@ -9,7 +9,7 @@
 #include "base/mem.h"
 #include "image_impl.h"
 
-#define LENGTH(a) (sizeof(a) / sizeof((a)[0]))
+#define TIFF_COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
 #define TIFF_SHARED    16 /* blocks may share bytes of the file: how often, on average */
 #define TIFF_BLOCK_MAX (IMAGE_AREA_MAX * 8) /* bytes of one allocation of libtiff */
@@ -129,7 +129,7 @@ static bool tiff_refuse(struct tiff_input *input, const char *reason)
 
 static bool tiff_check_compression(struct tiff_input *input)
 {
-    for (size_t i = 0; i < LENGTH(tiff_compressions); i++)
+    for (size_t i = 0; i < TIFF_COUNT(tiff_compressions); i++)
         if (tiff_compressions[i] == input->compression &&
             TIFFIsCODECConfigured(input->compression))
             return true;

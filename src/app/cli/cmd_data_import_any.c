@@ -13,8 +13,8 @@
 #include "kernels/cpu.h"
 #include "output.h"
 
-#define THREADS_MAX    1024
-#define LABEL_BASE_MAX 65535
+#define THREADS_MAX           1024
+#define IMPORT_LABEL_BASE_MAX 65535
 
 struct any_request {
     const char *path, *out;
@@ -82,9 +82,9 @@ static enum status any_read_options(const struct any_request *request,
     if (request->threads > THREADS_MAX)
         FAIL(ST_USAGE, "--threads %lld: at most %d are possible", request->threads,
              THREADS_MAX);
-    if (request->label_base > LABEL_BASE_MAX)
+    if (request->label_base > IMPORT_LABEL_BASE_MAX)
         FAIL(ST_USAGE, "'--label-base %lld': at most %d is possible", request->label_base,
-             LABEL_BASE_MAX);
+             IMPORT_LABEL_BASE_MAX);
     TRY(data_import_check_classes(request->classes));
     options->treatment.fit = (enum treatment_fit)fit;
     options->channels = channel == 0 ? 0 : 2 * channel - 1;

@@ -7,8 +7,8 @@
 #include "kernels/team.h"
 #include "output.h"
 
-#define SYNTH_IMAGES_MAX 100000000
-#define THREADS_MAX      1024
+#define SYNTH_IMAGES_MAX  100000000
+#define SYNTH_THREADS_MAX 1024
 
 struct synth_task {
     struct dataset_builder *builder;
@@ -52,8 +52,9 @@ enum status cmd_data_synth(int argc, char **argv)
              "--train %lld --test %lld: expected %d to %d training images and at most "
              "%d test images",
              train, test, SYNTH_CLASSES, SYNTH_IMAGES_MAX, SYNTH_IMAGES_MAX);
-    if (threads > THREADS_MAX)
-        FAIL(ST_USAGE, "--threads %lld: at most %d are possible", threads, THREADS_MAX);
+    if (threads > SYNTH_THREADS_MAX)
+        FAIL(ST_USAGE, "--threads %lld: at most %d are possible", threads,
+             SYNTH_THREADS_MAX);
     TRY(output_check(out, force));
     struct dataset_builder builder = {
         .count = {[DATASET_TRAIN] = (size_t)train, [DATASET_TEST] = (size_t)test}};

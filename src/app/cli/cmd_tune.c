@@ -234,8 +234,7 @@ enum status cmd_tune(struct comm *comm, int argc, char **argv)
         TRY_TO(out, tune_batch(comm, &config, request.data, threads, batches.value[i]));
     bool alone = comm_size(comm) == 1 && !getenv("OMPI_COMM_WORLD_SIZE");
     for (int i = 0; alone && request.layouts && i < batches.count; i++)
-        TRY_TO(out,
-               tune_print_layouts(operand[0], request.data, batches.value[i]));
+        TRY_TO(out, tune_print_layouts(operand[0], request.data, batches.value[i]));
 out:
     config_release(&config);
     return st;
