@@ -198,22 +198,23 @@ static enum status any_import_table(const struct any_request *request,
     return output_dataset(&builder, request->out, request->allow_empty);
 }
 
+static const struct cli_command any_command = {
+    "data import", "PATH", 1, 1,
+    "Make a data set of pictures (PNG, JPEG, WebP, TIFF) or tables. PATH is:\n"
+    "  a folder with a folder of pictures for each class; it may also hold\n"
+    "    folders train, val, test with the folders of the classes in them;\n"
+    "  a CSV list of pictures, whose first line is path,label and perhaps\n"
+    "    split, group;\n"
+    "  IDX files, as MNIST: their folder, or the file of the training images;\n"
+    "  a CSV table: in each line a label and the pixels.\n"
+    "Files that cannot be read are left out and listed in FILE.skipped.csv."};
+
 enum status cmd_data_import(int argc, char **argv)
 {
     struct any_request request = {.seed = 1};
     struct import_options import = {.share = {-1, -1, -1},
                                     .max_bad = IMPORT_MAX_BAD,
                                     .treatment.background = TREATMENT_BORDER};
-    const struct cli_command command = {
-        "data import", "PATH", 1, 1,
-        "Make a data set of pictures (PNG, JPEG, WebP, TIFF) or tables. PATH is:\n"
-        "  a folder with a folder of pictures for each class; it may also hold\n"
-        "    folders train, val, test with the folders of the classes in them;\n"
-        "  a CSV list of pictures, whose first line is path,label and perhaps\n"
-        "    split, group;\n"
-        "  IDX files, as MNIST: their folder, or the file of the training images;\n"
-        "  a CSV table: in each line a label and the pixels.\n"
-        "Files that cannot be read are left out and listed in FILE.skipped.csv."};
     const struct cli_option options[] = {
         {"out", CLI_TEXT, &request.out, "FILE", "data set to write"},
         {"force", CLI_FLAG, &request.force, NULL, "replace FILE if it exists"},
@@ -258,7 +259,7 @@ enum status cmd_data_import(int argc, char **argv)
     };
     enum import_kind kind;
     int count;
-    TRY(cli_parse(&command, options, argc, argv, &request.path, &count));
+    TRY(cli_parse(&any_command, options, argc, argv, &request.path, &count));
     if (count < 0)
         return ST_OK;
     TRY(any_read_options(&request, &import));
