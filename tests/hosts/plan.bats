@@ -77,9 +77,9 @@ END
     hosts_down
     cat even.out uneven.out
     run -1 grep -q '^sum ' uneven.out
-    grep -q '^note: of nodes with different numbers of ranks only the last should' uneven.err
+    grep -q '^note: a node other than the last has fewer ranks than others' uneven.err
     [ "$(grep -c '^sum ' even.out)" -eq 2 ]
-    run -1 grep -q 'of nodes with different' even.err
+    run -1 grep -q 'a node other than the last' even.err
 }
 
 @test "the bandwidth of a link is measured correctly despite a long delay" {

@@ -251,7 +251,7 @@ static void test_uneven_batches(void **state)
     uint64_t hash[4];
     model = uneven;
     for (int i = 0; i < 4; i++) {
-        char name[16], folder[FS_PATH];
+        char name[24], folder[FS_PATH];
         snprintf(name, sizeof name, "uneven%d", i);
         assert_int_equal(fs_join(folder, scratch_folder, name), ST_OK);
         plan_init(&plan, i + 1);
