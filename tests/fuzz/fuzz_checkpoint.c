@@ -14,7 +14,7 @@ static void fuzz_forward(const struct network *network)
     const struct loader_input input = network_input(network);
     struct workspace ws;
     workspace_init(&ws, &network->model);
-    loader_normalise(&input, network->info.h, network->info.w, ws.activation[0]);
+    loader_normalise(&input, network->info.shape, ws.activation[0]);
     model_forward(&network->model, &ws, &pass);
     workspace_release(&ws);
 }
