@@ -168,7 +168,7 @@ names() {
 
 @test "eval refuses bad arguments in one line" {
     refused 2 "no data set: give --data FILE" evaluate 1 run
-    refused 2 "'--split tes': expected train or test" \
+    refused 2 "'--split tes': expected train, val or test" \
         evaluate 1 run --data letters.h5 --split tes
     refused 1 "cannot open 'none.h5': No such file or directory" \
         evaluate 1 none.h5 --data letters.h5

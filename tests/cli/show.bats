@@ -22,7 +22,7 @@ setup() {
     grep -Eq '^best        accuracy [0-9.]+ % at step [24]$' shown
     grep -q '^weights     last and averaged (EMA)$' shown
     grep -q '^classes     26: A B C .* Z$' shown
-    grep -Eq "^data        28x28 images, mean 0.[0-9]+, std 0.[0-9]+, hash $(sed -nE 's/^data .* hash ([0-9a-f]+)$/\1/p' out)\$" shown
+    grep -Eq "^data        28x28 grey images, mean 0.[0-9]+, std 0.[0-9]+, hash $(sed -nE 's/^data .* hash ([0-9a-f]+)$/\1/p' out)\$" shown
     grep -q '^config      changed .* train.epochs=2 train.batch=100 train.ema=0.9' shown
     grep -Eq '^ +total +26 +13546 ' shown
 }

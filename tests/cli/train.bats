@@ -184,7 +184,7 @@ with h5py.File("train-only.h5", "r+") as f:
 END
     train 1 "$TINY" --data train-only.h5 --set train.steps=7 >only.out 2>only.err
     cat only.err
-    grep -q "^note: 'train-only.h5' has no test images: no evaluation" only.err
+    grep -q "^note: 'train-only.h5' has no val and no test images: no evaluation" only.err
     [ "$(grep -c '^eval' only.out)" -eq 0 ]
     grep -q '^finished step 7 of 7 ' only.out
     [ -f runs/tiny/checkpoints/step-000000000007.h5 ]

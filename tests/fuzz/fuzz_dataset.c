@@ -6,7 +6,7 @@
 static void read_first(const struct dataset_info *info, enum dataset_split split)
 {
     size_t n = info->count[split] < 3 ? info->count[split] : 3;
-    size_t image = (size_t)info->h * (size_t)info->w;
+    size_t image = dataset_image_bytes(info->shape);
     uint8_t *images = malloc(n * image + 1);
     uint16_t *labels = malloc(n * sizeof *labels + 1);
     if (dataset_read_rows(info, split, 0, n, images, labels) == ST_OK)
