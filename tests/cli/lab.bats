@@ -136,7 +136,7 @@ END
     refused 2 "'--threads 1,x': expected numbers*" "$LOCKSTEP" lab --threads 1,x
     refused 2 "*65*" "$LOCKSTEP" lab --threads 65
     refused 2 "'--batch 0': expected a number*" "$LOCKSTEP" lab --batch 0
-    refused 2 "'--batch x': a whole number*" "$LOCKSTEP" lab --batch x
+    refused 2 "'--batch x': expected a whole number*" "$LOCKSTEP" lab --batch x
     refused 2 "*'none.conf'*" "$LOCKSTEP" lab none.conf
     refused 2 "'--layers zzz': no layer has such a name" \
         "$LOCKSTEP" lab --layers zzz --threads 1 --seconds 0.1
