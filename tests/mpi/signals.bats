@@ -66,7 +66,6 @@ goes_on() {
     goes_on 1 many
 }
 
-# mpirun blocks no signal in its children: a process that blocks USR1 is already lockstep.
 @test "a signal during the start is not lost" {
     for ((i = 0; i < 5; i++)); do
         start 2 young "$LETTERS" "${all[@]}"
