@@ -80,7 +80,7 @@ END
     # shellcheck disable=SC2154
     [ "${#stderr_lines[@]}" -eq 4 ]
     [[ ${stderr_lines[0]} == "lockstep: 'cut.png' is a PNG cut short" ]]
-    [[ ${stderr_lines[1]} == "lockstep: 'letters.h5' is not an image: lockstep reads PNG, JPEG, WebP and TIFF" ]]
+    [[ ${stderr_lines[1]} == "lockstep: 'letters.h5' is an HDF5 file, not an image: lockstep reads PNG, JPEG, WebP and TIFF" ]]
     [[ ${stderr_lines[2]} == "lockstep: cannot open 'none.png': No such file or directory" ]]
     [[ ${stderr_lines[3]} == "lockstep: cannot read '.': it is a folder, not an image" ]]
 }
@@ -88,5 +88,5 @@ END
 @test "predict without an image or a checkpoint is refused" {
     refused 2 "usage: lockstep predict CHECKPOINT IMAGE...*" "$LOCKSTEP" predict run
     refused 1 "cannot open 'none.h5': *" "$LOCKSTEP" predict none.h5 0.png
-    refused 1 "'0.png' is not an HDF5 file" "$LOCKSTEP" predict 0.png 1.png
+    refused 1 "'0.png' is *, not an HDF5 file" "$LOCKSTEP" predict 0.png 1.png
 }
