@@ -58,6 +58,7 @@ static enum status lockfile_write_holder(const struct lockfile *lock)
     int size =
         snprintf(text, sizeof text, "host %s\npid %d\njob %.31s\nsince %s\npids %s\n",
                  host, (int)getpid(), job && *job ? job : "none", since, pids);
+    errno = ENOSPC; /* the reason if only a part is written */
     if (ftruncate(lock->fd, 0) != 0 || pwrite(lock->fd, text, (size_t)size, 0) != size)
         FAIL(ST_FAIL, "cannot write '%s': %s", lock->path, strerror(errno));
     return ST_OK;

@@ -3,12 +3,14 @@
 #include "io/h5file.h"
 #include "io/kind.h"
 
-/* Which HDF5 file of lockstep it is, by the groups that docs/files.md names. */
-static void kind_refine_hdf5(const char *path, struct kind *kind)
+/* By the groups that docs/files.md names. */
+void kind_refine(struct kind *kind, const char *path)
 {
     struct h5file *file;
     char text[STATUS_TEXT];
     const char *words = "an HDF5 file";
+    if (kind->class != KIND_HDF5)
+        return;
     status_capture(text);
     enum status st = h5file_open(&file, path);
     status_capture(NULL);
@@ -27,7 +29,6 @@ enum status kind_refuse(const char *path, const char *expected)
 {
     struct kind kind;
     TRY(kind_of_file(path, &kind));
-    if (kind.class == KIND_HDF5)
-        kind_refine_hdf5(path, &kind);
+    kind_refine(&kind, path);
     return kind_refuse_as(&kind, path, expected);
 }

@@ -183,7 +183,7 @@ names() {
 }
 
 @test "--out replaces no file without --force" {
-    cp letters.h5 precious.h5
+    evaluate 1 run --data letters.h5 --split train --out precious.h5
     before=$(sha256sum <precious.h5)
     run evaluate 1 run --data letters.h5 --out precious.h5
     [ "$status" -eq 2 ]
