@@ -38,7 +38,7 @@ spared() {
             "$LOCKSTEP" eval run --data letters.h5 --out $out/checkpoints/best.h5 --force
     done
     for out in run/checkpoints/step-000000000004.h5 run/metrics.h5 run/log.txt list.csv run; do
-        refused 2 "'$out' cannot be written: it is a*, not a file of predictions, and is not \
+        refused 2 "'$out' cannot be written: it is *, not a file of predictions, and is not \
 replaced" "$LOCKSTEP" eval run --data letters.h5 --out $out --force
     done
     spared

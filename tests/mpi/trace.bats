@@ -82,7 +82,7 @@ replaced" train 1 "$TINY" --run never --trace mine.h5
     train 1 "$TINY" --run run --trace run/metrics.h5 >run.out 2>run.err || status=$?
     cat run.err
     [ "$status" -eq 2 ]
-    grep -q "^lockstep: 'run/metrics.h5' cannot be written: it is an HDF5 file, not a trace" run.err
+    grep -q "^lockstep: 'run/metrics.h5' cannot be written: it is the metrics of a run, not a trace" run.err
     grep -q '^finished ' run.out
     "$LOCKSTEP" show run/metrics.h5 >/dev/null
 }
