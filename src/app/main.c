@@ -98,19 +98,6 @@ static enum status main_check_memory(void)
     return ST_OK;
 }
 
-/* Without PMI the tasks of srun cannot find each other: each would train alone. */
-static enum status main_check_launcher(void)
-{
-    const char *tasks = getenv("SLURM_STEP_NUM_TASKS");
-    if (!getenv("SLURM_STEP_ID") || !tasks || atoi(tasks) < 2 || getenv("PMIX_RANK") ||
-        getenv("PMI_RANK"))
-        return ST_OK;
-    FAIL(ST_USAGE,
-         "the %s tasks of srun do not see each other; start with 'srun --mpi=pmix', or "
-         "with 'mpirun' instead of srun",
-         tasks);
-}
-
 int main(int argc, char **argv)
 {
     early_done();
@@ -131,10 +118,10 @@ int main(int argc, char **argv)
     const struct main_command *command = main_find_command(argv[1]);
     if (!command)
         return main_unknown_command(argv[1]);
-    if (!command->parallel && launcher_is_copy(argv))
-        return ST_OK; /* rank 0 does all the work */
-    if (!command->parallel)
+    if (!command->parallel) {
         log_init(0, "");
+        TRY(launcher_check_alone(command->name, argv));
+    }
     /* The other ranks of a run read a file after rank 0. */
     bool reads_first = !command->parallel || launcher_rank() == 0;
     h5probe_start(reads_first ? "show" : NULL);
@@ -143,14 +130,15 @@ int main(int argc, char **argv)
     else
         stop_deliver();
     enum status st = cpu_check_isa();
-    if (st == ST_OK && command->parallel)
-        st = main_check_launcher();
     if (st != ST_OK)
         return st;
     cpu_blas_single_thread();
     TRY(main_check_memory());
     struct comm *comm = command->parallel ? comm_start(&argc, &argv) : NULL;
-    st = command->run(comm, argc - 2, argv + 2);
+    if (comm)
+        st = launcher_check_world(comm_size(comm));
+    if (st == ST_OK)
+        st = command->run(comm, argc - 2, argv + 2);
     if (comm)
         comm_finish(comm); /* ends the watch, which may print */
     log_close_file();

@@ -161,7 +161,7 @@ static const char *placement_unbind_advice(void)
         return "unset OMP_PROC_BIND, OMP_PLACES and GOMP_CPU_AFFINITY";
     if (getenv("OMPI_COMM_WORLD_SIZE"))
         return "start with 'mpirun --bind-to none'";
-    return getenv("SLURM_STEP_ID") ? "start with 'srun --cpu-bind=none'" : NULL;
+    return getenv("SLURM_STEP_NUM_TASKS") ? "start with 'srun --cpu-bind=none'" : NULL;
 }
 
 static void placement_note_bound(const struct placement_rank *rank,
