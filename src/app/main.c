@@ -12,6 +12,7 @@
 #include "app/run/launcher.h"
 #include "app/run/prepare.h"
 #include "app/version.h"
+#include "base/bytes.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/parse.h"
@@ -91,10 +92,9 @@ static enum status main_check_memory(void)
     size_t left = mem_limit();
     if (left < MAIN_MEMORY_LEAST)
         FAIL(ST_USAGE,
-             "only %.2f GB of memory are left for this process, too little to start; "
-             "raise "
+             "only %s of memory are left for this process, too little to start; raise "
              "its limit (ulimit -d, -v)",
-             (double)left / 1e9);
+             bytes_text((double)left).text);
     return ST_OK;
 }
 
