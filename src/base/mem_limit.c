@@ -11,7 +11,7 @@
 size_t mem_shared_limit(void)
 {
     size_t machine = (size_t)sysconf(_SC_PHYS_PAGES) * (size_t)sysconf(_SC_PAGESIZE);
-    size_t group = cgroup_memory_limit("");
+    size_t group = cgroup_memory_limit("", NULL);
     return group < machine ? group : machine;
 }
 
