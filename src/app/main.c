@@ -93,8 +93,8 @@ static enum status main_check_memory(void)
     if (left < MAIN_MEMORY_LEAST)
         FAIL(ST_USAGE,
              "only %s of memory are left for this process, too little to start; raise "
-             "its limit (ulimit -d, -v)",
-             bytes_text((double)left).text);
+             "its limit (%s)",
+             bytes_text((double)left).text, mem_limit_source());
     return ST_OK;
 }
 

@@ -8,11 +8,32 @@
 #include "base/cgroup.h"
 #include "base/mem.h"
 
+#define MEM_MACHINE "the machine's memory"
+
+/* A limit and what sets it, in words. */
+struct mem_bound {
+    size_t bytes;
+    const char *source;
+};
+
+static void mem_keep_less(struct mem_bound *least, size_t bytes, const char *source)
+{
+    if (bytes < least->bytes)
+        *least = (struct mem_bound){bytes, source};
+}
+
+static struct mem_bound mem_shared_bound(void)
+{
+    static char file[CGROUP_FILE];
+    struct mem_bound least = {
+        (size_t)sysconf(_SC_PHYS_PAGES) * (size_t)sysconf(_SC_PAGESIZE), MEM_MACHINE};
+    mem_keep_less(&least, cgroup_memory_limit("", file), file);
+    return least;
+}
+
 size_t mem_shared_limit(void)
 {
-    size_t machine = (size_t)sysconf(_SC_PHYS_PAGES) * (size_t)sysconf(_SC_PAGESIZE);
-    size_t group = cgroup_memory_limit("", NULL);
-    return group < machine ? group : machine;
+    return mem_shared_bound().bytes;
 }
 
 size_t mem_status(const char *name)
@@ -37,21 +58,31 @@ void mem_promise(size_t bytes)
 
 /* RLIMITs count reserved address space, not only allocations: what /proc/self/status says
    is reserved is subtracted. */
-size_t mem_limit(void)
+static struct mem_bound mem_bound(void)
 {
     static const struct {
         int kind;
-        const char *used;
-    } rlimits[] = {{RLIMIT_DATA, "VmData"}, {RLIMIT_AS, "VmSize"}};
-    size_t limit = mem_shared_limit();
+        const char *used, *source;
+    } rlimits[] = {{RLIMIT_DATA, "VmData", "ulimit -d"},
+                   {RLIMIT_AS, "VmSize", "ulimit -v"}};
+    struct mem_bound least = mem_shared_bound();
     for (size_t i = 0; i < sizeof rlimits / sizeof rlimits[0]; i++) {
         struct rlimit most;
         if (getrlimit(rlimits[i].kind, &most) != 0 || most.rlim_cur == RLIM_INFINITY)
             continue;
         size_t used = mem_status(rlimits[i].used) + promised;
-        size_t left = most.rlim_cur > used ? most.rlim_cur - used : 0;
-        if (left < limit)
-            limit = left;
+        mem_keep_less(&least, most.rlim_cur > used ? most.rlim_cur - used : 0,
+                      rlimits[i].source);
     }
-    return limit;
+    return least;
+}
+
+size_t mem_limit(void)
+{
+    return mem_bound().bytes;
+}
+
+const char *mem_limit_source(void)
+{
+    return mem_bound().source;
 }

@@ -42,8 +42,8 @@ static enum status memory_check_here(const struct memory_need *need)
     if (wanted <= limit)
         return ST_OK;
     memory_advise(need, wanted / limit, advice);
-    FAIL(ST_USAGE, "%s takes %s in this process, which may have %s; %s", need->task,
-         bytes_text(wanted).text, bytes_text(limit).text, advice);
+    FAIL(ST_USAGE, "%s takes %s in this process, which may have %s (%s); %s", need->task,
+         bytes_text(wanted).text, bytes_text(limit).text, mem_limit_source(), advice);
 }
 
 static enum status memory_check_all(struct comm *comm, const struct memory_need *need)
