@@ -43,6 +43,8 @@ static const struct main_command main_commands[] = {
     {"tune", true, false, cmd_tune,
      "find the fastest plan of threads, and keep it for train"},
     {"plan", true, false, cmd_plan, "predict the speed with more ranks and nodes"},
+    {"machine", false, false, cmd_machine,
+     "print the CPUs and the memory that lockstep may use here"},
     {"data", false, true, cmd_data, "make, import and inspect data sets"},
 };
 enum { COMMANDS = sizeof main_commands / sizeof main_commands[0] };

@@ -1,8 +1,10 @@
-/* How much memory this process may use. */
+/* How much memory there is, and how much of it this process may use. */
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "base/cgroup.h"
@@ -22,11 +24,15 @@ static void mem_keep_less(struct mem_bound *least, size_t bytes, const char *sou
         *least = (struct mem_bound){bytes, source};
 }
 
+size_t mem_machine(void)
+{
+    return (size_t)sysconf(_SC_PHYS_PAGES) * (size_t)sysconf(_SC_PAGESIZE);
+}
+
 static struct mem_bound mem_shared_bound(void)
 {
     static char file[CGROUP_FILE];
-    struct mem_bound least = {
-        (size_t)sysconf(_SC_PHYS_PAGES) * (size_t)sysconf(_SC_PAGESIZE), MEM_MACHINE};
+    struct mem_bound least = {mem_machine(), MEM_MACHINE};
     mem_keep_less(&least, cgroup_memory_limit("", file), file);
     return least;
 }
@@ -36,17 +42,36 @@ size_t mem_shared_limit(void)
     return mem_shared_bound().bytes;
 }
 
-size_t mem_status(const char *name)
+/* Bytes in the line "NAME: 123 kB" of a file in /proc; 0 if there is none. */
+static size_t mem_line(const char *path, const char *name)
 {
     char line[256];
     size_t length = strlen(name), kb = 0;
-    FILE *file = fopen("/proc/self/status", "r");
+    FILE *file = fopen(path, "r");
     while (file && fgets(line, sizeof line, file))
         if (strncmp(line, name, length) == 0 && line[length] == ':')
             kb = strtoul(line + length + 1, NULL, 10);
     if (file)
         fclose(file);
     return kb * 1024;
+}
+
+size_t mem_status(const char *name)
+{
+    return mem_line("/proc/self/status", name);
+}
+
+size_t mem_available(void)
+{
+    return mem_line("/proc/meminfo", "MemAvailable");
+}
+
+void mem_shm_room(size_t *bytes, size_t *free)
+{
+    struct statvfs shm;
+    bool known = statvfs("/dev/shm", &shm) == 0;
+    *bytes = known ? (size_t)shm.f_blocks * shm.f_frsize : 0;
+    *free = known ? (size_t)shm.f_bavail * shm.f_frsize : 0;
 }
 
 static size_t promised;

@@ -162,6 +162,11 @@ static void test_limit(void **state)
 {
     (void)state;
     assert_true(mem_limit() <= mem_shared_limit());
+    assert_true(mem_shared_limit() <= mem_machine());
+    assert_true(mem_available() > 0 && mem_available() <= mem_machine());
+    size_t bytes, left;
+    mem_shm_room(&bytes, &left);
+    assert_true(left <= bytes);
     assert_int_equal(capture(limited_by_rlimit).code, 0);
 }
 
