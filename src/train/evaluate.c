@@ -178,7 +178,7 @@ static void evaluate_sum_up(struct evaluate_job *job, struct evaluation *result)
     result->loss = loss / (double)samples;
     confusion_init(confusion, setup->crew->model->classes, samples);
     for (uint64_t i = 0; i < samples; i++) {
-        int label = dataset_label(loader->dataset, loader->split, i);
+        int label = loader_class(loader, i);
         confusion_add(confusion, label, job->predicted[i]);
         result->correct += label == job->predicted[i];
     }

@@ -38,6 +38,7 @@ struct eval_session {
     struct placement placement;
     struct stages stages;
     struct crew crew;
+    struct loader_match match;
     struct loader loader;
     struct evaluation result;
     struct evaluation_rows rows;
@@ -151,8 +152,8 @@ static enum status eval_set_up(struct eval_session *session)
         st = output_check(request->out, request->force);
     TRY(comm_agree(comm, st));
     TRY(eval_open_files(session));
-    TRY(network_check_data(&session->network, request->checkpoint, &session->dataset.info,
-                           session->split));
+    TRY(network_match(&session->network, request->checkpoint, &session->dataset.info,
+                      session->split, &session->match));
     TRY(stages_open_trained(&session->stages, comm, &session->network.model,
                             &session->network.config.run.parallel, (int)request->stages));
     log_set_replicated(false);
@@ -160,6 +161,9 @@ static enum status eval_set_up(struct eval_session *session)
     TRY(eval_share_network(session));
     loader_init(&session->loader, &session->dataset, session->split);
     session->loader.input = network_input(&session->network);
+    session->loader.match = &session->match;
+    network_note_match(&session->network, request->checkpoint, &session->dataset.info,
+                       session->split);
     return ST_OK;
 }
 
@@ -173,7 +177,7 @@ static enum status eval_write_predictions(const struct eval_session *session,
     for (size_t i = 0; i < count; i++) {
         predicted[i] =
             (uint16_t)vector_argmax(logprobs + i * (size_t)classes, (size_t)classes);
-        labels[i] = (uint16_t)dataset_label(&session->dataset, session->split, i);
+        labels[i] = (uint16_t)loader_class(&session->loader, i);
     }
     struct h5file *file = NULL;
     enum status st;
@@ -299,6 +303,7 @@ enum status cmd_eval(struct comm *comm, int argc, char **argv)
     evaluation_release(&session.result);
     evaluation_rows_release(&session.rows);
     loader_release(&session.loader);
+    network_match_release(&session.match);
     crew_release(&session.crew);
     stages_close(&session.stages);
     placement_release(&session.placement);
