@@ -84,15 +84,29 @@ static void eval_choose_plan(struct eval_session *session, struct parallel_plan 
     plan->lanes = (int)-negated[0];
 }
 
+/* With --out rank 0 gathers the rows of all ranks; the only rank has them already. */
+static size_t eval_bytes(const struct eval_session *session, int lanes)
+{
+    const struct stage *stage = &session->stages.stage;
+    uint64_t samples = session->dataset.info.count[session->split];
+    size_t bytes = evaluation_bytes(stage, lanes, samples);
+    if (!session->request->out)
+        return bytes;
+    bytes += evaluation_rows_bytes(stage, samples);
+    if (comm_rank(session->comm) == 0 && comm_size(session->comm) > 1)
+        bytes += samples * (size_t)stage->whole->classes * sizeof(float);
+    return bytes;
+}
+
 static enum status eval_share_network(struct eval_session *session)
 {
     struct comm *comm = session->comm;
     const struct stage *stage = &session->stages.stage;
     struct parallel_plan plan;
     eval_choose_plan(session, &plan);
-    uint64_t samples = session->dataset.info.count[session->split];
-    TRY(memory_check_evaluation(comm, stage, plan.lanes, samples));
-    memory_note(comm, evaluation_bytes(stage, plan.lanes, samples));
+    size_t bytes = eval_bytes(session, plan.lanes);
+    TRY(memory_check_evaluation(comm, stage, plan.lanes, bytes));
+    memory_note(comm, bytes);
     TRY(eval_read_weights(session));
     crew_init(&session->crew, stage, &plan);
     return ST_OK;
@@ -205,6 +219,8 @@ out:
 static enum status eval_gather_predictions(struct eval_session *session)
 {
     struct comm *comm = session->comm;
+    if (comm_size(comm) == 1)
+        return eval_write_predictions(session, session->rows.logprobs);
     size_t row = (size_t)session->network.info.classes * sizeof(float);
     size_t mine = session->rows.count * row;
     size_t *bytes = mem_zeroed((size_t)comm_size(comm), sizeof *bytes);
