@@ -11,6 +11,7 @@
 #include "app/run/launcher.h"
 #include "app/run/prepare.h"
 #include "app/version.h"
+#include "base/bytes.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/parse.h"
@@ -42,6 +43,8 @@ static const struct main_command main_commands[] = {
     {"tune", true, false, cmd_tune,
      "find the fastest plan of threads, and keep it for train"},
     {"plan", true, false, cmd_plan, "predict the speed with more ranks and nodes"},
+    {"machine", false, false, cmd_machine,
+     "print the CPUs and the memory that lockstep may use here"},
     {"data", false, true, cmd_data, "make, import and inspect data sets"},
 };
 enum { COMMANDS = sizeof main_commands / sizeof main_commands[0] };
@@ -91,10 +94,9 @@ static enum status main_check_memory(void)
     size_t left = mem_limit();
     if (left < MAIN_MEMORY_LEAST)
         FAIL(ST_USAGE,
-             "only %.2f GB of memory are left for this process, too little to start; "
-             "raise "
-             "its limit (ulimit -d, -v)",
-             (double)left / 1e9);
+             "only %s of memory are left for this process, too little to start; raise "
+             "its limit (%s)",
+             bytes_text((double)left).text, mem_limit_source());
     return ST_OK;
 }
 
@@ -107,31 +109,18 @@ static enum status main_check_file_size(void)
         limit.rlim_cur >= MAIN_FILE_LEAST)
         return ST_OK;
     FAIL(ST_USAGE,
-         "files may have %.2f MB only, too little for what %s ranks share; raise the "
-         "limit (ulimit -f)",
-         (double)limit.rlim_cur / 1e6, ranks);
-}
-
-/* Without PMI the tasks of srun cannot find each other: each would train alone. */
-static enum status main_check_launcher(void)
-{
-    const char *tasks = getenv("SLURM_STEP_NUM_TASKS");
-    if (!getenv("SLURM_STEP_ID") || !tasks || atoi(tasks) < 2 || getenv("PMIX_RANK") ||
-        getenv("PMI_RANK"))
-        return ST_OK;
-    FAIL(ST_USAGE,
-         "the %s tasks of srun do not see each other; start with 'srun --mpi=pmix', or "
-         "with 'mpirun' instead of srun",
-         tasks);
+         "files may have %s only, too little for what %s ranks share; raise the limit "
+         "(ulimit -f)",
+         bytes_text((double)limit.rlim_cur).text, ranks);
 }
 
 static enum status main_run_command(const struct main_command *command, int argc,
                                     char **argv)
 {
-    if (!command->parallel && launcher_is_copy(argv))
-        return ST_OK; /* rank 0 does all the work */
-    if (!command->parallel)
+    if (!command->parallel) {
         log_init(0, "");
+        TRY(launcher_check_alone(command->name, argv));
+    }
     /* The other ranks of a run read a file after rank 0. */
     bool reads_first = !command->parallel || launcher_rank() == 0;
     h5probe_start(reads_first ? "show" : NULL);
@@ -140,14 +129,14 @@ static enum status main_run_command(const struct main_command *command, int argc
     else
         stop_deliver();
     TRY(cpu_check_isa());
-    if (command->parallel) {
-        TRY(main_check_launcher());
+    if (command->parallel)
         TRY(main_check_file_size());
-    }
     cpu_blas_single_thread();
     TRY(main_check_memory());
     struct comm *comm = command->parallel ? comm_start(&argc, &argv) : NULL;
-    enum status st = command->run(comm, argc - 2, argv + 2);
+    enum status st = comm ? launcher_check_world(comm_size(comm)) : ST_OK;
+    if (st == ST_OK)
+        st = command->run(comm, argc - 2, argv + 2);
     if (comm)
         comm_finish(comm); /* ends the watch, which may print */
     return st;

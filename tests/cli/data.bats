@@ -188,10 +188,3 @@ END
     [ "$sheet" = "lockstep: cannot write 'full/s.png': No space left on device" ]
     [ "$after" = $'other\nx.h5' ]
 }
-
-@test "under mpirun one rank does the work of a data command" {
-    run ranks 3 "$LOCKSTEP" data synth --train 26 --test 26 --out s.h5
-    [ "$status" -eq 0 ]
-    [ "${#lines[@]}" -eq 1 ]
-    [ -f s.h5 ]
-}
