@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -37,6 +38,24 @@ bool fs_same_file(int fd, const char *path)
     struct stat opened, named;
     return fstat(fd, &opened) == 0 && stat(path, &named) == 0 &&
            opened.st_ino == named.st_ino && opened.st_dev == named.st_dev;
+}
+
+bool fs_is_below(const char *path, const char *folder)
+{
+    char above[FS_PATH], real[PATH_MAX], real_folder[PATH_MAX];
+    if (!realpath(folder, real_folder) ||
+        snprintf(above, sizeof above, "%s", path) >= FS_PATH)
+        return false;
+    while (!realpath(above, real)) { /* what exists of it */
+        char *slash = strrchr(above, '/');
+        if (slash && slash != above)
+            *slash = '\0';
+        else
+            snprintf(above, sizeof above, slash ? "/" : ".");
+    }
+    size_t length = strlen(real_folder);
+    return strncmp(real, real_folder, length) == 0 &&
+           (real[length] == '/' || !real[length] || length == 1);
 }
 
 static int fs_sync(const char *path, int flags)

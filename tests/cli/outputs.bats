@@ -107,3 +107,13 @@ files that were left out, and is not replaced" "$LOCKSTEP" data import d --out x
     "$LOCKSTEP" data import d --out x.h5 --force >/dev/null
     [ ! -e x.h5.skipped.csv ]
 }
+
+@test "a run does not go into the folder of its pictures" {
+    "$LOCKSTEP" data export letters.h5 pictures >/dev/null
+    ln -s pictures link
+    for run in pictures/run link/train/run pictures; do
+        refused 2 "the folder of the run, '$run', is in that of the pictures, 'pictures'; *" \
+            train 1 "$TINY" --data pictures --run "$run" --check
+    done
+    train 1 "$TINY" --data pictures --run pictures-run --check | grep -q '^checked: '
+}

@@ -154,11 +154,24 @@ static enum status train_find_data(struct train_session *session, char **file)
     return data_source_open(session->comm, options->file, &import, file, has);
 }
 
+/* The next import would take the run for a class. */
+static enum status train_check_apart(const struct train_session *session)
+{
+    const char *data = session->config.data.file, *run = session->folder.path;
+    if (comm_rank(session->comm) == 0 && fs_is_folder(data) && fs_is_below(run, data))
+        FAIL(ST_USAGE,
+             "the folder of the run, '%s', is in that of the pictures, '%s'; choose "
+             "another --run",
+             run, data);
+    return ST_OK;
+}
+
 /* Each rank reports its own failure: another node may not see the file. */
 static enum status train_open_data(struct train_session *session)
 {
     const struct data_options *options = &session->config.data;
     char *file;
+    TRY(comm_agree(session->comm, train_check_apart(session)));
     TRY(train_find_data(session, &file));
     bool replicated = log_set_replicated(false);
     const struct dataset_use use = {.memory_limit = (size_t)options->memory_mb << 20,

@@ -209,6 +209,26 @@ static void test_remove_temps(void **state)
     expect_said("cannot read folder");
 }
 
+static void test_below(void **state)
+{
+    (void)state;
+    char folder[FS_PATH], link_path[FS_PATH];
+    snprintf(folder, sizeof folder, "%s", scratch_path("above"));
+    snprintf(link_path, sizeof link_path, "%s", scratch_path("link"));
+    assert_int_equal(fs_make_folder(folder), ST_OK);
+    assert_int_equal(symlink(folder, link_path), 0);
+    assert_true(fs_is_below(folder, folder));
+    assert_true(fs_is_below(scratch_path("above/new/run"), folder));
+    assert_true(fs_is_below(scratch_path("link/new"), folder));
+    assert_true(fs_is_below(scratch_path("above/new"), link_path));
+    assert_true(fs_is_below("new/run", "."));
+    assert_true(fs_is_below("/no/such", "/"));
+    assert_false(fs_is_below(scratch_path("above-it"), folder));
+    assert_false(fs_is_below(scratch_path("above/../run"), folder));
+    assert_false(fs_is_below(scratch_folder, folder));
+    assert_false(fs_is_below(folder, scratch_path("none")));
+}
+
 static void test_writer(void **state)
 {
     (void)state;
@@ -260,8 +280,9 @@ int main(void)
         cmocka_unit_test(test_make_folder),  cmocka_unit_test(test_list),
         cmocka_unit_test(test_read_text),    cmocka_unit_test(test_temp_name),
         cmocka_unit_test(test_commit),       cmocka_unit_test(test_commit_fails),
-        cmocka_unit_test(test_commit_here),  cmocka_unit_test(test_writer),
-        cmocka_unit_test(test_writer_fails), cmocka_unit_test(test_remove_temps),
+        cmocka_unit_test(test_commit_here),  cmocka_unit_test(test_below),
+        cmocka_unit_test(test_writer),       cmocka_unit_test(test_writer_fails),
+        cmocka_unit_test(test_remove_temps),
     };
     return cmocka_run_group_tests(tests, scratch_setup, scratch_teardown);
 }
