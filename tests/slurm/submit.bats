@@ -85,6 +85,21 @@ layout() {
     [ -z "$(find . -name hacked)" ]
 }
 
+# With slurm.conf's default the job would inherit the limit, too.
+@test "the ulimit of the shell that submits decides neither the check nor the job" {
+    ldd "$LOCKSTEP" | grep -q libasan && skip "sanitizers take address space themselves"
+    (
+        ulimit -v 500000
+        OMP_NUM_THREADS=1 refused 2 "training takes *(ulimit -v)*" \
+            train 1 "$LETTERS" --run never --check
+        submit "$LETTERS" -- --data letters.h5 --run limited --set train.steps=2 \
+            --set train.eval_every=100
+    ) >limited.submitted
+    JOB=$(sed -nE 's/^job ([0-9]+): .*/\1/p' limited.submitted)
+    until_job "$JOB" COMPLETED
+    grep -q '^finished step 2 of 2 ' limited/log.txt
+}
+
 @test "ranks and threads follow the allocation" {
     submit "$TINY" --nodes 2 --ranks-per-node 3 -- --data letters.h5 --run many \
         --set train.steps=5
