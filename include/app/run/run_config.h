@@ -14,6 +14,7 @@ struct run_config_request {
     const char *path;
     const char *data;              /* instead of data.file; NULL: as the file says */
     long long threads;             /* instead of parallel.threads; 0: as the file says */
+    bool no_verify;                /* data.verify = off */
     const char *const *assignment; /* (assignments) the --set options */
     int assignments;
     bool elsewhere; /* for other machines: the CPUs of this one do not count */

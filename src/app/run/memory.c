@@ -71,11 +71,11 @@ enum status memory_check(const struct trainer_setup *setup, int threads)
 }
 
 enum status memory_check_evaluation(struct comm *comm, const struct stage *stage,
-                                    int lanes, uint64_t samples)
+                                    int lanes, size_t bytes)
 {
     const struct memory_need need = {
         .task = "evaluating",
-        .bytes = evaluation_bytes(stage, lanes, samples),
+        .bytes = bytes,
         .stage = stage,
         .lanes = lanes,
         .first_advice = "give it more memory",
