@@ -39,11 +39,12 @@ static enum status match_fail_unknown(const char *name, const struct dataset_inf
     for (int c = 0; c < data->classes && told < MATCH_NAMED; c++)
         if (!known[c])
             mem_append(&text, "%s'%s'", told++ ? ", " : "", data->class_name[c]);
-    enum status st = status_fail(
-        ST_FAIL,
-        "'%s' does not know %d of the %d classes of '%s': %s%s; leave their images out, or "
-        "train with them",
-        name, unknown, data->classes, data->path, text, unknown > told ? ", ..." : "");
+    enum status st = status_fail(ST_FAIL,
+                                 "'%s' does not know %d of the %d classes of '%s': %s%s; "
+                                 "leave their images out, or "
+                                 "train with them",
+                                 name, unknown, data->classes, data->path, text,
+                                 unknown > told ? ", ..." : "");
     free(text);
     return st;
 }
@@ -58,8 +59,8 @@ static enum status match_classes(const struct checkpoint_info *info, const char 
     int unknown = 0;
     for (int c = 0; c < data->classes; c++) {
         const struct match_name wanted = {.name = data->class_name[c]};
-        const struct match_name *found = bsearch(
-            &wanted, sorted, (size_t)info->classes, sizeof *sorted, match_by_name);
+        const struct match_name *found = bsearch(&wanted, sorted, (size_t)info->classes,
+                                                 sizeof *sorted, match_by_name);
         known[c] = found != NULL;
         unknown += !found;
         if (found)
@@ -100,8 +101,8 @@ static void match_note_classes(const struct checkpoint_info *info, const char *n
 {
     bool ordered = true;
     for (int c = 0; c < data->classes && ordered; c++)
-        ordered = c < info->classes &&
-                  strcmp(info->class_name[c], data->class_name[c]) == 0;
+        ordered =
+            c < info->classes && strcmp(info->class_name[c], data->class_name[c]) == 0;
     if (data->classes < info->classes)
         log_note("'%s' has %d of the %d classes of '%s': they are matched by name",
                  data->path, data->classes, info->classes, name);
