@@ -11,9 +11,9 @@
 #include "io/image.h"
 #include "output.h"
 
-#define SHEET_GAP      2     /* pixels between images */
-#define SHEET_GREY     96    /* of the gaps */
-#define SHEET_SIDE_MAX 65535 /* pixels */
+#define SHEET_GAP      2                 /* pixels between images */
+#define SHEET_GREY     96                /* of the gaps */
+#define SHEET_SIDE_MAX 65535             /* pixels */
 #define SHEET_BLOCK    ((size_t)1 << 20) /* bytes of images that are read at a time */
 
 struct sheet_request {
@@ -117,8 +117,9 @@ static enum status sheet_read_labels(struct sheet *sheet)
             sheet->columns = count[row];
     }
     if (st == ST_OK && sheet->columns == 0)
-        st = status_fail(ST_FAIL, "the first %d classes of '%s' have no %s images: raise "
-                                  "--classes, or choose another --split",
+        st = status_fail(ST_FAIL,
+                         "the first %d classes of '%s' have no %s images: raise "
+                         "--classes, or choose another --split",
                          sheet->rows, info->path, dataset_split_name[request->split]);
     free(count);
     return st;
@@ -203,7 +204,8 @@ enum status cmd_data_sheet(int argc, char **argv)
         {"out", CLI_TEXT, &request.out, "PNG", "image to write"},
         {"split", CLI_TEXT, &request.split_name, "NAME",
          "which images: train, val or test, default test"},
-        {"per-class", CLI_INT, &request.per_class, "N", "images per row at most, default 20"},
+        {"per-class", CLI_INT, &request.per_class, "N",
+         "images per row at most, default 20"},
         {"classes", CLI_INT, &request.classes, "N", "rows at most, default 100"},
         {"augmented", CLI_TEXT, &request.config, "CONFIG",
          "distort and shift the images as a training with CONFIG does; of train, unless "
