@@ -81,7 +81,7 @@ END
     # shellcheck disable=SC2154
     [ "${#stderr_lines[@]}" -eq 3 ]
     [[ ${stderr_lines[0]} == "lockstep: 'cut.png' is a PNG cut short" ]]
-    [[ ${stderr_lines[1]} == "lockstep: 'letters.h5' is not an image: lockstep reads PNG, JPEG, WebP and TIFF" ]]
+    [[ ${stderr_lines[1]} == "lockstep: 'letters.h5' is an HDF5 file, not an image: lockstep reads PNG, JPEG, WebP and TIFF" ]]
     [[ ${stderr_lines[2]} == "lockstep: cannot open 'none.png': No such file or directory" ]]
 }
 
@@ -89,7 +89,7 @@ END
     refused 2 "no pictures: name some, or give --from DIR, a list, or -" "$LOCKSTEP" predict run
     refused 2 "usage: lockstep predict CHECKPOINT *" "$LOCKSTEP" predict
     refused 1 "cannot open 'none.h5': *" "$LOCKSTEP" predict none.h5 0.png
-    refused 1 "'0.png' is not an HDF5 file" "$LOCKSTEP" predict 0.png 1.png
+    refused 1 "'0.png' is *, not an HDF5 file" "$LOCKSTEP" predict 0.png 1.png
 }
 
 # nest: the folder `nest` with the five images in folders, and files that are no images.

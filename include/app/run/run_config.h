@@ -12,6 +12,7 @@ struct run_config_request {
     const char *path;
     const char *data;              /* instead of data.file; NULL: as the file says */
     long long threads;             /* instead of parallel.threads; 0: as the file says */
+    bool no_verify;                /* data.verify = off */
     const char *const *assignment; /* (assignments) the --set options */
     int assignments;
 };

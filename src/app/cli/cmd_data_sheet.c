@@ -21,7 +21,7 @@ struct sheet_request {
     const char *config; /* NULL: images as they are in the file */
     enum dataset_split split;
     long long per_class, classes;
-    bool force;
+    bool force, no_verify;
 };
 
 /* A sheet in the making. */
@@ -89,6 +89,8 @@ static enum status sheet_fill(struct sheet *sheet)
             first = i;
             read = n - i < room ? n - i : room;
             st = dataset_read_rows(info, split, first, read, block, NULL);
+            if (st != ST_OK)
+                break;
         }
         uint8_t *pixels = block + (i - first) * bytes;
         if (sheet->config)
@@ -171,6 +173,7 @@ static enum status sheet_draw(const struct sheet_request *request,
 {
     struct dataset_info info;
     TRY(dataset_info_read(&info, request->file));
+    info.trusted = request->no_verify;
     bool all = info.classes <= request->classes;
     struct sheet sheet = {.request = request,
                           .info = &info,
@@ -211,6 +214,7 @@ enum status cmd_data_sheet(int argc, char **argv)
          "distort and shift the images as a training with CONFIG does; of train, unless "
          "--split says otherwise"},
         {"force", CLI_FLAG, &request.force, NULL, "replace the image if it exists"},
+        {"no-verify", CLI_FLAG, &request.no_verify, NULL, CLI_NO_VERIFY_HELP},
         {0},
     };
     TRY(cli_parse(&command, options, argc, argv, &request.file, &count));

@@ -25,7 +25,7 @@
 
 struct eval_request {
     const char *checkpoint, *data, *split, *out;
-    bool force;
+    bool force, no_verify;
     long long threads, stages, stall_timeout;
 };
 
@@ -143,6 +143,7 @@ static enum status eval_find_data(struct eval_session *session, char **file)
 /* The checkpoint and the data set; each rank reports a file that it cannot read. */
 static enum status eval_open_files(struct eval_session *session)
 {
+    const struct dataset_use use = {.trusted = session->request->no_verify};
     bool want[DATASET_SPLITS] = {false};
     char *file = NULL;
     bool replicated = log_set_replicated(false);
@@ -151,7 +152,7 @@ static enum status eval_open_files(struct eval_session *session)
         st = eval_find_data(session, &file);
     want[session->split] = true;
     if (st == ST_OK)
-        st = dataset_open(&session->dataset, session->comm, file, want, 0);
+        st = dataset_open(&session->dataset, session->comm, file, want, &use);
     log_set_replicated(replicated);
     free(file);
     return st;
@@ -279,6 +280,7 @@ static enum status eval_parse(struct comm *comm, struct eval_request *request,
         {"out", CLI_TEXT, &request->out, "FILE",
          "write /logprobs, /predicted and /labels to FILE (HDF5)"},
         {"force", CLI_FLAG, &request->force, NULL, "replace FILE if it exists"},
+        {"no-verify", CLI_FLAG, &request->no_verify, NULL, CLI_NO_VERIFY_HELP},
         {"threads", CLI_INT, &request->threads, "T",
          "threads per rank, default the rank's share of the CPUs"},
         {"pipeline", CLI_INT, &request->stages, "P",

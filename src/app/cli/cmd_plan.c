@@ -124,8 +124,11 @@ static enum status plan_open_data(struct plan_session *session)
         return trial_open(session->comm, NULL, PLAN_IMAGES, 1, &session->dataset);
     }
     bool replicated = log_set_replicated(false);
-    enum status st = dataset_open(&session->dataset, session->comm, file, train,
-                                  (size_t)session->config.data.memory_mb << 20);
+    const struct dataset_use use = {
+        .memory_limit = (size_t)session->config.data.memory_mb << 20,
+        .trusted = true /* only speed is measured */
+    };
+    enum status st = dataset_open(&session->dataset, session->comm, file, train, &use);
     log_set_replicated(replicated);
     TRY(st);
     if (session->dataset.info.count[DATASET_TRAIN] == 0)

@@ -74,6 +74,7 @@ static enum status train_parse(struct train_request *request, int argc, char **a
         {"trace", CLI_TEXT, &request->trace, "FILE",
          "write what every thread did when, as JSON for ui.perfetto.dev; the beginning "
          "only of a long run"},
+        {"no-verify", CLI_FLAG, &request->no_verify, NULL, CLI_NO_VERIFY_HELP},
         {"check", CLI_FLAG, &request->check, NULL,
          "print what would be trained and exit; writes nothing"},
         {"stall-timeout", CLI_INT, &request->stall_timeout, "SECONDS", STALL_HELP},
@@ -127,6 +128,7 @@ static enum status train_open_config(struct train_session *session)
         .path = request->config,
         .data = request->data,
         .threads = request->threads,
+        .no_verify = request->no_verify,
         .assignment = request->set.text,
         .assignments = request->set.count,
     };
@@ -159,8 +161,9 @@ static enum status train_open_data(struct train_session *session)
     char *file;
     TRY(train_find_data(session, &file));
     bool replicated = log_set_replicated(false);
-    enum status st = dataset_open_training(&session->dataset, session->comm, file,
-                                           (size_t)options->memory_mb << 20);
+    const struct dataset_use use = {.memory_limit = (size_t)options->memory_mb << 20,
+                                    .trusted = !options->verify};
+    enum status st = dataset_open_training(&session->dataset, session->comm, file, &use);
     log_set_replicated(replicated);
     free(file);
     TRY(st);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/bytes.h"
 #include "base/log.h"
 #include "base/mem.h"
 
@@ -41,8 +42,8 @@ static enum status network_check_sizes(const struct network *network)
              "describes",
              network->checkpoint, params);
     if (largest > limit)
-        FAIL(ST_FAIL, "'%s' has an array of %.2f GB, a process may have %.2f here",
-             network->checkpoint, largest / 1e9, limit / 1e9);
+        FAIL(ST_FAIL, "'%s' has an array of %s, a process may have %s here",
+             network->checkpoint, bytes_text(largest).text, bytes_text(limit).text);
     return ST_OK;
 }
 

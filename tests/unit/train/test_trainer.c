@@ -49,7 +49,9 @@ static int setup(void **state)
     if (scratch_setup(state) != 0)
         return -1;
     write_data(scratch_path("data.h5"));
-    assert_int_equal(dataset_open(&data, comm, scratch_path("data.h5"), both, 0), ST_OK);
+    assert_int_equal(dataset_open(&data, comm, scratch_path("data.h5"), both,
+                                  &(struct dataset_use){0}),
+                     ST_OK);
     model_spec_add(&spec, "flatten", "spec:1");
     model_spec_add(&spec, "linear classes", "spec:2");
     model_spec_add(&spec, "logsoftmax", "spec:3");
