@@ -14,16 +14,19 @@ setup() {
 # notes FILE OPTION...: the notes of a check of training, without the one on val.
 notes() {
     "$LOCKSTEP" train "$TINY" --check --data "$1" --threads 1 "${@:2}" 2>&1 >/dev/null |
-        grep '^note: ' | grep -v 'has no val images' || :
+        grep '^note: ' | grep -vE 'has no val images|would not be noticed' || :
 }
 
 # twins FILE CODE: a copy of letters.h5 changed by Python CODE, where x and y are the
-# training and the test images.
+# training and the test images; the labels of both go from A to Z, again and again.
 twins() {
     cp letters.h5 "$1"
     /usr/bin/python3 -c '
 import h5py, sys
 with h5py.File(sys.argv[1], "r+") as f:
+    f.attrs.pop("hash_kind", None) # made by hand: nothing vouches for its content
+    for split in "train", "test":
+        f[split].pop("hashes", None)
     x, y = f["train/images"], f["test/images"]
     exec(sys.argv[2])' "$1" "$2"
 }
@@ -53,10 +56,22 @@ with h5py.File(sys.argv[1], "r+") as f:
 @test "test images that are training images are noted" {
     twins same.h5 'y[:] = x[:200]'
     [ "$(notes same.h5)" = "note: 200 of 200 test images of 'same.h5' are training images, too: the accuracy on them says little about other images" ]
-    twins some.h5 'y[50:80] = x[300:330]; y[80] = x[300]'
+    twins some.h5 'y[50:81] = x[310:341]'
     [ "$(notes some.h5)" = "note: 31 of 200 test images of 'some.h5' are training images, too: the accuracy on them says little about other images" ]
-    twins few.h5 'y[50:60] = x[300:310]'
+    twins few.h5 'y[50:60] = x[310:320]'
     [ -z "$(notes few.h5)" ]
+    # by the hashes of a file that is not in memory
+    mkdir -p same/{train,test}/{a,b}
+    "$LOCKSTEP" data export letters.h5 out >/dev/null 2>&1
+    cp out/test/A/* same/train/a
+    cp out/test/B/* same/train/b
+    cp out/test/A/* same/test/a
+    cp out/test/B/* same/test/b
+    "$LOCKSTEP" data import same --out folder.h5 >/dev/null 2>&1
+    [[ $(notes folder.h5) == "note: "*" test images of 'folder.h5' are training images, too: "* ]]
+    train 1 "$TINY" --data folder.h5 --run own --set train.steps=1 >/dev/null 2>&1
+    "$LOCKSTEP" eval own --data folder.h5 2>&1 >/dev/null |
+        grep -q "^note: 'own' was trained on .* of these .* images, too: the accuracy says little about other images$"
     ranks 2 "$LOCKSTEP" train "$TINY" --check --data same.h5 --threads 1 2>&1 >/dev/null |
         grep -c 'are training images, too' | grep -qx 1
 }

@@ -2,14 +2,12 @@
 
 #include <stdlib.h>
 
-#include "base/hash.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "data/loader.h"
 #include "train/options.h"
 
-#define NOTES_LOOKED 64  /* training images that are looked at */
-#define NOTES_TWINS  0.1 /* share of the images for evaluation that is worth a note */
+#define NOTES_LOOKED 64 /* training images that are looked at */
 
 /* --- flat images --- */
 
@@ -81,50 +79,17 @@ static void notes_on_flat_images(struct dataset *dataset,
 
 /* --- twins --- */
 
-static int notes_by_value(const void *a, const void *b)
-{
-    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-    return (x > y) - (x < y);
-}
-
-static uint64_t *notes_hash_images(const struct dataset *dataset,
-                                   enum dataset_split split)
-{
-    size_t count = dataset->info.count[split];
-    size_t bytes = dataset_image_bytes(dataset->info.shape);
-    uint64_t *hash = mem_zeroed(count, sizeof *hash);
-    for (size_t i = 0; i < count; i++)
-        hash[i] = hash_bytes(dataset_image(dataset, split, i), bytes, 0);
-    qsort(hash, count, sizeof *hash, notes_by_value);
-    return hash;
-}
-
-/* How many of a (m) are in b (n); both are sorted. */
-static size_t notes_count_common(const uint64_t *a, size_t m, const uint64_t *b, size_t n)
-{
-    size_t common = 0;
-    for (size_t i = 0, j = 0; i < m; i++) {
-        while (j < n && b[j] < a[i])
-            j++;
-        common += j < n && b[j] == a[i];
-    }
-    return common;
-}
-
+/* A file that cannot be read is left to the training, which says so. */
 static void notes_on_twins(const struct dataset *dataset)
 {
     const struct dataset_info *info = &dataset->info;
     enum dataset_split choosing = dataset_choosing(info);
-    size_t count = info->count[choosing];
-    if (count == 0 || !dataset_resident(dataset, DATASET_TRAIN) ||
-        !dataset_resident(dataset, choosing))
-        return;
-    uint64_t *train = notes_hash_images(dataset, DATASET_TRAIN);
-    uint64_t *other = notes_hash_images(dataset, choosing);
-    size_t twins = notes_count_common(other, count, train, info->count[DATASET_TRAIN]);
-    free(train);
-    free(other);
-    if ((double)twins >= NOTES_TWINS * (double)count)
+    size_t count = info->count[choosing], twins;
+    char why[STATUS_TEXT];
+    status_capture(why);
+    enum status st = dataset_count_twins(dataset, choosing, DATASET_TRAIN, &twins);
+    status_capture(NULL);
+    if (st == ST_OK && twins > 0 && (double)twins >= DATASET_MANY_TWINS * (double)count)
         log_note("%zu of %zu %s images of '%s' are training images, too: the accuracy on "
                  "them says little about other images",
                  twins, count, dataset_split_name[choosing], info->path);

@@ -9,7 +9,7 @@ struct run_options;
 
 /* Notes on a learning rate of 0; on images that are of one flat colour, in the file or
    once the options have been applied to them; and on images for evaluation that are
-   training images, too (only if both are in memory). By one rank. */
+   training images, too. By one rank. */
 void train_note_data(struct dataset *dataset, const struct run_options *options);
 
 #endif

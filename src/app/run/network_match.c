@@ -39,11 +39,12 @@ static enum status match_fail_unknown(const char *name, const struct dataset_inf
     for (int c = 0; c < data->classes && told < MATCH_NAMED; c++)
         if (!known[c])
             mem_append(&text, "%s'%s'", told++ ? ", " : "", data->class_name[c]);
-    enum status st = status_fail(
-        ST_FAIL,
-        "'%s' does not know %d of the %d classes of '%s': %s%s; leave their images out, or "
-        "train with them",
-        name, unknown, data->classes, data->path, text, unknown > told ? ", ..." : "");
+    enum status st = status_fail(ST_FAIL,
+                                 "'%s' does not know %d of the %d classes of '%s': %s%s; "
+                                 "leave their images out, or "
+                                 "train with them",
+                                 name, unknown, data->classes, data->path, text,
+                                 unknown > told ? ", ..." : "");
     free(text);
     return st;
 }
@@ -58,8 +59,8 @@ static enum status match_classes(const struct checkpoint_info *info, const char 
     int unknown = 0;
     for (int c = 0; c < data->classes; c++) {
         const struct match_name wanted = {.name = data->class_name[c]};
-        const struct match_name *found = bsearch(
-            &wanted, sorted, (size_t)info->classes, sizeof *sorted, match_by_name);
+        const struct match_name *found = bsearch(&wanted, sorted, (size_t)info->classes,
+                                                 sizeof *sorted, match_by_name);
         known[c] = found != NULL;
         unknown += !found;
         if (found)
@@ -100,8 +101,8 @@ static void match_note_classes(const struct checkpoint_info *info, const char *n
 {
     bool ordered = true;
     for (int c = 0; c < data->classes && ordered; c++)
-        ordered = c < info->classes &&
-                  strcmp(info->class_name[c], data->class_name[c]) == 0;
+        ordered =
+            c < info->classes && strcmp(info->class_name[c], data->class_name[c]) == 0;
     if (data->classes < info->classes)
         log_note("'%s' has %d of the %d classes of '%s': they are matched by name",
                  data->path, data->classes, info->classes, name);
@@ -136,14 +137,33 @@ static void match_note_images(const struct checkpoint_info *info, const char *na
                  treatment_invert_word(&data->treatment));
 }
 
-void network_note_match(const struct network *network, const char *name,
-                        const struct dataset_info *data, enum dataset_split split)
+/* How far the images are those that the network was trained on. */
+static void match_note_training(const char *name, const struct dataset *data,
+                                enum dataset_split split)
 {
-    const struct checkpoint_info *info = &network->info;
-    match_note_classes(info, name, data);
-    match_note_images(info, name, data);
-    if (data->hash == info->data_hash && split == DATASET_TRAIN)
+    size_t count = data->info.count[split], twins = 0;
+    if (split == DATASET_TRAIN) {
         log_note("'%s' was trained on these images: the accuracy on them says little "
                  "about other images",
                  name);
+        return;
+    }
+    char why[STATUS_TEXT];
+    status_capture(why); /* the training images need not be readable */
+    enum status st = dataset_count_twins(data, split, DATASET_TRAIN, &twins);
+    status_capture(NULL);
+    if (st == ST_OK && twins > 0 && (double)twins >= DATASET_MANY_TWINS * (double)count)
+        log_note("'%s' was trained on %zu of these %zu images, too: the accuracy says "
+                 "little about other images",
+                 name, twins, count);
+}
+
+void network_note_match(const struct network *network, const char *name,
+                        const struct dataset *data, enum dataset_split split)
+{
+    const struct checkpoint_info *info = &network->info;
+    match_note_classes(info, name, &data->info);
+    match_note_images(info, name, &data->info);
+    if (data->info.hash == info->data_hash)
+        match_note_training(name, data, split);
 }

@@ -7,7 +7,7 @@
 #include "base/fs.h"
 #include "base/mem.h"
 #include "data/import_pictures.h"
-#include "io/image.h"
+#include "io/kind.h"
 
 #define NAMES_MARK "\xef\xbb\xbf" /* a byte order mark, as some editors write it */
 
@@ -31,10 +31,11 @@ static enum status names_open_lines(struct picture_names *names, const char *pat
         names->operands = 1;
         return ST_OK;
     }
-    if (image_kind(path))
-        FAIL(ST_USAGE,
-             "'%s' is a picture (%s), not a list of names: give it without --from", path,
-             image_kind(path));
+    struct kind kind;
+    TRY(kind_of_file(path, &kind));
+    if (kind.class != KIND_TEXT && kind.class != KIND_EMPTY && kind.class != KIND_OTHER &&
+        kind.class != KIND_SPECIAL) /* a pipe */
+        return kind_refuse_as(&kind, path, "a list of names");
     names->lines = fopen(path, "r");
     names->lines_name = path;
     if (!names->lines)
@@ -45,8 +46,8 @@ static enum status names_open_lines(struct picture_names *names, const char *pat
 enum status picture_names_open(struct picture_names *names, const char *const *operand,
                                int operands, const char *from)
 {
-    *names = (struct picture_names){
-        .operand = operand, .operands = operands, .folder = from};
+    *names =
+        (struct picture_names){.operand = operand, .operands = operands, .folder = from};
     if (from && operands > 0)
         FAIL(ST_USAGE, "give the names of pictures or --from, not both");
     return from ? names_open_lines(names, from) : ST_OK;
