@@ -192,8 +192,9 @@ static enum status eval_set_up(struct eval_session *session)
     loader_init(&session->loader, &session->dataset, session->split);
     session->loader.input = network_input(&session->network);
     session->loader.match = &session->match;
-    network_note_match(&session->network, request->checkpoint, &session->dataset.info,
-                       session->split);
+    if (comm_rank(comm) == 0)
+        network_note_match(&session->network, request->checkpoint, &session->dataset,
+                           session->split);
     return ST_OK;
 }
 

@@ -9,6 +9,7 @@
 #include "base/shell.h"
 #include "comm/comm.h"
 #include "kernels/cpu.h"
+#include "train_data_notes.h"
 #include "train_session.h"
 
 /* Grains of a full batch, and of the replica with the most of them. */
@@ -153,13 +154,15 @@ static void train_note_choice(const struct dataset_info *data)
     free(path);
 }
 
-void train_print_notes(const struct train_session *session)
+void train_print_notes(struct train_session *session)
 {
     train_note_idle(session);
     train_note_unseen(session);
     if (prepare_blas_advice())
         log_note("%s", prepare_blas_advice());
     train_note_choice(&session->dataset.info);
+    if (comm_rank(session->comm) == 0)
+        train_note_data(&session->dataset, &session->config.run);
 }
 
 /* A network trained in stages may not fit into one process: evaluate it in stages, too.
