@@ -44,6 +44,14 @@ const uint8_t *dataset_image(const struct dataset *dataset, enum dataset_split s
                              size_t i);
 int dataset_label(const struct dataset *dataset, enum dataset_split split, size_t i);
 
+/* How many images of `split` are in the split `among`, too, with the same label: by the
+   hashes of the file, or by the images if both splits are in memory; 0 if it is not
+   known. Not collective. */
+enum status dataset_count_twins(const struct dataset *dataset, enum dataset_split split,
+                                enum dataset_split among, size_t *twins) MUST_CHECK;
+/* The share of a split that is worth a note. */
+#define DATASET_MANY_TWINS 0.1
+
 /* Progress of a fetch, shared with the threads that wait for it. */
 struct dataset_reading {
     _Atomic uint64_t rows; /* read so far; changes as long as the fetch advances */

@@ -135,7 +135,7 @@ nest() {
     [ ! -s out ]
     refused 2 "give the names of pictures or --from, not both" \
         "$LOCKSTEP" predict run 0.png --from list
-    refused 2 "'0.png' is a PNG image, not a list of names: give it without --from" \
+    refused 1 "'0.png' is a PNG image, not a list of names*" \
         "$LOCKSTEP" predict run --from 0.png
     refused 1 "cannot open 'none': No such file or directory" "$LOCKSTEP" predict run --from none
     head -c 9000 /dev/zero | tr '\0' x >long

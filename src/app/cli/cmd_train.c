@@ -244,8 +244,10 @@ static enum status train_open_folder_on_rank_0(struct train_session *session)
     TRY(train_check_init(session));
     if (request->check)
         return ST_OK;
+    const char *const inputs[] = {request->config, session->dataset.info.path,
+                                  request->init ? session->init : NULL};
     if (request->trace)
-        TRY(tracing_check(request->trace));
+        TRY(tracing_check(request->trace, inputs, 3));
     return run_folder_open(&session->folder, request->resume);
 }
 

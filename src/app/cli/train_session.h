@@ -50,7 +50,7 @@ struct train_session {
 void train_print_header(const struct train_session *session);
 
 /* Notes on what can be trained, but is probably not what the user wants. */
-void train_print_notes(const struct train_session *session);
+void train_print_notes(struct train_session *session);
 
 /* What to do with the finished run. */
 void train_print_next(const struct train_session *session);
