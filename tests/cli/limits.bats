@@ -148,7 +148,7 @@ LONG=(--set train.epochs=100000 --set log.every=100000)
         ) || status=$?
         echo "$limit: status $status: $(<err)"
         ((status == 0 || status == 2))
-        ((status == 0)) || [ "$(grep -c '^lockstep: .* may have ' err)" -eq 1 ]
+        ((status == 0)) || [ "$(grep -cE '^lockstep: .* (may have|are left for) ' err)" -eq 1 ]
         ended+=$status
     done
     [[ $ended =~ ^2+0+$ ]]
