@@ -28,8 +28,8 @@ void *mem_resize(void *p, size_t count, size_t size);
 /* Bytes of memory that this process may use: mem_shared_limit, or less if its RLIMITs
    (ulimit -d, -v) leave less. */
 size_t mem_limit(void);
-/* What sets mem_limit: "the machine's memory", the file of a control group, "ulimit -d" or
-   "ulimit -v". Static storage. */
+/* What sets mem_limit: "the machine's memory", the file of a control group, "ulimit -d"
+   or "ulimit -v". Static storage. */
 const char *mem_limit_source(void);
 /* Bytes that this process shares with others: the machine's memory, or less if a control
    group (a SLURM job's, a container's) limits it. */

@@ -25,7 +25,7 @@ void loader_normalise(const struct loader_input *input, struct shape shape, floa
 /* What makes the samples of a data set those of a network that was trained on another
    one. */
 struct loader_match {
-    struct shape shape;                 /* of the images that the network was trained on */
+    struct shape shape; /* of the images that the network was trained on */
     struct dataset_treatment treatment; /* how images of another shape are fitted to it */
     const uint16_t *class_of;           /* borrowed: (classes of the data set) */
 };
@@ -39,7 +39,8 @@ struct loader {
     uint32_t epoch;
     struct sampler sampler;
     struct loader_input input; /* mean and std are the data set's unless set otherwise */
-    const struct loader_match *match; /* borrowed; NULL: shape and classes are as wanted */
+    const struct loader_match
+        *match; /* borrowed; NULL: shape and classes are as wanted */
     /* Only if not resident: the images of positions [first, first + count). */
     uint64_t first, count, capacity;
     uint64_t *index; /* owned: (capacity), their numbers in the data set */

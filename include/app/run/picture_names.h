@@ -19,15 +19,15 @@ struct picture_names {
     /* private: */
     const char *const *operand; /* names that are next */
     int operands;
-    const char *folder; /* `from` */
+    const char *folder;     /* `from` */
     FILE *lines;            /* then: one name in each line; NULL: none */
     const char *lines_name; /* in messages */
     char **listed;          /* owned: the pictures of the folder that was named last */
     int listed_count, listed_next;
 };
 
-/* operand: (operands) names; or if `from` is not NULL those that it means: "-" is stdin, a
-   folder is itself, any other file has a name in each line. The name of a folder stands
+/* operand: (operands) names; or if `from` is not NULL those that it means: "-" is stdin,
+   a folder is itself, any other file has a name in each line. The name of a folder stands
    for the pictures in it and in all folders in it, in order of their names; other files
    there are passed over with a note. Borrows the texts. */
 enum status picture_names_open(struct picture_names *names, const char *const *operand,

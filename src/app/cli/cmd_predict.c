@@ -102,7 +102,8 @@ static enum status predict_parse(struct predict_request *request, int argc, char
     const struct cli_command command = {
         "predict", "CHECKPOINT [PICTURE|DIR]...", 1, INT_MAX,
         "Classify pictures (PNG, JPEG, WebP, TIFF), and print the three most likely "
-        "classes of\neach, in the given order. A picture is treated as the import treated "
+        "classes of\neach, in the given order. A picture is treated as the import "
+        "treated "
         "those that the\nnetwork was trained on: size, fit, colour, inversion."};
     TRY(cli_parse(&command, options, argc, argv, operand, count));
     if (*count < 0)

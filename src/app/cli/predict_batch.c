@@ -22,8 +22,7 @@ static size_t batch_bytes(const struct network *network, int threads)
     size_t image = dataset_image_bytes(network->info.shape);
     size_t picture = image + sizeof(struct prediction);
     return model->params * sizeof(float) +
-           (size_t)threads *
-               (workspace_bytes(model) + (size_t)model->grain * picture);
+           (size_t)threads * (workspace_bytes(model) + (size_t)model->grain * picture);
 }
 
 enum status predict_batch_init(struct predict_batch *batch, const struct network *network,
@@ -37,10 +36,11 @@ enum status predict_batch_init(struct predict_batch *batch, const struct network
     while (threads > 1 && (double)batch_bytes(network, threads) > limit)
         threads--;
     if ((double)batch_bytes(network, threads) > limit)
-        FAIL(ST_USAGE,
-             "predicting takes %.2f GB in this process, which may have %.2f; give it more "
-             "memory",
-             (double)batch_bytes(network, threads) / 1e9, limit / 1e9);
+        FAIL(
+            ST_USAGE,
+            "predicting takes %.2f GB in this process, which may have %.2f; give it more "
+            "memory",
+            (double)batch_bytes(network, threads) / 1e9, limit / 1e9);
     batch->threads = threads;
     batch->most = threads * network->model.grain;
     batch->answer = mem_zeroed((size_t)batch->most, sizeof *batch->answer);
