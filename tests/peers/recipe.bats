@@ -3,7 +3,7 @@
 
 setup() {
     source "$BATS_TEST_DIRNAME/../env.sh"
-    cd "$BATS_TEST_TMPDIR"
+    cd "$BATS_TEST_TMPDIR" || return 1
     for python in python3 /usr/bin/python3; do
         "$python" -c 'import torch, h5py' 2>/dev/null && break
     done
