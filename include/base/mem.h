@@ -34,6 +34,9 @@ const char *mem_limit_source(void);
 /* Bytes that this process shares with others: the machine's memory, or less if a control
    group (a SLURM job's, a container's) limits it. */
 size_t mem_shared_limit(void);
+/* From now on mem_limit and mem_shared_limit know no limit: what is planned here will run
+   on another machine. */
+void mem_ignore_limits(void);
 /* Bytes of the machine's memory, and how many of them could be had now; 0: unknown. */
 size_t mem_machine(void);
 size_t mem_available(void);

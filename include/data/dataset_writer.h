@@ -5,6 +5,9 @@
 #define LOCKSTEP_DATA_DATASET_WRITER_H
 
 #include "data/dataset.h"
+#include "io/target.h"
+
+extern const struct target_kind dataset_target;
 
 /* --- making one, image by image --- */
 

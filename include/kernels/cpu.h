@@ -35,8 +35,8 @@ int cpu_cores(void);
    the file that says so; 0 and "": no quota. */
 double cpu_quota(void);
 const char *cpu_quota_source(void);
-/* `cpus`, or as many as a quota keeps busy, rounded up: two threads with a quota of 1.5
-   CPUs do more than one, although the kernel stops them for a part of the time. */
+/* `cpus`, or as many as a quota keeps busy, rounded up: with one thread for 1.5 CPUs
+   half a CPU would be left; of two, the kernel stops each for a part of the time. */
 int cpu_within_quota(int cpus, double quota);
 /* How many threads of this process have a CPU: the allowed ones within the quota. */
 int cpu_usable(void);

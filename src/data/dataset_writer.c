@@ -9,6 +9,8 @@
 #include "dataset_impl.h"
 #include "io/h5file.h"
 
+const struct target_kind dataset_target = {"a data set", .object = "/train/images"};
+
 #define WRITER_BLOCK_BYTES \
     ((size_t)1 << 20)        /* of images that are written at once, at most */
 #define HASH_KIND "lockstep" /* the hash is that of src/data/dataset_hash.c */

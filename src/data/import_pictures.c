@@ -315,6 +315,7 @@ enum status import_pictures(const char *path, enum import_kind kind, const char 
     struct import_set set;
     struct import_options decided = *options;
     decided.treatment.recorded = true;
+    TRY(import_report_check(path, out));
     TRY(import_find(&set, path, kind));
     char *source =
         mem_format(kind == IMPORT_LIST ? "list %s" : "folder %s", import_basename(path));
