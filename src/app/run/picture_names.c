@@ -33,6 +33,9 @@ static enum status names_open_lines(struct picture_names *names, const char *pat
     }
     struct kind kind;
     TRY(kind_of_file(path, &kind));
+    if (kind.class == KIND_IMAGE)
+        FAIL(ST_USAGE, "'%s' is %s, not a list of names: give it without --from", path,
+             kind.words);
     if (kind.class != KIND_TEXT && kind.class != KIND_EMPTY && kind.class != KIND_OTHER &&
         kind.class != KIND_SPECIAL) /* a pipe */
         return kind_refuse_as(&kind, path, "a list of names");
