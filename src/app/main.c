@@ -12,6 +12,7 @@
 #include "app/run/launcher.h"
 #include "app/run/prepare.h"
 #include "app/version.h"
+#include "base/fault.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/parse.h"
@@ -115,6 +116,7 @@ int main(int argc, char **argv)
 {
     early_done();
     mem_start();
+    fault_install();
     stop_defer();
     prepare_environment(argv);
     log_init(launcher_rank(), "");

@@ -28,7 +28,6 @@ struct comm *comm_split(struct comm *comm, int group)
     MPI_WAIT(MPI_Comm_split(comm->all, group, comm->rank, &split->all));
     comm_find_ranks(split);
     split->topology.link = comm->topology.link;
-    split->splits_on_node = (int)comm_node_sum(comm, split->node_rank == 0);
     memcpy(split->host, comm->host, sizeof split->host);
     return split;
 }

@@ -1,8 +1,8 @@
 #include "data/dataset.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/statvfs.h>
 
 #include "base/fs.h"
 #include "base/log.h"
@@ -18,9 +18,10 @@
 /* One split on one rank. */
 struct dataset_store {
     struct comm_shared *image_window; /* NULL: not resident */
-    struct comm_shared *label_window;
+    struct comm_shared *label_window; /* NULL: not resident, and labels are private */
     uint8_t *images;
     uint16_t *labels;
+    uint16_t *private_labels;  /* owned */
     struct h5file *file;       /* not resident: images are fetched from it */
     struct dataset_pick *pick; /* owned: (picks); used by a fetch */
     size_t picks;              /* capacity */
@@ -96,12 +97,6 @@ static size_t dataset_memory_allowed(struct comm *comm, size_t memory_limit)
     double limit = (double)memory_limit;
     if (memory_limit == 0)
         limit = 0.5 * (double)mem_shared_limit();
-    struct statvfs shm; /* home of the shared windows; often small in containers */
-    if (comm_node_size(comm) > 1 && statvfs("/dev/shm", &shm) == 0) {
-        double room = 0.9 * (double)shm.f_bavail * (double)shm.f_frsize;
-        if (room < limit)
-            limit = room;
-    }
     double least = -limit;
     comm_max_f64(comm, &least, 1);
     return (size_t)-least;
@@ -147,7 +142,7 @@ static enum status store_load(struct dataset_store *store, struct comm *comm,
     if ((resident && !first) || info->count[split] == 0)
         return ST_OK;
     TRY(dataset_open_same(&store->file, info));
-    if (first)
+    if (first || store->private_labels)
         TRY(dataset_read_labels(store->file, info, split, store->labels));
     if (!resident)
         return ST_OK;
@@ -157,24 +152,43 @@ static enum status store_load(struct dataset_store *store, struct comm *comm,
     return ST_OK;
 }
 
-static enum status store_open(struct dataset_store **out, struct comm *comm,
-                              const struct dataset_info *info, enum dataset_split split,
-                              bool resident)
+/* Labels are small: where the ranks of a node cannot share memory each one has its own.
+ */
+static void store_open_labels(struct dataset_store *store, struct comm *comm,
+                              size_t count)
 {
-    struct dataset_store *store = *out = mem_zeroed(1, sizeof *store);
-    size_t image = dataset_image_bytes(info->shape), count = info->count[split];
     void *data;
-    /* One element more: a window of no bytes has no address. */
-    store->label_window =
-        comm_shared_create(comm, (count + 1) * sizeof *store->labels, &data);
+    store->label_window = comm_shared_create(comm, count * sizeof *store->labels, &data);
+    if (!store->label_window)
+        data = store->private_labels = mem_zeroed(count + 1, sizeof *store->labels);
     store->labels = data;
-    if (resident) {
-        store->image_window = comm_shared_create(comm, count * image + 1, &data);
+}
+
+/* False, with errno, on all ranks if a node has no room. */
+static bool store_open_images(struct dataset_store *store, struct comm *comm,
+                              size_t bytes)
+{
+    void *data;
+    store->image_window = comm_shared_create(comm, bytes, &data);
+    if (store->image_window)
         store->images = data;
-    }
+    return store->image_window;
+}
+
+static void store_close_images(struct dataset_store *store)
+{
+    comm_shared_free(store->image_window);
+    store->image_window = NULL;
+    store->images = NULL;
+}
+
+static enum status store_fill(struct dataset_store *store, struct comm *comm,
+                              const struct dataset_info *info, enum dataset_split split)
+{
     TRY(comm_agree(comm, store_load(store, comm, info, split)));
-    comm_shared_sync(store->label_window);
-    if (resident)
+    if (store->label_window)
+        comm_shared_sync(store->label_window);
+    if (store->image_window)
         comm_shared_sync(store->image_window);
     return ST_OK;
 }
@@ -183,12 +197,43 @@ static void store_close(struct dataset_store *store)
 {
     if (!store)
         return;
-    comm_shared_free(store->image_window);
+    store_close_images(store);
     comm_shared_free(store->label_window);
+    free(store->private_labels);
     h5file_close(store->file);
     free(store->pick);
     free(store->run);
     free(store);
+}
+
+/* Opens the windows of all splits that are wanted, for the images of all of them or of
+   none. Returns whether they are resident. */
+static bool dataset_open_windows(struct dataset *dataset, struct comm *comm, double bytes,
+                                 size_t allowed)
+{
+    const struct dataset_info *info = &dataset->info;
+    size_t image = dataset_image_bytes(info->shape);
+    bool resident = bytes <= (double)allowed;
+    const char *why = resident ? NULL : "";
+    for (int s = 0; s < DATASET_SPLITS; s++) {
+        if (!dataset->store[s])
+            continue;
+        store_open_labels(dataset->store[s], comm, info->count[s]);
+        resident = resident && dataset->store[s]->label_window &&
+                   store_open_images(dataset->store[s], comm, info->count[s] * image);
+        if (!resident && !why)
+            why = strerror(errno);
+    }
+    if (resident)
+        return true;
+    log_note("the images of '%s' (%.1f MB) do not fit into memory%s%s: reading them from "
+             "the file batch by batch",
+             info->path, bytes / 1e6, *why ? " that the ranks of a node share: " : "",
+             why);
+    for (int s = 0; s < DATASET_SPLITS; s++)
+        if (dataset->store[s])
+            store_close_images(dataset->store[s]);
+    return false;
 }
 
 /* The description has been read. */
@@ -199,19 +244,17 @@ static enum status dataset_open_splits(struct dataset *dataset, struct comm *com
     const struct dataset_info *info = &dataset->info;
     double bytes = 0;
     size_t image = dataset_image_bytes(info->shape);
-    for (int s = 0; s < DATASET_SPLITS; s++)
+    for (int s = 0; s < DATASET_SPLITS; s++) {
         bytes += want[s] ? (double)info->count[s] * (double)image : 0;
+        dataset->store[s] = want[s] ? mem_zeroed(1, sizeof *dataset->store[s]) : NULL;
+    }
     size_t allowed = dataset_memory_allowed(comm, memory_limit);
-    bool resident = bytes <= (double)allowed;
+    bool resident = dataset_open_windows(dataset, comm, bytes, allowed);
     dataset->memory_left = allowed - (resident ? (size_t)bytes : 0);
-    if (!resident)
-        log_note("the images of '%s' (%.0f MB) do not fit into memory: reading them from "
-                 "the file batch by batch",
-                 info->path, bytes / 1e6);
     enum status st = ST_OK;
     for (int s = 0; s < DATASET_SPLITS && st == ST_OK; s++) {
         if (want[s])
-            st = store_open(&dataset->store[s], comm, info, s, resident);
+            st = store_fill(dataset->store[s], comm, info, s);
     }
     if (st != ST_OK)
         dataset_close(dataset);

@@ -147,7 +147,7 @@ usable() {
 # under_strace RUN OPTION... -- OPTION...: one rank under strace with the first options.
 under_strace() {
     local run=$1 tracer=()
-    strace -qq -o /dev/null -e trace=none true 2>/dev/null || skip "cannot trace"
+    need_trace
     shift
     while [[ $1 != -- ]]; do tracer+=("$1") && shift; done
     strace -D -f --seccomp-bpf -qq -o "$run.strace" "${tracer[@]}" \
@@ -243,7 +243,7 @@ slow=(-e trace=pwrite64 -e "inject=pwrite64:delay_enter=5ms")
 }
 
 @test "a run whose checkpoints cannot be read for a while does not start over" {
-    strace -qq -o /dev/null -e trace=none true 2>/dev/null || skip "cannot trace"
+    need_trace
     cp -r whole unread
     before=$(fingerprint unread/checkpoints)
     paths=()
@@ -272,7 +272,7 @@ trial_of() {
 # The trial is delayed by two seconds, to leave time to kill it, as the kernel may when memory
 # is short.
 @test "when the process that tries a checkpoint is killed no older checkpoint is taken" {
-    strace -qq -o /dev/null -e trace=none true 2>/dev/null || skip "cannot trace"
+    need_trace
     cp -r whole killed
     before=$(fingerprint killed/checkpoints)
     strace -f -qq -o killed.strace -P /proc/self/oom_score_adj -e trace=openat \
