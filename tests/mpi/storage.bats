@@ -185,6 +185,51 @@ under_strace() {
     ends_as_undisturbed 1 spared tiny.conf "${LONG[@]}"
 }
 
+# --- file systems with gaps ---
+
+NO_SYNC="^note: the file system of '[^']*' cannot sync a (file|folder) \\(Operation not supported\\): "
+NO_LOCK="^note: there are no locks for 'gaps/lock': "
+
+# lacking COMMAND...: with calls that some file systems (FUSE, NFS, those of WSL) lack, and
+# with the locks of HDF5 itself, which fail there, asked for.
+lacking() {
+    faults fsync:error=EOPNOTSUPP flock:error=ENOLCK fallocate:error=EOPNOTSUPP
+    HDF5_USE_FILE_LOCKING=TRUE "${FAULTY[@]}" "$@" </dev/null
+}
+
+@test "a file system that cannot sync, lock or reserve gives a note each and the same files" {
+    lacking "$LOCKSTEP" data synth --out gaps.h5 --train 330 --test 60 >synth.out 2>synth.err
+    cat synth.err
+    cmp gaps.h5 letters.h5
+    [ "$(grep -cE "$NO_SYNC" synth.err)" -eq 1 ]
+    half=("$LOCKSTEP" train tiny.conf --data gaps.h5 --threads 1 --run gaps "${OPTIONS[@]}"
+        --set data.file=letters.h5 --resume)
+    lacking mpirun -n 2 "${half[@]}" --set train.epochs=2 >gaps.out 2>gaps.err
+    lacking "${half[@]}" >gaps.out 2>>gaps.err
+    cat gaps.err
+    for call in fsync flock; do grep -q "$call.*INJECTED" faults.strace; done
+    said gaps 2 "$NO_SYNC"
+    said gaps 2 "$NO_LOCK"
+    said gaps 0 "$TROUBLE"
+    same_state gaps.out whole.out
+    [ ! -e gaps/lock ]
+}
+
+# Some mounts say EIO: the file is complete, and its name is only not yet safe.
+@test "a folder that cannot be synced gives a note, and the run goes on" {
+    faults fsync:error=EIO
+    "${FAULTY[@]}" -P "$PWD" "$LOCKSTEP" data synth --out gaps.h5 --train 330 --test 60 \
+        2>synth.err
+    cmp gaps.h5 letters.h5
+    grep -q "^note: the file system of '.' cannot sync a folder (Input/output error): " synth.err
+    "${FAULTY[@]}" -P "$PWD/folder" -P "$PWD/folder/checkpoints" "$LOCKSTEP" train tiny.conf \
+        --data letters.h5 --threads 1 --run folder "${OPTIONS[@]}" >folder.out 2>folder.err
+    grep -q INJECTED faults.strace
+    said folder 1 "^note: the file system of 'folder.*' cannot sync a folder \(Input/output"
+    said folder 0 "$TROUBLE"
+    same_state folder.out whole.out
+}
+
 # --- the folder ---
 
 @test "a folder that is read-only for a while gives one note, and writing resumes" {
