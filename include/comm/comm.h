@@ -37,6 +37,7 @@ int comm_node_rank(const struct comm *comm); /* among the ranks that share memor
 int comm_node_size(const struct comm *comm);
 /* The first rank that is not on rank 0's node; 0: there is none. */
 int comm_far_rank(const struct comm *comm);
+/* Up to the first dot, unless two nodes are the same up to there. */
 const char *comm_host(const struct comm *comm);
 const char *comm_version(void); /* "Open MPI 4.1.4" */
 

@@ -3,7 +3,6 @@
 #include <mpi.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/log.h"
 #include "base/mem.h"
@@ -60,8 +59,7 @@ struct comm *comm_start(int *argc, char ***argv)
     MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN);
     world.all = comm_order_ranks(MPI_COMM_WORLD);
     comm_find_ranks(&world);
-    gethostname(world.host, sizeof world.host - 1);
-    world.host[strcspn(world.host, ".")] = '\0';
+    comm_name_host(&world);
     comm_abort_name(world.rank, world.host);
     log_init(world.rank, world.host);
     status_set_abort_hook(comm_abort_job);
