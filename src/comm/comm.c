@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "comm/watch.h"
 #include "comm_impl.h"
+#include "hello.h"
 #include "ranks.h"
 #include "tree_impl.h"
 
@@ -57,6 +58,7 @@ struct comm *comm_start(int *argc, char ***argv)
                                      "rank ends\n");
     MPI_CHECK(MPI_Init_thread(argc, argv, MPI_THREAD_FUNNELED, &provided));
     MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN);
+    comm_hello(MPI_COMM_WORLD);
     world.all = comm_order_ranks(MPI_COMM_WORLD);
     comm_find_ranks(&world);
     comm_name_host(&world);

@@ -104,6 +104,19 @@ ${OMPI_MCA_oob_tcp_if_include-none} ${OMPI_MCA_btl_tcp_if_exclude-none}"' | sort
     all_gone
 }
 
+# As with a bare mpirun on such hosts, or behind a firewall.
+@test "ranks that hear nothing of each other are named" {
+    MPIRUN=(mpirun)
+    mpirun_on n1,n2 --mca btl_tcp_if_include 10.3.0.0/24 "$LOCKSTEP" bench reduce \
+        --bytes 4096 >mute.out 2>mute.err 3>&- &
+    JOB=$!
+    poll grep -q '^note: .*rank 0 on n1 waits for ranks 1: ' mute.err || { cat mute.err && false; }
+    poll grep -q '^note: rank 1 on n2 waits, too$' mute.err
+    signal_on n1 KILL '^mpirun'
+    wait $JOB || :
+    all_gone
+}
+
 @test "hosts whose names differ only behind the first dot are different hosts" {
     for n in 1 2; do
         on n$n hostname node1.room$n
