@@ -58,7 +58,7 @@ train_on() {
         run -1 grep -q '^reduce  *shared' none.out
         why='No space left on device'
         [[ $shm != *ro ]] || why='Read-only file system'
-        grep -q "^note: the images of 'letters.h5' (1.2 MB) do not fit into memory that the \
+        grep -q "^note: the images of 'letters.h5' (1.23 MB) do not fit into memory that the \
 ranks of a node share: $why: reading them from the file batch by batch" none.err
     done
     grep -q "^note: the ranks of a node cannot share memory ($why): a rank that hangs will \
