@@ -39,7 +39,8 @@ enum status fs_read_text(const char *path, char **text, size_t *bytes) MUST_CHEC
 
 /* Atomic replacement, in two steps. fs_temp_name makes a unique name in the same folder
    ("path.tmp.<host>.<pid>"). fs_commit syncs the finished temporary file, renames it to
-   `path` and syncs the folder; on failure it removes the temporary file. */
+   `path` and syncs the folder; on failure it removes the temporary file. A file system
+   that cannot sync, or not replace a file at once, is noted once in a process. */
 enum status fs_temp_name(char out[FS_PATH], const char *path) MUST_CHECK;
 enum status fs_commit(const char *temp, const char *path) MUST_CHECK;
 /* The same of a text or bytes that are written to `file`. fs_write_end commits, or

@@ -40,8 +40,8 @@ void mem_ignore_limits(void);
 /* Bytes of the machine's memory, and how many of them could be had now; 0: unknown. */
 size_t mem_machine(void);
 size_t mem_available(void);
-/* Bytes of /dev/shm, in which the ranks of a node share memory, and how many are free; 0
-   and 0 without it. */
+/* Bytes of /dev/shm, in which Open MPI shares memory, and how many are free; 0 and 0
+   without it. */
 void mem_shm_room(size_t *bytes, size_t *free);
 /* Bytes that libraries are yet to reserve: mem_limit subtracts them from the RLIMITs. */
 void mem_promise(size_t bytes);

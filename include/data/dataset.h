@@ -12,7 +12,7 @@ struct comm;
 
 /* Some splits, readable by every rank. Resident: one copy of the images per node in
    shared memory, if they fit into memory_limit bytes (0: half of the node's memory). Not
-   resident: images are fetched from the file. Labels are always in shared memory. */
+   resident: images are fetched from the file. */
 struct dataset {
     struct dataset_info info;
     size_t memory_left; /* bytes of the limit, on each node, that images do not use */

@@ -1,9 +1,10 @@
 #include "data/dataset.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/statvfs.h>
 
+#include "base/bytes.h"
 #include "base/fs.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -73,12 +74,6 @@ static size_t dataset_memory_allowed(struct comm *comm, size_t memory_limit)
     double limit = (double)memory_limit;
     if (memory_limit == 0)
         limit = 0.5 * (double)mem_shared_limit();
-    struct statvfs shm; /* home of the shared windows; often small in containers */
-    if (comm_node_size(comm) > 1 && statvfs("/dev/shm", &shm) == 0) {
-        double room = 0.9 * (double)shm.f_bavail * (double)shm.f_frsize;
-        if (room < limit)
-            limit = room;
-    }
     double least = -limit;
     comm_max_f64(comm, &least, 1);
     return (size_t)-least;
@@ -111,6 +106,41 @@ static enum status dataset_check_whole(const struct dataset *dataset, struct com
     return comm_agree(comm, st);
 }
 
+/* Opens the memory of all splits that are wanted, for the images of all of them or of
+   none. Returns whether they are resident. */
+static bool dataset_open_memory(struct dataset *dataset, struct comm *comm, double bytes,
+                                size_t allowed)
+{
+    const struct dataset_info *info = &dataset->info;
+    size_t image = dataset_image_bytes(info->shape);
+    bool resident = bytes <= (double)allowed;
+    const char *why = resident ? NULL : "";
+    for (int s = 0; s < DATASET_SPLITS; s++) {
+        struct dataset_store *store = dataset->store[s];
+        if (!store)
+            continue;
+        dataset_store_open_labels(store, comm, info->count[s]);
+        resident = resident && store->label_window &&
+                   dataset_store_open_images(store, comm, info->count[s] * image);
+        if (!resident && !why)
+            why = strerror(errno);
+    }
+    if (resident)
+        return true;
+    log_note("the images of '%s' (%s) do not fit into memory%s%s: reading them from the "
+             "file batch by batch",
+             info->path, bytes_text(bytes).text,
+             *why ? " that the ranks of a node share: " : "", why);
+    for (int s = 0; s < DATASET_SPLITS; s++) {
+        if (!dataset->store[s])
+            continue;
+        dataset_store_close_images(dataset->store[s]);
+        if (dataset_compares(info))
+            dataset_store_open_hashes(dataset->store[s], comm, info->count[s]);
+    }
+    return false;
+}
+
 /* The description has been read. */
 static enum status dataset_open_splits(struct dataset *dataset, struct comm *comm,
                                        const bool want[DATASET_SPLITS],
@@ -119,20 +149,18 @@ static enum status dataset_open_splits(struct dataset *dataset, struct comm *com
     struct dataset_info *info = &dataset->info;
     double bytes = 0;
     size_t image = dataset_image_bytes(info->shape);
-    for (int s = 0; s < DATASET_SPLITS; s++)
+    for (int s = 0; s < DATASET_SPLITS; s++) {
         bytes += want[s] ? (double)info->count[s] * (double)image : 0;
+        dataset->store[s] = want[s] ? mem_zeroed(1, sizeof *dataset->store[s]) : NULL;
+    }
     size_t allowed = dataset_memory_allowed(comm, use->memory_limit);
-    bool resident = bytes <= (double)allowed;
-    dataset->memory_left = allowed - (resident ? (size_t)bytes : 0);
     info->trusted = use->trusted;
-    if (!resident)
-        log_note("the images of '%s' (%.0f MB) do not fit into memory: reading them from "
-                 "the file batch by batch",
-                 info->path, bytes / 1e6);
+    bool resident = dataset_open_memory(dataset, comm, bytes, allowed);
+    dataset->memory_left = allowed - (resident ? (size_t)bytes : 0);
     enum status st = ST_OK;
     for (int s = 0; s < DATASET_SPLITS && st == ST_OK; s++) {
         if (want[s])
-            st = dataset_store_open(&dataset->store[s], comm, info, s, resident);
+            st = dataset_store_load(dataset->store[s], comm, info, s);
     }
     if (st == ST_OK)
         st = dataset_check_whole(dataset, comm, resident);

@@ -21,6 +21,7 @@ struct placement_rank {
     int granted;          /* CPUs of the node that SLURM granted, or all */
     int threads;
     int node_rank;
+    int node; /* the first rank of its node: hosts may have the same name */
 };
 
 struct placement {

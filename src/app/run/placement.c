@@ -26,7 +26,7 @@ static int min_int(int a, int b)
 static bool placement_same_host(const struct placement_rank *a,
                                 const struct placement_rank *b)
 {
-    return strcmp(a->host, b->host) == 0;
+    return a->node == b->node;
 }
 
 static bool placement_same_cpus(const struct placement_rank *a,
@@ -130,6 +130,7 @@ void placement_find(struct placement *placement, struct comm *comm, int threads)
         .quota = cpu_quota(),
         .threads = threads ? threads : placement_env_count("SLURM_CPUS_PER_TASK"),
         .node_rank = comm_node_rank(comm),
+        .node = comm_rank(comm) - comm_node_rank(comm),
     };
     *placement = (struct placement){.count = comm_size(comm), .asked = mine.threads > 0};
     snprintf(mine.host, sizeof mine.host, "%s", comm_host(comm));
