@@ -6,8 +6,9 @@
  * /test; root attributes classes (names), mean and std (of all training pixels on the
  * 0..1 scale: one number, or one for each channel), source, hash (16 hex digits),
  * format_version. Optional: the attributes treatment and hash_kind, and /SPLIT/paths,
- * uint8: the file that each image was made of, each name ended by a NUL. The network's
- * input is (x / 255 - mean) / std.
+ * uint8: the file that each image was made of, each name ended by a NUL;
+ * /train/weights, float32 (N): weights from a list, which training does not use yet. The
+ * network's input is (x / 255 - mean) / std.
  *
  * format_version is 1 if an older program can read the file: grey images without /val. It
  * is 2 otherwise. docs/files.md has more.
@@ -53,9 +54,10 @@ struct dataset_info {
     size_t count[DATASET_SPLITS];
     double mean[DATASET_CHANNELS], std[DATASET_CHANNELS]; /* [0, shape.c) */
     struct dataset_treatment treatment;
-    bool has_paths;  /* of all images */
-    bool hash_known; /* hash was made by this program, in a way that it can repeat */
-    uint64_t hash;   /* of classes, shapes, images and labels */
+    bool has_paths;   /* of all images */
+    bool has_weights; /* of the training images */
+    bool hash_known;  /* hash was made by this program, in a way that it can repeat */
+    uint64_t hash;    /* of classes, shapes, images and labels */
 };
 
 /* The split that training evaluates on and chooses by: val, or test if val is empty. */
@@ -75,6 +77,10 @@ enum status dataset_read_rows(const struct dataset_info *info, enum dataset_spli
 /* The paths of a split's images: (count) strings, fs_free_list. Only if has_paths. */
 enum status dataset_read_paths(const struct dataset_info *info, enum dataset_split split,
                                char ***paths) MUST_CHECK;
+
+/* The weights of the training images, (count) of 0 or more. Only if has_weights. */
+enum status dataset_read_weights(const struct dataset_info *info,
+                                 float *weights) MUST_CHECK;
 
 /* Computes the hash of the file's present content, to be compared with info->hash. If the
    two differ and hash_known is not set, another program made up the hash, and nothing is
