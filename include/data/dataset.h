@@ -115,6 +115,8 @@ bool dataset_resident(const struct dataset *dataset, enum dataset_split split);
 const uint8_t *dataset_image(const struct dataset *dataset, enum dataset_split split,
                              size_t i);
 int dataset_label(const struct dataset *dataset, enum dataset_split split, size_t i);
+/* The class of all images of a split; -1 if there are several, or no images. */
+int dataset_only_class(const struct dataset *dataset, enum dataset_split split);
 
 /* Progress of a fetch, shared with the threads that wait for it. */
 struct dataset_reading {

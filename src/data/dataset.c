@@ -333,3 +333,11 @@ enum status dataset_fetch(struct dataset *dataset, enum dataset_split split,
     }
     return ST_OK;
 }
+
+int dataset_only_class(const struct dataset *dataset, enum dataset_split split)
+{
+    for (size_t i = 1; i < dataset->info.count[split]; i++)
+        if (dataset_label(dataset, split, i) != dataset_label(dataset, split, 0))
+            return -1;
+    return dataset->info.count[split] > 0 ? dataset_label(dataset, split, 0) : -1;
+}

@@ -131,6 +131,7 @@ static struct csv_spread csv_spread_of(const double *value, size_t n)
     return spread;
 }
 
+/* Labels are few, dense, and of no kind alone. */
 static bool csv_is_plausible(const struct csv_spread *spread)
 {
     return spread->distinct > 1 && spread->distinct <= LABEL_MOST &&
@@ -146,8 +147,8 @@ bool csv_label_is_last(const double *first, const double *last, size_t n)
         return b.wide;
     if (n < LABEL_ROWS)
         return false;
-    if (a.distinct == 1 || b.distinct == 1)
-        return a.distinct == 1 && b.distinct > 1;
+    if (a.distinct == 1)
+        return csv_is_plausible(&b) && b.common <= LABEL_SHARE;
     if (csv_is_plausible(&a) != csv_is_plausible(&b))
         return csv_is_plausible(&b);
     return a.common > LABEL_SHARE && b.common <= LABEL_SHARE;

@@ -135,15 +135,19 @@ static void train_note_unseen(const struct train_session *session)
 }
 
 /* Training chooses by val; a test that was chosen by is a test no longer. */
-static void train_note_choice(const struct dataset_info *data)
+static void train_note_choice(const struct train_session *session)
 {
+    const struct dataset_info *data = &session->dataset.info;
+    bool imported = strcmp(session->config.data.file, data->path) != 0;
+    if (session->folder.found) /* said when the run began */
+        return;
     if (data->count[dataset_choosing(data)] == 0)
         log_note("'%s' has no val and no test images: no evaluation", data->path);
     else if (data->count[DATASET_VAL] == 0)
         log_note("'%s' has no val images: evaluations use test, and best.h5 is chosen on "
-                 "it, so that its accuracy is optimistic; 'lockstep data split %s --val "
-                 "10%%' makes a val split",
-                 data->path, data->path);
+                 "it, so that its accuracy is optimistic; %s%s%s makes a val split",
+                 data->path, imported ? "--set data.val=0.1" : "'lockstep data split ",
+                 imported ? "" : data->path, imported ? "" : " --val 10%'");
 }
 
 void train_print_notes(const struct train_session *session)
@@ -152,7 +156,7 @@ void train_print_notes(const struct train_session *session)
     train_note_unseen(session);
     if (prepare_blas_advice())
         log_note("%s", prepare_blas_advice());
-    train_note_choice(&session->dataset.info);
+    train_note_choice(session);
 }
 
 /* A network trained in stages may not fit into one process: evaluate it in stages, too.

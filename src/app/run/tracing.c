@@ -28,8 +28,9 @@ static bool tracing_may_replace(const char *path)
     if (!file)
         return false;
     size_t bytes = fread(head, 1, sizeof head - 1, file);
+    bool known = !ferror(file);
     fclose(file);
-    return bytes == 0 || strcmp(head, HEAD) == 0;
+    return known && (bytes == 0 || strcmp(head, HEAD) == 0);
 }
 
 enum status tracing_check(const char *path)
