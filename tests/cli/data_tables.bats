@@ -42,7 +42,7 @@ write("comma.csv", [[a] + [("%.6f" % (x / 16)).replace(".", ",") for x in row]
 write("words.csv", [["jihgfedcba"[a]] + list(row) for a, row in zip(label, pixel)],
       ["label"] + list(range(64)))
 write("test.csv", pixel, names)
-write("one.csv", np.c_[label * 0, pixel])
+write("one.csv", np.c_[label * 0, 15 * pixel])
 write("emnist-letters-train.csv", np.c_[label + 1, pixel])
 zipfile.ZipFile("zipped.csv", "w").writestr("t.csv", open("kaggle.csv").read())
 np.savez("pixel.npz", pixel)
@@ -128,8 +128,8 @@ END
         fails 1 "'zipped.csv' is a zip archive, not a" $command zipped.csv --out x.h5
         fails 1 "'pixel.npz' is a NumPy archive (.npz), not a" $command pixel.npz --out x.h5
         fails 1 "'pixel.npy' is a NumPy array, not a" $command pixel.npy --out x.h5
-        fails 1 "is a folder" $command . --out x.h5
     done
+    fails 1 "'.': it is a folder" import-csv . --out x.h5
     imports kaggle.csv
     fails 1 "'kaggle.csv.h5' is a data set, not a list of pictures" \
         import kaggle.csv.h5 --out x.h5
@@ -186,7 +186,7 @@ with h5py.File("one.h5", "r+") as one:
     one["train/labels"][:] = 4
 END
     for n in 1 2; do
-        start=(mpirun -n $n)
+        start=(mpirun -n "$n")
         ((n == 1)) && start=()
         run "${start[@]}" "$LOCKSTEP" train "$TINY" --data one.h5 --run never --threads 1
         echo "$output"
