@@ -64,9 +64,10 @@ enum status import_find(struct import_set **set, const char *path,
 /* The class folders of `path`, and those of `test`, which hold pictures for testing. */
 enum status import_find_folders(struct import_set **set, const char *path,
                                 const char *test) MUST_CHECK;
-/* Images in memory, which are borrowed. */
+/* Images in memory, which are borrowed; they were read from the file `path`. */
 struct dataset_builder;
-struct import_set *import_find_table(const struct dataset_builder *builder);
+struct import_set *import_find_table(const struct dataset_builder *builder,
+                                     const char *path);
 void import_set_free(struct import_set *set); /* NULL is fine */
 
 /* Imports a set, once, into the data set `out`, and prints what became of it as a table.
@@ -77,6 +78,12 @@ enum status import_write(struct import_set *set, const char *out,
 /* import_find and import_write. */
 enum status import_pictures(const char *path, enum import_kind kind, const char *out,
                             const struct import_options *options) MUST_CHECK;
+
+/* The paths of all pictures of a folder and of the folders in it, in order of their
+   names; the caller's: fs_free_list. Notes tell what was passed over. ST_FAIL if there
+   are none.
+ */
+enum status import_list_folder(const char *folder, char ***paths, int *count) MUST_CHECK;
 
 /* A hash of all that decides what import_write would write: names, sizes and times of the
    files, and the options. *has: which splits the source has itself. */

@@ -33,6 +33,7 @@ enum status import_find(struct import_set **set, const char *path, enum import_k
     if (st == ST_OK) {
         (*set)->source = mem_format(kind == IMPORT_LIST ? "list %s" : "folder %s",
                                     import_basename(path));
+        (*set)->input = mem_strdup(path);
         return ST_OK;
     }
     free(*set);
@@ -91,12 +92,14 @@ enum status import_find_folders(struct import_set **set, const char *path,
     return st;
 }
 
-struct import_set *import_find_table(const struct dataset_builder *builder)
+struct import_set *import_find_table(const struct dataset_builder *builder,
+                                     const char *path)
 {
     struct import_set *set = mem_zeroed(1, sizeof *set);
     bool divided = builder->count[DATASET_VAL] + builder->count[DATASET_TEST] > 0;
     set->root = mem_strdup(builder->source); /* for messages */
     set->source = mem_strdup(builder->source);
+    set->input = mem_strdup(path);
     set->memory = builder;
     set->classes = builder->classes;
     set->class_name = mem_zeroed((size_t)set->classes, sizeof *set->class_name);

@@ -361,3 +361,16 @@ enum status import_scan(struct import_set *set, const char *folder)
         import_set_release(set);
     return st;
 }
+
+enum status import_scan_all(struct import_set *set, const char *folder)
+{
+    struct scan_folder top;
+    enum scan_kind kind;
+    *set = (struct import_set){.root = mem_strdup(folder)};
+    enum status st = scan_classify(set, "", NULL, &top, &kind);
+    if (st == ST_OK && kind == SCAN_FOLDER)
+        st = scan_pictures(set, &top, 0, IMPORT_SPLIT_OPEN);
+    if (st != ST_OK)
+        import_set_release(set);
+    return st;
+}

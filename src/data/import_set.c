@@ -23,6 +23,7 @@ void import_set_release(struct import_set *set)
     free(set->passed.hollow);
     free(set->root);
     free(set->source);
+    free(set->input);
     *set = (struct import_set){0};
 }
 

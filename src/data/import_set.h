@@ -61,6 +61,7 @@ struct import_passed {
 struct import_set {
     char *root;   /* owned: the folder that relative paths begin in */
     char *source; /* owned: what the data set says it was made of */
+    char *input;  /* owned: the path that was given */
     /* Borrowed: where the pixels are if not in files: picture i is the image i of train,
        val, test, and its path a name for messages. */
     const struct dataset_builder *memory;
@@ -115,6 +116,14 @@ bool import_is_picture_name(const char *name);
 
 /* Searches a folder of class folders, or of the folders of splits that hold such. */
 enum status import_scan(struct import_set *set, const char *folder) MUST_CHECK;
+
+/* The same of any folder, whatever its folders mean: all pictures are of one class, which
+   has no name. */
+enum status import_scan_all(struct import_set *set, const char *folder) MUST_CHECK;
+
+/* Notes on what was passed over. place: where the other files are, " in a class folder",
+   or "". */
+void import_report_passed(const struct import_passed *passed, const char *place);
 
 /* Reads a list (RFC 4180); the first line names the columns: path, label, and perhaps
    split, group, weight. `text` is the file's content, which is changed. Paths are

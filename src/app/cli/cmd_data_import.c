@@ -85,11 +85,11 @@ enum status data_import_table_options(const struct data_import_table *request,
     return ST_OK;
 }
 
-enum status data_import_memory(struct dataset_builder *builder, const char *out,
-                               const struct import_options *options)
+enum status data_import_memory(struct dataset_builder *builder, const char *path,
+                               const char *out, const struct import_options *options)
 {
     struct import_options as_they_are = *options;
-    struct import_set *set = import_find_table(builder);
+    struct import_set *set = import_find_table(builder, path);
     as_they_are.invert = IMPORT_INVERT_NO;
     as_they_are.h = builder->h;
     as_they_are.w = builder->w;
@@ -102,7 +102,8 @@ enum status data_import_memory(struct dataset_builder *builder, const char *out,
 
 /* Checks what was asked for, and sets the options that all formats have. */
 static enum status import_check(const struct import_request *request,
-                                struct import_options *options)
+                                struct import_options *options, const char *const *input,
+                                int inputs)
 {
     if (request->test_share >= 0 && request->test)
         FAIL(ST_USAGE, "test data is given: --test-share makes no sense");
@@ -112,8 +113,8 @@ static enum status import_check(const struct import_request *request,
     *options = (struct import_options){.share = {-1, -1, request->test_share},
                                        .seed = request->seed,
                                        .allow_empty = request->table.allow_empty,
-                                       .threads = cpu_allowed()};
-    return output_check(request->out, request->force);
+                                       .threads = cpu_usable()};
+    return output_check(request->out, request->force, &dataset_target, input, inputs);
 }
 
 /* --- import-idx --- */
@@ -145,11 +146,14 @@ enum status cmd_data_import_idx(int argc, char **argv)
     if (!import.images[DATASET_TEST] != !import.labels[DATASET_TEST])
         FAIL(ST_USAGE, "--test-images and --test-labels must be given together");
     TRY(data_import_table_options(&request.table, &import.table));
-    TRY(import_check(&request, &all));
+    const char *const inputs[] = {
+        import.images[DATASET_TRAIN], import.labels[DATASET_TRAIN],
+        import.images[DATASET_TEST], import.labels[DATASET_TEST]};
+    TRY(import_check(&request, &all, inputs, 4));
     all.share[DATASET_TEST] = 0;
     struct dataset_builder builder;
     TRY(import_idx(&import, &builder));
-    return data_import_memory(&builder, request.out, &all);
+    return data_import_memory(&builder, import.images[DATASET_TRAIN], request.out, &all);
 }
 
 /* --- import-csv --- */
@@ -183,11 +187,12 @@ enum status cmd_data_import_csv(int argc, char **argv)
         return ST_OK;
     TRY(data_import_size(request.size, &import.h, &import.w));
     TRY(data_import_table_options(&request.table, &import.table));
-    TRY(import_check(&request, &all));
+    const char *const inputs[] = {import.file[DATASET_TRAIN], request.test};
+    TRY(import_check(&request, &all, inputs, 2));
     import.file[DATASET_TEST] = request.test;
     struct dataset_builder builder;
     TRY(import_csv(&import, &builder));
-    return data_import_memory(&builder, request.out, &all);
+    return data_import_memory(&builder, import.file[DATASET_TRAIN], request.out, &all);
 }
 
 /* --- import-dir --- */
@@ -241,7 +246,7 @@ enum status cmd_data_import_dir(int argc, char **argv)
     if (count < 0)
         return ST_OK;
     TRY(data_import_size(request.size, &h, &w));
-    TRY(import_check(&request, &import));
+    TRY(import_check(&request, &import, NULL, 0));
     TRY(import_dir_treatment(invert, &import));
     import.h = h;
     import.w = w;

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/parse.h"
 #include "cmd_data.h"
+#include "data/dataset_writer.h"
 #include "data_import.h"
 #include "kernels/cpu.h"
 #include "output.h"
@@ -88,8 +89,8 @@ static enum status any_read_options(const struct any_request *request,
     options->strict = request->strict;
     options->dedupe = request->dedupe;
     options->allow_empty = request->table.allow_empty;
-    options->threads = request->threads ? (int)request->threads : cpu_allowed();
-    return output_check(request->out, request->force);
+    options->threads = request->threads ? (int)request->threads : cpu_usable();
+    return output_check(request->out, request->force, &dataset_target, &request->path, 1);
 }
 
 /* Options that mean something for some kinds of input alone. */
@@ -164,7 +165,7 @@ static enum status any_import_table(const struct any_request *request,
         TRY(any_import_idx(request, &csv.table, &builder));
     else
         TRY(import_csv(&csv, &builder));
-    return data_import_memory(&builder, request->out, options);
+    return data_import_memory(&builder, request->path, request->out, options);
 }
 
 static enum status any_import(struct any_request *request, struct import_options *options)

@@ -23,9 +23,10 @@ struct data_import_table {
 enum status data_import_table_options(const struct data_import_table *request,
                                       struct import_table_options *options) MUST_CHECK;
 
-/* Imports images that were read into memory, as folders of pictures are imported, and
-   releases the builder. */
-enum status data_import_memory(struct dataset_builder *builder, const char *out,
+/* Imports images that were read from the file `path` into memory, as folders of pictures
+   are imported, and releases the builder. */
+enum status data_import_memory(struct dataset_builder *builder, const char *path,
+                               const char *out,
                                const struct import_options *options) MUST_CHECK;
 
 #endif
