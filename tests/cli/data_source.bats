@@ -86,7 +86,7 @@ cached() { # NUMBER of data sets in the cache
     "$LOCKSTEP" train "$TINY" --data list.csv --run 1 "${short[@]}" >1.out 2>&1
     cat 1.out
     [ "$(grep -c "column 'id' is not used" 1.out)" -eq 1 ]
-    [ "$(grep -c -e "is optimistic; --set data.val=0.1 makes a val split" 1.out)" -eq 1 ]
+    [ "$(grep -c -e "is optimistic; to make a val split: --set data.val=0.1" 1.out)" -eq 1 ]
     "$LOCKSTEP" train "$TINY" --data list.csv --run 1 --resume "${short[@]}" \
         --set train.epochs=3 >2.out 2>&1
     cat 2.out
