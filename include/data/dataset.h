@@ -43,6 +43,8 @@ bool dataset_resident(const struct dataset *dataset, enum dataset_split split);
 const uint8_t *dataset_image(const struct dataset *dataset, enum dataset_split split,
                              size_t i);
 int dataset_label(const struct dataset *dataset, enum dataset_split split, size_t i);
+/* The class of all images of a split; -1 if there are several, or no images. */
+int dataset_only_class(const struct dataset *dataset, enum dataset_split split);
 
 /* How many images of `split` are in the split `among`, too, with the same label: by the
    hashes of the file, or by the images if both splits are in memory; 0 if it is not

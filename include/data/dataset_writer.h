@@ -36,6 +36,11 @@ enum status dataset_writer_put(struct dataset_writer *writer, enum dataset_split
                                const uint8_t *pixels, int label,
                                const char *source_path) MUST_CHECK;
 
+/* Gives the image that was put last into a split a weight; without this it is 1. If a
+   training image has one, those of train are stored as /train/weights. */
+void dataset_writer_weigh(struct dataset_writer *writer, enum dataset_split split,
+                          float weight);
+
 /* Computes mean, std and hash and puts the file in its place; frees the writer in any
    case. Fewer images than announced may have come: the file is then written once more,
    without the gaps. ST_FAIL if no training images came, or none of some class unless

@@ -25,7 +25,7 @@ enum kind_class {
     KIND_PACKED,  /* gzip, xz, ...: one compressed file */
     KIND_HDF5,
     KIND_IDX,
-    KIND_UTF16, /* text with a byte order mark */
+    KIND_UTF16, /* text */
     KIND_TEXT,
     KIND_KNOWN, /* another format that has a name: NumPy, PDF, a program, ... */
 };

@@ -211,3 +211,11 @@ int dataset_label(const struct dataset *dataset, enum dataset_split split, size_
 {
     return dataset->store[split]->labels[i];
 }
+
+int dataset_only_class(const struct dataset *dataset, enum dataset_split split)
+{
+    for (size_t i = 1; i < dataset->info.count[split]; i++)
+        if (dataset_label(dataset, split, i) != dataset_label(dataset, split, 0))
+            return -1;
+    return dataset->info.count[split] > 0 ? dataset_label(dataset, split, 0) : -1;
+}

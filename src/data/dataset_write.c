@@ -106,16 +106,25 @@ static enum status split_copy(struct dataset_writer *writer,
     size_t count = info->count[split], image = dataset_image_bytes(info->shape);
     size_t step = SPLIT_BYTES / image + 1;
     uint8_t *block = mem_zeroed(step < count ? step : count, image);
+    bool weighted = split == DATASET_TRAIN && info->has_weights;
+    float *weights = weighted ? mem_zeroed(count, sizeof *weights) : NULL;
     char **paths = NULL;
     enum status st = info->has_paths ? dataset_read_paths(info, split, &paths) : ST_OK;
+    if (weighted && st == ST_OK)
+        st = dataset_read_weights(info, weights);
     for (size_t i = 0; i < count && st == ST_OK; i += step) {
         size_t rows = count - i < step ? count - i : step;
         st = dataset_read_rows(info, split, i, rows, block, NULL);
-        for (size_t k = 0; k < rows && st == ST_OK; k++)
-            st = dataset_writer_put(writer, to ? to[i + k] : split, block + k * image,
-                                    labels[i + k], paths ? paths[i + k] : NULL);
+        for (size_t k = 0; k < rows && st == ST_OK; k++) {
+            enum dataset_split into = to ? to[i + k] : split;
+            st = dataset_writer_put(writer, into, block + k * image, labels[i + k],
+                                    paths ? paths[i + k] : NULL);
+            if (weighted && st == ST_OK)
+                dataset_writer_weigh(writer, into, weights[i + k]);
+        }
     }
     fs_free_list(paths, paths ? (int)count : 0);
+    free(weights);
     free(block);
     return st;
 }

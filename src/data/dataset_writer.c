@@ -25,7 +25,8 @@ struct writer_split {
     char *paths; /* owned: (paths_room), each ends with a NUL */
     size_t paths_bytes, paths_room;
     size_t paths_count;
-    uint64_t hash; /* format 2 */
+    float *weights; /* owned: (room), or NULL: none was given */
+    uint64_t hash;  /* format 2 */
 };
 
 struct dataset_writer {
@@ -44,6 +45,7 @@ static void writer_free(struct dataset_writer *writer)
     for (int s = 0; s < DATASET_SPLITS; s++) {
         free(writer->split[s].block);
         free(writer->split[s].labels);
+        free(writer->split[s].weights);
         free(writer->split[s].hashes);
         free(writer->split[s].paths);
     }
@@ -142,11 +144,15 @@ enum status dataset_writer_put(struct dataset_writer *writer, enum dataset_split
         s->room = 2 * s->room + 1024;
         s->labels = mem_resize(s->labels, s->room, sizeof *s->labels);
         s->hashes = mem_resize(s->hashes, s->room, sizeof *s->hashes);
+        if (s->weights)
+            s->weights = mem_resize(s->weights, s->room, sizeof *s->weights);
     }
     if (!s->block)
         s->block = mem_zeroed(writer->block_rows, writer->image);
     s->labels[*count] = (uint16_t)label;
     s->hashes[*count] = dataset_row_hash(pixels, writer->image, label);
+    if (s->weights)
+        s->weights[*count] = 1;
     memcpy(s->block + s->pending * writer->image, pixels, writer->image);
     s->hash = dataset_hash_image(s->hash, pixels, writer->image, label);
     if (split == DATASET_TRAIN)
@@ -156,6 +162,20 @@ enum status dataset_writer_put(struct dataset_writer *writer, enum dataset_split
     s->pending++;
     (*count)++;
     return s->pending == writer->block_rows ? writer_flush(writer, split) : ST_OK;
+}
+
+void dataset_writer_weigh(struct dataset_writer *writer, enum dataset_split split,
+                          float weight)
+{
+    struct writer_split *s = &writer->split[split];
+    size_t count = writer->info.count[split];
+    ASSERT(count > 0);
+    if (!s->weights) {
+        s->weights = mem_resize(NULL, s->room, sizeof *s->weights);
+        for (size_t i = 0; i + 1 < count; i++)
+            s->weights[i] = 1;
+    }
+    s->weights[count - 1] = weight;
 }
 
 /* --- the end --- */
@@ -252,6 +272,9 @@ static enum status writer_write_rest(const struct dataset_writer *writer,
         if (paths && info->count[s] > 0)
             TRY(h5file_write(file, dataset_paths_name[s], H5FILE_U8, 1,
                              &split->paths_bytes, split->paths));
+        if (s == DATASET_TRAIN && split->weights)
+            TRY(h5file_write(file, DATASET_WEIGHTS_NAME, H5FILE_F32, 1, &info->count[s],
+                             split->weights));
     }
     return ST_OK;
 }

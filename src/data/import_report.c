@@ -52,6 +52,35 @@ static void report_sizes(const struct import_set *set,
                 large->h, large->w, fit[options->treatment.fit], options->h, options->w);
 }
 
+/* One of them is an empty page; many are a broken copy, or a mask. */
+static void report_flat(const struct import_set *set)
+{
+    const struct import_picture *first = NULL;
+    size_t flat = 0;
+    for (size_t i = 0; i < set->count; i++) {
+        const struct import_picture *p = &set->picture[i];
+        if (p->reason || !p->flat || p->h * (double)p->w == 1)
+            continue;
+        first = first ? first : p;
+        flat++;
+    }
+    if (flat)
+        log_note("%zu picture%s of one flat colour, like '%s'", flat,
+                 flat == 1 ? " is" : "s are", first->path);
+}
+
+static void report_inverted(const struct import_set *set)
+{
+    size_t inverted = 0, kept = 0;
+    for (size_t i = 0; i < set->count; i++) {
+        kept += !set->picture[i].reason;
+        inverted += !set->picture[i].reason && set->picture[i].light_border;
+    }
+    if (inverted)
+        log_note("%zu of %zu pictures were dark on light and have been inverted",
+                 inverted, kept);
+}
+
 void import_report_facts(const struct import_set *set,
                          const struct import_options *options)
 {
@@ -65,6 +94,9 @@ void import_report_facts(const struct import_set *set,
         colour += !p->reason && p->colour;
     }
     import_report_passed(&set->passed, " in a class folder");
+    report_flat(set);
+    if (options->treatment.invert == TREATMENT_INVERT_EACH)
+        report_inverted(set);
     if (clear)
         log_note("%zu pictures are transparent in places: laid on white%s", clear,
                  black ? ", or on black where white would hide them" : "");

@@ -127,6 +127,8 @@ static void info_print_head(const struct dataset_info *info)
     info_print_channels(info->shape.c == 1 ? "" : " |", info, info->std);
     if (*treatment)
         log_out("\npictures   %s", treatment);
+    if (info->has_weights)
+        log_out("\nweights    of the training images (training does not use them yet)");
     log_out("\nhash       %s\n", hash);
 }
 

@@ -192,6 +192,12 @@ static enum status train_open_data(struct train_session *session)
     const struct dataset_info *data = &session->dataset.info;
     if (data->count[DATASET_TRAIN] == 0)
         FAIL(ST_FAIL, "'%s' holds no training images", data->path);
+    int only = dataset_only_class(&session->dataset, DATASET_TRAIN);
+    if (only >= 0)
+        FAIL(ST_FAIL,
+             "all training images of '%s' are of class '%s': there is nothing to tell "
+             "apart",
+             data->path, data->class_name[only]);
     return ST_OK;
 }
 

@@ -140,17 +140,20 @@ static void train_note_unseen(const struct train_session *session)
 }
 
 /* Training chooses by val; a test that was chosen by is a test no longer. */
-static void train_note_choice(const struct dataset_info *data)
+static void train_note_choice(const struct train_session *session)
 {
+    const struct dataset_info *data = &session->dataset.info;
+    bool imported = strcmp(session->config.data.file, data->path) != 0;
+    if (session->folder.found) /* said when the run began */
+        return;
     char *path = shell_path(data->path);
     if (data->count[dataset_choosing(data)] == 0)
         log_note("'%s' has no val and no test images: no evaluation", data->path);
     else if (data->count[DATASET_VAL] == 0)
-        log_note(
-            "'%s' has no val images: evaluations use test, and best.h5 is chosen on "
-            "it, so that its accuracy is optimistic; to make a val split: lockstep data "
-            "split %s --val 10%%",
-            data->path, path);
+        log_note("'%s' has no val images: evaluations use test, and best.h5 is chosen on "
+                 "it, so that its accuracy is optimistic; to make a val split: %s%s%s",
+                 data->path, imported ? "--set data.val=0.1" : "lockstep data split ",
+                 imported ? "" : path, imported ? "" : " --val 10%");
     free(path);
 }
 
@@ -160,7 +163,7 @@ void train_print_notes(struct train_session *session)
     train_note_unseen(session);
     if (prepare_blas_advice())
         log_note("%s", prepare_blas_advice());
-    train_note_choice(&session->dataset.info);
+    train_note_choice(session);
     if (comm_rank(session->comm) == 0)
         train_note_data(&session->dataset, &session->config.run);
 }
