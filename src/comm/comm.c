@@ -55,6 +55,8 @@ struct comm *comm_start(int *argc, char ***argv)
            at the same moment can fail to make it. One process needs none. */
         setenv("OMPI_MCA_orte_create_session_dirs", "0", 0);
     }
+    /* Open MPI's own waits, as in MPI_Init, offer the CPU to others. */
+    setenv("OMPI_MCA_mpi_yield_when_idle", "1", 0);
     comm_deadline_set(START_SECONDS, "lockstep: the other ranks have not started; this "
                                      "rank ends\n");
     MPI_CHECK(MPI_Init_thread(argc, argv, MPI_THREAD_FUNNELED, &provided));
