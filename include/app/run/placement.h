@@ -17,6 +17,7 @@ struct placement_rank {
     char kernels[160]; /* "v4, OpenBLAS 0.3.21 SkylakeX": they decide the last bits */
     int allowed;       /* number of those CPUs */
     int granted;       /* CPUs of the node that SLURM granted, or all */
+    int per_task;      /* SLURM_CPUS_PER_TASK where that counts; 0: it does not */
     int threads;
     int node_rank;
 };
@@ -31,8 +32,9 @@ struct placement {
 /* Collective: placement_find, placement_promise_memory and placement_note. */
 void placement_init(struct placement *placement, struct comm *comm, int threads);
 
-/* Collective; prints nothing. threads: the number asked for; 0: SLURM's CPUs per task, or
-   the allowed CPUs divided among the ranks of the node that may run on the same ones. */
+/* Collective; prints nothing. threads: the number asked for; 0: SLURM's CPUs per task,
+   as far as they are allowed, or the allowed CPUs divided among the ranks of the node
+   that may run on the same ones. */
 void placement_find(struct placement *placement, struct comm *comm, int threads);
 void placement_release(struct placement *placement);
 
