@@ -16,7 +16,7 @@
 #define EARLY_SECONDS     10 /* CPU time of all threads; loading takes about 0.1 s */
 #define EARLY_STACK       ((size_t)8 << 20)   /* the most that is asked for */
 #define EARLY_STACK_LEAST ((size_t)512 << 10) /* training takes a third of it */
-#define EARLY_SPIN        20e-6               /* seconds */
+#define EARLY_SPIN        100e-6              /* seconds */
 #define EARLY_TURNS       200                 /* of the loop that is timed */
 #define EARLY_HIDDEN      '\1'                /* in place of the first letter of a name */
 
