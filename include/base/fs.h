@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "base/status.h"
 
@@ -38,6 +39,17 @@ enum status fs_read_text(const char *path, char **text, size_t *bytes) MUST_CHEC
    `path` and syncs the folder; on failure it removes the temporary file. */
 enum status fs_temp_name(char out[FS_PATH], const char *path) MUST_CHECK;
 enum status fs_commit(const char *temp, const char *path) MUST_CHECK;
+/* The same of a text or bytes that are written to `file`. fs_write_end commits, or
+   removes the temporary file and reports the errno of the first write that failed;
+   fs_write_drop only removes it. Do not move the struct between the calls. */
+struct fs_writer {
+    FILE *file;
+    int fd, error; /* error: errno of the first write that failed */
+    char path[FS_PATH], temp[FS_PATH];
+};
+enum status fs_write_begin(struct fs_writer *writer, const char *path) MUST_CHECK;
+enum status fs_write_end(struct fs_writer *writer) MUST_CHECK;
+void fs_write_drop(struct fs_writer *writer);
 /* Tests, before long work, whether `path` can be written; ST_FAIL if not. */
 enum status fs_check_write(const char *path) MUST_CHECK;
 

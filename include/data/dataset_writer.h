@@ -1,10 +1,13 @@
 /*
- * dataset_writer: makes the files of data/dataset.h.
+ * dataset_writer: makes the files of data/dataset_info.h.
  */
 #ifndef LOCKSTEP_DATA_DATASET_WRITER_H
 #define LOCKSTEP_DATA_DATASET_WRITER_H
 
 #include "data/dataset.h"
+#include "io/target.h"
+
+extern const struct target_kind dataset_target;
 
 /* --- making one, image by image --- */
 
@@ -22,7 +25,7 @@ struct dataset_writer;
 
 /* Opens a temporary file beside `path` with room for the recipe's images. A path that
    cannot be written and impossible classes are reported here. Memory stays at a few MB
-   and about 2 bytes an image, plus the paths. Not collective, one thread. */
+   and about 10 bytes an image, plus the paths. Not collective, one thread. */
 enum status dataset_writer_open(struct dataset_writer **writer, const char *path,
                                 const struct dataset_recipe *recipe) MUST_CHECK;
 

@@ -84,8 +84,8 @@ enum status image_read_file(struct image *image, const char *path,
 enum status image_decode(struct image *image, const uint8_t *data, size_t bytes,
                          const char *name, const struct image_options *options,
                          struct image_facts *facts) MUST_CHECK;
-/* "PNG", "JPEG", ... by content; NULL: not an image that can be read. Prints nothing. */
-const char *image_kind(const char *path);
+/* "PNG", "JPEG", ... by content; NULL: not an image that can be read. io/kind.h has what
+   else a file may be. */
 const char *image_kind_of(const uint8_t *data, size_t bytes);
 
 /* Writes c = 1 as grey, c = 3 as RGB. */

@@ -224,3 +224,54 @@ enum status fs_commit(const char *temp, const char *path)
     }
     return fs_sync_parent(path);
 }
+
+/* --- files that are written piece by piece --- */
+
+/* Of a FILE, only the call that fails leaves errno, and that may be any of its calls: the
+   reason is kept here. */
+static ssize_t fs_writer_put(void *cookie, const char *bytes, size_t count)
+{
+    struct fs_writer *writer = cookie;
+    size_t done = 0;
+    while (done < count && !writer->error) {
+        ssize_t put = write(writer->fd, bytes + done, count - done);
+        if (put > 0)
+            done += (size_t)put;
+        else if (put < 0 && errno != EINTR)
+            writer->error = errno;
+    }
+    return (ssize_t)(done == count ? count : 0);
+}
+
+enum status fs_write_begin(struct fs_writer *writer, const char *path)
+{
+    const cookie_io_functions_t calls = {.write = fs_writer_put};
+    *writer = (struct fs_writer){.fd = -1};
+    TRY(fs_temp_name(writer->temp, path));
+    snprintf(writer->path, sizeof writer->path, "%s", path);
+    writer->fd = open(writer->temp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    if (writer->fd < 0)
+        FAIL(ST_FAIL, "cannot write '%s': %s", path, strerror(errno));
+    writer->file = fopencookie(writer, "w", calls);
+    ASSERT(writer->file);
+    return ST_OK;
+}
+
+void fs_write_drop(struct fs_writer *writer)
+{
+    fclose(writer->file);
+    close(writer->fd);
+    unlink(writer->temp);
+}
+
+enum status fs_write_end(struct fs_writer *writer)
+{
+    fflush(writer->file);
+    if (writer->error) {
+        fs_write_drop(writer);
+        FAIL(ST_FAIL, "cannot write '%s': %s", writer->path, strerror(writer->error));
+    }
+    fclose(writer->file);
+    close(writer->fd);
+    return fs_commit(writer->temp, writer->path);
+}

@@ -58,6 +58,7 @@ static enum status lockfile_write_holder(const struct lockfile *lock)
     int size =
         snprintf(text, sizeof text, "host %s\npid %d\njob %.31s\nsince %s\npids %s\n",
                  host, (int)getpid(), job && *job ? job : "none", since, pids);
+    errno = ENOSPC; /* the reason if only a part is written */
     if (ftruncate(lock->fd, 0) != 0 || pwrite(lock->fd, text, (size_t)size, 0) != size)
         FAIL(ST_FAIL, "cannot write '%s': %s", lock->path, strerror(errno));
     return ST_OK;
@@ -137,10 +138,10 @@ static enum status lockfile_refuse(const struct lockfile_holder *holder,
     FAIL(
         ST_USAGE,
         "'%s' is in use by another lockstep: host %s, pid %d, job %s, since %s; wait for "
-        "it or choose another --run%s%s",
+        "it or choose another --run%s%s%s",
         what, holder->host, holder->pid, holder->job, holder->since,
-        holder->unproven ? "; if it is dead, remove " : "",
-        holder->unproven ? lock->path : "");
+        holder->unproven ? "; if it is dead, remove '" : "",
+        holder->unproven ? lock->path : "", holder->unproven ? "'" : "");
 }
 
 enum status lockfile_take(struct lockfile *lock, const char *path, const char *what,

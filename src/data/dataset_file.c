@@ -8,31 +8,6 @@
 #include "dataset_impl.h"
 #include "io/h5file.h"
 
-const char *const dataset_split_name[DATASET_SPLITS] = {"train", "val", "test"};
-const char *const dataset_images_name[DATASET_SPLITS] = {"/train/images", "/val/images",
-                                                         "/test/images"};
-const char *const dataset_labels_name[DATASET_SPLITS] = {"/train/labels", "/val/labels",
-                                                         "/test/labels"};
-const char *const dataset_paths_name[DATASET_SPLITS] = {"/train/paths", "/val/paths",
-                                                        "/test/paths"};
-
-enum status dataset_split_named(const char *name, const char *option,
-                                enum dataset_split *split)
-{
-    for (int s = 0; s < DATASET_SPLITS; s++) {
-        if (strcmp(name, dataset_split_name[s]) != 0)
-            continue;
-        *split = s;
-        return ST_OK;
-    }
-    FAIL(ST_USAGE, "'--%s %s': expected train, val or test", option, name);
-}
-
-enum dataset_split dataset_choosing(const struct dataset_info *info)
-{
-    return info->count[DATASET_VAL] > 0 ? DATASET_VAL : DATASET_TEST;
-}
-
 static enum status dataset_check_kind(struct h5file *file)
 {
     const char *path = h5file_path(file);
@@ -73,6 +48,27 @@ static enum status dataset_read_image_shape(struct h5file *file, const char *nam
     return ST_OK;
 }
 
+/* A set that another program made has no hashes; labels are counted already. */
+static enum status dataset_read_hashes_extent(struct h5file *file,
+                                              enum dataset_split split,
+                                              struct dataset_info *info)
+{
+    const char *name = dataset_hashes_name[split];
+    struct h5file_info hashes;
+    if (!h5file_has(file, name)) {
+        info->has_hashes = info->has_hashes && info->count[split] == 0;
+        return ST_OK;
+    }
+    TRY(h5file_info(file, name, &hashes));
+    if (hashes.ndims != 1 || hashes.type != H5FILE_U64 ||
+        hashes.count != info->count[split])
+        FAIL(ST_FAIL,
+             "'%s' in '%s' does not hold a hash for each of %zu images, uint64 (N): if "
+             "another program changed the images, remove it",
+             name, h5file_path(file), info->count[split]);
+    return ST_OK;
+}
+
 /* Shape and types of one split, compared with those of train, the first one. */
 static enum status dataset_read_split(struct h5file *file, enum dataset_split split,
                                       struct dataset_info *info)
@@ -103,7 +99,7 @@ static enum status dataset_read_split(struct h5file *file, enum dataset_split sp
              dataset_split_name[split], labels.count);
     info->has_paths = info->has_paths &&
                       (labels.count == 0 || h5file_has(file, dataset_paths_name[split]));
-    return ST_OK;
+    return dataset_read_hashes_extent(file, split, info);
 }
 
 /* One number for all channels, or one for each. */
@@ -154,7 +150,7 @@ static enum status dataset_read_info(struct h5file *file, struct dataset_info *i
     const char *path = h5file_path(file);
     size_t all = 0;
     TRY(dataset_check_kind(file));
-    info->has_paths = true;
+    info->has_paths = info->has_hashes = true;
     for (int s = 0; s < DATASET_SPLITS; s++) {
         TRY(dataset_read_split(file, s, info));
         all += info->count[s];
@@ -218,18 +214,47 @@ enum status dataset_read_labels(struct h5file *file, const struct dataset_info *
     return dataset_read_label_rows(file, info, split, 0, info->count[split], labels);
 }
 
+static enum status dataset_read_image_rows(struct h5file *file,
+                                           const struct dataset_info *info,
+                                           enum dataset_split split,
+                                           const struct dataset_rows *rows,
+                                           uint8_t *images)
+{
+    struct dataset_damage damage = {0};
+    TRY(h5file_read_rows(file, dataset_images_name[split], H5FILE_U8, rows->first,
+                         rows->rows, rows->image, images));
+    if (!rows->hashes)
+        return ST_OK;
+    dataset_damage_add(&damage, rows);
+    return dataset_damage_check(&damage, info, split, rows->rows);
+}
+
 enum status dataset_read_rows(const struct dataset_info *info, enum dataset_split split,
                               size_t first, size_t n, uint8_t *images, uint16_t *labels)
 {
+    bool compare = images && dataset_compares(info);
+    uint16_t *own_labels = NULL;
+    uint64_t *hashes = NULL;
     struct h5file *file;
     enum status st = ST_OK;
     TRY(h5file_open(&file, info->path));
+    if (compare) {
+        hashes = mem_zeroed(n, sizeof *hashes);
+        TRY_TO(out, h5file_read_rows(file, dataset_hashes_name[split], H5FILE_U64, first,
+                                     n, 1, hashes));
+        if (!labels)
+            labels = own_labels = mem_zeroed(n, sizeof *labels);
+    }
+    if (labels)
+        TRY_TO(out, dataset_read_label_rows(file, info, split, first, n, labels));
+    const struct dataset_rows rows = {first,  n,      dataset_image_bytes(info->shape),
+                                      images, labels, hashes};
     if (images)
-        st = h5file_read_rows(file, dataset_images_name[split], H5FILE_U8, first, n,
-                              dataset_image_bytes(info->shape), images);
-    if (labels && st == ST_OK)
-        st = dataset_read_label_rows(file, info, split, first, n, labels);
+        st = dataset_read_image_rows(file, info, split, &rows, images);
+out:
     h5file_close(file);
+    free(own_labels);
+    free(hashes);
     return st;
 }
 

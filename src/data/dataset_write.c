@@ -148,6 +148,7 @@ static enum status split_rewrite(const struct dataset_info *info,
 enum status dataset_split_val(const struct dataset_info *info, double part, uint64_t seed,
                               size_t *moved)
 {
+    TRY(dataset_check_unhashed(info));
     uint16_t *labels[DATASET_SPLITS] = {0};
     enum dataset_split *to = mem_zeroed(info->count[DATASET_TRAIN], sizeof *to);
     enum status st = ST_OK;

@@ -9,6 +9,8 @@
 #include "dataset_impl.h"
 #include "io/h5file.h"
 
+const struct target_kind dataset_target = {"a data set", .object = "/train/images"};
+
 #define WRITER_BLOCK_BYTES \
     ((size_t)1 << 20)        /* of images that are written at once, at most */
 #define HASH_KIND "lockstep" /* the hash is that of src/data/dataset_hash.c */
@@ -17,8 +19,9 @@ struct writer_split {
     size_t most;
     uint8_t *block;   /* owned: (rows of a block), the images not yet written */
     size_t pending;   /* images in it */
-    uint16_t *labels; /* owned: (labels_room) */
-    size_t labels_room;
+    uint16_t *labels; /* owned: (room) */
+    uint64_t *hashes; /* owned: (room) */
+    size_t room;
     char *paths; /* owned: (paths_room), each ends with a NUL */
     size_t paths_bytes, paths_room;
     size_t paths_count;
@@ -41,6 +44,7 @@ static void writer_free(struct dataset_writer *writer)
     for (int s = 0; s < DATASET_SPLITS; s++) {
         free(writer->split[s].block);
         free(writer->split[s].labels);
+        free(writer->split[s].hashes);
         free(writer->split[s].paths);
     }
     dataset_info_release(&writer->info);
@@ -134,13 +138,15 @@ enum status dataset_writer_put(struct dataset_writer *writer, enum dataset_split
              "label of %s image %zu is out of range: it is class number %d, but there "
              "are %d classes",
              dataset_split_name[split], *count, label, writer->info.classes);
-    if (*count == s->labels_room) {
-        s->labels_room = 2 * s->labels_room + 1024;
-        s->labels = mem_resize(s->labels, s->labels_room, sizeof *s->labels);
+    if (*count == s->room) {
+        s->room = 2 * s->room + 1024;
+        s->labels = mem_resize(s->labels, s->room, sizeof *s->labels);
+        s->hashes = mem_resize(s->hashes, s->room, sizeof *s->hashes);
     }
     if (!s->block)
         s->block = mem_zeroed(writer->block_rows, writer->image);
     s->labels[*count] = (uint16_t)label;
+    s->hashes[*count] = dataset_row_hash(pixels, writer->image, label);
     memcpy(s->block + s->pending * writer->image, pixels, writer->image);
     s->hash = dataset_hash_image(s->hash, pixels, writer->image, label);
     if (split == DATASET_TRAIN)
@@ -241,6 +247,8 @@ static enum status writer_write_rest(const struct dataset_writer *writer,
         if (info->count[s] == 0)
             TRY(writer_create_images(writer, file, s, 0));
         TRY(writer_write_labels(writer, file, s));
+        TRY(h5file_write(file, dataset_hashes_name[s], H5FILE_U64, 1, &info->count[s],
+                         split->hashes));
         if (paths && info->count[s] > 0)
             TRY(h5file_write(file, dataset_paths_name[s], H5FILE_U8, 1,
                              &split->paths_bytes, split->paths));
@@ -265,10 +273,11 @@ static enum status writer_put_attributes(const struct dataset_writer *writer,
     char treatment[TREATMENT_TEXT];
     uint64_t split[DATASET_SPLITS], hash;
     bool first = dataset_is_format_1(info);
+    const struct dataset_content nothing = {0};
     for (int s = 0; s < DATASET_SPLITS; s++)
         split[s] = writer->split[s].hash;
     if (first)
-        TRY(dataset_hash_content(file, info, &hash));
+        TRY(dataset_hash_content(file, info, &nothing, &hash, NULL));
     else
         hash = dataset_hash_splits(info, split);
     treatment_text(&info->treatment, treatment);

@@ -315,6 +315,7 @@ enum status import_pictures(const char *path, enum import_kind kind, const char 
     struct import_set set;
     struct import_options decided = *options;
     decided.treatment.recorded = true;
+    TRY(import_report_check(path, out));
     TRY(import_find(&set, path, kind));
     char *source =
         mem_format(kind == IMPORT_LIST ? "list %s" : "folder %s", import_basename(path));
@@ -325,5 +326,32 @@ enum status import_pictures(const char *path, enum import_kind kind, const char 
         st = pictures_import(&set, source, out, &decided);
     free(source);
     import_set_release(&set);
+    return st;
+}
+
+enum status import_list_folder(const char *folder, char ***paths, int *count)
+{
+    struct import_set set;
+    char path[FS_PATH];
+    enum status st = ST_OK;
+    *paths = NULL;
+    *count = 0;
+    TRY(import_scan_all(&set, folder));
+    import_report_passed(&set.passed, "");
+    if (set.count == 0)
+        st = status_fail(ST_FAIL, "'%s' holds no pictures", folder);
+    else
+        *paths = mem_zeroed(set.count, sizeof **paths);
+    for (size_t i = 0; i < set.count && st == ST_OK; i++) {
+        st = import_path(&set, &set.picture[i], path);
+        if (st == ST_OK)
+            (*paths)[(*count)++] = mem_strdup(path);
+    }
+    import_set_release(&set);
+    if (st == ST_OK)
+        return ST_OK;
+    fs_free_list(*paths, *count);
+    *paths = NULL;
+    *count = 0;
     return st;
 }

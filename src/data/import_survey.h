@@ -38,6 +38,8 @@ void import_report_facts(const struct import_set *set,
 /* The table at the end, and notes about empty and unbalanced classes. */
 void import_report_table(const struct import_set *set, const char *out,
                          const struct import_options *options);
+/* Before the work: can OUT.skipped.csv be written? */
+enum status import_report_check(const char *input, const char *out) MUST_CHECK;
 /* Writes OUT.skipped.csv, or removes an old one if nothing was left out. */
 enum status import_report_skipped(const struct import_set *set,
                                   const char *out) MUST_CHECK;

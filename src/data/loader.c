@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "data/import_treatment.h"
 
 void loader_init(struct loader *loader, struct dataset *dataset, enum dataset_split split)
 {
@@ -113,18 +114,48 @@ void loader_normalise(const struct loader_input *input, struct shape shape, floa
         loader_shift(input, shape, x, offset);
 }
 
+/* The image with the shape of the network's images. Returns a copy, the caller's. */
+static uint8_t *loader_fit(const struct loader_match *match, struct shape has,
+                           const uint8_t *image)
+{
+    struct dataset_treatment treatment = match->treatment;
+    size_t bytes = dataset_image_bytes(has);
+    struct image copy = {has.h, has.w, has.c, mem_zeroed(bytes, 1)};
+    uint8_t *fitted = mem_zeroed(dataset_image_bytes(match->shape), 1);
+    treatment.invert = TREATMENT_KEEP; /* the data set's import has done that */
+    memcpy(copy.pixel, image, bytes);
+    treatment_apply(&treatment, &copy, match->shape, fitted);
+    image_release(&copy);
+    return fitted;
+}
+
+int loader_class(const struct loader *loader, uint64_t i)
+{
+    int label = dataset_label(loader->dataset, loader->split, i);
+    return loader->match ? loader->match->class_of[label] : label;
+}
+
+/* The bytes of the sample at a position that is prepared. */
+static const uint8_t *loader_image(const struct loader *loader, uint64_t position,
+                                   uint64_t i)
+{
+    size_t bytes = dataset_image_bytes(loader->dataset->info.shape);
+    if (dataset_resident(loader->dataset, loader->split))
+        return dataset_image(loader->dataset, loader->split, i);
+    ASSERT(position - loader->first < loader->count);
+    return loader->images + (position - loader->first) * bytes;
+}
+
 void loader_fill(const struct loader *loader, uint64_t position, float *x, int *label,
                  uint64_t *sample)
 {
-    const struct dataset_info *info = &loader->dataset->info;
-    int size = shape_size(info->shape);
+    struct shape shape = loader->dataset->info.shape;
     uint64_t i = loader_sample_at(loader, position);
-    const uint8_t *image;
-    if (dataset_resident(loader->dataset, loader->split)) {
-        image = dataset_image(loader->dataset, loader->split, i);
-    } else {
-        ASSERT(position - loader->first < loader->count);
-        image = loader->images + (position - loader->first) * (uint64_t)size;
+    const uint8_t *image = loader_image(loader, position, i);
+    uint8_t *fitted = NULL;
+    if (loader->match && !shape_equal(shape, loader->match->shape)) {
+        image = fitted = loader_fit(loader->match, shape, image);
+        shape = loader->match->shape;
     }
     if (loader->augment) {
         const struct augment_sample augment = {
@@ -132,16 +163,17 @@ void loader_fill(const struct loader *loader, uint64_t position, float *x, int *
             .seed = loader->seed,
             .epoch = loader->epoch,
             .sample = i,
-            .shape = info->shape,
+            .shape = shape,
             .mean = loader->input.mean,
         };
         augment_image(&augment, image, x);
     } else {
-        for (int p = 0; p < size; p++)
+        for (int p = 0; p < shape_size(shape); p++)
             x[p] = (float)image[p];
     }
-    loader_normalise(&loader->input, info->shape, x);
-    *label = dataset_label(loader->dataset, loader->split, i);
+    free(fitted);
+    loader_normalise(&loader->input, shape, x);
+    *label = loader_class(loader, i);
     *sample = i;
 }
 
@@ -149,5 +181,5 @@ void loader_label(const struct loader *loader, uint64_t position, int *label,
                   uint64_t *sample)
 {
     *sample = loader_sample_at(loader, position);
-    *label = dataset_label(loader->dataset, loader->split, *sample);
+    *label = loader_class(loader, *sample);
 }

@@ -5,6 +5,9 @@
  * ulimit -v, a machine that does not overcommit) it tries again for ever. A timer of CPU
  * time then prints what is wrong and exits with code 2.
  *
+ * Standard input, output and error. They are opened if the process was started without
+ * them.
+ *
  * Stacks. A soft limit below 8 MiB is raised, as far as the hard one allows; if that
  * leaves too little, one line says so: exit code 2. Threads get at most 8 MiB.
  *

@@ -6,6 +6,7 @@
 #include "base/fs.h"
 #include "base/parse.h"
 #include "cmd_data.h"
+#include "data/dataset_writer.h"
 #include "data/import.h"
 #include "data_import.h"
 #include "output.h"
@@ -84,7 +85,8 @@ enum status data_import_check_classes(const char *text)
     return ST_OK;
 }
 
-static enum status import_check(struct import_request *request)
+static enum status import_check(struct import_request *request, const char *const *input,
+                                int inputs)
 {
     if (request->label_base > LABEL_BASE_MAX)
         FAIL(ST_USAGE, "'--label-base %lld': at most %d is possible", request->label_base,
@@ -97,7 +99,7 @@ static enum status import_check(struct import_request *request)
              request->test_share);
     if (request->test_share < 0)
         request->test_share = TEST_SHARE;
-    return output_check(request->out, request->force);
+    return output_check(request->out, request->force, &dataset_target, input, inputs);
 }
 
 /* --- import-idx --- */
@@ -127,7 +129,10 @@ enum status cmd_data_import_idx(int argc, char **argv)
         FAIL(ST_USAGE, "what to import is missing: --images FILE --labels FILE");
     if (!import.images[DATASET_TEST] != !import.labels[DATASET_TEST])
         FAIL(ST_USAGE, "--test-images and --test-labels must be given together");
-    TRY(import_check(&request));
+    const char *const inputs[] = {
+        import.images[DATASET_TRAIN], import.labels[DATASET_TRAIN],
+        import.images[DATASET_TEST], import.labels[DATASET_TEST]};
+    TRY(import_check(&request, inputs, 4));
     import.transpose = request.transpose;
     import.label_base = (int)request.label_base;
     import.classes = request.classes;
@@ -162,7 +167,8 @@ enum status cmd_data_import_csv(int argc, char **argv)
     if (count < 0)
         return ST_OK;
     TRY(data_import_size(request.size, &import.h, &import.w));
-    TRY(import_check(&request));
+    const char *const inputs[] = {import.file[DATASET_TRAIN], request.test};
+    TRY(import_check(&request, inputs, 2));
     import.file[DATASET_TEST] = request.test;
     import.test_share = request.test_share;
     import.seed = request.seed;
@@ -206,7 +212,7 @@ enum status cmd_data_import_dir(int argc, char **argv)
         return ST_OK;
     TRY(data_import_size(request.size, &import.h, &import.w));
     TRY(import_read_invert(invert, &import.invert));
-    TRY(import_check(&request));
+    TRY(import_check(&request, NULL, 0));
     import.folder[DATASET_TEST] = request.test;
     import.test_share = request.test_share;
     import.seed = request.seed;

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/parse.h"
 #include "cmd_data.h"
+#include "data/dataset_writer.h"
 #include "data/import.h"
 #include "data/import_pictures.h"
 #include "data_import.h"
@@ -94,8 +95,8 @@ static enum status any_read_options(const struct any_request *request,
     options->strict = request->strict;
     options->dedupe = request->dedupe;
     options->allow_empty = request->allow_empty;
-    options->threads = request->threads ? (int)request->threads : cpu_allowed();
-    return output_check(request->out, request->force);
+    options->threads = request->threads ? (int)request->threads : cpu_usable();
+    return output_check(request->out, request->force, &dataset_target, &request->path, 1);
 }
 
 /* Options that mean something for some kinds of input alone. */

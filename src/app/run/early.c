@@ -1,5 +1,6 @@
 #include "app/run/early.h"
 
+#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -24,6 +25,18 @@ _Noreturn static void early_exit(const char *text)
 {
     ssize_t written = write(STDERR_FILENO, text, strlen(text));
     _exit(written < 0 ? ST_FAIL : ST_USAGE);
+}
+
+/* --- standard input, output and error --- */
+
+/* A file that is opened later would become the standard output, and what is printed would
+   be written into it. Each is opened the wrong way: its use fails, as it should. */
+static void early_open_standard(void)
+{
+    const int flags[] = {O_WRONLY, O_RDONLY, O_RDONLY};
+    for (int fd = 0; fd < 3; fd++)
+        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", flags[fd]) != fd)
+            return;
 }
 
 /* --- memory --- */
@@ -174,6 +187,7 @@ static void early_begin(int argc, char **argv, char **environment)
     (void)argc;
     (void)argv;
     early_environment = environment;
+    early_open_standard();
     early_watch_memory();
     early_set_stacks();
     early_hide();

@@ -106,7 +106,7 @@ static void test_colour(void **state)
     assert_int_equal(info.treatment.fit, TREATMENT_CROP);
     assert_int_equal(info.treatment.background, TREATMENT_BORDER);
     assert_true(info.treatment.low == 0.1 && info.treatment.high == 4095);
-    assert_int_equal(dataset_hash_file(&info, &hash), ST_OK);
+    assert_int_equal(dataset_hash_file(&info, &hash, NULL), ST_OK);
     assert_true(info.hash_known && hash == info.hash);
     assert_true(info.has_paths);
     assert_int_equal(dataset_read_paths(&info, DATASET_VAL, &paths), ST_OK);
@@ -134,7 +134,7 @@ static uint64_t hash_of(const char *name)
     struct dataset_info info;
     uint64_t found;
     assert_int_equal(dataset_info_read(&info, scratch_path(name)), ST_OK);
-    assert_int_equal(dataset_hash_file(&info, &found), ST_OK);
+    assert_int_equal(dataset_hash_file(&info, &found, NULL), ST_OK);
     assert_true(found == info.hash);
     expect_images(&info);
     dataset_info_release(&info);

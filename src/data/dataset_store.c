@@ -1,0 +1,205 @@
+/* dataset: a split is loaded, and compared with the hashes of its images. */
+#include "dataset_store.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+
+#include "base/mem.h"
+#include "base/thread.h"
+#include "base/where.h"
+#include "comm/comm.h"
+#include "io/h5file.h"
+
+#define LOAD_BYTES ((size_t)1 << 20) /* read at once: fits into a cache */
+
+/* Opens the file on this node and checks that it is the one that rank 0 described. */
+static enum status dataset_open_same(struct h5file **file,
+                                     const struct dataset_info *info)
+{
+    uint64_t hash;
+    TRY(h5file_open(file, info->path));
+    enum status st = h5file_get_hash(*file, "/", "hash", &hash);
+    if (st == ST_OK && hash != info->hash)
+        st = status_fail(ST_FAIL, "'%s' is not the same file on this host as on rank 0's",
+                         info->path);
+    if (st != ST_OK) {
+        h5file_close(*file);
+        *file = NULL;
+    }
+    return st;
+}
+
+/* --- comparing, by a thread of its own, while more is loaded --- */
+
+struct store_checker {
+    pthread_t thread;
+    pthread_mutex_t mutex;
+    pthread_cond_t changed;
+    struct dataset_rows all; /* (count) images, of which the first `loaded` are there */
+    size_t loaded;
+    bool end; /* no more will come */
+    struct dataset_damage damage;
+};
+
+static void *store_check(void *context)
+{
+    struct store_checker *checker = context;
+    struct dataset_rows rows = checker->all;
+    size_t done = 0;
+    thread_name("verify");
+    pthread_mutex_lock(&checker->mutex);
+    while (done < checker->loaded || !checker->end) {
+        if (done == checker->loaded) {
+            pthread_cond_wait(&checker->changed, &checker->mutex);
+            continue;
+        }
+        rows.first = done;
+        rows.rows = checker->loaded - done;
+        pthread_mutex_unlock(&checker->mutex);
+        rows.images = checker->all.images + done * rows.image;
+        rows.labels = checker->all.labels + done;
+        rows.hashes = checker->all.hashes + done;
+        dataset_damage_add(&checker->damage, &rows);
+        done += rows.rows;
+        pthread_mutex_lock(&checker->mutex);
+    }
+    pthread_mutex_unlock(&checker->mutex);
+    return NULL;
+}
+
+static void store_checker_start(struct store_checker *checker,
+                                const struct dataset_rows *all)
+{
+    *checker = (struct store_checker){.mutex = PTHREAD_MUTEX_INITIALIZER,
+                                      .changed = PTHREAD_COND_INITIALIZER,
+                                      .all = *all};
+    thread_start(&checker->thread, store_check, checker);
+}
+
+static void store_checker_tell(struct store_checker *checker, size_t loaded, bool end)
+{
+    pthread_mutex_lock(&checker->mutex);
+    checker->loaded = loaded;
+    checker->end = end;
+    pthread_cond_signal(&checker->changed);
+    pthread_mutex_unlock(&checker->mutex);
+}
+
+/* --- loading --- */
+
+/* checker: NULL if nothing is compared. */
+static enum status store_load_images(struct dataset_store *store,
+                                     const struct dataset_info *info,
+                                     enum dataset_split split,
+                                     struct store_checker *checker)
+{
+    size_t image = dataset_image_bytes(info->shape), step = LOAD_BYTES / image + 1;
+    size_t count = info->count[split];
+    for (size_t i = 0; i < count; i += step) {
+        size_t rows = count - i < step ? count - i : step;
+        where_mark(WHERE_LOAD); /* shows the waiting ranks that this one advances */
+        TRY(h5file_read_rows(store->file, dataset_images_name[split], H5FILE_U8, i, rows,
+                             image, store->images + i * image));
+        if (checker)
+            store_checker_tell(checker, i + rows, false);
+    }
+    return ST_OK;
+}
+
+static enum status store_load_compared(struct dataset_store *store,
+                                       const struct dataset_info *info,
+                                       enum dataset_split split)
+{
+    struct store_checker checker;
+    size_t count = info->count[split];
+    uint64_t *hashes = mem_zeroed(count, sizeof *hashes);
+    const struct dataset_rows all = {.image = dataset_image_bytes(info->shape),
+                                     .images = store->images,
+                                     .labels = store->labels,
+                                     .hashes = hashes};
+    enum status st;
+    TRY_TO(out, h5file_read(store->file, dataset_hashes_name[split], H5FILE_U64, count,
+                            hashes));
+    store_checker_start(&checker, &all);
+    st = store_load_images(store, info, split, &checker);
+    store_checker_tell(&checker, st == ST_OK ? count : 0, true);
+    pthread_join(checker.thread, NULL);
+    if (st == ST_OK)
+        st = dataset_damage_check(&checker.damage, info, split, count);
+out:
+    free(hashes);
+    return st;
+}
+
+static enum status store_load_resident(struct dataset_store *store,
+                                       const struct dataset_info *info,
+                                       enum dataset_split split)
+{
+    if (dataset_compares(info))
+        TRY(store_load_compared(store, info, split));
+    else
+        TRY(store_load_images(store, info, split, NULL));
+    h5file_close(store->file);
+    store->file = NULL;
+    return ST_OK;
+}
+
+/* The node's first rank reads into the windows. If the split is not resident, every rank
+   keeps the file open. */
+static enum status store_load(struct dataset_store *store, struct comm *comm,
+                              const struct dataset_info *info, enum dataset_split split)
+{
+    bool resident = store->image_window, first = comm_node_rank(comm) == 0;
+    if ((resident && !first) || info->count[split] == 0)
+        return ST_OK;
+    TRY(dataset_open_same(&store->file, info));
+    if (first)
+        TRY(dataset_read_labels(store->file, info, split, store->labels));
+    if (resident)
+        return store_load_resident(store, info, split);
+    if (first && store->hashes)
+        TRY(h5file_read(store->file, dataset_hashes_name[split], H5FILE_U64,
+                        info->count[split], store->hashes));
+    return ST_OK;
+}
+
+enum status dataset_store_open(struct dataset_store **out, struct comm *comm,
+                               const struct dataset_info *info, enum dataset_split split,
+                               bool resident)
+{
+    struct dataset_store *store = *out = mem_zeroed(1, sizeof *store);
+    size_t image = dataset_image_bytes(info->shape), count = info->count[split];
+    void *data;
+    /* One element more: a window of no bytes has no address. */
+    store->label_window =
+        comm_shared_create(comm, (count + 1) * sizeof *store->labels, &data);
+    store->labels = data;
+    if (resident) {
+        store->image_window = comm_shared_create(comm, count * image + 1, &data);
+        store->images = data;
+    } else if (dataset_compares(info)) {
+        store->hash_window =
+            comm_shared_create(comm, (count + 1) * sizeof *store->hashes, &data);
+        store->hashes = data;
+    }
+    TRY(comm_agree(comm, store_load(store, comm, info, split)));
+    comm_shared_sync(store->label_window);
+    if (store->image_window)
+        comm_shared_sync(store->image_window);
+    if (store->hash_window)
+        comm_shared_sync(store->hash_window);
+    return ST_OK;
+}
+
+void dataset_store_close(struct dataset_store *store)
+{
+    if (!store)
+        return;
+    comm_shared_free(store->image_window);
+    comm_shared_free(store->label_window);
+    comm_shared_free(store->hash_window);
+    h5file_close(store->file);
+    free(store->pick);
+    free(store->run);
+    free(store);
+}
