@@ -54,9 +54,6 @@ const char *cpu_blas(void);
    OpenBLAS, which it takes for an older kind. NULL: its choice is right. */
 const char *cpu_blas_core(void);
 
-/* OpenMP was told to bind threads to CPUs, and has bound the first of this process. */
-bool cpu_openmp_binds(void);
-
 /* One thread per BLAS call, whatever the environment says. */
 void cpu_blas_single_thread(void);
 

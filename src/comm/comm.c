@@ -58,6 +58,8 @@ struct comm *comm_start(int *argc, char ***argv)
     int provided;
     if (!getenv("PMIX_NAMESPACE") || !getenv("PMIX_RANK"))
         comm_prepare_lone();
+    /* Open MPI's own waits, as in MPI_Init, offer the CPU to others. */
+    setenv("OMPI_MCA_mpi_yield_when_idle", "1", 0);
     comm_deadline_set(START_SECONDS, "lockstep: the other ranks have not started; this "
                                      "rank ends\n");
     MPI_CHECK(MPI_Init_thread(argc, argv, MPI_THREAD_FUNNELED, &provided));

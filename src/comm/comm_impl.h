@@ -35,4 +35,7 @@ struct comm {
     struct comm_watch *watch; /* NULL: none */
 };
 
+/* Waits as base/wait.h says, so that other ranks and users have the CPU meanwhile. */
+void comm_wait(MPI_Request *request);
+
 #endif

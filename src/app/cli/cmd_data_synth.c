@@ -61,8 +61,8 @@ enum status cmd_data_synth(int argc, char **argv)
         .count = {[DATASET_TRAIN] = (size_t)train, [DATASET_TEST] = (size_t)test}};
     letters_init(&builder, seed);
     for (int s = 0; s < DATASET_SPLITS; s++) {
-        struct synth_task task = {&builder, seed, threads ? (int)threads : cpu_usable(),
-                                  s};
+        int most = cpu_usable() < team_limit() ? cpu_usable() : team_limit();
+        struct synth_task task = {&builder, seed, threads ? (int)threads : most, s};
         team_run(task.threads, synth_draw_share, &task);
     }
     return output_dataset(&builder, out, false);
