@@ -18,6 +18,7 @@ struct dataset {
     size_t memory_left; /* bytes of the limit, on each node, that images do not use */
     /* private: */
     struct dataset_store *store[DATASET_SPLITS];
+    _Atomic uint64_t failed; /* an image that could not be decoded */
 };
 
 struct dataset_use {
@@ -39,10 +40,21 @@ void dataset_close(struct dataset *dataset); /* collective */
 /* true: dataset_image is valid; false: images must be fetched. */
 bool dataset_resident(const struct dataset *dataset, enum dataset_split split);
 
-/* The image (h, w, c) of sample i, only if resident, and its label. Any thread. */
+/* The stored bytes of sample i, only if resident: its pixels (h, w, c), or if
+   info.encoded its file. Any thread, as the next two. */
 const uint8_t *dataset_image(const struct dataset *dataset, enum dataset_split split,
                              size_t i);
+size_t dataset_stored_bytes(const struct dataset *dataset, enum dataset_split split,
+                            size_t i);
 int dataset_label(const struct dataset *dataset, enum dataset_split split, size_t i);
+
+/* Only if info.encoded: decodes the file of sample i into pixels (h, w, c). Any thread.
+   false: it cannot be decoded. dataset_failed remembers that; dataset_failure reports it,
+   returns ST_FAIL and forgets it. */
+bool dataset_decode_sample(struct dataset *dataset, enum dataset_split split, size_t i,
+                           const uint8_t *data, uint8_t *pixels);
+bool dataset_failed(const struct dataset *dataset);
+enum status dataset_failure(struct dataset *dataset) MUST_CHECK;
 
 /* Progress of a fetch, shared with the threads that wait for it. */
 struct dataset_reading {
@@ -50,9 +62,9 @@ struct dataset_reading {
     atomic_bool quit;      /* set by a waiting thread: return soon, with ST_AGAIN */
 };
 
-/* Only if not resident: reads samples index[0..n) into images (n, h, w, c), in that
-   order; ST_FAIL if one is damaged. reading may be NULL. One thread at a time for each
-   split; not collective. */
+/* Only if not resident: reads the stored bytes of samples index[0..n) into images, one
+   after the other in that order; ST_FAIL if one is damaged. reading may be NULL. One
+   thread at a time for each split; not collective. */
 enum status dataset_fetch(struct dataset *dataset, enum dataset_split split,
                           const uint64_t *index, size_t n, uint8_t *images,
                           struct dataset_reading *reading) MUST_CHECK;

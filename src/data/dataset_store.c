@@ -56,7 +56,8 @@ static void *store_check(void *context)
         rows.first = done;
         rows.rows = checker->loaded - done;
         pthread_mutex_unlock(&checker->mutex);
-        rows.images = checker->all.images + done * rows.image;
+        rows.extent = dataset_extent_from(checker->all.extent, done);
+        rows.images = checker->all.images + dataset_at(checker->all.extent, done);
         rows.labels = checker->all.labels + done;
         rows.hashes = checker->all.hashes + done;
         dataset_damage_add(&checker->damage, &rows);
@@ -93,15 +94,14 @@ static enum status store_load_images(struct dataset_store *store,
                                      enum dataset_split split,
                                      struct store_checker *checker)
 {
-    size_t image = dataset_image_bytes(info->shape), step = LOAD_BYTES / image + 1;
     size_t count = info->count[split];
-    for (size_t i = 0; i < count; i += step) {
-        size_t rows = count - i < step ? count - i : step;
+    for (size_t i = 0, n; i < count; i += n) {
+        n = dataset_block(store->extent, i, count, LOAD_BYTES);
         where_mark(WHERE_LOAD); /* shows the waiting ranks that this one advances */
-        TRY(h5file_read_rows(store->file, dataset_images_name[split], H5FILE_U8, i, rows,
-                             image, store->images + i * image));
+        TRY(dataset_read_bytes(store->file, split, store->extent, i, n,
+                               store->images + dataset_at(store->extent, i)));
         if (checker)
-            store_checker_tell(checker, i + rows, false);
+            store_checker_tell(checker, i + n, false);
     }
     return ST_OK;
 }
@@ -113,7 +113,7 @@ static enum status store_load_compared(struct dataset_store *store,
     struct store_checker checker;
     size_t count = info->count[split];
     uint64_t *hashes = mem_zeroed(count, sizeof *hashes);
-    const struct dataset_rows all = {.image = dataset_image_bytes(info->shape),
+    const struct dataset_rows all = {.extent = store->extent,
                                      .images = store->images,
                                      .labels = store->labels,
                                      .hashes = hashes};
@@ -144,10 +144,11 @@ static enum status store_load_resident(struct dataset_store *store,
     return ST_OK;
 }
 
-/* The node's first rank reads into the windows. If the split is not resident, every rank
-   keeps the file open. */
+/* The node's first rank reads into the windows; offsets: the store's, or NULL. If the
+   split is not resident, every rank keeps the file open. */
 static enum status store_load(struct dataset_store *store, struct comm *comm,
-                              const struct dataset_info *info, enum dataset_split split)
+                              const struct dataset_info *info, enum dataset_split split,
+                              uint64_t *offsets)
 {
     bool resident = store->image_window, first = comm_node_rank(comm) == 0;
     if ((resident && !first) || info->count[split] == 0)
@@ -155,6 +156,9 @@ static enum status store_load(struct dataset_store *store, struct comm *comm,
     TRY(dataset_open_same(&store->file, info));
     if (first)
         TRY(dataset_read_labels(store->file, info, split, store->labels));
+    if (first && info->encoded)
+        TRY(dataset_read_offsets(store->file, info, split, 0, info->count[split],
+                                 offsets));
     if (resident)
         return store_load_resident(store, info, split);
     if (first && store->hashes)
@@ -168,26 +172,34 @@ enum status dataset_store_open(struct dataset_store **out, struct comm *comm,
                                bool resident)
 {
     struct dataset_store *store = *out = mem_zeroed(1, sizeof *store);
-    size_t image = dataset_image_bytes(info->shape), count = info->count[split];
+    size_t count = info->count[split];
+    uint64_t *offsets = NULL;
     void *data;
+    store->extent.image = dataset_image_bytes(info->shape);
     /* One element more: a window of no bytes has no address. */
     store->label_window =
         comm_shared_create(comm, (count + 1) * sizeof *store->labels, &data);
     store->labels = data;
+    if (info->encoded) {
+        store->offset_window =
+            comm_shared_create(comm, (count + 1) * sizeof *offsets, &data);
+        store->extent.offset = offsets = data;
+    }
     if (resident) {
-        store->image_window = comm_shared_create(comm, count * image + 1, &data);
+        store->image_window = comm_shared_create(comm, info->bytes[split] + 1, &data);
         store->images = data;
     } else if (dataset_compares(info)) {
         store->hash_window =
             comm_shared_create(comm, (count + 1) * sizeof *store->hashes, &data);
         store->hashes = data;
     }
-    TRY(comm_agree(comm, store_load(store, comm, info, split)));
+    TRY(comm_agree(comm, store_load(store, comm, info, split, offsets)));
     comm_shared_sync(store->label_window);
-    if (store->image_window)
-        comm_shared_sync(store->image_window);
-    if (store->hash_window)
-        comm_shared_sync(store->hash_window);
+    struct comm_shared *const others[] = {store->image_window, store->hash_window,
+                                          store->offset_window};
+    for (int i = 0; i < 3; i++)
+        if (others[i])
+            comm_shared_sync(others[i]);
     return ST_OK;
 }
 
@@ -198,6 +210,7 @@ void dataset_store_close(struct dataset_store *store)
     comm_shared_free(store->image_window);
     comm_shared_free(store->label_window);
     comm_shared_free(store->hash_window);
+    comm_shared_free(store->offset_window);
     h5file_close(store->file);
     free(store->pick);
     free(store->run);

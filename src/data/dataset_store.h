@@ -12,14 +12,17 @@ struct comm_shared;
 struct dataset_store {
     struct comm_shared *image_window; /* NULL: not resident */
     struct comm_shared *label_window;
-    struct comm_shared *hash_window; /* NULL: resident, or nothing is compared */
+    struct comm_shared *hash_window;   /* NULL: resident, or nothing is compared */
+    struct comm_shared *offset_window; /* NULL: pixels */
+    struct dataset_extent extent;
     uint8_t *images;
     uint16_t *labels;
     uint64_t *hashes;          /* of the images that are fetched; or NULL */
     struct h5file *file;       /* not resident: images are fetched from it */
     struct dataset_pick *pick; /* owned: (picks); used by a fetch */
     size_t picks;              /* capacity */
-    uint8_t *run;              /* owned: rows read at once; used by a fetch */
+    uint8_t *run;              /* owned: (run_room), images read at once; by a fetch */
+    size_t run_room;
 };
 
 /* Collective over comm. After a failure the store must still be closed. */

@@ -15,10 +15,13 @@
 
 struct writer_split {
     size_t most;
-    uint8_t *block;   /* owned: (rows of a block), the images not yet written */
-    size_t pending;   /* images in it */
-    uint16_t *labels; /* owned: (room) */
-    uint64_t *hashes; /* owned: (room) */
+    uint8_t *block;             /* owned: (block_room), what is not yet written */
+    size_t block_room, pending; /* bytes; pending: of them in use */
+    size_t written;             /* bytes in the file */
+    size_t most_bytes;
+    uint64_t *offsets; /* owned: (room + 1); encoded */
+    uint16_t *labels;  /* owned: (room) */
+    uint64_t *hashes;  /* owned: (room) */
     size_t room;
     char *paths; /* owned: (paths_room), each ends with a NUL */
     size_t paths_bytes, paths_room;
@@ -29,7 +32,7 @@ struct writer_split {
 struct dataset_writer {
     struct h5file *file;
     struct dataset_info info; /* of what came so far */
-    size_t image, block_rows;
+    size_t image;
     struct writer_split split[DATASET_SPLITS];
     uint64_t seen[DATASET_CHANNELS][256]; /* how often each value occurs in train */
 };
@@ -43,6 +46,7 @@ static void writer_free(struct dataset_writer *writer)
         free(writer->split[s].block);
         free(writer->split[s].labels);
         free(writer->split[s].hashes);
+        free(writer->split[s].offsets);
         free(writer->split[s].paths);
     }
     dataset_info_release(&writer->info);
@@ -55,6 +59,9 @@ static enum status writer_create_images(const struct dataset_writer *writer,
 {
     const struct shape *shape = &writer->info.shape;
     const size_t dim[4] = {count, (size_t)shape->h, (size_t)shape->w, (size_t)shape->c};
+    if (writer->info.encoded)
+        return h5file_create_array(file, dataset_encoded_name[split], H5FILE_U8, 1,
+                                   &writer->split[split].most_bytes);
     return h5file_create_array(file, dataset_images_name[split], H5FILE_U8,
                                shape->c == 1 ? 3 : 4, dim);
 }
@@ -78,11 +85,13 @@ enum status dataset_writer_open(struct dataset_writer **out, const char *path,
     info->source = mem_strdup(recipe->source);
     info->path = mem_strdup(path);
     info->treatment = recipe->treatment;
+    info->encoded = recipe->encoded;
     writer->image = dataset_image_bytes(shape);
-    writer->block_rows = WRITER_BLOCK_BYTES / writer->image + 1;
     enum status st = h5file_create(&writer->file, path);
     for (int s = 0; s < DATASET_SPLITS && st == ST_OK; s++) {
         writer->split[s].most = recipe->most[s];
+        writer->split[s].most_bytes =
+            recipe->encoded ? recipe->bytes[s] : recipe->most[s] * writer->image;
         if (recipe->most[s] > 0)
             st = writer_create_images(writer, writer->file, s, recipe->most[s]);
     }
@@ -96,10 +105,63 @@ enum status dataset_writer_open(struct dataset_writer **out, const char *path,
 static enum status writer_flush(struct dataset_writer *writer, enum dataset_split split)
 {
     struct writer_split *s = &writer->split[split];
-    size_t first = writer->info.count[split] - s->pending, rows = s->pending;
+    size_t row = writer->info.encoded ? 1 : writer->image;
+    size_t first = s->written / row, rows = s->pending / row;
+    s->written += s->pending;
     s->pending = 0;
-    return h5file_write_rows(writer->file, dataset_images_name[split], H5FILE_U8, first,
-                             rows, writer->image, s->block);
+    return h5file_write_rows(
+        writer->file,
+        (writer->info.encoded ? dataset_encoded_name : dataset_images_name)[split],
+        H5FILE_U8, first, rows, row, s->block);
+}
+
+/* Adds what is stored of an image. A block is written when it is full; a long file has
+   one of its own. */
+static enum status writer_add_bytes(struct dataset_writer *writer,
+                                    enum dataset_split split, const uint8_t *data,
+                                    size_t bytes)
+{
+    struct writer_split *s = &writer->split[split];
+    if (s->pending > 0 && s->pending + bytes > WRITER_BLOCK_BYTES)
+        TRY(writer_flush(writer, split));
+    if (s->pending + bytes > s->block_room) {
+        s->block_room = bytes > WRITER_BLOCK_BYTES ? bytes : WRITER_BLOCK_BYTES;
+        s->block = mem_resize(s->block, s->block_room, 1);
+    }
+    memcpy(s->block + s->pending, data, bytes);
+    s->pending += bytes;
+    return ST_OK;
+}
+
+/* The stored bytes of the next image, its hashes and its label. */
+static enum status writer_add_image(struct dataset_writer *writer,
+                                    enum dataset_split split,
+                                    const struct dataset_item *item)
+{
+    struct writer_split *s = &writer->split[split];
+    size_t i = writer->info.count[split];
+    bool encoded = writer->info.encoded;
+    const uint8_t *data = encoded ? item->file : item->pixels;
+    size_t bytes = encoded ? item->bytes : writer->image,
+           before = s->written + s->pending;
+    if (bytes > s->most_bytes - before)
+        FAIL(ST_FAIL, "'%s' became larger during the import: nothing was written",
+             item->path ? item->path : writer->info.source);
+    if (i == s->room) {
+        s->room = 2 * s->room + 1024;
+        s->labels = mem_resize(s->labels, s->room, sizeof *s->labels);
+        s->hashes = mem_resize(s->hashes, s->room, sizeof *s->hashes);
+        if (encoded)
+            s->offsets = mem_resize(s->offsets, s->room + 1, sizeof *s->offsets);
+    }
+    if (encoded) {
+        s->offsets[i] = before;
+        s->offsets[i + 1] = before + bytes;
+    }
+    s->labels[i] = (uint16_t)item->label;
+    s->hashes[i] = dataset_row_hash(data, bytes, item->label);
+    s->hash = dataset_hash_image(s->hash, data, bytes, item->label);
+    return writer_add_bytes(writer, split, data, bytes);
 }
 
 static void writer_add_path(struct writer_split *split, const char *path)
@@ -126,34 +188,23 @@ static void writer_count_values(struct dataset_writer *writer, const uint8_t *pi
 }
 
 enum status dataset_writer_put(struct dataset_writer *writer, enum dataset_split split,
-                               const uint8_t *pixels, int label, const char *source_path)
+                               const struct dataset_item *item)
 {
     struct writer_split *s = &writer->split[split];
     size_t *count = &writer->info.count[split];
     ASSERT(*count < s->most);
-    if (label < 0 || label >= writer->info.classes)
+    if (item->label < 0 || item->label >= writer->info.classes)
         FAIL(ST_FAIL,
              "label of %s image %zu is out of range: it is class number %d, but there "
              "are %d classes",
-             dataset_split_name[split], *count, label, writer->info.classes);
-    if (*count == s->room) {
-        s->room = 2 * s->room + 1024;
-        s->labels = mem_resize(s->labels, s->room, sizeof *s->labels);
-        s->hashes = mem_resize(s->hashes, s->room, sizeof *s->hashes);
-    }
-    if (!s->block)
-        s->block = mem_zeroed(writer->block_rows, writer->image);
-    s->labels[*count] = (uint16_t)label;
-    s->hashes[*count] = dataset_row_hash(pixels, writer->image, label);
-    memcpy(s->block + s->pending * writer->image, pixels, writer->image);
-    s->hash = dataset_hash_image(s->hash, pixels, writer->image, label);
+             dataset_split_name[split], *count, item->label, writer->info.classes);
+    TRY(writer_add_image(writer, split, item));
     if (split == DATASET_TRAIN)
-        writer_count_values(writer, pixels);
-    if (source_path)
-        writer_add_path(s, source_path);
-    s->pending++;
+        writer_count_values(writer, item->pixels);
+    if (item->path)
+        writer_add_path(s, item->path);
     (*count)++;
-    return s->pending == writer->block_rows ? writer_flush(writer, split) : ST_OK;
+    return ST_OK;
 }
 
 /* --- the end --- */
@@ -224,6 +275,15 @@ static enum status writer_write_labels(const struct dataset_writer *writer,
     return st;
 }
 
+static enum status writer_write_offsets(const struct dataset_writer *writer,
+                                        struct h5file *file, enum dataset_split split)
+{
+    const uint64_t nothing = 0, *offsets = writer->split[split].offsets;
+    size_t count = writer->info.count[split] + 1;
+    return h5file_write(file, dataset_offsets_name[split], H5FILE_U64, 1, &count,
+                        offsets ? offsets : &nothing);
+}
+
 static bool writer_has_paths(const struct dataset_writer *writer)
 {
     for (int s = 0; s < DATASET_SPLITS; s++)
@@ -247,6 +307,8 @@ static enum status writer_write_rest(const struct dataset_writer *writer,
         TRY(writer_write_labels(writer, file, s));
         TRY(h5file_write(file, dataset_hashes_name[s], H5FILE_U64, 1, &info->count[s],
                          split->hashes));
+        if (info->encoded)
+            TRY(writer_write_offsets(writer, file, s));
         if (paths && info->count[s] > 0)
             TRY(h5file_write(file, dataset_paths_name[s], H5FILE_U8, 1,
                              &split->paths_bytes, split->paths));
@@ -262,6 +324,13 @@ static enum status writer_put_scale(const struct dataset_info *info, struct h5fi
     }
     TRY(h5file_put_f64s(file, "/", "mean", info->mean, info->shape.c));
     return h5file_put_f64s(file, "/", "std", info->std, info->shape.c);
+}
+
+static enum status writer_put_shape(const struct dataset_info *info, struct h5file *file)
+{
+    TRY(h5file_put_u64(file, "/", "height", (uint64_t)info->shape.h));
+    TRY(h5file_put_u64(file, "/", "width", (uint64_t)info->shape.w));
+    return h5file_put_u64(file, "/", "channels", (uint64_t)info->shape.c);
 }
 
 static enum status writer_put_attributes(const struct dataset_writer *writer,
@@ -283,6 +352,8 @@ static enum status writer_put_attributes(const struct dataset_writer *writer,
     TRY(h5file_put_text(file, "/", "source", info->source));
     TRY(h5file_put_texts(file, "/", "classes", info->class_name, info->classes));
     TRY(writer_put_scale(info, file));
+    if (info->encoded)
+        TRY(writer_put_shape(info, file));
     TRY(h5file_put_hash(file, "/", "hash", hash));
     TRY(h5file_put_text(file, "/", "hash_kind", HASH_KIND));
     if (*treatment)
@@ -294,7 +365,9 @@ static enum status writer_copy_images(struct dataset_writer *writer, struct h5fi
                                       enum dataset_split split)
 {
     const char *name = dataset_images_name[split];
-    size_t count = writer->info.count[split], step = writer->block_rows;
+    size_t count = writer->info.count[split];
+    size_t step =
+        WRITER_BLOCK_BYTES / writer->image > 1 ? WRITER_BLOCK_BYTES / writer->image : 1;
     if (count == 0)
         return ST_OK;
     TRY(writer_create_images(writer, to, split, count));
@@ -337,7 +410,12 @@ static enum status writer_complete(struct dataset_writer *writer, bool allow_emp
         if (writer->split[s].pending > 0)
             TRY(writer_flush(writer, s));
         gaps = gaps || info->count[s] < writer->split[s].most;
+        if (info->encoded && writer->split[s].written < writer->split[s].most_bytes)
+            FAIL(ST_FAIL,
+                 "pictures of %s became smaller during the import: nothing was written",
+                 info->source);
     }
+    ASSERT(!gaps || !info->encoded);
     if (gaps)
         TRY(writer_compact(writer));
     TRY(writer_write_rest(writer, writer->file));

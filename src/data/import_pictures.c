@@ -176,54 +176,106 @@ static void pictures_decide_polarity(const struct import_set *set,
     free(count.all);
 }
 
+/* Bytes of the pictures as files, and as pixels. */
+static void pictures_decide_store(const struct import_set *set,
+                                  struct import_options *options)
+{
+    const struct shape shape = {options->h, options->w, options->channels};
+    double files = 0, pixels = 0, room = 0.5 * (double)mem_shared_limit();
+    for (size_t i = 0; i < set->count; i++) {
+        if (set->picture[i].reason)
+            continue;
+        files += (double)set->picture[i].bytes;
+        pixels += (double)dataset_image_bytes(shape);
+    }
+    if (options->store != IMPORT_STORE_AUTO)
+        return;
+    bool encoded = pixels > room && files < pixels;
+    options->store = encoded ? IMPORT_STORE_ENCODED : IMPORT_STORE_RAW;
+    if (encoded)
+        log_note(
+            "the files are stored (%.1f GB), because pixels (%.1f GB) need more than "
+            "half of the memory (%.1f GB); --store raw decides otherwise",
+            files / 1e9, pixels / 1e9, room / 1e9);
+}
+
 /* --- writing --- */
 
 struct pictures_pass {
     const struct import_set *set;
     const struct import_options *options;
-    struct image_options reader;
     struct dataset_writer *writer;
 };
 
-/* A slot: one byte that says whether the picture was read, then the image. */
-static void pictures_work(void *context, size_t i, void *slot)
+struct pictures_slot {
+    bool read;
+    uint8_t *file;    /* owned; NULL if pixels are stored */
+    size_t bytes;     /* of the file */
+    uint8_t pixels[]; /* (h, w, c) */
+};
+
+static void pictures_drop(void *context)
+{
+    struct pictures_slot *slot = context;
+    free(slot->file);
+    slot->file = NULL;
+}
+
+static void pictures_work(void *context, size_t i, void *result)
 {
     const struct pictures_pass *pass = context;
     const struct import_options *options = pass->options;
-    uint8_t *read = slot, *pixels = read + 1;
+    const struct shape shape = {options->h, options->w, options->channels};
+    struct pictures_slot *slot = result;
     char path[FS_PATH], text[STATUS_TEXT];
-    struct image image = {0};
     if (pass->set->picture[i].reason)
         return;
     status_capture(text);
     enum status st = import_path(pass->set, &pass->set->picture[i], path);
     if (st == ST_OK)
-        st = image_read_file(&image, path, &pass->reader, NULL);
+        st = image_load(path, &slot->file, &slot->bytes);
+    if (st == ST_OK)
+        st = treatment_decode(&options->treatment, slot->file, slot->bytes, path, shape,
+                              slot->pixels);
     status_capture(NULL);
-    if (st != ST_OK)
-        return;
-    const struct shape shape = {options->h, options->w, options->channels};
-    treatment_apply(&options->treatment, &image, shape, pixels);
-    *read = 1;
-    image_release(&image);
+    slot->read = st == ST_OK;
+    if (!slot->read || options->store != IMPORT_STORE_ENCODED)
+        pictures_drop(slot);
 }
 
-static enum status pictures_take(void *context, size_t i, void *slot)
+static enum status pictures_take(void *context, size_t i, void *result)
 {
     const struct pictures_pass *pass = context;
     const struct import_picture *picture = &pass->set->picture[i];
-    const uint8_t *read = slot;
+    struct pictures_slot *slot = result;
     if (picture->reason)
         return ST_OK;
-    if (!*read)
+    if (!slot->read)
         FAIL(ST_FAIL,
              "'%s' can no longer be read: it was changed during the import; nothing was "
              "written",
              picture->path);
     if (i % 1024 == 0)
         log_progress("writing picture %zu of %zu", i, pass->set->count);
-    return dataset_writer_put(pass->writer, picture->split, read + 1, picture->class,
-                              picture->path);
+    const struct dataset_item item = {.pixels = slot->pixels,
+                                      .label = picture->class,
+                                      .path = picture->path,
+                                      .file = slot->file,
+                                      .bytes = slot->bytes};
+    enum status st = dataset_writer_put(pass->writer, picture->split, &item);
+    pictures_drop(slot);
+    return st;
+}
+
+static void pictures_count_bytes(const struct import_set *set,
+                                 struct dataset_recipe *recipe)
+{
+    for (int s = 0; s < DATASET_SPLITS; s++)
+        for (int c = 0; c < set->classes; c++)
+            recipe->most[s] += set->per_class[s][c];
+    for (size_t i = 0; i < set->count; i++)
+        if (!set->picture[i].reason)
+            recipe->bytes[set->picture[i].split] += set->picture[i].bytes;
 }
 
 static enum status pictures_write(const struct import_set *set, const char *source,
@@ -233,20 +285,20 @@ static enum status pictures_write(const struct import_set *set, const char *sour
                                     .classes = set->classes,
                                     .class_name = set->class_name,
                                     .source = source,
+                                    .encoded = options->store == IMPORT_STORE_ENCODED,
                                     .treatment = options->treatment};
-    struct pictures_pass pass = {
-        .set = set, .options = options, .reader = treatment_reader(&options->treatment)};
+    struct pictures_pass pass = {.set = set, .options = options};
     const struct import_queue_job job = {
         .count = set->count,
         .threads = options->threads,
-        .slot_bytes = 1 + dataset_image_bytes(recipe.shape),
+        .slot_bytes = /* slots follow each other: whole words */
+        (sizeof(struct pictures_slot) + dataset_image_bytes(recipe.shape) + 15) / 16 * 16,
         .work = pictures_work,
         .take = pictures_take,
+        .drop = pictures_drop,
         .context = &pass,
     };
-    for (int s = 0; s < DATASET_SPLITS; s++)
-        for (int c = 0; c < set->classes; c++)
-            recipe.most[s] += set->per_class[s][c];
+    pictures_count_bytes(set, &recipe);
     TRY(dataset_writer_open(&pass.writer, out, &recipe));
     enum status st = import_queue_run(&job);
     if (st == ST_OK)
@@ -303,6 +355,7 @@ static enum status pictures_import(struct import_set *set, const char *source,
     pictures_decide_shape(set, options);
     import_report_facts(set, options);
     pictures_decide_polarity(set, options);
+    pictures_decide_store(set, options);
     TRY(pictures_write(set, source, out, options));
     TRY(import_report_skipped(set, out));
     import_report_table(set, out, options);

@@ -33,6 +33,7 @@ struct import_picture {
     int group; /* number of the group, or IMPORT_NO_GROUP */
     /* facts of the survey: */
     int h, w;
+    size_t bytes;       /* of the file */
     uint64_t hash;      /* of h, w, c and the decoded pixels */
     bool unreadable;    /* then there are no facts, and a reason */
     bool colour;        /* some pixel is not grey */

@@ -72,11 +72,15 @@ static void survey_work(void *context, size_t i, void *slot)
     char path[FS_PATH], text[STATUS_TEXT] = "";
     struct image image = {0};
     struct image_facts told = {0};
+    uint8_t *file = NULL;
     status_capture(text);
     enum status st = import_path(survey->set, &survey->set->picture[i], path);
     if (st == ST_OK)
-        st = image_read_file(&image, path, &survey->reader, &told);
+        st = image_load(path, &file, &facts->bytes);
+    if (st == ST_OK)
+        st = image_decode(&image, file, facts->bytes, path, &survey->reader, &told);
     status_capture(NULL);
+    free(file);
     if (st != ST_OK) {
         facts->unreadable = true;
         facts->reason = mem_strdup(text);
@@ -209,8 +213,9 @@ static enum status survey_check_bad(const struct survey *survey)
 
 enum status import_survey(struct import_set *set, const struct import_options *options)
 {
-    struct survey survey = {
-        .set = set, .options = options, .reader = treatment_reader(&options->treatment)};
+    struct survey survey = {.set = set,
+                            .options = options,
+                            .reader = treatment_reader(&options->treatment, NULL)};
     const struct import_queue_job job = {.count = set->count,
                                          .threads = options->threads,
                                          .slot_bytes = sizeof(struct import_picture),

@@ -388,8 +388,15 @@ static enum status image_read_tiff(struct image_raster *raster,
                                        *input.reason ? input.reason : "it is damaged");
 }
 
+/* JPEG in TIFF. */
+static void image_decoder_tiff(char *text, size_t room)
+{
+    snprintf(text, room, "libtiff %d", TIFFLIB_VERSION);
+}
+
 const struct image_reader image_reader_tiff = {
     .name = "TIFF",
     .magic = {{"II*\0", 4}, {"MM\0*", 4}, {"II+\0", 4}, {"MM\0+", 4}},
     .read = image_read_tiff,
+    .decoder = image_decoder_tiff,
 };

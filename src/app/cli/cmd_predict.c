@@ -106,7 +106,8 @@ static enum status predict_one(const struct predictor *predictor, struct workspa
     const struct network *network = predictor->network;
     const struct dataset_treatment *treatment = &predictor->treatment;
     const struct shape shape = network->info.shape;
-    const struct image_options options = treatment_reader(treatment);
+    const struct image_options options =
+        treatment_reader(treatment, predictor->crop ? NULL : &shape);
     struct image image;
     TRY(image_read_file(&image, path, &options, NULL));
     uint8_t *pixel = mem_zeroed(dataset_image_bytes(shape), 1);
