@@ -28,6 +28,9 @@ enum import_invert {
    keeps in memory, and the files need less. */
 enum import_store { IMPORT_STORE_AUTO, IMPORT_STORE_RAW, IMPORT_STORE_ENCODED };
 
+/* What AUTO becomes; all in bytes. */
+enum import_store import_choose_store(double files, double pixels, double memory);
+
 struct import_options {
     int h, w;     /* 0: all pictures have one size, and that is kept */
     int channels; /* 1 or 3; 0: 3 if a picture has colour */

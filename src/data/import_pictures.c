@@ -176,12 +176,17 @@ static void pictures_decide_polarity(const struct import_set *set,
     free(count.all);
 }
 
-/* Bytes of the pictures as files, and as pixels. */
+enum import_store import_choose_store(double files, double pixels, double memory)
+{
+    return pixels > memory / 2 && files < pixels ? IMPORT_STORE_ENCODED
+                                                 : IMPORT_STORE_RAW;
+}
+
 static void pictures_decide_store(const struct import_set *set,
                                   struct import_options *options)
 {
     const struct shape shape = {options->h, options->w, options->channels};
-    double files = 0, pixels = 0, room = 0.5 * (double)mem_shared_limit();
+    double files = 0, pixels = 0, memory = (double)mem_shared_limit();
     for (size_t i = 0; i < set->count; i++) {
         if (set->picture[i].reason)
             continue;
@@ -190,13 +195,12 @@ static void pictures_decide_store(const struct import_set *set,
     }
     if (options->store != IMPORT_STORE_AUTO)
         return;
-    bool encoded = pixels > room && files < pixels;
-    options->store = encoded ? IMPORT_STORE_ENCODED : IMPORT_STORE_RAW;
-    if (encoded)
+    options->store = import_choose_store(files, pixels, memory);
+    if (options->store == IMPORT_STORE_ENCODED)
         log_note(
-            "the files are stored (%.1f GB), because pixels (%.1f GB) need more than "
-            "half of the memory (%.1f GB); --store raw decides otherwise",
-            files / 1e9, pixels / 1e9, room / 1e9);
+            "the files are stored (%.1f GB): as pixels (%.1f GB) they would need more "
+            "than half of the memory (%.1f GB); --store raw decides otherwise",
+            files / 1e9, pixels / 1e9, memory / 1e9);
 }
 
 /* --- writing --- */

@@ -49,8 +49,8 @@ struct image_reader {
        case. NULL: a kind that cannot be read. */
     enum status (*read)(struct image_raster *raster, const struct image_source *source,
                         struct image_facts *facts);
-    /* Writes the library and its version, like "libwebp 1.2.4"; NULL: there is no loss, so
-       that all versions give the same pixels. */
+    /* Writes the library and its version, like "libwebp 1.2.4"; NULL: there is no loss,
+       so that all versions give the same pixels. */
     void (*decoder)(char *text, size_t room);
 };
 

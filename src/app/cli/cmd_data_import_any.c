@@ -13,7 +13,11 @@
 #include "kernels/cpu.h"
 #include "output.h"
 
-#define THREADS_MAX           1024
+#define THREADS_MAX 1024
+#define STORE_HELP                                                                  \
+    "keep pixels, or the files, which are decoded whenever they are used; default " \
+    "auto: "                                                                        \
+    "files, if the pixels need more than half of the memory and the files need less"
 #define IMPORT_LABEL_BASE_MAX 65535
 
 struct any_request {
@@ -226,8 +230,7 @@ enum status cmd_data_import(int argc, char **argv)
         {"size", CLI_TEXT, &request.size, "N|HxW",
          "pixels to which pictures are scaled; not needed if all have one size"},
         {"fit", CLI_TEXT, &request.fit, "pad|crop|stretch",
-         "how: pad with the border's colour, crop to the middle, or stretch; default "
-         "pad"},
+         "pad with the border's colour, crop to the middle, or stretch; default pad"},
         {"channels", CLI_TEXT, &request.channels, "1|3|auto",
          "grey or colour; default auto: colour if a picture has some"},
         {"invert", CLI_TEXT, &request.invert, "yes|no|auto",
@@ -235,10 +238,7 @@ enum status cmd_data_import(int argc, char **argv)
          "pictures; default no for colour, auto for grey"},
         {"range", CLI_TEXT, &request.range, "full|auto|LOW,HIGH",
          "values of 16-bit files that become black and white; default full"},
-        {"store", CLI_TEXT, &request.store, "raw|encoded|auto",
-         "keep pixels, or the files, which are decoded whenever they are used; default "
-         "auto: files, if the pixels need more than half of the memory and the files "
-         "need less"},
+        {"store", CLI_TEXT, &request.store, "raw|encoded|auto", STORE_HELP},
         {"val", CLI_TEXT, &request.val, "SHARE",
          "part of each class kept for validation, like 10%, default 0"},
         {"test", CLI_TEXT, &request.test, "SHARE",
