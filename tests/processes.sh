@@ -29,9 +29,18 @@ signal_in() {
     return 1
 }
 
-# takes PID SIGNAL: the process handles or blocks SIGNAL, so that it survives it.
+# replaced PID: the process has called exec. Until then it has the handlers and the command
+# line of the process that forked it.
+replaced() {
+    local parent
+    parent=$(sed -n 's/^PPid:[[:space:]]*//p' "/proc/$1/status") &&
+        ! cmp -s "/proc/$1/cmdline" "/proc/$parent/cmdline"
+}
+
+# takes PID SIGNAL: the program of the process handles or blocks SIGNAL, so that it survives
+# it.
 takes() {
-    signal_in "$1" "$2" Cgt Blk 2>/dev/null
+    replaced "$1" 2>/dev/null && signal_in "$1" "$2" Cgt Blk 2>/dev/null
 }
 
 # handled PID SIGNAL: SIGNAL is no longer pending.

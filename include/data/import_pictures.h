@@ -70,6 +70,12 @@ enum status import_find_idx(const char *path, char *images[DATASET_SPLITS],
 enum status import_pictures(const char *path, enum import_kind kind, const char *out,
                             const struct import_options *options) MUST_CHECK;
 
+/* The paths of all pictures of a folder and of the folders in it, in order of their
+   names; the caller's: fs_free_list. Notes tell what was passed over. ST_FAIL if there
+   are none.
+ */
+enum status import_list_folder(const char *folder, char ***paths, int *count) MUST_CHECK;
+
 /* A hash of all that decides what import_pictures would write: names, sizes and times of
    the files, and the options. *has: which splits the source has itself. */
 enum status import_fingerprint(const char *path, enum import_kind kind,

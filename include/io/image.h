@@ -91,8 +91,8 @@ enum status image_load(const char *path, uint8_t **data, size_t *bytes) MUST_CHE
    give other pixels. */
 #define IMAGE_DECODERS 128
 void image_decoders(char text[IMAGE_DECODERS]);
-/* "PNG", "JPEG", ... by content; NULL: not an image that can be read. Prints nothing. */
-const char *image_kind(const char *path);
+/* "PNG", "JPEG", ... by content; NULL: not an image that can be read. io/kind.h has what
+   else a file may be. */
 const char *image_kind_of(const uint8_t *data, size_t bytes);
 
 /* Writes c = 1 as grey, c = 3 as RGB. */

@@ -41,20 +41,24 @@ void comm_split_free(struct comm *split)
     free(split);
 }
 
+/* No launcher that Open MPI understands: by itself it would start a daemon, for processes
+   to be spawned later; there are none, and the daemon takes time and may fail. In a shell
+   or step of SLURM it may refuse to start at all. And all lone processes of a user would
+   share one session folder, and two that start at the same moment can fail to make it:
+   one process needs none. */
+static void comm_prepare_lone(void)
+{
+    setenv("OMPI_MCA_ess_singleton_isolated", "1", 0);
+    setenv("OMPI_MCA_orte_create_session_dirs", "0", 0);
+    unsetenv("SLURM_STEP_ID");
+    unsetenv("SLURM_NODELIST");
+}
+
 struct comm *comm_start(int *argc, char ***argv)
 {
     int provided;
-    /* Without mpirun Open MPI would start a daemon, for processes to be spawned later:
-       there are none, and the daemon takes time and may fail. In a step of srun without
-       PMI it would refuse to start at all. */
-    if (!getenv("PMIX_RANK"))
-        setenv("OMPI_MCA_ess_singleton_isolated", "1", 0);
-    if (!getenv("PMIX_RANK") && !getenv("PMI_RANK")) {
-        unsetenv("SLURM_STEP_ID");
-        /* All lone processes of a user would share one session folder, and two that start
-           at the same moment can fail to make it. One process needs none. */
-        setenv("OMPI_MCA_orte_create_session_dirs", "0", 0);
-    }
+    if (!getenv("PMIX_NAMESPACE") || !getenv("PMIX_RANK"))
+        comm_prepare_lone();
     comm_deadline_set(START_SECONDS, "lockstep: the other ranks have not started; this "
                                      "rank ends\n");
     MPI_CHECK(MPI_Init_thread(argc, argv, MPI_THREAD_FUNNELED, &provided));

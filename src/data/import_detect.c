@@ -11,7 +11,7 @@
 #include "data/import_pictures.h"
 #include "import_impl.h"
 #include "import_set.h"
-#include "io/image.h"
+#include "io/kind.h"
 #include "io/stream.h"
 
 #define DETECT_BYTES 4096 /* of a file that are looked at */
@@ -76,6 +76,20 @@ static bool detect_is_table(const char *head)
            strspn(line, "0123456789-, \t\r.") >= length;
 }
 
+static enum status detect_refuse(const char *path)
+{
+    struct kind kind;
+    TRY(kind_of_file(path, &kind));
+    if (kind.class == KIND_IMAGE)
+        FAIL(ST_FAIL,
+             "'%s' is %s: a folder of class folders is expected, or a list with a "
+             "heading like 'path,label'",
+             path, kind.words);
+    return kind_refuse(path,
+                       "a list of pictures (a first line like 'path,label' is missing), "
+                       "a table of pixels or an IDX file");
+}
+
 enum status import_detect(const char *path, enum import_kind *kind)
 {
     char head[DETECT_BYTES + 1];
@@ -94,17 +108,8 @@ enum status import_detect(const char *path, enum import_kind *kind)
         *kind = IMPORT_LIST;
     else if (strlen(head) == bytes && detect_is_table(text))
         *kind = IMPORT_CSV;
-    else if (image_kind(path))
-        FAIL(ST_FAIL,
-             "'%s' is one picture: a folder of class folders is expected, or a list "
-             "with a heading like 'path,label'",
-             path);
     else
-        FAIL(
-            ST_FAIL,
-            "'%s' is not a list of pictures (a first line like 'path,label' is missing), "
-            "a table of pixels or an IDX file; unpack archives first",
-            path);
+        return detect_refuse(path);
     return ST_OK;
 }
 

@@ -6,9 +6,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/parse.h"
-#include "data/import_treatment.h"
 #include "import_impl.h"
-#include "import_queue.h"
 #include "import_survey.h"
 #include "io/stream.h"
 
@@ -203,114 +201,6 @@ static void pictures_decide_store(const struct import_set *set,
             files / 1e9, pixels / 1e9, memory / 1e9);
 }
 
-/* --- writing --- */
-
-struct pictures_pass {
-    const struct import_set *set;
-    const struct import_options *options;
-    struct dataset_writer *writer;
-};
-
-struct pictures_slot {
-    bool read;
-    uint8_t *file;    /* owned; NULL if pixels are stored */
-    size_t bytes;     /* of the file */
-    uint8_t pixels[]; /* (h, w, c) */
-};
-
-static void pictures_drop(void *context)
-{
-    struct pictures_slot *slot = context;
-    free(slot->file);
-    slot->file = NULL;
-}
-
-static void pictures_work(void *context, size_t i, void *result)
-{
-    const struct pictures_pass *pass = context;
-    const struct import_options *options = pass->options;
-    const struct shape shape = {options->h, options->w, options->channels};
-    struct pictures_slot *slot = result;
-    char path[FS_PATH], text[STATUS_TEXT];
-    if (pass->set->picture[i].reason)
-        return;
-    status_capture(text);
-    enum status st = import_path(pass->set, &pass->set->picture[i], path);
-    if (st == ST_OK)
-        st = image_load(path, &slot->file, &slot->bytes);
-    if (st == ST_OK)
-        st = treatment_decode(&options->treatment, slot->file, slot->bytes, path, shape,
-                              slot->pixels);
-    status_capture(NULL);
-    slot->read = st == ST_OK;
-    if (!slot->read || options->store != IMPORT_STORE_ENCODED)
-        pictures_drop(slot);
-}
-
-static enum status pictures_take(void *context, size_t i, void *result)
-{
-    const struct pictures_pass *pass = context;
-    const struct import_picture *picture = &pass->set->picture[i];
-    struct pictures_slot *slot = result;
-    if (picture->reason)
-        return ST_OK;
-    if (!slot->read)
-        FAIL(ST_FAIL,
-             "'%s' can no longer be read: it was changed during the import; nothing was "
-             "written",
-             picture->path);
-    if (i % 1024 == 0)
-        log_progress("writing picture %zu of %zu", i, pass->set->count);
-    const struct dataset_item item = {.pixels = slot->pixels,
-                                      .label = picture->class,
-                                      .path = picture->path,
-                                      .file = slot->file,
-                                      .bytes = slot->bytes};
-    enum status st = dataset_writer_put(pass->writer, picture->split, &item);
-    pictures_drop(slot);
-    return st;
-}
-
-static void pictures_count_bytes(const struct import_set *set,
-                                 struct dataset_recipe *recipe)
-{
-    for (int s = 0; s < DATASET_SPLITS; s++)
-        for (int c = 0; c < set->classes; c++)
-            recipe->most[s] += set->per_class[s][c];
-    for (size_t i = 0; i < set->count; i++)
-        if (!set->picture[i].reason)
-            recipe->bytes[set->picture[i].split] += set->picture[i].bytes;
-}
-
-static enum status pictures_write(const struct import_set *set, const char *source,
-                                  const char *out, const struct import_options *options)
-{
-    struct dataset_recipe recipe = {.shape = {options->h, options->w, options->channels},
-                                    .classes = set->classes,
-                                    .class_name = set->class_name,
-                                    .source = source,
-                                    .encoded = options->store == IMPORT_STORE_ENCODED,
-                                    .treatment = options->treatment};
-    struct pictures_pass pass = {.set = set, .options = options};
-    const struct import_queue_job job = {
-        .count = set->count,
-        .threads = options->threads,
-        .slot_bytes = /* slots follow each other: whole words */
-        (sizeof(struct pictures_slot) + dataset_image_bytes(recipe.shape) + 15) / 16 * 16,
-        .work = pictures_work,
-        .take = pictures_take,
-        .drop = pictures_drop,
-        .context = &pass,
-    };
-    pictures_count_bytes(set, &recipe);
-    TRY(dataset_writer_open(&pass.writer, out, &recipe));
-    enum status st = import_queue_run(&job);
-    if (st == ST_OK)
-        return dataset_writer_finish(pass.writer, options->allow_empty);
-    dataset_writer_abandon(pass.writer);
-    return st;
-}
-
 /* --- the whole import --- */
 
 enum status import_find(struct import_set *set, const char *path, enum import_kind kind)
@@ -360,7 +250,7 @@ static enum status pictures_import(struct import_set *set, const char *source,
     import_report_facts(set, options);
     pictures_decide_polarity(set, options);
     pictures_decide_store(set, options);
-    TRY(pictures_write(set, source, out, options));
+    TRY(import_write(set, source, out, options));
     TRY(import_report_skipped(set, out));
     import_report_table(set, out, options);
     return ST_OK;
@@ -382,5 +272,32 @@ enum status import_pictures(const char *path, enum import_kind kind, const char 
         st = pictures_import(&set, source, out, &decided);
     free(source);
     import_set_release(&set);
+    return st;
+}
+
+enum status import_list_folder(const char *folder, char ***paths, int *count)
+{
+    struct import_set set;
+    char path[FS_PATH];
+    enum status st = ST_OK;
+    *paths = NULL;
+    *count = 0;
+    TRY(import_scan_all(&set, folder));
+    import_report_passed(&set.passed, "");
+    if (set.count == 0)
+        st = status_fail(ST_FAIL, "'%s' holds no pictures", folder);
+    else
+        *paths = mem_zeroed(set.count, sizeof **paths);
+    for (size_t i = 0; i < set.count && st == ST_OK; i++) {
+        st = import_path(&set, &set.picture[i], path);
+        if (st == ST_OK)
+            (*paths)[(*count)++] = mem_strdup(path);
+    }
+    import_set_release(&set);
+    if (st == ST_OK)
+        return ST_OK;
+    fs_free_list(*paths, *count);
+    *paths = NULL;
+    *count = 0;
     return st;
 }

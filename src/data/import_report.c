@@ -14,7 +14,7 @@
 #define REPORT_NAMES     5  /* classes in a note */
 #define REPORT_IMBALANCE 10
 
-static void report_passed(const struct import_passed *passed)
+void import_report_passed(const struct import_passed *passed, const char *place)
 {
     if (passed->droppings)
         log_note("passed over %zu hidden files and folders, and those of other programs "
@@ -24,8 +24,8 @@ static void report_passed(const struct import_passed *passed)
         log_note("passed over %zu links that lead back to a folder above them",
                  passed->loops);
     if (passed->others)
-        log_note("passed over %zu files that are no pictures in a class folder%s%s%s",
-                 passed->others, passed->example ? ", '" : "",
+        log_note("passed over %zu files that are no pictures%s%s%s%s", passed->others,
+                 place, passed->example ? ", '" : "",
                  passed->example ? passed->example : "", passed->example ? "'" : "");
 }
 
@@ -63,7 +63,7 @@ void import_report_facts(const struct import_set *set,
         dark += !p->reason && p->dark_range;
         colour += !p->reason && p->colour;
     }
-    report_passed(&set->passed);
+    import_report_passed(&set->passed, " in a class folder");
     if (clear)
         log_note("%zu pictures are transparent in places: laid on white%s", clear,
                  black ? ", or on black where white would hide them" : "");

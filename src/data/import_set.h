@@ -100,6 +100,14 @@ bool import_is_picture_name(const char *name);
 /* Searches a folder of class folders, or of the folders of splits that hold such. */
 enum status import_scan(struct import_set *set, const char *folder) MUST_CHECK;
 
+/* The same of any folder, whatever its folders mean: all pictures are of one class, which
+   has no name. */
+enum status import_scan_all(struct import_set *set, const char *folder) MUST_CHECK;
+
+/* Notes on what was passed over. place: where the other files are, " in a class folder",
+   or "". */
+void import_report_passed(const struct import_passed *passed, const char *place);
+
 /* Reads a list: lines of comma-separated fields (RFC 4180), the first of which names the
    columns: path, label, and perhaps split, group, weight. `text` is the file's content,
    which is changed. Paths are relative to the list's folder. */

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "data/import_treatment.h"
 
 void loader_init(struct loader *loader, struct dataset *dataset, enum dataset_split split)
 {
@@ -153,12 +154,37 @@ static const uint8_t *loader_stored(const struct loader *loader, uint64_t positi
     return loader->images + loader->at[position - loader->first];
 }
 
+/* The image with the shape of the network's images. Returns a copy, the caller's. */
+static uint8_t *loader_fit(const struct loader_match *match, struct shape has,
+                           const uint8_t *image)
+{
+    struct dataset_treatment treatment = match->treatment;
+    size_t bytes = dataset_image_bytes(has);
+    struct image copy = {has.h, has.w, has.c, mem_zeroed(bytes, 1)};
+    uint8_t *fitted = mem_zeroed(dataset_image_bytes(match->shape), 1);
+    treatment.invert = TREATMENT_KEEP; /* the data set's import has done that */
+    memcpy(copy.pixel, image, bytes);
+    treatment_apply(&treatment, &copy, match->shape, fitted);
+    image_release(&copy);
+    return fitted;
+}
+
+int loader_class(const struct loader *loader, uint64_t i)
+{
+    int label = dataset_label(loader->dataset, loader->split, i);
+    return loader->match ? loader->match->class_of[label] : label;
+}
+
 /* Pixels of sample i become the input. */
 static void loader_input(const struct loader *loader, uint64_t i, const uint8_t *pixels,
                          float *x)
 {
-    const struct shape shape = loader->dataset->info.shape;
-    int size = shape_size(shape);
+    struct shape shape = loader->dataset->info.shape;
+    uint8_t *fitted = NULL;
+    if (loader->match && !shape_equal(shape, loader->match->shape)) {
+        pixels = fitted = loader_fit(loader->match, shape, pixels);
+        shape = loader->match->shape;
+    }
     if (loader->augment) {
         const struct augment_sample augment = {
             .options = loader->augment,
@@ -170,9 +196,10 @@ static void loader_input(const struct loader *loader, uint64_t i, const uint8_t 
         };
         augment_image(&augment, pixels, x);
     } else {
-        for (int p = 0; p < size; p++)
+        for (int p = 0; p < shape_size(shape); p++)
             x[p] = (float)pixels[p];
     }
+    free(fitted);
     loader_normalise(&loader->input, shape, x);
 }
 
@@ -182,7 +209,7 @@ bool loader_fill(const struct loader *loader, uint64_t position, float *x, int *
     struct dataset *dataset = loader->dataset;
     uint64_t i = *sample = loader_sample_at(loader, position);
     const uint8_t *stored = loader_stored(loader, position, i);
-    *label = dataset_label(dataset, loader->split, i);
+    *label = loader_class(loader, i);
     if (!dataset->info.encoded) {
         loader_input(loader, i, stored, x);
         return true;
@@ -199,5 +226,5 @@ void loader_label(const struct loader *loader, uint64_t position, int *label,
                   uint64_t *sample)
 {
     *sample = loader_sample_at(loader, position);
-    *label = dataset_label(loader->dataset, loader->split, *sample);
+    *label = loader_class(loader, *sample);
 }

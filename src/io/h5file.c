@@ -11,6 +11,7 @@
 
 #include "base/mem.h"
 #include "h5_impl.h"
+#include "io/kind.h"
 
 static pthread_mutex_t library = PTHREAD_RECURSIVE_MUTEX_INITIALIZER_NP;
 
@@ -107,8 +108,10 @@ enum status h5file_open(struct h5file **file, const char *path)
         FAIL(ST_FAIL, "cannot open '%s': %s", path, strerror(errno));
     hid_t list = file_access_list();
     if (H5Fis_hdf5(path) <= 0) {
+        struct kind kind;
         H5Pclose(list);
-        FAIL(ST_FAIL, "'%s' is not an HDF5 file", path);
+        TRY(kind_of_file(path, &kind));
+        return kind_refuse_as(&kind, path, "an HDF5 file");
     }
     enum status st = h5_probe(path);
     if (st != ST_OK) {

@@ -172,7 +172,7 @@ one_bad() {
     good
     aside refused 1 "cannot open 'none.h5': No such file or directory" \
         train 1 good.conf --run run --data none.h5
-    aside refused 1 "'good.conf' is not an HDF5 file" \
+    aside refused 1 "'good.conf' is *, not an HDF5 file" \
         train 1 good.conf --run run --data good.conf
     to=$BATS_TEST_TMPDIR
     head -c 9000 letters.h5 >"$to/cut.h5"

@@ -133,22 +133,22 @@ END
     [[ $output == *"--label-base N"* ]]
 }
 
+# Without the signal each command would work for many seconds, on any machine.
 @test "a signal ends a data command, and nothing is written" {
     mkdir -p d/a d/b
     py <<'END'
-import fixtures
-for i in range(400):
-    fixtures.png("d/%s/%d.png" % ("ab"[i % 2], i), [[i % 256] * 1000] * 500)
+import os, fixtures
+fixtures.png("large.png", [[7] * 3000] * 3000)
+for i in range(1000):
+    os.link("large.png", "d/%s/%d.png" % ("ab"[i % 2], i))
 END
     for work in "synth --train 3000000 --test 0" "import-dir d"; do
         "$LOCKSTEP" data $work --out x.h5 2>said &
-        until ((0x$(sed -n 's/^SigCgt:[[:space:]]*//p' /proc/$!/status) & 0x4000)); do
-            sleep 0.05 # its handler is not there yet
-        done
+        poll takes $! TERM
         kill -TERM $!
         status=0
         wait $! || status=$?
-        cat said
+        echo "$work: status $status: $(<said)"
         [ "$status" -eq 1 ]
         grep -q '^lockstep: interrupted: nothing was written$' said
         [ -z "$(compgen -G 'x.h5*')" ]
@@ -178,11 +178,4 @@ END
     [ "$kept" = precious ]
     [ "$sheet" = "lockstep: cannot write 'full/s.png': No space left on device" ]
     [ "$after" = $'other\nx.h5' ]
-}
-
-@test "under mpirun one rank does the work of a data command" {
-    run ranks 3 "$LOCKSTEP" data synth --train 26 --test 26 --out s.h5
-    [ "$status" -eq 0 ]
-    [ "${#lines[@]}" -eq 1 ]
-    [ -f s.h5 ]
 }

@@ -32,7 +32,7 @@ END
     fails 1 "'one' holds 1 folders" import-dir one --out x.h5
     fails 1 "'two/b' holds no PNG images" import-dir two --out x.h5
     echo text >two/b/1.png
-    fails 1 "'two/b/1.png' is not an image: lockstep reads PNG, JPEG, WebP and TIFF" import-dir two --out x.h5
+    fails 1 "'two/b/1.png' is a text file, not an image: lockstep reads PNG, JPEG, WebP and TIFF" import-dir two --out x.h5
     head -c 50 two/a/1.png >two/b/1.png
     fails 1 "'two/b/1.png' is a PNG cut short" import-dir two --out x.h5
     fails 1 "cannot read folder 'nowhere'" import-dir nowhere --out x.h5

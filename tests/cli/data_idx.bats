@@ -31,8 +31,8 @@ setup() {
     printf '\0\0\10\3\177\377\377\377\0\0\0\34\0\0\0\34abc' >huge
     printf '\0\0\15\1\0\0\0\1abcd' >float
     : >empty
-    fails 1 "'text' is not an IDX file (wrong magic number)" $import --images text --labels $label
-    fails 1 "'empty' is not an IDX file" $import --images empty --labels $label
+    fails 1 "'text' is a text file, not an IDX file (wrong magic number)" $import --images text --labels $label
+    fails 1 "'empty' is an empty file, not an IDX file" $import --images empty --labels $label
     fails 1 "gzip file 'short.gz' is cut short" $import --images short.gz --labels $label
     fails 1 "IDX file 'short' is cut short" $import --images short --labels $label
     fails 1 "'long' continues after" $import --images long --labels $label

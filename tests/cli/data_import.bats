@@ -367,10 +367,10 @@ END
     imports 1 flat --out x.h5
     says "'flat' holds 1 folder and 1 files"
     imports 1 flat/1.png --out x.h5
-    says "'flat/1.png' is one picture"
+    says "'flat/1.png' is a PNG image"
     echo hello >text
     imports 1 text --out x.h5
-    says "'text' is not a list of pictures"
+    says "'text' is a text file, not a list of pictures"
     imports 2 flat --out x.h5 --fit squash
     says "'--fit squash': expected pad, crop or stretch"
     imports 2 flat --out x.h5 --range 5,4

@@ -338,7 +338,7 @@ limit() {
     cat one.err
     run grep "^note: the ranks" one.err
     [ "$status" -eq 1 ]
-    refused 2 "training takes 1.* GB in this process, which may have 1.00; *" \
+    refused 2 "training takes 1.* GB in this process, which may have 1.00 GB (*memory.*); *" \
         grouped 1 --threads 2
 }
 

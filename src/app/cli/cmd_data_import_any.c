@@ -102,7 +102,7 @@ static enum status any_read_options(const struct any_request *request,
     options->strict = request->strict;
     options->dedupe = request->dedupe;
     options->allow_empty = request->allow_empty;
-    options->threads = request->threads ? (int)request->threads : cpu_allowed();
+    options->threads = request->threads ? (int)request->threads : cpu_usable();
     return output_check(request->out, request->force);
 }
 

@@ -11,9 +11,10 @@
 #include "io/image.h"
 #include "output.h"
 
-#define SHEET_GAP      2     /* pixels between images */
-#define SHEET_GREY     96    /* of the gaps */
-#define SHEET_SIDE_MAX 65535 /* pixels */
+#define SHEET_GAP      2                 /* pixels between images */
+#define SHEET_GREY     96                /* of the gaps */
+#define SHEET_SIDE_MAX 65535             /* pixels */
+#define SHEET_BLOCK    ((size_t)1 << 20) /* bytes of images that are read at a time */
 
 struct sheet_request {
     const char *file, *out, *split_name;
@@ -29,6 +30,8 @@ struct sheet {
     const struct dataset_info *info;
     const struct config *config; /* NULL: not augmented */
     int rows;                    /* classes shown: the first ones */
+    int columns;
+    uint16_t *label; /* owned: of all images of the split */
     struct image image;
 };
 
@@ -73,26 +76,54 @@ static enum status sheet_fill(struct sheet *sheet)
     const struct dataset_info *info = sheet->info;
     enum dataset_split split = sheet->request->split;
     size_t n = info->count[split], bytes = dataset_image_bytes(info->shape);
+    size_t room = SHEET_BLOCK / bytes + 1, first = 0, read = 0;
     int *placed = mem_zeroed((size_t)info->classes, sizeof *placed);
-    uint16_t *labels = mem_zeroed(n, sizeof *labels);
-    uint8_t *pixels = mem_zeroed(bytes, 1);
+    uint8_t *block = mem_zeroed(room, bytes);
     float *x = mem_zeroed(bytes, sizeof *x);
-    enum status st = dataset_read_rows(info, split, 0, n, NULL, labels);
+    enum status st = ST_OK;
     for (size_t i = 0; i < n && st == ST_OK; i++) {
-        int row = labels[i];
-        if (row >= sheet->rows || placed[row] == sheet->request->per_class)
+        int row = sheet->label[i];
+        if (row >= sheet->rows || placed[row] == sheet->columns)
             continue;
-        st = dataset_read_rows(info, split, i, 1, pixels, NULL);
-        if (st != ST_OK)
-            break;
+        if (i >= first + read) {
+            first = i;
+            read = n - i < room ? n - i : room;
+            st = dataset_read_rows(info, split, first, read, block, NULL);
+            if (st != ST_OK)
+                break;
+        }
+        uint8_t *pixels = block + (i - first) * bytes;
         if (sheet->config)
             sheet_augment(sheet, i, pixels, x);
         sheet_place(sheet, pixels, row, placed[row]++);
     }
     free(x);
-    free(pixels);
-    free(labels);
+    free(block);
     free(placed);
+    return st;
+}
+
+/* As many columns as the largest class that is shown has images, --per-class at most. */
+static enum status sheet_read_labels(struct sheet *sheet)
+{
+    const struct sheet_request *request = sheet->request;
+    const struct dataset_info *info = sheet->info;
+    size_t n = info->count[request->split];
+    int *count = mem_zeroed((size_t)info->classes, sizeof *count);
+    sheet->label = mem_zeroed(n, sizeof *sheet->label);
+    enum status st = dataset_read_rows(info, request->split, 0, n, NULL, sheet->label);
+    for (size_t i = 0; i < n && st == ST_OK; i++) {
+        int row = sheet->label[i];
+        count[row] += count[row] < request->per_class;
+        if (row < sheet->rows && count[row] > sheet->columns)
+            sheet->columns = count[row];
+    }
+    if (st == ST_OK && sheet->columns == 0)
+        st = status_fail(ST_FAIL,
+                         "the first %d classes of '%s' have no %s images: raise "
+                         "--classes, or choose another --split",
+                         sheet->rows, info->path, dataset_split_name[request->split]);
+    free(count);
     return st;
 }
 
@@ -103,8 +134,8 @@ static void sheet_tell(const struct sheet *sheet)
     log_out("%s: a row for each of ", request->out);
     if (sheet->rows < info->classes)
         log_out("the first %d of ", sheet->rows);
-    log_out("%d classes, '%s' to '%s', up to %lld %s images each%s\n", info->classes,
-            info->class_name[0], info->class_name[sheet->rows - 1], request->per_class,
+    log_out("%d classes, '%s' to '%s', up to %d %s images each%s\n", info->classes,
+            info->class_name[0], info->class_name[sheet->rows - 1], sheet->columns,
             dataset_split_name[request->split],
             sheet->config ? ", as the network sees them in the first epoch" : "");
 }
@@ -113,11 +144,12 @@ static enum status sheet_make(struct sheet *sheet)
 {
     const struct sheet_request *request = sheet->request;
     const struct dataset_info *info = sheet->info;
-    long long h = SHEET_GAP + (long long)sheet->rows * (info->shape.h + SHEET_GAP);
-    long long w = SHEET_GAP + request->per_class * (info->shape.w + SHEET_GAP);
     if (info->count[request->split] == 0)
         FAIL(ST_FAIL, "'%s' holds no %s images", info->path,
              dataset_split_name[request->split]);
+    TRY(sheet_read_labels(sheet));
+    long long h = SHEET_GAP + (long long)sheet->rows * (info->shape.h + SHEET_GAP);
+    long long w = SHEET_GAP + (long long)sheet->columns * (info->shape.w + SHEET_GAP);
     if (h > SHEET_SIDE_MAX || w > SHEET_SIDE_MAX)
         FAIL(ST_USAGE,
              "a sheet of %lld x %lld pixels is too large: take a smaller --per-class or "
@@ -148,6 +180,7 @@ static enum status sheet_draw(const struct sheet_request *request,
                           .config = config,
                           .rows = all ? info.classes : (int)request->classes};
     enum status st = sheet_make(&sheet);
+    free(sheet.label);
     dataset_info_release(&info);
     return st;
 }
@@ -174,7 +207,8 @@ enum status cmd_data_sheet(int argc, char **argv)
         {"out", CLI_TEXT, &request.out, "PNG", "image to write"},
         {"split", CLI_TEXT, &request.split_name, "NAME",
          "which images: train, val or test, default test"},
-        {"per-class", CLI_INT, &request.per_class, "N", "images per row, default 20"},
+        {"per-class", CLI_INT, &request.per_class, "N",
+         "images per row at most, default 20"},
         {"classes", CLI_INT, &request.classes, "N", "rows at most, default 100"},
         {"augmented", CLI_TEXT, &request.config, "CONFIG",
          "distort and shift the images as a training with CONFIG does; of train, unless "

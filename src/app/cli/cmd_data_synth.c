@@ -60,7 +60,7 @@ enum status cmd_data_synth(int argc, char **argv)
         .count = {[DATASET_TRAIN] = (size_t)train, [DATASET_TEST] = (size_t)test}};
     letters_init(&builder, seed);
     for (int s = 0; s < DATASET_SPLITS; s++) {
-        struct synth_task task = {&builder, seed, threads ? (int)threads : cpu_allowed(),
+        struct synth_task task = {&builder, seed, threads ? (int)threads : cpu_usable(),
                                   s};
         team_run(task.threads, synth_draw_share, &task);
     }

@@ -38,6 +38,7 @@ struct eval_session {
     struct placement placement;
     struct stages stages;
     struct crew crew;
+    struct loader_match match;
     struct loader loader;
     struct evaluation result;
     struct evaluation_rows rows;
@@ -83,15 +84,29 @@ static void eval_choose_plan(struct eval_session *session, struct parallel_plan 
     plan->lanes = (int)-negated[0];
 }
 
+/* With --out rank 0 gathers the rows of all ranks; the only rank has them already. */
+static size_t eval_bytes(const struct eval_session *session, int lanes)
+{
+    const struct stage *stage = &session->stages.stage;
+    uint64_t samples = session->dataset.info.count[session->split];
+    size_t bytes = evaluation_bytes(stage, lanes, samples);
+    if (!session->request->out)
+        return bytes;
+    bytes += evaluation_rows_bytes(stage, samples);
+    if (comm_rank(session->comm) == 0 && comm_size(session->comm) > 1)
+        bytes += samples * (size_t)stage->whole->classes * sizeof(float);
+    return bytes;
+}
+
 static enum status eval_share_network(struct eval_session *session)
 {
     struct comm *comm = session->comm;
     const struct stage *stage = &session->stages.stage;
     struct parallel_plan plan;
     eval_choose_plan(session, &plan);
-    uint64_t samples = session->dataset.info.count[session->split];
-    TRY(memory_check_evaluation(comm, stage, plan.lanes, samples));
-    memory_note(comm, evaluation_bytes(stage, plan.lanes, samples));
+    size_t bytes = eval_bytes(session, plan.lanes);
+    TRY(memory_check_evaluation(comm, stage, plan.lanes, bytes));
+    memory_note(comm, bytes);
     TRY(eval_read_weights(session));
     crew_init(&session->crew, stage, &plan);
     return ST_OK;
@@ -152,8 +167,8 @@ static enum status eval_set_up(struct eval_session *session)
         st = output_check(request->out, request->force);
     TRY(comm_agree(comm, st));
     TRY(eval_open_files(session));
-    TRY(network_check_data(&session->network, request->checkpoint, &session->dataset.info,
-                           session->split));
+    TRY(network_match(&session->network, request->checkpoint, &session->dataset.info,
+                      session->split, &session->match));
     TRY(stages_open_trained(&session->stages, comm, &session->network.model,
                             &session->network.config.run.parallel, (int)request->stages));
     log_set_replicated(false);
@@ -161,6 +176,9 @@ static enum status eval_set_up(struct eval_session *session)
     TRY(eval_share_network(session));
     loader_init(&session->loader, &session->dataset, session->split);
     session->loader.input = network_input(&session->network);
+    session->loader.match = &session->match;
+    network_note_match(&session->network, request->checkpoint, &session->dataset.info,
+                       session->split);
     return ST_OK;
 }
 
@@ -174,7 +192,7 @@ static enum status eval_write_predictions(const struct eval_session *session,
     for (size_t i = 0; i < count; i++) {
         predicted[i] =
             (uint16_t)vector_argmax(logprobs + i * (size_t)classes, (size_t)classes);
-        labels[i] = (uint16_t)dataset_label(&session->dataset, session->split, i);
+        labels[i] = (uint16_t)loader_class(&session->loader, i);
     }
     struct h5file *file = NULL;
     enum status st;
@@ -202,6 +220,8 @@ out:
 static enum status eval_gather_predictions(struct eval_session *session)
 {
     struct comm *comm = session->comm;
+    if (comm_size(comm) == 1)
+        return eval_write_predictions(session, session->rows.logprobs);
     size_t row = (size_t)session->network.info.classes * sizeof(float);
     size_t mine = session->rows.count * row;
     size_t *bytes = mem_zeroed((size_t)comm_size(comm), sizeof *bytes);
@@ -301,6 +321,7 @@ enum status cmd_eval(struct comm *comm, int argc, char **argv)
     evaluation_release(&session.result);
     evaluation_rows_release(&session.rows);
     loader_release(&session.loader);
+    network_match_release(&session.match);
     crew_release(&session.crew);
     stages_close(&session.stages);
     placement_release(&session.placement);

@@ -36,7 +36,7 @@ static enum status lab_read_threads(struct comm *comm, const char *text,
                                     struct option_list *list)
 {
     char both[32];
-    int most = cpu_allowed() < MACHINE_THREADS ? cpu_allowed() : MACHINE_THREADS;
+    int most = cpu_usable() < MACHINE_THREADS ? cpu_usable() : MACHINE_THREADS;
     snprintf(both, sizeof both, "1,%d", most);
     TRY(option_list_read("threads", text ? text : both, list));
     for (int i = 0; i < list->count; i++) {

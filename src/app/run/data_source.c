@@ -19,7 +19,7 @@ struct import_options data_source_options(void)
                                    .max_bad = IMPORT_MAX_BAD,
                                    .seed = 1,
                                    .treatment.background = TREATMENT_BORDER,
-                                   .threads = cpu_allowed()};
+                                   .threads = cpu_usable()};
 }
 
 /* Whatever is not surely something else is left to the reader of data sets, which names

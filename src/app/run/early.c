@@ -1,5 +1,6 @@
 #include "app/run/early.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <stddef.h>
 #include <sys/time.h>
@@ -20,8 +21,19 @@ static void early_exit(int signal)
     _exit(written < 0 ? ST_FAIL : ST_USAGE);
 }
 
+/* A file that is opened later would become the standard output, and what is printed would
+   be written into it. Each is opened the wrong way: its use fails, as it should. */
+static void early_open_standard(void)
+{
+    const int flags[] = {O_WRONLY, O_RDONLY, O_RDONLY};
+    for (int fd = 0; fd < 3; fd++)
+        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", flags[fd]) != fd)
+            return;
+}
+
 static void early_begin(void)
 {
+    early_open_standard();
     const struct itimerval timer = {.it_value.tv_sec = EARLY_SECONDS};
     signal(SIGPROF, early_exit);
     setitimer(ITIMER_PROF, &timer, NULL);

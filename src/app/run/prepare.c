@@ -19,7 +19,7 @@ static bool prepare_set(const char *name, const char *value)
 static bool prepare_crowded(void)
 {
     const char *local = getenv("OMPI_COMM_WORLD_LOCAL_SIZE");
-    return local && 2 * atoi(local) > (int)sysconf(_SC_NPROCESSORS_ONLN);
+    return local && 2 * atoi(local) > cpu_within_quota(cpu_online(), cpu_quota());
 }
 
 void prepare_environment(char **argv)

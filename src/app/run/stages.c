@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "app/run/placement.h"
+#include "base/bytes.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "lab/layers.h"
@@ -99,11 +100,11 @@ static enum status stages_check_unit(const struct stages_room *room,
     if (bytes <= room->limit)
         return ST_OK;
     char *name = cut_part_text(&all, unit, 0);
-    enum status st = status_fail(
-        ST_USAGE,
-        "parallel.pipeline: layer '%s' alone takes more than %.2f GB, a process "
-        "may have %.2f here; make it or train.grain smaller",
-        name, bytes / 1e9, room->limit / 1e9);
+    enum status st =
+        status_fail(ST_USAGE,
+                    "parallel.pipeline: layer '%s' alone takes more than %s, a process "
+                    "may have %s here; make it or train.grain smaller",
+                    name, bytes_text(bytes).text, bytes_text(room->limit).text);
     free(name);
     return st;
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/bytes.h"
 #include "base/fs.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -84,8 +85,8 @@ static enum status tracing_gather(struct comm *comm, const char *path, const cha
     if (comm_rank(comm) == 0)
         st = tracing_write_file(path, all, sum);
     if (comm_rank(comm) == 0 && st == ST_OK)
-        log_out("trace: %s (%.1f MB); open it in ui.perfetto.dev\n", path,
-                (double)sum * 1e-6);
+        log_out("trace: %s (%s); open it in ui.perfetto.dev\n", path,
+                bytes_text((double)sum).text);
     free(name);
     free(text);
     free(all);

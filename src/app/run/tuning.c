@@ -58,7 +58,7 @@ static char *tuning_key(const struct trainer_setup *setup, int threads)
         "cpu %s, %d of %d, %s kernels\nlibraries %s, %s, lockstep %s\n"
         "world %d ranks, %d here, %d threads\nbatch %d, grain %d\n"
         "network %dx%dx%d%s, %zu parameters\n",
-        cpu_model(), cpu_allowed(), cpu_online(), cpu_isa_name(cpu_isa()), cpu_blas(),
+        cpu_model(), cpu_usable(), cpu_online(), cpu_isa_name(cpu_isa()), cpu_blas(),
         comm_version(), setup->version, comm_size(setup->comm),
         comm_node_size(setup->comm), threads, setup->options->train.batch, model->grain,
         model->in.h, model->in.w, model->in.c, network, model->params);

@@ -115,7 +115,7 @@ static void test_dir_trouble(void **state)
     scratch_write("bad/b/1.jpg", "x", 1);
     dir_fails("bad", NULL, "bad/b' holds no PNG images (1 other files)");
     scratch_write("bad/b/2.png", "x", 1);
-    dir_fails("bad", NULL, "2.png' is not an image: lockstep reads PNG");
+    dir_fails("bad", NULL, "2.png' is a text file, not an image: lockstep");
     write_image("bad/b/2.png", 6, 6, 250, 10);
     make_folder("other/c");
     dir_fails("bad", "other", "there are no training images for the class of '");
