@@ -15,7 +15,9 @@
 set -u
 stopping=''
 trap 'stopping=yes' TERM HUP INT USR1 USR2
-source "$(dirname "$(realpath "${BASH_SOURCE[0]}")")/mpi.sh"
+launch_home=$(dirname "$(realpath "${BASH_SOURCE[0]}")")
+source "$launch_home/mpi.sh"
+source "$launch_home/network.sh"
 launcher=${LAUNCHER:-mpirun}
 
 die() {
@@ -136,26 +138,6 @@ keep_alive() {
     export OMPI_MCA_oob_tcp_keepalive_probes=${OMPI_MCA_oob_tcp_keepalive_probes-3}
 }
 
-bridges() {
-    ip -o -4 addr show 2>/dev/null |
-        awk '$2 ~ /^(docker|br-|virbr|lxc|lxd|podman|cni)/ { print $4 }' | paste -sd,
-}
-
-# The bridges of containers and virtual machines have the same address on every node, and
-# messages sent to it never leave the node: Open MPI would hang. A choice of networks by
-# the user is left alone.
-avoid_bridges() {
-    local nets part
-    nets=$(bridges)
-    [[ $nets && $* != *tcp_if_* ]] || return
-    for part in btl oob; do
-        ompi_info --param $part tcp --level 9 --parsable 2>/dev/null |
-            grep 'tcp_if_[ie].*:source:' | grep -qv ':default$' && continue
-        [[ $part == btl ]] && export OMPI_MCA_btl_tcp_if_exclude=127.0.0.1/8,sppp,$nets
-        [[ $part == oob ]] && export OMPI_MCA_oob_tcp_if_exclude=$nets
-    done
-}
-
 # --- start ---
 
 # In a SLURM job mpirun starts its daemons by srun: they need the whole allocation and our
@@ -187,7 +169,7 @@ prepare_srun() {
 }
 
 prepare() {
-    [[ $hosts ]] || ((${SLURM_JOB_NUM_NODES:-1} > 1)) && avoid_bridges "$@"
+    [[ $hosts ]] || ((${SLURM_JOB_NUM_NODES:-1} > 1)) && network_choose "$@"
     export SLURM_EXPORT_ENV=ALL
     [[ $hosts ]] || look_around
     case $launcher in

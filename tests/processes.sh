@@ -63,3 +63,19 @@ poll() {
         sleep 0.02
     done
 }
+
+# faults FAULT...: sets FAULTY, to be put in front of a command: then its system calls fail as
+# `strace -e inject=` says, CALL:error=ERRNO[:when=NUMBERS]. The file faults.strace tells
+# which did. Skips the test where processes cannot be traced.
+faults() {
+    local fault failing=()
+    need_trace
+    for fault; do failing+=("${fault%%:*}"); done
+    FAULTY=(strace -f --seccomp-bpf -qq -A -o "$PWD/faults.strace"
+        -e "trace=$(IFS=, && echo "${failing[*]}")")
+    for fault; do FAULTY+=(-e "inject=$fault"); done
+}
+
+need_trace() {
+    strace -qq -o /dev/null -e trace=none true 2>/dev/null || skip "cannot trace"
+}

@@ -12,7 +12,7 @@ struct comm;
 
 /* Some splits, readable by every rank. Resident: one copy of the images per node in
    shared memory, if they fit into memory_limit bytes (0: half of the node's memory). Not
-   resident: images are fetched from the file. Labels are always in shared memory. */
+   resident: images are fetched from the file. */
 struct dataset {
     struct dataset_info info;
     size_t memory_left; /* bytes of the limit, on each node, that images do not use */
@@ -47,6 +47,16 @@ const uint8_t *dataset_image(const struct dataset *dataset, enum dataset_split s
 size_t dataset_stored_bytes(const struct dataset *dataset, enum dataset_split split,
                             size_t i);
 int dataset_label(const struct dataset *dataset, enum dataset_split split, size_t i);
+/* The class of all images of a split; -1 if there are several, or no images. */
+int dataset_only_class(const struct dataset *dataset, enum dataset_split split);
+
+/* How many images of `split` are in the split `among`, too, with the same label: by the
+   hashes of the file, or by the images if both splits are in memory; 0 if it is not
+   known. Not collective. */
+enum status dataset_count_twins(const struct dataset *dataset, enum dataset_split split,
+                                enum dataset_split among, size_t *twins) MUST_CHECK;
+/* The share of a split that is worth a note. */
+#define DATASET_MANY_TWINS 0.1
 
 /* Only if info.encoded: decodes the file of sample i into pixels (h, w, c). Any thread.
    false: it cannot be decoded. dataset_failed remembers that; dataset_failure reports it,

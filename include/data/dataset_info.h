@@ -7,8 +7,9 @@
  * 0..1 scale: one number, or one for each channel), source, hash (16 hex digits),
  * format_version. Optional: the attributes treatment and hash_kind; /SPLIT/paths, uint8:
  * the file that each image was made of, each name ended by a NUL; /SPLIT/hashes, uint64
- * (N): hash_bytes() of each image's stored bytes, seeded with its label. The network's
- * input is (x / 255 - mean) / std.
+ * (N): hash_bytes() of each image's stored bytes, seeded with its label; /train/weights,
+ * float32 (N): weights from a list, which training does not use yet. The network's input
+ * is (x / 255 - mean) / std.
  *
  * A set may hold the pictures' files instead of pixels: /SPLIT/encoded uint8, the files
  * one after the other; /SPLIT/offsets uint64 (N + 1), where each begins, and where the
@@ -64,11 +65,12 @@ struct dataset_info {
     size_t bytes[DATASET_SPLITS];                         /* of pixels or files */
     double mean[DATASET_CHANNELS], std[DATASET_CHANNELS]; /* [0, shape.c) */
     struct dataset_treatment treatment;
-    bool has_paths;  /* of all images */
-    bool has_hashes; /* of all images */
-    bool trusted;    /* set by the caller: images are not compared with their hashes */
-    bool hash_known; /* hash was made by this program, in a way that it can repeat */
-    uint64_t hash;   /* of classes, shapes, images and labels */
+    bool has_paths;   /* of all images */
+    bool has_weights; /* of the training images */
+    bool has_hashes;  /* of all images */
+    bool trusted;     /* set by the caller: images are not compared with their hashes */
+    bool hash_known;  /* hash was made by this program, in a way that it can repeat */
+    uint64_t hash;    /* of classes, shapes, images and labels */
 };
 
 /* The split that training evaluates on and chooses by: val, or test if val is empty. */
@@ -110,6 +112,10 @@ struct dataset_damage {
     size_t count;
     size_t first; /* the least of their numbers, if there are any */
 };
+
+/* The weights of the training images, (count) of 0 or more. Only if has_weights. */
+enum status dataset_read_weights(const struct dataset_info *info,
+                                 float *weights) MUST_CHECK;
 
 /* Computes the hash of the file's present content, to be compared with info->hash. If the
    two differ and hash_known is not set, another program made up the hash, and nothing is

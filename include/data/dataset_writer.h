@@ -5,6 +5,9 @@
 #define LOCKSTEP_DATA_DATASET_WRITER_H
 
 #include "data/dataset.h"
+#include "io/target.h"
+
+extern const struct target_kind dataset_target;
 
 /* --- making one, image by image --- */
 
@@ -43,6 +46,11 @@ struct dataset_item {
    after a failure. */
 enum status dataset_writer_put(struct dataset_writer *writer, enum dataset_split split,
                                const struct dataset_item *item) MUST_CHECK;
+
+/* Gives the image that was put last into a split a weight; without this it is 1. If a
+   training image has one, those of train are stored as /train/weights. */
+void dataset_writer_weigh(struct dataset_writer *writer, enum dataset_split split,
+                          float weight);
 
 /* Computes mean, std and hash and puts the file in its place; frees the writer in any
    case. Fewer images than announced may have come: the file is then written once more,

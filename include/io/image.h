@@ -64,6 +64,7 @@ struct image_options {
 /* What is worth telling about a file. */
 struct image_facts {
     const char *kind;         /* "PNG"; NULL: not an image that can be read */
+    size_t bytes;             /* of the file */
     int bits;                 /* of a sample in the file */
     bool first_of_several;    /* the file has more pages than the one that was read */
     int file_h, file_w;       /* before orientation and scaled decoding */

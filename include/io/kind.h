@@ -25,7 +25,7 @@ enum kind_class {
     KIND_PACKED,  /* gzip, xz, ...: one compressed file */
     KIND_HDF5,
     KIND_IDX,
-    KIND_UTF16, /* text with a byte order mark */
+    KIND_UTF16, /* text */
     KIND_TEXT,
     KIND_KNOWN, /* another format that has a name: NumPy, PDF, a program, ... */
 };
@@ -41,6 +41,13 @@ struct kind kind_of_bytes(const uint8_t *data, size_t bytes);
 
 /* Of a path. ST_FAIL, and a message, only if it is not there or cannot be read. */
 enum status kind_of_file(const char *path, struct kind *kind) MUST_CHECK;
+
+struct h5file;
+
+/* What an HDF5 file is: "a data set". */
+const char *kind_of_h5(struct h5file *file);
+/* Opens an HDF5 file to tell a data set from a checkpoint. */
+void kind_refine(struct kind *kind, const char *path);
 
 /* Reports that the file is not `expected` ("an HDF5 file"), by naming what it is, and
    what to do with it. Returns ST_FAIL. An HDF5 file is opened to tell a data set from a

@@ -35,8 +35,8 @@ int cpu_cores(void);
    the file that says so; 0 and "": no quota. */
 double cpu_quota(void);
 const char *cpu_quota_source(void);
-/* `cpus`, or as many as a quota keeps busy, rounded up: two threads with a quota of 1.5
-   CPUs do more than one, although the kernel stops them for a part of the time. */
+/* `cpus`, or as many as a quota keeps busy, rounded up: with one thread for 1.5 CPUs
+   half a CPU would be left; of two, the kernel stops each for a part of the time. */
 int cpu_within_quota(int cpus, double quota);
 /* How many threads of this process have a CPU: the allowed ones within the quota. */
 int cpu_usable(void);
@@ -53,9 +53,6 @@ const char *cpu_blas(void);
    instruction set of the kernels: a forced one, or that of a processor newer than
    OpenBLAS, which it takes for an older kind. NULL: its choice is right. */
 const char *cpu_blas_core(void);
-
-/* OpenMP was told to bind threads to CPUs, and has bound the first of this process. */
-bool cpu_openmp_binds(void);
 
 /* One thread per BLAS call, whatever the environment says. */
 void cpu_blas_single_thread(void);

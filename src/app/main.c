@@ -12,6 +12,7 @@
 #include "app/run/prepare.h"
 #include "app/version.h"
 #include "base/bytes.h"
+#include "base/fault.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/parse.h"
@@ -163,6 +164,7 @@ int main(int argc, char **argv)
 {
     early_done();
     mem_start();
+    fault_install();
     stop_defer();
     prepare_environment(argv);
     log_init(launcher_rank(), "");

@@ -81,7 +81,8 @@ static FILE *log_stream_file(enum log_stream stream)
     return files[stream];
 }
 
-/* A failed write leaves the reason in errno only until the next call. */
+/* A failed write leaves the reason in errno only until the next call. One call prints
+   all: stderr has no buffer, and mpirun would mix pieces of several ranks. */
 static void log_put(enum log_stream stream, const char *prefix, const char *text,
                     const char *end)
 {
@@ -89,8 +90,7 @@ static void log_put(enum log_stream stream, const char *prefix, const char *text
     struct log_loss *loss = &log_state.loss[stream];
     if (!file)
         return;
-    bool good = fputs(prefix, file) >= 0 && fputs(text, file) >= 0 &&
-                fputs(end, file) >= 0 && fflush(file) == 0;
+    bool good = fprintf(file, "%s%s%s", prefix, text, end) >= 0 && fflush(file) == 0;
     if (!good && !loss->error)
         loss->error = errno;
 }

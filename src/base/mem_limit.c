@@ -29,8 +29,17 @@ size_t mem_machine(void)
     return (size_t)sysconf(_SC_PHYS_PAGES) * (size_t)sysconf(_SC_PAGESIZE);
 }
 
+static bool ignored;
+
+void mem_ignore_limits(void)
+{
+    ignored = true;
+}
+
 static struct mem_bound mem_shared_bound(void)
 {
+    if (ignored)
+        return (struct mem_bound){SIZE_MAX, "another machine"};
     static char file[CGROUP_FILE];
     struct mem_bound least = {mem_machine(), MEM_MACHINE};
     mem_keep_less(&least, cgroup_memory_limit("", file), file);
@@ -91,7 +100,7 @@ static struct mem_bound mem_bound(void)
     } rlimits[] = {{RLIMIT_DATA, "VmData", "ulimit -d"},
                    {RLIMIT_AS, "VmSize", "ulimit -v"}};
     struct mem_bound least = mem_shared_bound();
-    for (size_t i = 0; i < sizeof rlimits / sizeof rlimits[0]; i++) {
+    for (size_t i = 0; !ignored && i < sizeof rlimits / sizeof rlimits[0]; i++) {
         struct rlimit most;
         if (getrlimit(rlimits[i].kind, &most) != 0 || most.rlim_cur == RLIM_INFINITY)
             continue;

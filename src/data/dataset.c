@@ -1,9 +1,10 @@
 #include "data/dataset.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/statvfs.h>
 
+#include "base/bytes.h"
 #include "base/fs.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -74,12 +75,6 @@ static size_t dataset_memory_allowed(struct comm *comm, size_t memory_limit)
     double limit = (double)memory_limit;
     if (memory_limit == 0)
         limit = 0.5 * (double)mem_shared_limit();
-    struct statvfs shm; /* home of the shared windows; often small in containers */
-    if (comm_node_size(comm) > 1 && statvfs("/dev/shm", &shm) == 0) {
-        double room = 0.9 * (double)shm.f_bavail * (double)shm.f_frsize;
-        if (room < limit)
-            limit = room;
-    }
     double least = -limit;
     comm_max_f64(comm, &least, 1);
     return (size_t)-least;
@@ -112,6 +107,43 @@ static enum status dataset_check_whole(const struct dataset *dataset, struct com
     return comm_agree(comm, st);
 }
 
+/* Opens the memory of all splits that are wanted, for the images of all of them or of
+   none. Returns whether they are resident. */
+static bool dataset_open_memory(struct dataset *dataset, struct comm *comm, double bytes,
+                                size_t allowed)
+{
+    const struct dataset_info *info = &dataset->info;
+    bool resident = bytes <= (double)allowed;
+    const char *why = resident ? NULL : "";
+    for (int s = 0; s < DATASET_SPLITS; s++) {
+        struct dataset_store *store = dataset->store[s];
+        if (!store)
+            continue;
+        store->extent.image = dataset_image_bytes(info->shape);
+        dataset_store_open_labels(store, comm, info->count[s]);
+        if (info->encoded)
+            dataset_store_open_offsets(store, comm, info->count[s]);
+        resident = resident && store->label_window &&
+                   dataset_store_open_images(store, comm, info->bytes[s]);
+        if (!resident && !why)
+            why = strerror(errno);
+    }
+    if (resident)
+        return true;
+    log_note("the images of '%s' (%s) do not fit into memory%s%s: reading them from the "
+             "file batch by batch",
+             info->path, bytes_text(bytes).text,
+             *why ? " that the ranks of a node share: " : "", why);
+    for (int s = 0; s < DATASET_SPLITS; s++) {
+        if (!dataset->store[s])
+            continue;
+        dataset_store_close_images(dataset->store[s]);
+        if (dataset_compares(info))
+            dataset_store_open_hashes(dataset->store[s], comm, info->count[s]);
+    }
+    return false;
+}
+
 /* The description has been read. */
 static enum status dataset_open_splits(struct dataset *dataset, struct comm *comm,
                                        const bool want[DATASET_SPLITS],
@@ -119,20 +151,18 @@ static enum status dataset_open_splits(struct dataset *dataset, struct comm *com
 {
     struct dataset_info *info = &dataset->info;
     double bytes = 0;
-    for (int s = 0; s < DATASET_SPLITS; s++)
+    for (int s = 0; s < DATASET_SPLITS; s++) {
         bytes += want[s] ? (double)info->bytes[s] : 0;
+        dataset->store[s] = want[s] ? mem_zeroed(1, sizeof *dataset->store[s]) : NULL;
+    }
     size_t allowed = dataset_memory_allowed(comm, use->memory_limit);
-    bool resident = bytes <= (double)allowed;
-    dataset->memory_left = allowed - (resident ? (size_t)bytes : 0);
     info->trusted = use->trusted;
-    if (!resident)
-        log_note("the images of '%s' (%.0f MB) do not fit into memory: reading them from "
-                 "the file batch by batch",
-                 info->path, bytes / 1e6);
+    bool resident = dataset_open_memory(dataset, comm, bytes, allowed);
+    dataset->memory_left = allowed - (resident ? (size_t)bytes : 0);
     enum status st = ST_OK;
     for (int s = 0; s < DATASET_SPLITS && st == ST_OK; s++) {
         if (want[s])
-            st = dataset_store_open(&dataset->store[s], comm, info, s, resident);
+            st = dataset_store_load(dataset->store[s], comm, info, s);
     }
     if (st == ST_OK)
         st = dataset_check_whole(dataset, comm, resident);
@@ -188,6 +218,14 @@ size_t dataset_stored_bytes(const struct dataset *dataset, enum dataset_split sp
 int dataset_label(const struct dataset *dataset, enum dataset_split split, size_t i)
 {
     return dataset->store[split]->labels[i];
+}
+
+int dataset_only_class(const struct dataset *dataset, enum dataset_split split)
+{
+    for (size_t i = 1; i < dataset->info.count[split]; i++)
+        if (dataset_label(dataset, split, i) != dataset_label(dataset, split, 0))
+            return -1;
+    return dataset->info.count[split] > 0 ? dataset_label(dataset, split, 0) : -1;
 }
 
 bool dataset_decode_sample(struct dataset *dataset, enum dataset_split split, size_t i,

@@ -12,6 +12,7 @@ struct h5file;
 extern const char *const dataset_images_name[DATASET_SPLITS];
 extern const char *const dataset_labels_name[DATASET_SPLITS];
 extern const char *const dataset_paths_name[DATASET_SPLITS];
+#define DATASET_WEIGHTS_NAME "/train/weights"
 extern const char *const dataset_hashes_name[DATASET_SPLITS];
 extern const char *const dataset_encoded_name[DATASET_SPLITS];
 extern const char *const dataset_offsets_name[DATASET_SPLITS];

@@ -144,62 +144,91 @@ static enum status store_load_resident(struct dataset_store *store,
     return ST_OK;
 }
 
-/* The node's first rank reads into the windows; offsets: the store's, or NULL. If the
-   split is not resident, every rank keeps the file open. */
+/* The node's first rank reads into the windows. If the split is not resident, every rank
+   keeps the file open. */
 static enum status store_load(struct dataset_store *store, struct comm *comm,
-                              const struct dataset_info *info, enum dataset_split split,
-                              uint64_t *offsets)
+                              const struct dataset_info *info, enum dataset_split split)
 {
     bool resident = store->image_window, first = comm_node_rank(comm) == 0;
     if ((resident && !first) || info->count[split] == 0)
         return ST_OK;
     TRY(dataset_open_same(&store->file, info));
-    if (first)
+    if (first || store->private_labels)
         TRY(dataset_read_labels(store->file, info, split, store->labels));
-    if (first && info->encoded)
+    if (store->private_offsets || (first && info->encoded))
         TRY(dataset_read_offsets(store->file, info, split, 0, info->count[split],
-                                 offsets));
+                                 store->offsets));
     if (resident)
         return store_load_resident(store, info, split);
-    if (first && store->hashes)
+    if (store->private_hashes || (first && store->hashes))
         TRY(h5file_read(store->file, dataset_hashes_name[split], H5FILE_U64,
                         info->count[split], store->hashes));
     return ST_OK;
 }
 
-enum status dataset_store_open(struct dataset_store **out, struct comm *comm,
-                               const struct dataset_info *info, enum dataset_split split,
-                               bool resident)
+bool dataset_store_open_images(struct dataset_store *store, struct comm *comm,
+                               size_t bytes)
 {
-    struct dataset_store *store = *out = mem_zeroed(1, sizeof *store);
-    size_t count = info->count[split];
-    uint64_t *offsets = NULL;
     void *data;
-    store->extent.image = dataset_image_bytes(info->shape);
-    /* One element more: a window of no bytes has no address. */
-    store->label_window =
-        comm_shared_create(comm, (count + 1) * sizeof *store->labels, &data);
-    store->labels = data;
-    if (info->encoded) {
-        store->offset_window =
-            comm_shared_create(comm, (count + 1) * sizeof *offsets, &data);
-        store->extent.offset = offsets = data;
-    }
-    if (resident) {
-        store->image_window = comm_shared_create(comm, info->bytes[split] + 1, &data);
+    store->image_window = comm_shared_create(comm, bytes, &data);
+    if (store->image_window)
         store->images = data;
-    } else if (dataset_compares(info)) {
-        store->hash_window =
-            comm_shared_create(comm, (count + 1) * sizeof *store->hashes, &data);
-        store->hashes = data;
-    }
-    TRY(comm_agree(comm, store_load(store, comm, info, split, offsets)));
-    comm_shared_sync(store->label_window);
-    struct comm_shared *const others[] = {store->image_window, store->hash_window,
-                                          store->offset_window};
-    for (int i = 0; i < 3; i++)
-        if (others[i])
-            comm_shared_sync(others[i]);
+    return store->image_window;
+}
+
+void dataset_store_close_images(struct dataset_store *store)
+{
+    comm_shared_free(store->image_window);
+    store->image_window = NULL;
+    store->images = NULL;
+}
+
+/* Labels, hashes and offsets are small: where the ranks of a node cannot share memory
+   each one has its own. */
+
+void dataset_store_open_labels(struct dataset_store *store, struct comm *comm,
+                               size_t count)
+{
+    void *data;
+    store->label_window = comm_shared_create(comm, count * sizeof *store->labels, &data);
+    if (!store->label_window)
+        data = store->private_labels = mem_zeroed(count + 1, sizeof *store->labels);
+    store->labels = data;
+}
+
+void dataset_store_open_hashes(struct dataset_store *store, struct comm *comm,
+                               size_t count)
+{
+    void *data;
+    store->hash_window = comm_shared_create(comm, count * sizeof *store->hashes, &data);
+    if (!store->hash_window)
+        data = store->private_hashes = mem_zeroed(count + 1, sizeof *store->hashes);
+    store->hashes = data;
+}
+
+void dataset_store_open_offsets(struct dataset_store *store, struct comm *comm,
+                                size_t count)
+{
+    void *data;
+    size_t bytes = (count + 1) * sizeof *store->offsets;
+    store->offset_window = comm_shared_create(comm, bytes, &data);
+    if (!store->offset_window)
+        data = store->private_offsets = mem_zeroed(bytes, 1);
+    store->extent.offset = store->offsets = data;
+}
+
+enum status dataset_store_load(struct dataset_store *store, struct comm *comm,
+                               const struct dataset_info *info, enum dataset_split split)
+{
+    TRY(comm_agree(comm, store_load(store, comm, info, split)));
+    if (store->label_window)
+        comm_shared_sync(store->label_window);
+    if (store->image_window)
+        comm_shared_sync(store->image_window);
+    if (store->hash_window)
+        comm_shared_sync(store->hash_window);
+    if (store->offset_window)
+        comm_shared_sync(store->offset_window);
     return ST_OK;
 }
 
@@ -207,10 +236,13 @@ void dataset_store_close(struct dataset_store *store)
 {
     if (!store)
         return;
-    comm_shared_free(store->image_window);
+    dataset_store_close_images(store);
     comm_shared_free(store->label_window);
     comm_shared_free(store->hash_window);
     comm_shared_free(store->offset_window);
+    free(store->private_labels);
+    free(store->private_hashes);
+    free(store->private_offsets);
     h5file_close(store->file);
     free(store->pick);
     free(store->run);

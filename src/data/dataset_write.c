@@ -125,8 +125,12 @@ static enum status split_copy(struct dataset_writer *writer,
     size_t step = SPLIT_BYTES / (count ? info->bytes[split] / count + 1 : 1) + 1;
     uint8_t *pixels = mem_zeroed(image, 1);
     uint16_t *labels = mem_zeroed(step, sizeof *labels);
+    bool weighted = split == DATASET_TRAIN && info->has_weights;
+    float *weights = weighted ? mem_zeroed(count, sizeof *weights) : NULL;
     char **paths = NULL;
     enum status st = info->has_paths ? dataset_read_paths(info, split, &paths) : ST_OK;
+    if (weighted && st == ST_OK)
+        st = dataset_read_weights(info, weights);
     for (size_t i = 0; i < count && st == ST_OK; i += step) {
         size_t rows = count - i < step ? count - i : step;
         struct dataset_stored stored = {0};
@@ -137,12 +141,15 @@ static enum status split_copy(struct dataset_writer *writer,
                 .bytes = (size_t)(stored.offset[k + 1] - stored.offset[k]),
                 .label = labels[k],
                 .path = paths ? paths[i + k] : NULL};
-            st = split_copy_image(writer, info, split, i + k, to ? to[i + k] : split,
-                                  &item, pixels);
+            enum dataset_split into = to ? to[i + k] : split;
+            st = split_copy_image(writer, info, split, i + k, into, &item, pixels);
+            if (weighted && st == ST_OK)
+                dataset_writer_weigh(writer, into, weights[i + k]);
         }
         dataset_stored_release(&stored);
     }
     fs_free_list(paths, paths ? (int)count : 0);
+    free(weights);
     free(labels);
     free(pixels);
     return st;

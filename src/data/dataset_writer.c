@@ -6,6 +6,8 @@
 #include "base/mem.h"
 #include "dataset_writer_impl.h"
 
+const struct target_kind dataset_target = {"a data set", .object = "/train/labels"};
+
 static void writer_free(struct dataset_writer *writer)
 {
     if (!writer)
@@ -14,6 +16,7 @@ static void writer_free(struct dataset_writer *writer)
     for (int s = 0; s < DATASET_SPLITS; s++) {
         free(writer->split[s].block);
         free(writer->split[s].labels);
+        free(writer->split[s].weights);
         free(writer->split[s].hashes);
         free(writer->split[s].offsets);
         free(writer->split[s].paths);
@@ -119,6 +122,8 @@ static enum status writer_add_image(struct dataset_writer *writer,
         s->room = 2 * s->room + 1024;
         s->labels = mem_resize(s->labels, s->room, sizeof *s->labels);
         s->hashes = mem_resize(s->hashes, s->room, sizeof *s->hashes);
+        if (s->weights)
+            s->weights = mem_resize(s->weights, s->room, sizeof *s->weights);
         if (encoded)
             s->offsets = mem_resize(s->offsets, s->room + 1, sizeof *s->offsets);
     }
@@ -127,6 +132,8 @@ static enum status writer_add_image(struct dataset_writer *writer,
         s->offsets[i + 1] = before + bytes;
     }
     s->labels[i] = (uint16_t)item->label;
+    if (s->weights)
+        s->weights[i] = 1;
     s->hashes[i] = dataset_row_hash(data, bytes, item->label);
     s->hash = dataset_hash_image(s->hash, data, bytes, item->label);
     return writer_add_bytes(writer, split, data, bytes);
@@ -173,6 +180,20 @@ enum status dataset_writer_put(struct dataset_writer *writer, enum dataset_split
         writer_add_path(s, item->path);
     (*count)++;
     return ST_OK;
+}
+
+void dataset_writer_weigh(struct dataset_writer *writer, enum dataset_split split,
+                          float weight)
+{
+    struct writer_split *s = &writer->split[split];
+    size_t count = writer->info.count[split];
+    ASSERT(count > 0);
+    if (!s->weights) {
+        s->weights = mem_resize(NULL, s->room, sizeof *s->weights);
+        for (size_t i = 0; i + 1 < count; i++)
+            s->weights[i] = 1;
+    }
+    s->weights[count - 1] = weight;
 }
 
 void dataset_writer_abandon(struct dataset_writer *writer)

@@ -110,6 +110,9 @@ static enum status writer_write_rest(const struct dataset_writer *writer,
         if (paths && info->count[s] > 0)
             TRY(h5file_write(file, dataset_paths_name[s], H5FILE_U8, 1,
                              &split->paths_bytes, split->paths));
+        if (s == DATASET_TRAIN && split->weights)
+            TRY(h5file_write(file, DATASET_WEIGHTS_NAME, H5FILE_F32, 1, &info->count[s],
+                             split->weights));
     }
     return ST_OK;
 }

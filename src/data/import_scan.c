@@ -207,10 +207,13 @@ static enum status scan_classes(struct import_set *set, const struct scan_folder
         struct scan_folder below;
         enum scan_kind kind;
         char *path = scan_path_below(folder->path, listing->folder[i]);
+        size_t pictures = set->count, others = set->passed.others;
         enum status st = scan_classify(set, path, folder, &below, &kind);
         if (st == ST_OK && kind == SCAN_FOLDER)
             st = scan_pictures(set, &below, import_set_class(set, listing->folder[i]),
                                split);
+        if (set->count == pictures && set->passed.others > others && !set->passed.hollow)
+            set->passed.hollow = mem_format("%s/%s", set->root, path);
         free(path);
         TRY(st);
     }

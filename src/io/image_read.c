@@ -34,7 +34,7 @@ enum status image_decode(struct image *image, const uint8_t *data, size_t bytes,
     const struct image_source source = {data, bytes, name, options ? options : &standard};
     facts = facts ? facts : &unasked;
     *image = (struct image){0};
-    *facts = (struct image_facts){0};
+    *facts = (struct image_facts){.bytes = bytes};
     const struct image_reader *reader = image_find_reader(data, bytes);
     if (!reader)
         return image_refuse(name, data, bytes);

@@ -104,6 +104,18 @@ static bool kind_is_config(const char *text, size_t bytes)
     return false;
 }
 
+/* ASCII in UTF-16 without a byte order mark. */
+static bool kind_is_wide(const uint8_t *data, size_t bytes)
+{
+    size_t zeros[2] = {0};
+    for (size_t i = 0; i < bytes; i++) {
+        if (data[i] != 0 && !isprint(data[i]) && !isspace(data[i]))
+            return false;
+        zeros[i % 2] += data[i] == 0;
+    }
+    return bytes >= 4 && zeros[0] + zeros[1] == bytes / 2 && (!zeros[0] || !zeros[1]);
+}
+
 struct kind kind_of_bytes(const uint8_t *data, size_t bytes)
 {
     const char *image = image_kind_of(data, bytes);
@@ -129,6 +141,9 @@ struct kind kind_of_bytes(const uint8_t *data, size_t bytes)
         data[3] >= 1 && data[3] <= 4)
         return kind_make(KIND_IDX, data[3] == 1 ? "an IDX file of labels" : "an IDX file",
                          NULL);
+    if (kind_is_wide(data, bytes))
+        return kind_make(KIND_UTF16, "a text file in UTF-16 without its mark",
+                         "save it as UTF-8");
     if (kind_is_text(data, bytes))
         return kind_make(
             KIND_TEXT,

@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <unistd.h>
 
 #include "base/cgroup.h"
@@ -255,12 +254,4 @@ const char *cpu_blas_core(void)
 #else
     return NULL;
 #endif
-}
-
-bool cpu_openmp_binds(void)
-{
-    const char *bind = getenv("OMP_PROC_BIND");
-    if (bind)
-        return strcasecmp(bind, "false") != 0;
-    return getenv("OMP_PLACES") || getenv("GOMP_CPU_AFFINITY");
 }

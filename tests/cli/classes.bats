@@ -68,7 +68,7 @@ END
     export OMP_NUM_THREADS=1
     ulimit -v 600000
     "${evaluate[@]}" >/dev/null
-    refused 2 "evaluating takes 0.2* GB in this process, which may have 0.*; give it more memory*" \
+    refused 2 "evaluating takes 2* MB in this process, which may have * MB (ulimit -v); give it more memory*" \
         "${evaluate[@]}" --out never.h5
     [ ! -e never.h5 ]
 }

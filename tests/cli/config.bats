@@ -134,8 +134,8 @@ one_bad() {
         "$LOCKSTEP" train good.conf --run run
     aside refused 2 "cannot open 'none.conf': No such file or directory" \
         train 1 none.conf --run run
-    aside refused 2 "cannot read '.': Is a directory" train 1 . --run run
-    aside refused 2 "'letters.h5' is not a config: it is no text*" train 1 letters.h5 --run run
+    aside refused 2 "'.' is a folder, not a config" train 1 . --run run
+    aside refused 2 "'letters.h5' is a data set, not a config" train 1 letters.h5 --run run
 }
 
 @test "--set is checked like the config and cannot change the network" {

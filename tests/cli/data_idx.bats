@@ -60,8 +60,7 @@ setup() {
         $import --classes letters
     fails 1 "label 1 at item 0 of 'e-train-labels-idx1-ubyte.gz' is below the label base 2" \
         $import --label-base 2
-    fails 1 "class '0' has no training images (1 of 27 classes are empty); use --allow-empty" \
-        $import
+    fails 1 "begin at 1: give --label-base 1, or --allow-empty" $import
     "$LOCKSTEP" data $import --allow-empty
     [ -f x.h5 ]
 }

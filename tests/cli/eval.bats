@@ -85,6 +85,9 @@ other() {
     /usr/bin/python3 -c '
 import h5py, numpy as np, sys
 f = h5py.File(sys.argv[1], "r+")
+for split in "train", "test": # made by hand: nothing vouches for its content
+    f[split].pop("hashes", None)
+f.attrs.pop("hash_kind", None)
 def replace(split, images, labels):
     for name, values in ("images", images), ("labels", labels):
         del f[split][name]
@@ -239,8 +242,8 @@ names() {
         evaluate 1 run --data letters.h5 --split tes
     refused 1 "cannot open 'none.h5': No such file or directory" \
         evaluate 1 none.h5 --data letters.h5
-    refused 1 "'letters.h5' is not a checkpoint*" evaluate 1 letters.h5 --data letters.h5
-    refused 1 "'run/metrics.h5' is not a checkpoint*" \
+    refused 1 "'letters.h5' is a data set, not a checkpoint" evaluate 1 letters.h5 --data letters.h5
+    refused 1 "'run/metrics.h5' is the metrics of a run, not a checkpoint" \
         evaluate 1 run/metrics.h5 --data letters.h5
     refused 1 "'run/checkpoints/best.h5' is not a data set but a checkpoint" \
         evaluate 1 run --data run/checkpoints/best.h5
@@ -250,7 +253,7 @@ names() {
 }
 
 @test "--out replaces no file without --force" {
-    cp letters.h5 precious.h5
+    evaluate 1 run --data letters.h5 --split train --out precious.h5
     before=$(sha256sum <precious.h5)
     run evaluate 1 run --data letters.h5 --out precious.h5
     [ "$status" -eq 2 ]

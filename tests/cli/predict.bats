@@ -138,6 +138,7 @@ nest() {
     refused 2 "'0.png' is a PNG image, not a list of names: give it without --from" \
         "$LOCKSTEP" predict run --from 0.png
     refused 1 "cannot open 'none': No such file or directory" "$LOCKSTEP" predict run --from none
+    refused 1 "'letters.h5' is *, not a list of names*" "$LOCKSTEP" predict run --from letters.h5
     head -c 9000 /dev/zero | tr '\0' x >long
     refused 1 "a line of 'long' is too long for the name of a file" \
         "$LOCKSTEP" predict run --from long

@@ -117,7 +117,7 @@ side_by_side() {
         [ -z "$(find "$TMPDIR" -mindepth 1 ! -type d)" ]
     done
     # mpirun itself may leave its empty top folder; a lone process leaves nothing
-    rm -rf "$TMPDIR"/*
+    rm -rf "${TMPDIR:?}"/*
     "$LOCKSTEP" eval exec --data letters.h5 --threads 1 >out
     [ -z "$(ls -A "$TMPDIR")" ]
 }

@@ -48,9 +48,10 @@ enum status network_match(const struct network *network, const char *name,
                           struct loader_match *match) MUST_CHECK;
 void network_match_release(struct loader_match *match);
 
-/* Notes on what differs between the data set and that of the training. */
+/* Notes on what differs between the data set and that of the training, or on images that
+   are those of the training. By one rank. */
 void network_note_match(const struct network *network, const char *name,
-                        const struct dataset_info *data, enum dataset_split split);
+                        const struct dataset *data, enum dataset_split split);
 
 /* The checkpoint that `path` means: itself if it is a file; of a run's folder the best,
    or the newest if the run keeps no best. */

@@ -19,8 +19,10 @@ struct placement_rank {
     int allowed;          /* number of those CPUs */
     double quota;         /* CPUs whose time its control group grants; 0: no quota */
     int granted;          /* CPUs of the node that SLURM granted, or all */
+    int per_task;         /* SLURM_CPUS_PER_TASK where that counts; 0: it does not */
     int threads;
     int node_rank;
+    int node; /* the first rank of its node: hosts may have the same name */
 };
 
 struct placement {
@@ -33,9 +35,10 @@ struct placement {
 /* Collective: placement_find, placement_promise_memory and placement_note. */
 void placement_init(struct placement *placement, struct comm *comm, int threads);
 
-/* Collective; prints nothing. threads: the number asked for; 0: SLURM's CPUs per task, or
-   the allowed CPUs divided among the ranks of the node that may run on the same ones,
-   within the quota of the control group, which all ranks of the node share. */
+/* Collective; prints nothing. threads: the number asked for; 0: SLURM's CPUs per task,
+   as far as they are allowed, or the allowed CPUs divided among the ranks of the node
+   that may run on the same ones, within the quota of the control group, which all ranks
+   of the node share. */
 void placement_find(struct placement *placement, struct comm *comm, int threads);
 void placement_release(struct placement *placement);
 

@@ -132,6 +132,8 @@ static void info_print_head(const struct dataset_info *info)
                     1e6);
     if (*treatment)
         log_out("\npictures   %s", treatment);
+    if (info->has_weights)
+        log_out("\nweights    of the training images (training does not use them yet)");
     log_out("\nhash       %s\n", hash);
 }
 

@@ -9,6 +9,7 @@
 #include "data/dataset.h"
 #include "data/loader.h"
 #include "io/image.h"
+#include "io/target.h"
 #include "output.h"
 
 #define SHEET_GAP      2                 /* pixels between images */
@@ -23,6 +24,9 @@ struct sheet_request {
     long long per_class, classes;
     bool force, no_verify;
 };
+
+static const struct target_kind sheet_target = {"a PNG image",
+                                                .head = "\211PNG\r\n\032\n"};
 
 /* A sheet in the making. */
 struct sheet {
@@ -227,6 +231,7 @@ enum status cmd_data_sheet(int argc, char **argv)
         FAIL(ST_USAGE, "'--per-class %lld': expected 1 to 10000", request.per_class);
     if (request.classes < 1)
         FAIL(ST_USAGE, "'--classes %lld': expected a number from 1", request.classes);
-    TRY(output_check(request.out, request.force));
+    const char *const inputs[] = {request.file, request.config};
+    TRY(output_check(request.out, request.force, &sheet_target, inputs, 2));
     return request.config ? sheet_draw_augmented(&request) : sheet_draw(&request, NULL);
 }

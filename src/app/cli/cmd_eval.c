@@ -16,12 +16,18 @@
 #include "comm/comm.h"
 #include "data/dataset.h"
 #include "io/h5file.h"
+#include "io/target.h"
 #include "kernels/cpu.h"
 #include "kernels/vector.h"
 #include "output.h"
 #include "train/evaluate.h"
 #include "train/report.h"
 #include "train/weights.h"
+
+#define EVAL_FORMAT "lockstep-predictions"
+
+static const struct target_kind eval_predictions = {"a file of predictions",
+                                                    .format = EVAL_FORMAT};
 
 struct eval_request {
     const char *checkpoint, *data, *split, *out;
@@ -158,13 +164,22 @@ static enum status eval_open_files(struct eval_session *session)
     return st;
 }
 
+/* The network is read from a file of the run. */
+static enum status eval_check_out(const struct eval_request *request)
+{
+    char checkpoint[FS_PATH];
+    TRY(network_find(checkpoint, request->checkpoint));
+    const char *const inputs[] = {checkpoint, request->data};
+    return output_check(request->out, request->force, &eval_predictions, inputs, 2);
+}
+
 static enum status eval_set_up(struct eval_session *session)
 {
     const struct eval_request *request = session->request;
     struct comm *comm = session->comm;
     enum status st = ST_OK;
     if (request->out && comm_rank(comm) == 0)
-        st = output_check(request->out, request->force);
+        st = eval_check_out(request);
     TRY(comm_agree(comm, st));
     TRY(eval_open_files(session));
     TRY(network_match(&session->network, request->checkpoint, &session->dataset.info,
@@ -177,8 +192,9 @@ static enum status eval_set_up(struct eval_session *session)
     loader_init(&session->loader, &session->dataset, session->split);
     session->loader.input = network_input(&session->network);
     session->loader.match = &session->match;
-    network_note_match(&session->network, request->checkpoint, &session->dataset.info,
-                       session->split);
+    if (comm_rank(comm) == 0)
+        network_note_match(&session->network, request->checkpoint, &session->dataset,
+                           session->split);
     return ST_OK;
 }
 
@@ -197,7 +213,7 @@ static enum status eval_write_predictions(const struct eval_session *session,
     struct h5file *file = NULL;
     enum status st;
     TRY_TO(out, h5file_create(&file, session->request->out));
-    TRY_TO(out, h5file_put_text(file, "/", "format", "lockstep-predictions"));
+    TRY_TO(out, h5file_put_text(file, "/", "format", EVAL_FORMAT));
     TRY_TO(out, h5file_put_text(file, "/", "checkpoint", session->request->checkpoint));
     TRY_TO(out, h5file_put_text(file, "/", "data", session->request->data));
     TRY_TO(out, h5file_put_text(file, "/", "split", dataset_split_name[session->split]));

@@ -125,8 +125,9 @@ static enum status lab_run(struct comm *comm, const struct lab_request *request)
     enum status st;
     TRY_TO(out, lab_read_threads(comm, request->threads, &threads));
     TRY_TO(out, trial_config_read(request->config, 0, &config));
+    const char *const inputs[] = {request->config, request->data};
     if (request->out)
-        TRY_TO(out, results_check(request->out));
+        TRY_TO(out, target_check(request->out, &results_target, inputs, 2));
     TRY_TO(out, trial_input(request->data, (int)request->batch, &input));
     machine_measure(&results->machine, threads.value, threads.count);
     lab_print_machine(&results->machine);

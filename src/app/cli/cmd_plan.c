@@ -266,10 +266,11 @@ static enum status plan_place(struct plan_session *session)
 /* Only rank 0 looks at the file to be written. */
 static enum status plan_check_out(struct plan_session *session)
 {
-    const char *out = session->request->out;
+    const struct plan_request *request = session->request;
+    const char *const inputs[] = {request->config, request->data};
     enum status st = ST_OK;
-    if (out && comm_rank(session->comm) == 0)
-        st = scaling_check_file(out);
+    if (request->out && comm_rank(session->comm) == 0)
+        st = target_check(request->out, &scaling_target, inputs, 2);
     return comm_agree(session->comm, st);
 }
 

@@ -74,7 +74,7 @@ static enum status predict_with(const struct network *network,
 {
     struct predict_batch batch;
     struct picture_names names;
-    int threads = cpu_allowed() < team_limit() ? cpu_allowed() : team_limit();
+    int threads = cpu_usable() < team_limit() ? cpu_usable() : team_limit();
     if (request->crop && network->info.shape.c != 1)
         FAIL(ST_USAGE, "--crop looks for light ink: it is for networks of grey images");
     TRY(picture_names_open(&names, request->picture, request->pictures, request->from));

@@ -4,6 +4,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
+#include "base/bytes.h"
 #include "base/mem.h"
 #include "data/import_treatment.h"
 #include "kernels/team.h"
@@ -36,11 +37,11 @@ enum status predict_batch_init(struct predict_batch *batch, const struct network
     while (threads > 1 && (double)batch_bytes(network, threads) > limit)
         threads--;
     if ((double)batch_bytes(network, threads) > limit)
-        FAIL(
-            ST_USAGE,
-            "predicting takes %.2f GB in this process, which may have %.2f; give it more "
-            "memory",
-            (double)batch_bytes(network, threads) / 1e9, limit / 1e9);
+        FAIL(ST_USAGE,
+             "predicting takes %s in this process, which may have %s (%s); give it more "
+             "memory",
+             bytes_text((double)batch_bytes(network, threads)).text,
+             bytes_text(limit).text, mem_limit_source());
     batch->threads = threads;
     batch->most = threads * network->model.grain;
     batch->answer = mem_zeroed((size_t)batch->most, sizeof *batch->answer);

@@ -13,6 +13,10 @@
 #include "base/status.h"
 #include "comm/comm.h"
 
+#define LAUNCHER_SECONDS                                          \
+    3 /* in which a process says one line, on a busy machine, too \
+       */
+
 /* How a launcher numbers its processes. */
 struct launcher {
     const char *name;
@@ -171,6 +175,15 @@ static bool launcher_mpirun_started(char **argv)
     return started;
 }
 
+/* Of copies that end alike the first speaks. The others give it time to, because most
+   launchers end all processes as soon as one has failed. */
+static void launcher_speak(int copy)
+{
+    log_init(copy, "");
+    if (copy > 0)
+        sleep(LAUNCHER_SECONDS);
+}
+
 enum status launcher_check_alone(const char *command, char **argv)
 {
     struct launcher_claim claim = launcher_claimed();
@@ -183,7 +196,7 @@ enum status launcher_check_alone(const char *command, char **argv)
                                                   : launcher_parent_is(claim.by->parent);
     if (count < 2 || !started)
         return ST_OK;
-    log_init(claim.rank - first, "");
+    launcher_speak(claim.rank - first);
     FAIL(ST_USAGE, "'%s' is a command for one process, %s started %d; type it without %s",
          command, claim.by->name, count, claim.by->name);
 }
@@ -215,6 +228,6 @@ enum status launcher_check_world(int ranks)
     if (ranks > 1 || !claim.by || claim.count < 2)
         return ST_OK;
     if (launcher_parent_is(claim.by->parent))
-        log_init(claim.rank, "");
+        launcher_speak(claim.rank);
     return launcher_fail_world(&claim);
 }

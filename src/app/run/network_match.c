@@ -137,14 +137,33 @@ static void match_note_images(const struct checkpoint_info *info, const char *na
                  treatment_invert_word(&data->treatment));
 }
 
-void network_note_match(const struct network *network, const char *name,
-                        const struct dataset_info *data, enum dataset_split split)
+/* How far the images are those that the network was trained on. */
+static void match_note_training(const char *name, const struct dataset *data,
+                                enum dataset_split split)
 {
-    const struct checkpoint_info *info = &network->info;
-    match_note_classes(info, name, data);
-    match_note_images(info, name, data);
-    if (data->hash == info->data_hash && split == DATASET_TRAIN)
+    size_t count = data->info.count[split], twins = 0;
+    if (split == DATASET_TRAIN) {
         log_note("'%s' was trained on these images: the accuracy on them says little "
                  "about other images",
                  name);
+        return;
+    }
+    char why[STATUS_TEXT];
+    status_capture(why); /* the training images need not be readable */
+    enum status st = dataset_count_twins(data, split, DATASET_TRAIN, &twins);
+    status_capture(NULL);
+    if (st == ST_OK && twins > 0 && (double)twins >= DATASET_MANY_TWINS * (double)count)
+        log_note("'%s' was trained on %zu of these %zu images, too: the accuracy says "
+                 "little about other images",
+                 name, twins, count);
+}
+
+void network_note_match(const struct network *network, const char *name,
+                        const struct dataset *data, enum dataset_split split)
+{
+    const struct checkpoint_info *info = &network->info;
+    match_note_classes(info, name, &data->info);
+    match_note_images(info, name, &data->info);
+    if (data->info.hash == info->data_hash)
+        match_note_training(name, data, split);
 }

@@ -7,7 +7,6 @@
 #include "base/fs.h"
 #include "base/mem.h"
 #include "data/import_pictures.h"
-#include "io/image.h"
 #include "io/kind.h"
 
 #define NAMES_MARK "\xef\xbb\xbf" /* a byte order mark, as some editors write it */
@@ -37,6 +36,9 @@ static enum status names_open_lines(struct picture_names *names, const char *pat
     if (kind.class == KIND_IMAGE)
         FAIL(ST_USAGE, "'%s' is %s, not a list of names: give it without --from", path,
              kind.words);
+    if (kind.class != KIND_TEXT && kind.class != KIND_EMPTY && kind.class != KIND_OTHER &&
+        kind.class != KIND_SPECIAL) /* a pipe */
+        return kind_refuse_as(&kind, path, "a list of names");
     names->lines = fopen(path, "r");
     names->lines_name = path;
     if (!names->lines)

@@ -26,7 +26,7 @@ static int min_int(int a, int b)
 static bool placement_same_host(const struct placement_rank *a,
                                 const struct placement_rank *b)
 {
-    return strcmp(a->host, b->host) == 0;
+    return a->node == b->node;
 }
 
 static bool placement_same_cpus(const struct placement_rank *a,
@@ -124,12 +124,15 @@ static void placement_limit_threads(struct placement *placement)
 void placement_find(struct placement *placement, struct comm *comm, int threads)
 {
     int online = cpu_online(), granted = placement_env_count("SLURM_CPUS_ON_NODE");
+    int per_task = threads ? 0 : placement_env_count("SLURM_CPUS_PER_TASK");
     struct placement_rank mine = {
         .allowed = cpu_allowed(),
+        .per_task = per_task,
         .granted = granted ? min_int(granted, online) : online,
         .quota = cpu_quota(),
-        .threads = threads ? threads : placement_env_count("SLURM_CPUS_PER_TASK"),
+        .threads = threads ? threads : min_int(per_task, cpu_allowed()),
         .node_rank = comm_node_rank(comm),
+        .node = comm_rank(comm) - comm_node_rank(comm),
     };
     *placement = (struct placement){.count = comm_size(comm), .asked = mine.threads > 0};
     snprintf(mine.host, sizeof mine.host, "%s", comm_host(comm));
@@ -189,8 +192,6 @@ int placement_spare_cpus(const struct placement *placement, const struct comm *c
    the user did it on purpose. */
 static const char *placement_unbind_advice(void)
 {
-    if (cpu_openmp_binds())
-        return "unset OMP_PROC_BIND, OMP_PLACES and GOMP_CPU_AFFINITY";
     if (getenv("OMPI_COMM_WORLD_SIZE"))
         return "start with 'mpirun --bind-to none'";
     return getenv("SLURM_STEP_NUM_TASKS") ? "start with 'srun --cpu-bind=none'" : NULL;
@@ -230,8 +231,14 @@ static void placement_note_load(const struct placement *placement)
         struct host_load load = placement_host_load(placement, r);
         bool lone = !placement->asked && load.ranks == 1 && load.cpus == 1;
         bool bound = placement_unbind_advice() && load.cpus < rank->granted;
-        if (bound && (load.threads > load.cpus || lone))
+        bool few = rank->per_task > rank->allowed;
+        if (bound && (load.threads > load.cpus || lone || few))
             placement_note_bound(rank, &load);
+        else if (few)
+            log_note("SLURM_CPUS_PER_TASK=%d, but a rank on %s may use %d CPU%s (%s) and "
+                     "has as many threads",
+                     rank->per_task, rank->host, rank->allowed,
+                     rank->allowed > 1 ? "s" : "", rank->cpus);
         else if (load.threads > placement_usable(&load))
             placement_note_too_many(rank, &load);
     }

@@ -34,5 +34,7 @@ enum status run_config_read(struct config *config, struct comm *comm,
         config->data.verify = false;
     if (request->threads > 0)
         config->run.parallel.threads = (int)request->threads;
+    if (request->elsewhere)
+        return ST_OK;
     return placement_check_threads(comm, config->run.parallel.threads);
 }

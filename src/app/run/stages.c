@@ -175,10 +175,10 @@ static void stages_weigh_cut(struct stages *stages, struct comm *comm,
 
 enum status stages_open(struct stages *stages, struct comm *comm,
                         const struct model *model, const struct run_options *options,
-                        bool check)
+                        enum stages_purpose purpose)
 {
     const struct parallel_options *parallel = &options->parallel;
-    bool alone = check && comm_size(comm) == 1;
+    bool alone = purpose != STAGES_TRAIN && comm_size(comm) == 1;
     struct model_cut cut = {0};
     *stages = (struct stages){0};
     if (parallel->pipeline == 1 && *parallel->stages)
@@ -191,6 +191,8 @@ enum status stages_open(struct stages *stages, struct comm *comm,
     }
     if (*parallel->stages)
         TRY(stages_read_cut(&cut, model, parallel));
+    else if (purpose == STAGES_CHECK_ELSEWHERE)
+        stages_weigh_cut(stages, comm, model, parallel->pipeline, &cut);
     else
         TRY(stages_measure_cut(stages, comm, model, options, &cut));
     comm_tree_use(comm, comm_tree_names[parallel->reduce]);

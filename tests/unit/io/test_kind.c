@@ -40,6 +40,7 @@ static void test_kinds_by_content(void **state)
         {"\xff\xfe"
          "1\0,\0",
          6, KIND_UTF16, "a text file in UTF-16"},
+        {"1\0,\0", 4, KIND_UTF16, "a text file in UTF-16 without its mark"},
         {"caf\xc3\xa9,1\n", 8, KIND_TEXT, "a text file"},
         {"# mine\n\n [model]\nx = 1\n", 23, KIND_TEXT, "a config"},
         {"[1, 2\n", 6, KIND_TEXT, "a text file"},
