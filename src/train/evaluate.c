@@ -58,8 +58,9 @@ static void evaluate_load(const struct evaluate_setup *setup, const struct lane 
     for (int i = begin; i < end; i++) {
         uint64_t position = first + (uint64_t)i;
         if (images)
-            loader_fill(setup->loader, position, ws->activation[0] + (size_t)i * size,
-                        &ws->label[i], &ws->sample[i]);
+            (void)loader_fill(setup->loader, position,
+                              ws->activation[0] + (size_t)i * size, &ws->label[i],
+                              &ws->sample[i]);
         else
             loader_label(setup->loader, position, &ws->label[i], &ws->sample[i]);
     }
@@ -226,6 +227,8 @@ enum status evaluate(const struct evaluate_setup *setup, struct evaluation *resu
     enum status st = evaluate_share(&job, share.begin, share.end);
     flow_release(&job.flow);
     where_mark(WHERE_EVALUATE);
+    if (st == ST_OK)
+        st = dataset_failure(setup->loader->dataset);
     st = comm_agree(setup->comm, st);
     if (st == ST_OK)
         evaluate_sum_up(&job, result);
