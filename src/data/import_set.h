@@ -38,6 +38,7 @@ struct import_picture {
     float weight;
     /* facts of the survey: */
     int h, w;
+    size_t bytes;       /* of the file */
     uint64_t hash;      /* of h, w, c and the decoded pixels */
     bool unreadable;    /* then there are no facts, and a reason */
     bool colour;        /* some pixel is not grey */

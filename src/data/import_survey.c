@@ -89,6 +89,7 @@ static void survey_work(void *context, size_t i, void *slot)
     const int size[3] = {image.h, image.w, image.c};
     size_t bytes = (size_t)image.h * (size_t)image.w * (size_t)image.c;
     facts->h = image.h;
+    facts->bytes = told.bytes;
     facts->w = image.w;
     facts->hash = hash_bytes(image.pixel, bytes, hash_bytes(size, sizeof size, 0));
     facts->colour = survey_has_colour(&image);
@@ -215,8 +216,9 @@ static enum status survey_check_bad(const struct survey *survey)
 
 enum status import_survey(struct import_set *set, const struct import_options *options)
 {
-    struct survey survey = {
-        .set = set, .options = options, .reader = treatment_reader(&options->treatment)};
+    struct survey survey = {.set = set,
+                            .options = options,
+                            .reader = treatment_reader(&options->treatment, NULL)};
     const struct import_queue_job job = {.count = set->count,
                                          .threads = options->threads,
                                          .slot_bytes = sizeof(struct import_picture),

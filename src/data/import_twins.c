@@ -63,7 +63,7 @@ static enum status twin_add(struct import_twins *twins, const struct import_set 
 enum status import_twins_find(struct import_twins *twins, const struct import_set *set,
                               const struct import_options *options)
 {
-    struct image_options reader = treatment_reader(&options->treatment);
+    struct image_options reader = treatment_reader(&options->treatment, NULL);
     struct twin_key *key = mem_zeroed(set->count + 1, sizeof *key);
     size_t n = 0;
     enum status st = ST_OK;
