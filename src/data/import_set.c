@@ -150,9 +150,8 @@ static void import_load_memory(const struct dataset_builder *builder, size_t i,
     while (i >= builder->count[split])
         i -= builder->count[split++];
     const struct shape shape = {builder->h, builder->w, builder->c ? builder->c : 1};
-    size_t bytes = dataset_image_bytes(shape);
-    *image = (struct image){shape.h, shape.w, shape.c, mem_resize(NULL, bytes, 1)};
-    memcpy(image->pixel, builder->images[split] + i * bytes, bytes);
+    *image = (struct image){shape.h, shape.w, shape.c,
+                            builder->images[split] + i * dataset_image_bytes(shape)};
 }
 
 enum status import_load(const struct import_set *set, size_t i,
@@ -169,6 +168,12 @@ enum status import_load(const struct import_set *set, size_t i,
     }
     TRY(import_path(set, &set->picture[i], path));
     return image_read_file(image, path, reader, facts);
+}
+
+void import_unload(const struct import_set *set, struct image *image)
+{
+    if (!set->memory)
+        image_release(image);
 }
 
 void import_count(struct import_set *set)

@@ -95,10 +95,12 @@ void import_set_by_class(struct import_set *set);
    any case), or IMPORT_SPLIT_OPEN. */
 int import_split_of(const char *word);
 
-/* Reads picture i, as image_read_file does. Any number of threads. */
+/* Reads picture i, as image_read_file does; the pixels of a table are borrowed and must
+   stay as they are. import_unload frees the others. Any number of threads. */
 enum status import_load(const struct import_set *set, size_t i,
                         const struct image_options *reader, struct image *image,
                         struct image_facts *facts) MUST_CHECK;
+void import_unload(const struct import_set *set, struct image *image);
 
 /* out = the path of a picture as it can be opened. */
 enum status import_path(const struct import_set *set,

@@ -38,7 +38,7 @@ static enum status import_store_read(const struct import_store_pass *pass, size_
     if (pass->set->memory) {
         TRY(import_load(pass->set, i, NULL, &image, NULL));
         treatment_apply(&options->treatment, &image, shape, slot->pixels);
-        image_release(&image);
+        import_unload(pass->set, &image);
         return ST_OK;
     }
     TRY(import_path(pass->set, &pass->set->picture[i], path));

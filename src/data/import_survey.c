@@ -98,7 +98,7 @@ static void survey_work(void *context, size_t i, void *slot)
     facts->dark_range = told.dark_range && survey->reader.range == IMAGE_RANGE_FULL;
     facts->flat = survey_is_flat(&image);
     survey_border(&image, facts);
-    image_release(&image);
+    import_unload(survey->set, &image);
 }
 
 static void survey_drop(void *slot)
