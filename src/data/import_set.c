@@ -19,6 +19,7 @@ void import_set_release(struct import_set *set)
     for (int s = 0; s < DATASET_SPLITS; s++)
         free(set->per_class[s]);
     fs_free_list(set->class_name, set->classes);
+    import_names_release(&set->names);
     free(set->passed.example);
     free(set->passed.hollow);
     free(set->root);
@@ -45,19 +46,18 @@ struct import_picture *import_set_add(struct import_set *set, char *path, int cl
     return picture;
 }
 
-/* Pictures come class by class, so the newest class is looked at first. */
 int import_set_class(struct import_set *set, const char *name)
 {
     char *normal = text_nfc(name);
-    for (int i = set->classes - 1; i >= 0; i--) {
-        if (strcmp(set->class_name[i], normal) == 0) {
-            free(normal);
-            return i;
-        }
+    int class = import_names_find(&set->names, set->class_name, normal, strlen(normal));
+    if (class >= 0) {
+        free(normal);
+        return class;
     }
     set->class_name =
         mem_resize(set->class_name, (size_t)set->classes + 1, sizeof *set->class_name);
     set->class_name[set->classes] = normal;
+    import_names_add(&set->names, set->class_name);
     return set->classes++;
 }
 
@@ -99,6 +99,7 @@ void import_set_sort(struct import_set *set)
     }
     for (size_t i = 0; i < set->count; i++)
         set->picture[i].class = now[set->picture[i].class];
+    import_names_renumber(&set->names, now);
     free(now);
     free(order);
 }
