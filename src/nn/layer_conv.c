@@ -2,6 +2,7 @@
 
 #include "kernels/conv.h"
 #include "layer_impl.h"
+#include "layer_spec.h"
 
 #define CONV_PATCH_MOST \
     (1 << 26) /* values; keeps the products of sizes far from overflow */
@@ -147,6 +148,8 @@ const struct layer_ops layer_conv = {
     .kind = "conv",
     .help = "conv CHANNELS kernel=K [stride=1] [pad=0] [init=pytorch|he]",
     .bytes = sizeof(struct layer_conv_state),
+    .inputs = 1,
+    .keeps = LAYER_KEEPS_INPUTS,
     .setup = conv_setup,
     .init = conv_init,
     .forward = conv_layer_forward,

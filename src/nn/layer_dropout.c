@@ -3,7 +3,7 @@
 
 #include "base/limits.h"
 #include "kernels/activation.h"
-#include "nn/layer.h"
+#include "layer_spec.h"
 
 struct layer_dropout_state {
     struct layer layer;
@@ -93,6 +93,7 @@ const struct layer_ops layer_dropout = {
     .kind = "dropout",
     .help = "dropout [p=0.5]",
     .bytes = sizeof(struct layer_dropout_state),
+    .inputs = 1,
     .setup = dropout_setup,
     .forward = dropout_forward,
     .backward = dropout_backward,

@@ -1,7 +1,7 @@
 #include <stddef.h>
 
 #include "kernels/linear.h"
-#include "nn/layer.h"
+#include "layer_spec.h"
 
 struct layer_linear_state {
     struct layer layer;
@@ -76,6 +76,8 @@ const struct layer_ops layer_linear = {
     .kind = "linear",
     .help = "linear FEATURES|classes [init=pytorch|he]",
     .bytes = sizeof(struct layer_linear_state),
+    .inputs = 1,
+    .keeps = LAYER_KEEPS_INPUTS,
     .setup = linear_setup,
     .init = linear_init,
     .forward = linear_layer_forward,

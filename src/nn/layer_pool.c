@@ -3,6 +3,7 @@
 
 #include "kernels/pool.h"
 #include "layer_impl.h"
+#include "layer_spec.h"
 
 struct layer_pool_state {
     struct layer layer;
@@ -102,6 +103,7 @@ const struct layer_ops layer_maxpool = {
     .kind = "maxpool",
     .help = "maxpool SIZE [stride=SIZE] [pad=0]",
     .bytes = sizeof(struct layer_pool_state),
+    .inputs = 1,
     .setup = maxpool_setup,
     .forward = maxpool_layer_forward,
     .backward = maxpool_layer_backward,
@@ -112,6 +114,7 @@ const struct layer_ops layer_avgpool = {
     .kind = "avgpool",
     .help = "avgpool SIZE [stride=SIZE] [pad=0]",
     .bytes = sizeof(struct layer_pool_state),
+    .inputs = 1,
     .setup = pool_setup,
     .forward = avgpool_layer_forward,
     .backward = avgpool_layer_backward,

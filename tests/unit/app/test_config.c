@@ -15,10 +15,10 @@ static void test_values(void **state)
                                "[parallel]\nintra = channel\n"),
                      ST_OK);
     assert_string_equal(c.data.file, "some file.h5");
-    assert_int_equal(c.model.count, 2);
-    assert_string_equal(c.model.text[0], "conv 8 kernel=3");
-    assert_string_equal(c.model.where[0], "x.conf:4");
-    assert_string_equal(c.model.where[1], "x.conf:5");
+    assert_int_equal(c.model.lines.count, 2);
+    assert_string_equal(c.model.lines.text[0], "conv 8 kernel=3");
+    assert_string_equal(c.model.lines.where[0], "x.conf:4");
+    assert_string_equal(c.model.lines.where[1], "x.conf:5");
     assert_int_equal(c.run.train.batch, 64);
     assert_int_equal(c.run.train.steps, 30);
     assert_true(c.run.train.seed == UINT64_MAX);
@@ -54,7 +54,7 @@ static void test_round_trip(void **state)
         assert_true(first.run.optim.lr == second.run.optim.lr);
         assert_true(first.run.train.seed == second.run.train.seed);
         assert_true(first.run.train.ema == second.run.train.ema);
-        assert_int_equal(first.model.count, second.model.count);
+        assert_int_equal(first.model.lines.count, second.model.lines.count);
         free(text);
         free(again);
         config_release(&first);
