@@ -16,9 +16,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "kernels/activation.h"
 #include "kernels/conv.h"
 #include "kernels/conv_pool.h"
 #include "kernels/cpu.h"
+#include "kernels/depthwise.h"
 #include "kernels/linear.h"
 #include "kernels/matrix.h"
 #include "kernels/pool.h"
@@ -33,6 +35,10 @@ struct kernels {
     void (*relu_backward)(float *dx, const float *dy, const float *y, size_t n);
     void (*gelu_forward)(float *y, float *slope, const float *x, size_t n);
     void (*gelu_backward)(float *dx, const float *dy, const float *slope, size_t n);
+    void (*activate)(enum activation kind, float *y, float *slope, const float *x,
+                     size_t n);
+    void (*activate_back)(enum activation kind, float *dx, const float *dy,
+                          const float *from, size_t n);
     void (*dropout_apply)(float *y, const float *x, const uint8_t *keep, float scale,
                           size_t n);
     void (*logsoftmax_forward)(float *y, const float *x, int rows, int classes);
@@ -62,6 +68,17 @@ struct kernels {
     void (*normalise_backward)(float *dx, const float *dy, const float *x,
                                const float *mean, const float *const factor[3],
                                const struct matrix *m);
+
+    /* depthwise.h. One image, some rows of the result, some channels; all images. */
+    void (*depthwise_forward)(const struct depthwise_shape *shape, struct span rows,
+                              struct span channels, float *y, const float *x,
+                              const float *weight, const float *bias);
+    void (*depthwise_data)(const struct depthwise_shape *shape, struct span rows,
+                           struct span channels, float *dx, const float *dy,
+                           const float *weight);
+    void (*depthwise_weight)(const struct depthwise_shape *shape, struct span channels,
+                             float *dweight, float *dbias, const float *x,
+                             const float *dy);
 
     /* One image, some output rows, some channels. Backward writes the rows of dx from the
        first window's first row up to the first row of the window behind the last; if
@@ -94,7 +111,7 @@ struct kernels {
     void (*linear_data)(const struct linear_shape *shape, struct span features, float *dx,
                         const float *dy, const float *weight);
 
-    /* y[i, j] = bias[j] for i < rows, j < columns. */
+    /* y[i, j] = bias[j], or 0 if it is NULL, for i < rows, j < columns. */
     void (*fill_rows)(float *y, const float *bias, int rows, int columns, int ld);
     /* sum[j] = sum over i < rows of x[i, j], for j < columns. */
     void (*sum_rows)(float *sum, const float *x, int rows, int columns, int ld);
@@ -137,7 +154,7 @@ struct kernels {
                        const struct update_vectors *vectors, size_t begin, size_t end);
     void (*update_adamw)(const struct update_factors *factors,
                          const struct update_vectors *vectors, size_t begin, size_t end);
-    /* Sum of squares, with the same bits in every instruction set. */
+    /* With the same bits in every instruction set. */
     double (*square_sum)(const float *x, size_t n);
 };
 

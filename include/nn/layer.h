@@ -50,6 +50,11 @@ struct layer_statistic {
     double momentum, values_per_sample; /* 0: the layer has none */
 };
 
+/* What an output depends on along each side of the input. */
+struct layer_window {
+    int size, stride, pad; /* size 0: no window */
+};
+
 struct layer {
     const struct layer_ops *ops;
     char name[LAYER_NAME]; /* "conv1", "linear2": kind and number, or as= in the config */
@@ -60,6 +65,7 @@ struct layer {
     int tensors;
     struct layer_tensor tensor[LAYER_TENSORS];
     struct layer_statistic statistic;
+    struct layer_window window;
     size_t save;          /* bytes per sample kept from forward to backward */
     size_t save_grain;    /* the same, for a grain of any size */
     size_t scratch;       /* bytes needed during one pass, for a whole grain */
@@ -125,7 +131,9 @@ struct layer_ops {
 
 extern const struct layer_ops layer_conv, layer_maxpool, layer_avgpool, layer_relu,
     layer_gelu, layer_dropout, layer_flatten, layer_linear, layer_logsoftmax, layer_add,
-    layer_mul, layer_batchnorm;
+    layer_mul, layer_batchnorm, layer_groupnorm, layer_relu6, layer_sigmoid,
+    layer_hardsigmoid, layer_silu, layer_hardswish, layer_depthwise, layer_globalavgpool,
+    layer_padchannels, layer_droppath;
 
 /* NULL-terminated list of all kinds. */
 extern const struct layer_ops *const layer_kinds[];
@@ -135,6 +143,10 @@ struct conv_shape;
 struct pool_shape;
 const struct conv_shape *layer_conv_shape(const struct layer *layer);
 const struct pool_shape *layer_pool_shape(const struct layer *layer);
+
+/* The bias, tensor 1, of a layer with weights, in the flat vector; NULL: it has none. */
+const float *layer_bias(const struct layer *layer, const float *params);
+float *layer_dbias(const struct layer *layer, float *grads);
 
 size_t layer_save_bytes(const struct layer *layer, int n);
 

@@ -34,6 +34,22 @@ void gelu_backward(const struct team *team, float *dx, const float *dy,
     team_barrier(team);
 }
 
+void activation_forward(const struct team *team, enum activation kind, float *y,
+                        float *slope, const float *x, size_t n)
+{
+    size_t count, first = elements_share(team, n, &count);
+    kernels()->activate(kind, y + first, slope ? slope + first : NULL, x + first, count);
+    team_barrier(team);
+}
+
+void activation_backward(const struct team *team, enum activation kind, float *dx,
+                         const float *dy, const float *from, size_t n)
+{
+    size_t count, first = elements_share(team, n, &count);
+    kernels()->activate_back(kind, dx + first, dy + first, from + first, count);
+    team_barrier(team);
+}
+
 void dropout_apply(const struct team *team, float *y, const float *x, const uint8_t *keep,
                    float scale, size_t n)
 {

@@ -20,6 +20,16 @@ void layer_init_values(const struct layer *layer, int t, int init, int fan_in,
     }
 }
 
+const float *layer_bias(const struct layer *layer, const float *params)
+{
+    return layer->tensors > 1 ? params + layer->tensor[1].offset : NULL;
+}
+
+float *layer_dbias(const struct layer *layer, float *grads)
+{
+    return layer->tensors > 1 ? grads + layer->tensor[1].offset : NULL;
+}
+
 size_t layer_save_bytes(const struct layer *layer, int n)
 {
     return (size_t)n * layer->save + layer->save_grain;

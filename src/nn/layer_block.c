@@ -18,8 +18,8 @@ static bool block_is_fusable(const struct layer *conv, const struct layer *pool)
 {
     const struct conv_shape *c = layer_conv_shape(conv);
     const struct pool_shape *p = pool ? layer_maxpool_shape(pool) : NULL;
-    return c && p && c->r == 3 && c->s == 3 && c->stride == 1 && c->pad <= 1 &&
-           p->size == 2 && p->stride == 2 && p->pad == 0;
+    return c && p && conv->tensors > 1 && c->r == 3 && c->s == 3 && c->stride == 1 &&
+           c->pad <= 1 && p->size == 2 && p->stride == 2 && p->pad == 0;
 }
 
 /* The layer behind layers[i], if it alone reads the output of layers[i]; NULL: there is

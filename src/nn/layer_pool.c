@@ -48,6 +48,7 @@ static enum status pool_setup(struct layer *layer, const struct layer_spec *spec
                                       .pad = pad};
     pool_shape_complete(&pool->shape);
     layer->out = (struct shape){pool->shape.p, pool->shape.q, in->c};
+    layer->window = (struct layer_window){size, stride, pad};
     layer->element_forward = (double)shape_size(layer->out) * size * size;
     return ST_OK;
 }

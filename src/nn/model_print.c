@@ -4,8 +4,6 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/table.h"
-#include "kernels/conv.h"
-#include "kernels/pool.h"
 #include "model_impl.h"
 #include "nn/workspace.h"
 
@@ -16,10 +14,10 @@ struct model_reach {
     int rows, columns;
 };
 
-/* Inputs that the first `out` outputs of a window of `size` depend on. */
-static int model_reach(int out, int size, int stride, int pad, int in)
+/* Inputs that the first `out` outputs of a window depend on. */
+static int model_window_reach(const struct layer_window *window, int out, int in)
 {
-    int last = (out - 1) * stride + size - pad;
+    int last = (out - 1) * window->stride + window->size - window->pad;
     return last < in ? last : in;
 }
 
@@ -27,16 +25,10 @@ static int model_reach(int out, int size, int stride, int pad, int in)
 static struct model_reach model_layer_reach(const struct layer *layer,
                                             struct model_reach out)
 {
-    const struct conv_shape *c = layer_conv_shape(layer);
-    const struct pool_shape *p = layer_pool_shape(layer);
-    if (c)
-        return (struct model_reach){
-            model_reach(out.rows, c->r, c->stride, c->pad, c->h),
-            model_reach(out.columns, c->s, c->stride, c->pad, c->w)};
-    if (p)
-        return (struct model_reach){
-            model_reach(out.rows, p->size, p->stride, p->pad, p->h),
-            model_reach(out.columns, p->size, p->stride, p->pad, p->w)};
+    const struct layer_window *window = &layer->window;
+    if (window->size > 0)
+        return (struct model_reach){model_window_reach(window, out.rows, layer->in.h),
+                                    model_window_reach(window, out.columns, layer->in.w)};
     if (layer->in.h != layer->out.h || layer->in.w != layer->out.w)
         return (struct model_reach){layer->in.h, layer->in.w}; /* flatten uses all */
     return out;

@@ -85,4 +85,29 @@ static const char *const normed[] = {"conv 12 kernel=3 pad=1",
                                      "logsoftmax",
                                      NULL};
 
+/* The other layers, each behind a value that is not flat; a kernel of 1x1 that pads. */
+static const char *const mixed[] = {"conv 10 kernel=3 pad=1 bias=off",
+                                    "groupnorm 2",
+                                    "silu",
+                                    "depthwise kernel=3 stride=2 pad=1 as=dw",
+                                    "batchnorm",
+                                    "hardswish as=x",
+                                    "depthwise kernel=5 pad=2 bias=off",
+                                    "relu6",
+                                    "droppath p=0.3",
+                                    "add from=x",
+                                    "silu as=s",
+                                    "globalavgpool",
+                                    "conv 10 kernel=1",
+                                    "sigmoid",
+                                    "mul from=s,sigmoid1",
+                                    "padchannels 13",
+                                    "globalavgpool",
+                                    "linear 30 bias=off init=he",
+                                    "groupnorm 5",
+                                    "hardsigmoid",
+                                    "linear classes",
+                                    "logsoftmax",
+                                    NULL};
+
 #endif

@@ -108,6 +108,7 @@ static void test_teams(void **state)
     check_teams(excite, image);
     check_teams(unfusable, even);
     check_teams(normed, image);
+    check_teams(mixed, image);
 }
 
 /* Every cut between two units, with what passes between the parts moved by hand. */
@@ -160,6 +161,7 @@ static void test_parts(void **state)
     check_parts(excite, image, 2);
     check_parts(unfusable, even, 4);
     check_parts(normed, image, 5);
+    check_parts(mixed, image, 5);
 }
 
 /* --- memory --- */
