@@ -212,7 +212,7 @@ install: all ## to PREFIX (/usr/local), below DESTDIR if given; man pages if mad
 	  $(SHARE)/doc/lockstep/docs
 	install -m 755 $(BUILD)/lockstep $(DESTDIR)$(PREFIX)/bin
 	install -m 644 $(wildcard configs/*.conf) $(SHARE)/lockstep/configs
-	install -m 755 $(wildcard scripts/get_*.sh) $(addprefix scripts/,mpi.sh launch.sh \
+	install -m 755 $(wildcard scripts/get_*.sh) $(addprefix scripts/,find.sh mpi.sh network.sh launch.sh \
 	  plot_lab.py plot_scaling.py plotting.py progress.sh slurm.sh submit.sh supervise.sh) \
 	  $(SHARE)/lockstep/scripts
 	install -d $(SHARE)/lockstep/slurm

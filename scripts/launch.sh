@@ -4,8 +4,9 @@
 # OPTIONS are mpirun's, such as -n RANKS; with LAUNCHER=srun they are srun's.
 #
 # In a SLURM job, the allocation sets the ranks and the CPUs per rank. Elsewhere there is
-# one rank per core, unless -n or hosts are given. Ranks are pinned if they have the CPUs
-# to themselves. If there are too few CPUs, no rank is pinned and waiting ranks yield.
+# one rank per core, or as many as a container's quota keeps busy, unless -n or hosts are
+# given. Ranks are pinned if they have the CPUs to themselves. If there are too few CPUs, no
+# rank is pinned and waiting ranks yield.
 #
 # INT, TERM, HUP, USR1 and USR2 all reach the ranks as USR1, on which lockstep writes a
 # checkpoint and exits with 75. A second INT ends the run without a checkpoint. The exit
@@ -14,7 +15,9 @@
 set -u
 stopping=''
 trap 'stopping=yes' TERM HUP INT USR1 USR2
-source "$(dirname "$(realpath "${BASH_SOURCE[0]}")")/mpi.sh"
+launch_home=$(dirname "$(realpath "${BASH_SOURCE[0]}")")
+source "$launch_home/mpi.sh"
+source "$launch_home/network.sh"
 launcher=${LAUNCHER:-mpirun}
 
 die() {
@@ -38,6 +41,7 @@ values_of() {
 }
 
 ranks='' hosts='' placed='' threads=''
+cpus='' usable='' cores='' allowed_cores=''
 read_words() {
     local count
     while [[ ${1-} == -* ]]; do
@@ -79,18 +83,25 @@ sum_tasks() {
     echo "$sum"
 }
 
-# Sets, for this node (the others are like it): all CPUs (cpus), the CPUs granted to us
-# (ours), the ranks (here) and the CPUs of a rank (each).
+# Sets, for this node (the others are like it): the CPUs that we may run on (cpus), how many
+# of them a quota keeps busy (usable) and their cores (cores).
+look_around() {
+    read -r cpus usable cores allowed_cores < <(
+        mpi_ask allowed_cpus usable_cpus usable_cores allowed_cores
+    )
+}
+
+# Sets the CPUs granted to us on this node (ours), the ranks (here) and the CPUs of a rank
+# (each).
 count_cpus() {
-    cpus=$(nproc)
     if [[ ${SLURM_TASKS_PER_NODE-} ]]; then
         here=${SLURM_TASKS_PER_NODE%%[^0-9]*}
         ours=${SLURM_CPUS_ON_NODE:-0}
         each=${SLURM_CPUS_PER_TASK:-$((ours / here))}
     else
-        here=${ranks:-$(mpi_cores)}
+        here=${ranks:-$cores}
         ours=$cpus
-        each=$((cpus / here))
+        each=$((usable / here))
     fi
     ((ranks && ranks < here)) && here=$ranks
     ((each)) || each=1
@@ -100,21 +111,21 @@ count_cpus() {
 # and if it does not confine jobs, others may run on the CPUs that we would choose.
 # Outside of SLURM only a run that uses all CPUs is pinned.
 lay_out() {
-    local cpus ours here each
+    local ours here each
     count_cpus
     local busy=$((here * (threads > each ? threads : each)))
     export OMPI_MCA_rmaps_base_oversubscribe=${OMPI_MCA_rmaps_base_oversubscribe-1}
-    if ((busy > cpus)); then
+    if ((busy > usable)); then
         export OMPI_MCA_mpi_yield_when_idle=${OMPI_MCA_mpi_yield_when_idle-1}
         export OMP_WAIT_POLICY=${OMP_WAIT_POLICY-passive}
     fi
     [[ $placed || -n ${OMPI_MCA_hwloc_base_binding_policy-} ]] && return
     export OMPI_MCA_hwloc_base_binding_policy=none
-    ((ours == cpus && busy <= cpus && cpus <= $(mpi_quota))) || return
+    ((ours == cpus && busy <= cpus && usable == cpus)) || return
     [[ ${SLURM_TASKS_PER_NODE-} ]] || ((busy == cpus)) || return
     export OMPI_MCA_hwloc_base_binding_policy=core
     export OMPI_MCA_rmaps_base_mapping_policy=slot:PE=$each
-    if (($(mpi_smt))); then # what is counted above are hardware threads
+    if ((allowed_cores < cpus)); then # what is counted above are hardware threads
         export OMPI_MCA_hwloc_base_use_hwthreads_as_cpus=1
         export OMPI_MCA_hwloc_base_binding_policy=hwthread
     fi
@@ -125,26 +136,6 @@ keep_alive() {
     export OMPI_MCA_oob_tcp_keepalive_time=${OMPI_MCA_oob_tcp_keepalive_time-5}
     export OMPI_MCA_oob_tcp_keepalive_intvl=${OMPI_MCA_oob_tcp_keepalive_intvl-1}
     export OMPI_MCA_oob_tcp_keepalive_probes=${OMPI_MCA_oob_tcp_keepalive_probes-3}
-}
-
-bridges() {
-    ip -o -4 addr show 2>/dev/null |
-        awk '$2 ~ /^(docker|br-|virbr|lxc|lxd|podman|cni)/ { print $4 }' | paste -sd,
-}
-
-# The bridges of containers and virtual machines have the same address on every node, and
-# messages sent to it never leave the node: Open MPI would hang. A choice of networks by
-# the user is left alone.
-avoid_bridges() {
-    local nets part
-    nets=$(bridges)
-    [[ $nets && $* != *tcp_if_* ]] || return
-    for part in btl oob; do
-        ompi_info --param $part tcp --level 9 --parsable 2>/dev/null |
-            grep 'tcp_if_[ie].*:source:' | grep -qv ':default$' && continue
-        [[ $part == btl ]] && export OMPI_MCA_btl_tcp_if_exclude=127.0.0.1/8,sppp,$nets
-        [[ $part == oob ]] && export OMPI_MCA_oob_tcp_if_exclude=$nets
-    done
 }
 
 # --- start ---
@@ -161,7 +152,7 @@ prepare_mpirun() {
         [[ -v $name ]] && start+=(-x "$name")
     done
     [[ $ranks || $hosts || $placed || ${SLURM_TASKS_PER_NODE-} ]] ||
-        start+=(-n "$(mpi_cores)")
+        start+=(-n "$cores")
 }
 
 # Since SLURM 22.05 srun does not inherit the CPUs per task of the job.
@@ -178,8 +169,9 @@ prepare_srun() {
 }
 
 prepare() {
-    [[ $hosts ]] || ((${SLURM_JOB_NUM_NODES:-1} > 1)) && avoid_bridges "$@"
+    [[ $hosts ]] || ((${SLURM_JOB_NUM_NODES:-1} > 1)) && network_choose "$@"
     export SLURM_EXPORT_ENV=ALL
+    [[ $hosts ]] || look_around
     case $launcher in
     mpirun) prepare_mpirun ;;
     srun) prepare_srun ;;

@@ -2,6 +2,8 @@
 # Sourced: settings for mpirun on one machine, each only where it is needed. Variables that
 # the user has set are left alone.
 
+source "$(dirname "$(realpath "${BASH_SOURCE[0]}")")/find.sh"
+
 # Open MPI refuses to run as root without these; in a container root is the usual user.
 if ((EUID == 0)); then
     export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
@@ -18,29 +20,21 @@ if mpi_copy_forbidden; then
     export OMPI_MCA_btl_vader_single_copy_mechanism
 fi
 
-# Prints 1 if cores have more than one hardware thread, else 0.
-mpi_smt() {
-    local smt=0
-    read -r smt 2>/dev/null </sys/devices/system/cpu/smt/active
-    echo "$smt"
-}
-
-# Prints the number of CPUs in a container's quota, rounded up; without a quota all CPUs.
-mpi_quota() {
-    local quota=max period=1
-    read -r quota period 2>/dev/null </sys/fs/cgroup/cpu.max
-    if [[ $quota == max ]]; then
-        nproc --all
-    else
-        echo $(((quota + period - 1) / period))
-    fi
+# mpi_ask KEY...: prints in one line what `lockstep machine` says of this machine. Only the
+# program knows quotas and cores; before it is built, every CPU that nproc counts is a core.
+mpi_ask() {
+    local root program answers key words=()
+    root=$(dirname "$(dirname "$(realpath "${BASH_SOURCE[0]}")")")
+    program=$(find_lockstep "$root") && answers=$("$program" machine --keys 2>/dev/null) ||
+        answers=$(printf '%s\n' {usable,allowed}_{cpus,cores}="$(nproc)")
+    for key; do
+        words+=("$(sed -n "s/^$key=//p" <<<"$answers")")
+    done
+    echo "${words[@]}"
 }
 
 # Prints the number of physical cores that this process may use: two hardware threads count
-# as one core, and a container's quota is the upper limit.
+# as one core, and the quota of a job or a container is the upper limit.
 mpi_cores() {
-    local cores quota
-    cores=$(nproc) quota=$(mpi_quota)
-    (($(mpi_smt) && cores > 1)) && cores=$((cores / 2))
-    echo $((cores > quota ? quota : cores))
+    mpi_ask usable_cores
 }

@@ -1,15 +1,7 @@
 # shellcheck shell=bash
 # Sourced by submit.sh and slurm/job.sh: finds the program, and expands sweeps.
 
-# find_lockstep ROOT: $LOCKSTEP, or the program of this tree, of the installation that ROOT
-# belongs to, or of $PATH.
-find_lockstep() {
-    local path
-    for path in "${LOCKSTEP-}" "$1/build/lockstep" "$1/../../bin/lockstep"; do
-        [[ -f $path && -x $path ]] && realpath "$path" && return
-    done
-    command -v lockstep
-}
+source "$(dirname "$(realpath "${BASH_SOURCE[0]}")")/find.sh"
 
 # A sweep is a list of settings with their values, "train.seed=1,2,3" "optim.lr=0.1,0.05".
 # Its points are all combinations; the last setting varies fastest.

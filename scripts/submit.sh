@@ -83,10 +83,13 @@ read_words() {
     [[ $config ]] || die "which config? see 'submit.sh --help'"
 }
 
-# check OPTION...: exits unless the job can train with these; sets `run` to its folder.
+# check OPTION...: exits unless a job can train with these; sets `run` to its folder. The
+# limits of this login node (ulimit, its memory and CPUs) do not matter: the job checks those
+# of its own nodes. With one thread OpenBLAS takes least memory to load.
 check() {
     local said status
-    said=$("$lockstep" train "$config" --resume "${train[@]}" "$@" --check 2>&1)
+    said=$(OMP_NUM_THREADS=1 "$lockstep" train "$config" --resume "${train[@]}" "$@" \
+        --check --elsewhere 2>&1)
     status=$?
     if ((status)); then
         grep '^lockstep: ' <<<"$said" >&2 || printf '%s\n' "$said" >&2

@@ -29,9 +29,18 @@ signal_in() {
     return 1
 }
 
-# takes PID SIGNAL: the process handles or blocks SIGNAL, so that it survives it.
+# replaced PID: the process has called exec. Until then it has the handlers and the command
+# line of the process that forked it.
+replaced() {
+    local parent
+    parent=$(sed -n 's/^PPid:[[:space:]]*//p' "/proc/$1/status") &&
+        ! cmp -s "/proc/$1/cmdline" "/proc/$parent/cmdline"
+}
+
+# takes PID SIGNAL: the program of the process handles or blocks SIGNAL, so that it survives
+# it.
 takes() {
-    signal_in "$1" "$2" Cgt Blk 2>/dev/null
+    replaced "$1" 2>/dev/null && signal_in "$1" "$2" Cgt Blk 2>/dev/null
 }
 
 # handled PID SIGNAL: SIGNAL is no longer pending.
@@ -53,4 +62,20 @@ poll() {
         ((SECONDS < end)) || { echo "never true: $*" && return 1; }
         sleep 0.02
     done
+}
+
+# faults FAULT...: sets FAULTY, to be put in front of a command: then its system calls fail as
+# `strace -e inject=` says, CALL:error=ERRNO[:when=NUMBERS]. The file faults.strace tells
+# which did. Skips the test where processes cannot be traced.
+faults() {
+    local fault failing=()
+    need_trace
+    for fault; do failing+=("${fault%%:*}"); done
+    FAULTY=(strace -f --seccomp-bpf -qq -A -o "$PWD/faults.strace"
+        -e "trace=$(IFS=, && echo "${failing[*]}")")
+    for fault; do FAULTY+=(-e "inject=$fault"); done
+}
+
+need_trace() {
+    strace -qq -o /dev/null -e trace=none true 2>/dev/null || skip "cannot trace"
 }

@@ -3,7 +3,7 @@
  *
  * The lock is the kernel's (flock): it ends with its process, in whatever way that ends.
  * The file names the holder and is removed when the holder releases it. On a file system
- * without locks the file's content decides:
+ * without locks, which is noted once, the file's content decides:
  *   - a holder on this host (and in the same container) counts as long as its pid exists;
  *   - a holder of the same SLURM job is an earlier run of this job and does not count;
  *   - any other holder counts;

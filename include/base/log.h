@@ -8,6 +8,11 @@
  * both streams are also written there. Control characters, which a terminal would obey,
  * are printed as '?'. Lines of several threads do not mix. Only the main thread calls
  * log_init and opens, keeps or closes the file.
+ *
+ * A stream may be lost: full, or closed by its reader. The first failed write to stdout,
+ * stderr or the file is told once, with its reason, on the other ones of stderr and file;
+ * the program goes on. Without a file that has everything, log_finish makes a lost stdout
+ * a failure.
  */
 #ifndef LOCKSTEP_BASE_LOG_H
 #define LOCKSTEP_BASE_LOG_H
@@ -51,5 +56,9 @@ enum status log_open_file(const char *path) MUST_CHECK;
 void log_close_file(void);
 /* If the file was deleted or moved away, tries to open a new one at the same path. */
 void log_keep_file(void);
+
+/* At the end of the program: closes the file; ST_FAIL if results were lost. If that is so
+   because the reader of stdout closed the pipe, the process ends as usual: by PIPE. */
+enum status log_finish(void) MUST_CHECK;
 
 #endif

@@ -28,9 +28,21 @@ void *mem_resize(void *p, size_t count, size_t size);
 /* Bytes of memory that this process may use: mem_shared_limit, or less if its RLIMITs
    (ulimit -d, -v) leave less. */
 size_t mem_limit(void);
+/* What sets mem_limit: "the machine's memory", the file of a control group, "ulimit -d"
+   or "ulimit -v". Static storage. */
+const char *mem_limit_source(void);
 /* Bytes that this process shares with others: the machine's memory, or less if a control
    group (a SLURM job's, a container's) limits it. */
 size_t mem_shared_limit(void);
+/* From now on mem_limit and mem_shared_limit know no limit: what is planned here will run
+   on another machine. */
+void mem_ignore_limits(void);
+/* Bytes of the machine's memory, and how many of them could be had now; 0: unknown. */
+size_t mem_machine(void);
+size_t mem_available(void);
+/* Bytes of /dev/shm, in which Open MPI shares memory, and how many are free; 0 and 0
+   without it. */
+void mem_shm_room(size_t *bytes, size_t *free);
 /* Bytes that libraries are yet to reserve: mem_limit subtracts them from the RLIMITs. */
 void mem_promise(size_t bytes);
 /* Bytes in the line "NAME: 123 kB" of /proc/self/status; 0 if there is none. */

@@ -7,6 +7,8 @@
 #ifndef LOCKSTEP_BASE_SHAPE_H
 #define LOCKSTEP_BASE_SHAPE_H
 
+#include <stdbool.h>
+
 struct shape {
     int h, w, c;
 };
@@ -14,6 +16,11 @@ struct shape {
 static inline int shape_size(struct shape s)
 {
     return s.h * s.w * s.c;
+}
+
+static inline bool shape_equal(struct shape a, struct shape b)
+{
+    return a.h == b.h && a.w == b.w && a.c == b.c;
 }
 
 #endif

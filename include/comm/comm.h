@@ -37,6 +37,7 @@ int comm_node_rank(const struct comm *comm); /* among the ranks that share memor
 int comm_node_size(const struct comm *comm);
 /* The first rank that is not on rank 0's node; 0: there is none. */
 int comm_far_rank(const struct comm *comm);
+/* Up to the first dot, unless two nodes are the same up to there. */
 const char *comm_host(const struct comm *comm);
 const char *comm_version(void); /* "Open MPI 4.1.4" */
 
@@ -73,8 +74,9 @@ void comm_gather(struct comm *comm, const void *mine, size_t my_bytes, void *all
 void comm_send(struct comm *comm, const void *data, size_t bytes, int to);
 void comm_receive(struct comm *comm, void *data, size_t bytes, int from);
 
-/* Memory shared by the ranks of a node (an MPI-3 shared window): one copy, allocated by
-   rank 0 of the node; *data is valid on every rank, readable and writable. After writing,
+/* Memory shared by the ranks of a node: one copy, zeroed, all of it reserved; *data is
+   valid on every rank, readable and writable. NULL, on all ranks, if a node has no room
+   for it; errno says why. Collective over all ranks, as comm_shared_free. After writing,
    all ranks of the node call comm_shared_sync before others read. */
 struct comm_shared;
 struct comm_shared *comm_shared_create(struct comm *comm, size_t bytes, void **data);

@@ -24,7 +24,7 @@
 struct comm_watch;
 
 /* Collective. The other ranks see the marks of the calling thread. One watch at a time;
-   comm_finish stops it. */
+   comm_finish stops it. NULL, with a note: the ranks of a node cannot share memory. */
 struct comm_watch *comm_watch_start(struct comm *comm, double warn, double timeout);
 
 /* Collective; NULL is fine. From here on the process has `timeout` + STALL_GRACE seconds

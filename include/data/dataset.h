@@ -1,114 +1,70 @@
 /*
- * dataset: labelled images in one HDF5 file.
- *
- * Layout: /train/images uint8, contiguous, (N, H, W) for grey and (N, H, W, 3) for RGB
- * images; /train/labels uint8 or uint16 (N); the same under /val (may be missing) and
- * /test; root attributes classes (names), mean and std (of all training pixels on the
- * 0..1 scale: one number, or one for each channel), source, hash (16 hex digits),
- * format_version. Optional: the attributes treatment and hash_kind, and /SPLIT/paths,
- * uint8: the file that each image was made of, each name ended by a NUL. The network's
- * input is (x / 255 - mean) / std.
- *
- * format_version is 1 if an older program can read the file: grey images without /val. It
- * is 2 otherwise. docs/files.md has more.
+ * dataset: the images of a file (data/dataset_info.h), used by all ranks of a run.
  */
 #ifndef LOCKSTEP_DATA_DATASET_H
 #define LOCKSTEP_DATA_DATASET_H
 
 #include <stdatomic.h>
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
 
-#include "base/shape.h"
-#include "base/status.h"
-#include "data/treatment.h"
+#include "data/dataset_info.h"
 
 struct comm;
 
-#define DATASET_FORMAT      2
-#define DATASET_CLASSES_MAX 65536 /* labels are 16-bit */
-#define DATASET_CHANNELS    3     /* at most; 1 grey, 3 RGB */
-
-enum dataset_split { DATASET_TRAIN, DATASET_VAL, DATASET_TEST, DATASET_SPLITS };
-extern const char *const dataset_split_name[DATASET_SPLITS];
-
-/* The split that is called so; ST_USAGE with the option's name if none is. */
-enum status dataset_split_named(const char *name, const char *option,
-                                enum dataset_split *split) MUST_CHECK;
-
-/* Bytes of one image. */
-static inline size_t dataset_image_bytes(struct shape shape)
-{
-    return (size_t)shape.h * (size_t)shape.w * (size_t)shape.c;
-}
-
-/* Everything in a file except images, labels and paths. */
-struct dataset_info {
-    char *path;        /* owned */
-    char *source;      /* owned */
-    char **class_name; /* owned: (classes) strings */
-    int classes;
-    struct shape shape; /* of an image; c is 1 or 3 */
-    size_t count[DATASET_SPLITS];
-    double mean[DATASET_CHANNELS], std[DATASET_CHANNELS]; /* [0, shape.c) */
-    struct dataset_treatment treatment;
-    bool has_paths;  /* of all images */
-    bool hash_known; /* hash was made by this program, in a way that it can repeat */
-    uint64_t hash;   /* of classes, shapes, images and labels */
-};
-
-/* The split that training evaluates on and chooses by: val, or test if val is empty. */
-enum dataset_split dataset_choosing(const struct dataset_info *info);
-
-/* Checks shapes, types and attributes, not the labels or the hash. Not collective. */
-enum status dataset_info_read(struct dataset_info *info, const char *path) MUST_CHECK;
-void dataset_info_release(struct dataset_info *info);
-
-/* Reads rows [first, first + n) of a split from the file: images (n, h, w, c) and labels
-   (n), which are checked to be below info->classes. Either may be NULL. Opens the file
-   each time: for looking into it, not for training. Not collective. */
-enum status dataset_read_rows(const struct dataset_info *info, enum dataset_split split,
-                              size_t first, size_t n, uint8_t *images,
-                              uint16_t *labels) MUST_CHECK;
-
-/* The paths of a split's images: (count) strings, fs_free_list. Only if has_paths. */
-enum status dataset_read_paths(const struct dataset_info *info, enum dataset_split split,
-                               char ***paths) MUST_CHECK;
-
-/* Computes the hash of the file's present content, to be compared with info->hash. If the
-   two differ and hash_known is not set, another program made up the hash, and nothing is
-   known about the content. */
-enum status dataset_hash_file(const struct dataset_info *info, uint64_t *hash) MUST_CHECK;
-
-/* --- using one, by all ranks of a run --- */
-
 /* Some splits, readable by every rank. Resident: one copy of the images per node in
    shared memory, if they fit into memory_limit bytes (0: half of the node's memory). Not
-   resident: images are fetched from the file. Labels are always in shared memory. */
+   resident: images are fetched from the file. */
 struct dataset {
     struct dataset_info info;
     size_t memory_left; /* bytes of the limit, on each node, that images do not use */
     /* private: */
     struct dataset_store *store[DATASET_SPLITS];
+    _Atomic uint64_t failed; /* an image that could not be decoded */
+};
+
+struct dataset_use {
+    size_t memory_limit;
+    bool trusted; /* use images as they are, damaged or not */
 };
 
 /* Opens the splits with want[split]. Rank 0 reads the description; ST_FAIL on every rank
    if any rank fails. Collective over comm. */
 enum status dataset_open(struct dataset *dataset, struct comm *comm, const char *path,
-                         const bool want[DATASET_SPLITS], size_t memory_limit) MUST_CHECK;
+                         const bool want[DATASET_SPLITS],
+                         const struct dataset_use *use) MUST_CHECK;
 /* The same for training: train, and the split of dataset_choosing. */
 enum status dataset_open_training(struct dataset *dataset, struct comm *comm,
-                                  const char *path, size_t memory_limit) MUST_CHECK;
+                                  const char *path,
+                                  const struct dataset_use *use) MUST_CHECK;
 void dataset_close(struct dataset *dataset); /* collective */
 
 /* true: dataset_image is valid; false: images must be fetched. */
 bool dataset_resident(const struct dataset *dataset, enum dataset_split split);
 
-/* The image (h, w, c) of sample i, only if resident, and its label. Any thread. */
+/* The stored bytes of sample i, only if resident: its pixels (h, w, c), or if
+   info.encoded its file. Any thread, as the next two. */
 const uint8_t *dataset_image(const struct dataset *dataset, enum dataset_split split,
                              size_t i);
+size_t dataset_stored_bytes(const struct dataset *dataset, enum dataset_split split,
+                            size_t i);
 int dataset_label(const struct dataset *dataset, enum dataset_split split, size_t i);
+/* The class of all images of a split; -1 if there are several, or no images. */
+int dataset_only_class(const struct dataset *dataset, enum dataset_split split);
+
+/* How many images of `split` are in the split `among`, too, with the same label: by the
+   hashes of the file, or by the images if both splits are in memory; 0 if it is not
+   known. Not collective. */
+enum status dataset_count_twins(const struct dataset *dataset, enum dataset_split split,
+                                enum dataset_split among, size_t *twins) MUST_CHECK;
+/* The share of a split that is worth a note. */
+#define DATASET_MANY_TWINS 0.1
+
+/* Only if info.encoded: decodes the file of sample i into pixels (h, w, c). Any thread.
+   false: it cannot be decoded. dataset_failed remembers that; dataset_failure reports it,
+   returns ST_FAIL and forgets it. */
+bool dataset_decode_sample(struct dataset *dataset, enum dataset_split split, size_t i,
+                           const uint8_t *data, uint8_t *pixels);
+bool dataset_failed(const struct dataset *dataset);
+enum status dataset_failure(struct dataset *dataset) MUST_CHECK;
 
 /* Progress of a fetch, shared with the threads that wait for it. */
 struct dataset_reading {
@@ -116,8 +72,9 @@ struct dataset_reading {
     atomic_bool quit;      /* set by a waiting thread: return soon, with ST_AGAIN */
 };
 
-/* Only if not resident: reads samples index[0..n) into images (n, h, w, c), in that
-   order. reading may be NULL. One thread at a time for each split; not collective. */
+/* Only if not resident: reads the stored bytes of samples index[0..n) into images, one
+   after the other in that order; ST_FAIL if one is damaged. reading may be NULL. One
+   thread at a time for each split; not collective. */
 enum status dataset_fetch(struct dataset *dataset, enum dataset_split split,
                           const uint64_t *index, size_t n, uint8_t *images,
                           struct dataset_reading *reading) MUST_CHECK;

@@ -1,10 +1,13 @@
 /*
- * dataset_writer: makes the files of data/dataset.h.
+ * dataset_writer: makes the files of data/dataset_info.h.
  */
 #ifndef LOCKSTEP_DATA_DATASET_WRITER_H
 #define LOCKSTEP_DATA_DATASET_WRITER_H
 
 #include "data/dataset.h"
+#include "io/target.h"
+
+extern const struct target_kind dataset_target;
 
 /* --- making one, image by image --- */
 
@@ -15,6 +18,8 @@ struct dataset_recipe {
     char *const *class_name;
     const char *source;
     size_t most[DATASET_SPLITS]; /* images to come, at most */
+    bool encoded; /* files are stored; then exactly `most` images must come, with... */
+    size_t bytes[DATASET_SPLITS]; /* ...files of so many bytes */
     struct dataset_treatment treatment;
 };
 
@@ -22,16 +27,30 @@ struct dataset_writer;
 
 /* Opens a temporary file beside `path` with room for the recipe's images. A path that
    cannot be written and impossible classes are reported here. Memory stays at a few MB
-   and about 2 bytes an image, plus the paths. Not collective, one thread. */
+   and about 10 bytes an image, plus the paths. Not collective, one thread. */
 enum status dataset_writer_open(struct dataset_writer **writer, const char *path,
                                 const struct dataset_recipe *recipe) MUST_CHECK;
 
-/* Adds an image (h, w, c) to a split; images keep their order within it. source_path: the
-   file it was made of, or NULL; all images have one, or none is stored. The writer stays
-   open after a failure. */
+/* An image: pixels (h, w, c); if the recipe says encoded, the file that they were made of
+   by treatment_decode. path: of that file, or NULL; all images have one, or none is
+   stored. */
+struct dataset_item {
+    const uint8_t *pixels;
+    int label;
+    const char *path;
+    const uint8_t *file;
+    size_t bytes;
+};
+
+/* Adds an image to a split; images keep their order within it. The writer stays open
+   after a failure. */
 enum status dataset_writer_put(struct dataset_writer *writer, enum dataset_split split,
-                               const uint8_t *pixels, int label,
-                               const char *source_path) MUST_CHECK;
+                               const struct dataset_item *item) MUST_CHECK;
+
+/* Gives the image that was put last into a split a weight; without this it is 1. If a
+   training image has one, those of train are stored as /train/weights. */
+void dataset_writer_weigh(struct dataset_writer *writer, enum dataset_split split,
+                          float weight);
 
 /* Computes mean, std and hash and puts the file in its place; frees the writer in any
    case. Fewer images than announced may have come: the file is then written once more,

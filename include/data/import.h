@@ -1,13 +1,14 @@
 /*
  * import: reads images and labels in common formats into a dataset_builder. On bad input
  * each function reports one line that names the file (and row), and leaves the builder
- * empty. On success the caller calls dataset_builder_release.
+ * empty. On success the caller calls dataset_builder_release. import_find_table
+ * (data/import_pictures.h) goes on from there.
  */
 #ifndef LOCKSTEP_DATA_IMPORT_H
 #define LOCKSTEP_DATA_IMPORT_H
 
 #include <stdbool.h>
-#include <stdint.h>
+#include <stddef.h>
 
 #include "base/status.h"
 #include "data/dataset_writer.h"
@@ -20,45 +21,40 @@ enum status import_classes(const char *text, char ***names, int *count) MUST_CHE
 enum status import_read_size(const char *option, const char *text, int *h,
                              int *w) MUST_CHECK;
 
+/* What files of IDX images and tables have in common. */
+struct import_table_options {
+    const char *classes; /* as for import_classes; NULL: classes are named by their labels
+                          */
+    bool transpose;      /* images are stored column by column (EMNIST) */
+    int label_base;      /* the label of the first class: 0, or 1 for EMNIST Letters */
+    double max_value;    /* the pixel that becomes 255, as 16 or 1; 0: 255 */
+    bool allow_empty;    /* the first class may have no images */
+};
+
 struct import_idx_options {
     const char *images[DATASET_SPLITS]; /* files; the test file may be NULL */
     const char *labels[DATASET_SPLITS];
-    const char *classes; /* as for import_classes; NULL: classes are named by number */
-    bool transpose;      /* images are stored column by column (EMNIST) */
-    int label_base;      /* the label of the first class: 0, or 1 for EMNIST Letters */
+    struct import_table_options table;
 };
 enum status import_idx(const struct import_idx_options *options,
                        struct dataset_builder *builder) MUST_CHECK;
 
+/* Tables: rows of a label and the pixels of an image, separated by commas, semicolons,
+   tabs or blanks; in UTF-8 or, with a byte order mark, UTF-16; perhaps gzip-compressed. A
+   heading and lines that begin with # are passed over. The label is in the column that
+   the heading calls so; without one in the first or in the last column, whichever has
+   the values of labels. A column that only numbers the rows is ignored. Labels are
+   numbers (1 and 1.0 are one), or words, which then are the classes' names. */
 struct import_csv_options {
-    /* Rows of a label, then pixels; a heading line is skipped; the file may be
-       gzip-compressed. The test file may be NULL. */
-    const char *file[DATASET_SPLITS];
-    const char *classes; /* as in import_idx_options */
-    bool transpose;
-    int label_base;
-    double test_share; /* without a test file: this fraction of each class goes to test */
-    uint64_t seed;     /* of that split */
-    int h, w;          /* 0: the square root of the number of pixels */
+    const char *file[DATASET_SPLITS]; /* the test file may be NULL */
+    struct import_table_options table;
+    const char *label_column; /* "first", "last", a number from 1 or a heading; or NULL */
+    int h, w;                 /* 0: the square root of the number of pixels */
 };
 enum status import_csv(const struct import_csv_options *options,
                        struct dataset_builder *builder) MUST_CHECK;
 
-struct import_dir_options {
-    /* Folders that hold one folder of PNG files per class, named after the class. If the
-       test folder is NULL, the other may hold two such folders, "train" and "test". */
-    const char *folder[DATASET_SPLITS];
-    double test_share; /* without any test folder, as above */
-    uint64_t seed;
-    int h, w;   /* images are scaled to fit */
-    int invert; /* 1 yes, 0 no, -1: images whose border is brighter than middle grey */
-};
-enum status import_dir(const struct import_dir_options *options,
-                       struct dataset_builder *builder) MUST_CHECK;
-
-/* Moves a part of each class from train to an empty split, chosen by seed. At least one
-   image of each class stays in train. */
-void import_take_share(struct dataset_builder *builder, enum dataset_split split,
-                       double share, uint64_t seed);
+/* Does a text begin as a table does, with rows of numbers? */
+bool import_csv_is_table(const char *text, size_t bytes);
 
 #endif

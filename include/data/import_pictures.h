@@ -1,5 +1,6 @@
 /*
- * import_pictures: makes a data set of a folder of pictures or of a list of them.
+ * import_pictures: makes a data set of a folder of pictures, of a list of them, or of
+ * images in memory, which IDX files and tables are read into (data/import.h).
  *
  * Every picture is decoded twice, by several threads: once to learn sizes, colours and
  * which files are unreadable, and once to write it. No more than a few pictures are in
@@ -23,9 +24,18 @@ enum import_invert {
     IMPORT_INVERT_RECORDED, /* as the treatment says */
 };
 
+/* Whether a set holds pixels or the pictures' files. AUTO: files, if the pixels of all
+   pictures need more than half of the memory of this machine, which is what a training
+   keeps in memory, and the files need less. */
+enum import_store { IMPORT_STORE_AUTO, IMPORT_STORE_RAW, IMPORT_STORE_ENCODED };
+
+/* What AUTO becomes; all in bytes. */
+enum import_store import_choose_store(double files, double pixels, double memory);
+
 struct import_options {
     int h, w;     /* 0: all pictures have one size, and that is kept */
     int channels; /* 1 or 3; 0: 3 if a picture has colour */
+    enum import_store store;
     enum import_invert invert;
     struct dataset_treatment treatment; /* its invert is set by the import */
     /* Parts of each class for val and test; negative: not asked for. Without any test
@@ -56,14 +66,37 @@ enum status import_detect(const char *path, enum import_kind *kind) MUST_CHECK;
 enum status import_find_idx(const char *path, char *images[DATASET_SPLITS],
                             char *labels[DATASET_SPLITS]) MUST_CHECK;
 
-/* Imports the folder or list `path` into the data set `out`, and prints what became of it
-   as a table. Files that were left out are listed in OUT.skipped.csv. */
+/* What was found: pictures, classes, splits; nothing is decoded yet. */
+struct import_set;
+enum status import_find(struct import_set **set, const char *path,
+                        enum import_kind kind) MUST_CHECK;
+/* The class folders of `path`, and those of `test`, which hold pictures for testing. */
+enum status import_find_folders(struct import_set **set, const char *path,
+                                const char *test) MUST_CHECK;
+/* Images in memory, which are borrowed; they were read from the file `path`. */
+struct dataset_builder;
+struct import_set *import_find_table(const struct dataset_builder *builder,
+                                     const char *path);
+void import_set_free(struct import_set *set); /* NULL is fine */
+
+/* Imports a set, once, into the data set `out`, and prints what became of it as a table.
+   Files that were left out are listed in OUT.skipped.csv. */
+enum status import_write(struct import_set *set, const char *out,
+                         const struct import_options *options) MUST_CHECK;
+
+/* import_find and import_write. */
 enum status import_pictures(const char *path, enum import_kind kind, const char *out,
                             const struct import_options *options) MUST_CHECK;
 
-/* A hash of all that decides what import_pictures would write: names, sizes and times of
-   the files, and the options. *has: which splits the source has itself. */
-enum status import_fingerprint(const char *path, enum import_kind kind,
+/* The paths of all pictures of a folder and of the folders in it, in order of their
+   names; the caller's: fs_free_list. Notes tell what was passed over. ST_FAIL if there
+   are none.
+ */
+enum status import_list_folder(const char *folder, char ***paths, int *count) MUST_CHECK;
+
+/* A hash of all that decides what import_write would write: names, sizes and times of the
+   files, and the options. *has: which splits the source has itself. */
+enum status import_fingerprint(const struct import_set *set,
                                const struct import_options *options, uint64_t *hash,
                                bool has[DATASET_SPLITS]) MUST_CHECK;
 

@@ -22,6 +22,14 @@ struct loader_input {
 /* In place: x (h, w, c) on the 0..255 scale becomes the network's input. */
 void loader_normalise(const struct loader_input *input, struct shape shape, float *x);
 
+/* What makes the samples of a data set those of a network that was trained on another
+   one. */
+struct loader_match {
+    struct shape shape; /* of the images that the network was trained on */
+    struct dataset_treatment treatment; /* how images of another shape are fitted to it */
+    const uint16_t *class_of;           /* borrowed: (classes of the data set) */
+};
+
 struct loader {
     struct dataset *dataset; /* borrowed */
     enum dataset_split split;
@@ -31,10 +39,15 @@ struct loader {
     uint32_t epoch;
     struct sampler sampler;
     struct loader_input input; /* mean and std are the data set's unless set otherwise */
-    /* Only if not resident: the images of positions [first, first + count). */
+    const struct loader_match
+        *match; /* borrowed; NULL: shape and classes are as wanted */
+    /* Only if not resident: the images of positions [first, first + count), as they are
+       stored. */
     uint64_t first, count, capacity;
     uint64_t *index; /* owned: (capacity), their numbers in the data set */
-    uint8_t *images; /* owned: (capacity, h, w, c) */
+    size_t *at;      /* owned: (capacity + 1), where each begins in images */
+    uint8_t *images; /* owned: (room) */
+    size_t room;
     struct dataset_reading *reading; /* borrowed; NULL: no thread waits for a fetch */
 };
 
@@ -54,15 +67,23 @@ void loader_release(struct loader *loader);
 enum status loader_prepare(struct loader *loader, uint32_t epoch, uint64_t first,
                            uint64_t count, uint64_t most) MUST_CHECK;
 
+/* Bytes that a position of a set that is not resident takes; files may take a little more
+   or less. */
+size_t loader_position_bytes(const struct loader *loader);
+
 /* Allocates memory for `most` positions; otherwise loader_prepare does. */
 void loader_reserve(struct loader *loader, uint64_t most);
 
-/* The label of the sample at `position` and its number in the data set. Any thread. */
+/* The class of sample i of the data set, as the network counts them. Any thread. */
+int loader_class(const struct loader *loader, uint64_t i);
+
+/* The same of the sample at `position`, and its number in the data set. Any thread. */
 void loader_label(const struct loader *loader, uint64_t position, int *label,
                   uint64_t *sample);
 
-/* The same, and the input x (h, w, c). Any thread. */
-void loader_fill(const struct loader *loader, uint64_t position, float *x, int *label,
+/* The same, and the network's input x (h, w, c). Any thread. false: the image cannot be
+   decoded; see dataset_decode_sample. */
+bool loader_fill(const struct loader *loader, uint64_t position, float *x, int *label,
                  uint64_t *sample);
 
 #endif

@@ -32,6 +32,9 @@ struct dataset_treatment {
 /* Of files that say nothing: each image inverted by its border, padded with black. */
 struct dataset_treatment treatment_unrecorded(void);
 
+/* "no", "yes" or "each". */
+const char *treatment_invert_word(const struct dataset_treatment *treatment);
+
 void treatment_text(const struct dataset_treatment *treatment, char text[TREATMENT_TEXT]);
 
 /* The inverse; false if the text is no treatment. "" is treatment_unrecorded. Unknown

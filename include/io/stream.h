@@ -15,13 +15,15 @@
 struct stream; /* owned by the caller: stream_close */
 
 enum status stream_open(struct stream **stream, const char *path) MUST_CHECK;
+/* The same for text: a byte order mark is skipped, and UTF-16 with one becomes UTF-8. */
+enum status stream_open_text(struct stream **stream, const char *path) MUST_CHECK;
 void stream_close(struct stream *stream); /* NULL is fine */
 
 /* Reads the next `bytes` bytes; *got is less only at the end of the file. */
 enum status stream_read(struct stream *stream, void *data, size_t bytes,
                         size_t *got) MUST_CHECK;
 
-/* Reads a whole file of at most `most` bytes into a NUL-terminated string, which the
+/* Reads a whole text file of at most `most` bytes into a NUL-terminated string, which the
    caller frees; *bytes does not count the NUL. */
 enum status stream_read_text(const char *path, size_t most, char **text,
                              size_t *bytes) MUST_CHECK;

@@ -23,9 +23,23 @@ const char *cpu_isa_name(enum cpu_isa isa);
 const char *cpu_model(void);
 
 /* CPUs that this process may run on (its affinity mask, which mpirun and SLURM set), and
-   CPUs of the whole machine. */
+   CPUs of the whole machine. A CPU is a hardware thread. */
 int cpu_allowed(void);
 int cpu_online(void);
+/* The cores to which the allowed CPUs belong, and the sockets and cores of the machine.
+ */
+int cpu_allowed_cores(void);
+int cpu_sockets(void);
+int cpu_cores(void);
+/* CPUs whose time the control groups of this process grant, such as 1.5 (cgroup.h), and
+   the file that says so; 0 and "": no quota. */
+double cpu_quota(void);
+const char *cpu_quota_source(void);
+/* `cpus`, or as many as a quota keeps busy, rounded up: with one thread for 1.5 CPUs
+   half a CPU would be left; of two, the kernel stops each for a part of the time. */
+int cpu_within_quota(int cpus, double quota);
+/* How many threads of this process have a CPU: the allowed ones within the quota. */
+int cpu_usable(void);
 /* The allowed CPUs as a list, "0-3,8". Static storage. */
 const char *cpu_allowed_list(void);
 
@@ -39,9 +53,6 @@ const char *cpu_blas(void);
    instruction set of the kernels: a forced one, or that of a processor newer than
    OpenBLAS, which it takes for an older kind. NULL: its choice is right. */
 const char *cpu_blas_core(void);
-
-/* OpenMP was told to bind threads to CPUs, and has bound the first of this process. */
-bool cpu_openmp_binds(void);
 
 /* One thread per BLAS call, whatever the environment says. */
 void cpu_blas_single_thread(void);

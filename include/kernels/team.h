@@ -10,12 +10,13 @@
 
 #include <stdatomic.h>
 
+#include "base/wait.h"
 #include "kernels/split.h"
 
 /* Shared by the members of a team; zero-initialised. */
 struct team_shared {
     _Alignas(64) atomic_int arrived;
-    _Alignas(64) atomic_int phase;
+    _Alignas(64) struct wait_word phase;
 };
 
 /* One member's view. A thread alone is {.size = 1}. */
@@ -33,8 +34,7 @@ void team_run(int threads, void (*body)(void *context, int thread), void *contex
 /* The most threads that team_run can start (OMP_THREAD_LIMIT). */
 int team_limit(void);
 
-/* Waits until every member has called it: spins for a short time, then yields the core.
- */
+/* Waits until every member has called it, as base/wait.h says. */
 void team_barrier(const struct team *team);
 
 /* This member's part [*begin, *end) of `count` items: contiguous, in order of the

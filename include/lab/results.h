@@ -4,6 +4,7 @@
 #ifndef LOCKSTEP_LAB_RESULTS_H
 #define LOCKSTEP_LAB_RESULTS_H
 
+#include "io/target.h"
 #include "lab/claims.h"
 #include "lab/microbench.h"
 #include "lab/strategy_table.h"
@@ -33,8 +34,7 @@ extern const int results_sizes[RESULTS_GAINS]; /* elements */
    (claims_results) come afterwards. */
 void results_microbench(struct results *results, const struct model *model);
 
-/* ST_USAGE unless `path` is new or a file of this format, and can be written. */
-enum status results_check(const char *path) MUST_CHECK;
+extern const struct target_kind results_target;
 
 /* The layout is described in results_file.c. */
 enum status results_write(const struct results *results, const char *path,

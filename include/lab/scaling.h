@@ -18,6 +18,7 @@
 
 #include "base/limits.h"
 #include "base/status.h"
+#include "io/target.h"
 #include "lab/exchange.h"
 #include "lab/fabric.h"
 #include "lab/workload.h"
@@ -117,8 +118,7 @@ long long scaling_batch_for(const struct scaling *scaling, int ranks, double eff
 
 #define SCALING_FORMAT "lockstep plan 1"
 
-/* ST_USAGE unless `path` is new or a file of this format, and can be written. */
-enum status scaling_check_file(const char *path) MUST_CHECK;
+extern const struct target_kind scaling_target;
 enum status scaling_write(const struct scaling *scaling, const char *path,
                           const char *version, const struct scaling_row *strong,
                           const struct scaling_row *weak, int count) MUST_CHECK;

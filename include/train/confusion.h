@@ -14,7 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define CONFUSION_CLASSES 4096 /* the matrix takes 64 MiB then */
+#define CONFUSION_CLASSES 1024 /* the matrix takes 4 MiB then */
 #define CONFUSION_PAIRS   1024
 
 /* Samples of class `label` that were answered with another class. Plain data, as in the

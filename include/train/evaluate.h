@@ -43,6 +43,9 @@ void evaluation_rows_release(struct evaluation_rows *rows);
 enum status evaluate(const struct evaluate_setup *setup, struct evaluation *result,
                      struct evaluation_rows *rows) MUST_CHECK;
 
+/* Bytes of this rank's rows. stage: its count, peers and whole. */
+size_t evaluation_rows_bytes(const struct stage *stage, uint64_t samples);
+
 /* Bytes that the answers to `samples` samples take while they are counted. */
 size_t evaluation_answer_bytes(const struct model *model, uint64_t samples);
 

@@ -8,7 +8,7 @@
  * evaluation. Of the newest evaluations also which classes were taken for which
  * (train/confusion.h), int32:
  *
- * - up to 4096 classes /metrics/eval/confusion (evaluations, classes, classes):
+ * - up to 1024 classes /metrics/eval/confusion (evaluations, classes, classes):
  *   [label][predicted];
  *
  * - with more classes /metrics/eval/class_counts (evaluations, 3, classes), which has the

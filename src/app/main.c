@@ -1,10 +1,9 @@
 /* main: picks the subcommand, starts MPI where it is needed, turns the status into the
    exit code. */
-#include <errno.h>
 #include <stdbool.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "app/cli/cli.h"
 #include "app/cli/commands.h"
@@ -12,6 +11,8 @@
 #include "app/run/launcher.h"
 #include "app/run/prepare.h"
 #include "app/version.h"
+#include "base/bytes.h"
+#include "base/fault.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/parse.h"
@@ -21,11 +22,12 @@
 #include "kernels/cpu.h"
 
 #define MAIN_MEMORY_LEAST ((size_t)64 << 20) /* bytes; MPI and HDF5 take half of it */
+#define MAIN_FILE_LEAST   ((size_t)16 << 20) /* bytes; Open MPI makes files of 4 MiB */
 
 struct main_command {
     const char *name;
     bool parallel; /* runs on all ranks */
-    bool stops;    /* checks stop_requested; a signal kills the other commands */
+    bool stops;    /* checks stop_requested; a signal ends the other commands */
     enum status (*run)(struct comm *comm, int argc, char **argv);
     const char *summary;
 };
@@ -42,6 +44,8 @@ static const struct main_command main_commands[] = {
     {"tune", true, false, cmd_tune,
      "find the fastest plan of threads, and keep it for train"},
     {"plan", true, false, cmd_plan, "predict the speed with more ranks and nodes"},
+    {"machine", false, false, cmd_machine,
+     "print the CPUs and the memory that lockstep may use here"},
     {"data", false, true, cmd_data, "make, import and inspect data sets"},
 };
 enum { COMMANDS = sizeof main_commands / sizeof main_commands[0] };
@@ -91,34 +95,56 @@ static enum status main_check_memory(void)
     size_t left = mem_limit();
     if (left < MAIN_MEMORY_LEAST)
         FAIL(ST_USAGE,
-             "only %.2f GB of memory are left for this process, too little to start; "
-             "raise "
-             "its limit (ulimit -d, -v)",
-             (double)left / 1e9);
+             "only %s of memory are left for this process, too little to start; raise "
+             "its limit (%s)",
+             bytes_text((double)left).text, mem_limit_source());
     return ST_OK;
 }
 
-/* Without PMI the tasks of srun cannot find each other: each would train alone. */
-static enum status main_check_launcher(void)
+/* Open MPI shares memory among ranks in files, and hangs or crashes without them. */
+static enum status main_check_file_size(void)
 {
-    const char *tasks = getenv("SLURM_STEP_NUM_TASKS");
-    if (!getenv("SLURM_STEP_ID") || !tasks || atoi(tasks) < 2 || getenv("PMIX_RANK") ||
-        getenv("PMI_RANK"))
+    struct rlimit limit;
+    const char *ranks = getenv("OMPI_COMM_WORLD_SIZE");
+    if (!ranks || atoi(ranks) < 2 || getrlimit(RLIMIT_FSIZE, &limit) != 0 ||
+        limit.rlim_cur >= MAIN_FILE_LEAST)
         return ST_OK;
     FAIL(ST_USAGE,
-         "the %s tasks of srun do not see each other; start with 'srun --mpi=pmix', or "
-         "with 'mpirun' instead of srun",
-         tasks);
+         "files may have %s only, too little for what %s ranks share; raise the limit "
+         "(ulimit -f)",
+         bytes_text((double)limit.rlim_cur).text, ranks);
 }
 
-int main(int argc, char **argv)
+static enum status main_run_command(const struct main_command *command, int argc,
+                                    char **argv)
 {
-    early_done();
-    mem_start();
-    stop_defer();
-    prepare_environment(argv);
-    log_init(launcher_rank(), "");
-    log_set_replicated(true);
+    if (!command->parallel) {
+        log_init(0, "");
+        TRY(launcher_check_alone(command->name, argv));
+    }
+    /* The other ranks of a run read a file after rank 0. */
+    bool reads_first = !command->parallel || launcher_rank() == 0;
+    h5probe_start(reads_first ? "show" : NULL);
+    if (command->stops)
+        stop_install();
+    else
+        stop_deliver();
+    TRY(cpu_check_isa());
+    if (command->parallel)
+        TRY(main_check_file_size());
+    cpu_blas_single_thread();
+    TRY(main_check_memory());
+    struct comm *comm = command->parallel ? comm_start(&argc, &argv) : NULL;
+    enum status st = comm ? launcher_check_world(comm_size(comm)) : ST_OK;
+    if (st == ST_OK)
+        st = command->run(comm, argc - 2, argv + 2);
+    if (comm)
+        comm_finish(comm); /* ends the watch, which may print */
+    return st;
+}
+
+static enum status main_run(int argc, char **argv)
+{
     if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
         strcmp(argv[1], "help") == 0) {
         main_print_help();
@@ -131,30 +157,18 @@ int main(int argc, char **argv)
     const struct main_command *command = main_find_command(argv[1]);
     if (!command)
         return main_unknown_command(argv[1]);
-    if (!command->parallel && launcher_is_copy(argv))
-        return ST_OK; /* rank 0 does all the work */
-    if (!command->parallel)
-        log_init(0, "");
-    /* The other ranks of a run read a file after rank 0. */
-    bool reads_first = !command->parallel || launcher_rank() == 0;
-    h5probe_start(reads_first ? "show" : NULL);
-    if (command->stops)
-        stop_install();
-    else
-        stop_deliver();
-    enum status st = cpu_check_isa();
-    if (st == ST_OK && command->parallel)
-        st = main_check_launcher();
-    if (st != ST_OK)
-        return st;
-    cpu_blas_single_thread();
-    TRY(main_check_memory());
-    struct comm *comm = command->parallel ? comm_start(&argc, &argv) : NULL;
-    st = command->run(comm, argc - 2, argv + 2);
-    if (comm)
-        comm_finish(comm); /* ends the watch, which may print */
-    log_close_file();
-    if ((fflush(stdout) != 0 || ferror(stdout)) && st == ST_OK)
-        FAIL(ST_FAIL, "cannot write to the standard output: %s", strerror(errno));
-    return st;
+    return main_run_command(command, argc, argv);
+}
+
+int main(int argc, char **argv)
+{
+    early_done();
+    mem_start();
+    fault_install();
+    stop_defer();
+    prepare_environment(argv);
+    log_init(launcher_rank(), "");
+    log_set_replicated(true);
+    enum status st = main_run(argc, argv), printed = log_finish();
+    return st == ST_OK ? printed : st;
 }

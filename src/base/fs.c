@@ -3,12 +3,15 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/log.h"
 #include "base/mem.h"
 
 enum status fs_join(char out[FS_PATH], const char *a, const char *b)
@@ -39,19 +42,45 @@ bool fs_same_file(int fd, const char *path)
            opened.st_ino == named.st_ino && opened.st_dev == named.st_dev;
 }
 
-static int fs_sync(const char *path, int flags)
+bool fs_is_below(const char *path, const char *folder)
 {
-    int fd = open(path, flags);
-    if (fd < 0)
-        return -1;
-    int result = fsync(fd);
-    int error = errno;
-    close(fd);
-    errno = error;
-    return result;
+    char above[FS_PATH], real[PATH_MAX], real_folder[PATH_MAX];
+    if (!realpath(folder, real_folder) ||
+        snprintf(above, sizeof above, "%s", path) >= FS_PATH)
+        return false;
+    while (!realpath(above, real)) { /* what exists of it */
+        char *slash = strrchr(above, '/');
+        if (slash && slash != above)
+            *slash = '\0';
+        else
+            snprintf(above, sizeof above, slash ? "/" : ".");
+    }
+    size_t length = strlen(real_folder);
+    return strncmp(real, real_folder, length) == 0 &&
+           (real[length] == '/' || !real[length] || length == 1);
 }
 
-/* Syncs the folder of `path`, so that the name survives a power failure. */
+/* Some file systems cannot do what others do (FUSE, NFS, drives of a virtual machine):
+   the work goes on without it, which is said once. */
+static void fs_note_lack(const char *path, const char *lack)
+{
+    static atomic_flag noted = ATOMIC_FLAG_INIT;
+    int error = errno;
+    if (!atomic_flag_test_and_set(&noted))
+        log_note("the file system of '%s' %s (%s): if the machine or the program fails "
+                 "just then, the newest file may be lost",
+                 path, lack, strerror(error));
+    errno = error;
+}
+
+/* Failures that tell of the file system, not of this file. */
+static bool fs_lacks(int error)
+{
+    return error == EINVAL || error == ENOSYS || error == EOPNOTSUPP;
+}
+
+/* Syncs the folder of `path`, so that the name survives a power failure. The file is
+   complete, so it is no failure of the caller's if that cannot be done. */
 static enum status fs_sync_parent(const char *path)
 {
     char folder[FS_PATH];
@@ -61,10 +90,13 @@ static enum status fs_sync_parent(const char *path)
         slash[slash == folder] = '\0';
     else
         snprintf(folder, sizeof folder, ".");
-    /* Some file systems cannot sync a folder, and some users may not open it. */
-    if (fs_sync(folder, O_RDONLY | O_DIRECTORY) != 0 && errno != EINVAL &&
-        errno != EACCES)
+    int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0 && errno == ENOENT)
         FAIL(ST_FAIL, "cannot sync folder '%s': %s", folder, strerror(errno));
+    if (fd >= 0 && fsync(fd) != 0)
+        fs_note_lack(folder, "cannot sync a folder");
+    if (fd >= 0) /* some users may write a folder, but not open it */
+        close(fd);
     return ST_OK;
 }
 
@@ -89,8 +121,9 @@ enum status fs_make_folder(const char *path)
         char kept = *p;
         *p = '\0';
         bool made = mkdir(part, 0777) == 0;
-        if (!made && errno != EEXIST)
-            FAIL(ST_FAIL, "cannot make folder '%s': %s", part, strerror(errno));
+        int error = errno; /* not always EEXIST, if it exists */
+        if (!made && error != EEXIST && !fs_is_folder(part))
+            FAIL(ST_FAIL, "cannot make folder '%s': %s", part, strerror(error));
         if (made)
             TRY(fs_sync_parent(part));
         if (!kept)
@@ -215,12 +248,104 @@ enum status fs_remove_temps(const char *folder)
     return st;
 }
 
+static int fs_sync(int fd, const char *path)
+{
+    int result = fsync(fd);
+    if (result == 0 || !fs_lacks(errno))
+        return result;
+    fs_note_lack(path, "cannot sync a file");
+    return 0;
+}
+
+/* rename, also where it cannot replace a file (then the one before is out of the way for
+   an instant, under the name TO.old), and where NFS says that it failed because it
+   repeated a request that had been done. `fd` is the file `from`. */
+static int fs_rename(int fd, const char *from, const char *to)
+{
+    char old[FS_PATH];
+    if (rename(from, to) == 0 || fs_same_file(fd, to))
+        return 0;
+    int error = errno;
+    bool replaces = error != EEXIST && error != EPERM && error != EACCES;
+    if (replaces || !fs_is_file(to) || snprintf(old, FS_PATH, "%s.old", to) >= FS_PATH ||
+        rename(to, old) != 0) {
+        errno = error;
+        return -1;
+    }
+    if (rename(from, to) != 0) {
+        error = errno;
+        if (rename(old, to) != 0)
+            log_note("'%s' is now '%s'", to, old);
+        errno = error;
+        return -1;
+    }
+    errno = error;
+    fs_note_lack(to, "cannot replace a file at once");
+    unlink(old);
+    return 0;
+}
+
 enum status fs_commit(const char *temp, const char *path)
 {
-    if (fs_sync(temp, O_RDONLY) != 0 || rename(temp, path) != 0) {
-        int error = errno;
+    int fd = open(temp, O_RDONLY | O_CLOEXEC);
+    bool done = fd >= 0 && fs_sync(fd, path) == 0 && fs_rename(fd, temp, path) == 0;
+    int error = errno;
+    if (fd >= 0)
+        close(fd);
+    if (!done) {
         unlink(temp);
         FAIL(ST_FAIL, "cannot write '%s': %s", path, strerror(error));
     }
     return fs_sync_parent(path);
+}
+
+/* --- files that are written piece by piece --- */
+
+/* Of a FILE, only the call that fails leaves errno, and that may be any of its calls: the
+   reason is kept here. */
+static ssize_t fs_writer_put(void *cookie, const char *bytes, size_t count)
+{
+    struct fs_writer *writer = cookie;
+    size_t done = 0;
+    while (done < count && !writer->error) {
+        ssize_t put = write(writer->fd, bytes + done, count - done);
+        if (put > 0)
+            done += (size_t)put;
+        else if (put < 0 && errno != EINTR)
+            writer->error = errno;
+    }
+    return (ssize_t)(done == count ? count : 0);
+}
+
+enum status fs_write_begin(struct fs_writer *writer, const char *path)
+{
+    const cookie_io_functions_t calls = {.write = fs_writer_put};
+    *writer = (struct fs_writer){.fd = -1};
+    TRY(fs_temp_name(writer->temp, path));
+    snprintf(writer->path, sizeof writer->path, "%s", path);
+    writer->fd = open(writer->temp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    if (writer->fd < 0)
+        FAIL(ST_FAIL, "cannot write '%s': %s", path, strerror(errno));
+    writer->file = fopencookie(writer, "w", calls);
+    ASSERT(writer->file);
+    return ST_OK;
+}
+
+void fs_write_drop(struct fs_writer *writer)
+{
+    fclose(writer->file);
+    close(writer->fd);
+    unlink(writer->temp);
+}
+
+enum status fs_write_end(struct fs_writer *writer)
+{
+    fflush(writer->file);
+    if (writer->error) {
+        fs_write_drop(writer);
+        FAIL(ST_FAIL, "cannot write '%s': %s", writer->path, strerror(writer->error));
+    }
+    fclose(writer->file);
+    close(writer->fd);
+    return fs_commit(writer->temp, writer->path);
 }

@@ -1,7 +1,12 @@
 #include "base/hash.h"
 
 #include <stdio.h>
+
+#if defined(__x86_64__) && __has_include(<xxh_x86dispatch.h>)
+#include <xxh_x86dispatch.h> /* uses the vectors that the CPU has; the same values */
+#else
 #include <xxhash.h>
+#endif
 
 #include "base/status.h"
 

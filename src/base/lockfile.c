@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,6 +18,7 @@
 
 #define RETRY_MS  50
 #define SETTLE_MS 1000 /* longer than it takes to read and write the file */
+#define REOPENS   20   /* after which the file is taken for the same */
 
 /* The content of the file. */
 struct lockfile_holder {
@@ -58,6 +60,7 @@ static enum status lockfile_write_holder(const struct lockfile *lock)
     int size =
         snprintf(text, sizeof text, "host %s\npid %d\njob %.31s\nsince %s\npids %s\n",
                  host, (int)getpid(), job && *job ? job : "none", since, pids);
+    errno = ENOSPC; /* the reason if only a part is written */
     if (ftruncate(lock->fd, 0) != 0 || pwrite(lock->fd, text, (size_t)size, 0) != size)
         FAIL(ST_FAIL, "cannot write '%s': %s", lock->path, strerror(errno));
     return ST_OK;
@@ -69,6 +72,20 @@ static bool lockfile_is_local(const struct lockfile_holder *holder)
     char host[64], pids[32];
     lockfile_identify(host, pids);
     return strcmp(host, holder->host) == 0 && strcmp(pids, holder->pids) == 0;
+}
+
+/* The file of this lock has its name still: the same file, or one with the same text. */
+static bool lockfile_is_there(const struct lockfile *lock)
+{
+    struct lockfile_holder holder;
+    if (fs_same_file(lock->fd, lock->path))
+        return true;
+    int fd = open(lock->path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return false;
+    lockfile_read_holder(fd, &holder);
+    close(fd);
+    return holder.pid == getpid() && lockfile_is_local(&holder);
 }
 
 /* Without flock: does the holder in the file count? */
@@ -102,23 +119,25 @@ static enum status lockfile_settle(struct lockfile *lock, struct lockfile_holder
     return ST_OK;
 }
 
-/* One attempt. *held: another process has the lock. */
+/* One attempt. *held: another process has the lock. Where a file has another number
+   each time it is looked at, the system cannot know by it who has locked the same file.
+ */
 static enum status lockfile_try(struct lockfile *lock, struct lockfile_holder *holder,
                                 bool *held)
 {
-    for (;;) {
+    for (int tries = 0;; tries++) {
         lock->fd = open(lock->path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
         if (lock->fd < 0)
             FAIL(ST_FAIL, "cannot write '%s': %s", lock->path, strerror(errno));
         bool locked = flock(lock->fd, LOCK_EX | LOCK_NB) == 0;
         *held = !locked && errno == EWOULDBLOCK;
         lockfile_read_holder(lock->fd, holder);
-        holder->unproven = !locked && !*held;
+        holder->unproven = (!locked && !*held) || tries == REOPENS;
         if (holder->unproven)
             *held = lockfile_counts(holder);
         if (*held)
             break;
-        if (fs_same_file(lock->fd, lock->path)) {
+        if (fs_same_file(lock->fd, lock->path) || tries == REOPENS) {
             TRY(lockfile_write_holder(lock));
             return holder->unproven ? lockfile_settle(lock, holder, held) : ST_OK;
         }
@@ -137,10 +156,19 @@ static enum status lockfile_refuse(const struct lockfile_holder *holder,
     FAIL(
         ST_USAGE,
         "'%s' is in use by another lockstep: host %s, pid %d, job %s, since %s; wait for "
-        "it or choose another --run%s%s",
+        "it or choose another --run%s%s%s",
         what, holder->host, holder->pid, holder->job, holder->since,
-        holder->unproven ? "; if it is dead, remove " : "",
-        holder->unproven ? lock->path : "");
+        holder->unproven ? "; if it is dead, remove '" : "",
+        holder->unproven ? lock->path : "", holder->unproven ? "'" : "");
+}
+
+static void lockfile_note_lack(const struct lockfile *lock)
+{
+    static atomic_flag noted = ATOMIC_FLAG_INIT;
+    if (!atomic_flag_test_and_set(&noted))
+        log_note("there are no locks for '%s': another run in the same folder is noticed "
+                 "by this file's text only, and not always",
+                 lock->path);
 }
 
 enum status lockfile_take(struct lockfile *lock, const char *path, const char *what,
@@ -154,6 +182,8 @@ enum status lockfile_take(struct lockfile *lock, const char *path, const char *w
         enum status st = lockfile_try(lock, &holder, &held);
         if (st != ST_OK)
             lockfile_release(lock);
+        if (st == ST_OK && !held && holder.unproven)
+            lockfile_note_lack(lock);
         if (st != ST_OK || !held)
             return st;
         if (timer_now() - begin >= patience)
@@ -170,7 +200,7 @@ enum status lockfile_take(struct lockfile *lock, const char *path, const char *w
 enum status lockfile_keep(struct lockfile *lock, const char *what)
 {
     char path[FS_PATH];
-    if (lock->fd >= 0 && fs_same_file(lock->fd, lock->path))
+    if (lock->fd >= 0 && lockfile_is_there(lock))
         return ST_OK;
     if (lock->fd >= 0)
         close(lock->fd);
@@ -182,7 +212,7 @@ void lockfile_release(struct lockfile *lock)
 {
     if (lock->fd < 0)
         return;
-    if (fs_same_file(lock->fd, lock->path))
+    if (lockfile_is_there(lock))
         unlink(lock->path);
     close(lock->fd);
     lock->fd = -1;

@@ -11,10 +11,19 @@
 
 #include "base/fs.h"
 #include "base/mem.h"
+#include "base/stop.h"
 
 #define CLEAR_LINE     "\r\033[K"
 #define URGENT_SECONDS 1
 #define URGENT_BYTES   2048
+
+enum log_stream { LOG_OUT, LOG_ERR, LOG_FILE, LOG_STREAMS };
+
+/* What happened to a stream. */
+struct log_loss {
+    int error;              /* errno of the first write that failed; 0: none */
+    bool told[LOG_STREAMS]; /* where that was said */
+};
 
 static struct {
     int rank;
@@ -23,6 +32,7 @@ static struct {
     bool progress_shown;
     FILE *file;
     char path[FS_PATH]; /* of the file */
+    struct log_loss loss[LOG_STREAMS];
 } log_state;
 
 static pthread_mutex_t log_mutex = PTHREAD_MUTEX_INITIALIZER;
@@ -65,23 +75,62 @@ static char *log_printable(const char *fmt, va_list args)
     return text;
 }
 
-static void log_put(FILE *file, const char *prefix, const char *text, const char *end)
+static FILE *log_stream_file(enum log_stream stream)
 {
-    fputs(prefix, file);
-    fputs(text, file);
-    fputs(end, file);
-    fflush(file);
+    FILE *const files[LOG_STREAMS] = {stdout, stderr, log_state.file};
+    return files[stream];
 }
 
-/* Prints on stream and into the file. */
-static void log_print(FILE *stream, const char *prefix, const char *fmt, va_list args,
-                      const char *end)
+/* A failed write leaves the reason in errno only until the next call. One call prints
+   all: stderr has no buffer, and mpirun would mix pieces of several ranks. */
+static void log_put(enum log_stream stream, const char *prefix, const char *text,
+                    const char *end)
+{
+    FILE *file = log_stream_file(stream);
+    struct log_loss *loss = &log_state.loss[stream];
+    if (!file)
+        return;
+    bool good = fprintf(file, "%s%s%s", prefix, text, end) >= 0 && fflush(file) == 0;
+    if (!good && !loss->error)
+        loss->error = errno;
+}
+
+/* Without a file, log_finish reports what was lost. */
+static void log_tell_loss(enum log_stream lost, enum log_stream where)
+{
+    struct log_loss *loss = &log_state.loss[lost];
+    if (!loss->error || loss->told[where] || where == lost || !log_state.file)
+        return;
+    loss->told[where] = true;
+    char *name = mem_format("'%s'", log_state.path);
+    const char *const names[] = {"the standard output", "the standard error", name};
+    char *text = mem_format(
+        "cannot write to %s: %s; the run goes on%s%s", names[lost], strerror(loss->error),
+        lost == LOG_FILE ? "" : ", and everything is in ", lost == LOG_FILE ? "" : name);
+    log_put(where, "note: ", text, "\n");
+    free(name);
+    free(text);
+}
+
+static void log_tell_losses(void)
+{
+    for (int lost = 0; lost < LOG_STREAMS; lost++) {
+        log_tell_loss(lost, LOG_ERR);
+        log_tell_loss(lost, LOG_FILE);
+    }
+}
+
+/* Prints on the stream and into the file. */
+static void log_print(enum log_stream stream, const char *prefix, const char *fmt,
+                      va_list args, const char *end)
 {
     char *text = log_printable(fmt, args);
     log_lock();
     log_put(stream, prefix, text, end);
-    if (log_state.file)
-        log_put(log_state.file, prefix, text, end);
+    log_put(LOG_FILE, prefix, text, end);
+    size_t length = strlen(text);
+    if (*end || (length > 0 && text[length - 1] == '\n'))
+        log_tell_losses(); /* not in the middle of a line */
     log_unlock();
     free(text);
 }
@@ -92,7 +141,7 @@ void log_out(const char *fmt, ...)
         return;
     va_list args;
     va_start(args, fmt);
-    log_print(stdout, "", fmt, args, "");
+    log_print(LOG_OUT, "", fmt, args, "");
     va_end(args);
 }
 
@@ -102,7 +151,7 @@ void log_note(const char *fmt, ...)
         return;
     va_list args;
     va_start(args, fmt);
-    log_print(stderr, "note: ", fmt, args, "\n");
+    log_print(LOG_ERR, "note: ", fmt, args, "\n");
     va_end(args);
 }
 
@@ -115,7 +164,7 @@ void log_verror(const char *fmt, va_list args)
         snprintf(prefix, sizeof prefix, "lockstep: ");
     else
         snprintf(prefix, sizeof prefix, "[rank %d %s] ", log_state.rank, log_state.host);
-    log_print(stderr, prefix, fmt, args, "\n");
+    log_print(LOG_ERR, prefix, fmt, args, "\n");
 }
 
 void log_error(const char *fmt, ...)
@@ -149,10 +198,7 @@ void log_urgent(const char *prefix, const char *text)
     if (!mine)
         return;
     log_state.progress_shown = false;
-    if (log_state.file) {
-        fputs(line, log_state.file);
-        fflush(log_state.file);
-    }
+    log_put(LOG_FILE, line, "", "");
     log_unlock();
 }
 
@@ -178,6 +224,9 @@ enum status log_open_file(const char *path)
     log_state.file = fopen(path, "a");
     if (!log_state.file)
         FAIL(ST_FAIL, "cannot write '%s': %s", path, strerror(errno));
+    log_lock();
+    log_tell_losses();
+    log_unlock();
     return ST_OK;
 }
 
@@ -199,4 +248,18 @@ void log_close_file(void)
     if (log_state.file)
         fclose(log_state.file);
     log_state.file = NULL;
+}
+
+enum status log_finish(void)
+{
+    log_lock();
+    log_put(LOG_OUT, "", "", "");
+    log_unlock();
+    int error = log_state.file ? 0 : log_state.loss[LOG_OUT].error;
+    log_close_file();
+    if (error == EPIPE)
+        stop_by_pipe();
+    if (error)
+        FAIL(ST_FAIL, "cannot write to the standard output: %s", strerror(error));
+    return ST_OK;
 }

@@ -17,7 +17,8 @@
 static int abort_rank;
 static char abort_host[64];
 static char deadline_text[STALL_TEXT];
-static atomic_int abort_code = ST_OK; /* otherwise the process is ending */
+static struct sigaction deadline_before; /* of ALRM, while there is no deadline */
+static atomic_int abort_code = ST_OK;    /* otherwise the process is ending */
 
 /* --- deadlines --- */
 
@@ -31,7 +32,10 @@ static void deadline_reached(int number)
 static void deadline_start(double seconds)
 {
     const struct sigaction action = {.sa_handler = deadline_reached};
-    sigaction(SIGALRM, &action, NULL);
+    struct sigaction before;
+    sigaction(SIGALRM, &action, &before);
+    if (before.sa_handler != deadline_reached)
+        deadline_before = before;
     alarm((unsigned)ceil(seconds));
 }
 
@@ -45,8 +49,10 @@ void comm_deadline_set(double seconds, const char *text)
 
 void comm_deadline_clear(void)
 {
-    if (abort_code == ST_OK)
-        alarm(0);
+    if (abort_code != ST_OK)
+        return;
+    alarm(0);
+    sigaction(SIGALRM, &deadline_before, NULL);
 }
 
 /* --- the end of the job --- */

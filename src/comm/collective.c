@@ -2,10 +2,34 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/wait.h"
 #include "comm_impl.h"
 
 #define MESSAGE_BYTES ((size_t)1 << 30) /* of one MPI call: MPI-3 counts are int */
 #define NAP_NS        1000000           /* between two looks at an idle barrier */
+
+void comm_wait(MPI_Request *request)
+{
+    struct wait_turns turns = {0};
+    int complete = 0;
+    where_wait(true);
+    for (;;) {
+        MPI_CHECK(MPI_Test(request, &complete, MPI_STATUS_IGNORE));
+        if (complete)
+            break;
+        wait_turn(&turns);
+    }
+    where_wait(false);
+}
+
+/* Starts a call that has a `request` and waits until it is over. The same call without a
+   request would spin in MPI as long as the other ranks take. */
+#define MPI_FINISH(call)     \
+    do {                     \
+        MPI_Request request; \
+        MPI_CHECK(call);     \
+        comm_wait(&request); \
+    } while (0)
 
 /* By weight, not by exit code: a rank that stops early must not hide one that failed. */
 enum status comm_agree(struct comm *comm, enum status st)
@@ -16,13 +40,13 @@ enum status comm_agree(struct comm *comm, enum status st)
     int mine = 0, worst;
     while (mine < WEIGHTS - 1 && by_weight[mine] != st)
         mine++;
-    MPI_WAIT(MPI_Allreduce(&mine, &worst, 1, MPI_INT, MPI_MAX, comm->all));
+    MPI_FINISH(MPI_Iallreduce(&mine, &worst, 1, MPI_INT, MPI_MAX, comm->all, &request));
     return by_weight[worst];
 }
 
 void comm_barrier(struct comm *comm)
 {
-    MPI_WAIT(MPI_Barrier(comm->all));
+    MPI_FINISH(MPI_Ibarrier(comm->all, &request));
 }
 
 void comm_barrier_idle(struct comm *comm)
@@ -45,25 +69,28 @@ void comm_bcast(struct comm *comm, void *data, size_t bytes, int root)
 {
     for (size_t done = 0; done < bytes; done += MESSAGE_BYTES) {
         size_t n = bytes - done < MESSAGE_BYTES ? bytes - done : MESSAGE_BYTES;
-        MPI_WAIT(MPI_Bcast((char *)data + done, (int)n, MPI_BYTE, root, comm->all));
+        MPI_FINISH(
+            MPI_Ibcast((char *)data + done, (int)n, MPI_BYTE, root, comm->all, &request));
     }
 }
 
 void comm_sum_u64(struct comm *comm, uint64_t *values, int count)
 {
-    MPI_WAIT(
-        MPI_Allreduce(MPI_IN_PLACE, values, count, MPI_UINT64_T, MPI_SUM, comm->all));
+    MPI_FINISH(MPI_Iallreduce(MPI_IN_PLACE, values, count, MPI_UINT64_T, MPI_SUM,
+                              comm->all, &request));
 }
 
 uint64_t comm_node_sum(struct comm *comm, uint64_t value)
 {
-    MPI_WAIT(MPI_Allreduce(MPI_IN_PLACE, &value, 1, MPI_UINT64_T, MPI_SUM, comm->node));
+    MPI_FINISH(MPI_Iallreduce(MPI_IN_PLACE, &value, 1, MPI_UINT64_T, MPI_SUM, comm->node,
+                              &request));
     return value;
 }
 
 void comm_max_f64(struct comm *comm, double *values, int count)
 {
-    MPI_WAIT(MPI_Allreduce(MPI_IN_PLACE, values, count, MPI_DOUBLE, MPI_MAX, comm->all));
+    MPI_FINISH(MPI_Iallreduce(MPI_IN_PLACE, values, count, MPI_DOUBLE, MPI_MAX, comm->all,
+                              &request));
 }
 
 void comm_mpi_sum(struct comm *comm, const float *mine, float *sum, size_t count)
@@ -83,8 +110,8 @@ void comm_merge(struct comm *comm, void *data, size_t bytes)
 
 void comm_allgather(struct comm *comm, const void *mine, void *all, size_t bytes)
 {
-    MPI_WAIT(
-        MPI_Allgather(mine, (int)bytes, MPI_BYTE, all, (int)bytes, MPI_BYTE, comm->all));
+    MPI_FINISH(MPI_Iallgather(mine, (int)bytes, MPI_BYTE, all, (int)bytes, MPI_BYTE,
+                              comm->all, &request));
 }
 
 static void comm_send_blocks(struct comm *comm, const void *data, size_t bytes, int to,
@@ -92,8 +119,8 @@ static void comm_send_blocks(struct comm *comm, const void *data, size_t bytes, 
 {
     for (size_t done = 0; done < bytes; done += MESSAGE_BYTES) {
         size_t n = bytes - done < MESSAGE_BYTES ? bytes - done : MESSAGE_BYTES;
-        MPI_WAIT(
-            MPI_Send((const char *)data + done, (int)n, MPI_BYTE, to, tag, comm->all));
+        MPI_FINISH(MPI_Isend((const char *)data + done, (int)n, MPI_BYTE, to, tag,
+                             comm->all, &request));
     }
 }
 
@@ -102,8 +129,8 @@ static void comm_receive_blocks(struct comm *comm, void *data, size_t bytes, int
 {
     for (size_t done = 0; done < bytes; done += MESSAGE_BYTES) {
         size_t n = bytes - done < MESSAGE_BYTES ? bytes - done : MESSAGE_BYTES;
-        MPI_WAIT(MPI_Recv((char *)data + done, (int)n, MPI_BYTE, from, tag, comm->all,
-                          MPI_STATUS_IGNORE));
+        MPI_FINISH(MPI_Irecv((char *)data + done, (int)n, MPI_BYTE, from, tag, comm->all,
+                             &request));
     }
 }
 

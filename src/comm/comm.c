@@ -3,12 +3,12 @@
 #include <mpi.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/log.h"
 #include "base/mem.h"
 #include "comm/watch.h"
 #include "comm_impl.h"
+#include "hello.h"
 #include "ranks.h"
 #include "tree_impl.h"
 
@@ -28,7 +28,6 @@ struct comm *comm_split(struct comm *comm, int group)
     MPI_WAIT(MPI_Comm_split(comm->all, group, comm->rank, &split->all));
     comm_find_ranks(split);
     split->topology.link = comm->topology.link;
-    split->splits_on_node = (int)comm_node_sum(comm, split->node_rank == 0);
     memcpy(split->host, comm->host, sizeof split->host);
     return split;
 }
@@ -41,28 +40,34 @@ void comm_split_free(struct comm *split)
     free(split);
 }
 
+/* No launcher that Open MPI understands: by itself it would start a daemon, for processes
+   to be spawned later; there are none, and the daemon takes time and may fail. In a shell
+   or step of SLURM it may refuse to start at all. And all lone processes of a user would
+   share one session folder, and two that start at the same moment can fail to make it:
+   one process needs none. */
+static void comm_prepare_lone(void)
+{
+    setenv("OMPI_MCA_ess_singleton_isolated", "1", 0);
+    setenv("OMPI_MCA_orte_create_session_dirs", "0", 0);
+    unsetenv("SLURM_STEP_ID");
+    unsetenv("SLURM_NODELIST");
+}
+
 struct comm *comm_start(int *argc, char ***argv)
 {
     int provided;
-    /* Without mpirun Open MPI would start a daemon, for processes to be spawned later:
-       there are none, and the daemon takes time and may fail. In a step of srun without
-       PMI it would refuse to start at all. */
-    if (!getenv("PMIX_RANK"))
-        setenv("OMPI_MCA_ess_singleton_isolated", "1", 0);
-    if (!getenv("PMIX_RANK") && !getenv("PMI_RANK")) {
-        unsetenv("SLURM_STEP_ID");
-        /* All lone processes of a user would share one session folder, and two that start
-           at the same moment can fail to make it. One process needs none. */
-        setenv("OMPI_MCA_orte_create_session_dirs", "0", 0);
-    }
+    if (!getenv("PMIX_NAMESPACE") || !getenv("PMIX_RANK"))
+        comm_prepare_lone();
+    /* Open MPI's own waits, as in MPI_Init, offer the CPU to others. */
+    setenv("OMPI_MCA_mpi_yield_when_idle", "1", 0);
     comm_deadline_set(START_SECONDS, "lockstep: the other ranks have not started; this "
                                      "rank ends\n");
     MPI_CHECK(MPI_Init_thread(argc, argv, MPI_THREAD_FUNNELED, &provided));
     MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN);
+    comm_hello(MPI_COMM_WORLD);
     world.all = comm_order_ranks(MPI_COMM_WORLD);
     comm_find_ranks(&world);
-    gethostname(world.host, sizeof world.host - 1);
-    world.host[strcspn(world.host, ".")] = '\0';
+    comm_name_host(&world);
     comm_abort_name(world.rank, world.host);
     log_init(world.rank, world.host);
     status_set_abort_hook(comm_abort_job);

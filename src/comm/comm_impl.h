@@ -27,13 +27,15 @@ struct comm {
     MPI_Comm all, node; /* ranks are numbered node by node (ranks.c) */
     struct topology topology;
     int rank, node_rank, node_size;
-    int node_index;     /* of this rank's node in the topology */
-    int splits_on_node; /* splits of the same comm_split with ranks here; 0: no split */
+    int node_index; /* of this rank's node in the topology */
     char host[64];
     struct window vectors; /* comm_vectors */
     void *private_vectors; /* owned: the same where no window could be opened */
     struct tree_sums tree;
     struct comm_watch *watch; /* NULL: none */
 };
+
+/* Waits as base/wait.h says, so that other ranks and users have the CPU meanwhile. */
+void comm_wait(MPI_Request *request);
 
 #endif

@@ -61,5 +61,5 @@ void message_wait(struct messages *messages, int slot)
 {
     MPI_Request *request = &messages->request[slot];
     if (*request != MPI_REQUEST_NULL)
-        MPI_WAIT(MPI_Wait(request, MPI_STATUS_IGNORE));
+        comm_wait(request);
 }

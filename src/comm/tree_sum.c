@@ -1,14 +1,12 @@
 /* tree_sum: runs the sums over ranks, piece by piece. */
-#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
 #include "base/timer.h"
 #include "base/trace.h"
+#include "base/wait.h"
 #include "tree_impl.h"
-
-#define WAIT_SPINS 200 /* in vain, before the core is offered to another process */
 
 static void tree_close_vectors(struct comm *comm)
 {
@@ -107,16 +105,18 @@ void comm_tree_poll(struct comm *comm)
 static void tree_finish_all(struct comm *comm)
 {
     struct tree_sums *tree = &comm->tree;
-    int spins = 0, first = 0;
+    struct wait_turns turns = {0};
+    int first = 0;
     while (first < tree->pieces) {
         bool moved = false;
         for (int i = first; i < tree->pieces; i++)
             moved = tree_move_on(comm, &tree->piece[i]) || moved;
         while (first < tree->pieces && tree->piece[first].done)
             first++;
-        spins = moved ? 0 : spins + 1;
-        if (spins > WAIT_SPINS)
-            sched_yield();
+        if (moved)
+            turns = (struct wait_turns){0};
+        else
+            wait_turn(&turns);
     }
 }
 

@@ -266,19 +266,17 @@ static void watch_exchange_cards(struct comm_watch *watch)
     comm_bcast(comm, &watch->token, sizeof watch->token, 0);
 }
 
-static void watch_open_slots(struct comm_watch *watch)
+static bool watch_open_slots(struct comm_watch *watch)
 {
     struct comm *comm = watch->comm;
     size_t bytes = (size_t)comm->node_size * sizeof *watch->slot;
     void *slots;
-    watch->window = comm_shared_create(comm, bytes + SLOT_ALIGN, &slots);
-    /* It is mapped by pages, so its alignment is the same on every rank. */
-    slots = (char *)slots + (SLOT_ALIGN - (uintptr_t)slots % SLOT_ALIGN) % SLOT_ALIGN;
-    if (comm->node_rank == 0)
-        memset(slots, 0, bytes);
-    comm_shared_sync(watch->window);
+    watch->window = comm_shared_create(comm, bytes, &slots);
+    if (!watch->window)
+        return false;
     watch->slot = slots;
     where_attach(&watch_my_slot(watch)->where);
+    return true;
 }
 
 struct comm_watch *comm_watch_start(struct comm *comm, double warn, double timeout)
@@ -290,10 +288,17 @@ struct comm_watch *comm_watch_start(struct comm *comm, double warn, double timeo
     comm_deadline_set(
         timeout + STALL_GRACE,
         "lockstep: the other ranks have not come to the start; this rank ends\n");
+    if (!watch_open_slots(watch)) {
+        log_note("the ranks of a node cannot share memory (%s): a rank that hangs will "
+                 "not be noticed",
+                 strerror(errno));
+        comm_deadline_clear();
+        free(watch);
+        return NULL;
+    }
     stall_init(&watch->stall, comm->topology.ranks, comm->rank, warn, timeout, 0);
     watch_exchange_cards(watch);
     watch_name_monitors(watch);
-    watch_open_slots(watch);
     watch->wake = eventfd(0, EFD_CLOEXEC);
     if (watch->wake < 0) {
         log_error("cannot watch the other ranks: %s", strerror(errno));

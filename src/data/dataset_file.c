@@ -1,5 +1,6 @@
 #include "data/dataset.h"
 
+#include <float.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,35 +9,11 @@
 #include "dataset_impl.h"
 #include "io/h5file.h"
 
-const char *const dataset_split_name[DATASET_SPLITS] = {"train", "val", "test"};
-const char *const dataset_images_name[DATASET_SPLITS] = {"/train/images", "/val/images",
-                                                         "/test/images"};
-const char *const dataset_labels_name[DATASET_SPLITS] = {"/train/labels", "/val/labels",
-                                                         "/test/labels"};
-const char *const dataset_paths_name[DATASET_SPLITS] = {"/train/paths", "/val/paths",
-                                                        "/test/paths"};
-
-enum status dataset_split_named(const char *name, const char *option,
-                                enum dataset_split *split)
-{
-    for (int s = 0; s < DATASET_SPLITS; s++) {
-        if (strcmp(name, dataset_split_name[s]) != 0)
-            continue;
-        *split = s;
-        return ST_OK;
-    }
-    FAIL(ST_USAGE, "'--%s %s': expected train, val or test", option, name);
-}
-
-enum dataset_split dataset_choosing(const struct dataset_info *info)
-{
-    return info->count[DATASET_VAL] > 0 ? DATASET_VAL : DATASET_TEST;
-}
-
 static enum status dataset_check_kind(struct h5file *file)
 {
     const char *path = h5file_path(file);
-    if (!h5file_has(file, "/train/images")) {
+    if (!h5file_has(file, dataset_images_name[DATASET_TRAIN]) &&
+        !h5file_has(file, dataset_encoded_name[DATASET_TRAIN])) {
         if (h5file_has(file, "/weights"))
             FAIL(ST_FAIL, "'%s' is not a data set but a checkpoint", path);
         FAIL(ST_FAIL, "'%s' is not a data set: it holds no '/train/images'", path);
@@ -73,16 +50,73 @@ static enum status dataset_read_image_shape(struct h5file *file, const char *nam
     return ST_OK;
 }
 
-/* Shape and types of one split, compared with those of train, the first one. */
-static enum status dataset_read_split(struct h5file *file, enum dataset_split split,
-                                      struct dataset_info *info)
+static enum status dataset_read_encoded_shape(struct h5file *file,
+                                              struct dataset_info *info)
+{
+    static const char *const names[] = {"height", "width", "channels"};
+    uint64_t side[3];
+    for (int i = 0; i < 3; i++)
+        TRY(h5file_get_u64(file, "/", names[i], &side[i]));
+    if (side[0] < 1 || side[1] < 1 || side[0] > INT16_MAX || side[1] > INT16_MAX ||
+        (side[2] != 1 && side[2] != DATASET_CHANNELS))
+        FAIL(ST_FAIL, "'%s' holds images of %llu x %llu pixels of %llu channels",
+             h5file_path(file), (unsigned long long)side[0], (unsigned long long)side[1],
+             (unsigned long long)side[2]);
+    info->shape = (struct shape){(int)side[0], (int)side[1], (int)side[2]};
+    return ST_OK;
+}
+
+/* Files: (N + 1) offsets. What is in them is checked when they are read. */
+static enum status dataset_read_encoded_extent(struct h5file *file,
+                                               enum dataset_split split,
+                                               struct dataset_info *info)
+{
+    const char *name = dataset_encoded_name[split];
+    struct h5file_info encoded, offsets;
+    TRY(h5file_info(file, name, &encoded));
+    if (encoded.ndims != 1 || encoded.type != H5FILE_U8)
+        FAIL(ST_FAIL, "'%s' in '%s' is not an array of bytes: uint8 (bytes)", name,
+             h5file_path(file));
+    name = dataset_offsets_name[split];
+    TRY(h5file_info(file, name, &offsets));
+    if (offsets.ndims != 1 || offsets.type != H5FILE_U64 || offsets.count < 1)
+        FAIL(ST_FAIL, "'%s' in '%s' is not an array of offsets: uint64 (N + 1)", name,
+             h5file_path(file));
+    info->count[split] = offsets.count - 1;
+    info->bytes[split] = encoded.count;
+    return ST_OK;
+}
+
+/* A set that another program made has no hashes; labels are counted already. */
+static enum status dataset_read_hashes_extent(struct h5file *file,
+                                              enum dataset_split split,
+                                              struct dataset_info *info)
+{
+    const char *name = dataset_hashes_name[split];
+    struct h5file_info hashes;
+    if (!h5file_has(file, name)) {
+        info->has_hashes = info->has_hashes && info->count[split] == 0;
+        return ST_OK;
+    }
+    TRY(h5file_info(file, name, &hashes));
+    if (hashes.ndims != 1 || hashes.type != H5FILE_U64 ||
+        hashes.count != info->count[split])
+        FAIL(ST_FAIL,
+             "'%s' in '%s' does not hold a hash for each of %zu images, uint64 (N): if "
+             "another program changed the images, remove it",
+             name, h5file_path(file), info->count[split]);
+    return ST_OK;
+}
+
+/* Shape and type of the pixels of one split, compared with those of train, the first one.
+ */
+static enum status dataset_read_image_extent(struct h5file *file,
+                                             enum dataset_split split,
+                                             struct dataset_info *info)
 {
     const char *path = h5file_path(file), *name = dataset_images_name[split];
     const struct shape *train = &info->shape;
     struct shape shape;
-    struct h5file_info labels;
-    if (split == DATASET_VAL && !h5file_has(file, name))
-        return ST_OK;
     TRY(dataset_read_image_shape(file, name, &shape, &info->count[split]));
     if (split == DATASET_TRAIN)
         info->shape = shape;
@@ -93,6 +127,21 @@ static enum status dataset_read_split(struct h5file *file, enum dataset_split sp
     if (shape.c != train->c)
         FAIL(ST_FAIL, "the images of '%s' differ in colour: train has %d channels, %s %d",
              path, train->c, dataset_split_name[split], shape.c);
+    info->bytes[split] = info->count[split] * dataset_image_bytes(shape);
+    return ST_OK;
+}
+
+static enum status dataset_read_split(struct h5file *file, enum dataset_split split,
+                                      struct dataset_info *info)
+{
+    const char *path = h5file_path(file);
+    const char *name =
+        (info->encoded ? dataset_encoded_name : dataset_images_name)[split];
+    struct h5file_info labels;
+    if (split == DATASET_VAL && !h5file_has(file, name))
+        return ST_OK;
+    TRY((info->encoded ? dataset_read_encoded_extent
+                       : dataset_read_image_extent)(file, split, info));
     name = dataset_labels_name[split];
     TRY(h5file_info(file, name, &labels));
     if (labels.ndims != 1 || (labels.type != H5FILE_U8 && labels.type != H5FILE_U16))
@@ -103,7 +152,7 @@ static enum status dataset_read_split(struct h5file *file, enum dataset_split sp
              dataset_split_name[split], labels.count);
     info->has_paths = info->has_paths &&
                       (labels.count == 0 || h5file_has(file, dataset_paths_name[split]));
-    return ST_OK;
+    return dataset_read_hashes_extent(file, split, info);
 }
 
 /* One number for all channels, or one for each. */
@@ -154,13 +203,17 @@ static enum status dataset_read_info(struct h5file *file, struct dataset_info *i
     const char *path = h5file_path(file);
     size_t all = 0;
     TRY(dataset_check_kind(file));
-    info->has_paths = true;
+    info->has_paths = info->has_hashes = true;
+    info->encoded = h5file_has(file, dataset_encoded_name[DATASET_TRAIN]);
+    if (info->encoded)
+        TRY(dataset_read_encoded_shape(file, info));
     for (int s = 0; s < DATASET_SPLITS; s++) {
         TRY(dataset_read_split(file, s, info));
         all += info->count[s];
     }
     if (all == 0)
         FAIL(ST_FAIL, "data set '%s' is empty", path);
+    info->has_weights = h5file_has(file, DATASET_WEIGHTS_NAME);
     TRY(h5file_get_texts(file, "/", "classes", &info->class_name, &info->classes));
     if (info->classes > DATASET_CLASSES_MAX)
         FAIL(ST_FAIL, "data set '%s' has %d classes; at most %d are possible", path,
@@ -192,45 +245,6 @@ void dataset_info_release(struct dataset_info *info)
     free(info->source);
     fs_free_list(info->class_name, info->classes);
     *info = (struct dataset_info){0};
-}
-
-/* Refuses labels out of range: callers index arrays of `classes` elements by label. */
-static enum status dataset_read_label_rows(struct h5file *file,
-                                           const struct dataset_info *info,
-                                           enum dataset_split split, size_t first,
-                                           size_t n, uint16_t *labels)
-{
-    const char *name = dataset_labels_name[split];
-    TRY(h5file_read_rows(file, name, H5FILE_U16, first, n, 1, labels));
-    for (size_t i = 0; i < n; i++) {
-        if (labels[i] >= info->classes)
-            FAIL(ST_FAIL,
-                 "label %d at '%s' row %zu of '%s' is out of range: the data set has %d "
-                 "classes",
-                 labels[i], name, first + i, h5file_path(file), info->classes);
-    }
-    return ST_OK;
-}
-
-enum status dataset_read_labels(struct h5file *file, const struct dataset_info *info,
-                                enum dataset_split split, uint16_t *labels)
-{
-    return dataset_read_label_rows(file, info, split, 0, info->count[split], labels);
-}
-
-enum status dataset_read_rows(const struct dataset_info *info, enum dataset_split split,
-                              size_t first, size_t n, uint8_t *images, uint16_t *labels)
-{
-    struct h5file *file;
-    enum status st = ST_OK;
-    TRY(h5file_open(&file, info->path));
-    if (images)
-        st = h5file_read_rows(file, dataset_images_name[split], H5FILE_U8, first, n,
-                              dataset_image_bytes(info->shape), images);
-    if (labels && st == ST_OK)
-        st = dataset_read_label_rows(file, info, split, first, n, labels);
-    h5file_close(file);
-    return st;
 }
 
 /* Each path ends with a NUL. */
@@ -274,5 +288,19 @@ done:
         return ST_OK;
     fs_free_list(*paths, (int)count);
     *paths = NULL;
+    return st;
+}
+
+enum status dataset_read_weights(const struct dataset_info *info, float *weights)
+{
+    struct h5file *file;
+    const size_t count = info->count[DATASET_TRAIN];
+    TRY(h5file_open(&file, info->path));
+    enum status st = h5file_read(file, DATASET_WEIGHTS_NAME, H5FILE_F32, count, weights);
+    for (size_t i = 0; i < count && st == ST_OK; i++)
+        if (!(weights[i] >= 0 && weights[i] <= FLT_MAX))
+            st = status_fail(ST_FAIL, "weight %zu in '%s' of '%s' is %g", i,
+                             DATASET_WEIGHTS_NAME, info->path, (double)weights[i]);
+    h5file_close(file);
     return st;
 }

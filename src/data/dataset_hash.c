@@ -4,6 +4,7 @@
 
 #include "base/hash.h"
 #include "base/mem.h"
+#include "base/where.h"
 #include "dataset_impl.h"
 #include "io/h5file.h"
 
@@ -12,7 +13,7 @@
 
 bool dataset_is_format_1(const struct dataset_info *info)
 {
-    return info->shape.c == 1 && info->count[DATASET_VAL] == 0;
+    return info->shape.c == 1 && info->count[DATASET_VAL] == 0 && !info->encoded;
 }
 
 static uint64_t dataset_hash_names(const struct dataset_info *info, uint64_t hash)
@@ -47,34 +48,103 @@ uint64_t dataset_hash_splits(const struct dataset_info *info,
         head[4 + s] = info->count[s];
         head[4 + DATASET_SPLITS + s] = split[s];
     }
-    return dataset_hash_names(info, hash_bytes(head, sizeof head, 2));
+    uint64_t hash = hash_bytes(head, sizeof head, info->encoded ? 3 : 2);
+    if (info->encoded) { /* the pixels depend on it */
+        char treatment[TREATMENT_TEXT];
+        treatment_text(&info->treatment, treatment);
+        hash = hash_bytes(treatment, strlen(treatment), hash);
+    }
+    return dataset_hash_names(info, hash);
 }
 
+/* One pass over a file's content. */
 struct hash_walk {
-    void (*add)(struct hash_walk *walk, const uint8_t *images, size_t first, size_t rows);
-    size_t image;
+    void (*add)(struct hash_walk *walk, const struct dataset_rows *rows);
+    struct h5file *file;
+    const struct dataset_info *info;
+    const struct dataset_content *loaded;
+    struct dataset_damage
+        *damage; /* (splits); NULL: images have no hashes of their own */
     uint64_t hash;
     struct hash_stream *stream; /* format 1: of the block begun; NULL: none */
-    const uint16_t *labels;     /* format 2 */
+    uint8_t *block;             /* owned: (room), images that were read */
+    size_t room;
 };
 
-/* The images of a split, passed in pieces to walk->add. */
-static enum status hash_walk_split(struct hash_walk *walk, struct h5file *file,
-                                   const struct dataset_info *info,
-                                   enum dataset_split split)
+/* Images that are in memory, or are read. extent: of the whole split. */
+static enum status hash_walk_rows(struct hash_walk *walk, enum dataset_split split,
+                                  struct dataset_extent extent, struct dataset_rows *rows)
 {
-    size_t image = dataset_image_bytes(info->shape), count = info->count[split];
-    size_t step = READ_BYTES / image + 1;
-    uint8_t *block = mem_zeroed(step < count ? step : count, image);
-    enum status st = ST_OK;
-    for (size_t i = 0; i < count && st == ST_OK; i += step) {
-        size_t rows = count - i < step ? count - i : step;
-        st = h5file_read_rows(file, dataset_images_name[split], H5FILE_U8, i, rows, image,
-                              block);
-        if (st == ST_OK)
-            walk->add(walk, block, i, rows);
+    const uint8_t *loaded = walk->loaded->images[split];
+    size_t bytes = dataset_extent_bytes(extent, rows->first, rows->rows);
+    if (loaded) {
+        rows->images = loaded + dataset_at(extent, rows->first);
+    } else {
+        if (bytes > walk->room)
+            walk->block = mem_resize(walk->block, walk->room = bytes, 1);
+        TRY(dataset_read_bytes(walk->file, split, extent, rows->first, rows->rows,
+                               walk->block));
+        rows->images = walk->block;
     }
-    free(block);
+    where_mark(WHERE_LOAD); /* shows the waiting ranks that this one advances */
+    walk->add(walk, rows);
+    if (rows->hashes)
+        dataset_damage_add(&walk->damage[split], rows);
+    return ST_OK;
+}
+
+/* The images of a split, passed in pieces to walk->add. labels and hashes (count). */
+static enum status hash_walk_images(struct hash_walk *walk, enum dataset_split split,
+                                    const uint16_t *labels, const uint64_t *hashes)
+{
+    const struct dataset_info *info = walk->info;
+    struct dataset_extent extent = {.image = dataset_image_bytes(info->shape)};
+    size_t count = info->count[split];
+    uint64_t *offset = NULL;
+    enum status st = ST_OK;
+    if (info->encoded) {
+        extent.offset = offset = mem_zeroed(count + 1, sizeof *offset);
+        st = dataset_read_offsets(walk->file, info, split, 0, count, offset);
+    }
+    for (size_t i = 0, n; i < count && st == ST_OK; i += n) {
+        n = dataset_block(extent, i, count, READ_BYTES);
+        struct dataset_rows rows = {
+            .first = i,
+            .rows = n,
+            .extent = dataset_extent_from(extent, i),
+            .labels = labels + i,
+            .hashes = hashes ? hashes + i : NULL,
+        };
+        st = hash_walk_rows(walk, split, extent, &rows);
+    }
+    free(offset);
+    return st;
+}
+
+/* Also adds the labels, with walk->end. */
+static enum status hash_walk_split(struct hash_walk *walk, enum dataset_split split,
+                                   void (*end)(struct hash_walk *walk,
+                                               const uint16_t *labels, size_t count))
+{
+    size_t count = walk->info->count[split];
+    const uint16_t *labels = walk->loaded->labels[split];
+    uint16_t *own_labels = NULL;
+    uint64_t *hashes = NULL;
+    enum status st = ST_OK;
+    if (!labels) {
+        labels = own_labels = mem_zeroed(count, sizeof *own_labels);
+        TRY_TO(out, dataset_read_labels(walk->file, walk->info, split, own_labels));
+    }
+    if (walk->damage && count > 0) {
+        hashes = mem_zeroed(count, sizeof *hashes);
+        TRY_TO(out, h5file_read(walk->file, dataset_hashes_name[split], H5FILE_U64, count,
+                                hashes));
+    }
+    st = hash_walk_images(walk, split, labels, hashes);
+    end(walk, labels, count);
+out:
+    free(own_labels);
+    free(hashes);
     return st;
 }
 
@@ -86,83 +156,109 @@ static void hash_walk_end_block(struct hash_walk *walk)
 }
 
 /* Format 1: the hash of a block of HASH_ROWS images is the seed of the next one. */
-static void hash_walk_add_1(struct hash_walk *walk, const uint8_t *images, size_t first,
-                            size_t rows)
+static void hash_walk_add_1(struct hash_walk *walk, const struct dataset_rows *rows)
 {
-    for (size_t i = 0; i < rows; i++) {
-        if ((first + i) % HASH_ROWS == 0)
+    for (size_t i = 0; i < rows->rows; i++) {
+        if ((rows->first + i) % HASH_ROWS == 0)
             hash_walk_end_block(walk);
         if (!walk->stream)
             walk->stream = hash_stream_open(walk->hash);
-        hash_stream_add(walk->stream, images + i * walk->image, walk->image);
+        hash_stream_add(walk->stream, rows->images + i * rows->extent.image,
+                        rows->extent.image);
     }
 }
 
-static void hash_walk_add_2(struct hash_walk *walk, const uint8_t *images, size_t first,
-                            size_t rows)
+static void hash_walk_end_1(struct hash_walk *walk, const uint16_t *labels, size_t count)
 {
-    for (size_t i = 0; i < rows; i++)
-        walk->hash = dataset_hash_image(walk->hash, images + i * walk->image, walk->image,
-                                        walk->labels[first + i]);
+    hash_walk_end_block(walk);
+    walk->hash = hash_bytes(labels, count * sizeof *labels, walk->hash);
+}
+
+static void hash_walk_add_2(struct hash_walk *walk, const struct dataset_rows *rows)
+{
+    uint64_t begin = dataset_at(rows->extent, 0);
+    for (size_t i = 0; i < rows->rows; i++)
+        walk->hash = dataset_hash_image(
+            walk->hash, rows->images + (dataset_at(rows->extent, i) - begin),
+            dataset_extent_bytes(rows->extent, i, 1), rows->labels[i]);
+}
+
+static void hash_walk_end_2(struct hash_walk *walk, const uint16_t *labels, size_t count)
+{
+    (void)walk, (void)labels, (void)count;
 }
 
 /* Format 1: head, then for each split its images by blocks, then its labels. */
-static enum status dataset_hash_content_1(struct h5file *file,
-                                          const struct dataset_info *info, uint64_t *hash)
+static enum status hash_walk_all_1(struct hash_walk *walk)
 {
-    struct hash_walk walk = {.add = hash_walk_add_1,
-                             .image = dataset_image_bytes(info->shape)};
-    enum status st = ST_OK;
-    walk.hash = dataset_hash_head_1(info);
-    for (int s = 0; s < DATASET_SPLITS && st == ST_OK; s++) {
-        if (s == DATASET_VAL)
-            continue;
-        uint16_t *labels = mem_zeroed(info->count[s], sizeof *labels);
-        st = hash_walk_split(&walk, file, info, s);
-        hash_walk_end_block(&walk);
-        if (st == ST_OK)
-            st = dataset_read_labels(file, info, s, labels);
-        walk.hash = hash_bytes(labels, info->count[s] * sizeof *labels, walk.hash);
-        free(labels);
-    }
-    *hash = walk.hash;
-    return st;
+    walk->add = hash_walk_add_1;
+    walk->hash = dataset_hash_head_1(walk->info);
+    TRY(hash_walk_split(walk, DATASET_TRAIN, hash_walk_end_1));
+    return hash_walk_split(walk, DATASET_TEST, hash_walk_end_1);
 }
 
-static enum status dataset_hash_content_2(struct h5file *file,
-                                          const struct dataset_info *info, uint64_t *hash)
+static enum status hash_walk_all_2(struct hash_walk *walk)
 {
     uint64_t split[DATASET_SPLITS] = {0};
+    walk->add = hash_walk_add_2;
     for (int s = 0; s < DATASET_SPLITS; s++) {
-        if (info->count[s] == 0)
-            continue;
-        uint16_t *labels = mem_zeroed(info->count[s], sizeof *labels);
-        struct hash_walk walk = {.add = hash_walk_add_2,
-                                 .image = dataset_image_bytes(info->shape),
-                                 .labels = labels};
-        enum status st = dataset_read_labels(file, info, s, labels);
-        if (st == ST_OK)
-            st = hash_walk_split(&walk, file, info, s);
-        split[s] = walk.hash;
-        free(labels);
-        TRY(st);
+        walk->hash = 0;
+        if (walk->info->count[s] > 0)
+            TRY(hash_walk_split(walk, s, hash_walk_end_2));
+        split[s] = walk->hash;
     }
-    *hash = dataset_hash_splits(info, split);
+    walk->hash = dataset_hash_splits(walk->info, split);
     return ST_OK;
 }
 
 enum status dataset_hash_content(struct h5file *file, const struct dataset_info *info,
-                                 uint64_t *hash)
+                                 const struct dataset_content *loaded, uint64_t *hash,
+                                 struct dataset_damage *damage)
 {
-    return dataset_is_format_1(info) ? dataset_hash_content_1(file, info, hash)
-                                     : dataset_hash_content_2(file, info, hash);
+    struct hash_walk walk = {.file = file,
+                             .info = info,
+                             .loaded = loaded,
+                             .damage = info->has_hashes ? damage : NULL};
+    enum status st =
+        dataset_is_format_1(info) ? hash_walk_all_1(&walk) : hash_walk_all_2(&walk);
+    free(walk.block);
+    *hash = walk.hash;
+    return st;
 }
 
-enum status dataset_hash_file(const struct dataset_info *info, uint64_t *hash)
+enum status dataset_hash_file(const struct dataset_info *info, uint64_t *hash,
+                              struct dataset_damage damage[DATASET_SPLITS])
 {
+    const struct dataset_content nothing = {0};
     struct h5file *file;
+    for (int s = 0; damage && s < DATASET_SPLITS; s++)
+        damage[s] = (struct dataset_damage){0};
     TRY(h5file_open(&file, info->path));
-    enum status st = dataset_hash_content(file, info, hash);
+    enum status st = dataset_hash_content(file, info, &nothing, hash, damage);
     h5file_close(file);
     return st;
+}
+
+enum status dataset_check_hash(const struct dataset_info *info,
+                               const struct dataset_content *loaded)
+{
+    struct h5file *file;
+    uint64_t found;
+    TRY(h5file_open(&file, info->path));
+    enum status st = dataset_hash_content(file, info, loaded, &found, NULL);
+    h5file_close(file);
+    if (st == ST_OK && found != info->hash)
+        FAIL(ST_FAIL,
+             "'%s' is damaged: its images, labels or classes are not as they were "
+             "written; " DATASET_DAMAGE_ADVICE,
+             info->path);
+    return st;
+}
+
+enum status dataset_check_unhashed(const struct dataset_info *info)
+{
+    const struct dataset_content nothing = {0};
+    if (info->has_hashes || info->trusted || !info->hash_known)
+        return ST_OK;
+    return dataset_check_hash(info, &nothing);
 }

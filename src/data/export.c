@@ -89,6 +89,7 @@ enum status export_images(const struct dataset_info *info, const char *folder,
 {
     char **names;
     int count;
+    TRY(dataset_check_unhashed(info));
     TRY(fs_make_folder(folder));
     TRY(fs_list(folder, &names, &count));
     fs_free_list(names, count);

@@ -1,17 +1,19 @@
 #include "data/import.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/fs.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/parse.h"
-#include "data/sampler.h"
 #include "dataset_impl.h"
 #include "import_impl.h"
 
 #define SIDE_MAX    4096
+#define DARK_MOST   63 /* of pixels that use the low end of their range alone */
 #define FIRST_BYTES ((size_t)1 << 20) /* of images, before their number is known */
 
 static char **import_numbered_names(int first, int count)
@@ -94,38 +96,95 @@ enum status import_label(struct import_labels *labels, long long raw, const char
     long long class = raw - labels->base;
     int most = labels->classes ? labels->classes : DATASET_CLASSES_MAX;
     if (class < 0)
-        FAIL(ST_FAIL, "label %lld at %s %zu of '%s' is below the label base %d", raw,
-             unit, where, path, labels->base);
+        FAIL(ST_FAIL,
+             "label %lld at %s %zu of '%s' is below the label base %d: give the least "
+             "label with --label-base",
+             raw, unit, where, path, labels->base);
     if (class >= most)
         FAIL(
             ST_FAIL,
             "label %lld at %s %zu of '%s' is out of range: %d classes with label base %d "
-            "have labels %d to %d",
+            "have labels %d to %d%s",
             raw, unit, where, path, most, labels->base, labels->base,
-            labels->base + most - 1);
+            labels->base + most - 1,
+            class == most && labels->base == 0
+                ? "; if the labels begin at 1, give --label-base 1"
+                : "");
     if (class > labels->largest)
         labels->largest = (int)class;
+    if (class < labels->least)
+        labels->least = (int)class;
     *label = (uint16_t) class;
     return ST_OK;
 }
 
-enum status import_named_classes(const char *text, struct dataset_builder *builder,
+enum status import_named_classes(const struct import_table_options *options,
+                                 struct dataset_builder *builder,
                                  struct import_labels *labels)
 {
-    if (text)
-        TRY(import_classes(text, &builder->class_name, &builder->classes));
-    labels->classes = builder->classes;
-    labels->largest = -1;
+    if (options->classes)
+        TRY(import_classes(options->classes, &builder->class_name, &builder->classes));
+    *labels = (struct import_labels){.base = options->label_base,
+                                     .classes = builder->classes,
+                                     .largest = -1,
+                                     .least = INT_MAX};
     return ST_OK;
 }
 
-void import_number_classes(struct dataset_builder *builder,
-                           const struct import_labels *labels)
+/* EMNIST's labels begin at 1, those of its letters. One label alone is refused later. */
+static enum status import_check_base(const struct import_labels *labels,
+                                     const struct import_table_options *options,
+                                     const char *path)
 {
-    if (builder->class_name)
-        return;
-    builder->classes = labels->largest + 1;
-    builder->class_name = import_numbered_names(labels->base, builder->classes);
+    if (options->allow_empty || labels->least == 0 || labels->least >= labels->largest)
+        return ST_OK;
+    FAIL(ST_FAIL,
+         "the labels of '%s' begin at %d: give --label-base %d, or --allow-empty to keep "
+         "classes without images",
+         path, labels->base + labels->least, labels->base + labels->least);
+}
+
+static void import_note_range(const struct dataset_builder *builder, const char *path)
+{
+    size_t bytes =
+        (size_t)builder->h * (size_t)builder->w * builder->count[DATASET_TRAIN];
+    uint8_t largest = 0;
+    for (size_t i = 0; i < bytes && largest <= DARK_MOST; i++)
+        if (builder->images[DATASET_TRAIN][i] > largest)
+            largest = builder->images[DATASET_TRAIN][i];
+    if (largest > 0 && largest <= DARK_MOST)
+        log_note("the pixels of '%s' fill only 0..%d of 0..255; --max-value %d scales "
+                 "them, as predict's pictures are",
+                 path, largest, largest);
+}
+
+enum status import_finish(struct dataset_builder *builder,
+                          const struct import_labels *labels,
+                          const struct import_table_options *options, const char *path)
+{
+    if (!builder->class_name) {
+        TRY(import_check_base(labels, options, path));
+        builder->classes = labels->largest + 1;
+        builder->class_name = import_numbered_names(labels->base, builder->classes);
+    }
+    if (options->max_value <= 0)
+        import_note_range(builder, path);
+    if (!options->transpose && strcasestr(import_basename(path), "emnist"))
+        log_note("'%s' looks like EMNIST, whose images are stored column by column: "
+                 "--transpose turns them upright",
+                 path);
+    builder->treatment = (struct dataset_treatment){
+        .recorded = true, .invert = TREATMENT_KEEP, .background = TREATMENT_BORDER};
+    return ST_OK;
+}
+
+bool import_scale(double value, double max_value, uint8_t *pixel)
+{
+    double scaled = value * (255 / max_value) + 0.5;
+    if (!(value >= 0 && value <= max_value))
+        return false;
+    *pixel = (uint8_t)scaled;
+    return true;
 }
 
 void import_transpose(int h, int w, const uint8_t *in, uint8_t *out)
@@ -134,64 +193,6 @@ void import_transpose(int h, int w, const uint8_t *in, uint8_t *out)
         for (int x = 0; x < w; x++)
             out[x * h + y] = in[y * w + x];
     }
-}
-
-/* How the images of one class are divided: the first `taken` in a random order go to the
-   other split. */
-struct import_quota {
-    struct sampler order;
-    size_t count, seen, taken;
-};
-
-static struct import_quota *import_quotas(const struct dataset_builder *builder,
-                                          enum dataset_split split, double share,
-                                          uint64_t seed)
-{
-    uint32_t draw = split == DATASET_TEST ? 0 : DATASET_CLASSES_MAX;
-    struct import_quota *quota = mem_zeroed((size_t)builder->classes, sizeof *quota);
-    for (size_t i = 0; i < builder->count[DATASET_TRAIN]; i++)
-        quota[builder->labels[DATASET_TRAIN][i]].count++;
-    for (int c = 0; c < builder->classes; c++) {
-        struct import_quota *q = &quota[c];
-        if (q->count == 0)
-            continue;
-        q->taken = (size_t)((double)q->count * share + 0.5);
-        if (q->taken >= q->count)
-            q->taken = q->count - 1;
-        sampler_init(&q->order, seed, draw + (uint32_t)c, q->count);
-    }
-    return quota;
-}
-
-void import_take_share(struct dataset_builder *builder, enum dataset_split split,
-                       double share, uint64_t seed)
-{
-    struct import_quota *quota = import_quotas(builder, split, share, seed);
-    size_t image = (size_t)builder->h * (size_t)builder->w, kept = 0, taken = 0;
-    uint8_t *images = builder->images[DATASET_TRAIN], *taken_images;
-    uint16_t *labels = builder->labels[DATASET_TRAIN], *taken_labels;
-    for (int c = 0; c < builder->classes; c++)
-        taken += quota[c].taken;
-    taken_images = mem_zeroed(taken, image);
-    taken_labels = mem_zeroed(taken, sizeof *taken_labels);
-    taken = 0;
-    for (size_t i = 0; i < builder->count[DATASET_TRAIN]; i++) {
-        struct import_quota *q = &quota[labels[i]];
-        if (sampler_at(&q->order, q->seen++) < q->taken) {
-            memcpy(taken_images + taken * image, images + i * image, image);
-            taken_labels[taken++] = labels[i];
-            continue;
-        }
-        memmove(images + kept * image, images + i * image, image);
-        labels[kept++] = labels[i];
-    }
-    free(quota);
-    builder->count[DATASET_TRAIN] = kept;
-    builder->count[split] = taken;
-    free(builder->images[split]); /* an empty split may have an array */
-    free(builder->labels[split]);
-    builder->images[split] = taken_images;
-    builder->labels[split] = taken_labels;
 }
 
 void import_make_room(struct dataset_builder *builder, enum dataset_split split,
@@ -203,12 +204,6 @@ void import_make_room(struct dataset_builder *builder, enum dataset_split split,
     *room = *room ? 2 * *room : 1 + FIRST_BYTES / image;
     builder->images[split] = mem_resize(builder->images[split], *room, image);
     builder->labels[split] = mem_resize(builder->labels[split], *room, sizeof(uint16_t));
-}
-
-struct dataset_treatment import_untreated(void)
-{
-    return (struct dataset_treatment){
-        .recorded = true, .invert = TREATMENT_KEEP, .background = TREATMENT_BORDER};
 }
 
 const char *import_basename(const char *path)

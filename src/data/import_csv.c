@@ -1,6 +1,5 @@
 #include "data/import.h"
 
-#include <ctype.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,75 +7,24 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/stop.h"
-#include "import_impl.h"
-#include "io/stream.h"
-
-#define BLOCK_BYTES ((size_t)4 << 20)
-#define LINE_BYTES  ((size_t)256 << 20) /* a longer line is not CSV */
-
-/* Reads a stream block by block and yields its lines. */
-struct csv_lines {
-    struct stream *stream;
-    const char *path;
-    char *buffer; /* owned */
-    size_t room, begin, end;
-    bool finished; /* the stream has ended */
-    size_t number; /* of the current line, from 1 */
-};
-
-static enum status csv_lines_refill(struct csv_lines *lines)
-{
-    size_t left = lines->end - lines->begin, got;
-    if (lines->begin > 0)
-        memmove(lines->buffer, lines->buffer + lines->begin, left);
-    if (lines->room - left < BLOCK_BYTES) {
-        if (left > LINE_BYTES)
-            FAIL(ST_FAIL, "line %zu of '%s' has no end: this is not a CSV file",
-                 lines->number + 1, lines->path);
-        lines->room = left + 2 * BLOCK_BYTES;
-        lines->buffer = mem_resize(lines->buffer, lines->room + 1, 1);
-    }
-    TRY(stream_read(lines->stream, lines->buffer + left, BLOCK_BYTES, &got));
-    lines->begin = 0;
-    lines->end = left + got;
-    lines->finished = got == 0;
-    return ST_OK;
-}
-
-/* The next line without its end, NUL-terminated; *line is NULL after the last. */
-static enum status csv_lines_next(struct csv_lines *lines, char **line)
-{
-    for (size_t searched = 0;;) {
-        char *start = lines->buffer + lines->begin;
-        size_t left = lines->end - lines->begin;
-        char *end =
-            left > searched ? memchr(start + searched, '\n', left - searched) : NULL;
-        if (end || (lines->finished && left > 0)) {
-            size_t length = end ? (size_t)(end - start) : left;
-            lines->begin += length + (end != NULL);
-            lines->number++;
-            start[length] = '\0';
-            *line = start;
-            return ST_OK;
-        }
-        *line = NULL;
-        if (lines->finished)
-            return ST_OK;
-        searched = left;
-        TRY(csv_lines_refill(lines));
-    }
-}
+#include "import_csv.h"
 
 /* The state of reading one split. */
 struct csv_reader {
     struct csv_lines lines;
+    struct csv_layout layout;
     const struct import_csv_options *options;
-    struct import_labels *labels;
+    struct csv_labels *labels;
     struct dataset_builder *builder;
     enum dataset_split split;
-    size_t columns, columns_line; /* of every row, and the line that set the number */
-    size_t room;                  /* images that fit into the arrays */
-    uint8_t *row;                 /* owned: pixels of a line before it is transposed */
+    int known;             /* the label's column in the training file */
+    char *heading, *first; /* owned: lines that wait for the next one */
+    size_t first_line;
+    size_t room; /* images that fit into the arrays */
+    /* While the label's column is open, of each row: */
+    double *cell[2]; /* owned: the first and the last value */
+    size_t *line;    /* owned */
+    size_t cells;    /* room */
 };
 
 static bool csv_is_blank(const char *text)
@@ -84,80 +32,76 @@ static bool csv_is_blank(const char *text)
     return text[strspn(text, " \t\r")] == '\0';
 }
 
-static size_t csv_count_columns(const char *line)
+/* --- cells --- */
+
+static enum status csv_refuse_cell(const struct csv_reader *reader,
+                                   struct csv_field field, size_t column)
 {
-    size_t n = 1;
-    for (; *line; line++)
-        n += *line == ',';
-    return n;
+    int length = field.length < 40 ? (int)field.length : 40;
+    FAIL(ST_FAIL, "line %zu of '%s': '%.*s' in column %zu is not a number",
+         reader->lines.number, reader->lines.path, length, field.text, column + 1);
 }
 
-/* Reads a whole number at *p and moves *p past the comma that follows. */
-static enum status csv_read_field(const struct csv_reader *reader, const char **p,
-                                  size_t column, long long *value)
+static enum status csv_set_pixel(const struct csv_reader *reader, double value,
+                                 size_t line, size_t column, uint8_t *pixel)
 {
-    const char *q = *p;
-    while (*q == ' ' || *q == '\t')
-        q++;
-    bool minus = *q == '-';
-    q += minus;
-    const char *digits = q;
-    long long v = 0;
-    for (; *q >= '0' && *q <= '9' && q - digits < 10; q++)
-        v = 10 * v + (*q - '0');
-    bool good = q > digits;
-    while (*q == ' ' || *q == '\t' || *q == '\r')
-        q++;
-    if (!good || (*q != ',' && *q != '\0')) {
-        int length = (int)strcspn(*p, ",\r");
-        FAIL(ST_FAIL, "line %zu of '%s': '%.*s' in column %zu is not a whole number",
-             reader->lines.number, reader->lines.path, length < 40 ? length : 40, *p,
-             column);
-    }
-    *value = minus ? -v : v;
-    *p = q + (*q == ',');
+    double most = reader->options->table.max_value;
+    const char *path = reader->lines.path;
+    if (most <= 0 && value >= 0 && value <= 255 && value != floor(value))
+        FAIL(ST_FAIL,
+             "line %zu of '%s': pixel %g in column %zu is not a whole number; if all are "
+             "within 0..1, give --max-value 1",
+             line, path, value, column + 1);
+    if (!import_scale(value, most > 0 ? most : 255, pixel))
+        FAIL(ST_FAIL, "line %zu of '%s': pixel %.15g in column %zu is not within 0..%g",
+             line, path, value, column + 1, most > 0 ? most : 255);
     return ST_OK;
 }
 
-static enum status csv_read_pixels(const struct csv_reader *reader, const char *p,
-                                   uint8_t *pixel)
+/* n pixels from column `column` on; moves *text past them. */
+static enum status csv_read_pixels(const struct csv_reader *reader, const char **text,
+                                   size_t column, size_t n, uint8_t *pixel)
 {
-    long long value;
-    for (size_t i = 1; i < reader->columns; i++) {
-        /* The fast path: one to three digits and a comma. */
+    const char *p = *text, separator = reader->layout.separator;
+    const bool plain = reader->options->table.max_value <= 0;
+    for (size_t i = 0; i < n; i++) {
+        /* The fast path: one to three digits and a separator. */
         unsigned v = 0;
         const char *q = p;
         while (*q >= '0' && *q <= '9' && q - p < 4)
             v = 10 * v + (unsigned)(*q++ - '0');
-        if (q > p && *q == ',' && v <= 255) {
+        if (plain && q > p && *q == separator && v <= 255) {
             *pixel++ = (uint8_t)v;
             p = q + 1;
             continue;
         }
-        TRY(csv_read_field(reader, &p, i + 1, &value));
-        if (value < 0 || value > 255)
-            FAIL(ST_FAIL,
-                 "line %zu of '%s': pixel %lld in column %zu is not within 0..255",
-                 reader->lines.number, reader->lines.path, value, i + 1);
-        *pixel++ = (uint8_t)value;
+        double value;
+        struct csv_field field = csv_next_field(&p, separator);
+        if (!csv_read_number(field, separator, &value))
+            return csv_refuse_cell(reader, field, column + i);
+        TRY(csv_set_pixel(reader, value, reader->lines.number, column + i, pixel++));
     }
+    *text = p;
     return ST_OK;
 }
 
-/* The first row sets the number of columns and so the size of images. */
-static enum status csv_set_shape(struct csv_reader *reader, const char *line)
+static enum status csv_read_cell(struct csv_reader *reader, const char **p, size_t column,
+                                 double *value)
+{
+    struct csv_field field = csv_next_field(p, reader->layout.separator);
+    if (!csv_read_number(field, reader->layout.separator, value))
+        return csv_refuse_cell(reader, field, column);
+    return ST_OK;
+}
+
+/* --- rows --- */
+
+static enum status csv_set_shape(struct csv_reader *reader)
 {
     struct dataset_builder *builder = reader->builder;
-    size_t pixels = csv_count_columns(line) - 1, side = (size_t)sqrt((double)pixels);
+    size_t pixels = reader->layout.pixels, side = (size_t)sqrt((double)pixels);
     size_t h = (size_t)reader->options->h, w = (size_t)reader->options->w;
     const char *path = reader->lines.path;
-    reader->columns = pixels + 1;
-    reader->columns_line = reader->lines.number;
-    if (pixels == 0)
-        FAIL(ST_FAIL,
-             "line %zu of '%s' has one column; a label and pixels, separated by "
-             "commas, are expected",
-             reader->lines.number, path);
     if (h == 0 && (side * side != pixels || side > INT16_MAX))
         FAIL(ST_FAIL,
              "%zu pixels in '%s' do not make a square image; give the size with "
@@ -167,7 +111,7 @@ static enum status csv_set_shape(struct csv_reader *reader, const char *line)
         h = w = side;
     if (h * w != pixels)
         FAIL(ST_FAIL, "line %zu of '%s' has %zu pixels, but %zu x %zu are %zu",
-             reader->lines.number, path, pixels, h, w, h * w);
+             reader->layout.line, path, pixels, h, w, h * w);
     if (builder->h && ((size_t)builder->h != h || (size_t)builder->w != w))
         FAIL(ST_FAIL,
              "'%s' holds images of %zu x %zu pixels, but those for training have "
@@ -175,99 +119,268 @@ static enum status csv_set_shape(struct csv_reader *reader, const char *line)
              path, h, w, builder->h, builder->w);
     builder->h = (int)h;
     builder->w = (int)w;
-    reader->row = mem_zeroed(pixels, 1);
     return ST_OK;
 }
 
-static enum status csv_read_row(struct csv_reader *reader, const char *line)
+static void csv_make_cells(struct csv_reader *reader, size_t n)
 {
+    if (n < reader->cells)
+        return;
+    reader->cells = 2 * n + 1024;
+    for (int k = 0; k < 2; k++)
+        reader->cell[k] = mem_resize(reader->cell[k], reader->cells, sizeof(double));
+    reader->line = mem_resize(reader->line, reader->cells, sizeof *reader->line);
+}
+
+/* Image n of the split, from the text behind the index. */
+static enum status csv_read_image(struct csv_reader *reader, const char *p, size_t n)
+{
+    const struct csv_layout *layout = &reader->layout;
+    uint8_t *pixel = reader->builder->images[reader->split] + n * layout->pixels;
+    size_t begin = layout->index;
+    if (layout->label == CSV_LABEL_OPEN) {
+        csv_make_cells(reader, n);
+        reader->line[n] = reader->lines.number;
+        TRY(csv_read_cell(reader, &p, begin, &reader->cell[0][n]));
+        TRY(csv_read_pixels(reader, &p, begin + 1, layout->pixels - 1, pixel + 1));
+        return csv_read_cell(reader, &p, layout->columns - 1, &reader->cell[1][n]);
+    }
+    size_t before = (size_t)layout->label - begin;
+    TRY(csv_read_pixels(reader, &p, begin, before, pixel));
+    TRY(csv_read_label(reader->labels, csv_next_field(&p, layout->separator), layout,
+                       &reader->lines, &reader->builder->labels[reader->split][n]));
+    return csv_read_pixels(reader, &p, (size_t)layout->label + 1, layout->pixels - before,
+                           pixel + before);
+}
+
+/* Row n must have the next number, if nothing but the number of columns says so. */
+static enum status csv_check_index(const struct csv_reader *reader,
+                                   struct csv_field field, size_t n)
+{
+    const struct csv_layout *layout = &reader->layout;
+    double value = 0;
+    bool number = csv_read_number(field, layout->separator, &value);
+    if (layout->guessed && (!number || value != layout->first + (double)n))
+        FAIL(ST_FAIL,
+             "line %zu of '%s': %zu columns are no label and the pixels of a square "
+             "image, and the first one does not number the rows; give the size with "
+             "--size HEIGHTxWIDTH",
+             reader->lines.number, reader->lines.path, layout->columns);
+    return ST_OK;
+}
+
+static enum status csv_read_row(struct csv_reader *reader, char *line)
+{
+    const struct csv_layout *layout = &reader->layout;
     struct dataset_builder *b = reader->builder;
-    const char *path = reader->lines.path, *p = line;
-    size_t n = b->count[reader->split], number = reader->lines.number;
-    long long raw;
-    if (!reader->columns)
-        TRY(csv_set_shape(reader, line));
+    const char *p = line;
+    csv_squeeze(line, layout->separator);
+    size_t n = b->count[reader->split],
+           columns = csv_count_fields(line, layout->separator);
+    if (columns != layout->columns)
+        FAIL(ST_FAIL, "line %zu of '%s' has %zu columns, but line %zu has %zu",
+             reader->lines.number, reader->lines.path, columns, layout->line,
+             layout->columns);
     import_make_room(b, reader->split, &reader->room);
-    uint8_t *pixel = b->images[reader->split] + n * (reader->columns - 1);
-    enum status st = csv_count_columns(line) == reader->columns ? ST_OK : ST_FAIL;
-    if (st != ST_OK)
-        FAIL(ST_FAIL, "line %zu of '%s' has %zu columns, but line %zu has %zu", number,
-             path, csv_count_columns(line), reader->columns_line, reader->columns);
-    TRY(csv_read_field(reader, &p, 1, &raw));
-    TRY(import_label(reader->labels, raw, path, "line", number,
-                     b->labels[reader->split] + n));
-    TRY(csv_read_pixels(reader, p, reader->options->transpose ? reader->row : pixel));
-    if (reader->options->transpose)
-        import_transpose(b->w, b->h, reader->row, pixel);
+    if (layout->index)
+        TRY(csv_check_index(reader, csv_next_field(&p, layout->separator), n));
+    TRY(csv_read_image(reader, p, n));
     b->count[reader->split]++;
+    if (stop_requested())
+        FAIL(ST_FAIL, "interrupted: nothing was written");
+    if (n % 4096 == 4095)
+        log_progress("%s: %zu images", reader->lines.path, n);
     return ST_OK;
 }
 
-static bool csv_is_heading(const char *line)
+/* --- lines --- */
+
+/* Is the label in this row a word? */
+static bool csv_has_word(const struct csv_layout *layout, const char *row)
 {
-    line += strspn(line, " \t");
-    return isalpha((unsigned char)*line) || *line == '"' || *line == '_';
+    struct csv_field field = {0};
+    double value;
+    for (int i = 0; i <= layout->label; i++)
+        field = csv_next_field(&row, layout->separator);
+    return layout->label >= 0 && !csv_read_number(field, layout->separator, &value);
+}
+
+/* The layout is known from the first two lines; `row` is the first one that is not a
+   heading. */
+static enum status csv_begin(struct csv_reader *reader, const char *row, size_t line)
+{
+    reader->layout.line = line;
+    TRY(csv_layout_find(&reader->layout, reader->heading, row, reader->options,
+                        reader->lines.path, reader->known));
+    if (reader->split == DATASET_TRAIN && !reader->labels->labels->classes)
+        reader->labels->words = csv_has_word(&reader->layout, row);
+    return csv_set_shape(reader);
+}
+
+/* The first line, when the second is known or there is none. */
+static enum status csv_take_first(struct csv_reader *reader, const char *second)
+{
+    struct csv_layout *layout = &reader->layout;
+    char *first = reader->first;
+    enum status st = ST_OK;
+    reader->first = NULL;
+    layout->separator = csv_separator(first);
+    csv_squeeze(first, layout->separator);
+    if (csv_is_heading(first, second, layout->separator)) {
+        if (csv_is_mangled(first, layout->separator))
+            log_note("line %zu of '%s' is a heading that pandas made of an image, which "
+                     "is lost: read the original with header=None",
+                     reader->first_line, reader->lines.path);
+        free(reader->heading);
+        reader->heading = first;
+        return ST_OK;
+    }
+    size_t now = reader->lines.number;
+    reader->lines.number = reader->first_line;
+    st = csv_begin(reader, first, reader->first_line);
+    if (st == ST_OK)
+        st = csv_read_row(reader, first);
+    reader->lines.number = now;
+    free(first);
+    return st;
+}
+
+static enum status csv_take_line(struct csv_reader *reader, char *line)
+{
+    struct csv_layout *layout = &reader->layout;
+    if (line[strspn(line, " \t\r")] == '#') {
+        if (!reader->heading && !layout->columns) /* numpy.savetxt(header=...) */
+            reader->heading = mem_strdup(line + strspn(line, " \t\r#"));
+        return ST_OK;
+    }
+    if (!layout->separator && !reader->first) {
+        reader->first = mem_strdup(line);
+        reader->first_line = reader->lines.number;
+        return ST_OK;
+    }
+    if (!layout->separator) {
+        char *second = mem_strdup(line);
+        csv_squeeze(second, csv_separator(reader->first));
+        enum status st = csv_take_first(reader, second);
+        free(second);
+        TRY(st);
+    }
+    if (!layout->columns) {
+        layout->separator = csv_separator(line); /* a heading may have others */
+        csv_squeeze(line, layout->separator);
+        TRY(csv_begin(reader, line, reader->lines.number));
+    }
+    return csv_read_row(reader, line);
 }
 
 static enum status csv_read_rows(struct csv_reader *reader)
 {
     struct csv_lines *lines = &reader->lines;
     char *line;
-    TRY(csv_lines_refill(lines));
-    if (lines->end >= 3 && memcmp(lines->buffer, "\xef\xbb\xbf", 3) == 0)
-        lines->begin = 3; /* a byte order mark */
     for (;;) {
         TRY(csv_lines_next(lines, &line));
         if (!line)
             break;
-        if (csv_is_blank(line) || (lines->number == 1 && csv_is_heading(line)))
-            continue;
-        TRY(csv_read_row(reader, line));
-        if (stop_requested())
-            FAIL(ST_FAIL, "interrupted: nothing was written");
-        if (lines->number % 4096 == 0)
-            log_progress("%s: %zu images", lines->path,
-                         reader->builder->count[reader->split]);
+        if (!csv_is_blank(line))
+            TRY(csv_take_line(reader, line));
     }
+    if (reader->first)
+        TRY(csv_take_first(reader, NULL));
+    if (reader->layout.index)
+        log_note("'%s': the first column numbers the rows, and is not used", lines->path);
     if (reader->builder->count[reader->split] == 0)
         FAIL(ST_FAIL, "'%s' holds no images", lines->path);
     return ST_OK;
 }
 
-static enum status csv_read_split(const struct import_csv_options *options,
-                                  enum dataset_split split, struct import_labels *labels,
-                                  struct dataset_builder *builder)
+/* --- the end of a file --- */
+
+/* All rows are there: decides which column has the labels, and sorts the cells into
+   labels and pixels. */
+static enum status csv_decide_label(struct csv_reader *reader)
 {
-    struct csv_reader reader = {.options = options,
-                                .labels = labels,
-                                .builder = builder,
-                                .split = split,
-                                .lines.path = options->file[split]};
-    TRY(stream_open(&reader.lines.stream, options->file[split]));
-    enum status st = csv_read_rows(&reader);
-    stream_close(reader.lines.stream);
-    free(reader.lines.buffer);
-    free(reader.row);
+    struct dataset_builder *b = reader->builder;
+    size_t n = b->count[reader->split], pixels = reader->layout.pixels;
+    bool last = csv_label_is_last(reader->cell[0], reader->cell[1], n);
+    size_t columns[] = {reader->layout.index, reader->layout.columns - 1};
+    reader->layout.label = (int)columns[last];
+    if (last)
+        log_note("'%s': the labels are in the last column; --label-column first decides "
+                 "otherwise",
+                 reader->lines.path);
+    for (size_t i = 0; i < n; i++) {
+        uint8_t *image = b->images[reader->split] + i * pixels;
+        double label = reader->cell[last][i];
+        reader->lines.number = reader->line[i];
+        if (!last)
+            memmove(image, image + 1, pixels - 1);
+        TRY(csv_set_pixel(reader, reader->cell[!last][i], reader->line[i], columns[!last],
+                          image + (last ? 0 : pixels - 1)));
+        if (label != floor(label) || fabs(label) > INT32_MAX)
+            FAIL(ST_FAIL,
+                 "line %zu of '%s': the label %.15g in column %d is not a whole number",
+                 reader->line[i], reader->lines.path, label, reader->layout.label + 1);
+        TRY(import_label(reader->labels->labels, (long long)label, reader->lines.path,
+                         "line", reader->line[i], &b->labels[reader->split][i]));
+    }
+    return ST_OK;
+}
+
+static void csv_transpose(struct csv_reader *reader)
+{
+    struct dataset_builder *b = reader->builder;
+    size_t pixels = reader->layout.pixels;
+    uint8_t *one = mem_zeroed(pixels, 1);
+    for (size_t i = 0; i < b->count[reader->split]; i++) {
+        uint8_t *image = b->images[reader->split] + i * pixels;
+        memcpy(one, image, pixels);
+        import_transpose(b->w, b->h, one, image);
+    }
+    free(one);
+}
+
+static enum status csv_read_split(struct csv_reader *reader)
+{
+    TRY(csv_lines_open(&reader->lines, reader->options->file[reader->split]));
+    enum status st = csv_read_rows(reader);
+    if (st == ST_OK && reader->layout.label == CSV_LABEL_OPEN)
+        st = csv_decide_label(reader);
+    if (st == ST_OK && reader->options->table.transpose)
+        csv_transpose(reader);
+    csv_lines_close(&reader->lines);
+    free(reader->heading);
+    free(reader->first);
+    free(reader->cell[0]);
+    free(reader->cell[1]);
+    free(reader->line);
     return st;
 }
 
 static enum status csv_read_all(const struct import_csv_options *options,
                                 struct dataset_builder *builder)
 {
-    struct import_labels labels = {.base = options->label_base};
-    TRY(import_named_classes(options->classes, builder, &labels));
+    struct import_labels numbers;
+    struct csv_labels labels = {.labels = &numbers, .builder = builder};
+    const char *train = options->file[DATASET_TRAIN], *test = options->file[DATASET_TEST];
+    int known = CSV_LABEL_NONE;
+    TRY(import_named_classes(&options->table, builder, &numbers));
     for (int s = 0; s < DATASET_SPLITS; s++) {
-        if (options->file[s])
-            TRY(csv_read_split(options, s, &labels, builder));
+        struct csv_reader reader = {.options = options,
+                                    .labels = &labels,
+                                    .builder = builder,
+                                    .split = s,
+                                    .known = known};
+        if (!options->file[s])
+            continue;
+        TRY(csv_read_split(&reader));
+        known = reader.layout.label;
     }
-    import_number_classes(builder, &labels);
-    const char *test = options->file[DATASET_TEST];
-    builder->treatment = import_untreated();
-    if (!test)
-        import_take_share(builder, DATASET_TEST, options->test_share, options->seed);
-    builder->source = mem_format("CSV file%s %s%s%s", test ? "s" : "",
-                                 import_basename(options->file[DATASET_TRAIN]),
-                                 test ? ", " : "", test ? import_basename(test) : "");
+    if (labels.words)
+        csv_sort_words(builder);
+    TRY(import_finish(builder, &numbers, &options->table, train));
+    builder->source =
+        mem_format("CSV file%s %s%s%s", test ? "s" : "", import_basename(train),
+                   test ? ", " : "", test ? import_basename(test) : "");
     return ST_OK;
 }
 

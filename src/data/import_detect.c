@@ -8,23 +8,30 @@
 
 #include "base/fs.h"
 #include "base/mem.h"
+#include "data/import.h"
 #include "data/import_pictures.h"
 #include "import_impl.h"
 #include "import_set.h"
-#include "io/image.h"
+#include "io/kind.h"
 #include "io/stream.h"
 
-#define DETECT_BYTES 4096 /* of a file that are looked at */
+#define DETECT_BYTES ((size_t)1 << 20) /* of a file that are looked at */
 
-/* The first bytes of a plain or gzip-compressed file, as text. */
-static enum status detect_head(const char *path, char head[DETECT_BYTES + 1],
-                               size_t *bytes)
+/* The beginning of a plain or gzip-compressed file, of text as UTF-8; the caller frees
+ * it.
+ */
+static enum status detect_head(const char *path, size_t most, char **head, size_t *bytes)
 {
     struct stream *stream;
-    TRY(stream_open(&stream, path));
-    enum status st = stream_read(stream, head, DETECT_BYTES, bytes);
+    *head = NULL;
+    TRY(stream_open_text(&stream, path));
+    *head = mem_zeroed(most + 1, 1);
+    enum status st = stream_read(stream, *head, most, bytes);
     stream_close(stream);
-    head[st == ST_OK ? *bytes : 0] = '\0';
+    if (st != ST_OK) {
+        free(*head);
+        *head = NULL;
+    }
     return st;
 }
 
@@ -34,17 +41,19 @@ static bool detect_is_idx(const char *head, size_t bytes)
            (head[3] == 3 || head[3] == 1);
 }
 
-/* Of IDX files: do they hold images (3 dimensions), not labels (1)? Files that cannot be
-   read hold none. */
-static bool detect_holds_images(const char *path)
+/* Of IDX files: do they hold images (3 dimensions), not labels (1)? What is no file holds
+   none. */
+static enum status detect_holds_images(const char *path, bool *holds)
 {
-    char head[DETECT_BYTES + 1], text[STATUS_TEXT];
+    char *head;
     size_t bytes = 0;
-    status_capture(text);
-    bool is = fs_is_file(path) && detect_head(path, head, &bytes) == ST_OK &&
-              detect_is_idx(head, bytes) && head[3] == 3;
-    status_capture(NULL);
-    return is;
+    *holds = false;
+    if (!fs_is_file(path))
+        return ST_OK;
+    TRY(detect_head(path, 4, &head, &bytes));
+    *holds = detect_is_idx(head, bytes) && head[3] == 3;
+    free(head);
+    return ST_OK;
 }
 
 static enum status detect_folder(const char *path, enum import_kind *kind)
@@ -58,54 +67,53 @@ static enum status detect_folder(const char *path, enum import_kind *kind)
         if (import_is_dropping(names[i]) || import_is_picture_name(names[i]))
             continue;
         st = fs_join(full, path, names[i]);
-        if (st == ST_OK && strcasestr(names[i], "images") && detect_holds_images(full))
+        bool holds = false;
+        if (st == ST_OK && strcasestr(names[i], "images"))
+            st = detect_holds_images(full, &holds);
+        if (holds)
             *kind = IMPORT_IDX;
     }
     fs_free_list(names, count);
     return st;
 }
 
-/* Lines of numbers, or a heading and lines of numbers. */
-static bool detect_is_table(const char *head)
+static enum status detect_refuse(const char *path)
 {
-    const char *line = head, *end = strchr(head, '\n');
-    if (strspn(line, " \t\"") != strcspn(line, "0123456789-") && end)
-        line = end + 1; /* a heading */
-    size_t length = strcspn(line, "\n");
-    return length > 0 && memchr(line, ',', length) &&
-           strspn(line, "0123456789-, \t\r.") >= length;
+    struct kind kind;
+    TRY(kind_of_file(path, &kind));
+    if (kind.class == KIND_IMAGE)
+        FAIL(ST_FAIL,
+             "'%s' is %s: a folder of class folders is expected, or a list with a "
+             "heading like 'path,label'",
+             path, kind.words);
+    return kind_refuse(path,
+                       "a list of pictures (a first line like 'path,label' is missing), "
+                       "a table of pixels or an IDX file");
 }
 
 enum status import_detect(const char *path, enum import_kind *kind)
 {
-    char head[DETECT_BYTES + 1];
+    char *head;
     size_t bytes = 0;
     if (fs_is_folder(path))
         return detect_folder(path, kind);
     if (access(path, R_OK) != 0)
         FAIL(ST_FAIL, "cannot open '%s': %s", path, strerror(errno));
     if (!fs_is_file(path))
-        FAIL(ST_FAIL, "'%s' is neither a file nor a folder", path);
-    TRY(detect_head(path, head, &bytes));
-    const char *text = strncmp(head, "\xef\xbb\xbf", 3) == 0 ? head + 3 : head;
+        return kind_refuse(path, "a file or a folder that can be imported");
+    TRY(detect_head(path, DETECT_BYTES, &head, &bytes));
+    enum status st = ST_OK;
+    bool text = strlen(head) == bytes;
     if (detect_is_idx(head, bytes))
         *kind = IMPORT_IDX;
-    else if (import_is_list_heading(text))
+    else if (import_is_list_heading(head))
         *kind = IMPORT_LIST;
-    else if (strlen(head) == bytes && detect_is_table(text))
+    else if (text && import_csv_is_table(head, bytes))
         *kind = IMPORT_CSV;
-    else if (image_kind(path))
-        FAIL(ST_FAIL,
-             "'%s' is one picture: a folder of class folders is expected, or a list "
-             "with a heading like 'path,label'",
-             path);
     else
-        FAIL(
-            ST_FAIL,
-            "'%s' is not a list of pictures (a first line like 'path,label' is missing), "
-            "a table of pixels or an IDX file; unpack archives first",
-            path);
-    return ST_OK;
+        st = detect_refuse(path);
+    free(head);
+    return st;
 }
 
 /* --- IDX files that belong together --- */
@@ -151,16 +159,20 @@ static bool idx_is_test(const char *path)
 }
 
 /* The file of the test images beside a file "train...", or NULL. */
-static char *idx_find_test(const char *images)
+static enum status idx_find_test(const char *images, char **test)
 {
     static const char *const words[] = {"t10k", "test"};
     for (int i = 0; i < 2; i++) {
-        char *test = idx_replaced(images, "train", words[i]);
-        if (test && detect_holds_images(test))
-            return test;
-        free(test);
+        bool holds = false;
+        *test = idx_replaced(images, "train", words[i]);
+        enum status st = *test ? detect_holds_images(*test, &holds) : ST_OK;
+        if (holds)
+            return ST_OK;
+        free(*test);
+        *test = NULL;
+        TRY(st);
     }
-    return NULL;
+    return ST_OK;
 }
 
 static enum status idx_search(const char *folder, char *images[DATASET_SPLITS])
@@ -173,7 +185,10 @@ static enum status idx_search(const char *folder, char *images[DATASET_SPLITS])
         if (!strcasestr(names[i], "images") || import_is_dropping(names[i]))
             continue;
         st = fs_join(path, folder, names[i]);
-        if (st != ST_OK || !detect_holds_images(path))
+        bool holds = false;
+        if (st == ST_OK)
+            st = detect_holds_images(path, &holds);
+        if (!holds)
             continue;
         int split = idx_is_test(names[i]) ? DATASET_TEST : DATASET_TRAIN;
         if (images[split])
@@ -190,6 +205,16 @@ static enum status idx_search(const char *folder, char *images[DATASET_SPLITS])
     return st;
 }
 
+static enum status idx_find_beside(const char *path, char *images[DATASET_SPLITS])
+{
+    bool holds;
+    TRY(detect_holds_images(path, &holds));
+    if (!holds)
+        FAIL(ST_FAIL, "'%s' holds IDX labels: name the file of the images", path);
+    images[DATASET_TRAIN] = mem_strdup(path);
+    return idx_find_test(path, &images[DATASET_TEST]);
+}
+
 enum status import_find_idx(const char *path, char *images[DATASET_SPLITS],
                             char *labels[DATASET_SPLITS])
 {
@@ -198,12 +223,8 @@ enum status import_find_idx(const char *path, char *images[DATASET_SPLITS],
         images[s] = labels[s] = NULL;
     if (fs_is_folder(path)) {
         st = idx_search(path, images);
-    } else if (!detect_holds_images(path)) {
-        st = status_fail(ST_FAIL, "'%s' holds IDX labels: name the file of the images",
-                         path);
     } else {
-        images[DATASET_TRAIN] = mem_strdup(path);
-        images[DATASET_TEST] = idx_find_test(path);
+        st = idx_find_beside(path, images);
     }
     for (int s = 0; s < DATASET_SPLITS && st == ST_OK; s++)
         if (images[s])

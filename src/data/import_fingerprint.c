@@ -5,7 +5,7 @@
 #include "data/import_pictures.h"
 #include "import_set.h"
 
-#define FINGERPRINT_VERSION 1 /* of what the import makes of the same files */
+#define FINGERPRINT_VERSION 2 /* of what the import makes of the same files */
 
 static uint64_t fingerprint_text(const char *text, uint64_t hash)
 {
@@ -17,9 +17,9 @@ static uint64_t fingerprint_options(const struct import_options *options, uint64
     char treatment[TREATMENT_TEXT];
     struct dataset_treatment told = options->treatment;
     const int64_t numbers[] = {
-        FINGERPRINT_VERSION, options->h,           options->w,
-        options->channels,   options->invert,      options->strict,
-        options->dedupe,     options->allow_empty, options->classes};
+        FINGERPRINT_VERSION, options->h,      options->w,      options->channels,
+        options->invert,     options->strict, options->dedupe, options->allow_empty,
+        options->classes,    options->store};
     told.recorded = true;
     treatment_text(&told, treatment);
     hash = hash_bytes(numbers, sizeof numbers, hash);
@@ -48,22 +48,20 @@ static enum status fingerprint_picture(const struct import_set *set,
     *hash = hash_bytes(numbers, sizeof numbers, *hash);
     *hash = fingerprint_text(set->class_name[picture->class], *hash);
     *hash = fingerprint_text(path, *hash);
+    if (set->weighted)
+        *hash = hash_bytes(&picture->weight, sizeof picture->weight, *hash);
     return ST_OK;
 }
 
-enum status import_fingerprint(const char *path, enum import_kind kind,
+enum status import_fingerprint(const struct import_set *set,
                                const struct import_options *options, uint64_t *hash,
                                bool has[DATASET_SPLITS])
 {
-    struct import_set set;
-    enum status st = ST_OK;
-    TRY(import_find(&set, path, kind));
     *hash = fingerprint_options(options, 0);
-    for (int c = 0; c < set.classes; c++) /* also those without pictures */
-        *hash = fingerprint_text(set.class_name[c], *hash);
-    for (size_t i = 0; i < set.count && st == ST_OK; i++)
-        st = fingerprint_picture(&set, &set.picture[i], hash);
-    memcpy(has, set.splits_given, sizeof set.splits_given);
-    import_set_release(&set);
-    return st;
+    for (int c = 0; c < set->classes; c++) /* also those without pictures */
+        *hash = fingerprint_text(set->class_name[c], *hash);
+    for (size_t i = 0; i < set->count; i++)
+        TRY(fingerprint_picture(set, &set->picture[i], hash));
+    memcpy(has, set->splits_given, sizeof set->splits_given);
+    return ST_OK;
 }

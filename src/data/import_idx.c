@@ -32,11 +32,23 @@ static enum status import_idx_check_shapes(const struct idx *images,
     return ST_OK;
 }
 
+static enum status import_idx_scale(struct idx *images, const char *path,
+                                    double max_value)
+{
+    for (size_t i = 0; i < images->count; i++)
+        if (!import_scale(images->data[i], max_value, &images->data[i]))
+            FAIL(ST_FAIL, "'%s' holds a pixel %d, above --max-value %g", path,
+                 images->data[i], max_value);
+    return ST_OK;
+}
+
 /* Moves the data of `images` into builder and clears the pointer. */
 static enum status import_idx_take_images(struct idx *images, const char *path,
-                                          bool transpose, enum dataset_split split,
+                                          const struct import_table_options *options,
+                                          enum dataset_split split,
                                           struct dataset_builder *builder)
 {
+    bool transpose = options->transpose;
     int rows = (int)images->dim[1], columns = (int)images->dim[2];
     int h = transpose ? columns : rows, w = transpose ? rows : columns;
     if (builder->h && (builder->h != h || builder->w != w))
@@ -47,6 +59,8 @@ static enum status import_idx_take_images(struct idx *images, const char *path,
     builder->h = h;
     builder->w = w;
     size_t n = images->dim[0], image = (size_t)h * (size_t)w;
+    if (options->max_value > 0)
+        TRY(import_idx_scale(images, path, options->max_value));
     if (transpose) {
         uint8_t *one = mem_zeroed(image, 1);
         for (size_t i = 0; i < n; i++) {
@@ -88,8 +102,8 @@ static enum status import_idx_read_split(const struct import_idx_options *option
            import_idx_check_shapes(&image_file, images_path, &label_file, labels_path));
     TRY_TO(done,
            import_idx_take_labels(&label_file, labels_path, labels, split, builder));
-    TRY_TO(done, import_idx_take_images(&image_file, images_path, options->transpose,
-                                        split, builder));
+    TRY_TO(done, import_idx_take_images(&image_file, images_path, &options->table, split,
+                                        builder));
 done:
     idx_release(&label_file);
     idx_release(&image_file);
@@ -99,14 +113,13 @@ done:
 static enum status import_idx_read_all(const struct import_idx_options *options,
                                        struct dataset_builder *builder)
 {
-    struct import_labels labels = {.base = options->label_base};
-    TRY(import_named_classes(options->classes, builder, &labels));
+    struct import_labels labels;
+    TRY(import_named_classes(&options->table, builder, &labels));
     for (int s = 0; s < DATASET_SPLITS; s++) {
         if (options->images[s])
             TRY(import_idx_read_split(options, s, &labels, builder));
     }
-    import_number_classes(builder, &labels);
-    builder->treatment = import_untreated();
+    TRY(import_finish(builder, &labels, &options->table, options->images[DATASET_TRAIN]));
     const char *test = options->images[DATASET_TEST];
     builder->source =
         mem_format("IDX files %s%s%s", import_basename(options->images[DATASET_TRAIN]),

@@ -11,6 +11,7 @@ struct import_labels {
     int base;    /* the label of class 0 */
     int classes; /* 0: not known before all labels have been read */
     int largest; /* class seen so far; -1: none */
+    int least;
 };
 
 /* Maps the label `raw` to its class *label; ST_FAIL if it is out of range. `unit` and
@@ -18,15 +19,22 @@ struct import_labels {
 enum status import_label(struct import_labels *labels, long long raw, const char *path,
                          const char *unit, size_t where, uint16_t *label) MUST_CHECK;
 
-/* Parses the class names of the option `text`, unless it is NULL, into builder and
-   labels. */
-enum status import_named_classes(const char *text, struct dataset_builder *builder,
+/* Begins labels, and parses the class names of the options, if there are any, into the
+   builder. */
+enum status import_named_classes(const struct import_table_options *options,
+                                 struct dataset_builder *builder,
                                  struct import_labels *labels) MUST_CHECK;
 
-/* After all labels have been read: if no class names were given, names each class by the
-   number of its label. */
-void import_number_classes(struct dataset_builder *builder,
-                           const struct import_labels *labels);
+/* After all images have been read: names each class by the number of its label, unless
+   they have names; refuses labels that begin above the base; notes what often is a
+   mistake. `path`: of the training images. */
+enum status import_finish(struct dataset_builder *builder,
+                          const struct import_labels *labels,
+                          const struct import_table_options *options,
+                          const char *path) MUST_CHECK;
+
+/* The pixel 0..255 of a value 0..max_value; false if it is outside. */
+bool import_scale(double value, double max_value, uint8_t *pixel);
 
 /* out (w, h) = in (h, w) transposed. */
 void import_transpose(int h, int w, const uint8_t *in, uint8_t *out);
@@ -44,9 +52,6 @@ void import_number_groups(struct import_set *set, char *const *name);
    start small: a single CSV line may be as long as its file. */
 void import_make_room(struct dataset_builder *builder, enum dataset_split split,
                       size_t *room);
-
-/* What is recorded of images that come as they are, in IDX files and tables. */
-struct dataset_treatment import_untreated(void);
 
 /* The last component of a path; points into it. */
 const char *import_basename(const char *path);

@@ -1,4 +1,5 @@
 /* Reads a list of pictures: CSV with a heading (RFC 4180). */
+#include <float.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -165,8 +166,10 @@ static enum status list_read_heading(struct list_reader *list)
              "'%s' has no column '%s': the first line must name the columns, like "
              "'path,label,split'",
              list->path, list->place[LIST_PATH] < 0 ? "path" : "label");
-    if (list->place[LIST_WEIGHT] >= 0)
-        log_note("'%s': column 'weight' is checked, but training does not use it yet",
+    list->set->weighted = list->place[LIST_WEIGHT] >= 0;
+    if (list->set->weighted)
+        log_note("'%s': column 'weight' is kept in the data set, but training does not "
+                 "use it yet",
                  list->path);
     return ST_OK;
 }
@@ -224,7 +227,7 @@ static enum status list_read_split(const struct list_reader *list, int *split)
 static enum status list_read_picture(struct list_reader *list)
 {
     int least = 0, split;
-    double weight;
+    double weight = 1;
     for (int c = 0; c < LIST_COLUMNS; c++)
         least = list->place[c] >= least ? list->place[c] + 1 : least;
     if (list->fields < least)
@@ -237,13 +240,13 @@ static enum status list_read_picture(struct list_reader *list)
         FAIL(ST_FAIL, "line %zu of '%s' has no %s", list->line, list->path,
              *path ? "label" : "path");
     TRY(list_read_split(list, &split));
-    if (*heavy && !parse_real(heavy, 0, 1e30, &weight))
+    if (*heavy && !parse_real(heavy, 0, FLT_MAX, &weight))
         FAIL(ST_FAIL, "line %zu of '%s': weight '%s' is not a number of 0 or more",
              list->line, list->path, heavy);
     if (list->set->count == INT32_MAX)
         FAIL(ST_FAIL, "'%s' has too many lines", list->path);
-    import_set_add(list->set, mem_strdup(path), import_set_class(list->set, label),
-                   split);
+    import_set_add(list->set, mem_strdup(path), import_set_class(list->set, label), split)
+        ->weight = (float)weight;
     list_add_group(list, list_cell(list, LIST_GROUP));
     return ST_OK;
 }
@@ -277,8 +280,6 @@ enum status import_list(struct import_set *set, const char *path, char *text)
         .root = slash ? mem_format("%.*s", (int)(length ? length : 1), path)
                       : mem_strdup(".")};
     struct list_reader list = {.set = set, .path = path, .next = text, .next_line = 1};
-    if (strncmp(text, "\xef\xbb\xbf", 3) == 0)
-        list.next += 3; /* a byte order mark */
     enum status st = list_read(&list);
     for (size_t i = 0; i < set->count && list.group; i++)
         free(list.group[i]);

@@ -5,99 +5,8 @@
 
 #include "base/log.h"
 #include "base/mem.h"
-#include "base/parse.h"
-#include "data/import_treatment.h"
 #include "import_impl.h"
-#include "import_queue.h"
 #include "import_survey.h"
-#include "io/stream.h"
-
-#define LIST_BYTES_MAX ((size_t)1 << 30)
-
-/* --- what the classes and splits must be like --- */
-
-/* Before anything is decoded: classes with pictures for evaluation alone are often a
-   matter of spelling. */
-static enum status pictures_check_classes(const struct import_set *set)
-{
-    size_t *train = mem_zeroed((size_t)set->classes, sizeof *train);
-    const char **trained = mem_zeroed((size_t)set->classes, sizeof *trained);
-    enum status st = ST_OK;
-    int n = 0;
-    for (size_t i = 0; i < set->count; i++)
-        train[set->picture[i].class] += set->picture[i].split == IMPORT_SPLIT_OPEN ||
-                                        set->picture[i].split == DATASET_TRAIN;
-    for (int c = 0; c < set->classes; c++)
-        if (train[c])
-            trained[n++] = set->class_name[c];
-    for (int c = 0; c < set->classes && st == ST_OK; c++) {
-        if (train[c])
-            continue;
-        const char *near = parse_nearest(set->class_name[c], trained, n);
-        st = status_fail(ST_FAIL,
-                         "class '%s' has no training images (%d of %d classes are "
-                         "empty)%s%s%s%s use --allow-empty to accept this",
-                         set->class_name[c], set->classes - n, set->classes,
-                         near ? "; is it '" : "", near ? near : "", near ? "'?" : "",
-                         near ? "" : ";");
-    }
-    free(trained);
-    free(train);
-    return st;
-}
-
-/* Gives the classes the numbers that they have in `name`. */
-static enum status pictures_name_classes(struct import_set *set, char *const *name,
-                                         int classes)
-{
-    int *number = mem_zeroed((size_t)set->classes, sizeof *number);
-    char **copy = mem_zeroed((size_t)classes, sizeof *copy);
-    for (int i = 0; i < set->classes; i++) {
-        number[i] = -1;
-        for (int c = 0; c < classes && number[i] < 0; c++)
-            if (strcmp(set->class_name[i], name[c]) == 0)
-                number[i] = c;
-        if (number[i] >= 0)
-            continue;
-        enum status st =
-            status_fail(ST_FAIL, "'%s' has a class '%s' that the network does not have",
-                        set->root, set->class_name[i]);
-        free(copy);
-        free(number);
-        return st;
-    }
-    for (int c = 0; c < classes; c++)
-        copy[c] = mem_strdup(name[c]);
-    for (size_t i = 0; i < set->count; i++)
-        set->picture[i].class = number[set->picture[i].class];
-    fs_free_list(set->class_name, set->classes);
-    set->class_name = copy;
-    set->classes = classes;
-    free(number);
-    return ST_OK;
-}
-
-static enum status pictures_read_shares(const struct import_set *set,
-                                        const struct import_options *options,
-                                        double share[DATASET_SPLITS])
-{
-    static const int splits[] = {DATASET_VAL, DATASET_TEST};
-    for (int s = 0; s < DATASET_SPLITS; s++)
-        share[s] = 0;
-    for (int i = 0; i < 2; i++) {
-        int s = splits[i];
-        if (options->share[s] > 0 && set->splits_given[s])
-            FAIL(ST_USAGE, "'%s' has %s pictures: --%s makes no sense", set->root,
-                 dataset_split_name[s], dataset_split_name[s]);
-        share[s] = options->share[s] > 0 ? options->share[s] : 0;
-    }
-    if (options->share[DATASET_TEST] < 0 && !set->splits_given[DATASET_TEST] &&
-        !set->splits_given[DATASET_VAL])
-        share[DATASET_TEST] = IMPORT_TEST_SHARE;
-    if (share[DATASET_VAL] + share[DATASET_TEST] >= 1)
-        FAIL(ST_USAGE, "--val and --test leave nothing for training");
-    return ST_OK;
-}
 
 /* --- decisions about the whole set --- */
 
@@ -176,102 +85,36 @@ static void pictures_decide_polarity(const struct import_set *set,
     free(count.all);
 }
 
-/* --- writing --- */
-
-struct pictures_pass {
-    const struct import_set *set;
-    const struct import_options *options;
-    struct image_options reader;
-    struct dataset_writer *writer;
-};
-
-/* A slot: one byte that says whether the picture was read, then the image. */
-static void pictures_work(void *context, size_t i, void *slot)
+enum import_store import_choose_store(double files, double pixels, double memory)
 {
-    const struct pictures_pass *pass = context;
-    const struct import_options *options = pass->options;
-    uint8_t *read = slot, *pixels = read + 1;
-    char path[FS_PATH], text[STATUS_TEXT];
-    struct image image = {0};
-    if (pass->set->picture[i].reason)
-        return;
-    status_capture(text);
-    enum status st = import_path(pass->set, &pass->set->picture[i], path);
-    if (st == ST_OK)
-        st = image_read_file(&image, path, &pass->reader, NULL);
-    status_capture(NULL);
-    if (st != ST_OK)
-        return;
+    return pixels > memory / 2 && files < pixels ? IMPORT_STORE_ENCODED
+                                                 : IMPORT_STORE_RAW;
+}
+
+static void pictures_decide_store(const struct import_set *set,
+                                  struct import_options *options)
+{
     const struct shape shape = {options->h, options->w, options->channels};
-    treatment_apply(&options->treatment, &image, shape, pixels);
-    *read = 1;
-    image_release(&image);
-}
-
-static enum status pictures_take(void *context, size_t i, void *slot)
-{
-    const struct pictures_pass *pass = context;
-    const struct import_picture *picture = &pass->set->picture[i];
-    const uint8_t *read = slot;
-    if (picture->reason)
-        return ST_OK;
-    if (!*read)
-        FAIL(ST_FAIL,
-             "'%s' can no longer be read: it was changed during the import; nothing was "
-             "written",
-             picture->path);
-    if (i % 1024 == 0)
-        log_progress("writing picture %zu of %zu", i, pass->set->count);
-    return dataset_writer_put(pass->writer, picture->split, read + 1, picture->class,
-                              picture->path);
-}
-
-static enum status pictures_write(const struct import_set *set, const char *source,
-                                  const char *out, const struct import_options *options)
-{
-    struct dataset_recipe recipe = {.shape = {options->h, options->w, options->channels},
-                                    .classes = set->classes,
-                                    .class_name = set->class_name,
-                                    .source = source,
-                                    .treatment = options->treatment};
-    struct pictures_pass pass = {
-        .set = set, .options = options, .reader = treatment_reader(&options->treatment)};
-    const struct import_queue_job job = {
-        .count = set->count,
-        .threads = options->threads,
-        .slot_bytes = 1 + dataset_image_bytes(recipe.shape),
-        .work = pictures_work,
-        .take = pictures_take,
-        .context = &pass,
-    };
-    for (int s = 0; s < DATASET_SPLITS; s++)
-        for (int c = 0; c < set->classes; c++)
-            recipe.most[s] += set->per_class[s][c];
-    TRY(dataset_writer_open(&pass.writer, out, &recipe));
-    enum status st = import_queue_run(&job);
-    if (st == ST_OK)
-        return dataset_writer_finish(pass.writer, options->allow_empty);
-    dataset_writer_abandon(pass.writer);
-    return st;
+    double files = 0, pixels = 0, memory = (double)mem_shared_limit();
+    for (size_t i = 0; i < set->count; i++) {
+        if (set->picture[i].reason)
+            continue;
+        files += (double)set->picture[i].bytes;
+        pixels += (double)dataset_image_bytes(shape);
+    }
+    if (set->memory) /* there are no files */
+        options->store = IMPORT_STORE_RAW;
+    if (options->store != IMPORT_STORE_AUTO)
+        return;
+    options->store = import_choose_store(files, pixels, memory);
+    if (options->store == IMPORT_STORE_ENCODED)
+        log_note(
+            "the files are stored (%.1f GB): as pixels (%.1f GB) they would need more "
+            "than half of the memory (%.1f GB); --store raw decides otherwise",
+            files / 1e9, pixels / 1e9, memory / 1e9);
 }
 
 /* --- the whole import --- */
-
-enum status import_find(struct import_set *set, const char *path, enum import_kind kind)
-{
-    if (kind == IMPORT_FOLDER)
-        return import_scan(set, path);
-    char *text;
-    size_t bytes;
-    TRY(stream_read_text(path, LIST_BYTES_MAX, &text, &bytes));
-    enum status st = ST_OK;
-    if (strlen(text) != bytes)
-        st = status_fail(ST_FAIL, "'%s' is no text: a byte is 0", path);
-    if (st == ST_OK)
-        st = import_list(set, path, text);
-    free(text);
-    return st;
-}
 
 /* Equal pictures that are left out must be so before the splits are drawn. */
 static enum status pictures_split(struct import_set *set,
@@ -289,41 +132,64 @@ static enum status pictures_split(struct import_set *set,
     return ST_OK;
 }
 
-static enum status pictures_import(struct import_set *set, const char *source,
-                                   const char *out, struct import_options *options)
+enum status import_write(struct import_set *set, const char *out,
+                         const struct import_options *wanted)
 {
+    struct import_options options = *wanted;
     double share[DATASET_SPLITS];
-    if (!options->allow_empty)
-        TRY(pictures_check_classes(set));
-    TRY(pictures_read_shares(set, options, share));
-    if (options->group_by)
-        TRY(import_group(set, options->group_by));
-    TRY(import_survey(set, options));
-    TRY(pictures_split(set, options, share));
-    pictures_decide_shape(set, options);
-    import_report_facts(set, options);
-    pictures_decide_polarity(set, options);
-    TRY(pictures_write(set, source, out, options));
+    options.treatment.recorded = true;
+    TRY(import_report_check(set->input, out));
+    if (options.class_name)
+        TRY(import_name_classes(set, options.class_name, options.classes));
+    TRY(import_check_classes(set, &options));
+    TRY(import_read_shares(set, &options, share));
+    if (options.group_by)
+        TRY(import_group(set, options.group_by));
+    TRY(import_survey(set, &options));
+    TRY(pictures_split(set, &options, share));
+    pictures_decide_shape(set, &options);
+    import_report_facts(set, &options);
+    pictures_decide_polarity(set, &options);
+    pictures_decide_store(set, &options);
+    TRY(import_store_images(set, out, &options));
     TRY(import_report_skipped(set, out));
-    import_report_table(set, out, options);
+    import_report_table(set, out, &options);
     return ST_OK;
 }
 
 enum status import_pictures(const char *path, enum import_kind kind, const char *out,
                             const struct import_options *options)
 {
-    struct import_set set;
-    struct import_options decided = *options;
-    decided.treatment.recorded = true;
+    struct import_set *set;
     TRY(import_find(&set, path, kind));
-    char *source =
-        mem_format(kind == IMPORT_LIST ? "list %s" : "folder %s", import_basename(path));
+    enum status st = import_write(set, out, options);
+    import_set_free(set);
+    return st;
+}
+
+enum status import_list_folder(const char *folder, char ***paths, int *count)
+{
+    struct import_set set;
+    char path[FS_PATH];
     enum status st = ST_OK;
-    if (options->class_name)
-        st = pictures_name_classes(&set, options->class_name, options->classes);
-    if (st == ST_OK)
-        st = pictures_import(&set, source, out, &decided);
-    free(source);
+    *paths = NULL;
+    *count = 0;
+    TRY(import_scan_all(&set, folder));
+    import_report_passed(&set.passed, "");
+    if (set.count == 0)
+        st = status_fail(ST_FAIL, "'%s' holds no pictures", folder);
+    else
+        *paths = mem_zeroed(set.count, sizeof **paths);
+    for (size_t i = 0; i < set.count && st == ST_OK; i++) {
+        st = import_path(&set, &set.picture[i], path);
+        if (st == ST_OK)
+            (*paths)[(*count)++] = mem_strdup(path);
+    }
     import_set_release(&set);
+    if (st == ST_OK)
+        return ST_OK;
+    fs_free_list(*paths, *count);
+    *paths = NULL;
+    *count = 0;
     return st;
 }

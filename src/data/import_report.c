@@ -1,5 +1,4 @@
 /* Tells what an import found, left out and made. */
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,12 +8,14 @@
 #include "base/mem.h"
 #include "base/table.h"
 #include "import_survey.h"
+#include "io/target.h"
 
 #define REPORT_ROWS      40 /* classes in the table */
 #define REPORT_NAMES     5  /* classes in a note */
 #define REPORT_IMBALANCE 10
+#define REPORT_HEAD      "path,reason\n" /* of FILE.skipped.csv */
 
-static void report_passed(const struct import_passed *passed)
+void import_report_passed(const struct import_passed *passed, const char *place)
 {
     if (passed->droppings)
         log_note("passed over %zu hidden files and folders, and those of other programs "
@@ -24,8 +25,8 @@ static void report_passed(const struct import_passed *passed)
         log_note("passed over %zu links that lead back to a folder above them",
                  passed->loops);
     if (passed->others)
-        log_note("passed over %zu files that are no pictures in a class folder%s%s%s",
-                 passed->others, passed->example ? ", '" : "",
+        log_note("passed over %zu files that are no pictures%s%s%s%s", passed->others,
+                 place, passed->example ? ", '" : "",
                  passed->example ? passed->example : "", passed->example ? "'" : "");
 }
 
@@ -51,6 +52,35 @@ static void report_sizes(const struct import_set *set,
                 large->h, large->w, fit[options->treatment.fit], options->h, options->w);
 }
 
+/* One of them is an empty page; many are a broken copy, or a mask. */
+static void report_flat(const struct import_set *set)
+{
+    const struct import_picture *first = NULL;
+    size_t flat = 0;
+    for (size_t i = 0; i < set->count; i++) {
+        const struct import_picture *p = &set->picture[i];
+        if (p->reason || !p->flat || p->h * (double)p->w == 1)
+            continue;
+        first = first ? first : p;
+        flat++;
+    }
+    if (flat)
+        log_note("%zu picture%s of one flat colour, like '%s'", flat,
+                 flat == 1 ? " is" : "s are", first->path);
+}
+
+static void report_inverted(const struct import_set *set)
+{
+    size_t inverted = 0, kept = 0;
+    for (size_t i = 0; i < set->count; i++) {
+        kept += !set->picture[i].reason;
+        inverted += !set->picture[i].reason && set->picture[i].light_border;
+    }
+    if (inverted)
+        log_note("%zu of %zu pictures were dark on light and have been inverted",
+                 inverted, kept);
+}
+
 void import_report_facts(const struct import_set *set,
                          const struct import_options *options)
 {
@@ -63,7 +93,10 @@ void import_report_facts(const struct import_set *set,
         dark += !p->reason && p->dark_range;
         colour += !p->reason && p->colour;
     }
-    report_passed(&set->passed);
+    import_report_passed(&set->passed, " in a class folder");
+    report_flat(set);
+    if (options->treatment.invert == TREATMENT_INVERT_EACH)
+        report_inverted(set);
     if (clear)
         log_note("%zu pictures are transparent in places: laid on white%s", clear,
                  black ? ", or on black where white would hide them" : "");
@@ -197,35 +230,44 @@ static void report_write_field(FILE *file, const char *text)
     fputc('"', file);
 }
 
+static const struct target_kind report_kind = {"a list of files that were left out",
+                                               .head = REPORT_HEAD};
+
+static enum status report_skipped_path(char path[FS_PATH], const char *out)
+{
+    if (snprintf(path, FS_PATH, "%s.skipped.csv", out) >= FS_PATH)
+        FAIL(ST_FAIL, "path too long: '%s'", out);
+    return ST_OK;
+}
+
+enum status import_report_check(const char *input, const char *out)
+{
+    char path[FS_PATH];
+    TRY(report_skipped_path(path, out));
+    return target_check(path, &report_kind, &input, 1);
+}
+
 enum status import_report_skipped(const struct import_set *set, const char *out)
 {
-    char path[FS_PATH], temp[FS_PATH];
+    char path[FS_PATH];
+    struct fs_writer writer;
     size_t left_out = 0;
-    if (snprintf(path, sizeof path, "%s.skipped.csv", out) >= FS_PATH)
-        FAIL(ST_FAIL, "path too long: '%s'", out);
+    TRY(report_skipped_path(path, out));
     for (size_t i = 0; i < set->count; i++)
         left_out += set->picture[i].reason != NULL;
     if (left_out == 0) {
         unlink(path);
         return ST_OK;
     }
-    TRY(fs_temp_name(temp, path));
-    FILE *file = fopen(temp, "w");
-    if (!file)
-        FAIL(ST_FAIL, "cannot write '%s': %s", path, strerror(errno));
-    fputs("path,reason\n", file);
+    TRY(fs_write_begin(&writer, path));
+    fputs(REPORT_HEAD, writer.file);
     for (size_t i = 0; i < set->count; i++) {
         if (!set->picture[i].reason)
             continue;
-        report_write_field(file, set->picture[i].path);
-        fputc(',', file);
-        report_write_field(file, set->picture[i].reason);
-        fputc('\n', file);
+        report_write_field(writer.file, set->picture[i].path);
+        fputc(',', writer.file);
+        report_write_field(writer.file, set->picture[i].reason);
+        fputc('\n', writer.file);
     }
-    bool bad = ferror(file) != 0;
-    if (fclose(file) != 0 || bad) {
-        unlink(temp);
-        FAIL(ST_FAIL, "cannot write '%s': %s", path, strerror(errno));
-    }
-    return fs_commit(temp, path);
+    return fs_write_end(&writer);
 }

@@ -9,7 +9,7 @@
 #include "base/mem.h"
 #include "base/stop.h"
 #include "import_set.h"
-#include "io/image.h"
+#include "io/kind.h"
 
 #define SCAN_DEPTH 32 /* nested folders */
 
@@ -94,15 +94,18 @@ static enum status scan_classify(struct import_set *set, const char *path,
 }
 
 /* By name, or else by content: README.txt beside the pictures is passed over, but a
-   text file named .jpg is a broken picture. */
+   text file named .jpg is a broken picture, and so is what cannot be opened. */
 static enum status scan_is_picture(struct import_set *set, const char *path, bool *is)
 {
-    char full[FS_PATH];
+    char full[FS_PATH], text[STATUS_TEXT];
+    struct kind kind;
     *is = import_is_picture_name(path);
     if (*is)
         return ST_OK;
     TRY(scan_full_path(set, path, full));
-    *is = image_kind(full) != NULL;
+    status_capture(text);
+    *is = kind_of_file(full, &kind) != ST_OK || kind.class == KIND_IMAGE;
+    status_capture(NULL);
     if (!*is) {
         set->passed.others++;
         if (!set->passed.example)
@@ -204,10 +207,13 @@ static enum status scan_classes(struct import_set *set, const struct scan_folder
         struct scan_folder below;
         enum scan_kind kind;
         char *path = scan_path_below(folder->path, listing->folder[i]);
+        size_t pictures = set->count, others = set->passed.others;
         enum status st = scan_classify(set, path, folder, &below, &kind);
         if (st == ST_OK && kind == SCAN_FOLDER)
             st = scan_pictures(set, &below, import_set_class(set, listing->folder[i]),
                                split);
+        if (set->count == pictures && set->passed.others > others && !set->passed.hollow)
+            set->passed.hollow = mem_format("%s/%s", set->root, path);
         free(path);
         TRY(st);
     }
@@ -351,6 +357,19 @@ enum status import_scan(struct import_set *set, const char *folder)
         st = scan_top(set, &top, &listing);
         scan_listing_release(&listing);
     }
+    if (st != ST_OK)
+        import_set_release(set);
+    return st;
+}
+
+enum status import_scan_all(struct import_set *set, const char *folder)
+{
+    struct scan_folder top;
+    enum scan_kind kind;
+    *set = (struct import_set){.root = mem_strdup(folder)};
+    enum status st = scan_classify(set, "", NULL, &top, &kind);
+    if (st == ST_OK && kind == SCAN_FOLDER)
+        st = scan_pictures(set, &top, 0, IMPORT_SPLIT_OPEN);
     if (st != ST_OK)
         import_set_release(set);
     return st;

@@ -6,6 +6,7 @@
 
 #include "base/mem.h"
 #include "base/parse.h"
+#include "data/dataset_writer.h"
 #include "io/text.h"
 
 void import_set_release(struct import_set *set)
@@ -19,7 +20,10 @@ void import_set_release(struct import_set *set)
         free(set->per_class[s]);
     fs_free_list(set->class_name, set->classes);
     free(set->passed.example);
+    free(set->passed.hollow);
     free(set->root);
+    free(set->source);
+    free(set->input);
     *set = (struct import_set){0};
 }
 
@@ -31,8 +35,11 @@ struct import_picture *import_set_add(struct import_set *set, char *path, int cl
         set->picture = mem_resize(set->picture, set->room, sizeof *set->picture);
     }
     struct import_picture *picture = &set->picture[set->count++];
-    *picture = (struct import_picture){
-        .path = path, .class = class, .split = split, .group = IMPORT_NO_GROUP};
+    *picture = (struct import_picture){.path = path,
+                                       .class = class,
+                                       .split = split,
+                                       .group = IMPORT_NO_GROUP,
+                                       .weight = 1};
     if (split != IMPORT_SPLIT_OPEN)
         set->splits_given[split] = true;
     return picture;
@@ -134,6 +141,34 @@ enum status import_path(const struct import_set *set,
     bool absolute = picture->path[0] == '/';
     return fs_join(out, absolute ? "/" : set->root,
                    absolute ? picture->path + 1 : picture->path);
+}
+
+static void import_load_memory(const struct dataset_builder *builder, size_t i,
+                               struct image *image)
+{
+    int split = DATASET_TRAIN;
+    while (i >= builder->count[split])
+        i -= builder->count[split++];
+    const struct shape shape = {builder->h, builder->w, builder->c ? builder->c : 1};
+    size_t bytes = dataset_image_bytes(shape);
+    *image = (struct image){shape.h, shape.w, shape.c, mem_resize(NULL, bytes, 1)};
+    memcpy(image->pixel, builder->images[split] + i * bytes, bytes);
+}
+
+enum status import_load(const struct import_set *set, size_t i,
+                        const struct image_options *reader, struct image *image,
+                        struct image_facts *facts)
+{
+    char path[FS_PATH];
+    *image = (struct image){0};
+    if (facts)
+        *facts = (struct image_facts){0};
+    if (set->memory) {
+        import_load_memory(set->memory, i, image);
+        return ST_OK;
+    }
+    TRY(import_path(set, &set->picture[i], path));
+    return image_read_file(image, path, reader, facts);
 }
 
 void import_count(struct import_set *set)

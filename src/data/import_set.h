@@ -2,13 +2,14 @@
  * import_set: the pictures that an import found, with what it learned and decided about
  * each. The import fills it in this order:
  *
- *   1. import_scan (a folder) or import_list (a CSV list) find pictures, classes, splits;
+ *   1. import_scan (a folder), import_list (a CSV list) or import_find_table (IDX files
+ *      and tables, read into memory) find pictures, classes, splits;
  *   2. import_survey decodes each picture once and keeps its facts;
- *   3. import_duplicates finds equal pictures;
+ *   3. import_twins_find finds equal pictures;
  *   4. import_assign gives each picture that is left a split;
  *   5. import_pictures writes them to the data set.
  *
- * A picture costs about 100 bytes and its path; no pixels are kept.
+ * A picture costs about 100 bytes and its path; no pixels are kept of those in files.
  */
 #ifndef LOCKSTEP_DATA_IMPORT_SET_H
 #define LOCKSTEP_DATA_IMPORT_SET_H
@@ -21,9 +22,12 @@
 #include "base/status.h"
 #include "data/dataset.h"
 #include "data/import_pictures.h"
+#include "io/image.h"
 
 #define IMPORT_SPLIT_OPEN (-1) /* the source does not say a split */
 #define IMPORT_NO_GROUP   (-1)
+
+struct dataset_builder;
 
 struct import_picture {
     char *path;   /* owned: relative to the set's root, or absolute */
@@ -31,8 +35,10 @@ struct import_picture {
     int class;
     int split; /* enum dataset_split or IMPORT_SPLIT_OPEN */
     int group; /* number of the group, or IMPORT_NO_GROUP */
+    float weight;
     /* facts of the survey: */
     int h, w;
+    size_t bytes;       /* of the file */
     uint64_t hash;      /* of h, w, c and the decoded pixels */
     bool unreadable;    /* then there are no facts, and a reason */
     bool colour;        /* some pixel is not grey */
@@ -41,6 +47,7 @@ struct import_picture {
     bool transparent;   /* was laid on white */
     bool laid_on_black; /* on black, because white would have made it flat */
     bool dark_range;    /* 16 bits that use the low end alone */
+    bool flat;          /* all pixels are equal */
 };
 
 /* What the search passed over. */
@@ -49,10 +56,16 @@ struct import_passed {
     size_t loops;     /* links to a folder that they are in */
     size_t others;    /* files that are no pictures by name and content */
     char *example;    /* owned: a path of `others` */
+    char *hollow;     /* owned: a class folder that holds files, but no pictures */
 };
 
 struct import_set {
-    char *root; /* owned: the folder that relative paths begin in */
+    char *root;   /* owned: the folder that relative paths begin in */
+    char *source; /* owned: what the data set says it was made of */
+    char *input;  /* owned: the path that was given */
+    /* Borrowed: where the pixels are if not in files: picture i is the image i of train,
+       val, test, and its path a name for messages. */
+    const struct dataset_builder *memory;
     struct import_picture *picture;
     size_t count, room;
     char **class_name; /* owned: in Unicode's form NFC, sorted, all different */
@@ -60,6 +73,7 @@ struct import_set {
     size_t *per_class[DATASET_SPLITS]; /* owned, or NULL: see import_count */
     int groups;                        /* 0: no groups */
     bool splits_given[DATASET_SPLITS]; /* the source has pictures of the split */
+    bool weighted;                     /* the source gives weights */
     struct import_passed passed;
 };
 
@@ -69,17 +83,22 @@ void import_set_release(struct import_set *set);
 struct import_picture *import_set_add(struct import_set *set, char *path, int class,
                                       int split);
 
-/* The number of the class of this name, which is normalised first; a new name is added at
-   the end. import_set_sort then sorts the classes (by number if all names are numbers)
-   and gives the pictures the classes' new numbers. */
+/* The number of the class of this name, which is normalised first; a new one is added.
+   import_set_sort then sorts the classes (by number if all names are numbers) and gives
+   the pictures their new numbers. */
 int import_set_class(struct import_set *set, const char *name);
 void import_set_sort(struct import_set *set);
-/* Orders the pictures by class; those of a class keep their order. */
+/* By class; those of a class keep their order. */
 void import_set_by_class(struct import_set *set);
 
 /* The split that a word means (train, training, val, valid, validation, test, testing, in
    any case), or IMPORT_SPLIT_OPEN. */
 int import_split_of(const char *word);
+
+/* Reads picture i, as image_read_file does. Any number of threads. */
+enum status import_load(const struct import_set *set, size_t i,
+                        const struct image_options *reader, struct image *image,
+                        struct image_facts *facts) MUST_CHECK;
 
 /* out = the path of a picture as it can be opened. */
 enum status import_path(const struct import_set *set,
@@ -99,21 +118,39 @@ bool import_is_picture_name(const char *name);
 /* Searches a folder of class folders, or of the folders of splits that hold such. */
 enum status import_scan(struct import_set *set, const char *folder) MUST_CHECK;
 
-/* Reads a list: lines of comma-separated fields (RFC 4180), the first of which names the
-   columns: path, label, and perhaps split, group, weight. `text` is the file's content,
-   which is changed. Paths are relative to the list's folder. */
+/* The same of any folder, whatever its folders mean: all pictures are of one class, which
+   has no name. */
+enum status import_scan_all(struct import_set *set, const char *folder) MUST_CHECK;
+
+/* Notes on what was passed over. place: where the other files are, " in a class folder",
+   or "". */
+void import_report_passed(const struct import_passed *passed, const char *place);
+
+/* Reads a list (RFC 4180); the first line names the columns: path, label, and perhaps
+   split, group, weight. `text` is the file's content, which is changed. Paths are
+   relative to the list's folder. */
 enum status import_list(struct import_set *set, const char *path, char *text) MUST_CHECK;
 
-/* One of the two: a folder or a list. */
-enum status import_find(struct import_set *set, const char *path,
-                        enum import_kind kind) MUST_CHECK;
+/* --- 2: checks (import_check.c) --- */
 
-/* Groups the pictures by a POSIX extended regular expression: the first parenthesised
-   part of what it matches in the path, or all of that. ST_FAIL names a path without a
-   match. Replaces the groups of a list. */
+/* Refuses one class alone (unless a network has others), and, without allow_empty,
+   classes without training pictures and class folders of other files. */
+enum status import_check_classes(const struct import_set *set,
+                                 const struct import_options *options) MUST_CHECK;
+
+/* Gives the classes the numbers that they have in `name`. */
+enum status import_name_classes(struct import_set *set, char *const *name,
+                                int classes) MUST_CHECK;
+
+/* The parts of each class that val and test get: see struct import_options. */
+enum status import_read_shares(const struct import_set *set,
+                               const struct import_options *options,
+                               double share[DATASET_SPLITS]) MUST_CHECK;
+
+/* Groups by a POSIX extended regular expression: the first parenthesised part of what it
+   matches in the path, or all of that; every path must match. Replaces a list's groups.
+ */
 enum status import_group(struct import_set *set, const char *pattern) MUST_CHECK;
-
-/* --- 4: splitting --- */
 
 /* Moves `share` of each class's pictures of train (or of no split) to val and test, by
    seed; at least one of each class stays in train. Groups stay whole; then the shares are

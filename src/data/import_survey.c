@@ -37,6 +37,12 @@ static bool survey_has_colour(const struct image *image)
     return false;
 }
 
+static bool survey_is_flat(const struct image *image)
+{
+    size_t c = (size_t)image->c, bytes = (size_t)image->h * (size_t)image->w * c;
+    return memcmp(image->pixel, image->pixel + c, bytes - c) == 0;
+}
+
 static int survey_grey(const struct image *image, int y, int x)
 {
     const uint8_t *p =
@@ -69,13 +75,11 @@ static void survey_work(void *context, size_t i, void *slot)
 {
     const struct survey *survey = context;
     struct import_picture *facts = slot;
-    char path[FS_PATH], text[STATUS_TEXT] = "";
+    char text[STATUS_TEXT] = "";
     struct image image = {0};
     struct image_facts told = {0};
     status_capture(text);
-    enum status st = import_path(survey->set, &survey->set->picture[i], path);
-    if (st == ST_OK)
-        st = image_read_file(&image, path, &survey->reader, &told);
+    enum status st = import_load(survey->set, i, &survey->reader, &image, &told);
     status_capture(NULL);
     if (st != ST_OK) {
         facts->unreadable = true;
@@ -85,12 +89,14 @@ static void survey_work(void *context, size_t i, void *slot)
     const int size[3] = {image.h, image.w, image.c};
     size_t bytes = (size_t)image.h * (size_t)image.w * (size_t)image.c;
     facts->h = image.h;
+    facts->bytes = told.bytes;
     facts->w = image.w;
     facts->hash = hash_bytes(image.pixel, bytes, hash_bytes(size, sizeof size, 0));
     facts->colour = survey_has_colour(&image);
     facts->transparent = told.was_transparent;
     facts->laid_on_black = told.laid_on_black;
     facts->dark_range = told.dark_range && survey->reader.range == IMAGE_RANGE_FULL;
+    facts->flat = survey_is_flat(&image);
     survey_border(&image, facts);
     image_release(&image);
 }
@@ -155,6 +161,7 @@ static enum status survey_take(void *context, size_t i, void *slot)
     found.class = picture->class;
     found.split = picture->split;
     found.group = picture->group;
+    found.weight = picture->weight;
     *picture = found;
     if (i % 1024 == 0)
         log_progress("looking at picture %zu of %zu", i, survey->set->count);
@@ -209,8 +216,9 @@ static enum status survey_check_bad(const struct survey *survey)
 
 enum status import_survey(struct import_set *set, const struct import_options *options)
 {
-    struct survey survey = {
-        .set = set, .options = options, .reader = treatment_reader(&options->treatment)};
+    struct survey survey = {.set = set,
+                            .options = options,
+                            .reader = treatment_reader(&options->treatment, NULL)};
     const struct import_queue_job job = {.count = set->count,
                                          .threads = options->threads,
                                          .slot_bytes = sizeof(struct import_picture),

@@ -30,6 +30,12 @@ void import_twins_drop(const struct import_twins *twins, struct import_set *set)
 /* Tells, after the splits are known, which are in two splits or have two labels. */
 void import_twins_report(const struct import_twins *twins, const struct import_set *set);
 
+/* --- writing (import_store.c) --- */
+
+/* Writes the kept pictures to the data set `out`; everything is decided. */
+enum status import_store_images(const struct import_set *set, const char *out,
+                                const struct import_options *options) MUST_CHECK;
+
 /* --- telling (import_report.c) --- */
 
 /* Notes before the pictures are written: what was passed over, kinds and ranges, ... */
@@ -38,6 +44,8 @@ void import_report_facts(const struct import_set *set,
 /* The table at the end, and notes about empty and unbalanced classes. */
 void import_report_table(const struct import_set *set, const char *out,
                          const struct import_options *options);
+/* Before the work: can OUT.skipped.csv be written? */
+enum status import_report_check(const char *input, const char *out) MUST_CHECK;
 /* Writes OUT.skipped.csv, or removes an old one if nothing was left out. */
 enum status import_report_skipped(const struct import_set *set,
                                   const char *out) MUST_CHECK;

@@ -29,14 +29,6 @@ static int twin_by_hash(const void *a, const void *b)
     return x->index < y->index ? -1 : x->index > y->index;
 }
 
-static enum status twin_read(const struct import_set *set, size_t i,
-                             const struct image_options *reader, struct image *image)
-{
-    char path[FS_PATH];
-    TRY(import_path(set, &set->picture[i], path));
-    return image_read_file(image, path, reader, NULL);
-}
-
 static bool twin_same(const struct image *a, const struct image *b)
 {
     return a->h == b->h && a->w == b->w && a->c == b->c &&
@@ -50,10 +42,10 @@ static enum status twin_add(struct import_twins *twins, const struct import_set 
 {
     struct image first, other;
     size_t begin = twins->begin[twins->count], end = begin;
-    TRY(twin_read(set, key[0].index, reader, &first));
+    TRY(import_load(set, key[0].index, reader, &first, NULL));
     twins->member[end++] = key[0].index;
     for (size_t i = 1; i < n; i++) {
-        enum status st = twin_read(set, key[i].index, reader, &other);
+        enum status st = import_load(set, key[i].index, reader, &other, NULL);
         if (st != ST_OK) {
             image_release(&first);
             return st;
@@ -71,7 +63,7 @@ static enum status twin_add(struct import_twins *twins, const struct import_set 
 enum status import_twins_find(struct import_twins *twins, const struct import_set *set,
                               const struct import_options *options)
 {
-    struct image_options reader = treatment_reader(&options->treatment);
+    struct image_options reader = treatment_reader(&options->treatment, NULL);
     struct twin_key *key = mem_zeroed(set->count + 1, sizeof *key);
     size_t n = 0;
     enum status st = ST_OK;

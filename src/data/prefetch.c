@@ -108,7 +108,7 @@ void prefetch_fill(struct prefetch *prefetch, uint64_t position, float *x, int *
     const struct loader *loader = prefetch->current;
     struct prefetch_slot *slot = prefetch->prepared;
     if (!slot) {
-        loader_fill(loader, position, x, label, sample);
+        (void)loader_fill(loader, position, x, label, sample);
         return;
     }
     uint64_t i = position - slot->batch.first;
@@ -120,7 +120,7 @@ void prefetch_fill(struct prefetch *prefetch, uint64_t position, float *x, int *
     } else {
         atomic_store_explicit(&slot->sample[i], slot->number | PREFETCH_TAKEN,
                               memory_order_relaxed);
-        loader_fill(loader, position, x, label, sample);
+        (void)loader_fill(loader, position, x, label, sample);
     }
 }
 
@@ -149,7 +149,7 @@ static bool prefetch_has_spare(const struct prefetch *prefetch)
 static void prefetch_choose_depth(struct prefetch *prefetch)
 {
     const struct prefetch_setup *setup = &prefetch->setup;
-    size_t raw = prefetch->resident ? 0 : prefetch->image + sizeof(uint64_t);
+    size_t raw = prefetch->resident ? 0 : loader_position_bytes(setup->loader);
     size_t input =
         setup->augment ? prefetch->image * sizeof(float) + sizeof(uint64_t) : 0;
     size_t room = setup->memory / setup->most,

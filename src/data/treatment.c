@@ -13,6 +13,11 @@ struct dataset_treatment treatment_unrecorded(void)
     return (struct dataset_treatment){.invert = TREATMENT_INVERT_EACH};
 }
 
+const char *treatment_invert_word(const struct dataset_treatment *treatment)
+{
+    return invert_words[treatment->invert];
+}
+
 void treatment_text(const struct dataset_treatment *treatment, char text[TREATMENT_TEXT])
 {
     char background[16] = "border", range[64];

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/bytes.h"
 #include "base/mem.h"
 #include "h5_impl.h"
 
@@ -273,8 +274,8 @@ static enum status array_reserve(struct h5file *file, size_t bytes)
     if (fallocate(fd, FALLOC_FL_KEEP_SIZE, (off_t)offset, (off_t)bytes) == 0)
         return ST_OK;
     if (errno == ENOSPC || errno == EDQUOT || errno == EFBIG)
-        FAIL(ST_FAIL, "cannot write '%s': %s (%zu MB are needed)", file->path,
-             strerror(errno), bytes >> 20);
+        FAIL(ST_FAIL, "cannot write '%s': %s (%s are needed)", file->path,
+             strerror(errno), bytes_text((double)bytes).text);
     return ST_OK; /* the file system cannot reserve: a full disk will fail the write */
 }
 

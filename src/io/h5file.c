@@ -1,6 +1,7 @@
 #include "io/h5file.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,6 +12,7 @@
 
 #include "base/mem.h"
 #include "h5_impl.h"
+#include "io/kind.h"
 
 static pthread_mutex_t library = PTHREAD_RECURSIVE_MUTEX_INITIALIZER_NP;
 
@@ -107,8 +109,10 @@ enum status h5file_open(struct h5file **file, const char *path)
         FAIL(ST_FAIL, "cannot open '%s': %s", path, strerror(errno));
     hid_t list = file_access_list();
     if (H5Fis_hdf5(path) <= 0) {
+        struct kind kind;
         H5Pclose(list);
-        FAIL(ST_FAIL, "'%s' is not an HDF5 file", path);
+        TRY(kind_of_file(path, &kind));
+        return kind_refuse_as(&kind, path, "an HDF5 file");
     }
     enum status st = h5_probe(path);
     if (st != ST_OK) {
@@ -195,6 +199,8 @@ static void file_divert(struct h5file *file)
     if (H5Fget_vfd_handle(file->id, H5P_DEFAULT, &handle) < 0)
         return;
     int memory = memfd_create("lockstep", MFD_CLOEXEC);
+    if (memory < 0)
+        memory = open("/dev/null", O_RDWR | O_CLOEXEC);
     if (memory < 0)
         return;
     dup2(memory, *(int *)handle);

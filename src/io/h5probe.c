@@ -15,6 +15,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/stop.h"
 #include "h5_impl.h"
 
 /* Limits of the child process: SECONDS plus the time to read the file at SPEED, a tenth
@@ -50,17 +51,15 @@ static void child_prefer_oom_kill(void)
     fclose(file);
 }
 
-/* Ignores signals that are meant for the job, such as Ctrl-C, which goes to all processes
-   of a terminal: the end of this process must say something about the file alone. */
+/* Ctrl-C, for example, goes to all processes of a terminal: the end of this process must
+   say something about the file alone. */
 static void child_set_limits(const char *size)
 {
-    const int ignored[] = {SIGINT, SIGTERM, SIGUSR1, SIGUSR2};
+    stop_ignore();
     signal(SIGXCPU, SIG_DFL); /* ends it a second before SIGKILL: see probe_judge */
     unsigned long long bytes = strtoull(size, NULL, 10),
                        seconds = SECONDS + bytes / SPEED;
     prctl(PR_SET_PDEATHSIG, SIGKILL);
-    for (size_t i = 0; i < sizeof ignored / sizeof ignored[0]; i++)
-        signal(ignored[i], SIG_IGN);
     setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
     setrlimit(RLIMIT_CPU, &(struct rlimit){seconds, seconds + 1});
     child_prefer_oom_kill();

@@ -2,12 +2,26 @@
 
 #include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/mem.h"
+#include "io/kind.h"
 #include "io/stream.h"
 
 #define IDX_UBYTE       0x08
 #define IDX_FIRST_BYTES ((size_t)16 << 20) /* allocated at first */
+
+/* Names what the file is, or what it holds if it is compressed. */
+static enum status idx_refuse(struct stream *stream, const uint8_t *head, size_t bytes,
+                              const char *path)
+{
+    uint8_t more[KIND_HEAD_BYTES];
+    size_t got = 0;
+    memcpy(more, head, bytes);
+    TRY(stream_read(stream, more + bytes, sizeof more - bytes, &got));
+    const struct kind kind = kind_of_bytes(more, bytes + got);
+    return kind_refuse_as(&kind, path, "an IDX file (wrong magic number)");
+}
 
 static enum status idx_read_header(struct idx *idx, struct stream *stream,
                                    const char *path)
@@ -16,7 +30,7 @@ static enum status idx_read_header(struct idx *idx, struct stream *stream,
     size_t got;
     TRY(stream_read(stream, head, 4, &got));
     if (got < 4 || head[0] != 0 || head[1] != 0)
-        FAIL(ST_FAIL, "'%s' is not an IDX file (wrong magic number)", path);
+        return idx_refuse(stream, head, got, path);
     if (head[2] != IDX_UBYTE)
         FAIL(ST_FAIL,
              "IDX file '%s' holds type 0x%02x; only unsigned bytes (0x08) can be read",

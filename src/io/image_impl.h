@@ -1,16 +1,15 @@
 /*
  * image_impl: the table of image readers, one entry at the end of each reader's file, and
- * what they share (image_check.c, image_exif.c, image_raster.c). image_decode
- * (image_read.c) finds the entry by the file's first bytes; image_from_raster
- * (image_raster.c) makes an image of what the entry's `read` has read.
+ * what they share (image_check.c, image_exif.c, image_raster.c).
+ * image_find_reader (image_find.c) finds the entry by the file's first bytes;
+ * image_from_raster (image_raster.c) makes an image of what the entry's `read` has read.
  */
 #ifndef LOCKSTEP_IO_IMAGE_IMPL_H
 #define LOCKSTEP_IO_IMAGE_IMPL_H
 
 #include "io/image.h"
 
-#define IMAGE_MAGIC_BYTES 16 /* no pattern is longer */
-#define IMAGE_MAGICS      4  /* patterns of one kind, at most */
+#define IMAGE_MAGICS 4 /* patterns of one kind, at most */
 
 /* Pixels that a file may hold whatever its size, and more for each byte of it: a blank
    page in CCITT G4 has a bit for each row. Readers whose format allows less say so. */
@@ -41,6 +40,9 @@ struct image_magic {
     int length;          /* 0: no more patterns */
 };
 
+/* Do the first bytes of a file fit the pattern? */
+bool image_magic_fits(const struct image_magic *magic, const uint8_t *data, size_t bytes);
+
 struct image_reader {
     const char *name; /* "PNG" */
     struct image_magic magic[IMAGE_MAGICS];
@@ -49,10 +51,16 @@ struct image_reader {
        case. NULL: a kind that cannot be read. */
     enum status (*read)(struct image_raster *raster, const struct image_source *source,
                         struct image_facts *facts);
+    /* Writes the library and its version, like "libwebp 1.2.4"; NULL: there is no loss,
+       so that all versions give the same pixels. */
+    void (*decoder)(char *text, size_t room);
 };
 
 extern const struct image_reader image_reader_png, image_reader_jpeg, image_reader_webp,
     image_reader_tiff;
+
+/* NULL: none reads a file that begins so. */
+const struct image_reader *image_find_reader(const uint8_t *data, size_t bytes);
 
 /* Checks the size that a file announces; NULL: memory may be taken for it; else what is
    wrong. */

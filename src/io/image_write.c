@@ -1,20 +1,17 @@
 /* Images to PNG files, by libpng. */
-#include <errno.h>
 #include <png.h>
 #include <setjmp.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/fs.h"
-#include "base/mem.h"
 #include "io/image.h"
 
 /* What is needed after libpng's longjmp. */
 struct png_output {
-    FILE *file; /* owned */
+    struct fs_writer writer;
     png_structp png;
     png_infop info;
     char reason[128];
@@ -37,7 +34,7 @@ static bool png_output_encode(struct png_output *output, const struct image *ima
 {
     if (setjmp(png_jmpbuf(output->png)))
         return false;
-    png_init_io(output->png, output->file);
+    png_init_io(output->png, output->writer.file);
     png_set_IHDR(output->png, output->info, (png_uint_32)image->w, (png_uint_32)image->h,
                  8, image->c == 1 ? PNG_COLOR_TYPE_GRAY : PNG_COLOR_TYPE_RGB,
                  PNG_INTERLACE_NONE, PNG_COMPRESSION_TYPE_DEFAULT,
@@ -53,23 +50,16 @@ static bool png_output_encode(struct png_output *output, const struct image *ima
 enum status image_write_png(const struct image *image, const char *path)
 {
     struct png_output output = {0};
-    char temp[FS_PATH];
-    TRY(fs_temp_name(temp, path));
-    output.file = fopen(temp, "wb");
-    if (!output.file)
-        FAIL(ST_FAIL, "cannot write '%s': %s", path, strerror(errno));
+    TRY(fs_write_begin(&output.writer, path));
     output.png = png_create_write_struct(PNG_LIBPNG_VER_STRING, &output,
                                          png_output_on_error, png_output_on_warning);
     ASSERT(output.png);
     output.info = png_create_info_struct(output.png);
     ASSERT(output.info);
-    errno = 0;
-    bool good = png_output_encode(&output, image) && fflush(output.file) == 0;
-    int error = errno;
+    bool good = png_output_encode(&output, image);
     png_destroy_write_struct(&output.png, &output.info);
-    fclose(output.file);
-    if (good)
-        return fs_commit(temp, path);
-    unlink(temp);
-    FAIL(ST_FAIL, "cannot write '%s': %s", path, error ? strerror(error) : output.reason);
+    if (good || output.writer.error)
+        return fs_write_end(&output.writer);
+    fs_write_drop(&output.writer);
+    FAIL(ST_FAIL, "cannot write '%s': %s", path, output.reason);
 }

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <uninorm.h>
+#include <unistr.h>
 
 #include "base/mem.h"
 
@@ -22,4 +23,12 @@ char *text_nfc(const char *text)
     memcpy(copy, normal, bytes);
     free(normal);
     return copy;
+}
+
+bool text_is_utf8(const char *text, size_t bytes)
+{
+    const uint8_t *data = (const uint8_t *)text;
+    const uint8_t *bad = u8_check(data, bytes);
+    ucs4_t character;
+    return !bad || u8_mbtoucr(&character, bad, bytes - (size_t)(bad - data)) == -2;
 }

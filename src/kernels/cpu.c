@@ -2,12 +2,13 @@
 
 #include <cblas.h>
 #include <hwloc.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <unistd.h>
 
+#include "base/cgroup.h"
 #include "base/status.h"
 
 #define BLAS_BUFFER ((size_t)128 << 20) /* OpenBLAS's BUFFER_SIZE */
@@ -61,15 +62,49 @@ static struct {
     bool known;
     char model[128];
     char allowed_list[256];
-    int allowed, online;
+    int allowed, online, allowed_cores, sockets, cores;
+    double quota;
+    char quota_source[CGROUP_FILE];
     size_t cache[3];
 } cpu_machine;
+
+static int cpu_count(hwloc_topology_t topology, hwloc_obj_type_t type)
+{
+    int count = hwloc_get_nbobjs_by_type(topology, type);
+    return count > 0 ? count : 1;
+}
+
+/* Cores that have a CPU in `cpus`; as many as CPUs if hwloc knows no cores. */
+static int cpu_cores_of(hwloc_topology_t topology, hwloc_const_bitmap_t cpus)
+{
+    int count = 0;
+    hwloc_obj_t core = NULL;
+    while ((core = hwloc_get_next_obj_by_type(topology, HWLOC_OBJ_CORE, core)))
+        count += hwloc_bitmap_intersects(core->cpuset, cpus);
+    return count > 0 ? count : hwloc_bitmap_weight(cpus);
+}
+
+static void cpu_read_affinity(hwloc_topology_t topology)
+{
+    hwloc_bitmap_t mine = hwloc_bitmap_alloc();
+    if (mine && hwloc_get_cpubind(topology, mine, HWLOC_CPUBIND_PROCESS) == 0) {
+        hwloc_bitmap_and(mine, mine, hwloc_topology_get_topology_cpuset(topology));
+        hwloc_bitmap_list_snprintf(cpu_machine.allowed_list,
+                                   sizeof cpu_machine.allowed_list, mine);
+        cpu_machine.allowed = hwloc_bitmap_weight(mine);
+        cpu_machine.allowed_cores = cpu_cores_of(topology, mine);
+    }
+    hwloc_bitmap_free(mine);
+}
 
 static void cpu_read_machine(void)
 {
     hwloc_topology_t topology;
     snprintf(cpu_machine.model, sizeof cpu_machine.model, "unknown CPU");
     cpu_machine.allowed = cpu_machine.online = (int)sysconf(_SC_NPROCESSORS_ONLN);
+    cpu_machine.allowed_cores = cpu_machine.cores = cpu_machine.online;
+    cpu_machine.sockets = 1;
+    cpu_machine.quota = cgroup_cpu_quota("", cpu_machine.quota_source);
     cpu_machine.known = true;
     if (hwloc_topology_init(&topology) != 0)
         return;
@@ -87,14 +122,9 @@ static void cpu_read_machine(void)
             hwloc_obj_t cache = hwloc_get_obj_by_type(topology, level[i], 0);
             cpu_machine.cache[i] = cache ? (size_t)cache->attr->cache.size : 0;
         }
-        hwloc_bitmap_t mine = hwloc_bitmap_alloc();
-        if (mine && hwloc_get_cpubind(topology, mine, HWLOC_CPUBIND_PROCESS) == 0) {
-            hwloc_bitmap_and(mine, mine, hwloc_topology_get_topology_cpuset(topology));
-            hwloc_bitmap_list_snprintf(cpu_machine.allowed_list,
-                                       sizeof cpu_machine.allowed_list, mine);
-            cpu_machine.allowed = hwloc_bitmap_weight(mine);
-        }
-        hwloc_bitmap_free(mine);
+        cpu_machine.sockets = cpu_count(topology, HWLOC_OBJ_PACKAGE);
+        cpu_machine.cores = cpu_count(topology, HWLOC_OBJ_CORE);
+        cpu_read_affinity(topology);
     }
     hwloc_topology_destroy(topology);
 }
@@ -121,6 +151,47 @@ int cpu_online(void)
 {
     cpu_know_machine();
     return cpu_machine.online;
+}
+
+int cpu_allowed_cores(void)
+{
+    cpu_know_machine();
+    return cpu_machine.allowed_cores;
+}
+
+int cpu_sockets(void)
+{
+    cpu_know_machine();
+    return cpu_machine.sockets;
+}
+
+int cpu_cores(void)
+{
+    cpu_know_machine();
+    return cpu_machine.cores;
+}
+
+double cpu_quota(void)
+{
+    cpu_know_machine();
+    return cpu_machine.quota;
+}
+
+const char *cpu_quota_source(void)
+{
+    cpu_know_machine();
+    return cpu_machine.quota_source;
+}
+
+int cpu_within_quota(int cpus, double quota)
+{
+    double whole = quota > 0 ? ceil(quota) : cpus;
+    return whole < cpus ? (int)whole : cpus;
+}
+
+int cpu_usable(void)
+{
+    return cpu_within_quota(cpu_allowed(), cpu_quota());
 }
 
 const char *cpu_allowed_list(void)
@@ -183,12 +254,4 @@ const char *cpu_blas_core(void)
 #else
     return NULL;
 #endif
-}
-
-bool cpu_openmp_binds(void)
-{
-    const char *bind = getenv("OMP_PROC_BIND");
-    if (bind)
-        return strcasecmp(bind, "false") != 0;
-    return getenv("OMP_PLACES") || getenv("GOMP_CPU_AFFINITY");
 }

@@ -30,7 +30,12 @@ static enum status grid_environment(const char *hidden, char **memory, char ***l
         if (used == room - 1)
             text = mem_resize(text, room *= 2, 1);
     }
+    int error = ferror(file) ? errno : 0;
     fclose(file);
+    if (error) {
+        free(text);
+        FAIL(ST_FAIL, "cannot read '/proc/self/environ': %s", strerror(error));
+    }
     text[used] = '\0';
     int count = 0;
     char **entry = mem_zeroed(used / 2 + 2, sizeof *entry);
@@ -62,13 +67,22 @@ static enum status grid_child_run(char **argv, char **environment, FILE *out, FI
     return ST_OK;
 }
 
-static char *grid_read_all(FILE *file)
+/* All that a child wrote; the caller frees it. */
+static enum status grid_read_all(FILE *file, char **text)
 {
-    size_t room = 1 << 16;
-    char *text = mem_zeroed(room, 1);
+    size_t room = 1 << 16, used = 0, got;
+    char *all = mem_zeroed(room, 1);
     rewind(file);
-    text[fread(text, 1, room - 1, file)] = '\0';
-    return text;
+    while ((got = fread(all + used, 1, room - used - 1, file)) > 0) {
+        used += got;
+        if (used == room - 1)
+            all = mem_resize(all, room *= 2, 1);
+    }
+    all[used] = '\0';
+    *text = all;
+    if (ferror(file))
+        FAIL(ST_FAIL, "cannot read what a measurement printed: %s", strerror(errno));
+    return ST_OK;
 }
 
 /* The point's rate, from the line of the child's output that has it. */
@@ -95,12 +109,15 @@ static enum status grid_child_measure(char **argv, char **environment,
         st = status_fail(ST_FAIL, "cannot make a temporary file: %s", strerror(errno));
     if (st == ST_OK)
         st = grid_child_run(argv, environment, out, err, &status);
-    if (st == ST_OK) {
-        char *output = grid_read_all(out), *complaint = grid_read_all(err);
+    char *output = NULL, *complaint = NULL;
+    if (st == ST_OK)
+        st = grid_read_all(out, &output);
+    if (st == ST_OK)
+        st = grid_read_all(err, &complaint);
+    if (st == ST_OK)
         st = grid_child_read(output, complaint, status, point);
-        free(output);
-        free(complaint);
-    }
+    free(output);
+    free(complaint);
     if (out)
         fclose(out);
     if (err)

@@ -186,7 +186,7 @@ static double machine_measure_bandwidth(const struct machine *machine, int level
 void machine_measure(struct machine *machine, const int *threads, int count)
 {
     ASSERT(count <= MACHINE_TEAMS);
-    *machine = (struct machine){.cpus = cpu_allowed(), .teams = count};
+    *machine = (struct machine){.cpus = cpu_usable(), .teams = count};
     for (int level = 0; level < MACHINE_MEMORY; level++)
         machine->cache[level] = cpu_cache(level + 1);
     machine->peak = peak_registers();

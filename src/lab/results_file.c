@@ -26,12 +26,9 @@
 #include "io/h5file.h"
 #include "kernels/cpu.h"
 #include "lab/results.h"
-#include "out.h"
 
-enum status results_check(const char *path)
-{
-    return out_check(path, RESULTS_FORMAT, "the laboratory");
-}
+const struct target_kind results_target = {"a file of the laboratory",
+                                           .format = RESULTS_FORMAT};
 
 /* An array of doubles, made row by row. */
 struct results_array {

@@ -11,14 +11,10 @@
 #include "base/mem.h"
 #include "io/h5file.h"
 #include "lab/scaling.h"
-#include "out.h"
 
 #define SCALING_REAL_MOST 1e15 /* larger figures mean damage */
 
-enum status scaling_check_file(const char *path)
-{
-    return out_check(path, SCALING_FORMAT, "'lockstep plan'");
-}
+const struct target_kind scaling_target = {"a plan", .format = SCALING_FORMAT};
 
 struct scaling_column {
     const char *name;

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/bytes.h"
 #include "base/mem.h"
 #include "base/where.h"
 #include "build.h"
@@ -16,10 +17,10 @@ static enum status model_check_memory(const struct model *model, const char *whe
     double limit = (double)mem_limit();
     if (wanted > limit)
         FAIL(ST_USAGE,
-             "%s: the network takes %.1f GB for a grain of %d samples, a process may "
-             "have %.1f here; make its layers or train.grain smaller, or train it with "
+             "%s: the network takes %s for a grain of %d samples, a process may "
+             "have %s here; make its layers or train.grain smaller, or train it with "
              "the layers shared among ranks (parallel.pipeline)",
-             where, wanted / 1e9, model->grain, limit / 1e9);
+             where, bytes_text(wanted).text, model->grain, bytes_text(limit).text);
     return ST_OK;
 }
 

@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "checkpoint_impl.h"
 #include "data/dataset.h"
+#include "io/kind.h"
 
 /* One list of the scalar attributes serves writing, reading and hashing. */
 /* INFO_CHANNELS: a double for each channel. */
@@ -32,6 +33,7 @@ static const struct info_attribute attributes[] = {
     {"isa", INFO_TEXT, false, INFO_FIELD(isa)},
     {"plan", INFO_TEXT, false, INFO_FIELD(plan)},
     {"treatment", INFO_TEXT, false, INFO_FIELD(treatment)},
+    {"decoder", INFO_TEXT, false, INFO_FIELD(decoder)},
     {"step", INFO_U64, true, INFO_PROGRESS(step)},
     {"epoch", INFO_F64, true, INFO_PROGRESS(epoch)},
     {"evaluated_step", INFO_U64, true, INFO_PROGRESS(evaluated_step)},
@@ -122,8 +124,8 @@ static enum status info_check_format(struct h5file *file)
     bool right = format && strcmp(format, CHECKPOINT_FORMAT) == 0;
     free(format);
     if (!right)
-        FAIL(ST_FAIL, "'%s' is not a checkpoint; see 'lockstep show %s'",
-             h5file_path(file), h5file_path(file));
+        FAIL(ST_FAIL, "'%s' is %s, not a checkpoint", h5file_path(file),
+             kind_of_h5(file));
     TRY(h5file_get_u64(file, "/", "format_version", &version));
     if (version != CHECKPOINT_VERSION)
         FAIL(ST_FAIL, "'%s' has format version %llu; this lockstep reads version %d",
@@ -189,5 +191,6 @@ void checkpoint_info_release(struct checkpoint_info *info)
     free(info->isa);
     free(info->plan);
     free(info->treatment);
+    free(info->decoder);
     memset(info, 0, sizeof *info);
 }

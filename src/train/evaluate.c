@@ -58,8 +58,9 @@ static void evaluate_load(const struct evaluate_setup *setup, const struct lane 
     for (int i = begin; i < end; i++) {
         uint64_t position = first + (uint64_t)i;
         if (images)
-            loader_fill(setup->loader, position, ws->activation[0] + (size_t)i * size,
-                        &ws->label[i], &ws->sample[i]);
+            (void)loader_fill(setup->loader, position,
+                              ws->activation[0] + (size_t)i * size, &ws->label[i],
+                              &ws->sample[i]);
         else
             loader_label(setup->loader, position, &ws->label[i], &ws->sample[i]);
     }
@@ -178,21 +179,28 @@ static void evaluate_sum_up(struct evaluate_job *job, struct evaluation *result)
     result->loss = loss / (double)samples;
     confusion_init(confusion, setup->crew->model->classes, samples);
     for (uint64_t i = 0; i < samples; i++) {
-        int label = dataset_label(loader->dataset, loader->split, i);
+        int label = loader_class(loader, i);
         confusion_add(confusion, label, job->predicted[i]);
         result->correct += label == job->predicted[i];
     }
     confusion_finish(confusion);
 }
 
-static void evaluate_create_rows(const struct evaluate_job *job, int begin, int end)
+/* The rank's share of all grains. */
+static struct grain_range evaluate_grains(const struct stage *stage, uint64_t samples)
+{
+    struct grain_range grains = {.samples = samples,
+                                 .count = grain_count(samples, stage->whole->grain)};
+    tree_share(grains.count, comm_size(stage->peers), comm_rank(stage->peers),
+               &grains.begin, &grains.end);
+    return grains;
+}
+
+static void evaluate_create_rows(const struct evaluate_job *job)
 {
     const struct crew *crew = job->setup->crew;
-    struct grain_range share = job->grains;
-    share.begin = begin;
-    share.end = end;
     *job->rows = (struct evaluation_rows){0};
-    uint64_t count = grain_range_samples(&share, &job->rows->first);
+    uint64_t count = grain_range_samples(&job->grains, &job->rows->first);
     if (stage_last(crew->stage))
         job->rows->count = count;
     job->rows->logprobs =
@@ -202,25 +210,25 @@ static void evaluate_create_rows(const struct evaluate_job *job, int begin, int 
 enum status evaluate(const struct evaluate_setup *setup, struct evaluation *result,
                      struct evaluation_rows *rows)
 {
-    const struct comm *peers = setup->crew->stage->peers;
     uint64_t samples = setup->loader->dataset->info.count[setup->loader->split];
-    int grains = grain_count(samples, setup->crew->model->grain), begin, end;
     *result = (struct evaluation){0};
     ASSERT(samples > 0);
-    tree_share(grains, comm_size(peers), comm_rank(peers), &begin, &end);
+    const struct grain_range share = evaluate_grains(setup->crew->stage, samples);
     struct evaluate_job job = {
         .setup = setup,
-        .grains = {.samples = samples, .count = grains},
-        .loss = mem_zeroed((size_t)grains, sizeof(double)),
+        .grains = share,
+        .loss = mem_zeroed((size_t)share.count, sizeof(double)),
         .predicted = mem_zeroed(evaluate_predicted_bytes(samples), 1),
         .rows = rows,
     };
     if (rows)
-        evaluate_create_rows(&job, begin, end);
+        evaluate_create_rows(&job);
     flow_init(&job.flow, setup->crew);
-    enum status st = evaluate_share(&job, begin, end);
+    enum status st = evaluate_share(&job, share.begin, share.end);
     flow_release(&job.flow);
     where_mark(WHERE_EVALUATE);
+    if (st == ST_OK)
+        st = dataset_failure(setup->loader->dataset);
     st = comm_agree(setup->comm, st);
     if (st == ST_OK)
         evaluate_sum_up(&job, result);
@@ -239,6 +247,13 @@ void evaluation_rows_release(struct evaluation_rows *rows)
 {
     free(rows->logprobs);
     *rows = (struct evaluation_rows){0};
+}
+
+size_t evaluation_rows_bytes(const struct stage *stage, uint64_t samples)
+{
+    const struct grain_range share = evaluate_grains(stage, samples);
+    uint64_t first, count = grain_range_samples(&share, &first);
+    return count * (size_t)stage->whole->classes * sizeof(float);
 }
 
 size_t evaluation_answer_bytes(const struct model *model, uint64_t samples)

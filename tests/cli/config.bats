@@ -158,8 +158,8 @@ one_bad() {
         "$LOCKSTEP" train good.conf --run run
     aside refused 2 "cannot open 'none.conf': No such file or directory" \
         train 1 none.conf --run run
-    aside refused 2 "cannot read '.': Is a directory" train 1 . --run run
-    aside refused 2 "'letters.h5' is not a config: it is no text*" train 1 letters.h5 --run run
+    aside refused 2 "'.' is a folder, not a config" train 1 . --run run
+    aside refused 2 "'letters.h5' is a data set, not a config" train 1 letters.h5 --run run
 }
 
 @test "--set is checked like the config and cannot change the network" {
@@ -196,7 +196,7 @@ one_bad() {
     good
     aside refused 1 "cannot open 'none.h5': No such file or directory" \
         train 1 good.conf --run run --data none.h5
-    aside refused 1 "'good.conf' is not an HDF5 file" \
+    aside refused 1 "'good.conf' is *, not an HDF5 file" \
         train 1 good.conf --run run --data good.conf
     to=$BATS_TEST_TMPDIR
     head -c 9000 letters.h5 >"$to/cut.h5"

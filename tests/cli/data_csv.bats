@@ -38,8 +38,8 @@ END
     csv "$row\n7,1,2,3\n" "line 2 of 't.csv' has 4 columns, but line 1 has 5"
     csv "label,a,b,c,d\n$row\n$row\n7,1,256,3,4\n" "line 4 of 't.csv': pixel 256 in column 3 is not within 0..255"
     csv "$row\n7,1,-1,3,4\n" "line 2 of 't.csv': pixel -1 in column 3 is not within 0..255"
-    csv "$row\n7,1,abc,3,4\n" "line 2 of 't.csv': 'abc' in column 3 is not a whole number"
-    csv "7,1,2,3\n" "3 pixels in 't.csv' do not make a square image"
+    csv "$row\n7,1,abc,3,4\n" "line 2 of 't.csv': 'abc' in column 3 is not a number"
+    csv "7,1,2,3,4,5\n" "5 pixels in 't.csv' do not make a square image"
     csv "70000,1,2,3,4\n" "label 70000 at line 1 of 't.csv' is out of range"
     csv "" "'t.csv' holds no images"
 }

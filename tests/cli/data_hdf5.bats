@@ -84,7 +84,7 @@ END
     fails 1 "'nolabels.h5' holds no '/test/labels'" info nolabels.h5
     fails 1 "'nomean.h5' has no attribute 'mean'" info nomean.h5
     fails 1 "cannot open 'cut.h5': the HDF5 file is damaged or cut short" info cut.h5
-    fails 1 "'text.h5' is not an HDF5 file" info text.h5
+    fails 1 "'text.h5' is a text file, not an HDF5 file" info text.h5
     fails 1 "cannot open 'nowhere.h5': No such file" sheet nowhere.h5 --out x.png
     fails 1 "it is a folder" info .
 }

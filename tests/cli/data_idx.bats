@@ -31,8 +31,8 @@ setup() {
     printf '\0\0\10\3\177\377\377\377\0\0\0\34\0\0\0\34abc' >huge
     printf '\0\0\15\1\0\0\0\1abcd' >float
     : >empty
-    fails 1 "'text' is not an IDX file (wrong magic number)" $import --images text --labels $label
-    fails 1 "'empty' is not an IDX file" $import --images empty --labels $label
+    fails 1 "'text' is a text file, not an IDX file (wrong magic number)" $import --images text --labels $label
+    fails 1 "'empty' is an empty file, not an IDX file" $import --images empty --labels $label
     fails 1 "gzip file 'short.gz' is cut short" $import --images short.gz --labels $label
     fails 1 "IDX file 'short' is cut short" $import --images short --labels $label
     fails 1 "'long' continues after" $import --images long --labels $label
@@ -60,8 +60,7 @@ setup() {
         $import --classes letters
     fails 1 "label 1 at item 0 of 'e-train-labels-idx1-ubyte.gz' is below the label base 2" \
         $import --label-base 2
-    fails 1 "class '0' has no training images (1 of 27 classes are empty); use --allow-empty" \
-        $import
+    fails 1 "begin at 1: give --label-base 1, or --allow-empty" $import
     "$LOCKSTEP" data $import --allow-empty
     [ -f x.h5 ]
 }

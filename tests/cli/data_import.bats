@@ -344,14 +344,14 @@ rows[:, 0] %= 4
 np.savetxt("t.csv", rows, "%d", ",")
 END
     imports 0 t.csv --out t.h5
-    "$LOCKSTEP" data import-csv t.csv --out t2.h5
+    "$LOCKSTEP" data import-csv t.csv --out t2.h5 >/dev/null
     cmp t.h5 t2.h5
     imports 0 t.csv --out t3.h5 --val 10%
     says "t3.h5: "
     imports 2 e --out x.h5 --fit crop
     says "'e' is a set of IDX files: --fit makes no sense"
     imports 2 e --out x.h5 --test 10% "${letters[@]}"
-    says "has test images: --test makes no sense"
+    says "has test pictures: --test makes no sense"
 }
 
 @test "what is no set of pictures is refused with what was expected" {
@@ -367,10 +367,10 @@ END
     imports 1 flat --out x.h5
     says "'flat' holds 1 folder and 1 files"
     imports 1 flat/1.png --out x.h5
-    says "'flat/1.png' is one picture"
+    says "'flat/1.png' is a PNG image"
     echo hello >text
     imports 1 text --out x.h5
-    says "'text' is not a list of pictures"
+    says "'text' is a text file, not a list of pictures"
     imports 2 flat --out x.h5 --fit squash
     says "'--fit squash': expected pad, crop or stretch"
     imports 2 flat --out x.h5 --range 5,4

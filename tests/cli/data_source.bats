@@ -78,3 +78,18 @@ cached() { # NUMBER of data sets in the cache
     "$LOCKSTEP" train "$TINY" --data pics --run 1 "${short[@]}" >1.out 2>&1
     same_state 1.out 2.out
 }
+
+@test "what an import notes is said once, and advice about val when a run begins" {
+    (echo path,label,id && cd pics && for name in train/*/*.jpg test/*/*.jpg; do
+        label=${name#*/} && echo "pics/$name,${label%/*},7"
+    done) >list.csv
+    "$LOCKSTEP" train "$TINY" --data list.csv --run 1 "${short[@]}" >1.out 2>&1
+    cat 1.out
+    [ "$(grep -c "column 'id' is not used" 1.out)" -eq 1 ]
+    [ "$(grep -c -e "is optimistic; to make a val split: --set data.val=0.1" 1.out)" -eq 1 ]
+    "$LOCKSTEP" train "$TINY" --data list.csv --run 1 --resume "${short[@]}" \
+        --set train.epochs=3 >2.out 2>&1
+    cat 2.out
+    grep '^resumed from' 2.out
+    run -1 grep optimistic 2.out
+}

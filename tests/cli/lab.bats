@@ -152,12 +152,15 @@ END
 @test "lab replaces no file of another kind" {
     letters data.h5 40 30
     sha256sum data.h5 "$TINY" >sums
-    refused 2 "'data.h5' is not a file of the laboratory and is not overwritten" \
-        "$LOCKSTEP" lab --out data.h5
-    refused 1 "*tiny.conf'*" "$LOCKSTEP" lab --out "$TINY"
+    refused 2 "'data.h5' cannot be written: it is a data set, not a file of the laboratory, \
+and is not replaced" "$LOCKSTEP" lab --out data.h5
+    refused 2 "*tiny.conf' cannot be written: it is a config, *" \
+        "$LOCKSTEP" lab --out "$TINY"
+    refused 2 "'data.h5' cannot be written: it is what is read" \
+        "$LOCKSTEP" lab --data data.h5 --out data.h5
     sha256sum -c --quiet sums
     mkdir folder
-    refused 2 "'--out folder' is a folder" "$LOCKSTEP" lab --out folder
+    refused 2 "'folder' cannot be written: it is a folder, *" "$LOCKSTEP" lab --out folder
     refused 1 "*'missing/lab.h5*" "$LOCKSTEP" lab --out missing/lab.h5 --threads 1 \
         --layers linear1 --seconds 0.1
 }

@@ -95,6 +95,28 @@ LONG=(--set train.epochs=100000 --set log.every=100000)
     [ ! -e never ]
 }
 
+@test "--check --elsewhere is not decided by the limits of this machine" {
+    ldd "$LOCKSTEP" | grep -q libasan && skip "sanitizers take address space themselves"
+    (
+        export OMP_NUM_THREADS=1
+        ulimit -v 500000
+        refused 2 "training takes * in this process, which may have * (ulimit -v); *" \
+            train 1 "$LETTERS" --run never --check
+        train 1 "$LETTERS" --run never --check --elsewhere --set parallel.pipeline=2 >check.out
+        train 1 "$LETTERS" --run never --check --elsewhere --set parallel.threads=0 \
+            --threads 100000 >many.out
+        refused 2 "*unknown*" train 1 "$TINY" --run never --check --elsewhere \
+            --set train.epoch=3
+    )
+    grep -q '^run  *never$' check.out
+    grep -q '^pipeline  *1 replica x 2 stages: ' check.out
+    [ "$(tail -n 1 check.out)" = "checked: this can be trained on machines with enough memory; nothing was touched" ]
+    [ ! -e never ]
+    refused 2 "--elsewhere is for --check; add it" train 1 "$TINY" --run never --elsewhere
+    refused 2 "100000 threads per rank: at most *" train 1 "$TINY" --run never --check \
+        --threads 100000
+}
+
 # Newer versions of OpenBLAS give up by themselves.
 @test "too little memory for OpenBLAS to load ends in one line, not in a hang" {
     ldd "$LOCKSTEP" | grep -q libasan && skip "sanitizers take address space themselves"
@@ -126,7 +148,7 @@ LONG=(--set train.epochs=100000 --set log.every=100000)
         ) || status=$?
         echo "$limit: status $status: $(<err)"
         ((status == 0 || status == 2))
-        ((status == 0)) || [ "$(grep -c '^lockstep: .* may have ' err)" -eq 1 ]
+        ((status == 0)) || [ "$(grep -cE '^lockstep: .* (may have|are left for) ' err)" -eq 1 ]
         ended+=$status
     done
     [[ $ended =~ ^2+0+$ ]]

@@ -78,15 +78,27 @@ need_cpus() {
     same_state dynamic.out plain.out
 }
 
-@test "threads that OpenMP bound to too few CPUs are named" {
+@test "OpenMP's ways to bind threads leave the ranks' CPUs alone, and are named" {
+    options=()
+    says '' env OMP_PROC_BIND=false "$LOCKSTEP"
+    plain=$(grep '^parallel' <<<"$output")
+    says '' env OMP_PROC_BIND=true "$LOCKSTEP"
+    same_text "$plain" "$(grep '^parallel' <<<"$output")"
+    for setting in 'OMP_PLACES={0}' OMP_PLACES=cores GOMP_CPU_AFFINITY=0; do
+        says "note: $setting is ignored: a rank's threads run on any CPU of the rank, *" \
+            env OMP_PROC_BIND=close "$setting" "$LOCKSTEP"
+        same_text "$plain" "$(grep '^parallel' <<<"$output")"
+    done
+}
+
+@test "a rank that is bound to fewer CPUs than SLURM's CPUs per task has as many threads" {
     need_cpus 2
     options=()
-    says "note: 1 thread of 1 rank on *: bound to 1 of $cpus CPUs (*); unset OMP_PROC_BIND, *" \
-        env OMP_PROC_BIND=true "$LOCKSTEP"
-    options=(--threads 2)
-    says "note: 2 threads of 1 rank on *: bound to 1 of $cpus CPUs (*); unset OMP_PROC_BIND, *" \
-        env OMP_PLACES=cores "$LOCKSTEP"
-    says '' env OMP_PROC_BIND=false "$LOCKSTEP"
+    says "note: 1 thread of 1 rank on *: bound to [0-9]* of $cpus CPUs (*); start with 'mpirun --bind-to none'" \
+        env SLURM_CPUS_PER_TASK=2 mpirun -n 1 --bind-to hwthread "$LOCKSTEP"
+    grep -q 'x 1 thread on' <<<"$output"
+    says '' env SLURM_CPUS_PER_TASK=2 mpirun -n 1 --bind-to none "$LOCKSTEP"
+    grep -q 'x 2 threads on' <<<"$output"
 }
 
 @test "ranks that mpirun bound to too few CPUs are named" {
@@ -127,7 +139,7 @@ need_cpus() {
     options=()
     says '' env SLURM_CPUS_PER_TASK=1 "$LOCKSTEP"
     grep -q 'x 1 thread on' <<<"$output"
-    says "note: $((cpus + 2)) threads of 1 rank(s) on the $cpus CPUs of *" \
+    says "note: SLURM_CPUS_PER_TASK=$((cpus + 2)), but a rank on * may use $cpus CPU* and has as many threads" \
         env SLURM_CPUS_PER_TASK=$((cpus + 2)) "$LOCKSTEP"
     says '' env SLURM_CPUS_ON_NODE=1 "$LOCKSTEP"
     grep -q 'x 1 thread on' <<<"$output"

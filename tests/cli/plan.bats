@@ -145,15 +145,15 @@ with h5py.File('broken.h5', 'r+') as f: $1"
     plan --ranks 1 --out again.h5 >/dev/null
     plan --ranks 1 --out again.h5 >/dev/null
     cp letters.h5 precious.h5
-    refused 2 "'precious.h5' is not a file of 'lockstep plan' and is not overwritten" \
+    refused 2 "'precious.h5' cannot be written: it is a data set, not a plan, and is not replaced" \
         plan --ranks 1 --out precious.h5
     cmp letters.h5 precious.h5
-    refused 2 "'--out .' is a folder" plan --ranks 1 --out .
+    refused 2 "'.' cannot be written: it is a folder, not a plan, and is not replaced" \
+        plan --ranks 1 --out .
     mkfifo pipe
-    refused 2 "'--out pipe' is not a regular file and is not replaced" \
-        plan --ranks 1 --out pipe
+    refused 2 "'pipe' cannot be written: it is *, not a plan, *" plan --ranks 1 --out pipe
     [ -p pipe ]
-    refused 2 "'--out pipe' is not a regular file*" "$LOCKSTEP" lab --out pipe
+    refused 2 "'pipe' cannot be written: it is *" "$LOCKSTEP" lab --out pipe
     [ -p pipe ]
 }
 

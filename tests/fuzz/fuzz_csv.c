@@ -9,11 +9,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     const char *path = fuzz_file("a.csv", bytes.data, bytes.size);
     const struct import_csv_options options = {
         .file = {path, flags & 1 ? path : NULL},
-        .classes = flags & 2 ? "cat,dog,mouse" : NULL,
-        .transpose = flags & 4,
-        .label_base = flags & 8 ? 1 : 0,
-        .test_share = 0.3,
-        .seed = 1,
+        .table = {.classes = flags & 2 ? "cat,dog,mouse" : NULL,
+                  .transpose = flags & 4,
+                  .label_base = flags & 8 ? 1 : 0,
+                  .max_value = flags & 64 ? 16 : 0,
+                  .allow_empty = flags & 32},
+        .label_column = flags & 128 ? "last" : NULL,
         .h = flags & 16 ? 2 : 0,
         .w = flags & 16 ? 3 : 0,
     };

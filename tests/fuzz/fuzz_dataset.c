@@ -20,13 +20,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     const char *path = fuzz_file("a.h5", data, size);
     struct dataset_info info;
+    struct dataset_damage damage[DATASET_SPLITS];
     uint64_t hash;
     (void)!cmd_show(NULL, 1, (char *[]){(char *)(uintptr_t)path, NULL});
     if (dataset_info_read(&info, path) != ST_OK)
         return 0;
-    (void)!dataset_hash_file(&info, &hash);
-    for (int s = 0; s < DATASET_SPLITS; s++)
-        read_first(&info, s);
+    (void)!dataset_hash_file(&info, &hash, damage);
+    for (int trusted = 0; trusted < 2; trusted++) {
+        info.trusted = trusted;
+        for (int s = 0; s < DATASET_SPLITS; s++)
+            read_first(&info, s);
+    }
     dataset_info_release(&info);
     return 0;
 }

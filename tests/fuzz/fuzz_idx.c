@@ -10,9 +10,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     const struct import_idx_options options = {
         .images = {fuzz_file("images", images.data, images.size)},
         .labels = {fuzz_file("labels", bytes.data, bytes.size)},
-        .classes = flags & 1 ? "digits" : NULL,
-        .transpose = flags & 2,
-        .label_base = flags & 4 ? 1 : 0,
+        .table = {.classes = flags & 1 ? "digits" : NULL,
+                  .transpose = flags & 2,
+                  .label_base = flags & 4 ? 1 : 0,
+                  .max_value = flags & 16 ? 20 : 0,
+                  .allow_empty = flags & 8},
     };
     struct dataset_builder builder;
     if (import_idx(&options, &builder) != ST_OK)

@@ -4,7 +4,7 @@
 #include <string.h>
 #include <zlib.h>
 
-#include "data/import.h"
+#include "data/import_pictures.h"
 #include "fuzz.h"
 
 static const uint8_t png_signature[8] = "\x89PNG\r\n\x1a\n";
@@ -54,20 +54,26 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct fuzz_bytes bytes = {data, size};
     uint8_t flags = fuzz_byte(&bytes);
-    const struct import_dir_options options = {
-        .folder = {fuzz_path("png"), flags & 4 ? fuzz_path("png") : NULL},
-        .test_share = 0.5,
+    const struct import_options options = {
+        .share = {-1, -1, 0.5},
         .seed = 1,
         .h = 1 + fuzz_byte(&bytes),
         .w = 1 + fuzz_byte(&bytes),
-        .invert = flags % 4 - 1,
+        .channels = 1,
+        .strict = true,
+        .threads = 1,
+        .invert = flags % 4 ? (enum import_invert)(flags % 4) : IMPORT_INVERT_RECORDED,
+        .treatment.invert = TREATMENT_INVERT_EACH,
     };
+    struct import_set *set;
     put_image("1", fuzz_part(&bytes));
     put_image("2", bytes);
-    struct dataset_builder builder;
-    if (import_dir(&options, &builder) != ST_OK)
+    enum status st = flags & 4
+                         ? import_find_folders(&set, fuzz_path("png"), fuzz_path("png"))
+                         : import_find(&set, fuzz_path("png"), IMPORT_FOLDER);
+    if (st != ST_OK)
         return 0;
-    (void)!dataset_write(&builder, fuzz_path("out.h5"), false);
-    dataset_builder_release(&builder);
+    (void)!import_write(set, fuzz_path("out.h5"), &options);
+    import_set_free(set);
     return 0;
 }

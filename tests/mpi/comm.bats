@@ -18,7 +18,7 @@ passes() {
 }
 
 on_ranks() {
-    passes "$1" test_comm 8
+    passes "$1" test_comm 10
     passes "$1" test_tree_sum 7
 }
 

@@ -6,15 +6,20 @@ setup() {
     source "$BATS_TEST_DIRNAME/../runs.sh"
 }
 
-@test "mpirun starts a data command on two ranks: it is done once" {
-    mpirun -n 2 "$LOCKSTEP" data synth --train 52 --test 26 --out s.h5 </dev/null >out
-    cat out
-    [ "$(wc -l <out)" -eq 1 ]
-    "$LOCKSTEP" data info s.h5 --verify
-    run mpirun -n 2 "$LOCKSTEP" data info nowhere.h5 </dev/null
-    echo "$output"
-    [ "$status" -eq 1 ]
-    [ "$(grep -c 'nowhere.h5' <<<"$output")" -eq 1 ]
+@test "mpirun with two ranks is refused in one line, and nothing is done" {
+    for command in "data synth --train 52 --test 26 --out s.h5" "show s.h5" "predict s a.png"; do
+        # shellcheck disable=SC2086
+        run --separate-stderr mpirun -n 2 "$LOCKSTEP" $command </dev/null
+        echo "$output $stderr"
+        [ "$status" -eq 2 ]
+        [ -z "$output" ]
+        [ "$(grep -c '^lockstep: ' <<<"$stderr")" -eq 1 ]
+        grep -Fxq "lockstep: '${command%% *}' is a command for one process, mpirun started 2; type it without mpirun" \
+            <<<"$stderr"
+    done
+    [ ! -e s.h5 ]
+    mpirun -n 1 "$LOCKSTEP" data synth --train 52 --test 26 --out s.h5 </dev/null
+    [ -s s.h5 ]
 }
 
 @test "ranks with commands of their own each do their work" {
@@ -26,6 +31,9 @@ setup() {
     mpirun -n 1 "$LOCKSTEP" data synth --train 52 --test 26 --out a.h5 \
         : -n 1 "$LOCKSTEP" data synth --train 52 --test 26 --out b.h5 </dev/null
     [ -s a.h5 ] && [ -s b.h5 ]
+    run --separate-stderr mpirun -n 1 true : -n 2 "$LOCKSTEP" data info a.h5 </dev/null
+    [ "$status" -eq 2 ]
+    [ "$(grep -c "^lockstep: 'data' is .* mpirun started 2;" <<<"$stderr")" -eq 1 ]
 }
 
 @test "variables of a launcher that are left over change nothing" {

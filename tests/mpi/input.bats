@@ -119,7 +119,7 @@ LAYOUTS=("0 1 2" "0 3 1" "1 1 3" "1 2 1" "2 2 2" "2 3 3" "3 1 1" "3 3 2" "8 1 3"
 # first options.
 traced() {
     local rank=$1 run=$2 tracer=()
-    strace -qq -o /dev/null -e trace=none true 2>/dev/null || skip "cannot trace"
+    need_trace
     shift 2
     while [[ $1 != -- ]]; do tracer+=("$1") && shift; done
     local program=("$LOCKSTEP" train "$LETTERS" --data letters.h5 --threads 1

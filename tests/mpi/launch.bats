@@ -115,6 +115,7 @@ launched() {
 @test "a signal at any instant of the start ends with 75, and the run can be resumed" {
     for delay in 0.05 0.1 0.2 0.3 0.5; do # instants of the start, on most machines
         launched early --resume
+        poll takes $JOB USR1 # before that bash would end, whatever the program does
         sleep $delay
         kill -USR1 $JOB
         ends_with 75 early

@@ -253,7 +253,7 @@ END
     [ ! -e misfit ]
     refused 1 "*'none.h5'*" train 1 tiny.conf --run misfit --init none.h5
     [ ! -e misfit ]
-    refused 1 "'letters.h5' is not a checkpoint*" \
+    refused 1 "'letters.h5' is a data set, not a checkpoint" \
         train 1 tiny.conf --run misfit --init letters.h5
     [ ! -e misfit ]
     refused 2 "--resume and --init exclude each other*" \

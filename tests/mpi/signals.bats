@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
-# TERM, INT, USR1 and USR2 on any process of a run, at any time: all ranks stop after the
-# same step, its checkpoint is written, the exit code is 75, and the same command goes on.
+# A signal that asks any process of a run to end, at any time: all ranks stop after the same
+# step, its checkpoint is written, the exit code is 75, and the same command goes on.
 
 OPTIONS=(--set train.batch=60 --set train.grain=12 --set log.every=1
     --set checkpoint.every_epochs=0)
@@ -20,15 +20,16 @@ teardown() {
     end_job
 }
 
-# stops RUN: the job ends with 75, names the step once and leaves a checkpoint of it.
+# stops RUN: the job ends with 75, names the step once and leaves a checkpoint of it, as
+# every start of RUN before did.
 stops() {
-    local step stops
-    stops=$(grep -c '^stopped step' "$1/log.txt") || :
+    local step starts
     ends_with 75 "$1"
-    [ "$(grep -c '^stopped step' "$1/log.txt")" -eq $((stops + 1)) ]
+    starts=$(grep -c '^lockstep [0-9]' "$1/log.txt")
+    [ "$(grep -c '^stopped step' "$1/log.txt")" -eq "$starts" ]
     step=$(sed -nE 's/^stopped step ([0-9]+) of .*/\1/p' "$1/log.txt" | tail -n 1)
     [ -f "$(printf '%s/checkpoints/step-%012d.h5' "$1" "$step")" ]
-    [ "$(grep -c '^stopped on request; the same' "$1/log.txt")" -eq $((stops + 1)) ]
+    [ "$(grep -c '^stopped on request; the same' "$1/log.txt")" -eq "$starts" ]
     [ ! -e "$1/lock" ]
 }
 
@@ -55,6 +56,77 @@ goes_on() {
     goes_on 2 ranks
 }
 
+# alone RUN COMMAND...: COMMAND and one rank without mpirun, in the background. `env` undoes
+# that a shell's background jobs ignore QUIT.
+alone() {
+    LINES_BEFORE=$(steps_logged "$1")
+    env --default-signal=QUIT "${@:2}" "$LOCKSTEP" train "$LETTERS" --data letters.h5 \
+        --threads 1 --run "$1" "${all[@]}" >>"$1.out" 2>>"$1.err" </dev/null 3>&- &
+    JOB=$! PIDS=()
+}
+
+@test "HUP, QUIT, XCPU, ALRM, VTALRM and PWR stop a run in order, too" {
+    for signal in HUP QUIT XCPU ALRM VTALRM PWR; do
+        echo "$signal"
+        alone single
+        until_lines single 1
+        kill -$signal "$JOB"
+        stops single
+    done
+    start 3 single "$LETTERS" "${all[@]}"
+    until_lines single 1
+    kill -HUP "${PIDS[@]}" # as the end of a terminal does
+    stops single
+    goes_on 2 single
+}
+
+@test "the limit of CPU time stops a run in order" {
+    (ulimit -St 3 && exec "$LOCKSTEP" train "$LETTERS" --data letters.h5 --threads 1 \
+        --run limited "${all[@]}" >limited.out 2>limited.err </dev/null 3>&-) &
+    JOB=$!
+    stops limited
+    goes_on 1 limited
+}
+
+@test "under nohup a run survives the end of its terminal" {
+    alone kept nohup
+    until_lines kept 1
+    kill -HUP "$JOB"
+    LINES_BEFORE=$(steps_logged kept)
+    until_lines kept 3
+    kill -TERM "$JOB"
+    stops kept
+}
+
+# The process leads a session whose terminal is gone when its other side is closed.
+@test "the end of a terminal stops a run in order" {
+    cat >terminal.py <<'END'
+import os, pty, sys, time
+child, side = pty.fork()
+if child == 0:
+    os.execv(sys.argv[2], sys.argv[2:])
+os.set_blocking(side, False)
+lines = 0
+while lines < 2:
+    try:
+        os.read(side, 65536)
+    except BlockingIOError:
+        pass
+    if os.path.exists(sys.argv[1] + "/metrics.h5"):
+        lines += 1
+    time.sleep(0.02)
+os.close(side)
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+END
+    /usr/bin/python3 terminal.py hung "$LOCKSTEP" train "$LETTERS" --data letters.h5 \
+        --threads 1 --run hung "${all[@]}" --set checkpoint.every_steps=2 \
+        >hung.out 2>hung.err </dev/null 3>&- &
+    JOB=$!
+    stops hung
+    [ "$(grep -c '^note: cannot write to the standard output: Input/output error; ' \
+        hung/log.txt)" -eq 1 ]
+}
+
 @test "many signals at once stop the run once" {
     start 4 many "$LETTERS" "${all[@]}"
     until_lines many 2
@@ -66,7 +138,6 @@ goes_on() {
     goes_on 1 many
 }
 
-# mpirun blocks no signal in its children: a process that blocks USR1 is already lockstep.
 @test "a signal during the start is not lost" {
     for ((i = 0; i < 5; i++)); do
         start 2 young "$LETTERS" "${all[@]}"

@@ -68,8 +68,21 @@ check_trace() {
 
 @test "--trace replaces no file of another kind" {
     cp letters.h5 mine.h5
-    refused 2 "'mine.h5' exists already and is not a trace: it is not overwritten" \
-        train 1 "$TINY" --run never --trace mine.h5
+    refused 2 "'mine.h5' cannot be written: it is a data set, not a trace, and is not \
+replaced" train 1 "$TINY" --run never --trace mine.h5
+    refused 2 "'letters.h5' cannot be written: it is what is read" \
+        train 1 "$TINY" --run never --trace letters.h5
     [ ! -e never ]
     cmp letters.h5 mine.h5
+}
+
+@test "a trace does not replace what the run itself has written" {
+    mkdir run
+    status=0
+    train 1 "$TINY" --run run --trace run/metrics.h5 >run.out 2>run.err || status=$?
+    cat run.err
+    [ "$status" -eq 2 ]
+    grep -q "^lockstep: 'run/metrics.h5' cannot be written: it is the metrics of a run, not a trace" run.err
+    grep -q '^finished ' run.out
+    "$LOCKSTEP" show run/metrics.h5 >/dev/null
 }

@@ -56,7 +56,7 @@ run_head() {
     wait
 }
 
-# As on nodes with Docker, each node has an interface with the same address.
+# As on nodes with Docker and the like, each node has an interface with the same address.
 run_node() {
     hostname "n$1"
     mount -t tmpfs tmpfs /dev/shm
@@ -67,9 +67,9 @@ run_node() {
     ip addr add "10.78.0.$1/24" dev eth0
     ip link set lo up
     ip link set eth0 up
-    ip link add docker0 type bridge
-    ip addr add 172.17.0.1/16 dev docker0
-    ip link set docker0 up
+    ip link add site0 type bridge
+    ip addr add 172.17.0.1/16 dev site0
+    ip link set site0 up
     exec slurmd -D -N "n$1"
 }
 

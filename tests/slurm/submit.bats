@@ -85,6 +85,21 @@ layout() {
     [ -z "$(find . -name hacked)" ]
 }
 
+# With slurm.conf's default the job would inherit the limit, too.
+@test "the ulimit of the shell that submits decides neither the check nor the job" {
+    ldd "$LOCKSTEP" | grep -q libasan && skip "sanitizers take address space themselves"
+    (
+        ulimit -v 500000
+        OMP_NUM_THREADS=1 refused 2 "training takes *(ulimit -v)*" \
+            train 1 "$LETTERS" --run never --check
+        submit "$LETTERS" -- --data letters.h5 --run limited --set train.steps=2 \
+            --set train.eval_every=100
+    ) >limited.submitted
+    JOB=$(sed -nE 's/^job ([0-9]+): .*/\1/p' limited.submitted)
+    until_job "$JOB" COMPLETED
+    grep -q '^finished step 2 of 2 ' limited/log.txt
+}
+
 @test "ranks and threads follow the allocation" {
     submit "$TINY" --nodes 2 --ranks-per-node 3 -- --data letters.h5 --run many \
         --set train.steps=5
@@ -128,14 +143,32 @@ layout() {
 @test "tasks that do not see each other are refused, and a single one trains" {
     JOB=$(on_head sbatch --parsable --output=plain.out --ntasks=2 --wrap \
         "srun --mpi=none '$LOCKSTEP' train '$TINY' --data letters.h5 --run plain; \
+         srun --mpi=pmi2 '$LOCKSTEP' train '$TINY' --data letters.h5 --run plain; \
          srun --mpi=none --ntasks=1 '$LOCKSTEP' train '$TINY' --data letters.h5 --run plain \
              --set train.steps=5; \
          '$LOCKSTEP' train '$TINY' --data letters.h5 --run batch --set train.steps=5")
     until_job "$JOB" COMPLETED
     cat plain.out
     [ "$(grep -c '^note: SLURM_NTASKS is 2 but this is one rank, which trains alone' plain.out)" -ge 1 ]
-    [ "$(grep -c '^lockstep: the 2 tasks of srun do not see each other; ' plain.out)" -eq 1 ]
+    [ "$(grep -c '^lockstep: the 2 tasks of srun do not see each other; ' plain.out)" -eq 2 ]
     [ "$(grep -c '^finished step 5 of 5 ' plain.out)" -eq 2 ]
+}
+
+@test "srun with several tasks of a command for one process is refused, a script works" {
+    JOB=$(on_head sbatch --parsable --output=one.out --ntasks=2 --wrap \
+        "srun --mpi=none '$LOCKSTEP' data info letters.h5; echo first \$?; \
+         srun --mpi=pmix '$LOCKSTEP' data info letters.h5; echo second \$?; \
+         srun --ntasks=1 '$LOCKSTEP' data info letters.h5 >info.out; echo third \$?; \
+         srun sh -c '$LOCKSTEP data info letters.h5; :' >script.out; echo fourth \$?; \
+         '$LOCKSTEP' data info letters.h5 >batch.out; echo fifth \$?")
+    until_true "the job is over" over "$JOB"
+    cat one.out
+    refusal="^lockstep: 'data' is a command for one process, srun started 2; type it without srun$"
+    [ "$(grep -c "$refusal" one.out)" -eq 2 ]
+    [ "$(grep -E '^(first|second|third|fourth|fifth) ' one.out | paste -sd' ')" = \
+        "first 2 second 2 third 0 fourth 0 fifth 0" ]
+    [ "$(grep -c '^data set ' info.out)" -eq 1 ]
+    [ "$(grep -c '^data set ' script.out)" -eq 2 ]
 }
 
 # states LOG...: the states, one per line.

@@ -54,6 +54,10 @@ struct cli_command {
 enum status cli_parse(const struct cli_command *command, const struct cli_option *options,
                       int argc, char **argv, const char **operand, int *count) MUST_CHECK;
 
+/* Of the option --no-verify, which several commands have. */
+#define CLI_NO_VERIFY_HELP \
+    "do not compare images with their hashes: use a damaged data set as it is"
+
 /* One entry of a help text, on stdout: the tag at the left, the text broken into lines in
    a column of its own, as help2man reads it. */
 void cli_print_entry(const char *tag, const char *text);

@@ -25,6 +25,7 @@ struct data_options {
     int fit;       /* enum treatment_fit */
     double val;    /* of imported pictures: part for validation */
     int memory_mb; /* for images, per node; 0: half of the memory */
+    bool verify;   /* images are compared with their hashes */
 };
 
 struct config {

@@ -1,18 +1,27 @@
 /*
- * launcher: what mpirun and srun tell a process before MPI starts, or without MPI.
+ * launcher: what a launcher (mpirun, srun, another MPI's mpiexec) tells a process in its
+ * environment, before MPI starts or without MPI.
+ *
+ * Variables alone prove nothing: a shell inside of a job hands them on to what is typed
+ * there. So a command for one process asks whether the launcher started this very
+ * process, and a command for all ranks compares what the launcher says with the ranks
+ * that MPI found.
  */
 #ifndef LOCKSTEP_APP_RUN_LAUNCHER_H
 #define LOCKSTEP_APP_RUN_LAUNCHER_H
 
-#include <stdbool.h>
+#include "base/status.h"
 
-/* The rank that the launcher gave this process; 0 without one. Variables of SLURM count
-   for the tasks that srun started itself: other processes inherit them by chance. */
+/* The rank that the launcher gave this process; 0 without one. */
 int launcher_rank(void);
 
-/* For commands that need one process: did mpirun start this very command more than once,
-   and is this not the first copy? Only then rank 0 does the work for all. A rank that a
-   script started with a command of its own works, and so does each task of srun. */
-bool launcher_is_copy(char **argv);
+/* For commands of one process: ST_USAGE if a launcher started this very command more than
+   once. Of the copies, the first says so. A process that a script under a launcher
+   started is fine, because scripts give each process work of its own. */
+enum status launcher_check_alone(const char *command, char **argv) MUST_CHECK;
+
+/* For commands of all ranks: ST_USAGE if this process is the only rank that MPI found
+   (ranks == 1), but a launcher says that it is one of several. */
+enum status launcher_check_world(int ranks) MUST_CHECK;
 
 #endif

@@ -12,9 +12,9 @@
    tuning_choose, but with its folder. */
 enum status memory_check(const struct trainer_setup *setup, int threads) MUST_CHECK;
 
-/* The same for an evaluation of `samples` samples on `lanes` lanes. */
+/* The same for an evaluation on `lanes` lanes that takes `bytes` on this rank. */
 enum status memory_check_evaluation(struct comm *comm, const struct stage *stage,
-                                    int lanes, uint64_t samples) MUST_CHECK;
+                                    int lanes, size_t bytes) MUST_CHECK;
 
 /* Collective. Prints a note if the ranks of some node together take more memory than the
    machine has or their control group allows; bytes: what this rank takes. */

@@ -38,12 +38,20 @@ void network_close(struct network *network);
 enum status network_describe(struct network *network, const char *path) MUST_CHECK;
 enum status network_check(struct network *network, const char *path) MUST_CHECK;
 
-/* ST_FAIL, with the first difference, if the images or classes of the data set are not
-   those of the network, or it has no images of this split. name: the network, in
-   messages. */
-enum status network_check_data(const struct network *network, const char *name,
-                               const struct dataset_info *data,
-                               enum dataset_split split) MUST_CHECK;
+/* How a loader makes the samples of a data set those of the network: classes are matched
+   by name, images are fitted as those of the training were. The caller frees
+   match->class_of with network_match_release. ST_FAIL if the network does not know a
+   class of the data set, or the data set has no images of this split. name: the network,
+   in messages. */
+enum status network_match(const struct network *network, const char *name,
+                          const struct dataset_info *data, enum dataset_split split,
+                          struct loader_match *match) MUST_CHECK;
+void network_match_release(struct loader_match *match);
+
+/* Notes on what differs between the data set and that of the training, or on images that
+   are those of the training. By one rank. */
+void network_note_match(const struct network *network, const char *name,
+                        const struct dataset *data, enum dataset_split split);
 
 /* The checkpoint that `path` means: itself if it is a file; of a run's folder the best,
    or the newest if the run keeps no best. */

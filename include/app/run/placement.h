@@ -13,12 +13,16 @@ struct comm;
 /* One rank, as the others need to know it. Plain data. */
 struct placement_rank {
     char host[64];
-    char cpus[192];    /* the CPUs that it may run on, "0-3,8" */
-    char kernels[160]; /* "v4, OpenBLAS 0.3.21 SkylakeX": they decide the last bits */
-    int allowed;       /* number of those CPUs */
-    int granted;       /* CPUs of the node that SLURM granted, or all */
+    char cpus[192];       /* the CPUs that it may run on, "0-3,8" */
+    char quota_file[160]; /* where the quota stands */
+    char kernels[160];    /* "v4, OpenBLAS 0.3.21 SkylakeX": they decide the last bits */
+    int allowed;          /* number of those CPUs */
+    double quota;         /* CPUs whose time its control group grants; 0: no quota */
+    int granted;          /* CPUs of the node that SLURM granted, or all */
+    int per_task;         /* SLURM_CPUS_PER_TASK where that counts; 0: it does not */
     int threads;
     int node_rank;
+    int node; /* the first rank of its node: hosts may have the same name */
 };
 
 struct placement {
@@ -31,8 +35,10 @@ struct placement {
 /* Collective: placement_find, placement_promise_memory and placement_note. */
 void placement_init(struct placement *placement, struct comm *comm, int threads);
 
-/* Collective; prints nothing. threads: the number asked for; 0: SLURM's CPUs per task, or
-   the allowed CPUs divided among the ranks of the node that may run on the same ones. */
+/* Collective; prints nothing. threads: the number asked for; 0: SLURM's CPUs per task,
+   as far as they are allowed, or the allowed CPUs divided among the ranks of the node
+   that may run on the same ones, within the quota of the control group, which all ranks
+   of the node share. */
 void placement_find(struct placement *placement, struct comm *comm, int threads);
 void placement_release(struct placement *placement);
 
@@ -52,7 +58,7 @@ enum status placement_check_threads(struct comm *comm, long long threads) MUST_C
 /* This rank's threads. */
 int placement_threads(const struct placement *placement, const struct comm *comm);
 
-/* CPUs that the ranks of this rank's host may run on. */
+/* CPUs that the ranks of this rank's host may run on, within their quota. */
 int placement_node_cpus(const struct placement *placement, const struct comm *comm);
 
 /* CPUs of this rank's host beyond the threads of its ranks; at least 0. */

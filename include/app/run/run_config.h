@@ -4,6 +4,8 @@
 #ifndef LOCKSTEP_APP_RUN_RUN_CONFIG_H
 #define LOCKSTEP_APP_RUN_RUN_CONFIG_H
 
+#include <stdbool.h>
+
 #include "app/config/config.h"
 
 struct comm;
@@ -12,8 +14,10 @@ struct run_config_request {
     const char *path;
     const char *data;              /* instead of data.file; NULL: as the file says */
     long long threads;             /* instead of parallel.threads; 0: as the file says */
+    bool no_verify;                /* data.verify = off */
     const char *const *assignment; /* (assignments) the --set options */
     int assignments;
+    bool elsewhere; /* for other machines: the CPUs of this one do not count */
 };
 
 /* Collective. Rank 0 reads the file and sends it: other nodes need not see it. config is

@@ -13,6 +13,11 @@
    the number of weights. */
 enum stages_by { STAGES_NAMED, STAGES_MEASURED, STAGES_WEIGHED };
 
+/* What the stages are for: to train; to check what would be trained, for which a single
+   rank gets the first stage, so that `train --check` works without mpirun; or to check it
+   for other machines: nothing is measured here, and weights are balanced. */
+enum stages_purpose { STAGES_TRAIN, STAGES_CHECK, STAGES_CHECK_ELSEWHERE };
+
 struct stages {
     struct stage stage; /* this rank's */
     enum stages_by by;
@@ -20,12 +25,10 @@ struct stages {
 };
 
 /* Collective. model: the whole network, described at least (model_describe). Without a
-   pipeline the stage is all of it. check: a single rank gets the first stage of the
-   pipeline, so that `train --check` works without mpirun. ST_USAGE if the network cannot
-   be cut so. */
+   pipeline the stage is all of it. ST_USAGE if the network cannot be cut so. */
 enum status stages_open(struct stages *stages, struct comm *comm,
                         const struct model *model, const struct run_options *options,
-                        bool check) MUST_CHECK;
+                        enum stages_purpose purpose) MUST_CHECK;
 /* The same for evaluation, in `count` stages: those named for training if there were as
    many, otherwise balanced by the number of weights. */
 enum status stages_open_trained(struct stages *stages, struct comm *comm,

@@ -8,9 +8,10 @@
 
 struct comm;
 
-/* Can a trace be written to `path`? Called by rank 0 before the run's folder is touched.
-   Not collective. */
-enum status tracing_check(const char *path) MUST_CHECK;
+/* Can a trace be written to `path`, which must not be one of the inputs (target.h)?
+   Called by rank 0 before the run's folder is touched. Not collective. */
+enum status tracing_check(const char *path, const char *const *input,
+                          int inputs) MUST_CHECK;
 
 /* Time 0 of every rank is the end of one barrier: clocks of different hosts agree as well
    as ranks leave it at the same time. threads: computing threads of this rank. */

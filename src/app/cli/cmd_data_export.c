@@ -10,13 +10,18 @@ enum status cmd_data_export(int argc, char **argv)
     const struct cli_command command = {
         "data export", "FILE DIR", 2, 2,
         "Write the images of a data set to DIR/SPLIT/CLASS/NNNNNN.png, as PNG."};
-    const struct cli_option options[] = {{0}};
+    bool no_verify = false;
+    const struct cli_option options[] = {
+        {"no-verify", CLI_FLAG, &no_verify, NULL, CLI_NO_VERIFY_HELP},
+        {0},
+    };
     struct dataset_info info;
     size_t written;
     TRY(cli_parse(&command, options, argc, argv, operand, &count));
     if (count < 0)
         return ST_OK;
     TRY(dataset_info_read(&info, operand[0]));
+    info.trusted = no_verify;
     enum status st = export_images(&info, operand[1], &written);
     if (st == ST_OK)
         log_out("%s: %zu images of %d classes\n", operand[1], written, info.classes);

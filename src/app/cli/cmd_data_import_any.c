@@ -7,22 +7,26 @@
 #include "base/log.h"
 #include "base/parse.h"
 #include "cmd_data.h"
-#include "data/import.h"
-#include "data/import_pictures.h"
+#include "data/dataset_writer.h"
 #include "data_import.h"
 #include "kernels/cpu.h"
 #include "output.h"
 
-#define THREADS_MAX           1024
-#define IMPORT_LABEL_BASE_MAX 65535
+#define THREADS_MAX 1024
+#define STORE_HELP                                                                  \
+    "keep pixels, or the files, which are decoded whenever they are used; default " \
+    "auto: "                                                                        \
+    "files, if the pixels need more than half of the memory and the files need less"
 
 struct any_request {
     const char *path, *out;
     const char *size, *fit, *channels, *invert, *range; /* NULL: not given */
+    const char *store;
     const char *val, *test, *group_by, *max_bad;
-    const char *classes;
-    bool strict, dedupe, allow_empty, transpose, force;
-    long long label_base, threads;
+    const char *label_column;
+    bool strict, dedupe, force;
+    struct data_import_table table;
+    long long threads;
     uint64_t seed;
 };
 
@@ -70,11 +74,13 @@ static enum status any_read_options(const struct any_request *request,
     static const char *const fits[] = {"pad", "crop", "stretch", NULL};
     static const char *const channels[] = {"auto", "1", "3", NULL};
     static const char *const inverts[] = {"no", "yes", "auto", NULL};
-    int fit = TREATMENT_PAD, channel = 0, invert = -1;
+    static const char *const stores[] = {"auto", "raw", "encoded", NULL};
+    int fit = TREATMENT_PAD, channel = 0, invert = -1, store = IMPORT_STORE_AUTO;
     TRY(data_import_size(request->size, &options->h, &options->w));
     TRY(any_read_word("fit", request->fit, fits, &fit));
     TRY(any_read_word("channels", request->channels, channels, &channel));
     TRY(any_read_word("invert", request->invert, inverts, &invert));
+    TRY(any_read_word("store", request->store, stores, &store));
     TRY(any_read_range(request->range, &options->treatment));
     TRY(cli_read_share("val", request->val, &options->share[DATASET_VAL]));
     TRY(cli_read_share("test", request->test, &options->share[DATASET_TEST]));
@@ -82,20 +88,17 @@ static enum status any_read_options(const struct any_request *request,
     if (request->threads > THREADS_MAX)
         FAIL(ST_USAGE, "--threads %lld: at most %d are possible", request->threads,
              THREADS_MAX);
-    if (request->label_base > IMPORT_LABEL_BASE_MAX)
-        FAIL(ST_USAGE, "'--label-base %lld': at most %d is possible", request->label_base,
-             IMPORT_LABEL_BASE_MAX);
-    TRY(data_import_check_classes(request->classes));
     options->treatment.fit = (enum treatment_fit)fit;
+    options->store = (enum import_store)store;
     options->channels = channel == 0 ? 0 : 2 * channel - 1;
     options->invert = (enum import_invert)(invert + 1);
     options->seed = request->seed;
     options->group_by = request->group_by;
     options->strict = request->strict;
     options->dedupe = request->dedupe;
-    options->allow_empty = request->allow_empty;
-    options->threads = request->threads ? (int)request->threads : cpu_allowed();
-    return output_check(request->out, request->force);
+    options->allow_empty = request->table.allow_empty;
+    options->threads = request->threads ? (int)request->threads : cpu_usable();
+    return output_check(request->out, request->force, &dataset_target, &request->path, 1);
 }
 
 /* Options that mean something for some kinds of input alone. */
@@ -116,13 +119,15 @@ static enum status any_check_kind(const struct any_request *request,
         {"channels", request->channels, pictures},
         {"invert", request->invert, pictures},
         {"range", request->range, pictures},
+        {"store", request->store, pictures},
         {"group-by", request->group_by, pictures},
         {"max-bad", request->max_bad, pictures},
         {"strict", request->strict, pictures},
-        {"dedupe", request->dedupe, pictures},
-        {"classes", request->classes, tables},
-        {"transpose", request->transpose, tables},
-        {"label-base", request->label_base, tables},
+        {"classes", request->table.classes, tables},
+        {"transpose", request->table.transpose, tables},
+        {"label-base", request->table.label_base, tables},
+        {"max-value", request->table.max_value > 0, tables},
+        {"label-column", request->label_column, 1u << IMPORT_CSV},
     };
     for (size_t i = 0; i < sizeof options / sizeof *options; i++)
         if (options[i].given && !(options[i].kinds & 1u << kind))
@@ -133,31 +138,12 @@ static enum status any_check_kind(const struct any_request *request,
 
 /* --- IDX and CSV: small images, read into memory --- */
 
-static enum status any_take_shares(const struct any_request *request,
-                                   const struct import_options *options,
-                                   struct dataset_builder *builder)
-{
-    double test = options->share[DATASET_TEST], val = options->share[DATASET_VAL];
-    bool has_test = builder->count[DATASET_TEST] > 0;
-    if (has_test && test > 0)
-        FAIL(ST_USAGE, "'%s' has test images: --test makes no sense", request->path);
-    if (test < 0 && !has_test)
-        test = IMPORT_TEST_SHARE;
-    if (test > 0)
-        import_take_share(builder, DATASET_TEST, test, options->seed);
-    if (val > 0) /* a part of all images, of which test is gone already */
-        import_take_share(builder, DATASET_VAL, test > 0 ? val / (1 - test) : val,
-                          options->seed);
-    return ST_OK;
-}
-
 static enum status any_import_idx(const struct any_request *request,
+                                  const struct import_table_options *table,
                                   struct dataset_builder *builder)
 {
     char *images[DATASET_SPLITS], *labels[DATASET_SPLITS];
-    struct import_idx_options import = {.classes = request->classes,
-                                        .transpose = request->transpose,
-                                        .label_base = (int)request->label_base};
+    struct import_idx_options import = {.table = *table};
     TRY(import_find_idx(request->path, images, labels));
     for (int s = 0; s < DATASET_SPLITS; s++) {
         import.images[s] = images[s];
@@ -179,23 +165,27 @@ static enum status any_import_table(const struct any_request *request,
                                     enum import_kind kind)
 {
     struct dataset_builder builder;
-    if (kind == IMPORT_IDX) {
-        TRY(any_import_idx(request, &builder));
-    } else {
-        struct import_csv_options import = {.classes = request->classes,
-                                            .transpose = request->transpose,
-                                            .label_base = (int)request->label_base,
-                                            .h = options->h,
-                                            .w = options->w};
-        import.file[DATASET_TRAIN] = request->path;
-        TRY(import_csv(&import, &builder));
-    }
-    enum status st = any_take_shares(request, options, &builder);
-    if (st != ST_OK) {
-        dataset_builder_release(&builder);
-        return st;
-    }
-    return output_dataset(&builder, request->out, request->allow_empty);
+    struct import_csv_options csv = {.file = {request->path},
+                                     .label_column = request->label_column,
+                                     .h = options->h,
+                                     .w = options->w};
+    TRY(data_import_table_options(&request->table, &csv.table));
+    if (kind == IMPORT_IDX)
+        TRY(any_import_idx(request, &csv.table, &builder));
+    else
+        TRY(import_csv(&csv, &builder));
+    return data_import_memory(&builder, request->path, request->out, options);
+}
+
+static enum status any_import(struct any_request *request, struct import_options *options)
+{
+    enum import_kind kind;
+    TRY(any_read_options(request, options));
+    TRY(import_detect(request->path, &kind));
+    TRY(any_check_kind(request, kind));
+    if (kind == IMPORT_IDX || kind == IMPORT_CSV)
+        return any_import_table(request, options, kind);
+    return import_pictures(request->path, kind, request->out, options);
 }
 
 static const struct cli_command any_command = {
@@ -204,9 +194,9 @@ static const struct cli_command any_command = {
     "  a folder with a folder of pictures for each class; it may also hold\n"
     "    folders train, val, test with the folders of the classes in them;\n"
     "  a CSV list of pictures, whose first line is path,label and perhaps\n"
-    "    split, group;\n"
+    "    split, group, weight;\n"
     "  IDX files, as MNIST: their folder, or the file of the training images;\n"
-    "  a CSV table: in each line a label and the pixels.\n"
+    "  a CSV table: in each line a label and the pixels, in any order.\n"
     "Files that cannot be read are left out and listed in FILE.skipped.csv."};
 
 enum status cmd_data_import(int argc, char **argv)
@@ -221,8 +211,7 @@ enum status cmd_data_import(int argc, char **argv)
         {"size", CLI_TEXT, &request.size, "N|HxW",
          "pixels to which pictures are scaled; not needed if all have one size"},
         {"fit", CLI_TEXT, &request.fit, "pad|crop|stretch",
-         "how: pad with the border's colour, crop to the middle, or stretch; default "
-         "pad"},
+         "pad with the border's colour, crop to the middle, or stretch; default pad"},
         {"channels", CLI_TEXT, &request.channels, "1|3|auto",
          "grey or colour; default auto: colour if a picture has some"},
         {"invert", CLI_TEXT, &request.invert, "yes|no|auto",
@@ -230,6 +219,7 @@ enum status cmd_data_import(int argc, char **argv)
          "pictures; default no for colour, auto for grey"},
         {"range", CLI_TEXT, &request.range, "full|auto|LOW,HIGH",
          "values of 16-bit files that become black and white; default full"},
+        {"store", CLI_TEXT, &request.store, "raw|encoded|auto", STORE_HELP},
         {"val", CLI_TEXT, &request.val, "SHARE",
          "part of each class kept for validation, like 10%, default 0"},
         {"test", CLI_TEXT, &request.test, "SHARE",
@@ -245,27 +235,24 @@ enum status cmd_data_import(int argc, char **argv)
         {"strict", CLI_FLAG, &request.strict, NULL, "no file may be unreadable"},
         {"dedupe", CLI_FLAG, &request.dedupe, NULL,
          "of equal pictures keep one: that in test, else in val, else the first"},
-        {"allow-empty", CLI_FLAG, &request.allow_empty, NULL,
+        {"allow-empty", CLI_FLAG, &request.table.allow_empty, NULL,
          "classes may have no images for training"},
-        {"transpose", CLI_FLAG, &request.transpose, NULL,
+        {"transpose", CLI_FLAG, &request.table.transpose, NULL,
          "of tables: images are stored column by column"},
-        {"label-base", CLI_INT, &request.label_base, "N",
+        {"label-base", CLI_INT, &request.table.label_base, "N",
          "of tables: the label of the first class, default 0"},
-        {"classes", CLI_TEXT, &request.classes, "NAMES",
+        {"classes", CLI_TEXT, &request.table.classes, "NAMES",
          "of tables: names of the classes: letters, digits, or A,B,..."},
+        {"label-column", CLI_TEXT, &request.label_column, "COLUMN",
+         "of CSV tables: first, last, a number from 1, or its heading; found by itself "
+         "in most tables"},
+        {"max-value", CLI_REAL, &request.table.max_value, "V",
+         "of tables: the value of white, like 16 or 1; default 255"},
         {"threads", CLI_INT, &request.threads, "N",
          "threads, default all allowed CPUs; the data set does not depend on it"},
         {0},
     };
-    enum import_kind kind;
     int count;
     TRY(cli_parse(&any_command, options, argc, argv, &request.path, &count));
-    if (count < 0)
-        return ST_OK;
-    TRY(any_read_options(&request, &import));
-    TRY(import_detect(request.path, &kind));
-    TRY(any_check_kind(&request, kind));
-    if (kind == IMPORT_IDX || kind == IMPORT_CSV)
-        return any_import_table(&request, &import, kind);
-    return import_pictures(request.path, kind, request.out, &import);
+    return count < 0 ? ST_OK : any_import(&request, &import);
 }

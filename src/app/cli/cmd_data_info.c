@@ -58,16 +58,41 @@ static enum status info_print_counts(const struct dataset_info *info)
     return st;
 }
 
+/* Which images are not what their own hashes say. Returns how many. */
+static size_t info_print_damage(const struct dataset_info *info,
+                                const struct dataset_damage damage[DATASET_SPLITS])
+{
+    size_t all = 0;
+    for (int s = 0; s < DATASET_SPLITS; s++) {
+        if (damage[s].count == 0)
+            continue;
+        char *first = dataset_image_name(info, s, damage[s].first);
+        log_out("%sdamaged: %zu of %zu %s images, or their labels; the first is %s\n",
+                all == 0 ? "\n" : "", damage[s].count, info->count[s],
+                dataset_split_name[s], first);
+        free(first);
+        all += damage[s].count;
+    }
+    return all;
+}
+
 /* A hash that another program made up says nothing about the content. */
 static enum status info_verify(const struct dataset_info *info)
 {
+    struct dataset_damage damage[DATASET_SPLITS];
     uint64_t found;
     char text[17];
-    TRY(dataset_hash_file(info, &found));
+    TRY(dataset_hash_file(info, &found, damage));
     hash_text(found, text);
+    size_t damaged = info_print_damage(info, damage);
+    if (found == info->hash && damaged > 0)
+        FAIL(ST_FAIL,
+             "data set '%s' is damaged: the content has this hash, but the hashes of its "
+             "images are others",
+             info->path);
     if (found == info->hash)
         log_out("\nverified: the content has this hash\n");
-    else if (info->hash_known)
+    else if (info->hash_known || damaged > 0)
         FAIL(ST_FAIL, "data set '%s' is damaged: its content has the hash %s", info->path,
              text);
     else
@@ -100,8 +125,15 @@ static void info_print_head(const struct dataset_info *info)
             info->classes);
     info_print_channels("mean, std ", info, info->mean);
     info_print_channels(info->shape.c == 1 ? "" : " |", info, info->std);
+    if (info->encoded)
+        log_out("\nstore      encoded, %.1f MB of files",
+                (double)(info->bytes[DATASET_TRAIN] + info->bytes[DATASET_VAL] +
+                         info->bytes[DATASET_TEST]) /
+                    1e6);
     if (*treatment)
         log_out("\npictures   %s", treatment);
+    if (info->has_weights)
+        log_out("\nweights    of the training images (training does not use them yet)");
     log_out("\nhash       %s\n", hash);
 }
 

@@ -9,19 +9,24 @@
 #include "data/dataset.h"
 #include "data/loader.h"
 #include "io/image.h"
+#include "io/target.h"
 #include "output.h"
 
-#define SHEET_GAP      2     /* pixels between images */
-#define SHEET_GREY     96    /* of the gaps */
-#define SHEET_SIDE_MAX 65535 /* pixels */
+#define SHEET_GAP      2                 /* pixels between images */
+#define SHEET_GREY     96                /* of the gaps */
+#define SHEET_SIDE_MAX 65535             /* pixels */
+#define SHEET_BLOCK    ((size_t)1 << 20) /* bytes of images that are read at a time */
 
 struct sheet_request {
     const char *file, *out, *split_name;
     const char *config; /* NULL: images as they are in the file */
     enum dataset_split split;
     long long per_class, classes;
-    bool force;
+    bool force, no_verify;
 };
+
+static const struct target_kind sheet_target = {"a PNG image",
+                                                .head = "\211PNG\r\n\032\n"};
 
 /* A sheet in the making. */
 struct sheet {
@@ -29,6 +34,8 @@ struct sheet {
     const struct dataset_info *info;
     const struct config *config; /* NULL: not augmented */
     int rows;                    /* classes shown: the first ones */
+    int columns;
+    uint16_t *label; /* owned: of all images of the split */
     struct image image;
 };
 
@@ -73,24 +80,54 @@ static enum status sheet_fill(struct sheet *sheet)
     const struct dataset_info *info = sheet->info;
     enum dataset_split split = sheet->request->split;
     size_t n = info->count[split], bytes = dataset_image_bytes(info->shape);
+    size_t room = SHEET_BLOCK / bytes + 1, first = 0, read = 0;
     int *placed = mem_zeroed((size_t)info->classes, sizeof *placed);
-    uint16_t *labels = mem_zeroed(n, sizeof *labels);
-    uint8_t *pixels = mem_zeroed(bytes, 1);
+    uint8_t *block = mem_zeroed(room, bytes);
     float *x = mem_zeroed(bytes, sizeof *x);
-    enum status st = dataset_read_rows(info, split, 0, n, NULL, labels);
+    enum status st = ST_OK;
     for (size_t i = 0; i < n && st == ST_OK; i++) {
-        int row = labels[i];
-        if (row >= sheet->rows || placed[row] == sheet->request->per_class)
+        int row = sheet->label[i];
+        if (row >= sheet->rows || placed[row] == sheet->columns)
             continue;
-        st = dataset_read_rows(info, split, i, 1, pixels, NULL);
+        if (i >= first + read) {
+            first = i;
+            read = n - i < room ? n - i : room;
+            st = dataset_read_rows(info, split, first, read, block, NULL);
+            if (st != ST_OK)
+                break;
+        }
+        uint8_t *pixels = block + (i - first) * bytes;
         if (sheet->config)
             sheet_augment(sheet, i, pixels, x);
         sheet_place(sheet, pixels, row, placed[row]++);
     }
     free(x);
-    free(pixels);
-    free(labels);
+    free(block);
     free(placed);
+    return st;
+}
+
+/* As many columns as the largest class that is shown has images, --per-class at most. */
+static enum status sheet_read_labels(struct sheet *sheet)
+{
+    const struct sheet_request *request = sheet->request;
+    const struct dataset_info *info = sheet->info;
+    size_t n = info->count[request->split];
+    int *count = mem_zeroed((size_t)info->classes, sizeof *count);
+    sheet->label = mem_zeroed(n, sizeof *sheet->label);
+    enum status st = dataset_read_rows(info, request->split, 0, n, NULL, sheet->label);
+    for (size_t i = 0; i < n && st == ST_OK; i++) {
+        int row = sheet->label[i];
+        count[row] += count[row] < request->per_class;
+        if (row < sheet->rows && count[row] > sheet->columns)
+            sheet->columns = count[row];
+    }
+    if (st == ST_OK && sheet->columns == 0)
+        st = status_fail(ST_FAIL,
+                         "the first %d classes of '%s' have no %s images: raise "
+                         "--classes, or choose another --split",
+                         sheet->rows, info->path, dataset_split_name[request->split]);
+    free(count);
     return st;
 }
 
@@ -101,8 +138,8 @@ static void sheet_tell(const struct sheet *sheet)
     log_out("%s: a row for each of ", request->out);
     if (sheet->rows < info->classes)
         log_out("the first %d of ", sheet->rows);
-    log_out("%d classes, '%s' to '%s', up to %lld %s images each%s\n", info->classes,
-            info->class_name[0], info->class_name[sheet->rows - 1], request->per_class,
+    log_out("%d classes, '%s' to '%s', up to %d %s images each%s\n", info->classes,
+            info->class_name[0], info->class_name[sheet->rows - 1], sheet->columns,
             dataset_split_name[request->split],
             sheet->config ? ", as the network sees them in the first epoch" : "");
 }
@@ -111,11 +148,12 @@ static enum status sheet_make(struct sheet *sheet)
 {
     const struct sheet_request *request = sheet->request;
     const struct dataset_info *info = sheet->info;
-    long long h = SHEET_GAP + (long long)sheet->rows * (info->shape.h + SHEET_GAP);
-    long long w = SHEET_GAP + request->per_class * (info->shape.w + SHEET_GAP);
     if (info->count[request->split] == 0)
         FAIL(ST_FAIL, "'%s' holds no %s images", info->path,
              dataset_split_name[request->split]);
+    TRY(sheet_read_labels(sheet));
+    long long h = SHEET_GAP + (long long)sheet->rows * (info->shape.h + SHEET_GAP);
+    long long w = SHEET_GAP + (long long)sheet->columns * (info->shape.w + SHEET_GAP);
     if (h > SHEET_SIDE_MAX || w > SHEET_SIDE_MAX)
         FAIL(ST_USAGE,
              "a sheet of %lld x %lld pixels is too large: take a smaller --per-class or "
@@ -139,12 +177,14 @@ static enum status sheet_draw(const struct sheet_request *request,
 {
     struct dataset_info info;
     TRY(dataset_info_read(&info, request->file));
+    info.trusted = request->no_verify;
     bool all = info.classes <= request->classes;
     struct sheet sheet = {.request = request,
                           .info = &info,
                           .config = config,
                           .rows = all ? info.classes : (int)request->classes};
     enum status st = sheet_make(&sheet);
+    free(sheet.label);
     dataset_info_release(&info);
     return st;
 }
@@ -171,12 +211,14 @@ enum status cmd_data_sheet(int argc, char **argv)
         {"out", CLI_TEXT, &request.out, "PNG", "image to write"},
         {"split", CLI_TEXT, &request.split_name, "NAME",
          "which images: train, val or test, default test"},
-        {"per-class", CLI_INT, &request.per_class, "N", "images per row, default 20"},
+        {"per-class", CLI_INT, &request.per_class, "N",
+         "images per row at most, default 20"},
         {"classes", CLI_INT, &request.classes, "N", "rows at most, default 100"},
         {"augmented", CLI_TEXT, &request.config, "CONFIG",
          "distort and shift the images as a training with CONFIG does; of train, unless "
          "--split says otherwise"},
         {"force", CLI_FLAG, &request.force, NULL, "replace the image if it exists"},
+        {"no-verify", CLI_FLAG, &request.no_verify, NULL, CLI_NO_VERIFY_HELP},
         {0},
     };
     TRY(cli_parse(&command, options, argc, argv, &request.file, &count));
@@ -189,6 +231,7 @@ enum status cmd_data_sheet(int argc, char **argv)
         FAIL(ST_USAGE, "'--per-class %lld': expected 1 to 10000", request.per_class);
     if (request.classes < 1)
         FAIL(ST_USAGE, "'--classes %lld': expected a number from 1", request.classes);
-    TRY(output_check(request.out, request.force));
+    const char *const inputs[] = {request.file, request.config};
+    TRY(output_check(request.out, request.force, &sheet_target, inputs, 2));
     return request.config ? sheet_draw_augmented(&request) : sheet_draw(&request, NULL);
 }

@@ -1,6 +1,7 @@
 #include "app/cli/cli.h"
 #include "base/status.h"
 #include "cmd_data.h"
+#include "data/dataset_writer.h"
 #include "data/letters.h"
 #include "data/synth.h"
 #include "kernels/cpu.h"
@@ -55,13 +56,13 @@ enum status cmd_data_synth(int argc, char **argv)
     if (threads > SYNTH_THREADS_MAX)
         FAIL(ST_USAGE, "--threads %lld: at most %d are possible", threads,
              SYNTH_THREADS_MAX);
-    TRY(output_check(out, force));
+    TRY(output_check(out, force, &dataset_target, NULL, 0));
     struct dataset_builder builder = {
         .count = {[DATASET_TRAIN] = (size_t)train, [DATASET_TEST] = (size_t)test}};
     letters_init(&builder, seed);
     for (int s = 0; s < DATASET_SPLITS; s++) {
-        struct synth_task task = {&builder, seed, threads ? (int)threads : cpu_allowed(),
-                                  s};
+        int most = cpu_usable() < team_limit() ? cpu_usable() : team_limit();
+        struct synth_task task = {&builder, seed, threads ? (int)threads : most, s};
         team_run(task.threads, synth_draw_share, &task);
     }
     return output_dataset(&builder, out, false);

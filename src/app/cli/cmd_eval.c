@@ -16,6 +16,7 @@
 #include "comm/comm.h"
 #include "data/dataset.h"
 #include "io/h5file.h"
+#include "io/target.h"
 #include "kernels/cpu.h"
 #include "kernels/vector.h"
 #include "output.h"
@@ -23,9 +24,14 @@
 #include "train/report.h"
 #include "train/weights.h"
 
+#define EVAL_FORMAT "lockstep-predictions"
+
+static const struct target_kind eval_predictions = {"a file of predictions",
+                                                    .format = EVAL_FORMAT};
+
 struct eval_request {
     const char *checkpoint, *data, *split, *out;
-    bool force;
+    bool force, no_verify;
     long long threads, stages, stall_timeout;
 };
 
@@ -38,6 +44,7 @@ struct eval_session {
     struct placement placement;
     struct stages stages;
     struct crew crew;
+    struct loader_match match;
     struct loader loader;
     struct evaluation result;
     struct evaluation_rows rows;
@@ -83,15 +90,29 @@ static void eval_choose_plan(struct eval_session *session, struct parallel_plan 
     plan->lanes = (int)-negated[0];
 }
 
+/* With --out rank 0 gathers the rows of all ranks; the only rank has them already. */
+static size_t eval_bytes(const struct eval_session *session, int lanes)
+{
+    const struct stage *stage = &session->stages.stage;
+    uint64_t samples = session->dataset.info.count[session->split];
+    size_t bytes = evaluation_bytes(stage, lanes, samples);
+    if (!session->request->out)
+        return bytes;
+    bytes += evaluation_rows_bytes(stage, samples);
+    if (comm_rank(session->comm) == 0 && comm_size(session->comm) > 1)
+        bytes += samples * (size_t)stage->whole->classes * sizeof(float);
+    return bytes;
+}
+
 static enum status eval_share_network(struct eval_session *session)
 {
     struct comm *comm = session->comm;
     const struct stage *stage = &session->stages.stage;
     struct parallel_plan plan;
     eval_choose_plan(session, &plan);
-    uint64_t samples = session->dataset.info.count[session->split];
-    TRY(memory_check_evaluation(comm, stage, plan.lanes, samples));
-    memory_note(comm, evaluation_bytes(stage, plan.lanes, samples));
+    size_t bytes = eval_bytes(session, plan.lanes);
+    TRY(memory_check_evaluation(comm, stage, plan.lanes, bytes));
+    memory_note(comm, bytes);
     TRY(eval_read_weights(session));
     crew_init(&session->crew, stage, &plan);
     return ST_OK;
@@ -128,6 +149,7 @@ static enum status eval_find_data(struct eval_session *session, char **file)
 /* The checkpoint and the data set; each rank reports a file that it cannot read. */
 static enum status eval_open_files(struct eval_session *session)
 {
+    const struct dataset_use use = {.trusted = session->request->no_verify};
     bool want[DATASET_SPLITS] = {false};
     char *file = NULL;
     bool replicated = log_set_replicated(false);
@@ -136,10 +158,19 @@ static enum status eval_open_files(struct eval_session *session)
         st = eval_find_data(session, &file);
     want[session->split] = true;
     if (st == ST_OK)
-        st = dataset_open(&session->dataset, session->comm, file, want, 0);
+        st = dataset_open(&session->dataset, session->comm, file, want, &use);
     log_set_replicated(replicated);
     free(file);
     return st;
+}
+
+/* The network is read from a file of the run. */
+static enum status eval_check_out(const struct eval_request *request)
+{
+    char checkpoint[FS_PATH];
+    TRY(network_find(checkpoint, request->checkpoint));
+    const char *const inputs[] = {checkpoint, request->data};
+    return output_check(request->out, request->force, &eval_predictions, inputs, 2);
 }
 
 static enum status eval_set_up(struct eval_session *session)
@@ -148,11 +179,11 @@ static enum status eval_set_up(struct eval_session *session)
     struct comm *comm = session->comm;
     enum status st = ST_OK;
     if (request->out && comm_rank(comm) == 0)
-        st = output_check(request->out, request->force);
+        st = eval_check_out(request);
     TRY(comm_agree(comm, st));
     TRY(eval_open_files(session));
-    TRY(network_check_data(&session->network, request->checkpoint, &session->dataset.info,
-                           session->split));
+    TRY(network_match(&session->network, request->checkpoint, &session->dataset.info,
+                      session->split, &session->match));
     TRY(stages_open_trained(&session->stages, comm, &session->network.model,
                             &session->network.config.run.parallel, (int)request->stages));
     log_set_replicated(false);
@@ -160,6 +191,10 @@ static enum status eval_set_up(struct eval_session *session)
     TRY(eval_share_network(session));
     loader_init(&session->loader, &session->dataset, session->split);
     session->loader.input = network_input(&session->network);
+    session->loader.match = &session->match;
+    if (comm_rank(comm) == 0)
+        network_note_match(&session->network, request->checkpoint, &session->dataset,
+                           session->split);
     return ST_OK;
 }
 
@@ -173,12 +208,12 @@ static enum status eval_write_predictions(const struct eval_session *session,
     for (size_t i = 0; i < count; i++) {
         predicted[i] =
             (uint16_t)vector_argmax(logprobs + i * (size_t)classes, (size_t)classes);
-        labels[i] = (uint16_t)dataset_label(&session->dataset, session->split, i);
+        labels[i] = (uint16_t)loader_class(&session->loader, i);
     }
     struct h5file *file = NULL;
     enum status st;
     TRY_TO(out, h5file_create(&file, session->request->out));
-    TRY_TO(out, h5file_put_text(file, "/", "format", "lockstep-predictions"));
+    TRY_TO(out, h5file_put_text(file, "/", "format", EVAL_FORMAT));
     TRY_TO(out, h5file_put_text(file, "/", "checkpoint", session->request->checkpoint));
     TRY_TO(out, h5file_put_text(file, "/", "data", session->request->data));
     TRY_TO(out, h5file_put_text(file, "/", "split", dataset_split_name[session->split]));
@@ -201,6 +236,8 @@ out:
 static enum status eval_gather_predictions(struct eval_session *session)
 {
     struct comm *comm = session->comm;
+    if (comm_size(comm) == 1)
+        return eval_write_predictions(session, session->rows.logprobs);
     size_t row = (size_t)session->network.info.classes * sizeof(float);
     size_t mine = session->rows.count * row;
     size_t *bytes = mem_zeroed((size_t)comm_size(comm), sizeof *bytes);
@@ -259,6 +296,7 @@ static enum status eval_parse(struct comm *comm, struct eval_request *request,
         {"out", CLI_TEXT, &request->out, "FILE",
          "write /logprobs, /predicted and /labels to FILE (HDF5)"},
         {"force", CLI_FLAG, &request->force, NULL, "replace FILE if it exists"},
+        {"no-verify", CLI_FLAG, &request->no_verify, NULL, CLI_NO_VERIFY_HELP},
         {"threads", CLI_INT, &request->threads, "T",
          "threads per rank, default the rank's share of the CPUs"},
         {"pipeline", CLI_INT, &request->stages, "P",
@@ -299,6 +337,7 @@ enum status cmd_eval(struct comm *comm, int argc, char **argv)
     evaluation_release(&session.result);
     evaluation_rows_release(&session.rows);
     loader_release(&session.loader);
+    network_match_release(&session.match);
     crew_release(&session.crew);
     stages_close(&session.stages);
     placement_release(&session.placement);

@@ -36,7 +36,7 @@ static enum status lab_read_threads(struct comm *comm, const char *text,
                                     struct option_list *list)
 {
     char both[32];
-    int most = cpu_allowed() < MACHINE_THREADS ? cpu_allowed() : MACHINE_THREADS;
+    int most = cpu_usable() < MACHINE_THREADS ? cpu_usable() : MACHINE_THREADS;
     snprintf(both, sizeof both, "1,%d", most);
     TRY(option_list_read("threads", text ? text : both, list));
     for (int i = 0; i < list->count; i++) {
@@ -125,8 +125,9 @@ static enum status lab_run(struct comm *comm, const struct lab_request *request)
     enum status st;
     TRY_TO(out, lab_read_threads(comm, request->threads, &threads));
     TRY_TO(out, trial_config_read(request->config, 0, &config));
+    const char *const inputs[] = {request->config, request->data};
     if (request->out)
-        TRY_TO(out, results_check(request->out));
+        TRY_TO(out, target_check(request->out, &results_target, inputs, 2));
     TRY_TO(out, trial_input(request->data, (int)request->batch, &input));
     machine_measure(&results->machine, threads.value, threads.count);
     lab_print_machine(&results->machine);

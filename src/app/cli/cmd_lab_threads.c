@@ -72,7 +72,7 @@ static enum status lab_threads_run(const struct lab_threads_request *request)
 {
     struct grid_point points[LAB_THREADS_POINTS];
     struct claim claim;
-    int cpus = cpu_allowed(), most = request->most ? (int)request->most : 2 * cpus;
+    int cpus = cpu_usable(), most = request->most ? (int)request->most : 2 * cpus;
     int count = lab_threads_list(points, cpus, most);
     TRY(grid_measure(&request->grid, points, count));
     int end = grid_end(points, count);

@@ -124,8 +124,11 @@ static enum status plan_open_data(struct plan_session *session)
         return trial_open(session->comm, NULL, PLAN_IMAGES, 1, &session->dataset);
     }
     bool replicated = log_set_replicated(false);
-    enum status st = dataset_open(&session->dataset, session->comm, file, train,
-                                  (size_t)session->config.data.memory_mb << 20);
+    const struct dataset_use use = {
+        .memory_limit = (size_t)session->config.data.memory_mb << 20,
+        .trusted = true /* only speed is measured */
+    };
+    enum status st = dataset_open(&session->dataset, session->comm, file, train, &use);
     log_set_replicated(replicated);
     TRY(st);
     if (session->dataset.info.count[DATASET_TRAIN] == 0)
@@ -263,10 +266,11 @@ static enum status plan_place(struct plan_session *session)
 /* Only rank 0 looks at the file to be written. */
 static enum status plan_check_out(struct plan_session *session)
 {
-    const char *out = session->request->out;
+    const struct plan_request *request = session->request;
+    const char *const inputs[] = {request->config, request->data};
     enum status st = ST_OK;
-    if (out && comm_rank(session->comm) == 0)
-        st = scaling_check_file(out);
+    if (request->out && comm_rank(session->comm) == 0)
+        st = target_check(request->out, &scaling_target, inputs, 2);
     return comm_agree(session->comm, st);
 }
 

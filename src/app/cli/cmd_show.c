@@ -17,6 +17,8 @@
 #include "train/checkpoint.h"
 #include "train/metrics.h"
 
+#define SHOW_CLASSES 40 /* names that are printed */
+
 static void show_print_key(const char *line)
 {
     log_out(" %s", line);
@@ -51,6 +53,17 @@ static void show_input(const struct checkpoint_info *info, const char *hash)
         log_out("pictures    %s\n", info->treatment);
 }
 
+/* The first ones of many. */
+static void show_classes(const struct checkpoint_info *info)
+{
+    int shown = info->classes > SHOW_CLASSES ? SHOW_CLASSES : info->classes;
+    log_out("classes     %d:", info->classes);
+    for (int i = 0; i < shown; i++)
+        log_out(" %s", info->class_name[i]);
+    if (shown < info->classes)
+        log_out(" ... and %d more", info->classes - shown);
+}
+
 static enum status show_checkpoint(const char *path)
 {
     struct network network;
@@ -67,9 +80,7 @@ static enum status show_checkpoint(const char *path)
         log_out("best        accuracy %.2f %% at step %llu\n",
                 100 * progress->best_accuracy, (unsigned long long)progress->best_step);
     log_out("weights     %s\n", network.averaged ? "last and averaged (EMA)" : "last");
-    log_out("classes     %d:", info->classes);
-    for (int i = 0; i < info->classes; i++)
-        log_out(" %s", info->class_name[i]);
+    show_classes(info);
     show_input(info, data);
     log_out("written by  lockstep %s, %s, %s, %s kernels\n", info->lockstep, info->mpi,
             info->blas, info->isa);

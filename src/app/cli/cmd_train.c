@@ -86,8 +86,12 @@ static enum status train_parse(struct train_request *request, int argc, char **a
         {"trace", CLI_TEXT, &request->trace, "FILE",
          "write what every thread did when, as JSON for ui.perfetto.dev; the beginning "
          "only of a long run"},
+        {"no-verify", CLI_FLAG, &request->no_verify, NULL, CLI_NO_VERIFY_HELP},
         {"check", CLI_FLAG, &request->check, NULL,
          "print what would be trained and exit; writes nothing"},
+        {"elsewhere", CLI_FLAG, &request->elsewhere, NULL,
+         "with --check: for a job on other machines; the CPUs, the memory and the limits "
+         "of this one do not count"},
         {"stall-timeout", CLI_INT, &request->stall_timeout, "SECONDS", STALL_HELP},
         {"set", CLI_TEXTS, &request->set, "SECTION.KEY=VALUE",
          "override a key of the config; may be repeated"},
@@ -108,6 +112,8 @@ static enum status train_parse(struct train_request *request, int argc, char **a
     request->config = operand[0];
     request->argc = argc;
     request->argv = argv;
+    if (request->elsewhere && !request->check)
+        FAIL(ST_USAGE, "--elsewhere is for --check; add it");
     if (request->run && !*request->run)
         FAIL(ST_USAGE, "'--run' needs the name of a folder");
     if (request->resume && request->init)
@@ -139,8 +145,10 @@ static enum status train_open_config(struct train_session *session)
         .path = request->config,
         .data = request->data,
         .threads = request->threads,
+        .no_verify = request->no_verify,
         .assignment = request->set.text,
         .assignments = request->set.count,
+        .elsewhere = request->elsewhere,
     };
     TRY(run_config_read(&session->config, session->comm, &wanted));
     TRY(config_check(&session->config, request->config));
@@ -164,21 +172,44 @@ static enum status train_find_data(struct train_session *session, char **file)
     return data_source_open(session->comm, options->file, &import, file, has);
 }
 
+/* The next import would take the run for a class. */
+static enum status train_check_apart(const struct train_session *session)
+{
+    const char *data = session->config.data.file, *run = session->folder.path;
+    if (comm_rank(session->comm) == 0 && fs_is_folder(data) && fs_is_below(run, data))
+        FAIL(ST_USAGE,
+             "the folder of the run, '%s', is in that of the pictures, '%s'; choose "
+             "another --run",
+             run, data);
+    return ST_OK;
+}
+
 /* Each rank reports its own failure: another node may not see the file. */
 static enum status train_open_data(struct train_session *session)
 {
     const struct data_options *options = &session->config.data;
     char *file;
+    TRY(comm_agree(session->comm, train_check_apart(session)));
     TRY(train_find_data(session, &file));
     bool replicated = log_set_replicated(false);
-    enum status st = dataset_open_training(&session->dataset, session->comm, file,
-                                           (size_t)options->memory_mb << 20);
+    /* elsewhere: it is not read into the memory of this machine */
+    const struct dataset_use use = {
+        .memory_limit =
+            session->request->elsewhere ? 1 : (size_t)options->memory_mb << 20,
+        .trusted = !options->verify};
+    enum status st = dataset_open_training(&session->dataset, session->comm, file, &use);
     log_set_replicated(replicated);
     free(file);
     TRY(st);
     const struct dataset_info *data = &session->dataset.info;
     if (data->count[DATASET_TRAIN] == 0)
         FAIL(ST_FAIL, "'%s' holds no training images", data->path);
+    int only = dataset_only_class(&session->dataset, DATASET_TRAIN);
+    if (only >= 0)
+        FAIL(ST_FAIL,
+             "all training images of '%s' are of class '%s': there is nothing to tell "
+             "apart",
+             data->path, data->class_name[only]);
     return ST_OK;
 }
 
@@ -208,7 +239,9 @@ static enum status train_open_network(struct train_session *session)
     TRY(agree_end(&agree, session->comm, st));
     TRY(train_check_average(session));
     return stages_open(&session->stages, session->comm, &session->model, run,
-                       session->request->check);
+                       session->request->elsewhere ? STAGES_CHECK_ELSEWHERE
+                       : session->request->check   ? STAGES_CHECK
+                                                   : STAGES_TRAIN);
 }
 
 static enum status train_place(struct train_session *session)
@@ -255,8 +288,10 @@ static enum status train_open_folder_on_rank_0(struct train_session *session)
     TRY(train_check_init(session));
     if (request->check)
         return ST_OK;
+    const char *const inputs[] = {request->config, session->dataset.info.path,
+                                  request->init ? session->init : NULL};
     if (request->trace)
-        TRY(tracing_check(request->trace));
+        TRY(tracing_check(request->trace, inputs, 3));
     return run_folder_open(&session->folder, request->resume);
 }
 
@@ -273,13 +308,16 @@ static enum status train_open_trainer(struct train_session *session)
 {
     const struct train_request *request = session->request;
     struct trainer_setup *setup = &session->setup;
-    placement_note(&session->placement, session->comm);
+    if (!request->elsewhere)
+        placement_note(&session->placement, session->comm);
     if (request->check)
         setup->folder = NULL;
     setup->deadline = session->deadline;
     TRY(tuning_choose(setup, placement_threads(&session->placement, session->comm),
                       request->check ? TUNING_OFF : request->tune, &session->tuning));
     setup->plan = &session->tuning.plan;
+    if (request->elsewhere)
+        return ST_OK;
     memory_note(session->comm, trainer_bytes(setup));
     if (request->trace && !request->check)
         tracing_start(session->comm, setup->plan->threads);
@@ -323,7 +361,8 @@ static enum status train_run(struct train_session *session)
     train_print_header(session);
     train_print_notes(session);
     if (session->request->check) {
-        log_out("checked: this can be trained; nothing was touched\n");
+        log_out("checked: this can be trained%s; nothing was touched\n",
+                session->request->elsewhere ? " on machines with enough memory" : "");
         return ST_OK;
     }
     TRY(train_begin(session));
@@ -356,6 +395,8 @@ enum status cmd_train(struct comm *comm, int argc, char **argv)
     TRY(train_parse(&request, argc, argv, &help));
     if (help)
         return ST_OK;
+    if (request.elsewhere)
+        mem_ignore_limits();
     TRY(stall_watch(comm, request.stall_timeout));
     struct train_session session = {
         .comm = comm, .request = &request, .begin = timer_now()};

@@ -160,7 +160,7 @@ out:
 static enum status tune_print_layouts(const char *config, const char *data, int batch)
 {
     struct grid_point points[TUNE_POINTS];
-    int count = 0, cpus = cpu_allowed();
+    int count = 0, cpus = cpu_usable();
     for (int ranks = 1; ranks <= cpus && count < TUNE_POINTS; ranks++)
         if (cpus % ranks == 0)
             points[count++] =

@@ -8,24 +8,25 @@
 #include "base/log.h"
 #include "base/stop.h"
 #include "data/dataset_writer.h"
+#include "io/target.h"
 
-enum status output_check(const char *out, bool force)
+enum status output_check(const char *out, bool force, const struct target_kind *kind,
+                         const char *const *input, int inputs)
 {
     char folder[FS_PATH];
     if (!out)
         FAIL(ST_USAGE, "where to write is missing: --out FILE");
-    if (!*out)
-        FAIL(ST_USAGE, "cannot write a file whose name is ''");
-    if (!force && access(out, F_OK) == 0)
-        FAIL(ST_USAGE, "'%s' exists already; use --force to replace it", out);
     if (snprintf(folder, sizeof folder, "%s", out) >= FS_PATH)
         FAIL(ST_USAGE, "path too long: '%s'", out);
     char *slash = strrchr(folder, '/');
-    if (!slash || slash == folder)
-        return ST_OK;
-    *slash = '\0';
-    if (!fs_is_folder(folder))
-        FAIL(ST_FAIL, "cannot write '%s': there is no folder '%s'", out, folder);
+    if (slash && slash != folder) {
+        *slash = '\0';
+        if (!fs_is_folder(folder))
+            FAIL(ST_FAIL, "cannot write '%s': there is no folder '%s'", out, folder);
+    }
+    TRY(target_check(out, kind, input, inputs));
+    if (!force && access(out, F_OK) == 0)
+        FAIL(ST_USAGE, "'%s' exists already; use --force to replace it", out);
     return ST_OK;
 }
 

@@ -9,10 +9,12 @@
 #include "base/status.h"
 
 struct dataset_builder;
+struct target_kind;
 
-/* Before the work begins: is `out` given (not NULL), and may it be written? force: it may
-   exist. */
-enum status output_check(const char *out, bool force) MUST_CHECK;
+/* Before the work begins: is `out` given (not NULL), and may it become a file of this
+   kind (target.h)? force: it may exist. */
+enum status output_check(const char *out, bool force, const struct target_kind *kind,
+                         const char *const *input, int inputs) MUST_CHECK;
 
 /* Writes the data set, prints what it holds, releases the builder. Nothing is written
    after an interruption. */

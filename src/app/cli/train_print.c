@@ -6,8 +6,10 @@
 #include "base/grain.h"
 #include "base/hash.h"
 #include "base/log.h"
+#include "base/shell.h"
 #include "comm/comm.h"
 #include "kernels/cpu.h"
+#include "train_data_notes.h"
 #include "train_session.h"
 
 /* Grains of a full batch, and of the replica with the most of them. */
@@ -81,8 +83,11 @@ void train_print_header(const struct train_session *session)
     char hash[17];
     hash_text(data->hash, hash);
     log_out("lockstep %s\n%-10s lockstep train", app_version(), "command");
-    for (int i = 0; i < session->request->argc; i++)
-        log_out(" %s", session->request->argv[i]);
+    for (int i = 0; i < session->request->argc; i++) {
+        char *word = shell_word(session->request->argv[i]);
+        log_out(" %s", word);
+        free(word);
+    }
     log_out("\n");
     placement_print(&session->placement);
     log_out("%-10s %s, %s kernels\n", "cpu", cpu_model(), cpu_isa_name(cpu_isa()));
@@ -166,37 +171,48 @@ static void train_note_statistics(const struct train_session *session)
 }
 
 /* Training chooses by val; a test that was chosen by is a test no longer. */
-static void train_note_choice(const struct dataset_info *data)
+static void train_note_choice(const struct train_session *session)
 {
+    const struct dataset_info *data = &session->dataset.info;
+    bool imported = strcmp(session->config.data.file, data->path) != 0;
+    if (session->folder.found) /* said when the run began */
+        return;
+    char *path = shell_path(data->path);
     if (data->count[dataset_choosing(data)] == 0)
         log_note("'%s' has no val and no test images: no evaluation", data->path);
     else if (data->count[DATASET_VAL] == 0)
         log_note("'%s' has no val images: evaluations use test, and best.h5 is chosen on "
-                 "it, so that its accuracy is optimistic; 'lockstep data split %s --val "
-                 "10%%' makes a val split",
-                 data->path, data->path);
+                 "it, so that its accuracy is optimistic; to make a val split: %s%s%s",
+                 data->path, imported ? "--set data.val=0.1" : "lockstep data split ",
+                 imported ? "" : path, imported ? "" : " --val 10%");
+    free(path);
 }
 
-void train_print_notes(const struct train_session *session)
+void train_print_notes(struct train_session *session)
 {
     train_note_idle(session);
     train_note_unseen(session);
     train_note_statistics(session);
     if (prepare_blas_advice())
         log_note("%s", prepare_blas_advice());
-    train_note_choice(&session->dataset.info);
+    train_note_choice(session);
+    if (comm_rank(session->comm) == 0)
+        train_note_data(&session->dataset, &session->config.run);
 }
 
 /* A network trained in stages may not fit into one process: evaluate it in stages, too.
  */
 void train_print_next(const struct train_session *session)
 {
-    const char *run = session->folder.path, *data = session->config.data.file;
+    char *run = shell_path(session->folder.path);
+    char *data = shell_path(session->config.data.file);
     int stages = session->config.run.parallel.pipeline;
-    log_out("run: %s (checkpoints/, metrics.h5, log.txt); next: ", run);
+    log_out("run: %s (checkpoints/, metrics.h5, log.txt); next: ", session->folder.path);
     if (stages > 1)
         log_out("mpirun -n %d lockstep eval %s --data %s --pipeline %d\n", stages, run,
                 data, stages);
     else
         log_out("lockstep eval %s --data %s\n", run, data);
+    free(run);
+    free(data);
 }

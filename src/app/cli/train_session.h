@@ -21,7 +21,7 @@ struct comm;
 /* The command line. Borrows argv. */
 struct train_request {
     const char *config, *data, *run, *init, *max_time, *trace;
-    bool resume, check;
+    bool resume, check, elsewhere, no_verify;
     enum tuning_mode tune;
     long long threads, stall_timeout;
     struct cli_texts set;
@@ -50,7 +50,7 @@ struct train_session {
 void train_print_header(const struct train_session *session);
 
 /* Notes on what can be trained, but is probably not what the user wants. */
-void train_print_notes(const struct train_session *session);
+void train_print_notes(struct train_session *session);
 
 /* What to do with the finished run. */
 void train_print_next(const struct train_session *session);

@@ -40,6 +40,8 @@ const struct config_key config_keys[] = {
     {"data", "memory", KEY_INT, false, AT(data.memory_mb), 0, 1e9, "0",
      "MB of images kept in memory per node; a larger data set is read from its file "
      "as needed; 0: half of the memory", NULL},
+    {"data", "verify", KEY_BOOL, false, AT(data.verify), 0, 0, "on",
+     "stop if images are not as they were written", NULL},
     {"data", "prefetch", KEY_WORD, false, RUN(input.prefetch), 0, 0, "auto",
      "batches that helper threads read and augment ahead of the "
      "current one", prefetch_words},

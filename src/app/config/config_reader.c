@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "base/parse.h"
 #include "config_keys.h"
+#include "io/kind.h"
 
 #define KEY_BYTES 200 /* of a key or a section, at most */
 
@@ -94,8 +95,21 @@ enum status config_parse(struct config *config, const char *text, const char *na
     return st;
 }
 
+/* A pipe may be one: train <(sed ...). */
+static enum status config_check_kind(const char *path)
+{
+    struct kind kind;
+    if (kind_of_file(path, &kind) != ST_OK)
+        return ST_USAGE;
+    if (kind.class == KIND_TEXT || kind.class == KIND_EMPTY || kind.class == KIND_OTHER ||
+        kind.class == KIND_SPECIAL)
+        return ST_OK;
+    return kind_refuse(path, "a config") == ST_OK ? ST_OK : ST_USAGE;
+}
+
 enum status config_load(const char *path, char **text, size_t *bytes)
 {
+    TRY(config_check_kind(path));
     if (fs_read_text(path, text, bytes) != ST_OK)
         return ST_USAGE;
     if (strlen(*text) == *bytes)

@@ -1,6 +1,5 @@
 #include "app/run/data_source.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,9 +8,8 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "comm/comm.h"
+#include "io/kind.h"
 #include "kernels/cpu.h"
-
-#define SOURCE_MAGIC "\211HDF\r\n\032\n"
 
 struct import_options data_source_options(void)
 {
@@ -19,7 +17,7 @@ struct import_options data_source_options(void)
                                    .max_bad = IMPORT_MAX_BAD,
                                    .seed = 1,
                                    .treatment.background = TREATMENT_BORDER,
-                                   .threads = cpu_allowed()};
+                                   .threads = cpu_usable()};
 }
 
 /* Whatever is not surely something else is left to the reader of data sets, which names
@@ -27,7 +25,8 @@ struct import_options data_source_options(void)
 static enum status source_detect(const char *path, bool *is_source,
                                  enum import_kind *kind)
 {
-    char head[sizeof SOURCE_MAGIC] = "", text[STATUS_TEXT];
+    char text[STATUS_TEXT];
+    struct kind what;
     *is_source = fs_is_folder(path);
     if (*is_source) {
         TRY(import_detect(path, kind));
@@ -38,12 +37,8 @@ static enum status source_detect(const char *path, bool *is_source,
                  path);
         return ST_OK;
     }
-    FILE *file = fs_is_file(path) ? fopen(path, "rb") : NULL;
-    if (!file)
-        return ST_OK;
-    size_t got = fread(head, 1, sizeof SOURCE_MAGIC - 1, file);
-    fclose(file);
-    if (got == sizeof SOURCE_MAGIC - 1 && memcmp(head, SOURCE_MAGIC, got) == 0)
+    TRY(kind_of_file(path, &what));
+    if (what.class == KIND_HDF5)
         return ST_OK;
     status_capture(text);
     *is_source = import_detect(path, kind) == ST_OK && *kind == IMPORT_LIST;
@@ -89,14 +84,19 @@ static enum status source_import(const char *path, enum import_kind kind,
 {
     uint64_t hash;
     char cache[FS_PATH];
-    TRY(import_fingerprint(path, kind, options, &hash, has));
-    TRY(source_cache_path(path, hash, cache));
-    if (fs_is_file(cache)) {
+    struct import_set *set;
+    TRY(import_find(&set, path, kind));
+    enum status st = import_fingerprint(set, options, &hash, has);
+    if (st == ST_OK)
+        st = source_cache_path(path, hash, cache);
+    if (st == ST_OK && fs_is_file(cache)) {
         log_note("'%s' was imported before: using '%s'", path, cache);
-    } else {
+    } else if (st == ST_OK) {
         log_note("importing '%s' into '%s'", path, cache);
-        TRY(import_pictures(path, kind, cache, options));
+        st = import_write(set, cache, options);
     }
+    import_set_free(set);
+    TRY(st);
     *file = mem_strdup(cache);
     return ST_OK;
 }

@@ -5,6 +5,7 @@
 
 #include "app/run/agree.h"
 #include "app/run/tuning.h"
+#include "base/bytes.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "comm/comm.h"
@@ -41,8 +42,8 @@ static enum status memory_check_here(const struct memory_need *need)
     if (wanted <= limit)
         return ST_OK;
     memory_advise(need, wanted / limit, advice);
-    FAIL(ST_USAGE, "%s takes %.2f GB in this process, which may have %.2f; %s",
-         need->task, wanted / 1e9, limit / 1e9, advice);
+    FAIL(ST_USAGE, "%s takes %s in this process, which may have %s (%s); %s", need->task,
+         bytes_text(wanted).text, bytes_text(limit).text, mem_limit_source(), advice);
 }
 
 static enum status memory_check_all(struct comm *comm, const struct memory_need *need)
@@ -70,11 +71,11 @@ enum status memory_check(const struct trainer_setup *setup, int threads)
 }
 
 enum status memory_check_evaluation(struct comm *comm, const struct stage *stage,
-                                    int lanes, uint64_t samples)
+                                    int lanes, size_t bytes)
 {
     const struct memory_need need = {
         .task = "evaluating",
-        .bytes = evaluation_bytes(stage, lanes, samples),
+        .bytes = bytes,
         .stage = stage,
         .lanes = lanes,
         .first_advice = "give it more memory",

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/bytes.h"
 #include "base/log.h"
 #include "base/mem.h"
 
@@ -41,8 +42,8 @@ static enum status network_check_sizes(const struct network *network)
              "describes",
              network->checkpoint, params);
     if (largest > limit)
-        FAIL(ST_FAIL, "'%s' has an array of %.2f GB, a process may have %.2f here",
-             network->checkpoint, largest / 1e9, limit / 1e9);
+        FAIL(ST_FAIL, "'%s' has an array of %s, a process may have %s here",
+             network->checkpoint, bytes_text(largest).text, bytes_text(limit).text);
     return ST_OK;
 }
 
@@ -168,29 +169,6 @@ void network_tell_whole(const char *folder)
 const char *network_colour(struct shape shape)
 {
     return shape.c == 1 ? "grey" : "RGB";
-}
-
-enum status network_check_data(const struct network *network, const char *name,
-                               const struct dataset_info *data, enum dataset_split split)
-{
-    const struct checkpoint_info *net = &network->info;
-    const struct shape *in = &net->shape, *has = &data->shape;
-    if (in->h != has->h || in->w != has->w)
-        FAIL(ST_FAIL, "'%s' takes images of %dx%d, but those of '%s' are %dx%d", name,
-             in->h, in->w, data->path, has->h, has->w);
-    if (in->c != has->c)
-        FAIL(ST_FAIL, "'%s' takes %s images, but those of '%s' are %s", name,
-             network_colour(*in), data->path, network_colour(*has));
-    if (net->classes != data->classes)
-        FAIL(ST_FAIL, "'%s' knows %d classes, but '%s' has %d", name, net->classes,
-             data->path, data->classes);
-    for (int i = 0; i < net->classes; i++)
-        if (strcmp(net->class_name[i], data->class_name[i]) != 0)
-            FAIL(ST_FAIL, "class %d is '%s' in '%s', but '%s' in '%s'", i,
-                 net->class_name[i], name, data->class_name[i], data->path);
-    if (data->count[split] == 0)
-        FAIL(ST_FAIL, "'%s' has no %s images", data->path, dataset_split_name[split]);
-    return ST_OK;
 }
 
 struct loader_input network_input(const struct network *network)

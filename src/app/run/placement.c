@@ -26,13 +26,60 @@ static int min_int(int a, int b)
 static bool placement_same_host(const struct placement_rank *a,
                                 const struct placement_rank *b)
 {
-    return strcmp(a->host, b->host) == 0;
+    return a->node == b->node;
 }
 
 static bool placement_same_cpus(const struct placement_rank *a,
                                 const struct placement_rank *b)
 {
     return placement_same_host(a, b) && strcmp(a->cpus, b->cpus) == 0;
+}
+
+/* --- one host --- */
+
+/* The number of ranks of rank r's host, and the least of their quotas; 0: none. */
+static double placement_host_quota(const struct placement *placement, int r, int *ranks)
+{
+    double least = 0;
+    *ranks = 0;
+    for (int s = 0; s < placement->count; s++) {
+        const struct placement_rank *rank = &placement->rank[s];
+        if (!placement_same_host(&placement->rank[r], rank))
+            continue;
+        (*ranks)++;
+        if (rank->quota > 0 && (least == 0 || rank->quota < least))
+            least = rank->quota;
+    }
+    return least;
+}
+
+struct host_load {
+    int ranks, threads, cpus;
+    double quota; /* 0: none */
+};
+
+/* Of the host of rank r. The CPU sets of two ranks are equal or disjoint, because that is
+   how mpirun and SLURM bind. */
+static struct host_load placement_host_load(const struct placement *placement, int r)
+{
+    struct host_load load = {0};
+    load.quota = placement_host_quota(placement, r, &load.ranks);
+    for (int s = 0; s < placement->count; s++) {
+        const struct placement_rank *rank = &placement->rank[s];
+        if (!placement_same_host(&placement->rank[r], rank))
+            continue;
+        bool counted = false;
+        for (int t = 0; t < s; t++)
+            counted = counted || placement_same_cpus(rank, &placement->rank[t]);
+        load.threads += rank->threads;
+        load.cpus += counted ? 0 : rank->allowed;
+    }
+    return load;
+}
+
+static int placement_usable(const struct host_load *load)
+{
+    return cpu_within_quota(load->cpus, load->quota);
 }
 
 /* --- finding --- */
@@ -54,6 +101,10 @@ static void placement_share_cpus(struct placement *placement)
         for (int s = 0; s < placement->count; s++)
             sharing += placement_same_cpus(rank, &placement->rank[s]);
         int share = min_int(rank->allowed, rank->granted) / sharing;
+        int ranks;
+        double quota = placement_host_quota(placement, r, &ranks);
+        if (quota > 0)
+            share = min_int(share, cpu_within_quota(INT_MAX, quota) / ranks);
         if (rank->threads == 0)
             rank->threads = share > 0 ? share : 1;
     }
@@ -73,14 +124,19 @@ static void placement_limit_threads(struct placement *placement)
 void placement_find(struct placement *placement, struct comm *comm, int threads)
 {
     int online = cpu_online(), granted = placement_env_count("SLURM_CPUS_ON_NODE");
+    int per_task = threads ? 0 : placement_env_count("SLURM_CPUS_PER_TASK");
     struct placement_rank mine = {
         .allowed = cpu_allowed(),
+        .per_task = per_task,
         .granted = granted ? min_int(granted, online) : online,
-        .threads = threads ? threads : placement_env_count("SLURM_CPUS_PER_TASK"),
+        .quota = cpu_quota(),
+        .threads = threads ? threads : min_int(per_task, cpu_allowed()),
         .node_rank = comm_node_rank(comm),
+        .node = comm_rank(comm) - comm_node_rank(comm),
     };
     *placement = (struct placement){.count = comm_size(comm), .asked = mine.threads > 0};
     snprintf(mine.host, sizeof mine.host, "%s", comm_host(comm));
+    snprintf(mine.quota_file, sizeof mine.quota_file, "%s", cpu_quota_source());
     snprintf(mine.cpus, sizeof mine.cpus, "%s", cpu_allowed_list());
     snprintf(mine.kernels, sizeof mine.kernels, "%s, %s", cpu_isa_name(cpu_isa()),
              cpu_blas());
@@ -110,30 +166,7 @@ void placement_release(struct placement *placement)
     *placement = (struct placement){0};
 }
 
-/* --- one host --- */
-
-struct host_load {
-    int ranks, threads, cpus;
-};
-
-/* Of the host of rank r. The CPU sets of two ranks are equal or disjoint, because that is
-   how mpirun and SLURM bind. */
-static struct host_load placement_host_load(const struct placement *placement, int r)
-{
-    struct host_load load = {0};
-    for (int s = 0; s < placement->count; s++) {
-        const struct placement_rank *rank = &placement->rank[s];
-        if (!placement_same_host(&placement->rank[r], rank))
-            continue;
-        bool counted = false;
-        for (int t = 0; t < s; t++)
-            counted = counted || placement_same_cpus(rank, &placement->rank[t]);
-        load.ranks++;
-        load.threads += rank->threads;
-        load.cpus += counted ? 0 : rank->allowed;
-    }
-    return load;
-}
+/* --- of this rank's host --- */
 
 int placement_threads(const struct placement *placement, const struct comm *comm)
 {
@@ -142,13 +175,15 @@ int placement_threads(const struct placement *placement, const struct comm *comm
 
 int placement_node_cpus(const struct placement *placement, const struct comm *comm)
 {
-    return placement_host_load(placement, comm_rank(comm)).cpus;
+    struct host_load load = placement_host_load(placement, comm_rank(comm));
+    return placement_usable(&load);
 }
 
 int placement_spare_cpus(const struct placement *placement, const struct comm *comm)
 {
     struct host_load load = placement_host_load(placement, comm_rank(comm));
-    return load.cpus > load.threads ? load.cpus - load.threads : 0;
+    int usable = placement_usable(&load);
+    return usable > load.threads ? usable - load.threads : 0;
 }
 
 /* --- notes --- */
@@ -157,11 +192,9 @@ int placement_spare_cpus(const struct placement *placement, const struct comm *c
    the user did it on purpose. */
 static const char *placement_unbind_advice(void)
 {
-    if (cpu_openmp_binds())
-        return "unset OMP_PROC_BIND, OMP_PLACES and GOMP_CPU_AFFINITY";
     if (getenv("OMPI_COMM_WORLD_SIZE"))
         return "start with 'mpirun --bind-to none'";
-    return getenv("SLURM_STEP_ID") ? "start with 'srun --cpu-bind=none'" : NULL;
+    return getenv("SLURM_STEP_NUM_TASKS") ? "start with 'srun --cpu-bind=none'" : NULL;
 }
 
 static void placement_note_bound(const struct placement_rank *rank,
@@ -176,14 +209,17 @@ static void placement_note_bound(const struct placement_rank *rank,
 static void placement_note_too_many(const struct placement_rank *rank,
                                     const struct host_load *load)
 {
-    char fewer[64] = "";
-    int each = load->cpus / load->ranks;
+    char fewer[64] = "", cpus[256];
+    int usable = placement_usable(load), each = usable / load->ranks;
     if (load->threads > load->ranks)
         snprintf(fewer, sizeof fewer, "--threads %d or ", each > 0 ? each : 1);
-    log_note("%d threads of %d rank(s) on the %d CPUs of %s: slower than fewer; use "
-             "%s'mpirun -n %d'",
-             load->threads, load->ranks, load->cpus, rank->host, fewer,
-             min_int(load->cpus, load->ranks));
+    snprintf(cpus, sizeof cpus, "%d CPUs of %s", load->cpus, rank->host);
+    if (usable < load->cpus)
+        snprintf(cpus, sizeof cpus, "%.3g CPU%s that %s grants on %s", load->quota,
+                 load->quota == 1 ? "" : "s", rank->quota_file, rank->host);
+    log_note("%d threads of %d rank(s) on the %s: slower than fewer; use %s'mpirun -n "
+             "%d'",
+             load->threads, load->ranks, cpus, fewer, min_int(usable, load->ranks));
 }
 
 static void placement_note_load(const struct placement *placement)
@@ -195,9 +231,15 @@ static void placement_note_load(const struct placement *placement)
         struct host_load load = placement_host_load(placement, r);
         bool lone = !placement->asked && load.ranks == 1 && load.cpus == 1;
         bool bound = placement_unbind_advice() && load.cpus < rank->granted;
-        if (bound && (load.threads > load.cpus || lone))
+        bool few = rank->per_task > rank->allowed;
+        if (bound && (load.threads > load.cpus || lone || few))
             placement_note_bound(rank, &load);
-        else if (load.threads > load.cpus)
+        else if (few)
+            log_note("SLURM_CPUS_PER_TASK=%d, but a rank on %s may use %d CPU%s (%s) and "
+                     "has as many threads",
+                     rank->per_task, rank->host, rank->allowed,
+                     rank->allowed > 1 ? "s" : "", rank->cpus);
+        else if (load.threads > placement_usable(&load))
             placement_note_too_many(rank, &load);
     }
 }
@@ -280,6 +322,8 @@ void placement_print(const struct placement *placement)
         for (int s = r + 1; s <= last; s++)
             if (!placement_same_cpus(&placement->rank[s], &placement->rank[s - 1]))
                 log_out(" | %s", placement->rank[s].cpus);
+        if (first->quota > 0 && first->quota < first->granted)
+            log_out(", quota of %.3g CPU%s", first->quota, first->quota == 1 ? "" : "s");
         log_out("\n");
         r = last + 1;
     }

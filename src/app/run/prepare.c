@@ -15,22 +15,12 @@ static bool prepare_set(const char *name, const char *value)
     return true;
 }
 
-/* Threads that spin while they wait take the cores from ranks that compute. */
-static bool prepare_crowded(void)
-{
-    const char *local = getenv("OMPI_COMM_WORLD_LOCAL_SIZE");
-    return local && 2 * atoi(local) > (int)sysconf(_SC_NPROCESSORS_ONLN);
-}
-
 void prepare_environment(char **argv)
 {
     if (getenv(PREPARE_VARIABLE))
         return;
     const char *core = cpu_blas_core();
-    bool changed = core && prepare_set("OPENBLAS_CORETYPE", core);
-    if (prepare_crowded() && prepare_set("OMP_WAIT_POLICY", "passive"))
-        changed = true;
-    if (!changed)
+    if (!core || !prepare_set("OPENBLAS_CORETYPE", core))
         return;
     setenv(PREPARE_VARIABLE, "1", 1);
     execv("/proc/self/exe", argv);
@@ -58,7 +48,8 @@ static bool prepare_asks_other(const char *name, int threads)
 
 const char *prepare_threads_advice(int threads)
 {
-    static char text[160];
+    static char text[200];
+    static const char *const places[] = {"OMP_PLACES", "GOMP_CPU_AFFINITY"};
     static const char *const blas[] = {"OPENBLAS_NUM_THREADS", "GOTO_NUM_THREADS"};
     if (prepare_asks_other("OMP_NUM_THREADS", threads)) {
         snprintf(text, sizeof text,
@@ -73,6 +64,14 @@ const char *prepare_threads_advice(int threads)
                      "%s=%.20s is ignored: a BLAS call has one thread, a rank has %d; "
                      "use --threads, and unset it",
                      blas[i], getenv(blas[i]), threads);
+            return text;
+        }
+    for (int i = 0; i < 2; i++)
+        if (getenv(places[i])) {
+            snprintf(text, sizeof text,
+                     "%s=%.40s is ignored: a rank's threads run on any CPU of the rank, "
+                     "and mpirun or srun binds ranks; unset it",
+                     places[i], getenv(places[i]));
             return text;
         }
     return NULL;

@@ -30,7 +30,11 @@ enum status run_config_read(struct config *config, struct comm *comm,
         free(config->data.file);
         config->data.file = mem_strdup(request->data);
     }
+    if (request->no_verify)
+        config->data.verify = false;
     if (request->threads > 0)
         config->run.parallel.threads = (int)request->threads;
+    if (request->elsewhere)
+        return ST_OK;
     return placement_check_threads(comm, config->run.parallel.threads);
 }

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "app/run/placement.h"
+#include "base/bytes.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "lab/layers.h"
@@ -100,11 +101,11 @@ static enum status stages_check_unit(const struct stages_room *room,
     if (bytes <= room->limit)
         return ST_OK;
     char *name = cut_part_text(&all, unit, 0);
-    enum status st = status_fail(
-        ST_USAGE,
-        "parallel.pipeline: layer '%s' alone takes more than %.2f GB, a process "
-        "may have %.2f here; make it or train.grain smaller",
-        name, bytes / 1e9, room->limit / 1e9);
+    enum status st =
+        status_fail(ST_USAGE,
+                    "parallel.pipeline: layer '%s' alone takes more than %s, a process "
+                    "may have %s here; make it or train.grain smaller",
+                    name, bytes_text(bytes).text, bytes_text(room->limit).text);
     free(name);
     return st;
 }
@@ -175,10 +176,10 @@ static void stages_weigh_cut(struct stages *stages, struct comm *comm,
 
 enum status stages_open(struct stages *stages, struct comm *comm,
                         const struct model *model, const struct run_options *options,
-                        bool check)
+                        enum stages_purpose purpose)
 {
     const struct parallel_options *parallel = &options->parallel;
-    bool alone = check && comm_size(comm) == 1;
+    bool alone = purpose != STAGES_TRAIN && comm_size(comm) == 1;
     struct model_cut cut = {0};
     *stages = (struct stages){0};
     if (parallel->pipeline == 1 && *parallel->stages)
@@ -191,6 +192,8 @@ enum status stages_open(struct stages *stages, struct comm *comm,
     }
     if (*parallel->stages)
         TRY(stages_read_cut(&cut, model, parallel));
+    else if (purpose == STAGES_CHECK_ELSEWHERE)
+        stages_weigh_cut(stages, comm, model, parallel->pipeline, &cut);
     else
         TRY(stages_measure_cut(stages, comm, model, options, &cut));
     comm_tree_use(comm, comm_tree_names[parallel->reduce]);

@@ -1,43 +1,27 @@
 #include "app/run/tracing.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 
+#include "base/bytes.h"
 #include "base/fs.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/timer.h"
 #include "base/trace.h"
 #include "comm/comm.h"
+#include "io/target.h"
 
 #define HEAD       "{\"displayTimeUnit\":\"ms\",\"traceEvents\":[\n"
 #define HELPERS    4         /* threads of a rank that do not compute */
 #define SPANS      (1 << 22) /* of all ranks together: about 400 MB of text */
 #define SPANS_LANE (1 << 16)
 
-/* There is nothing at this path, or an older trace. */
-static bool tracing_may_replace(const char *path)
-{
-    char head[sizeof HEAD] = "";
-    if (access(path, F_OK) != 0)
-        return true;
-    FILE *file = fs_is_file(path) ? fopen(path, "r") : NULL;
-    if (!file)
-        return false;
-    size_t bytes = fread(head, 1, sizeof head - 1, file);
-    fclose(file);
-    return bytes == 0 || strcmp(head, HEAD) == 0;
-}
+static const struct target_kind tracing_kind = {"a trace", .head = HEAD};
 
-enum status tracing_check(const char *path)
+enum status tracing_check(const char *path, const char *const *input, int inputs)
 {
-    if (!tracing_may_replace(path))
-        FAIL(ST_USAGE, "'%s' exists already and is not a trace: it is not overwritten",
-             path);
-    return fs_check_write(path);
+    return target_check(path, &tracing_kind, input, inputs);
 }
 
 void tracing_start(struct comm *comm, int threads)
@@ -49,22 +33,16 @@ void tracing_start(struct comm *comm, int threads)
 }
 
 /* Leaves out the ",\n" at the end of the text: JSON allows none after the last element.
- */
+   The run may have written a file of this name since it began. */
 static enum status tracing_write_file(const char *path, const char *text, size_t bytes)
 {
-    char temp[FS_PATH];
-    TRY(fs_temp_name(temp, path));
-    FILE *file = fopen(temp, "w");
-    if (!file)
-        FAIL(ST_FAIL, "cannot write '%s': %s", temp, strerror(errno));
-    bool good = fputs(HEAD, file) >= 0 && fwrite(text, 1, bytes - 2, file) == bytes - 2 &&
-                fputs("\n]}\n", file) >= 0;
-    good = fclose(file) == 0 && good;
-    if (!good) {
-        remove(temp);
-        FAIL(ST_FAIL, "cannot write '%s': %s", path, strerror(errno));
-    }
-    return fs_commit(temp, path);
+    struct fs_writer writer;
+    TRY(tracing_check(path, NULL, 0));
+    TRY(fs_write_begin(&writer, path));
+    fputs(HEAD, writer.file);
+    fwrite(text, 1, bytes - 2, writer.file);
+    fputs("\n]}\n", writer.file);
+    return fs_write_end(&writer);
 }
 
 static enum status tracing_gather(struct comm *comm, const char *path, const char *part)
@@ -84,8 +62,8 @@ static enum status tracing_gather(struct comm *comm, const char *path, const cha
     if (comm_rank(comm) == 0)
         st = tracing_write_file(path, all, sum);
     if (comm_rank(comm) == 0 && st == ST_OK)
-        log_out("trace: %s (%.1f MB); open it in ui.perfetto.dev\n", path,
-                (double)sum * 1e-6);
+        log_out("trace: %s (%s); open it in ui.perfetto.dev\n", path,
+                bytes_text((double)sum).text);
     free(name);
     free(text);
     free(all);

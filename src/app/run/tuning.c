@@ -1,6 +1,5 @@
 #include "app/run/tuning.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -59,7 +58,7 @@ static char *tuning_key(const struct trainer_setup *setup, int threads)
         "cpu %s, %d of %d, %s kernels\nlibraries %s, %s, lockstep %s\n"
         "world %d ranks, %d here, %d threads\nbatch %d, grain %d\n"
         "network %dx%dx%d%s, %zu parameters\n",
-        cpu_model(), cpu_allowed(), cpu_online(), cpu_isa_name(cpu_isa()), cpu_blas(),
+        cpu_model(), cpu_usable(), cpu_online(), cpu_isa_name(cpu_isa()), cpu_blas(),
         comm_version(), setup->version, comm_size(setup->comm),
         comm_node_size(setup->comm), threads, setup->options->train.batch, model->grain,
         model->in.h, model->in.w, model->in.c, network, model->params);
@@ -130,19 +129,10 @@ static void tuning_cache_read(const struct model *model, const char *key, int th
 static enum status tuning_cache_put(const char *path, const char *key, const char *plan,
                                     const char *when)
 {
-    char temp[FS_PATH];
-    TRY(fs_temp_name(temp, path));
-    FILE *file = fopen(temp, "w");
-    if (!file)
-        FAIL(ST_FAIL, "cannot write '%s': %s", temp, strerror(errno));
-    bool good = fprintf(file, "%s\n%s%s\n%s\n", TUNING_FORMAT, key, plan, when) > 0;
-    good = fflush(file) == 0 && good;
-    fclose(file);
-    if (!good) {
-        remove(temp);
-        FAIL(ST_FAIL, "cannot write '%s'", temp);
-    }
-    return fs_commit(temp, path);
+    struct fs_writer writer;
+    TRY(fs_write_begin(&writer, path));
+    fprintf(writer.file, "%s\n%s%s\n%s\n", TUNING_FORMAT, key, plan, when);
+    return fs_write_end(&writer);
 }
 
 /* A plan that cannot be kept is used nevertheless. */

@@ -70,6 +70,7 @@ static const char *write_checkpoint(char *config, int h, int w)
         .shape = {h, w, 1},
         .std = {1},
         .treatment = (char[]){""},
+        .decoder = (char[]){""},
         .lockstep = text,
         .mpi = text,
         .blas = text,
@@ -112,7 +113,7 @@ static void test_hostile_sizes(void **state)
            4, 3, "a.h5' is damaged: it is too short for the 1500002 parameters");
     refuse("layer = flatten\nlayer = linear 1048576\nlayer = linear 1048576\n"
            "layer = linear classes\nlayer = logsoftmax\n",
-           4, 3, "GB for a grain of 32 samples, a process may have ");
+           4, 3, "TB for a grain of 32 samples, a process may have ");
     refuse("layer = conv 1 kernel=3\nlayer = logsoftmax\n", 0, 3,
            "a.h5' is damaged: it says that it takes images of 0 x 3 pixels");
     refuse("layer = conv 1 kernel=3\nlayer = logsoftmax\n", 4, 40000,
@@ -157,9 +158,9 @@ static void test_huge_array(void **state)
     const char *path = write_checkpoint(config, 4, 3);
     assert_int_equal(truncate(path, (off_t)2 << 40), 0);
     assert_int_equal(network_describe(&network, path), ST_FAIL);
-    expect_said("a.h5' has an array of 4398.05 GB, a process may have ");
+    expect_said("a.h5' has an array of 4.40 TB, a process may have ");
     assert_int_equal(network_check(&network, path), ST_FAIL);
-    expect_said("a.h5' has an array of 4398.05 GB, a process may have ");
+    expect_said("a.h5' has an array of 4.40 TB, a process may have ");
 }
 
 int main(void)

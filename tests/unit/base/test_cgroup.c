@@ -27,7 +27,22 @@ static void put(const char *path, const char *text)
 
 static void expect_limit(size_t bytes)
 {
-    assert_int_equal(cgroup_memory_limit(tree), bytes);
+    assert_int_equal(cgroup_memory_limit(tree, NULL), bytes);
+}
+
+/* ... and it stands in this file of the tree. */
+static void expect_limit_in(size_t bytes, const char *file)
+{
+    char where[CGROUP_FILE];
+    assert_int_equal(cgroup_memory_limit(tree, where), bytes);
+    assert_string_equal(where, file);
+}
+
+static void expect_quota(double cpus, const char *file)
+{
+    char where[CGROUP_FILE];
+    assert_true(cgroup_cpu_quota(tree, where) == cpus);
+    assert_string_equal(where, file);
 }
 
 #define ROOT_MOUNT "22 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw\n"
@@ -49,8 +64,10 @@ static void test_version_2(void **state)
     expect_limit(SIZE_MAX);
     put("/sys/fs/cgroup/job/memory.max", "1048576\n");
     expect_limit(1048576);
+    put("/sys/fs/cgroup/job/memory.high", "524288\n");
+    expect_limit_in(524288, "/sys/fs/cgroup/job/memory.high");
     put("/sys/fs/cgroup/job/memory.max", "0\n");
-    expect_limit(0);
+    expect_limit_in(0, "/sys/fs/cgroup/job/memory.max");
 }
 
 /* Each group on the way up counts, and no other. */
@@ -66,7 +83,7 @@ static void test_nested(void **state)
     put("/sys/fs/cgroup/slurm/job/other/memory.max", "10\n");
     expect_limit(3000);
     put("/sys/fs/cgroup/slurm/memory.max", "2000\n");
-    expect_limit(2000);
+    expect_limit_in(2000, "/sys/fs/cgroup/slurm/memory.max");
     put("/sys/fs/cgroup/slurm/job/step/memory.max", "1000\n");
     expect_limit(1000);
     put("/sys/fs/cgroup/memory.max", "500\n"); /* as in a container */
@@ -196,6 +213,62 @@ static void test_long_lines(void **state)
     expect_limit(200);
 }
 
+static void test_quota_version_2(void **state)
+{
+    (void)state;
+    begin("quota-v2");
+    put("/proc/self/mountinfo", ROOT_MOUNT V2_MOUNT);
+    put("/proc/self/cgroup", "0::/pod/box\n");
+    expect_quota(0, "");
+    put("/sys/fs/cgroup/pod/box/cpu.max", "max 100000\n");
+    expect_quota(0, "");
+    put("/sys/fs/cgroup/pod/box/cpu.max", "150000 100000\n");
+    expect_quota(1.5, "/sys/fs/cgroup/pod/box/cpu.max");
+    put("/sys/fs/cgroup/pod/cpu.max", "25000 50000\n"); /* above it, another period */
+    expect_quota(0.5, "/sys/fs/cgroup/pod/cpu.max");
+    put("/sys/fs/cgroup/pod/cpu.max", "800000 100000\n");
+    put("/sys/fs/cgroup/cpu.max", "100000 100000\n"); /* as in a container */
+    expect_quota(1, "/sys/fs/cgroup/cpu.max");
+    put("/sys/fs/cgroup/cpu.max", "50000\n"); /* the kernel's period */
+    expect_quota(0.5, "/sys/fs/cgroup/cpu.max");
+    put("/sys/fs/cgroup/cpu.max", "50000 0\n");
+    put("/sys/fs/cgroup/pod/cpu.max", "\n");
+    expect_quota(1.5, "/sys/fs/cgroup/pod/box/cpu.max");
+}
+
+static void test_quota_version_1(void **state)
+{
+    (void)state;
+    begin("quota-v1");
+    put("/proc/self/mountinfo", ROOT_MOUNT V1_MOUNT);
+    put("/proc/self/cgroup", "4:memory:/other\n1:cpu,cpuacct:/docker/box\n");
+    put("/sys/fs/cgroup/cpu/other/cpu.cfs_quota_us", "1000\n");
+    put("/sys/fs/cgroup/cpu/docker/box/cpu.cfs_quota_us", "-1\n");
+    put("/sys/fs/cgroup/cpu/docker/box/cpu.cfs_period_us", "100000\n");
+    expect_quota(0, "");
+    put("/sys/fs/cgroup/cpu/docker/cpu.cfs_quota_us", "250000\n");
+    put("/sys/fs/cgroup/cpu/docker/cpu.cfs_period_us", "100000\n");
+    expect_quota(2.5, "/sys/fs/cgroup/cpu/docker/cpu.cfs_quota_us");
+    put("/sys/fs/cgroup/cpu/docker/box/cpu.cfs_quota_us", "10000\n");
+    expect_quota(0.1, "/sys/fs/cgroup/cpu/docker/box/cpu.cfs_quota_us");
+    expect_limit(SIZE_MAX); /* a quota is no limit of memory */
+}
+
+/* A container with a mount of its own group only, under version 1 and a hybrid. */
+static void test_quota_namespaces(void **state)
+{
+    (void)state;
+    begin("quota-box");
+    put("/proc/self/mountinfo",
+        ROOT_MOUNT "31 22 0:27 /docker/box /sys/fs/cgroup/cpu,cpuacct ro - cgroup cgroup "
+                   "rw,cpu,cpuacct\n"
+                   "40 22 0:40 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw\n");
+    put("/proc/self/cgroup", "3:cpu,cpuacct:/docker/box\n0::/system/box\n");
+    put("/sys/fs/cgroup/cpu,cpuacct/cpu.cfs_quota_us", "300000\n");
+    put("/sys/fs/cgroup/cpu,cpuacct/cpu.cfs_period_us", "200000\n");
+    expect_quota(1.5, "/sys/fs/cgroup/cpu,cpuacct/cpu.cfs_quota_us");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -208,6 +281,9 @@ int main(void)
         cmocka_unit_test(test_several_mounts),
         cmocka_unit_test(test_missing_and_odd_files),
         cmocka_unit_test(test_long_lines),
+        cmocka_unit_test(test_quota_version_2),
+        cmocka_unit_test(test_quota_version_1),
+        cmocka_unit_test(test_quota_namespaces),
     };
     return cmocka_run_group_tests(tests, scratch_setup, scratch_teardown);
 }

@@ -1,5 +1,7 @@
 #include "../scratch.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
@@ -207,14 +209,80 @@ static void test_remove_temps(void **state)
     expect_said("cannot read folder");
 }
 
+static void test_below(void **state)
+{
+    (void)state;
+    char folder[FS_PATH], link_path[FS_PATH];
+    snprintf(folder, sizeof folder, "%s", scratch_path("above"));
+    snprintf(link_path, sizeof link_path, "%s", scratch_path("link"));
+    assert_int_equal(fs_make_folder(folder), ST_OK);
+    assert_int_equal(symlink(folder, link_path), 0);
+    assert_true(fs_is_below(folder, folder));
+    assert_true(fs_is_below(scratch_path("above/new/run"), folder));
+    assert_true(fs_is_below(scratch_path("link/new"), folder));
+    assert_true(fs_is_below(scratch_path("above/new"), link_path));
+    assert_true(fs_is_below("new/run", "."));
+    assert_true(fs_is_below("/no/such", "/"));
+    assert_false(fs_is_below(scratch_path("above-it"), folder));
+    assert_false(fs_is_below(scratch_path("above/../run"), folder));
+    assert_false(fs_is_below(scratch_folder, folder));
+    assert_false(fs_is_below(folder, scratch_path("none")));
+}
+
+static void test_writer(void **state)
+{
+    (void)state;
+    struct fs_writer writer;
+    size_t bytes;
+    char path[FS_PATH];
+    snprintf(path, sizeof path, "%s", scratch_path("written"));
+    assert_int_equal(fs_write_begin(&writer, path), ST_OK);
+    for (int i = 0; i < 10000; i++)
+        fprintf(writer.file, "%05d\n", i);
+    assert_false(fs_is_file(path)); /* not before it is whole */
+    assert_int_equal(fs_write_end(&writer), ST_OK);
+    char *text = scratch_read(path, &bytes);
+    assert_int_equal(bytes, 60000);
+    assert_string_equal(text + 59994, "09999\n");
+    free(text);
+    assert_int_equal(fs_write_begin(&writer, path), ST_OK);
+    fputs("other", writer.file);
+    fs_write_drop(&writer);
+    assert_int_equal(fs_bytes(path), 60000);
+    assert_int_equal(scratch_count("written"), 1);
+}
+
+/* The reason is that of the first failed write, whatever comes after it. */
+static void test_writer_fails(void **state)
+{
+    (void)state;
+    struct fs_writer writer;
+    char path[FS_PATH];
+    snprintf(path, sizeof path, "%s", scratch_path("unwritten"));
+    assert_int_equal(fs_write_begin(&writer, path), ST_OK);
+    int full = open("/dev/full", O_WRONLY);
+    assert_true(full >= 0 && dup2(full, writer.fd) >= 0);
+    close(full);
+    for (int i = 0; i < 10000; i++)
+        fprintf(writer.file, "%05d\n", i);
+    errno = ENOENT;
+    assert_int_equal(fs_write_end(&writer), ST_FAIL);
+    expect_said("unwritten': No space left on device");
+    assert_int_equal(scratch_count("unwritten"), 0);
+    assert_int_equal(fs_write_begin(&writer, scratch_path("no/such")), ST_FAIL);
+    expect_said("no/such': No such file or directory");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_join),        cmocka_unit_test(test_kinds),
-        cmocka_unit_test(test_make_folder), cmocka_unit_test(test_list),
-        cmocka_unit_test(test_read_text),   cmocka_unit_test(test_temp_name),
-        cmocka_unit_test(test_commit),      cmocka_unit_test(test_commit_fails),
-        cmocka_unit_test(test_commit_here), cmocka_unit_test(test_remove_temps),
+        cmocka_unit_test(test_join),         cmocka_unit_test(test_kinds),
+        cmocka_unit_test(test_make_folder),  cmocka_unit_test(test_list),
+        cmocka_unit_test(test_read_text),    cmocka_unit_test(test_temp_name),
+        cmocka_unit_test(test_commit),       cmocka_unit_test(test_commit_fails),
+        cmocka_unit_test(test_commit_here),  cmocka_unit_test(test_below),
+        cmocka_unit_test(test_writer),       cmocka_unit_test(test_writer_fails),
+        cmocka_unit_test(test_remove_temps),
     };
     return cmocka_run_group_tests(tests, scratch_setup, scratch_teardown);
 }

@@ -1,6 +1,9 @@
 #include "../scratch.h"
 #include "capture.h"
 
+#include <errno.h>
+#include <fcntl.h>
+
 static int say_all(void)
 {
     log_out("result %d\n", 1);
@@ -132,13 +135,110 @@ static void test_file_fails(void **state)
     assert_int_equal(scratch_count("rank1"), 0); /* only rank 0 writes it */
 }
 
+static char loss_file[FS_PATH];
+
+/* Prints to a full stdout, with a file that has everything or without one. */
+static int say_to_full(const char *file)
+{
+    int full = open("/dev/full", O_WRONLY);
+    if (full < 0 || dup2(full, STDOUT_FILENO) < 0)
+        return 90;
+    log_close_file(); /* scratch's */
+    if (file && log_open_file(file) != ST_OK)
+        return 91;
+    log_out("half of ");
+    log_out("a line\n");
+    errno = ENOENT; /* what another call leaves behind */
+    log_out("another line\n");
+    return (int)log_finish();
+}
+
+static int say_to_full_with_file(void)
+{
+    return say_to_full(loss_file);
+}
+
+static int say_to_full_without_file(void)
+{
+    return say_to_full(NULL);
+}
+
+/* The loss is told once, with its own reason, and not inside a line. */
+static void test_lost_stdout(void **state)
+{
+    (void)state;
+    char expected[2 * FS_PATH], *text;
+    size_t bytes;
+    snprintf(loss_file, sizeof loss_file, "%s", scratch_path("loss.txt"));
+    struct captured c = capture(say_to_full_with_file);
+    assert_int_equal(c.code, ST_OK);
+    snprintf(expected, sizeof expected,
+             "note: cannot write to the standard output: No space left on device; the "
+             "run goes on, and everything is in '%s'\n",
+             loss_file);
+    assert_string_equal(c.err, expected);
+    assert_int_equal(fs_read_text(loss_file, &text, &bytes), ST_OK);
+    assert_ptr_equal(strstr(text, "half of a line\nnote: cannot write"), text);
+    assert_non_null(strstr(text, "\nanother line\n"));
+    free(text);
+    c = capture(say_to_full_without_file);
+    assert_int_equal(c.code, ST_FAIL);
+    assert_string_equal(
+        c.err,
+        "lockstep: cannot write to the standard output: No space left on device\n");
+}
+
+/* A file of the log and a stderr that are full tell each other. */
+static int say_to_full_file(void)
+{
+    if (log_open_file("/dev/full") != ST_OK)
+        return 91;
+    log_out("one\n");
+    log_out("two\n");
+    return (int)log_finish();
+}
+
+static int say_to_full_stderr(void)
+{
+    int full = open("/dev/full", O_WRONLY);
+    if (full < 0 || dup2(full, STDERR_FILENO) < 0)
+        return 90;
+    if (log_open_file(loss_file) != ST_OK)
+        return 91;
+    log_note("one");
+    log_note("two");
+    return (int)log_finish();
+}
+
+static void test_lost_file_and_stderr(void **state)
+{
+    (void)state;
+    char *text;
+    size_t bytes;
+    struct captured c = capture(say_to_full_file);
+    assert_int_equal(c.code, ST_OK);
+    assert_string_equal(c.out, "one\ntwo\n");
+    assert_string_equal(c.err, "note: cannot write to '/dev/full': No space left on "
+                               "device; the run goes on\n");
+    snprintf(loss_file, sizeof loss_file, "%s", scratch_path("stderr.txt"));
+    c = capture(say_to_full_stderr);
+    assert_int_equal(c.code, ST_OK);
+    assert_int_equal(fs_read_text(loss_file, &text, &bytes), ST_OK);
+    assert_ptr_equal(strstr(text, "note: one\nnote: cannot write to the standard error: "
+                                  "No space left on device; "),
+                     text);
+    assert_non_null(strstr(text, "\nnote: two\n"));
+    free(text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_control_characters), cmocka_unit_test(test_before_init),
-        cmocka_unit_test(test_other_rank),         cmocka_unit_test(test_replicated),
-        cmocka_unit_test(test_replicated_rank_0),  cmocka_unit_test(test_file),
-        cmocka_unit_test(test_file_fails),
+        cmocka_unit_test(test_control_characters),   cmocka_unit_test(test_before_init),
+        cmocka_unit_test(test_other_rank),           cmocka_unit_test(test_replicated),
+        cmocka_unit_test(test_replicated_rank_0),    cmocka_unit_test(test_file),
+        cmocka_unit_test(test_file_fails),           cmocka_unit_test(test_lost_stdout),
+        cmocka_unit_test(test_lost_file_and_stderr),
     };
     return cmocka_run_group_tests(tests, scratch_setup, scratch_teardown);
 }

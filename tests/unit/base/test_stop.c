@@ -1,6 +1,7 @@
 #include "capture.h"
 
 #include <signal.h>
+#include <sys/resource.h>
 
 #include "base/stop.h"
 
@@ -64,30 +65,91 @@ static int delivered(void)
     return 0;
 }
 
-static int by_term(void)
+static const int asking[] = {SIGINT, SIGTERM, SIGUSR1, SIGUSR2,   SIGXCPU,
+                             SIGHUP, SIGQUIT, SIGALRM, SIGVTALRM, SIGPWR};
+enum { ASKING = sizeof asking / sizeof asking[0] };
+
+/* Each in turn; the exit code tells which one did not. */
+static int by_each(void)
 {
-    return stop_by(SIGTERM);
+    for (int i = 0; i < ASKING; i++)
+        if (stop_by(asking[i]) != 0)
+            return asking[i];
+    return 0;
 }
-static int by_usr1(void)
+
+/* nohup, for example. */
+static int by_ignored_hup(void)
 {
-    return stop_by(SIGUSR1);
+    signal(SIGHUP, SIG_IGN);
+    signal(SIGTERM, SIG_IGN);
+    if (stop_by(SIGHUP) == 0)
+        return 1;
+    return stop_by(SIGTERM) == 0 ? 0 : 2;
 }
-static int by_usr2(void)
+
+static int by_two_quits(void)
 {
-    return stop_by(SIGUSR2);
+    setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
+    return signals(SIGQUIT, SIGQUIT);
 }
-static int by_int(void)
+
+static int ignored_for_a_helper(void)
 {
-    return stop_by(SIGINT);
+    stop_ignore();
+    for (int i = 0; i < ASKING; i++)
+        raise(asking[i]);
+    return 0;
+}
+
+/* A write then fails: the signal does not end the process. */
+static int too_large_a_file(void)
+{
+    stop_defer();
+    raise(SIGXFSZ);
+    return 0;
+}
+
+static int closed_pipe(void)
+{
+    stop_install();
+    raise(SIGPIPE);
+    return 0;
+}
+
+static int closed_pipe_at_the_end(void)
+{
+    stop_defer();
+    stop_install();
+    stop_by_pipe();
+    return 0;
+}
+
+static int ignored_pipe_at_the_end(void)
+{
+    signal(SIGPIPE, SIG_IGN);
+    stop_defer();
+    stop_install();
+    stop_by_pipe();
+    return 0;
+}
+
+static void test_failed_writes(void **state)
+{
+    (void)state;
+    assert_int_equal(capture(too_large_a_file).code, 0);
+    assert_int_equal(capture(closed_pipe).code, 0);
+    assert_int_equal(capture(closed_pipe_at_the_end).code, -1);
+    assert_int_equal(capture(ignored_pipe_at_the_end).code, 0);
 }
 
 static void test_every_signal_asks_to_stop(void **state)
 {
     (void)state;
-    assert_int_equal(capture(by_term).code, 0);
-    assert_int_equal(capture(by_usr1).code, 0);
-    assert_int_equal(capture(by_usr2).code, 0);
-    assert_int_equal(capture(by_int).code, 0);
+    assert_int_equal(capture(by_each).code, 0);
+    assert_int_equal(capture(by_ignored_hup).code, 0);
+    assert_int_equal(capture(by_two_quits).code, -1);
+    assert_int_equal(capture(ignored_for_a_helper).code, 0);
     assert_int_equal(capture(deferred).code, 0);
     assert_int_equal(capture(delivered).code, -1);
 }
@@ -97,6 +159,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_stop),
         cmocka_unit_test(test_every_signal_asks_to_stop),
+        cmocka_unit_test(test_failed_writes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

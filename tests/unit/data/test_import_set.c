@@ -67,11 +67,11 @@ static void test_list(void **state)
     (void)state;
     struct import_set set;
     char path[FS_PATH];
-    assert_int_equal(read_list(&set, "\xef\xbb\xbfpath,label,split,group\r\n"
-                                     "\"a, \"\"b\"\"\n.png\",x,Train,g2\r\n"
+    assert_int_equal(read_list(&set, "path,label,split,group,weight\r\n"
+                                     "\"a, \"\"b\"\"\n.png\",x,Train,g2,2.5\r\n"
                                      "\r\n"
-                                     "/c.png,y,,\n"
-                                     "d.png,x,TEST,g1"),
+                                     "/c.png,y,,,\n"
+                                     "d.png,x,TEST,g1,0"),
                      ST_OK);
     assert_int_equal(set.count, 3);
     assert_int_equal(set.classes, 2);
@@ -81,12 +81,17 @@ static void test_list(void **state)
     assert_int_equal(set.picture[1].split, IMPORT_SPLIT_OPEN);
     assert_int_equal(set.picture[1].group, IMPORT_NO_GROUP);
     assert_int_equal(set.picture[2].group, 0);
+    assert_true(set.weighted);
+    assert_true(set.picture[0].weight == 2.5f && set.picture[1].weight == 1 &&
+                set.picture[2].weight == 0);
+    expect_said("column 'weight' is kept in the data set");
     assert_int_equal(import_path(&set, &set.picture[1], path), ST_OK);
     assert_string_equal(path, "/c.png");
     assert_int_equal(import_path(&set, &set.picture[2], path), ST_OK);
     assert_string_equal(path, "folder/d.png");
     import_set_release(&set);
     assert_int_equal(read_list(&set, "label;path\n1;a\n2;b\n"), ST_OK);
+    assert_false(set.weighted);
     import_set_release(&set);
 }
 
@@ -113,7 +118,7 @@ static void test_bad_lists(void **state)
                     "split 'dev' is not train, val or test");
     struct import_set set;
     assert_int_equal(read_list(&set, "path,label,weight\na,x,-1\n"), ST_FAIL);
-    expect_lines(2, "column 'weight' is checked", "weight '-1' is not a number");
+    expect_lines(2, "column 'weight' is kept", "weight '-1' is not a number");
 }
 
 /* --- splits --- */

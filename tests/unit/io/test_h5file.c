@@ -250,9 +250,9 @@ static void test_files_that_cannot_be_opened(void **state)
     expect_said("it is a folder");
     assert_int_equal(h5file_open(&file, scratch_write("text.h5", "label,x\n", 8)),
                      ST_FAIL);
-    expect_said("text.h5' is not an HDF5 file");
+    expect_said("text.h5' is a text file, not an HDF5 file");
     assert_int_equal(h5file_open(&file, scratch_write("nil.h5", "", 0)), ST_FAIL);
-    expect_said("nil.h5' is not an HDF5 file");
+    expect_said("nil.h5' is an empty file, not an HDF5 file");
 
     static uint8_t zeros[100000];
     const size_t dim = sizeof zeros;

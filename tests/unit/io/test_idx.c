@@ -88,7 +88,10 @@ static void test_every_truncation(void **state)
     (void)state;
     uint8_t packed[200];
     for (size_t n = 0; n < sizeof good; n++)
-        expect_bad(good, n, n < 4 ? "is not an IDX file" : "is cut short");
+        expect_bad(good, n,
+                   n == 0  ? "is an empty file, not an IDX file"
+                   : n < 4 ? "is not an IDX file"
+                           : "is cut short");
     size_t all = gzip(good, sizeof good, packed, sizeof packed);
     for (size_t n = 2; n < all; n++)
         expect_bad(packed, n, "gzip file '");

@@ -144,8 +144,10 @@ static void test_damaged(void **state)
         all[n] ^= 0x10;
     }
     free(all);
-    expect_bad(scratch_write("text.png", "not an image", 12),
-               "text.png' is not an image: lockstep reads PNG, JPEG, WebP and TIFF");
+    expect_bad(
+        scratch_write("text.png", "not an image", 12),
+        "text.png' is a text file, not an image: lockstep reads PNG, JPEG, WebP and "
+        "TIFF");
     expect_bad(scratch_write("nil.png", "", 0),
                "nil.png' is an empty file, not an image");
     expect_bad(scratch_path("absent.png"), "absent.png': No such file or directory");
@@ -160,20 +162,19 @@ static void test_kinds(void **state)
         char bytes[17];
         const char *kind;
     } cases[] = {
-        {"GIF89a", "GIF"},
-        {"BM??..\0\0\0\0", "BMP"},
+        {"GIF89a", "a GIF"},
+        {"BM??..\0\0\0\0", "a BMP"},
         {"\0\0\0\x18"
          "ftypavif",
-         "HEIF"},
+         "an AVIF"},
         {"\0\0\0\x18"
          "ftypheic",
-         "HEIF"},
+         "a HEIF"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         char said[128];
         snprintf(said, sizeof said,
-                 "kind.png' is a %s image, which lockstep cannot read yet: convert it to "
-                 "PNG",
+                 "kind.png' is %s image, which lockstep cannot read yet: convert it",
                  cases[i].kind);
         expect_bad(scratch_write("kind.png", cases[i].bytes, 16), said);
     }
@@ -185,7 +186,8 @@ static void test_kinds(void **state)
                "kind.png' is a TIFF cut short");
     expect_bad(scratch_write("kind.png", "MM\0*....", 8),
                "kind.png' is a TIFF cut short");
-    expect_bad(scratch_write("kind.png", "RIFF....WAVEfmt ", 16), "is not an image");
+    expect_bad(scratch_write("kind.png", "RIFF....WAVEfmt ", 16),
+               "is a sound, not an image");
     expect_bad(scratch_write("kind.png", "\xff\xd8", 2), "is not an image");
     uint8_t pixels[] = {1, 2, 3, 4};
     const struct image image = {2, 2, 1, pixels};

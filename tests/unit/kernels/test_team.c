@@ -47,13 +47,16 @@ static void count_rounds(const struct team *team, void *context)
 
 static void test_barrier(void **state)
 {
+    static const double spins[] = {0, WAIT_BRIEF};
     (void)state;
-    for (int size = 1; size <= MEMBERS; size++) {
+    for (int i = 0; i < 2 * MEMBERS; i++) {
         struct rounds r = {0};
+        int size = i / 2 + 1;
+        wait_set_spin(spins[i % 2]);
         with_team(size, count_rounds, &r);
         assert_int_equal(atomic_load(&r.bad), 0);
-        for (int i = 0; i < size; i++)
-            assert_int_equal(r.written[i], ROUNDS);
+        for (int m = 0; m < size; m++)
+            assert_int_equal(r.written[m], ROUNDS);
     }
 }
 

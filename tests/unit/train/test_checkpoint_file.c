@@ -54,7 +54,7 @@ static void test_other_files(void **state)
     assert_int_equal(metrics_save(&metrics, scratch_path("metrics.h5")), ST_OK);
     metrics_release(&metrics);
     assert_int_equal(checkpoint_read_info(scratch_path("metrics.h5"), &info), ST_FAIL);
-    expect_said("metrics.h5' is not a checkpoint");
+    expect_said("metrics.h5' is the metrics of a run, not a checkpoint");
     assert_int_equal(checkpoint_read_info(scratch_path("none.h5"), &info), ST_FAIL);
     expect_said("none.h5'");
     scratch_write("text.h5", "hello", 5);

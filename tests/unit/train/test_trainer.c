@@ -7,6 +7,7 @@
 #include "comm/comm.h"
 #include "data/dataset_writer.h"
 #include "io/h5file.h"
+#include "train/confusion.h"
 #include "train/trainer.h"
 
 enum { SIDE = 4, IMAGES = 20, BATCH = 8, EPOCH = 3 /* steps */ };
@@ -48,7 +49,9 @@ static int setup(void **state)
     if (scratch_setup(state) != 0)
         return -1;
     write_data(scratch_path("data.h5"));
-    assert_int_equal(dataset_open(&data, comm, scratch_path("data.h5"), both, 0), ST_OK);
+    assert_int_equal(dataset_open(&data, comm, scratch_path("data.h5"), both,
+                                  &(struct dataset_use){0}),
+                     ST_OK);
     model_spec_add(&spec, "flatten", "spec:1");
     model_spec_add(&spec, "linear classes", "spec:2");
     model_spec_add(&spec, "logsoftmax", "spec:3");
@@ -279,12 +282,12 @@ static void test_bytes(void **state)
                                  .plan = &plan};
     size_t before = trainer_bytes(&with);
     int classes = data.info.classes;
-    data.info.classes = 4096;
+    data.info.classes = CONFUSION_CLASSES;
     size_t many = trainer_bytes(&with);
     data.info.classes = 65536;
     size_t most = trainer_bytes(&with);
     data.info.classes = classes;
-    assert_true(many - before > 4096UL * 4096 * sizeof(int32_t));
+    assert_true(many - before > sizeof(int32_t) * CONFUSION_CLASSES * CONFUSION_CLASSES);
     assert_true(most - before < 8 << 20);
 }
 

@@ -1,0 +1,60 @@
+/*
+ * kind: what a file is, by its content, so that a message about a file of a wrong kind
+ * can name it: "'cat.jpg' is a JPEG image, not an HDF5 file".
+ *
+ * Every command that refuses an input file for its kind uses kind_refuse.
+ */
+#ifndef LOCKSTEP_IO_KIND_H
+#define LOCKSTEP_IO_KIND_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/status.h"
+
+#define KIND_HEAD_BYTES 4096 /* of a file, that decide */
+#define KIND_WORDS      64
+
+enum kind_class {
+    KIND_OTHER, /* bytes that nothing here knows */
+    KIND_EMPTY,
+    KIND_FOLDER,
+    KIND_SPECIAL, /* neither a file nor a folder: a device, a pipe */
+    KIND_IMAGE,   /* also of formats that image_read cannot read */
+    KIND_ARCHIVE, /* zip, tar, 7z, ...: holds other files */
+    KIND_PACKED,  /* gzip, xz, ...: one compressed file */
+    KIND_HDF5,
+    KIND_IDX,
+    KIND_UTF16, /* text */
+    KIND_TEXT,
+    KIND_KNOWN, /* another format that has a name: NumPy, PDF, a program, ... */
+};
+
+struct kind {
+    enum kind_class class;
+    char words[KIND_WORDS]; /* stand after "is": "a zip archive", "a folder" */
+    const char *advice;     /* what to do with it: "unpack it first"; or NULL */
+};
+
+/* By the first bytes of a file (KIND_HEAD_BYTES or all). */
+struct kind kind_of_bytes(const uint8_t *data, size_t bytes);
+
+/* Of a path. ST_FAIL, and a message, only if it is not there or cannot be read. */
+enum status kind_of_file(const char *path, struct kind *kind) MUST_CHECK;
+
+struct h5file;
+
+/* What an HDF5 file is: "a data set". */
+const char *kind_of_h5(struct h5file *file);
+/* Opens an HDF5 file to tell a data set from a checkpoint. */
+void kind_refine(struct kind *kind, const char *path);
+
+/* Reports that the file is not `expected` ("an HDF5 file"), by naming what it is, and
+   what to do with it. Returns ST_FAIL. An HDF5 file is opened to tell a data set from a
+   checkpoint. */
+enum status kind_refuse(const char *path, const char *expected) MUST_CHECK;
+/* The same of a kind that is known. */
+enum status kind_refuse_as(const struct kind *kind, const char *path,
+                           const char *expected) MUST_CHECK;
+
+#endif

@@ -1,0 +1,186 @@
+#include "predict_batch.h"
+
+#include <math.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+
+#include "base/bytes.h"
+#include "base/mem.h"
+#include "data/import_treatment.h"
+#include "kernels/team.h"
+#include "nn/workspace.h"
+#include "predict_ink.h"
+
+/* What the threads share while they decode. */
+struct predict_decoding {
+    struct predict_batch *batch;
+    atomic_int next;
+};
+
+static size_t batch_bytes(const struct network *network, int threads)
+{
+    const struct model *model = &network->model;
+    size_t image = dataset_image_bytes(network->info.shape);
+    size_t picture = image + sizeof(struct prediction);
+    return model->params * sizeof(float) +
+           (size_t)threads * (workspace_bytes(model) + (size_t)model->grain * picture);
+}
+
+enum status predict_batch_init(struct predict_batch *batch, const struct network *network,
+                               bool crop, int threads)
+{
+    double limit = (double)mem_limit();
+    *batch = (struct predict_batch){.network = network, .crop = crop};
+    if (!treatment_parse(&batch->treatment, network->info.treatment))
+        FAIL(ST_FAIL, "'%s' has a 'treatment' of pictures that cannot be understood",
+             network->checkpoint);
+    while (threads > 1 && (double)batch_bytes(network, threads) > limit)
+        threads--;
+    if ((double)batch_bytes(network, threads) > limit)
+        FAIL(ST_USAGE,
+             "predicting takes %s in this process, which may have %s (%s); give it more "
+             "memory",
+             bytes_text((double)batch_bytes(network, threads)).text,
+             bytes_text(limit).text, mem_limit_source());
+    batch->threads = threads;
+    batch->most = threads * network->model.grain;
+    batch->answer = mem_zeroed((size_t)batch->most, sizeof *batch->answer);
+    batch->pixels =
+        mem_zeroed((size_t)batch->most, dataset_image_bytes(network->info.shape));
+    batch->ws = mem_aligned((size_t)threads, sizeof *batch->ws);
+    for (int t = 0; t < threads; t++)
+        workspace_init(&batch->ws[t], &network->model);
+    return ST_OK;
+}
+
+void predict_batch_release(struct predict_batch *batch)
+{
+    predict_batch_clear(batch);
+    for (int t = 0; t < batch->threads; t++)
+        workspace_release(&batch->ws[t]);
+    free(batch->ws);
+    free(batch->pixels);
+    free(batch->answer);
+    *batch = (struct predict_batch){0};
+}
+
+bool predict_batch_add(struct predict_batch *batch, char *path)
+{
+    ASSERT(batch->count < batch->most);
+    batch->answer[batch->count++].path = path;
+    return batch->count == batch->most;
+}
+
+void predict_batch_clear(struct predict_batch *batch)
+{
+    for (int i = 0; i < batch->count; i++) {
+        free(batch->answer[i].path);
+        free(batch->answer[i].problem);
+        batch->answer[i] = (struct prediction){0};
+    }
+    batch->count = 0;
+}
+
+/* --- decoding --- */
+
+static void batch_decode(const struct predict_batch *batch, struct prediction *answer,
+                         uint8_t *pixels)
+{
+    const struct shape shape = batch->network->info.shape;
+    const struct image_options options =
+        treatment_reader(&batch->treatment, batch->crop ? NULL : &shape);
+    struct image image;
+    char why[STATUS_TEXT] = "";
+    status_capture(why);
+    answer->status = image_read_file(&image, answer->path, &options, NULL);
+    status_capture(NULL);
+    if (answer->status != ST_OK) {
+        answer->problem = mem_strdup(why);
+        return;
+    }
+    answer->inverted = (batch->crop ? predict_ink : treatment_apply)(
+        &batch->treatment, &image, shape, pixels);
+    image_release(&image);
+}
+
+/* Pictures differ in size: each thread takes the next one. */
+static void batch_decode_in_thread(void *context, int thread)
+{
+    struct predict_decoding *decoding = context;
+    struct predict_batch *batch = decoding->batch;
+    size_t bytes = dataset_image_bytes(batch->network->info.shape);
+    (void)thread;
+    for (int i; (i = atomic_fetch_add(&decoding->next, 1)) < batch->count;)
+        batch_decode(batch, &batch->answer[i], batch->pixels + (size_t)i * bytes);
+}
+
+/* --- classifying --- */
+
+static void batch_keep_top(struct prediction *answer, const float *logprobs, int classes)
+{
+    for (int k = 0; k < PREDICT_TOP; k++)
+        answer->classes[k] = -1;
+    for (int c = 0; c < classes; c++) {
+        int k = PREDICT_TOP;
+        while (k > 0 && (answer->classes[k - 1] < 0 ||
+                         logprobs[c] > logprobs[answer->classes[k - 1]]))
+            k--;
+        for (int i = PREDICT_TOP - 1; i > k; i--)
+            answer->classes[i] = answer->classes[i - 1];
+        if (k < PREDICT_TOP)
+            answer->classes[k] = c;
+    }
+    for (int k = 0; k < PREDICT_TOP && answer->classes[k] >= 0; k++)
+        answer->share[k] = exp((double)logprobs[answer->classes[k]]);
+}
+
+/* Places [first, first + count) of the batch, as many as are in a grain; those that could
+   not be read are left out. */
+static void batch_classify(const struct predict_batch *batch, struct workspace *ws,
+                           int first, int count)
+{
+    const struct network *network = batch->network;
+    const struct shape shape = network->info.shape;
+    const struct loader_input input = network_input(network);
+    size_t size = (size_t)shape_size(shape), classes = (size_t)network->info.classes;
+    struct grain_pass pass = {.team = {.size = 1}, .params = network->params};
+    for (int i = first; i < first + count; i++) {
+        float *x = ws->activation[0] + (size_t)pass.n * size;
+        const uint8_t *pixels = batch->pixels + (size_t)i * size;
+        if (batch->answer[i].problem)
+            continue;
+        for (size_t p = 0; p < size; p++)
+            x[p] = (float)pixels[p];
+        loader_normalise(&input, shape, x);
+        pass.n++;
+    }
+    if (pass.n == 0)
+        return;
+    model_forward(&network->model, ws, &pass);
+    const float *logprobs = ws->logprobs;
+    for (int i = first; i < first + count; i++) {
+        if (batch->answer[i].problem)
+            continue;
+        batch_keep_top(&batch->answer[i], logprobs, network->info.classes);
+        logprobs += classes;
+    }
+}
+
+/* Grains begin at multiples of their size, whatever the number of threads. */
+static void batch_classify_in_thread(void *context, int thread)
+{
+    struct predict_batch *batch = context;
+    int grain = batch->network->model.grain;
+    for (int first = thread * grain; first < batch->count;
+         first += batch->threads * grain) {
+        int left = batch->count - first;
+        batch_classify(batch, &batch->ws[thread], first, left < grain ? left : grain);
+    }
+}
+
+void predict_batch_run(struct predict_batch *batch)
+{
+    struct predict_decoding decoding = {.batch = batch};
+    team_run(batch->threads, batch_decode_in_thread, &decoding);
+    team_run(batch->threads, batch_classify_in_thread, batch);
+}

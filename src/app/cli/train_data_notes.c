@@ -1,0 +1,104 @@
+#include "train_data_notes.h"
+
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "data/loader.h"
+#include "train/options.h"
+
+#define NOTES_LOOKED 64 /* training images that are looked at */
+
+/* --- flat images --- */
+
+/* Is each channel of x (h, w, c) of one value? */
+static bool notes_is_flat(const float *x, struct shape shape)
+{
+    for (int p = shape.c; p < shape_size(shape); p++)
+        if (x[p] != x[p - shape.c])
+            return false;
+    return true;
+}
+
+/* How many of the first `count` images of the epoch are flat as the network sees them. */
+static enum status notes_count_flat(struct loader *loader, struct shape in,
+                                    uint64_t count, uint64_t *flat)
+{
+    float *x = mem_zeroed((size_t)shape_size(in), sizeof *x);
+    int label;
+    uint64_t sample;
+    enum status st = loader_prepare(loader, 0, 0, count, count);
+    *flat = 0;
+    for (uint64_t i = 0; i < count && st == ST_OK; i++) {
+        loader_fill(loader, i, x, &label, &sample);
+        *flat += notes_is_flat(x, in);
+    }
+    free(x);
+    return st;
+}
+
+/* The same images three times: as they are, moved, and augmented. An image that cannot be
+   read is left to the training, which says so. */
+static void notes_on_flat_images(struct dataset *dataset,
+                                 const struct run_options *options)
+{
+    static const struct augment_options none = {.flip = AUGMENT_FLIP_OFF};
+    const struct dataset_info *info = &dataset->info;
+    uint64_t count = info->count[DATASET_TRAIN], flat[3] = {0};
+    enum status st = ST_OK;
+    char why[STATUS_TEXT];
+    count = count < NOTES_LOOKED ? count : NOTES_LOOKED;
+    status_capture(why);
+    for (int pass = 0; pass < 3 && st == ST_OK; pass++) {
+        struct loader loader;
+        loader_init(&loader, dataset, DATASET_TRAIN);
+        loader_shuffle(&loader, options->train.seed,
+                       pass == 2 ? &options->augment : &none);
+        loader.input.shift_x = pass > 0 ? options->input.shift_x : 0;
+        loader.input.shift_y = pass > 0 ? options->input.shift_y : 0;
+        st = notes_count_flat(&loader, info->shape, count, &flat[pass]);
+        loader_release(&loader);
+    }
+    status_capture(NULL);
+    if (st != ST_OK)
+        return;
+    if (2 * flat[0] > count)
+        log_note("%d of %d training images of '%s' are of one flat colour", (int)flat[0],
+                 (int)count, info->path);
+    else if (2 * flat[1] > count)
+        log_note(
+            "data.shift_x = %d and data.shift_y = %d move the images out of sight: %d "
+            "of %d are of one flat colour then",
+            options->input.shift_x, options->input.shift_y, (int)flat[1], (int)count);
+    else if (2 * flat[2] > count)
+        log_note(
+            "[augment] leaves nothing of the images: %d of %d are of one flat colour "
+            "then; 'lockstep data sheet --augmented' shows them",
+            (int)flat[2], (int)count);
+}
+
+/* --- twins --- */
+
+/* A file that cannot be read is left to the training, which says so. */
+static void notes_on_twins(const struct dataset *dataset)
+{
+    const struct dataset_info *info = &dataset->info;
+    enum dataset_split choosing = dataset_choosing(info);
+    size_t count = info->count[choosing], twins;
+    char why[STATUS_TEXT];
+    status_capture(why);
+    enum status st = dataset_count_twins(dataset, choosing, DATASET_TRAIN, &twins);
+    status_capture(NULL);
+    if (st == ST_OK && twins > 0 && (double)twins >= DATASET_MANY_TWINS * (double)count)
+        log_note("%zu of %zu %s images of '%s' are training images, too: the accuracy on "
+                 "them says little about other images",
+                 twins, count, dataset_split_name[choosing], info->path);
+}
+
+void train_note_data(struct dataset *dataset, const struct run_options *options)
+{
+    if (options->optim.lr == 0)
+        log_note("optim.lr = 0: the weights stay as they are");
+    notes_on_flat_images(dataset, options);
+    notes_on_twins(dataset);
+}

@@ -1,0 +1,223 @@
+#!/usr/bin/env bats
+# lockstep data import: tables as Kaggle, numpy, pandas and R leave them, and what is no
+# table.
+# Core: part of `make test`.
+
+# The same 60 images of 8x8 pixels, 0..16, in every form; labels 0..9.
+setup_file() {
+    source "$BATS_TEST_DIRNAME/data.sh"
+    py <<'END'
+import gzip, zipfile, numpy as np
+rng = np.random.default_rng(1)
+label = np.arange(60) % 10
+pixel = rng.integers(0, 17, (60, 64))
+pixel[:, [0, 63]] = 0
+pixel[7, [0, 63]] = 3
+np.save("pixel.npy", pixel)
+first, last = np.c_[label, pixel], np.c_[pixel, label]
+names = ["pixel%d" % i for i in range(64)]
+
+def write(name, rows, head=None, sep=",", end="\n", code="utf-8"):
+    lines = [sep.join(map(str, row)) + end for row in ([head] if head else []) + list(rows)]
+    open(name, "wb").write("".join(lines).encode(code))
+
+write("kaggle.csv", first, ["label"] + names)
+write("tab.tsv", first, sep="\t", end="\r\n")
+write("semicolon.csv", first, ["label"] + names, ";")
+write("utf16.csv", first, ["label"] + names, code="utf-16")
+write("named-last.csv", last, names + ["Class"])
+write("last.csv", last)
+write("counting.csv", first, range(65))
+write("index.csv", np.c_[np.arange(60), first], [""] + ["label"] + names)
+write("index-counting.csv", np.c_[np.arange(60), first], [""] + list(range(65)))
+write("index-alone.csv", np.c_[np.arange(60), last])
+write("r.csv", [['"%d"' % (i + 1)] + list(row) for i, row in enumerate(first)],
+      ['"label"'] + ['"V%d"' % i for i in range(64)])
+np.savetxt("numpy.txt", last.astype(float))
+np.savetxt("numpy.csv", first.astype(float), "%.1f", ",", header=",".join(["label"] + names))
+open("kaggle.csv.gz", "wb").write(gzip.compress(open("kaggle.csv", "rb").read()))
+write("unit.csv", [[a] + ["%.6f" % (x / 16) for x in row] for a, row in zip(label, pixel)])
+write("comma.csv", [[a] + [("%.6f" % (x / 16)).replace(".", ",") for x in row]
+                    for a, row in zip(label, pixel)], sep=";")
+write("words.csv", [["jihgfedcba"[a]] + list(row) for a, row in zip(label, pixel)],
+      ["label"] + list(range(64)))
+write("test.csv", pixel, names)
+write("one.csv", np.c_[label * 0, 15 * pixel])
+write("emnist-letters-train.csv", np.c_[label + 1, pixel])
+zipfile.ZipFile("zipped.csv", "w").writestr("t.csv", open("kaggle.csv").read())
+np.savez("pixel.npz", pixel)
+end = first.copy()
+end[3, 5] = 17
+write("above.csv", end)
+mangled, seen = [], {}
+for x in map(int, last[0]):
+    seen[x] = seen.get(x, 0) + 1
+    mangled.append(str(x) if seen[x] == 1 else "%d.%d" % (x, seen[x] - 1))
+write("pandas.csv", last[1:], mangled)
+END
+}
+
+setup() {
+    source "$BATS_TEST_DIRNAME/data.sh"
+}
+
+# imports FILE ARGUMENT...: all images go to train; what is said is in $output.
+imports() {
+    run "$LOCKSTEP" data import "$1" --out "$1.h5" --force --test 0 "${@:2}"
+    echo "$1: $output"
+    [ "$status" -eq 0 ]
+}
+
+@test "every form of a table makes the same data set" {
+    imports kaggle.csv
+    [[ $output == *"note: the pixels of 'kaggle.csv' fill only 0..16 of 0..255; --max-value 16 scales them"* ]]
+    h5 kaggle.csv.h5 <<'END'
+import numpy
+assert (f[0]["train/images"][:].reshape(60, 64) == numpy.load("pixel.npy")).all()
+assert (f[0]["train/labels"][:] == numpy.arange(60) % 10).all()
+END
+    for file in tab.tsv semicolon.csv utf16.csv named-last.csv last.csv counting.csv \
+        index.csv index-counting.csv index-alone.csv r.csv numpy.txt numpy.csv kaggle.csv.gz; do
+        imports $file
+        same_hash kaggle.csv.h5 $file.h5
+        [[ $file != *index* && $file != r.csv || $output == *"the first column numbers the rows"* ]]
+        [[ $file != last.csv || $output == *"the labels are in the last column"* ]]
+    done
+    "$LOCKSTEP" data import-csv last.csv --test-share 0 --out old.h5
+    same_hash kaggle.csv.h5 old.h5
+}
+
+@test "--max-value scales, --label-column decides, words are classes" {
+    imports kaggle.csv --max-value 16
+    [[ $output != *"fill only"* ]]
+    cp kaggle.csv.h5 scaled.h5
+    h5 scaled.h5 <<'END'
+import numpy
+scaled = (numpy.load("pixel.npy") * 255 / 16 + 0.5).astype(int)
+assert (f[0]["train/images"][:].reshape(60, 64) == scaled).all()
+END
+    for file in unit.csv comma.csv; do
+        fails 1 "is not a whole number; if all are within 0..1, give --max-value 1" \
+            import $file --out x.h5
+        imports $file --max-value 1
+        same_hash scaled.h5 $file.h5
+    done
+    fails 1 "line 4 of 'above.csv': pixel 17 in column 6 is not within 0..16" \
+        import above.csv --max-value 16 --out x.h5
+    imports last.csv --label-column 65 --max-value 16
+    same_hash scaled.h5 last.csv.h5
+    imports named-last.csv --label-column class --max-value 16
+    same_hash scaled.h5 named-last.csv.h5
+    fails 2 "has no such column; expected first, last, a name of its heading" \
+        import last.csv --label-column kind --out x.h5
+    imports words.csv
+    h5 words.csv.h5 <<'END'
+assert [c.decode() for c in f[0].attrs["classes"]] == list("abcdefghij")
+assert (f[0]["train/labels"][:10] == range(9, -1, -1)).all()
+END
+}
+
+@test "tables without labels, with one class, or of another kind are named" {
+    fails 1 "'test.csv' has no labels: its 64 columns are the pixels of an image" \
+        import test.csv --out x.h5
+    fails 1 "all pictures in CSV file one.csv are of class '0': at least two classes" \
+        import one.csv --out x.h5
+    fails 1 "all pictures in CSV file one.csv are of class '0'" \
+        import-csv one.csv --allow-empty --out x.h5
+    for command in import import-csv; do
+        fails 1 "'zipped.csv' is a zip archive, not a" $command zipped.csv --out x.h5
+        fails 1 "'pixel.npz' is a NumPy archive (.npz), not a" $command pixel.npz --out x.h5
+        fails 1 "'pixel.npy' is a NumPy array, not a" $command pixel.npy --out x.h5
+    done
+    fails 1 "'.': it is a folder" import-csv . --out x.h5
+    imports kaggle.csv
+    fails 1 "'kaggle.csv.h5' is a data set, not a list of pictures" \
+        import kaggle.csv.h5 --out x.h5
+    fails 1 "'kaggle.csv' is a text file, not an HDF5 file" info kaggle.csv
+    imports pandas.csv
+    [[ $output == *"line 1 of 'pandas.csv' is a heading that pandas made of an image"* ]]
+}
+
+@test "EMNIST's labels and columns are noted" {
+    fails 1 "the labels of 'emnist-letters-train.csv' begin at 1: give --label-base 1" \
+        import emnist-letters-train.csv --out x.h5
+    imports emnist-letters-train.csv --label-base 1
+    [[ $output == *"looks like EMNIST, whose images are stored column by column: --transpose"* ]]
+    imports emnist-letters-train.csv --label-base 1 --transpose
+    [[ $output != *"looks like EMNIST"* ]]
+}
+
+@test "tables and IDX files get the checks that folders get" {
+    py <<'END'
+import fixtures, numpy as np
+rng = np.random.default_rng(2)
+def image(n):
+    return rng.integers(0, 256, (n, 6, 6)).astype(np.uint8)
+train, test = image(40), image(8)
+labels = np.array([0] * 30 + [1] * 8 + [2] * 2, np.uint8)
+test_labels = np.array([0] * 4 + [1] * 4, np.uint8)
+test[3] = train[5]
+train[7] = 9
+for name, x in (("train-images", train), ("train-labels", labels), ("t10k-images", test),
+                ("t10k-labels", test_labels)):
+    fixtures.idx(name, x)
+for name, x, y in (("a.csv", train, labels), ("b.csv", test, test_labels)):
+    np.savetxt(name, np.c_[y, x.reshape(len(x), -1)], "%d", ",")
+END
+    "$LOCKSTEP" data import train-images --out idx.h5 >idx.out 2>&1
+    "$LOCKSTEP" data import-csv a.csv --test b.csv --out csv.h5 >csv.out 2>&1
+    same_hash idx.h5 csv.h5
+    for out in idx.out csv.out; do
+        grep "the same picture is in two splits: 'train image 5' (train) and 'test image 3'" $out
+        grep "1 picture is of one flat colour, like 'train image 7'" $out
+        grep "no pictures in test of 1 class: '2'" $out
+        grep "the classes are unbalanced: '0' has 30 pictures for training, '2' has 2" $out
+    done
+    "$LOCKSTEP" data import train-images --dedupe --out dedupe.h5 >dedupe.out
+    grep '^dedupe.h5: 39 training, 0 validation and 8 test images' dedupe.out
+}
+
+@test "training refuses a data set with one class" {
+    imports kaggle.csv
+    h5 <<'END'
+import shutil
+shutil.copy("kaggle.csv.h5", "one.h5")
+with h5py.File("one.h5", "r+") as one:
+    one["train/labels"][:] = 4
+    del one["train/hashes"], one.attrs["hash_kind"]  # as another program writes it
+END
+    for n in 1 2; do
+        start=(mpirun -n "$n")
+        ((n == 1)) && start=()
+        run "${start[@]}" "$LOCKSTEP" train "$TINY" --data one.h5 --run never --threads 1
+        echo "$output"
+        [ "$status" -eq 1 ]
+        [ "$(grep -c "all training images of 'one.h5' are of class '4'" <<<"$output")" -eq 1 ]
+    done
+    [ ! -e never ]
+}
+
+@test "the weights of a list are kept for later, also by data split" {
+    py <<'END'
+import fixtures
+with open("list.csv", "w") as f:
+    f.write("path,label,weight\n")
+    for i in range(20):
+        fixtures.png("w%02d.png" % i, [[i, 255 - i], [7, 9]])
+        f.write("w%02d.png,%d,%s\n" % (i, i % 2, "" if i == 4 else i / 2))
+END
+    imports list.csv
+    [[ $output == *"column 'weight' is kept in the data set, but training does not use it yet"* ]]
+    "$LOCKSTEP" data info list.csv.h5 | grep '^weights    of the training images'
+    imports kaggle.csv
+    run "$LOCKSTEP" data info kaggle.csv.h5
+    [[ $status -eq 0 && $output != *weights* ]]
+    "$LOCKSTEP" data split list.csv.h5 --val 20%
+    h5 list.csv.h5 <<'END'
+w, images = f[0]["train/weights"][:], f[0]["train/images"][:]
+assert w.dtype == "float32" and w.shape == (16,)
+for weight, image in zip(w, images):
+    i = int(image[0, 0])
+    assert weight == (1 if i == 4 else i / 2), (i, weight)
+END
+}
