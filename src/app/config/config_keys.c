@@ -7,8 +7,13 @@
 #define AT(field)  offsetof(struct config, field)
 #define RUN(field) offsetof(struct config, run.field)
 
-static const char *const schedule_words[] = {"constant", "step", "cosine", "onecycle",
-                                             NULL};
+static const char *const schedule_words[] = {
+    [SCHEDULE_CONSTANT] = "constant",     [SCHEDULE_STEP] = "step",
+    [SCHEDULE_COSINE] = "cosine",         [SCHEDULE_ONECYCLE] = "onecycle",
+    [SCHEDULE_LINEAR] = "linear",         [SCHEDULE_POLYNOMIAL] = "polynomial",
+    [SCHEDULE_POLYNOMIAL + 1] = NULL,
+};
+static const char *const anneal_words[] = {"cosine", "linear", NULL};
 static const char *const intra_words[] = {"auto", "batch", "channel", "hybrid", NULL};
 
 static const char *const flip_words[] = {"off", "random", "alternate", NULL};
@@ -92,19 +97,24 @@ const struct config_key config_keys[] = {
     {"schedule", "kind", KEY_WORD, false, RUN(schedule.kind), 0, 0, "constant",
      "how the learning rate changes over the run", schedule_words},
     {"schedule", "warmup", KEY_REAL, false, RUN(schedule.warmup), 0, 1e6, "0",
-     "epochs of linear rise at the start (not for onecycle)", NULL},
+     "epochs of linear rise at the start, of every kind but onecycle, which has its own",
+     NULL},
     {"schedule", "step_every", KEY_REAL, false, RUN(schedule.step_every), 1e-6, 1e6, "10",
      "step: epochs between two drops", NULL},
     {"schedule", "gamma", KEY_REAL, false, RUN(schedule.gamma), 0, 1, "0.1",
      "step: factor of each drop", NULL},
     {"schedule", "final", KEY_REAL, false, RUN(schedule.final), 0, 1, "0",
-     "cosine: last rate as a share of lr", NULL},
+     "cosine, linear, polynomial: last rate as a share of lr", NULL},
+    {"schedule", "power", KEY_REAL, false, RUN(schedule.power), 0.01, 100, "2",
+     "polynomial: exponent of what is left of the run", NULL},
     {"schedule", "pct_start", KEY_REAL, false, RUN(schedule.pct_start), 0, 1, "0.3",
      "onecycle: share of the run in which the rate rises", NULL},
     {"schedule", "div", KEY_REAL, false, RUN(schedule.div), 1, 1e9, "25",
      "onecycle: first rate is lr / div", NULL},
     {"schedule", "final_div", KEY_REAL, false, RUN(schedule.final_div), 1, 1e12, "1e4",
      "onecycle: last rate is first / final_div", NULL},
+    {"schedule", "anneal", KEY_WORD, false, RUN(schedule.anneal), 0, 0, "cosine",
+     "onecycle: the shape of rise and fall", anneal_words},
 
     {"augment", "shift", KEY_REAL, false, RUN(augment.shift), 0, 1000, "0",
      "largest random shift along each axis, in pixels", NULL},
