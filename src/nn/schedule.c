@@ -30,8 +30,8 @@ static double schedule_onecycle(const struct schedule_options *options, double l
     return schedule_anneal(anneal, lr, last, schedule_fraction(top, total - 1.0, step));
 }
 
-/* cosine, linear and polynomial begin when the warmup has reached lr and end with the last
-   step. */
+/* cosine, linear and polynomial begin when the warmup has reached lr and end with the
+   last step. */
 static double schedule_decay(const struct schedule_options *options, double lr,
                              double step, double total, double warmup)
 {

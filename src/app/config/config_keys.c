@@ -8,9 +8,9 @@
 #define RUN(field) offsetof(struct config, run.field)
 
 static const char *const schedule_words[] = {
-    [SCHEDULE_CONSTANT] = "constant",     [SCHEDULE_STEP] = "step",
-    [SCHEDULE_COSINE] = "cosine",         [SCHEDULE_ONECYCLE] = "onecycle",
-    [SCHEDULE_LINEAR] = "linear",         [SCHEDULE_POLYNOMIAL] = "polynomial",
+    [SCHEDULE_CONSTANT] = "constant", [SCHEDULE_STEP] = "step",
+    [SCHEDULE_COSINE] = "cosine",     [SCHEDULE_ONECYCLE] = "onecycle",
+    [SCHEDULE_LINEAR] = "linear",     [SCHEDULE_POLYNOMIAL] = "polynomial",
     [SCHEDULE_POLYNOMIAL + 1] = NULL,
 };
 static const char *const anneal_words[] = {"cosine", "linear", NULL};
@@ -82,17 +82,24 @@ const struct config_key config_keys[] = {
     {"optim", "lr", KEY_REAL, false, RUN(optim.lr), 0, 1e6, "0.05",
      "learning rate (the peak of the schedule)", NULL},
     {"optim", "momentum", KEY_REAL, false, RUN(optim.momentum), 0, 0.999999, "0.9",
-     "sgd: momentum", NULL},
+     "sgd, lars: momentum", NULL},
     {"optim", "nesterov", KEY_BOOL, false, RUN(optim.nesterov), 0, 0, "off",
-     "sgd: use Nesterov momentum", NULL},
+     "sgd, lars: use Nesterov momentum", NULL},
     {"optim", "weight_decay", KEY_REAL, false, RUN(optim.weight_decay), 0, 1e6, "0",
-     "decay of the weights; biases have none", NULL},
+     "decay of the weights; biases and norms have none", NULL},
     {"optim", "beta1", KEY_REAL, false, RUN(optim.beta1), 0, 0.999999, "0.9",
-     "adamw: decay of the first moment", NULL},
+     "adamw, lamb: decay of the first moment", NULL},
     {"optim", "beta2", KEY_REAL, false, RUN(optim.beta2), 0, 0.999999999, "0.999",
-     "adamw: decay of the second moment", NULL},
+     "adamw, lamb: decay of the second moment", NULL},
     {"optim", "epsilon", KEY_REAL, false, RUN(optim.epsilon), 1e-30, 1, "1e-8",
-     "adamw: added to the denominator", NULL},
+     "adamw, lamb: added to the denominator", NULL},
+    {"optim", "trust", KEY_REAL, false, RUN(optim.trust), 1e-9, 1e6, "0.001",
+     "lars: trust coefficient, the norm of a tensor's step as a share of its weights', "
+     "at lr = 1", NULL},
+    {"optim", "lookahead", KEY_INT, true, RUN(optim.lookahead), 0, 1e6, "0",
+     "steps after which the slow weights follow, and become the weights; 0: off", NULL},
+    {"optim", "lookahead_alpha", KEY_REAL, false, RUN(optim.lookahead_alpha), 0, 1, "0.5",
+     "lookahead: how far the slow weights follow", NULL},
 
     {"schedule", "kind", KEY_WORD, false, RUN(schedule.kind), 0, 0, "constant",
      "how the learning rate changes over the run", schedule_words},
