@@ -27,7 +27,6 @@
 #include "kernels/update.h"
 
 #define KERNELS_PANEL 32 /* output channels of one direct convolution panel */
-
 #define KERNELS_GROUP 16 /* channels that conv_pool packs as one: the widest vector */
 
 struct kernels {
@@ -149,12 +148,12 @@ struct kernels {
                            float *dx, const float *weight,
                            const struct conv_pool_block *block);
 
-    /* Floats [begin, end) of the flat vectors (update.h). */
-    void (*update_sgd)(const struct update_factors *factors,
-                       const struct update_vectors *vectors, size_t begin, size_t end);
-    void (*update_adamw)(const struct update_factors *factors,
-                         const struct update_vectors *vectors, size_t begin, size_t end);
-    /* With the same bits in every instruction set. */
+    UPDATE_KERNEL(update_sgd); /* update.h */
+    UPDATE_KERNEL(update_adamw);
+    UPDATE_KERNEL(update_lamb_moments);
+    UPDATE_KERNEL(update_lamb);
+    UPDATE_KERNEL(update_lookahead);
+    /* Sum of squares, with the same bits in every instruction set. */
     double (*square_sum)(const float *x, size_t n);
 };
 

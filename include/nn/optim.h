@@ -1,82 +1,71 @@
 /*
- * optim: optimizers over the flat parameter vector, as a table of kinds.
+ * optim: the optimizer of a model's flat parameter vector; nn/optim_kind.h has the kinds.
  *
- * An optimizer is a `const struct optim_ops` at the end of its optim_*.c: the factors of
- * an update in double, then the kernel that applies them to a range.
+ * The trust ratio T of lars and lamb has norms of one tensor. It is 1 for tensors without
+ * weight decay (biases, scales and shifts of norms) and where a norm is 0. Squares are
+ * summed in chunks of OPTIM_CHUNK floats from the tensor's begin, and the chunks in
+ * order: the same bits for any sharing. A pipeline stage has whole tensors.
  *
- *   sgd    Sutskever et al., "On the importance of initialization and momentum in deep
- *          learning", ICML 2013, in PyTorch's form: v = momentum v + g; w -= lr v, with
- *          nesterov w -= lr (g + momentum v). Weight decay is added to g.
- *
- *   adamw  Loshchilov and Hutter, "Decoupled weight decay regularization", ICLR 2019,
- *          algorithm 2, as in PyTorch.
+ * lookahead goes with any kind: Zhang et al., "Lookahead optimizer: k steps forward, 1
+ * step back", NeurIPS 2019, algorithm 1: slow weights are one more state vector; after
+ * every `lookahead` steps of the run, slow += lookahead_alpha (w - slow); w = slow.
  */
 #ifndef LOCKSTEP_NN_OPTIM_H
 #define LOCKSTEP_NN_OPTIM_H
 
 #include <stdbool.h>
 #include <stddef.h>
-#include <stdint.h>
 
-#include "kernels/update.h"
+#include "kernels/team.h"
+#include "nn/optim_kind.h"
 #include "nn/range.h"
-#include "nn/statistic.h"
 
-/* Indices of optim_kinds. */
-enum optim_kind { OPTIM_SGD, OPTIM_ADAMW, OPTIM_KINDS };
+struct model;
 
-struct optim_options {
-    int kind; /* enum optim_kind */
-    double lr;
-    double momentum;
-    bool nesterov;
-    double weight_decay;
-    double beta1, beta2, epsilon;
-};
-
-#define OPTIM_STATES 2 /* most state vectors of an optimizer */
-
-/* What one update works on. */
-struct optim_update {
-    float *params;
-    const float *grads;         /* sum over the batch */
-    float *state[OPTIM_STATES]; /* the optimizer's vectors, as many as it has */
-    const struct ranges *ranges;
-    const struct statistics *statistics; /* NULL: none */
-    double samples;                      /* of the batch, for statistics */
-    float *ema;                          /* averaged weights; NULL: none */
-    double ema_decay;
-    double lr;         /* from the schedule */
-    double grad_scale; /* multiplies grads: 1/batch and clipping */
-    uint64_t step;     /* from 1 */
-};
-
-struct optim_ops {
-    char name[12]; /* the config's word; an array, so that optim_words can point to it */
-    int states;
-    const char *state_name[OPTIM_STATES]; /* as in checkpoints */
-    /* The scalars of an update, for a range with weight decay. */
-    struct update_factors (*prepare)(const struct optim_options *options,
-                                     const struct optim_update *update);
-    /* Floats [begin, end) of all vectors; factors->decay is the range's. */
-    void (*apply)(const struct update_factors *factors,
-                  const struct update_vectors *vectors, size_t begin, size_t end);
-};
-
-extern const struct optim_ops optim_sgd, optim_adamw;
-
-/* All kinds, and their names, by enum optim_kind; NULL-terminated. */
-extern const struct optim_ops *const optim_kinds[];
-extern const char *const optim_words[];
-
+/* Slow weights come last. */
+#define OPTIM_SLOW "slow"
 int optim_states(const struct optim_options *options);
 const char *optim_state_name(const struct optim_options *options, int i);
 
-/* Updates floats [begin, end) by the rules of their ranges; ema becomes
+/* Floats [begin, end) of the vector that are updated alike: with trust ratios one tensor,
+   otherwise neighbours of one rule and group. */
+struct optim_segment {
+    size_t begin, end;
+    double lr, decay; /* factors of the group; decay 0: none */
+    bool adapts;      /* has a trust ratio */
+    int chunk;        /* its first one */
+};
+
+/* How the trained parameters of a model are updated. */
+struct optim {
+    const struct optim_options *options; /* borrowed */
+    int segments;
+    struct optim_segment *segment; /* owned: (segments), in the vector's order */
+    int chunks;
+    struct optim_squares *squares; /* owned: (chunks) */
+};
+
+void optim_init(struct optim *optim, const struct optim_options *options,
+                const struct model *model);
+/* For optim_init: one tensor, padding included, behind those that were added. Only
+   trained ones are kept. group: NULL for none. */
+void optim_add(struct optim *optim, size_t begin, size_t end, enum range_rule rule,
+               const struct param_group *group);
+void optim_release(struct optim *optim);
+
+/* The slow weights begin as the weights. */
+void optim_begin(const struct optim *optim, const float *params, float *const state[]);
+
+/* A member's share of the norms, before optim_apply; the team meets in between. False:
+   there are none, nothing was done. */
+bool optim_measure(struct optim *optim, const struct optim_update *update,
+                   const struct team *team);
+
+/* Updates floats [begin, end) by the rules of their tensors; ema becomes
    ema_decay * ema + (1 - ema_decay) * w. Statistics are updated by their own rule
    (nn/statistic.h), frozen ranges are left as they are. Any thread; a vector may be cut
    anywhere without a change of bits. */
-void optim_apply(const struct optim_options *options, const struct optim_update *update,
+void optim_apply(const struct optim *optim, const struct optim_update *update,
                  size_t begin, size_t end);
 
 /* Sum of squares of `count` floats, in double. */

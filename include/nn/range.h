@@ -1,7 +1,8 @@
 /*
  * range: the flat parameter vector as an ordered list of ranges, each with a rule.
  *
- * Update, gradient norm, averaging, checkpoint and sum walk this one list:
+ * Gradient norm, checkpoint and sum walk this one list; the optimizer (nn/optim.h) goes
+ * by the same rules, tensor by tensor:
  *
  *   rule                 gradient norm  update              average  sum over grains
  *   RANGE_TRAIN_DECAY    counts         with weight decay   yes      yes

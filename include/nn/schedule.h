@@ -9,12 +9,18 @@
  *   cosine    half a cosine from lr at the end of the warmup to lr * final at the last
  *             step
  *
- *   onecycle  Smith and Topin, "Super-convergence", 2018, in PyTorch's cosine form: from
- *             lr / div up to lr over the first `pct_start` of the run, then down to
- *             lr / div / final_div
+ *   linear    a straight line between the same ends
  *
- * `warmup` epochs of linear rise come first (not for onecycle): with W steps of warmup,
- * step s < W has (s + 1) / W of the rate.
+ *   polynomial  lr * (final + (1 - final) (1 - t)^power), t from 0 to 1 between the same
+ *             ends
+ *
+ *   onecycle  Smith and Topin, "Super-convergence", 2018, as in PyTorch: from lr / div up
+ *             to lr over the first `pct_start` of the run, then down to
+ *             lr / div / final_div; each part is half a cosine, or with `anneal` linear
+ *             a straight line
+ *
+ * `warmup` epochs of linear rise come first: with W steps of warmup, step s < W has
+ * (s + 1) / W of the rate. onecycle has a rise of its own instead.
  */
 #ifndef LOCKSTEP_NN_SCHEDULE_H
 #define LOCKSTEP_NN_SCHEDULE_H
@@ -25,15 +31,21 @@ enum schedule_kind {
     SCHEDULE_CONSTANT,
     SCHEDULE_STEP,
     SCHEDULE_COSINE,
-    SCHEDULE_ONECYCLE
+    SCHEDULE_ONECYCLE,
+    SCHEDULE_LINEAR,
+    SCHEDULE_POLYNOMIAL
 };
+
+enum schedule_anneal { SCHEDULE_ANNEAL_COSINE, SCHEDULE_ANNEAL_LINEAR };
 
 struct schedule_options {
     int kind;          /* enum schedule_kind */
     double warmup;     /* epochs */
     double step_every; /* epochs */
     double gamma;
-    double final;     /* cosine: final fraction of lr */
+    double final;     /* cosine, linear, polynomial: final fraction of lr */
+    double power;     /* polynomial */
+    int anneal;       /* onecycle: enum schedule_anneal */
     double pct_start; /* onecycle: rising part of the run, 0..1 */
     double div;       /* onecycle: lr / div is the initial rate */
     double final_div; /* onecycle: initial rate / final_div is the last rate */

@@ -5,7 +5,8 @@
  * Layout (format_version 1), all arrays float32 in PyTorch's shapes:
  *   /weights/LAYER/{weight,bias}   conv (O, I, H, W), linear (out, in), bias (out)
  *   /ema/LAYER/...                 averaged weights, when train.ema is on
- *   /optimizer/STATE/LAYER/...     momentum (sgd), or m and v (adamw)
+ *   /optimizer/STATE/LAYER/...     momentum (sgd, lars), or m and v (adamw, lamb); slow
+ *                                  (lookahead)
  *   /metrics/...                   history so far (train/metrics.h)
  * Root attributes: format, format_version, step, epoch, config (INI text), data_hash,
  * classes, height, width, channels, mean, std, treatment, lockstep, mpi, blas, isa, plan,

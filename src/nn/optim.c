@@ -1,17 +1,21 @@
 #include "nn/optim.h"
 
-#include "base/status.h"
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
 #include "kernels/kernels.h"
+#include "nn/model.h"
 
 const struct optim_ops *const optim_kinds[] = {
-    [OPTIM_SGD] = &optim_sgd,
-    [OPTIM_ADAMW] = &optim_adamw,
-    [OPTIM_KINDS] = NULL,
+    [OPTIM_SGD] = &optim_sgd,   [OPTIM_ADAMW] = &optim_adamw, [OPTIM_LARS] = &optim_lars,
+    [OPTIM_LAMB] = &optim_lamb, [OPTIM_KINDS] = NULL,
 };
 
 const char *const optim_words[] = {
-    [OPTIM_SGD] = optim_sgd.name,
-    [OPTIM_ADAMW] = optim_adamw.name,
+    [OPTIM_SGD] = optim_sgd.name,   [OPTIM_ADAMW] = optim_adamw.name,
+    [OPTIM_LARS] = optim_lars.name, [OPTIM_LAMB] = optim_lamb.name,
     [OPTIM_KINDS] = NULL,
 };
 
@@ -23,35 +27,216 @@ static const struct optim_ops *optim_ops_of(const struct optim_options *options)
 
 int optim_states(const struct optim_options *options)
 {
-    return optim_ops_of(options)->states;
+    return optim_ops_of(options)->states + (options->lookahead > 0);
 }
 
 const char *optim_state_name(const struct optim_options *options, int i)
 {
     const struct optim_ops *ops = optim_ops_of(options);
-    ASSERT(i >= 0 && i < ops->states);
-    return ops->state_name[i];
+    ASSERT(i >= 0 && i < optim_states(options));
+    return i < ops->states ? ops->state_name[i] : OPTIM_SLOW;
 }
 
-void optim_apply(const struct optim_options *options, const struct optim_update *update,
-                 size_t begin, size_t end)
+/* --- segments --- */
+
+static int optim_segment_chunks(const struct optim_segment *segment)
 {
-    const struct optim_ops *ops = optim_ops_of(options);
-    const struct update_vectors vectors = {
+    return (int)((segment->end - segment->begin + OPTIM_CHUNK - 1) / OPTIM_CHUNK);
+}
+
+void optim_add(struct optim *optim, size_t begin, size_t end, enum range_rule rule,
+               const struct param_group *group)
+{
+    struct optim_segment *last =
+        optim->segments ? &optim->segment[optim->segments - 1] : NULL;
+    bool norms = optim_ops_of(optim->options)->measure,
+         decays = rule == RANGE_TRAIN_DECAY;
+    struct optim_segment segment = {
+        .begin = begin,
+        .end = end,
+        .lr = group ? group->lr : 1.0,
+        .decay = !decays ? 0.0
+                 : group ? group->weight_decay
+                         : 1.0,
+        .adapts = norms && decays,
+        .chunk = optim->chunks,
+    };
+    if (!(RANGES_TRAINED & RANGE_BIT(rule)) || begin == end)
+        return;
+    if (!norms && last && last->end == begin && last->lr == segment.lr &&
+        last->decay == segment.decay) {
+        last->end = end;
+        return;
+    }
+    optim->segment =
+        mem_resize(optim->segment, (size_t)optim->segments + 1, sizeof *optim->segment);
+    optim->segment[optim->segments++] = segment;
+    if (!norms)
+        return;
+    optim->chunks += optim_segment_chunks(&segment);
+    optim->squares =
+        mem_resize(optim->squares, (size_t)optim->chunks, sizeof *optim->squares);
+}
+
+void optim_init(struct optim *optim, const struct optim_options *options,
+                const struct model *model)
+{
+    const struct layer *layer = NULL;
+    const struct layer_tensor *tensor = NULL;
+    *optim = (struct optim){.options = options};
+    for (int l = 0; l < model->layers; l++)
+        for (int t = 0; t < model->layer[l]->tensors; t++) {
+            const struct layer_tensor *next = &model->layer[l]->tensor[t];
+            if (tensor)
+                optim_add(optim, tensor->offset, next->offset, tensor->rule,
+                          param_groups_find(&options->groups, layer, tensor));
+            layer = model->layer[l];
+            tensor = next;
+        }
+    if (tensor)
+        optim_add(optim, tensor->offset, model->params, tensor->rule,
+                  param_groups_find(&options->groups, layer, tensor));
+}
+
+void optim_release(struct optim *optim)
+{
+    free(optim->segment);
+    free(optim->squares);
+    *optim = (struct optim){0};
+}
+
+void optim_begin(const struct optim *optim, const float *params, float *const state[])
+{
+    if (optim->options->lookahead == 0)
+        return;
+    float *slow = state[optim_ops_of(optim->options)->states];
+    for (int s = 0; s < optim->segments; s++) {
+        const struct optim_segment *segment = &optim->segment[s];
+        memcpy(slow + segment->begin, params + segment->begin,
+               (segment->end - segment->begin) * sizeof *slow);
+    }
+}
+
+/* The first segment that ends behind `at`. */
+static int optim_segment_at(const struct optim *optim, size_t at)
+{
+    int low = 0, high = optim->segments;
+    while (low < high) {
+        int middle = (low + high) / 2;
+        if (optim->segment[middle].end <= at)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+/* --- an update --- */
+
+static struct update_vectors optim_vectors(const struct optim *optim,
+                                           const struct optim_update *update)
+{
+    const struct optim_ops *ops = optim_ops_of(optim->options);
+    return (struct update_vectors){
         .w = update->params,
         .g = update->grads,
         .first = update->state[0],
-        .second = update->state[1],
+        .second = ops->states > 1 ? update->state[1] : NULL,
+        .slow = optim->options->lookahead > 0 ? update->state[ops->states] : NULL,
         .ema = update->ema,
     };
-    struct update_factors factors = ops->prepare(options, update);
-    for (struct range range = {.end = begin};
-         ranges_next(update->ranges, RANGE_BIT(RANGE_TRAIN_DECAY), end, &range);)
-        ops->apply(&factors, &vectors, range.begin, range.end);
-    factors.decay = 0.0f;
-    for (struct range range = {.end = begin};
-         ranges_next(update->ranges, RANGE_BIT(RANGE_TRAIN), end, &range);)
-        ops->apply(&factors, &vectors, range.begin, range.end);
+}
+
+/* Without its trust ratio. */
+static struct optim_scales optim_segment_scales(const struct optim *optim,
+                                                const struct optim_update *update,
+                                                const struct optim_segment *segment)
+{
+    return (struct optim_scales){.lr = update->lr * segment->lr,
+                                 .decay = optim->options->weight_decay * segment->decay,
+                                 .trust = 1.0};
+}
+
+bool optim_measure(struct optim *optim, const struct optim_update *update,
+                   const struct team *team)
+{
+    const struct optim_ops *ops = optim_ops_of(optim->options);
+    if (!ops->measure)
+        return false;
+    const struct update_vectors vectors = optim_vectors(optim, update);
+    long long chunks = optim->chunks;
+    int first = (int)(chunks * team->index / team->size);
+    int last = (int)(chunks * (team->index + 1) / team->size);
+    for (int s = 0; s < optim->segments && optim->segment[s].chunk < last; s++) {
+        const struct optim_segment *segment = &optim->segment[s];
+        int count = optim_segment_chunks(segment);
+        if (segment->chunk + count <= first)
+            continue;
+        struct optim_scales scales = optim_segment_scales(optim, update, segment);
+        struct update_factors factors = ops->prepare(optim->options, update, &scales);
+        for (int c = 0; c < count; c++) {
+            size_t begin = segment->begin + (size_t)c * OPTIM_CHUNK;
+            size_t end = c + 1 < count ? begin + OPTIM_CHUNK : segment->end;
+            if (segment->chunk + c >= first && segment->chunk + c < last)
+                optim->squares[segment->chunk + c] =
+                    ops->measure(&factors, &vectors, begin, end);
+        }
+    }
+    return true;
+}
+
+static double optim_segment_trust(const struct optim *optim,
+                                  const struct optim_update *update,
+                                  const struct optim_segment *segment,
+                                  const struct optim_scales *scales)
+{
+    struct optim_squares sum = {0};
+    if (!segment->adapts)
+        return 1.0;
+    for (int c = 0; c < optim_segment_chunks(segment); c++) {
+        sum.weights += optim->squares[segment->chunk + c].weights;
+        sum.step += optim->squares[segment->chunk + c].step;
+    }
+    if (!(sum.weights > 0.0 && sum.step > 0.0))
+        return 1.0;
+    return optim_ops_of(optim->options)
+        ->trust(optim->options, update, scales, sqrt(sum.weights), sqrt(sum.step));
+}
+
+/* Floats [begin, end) of the segment. */
+static void optim_apply_segment(const struct optim *optim,
+                                const struct optim_update *update,
+                                const struct optim_segment *segment, size_t begin,
+                                size_t end)
+{
+    const struct optim_options *options = optim->options;
+    const struct optim_ops *ops = optim_ops_of(options);
+    struct update_vectors vectors = optim_vectors(optim, update);
+    struct optim_scales scales = optim_segment_scales(optim, update, segment);
+    scales.trust = optim_segment_trust(optim, update, segment, &scales);
+    struct update_factors factors = ops->prepare(options, update, &scales);
+    factors.one_minus_ema = (float)(1.0 - update->ema_decay);
+    if (options->lookahead == 0 || update->step % (uint64_t)options->lookahead != 0) {
+        ops->apply(&factors, &vectors, begin, end);
+        return;
+    }
+    vectors.ema = NULL;
+    ops->apply(&factors, &vectors, begin, end);
+    vectors.ema = update->ema;
+    factors.slow_share = (float)options->lookahead_alpha;
+    kernels()->update_lookahead(&factors, &vectors, begin, end);
+}
+
+void optim_apply(const struct optim *optim, const struct optim_update *update,
+                 size_t begin, size_t end)
+{
+    for (int s = optim_segment_at(optim, begin);
+         s < optim->segments && optim->segment[s].begin < end; s++) {
+        const struct optim_segment *segment = &optim->segment[s];
+        optim_apply_segment(optim, update, segment,
+                            segment->begin > begin ? segment->begin : begin,
+                            segment->end < end ? segment->end : end);
+    }
     if (update->statistics)
         statistics_update(update->statistics, update->params, update->grads,
                           update->samples, begin, end);

@@ -4,14 +4,14 @@
 #include "nn/optim.h"
 
 static struct update_factors adamw_prepare(const struct optim_options *options,
-                                           const struct optim_update *update)
+                                           const struct optim_update *update,
+                                           const struct optim_scales *scales)
 {
     double step = (double)update->step;
     return (struct update_factors){
         .grad_scale = (float)update->grad_scale,
-        .lr = (float)(update->lr / (1.0 - pow(options->beta1, step))),
-        .decay = (float)(update->lr * options->weight_decay),
-        .one_minus_ema = (float)(1.0 - update->ema_decay),
+        .lr = (float)(scales->lr / (1.0 - pow(options->beta1, step))),
+        .decay = (float)(scales->lr * scales->decay),
         .beta1 = (float)options->beta1,
         .one_minus_beta1 = (float)(1.0 - options->beta1),
         .beta2 = (float)options->beta2,

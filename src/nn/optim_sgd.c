@@ -2,13 +2,13 @@
 #include "nn/optim.h"
 
 static struct update_factors sgd_prepare(const struct optim_options *options,
-                                         const struct optim_update *update)
+                                         const struct optim_update *update,
+                                         const struct optim_scales *scales)
 {
     return (struct update_factors){
         .grad_scale = (float)update->grad_scale,
-        .lr = (float)update->lr,
-        .decay = (float)options->weight_decay,
-        .one_minus_ema = (float)(1.0 - update->ema_decay),
+        .lr = (float)scales->lr,
+        .decay = (float)scales->decay,
         .momentum = (float)options->momentum,
         .grad_coef = options->nesterov ? 1.0f : 0.0f,
         .velocity_coef = options->nesterov ? (float)options->momentum : 1.0f,

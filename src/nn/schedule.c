@@ -4,9 +4,11 @@
 
 #define PI 3.14159265358979323846
 
-/* From a at t = 0 to b at t = 1 along half a cosine. */
-static double schedule_anneal(double a, double b, double t)
+/* From a at t = 0 to b at t = 1. */
+static double schedule_anneal(enum schedule_anneal anneal, double a, double b, double t)
 {
+    if (anneal == SCHEDULE_ANNEAL_LINEAR)
+        return b + (a - b) * (1.0 - t);
     return b + 0.5 * (a - b) * (1.0 + cos(PI * t));
 }
 
@@ -16,26 +18,32 @@ static double schedule_fraction(double a, double b, double at)
     return b > a ? (at - a) / (b - a) : 1.0;
 }
 
-/* As torch.optim.lr_scheduler.OneCycleLR (anneal_strategy='cos', three_phase=False). */
+/* As torch.optim.lr_scheduler.OneCycleLR (three_phase=False). */
 static double schedule_onecycle(const struct schedule_options *options, double lr,
                                 double step, double total)
 {
     double first = lr / options->div, last = first / options->final_div;
     double top = options->pct_start * total - 1.0;
+    enum schedule_anneal anneal = (enum schedule_anneal)options->anneal;
     if (step <= top)
-        return schedule_anneal(first, lr, schedule_fraction(0.0, top, step));
-    return schedule_anneal(lr, last, schedule_fraction(top, total - 1.0, step));
+        return schedule_anneal(anneal, first, lr, schedule_fraction(0.0, top, step));
+    return schedule_anneal(anneal, lr, last, schedule_fraction(top, total - 1.0, step));
 }
 
-/* The cosine begins when the warmup has reached lr and ends with the last step. */
-static double schedule_cosine(const struct schedule_options *options, double lr,
-                              double step, double total, double warmup)
+/* cosine, linear and polynomial begin when the warmup has reached lr and end with the
+   last step. */
+static double schedule_decay(const struct schedule_options *options, double lr,
+                             double step, double total, double warmup)
 {
     double begin = warmup > 1.0 ? warmup - 1.0 : 0.0;
     if (step <= begin)
         return lr;
-    return schedule_anneal(lr, lr * options->final,
-                           schedule_fraction(begin, total - 1.0, step));
+    double t = schedule_fraction(begin, total - 1.0, step), last = lr * options->final;
+    if (options->kind == SCHEDULE_COSINE)
+        return schedule_anneal(SCHEDULE_ANNEAL_COSINE, lr, last, t);
+    if (options->kind == SCHEDULE_LINEAR)
+        return schedule_anneal(SCHEDULE_ANNEAL_LINEAR, lr, last, t);
+    return last + (lr - last) * pow(1.0 - t, options->power);
 }
 
 static double schedule_steps(const struct schedule_options *options, double lr,
@@ -58,10 +66,10 @@ double schedule_lr(const struct schedule_options *options, double lr, uint64_t s
 
     double warmup = options->warmup * steps_per_epoch;
     double rate = lr;
-    if (options->kind == SCHEDULE_COSINE)
-        rate = schedule_cosine(options, lr, s, n, warmup);
-    else if (options->kind == SCHEDULE_STEP)
+    if (options->kind == SCHEDULE_STEP)
         rate = schedule_steps(options, lr, s / steps_per_epoch);
+    else if (options->kind != SCHEDULE_CONSTANT)
+        rate = schedule_decay(options, lr, s, n, warmup);
     /* s + 1, so that the first step of the warmup has a rate above 0. */
     return s + 1.0 < warmup ? rate * (s + 1.0) / warmup : rate;
 }

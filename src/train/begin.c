@@ -12,11 +12,13 @@ static size_t begin_vector_bytes(const struct trainer *trainer)
     return trainer->run.model->params * sizeof(float);
 }
 
-static void begin_average(struct trainer *trainer)
+/* Averaged and slow weights begin as the weights. */
+static void begin_copies(struct trainer *trainer)
 {
     struct run_state *state = &trainer->stepper.state;
     if (state->ema)
         memcpy(state->ema, state->params, begin_vector_bytes(trainer));
+    optim_begin(&trainer->stepper.optim, state->params, state->optim);
 }
 
 /* A checkpoint that could be read only in part has left traces: on rank 0, and on the
@@ -34,7 +36,7 @@ void trainer_start(struct trainer *trainer)
     begin_clean(trainer);
     model_init_params(trainer->run.model, trainer->run.setup.options->train.seed,
                       trainer->stepper.state.params);
-    begin_average(trainer);
+    begin_copies(trainer);
 }
 
 enum status trainer_start_from(struct trainer *trainer, const char *checkpoint)
@@ -43,7 +45,7 @@ enum status trainer_start_from(struct trainer *trainer, const char *checkpoint)
     begin_clean(trainer);
     TRY(weights_read(trainer->run.setup.comm, trainer->run.stage, checkpoint,
                      trainer->stepper.state.params, &averaged));
-    begin_average(trainer);
+    begin_copies(trainer);
     return ST_OK;
 }
 

@@ -203,7 +203,9 @@ out:
     return st;
 }
 
-/* Does the file's /optimizer hold exactly the states of this kind? */
+#define CHECKPOINT_SLOW "/optimizer/" OPTIM_SLOW
+
+/* Does the file's /optimizer hold exactly the states of this kind, slow weights apart? */
 static enum status checkpoint_is_kind(struct h5file *file, const struct optim_ops *kind,
                                       bool *is)
 {
@@ -211,7 +213,7 @@ static enum status checkpoint_is_kind(struct h5file *file, const struct optim_op
     *is = false;
     if (h5file_has(file, "/optimizer"))
         TRY(h5file_count(file, "/optimizer", &groups));
-    if (groups != (size_t)kind->states)
+    if (groups != (size_t)kind->states + h5file_has(file, CHECKPOINT_SLOW))
         return ST_OK;
     for (int i = 0; i < kind->states; i++) {
         char group[FS_PATH];
@@ -238,6 +240,10 @@ static enum status checkpoint_find_vectors(struct run_state *state, struct h5fil
             state->optim_name[i] = optim_kinds[k]->state_name[i];
             state->optims++;
         }
+    }
+    if (is && h5file_has(file, CHECKPOINT_SLOW)) {
+        state->optim[state->optims] = present;
+        state->optim_name[state->optims++] = OPTIM_SLOW;
     }
     return ST_OK;
 }

@@ -27,6 +27,7 @@ static void stepper_create_vectors(struct stepper *stepper)
     }
     stepper->sum = mem_aligned(params + TAIL_COUNT, sizeof(float));
     norm_init(&stepper->norm, model);
+    optim_init(&stepper->optim, &options->optim, model);
     stepper->replica_sums =
         mem_zeroed(1, replica_sums_bytes(stepper->run->setup.model->units));
 }
@@ -83,6 +84,7 @@ void stepper_release(struct stepper *stepper)
         free(stepper->state.optim[i]);
     free(stepper->sum);
     norm_release(&stepper->norm);
+    optim_release(&stepper->optim);
     free(stepper->replica_sums);
 }
 

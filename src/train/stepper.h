@@ -7,6 +7,7 @@
 
 #include "flow.h"
 #include "input.h"
+#include "nn/optim.h"
 #include "overlap.h"
 #include "train/crew.h"
 #include "train/norm.h"
@@ -32,6 +33,7 @@ struct stepper {
     struct run_state state; /* its vectors are owned, model->params floats each */
     float *sum;             /* owned: the batch's gradient and tail (train/reduce.h) */
     struct norm norm;
+    struct optim optim;
     struct replica_sums *replica_sums; /* owned */
 };
 

@@ -26,7 +26,6 @@ static struct optim_update update_of_step(const struct stepper *stepper,
     struct optim_update update = {
         .params = stepper->state.params,
         .grads = stepper->sum,
-        .ranges = &stepper->run->model->ranges,
         .statistics = &stepper->run->model->statistics,
         .samples = (double)step->batch.grains.samples,
         .ema = stepper->state.ema,
@@ -101,8 +100,10 @@ void stepper_update(struct stepper *stepper, struct train_step *step,
         *update = update_of_step(stepper, step);
     }
     team_barrier(&all);
-    if (!step->bad)
-        optim_apply(&stepper->run->setup.options->optim, update, norm->begin[first],
-                    norm->begin[last]);
+    if (!step->bad) {
+        if (optim_measure(&stepper->optim, update, &all))
+            team_barrier(&all);
+        optim_apply(&stepper->optim, update, norm->begin[first], norm->begin[last]);
+    }
     trace_end("update", "own part", t);
 }

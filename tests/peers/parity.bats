@@ -28,4 +28,11 @@ agrees() {
 @test "steps of sgd with nesterov and weight decay" { agrees sgd; }
 @test "steps of adamw with weight decay" { agrees adamw; }
 @test "clipped gradients" { agrees clip; }
+@test "steps of lars" { agrees lars; }
+@test "steps of lamb" { agrees lamb; }
+@test "steps of sgd with lookahead" { agrees lookahead; }
+@test "steps of adamw with groups of tensors" { agrees groups; }
 @test "the rates of onecycle" { agrees onecycle; }
+@test "the rates of onecycle with straight lines" { agrees triangle; }
+@test "the rates of the linear schedule" { agrees linear; }
+@test "the rates of the polynomial schedule with a warm-up" { agrees polynomial; }

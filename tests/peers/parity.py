@@ -275,16 +275,112 @@ def clip(steps=2):
     compare_tensors("weights", tensors(end), net.state_dict(), begin)
 
 
-def onecycle(steps=40):
-    keys = {"schedule.kind": "onecycle", "schedule.pct_start": 0.25, "schedule.div": 10}
-    keys |= {"optim.lr": 0.03, "schedule.final_div": 100, "train.batch": IMAGES}
-    end = train("onecycle", ["flatten", "linear classes", "logsoftmax"], synth(IMAGES, 10),
-                steps, **keys)
-    optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, 0.03, steps, pct_start=0.25, div_factor=10, final_div_factor=100,
-        cycle_momentum=False,
-    )
+class Trust:
+    """LARS (You et al. 2017, algorithm 1) or LAMB (You et al. 2020, algorithm 2), tensor by
+    tensor; tensors without weight decay have a trust ratio of 1."""
+
+    def __init__(self, net, direction, lr, decay):
+        self.direction, self.lr, self.decay = direction, lr, decay
+        self.named, self.state, self.step_number = list(net.named_parameters()), {}, 0
+
+    def zero_grad(self):
+        for _, parameter in self.named:
+            parameter.grad = None
+
+    @torch.no_grad()
+    def step(self):
+        self.step_number += 1
+        for name, w in self.named:
+            state = self.state.setdefault(w, {})
+            decays = name.endswith("weight")
+            self.direction(self, w, state, self.decay if decays else 0, decays)
+
+
+def lars_step(o, w, state, decay, adapts, momentum=0.8, eta=0.02):
+    norm, trust = w.norm(), 1
+    if adapts:
+        trust = eta * norm / (w.grad.norm() + decay * norm)
+    v = momentum * state.get("v", 0) + o.lr * trust * (w.grad + decay * w)
+    state["v"] = v
+    w -= v
+
+
+def lamb_step(o, w, state, decay, adapts, beta1=0.8, beta2=0.98, eps=1e-3):
+    state["m"] = beta1 * state.get("m", 0) + (1 - beta1) * w.grad
+    state["v"] = beta2 * state.get("v", 0) + (1 - beta2) * w.grad**2
+    m = state["m"] / (1 - beta1**o.step_number)
+    v = state["v"] / (1 - beta2**o.step_number)
+    u = m / (v.sqrt() + eps) + decay * w
+    w -= o.lr * (w.norm() / u.norm() if adapts else 1) * u
+
+
+def lars(steps=4):
+    keys = {"optim.kind": "lars", "optim.momentum": 0.8, "optim.trust": 0.02}
+    keys |= {"optim.weight_decay": 0.05, "optim.lr": 2}
+    net, x, labels, end = start("smooth", "lars", steps, **keys)
+    begin = {key: value.clone() for key, value in net.state_dict().items()}
+    optimizer = Trust(net, lars_step, 2, 0.05)
+    descend(net, x, labels, optimizer, steps)
+    compare_tensors("weights", tensors(end), net.state_dict(), begin)
+    compare_state(net, optimizer, end, "momentum", "v")
+
+
+def lamb(steps=4):
+    keys = {"optim.kind": "lamb", "optim.beta1": 0.8, "optim.beta2": 0.98}
+    keys |= {"optim.weight_decay": 0.3, "optim.lr": 0.02, "optim.epsilon": 1e-3}
+    net, x, labels, end = start("smooth", "lamb", steps, **keys)
+    begin = {key: value.clone() for key, value in net.state_dict().items()}
+    optimizer = Trust(net, lamb_step, 0.02, 0.3)
+    descend(net, x, labels, optimizer, steps)
+    compare_tensors("weights", tensors(end), net.state_dict(), begin)
+    compare_state(net, optimizer, end, "m", "m")
+    compare_state(net, optimizer, end, "v", "v")
+
+
+def lookahead(steps=7, every=3, alpha=0.4):
+    keys = {"optim.kind": "sgd", "optim.momentum": 0.8, "optim.lr": 0.2}
+    keys |= {"optim.lookahead": every, "optim.lookahead_alpha": alpha}
+    net, x, labels, end = start("smooth", "lookahead", steps, **keys)
+    begin = {key: value.clone() for key, value in net.state_dict().items()}
+    slow = {key: value.clone() for key, value in begin.items()}
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.2, momentum=0.8)
+    for step in range(1, steps + 1):
+        descend(net, x, labels, optimizer, 1)
+        if step % every == 0:
+            for key, value in net.state_dict().items():
+                slow[key] += alpha * (value - slow[key])
+            net.load_state_dict(slow)
+    compare_tensors("weights", tensors(end), net.state_dict(), begin)
+    compare_tensors("slow weights", tensors(end, "optimizer/slow"), slow, begin)
+
+
+def param_groups(steps=4):
+    """The head at five times the rate and half the decay, other biases at a tenth."""
+    keys = {"optim.kind": "adamw", "optim.beta2": 0.98, "optim.epsilon": 1e-3}
+    keys |= {"optim.weight_decay": 0.3, "optim.lr": 0.01}
+    keys |= {"group head.match": "linear2", "group head.lr": 5}
+    keys |= {"group head.weight_decay": 0.5}
+    keys |= {"group biases.match": "*.bias", "group biases.lr": 0.1}
+    net, x, labels, end = start("smooth", "groups", steps, **keys)
+    begin = {key: value.clone() for key, value in net.state_dict().items()}
+    members = []
+    for key, parameter in net.named_parameters():
+        head, bias = key.startswith("linear2"), key.endswith("bias")
+        rate = 0.01 * (5 if head else 0.1 if bias else 1)
+        decay = 0 if bias else 0.3 * (0.5 if head else 1)
+        members.append({"params": [parameter], "lr": rate, "weight_decay": decay})
+    optimizer = torch.optim.AdamW(members, betas=(0.9, 0.98), eps=1e-3)
+    descend(net, x, labels, optimizer, steps)
+    compare_tensors("weights", tensors(end), net.state_dict(), begin)
+
+
+def rates(name, make, steps=40, **keys):
+    """The rates of all steps; make(optimizer) is PyTorch's schedule."""
+    keys = {"optim.lr": 0.03, "train.batch": IMAGES} | keys
+    end = train(name, ["flatten", "linear classes", "logsoftmax"], synth(IMAGES, 10), steps,
+                **keys)
+    optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.03)
+    schedule = make(optimizer, torch.optim.lr_scheduler, steps)
     theirs = []
     for _ in range(steps):
         theirs.append(schedule.get_last_lr()[0])
@@ -292,6 +388,28 @@ def onecycle(steps=40):
         schedule.step()
     with h5py.File(end) as file:
         compare("learning rates", file["metrics/train/lr"][:], np.array(theirs), 1e-9)
+
+
+def onecycle(anneal, torch_anneal):
+    keys = {"schedule.kind": "onecycle", "schedule.pct_start": 0.25, "schedule.div": 10}
+    keys |= {"schedule.final_div": 100, "schedule.anneal": anneal}
+    rates("onecycle-" + anneal, lambda optimizer, kinds, steps: kinds.OneCycleLR(
+        optimizer, 0.03, steps, pct_start=0.25, div_factor=10, final_div_factor=100,
+        cycle_momentum=False, anneal_strategy=torch_anneal), **keys)
+
+
+def linear():
+    rates("linear", lambda optimizer, kinds, steps: kinds.LinearLR(
+        optimizer, 1, 0.1, steps - 1),
+        **{"schedule.kind": "linear", "schedule.final": 0.1})
+
+
+def polynomial():
+    # the run is one batch an epoch: ten epochs of warm-up are ten steps
+    rates("polynomial", lambda optimizer, kinds, steps: kinds.SequentialLR(
+        optimizer, [kinds.LinearLR(optimizer, 0.1, 1, 9),
+                    kinds.PolynomialLR(optimizer, steps - 10, 3)], [9]),
+        **{"schedule.kind": "polynomial", "schedule.power": 3, "schedule.warmup": 10})
 
 
 CHECKS = {
@@ -306,7 +424,14 @@ CHECKS = {
     "sgd": sgd,
     "adamw": adamw,
     "clip": clip,
-    "onecycle": onecycle,
+    "lars": lars,
+    "lamb": lamb,
+    "lookahead": lookahead,
+    "groups": param_groups,
+    "onecycle": lambda: onecycle("cosine", "cos"),
+    "triangle": lambda: onecycle("linear", "linear"),
+    "linear": linear,
+    "polynomial": polynomial,
 }
 
 

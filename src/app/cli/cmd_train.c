@@ -236,6 +236,8 @@ static enum status train_open_network(struct train_session *session)
     agree_begin(&agree);
     enum status st = (run->parallel.pipeline > 1 ? model_describe : model_init)(
         &session->model, &session->config.model, in, data->classes, run->train.grain);
+    if (st == ST_OK)
+        st = param_groups_check(&run->optim.groups, &session->model);
     TRY(agree_end(&agree, session->comm, st));
     TRY(train_check_average(session));
     return stages_open(&session->stages, session->comm, &session->model, run,

@@ -96,7 +96,9 @@ void train_print_header(const struct train_session *session)
     train_print_data(session, hash);
     log_out("%-10s %s, changed from the defaults:", "config", session->request->config);
     config_show_changed(&session->config, train_print_changed);
-    log_out("\n%-10s %s\n", "run", session->folder.path);
+    log_out("\n");
+    param_groups_print(&session->config.run.optim.groups, &session->model);
+    log_out("%-10s %s\n", "run", session->folder.path);
     train_print_plan(session);
     train_print_reduce(session);
     if (session->deadline > 0)
@@ -170,6 +172,14 @@ static void train_note_statistics(const struct train_session *session)
                  full == 1 ? "grains" : "the last batch of an epoch is");
 }
 
+static void train_note_warmup(const struct schedule_options *schedule)
+{
+    if (schedule->kind == SCHEDULE_ONECYCLE && schedule->warmup > 0)
+        log_note(
+            "schedule.warmup has no effect: onecycle rises by itself, over the first "
+            "schedule.pct_start of the run");
+}
+
 /* Training chooses by val; a test that was chosen by is a test no longer. */
 static void train_note_choice(const struct train_session *session)
 {
@@ -193,6 +203,7 @@ void train_print_notes(struct train_session *session)
     train_note_idle(session);
     train_note_unseen(session);
     train_note_statistics(session);
+    train_note_warmup(&session->config.run.schedule);
     if (prepare_blas_advice())
         log_note("%s", prepare_blas_advice());
     train_note_choice(session);

@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "base/parse.h"
 #include "config_block.h"
+#include "config_group.h"
 #include "config_keys.h"
 
 #define VALUE (FS_PATH + 64) /* bytes of a value as text */
@@ -145,6 +146,7 @@ void config_release(struct config *config)
     free(config->data.size);
     free(config->run.parallel.stages);
     model_spec_release(&config->model);
+    param_groups_release(&config->run.optim.groups);
     memset(config, 0, sizeof *config);
 }
 
@@ -184,6 +186,9 @@ enum status config_set_key(struct config *config, const char *section, const cha
 {
     if (config_block_name(section))
         return config_set_block_key(config, name, value, where);
+    if (config_group_name(section))
+        return config_set_group_key(config, config_group_name(section), name, value,
+                                    where);
     for (int i = 0; i < config_key_count; i++) {
         const struct config_key *key = &config_keys[i];
         if (strcmp(key->section, section) != 0 || strcmp(key->name, name) != 0)
@@ -250,6 +255,12 @@ enum status config_check(const struct config *config, const char *name)
     if (!config_is_storable(config->run.parallel.stages))
         FAIL(ST_USAGE, "parallel.stages = '%s': expected LAYER+LAYER | LAYER ...",
              config->run.parallel.stages);
+    const struct param_groups *groups = &config->run.optim.groups;
+    for (int g = 0; g < groups->count; g++)
+        if (!config_is_storable(groups->group[g].match))
+            FAIL(ST_USAGE,
+                 "%s: group '%s': match = '%s': expected PATTERN[, PATTERN ...]",
+                 groups->group[g].where, groups->group[g].name, groups->group[g].match);
     return ST_OK;
 }
 
@@ -271,6 +282,7 @@ char *config_text(const struct config *config)
             section = key->section;
         }
     }
+    config_append_groups(&text, &config->run.optim.groups);
     return text;
 }
 
@@ -299,6 +311,7 @@ enum status config_compare(const struct config *then, const struct config *now,
             show(line);
         }
     }
+    config_compare_groups(&then->run.optim.groups, &now->run.optim.groups, show);
     return ST_OK;
 }
 
@@ -319,12 +332,17 @@ void config_show_changed(const struct config *config, void (*show)(const char *l
         show(line);
     }
     config_release(&initial);
+    config_show_groups(&config->run.optim.groups, show);
 }
 
 bool config_describe_key(int i, struct config_key_help *help)
 {
-    if (i >= config_key_count)
+    if (i >= config_key_count + CONFIG_GROUP_KEYS)
         return false;
+    if (i >= config_key_count) {
+        config_describe_group_key(i - config_key_count, help);
+        return true;
+    }
     const struct config_key *key = &config_keys[i];
     *help =
         (struct config_key_help){key->section, key->name, key->initial, key->help, ""};

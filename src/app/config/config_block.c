@@ -20,14 +20,6 @@ const char *config_block_name(const char *section)
     return section + strspn(section, " \t");
 }
 
-enum status config_begin_section(struct config *config, const char *section,
-                                 const char *where)
-{
-    const char *name = config_block_name(section);
-    struct spec_block *block;
-    return name ? model_spec_add_block(&config->model, name, where, &block) : ST_OK;
-}
-
 static enum status config_unknown_block_key(const char *name, const char *where)
 {
     static const char *const names[] = {"layer", "parameters"};

@@ -7,8 +7,13 @@
 #define AT(field)  offsetof(struct config, field)
 #define RUN(field) offsetof(struct config, run.field)
 
-static const char *const schedule_words[] = {"constant", "step", "cosine", "onecycle",
-                                             NULL};
+static const char *const schedule_words[] = {
+    [SCHEDULE_CONSTANT] = "constant", [SCHEDULE_STEP] = "step",
+    [SCHEDULE_COSINE] = "cosine",     [SCHEDULE_ONECYCLE] = "onecycle",
+    [SCHEDULE_LINEAR] = "linear",     [SCHEDULE_POLYNOMIAL] = "polynomial",
+    [SCHEDULE_POLYNOMIAL + 1] = NULL,
+};
+static const char *const anneal_words[] = {"cosine", "linear", NULL};
 static const char *const intra_words[] = {"auto", "batch", "channel", "hybrid", NULL};
 
 static const char *const flip_words[] = {"off", "random", "alternate", NULL};
@@ -79,34 +84,46 @@ const struct config_key config_keys[] = {
     {"optim", "lr", KEY_REAL, false, RUN(optim.lr), 0, 1e6, "0.05",
      "learning rate (the peak of the schedule)", NULL},
     {"optim", "momentum", KEY_REAL, false, RUN(optim.momentum), 0, 0.999999, "0.9",
-     "sgd: momentum", NULL},
+     "sgd, lars: momentum", NULL},
     {"optim", "nesterov", KEY_BOOL, false, RUN(optim.nesterov), 0, 0, "off",
-     "sgd: use Nesterov momentum", NULL},
+     "sgd, lars: use Nesterov momentum", NULL},
     {"optim", "weight_decay", KEY_REAL, false, RUN(optim.weight_decay), 0, 1e6, "0",
-     "decay of the weights; biases have none", NULL},
+     "decay of the weights; biases and norms have none", NULL},
     {"optim", "beta1", KEY_REAL, false, RUN(optim.beta1), 0, 0.999999, "0.9",
-     "adamw: decay of the first moment", NULL},
+     "adamw, lamb: decay of the first moment", NULL},
     {"optim", "beta2", KEY_REAL, false, RUN(optim.beta2), 0, 0.999999999, "0.999",
-     "adamw: decay of the second moment", NULL},
+     "adamw, lamb: decay of the second moment", NULL},
     {"optim", "epsilon", KEY_REAL, false, RUN(optim.epsilon), 1e-30, 1, "1e-8",
-     "adamw: added to the denominator", NULL},
+     "adamw, lamb: added to the denominator", NULL},
+    {"optim", "trust", KEY_REAL, false, RUN(optim.trust), 1e-9, 1e6, "0.001",
+     "lars: trust coefficient, the norm of a tensor's step as a share of its weights', "
+     "at lr = 1", NULL},
+    {"optim", "lookahead", KEY_INT, true, RUN(optim.lookahead), 0, 1e6, "0",
+     "steps after which the slow weights follow, and become the weights; 0: off", NULL},
+    {"optim", "lookahead_alpha", KEY_REAL, false, RUN(optim.lookahead_alpha), 0, 1, "0.5",
+     "lookahead: how far the slow weights follow", NULL},
 
     {"schedule", "kind", KEY_WORD, false, RUN(schedule.kind), 0, 0, "constant",
      "how the learning rate changes over the run", schedule_words},
     {"schedule", "warmup", KEY_REAL, false, RUN(schedule.warmup), 0, 1e6, "0",
-     "epochs of linear rise at the start (not for onecycle)", NULL},
+     "epochs of linear rise at the start, of every kind but onecycle, which has its own",
+     NULL},
     {"schedule", "step_every", KEY_REAL, false, RUN(schedule.step_every), 1e-6, 1e6, "10",
      "step: epochs between two drops", NULL},
     {"schedule", "gamma", KEY_REAL, false, RUN(schedule.gamma), 0, 1, "0.1",
      "step: factor of each drop", NULL},
     {"schedule", "final", KEY_REAL, false, RUN(schedule.final), 0, 1, "0",
-     "cosine: last rate as a share of lr", NULL},
+     "cosine, linear, polynomial: last rate as a share of lr", NULL},
+    {"schedule", "power", KEY_REAL, false, RUN(schedule.power), 0.01, 100, "2",
+     "polynomial: exponent of what is left of the run", NULL},
     {"schedule", "pct_start", KEY_REAL, false, RUN(schedule.pct_start), 0, 1, "0.3",
      "onecycle: share of the run in which the rate rises", NULL},
     {"schedule", "div", KEY_REAL, false, RUN(schedule.div), 1, 1e9, "25",
      "onecycle: first rate is lr / div", NULL},
     {"schedule", "final_div", KEY_REAL, false, RUN(schedule.final_div), 1, 1e12, "1e4",
      "onecycle: last rate is first / final_div", NULL},
+    {"schedule", "anneal", KEY_WORD, false, RUN(schedule.anneal), 0, 0, "cosine",
+     "onecycle: the shape of rise and fall", anneal_words},
 
     {"augment", "shift", KEY_REAL, false, RUN(augment.shift), 0, 1000, "0",
      "largest random shift along each axis, in pixels", NULL},

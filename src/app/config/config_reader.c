@@ -8,6 +8,8 @@
 #include "base/fs.h"
 #include "base/mem.h"
 #include "base/parse.h"
+#include "config_block.h"
+#include "config_group.h"
 #include "config_keys.h"
 #include "io/kind.h"
 
@@ -18,7 +20,8 @@ struct config_reader {
     const char *file;    /* its name in messages */
     const char *section; /* "" before the first one */
     int line;
-    int seen[CONFIG_KEYS_MAX]; /* [key]: the line that set it; 0: none */
+    int seen[CONFIG_KEYS_MAX];            /* [key]: the line that set it; 0: none */
+    int seen_in_group[CONFIG_GROUP_KEYS]; /* the same, of the section [group NAME] */
 };
 
 /* The line without its blanks and its comment, which begins at the start or after a
@@ -40,20 +43,42 @@ static void config_where(const struct config_reader *reader, char where[FS_PATH 
     snprintf(where, FS_PATH + 32, "%s:%d", reader->file, reader->line);
 }
 
+/* "[block NAME]" and "[group NAME]" begin something new. */
+static enum status config_begin_section(struct config_reader *reader, const char *where)
+{
+    struct spec_block *block;
+    const char *name = config_block_name(reader->section);
+    if (name)
+        return model_spec_add_block(&reader->config->model, name, where, &block);
+    name = config_group_name(reader->section);
+    memset(reader->seen_in_group, 0, sizeof reader->seen_in_group);
+    return name ? config_begin_group(reader->config, name, where) : ST_OK;
+}
+
+/* seen: the line that set the key, or 0. */
+static enum status config_see(const struct config_reader *reader, int *seen,
+                              const char *name, const char *where)
+{
+    if (*seen)
+        FAIL(ST_USAGE, "%s: '%s' is set already on line %d", where, name, *seen);
+    *seen = reader->line;
+    return ST_OK;
+}
+
 static enum status config_read_pair(struct config_reader *reader, const char *name,
                                     const char *value)
 {
     char where[FS_PATH + 32];
     config_where(reader, where);
+    if (config_group_name(reader->section) && config_group_key(name) >= 0)
+        TRY(config_see(reader, &reader->seen_in_group[config_group_key(name)], name,
+                       where));
     for (int i = 0; i < config_key_count; i++) {
         const struct config_key *key = &config_keys[i];
         if (key->kind == KEY_LAYERS || strcmp(key->section, reader->section) != 0 ||
             strcmp(key->name, name) != 0)
             continue;
-        if (reader->seen[i])
-            FAIL(ST_USAGE, "%s: '%s' is set already on line %d", where, name,
-                 reader->seen[i]);
-        reader->seen[i] = reader->line;
+        TRY(config_see(reader, &reader->seen[i], name, where));
     }
     return config_set_key(reader->config, reader->section, name, value, where);
 }
@@ -76,7 +101,7 @@ static enum status config_read_line(struct config_reader *reader, char *line)
     char where[FS_PATH + 32];
     config_where(reader, where);
     reader->section = line + 1;
-    return config_begin_section(reader->config, reader->section, where);
+    return config_begin_section(reader, where);
 }
 
 enum status config_parse(struct config *config, const char *text, const char *name)

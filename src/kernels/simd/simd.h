@@ -57,6 +57,9 @@ SIMD_DECLARE(conv_pool_weight_thin);
 SIMD_DECLARE(conv_pool_data);
 SIMD_DECLARE(update_sgd);
 SIMD_DECLARE(update_adamw);
+SIMD_DECLARE(update_lamb_moments);
+SIMD_DECLARE(update_lamb);
+SIMD_DECLARE(update_lookahead);
 SIMD_DECLARE(square_sum);
 
 #endif

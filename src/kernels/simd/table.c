@@ -45,6 +45,9 @@ const struct kernels SIMD(kernels) = {
     .conv_pool_data = SIMD(conv_pool_data),
     .update_sgd = SIMD(update_sgd),
     .update_adamw = SIMD(update_adamw),
+    .update_lamb_moments = SIMD(update_lamb_moments),
+    .update_lamb = SIMD(update_lamb),
+    .update_lookahead = SIMD(update_lookahead),
     .square_sum = SIMD(square_sum),
 };
 

@@ -64,6 +64,55 @@ SIMD_INLINE void update_adamw_vector(const struct update_factors *f,
     update_average(f, v, w, i, lanes);
 }
 
+/* What lamb subtracts from w, but for rate and trust ratio. */
+SIMD_INLINE simd_float update_lamb_direction(const struct update_factors *f, simd_float w,
+                                             simd_float first, simd_float second)
+{
+    simd_float direction =
+        f->over_bias1 * first / (update_sqrt(second) / f->sqrt_bias2 + f->epsilon);
+    return simd_multiply_add(SIMD_ALL(f->decay), w, direction);
+}
+
+SIMD_INLINE void update_lamb_moments_vector(const struct update_factors *f,
+                                            const struct update_vectors *v, size_t i,
+                                            int lanes, float *direction)
+{
+    simd_float w = simd_load(v->w + i, lanes);
+    simd_float grad = simd_load(v->g + i, lanes) * f->grad_scale;
+    simd_float first = simd_load(v->first + i, lanes);
+    simd_float second = simd_load(v->second + i, lanes);
+    first = simd_multiply_add(SIMD_ALL(f->beta1), first, f->one_minus_beta1 * grad);
+    second =
+        simd_multiply_add(SIMD_ALL(f->beta2), second, f->one_minus_beta2 * (grad * grad));
+    simd_store(v->first + i, first, lanes);
+    simd_store(v->second + i, second, lanes);
+    simd_store(direction, update_lamb_direction(f, w, first, second), lanes);
+}
+
+SIMD_INLINE void update_lamb_vector(const struct update_factors *f,
+                                    const struct update_vectors *v, size_t i, int lanes)
+{
+    simd_float w = simd_load(v->w + i, lanes);
+    simd_float first = simd_load(v->first + i, lanes);
+    simd_float second = simd_load(v->second + i, lanes);
+    simd_float direction = update_lamb_direction(f, w, first, second);
+    w = simd_multiply_add(SIMD_ALL(-f->lr), direction, w);
+    simd_store(v->w + i, w, lanes);
+    update_average(f, v, w, i, lanes);
+}
+
+SIMD_INLINE void update_lookahead_vector(const struct update_factors *f,
+                                         const struct update_vectors *v, size_t i,
+                                         int lanes)
+{
+    simd_float w = simd_load(v->w + i, lanes);
+    simd_float slow = simd_load(v->slow + i, lanes);
+    slow = simd_multiply_add(SIMD_ALL(f->slow_share), w - slow, slow);
+    simd_store(v->slow + i, slow, lanes);
+    simd_store(v->w + i, slow, lanes);
+    update_average(f, v, slow, i, lanes);
+}
+
 void SIMD(update_sgd)(const struct update_factors *factors,
                       const struct update_vectors *vectors, size_t begin, size_t end)
 {
@@ -86,6 +135,44 @@ void SIMD(update_adamw)(const struct update_factors *factors,
         update_adamw_vector(&f, &v, i, SIMD_WIDTH);
     if (i < end)
         update_adamw_vector(&f, &v, i, (int)(end - i));
+}
+
+void SIMD(update_lamb_moments)(const struct update_factors *factors,
+                               const struct update_vectors *vectors, size_t begin,
+                               size_t end)
+{
+    const struct update_factors f = *factors;
+    const struct update_vectors v = *vectors;
+    size_t i = begin;
+    for (; end - i >= SIMD_WIDTH; i += SIMD_WIDTH)
+        update_lamb_moments_vector(&f, &v, i, SIMD_WIDTH, v.direction + (i - begin));
+    if (i < end)
+        update_lamb_moments_vector(&f, &v, i, (int)(end - i), v.direction + (i - begin));
+}
+
+void SIMD(update_lamb)(const struct update_factors *factors,
+                       const struct update_vectors *vectors, size_t begin, size_t end)
+{
+    const struct update_factors f = *factors;
+    const struct update_vectors v = *vectors;
+    size_t i = begin;
+    for (; end - i >= SIMD_WIDTH; i += SIMD_WIDTH)
+        update_lamb_vector(&f, &v, i, SIMD_WIDTH);
+    if (i < end)
+        update_lamb_vector(&f, &v, i, (int)(end - i));
+}
+
+void SIMD(update_lookahead)(const struct update_factors *factors,
+                            const struct update_vectors *vectors, size_t begin,
+                            size_t end)
+{
+    const struct update_factors f = *factors;
+    const struct update_vectors v = *vectors;
+    size_t i = begin;
+    for (; end - i >= SIMD_WIDTH; i += SIMD_WIDTH)
+        update_lookahead_vector(&f, &v, i, SIMD_WIDTH);
+    if (i < end)
+        update_lookahead_vector(&f, &v, i, (int)(end - i));
 }
 
 /* The same partial sums in every instruction set, so that clipping does not depend on it.

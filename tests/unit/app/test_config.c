@@ -198,6 +198,61 @@ static void test_compare(void **state)
     assert_string_equal(shown, "optim.lr 0.05 -> 0.5|");
 }
 
+static const char groups_text[] =
+    "[model]\nlayer = conv 4 kernel=3\nlayer = relu\n"
+    "[group head]\nmatch = conv*, x\nlr = 10\n[group rest]\nmatch = *.bias\n";
+
+/* Groups may change in a run, and what changed is named. */
+static void test_compare_groups(void **state)
+{
+    (void)state;
+    assert_int_equal(compare(groups_text, NULL), ST_OK);
+    assert_string_equal(shown, "group head.match (none) -> conv*, x|"
+                               "group head.lr (none) -> 10|"
+                               "group head.weight_decay (none) -> 1|"
+                               "group rest.match (none) -> *.bias|"
+                               "group rest.lr (none) -> 1|"
+                               "group rest.weight_decay (none) -> 1|");
+    struct config then, now;
+    *shown = '\0';
+    assert_int_equal(parse(&then, groups_text), ST_OK);
+    assert_int_equal(parse(&now, groups_text), ST_OK);
+    assert_int_equal(config_set(&now, "group head.lr=5"), ST_OK);
+    assert_int_equal(config_set(&now, "group new.match=relu1"), ST_OK);
+    assert_int_equal(config_compare(&now, &then, show), ST_OK);
+    assert_string_equal(shown, "group head.lr 5 -> 10|"
+                               "group new.match relu1 -> (none)|"
+                               "group new.lr 1 -> (none)|"
+                               "group new.weight_decay 1 -> (none)|");
+    *shown = '\0';
+    config_show_changed(&now, show);
+    assert_string_equal(shown, "group head.match=conv*, x|group head.lr=5|"
+                               "group rest.match=*.bias|group new.match=relu1|");
+    config_release(&then);
+    config_release(&now);
+}
+
+/* The text of a config with groups is read back as the same. */
+static void test_groups_round_trip(void **state)
+{
+    (void)state;
+    struct config first, second;
+    assert_int_equal(parse(&first, groups_text), ST_OK);
+    assert_int_equal(config_set(&first, "group head.weight_decay=0.1"), ST_OK);
+    char *text = config_text(&first);
+    assert_int_equal(parse(&second, text), ST_OK);
+    char *again = config_text(&second);
+    assert_string_equal(text, again);
+    assert_int_equal(second.run.optim.groups.count, 2);
+    assert_string_equal(second.run.optim.groups.group[0].match, "conv*, x");
+    assert_true(second.run.optim.groups.group[0].lr == 10);
+    assert_true(second.run.optim.groups.group[0].weight_decay == 0.1);
+    free(text);
+    free(again);
+    config_release(&first);
+    config_release(&second);
+}
+
 static void test_compare_fixed(void **state)
 {
     (void)state;
@@ -207,6 +262,7 @@ static void test_compare_fixed(void **state)
         {"train.seed=7", "train.seed was '1' and is now '7'"},
         {"train.ema=0.5", "train.ema was '0' and is now '0.5'"},
         {"optim.kind=adamw", "optim.kind was 'sgd' and is now 'adamw'"},
+        {"optim.lookahead=5", "optim.lookahead was '0' and is now '5'"},
     };
     for (size_t i = 0; i < sizeof fixed / sizeof fixed[0]; i++) {
         assert_int_equal(compare(base_text, fixed[i][0]), ST_USAGE);
@@ -268,7 +324,7 @@ static void test_every_key(void **state)
         assert_true(*help.section && *help.name && *help.help && *help.range);
         described++;
     }
-    assert_int_equal(described, keys + 1);
+    assert_int_equal(described, keys + 1 + 3); /* layer; of groups */
     free(text);
     config_release(&c);
 }
@@ -276,11 +332,18 @@ static void test_every_key(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_values),       cmocka_unit_test(test_round_trip),
-        cmocka_unit_test(test_blocks),       cmocka_unit_test(test_set),
-        cmocka_unit_test(test_check),        cmocka_unit_test(test_check_name),
-        cmocka_unit_test(test_compare),      cmocka_unit_test(test_compare_fixed),
-        cmocka_unit_test(test_show_changed), cmocka_unit_test(test_every_key),
+        cmocka_unit_test(test_values),
+        cmocka_unit_test(test_round_trip),
+        cmocka_unit_test(test_blocks),
+        cmocka_unit_test(test_set),
+        cmocka_unit_test(test_check),
+        cmocka_unit_test(test_check_name),
+        cmocka_unit_test(test_compare),
+        cmocka_unit_test(test_compare_groups),
+        cmocka_unit_test(test_groups_round_trip),
+        cmocka_unit_test(test_compare_fixed),
+        cmocka_unit_test(test_show_changed),
+        cmocka_unit_test(test_every_key),
     };
     return cmocka_run_group_tests(tests, scratch_setup, scratch_teardown);
 }

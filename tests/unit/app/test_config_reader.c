@@ -71,7 +71,7 @@ static void test_bad_values(void **state)
     refuse("[optim]\nlr = nan\n", "x.conf:2: 'lr = nan': expected a number from 0");
     refuse("[optim]\nlr = -0.1\n", "x.conf:2: 'lr = -0.1'");
     refuse("[optim]\nnesterov = maybe\n", "'nesterov = maybe': expected on or off");
-    refuse("[optim]\nkind = adam\n", "'kind = adam': expected sgd | adamw");
+    refuse("[optim]\nkind = adam\n", "'kind = adam': expected sgd | adamw | lars | lamb");
     refuse("[train]\nsteps = 1e15\n", "x.conf:2: 'steps = 1e15'");
 }
 
@@ -104,6 +104,25 @@ static void test_bad_lines(void **state)
     }
     refuse(many, "x.conf:514: more than 512 layers");
     free(many);
+}
+
+static void test_groups(void **state)
+{
+    (void)state;
+    refuse("[group a]\nmatch = x\nlr = 1\nmatch = y\n",
+           "x.conf:4: 'match' is set already on line 2");
+    refuse("[group a]\nlr = 1\n[group b]\nlr = 2\n[group a]\n",
+           "x.conf:5: there is a group 'a' already, at x.conf:1");
+    refuse("[group]\nlr = 1\n", "x.conf:1: '' cannot be the name of a group");
+    refuse("[group a.b]\n", "x.conf:1: 'a.b' cannot be the name of a group");
+    refuse("[group a]\nrl = 1\n",
+           "x.conf:2: unknown key 'rl' in a group; did you mean 'lr'?");
+    refuse("[group a]\nmomentum = 1\n",
+           "x.conf:2: unknown key 'momentum' in a group: it has 'match', 'lr'");
+    refuse("[group a]\nlr = -1\n",
+           "x.conf:2: 'lr = -1': expected a number from 0 to 1000000");
+    refuse("[group a]\nweight_decay = half\n",
+           "x.conf:2: 'weight_decay = half': expected a number");
 }
 
 /* A comment may have any length, and begins after any kind of blank. */
@@ -164,6 +183,7 @@ int main(void)
         cmocka_unit_test(test_unknown),
         cmocka_unit_test(test_bad_values),
         cmocka_unit_test(test_bad_lines),
+        cmocka_unit_test(test_groups),
         cmocka_unit_test(test_long_comment),
         cmocka_unit_test(test_long_value_without_key),
         cmocka_unit_test(test_read),

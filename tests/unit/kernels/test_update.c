@@ -5,6 +5,7 @@ enum { COUNT = 1003 };
 
 struct vectors {
     float w[COUNT], g[COUNT], first[COUNT], second[COUNT], ema[COUNT];
+    float slow[COUNT], direction[COUNT];
 };
 
 static void fill(struct vectors *v)
@@ -17,6 +18,8 @@ static void fill(struct vectors *v)
         v->first[i] = rng_normal(&rng);
         v->second[i] = rng_range(&rng, 0.1f, 1.0f);
         v->ema[i] = rng_normal(&rng);
+        v->slow[i] = rng_normal(&rng);
+        v->direction[i] = 0;
     }
 }
 
@@ -38,28 +41,41 @@ static void run(struct vectors *v,
         .one_minus_beta2 = 0.01f,
         .sqrt_bias2 = 0.7f,
         .epsilon = 1e-8f,
+        .over_bias1 = 1.5f,
+        .slow_share = 0.3f,
     };
-    const struct update_vectors vectors = {v->w, v->g, v->first, v->second, v->ema};
+    const struct update_vectors vectors = {v->w,   v->g,    v->first,    v->second,
+                                           v->ema, v->slow, v->direction};
     fill(v);
     update(&factors, &vectors, 0, COUNT);
+}
+
+static void run_all(struct vectors *v)
+{
+    run(&v[0], kernels()->update_sgd);
+    run(&v[1], kernels()->update_adamw);
+    run(&v[2], kernels()->update_lamb_moments);
+    run(&v[3], kernels()->update_lamb);
+    run(&v[4], kernels()->update_lookahead);
 }
 
 static void test_instruction_sets_agree(void **state)
 {
     (void)state;
-    struct vectors plain[2], v[2];
+    enum { KERNELS = 5 };
+    static struct vectors plain[KERNELS], v[KERNELS];
     assert_true(kernels_select(CPU_PLAIN));
-    run(&plain[0], kernels()->update_sgd);
-    run(&plain[1], kernels()->update_adamw);
+    run_all(plain);
     EACH_ISA(isa)
     {
-        run(&v[0], kernels()->update_sgd);
-        run(&v[1], kernels()->update_adamw);
-        for (int k = 0; k < 2; k++) {
+        run_all(v);
+        for (int k = 0; k < KERNELS; k++) {
             assert_near(v[k].w, plain[k].w, COUNT, 2e-6);
             assert_near(v[k].first, plain[k].first, COUNT, 2e-6);
             assert_near(v[k].second, plain[k].second, COUNT, 2e-6);
             assert_near(v[k].ema, plain[k].ema, COUNT, 2e-6);
+            assert_near(v[k].slow, plain[k].slow, COUNT, 2e-6);
+            assert_near(v[k].direction, plain[k].direction, COUNT, 2e-6);
         }
     }
 }

@@ -159,13 +159,15 @@ static void test_optimizer(void **state)
     const struct optim_update update = {.params = b.params,
                                         .grads = b.grads,
                                         .state = {velocity},
-                                        .ranges = &b.model.ranges,
                                         .statistics = &b.model.statistics,
                                         .samples = 5,
                                         .lr = 0.1,
                                         .grad_scale = 0.01,
                                         .step = 1};
-    optim_apply(&options, &update, 0, floats);
+    struct optim optim;
+    optim_init(&optim, &options, &b.model);
+    optim_apply(&optim, &update, 0, floats);
+    optim_release(&optim);
     size_t seen = 0;
     for (struct range r = {0};
          ranges_next(&b.model.ranges, RANGE_BIT(RANGE_STATISTIC), floats, &r);) {

@@ -159,6 +159,63 @@ static void test_cosine(void **state)
     check_near(schedule_lr(&options, LR, 100, 101, 10), LR * 0.1);
 }
 
+/* torch.optim.lr_scheduler.PolynomialLR(total_iters=100, power) has these rates, and
+   LinearLR(start_factor=1, end_factor=0.1, total_iters=100) those of the line. */
+static void test_polynomial(void **state)
+{
+    (void)state;
+    struct schedule_options options = {.kind = SCHEDULE_POLYNOMIAL, .power = 2};
+    for (uint64_t step = 0; step <= 100; step++) {
+        double left = 1 - (double)step / 100;
+        options.final = 0;
+        check_near(schedule_lr(&options, LR, step, 101, 10), LR * left * left);
+        options.final = 0.2;
+        check_near(schedule_lr(&options, LR, step, 101, 10),
+                   LR * (0.2 + 0.8 * left * left));
+    }
+    options.power = 0.5;
+    check_near(schedule_lr(&options, LR, 75, 101, 10), LR * (0.2 + 0.8 * 0.5));
+    check_near(schedule_lr(&options, LR, 100, 101, 10), LR * 0.2);
+    check_near(schedule_lr(&options, LR, 5000, 101, 10), LR * 0.2);
+
+    options.warmup = 2.1; /* 21 steps: the top is at step 20 */
+    options.power = 2;
+    check_near(schedule_lr(&options, LR, 0, 101, 10), LR / 21);
+    check_near(schedule_lr(&options, LR, 20, 101, 10), LR);
+    check_near(schedule_lr(&options, LR, 60, 101, 10), LR * (0.2 + 0.8 * 0.25));
+}
+
+static void test_linear(void **state)
+{
+    (void)state;
+    struct schedule_options options = {.kind = SCHEDULE_LINEAR, .final = 0.1};
+    for (uint64_t step = 0; step <= 100; step++)
+        check_near(schedule_lr(&options, LR, step, 101, 10),
+                   LR * (1 - 0.9 * (double)step / 100));
+    options.warmup = 2.1;
+    for (uint64_t step = 0; step < 21; step++)
+        check_near(schedule_lr(&options, LR, step, 101, 10),
+                   LR * (double)(step + 1) / 21);
+    check_near(schedule_lr(&options, LR, 60, 101, 10), LR * 0.55);
+    check_near(schedule_lr(&options, LR, 100, 101, 10), LR * 0.1);
+}
+
+/* Of 101 steps the top is step 22: OneCycleLR(anneal_strategy='linear', pct_start). */
+static void test_triangle(void **state)
+{
+    (void)state;
+    struct schedule_options options = {.kind = SCHEDULE_ONECYCLE,
+                                       .anneal = SCHEDULE_ANNEAL_LINEAR,
+                                       .pct_start = 23.0 / 101,
+                                       .div = 5,
+                                       .final_div = 4};
+    for (uint64_t step = 0; step <= 100; step++) {
+        double s = (double)step;
+        double share = step <= 22 ? 0.2 + 0.8 * s / 22 : 1 - 0.95 * (s - 22) / 78;
+        check_near(schedule_lr(&options, LR, step, 101, 10), LR * share);
+    }
+}
+
 static void test_short_runs(void **state)
 {
     (void)state;
@@ -167,7 +224,10 @@ static void test_short_runs(void **state)
     check_near(schedule_lr(&options, LR, 1, 2, 10), LR * 0.1);
     check_near(schedule_lr(&options, LR, 0, 0, 10), LR);
     options.warmup = 10; /* longer than the run: it is cut off on the way up */
-    for (int kind = SCHEDULE_CONSTANT; kind <= SCHEDULE_COSINE; kind++) {
+    options.power = 2;
+    for (int kind = SCHEDULE_CONSTANT; kind <= SCHEDULE_POLYNOMIAL; kind++) {
+        if (kind == SCHEDULE_ONECYCLE)
+            continue;
         options.kind = kind;
         options.step_every = 100;
         options.gamma = 0.5;
@@ -187,7 +247,8 @@ static void test_continuity(void **state)
     (void)state;
     struct schedule_options options = {
         .warmup = 1.05, .final = 0.01, .pct_start = 0.2, .div = 25, .final_div = 1e4};
-    const int kinds[] = {SCHEDULE_CONSTANT, SCHEDULE_COSINE, SCHEDULE_ONECYCLE};
+    const int kinds[] = {SCHEDULE_CONSTANT, SCHEDULE_COSINE, SCHEDULE_ONECYCLE,
+                         SCHEDULE_LINEAR};
     const uint64_t total = 1000;
     for (size_t k = 0; k < LENGTH(kinds); k++) {
         options.kind = kinds[k];
@@ -210,6 +271,9 @@ int main(void)
         cmocka_unit_test(test_constant),
         cmocka_unit_test(test_step),
         cmocka_unit_test(test_cosine),
+        cmocka_unit_test(test_linear),
+        cmocka_unit_test(test_polynomial),
+        cmocka_unit_test(test_triangle),
         cmocka_unit_test(test_short_runs),
         cmocka_unit_test(test_continuity),
     };
