@@ -8,13 +8,13 @@
 # given. Ranks are pinned if they have the CPUs to themselves. If there are too few CPUs, no
 # rank is pinned and waiting ranks yield.
 #
-# INT, TERM, HUP, USR1 and USR2 all reach the ranks as USR1, on which lockstep writes a
-# checkpoint and exits with 75. A second INT ends the run without a checkpoint. The exit
-# status is the program's.
+# The signals that stop lockstep (INT, TERM, HUP, USR1, USR2, QUIT, XCPU, ALRM, VTALRM, PWR)
+# all reach the ranks as USR1, on which lockstep writes a checkpoint and exits with 75. A
+# second INT ends the run without a checkpoint. The exit status is the program's.
 # When sourced, it provides `launch OPTIONS PROGRAM ARGUMENTS`, and its traps stay set.
 set -u
-stopping=''
-trap 'stopping=yes' TERM HUP INT USR1 USR2
+stopping='' stop_signals=(INT TERM HUP USR1 USR2 QUIT XCPU ALRM VTALRM PWR)
+trap 'stopping=yes' "${stop_signals[@]}"
 launch_home=$(dirname "$(realpath "${BASH_SOURCE[0]}")")
 source "$launch_home/mpi.sh"
 source "$launch_home/network.sh"
@@ -236,7 +236,7 @@ await_launcher() {
 
 child='' pusher='' interrupts=0 status=0
 launch() {
-    trap stop TERM HUP USR1 USR2
+    trap stop "${stop_signals[@]}"
     trap interrupt INT
     read_words "$@"
     prepare "$@"

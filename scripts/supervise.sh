@@ -6,8 +6,8 @@
 #     --max-failures M  give up after M tries in a row without a newer checkpoint, default 5
 #     --delay S         seconds before a restart, default 1
 # Exits with COMMAND's exit code: 0 done, 2 usage, 3 bug, or that of the last failure.
-# TERM, INT, HUP, USR1 and USR2 stop the run after a checkpoint; the exit code is 75, and
-# the same line resumes. A second INT ends the run at once. Checkpoints must be visible on
+# INT, TERM, HUP, USR1, USR2, QUIT, XCPU, ALRM, VTALRM and PWR stop the run after a
+# checkpoint; the exit code is 75, and the same line resumes. A second INT ends the run at once. Checkpoints must be visible on
 # this machine.
 set -um # every COMMAND is a process group: Ctrl-C reaches this script only
 source "$(dirname "$(realpath "$0")")/progress.sh"
@@ -104,13 +104,13 @@ start_and_wait() {
 # After mpirun was killed its ranks live for two more seconds and hold the run's lock.
 pause() {
     start_and_wait sleep "$delay"
-    [[ $stopping || ! -f $run/lock ]] || start_and_wait flock -w 10 "$run/lock" true
+    [[ $stopping || ! -f $run/lock ]] || start_and_wait flock -w 10 "$run/lock" true 2>/dev/null
 }
 
 lock_is_held() {
     [[ -f $run/lock ]] || return
-    flock -n "$run/lock" true
-    (($? == 1)) # other numbers: unknown
+    flock -n "$run/lock" true 2>/dev/null
+    (($? == 1)) # other numbers: unknown, as where the file system has no locks
 }
 
 how_it_ended() {
@@ -159,7 +159,7 @@ for word; do
     [[ $word == train ]] && command+=(--resume)
 done
 
-for signal in TERM INT HUP USR1 USR2; do
+for signal in INT TERM HUP USR1 USR2 QUIT XCPU ALRM VTALRM PWR; do
     # shellcheck disable=SC2064 # expand the name now
     trap "on_signal $signal" "$signal"
 done

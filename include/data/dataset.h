@@ -23,6 +23,7 @@ struct dataset {
 
 struct dataset_use {
     size_t memory_limit;
+    bool on_disk; /* leave images in the file, also if there is memory for them */
     bool trusted; /* use images as they are, damaged or not */
 };
 

@@ -110,10 +110,10 @@ static enum status dataset_check_whole(const struct dataset *dataset, struct com
 /* Opens the memory of all splits that are wanted, for the images of all of them or of
    none. Returns whether they are resident. */
 static bool dataset_open_memory(struct dataset *dataset, struct comm *comm, double bytes,
-                                size_t allowed)
+                                size_t allowed, const struct dataset_use *use)
 {
     const struct dataset_info *info = &dataset->info;
-    bool resident = bytes <= (double)allowed;
+    bool resident = !use->on_disk && bytes <= (double)allowed;
     const char *why = resident ? NULL : "";
     for (int s = 0; s < DATASET_SPLITS; s++) {
         struct dataset_store *store = dataset->store[s];
@@ -130,10 +130,11 @@ static bool dataset_open_memory(struct dataset *dataset, struct comm *comm, doub
     }
     if (resident)
         return true;
-    log_note("the images of '%s' (%s) do not fit into memory%s%s: reading them from the "
-             "file batch by batch",
-             info->path, bytes_text(bytes).text,
-             *why ? " that the ranks of a node share: " : "", why);
+    if (!use->on_disk)
+        log_note("the images of '%s' (%s) do not fit into memory%s%s: reading them from "
+                 "the file batch by batch",
+                 info->path, bytes_text(bytes).text,
+                 *why ? " that the ranks of a node share: " : "", why);
     for (int s = 0; s < DATASET_SPLITS; s++) {
         if (!dataset->store[s])
             continue;
@@ -157,7 +158,7 @@ static enum status dataset_open_splits(struct dataset *dataset, struct comm *com
     }
     size_t allowed = dataset_memory_allowed(comm, use->memory_limit);
     info->trusted = use->trusted;
-    bool resident = dataset_open_memory(dataset, comm, bytes, allowed);
+    bool resident = dataset_open_memory(dataset, comm, bytes, allowed, use);
     dataset->memory_left = allowed - (resident ? (size_t)bytes : 0);
     enum status st = ST_OK;
     for (int s = 0; s < DATASET_SPLITS && st == ST_OK; s++) {

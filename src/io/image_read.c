@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/bytes.h"
 #include "base/fs.h"
 #include "base/mem.h"
 #include "image_impl.h"
@@ -48,23 +49,31 @@ enum status image_decode(struct image *image, const uint8_t *data, size_t bytes,
     return st;
 }
 
+/* Reads on until `room` bytes are there or the file ends. Returns 0 or an errno. */
+static int image_load_more(FILE *file, uint8_t *data, size_t room, size_t *bytes)
+{
+    *bytes += fread(data + *bytes, 1, room - *bytes, file);
+    return ferror(file) ? errno : 0;
+}
+
 /* At most `most` bytes, and one more if there are more. Of what is no image, the
-   beginning is enough. */
-static uint8_t *image_load_from(FILE *file, size_t most, size_t *bytes)
+   beginning is enough. *error: 0 or an errno. */
+static uint8_t *image_load_from(FILE *file, size_t most, size_t *bytes, int *error)
 {
     struct stat s;
     size_t room = IMAGE_LOAD_FIRST; /* a pipe has no size beforehand */
     if (fstat(fileno(file), &s) == 0 && S_ISREG(s.st_mode) && (size_t)s.st_size <= most)
         room = (size_t)s.st_size + KIND_HEAD_BYTES + 1;
     uint8_t *data = mem_resize(NULL, room, 1);
-    *bytes = fread(data, 1, KIND_HEAD_BYTES, file);
-    if (!image_find_reader(data, *bytes))
+    *bytes = 0;
+    *error = image_load_more(file, data, KIND_HEAD_BYTES, bytes);
+    if (*error || !image_find_reader(data, *bytes))
         return data;
-    *bytes += fread(data + *bytes, 1, room - *bytes, file);
-    while (*bytes == room && room <= most) {
+    *error = image_load_more(file, data, room, bytes);
+    while (!*error && *bytes == room && room <= most) {
         room = 2 * room <= most ? 2 * room : most + 1;
         data = mem_resize(data, room, 1);
-        *bytes += fread(data + *bytes, 1, room - *bytes, file);
+        *error = image_load_more(file, data, room, bytes);
     }
     return data;
 }
@@ -82,8 +91,8 @@ static enum status image_open(const char *path, FILE **file)
 
 static enum status image_refuse_length(const char *path)
 {
-    FAIL(ST_FAIL, "'%s' is too large for an image: lockstep reads up to %zu MB", path,
-         IMAGE_BYTES_MAX >> 20);
+    FAIL(ST_FAIL, "'%s' is too large for an image: lockstep reads up to %s", path,
+         bytes_text((double)IMAGE_BYTES_MAX).text);
 }
 
 enum status image_load(const char *path, uint8_t **data, size_t *bytes)
@@ -93,10 +102,11 @@ enum status image_load(const char *path, uint8_t **data, size_t *bytes)
     if (fs_bytes(path) > IMAGE_BYTES_MAX)
         return image_refuse_length(path);
     TRY(image_open(path, &file));
-    *data = image_load_from(file, IMAGE_BYTES_MAX, bytes);
+    int error;
+    *data = image_load_from(file, IMAGE_BYTES_MAX, bytes, &error);
     enum status st = ST_OK;
-    if (ferror(file))
-        st = status_fail(ST_FAIL, "cannot read '%s': %s", path, strerror(errno));
+    if (error)
+        st = status_fail(ST_FAIL, "cannot read '%s': %s", path, strerror(error));
     else if (*bytes > IMAGE_BYTES_MAX)
         st = image_refuse_length(path);
     fclose(file);

@@ -102,12 +102,14 @@ LONG=(--set train.epochs=100000 --set log.every=100000)
         ulimit -v 500000
         refused 2 "training takes * in this process, which may have * (ulimit -v); *" \
             train 1 "$LETTERS" --run never --check
-        train 1 "$LETTERS" --run never --check --elsewhere --set parallel.pipeline=2 >check.out
+        train 1 "$LETTERS" --run never --check --elsewhere --set parallel.pipeline=2 \
+            >check.out 2>check.err
         train 1 "$LETTERS" --run never --check --elsewhere --set parallel.threads=0 \
             --threads 100000 >many.out
         refused 2 "*unknown*" train 1 "$TINY" --run never --check --elsewhere \
             --set train.epoch=3
     )
+    ! grep 'do not fit into memory' check.err
     grep -q '^run  *never$' check.out
     grep -q '^pipeline  *1 replica x 2 stages: ' check.out
     [ "$(tail -n 1 check.out)" = "checked: this can be trained on machines with enough memory; nothing was touched" ]

@@ -31,7 +31,7 @@ same() {
     for ranks in 2 3 6; do
         for algorithm in "${ALGORITHMS[@]}"; do
             same $ranks $algorithm
-            grep -q "^reduce  *$algorithm, in pieces of 256 KB$" $algorithm-$ranks.out
+            grep -q "^reduce  *$algorithm, in pieces of 262 kB$" $algorithm-$ranks.out
         done
     done
 }

@@ -13,7 +13,7 @@ setup() {
     source "$BATS_TEST_DIRNAME/../runs.sh"
     SUPERVISOR=''
     # `env` undoes that a shell's background jobs ignore INT.
-    SUPERVISE=(env --default-signal=INT "$ROOT/scripts/supervise.sh")
+    SUPERVISE=(env --default-signal=INT,QUIT "$ROOT/scripts/supervise.sh")
 }
 
 # Ends what a failed test left running.
@@ -148,8 +148,9 @@ comes_to_its_end() {
     [ "$(newest_step "$LOCKSTEP" none)" -eq 0 ]
 }
 
-@test "TERM, INT, HUP, USR1 and USR2 end with 75, and the same command goes on" {
-    for signal in TERM INT HUP USR1 USR2; do
+@test "signals that stop lockstep end with 75, and the same command goes on" {
+    local signals=(TERM HUP QUIT XCPU PWR)
+    for signal in "${signals[@]}"; do
         supervised 2 stopped "${OPTIONS[@]}" "${ENDLESS[@]}"
         poll stepping stopped $(($(starts stopped) + 1))
         kill -$signal "$SUPERVISOR"
@@ -159,7 +160,7 @@ comes_to_its_end() {
         restarts stopped | tail -n 1 |
             grep -q "stopped by $signal, newest checkpoint: step $at\$"
     done
-    [ "$(starts stopped)" -eq 5 ]
+    [ "$(starts stopped)" -eq ${#signals[@]} ]
     comes_to_its_end 1 stopped
 }
 

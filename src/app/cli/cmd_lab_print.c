@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/bytes.h"
 #include "base/log.h"
 #include "base/table.h"
 #include "cmd_lab.h"
@@ -22,7 +23,7 @@ void lab_print_machine(const struct machine *machine)
             cpu_blas());
     log_out("peak of one core: %.1f GFLOP/s; caches:", machine->peak * 1e-9);
     for (int level = 0; level < MACHINE_MEMORY; level++)
-        log_out(" %s %zu KB", machine_level_name(level), machine->cache[level] / 1024);
+        log_out(" %s %zu KiB", machine_level_name(level), machine->cache[level] / 1024);
     log_out("; OMP_WAIT_POLICY %s\n\n", policy ? policy : "not set: spin, then sleep");
     log_out("cost of threads in us, and their bandwidth in GB/s (triad):\n");
     table_init(&table, ">threads", ">region", ">woken", ">barrier", ">L1", ">L2", ">L3",
@@ -118,8 +119,8 @@ static void lab_print_pass(const struct strategy_table *table, int subject,
     const struct strategy_subject *info = &table->subject[subject];
     struct table cells;
     double bytes = info->bytes[pass], flops = info->flops[pass];
-    log_out("\n%s %s: %.3g MFLOP, %.0f KB in %s, %.2f FLOP/byte\n", info->name,
-            strategy_pass_name(pass), flops * 1e-6, bytes / 1024,
+    log_out("\n%s %s: %.3g MFLOP, %s in %s, %.2f FLOP/byte\n", info->name,
+            strategy_pass_name(pass), flops * 1e-6, bytes_text(bytes).text,
             machine_level_name(info->level[pass]), flops / bytes);
     table_init(&cells, ">threads", "<strategy", ">us", ">95 %", ">speed-up", ">eff %",
                ">% peak", ">% band", "<", "<verdict", NULL);

@@ -193,10 +193,9 @@ static enum status train_open_data(struct train_session *session)
     TRY(train_find_data(session, &file));
     bool replicated = log_set_replicated(false);
     /* elsewhere: it is not read into the memory of this machine */
-    const struct dataset_use use = {
-        .memory_limit =
-            session->request->elsewhere ? 1 : (size_t)options->memory_mb << 20,
-        .trusted = !options->verify};
+    const struct dataset_use use = {.memory_limit = (size_t)options->memory_mb << 20,
+                                    .on_disk = session->request->elsewhere,
+                                    .trusted = !options->verify};
     enum status st = dataset_open_training(&session->dataset, session->comm, file, &use);
     log_set_replicated(replicated);
     free(file);

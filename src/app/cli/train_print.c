@@ -3,6 +3,7 @@
 
 #include "app/run/prepare.h"
 #include "app/version.h"
+#include "base/bytes.h"
 #include "base/grain.h"
 #include "base/hash.h"
 #include "base/log.h"
@@ -56,8 +57,8 @@ static void train_print_reduce(const struct train_session *session)
     const char *choice = comm_tree_choice(stage->peers, train_grains(session), piece);
     if (!choice)
         return;
-    log_out("%-10s %s, in pieces of %zu KB", "reduce", choice,
-            piece * sizeof(float) / 1024);
+    log_out("%-10s %s, in pieces of %s", "reduce", choice,
+            bytes_text((double)(piece * sizeof(float))).text);
     if (strcmp(plan->reduce, "auto") != 0 && strcmp(plan->reduce, choice) != 0)
         log_out(" (%s does not apply)", plan->reduce);
     log_out("\n");

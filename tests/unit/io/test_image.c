@@ -227,7 +227,7 @@ static void test_length_of_a_file(void **state)
     (void)state;
     const char *path = scratch_write("long.png", "\x89PNG\r\n\x1a\n", 8);
     assert_int_equal(truncate(path, (off_t)IMAGE_BYTES_MAX + 1), 0);
-    expect_bad(path, "long.png' is too large for an image: lockstep reads up to 1024 MB");
+    expect_bad(path, "long.png' is too large for an image: lockstep reads up to 1.07 GB");
 }
 
 static void *write_pipe(void *path)
