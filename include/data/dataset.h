@@ -18,6 +18,7 @@ struct dataset {
     size_t memory_left; /* bytes of the limit, on each node, that images do not use */
     /* private: */
     struct dataset_store *store[DATASET_SPLITS];
+    _Atomic uint64_t failed; /* an image that could not be decoded */
 };
 
 struct dataset_use {
@@ -39,9 +40,12 @@ void dataset_close(struct dataset *dataset); /* collective */
 /* true: dataset_image is valid; false: images must be fetched. */
 bool dataset_resident(const struct dataset *dataset, enum dataset_split split);
 
-/* The image (h, w, c) of sample i, only if resident, and its label. Any thread. */
+/* The stored bytes of sample i, only if resident: its pixels (h, w, c), or if
+   info.encoded its file. Any thread, as the next two. */
 const uint8_t *dataset_image(const struct dataset *dataset, enum dataset_split split,
                              size_t i);
+size_t dataset_stored_bytes(const struct dataset *dataset, enum dataset_split split,
+                            size_t i);
 int dataset_label(const struct dataset *dataset, enum dataset_split split, size_t i);
 /* The class of all images of a split; -1 if there are several, or no images. */
 int dataset_only_class(const struct dataset *dataset, enum dataset_split split);
@@ -54,15 +58,25 @@ enum status dataset_count_twins(const struct dataset *dataset, enum dataset_spli
 /* The share of a split that is worth a note. */
 #define DATASET_MANY_TWINS 0.1
 
+/* Only if info.encoded: decodes the file of sample i into pixels (h, w, c). Any thread.
+   false: it cannot be decoded. Who needs the image calls dataset_fail then, from any
+   thread; dataset_failed remembers it; dataset_failure reports it, returns ST_FAIL and
+   forgets it. */
+bool dataset_decode_sample(struct dataset *dataset, enum dataset_split split, size_t i,
+                           const uint8_t *data, uint8_t *pixels);
+void dataset_fail(struct dataset *dataset, enum dataset_split split, uint64_t i);
+bool dataset_failed(const struct dataset *dataset);
+enum status dataset_failure(struct dataset *dataset) MUST_CHECK;
+
 /* Progress of a fetch, shared with the threads that wait for it. */
 struct dataset_reading {
     _Atomic uint64_t rows; /* read so far; changes as long as the fetch advances */
     atomic_bool quit;      /* set by a waiting thread: return soon, with ST_AGAIN */
 };
 
-/* Only if not resident: reads samples index[0..n) into images (n, h, w, c), in that
-   order; ST_FAIL if one is damaged. reading may be NULL. One thread at a time for each
-   split; not collective. */
+/* Only if not resident: reads the stored bytes of samples index[0..n) into images, one
+   after the other in that order; ST_FAIL if one is damaged. reading may be NULL. One
+   thread at a time for each split; not collective. */
 enum status dataset_fetch(struct dataset *dataset, enum dataset_split split,
                           const uint64_t *index, size_t n, uint8_t *images,
                           struct dataset_reading *reading) MUST_CHECK;

@@ -11,14 +11,19 @@
  * float32 (N): weights from a list, which training does not use yet. The network's input
  * is (x / 255 - mean) / std.
  *
+ * A set may hold the pictures' files instead of pixels: /SPLIT/encoded uint8, the files
+ * one after the other; /SPLIT/offsets uint64 (N + 1), where each begins, and where the
+ * last one ends; root attributes height, width, channels. Its images are what
+ * treatment_decode() makes of the files, the same bytes as in a set of pixels.
+ *
  * Every image is compared with its hash whenever it is read from the file, so that a set
  * of which a copy lost parts is not trained on. A set without hashes is compared with its
  * attribute hash, if this program made that and all images to be used fit into memory;
  * splits that are not used are then read once, too. Where neither is possible, a note
  * says so.
  *
- * format_version is 1 if an older program can read the file: grey images without /val. It
- * is 2 otherwise. docs/files.md has more.
+ * format_version is 1 if an older program can read the file: pixels of grey images
+ * without /val. It is 2 otherwise. docs/files.md has more.
  */
 #ifndef LOCKSTEP_DATA_DATASET_INFO_H
 #define LOCKSTEP_DATA_DATASET_INFO_H
@@ -42,7 +47,7 @@ extern const char *const dataset_split_name[DATASET_SPLITS];
 enum status dataset_split_named(const char *name, const char *option,
                                 enum dataset_split *split) MUST_CHECK;
 
-/* Bytes of one image. */
+/* Bytes of one image's pixels. */
 static inline size_t dataset_image_bytes(struct shape shape)
 {
     return (size_t)shape.h * (size_t)shape.w * (size_t)shape.c;
@@ -56,6 +61,8 @@ struct dataset_info {
     int classes;
     struct shape shape; /* of an image; c is 1 or 3 */
     size_t count[DATASET_SPLITS];
+    bool encoded;                                         /* files, not pixels */
+    size_t bytes[DATASET_SPLITS];                         /* of pixels or files */
     double mean[DATASET_CHANNELS], std[DATASET_CHANNELS]; /* [0, shape.c) */
     struct dataset_treatment treatment;
     bool has_paths;   /* of all images */
@@ -80,6 +87,21 @@ void dataset_info_release(struct dataset_info *info);
 enum status dataset_read_rows(const struct dataset_info *info, enum dataset_split split,
                               size_t first, size_t n, uint8_t *images,
                               uint16_t *labels) MUST_CHECK;
+
+/* The same rows as they are stored. */
+struct dataset_stored {
+    uint8_t *data;    /* owned: pixels or files, one after the other */
+    uint64_t *offset; /* owned: (n + 1), where each image begins in data */
+};
+enum status dataset_read_stored(const struct dataset_info *info, enum dataset_split split,
+                                size_t first, size_t n, struct dataset_stored *stored,
+                                uint16_t *labels) MUST_CHECK;
+void dataset_stored_release(struct dataset_stored *stored);
+
+/* Makes pixels (h, w, c) of the file of an image; ST_FAIL names it. Any thread. */
+enum status dataset_decode(const struct dataset_info *info, enum dataset_split split,
+                           size_t i, const uint8_t *data, size_t bytes,
+                           uint8_t *pixels) MUST_CHECK;
 
 /* The paths of a split's images: (count) strings, fs_free_list. Only if has_paths. */
 enum status dataset_read_paths(const struct dataset_info *info, enum dataset_split split,

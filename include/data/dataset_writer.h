@@ -18,6 +18,8 @@ struct dataset_recipe {
     char *const *class_name;
     const char *source;
     size_t most[DATASET_SPLITS]; /* images to come, at most */
+    bool encoded; /* files are stored; then exactly `most` images must come, with... */
+    size_t bytes[DATASET_SPLITS]; /* ...files of so many bytes */
     struct dataset_treatment treatment;
 };
 
@@ -29,12 +31,21 @@ struct dataset_writer;
 enum status dataset_writer_open(struct dataset_writer **writer, const char *path,
                                 const struct dataset_recipe *recipe) MUST_CHECK;
 
-/* Adds an image (h, w, c) to a split; images keep their order within it. source_path: the
-   file it was made of, or NULL; all images have one, or none is stored. The writer stays
-   open after a failure. */
+/* An image: pixels (h, w, c); if the recipe says encoded, the file that they were made of
+   by treatment_decode. path: of that file, or NULL; all images have one, or none is
+   stored. */
+struct dataset_item {
+    const uint8_t *pixels;
+    int label;
+    const char *path;
+    const uint8_t *file;
+    size_t bytes;
+};
+
+/* Adds an image to a split; images keep their order within it. The writer stays open
+   after a failure. */
 enum status dataset_writer_put(struct dataset_writer *writer, enum dataset_split split,
-                               const uint8_t *pixels, int label,
-                               const char *source_path) MUST_CHECK;
+                               const struct dataset_item *item) MUST_CHECK;
 
 /* Gives the image that was put last into a split a weight; without this it is 1. If a
    training image has one, those of train are stored as /train/weights. */

@@ -24,9 +24,18 @@ enum import_invert {
     IMPORT_INVERT_RECORDED, /* as the treatment says */
 };
 
+/* Whether a set holds pixels or the pictures' files. AUTO: files, if the pixels of all
+   pictures need more than half of the memory of this machine, which is what a training
+   keeps in memory, and the files need less. */
+enum import_store { IMPORT_STORE_AUTO, IMPORT_STORE_RAW, IMPORT_STORE_ENCODED };
+
+/* What AUTO becomes; all in bytes. */
+enum import_store import_choose_store(double files, double pixels, double memory);
+
 struct import_options {
     int h, w;     /* 0: all pictures have one size, and that is kept */
     int channels; /* 1 or 3; 0: 3 if a picture has colour */
+    enum import_store store;
     enum import_invert invert;
     struct dataset_treatment treatment; /* its invert is set by the import */
     /* Parts of each class for val and test; negative: not asked for. Without any test

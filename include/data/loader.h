@@ -41,10 +41,13 @@ struct loader {
     struct loader_input input; /* mean and std are the data set's unless set otherwise */
     const struct loader_match
         *match; /* borrowed; NULL: shape and classes are as wanted */
-    /* Only if not resident: the images of positions [first, first + count). */
+    /* Only if not resident: the images of positions [first, first + count), as they are
+       stored. */
     uint64_t first, count, capacity;
     uint64_t *index; /* owned: (capacity), their numbers in the data set */
-    uint8_t *images; /* owned: (capacity, h, w, c) */
+    size_t *at;      /* owned: (capacity + 1), where each begins in images */
+    uint8_t *images; /* owned: (room) */
+    size_t room;
     struct dataset_reading *reading; /* borrowed; NULL: no thread waits for a fetch */
 };
 
@@ -64,6 +67,10 @@ void loader_release(struct loader *loader);
 enum status loader_prepare(struct loader *loader, uint32_t epoch, uint64_t first,
                            uint64_t count, uint64_t most) MUST_CHECK;
 
+/* Bytes that a position of a set that is not resident takes; files may take a little more
+   or less. */
+size_t loader_position_bytes(const struct loader *loader);
+
 /* Allocates memory for `most` positions; otherwise loader_prepare does. */
 void loader_reserve(struct loader *loader, uint64_t most);
 
@@ -74,8 +81,9 @@ int loader_class(const struct loader *loader, uint64_t i);
 void loader_label(const struct loader *loader, uint64_t position, int *label,
                   uint64_t *sample);
 
-/* The same, and the network's input x (h, w, c). Any thread. */
-void loader_fill(const struct loader *loader, uint64_t position, float *x, int *label,
+/* The same, and the network's input x (h, w, c). Any thread. false: the image cannot be
+   decoded; see dataset_fail. */
+bool loader_fill(const struct loader *loader, uint64_t position, float *x, int *label,
                  uint64_t *sample);
 
 #endif

@@ -64,6 +64,7 @@ struct image_options {
 /* What is worth telling about a file. */
 struct image_facts {
     const char *kind;         /* "PNG"; NULL: not an image that can be read */
+    size_t bytes;             /* of the file */
     int bits;                 /* of a sample in the file */
     bool first_of_several;    /* the file has more pages than the one that was read */
     int file_h, file_w;       /* before orientation and scaled decoding */
@@ -84,6 +85,13 @@ enum status image_read_file(struct image *image, const char *path,
 enum status image_decode(struct image *image, const uint8_t *data, size_t bytes,
                          const char *name, const struct image_options *options,
                          struct image_facts *facts) MUST_CHECK;
+/* A file's bytes, for image_decode; the caller frees *data, also after ST_FAIL. Of what
+   is no image, the beginning alone may be read. */
+enum status image_load(const char *path, uint8_t **data, size_t *bytes) MUST_CHECK;
+/* The libraries that decode formats with loss, and their versions: other versions may
+   give other pixels. */
+#define IMAGE_DECODERS 128
+void image_decoders(char text[IMAGE_DECODERS]);
 /* "PNG", "JPEG", ... by content; NULL: not an image that can be read. io/kind.h has what
    else a file may be. */
 const char *image_kind_of(const uint8_t *data, size_t bytes);

@@ -52,6 +52,7 @@ struct checkpoint_info {
         std[DATASET_CHANNELS]; /* of each channel: the network
                                   sees (x / 255 - mean) / std */
     char *treatment;           /* of pictures (data/treatment.h); "": not recorded */
+    char *decoder;             /* image_decoders, if the data set holds files; or "" */
     uint64_t data_hash;
     uint64_t state;                    /* hash of weights, averages and optimizer state */
     char *lockstep, *mpi, *blas, *isa; /* versions and instruction set that wrote it */

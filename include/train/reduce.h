@@ -23,6 +23,7 @@ enum reduce_tail {
     TAIL_CORRECT,    /* an integer */
     TAIL_STOP,       /* > 0: a rank was asked to stop */
     TAIL_CHECKPOINT, /* > 0: rank 0's clock says that a checkpoint is due */
+    TAIL_UNREADABLE, /* > 0: a rank could not decode an image */
     TAIL_COUNT = 16,
 };
 

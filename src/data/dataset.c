@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "comm/comm.h"
+#include "data/import_treatment.h"
 #include "dataset_store.h"
 
 /* The broadcast form of a dataset_info: this, then its texts one after the other. */
@@ -112,16 +113,18 @@ static bool dataset_open_memory(struct dataset *dataset, struct comm *comm, doub
                                 size_t allowed)
 {
     const struct dataset_info *info = &dataset->info;
-    size_t image = dataset_image_bytes(info->shape);
     bool resident = bytes <= (double)allowed;
     const char *why = resident ? NULL : "";
     for (int s = 0; s < DATASET_SPLITS; s++) {
         struct dataset_store *store = dataset->store[s];
         if (!store)
             continue;
+        store->extent.image = dataset_image_bytes(info->shape);
         dataset_store_open_labels(store, comm, info->count[s]);
+        if (info->encoded)
+            dataset_store_open_offsets(store, comm, info->count[s]);
         resident = resident && store->label_window &&
-                   dataset_store_open_images(store, comm, info->count[s] * image);
+                   dataset_store_open_images(store, comm, info->bytes[s]);
         if (!resident && !why)
             why = strerror(errno);
     }
@@ -148,9 +151,8 @@ static enum status dataset_open_splits(struct dataset *dataset, struct comm *com
 {
     struct dataset_info *info = &dataset->info;
     double bytes = 0;
-    size_t image = dataset_image_bytes(info->shape);
     for (int s = 0; s < DATASET_SPLITS; s++) {
-        bytes += want[s] ? (double)info->count[s] * (double)image : 0;
+        bytes += want[s] ? (double)info->bytes[s] : 0;
         dataset->store[s] = want[s] ? mem_zeroed(1, sizeof *dataset->store[s]) : NULL;
     }
     size_t allowed = dataset_memory_allowed(comm, use->memory_limit);
@@ -203,8 +205,14 @@ bool dataset_resident(const struct dataset *dataset, enum dataset_split split)
 const uint8_t *dataset_image(const struct dataset *dataset, enum dataset_split split,
                              size_t i)
 {
-    size_t image = dataset_image_bytes(dataset->info.shape);
-    return dataset->store[split]->images + i * image;
+    const struct dataset_store *store = dataset->store[split];
+    return store->images + dataset_at(store->extent, i);
+}
+
+size_t dataset_stored_bytes(const struct dataset *dataset, enum dataset_split split,
+                            size_t i)
+{
+    return dataset_extent_bytes(dataset->store[split]->extent, i, 1);
 }
 
 int dataset_label(const struct dataset *dataset, enum dataset_split split, size_t i)
@@ -218,4 +226,44 @@ int dataset_only_class(const struct dataset *dataset, enum dataset_split split)
         if (dataset_label(dataset, split, i) != dataset_label(dataset, split, 0))
             return -1;
     return dataset->info.count[split] > 0 ? dataset_label(dataset, split, 0) : -1;
+}
+
+bool dataset_decode_sample(struct dataset *dataset, enum dataset_split split, size_t i,
+                           const uint8_t *data, uint8_t *pixels)
+{
+    const struct dataset_info *info = &dataset->info;
+    char unused[STATUS_TEXT];
+    status_capture(unused);
+    enum status st =
+        treatment_decode(&info->treatment, data, dataset_stored_bytes(dataset, split, i),
+                         "picture", info->shape, pixels);
+    status_capture(NULL);
+    return st == ST_OK;
+}
+
+void dataset_fail(struct dataset *dataset, enum dataset_split split, uint64_t i)
+{
+    atomic_store(&dataset->failed, i * DATASET_SPLITS + (uint64_t)split + 1);
+}
+
+bool dataset_failed(const struct dataset *dataset)
+{
+    return atomic_load_explicit(&dataset->failed, memory_order_relaxed) != 0;
+}
+
+/* Decodes the image again, now with the message. */
+enum status dataset_failure(struct dataset *dataset)
+{
+    const struct dataset_info *info = &dataset->info;
+    uint64_t failed = atomic_exchange(&dataset->failed, 0);
+    if (failed == 0)
+        return ST_OK;
+    enum dataset_split split = (enum dataset_split)((failed - 1) % DATASET_SPLITS);
+    size_t i = (size_t)((failed - 1) / DATASET_SPLITS);
+    uint8_t *pixels = mem_zeroed(dataset_image_bytes(info->shape), 1);
+    enum status st = dataset_read_rows(info, split, i, 1, pixels, NULL);
+    free(pixels);
+    TRY(st);
+    FAIL(ST_FAIL, "%s image %zu of '%s' could not be decoded, but now it can",
+         dataset_split_name[split], i, info->path);
 }

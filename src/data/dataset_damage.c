@@ -15,8 +15,9 @@ uint64_t dataset_row_hash(const uint8_t *image, size_t bytes, int label)
 void dataset_damage_add(struct dataset_damage *damage, const struct dataset_rows *rows)
 {
     for (size_t i = 0; i < rows->rows; i++) {
-        uint64_t found = dataset_row_hash(rows->images + i * rows->image, rows->image,
-                                          rows->labels[i]);
+        uint64_t at = dataset_at(rows->extent, i) - dataset_at(rows->extent, 0);
+        uint64_t found = dataset_row_hash(
+            rows->images + at, dataset_extent_bytes(rows->extent, i, 1), rows->labels[i]);
         if (found == rows->hashes[i])
             continue;
         if (damage->count++ == 0 || rows->first + i < damage->first)

@@ -12,7 +12,8 @@
 static enum status dataset_check_kind(struct h5file *file)
 {
     const char *path = h5file_path(file);
-    if (!h5file_has(file, "/train/images")) {
+    if (!h5file_has(file, dataset_images_name[DATASET_TRAIN]) &&
+        !h5file_has(file, dataset_encoded_name[DATASET_TRAIN])) {
         if (h5file_has(file, "/weights"))
             FAIL(ST_FAIL, "'%s' is not a data set but a checkpoint", path);
         FAIL(ST_FAIL, "'%s' is not a data set: it holds no '/train/images'", path);
@@ -49,6 +50,43 @@ static enum status dataset_read_image_shape(struct h5file *file, const char *nam
     return ST_OK;
 }
 
+static enum status dataset_read_encoded_shape(struct h5file *file,
+                                              struct dataset_info *info)
+{
+    static const char *const names[] = {"height", "width", "channels"};
+    uint64_t side[3];
+    for (int i = 0; i < 3; i++)
+        TRY(h5file_get_u64(file, "/", names[i], &side[i]));
+    if (side[0] < 1 || side[1] < 1 || side[0] > INT16_MAX || side[1] > INT16_MAX ||
+        (side[2] != 1 && side[2] != DATASET_CHANNELS))
+        FAIL(ST_FAIL, "'%s' holds images of %llu x %llu pixels of %llu channels",
+             h5file_path(file), (unsigned long long)side[0], (unsigned long long)side[1],
+             (unsigned long long)side[2]);
+    info->shape = (struct shape){(int)side[0], (int)side[1], (int)side[2]};
+    return ST_OK;
+}
+
+/* Files: (N + 1) offsets. What is in them is checked when they are read. */
+static enum status dataset_read_encoded_extent(struct h5file *file,
+                                               enum dataset_split split,
+                                               struct dataset_info *info)
+{
+    const char *name = dataset_encoded_name[split];
+    struct h5file_info encoded, offsets;
+    TRY(h5file_info(file, name, &encoded));
+    if (encoded.ndims != 1 || encoded.type != H5FILE_U8)
+        FAIL(ST_FAIL, "'%s' in '%s' is not an array of bytes: uint8 (bytes)", name,
+             h5file_path(file));
+    name = dataset_offsets_name[split];
+    TRY(h5file_info(file, name, &offsets));
+    if (offsets.ndims != 1 || offsets.type != H5FILE_U64 || offsets.count < 1)
+        FAIL(ST_FAIL, "'%s' in '%s' is not an array of offsets: uint64 (N + 1)", name,
+             h5file_path(file));
+    info->count[split] = offsets.count - 1;
+    info->bytes[split] = encoded.count;
+    return ST_OK;
+}
+
 /* A set that another program made has no hashes; labels are counted already. */
 static enum status dataset_read_hashes_extent(struct h5file *file,
                                               enum dataset_split split,
@@ -70,16 +108,15 @@ static enum status dataset_read_hashes_extent(struct h5file *file,
     return ST_OK;
 }
 
-/* Shape and types of one split, compared with those of train, the first one. */
-static enum status dataset_read_split(struct h5file *file, enum dataset_split split,
-                                      struct dataset_info *info)
+/* Shape and type of the pixels of one split, compared with those of train, the first one.
+ */
+static enum status dataset_read_image_extent(struct h5file *file,
+                                             enum dataset_split split,
+                                             struct dataset_info *info)
 {
     const char *path = h5file_path(file), *name = dataset_images_name[split];
     const struct shape *train = &info->shape;
     struct shape shape;
-    struct h5file_info labels;
-    if (split == DATASET_VAL && !h5file_has(file, name))
-        return ST_OK;
     TRY(dataset_read_image_shape(file, name, &shape, &info->count[split]));
     if (split == DATASET_TRAIN)
         info->shape = shape;
@@ -90,6 +127,21 @@ static enum status dataset_read_split(struct h5file *file, enum dataset_split sp
     if (shape.c != train->c)
         FAIL(ST_FAIL, "the images of '%s' differ in colour: train has %d channels, %s %d",
              path, train->c, dataset_split_name[split], shape.c);
+    info->bytes[split] = info->count[split] * dataset_image_bytes(shape);
+    return ST_OK;
+}
+
+static enum status dataset_read_split(struct h5file *file, enum dataset_split split,
+                                      struct dataset_info *info)
+{
+    const char *path = h5file_path(file);
+    const char *name =
+        (info->encoded ? dataset_encoded_name : dataset_images_name)[split];
+    struct h5file_info labels;
+    if (split == DATASET_VAL && !h5file_has(file, name))
+        return ST_OK;
+    TRY((info->encoded ? dataset_read_encoded_extent
+                       : dataset_read_image_extent)(file, split, info));
     name = dataset_labels_name[split];
     TRY(h5file_info(file, name, &labels));
     if (labels.ndims != 1 || (labels.type != H5FILE_U8 && labels.type != H5FILE_U16))
@@ -152,6 +204,9 @@ static enum status dataset_read_info(struct h5file *file, struct dataset_info *i
     size_t all = 0;
     TRY(dataset_check_kind(file));
     info->has_paths = info->has_hashes = true;
+    info->encoded = h5file_has(file, dataset_encoded_name[DATASET_TRAIN]);
+    if (info->encoded)
+        TRY(dataset_read_encoded_shape(file, info));
     for (int s = 0; s < DATASET_SPLITS; s++) {
         TRY(dataset_read_split(file, s, info));
         all += info->count[s];
@@ -190,74 +245,6 @@ void dataset_info_release(struct dataset_info *info)
     free(info->source);
     fs_free_list(info->class_name, info->classes);
     *info = (struct dataset_info){0};
-}
-
-/* Refuses labels out of range: callers index arrays of `classes` elements by label. */
-static enum status dataset_read_label_rows(struct h5file *file,
-                                           const struct dataset_info *info,
-                                           enum dataset_split split, size_t first,
-                                           size_t n, uint16_t *labels)
-{
-    const char *name = dataset_labels_name[split];
-    TRY(h5file_read_rows(file, name, H5FILE_U16, first, n, 1, labels));
-    for (size_t i = 0; i < n; i++) {
-        if (labels[i] >= info->classes)
-            FAIL(ST_FAIL,
-                 "label %d at '%s' row %zu of '%s' is out of range: the data set has %d "
-                 "classes",
-                 labels[i], name, first + i, h5file_path(file), info->classes);
-    }
-    return ST_OK;
-}
-
-enum status dataset_read_labels(struct h5file *file, const struct dataset_info *info,
-                                enum dataset_split split, uint16_t *labels)
-{
-    return dataset_read_label_rows(file, info, split, 0, info->count[split], labels);
-}
-
-static enum status dataset_read_image_rows(struct h5file *file,
-                                           const struct dataset_info *info,
-                                           enum dataset_split split,
-                                           const struct dataset_rows *rows,
-                                           uint8_t *images)
-{
-    struct dataset_damage damage = {0};
-    TRY(h5file_read_rows(file, dataset_images_name[split], H5FILE_U8, rows->first,
-                         rows->rows, rows->image, images));
-    if (!rows->hashes)
-        return ST_OK;
-    dataset_damage_add(&damage, rows);
-    return dataset_damage_check(&damage, info, split, rows->rows);
-}
-
-enum status dataset_read_rows(const struct dataset_info *info, enum dataset_split split,
-                              size_t first, size_t n, uint8_t *images, uint16_t *labels)
-{
-    bool compare = images && dataset_compares(info);
-    uint16_t *own_labels = NULL;
-    uint64_t *hashes = NULL;
-    struct h5file *file;
-    enum status st = ST_OK;
-    TRY(h5file_open(&file, info->path));
-    if (compare) {
-        hashes = mem_zeroed(n, sizeof *hashes);
-        TRY_TO(out, h5file_read_rows(file, dataset_hashes_name[split], H5FILE_U64, first,
-                                     n, 1, hashes));
-        if (!labels)
-            labels = own_labels = mem_zeroed(n, sizeof *labels);
-    }
-    if (labels)
-        TRY_TO(out, dataset_read_label_rows(file, info, split, first, n, labels));
-    const struct dataset_rows rows = {first,  n,      dataset_image_bytes(info->shape),
-                                      images, labels, hashes};
-    if (images)
-        st = dataset_read_image_rows(file, info, split, &rows, images);
-out:
-    h5file_close(file);
-    free(own_labels);
-    free(hashes);
-    return st;
 }
 
 /* Each path ends with a NUL. */

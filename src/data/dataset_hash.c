@@ -13,7 +13,7 @@
 
 bool dataset_is_format_1(const struct dataset_info *info)
 {
-    return info->shape.c == 1 && info->count[DATASET_VAL] == 0;
+    return info->shape.c == 1 && info->count[DATASET_VAL] == 0 && !info->encoded;
 }
 
 static uint64_t dataset_hash_names(const struct dataset_info *info, uint64_t hash)
@@ -48,7 +48,13 @@ uint64_t dataset_hash_splits(const struct dataset_info *info,
         head[4 + s] = info->count[s];
         head[4 + DATASET_SPLITS + s] = split[s];
     }
-    return dataset_hash_names(info, hash_bytes(head, sizeof head, 2));
+    uint64_t hash = hash_bytes(head, sizeof head, info->encoded ? 3 : 2);
+    if (info->encoded) { /* the pixels depend on it */
+        char treatment[TREATMENT_TEXT];
+        treatment_text(&info->treatment, treatment);
+        hash = hash_bytes(treatment, strlen(treatment), hash);
+    }
+    return dataset_hash_names(info, hash);
 }
 
 /* One pass over a file's content. */
@@ -61,18 +67,25 @@ struct hash_walk {
         *damage; /* (splits); NULL: images have no hashes of their own */
     uint64_t hash;
     struct hash_stream *stream; /* format 1: of the block begun; NULL: none */
+    uint8_t *block;             /* owned: (room), images that were read */
+    size_t room;
 };
 
-/* Images that are in memory, or in `block`. */
+/* Images that are in memory, or are read. extent: of the whole split. */
 static enum status hash_walk_rows(struct hash_walk *walk, enum dataset_split split,
-                                  struct dataset_rows *rows, uint8_t *block)
+                                  struct dataset_extent extent, struct dataset_rows *rows)
 {
-    rows->images = block;
-    if (walk->loaded->images[split])
-        rows->images = walk->loaded->images[split] + rows->first * rows->image;
-    else
-        TRY(h5file_read_rows(walk->file, dataset_images_name[split], H5FILE_U8,
-                             rows->first, rows->rows, rows->image, block));
+    const uint8_t *loaded = walk->loaded->images[split];
+    size_t bytes = dataset_extent_bytes(extent, rows->first, rows->rows);
+    if (loaded) {
+        rows->images = loaded + dataset_at(extent, rows->first);
+    } else {
+        if (bytes > walk->room)
+            walk->block = mem_resize(walk->block, walk->room = bytes, 1);
+        TRY(dataset_read_bytes(walk->file, split, extent, rows->first, rows->rows,
+                               walk->block));
+        rows->images = walk->block;
+    }
     where_mark(WHERE_LOAD); /* shows the waiting ranks that this one advances */
     walk->add(walk, rows);
     if (rows->hashes)
@@ -84,23 +97,27 @@ static enum status hash_walk_rows(struct hash_walk *walk, enum dataset_split spl
 static enum status hash_walk_images(struct hash_walk *walk, enum dataset_split split,
                                     const uint16_t *labels, const uint64_t *hashes)
 {
-    size_t image = dataset_image_bytes(walk->info->shape);
-    size_t count = walk->info->count[split], step = READ_BYTES / image + 1;
-    uint8_t *block = walk->loaded->images[split]
-                         ? NULL
-                         : mem_zeroed(step < count ? step : count, image);
+    const struct dataset_info *info = walk->info;
+    struct dataset_extent extent = {.image = dataset_image_bytes(info->shape)};
+    size_t count = info->count[split];
+    uint64_t *offset = NULL;
     enum status st = ST_OK;
-    for (size_t i = 0; i < count && st == ST_OK; i += step) {
+    if (info->encoded) {
+        extent.offset = offset = mem_zeroed(count + 1, sizeof *offset);
+        st = dataset_read_offsets(walk->file, info, split, 0, count, offset);
+    }
+    for (size_t i = 0, n; i < count && st == ST_OK; i += n) {
+        n = dataset_block(extent, i, count, READ_BYTES);
         struct dataset_rows rows = {
             .first = i,
-            .rows = count - i < step ? count - i : step,
-            .image = image,
+            .rows = n,
+            .extent = dataset_extent_from(extent, i),
             .labels = labels + i,
             .hashes = hashes ? hashes + i : NULL,
         };
-        st = hash_walk_rows(walk, split, &rows, block);
+        st = hash_walk_rows(walk, split, extent, &rows);
     }
-    free(block);
+    free(offset);
     return st;
 }
 
@@ -146,7 +163,8 @@ static void hash_walk_add_1(struct hash_walk *walk, const struct dataset_rows *r
             hash_walk_end_block(walk);
         if (!walk->stream)
             walk->stream = hash_stream_open(walk->hash);
-        hash_stream_add(walk->stream, rows->images + i * rows->image, rows->image);
+        hash_stream_add(walk->stream, rows->images + i * rows->extent.image,
+                        rows->extent.image);
     }
 }
 
@@ -158,9 +176,11 @@ static void hash_walk_end_1(struct hash_walk *walk, const uint16_t *labels, size
 
 static void hash_walk_add_2(struct hash_walk *walk, const struct dataset_rows *rows)
 {
+    uint64_t begin = dataset_at(rows->extent, 0);
     for (size_t i = 0; i < rows->rows; i++)
-        walk->hash = dataset_hash_image(walk->hash, rows->images + i * rows->image,
-                                        rows->image, rows->labels[i]);
+        walk->hash = dataset_hash_image(
+            walk->hash, rows->images + (dataset_at(rows->extent, i) - begin),
+            dataset_extent_bytes(rows->extent, i, 1), rows->labels[i]);
 }
 
 static void hash_walk_end_2(struct hash_walk *walk, const uint16_t *labels, size_t count)
@@ -201,6 +221,7 @@ enum status dataset_hash_content(struct h5file *file, const struct dataset_info 
                              .damage = info->has_hashes ? damage : NULL};
     enum status st =
         dataset_is_format_1(info) ? hash_walk_all_1(&walk) : hash_walk_all_2(&walk);
+    free(walk.block);
     *hash = walk.hash;
     return st;
 }

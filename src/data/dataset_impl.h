@@ -14,6 +14,48 @@ extern const char *const dataset_labels_name[DATASET_SPLITS];
 extern const char *const dataset_paths_name[DATASET_SPLITS];
 #define DATASET_WEIGHTS_NAME "/train/weights"
 extern const char *const dataset_hashes_name[DATASET_SPLITS];
+extern const char *const dataset_encoded_name[DATASET_SPLITS];
+extern const char *const dataset_offsets_name[DATASET_SPLITS];
+
+/* Where the stored bytes of images are. */
+struct dataset_extent {
+    size_t image;           /* bytes of each image, if offset is NULL */
+    const uint64_t *offset; /* encoded: of each image, and where the last one ends */
+};
+
+static inline uint64_t dataset_at(struct dataset_extent extent, uint64_t i)
+{
+    return extent.offset ? extent.offset[i] : i * extent.image;
+}
+
+/* Of images [first, first + n). */
+static inline size_t dataset_extent_bytes(struct dataset_extent extent, uint64_t first,
+                                          uint64_t n)
+{
+    return (size_t)(dataset_at(extent, first + n) - dataset_at(extent, first));
+}
+
+/* The extent of the images from `first` on. */
+static inline struct dataset_extent dataset_extent_from(struct dataset_extent extent,
+                                                        uint64_t first)
+{
+    return (struct dataset_extent){extent.image,
+                                   extent.offset ? extent.offset + first : NULL};
+}
+
+/* How many images from `first` on, of `count` in all, are `most` bytes; at least one. */
+size_t dataset_block(struct dataset_extent extent, size_t first, size_t count,
+                     size_t most);
+
+/* The offsets of images [first, first + n), (n + 1), checked; only if info->encoded. */
+enum status dataset_read_offsets(struct h5file *file, const struct dataset_info *info,
+                                 enum dataset_split split, size_t first, size_t n,
+                                 uint64_t *offset) MUST_CHECK;
+
+/* The stored bytes of images [first, first + n); extent is that of the whole split. */
+enum status dataset_read_bytes(struct h5file *file, enum dataset_split split,
+                               struct dataset_extent extent, size_t first, size_t n,
+                               void *out) MUST_CHECK;
 
 /* Reads a split's labels; ST_FAIL if one is not below info->classes. */
 enum status dataset_read_labels(struct h5file *file, const struct dataset_info *info,
@@ -33,8 +75,9 @@ static inline bool dataset_compares(const struct dataset_info *info)
 
 /* What is compared: `rows` images from number `first` on. */
 struct dataset_rows {
-    size_t first, rows, image; /* image: bytes of one */
-    const uint8_t *images;
+    size_t first, rows;
+    struct dataset_extent extent; /* from the first of them on */
+    const uint8_t *images;        /* the stored bytes of the first, and so on */
     const uint16_t *labels;
     const uint64_t *hashes;
 };

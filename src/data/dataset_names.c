@@ -10,6 +10,10 @@ const char *const dataset_labels_name[DATASET_SPLITS] = {"/train/labels", "/val/
                                                          "/test/labels"};
 const char *const dataset_paths_name[DATASET_SPLITS] = {"/train/paths", "/val/paths",
                                                         "/test/paths"};
+const char *const dataset_encoded_name[DATASET_SPLITS] = {
+    "/train/encoded", "/val/encoded", "/test/encoded"};
+const char *const dataset_offsets_name[DATASET_SPLITS] = {
+    "/train/offsets", "/val/offsets", "/test/offsets"};
 const char *const dataset_hashes_name[DATASET_SPLITS] = {"/train/hashes", "/val/hashes",
                                                          "/test/hashes"};
 

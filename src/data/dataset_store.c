@@ -56,7 +56,8 @@ static void *store_check(void *context)
         rows.first = done;
         rows.rows = checker->loaded - done;
         pthread_mutex_unlock(&checker->mutex);
-        rows.images = checker->all.images + done * rows.image;
+        rows.extent = dataset_extent_from(checker->all.extent, done);
+        rows.images = checker->all.images + dataset_at(checker->all.extent, done);
         rows.labels = checker->all.labels + done;
         rows.hashes = checker->all.hashes + done;
         dataset_damage_add(&checker->damage, &rows);
@@ -93,15 +94,14 @@ static enum status store_load_images(struct dataset_store *store,
                                      enum dataset_split split,
                                      struct store_checker *checker)
 {
-    size_t image = dataset_image_bytes(info->shape), step = LOAD_BYTES / image + 1;
     size_t count = info->count[split];
-    for (size_t i = 0; i < count; i += step) {
-        size_t rows = count - i < step ? count - i : step;
+    for (size_t i = 0, n; i < count; i += n) {
+        n = dataset_block(store->extent, i, count, LOAD_BYTES);
         where_mark(WHERE_LOAD); /* shows the waiting ranks that this one advances */
-        TRY(h5file_read_rows(store->file, dataset_images_name[split], H5FILE_U8, i, rows,
-                             image, store->images + i * image));
+        TRY(dataset_read_bytes(store->file, split, store->extent, i, n,
+                               store->images + dataset_at(store->extent, i)));
         if (checker)
-            store_checker_tell(checker, i + rows, false);
+            store_checker_tell(checker, i + n, false);
     }
     return ST_OK;
 }
@@ -113,7 +113,7 @@ static enum status store_load_compared(struct dataset_store *store,
     struct store_checker checker;
     size_t count = info->count[split];
     uint64_t *hashes = mem_zeroed(count, sizeof *hashes);
-    const struct dataset_rows all = {.image = dataset_image_bytes(info->shape),
+    const struct dataset_rows all = {.extent = store->extent,
                                      .images = store->images,
                                      .labels = store->labels,
                                      .hashes = hashes};
@@ -155,6 +155,9 @@ static enum status store_load(struct dataset_store *store, struct comm *comm,
     TRY(dataset_open_same(&store->file, info));
     if (first || store->private_labels)
         TRY(dataset_read_labels(store->file, info, split, store->labels));
+    if (store->private_offsets || (first && info->encoded))
+        TRY(dataset_read_offsets(store->file, info, split, 0, info->count[split],
+                                 store->offsets));
     if (resident)
         return store_load_resident(store, info, split);
     if (store->private_hashes || (first && store->hashes))
@@ -180,8 +183,8 @@ void dataset_store_close_images(struct dataset_store *store)
     store->images = NULL;
 }
 
-/* Labels and hashes are small: where the ranks of a node cannot share memory each one has
-   its own. */
+/* Labels, hashes and offsets are small: where the ranks of a node cannot share memory
+   each one has its own. */
 
 void dataset_store_open_labels(struct dataset_store *store, struct comm *comm,
                                size_t count)
@@ -203,6 +206,17 @@ void dataset_store_open_hashes(struct dataset_store *store, struct comm *comm,
     store->hashes = data;
 }
 
+void dataset_store_open_offsets(struct dataset_store *store, struct comm *comm,
+                                size_t count)
+{
+    void *data;
+    size_t bytes = (count + 1) * sizeof *store->offsets;
+    store->offset_window = comm_shared_create(comm, bytes, &data);
+    if (!store->offset_window)
+        data = store->private_offsets = mem_zeroed(bytes, 1);
+    store->extent.offset = store->offsets = data;
+}
+
 enum status dataset_store_load(struct dataset_store *store, struct comm *comm,
                                const struct dataset_info *info, enum dataset_split split)
 {
@@ -213,6 +227,8 @@ enum status dataset_store_load(struct dataset_store *store, struct comm *comm,
         comm_shared_sync(store->image_window);
     if (store->hash_window)
         comm_shared_sync(store->hash_window);
+    if (store->offset_window)
+        comm_shared_sync(store->offset_window);
     return ST_OK;
 }
 
@@ -223,8 +239,10 @@ void dataset_store_close(struct dataset_store *store)
     dataset_store_close_images(store);
     comm_shared_free(store->label_window);
     comm_shared_free(store->hash_window);
+    comm_shared_free(store->offset_window);
     free(store->private_labels);
     free(store->private_hashes);
+    free(store->private_offsets);
     h5file_close(store->file);
     free(store->pick);
     free(store->run);

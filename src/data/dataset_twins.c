@@ -1,7 +1,6 @@
 /* dataset: images that two splits have in common. */
 #include <stdlib.h>
 
-#include "base/hash.h"
 #include "base/mem.h"
 #include "data/dataset.h"
 #include "dataset_impl.h"
@@ -22,10 +21,10 @@ static bool twins_in_memory(const struct dataset *dataset, enum dataset_split sp
 static void twins_hash_images(const struct dataset *dataset, enum dataset_split split,
                               uint64_t *hash)
 {
-    size_t bytes = dataset_image_bytes(dataset->info.shape);
     for (size_t i = 0; i < dataset->info.count[split]; i++)
-        hash[i] = hash_bytes(dataset_image(dataset, split, i), bytes,
-                             (uint64_t)dataset_label(dataset, split, i));
+        hash[i] = dataset_row_hash(dataset_image(dataset, split, i),
+                                   dataset_stored_bytes(dataset, split, i),
+                                   dataset_label(dataset, split, i));
 }
 
 static enum status twins_read_hashes(const struct dataset_info *info,

@@ -7,14 +7,17 @@
 #include "base/mem.h"
 #include "data/sampler.h"
 #include "dataset_impl.h"
+#include "io/h5file.h"
 
 static enum status dataset_put_split(struct dataset_writer *writer,
                                      const struct dataset_builder *builder,
                                      enum dataset_split split, size_t image)
 {
     for (size_t i = 0; i < builder->count[split]; i++)
-        TRY(dataset_writer_put(writer, split, builder->images[split] + i * image,
-                               builder->labels[split][i], NULL));
+        TRY(dataset_writer_put(
+            writer, split,
+            &(struct dataset_item){.pixels = builder->images[split] + i * image,
+                                   .label = builder->labels[split][i]}));
     return ST_OK;
 }
 
@@ -98,14 +101,30 @@ static size_t split_assign(const struct dataset_info *info, const uint16_t *labe
     return val;
 }
 
+/* Copies image first + k of a split, which is `stored`. pixels (h, w, c): for its use. */
+static enum status split_copy_image(struct dataset_writer *writer,
+                                    const struct dataset_info *info,
+                                    enum dataset_split split, size_t i,
+                                    enum dataset_split to, struct dataset_item *item,
+                                    uint8_t *pixels)
+{
+    item->pixels = item->file;
+    if (info->encoded) {
+        TRY(dataset_decode(info, split, i, item->file, item->bytes, pixels));
+        item->pixels = pixels;
+    }
+    return dataset_writer_put(writer, to, item);
+}
+
 /* Copies a split's images; to NULL: into the split of the same name. */
 static enum status split_copy(struct dataset_writer *writer,
                               const struct dataset_info *info, enum dataset_split split,
-                              const uint16_t *labels, const enum dataset_split *to)
+                              const enum dataset_split *to)
 {
     size_t count = info->count[split], image = dataset_image_bytes(info->shape);
-    size_t step = SPLIT_BYTES / image + 1;
-    uint8_t *block = mem_zeroed(step < count ? step : count, image);
+    size_t step = SPLIT_BYTES / (count ? info->bytes[split] / count + 1 : 1) + 1;
+    uint8_t *pixels = mem_zeroed(image, 1);
+    uint16_t *labels = mem_zeroed(step, sizeof *labels);
     bool weighted = split == DATASET_TRAIN && info->has_weights;
     float *weights = weighted ? mem_zeroed(count, sizeof *weights) : NULL;
     char **paths = NULL;
@@ -114,23 +133,49 @@ static enum status split_copy(struct dataset_writer *writer,
         st = dataset_read_weights(info, weights);
     for (size_t i = 0; i < count && st == ST_OK; i += step) {
         size_t rows = count - i < step ? count - i : step;
-        st = dataset_read_rows(info, split, i, rows, block, NULL);
+        struct dataset_stored stored = {0};
+        st = dataset_read_stored(info, split, i, rows, &stored, labels);
         for (size_t k = 0; k < rows && st == ST_OK; k++) {
+            struct dataset_item item = {
+                .file = stored.data + stored.offset[k],
+                .bytes = (size_t)(stored.offset[k + 1] - stored.offset[k]),
+                .label = labels[k],
+                .path = paths ? paths[i + k] : NULL};
             enum dataset_split into = to ? to[i + k] : split;
-            st = dataset_writer_put(writer, into, block + k * image, labels[i + k],
-                                    paths ? paths[i + k] : NULL);
+            st = split_copy_image(writer, info, split, i + k, into, &item, pixels);
             if (weighted && st == ST_OK)
                 dataset_writer_weigh(writer, into, weights[i + k]);
         }
+        dataset_stored_release(&stored);
     }
     fs_free_list(paths, paths ? (int)count : 0);
     free(weights);
-    free(block);
+    free(labels);
+    free(pixels);
+    return st;
+}
+
+/* Bytes of the files that stay in train, and of those that go to val. */
+static enum status split_count_bytes(const struct dataset_info *info,
+                                     const enum dataset_split *to,
+                                     struct dataset_recipe *recipe)
+{
+    size_t count = info->count[DATASET_TRAIN];
+    struct h5file *file;
+    uint64_t *offset = mem_zeroed(count + 1, sizeof *offset);
+    enum status st = h5file_open(&file, info->path);
+    if (st == ST_OK) {
+        st = dataset_read_offsets(file, info, DATASET_TRAIN, 0, count, offset);
+        h5file_close(file);
+    }
+    for (size_t i = 0; st == ST_OK && i < count; i++)
+        recipe->bytes[to[i]] += (size_t)(offset[i + 1] - offset[i]);
+    recipe->bytes[DATASET_TEST] = info->bytes[DATASET_TEST];
+    free(offset);
     return st;
 }
 
 static enum status split_rewrite(const struct dataset_info *info,
-                                 uint16_t *labels[DATASET_SPLITS],
                                  const enum dataset_split *to, size_t val)
 {
     struct dataset_recipe recipe = {
@@ -141,13 +186,16 @@ static enum status split_rewrite(const struct dataset_info *info,
         .most = {[DATASET_TRAIN] = info->count[DATASET_TRAIN] - val,
                  [DATASET_VAL] = val,
                  [DATASET_TEST] = info->count[DATASET_TEST]},
+        .encoded = info->encoded,
         .treatment = info->treatment,
     };
     struct dataset_writer *writer;
+    if (info->encoded)
+        TRY(split_count_bytes(info, to, &recipe));
     TRY(dataset_writer_open(&writer, info->path, &recipe));
-    enum status st = split_copy(writer, info, DATASET_TRAIN, labels[DATASET_TRAIN], to);
+    enum status st = split_copy(writer, info, DATASET_TRAIN, to);
     if (st == ST_OK)
-        st = split_copy(writer, info, DATASET_TEST, labels[DATASET_TEST], NULL);
+        st = split_copy(writer, info, DATASET_TEST, NULL);
     if (st == ST_OK)
         return dataset_writer_finish(writer, true);
     dataset_writer_abandon(writer);
@@ -157,28 +205,24 @@ static enum status split_rewrite(const struct dataset_info *info,
 enum status dataset_split_val(const struct dataset_info *info, double part, uint64_t seed,
                               size_t *moved)
 {
-    TRY(dataset_check_unhashed(info));
-    uint16_t *labels[DATASET_SPLITS] = {0};
-    enum dataset_split *to = mem_zeroed(info->count[DATASET_TRAIN], sizeof *to);
-    enum status st = ST_OK;
+    size_t count = info->count[DATASET_TRAIN];
     if (info->count[DATASET_VAL] > 0)
-        TRY_TO(done, status_fail(ST_FAIL, "'%s' has %zu val images already", info->path,
-                                 info->count[DATASET_VAL]));
-    for (int s = 0; s < DATASET_SPLITS; s++) {
-        labels[s] = mem_zeroed(info->count[s], sizeof *labels[s]);
-        if (info->count[s] > 0)
-            TRY_TO(done, dataset_read_rows(info, s, 0, info->count[s], NULL, labels[s]));
-    }
-    *moved = split_assign(info, labels[DATASET_TRAIN], part, seed, to);
+        FAIL(ST_FAIL, "'%s' has %zu val images already", info->path,
+             info->count[DATASET_VAL]);
+    TRY(dataset_check_unhashed(info));
+    enum dataset_split *to = mem_zeroed(count, sizeof *to);
+    uint16_t *labels = mem_zeroed(count, sizeof *labels);
+    enum status st;
+    TRY_TO(done, dataset_read_rows(info, DATASET_TRAIN, 0, count, NULL, labels));
+    *moved = split_assign(info, labels, part, seed, to);
     if (*moved == 0)
         TRY_TO(done, status_fail(ST_FAIL,
                                  "%g of the training images of '%s' are none: no class "
                                  "has enough",
                                  part, info->path));
-    st = split_rewrite(info, labels, to, *moved);
+    st = split_rewrite(info, to, *moved);
 done:
-    for (int s = 0; s < DATASET_SPLITS; s++)
-        free(labels[s]);
+    free(labels);
     free(to);
     return st;
 }

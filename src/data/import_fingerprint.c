@@ -5,7 +5,7 @@
 #include "data/import_pictures.h"
 #include "import_set.h"
 
-#define FINGERPRINT_VERSION 1 /* of what the import makes of the same files */
+#define FINGERPRINT_VERSION 2 /* of what the import makes of the same files */
 
 static uint64_t fingerprint_text(const char *text, uint64_t hash)
 {
@@ -17,9 +17,9 @@ static uint64_t fingerprint_options(const struct import_options *options, uint64
     char treatment[TREATMENT_TEXT];
     struct dataset_treatment told = options->treatment;
     const int64_t numbers[] = {
-        FINGERPRINT_VERSION, options->h,           options->w,
-        options->channels,   options->invert,      options->strict,
-        options->dedupe,     options->allow_empty, options->classes};
+        FINGERPRINT_VERSION, options->h,      options->w,      options->channels,
+        options->invert,     options->strict, options->dedupe, options->allow_empty,
+        options->classes,    options->store};
     told.recorded = true;
     treatment_text(&told, treatment);
     hash = hash_bytes(numbers, sizeof numbers, hash);

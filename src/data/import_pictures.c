@@ -5,9 +5,8 @@
 
 #include "base/log.h"
 #include "base/mem.h"
-#include "data/import_treatment.h"
+#include "import_check.h"
 #include "import_impl.h"
-#include "import_queue.h"
 #include "import_survey.h"
 
 /* --- decisions about the whole set --- */
@@ -87,84 +86,33 @@ static void pictures_decide_polarity(const struct import_set *set,
     free(count.all);
 }
 
-/* --- writing --- */
-
-struct pictures_pass {
-    const struct import_set *set;
-    const struct import_options *options;
-    struct image_options reader;
-    struct dataset_writer *writer;
-};
-
-/* A slot: one byte that says whether the picture was read, then the image. */
-static void pictures_work(void *context, size_t i, void *slot)
+enum import_store import_choose_store(double files, double pixels, double memory)
 {
-    const struct pictures_pass *pass = context;
-    const struct import_options *options = pass->options;
-    uint8_t *read = slot, *pixels = read + 1;
-    char text[STATUS_TEXT];
-    struct image image;
-    if (pass->set->picture[i].reason)
-        return;
-    status_capture(text);
-    enum status st = import_load(pass->set, i, &pass->reader, &image, NULL);
-    status_capture(NULL);
-    if (st != ST_OK)
-        return;
+    return pixels > memory / 2 && files < pixels ? IMPORT_STORE_ENCODED
+                                                 : IMPORT_STORE_RAW;
+}
+
+static void pictures_decide_store(const struct import_set *set,
+                                  struct import_options *options)
+{
     const struct shape shape = {options->h, options->w, options->channels};
-    treatment_apply(&options->treatment, &image, shape, pixels);
-    *read = 1;
-    image_release(&image);
-}
-
-static enum status pictures_take(void *context, size_t i, void *slot)
-{
-    const struct pictures_pass *pass = context;
-    const struct import_picture *picture = &pass->set->picture[i];
-    const uint8_t *read = slot;
-    if (picture->reason)
-        return ST_OK;
-    if (!*read)
-        FAIL(ST_FAIL,
-             "'%s' can no longer be read: it was changed during the import; nothing was "
-             "written",
-             picture->path);
-    if (i % 1024 == 0)
-        log_progress("writing picture %zu of %zu", i, pass->set->count);
-    TRY(dataset_writer_put(pass->writer, picture->split, read + 1, picture->class,
-                           pass->set->memory ? NULL : picture->path));
-    if (pass->set->weighted)
-        dataset_writer_weigh(pass->writer, picture->split, picture->weight);
-    return ST_OK;
-}
-
-static enum status pictures_write(const struct import_set *set, const char *out,
-                                  const struct import_options *options)
-{
-    struct dataset_recipe recipe = {.shape = {options->h, options->w, options->channels},
-                                    .classes = set->classes,
-                                    .class_name = set->class_name,
-                                    .source = set->source,
-                                    .treatment = options->treatment};
-    struct pictures_pass pass = {
-        .set = set, .options = options, .reader = treatment_reader(&options->treatment)};
-    const struct import_queue_job job = {
-        .count = set->count,
-        .threads = options->threads,
-        .slot_bytes = 1 + dataset_image_bytes(recipe.shape),
-        .work = pictures_work,
-        .take = pictures_take,
-        .context = &pass,
-    };
-    for (int s = 0; s < DATASET_SPLITS; s++)
-        for (int c = 0; c < set->classes; c++)
-            recipe.most[s] += set->per_class[s][c];
-    TRY(dataset_writer_open(&pass.writer, out, &recipe));
-    enum status st = import_queue_run(&job);
-    if (st == ST_OK)
-        return dataset_writer_finish(pass.writer, options->allow_empty);
-    dataset_writer_abandon(pass.writer);
-    return st;
+    double files = 0, pixels = 0, memory = (double)mem_shared_limit();
+    for (size_t i = 0; i < set->count; i++) {
+        if (set->picture[i].reason)
+            continue;
+        files += (double)set->picture[i].bytes;
+        pixels += (double)dataset_image_bytes(shape);
+    }
+    if (set->memory) /* there are no files */
+        options->store = IMPORT_STORE_RAW;
+    if (options->store != IMPORT_STORE_AUTO)
+        return;
+    options->store = import_choose_store(files, pixels, memory);
+    if (options->store == IMPORT_STORE_ENCODED)
+        log_note(
+            "the files are stored (%.1f GB): as pixels (%.1f GB) they would need more "
+            "than half of the memory (%.1f GB); --store raw decides otherwise",
+            files / 1e9, pixels / 1e9, memory / 1e9);
 }
 
 /* --- the whole import --- */
@@ -203,7 +151,8 @@ enum status import_write(struct import_set *set, const char *out,
     pictures_decide_shape(set, &options);
     import_report_facts(set, &options);
     pictures_decide_polarity(set, &options);
-    TRY(pictures_write(set, out, &options));
+    pictures_decide_store(set, &options);
+    TRY(import_store_images(set, out, &options));
     TRY(import_report_skipped(set, out));
     import_report_table(set, out, &options);
     return ST_OK;

@@ -52,20 +52,20 @@ static int survey_grey(const struct image *image, int y, int x)
 
 static void survey_border(const struct image *image, struct import_picture *facts)
 {
-    long seen[256] = {0}, n = 0, sum = 0, near = 0;
+    int seen[256] = {0};
+    long n = 0, sum = 0, near = 0;
     for (int y = 0; y < image->h; y++) {
         bool edge = y == 0 || y == image->h - 1;
-        for (int x = 0; x < image->w; x += edge || image->w < 2 ? 1 : image->w - 1)
-            seen[survey_grey(image, y, x)]++;
+        for (int x = 0; x < image->w; x += edge || image->w < 2 ? 1 : image->w - 1) {
+            int grey = survey_grey(image, y, x);
+            seen[grey]++;
+            sum += grey;
+            n++;
+        }
     }
-    for (int v = 0; v < 256; v++) {
-        n += seen[v];
-        sum += v * seen[v];
-    }
-    long mean = (sum + n / 2) / n;
-    for (long v = 0; v < 256; v++)
-        if (labs(v - mean) <= SURVEY_PAPER)
-            near += seen[v];
+    int mean = (int)((sum + n / 2) / n), low = mean - SURVEY_PAPER;
+    for (int v = low > 0 ? low : 0; v < 256 && v <= mean + SURVEY_PAPER; v++)
+        near += seen[v];
     facts->light_border = sum > 127 * n;
     facts->plain_border = (double)near >= SURVEY_PLAIN * (double)n;
 }
@@ -89,6 +89,7 @@ static void survey_work(void *context, size_t i, void *slot)
     const int size[3] = {image.h, image.w, image.c};
     size_t bytes = (size_t)image.h * (size_t)image.w * (size_t)image.c;
     facts->h = image.h;
+    facts->bytes = told.bytes;
     facts->w = image.w;
     facts->hash = hash_bytes(image.pixel, bytes, hash_bytes(size, sizeof size, 0));
     facts->colour = survey_has_colour(&image);
@@ -97,7 +98,7 @@ static void survey_work(void *context, size_t i, void *slot)
     facts->dark_range = told.dark_range && survey->reader.range == IMAGE_RANGE_FULL;
     facts->flat = survey_is_flat(&image);
     survey_border(&image, facts);
-    image_release(&image);
+    import_unload(survey->set, &image);
 }
 
 static void survey_drop(void *slot)
@@ -215,8 +216,9 @@ static enum status survey_check_bad(const struct survey *survey)
 
 enum status import_survey(struct import_set *set, const struct import_options *options)
 {
-    struct survey survey = {
-        .set = set, .options = options, .reader = treatment_reader(&options->treatment)};
+    struct survey survey = {.set = set,
+                            .options = options,
+                            .reader = treatment_reader(&options->treatment, NULL)};
     const struct import_queue_job job = {.count = set->count,
                                          .threads = options->threads,
                                          .slot_bytes = sizeof(struct import_picture),

@@ -30,6 +30,12 @@ void import_twins_drop(const struct import_twins *twins, struct import_set *set)
 /* Tells, after the splits are known, which are in two splits or have two labels. */
 void import_twins_report(const struct import_twins *twins, const struct import_set *set);
 
+/* --- writing (import_store.c) --- */
+
+/* Writes the kept pictures to the data set `out`; everything is decided. */
+enum status import_store_images(const struct import_set *set, const char *out,
+                                const struct import_options *options) MUST_CHECK;
+
 /* --- telling (import_report.c) --- */
 
 /* Notes before the pictures are written: what was passed over, kinds and ranges, ... */

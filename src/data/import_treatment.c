@@ -2,13 +2,33 @@
 
 #include <string.h>
 
-struct image_options treatment_reader(const struct dataset_treatment *treatment)
+#define TREATMENT_ENLARGED 2 /* how much larger than wanted a decoded JPEG must be */
+
+struct image_options treatment_reader(const struct dataset_treatment *treatment,
+                                      const struct shape *shape)
 {
     static const enum image_range range[] = {[TREATMENT_FULL] = IMAGE_RANGE_FULL,
                                              [TREATMENT_AUTO] = IMAGE_RANGE_AUTO,
                                              [TREATMENT_LIMITS] = IMAGE_RANGE_GIVEN};
-    return (struct image_options){
+    struct image_options options = {
         .range = range[treatment->range], .low = treatment->low, .high = treatment->high};
+    if (shape && treatment->recorded) {
+        options.least_h = TREATMENT_ENLARGED * shape->h;
+        options.least_w = TREATMENT_ENLARGED * shape->w;
+    }
+    return options;
+}
+
+enum status treatment_decode(const struct dataset_treatment *treatment,
+                             const uint8_t *data, size_t bytes, const char *name,
+                             struct shape shape, uint8_t *out)
+{
+    const struct image_options options = treatment_reader(treatment, &shape);
+    struct image image;
+    TRY(image_decode(&image, data, bytes, name, &options, NULL));
+    treatment_apply(treatment, &image, shape, out);
+    image_release(&image);
+    return ST_OK;
 }
 
 bool treatment_apply(const struct dataset_treatment *treatment, struct image *image,

@@ -28,6 +28,7 @@ void loader_shuffle(struct loader *loader, uint64_t seed,
 void loader_release(struct loader *loader)
 {
     free(loader->index);
+    free(loader->at);
     free(loader->images);
     *loader = (struct loader){0};
 }
@@ -37,34 +38,63 @@ static uint64_t loader_sample_at(const struct loader *loader, uint64_t position)
     return loader->shuffled ? sampler_at(&loader->sampler, position) : position;
 }
 
-void loader_reserve(struct loader *loader, uint64_t most)
+/* Files differ in size: a batch of them is rarely a quarter larger than the mean. */
+static size_t loader_image_bytes(const struct loader *loader)
 {
     const struct dataset_info *info = &loader->dataset->info;
+    size_t count = info->count[loader->split];
+    if (!info->encoded || count == 0)
+        return dataset_image_bytes(info->shape);
+    return info->bytes[loader->split] / count * 5 / 4 + 1;
+}
+
+size_t loader_position_bytes(const struct loader *loader)
+{
+    return loader_image_bytes(loader) + sizeof *loader->index + sizeof *loader->at;
+}
+
+static void loader_make_room(struct loader *loader, size_t bytes)
+{
+    if (bytes <= loader->room)
+        return;
+    loader->room = bytes;
+    loader->images = mem_resize(loader->images, bytes, 1);
+}
+
+void loader_reserve(struct loader *loader, uint64_t most)
+{
     if (dataset_resident(loader->dataset, loader->split) || most <= loader->capacity)
         return;
     loader->capacity = most;
     loader->index = mem_resize(loader->index, most, sizeof *loader->index);
-    loader->images = mem_resize(loader->images, most, dataset_image_bytes(info->shape));
+    loader->at = mem_resize(loader->at, most + 1, sizeof *loader->at);
+    loader_make_room(loader, most * loader_image_bytes(loader));
     dataset_reserve(loader->dataset, loader->split, most);
 }
 
 enum status loader_prepare(struct loader *loader, uint32_t epoch, uint64_t first,
                            uint64_t count, uint64_t most)
 {
-    const struct dataset_info *info = &loader->dataset->info;
+    struct dataset *dataset = loader->dataset;
+    enum dataset_split split = loader->split;
+    size_t bytes = 0;
     if (loader->shuffled && epoch != loader->epoch)
-        sampler_init(&loader->sampler, loader->seed, epoch, info->count[loader->split]);
+        sampler_init(&loader->sampler, loader->seed, epoch, dataset->info.count[split]);
     loader->epoch = epoch;
-    if (dataset_resident(loader->dataset, loader->split))
+    if (dataset_resident(dataset, split))
         return ST_OK;
     ASSERT(count <= most);
     loader_reserve(loader, most);
-    for (uint64_t i = 0; i < count; i++)
+    for (uint64_t i = 0; i < count; i++) {
         loader->index[i] = loader_sample_at(loader, first + i);
+        loader->at[i] = bytes;
+        bytes += dataset_stored_bytes(dataset, split, loader->index[i]);
+    }
+    loader_make_room(loader, bytes);
     loader->first = first;
     loader->count = count;
-    return dataset_fetch(loader->dataset, loader->split, loader->index, count,
-                         loader->images, loader->reading);
+    return dataset_fetch(dataset, split, loader->index, count, loader->images,
+                         loader->reading);
 }
 
 /* count pixels of c channels. */
@@ -114,6 +144,16 @@ void loader_normalise(const struct loader_input *input, struct shape shape, floa
         loader_shift(input, shape, x, offset);
 }
 
+/* What is stored of sample i, which is at `position`. */
+static const uint8_t *loader_stored(const struct loader *loader, uint64_t position,
+                                    uint64_t i)
+{
+    if (dataset_resident(loader->dataset, loader->split))
+        return dataset_image(loader->dataset, loader->split, i);
+    ASSERT(position - loader->first < loader->count);
+    return loader->images + loader->at[position - loader->first];
+}
+
 /* The image with the shape of the network's images. Returns a copy, the caller's. */
 static uint8_t *loader_fit(const struct loader_match *match, struct shape has,
                            const uint8_t *image)
@@ -135,26 +175,14 @@ int loader_class(const struct loader *loader, uint64_t i)
     return loader->match ? loader->match->class_of[label] : label;
 }
 
-/* The bytes of the sample at a position that is prepared. */
-static const uint8_t *loader_image(const struct loader *loader, uint64_t position,
-                                   uint64_t i)
-{
-    size_t bytes = dataset_image_bytes(loader->dataset->info.shape);
-    if (dataset_resident(loader->dataset, loader->split))
-        return dataset_image(loader->dataset, loader->split, i);
-    ASSERT(position - loader->first < loader->count);
-    return loader->images + (position - loader->first) * bytes;
-}
-
-void loader_fill(const struct loader *loader, uint64_t position, float *x, int *label,
-                 uint64_t *sample)
+/* Pixels of sample i become the input. */
+static void loader_input(const struct loader *loader, uint64_t i, const uint8_t *pixels,
+                         float *x)
 {
     struct shape shape = loader->dataset->info.shape;
-    uint64_t i = loader_sample_at(loader, position);
-    const uint8_t *image = loader_image(loader, position, i);
     uint8_t *fitted = NULL;
     if (loader->match && !shape_equal(shape, loader->match->shape)) {
-        image = fitted = loader_fit(loader->match, shape, image);
+        pixels = fitted = loader_fit(loader->match, shape, pixels);
         shape = loader->match->shape;
     }
     if (loader->augment) {
@@ -166,15 +194,32 @@ void loader_fill(const struct loader *loader, uint64_t position, float *x, int *
             .shape = shape,
             .mean = loader->input.mean,
         };
-        augment_image(&augment, image, x);
+        augment_image(&augment, pixels, x);
     } else {
         for (int p = 0; p < shape_size(shape); p++)
-            x[p] = (float)image[p];
+            x[p] = (float)pixels[p];
     }
     free(fitted);
     loader_normalise(&loader->input, shape, x);
+}
+
+bool loader_fill(const struct loader *loader, uint64_t position, float *x, int *label,
+                 uint64_t *sample)
+{
+    struct dataset *dataset = loader->dataset;
+    uint64_t i = *sample = loader_sample_at(loader, position);
+    const uint8_t *stored = loader_stored(loader, position, i);
     *label = loader_class(loader, i);
-    *sample = i;
+    if (!dataset->info.encoded) {
+        loader_input(loader, i, stored, x);
+        return true;
+    }
+    size_t bytes = dataset_image_bytes(dataset->info.shape);
+    uint8_t *pixels = mem_zeroed(bytes, 1);
+    bool good = dataset_decode_sample(dataset, loader->split, i, stored, pixels);
+    loader_input(loader, i, pixels, x);
+    free(pixels);
+    return good;
 }
 
 void loader_label(const struct loader *loader, uint64_t position, int *label,

@@ -102,13 +102,20 @@ enum status prefetch_take(struct prefetch *prefetch, uint64_t number)
     return st;
 }
 
+static void prefetch_fill_now(const struct loader *loader, uint64_t position, float *x,
+                              int *label, uint64_t *sample)
+{
+    if (!loader_fill(loader, position, x, label, sample))
+        dataset_fail(loader->dataset, loader->split, *sample);
+}
+
 void prefetch_fill(struct prefetch *prefetch, uint64_t position, float *x, int *label,
                    uint64_t *sample)
 {
     const struct loader *loader = prefetch->current;
     struct prefetch_slot *slot = prefetch->prepared;
     if (!slot) {
-        loader_fill(loader, position, x, label, sample);
+        prefetch_fill_now(loader, position, x, label, sample);
         return;
     }
     uint64_t i = position - slot->batch.first;
@@ -120,7 +127,7 @@ void prefetch_fill(struct prefetch *prefetch, uint64_t position, float *x, int *
     } else {
         atomic_store_explicit(&slot->sample[i], slot->number | PREFETCH_TAKEN,
                               memory_order_relaxed);
-        loader_fill(loader, position, x, label, sample);
+        prefetch_fill_now(loader, position, x, label, sample);
     }
 }
 
@@ -149,7 +156,7 @@ static bool prefetch_has_spare(const struct prefetch *prefetch)
 static void prefetch_choose_depth(struct prefetch *prefetch)
 {
     const struct prefetch_setup *setup = &prefetch->setup;
-    size_t raw = prefetch->resident ? 0 : prefetch->image + sizeof(uint64_t);
+    size_t raw = prefetch->resident ? 0 : loader_position_bytes(setup->loader);
     size_t input =
         setup->augment ? prefetch->image * sizeof(float) + sizeof(uint64_t) : 0;
     size_t room = setup->memory / setup->most,

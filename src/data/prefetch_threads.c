@@ -87,9 +87,9 @@ static void prefetch_fill_slot(struct prefetch *prefetch, struct prefetch_slot *
         if ((atomic_load_explicit(&slot->sample[i], memory_order_relaxed) &
              ~PREFETCH_TAKEN) == number)
             continue;
-        loader_fill(loader, batch->first + i, slot->x + i * prefetch->image, &label,
-                    &sample);
-        atomic_store_explicit(&slot->sample[i], number, memory_order_release);
+        if (loader_fill(loader, batch->first + i, slot->x + i * prefetch->image, &label,
+                        &sample))
+            atomic_store_explicit(&slot->sample[i], number, memory_order_release);
     }
 }
 

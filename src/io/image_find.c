@@ -1,4 +1,7 @@
 /* Finds the reader of an image by the first bytes of its file. */
+#include <stdio.h>
+#include <string.h>
+
 #include "image_impl.h"
 
 #define LENGTH(a) (sizeof(a) / sizeof((a)[0]))
@@ -37,4 +40,18 @@ const char *image_kind_of(const uint8_t *data, size_t bytes)
 {
     const struct image_reader *reader = image_find_reader(data, bytes);
     return reader ? reader->name : NULL;
+}
+
+void image_decoders(char text[IMAGE_DECODERS])
+{
+    size_t used = 0;
+    *text = '\0';
+    for (size_t i = 0; i < LENGTH(image_readers); i++) {
+        if (!image_readers[i]->decoder)
+            continue;
+        if (used > 0)
+            used += (size_t)snprintf(text + used, IMAGE_DECODERS - used, ", ");
+        image_readers[i]->decoder(text + used, IMAGE_DECODERS - used);
+        used += strlen(text + used);
+    }
 }

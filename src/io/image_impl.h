@@ -51,6 +51,9 @@ struct image_reader {
        case. NULL: a kind that cannot be read. */
     enum status (*read)(struct image_raster *raster, const struct image_source *source,
                         struct image_facts *facts);
+    /* Writes the library and its version, like "libwebp 1.2.4"; NULL: there is no loss,
+       so that all versions give the same pixels. */
+    void (*decoder)(char *text, size_t room);
 };
 
 extern const struct image_reader image_reader_png, image_reader_jpeg, image_reader_webp,

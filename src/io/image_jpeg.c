@@ -194,8 +194,16 @@ static enum status image_read_jpeg(struct image_raster *raster,
     return st;
 }
 
+static void image_decoder_jpeg(char *text, size_t room)
+{
+    int version = LIBJPEG_TURBO_VERSION_NUMBER; /* 2001005: 2.1.5 */
+    snprintf(text, room, "libjpeg-turbo %d.%d.%d", version / 1000000,
+             version / 1000 % 1000, version % 1000);
+}
+
 const struct image_reader image_reader_jpeg = {
     .name = "JPEG",
     .magic = {{"\xff\xd8\xff", 3}},
     .read = image_read_jpeg,
+    .decoder = image_decoder_jpeg,
 };

@@ -34,7 +34,7 @@ enum status image_decode(struct image *image, const uint8_t *data, size_t bytes,
     const struct image_source source = {data, bytes, name, options ? options : &standard};
     facts = facts ? facts : &unasked;
     *image = (struct image){0};
-    *facts = (struct image_facts){0};
+    *facts = (struct image_facts){.bytes = bytes};
     const struct image_reader *reader = image_find_reader(data, bytes);
     if (!reader)
         return image_refuse(name, data, bytes);
@@ -50,7 +50,7 @@ enum status image_decode(struct image *image, const uint8_t *data, size_t bytes,
 
 /* At most `most` bytes, and one more if there are more. Of what is no image, the
    beginning is enough. */
-static uint8_t *image_load(FILE *file, size_t most, size_t *bytes)
+static uint8_t *image_load_from(FILE *file, size_t most, size_t *bytes)
 {
     struct stat s;
     size_t room = IMAGE_LOAD_FIRST; /* a pipe has no size beforehand */
@@ -86,27 +86,35 @@ static enum status image_refuse_length(const char *path)
          IMAGE_BYTES_MAX >> 20);
 }
 
+enum status image_load(const char *path, uint8_t **data, size_t *bytes)
+{
+    FILE *file;
+    *data = NULL;
+    if (fs_bytes(path) > IMAGE_BYTES_MAX)
+        return image_refuse_length(path);
+    TRY(image_open(path, &file));
+    *data = image_load_from(file, IMAGE_BYTES_MAX, bytes);
+    enum status st = ST_OK;
+    if (ferror(file))
+        st = status_fail(ST_FAIL, "cannot read '%s': %s", path, strerror(errno));
+    else if (*bytes > IMAGE_BYTES_MAX)
+        st = image_refuse_length(path);
+    fclose(file);
+    return st;
+}
+
 enum status image_read_file(struct image *image, const char *path,
                             const struct image_options *options,
                             struct image_facts *facts)
 {
-    FILE *file;
+    uint8_t *data;
     size_t bytes;
     *image = (struct image){0};
     if (facts)
         *facts = (struct image_facts){0};
-    if (fs_bytes(path) > IMAGE_BYTES_MAX)
-        return image_refuse_length(path);
-    TRY(image_open(path, &file));
-    uint8_t *data = image_load(file, IMAGE_BYTES_MAX, &bytes);
-    enum status st;
-    if (ferror(file))
-        st = status_fail(ST_FAIL, "cannot read '%s': %s", path, strerror(errno));
-    else if (bytes > IMAGE_BYTES_MAX)
-        st = image_refuse_length(path);
-    else
+    enum status st = image_load(path, &data, &bytes);
+    if (st == ST_OK)
         st = image_decode(image, data, bytes, path, options, facts);
-    fclose(file);
     free(data);
     return st;
 }

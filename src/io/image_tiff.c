@@ -1,5 +1,4 @@
-/* TIFF, by libtiff: of its files the first page, of its kinds those that pictures have. A
-   block is a strip or a tile. */
+/* TIFF, by libtiff: the first page. A block is a strip or a tile. */
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -388,8 +387,14 @@ static enum status image_read_tiff(struct image_raster *raster,
                                        *input.reason ? input.reason : "it is damaged");
 }
 
+static void image_decoder_tiff(char *text, size_t room)
+{
+    snprintf(text, room, "libtiff %d", TIFFLIB_VERSION);
+}
+
 const struct image_reader image_reader_tiff = {
     .name = "TIFF",
     .magic = {{"II*\0", 4}, {"MM\0*", 4}, {"II+\0", 4}, {"MM\0+", 4}},
     .read = image_read_tiff,
+    .decoder = image_decoder_tiff,
 };

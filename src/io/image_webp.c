@@ -1,6 +1,7 @@
 /* WebP, by libwebp. The container is RIFF: chunks of a name, a length and the content,
    which is padded to an even length. */
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <webp/decode.h>
@@ -100,8 +101,16 @@ static enum status image_read_webp(struct image_raster *raster,
                                        : image_fail(source, "WebP", webp_reason(code));
 }
 
+static void image_decoder_webp(char *text, size_t room)
+{
+    int version = WebPGetDecoderVersion(); /* 0x010204: 1.2.4 */
+    snprintf(text, room, "libwebp %d.%d.%d", version >> 16, version >> 8 & 255,
+             version & 255);
+}
+
 const struct image_reader image_reader_webp = {
     .name = "WebP",
     .magic = {{"RIFF????WEBP", 12}},
     .read = image_read_webp,
+    .decoder = image_decoder_webp,
 };

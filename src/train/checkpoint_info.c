@@ -33,6 +33,7 @@ static const struct info_attribute attributes[] = {
     {"isa", INFO_TEXT, false, INFO_FIELD(isa)},
     {"plan", INFO_TEXT, false, INFO_FIELD(plan)},
     {"treatment", INFO_TEXT, false, INFO_FIELD(treatment)},
+    {"decoder", INFO_TEXT, false, INFO_FIELD(decoder)},
     {"step", INFO_U64, true, INFO_PROGRESS(step)},
     {"epoch", INFO_F64, true, INFO_PROGRESS(epoch)},
     {"evaluated_step", INFO_U64, true, INFO_PROGRESS(evaluated_step)},
@@ -190,5 +191,6 @@ void checkpoint_info_release(struct checkpoint_info *info)
     free(info->isa);
     free(info->plan);
     free(info->treatment);
+    free(info->decoder);
     memset(info, 0, sizeof *info);
 }

@@ -7,6 +7,7 @@
 #include "base/where.h"
 #include "comm/comm.h"
 #include "diagnose.h"
+#include "io/image.h"
 #include "kernels/cpu.h"
 
 #define SAVER_METRICS_SECONDS 5 /* between two writings of metrics.h5 for log lines */
@@ -14,7 +15,9 @@
 static struct checkpoint_info saver_info(const struct trainer_setup *setup)
 {
     const struct dataset_info *data = &setup->dataset->info;
-    char treatment[TREATMENT_TEXT];
+    char treatment[TREATMENT_TEXT], decoder[IMAGE_DECODERS] = "";
+    if (data->encoded)
+        image_decoders(decoder);
     treatment_text(&data->treatment, treatment);
     struct checkpoint_info info = {
         .config = mem_strdup(setup->config_text),
@@ -27,6 +30,7 @@ static struct checkpoint_info saver_info(const struct trainer_setup *setup)
         .classes = data->classes,
         .shape = data->shape,
         .treatment = mem_strdup(treatment),
+        .decoder = mem_strdup(decoder),
         .data_hash = data->hash,
     };
     memcpy(info.mean, data->mean, sizeof info.mean);

@@ -148,6 +148,7 @@ static void step_fill_tail(const struct step_job *job, const struct grain_result
     tail[TAIL_CORRECT] = (float)result->correct;
     tail[TAIL_STOP] = job->flags.stop;
     tail[TAIL_CHECKPOINT] = job->flags.checkpoint;
+    tail[TAIL_UNREADABLE] = dataset_failed(job->stepper->run->setup.dataset);
 }
 
 /* The gradient of a lane's last grain is summed over the ranks bucket by bucket, between

@@ -17,7 +17,7 @@
    rest is 0. In words of 8 bytes, for comm_merge. */
 struct replica_sums {
     double loss;
-    uint64_t correct, stop, checkpoint;
+    uint64_t correct, stop, checkpoint, unreadable;
     double squares[]; /* of the gradient, by unit of the whole model */
 };
 size_t replica_sums_bytes(int units);
@@ -50,6 +50,7 @@ struct train_step {
     uint64_t correct;
     double grad_norm;        /* L2, of the mean gradient, before clipping */
     bool bad;                /* loss or gradient is not finite: nothing was updated */
+    bool unreadable;         /* a rank could not decode an image: the same, and bad */
     struct step_flags flags; /* of any rank */
 };
 

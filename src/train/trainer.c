@@ -191,6 +191,10 @@ static enum status trainer_do_step(struct trainer *trainer, struct train_step *s
     double begin = timer_now(), reduce = run->phases.seconds[PHASE_REDUCE];
     stepper->overlap.spanned = stepper->overlap.waited = 0;
     TRY(stepper_step(stepper, trainer_flags(trainer), step));
+    if (step->unreadable) {
+        TRY(dataset_failure(run->setup.dataset));
+        return ST_FAIL; /* another rank reports it */
+    }
     if (step->bad) {
         diagnose_step(stepper, step);
         return ST_FAIL;

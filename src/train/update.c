@@ -27,6 +27,8 @@ static struct optim_update update_of_step(const struct stepper *stepper,
         .params = stepper->state.params,
         .grads = stepper->sum,
         .ranges = &stepper->run->model->ranges,
+        .statistics = &stepper->run->model->statistics,
+        .samples = (double)step->batch.grains.samples,
         .ema = stepper->state.ema,
         .ema_decay = update_ema_decay(options->train.ema, done),
         .lr = step->lr,
@@ -70,6 +72,7 @@ static void update_read_sums(struct stepper *stepper, struct train_step *step)
     sums->correct = (uint64_t)tail[TAIL_CORRECT];
     sums->stop = tail[TAIL_STOP] > 0;
     sums->checkpoint = tail[TAIL_CHECKPOINT] > 0;
+    sums->unreadable = tail[TAIL_UNREADABLE] > 0;
     norm_unit_sums(&stepper->norm, sums->squares + run->model->unit_before);
     update_merge_stages(stepper, sums);
     double squares = 0;
@@ -79,7 +82,8 @@ static void update_read_sums(struct stepper *stepper, struct train_step *step)
     step->loss = sums->loss;
     step->correct = sums->correct;
     step->flags = (struct step_flags){sums->stop > 0, sums->checkpoint > 0};
-    step->bad = !isfinite(step->loss) || !isfinite(step->grad_norm);
+    step->unreadable = sums->unreadable > 0;
+    step->bad = !isfinite(step->loss) || !isfinite(step->grad_norm) || step->unreadable;
 }
 
 void stepper_update(struct stepper *stepper, struct train_step *step,

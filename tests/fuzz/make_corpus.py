@@ -17,6 +17,7 @@ import zlib
 
 import h5py
 import numpy as np
+from PIL import Image
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
@@ -260,6 +261,17 @@ def make_dataset(path, work):
     lockstep("data", "import-csv", source, "--out", path, "--test-share", "0.25")
 
 
+def make_files(path, work):
+    """A data set that holds files: two kinds, one of which is scaled."""
+    for i in range(8):
+        folder = work / "pictures" / ("train" if i < 6 else "test") / "ab"[i % 2]
+        folder.mkdir(parents=True, exist_ok=True)
+        image = Image.effect_noise((SIDE * (1 + i % 3), SIDE), 60)
+        image.save(folder / f"{i}.{'png' if i % 4 == 3 else 'jpg'}")
+    lockstep("data", "import", work / "pictures", "--out", path, "--size", SIDE,
+             "--store", "encoded")
+
+
 def train(name, data, work, **settings):
     config = work / f"{name}.conf"
     config.write_text(CONFIG.format(data=data, **settings))
@@ -273,6 +285,9 @@ def own_seeds(work):
     data = work / "table.h5"
     make_dataset(data, work)
     hdf5_seeds("dataset", data, work)
+    files = work / "files.h5"
+    make_files(files, work)
+    hdf5_seeds("dataset", files, work)
     adamw = train("adamw", data, work, activation="gelu", ema=0.9, optim="adamw")
     hdf5_seeds("checkpoint", adamw, work)
     sgd = train("sgd", data, work, activation="relu", ema=0, optim="sgd")

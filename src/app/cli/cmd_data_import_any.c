@@ -13,10 +13,15 @@
 #include "output.h"
 
 #define THREADS_MAX 1024
+#define STORE_HELP                                                                  \
+    "keep pixels, or the files, which are decoded whenever they are used; default " \
+    "auto: "                                                                        \
+    "files, if the pixels need more than half of the memory and the files need less"
 
 struct any_request {
     const char *path, *out;
     const char *size, *fit, *channels, *invert, *range; /* NULL: not given */
+    const char *store;
     const char *val, *test, *group_by, *max_bad;
     const char *label_column;
     bool strict, dedupe, force;
@@ -69,11 +74,13 @@ static enum status any_read_options(const struct any_request *request,
     static const char *const fits[] = {"pad", "crop", "stretch", NULL};
     static const char *const channels[] = {"auto", "1", "3", NULL};
     static const char *const inverts[] = {"no", "yes", "auto", NULL};
-    int fit = TREATMENT_PAD, channel = 0, invert = -1;
+    static const char *const stores[] = {"auto", "raw", "encoded", NULL};
+    int fit = TREATMENT_PAD, channel = 0, invert = -1, store = IMPORT_STORE_AUTO;
     TRY(data_import_size(request->size, &options->h, &options->w));
     TRY(any_read_word("fit", request->fit, fits, &fit));
     TRY(any_read_word("channels", request->channels, channels, &channel));
     TRY(any_read_word("invert", request->invert, inverts, &invert));
+    TRY(any_read_word("store", request->store, stores, &store));
     TRY(any_read_range(request->range, &options->treatment));
     TRY(cli_read_share("val", request->val, &options->share[DATASET_VAL]));
     TRY(cli_read_share("test", request->test, &options->share[DATASET_TEST]));
@@ -82,6 +89,7 @@ static enum status any_read_options(const struct any_request *request,
         FAIL(ST_USAGE, "--threads %lld: at most %d are possible", request->threads,
              THREADS_MAX);
     options->treatment.fit = (enum treatment_fit)fit;
+    options->store = (enum import_store)store;
     options->channels = channel == 0 ? 0 : 2 * channel - 1;
     options->invert = (enum import_invert)(invert + 1);
     options->seed = request->seed;
@@ -111,6 +119,7 @@ static enum status any_check_kind(const struct any_request *request,
         {"channels", request->channels, pictures},
         {"invert", request->invert, pictures},
         {"range", request->range, pictures},
+        {"store", request->store, pictures},
         {"group-by", request->group_by, pictures},
         {"max-bad", request->max_bad, pictures},
         {"strict", request->strict, pictures},
@@ -202,8 +211,7 @@ enum status cmd_data_import(int argc, char **argv)
         {"size", CLI_TEXT, &request.size, "N|HxW",
          "pixels to which pictures are scaled; not needed if all have one size"},
         {"fit", CLI_TEXT, &request.fit, "pad|crop|stretch",
-         "how: pad with the border's colour, crop to the middle, or stretch; default "
-         "pad"},
+         "pad with the border's colour, crop to the middle, or stretch; default pad"},
         {"channels", CLI_TEXT, &request.channels, "1|3|auto",
          "grey or colour; default auto: colour if a picture has some"},
         {"invert", CLI_TEXT, &request.invert, "yes|no|auto",
@@ -211,6 +219,7 @@ enum status cmd_data_import(int argc, char **argv)
          "pictures; default no for colour, auto for grey"},
         {"range", CLI_TEXT, &request.range, "full|auto|LOW,HIGH",
          "values of 16-bit files that become black and white; default full"},
+        {"store", CLI_TEXT, &request.store, "raw|encoded|auto", STORE_HELP},
         {"val", CLI_TEXT, &request.val, "SHARE",
          "part of each class kept for validation, like 10%, default 0"},
         {"test", CLI_TEXT, &request.test, "SHARE",

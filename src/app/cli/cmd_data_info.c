@@ -125,6 +125,11 @@ static void info_print_head(const struct dataset_info *info)
             info->classes);
     info_print_channels("mean, std ", info, info->mean);
     info_print_channels(info->shape.c == 1 ? "" : " |", info, info->std);
+    if (info->encoded)
+        log_out("\nstore      encoded, %.1f MB of files",
+                (double)(info->bytes[DATASET_TRAIN] + info->bytes[DATASET_VAL] +
+                         info->bytes[DATASET_TEST]) /
+                    1e6);
     if (*treatment)
         log_out("\npictures   %s", treatment);
     if (info->has_weights)

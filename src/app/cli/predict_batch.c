@@ -86,8 +86,9 @@ void predict_batch_clear(struct predict_batch *batch)
 static void batch_decode(const struct predict_batch *batch, struct prediction *answer,
                          uint8_t *pixels)
 {
-    const struct image_options options = treatment_reader(&batch->treatment);
     const struct shape shape = batch->network->info.shape;
+    const struct image_options options =
+        treatment_reader(&batch->treatment, batch->crop ? NULL : &shape);
     struct image image;
     char why[STATUS_TEXT] = "";
     status_capture(why);

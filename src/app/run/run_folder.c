@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "comm/comm.h"
 #include "data/dataset.h"
+#include "io/image.h"
 #include "train/trainer.h"
 
 #define LOCK_SECONDS 5 /* to wait: the ranks of a killed mpirun take 2 s to exit */
@@ -102,6 +103,12 @@ static enum status resume_check_same_run(const struct run_resume *resume,
         st = config_compare(&then, resume->config, resume_note_change);
     config_release(&then);
     TRY(st);
+    char decoder[IMAGE_DECODERS];
+    image_decoders(decoder);
+    if (data->encoded && *info->decoder && strcmp(info->decoder, decoder) != 0)
+        log_note("pictures are decoded by %s now, and were by %s: the run may go on in "
+                 "other bits",
+                 decoder, info->decoder);
     if (info->data_hash != data->hash) {
         char was[17], is[17];
         hash_text(info->data_hash, was);

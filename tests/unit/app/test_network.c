@@ -70,6 +70,7 @@ static const char *write_checkpoint(char *config, int h, int w)
         .shape = {h, w, 1},
         .std = {1},
         .treatment = (char[]){""},
+        .decoder = (char[]){""},
         .lockstep = text,
         .mpi = text,
         .blas = text,

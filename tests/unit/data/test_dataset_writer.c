@@ -35,16 +35,22 @@ static struct dataset_recipe recipe_of(int c, size_t train, size_t val, size_t t
     };
 }
 
-static enum status put(struct dataset_writer *writer, enum dataset_split split, size_t n,
-                       int c, bool paths)
+static enum status put(struct dataset_writer *writer, enum dataset_split split,
+                       const uint8_t *pixels, int label, const char *path)
+{
+    const struct dataset_item item = {.pixels = pixels, .label = label, .path = path};
+    return dataset_writer_put(writer, split, &item);
+}
+
+static enum status put_all(struct dataset_writer *writer, enum dataset_split split,
+                           size_t n, int c, bool paths)
 {
     uint8_t pixels[H * W * DATASET_CHANNELS];
     for (size_t i = 0; i < n; i++) {
         char path[64];
         snprintf(path, sizeof path, "%s/%zu.jpg", dataset_split_name[split], i);
         image_of(split, i, c, pixels);
-        TRY(dataset_writer_put(writer, split, pixels, (int)(i % CLASSES),
-                               paths ? path : NULL));
+        TRY(put(writer, split, pixels, (int)(i % CLASSES), paths ? path : NULL));
     }
     return ST_OK;
 }
@@ -56,9 +62,9 @@ static void write_set(const char *name, const struct dataset_recipe *recipe, siz
     int c = recipe->shape.c;
     assert_int_equal(dataset_writer_open(&writer, scratch_path(name), recipe), ST_OK);
     /* Splits may be mixed. */
-    assert_int_equal(put(writer, DATASET_TEST, test, c, paths), ST_OK);
-    assert_int_equal(put(writer, DATASET_TRAIN, train, c, paths), ST_OK);
-    assert_int_equal(put(writer, DATASET_VAL, val, c, paths), ST_OK);
+    assert_int_equal(put_all(writer, DATASET_TEST, test, c, paths), ST_OK);
+    assert_int_equal(put_all(writer, DATASET_TRAIN, train, c, paths), ST_OK);
+    assert_int_equal(put_all(writer, DATASET_VAL, val, c, paths), ST_OK);
     assert_int_equal(dataset_writer_finish(writer, false), ST_OK);
 }
 
@@ -236,14 +242,13 @@ static void test_refusals(void **state)
     assert_null(writer);
     assert_int_equal(dataset_writer_open(&writer, scratch_path("bad.h5"), &recipe),
                      ST_OK);
-    assert_int_equal(dataset_writer_put(writer, DATASET_VAL - 1, pixels, 3, NULL),
-                     ST_FAIL);
+    assert_int_equal(put(writer, DATASET_VAL - 1, pixels, 3, NULL), ST_FAIL);
     expect_said("label of train image 0 is out of range");
     assert_int_equal(dataset_writer_finish(writer, true), ST_FAIL);
     expect_said("there are no training images in a test");
     assert_int_equal(dataset_writer_open(&writer, scratch_path("bad.h5"), &recipe),
                      ST_OK);
-    assert_int_equal(dataset_writer_put(writer, DATASET_TRAIN, pixels, 1, NULL), ST_OK);
+    assert_int_equal(put(writer, DATASET_TRAIN, pixels, 1, NULL), ST_OK);
     assert_int_equal(dataset_writer_finish(writer, false), ST_FAIL);
     expect_said("class 'a' has no training images (2 of 3 classes are empty)");
     assert_int_equal(dataset_writer_open(&writer, scratch_path("bad.h5"), &recipe),

@@ -236,7 +236,7 @@ static void test_no_more_memory_than_there_is(void **state)
 {
     (void)state;
     const size_t ready = BATCH * (H * W * sizeof(float) + sizeof(uint64_t));
-    const size_t raw = BATCH * (H * W + sizeof(uint64_t));
+    const size_t raw = BATCH * (H * W + 2 * sizeof(uint64_t));
     struct loader loader = loader_of(&set[0], true), disk = loader_of(&set[1], true);
     const struct {
         const struct loader *loader;

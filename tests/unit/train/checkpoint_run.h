@@ -56,6 +56,7 @@ SCRATCH_UNUSED static struct checkpoint_info info_of(void)
         .mean = {0.17364},
         .std = {0.33163},
         .treatment = mem_strdup("invert=no"),
+        .decoder = mem_strdup("libjpeg 9"),
         .data_hash = 0xfedcba9876543210u,
         .state = 0x0123456789abcdefu,
         .lockstep = mem_strdup("0.1.0 (abc)"),

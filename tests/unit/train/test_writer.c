@@ -41,6 +41,7 @@ static void put(struct writer *writer, unsigned what, uint64_t step)
         .classes = 2,
         .shape = {4, 4, 1},
         .treatment = (char[]){""},
+        .decoder = (char[]){""},
         .progress = {.step = step},
     };
     const struct layer_tensor *bias = &model.layer[1]->tensor[1];
