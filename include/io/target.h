@@ -11,7 +11,8 @@
 #include "base/status.h"
 
 /* How a file of the kind is recognised: by the first bytes, or as an HDF5 file by the
-   root attribute "format" or by an object in it. The others are NULL. */
+   root attribute "format" or by an object in it. The others are NULL; if all are, it is
+   any text or device. */
 struct target_kind {
     const char *words; /* "a data set" */
     const char *head, *format, *object;
@@ -22,5 +23,10 @@ struct target_kind {
    written. Leaves nothing behind. */
 enum status target_check(const char *path, const struct target_kind *kind,
                          const char *const *input, int inputs) MUST_CHECK;
+
+/* The same of a file whose name the user did not choose, as those of a run: it need not
+   be there, and may be replaced if it is damaged. kind NULL: only inputs are spared. */
+enum status target_check_own(const char *path, const struct target_kind *kind,
+                             const char *const *input, int inputs) MUST_CHECK;
 
 #endif

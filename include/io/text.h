@@ -14,5 +14,7 @@ char *text_nfc(const char *text);
 
 /* Are the bytes UTF-8? The last character may be cut short. */
 bool text_is_utf8(const char *text, size_t bytes);
+/* Is all of a string UTF-8? */
+bool text_is_whole_utf8(const char *text);
 
 #endif

@@ -1,10 +1,15 @@
 /* Checks classes and splits before anything is decoded. */
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/parse.h"
 #include "import_check.h"
+#include "io/text.h"
+
+#define LONE_LABELS 20 /* fewer pictures may well all be of different classes */
 
 /* Classes with pictures for evaluation alone are often a matter of spelling. */
 static enum status check_empty_classes(const struct import_set *set)
@@ -62,9 +67,40 @@ static enum status check_several_classes(const struct import_set *set, bool trai
          set->memory ? "; is the label in another column (--label-column)?" : "");
 }
 
+/* Names of folders are what the file system says; those in a file tell its encoding. */
+static enum status check_encoding(const struct import_set *set)
+{
+    for (int c = 0; c < set->classes && set->in_file; c++)
+        if (!text_is_whole_utf8(set->class_name[c]))
+            FAIL(ST_FAIL,
+                 "the label '%s' in %s is not UTF-8: save the file as UTF-8 (in Excel "
+                 "'CSV UTF-8')",
+                 set->class_name[c], set->source);
+    return ST_OK;
+}
+
+/* A row number or a text that holds the pixels was taken for the label. */
+static void note_lone_labels(const struct import_set *set)
+{
+    bool *seen = mem_zeroed((size_t)set->classes, sizeof *seen);
+    bool lone = set->in_file && set->count > LONE_LABELS;
+    for (size_t i = 0; i < set->count && lone; i++) {
+        int class = set->picture[i].class;
+        lone = !seen[class];
+        seen[class] = true;
+    }
+    free(seen);
+    if (lone)
+        log_note("each of the %zu pictures in %s has another label, so that nothing "
+                 "can be learned or tested; is the label in another column%s?",
+                 set->count, set->source, set->memory ? " (--label-column)" : "");
+}
+
 enum status import_check_classes(const struct import_set *set,
                                  const struct import_options *options)
 {
+    TRY(check_encoding(set));
+    note_lone_labels(set);
     if (!options->class_name)
         TRY(check_several_classes(set, false));
     if (!options->allow_empty && set->passed.hollow)

@@ -46,7 +46,12 @@ enum status csv_read_label(struct csv_labels *labels, struct csv_field field,
     bool number = csv_read_number(field, layout->separator, &value);
     if (field.length > 0 && (labels->words || (!number && labels->labels->classes > 0)))
         return csv_read_word(labels, field, lines, label);
-    if (!number || value != floor(value) || fabs(value) > INT32_MAX)
+    if (number && fabs(value) > INT32_MAX)
+        FAIL(ST_FAIL,
+             "line %zu of '%s': the label %.15g in column %d is too large: is it the "
+             "label's column (--label-column)?",
+             lines->number, lines->path, value, layout->label + 1);
+    if (!number || value != floor(value))
         FAIL(ST_FAIL,
              "line %zu of '%s': the label '%.*s' in column %d is not a whole "
              "number",

@@ -35,6 +35,7 @@ enum status import_find(struct import_set **set, const char *path, enum import_k
         (*set)->source = mem_format(kind == IMPORT_LIST ? "list %s" : "folder %s",
                                     import_basename(path));
         (*set)->input = mem_strdup(path);
+        (*set)->in_file = kind == IMPORT_LIST;
         return ST_OK;
     }
     free(*set);
@@ -102,6 +103,7 @@ struct import_set *import_find_table(const struct dataset_builder *builder,
     set->source = mem_strdup(builder->source);
     set->input = mem_strdup(path);
     set->memory = builder;
+    set->in_file = true;
     set->classes = builder->classes;
     set->class_name = mem_zeroed((size_t)set->classes, sizeof *set->class_name);
     for (int c = 0; c < set->classes; c++)

@@ -75,6 +75,7 @@ struct import_set {
     int groups;                        /* 0: no groups */
     bool splits_given[DATASET_SPLITS]; /* the source has pictures of the split */
     bool weighted;                     /* the source gives weights */
+    bool in_file; /* the labels are in a file: a list, a table, IDX files */
     struct import_passed passed;
 };
 

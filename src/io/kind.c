@@ -53,6 +53,8 @@ static const struct kind_format {
     {{"RIFF????WAVE", 12}, KIND_KNOWN, "a sound", NULL},
     {{"%PDF-", 5}, KIND_KNOWN, "a PDF document", NULL},
     {{"\177ELF", 4}, KIND_KNOWN, "a program", NULL},
+    {{"\377\376\0\0", 4}, KIND_KNOWN, "a text file in UTF-32", "save it as UTF-8"},
+    {{"\0\0\376\377", 4}, KIND_KNOWN, "a text file in UTF-32", "save it as UTF-8"},
     {{"\377\376", 2}, KIND_UTF16, "a text file in UTF-16", "save it as UTF-8"},
     {{"\376\377", 2}, KIND_UTF16, "a text file in UTF-16", "save it as UTF-8"},
 };

@@ -60,6 +60,42 @@ static bool target_is_hdf5(const char *path, const struct target_kind *kind)
     return is;
 }
 
+static bool target_is_text(const char *path)
+{
+    struct kind found;
+    return kind_of_file(path, &found) == ST_OK &&
+           (found.class == KIND_TEXT || found.class == KIND_SPECIAL);
+}
+
+/* An empty file is of any kind. */
+static bool target_is(const char *path, const struct stat *target,
+                      const struct target_kind *kind)
+{
+    if (!kind->head && !kind->format && !kind->object)
+        return target_is_text(path) || (S_ISREG(target->st_mode) && target->st_size == 0);
+    return S_ISREG(target->st_mode) &&
+           (target->st_size == 0 || (kind->head ? target_has_head(path, kind->head)
+                                                : target_is_hdf5(path, kind)));
+}
+
+/* Of no kind that is known, or an HDF5 file that cannot be opened. */
+static bool target_is_damaged(const char *path)
+{
+    struct kind found;
+    struct h5file *file;
+    char text[STATUS_TEXT];
+    if (kind_of_file(path, &found) != ST_OK)
+        return false;
+    if (found.class != KIND_HDF5)
+        return found.class == KIND_OTHER;
+    status_capture(text);
+    bool opened = h5file_open(&file, path) == ST_OK;
+    status_capture(NULL);
+    if (opened)
+        h5file_close(file);
+    return !opened;
+}
+
 /* Names what it is, and what it should be. */
 static enum status target_refuse(const char *path, const struct target_kind *kind)
 {
@@ -79,10 +115,19 @@ enum status target_check(const char *path, const struct target_kind *kind,
     if (stat(path, &target) != 0)
         return fs_check_write(path);
     TRY(target_check_inputs(path, &target, input, inputs));
-    bool same = S_ISREG(target.st_mode) &&
-                (target.st_size == 0 || (kind->head ? target_has_head(path, kind->head)
-                                                    : target_is_hdf5(path, kind)));
-    if (!same)
+    if (!target_is(path, &target, kind))
         return target_refuse(path, kind);
     return fs_check_write(path);
+}
+
+enum status target_check_own(const char *path, const struct target_kind *kind,
+                             const char *const *input, int inputs)
+{
+    struct stat target;
+    if (stat(path, &target) != 0)
+        return ST_OK;
+    TRY(target_check_inputs(path, &target, input, inputs));
+    if (kind && !target_is(path, &target, kind) && !target_is_damaged(path))
+        return target_refuse(path, kind);
+    return ST_OK;
 }

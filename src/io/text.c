@@ -13,8 +13,8 @@ char *text_nfc(const char *text)
     const char *c = text;
     while (*c && (unsigned char)*c < 0x80)
         c++;
-    if (!*c)
-        return mem_strdup(text); /* ASCII */
+    if (!*c || !text_is_whole_utf8(text)) /* ASCII, or what u8_normalize would change */
+        return mem_strdup(text);
     uint8_t *normal =
         u8_normalize(UNINORM_NFC, (const uint8_t *)text, length, NULL, &bytes);
     if (!normal)
@@ -31,4 +31,9 @@ bool text_is_utf8(const char *text, size_t bytes)
     const uint8_t *bad = u8_check(data, bytes);
     ucs4_t character;
     return !bad || u8_mbtoucr(&character, bad, bytes - (size_t)(bad - data)) == -2;
+}
+
+bool text_is_whole_utf8(const char *text)
+{
+    return !u8_check((const uint8_t *)text, strlen(text));
 }

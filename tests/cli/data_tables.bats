@@ -221,3 +221,58 @@ for weight, image in zip(w, images):
     assert weight == (1 if i == 4 else i / 2), (i, weight)
 END
 }
+
+# Excel writes "CSV" in the code page of the country.
+@test "labels that are not UTF-8 are refused, in tables and in lists" {
+    py <<'END'
+import fixtures
+rows = ["Andr\xe9" if i % 2 else "b" for i in range(40)]
+text = "".join("%s,%s\n" % (r, ",".join(str(i + j) for j in range(64))) for i, r in enumerate(rows))
+open("latin.csv", "wb").write(("label," + ",".join("p%d" % i for i in range(64)) + "\n" + text)
+                              .encode("latin-1"))
+open("utf8.csv", "wb").write(open("latin.csv", "rb").read().decode("latin-1").encode())
+for i in range(40):
+    fixtures.png("%d.png" % i, [[i * 5 + j for j in range(8)]] * 8)
+text = "path,label\n" + "".join("%d.png,%s\n" % (i, r) for i, r in enumerate(rows))
+open("latin-list.csv", "wb").write(text.encode("latin-1"))
+open("utf8-list.csv", "wb").write(text.encode())
+open("utf32.csv", "wb").write(open("utf8.csv", "rb").read().decode().encode("utf-32"))
+END
+    for from in latin.csv latin-list.csv; do
+        fails 1 "is not UTF-8: save the file as UTF-8" import $from --out x.h5
+    done
+    fails 1 "is a text file in UTF-32" import utf32.csv --out x.h5
+    for from in utf8.csv utf8-list.csv; do
+        "$LOCKSTEP" data import $from --out x.h5 --force >/dev/null
+        "$LOCKSTEP" data info x.h5 | grep -q 'André'
+    done
+}
+
+# One folder was taken for the other.
+@test "class folders whose names are not UTF-8 and differ stay different classes" {
+    py <<'END'
+import os, fixtures
+for name, first in ((b"M\xfcller", 0), (b"M\xf6ller", 9)):
+    os.makedirs(b"d/" + name)
+    for i in range(8):
+        fixtures.png(b"d/" + name + b"/%d.png" % i, [[first + i * 20 + j for j in range(8)]] * 8)
+END
+    "$LOCKSTEP" data import d --out x.h5 | grep -q ', 2 classes$'
+}
+
+@test "labels that are all different or too large are not labels" {
+    py <<'END'
+def write(name, label):
+    open(name, "w").write("label," + ",".join("p%d" % i for i in range(64)) + "\n" + "".join(
+        "%s,%s\n" % (label(i), ",".join(str((i * j) % 256) for j in range(64))) for i in range(40)))
+write("lone.csv", lambda i: "name%d" % i)
+write("large.csv", lambda i: i % 2 * 10000000000)
+write("good.csv", lambda i: i % 2)
+END
+    "$LOCKSTEP" data import lone.csv --out x.h5 2>&1 >/dev/null |
+        grep -q "each of the 40 pictures in .* has another label"
+    "$LOCKSTEP" data import good.csv --out x.h5 --force 2>good.err >/dev/null
+    run -1 grep 'another label' good.err
+    rm x.h5
+    fails 1 "the label 10000000000 in column 1 is too large" import large.csv --out x.h5
+}

@@ -117,3 +117,83 @@ files that were left out, and is not replaced" "$LOCKSTEP" data import d --out x
     done
     train 1 "$TINY" --data pictures --run pictures-run --check | grep -q '^checked: '
 }
+
+@test "a run does not write over what it reads" {
+    cp letters.h5 spare.h5
+    for name in lock log.txt metrics.h5 checkpoints/best.h5 checkpoints/step-000000000004.h5 \
+        checkpoints/own.h5 checkpoints/best.h5.tmp.host.1 own.tmp.host.1; do
+        mkdir -p r/checkpoints
+        ln spare.h5 "r/$name"
+        before=$(kept)
+        refused 2 "'r/$name' cannot be written: it is *'*spare.h5', which is read" \
+            train 1 "$TINY" --data spare.h5 --run r --resume
+        spared
+        rm r/$name
+        ln -s "$PWD/spare.h5" "r/$name"
+        before=$(kept)
+        refused 2 "'r/$name' cannot be written: it is what is read" \
+            train 1 "$TINY" --data "r/$name" --run r --resume
+        spared
+        rm r/$name
+        cp "$TINY" "r/$name"
+        before=$(kept)
+        refused 2 "'r/$name' cannot be written: it is what is read" \
+            train 1 "r/$name" --data spare.h5 --run r --resume
+        spared
+        rm -r r
+    done
+}
+
+@test "a run does not take over files of another kind" {
+    for name in lock log.txt metrics.h5 checkpoints/best.h5 checkpoints/step-000000000004.h5; do
+        mkdir -p r/checkpoints
+        cp letters.h5 "r/$name"
+        before=$(kept)
+        refused 2 "'r/$name' cannot be written: it is a data set, not *, and is not replaced" \
+            train 1 "$TINY" --data hard.h5 --run r --resume
+        spared
+        rm -r r
+    done
+    mkdir r
+    cp letters.h5 r/metrics.h5
+    before=$(kept)
+    run train 2 "$TINY" --data hard.h5 --run r --resume
+    [ "$status" -eq 2 ]
+    [[ $output == *"'r/metrics.h5' cannot be written: it is a data set, not "* ]]
+    spared
+    rm -r r
+    mkdir r
+    echo 'my notes' >r/lock
+    refused 2 "'r/lock' cannot be written: it is a text file, not the lock of a run, *" \
+        train 1 "$TINY" --data letters.h5 --run r
+    grep -q 'my notes' r/lock
+    rm -r r
+}
+
+# Only what is damaged or a run's own does not stand in the way.
+@test "a run replaces its own damaged files" {
+    cp -r run r
+    head -c 100 run/metrics.h5 >r/metrics.h5
+    head -c 100 run/checkpoints/best.h5 >r/checkpoints/best.h5
+    head -c 100 /dev/zero >r/checkpoints/step-000000000004.h5
+    head -c 100 /dev/zero >r/lock
+    head -c 100 /dev/zero >r/checkpoints/step-000000000004.h5.tmp.host.1
+    train 1 "$TINY" --data letters.h5 --run r --resume --set train.steps=4 >r.out
+    same_text "$(state run.out)" "$(state r.out)"
+    "$LOCKSTEP" show r/checkpoints/best.h5 >/dev/null
+    [ ! -e r/checkpoints/step-000000000004.h5.tmp.host.1 ]
+}
+
+@test "a trace is refused before the run if the run writes its file" {
+    mkdir r
+    for trace in r r/lock r/log.txt r/metrics.h5 ./r/../r/metrics.h5; do
+        refused 2 "*'$trace'*" \
+            train 1 "$TINY" --data letters.h5 --run r --trace "$trace"
+        [ -z "$(ls r)" ]
+    done
+    refused 2 "the trace cannot be 'new': the run writes that itself" \
+        train 1 "$TINY" --data letters.h5 --run new --trace new
+    [ ! -e new ]
+    train 1 "$TINY" --data letters.h5 --run r --trace r/trace.json --set train.steps=2 >r.out
+    grep -q traceEvents r/trace.json
+}

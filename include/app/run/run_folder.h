@@ -28,9 +28,10 @@ enum status run_folder_init(struct run_folder *folder, const char *asked,
                             const char *config) MUST_CHECK;
 
 /* Rank 0 only. Creates the folder if needed, locks it and opens its log for appending.
-   ST_USAGE, with nothing touched, if it holds a run and `resume` is false, or if another
-   process uses it. */
-enum status run_folder_open(struct run_folder *folder, bool resume) MUST_CHECK;
+   ST_USAGE, with nothing touched, if it holds a run and `resume` is false, if another
+   process uses it, or if the run would write over an input or another's file. */
+enum status run_folder_open(struct run_folder *folder, bool resume,
+                            const char *const *input, int inputs) MUST_CHECK;
 void run_folder_close(struct run_folder *folder); /* not opened: does nothing */
 
 /* Collective. Restores the newest checkpoint that can be used; *resumed is false if there

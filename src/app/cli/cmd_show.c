@@ -5,6 +5,7 @@
 #include "app/cli/commands.h"
 #include "app/config/config.h"
 #include "app/run/network.h"
+#include "app/run/run_files.h"
 #include "base/fs.h"
 #include "base/hash.h"
 #include "base/log.h"
@@ -145,8 +146,8 @@ static enum status show_run(const char *folder)
 {
     char path[FS_PATH], checkpoints[FS_PATH], **paths;
     int count;
-    TRY(fs_join(checkpoints, folder, "checkpoints"));
-    TRY(fs_join(path, folder, "metrics.h5"));
+    TRY(fs_join(checkpoints, folder, RUN_CHECKPOINTS));
+    TRY(fs_join(path, folder, RUN_METRICS));
     if (!fs_is_folder(checkpoints))
         FAIL(ST_FAIL, "'%s' is a folder but not a run: it has no 'checkpoints'", folder);
     log_out("%s: a run\n", folder);

@@ -11,6 +11,7 @@
 #include "app/run/memory.h"
 #include "app/run/network.h"
 #include "app/run/run_config.h"
+#include "app/run/run_files.h"
 #include "app/run/stall.h"
 #include "app/run/tracing.h"
 #include "app/version.h"
@@ -290,10 +291,14 @@ static enum status train_open_folder_on_rank_0(struct train_session *session)
     if (request->check)
         return ST_OK;
     const char *const inputs[] = {request->config, session->dataset.info.path,
+                                  session->config.data.file,
                                   request->init ? session->init : NULL};
     if (request->trace)
-        TRY(tracing_check(request->trace, inputs, 3));
-    return run_folder_open(&session->folder, request->resume);
+        TRY(tracing_check(request->trace, inputs, 4));
+    if (request->trace && run_files_has(session->folder.path, request->trace))
+        FAIL(ST_USAGE, "the trace cannot be '%s': the run writes that itself",
+             request->trace);
+    return run_folder_open(&session->folder, request->resume, inputs, 4);
 }
 
 /* Only rank 0 looks at the run's folder, the clock and the files to be written. */

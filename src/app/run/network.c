@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "app/run/run_files.h"
 #include "base/bytes.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -16,7 +17,7 @@ enum status network_find(char checkpoint[FS_PATH], const char *path)
         snprintf(checkpoint, FS_PATH, "%s", path);
         return ST_OK;
     }
-    TRY(fs_join(folder, path, "checkpoints"));
+    TRY(fs_join(folder, path, RUN_CHECKPOINTS));
     TRY(fs_join(checkpoint, folder, "best.h5"));
     if (fs_is_file(checkpoint))
         return ST_OK;
@@ -130,7 +131,7 @@ static void network_tell_best(const char *folder, char *const *paths, int count)
     int i = 0;
     while (i < count && !network_is_whole(paths[i], &newest))
         i++;
-    if (i == count || fs_join(checkpoints, folder, "checkpoints") != ST_OK ||
+    if (i == count || fs_join(checkpoints, folder, RUN_CHECKPOINTS) != ST_OK ||
         checkpoint_path(path, checkpoints, newest.best_step) != ST_OK)
         return;
     bool there = fs_is_file(path) && network_is_whole(path, &best);
@@ -155,7 +156,7 @@ void network_tell_whole(const char *folder)
     status_capture(why);
     enum status st = network_find(meant, folder);
     if (st == ST_OK)
-        st = fs_join(checkpoints, folder, "checkpoints");
+        st = fs_join(checkpoints, folder, RUN_CHECKPOINTS);
     if (st == ST_OK)
         st = checkpoint_list(checkpoints, &paths, &count);
     status_capture(NULL);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "app/run/run_files.h"
 #include "base/hash.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -31,7 +32,7 @@ enum status run_folder_init(struct run_folder *folder, const char *asked,
 
 static bool run_folder_holds_run(const char *folder)
 {
-    static const char *const traces[] = {"log.txt", "metrics.h5", "checkpoints"};
+    static const char *const traces[] = {RUN_LOG, RUN_METRICS, RUN_CHECKPOINTS};
     char path[FS_PATH];
     for (int i = 0; i < 3; i++)
         if (fs_join(path, folder, traces[i]) == ST_OK &&
@@ -47,21 +48,23 @@ static enum status run_folder_refuse_old(const struct run_folder *folder)
          folder->path);
 }
 
-enum status run_folder_open(struct run_folder *folder, bool resume)
+enum status run_folder_open(struct run_folder *folder, bool resume,
+                            const char *const *input, int inputs)
 {
     char path[FS_PATH], checkpoints[FS_PATH];
     if (run_folder_holds_run(folder->path) && !resume)
         return run_folder_refuse_old(folder);
+    TRY(run_files_check(folder->path, input, inputs));
     TRY(fs_make_folder(folder->path));
-    TRY(fs_join(path, folder->path, "lock"));
+    TRY(fs_join(path, folder->path, RUN_LOCK));
     TRY(lockfile_take(&folder->lock, path, folder->path, resume ? LOCK_SECONDS : 0));
     folder->found =
         run_folder_holds_run(folder->path); /* again: another run may just have ended */
     if (folder->found && !resume)
         return run_folder_refuse_old(folder);
-    TRY(fs_join(checkpoints, folder->path, "checkpoints"));
+    TRY(fs_join(checkpoints, folder->path, RUN_CHECKPOINTS));
     TRY(fs_make_folder(checkpoints));
-    TRY(fs_join(path, folder->path, "log.txt"));
+    TRY(fs_join(path, folder->path, RUN_LOG));
     TRY(log_open_file(path));
     TRY(fs_remove_temps(folder->path));
     return fs_remove_temps(checkpoints);
@@ -171,7 +174,7 @@ static enum status resume_try(struct run_resume *resume, const char *path, bool 
 static enum status resume_list(const struct run_resume *resume, char ***paths, int *count)
 {
     char folder[FS_PATH], best[FS_PATH];
-    TRY(fs_join(folder, resume->folder, "checkpoints"));
+    TRY(fs_join(folder, resume->folder, RUN_CHECKPOINTS));
     TRY(fs_join(best, folder, "best.h5"));
     TRY(checkpoint_list(folder, paths, count));
     if (fs_is_file(best)) {

@@ -1,0 +1,25 @@
+/*
+ * run_files: the files that a run writes into its folder, and what must not happen to
+ * others of the same names.
+ */
+#ifndef LOCKSTEP_APP_RUN_RUN_FILES_H
+#define LOCKSTEP_APP_RUN_RUN_FILES_H
+
+#include <stdbool.h>
+
+#include "base/status.h"
+
+#define RUN_LOCK        "lock"
+#define RUN_LOG         "log.txt"
+#define RUN_METRICS     "metrics.h5"
+#define RUN_CHECKPOINTS "checkpoints"
+
+/* ST_USAGE if a file that a run in `folder`, which need not exist, would replace, extend
+   or remove is one of the inputs (NULL ones are left out) or of another kind. */
+enum status run_files_check(const char *folder, const char *const *input,
+                            int inputs) MUST_CHECK;
+
+/* Is `path` a file that a run in `folder` writes, or the folder? */
+bool run_files_has(const char *folder, const char *path);
+
+#endif
