@@ -16,6 +16,8 @@
 #define MICROBENCH_PATIENCE 1.0
 #define MICROBENCH_SHORT    2e-5 /* seconds: shorter actions are timed several at once */
 #define MICROBENCH_MATRIX   ((size_t)1 << 29) /* bytes, however large the caches are */
+#define MICROBENCH_WALK     ((size_t)1 << 20) /* elements of a walk, roughly and at most */
+#define MICROBENCH_LINE     16                /* floats in a line of a cache */
 
 static const char *const layout_names[] = {"NCHW", "NHWC", "blocked"};
 
@@ -118,15 +120,30 @@ void microbench_layouts(struct microbench_layouts *layouts, int batch)
 
 /* --- access order --- */
 
+/* A walk visits `tracks` rows or columns, and the next walk those behind them: a large
+   matrix takes seconds by columns, and comes from the same memory in parts. The parts are
+   of whole cache lines, which neighbouring columns share. */
 struct walk_run {
     float *x;
     size_t side, outer, inner; /* strides of the two loops, in floats */
+    size_t tracks, next;
 };
+
+static size_t walk_tracks(size_t side)
+{
+    size_t lines = MICROBENCH_WALK / (side * MICROBENCH_LINE);
+    size_t tracks = (lines > 0 ? lines : 1) * MICROBENCH_LINE;
+    return tracks < side ? tracks : side;
+}
 
 static void walk_matrix(void *context)
 {
-    const struct walk_run *run = context;
-    for (size_t i = 0; i < run->side; i++) {
+    struct walk_run *run = context;
+    if (run->next + run->tracks > run->side)
+        run->next = 0;
+    size_t begin = run->next;
+    run->next += run->tracks;
+    for (size_t i = begin; i < run->next; i++) {
         float *x = run->x + i * run->outer;
         if (run->inner == 1)
             for (size_t j = 0; j < run->side; j++)
@@ -137,9 +154,13 @@ static void walk_matrix(void *context)
     }
 }
 
-static struct sample walk_per_element(struct sample sample, size_t side)
+static struct sample walk_time(struct walk_run *run, size_t outer, size_t inner)
 {
-    double count = (double)side * (double)side;
+    run->outer = outer;
+    run->inner = inner;
+    run->next = 0;
+    struct sample sample = microbench_time(walk_matrix, run);
+    double count = (double)run->side * (double)run->tracks;
     sample.median /= count;
     sample.low /= count;
     sample.high /= count;
@@ -160,14 +181,14 @@ int microbench_walks(const struct machine *machine,
         size_t side = 16;
         while ((side + 32) * (side + 32) * sizeof(float) <= bytes)
             side += 32; /* no power of 2: columns would share few sets of a cache */
-        struct walk_run run = {microbench_values(side * side), side, side, 1};
+        struct walk_run run = {.x = microbench_values(side * side),
+                               .side = side,
+                               .tracks = walk_tracks(side)};
         struct microbench_walk *w = &walks[count++];
         *w = (struct microbench_walk){.level = (enum machine_level)level,
                                       .side = (int)side};
-        w->row = walk_per_element(microbench_time(walk_matrix, &run), side);
-        run.outer = 1;
-        run.inner = side;
-        w->column = walk_per_element(microbench_time(walk_matrix, &run), side);
+        w->row = walk_time(&run, side, 1);
+        w->column = walk_time(&run, 1, side);
         free(run.x);
     }
     return count;

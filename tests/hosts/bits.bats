@@ -3,22 +3,10 @@
 # resume on other hosts.
 
 # As in tests/mpi/bits.bats, no number of ranks divides the batch of 71 samples in 7 grains.
+ROOM=(4)
 OPTIONS=(--set train.batch=71 --set train.grain=11 --set train.steps=60 --set log.every=5
     --set checkpoint.every_epochs=0 --set checkpoint.keep_best=off --resume)
-
-setup_file() {
-    source "$BATS_TEST_DIRNAME/runs.sh"
-    hosts_and_reference 4
-}
-
-setup() {
-    source "$BATS_TEST_DIRNAME/runs.sh"
-    need_hosts
-}
-
-teardown_file() {
-    hosts_down
-}
+source "$BATS_TEST_DIRNAME/fixture.sh"
 
 # same HOSTS RUN OPTION...: training there gives the results of one host.
 same() {

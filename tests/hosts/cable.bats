@@ -3,22 +3,10 @@
 # have the speed they should have. Between two hosts a frame passes two cables; together they
 # lose 1 % of the frames.
 
+ROOM=(3 1000 5)
 OPTIONS=(--set train.batch=71 --set train.grain=11 --set train.steps=30 --set log.every=5
     --resume)
-
-setup_file() {
-    source "$BATS_TEST_DIRNAME/runs.sh"
-    hosts_and_reference 3 1000 5
-}
-
-setup() {
-    source "$BATS_TEST_DIRNAME/runs.sh"
-    need_hosts
-}
-
-teardown_file() {
-    hosts_down
-}
+source "$BATS_TEST_DIRNAME/fixture.sh"
 
 # Seconds to connect from n1 to n2, send BYTES and receive an answer.
 seconds_to_send() {

@@ -1,22 +1,10 @@
 #!/usr/bin/env bats
 # Ranks, daemons and hosts that stop or die.
 
-setup_file() {
-    source "$BATS_TEST_DIRNAME/runs.sh"
-    slow_run
-    hosts_and_reference 4
-}
-
-setup() {
-    source "$BATS_TEST_DIRNAME/runs.sh"
-    need_hosts
-    slow_run
-    link_rate 100mbit
-}
-
-teardown_file() {
-    hosts_down
-}
+source "$BATS_TEST_DIRNAME/fixture.sh"
+ROOM=(4)
+RATE=$SLOW_RATE
+OPTIONS=("${SLOW_OPTIONS[@]}")
 
 @test "a rank on another host that is stopped for a while is named, and the run goes on" {
     start_on n1,n2:2,n3 late --stall-timeout 20

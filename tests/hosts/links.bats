@@ -1,22 +1,10 @@
 #!/usr/bin/env bats
 # A link that is cut for a while, and for ever.
 
-setup_file() {
-    source "$BATS_TEST_DIRNAME/runs.sh"
-    slow_run
-    hosts_and_reference 4
-}
-
-setup() {
-    source "$BATS_TEST_DIRNAME/runs.sh"
-    need_hosts
-    slow_run
-    link_rate 100mbit
-}
-
-teardown_file() {
-    hosts_down
-}
+source "$BATS_TEST_DIRNAME/fixture.sh"
+ROOM=(4)
+RATE=$SLOW_RATE
+OPTIONS=("${SLOW_OPTIONS[@]}")
 
 # resent: how many segments the TCP of n1 has retransmitted.
 resent() {

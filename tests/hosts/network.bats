@@ -3,14 +3,15 @@
 # hosts reach each other, and names those that it waits for. Hosts whose names differ only
 # behind the first dot.
 
+ROOM=(3)
 OPTIONS=(--set train.batch=71 --set train.grain=11 --set train.steps=12 --set log.every=4
     --set checkpoint.every_epochs=0 --set checkpoint.keep_best=off)
+source "$BATS_TEST_DIRNAME/fixture.sh"
 
 # Each host has an interface with the same address, which no list of names has, one with an
 # address of its own in a network of its own, and one in a network of all that has no cable.
 setup_file() {
-    source "$BATS_TEST_DIRNAME/runs.sh"
-    hosts_and_reference 3
+    hosts_setup_file
     have_hosts || return 0
     for n in 1 2 3; do
         on n$n sh -ec "apart() {
@@ -28,13 +29,8 @@ setup_file() {
 }
 
 setup() {
-    source "$BATS_TEST_DIRNAME/runs.sh"
-    need_hosts
+    hosts_setup
     MPIRUN=("$ROOT/scripts/launch.sh")
-}
-
-teardown_file() {
-    hosts_down
 }
 
 # within SECONDS COMMAND...: kills the job after that time, for without a choice runs hang.

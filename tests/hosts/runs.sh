@@ -1,10 +1,8 @@
 # shellcheck shell=bash
 # Sourced by the bats files of this folder, which train over several hosts:
-#   setup_file() { source "$BATS_TEST_DIRNAME/runs.sh"; hosts_and_reference 4; }
 #   setup() { source "$BATS_TEST_DIRNAME/runs.sh"; need_hosts; }
-#   teardown_file() { hosts_down; }
-# Hosts share the folder of the test, as the nodes of a cluster do. The options of a run are
-# the array OPTIONS of the bats file.
+# Most do so by fixture.sh. Hosts share the folder of the test, as the nodes of a cluster do.
+# The options of a run are the array OPTIONS of the bats file.
 
 source "$(dirname "${BASH_SOURCE[0]}")/../runs.sh"
 source "$(dirname "${BASH_SOURCE[0]}")/hosts.sh"
@@ -26,16 +24,8 @@ need_hosts() {
 hosts_and_reference() {
     have_hosts || return 0
     hosts_up "$@"
-    letters letters.h5 1500 70
+    letters letters.h5 "${IMAGES:-1500}" 70
     train 1 "$LETTERS" --run reference "${OPTIONS[@]}" >reference.out
-}
-
-# Sets OPTIONS for runs that meet faults: links of 100 Mbit/s limit them to some 10 steps a
-# second on any machine, so that the fault comes in time. SILENT is the text about a late rank.
-slow_run() {
-    OPTIONS=(--set train.batch=71 --set train.grain=11 --set train.steps=120 --set log.every=2
-        --set checkpoint.every_steps=5 --set checkpoint.keep=2 --resume)
-    SILENT='has been silent for [0-9]+ s, last heard of at (step [0-9]+, |start)'
 }
 
 # train_on HOSTS RUN OPTION...

@@ -140,7 +140,7 @@ PYTHON
     evaluate 1 wide --out wide.h5 >wide.eval
     (
         ulimit -d 410000
-        refused 2 "evaluating takes 16[0-9] MB in this process, *; give it more memory, or let \
+        refused 2 "evaluating takes 1[56][0-9] MB in this process, *; give it more memory, or let \
 more ranks share its layers (--pipeline [23])" evaluate 1 wide
         evaluate 3 wide --pipeline 3 --out wide-3.h5 >wide-3.eval
         "$LOCKSTEP" show wide >show.out

@@ -405,7 +405,7 @@ END
     size=$(stat -c %s $file)
     awk -v size="$size" '{ for (i = $1; i < $2; i++) array[i] = 1 }
         END { for (i = 0; i < size; i++) if (!(i in array)) print i }' arrays |
-        shuf -n "${FLIPS:-40}" >bytes
+        shuf -n "${FLIPS:-20}" >bytes
     while read -r where; do
         bit=$((SRANDOM % 8))
         hurt_anew

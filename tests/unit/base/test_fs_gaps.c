@@ -162,6 +162,17 @@ static void test_rename_that_cannot_replace(void **state)
     renaming = 0;
 }
 
+static void test_rename_that_fails(void **state)
+{
+    (void)state;
+    strcpy(target, scratch_path("none"));
+    renaming = EIO;
+    struct captured c = capture(commit);
+    assert_int_equal(c.code, ST_FAIL);
+    assert_non_null(strstr(c.err, ": Input/output error\n"));
+    renaming = 0;
+}
+
 static void test_rename_that_was_done_before(void **state)
 {
     (void)state;
@@ -243,6 +254,7 @@ int main(void)
         cmocka_unit_test(test_folders_that_cannot_be_synced),
         cmocka_unit_test(test_files_that_cannot_be_synced),
         cmocka_unit_test(test_rename_that_cannot_replace),
+        cmocka_unit_test(test_rename_that_fails),
         cmocka_unit_test(test_rename_that_was_done_before),
         cmocka_unit_test(test_folders_that_exist),
         cmocka_unit_test(test_no_locks),
