@@ -16,10 +16,6 @@ function allow_cycles()
     allow("base/timer base/trace",
           "a timer's phases are spans of the trace, whose clock is the timer's")
     allow("io/h5array io/h5file", "closing a file forgets the arrays that are open in it")
-    allow("nn/layer nn/layer_activation nn/layer_block nn/layer_conv nn/layer_dropout " \
-          "nn/layer_flatten nn/layer_linear nn/layer_pool",
-          "the list of all kinds of layers names the tables of the kinds")
-    allow("nn/model nn/model_part", "a model finds its units when it is made")
 }
 
 function allow(files, why)

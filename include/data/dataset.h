@@ -59,10 +59,12 @@ enum status dataset_count_twins(const struct dataset *dataset, enum dataset_spli
 #define DATASET_MANY_TWINS 0.1
 
 /* Only if info.encoded: decodes the file of sample i into pixels (h, w, c). Any thread.
-   false: it cannot be decoded. dataset_failed remembers that; dataset_failure reports it,
-   returns ST_FAIL and forgets it. */
+   false: it cannot be decoded. Who needs the image calls dataset_fail then, from any
+   thread; dataset_failed remembers it; dataset_failure reports it, returns ST_FAIL and
+   forgets it. */
 bool dataset_decode_sample(struct dataset *dataset, enum dataset_split split, size_t i,
                            const uint8_t *data, uint8_t *pixels);
+void dataset_fail(struct dataset *dataset, enum dataset_split split, uint64_t i);
 bool dataset_failed(const struct dataset *dataset);
 enum status dataset_failure(struct dataset *dataset) MUST_CHECK;
 

@@ -88,7 +88,7 @@ void loader_label(const struct loader *loader, uint64_t position, int *label,
                   uint64_t *sample);
 
 /* The same, and the network's input x (loader_shape). Any thread. false: the image cannot
-   be decoded; see dataset_decode_sample. */
+   be decoded; see dataset_fail. */
 bool loader_fill(const struct loader *loader, uint64_t position, float *x, int *label,
                  uint64_t *sample);
 

@@ -33,7 +33,7 @@ void conv_shape_complete(struct conv_shape *shape);
    (filter). */
 struct split_sets conv_splits(const struct conv_shape *shape);
 
-/* Bytes for all passes. */
+/* Bytes for all passes. bias NULL is 0; dbias NULL is not wanted. */
 size_t conv_scratch(const struct conv_shape *shape);
 
 void conv_forward(const struct team *team, const struct conv_shape *shape, float *y,

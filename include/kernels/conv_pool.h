@@ -70,4 +70,13 @@ struct conv_pool_gradient {
 void conv_pool_backward(const struct team *team, const struct conv_pool_shape *shape,
                         const struct conv_pool_gradient *gradient, void *scratch);
 
+/* Some consecutive images that conv_pool's backward processes together. */
+struct conv_pool_block {
+    int windows;           /* of all these images */
+    const float *x;        /* with borders; dx has the same layout */
+    const int32_t *corner; /* (windows): offset of each in x */
+    const float *g;        /* (windows, K): gradient of the maxima */
+    const uint8_t *argmax; /* (windows, K) */
+};
+
 #endif

@@ -16,10 +16,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "kernels/activation.h"
 #include "kernels/conv.h"
 #include "kernels/conv_pool.h"
 #include "kernels/cpu.h"
+#include "kernels/depthwise.h"
 #include "kernels/linear.h"
+#include "kernels/matrix.h"
 #include "kernels/pool.h"
 #include "kernels/update.h"
 
@@ -27,30 +30,55 @@
 
 #define KERNELS_GROUP 16 /* channels that conv_pool packs as one: the widest vector */
 
-/* Items [begin, end). */
-struct span {
-    int begin, end;
-};
-
-/* Some consecutive images that conv_pool's backward processes together. */
-struct conv_pool_block {
-    int windows;           /* of all these images */
-    const float *x;        /* with borders; dx has the same layout */
-    const int32_t *corner; /* (windows): offset of each in x */
-    const float *g;        /* (windows, K): gradient of the maxima */
-    const uint8_t *argmax; /* (windows, K) */
-};
-
 struct kernels {
     void (*relu_forward)(float *y, const float *x, size_t n);
     void (*relu_backward)(float *dx, const float *dy, const float *y, size_t n);
     void (*gelu_forward)(float *y, float *slope, const float *x, size_t n);
     void (*gelu_backward)(float *dx, const float *dy, const float *slope, size_t n);
+    void (*activate)(enum activation kind, float *y, float *slope, const float *x,
+                     size_t n);
+    void (*activate_back)(enum activation kind, float *dx, const float *dy,
+                          const float *from, size_t n);
     void (*dropout_apply)(float *y, const float *x, const uint8_t *keep, float scale,
                           size_t n);
     void (*logsoftmax_forward)(float *y, const float *x, int rows, int classes);
     void (*logsoftmax_backward)(float *dx, const float *dy, const float *y, int rows,
                                 int classes);
+
+    /* y = a + b and a b, element by element (combine.h); y may be a or b. */
+    void (*add)(float *y, const float *a, const float *b, size_t n);
+    void (*multiply)(float *y, const float *a, const float *b, size_t n);
+    /* y[i, j] = x[i, j] scale[j]; sum[j] = sum over i of a[i, j] b[i, j]. */
+    void (*scale_rows)(float *y, const float *x, const float *scale,
+                       const struct matrix *m);
+    void (*sum_products)(float *sum, const float *a, const float *b,
+                         const struct matrix *m);
+    /* batchnorm.h. sum[j] = sum over i of x[i, j], of (x[i, j] - mean[j])^2, of dy[i, j];
+       product[j] = sum of dy[i, j] (x[i, j] - mean[j]). */
+    void (*sum_channels)(double *sum, const float *x, const struct matrix *m);
+    void (*sum_squares)(double *sum, const float *x, const float *mean,
+                        const struct matrix *m);
+    void (*sum_gradients)(double *sum, double *product, const float *dy, const float *x,
+                          const float *mean, const struct matrix *m);
+    /* y[i, j] = (x[i, j] - mean[j]) scale[j] + shift[j];
+       dx[i, j] = factor[0][j] dy[i, j] + factor[1][j] (x[i, j] - mean[j]) + factor[2][j]
+     */
+    void (*normalise)(float *y, const float *x, const float *mean, const float *scale,
+                      const float *shift, const struct matrix *m);
+    void (*normalise_backward)(float *dx, const float *dy, const float *x,
+                               const float *mean, const float *const factor[3],
+                               const struct matrix *m);
+
+    /* depthwise.h. One image, some rows of the result, some channels; all images. */
+    void (*depthwise_forward)(const struct depthwise_shape *shape, struct span rows,
+                              struct span channels, float *y, const float *x,
+                              const float *weight, const float *bias);
+    void (*depthwise_data)(const struct depthwise_shape *shape, struct span rows,
+                           struct span channels, float *dx, const float *dy,
+                           const float *weight);
+    void (*depthwise_weight)(const struct depthwise_shape *shape, struct span channels,
+                             float *dweight, float *dbias, const float *x,
+                             const float *dy);
 
     /* One image, some output rows, some channels. Backward writes the rows of dx from the
        first window's first row up to the first row of the window behind the last; if
@@ -66,12 +94,10 @@ struct kernels {
     void (*avgpool_backward)(const struct pool_shape *shape, struct span rows,
                              struct span channels, float *dx, const float *dy);
 
-    /* Some of the N*P output rows of all images; col (rows * Q, R*S*C) begins with the
-       first of them. */
+    /* Some of the N*P output rows of all images; col (rows * Q, R*S*C) has only these. */
     void (*im2col)(const struct conv_shape *shape, struct span rows, float *col,
                    const float *x);
-    /* Adds col (rows * Q, R*S*C) to some channels of dx; an image is zeroed at its row 0.
-     */
+    /* Adds col (rows * Q, R*S*C) to some channels of dx; row 0 zeroes an image. */
     void (*col2im)(const struct conv_shape *shape, struct span rows, struct span channels,
                    float *dx, const float *col);
 
@@ -85,10 +111,9 @@ struct kernels {
     void (*linear_data)(const struct linear_shape *shape, struct span features, float *dx,
                         const float *dy, const float *weight);
 
-    /* y[i, j] = bias[j] for i < rows, j < columns; ld: floats from row to row. */
+    /* y[i, j] = bias[j], or 0 if it is NULL, for i < rows, j < columns. */
     void (*fill_rows)(float *y, const float *bias, int rows, int columns, int ld);
-    /* sum[j] = sum over i < rows of x[i, j], for j < columns; ld: floats from row to row.
-     */
+    /* sum[j] = sum over i < rows of x[i, j], for j < columns. */
     void (*sum_rows)(float *sum, const float *x, int rows, int columns, int ld);
 
     /* Convolution without padding, for one panel of at most KERNELS_PANEL output
@@ -129,7 +154,7 @@ struct kernels {
                        const struct update_vectors *vectors, size_t begin, size_t end);
     void (*update_adamw)(const struct update_factors *factors,
                          const struct update_vectors *vectors, size_t begin, size_t end);
-    /* Sum of squares, with the same bits in every instruction set. */
+    /* With the same bits in every instruction set. */
     double (*square_sum)(const float *x, size_t n);
 };
 

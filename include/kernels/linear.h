@@ -16,7 +16,8 @@ struct linear_shape {
 void linear_forward(const struct team *team, const struct linear_shape *shape, float *y,
                     const float *x, const float *weight, const float *bias);
 
-/* dweight and dbias are written, not added to. */
+/* dweight and dbias are written, not added to. Above, bias NULL is 0; dbias NULL is not
+   wanted. */
 void linear_backward_weight(const struct team *team, const struct linear_shape *shape,
                             float *dweight, float *dbias, const float *x,
                             const float *dy);

@@ -41,4 +41,15 @@ void avgpool_forward(const struct team *team, const struct pool_shape *shape, fl
 void avgpool_backward(const struct team *team, const struct pool_shape *shape, float *dx,
                       const float *dy);
 
+/* The mean of all pixels of an image: x, dx (N, pixels, C), y, dy (N, C). */
+struct globalavgpool_shape {
+    int n, pixels, c;
+};
+void globalavgpool_forward(const struct team *team,
+                           const struct globalavgpool_shape *shape, float *y,
+                           const float *x);
+void globalavgpool_backward(const struct team *team,
+                            const struct globalavgpool_shape *shape, float *dx,
+                            const float *dy);
+
 #endif

@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "kernels/batchnorm.h"
 #include "kernels/conv.h"
 #include "kernels/linear.h"
 #include "kernels/pool.h"
@@ -43,5 +44,14 @@ double reference_gelu_slope(double x);
 void reference_logsoftmax_forward(float *y, const float *x, int rows, int classes);
 void reference_logsoftmax_backward(float *dx, const float *dy, const float *y, int rows,
                                    int classes);
+
+void reference_batchnorm_moments(const struct batchnorm_shape *shape, float *mean,
+                                 float *variance, const float *x);
+void reference_batchnorm_forward(const struct batchnorm_shape *shape, float *y,
+                                 const float *x, const struct batchnorm_by *by);
+/* dx, dweight and dbias are wanted. */
+void reference_batchnorm_backward(const struct batchnorm_shape *shape,
+                                  const struct batchnorm_gradient *gradient,
+                                  const struct batchnorm_by *by);
 
 #endif

@@ -9,8 +9,8 @@
 /* One operation of the network (a layer, or a block of several). Medians over repeated
    passes of one grain, divided by its images. The data is warm, as in training. */
 struct layer_time {
-    char name[64];            /* "conv1+maxpool1+gelu1" */
-    double forward, backward; /* seconds per image */
+    char name[3 * LAYER_NAME]; /* "conv1+maxpool1+gelu1" */
+    double forward, backward;  /* seconds per image */
     struct model_work work;
 };
 

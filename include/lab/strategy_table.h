@@ -24,10 +24,10 @@
 
 /* A layer or a block, on a batch. */
 struct strategy_subject {
-    char name[64]; /* "conv1", "conv1-gelu1" */
+    char name[2 * LAYER_NAME]; /* "conv1", "conv1-gelu1" */
     struct shape in, out;
     bool block;
-    bool measured[STRATEGY_PASSES]; /* layers before the first weights have no backward */
+    bool measured[STRATEGY_PASSES]; /* not backward before the first weights, or of add */
     double flops[STRATEGY_PASSES];
     double bytes[STRATEGY_PASSES];             /* read and written once */
     enum machine_level level[STRATEGY_PASSES]; /* that holds these bytes */

@@ -12,9 +12,9 @@ struct model_cut {
     int first[MODEL_LAYERS + 1];
 };
 
-/* Reads "conv1+conv2 | conv3+linear1 | linear2+linear3": every layer with parameters
-   once, in the network's order; layers without belong to the one before them. ST_USAGE
-   with a message that begins with `key`. */
+/* Reads "conv1+conv2 | conv3+linear1 | linear2+linear3": the first layer with parameters
+   of every unit once, in the network's order; the unit's other layers go with it.
+   ST_USAGE with a message that begins with `key`. */
 enum status cut_read(struct model_cut *cut, const struct model *model, const char *key,
                      const char *text) MUST_CHECK;
 

@@ -24,10 +24,12 @@
 #include "kernels/team.h"
 #include "nn/range.h"
 
-#define LAYER_TENSORS 2 /* weight, bias */
-#define LAYER_NAME    24
+#define LAYER_TENSORS 4 /* weight, bias, running mean and variance */
+#define LAYER_NAME    48
+#define LAYER_INPUTS  2 /* add and mul take two */
 
 struct layer_ops;
+struct layer_spec; /* its config line: src/nn/layer_spec.h */
 
 /* One parameter tensor of a layer. dim is its shape in files, which is PyTorch's: conv
    (K, C, R, S), linear (out, in), bias (out). Its order in memory may differ (to_file,
@@ -41,13 +43,31 @@ struct layer_tensor {
     enum range_rule rule; /* weights decay, biases do not */
 };
 
+/* Running statistics (nn/statistic.h): the mean is a tensor, the variance the next one.
+ */
+struct layer_statistic {
+    int tensor;
+    double momentum, values_per_sample; /* 0: the layer has none */
+};
+
+/* What an output depends on along each side of the input. */
+struct layer_window {
+    int size, stride, pad; /* size 0: no window */
+};
+
 struct layer {
     const struct layer_ops *ops;
-    char name[LAYER_NAME]; /* "conv1", "linear2": kind and number among its kind */
-    struct shape in, out;
+    char name[LAYER_NAME]; /* "conv1", "linear2": kind and number, or as= in the config */
+    int inputs;            /* 1 or 2 */
+    int input[LAYER_INPUTS];   /* the values that it reads (nn/model.h) */
+    int readers;               /* inputs of layers that its output is */
+    struct shape in, in2, out; /* in2: of the second input */
     int tensors;
     struct layer_tensor tensor[LAYER_TENSORS];
+    struct layer_statistic statistic;
+    struct layer_window window;
     size_t save;          /* bytes per sample kept from forward to backward */
+    size_t save_grain;    /* the same, for a grain of any size */
     size_t scratch;       /* bytes needed during one pass, for a whole grain */
     double flops;         /* 2 * dense multiply-adds per sample, forward */
     double work_forward;  /* FLOPs done per sample; 0: flops */
@@ -63,35 +83,39 @@ struct pass {
     struct team team;
     int n;                  /* samples, 1..grain */
     bool train;             /* dropout on, save for backward */
-    const float *x;         /* (n, in) */
+    const float *x, *x2;    /* (n, in) and (n, in2) */
     float *y;               /* (n, out) */
     const float *dy;        /* (n, out), backward */
-    float *dx;              /* (n, in), backward; NULL: not needed */
+    float *dx, *dx2;        /* of x and x2, backward; NULL: not needed */
     const float *params;    /* the flat vector; tensor i is at tensor[i].offset */
     float *grads;           /* flat gradient of the grain: written, not added to */
-    void *save;             /* n * layer->save bytes, aligned to 64 */
+    void *save;             /* layer_save_bytes(layer, n), aligned to 64 */
     void *scratch;          /* shared by the team, aligned to 64; undefined at first */
     uint64_t seed;          /* of the run */
     uint64_t step;          /* of training; names random draws */
     const uint64_t *sample; /* (n) global sample numbers; name random draws */
 };
 
-/* A layer's config line: "conv 32 kernel=3" has kind "conv", value "32" and the option
-   kernel=3. */
-struct layer_spec {
-    const char *where; /* "letters.conf:12" for messages */
-    const char *name;  /* of the layer, for messages */
-    const char *text;  /* the whole line */
-    int classes;       /* the number that the word "classes" stands for */
-};
+/* What backward reads besides dy and save. An activation that no backward pass reads is
+   kept only until its last reader's forward pass. A set is a mask of these. */
+enum layer_keeps { LAYER_KEEPS_NONE = 0, LAYER_KEEPS_INPUTS = 1, LAYER_KEEPS_OUTPUT = 2 };
 
 struct layer_ops {
     const char *kind; /* keyword in the config, and the first part of the name */
     const char *help; /* "conv CHANNELS kernel=K [stride=1] [pad=0] [init=pytorch|he]" */
     size_t bytes;     /* of its struct, which begins with a struct layer */
+    int inputs;       /* that it takes */
+    unsigned keeps;   /* of enum layer_keeps */
+    /* The gradient of every input is dy itself: backward is not called, its readers get
+       dy. */
+    bool passes_gradient;
+    /* The samples of a grain affect each other's outputs. */
+    bool couples;
+    /* Has parameters, but stays in the unit of the layer before if it alone reads it. */
+    bool follows;
     /* Reads the spec; fills in out, tensors (name, dims, dim, count, rule), save,
-       scratch, flops or element_*. in, index, grain and name are set. ST_USAGE with a
-       message: "letters.conf:12: conv2: kernel 5 is larger than its input 3x3x64". */
+       scratch, flops or element_*. in, in2, index, grain and name are set. ST_USAGE with
+       a message: "letters.conf:12: conv2: kernel 5 is larger than its input 3x3x64". */
     enum status (*setup)(struct layer *layer, const struct layer_spec *spec);
     /* Initial values of tensor t in the file's order, from rng. NULL: no tensors. */
     void (*init)(const struct layer *layer, int t, struct rng *rng, float *values);
@@ -106,7 +130,10 @@ struct layer_ops {
 };
 
 extern const struct layer_ops layer_conv, layer_maxpool, layer_avgpool, layer_relu,
-    layer_gelu, layer_dropout, layer_flatten, layer_linear, layer_logsoftmax;
+    layer_gelu, layer_dropout, layer_flatten, layer_linear, layer_logsoftmax, layer_add,
+    layer_mul, layer_batchnorm, layer_groupnorm, layer_relu6, layer_sigmoid,
+    layer_hardsigmoid, layer_silu, layer_hardswish, layer_depthwise, layer_globalavgpool,
+    layer_padchannels, layer_droppath;
 
 /* NULL-terminated list of all kinds. */
 extern const struct layer_ops *const layer_kinds[];
@@ -117,34 +144,13 @@ struct pool_shape;
 const struct conv_shape *layer_conv_shape(const struct layer *layer);
 const struct pool_shape *layer_pool_shape(const struct layer *layer);
 
-/* kind = the first word of a spec's text, cut to LAYER_NAME - 1 characters. */
-void layer_spec_kind(const char *text, char kind[LAYER_NAME]);
+/* The bias, tensor 1, of a layer with weights, in the flat vector; NULL: it has none. */
+const float *layer_bias(const struct layer *layer, const float *params);
+float *layer_dbias(const struct layer *layer, float *grads);
 
-/* --- for layers --- */
+size_t layer_save_bytes(const struct layer *layer, int n);
 
-/* Values of `init`: "pytorch", Kaiming uniform with a = sqrt(5), that is
-   U(+-1/sqrt(fan_in)) for weight and bias; "he", normal with deviation sqrt(2/fan_in),
-   bias 0 (K. He et al., "Delving deep into rectifiers", ICCV 2015). */
-extern const char *const layer_init_words[];
-void layer_init_values(const struct layer *layer, int t, int init, int fan_in,
-                       struct rng *rng, float *values);
-
-/* --- reading a spec, for setup functions --- */
-
-/* The value after the kind, an integer in [lo, hi] or "classes". If it is absent and not
-   required, *out keeps its default. */
-enum status layer_spec_value(const struct layer_spec *spec, bool required, long long lo,
-                             long long hi, int *out) MUST_CHECK;
-enum status layer_spec_int(const struct layer_spec *spec, const char *key, long long lo,
-                           long long hi, int *out) MUST_CHECK;
-enum status layer_spec_real(const struct layer_spec *spec, const char *key, double lo,
-                            double hi, double *out) MUST_CHECK;
-/* One of `words` (NULL-terminated); *out is its index. */
-enum status layer_spec_word(const struct layer_spec *spec, const char *key,
-                            const char *const *words, int *out) MUST_CHECK;
-/* ST_USAGE if the line has an option that is not among keys (NULL-terminated; "did you
-   mean"), an option twice, or more values than one (value) or none. */
-enum status layer_spec_only(const struct layer_spec *spec, bool value,
-                            const char *const *keys) MUST_CHECK;
+/* "13x13x32", or "128" for a flat vector; the caller frees. */
+char *layer_shape_text(struct shape shape);
 
 #endif

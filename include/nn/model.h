@@ -1,6 +1,12 @@
 /*
- * model: the network: its layers in order, the layout of their parameters, and parts of
- * it. nn/workspace.h has what a grain needs to pass through it.
+ * model: the network: a graph of layers in topological order, the layout of their
+ * parameters, and parts of it. nn/spec.h is the text it is made from, nn/workspace.h has
+ * what a grain needs to pass through it.
+ *
+ * Layers pass values to each other: value 0 is the model's input, value i + 1 the output
+ * of layer i, and layer->input are the values that it reads. Ops are numbered and wired
+ * in the same way. A fused op has the inputs of its first layer and the output of its
+ * last one; no other layer may read what lies between.
  *
  * All ranks hold the same model. The parameters are one flat vector of floats, in which
  * every tensor begins at a multiple of 16; a gradient is a vector with the same layout.
@@ -16,36 +22,38 @@
 #include "base/limits.h"
 #include "nn/layer.h"
 #include "nn/range.h"
+#include "nn/spec.h"
+#include "nn/statistic.h"
 
-/* The [model] section: one line of text for each layer, and its place in the file. */
-struct model_spec {
-    int count;
-    char **text;  /* owned, as are the texts: (count) */
-    char **where; /* owned: (count) "file:line" */
-};
-
-/* At most MODEL_LAYERS. */
-void model_spec_add(struct model_spec *spec, const char *text, const char *where);
-void model_spec_release(struct model_spec *spec);
-
-/* The smallest part that a model can be divided into: a layer with parameters and the
-   layers without that follow it; the first unit also has those before it. */
+/* The smallest part that a model can be divided into. Units begin at layers with
+   parameters, where a single value passes from the layers before to those behind; the
+   first unit also has the layers before it. In a network without from=, these are all
+   layers with parameters. */
 struct model_unit {
     int layer, layer_end; /* layers [layer, layer_end) */
     size_t begin, end;    /* their parameters in the flat vector, padding included */
+};
+
+/* The values that an op reads. */
+struct model_wires {
+    int inputs;
+    int value[LAYER_INPUTS];
 };
 
 struct model {
     int layers;
     struct layer **layer; /* owned: (layers) as described */
     int ops;
-    struct layer **op; /* owned: (ops) as run: a layer, or a block for several */
-    struct shape in;   /* of one sample */
+    struct layer **op;         /* owned: (ops) as run: a layer, or a block for several */
+    struct model_wires *wires; /* owned: (ops) */
+    bool *wanted;    /* owned: (ops + 1): backward computes the gradient of the value */
+    struct shape in; /* of one sample */
     int classes;
     int grain;
-    size_t params;        /* floats in the flat vector, padding included */
-    struct ranges ranges; /* owned: of the flat vector */
-    double flops;         /* dense, forward, per sample */
+    size_t params;                /* floats in the flat vector, padding included */
+    struct ranges ranges;         /* owned: of the flat vector */
+    struct statistics statistics; /* owned: of the flat vector */
+    double flops;                 /* dense, forward, per sample */
     int units;
     struct model_unit *unit; /* owned: (units) */
 
@@ -86,15 +94,24 @@ void model_init_params(const struct model *model, uint64_t seed, float *params);
 /* Number of trainable parameters (padding not counted). */
 size_t model_param_count(const struct model *model);
 
-/* Prints a table with log_out: layer, output shape, parameters, FLOPs. */
+/* Prints a table with log_out: layer, output shape, parameters, FLOPs; then the memory of
+   a grain. */
 void model_print(const struct model *model);
 
-/* The first op with parameters: backward ends there. It computes an input gradient only
-   in a part that has units before it. */
-int model_first_op(const struct model *model);
+/* Does the op have a backward pass? Not if neither it nor an op before it has parameters.
+   An op whose inputs' gradients are not wanted computes none. */
+bool model_goes_back(const struct model *model, int op);
+
+/* "conv1", or "conv1+maxpool1+gelu1" for a block; the caller frees. */
+char *model_op_text(const struct model *model, int op);
+/* The last layer whose work the op does; the op's own if it is no block. */
+const struct layer *model_op_last(const struct model *model, int op);
+
+/* The shape of a value of the ops. */
+struct shape model_value_shape(const struct model *model, int value);
 
 /* FLOPs of an op per sample: of the dense algorithm, and really done. Backward counts the
-   weight gradient and the input gradient, which the first op with parameters lacks. */
+   weight gradient and the input gradient, if it is wanted. */
 struct model_work {
     double dense_forward, dense_backward, true_forward, true_backward;
 };

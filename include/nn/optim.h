@@ -20,6 +20,7 @@
 
 #include "kernels/update.h"
 #include "nn/range.h"
+#include "nn/statistic.h"
 
 /* Indices of optim_kinds. */
 enum optim_kind { OPTIM_SGD, OPTIM_ADAMW, OPTIM_KINDS };
@@ -41,7 +42,9 @@ struct optim_update {
     const float *grads;         /* sum over the batch */
     float *state[OPTIM_STATES]; /* the optimizer's vectors, as many as it has */
     const struct ranges *ranges;
-    float *ema; /* averaged weights; NULL: none */
+    const struct statistics *statistics; /* NULL: none */
+    double samples;                      /* of the batch, for statistics */
+    float *ema;                          /* averaged weights; NULL: none */
     double ema_decay;
     double lr;         /* from the schedule */
     double grad_scale; /* multiplies grads: 1/batch and clipping */
@@ -70,8 +73,9 @@ int optim_states(const struct optim_options *options);
 const char *optim_state_name(const struct optim_options *options, int i);
 
 /* Updates floats [begin, end) by the rules of their ranges; ema becomes
-   ema_decay * ema + (1 - ema_decay) * w. Statistics and frozen ranges are left as they
-   are. Any thread; a vector may be cut anywhere without a change of bits. */
+   ema_decay * ema + (1 - ema_decay) * w. Statistics are updated by their own rule
+   (nn/statistic.h), frozen ranges are left as they are. Any thread; a vector may be cut
+   anywhere without a change of bits. */
 void optim_apply(const struct optim_options *options, const struct optim_update *update,
                  size_t begin, size_t end);
 

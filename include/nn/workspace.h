@@ -10,14 +10,31 @@
 
 #include "nn/model.h"
 
-/* The buffers of one team for one grain. */
+/* to = a + b after an op's backward pass; to may be a or b. */
+struct workspace_sum {
+    float *to; /* NULL: no sum */
+    const float *a, *b;
+    size_t size; /* floats of a sample */
+};
+
+/* The buffers of an op's passes besides the activations. */
+struct workspace_op {
+    void *save;
+    const float *dy; /* the gradient of its output; NULL: it does not go backward */
+    float *dx[LAYER_INPUTS]; /* NULL: not wanted, or passed on */
+    struct workspace_sum sum[LAYER_INPUTS];
+};
+
+/* The buffers of one team for one grain. Buffers that are not needed at the same time
+   share memory: an activation that no backward pass reads is overwritten before the end
+   of the forward pass (src/nn/tape.h says when). */
 struct workspace {
-    float **activation;     /* (ops + 1): [i] is op i's input (grain, in) */
-    float *logprobs;        /* (grain, classes): the output of the last op */
-    float *delta[2];        /* gradients of activations, used alternately */
-    float *input_gradient;  /* one of these: a part's, (grain, in) after backward */
-    float *output_gradient; /* one of these: backward starts with it, (grain, out) */
-    void **save;            /* (ops): what op i keeps from forward to backward */
+    float **activation; /* (ops + 1): [v] is value v (nn/model.h); [0] and [ops] stay */
+    float *logprobs;    /* (grain, classes): the output of the last op */
+    float *input_gradient;   /* a part's, (grain, in) after backward */
+    float *output_gradient;  /* backward starts with it, (grain, out); it may be written
+                                after the forward pass */
+    struct workspace_op *op; /* (ops) */
     void *scratch;
     int *label;       /* (grain) */
     uint64_t *sample; /* (grain) global sample numbers */
@@ -60,7 +77,8 @@ void model_forward(const struct model *model, struct workspace *ws,
                    const struct grain_pass *pass);
 
 /* One op of these passes alone, for measurements. Every member of the team calls them.
-   model_backward does more: it skips ops before model_first_op and zeroes padding. */
+   Only ops that go back (model_goes_back) have a backward pass. model_backward does more:
+   it zeroes padding. */
 void model_forward_op(const struct model *model, struct workspace *ws,
                       const struct grain_pass *pass, int op);
 void model_backward_op(const struct model *model, struct workspace *ws,
@@ -80,7 +98,9 @@ void model_backward(const struct model *model, struct workspace *ws,
                     void (*ready)(void *context, size_t begin, size_t end),
                     void *context);
 
-/* The first op whose output in the workspace has a NaN or an infinity, or -1. */
-int model_find_bad(const struct model *model, const struct workspace *ws, int n);
+/* model_forward by one thread; returns the first op whose output has a NaN or an
+   infinity, or -1. */
+int model_find_bad(const struct model *model, struct workspace *ws,
+                   const struct grain_pass *pass);
 
 #endif

@@ -6,7 +6,7 @@
 #include "base/limits.h"
 #include "base/status.h"
 
-#define NAME_BYTES  32
+#define NAME_BYTES  64
 #define FILE_BYTES  64
 #define LAYER_SHIFT 16 /* where.place is part | (layer + 1) << LAYER_SHIFT */
 _Static_assert(MODEL_LAYERS < 1 << (32 - LAYER_SHIFT), "a place holds any layer");

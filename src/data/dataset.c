@@ -238,10 +238,12 @@ bool dataset_decode_sample(struct dataset *dataset, enum dataset_split split, si
         treatment_decode(&info->treatment, data, dataset_stored_bytes(dataset, split, i),
                          "picture", info->shape, pixels);
     status_capture(NULL);
-    if (st != ST_OK)
-        atomic_store(&dataset->failed,
-                     (uint64_t)i * DATASET_SPLITS + (uint64_t)split + 1);
     return st == ST_OK;
+}
+
+void dataset_fail(struct dataset *dataset, enum dataset_split split, uint64_t i)
+{
+    atomic_store(&dataset->failed, i * DATASET_SPLITS + (uint64_t)split + 1);
 }
 
 bool dataset_failed(const struct dataset *dataset)

@@ -6,8 +6,8 @@
 
 #include "base/mem.h"
 #include "data/sampler.h"
+#include "import_check.h"
 #include "import_impl.h"
-#include "import_set.h"
 
 #define GROUP_ORDER 0x67726f75u /* of the sampler: "epochs" of classes are below it */
 

@@ -4,7 +4,7 @@
 
 #include "base/mem.h"
 #include "base/parse.h"
-#include "import_set.h"
+#include "import_check.h"
 
 /* Classes with pictures for evaluation alone are often a matter of spelling. */
 static enum status check_empty_classes(const struct import_set *set)
@@ -80,16 +80,18 @@ enum status import_name_classes(struct import_set *set, char *const *name, int c
 {
     int *number = mem_zeroed((size_t)set->classes, sizeof *number);
     char **copy = mem_zeroed((size_t)classes, sizeof *copy);
+    struct import_names names = {0};
+    for (int c = 0; c < classes; c++)
+        import_names_add(&names, name);
     for (int i = 0; i < set->classes; i++) {
-        number[i] = -1;
-        for (int c = 0; c < classes && number[i] < 0; c++)
-            if (strcmp(set->class_name[i], name[c]) == 0)
-                number[i] = c;
+        const char *wanted = set->class_name[i];
+        number[i] = import_names_find(&names, name, wanted, strlen(wanted));
         if (number[i] >= 0)
             continue;
         enum status st =
             status_fail(ST_FAIL, "'%s' has a class '%s' that the network does not have",
                         set->root, set->class_name[i]);
+        import_names_release(&names);
         free(copy);
         free(number);
         return st;
@@ -99,8 +101,10 @@ enum status import_name_classes(struct import_set *set, char *const *name, int c
     for (size_t i = 0; i < set->count; i++)
         set->picture[i].class = number[set->picture[i].class];
     fs_free_list(set->class_name, set->classes);
+    import_names_release(&set->names);
     set->class_name = copy;
     set->classes = classes;
+    set->names = names;
     free(number);
     return ST_OK;
 }

@@ -357,16 +357,15 @@ static enum status csv_read_split(struct csv_reader *reader)
 }
 
 static enum status csv_read_all(const struct import_csv_options *options,
-                                struct dataset_builder *builder)
+                                struct dataset_builder *builder,
+                                struct csv_labels *labels)
 {
-    struct import_labels numbers;
-    struct csv_labels labels = {.labels = &numbers, .builder = builder};
     const char *train = options->file[DATASET_TRAIN], *test = options->file[DATASET_TEST];
     int known = CSV_LABEL_NONE;
-    TRY(import_named_classes(&options->table, builder, &numbers));
+    TRY(import_named_classes(&options->table, builder, labels->labels));
     for (int s = 0; s < DATASET_SPLITS; s++) {
         struct csv_reader reader = {.options = options,
-                                    .labels = &labels,
+                                    .labels = labels,
                                     .builder = builder,
                                     .split = s,
                                     .known = known};
@@ -375,9 +374,9 @@ static enum status csv_read_all(const struct import_csv_options *options,
         TRY(csv_read_split(&reader));
         known = reader.layout.label;
     }
-    if (labels.words)
+    if (labels->words)
         csv_sort_words(builder);
-    TRY(import_finish(builder, &numbers, &options->table, train));
+    TRY(import_finish(builder, labels->labels, &options->table, train));
     builder->source =
         mem_format("CSV file%s %s%s%s", test ? "s" : "", import_basename(train),
                    test ? ", " : "", test ? import_basename(test) : "");
@@ -387,8 +386,11 @@ static enum status csv_read_all(const struct import_csv_options *options,
 enum status import_csv(const struct import_csv_options *options,
                        struct dataset_builder *builder)
 {
+    struct import_labels numbers;
+    struct csv_labels labels = {.labels = &numbers, .builder = builder};
     *builder = (struct dataset_builder){0};
-    enum status st = csv_read_all(options, builder);
+    enum status st = csv_read_all(options, builder, &labels);
+    import_names_release(&labels.names);
     if (st != ST_OK)
         dataset_builder_release(builder);
     return st;

@@ -10,6 +10,7 @@
 #define LOCKSTEP_DATA_IMPORT_CSV_H
 
 #include "import_impl.h"
+#include "import_names.h"
 
 struct stream;
 
@@ -82,7 +83,7 @@ struct csv_labels {
     struct import_labels *labels;
     struct dataset_builder *builder; /* words become its class names */
     bool words;                      /* labels are words */
-    int newest;                      /* class of the word before */
+    struct import_names names;       /* of the words; owned */
 };
 
 /* The class of the label in a field. */

@@ -12,23 +12,14 @@
 
 /* --- words --- */
 
-static int csv_find_word(struct csv_labels *labels, struct csv_field word)
-{
-    struct dataset_builder *builder = labels->builder;
-    for (int k = 0; k <= builder->classes; k++) {
-        int c = k == 0 ? labels->newest : k - 1; /* tables often are sorted */
-        if (c < builder->classes && strlen(builder->class_name[c]) == word.length &&
-            memcmp(builder->class_name[c], word.text, word.length) == 0)
-            return labels->newest = c;
-    }
-    return -1;
-}
-
 static enum status csv_read_word(struct csv_labels *labels, struct csv_field word,
                                  const struct csv_lines *lines, uint16_t *label)
 {
     struct dataset_builder *builder = labels->builder;
-    int class = csv_find_word(labels, word);
+    struct import_names *names = &labels->names;
+    while (names->count < builder->classes) /* those of --classes */
+        import_names_add(names, builder->class_name);
+    int class = import_names_find(names, builder->class_name, word.text, word.length);
     if (class < 0 && labels->labels->classes > 0)
         FAIL(ST_FAIL, "line %zu of '%s': label '%.*s' is none of --classes",
              lines->number, lines->path, (int)word.length, word.text);
@@ -39,8 +30,9 @@ static enum status csv_read_word(struct csv_labels *labels, struct csv_field wor
         builder->class_name =
             mem_resize(builder->class_name, (size_t)builder->classes + 1,
                        sizeof *builder->class_name);
-        class = labels->newest = builder->classes++;
+        class = builder->classes++;
         builder->class_name[class] = mem_format("%.*s", (int)word.length, word.text);
+        import_names_add(names, builder->class_name);
     }
     *label = (uint16_t) class;
     return ST_OK;

@@ -5,6 +5,7 @@
 
 #include "base/mem.h"
 #include "data/dataset_writer.h"
+#include "data/import_pictures.h"
 #include "import_impl.h"
 #include "import_set.h"
 #include "io/stream.h"

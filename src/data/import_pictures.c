@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "import_check.h"
 #include "import_impl.h"
 #include "import_survey.h"
 

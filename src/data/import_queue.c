@@ -55,6 +55,15 @@ static void *queue_worker(void *context)
     return NULL;
 }
 
+static enum status queue_take(const struct import_queue_job *job, size_t i, void *slot)
+{
+    where_mark(WHERE_LOAD); /* other ranks may wait for this one */
+    TRY(job->take(job->context, i, slot));
+    if (stop_requested())
+        FAIL(ST_FAIL, "interrupted: nothing was written");
+    return ST_OK;
+}
+
 static enum status queue_take_all(struct import_queue *queue)
 {
     const struct import_queue_job *job = queue->job;
@@ -64,10 +73,7 @@ static enum status queue_take_all(struct import_queue *queue)
         while (!queue->done[i % queue->slots])
             pthread_cond_wait(&queue->finished, &queue->mutex);
         pthread_mutex_unlock(&queue->mutex);
-        where_mark(WHERE_LOAD); /* other ranks may wait for this one */
-        st = job->take(job->context, i, queue_slot(queue, i));
-        if (st == ST_OK && stop_requested())
-            st = status_fail(ST_FAIL, "interrupted: nothing was written");
+        st = queue_take(job, i, queue_slot(queue, i));
         pthread_mutex_lock(&queue->mutex);
         queue->done[i % queue->slots] = false;
         queue->next = i + 1;
@@ -80,9 +86,23 @@ static enum status queue_take_all(struct import_queue *queue)
     return st;
 }
 
-enum status import_queue_run(const struct import_queue_job *job)
+/* Without threads. */
+static enum status queue_run_here(const struct import_queue_job *job)
 {
-    size_t threads = job->threads > 0 ? (size_t)job->threads : 1;
+    void *slot = mem_zeroed(1, job->slot_bytes);
+    enum status st = ST_OK;
+    for (size_t i = 0; i < job->count && st == ST_OK; i++) {
+        memset(slot, 0, job->slot_bytes);
+        job->work(job->context, i, slot);
+        st = queue_take(job, i, slot);
+    }
+    free(slot);
+    return st;
+}
+
+static enum status queue_run_threads(const struct import_queue_job *job)
+{
+    size_t threads = (size_t)job->threads;
     struct import_queue queue = {.job = job,
                                  .mutex = PTHREAD_MUTEX_INITIALIZER,
                                  .finished = PTHREAD_COND_INITIALIZER,
@@ -103,4 +123,9 @@ enum status import_queue_run(const struct import_queue_job *job)
     free(queue.done);
     free(queue.slot);
     return st;
+}
+
+enum status import_queue_run(const struct import_queue_job *job)
+{
+    return job->threads > 0 ? queue_run_threads(job) : queue_run_here(job);
 }

@@ -14,7 +14,7 @@
 
 struct import_queue_job {
     size_t count;
-    int threads;
+    int threads; /* 0: the caller works too, which is faster for short work */
     size_t slot_bytes;
     /* Any thread: works on item i and writes the result to the zeroed slot. It prints
        nothing and cannot fail: a failure is a result. */

@@ -19,6 +19,7 @@ void import_set_release(struct import_set *set)
     for (int s = 0; s < DATASET_SPLITS; s++)
         free(set->per_class[s]);
     fs_free_list(set->class_name, set->classes);
+    import_names_release(&set->names);
     free(set->passed.example);
     free(set->passed.hollow);
     free(set->root);
@@ -45,19 +46,18 @@ struct import_picture *import_set_add(struct import_set *set, char *path, int cl
     return picture;
 }
 
-/* Pictures come class by class, so the newest class is looked at first. */
 int import_set_class(struct import_set *set, const char *name)
 {
     char *normal = text_nfc(name);
-    for (int i = set->classes - 1; i >= 0; i--) {
-        if (strcmp(set->class_name[i], normal) == 0) {
-            free(normal);
-            return i;
-        }
+    int class = import_names_find(&set->names, set->class_name, normal, strlen(normal));
+    if (class >= 0) {
+        free(normal);
+        return class;
     }
     set->class_name =
         mem_resize(set->class_name, (size_t)set->classes + 1, sizeof *set->class_name);
     set->class_name[set->classes] = normal;
+    import_names_add(&set->names, set->class_name);
     return set->classes++;
 }
 
@@ -99,6 +99,7 @@ void import_set_sort(struct import_set *set)
     }
     for (size_t i = 0; i < set->count; i++)
         set->picture[i].class = now[set->picture[i].class];
+    import_names_renumber(&set->names, now);
     free(now);
     free(order);
 }
@@ -150,9 +151,8 @@ static void import_load_memory(const struct dataset_builder *builder, size_t i,
     while (i >= builder->count[split])
         i -= builder->count[split++];
     const struct shape shape = {builder->h, builder->w, builder->c ? builder->c : 1};
-    size_t bytes = dataset_image_bytes(shape);
-    *image = (struct image){shape.h, shape.w, shape.c, mem_resize(NULL, bytes, 1)};
-    memcpy(image->pixel, builder->images[split] + i * bytes, bytes);
+    *image = (struct image){shape.h, shape.w, shape.c,
+                            builder->images[split] + i * dataset_image_bytes(shape)};
 }
 
 enum status import_load(const struct import_set *set, size_t i,
@@ -169,6 +169,12 @@ enum status import_load(const struct import_set *set, size_t i,
     }
     TRY(import_path(set, &set->picture[i], path));
     return image_read_file(image, path, reader, facts);
+}
+
+void import_unload(const struct import_set *set, struct image *image)
+{
+    if (!set->memory)
+        image_release(image);
 }
 
 void import_count(struct import_set *set)

@@ -6,7 +6,7 @@
  *      and tables, read into memory) find pictures, classes, splits;
  *   2. import_survey decodes each picture once and keeps its facts;
  *   3. import_twins_find finds equal pictures;
- *   4. import_assign gives each picture that is left a split;
+ *   4. import_assign gives each picture that is left a split (import_check.h);
  *   5. import_pictures writes them to the data set.
  *
  * A picture costs about 100 bytes and its path; no pixels are kept of those in files.
@@ -21,7 +21,7 @@
 #include "base/fs.h"
 #include "base/status.h"
 #include "data/dataset.h"
-#include "data/import_pictures.h"
+#include "import_names.h"
 #include "io/image.h"
 
 #define IMPORT_SPLIT_OPEN (-1) /* the source does not say a split */
@@ -70,6 +70,7 @@ struct import_set {
     size_t count, room;
     char **class_name; /* owned: in Unicode's form NFC, sorted, all different */
     int classes;
+    struct import_names names;         /* of class_name */
     size_t *per_class[DATASET_SPLITS]; /* owned, or NULL: see import_count */
     int groups;                        /* 0: no groups */
     bool splits_given[DATASET_SPLITS]; /* the source has pictures of the split */
@@ -95,10 +96,12 @@ void import_set_by_class(struct import_set *set);
    any case), or IMPORT_SPLIT_OPEN. */
 int import_split_of(const char *word);
 
-/* Reads picture i, as image_read_file does. Any number of threads. */
+/* Reads picture i, as image_read_file does; the pixels of a table are borrowed and must
+   stay as they are. import_unload frees the others. Any number of threads. */
 enum status import_load(const struct import_set *set, size_t i,
                         const struct image_options *reader, struct image *image,
                         struct image_facts *facts) MUST_CHECK;
+void import_unload(const struct import_set *set, struct image *image);
 
 /* out = the path of a picture as it can be opened. */
 enum status import_path(const struct import_set *set,
@@ -130,33 +133,5 @@ void import_report_passed(const struct import_passed *passed, const char *place)
    split, group, weight. `text` is the file's content, which is changed. Paths are
    relative to the list's folder. */
 enum status import_list(struct import_set *set, const char *path, char *text) MUST_CHECK;
-
-/* --- 2: checks (import_check.c) --- */
-
-/* Refuses one class alone (unless a network has others), and, without allow_empty,
-   classes without training pictures and class folders of other files. */
-enum status import_check_classes(const struct import_set *set,
-                                 const struct import_options *options) MUST_CHECK;
-
-/* Gives the classes the numbers that they have in `name`. */
-enum status import_name_classes(struct import_set *set, char *const *name,
-                                int classes) MUST_CHECK;
-
-/* The parts of each class that val and test get: see struct import_options. */
-enum status import_read_shares(const struct import_set *set,
-                               const struct import_options *options,
-                               double share[DATASET_SPLITS]) MUST_CHECK;
-
-/* Groups by a POSIX extended regular expression: the first parenthesised part of what it
-   matches in the path, or all of that; every path must match. Replaces a list's groups.
- */
-enum status import_group(struct import_set *set, const char *pattern) MUST_CHECK;
-
-/* Moves `share` of each class's pictures of train (or of no split) to val and test, by
-   seed; at least one of each class stays in train. Groups stay whole; then the shares are
-   met as nearly as a greedy assignment can. A share is 0 for a split that the source
-   gives. Pictures left out keep no place. */
-void import_assign(struct import_set *set, const double share[DATASET_SPLITS],
-                   uint64_t seed);
 
 #endif

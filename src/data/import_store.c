@@ -7,29 +7,29 @@
 #include "import_queue.h"
 #include "import_survey.h"
 
-struct store_pass {
+struct import_store_pass {
     const struct import_set *set;
     const struct import_options *options;
     struct dataset_writer *writer;
 };
 
-struct store_slot {
+struct import_store_slot {
     bool read;
     uint8_t *file;    /* owned; NULL if pixels are stored */
     size_t bytes;     /* of the file */
     uint8_t pixels[]; /* (h, w, c) */
 };
 
-static void store_drop(void *context)
+static void import_store_drop(void *context)
 {
-    struct store_slot *slot = context;
+    struct import_store_slot *slot = context;
     free(slot->file);
     slot->file = NULL;
 }
 
 /* Images of tables are in memory; pictures are read and decoded. */
-static enum status store_read(const struct store_pass *pass, size_t i,
-                              struct store_slot *slot)
+static enum status import_store_read(const struct import_store_pass *pass, size_t i,
+                                     struct import_store_slot *slot)
 {
     const struct import_options *options = pass->options;
     const struct shape shape = {options->h, options->w, options->channels};
@@ -38,7 +38,7 @@ static enum status store_read(const struct store_pass *pass, size_t i,
     if (pass->set->memory) {
         TRY(import_load(pass->set, i, NULL, &image, NULL));
         treatment_apply(&options->treatment, &image, shape, slot->pixels);
-        image_release(&image);
+        import_unload(pass->set, &image);
         return ST_OK;
     }
     TRY(import_path(pass->set, &pass->set->picture[i], path));
@@ -47,25 +47,25 @@ static enum status store_read(const struct store_pass *pass, size_t i,
                             slot->pixels);
 }
 
-static void store_work(void *context, size_t i, void *result)
+static void import_store_work(void *context, size_t i, void *result)
 {
-    const struct store_pass *pass = context;
-    struct store_slot *slot = result;
+    const struct import_store_pass *pass = context;
+    struct import_store_slot *slot = result;
     char text[STATUS_TEXT];
     if (pass->set->picture[i].reason)
         return;
     status_capture(text);
-    slot->read = store_read(pass, i, slot) == ST_OK;
+    slot->read = import_store_read(pass, i, slot) == ST_OK;
     status_capture(NULL);
     if (!slot->read || pass->options->store != IMPORT_STORE_ENCODED)
-        store_drop(slot);
+        import_store_drop(slot);
 }
 
-static enum status store_take(void *context, size_t i, void *result)
+static enum status import_store_take(void *context, size_t i, void *result)
 {
-    const struct store_pass *pass = context;
+    const struct import_store_pass *pass = context;
     const struct import_picture *picture = &pass->set->picture[i];
-    struct store_slot *slot = result;
+    struct import_store_slot *slot = result;
     if (picture->reason)
         return ST_OK;
     if (!slot->read)
@@ -83,11 +83,12 @@ static enum status store_take(void *context, size_t i, void *result)
     enum status st = dataset_writer_put(pass->writer, picture->split, &item);
     if (st == ST_OK && pass->set->weighted)
         dataset_writer_weigh(pass->writer, picture->split, picture->weight);
-    store_drop(slot);
+    import_store_drop(slot);
     return st;
 }
 
-static void store_count_bytes(const struct import_set *set, struct dataset_recipe *recipe)
+static void import_store_count_bytes(const struct import_set *set,
+                                     struct dataset_recipe *recipe)
 {
     for (int s = 0; s < DATASET_SPLITS; s++)
         for (int c = 0; c < set->classes; c++)
@@ -106,18 +107,19 @@ enum status import_store_images(const struct import_set *set, const char *out,
                                     .source = set->source,
                                     .encoded = options->store == IMPORT_STORE_ENCODED,
                                     .treatment = options->treatment};
-    struct store_pass pass = {.set = set, .options = options};
+    struct import_store_pass pass = {.set = set, .options = options};
     const struct import_queue_job job = {
         .count = set->count,
         .threads = options->threads,
         .slot_bytes = /* slots follow each other: whole words */
-        (sizeof(struct store_slot) + dataset_image_bytes(recipe.shape) + 15) / 16 * 16,
-        .work = store_work,
-        .take = store_take,
-        .drop = store_drop,
+        (sizeof(struct import_store_slot) + dataset_image_bytes(recipe.shape) + 15) / 16 *
+        16,
+        .work = import_store_work,
+        .take = import_store_take,
+        .drop = import_store_drop,
         .context = &pass,
     };
-    store_count_bytes(set, &recipe);
+    import_store_count_bytes(set, &recipe);
     TRY(dataset_writer_open(&pass.writer, out, &recipe));
     enum status st = import_queue_run(&job);
     if (st == ST_OK)

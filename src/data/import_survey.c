@@ -52,20 +52,20 @@ static int survey_grey(const struct image *image, int y, int x)
 
 static void survey_border(const struct image *image, struct import_picture *facts)
 {
-    long seen[256] = {0}, n = 0, sum = 0, near = 0;
+    int seen[256] = {0};
+    long n = 0, sum = 0, near = 0;
     for (int y = 0; y < image->h; y++) {
         bool edge = y == 0 || y == image->h - 1;
-        for (int x = 0; x < image->w; x += edge || image->w < 2 ? 1 : image->w - 1)
-            seen[survey_grey(image, y, x)]++;
+        for (int x = 0; x < image->w; x += edge || image->w < 2 ? 1 : image->w - 1) {
+            int grey = survey_grey(image, y, x);
+            seen[grey]++;
+            sum += grey;
+            n++;
+        }
     }
-    for (int v = 0; v < 256; v++) {
-        n += seen[v];
-        sum += v * seen[v];
-    }
-    long mean = (sum + n / 2) / n;
-    for (long v = 0; v < 256; v++)
-        if (labs(v - mean) <= SURVEY_PAPER)
-            near += seen[v];
+    int mean = (int)((sum + n / 2) / n), low = mean - SURVEY_PAPER;
+    for (int v = low > 0 ? low : 0; v < 256 && v <= mean + SURVEY_PAPER; v++)
+        near += seen[v];
     facts->light_border = sum > 127 * n;
     facts->plain_border = (double)near >= SURVEY_PLAIN * (double)n;
 }
@@ -98,7 +98,7 @@ static void survey_work(void *context, size_t i, void *slot)
     facts->dark_range = told.dark_range && survey->reader.range == IMAGE_RANGE_FULL;
     facts->flat = survey_is_flat(&image);
     survey_border(&image, facts);
-    image_release(&image);
+    import_unload(survey->set, &image);
 }
 
 static void survey_drop(void *slot)

@@ -47,14 +47,14 @@ static enum status twin_add(struct import_twins *twins, const struct import_set 
     for (size_t i = 1; i < n; i++) {
         enum status st = import_load(set, key[i].index, reader, &other, NULL);
         if (st != ST_OK) {
-            image_release(&first);
+            import_unload(set, &first);
             return st;
         }
         if (twin_same(&first, &other))
             twins->member[end++] = key[i].index;
-        image_release(&other);
+        import_unload(set, &other);
     }
-    image_release(&first);
+    import_unload(set, &first);
     if (end - begin > 1)
         twins->begin[++twins->count] = end;
     return ST_OK;

@@ -102,13 +102,20 @@ enum status prefetch_take(struct prefetch *prefetch, uint64_t number)
     return st;
 }
 
+static void prefetch_fill_now(const struct loader *loader, uint64_t position, float *x,
+                              int *label, uint64_t *sample)
+{
+    if (!loader_fill(loader, position, x, label, sample))
+        dataset_fail(loader->dataset, loader->split, *sample);
+}
+
 void prefetch_fill(struct prefetch *prefetch, uint64_t position, float *x, int *label,
                    uint64_t *sample)
 {
     const struct loader *loader = prefetch->current;
     struct prefetch_slot *slot = prefetch->prepared;
     if (!slot) {
-        (void)loader_fill(loader, position, x, label, sample);
+        prefetch_fill_now(loader, position, x, label, sample);
         return;
     }
     uint64_t i = position - slot->batch.first;
@@ -120,7 +127,7 @@ void prefetch_fill(struct prefetch *prefetch, uint64_t position, float *x, int *
     } else {
         atomic_store_explicit(&slot->sample[i], slot->number | PREFETCH_TAKEN,
                               memory_order_relaxed);
-        (void)loader_fill(loader, position, x, label, sample);
+        prefetch_fill_now(loader, position, x, label, sample);
     }
 }
 

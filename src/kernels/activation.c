@@ -1,24 +1,11 @@
 #include "kernels/activation.h"
 
+#include "elements.h"
 #include "kernels/kernels.h"
-
-/* This member's elements. Borders are multiples of 64, so that the same lane of the same
-   loop handles an element whatever the size of the team. */
-static size_t activation_share(const struct team *team, size_t n, size_t *count)
-{
-    enum { UNIT = 64 };
-    int begin, end;
-    team_split(team, (int)((n + UNIT - 1) / UNIT), &begin, &end);
-    size_t first = (size_t)begin * UNIT, last = (size_t)end * UNIT;
-    if (last > n)
-        last = n;
-    *count = last > first ? last - first : 0;
-    return first;
-}
 
 void relu_forward(const struct team *team, float *y, const float *x, size_t n)
 {
-    size_t count, first = activation_share(team, n, &count);
+    size_t count, first = elements_share(team, n, &count);
     kernels()->relu_forward(y + first, x + first, count);
     team_barrier(team);
 }
@@ -26,7 +13,7 @@ void relu_forward(const struct team *team, float *y, const float *x, size_t n)
 void relu_backward(const struct team *team, float *dx, const float *dy, const float *y,
                    size_t n)
 {
-    size_t count, first = activation_share(team, n, &count);
+    size_t count, first = elements_share(team, n, &count);
     kernels()->relu_backward(dx + first, dy + first, y + first, count);
     team_barrier(team);
 }
@@ -34,7 +21,7 @@ void relu_backward(const struct team *team, float *dx, const float *dy, const fl
 void gelu_forward(const struct team *team, float *y, float *slope, const float *x,
                   size_t n)
 {
-    size_t count, first = activation_share(team, n, &count);
+    size_t count, first = elements_share(team, n, &count);
     kernels()->gelu_forward(y + first, slope ? slope + first : NULL, x + first, count);
     team_barrier(team);
 }
@@ -42,15 +29,31 @@ void gelu_forward(const struct team *team, float *y, float *slope, const float *
 void gelu_backward(const struct team *team, float *dx, const float *dy,
                    const float *slope, size_t n)
 {
-    size_t count, first = activation_share(team, n, &count);
+    size_t count, first = elements_share(team, n, &count);
     kernels()->gelu_backward(dx + first, dy + first, slope + first, count);
+    team_barrier(team);
+}
+
+void activation_forward(const struct team *team, enum activation kind, float *y,
+                        float *slope, const float *x, size_t n)
+{
+    size_t count, first = elements_share(team, n, &count);
+    kernels()->activate(kind, y + first, slope ? slope + first : NULL, x + first, count);
+    team_barrier(team);
+}
+
+void activation_backward(const struct team *team, enum activation kind, float *dx,
+                         const float *dy, const float *from, size_t n)
+{
+    size_t count, first = elements_share(team, n, &count);
+    kernels()->activate_back(kind, dx + first, dy + first, from + first, count);
     team_barrier(team);
 }
 
 void dropout_apply(const struct team *team, float *y, const float *x, const uint8_t *keep,
                    float scale, size_t n)
 {
-    size_t count, first = activation_share(team, n, &count);
+    size_t count, first = elements_share(team, n, &count);
     kernels()->dropout_apply(y + first, x + first, keep + first, scale, count);
     team_barrier(team);
 }

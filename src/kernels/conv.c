@@ -38,7 +38,8 @@ void conv_backward_weight(const struct team *team, const struct conv_shape *shap
                           float *dweight, float *dbias, const float *x, const float *dy,
                           void *scratch)
 {
-    conv_sum_bias(team, shape, dbias, dy);
+    if (dbias)
+        conv_sum_bias(team, shape, dbias, dy);
     if (conv_direct_applies(shape))
         conv_direct_backward_weight(team, shape, dweight, x, dy, scratch);
     else

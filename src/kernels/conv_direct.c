@@ -98,7 +98,8 @@ static void direct_pack_weight(const struct direct *d, const struct team *team,
         float *to = direct_panel_weight(d, panel), *b = d->bias + first;
         memset(to, 0, (size_t)d->taps * KERNELS_PANEL * sizeof *to);
         memset(b, 0, KERNELS_PANEL * sizeof *b);
-        memcpy(b, bias + first, (size_t)channels * sizeof *b);
+        if (bias)
+            memcpy(b, bias + first, (size_t)channels * sizeof *b);
         for (int k = 0; k < channels; k++)
             for (int t = 0; t < d->taps; t++)
                 to[t * KERNELS_PANEL + k] = weight[(first + k) * d->taps + t];

@@ -112,7 +112,7 @@ static void gemm_forward_product(const struct gemm *g, int block, int panel, flo
                 k = gemm_span(panel, CONV_GEMM_PANEL, g->shape->k);
     int pixels = (rows.end - rows.begin) * g->shape->q, width = k.end - k.begin;
     y += gemm_row_offset(g, rows.begin, g->shape->k) + (size_t)k.begin;
-    kernels()->fill_rows(y, bias + k.begin, pixels, width, g->shape->k);
+    kernels()->fill_rows(y, bias ? bias + k.begin : NULL, pixels, width, g->shape->k);
     cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, pixels, width, g->taps, 1.0f,
                 col, g->taps, weight + (size_t)k.begin * (size_t)g->taps, g->taps, 1.0f,
                 y, g->shape->k);

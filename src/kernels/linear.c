@@ -33,10 +33,13 @@ void linear_forward(const struct team *team, const struct linear_shape *shape, f
 {
     bool small = linear_uses_tiles(shape);
     struct span f = share_panels(team, shape->out, small ? TILE_FEATURES : BLAS_FEATURES);
+    if (small && f.end > f.begin && !bias)
+        kernels()->fill_rows(y + f.begin, NULL, shape->n, f.end - f.begin, shape->out);
     if (small && f.end > f.begin)
         kernels()->linear_forward(shape, f, y, x, weight, bias);
     for (int width; !small && (width = linear_panel_width(f)) > 0; f.begin += width) {
-        kernels()->fill_rows(y + f.begin, bias + f.begin, shape->n, width, shape->out);
+        kernels()->fill_rows(y + f.begin, bias ? bias + f.begin : NULL, shape->n, width,
+                             shape->out);
         cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, shape->n, width, shape->in,
                     1.0f, x, shape->in, weight + (size_t)f.begin * (size_t)shape->in,
                     shape->in, 1.0f, y + f.begin, shape->out);
@@ -49,7 +52,7 @@ void linear_backward_weight(const struct team *team, const struct linear_shape *
 {
     bool small = linear_uses_tiles(shape);
     struct span f = share_panels(team, shape->out, small ? TILE_FEATURES : BLAS_FEATURES);
-    if (f.end > f.begin)
+    if (dbias && f.end > f.begin)
         kernels()->sum_rows(dbias + f.begin, dy + f.begin, shape->n, f.end - f.begin,
                             shape->out);
     if (small && f.end > f.begin)

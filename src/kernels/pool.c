@@ -102,3 +102,49 @@ void avgpool_backward(const struct team *team, const struct pool_shape *shape, f
     }
     team_barrier(team);
 }
+
+/* --- all pixels --- */
+
+static struct share globalavgpool_share(const struct team *team,
+                                        const struct globalavgpool_shape *shape)
+{
+    const struct share_extent extent = {shape->n, 1, shape->c};
+    return share_begin(team, &extent, POOL_CHANNELS);
+}
+
+void globalavgpool_forward(const struct team *team,
+                           const struct globalavgpool_shape *shape, float *y,
+                           const float *x)
+{
+    struct share share = globalavgpool_share(team, shape);
+    float scale = 1.0f / (float)shape->pixels;
+    while (share_next(&share)) {
+        size_t image = (size_t)share.image * (size_t)shape->c;
+        int begin = share.channels.begin, end = share.channels.end;
+        kernels()->sum_rows(y + image + begin, x + image * (size_t)shape->pixels + begin,
+                            shape->pixels, end - begin, shape->c);
+        for (int c = begin; c < end; c++)
+            y[image + (size_t)c] *= scale;
+    }
+    team_barrier(team);
+}
+
+void globalavgpool_backward(const struct team *team,
+                            const struct globalavgpool_shape *shape, float *dx,
+                            const float *dy)
+{
+    enum { WIDTH = 256 };
+    struct share share = globalavgpool_share(team, shape);
+    float part[WIDTH], scale = 1.0f / (float)shape->pixels;
+    while (share_next(&share)) {
+        size_t image = (size_t)share.image * (size_t)shape->c;
+        for (int c = share.channels.begin, width; c < share.channels.end; c += width) {
+            width = share.channels.end - c < WIDTH ? share.channels.end - c : WIDTH;
+            for (int i = 0; i < width; i++)
+                part[i] = dy[image + (size_t)(c + i)] * scale;
+            kernels()->fill_rows(dx + image * (size_t)shape->pixels + c, part,
+                                 shape->pixels, width, shape->c);
+        }
+    }
+    team_barrier(team);
+}

@@ -289,3 +289,68 @@ void reference_logsoftmax_backward(float *dx, const float *dy, const float *y, i
             dx[k] = (float)((double)dy[k] - exp((double)y[k]) * sum);
     }
 }
+
+/* --- batchnorm --- */
+
+static double reference_mean_of(const struct batchnorm_shape *a, const float *x, int c,
+                                double about, int power)
+{
+    int rows = a->n * a->pixels;
+    double sum = 0;
+    for (int i = 0; i < rows; i++)
+        sum += pow((double)x[(size_t)i * (size_t)a->c + (size_t)c] - about, power);
+    return sum / rows;
+}
+
+void reference_batchnorm_moments(const struct batchnorm_shape *a, float *mean,
+                                 float *variance, const float *x)
+{
+    for (int c = 0; c < a->c; c++) {
+        double centre = reference_mean_of(a, x, c, 0, 1);
+        mean[c] = (float)centre;
+        variance[c] = (float)reference_mean_of(a, x, c, centre, 2);
+    }
+}
+
+static double reference_inverse(const struct batchnorm_by *by, int c)
+{
+    return 1 / sqrt((double)by->variance[c] + (double)by->epsilon);
+}
+
+void reference_batchnorm_forward(const struct batchnorm_shape *a, float *y,
+                                 const float *x, const struct batchnorm_by *by)
+{
+    size_t count = (size_t)a->n * (size_t)a->pixels * (size_t)a->c;
+    for (size_t i = 0; i < count; i++) {
+        int c = (int)(i % (size_t)a->c);
+        double normal = ((double)x[i] - (double)by->mean[c]) * reference_inverse(by, c);
+        double weight = by->weight ? (double)by->weight[c] : 1;
+        y[i] = (float)(normal * weight + (by->bias ? (double)by->bias[c] : 0));
+    }
+}
+
+void reference_batchnorm_backward(const struct batchnorm_shape *a,
+                                  const struct batchnorm_gradient *gradient,
+                                  const struct batchnorm_by *by)
+{
+    int rows = a->n * a->pixels;
+    for (int c = 0; c < a->c; c++) {
+        double inverse = reference_inverse(by, c), sum = 0, product = 0;
+        double weight = by->weight ? (double)by->weight[c] : 1;
+        for (int i = 0; i < rows; i++) {
+            size_t at = (size_t)i * (size_t)a->c + (size_t)c;
+            double normal = ((double)gradient->x[at] - (double)by->mean[c]) * inverse;
+            sum += (double)gradient->dy[at];
+            product += (double)gradient->dy[at] * normal;
+        }
+        gradient->dbias[c] = (float)sum;
+        gradient->dweight[c] = (float)product;
+        for (int i = 0; i < rows; i++) {
+            size_t at = (size_t)i * (size_t)a->c + (size_t)c;
+            double normal = ((double)gradient->x[at] - (double)by->mean[c]) * inverse;
+            double through = gradient->given ? 0 : (sum + normal * product) / rows;
+            gradient->dx[at] =
+                (float)(weight * inverse * ((double)gradient->dy[at] - through));
+        }
+    }
+}

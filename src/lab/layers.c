@@ -12,17 +12,6 @@
 #define LAYERS_REPEATS      41
 #define LAYERS_UNIT_REPEATS 9
 
-static void layers_name_op(const struct model *model, int o, char name[64])
-{
-    int first = model->op[o]->index;
-    int last = o + 1 < model->ops ? model->op[o + 1]->index : model->layers;
-    int used = 0;
-    name[0] = '\0';
-    for (int i = first; i < last && used < 63; i++)
-        used += snprintf(name + used, (size_t)(64 - used), "%s%s", i > first ? "+" : "",
-                         model->layer[i]->name);
-}
-
 /* forward and backward: seconds (ops, LAYERS_REPEATS). */
 static void layers_round(const struct model *model, struct workspace *ws,
                          const struct grain_pass *pass, int repeat, double *forward,
@@ -39,7 +28,9 @@ static void layers_round(const struct model *model, struct workspace *ws,
     }
     model_loss(model, ws, pass, &result);
     t = timer_now();
-    for (int o = model->ops - 1; o >= model_first_op(model); o--) {
+    for (int o = model->ops - 1; o >= 0; o--) {
+        if (!model_goes_back(model, o))
+            continue;
         where_layer(WHERE_BACKWARD, o);
         model_backward_op(model, ws, pass, o);
         double now = timer_now();
@@ -70,7 +61,9 @@ void layers_measure(const struct model *model, const float *params, const float 
         layers_round(model, &ws, &pass, repeat, forward, backward);
     for (int o = 0; o < model->ops; o++) {
         times[o] = (struct layer_time){0};
-        layers_name_op(model, o, times[o].name);
+        char *name = model_op_text(model, o);
+        snprintf(times[o].name, sizeof times[o].name, "%s", name);
+        free(name);
         times[o].work = model_op_work(model, o);
         times[o].forward =
             timer_median(forward + o * LAYERS_REPEATS, LAYERS_REPEATS) / model->grain;

@@ -35,14 +35,17 @@ static struct pass strategy_lane_pass(const struct strategy *s,
 {
     const struct strategy_task *task = &s->task;
     size_t first = (size_t)lane->begin, in = (size_t)shape_size(s->layer->in);
+    size_t in2 = (size_t)shape_size(s->layer->in2);
     size_t out = (size_t)shape_size(s->layer->out);
     return (struct pass){.team = *team,
                          .n = lane->end - lane->begin,
                          .train = true,
                          .x = task->x + first * in,
+                         .x2 = task->x2 ? task->x2 + first * in2 : NULL,
                          .y = task->y + first * out,
                          .dy = task->dy ? task->dy + first * out : NULL,
                          .dx = task->dx ? task->dx + first * in : NULL,
+                         .dx2 = task->dx2 ? task->dx2 + first * in2 : NULL,
                          .params = s->params,
                          .grads = lane->grads,
                          .save = lane->save,
@@ -138,7 +141,7 @@ static void strategy_lanes_setup(struct strategy *s, int lanes)
         lane->begin = s->task.n - lane->end;
         lane->end = lane->begin + count;
         lane->scratch = mem_aligned(s->layer->scratch + 1, 1);
-        lane->save = mem_aligned((size_t)count * s->layer->save + 1, 1);
+        lane->save = mem_aligned(layer_save_bytes(s->layer, count) + 1, 1);
         lane->grads =
             i ? mem_aligned(strategy_weights(s->layer) + 1, sizeof(float)) : s->grads;
         if (s->task.pass == STRATEGY_BACKWARD)
@@ -152,6 +155,8 @@ static void strategy_lanes_setup(struct strategy *s, int lanes)
 static bool strategy_in_lanes(const struct strategy_task *task, enum split split,
                               int threads)
 {
+    if (task->layer->ops->couples)
+        return false;
     bool sums = task->pass == STRATEGY_BACKWARD && task->layer->tensors > 0;
     if (split == SPLIT_BATCH)
         return sums || !strategy_kernel_knows_split(task, split);

@@ -134,11 +134,11 @@ static void filter_pair_forward(const struct strategy *s, const struct strategy_
     static const struct team alone = {.size = 1};
     struct conv_shape shape = filter_pair_shape(f, out, in);
     struct linear_shape linear = {shape.n, shape.c, shape.k};
-    const float *bias = s->params + s->layer->tensor[1].offset;
+    const float *bias = layer_bias(s->layer, s->params);
     const float *x = filter_block_of(f->x, s->task.x, &f->in, in);
     float *y = f->partial[out * f->in.count + in];
     memset(b->bias, 0, (size_t)shape.k * sizeof *b->bias);
-    if (in == 0)
+    if (bias && in == 0)
         memcpy(b->bias, bias + (size_t)out * (size_t)f->out.width,
                (size_t)shape.k * sizeof *b->bias);
     filter_gather_weight(f, b->weight, s->params, out, in);
@@ -167,7 +167,7 @@ static void filter_pair_backward(const struct strategy *s,
         conv_backward_weight(&alone, &shape, b->grads, b->gbias, x, dy, b->scratch);
     filter_scatter(s->grads + first * taps * (size_t)f->in.channels, b->grads, 0,
                    (size_t)shape.k * taps, &f->in, in, false);
-    if (in == 0)
+    if (in == 0 && s->layer->tensors > 1)
         memcpy(s->grads + s->layer->tensor[1].offset + first, b->gbias,
                (size_t)shape.k * sizeof(float));
     if (!s->task.dx)

@@ -93,7 +93,7 @@ static void spatial_tile_forward(const struct strategy *s,
     size_t image = spatial_output_floats(&tile->shape) / (size_t)tile->shape.n;
     spatial_tile_gather_x(tile, &spatial->shape, s->task.x);
     conv_forward(&alone, &tile->shape, tile->y, tile->x, s->params,
-                 s->params + layer->tensor[1].offset, tile->scratch);
+                 layer_bias(layer, s->params), tile->scratch);
     for (int i = 0; i < tile->shape.n; i++)
         memcpy(s->task.y + spatial_tile_offset(tile, &spatial->shape, i),
                tile->y + (size_t)i * image, image * sizeof(float));
@@ -111,7 +111,7 @@ static void spatial_tile_backward(const struct strategy *s,
                s->task.dy + spatial_tile_offset(tile, &spatial->shape, i),
                image * sizeof(float));
     conv_backward_weight(&alone, &tile->shape, tile->grads,
-                         tile->grads + s->layer->tensor[1].offset, tile->x, tile->y,
+                         layer_dbias(s->layer, tile->grads), tile->x, tile->y,
                          tile->scratch);
     if (s->task.dx)
         conv_backward_data(&alone, &tile->shape, tile->dx, tile->y, s->params,

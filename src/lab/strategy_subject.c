@@ -9,17 +9,9 @@
 #include "kernels/conv_pool.h"
 #include "nn/workspace.h"
 
-/* The last layer of the block that operation o is; the operation itself if it is no
-   block. */
-static const struct layer *subject_block_last(const struct model *model, int o)
-{
-    int next = o + 1 < model->ops ? model->op[o + 1]->index : model->layers;
-    return model->layer[next - 1];
-}
-
 static bool subject_block_is(const struct model *model, int o)
 {
-    return subject_block_last(model, o)->index > model->op[o]->index;
+    return model_op_last(model, o)->index > model->op[o]->index;
 }
 
 static double subject_element_flops(const struct layer *layer, enum strategy_pass pass)
@@ -39,34 +31,45 @@ static double subject_pass_flops(const struct model *model, int o,
     return pass == STRATEGY_FORWARD ? work.true_forward : work.true_backward;
 }
 
+/* Is the gradient of one of the op's inputs wanted? */
+static bool subject_wants_dx(const struct model *model, int o)
+{
+    bool wanted = false;
+    for (int i = 0; i < model->wires[o].inputs; i++)
+        wanted = wanted || model->wanted[model->wires[o].value[i]];
+    return wanted;
+}
+
 /* Bytes that every strategy reads and writes at least once. */
 static double subject_pass_bytes(const struct layer *layer, enum strategy_pass pass,
-                                 bool first, int batch)
+                                 bool wants_dx, int batch)
 {
-    double x = 4.0 * batch * shape_size(layer->in);
+    double x = 4.0 * batch * (shape_size(layer->in) + shape_size(layer->in2));
     double y = 4.0 * batch * shape_size(layer->out);
-    double save = (double)batch * (double)layer->save, weights = 0;
+    double save = (double)layer_save_bytes(layer, batch), weights = 0;
     for (int t = 0; t < layer->tensors; t++)
         weights += 4.0 * (double)layer->tensor[t].count;
     if (pass == STRATEGY_FORWARD)
         return x + y + weights + save;
-    return y + weights + (first ? 0 : x + weights) + (layer->tensors ? x : 0) + save;
+    bool reads = layer->ops->keeps & LAYER_KEEPS_INPUTS;
+    return y + weights + (wants_dx ? x + weights : 0) + (reads ? x : 0) + save;
 }
 
 static void subject_describe(struct strategy_subject *info,
                              const struct strategy_table_setup *setup,
                              const struct model *model, int o)
 {
-    const struct layer *layer = model->op[o], *last = subject_block_last(model, o);
+    const struct layer *layer = model->op[o], *last = model_op_last(model, o);
     *info = (struct strategy_subject){
         .in = layer->in, .out = layer->out, .block = subject_block_is(model, o)};
     snprintf(info->name, sizeof info->name, info->block ? "%s-%s" : "%s", layer->name,
              last->name);
     for (int pass = 0; pass < STRATEGY_PASSES; pass++) {
-        info->measured[pass] = pass == STRATEGY_FORWARD || o >= model_first_op(model);
+        info->measured[pass] = pass == STRATEGY_FORWARD || (model_goes_back(model, o) &&
+                                                            !layer->ops->passes_gradient);
         info->flops[pass] = setup->batch * subject_pass_flops(model, o, pass);
         info->bytes[pass] =
-            subject_pass_bytes(layer, pass, o <= model_first_op(model), setup->batch);
+            subject_pass_bytes(layer, pass, subject_wants_dx(model, o), setup->batch);
         info->level[pass] = machine_level(setup->machine, (size_t)info->bytes[pass]);
     }
 }
@@ -78,6 +81,25 @@ static float *subject_copy(const float *data, int batch, struct shape shape)
     if (data)
         memcpy(copy, data, count * sizeof *copy);
     return copy;
+}
+
+/* The op's inputs, before another activation takes their place. */
+static void subject_keep_inputs(struct subject_data *to, const struct model *model,
+                                const struct workspace *ws, int batch, int o)
+{
+    const struct model_wires *wires = &model->wires[o];
+    const struct layer *layer = model->op[o];
+    *to = (struct subject_data){
+        .layer = layer,
+        .x = subject_copy(ws->activation[wires->value[0]], batch, layer->in),
+        .y = subject_copy(NULL, batch, layer->out)};
+    if (model->wanted[wires->value[0]])
+        to->dx = subject_copy(NULL, batch, layer->in);
+    if (wires->inputs == 1)
+        return;
+    to->x2 = subject_copy(ws->activation[wires->value[1]], batch, layer->in2);
+    if (model->wanted[wires->value[1]])
+        to->dx2 = subject_copy(NULL, batch, layer->in2);
 }
 
 /* Runs one training step, operation by operation, and copies the inputs of operation o to
@@ -97,20 +119,17 @@ static void subjects_keep_data(struct subjects *subjects, const struct model *mo
                               .train = true,
                               .params = subjects->params,
                               .grads = subjects->grads};
-    model_forward(model, &ws, &pass);
+    for (int o = 0; o < model->ops; o++) {
+        if (at[o] >= 0)
+            subject_keep_inputs(&subjects->data[at[o]], model, &ws, setup->batch, o);
+        model_forward_op(model, &ws, &pass, o);
+    }
     model_loss(model, &ws, &pass, &result);
     for (int o = model->ops - 1; o >= 0; o--) {
-        struct subject_data *to = at[o] < 0 ? NULL : &subjects->data[at[o]];
-        const struct layer *layer = model->op[o];
-        if (to)
-            *to = (struct subject_data){
-                .layer = layer,
-                .first = o <= model_first_op(model),
-                .x = subject_copy(ws.activation[o], setup->batch, layer->in),
-                .y = subject_copy(NULL, setup->batch, layer->out),
-                .dy = subject_copy(ws.delta[o % 2], setup->batch, layer->out),
-                .dx = subject_copy(NULL, setup->batch, layer->in)};
-        if (o >= model_first_op(model))
+        if (at[o] >= 0)
+            subjects->data[at[o]].dy =
+                subject_copy(ws.op[o].dy, setup->batch, model->op[o]->out);
+        if (model_goes_back(model, o))
             model_backward_op(model, &ws, &pass, o);
     }
     workspace_release(&ws);
@@ -138,7 +157,7 @@ static void subjects_list(struct subjects *subjects,
                           int *fused)
 {
     for (int f = 0, p = 0; f < subjects->fused.ops; f++) {
-        const struct layer *last = subject_block_last(&subjects->fused, f);
+        const struct layer *last = model_op_last(&subjects->fused, f);
         for (; p <= last->index; p++)
             plain[p] = subjects_add(subjects, setup, &subjects->plain, p);
         fused[f] = subject_block_is(&subjects->fused, f)
@@ -181,9 +200,11 @@ void subjects_release(struct subjects *subjects)
 {
     for (int i = 0; i < subjects->count; i++) {
         free(subjects->data[i].x);
+        free(subjects->data[i].x2);
         free(subjects->data[i].y);
         free(subjects->data[i].dy);
         free(subjects->data[i].dx);
+        free(subjects->data[i].dx2);
     }
     free(subjects->data);
     free(subjects->params);
@@ -201,10 +222,12 @@ struct strategy_task subject_task(const struct subjects *subjects, int index,
                                   .pass = pass,
                                   .n = batch,
                                   .x = s->x,
+                                  .x2 = s->x2,
                                   .dy = s->dy,
                                   .params = subjects->params,
                                   .y = s->y,
-                                  .dx = s->first ? NULL : s->dx,
+                                  .dx = s->dx,
+                                  .dx2 = s->dx2,
                                   .grads = subjects->grads,
                                   .sample = subjects->sample};
 }

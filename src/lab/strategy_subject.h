@@ -7,8 +7,8 @@
 
 struct subject_data {
     const struct layer *layer;
-    bool first; /* no layer before it needs its dx */
-    float *x, *y, *dy, *dx;
+    float *x, *x2, *y, *dy; /* x2 NULL: the layer has one input */
+    float *dx, *dx2;        /* NULL: not wanted */
 };
 
 /* The subjects of a network, from input to output, with the data of one training step at

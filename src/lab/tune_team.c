@@ -82,8 +82,9 @@ static void tune_bench_round(struct tune_bench *bench, const struct grain_pass *
     for (int o = 0; o < model->ops; o++)
         tune_bench_splits(bench, base, o, 0, round);
     model_loss(model, &bench->ws, base, &ignored);
-    for (int o = model->ops - 1; o >= model_first_op(model); o--)
-        tune_bench_splits(bench, base, o, 1, round);
+    for (int o = model->ops - 1; o >= 0; o--)
+        if (model_goes_back(model, o))
+            tune_bench_splits(bench, base, o, 1, round);
 }
 
 static void tune_bench_run(void *context, int thread)
@@ -129,9 +130,10 @@ static struct tune_pass *tune_pass_summarise(const struct tune_bench *bench,
                                              struct comm *comm, int pass)
 {
     const struct model *model = bench->model;
-    int first = pass == 0 ? 0 : model_first_op(model);
     struct tune_pass *passes = mem_zeroed((size_t)model->ops, sizeof *passes);
-    for (int o = first; o < model->ops; o++) {
+    for (int o = 0; o < model->ops; o++) {
+        if (pass == 1 && !model_goes_back(model, o))
+            continue;
         unsigned known = tune_pass_splits(model->op[o], pass);
         for (int split = 0; split < SPLITS; split++)
             if (known & SPLIT_BIT(split))

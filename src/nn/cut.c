@@ -7,7 +7,7 @@
 #include "base/mem.h"
 #include "base/parse.h"
 
-/* A unit has the name of its layer with parameters. */
+/* A unit has the name of its first layer with parameters. */
 static const char *cut_unit_name(const struct model *model, int unit)
 {
     int l = model->unit[unit].layer;
@@ -31,12 +31,13 @@ static const char *cut_nearest_unit(const struct model *model, const char *name)
 static enum status cut_unknown_layer(const struct model *model, const char *key,
                                      const char *name)
 {
-    for (int l = 0; l < model->layers; l++)
-        if (strcmp(model->layer[l]->name, name) == 0)
-            FAIL(ST_USAGE,
-                 "%s: '%s' has no parameters: it goes with the layer before it, leave it "
-                 "out",
-                 key, name);
+    for (int u = 0; u < model->units; u++)
+        for (int l = model->unit[u].layer; l < model->unit[u].layer_end; l++)
+            if (strcmp(model->layer[l]->name, name) == 0)
+                FAIL(ST_USAGE,
+                     "%s: '%s' is not where a stage can begin: it goes with '%s', "
+                     "leave it out",
+                     key, name, cut_unit_name(model, u));
     const char *near = cut_nearest_unit(model, name);
     if (strpbrk(name, ", ;/"))
         FAIL(ST_USAGE, "%s: '%.40s' is no layer's name; write LAYER+LAYER | LAYER ...",
@@ -60,8 +61,8 @@ static enum status cut_read_name(const struct model *model, const char *key,
         return cut_unknown_layer(model, key, name);
     if (unit > next)
         FAIL(ST_USAGE,
-             "%s: layer '%s' is missing before '%s': every layer with parameters is "
-             "named, in the network's order",
+             "%s: layer '%s' is missing before '%s': each is "
+             "named once, in the network's order",
              key, cut_unit_name(model, next), name);
     if (unit < next)
         FAIL(ST_USAGE, "%s: layer '%s' is named twice, or out of the network's order",
@@ -76,7 +77,7 @@ static enum status cut_read_parts(struct model_cut *cut, const struct model *mod
     *cut = (struct model_cut){0};
     for (char *part; (part = strsep(&text, "|"));) {
         if (cut->parts == model->units)
-            FAIL(ST_USAGE, "%s: more stages than the network's %d layers with parameters",
+            FAIL(ST_USAGE, "%s: more stages than the %d that the network can be cut into",
                  key, model->units);
         cut->first[cut->parts++] = next;
         for (char *name; (name = strsep(&part, "+"));)

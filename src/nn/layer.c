@@ -1,17 +1,8 @@
-#include "nn/layer.h"
+#include "layer_spec.h"
 
 #include <math.h>
-#include <stdio.h>
-#include <string.h>
 
-#include "base/parse.h"
-
-#define SPEC_WORD 64 /* bytes of a word in a spec */
-
-const struct layer_ops *const layer_kinds[] = {
-    &layer_conv,    &layer_maxpool, &layer_avgpool, &layer_relu,       &layer_gelu,
-    &layer_dropout, &layer_flatten, &layer_linear,  &layer_logsoftmax, NULL,
-};
+#include "base/mem.h"
 
 enum { INIT_PYTORCH, INIT_HE };
 const char *const layer_init_words[] = {"pytorch", "he", NULL};
@@ -29,167 +20,24 @@ void layer_init_values(const struct layer *layer, int t, int init, int fan_in,
     }
 }
 
-/* Copies the next word of *text, cut to fit, and moves *text behind it; false at the end.
- */
-static bool spec_next_word(const char **text, char word[SPEC_WORD])
+const float *layer_bias(const struct layer *layer, const float *params)
 {
-    const char *blanks = " \t";
-    const char *begin = *text + strspn(*text, blanks);
-    size_t length = strcspn(begin, blanks);
-    *text = begin + length;
-    snprintf(word, SPEC_WORD, "%.*s", (int)(length < SPEC_WORD ? length : SPEC_WORD - 1),
-             begin);
-    return length > 0;
+    return layer->tensors > 1 ? params + layer->tensor[1].offset : NULL;
 }
 
-void layer_spec_kind(const char *text, char kind[LAYER_NAME])
+float *layer_dbias(const struct layer *layer, float *grads)
 {
-    char word[SPEC_WORD];
-    spec_next_word(&text, word);
-    snprintf(kind, LAYER_NAME, "%.*s", LAYER_NAME - 1, word);
+    return layer->tensors > 1 ? grads + layer->tensor[1].offset : NULL;
 }
 
-/* The word after the kind that is no option; false if there is none. */
-static bool spec_find_value(const struct layer_spec *spec, char word[SPEC_WORD])
+size_t layer_save_bytes(const struct layer *layer, int n)
 {
-    const char *text = spec->text;
-    spec_next_word(&text, word);
-    while (spec_next_word(&text, word))
-        if (!strchr(word, '='))
-            return true;
-    return false;
+    return (size_t)n * layer->save + layer->save_grain;
 }
 
-/* The text behind "key="; false if the key is absent. */
-static bool spec_find_option(const struct layer_spec *spec, const char *key,
-                             char value[SPEC_WORD])
+char *layer_shape_text(struct shape shape)
 {
-    char word[SPEC_WORD];
-    const char *text = spec->text;
-    size_t length = strlen(key);
-    while (spec_next_word(&text, word)) {
-        if (strncmp(word, key, length) == 0 && word[length] == '=') {
-            snprintf(value, SPEC_WORD, "%s", word + length + 1);
-            return true;
-        }
-    }
-    return false;
-}
-
-static enum status spec_read_int(const struct layer_spec *spec, const char *what,
-                                 const char *word, long long lo, long long hi, int *out)
-{
-    long long value;
-    if (!parse_int(word, lo, hi, &value))
-        FAIL(ST_USAGE, "%s: %s: %s '%s' is not a whole number from %lld to %lld",
-             spec->where, spec->name, what, word, lo, hi);
-    *out = (int)value;
-    return ST_OK;
-}
-
-enum status layer_spec_value(const struct layer_spec *spec, bool required, long long lo,
-                             long long hi, int *out)
-{
-    char word[SPEC_WORD];
-    if (!spec_find_value(spec, word)) {
-        if (required)
-            FAIL(ST_USAGE, "%s: %s: a number is missing after the layer's kind",
-                 spec->where, spec->name);
-        return ST_OK;
-    }
-    if (strcmp(word, "classes") == 0) {
-        *out = spec->classes;
-        return ST_OK;
-    }
-    return spec_read_int(spec, "size", word, lo, hi, out);
-}
-
-enum status layer_spec_int(const struct layer_spec *spec, const char *key, long long lo,
-                           long long hi, int *out)
-{
-    char word[SPEC_WORD];
-    if (!spec_find_option(spec, key, word))
-        return ST_OK;
-    return spec_read_int(spec, key, word, lo, hi, out);
-}
-
-enum status layer_spec_real(const struct layer_spec *spec, const char *key, double lo,
-                            double hi, double *out)
-{
-    char word[SPEC_WORD];
-    if (!spec_find_option(spec, key, word))
-        return ST_OK;
-    if (!parse_real(word, lo, hi, out))
-        FAIL(ST_USAGE, "%s: %s: %s '%s' is not a number from %g to %g", spec->where,
-             spec->name, key, word, lo, hi);
-    return ST_OK;
-}
-
-enum status layer_spec_word(const struct layer_spec *spec, const char *key,
-                            const char *const *words, int *out)
-{
-    char word[SPEC_WORD];
-    if (!spec_find_option(spec, key, word))
-        return ST_OK;
-    int count = 0;
-    for (; words[count]; count++) {
-        if (strcmp(words[count], word) == 0) {
-            *out = count;
-            return ST_OK;
-        }
-    }
-    const char *near = parse_nearest(word, words, count);
-    if (near)
-        FAIL(ST_USAGE, "%s: %s: unknown %s '%s', did you mean '%s'?", spec->where,
-             spec->name, key, word, near);
-    FAIL(ST_USAGE, "%s: %s: unknown %s '%s', use '%s' or the like", spec->where,
-         spec->name, key, word, words[0]);
-}
-
-static enum status spec_unknown_option(const struct layer_spec *spec, const char *word,
-                                       const char *const *keys, int count)
-{
-    const char *near = parse_nearest(word, keys, count);
-    if (near)
-        FAIL(ST_USAGE, "%s: %s: unknown option '%s', did you mean '%s'?", spec->where,
-             spec->name, word, near);
-    FAIL(ST_USAGE, "%s: %s: unknown option '%s'", spec->where, spec->name, word);
-}
-
-static int spec_index_of(const char *word, const char *const *words)
-{
-    for (int i = 0; words[i]; i++)
-        if (strcmp(words[i], word) == 0)
-            return i;
-    return -1;
-}
-
-enum status layer_spec_only(const struct layer_spec *spec, bool value,
-                            const char *const *keys)
-{
-    char word[SPEC_WORD];
-    const char *text = spec->text;
-    int values = 0, count = 0;
-    unsigned seen = 0;
-    while (keys[count])
-        count++;
-    spec_next_word(&text, word);
-    while (spec_next_word(&text, word)) {
-        char *equals = strchr(word, '=');
-        if (!equals) {
-            if (++values > (value ? 1 : 0))
-                FAIL(ST_USAGE, "%s: %s: '%s' is one value too many", spec->where,
-                     spec->name, word);
-            continue;
-        }
-        *equals = '\0';
-        int i = spec_index_of(word, keys);
-        if (i < 0)
-            return spec_unknown_option(spec, word, keys, count);
-        if (seen & 1u << i)
-            FAIL(ST_USAGE, "%s: %s: option '%s' is given twice", spec->where, spec->name,
-                 word);
-        seen |= 1u << i;
-    }
-    return ST_OK;
+    if (shape.h * shape.w == 1)
+        return mem_format("%d", shape.c);
+    return mem_format("%dx%dx%d", shape.h, shape.w, shape.c);
 }

@@ -2,7 +2,7 @@
 #include <stddef.h>
 
 #include "kernels/activation.h"
-#include "nn/layer.h"
+#include "layer_spec.h"
 
 /* FLOPs per element, counted in kernels/simd/activation.c. */
 #define GELU_FORWARD        42
@@ -89,6 +89,8 @@ const struct layer_ops layer_relu = {
     .kind = "relu",
     .help = "relu",
     .bytes = sizeof(struct layer),
+    .inputs = 1,
+    .keeps = LAYER_KEEPS_OUTPUT,
     .setup = relu_setup,
     .forward = relu_layer_forward,
     .backward = relu_layer_backward,
@@ -99,6 +101,7 @@ const struct layer_ops layer_gelu = {
     .kind = "gelu",
     .help = "gelu",
     .bytes = sizeof(struct layer),
+    .inputs = 1,
     .setup = gelu_setup,
     .forward = gelu_layer_forward,
     .backward = gelu_layer_backward,
@@ -109,6 +112,8 @@ const struct layer_ops layer_logsoftmax = {
     .kind = "logsoftmax",
     .help = "logsoftmax",
     .bytes = sizeof(struct layer),
+    .inputs = 1,
+    .keeps = LAYER_KEEPS_OUTPUT,
     .setup = logsoftmax_setup,
     .forward = logsoftmax_layer_forward,
     .backward = logsoftmax_layer_backward,

@@ -17,9 +17,20 @@ struct layer_block_state {
 static bool block_is_fusable(const struct layer *conv, const struct layer *pool)
 {
     const struct conv_shape *c = layer_conv_shape(conv);
-    const struct pool_shape *p = layer_maxpool_shape(pool);
-    return c && p && c->r == 3 && c->s == 3 && c->stride == 1 && c->pad <= 1 &&
-           p->size == 2 && p->stride == 2 && p->pad == 0;
+    const struct pool_shape *p = pool ? layer_maxpool_shape(pool) : NULL;
+    return c && p && conv->tensors > 1 && c->r == 3 && c->s == 3 && c->stride == 1 &&
+           c->pad <= 1 && p->size == 2 && p->stride == 2 && p->pad == 0;
+}
+
+/* The layer behind layers[i], if it alone reads the output of layers[i]; NULL: there is
+   none. */
+static const struct layer *block_sole_reader(struct layer *const *layers, int i,
+                                             int count)
+{
+    if (i + 1 >= count || layers[i]->readers != 1)
+        return NULL;
+    const struct layer *next = layers[i + 1];
+    return next->inputs == 1 && next->input[0] == i + 1 ? next : NULL;
 }
 
 static int block_activation(const struct layer *layer)
@@ -88,16 +99,20 @@ static struct split_sets block_splits(const struct layer *layer)
 static const struct layer_ops layer_block = {
     .kind = "block",
     .bytes = sizeof(struct layer_block_state),
+    .inputs = 1,
+    .keeps = LAYER_KEEPS_INPUTS,
     .forward = block_forward,
     .backward = block_backward,
     .splits = block_splits,
 };
 
-struct layer *layer_block_create(struct layer *const *layers, int count, int *taken)
+struct layer *layer_block_create(struct layer *const *layers, int first, int count,
+                                 int *taken)
 {
-    if (count < 2 || !block_is_fusable(layers[0], layers[1]))
+    const struct layer *pool = block_sole_reader(layers, first, count);
+    if (!block_is_fusable(layers[first], pool))
         return NULL;
-    const struct conv_shape *conv = layer_conv_shape(layers[0]);
+    const struct conv_shape *conv = layer_conv_shape(layers[first]);
     struct layer_block_state *block = mem_zeroed(1, sizeof *block);
     struct layer *layer = &block->layer;
     block->shape = (struct conv_pool_shape){
@@ -107,12 +122,12 @@ struct layer *layer_block_create(struct layer *const *layers, int count, int *ta
         .c = conv->c,
         .k = conv->k,
         .pad = conv->pad,
-        .activation = block_activation(count > 2 ? layers[2] : NULL),
+        .activation = block_activation(block_sole_reader(layers, first + 1, count)),
     };
     conv_pool_complete(&block->shape);
-    *layer = *layers[0];
+    *layer = *layers[first];
     layer->ops = &layer_block;
-    layer->out = layers[1]->out;
+    layer->out = pool->out;
     layer->save = (size_t)shape_size(layer->out) * (sizeof(float) + 1);
     layer->scratch = conv_pool_scratch(&block->shape);
     double patch = 2.0 * 9 * conv->c * shape_size(layer->out);

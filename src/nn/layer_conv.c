@@ -2,6 +2,7 @@
 
 #include "kernels/conv.h"
 #include "layer_impl.h"
+#include "layer_spec.h"
 
 #define CONV_PATCH_MOST \
     (1 << 26) /* values; keeps the products of sizes far from overflow */
@@ -10,9 +11,11 @@ struct layer_conv_state {
     struct layer layer;
     struct conv_shape shape;
     int init; /* index in layer_init_words */
+    int bias; /* off or on */
 };
 
-static const char *const conv_options[] = {"kernel", "stride", "pad", "init", NULL};
+static const char *const conv_options[] = {"kernel", "stride", "pad",
+                                           "bias",   "init",   NULL};
 
 static const struct layer_conv_state *conv_state(const struct layer *layer)
 {
@@ -34,6 +37,7 @@ static enum status conv_read_spec(struct layer_conv_state *conv,
     TRY(layer_spec_int(spec, "kernel", 1, 1024, &kernel));
     TRY(layer_spec_int(spec, "stride", 1, 1024, &stride));
     TRY(layer_spec_int(spec, "pad", 0, 1024, &pad));
+    TRY(layer_spec_word(spec, "bias", layer_off_on, &conv->bias));
     TRY(layer_spec_word(spec, "init", layer_init_words, &conv->init));
     if (kernel == 0)
         FAIL(ST_USAGE, "%s: %s: kernel=K is missing", spec->where, spec->name);
@@ -62,11 +66,13 @@ static enum status conv_read_spec(struct layer_conv_state *conv,
 static enum status conv_setup(struct layer *layer, const struct layer_spec *spec)
 {
     struct layer_conv_state *conv = (struct layer_conv_state *)layer;
+    conv->bias = 1;
     TRY(conv_read_spec(conv, spec));
     const struct conv_shape *s = &conv->shape;
     size_t taps = (size_t)s->r * (size_t)s->s * (size_t)s->c;
     layer->out = (struct shape){s->p, s->q, s->k};
-    layer->tensors = 2;
+    layer->window = (struct layer_window){s->r, s->stride, s->pad};
+    layer->tensors = conv->bias ? 2 : 1;
     layer->tensor[0] = (struct layer_tensor){.name = "weight",
                                              .dims = 4,
                                              .dim = {s->k, s->c, s->r, s->s},
@@ -100,15 +106,15 @@ static void conv_layer_forward(const struct layer *layer, const struct pass *pas
 {
     struct conv_shape shape = conv_grain_shape(layer, pass);
     conv_forward(&pass->team, &shape, pass->y, pass->x,
-                 pass->params + layer->tensor[0].offset,
-                 pass->params + layer->tensor[1].offset, pass->scratch);
+                 pass->params + layer->tensor[0].offset, layer_bias(layer, pass->params),
+                 pass->scratch);
 }
 
 static void conv_layer_backward(const struct layer *layer, const struct pass *pass)
 {
     struct conv_shape shape = conv_grain_shape(layer, pass);
     conv_backward_weight(&pass->team, &shape, pass->grads + layer->tensor[0].offset,
-                         pass->grads + layer->tensor[1].offset, pass->x, pass->dy,
+                         layer_dbias(layer, pass->grads), pass->x, pass->dy,
                          pass->scratch);
     if (pass->dx)
         conv_backward_data(&pass->team, &shape, pass->dx, pass->dy,
@@ -145,8 +151,10 @@ static void conv_from_file(const struct layer *layer, int t, const float *file,
 
 const struct layer_ops layer_conv = {
     .kind = "conv",
-    .help = "conv CHANNELS kernel=K [stride=1] [pad=0] [init=pytorch|he]",
+    .help = "conv CHANNELS kernel=K [stride=1] [pad=0] [bias=on] [init=pytorch|he]",
     .bytes = sizeof(struct layer_conv_state),
+    .inputs = 1,
+    .keeps = LAYER_KEEPS_INPUTS,
     .setup = conv_setup,
     .init = conv_init,
     .forward = conv_layer_forward,

@@ -3,7 +3,7 @@
 
 #include "base/limits.h"
 #include "kernels/activation.h"
-#include "nn/layer.h"
+#include "layer_spec.h"
 
 struct layer_dropout_state {
     struct layer layer;
@@ -12,13 +12,20 @@ struct layer_dropout_state {
 
 static const char *const dropout_options[] = {"p", NULL};
 
-static enum status dropout_setup(struct layer *layer, const struct layer_spec *spec)
+static enum status dropout_read(struct layer *layer, const struct layer_spec *spec,
+                                double p)
 {
     struct layer_dropout_state *dropout = (struct layer_dropout_state *)layer;
-    dropout->p = 0.5;
+    dropout->p = p;
     TRY(layer_spec_only(spec, false, dropout_options));
     TRY(layer_spec_real(spec, "p", 0.0, 0.99, &dropout->p));
     layer->out = layer->in;
+    return ST_OK;
+}
+
+static enum status dropout_setup(struct layer *layer, const struct layer_spec *spec)
+{
+    TRY(dropout_read(layer, spec, 0.5));
     layer->save = (size_t)shape_size(layer->out); /* kept or not, a byte each */
     return ST_OK;
 }
@@ -46,15 +53,15 @@ static void dropout_rng(const struct layer *layer, const struct pass *pass, int 
     rng_init(rng, pass->seed, RNG_DROPOUT, a, b);
 }
 
-/* Of one sample. */
+/* The first `count` draws of one sample. */
 static void dropout_draw(const struct layer *layer, const struct pass *pass, int i,
-                         uint8_t *keep)
+                         uint8_t *keep, int count)
 {
     double p = ((const struct layer_dropout_state *)layer)->p;
     uint32_t drop_below = (uint32_t)(p * 4294967296.0);
     struct rng rng;
     dropout_rng(layer, pass, i, &rng);
-    for (int j = 0; j < shape_size(layer->out); j++)
+    for (int j = 0; j < count; j++)
         keep[j] = rng_u32(&rng) >= drop_below;
 }
 
@@ -76,7 +83,7 @@ static void dropout_forward(const struct layer *layer, const struct pass *pass)
         return;
     }
     for (int i = begin; i < end; i++)
-        dropout_draw(layer, pass, i, keep + (size_t)i * size);
+        dropout_draw(layer, pass, i, keep + (size_t)i * size, (int)size);
     team_barrier(&pass->team);
     dropout_apply(&pass->team, pass->y, pass->x, keep, dropout_scale(layer),
                   (size_t)pass->n * size);
@@ -93,7 +100,56 @@ const struct layer_ops layer_dropout = {
     .kind = "dropout",
     .help = "dropout [p=0.5]",
     .bytes = sizeof(struct layer_dropout_state),
+    .inputs = 1,
     .setup = dropout_setup,
     .forward = dropout_forward,
     .backward = dropout_backward,
+};
+
+/* --- droppath: all or nothing of a sample --- */
+
+static enum status droppath_setup(struct layer *layer, const struct layer_spec *spec)
+{
+    TRY(dropout_read(layer, spec, 0.2));
+    layer->save = 1;
+    return ST_OK;
+}
+
+/* to = from * scale for samples that are kept, else 0; all are kept if keep is NULL. */
+static void droppath_apply(const struct layer *layer, const struct pass *pass, float *to,
+                           const float *from, const uint8_t *keep)
+{
+    size_t size = (size_t)shape_size(layer->out);
+    float scale = keep ? dropout_scale(layer) : 1.0f;
+    int begin, end;
+    team_split(&pass->team, pass->n, &begin, &end);
+    for (size_t i = (size_t)begin * size; i < (size_t)end * size; i++)
+        to[i] = !keep || keep[i / size] ? from[i] * scale : 0.0f;
+    team_barrier(&pass->team);
+}
+
+static void droppath_forward(const struct layer *layer, const struct pass *pass)
+{
+    uint8_t *keep = pass->save;
+    int begin, end;
+    team_split(&pass->team, pass->n, &begin, &end);
+    for (int i = begin; pass->train && i < end; i++)
+        dropout_draw(layer, pass, i, keep + i, 1);
+    droppath_apply(layer, pass, pass->y, pass->x, pass->train ? keep : NULL);
+}
+
+static void droppath_backward(const struct layer *layer, const struct pass *pass)
+{
+    if (pass->dx)
+        droppath_apply(layer, pass, pass->dx, pass->dy, pass->save);
+}
+
+const struct layer_ops layer_droppath = {
+    .kind = "droppath",
+    .help = "droppath [p=0.2]",
+    .bytes = sizeof(struct layer_dropout_state),
+    .inputs = 1,
+    .setup = droppath_setup,
+    .forward = droppath_forward,
+    .backward = droppath_backward,
 };

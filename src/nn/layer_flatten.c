@@ -1,6 +1,6 @@
 #include <stddef.h>
 
-#include "nn/layer.h"
+#include "layer_spec.h"
 
 static const char *const flatten_options[] = {NULL};
 
@@ -48,6 +48,7 @@ const struct layer_ops layer_flatten = {
     .kind = "flatten",
     .help = "flatten",
     .bytes = sizeof(struct layer),
+    .inputs = 1,
     .setup = flatten_setup,
     .forward = flatten_forward,
     .backward = flatten_backward,

@@ -9,9 +9,11 @@ struct pool_shape;
 /* The shape of a maxpool layer; NULL for all others. */
 const struct pool_shape *layer_maxpool_shape(const struct layer *layer);
 
-/* A fused op that does the work of the first *taken of layers[0 .. count), which have
-   their final offsets, under the name of the first; NULL if there is none. Free with
-   free(). */
-struct layer *layer_block_create(struct layer *const *layers, int count, int *taken);
+/* A fused op that does the work of layers[first] and the layers behind it, *taken in all,
+   under the name of the first; NULL if there is none. It reads what the first reads; the
+   output of a layer inside it has one reader, the next layer. The layers (count) have
+   their final offsets. Free with free(). */
+struct layer *layer_block_create(struct layer *const *layers, int first, int count,
+                                 int *taken);
 
 #endif

@@ -1,22 +1,25 @@
 #include <stddef.h>
 
 #include "kernels/linear.h"
-#include "nn/layer.h"
+#include "layer_spec.h"
 
 struct layer_linear_state {
     struct layer layer;
     int init; /* index in layer_init_words */
+    int bias; /* off or on */
 };
 
-static const char *const linear_options[] = {"init", NULL};
+static const char *const linear_options[] = {"bias", "init", NULL};
 
 static enum status linear_setup(struct layer *layer, const struct layer_spec *spec)
 {
     struct layer_linear_state *linear = (struct layer_linear_state *)layer;
     const struct shape *in = &layer->in;
     int features = 0;
+    linear->bias = 1;
     TRY(layer_spec_only(spec, true, linear_options));
     TRY(layer_spec_value(spec, true, 1, 1 << 20, &features));
+    TRY(layer_spec_word(spec, "bias", layer_off_on, &linear->bias));
     TRY(layer_spec_word(spec, "init", layer_init_words, &linear->init));
     if (in->h * in->w != 1)
         FAIL(ST_USAGE,
@@ -24,7 +27,7 @@ static enum status linear_setup(struct layer *layer, const struct layer_spec *sp
              spec->where, spec->name, in->h, in->w, in->c);
     size_t out = (size_t)features, inputs = (size_t)in->c;
     layer->out = (struct shape){1, 1, features};
-    layer->tensors = 2;
+    layer->tensors = linear->bias ? 2 : 1;
     layer->tensor[0] = (struct layer_tensor){.name = "weight",
                                              .dims = 2,
                                              .dim = {features, in->c},
@@ -53,14 +56,14 @@ static void linear_layer_forward(const struct layer *layer, const struct pass *p
     struct linear_shape shape = linear_grain_shape(layer, pass);
     linear_forward(&pass->team, &shape, pass->y, pass->x,
                    pass->params + layer->tensor[0].offset,
-                   pass->params + layer->tensor[1].offset);
+                   layer_bias(layer, pass->params));
 }
 
 static void linear_layer_backward(const struct layer *layer, const struct pass *pass)
 {
     struct linear_shape shape = linear_grain_shape(layer, pass);
     linear_backward_weight(&pass->team, &shape, pass->grads + layer->tensor[0].offset,
-                           pass->grads + layer->tensor[1].offset, pass->x, pass->dy);
+                           layer_dbias(layer, pass->grads), pass->x, pass->dy);
     if (pass->dx)
         linear_backward_data(&pass->team, &shape, pass->dx, pass->dy,
                              pass->params + layer->tensor[0].offset);
@@ -74,8 +77,10 @@ static struct split_sets linear_splits(const struct layer *layer)
 
 const struct layer_ops layer_linear = {
     .kind = "linear",
-    .help = "linear FEATURES|classes [init=pytorch|he]",
+    .help = "linear FEATURES|classes [bias=on] [init=pytorch|he]",
     .bytes = sizeof(struct layer_linear_state),
+    .inputs = 1,
+    .keeps = LAYER_KEEPS_INPUTS,
     .setup = linear_setup,
     .init = linear_init,
     .forward = linear_layer_forward,

@@ -3,6 +3,7 @@
 
 #include "kernels/pool.h"
 #include "layer_impl.h"
+#include "layer_spec.h"
 
 struct layer_pool_state {
     struct layer layer;
@@ -47,6 +48,7 @@ static enum status pool_setup(struct layer *layer, const struct layer_spec *spec
                                       .pad = pad};
     pool_shape_complete(&pool->shape);
     layer->out = (struct shape){pool->shape.p, pool->shape.q, in->c};
+    layer->window = (struct layer_window){size, stride, pad};
     layer->element_forward = (double)shape_size(layer->out) * size * size;
     return ST_OK;
 }
@@ -102,6 +104,7 @@ const struct layer_ops layer_maxpool = {
     .kind = "maxpool",
     .help = "maxpool SIZE [stride=SIZE] [pad=0]",
     .bytes = sizeof(struct layer_pool_state),
+    .inputs = 1,
     .setup = maxpool_setup,
     .forward = maxpool_layer_forward,
     .backward = maxpool_layer_backward,
@@ -112,6 +115,7 @@ const struct layer_ops layer_avgpool = {
     .kind = "avgpool",
     .help = "avgpool SIZE [stride=SIZE] [pad=0]",
     .bytes = sizeof(struct layer_pool_state),
+    .inputs = 1,
     .setup = pool_setup,
     .forward = avgpool_layer_forward,
     .backward = avgpool_layer_backward,

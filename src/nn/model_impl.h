@@ -4,8 +4,13 @@
 
 #include "nn/model.h"
 
-/* Set ops and units of a model that has its layers. */
+/* Set ops, units and statistics of a model that has its layers. */
 void model_find_ops(struct model *model);
+void model_release_ops(struct model *model);
 void model_find_units(struct model *model);
+void model_find_statistics(struct model *model);
+
+/* Parameters: what is neither padding nor a statistic. */
+size_t layer_param_count(const struct layer *layer);
 
 #endif

@@ -1,20 +1,67 @@
 /* model_part: the units of a model, and some of them as a model of their own. */
 #include <limits.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
 #include "model_impl.h"
 
+/* May a unit begin at layer l? Only value l may pass its border: no layer from there on
+   reads an earlier one. last_reader[v]: the last layer that reads value v. */
+static void model_find_borders(const struct model *model, bool *border)
+{
+    int *last_reader = mem_zeroed((size_t)model->layers + 1, sizeof *last_reader);
+    int latest = -1; /* layer that reads one of values [0, l) */
+    for (int l = 0; l < model->layers; l++)
+        for (int i = 0; i < model->layer[l]->inputs; i++)
+            last_reader[model->layer[l]->input[i]] = l;
+    for (int l = 0; l < model->layers; l++) {
+        border[l] = latest < l;
+        latest = last_reader[l] > latest ? last_reader[l] : latest;
+    }
+    free(last_reader);
+}
+
+void model_find_statistics(struct model *model)
+{
+    for (int l = 0; l < model->layers; l++) {
+        const struct layer *layer = model->layer[l];
+        const struct layer_statistic *from = &layer->statistic;
+        const struct layer_tensor *tensor = &layer->tensor[from->tensor];
+        if (from->values_per_sample <= 0)
+            continue;
+        const struct statistic statistic = {
+            .mean = tensor[0].offset,
+            .variance = tensor[1].offset,
+            .channels = tensor[0].count,
+            .momentum = from->momentum,
+            .values_per_sample = from->values_per_sample,
+        };
+        statistics_add(&model->statistics, &statistic);
+    }
+}
+
+/* Does the layer belong to the unit of the layer before it? */
+static bool model_follows(const struct model *model, int l)
+{
+    const struct layer *layer = model->layer[l];
+    return layer->ops->follows && l > 0 && layer->input[0] == l &&
+           model->layer[l - 1]->readers == 1;
+}
+
 void model_find_units(struct model *model)
 {
     int most = 0;
+    bool *border = mem_zeroed((size_t)model->layers, sizeof *border);
+    model_find_borders(model, border);
     for (int l = 0; l < model->layers; l++)
         most += model->layer[l]->tensors > 0;
     model->unit = mem_zeroed((size_t)most, sizeof *model->unit);
     model->units = 0;
     for (int l = 0; l < model->layers; l++) {
         const struct layer *layer = model->layer[l];
-        if (layer->tensors > 0) {
+        if (layer->tensors > 0 &&
+            (model->units == 0 || (border[l] && !model_follows(model, l)))) {
             struct model_unit *unit = &model->unit[model->units++];
             *unit = (struct model_unit){.layer = l, .begin = layer->tensor[0].offset};
             if (model->units > 1)
@@ -25,6 +72,7 @@ void model_find_units(struct model *model)
     }
     model->unit[0].layer = 0;
     model->unit[model->units - 1].end = model->params;
+    free(border);
 }
 
 /* Tensors of the layers before `layer`. */
@@ -64,6 +112,8 @@ void model_part(struct model *part, const struct model *whole, int begin, int en
         const struct layer *from = whole->layer[l];
         struct layer *layer = mem_zeroed(1, from->ops->bytes);
         memcpy(layer, from, from->ops->bytes);
+        for (int i = 0; i < layer->inputs; i++)
+            layer->input[i] -= first;
         for (int t = 0; t < layer->tensors; t++)
             layer->tensor[t].offset -= offset;
         part->layer[part->layers++] = layer;
@@ -71,6 +121,7 @@ void model_part(struct model *part, const struct model *whole, int begin, int en
     }
     ranges_copy(&part->ranges, &whole->ranges, offset, offset + part->params);
     model_find_units(part);
+    model_find_statistics(part);
     model_find_ops(part);
     ASSERT(model_ops_before(whole, last == whole->layers ? INT_MAX : last) ==
            part->op_before + part->ops); /* no block crosses the border */

@@ -52,7 +52,9 @@ void optim_apply(const struct optim_options *options, const struct optim_update 
     for (struct range range = {.end = begin};
          ranges_next(update->ranges, RANGE_BIT(RANGE_TRAIN), end, &range);)
         ops->apply(&factors, &vectors, range.begin, range.end);
-    /* Statistics get an update of their own here, once a layer has some. */
+    if (update->statistics)
+        statistics_update(update->statistics, update->params, update->grads,
+                          update->samples, begin, end);
 }
 
 double optim_square_sum(const float *values, size_t count)

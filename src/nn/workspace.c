@@ -6,59 +6,88 @@
 #include "base/mem.h"
 #include "base/trace.h"
 #include "base/where.h"
-#include "kernels/conv_pool.h"
+#include "kernels/combine.h"
 #include "kernels/vector.h"
 #include "nn/workspace.h"
+#include "tape.h"
 
-/* Bytes of a grain's activations, with the slack that vector kernels may read. */
-static size_t grain_bytes(const struct model *model, struct shape shape)
+static float *workspace_buffer(const struct tape *tape, char *memory, int buffer)
 {
-    size_t floats = (size_t)model->grain * (size_t)shape_size(shape);
-    return (floats + CONV_POOL_SLACK) * sizeof(float);
+    return memory && buffer != TAPE_NONE
+               ? (float *)(void *)(memory + tape->buffer[buffer].place)
+               : NULL;
+}
+
+static void workspace_set_op(struct workspace *ws, const struct model *model,
+                             const struct tape *tape, char *memory, int o)
+{
+    const struct tape_op *from = &tape->op[o];
+    struct workspace_op *op = &ws->op[o];
+    op->save = workspace_buffer(tape, memory, from->save);
+    op->dy = workspace_buffer(tape, memory, from->dy);
+    for (int i = 0; i < LAYER_INPUTS; i++) {
+        const struct tape_sum *sum = &from->sum[i];
+        op->dx[i] = workspace_buffer(tape, memory, from->dx[i]);
+        if (sum->to == TAPE_NONE)
+            continue;
+        op->sum[i] = (struct workspace_sum){
+            .to = workspace_buffer(tape, memory, sum->to),
+            .a = workspace_buffer(tape, memory, sum->a),
+            .b = workspace_buffer(tape, memory, sum->b),
+            .size = (size_t)shape_size(model_value_shape(model, sum->value))};
+    }
+}
+
+static size_t workspace_scratch(const struct model *model)
+{
+    size_t most = 0;
+    for (int o = 0; o < model->ops; o++)
+        most = model->op[o]->scratch > most ? model->op[o]->scratch : most;
+    return most;
 }
 
 static void workspace_lay_out(struct workspace *ws, const struct model *model,
+                              const struct tape *tape, size_t tape_bytes,
                               struct arena *arena)
 {
-    size_t widest = model->unit_before > 0 ? grain_bytes(model, model->in) : 0;
-    size_t scratch = 0;
     size_t grain = (size_t)model->grain;
-    ws->activation[0] = arena_take(arena, grain_bytes(model, model->in));
-    for (int i = 0; i < model->ops; i++) {
-        const struct layer *layer = model->op[i];
-        size_t bytes = grain_bytes(model, layer->out);
-        ws->activation[i + 1] = arena_take(arena, bytes);
-        ws->save[i] = arena_take(arena, grain * layer->save);
-        if (bytes > widest)
-            widest = bytes;
-        if (layer->scratch > scratch)
-            scratch = layer->scratch;
-    }
+    char *memory = arena_take(arena, tape_bytes);
+    for (int v = 0; v <= model->ops; v++)
+        ws->activation[v] = workspace_buffer(tape, memory, tape->activation[v]);
+    for (int o = 0; o < model->ops; o++)
+        workspace_set_op(ws, model, tape, memory, o);
     ws->logprobs = ws->activation[model->ops];
-    ws->delta[0] = arena_take(arena, widest);
-    ws->delta[1] = arena_take(arena, widest);
-    ws->input_gradient = ws->delta[1];
-    ws->output_gradient = ws->delta[(model->ops - 1) % 2];
-    ws->scratch = arena_take(arena, scratch);
+    ws->output_gradient = workspace_buffer(tape, memory, tape->output_gradient);
+    ws->input_gradient = workspace_buffer(tape, memory, tape->input_gradient);
+    ws->scratch = arena_take(arena, workspace_scratch(model));
     ws->label = arena_take(arena, grain * sizeof *ws->label);
     ws->sample = arena_take(arena, grain * sizeof *ws->sample);
 }
 
-/* Only counts: the workspace has tables of pointers, but no memory yet. */
-static void workspace_count(struct workspace *ws, const struct model *model)
+/* Without memory: only counts. */
+static void workspace_make(struct workspace *ws, const struct model *model, bool memory)
 {
     struct arena arena = {0};
+    struct tape tape;
     *ws = (struct workspace){0};
     ws->activation = mem_zeroed((size_t)model->ops + 1, sizeof *ws->activation);
-    ws->save = mem_zeroed((size_t)model->ops, sizeof *ws->save);
-    workspace_lay_out(ws, model, &arena);
+    ws->op = mem_zeroed((size_t)model->ops, sizeof *ws->op);
+    tape_init(&tape, model);
+    size_t bytes = lifetimes_place(tape.buffer, tape.buffers);
+    workspace_lay_out(ws, model, &tape, bytes, &arena);
     ws->bytes = arena.used;
+    if (memory) {
+        ws->memory = mem_aligned(ws->bytes, 1);
+        arena = (struct arena){.memory = ws->memory};
+        workspace_lay_out(ws, model, &tape, bytes, &arena);
+    }
+    tape_release(&tape);
 }
 
 size_t workspace_bytes(const struct model *model)
 {
     struct workspace ws;
-    workspace_count(&ws, model);
+    workspace_make(&ws, model, false);
     size_t bytes = ws.bytes;
     workspace_release(&ws);
     return bytes;
@@ -66,47 +95,39 @@ size_t workspace_bytes(const struct model *model)
 
 void workspace_init(struct workspace *ws, const struct model *model)
 {
-    workspace_count(ws, model);
-    ws->memory = mem_aligned(ws->bytes, 1);
-    struct arena arena = {.memory = ws->memory};
-    workspace_lay_out(ws, model, &arena);
+    workspace_make(ws, model, true);
 }
 
 void workspace_release(struct workspace *ws)
 {
     free(ws->activation);
-    free(ws->save);
+    free(ws->op);
     free(ws->memory);
     *ws = (struct workspace){0};
 }
 
-/* The arguments of op i; dy and dx are for backward. delta[i % 2] holds the gradient of
-   the output of op i; ops up to `first` compute no input gradient. */
-static struct pass workspace_pass(const struct workspace *ws,
-                                  const struct grain_pass *pass, int i, int first)
+/* The arguments of op o; dy and dx are for backward. */
+static struct pass workspace_pass(const struct model *model, const struct workspace *ws,
+                                  const struct grain_pass *pass, int o)
 {
+    const struct model_wires *wires = &model->wires[o];
+    const struct workspace_op *op = &ws->op[o];
     return (struct pass){.team = pass->team,
                          .n = pass->n,
                          .train = pass->train,
-                         .x = ws->activation[i],
-                         .y = ws->activation[i + 1],
-                         .dy = ws->delta[i % 2],
-                         .dx = i > first ? ws->delta[(i + 1) % 2] : NULL,
+                         .x = ws->activation[wires->value[0]],
+                         .x2 = wires->inputs > 1 ? ws->activation[wires->value[1]] : NULL,
+                         .y = ws->activation[o + 1],
+                         .dy = op->dy,
+                         .dx = op->dx[0],
+                         .dx2 = op->dx[1],
                          .params = pass->params,
                          .grads = pass->grads,
-                         .save = ws->save[i],
+                         .save = op->save,
                          .scratch = ws->scratch,
                          .seed = pass->seed,
                          .step = pass->step,
                          .sample = ws->sample};
-}
-
-int model_first_op(const struct model *model)
-{
-    int first = 0;
-    while (first < model->ops && model->op[first]->tensors == 0)
-        first++;
-    return first;
 }
 
 /* With the sequential split member 0 runs the op alone while the others wait. */
@@ -127,7 +148,7 @@ static void workspace_run(void (*run)(const struct layer *, const struct pass *)
 void model_forward_op(const struct model *model, struct workspace *ws,
                       const struct grain_pass *pass, int op)
 {
-    struct pass view = workspace_pass(ws, pass, op, 0);
+    struct pass view = workspace_pass(model, ws, pass, op);
     view.team.split = pass->plan ? pass->plan->forward[op] : SPLIT_AUTO;
     workspace_run(model->op[op]->ops->forward, model->op[op], &view);
 }
@@ -135,22 +156,47 @@ void model_forward_op(const struct model *model, struct workspace *ws,
 void model_backward_op(const struct model *model, struct workspace *ws,
                        const struct grain_pass *pass, int op)
 {
-    int first = model->unit_before > 0 ? -1 : model_first_op(model);
-    struct pass view = workspace_pass(ws, pass, op, first);
+    const struct layer *layer = model->op[op];
+    struct pass view = workspace_pass(model, ws, pass, op);
     view.team.split = pass->plan ? pass->plan->backward[op] : SPLIT_AUTO;
-    workspace_run(model->op[op]->ops->backward, model->op[op], &view);
+    if (!layer->ops->passes_gradient)
+        workspace_run(layer->ops->backward, layer, &view);
+    for (int i = 0; i < LAYER_INPUTS; i++) {
+        const struct workspace_sum *sum = &ws->op[op].sum[i];
+        if (sum->to)
+            combine_add(&pass->team, sum->to, sum->a, sum->b,
+                        (size_t)pass->n * sum->size);
+    }
+}
+
+static void workspace_forward_op(const struct model *model, struct workspace *ws,
+                                 const struct grain_pass *pass, int op)
+{
+    where_layer(pass->train ? WHERE_FORWARD : WHERE_EVALUATE, model->op_before + op);
+    double begin = trace_begin();
+    model_forward_op(model, ws, pass, op);
+    trace_end("forward layer", model->op[op]->name, begin);
 }
 
 void model_forward(const struct model *model, struct workspace *ws,
                    const struct grain_pass *pass)
 {
-    enum where_part part = pass->train ? WHERE_FORWARD : WHERE_EVALUATE;
-    for (int i = 0; i < model->ops; i++) {
-        where_layer(part, model->op_before + i);
-        double begin = trace_begin();
-        model_forward_op(model, ws, pass, i);
-        trace_end("forward layer", model->op[i]->name, begin);
+    for (int o = 0; o < model->ops; o++)
+        workspace_forward_op(model, ws, pass, o);
+}
+
+int model_find_bad(const struct model *model, struct workspace *ws,
+                   const struct grain_pass *pass)
+{
+    int bad = -1;
+    ASSERT(pass->team.size == 1);
+    for (int o = 0; o < model->ops; o++) {
+        size_t count = (size_t)pass->n * (size_t)shape_size(model->op[o]->out);
+        workspace_forward_op(model, ws, pass, o);
+        if (bad < 0 && !vector_finite(ws->activation[o + 1], count))
+            bad = o;
     }
+    return bad;
 }
 
 /* Loss of one sample: -sum_k target_k logp_k with target = (1 - eps) one-hot +
@@ -220,8 +266,10 @@ void model_backward(const struct model *model, struct workspace *ws,
                     const struct grain_pass *pass,
                     void (*ready)(void *context, size_t begin, size_t end), void *context)
 {
-    for (int i = model->ops - 1; i >= model_first_op(model); i--) {
+    for (int i = model->ops - 1; i >= 0; i--) {
         const struct layer *layer = model->op[i];
+        if (!model_goes_back(model, i))
+            continue;
         where_layer(WHERE_BACKWARD, model->op_before + i);
         double t = trace_begin();
         model_backward_op(model, ws, pass, i);
@@ -235,14 +283,4 @@ void model_backward(const struct model *model, struct workspace *ws,
             ready(context, begin, end);
     }
     team_barrier(&pass->team);
-}
-
-int model_find_bad(const struct model *model, const struct workspace *ws, int n)
-{
-    for (int i = 0; i < model->ops; i++) {
-        size_t count = (size_t)n * (size_t)shape_size(model->op[i]->out);
-        if (!vector_finite(ws->activation[i + 1], count))
-            return i;
-    }
-    return -1;
 }

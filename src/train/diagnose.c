@@ -25,9 +25,8 @@ static bool diagnose_forward(struct stepper *stepper, const struct train_batch *
         flow_before_forward(flow, round);
         train_input_load(&stepper->input, batch, &lane, ws, g);
         struct grain_pass pass = stepper_grain_pass(stepper, batch, &lane, g);
-        model_forward(run->model, ws, &pass);
+        int bad = model_find_bad(run->model, ws, &pass);
         flow_after_forward(flow, round);
-        int bad = model_find_bad(run->model, ws, pass.n);
         if (bad < 0 || found)
             continue;
         found = true;

@@ -47,6 +47,13 @@ static void evaluate_keep_answers(const struct evaluate_job *job,
                (size_t)n * classes * sizeof(float));
 }
 
+static void evaluate_fill(const struct loader *loader, uint64_t position, float *x,
+                          int *label, uint64_t *sample)
+{
+    if (!loader_fill(loader, position, x, label, sample))
+        dataset_fail(loader->dataset, loader->split, *sample);
+}
+
 /* The first stage has the images, the last one needs the labels alone. */
 static void evaluate_load(const struct evaluate_setup *setup, const struct lane *lane,
                           struct workspace *ws, uint64_t first, int n)
@@ -58,9 +65,8 @@ static void evaluate_load(const struct evaluate_setup *setup, const struct lane 
     for (int i = begin; i < end; i++) {
         uint64_t position = first + (uint64_t)i;
         if (images)
-            (void)loader_fill(setup->loader, position,
-                              ws->activation[0] + (size_t)i * size, &ws->label[i],
-                              &ws->sample[i]);
+            evaluate_fill(setup->loader, position, ws->activation[0] + (size_t)i * size,
+                          &ws->label[i], &ws->sample[i]);
         else
             loader_label(setup->loader, position, &ws->label[i], &ws->sample[i]);
     }

@@ -125,6 +125,30 @@ one_bad() {
     bad 4 'layer = logsoftmax' "bad.conf:4: logsoftmax1: its input 12x12x8 is an image*"
 }
 
+@test "wrong graphs and blocks are refused, with the line, the layers and their shapes" {
+    bad 3 'layer = maxpool 2 from=conv2' \
+        "bad.conf:3: no layer before this line is named 'conv2', did you mean 'conv1'?"
+    bad 3 'layer = maxpool 2 from=input' "bad.conf:2: conv1: no layer uses its output: *"
+    bad 3 'layer = add from=input' "bad.conf:3: add1: conv1 is 24x24x8, input is 28x28x1"
+    bad 3 'layer = maxpool 2 as=conv1' "bad.conf:3: the name 'conv1' is taken by bad.conf:2*"
+    bad 3 'layer = conv $channels kernel=1' "bad.conf:3: '\$channels' stands outside a block"
+    bad 8 '[block conv]' "bad.conf:8: block 'conv' has the name of a layer, give it another"
+    bad 11 '[block b]' "bad.conf:12: unknown key 'lr' in a block*"
+}
+
+@test "a block that calls itself, or is given what it does not know, is refused" {
+    bad 3 $'layer = a\n[block a]\nlayer = b\n[block b]\nlayer = a\n[model]' \
+        "bad.conf:7: block 'a' contains itself"
+    bad 3 $'layer = a size=2\n[block a]\nparameters = width\nlayer = relu\n[model]' \
+        "bad.conf:3: block 'a' has no parameter 'size'*"
+    bad 3 $'layer = a\n[block a]\nparameters = width\nlayer = relu\n[model]' \
+        "bad.conf:3: a1: width= is missing"
+    bad 3 $'layer = a\n[block a]\nlayer = relu\n[block a]\n[model]' \
+        "bad.conf:6: there is a block 'a' already, at bad.conf:4"
+    bad 3 $'layer = a\n[block a]\nlayr = relu\n[model]' \
+        "bad.conf:5: unknown key 'layr' in a block; did you mean 'layer'?"
+}
+
 @test "a missing config and a config without a network or data set are refused" {
     good
     sed '1,6d' good.conf >bad.conf

@@ -353,7 +353,7 @@ limit() {
         [[ $said != *$'\n'* && $said == "lockstep: "$3 ]]
         [ ! -e refused ]
     }
-    stages 7 7 "parallel.pipeline = 7: the network has 6 layers with parameters: *"
+    stages 7 7 "parallel.pipeline = 7: the network can be cut into 6 stages at most: *"
     stages 1 2 "parallel.pipeline = 2 does not divide the number of ranks, 1: *"
     stages 4 3 "parallel.pipeline = 3 does not divide the number of ranks, 4: start 3,*"
     stages 1 0 "--set: 'pipeline = 0': expected a whole number from 1 to 512"

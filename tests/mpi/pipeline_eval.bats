@@ -160,7 +160,7 @@ more ranks share its layers (--pipeline [23])" evaluate 1 wide
         [[ $said != *$'\n'* && $said == "lockstep: "$3 ]]
         [ ! -e never.h5 ]
     }
-    stages 7 7 "--pipeline 7: the network has 6 layers with parameters: *"
+    stages 7 7 "--pipeline 7: the network can be cut into 6 stages at most: *"
     stages 1 2 "--pipeline 2 does not divide the number of ranks, 1: start 2, or a multiple*"
     stages 4 3 "--pipeline 3 does not divide the number of ranks, 4: start 3, or a multiple*"
     stages 1 0 "'--pipeline 0': expected a whole number from 1"

@@ -52,7 +52,8 @@ learn() {
 # answers FILE: file and answer of eval for the test pictures, in the order of the set.
 answers() {
     h5 "$1" raw.h5 <<'END'
-for path, row in zip(f[1]["test/paths"][:], f[0]["logprobs"][:]):
+paths = bytes(f[1]["test/paths"][:]).split(b"\0")
+for path, row in zip(paths, f[0]["logprobs"][:]):
     p = np.exp(row.astype(float))
     print("pictures/" + path.decode() + ":" + "".join(
         "  %s %.1f %%" % ("abc"[c], 100 * p[c]) for c in np.argsort(-p, kind="stable")))

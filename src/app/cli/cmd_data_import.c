@@ -94,6 +94,7 @@ enum status data_import_memory(struct dataset_builder *builder, const char *path
     as_they_are.h = builder->h;
     as_they_are.w = builder->w;
     as_they_are.treatment = builder->treatment;
+    as_they_are.threads = 0; /* nothing is decoded: handing over would cost more */
     enum status st = import_write(set, out, &as_they_are);
     import_set_free(set);
     dataset_builder_release(builder);
@@ -112,8 +113,7 @@ static enum status import_check(const struct import_request *request,
              request->test_share);
     *options = (struct import_options){.share = {-1, -1, request->test_share},
                                        .seed = request->seed,
-                                       .allow_empty = request->table.allow_empty,
-                                       .threads = cpu_usable()};
+                                       .allow_empty = request->table.allow_empty};
     return output_check(request->out, request->force, &dataset_target, input, inputs);
 }
 
@@ -250,6 +250,7 @@ enum status cmd_data_import_dir(int argc, char **argv)
     TRY(import_dir_treatment(invert, &import));
     import.h = h;
     import.w = w;
+    import.threads = cpu_usable();
     if (request.test)
         TRY(import_find_folders(&set, folder, request.test));
     else

@@ -31,6 +31,18 @@ static void train_print_layers(void)
         snprintf(tag, sizeof tag, "layer = %.*s", kind, help);
         cli_print_entry(tag, help[kind] ? help + kind + 1 : "(no arguments)");
     }
+    log_out("\nOptions of every layer:\n");
+    cli_print_entry("as=NAME", "its name, instead of kind and number");
+    cli_print_entry("from=NAME",
+                    "its input, instead of the line before; of add and mul the "
+                    "second one, or from=A,B. 'input' is the network's input");
+    cli_print_entry("if=A==B, if=A!=B",
+                    "left out unless two numbers, or the shapes of two "
+                    "layers, are equal (differ)");
+    log_out("\nBlocks, in [block NAME]:\n");
+    cli_print_entry("parameters = A B=1", "its parameters, some with a default");
+    cli_print_entry("layer = ... $A ...", "its layers; the line 'layer = NAME A=64 "
+                                          "B=2,1 repeat=3' stands for three of them");
 }
 
 static void train_print_keys(void)
@@ -201,6 +213,18 @@ static enum status train_open_data(struct train_session *session)
     return ST_OK;
 }
 
+/* The statistics in the average of the weights would not be those of the average. */
+static enum status train_check_average(const struct train_session *session)
+{
+    if (session->config.run.train.ema > 0 && session->model.statistics.count > 0)
+        FAIL(ST_USAGE,
+             "train.ema = %g: averaged weights need batchnorm statistics of their "
+             "own, which are not computed yet; use train.ema = 0, or groupnorm "
+             "or batchnorm frozen=on",
+             session->config.run.train.ema);
+    return ST_OK;
+}
+
 /* Some hosts may lack the memory for the network; a pipeline needs its description only.
  */
 static enum status train_open_network(struct train_session *session)
@@ -214,6 +238,7 @@ static enum status train_open_network(struct train_session *session)
     enum status st = (run->parallel.pipeline > 1 ? model_describe : model_init)(
         &session->model, &session->config.model, in, data->classes, run->train.grain);
     TRY(agree_end(&agree, session->comm, st));
+    TRY(train_check_average(session));
     return stages_open(&session->stages, session->comm, &session->model, run,
                        session->request->elsewhere ? STAGES_CHECK_ELSEWHERE
                        : session->request->check   ? STAGES_CHECK

@@ -102,7 +102,7 @@ static void tune_print_team(const struct model *model, const struct tune_team *t
         table_cellf(&table, "%s", model->op[o]->name);
         table_cellf(&table, "forward");
         tune_pass_cells(&table, &team->forward[o], used);
-        if (o < model_first_op(model))
+        if (!model_goes_back(model, o))
             continue;
         table_cellf(&table, "%s", "");
         table_cellf(&table, "backward");

@@ -140,6 +140,37 @@ static void train_note_unseen(const struct train_session *session)
             rows, h, columns, w, (columns - w) / 2, (rows - h) / 2);
 }
 
+/* Samples of the smallest grain of a batch. */
+static uint64_t train_least_grain(const struct train_session *session, uint64_t samples)
+{
+    int grain = session->config.run.train.grain;
+    return samples / (uint64_t)grain_count(samples, grain);
+}
+
+/* The last batch of an epoch may be smaller than the others. */
+static void train_note_statistics(const struct train_session *session)
+{
+    enum { FEW = 16 };
+    const struct statistics *statistics = &session->model.statistics;
+    uint64_t batch = (uint64_t)session->config.run.train.batch;
+    uint64_t images = session->dataset.info.count[DATASET_TRAIN];
+    uint64_t full = train_least_grain(session, batch < images ? batch : images);
+    uint64_t last = images % batch ? train_least_grain(session, images % batch) : full;
+    bool vectors = false;
+    for (int i = 0; i < statistics->count; i++)
+        if (statistics->statistic[i].values_per_sample <= 1)
+            vectors = true;
+    if (statistics->count > 0 && full < FEW)
+        log_note(
+            "batchnorm takes its statistics over grains of %llu images: fewer than %d "
+            "make them noisy; raise train.grain, or use groupnorm",
+            (unsigned long long)full, FEW);
+    if (vectors && (full == 1 || last == 1))
+        log_note("%s of one image, with one value a channel for batchnorm: it uses its "
+                 "running statistics there",
+                 full == 1 ? "grains" : "the last batch of an epoch is");
+}
+
 /* Training chooses by val; a test that was chosen by is a test no longer. */
 static void train_note_choice(const struct train_session *session)
 {
@@ -162,6 +193,7 @@ void train_print_notes(struct train_session *session)
 {
     train_note_idle(session);
     train_note_unseen(session);
+    train_note_statistics(session);
     if (prepare_blas_advice())
         log_note("%s", prepare_blas_advice());
     train_note_choice(session);

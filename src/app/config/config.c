@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/parse.h"
+#include "config_block.h"
 #include "config_keys.h"
 
 #define VALUE (FS_PATH + 64) /* bytes of a value as text */
@@ -73,14 +74,14 @@ static void config_value_text(const struct config *config, const struct config_k
         snprintf(text, VALUE, "%s", key->words[*(const int *)at]);
         break;
     case KEY_LAYERS:
-        snprintf(text, VALUE, "%s", ((const struct model_spec *)at)->text[i]);
+        snprintf(text, VALUE, "%s", ((const struct model_spec *)at)->lines.text[i]);
         break;
     }
 }
 
 static int config_value_count(const struct config *config, const struct config_key *key)
 {
-    return key->kind == KEY_LAYERS ? config->model.count : 1;
+    return key->kind == KEY_LAYERS ? config->model.lines.count : 1;
 }
 
 static void config_range(const struct config_key *key, char text[CONFIG_RANGE])
@@ -204,11 +205,13 @@ static enum status config_unknown_key(const char *where, const char *section,
 enum status config_set_key(struct config *config, const char *section, const char *name,
                            const char *value, const char *where)
 {
+    if (config_block_name(section))
+        return config_set_block_key(config, name, value, where);
     for (int i = 0; i < config_key_count; i++) {
         const struct config_key *key = &config_keys[i];
         if (strcmp(key->section, section) != 0 || strcmp(key->name, name) != 0)
             continue;
-        if (key->kind == KEY_LAYERS && config->model.count == MODEL_LAYERS)
+        if (key->kind == KEY_LAYERS && config->model.lines.count == MODEL_LAYERS)
             FAIL(ST_USAGE, "%s: more than %d layers", where, MODEL_LAYERS);
         if (config_assign(config, key, value, where))
             return ST_OK;
@@ -230,7 +233,7 @@ enum status config_set(struct config *config, const char *assignment)
     } else {
         *dot = *equals = '\0';
         const char *section = parse_trim(copy), *name = parse_trim(dot + 1);
-        if (strcmp(section, "model") == 0) {
+        if (strcmp(section, "model") == 0 || config_block_name(section)) {
             log_error("'--set %s': the network is set in the config file", assignment);
             st = ST_USAGE;
         } else {
@@ -258,7 +261,7 @@ static bool config_is_storable(const char *text)
 
 enum status config_check(const struct config *config, const char *name)
 {
-    if (config->model.count == 0)
+    if (config->model.lines.count == 0)
         FAIL(ST_USAGE, "%s: no network: [model] needs 'layer = ...' lines", name);
     if (!*config->data.file)
         FAIL(ST_USAGE, "%s: no data set; give --data FILE or file = in [data]", name);
@@ -283,6 +286,8 @@ char *config_text(const struct config *config)
             char value[VALUE];
             config_value_text(config, key, j, value);
             bool heading = strcmp(section, key->section) != 0;
+            if (heading && key->kind == KEY_LAYERS)
+                config_append_blocks(&text, &config->model);
             mem_append(&text, "%s%s%s%s = %s\n", heading ? "[" : "",
                        heading ? key->section : "", heading ? "]\n" : "", key->name,
                        value);
@@ -295,6 +300,7 @@ char *config_text(const struct config *config)
 enum status config_compare(const struct config *then, const struct config *now,
                            void (*show)(const char *line))
 {
+    TRY(config_compare_blocks(&then->model, &now->model));
     for (int i = 0; i < config_key_count; i++) {
         const struct config_key *key = &config_keys[i];
         int before = config_value_count(then, key), after = config_value_count(now, key);

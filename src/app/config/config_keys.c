@@ -55,7 +55,7 @@ const struct config_key config_keys[] = {
      "pixels by which every image is moved down, in training and use", NULL},
 
     {"model", "layer", KEY_LAYERS, true, AT(model), 0, 0, "",
-     "one line per layer, in order", NULL},
+     "one line per layer, in order; a layer, or the name of a [block]", NULL},
 
     {"train", "epochs", KEY_INT, false, RUN(train.epochs), 1, 1e6, "10",
      "passes over the training images", NULL},

@@ -36,7 +36,12 @@ extern const int config_key_count;
 
 struct config;
 
-/* One assignment. where: "x.conf:3", for messages. */
+/* The section that a heading "[NAME]" begins: "[block NAME]" starts a new block. */
+enum status config_begin_section(struct config *config, const char *section,
+                                 const char *where) MUST_CHECK;
+
+/* One assignment. where: "x.conf:3", for messages. In a section "block NAME" the latest
+   block of the config gets it. */
 enum status config_set_key(struct config *config, const char *section, const char *name,
                            const char *value, const char *where) MUST_CHECK;
 

@@ -35,11 +35,16 @@ static char *config_strip_line(char *line)
     return parse_trim(line);
 }
 
+static void config_where(const struct config_reader *reader, char where[FS_PATH + 32])
+{
+    snprintf(where, FS_PATH + 32, "%s:%d", reader->file, reader->line);
+}
+
 static enum status config_read_pair(struct config_reader *reader, const char *name,
                                     const char *value)
 {
     char where[FS_PATH + 32];
-    snprintf(where, sizeof where, "%s:%d", reader->file, reader->line);
+    config_where(reader, where);
     for (int i = 0; i < config_key_count; i++) {
         const struct config_key *key = &config_keys[i];
         if (key->kind == KEY_LAYERS || strcmp(key->section, reader->section) != 0 ||
@@ -68,8 +73,10 @@ static enum status config_read_line(struct config_reader *reader, char *line)
     *end = '\0';
     if (*line != '[')
         return config_read_pair(reader, parse_trim(line), parse_trim(end + 1));
+    char where[FS_PATH + 32];
+    config_where(reader, where);
     reader->section = line + 1;
-    return ST_OK;
+    return config_begin_section(reader->config, reader->section, where);
 }
 
 enum status config_parse(struct config *config, const char *text, const char *name)

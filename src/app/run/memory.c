@@ -21,7 +21,7 @@ struct memory_need {
     const char *stages_option; /* raises the number of stages */
 };
 
-/* A network has at most as many stages as layers with parameters. */
+/* A network has at most as many stages as units. */
 static void memory_advise(const struct memory_need *need, double excess, char advice[128])
 {
     const struct stage *stage = need->stage;

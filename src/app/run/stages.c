@@ -19,8 +19,9 @@ static enum status stages_check_number(const struct comm *comm, const struct mod
     int size = comm_size(comm);
     if (stages > model->units)
         FAIL(ST_USAGE,
-             "%s %d: the network has %d layers with parameters: that is the most stages "
-             "it can be cut into",
+             "%s %d: the network can be cut into %d stages at most: each begins at a "
+             "layer "
+             "with parameters, where one activation passes",
              option, stages, model->units);
     if (size % stages != 0 && !alone)
         FAIL(ST_USAGE,

@@ -42,8 +42,9 @@ static char *tuning_key_network(const struct model *model)
     char *text = mem_zeroed(room, 1);
     for (int o = 0; o < model->ops; o++) {
         const struct layer *op = model->op[o];
-        used += (size_t)snprintf(text + used, room - used, " %s:%dx%dx%d:%zu", op->name,
-                                 op->out.h, op->out.w, op->out.c, op->save);
+        used +=
+            (size_t)snprintf(text + used, room - used, " %s:%dx%dx%d:%zu", op->name,
+                             op->out.h, op->out.w, op->out.c, layer_save_bytes(op, 1));
     }
     return text;
 }

@@ -194,7 +194,7 @@ void SIMD(linear_forward)(const struct linear_shape *shape, struct span features
                 linear_multiply(false, &p, (struct span){0, count},
                                 (struct span){0, lanes});
                 linear_add_sums(y + (ptrdiff_t)i * shape->out + f, shape->out, &turned,
-                                t == 0 ? bias + f : NULL, images, count);
+                                t == 0 && bias ? bias + f : NULL, images, count);
             }
         }
     }

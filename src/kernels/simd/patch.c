@@ -92,8 +92,12 @@ void SIMD(col2im)(const struct conv_shape *shape, struct span rows, struct span 
 
 void SIMD(fill_rows)(float *y, const float *bias, int rows, int columns, int ld)
 {
-    for (int i = 0; i < rows; i++)
-        memcpy(y + (size_t)i * ld, bias, (size_t)columns * sizeof *y);
+    for (int i = 0; i < rows; i++, y += ld) {
+        if (bias)
+            memcpy(y, bias, (size_t)columns * sizeof *y);
+        else
+            memset(y, 0, (size_t)columns * sizeof *y);
+    }
 }
 
 /* In chunks, which keeps rounding errors small. */

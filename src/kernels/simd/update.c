@@ -18,24 +18,6 @@ SIMD_INLINE simd_float update_sqrt(simd_float x)
 #endif
 }
 
-/* a b + c, rounded once where the instruction set can. Explicit, because in a b + c d the
-   compiler may fuse either product, and not the same one for whole vectors and the last
-   one. */
-SIMD_INLINE simd_float update_multiply_add(simd_float a, simd_float b, simd_float c)
-{
-#if defined(__AVX512F__)
-    return _mm512_fmadd_ps(a, b, c);
-#elif defined(__FMA__)
-    return _mm256_fmadd_ps(a, b, c);
-#elif defined(__FP_FAST_FMAF)
-    for (int i = 0; i < SIMD_WIDTH; i++)
-        c[i] = fmaf(a[i], b[i], c[i]);
-    return c;
-#else
-    return a * b + c;
-#endif
-}
-
 SIMD_INLINE void update_average(const struct update_factors *f,
                                 const struct update_vectors *v, simd_float w, size_t i,
                                 int lanes)
@@ -43,7 +25,7 @@ SIMD_INLINE void update_average(const struct update_factors *f,
     if (!v->ema)
         return;
     simd_float ema = simd_load(v->ema + i, lanes);
-    ema = update_multiply_add(SIMD_ALL(f->one_minus_ema), w - ema, ema);
+    ema = simd_multiply_add(SIMD_ALL(f->one_minus_ema), w - ema, ema);
     simd_store(v->ema + i, ema, lanes);
 }
 
@@ -53,11 +35,11 @@ SIMD_INLINE void update_sgd_vector(const struct update_factors *f,
     simd_float w = simd_load(v->w + i, lanes);
     simd_float grad = simd_load(v->g + i, lanes) * f->grad_scale;
     simd_float velocity = simd_load(v->first + i, lanes);
-    grad = update_multiply_add(SIMD_ALL(f->decay), w, grad);
-    velocity = update_multiply_add(SIMD_ALL(f->momentum), velocity, grad);
+    grad = simd_multiply_add(SIMD_ALL(f->decay), w, grad);
+    velocity = simd_multiply_add(SIMD_ALL(f->momentum), velocity, grad);
     simd_float step =
-        update_multiply_add(SIMD_ALL(f->grad_coef), grad, f->velocity_coef * velocity);
-    w = update_multiply_add(SIMD_ALL(-f->lr), step, w);
+        simd_multiply_add(SIMD_ALL(f->grad_coef), grad, f->velocity_coef * velocity);
+    w = simd_multiply_add(SIMD_ALL(-f->lr), step, w);
     simd_store(v->first + i, velocity, lanes);
     simd_store(v->w + i, w, lanes);
     update_average(f, v, w, i, lanes);
@@ -70,12 +52,12 @@ SIMD_INLINE void update_adamw_vector(const struct update_factors *f,
     simd_float grad = simd_load(v->g + i, lanes) * f->grad_scale;
     simd_float first = simd_load(v->first + i, lanes);
     simd_float second = simd_load(v->second + i, lanes);
-    first = update_multiply_add(SIMD_ALL(f->beta1), first, f->one_minus_beta1 * grad);
-    second = update_multiply_add(SIMD_ALL(f->beta2), second,
-                                 f->one_minus_beta2 * (grad * grad));
-    w = update_multiply_add(-SIMD_ALL(f->decay), w, w);
+    first = simd_multiply_add(SIMD_ALL(f->beta1), first, f->one_minus_beta1 * grad);
+    second =
+        simd_multiply_add(SIMD_ALL(f->beta2), second, f->one_minus_beta2 * (grad * grad));
+    w = simd_multiply_add(-SIMD_ALL(f->decay), w, w);
     simd_float step = first / (update_sqrt(second) / f->sqrt_bias2 + f->epsilon);
-    w = update_multiply_add(SIMD_ALL(-f->lr), step, w);
+    w = simd_multiply_add(SIMD_ALL(-f->lr), step, w);
     simd_store(v->first + i, first, lanes);
     simd_store(v->second + i, second, lanes);
     simd_store(v->w + i, w, lanes);

@@ -46,6 +46,24 @@ SIMD_INLINE const float *simd_opaque(const float *p)
     return p;
 }
 
+/* a b + c, rounded once where the instruction set can. Explicit, because in a b + c d the
+   compiler may fuse either product, and not the same one for whole vectors and the last
+   one. */
+SIMD_INLINE simd_float simd_multiply_add(simd_float a, simd_float b, simd_float c)
+{
+#if defined(__AVX512F__)
+    return _mm512_fmadd_ps(a, b, c);
+#elif defined(__FMA__)
+    return _mm256_fmadd_ps(a, b, c);
+#elif defined(__FP_FAST_FMAF)
+    for (int i = 0; i < SIMD_WIDTH; i++)
+        c[i] = __builtin_fmaf(a[i], b[i], c[i]);
+    return c;
+#else
+    return a * b + c;
+#endif
+}
+
 /* --- the first few lanes; memcpy of a variable length would force v into memory --- */
 
 #if defined(__AVX512F__)

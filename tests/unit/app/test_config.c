@@ -15,10 +15,10 @@ static void test_values(void **state)
                                "[parallel]\nintra = channel\n"),
                      ST_OK);
     assert_string_equal(c.data.file, "some file.h5");
-    assert_int_equal(c.model.count, 2);
-    assert_string_equal(c.model.text[0], "conv 8 kernel=3");
-    assert_string_equal(c.model.where[0], "x.conf:4");
-    assert_string_equal(c.model.where[1], "x.conf:5");
+    assert_int_equal(c.model.lines.count, 2);
+    assert_string_equal(c.model.lines.text[0], "conv 8 kernel=3");
+    assert_string_equal(c.model.lines.where[0], "x.conf:4");
+    assert_string_equal(c.model.lines.where[1], "x.conf:5");
     assert_int_equal(c.run.train.batch, 64);
     assert_int_equal(c.run.train.steps, 30);
     assert_true(c.run.train.seed == UINT64_MAX);
@@ -54,12 +54,48 @@ static void test_round_trip(void **state)
         assert_true(first.run.optim.lr == second.run.optim.lr);
         assert_true(first.run.train.seed == second.run.train.seed);
         assert_true(first.run.train.ema == second.run.train.ema);
-        assert_int_equal(first.model.count, second.model.count);
+        assert_int_equal(first.model.lines.count, second.model.lines.count);
         free(text);
         free(again);
         config_release(&first);
         config_release(&second);
     }
+}
+
+static const char *const blocks =
+    "[model]\nlayer = conv 4 kernel=1\nlayer = cell width=3 repeat=2\n[block cell]\n"
+    "parameters = width stride=1\nlayer = conv $width kernel=1 as=a\nlayer = add from=a\n"
+    "[block empty]\n[data]\nfile = a.h5\n";
+
+/* Blocks survive the text that checkpoints keep. */
+static void test_blocks(void **state)
+{
+    (void)state;
+    struct config first, second;
+    assert_int_equal(parse(&first, blocks), ST_OK);
+    assert_int_equal(first.model.blocks, 2);
+    assert_string_equal(first.model.block[0].name, "cell");
+    assert_string_equal(first.model.block[0].parameters, "width stride=1");
+    assert_int_equal(first.model.block[0].lines.count, 2);
+    assert_string_equal(first.model.block[0].lines.where[1], "x.conf:7");
+    assert_int_equal(first.model.lines.count, 2);
+    char *text = config_text(&first);
+    assert_int_equal(parse(&second, text), ST_OK);
+    char *again = config_text(&second);
+    assert_string_equal(text, again);
+    assert_non_null(strstr(text,
+                           "[block cell]\nparameters = width stride=1\nlayer = conv "
+                           "$width kernel=1 as=a\n"));
+    assert_int_equal(config_compare(&first, &second, NULL), ST_OK);
+    free(second.model.block[0].lines.text[0]);
+    second.model.block[0].lines.text[0] = mem_strdup("conv $width kernel=3 as=a");
+    assert_int_equal(config_compare(&first, &second, NULL), ST_USAGE);
+    expect_said("cannot resume: the blocks of the network have changed: 'layer = conv "
+                "$width kernel=1 as=a' is now 'layer = conv $width kernel=3 as=a'");
+    free(text);
+    free(again);
+    config_release(&first);
+    config_release(&second);
 }
 
 static void refuse_set(struct config *c, const char *assignment, const char *message)
@@ -240,11 +276,11 @@ static void test_every_key(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_values),        cmocka_unit_test(test_round_trip),
-        cmocka_unit_test(test_set),           cmocka_unit_test(test_check),
-        cmocka_unit_test(test_check_name),    cmocka_unit_test(test_compare),
-        cmocka_unit_test(test_compare_fixed), cmocka_unit_test(test_show_changed),
-        cmocka_unit_test(test_every_key),
+        cmocka_unit_test(test_values),       cmocka_unit_test(test_round_trip),
+        cmocka_unit_test(test_blocks),       cmocka_unit_test(test_set),
+        cmocka_unit_test(test_check),        cmocka_unit_test(test_check_name),
+        cmocka_unit_test(test_compare),      cmocka_unit_test(test_compare_fixed),
+        cmocka_unit_test(test_show_changed), cmocka_unit_test(test_every_key),
     };
     return cmocka_run_group_tests(tests, scratch_setup, scratch_teardown);
 }

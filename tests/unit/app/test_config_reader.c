@@ -14,9 +14,9 @@ static void test_forms(void **state)
                      ST_OK);
     assert_int_equal(c.run.train.batch, 7);
     assert_int_equal(c.run.train.grain, 5);
-    assert_int_equal(c.model.count, 2);
-    assert_string_equal(c.model.text[1], "relu");
-    assert_string_equal(c.model.where[1], "x.conf:10");
+    assert_int_equal(c.model.lines.count, 2);
+    assert_string_equal(c.model.lines.text[1], "relu");
+    assert_string_equal(c.model.lines.where[1], "x.conf:10");
     assert_string_equal(c.data.file, "a#b;c");
     config_release(&c);
     assert_int_equal(parse(&c, "\xEF\xBB\xBF[train]\r\n\r\n \r\nbatch: 8\r\n"), ST_OK);

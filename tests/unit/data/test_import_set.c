@@ -1,5 +1,6 @@
 #include "../scratch.h"
 
+#include "../../../src/data/import_check.h"
 #include "../../../src/data/import_impl.h"
 #include "../../../src/data/import_queue.h"
 #include "../../../src/data/import_set.h"
@@ -223,6 +224,36 @@ static void test_lone_group(void **state)
     }
 }
 
+/* --- many classes --- */
+
+/* Names of all lengths, of which many begin as others do, in an order that is none. */
+static void many_name(int i, char name[16])
+{
+    snprintf(name, 16, "%x", i * 7919 % 3000);
+}
+
+static void test_many_classes(void **state)
+{
+    (void)state;
+    struct import_set set = {0};
+    char name[16];
+    for (int round = 0; round < 2; round++)
+        for (int i = 0; i < 3000; i++) {
+            many_name(i, name);
+            assert_int_equal(import_set_class(&set, name), i);
+        }
+    assert_int_equal(set.classes, 3000);
+    import_set_sort(&set);
+    for (int i = 0; i < 3000; i++) {
+        many_name(i, name);
+        int class = import_set_class(&set, name);
+        assert_string_equal(set.class_name[class], name);
+        assert_true(class == 0 || strcmp(set.class_name[class - 1], name) < 0);
+    }
+    assert_int_equal(import_set_class(&set, "another"), 3000);
+    import_set_release(&set);
+}
+
 /* --- the queue --- */
 
 struct queue_test {
@@ -256,7 +287,7 @@ static void queue_drop(void *slot)
 static void test_queue(void **state)
 {
     (void)state;
-    for (int threads = 1; threads <= 5; threads += 2) {
+    for (int threads = 0; threads <= 4; threads += 2) { /* 0: in this thread */
         struct queue_test test = {.fail_at = SIZE_MAX};
         struct import_queue_job job = {.count = 1000,
                                        .threads = threads,
@@ -278,11 +309,11 @@ static void test_queue(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_names),  cmocka_unit_test(test_classes),
-        cmocka_unit_test(test_list),   cmocka_unit_test(test_bad_lists),
-        cmocka_unit_test(test_shares), cmocka_unit_test(test_given_splits),
-        cmocka_unit_test(test_groups), cmocka_unit_test(test_lone_group),
-        cmocka_unit_test(test_queue),
+        cmocka_unit_test(test_names),        cmocka_unit_test(test_classes),
+        cmocka_unit_test(test_list),         cmocka_unit_test(test_bad_lists),
+        cmocka_unit_test(test_shares),       cmocka_unit_test(test_given_splits),
+        cmocka_unit_test(test_groups),       cmocka_unit_test(test_lone_group),
+        cmocka_unit_test(test_many_classes), cmocka_unit_test(test_queue),
     };
     return cmocka_run_group_tests(tests, scratch_setup, scratch_teardown);
 }

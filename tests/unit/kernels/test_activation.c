@@ -91,6 +91,67 @@ static void test_relu(void **state)
     }
 }
 
+static double curve(enum activation kind, double x)
+{
+    double hard = fmin(fmax(x + 3, 0), 6) / 6, soft = 1 / (1 + exp(-x));
+    const double values[] = {fmin(fmax(x, 0), 6), soft, hard, x * soft, x * hard};
+    return values[kind];
+}
+
+/* Values and slopes over the range where the curves bend, and far outside. */
+static void test_curves(void **state)
+{
+    (void)state;
+    enum { COUNT = 4001 };
+    float *x = mem_aligned(COUNT, sizeof *x), *y = poisoned_floats(COUNT);
+    float *slope = poisoned_floats(COUNT), *dx = poisoned_floats(COUNT);
+    float *dy = mem_aligned(COUNT, sizeof *dy);
+    EACH_ISA(isa)
+    {
+        for (int k = 0; k < ACTIVATIONS; k++) {
+            enum activation kind = (enum activation)k;
+            bool slopes = kind == ACTIVATION_SILU || kind == ACTIVATION_HARDSWISH;
+            for (int i = 0; i < COUNT; i++) {
+                x[i] = (float)(i - COUNT / 2) * 0.0101f; /* meets no kink */
+                dy[i] = i % 2 ? 2.0f : -1.0f;
+            }
+            activation_forward(&alone, kind, y, slope, x, COUNT);
+            activation_backward(&alone, kind, dx, dy, slopes ? slope : y, COUNT);
+            for (int i = 0; i < COUNT; i++) {
+                double at = (double)x[i], h = 1e-5;
+                double want = (curve(kind, at + h) - curve(kind, at - h)) / (2 * h);
+                if (!is_close(y[i], curve(kind, at)))
+                    fail_msg("%d: %g gives %g", k, at, (double)y[i]);
+                if (fabs((double)(dx[i] / dy[i]) - want) > 3e-6 && i != COUNT / 2)
+                    fail_msg("%d: the slope at %g is %g", k, at, (double)(dx[i] / dy[i]));
+            }
+        }
+    }
+    free(x);
+    free(y);
+    free(slope);
+    free(dx);
+    free(dy);
+}
+
+static void test_curves_special(void **state)
+{
+    (void)state;
+    const float x[] = {NAN, INFINITY, -INFINITY, 3e38f, -3e38f, 0.0f};
+    EACH_ISA(isa)
+    {
+        for (int k = 0; k < ACTIVATIONS; k++) {
+            float y[6], slope[6], again[6];
+            activation_forward(&alone, (enum activation)k, y, slope, x, 6);
+            assert_true(isnan(y[0]));
+            assert_true(y[3] == (float)curve((enum activation)k, 3e38));
+            assert_true(y[5] == (float)curve((enum activation)k, 0));
+            activation_forward(&alone, (enum activation)k, again, NULL, x, 6);
+            assert_memory_equal(y + 3, again + 3, 3 * sizeof *y);
+        }
+    }
+}
+
 static void test_logsoftmax(void **state)
 {
     (void)state;
@@ -230,10 +291,16 @@ static void test_teams(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_gelu_range), cmocka_unit_test(test_gelu_special),
-        cmocka_unit_test(test_relu),       cmocka_unit_test(test_logsoftmax),
-        cmocka_unit_test(test_exp),        cmocka_unit_test(test_logsoftmax_special),
-        cmocka_unit_test(test_dropout),    cmocka_unit_test(test_teams),
+        cmocka_unit_test(test_gelu_range),
+        cmocka_unit_test(test_gelu_special),
+        cmocka_unit_test(test_relu),
+        cmocka_unit_test(test_curves),
+        cmocka_unit_test(test_curves_special),
+        cmocka_unit_test(test_logsoftmax),
+        cmocka_unit_test(test_exp),
+        cmocka_unit_test(test_logsoftmax_special),
+        cmocka_unit_test(test_dropout),
+        cmocka_unit_test(test_teams),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -66,7 +66,8 @@ static void test_refused(void **state)
            "key: the network has no layer 'conv2'; did you mean 'conv1'");
     refuse("conv1 | banana", "key: the network has no layer 'banana'");
     refuse("conv1,linear1 | linear2", "key: 'conv1,linear1' is no layer's name; write ");
-    refuse("conv1+maxpool1 | linear1", "key: 'maxpool1' has no parameters");
+    refuse("conv1+maxpool1 | linear1",
+           "key: 'maxpool1' is not where a stage can begin: it goes with 'conv1'");
     refuse("conv1 || linear1", "key: a name is missing");
     refuse("conv1 |", "key: a name is missing");
     refuse("", "key: a name is missing");

@@ -66,8 +66,8 @@ static void test_layout(void **state)
     bench_release(&b);
 }
 
-/* The table as printed: one line each for the headings, the input, the layers, the total.
- */
+/* The table as printed: one line each for the headings, the input, the layers, the total
+   and the memory. */
 static void test_print(void **state)
 {
     (void)state;
@@ -88,7 +88,7 @@ static void test_print(void **state)
     fclose(file);
     for (const char *c = text; *c; c++)
         lines += *c == '\n';
-    assert_int_equal(lines, b.model.layers + 3);
+    assert_int_equal(lines, b.model.layers + 4);
     assert_non_null(strstr(text, "conv2"));
     assert_non_null(strstr(text, "11x11x64"));
     assert_non_null(strstr(text, "18496"));
@@ -192,11 +192,10 @@ static void test_find_bad(void **state)
     (void)state;
     struct bench b;
     bench_init(&b, letters, letter, 26, 4);
-    model_forward(&b.model, &b.ws, &b.pass);
-    assert_int_equal(model_find_bad(&b.model, &b.ws, 4), -1);
+    assert_int_equal(model_find_bad(&b.model, &b.ws, &b.pass), -1);
     b.params[b.model.layer[3]->tensor[1].offset] = INFINITY;
-    model_forward(&b.model, &b.ws, &b.pass);
-    int bad = model_find_bad(&b.model, &b.ws, 4); /* the step that has layer 3 in it */
+    int bad =
+        model_find_bad(&b.model, &b.ws, &b.pass); /* the op that has layer 3 in it */
     assert_true(bad >= 0 && b.model.op[bad]->index <= 3);
     assert_true(b.model.op[bad + 1]->index > 3);
     model_loss(&b.model, &b.ws, &b.pass, &b.result);
@@ -355,9 +354,10 @@ static void test_most_layers(void **state)
     assert_true(isfinite(b.result.loss));
     for (size_t i = 0; i < b.model.params; i++)
         assert_true(isfinite(b.grads[i]));
-    const void *first = b.ws.save[1];
+    model_forward(&b.model, &b.ws, &b.pass);
+    const void *first = b.ws.op[1].save;
     for (int i = 65; i < MODEL_LAYERS - 2; i += 64)
-        assert_memory_not_equal(b.ws.save[i], first, 40);
+        assert_memory_not_equal(b.ws.op[i].save, first, 40);
 
     struct model_cut cut, again;
     double *cost = mem_zeroed((size_t)b.model.units, sizeof *cost);

@@ -1,0 +1,66 @@
+/*
+ * batchnorm: normalisation of every channel over a grain: S. Ioffe and C. Szegedy, "Batch
+ * Normalization: Accelerating Deep Network Training by Reducing Internal Covariate
+ * Shift", ICML 2015.
+ *
+ *   mean = sum(x) / M, variance = sum((x - mean)^2) / M      over the M = N pixels values
+ *   inverse = 1 / sqrt(variance + epsilon)
+ *   y = (x - mean) inverse weight + bias
+ *
+ *   dbias = sum(dy), dweight = inverse sum(dy (x - mean))
+ *   dx = weight inverse (dy - dbias / M - (x - mean) inverse dweight / M)
+ *   dx = weight inverse dy                                    if mean and variance are
+ * given
+ *
+ * x, y: (N, pixels, C); all others (C). The order of every sum: the pixels of an image in
+ * chunks of BATCHNORM_CHUNK, each a chain of floats, the chunks and then the images in
+ * double. Members of a team take images or channels, so the bits do not depend on them.
+ *
+ * Every member of the team calls with the same arguments; each function ends with a
+ * barrier.
+ */
+#ifndef LOCKSTEP_KERNELS_BATCHNORM_H
+#define LOCKSTEP_KERNELS_BATCHNORM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "kernels/team.h"
+
+#define BATCHNORM_CHUNK 64
+
+struct batchnorm_shape {
+    int n, pixels, c;
+};
+
+/* Bytes of scratch for any of the functions. */
+size_t batchnorm_scratch(const struct batchnorm_shape *shape);
+
+/* The splits that the kernel supports. */
+struct split_sets batchnorm_splits(const struct batchnorm_shape *shape);
+
+void batchnorm_moments(const struct team *team, const struct batchnorm_shape *shape,
+                       float *mean, float *variance, const float *x, void *scratch);
+
+/* What normalises: (C) each. weight and bias NULL: 1 and 0. */
+struct batchnorm_by {
+    const float *mean, *variance, *weight, *bias;
+    float epsilon;
+};
+
+void batchnorm_forward(const struct team *team, const struct batchnorm_shape *shape,
+                       float *y, const float *x, const struct batchnorm_by *by,
+                       void *scratch);
+
+struct batchnorm_gradient {
+    float *dx;              /* NULL: not needed */
+    float *dweight, *dbias; /* (C); NULL: there is no weight and bias */
+    const float *x, *dy;
+    bool given; /* mean and variance are not those of x, but constants */
+};
+
+void batchnorm_backward(const struct team *team, const struct batchnorm_shape *shape,
+                        const struct batchnorm_gradient *gradient,
+                        const struct batchnorm_by *by, void *scratch);
+
+#endif

@@ -1,0 +1,66 @@
+#include "kernels/depthwise.h"
+
+#include "kernels/kernels.h"
+#include "share.h"
+
+#define DEPTHWISE_CHANNELS 16 /* one cache line: no two members write to the same one */
+
+void depthwise_shape_complete(struct depthwise_shape *shape)
+{
+    shape->p = (shape->h + 2 * shape->pad - shape->r) / shape->stride + 1;
+    shape->q = (shape->w + 2 * shape->pad - shape->s) / shape->stride + 1;
+}
+
+struct split_sets depthwise_splits(const struct depthwise_shape *shape)
+{
+    unsigned channel = shape->c > DEPTHWISE_CHANNELS ? SPLIT_BIT(SPLIT_CHANNEL) : 0;
+    unsigned any = channel | SPLIT_BIT(SPLIT_BATCH) | SPLIT_BIT(SPLIT_HYBRID) |
+                   SPLIT_BIT(SPLIT_SPATIAL);
+    return (struct split_sets){any, any};
+}
+
+static size_t depthwise_image(int rows, int columns, int channels)
+{
+    return (size_t)rows * (size_t)columns * (size_t)channels;
+}
+
+void depthwise_forward(const struct team *team, const struct depthwise_shape *shape,
+                       float *y, const float *x, const float *weight, const float *bias)
+{
+    const struct share_extent extent = {shape->n, shape->p, shape->c};
+    struct share share = share_begin(team, &extent, DEPTHWISE_CHANNELS);
+    while (share_next(&share)) {
+        size_t image = (size_t)share.image;
+        kernels()->depthwise_forward(
+            shape, share.rows, share.channels,
+            y + image * depthwise_image(shape->p, shape->q, shape->c),
+            x + image * depthwise_image(shape->h, shape->w, shape->c), weight, bias);
+    }
+    team_barrier(team);
+}
+
+/* A sum over all images: the team divides the channels. */
+void depthwise_backward_weight(const struct team *team,
+                               const struct depthwise_shape *shape, float *dweight,
+                               float *dbias, const float *x, const float *dy)
+{
+    struct span own = share_panels(team, shape->c, DEPTHWISE_CHANNELS);
+    if (own.end > own.begin)
+        kernels()->depthwise_weight(shape, own, dweight, dbias, x, dy);
+    team_barrier(team);
+}
+
+void depthwise_backward_data(const struct team *team, const struct depthwise_shape *shape,
+                             float *dx, const float *dy, const float *weight)
+{
+    const struct share_extent extent = {shape->n, shape->h, shape->c};
+    struct share share = share_begin(team, &extent, DEPTHWISE_CHANNELS);
+    while (share_next(&share)) {
+        size_t image = (size_t)share.image;
+        kernels()->depthwise_data(
+            shape, share.rows, share.channels,
+            dx + image * depthwise_image(shape->h, shape->w, shape->c),
+            dy + image * depthwise_image(shape->p, shape->q, shape->c), weight);
+    }
+    team_barrier(team);
+}

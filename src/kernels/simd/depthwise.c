@@ -1,0 +1,128 @@
+/* Depthwise convolution (kernels/depthwise.h). Vectors run along the channels. */
+#include "simd.h"
+
+/* The taps of output i along one side that meet [0, extent). */
+SIMD_INLINE struct span depthwise_taps(const struct depthwise_shape *shape, int i,
+                                       int size, int extent)
+{
+    int first = i * shape->stride - shape->pad;
+    return (struct span){first < 0 ? -first : 0,
+                         first + size > extent ? extent - first : size};
+}
+
+SIMD_INLINE size_t depthwise_at(int row, int column, int width, int channels)
+{
+    return ((size_t)row * (size_t)width + (size_t)column) * (size_t)channels;
+}
+
+void SIMD(depthwise_forward)(const struct depthwise_shape *shape, struct span rows,
+                             struct span channels, float *y, const float *x,
+                             const float *weight, const float *bias)
+{
+    int c = shape->c;
+    for (int p = rows.begin; p < rows.end; p++) {
+        struct span r = depthwise_taps(shape, p, shape->r, shape->h);
+        for (int q = 0; q < shape->q; q++) {
+            struct span s = depthwise_taps(shape, q, shape->s, shape->w);
+            int top = p * shape->stride - shape->pad,
+                left = q * shape->stride - shape->pad;
+            for (int k = channels.begin; k < channels.end; k += SIMD_WIDTH) {
+                int lanes = channels.end - k;
+                simd_float sum = bias ? simd_load(bias + k, lanes) : (simd_float){0};
+                for (int i = r.begin; i < r.end; i++)
+                    for (int j = s.begin; j < s.end; j++)
+                        sum = simd_multiply_add(
+                            simd_load(x + depthwise_at(top + i, left + j, shape->w, c) +
+                                          k,
+                                      lanes),
+                            simd_load(weight + depthwise_at(i, j, shape->s, c) + k,
+                                      lanes),
+                            sum);
+                simd_store(y + depthwise_at(p, q, shape->q, c) + k, sum, lanes);
+            }
+        }
+    }
+}
+
+/* The output that uses input `i` with tap `tap`; -1: none does. */
+SIMD_INLINE int depthwise_output(const struct depthwise_shape *shape, int i, int tap,
+                                 int outputs)
+{
+    int from = i + shape->pad - tap;
+    if (from < 0 || from % shape->stride != 0 || from / shape->stride >= outputs)
+        return -1;
+    return from / shape->stride;
+}
+
+void SIMD(depthwise_data)(const struct depthwise_shape *shape, struct span rows,
+                          struct span channels, float *dx, const float *dy,
+                          const float *weight)
+{
+    int c = shape->c;
+    for (int h = rows.begin; h < rows.end; h++)
+        for (int w = 0; w < shape->w; w++)
+            for (int k = channels.begin; k < channels.end; k += SIMD_WIDTH) {
+                int lanes = channels.end - k;
+                simd_float sum = {0};
+                for (int i = 0; i < shape->r; i++) {
+                    int p = depthwise_output(shape, h, i, shape->p);
+                    for (int j = 0; p >= 0 && j < shape->s; j++) {
+                        int q = depthwise_output(shape, w, j, shape->q);
+                        if (q < 0)
+                            continue;
+                        sum = simd_multiply_add(
+                            simd_load(dy + depthwise_at(p, q, shape->q, c) + k, lanes),
+                            simd_load(weight + depthwise_at(i, j, shape->s, c) + k,
+                                      lanes),
+                            sum);
+                    }
+                }
+                simd_store(dx + depthwise_at(h, w, shape->w, c) + k, sum, lanes);
+            }
+}
+
+/* Of one tap and some channels; the outputs that meet the image. */
+SIMD_INLINE simd_float depthwise_tap_sum(const struct depthwise_shape *shape, int i,
+                                         int j, int k, int lanes, const float *x,
+                                         const float *dy)
+{
+    int c = shape->c;
+    simd_float sum = {0};
+    for (int n = 0; n < shape->n; n++)
+        for (int p = 0; p < shape->p; p++) {
+            int h = p * shape->stride - shape->pad + i;
+            if (h < 0 || h >= shape->h)
+                continue;
+            simd_float chain = {0};
+            for (int q = 0; q < shape->q; q++) {
+                int w = q * shape->stride - shape->pad + j;
+                if (w < 0 || w >= shape->w)
+                    continue;
+                chain = simd_multiply_add(
+                    simd_load(x + depthwise_at(n * shape->h + h, w, shape->w, c) + k,
+                              lanes),
+                    simd_load(dy + depthwise_at(n * shape->p + p, q, shape->q, c) + k,
+                              lanes),
+                    chain);
+            }
+            sum += chain;
+        }
+    return sum;
+}
+
+void SIMD(depthwise_weight)(const struct depthwise_shape *shape, struct span channels,
+                            float *dweight, float *dbias, const float *x, const float *dy)
+{
+    int c = shape->c;
+    for (int k = channels.begin; k < channels.end; k += SIMD_WIDTH) {
+        int lanes = channels.end - k;
+        for (int i = 0; i < shape->r; i++)
+            for (int j = 0; j < shape->s; j++)
+                simd_store(dweight + depthwise_at(i, j, shape->s, c) + k,
+                           depthwise_tap_sum(shape, i, j, k, lanes, x, dy), lanes);
+    }
+    int pixels = shape->n * shape->p * shape->q, count = channels.end - channels.begin;
+    if (dbias)
+        kernels()->sum_rows(dbias + channels.begin, dy + channels.begin, pixels, count,
+                            c);
+}

@@ -1,0 +1,181 @@
+/* batchnorm: every channel normalised over the grain ("ghost" batch normalisation: E.
+   Hoffer et al., "Train longer, generalize better", NIPS 2017), so that no bit depends on
+   how grains are shared among ranks and threads. Evaluation uses running statistics. */
+#include <string.h>
+
+#include "kernels/batchnorm.h"
+#include "layer_spec.h"
+
+struct layer_batchnorm_state {
+    struct layer layer;
+    struct batchnorm_shape shape;
+    double epsilon;
+    int affine; /* weight and bias */
+    int frozen; /* training uses running statistics and leaves them as they are */
+};
+
+static const char *const batchnorm_options[] = {"eps", "momentum", "affine", "frozen",
+                                                NULL};
+
+static const struct layer_batchnorm_state *batchnorm_state(const struct layer *layer)
+{
+    return (const struct layer_batchnorm_state *)layer;
+}
+
+/* Of the tensors: the first statistic. */
+static int batchnorm_mean(const struct layer *layer)
+{
+    return layer->tensors - 2;
+}
+
+static void batchnorm_add_tensor(struct layer *layer, const char *name,
+                                 enum range_rule rule)
+{
+    layer->tensor[layer->tensors++] = (struct layer_tensor){.name = name,
+                                                            .dims = 1,
+                                                            .dim = {layer->in.c},
+                                                            .count = (size_t)layer->in.c,
+                                                            .rule = rule};
+}
+
+static enum status batchnorm_setup(struct layer *layer, const struct layer_spec *spec)
+{
+    struct layer_batchnorm_state *norm = (struct layer_batchnorm_state *)layer;
+    double momentum = 0.1;
+    norm->epsilon = 1e-5;
+    norm->affine = 1;
+    TRY(layer_spec_only(spec, false, batchnorm_options));
+    TRY(layer_spec_real(spec, "eps", 1e-12, 1, &norm->epsilon));
+    TRY(layer_spec_real(spec, "momentum", 0, 1, &momentum));
+    TRY(layer_spec_word(spec, "affine", layer_off_on, &norm->affine));
+    TRY(layer_spec_word(spec, "frozen", layer_off_on, &norm->frozen));
+    norm->shape = (struct batchnorm_shape){
+        .n = layer->grain, .pixels = layer->in.h * layer->in.w, .c = layer->in.c};
+    enum range_rule rule = norm->frozen ? RANGE_FROZEN : RANGE_STATISTIC;
+    layer->out = layer->in;
+    if (norm->affine) {
+        batchnorm_add_tensor(layer, "weight", RANGE_TRAIN);
+        batchnorm_add_tensor(layer, "bias", RANGE_TRAIN);
+    }
+    batchnorm_add_tensor(layer, "running_mean", rule);
+    batchnorm_add_tensor(layer, "running_var", rule);
+    if (!norm->frozen)
+        layer->statistic = (struct layer_statistic){
+            .tensor = batchnorm_mean(layer),
+            .momentum = momentum,
+            .values_per_sample = norm->shape.pixels,
+        };
+    layer->save_grain = 2 * (size_t)layer->in.c * sizeof(float); /* mean, variance */
+    layer->scratch = batchnorm_scratch(&norm->shape);
+    layer->element_forward = 7.0 * shape_size(layer->out);
+    layer->element_backward = 9.0 * shape_size(layer->out);
+    return ST_OK;
+}
+
+static void batchnorm_init(const struct layer *layer, int t, struct rng *rng,
+                           float *values)
+{
+    (void)rng;
+    bool ones = (batchnorm_state(layer)->affine && t == 0) || t == layer->tensors - 1;
+    for (size_t i = 0; i < layer->tensor[t].count; i++)
+        values[i] = ones ? 1.0f : 0.0f;
+}
+
+static struct batchnorm_shape batchnorm_grain(const struct layer *layer,
+                                              const struct pass *pass)
+{
+    struct batchnorm_shape shape = batchnorm_state(layer)->shape;
+    shape.n = pass->n;
+    return shape;
+}
+
+/* One value a channel has no variance: then, too, the running statistics are used. */
+static bool batchnorm_uses_running(const struct layer *layer, const struct pass *pass)
+{
+    const struct layer_batchnorm_state *norm = batchnorm_state(layer);
+    return !pass->train || norm->frozen || pass->n * norm->shape.pixels == 1;
+}
+
+/* What normalises this pass: the running statistics, or those in save. */
+static struct batchnorm_by batchnorm_by_what(const struct layer *layer,
+                                             const struct pass *pass)
+{
+    const struct layer_batchnorm_state *norm = batchnorm_state(layer);
+    const struct layer_tensor *tensor = layer->tensor;
+    const float *saved = pass->save, *params = pass->params;
+    bool running = batchnorm_uses_running(layer, pass);
+    int mean = batchnorm_mean(layer);
+    return (struct batchnorm_by){
+        .mean = running ? params + tensor[mean].offset : saved,
+        .variance = running ? params + tensor[mean + 1].offset : saved + layer->in.c,
+        .weight = norm->affine ? params + tensor[0].offset : NULL,
+        .bias = norm->affine ? params + tensor[1].offset : NULL,
+        .epsilon = (float)norm->epsilon,
+    };
+}
+
+static void batchnorm_layer_forward(const struct layer *layer, const struct pass *pass)
+{
+    struct batchnorm_shape shape = batchnorm_grain(layer, pass);
+    float *saved = pass->save;
+    if (!batchnorm_uses_running(layer, pass))
+        batchnorm_moments(&pass->team, &shape, saved, saved + layer->in.c, pass->x,
+                          pass->scratch);
+    struct batchnorm_by by = batchnorm_by_what(layer, pass);
+    batchnorm_forward(&pass->team, &shape, pass->y, pass->x, &by, pass->scratch);
+}
+
+/* The grain's part of the step's statistics (nn/statistic.h). */
+static void batchnorm_write_statistics(const struct layer *layer, const struct pass *pass)
+{
+    const struct layer_batchnorm_state *norm = batchnorm_state(layer);
+    const struct layer_tensor *tensor = &layer->tensor[batchnorm_mean(layer)];
+    const float *running = pass->params + tensor[0].offset, *saved = pass->save;
+    float *mean = pass->grads + tensor[0].offset,
+          *square = pass->grads + tensor[1].offset;
+    bool single = pass->n * norm->shape.pixels == 1;
+    for (int c = 0; c < layer->in.c; c++) {
+        double variance = single ? 0.0 : (double)saved[layer->in.c + c];
+        double shift = (double)(single ? pass->x[c] : saved[c]) - (double)running[c];
+        mean[c] = norm->frozen ? 0.0f : (float)(pass->n * shift);
+        square[c] = norm->frozen ? 0.0f : (float)(pass->n * (variance + shift * shift));
+    }
+}
+
+static void batchnorm_layer_backward(const struct layer *layer, const struct pass *pass)
+{
+    struct batchnorm_shape shape = batchnorm_grain(layer, pass);
+    struct batchnorm_by by = batchnorm_by_what(layer, pass);
+    bool affine = batchnorm_state(layer)->affine;
+    const struct batchnorm_gradient gradient = {
+        .dx = pass->dx,
+        .dweight = affine ? pass->grads + layer->tensor[0].offset : NULL,
+        .dbias = affine ? pass->grads + layer->tensor[1].offset : NULL,
+        .x = pass->x,
+        .dy = pass->dy,
+        .given = batchnorm_uses_running(layer, pass),
+    };
+    if (pass->team.index == 0)
+        batchnorm_write_statistics(layer, pass);
+    batchnorm_backward(&pass->team, &shape, &gradient, &by, pass->scratch);
+}
+
+static struct split_sets batchnorm_layer_splits(const struct layer *layer)
+{
+    return batchnorm_splits(&batchnorm_state(layer)->shape);
+}
+
+const struct layer_ops layer_batchnorm = {
+    .kind = "batchnorm",
+    .help = "batchnorm [eps=1e-5] [momentum=0.1] [affine=on] [frozen=off]",
+    .bytes = sizeof(struct layer_batchnorm_state),
+    .inputs = 1,
+    .keeps = LAYER_KEEPS_INPUTS,
+    .follows = true,
+    .couples = true,
+    .setup = batchnorm_setup,
+    .init = batchnorm_init,
+    .forward = batchnorm_layer_forward,
+    .backward = batchnorm_layer_backward,
+    .splits = batchnorm_layer_splits,
+};

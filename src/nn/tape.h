@@ -1,0 +1,51 @@
+/*
+ * tape: which buffers a grain needs on its way through a model, and when.
+ *
+ * Time: op i goes forward at time i, the loss is at time `ops`, op i goes backward at
+ * time 2 ops - i. A buffer is a number; workspace.c gives it memory.
+ *
+ * - An activation lives from its op's forward pass to its last reader's, or as long as a
+ *   backward pass reads it (layer_ops.keeps).
+ *
+ * - Each reader of a value writes its part of the value's gradient to a buffer of its
+ * own. As soon as it is there it is added to the sum of those before, in the order of
+ *   backward: the last op's first.
+ *
+ * - An op that passes its gradient on (layer_ops.passes_gradient) gives its readers' sum
+ *   itself to its inputs, without a copy. Such a buffer is not written to while another
+ *   value needs it.
+ */
+#ifndef LOCKSTEP_NN_TAPE_H
+#define LOCKSTEP_NN_TAPE_H
+
+#include "lifetime.h"
+#include "nn/model.h"
+
+#define TAPE_NONE (-1)
+
+/* After an op's backward pass: to = a + b, `value` says how many floats. */
+struct tape_sum {
+    int to, a, b; /* to may be a or b; TAPE_NONE: no sum */
+    int value;
+};
+
+struct tape_op {
+    int save;             /* from forward to backward */
+    int dy;               /* the gradient of its output; TAPE_NONE: no backward pass */
+    int dx[LAYER_INPUTS]; /* written by backward; TAPE_NONE: not wanted, or passed on */
+    struct tape_sum sum[LAYER_INPUTS];
+};
+
+struct tape {
+    int *activation;     /* owned: (ops + 1): [v] of value v */
+    struct tape_op *op;  /* owned: (ops) */
+    int output_gradient; /* backward starts with it */
+    int input_gradient;  /* of value 0; TAPE_NONE: not wanted */
+    int buffers;
+    struct lifetime *buffer; /* owned: (buffers) */
+};
+
+void tape_init(struct tape *tape, const struct model *model);
+void tape_release(struct tape *tape);
+
+#endif

@@ -1,0 +1,102 @@
+#!/usr/bin/env bats
+# A residual network with batch normalisation has the same bits for any number of ranks, threads
+# and stages, and after a run that was resumed on another layout.
+# Core: part of `make test`.
+
+# 47 images in grains of 8: 6 grains of 8, 8, 8, 8, 8 and 7. The last batch of an epoch of 100
+# has 6 images.
+OPTIONS=(--set train.batch=47 --set train.grain=8 --set train.steps=12 --set log.every=4
+    --set checkpoint.keep_best=off --set optim.lr=0.02 --set schedule.kind=constant
+    --set train.clip=5 --tune=off)
+
+setup_file() {
+    source "$BATS_TEST_DIRNAME/../runs.sh"
+    letters letters.h5 100 40
+    cat >graph.conf <<'END'
+[block cell]
+parameters = channels stride=1
+layer = conv $channels kernel=3 stride=$stride pad=1 bias=off as=conv1
+layer = batchnorm as=bn1
+layer = relu
+layer = depthwise kernel=3 pad=1 as=conv2
+layer = batchnorm as=bn2
+layer = conv $channels kernel=1 stride=$stride from=input if=input!=bn2 as=shortcut
+layer = droppath p=0.2
+layer = add from=bn2
+layer = hardswish
+[model]
+layer = conv 6 kernel=5 stride=2 pad=2 bias=off
+layer = batchnorm momentum=0.3
+layer = silu
+layer = cell channels=6 as=a
+layer = cell channels=10 stride=2,1 repeat=2 as=b
+layer = globalavgpool
+layer = linear 24
+layer = batchnorm affine=off
+layer = gelu
+layer = linear classes
+layer = logsoftmax
+END
+    graph reference 1
+}
+
+setup() {
+    source "$BATS_TEST_DIRNAME/../runs.sh"
+}
+
+# graph RUN RANKS OPTION...
+graph() {
+    train "$2" graph.conf --run "$1" "${OPTIONS[@]}" "${@:3}" >"$1.out"
+}
+
+same_as_reference() {
+    [[ $(state reference.out) =~ ^[0-9a-f]{16}$ ]]
+    [ "$(state "$1.out")" = "$(state reference.out)" ]
+    [ "$(trace "$1.out")" = "$(trace reference.out)" ]
+}
+
+@test "ranks, threads and splits do not change the bits of a residual network" {
+    graph ranks 3
+    same_as_reference ranks
+    graph threads 2 --threads 2
+    same_as_reference threads
+    graph teams 1 --threads 9 --set parallel.intra=channel
+    same_as_reference teams
+}
+
+@test "stages are cut between residual blocks, with the same bits" {
+    graph two 2 --set parallel.pipeline=2
+    same_as_reference two
+    grep -qE '^pipeline .* \| ' two.out
+    graph named 3 --set parallel.pipeline=3 \
+        --set 'parallel.stages=conv1+a.conv1 | b.0.conv1+b.1.conv1 | linear1+linear2'
+    same_as_reference named
+    refused 2 "parallel.stages: 'a.conv2' is not where a stage can begin: it goes with 'a.conv1'*" \
+        graph bad 1 --check --set parallel.pipeline=2 \
+        --set 'parallel.stages=conv1+a.conv1+a.conv2 | b.0.conv1+b.1.conv1+linear1+linear2'
+}
+
+@test "a run that stops and goes on elsewhere has the same bits and running statistics" {
+    graph stopped 2 --set train.steps=5
+    mv stopped.out first.out
+    graph stopped 3 --resume
+    [[ $(state stopped.out) =~ ^[0-9a-f]{16}$ ]]
+    [ "$(state stopped.out)" = "$(state reference.out)" ]
+    [ "$(state first.out)" != "$(state reference.out)" ]
+    h5dump -d /weights/a.bn1/running_var stopped/checkpoints/step-*12.h5 | sed 1d >stopped.var
+    h5dump -d /weights/a.bn1/running_var reference/checkpoints/step-*12.h5 | sed 1d >all.var
+    grep -q '(0):' all.var
+    cmp stopped.var all.var
+}
+
+@test "batchnorm and averaged weights together are refused" {
+    refused 2 "train.ema = 0.9: averaged weights need batchnorm statistics of their own*" \
+        graph bad 1 --set train.ema=0.9
+    [ ! -e bad ]
+}
+
+@test "what batchnorm makes of small grains is said" {
+    graph small 1 --set train.batch=9 --set train.grain=3 --set train.steps=1 2>small.err
+    grep -q 'batchnorm takes its statistics over grains of 3 images' small.out small.err
+    grep -q 'the last batch of an epoch is of one image' small.out small.err
+}

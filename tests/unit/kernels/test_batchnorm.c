@@ -1,0 +1,226 @@
+#include "kernel_test.h"
+
+#include "kernels/batchnorm.h"
+#include "kernels/reference.h"
+
+struct norm_case {
+    struct batchnorm_shape shape;
+    size_t count;
+    bool given, affine;
+    float *x, *dy, *weight, *bias, *running;
+    float *y, *dx, *mean, *variance, *dweight, *dbias; /* results */
+    void *scratch;
+};
+
+static void case_init(struct norm_case *t, struct batchnorm_shape shape, struct rng *rng)
+{
+    size_t c = (size_t)shape.c;
+    t->shape = shape;
+    t->count = (size_t)(shape.n * shape.pixels) * c;
+    t->x = random_floats(rng, t->count);
+    t->dy = random_floats(rng, t->count);
+    t->weight = random_floats(rng, c);
+    t->bias = random_floats(rng, c);
+    t->running = random_floats(rng, 2 * c);
+    for (size_t i = 0; i < t->count; i++)
+        t->x[i] = 3.0f * t->x[i] + (float)(i % c); /* every channel its own mean */
+    for (size_t i = c; i < 2 * c; i++)
+        t->running[i] = fabsf(t->running[i]) + 0.1f;
+    t->y = poisoned_floats(t->count);
+    t->dx = poisoned_floats(t->count);
+    t->mean = poisoned_floats(c);
+    t->variance = poisoned_floats(c);
+    t->dweight = poisoned_floats(c);
+    t->dbias = poisoned_floats(c);
+    t->scratch = mem_aligned(batchnorm_scratch(&shape), 1);
+}
+
+static void case_release(struct norm_case *t)
+{
+    float *all[] = {t->x,  t->dy,   t->weight,   t->bias,    t->running, t->y,
+                    t->dx, t->mean, t->variance, t->dweight, t->dbias};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        free(all[i]);
+    free(t->scratch);
+}
+
+static struct batchnorm_by case_by(const struct norm_case *t)
+{
+    return (struct batchnorm_by){
+        .mean = t->given ? t->running : t->mean,
+        .variance = t->given ? t->running + t->shape.c : t->variance,
+        .weight = t->affine ? t->weight : NULL,
+        .bias = t->affine ? t->bias : NULL,
+        .epsilon = 1e-3f,
+    };
+}
+
+static void run_all(const struct team *team, void *context)
+{
+    struct norm_case *t = context;
+    struct batchnorm_by by = case_by(t);
+    const struct batchnorm_gradient gradient = {
+        .dx = t->dx,
+        .dweight = t->affine ? t->dweight : NULL,
+        .dbias = t->affine ? t->dbias : NULL,
+        .x = t->x,
+        .dy = t->dy,
+        .given = t->given,
+    };
+    batchnorm_moments(team, &t->shape, t->mean, t->variance, t->x, t->scratch);
+    batchnorm_forward(team, &t->shape, t->y, t->x, &by, t->scratch);
+    batchnorm_backward(team, &t->shape, &gradient, &by, t->scratch);
+}
+
+/* The formulas of batchnorm.h, one channel after the other, in double. */
+static void check_reference(const struct norm_case *t)
+{
+    struct norm_case want = *t;
+    size_t c = (size_t)t->shape.c;
+    want.y = poisoned_floats(t->count);
+    want.dx = poisoned_floats(t->count);
+    want.mean = poisoned_floats(c);
+    want.variance = poisoned_floats(c);
+    want.dweight = poisoned_floats(c);
+    want.dbias = poisoned_floats(c);
+    reference_batchnorm_moments(&t->shape, want.mean, want.variance, t->x);
+    struct batchnorm_by by = case_by(&want);
+    const struct batchnorm_gradient gradient = {.dx = want.dx,
+                                                .dweight = want.dweight,
+                                                .dbias = want.dbias,
+                                                .x = t->x,
+                                                .dy = t->dy,
+                                                .given = t->given};
+    reference_batchnorm_forward(&t->shape, want.y, t->x, &by);
+    reference_batchnorm_backward(&t->shape, &gradient, &by);
+    double many = (double)(t->shape.n * t->shape.pixels);
+    assert_near(t->mean, want.mean, c, 1e-5 + 1e-7 * fabs((double)want.mean[0]));
+    assert_near(t->variance, want.variance, c, 1e-4);
+    assert_near(t->y, want.y, t->count, 1e-3);
+    assert_near(t->dx, want.dx, t->count, 1e-3);
+    if (t->affine) {
+        assert_near(t->dweight, want.dweight, c, 1e-4 * many + 1e-3);
+        assert_near(t->dbias, want.dbias, c, 1e-5 * many + 1e-5);
+    }
+    float *all[] = {want.y, want.dx, want.mean, want.variance, want.dweight, want.dbias};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        free(all[i]);
+}
+
+/* The same bits for any team and split. */
+static void check_teams(struct norm_case *t)
+{
+    size_t bytes = t->count * sizeof(float), c = (size_t)t->shape.c * sizeof(float);
+    struct norm_case alone = *t;
+    alone.y = mem_aligned(bytes, 1);
+    alone.dx = mem_aligned(bytes, 1);
+    alone.dweight = mem_aligned(c, 1);
+    memcpy(alone.y, t->y, bytes);
+    memcpy(alone.dx, t->dx, bytes);
+    memcpy(alone.dweight, t->dweight, c);
+    for (int size = 2; size <= 5; size++)
+        for (int split = 0; split < SPLITS; split++) {
+            if (split == SPLIT_SEQUENTIAL)
+                continue;
+            memset(t->y, 0xff, bytes);
+            memset(t->dx, 0xff, bytes);
+            with_split((enum split)split, size, run_all, t);
+            assert_memory_equal(t->y, alone.y, bytes);
+            assert_memory_equal(t->dx, alone.dx, bytes);
+            assert_memory_equal(t->dweight, alone.dweight, c);
+        }
+    free(alone.y);
+    free(alone.dx);
+    free(alone.dweight);
+}
+
+static void test_shapes(void **state)
+{
+    (void)state;
+    const struct batchnorm_shape shapes[] = {{1, 2, 1},   {2, 1, 17},  {3, 7, 5},
+                                             {1, 130, 3}, {5, 65, 33}, {4, 64, 16},
+                                             {29, 9, 40}, {2, 1, 64},  {6, 1, 1}};
+    EACH_ISA(isa)
+    {
+        struct rng rng;
+        rng_init(&rng, 1, RNG_TEST, 3, 0);
+        for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
+            for (int kind = 0; kind < 4; kind++) {
+                struct norm_case t = {.given = kind & 1, .affine = kind & 2};
+                case_init(&t, shapes[i], &rng);
+                with_team(1, run_all, &t);
+                check_reference(&t);
+                check_teams(&t);
+                case_release(&t);
+            }
+    }
+}
+
+/* Against differences of the forward pass: the inner product of dy with the change of y
+   is that of dx with the change of x. */
+static void test_adjoint(void **state)
+{
+    (void)state;
+    struct rng rng;
+    rng_init(&rng, 2, RNG_TEST, 3, 0);
+    for (int given = 0; given < 2; given++) {
+        struct norm_case t = {.given = given, .affine = true};
+        case_init(&t, (struct batchnorm_shape){4, 9, 19}, &rng);
+        with_team(1, run_all, &t);
+        float *along = random_floats(&rng, t.count), *keep = t.x;
+        float *moved = mem_aligned(t.count, sizeof *moved);
+        float *y[2] = {poisoned_floats(t.count), poisoned_floats(t.count)};
+        double left = 0, right = 0, size = 0, step = 1e-2;
+        for (int side = 0; side < 2; side++) {
+            for (size_t i = 0; i < t.count; i++)
+                moved[i] = keep[i] + (float)(side ? step : -step) * along[i];
+            struct norm_case at = t;
+            at.mean = poisoned_floats((size_t)t.shape.c);
+            at.variance = poisoned_floats((size_t)t.shape.c);
+            reference_batchnorm_moments(&t.shape, at.mean, at.variance, moved);
+            struct batchnorm_by by = case_by(&at);
+            reference_batchnorm_forward(&t.shape, y[side], moved, &by);
+            free(at.mean);
+            free(at.variance);
+        }
+        for (size_t i = 0; i < t.count; i++) {
+            left += (double)t.dy[i] * ((double)y[1][i] - (double)y[0][i]) / (2 * step);
+            right += (double)t.dx[i] * (double)along[i];
+            size += fabs((double)t.dx[i]);
+        }
+        assert_true(fabs(left - right) < 2e-3 * size);
+        assert_true(size > 1);
+        free(along);
+        free(moved);
+        free(y[0]);
+        free(y[1]);
+        case_release(&t);
+    }
+}
+
+/* A mean of a thousand deviations costs no more than a float's rounding of x. */
+static void test_large_mean(void **state)
+{
+    (void)state;
+    struct rng rng;
+    struct norm_case t = {0};
+    rng_init(&rng, 3, RNG_TEST, 3, 0);
+    case_init(&t, (struct batchnorm_shape){8, 50, 4}, &rng);
+    for (size_t i = 0; i < t.count; i++)
+        t.x[i] = 1000.0f + (float)rng_normal(&rng);
+    with_team(1, run_all, &t);
+    check_reference(&t);
+    for (int c = 0; c < 4; c++)
+        assert_true(fabs((double)t.variance[c] - 1.0) < 0.3);
+    case_release(&t);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_shapes),
+        cmocka_unit_test(test_adjoint),
+        cmocka_unit_test(test_large_mean),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

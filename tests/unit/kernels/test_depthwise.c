@@ -1,0 +1,120 @@
+/* Against the reference convolution, whose filters have zeros for all channels but one.
+ */
+#include "kernel_test.h"
+
+#include "kernels/depthwise.h"
+#include "kernels/reference.h"
+
+struct depthwise_case {
+    struct depthwise_shape shape;
+    size_t xs, ys, ws;
+    float *x, *w, *bias, *dy;
+    float *y, *dx, *dw, *dbias; /* results */
+};
+
+static void run_all(const struct team *team, void *context)
+{
+    struct depthwise_case *t = context;
+    depthwise_forward(team, &t->shape, t->y, t->x, t->w, t->bias);
+    depthwise_backward_weight(team, &t->shape, t->dw, t->dbias, t->x, t->dy);
+    depthwise_backward_data(team, &t->shape, t->dx, t->dy, t->w);
+}
+
+static void check_reference(const struct depthwise_case *t)
+{
+    const struct depthwise_shape *s = &t->shape;
+    struct conv_shape dense = {.n = s->n,
+                               .h = s->h,
+                               .w = s->w,
+                               .c = s->c,
+                               .k = s->c,
+                               .r = s->r,
+                               .s = s->s,
+                               .stride = s->stride,
+                               .pad = s->pad};
+    conv_shape_complete(&dense);
+    size_t c = (size_t)s->c, taps = (size_t)(s->r * s->s);
+    float *w = mem_aligned(c * taps * c, sizeof *w), *dw = poisoned_floats(c * taps * c);
+    float *y = poisoned_floats(t->ys), *dx = poisoned_floats(t->xs);
+    float *dbias = poisoned_floats(c), *own = mem_aligned(t->ws, sizeof *own);
+    for (size_t k = 0; k < c; k++)
+        for (size_t i = 0; i < taps; i++)
+            w[(k * taps + i) * c + k] = t->w[i * c + k];
+    reference_conv_forward(&dense, y, t->x, w, t->bias);
+    reference_conv_backward_weight(&dense, dw, dbias, t->x, t->dy);
+    reference_conv_backward_data(&dense, dx, t->dy, w);
+    for (size_t k = 0; k < c; k++)
+        for (size_t i = 0; i < taps; i++)
+            own[i * c + k] = dw[(k * taps + i) * c + k];
+    size_t outputs = (size_t)(s->n * s->p * s->q);
+    assert_near(t->y, y, t->ys, sum_limit(taps));
+    assert_near(t->dx, dx, t->xs, sum_limit(taps));
+    assert_near(t->dw, own, t->ws, sum_limit(outputs));
+    assert_near(t->dbias, dbias, c, sum_limit(outputs));
+    float *all[] = {w, dw, y, dx, dbias, own};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        free(all[i]);
+}
+
+static void check_shape(struct depthwise_shape shape, struct rng *rng)
+{
+    struct depthwise_case t = {0};
+    depthwise_shape_complete(&shape);
+    t.shape = shape;
+    t.xs = (size_t)(shape.n * shape.h * shape.w * shape.c);
+    t.ys = (size_t)(shape.n * shape.p * shape.q * shape.c);
+    t.ws = (size_t)(shape.r * shape.s * shape.c);
+    t.x = random_floats(rng, t.xs);
+    t.w = random_floats(rng, t.ws);
+    t.bias = random_floats(rng, (size_t)shape.c);
+    t.dy = random_floats(rng, t.ys);
+    t.y = poisoned_floats(t.ys);
+    t.dx = poisoned_floats(t.xs);
+    t.dw = poisoned_floats(t.ws);
+    t.dbias = poisoned_floats((size_t)shape.c);
+    with_team(1, run_all, &t);
+    check_reference(&t);
+    struct depthwise_case team = t;
+    team.y = poisoned_floats(t.ys);
+    team.dx = poisoned_floats(t.xs);
+    team.dw = poisoned_floats(t.ws);
+    team.dbias = poisoned_floats((size_t)shape.c);
+    EACH_TEAM(size, split)
+    {
+        if (split == SPLIT_SEQUENTIAL)
+            continue;
+        with_split(split, size, run_all, &team);
+        assert_memory_equal(t.y, team.y, t.ys * sizeof(float));
+        assert_memory_equal(t.dx, team.dx, t.xs * sizeof(float));
+        assert_memory_equal(t.dw, team.dw, t.ws * sizeof(float));
+    }
+    float *all[] = {t.x,  t.w,     t.bias, t.dy,    t.y,     t.dx,
+                    t.dw, t.dbias, team.y, team.dx, team.dw, team.dbias};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        free(all[i]);
+}
+
+static void test_shapes(void **state)
+{
+    (void)state;
+    const struct depthwise_shape shapes[] = {
+        {.n = 2, .h = 7, .w = 6, .c = 5, .r = 3, .s = 3, .stride = 1, .pad = 1},
+        {.n = 1, .h = 9, .w = 9, .c = 17, .r = 5, .s = 5, .stride = 2, .pad = 2},
+        {.n = 3, .h = 4, .w = 5, .c = 33, .r = 1, .s = 1, .stride = 1, .pad = 0},
+        {.n = 2, .h = 8, .w = 5, .c = 1, .r = 3, .s = 2, .stride = 3, .pad = 1},
+        {.n = 5, .h = 3, .w = 3, .c = 16, .r = 3, .s = 3, .stride = 1, .pad = 2},
+    };
+    EACH_ISA(isa)
+    {
+        struct rng rng;
+        rng_init(&rng, 1, RNG_TEST, 6, 0);
+        for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
+            check_shape(shapes[i], &rng);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_shapes)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,113 @@
+/* graph_test: networks with from=, for the tests of graphs. Include nn_test.h first. */
+#ifndef LOCKSTEP_TESTS_GRAPH_TEST_H
+#define LOCKSTEP_TESTS_GRAPH_TEST_H
+
+/* Identity and projection shortcuts, and one that jumps over two layers. */
+static const char *const residual[] = {"conv 12 kernel=3 pad=1",
+                                       "relu",
+                                       "conv 12 kernel=3 pad=1",
+                                       "add from=relu1",
+                                       "gelu as=trunk",
+                                       "conv 20 kernel=3 stride=2 pad=1",
+                                       "relu",
+                                       "conv 20 kernel=3 pad=1 as=main",
+                                       "conv 20 kernel=1 stride=2 from=trunk",
+                                       "add from=main",
+                                       "relu",
+                                       "flatten",
+                                       "linear 30 init=he",
+                                       "relu as=wide",
+                                       "linear 30",
+                                       "gelu",
+                                       "linear 30",
+                                       "add from=wide",
+                                       "linear classes",
+                                       "logsoftmax",
+                                       NULL};
+
+/* Squeeze and excite, products, a value with four readers, and one that is added to
+   itself. */
+static const char *const excite[] = {"conv 17 kernel=3 pad=1",
+                                     "gelu as=x",
+                                     "avgpool 9",
+                                     "conv 5 kernel=1",
+                                     "gelu",
+                                     "conv 17 kernel=1",
+                                     "mul from=x,conv3",
+                                     "add from=x",
+                                     "add from=add1,add1 as=twice",
+                                     "mul from=x as=square",
+                                     "add from=x,square",
+                                     "avgpool 3",
+                                     "flatten",
+                                     "linear classes",
+                                     "logsoftmax",
+                                     NULL};
+
+/* Blocks that may not be fused: what lies between conv, maxpool and activation is read by
+   another layer. */
+static const char *const unfusable[] = {"conv 8 kernel=3 pad=1 as=a",
+                                        "maxpool 2",
+                                        "relu",
+                                        "avgpool 2 from=a",
+                                        "add from=relu1",
+                                        "conv 9 kernel=3 pad=1 as=b",
+                                        "maxpool 2 as=p",
+                                        "gelu",
+                                        "add from=p",
+                                        "conv 7 kernel=3 pad=1",
+                                        "maxpool 2",
+                                        "relu",
+                                        "flatten",
+                                        "linear classes",
+                                        "logsoftmax",
+                                        NULL};
+
+/* Batch normalisation of every kind: of a shortcut, of vectors, without weights, frozen.
+ */
+static const char *const normed[] = {"conv 12 kernel=3 pad=1",
+                                     "batchnorm",
+                                     "relu as=x",
+                                     "conv 12 kernel=3 pad=1",
+                                     "batchnorm as=main",
+                                     "conv 12 kernel=1 from=x",
+                                     "batchnorm affine=off",
+                                     "add from=main",
+                                     "batchnorm eps=0.1",
+                                     "gelu",
+                                     "conv 5 kernel=3 stride=2",
+                                     "batchnorm frozen=on",
+                                     "flatten",
+                                     "linear 33",
+                                     "batchnorm momentum=0.5",
+                                     "gelu",
+                                     "linear classes",
+                                     "logsoftmax",
+                                     NULL};
+
+/* The other layers, each behind a value that is not flat; a kernel of 1x1 that pads. */
+static const char *const mixed[] = {"conv 10 kernel=3 pad=1 bias=off",
+                                    "groupnorm 2",
+                                    "silu",
+                                    "depthwise kernel=3 stride=2 pad=1 as=dw",
+                                    "batchnorm",
+                                    "hardswish as=x",
+                                    "depthwise kernel=5 pad=2 bias=off",
+                                    "relu6",
+                                    "droppath p=0.3",
+                                    "add from=x",
+                                    "silu as=s",
+                                    "globalavgpool",
+                                    "conv 10 kernel=1",
+                                    "sigmoid",
+                                    "mul from=s,sigmoid1",
+                                    "padchannels 13",
+                                    "globalavgpool",
+                                    "linear 30 bias=off init=he",
+                                    "groupnorm 5",
+                                    "hardsigmoid",
+                                    "linear classes",
+                                    "logsoftmax",
+                                    NULL};
+
+#endif

@@ -1,0 +1,253 @@
+/* The layer batchnorm: gradients, running statistics, and when which are used. */
+#include "nn_test.h"
+
+#include "nn/optim.h"
+
+static const char *const network[] = {"conv 6 kernel=3 pad=1 as=conv",
+                                      "batchnorm momentum=0.3 as=bn",
+                                      "relu",
+                                      "conv 5 kernel=3",
+                                      "batchnorm affine=off",
+                                      "maxpool 2",
+                                      "relu",
+                                      "flatten",
+                                      "linear 20",
+                                      "batchnorm eps=0.01",
+                                      "gelu",
+                                      "linear classes",
+                                      "logsoftmax",
+                                      NULL};
+static const struct shape image = {8, 8, 3};
+
+static const struct layer *layer_named(const struct model *model, const char *name)
+{
+    for (int l = 0; l < model->layers; l++)
+        if (strcmp(model->layer[l]->name, name) == 0)
+            return model->layer[l];
+    fail_msg("no layer '%s'", name);
+    return NULL;
+}
+
+static void test_layout(void **state)
+{
+    (void)state;
+    struct bench b;
+    bench_init(&b, network, image, 7, 5);
+    const struct layer *bn = layer_named(&b.model, "bn");
+    assert_int_equal(bn->tensors, 4);
+    assert_string_equal(bn->tensor[2].name, "running_mean");
+    assert_int_equal(bn->tensor[0].rule, RANGE_TRAIN);
+    assert_int_equal(bn->tensor[3].rule, RANGE_STATISTIC);
+    for (int c = 0; c < 6; c++)
+        for (int t = 0; t < 4; t++)
+            assert_true(b.params[bn->tensor[t].offset + (size_t)c] == (t == 0 || t == 3));
+    assert_int_equal(layer_named(&b.model, "batchnorm2")->tensors, 2);
+    assert_int_equal(b.model.statistics.count, 3);
+    assert_int_equal(b.model.units, 4); /* a norm stays with the layer before it */
+    assert_int_equal(model_param_count(&b.model),
+                     6 * 28 + 12 + 5 * 55 + 46 * 20 + 40 + 147);
+    bench_release(&b);
+}
+
+/* Over the grain in training, running statistics in evaluation. */
+static void test_forward(void **state)
+{
+    (void)state;
+    struct bench b;
+    const char *const lines[] = {"batchnorm", "flatten", "linear classes", "logsoftmax",
+                                 NULL};
+    bench_init(&b, lines, image, 7, 5);
+    const struct layer *bn = b.model.layer[0];
+    model_forward_op(&b.model, &b.ws, &b.pass, 0);
+    double sum = 0, square = 0;
+    for (int i = 0; i < 5 * 64; i++) {
+        double y = (double)b.ws.activation[1][3 * i + 1];
+        sum += y / 320;
+        square += y * y / 320;
+    }
+    assert_true(fabs(sum) < 1e-5);
+    assert_true(fabs(square - 1) < 1e-3);
+    b.params[bn->tensor[2].offset + 1] = 0.5f;
+    b.params[bn->tensor[3].offset + 1] = 4.0f;
+    b.pass.train = false;
+    model_forward_op(&b.model, &b.ws, &b.pass, 0);
+    for (int i = 0; i < 5 * 64; i++) {
+        double want = ((double)b.ws.activation[0][3 * i + 1] - 0.5) / sqrt(4 + 1e-5);
+        assert_true(fabs((double)b.ws.activation[1][3 * i + 1] - want) < 1e-5);
+    }
+    bench_release(&b);
+}
+
+/* The mean and variance of channel c of bn's input over `n` samples. */
+static void moments(const struct bench *b, int op, int n, int c, double *mean,
+                    double *var)
+{
+    const struct shape shape = b->model.op[op]->in;
+    const float *x = b->ws.activation[b->model.wires[op].value[0]];
+    int rows = n * shape.h * shape.w;
+    *mean = *var = 0;
+    for (int i = 0; i < rows; i++)
+        *mean += (double)x[i * shape.c + c] / rows;
+    for (int i = 0; i < rows; i++)
+        *var += pow((double)x[i * shape.c + c] - *mean, 2) / rows;
+}
+
+/* Two grains of unequal size: the update is PyTorch's for the whole batch. */
+static void test_update(void **state)
+{
+    (void)state;
+    enum { C = 6 };
+    const int n[] = {5, 4};
+    struct bench b;
+    bench_init(&b, network, image, 7, 5);
+    const struct layer *bn = layer_named(&b.model, "bn");
+    size_t mean = bn->tensor[2].offset, var = bn->tensor[3].offset;
+    float *sums = mem_aligned(b.model.params, sizeof *sums);
+    double all_mean[C] = {0}, all_square[C] = {0};
+    for (int c = 0; c < C; c++) {
+        b.params[mean + (size_t)c] = 0.1f * (float)c;
+        b.params[var + (size_t)c] = 2;
+    }
+    for (int g = 0; g < 2; g++) {
+        fill_samples(&b.model, &b.ws, n[g], 100 * (uint64_t)g);
+        b.pass.n = n[g];
+        model_forward_op(&b.model, &b.ws, &b.pass, 0);
+        for (int c = 0; c < C; c++) {
+            double m, v;
+            moments(&b, 1, n[g], c, &m, &v);
+            all_mean[c] += m * n[g] / 9;
+            all_square[c] += (v + m * m) * n[g] / 9;
+        }
+        bench_step(&b);
+        for (size_t i = 0; i < b.model.params; i++)
+            sums[i] += b.grads[i];
+    }
+    float *cut = mem_aligned(b.model.params, sizeof *cut);
+    memcpy(cut, b.params, b.model.params * sizeof *cut);
+    statistics_update(&b.model.statistics, b.params, sums, 9, 0, b.model.params);
+    for (int c = 0; c < C; c++) {
+        double v = (all_square[c] - all_mean[c] * all_mean[c]) * 576 / 575;
+        double want_mean = 0.7 * 0.1 * c + 0.3 * all_mean[c],
+               want_var = 0.7 * 2 + 0.3 * v;
+        assert_true(fabs((double)b.params[mean + (size_t)c] - want_mean) < 1e-5);
+        assert_true(fabs((double)b.params[var + (size_t)c] - want_var) < 1e-5);
+    }
+    for (size_t at = 0; at < b.model.params; at += 5) {
+        size_t end = at + 5 < b.model.params ? at + 5 : b.model.params;
+        statistics_update(&b.model.statistics, cut, sums, 9, at, end);
+    }
+    assert_memory_equal(cut, b.params, b.model.params * sizeof *cut);
+    free(cut);
+    free(sums);
+    bench_release(&b);
+}
+
+/* An optimizer's step changes statistics by their own rule: not by clipping, decay, rate
+   or momentum. */
+static void test_optimizer(void **state)
+{
+    (void)state;
+    struct bench b;
+    bench_init(&b, network, image, 7, 5);
+    bench_step(&b);
+    size_t floats = b.model.params, bytes = floats * sizeof(float);
+    float *want = mem_aligned(floats, sizeof *want), *velocity = mem_aligned(floats, 4);
+    memcpy(want, b.params, bytes);
+    statistics_update(&b.model.statistics, want, b.grads, 5, 0, floats);
+    const struct optim_options options = {
+        .kind = OPTIM_SGD, .momentum = 0.9, .weight_decay = 0.5};
+    const struct optim_update update = {.params = b.params,
+                                        .grads = b.grads,
+                                        .state = {velocity},
+                                        .ranges = &b.model.ranges,
+                                        .statistics = &b.model.statistics,
+                                        .samples = 5,
+                                        .lr = 0.1,
+                                        .grad_scale = 0.01,
+                                        .step = 1};
+    optim_apply(&options, &update, 0, floats);
+    size_t seen = 0;
+    for (struct range r = {0};
+         ranges_next(&b.model.ranges, RANGE_BIT(RANGE_STATISTIC), floats, &r);) {
+        assert_memory_equal(b.params + r.begin, want + r.begin,
+                            (r.end - r.begin) * sizeof(float));
+        for (size_t i = r.begin; i < r.end; i++)
+            assert_true(velocity[i] == 0);
+        seen += r.end - r.begin;
+    }
+    assert_int_equal(seen, 2 * (16 + 16 + 32));
+    free(want);
+    free(velocity);
+    bench_release(&b);
+}
+
+/* One value a channel: running statistics normalise, and dx does not pass through them.
+ */
+static void test_single(void **state)
+{
+    (void)state;
+    const char *const lines[] = {"flatten", "linear 8",       "batchnorm as=bn",
+                                 "gelu",    "linear classes", "logsoftmax",
+                                 NULL};
+    struct bench b;
+    bench_init(&b, lines, image, 7, 2);
+    const struct layer *bn = layer_named(&b.model, "bn");
+    b.pass.n = 1;
+    for (int o = 0; o < 2; o++)
+        model_forward_op(&b.model, &b.ws, &b.pass, o);
+    float x[8];
+    memcpy(x, b.ws.activation[2], sizeof x);
+    model_forward_op(&b.model, &b.ws, &b.pass, 2);
+    for (int c = 0; c < 8; c++) /* mean 0 and variance 1 at first */
+        assert_true(fabs((double)(b.ws.activation[3][c] - x[c])) < 1e-4);
+    bench_step(&b);
+    for (int c = 0; c < 8; c++) {
+        assert_true(b.grads[bn->tensor[2].offset + (size_t)c] == x[c]);
+        assert_true(fabsf(b.grads[bn->tensor[3].offset + (size_t)c] - x[c] * x[c]) <
+                    1e-6f);
+    }
+    float *before = mem_aligned(b.model.params, sizeof *before);
+    memcpy(before, b.params, b.model.params * sizeof *before);
+    statistics_update(&b.model.statistics, b.params, b.grads, 1, 0, b.model.params);
+    assert_memory_equal(before, b.params, b.model.params * sizeof *before);
+    free(before);
+    bench_release(&b);
+}
+
+/* frozen=on: running statistics in training too, and they stay as they are. */
+static void test_frozen(void **state)
+{
+    (void)state;
+    const char *const lines[] = {"conv 4 kernel=3",
+                                 "batchnorm frozen=on as=bn",
+                                 "relu",
+                                 "flatten",
+                                 "linear classes",
+                                 "logsoftmax",
+                                 NULL};
+    struct bench b;
+    bench_init(&b, lines, image, 7, 3);
+    const struct layer *bn = layer_named(&b.model, "bn");
+    assert_int_equal(bn->tensor[2].rule, RANGE_FROZEN);
+    assert_int_equal(b.model.statistics.count, 0);
+    bench_step(&b);
+    float train[3 * 7];
+    memcpy(train, b.ws.logprobs, sizeof train);
+    for (int c = 0; c < 4; c++)
+        assert_true(b.grads[bn->tensor[2].offset + (size_t)c] == 0);
+    b.pass.train = false;
+    model_forward(&b.model, &b.ws, &b.pass);
+    assert_memory_equal(train, b.ws.logprobs, sizeof train);
+    bench_release(&b);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_layout), cmocka_unit_test(test_forward),
+        cmocka_unit_test(test_update), cmocka_unit_test(test_optimizer),
+        cmocka_unit_test(test_single), cmocka_unit_test(test_frozen),
+    };
+    cpu_blas_single_thread();
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
