@@ -136,7 +136,7 @@ END
         "$LOCKSTEP" bench layers large.conf
     local value
     for value in 0 -1 21x 21x24x3 4097 wide; do
-        refused 2 "*'$value'*expected pixels, like 28 or 32x24, up to 4096*" \
+        refused 2 "*'input = $value': expected pixels, like 28 or 32x24, up to 4096*" \
             learn raw 1 --run run --set data.input=$value
     done
 }
