@@ -11,6 +11,9 @@
 /* The whole text must be one value of the kind and in range; otherwise they return false
    and leave *out unchanged. Reals must be finite. */
 bool parse_int(const char *text, long long lo, long long hi, long long *out);
+
+/* Pixels: "28" (of both sides) or "32x24" (height, width), each from 1 to `most`. */
+bool parse_size(const char *text, int most, int *h, int *w);
 bool parse_u64(const char *text, uint64_t *out);
 bool parse_real(const char *text, double lo, double hi, double *out);
 /* on off true false yes no 1 0 */

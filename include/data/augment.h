@@ -6,10 +6,10 @@
  * centre c, followed by a shift; d is a smooth displacement field, a cubic B-spline over
  * control points 7 pixels apart. Elastic fields after Simard, Steinkraus, Platt, "Best
  * practices for convolutional neural networks", ICDAR 2003, section 2, with a spline in
- * place of the Gaussian filter. T flips, and selects a rectangle of the image: one of its
- * size, moved by whole pixels (crop), or a part that is enlarged (resized_crop; Szegedy
- * et al., "Going deeper with convolutions", CVPR 2015, section 6). Without A, d and
- * resized_crop, pixels are copied.
+ * place of the Gaussian filter. T flips, and selects a rectangle of the image: one of the
+ * output's size, at whole pixels (its centre, or random_crop and crop), or a part that is
+ * scaled to that size (resized_crop; Szegedy et al., "Going deeper with convolutions",
+ * CVPR 2015, section 6). Without A, d and resized_crop, pixels are copied.
  *
  * Outside the image is black, its border's nearest pixel, or the mean of the data set.
  *
@@ -52,9 +52,10 @@ struct augment_options {
 
     int flip;            /* enum augment_flip: left to right */
     bool flip_vertical;  /* upside down, with probability 1/2 */
-    int crop;            /* whole pixels, each axis */
+    bool random_crop;    /* the rectangle is anywhere in the image */
+    int crop;            /* whole pixels beyond the image, each side; implies it */
     double resized_crop; /* least share of the area, uniform in [x, 1]; the sides' ratio
-                            is 3/4 to 4/3 times the image's; 0: off */
+                            is 3/4 to 4/3 times the output's; 0: off */
     double brightness;   /* a factor in [1 - x, 1 + x], as the next two */
     double contrast, saturation;
     double hue;   /* turns; 0.5 is the opposite colour */
@@ -71,10 +72,11 @@ struct augment_sample {
     uint32_t epoch;
     uint64_t sample;
     struct shape shape; /* c is 1 or 3 */
+    struct shape out;   /* no larger, of as many channels */
     const double *mean; /* (c), of the data set, 0..1 */
 };
 
-/* in (h, w, c) bytes; out (h, w, c) on the same 0..255 scale, not rounded. A function of
+/* in (shape) bytes; out (out) on the same 0..255 scale, not rounded. A function of
    its arguments; thread-safe, allocates nothing. */
 void augment_image(const struct augment_sample *sample, const uint8_t *in, float *out);
 
@@ -95,8 +97,8 @@ struct augment_draw {
     struct rng rng;
 
     bool flip[2];           /* left to right, upside down */
-    int crop[2];            /* pixels by which the rectangle lies to the right, down */
-    struct augment_box box; /* the part that is enlarged; w 0: none */
+    int crop[2];            /* the rectangle's first column and row; may be negative */
+    struct augment_box box; /* the part that is scaled; w 0: none */
     double brightness, contrast, saturation; /* factors; 0: off */
     double hue;                              /* turns */
     struct augment_box erase;                /* w 0: none */
@@ -105,13 +107,12 @@ struct augment_draw {
     float outside[AUGMENT_CHANNELS]; /* ...this, 0..255 */
 };
 
-/* A function of (seed, epoch, sample). The last group of fields is not set. */
-void augment_draw(const struct augment_options *options, uint64_t seed, uint32_t epoch,
-                  uint64_t sample, struct augment_draw *draw);
+/* A function of all of the sample but its mean. The last group of fields is not set. */
+void augment_draw(const struct augment_sample *sample, struct augment_draw *draw);
 
-/* The geometry alone. */
-void augment_warp(const struct augment_draw *draw, struct shape shape, const uint8_t *in,
-                  float *out);
+/* The geometry alone: in (shape) to out (to). */
+void augment_warp(const struct augment_draw *draw, struct shape shape, struct shape to,
+                  const uint8_t *in, float *out);
 
 /* The colours alone, in place: x (h, w, c). */
 void augment_colour(const struct augment_draw *draw, struct shape shape, float *x);

@@ -12,14 +12,17 @@
 #include "data/augment.h"
 #include "data/dataset.h"
 #include "data/sampler.h"
+#include "data/view.h"
 
-/* How an image becomes the network's input: shifted, then (x / 255 - mean) / std. */
+/* How an image becomes the network's input: the part that the view says, shifted, then
+   (x / 255 - mean) / std. */
 struct loader_input {
     double mean[DATASET_CHANNELS], std[DATASET_CHANNELS]; /* of each channel */
-    int shift_x, shift_y; /* pixels to the right and down; 0 is shifted in */
+    struct view view;
 };
 
-/* In place: x (h, w, c) on the 0..255 scale becomes the network's input. */
+/* In place: x (shape), the part of an image on the 0..255 scale, becomes the network's
+   input. */
 void loader_normalise(const struct loader_input *input, struct shape shape, float *x);
 
 /* What makes the samples of a data set those of a network that was trained on another
@@ -51,9 +54,12 @@ struct loader {
     struct dataset_reading *reading; /* borrowed; NULL: no thread waits for a fetch */
 };
 
-/* In file order, without augmentation or shift. */
+/* In file order, without augmentation; the images as they are. */
 void loader_init(struct loader *loader, struct dataset *dataset,
                  enum dataset_split split);
+
+/* The shape of the network's input. */
+struct shape loader_shape(const struct loader *loader);
 
 /* From now on shuffled by (seed, epoch), and augmented if the options enable it. */
 void loader_shuffle(struct loader *loader, uint64_t seed,
@@ -81,8 +87,8 @@ int loader_class(const struct loader *loader, uint64_t i);
 void loader_label(const struct loader *loader, uint64_t position, int *label,
                   uint64_t *sample);
 
-/* The same, and the network's input x (h, w, c). Any thread. false: the image cannot be
-   decoded; see dataset_fail. */
+/* The same, and the network's input x (loader_shape). Any thread. false: the image cannot
+   be decoded; see dataset_fail. */
 bool loader_fill(const struct loader *loader, uint64_t position, float *x, int *label,
                  uint64_t *sample);
 

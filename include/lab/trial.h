@@ -24,15 +24,15 @@ struct comm;
 enum status trial_open(struct comm *comm, const char *data, int least, int batch,
                        struct dataset *dataset) MUST_CHECK;
 
-/* Images to run a network on, and the number of classes to build it for. data: a data
-   set, whose first training images are taken, repeated if it has fewer than `count`;
-   NULL: built-in letters. */
+/* Images to run a network on, as the view shows them, and the number of classes to build
+   it for. data: a data set, whose first training images are taken, repeated if it has
+   fewer than `count`; NULL: built-in letters. */
 struct trial_input {
     struct shape in;
     int classes;
     float *images; /* owned: (count, in) */
 };
-enum status trial_input(const char *data, int count,
+enum status trial_input(const char *data, const struct view *view, int count,
                         struct trial_input *input) MUST_CHECK;
 
 /* --- timed steps --- */

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "data/augment.h"
+#include "data/view.h"
 #include "nn/optim.h"
 #include "nn/schedule.h"
 
@@ -53,8 +54,8 @@ struct early_stop_options {
 };
 
 struct input_options {
-    int shift_x, shift_y; /* pixels by which every image is moved, right and down */
-    int prefetch;         /* batches read ahead, plus 1; 0: chosen by rule */
+    struct view view; /* what the network sees of an image */
+    int prefetch;     /* batches read ahead, plus 1; 0: chosen by rule */
 };
 
 struct run_options {

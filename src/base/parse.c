@@ -56,6 +56,24 @@ bool parse_bool(const char *text, bool *out)
     return false;
 }
 
+bool parse_size(const char *text, int most, int *h, int *w)
+{
+    char copy[32] = "";
+    long long rows, columns;
+    if (strlen(text) >= sizeof copy)
+        return false;
+    memcpy(copy, text, strlen(text));
+    char *cross = strchr(copy, 'x');
+    if (cross)
+        *cross = '\0';
+    if (!parse_int(copy, 1, most, &rows) ||
+        !parse_int(cross ? cross + 1 : copy, 1, most, &columns))
+        return false;
+    *h = (int)rows;
+    *w = (int)columns;
+    return true;
+}
+
 /* Parses decimal digits at *text and moves *text past them. */
 static bool parse_digits(const char **text, double *value)
 {

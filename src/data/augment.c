@@ -33,6 +33,7 @@ static const float SPLINE[4][LANES] = {ROW(B0), ROW(B1), ROW(B2), ROW(B3)};
 struct augment_source {
     const uint8_t *pixel; /* (h, w, c) */
     int h, w, c;
+    int out_h, out_w; /* of what is made of it */
     bool border;
     const float *outside; /* (c) */
 };
@@ -54,27 +55,30 @@ struct field {
     float dx[4][STRIP_SPAN], dy[4][STRIP_SPAN];
 };
 
-/* The rectangle that T selects, along one axis of `size` pixels: T(p) = step p + first.
- */
+/* The rectangle that T selects, along one axis of `size` pixels, of which `out` are made:
+   T(p) = step p + first. */
 struct augment_axis {
     double step, first;
 };
 
 static struct augment_axis augment_axis_of(const struct augment_draw *draw, int axis,
-                                           int size)
+                                           int size, int out)
 {
     double length = axis ? draw->box.h : draw->box.w;
     double begin = axis ? draw->box.y : draw->box.x;
     struct augment_axis t = {1, draw->crop[axis]};
-    if (draw->box.w > 0) /* pixel centres are at halves */
-        t = (struct augment_axis){length, begin * size + 0.5 * length - 0.5};
+    if (draw->box.w > 0) { /* pixel centres are at halves */
+        double step = length * ((double)size / out);
+        t = (struct augment_axis){step, begin * size + 0.5 * step - 0.5};
+    }
     if (draw->flip[axis])
-        t = (struct augment_axis){-t.step, t.first + t.step * (size - 1)};
+        t = (struct augment_axis){-t.step, t.first + t.step * (out - 1)};
     return t;
 }
 
 /* A = R K S, then the shift; the inverse is S^-1 K^-1 R^T (p - c - shift) + c. */
-static struct affine affine_inverse(const struct augment_draw *draw, int h, int w)
+static struct affine affine_inverse(const struct augment_draw *draw,
+                                    const struct augment_source *in)
 {
     double co = cos(draw->rotate * DEGREE), si = sin(draw->rotate * DEGREE);
     double sx = fmax(draw->scale[0], MIN_SCALE), sy = fmax(draw->scale[1], MIN_SCALE);
@@ -82,11 +86,11 @@ static struct affine affine_inverse(const struct augment_draw *draw, int h, int 
     double xx = (co + k * si) / sx, xy = (si - k * co) / sx;
     double yx = -si / sy, yy = co / sy;
 
-    double cx = 0.5 * (w - 1), cy = 0.5 * (h - 1);
+    double cx = 0.5 * (in->w - 1), cy = 0.5 * (in->h - 1);
     double px = cx + draw->shift[0], py = cy + draw->shift[1];
     double x0 = 1 + cx - xx * px - xy * py, y0 = 1 + cy - yx * px - yy * py;
-    struct augment_axis tx = augment_axis_of(draw, 0, w),
-                        ty = augment_axis_of(draw, 1, h);
+    struct augment_axis tx = augment_axis_of(draw, 0, in->w, in->out_w),
+                        ty = augment_axis_of(draw, 1, in->h, in->out_h);
     return (struct affine){
         .xx = (float)(xx * tx.step),
         .xy = (float)(xy * ty.step),
@@ -248,7 +252,7 @@ static void warp_strip(const struct affine *m, struct field *field, int left, in
     int blocks = (width + LANES - 1) / LANES;
     bool black = in->c == 1 && !in->border && in->outside[0] == 0;
     size_t c = (size_t)in->c;
-    for (int row = 0; row < in->h; row++) {
+    for (int row = 0; row < in->out_h; row++) {
         ramp(m->xy * (float)row + m->x0, m->xx, left, blocks, x);
         ramp(m->yy * (float)row + m->y0, m->yx, left, blocks, y);
         if (field->elastic != 0) {
@@ -261,7 +265,7 @@ static void warp_strip(const struct affine *m, struct field *field, int left, in
         for (int b = 0; b < blocks; b++)
             (black ? sample_block_black : sample_block)(in, x + b * LANES, y + b * LANES,
                                                         line + (size_t)(b * LANES) * c);
-        memcpy(out + (size_t)row * (size_t)in->w * c, line,
+        memcpy(out + (size_t)row * (size_t)in->out_w * c, line,
                (size_t)width * c * sizeof(*line));
     }
 }
@@ -277,33 +281,36 @@ static bool warp_is_copy(const struct augment_draw *draw)
 static void warp_copy(const struct augment_draw *draw, const struct augment_source *in,
                       float *out)
 {
-    struct augment_axis tx = augment_axis_of(draw, 0, in->w);
-    struct augment_axis ty = augment_axis_of(draw, 1, in->h);
+    struct augment_axis tx = augment_axis_of(draw, 0, in->w, in->out_w);
+    struct augment_axis ty = augment_axis_of(draw, 1, in->h, in->out_h);
     int step = (int)tx.step, c = in->c;
-    for (int row = 0; row < in->h; row++) {
+    for (int row = 0; row < in->out_h; row++) {
         int x = (int)tx.first, y = (int)(ty.step * row + ty.first);
         bool inside = y >= 0 && y < in->h;
         const uint8_t *line =
             in->pixel + (size_t)(inside ? y : 0) * (size_t)in->w * (size_t)c;
-        for (int i = 0; i < in->w; i++, x += step, out += c)
+        for (int i = 0; i < in->out_w; i++, x += step, out += c)
             for (int k = 0; k < c; k++)
                 out[k] = inside && x >= 0 && x < in->w ? (float)line[x * c + k]
                                                        : sample_pixel(in, x, y, k);
     }
 }
 
-void augment_warp(const struct augment_draw *draw, struct shape shape, const uint8_t *in,
-                  float *out)
+void augment_warp(const struct augment_draw *draw, struct shape shape, struct shape to,
+                  const uint8_t *in, float *out)
 {
-    int h = shape.h, w = shape.w;
-    ASSERT(h >= 1 && w >= 1 && shape.c >= 1 && shape.c <= AUGMENT_CHANNELS);
-    struct affine m = affine_inverse(draw, h, w);
+    int w = to.w;
+    ASSERT(to.h >= 1 && w >= 1 && shape.c >= 1 && shape.c <= AUGMENT_CHANNELS);
+    ASSERT(to.h <= shape.h && w <= shape.w && to.c == shape.c);
     const struct augment_source source = {.pixel = in,
-                                          .h = h,
-                                          .w = w,
+                                          .h = shape.h,
+                                          .w = shape.w,
                                           .c = shape.c,
+                                          .out_h = to.h,
+                                          .out_w = w,
                                           .border = draw->border,
                                           .outside = draw->outside};
+    struct affine m = affine_inverse(draw, &source);
     struct field field = {.elastic = (float)draw->elastic};
     if (warp_is_copy(draw)) {
         warp_copy(draw, &source, out);

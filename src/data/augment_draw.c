@@ -4,6 +4,7 @@
 
 #include "base/status.h"
 #include "data/augment.h"
+#include "data/view.h"
 
 #define ERASE_LEAST 0.02 /* share of the area */
 #define ERASE_MOST  0.33
@@ -21,9 +22,10 @@ bool augment_enabled(const struct augment_options *options)
 {
     return options->shift != 0 || options->rotate != 0 || options->scale != 0 ||
            options->shear != 0 || options->elastic != 0 || options->flip != 0 ||
-           options->flip_vertical || options->crop != 0 || options->resized_crop != 0 ||
-           options->brightness != 0 || options->contrast != 0 ||
-           options->saturation != 0 || options->hue != 0 || options->erase != 0;
+           options->flip_vertical || options->random_crop || options->crop != 0 ||
+           options->resized_crop != 0 || options->brightness != 0 ||
+           options->contrast != 0 || options->saturation != 0 || options->hue != 0 ||
+           options->erase != 0;
 }
 
 /* Uniform in [-strength, strength). */
@@ -39,13 +41,13 @@ static double draw_factor(struct rng *rng, double strength)
     return strength != 0 ? fmax(1 + x, 0) : 0;
 }
 
-/* A rectangle of so many shares of the area, whose sides have the ratio `ratio` at most,
-   and which lies inside. */
+/* A rectangle of so many shares of the area, which lies inside. The ratio of its sides,
+   in shares, is at most `ratio` times, or its inverse, that of middle to 1 / middle. */
 static struct augment_box draw_box(struct rng *rng, double least, double most,
-                                   double ratio)
+                                   double ratio, double middle)
 {
     double area = least + (most - least) * (double)rng_uniform(rng);
-    double stretch = exp(0.5 * draw_symmetric(rng, log(ratio)));
+    double stretch = middle * exp(0.5 * draw_symmetric(rng, log(ratio)));
     struct augment_box box = {.w = fmin(sqrt(area) * stretch, 1),
                               .h = fmin(sqrt(area) / stretch, 1)};
     box.x = (1 - box.w) * (double)rng_uniform(rng);
@@ -60,16 +62,36 @@ static bool draw_alternating(uint64_t seed, uint32_t epoch, uint64_t sample)
     return ((rng_u32(&rng) ^ epoch) & 1) != 0;
 }
 
+/* Where a rectangle of `size` begins on an axis of `extent` pixels. Always draws once. */
+static int draw_crop(const struct augment_options *options, struct rng *rng, int extent,
+                     int size)
+{
+    uint32_t places = (uint32_t)(extent - size) + 2 * (uint32_t)options->crop + 1;
+    uint32_t draw = rng_u32(rng); /* not rng_below, which may draw twice */
+    if (!options->random_crop && options->crop == 0)
+        return view_centre(extent, size);
+    return (int)(((uint64_t)draw * places) >> 32) - options->crop;
+}
+
+/* A rectangle that will have the output's sides; 1 / stretch is that of equal shares. */
+static struct augment_box draw_part(const struct augment_sample *sample, struct rng *rng)
+{
+    struct shape from = sample->shape, to = sample->out;
+    double stretch = sqrt(((double)to.w * from.h) / ((double)to.h * from.w));
+    return draw_box(rng, sample->options->resized_crop, 1, CROP_RATIO, stretch);
+}
+
 /* All of it is always drawn: one option does not change what another one draws. */
-static void draw_picture(const struct augment_options *options, struct rng *rng,
+static void draw_picture(const struct augment_sample *sample, struct rng *rng,
                          struct augment_draw *draw)
 {
-    uint32_t coins = rng_u32(rng), side = 2 * (uint32_t)options->crop + 1;
+    const struct augment_options *options = sample->options;
+    uint32_t coins = rng_u32(rng);
     draw->flip[0] = options->flip == AUGMENT_FLIP_RANDOM && (coins & 1);
     draw->flip[1] = options->flip_vertical && (coins & 2);
-    for (int axis = 0; axis < 2; axis++) /* not rng_below, which may draw twice */
-        draw->crop[axis] = (int)(((uint64_t)rng_u32(rng) * side) >> 32) - options->crop;
-    struct augment_box box = draw_box(rng, options->resized_crop, 1, CROP_RATIO);
+    draw->crop[0] = draw_crop(options, rng, sample->shape.w, sample->out.w);
+    draw->crop[1] = draw_crop(options, rng, sample->shape.h, sample->out.h);
+    struct augment_box box = draw_part(sample, rng);
     if (options->resized_crop > 0)
         draw->box = box;
     draw->brightness = draw_factor(rng, options->brightness);
@@ -77,17 +99,19 @@ static void draw_picture(const struct augment_options *options, struct rng *rng,
     draw->saturation = draw_factor(rng, options->saturation);
     draw->hue = draw_symmetric(rng, options->hue);
     bool erases = (double)rng_uniform(rng) < options->erase;
-    box = draw_box(rng, ERASE_LEAST, ERASE_MOST, ERASE_RATIO);
+    box = draw_box(rng, ERASE_LEAST, ERASE_MOST, ERASE_RATIO, 1);
     if (erases)
         draw->erase = box;
 }
 
-void augment_draw(const struct augment_options *options, uint64_t seed, uint32_t epoch,
-                  uint64_t sample, struct augment_draw *draw)
+void augment_draw(const struct augment_sample *sample, struct augment_draw *draw)
 {
+    const struct augment_options *options = sample->options;
+    uint64_t seed = sample->seed, number = sample->sample;
+    uint32_t epoch = sample->epoch;
     struct rng rng;
     *draw = (struct augment_draw){.elastic = options->elastic};
-    rng_init(&rng, seed, RNG_AUGMENT, epoch, sample);
+    rng_init(&rng, seed, RNG_AUGMENT, epoch, number);
     draw->shift[0] = draw_symmetric(&rng, options->shift);
     draw->shift[1] = draw_symmetric(&rng, options->shift);
     draw->rotate = draw_symmetric(&rng, options->rotate);
@@ -95,10 +119,10 @@ void augment_draw(const struct augment_options *options, uint64_t seed, uint32_t
     draw->scale[1] = 1.0 + draw_symmetric(&rng, options->scale);
     draw->shear = draw_symmetric(&rng, options->shear);
     draw->rng = rng;
-    rng_init(&rng, seed, RNG_PICTURE, epoch, sample);
-    draw_picture(options, &rng, draw);
+    rng_init(&rng, seed, RNG_PICTURE, epoch, number);
+    draw_picture(sample, &rng, draw);
     if (options->flip == AUGMENT_FLIP_ALTERNATE)
-        draw->flip[0] = draw_alternating(seed, epoch, sample);
+        draw->flip[0] = draw_alternating(seed, epoch, number);
 }
 
 /* --- colours --- */
@@ -185,7 +209,7 @@ static void augment_set_outside(const struct augment_sample *sample,
 static void augment_erase(const struct augment_sample *sample,
                           const struct augment_draw *draw, float *x)
 {
-    int h = sample->shape.h, w = sample->shape.w, c = sample->shape.c;
+    int h = sample->out.h, w = sample->out.w, c = sample->out.c;
     const struct augment_box *box = &draw->erase;
     int top = (int)(box->y * h + 0.5), left = (int)(box->x * w + 0.5);
     int bottom = (int)((box->y + box->h) * h + 0.5);
@@ -199,10 +223,10 @@ static void augment_erase(const struct augment_sample *sample,
 void augment_image(const struct augment_sample *sample, const uint8_t *in, float *out)
 {
     struct augment_draw draw;
-    augment_draw(sample->options, sample->seed, sample->epoch, sample->sample, &draw);
+    augment_draw(sample, &draw);
     augment_set_outside(sample, &draw);
-    augment_warp(&draw, sample->shape, in, out);
-    augment_colour(&draw, sample->shape, out);
+    augment_warp(&draw, sample->shape, sample->out, in, out);
+    augment_colour(&draw, sample->out, out);
     if (draw.erase.w > 0)
         augment_erase(sample, &draw, out);
 }

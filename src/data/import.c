@@ -74,19 +74,10 @@ enum status import_classes(const char *text, char ***names, int *count)
 
 enum status import_read_size(const char *option, const char *text, int *h, int *w)
 {
-    char copy[32] = "";
-    long long rows, columns;
-    snprintf(copy, sizeof copy, "%s", text);
-    char *cross = strchr(copy, 'x');
-    if (cross)
-        *cross = '\0';
-    if (strlen(text) >= sizeof copy || !parse_int(copy, 1, SIDE_MAX, &rows) ||
-        !parse_int(cross ? cross + 1 : copy, 1, SIDE_MAX, &columns))
+    if (!parse_size(text, SIDE_MAX, h, w))
         FAIL(ST_USAGE,
              "'%s %s': expected pixels, like 28, or HEIGHTxWIDTH, like 32x24, up to %d",
              option, text, SIDE_MAX);
-    *h = (int)rows;
-    *w = (int)columns;
     return ST_OK;
 }
 

@@ -111,7 +111,7 @@ static void loader_shift(const struct loader_input *input, struct shape shape, f
                          const float *background)
 {
     int h = shape.h, w = shape.w, c = shape.c;
-    int dx = input->shift_x, dy = input->shift_y;
+    int dx = input->view.shift_x, dy = input->view.shift_y;
     int to = dx > 0 ? dx : 0, from = dx < 0 ? -dx : 0, kept = w - to - from;
     for (int i = 0; i < h; i++) {
         int y = dy > 0 ? h - 1 - i : i;
@@ -140,7 +140,7 @@ void loader_normalise(const struct loader_input *input, struct shape shape, floa
     for (int p = 0; c == DATASET_CHANNELS && p < size; p += DATASET_CHANNELS)
         for (int k = 0; k < DATASET_CHANNELS; k++)
             x[p + k] = x[p + k] * scale[k] + offset[k];
-    if (input->shift_x || input->shift_y)
+    if (input->view.shift_x || input->view.shift_y)
         loader_shift(input, shape, x, offset);
 }
 
@@ -175,16 +175,28 @@ int loader_class(const struct loader *loader, uint64_t i)
     return loader->match ? loader->match->class_of[label] : label;
 }
 
+/* Of the images, once they are fitted. */
+static struct shape loader_fitted_shape(const struct loader *loader)
+{
+    return loader->match ? loader->match->shape : loader->dataset->info.shape;
+}
+
+struct shape loader_shape(const struct loader *loader)
+{
+    struct shape in;
+    ASSERT(view_shape(&loader->input.view, loader_fitted_shape(loader), &in));
+    return in;
+}
+
 /* Pixels of sample i become the input. */
 static void loader_input(const struct loader *loader, uint64_t i, const uint8_t *pixels,
                          float *x)
 {
-    struct shape shape = loader->dataset->info.shape;
+    struct shape has = loader->dataset->info.shape;
+    struct shape shape = loader_fitted_shape(loader), in = loader_shape(loader);
     uint8_t *fitted = NULL;
-    if (loader->match && !shape_equal(shape, loader->match->shape)) {
-        pixels = fitted = loader_fit(loader->match, shape, pixels);
-        shape = loader->match->shape;
-    }
+    if (!shape_equal(has, shape))
+        pixels = fitted = loader_fit(loader->match, has, pixels);
     if (loader->augment) {
         const struct augment_sample augment = {
             .options = loader->augment,
@@ -192,15 +204,15 @@ static void loader_input(const struct loader *loader, uint64_t i, const uint8_t 
             .epoch = loader->epoch,
             .sample = i,
             .shape = shape,
+            .out = in,
             .mean = loader->input.mean,
         };
         augment_image(&augment, pixels, x);
     } else {
-        for (int p = 0; p < shape_size(shape); p++)
-            x[p] = (float)pixels[p];
+        view_cut(shape, in, pixels, x);
     }
     free(fitted);
-    loader_normalise(&loader->input, shape, x);
+    loader_normalise(&loader->input, in, x);
 }
 
 bool loader_fill(const struct loader *loader, uint64_t position, float *x, int *label,

@@ -203,7 +203,7 @@ struct prefetch *prefetch_create(const struct prefetch_setup *setup)
     const struct dataset_info *info = &loader->dataset->info;
     ASSERT(setup->depth >= 0 && setup->depth <= PREFETCH_DEPTH_MAX);
     prefetch->setup = *setup;
-    prefetch->image = dataset_image_bytes(info->shape);
+    prefetch->image = (size_t)shape_size(loader_shape(loader));
     prefetch->resident = dataset_resident(loader->dataset, loader->split);
     prefetch->loading = prefetch->filling = PREFETCH_NONE;
     prefetch->in_place = *loader;

@@ -76,16 +76,19 @@ enum status trial_open(struct comm *comm, const char *data, int least, int batch
                 : trial_open_letters(comm, least, batch, dataset);
 }
 
-/* Built-in letters as a network sees them, (count, SYNTH_SIZE, SYNTH_SIZE, 1). */
-static float *trial_letters(int count)
+static const struct shape trial_letter = {SYNTH_SIZE, SYNTH_SIZE, 1};
+
+/* Built-in letters as a network sees them, (count, in). */
+static float *trial_letters(int count, struct shape in)
 {
-    size_t size = (size_t)SYNTH_SIZE * SYNTH_SIZE;
+    size_t size = (size_t)shape_size(in);
     float *x = mem_aligned((size_t)count * size, sizeof *x);
     uint8_t pixels[SYNTH_SIZE * SYNTH_SIZE];
     for (int i = 0; i < count; i++) {
         synth_draw(1, 0, (uint64_t)i, pixels);
-        for (size_t p = 0; p < size; p++)
-            x[(size_t)i * size + p] = (float)pixels[p] / 128 - 0.3f;
+        view_cut(trial_letter, in, pixels, x + (size_t)i * size);
+        for (size_t p = (size_t)i * size; p < ((size_t)i + 1) * size; p++)
+            x[p] = x[p] / 128 - 0.3f;
     }
     return x;
 }
@@ -95,9 +98,10 @@ static enum status trial_read_images(const struct dataset_info *info, int count,
                                      struct trial_input *input)
 {
     struct loader_input normal = {0};
-    size_t size = dataset_image_bytes(info->shape), have = info->count[DATASET_TRAIN];
+    size_t bytes = dataset_image_bytes(info->shape), size = (size_t)shape_size(input->in);
+    size_t have = info->count[DATASET_TRAIN];
     size_t rows = have < (size_t)count ? have : (size_t)count;
-    uint8_t *pixels = mem_zeroed(rows, size);
+    uint8_t *pixels = mem_zeroed(rows, bytes);
     memcpy(normal.mean, info->mean, sizeof normal.mean);
     memcpy(normal.std, info->std, sizeof normal.std);
     enum status st;
@@ -105,29 +109,32 @@ static enum status trial_read_images(const struct dataset_info *info, int count,
     input->images = mem_aligned((size_t)count * size, sizeof *input->images);
     for (size_t i = 0; i < (size_t)count; i++) {
         float *x = input->images + i * size;
-        for (size_t p = 0; p < size; p++)
-            x[p] = (float)pixels[i % rows * size + p];
-        loader_normalise(&normal, info->shape, x);
+        view_cut(info->shape, input->in, pixels + i % rows * bytes, x);
+        loader_normalise(&normal, input->in, x);
     }
 out:
     free(pixels);
     return st;
 }
 
-enum status trial_input(const char *data, int count, struct trial_input *input)
+enum status trial_input(const char *data, const struct view *view, int count,
+                        struct trial_input *input)
 {
-    *input =
-        (struct trial_input){.in = {SYNTH_SIZE, SYNTH_SIZE, 1}, .classes = SYNTH_CLASSES};
+    *input = (struct trial_input){.classes = SYNTH_CLASSES};
     if (!data) {
-        input->images = trial_letters(count);
+        char name[] = "the built-in letters";
+        const struct dataset_info letters = {.shape = trial_letter, .path = name};
+        TRY(view_of_dataset(view, &letters, &input->in));
+        input->images = trial_letters(count, input->in);
         return ST_OK;
     }
     struct dataset_info info;
     TRY(dataset_info_read(&info, data));
     info.trusted = true; /* only speed is measured */
-    input->in = info.shape;
     input->classes = info.classes;
-    enum status st = trial_read_images(&info, count, input);
+    enum status st = view_of_dataset(view, &info, &input->in);
+    if (st == ST_OK)
+        st = trial_read_images(&info, count, input);
     dataset_info_release(&info);
     return st;
 }

@@ -85,11 +85,13 @@ static int trial_grain(const struct trial_row *row, int grain)
 /* A wrong network fails alike on all ranks, which is reported once; memory for it may be
    missing on some hosts only. All ranks fail together. */
 static enum status trial_build_model(struct comm *comm, const struct model_spec *spec,
-                                     const struct dataset *dataset, int grain,
-                                     struct model *model)
+                                     const struct run_options *options,
+                                     const struct dataset *dataset, struct model *model)
 {
-    const struct shape in = dataset->info.shape;
+    struct shape in;
+    int grain = options->train.grain;
     int classes = dataset->info.classes;
+    TRY(view_of_dataset(&options->input.view, &dataset->info, &in));
     TRY(model_describe(model, spec, in, classes, grain));
     model_release(model);
     bool replicated = log_set_replicated(false);
@@ -138,7 +140,7 @@ enum status trial_steps(struct comm *comm, const struct model_spec *spec,
     };
     enum status st;
     TRY_TO(out, trial_open(comm, row->data, TRIAL_IMAGES, row->batch, &dataset));
-    TRY_TO(out, trial_build_model(comm, spec, &dataset, options.train.grain, &model));
+    TRY_TO(out, trial_build_model(comm, spec, &options, &dataset, &model));
     st = trial_measure_row(&setup, repeats, row);
 out:
     model_release(&model);

@@ -58,13 +58,11 @@ void train_input_init(struct train_input *input, struct train_run *run)
 {
     const struct trainer_setup *setup = &run->setup;
     const struct run_options *options = setup->options;
-    const struct shape has = setup->dataset->info.shape, in = setup->model->in;
     *input = (struct train_input){.run = run};
-    ASSERT(has.h == in.h && has.w == in.w && has.c == in.c);
     loader_init(&input->loader, setup->dataset, DATASET_TRAIN);
     loader_shuffle(&input->loader, options->train.seed, &options->augment);
-    input->loader.input.shift_x = options->input.shift_x;
-    input->loader.input.shift_y = options->input.shift_y;
+    input->loader.input.view = options->input.view;
+    ASSERT(shape_equal(loader_shape(&input->loader), setup->model->in));
     if (stage_first(run->stage))
         input->prefetch = input_prefetch(input);
     input->waits = mem_zeroed((size_t)comm_size(setup->comm), sizeof *input->waits);

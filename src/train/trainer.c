@@ -17,14 +17,12 @@
 struct trainer *trainer_create(const struct trainer_setup *setup)
 {
     struct trainer *trainer = mem_zeroed(1, sizeof *trainer);
-    const struct input_options *input = &setup->options->input;
     train_run_init(&trainer->run, setup);
     stepper_init(&trainer->stepper, &trainer->run);
     train_log_init(&trainer->log, &trainer->run);
     loader_init(&trainer->chooser, setup->dataset,
                 dataset_choosing(&setup->dataset->info));
-    trainer->chooser.input.shift_x = input->shift_x;
-    trainer->chooser.input.shift_y = input->shift_y;
+    trainer->chooser.input.view = setup->options->input.view;
     saver_init(&trainer->saver, &trainer->run, &trainer->stepper.state,
                &trainer->log.metrics);
     return trainer;

@@ -21,7 +21,7 @@
 
 struct data_options {
     char *file;    /* owned; "" when not given */
-    char *size;    /* owned; of imported pictures, "" when not given */
+    int h, w;      /* of imported pictures; 0, 0: as they are */
     int channels;  /* of imported pictures: 0 auto, 1 grey, 2 RGB (index of the word) */
     int fit;       /* enum treatment_fit */
     double val;    /* of imported pictures: part for validation */

@@ -58,7 +58,7 @@ enum status bench_layers(const struct bench_request *request)
     enum status st;
     TRY_TO(out, trial_config_read(request->config, request->grain, &config));
     int grain = config.run.train.grain;
-    TRY_TO(out, trial_input(request->data, grain, &input));
+    TRY_TO(out, trial_input(request->data, &config.run.input.view, grain, &input));
     TRY_TO(out, model_init(&model, &config.model, input.in, input.classes, grain));
     float *params = mem_aligned(model.params, sizeof *params);
     model_init_params(&model, 1, params);

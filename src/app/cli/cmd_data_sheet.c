@@ -35,14 +35,15 @@ struct sheet {
     const struct config *config; /* NULL: not augmented */
     int rows;                    /* classes shown: the first ones */
     int columns;
-    uint16_t *label; /* owned: of all images of the split */
+    struct shape shown; /* of each image on the sheet */
+    uint16_t *label;    /* owned: of all images of the split */
     struct image image;
 };
 
 /* Copies an image to its place. */
 static void sheet_place(struct sheet *sheet, const uint8_t *pixels, int row, int column)
 {
-    const struct shape *shape = &sheet->info->shape;
+    const struct shape *shape = &sheet->shown;
     size_t c = (size_t)shape->c, stride = (size_t)sheet->image.w * c;
     size_t top = (size_t)(SHEET_GAP + row * (shape->h + SHEET_GAP));
     size_t left = (size_t)(SHEET_GAP + column * (shape->w + SHEET_GAP)) * c;
@@ -56,18 +57,18 @@ static void sheet_augment(const struct sheet *sheet, size_t i, uint8_t *pixels, 
 {
     const struct dataset_info *info = sheet->info;
     const struct run_options *run = &sheet->config->run;
-    struct loader_input input = {.shift_x = run->input.shift_x,
-                                 .shift_y = run->input.shift_y};
+    struct loader_input input = {.view = run->input.view};
     const struct augment_sample sample = {.options = &run->augment,
                                           .seed = run->train.seed,
                                           .sample = i,
                                           .shape = info->shape,
+                                          .out = sheet->shown,
                                           .mean = info->mean};
     memcpy(input.mean, info->mean, sizeof input.mean);
     memcpy(input.std, info->std, sizeof input.std);
     augment_image(&sample, pixels, x);
-    loader_normalise(&input, info->shape, x);
-    for (int p = 0; p < shape_size(info->shape); p++) {
+    loader_normalise(&input, sheet->shown, x);
+    for (int p = 0; p < shape_size(sheet->shown); p++) {
         int c = p % info->shape.c;
         double value = 255 * ((double)x[p] * info->std[c] + info->mean[c]);
         pixels[p] = (uint8_t)(value < 0 ? 0 : value > 255 ? 255 : value + 0.5);
@@ -152,8 +153,8 @@ static enum status sheet_make(struct sheet *sheet)
         FAIL(ST_FAIL, "'%s' holds no %s images", info->path,
              dataset_split_name[request->split]);
     TRY(sheet_read_labels(sheet));
-    long long h = SHEET_GAP + (long long)sheet->rows * (info->shape.h + SHEET_GAP);
-    long long w = SHEET_GAP + (long long)sheet->columns * (info->shape.w + SHEET_GAP);
+    long long h = SHEET_GAP + (long long)sheet->rows * (sheet->shown.h + SHEET_GAP);
+    long long w = SHEET_GAP + (long long)sheet->columns * (sheet->shown.w + SHEET_GAP);
     if (h > SHEET_SIDE_MAX || w > SHEET_SIDE_MAX)
         FAIL(ST_USAGE,
              "a sheet of %lld x %lld pixels is too large: take a smaller --per-class or "
@@ -182,8 +183,13 @@ static enum status sheet_draw(const struct sheet_request *request,
     struct sheet sheet = {.request = request,
                           .info = &info,
                           .config = config,
+                          .shown = info.shape,
                           .rows = all ? info.classes : (int)request->classes};
-    enum status st = sheet_make(&sheet);
+    enum status st = ST_OK;
+    if (config)
+        st = view_of_dataset(&config->run.input.view, &info, &sheet.shown);
+    if (st == ST_OK)
+        st = sheet_make(&sheet);
     free(sheet.label);
     dataset_info_release(&info);
     return st;

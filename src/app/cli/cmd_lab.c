@@ -128,7 +128,8 @@ static enum status lab_run(struct comm *comm, const struct lab_request *request)
     const char *const inputs[] = {request->config, request->data};
     if (request->out)
         TRY_TO(out, target_check(request->out, &results_target, inputs, 2));
-    TRY_TO(out, trial_input(request->data, (int)request->batch, &input));
+    TRY_TO(out, trial_input(request->data, &config.run.input.view, (int)request->batch,
+                            &input));
     machine_measure(&results->machine, threads.value, threads.count);
     lab_print_machine(&results->machine);
     lab_note_load(&results->machine);

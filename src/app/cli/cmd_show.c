@@ -39,9 +39,10 @@ static enum status show_config(const struct checkpoint_info *info, const char *p
     return st;
 }
 
-static void show_input(const struct checkpoint_info *info, const char *hash)
+static void show_input(const struct network *network, const char *hash)
 {
-    const struct shape *shape = &info->shape;
+    const struct checkpoint_info *info = &network->info;
+    const struct shape *shape = &info->shape, *in = &network->model.in;
     log_out("\ndata        %dx%d %s images, mean", shape->h, shape->w,
             network_colour(*shape));
     for (int c = 0; c < shape->c; c++)
@@ -50,6 +51,8 @@ static void show_input(const struct checkpoint_info *info, const char *hash)
     for (int c = 0; c < shape->c; c++)
         log_out(" %.4f", info->std[c]);
     log_out(", hash %s\n", hash);
+    if (!shape_equal(*shape, *in))
+        log_out("input       %dx%d: the centre of each image\n", in->h, in->w);
     if (*info->treatment)
         log_out("pictures    %s\n", info->treatment);
 }
@@ -82,7 +85,7 @@ static enum status show_checkpoint(const char *path)
                 100 * progress->best_accuracy, (unsigned long long)progress->best_step);
     log_out("weights     %s\n", network.averaged ? "last and averaged (EMA)" : "last");
     show_classes(info);
-    show_input(info, data);
+    show_input(&network, data);
     log_out("written by  lockstep %s, %s, %s, %s kernels\n", info->lockstep, info->mpi,
             info->blas, info->isa);
     if (*info->plan)

@@ -168,8 +168,8 @@ static enum status train_find_data(struct train_session *session, char **file)
     if (options->val > 0)
         import.share[DATASET_VAL] = options->val;
     import.size_option = "--set data.size=";
-    if (*options->size)
-        TRY(import_read_size("data.size =", options->size, &import.h, &import.w));
+    import.h = options->h;
+    import.w = options->w;
     return data_source_open(session->comm, options->file, &import, file, has);
 }
 
@@ -230,9 +230,10 @@ static enum status train_check_average(const struct train_session *session)
 static enum status train_open_network(struct train_session *session)
 {
     const struct dataset_info *data = &session->dataset.info;
-    const struct shape in = data->shape;
+    struct shape in;
     const struct run_options *run = &session->config.run;
     struct agree agree;
+    TRY(view_of_dataset(&run->input.view, data, &in));
     agree_begin(&agree);
     enum status st = (run->parallel.pipeline > 1 ? model_describe : model_init)(
         &session->model, &session->config.model, in, data->classes, run->train.grain);

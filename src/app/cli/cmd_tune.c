@@ -121,14 +121,15 @@ static enum status tune_batch(struct comm *comm, const struct config *config,
     struct dataset dataset = {0};
     struct model model = {0};
     struct tuning tuning = {.result = NULL};
+    struct shape in;
     struct agree agree; /* on the model: memory may be missing on some hosts only */
     int grain = options.train.grain, size = comm_size(comm);
     options.train.batch = batch;
     enum status st;
     TRY_TO(out, trial_open(comm, data, TUNE_IMAGES, batch, &dataset));
+    TRY_TO(out, view_of_dataset(&options.input.view, &dataset.info, &in));
     agree_begin(&agree);
-    st = model_init(&model, &config->model, dataset.info.shape, dataset.info.classes,
-                    grain);
+    st = model_init(&model, &config->model, in, dataset.info.classes, grain);
     TRY_TO(out, agree_end(&agree, comm, st));
     const struct trainer_setup setup = {
         .comm = comm,

@@ -140,18 +140,18 @@ static void batch_classify(const struct predict_batch *batch, struct workspace *
                            int first, int count)
 {
     const struct network *network = batch->network;
-    const struct shape shape = network->info.shape;
+    const struct shape shape = network->info.shape, in = network->model.in;
     const struct loader_input input = network_input(network);
-    size_t size = (size_t)shape_size(shape), classes = (size_t)network->info.classes;
+    size_t bytes = dataset_image_bytes(shape), size = (size_t)shape_size(in);
+    size_t classes = (size_t)network->info.classes;
     struct grain_pass pass = {.team = {.size = 1}, .params = network->params};
     for (int i = first; i < first + count; i++) {
         float *x = ws->activation[0] + (size_t)pass.n * size;
-        const uint8_t *pixels = batch->pixels + (size_t)i * size;
+        const uint8_t *pixels = batch->pixels + (size_t)i * bytes;
         if (batch->answer[i].problem)
             continue;
-        for (size_t p = 0; p < size; p++)
-            x[p] = (float)pixels[p];
-        loader_normalise(&input, shape, x);
+        view_cut(shape, in, pixels, x);
+        loader_normalise(&input, in, x);
         pass.n++;
     }
     if (pass.n == 0)

@@ -21,9 +21,9 @@ static bool notes_is_flat(const float *x, struct shape shape)
 }
 
 /* How many of the first `count` images of the epoch are flat as the network sees them. */
-static enum status notes_count_flat(struct loader *loader, struct shape in,
-                                    uint64_t count, uint64_t *flat)
+static enum status notes_count_flat(struct loader *loader, uint64_t count, uint64_t *flat)
 {
+    const struct shape in = loader_shape(loader);
     float *x = mem_zeroed((size_t)shape_size(in), sizeof *x);
     int label;
     uint64_t sample;
@@ -54,9 +54,10 @@ static void notes_on_flat_images(struct dataset *dataset,
         loader_init(&loader, dataset, DATASET_TRAIN);
         loader_shuffle(&loader, options->train.seed,
                        pass == 2 ? &options->augment : &none);
-        loader.input.shift_x = pass > 0 ? options->input.shift_x : 0;
-        loader.input.shift_y = pass > 0 ? options->input.shift_y : 0;
-        st = notes_count_flat(&loader, info->shape, count, &flat[pass]);
+        loader.input.view = options->input.view;
+        if (pass == 0)
+            loader.input.view.shift_x = loader.input.view.shift_y = 0;
+        st = notes_count_flat(&loader, count, &flat[pass]);
         loader_release(&loader);
     }
     status_capture(NULL);
@@ -69,7 +70,8 @@ static void notes_on_flat_images(struct dataset *dataset,
         log_note(
             "data.shift_x = %d and data.shift_y = %d move the images out of sight: %d "
             "of %d are of one flat colour then",
-            options->input.shift_x, options->input.shift_y, (int)flat[1], (int)count);
+            options->input.view.shift_x, options->input.view.shift_y, (int)flat[1],
+            (int)count);
     else if (2 * flat[2] > count)
         log_note(
             "[augment] leaves nothing of the images: %d of %d are of one flat colour "

@@ -67,13 +67,15 @@ static void train_print_reduce(const struct train_session *session)
 static void train_print_data(const struct train_session *session, const char *hash)
 {
     const struct dataset_info *data = &session->dataset.info;
-    const struct shape *shape = &data->shape;
+    const struct shape *shape = &data->shape, *in = &session->model.in;
     log_out("%-10s %s: %zu train", "data", data->path, data->count[DATASET_TRAIN]);
     if (data->count[DATASET_VAL] > 0)
         log_out(" + %zu val", data->count[DATASET_VAL]);
-    log_out(" + %zu test images %dx%d%s, %d classes, %s, hash %s\n",
-            data->count[DATASET_TEST], shape->h, shape->w, shape->c == 1 ? "" : " RGB",
-            data->classes,
+    log_out(" + %zu test images %dx%d%s, ", data->count[DATASET_TEST], shape->h, shape->w,
+            shape->c == 1 ? "" : " RGB");
+    if (!shape_equal(*shape, *in))
+        log_out("of which the network sees %dx%d, ", in->h, in->w);
+    log_out("%d classes, %s, hash %s\n", data->classes,
             dataset_resident(&session->dataset, DATASET_TRAIN) ? "in memory" : "on disk",
             hash);
 }
@@ -130,11 +132,10 @@ static void train_note_idle(const struct train_session *session)
 /* Pools and strides that do not divide their input ignore its last rows and columns. */
 static void train_note_unseen(const struct train_session *session)
 {
-    int rows, columns, h = session->dataset.info.shape.h,
-                       w = session->dataset.info.shape.w;
-    const struct input_options *input = &session->config.run.input;
+    int rows, columns, h = session->model.in.h, w = session->model.in.w;
+    const struct view *view = &session->config.run.input.view;
     model_seen(&session->model, &rows, &columns);
-    if ((rows < h || columns < w) && !input->shift_x && !input->shift_y)
+    if ((rows < h || columns < w) && !view->shift_x && !view->shift_y)
         log_note(
             "the network sees only the first %d of %d rows and %d of %d columns: its "
             "pools and strides cut off the rest; centre what matters there with "

@@ -28,6 +28,22 @@ static int config_word_index(const struct config_key *key, const char *value)
     return -1;
 }
 
+static void config_size_text(const int size[2], char text[VALUE])
+{
+    if (size[0] == size[1])
+        snprintf(text, VALUE, size[0] ? "%d" : "", size[0]);
+    else
+        snprintf(text, VALUE, "%dx%d", size[0], size[1]);
+}
+
+static bool config_assign_size(int size[2], int most, const char *value)
+{
+    if (*value)
+        return parse_size(value, most, &size[0], &size[1]);
+    size[0] = size[1] = 0;
+    return true;
+}
+
 /* The value as text; of layers that of line `i`. */
 static void config_value_text(const struct config *config, const struct config_key *key,
                               int i, char text[VALUE])
@@ -51,6 +67,9 @@ static void config_value_text(const struct config *config, const struct config_k
         break;
     case KEY_TEXT:
         snprintf(text, VALUE, "%s", *(char *const *)at);
+        break;
+    case KEY_SIZE:
+        config_size_text(at, text);
         break;
     case KEY_WORD:
         snprintf(text, VALUE, "%s", key->words[*(const int *)at]);
@@ -89,6 +108,9 @@ static void config_range(const struct config_key *key, char text[CONFIG_RANGE])
             used += snprintf(text + used, (size_t)(CONFIG_RANGE - used), "%s%s",
                              i ? " | " : "", key->words[i]);
         break;
+    case KEY_SIZE:
+        snprintf(text, CONFIG_RANGE, "pixels, like 28 or 32x24, up to %.0f", key->hi);
+        break;
     case KEY_TEXT:
     case KEY_LAYERS:
         snprintf(text, CONFIG_RANGE, "text");
@@ -120,6 +142,8 @@ static bool config_assign(struct config *config, const struct config_key *key,
         free(*(char **)at);
         *(char **)at = mem_strdup(value);
         return true;
+    case KEY_SIZE:
+        return config_assign_size(at, (int)key->hi, value);
     case KEY_WORD:
         if (config_word_index(key, value) < 0)
             return false;
@@ -143,7 +167,6 @@ void config_init(struct config *config)
 void config_release(struct config *config)
 {
     free(config->data.file);
-    free(config->data.size);
     free(config->run.parallel.stages);
     model_spec_release(&config->model);
     param_groups_release(&config->run.optim.groups);

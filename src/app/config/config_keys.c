@@ -33,7 +33,7 @@ static const char *const channel_words[] = {"auto", "1", "3", NULL};
 const struct config_key config_keys[] = {
     {"data", "file", KEY_TEXT, false, AT(data.file), 0, 0, "",
      "data set (HDF5), or a folder or list of pictures, which is imported once", NULL},
-    {"data", "size", KEY_TEXT, false, AT(data.size), 0, 0, "",
+    {"data", "size", KEY_SIZE, false, AT(data.h), 0, 4096, "",
      "of imported pictures: N or HEIGHTxWIDTH pixels; empty: as they are", NULL},
     {"data", "channels", KEY_WORD, false, AT(data.channels), 0, 0, "auto",
      "of imported pictures: grey or RGB; auto: RGB if a picture has colour",
@@ -51,9 +51,12 @@ const struct config_key config_keys[] = {
      "batches that helper threads read and augment ahead of the "
      "current one", prefetch_words},
 
-    {"data", "shift_x", KEY_INT, true, RUN(input.shift_x), -10000, 10000, "0",
+    {"data", "input", KEY_SIZE, true, RUN(input.view.h), 0, 4096, "",
+     "what the network sees of an image, N or HEIGHTxWIDTH pixels: its centre, in "
+     "training another part if [augment] says so; empty: all of it", NULL},
+    {"data", "shift_x", KEY_INT, true, RUN(input.view.shift_x), -10000, 10000, "0",
      "pixels by which every image is moved to the right, in training and use", NULL},
-    {"data", "shift_y", KEY_INT, true, RUN(input.shift_y), -10000, 10000, "0",
+    {"data", "shift_y", KEY_INT, true, RUN(input.view.shift_y), -10000, 10000, "0",
      "pixels by which every image is moved down, in training and use", NULL},
 
     {"model", "layer", KEY_LAYERS, true, AT(model), 0, 0, "",
@@ -140,12 +143,15 @@ const struct config_key config_keys[] = {
      "other epoch", flip_words},
     {"augment", "flip_vertical", KEY_BOOL, false, RUN(augment.flip_vertical), 0, 0, "off",
      "turn half of the images upside down", NULL},
+    {"augment", "random_crop", KEY_BOOL, false, RUN(augment.random_crop), 0, 0, "off",
+     "take the part of data.input's size from anywhere in the image, not from its centre",
+     NULL},
     {"augment", "crop", KEY_INT, false, RUN(augment.crop), 0, 10000, "0",
-     "largest random shift along each axis in whole pixels (padding, then a crop of the "
-     "same size)", NULL},
+     "pixels of padding on each side, before a part of data.input's size is taken from "
+     "anywhere", NULL},
     {"augment", "resized_crop", KEY_REAL, false, RUN(augment.resized_crop), 0, 1, "0",
-     "least share of the area of a random part of the image, which is enlarged to its "
-     "size; 0: off", NULL},
+     "least share of the area of a random part of the image, which is scaled to "
+     "data.input; 0: off", NULL},
     {"augment", "brightness", KEY_REAL, false, RUN(augment.brightness), 0, 1, "0",
      "brightness is multiplied by a random factor from 1 - x to 1 + x", NULL},
     {"augment", "contrast", KEY_REAL, false, RUN(augment.contrast), 0, 1, "0",

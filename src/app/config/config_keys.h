@@ -14,6 +14,7 @@ enum key_kind {
     KEY_REAL,
     KEY_BOOL,
     KEY_TEXT,
+    KEY_SIZE, /* two ints, height and width; 0, 0: empty */
     KEY_WORD,
     KEY_LAYERS
 };

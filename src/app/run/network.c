@@ -57,7 +57,10 @@ static enum status network_read_info(struct network *network, const char *path,
     TRY(network_find(network->checkpoint, path));
     TRY(checkpoint_read_info(network->checkpoint, &network->info));
     TRY(config_parse(&network->config, network->info.config, network->checkpoint));
-    const struct shape in = network->info.shape;
+    struct shape in;
+    if (!view_shape(&network->config.run.input.view, network->info.shape, &in))
+        FAIL(ST_FAIL, "'%s' is damaged: its data.input is larger than its images",
+             network->checkpoint);
     TRY((whole ? model_init : model_describe)(&network->model, &network->config.model, in,
                                               network->info.classes,
                                               network->config.run.train.grain));
@@ -174,10 +177,7 @@ const char *network_colour(struct shape shape)
 
 struct loader_input network_input(const struct network *network)
 {
-    struct loader_input input = {
-        .shift_x = network->config.run.input.shift_x,
-        .shift_y = network->config.run.input.shift_y,
-    };
+    struct loader_input input = {.view = network->config.run.input.view};
     memcpy(input.mean, network->info.mean, sizeof input.mean);
     memcpy(input.std, network->info.std, sizeof input.std);
     return input;

@@ -160,13 +160,38 @@ static void test_duration(void **state)
     }
 }
 
+static void test_size(void **state)
+{
+    (void)state;
+    static const char *const bad[] = {"",
+                                      "0",
+                                      "x",
+                                      "28x",
+                                      "x28",
+                                      "28x0",
+                                      "4097",
+                                      "8x4097",
+                                      "28 ",
+                                      "1x2x3",
+                                      "-3",
+                                      "28X28",
+                                      "0000000000000000000000000000000028"};
+    int h = 1, w = 2;
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        assert_false(parse_size(bad[i], 4096, &h, &w));
+    assert_true(h == 1 && w == 2);
+    assert_true(parse_size("4096", 4096, &h, &w) && h == 4096 && w == 4096);
+    assert_true(parse_size("32x24", 4096, &h, &w) && h == 32 && w == 24);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_duration), cmocka_unit_test(test_int),
-        cmocka_unit_test(test_u64),      cmocka_unit_test(test_real),
-        cmocka_unit_test(test_bool),     cmocka_unit_test(test_trim),
-        cmocka_unit_test(test_nearest),  cmocka_unit_test(test_nearest_long),
+        cmocka_unit_test(test_duration),     cmocka_unit_test(test_int),
+        cmocka_unit_test(test_u64),          cmocka_unit_test(test_real),
+        cmocka_unit_test(test_size),         cmocka_unit_test(test_bool),
+        cmocka_unit_test(test_trim),         cmocka_unit_test(test_nearest),
+        cmocka_unit_test(test_nearest_long),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "augment_whole.h"
 #include "data/augment.h"
 
 #define LENGTH(a) (sizeof(a) / sizeof((a)[0]))
@@ -89,8 +90,8 @@ static void test_identity(void **state)
             memset(out, 0xFF, sizeof(out));
             struct augment_draw draw = still();
             if (way == 0)
-                augment_draw(&(struct augment_options){0}, 1, 2, 3, &draw);
-            augment_warp(&draw, (struct shape){h, w, 1}, in, out);
+                whole_draw(&(struct augment_options){0}, 1, 2, 3, &draw);
+            whole_warp(&draw, (struct shape){h, w, 1}, in, out);
             for (int i = 0; i < h * w; i++)
                 assert_true(out[i] == (float)in[i]);
             assert_true(isnan(out[h * w])); /* nothing is written past the end */
@@ -112,7 +113,7 @@ static void test_whole_shifts(void **state)
             struct augment_draw draw = still();
             draw.shift[0] = right;
             draw.shift[1] = down;
-            augment_warp(&draw, (struct shape){h, w, 1}, in, out);
+            whole_warp(&draw, (struct shape){h, w, 1}, in, out);
             for (int y = 0; y < h; y++)
                 for (int x = 0; x < w; x++) {
                     int fx = x - right, fy = y - down;
@@ -142,7 +143,7 @@ static void test_half_shifts(void **state)
         struct augment_draw draw = still();
         draw.shift[0] = cases[k].right;
         draw.shift[1] = cases[k].down;
-        augment_warp(&draw, (struct shape){2, 3, 1}, in, out);
+        whole_warp(&draw, (struct shape){2, 3, 1}, in, out);
         assert_memory_equal(out, cases[k].expected, sizeof(out));
     }
 }
@@ -156,9 +157,9 @@ static void test_no_mirror(void **state)
     struct augment_draw draw = still();
     fill_blob(in, SIDE, SIDE, 10, 14, 8);
     draw.scale[0] = 0;
-    augment_warp(&draw, (struct shape){SIDE, SIDE, 1}, in, none);
+    whole_warp(&draw, (struct shape){SIDE, SIDE, 1}, in, none);
     draw.scale[0] = -1;
-    augment_warp(&draw, (struct shape){SIDE, SIDE, 1}, in, minus);
+    whole_warp(&draw, (struct shape){SIDE, SIDE, 1}, in, minus);
     assert_memory_equal(none, minus, sizeof(none));
 }
 
@@ -192,7 +193,7 @@ static void test_affine_parts(void **state)
         out[i] = (float)in[i];
     double mass = moments_of(out, H, W).mass;
     for (size_t k = 0; k < LENGTH(cases); k++) {
-        augment_warp(cases[k].draw, (struct shape){H, W, 1}, in, out);
+        whole_warp(cases[k].draw, (struct shape){H, W, 1}, in, out);
         struct moments m = moments_of(out, H, W);
         assert_true(fabs(m.x - c[0] - cases[k].x) < 0.02);
         assert_true(fabs(m.y - c[1] - cases[k].y) < 0.02);
@@ -211,8 +212,8 @@ static void read_field(double strength, uint32_t epoch, int side, float *dx, flo
         float *d = axis ? dy : dx;
         for (int i = 0; i < side * side; i++)
             in[i] = (uint8_t)(axis ? i / side : i % side);
-        augment_draw(&options, 5, epoch, 6, &draw);
-        augment_warp(&draw, (struct shape){side, side, 1}, in, d);
+        whole_draw(&options, 5, epoch, 6, &draw);
+        whole_warp(&draw, (struct shape){side, side, 1}, in, d);
         for (int i = 0; i < side * side; i++)
             d[i] -= (float)in[i];
     }
@@ -269,8 +270,8 @@ static void distort(const struct augment_options *options, const uint64_t name[3
                     const uint8_t *in, float *out)
 {
     struct augment_draw draw;
-    augment_draw(options, name[0], (uint32_t)name[1], name[2], &draw);
-    augment_warp(&draw, (struct shape){SIDE, SIDE, 1}, in, out);
+    whole_draw(options, name[0], (uint32_t)name[1], name[2], &draw);
+    whole_warp(&draw, (struct shape){SIDE, SIDE, 1}, in, out);
 }
 
 /* A draw depends on (seed, epoch, sample) alone, not on earlier draws. */
@@ -302,7 +303,7 @@ static void test_draws(void **state)
     double sum[PARTS] = {0}, square[PARTS] = {0};
     for (uint64_t sample = 0; sample < DRAWS; sample++) {
         struct augment_draw d, e;
-        augment_draw(&all_on, 9, 1, sample, &d);
+        whole_draw(&all_on, 9, 1, sample, &d);
         const double part[PARTS] = {
             d.shift[0] / 2,         d.shift[1] / 2,         d.rotate / 12,
             (d.scale[0] - 1) / 0.1, (d.scale[1] - 1) / 0.1, d.shear / 0.1,
@@ -314,7 +315,7 @@ static void test_draws(void **state)
         }
         struct augment_options less = all_on;
         less.rotate = 0;
-        augment_draw(&less, 9, 1, sample, &e);
+        whole_draw(&less, 9, 1, sample, &e);
         assert_true(e.rotate == 0 && e.shear == d.shear && e.shift[1] == d.shift[1]);
         assert_int_equal(rng_u32(&d.rng), rng_u32(&e.rng));
     }
@@ -372,9 +373,9 @@ static void test_bounds(void **state)
                 int h = sizes[s][0], w = sizes[s][1];
                 out[h * w] = -1;
                 struct augment_draw draw;
-                augment_draw(&wild[k], 3, 3, sample, &draw);
-                augment_warp(&draw, (struct shape){h, w, 1}, sample % 2 ? noise : white,
-                             out);
+                whole_draw(&wild[k], 3, 3, sample, &draw);
+                whole_warp(&draw, (struct shape){h, w, 1}, sample % 2 ? noise : white,
+                           out);
                 for (int i = 0; i < h * w; i++)
                     assert_true(out[i] >= 0 && out[i] <= 255);
                 assert_true(out[h * w] == -1);

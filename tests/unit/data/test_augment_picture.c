@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "augment_whole.h"
 #include "data/augment.h"
 
 #define LENGTH(a) (sizeof(a) / sizeof((a)[0]))
@@ -34,6 +35,7 @@ static void augment(const struct augment_options *options, uint32_t epoch,
                                        .epoch = epoch,
                                        .sample = sample,
                                        .shape = shape,
+                                       .out = shape,
                                        .mean = mean};
     augment_image(&one, in, out);
 }
@@ -71,11 +73,11 @@ static void test_fill(void **state)
     struct augment_draw draw = {.scale = {1, 1}, .shift = {1000.25, 0}};
     for (int k = 0; k < 3; k++)
         draw.outside[k] = (float)(10 * k);
-    augment_warp(&draw, rgb, image, out);
+    whole_warp(&draw, rgb, image, out);
     for (int i = 0; i < SIZE; i++)
         assert_true(out[i] == (float)(10 * (i % 3)));
     draw.border = true;
-    augment_warp(&draw, rgb, image, out);
+    whole_warp(&draw, rgb, image, out);
     for (int y = 0; y < H; y++)
         for (int i = 0; i < W * 3; i++)
             assert_true(out[y * W * 3 + i] == image[y * W * 3 + i % 3]);
@@ -145,7 +147,7 @@ static void test_crop(void **state)
     int seen[5][5] = {{0}}, kinds = 0;
     for (uint64_t sample = 0; sample < 400; sample++) {
         struct augment_draw draw;
-        augment_draw(&options, 3, 0, sample, &draw);
+        whole_draw(&options, 3, 0, sample, &draw);
         int dx = draw.crop[0], dy = draw.crop[1];
         assert_in_range(dx + 2, 0, 4);
         assert_in_range(dy + 2, 0, 4);
@@ -175,7 +177,7 @@ static void test_resized_crop(void **state)
         ramp[p] = (uint8_t)(p % W);
     for (uint64_t sample = 0; sample < 100; sample++) {
         struct augment_draw draw;
-        augment_draw(&options, 3, 0, sample, &draw);
+        whole_draw(&options, 3, 0, sample, &draw);
         const struct augment_box *box = &draw.box;
         double area = box->w * box->h;
         least = fmin(least, area);
@@ -263,8 +265,8 @@ static void test_independent(void **state)
     for (uint64_t sample = 0; sample < 20; sample++) {
         struct augment_draw a, b;
         struct rng rng;
-        augment_draw(&few, 9, 1, sample, &a);
-        augment_draw(&many, 9, 1, sample, &b);
+        whole_draw(&few, 9, 1, sample, &a);
+        whole_draw(&many, 9, 1, sample, &b);
         assert_memory_equal(a.shift, b.shift, sizeof a.shift);
         assert_memory_equal(a.crop, b.crop, sizeof a.crop);
         rng_init(&rng, 9, RNG_AUGMENT, 1, sample);
