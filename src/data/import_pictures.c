@@ -117,6 +117,21 @@ static void pictures_work(void *context, size_t i, void *slot)
     image_release(&image);
 }
 
+/* Tells why a picture that was read in the survey cannot be read again. */
+static enum status pictures_fail(const struct pictures_pass *pass, size_t i)
+{
+    char text[STATUS_TEXT];
+    struct image image;
+    status_capture(text);
+    enum status st = import_load(pass->set, i, &pass->reader, &image, NULL);
+    status_capture(NULL);
+    if (st != ST_OK)
+        FAIL(ST_FAIL, "%s; it could be read a moment ago; nothing was written", text);
+    image_release(&image);
+    FAIL(ST_FAIL, "'%s' could not be read for a moment; nothing was written",
+         pass->set->picture[i].path);
+}
+
 static enum status pictures_take(void *context, size_t i, void *slot)
 {
     const struct pictures_pass *pass = context;
@@ -125,10 +140,7 @@ static enum status pictures_take(void *context, size_t i, void *slot)
     if (picture->reason)
         return ST_OK;
     if (!*read)
-        FAIL(ST_FAIL,
-             "'%s' can no longer be read: it was changed during the import; nothing was "
-             "written",
-             picture->path);
+        return pictures_fail(pass, i);
     if (i % 1024 == 0)
         log_progress("writing picture %zu of %zu", i, pass->set->count);
     TRY(dataset_writer_put(pass->writer, picture->split, read + 1, picture->class,
