@@ -4,7 +4,8 @@
  *   INT       Ctrl-C; a second one ends the process at once
  *   TERM      the end of a job, a shutdown
  *   USR1 USR2 warnings of batch systems before a limit (SLURM, LSF, Grid Engine)
- *   XCPU      the limit of CPU time (ulimit -t) is reached
+ *   XCPU      the limit of CPU time (ulimit -t) is reached; stop_install lowers a soft
+ *             limit that equals the hard one, at which the system kills
  *   HUP       the terminal is gone
  *   QUIT      Ctrl-\; a second one ends the process with a memory dump
  *   ALRM VTALRM  an alarm that was set before exec

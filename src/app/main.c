@@ -23,6 +23,7 @@
 
 #define MAIN_MEMORY_LEAST ((size_t)64 << 20) /* bytes; MPI and HDF5 take half of it */
 #define MAIN_FILE_LEAST   ((size_t)16 << 20) /* bytes; Open MPI makes files of 4 MiB */
+#define MAIN_OPEN_LEAST   24                 /* files at once; a lone rank has up to 17 */
 
 struct main_command {
     const char *name;
@@ -115,6 +116,18 @@ static enum status main_check_file_size(void)
          bytes_text((double)limit.rlim_cur).text, ranks);
 }
 
+/* Open MPI has a page of complaints for each file that it cannot open. */
+static enum status main_check_open_files(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= MAIN_OPEN_LEAST)
+        return ST_OK;
+    FAIL(ST_USAGE,
+         "only %d files may be open at once, too few to start; raise the limit "
+         "(ulimit -n)",
+         (int)limit.rlim_cur);
+}
+
 static enum status main_run_command(const struct main_command *command, int argc,
                                     char **argv)
 {
@@ -130,8 +143,10 @@ static enum status main_run_command(const struct main_command *command, int argc
     else
         stop_deliver();
     TRY(cpu_check_isa());
-    if (command->parallel)
+    if (command->parallel) {
         TRY(main_check_file_size());
+        TRY(main_check_open_files());
+    }
     cpu_blas_single_thread();
     TRY(main_check_memory());
     struct comm *comm = command->parallel ? comm_start(&argc, &argv) : NULL;

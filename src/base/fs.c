@@ -265,7 +265,7 @@ static int fs_rename(int fd, const char *from, const char *to)
     char old[FS_PATH];
     if (rename(from, to) == 0)
         return 0;
-    int error = errno;
+    int error = errno; /* of rename, not of what comes next */
     if (fs_same_file(fd, to))
         return 0;
     bool replaces = error != EEXIST && error != EPERM && error != EACCES;

@@ -2,8 +2,11 @@
 
 #include <signal.h>
 #include <stddef.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
+#define STOP_CPU_SPARE   60  /* seconds of CPU time before the hard limit, at most ... */
+#define STOP_CPU_PART    5   /* ... and this part of the limit */
 #define EXIT_INTERRUPTED 130 /* the exit code of shells for a process ended by INT */
 
 /* In what way is a signal treated that this process was started to ignore? */
@@ -60,6 +63,22 @@ void stop_deliver(void)
     sigprocmask(SIG_UNBLOCK, &set, NULL);
 }
 
+/* `ulimit -t` sets both limits of CPU time, and then the system sends no XCPU before it
+   kills: leave time for a checkpoint. */
+static void stop_before_killed(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_CPU, &limit) != 0 || limit.rlim_max == RLIM_INFINITY)
+        return;
+    rlim_t spare = limit.rlim_max / STOP_CPU_PART;
+    if (spare > STOP_CPU_SPARE)
+        spare = STOP_CPU_SPARE;
+    if (limit.rlim_cur <= limit.rlim_max - spare)
+        return;
+    limit.rlim_cur = limit.rlim_max - spare;
+    setrlimit(RLIMIT_CPU, &limit);
+}
+
 static bool stop_is_ignored(int number)
 {
     struct sigaction now;
@@ -77,6 +96,7 @@ void stop_install(void)
             sigaction(s->number, &action, NULL);
     }
     signal(SIGPIPE, SIG_IGN);
+    stop_before_killed();
     stop_deliver();
 }
 

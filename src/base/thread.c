@@ -1,5 +1,6 @@
 #include "base/thread.h"
 
+#include <errno.h>
 #include <sched.h>
 #include <signal.h>
 #include <string.h>
@@ -16,7 +17,10 @@ void thread_start(pthread_t *thread, void *(*body)(void *context), void *context
     int error = pthread_create(thread, NULL, body, context);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (error) {
-        log_error("cannot start a thread: %s", strerror(error));
+        log_error("cannot start a thread: %s%s", strerror(error),
+                  error == EAGAIN ? "; raise the limit of processes (ulimit -u, or "
+                                    "pids.max of a container)"
+                                  : "");
         status_abort(ST_FAIL);
     }
 }

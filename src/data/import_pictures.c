@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/bytes.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "import_check.h"
@@ -110,9 +111,9 @@ static void pictures_decide_store(const struct import_set *set,
     options->store = import_choose_store(files, pixels, memory);
     if (options->store == IMPORT_STORE_ENCODED)
         log_note(
-            "the files are stored (%.1f GB): as pixels (%.1f GB) they would need more "
-            "than half of the memory (%.1f GB); --store raw decides otherwise",
-            files / 1e9, pixels / 1e9, memory / 1e9);
+            "the files are stored (%s): as pixels (%s) they would need more than half of "
+            "the memory (%s); --store raw decides otherwise",
+            bytes_text(files).text, bytes_text(pixels).text, bytes_text(memory).text);
 }
 
 /* --- the whole import --- */

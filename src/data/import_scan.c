@@ -46,7 +46,9 @@ struct scan_folder {
     const struct scan_folder *above;
 };
 
-enum scan_kind { SCAN_PASS, SCAN_FOLDER, SCAN_FILE };
+/* SCAN_LOST: a link that leads nowhere (of git-annex or DVC, without the content), or a
+   file that vanished since it was listed. */
+enum scan_kind { SCAN_PASS, SCAN_FOLDER, SCAN_FILE, SCAN_LOST };
 
 static enum status scan_full_path(const struct import_set *set, const char *path,
                                   char out[FS_PATH])
@@ -72,9 +74,9 @@ static enum status scan_classify(struct import_set *set, const char *path,
     *kind = SCAN_PASS;
     TRY(scan_full_path(set, path, full));
     if (stat(full, &found) != 0) {
-        if (errno != ENOENT && errno != ELOOP) /* else: a link that leads nowhere */
+        if (errno != ENOENT && errno != ELOOP)
             FAIL(ST_FAIL, "cannot read '%s': %s", full, strerror(errno));
-        set->passed.others++;
+        *kind = SCAN_LOST;
         return ST_OK;
     }
     if (S_ISREG(found.st_mode)) {
@@ -140,7 +142,7 @@ static enum status scan_pictures(struct import_set *set, const struct scan_folde
         st = scan_classify(set, path, folder, &below, &kind);
         if (st == ST_OK && kind == SCAN_FOLDER)
             st = scan_pictures(set, &below, class, split);
-        if (st == ST_OK && kind == SCAN_FILE) {
+        if (st == ST_OK && (kind == SCAN_FILE || kind == SCAN_LOST)) {
             st = scan_is_picture(set, path, &is_picture);
             if (st == ST_OK && is_picture) {
                 import_set_add(set, path, class, split);
@@ -188,6 +190,11 @@ static enum status scan_listing_read(struct import_set *set,
         }
         char *path = scan_path_below(folder->path, names[i]);
         st = scan_classify(set, path, folder, &below, &kind);
+        if (st == ST_OK && kind == SCAN_LOST)
+            st = status_fail(ST_FAIL,
+                             "'%s/%s' leads nowhere: it may have been the folder of a "
+                             "class; restore it, or remove the link",
+                             set->root, path);
         free(path);
         if (kind == SCAN_FOLDER)
             listing->folder[listing->folders++] = mem_strdup(names[i]);
@@ -329,7 +336,7 @@ static enum status scan_top(struct import_set *set, struct scan_folder *top,
         TRY(scan_splits(set, top, listing, name));
     else
         TRY(scan_classes(set, top, listing, IMPORT_SPLIT_OPEN));
-    if (set->classes < 2)
+    if (set->classes < 2 && set->count == 0) /* one class: import_check_classes */
         FAIL(
             ST_FAIL,
             "'%s' holds %d folder%s and %d files; one folder of pictures for each class, "

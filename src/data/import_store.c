@@ -61,6 +61,23 @@ static void import_store_work(void *context, size_t i, void *result)
         import_store_drop(slot);
 }
 
+/* Tells why a picture that was read in the survey cannot be read again: a thread of the
+   queue has no place for the reason. */
+static enum status import_store_fail(const struct import_store_pass *pass, size_t i,
+                                     struct import_store_slot *slot)
+{
+    char text[STATUS_TEXT];
+    import_store_drop(slot);
+    status_capture(text);
+    enum status st = import_store_read(pass, i, slot);
+    status_capture(NULL);
+    import_store_drop(slot);
+    if (st != ST_OK)
+        FAIL(ST_FAIL, "%s; it could be read a moment ago; nothing was written", text);
+    FAIL(ST_FAIL, "'%s' could not be read for a moment; nothing was written",
+         pass->set->picture[i].path);
+}
+
 static enum status import_store_take(void *context, size_t i, void *result)
 {
     const struct import_store_pass *pass = context;
@@ -69,10 +86,7 @@ static enum status import_store_take(void *context, size_t i, void *result)
     if (picture->reason)
         return ST_OK;
     if (!slot->read)
-        FAIL(ST_FAIL,
-             "'%s' can no longer be read: it was changed during the import; nothing was "
-             "written",
-             picture->path);
+        return import_store_fail(pass, i, slot);
     if (i % 1024 == 0)
         log_progress("writing picture %zu of %zu", i, pass->set->count);
     const struct dataset_item item = {.pixels = slot->pixels,

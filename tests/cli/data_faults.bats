@@ -88,3 +88,16 @@ END
     done
     injected train-labels read 1 import train-images --out x.h5
 }
+
+@test "the reason of a failed renaming is that of the renaming" {
+    for error in EDQUOT EROFS ENOSPC; do
+        run strace -f -qq -o traced -e trace=rename -e inject=rename:error=$error \
+            "$LOCKSTEP" data synth --out x.h5 --train 60 --test 30
+        echo "$error: $status: $output"
+        grep -q INJECTED traced
+        [ "$status" -eq 1 ]
+        [[ $output == "lockstep: cannot write 'x.h5': "* ]]
+        [[ $output != *"No such file"* ]]
+        [ -z "$(compgen -G 'x.h5*')" ]
+    done
+}

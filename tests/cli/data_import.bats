@@ -93,14 +93,36 @@ for name in (".DS_Store", "cat/.DS_Store", "cat/Thumbs.db", "dog/desktop.ini",
 for name in ("__MACOSX/cat", "@eaDir", ".git", "lost+found", "cat/@eaDir"):
     save("d/%s/1.png" % name, noise(9))
 os.symlink("..", "d/dog/loop")
-os.symlink("nowhere.png", "d/dog/gone.png")
 END
     imports 0 d --out d.h5 --test 0
     says "passed over 10 hidden files and folders, and those of other programs"
     says "passed over 1 links that lead back"
-    says "passed over 2 files that are no pictures in a class folder, 'dog/notes.txt'"
+    says "passed over 1 files that are no pictures in a class folder, 'dog/notes.txt'"
     says "  cat        7    0     0"
     says "  dog        3    0     0"
+}
+
+# As git-annex and DVC leave links whose content was not fetched.
+@test "a link that leads nowhere is a picture, or a class, that is missing" {
+    py <<'END'
+from pictures import *
+folder("d", n=6)
+os.symlink("nowhere", "d/dog/gone.png")
+os.symlink("nowhere", "d/dog/annexed")
+END
+    imports 1 d --out x.h5
+    says "cannot open 'd/dog/gone.png': No such file or directory"
+    says "2 of 14 files cannot be read, more than --max-bad 1%"
+    imports 0 d --out d.h5 --test 0 --max-bad 20%
+    grep -q 'dog/gone.png' d.h5.skipped.csv
+    rm d/dog/gone.png d/dog/annexed
+    ln -s nowhere d/cow
+    imports 1 d --out x.h5
+    says "'d/cow' leads nowhere: it may have been the folder of a class"
+    ln -sfn cow d/cow
+    imports 1 d --out x.h5
+    says "'d/cow' leads nowhere: it may have been the folder of a class"
+    [ ! -e x.h5 ]
 }
 
 @test "unreadable files are named, listed and left out up to --max-bad" {

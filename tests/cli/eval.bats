@@ -265,3 +265,12 @@ names() {
     [ "$status" -eq 1 ]
     [[ $output != *accuracy* ]]
 }
+
+@test "a folder with pictures of one class is measured" {
+    "$LOCKSTEP" data export letters.h5 pictures >export.out
+    mkdir only && mv pictures/test/B only/B
+    evaluate 1 run --data only >out
+    grep -q '^    B ' out || grep -q ' B ' out
+    refused 1 "*all pictures in folder only are of class 'B': at least two classes*" \
+        "$LOCKSTEP" data import only --out only.h5
+}

@@ -37,6 +37,9 @@ PALS_RANKID=3 PALS_RANKID=3: the processes that PALS
 OMPI_COMM_WORLD_RANK=1,OMPI_COMM_WORLD_SIZE=2 OMPI_COMM_WORLD_SIZE=2, but this process finds no other rank; start with the mpirun of Open MPI *, $left OMPI_COMM_WORLD_SIZE lockstep
 PMIX_RANK=1 PMIX_RANK=1: the processes that a PMIx launcher started
 TORCHELASTIC_RUN_ID=a,RANK=0,WORLD_SIZE=2 WORLD_SIZE=2: the processes that torchrun started
+MASTER_ADDR=a,RANK=1,WORLD_SIZE=2 WORLD_SIZE=2: the processes that a launcher of PyTorch started
+PBS_JOBID=1.a,PBS_VNODENUM=1 PBS_VNODENUM=1: the processes that pbsdsh started
+MP_CHILD=0,MP_PROCS=3 MP_PROCS=3: the processes that poe started
 END
     [ ! -e never ]
     for command in "eval never" tune "lab" "bench step" "plan"; do
@@ -69,6 +72,7 @@ END
     for variables in "PMI_RANK=0 PMI_SIZE=1 PMI_FD=9" "SLURM_PROCID=1" "OMPI_COMM_WORLD_SIZE=2" \
         "SLURM_NTASKS=4 SLURM_PROCID=0 SLURM_JOB_ID=7" "WORLD_SIZE=2 RANK=1" \
         "SLURM_PROCID=0 SLURM_STEP_ID=4294967290 SLURM_STEP_NUM_TASKS=1 SLURM_NTASKS=4 SLURM_NODELIST=x" \
+        "PBS_JOBID=1.a PBS_VNODENUM=0 PBS_NP=4" "MASTER_ADDR=a RANK=0 WORLD_SIZE=1" \
         "PMI_RANK=x PMI_SIZE=2" "PMIX_RANK=0"; do
         echo "$variables"
         # shellcheck disable=SC2086

@@ -86,6 +86,11 @@ alone() {
     JOB=$!
     stops limited
     goes_on 1 limited
+    # At a hard limit that equals the soft one the system would kill without XCPU.
+    (ulimit -t 5 && exec "$LOCKSTEP" train "$LETTERS" --data letters.h5 --threads 1 \
+        --run hard "${all[@]}" >hard.out 2>hard.err </dev/null 3>&-) &
+    JOB=$!
+    stops hard
 }
 
 @test "under nohup a run survives the end of its terminal" {

@@ -11,6 +11,8 @@
  * Stacks. A soft limit below 8 MiB is raised, as far as the hard one allows; if that
  * leaves too little, one line says so: exit code 2. Threads get at most 8 MiB.
  *
+ * Open files. A soft limit is raised up to 65,536, as far as the hard one allows.
+ *
  * OpenMP. libgomp reads its variables once, while it is loaded. Those that would bind the
  * ranks' threads to too few CPUs, or take threads or stacks away, are hidden from it, and
  * it gets a short GOMP_SPINCOUNT unless the user chose a policy of waiting. In main the

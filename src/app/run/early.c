@@ -17,9 +17,10 @@
 #define EARLY_SECONDS     10 /* CPU time of all threads; loading takes about 0.1 s */
 #define EARLY_STACK       ((size_t)8 << 20)   /* the most that is asked for */
 #define EARLY_STACK_LEAST ((size_t)512 << 10) /* training takes a third of it */
-#define EARLY_SPIN        100e-6              /* seconds */
-#define EARLY_TURNS       200                 /* of the loop that is timed */
-#define EARLY_HIDDEN      '\1'                /* in place of the first letter of a name */
+#define EARLY_FILES       65536  /* at once; a hard limit may be without bound */
+#define EARLY_SPIN        100e-6 /* seconds */
+#define EARLY_TURNS       200    /* of the loop that is timed */
+#define EARLY_HIDDEN      '\1'   /* in place of the first letter of a name */
 
 _Noreturn static void early_exit(const char *text)
 {
@@ -93,6 +94,21 @@ static void early_set_stacks(void)
         pthread_attr_setstacksize(&attr, EARLY_STACK) == 0)
         pthread_setattr_default_np(&attr);
     pthread_attr_destroy(&attr);
+}
+
+/* --- open files --- */
+
+/* A rank has a connection to each rank of other hosts that it speaks with. */
+static void early_allow_files(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+        return;
+    rlim_t most = limit.rlim_max < EARLY_FILES ? limit.rlim_max : EARLY_FILES;
+    if (limit.rlim_cur < most) {
+        limit.rlim_cur = most;
+        setrlimit(RLIMIT_NOFILE, &limit);
+    }
 }
 
 /* --- what OpenMP reads --- */
@@ -190,6 +206,7 @@ static void early_begin(int argc, char **argv, char **environment)
     early_open_standard();
     early_watch_memory();
     early_set_stacks();
+    early_allow_files();
     early_hide();
     early_spin_briefly();
 }

@@ -42,6 +42,9 @@ static const struct launcher launchers[] = {
     {"aprun", "ALPS_APP_PE", NULL, NULL, "apinit"},
     {"horovodrun", "HOROVOD_RANK", "HOROVOD_SIZE", NULL, NULL},
     {"torchrun", "RANK", "WORLD_SIZE", "TORCHELASTIC_RUN_ID", NULL},
+    {"a launcher of PyTorch", "RANK", "WORLD_SIZE", "MASTER_ADDR", NULL},
+    {"pbsdsh", "PBS_VNODENUM", NULL, "PBS_JOBID", "pbs_mom"}, /* a job's script is 0 */
+    {"poe", "MP_CHILD", "MP_PROCS", NULL, NULL},
     {"a PMIx launcher", "PMIX_RANK", NULL, NULL, "prted"},
 };
 enum { LAUNCHERS = sizeof launchers / sizeof launchers[0] };
