@@ -2,7 +2,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "app/cli/cli.h"
 #include "app/cli/commands.h"
 #include "app/config/config.h"
 #include "app/run/agree.h"
@@ -21,107 +20,6 @@
 #include "comm/comm.h"
 #include "data/import.h"
 #include "train_session.h"
-
-static void train_print_layers(void)
-{
-    log_out("\nLayers, in [model]:\n");
-    for (int i = 0; layer_kinds[i]; i++) {
-        char tag[64];
-        const char *help = layer_kinds[i]->help;
-        int kind = (int)strcspn(help, " ");
-        snprintf(tag, sizeof tag, "layer = %.*s", kind, help);
-        cli_print_entry(tag, help[kind] ? help + kind + 1 : "(no arguments)");
-    }
-    log_out("\nOptions of every layer:\n");
-    cli_print_entry("as=NAME", "its name, instead of kind and number");
-    cli_print_entry("from=NAME",
-                    "its input, instead of the line before; of add and mul the "
-                    "second one, or from=A,B. 'input' is the network's input");
-    cli_print_entry("if=A==B, if=A!=B",
-                    "left out unless two numbers, or the shapes of two "
-                    "layers, are equal (differ)");
-    log_out("\nBlocks, in [block NAME]:\n");
-    cli_print_entry("parameters = A B=1", "its parameters, some with a default");
-    cli_print_entry("layer = ... $A ...", "its layers; the line 'layer = NAME A=64 "
-                                          "B=2,1 repeat=3' stands for three of them");
-}
-
-static void train_print_keys(void)
-{
-    const char *section = "";
-    struct config_key_help key;
-    for (int i = 0; config_describe_key(i, &key); i++) {
-        char tag[64], *text = mem_format("%s (%s)", key.help, key.range);
-        if (strcmp(section, key.section) != 0)
-            log_out("\nConfig keys in [%s], with their defaults and ranges:\n",
-                    key.section);
-        section = key.section;
-        snprintf(tag, sizeof tag, "%s = %s", key.name, key.initial);
-        cli_print_entry(tag, text);
-        free(text);
-    }
-}
-
-static enum status train_parse(struct train_request *request, int argc, char **argv,
-                               bool *help)
-{
-    const char *tune = "cached";
-    const struct cli_option options[] = {
-        {"data", CLI_TEXT, &request->data, "PATH",
-         "data set, or a folder or list of pictures, instead of data.file"},
-        {"run", CLI_TEXT, &request->run, "DIR",
-         "folder of the run, default runs/ and the config's name"},
-        {"resume", CLI_FLAG, &request->resume, NULL,
-         "go on from the newest checkpoint in DIR; start anew if there is none"},
-        {"init", CLI_TEXT, &request->init, "CHECKPOINT",
-         "start from the weights of this checkpoint or run"},
-        {"threads", CLI_INT, &request->threads, "T",
-         "threads per rank, default the rank's share of the CPUs"},
-        {"max-time", CLI_TEXT, &request->max_time, "TIME",
-         "stop before this time has passed, with a checkpoint: M, H:MM:SS, D-HH:MM:SS, "
-         "or auto: before the SLURM job ends"},
-        {"tune", CLI_TEXT, &tune, "off|cached|force",
-         "how to choose the plan of threads, default cached; off: by rule; cached: as "
-         "measured earlier, or measure now; force: measure now. Under mpirun write "
-         "--tune=WORD, because mpirun has an option --tune, too"},
-        {"trace", CLI_TEXT, &request->trace, "FILE",
-         "write what every thread did when, as JSON for ui.perfetto.dev; the beginning "
-         "only of a long run"},
-        {"no-verify", CLI_FLAG, &request->no_verify, NULL, CLI_NO_VERIFY_HELP},
-        {"check", CLI_FLAG, &request->check, NULL,
-         "print what would be trained and exit; writes nothing"},
-        {"elsewhere", CLI_FLAG, &request->elsewhere, NULL,
-         "with --check: for a job on other machines; the CPUs, the memory and the limits "
-         "of this one do not count"},
-        {"stall-timeout", CLI_INT, &request->stall_timeout, "SECONDS", STALL_HELP},
-        {"set", CLI_TEXTS, &request->set, "SECTION.KEY=VALUE",
-         "override a key of the config; may be repeated"},
-        {0},
-    };
-    const struct cli_command command = {
-        "train", "CONFIG", 1, 1, "Train a network on as many ranks as mpirun starts."};
-    const char *operand[1];
-    int count;
-    TRY(cli_parse(&command, options, argc, argv, operand, &count));
-    *help = count < 0;
-    if (*help) {
-        train_print_layers();
-        train_print_keys();
-        return ST_OK;
-    }
-    TRY(tuning_read_mode(tune, &request->tune));
-    request->config = operand[0];
-    request->argc = argc;
-    request->argv = argv;
-    if (request->elsewhere && !request->check)
-        FAIL(ST_USAGE, "--elsewhere is for --check; add it");
-    if (request->run && !*request->run)
-        FAIL(ST_USAGE, "'--run' needs the name of a folder");
-    if (request->resume && request->init)
-        FAIL(ST_USAGE, "--resume and --init exclude each other: a resumed run has "
-                       "weights already");
-    return ST_OK;
-}
 
 /* --- setup ---
  *
@@ -399,7 +297,7 @@ enum status cmd_train(struct comm *comm, int argc, char **argv)
 {
     struct train_request request = {.stall_timeout = STALL_TIMEOUT};
     bool help;
-    TRY(train_parse(&request, argc, argv, &help));
+    TRY(train_request_parse(&request, argc, argv, &help));
     if (help)
         return ST_OK;
     if (request.elsewhere)

@@ -29,6 +29,10 @@ struct train_request {
     char **argv;
 };
 
+/* Reads the command line. *help: it asked for help, which was printed. */
+enum status train_request_parse(struct train_request *request, int argc, char **argv,
+                                bool *help) MUST_CHECK;
+
 struct train_session {
     struct comm *comm;
     const struct train_request *request;
