@@ -114,9 +114,8 @@ static void early_allow_files(void)
 /* --- what OpenMP reads --- */
 
 static char **early_environment;
-static char **early_replaced; /* in it; NULL: none */
-static char *early_entry;     /* what was there */
-static char early_spin[48];
+static char early_spin[48]; /* an entry of it */
+static char *early_entry;   /* what was there instead */
 
 static bool early_begins(const char *entry, const char *const *names)
 {
@@ -177,23 +176,26 @@ static void early_spin_briefly(void)
     double turn = (timer_now() - begin) / EARLY_TURNS;
     snprintf(early_spin, sizeof early_spin, "GOMP_SPINCOUNT=%d",
              turn > EARLY_SPIN ? 1 : (int)(EARLY_SPIN / (turn + 1e-10)));
-    for (char **entry = early_environment; *entry && !early_replaced; entry++)
-        if (early_begins(*entry, free_entry) || early_begins(*entry, spare))
-            early_replaced = entry;
-    if (!early_replaced)
-        return; /* an empty environment: nothing to put it in place of */
-    early_entry = *early_replaced;
-    *early_replaced = early_spin;
+    for (char **entry = early_environment; *entry; entry++) {
+        if (!early_begins(*entry, free_entry) && !early_begins(*entry, spare))
+            continue;
+        early_entry = *entry;
+        *entry = early_spin;
+        return;
+    }
+    /* Else the environment is empty, or has no entry to put it in place of. */
 }
 
+/* A library that has set a variable meanwhile has made `environ` a new array, of the same
+   texts. */
 static void early_show(void)
 {
-    if (early_replaced)
-        *early_replaced = early_entry;
-    early_replaced = NULL;
-    for (char **entry = early_environment; entry && *entry; entry++)
+    for (char **entry = environ; entry && *entry; entry++) {
+        if (*entry == early_spin)
+            *entry = early_entry;
         if (**entry == EARLY_HIDDEN)
             **entry = (*entry)[1] == 'M' ? 'O' : 'G';
+    }
 }
 
 /* --- in order --- */
