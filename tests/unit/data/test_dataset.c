@@ -76,7 +76,8 @@ static enum status open_splits(struct dataset *set, const char *path, bool train
                                bool test, size_t limit)
 {
     const bool want[DATASET_SPLITS] = {[DATASET_TRAIN] = train, [DATASET_TEST] = test};
-    return dataset_open(set, comm, path, want, &(struct dataset_use){limit, false});
+    return dataset_open(set, comm, path, want,
+                        &(struct dataset_use){.memory_limit = limit});
 }
 
 static void expect_content(const struct dataset_builder *b, const char *path,

@@ -76,7 +76,8 @@ static enum status open_set(struct dataset *set, const char *path, size_t limit,
                             bool trusted)
 {
     const bool want[DATASET_SPLITS] = {[DATASET_TRAIN] = true, [DATASET_TEST] = true};
-    return dataset_open(set, comm, path, want, &(struct dataset_use){limit, trusted});
+    return dataset_open(set, comm, path, want,
+                        &(struct dataset_use){.memory_limit = limit, .trusted = trusted});
 }
 
 static void test_damage_is_named_while_loading(void **state)

@@ -50,7 +50,7 @@ static int setup(void **state)
     write_data(scratch_path("set.h5"), H, COUNT);
     for (int i = 0; i < 2; i++)
         assert_int_equal(dataset_open(&set[i], comm, scratch_path("set.h5"), train,
-                                      &(struct dataset_use){limit[i], false}),
+                                      &(struct dataset_use){.memory_limit = limit[i]}),
                          ST_OK);
     assert_true(dataset_resident(&set[0], DATASET_TRAIN));
     assert_false(dataset_resident(&set[1], DATASET_TRAIN));
@@ -277,9 +277,9 @@ static void test_an_error_comes_out_at_its_step(void **state)
     void *whole = scratch_read(scratch_path("cut.h5"), &bytes);
     for (int depth = 0; depth <= 4; depth++) {
         const char *path = scratch_write("cut.h5", whole, bytes);
-        assert_int_equal(
-            dataset_open(&cut, comm, path, train, &(struct dataset_use){1, false}),
-            ST_OK);
+        assert_int_equal(dataset_open(&cut, comm, path, train,
+                                      &(struct dataset_use){.memory_limit = 1}),
+                         ST_OK);
         scratch_said();
         struct loader loader = loader_of(&cut, false);
         struct loader reference = loader_of(&set[0], false);

@@ -209,14 +209,30 @@ static void test_facts(void **state)
         const char *name;
         struct image_facts facts;
     } cases[] = {
-        {"png-LA.img", {"PNG", 8, false, 29, 37, true, false, false, false}},
-        {"png-16-rgb.img", {"PNG", 16, false, 7, 11, false, false, false, false}},
-        {"jpeg-grey.img", {"JPEG", 8, false, 43, 61, false, false, false, false}},
-        {"turned-jpeg-6.img", {"JPEG", 8, false, 45, 70, false, false, true, false}},
-        {"turned-tiff-1.img", {"TIFF", 8, false, 45, 70, false, false, false, false}},
-        {"tiff-pages.img", {"TIFF", 8, true, 29, 37, false, false, false, false}},
-        {"tiff-1-group4.img", {"TIFF", 1, false, 29, 37, false, false, false, false}},
-        {"webp-alpha.img", {"WebP", 8, false, 29, 37, true, false, false, false}},
+        {"png-LA.img",
+         {.kind = "PNG", .bits = 8, .file_h = 29, .file_w = 37, .was_transparent = true}},
+        {"png-16-rgb.img", {.kind = "PNG", .bits = 16, .file_h = 7, .file_w = 11}},
+        {"jpeg-grey.img", {.kind = "JPEG", .bits = 8, .file_h = 43, .file_w = 61}},
+        {"turned-jpeg-6.img",
+         {.kind = "JPEG",
+          .bits = 8,
+          .file_h = 45,
+          .file_w = 70,
+          .orientation_applied = true}},
+        {"turned-tiff-1.img", {.kind = "TIFF", .bits = 8, .file_h = 45, .file_w = 70}},
+        {"tiff-pages.img",
+         {.kind = "TIFF",
+          .bits = 8,
+          .first_of_several = true,
+          .file_h = 29,
+          .file_w = 37}},
+        {"tiff-1-group4.img", {.kind = "TIFF", .bits = 1, .file_h = 29, .file_w = 37}},
+        {"webp-alpha.img",
+         {.kind = "WebP",
+          .bits = 8,
+          .file_h = 29,
+          .file_w = 37,
+          .was_transparent = true}},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         const char *path = scratch_path(cases[i].name);
