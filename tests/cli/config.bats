@@ -94,7 +94,7 @@ one_bad() {
     bad 8 'ema = 1.5' "bad.conf:8: 'ema = 1.5': expected a number from 0 to 0.999999"
     bad 12 'lr = nan' "bad.conf:12: 'lr = nan': expected a number from 0 to *"
     bad 12 'lr = -0.1' "bad.conf:12: 'lr = -0.1': expected a number from 0 to *"
-    bad 12 'kind = adam' "bad.conf:12: 'kind = adam': expected sgd | adamw"
+    bad 12 'kind = adam' "bad.conf:12: 'kind = adam': expected sgd | adamw | lars | lamb"
     bad 12 'nesterov = maybe' "bad.conf:12: 'nesterov = maybe': expected on or off"
 }
 
@@ -236,7 +236,7 @@ with h5py.File('$harmed', 'r+') as f: $harm"
     "$LOCKSTEP" train --help >"$BATS_TEST_TMPDIR/help"
     run awk '/^Config keys in \[/ { n++ } /^  (batch|lr|every_minutes|intra|elastic) / { k++ }
         END { print n, k }' "$BATS_TEST_TMPDIR/help"
-    [ "$output" = "10 5" ]
+    [ "$output" = "11 6" ]
     cd "$BATS_TEST_TMPDIR" || return
     cp work/letters.h5 .
     train 1 work/good.conf --run one --set train.steps=2 \

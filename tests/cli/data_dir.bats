@@ -75,7 +75,7 @@ for name in ("two/a/1", "one/a/1", "test/a/1"):
     fixtures.png(name + ".png", [[0, 255], [255, 0]])
 END
     fails 1 "'empty' holds 0 folders" import-dir empty --out x.h5
-    fails 1 "'one' holds 1 folder" import-dir one --out x.h5
+    fails 1 "all pictures in folder one are of class 'a'" import-dir one --out x.h5
     fails 1 "all pictures in folder two are of class 'a'" import-dir two --out x.h5
     echo text >two/b/1.png
     run "$LOCKSTEP" data import-dir two --out x.h5

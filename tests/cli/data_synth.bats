@@ -22,7 +22,7 @@ setup() {
     h5dump -H -p s.h5 >dump
     grep -A3 'DATASET "images"' dump | grep -q 'DATATYPE  H5T_STD_U8LE'
     grep -q '( 520, 28, 28 ) / ( 520, 28, 28 )' dump
-    [ "$(grep -c CONTIGUOUS dump)" -eq 4 ]
+    [ "$(grep -c CONTIGUOUS dump)" -eq 6 ]
     h5dump -a classes s.h5 | grep -q '"A", "B", "C"'
     py <<'END'
 import h5py, numpy as np
