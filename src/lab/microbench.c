@@ -16,7 +16,7 @@
 #define MICROBENCH_PATIENCE 1.0
 #define MICROBENCH_SHORT    2e-5 /* seconds: shorter actions are timed several at once */
 #define MICROBENCH_MATRIX   ((size_t)1 << 29) /* bytes, however large the caches are */
-#define MICROBENCH_WALK     ((size_t)1 << 20) /* elements of a walk, roughly and at most */
+#define MICROBENCH_WALK     ((size_t)1 << 20) /* elements of a walk, at most */
 #define MICROBENCH_LINE     16                /* floats in a line of a cache */
 
 static const char *const layout_names[] = {"NCHW", "NHWC", "blocked"};

@@ -13,7 +13,7 @@ setup() {
     source "$BATS_TEST_DIRNAME/../runs.sh"
     SUPERVISOR=''
     # `env` undoes that a shell's background jobs ignore INT.
-    SUPERVISE=(env --default-signal=INT,QUIT "$ROOT/scripts/supervise.sh")
+    SUPERVISE=(env --default-signal=INT --default-signal=QUIT "$ROOT/scripts/supervise.sh")
 }
 
 # Ends what a failed test left running.
