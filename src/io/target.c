@@ -84,13 +84,12 @@ static bool target_is_damaged(const char *path)
     struct kind found;
     struct h5file *file;
     char text[STATUS_TEXT];
-    if (kind_of_file(path, &found) != ST_OK)
-        return false;
-    if (found.class != KIND_HDF5)
-        return found.class == KIND_OTHER;
     status_capture(text);
-    bool opened = h5file_open(&file, path) == ST_OK;
+    bool read = kind_of_file(path, &found) == ST_OK;
+    bool opened = read && found.class == KIND_HDF5 && h5file_open(&file, path) == ST_OK;
     status_capture(NULL);
+    if (!read || found.class != KIND_HDF5)
+        return read && found.class == KIND_OTHER;
     if (opened)
         h5file_close(file);
     return !opened;
@@ -127,7 +126,8 @@ enum status target_check_own(const char *path, const struct target_kind *kind,
     if (stat(path, &target) != 0)
         return ST_OK;
     TRY(target_check_inputs(path, &target, input, inputs));
-    if (kind && !target_is(path, &target, kind) && !target_is_damaged(path))
-        return target_refuse(path, kind);
-    return ST_OK;
+    if (!kind || target_is(path, &target, kind) || target_is_damaged(path))
+        return ST_OK;
+    /* A run that still works in the folder may have removed it meanwhile. */
+    return stat(path, &target) == 0 ? target_refuse(path, kind) : ST_OK;
 }
