@@ -7,6 +7,7 @@
 #ifndef LOCKSTEP_IO_KIND_H
 #define LOCKSTEP_IO_KIND_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -48,6 +49,8 @@ struct h5file;
 const char *kind_of_h5(struct h5file *file);
 /* Opens an HDF5 file to tell a data set from a checkpoint. */
 void kind_refine(struct kind *kind, const char *path);
+/* Has kind_refine told what lockstep wrote it for? Not if it is damaged or of others. */
+bool kind_is_known(const struct kind *kind);
 
 /* Reports that the file is not `expected` ("an HDF5 file"), by naming what it is, and
    what to do with it. Returns ST_FAIL. An HDF5 file is opened to tell a data set from a

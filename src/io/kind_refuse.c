@@ -1,4 +1,5 @@
 #include <stdio.h>
+#include <string.h>
 
 #include "io/h5file.h"
 #include "io/kind.h"
@@ -7,6 +8,7 @@
 static const struct kind_h5 {
     const char *object, *words;
 } kind_h5[] = {
+    {"/train/labels", "a data set"},
     {"/train/images", "a data set"},
     {"/weights", "a checkpoint"},
     {"/metrics", "the metrics of a run"},
@@ -38,6 +40,14 @@ void kind_refine(struct kind *kind, const char *path)
     if (st == ST_OK)
         h5file_close(file);
     snprintf(kind->words, sizeof kind->words, "%s", words);
+}
+
+bool kind_is_known(const struct kind *kind)
+{
+    for (size_t i = 0; i < sizeof kind_h5 / sizeof *kind_h5; i++)
+        if (strcmp(kind->words, kind_h5[i].words) == 0)
+            return true;
+    return false;
 }
 
 enum status kind_refuse(const char *path, const char *expected)

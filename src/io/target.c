@@ -78,21 +78,21 @@ static bool target_is(const char *path, const struct stat *target,
                                                 : target_is_hdf5(path, kind)));
 }
 
-/* Of no kind that is known, or an HDF5 file that cannot be opened. */
-static bool target_is_damaged(const char *path)
+/* Of another kind for sure. A file of no known kind, or that cannot be read now, may be a
+   damaged one of this kind. */
+static bool target_is_other(const char *path, const struct target_kind *kind)
 {
     struct kind found;
-    struct h5file *file;
     char text[STATUS_TEXT];
     status_capture(text);
     bool read = kind_of_file(path, &found) == ST_OK;
-    bool opened = read && found.class == KIND_HDF5 && h5file_open(&file, path) == ST_OK;
     status_capture(NULL);
-    if (!read || found.class != KIND_HDF5)
-        return read && found.class == KIND_OTHER;
-    if (opened)
-        h5file_close(file);
-    return !opened;
+    if (!read || found.class == KIND_OTHER || found.class == KIND_EMPTY)
+        return false;
+    if (found.class != KIND_HDF5 || !kind->format)
+        return true;
+    kind_refine(&found, path);
+    return kind_is_known(&found) && strcmp(found.words, kind->words) != 0;
 }
 
 /* Names what it is, and what it should be. */
@@ -126,7 +126,7 @@ enum status target_check_own(const char *path, const struct target_kind *kind,
     if (stat(path, &target) != 0)
         return ST_OK;
     TRY(target_check_inputs(path, &target, input, inputs));
-    if (!kind || target_is(path, &target, kind) || target_is_damaged(path))
+    if (!kind || target_is(path, &target, kind) || !target_is_other(path, kind))
         return ST_OK;
     /* A run that still works in the folder may have removed it meanwhile. */
     return stat(path, &target) == 0 ? target_refuse(path, kind) : ST_OK;
