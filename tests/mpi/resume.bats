@@ -90,7 +90,7 @@ END
 
 @test "a damaged newest checkpoint is named, and the one before is used" {
     newest=step-000000000012.h5
-    for harm in flipped truncated empty foreign; do
+    for harm in flipped truncated empty; do
         half $harm
         file=$harm/checkpoints/$newest
         case $harm in
@@ -100,12 +100,19 @@ END
             ;;
         truncated) truncate -s -3000 $file ;;
         empty) : >$file ;;
-        foreign) cp letters.h5 $file ;;
         esac
         resumes 1 $harm 7
         grep -q "^lockstep: .*'$file'" $harm.err
         grep -q "^note: '$file' cannot be used; looking for an older one" $harm.err
     done
+}
+
+@test "a data set in place of a checkpoint is named and kept" {
+    half foreign
+    cp letters.h5 foreign/checkpoints/step-000000000012.h5
+    refused 2 "'foreign/checkpoints/step-000000000012.h5' cannot be written: it is a data set, not a checkpoint, and is not replaced" \
+        train 1 tiny.conf --run foreign --resume
+    cmp letters.h5 foreign/checkpoints/step-000000000012.h5
 }
 
 @test "when every checkpoint is damaged, the run starts again" {
