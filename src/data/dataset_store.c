@@ -1,16 +1,14 @@
 /* dataset: a split is loaded, and compared with the hashes of its images. */
 #include "dataset_store.h"
 
-#include <pthread.h>
 #include <stdlib.h>
 
 #include "base/mem.h"
-#include "base/thread.h"
 #include "base/where.h"
 #include "comm/comm.h"
 #include "io/h5file.h"
 
-#define LOAD_BYTES ((size_t)1 << 20) /* read at once: fits into a cache */
+#define LOAD_BYTES ((size_t)1 << 18) /* read at once: fits into the cache of a core */
 
 /* Opens the file on this node and checks that it is the one that rank 0 described. */
 static enum status dataset_open_same(struct h5file **file,
@@ -29,104 +27,42 @@ static enum status dataset_open_same(struct h5file **file,
     return st;
 }
 
-/* --- comparing, by a thread of its own, while more is loaded --- */
-
-struct store_checker {
-    pthread_t thread;
-    pthread_mutex_t mutex;
-    pthread_cond_t changed;
-    struct dataset_rows all; /* (count) images, of which the first `loaded` are there */
-    size_t loaded;
-    bool end; /* no more will come */
-    struct dataset_damage damage;
-};
-
-static void *store_check(void *context)
-{
-    struct store_checker *checker = context;
-    struct dataset_rows rows = checker->all;
-    size_t done = 0;
-    thread_name("verify");
-    pthread_mutex_lock(&checker->mutex);
-    while (done < checker->loaded || !checker->end) {
-        if (done == checker->loaded) {
-            pthread_cond_wait(&checker->changed, &checker->mutex);
-            continue;
-        }
-        rows.first = done;
-        rows.rows = checker->loaded - done;
-        pthread_mutex_unlock(&checker->mutex);
-        rows.extent = dataset_extent_from(checker->all.extent, done);
-        rows.images = checker->all.images + dataset_at(checker->all.extent, done);
-        rows.labels = checker->all.labels + done;
-        rows.hashes = checker->all.hashes + done;
-        dataset_damage_add(&checker->damage, &rows);
-        done += rows.rows;
-        pthread_mutex_lock(&checker->mutex);
-    }
-    pthread_mutex_unlock(&checker->mutex);
-    return NULL;
-}
-
-static void store_checker_start(struct store_checker *checker,
-                                const struct dataset_rows *all)
-{
-    *checker = (struct store_checker){.mutex = PTHREAD_MUTEX_INITIALIZER,
-                                      .changed = PTHREAD_COND_INITIALIZER,
-                                      .all = *all};
-    thread_start(&checker->thread, store_check, checker);
-}
-
-static void store_checker_tell(struct store_checker *checker, size_t loaded, bool end)
-{
-    pthread_mutex_lock(&checker->mutex);
-    checker->loaded = loaded;
-    checker->end = end;
-    pthread_cond_signal(&checker->changed);
-    pthread_mutex_unlock(&checker->mutex);
-}
-
 /* --- loading --- */
 
-/* checker: NULL if nothing is compared. */
+/* hashes: NULL if nothing is compared. Images are compared while they are in a cache. */
 static enum status store_load_images(struct dataset_store *store,
                                      const struct dataset_info *info,
-                                     enum dataset_split split,
-                                     struct store_checker *checker)
+                                     enum dataset_split split, const uint64_t *hashes)
 {
     size_t count = info->count[split];
+    struct dataset_damage damage = {0};
     for (size_t i = 0, n; i < count; i += n) {
         n = dataset_block(store->extent, i, count, LOAD_BYTES);
         where_mark(WHERE_LOAD); /* shows the waiting ranks that this one advances */
-        TRY(dataset_read_bytes(store->file, split, store->extent, i, n,
-                               store->images + dataset_at(store->extent, i)));
-        if (checker)
-            store_checker_tell(checker, i + n, false);
+        uint8_t *images = store->images + dataset_at(store->extent, i);
+        TRY(dataset_read_bytes(store->file, split, store->extent, i, n, images));
+        const struct dataset_rows rows = {.first = i,
+                                          .rows = n,
+                                          .extent = dataset_extent_from(store->extent, i),
+                                          .images = images,
+                                          .labels = store->labels + i,
+                                          .hashes = hashes ? hashes + i : NULL};
+        if (hashes)
+            dataset_damage_add(&damage, &rows);
     }
-    return ST_OK;
+    return dataset_damage_check(&damage, info, split, count);
 }
 
 static enum status store_load_compared(struct dataset_store *store,
                                        const struct dataset_info *info,
                                        enum dataset_split split)
 {
-    struct store_checker checker;
     size_t count = info->count[split];
     uint64_t *hashes = mem_zeroed(count, sizeof *hashes);
-    const struct dataset_rows all = {.extent = store->extent,
-                                     .images = store->images,
-                                     .labels = store->labels,
-                                     .hashes = hashes};
-    enum status st;
-    TRY_TO(out, h5file_read(store->file, dataset_hashes_name[split], H5FILE_U64, count,
-                            hashes));
-    store_checker_start(&checker, &all);
-    st = store_load_images(store, info, split, &checker);
-    store_checker_tell(&checker, st == ST_OK ? count : 0, true);
-    pthread_join(checker.thread, NULL);
+    enum status st =
+        h5file_read(store->file, dataset_hashes_name[split], H5FILE_U64, count, hashes);
     if (st == ST_OK)
-        st = dataset_damage_check(&checker.damage, info, split, count);
-out:
+        st = store_load_images(store, info, split, hashes);
     free(hashes);
     return st;
 }
