@@ -60,10 +60,20 @@ static bool target_is_hdf5(const char *path, const struct target_kind *kind)
     return is;
 }
 
+/* Without a message if it cannot be read. */
+static bool target_find_kind(const char *path, struct kind *found)
+{
+    char text[STATUS_TEXT];
+    status_capture(text);
+    bool read = kind_of_file(path, found) == ST_OK;
+    status_capture(NULL);
+    return read;
+}
+
 static bool target_is_text(const char *path)
 {
     struct kind found;
-    return kind_of_file(path, &found) == ST_OK &&
+    return target_find_kind(path, &found) &&
            (found.class == KIND_TEXT || found.class == KIND_SPECIAL);
 }
 
@@ -83,11 +93,8 @@ static bool target_is(const char *path, const struct stat *target,
 static bool target_is_other(const char *path, const struct target_kind *kind)
 {
     struct kind found;
-    char text[STATUS_TEXT];
-    status_capture(text);
-    bool read = kind_of_file(path, &found) == ST_OK;
-    status_capture(NULL);
-    if (!read || found.class == KIND_OTHER || found.class == KIND_EMPTY)
+    if (!target_find_kind(path, &found) || found.class == KIND_OTHER ||
+        found.class == KIND_EMPTY)
         return false;
     if (found.class != KIND_HDF5 || !kind->format)
         return true;

@@ -39,14 +39,7 @@ static enum status conv_read_spec(struct layer_conv_state *conv,
     TRY(layer_spec_int(spec, "pad", 0, 1024, &pad));
     TRY(layer_spec_word(spec, "bias", layer_off_on, &conv->bias));
     TRY(layer_spec_word(spec, "init", layer_init_words, &conv->init));
-    if (kernel == 0)
-        FAIL(ST_USAGE, "%s: %s: kernel=K is missing", spec->where, spec->name);
-    if (pad >= kernel)
-        FAIL(ST_USAGE, "%s: %s: pad %d is not smaller than kernel %d", spec->where,
-             spec->name, pad, kernel);
-    if (kernel > in->h + 2 * pad || kernel > in->w + 2 * pad)
-        FAIL(ST_USAGE, "%s: %s: kernel %d is larger than its input %dx%dx%d", spec->where,
-             spec->name, kernel, in->h, in->w, in->c);
+    TRY(layer_check_kernel(spec, in, kernel, pad));
     if ((double)kernel * kernel * in->c > CONV_PATCH_MOST)
         FAIL(ST_USAGE, "%s: %s: a kernel of %dx%dx%d values is too large", spec->where,
              spec->name, kernel, kernel, in->c);

@@ -27,14 +27,7 @@ static enum status depthwise_read_spec(struct layer_depthwise_state *state,
     TRY(layer_spec_int(spec, "pad", 0, 64, &pad));
     TRY(layer_spec_word(spec, "bias", layer_off_on, &state->bias));
     TRY(layer_spec_word(spec, "init", layer_init_words, &state->init));
-    if (kernel == 0)
-        FAIL(ST_USAGE, "%s: %s: kernel=K is missing", spec->where, spec->name);
-    if (pad >= kernel)
-        FAIL(ST_USAGE, "%s: %s: pad %d is not smaller than kernel %d", spec->where,
-             spec->name, pad, kernel);
-    if (kernel > in->h + 2 * pad || kernel > in->w + 2 * pad)
-        FAIL(ST_USAGE, "%s: %s: kernel %d is larger than its input %dx%dx%d", spec->where,
-             spec->name, kernel, in->h, in->w, in->c);
+    TRY(layer_check_kernel(spec, in, kernel, pad));
     state->shape = (struct depthwise_shape){.n = state->layer.grain,
                                             .h = in->h,
                                             .w = in->w,

@@ -152,3 +152,17 @@ enum status layer_spec_only(const struct layer_spec *spec, bool value,
     }
     return ST_OK;
 }
+
+enum status layer_check_kernel(const struct layer_spec *spec, const struct shape *in,
+                               int kernel, int pad)
+{
+    if (kernel == 0)
+        FAIL(ST_USAGE, "%s: %s: kernel=K is missing", spec->where, spec->name);
+    if (pad >= kernel)
+        FAIL(ST_USAGE, "%s: %s: pad %d is not smaller than kernel %d", spec->where,
+             spec->name, pad, kernel);
+    if (kernel > in->h + 2 * pad || kernel > in->w + 2 * pad)
+        FAIL(ST_USAGE, "%s: %s: kernel %d is larger than its input %dx%dx%d", spec->where,
+             spec->name, kernel, in->h, in->w, in->c);
+    return ST_OK;
+}

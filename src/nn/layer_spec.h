@@ -39,4 +39,8 @@ enum status layer_spec_word(const struct layer_spec *spec, const char *key,
 enum status layer_spec_only(const struct layer_spec *spec, bool value,
                             const char *const *keys) MUST_CHECK;
 
+/* ST_USAGE unless the kernel of a convolution was given (not 0) and fits. */
+enum status layer_check_kernel(const struct layer_spec *spec, const struct shape *in,
+                               int kernel, int pad) MUST_CHECK;
+
 #endif

@@ -1,6 +1,5 @@
 #include "config_block.h"
 
-#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,14 +9,7 @@
 
 const char *config_block_name(const char *section)
 {
-    static const char word[] = "block";
-    size_t length = strlen(word);
-    if (strncmp(section, word, length) != 0)
-        return NULL;
-    if (section[length] && !isspace((unsigned char)section[length]))
-        return NULL;
-    section += length;
-    return section + strspn(section, " \t");
+    return config_section_name(section, "block");
 }
 
 static enum status config_unknown_block_key(const char *name, const char *where)

@@ -6,6 +6,7 @@
 
 #include "base/mem.h"
 #include "base/parse.h"
+#include "config_keys.h"
 
 #define GROUP_FACTOR_MAX 1e6
 
@@ -13,14 +14,7 @@ static const char *const group_keys[CONFIG_GROUP_KEYS] = {"match", "lr", "weight
 
 const char *config_group_name(const char *section)
 {
-    static const char word[] = "group";
-    size_t length = strlen(word);
-    if (strncmp(section, word, length) != 0)
-        return NULL;
-    if (section[length] && !isspace((unsigned char)section[length]))
-        return NULL;
-    section += length;
-    return section + strspn(section, " \t");
+    return config_section_name(section, "group");
 }
 
 int config_group_key(const char *name)

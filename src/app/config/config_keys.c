@@ -1,5 +1,8 @@
 #include "config_keys.h"
 
+#include <ctype.h>
+#include <string.h>
+
 #include "app/config/config.h"
 #include "comm/comm.h"
 #include "nn/optim.h"
@@ -208,3 +211,14 @@ const struct config_key config_keys[] = {
 const int config_key_count = sizeof config_keys / sizeof config_keys[0];
 _Static_assert(sizeof config_keys / sizeof config_keys[0] <= CONFIG_KEYS_MAX,
                "raise CONFIG_KEYS_MAX");
+
+const char *config_section_name(const char *section, const char *word)
+{
+    size_t length = strlen(word);
+    if (strncmp(section, word, length) != 0)
+        return NULL;
+    if (section[length] && !isspace((unsigned char)section[length]))
+        return NULL;
+    section += length;
+    return section + strspn(section, " \t");
+}

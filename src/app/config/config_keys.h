@@ -34,6 +34,9 @@ struct config_key {
 extern const struct config_key config_keys[];
 extern const int config_key_count;
 
+/* NAME of a section "WORD NAME", "" if it is missing; NULL: another section. */
+const char *config_section_name(const char *section, const char *word);
+
 struct config;
 
 /* One assignment. where: "x.conf:3", for messages. In a section "block NAME" the latest
