@@ -113,29 +113,23 @@ SIMD_INLINE void update_lookahead_vector(const struct update_factors *f,
     update_average(f, v, slow, i, lanes);
 }
 
-void SIMD(update_sgd)(const struct update_factors *factors,
-                      const struct update_vectors *vectors, size_t begin, size_t end)
-{
-    const struct update_factors f = *factors; /* copies: stores cannot change them */
-    const struct update_vectors v = *vectors;
-    size_t i = begin;
-    for (; end - i >= SIMD_WIDTH; i += SIMD_WIDTH)
-        update_sgd_vector(&f, &v, i, SIMD_WIDTH);
-    if (i < end)
-        update_sgd_vector(&f, &v, i, (int)(end - i));
-}
+/* The kernel `name` of floats [begin, end), by vectors of them. */
+#define UPDATE_WALK(name)                                                           \
+    void SIMD(name)(const struct update_factors *factors,                           \
+                    const struct update_vectors *vectors, size_t begin, size_t end) \
+    {                                                                               \
+        /* copies: stores cannot change them */                                     \
+        const struct update_factors f = *factors;                                   \
+        const struct update_vectors v = *vectors;                                   \
+        size_t i = begin;                                                           \
+        for (; end - i >= SIMD_WIDTH; i += SIMD_WIDTH)                              \
+            name##_vector(&f, &v, i, SIMD_WIDTH);                                   \
+        if (i < end)                                                                \
+            name##_vector(&f, &v, i, (int)(end - i));                               \
+    }
 
-void SIMD(update_adamw)(const struct update_factors *factors,
-                        const struct update_vectors *vectors, size_t begin, size_t end)
-{
-    const struct update_factors f = *factors;
-    const struct update_vectors v = *vectors;
-    size_t i = begin;
-    for (; end - i >= SIMD_WIDTH; i += SIMD_WIDTH)
-        update_adamw_vector(&f, &v, i, SIMD_WIDTH);
-    if (i < end)
-        update_adamw_vector(&f, &v, i, (int)(end - i));
-}
+UPDATE_WALK(update_sgd)
+UPDATE_WALK(update_adamw)
 
 void SIMD(update_lamb_moments)(const struct update_factors *factors,
                                const struct update_vectors *vectors, size_t begin,
@@ -150,30 +144,8 @@ void SIMD(update_lamb_moments)(const struct update_factors *factors,
         update_lamb_moments_vector(&f, &v, i, (int)(end - i), v.direction + (i - begin));
 }
 
-void SIMD(update_lamb)(const struct update_factors *factors,
-                       const struct update_vectors *vectors, size_t begin, size_t end)
-{
-    const struct update_factors f = *factors;
-    const struct update_vectors v = *vectors;
-    size_t i = begin;
-    for (; end - i >= SIMD_WIDTH; i += SIMD_WIDTH)
-        update_lamb_vector(&f, &v, i, SIMD_WIDTH);
-    if (i < end)
-        update_lamb_vector(&f, &v, i, (int)(end - i));
-}
-
-void SIMD(update_lookahead)(const struct update_factors *factors,
-                            const struct update_vectors *vectors, size_t begin,
-                            size_t end)
-{
-    const struct update_factors f = *factors;
-    const struct update_vectors v = *vectors;
-    size_t i = begin;
-    for (; end - i >= SIMD_WIDTH; i += SIMD_WIDTH)
-        update_lookahead_vector(&f, &v, i, SIMD_WIDTH);
-    if (i < end)
-        update_lookahead_vector(&f, &v, i, (int)(end - i));
-}
+UPDATE_WALK(update_lamb)
+UPDATE_WALK(update_lookahead)
 
 /* The same partial sums in every instruction set, so that clipping does not depend on it.
    The squares are exact in double. */
