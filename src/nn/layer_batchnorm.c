@@ -12,10 +12,11 @@ struct layer_batchnorm_state {
     double epsilon;
     int affine; /* weight and bias */
     int frozen; /* training uses running statistics and leaves them as they are */
+    int init;   /* of the weight: enum layer_norm_init */
 };
 
-static const char *const batchnorm_options[] = {"eps", "momentum", "affine", "frozen",
-                                                NULL};
+static const char *const batchnorm_options[] = {"eps",    "momentum", "affine",
+                                                "frozen", "init",     NULL};
 
 static const struct layer_batchnorm_state *batchnorm_state(const struct layer *layer)
 {
@@ -49,6 +50,10 @@ static enum status batchnorm_setup(struct layer *layer, const struct layer_spec 
     TRY(layer_spec_real(spec, "momentum", 0, 1, &momentum));
     TRY(layer_spec_word(spec, "affine", layer_off_on, &norm->affine));
     TRY(layer_spec_word(spec, "frozen", layer_off_on, &norm->frozen));
+    TRY(layer_spec_word(spec, "init", layer_norm_inits, &norm->init));
+    if (!norm->affine && norm->init == LAYER_NORM_ZERO)
+        FAIL(ST_USAGE, "%s: %s: affine=off has no weight for init=zero", spec->where,
+             spec->name);
     norm->shape = (struct batchnorm_shape){
         .n = layer->grain, .pixels = layer->in.h * layer->in.w, .c = layer->in.c};
     enum range_rule rule = norm->frozen ? RANGE_FROZEN : RANGE_STATISTIC;
@@ -76,7 +81,9 @@ static void batchnorm_init(const struct layer *layer, int t, struct rng *rng,
                            float *values)
 {
     (void)rng;
-    bool ones = (batchnorm_state(layer)->affine && t == 0) || t == layer->tensors - 1;
+    const struct layer_batchnorm_state *norm = batchnorm_state(layer);
+    bool weight = norm->affine && t == 0, variance = t == layer->tensors - 1;
+    bool ones = variance || (weight && norm->init == LAYER_NORM_ONE);
     for (size_t i = 0; i < layer->tensor[t].count; i++)
         values[i] = ones ? 1.0f : 0.0f;
 }
@@ -167,7 +174,8 @@ static struct split_sets batchnorm_layer_splits(const struct layer *layer)
 
 const struct layer_ops layer_batchnorm = {
     .kind = "batchnorm",
-    .help = "batchnorm [eps=1e-5] [momentum=0.1] [affine=on] [frozen=off]",
+    .help = "batchnorm [eps=1e-5] [momentum=0.1] [affine=on] [frozen=off] "
+            "[init=one|zero]",
     .bytes = sizeof(struct layer_batchnorm_state),
     .inputs = 1,
     .keeps = LAYER_KEEPS_INPUTS,
