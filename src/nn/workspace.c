@@ -115,6 +115,7 @@ static struct pass workspace_pass(const struct model *model, const struct worksp
     return (struct pass){.team = pass->team,
                          .n = pass->n,
                          .train = pass->train,
+                         .measure = pass->measure,
                          .x = ws->activation[wires->value[0]],
                          .x2 = wires->inputs > 1 ? ws->activation[wires->value[1]] : NULL,
                          .y = ws->activation[o + 1],
