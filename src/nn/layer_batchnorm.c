@@ -1,6 +1,7 @@
 /* batchnorm: every channel normalised over the grain ("ghost" batch normalisation: E.
    Hoffer et al., "Train longer, generalize better", NIPS 2017), so that no bit depends on
    how grains are shared among ranks and threads. Evaluation uses running statistics. */
+#include <math.h>
 #include <string.h>
 
 #include "kernels/batchnorm.h"
@@ -167,6 +168,20 @@ static void batchnorm_layer_backward(const struct layer *layer, const struct pas
     batchnorm_backward(&pass->team, &shape, &gradient, &by, pass->scratch);
 }
 
+/* In use: (x - mean) weight / sqrt(variance + epsilon) + bias. */
+static void batchnorm_line(const struct layer *layer, const float *params, double *factor,
+                           double *offset)
+{
+    const struct pass pass = {.params = params};
+    struct batchnorm_by by = batchnorm_by_what(layer, &pass);
+    for (int c = 0; c < layer->in.c; c++) {
+        double weight = by.weight ? (double)by.weight[c] : 1.0;
+        double bias = by.bias ? (double)by.bias[c] : 0.0;
+        factor[c] = weight / sqrt((double)by.variance[c] + (double)by.epsilon);
+        offset[c] = bias - (double)by.mean[c] * factor[c];
+    }
+}
+
 static struct split_sets batchnorm_layer_splits(const struct layer *layer)
 {
     return batchnorm_splits(&batchnorm_state(layer)->shape);
@@ -178,6 +193,7 @@ const struct layer_ops layer_batchnorm = {
     .bytes = sizeof(struct layer_batchnorm_state),
     .inputs = 1,
     .keeps = LAYER_KEEPS_INPUTS,
+    .line = batchnorm_line,
     .follows = true,
     .couples = true,
     .setup = batchnorm_setup,

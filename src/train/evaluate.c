@@ -12,6 +12,7 @@
 #include "comm/tree.h"
 #include "forward_pass.h"
 #include "kernels/vector.h"
+#include "train/folded_crew.h"
 #include "train/state.h"
 
 #define EVALUATE_GRAINS 64 /* of a lane between two reads of a set not in memory */
@@ -195,7 +196,7 @@ size_t evaluation_answer_bytes(const struct model *model, uint64_t samples)
 size_t evaluation_bytes(const struct stage *stage, int lanes, uint64_t samples)
 {
     size_t tensor = state_largest(stage->whole) * sizeof(float);
-    size_t crew = crew_bytes(stage, lanes);
+    size_t crew = folded_crew_bytes(stage, lanes);
     return stage->model->params * sizeof(float) + (crew > tensor ? crew : tensor) +
            evaluation_answer_bytes(stage->whole, samples);
 }

@@ -8,6 +8,7 @@
 #include "base/stop.h"
 #include "comm/comm.h"
 #include "diagnose.h"
+#include "train/folded_crew.h"
 #include "train/report.h"
 #include "trainer_impl.h"
 
@@ -173,20 +174,35 @@ static enum status trainer_save(struct trainer *trainer, bool due)
     return saver_save(&trainer->saver, due);
 }
 
-static enum status trainer_evaluate(struct trainer *trainer)
+/* With norms to fold in workspaces of its own, otherwise in those of the training. */
+static enum status trainer_measure(struct trainer *trainer, struct evaluation *result)
 {
     const struct run_state *state = &trainer->stepper.state;
-    struct evaluation result;
-    const struct evaluate_setup setup = {
+    const struct crew *crew = &trainer->stepper.crew;
+    struct folded_crew folded = {0};
+    struct evaluate_setup setup = {
         .comm = trainer->run.setup.comm,
-        .crew = &trainer->stepper.crew,
+        .crew = crew,
         .loader = &trainer->chooser,
         .params = state->ema ? state->ema : state->params,
         .latest = trainer_latest(trainer),
     };
+    if (fold_helps(crew->model)) {
+        folded_crew_init(&folded, crew->stage, &crew->plan, setup.params);
+        setup.crew = &folded.crew;
+        setup.params = folded.fold.params;
+    }
+    enum status st = evaluate(&setup, result, NULL);
+    folded_crew_release(&folded);
+    return st;
+}
+
+static enum status trainer_evaluate(struct trainer *trainer)
+{
+    struct evaluation result;
     TRY(trainer_average(trainer));
     double t = timer_now();
-    TRY(evaluate(&setup, &result, NULL));
+    TRY(trainer_measure(trainer, &result));
     trainer_compare(trainer, &result);
     train_log_evaluation(&trainer->log, &result, trainer_state_hash(trainer));
     double seconds = phases_add(&trainer->run.phases, PHASE_EVALUATE, t) - t;
