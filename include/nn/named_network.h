@@ -25,8 +25,8 @@ struct named_network {
     const char *values;       /* "basic n=3": names, some with a value, for the family */
     struct shape in;          /* of the published network, as are all below */
     int classes;
-    double accuracy;   /* of its best guess, in %, on the test images; 0: unknown */
-    const char *data;  /* that it was measured on */
+    double accuracy;  /* of its best guess, in %, on the test images; 0: unknown */
+    const char *data; /* that it was measured on */
     const char *source;
 };
 

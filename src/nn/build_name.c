@@ -172,8 +172,9 @@ enum status build_condition(const struct build *build, const struct build_scope 
     bool same;
     int order;
     if (length == 0 || !comparison || !text[length + strlen(comparison->sign)])
-        FAIL(ST_USAGE, "%s: 'if=%s': expected if=A==B, or !=, <, <=, >, >= instead of ==",
-             where, text);
+        FAIL(ST_USAGE,
+             "%s: 'if=%s': expected if=A==B, or !=, <, <=, >, >= instead of ==", where,
+             text);
     memcpy(left, text, length);
     left[length] = '\0';
     const char *sign = comparison->sign;

@@ -23,8 +23,7 @@ static enum status models_measure(const struct named_network *network,
     config_init(&config);
     enum status st;
     TRY_TO(out, config_parse(&config, text, network->name));
-    TRY_TO(out,
-           model_describe(&model, &config.model, network->in, network->classes, 1));
+    TRY_TO(out, model_describe(&model, &config.model, network->in, network->classes, 1));
     *cost = (struct models_cost){model_param_count(&model), model.flops / 2};
 out:
     model_release(&model);
@@ -66,8 +65,9 @@ static enum status models_print(void)
     }
     if (st == ST_OK) {
         table_print(&table);
-        log_out("\nMMAC: millions of multiply-adds, forward. 'lockstep models NAME' prints "
-                "a network's config,\n'lockstep train NAME --data FILE' trains it.\n");
+        log_out(
+            "\nMMAC: millions of multiply-adds, forward. 'lockstep models NAME' prints "
+            "a network's config,\n'lockstep train NAME --data FILE' trains it.\n");
     }
     table_release(&table);
     return st;
