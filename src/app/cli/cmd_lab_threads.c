@@ -93,6 +93,7 @@ enum status lab_threads(struct comm *comm, int argc, char **argv)
         .grid = {.batch = 256, .repeats = 5, .hidden = PREPARE_VARIABLE}};
     const struct cli_option options[] = {
         {"batch", CLI_INT, &request.grid.batch, "N", "images in a batch, default 256"},
+        {"image-size", CLI_TEXT, &request.grid.image_size, "N|HxW", CLI_IMAGE_SIZE_HELP},
         {"workers", CLI_INT, &request.most, "N",
          "most workers, ranks times threads, default twice the CPUs"},
         {"repeats", CLI_INT, &request.grid.repeats, "N",

@@ -220,7 +220,8 @@ void train_print_next(const struct train_session *session)
     char *run = shell_path(session->folder.path);
     char *data = shell_path(session->config.data.file);
     int stages = session->config.run.parallel.pipeline;
-    log_out("run: %s (checkpoints/, metrics.h5, log.txt); next: ", session->folder.path);
+    log_out("run: %s (checkpoints/, metrics.h5, log.txt, config.conf); next: ",
+            session->folder.path);
     if (stages > 1)
         log_out("mpirun -n %d lockstep eval %s --data %s --pipeline %d\n", stages, run,
                 data, stages);

@@ -55,6 +55,7 @@ enum status train_request_parse(struct train_request *request, int argc, char **
     const struct cli_option options[] = {
         {"data", CLI_TEXT, &request->data, "PATH",
          "data set, or a folder or list of pictures, instead of data.file"},
+        {"image-size", CLI_TEXT, &request->image_size, "N|HxW", CLI_IMAGE_SIZE_HELP},
         {"run", CLI_TEXT, &request->run, "DIR",
          "folder of the run, default runs/ and the config's name"},
         {"resume", CLI_FLAG, &request->resume, NULL,
