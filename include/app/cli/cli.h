@@ -54,6 +54,10 @@ struct cli_command {
 enum status cli_parse(const struct cli_command *command, const struct cli_option *options,
                       int argc, char **argv, const char **operand, int *count) MUST_CHECK;
 
+/* What the operand CONFIG of several commands may be: a line of their summaries. */
+#define CLI_CONFIG_HELP \
+    "CONFIG is a file, or the name of a network (see 'lockstep models')."
+
 /* Of options that several commands have. */
 #define CLI_IMAGE_SIZE_HELP \
     "pixels of the network's input, N or HEIGHTxWIDTH: sets data.input and data.size"

@@ -60,7 +60,7 @@ enum status cmd_bench(struct comm *comm, int argc, char **argv)
         "network or of CONFIG's, on built-in letters; steps also under mpirun. Or "
         "measure\n"
         "the sum of a gradient over ranks (reduce) by each algorithm and by\n"
-        "MPI_Allreduce, whose bits depend on the number of ranks."};
+        "MPI_Allreduce, whose bits depend on the number of ranks.\n" CLI_CONFIG_HELP};
     const char *operand[2];
     char both[BENCH_THREADS];
     int count;

@@ -169,7 +169,7 @@ static enum status lab_layers(struct comm *comm, int argc, char **argv)
         "Measure every way to divide every layer of the reference network, or of\n"
         "CONFIG's, among threads. 'lab batch' measures batch sizes, 'lab threads' "
         "numbers\n"
-        "of ranks and threads (each has --help)."};
+        "of ranks and threads (each has --help).\n" CLI_CONFIG_HELP};
     int count;
     TRY(cli_parse(&command, options, argc, argv, &request.config, &count));
     if (count < 0)

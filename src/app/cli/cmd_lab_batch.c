@@ -97,7 +97,7 @@ enum status lab_batch(struct comm *comm, int argc, char **argv)
         "lab batch", "[CONFIG]", 0, 1,
         "Measure training steps by batch size, also under mpirun: images per second,\n"
         "latency, memory, the share of communication, and the smallest batch that is\n"
-        "fast enough."};
+        "fast enough.\n" CLI_CONFIG_HELP};
     struct placement ranks;
     int count;
     TRY(cli_parse(&command, options, argc, argv, &request.config, &count));

@@ -103,7 +103,7 @@ enum status lab_threads(struct comm *comm, int argc, char **argv)
     const struct cli_command command = {
         "lab threads", "[CONFIG]", 0, 1,
         "Measure training steps by 1, 2, 4, ... workers, as every product of ranks and\n"
-        "threads; mpirun starts the ranks."};
+        "threads; mpirun starts the ranks.\n" CLI_CONFIG_HELP};
     int count;
     TRY(cli_parse(&command, options, argc, argv, &request.grid.config, &count));
     if (count < 0)

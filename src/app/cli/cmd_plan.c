@@ -69,7 +69,8 @@ static enum status plan_parse(struct plan_request *request, int argc, char **arg
     const struct cli_command command = {
         "plan", "CONFIG", 1, 1,
         "Measure the parts of a training step here and predict its time on more ranks\n"
-        "and nodes. Under mpirun the ranks and their network are measured as well."};
+        "and nodes. Under mpirun the ranks and their network are measured as "
+        "well.\n" CLI_CONFIG_HELP};
     const char *operand[1];
     int count;
     TRY(cli_parse(&command, options, argc, argv, operand, &count));

@@ -209,10 +209,9 @@ enum status cmd_tune(struct comm *comm, int argc, char **argv)
     };
     const struct cli_command command = {
         "tune", "[CONFIG]", 0, 1,
-        "Measure how threads best divide the work of the reference network or of "
-        "CONFIG's\non built-in letters or the images of --data, and keep the plan for "
-        "'lockstep "
-        "train'; also\nunder mpirun."};
+        "Measure how threads best divide the work of the reference network or of\n"
+        "CONFIG's on built-in letters or the images of --data, and keep the plan for\n"
+        "'lockstep train'; also under mpirun.\n" CLI_CONFIG_HELP};
     const char *operand[1] = {NULL};
     struct config config;
     struct option_list batches;
