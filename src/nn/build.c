@@ -283,7 +283,7 @@ static enum status build_line_parts(struct build *build, struct build_scope *sco
     TRY(build_read_inputs(build, scope, line));
     if (!stays) {
         scope->value = line->input[0];
-        return build_add_name(build, scope, line->where, line->name, line->input[0]);
+        return build_leave_out(build, scope, line->where, line->name, line->input[0]);
     }
     return line->kind < build_layer_kinds() ? build_layer(build, scope, line)
                                             : build_block(build, scope, line);

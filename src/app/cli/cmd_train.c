@@ -43,6 +43,7 @@ static enum status train_open_config(struct train_session *session)
     const struct run_config_request wanted = {
         .path = request->config,
         .data = request->data,
+        .image_size = request->image_size,
         .threads = request->threads,
         .no_verify = request->no_verify,
         .assignment = request->set.text,
@@ -52,7 +53,8 @@ static enum status train_open_config(struct train_session *session)
     TRY(run_config_read(&session->config, session->comm, &wanted));
     TRY(config_check(&session->config, request->config));
     session->config_text = config_text(&session->config);
-    return run_folder_init(&session->folder, request->run, request->config);
+    return run_folder_init(&session->folder, session->comm, request->run,
+                           request->config);
 }
 
 /* A folder of pictures is imported; data.file and the checkpoints keep its name. */
@@ -176,8 +178,9 @@ static enum status train_open_folder_on_rank_0(struct train_session *session)
     TRY(train_check_init(session));
     if (request->check)
         return ST_OK;
-    const char *const inputs[] = {request->config, session->dataset.info.path,
-                                  session->config.data.file,
+    bool own = run_files_is_config(session->folder.path, request->config);
+    const char *const inputs[] = {own ? NULL : request->config,
+                                  session->dataset.info.path, session->config.data.file,
                                   request->init ? session->init : NULL};
     if (request->trace)
         TRY(tracing_check(request->trace, inputs, 4));
@@ -230,14 +233,8 @@ static enum status train_set_up(struct train_session *session)
 
 /* --- the run --- */
 
-static enum status train_begin(struct train_session *session)
+static enum status train_start(struct train_session *session)
 {
-    bool resumed = false;
-    if (session->request->resume)
-        TRY(run_folder_resume(&session->folder, session->comm, &session->config,
-                              &session->dataset, session->trainer, &resumed));
-    if (resumed)
-        return ST_OK;
     if (session->folder.found)
         log_note("no usable checkpoint in '%s': starting from the beginning",
                  session->folder.path);
@@ -245,6 +242,22 @@ static enum status train_begin(struct train_session *session)
         return trainer_start_from(session->trainer, session->init);
     trainer_start(session->trainer);
     return ST_OK;
+}
+
+/* The config of a refused resume is not that of the run. */
+static enum status train_begin(struct train_session *session)
+{
+    bool resumed = false;
+    enum status st = ST_OK;
+    if (session->request->resume)
+        TRY(run_folder_resume(&session->folder, session->comm, &session->config,
+                              &session->dataset, session->trainer, &resumed));
+    if (!resumed)
+        TRY(train_start(session));
+    if (comm_rank(session->comm) == 0)
+        st =
+            run_folder_save_config(&session->folder, session->config_text, app_version());
+    return comm_agree(session->comm, st);
 }
 
 static enum status train_run(struct train_session *session)

@@ -169,6 +169,25 @@ static void train_note_statistics(const struct train_session *session)
                  full == 1 ? "grains are" : "the last batch of an epoch is");
 }
 
+/* A config may have layers for small images and others for large ones. */
+static void train_note_small(const struct train_session *session)
+{
+    static const char condition[] = "if=input<=";
+    const struct spec_lines *lines = &session->config.model.lines;
+    const struct shape *in = &session->model.in;
+    int side = in->h > in->w ? in->h : in->w;
+    for (int i = 0; i < lines->count; i++) {
+        const char *at = strstr(lines->text[i], condition);
+        int most = at ? atoi(at + strlen(condition)) : 0;
+        if (side > most)
+            continue;
+        log_note("images of %dx%d: the network has its layers for up to %d pixels, which "
+                 "reduce them less",
+                 in->h, in->w, most);
+        return;
+    }
+}
+
 static void train_note_warmup(const struct schedule_options *schedule)
 {
     if (schedule->kind == SCHEDULE_ONECYCLE && schedule->warmup > 0)
@@ -199,6 +218,7 @@ void train_print_notes(struct train_session *session)
 {
     train_note_idle(session);
     train_note_unseen(session);
+    train_note_small(session);
     train_note_statistics(session);
     train_note_warmup(&session->config.run.schedule);
     if (prepare_blas_advice())
@@ -215,7 +235,8 @@ void train_print_next(const struct train_session *session)
     char *run = shell_path(session->folder.path);
     char *data = shell_path(session->config.data.file);
     int stages = session->config.run.parallel.pipeline;
-    log_out("run: %s (checkpoints/, metrics.h5, log.txt); next: ", session->folder.path);
+    log_out("run: %s (checkpoints/, metrics.h5, log.txt, config.conf); next: ",
+            session->folder.path);
     if (stages > 1)
         log_out("mpirun -n %d lockstep eval %s --data %s --pipeline %d\n", stages, run,
                 data, stages);
