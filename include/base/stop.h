@@ -10,8 +10,8 @@
  *   QUIT      Ctrl-\; a second one ends the process with a memory dump
  *   ALRM VTALRM  an alarm that was set before exec
  *   PWR       power fails, or a container is shut down
- *   PROF IO STKFLT, and RTMIN to RTMAX: whatever sends them, they would end the process.
- *             Profilers and libraries use them: they are taken only where nobody has
+ *   PROF IO STKFLT, RTMIN to RTMAX  would end the process, whoever sends them; taken only
+ *             where no profiler or library has
  *
  * The first one sets a flag that the trainer checks after each step. HUP, QUIT, ALRM,
  * VTALRM and PWR stay ignored if they were when the process started (nohup). Faults (SEGV,
@@ -26,8 +26,9 @@
 
 #include <stdbool.h>
 
-/* stop_defer blocks these signals but the last ones, also across exec, until stop_install or stop_deliver.
-   After stop_deliver without stop_install they end the process, as usual. */
+/* stop_defer blocks these signals but the last ones, also across exec, until stop_install
+   or stop_deliver. After stop_deliver without stop_install they end the process, as
+   usual. */
 void stop_defer(void);
 void stop_deliver(void);
 
