@@ -113,18 +113,6 @@ static enum status train_open_data(struct train_session *session)
     return ST_OK;
 }
 
-/* The statistics in the average of the weights would not be those of the average. */
-static enum status train_check_average(const struct train_session *session)
-{
-    if (session->config.run.train.ema > 0 && session->model.statistics.count > 0)
-        FAIL(ST_USAGE,
-             "train.ema = %g: averaged weights need batchnorm statistics of their "
-             "own, which are not computed yet; use train.ema = 0, or groupnorm "
-             "or batchnorm frozen=on",
-             session->config.run.train.ema);
-    return ST_OK;
-}
-
 /* Some hosts may lack the memory for the network; a pipeline needs its description only.
  */
 static enum status train_open_network(struct train_session *session)
@@ -140,7 +128,6 @@ static enum status train_open_network(struct train_session *session)
     if (st == ST_OK)
         st = param_groups_check(&run->optim.groups, &session->model);
     TRY(agree_end(&agree, session->comm, st));
-    TRY(train_check_average(session));
     return stages_open(&session->stages, session->comm, &session->model, run,
                        session->request->elsewhere ? STAGES_CHECK_ELSEWHERE
                        : session->request->check   ? STAGES_CHECK

@@ -159,19 +159,14 @@ static void train_note_statistics(const struct train_session *session)
     uint64_t images = session->dataset.info.count[DATASET_TRAIN];
     uint64_t full = train_least_grain(session, batch < images ? batch : images);
     uint64_t last = images % batch ? train_least_grain(session, images % batch) : full;
-    bool vectors = false;
-    for (int i = 0; i < statistics->count; i++)
-        if (statistics->statistic[i].values_per_sample <= 1)
-            vectors = true;
     if (statistics->count > 0 && full < FEW)
         log_note(
             "batchnorm takes its statistics over grains of %llu images: fewer than %d "
             "make them noisy; raise train.grain, or use groupnorm",
             (unsigned long long)full, FEW);
-    if (vectors && (full == 1 || last == 1))
-        log_note("%s of one image, with one value a channel for batchnorm: it uses its "
-                 "running statistics there",
-                 full == 1 ? "grains" : "the last batch of an epoch is");
+    if (statistics->count > 0 && (full == 1 || last == 1))
+        log_note("%s of one image: batchnorm uses its running statistics there",
+                 full == 1 ? "grains are" : "the last batch of an epoch is");
 }
 
 /* A config may have layers for small images and others for large ones. */
