@@ -74,12 +74,15 @@ class Kinks:
             how = distance[tuple(i)], gradient[tuple(i)]
             yield float(how[0]), how[1] * (second - first)
 
-    def explain(self, difference, parameters):
+    def explain(self, difference, parameters, agrees):
         """Takes from the difference of gradients ({name: tensor}, in place) what other
-        choices at ties explain. Returns their number and that of the ties."""
+        choices at ties explain, the nearest first, until it agrees(). Returns how many
+        choices were other ones, and how many ties there are."""
         tied = sorted(self.ties(), key=lambda tie: tie[0])
         turned, names = 0, list(parameters)
         for _, scalar in tied[:MOST]:
+            if agrees():
+                break
             found = torch.autograd.grad(
                 scalar, [parameters[name] for name in names], retain_graph=True,
                 allow_unused=True,
