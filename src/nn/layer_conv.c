@@ -10,11 +10,11 @@
 struct layer_conv_state {
     struct layer layer;
     struct conv_shape shape;
-    int init; /* index in layer_init_words */
+    struct layer_init init;
     int bias; /* off or on */
 };
 
-static const char *const conv_options[] = {"kernel", "stride", "pad",
+static const char *const conv_options[] = {"kernel", "stride", "pad", "dilation",
                                            "bias",   "init",   NULL};
 
 static const struct layer_conv_state *conv_state(const struct layer *layer)
@@ -31,27 +31,25 @@ static enum status conv_read_spec(struct layer_conv_state *conv,
                                   const struct layer_spec *spec)
 {
     const struct shape *in = &conv->layer.in;
-    int channels = 0, kernel = 0, stride = 1, pad = 0;
+    static const struct layer_window_kind kind = {
+        .noun = "kernel", .key = "kernel", .most = 1024};
+    int channels = 0;
     TRY(layer_spec_only(spec, true, conv_options));
     TRY(layer_spec_value(spec, true, 1, 65536, &channels));
-    TRY(layer_spec_int(spec, "kernel", 1, 1024, &kernel));
-    TRY(layer_spec_int(spec, "stride", 1, 1024, &stride));
-    TRY(layer_spec_int(spec, "pad", 0, 1024, &pad));
     TRY(layer_spec_word(spec, "bias", layer_off_on, &conv->bias));
-    TRY(layer_spec_word(spec, "init", layer_init_words, &conv->init));
-    TRY(layer_check_kernel(spec, in, kernel, pad));
-    if ((double)kernel * kernel * in->c > CONV_PATCH_MOST)
+    TRY(layer_spec_init(spec, true, &conv->init));
+    TRY(layer_spec_windows(&conv->layer, spec, &kind));
+    const struct window *r = &conv->layer.rows, *s = &conv->layer.columns;
+    if ((double)r->size * s->size * in->c > CONV_PATCH_MOST)
         FAIL(ST_USAGE, "%s: %s: a kernel of %dx%dx%d values is too large", spec->where,
-             spec->name, kernel, kernel, in->c);
+             spec->name, r->size, s->size, in->c);
     conv->shape = (struct conv_shape){.n = conv->layer.grain,
                                       .h = in->h,
                                       .w = in->w,
                                       .c = in->c,
                                       .k = channels,
-                                      .r = kernel,
-                                      .s = kernel,
-                                      .stride = stride,
-                                      .pad = pad};
+                                      .r = *r,
+                                      .s = *s};
     conv_shape_complete(&conv->shape);
     return ST_OK;
 }
@@ -62,13 +60,12 @@ static enum status conv_setup(struct layer *layer, const struct layer_spec *spec
     conv->bias = 1;
     TRY(conv_read_spec(conv, spec));
     const struct conv_shape *s = &conv->shape;
-    size_t taps = (size_t)s->r * (size_t)s->s * (size_t)s->c;
+    size_t taps = conv_taps(s);
     layer->out = (struct shape){s->p, s->q, s->k};
-    layer->window = (struct layer_window){s->r, s->stride, s->pad};
     layer->tensors = conv->bias ? 2 : 1;
     layer->tensor[0] = (struct layer_tensor){.name = "weight",
                                              .dims = 4,
-                                             .dim = {s->k, s->c, s->r, s->s},
+                                             .dim = {s->k, s->c, s->r.size, s->s.size},
                                              .count = (size_t)s->k * taps,
                                              .rule = RANGE_TRAIN_DECAY};
     layer->tensor[1] = (struct layer_tensor){.name = "bias",
@@ -83,8 +80,7 @@ static enum status conv_setup(struct layer *layer, const struct layer_spec *spec
 
 static void conv_init(const struct layer *layer, int t, struct rng *rng, float *values)
 {
-    const struct conv_shape *s = &conv_state(layer)->shape;
-    layer_init_values(layer, t, conv_state(layer)->init, s->r * s->s * s->c, rng, values);
+    layer_init_values(layer, t, &conv_state(layer)->init, rng, values);
 }
 
 static struct conv_shape conv_grain_shape(const struct layer *layer,
@@ -123,7 +119,7 @@ static struct split_sets conv_layer_splits(const struct layer *layer)
    filter is a channel-last patch. */
 static size_t conv_memory_index(const struct conv_shape *s, size_t file)
 {
-    size_t plane = (size_t)s->r * (size_t)s->s, c = (size_t)s->c;
+    size_t plane = (size_t)s->r.size * (size_t)s->s.size, c = (size_t)s->c;
     size_t pixel = file % plane, channel = file / plane % c, out = file / plane / c;
     return (out * plane + pixel) * c + channel;
 }
@@ -144,10 +140,12 @@ static void conv_from_file(const struct layer *layer, int t, const float *file,
 
 const struct layer_ops layer_conv = {
     .kind = "conv",
-    .help = "conv CHANNELS kernel=K [stride=1] [pad=0] [bias=on] [init=pytorch|he]",
+    .help = "conv CHANNELS kernel=K [stride=1] [pad=0|same] [dilation=1] "
+            "[bias=on] [init=pytorch]",
     .bytes = sizeof(struct layer_conv_state),
     .inputs = 1,
     .keeps = LAYER_KEEPS_INPUTS,
+    .folds = true,
     .setup = conv_setup,
     .init = conv_init,
     .forward = conv_layer_forward,
