@@ -10,6 +10,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from graph import Same
+
 # {place: by how much the derivative rises there}
 JUMPS = {
     nn.ReLU: {0: 1},
@@ -58,9 +60,12 @@ class Kinks:
                 yield abs(float(distance[i])), sign * jump * gradient[i] * x[i]
 
     def windows(self, layer, x, y, near):
-        padding = layer.padding if isinstance(layer.padding, tuple) else (layer.padding,) * 2
-        rows, columns = padding
-        padded = F.pad(x, (columns, columns, rows, rows), value=float("-inf"))
+        if isinstance(layer, Same):
+            around = layer.around(x)
+        else:
+            pad = layer.padding if isinstance(layer.padding, tuple) else (layer.padding,) * 2
+            around = [pad[1], pad[1], pad[0], pad[0]]
+        padded = F.pad(x, around, value=float("-inf"))
         n, c = x.shape[:2]
         taps = F.unfold(padded, layer.kernel_size, layer.dilation, 0, layer.stride)
         taps = taps.reshape(n, c, -1, taps.shape[-1])  # (N, C, taps, windows)

@@ -10,7 +10,7 @@ from functools import partial
 from torch import nn
 from torch.nn import functional as F
 
-from graph import DropPath, PadSame
+from graph import DropPath, SameConv2d
 
 
 def stride_of_first(shape):
@@ -316,7 +316,7 @@ def efficientnet_b0(shape, classes):
 
 
 def lite_conv(inputs, outputs, kernel=1, stride=1, groups=1):
-    return PadSame(nn.Conv2d(inputs, outputs, kernel, stride, groups=groups, bias=False))
+    return SameConv2d(inputs, outputs, kernel, stride, groups=groups, bias=False)
 
 
 lite_norm = partial(nn.BatchNorm2d, eps=1e-3, momentum=0.01)
