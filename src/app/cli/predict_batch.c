@@ -17,12 +17,13 @@ struct predict_decoding {
     atomic_int next;
 };
 
-static size_t batch_bytes(const struct network *network, int threads)
+static size_t batch_bytes(const struct predict_batch *batch, int threads)
 {
-    const struct model *model = &network->model;
+    const struct network *network = batch->network;
+    const struct model *model = &batch->fold.model;
     size_t image = dataset_image_bytes(network->info.shape);
     size_t picture = image + sizeof(struct prediction);
-    return model->params * sizeof(float) +
+    return network->model.params * sizeof(float) + fold_bytes(&batch->fold) +
            (size_t)threads * (workspace_bytes(model) + (size_t)model->grain * picture);
 }
 
@@ -34,14 +35,17 @@ enum status predict_batch_init(struct predict_batch *batch, const struct network
     if (!treatment_parse(&batch->treatment, network->info.treatment))
         FAIL(ST_FAIL, "'%s' has a 'treatment' of pictures that cannot be understood",
              network->checkpoint);
-    while (threads > 1 && (double)batch_bytes(network, threads) > limit)
+    fold_init(&batch->fold, &network->model, network->params);
+    while (threads > 1 && (double)batch_bytes(batch, threads) > limit)
         threads--;
-    if ((double)batch_bytes(network, threads) > limit)
+    double bytes = (double)batch_bytes(batch, threads);
+    if (bytes > limit) {
+        fold_release(&batch->fold);
         FAIL(ST_USAGE,
              "predicting takes %s in this process, which may have %s (%s); give it more "
              "memory",
-             bytes_text((double)batch_bytes(network, threads)).text,
-             bytes_text(limit).text, mem_limit_source());
+             bytes_text(bytes).text, bytes_text(limit).text, mem_limit_source());
+    }
     batch->threads = threads;
     batch->most = threads * network->model.grain;
     batch->answer = mem_zeroed((size_t)batch->most, sizeof *batch->answer);
@@ -49,7 +53,7 @@ enum status predict_batch_init(struct predict_batch *batch, const struct network
         mem_zeroed((size_t)batch->most, dataset_image_bytes(network->info.shape));
     batch->ws = mem_aligned((size_t)threads, sizeof *batch->ws);
     for (int t = 0; t < threads; t++)
-        workspace_init(&batch->ws[t], &network->model);
+        workspace_init(&batch->ws[t], &batch->fold.model);
     return ST_OK;
 }
 
@@ -61,6 +65,7 @@ void predict_batch_release(struct predict_batch *batch)
     free(batch->ws);
     free(batch->pixels);
     free(batch->answer);
+    fold_release(&batch->fold);
     *batch = (struct predict_batch){0};
 }
 
@@ -144,7 +149,7 @@ static void batch_classify(const struct predict_batch *batch, struct workspace *
     const struct loader_input input = network_input(network);
     size_t bytes = dataset_image_bytes(shape), size = (size_t)shape_size(in);
     size_t classes = (size_t)network->info.classes;
-    struct grain_pass pass = {.team = {.size = 1}, .params = network->params};
+    struct grain_pass pass = {.team = {.size = 1}, .params = batch->fold.params};
     for (int i = first; i < first + count; i++) {
         float *x = ws->activation[0] + (size_t)pass.n * size;
         const uint8_t *pixels = batch->pixels + (size_t)i * bytes;
@@ -156,7 +161,7 @@ static void batch_classify(const struct predict_batch *batch, struct workspace *
     }
     if (pass.n == 0)
         return;
-    model_forward(&network->model, ws, &pass);
+    model_forward(&batch->fold.model, ws, &pass);
     const float *logprobs = ws->logprobs;
     for (int i = first; i < first + count; i++) {
         if (batch->answer[i].problem)
