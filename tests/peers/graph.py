@@ -85,6 +85,17 @@ class PadSame(nn.Module):
         return layer(F.pad(x, around, value=self.value))
 
 
+class Inside(nn.Module):
+    """An average of what a window sees of the image, without padding."""
+
+    def __init__(self, layer):
+        super().__init__()
+        self.layer = layer
+
+    def forward(self, x):
+        return self.layer(x) / self.layer(torch.ones_like(x))
+
+
 class PadChannels(nn.Module):
     def __init__(self, channels):
         super().__init__()
@@ -145,7 +156,8 @@ def maxpool(value, options, channels):
 def avgpool(value, options, channels):
     found, same = window(options, kernel=value, stride=value)
     layer = nn.AvgPool2d(**found)
-    return PadSame(layer) if same else layer
+    layer = PadSame(layer) if same else layer
+    return Inside(layer) if options.get("count_pad") == "off" else layer
 
 
 def linear(value, options, channels):
