@@ -20,7 +20,8 @@ static const char *const anneal_words[] = {"cosine", "linear", NULL};
 static const char *const intra_words[] = {"auto", "batch", "channel", "hybrid", NULL};
 
 static const char *const flip_words[] = {"off", "random", "alternate", NULL};
-static const char *const fill_words[] = {"auto", "black", "border", "mean", NULL};
+static const char *const fill_words[] = {"auto", "black", "border",
+                                         "mean", "reflect", NULL};
 
 /* auto, or a number: its index is the number plus 1. */
 static const char *const prefetch_words[] = {
@@ -166,8 +167,8 @@ const struct config_key config_keys[] = {
     {"augment", "erase", KEY_REAL, false, RUN(augment.erase), 0, 1, "0",
      "share of the images in which a random rectangle is set to the mean", NULL},
     {"augment", "fill", KEY_WORD, false, RUN(augment.fill), 0, 0, "auto",
-     "what is outside of a distorted image: black, its border or the data set's mean; "
-     "auto: black for grey images, border for RGB", fill_words},
+     "what is outside of a distorted image: black, its border, the data set's mean or "
+     "its mirror image; auto: black for grey images, border for RGB", fill_words},
 
     {"checkpoint", "every_steps", KEY_LONG, false, RUN(checkpoint.every_steps), 0, 1e15,
      "0", "steps between two checkpoints; 0: off", NULL},
