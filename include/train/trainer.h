@@ -49,6 +49,8 @@ void trainer_free(struct trainer *trainer);
 
 /* Steps of an epoch over `images` images; the last one may have a short batch. */
 uint64_t train_epoch_steps(const struct train_options *options, uint64_t images);
+/* Steps of the whole run; the last epoch's part is rounded up. */
+uint64_t train_total_steps(const struct train_options *options, uint64_t images);
 
 /* Steps in the whole run, and steps done. Not collective. */
 uint64_t trainer_total_steps(const struct trainer *trainer);

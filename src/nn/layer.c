@@ -4,8 +4,10 @@
 
 #include "base/mem.h"
 
-enum { INIT_PYTORCH, INIT_HE };
-const char *const layer_init_words[] = {"pytorch", "he", NULL};
+const char *const layer_init_words[] = {
+    [INIT_PYTORCH] = "pytorch", [INIT_HE] = "he", NULL};
+const char *const conv_init_words[] = {
+    [INIT_PYTORCH] = "pytorch", [INIT_HE] = "he", [INIT_WHITEN] = "whiten", NULL};
 
 void layer_init_values(const struct layer *layer, int t, int init, int fan_in,
                        struct rng *rng, float *values)

@@ -3,6 +3,7 @@
 #include "kernels/conv.h"
 #include "layer_impl.h"
 #include "layer_spec.h"
+#include "nn/whiten.h"
 
 #define CONV_PATCH_MOST \
     (1 << 26) /* values; keeps the products of sizes far from overflow */
@@ -10,12 +11,16 @@
 struct layer_conv_state {
     struct layer layer;
     struct conv_shape shape;
-    int init; /* index in layer_init_words */
-    int bias; /* off or on */
+    int init;   /* index in conv_init_words */
+    int bias;   /* off or on */
+    int frozen; /* enum conv_frozen */
 };
 
-static const char *const conv_options[] = {"kernel", "stride", "pad",
-                                           "bias",   "init",   NULL};
+enum conv_frozen { CONV_FROZEN_OFF, CONV_FROZEN_WEIGHT, CONV_FROZEN_ON };
+
+static const char *const conv_options[] = {"kernel", "stride", "pad", "bias",
+                                           "init",   "frozen", NULL};
+static const char *const conv_frozen_words[] = {"off", "weight", "on", NULL};
 
 static const struct layer_conv_state *conv_state(const struct layer *layer)
 {
@@ -25,6 +30,31 @@ static const struct layer_conv_state *conv_state(const struct layer *layer)
 const struct conv_shape *layer_conv_shape(const struct layer *layer)
 {
     return layer->ops == &layer_conv ? &conv_state(layer)->shape : NULL;
+}
+
+bool layer_conv_whitens(const struct layer *layer)
+{
+    return layer->ops == &layer_conv && conv_state(layer)->init == INIT_WHITEN;
+}
+
+static enum status conv_check_whiten(const struct layer_conv_state *conv,
+                                     const struct layer_spec *spec)
+{
+    const struct conv_shape *s = &conv->shape;
+    int patch = s->r * s->s * s->c;
+    if (conv->layer.input[0] != 0)
+        FAIL(ST_USAGE,
+             "%s: %s: init=whiten is for a layer that reads the network's input, not '%s'",
+             spec->where, spec->name, spec->input[0]);
+    if (patch > WHITEN_MOST)
+        FAIL(ST_USAGE, "%s: %s: init=whiten takes patches of at most %d values, not %dx%dx%d",
+             spec->where, spec->name, WHITEN_MOST, s->r, s->s, s->c);
+    if (s->k % 2 != 0 || s->k > 2 * patch)
+        FAIL(ST_USAGE,
+             "%s: %s: init=whiten makes an even number of channels, at most %d of patches "
+             "of %dx%dx%d, not %d",
+             spec->where, spec->name, 2 * patch, s->r, s->s, s->c, s->k);
+    return ST_OK;
 }
 
 static enum status conv_read_spec(struct layer_conv_state *conv,
@@ -38,7 +68,8 @@ static enum status conv_read_spec(struct layer_conv_state *conv,
     TRY(layer_spec_int(spec, "stride", 1, 1024, &stride));
     TRY(layer_spec_int(spec, "pad", 0, 1024, &pad));
     TRY(layer_spec_word(spec, "bias", layer_off_on, &conv->bias));
-    TRY(layer_spec_word(spec, "init", layer_init_words, &conv->init));
+    TRY(layer_spec_word(spec, "init", conv_init_words, &conv->init));
+    TRY(layer_spec_word(spec, "frozen", conv_frozen_words, &conv->frozen));
     TRY(layer_check_kernel(spec, in, kernel, pad));
     if ((double)kernel * kernel * in->c > CONV_PATCH_MOST)
         FAIL(ST_USAGE, "%s: %s: a kernel of %dx%dx%d values is too large", spec->where,
@@ -53,7 +84,7 @@ static enum status conv_read_spec(struct layer_conv_state *conv,
                                       .stride = stride,
                                       .pad = pad};
     conv_shape_complete(&conv->shape);
-    return ST_OK;
+    return conv->init == INIT_WHITEN ? conv_check_whiten(conv, spec) : ST_OK;
 }
 
 static enum status conv_setup(struct layer *layer, const struct layer_spec *spec)
@@ -62,6 +93,7 @@ static enum status conv_setup(struct layer *layer, const struct layer_spec *spec
     conv->bias = 1;
     TRY(conv_read_spec(conv, spec));
     const struct conv_shape *s = &conv->shape;
+    bool fixed = conv->frozen != CONV_FROZEN_OFF, all = conv->frozen == CONV_FROZEN_ON;
     size_t taps = (size_t)s->r * (size_t)s->s * (size_t)s->c;
     layer->out = (struct shape){s->p, s->q, s->k};
     layer->window = (struct layer_window){s->r, s->stride, s->pad};
@@ -70,12 +102,13 @@ static enum status conv_setup(struct layer *layer, const struct layer_spec *spec
                                              .dims = 4,
                                              .dim = {s->k, s->c, s->r, s->s},
                                              .count = (size_t)s->k * taps,
-                                             .rule = RANGE_TRAIN_DECAY};
+                                             .rule = fixed ? RANGE_FROZEN
+                                                           : RANGE_TRAIN_DECAY};
     layer->tensor[1] = (struct layer_tensor){.name = "bias",
                                              .dims = 1,
                                              .dim = {s->k},
                                              .count = (size_t)s->k,
-                                             .rule = RANGE_TRAIN};
+                                             .rule = all ? RANGE_FROZEN : RANGE_TRAIN};
     layer->scratch = conv_scratch(s);
     layer->flops = 2.0 * (double)taps * s->p * s->q * s->k; /* may not fit into an int */
     return ST_OK;
@@ -84,7 +117,12 @@ static enum status conv_setup(struct layer *layer, const struct layer_spec *spec
 static void conv_init(const struct layer *layer, int t, struct rng *rng, float *values)
 {
     const struct conv_shape *s = &conv_state(layer)->shape;
-    layer_init_values(layer, t, conv_state(layer)->init, s->r * s->s * s->c, rng, values);
+    int init = conv_state(layer)->init;
+    bool zero = init == INIT_WHITEN && t == 1;
+    layer_init_values(layer, t, init == INIT_WHITEN ? INIT_PYTORCH : init,
+                      s->r * s->s * s->c, rng, values);
+    for (size_t i = 0; zero && i < layer->tensor[t].count; i++)
+        values[i] = 0.0f;
 }
 
 static struct conv_shape conv_grain_shape(const struct layer *layer,
@@ -144,7 +182,8 @@ static void conv_from_file(const struct layer *layer, int t, const float *file,
 
 const struct layer_ops layer_conv = {
     .kind = "conv",
-    .help = "conv CHANNELS kernel=K [stride=1] [pad=0] [bias=on] [init=pytorch|he]",
+    .help = "conv CHANNELS kernel=K [stride=1] [pad=0] [bias=on] "
+            "[init=pytorch|he|whiten] [frozen=off|weight|on]",
     .bytes = sizeof(struct layer_conv_state),
     .inputs = 1,
     .keeps = LAYER_KEEPS_INPUTS,

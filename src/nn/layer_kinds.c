@@ -21,6 +21,7 @@ const struct layer_ops *const layer_kinds[] = {
     &layer_hardsigmoid,
     &layer_dropout,
     &layer_droppath,
+    &layer_scale,
     &layer_add,
     &layer_mul,
     &layer_logsoftmax,

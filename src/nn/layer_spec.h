@@ -17,7 +17,11 @@ struct layer_spec {
 /* Values of `init`: "pytorch", Kaiming uniform with a = sqrt(5), that is
    U(+-1/sqrt(fan_in)) for weight and bias; "he", normal with deviation sqrt(2/fan_in),
    bias 0 (K. He et al., "Delving deep into rectifiers", ICCV 2015). */
+enum layer_init { INIT_PYTORCH, INIT_HE, INIT_WHITEN };
 extern const char *const layer_init_words[];
+/* Of conv alone, also "whiten" (nn/whiten.h): until the data are there, as "pytorch",
+   with a bias of 0. */
+extern const char *const conv_init_words[];
 void layer_init_values(const struct layer *layer, int t, int init, int fan_in,
                        struct rng *rng, float *values);
 

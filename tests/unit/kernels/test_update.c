@@ -57,6 +57,7 @@ static void run_all(struct vectors *v)
     run(&v[2], kernels()->update_lamb_moments);
     run(&v[3], kernels()->update_lamb);
     run(&v[4], kernels()->update_lookahead);
+    run(&v[5], kernels()->update_average);
 }
 
 static void test_instruction_sets_agree(void **state)

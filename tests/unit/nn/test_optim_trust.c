@@ -158,6 +158,12 @@ static void test_teams_agree(void **state)
 
 /* --- lookahead --- */
 
+/* Statistics follow the slow weights, too. */
+static bool follows(size_t i)
+{
+    return rule_of(i) != RANGE_FROZEN;
+}
+
 /* Every third step the weights are set to the slow ones, which go half way. */
 static void test_lookahead(void **state)
 {
@@ -180,7 +186,7 @@ static void test_lookahead(void **state)
         float *const states[] = {v.state[0], v.state[1], v.state[2]};
         optim_begin(&optim, v.params, states);
         for (int i = 0; i < N; i++) {
-            expected[i] = trained((size_t)i) ? v.params[i] : 0.0f;
+            expected[i] = follows((size_t)i) ? v.params[i] : 0.0f;
             assert_true(slow[i] == expected[i]);
         }
         for (uint64_t step = 1; step <= 7; step++) {
@@ -196,14 +202,17 @@ static void test_lookahead(void **state)
                 continue;
             }
             for (int i = 0; i < N; i++) {
-                if (!trained((size_t)i)) {
+                if (!follows((size_t)i)) {
                     assert_true(slow[i] == 0);
                     continue;
                 }
                 expected[i] += 0.5f * (fast.params[i] - expected[i]);
                 check_close(slow[i], expected[i], 0.1);
                 assert_true(slow[i] == v.params[i]);
-                check_close(v.ema[i], 0.99 * before.ema[i] + 0.01 * v.params[i], 0.1);
+                if (!trained((size_t)i))
+                    assert_true(v.ema[i] == before.ema[i]);
+                else
+                    check_close(v.ema[i], 0.99 * before.ema[i] + 0.01 * v.params[i], 0.1);
                 expected[i] = slow[i];
             }
             assert_memory_equal(v.state[0], fast.state[0], sizeof v.state[0]);
@@ -213,7 +222,128 @@ static void test_lookahead(void **state)
     }
 }
 
+/* 1 - 0.75 (step / 8)^3 every third step, and 0 after the last one. */
+static void test_lookahead_power(void **state)
+{
+    (void)state;
+    const struct optim_options with = {.kind = OPTIM_SGD,
+                                       .lookahead = 3,
+                                       .lookahead_alpha = 0.25,
+                                       .lookahead_power = 3};
+    const struct optim_options inner = {.kind = OPTIM_SGD};
+    struct vectors v, fast;
+    struct optim optim, plain;
+    float slow[N];
+    optim_of(&optim, &with, mixed_range, LENGTH(mixed_range));
+    optim_of(&plain, &inner, mixed_range, LENGTH(mixed_range));
+    fill(&v);
+    float *const states[] = {v.state[0], v.state[1], v.state[2]};
+    optim_begin(&optim, v.params, states);
+    memcpy(slow, v.params, sizeof slow);
+    for (uint64_t step = 1; step <= 8; step++) {
+        fill_grads(&v, step);
+        fast = v;
+        struct optim_update a = update_of(&v, step, true);
+        struct optim_update b = update_of(&fast, step, true);
+        a.total = 8;
+        optim_step(&optim, &a, 2);
+        optim_step(&plain, &b, 1);
+        if (step % 3 && step < 8) {
+            assert_memory_equal(&v, &fast, sizeof v);
+            continue;
+        }
+        double share = step == 8 ? 0 : 1 - 0.75 * pow((double)step / 8, 3);
+        for (int i = 0; i < N; i++) {
+            if (!follows((size_t)i))
+                continue;
+            slow[i] += (float)share * (fast.params[i] - slow[i]);
+            check_close(v.params[i], slow[i], 0.1);
+            assert_true(v.state[1][i] == v.params[i]);
+            slow[i] = v.params[i];
+        }
+    }
+    optim_release(&optim);
+    optim_release(&plain);
+}
+
 /* --- groups --- */
+
+/* From its epoch on a tensor stays as it is, while its average goes on; the gradient that
+   the norm sees is 0. */
+static void test_group_epochs(void **state)
+{
+    (void)state;
+    static const struct optim_options kinds[] = {
+        {.kind = OPTIM_SGD, .momentum = 0.9, .weight_decay = 0.5},
+        {.kind = OPTIM_LARS, .momentum = 0.9, .weight_decay = 0.5, .trust = 0.01},
+        {.kind = OPTIM_LAMB, .beta1 = 0.9, .beta2 = 0.99, .epsilon = 1e-3},
+    };
+    const struct param_group ends = {.lr = 1, .weight_decay = 1, .epochs = 1.5};
+    for (size_t k = 0; k < LENGTH(kinds); k++) {
+        struct optim_options options = kinds[k];
+        options.lookahead = 2;
+        options.lookahead_alpha = 0.5;
+        struct optim optim = {.options = &options}, plain = optim;
+        for (size_t r = 0; r < LENGTH(mixed_range); r++) {
+            const struct range *range = &mixed_range[r];
+            optim_add(&plain, range->begin, range->end, range->rule, NULL);
+            optim_add(&optim, range->begin, range->end, range->rule,
+                      range->begin == 45 ? &ends : NULL);
+        }
+        struct vectors v, before, always;
+        fill(&v);
+        for (uint64_t step = 1; step <= 6; step++) {
+            fill_grads(&v, step);
+            before = always = v;
+            struct optim_update a = update_of(&v, step, true);
+            struct optim_update b = update_of(&always, step, true);
+            a.epoch = (double)(step - 1) / 2;
+            optim_drop_ended(&optim, a.epoch, v.grads, 0, 60);
+            optim_drop_ended(&optim, a.epoch, v.grads, 60, N);
+            bool ended = step > 3;
+            for (int i = 0; i < N; i++)
+                assert_true(v.grads[i] ==
+                            (ended && i >= 45 && i < 130 ? 0 : before.grads[i]));
+            optim_step(&optim, &a, 2);
+            optim_step(&plain, &b, 1);
+            for (int i = 0; i < N; i++) {
+                if (!ended || i < 45 || i >= 130) {
+                    assert_true(v.params[i] == always.params[i]);
+                    continue;
+                }
+                assert_true(v.params[i] == before.params[i]);
+                for (int s = 0; s < OPTIM_STATES; s++)
+                    assert_true(v.state[s][i] == before.state[s][i]);
+                check_close(v.ema[i], 0.99 * before.ema[i] + 0.01 * v.params[i], 0.1);
+            }
+        }
+        optim_release(&optim);
+        optim_release(&plain);
+    }
+}
+
+/* decay = all: as if the rule said that the tensor decays. */
+static void test_group_decay(void **state)
+{
+    (void)state;
+    const struct optim_options options = {.kind = OPTIM_SGD, .weight_decay = 0.5};
+    const struct param_group all = {
+        .lr = 2, .weight_decay = 0.25, .decay = PARAM_DECAY_ALL};
+    struct optim optim = {.options = &options}, as_weight = optim;
+    optim_add(&optim, 0, N, RANGE_TRAIN, &all);
+    optim_add(&as_weight, 0, N, RANGE_TRAIN_DECAY, &all);
+    assert_true(optim.segment[0].decay == 0.25 && !optim.segment[0].adapts);
+    struct vectors v, w;
+    fill(&v);
+    fill_grads(&v, 1);
+    w = v;
+    struct optim_update a = update_of(&v, 1, false), b = update_of(&w, 1, false);
+    optim_step(&optim, &a, 1);
+    optim_step(&as_weight, &b, 1);
+    assert_memory_equal(&v, &w, sizeof v);
+    optim_release(&optim);
+    optim_release(&as_weight);
+}
 
 /* Factors 1 change no bit; others are those of a rate and a decay of their own. */
 static void test_group_factors(void **state)
@@ -270,7 +400,10 @@ static int run(void)
         cmocka_unit_test(test_against_papers),
         cmocka_unit_test(test_teams_agree),
         cmocka_unit_test(test_lookahead),
+        cmocka_unit_test(test_lookahead_power),
         cmocka_unit_test(test_group_factors),
+        cmocka_unit_test(test_group_epochs),
+        cmocka_unit_test(test_group_decay),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
