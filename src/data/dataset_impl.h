@@ -47,7 +47,8 @@ static inline struct dataset_extent dataset_extent_from(struct dataset_extent ex
 size_t dataset_block(struct dataset_extent extent, size_t first, size_t count,
                      size_t most);
 
-/* The offsets of images [first, first + n), (n + 1), checked; only if info->encoded. */
+/* The offsets of images [first, first + n), (n + 1); only if info->encoded. ST_FAIL unless
+   each image has at least one byte, within the array. */
 enum status dataset_read_offsets(struct h5file *file, const struct dataset_info *info,
                                  enum dataset_split split, size_t first, size_t n,
                                  uint64_t *offset) MUST_CHECK;
