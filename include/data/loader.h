@@ -41,7 +41,8 @@ struct loader {
     bool shuffled; /* false: in file order */
     uint32_t epoch;
     struct sampler sampler;
-    struct loader_input input; /* mean and std are the data set's unless set otherwise */
+    const struct view_look *look; /* borrowed; NULL: as it is. Without augmentation */
+    struct loader_input input;    /* mean and std are the data set's unless set otherwise */
     const struct loader_match
         *match; /* borrowed; NULL: shape and classes are as wanted */
     /* Only if not resident: the images of positions [first, first + count), as they are

@@ -58,9 +58,14 @@ struct input_options {
     int prefetch;     /* batches read ahead, plus 1; 0: chosen by rule */
 };
 
+struct eval_options {
+    int views; /* enum view_set */
+};
+
 struct run_options {
     struct input_options input;
     struct train_options train;
+    struct eval_options eval;
     struct parallel_options parallel;
     struct optim_options optim;
     struct schedule_options schedule;

@@ -2,10 +2,10 @@
 #include "data/augment.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/status.h"
+#include "data/view.h"
 
 #define CELL  7  /* pixels between control points */
 #define LANES 8  /* pixels that the inner loops process at a time; CELL rounded up */
@@ -198,15 +198,7 @@ static void sample_block_black(const struct augment_source *in, const float *px,
     }
 }
 
-/* The pixel of an axis of `size` that is seen at x in mirrors at its two ends. */
-static int reflect_pixel(int x, int size)
-{
-    int period = size > 1 ? 2 * (size - 1) : 1;
-    x = abs(x) % period;
-    return x < size ? x : period - x;
-}
-
-/* The same between pixels. */
+/* view_reflect between pixels. */
 static float reflect_between(float x, int size)
 {
     float last = (float)(size - 1);
@@ -229,8 +221,8 @@ static float sample_pixel(const struct augment_source *in, int x, int y, int k)
     if (!inside && in->edge == AUGMENT_EDGE_COLOUR)
         return in->outside[k];
     bool reflects = in->edge == AUGMENT_EDGE_REFLECT;
-    x = (reflects ? reflect_pixel : border_pixel)(x, in->w);
-    y = (reflects ? reflect_pixel : border_pixel)(y, in->h);
+    x = (reflects ? view_reflect : border_pixel)(x, in->w);
+    y = (reflects ? view_reflect : border_pixel)(y, in->h);
     return in->pixel[((size_t)y * (size_t)in->w + (size_t)x) * (size_t)in->c + (size_t)k];
 }
 

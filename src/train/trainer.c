@@ -150,6 +150,7 @@ static enum status trainer_evaluate(struct trainer *trainer)
         .crew = &trainer->stepper.crew,
         .loader = &trainer->chooser,
         .params = state->ema ? state->ema : state->params,
+        .views = trainer->run.setup.options->eval.views,
         .latest = trainer_latest(trainer),
     };
     double t = timer_now();

@@ -48,6 +48,8 @@ static size_t bytes_evaluation(const struct trainer_setup *setup, bool copies)
     if (copies)
         history = 2 * history + metrics_write_bytes(data->classes);
     return evaluation_answer_bytes(setup->model, samples) +
+           evaluation_views_bytes(setup->model, setup->plan->lanes,
+                                  setup->options->eval.views) +
            confusion_kept_bytes(data->classes) + history;
 }
 

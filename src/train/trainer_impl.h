@@ -17,4 +17,7 @@ struct trainer {
     double slowest_step, slowest_evaluation; /* seconds; for the deadline */
 };
 
+/* Collective: the weights that come from training images (begin_data.c). */
+enum status begin_from_data(struct trainer *trainer) MUST_CHECK;
+
 #endif

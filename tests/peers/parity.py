@@ -435,16 +435,16 @@ CHECKS = {
 }
 
 
-def main():
-    names = sys.argv[1:] or list(CHECKS)
+def run(checks, names):
+    """Makes the checks of these names, or all, in a scratch folder."""
     torch.manual_seed(0)
     torch.set_num_threads(2)
     failed = []
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)
-        for name in names:
+        for name in names or list(checks):
             try:
-                CHECKS[name]()
+                checks[name]()
                 print(f"ok {name}", flush=True)
             except AssertionError as problem:
                 failed.append(name)
@@ -454,4 +454,4 @@ def main():
 
 if __name__ == "__main__":
     LOCKSTEP = os.path.abspath(LOCKSTEP)
-    main()
+    run(CHECKS, sys.argv[1:])

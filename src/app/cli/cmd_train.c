@@ -256,8 +256,7 @@ static enum status train_begin(struct train_session *session)
                  session->folder.path);
     if (session->request->init)
         return trainer_start_from(session->trainer, session->init);
-    trainer_start(session->trainer);
-    return ST_OK;
+    return trainer_start_with_data(session->trainer);
 }
 
 static enum status train_run(struct train_session *session)

@@ -25,6 +25,7 @@ struct predict_batch {
     const struct network *network; /* borrowed */
     struct dataset_treatment treatment;
     bool crop; /* to the ink */
+    int views; /* enum view_set; at first the config's */
     int threads;
     struct prediction *answer; /* owned: (most) */
     int count, most;

@@ -191,7 +191,9 @@ static void config_compare_group(const char *name, const struct param_group *the
 {
     for (int k = 0; k < CONFIG_GROUP_KEYS; k++) {
         char *old = config_group_value(then, k), *new = config_group_value(now, k);
-        if (strcmp(old, new) != 0) {
+        const char *only = !then ? new : !now ? old : NULL; /* in one of the two */
+        bool tells = !only || strcmp(only, group_keys[k].initial) != 0;
+        if (tells && strcmp(old, new) != 0) {
             char *line =
                 mem_format("group %s.%s %s -> %s", name, group_keys[k].name, old, new);
             show(line);

@@ -86,6 +86,11 @@ const struct config_key config_keys[] = {
     {"train", "eval_every", KEY_INT, false, RUN(train.eval_every), 1, 1e6, "1",
      "epochs between evaluations", NULL},
 
+    {"eval", "views", KEY_WORD, false, RUN(eval.views), 0, 0, "none",
+     "evaluations and predictions average the answers to several views of an image: "
+     "mirror: and its mirror image; mirror+shift: and both moved by a pixel",
+     view_set_words},
+
     {"optim", "kind", KEY_WORD, true, RUN(optim.kind), 0, 0, "sgd",
      "optimizer", optim_words},
     {"optim", "lr", KEY_REAL, false, RUN(optim.lr), 0, 1e6, "0.05",

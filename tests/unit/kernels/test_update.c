@@ -63,7 +63,7 @@ static void run_all(struct vectors *v)
 static void test_instruction_sets_agree(void **state)
 {
     (void)state;
-    enum { KERNELS = 5 };
+    enum { KERNELS = 6 };
     static struct vectors plain[KERNELS], v[KERNELS];
     assert_true(kernels_select(CPU_PLAIN));
     run_all(plain);

@@ -1,0 +1,81 @@
+#!/usr/bin/env bats
+# Whitened filters, views of images, ends of groups: what is refused, and what predict says.
+
+setup_file() {
+    source "$BATS_TEST_DIRNAME/../runs.sh"
+    letters letters.h5 300 60
+    head >head.conf
+    train 1 head.conf --run run --set train.steps=2 >run.out
+}
+
+setup() {
+    source "$BATS_TEST_DIRNAME/../runs.sh"
+}
+
+# head LINE: a network whose first layer is that line.
+head() {
+    printf '[model]\nlayer = %s\nlayer = gelu\nlayer = maxpool 4\nlayer = flatten\n' \
+        "${1-conv 8 kernel=2 init=whiten frozen=weight}"
+    printf 'layer = linear classes\nlayer = logsoftmax\n[train]\nbatch = 60\n'
+}
+
+# bad LINE TEXT: a network with that first line is refused.
+bad() {
+    head "$1" >bad.conf
+    refused 2 "bad.conf:$2" train 1 bad.conf --run other
+    [ ! -e other ]
+}
+
+# wrong SETTING TEXT
+wrong() {
+    refused 2 "--set: $2" train 1 head.conf --run other --set "$1"
+    [ ! -e other ]
+}
+
+@test "whitened filters that cannot be are refused" {
+    bad 'conv 7 kernel=2 init=whiten' "2: conv1: init=whiten makes an even number of channels, at most 8 of patches of 2x2x1, not 7"
+    bad 'conv 10 kernel=2 init=whiten' "2: conv1: init=whiten makes an even number * at most 8 *, not 10"
+    bad 'conv 8 kernel=12 init=whiten' "2: conv1: init=whiten takes patches of at most 128 values, not 12x12x1"
+    bad $'relu\nlayer = conv 8 kernel=2 init=whiten' "3: conv1: init=whiten is for a layer that reads the network's input, not 'relu1'"
+    bad 'conv 8 kernel=2 init=whitten' "2: conv1: unknown init 'whitten', did you mean 'whiten'?"
+    bad 'conv 8 kernel=2 frozen=wieght' "2: conv1: unknown frozen 'wieght', did you mean 'weight'?"
+    bad 'depthwise kernel=2 init=whiten' "2: depthwise1: *init*'whiten'*"
+}
+
+@test "norms and scales that cannot be are refused" {
+    bad $'conv 8 kernel=2\nlayer = batchnorm affine=weight' "3: batchnorm1: unknown affine 'weight'*"
+    bad $'conv 8 kernel=2\nlayer = scale' "3: scale1: by=NUMBER is missing, and may not be 0"
+    bad $'conv 8 kernel=2\nlayer = scale by=1/9' "3: scale1: by '1/9' is not a number *"
+    bad $'conv 8 kernel=2\nlayer = scale 2' "3: scale1: '2' is one value too many"
+}
+
+@test "keys of groups, schedules and evaluations that cannot be are refused" {
+    wrong 'group a.epochs=-1' "'epochs = -1': expected a number from 0 to 1000000"
+    wrong 'group a.decay=none' "'decay = none': expected weights | all"
+    wrong 'group a.epoch=2' "unknown key 'epoch' in a group; did you mean 'epochs'?"
+    wrong 'schedule.start=2' "'start = 2': expected a number from 0 to 1"
+    wrong 'train.epochs=0' "'epochs = 0': expected a number from 0.001 to 1000000"
+    wrong 'eval.views=mirrored' "'views = mirrored': expected none | mirror | mirror+shift"
+    wrong 'augment.fill=reflected' "'fill = reflected': expected * | reflect"
+    refused 2 "*group 'a': 'conv1.weight' matches no trained tensor*" train 1 head.conf \
+        --run other --set 'group a.match=conv1.weight'
+}
+
+@test "views that cannot be are refused" {
+    refused 2 "'--views miror': did you mean 'mirror'?" \
+        "$LOCKSTEP" eval run --data letters.h5 --views miror
+    refused 2 "'--views all': expected none, mirror or mirror+shift" \
+        "$LOCKSTEP" predict run x.png --views all
+}
+
+@test "predict averages the answers to several views, as eval does" {
+    "$LOCKSTEP" data export letters.h5 out --split test >/dev/null
+    find out -name '*.png' | sort >names
+    local views
+    for views in none mirror+shift; do
+        "$LOCKSTEP" predict run --from names --views "$views" >"$views.out"
+    done
+    other_text "$(cat none.out)" "$(cat mirror+shift.out)"
+    "$LOCKSTEP" predict run --from names >default.out
+    same_text "$(cat none.out)" "$(cat default.out)"
+}

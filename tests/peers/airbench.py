@@ -1,0 +1,250 @@
+#!/usr/bin/env python3
+"""Compare configs/cifar_fast.conf with airbench94, written down in plain PyTorch.
+
+    airbench.py CHECK...      with LOCKSTEP=program, in a scratch folder ($TMPDIR)
+
+K. Jordan, "94% on CIFAR-10 in 3.29 seconds on a single GPU", 2024 (arXiv 2404.00498). A batch
+is a single grain, the whole training set, so that neither the order nor the statistics of
+parts matter; PyTorch computes in double precision, with the paper's summed loss.
+"""
+
+import os
+import re
+import sys
+import tempfile
+
+import h5py
+import numpy as np
+import torch
+from PIL import Image
+from torch import nn
+from torch.nn import functional as F
+
+import parity
+from parity import compare, compare_tensors, lockstep, tensors
+
+CONFIG = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../configs/cifar_fast.conf")
+IMAGES, CLASSES = 40, 4
+
+# airbench94's
+LR, MOMENTUM, DECAY, BIAS_SCALER = 11.5, 0.85, 0.0153, 64
+KILOSTEP = 1024 * (1 + 1 / (1 - MOMENTUM))
+
+
+# --- data ---
+
+
+def picture(generator, label):
+    """Coloured waves, of another direction for each class, with noise."""
+    y, x = np.mgrid[0:32, 0:32] / 32
+    angle = np.pi * label / CLASSES
+    wave = np.sin(9 * (x * np.cos(angle) + y * np.sin(angle)) + generator.uniform(0, 6))
+    colour = generator.uniform(-1, 1, 3)
+    pixels = 128 + 60 * wave[:, :, None] * colour + generator.normal(0, 20, (32, 32, 3))
+    return Image.fromarray(pixels.clip(0, 255).astype(np.uint8))
+
+
+def pictures():
+    """The data set; at least as many test images as there are classes."""
+    if os.path.exists("waves.h5"):
+        return "waves.h5"
+    generator = np.random.default_rng(7)
+    for split, count in (("train", IMAGES), ("test", 40)):
+        for i in range(count):
+            folder = f"waves/{split}/{i % CLASSES}"
+            os.makedirs(folder, exist_ok=True)
+            picture(generator, i % CLASSES).save(f"{folder}/{i:03}.png")
+    lockstep("data", "import", "waves", "--out", "waves.h5", "--size", "32")
+    return "waves.h5"
+
+
+def samples(split):
+    """Images (N, C, H, W) as the network sees them, and labels."""
+    with h5py.File(pictures()) as file:
+        x = np.array(file[split]["images"], dtype=np.float64) / 255
+        x = (x - np.array(file.attrs["mean"])) / np.array(file.attrs["std"])
+        return torch.tensor(x).permute(0, 3, 1, 2), torch.tensor(
+            np.array(file[split]["labels"], dtype=np.int64))
+
+
+def train(run, steps, **keys):
+    """Trains the config; returns its last checkpoint."""
+    sets = {"train.batch": IMAGES, "train.grain": IMAGES, "train.steps": steps}
+    sets |= {"optim.lr": LR / KILOSTEP * IMAGES, "augment.flip": "off", "augment.crop": 0}
+    words = [w for k, v in (sets | keys).items() for w in ("--set", f"{k}={v}")]
+    lockstep("train", CONFIG, "--data", pictures(), "--run", run, *words)
+    return f"{run}/checkpoints/step-{steps:012d}.h5"
+
+
+# --- airbench94 ---
+
+
+class Norm(nn.BatchNorm2d):
+    def __init__(self, channels):
+        super().__init__(channels, eps=1e-12, momentum=1 - 0.6)
+        self.weight.requires_grad = False
+
+
+class Group(nn.Module):
+    def __init__(self, before, channels):
+        super().__init__()
+        self.conv1 = nn.Conv2d(before, channels, 3, padding="same", bias=False)
+        self.norm1 = Norm(channels)
+        self.conv2 = nn.Conv2d(channels, channels, 3, padding="same", bias=False)
+        self.norm2 = Norm(channels)
+
+    def forward(self, x):
+        x = F.gelu(self.norm1(F.max_pool2d(self.conv1(x), 2)))
+        return F.gelu(self.norm2(self.conv2(x)))
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.whiten = nn.Conv2d(3, 24, 2)
+        self.whiten.weight.requires_grad = False
+        self.group1, self.group2, self.group3 = Group(24, 64), Group(64, 256), Group(256, 256)
+        self.head = nn.Linear(256, CLASSES, bias=False)
+
+    def forward(self, x):
+        x = F.gelu(self.whiten(x))
+        x = self.group3(self.group2(self.group1(x)))
+        return self.head(F.max_pool2d(x, 3).flatten(1)) / 9
+
+
+def net_of(checkpoint, statistics):
+    net = Net().double()
+    weights = tensors(checkpoint)
+    if not statistics:
+        weights = {k: v for k, v in weights.items() if "running" not in k}
+    left = net.load_state_dict(weights, strict=False)
+    assert not left.unexpected_keys, left
+    missing = [key for key in left.missing_keys if not re.search(
+        r"norm..(weight|num_batches_tracked)" + ("" if statistics else "|running"), key)]
+    assert not missing, missing
+    return net
+
+
+def optimizer_of(net):
+    lr, decay = LR / KILOSTEP, DECAY * IMAGES / KILOSTEP
+    norms = [p for k, p in net.named_parameters() if "norm" in k and p.requires_grad]
+    others = [p for k, p in net.named_parameters() if "norm" not in k and p.requires_grad]
+    return torch.optim.SGD(
+        [dict(params=norms, lr=lr * BIAS_SCALER, weight_decay=decay / (lr * BIAS_SCALER)),
+         dict(params=others, lr=lr, weight_decay=decay / lr)], momentum=MOMENTUM, nesterov=True)
+
+
+def triangle(step, steps, start=0.2, end=0.07, peak=0.23):
+    return float(np.interp(step, [0, int(peak * steps), steps], [start, 1, end]))
+
+
+def descend(net, steps, lookahead=0, bias_epochs=3):
+    """An epoch is one step."""
+    x, labels = samples("train")
+    optimizer = optimizer_of(net)
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda i: triangle(i, steps))
+    average = {k: v.clone() for k, v in net.state_dict().items()}
+    net.train()
+    for step in range(steps):
+        net.whiten.bias.requires_grad = step < bias_epochs
+        ended = None if step < bias_epochs else net.whiten.bias.clone()
+        optimizer.zero_grad(set_to_none=True)
+        F.cross_entropy(net(x), labels, label_smoothing=0.2, reduction="sum").backward()
+        optimizer.step()
+        schedule.step()
+        done, last = step + 1, step + 1 == steps
+        if lookahead and (done % lookahead == 0 or last):
+            keep = 1.0 if last else 0.95**5 * (done / steps) ** 3
+            for key, value in net.state_dict().items():
+                if value.dtype.is_floating_point:
+                    average[key].lerp_(value, 1 - keep)
+                    value.copy_(average[key])
+        if ended is not None: # here lockstep's lookahead leaves it alone, too
+            with torch.no_grad():
+                net.whiten.bias.copy_(ended)
+
+
+def views(net, x):
+    def mirrored(x):
+        return 0.5 * net(x) + 0.5 * net(x.flip(-1))
+
+    padded = F.pad(x, (1,) * 4, "reflect")
+    moved = [mirrored(padded[:, :, i:i + 32, i:i + 32]) for i in (0, 2)]
+    return 0.5 * mirrored(x) + 0.5 * torch.stack(moved).mean(0)
+
+
+# --- checks ---
+
+
+def whitening():
+    """Filters are the same up to order and sign: so is the sum of their outer products."""
+    x, _ = samples("train")
+    patches = x.unfold(2, 2, 1).unfold(3, 2, 1).permute(0, 2, 3, 1, 4, 5).reshape(-1, 12)
+    values, vectors = torch.linalg.eigh(patches.T @ patches / len(patches))
+    theirs = (vectors / (values + 5e-4)) @ vectors.T
+    w = tensors(train("whitening", 1))["whiten.weight"].reshape(24, 12)
+    compare("filters and their negatives", w[:12], -w[12:], 1e-30)
+    compare("outer products", w[:12].T @ w[:12], theirs, 1e-4 * float(theirs.abs().max()))
+    largest = [row[row.abs().argmax()] > 0 for row in w[:12]]
+    norms = w[:12].norm(dim=1)
+    assert all(largest) and (norms.diff() >= 0).all(), "order or sign of the filters"
+
+
+def dirac():
+    weights = tensors(train("dirac", 1, **{"optim.lr": 0}))
+    for name, w in weights.items():
+        if "conv" not in name:
+            continue
+        copies = torch.zeros_like(w[:w.shape[1]])
+        nn.init.dirac_(copies)
+        compare(name, w[:w.shape[1]], copies[:len(w)], 1e-30)
+
+
+def begin(run):
+    return train(run, 1, **{"optim.lr": 0, "optim.lookahead": 0})
+
+
+def trained(state, net):
+    names = {k for k, p in net.named_parameters() if "whiten.weight" in k or p.requires_grad}
+    return {k: v for k, v in state.items() if k in names or "running" in k}
+
+
+def step(steps, lookahead, share):
+    first = begin(f"begin-{steps}")
+    end = train(f"step-{steps}", steps, **{"optim.lookahead": lookahead})
+    net = net_of(first, False)
+    since = {k: v.clone() for k, v in net.state_dict().items()}
+    descend(net, steps, lookahead)
+    net.whiten.bias.requires_grad = True
+    theirs, ours = trained(net.state_dict(), net), tensors(end)
+    compare("fixed filters", ours.pop("whiten.weight"), theirs.pop("whiten.weight"), 1e-30)
+    compare_tensors("after the steps", ours, theirs, since, share=share)
+
+
+def answers():
+    end = train("answers", 12, **{"eval.views": "none"})
+    x, labels = samples("test")
+    net = net_of(end, True).eval()
+    with torch.no_grad():
+        wanted = {"none": net(x), "mirror": 0.5 * net(x) + 0.5 * net(x.flip(-1)),
+                  "mirror+shift": views(net, x)}
+    for name, outputs in wanted.items():
+        theirs = F.log_softmax(outputs, dim=1)
+        assert len(set(theirs.argmax(1).tolist())) > 2, "the network has learnt nothing"
+        lockstep("eval", end, "--data", pictures(), "--views", name, "--out", name + ".h5")
+        with h5py.File(name + ".h5") as file:
+            compare("views = " + name, np.array(file["logprobs"]), theirs, parity.TOLERANCE)
+    assert (wanted["mirror"] - wanted["mirror+shift"]).abs().max() > 1e-2
+
+
+CHECKS = {
+    "whitening": whitening,
+    "dirac": dirac,
+    "step": lambda: step(1, 0, parity.TOLERANCE),
+    "steps": lambda: step(7, 2, parity.CHOICES),
+    "views": answers,
+}
+
+if __name__ == "__main__":
+    parity.LOCKSTEP = os.path.abspath(parity.LOCKSTEP)
+    parity.run(CHECKS, sys.argv[1:])
