@@ -1,11 +1,11 @@
 /*
  * conv: two-dimensional cross-correlation, channel-last.
  *
- *   y[n,p,q,k] = bias[k] + sum_{r,s,c} w[k,r,s,c] x[n, p*stride+r-pad, q*stride+s-pad, c]
+ *   y[n,p,q,k] = bias[k] + sum_{r,s,c} w[k,r,s,c] x[n, row(p, r), column(q, s), c]
  *
- * x (N, H, W, C), w (K, R, S, C), y (N, P, Q, K) with P = (H + 2 pad - R) / stride + 1
- * and Q likewise. Patches of more than 32 taps (R S C) use im2col and sgemm in blocks of
- * output rows, smaller ones (the first layer's) a direct kernel. The algorithm and its
+ * x (N, H, W, C), w (K, R, S, C), y (N, P, Q, K). kernels/window.h gives the rows and
+ * columns, P and Q. Patches of more than 32 taps (R S C) use im2col and sgemm in blocks
+ * of output rows, smaller ones (the first layer's) a direct kernel. The algorithm and its
  * blocks depend on the shape alone.
  *
  * Every member of the team calls with the same arguments; each function ends with a
@@ -17,16 +17,23 @@
 #include <stddef.h>
 
 #include "kernels/team.h"
+#include "kernels/window.h"
 
 struct conv_shape {
-    int n, h, w, c; /* x */
-    int k, r, s;    /* filters */
-    int stride, pad;
-    int p, q; /* y; set by conv_shape_complete */
+    int n, h, w, c;     /* x */
+    int k;              /* filters */
+    struct window r, s; /* their taps, along the rows and along the columns */
+    int p, q;           /* y; set by conv_shape_complete */
 };
 
 /* Sets p and q. */
 void conv_shape_complete(struct conv_shape *shape);
+
+/* Weights of one filter. */
+static inline size_t conv_taps(const struct conv_shape *shape)
+{
+    return (size_t)shape->r.size * (size_t)shape->s.size * (size_t)shape->c;
+}
 
 /* The splits that the kernel supports. Spatial: the N*P rows of all images. In backward,
    the weight gradient is shared by filters (channel) or by pairs of filters and taps

@@ -14,11 +14,11 @@
 #define LOCKSTEP_KERNELS_DEPTHWISE_H
 
 #include "kernels/team.h"
+#include "kernels/window.h"
 
 struct depthwise_shape {
     int n, h, w, c; /* x */
-    int r, s;
-    int stride, pad;
+    struct window r, s;
     int p, q; /* y; set by depthwise_shape_complete */
 };
 

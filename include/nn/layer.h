@@ -22,6 +22,7 @@
 #include "base/shape.h"
 #include "base/status.h"
 #include "kernels/team.h"
+#include "kernels/window.h"
 #include "nn/range.h"
 
 #define LAYER_TENSORS 4 /* weight, bias, running mean and variance */
@@ -50,11 +51,6 @@ struct layer_statistic {
     double momentum, values_per_sample; /* 0: the layer has none */
 };
 
-/* What an output depends on along each side of the input. */
-struct layer_window {
-    int size, stride, pad; /* size 0: no window */
-};
-
 struct layer {
     const struct layer_ops *ops;
     char name[LAYER_NAME]; /* "conv1", "linear2": kind and number, or as= in the config */
@@ -65,13 +61,14 @@ struct layer {
     int tensors;
     struct layer_tensor tensor[LAYER_TENSORS];
     struct layer_statistic statistic;
-    struct layer_window window;
-    size_t save;          /* bytes per sample kept from forward to backward */
-    size_t save_grain;    /* the same, for a grain of any size */
-    size_t scratch;       /* bytes needed during one pass, for a whole grain */
-    double flops;         /* 2 * dense multiply-adds per sample, forward */
-    double work_forward;  /* FLOPs done per sample; 0: flops */
-    double work_backward; /* for each of weight and input gradient; 0: flops */
+    struct window rows, columns; /* what an output looks at; size 0: no window */
+    bool pad_same;               /* pads as the input's size demands */
+    size_t save;                 /* bytes per sample kept from forward to backward */
+    size_t save_grain;           /* the same, for a grain of any size */
+    size_t scratch;              /* bytes needed during one pass, for a whole grain */
+    double flops;                /* 2 * dense multiply-adds per sample, forward */
+    double work_forward;         /* FLOPs done per sample; 0: flops */
+    double work_backward;        /* for each of weight and input gradient; 0: flops */
     /* Of a layer without tensors: FLOPs per sample; 0: one for each output. */
     double element_forward, element_backward;
     int index; /* position in the network */
@@ -102,7 +99,7 @@ enum layer_keeps { LAYER_KEEPS_NONE = 0, LAYER_KEEPS_INPUTS = 1, LAYER_KEEPS_OUT
 
 struct layer_ops {
     const char *kind; /* keyword in the config, and the first part of the name */
-    const char *help; /* "conv CHANNELS kernel=K [stride=1] [pad=0] [init=pytorch|he]" */
+    const char *help; /* "maxpool SIZE [stride=SIZE] [pad=0|same]" */
     size_t bytes;     /* of its struct, which begins with a struct layer */
     int inputs;       /* that it takes */
     unsigned keeps;   /* of enum layer_keeps */
@@ -115,7 +112,8 @@ struct layer_ops {
     bool follows;
     /* Reads the spec; fills in out, tensors (name, dims, dim, count, rule), save,
        scratch, flops or element_*. in, in2, index, grain and name are set. ST_USAGE with
-       a message: "letters.conf:12: conv2: kernel 5 is larger than its input 3x3x64". */
+       a message: "letters.conf:12: conv2: the kernel 5x5 does not fit its input 3x3x64".
+     */
     enum status (*setup)(struct layer *layer, const struct layer_spec *spec);
     /* Initial values of tensor t in the file's order, from rng. NULL: no tensors. */
     void (*init)(const struct layer *layer, int t, struct rng *rng, float *values);

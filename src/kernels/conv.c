@@ -9,8 +9,8 @@
 
 void conv_shape_complete(struct conv_shape *shape)
 {
-    shape->p = (shape->h + 2 * shape->pad - shape->r) / shape->stride + 1;
-    shape->q = (shape->w + 2 * shape->pad - shape->s) / shape->stride + 1;
+    shape->p = window_outputs(&shape->r, shape->h);
+    shape->q = window_outputs(&shape->s, shape->w);
 }
 
 static void conv_sum_bias(const struct team *team, const struct conv_shape *shape,

@@ -22,7 +22,7 @@
 
 static int gemm_taps(const struct conv_shape *shape)
 {
-    return shape->r * shape->s * shape->c;
+    return (int)conv_taps(shape);
 }
 
 static int gemm_block_rows(const struct conv_shape *shape)
@@ -46,7 +46,8 @@ static struct span gemm_span(int index, int size, int extent)
 /* Is x its own col matrix? */
 static bool gemm_is_matrix(const struct conv_shape *shape)
 {
-    return shape->r == 1 && shape->s == 1 && shape->stride == 1 && shape->pad == 0;
+    const struct window *r = &shape->r, *s = &shape->s;
+    return r->size * s->size * r->stride * s->stride == 1 && r->pad == 0 && s->pad == 0;
 }
 
 /* One im2col convolution, as one member of a team sees it. */

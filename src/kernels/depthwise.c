@@ -7,8 +7,8 @@
 
 void depthwise_shape_complete(struct depthwise_shape *shape)
 {
-    shape->p = (shape->h + 2 * shape->pad - shape->r) / shape->stride + 1;
-    shape->q = (shape->w + 2 * shape->pad - shape->s) / shape->stride + 1;
+    shape->p = window_outputs(&shape->r, shape->h);
+    shape->q = window_outputs(&shape->s, shape->w);
 }
 
 struct split_sets depthwise_splits(const struct depthwise_shape *shape)

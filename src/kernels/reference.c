@@ -13,14 +13,30 @@ static size_t reference_index(int i, int j, int k, int l, const int extent[3])
 
 /* --- conv --- */
 
+/* The input of a tap. */
+static int reference_input(const struct window *window, int output, int tap)
+{
+    int dilation = window->dilation > 1 ? window->dilation : 1;
+    return output * window->stride - window->pad + tap * dilation;
+}
+
+/* The output whose tap is at the input; -1: none. */
+static int reference_output(const struct window *window, int input, int tap, int outputs)
+{
+    for (int i = 0; i < outputs; i++)
+        if (reference_input(window, i, tap) == input)
+            return i;
+    return -1;
+}
+
 static double reference_conv_output(const struct conv_shape *a, const int i[4],
                                     const float *x, const float *weight)
 {
-    const int in[3] = {a->h, a->w, a->c}, filter[3] = {a->r, a->s, a->c};
+    const int in[3] = {a->h, a->w, a->c}, filter[3] = {a->r.size, a->s.size, a->c};
     double sum = 0.0;
-    for (int r = 0; r < a->r; r++) {
-        for (int s = 0; s < a->s; s++) {
-            int h = i[1] * a->stride + r - a->pad, w = i[2] * a->stride + s - a->pad;
+    for (int r = 0; r < a->r.size; r++) {
+        for (int s = 0; s < a->s.size; s++) {
+            int h = reference_input(&a->r, i[1], r), w = reference_input(&a->s, i[2], s);
             if (h < 0 || h >= a->h || w < 0 || w >= a->w)
                 continue;
             for (int c = 0; c < a->c; c++)
@@ -52,11 +68,11 @@ static double reference_conv_weight_gradient(const struct conv_shape *a, const i
     double sum = 0.0;
     for (int n = 0; n < a->n; n++) {
         for (int p = 0; p < a->p; p++) {
-            int h = p * a->stride + i[1] - a->pad;
+            int h = reference_input(&a->r, p, i[1]);
             if (h < 0 || h >= a->h)
                 continue;
             for (int q = 0; q < a->q; q++) {
-                int w = q * a->stride + i[2] - a->pad;
+                int w = reference_input(&a->s, q, i[2]);
                 if (w >= 0 && w < a->w)
                     sum += (double)x[reference_index(n, h, w, i[3], in)] *
                            (double)dy[reference_index(n, p, q, i[0], out)];
@@ -69,14 +85,14 @@ static double reference_conv_weight_gradient(const struct conv_shape *a, const i
 void reference_conv_backward_weight(const struct conv_shape *a, float *dweight,
                                     float *dbias, const float *x, const float *dy)
 {
-    const int filter[3] = {a->r, a->s, a->c};
+    const int filter[3] = {a->r.size, a->s.size, a->c};
     for (int k = 0; k < a->k; k++) {
         double sum = 0.0;
         for (int i = 0; i < a->n * a->p * a->q; i++)
             sum += (double)dy[(size_t)i * (size_t)a->k + (size_t)k];
         dbias[k] = (float)sum;
-        for (int r = 0; r < a->r; r++)
-            for (int s = 0; s < a->s; s++)
+        for (int r = 0; r < a->r.size; r++)
+            for (int s = 0; s < a->s.size; s++)
                 for (int c = 0; c < a->c; c++)
                     dweight[reference_index(k, r, s, c, filter)] =
                         (float)reference_conv_weight_gradient(
@@ -87,16 +103,13 @@ void reference_conv_backward_weight(const struct conv_shape *a, float *dweight,
 static double reference_conv_data_gradient(const struct conv_shape *a, const int i[4],
                                            const float *dy, const float *weight)
 {
-    const int filter[3] = {a->r, a->s, a->c}, out[3] = {a->p, a->q, a->k};
+    const int filter[3] = {a->r.size, a->s.size, a->c}, out[3] = {a->p, a->q, a->k};
     double sum = 0.0;
-    for (int r = 0; r < a->r; r++) {
-        for (int s = 0; s < a->s; s++) {
-            int p = i[1] + a->pad - r, q = i[2] + a->pad - s;
-            if (p < 0 || q < 0 || p % a->stride != 0 || q % a->stride != 0)
-                continue;
-            p /= a->stride;
-            q /= a->stride;
-            if (p >= a->p || q >= a->q)
+    for (int r = 0; r < a->r.size; r++) {
+        for (int s = 0; s < a->s.size; s++) {
+            int p = reference_output(&a->r, i[1], r, a->p);
+            int q = reference_output(&a->s, i[2], s, a->q);
+            if (p < 0 || q < 0)
                 continue;
             for (int k = 0; k < a->k; k++)
                 sum += (double)dy[reference_index(i[0], p, q, k, out)] *
@@ -166,8 +179,8 @@ void reference_linear_backward_data(const struct linear_shape *a, float *dx,
 static ptrdiff_t reference_pool_pixel(const struct pool_shape *a, int p, int q,
                                       int position)
 {
-    int h = p * a->stride - a->pad + position / a->size;
-    int w = q * a->stride - a->pad + position % a->size;
+    int h = reference_input(&a->r, p, position / a->s.size);
+    int w = reference_input(&a->s, q, position % a->s.size);
     if (h < 0 || h >= a->h || w < 0 || w >= a->w)
         return -1;
     return (ptrdiff_t)h * a->w + w;
@@ -199,7 +212,7 @@ void reference_maxpool_forward(const struct pool_shape *a, float *y, uint8_t *ar
     struct reference_pool_element e;
     for (size_t i = 0; reference_pool_element(a, i, &e); i++) {
         int best = -1;
-        for (int j = 0; j < a->size * a->size; j++) {
+        for (int j = 0; j < a->r.size * a->s.size; j++) {
             ptrdiff_t pixel = reference_pool_pixel(a, e.p, e.q, j);
             if (pixel < 0)
                 continue;
@@ -224,17 +237,26 @@ void reference_maxpool_backward(const struct pool_shape *a, float *dx, const flo
     }
 }
 
+static double reference_pool_divisor(const struct pool_shape *a,
+                                     const struct reference_pool_element *e)
+{
+    int count = 0, all = a->r.size * a->s.size;
+    for (int j = 0; j < all; j++)
+        count += reference_pool_pixel(a, e->p, e->q, j) >= 0;
+    return a->inside ? count : all;
+}
+
 void reference_avgpool_forward(const struct pool_shape *a, float *y, const float *x)
 {
     struct reference_pool_element e;
     for (size_t i = 0; reference_pool_element(a, i, &e); i++) {
         double sum = 0.0;
-        for (int j = 0; j < a->size * a->size; j++) {
+        for (int j = 0; j < a->r.size * a->s.size; j++) {
             ptrdiff_t pixel = reference_pool_pixel(a, e.p, e.q, j);
             if (pixel >= 0)
                 sum += (double)x[e.in + (size_t)pixel * (size_t)a->c];
         }
-        y[e.out] = (float)(sum / (a->size * a->size));
+        y[e.out] = (float)(sum / reference_pool_divisor(a, &e));
     }
 }
 
@@ -243,11 +265,11 @@ void reference_avgpool_backward(const struct pool_shape *a, float *dx, const flo
     struct reference_pool_element e;
     memset(dx, 0, (size_t)a->n * (size_t)a->h * (size_t)(a->w * a->c) * sizeof *dx);
     for (size_t i = 0; reference_pool_element(a, i, &e); i++) {
-        for (int j = 0; j < a->size * a->size; j++) {
+        for (int j = 0; j < a->r.size * a->s.size; j++) {
             ptrdiff_t pixel = reference_pool_pixel(a, e.p, e.q, j);
             if (pixel >= 0)
                 dx[e.in + (size_t)pixel * (size_t)a->c] +=
-                    dy[e.out] / (float)(a->size * a->size);
+                    (float)((double)dy[e.out] / reference_pool_divisor(a, &e));
         }
     }
 }

@@ -165,7 +165,8 @@ static enum status build_setup(const struct build *build, struct layer *layer,
     struct layer_spec spec = {.where = line->where,
                               .name = layer->name,
                               .text = line->text,
-                              .classes = model->classes};
+                              .classes = model->classes,
+                              .model = model};
     for (int i = 0; i < layer->inputs; i++)
         spec.input[i] = build_value_name(build, layer->input[i]);
     TRY(layer->ops->setup(layer, &spec));

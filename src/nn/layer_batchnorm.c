@@ -12,13 +12,14 @@ struct layer_batchnorm_state {
     double epsilon;
     int affine; /* enum batchnorm_affine */
     int frozen; /* training uses running statistics and leaves them as they are */
+    int init;   /* of the weight: enum layer_norm_init */
 };
 
 enum batchnorm_affine { AFFINE_OFF, AFFINE_ON, AFFINE_BIAS };
 static const char *const batchnorm_affine_words[] = {"off", "on", "bias", NULL};
 
-static const char *const batchnorm_options[] = {"eps", "momentum", "affine", "frozen",
-                                                NULL};
+static const char *const batchnorm_options[] = {"eps",    "momentum", "affine",
+                                                "frozen", "init",     NULL};
 
 static const struct layer_batchnorm_state *batchnorm_state(const struct layer *layer)
 {
@@ -64,6 +65,10 @@ static enum status batchnorm_setup(struct layer *layer, const struct layer_spec 
     TRY(layer_spec_real(spec, "momentum", 0, 1, &momentum));
     TRY(layer_spec_word(spec, "affine", batchnorm_affine_words, &norm->affine));
     TRY(layer_spec_word(spec, "frozen", layer_off_on, &norm->frozen));
+    TRY(layer_spec_word(spec, "init", layer_norm_inits, &norm->init));
+    if (norm->affine != AFFINE_ON && norm->init == LAYER_NORM_ZERO)
+        FAIL(ST_USAGE, "%s: %s: affine=%s has no weight for init=zero", spec->where,
+             spec->name, batchnorm_affine_words[norm->affine]);
     norm->shape = (struct batchnorm_shape){
         .n = layer->grain, .pixels = layer->in.h * layer->in.w, .c = layer->in.c};
     enum range_rule rule = norm->frozen ? RANGE_FROZEN : RANGE_STATISTIC;
@@ -91,8 +96,9 @@ static void batchnorm_init(const struct layer *layer, int t, struct rng *rng,
                            float *values)
 {
     (void)rng;
-    bool weight = batchnorm_state(layer)->affine == AFFINE_ON && t == 0;
-    bool ones = weight || t == layer->tensors - 1;
+    const struct layer_batchnorm_state *norm = batchnorm_state(layer);
+    bool weight = norm->affine == AFFINE_ON && t == 0, variance = t == layer->tensors - 1;
+    bool ones = variance || (weight && norm->init == LAYER_NORM_ONE);
     for (size_t i = 0; i < layer->tensor[t].count; i++)
         values[i] = ones ? 1.0f : 0.0f;
 }
@@ -186,7 +192,8 @@ static struct split_sets batchnorm_layer_splits(const struct layer *layer)
 
 const struct layer_ops layer_batchnorm = {
     .kind = "batchnorm",
-    .help = "batchnorm [eps=1e-5] [momentum=0.1] [affine=on|bias] [frozen=off]",
+    .help = "batchnorm [eps=1e-5] [momentum=0.1] [affine=on|bias] [frozen=off] "
+            "[init=one|zero]",
     .bytes = sizeof(struct layer_batchnorm_state),
     .inputs = 1,
     .keeps = LAYER_KEEPS_INPUTS,

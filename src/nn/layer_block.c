@@ -14,12 +14,25 @@ struct layer_block_state {
     struct conv_pool_shape shape;
 };
 
+static bool block_convolves(const struct window *window)
+{
+    return window->size == 3 && window->stride == 1 && window->pad <= 1 &&
+           window->extra == 0 && window_dilation(window) == 1;
+}
+
+static bool block_pools_halves(const struct window *window)
+{
+    return window->size == 2 && window->stride == 2 && window->pad == 0 &&
+           window->extra == 0;
+}
+
 static bool block_is_fusable(const struct layer *conv, const struct layer *pool)
 {
     const struct conv_shape *c = layer_conv_shape(conv);
     const struct pool_shape *p = pool ? layer_maxpool_shape(pool) : NULL;
-    return c && p && conv->tensors > 1 && c->r == 3 && c->s == 3 && c->stride == 1 &&
-           c->pad <= 1 && p->size == 2 && p->stride == 2 && p->pad == 0;
+    return c && p && conv->tensors > 1 && block_convolves(&c->r) &&
+           block_convolves(&c->s) && c->r.pad == c->s.pad && block_pools_halves(&p->r) &&
+           block_pools_halves(&p->s);
 }
 
 /* The layer behind layers[i], if it alone reads the output of layers[i]; NULL: there is
@@ -121,7 +134,7 @@ struct layer *layer_block_create(struct layer *const *layers, int first, int cou
         .w = conv->w,
         .c = conv->c,
         .k = conv->k,
-        .pad = conv->pad,
+        .pad = conv->r.pad,
         .activation = block_activation(block_sole_reader(layers, first + 1, count)),
     };
     conv_pool_complete(&block->shape);

@@ -11,15 +11,15 @@
 struct layer_conv_state {
     struct layer layer;
     struct conv_shape shape;
-    int init;   /* index in conv_init_words */
+    struct layer_init init;
     int bias;   /* off or on */
     int frozen; /* enum conv_frozen */
 };
 
 enum conv_frozen { CONV_FROZEN_OFF, CONV_FROZEN_WEIGHT, CONV_FROZEN_ON };
 
-static const char *const conv_options[] = {"kernel", "stride", "pad", "bias",
-                                           "init",   "frozen", NULL};
+static const char *const conv_options[] = {"kernel", "stride", "pad",    "dilation",
+                                           "bias",   "init",   "frozen", NULL};
 static const char *const conv_frozen_words[] = {"off", "weight", "on", NULL};
 
 static const struct layer_conv_state *conv_state(const struct layer *layer)
@@ -34,26 +34,32 @@ const struct conv_shape *layer_conv_shape(const struct layer *layer)
 
 bool layer_conv_whitens(const struct layer *layer)
 {
-    return layer->ops == &layer_conv && conv_state(layer)->init == INIT_WHITEN;
+    return layer->ops == &layer_conv && layer_init_whitens(&conv_state(layer)->init);
 }
 
 static enum status conv_check_whiten(const struct layer_conv_state *conv,
                                      const struct layer_spec *spec)
 {
     const struct conv_shape *s = &conv->shape;
-    int patch = s->r * s->s * s->c;
+    int patch = (int)conv_taps(s);
     if (conv->layer.input[0] != 0)
         FAIL(ST_USAGE,
              "%s: %s: init=whiten is for a layer that reads the network's input, not '%s'",
              spec->where, spec->name, spec->input[0]);
     if (patch > WHITEN_MOST)
-        FAIL(ST_USAGE, "%s: %s: init=whiten takes patches of at most %d values, not %dx%dx%d",
-             spec->where, spec->name, WHITEN_MOST, s->r, s->s, s->c);
+        FAIL(ST_USAGE,
+             "%s: %s: init=whiten takes patches of at most %d values, not %dx%dx%d",
+             spec->where, spec->name, WHITEN_MOST, s->r.size, s->s.size, s->c);
+    if (s->r.size > s->h || s->s.size > s->w || s->r.dilation > 1 || s->s.dilation > 1)
+        FAIL(ST_USAGE,
+             "%s: %s: init=whiten needs whole patches of its input %dx%dx%d, without "
+             "dilation",
+             spec->where, spec->name, s->h, s->w, s->c);
     if (s->k % 2 != 0 || s->k > 2 * patch)
         FAIL(ST_USAGE,
              "%s: %s: init=whiten makes an even number of channels, at most %d of patches "
              "of %dx%dx%d, not %d",
-             spec->where, spec->name, 2 * patch, s->r, s->s, s->c, s->k);
+             spec->where, spec->name, 2 * patch, s->r.size, s->s.size, s->c, s->k);
     return ST_OK;
 }
 
@@ -61,30 +67,28 @@ static enum status conv_read_spec(struct layer_conv_state *conv,
                                   const struct layer_spec *spec)
 {
     const struct shape *in = &conv->layer.in;
-    int channels = 0, kernel = 0, stride = 1, pad = 0;
+    static const struct layer_window_kind kind = {
+        .noun = "kernel", .key = "kernel", .most = 1024};
+    int channels = 0;
     TRY(layer_spec_only(spec, true, conv_options));
     TRY(layer_spec_value(spec, true, 1, 65536, &channels));
-    TRY(layer_spec_int(spec, "kernel", 1, 1024, &kernel));
-    TRY(layer_spec_int(spec, "stride", 1, 1024, &stride));
-    TRY(layer_spec_int(spec, "pad", 0, 1024, &pad));
     TRY(layer_spec_word(spec, "bias", layer_off_on, &conv->bias));
-    TRY(layer_spec_word(spec, "init", conv_init_words, &conv->init));
+    TRY(layer_spec_init(spec, true, &conv->init));
     TRY(layer_spec_word(spec, "frozen", conv_frozen_words, &conv->frozen));
-    TRY(layer_check_kernel(spec, in, kernel, pad));
-    if ((double)kernel * kernel * in->c > CONV_PATCH_MOST)
+    TRY(layer_spec_windows(&conv->layer, spec, &kind));
+    const struct window *r = &conv->layer.rows, *s = &conv->layer.columns;
+    if ((double)r->size * s->size * in->c > CONV_PATCH_MOST)
         FAIL(ST_USAGE, "%s: %s: a kernel of %dx%dx%d values is too large", spec->where,
-             spec->name, kernel, kernel, in->c);
+             spec->name, r->size, s->size, in->c);
     conv->shape = (struct conv_shape){.n = conv->layer.grain,
                                       .h = in->h,
                                       .w = in->w,
                                       .c = in->c,
                                       .k = channels,
-                                      .r = kernel,
-                                      .s = kernel,
-                                      .stride = stride,
-                                      .pad = pad};
+                                      .r = *r,
+                                      .s = *s};
     conv_shape_complete(&conv->shape);
-    return conv->init == INIT_WHITEN ? conv_check_whiten(conv, spec) : ST_OK;
+    return layer_init_whitens(&conv->init) ? conv_check_whiten(conv, spec) : ST_OK;
 }
 
 static enum status conv_setup(struct layer *layer, const struct layer_spec *spec)
@@ -94,13 +98,12 @@ static enum status conv_setup(struct layer *layer, const struct layer_spec *spec
     TRY(conv_read_spec(conv, spec));
     const struct conv_shape *s = &conv->shape;
     bool fixed = conv->frozen != CONV_FROZEN_OFF, all = conv->frozen == CONV_FROZEN_ON;
-    size_t taps = (size_t)s->r * (size_t)s->s * (size_t)s->c;
+    size_t taps = conv_taps(s);
     layer->out = (struct shape){s->p, s->q, s->k};
-    layer->window = (struct layer_window){s->r, s->stride, s->pad};
     layer->tensors = conv->bias ? 2 : 1;
     layer->tensor[0] = (struct layer_tensor){.name = "weight",
                                              .dims = 4,
-                                             .dim = {s->k, s->c, s->r, s->s},
+                                             .dim = {s->k, s->c, s->r.size, s->s.size},
                                              .count = (size_t)s->k * taps,
                                              .rule = fixed ? RANGE_FROZEN
                                                            : RANGE_TRAIN_DECAY};
@@ -116,13 +119,7 @@ static enum status conv_setup(struct layer *layer, const struct layer_spec *spec
 
 static void conv_init(const struct layer *layer, int t, struct rng *rng, float *values)
 {
-    const struct conv_shape *s = &conv_state(layer)->shape;
-    int init = conv_state(layer)->init;
-    bool zero = init == INIT_WHITEN && t == 1;
-    layer_init_values(layer, t, init == INIT_WHITEN ? INIT_PYTORCH : init,
-                      s->r * s->s * s->c, rng, values);
-    for (size_t i = 0; zero && i < layer->tensor[t].count; i++)
-        values[i] = 0.0f;
+    layer_init_values(layer, t, &conv_state(layer)->init, rng, values);
 }
 
 static struct conv_shape conv_grain_shape(const struct layer *layer,
@@ -161,7 +158,7 @@ static struct split_sets conv_layer_splits(const struct layer *layer)
    filter is a channel-last patch. */
 static size_t conv_memory_index(const struct conv_shape *s, size_t file)
 {
-    size_t plane = (size_t)s->r * (size_t)s->s, c = (size_t)s->c;
+    size_t plane = (size_t)s->r.size * (size_t)s->s.size, c = (size_t)s->c;
     size_t pixel = file % plane, channel = file / plane % c, out = file / plane / c;
     return (out * plane + pixel) * c + channel;
 }
@@ -182,8 +179,8 @@ static void conv_from_file(const struct layer *layer, int t, const float *file,
 
 const struct layer_ops layer_conv = {
     .kind = "conv",
-    .help = "conv CHANNELS kernel=K [stride=1] [pad=0] [bias=on] "
-            "[init=pytorch|he|whiten] [frozen=off|weight|on]",
+    .help = "conv CHANNELS kernel=K [stride=1] [pad=0|same] [dilation=1] "
+            "[bias=on] [init=pytorch] [frozen=off|weight|on]",
     .bytes = sizeof(struct layer_conv_state),
     .inputs = 1,
     .keeps = LAYER_KEEPS_INPUTS,

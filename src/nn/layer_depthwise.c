@@ -4,11 +4,11 @@
 struct layer_depthwise_state {
     struct layer layer;
     struct depthwise_shape shape;
-    int init; /* index in layer_init_words */
+    struct layer_init init;
     int bias; /* off or on */
 };
 
-static const char *const depthwise_options[] = {"kernel", "stride", "pad",
+static const char *const depthwise_options[] = {"kernel", "stride", "pad", "dilation",
                                                 "bias",   "init",   NULL};
 
 static const struct layer_depthwise_state *depthwise_state(const struct layer *layer)
@@ -20,22 +20,20 @@ static enum status depthwise_read_spec(struct layer_depthwise_state *state,
                                        const struct layer_spec *spec)
 {
     const struct shape *in = &state->layer.in;
-    int kernel = 0, stride = 1, pad = 0;
+    static const struct layer_window_kind kind = {
+        .noun = "kernel", .key = "kernel", .most = 64};
     TRY(layer_spec_only(spec, false, depthwise_options));
-    TRY(layer_spec_int(spec, "kernel", 1, 64, &kernel));
-    TRY(layer_spec_int(spec, "stride", 1, 1024, &stride));
-    TRY(layer_spec_int(spec, "pad", 0, 64, &pad));
     TRY(layer_spec_word(spec, "bias", layer_off_on, &state->bias));
-    TRY(layer_spec_word(spec, "init", layer_init_words, &state->init));
-    TRY(layer_check_kernel(spec, in, kernel, pad));
+    TRY(layer_spec_init(spec, true, &state->init));
+    if (layer_init_whitens(&state->init))
+        FAIL(ST_USAGE, "%s: %s: init 'whiten' is for 'conv'", spec->where, spec->name);
+    TRY(layer_spec_windows(&state->layer, spec, &kind));
     state->shape = (struct depthwise_shape){.n = state->layer.grain,
                                             .h = in->h,
                                             .w = in->w,
                                             .c = in->c,
-                                            .r = kernel,
-                                            .s = kernel,
-                                            .stride = stride,
-                                            .pad = pad};
+                                            .r = state->layer.rows,
+                                            .s = state->layer.columns};
     depthwise_shape_complete(&state->shape);
     return ST_OK;
 }
@@ -46,13 +44,12 @@ static enum status depthwise_setup(struct layer *layer, const struct layer_spec 
     state->bias = 1;
     TRY(depthwise_read_spec(state, spec));
     const struct depthwise_shape *s = &state->shape;
-    size_t taps = (size_t)s->r * (size_t)s->s;
+    size_t taps = (size_t)s->r.size * (size_t)s->s.size;
     layer->out = (struct shape){s->p, s->q, s->c};
-    layer->window = (struct layer_window){s->r, s->stride, s->pad};
     layer->tensors = state->bias ? 2 : 1;
     layer->tensor[0] = (struct layer_tensor){.name = "weight",
                                              .dims = 4,
-                                             .dim = {s->c, 1, s->r, s->s},
+                                             .dim = {s->c, 1, s->r.size, s->s.size},
                                              .count = (size_t)s->c * taps,
                                              .rule = RANGE_TRAIN_DECAY};
     layer->tensor[1] = (struct layer_tensor){.name = "bias",
@@ -67,8 +64,7 @@ static enum status depthwise_setup(struct layer *layer, const struct layer_spec 
 static void depthwise_init(const struct layer *layer, int t, struct rng *rng,
                            float *values)
 {
-    const struct depthwise_shape *s = &depthwise_state(layer)->shape;
-    layer_init_values(layer, t, depthwise_state(layer)->init, s->r * s->s, rng, values);
+    layer_init_values(layer, t, &depthwise_state(layer)->init, rng, values);
 }
 
 static struct depthwise_shape depthwise_grain(const struct layer *layer,
@@ -106,7 +102,7 @@ static struct split_sets depthwise_layer_splits(const struct layer *layer)
 static size_t depthwise_memory_index(const struct layer *layer, int t, size_t file)
 {
     const struct depthwise_shape *s = &depthwise_state(layer)->shape;
-    size_t taps = (size_t)s->r * (size_t)s->s;
+    size_t taps = (size_t)s->r.size * (size_t)s->s.size;
     return t == 0 ? file % taps * (size_t)s->c + file / taps : file;
 }
 
@@ -126,7 +122,8 @@ static void depthwise_from_file(const struct layer *layer, int t, const float *f
 
 const struct layer_ops layer_depthwise = {
     .kind = "depthwise",
-    .help = "depthwise kernel=K [stride=1] [pad=0] [bias=on] [init=pytorch|he]",
+    .help = "depthwise kernel=K [stride=1] [pad=0|same] [dilation=1] "
+            "[bias=on] [init=pytorch]",
     .bytes = sizeof(struct layer_depthwise_state),
     .inputs = 1,
     .keeps = LAYER_KEEPS_INPUTS,

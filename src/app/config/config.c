@@ -39,7 +39,7 @@ static void config_size_text(const int size[2], char text[VALUE])
 static bool config_assign_size(int size[2], int most, const char *value)
 {
     if (*value)
-        return parse_size(value, most, &size[0], &size[1]);
+        return parse_size(value, 1, most, &size[0], &size[1]);
     size[0] = size[1] = 0;
     return true;
 }

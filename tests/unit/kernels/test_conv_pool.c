@@ -24,17 +24,13 @@ static void case_init(struct block_case *t, struct conv_pool_shape shape, struct
                                   .w = shape.w,
                                   .c = shape.c,
                                   .k = shape.k,
-                                  .r = 3,
-                                  .s = 3,
-                                  .stride = 1,
-                                  .pad = shape.pad};
+                                  WINDOW_SQUARE(3, 1, shape.pad)};
     conv_shape_complete(&t->conv);
     t->pool = (struct pool_shape){.n = shape.n,
                                   .h = t->conv.p,
                                   .w = t->conv.q,
                                   .c = shape.k,
-                                  .size = 2,
-                                  .stride = 2};
+                                  WINDOW_SQUARE(2, 2, 0)};
     pool_shape_complete(&t->pool);
     assert_int_equal(t->pool.p, shape.p);
     assert_int_equal(t->pool.q, shape.q);

@@ -23,17 +23,10 @@ static void run_all(const struct team *team, void *context)
 static void check_reference(const struct depthwise_case *t)
 {
     const struct depthwise_shape *s = &t->shape;
-    struct conv_shape dense = {.n = s->n,
-                               .h = s->h,
-                               .w = s->w,
-                               .c = s->c,
-                               .k = s->c,
-                               .r = s->r,
-                               .s = s->s,
-                               .stride = s->stride,
-                               .pad = s->pad};
+    struct conv_shape dense = {
+        .n = s->n, .h = s->h, .w = s->w, .c = s->c, .k = s->c, .r = s->r, .s = s->s};
     conv_shape_complete(&dense);
-    size_t c = (size_t)s->c, taps = (size_t)(s->r * s->s);
+    size_t c = (size_t)s->c, taps = (size_t)(s->r.size * s->s.size);
     float *w = mem_aligned(c * taps * c, sizeof *w), *dw = poisoned_floats(c * taps * c);
     float *y = poisoned_floats(t->ys), *dx = poisoned_floats(t->xs);
     float *dbias = poisoned_floats(c), *own = mem_aligned(t->ws, sizeof *own);
@@ -63,7 +56,7 @@ static void check_shape(struct depthwise_shape shape, struct rng *rng)
     t.shape = shape;
     t.xs = (size_t)(shape.n * shape.h * shape.w * shape.c);
     t.ys = (size_t)(shape.n * shape.p * shape.q * shape.c);
-    t.ws = (size_t)(shape.r * shape.s * shape.c);
+    t.ws = (size_t)(shape.r.size * shape.s.size * shape.c);
     t.x = random_floats(rng, t.xs);
     t.w = random_floats(rng, t.ws);
     t.bias = random_floats(rng, (size_t)shape.c);
@@ -98,11 +91,13 @@ static void test_shapes(void **state)
 {
     (void)state;
     const struct depthwise_shape shapes[] = {
-        {.n = 2, .h = 7, .w = 6, .c = 5, .r = 3, .s = 3, .stride = 1, .pad = 1},
-        {.n = 1, .h = 9, .w = 9, .c = 17, .r = 5, .s = 5, .stride = 2, .pad = 2},
-        {.n = 3, .h = 4, .w = 5, .c = 33, .r = 1, .s = 1, .stride = 1, .pad = 0},
-        {.n = 2, .h = 8, .w = 5, .c = 1, .r = 3, .s = 2, .stride = 3, .pad = 1},
-        {.n = 5, .h = 3, .w = 3, .c = 16, .r = 3, .s = 3, .stride = 1, .pad = 2},
+        {.n = 2, .h = 7, .w = 6, .c = 5, WINDOW_SQUARE(3, 1, 1)},
+        {.n = 1, .h = 9, .w = 9, .c = 17, WINDOW_SQUARE(5, 2, 2)},
+        {.n = 3, .h = 4, .w = 5, .c = 33, WINDOW_SQUARE(1, 1, 0)},
+        {.n = 2, .h = 8, .w = 5, .c = 1, .r = WINDOW(3, 3, 1), .s = WINDOW(2, 3, 1)},
+        {.n = 5, .h = 3, .w = 3, .c = 16, WINDOW_SQUARE(3, 1, 2)},
+        {.n = 2, .h = 9, .w = 4, .c = 18, .r = {5, 2, 1, 1, 2}, .s = WINDOW(1, 3, 0)},
+        {.n = 1, .h = 6, .w = 7, .c = 35, .r = {3, 2, 0, 1, 1}, .s = {3, 1, 3, 0, 3}},
     };
     EACH_ISA(isa)
     {

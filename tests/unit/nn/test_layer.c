@@ -47,18 +47,42 @@ static void test_messages(void **state)
         {image, {"conv 8 kernle=3"}, "unknown option 'kernle', did you mean 'kernel'?"},
         {image, {"conv 8 kernel=3 stride=0"}, "conv1: stride '0' is not a whole number"},
         {image, {"conv 8 kernel=3 pad=-1"}, "conv1: pad '-1' is not a whole number"},
-        {image, {"conv 8 kernel=3 pad=3"}, "pad 3 is not smaller than kernel 3"},
+        {image,
+         {"conv 8 kernel=3 pad=3"},
+         "conv1: pad 3x3 is not smaller than the kernel's 3x3"},
+        {image,
+         {"conv 8 kernel=3x1 pad=2x1"},
+         "conv1: pad 2x1 is not smaller than the kernel's 3x1"},
+        {image, {"conv 8 kernel=3x"}, "conv1: kernel '3x' is not a whole number from 1"},
         {image, {"conv 8 kernel=3 init=hee"}, "unknown init 'hee', did you mean 'he'?"},
         {image,
          {"relu", "conv 8 kernel=9"},
-         "net.conf:2: conv1: kernel 9 is larger than its input 8x8x3"},
-        {flat, {"conv 8 kernel=3"}, "conv1: kernel 3 is larger than its input 1x1x12"},
+         "net.conf:2: conv1: the kernel 9x9 is larger than its input 8x8x3; it needs "
+         "images of 9x9 or larger"},
+        {image,
+         {"conv 8 kernel=3 stride=2x1 pad=1", "maxpool 3x2 pad=1x0",
+          "conv 4 kernel=3x7 pad=1"},
+         "net.conf:3: conv2: the kernel 3x7 with pad 1x1 is larger than its input 2x4x8; "
+         "it needs images of 1x10 or larger\n"},
+        {image,
+         {"globalavgpool", "conv 8 kernel=3"},
+         "conv1: the kernel 3x3 is larger than its input 1x1x3\n"},
         {image, {"maxpool"}, "maxpool1: a number is missing"},
-        {image, {"maxpool 9"}, "maxpool1: window 9 is larger than its input 8x8x3"},
+        {image, {"maxpool 9"}, "maxpool1: the window 9x9 is larger than its input 8x8x3"},
         {image, {"avgpool 17"}, "avgpool1: size '17' is not a whole number from 1 to 16"},
         {image,
          {"avgpool 3 pad=2"},
-         "avgpool1: pad 2 is more than half of the window's 3"},
+         "avgpool1: pad 2x2 is more than half of the window's 3x3"},
+        {image, {"maxpool 2 count_pad=off"}, "maxpool1: unknown option 'count_pad'"},
+        {image, {"avgpool 2 count_pad=no"}, "avgpool1: unknown count_pad 'no'"},
+        {image, {"conv 8 kernel=3 init=diracc"}, "did you mean 'dirac'?"},
+        {image, {"conv 8 kernel=3 init=?"}, "unknown init '?', use pytorch, he, he_out"},
+        {image, {"conv 8 kernel=3 init=he:2"}, "conv1: init 'he' takes no number"},
+        {image, {"conv 8 kernel=3 init=normal"}, "conv1: init 'normal' lacks its"},
+        {image, {"conv 8 kernel=3 init=normal:x"}, "conv1: init 'normal' lacks its"},
+        {flat, {"linear 5 init=dirac"}, "linear1: init 'dirac' is for convolutions"},
+        {image, {"batchnorm init=two"}, "batchnorm1: unknown init 'two'"},
+        {image, {"batchnorm affine=off init=zero"}, "affine=off has no weight"},
         {image, {"gelu 3"}, "gelu1: '3' is one value too many"},
         {image, {"relu a=1"}, "relu1: unknown option 'a'"},
         {image, {"dropout p=1"}, "dropout1: p '1' is not a number from 0 to 0.99"},
@@ -168,6 +192,91 @@ static void test_init(void **state)
     for (int i = 1; i <= 4; i += 3)
         for (int j = 0; j < b.model.layer[i]->out.c; j++)
             assert_true(b.params[b.model.layer[i]->tensor[1].offset + (size_t)j] == 0.0f);
+    bench_release(&b);
+}
+
+static const float *values_of(const struct bench *b, int layer, int t)
+{
+    return b->params + b->model.layer[layer]->tensor[t].offset;
+}
+
+/* In memory (K, R, S, C). */
+static void check_dirac(const struct bench *b, int layer)
+{
+    const struct layer_tensor *t = &b->model.layer[layer]->tensor[0];
+    int k = t->dim[0], c = t->dim[1], r = t->dim[2], s = t->dim[3], others = 0;
+    const float *w = values_of(b, layer, 0);
+    for (int i = 0; i < k * r * s * c; i++) {
+        int filter = i / (r * s * c), pixel = i / c % (r * s);
+        if (filter < c)
+            assert_true(w[i] == (pixel == r / 2 * s + s / 2 && i % c == filter));
+        else
+            others += w[i] != 0.0f && fabsf(w[i]) <= 1.0f / sqrtf((float)(c * r * s));
+    }
+    assert_int_equal(others, k > c ? (k - c) * r * s * c : 0);
+}
+
+static void test_init_kinds(void **state)
+{
+    (void)state;
+    const char *const lines[] = {"conv 20 kernel=3x2 init=dirac",
+                                 "batchnorm init=zero",
+                                 "conv 150 kernel=3 init=he_out",
+                                 "groupnorm 5 init=zero",
+                                 "conv 9 kernel=2 init=dirac bias=off",
+                                 "flatten",
+                                 "linear 200 init=uniform_out",
+                                 "linear 100 init=normal:0.01",
+                                 "linear classes init=zero",
+                                 "logsoftmax",
+                                 NULL};
+    struct bench b;
+    bench_init(&b, lines, (struct shape){7, 7, 6}, 10, 1);
+    check_dirac(&b, 0);
+    assert_true(values_of(&b, 0, 1)[0] != 0.0f); /* as in PyTorch */
+    check_dirac(&b, 4);
+    double he = sqrt(2.0 / (150 * 9)), out = 1.0 / sqrt(200.0);
+    check_spread(&b, 2, 0, 6.0 * he, he);
+    check_spread(&b, 6, 0, out, out / sqrt(3.0));
+    check_spread(&b, 7, 0, 0.06, 0.01);
+    for (int i = 0; i < 10; i++) {
+        assert_true(values_of(&b, 2, 1)[i] == 0.0f && values_of(&b, 6, 1)[i] == 0.0f);
+        assert_true(values_of(&b, 7, 1)[i] == 0.0f && values_of(&b, 8, 0)[i] == 0.0f);
+        assert_true(values_of(&b, 1, 0)[i] == 0.0f && values_of(&b, 1, 1)[i] == 0.0f);
+        assert_true(values_of(&b, 3, 0)[i] == 0.0f && values_of(&b, 3, 1)[i] == 0.0f);
+        assert_true(values_of(&b, 1, 3)[i] == 1.0f); /* the running variance */
+    }
+    bench_release(&b);
+}
+
+/* Sizes by hand; pad=same as TensorFlow defines it. */
+static void test_windows(void **state)
+{
+    (void)state;
+    const char *const lines[] = {"conv 4 kernel=3x1 stride=2x1 pad=1x0",
+                                 "maxpool 3x2 stride=2x1 pad=1x0",
+                                 "conv 4 kernel=3 stride=2 pad=same",
+                                 "avgpool 2x3 stride=1 pad=same count_pad=off",
+                                 "depthwise kernel=5x3 stride=1x2 pad=same",
+                                 "maxpool 2 pad=same",
+                                 "flatten",
+                                 "linear classes",
+                                 "logsoftmax",
+                                 NULL};
+    const struct shape want[] = {{10, 17, 4}, {5, 16, 4}, {3, 8, 4},
+                                 {3, 8, 4},   {3, 4, 4},  {2, 2, 4}};
+    const struct window row[] = {{3, 2, 1, 0, 1}, {3, 2, 1, 0, 1}, {3, 2, 1, 0, 1},
+                                 {2, 1, 0, 1, 1}, {5, 1, 2, 0, 1}, {2, 2, 0, 1, 1}};
+    struct bench b;
+    bench_init(&b, lines, (struct shape){19, 17, 3}, 10, 2);
+    for (int i = 0; i < 6; i++) {
+        const struct layer *layer = b.model.layer[i];
+        assert_memory_equal(&layer->out, &want[i], sizeof want[i]);
+        assert_memory_equal(&layer->rows, &row[i], sizeof row[i]);
+    }
+    assert_int_equal(b.model.layer[2]->columns.extra, 1); /* 16 columns: none before */
+    assert_int_equal(b.model.layer[2]->columns.pad, 0);
+    assert_true(b.model.layer[0]->flops == 2.0 * 10 * 17 * 4 * 9);
     bench_release(&b);
 }
 
@@ -310,7 +419,8 @@ int main(void)
         cmocka_unit_test(test_messages),   cmocka_unit_test(test_huge_kernel),
         cmocka_unit_test(test_shapes),     cmocka_unit_test(test_init),
         cmocka_unit_test(test_file_order), cmocka_unit_test(test_flatten),
-        cmocka_unit_test(test_dropout),
+        cmocka_unit_test(test_dropout),    cmocka_unit_test(test_init_kinds),
+        cmocka_unit_test(test_windows),
     };
     cpu_blas_single_thread();
     return cmocka_run_group_tests(tests, NULL, NULL);
