@@ -67,12 +67,14 @@ def samples(split):
             np.array(file[split]["labels"], dtype=np.int64))
 
 
-def train(run, steps, **keys):
-    """Trains the config; returns its last checkpoint."""
+def train(run, steps, pool="max", **keys):
+    """Trains the config, or one with other pools; returns its last checkpoint."""
+    with open(CONFIG) as file, open(run + ".conf", "w") as changed:
+        changed.write(file.read().replace("= maxpool", f"= {pool}pool"))
     sets = {"train.batch": IMAGES, "train.grain": IMAGES, "train.steps": steps}
     sets |= {"optim.lr": LR / KILOSTEP * IMAGES, "augment.flip": "off", "augment.crop": 0}
     words = [w for k, v in (sets | keys).items() for w in ("--set", f"{k}={v}")]
-    lockstep("train", CONFIG, "--data", pictures(), "--run", run, *words)
+    lockstep("train", run + ".conf", "--data", pictures(), "--run", run, *words)
     return f"{run}/checkpoints/step-{steps:012d}.h5"
 
 
@@ -86,34 +88,38 @@ class Norm(nn.BatchNorm2d):
 
 
 class Group(nn.Module):
-    def __init__(self, before, channels):
+    def __init__(self, before, channels, pool):
         super().__init__()
+        self.pool = pool
         self.conv1 = nn.Conv2d(before, channels, 3, padding="same", bias=False)
         self.norm1 = Norm(channels)
         self.conv2 = nn.Conv2d(channels, channels, 3, padding="same", bias=False)
         self.norm2 = Norm(channels)
 
     def forward(self, x):
-        x = F.gelu(self.norm1(F.max_pool2d(self.conv1(x), 2)))
+        x = F.gelu(self.norm1(self.pool(self.conv1(x), 2)))
         return F.gelu(self.norm2(self.conv2(x)))
 
 
 class Net(nn.Module):
-    def __init__(self):
+    def __init__(self, pool=F.max_pool2d):
         super().__init__()
+        self.pool = pool
         self.whiten = nn.Conv2d(3, 24, 2)
         self.whiten.weight.requires_grad = False
-        self.group1, self.group2, self.group3 = Group(24, 64), Group(64, 256), Group(256, 256)
+        self.group1 = Group(24, 64, pool)
+        self.group2 = Group(64, 256, pool)
+        self.group3 = Group(256, 256, pool)
         self.head = nn.Linear(256, CLASSES, bias=False)
 
     def forward(self, x):
         x = F.gelu(self.whiten(x))
         x = self.group3(self.group2(self.group1(x)))
-        return self.head(F.max_pool2d(x, 3).flatten(1)) / 9
+        return self.head(self.pool(x, 3).flatten(1)) / 9
 
 
-def net_of(checkpoint, statistics):
-    net = Net().double()
+def net_of(checkpoint, statistics, pool=F.max_pool2d):
+    net = Net(pool).double()
     weights = tensors(checkpoint)
     if not statistics:
         weights = {k: v for k, v in weights.items() if "running" not in k}
@@ -200,19 +206,17 @@ def dirac():
         compare(name, w[:w.shape[1]], copies[:len(w)], 1e-30)
 
 
-def begin(run):
-    return train(run, 1, **{"optim.lr": 0, "optim.lookahead": 0})
-
-
 def trained(state, net):
     names = {k for k, p in net.named_parameters() if "whiten.weight" in k or p.requires_grad}
     return {k: v for k, v in state.items() if k in names or "running" in k}
 
 
-def step(steps, lookahead, share):
-    first = begin(f"begin-{steps}")
-    end = train(f"step-{steps}", steps, **{"optim.lookahead": lookahead})
-    net = net_of(first, False)
+def step(steps, lookahead, share, pool="max"):
+    kind = {"max": F.max_pool2d, "avg": F.avg_pool2d}[pool]
+    none = {"optim.lr": 0, "optim.lookahead": 0}
+    first = train(f"begin-{steps}-{pool}", 1, pool, **none)
+    end = train(f"step-{steps}-{pool}", steps, pool, **{"optim.lookahead": lookahead})
+    net = net_of(first, False, kind)
     since = {k: v.clone() for k, v in net.state_dict().items()}
     descend(net, steps, lookahead)
     net.whiten.bias.requires_grad = True
@@ -240,7 +244,8 @@ def answers():
 CHECKS = {
     "whitening": whitening,
     "dirac": dirac,
-    "step": lambda: step(1, 0, parity.TOLERANCE),
+    "smooth": lambda: step(1, 0, parity.TOLERANCE, "avg"),
+    "step": lambda: step(1, 0, parity.CHOICES),
     "steps": lambda: step(7, 2, parity.CHOICES),
     "views": answers,
 }
