@@ -69,11 +69,23 @@ wrong() {
 }
 
 @test "predict averages the answers to several views, as eval does" {
-    "$LOCKSTEP" data export letters.h5 out --split test >/dev/null
-    find out -name '*.png' | sort >names
+    "$LOCKSTEP" data export letters.h5 out >/dev/null
+    find out/test -name '*.png' | sort >names
     local views
     for views in none mirror+shift; do
         "$LOCKSTEP" predict run --from names --views "$views" >"$views.out"
+        "$LOCKSTEP" eval run --data letters.h5 --views "$views" --out "$views.h5" >eval.out
+        VIEWS=$views h5 "$views.h5" <<'END'
+import os, re
+share, classes = np.exp(f[0]["logprobs"][:]), [c.decode() for c in f[0].attrs["classes"]]
+lines = [line for line in open(os.environ["VIEWS"] + ".out") if ".png" in line]
+assert len(lines) == len(share) == 60
+for line in lines:
+    i, name, percent = re.search(r"(\d+)\.png:? *(\S+) ([0-9.]+) %", line).groups()
+    best = share[int(i)].argmax()
+    assert abs(share[int(i), best] - float(percent) / 100) < 1e-3, line
+    assert share[int(i), classes.index(name)] > share[int(i), best] - 1e-3, line
+END
     done
     other_text "$(cat none.out)" "$(cat mirror+shift.out)"
     "$LOCKSTEP" predict run --from names >default.out
