@@ -42,7 +42,7 @@ struct loader {
     uint32_t epoch;
     struct sampler sampler;
     const struct view_look *look; /* borrowed; NULL: as it is. Without augmentation */
-    struct loader_input input;    /* mean and std are the data set's unless set otherwise */
+    struct loader_input input; /* mean and std are the data set's unless set otherwise */
     const struct loader_match
         *match; /* borrowed; NULL: shape and classes are as wanted */
     /* Only if not resident: the images of positions [first, first + count), as they are

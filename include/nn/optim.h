@@ -77,8 +77,8 @@ bool optim_measure(struct optim *optim, const struct optim_update *update,
 
 /* Updates floats [begin, end) by the rules of their tensors; ema becomes
    ema_decay * ema + (1 - ema_decay) * w. Statistics are updated by their own rule
-   (nn/statistic.h), frozen ranges and tensors whose epochs are over are left as they are. Any thread; a vector may be cut
-   anywhere without a change of bits. */
+   (nn/statistic.h), frozen ranges and tensors whose epochs are over are left as they are.
+   Any thread; a vector may be cut anywhere without a change of bits. */
 void optim_apply(const struct optim *optim, const struct optim_update *update,
                  size_t begin, size_t end);
 

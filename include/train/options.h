@@ -16,7 +16,7 @@
 enum intra_kind { INTRA_AUTO, INTRA_BATCH, INTRA_CHANNEL, INTRA_HYBRID };
 
 struct train_options {
-    double epochs; /* the last one may be a part */
+    double epochs;   /* the last one may be a part */
     long long steps; /* 0: by epochs */
     int batch;       /* samples of the global batch, whatever the number of ranks */
     int grain;       /* samples that are computed together, at most (base/grain.h) */

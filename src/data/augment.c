@@ -271,8 +271,7 @@ static void warp_strip(const struct affine *m, struct field *field, int left, in
 {
     float x[STRIP_SPAN], y[STRIP_SPAN], line[STRIP_SPAN * AUGMENT_CHANNELS];
     int blocks = (width + LANES - 1) / LANES;
-    bool black =
-        in->c == 1 && in->edge == AUGMENT_EDGE_COLOUR && in->outside[0] == 0;
+    bool black = in->c == 1 && in->edge == AUGMENT_EDGE_COLOUR && in->outside[0] == 0;
     size_t c = (size_t)in->c;
     for (int row = 0; row < in->out_h; row++) {
         ramp(m->xy * (float)row + m->x0, m->xx, left, blocks, x);

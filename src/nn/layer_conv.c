@@ -43,9 +43,10 @@ static enum status conv_check_whiten(const struct layer_conv_state *conv,
     const struct conv_shape *s = &conv->shape;
     int patch = (int)conv_taps(s);
     if (conv->layer.input[0] != 0)
-        FAIL(ST_USAGE,
-             "%s: %s: init=whiten is for a layer that reads the network's input, not '%s'",
-             spec->where, spec->name, spec->input[0]);
+        FAIL(
+            ST_USAGE,
+            "%s: %s: init=whiten is for a layer that reads the network's input, not '%s'",
+            spec->where, spec->name, spec->input[0]);
     if (patch > WHITEN_MOST)
         FAIL(ST_USAGE,
              "%s: %s: init=whiten takes patches of at most %d values, not %dx%dx%d",
@@ -56,10 +57,11 @@ static enum status conv_check_whiten(const struct layer_conv_state *conv,
              "dilation",
              spec->where, spec->name, s->h, s->w, s->c);
     if (s->k % 2 != 0 || s->k > 2 * patch)
-        FAIL(ST_USAGE,
-             "%s: %s: init=whiten makes an even number of channels, at most %d of patches "
-             "of %dx%dx%d, not %d",
-             spec->where, spec->name, 2 * patch, s->r.size, s->s.size, s->c, s->k);
+        FAIL(
+            ST_USAGE,
+            "%s: %s: init=whiten makes an even number of channels, at most %d of patches "
+            "of %dx%dx%d, not %d",
+            spec->where, spec->name, 2 * patch, s->r.size, s->s.size, s->c, s->k);
     return ST_OK;
 }
 
@@ -101,12 +103,12 @@ static enum status conv_setup(struct layer *layer, const struct layer_spec *spec
     size_t taps = conv_taps(s);
     layer->out = (struct shape){s->p, s->q, s->k};
     layer->tensors = conv->bias ? 2 : 1;
-    layer->tensor[0] = (struct layer_tensor){.name = "weight",
-                                             .dims = 4,
-                                             .dim = {s->k, s->c, s->r.size, s->s.size},
-                                             .count = (size_t)s->k * taps,
-                                             .rule = fixed ? RANGE_FROZEN
-                                                           : RANGE_TRAIN_DECAY};
+    layer->tensor[0] =
+        (struct layer_tensor){.name = "weight",
+                              .dims = 4,
+                              .dim = {s->k, s->c, s->r.size, s->s.size},
+                              .count = (size_t)s->k * taps,
+                              .rule = fixed ? RANGE_FROZEN : RANGE_TRAIN_DECAY};
     layer->tensor[1] = (struct layer_tensor){.name = "bias",
                                              .dims = 1,
                                              .dim = {s->k},

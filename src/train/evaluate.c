@@ -216,10 +216,10 @@ enum status evaluate(const struct evaluate_setup *setup, struct evaluation *resu
     if (rows)
         evaluate_create_rows(&job);
     if (job.looks.count > 1)
-        job.sum = mem_zeroed(evaluation_views_bytes(setup->crew->model,
-                                                    setup->crew->plan.lanes,
-                                                    setup->views),
-                             1);
+        job.sum =
+            mem_zeroed(evaluation_views_bytes(setup->crew->model, setup->crew->plan.lanes,
+                                              setup->views),
+                       1);
     job.forward.context = &job;
     forward_pass_init(&job.forward);
     enum status st = evaluate_share(&job, share.begin, share.end);

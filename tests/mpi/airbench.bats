@@ -22,7 +22,7 @@ with h5py.File("colour.h5", "w") as out:
                      hash="0123456789abcdef", format_version=2)
 END
     # 71 images in grains of 11 make 7 grains, 13 steps an epoch, 2.3 epochs 30 steps
-    sed -e 's/64/8/; s/256/12/; s/maxpool 3/maxpool 2/; s/^epochs = 9.9/epochs = 2.3/' \
+    sed -e 's/channels=64/channels=8/; s/channels=256/channels=12/; s/maxpool 3/maxpool 2/; s/^epochs = 9.9/epochs = 2.3/' \
         -e 's/^batch = .*/batch = 71\ngrain = 11\nclip = 20/; s/^epochs = 3/epochs = 1.5/' \
         -e 's/^lr = 1.5/lr = 0.1/' "$ROOT/configs/cifar_fast.conf" >small.conf
     fast reference 1 --threads 1 --set data.prefetch=0 --set checkpoint.every_steps=30

@@ -63,7 +63,7 @@ enum status cli_parse(const struct cli_command *command, const struct cli_option
 void cli_print_entry(const char *tag, const char *text);
 
 /* Of the option --views. */
-#define CLI_VIEWS_HELP \
+#define CLI_VIEWS_HELP                                                                \
     "none, mirror or mirror+shift: average the answers to several views of an image " \
     "(eval.views), default as in the training"
 

@@ -57,8 +57,8 @@ int config_group_key(const char *name)
 void config_describe_group_key(int i, struct config_key_help *help)
 {
     const struct group_key *key = &group_keys[i];
-    *help = (struct config_key_help){"group NAME", key->name, key->initial, key->help,
-                                     ""};
+    *help =
+        (struct config_key_help){"group NAME", key->name, key->initial, key->help, ""};
     snprintf(help->range, sizeof help->range, "%s", key->range);
 }
 

@@ -20,7 +20,7 @@ static const char *const anneal_words[] = {"cosine", "linear", NULL};
 static const char *const intra_words[] = {"auto", "batch", "channel", "hybrid", NULL};
 
 static const char *const flip_words[] = {"off", "random", "alternate", NULL};
-static const char *const fill_words[] = {"auto", "black", "border",
+static const char *const fill_words[] = {"auto", "black",   "border",
                                          "mean", "reflect", NULL};
 
 /* auto, or a number: its index is the number plus 1. */

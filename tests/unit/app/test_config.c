@@ -350,18 +350,12 @@ static void test_every_key(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_values),
-        cmocka_unit_test(test_round_trip),
-        cmocka_unit_test(test_blocks),
-        cmocka_unit_test(test_set),
-        cmocka_unit_test(test_check),
-        cmocka_unit_test(test_check_name),
-        cmocka_unit_test(test_compare),
-        cmocka_unit_test(test_group_keys),
-        cmocka_unit_test(test_compare_groups),
-        cmocka_unit_test(test_groups_round_trip),
-        cmocka_unit_test(test_compare_fixed),
-        cmocka_unit_test(test_show_changed),
+        cmocka_unit_test(test_values),         cmocka_unit_test(test_round_trip),
+        cmocka_unit_test(test_blocks),         cmocka_unit_test(test_set),
+        cmocka_unit_test(test_check),          cmocka_unit_test(test_check_name),
+        cmocka_unit_test(test_compare),        cmocka_unit_test(test_group_keys),
+        cmocka_unit_test(test_compare_groups), cmocka_unit_test(test_groups_round_trip),
+        cmocka_unit_test(test_compare_fixed),  cmocka_unit_test(test_show_changed),
         cmocka_unit_test(test_every_key),
     };
     return cmocka_run_group_tests(tests, scratch_setup, scratch_teardown);

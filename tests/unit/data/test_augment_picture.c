@@ -334,11 +334,11 @@ static void test_independent(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_channels),     cmocka_unit_test(test_fill),
-        cmocka_unit_test(test_reflect),
-        cmocka_unit_test(test_flips),        cmocka_unit_test(test_crop),
-        cmocka_unit_test(test_resized_crop), cmocka_unit_test(test_colour),
-        cmocka_unit_test(test_erase),        cmocka_unit_test(test_independent),
+        cmocka_unit_test(test_channels),    cmocka_unit_test(test_fill),
+        cmocka_unit_test(test_reflect),     cmocka_unit_test(test_flips),
+        cmocka_unit_test(test_crop),        cmocka_unit_test(test_resized_crop),
+        cmocka_unit_test(test_colour),      cmocka_unit_test(test_erase),
+        cmocka_unit_test(test_independent),
     };
     fill_noise();
     return cmocka_run_group_tests(tests, NULL, NULL);

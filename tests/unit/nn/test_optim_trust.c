@@ -226,10 +226,8 @@ static void test_lookahead(void **state)
 static void test_lookahead_power(void **state)
 {
     (void)state;
-    const struct optim_options with = {.kind = OPTIM_SGD,
-                                       .lookahead = 3,
-                                       .lookahead_alpha = 0.25,
-                                       .lookahead_power = 3};
+    const struct optim_options with = {
+        .kind = OPTIM_SGD, .lookahead = 3, .lookahead_alpha = 0.25, .lookahead_power = 3};
     const struct optim_options inner = {.kind = OPTIM_SGD};
     struct vectors v, fast;
     struct optim optim, plain;

@@ -265,8 +265,12 @@ static void test_short_runs(void **state)
 static void test_continuity(void **state)
 {
     (void)state;
-    struct schedule_options options = {
-        .warmup = 1.05, .start = 0.01, .final = 0.01, .pct_start = 0.2, .div = 25, .final_div = 1e4};
+    struct schedule_options options = {.warmup = 1.05,
+                                       .start = 0.01,
+                                       .final = 0.01,
+                                       .pct_start = 0.2,
+                                       .div = 25,
+                                       .final_div = 1e4};
     const int kinds[] = {SCHEDULE_CONSTANT, SCHEDULE_COSINE, SCHEDULE_ONECYCLE,
                          SCHEDULE_LINEAR, SCHEDULE_TRIANGLE};
     const uint64_t total = 1000;

@@ -76,9 +76,8 @@ static void draw(float *x)
 
 static void begin(struct bench *b, const char *line)
 {
-    const char *const lines[] = {line,      "gelu",           "maxpool 2",
-                                 "flatten", "linear classes", "logsoftmax",
-                                 NULL};
+    const char *const lines[] = {
+        line, "gelu", "maxpool 2", "flatten", "linear classes", "logsoftmax", NULL};
     bench_init(b, lines, in, 5, IMAGES);
 }
 
