@@ -38,10 +38,15 @@ run_folder() {
         --run=*) echo "${1#*=}" && return ;;
         --resume | --check | --*=*) ;;
         --*) shift ;;
-        *) config=${config:-${1##*/}} ;;
+        *) config=${config:-$1} ;;
         esac
     done
-    echo "runs/${config%.*}"
+    if [[ $config == */config.conf && -d ${config%/*}/checkpoints ]]; then
+        echo "${config%/*}" # the config that a run wrote
+    else
+        config=${config##*/}
+        echo "runs/${config%.*}"
+    fi
 }
 
 # USR1 asks lockstep to stop. Sent repeatedly: mpirun may not have started its ranks yet.

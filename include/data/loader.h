@@ -62,7 +62,8 @@ void loader_init(struct loader *loader, struct dataset *dataset,
 /* The shape of the network's input. */
 struct shape loader_shape(const struct loader *loader);
 
-/* From now on shuffled by (seed, epoch), and augmented if the options enable it. */
+/* From now on shuffled by (seed, epoch), and augmented if the options, which may be NULL,
+   enable it. */
 void loader_shuffle(struct loader *loader, uint64_t seed,
                     const struct augment_options *augment);
 void loader_release(struct loader *loader);

@@ -71,25 +71,27 @@ struct layer {
     double work_backward;        /* for each of weight and input gradient; 0: flops */
     /* Of a layer without tensors: FLOPs per sample; 0: one for each output. */
     double element_forward, element_backward;
-    int index; /* position in the network */
-    int grain; /* largest number of samples in a pass */
+    int index;  /* position in the network */
+    int number; /* the same in the network of the config: its name in base/where.h */
+    int grain;  /* largest number of samples in a pass */
 };
 
 /* The pass of one grain through one layer or op, for one member of a team. */
 struct pass {
     struct team team;
-    int n;                  /* samples, 1..grain */
-    bool train;             /* dropout on, save for backward */
-    const float *x, *x2;    /* (n, in) and (n, in2) */
-    float *y;               /* (n, out) */
-    const float *dy;        /* (n, out), backward */
-    float *dx, *dx2;        /* of x and x2, backward; NULL: not needed */
-    const float *params;    /* the flat vector; tensor i is at tensor[i].offset */
-    float *grads;           /* flat gradient of the grain: written, not added to */
-    void *save;             /* layer_save_bytes(layer, n), aligned to 64 */
-    void *scratch;          /* shared by the team, aligned to 64; undefined at first */
-    uint64_t seed;          /* of the run */
-    uint64_t step;          /* of training; names random draws */
+    int n;               /* samples, 1..grain */
+    bool train;          /* dropout on, save for backward */
+    bool measure;        /* not train: forward writes the grain's statistics to grads */
+    const float *x, *x2; /* (n, in) and (n, in2) */
+    float *y;            /* (n, out) */
+    const float *dy;     /* (n, out), backward */
+    float *dx, *dx2;     /* of x and x2, backward; NULL: not needed */
+    const float *params; /* the flat vector; tensor i is at tensor[i].offset */
+    float *grads;        /* flat gradient of the grain: written, not added to */
+    void *save;          /* layer_save_bytes(layer, n), aligned to 64 */
+    void *scratch;       /* shared by the team, aligned to 64; undefined at first */
+    uint64_t seed;       /* of the run */
+    uint64_t step;       /* of training; names random draws */
     const uint64_t *sample; /* (n) global sample numbers; name random draws */
 };
 
@@ -110,6 +112,14 @@ struct layer_ops {
     bool couples;
     /* Has parameters, but stays in the unit of the layer before if it alone reads it. */
     bool follows;
+    /* In use, y = factor x + offset in every channel (nn/fold.h); NULL: it is not. */
+    void (*line)(const struct layer *layer, const float *params, double *factor,
+                 double *offset);
+    /* Channel k is linear in row k of tensor 0 (its first dim), plus tensor 1 if there.
+     */
+    bool folds;
+    /* Swaps with increasing functions of a channel: maximum. */
+    bool rises;
     /* Reads the spec; fills in out, tensors (name, dims, dim, count, rule), save,
        scratch, flops or element_*. in, in2, index, grain and name are set. ST_USAGE with
        a message: "letters.conf:12: conv2: the kernel 5x5 does not fit its input 3x3x64".

@@ -22,9 +22,10 @@ struct train_options {
     int grain;       /* samples that are computed together, at most (base/grain.h) */
     uint64_t seed;
     double label_smoothing;
-    double clip;    /* largest L2 norm of the mean gradient; 0: off */
-    double ema;     /* decay per step of the averaged weights; 0: off */
-    int eval_every; /* epochs */
+    double clip;     /* largest L2 norm of the mean gradient; 0: off */
+    double ema;      /* decay per step of the averaged weights; 0: off */
+    int ema_samples; /* training images that their norms' statistics are taken from */
+    int eval_every;  /* epochs */
 };
 
 struct parallel_options {

@@ -21,7 +21,7 @@ void loader_shuffle(struct loader *loader, uint64_t seed,
 {
     loader->shuffled = true;
     loader->seed = seed;
-    loader->augment = augment_enabled(augment) ? augment : NULL;
+    loader->augment = augment && augment_enabled(augment) ? augment : NULL;
     sampler_init(&loader->sampler, seed, 0, loader->dataset->info.count[loader->split]);
 }
 

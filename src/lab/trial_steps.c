@@ -139,7 +139,7 @@ enum status trial_steps(struct comm *comm, const struct model_spec *spec,
         .version = "",
     };
     enum status st;
-    TRY_TO(out, trial_open(comm, row->data, TRIAL_IMAGES, row->batch, &dataset));
+    TRY_TO(out, trial_open(comm, &row->source, TRIAL_IMAGES, row->batch, &dataset));
     TRY_TO(out, trial_build_model(comm, spec, &options, &dataset, &model));
     st = trial_measure_row(&setup, repeats, row);
 out:

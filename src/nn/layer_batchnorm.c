@@ -1,6 +1,7 @@
 /* batchnorm: every channel normalised over the grain ("ghost" batch normalisation: E.
    Hoffer et al., "Train longer, generalize better", NIPS 2017), so that no bit depends on
    how grains are shared among ranks and threads. Evaluation uses running statistics. */
+#include <math.h>
 #include <string.h>
 
 #include "kernels/batchnorm.h"
@@ -111,11 +112,17 @@ static struct batchnorm_shape batchnorm_grain(const struct layer *layer,
     return shape;
 }
 
-/* One value a channel has no variance: then, too, the running statistics are used. */
+/* Are the grain's mean and variance computed, into save? */
+static bool batchnorm_measures(const struct layer *layer, const struct pass *pass)
+{
+    return (pass->train || pass->measure) && !batchnorm_state(layer)->frozen;
+}
+
+/* The statistics of one sample say little of the next one, and one value has no variance:
+   then, too, the running statistics are used. */
 static bool batchnorm_uses_running(const struct layer *layer, const struct pass *pass)
 {
-    const struct layer_batchnorm_state *norm = batchnorm_state(layer);
-    return !pass->train || norm->frozen || pass->n * norm->shape.pixels == 1;
+    return !batchnorm_measures(layer, pass) || pass->n == 1;
 }
 
 /* What normalises this pass: the running statistics, or those in save. */
@@ -138,32 +145,33 @@ static struct batchnorm_by batchnorm_by_what(const struct layer *layer,
     };
 }
 
-static void batchnorm_layer_forward(const struct layer *layer, const struct pass *pass)
-{
-    struct batchnorm_shape shape = batchnorm_grain(layer, pass);
-    float *saved = pass->save;
-    if (!batchnorm_uses_running(layer, pass))
-        batchnorm_moments(&pass->team, &shape, saved, saved + layer->in.c, pass->x,
-                          pass->scratch);
-    struct batchnorm_by by = batchnorm_by_what(layer, pass);
-    batchnorm_forward(&pass->team, &shape, pass->y, pass->x, &by, pass->scratch);
-}
-
 /* The grain's part of the step's statistics (nn/statistic.h). */
 static void batchnorm_write_statistics(const struct layer *layer, const struct pass *pass)
 {
-    const struct layer_batchnorm_state *norm = batchnorm_state(layer);
     const struct layer_tensor *tensor = &layer->tensor[batchnorm_mean(layer)];
     const float *running = pass->params + tensor[0].offset, *saved = pass->save;
     float *mean = pass->grads + tensor[0].offset,
           *square = pass->grads + tensor[1].offset;
-    bool single = pass->n * norm->shape.pixels == 1;
+    bool frozen = batchnorm_state(layer)->frozen;
     for (int c = 0; c < layer->in.c; c++) {
-        double variance = single ? 0.0 : (double)saved[layer->in.c + c];
-        double shift = (double)(single ? pass->x[c] : saved[c]) - (double)running[c];
-        mean[c] = norm->frozen ? 0.0f : (float)(pass->n * shift);
-        square[c] = norm->frozen ? 0.0f : (float)(pass->n * (variance + shift * shift));
+        double variance = frozen ? 0.0 : (double)saved[layer->in.c + c];
+        double shift = frozen ? 0.0 : (double)saved[c] - (double)running[c];
+        mean[c] = (float)(pass->n * shift);
+        square[c] = (float)(pass->n * (variance + shift * shift));
     }
+}
+
+static void batchnorm_layer_forward(const struct layer *layer, const struct pass *pass)
+{
+    struct batchnorm_shape shape = batchnorm_grain(layer, pass);
+    float *saved = pass->save;
+    if (batchnorm_measures(layer, pass))
+        batchnorm_moments(&pass->team, &shape, saved, saved + layer->in.c, pass->x,
+                          pass->scratch);
+    if (pass->measure && pass->team.index == 0)
+        batchnorm_write_statistics(layer, pass);
+    struct batchnorm_by by = batchnorm_by_what(layer, pass);
+    batchnorm_forward(&pass->team, &shape, pass->y, pass->x, &by, pass->scratch);
 }
 
 static void batchnorm_layer_backward(const struct layer *layer, const struct pass *pass)
@@ -185,6 +193,20 @@ static void batchnorm_layer_backward(const struct layer *layer, const struct pas
     batchnorm_backward(&pass->team, &shape, &gradient, &by, pass->scratch);
 }
 
+/* In use: (x - mean) weight / sqrt(variance + epsilon) + bias. */
+static void batchnorm_line(const struct layer *layer, const float *params, double *factor,
+                           double *offset)
+{
+    const struct pass pass = {.params = params};
+    struct batchnorm_by by = batchnorm_by_what(layer, &pass);
+    for (int c = 0; c < layer->in.c; c++) {
+        double weight = by.weight ? (double)by.weight[c] : 1.0;
+        double bias = by.bias ? (double)by.bias[c] : 0.0;
+        factor[c] = weight / sqrt((double)by.variance[c] + (double)by.epsilon);
+        offset[c] = bias - (double)by.mean[c] * factor[c];
+    }
+}
+
 static struct split_sets batchnorm_layer_splits(const struct layer *layer)
 {
     return batchnorm_splits(&batchnorm_state(layer)->shape);
@@ -197,6 +219,7 @@ const struct layer_ops layer_batchnorm = {
     .bytes = sizeof(struct layer_batchnorm_state),
     .inputs = 1,
     .keeps = LAYER_KEEPS_INPUTS,
+    .line = batchnorm_line,
     .follows = true,
     .couples = true,
     .setup = batchnorm_setup,

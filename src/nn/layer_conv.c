@@ -186,6 +186,7 @@ const struct layer_ops layer_conv = {
     .bytes = sizeof(struct layer_conv_state),
     .inputs = 1,
     .keeps = LAYER_KEEPS_INPUTS,
+    .folds = true,
     .setup = conv_setup,
     .init = conv_init,
     .forward = conv_layer_forward,

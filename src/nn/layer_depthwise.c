@@ -127,6 +127,7 @@ const struct layer_ops layer_depthwise = {
     .bytes = sizeof(struct layer_depthwise_state),
     .inputs = 1,
     .keeps = LAYER_KEEPS_INPUTS,
+    .folds = true,
     .setup = depthwise_setup,
     .init = depthwise_init,
     .forward = depthwise_layer_forward,

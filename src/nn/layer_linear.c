@@ -81,6 +81,7 @@ const struct layer_ops layer_linear = {
     .bytes = sizeof(struct layer_linear_state),
     .inputs = 1,
     .keeps = LAYER_KEEPS_INPUTS,
+    .folds = true,
     .setup = linear_setup,
     .init = linear_init,
     .forward = linear_layer_forward,

@@ -107,6 +107,7 @@ const struct layer_ops layer_maxpool = {
     .help = "maxpool SIZE [stride=SIZE] [pad=0|same]",
     .bytes = sizeof(struct layer_pool_state),
     .inputs = 1,
+    .rises = true,
     .setup = maxpool_setup,
     .forward = maxpool_layer_forward,
     .backward = maxpool_layer_backward,

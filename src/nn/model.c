@@ -10,6 +10,8 @@
 #include "model_impl.h"
 #include "nn/workspace.h"
 
+#define MODEL_ALIGN 16 /* floats: a tensor begins at a cache line */
+
 /* Sizes are not trusted: a config may come with a checkpoint from anywhere. */
 static enum status model_check_memory(const struct model *model, const char *where)
 {
@@ -24,10 +26,25 @@ static enum status model_check_memory(const struct model *model, const char *whe
     return ST_OK;
 }
 
-static void model_name_ops(const struct model *model)
+static void model_name_layers(const struct model *model)
 {
-    for (int i = 0; i < model->ops; i++)
-        where_name_layer(i, model->op[i]->name);
+    for (int i = 0; i < model->layers; i++)
+        where_name_layer(i, model->layer[i]->name);
+}
+
+static size_t model_align(size_t n)
+{
+    return (n + MODEL_ALIGN - 1) / MODEL_ALIGN * MODEL_ALIGN;
+}
+
+void model_place_tensors(struct model *model, struct layer *layer)
+{
+    for (int t = 0; t < layer->tensors; t++) {
+        layer->tensor[t].offset = model->params;
+        model->params = model_align(model->params + layer->tensor[t].count);
+        ranges_append(&model->ranges, model->params, layer->tensor[t].rule);
+    }
+    model->flops += layer->flops;
 }
 
 enum status model_describe(struct model *model, const struct model_spec *spec,
@@ -39,7 +56,7 @@ enum status model_describe(struct model *model, const struct model_spec *spec,
     model_find_units(model);
     model_find_statistics(model);
     model_find_ops(model);
-    model_name_ops(model);
+    model_name_layers(model);
     return ST_OK;
 failed:
     model_release(model);

@@ -4,6 +4,9 @@
 
 #include "nn/model.h"
 
+/* Gives the layer's tensors the next places in the flat vector. */
+void model_place_tensors(struct model *model, struct layer *layer);
+
 /* Set ops, units and statistics of a model that has its layers. */
 void model_find_ops(struct model *model);
 void model_release_ops(struct model *model);

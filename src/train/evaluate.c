@@ -13,6 +13,7 @@
 #include "forward_pass.h"
 #include "kernels/vector.h"
 #include "train/blend.h"
+#include "train/folded_crew.h"
 #include "train/state.h"
 
 /* Of a lane between two reads of a set not in memory; with several views, whose answers
@@ -265,7 +266,7 @@ size_t evaluation_answer_bytes(const struct model *model, uint64_t samples)
 size_t evaluation_bytes(const struct stage *stage, int lanes, uint64_t samples)
 {
     size_t tensor = state_largest(stage->whole) * sizeof(float);
-    size_t crew = crew_bytes(stage, lanes);
+    size_t crew = folded_crew_bytes(stage, lanes);
     return stage->model->params * sizeof(float) + (crew > tensor ? crew : tensor) +
            evaluation_answer_bytes(stage->whole, samples);
 }

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Compare configs/cifar_fast.conf with airbench94, written down in plain PyTorch.
+"""Compare the network cifar_fast with airbench94, written down in plain PyTorch.
 
     airbench.py CHECK...      with LOCKSTEP=program, in a scratch folder ($TMPDIR)
 
@@ -8,74 +8,43 @@ is a single grain, the whole training set, so that neither the order nor the sta
 parts matter; PyTorch computes in double precision, with the paper's summed loss.
 """
 
-import os
 import re
-import sys
-import tempfile
 
 import h5py
 import numpy as np
 import torch
-from PIL import Image
 from torch import nn
 from torch.nn import functional as F
 
-import parity
-from parity import compare, compare_tensors, lockstep, tensors
+import lockstep
+from compare import TOLERANCE, compare, compare_tensors, main
+from lockstep import tensors
 
-CONFIG = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../configs/cifar_fast.conf")
 IMAGES, CLASSES = 40, 4
+CHOICES = 5e-3  # with maxima, as in parity.py
 
 # airbench94's
 LR, MOMENTUM, DECAY, BIAS_SCALER = 11.5, 0.85, 0.0153, 64
 KILOSTEP = 1024 * (1 + 1 / (1 - MOMENTUM))
 
 
-# --- data ---
+# --- lockstep ---
 
 
-def picture(generator, label):
-    """Coloured waves, of another direction for each class, with noise."""
-    y, x = np.mgrid[0:32, 0:32] / 32
-    angle = np.pi * label / CLASSES
-    wave = np.sin(9 * (x * np.cos(angle) + y * np.sin(angle)) + generator.uniform(0, 6))
-    colour = generator.uniform(-1, 1, 3)
-    pixels = 128 + 60 * wave[:, :, None] * colour + generator.normal(0, 20, (32, 32, 3))
-    return Image.fromarray(pixels.clip(0, 255).astype(np.uint8))
-
-
-def pictures():
-    """The data set; at least as many test images as there are classes."""
-    if os.path.exists("waves.h5"):
-        return "waves.h5"
-    generator = np.random.default_rng(7)
-    for split, count in (("train", IMAGES), ("test", 40)):
-        for i in range(count):
-            folder = f"waves/{split}/{i % CLASSES}"
-            os.makedirs(folder, exist_ok=True)
-            picture(generator, i % CLASSES).save(f"{folder}/{i:03}.png")
-    lockstep("data", "import", "waves", "--out", "waves.h5", "--size", "32")
-    return "waves.h5"
+def data():
+    return lockstep.pictures(32, 32, 3, CLASSES, IMAGES, 40)
 
 
 def samples(split):
-    """Images (N, C, H, W) as the network sees them, and labels."""
-    with h5py.File(pictures()) as file:
-        x = np.array(file[split]["images"], dtype=np.float64) / 255
-        x = (x - np.array(file.attrs["mean"])) / np.array(file.attrs["std"])
-        return torch.tensor(x).permute(0, 3, 1, 2), torch.tensor(
-            np.array(file[split]["labels"], dtype=np.int64))
+    return lockstep.samples(data(), split)[:2]
 
 
 def train(run, steps, pool="max", **keys):
-    """Trains the config, or one with other pools; returns its last checkpoint."""
-    with open(CONFIG) as file, open(run + ".conf", "w") as changed:
-        changed.write(file.read().replace("= maxpool", f"= {pool}pool"))
-    sets = {"train.batch": IMAGES, "train.grain": IMAGES, "train.steps": steps}
-    sets |= {"optim.lr": LR / KILOSTEP * IMAGES, "augment.flip": "off", "augment.crop": 0}
-    words = [w for k, v in (sets | keys).items() for w in ("--set", f"{k}={v}")]
-    lockstep("train", run + ".conf", "--data", pictures(), "--run", run, *words)
-    return f"{run}/checkpoints/step-{steps:012d}.h5"
+    """Trains the network, or one with other pools; returns its last checkpoint."""
+    config = lockstep.run("models", "cifar_fast").replace("= maxpool", f"= {pool}pool")
+    keys = {"train.batch": IMAGES, "train.grain": IMAGES, "augment.flip": "off",
+            "augment.crop": 0, "optim.lr": LR / KILOSTEP * IMAGES} | keys
+    return lockstep.train(run, config, data(), steps, **keys)
 
 
 # --- airbench94 ---
@@ -235,21 +204,20 @@ def answers():
     for name, outputs in wanted.items():
         theirs = F.log_softmax(outputs, dim=1)
         assert len(set(theirs.argmax(1).tolist())) > 2, "the network has learnt nothing"
-        lockstep("eval", end, "--data", pictures(), "--views", name, "--out", name + ".h5")
+        lockstep.run("eval", end, "--data", data(), "--views", name, "--out", name + ".h5")
         with h5py.File(name + ".h5") as file:
-            compare("views = " + name, np.array(file["logprobs"]), theirs, parity.TOLERANCE)
+            compare("views = " + name, np.array(file["logprobs"]), theirs, TOLERANCE)
     assert (wanted["mirror"] - wanted["mirror+shift"]).abs().max() > 1e-2
 
 
 CHECKS = {
     "whitening": whitening,
     "dirac": dirac,
-    "smooth": lambda: step(1, 0, parity.TOLERANCE, "avg"),
-    "step": lambda: step(1, 0, parity.CHOICES),
-    "steps": lambda: step(7, 2, parity.CHOICES),
+    "smooth": lambda: step(1, 0, TOLERANCE, "avg"),
+    "step": lambda: step(1, 0, CHOICES),
+    "steps": lambda: step(7, 2, CHOICES),
     "views": answers,
 }
 
 if __name__ == "__main__":
-    parity.LOCKSTEP = os.path.abspath(parity.LOCKSTEP)
-    parity.run(CHECKS, sys.argv[1:])
+    main(CHECKS)

@@ -54,7 +54,14 @@ struct cli_command {
 enum status cli_parse(const struct cli_command *command, const struct cli_option *options,
                       int argc, char **argv, const char **operand, int *count) MUST_CHECK;
 
-/* Of the option --no-verify, which several commands have. */
+/* What the operand CONFIG of several commands may be: a line of their summaries. */
+#define CLI_CONFIG_HELP \
+    "CONFIG is a file, or the name of a network (see 'lockstep models')."
+
+/* Of options that several commands have. */
+#define CLI_IMAGE_SIZE_HELP \
+    "pixels of the network's input, N or HEIGHTxWIDTH: sets data.input and data.size"
+
 #define CLI_NO_VERIFY_HELP \
     "do not compare images with their hashes: use a damaged data set as it is"
 

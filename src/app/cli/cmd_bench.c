@@ -41,7 +41,8 @@ enum status cmd_bench(struct comm *comm, int argc, char **argv)
         {"grain", CLI_INT, &request.grain, "N",
          "samples per grain, instead of the config's"},
         {"data", CLI_TEXT, &request.data, "FILE",
-         "step, layers: data set to measure with, instead of 28x28 letters"},
+         "step, layers: data set to measure with, instead of built-in letters"},
+        {"image-size", CLI_TEXT, &request.image_size, "N|HxW", CLI_IMAGE_SIZE_HELP},
         {"train", CLI_FLAG, &request.train_only, NULL, "do not time forward alone"},
         {"bytes", CLI_TEXT, &request.bytes, "N,N,...",
          "reduce: bytes of a vector, default 4096 to 67108864"},
@@ -56,9 +57,10 @@ enum status cmd_bench(struct comm *comm, int argc, char **argv)
     const struct cli_command command = {
         "bench", "step|layers|reduce [CONFIG]", 1, 2,
         "Measure whole training steps (step) or each layer (layers) of the reference\n"
-        "network or of CONFIG's, on 28x28 letters; steps also under mpirun. Or measure\n"
+        "network or of CONFIG's, on built-in letters; steps also under mpirun. Or "
+        "measure\n"
         "the sum of a gradient over ranks (reduce) by each algorithm and by\n"
-        "MPI_Allreduce, whose bits depend on the number of ranks."};
+        "MPI_Allreduce, whose bits depend on the number of ranks.\n" CLI_CONFIG_HELP};
     const char *operand[2];
     char both[BENCH_THREADS];
     int count;

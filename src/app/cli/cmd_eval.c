@@ -21,6 +21,7 @@
 #include "kernels/vector.h"
 #include "output.h"
 #include "train/evaluate.h"
+#include "train/folded_crew.h"
 #include "train/report.h"
 #include "train/weights.h"
 
@@ -44,7 +45,7 @@ struct eval_session {
     struct dataset dataset;
     struct placement placement;
     struct stages stages;
-    struct crew crew;
+    struct folded_crew folded;
     struct loader_match match;
     struct loader loader;
     struct evaluation result;
@@ -121,7 +122,7 @@ static enum status eval_share_network(struct eval_session *session)
     TRY(memory_check_evaluation(comm, stage, plan.lanes, bytes));
     memory_note(comm, bytes);
     TRY(eval_read_weights(session));
-    crew_init(&session->crew, stage, &plan);
+    folded_crew_init(&session->folded, stage, &plan, session->network.params);
     return ST_OK;
 }
 
@@ -265,9 +266,9 @@ static enum status eval_run(struct eval_session *session)
     const struct network *network = &session->network;
     double begin = timer_now();
     const struct evaluate_setup setup = {.comm = session->comm,
-                                         .crew = &session->crew,
+                                         .crew = &session->folded.crew,
                                          .loader = &session->loader,
-                                         .params = network->params,
+                                         .params = session->folded.fold.params,
                                          .views = eval_views(session),
                                          .latest = INFINITY};
     TRY(evaluate(&setup, &session->result,
@@ -349,7 +350,7 @@ enum status cmd_eval(struct comm *comm, int argc, char **argv)
     evaluation_rows_release(&session.rows);
     loader_release(&session.loader);
     network_match_release(&session.match);
-    crew_release(&session.crew);
+    folded_crew_release(&session.folded);
     stages_close(&session.stages);
     placement_release(&session.placement);
     dataset_close(&session.dataset);

@@ -18,13 +18,14 @@ struct predict_decoding {
     atomic_int next;
 };
 
-static size_t batch_bytes(const struct network *network, int threads)
+static size_t batch_bytes(const struct predict_batch *batch, int threads)
 {
-    const struct model *model = &network->model;
+    const struct network *network = batch->network;
+    const struct model *model = &batch->fold.model;
     size_t image = dataset_image_bytes(network->info.shape);
     size_t blend = (size_t)model->classes * sizeof(float);
     size_t picture = image + sizeof(struct prediction) + blend;
-    return model->params * sizeof(float) +
+    return network->model.params * sizeof(float) + fold_bytes(&batch->fold) +
            (size_t)threads * (workspace_bytes(model) + (size_t)model->grain * picture);
 }
 
@@ -37,14 +38,17 @@ enum status predict_batch_init(struct predict_batch *batch, const struct network
     if (!treatment_parse(&batch->treatment, network->info.treatment))
         FAIL(ST_FAIL, "'%s' has a 'treatment' of pictures that cannot be understood",
              network->checkpoint);
-    while (threads > 1 && (double)batch_bytes(network, threads) > limit)
+    fold_init(&batch->fold, &network->model, network->params);
+    while (threads > 1 && (double)batch_bytes(batch, threads) > limit)
         threads--;
-    if ((double)batch_bytes(network, threads) > limit)
+    double bytes = (double)batch_bytes(batch, threads);
+    if (bytes > limit) {
+        fold_release(&batch->fold);
         FAIL(ST_USAGE,
              "predicting takes %s in this process, which may have %s (%s); give it more "
              "memory",
-             bytes_text((double)batch_bytes(network, threads)).text,
-             bytes_text(limit).text, mem_limit_source());
+             bytes_text(bytes).text, bytes_text(limit).text, mem_limit_source());
+    }
     batch->threads = threads;
     batch->most = threads * network->model.grain;
     batch->answer = mem_zeroed((size_t)batch->most, sizeof *batch->answer);
@@ -52,7 +56,7 @@ enum status predict_batch_init(struct predict_batch *batch, const struct network
         mem_zeroed((size_t)batch->most, dataset_image_bytes(network->info.shape));
     batch->ws = mem_aligned((size_t)threads, sizeof *batch->ws);
     for (int t = 0; t < threads; t++)
-        workspace_init(&batch->ws[t], &network->model);
+        workspace_init(&batch->ws[t], &batch->fold.model);
     return ST_OK;
 }
 
@@ -64,6 +68,7 @@ void predict_batch_release(struct predict_batch *batch)
     free(batch->ws);
     free(batch->pixels);
     free(batch->answer);
+    fold_release(&batch->fold);
     *batch = (struct predict_batch){0};
 }
 
@@ -165,14 +170,14 @@ static int batch_forward(const struct predict_batch *batch, struct workspace *ws
 {
     const struct network *network = batch->network;
     const struct view_looks looks = view_looks(batch->views);
-    struct grain_pass pass = {.team = {.size = 1}, .params = network->params};
+    struct grain_pass pass = {.team = {.size = 1}, .params = batch->fold.params};
     size_t answers = (size_t)count * (size_t)network->info.classes;
     float *sum = looks.count > 1 ? mem_zeroed(answers, sizeof *sum) : NULL;
     for (int l = 0; l < looks.count; l++) {
         pass.n = batch_load(batch, ws->activation[0], first, count, &looks.look[l]);
         if (pass.n == 0)
             break;
-        model_forward(&network->model, ws, &pass);
+        model_forward(&batch->fold.model, ws, &pass);
         if (sum)
             blend_add(sum, ws->logprobs, (size_t)pass.n * (size_t)network->info.classes,
                       looks.look[l].weight);

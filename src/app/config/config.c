@@ -249,6 +249,14 @@ enum status config_set(struct config *config, const char *assignment)
     return st;
 }
 
+enum status config_set_image_size(struct config *config, const char *text)
+{
+    static const char *const keys[] = {"size", "input"};
+    for (int i = 0; text && i < 2; i++)
+        TRY(config_set_key(config, "data", keys[i], text, "--image-size"));
+    return ST_OK;
+}
+
 /* A checkpoint keeps the config as text: would this value be read back as it is? */
 static bool config_is_storable(const char *text)
 {

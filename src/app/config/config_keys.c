@@ -83,6 +83,9 @@ const struct config_key config_keys[] = {
     {"train", "ema", KEY_REAL, true, RUN(train.ema), 0, 0.999999, "0",
      "decay per step of the averaged weights, which evaluations use (at most (1 + s) "
      "/ (10 + s) at step s); 0: off", NULL},
+    {"train", "ema_samples", KEY_INT, true, RUN(train.ema_samples), 2, 1e9, "2048",
+     "training images from which batchnorm's statistics of averaged weights are taken",
+     NULL},
     {"train", "eval_every", KEY_INT, false, RUN(train.eval_every), 1, 1e6, "1",
      "epochs between evaluations", NULL},
 
