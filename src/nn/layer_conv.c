@@ -41,13 +41,12 @@ static enum status conv_check_whiten(const struct layer_conv_state *conv,
                                      const struct layer_spec *spec)
 {
     const struct conv_shape *s = &conv->shape;
-    int patch = (int)conv_taps(s);
     if (conv->layer.input[0] != 0)
         FAIL(
             ST_USAGE,
             "%s: %s: init=whiten is for a layer that reads the network's input, not '%s'",
             spec->where, spec->name, spec->input[0]);
-    if (patch > WHITEN_MOST)
+    if (conv_taps(s) > WHITEN_MOST)
         FAIL(ST_USAGE,
              "%s: %s: init=whiten takes patches of at most %d values, not %dx%dx%d",
              spec->where, spec->name, WHITEN_MOST, s->r.size, s->s.size, s->c);
@@ -56,12 +55,6 @@ static enum status conv_check_whiten(const struct layer_conv_state *conv,
              "%s: %s: init=whiten needs whole patches of its input %dx%dx%d, without "
              "dilation",
              spec->where, spec->name, s->h, s->w, s->c);
-    if (s->k % 2 != 0 || s->k > 2 * patch)
-        FAIL(
-            ST_USAGE,
-            "%s: %s: init=whiten makes an even number of channels, at most %d of patches "
-            "of %dx%dx%d, not %d",
-            spec->where, spec->name, 2 * patch, s->r.size, s->s.size, s->c, s->k);
     return ST_OK;
 }
 

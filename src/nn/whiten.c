@@ -62,7 +62,7 @@ void whiten_weights(const struct layer *layer, const double *sum, uint64_t image
                     float *params)
 {
     const struct whiten_patch of = whiten_patch(layer);
-    int n = of.n, half = layer->tensor[0].dim[0] / 2;
+    int n = of.n, pairs = layer->tensor[0].dim[0] / 2, half = pairs < n ? pairs : n;
     size_t square = whiten_size(layer);
     double patches = (double)images * of.rows * of.columns;
     double *moment = mem_zeroed(2 * square + (size_t)n, sizeof *moment);

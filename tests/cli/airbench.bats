@@ -33,8 +33,7 @@ wrong() {
 }
 
 @test "whitened filters that cannot be are refused" {
-    bad 'conv 7 kernel=2 init=whiten' "2: conv1: init=whiten makes an even number of channels, at most 8 of patches of 2x2x1, not 7"
-    bad 'conv 10 kernel=2 init=whiten' "2: conv1: init=whiten makes an even number * at most 8 *, not 10"
+    bad 'conv 8 kernel=5 pad=3 dilation=2 init=whiten' "2: conv1: init=whiten needs whole patches of its input 28x28x1, without dilation"
     bad 'conv 8 kernel=12 init=whiten' "2: conv1: init=whiten takes patches of at most 128 values, not 12x12x1"
     bad $'relu\nlayer = conv 8 kernel=2 init=whiten' "3: conv1: init=whiten is for a layer that reads the network's input, not 'relu1'"
     bad 'conv 8 kernel=2 init=whitten' "2: conv1: unknown init 'whitten', did you mean 'whiten'?"

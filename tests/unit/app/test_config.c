@@ -217,8 +217,10 @@ static void test_group_keys(void **state)
     static const char *const bad[] = {"group head.epochs=-1", "group head.epochs=many",
                                       "group head.decay=none", "group head.decay=1",
                                       "group head.epoch=2"};
-    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         assert_int_equal(config_set(&c, bad[i]), ST_USAGE);
+        expect_said("--set: ");
+    }
     char *text = config_text(&c);
     assert_non_null(strstr(text, "decay = all\nepochs = 2.5\n"));
     free(text);

@@ -140,25 +140,33 @@ static void test_rules(void **state)
     }
 }
 
-/* Fewer filters are those of the largest eigenvalues; weights in files are PyTorch's. */
-static void test_fewer(void **state)
+/* Fewer filters are those of the largest eigenvalues; of more, the others stay. */
+static void test_number(void **state)
 {
     (void)state;
     static float x[IMAGES * SIZE];
-    struct bench all, few;
+    struct bench all, few, many;
     draw(x);
     begin(&all, "conv 24 kernel=2 init=whiten");
     begin(&few, "conv 10 kernel=2 init=whiten bias=off");
+    begin(&many, "conv 27 kernel=2 init=whiten");
+    const float *m = many.params + many.model.layer[0]->tensor[0].offset;
+    float over[3 * 12];
+    memcpy(over, m + 24 * 12, sizeof over);
     whiten(&all, x);
     whiten(&few, x);
+    whiten(&many, x);
+    assert_memory_equal(m + 24 * 12, over, sizeof over);
     const float *a = all.params + all.model.layer[0]->tensor[0].offset,
                 *f = few.params + few.model.layer[0]->tensor[0].offset;
     for (int i = 0; i < 5 * 12; i++) {
         assert_true(f[i] == a[i]);
         assert_true(f[5 * 12 + i] == -a[i] && a[12 * 12 + i] == -a[i]);
     }
+    assert_memory_equal(m, a, 24 * 12 * sizeof *m);
     bench_release(&all);
     bench_release(&few);
+    bench_release(&many);
 }
 
 int main(void)
@@ -167,7 +175,7 @@ int main(void)
         cmocka_unit_test(test_eigen),
         cmocka_unit_test(test_outputs),
         cmocka_unit_test(test_rules),
-        cmocka_unit_test(test_fewer),
+        cmocka_unit_test(test_number),
     };
     cpu_blas_single_thread();
     return cmocka_run_group_tests(tests, NULL, NULL);
