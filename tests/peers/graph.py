@@ -61,28 +61,39 @@ class LogSoftmax(nn.Module):
         return F.log_softmax(x.flatten(1), dim=1)
 
 
-class PadSame(nn.Module):
-    """A window's layer behind TensorFlow's padding: ceil(size / stride) outputs, and what
-    is odd of the padding stands behind the image."""
+class Same:
+    """TensorFlow's padding of a layer with windows: ceil(size / stride) outputs, and what is
+    odd of the padding stands behind the image."""
 
-    def __init__(self, layer, value=0.0):
-        super().__init__()
-        self.layer, self.value = [layer], value  # a list: its tensors keep their names
-        for name, parameter in layer.named_parameters():
-            self.register_parameter(name, parameter)
+    outside = 0.0
 
-    def forward(self, x):
-        layer, around = self.layer[0], []
+    def around(self, x):
+        found = []
         for side in (1, 0):
             size, stride, dilation = (
                 of if isinstance(of, int) else of[side]
-                for of in (layer.kernel_size, layer.stride, getattr(layer, "dilation", 1))
+                for of in (self.kernel_size, self.stride, getattr(self, "dilation", 1))
             )
             inputs = x.shape[2 + side]
             reach = (size - 1) * dilation + 1
             total = max((-(-inputs // stride) - 1) * stride + reach - inputs, 0)
-            around += [total // 2, total - total // 2]
-        return layer(F.pad(x, around, value=self.value))
+            found += [total // 2, total - total // 2]
+        return found
+
+    def forward(self, x):
+        return super().forward(F.pad(x, self.around(x), value=self.outside))
+
+
+class SameConv2d(Same, nn.Conv2d):
+    pass
+
+
+class SameMaxPool2d(Same, nn.MaxPool2d):
+    outside = float("-inf")
+
+
+class SameAvgPool2d(Same, nn.AvgPool2d):
+    pass
 
 
 class PadChannels(nn.Module):
@@ -128,8 +139,8 @@ def window(options, **defaults):
 def conv(value, options, channels):
     found, same = window(options)
     bias, groups = options.get("bias") != "off", int(options.get("groups", 1))
-    layer = nn.Conv2d(channels, int(value or channels), bias=bias, groups=groups, **found)
-    return PadSame(layer) if same else layer
+    kind = SameConv2d if same else nn.Conv2d
+    return kind(channels, int(value or channels), bias=bias, groups=groups, **found)
 
 
 def depthwise(value, options, channels):
@@ -138,14 +149,12 @@ def depthwise(value, options, channels):
 
 def maxpool(value, options, channels):
     found, same = window(options, kernel=value, stride=value)
-    layer = nn.MaxPool2d(**found)
-    return PadSame(layer, float("-inf")) if same else layer
+    return (SameMaxPool2d if same else nn.MaxPool2d)(**found)
 
 
 def avgpool(value, options, channels):
     found, same = window(options, kernel=value, stride=value)
-    layer = nn.AvgPool2d(**found)
-    return PadSame(layer) if same else layer
+    return (SameAvgPool2d if same else nn.AvgPool2d)(**found)
 
 
 def linear(value, options, channels):

@@ -10,6 +10,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from graph import Same
+
 # {place: by how much the derivative rises there}
 JUMPS = {
     nn.ReLU: {0: 1},
@@ -58,9 +60,12 @@ class Kinks:
                 yield abs(float(distance[i])), sign * jump * gradient[i] * x[i]
 
     def windows(self, layer, x, y, near):
-        padding = layer.padding if isinstance(layer.padding, tuple) else (layer.padding,) * 2
-        rows, columns = padding
-        padded = F.pad(x, (columns, columns, rows, rows), value=float("-inf"))
+        if isinstance(layer, Same):
+            around = layer.around(x)
+        else:
+            pad = layer.padding if isinstance(layer.padding, tuple) else (layer.padding,) * 2
+            around = [pad[1], pad[1], pad[0], pad[0]]
+        padded = F.pad(x, around, value=float("-inf"))
         n, c = x.shape[:2]
         taps = F.unfold(padded, layer.kernel_size, layer.dilation, 0, layer.stride)
         taps = taps.reshape(n, c, -1, taps.shape[-1])  # (N, C, taps, windows)
@@ -74,12 +79,15 @@ class Kinks:
             how = distance[tuple(i)], gradient[tuple(i)]
             yield float(how[0]), how[1] * (second - first)
 
-    def explain(self, difference, parameters):
+    def explain(self, difference, parameters, agrees):
         """Takes from the difference of gradients ({name: tensor}, in place) what other
-        choices at ties explain. Returns their number and that of the ties."""
+        choices at ties explain, the nearest first, until it agrees(). Returns how many
+        choices were other ones, and how many ties there are."""
         tied = sorted(self.ties(), key=lambda tie: tie[0])
         turned, names = 0, list(parameters)
         for _, scalar in tied[:MOST]:
+            if agrees():
+                break
             found = torch.autograd.grad(
                 scalar, [parameters[name] for name in names], retain_graph=True,
                 allow_unused=True,

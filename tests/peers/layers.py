@@ -109,9 +109,9 @@ def frozen():
 def config(name, shape, batch, grain):
     """The network of configs/NAME.conf, of its blocks."""
     with open(os.path.join(ROOT, "configs", name + ".conf")) as file:
-        text = file.read().replace("[train]", "[train]\n#").split("[train]")[0]
-    Agreement(f"{name}-{grain}", text, lockstep.pictures(*shape, 5, 3 * batch, 20), batch,
-              grain).check()
+        text = lockstep.network_of(file.read())
+    data = lockstep.pictures(*shape, 5, 3 * batch, 20)
+    Agreement(f"{name}-{grain}", text, data, batch, grain).check()
 
 
 def blocks():

@@ -35,17 +35,25 @@ def config(lines, blocks=None):
     return text + "[model]\n" + "".join(f"layer = {line}\n" for line in lines)
 
 
+def network_of(text):
+    """The sections of a config that say what the network is, without its recipe."""
+    kept, keep = [], False
+    for line in text.splitlines():
+        if line.startswith("["):
+            keep = line.startswith(("[model]", "[block "))
+        kept += [line] if keep else []
+    return "\n".join(kept) + "\n"
+
+
 def train(folder, network, data, steps, init=None, **keys):
-    """Trains a new run and returns its last checkpoint. network: config text, or the name
-    of a network; keys are SECTION.KEY=VALUE."""
-    if "\n" in network:
-        with open(folder + ".conf", "w") as file:
-            file.write(network)
-        network = folder + ".conf"
+    """Trains a new run and returns its last checkpoint. network: config text; keys are
+    SECTION.KEY=VALUE."""
+    with open(folder + ".conf", "w") as file:
+        file.write(network)
     keys = {"train.seed": SEED, "log.every": 1, "train.steps": steps} | keys
     sets = [word for key, value in keys.items() for word in ("--set", f"{key}={value}")]
     sets += ["--init", init] if init else []
-    run("train", network, "--data", data, "--run", folder, "--threads", "1", *sets)
+    run("train", folder + ".conf", "--data", data, "--run", folder, "--threads", "1", *sets)
     return f"{folder}/checkpoints/step-{steps:012d}.h5"
 
 
@@ -65,13 +73,6 @@ def history(path, what):
     """What training said of each step: loss, grad_norm, lr."""
     with h5py.File(path) as file:
         return torch.tensor(np.array(file["metrics/train"][what], dtype=np.float64))
-
-
-def config_of(path):
-    """The effective config of a checkpoint."""
-    with h5py.File(path) as file:
-        text = file.attrs["config"]
-        return text.decode() if isinstance(text, bytes) else str(text)
 
 
 def samples(data, split):
