@@ -24,6 +24,8 @@ struct layer_init {
 /* Reads init=; absent: pytorch. filters: the layer is a convolution. */
 enum status layer_spec_init(const struct layer_spec *spec, bool filters,
                             struct layer_init *init) MUST_CHECK;
+/* Of "whiten": until the data are there (nn/whiten.h) as pytorch, with a bias of 0. */
+bool layer_init_whitens(const struct layer_init *init);
 /* Writes tensor t, in the file's order. Tensor 0 is the weight. */
 void layer_init_values(const struct layer *layer, int t, const struct layer_init *init,
                        struct rng *rng, float *values);

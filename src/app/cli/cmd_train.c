@@ -240,8 +240,7 @@ static enum status train_start(struct train_session *session)
                  session->folder.path);
     if (session->request->init)
         return trainer_start_from(session->trainer, session->init);
-    trainer_start(session->trainer);
-    return ST_OK;
+    return trainer_start_with_data(session->trainer);
 }
 
 /* The config of a refused resume is not that of the run. */
