@@ -71,7 +71,4 @@ struct layer_window_kind {
 enum status layer_spec_windows(struct layer *layer, const struct layer_spec *spec,
                                const struct layer_window_kind *kind) MUST_CHECK;
 
-/* The layer's output, of `channels`. */
-struct shape layer_window_shape(const struct layer *layer, int channels);
-
 #endif

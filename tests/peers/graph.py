@@ -96,6 +96,17 @@ class SameAvgPool2d(Same, nn.AvgPool2d):
     pass
 
 
+class Inside(nn.Module):
+    """An average of what a window sees of the image, without padding."""
+
+    def __init__(self, layer):
+        super().__init__()
+        self.layer = layer
+
+    def forward(self, x):
+        return self.layer(x) / self.layer(torch.ones_like(x))
+
+
 class PadChannels(nn.Module):
     def __init__(self, channels):
         super().__init__()
@@ -154,7 +165,8 @@ def maxpool(value, options, channels):
 
 def avgpool(value, options, channels):
     found, same = window(options, kernel=value, stride=value)
-    return (SameAvgPool2d if same else nn.AvgPool2d)(**found)
+    layer = (SameAvgPool2d if same else nn.AvgPool2d)(**found)
+    return Inside(layer) if options.get("count_pad") == "off" else layer
 
 
 def linear(value, options, channels):

@@ -17,6 +17,9 @@ setup() {
 @test "batchnorm with frozen statistics" { agrees frozen; }
 @test "groupnorm" { agrees groupnorm; }
 @test "depthwise" { agrees depthwise; }
+@test "windows of two sizes, pad=same, dilation, count_pad" { agrees windows; }
+@test "convolutions in groups" { agrees groups; }
+@test "conv without bias, maxpool, batchnorm, activation: partly fused" { agrees pooled; }
 @test "gelu, silu, sigmoid" { agrees smooth-activations; }
 @test "relu, relu6, hardswish, hardsigmoid" { agrees kinked-activations; }
 @test "mul of channels and of values, add" { agrees squeeze; }

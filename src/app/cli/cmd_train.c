@@ -247,16 +247,14 @@ static enum status train_start(struct train_session *session)
 static enum status train_begin(struct train_session *session)
 {
     bool resumed = false;
-    enum status st = ST_OK;
     if (session->request->resume)
         TRY(run_folder_resume(&session->folder, session->comm, &session->config,
                               &session->dataset, session->trainer, &resumed));
     if (!resumed)
         TRY(train_start(session));
     if (comm_rank(session->comm) == 0)
-        st =
-            run_folder_save_config(&session->folder, session->config_text, app_version());
-    return comm_agree(session->comm, st);
+        run_folder_save_config(&session->folder, session->config_text, app_version());
+    return ST_OK;
 }
 
 static enum status train_run(struct train_session *session)
