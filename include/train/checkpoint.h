@@ -41,6 +41,9 @@ struct progress {
     uint64_t evals_without_gain;
     double interval_loss; /* sums since the last log line */
     uint64_t interval_correct, interval_samples;
+    /* Steps since the averaged weights' statistics were taken (train.ema, batchnorm); as
+       many as were done: never, and they are the running ones of the weights. */
+    uint64_t ema_statistics_age;
 };
 
 /* What made the file, and for which data; strings are owned when read. */

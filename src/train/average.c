@@ -4,21 +4,20 @@
 
 #include "base/where.h"
 #include "comm/comm.h"
-#include "forward_pass.h"
 
-static uint64_t average_samples(const struct train_run *run)
+static uint64_t average_samples(const struct trainer_setup *setup)
 {
-    uint64_t images = run->setup.dataset->info.count[DATASET_TRAIN];
-    uint64_t wanted = (uint64_t)run->setup.options->train.ema_samples;
+    uint64_t images = setup->dataset->info.count[DATASET_TRAIN];
+    uint64_t wanted = (uint64_t)setup->options->train.ema_samples;
     return wanted < images ? wanted : images;
 }
 
-int average_batches(const struct train_run *run)
+static int average_batches(const struct trainer_setup *setup)
 {
-    const struct train_options *options = &run->setup.options->train;
-    if (options->ema == 0 || run->setup.model->statistics.count == 0)
+    const struct train_options *options = &setup->options->train;
+    if (options->ema == 0 || setup->model->statistics.count == 0)
         return 0;
-    return grain_count(average_samples(run), options->batch);
+    return grain_count(average_samples(setup), options->batch);
 }
 
 /* --- a grain --- */
@@ -77,67 +76,97 @@ static void average_sum(struct stepper *stepper, struct forward_pass *forward)
     overlap_finish(&stepper->overlap, share == 0);
 }
 
-/* Samples of a rank in a batch, at most. */
-static uint64_t average_most(const struct train_run *run)
+/* Batch `index` over all samples. */
+static void average_choose(struct average *average, int index)
 {
-    int first, grains;
-    comm_share(run->stage->peers, train_run_grains(run), 0, &first, &grains);
-    return (uint64_t)grains * (uint64_t)run->setup.model->grain;
-}
-
-/* Batch `index` of `batches` over all samples. */
-static void average_choose(const struct train_run *run, struct forward_pass *forward,
-                           int index, int batches)
-{
+    const struct train_run *run = average->stepper->run;
     struct comm *peers = run->stage->peers;
+    struct forward_pass *forward = &average->forward;
     struct grain_range *grains = &forward->grains;
-    uint64_t samples = average_samples(run);
-    forward->position = grain_begin(samples, batches, index);
-    grains->samples = (uint64_t)grain_samples(samples, batches, index);
+    uint64_t samples = average_samples(&run->setup);
+    forward->position = grain_begin(samples, average->batches, index);
+    grains->samples = (uint64_t)grain_samples(samples, average->batches, index);
     grains->count = grain_count(grains->samples, run->setup.model->grain);
     comm_share(peers, grains->count, comm_rank(peers), &grains->begin, &grains->end);
 }
 
-static enum status average_batch(struct stepper *stepper, struct forward_pass *forward,
-                                 int index, int batches)
+static enum status average_batch(struct average *average, int index, double latest)
 {
+    struct stepper *stepper = average->stepper;
     const struct train_run *run = stepper->run;
     struct comm *comm = run->setup.comm;
-    const struct grain_range *grains = &forward->grains;
-    enum status st = ST_OK;
-    average_choose(run, forward, index, batches);
+    const struct grain_range *grains = &average->forward.grains;
+    enum status st = forward_pass_may_go_on(latest);
+    average_choose(average, index);
     if (grains->end > grains->begin)
-        st = forward_pass_read(forward, average_most(run), ST_OK);
+        st = forward_pass_read(&average->forward, average->most, st);
     TRY(comm_agree(comm, st));
-    average_sum(stepper, forward);
+    average_sum(stepper, &average->forward);
     TRY(comm_agree(comm, dataset_failure(run->setup.dataset)));
     statistics_average(&run->model->statistics, stepper->state.ema, stepper->sum,
-                       (double)grains->samples, (double)forward->position);
+                       (double)grains->samples, (double)average->forward.position);
     return ST_OK;
 }
 
-enum status average_statistics(struct stepper *stepper)
+/* --- all batches --- */
+
+void average_init(struct average *average, struct stepper *stepper)
 {
     const struct train_run *run = stepper->run;
-    int batches = average_batches(run);
-    struct loader loader;
+    const struct trainer_setup *setup = &run->setup;
+    struct loader *loader = &average->loader;
+    int first, grains;
+    *average = (struct average){.stepper = stepper, .batches = average_batches(setup)};
+    if (average->batches == 0)
+        return;
+    comm_share(run->stage->peers, train_run_grains(run), 0, &first, &grains);
+    average->most = (uint64_t)grains * (uint64_t)setup->model->grain;
+    loader_init(loader, setup->dataset, DATASET_TRAIN);
+    loader_shuffle(loader, setup->options->train.seed, NULL);
+    loader->input.view = setup->options->input.view;
+    if (stage_first(run->stage))
+        loader_reserve(loader, average->most);
+    average->forward = (struct forward_pass){.crew = &stepper->crew,
+                                             .loader = loader,
+                                             .grain = average_grain,
+                                             .context = stepper};
+    forward_pass_init(&average->forward);
+}
+
+void average_release(struct average *average)
+{
+    if (average->batches > 0)
+        forward_pass_release(&average->forward);
+    loader_release(&average->loader);
+}
+
+void average_copy_running(struct average *average)
+{
+    const struct stepper *stepper = average->stepper;
+    if (average->batches > 0)
+        statistics_copy(&stepper->run->model->statistics, stepper->state.ema,
+                        stepper->state.params);
+}
+
+enum status average_statistics(struct average *average, double latest)
+{
     enum status st = ST_OK;
-    if (batches == 0)
+    if (average->batches == 0)
         return ST_OK;
-    train_input_pause(&stepper->input);
-    loader_init(&loader, run->setup.dataset, DATASET_TRAIN);
-    loader_shuffle(&loader, run->setup.options->train.seed, NULL);
-    loader.input.view = run->setup.options->input.view;
-    struct forward_pass forward = {.crew = &stepper->crew,
-                                   .loader = &loader,
-                                   .grain = average_grain,
-                                   .context = stepper};
-    forward_pass_init(&forward);
-    /* sums are taken about the means that are there */
-    statistics_copy(&run->model->statistics, stepper->state.ema, stepper->state.params);
-    for (int b = 0; b < batches && st == ST_OK; b++)
-        st = average_batch(stepper, &forward, b, batches);
-    forward_pass_release(&forward);
-    loader_release(&loader);
+    train_input_pause(&average->stepper->input);
+    average_copy_running(average); /* sums are taken about the means that are there */
+    for (int b = 0; b < average->batches && st == ST_OK; b++)
+        st = average_batch(average, b, latest);
     return st;
+}
+
+size_t average_bytes(const struct trainer_setup *setup, const struct stage *stage,
+                     uint64_t most)
+{
+    struct loader loader;
+    if (average_batches(setup) == 0 || !stage_first(stage) ||
+        dataset_resident(setup->dataset, DATASET_TRAIN))
+        return 0;
+    loader_init(&loader, setup->dataset, DATASET_TRAIN);
+    return most * loader_position_bytes(&loader);
 }

@@ -8,18 +8,39 @@
  * images in the order of epoch 0 go forward in nearly equal batches of at most
  * train.batch, as in use (no augmentation, no dropout), but with every grain normalised
  * by its own statistics. The tree sums them as those of a training step, and the
- * cumulative mean over the batches is what remains of them.
+ * cumulative mean over the batches is what remains of them. They are taken before an
+ * evaluation and at the end of a run; a stop does not wait for them.
  */
 #ifndef LOCKSTEP_TRAIN_AVERAGE_H
 #define LOCKSTEP_TRAIN_AVERAGE_H
 
+#include "forward_pass.h"
 #include "stepper.h"
 
-/* Collective: writes the statistics in stepper->state.ema. ST_FAIL: an image cannot be
-   read or decoded. Does nothing without averaged weights or running statistics. */
-enum status average_statistics(struct stepper *stepper) MUST_CHECK;
+/* What the images go forward with. Without averaged weights or running statistics there
+   are no batches, and nothing else. */
+struct average {
+    struct stepper *stepper; /* borrowed */
+    int batches;
+    uint64_t most; /* samples of a rank in a batch */
+    struct loader loader;
+    struct forward_pass forward;
+};
 
-/* The batches that it takes; 0: it does nothing. Not collective. */
-int average_batches(const struct train_run *run);
+/* Collective. Stays where it is. */
+void average_init(struct average *average, struct stepper *stepper);
+void average_release(struct average *average);
+
+/* Collective: writes the statistics in stepper->state.ema. ST_FAIL: an image cannot be
+   read or decoded. ST_AGAIN: a rank was asked to stop, or it was after `latest`, in
+   timer_now seconds, on one; then and after ST_FAIL they are good for nothing. */
+enum status average_statistics(struct average *average, double latest) MUST_CHECK;
+
+/* For weights whose statistics were never taken: the running ones of the training. */
+void average_copy_running(struct average *average);
+
+/* Bytes for the images of a rank that has `most` samples of a batch. */
+size_t average_bytes(const struct trainer_setup *setup, const struct stage *stage,
+                     uint64_t most);
 
 #endif

@@ -43,6 +43,7 @@ static const struct info_attribute attributes[] = {
     {"interval_loss", INFO_F64, true, INFO_PROGRESS(interval_loss)},
     {"interval_correct", INFO_U64, true, INFO_PROGRESS(interval_correct)},
     {"interval_samples", INFO_U64, true, INFO_PROGRESS(interval_samples)},
+    {"ema_statistics_age", INFO_U64, false, INFO_PROGRESS(ema_statistics_age)},
 };
 enum { ATTRIBUTES = sizeof attributes / sizeof attributes[0] };
 
@@ -81,6 +82,8 @@ static enum status info_read_attribute(struct h5file *file, struct checkpoint_in
     int count;
     switch (attribute->kind) {
     case INFO_U64:
+        if (!attribute->vital && !h5file_has_attr(file, "/", attribute->name))
+            return ST_OK; /* of an older file: 0 */
         return h5file_get_u64(file, "/", attribute->name, value);
     case INFO_F64:
         return h5file_get_f64(file, "/", attribute->name, value);
@@ -178,6 +181,8 @@ uint64_t checkpoint_info_hash(const struct checkpoint_info *info)
     }
     if (*info->treatment)
         hash = hash_bytes(info->treatment, strlen(info->treatment) + 1, hash);
+    if (info->progress.ema_statistics_age)
+        hash = hash_bytes(&info->progress.ema_statistics_age, sizeof(uint64_t), hash);
     return hash;
 }
 

@@ -5,8 +5,6 @@
 
 #include "base/grain.h"
 #include "base/mem.h"
-#include "base/stop.h"
-#include "base/timer.h"
 #include "base/where.h"
 #include "comm/comm.h"
 #include "comm/tree.h"
@@ -116,11 +114,6 @@ static void evaluate_grain(const struct forward_pass *forward, const struct lane
     team_barrier(&lane->team);
 }
 
-static enum status evaluate_may_go_on(const struct evaluate_setup *setup)
-{
-    return stop_requested() || timer_now() > setup->latest ? ST_AGAIN : ST_OK;
-}
-
 /* The grains at hand, in all ways. */
 static void evaluate_look(struct evaluate_job *job)
 {
@@ -145,7 +138,8 @@ static enum status evaluate_share(struct evaluate_job *job, int begin, int end)
     uint64_t most = (uint64_t)stretch * (uint64_t)crew->model->grain;
     for (grains->begin = begin; grains->begin < end; grains->begin = grains->end) {
         grains->end = grains->begin + stretch < end ? grains->begin + stretch : end;
-        TRY(forward_pass_read(&job->forward, most, evaluate_may_go_on(job->setup)));
+        enum status st = forward_pass_may_go_on(job->setup->latest);
+        TRY(forward_pass_read(&job->forward, most, st));
         evaluate_look(job);
     }
     return ST_OK;

@@ -1,5 +1,7 @@
 #include "forward_pass.h"
 
+#include "base/stop.h"
+#include "base/timer.h"
 #include "base/where.h"
 #include "comm/comm.h"
 
@@ -99,6 +101,11 @@ enum status forward_pass_read(struct forward_pass *pass, uint64_t most, enum sta
     if (st == ST_OK)
         st = loader_prepare(pass->loader, 0, pass->position + first, count, most);
     return stage->count > 1 ? comm_agree(stage->line, st) : st;
+}
+
+enum status forward_pass_may_go_on(double latest)
+{
+    return stop_requested() || timer_now() > latest ? ST_AGAIN : ST_OK;
 }
 
 void forward_pass_run(struct forward_pass *pass)

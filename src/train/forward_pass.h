@@ -38,6 +38,10 @@ void forward_pass_release(struct forward_pass *pass);
 enum status forward_pass_read(struct forward_pass *pass, uint64_t most,
                               enum status st) MUST_CHECK;
 
+/* By the rank itself: ST_AGAIN if it was asked to stop, or if it is after `latest`, in
+   timer_now seconds. */
+enum status forward_pass_may_go_on(double latest) MUST_CHECK;
+
 /* All grains that were read. The ranks of a replica call it together. */
 void forward_pass_run(struct forward_pass *pass);
 

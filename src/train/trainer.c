@@ -26,7 +26,7 @@ struct trainer *trainer_create(const struct trainer_setup *setup)
     trainer->chooser.input.view = setup->options->input.view;
     saver_init(&trainer->saver, &trainer->run, &trainer->stepper.state,
                &trainer->log.metrics);
-    trainer->averaged_step = UINT64_MAX;
+    average_init(&trainer->average, &trainer->stepper);
     return trainer;
 }
 
@@ -35,6 +35,7 @@ void trainer_free(struct trainer *trainer)
     if (!trainer)
         return;
     saver_release(&trainer->saver);
+    average_release(&trainer->average);
     stepper_release(&trainer->stepper);
     train_log_release(&trainer->log);
     loader_release(&trainer->chooser);
@@ -63,15 +64,6 @@ static uint64_t trainer_state_hash(const struct trainer *trainer)
 
 /* --- when to stop --- */
 
-/* Seconds for the statistics of averaged weights. Until they were timed: forward alone is
-   faster than a step. */
-static double trainer_average_seconds(const struct trainer *trainer)
-{
-    if (trainer->slowest_average > 0)
-        return trainer->slowest_average;
-    return average_batches(&trainer->run) * trainer->slowest_step;
-}
-
 /* timer_now seconds at which the last checkpoint has to be begun to be on disk before the
    deadline: early enough for one more step and its files, each as slow as the slowest so
    far. By rank 0's clock; INFINITY on the others and without a deadline. */
@@ -80,8 +72,7 @@ static double trainer_latest(const struct trainer *trainer)
     const struct trainer_setup *setup = &trainer->run.setup;
     if (setup->deadline <= 0 || comm_rank(setup->comm) != 0)
         return INFINITY;
-    double step = trainer->slowest_step + 2 * saver_slowest(&trainer->saver) +
-                  trainer_average_seconds(trainer);
+    double step = trainer->slowest_step + 2 * saver_slowest(&trainer->saver);
     return setup->deadline - TRAINER_ENDING - 2 * step;
 }
 
@@ -153,24 +144,26 @@ static void trainer_compare(struct trainer *trainer, const struct evaluation *re
     trainer->saver.saved_step = UINT64_MAX; /* what is saved lacks this evaluation */
 }
 
-/* Averaged weights get statistics before they are evaluated or saved. */
+/* Averaged weights get statistics before they are evaluated, and at the end. In between
+   they would delay every checkpoint, and above all the last one before a stop. */
 static enum status trainer_average(struct trainer *trainer)
 {
     struct train_run *run = &trainer->run;
     double t = timer_now();
-    if (trainer->averaged_step == run->progress.step)
+    if (run->progress.ema_statistics_age == 0)
         return ST_OK;
-    TRY(average_statistics(&trainer->stepper));
-    trainer->averaged_step = run->progress.step;
-    double seconds = phases_add(&run->phases, PHASE_EVALUATE, t) - t;
-    if (seconds > trainer->slowest_average)
-        trainer->slowest_average = seconds;
-    return ST_OK;
+    enum status st = average_statistics(&trainer->average, trainer_latest(trainer));
+    run->progress.ema_statistics_age = st == ST_OK ? 0 : run->progress.step;
+    phases_add(&run->phases, PHASE_EVALUATE, t);
+    trainer->saver.saved_step = UINT64_MAX; /* what is saved lacks them */
+    return st;
 }
 
 static enum status trainer_save(struct trainer *trainer, bool due)
 {
-    TRY(trainer_average(trainer));
+    const struct progress *progress = &trainer->run.progress;
+    if (progress->ema_statistics_age >= progress->step)
+        average_copy_running(&trainer->average);
     return saver_save(&trainer->saver, due);
 }
 
@@ -201,15 +194,32 @@ static enum status trainer_measure(struct trainer *trainer, struct evaluation *r
 static enum status trainer_evaluate(struct trainer *trainer)
 {
     struct evaluation result;
+    double begin = timer_now();
     TRY(trainer_average(trainer));
     double t = timer_now();
     TRY(trainer_measure(trainer, &result));
     trainer_compare(trainer, &result);
     train_log_evaluation(&trainer->log, &result, trainer_state_hash(trainer));
-    double seconds = phases_add(&trainer->run.phases, PHASE_EVALUATE, t) - t;
+    double seconds = phases_add(&trainer->run.phases, PHASE_EVALUATE, t) - begin;
     if (seconds > trainer->slowest_evaluation)
         trainer->slowest_evaluation = seconds;
     return ST_OK;
+}
+
+/* Does this step lack its evaluation, or the run's end its statistics? */
+static bool trainer_owes(const struct trainer *trainer)
+{
+    const struct train_run *run = &trainer->run;
+    const struct progress *progress = &run->progress;
+    return (progress->evaluated_step < progress->step &&
+            trainer_evaluation_is_due(trainer)) ||
+           (progress->step == run->total_steps && progress->ema_statistics_age > 0);
+}
+
+static enum status trainer_settle(struct trainer *trainer)
+{
+    return trainer_evaluation_is_due(trainer) ? trainer_evaluate(trainer)
+                                              : trainer_average(trainer);
 }
 
 /* --- the run --- */
@@ -254,6 +264,7 @@ static enum status trainer_do_step(struct trainer *trainer, struct train_step *s
                   run->phases.seconds[PHASE_REDUCE] - reduce);
     run->progress.step++;
     run->progress.epoch = (double)run->progress.step / (double)run->epoch_steps;
+    run->progress.ema_statistics_age += trainer->average.batches > 0;
     return ST_OK;
 }
 
@@ -273,10 +284,10 @@ static enum status trainer_steps(struct trainer *trainer)
         struct train_step step;
         TRY(trainer_do_step(trainer, &step));
         bool last = run->progress.step == run->total_steps;
-        bool owed = trainer_evaluation_is_due(trainer);
+        bool owed = trainer_owes(trainer);
         if (run->progress.step % every == 0 || last)
             trainer_log_line(trainer, &step);
-        enum status st = owed && !step.flags.stop ? trainer_evaluate(trainer) : ST_OK;
+        enum status st = owed && !step.flags.stop ? trainer_settle(trainer) : ST_OK;
         if (st == ST_AGAIN)
             step.flags.stop = true;
         else
@@ -294,10 +305,9 @@ static enum status trainer_train(struct trainer *trainer)
 {
     const struct train_run *run = &trainer->run;
     const struct progress *progress = &run->progress;
-    /* A run that was stopped right at the end of an epoch still owes its evaluation. */
-    if (progress->step > 0 && progress->evaluated_step < progress->step &&
-        trainer_evaluation_is_due(trainer))
-        TRY(trainer_evaluate(trainer));
+    /* as a run does that was stopped right at the end of an epoch */
+    if (trainer_owes(trainer))
+        TRY(trainer_settle(trainer));
     if (trainer->saver.best_due)
         TRY(trainer_save(trainer, false));
     TRY(trainer_steps(trainer));

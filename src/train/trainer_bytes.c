@@ -1,8 +1,8 @@
 /* trainer_bytes: how much memory training takes, before anything is allocated. */
+#include "average.h"
 #include "base/grain.h"
 #include "comm/comm.h"
 #include "comm/tree.h"
-#include "stepper.h"
 #include "train/evaluate.h"
 #include "train/folded_crew.h"
 #include "train/trainer.h"
@@ -69,7 +69,8 @@ size_t trainer_bytes(const struct trainer_setup *setup)
     struct reduce_size size =
         stepper_reduce_size(stage->model, setup->plan->lanes, grains, most);
     return bytes_vectors(options, stage, size, writes && stage->count == 1) +
-           bytes_sent(options, stage) + bytes_evaluation(setup, stage, writes);
+           bytes_sent(options, stage) + bytes_evaluation(setup, stage, writes) +
+           average_bytes(setup, stage, (uint64_t)most * (uint64_t)setup->model->grain);
 }
 
 size_t trainer_bytes_least(const struct run_options *options, const struct stage *stage,

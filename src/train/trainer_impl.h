@@ -14,9 +14,9 @@ struct trainer {
     struct stepper stepper;
     struct train_log log;
     struct saver saver;
-    struct loader chooser;  /* of the split that training chooses by */
-    uint64_t averaged_step; /* of which the averaged weights have statistics */
-    double slowest_step, slowest_evaluation, slowest_average; /* seconds, for deadlines */
+    struct loader chooser; /* of the split that training chooses by */
+    struct average average;
+    double slowest_step, slowest_evaluation; /* seconds, for deadlines */
 };
 
 /* Collective: the weights that come from training images (begin_data.c). */

@@ -70,6 +70,44 @@ END
     same_state memory.out disk.out place.out
 }
 
+# An evaluation every 3 steps.
+@test "checkpoints between evaluations have the statistics of the last one, and say so" {
+    average between 2 --set checkpoint.every_steps=1 --set checkpoint.keep=99
+    same_state between.out reference.out
+    h5 between/checkpoints/step-0000000000{01,02,03,04,05,11,12}.h5 <<'END'
+def statistics(file, group):
+    return [file[group][name][part][:].tolist() for name in sorted(file[group])
+            if "running_var" in file[group][name] for part in ("running_mean", "running_var")]
+ages = [int(file.attrs["ema_statistics_age"]) for file in f]
+assert ages == [1, 2, 0, 1, 2, 2, 0], ages
+ema = [statistics(file, "ema") for file in f]
+running = [statistics(file, "weights") for file in f]
+assert len(ema[0]) == 16 and ema[0] == running[0] and ema[1] == running[1] != running[0]
+assert ema[2] == ema[3] == ema[4] != running[4]
+assert ema[5] != ema[6] and ema[5] != ema[4] and ema[6] != running[6]
+END
+    local old=between/checkpoints/step-000000000011.h5 first=between/checkpoints/step-000000000002.h5
+    "$LOCKSTEP" eval "$old" --data letters.h5 2>&1 >/dev/null |
+        grep "^note: '$old' was saved between evaluations: .* statistics of step 9, "
+    "$LOCKSTEP" eval "$first" --data letters.h5 2>&1 >/dev/null | grep "^note: .* running statistics, "
+    "$LOCKSTEP" show "$old" | grep '^weights .*averaged (EMA), with .* of step 9$'
+    "$LOCKSTEP" show between | grep '^weights .*averaged (EMA)$'
+    run --separate-stderr "$LOCKSTEP" eval between --data letters.h5
+    [ "$status" -eq 0 ] && [[ $stderr != *"between evaluations"* ]]
+    train 1 graph.conf --run next "${OPTIONS[@]}" --init "$old" --check 2>&1 | grep "^note: '$old' was saved"
+    rm between/checkpoints/{step-000000000012,best}.h5
+    average between 1 --resume
+    same_state between.out reference.out
+}
+
+@test "without images to evaluate the statistics are taken at the end" {
+    letters none.h5 100 0
+    DATA=none.h5 average none 2 --set checkpoint.every_steps=5
+    h5 none/checkpoints/step-0000000000{10,12}.h5 <<'END'
+assert [int(file.attrs["ema_statistics_age"]) for file in f] == [10, 0]
+END
+}
+
 # One batch of all images, whose mean is 0 and whose deviation is 1. Of the convolution
 # w x + b the mean is b and the variance w^2.
 @test "the statistics of averaged weights are those of their activations" {
@@ -127,13 +165,13 @@ END
     refused 2 "*'ema_samples = 1': expected a whole number from 2*" average bad 1 --set train.ema_samples=1
 }
 
-@test "lookahead's slow weights have no statistics" {
+@test "lookahead's slow weights have statistics, which are not those of the averaged weights" {
     average slow 1 --set optim.lookahead=5
     average slower 2 --threads 2 --set optim.lookahead=5
     same_state slow.out slower.out
     other_state slow.out reference.out
     h5 slow/checkpoints/step-000000000012.h5 <<'END'
-slow = f[0]["optimizer/slow"]
-assert "weight" in slow["a.bn1"] and "running_var" not in slow["a.bn1"], list(slow["a.bn1"])
+slow, ema = f[0]["optimizer/slow/a.bn1/running_var"][:], f[0]["ema/a.bn1/running_var"][:]
+assert (slow > 0).all() and (slow != ema).all(), (slow, ema)
 END
 }

@@ -53,6 +53,14 @@ void network_match_release(struct loader_match *match);
 void network_note_match(const struct network *network, const char *name,
                         const struct dataset *data, enum dataset_split split);
 
+/* Which statistics the averaged weights of a checkpoint have if it was saved between two
+   evaluations: text for behind "averaged weights"; "" for those of the weights. */
+#define NETWORK_STATISTICS 64
+void network_statistics_text(const struct progress *progress,
+                             char text[NETWORK_STATISTICS]);
+/* A note on that, and what to do. By one rank. */
+void network_note_statistics(const char *checkpoint, const struct progress *progress);
+
 /* The checkpoint that `path` means: itself if it is a file; of a run's folder the best,
    or the newest if the run keeps no best. */
 enum status network_find(char checkpoint[FS_PATH], const char *path) MUST_CHECK;

@@ -280,6 +280,7 @@ static enum status eval_run(struct eval_session *session)
     log_out("%-10s %s, step %llu%s\n", "checkpoint", session->request->checkpoint,
             (unsigned long long)network->info.progress.step,
             network->averaged ? ", averaged weights" : "");
+    network_note_statistics(network->checkpoint, &network->info.progress);
     log_out("%-10s %s, %llu %s images\n", "data", session->request->data,
             (unsigned long long)result->count, dataset_split_name[session->split]);
     if (eval_views(session) != VIEW_SET_NONE)

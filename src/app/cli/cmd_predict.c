@@ -137,6 +137,7 @@ enum status cmd_predict(struct comm *comm, int argc, char **argv)
     if (st == ST_OK && count > 0)
         st = network_open(&network, request.checkpoint);
     if (st == ST_OK && count > 0) {
+        network_note_statistics(network.checkpoint, &network.info.progress);
         st = predict_with(&network, &request);
         network_close(&network);
     }

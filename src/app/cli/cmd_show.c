@@ -71,7 +71,7 @@ static void show_classes(const struct checkpoint_info *info)
 static enum status show_checkpoint(const char *path)
 {
     struct network network;
-    char data[17], state[17];
+    char data[17], state[17], statistics[NETWORK_STATISTICS];
     TRY(network_check(&network, path));
     const struct checkpoint_info *info = &network.info;
     const struct progress *progress = &info->progress;
@@ -83,7 +83,9 @@ static enum status show_checkpoint(const char *path)
     if (progress->evaluated_step > 0)
         log_out("best        accuracy %.2f %% at step %llu\n",
                 100 * progress->best_accuracy, (unsigned long long)progress->best_step);
-    log_out("weights     %s\n", network.averaged ? "last and averaged (EMA)" : "last");
+    network_statistics_text(progress, statistics);
+    log_out("weights     %s%s%s\n", network.averaged ? "last and averaged (EMA)" : "last",
+            *statistics ? ", with " : "", statistics);
     show_classes(info);
     show_input(&network, data);
     log_out("written by  lockstep %s, %s, %s, %s kernels\n", info->lockstep, info->mpi,

@@ -159,14 +159,20 @@ static enum status train_place(struct train_session *session)
 static enum status train_check_init(struct train_session *session)
 {
     const char *init = session->request->init;
+    struct checkpoint_info info = {0};
     bool averaged;
     if (!init)
         return ST_OK;
     TRY(network_find(session->init, init));
     enum status st =
         checkpoint_read_weights(session->init, &session->model, NULL, &averaged);
-    if (st != ST_OK)
+    if (st == ST_OK)
+        st = checkpoint_read_info(session->init, &info);
+    if (st == ST_OK)
+        network_note_statistics(session->init, &info.progress);
+    else
         network_tell_whole(init);
+    checkpoint_info_release(&info);
     return st;
 }
 

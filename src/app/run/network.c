@@ -170,6 +170,28 @@ void network_tell_whole(const char *folder)
     fs_free_list(paths, count);
 }
 
+void network_statistics_text(const struct progress *progress,
+                             char text[NETWORK_STATISTICS])
+{
+    uint64_t age = progress->ema_statistics_age;
+    text[0] = '\0';
+    if (age > 0 && age < progress->step)
+        snprintf(text, NETWORK_STATISTICS, "batchnorm's statistics of step %llu",
+                 (unsigned long long)(progress->step - age));
+    else if (age > 0)
+        snprintf(text, NETWORK_STATISTICS, "batchnorm's running statistics");
+}
+
+void network_note_statistics(const char *checkpoint, const struct progress *progress)
+{
+    char text[NETWORK_STATISTICS];
+    network_statistics_text(progress, text);
+    if (*text)
+        log_note("'%s' was saved between evaluations: its averaged weights have %s, and "
+                 "may answer worse; use best.h5, or go on with --resume to an evaluation",
+                 checkpoint, text);
+}
+
 const char *network_colour(struct shape shape)
 {
     return shape.c == 1 ? "grey" : "RGB";

@@ -1,5 +1,7 @@
+#include "../../../src/train/trainer_impl.h"
 #include "../scratch.h"
 
+#include <math.h>
 #include <signal.h>
 
 #include "base/mem.h"
@@ -288,6 +290,82 @@ static void test_total_steps(void **state)
     assert_int_equal(train_total_steps(&options, 50000), 3);
 }
 
+static void init_normed(struct model *normed)
+{
+    struct model_spec spec = {0};
+    model_spec_add(&spec, "conv 2 kernel=1", "spec:1");
+    model_spec_add(&spec, "batchnorm", "spec:2");
+    model_spec_add(&spec, "flatten", "spec:3");
+    model_spec_add(&spec, "linear classes", "spec:4");
+    model_spec_add(&spec, "logsoftmax", "spec:5");
+    assert_int_equal(model_init(normed, &spec, (struct shape){SIDE, SIDE, 1}, 2, 4),
+                     ST_OK);
+    model_spec_release(&spec);
+}
+
+/* Statistics of averaged weights are not taken to the end when a run has to stop. */
+static void test_average_stops(void **state)
+{
+    (void)state;
+    struct run_options options = options_for(EPOCH);
+    options.train.ema_samples = IMAGES;
+    struct model normed;
+    init_normed(&normed);
+    const struct trainer_setup with = {.comm = comm,
+                                       .dataset = &data,
+                                       .model = &normed,
+                                       .options = &options,
+                                       .plan = &plan,
+                                       .config_text = "",
+                                       .version = "test"};
+    struct trainer *trainer = trainer_create(&with);
+    const struct run_state *vectors = &trainer->stepper.state;
+    size_t mean = normed.statistics.statistic[0].mean;
+    trainer_start(trainer);
+    assert_int_equal(trainer->average.batches, EPOCH);
+    assert_int_equal(average_statistics(&trainer->average, 0), ST_AGAIN);
+    stop_install();
+    raise(SIGUSR1);
+    assert_int_equal(average_statistics(&trainer->average, INFINITY), ST_AGAIN);
+    stop_install();
+    assert_true(vectors->ema[mean] == vectors->params[mean]);
+    assert_int_equal(average_statistics(&trainer->average, INFINITY), ST_OK);
+    assert_true(vectors->ema[mean] != vectors->params[mean]);
+    trainer_free(trainer);
+    model_release(&normed);
+}
+
+/* The images for those statistics have their own place where the set is on disk. */
+static void test_average_bytes(void **state)
+{
+    (void)state;
+    const bool want[DATASET_SPLITS] = {[DATASET_TRAIN] = true, [DATASET_TEST] = true};
+    struct run_options options = options_for(1);
+    struct model normed;
+    struct dataset disk;
+    size_t took[2];
+    options.train.ema_samples = IMAGES;
+    assert_int_equal(dataset_open(&disk, comm, scratch_path("data.h5"), want,
+                                  &(struct dataset_use){.on_disk = true}),
+                     ST_OK);
+    assert_false(dataset_resident(&disk, DATASET_TRAIN));
+    init_normed(&normed);
+    struct trainer_setup with = {
+        .comm = comm, .model = &normed, .options = &options, .plan = &plan};
+    for (int i = 0; i < 2; i++) {
+        with.dataset = i == 0 ? &data : &disk;
+        took[i] = trainer_bytes(&with);
+    }
+    assert_true(took[1] - took[0] >= (size_t)BATCH * SIDE * SIDE);
+    assert_true(took[1] - took[0] < (size_t)IMAGES * SIDE * SIDE);
+    options.train.ema = 0;
+    took[1] = trainer_bytes(&with);
+    with.dataset = &data;
+    assert_true(trainer_bytes(&with) == took[1]);
+    model_release(&normed);
+    dataset_close(&disk);
+}
+
 /* The counts of an evaluation are part of what training takes. */
 static void test_bytes(void **state)
 {
@@ -317,6 +395,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_stop_at_the_last_step),
         cmocka_unit_test(test_uneven_batches),
         cmocka_unit_test(test_total_steps),
+        cmocka_unit_test(test_average_stops),
+        cmocka_unit_test(test_average_bytes),
         cmocka_unit_test(test_bytes),
     };
     comm = comm_start(&argc, &argv);
