@@ -11,9 +11,9 @@
  * every `lookahead` steps of the run, slow += alpha (w - slow); w = slow. Running
  * statistics, which belong to the weights, follow in the same way. alpha is
  * lookahead_alpha, or with a lookahead_power p > 0, at step s of S,
- * 1 - (1 - lookahead_alpha) (s / S)^p: none at first, more and more towards the end, and
- * after the last step w = slow (K. Jordan, "94% on CIFAR-10 in 3.29 seconds on a single
- * GPU", 2024).
+ * 1 - (1 - lookahead_alpha) (s / S)^p: the slow weights follow all the way at first and
+ * less and less, at the end by lookahead_alpha. After a last step that ends no such cycle
+ * w = slow (K. Jordan, "94% on CIFAR-10 in 3.29 seconds on a single GPU", 2024).
  */
 #ifndef LOCKSTEP_NN_OPTIM_H
 #define LOCKSTEP_NN_OPTIM_H

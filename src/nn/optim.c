@@ -250,14 +250,12 @@ static double optim_segment_trust(const struct optim *optim,
 static double optim_slow_share(const struct optim_options *options,
                                const struct optim_update *update)
 {
-    bool grows = options->lookahead_power > 0;
+    bool fades = options->lookahead_power > 0;
     if (options->lookahead == 0)
         return -1;
-    if (grows && update->step == update->total)
-        return 0;
     if (update->step % (uint64_t)options->lookahead != 0)
-        return -1;
-    if (!grows)
+        return fades && update->step == update->total ? 0 : -1;
+    if (!fades)
         return options->lookahead_alpha;
     double done = (double)update->step / (double)update->total;
     return 1 - (1 - options->lookahead_alpha) * pow(done, options->lookahead_power);

@@ -15,9 +15,8 @@ uint64_t train_epoch_steps(const struct train_options *options, uint64_t images)
 uint64_t train_total_steps(const struct train_options *options, uint64_t images)
 {
     double steps = options->epochs * (double)train_epoch_steps(options, images);
-    /* 1e-9: a rounding error must not add a step */
-    return options->steps > 0 ? (uint64_t)options->steps
-                              : (uint64_t)ceil(steps * (1 - 1e-9));
+    /* 1e-6: a rounding error must not add a step */
+    return options->steps > 0 ? (uint64_t)options->steps : (uint64_t)ceil(steps - 1e-6);
 }
 
 void train_run_init(struct train_run *run, const struct trainer_setup *setup)

@@ -42,6 +42,23 @@ with h5py.File(sys.argv[1], "r+") as f:
     grep -qx 'note: optim.lr = 0: the weights stay as they are' err
 }
 
+@test "options of schedule and optim that have no effect are noted" {
+    local kind
+    for kind in onecycle triangle; do
+        [ "$(notes letters.h5 --set schedule.kind=$kind --set schedule.warmup=1)" = \
+            "note: schedule.warmup has no effect: $kind rises by itself, over the first schedule.pct_start of the run" ]
+    done
+    [ -z "$(notes letters.h5 --set schedule.kind=cosine --set schedule.warmup=1)" ]
+    [ "$(notes letters.h5 --set optim.lookahead_power=2)" = \
+        "note: optim.lookahead_power has no effect without optim.lookahead" ]
+    local cycle=(--set optim.lookahead=20 --set train.steps=19)
+    [ "$(notes letters.h5 "${cycle[@]}")" = \
+        "note: optim.lookahead = 20 is more than the run's 19 steps: it has no effect" ]
+    [ "$(notes letters.h5 "${cycle[@]}" --set optim.lookahead_power=3)" = \
+        "note: optim.lookahead = 20 is more than the run's 19 steps: with lookahead_power it ends with the weights it began with" ]
+    [ -z "$(notes letters.h5 "${cycle[@]}" --set optim.lookahead_power=3 --set train.steps=20)" ]
+}
+
 @test "shifts and augmentations that leave nothing of the images are noted" {
     [ "$(notes letters.h5 --set data.shift_x=28)" = \
         "note: data.shift_x = 28 and data.shift_y = 0 move the images out of sight: 64 of 64 are of one flat colour then" ]

@@ -190,10 +190,27 @@ static void train_note_small(const struct train_session *session)
 
 static void train_note_warmup(const struct schedule_options *schedule)
 {
-    if (schedule->kind == SCHEDULE_ONECYCLE && schedule->warmup > 0)
-        log_note(
-            "schedule.warmup has no effect: onecycle rises by itself, over the first "
-            "schedule.pct_start of the run");
+    bool triangle = schedule->kind == SCHEDULE_TRIANGLE;
+    if ((triangle || schedule->kind == SCHEDULE_ONECYCLE) && schedule->warmup > 0)
+        log_note("schedule.warmup has no effect: %s rises by itself, over the first "
+                 "schedule.pct_start of the run",
+                 triangle ? "triangle" : "onecycle");
+}
+
+static void train_note_lookahead(const struct train_session *session)
+{
+    const struct run_options *options = &session->config.run;
+    const struct optim_options *optim = &options->optim;
+    uint64_t images = session->dataset.info.count[DATASET_TRAIN];
+    uint64_t steps = train_total_steps(&options->train, images);
+    if (optim->lookahead == 0 && optim->lookahead_power > 0)
+        log_note("optim.lookahead_power has no effect without optim.lookahead");
+    if ((uint64_t)optim->lookahead > steps)
+        log_note("optim.lookahead = %d is more than the run's %llu steps: %s",
+                 optim->lookahead, (unsigned long long)steps,
+                 optim->lookahead_power > 0
+                     ? "with lookahead_power it ends with the weights it began with"
+                     : "it has no effect");
 }
 
 /* Training chooses by val; a test that was chosen by is a test no longer. */
@@ -221,6 +238,7 @@ void train_print_notes(struct train_session *session)
     train_note_small(session);
     train_note_statistics(session);
     train_note_warmup(&session->config.run.schedule);
+    train_note_lookahead(session);
     if (prepare_blas_advice())
         log_note("%s", prepare_blas_advice());
     train_note_choice(session);

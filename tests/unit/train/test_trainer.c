@@ -286,6 +286,9 @@ static void test_total_steps(void **state)
     assert_int_equal(train_total_steps(&options, 10240), 11);
     options.epochs = 1e6;
     assert_int_equal(train_total_steps(&options, 10240), 10000000);
+    assert_int_equal(train_total_steps(&options, 2048000), 2000000000);
+    options.epochs = 999999.9; /* the double above it */
+    assert_int_equal(train_total_steps(&options, 10240), 9999999);
     options.steps = 3;
     assert_int_equal(train_total_steps(&options, 50000), 3);
 }
