@@ -1,20 +1,37 @@
 /* h5file: a copy of a file that replaces it. */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/mem.h"
 #include "h5_impl.h"
 
+/* A link stays one: the file that it names is replaced. */
+static enum status h5_real_path(char real[FS_PATH], const char *path)
+{
+    char *found = realpath(path, NULL);
+    if (!found)
+        FAIL(ST_FAIL, "cannot open '%s': %s", path, strerror(errno));
+    bool fits = snprintf(real, FS_PATH, "%s", found) < FS_PATH;
+    free(found);
+    if (!fits)
+        FAIL(ST_FAIL, "path too long: '%s'", path);
+    return ST_OK;
+}
+
 enum status h5file_edit(struct h5file **file, const char *path)
 {
     H5_ALONE;
+    char real[FS_PATH];
     *file = NULL;
-    struct h5file *f = h5_new(path);
+    TRY(h5_real_path(real, path));
+    struct h5file *f = h5_new(real);
     f->bytes = SIZE_MAX; /* no limit: it grows */
-    enum status st = fs_temp_name(f->temp, path);
+    enum status st = fs_temp_name(f->temp, real);
     if (st == ST_OK)
-        st = fs_copy(path, f->temp);
+        st = fs_copy(real, f->temp);
     if (st == ST_OK) {
         hid_t access = h5_access_list();
         f->id = H5Fopen(f->temp, H5F_ACC_RDWR, access);

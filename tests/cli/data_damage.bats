@@ -120,6 +120,22 @@ END
     [ -z "$(compgen -G 'letters.h5.*')" ]
 }
 
+@test "rehash keeps the permissions of the file, and a link to it" {
+    local mode
+    mkdir far near
+    mv letters.h5 far/real.h5
+    ln -s ../far/real.h5 near/link.h5
+    for mode in 600 664; do
+        change far/real.h5 <<<"f.attrs.modify('mean', np.float64(0.$mode))"
+        chmod $mode far/real.h5
+        (umask 022 && "$LOCKSTEP" data rehash near/link.h5)
+        [ "$(readlink near/link.h5)" = ../far/real.h5 ]
+        [ "$(stat -c %a far/real.h5)" = $mode ]
+        "$LOCKSTEP" data info far/real.h5 --verify | grep '^verified'
+        [ "$(ls far near | wc -l)" -eq 5 ] # with two headings and an empty line
+    done
+}
+
 @test "rehash gives a set of another program its hashes" {
     change letters.h5 <<'END'
 for name in "train/hashes", "test/hashes":
