@@ -25,28 +25,33 @@ usage() {
     exit 2
 }
 
-# run_folder WORD...: the run's folder of a command: what --run says, or lockstep's default.
-# Only two options of lockstep train have no value.
+# wrote_config FOLDER CONFIG: is CONFIG the one that the run in FOLDER wrote?
+wrote_config() {
+    [[ $2 -ef $1/config.conf && (-f $1/log.txt || -f $1/metrics.h5 || -d $1/checkpoints) ]] &&
+        head -n 1 "$2" | grep -q '^# The whole config of a run of lockstep'
+}
+
+# run_folder WORD...: the run's folder of a command: what --run says, or lockstep's default. The
+# rule is that of src/app/run/run_folder.c, for a program that may not run on this machine.
 run_folder() {
-    local config=''
+    local config='' folder='' stem
     while [[ ${1-train} != train ]]; do shift; done
     (($#)) || return 1
     for ((; $# > 1; )); do
         shift
         case $1 in
-        --run) echo "${2-}" && return ;;
-        --run=*) echo "${1#*=}" && return ;;
-        --resume | --check | --*=*) ;;
+        --run) folder=${2-} && shift ;;
+        --run=*) folder=${1#*=} ;;
+        --resume | --check | --elsewhere | --no-verify | --*=*) ;; # the others have a value
         --*) shift ;;
         *) config=${config:-$1} ;;
         esac
     done
-    if [[ $config == */config.conf && -d ${config%/*}/checkpoints ]]; then
-        echo "${config%/*}" # the config that a run wrote
-    else
-        config=${config##*/}
-        echo "runs/${config%.*}"
-    fi
+    [[ $folder ]] && echo "$folder" && return
+    [[ $config == */* ]] && folder=${config%/*}
+    wrote_config "${folder:-.}" "$config" && echo "${folder:-.}" && return
+    config=${config##*/} stem=${config%.*}
+    echo "runs/${stem:-$config}"
 }
 
 # USR1 asks lockstep to stop. Sent repeatedly: mpirun may not have started its ranks yet.

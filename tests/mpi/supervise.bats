@@ -245,3 +245,33 @@ comes_to_its_end() {
         --data none.h5 2>&1 | tee small.err
     grep -q 'given up at step 3 ' small.err
 }
+
+# What supervise.sh and lockstep take for the run's folder, from the same words.
+@test "the supervisor and lockstep agree on the run's folder" {
+    train 1 "$TINY" --run old --set train.steps=3 >old.out
+    cp "$TINY" plain.conf
+    cp "$TINY" .conf
+    mkdir other
+    cp "$TINY" other/config.conf
+    mkdir other/checkpoints
+    # agree FOLDER CONFIG OPTION...
+    agree() {
+        local said
+        said=$("$LOCKSTEP" train "${@:2}" --data "$BATS_TEST_TMPDIR/work/letters.h5" --check |
+            sed -n 's/^run  *//p')
+        source <(sed -n '/^wrote_config()/,/^}/p; /^run_folder()/,/^}/p' "$ROOT/scripts/supervise.sh")
+        same_text "$1" "$said" "$(run_folder "$LOCKSTEP" train "${@:2}")"
+    }
+    agree old old/config.conf
+    agree runs/plain plain.conf
+    agree runs/.conf .conf
+    agree runs/config other/config.conf # no run wrote it
+    agree there --no-verify --run there plain.conf
+    agree last plain.conf --run=first --run last
+    cd old
+    agree . config.conf
+    rm -r checkpoints
+    agree . config.conf
+    cp config.conf copy.conf
+    agree runs/copy copy.conf
+}
