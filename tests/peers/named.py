@@ -4,8 +4,8 @@
     named.py NAME...          with LOCKSTEP=program, in a scratch folder ($TMPDIR)
 
 The weights go from lockstep's checkpoint to PyTorch by their names, all of them: names and
-shapes are compared, too. Networks for 224x224 are compared on images of 72x72 pixels, which
-give odd sizes further on (36, 18, 9, 5, 3). Where torchvision is installed, the definitions
+shapes are compared, too. Networks for 224x224 are compared on images of 65x70 pixels, which
+have odd sizes further on (33x35, 17x18, 9x9, 5x5, 3x3). Where torchvision is installed, the definitions
 themselves are compared with it.
 """
 
@@ -29,7 +29,7 @@ TORCHVISION = {
 }
 
 # The images (H, W, C) and the batch.
-LARGE = (72, 72, 3), 4
+LARGE = (65, 70, 3), 4
 CASES = {
     "letters": ((28, 28, 1), 8), "lenet5": ((28, 28, 1), 8),
     "resnet20": ((32, 32, 3), 6), "resnet32": ((20, 22, 3), 6),
