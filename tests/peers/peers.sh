@@ -4,9 +4,9 @@
 
 source "$BATS_TEST_DIRNAME/../env.sh"
 
-# Sets `python`: the first that has PyTorch; fails if there is none.
+# Sets `python`: $PYTHON or another that has PyTorch; fails if there is none.
 find_torch() {
-    for python in python3 /usr/bin/python3; do
+    for python in ${PYTHON:+"$PYTHON"} python3 /usr/bin/python3; do
         "$python" -c 'import torch, h5py' 2>/dev/null && return
     done
     return 1

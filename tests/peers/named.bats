@@ -1,0 +1,40 @@
+#!/usr/bin/env bats
+# The networks by name compute what plain PyTorch definitions do: named.py makes all comparisons
+# in one run. Each is of names and shapes of tensors, gradients and log-probabilities of three
+# steps in training, running statistics after them, and log-probabilities in evaluation.
+
+setup_file() {
+    source "$BATS_TEST_DIRNAME/peers.sh"
+    make_checks named.py
+}
+
+setup() {
+    source "$BATS_TEST_DIRNAME/peers.sh"
+}
+
+@test "letters" { agrees letters; }
+@test "lenet5" { agrees lenet5; }
+@test "resnet20" { agrees resnet20; }
+@test "resnet32" { agrees resnet32; }
+@test "resnet44" { agrees resnet44; }
+@test "resnet56" { agrees resnet56; }
+@test "resnet18" { agrees resnet18; }
+@test "resnet34" { agrees resnet34; }
+@test "resnet50" { agrees resnet50; }
+@test "resnet18_cifar" { agrees resnet18_cifar; }
+@test "resnet34_cifar" { agrees resnet34_cifar; }
+@test "resnet50_cifar" { agrees resnet50_cifar; }
+@test "vgg11_bn" { agrees vgg11_bn; }
+@test "vgg16_bn" { agrees vgg16_bn; }
+@test "mobilenetv2" { agrees mobilenetv2; }
+@test "mobilenetv3_small" { agrees mobilenetv3_small; }
+@test "mobilenetv3_large" { agrees mobilenetv3_large; }
+@test "efficientnet_lite0" { agrees efficientnet_lite0; }
+@test "efficientnet_b0" { agrees efficientnet_b0; }
+@test "mobilenetv3_small for small images" { agrees mobilenetv3_small-36; }
+@test "efficientnet_lite0 for small images" { agrees efficientnet_lite0-33; }
+
+@test "the definitions are torchvision's" {
+    agrees torchvision
+    ! grep -q 'there is no torchvision here' "$BATS_FILE_TMPDIR/said" || skip "no torchvision here"
+}
