@@ -146,7 +146,8 @@ extern const struct layer_ops layer_conv, layer_maxpool, layer_avgpool, layer_re
 /* NULL-terminated list of all kinds. */
 extern const struct layer_ops *const layer_kinds[];
 
-/* The shape of a conv layer or a pool, for a full grain; NULL for all others. */
+/* The shape of a conv or depthwise layer, or of a pool, for a full grain; NULL for all
+   others. */
 struct conv_shape;
 struct pool_shape;
 const struct conv_shape *layer_conv_shape(const struct layer *layer);

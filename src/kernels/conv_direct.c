@@ -45,8 +45,8 @@ static bool direct_pads(const struct conv_shape *shape)
 
 bool conv_direct_applies(const struct conv_shape *shape)
 {
-    return conv_taps(shape) <= DIRECT_TAPS && window_dilation(&shape->r) == 1 &&
-           window_dilation(&shape->s) == 1;
+    return conv_taps(shape) <= DIRECT_TAPS && conv_groups(shape) == 1 &&
+           window_dilation(&shape->r) == 1 && window_dilation(&shape->s) == 1;
 }
 
 size_t conv_direct_scratch(const struct conv_shape *shape)

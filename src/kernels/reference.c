@@ -4,134 +4,6 @@
 #include <stdbool.h>
 #include <string.h>
 
-/* Index of [i, j, k, l] in an array of extents (any, nj, nk, nl). */
-static size_t reference_index(int i, int j, int k, int l, const int extent[3])
-{
-    size_t n[3] = {(size_t)extent[0], (size_t)extent[1], (size_t)extent[2]};
-    return (((size_t)i * n[0] + (size_t)j) * n[1] + (size_t)k) * n[2] + (size_t)l;
-}
-
-/* --- conv --- */
-
-/* The input of a tap. */
-static int reference_input(const struct window *window, int output, int tap)
-{
-    int dilation = window->dilation > 1 ? window->dilation : 1;
-    return output * window->stride - window->pad + tap * dilation;
-}
-
-/* The output whose tap is at the input; -1: none. */
-static int reference_output(const struct window *window, int input, int tap, int outputs)
-{
-    for (int i = 0; i < outputs; i++)
-        if (reference_input(window, i, tap) == input)
-            return i;
-    return -1;
-}
-
-static double reference_conv_output(const struct conv_shape *a, const int i[4],
-                                    const float *x, const float *weight)
-{
-    const int in[3] = {a->h, a->w, a->c}, filter[3] = {a->r.size, a->s.size, a->c};
-    double sum = 0.0;
-    for (int r = 0; r < a->r.size; r++) {
-        for (int s = 0; s < a->s.size; s++) {
-            int h = reference_input(&a->r, i[1], r), w = reference_input(&a->s, i[2], s);
-            if (h < 0 || h >= a->h || w < 0 || w >= a->w)
-                continue;
-            for (int c = 0; c < a->c; c++)
-                sum += (double)x[reference_index(i[0], h, w, c, in)] *
-                       (double)weight[reference_index(i[3], r, s, c, filter)];
-        }
-    }
-    return sum;
-}
-
-void reference_conv_forward(const struct conv_shape *a, float *y, const float *x,
-                            const float *weight, const float *bias)
-{
-    const int out[3] = {a->p, a->q, a->k};
-    for (int n = 0; n < a->n; n++)
-        for (int p = 0; p < a->p; p++)
-            for (int q = 0; q < a->q; q++)
-                for (int k = 0; k < a->k; k++)
-                    y[reference_index(n, p, q, k, out)] =
-                        (float)((double)bias[k] +
-                                reference_conv_output(a, (const int[]){n, p, q, k}, x,
-                                                      weight));
-}
-
-static double reference_conv_weight_gradient(const struct conv_shape *a, const int i[4],
-                                             const float *x, const float *dy)
-{
-    const int in[3] = {a->h, a->w, a->c}, out[3] = {a->p, a->q, a->k};
-    double sum = 0.0;
-    for (int n = 0; n < a->n; n++) {
-        for (int p = 0; p < a->p; p++) {
-            int h = reference_input(&a->r, p, i[1]);
-            if (h < 0 || h >= a->h)
-                continue;
-            for (int q = 0; q < a->q; q++) {
-                int w = reference_input(&a->s, q, i[2]);
-                if (w >= 0 && w < a->w)
-                    sum += (double)x[reference_index(n, h, w, i[3], in)] *
-                           (double)dy[reference_index(n, p, q, i[0], out)];
-            }
-        }
-    }
-    return sum;
-}
-
-void reference_conv_backward_weight(const struct conv_shape *a, float *dweight,
-                                    float *dbias, const float *x, const float *dy)
-{
-    const int filter[3] = {a->r.size, a->s.size, a->c};
-    for (int k = 0; k < a->k; k++) {
-        double sum = 0.0;
-        for (int i = 0; i < a->n * a->p * a->q; i++)
-            sum += (double)dy[(size_t)i * (size_t)a->k + (size_t)k];
-        dbias[k] = (float)sum;
-        for (int r = 0; r < a->r.size; r++)
-            for (int s = 0; s < a->s.size; s++)
-                for (int c = 0; c < a->c; c++)
-                    dweight[reference_index(k, r, s, c, filter)] =
-                        (float)reference_conv_weight_gradient(
-                            a, (const int[]){k, r, s, c}, x, dy);
-    }
-}
-
-static double reference_conv_data_gradient(const struct conv_shape *a, const int i[4],
-                                           const float *dy, const float *weight)
-{
-    const int filter[3] = {a->r.size, a->s.size, a->c}, out[3] = {a->p, a->q, a->k};
-    double sum = 0.0;
-    for (int r = 0; r < a->r.size; r++) {
-        for (int s = 0; s < a->s.size; s++) {
-            int p = reference_output(&a->r, i[1], r, a->p);
-            int q = reference_output(&a->s, i[2], s, a->q);
-            if (p < 0 || q < 0)
-                continue;
-            for (int k = 0; k < a->k; k++)
-                sum += (double)dy[reference_index(i[0], p, q, k, out)] *
-                       (double)weight[reference_index(k, r, s, i[3], filter)];
-        }
-    }
-    return sum;
-}
-
-void reference_conv_backward_data(const struct conv_shape *a, float *dx, const float *dy,
-                                  const float *weight)
-{
-    const int in[3] = {a->h, a->w, a->c};
-    for (int n = 0; n < a->n; n++)
-        for (int h = 0; h < a->h; h++)
-            for (int w = 0; w < a->w; w++)
-                for (int c = 0; c < a->c; c++)
-                    dx[reference_index(n, h, w, c, in)] =
-                        (float)reference_conv_data_gradient(a, (const int[]){n, h, w, c},
-                                                            dy, weight);
-}
-
 /* --- linear --- */
 
 /* sum_i a[i * step_a] b[i * step_b] */
@@ -179,8 +51,8 @@ void reference_linear_backward_data(const struct linear_shape *a, float *dx,
 static ptrdiff_t reference_pool_pixel(const struct pool_shape *a, int p, int q,
                                       int position)
 {
-    int h = reference_input(&a->r, p, position / a->s.size);
-    int w = reference_input(&a->s, q, position % a->s.size);
+    int h = p * a->r.stride - a->r.pad + position / a->s.size;
+    int w = q * a->s.stride - a->s.pad + position % a->s.size;
     if (h < 0 || h >= a->h || w < 0 || w >= a->w)
         return -1;
     return (ptrdiff_t)h * a->w + w;

@@ -243,8 +243,9 @@ int microbench_convs(const struct model *model, int batch, struct microbench_con
     int count = 0;
     for (int i = 0; i < model->layers && count < most; i++) {
         const struct conv_shape *shape = layer_conv_shape(model->layer[i]);
-        if (!shape)
-            continue;
+        if (!shape || conv_groups(shape) > 1 || window_dilation(&shape->r) > 1 ||
+            window_dilation(&shape->s) > 1)
+            continue; /* not for the direct kernel */
         convs[count] = (struct microbench_conv){
             .shape = *shape,
             .takes_direct = lab_conv_is_direct(shape),

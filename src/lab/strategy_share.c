@@ -15,6 +15,8 @@ bool strategy_conv(const struct strategy_task *task, struct conv_shape *shape)
 {
     const struct layer *layer = task->layer;
     const struct conv_shape *conv = layer_conv_shape(layer);
+    if (conv && conv_groups(conv) > 1)
+        return false;
     if (conv)
         *shape = *conv;
     else if (layer->ops == &layer_linear)

@@ -1,3 +1,4 @@
+/* conv and depthwise. */
 #include <stddef.h>
 
 #include "kernels/conv.h"
@@ -14,8 +15,10 @@ struct layer_conv_state {
     int bias; /* off or on */
 };
 
-static const char *const conv_options[] = {"kernel", "stride", "pad", "dilation",
-                                           "bias",   "init",   NULL};
+static const char *const conv_options[] = {"kernel", "stride", "pad",  "dilation",
+                                           "groups", "bias",   "init", NULL};
+static const char *const depthwise_options[] = {"kernel", "stride", "pad", "dilation",
+                                                "bias",   "init",   NULL};
 
 static const struct layer_conv_state *conv_state(const struct layer *layer)
 {
@@ -24,58 +27,87 @@ static const struct layer_conv_state *conv_state(const struct layer *layer)
 
 const struct conv_shape *layer_conv_shape(const struct layer *layer)
 {
-    return layer->ops == &layer_conv ? &conv_state(layer)->shape : NULL;
+    bool conv = layer->ops == &layer_conv || layer->ops == &layer_depthwise;
+    return conv ? &conv_state(layer)->shape : NULL;
 }
 
-static enum status conv_read_spec(struct layer_conv_state *conv,
-                                  const struct layer_spec *spec)
+static enum status conv_read_groups(const struct layer *layer,
+                                    const struct layer_spec *spec, int channels,
+                                    int *groups)
 {
-    const struct shape *in = &conv->layer.in;
-    static const struct layer_window_kind kind = {
-        .noun = "kernel", .key = "kernel", .most = 1024};
-    int channels = 0;
-    TRY(layer_spec_only(spec, true, conv_options));
-    TRY(layer_spec_value(spec, true, 1, 65536, &channels));
-    TRY(layer_spec_word(spec, "bias", layer_off_on, &conv->bias));
-    TRY(layer_spec_init(spec, true, &conv->init));
-    TRY(layer_spec_windows(&conv->layer, spec, &kind));
-    const struct window *r = &conv->layer.rows, *s = &conv->layer.columns;
-    if ((double)r->size * s->size * in->c > CONV_PATCH_MOST)
-        FAIL(ST_USAGE, "%s: %s: a kernel of %dx%dx%d values is too large", spec->where,
-             spec->name, r->size, s->size, in->c);
-    conv->shape = (struct conv_shape){.n = conv->layer.grain,
-                                      .h = in->h,
-                                      .w = in->w,
-                                      .c = in->c,
-                                      .k = channels,
-                                      .r = *r,
-                                      .s = *s};
-    conv_shape_complete(&conv->shape);
+    TRY(layer_spec_int(spec, "groups", 1, 65536, groups));
+    if (layer->in.c % *groups != 0)
+        FAIL(ST_USAGE, "%s: %s: %d groups do not divide the %d channels of its input",
+             spec->where, spec->name, *groups, layer->in.c);
+    if (channels % *groups != 0)
+        FAIL(ST_USAGE, "%s: %s: %d groups do not divide its %d channels", spec->where,
+             spec->name, *groups, channels);
     return ST_OK;
 }
 
-static enum status conv_setup(struct layer *layer, const struct layer_spec *spec)
+static void conv_set_tensors(struct layer *layer, const struct conv_shape *s, bool bias)
 {
-    struct layer_conv_state *conv = (struct layer_conv_state *)layer;
-    conv->bias = 1;
-    TRY(conv_read_spec(conv, spec));
-    const struct conv_shape *s = &conv->shape;
-    size_t taps = conv_taps(s);
-    layer->out = (struct shape){s->p, s->q, s->k};
-    layer->tensors = conv->bias ? 2 : 1;
-    layer->tensor[0] = (struct layer_tensor){.name = "weight",
-                                             .dims = 4,
-                                             .dim = {s->k, s->c, s->r.size, s->s.size},
-                                             .count = (size_t)s->k * taps,
-                                             .rule = RANGE_TRAIN_DECAY};
+    layer->tensors = bias ? 2 : 1;
+    layer->tensor[0] =
+        (struct layer_tensor){.name = "weight",
+                              .dims = 4,
+                              .dim = {s->k, s->c / conv_groups(s), s->r.size, s->s.size},
+                              .count = (size_t)s->k * conv_taps(s),
+                              .rule = RANGE_TRAIN_DECAY};
     layer->tensor[1] = (struct layer_tensor){.name = "bias",
                                              .dims = 1,
                                              .dim = {s->k},
                                              .count = (size_t)s->k,
                                              .rule = RANGE_TRAIN};
-    layer->scratch = conv_scratch(s);
-    layer->flops = 2.0 * (double)taps * s->p * s->q * s->k; /* may not fit into an int */
+}
+
+/* The options that conv and depthwise share. */
+static enum status conv_setup_filters(struct layer *layer, const struct layer_spec *spec,
+                                      int channels, int groups)
+{
+    static const struct layer_window_kind kind = {
+        .noun = "kernel", .key = "kernel", .most = 1024};
+    struct layer_conv_state *conv = (struct layer_conv_state *)layer;
+    const struct shape *in = &layer->in;
+    const struct window *r = &layer->rows, *s = &layer->columns;
+    conv->bias = 1;
+    TRY(layer_spec_word(spec, "bias", layer_off_on, &conv->bias));
+    TRY(layer_spec_init(spec, true, &conv->init));
+    TRY(layer_spec_windows(layer, spec, &kind));
+    if ((double)r->size * s->size * in->c > CONV_PATCH_MOST)
+        FAIL(ST_USAGE, "%s: %s: a kernel of %dx%dx%d values is too large", spec->where,
+             spec->name, r->size, s->size, in->c);
+    struct conv_shape *shape = &conv->shape;
+    *shape = (struct conv_shape){.n = layer->grain,
+                                 .h = in->h,
+                                 .w = in->w,
+                                 .c = in->c,
+                                 .k = channels,
+                                 .r = *r,
+                                 .s = *s,
+                                 .groups = groups};
+    conv_shape_complete(shape);
+    conv_set_tensors(layer, shape, conv->bias);
+    layer->out = (struct shape){shape->p, shape->q, channels};
+    layer->scratch = conv_scratch(shape);
+    /* may not fit into an int */
+    layer->flops = 2.0 * (double)conv_taps(shape) * shape->p * shape->q * channels;
     return ST_OK;
+}
+
+static enum status conv_setup(struct layer *layer, const struct layer_spec *spec)
+{
+    int channels = 0, groups = 1;
+    TRY(layer_spec_only(spec, true, conv_options));
+    TRY(layer_spec_value(spec, true, 1, 65536, &channels));
+    TRY(conv_read_groups(layer, spec, channels, &groups));
+    return conv_setup_filters(layer, spec, channels, groups);
+}
+
+static enum status depthwise_setup(struct layer *layer, const struct layer_spec *spec)
+{
+    TRY(layer_spec_only(spec, false, depthwise_options));
+    return conv_setup_filters(layer, spec, layer->in.c, layer->in.c);
 }
 
 static void conv_init(const struct layer *layer, int t, struct rng *rng, float *values)
@@ -115,12 +147,15 @@ static struct split_sets conv_layer_splits(const struct layer *layer)
     return conv_splits(&conv_state(layer)->shape);
 }
 
-/* The index in memory, (K, R, S, C), of an index in the file, (K, C, R, S). In memory a
-   filter is a channel-last patch. */
+/* The index in memory of an index in the file, (K, C / groups, R, S). In memory a filter
+   is a channel-last patch, (K, R, S, C / groups), or depthwise, (R, S, C). */
 static size_t conv_memory_index(const struct conv_shape *s, size_t file)
 {
-    size_t plane = (size_t)s->r.size * (size_t)s->s.size, c = (size_t)s->c;
+    size_t plane = (size_t)s->r.size * (size_t)s->s.size;
+    size_t c = (size_t)(s->c / conv_groups(s));
     size_t pixel = file % plane, channel = file / plane % c, out = file / plane / c;
+    if (conv_is_depthwise(s))
+        return pixel * (size_t)s->k + out;
     return (out * plane + pixel) * c + channel;
 }
 
@@ -140,13 +175,30 @@ static void conv_from_file(const struct layer *layer, int t, const float *file,
 
 const struct layer_ops layer_conv = {
     .kind = "conv",
-    .help = "conv CHANNELS kernel=K [stride=1] [pad=0|same] [dilation=1] "
+    .help = "conv CHANNELS kernel=K [stride=1] [pad=0|same] [dilation=1] [groups=1] "
             "[bias=on] [init=pytorch]",
     .bytes = sizeof(struct layer_conv_state),
     .inputs = 1,
     .keeps = LAYER_KEEPS_INPUTS,
     .folds = true,
     .setup = conv_setup,
+    .init = conv_init,
+    .forward = conv_layer_forward,
+    .backward = conv_layer_backward,
+    .splits = conv_layer_splits,
+    .to_file = conv_to_file,
+    .from_file = conv_from_file,
+};
+
+const struct layer_ops layer_depthwise = {
+    .kind = "depthwise",
+    .help = "depthwise kernel=K [stride=1] [pad=0|same] [dilation=1] [bias=on] "
+            "[init=pytorch]",
+    .bytes = sizeof(struct layer_conv_state),
+    .inputs = 1,
+    .keeps = LAYER_KEEPS_INPUTS,
+    .folds = true,
+    .setup = depthwise_setup,
     .init = conv_init,
     .forward = conv_layer_forward,
     .backward = conv_layer_backward,

@@ -47,12 +47,17 @@ static enum status window_read_pad(struct layer *layer, const struct layer_spec 
 {
     char word[SPEC_WORD];
     struct shape pad = {0};
-    layer->pad_same = layer_spec_text(spec, "pad", word) && strcmp(word, "same") == 0;
+    if (!layer_spec_text(spec, "pad", word))
+        return ST_OK;
+    layer->pad_same = strcmp(word, "same") == 0;
     if (layer->pad_same) {
         window_pad_same(&layer->rows, layer->in.h);
         window_pad_same(&layer->columns, layer->in.w);
         return ST_OK;
     }
+    if (parse_nearest(word, (const char *const[]){"same"}, 1))
+        FAIL(ST_USAGE, "%s: %s: unknown pad '%s', did you mean 'same'?", spec->where,
+             spec->name, word);
     TRY(window_read(spec, "pad", 0, kind->most, &pad));
     layer->rows.pad = pad.h;
     layer->columns.pad = pad.w;

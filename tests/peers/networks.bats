@@ -15,5 +15,5 @@ setup() {
     [ -n "$python" ] || skip "no torchvision here"
     timeout 300 "$python" "$list/make_networks.py" >"$BATS_TEST_TMPDIR/list"
     [ -s "$BATS_TEST_TMPDIR/list" ]
-    diff "$BATS_TEST_TMPDIR/list" "$list/networks_torch.h"
+    diff "$BATS_TEST_TMPDIR/list" "$list/networks_torch.inc"
 }

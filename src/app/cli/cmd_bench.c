@@ -23,6 +23,22 @@ static const char *bench_default_threads(struct comm *comm, char text[BENCH_THRE
     return text;
 }
 
+static enum status bench_run(struct comm *comm, const char *what,
+                             struct bench_request *request)
+{
+    char both[BENCH_THREADS];
+    if (strcmp(what, "reduce") == 0)
+        return bench_reduce(comm, request);
+    const char *threads = bench_default_threads(comm, both);
+    if (!request->threads)
+        request->threads = threads;
+    if (strcmp(what, "step") == 0)
+        return bench_step(comm, request);
+    if (strcmp(what, "layers") == 0)
+        return comm_agree(comm, comm_rank(comm) == 0 ? bench_layers(request) : ST_OK);
+    FAIL(ST_USAGE, "'bench %s': expected step, layers or reduce", what);
+}
+
 enum status cmd_bench(struct comm *comm, int argc, char **argv)
 {
     struct bench_request request = {
@@ -57,12 +73,10 @@ enum status cmd_bench(struct comm *comm, int argc, char **argv)
     const struct cli_command command = {
         "bench", "step|layers|reduce [CONFIG]", 1, 2,
         "Measure whole training steps (step) or each layer (layers) of the reference\n"
-        "network or of CONFIG's, on built-in letters; steps also under mpirun. Or "
-        "measure\n"
-        "the sum of a gradient over ranks (reduce) by each algorithm and by\n"
+        "network or of CONFIG's, on built-in letters; steps also under mpirun. Or\n"
+        "measure the sum of a gradient over ranks (reduce) by each algorithm and by\n"
         "MPI_Allreduce, whose bits depend on the number of ranks.\n" CLI_CONFIG_HELP};
     const char *operand[2];
-    char both[BENCH_THREADS];
     int count;
     TRY(cli_parse(&command, options, argc, argv, operand, &count));
     if (count < 0)
@@ -73,14 +87,5 @@ enum status cmd_bench(struct comm *comm, int argc, char **argv)
     if (request.json && request.lines)
         FAIL(ST_USAGE, "'--json' and '--lines': only one of them");
     TRY(stall_watch(comm, request.stall_timeout));
-    if (strcmp(operand[0], "reduce") == 0)
-        return bench_reduce(comm, &request);
-    const char *threads = bench_default_threads(comm, both);
-    if (!request.threads)
-        request.threads = threads;
-    if (strcmp(operand[0], "step") == 0)
-        return bench_step(comm, &request);
-    if (strcmp(operand[0], "layers") == 0)
-        return comm_agree(comm, comm_rank(comm) == 0 ? bench_layers(&request) : ST_OK);
-    FAIL(ST_USAGE, "'bench %s': expected step, layers or reduce", operand[0]);
+    return bench_run(comm, operand[0], &request);
 }

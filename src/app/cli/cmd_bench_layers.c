@@ -9,6 +9,7 @@
 #include "kernels/peak.h"
 #include "lab/layers.h"
 #include "lab/trial.h"
+#include "nn/param_group.h"
 
 static void bench_layer_cells(struct table *table, double seconds, double dense,
                               double truly, double registers, double sgemm)
@@ -62,6 +63,7 @@ enum status bench_layers(const struct bench_request *request)
     const struct trial_source source = trial_config_source(&config, request->data);
     TRY_TO(out, trial_input(&source, &config.run.input.view, grain, &input));
     TRY_TO(out, model_init(&model, &config.model, input.in, input.classes, grain));
+    TRY_TO(out, param_groups_check(&config.run.optim.groups, &model));
     float *params = mem_aligned(model.params, sizeof *params);
     model_init_params(&model, 1, params);
     struct layer_time *times = mem_zeroed((size_t)model.ops, sizeof *times);

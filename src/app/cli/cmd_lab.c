@@ -15,6 +15,7 @@
 #include "comm/comm.h"
 #include "kernels/cpu.h"
 #include "lab/trial.h"
+#include "nn/param_group.h"
 #include "option_list.h"
 
 #define LAB_BATCH_MOST 4096
@@ -85,8 +86,11 @@ static enum status lab_measure(const struct lab_request *request,
         .seconds = request->seconds,
         .progress = lab_progress,
     };
-    TRY(strategy_table_measure(&setup, &results->table));
     enum status st = model_init(&model, &config->model, input->in, input->classes, 1);
+    if (st == ST_OK)
+        st = param_groups_check(&config->run.optim.groups, &model);
+    if (st == ST_OK)
+        st = strategy_table_measure(&setup, &results->table);
     if (st == ST_OK) {
         log_progress("running the microbenchmarks");
         results_microbench(results, &model);

@@ -20,6 +20,7 @@
 #include "kernels/cpu.h"
 #include "lab/scaling_measure.h"
 #include "lab/trial.h"
+#include "nn/param_group.h"
 #include "plan_print.h"
 #include "plan_rows.h"
 
@@ -152,6 +153,8 @@ static enum status plan_open_model(struct plan_session *session)
     agree_begin(&agree);
     enum status st = model_init(&session->model, &session->config.model, in,
                                 data->classes, session->config.run.train.grain);
+    if (st == ST_OK)
+        st = param_groups_check(&session->config.run.optim.groups, &session->model);
     return agree_end(&agree, session->comm, st);
 }
 

@@ -56,9 +56,11 @@ static enum status predict_all(struct predict_batch *batch, struct picture_names
 {
     enum status worst = ST_OK, st = ST_OK, here;
     char *name = NULL;
+    bool named = false;
     do {
         bool full = false;
         st = picture_names_next(names, &name);
+        named = named || name;
         if (name)
             full = predict_batch_add(batch, name);
         if (!full && name)
@@ -66,6 +68,8 @@ static enum status predict_all(struct predict_batch *batch, struct picture_names
         here = predict_finish_batch(batch);
         worst = here > worst ? here : worst;
     } while (name);
+    if (!named && st == ST_OK)
+        FAIL(ST_FAIL, "'%s' names no pictures: it is empty", names->lines_name);
     return st > worst ? st : worst;
 }
 

@@ -22,6 +22,7 @@
 #include "kernels/cpu.h"
 #include "lab/grid.h"
 #include "lab/trial.h"
+#include "nn/param_group.h"
 #include "option_list.h"
 
 #define TUNE_POINTS 32
@@ -129,6 +130,8 @@ static enum status tune_batch(struct comm *comm, const struct config *config,
     TRY_TO(out, view_of_dataset(&options.input.view, &dataset.info, &in));
     agree_begin(&agree);
     st = model_init(&model, &config->model, in, dataset.info.classes, grain);
+    if (st == ST_OK)
+        st = param_groups_check(&options.optim.groups, &model);
     TRY_TO(out, agree_end(&agree, comm, st));
     const struct trainer_setup setup = {
         .comm = comm,

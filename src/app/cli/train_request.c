@@ -54,6 +54,18 @@ static void train_print_keys(void)
     }
 }
 
+static enum status train_request_check(const struct train_request *request)
+{
+    if (request->elsewhere && !request->check)
+        FAIL(ST_USAGE, "--elsewhere is for --check; add it");
+    if (request->run && !*request->run)
+        FAIL(ST_USAGE, "'--run' needs the name of a folder");
+    if (request->resume && request->init)
+        FAIL(ST_USAGE, "--resume and --init exclude each other: a resumed run has "
+                       "weights already");
+    return ST_OK;
+}
+
 enum status train_request_parse(struct train_request *request, int argc, char **argv,
                                 bool *help)
 {
@@ -107,12 +119,5 @@ enum status train_request_parse(struct train_request *request, int argc, char **
     request->config = operand[0];
     request->argc = argc;
     request->argv = argv;
-    if (request->elsewhere && !request->check)
-        FAIL(ST_USAGE, "--elsewhere is for --check; add it");
-    if (request->run && !*request->run)
-        FAIL(ST_USAGE, "'--run' needs the name of a folder");
-    if (request->resume && request->init)
-        FAIL(ST_USAGE, "--resume and --init exclude each other: a resumed run has "
-                       "weights already");
-    return ST_OK;
+    return train_request_check(request);
 }

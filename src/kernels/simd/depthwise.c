@@ -6,7 +6,7 @@ SIMD_INLINE size_t depthwise_at(int row, int column, int width, int channels)
     return ((size_t)row * (size_t)width + (size_t)column) * (size_t)channels;
 }
 
-void SIMD(depthwise_forward)(const struct depthwise_shape *shape, struct span rows,
+void SIMD(depthwise_forward)(const struct conv_shape *shape, struct span rows,
                              struct span channels, float *y, const float *x,
                              const float *weight, const float *bias)
 {
@@ -36,7 +36,7 @@ void SIMD(depthwise_forward)(const struct depthwise_shape *shape, struct span ro
     }
 }
 
-void SIMD(depthwise_data)(const struct depthwise_shape *shape, struct span rows,
+void SIMD(depthwise_data)(const struct conv_shape *shape, struct span rows,
                           struct span channels, float *dx, const float *dy,
                           const float *weight)
 {
@@ -64,8 +64,8 @@ void SIMD(depthwise_data)(const struct depthwise_shape *shape, struct span rows,
 }
 
 /* Of one tap and some channels; the outputs that meet the image. */
-SIMD_INLINE simd_float depthwise_tap_sum(const struct depthwise_shape *shape, int i,
-                                         int j, int k, int lanes, const float *x,
+SIMD_INLINE simd_float depthwise_tap_sum(const struct conv_shape *shape, int i, int j,
+                                         int k, int lanes, const float *x,
                                          const float *dy)
 {
     int c = shape->c;
@@ -92,7 +92,7 @@ SIMD_INLINE simd_float depthwise_tap_sum(const struct depthwise_shape *shape, in
     return sum;
 }
 
-void SIMD(depthwise_weight)(const struct depthwise_shape *shape, struct span channels,
+void SIMD(depthwise_weight)(const struct conv_shape *shape, struct span channels,
                             float *dweight, float *dbias, const float *x, const float *dy)
 {
     int c = shape->c;

@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
 """The tensors of torchvision's networks, for test_named_network.c.
 
-    make_networks.py [LITE0.safetensors] >networks_torch.h
+    make_networks.py [LITE0.safetensors] >networks_torch.inc
 
 Of each network: the number of parameters, of tensors, and a hash (FNV-1a, 64 bits) of the
 sorted lines "NAME DIMxDIM...". EfficientNet-Lite0, which torchvision does not have, comes from
 the header of a file of weights with the names of PyPI's efficientnet-lite-pytorch. Without that
-file its line is taken from the networks_torch.h beside this script.
+file its line is taken from the networks_torch.inc beside this script.
 """
 
 import json
@@ -51,12 +51,11 @@ def safetensors(path):
 def lite0():
     if len(sys.argv) > 1:
         return row("efficientnet_lite0", safetensors(sys.argv[1]))
-    with open(os.path.join(os.path.dirname(__file__), "networks_torch.h")) as file:
+    with open(os.path.join(os.path.dirname(__file__), "networks_torch.inc")) as file:
         return next(line.rstrip() for line in file if '"efficientnet_lite0"' in line)
 
 
 print("/* The tensors of PyTorch's networks; made by make_networks.py. */")
-print("/* clang-format off */")
 print("static const struct torch_network torch_networks[] = {")
 whole = {}
 for name in NAMES:

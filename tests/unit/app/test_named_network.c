@@ -9,7 +9,7 @@ struct torch_network {
     int tensors;
     uint64_t hash; /* of the sorted lines "NAME DIMxDIM..." */
 };
-#include "networks_torch.h"
+#include "networks_torch.inc"
 
 static void network_config(struct config *config, const char *name)
 {

@@ -190,6 +190,8 @@ static void test_graphs(void **state)
     check(residual, (struct shape){9, 9, 3}, 0.1f);
     check(excite, (struct shape){9, 9, 3}, 0.0f);
     check(unfusable, (struct shape){8, 8, 2}, 0.0f);
+    check(grouped, (struct shape){9, 8, 6}, 0.1f);
+    check(pooled, (struct shape){10, 9, 3}, 0.1f);
     check_idle(mixed, (struct shape){9, 9, 3}, 0.1f, 1);
     check_idle(normed, (struct shape){9, 9, 3}, 0.1f, 7);
 }

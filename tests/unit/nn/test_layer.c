@@ -73,6 +73,18 @@ static void test_messages(void **state)
         {image,
          {"avgpool 3 pad=2"},
          "avgpool1: pad 2x2 is more than half of the window's 3x3"},
+        {image,
+         {"conv 9 kernel=3 groups=2"},
+         "conv1: 2 groups do not divide the 3 channels of its input"},
+        {image, {"conv 8 kernel=3 groups=3"}, "conv1: 3 groups do not divide its 8"},
+        {image, {"depthwise kernel=3 groups=3"}, "depthwise1: unknown option 'groups'"},
+        {image, {"depthwise 3 kernel=3"}, "depthwise1: '3' is one value too many"},
+        {image, {"conv 8 kernel=3 pad=sane"}, "conv1: unknown pad 'sane', did you mean"},
+        {image,
+         {"conv 8 kernel=3 dilation=4"},
+         "the kernel 3x3 with dilation 4x4 is larger than its input 8x8x3; it needs "
+         "images "
+         "of 9x9 or larger"},
         {image, {"maxpool 2 count_pad=off"}, "maxpool1: unknown option 'count_pad'"},
         {image, {"avgpool 2 count_pad=no"}, "avgpool1: unknown count_pad 'no'"},
         {image, {"conv 8 kernel=3 init=diracc"}, "did you mean 'dirac'?"},
@@ -314,6 +326,41 @@ static void test_file_order(void **state)
     bench_release(&b);
 }
 
+/* (K, C / groups, R, S) in the file, (K, R, S, C / groups) in memory; depthwise, whatever
+   the line calls it, (R, S, C). */
+static void test_file_order_groups(void **state)
+{
+    (void)state;
+    const char *const lines[] = {"conv 8 kernel=3x2 groups=2",
+                                 "conv 8 kernel=2x1 groups=8",
+                                 "depthwise kernel=1x2",
+                                 "flatten",
+                                 "linear classes",
+                                 "logsoftmax",
+                                 NULL};
+    float file[96], memory[96];
+    struct bench b;
+    bench_init(&b, lines, (struct shape){4, 4, 4}, 10, 1);
+    for (int i = 0; i < 96; i++)
+        file[i] = (float)i;
+    for (int l = 0; l < 3; l++) {
+        const struct layer *layer = b.model.layer[l];
+        const int *dim = layer->tensor[0].dim, taps = dim[2] * dim[3];
+        assert_int_equal(dim[0], 8);
+        assert_int_equal(dim[1], l == 0 ? 2 : 1);
+        layer->ops->from_file(layer, 0, file, memory);
+        for (int k = 0; k < 8; k++)
+            for (int c = 0; c < dim[1]; c++)
+                for (int t = 0; t < taps; t++) {
+                    int at = l == 0 ? (k * taps + t) * dim[1] + c : t * 8 + k;
+                    assert_true(memory[at] == file[(k * dim[1] + c) * taps + t]);
+                }
+    }
+    assert_true(b.model.layer[0]->flops == 2.0 * 2 * 3 * 8 * 12);
+    assert_true(b.model.layer[1]->flops == 2.0 * 1 * 3 * 8 * 2);
+    bench_release(&b);
+}
+
 /* flatten gives PyTorch's order (C, H, W) and takes gradients back. */
 static void test_flatten(void **state)
 {
@@ -420,7 +467,7 @@ int main(void)
         cmocka_unit_test(test_shapes),     cmocka_unit_test(test_init),
         cmocka_unit_test(test_file_order), cmocka_unit_test(test_flatten),
         cmocka_unit_test(test_dropout),    cmocka_unit_test(test_init_kinds),
-        cmocka_unit_test(test_windows),
+        cmocka_unit_test(test_windows),    cmocka_unit_test(test_file_order_groups),
     };
     cpu_blas_single_thread();
     return cmocka_run_group_tests(tests, NULL, NULL);
