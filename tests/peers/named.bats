@@ -18,21 +18,11 @@ setup() {
 @test "resnet32" { agrees resnet32; }
 @test "resnet44" { agrees resnet44; }
 @test "resnet56" { agrees resnet56; }
-@test "resnet18" { agrees resnet18; }
-@test "resnet34" { agrees resnet34; }
-@test "resnet50" { agrees resnet50; }
 @test "resnet18_cifar" { agrees resnet18_cifar; }
 @test "resnet34_cifar" { agrees resnet34_cifar; }
 @test "resnet50_cifar" { agrees resnet50_cifar; }
 @test "vgg11_bn" { agrees vgg11_bn; }
 @test "vgg16_bn" { agrees vgg16_bn; }
-@test "mobilenetv2" { agrees mobilenetv2; }
-@test "mobilenetv3_small" { agrees mobilenetv3_small; }
-@test "mobilenetv3_large" { agrees mobilenetv3_large; }
-@test "efficientnet_lite0" { agrees efficientnet_lite0; }
-@test "efficientnet_b0" { agrees efficientnet_b0; }
-@test "mobilenetv3_small for small images" { agrees mobilenetv3_small-36; }
-@test "efficientnet_lite0 for small images" { agrees efficientnet_lite0-33; }
 
 @test "the definitions are torchvision's" {
     agrees torchvision
