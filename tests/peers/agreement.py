@@ -90,12 +90,12 @@ def follow_soon(line):
 
 class Agreement:
     """One network in both. text: its config; plain(shape, classes): its PyTorch module, by
-    default the one that the config's lines say."""
+    default the one that the config's lines say; start: a checkpoint to begin with."""
 
     rate, momentum, decay = 0.02, 0.5, 0.05
 
-    def __init__(self, name, text, data, batch, grain=None, plain=None):
-        self.name, self.text, self.data = name, text, data
+    def __init__(self, name, text, data, batch, grain=None, plain=None, start=None):
+        self.name, self.text, self.data, self.start = name, text, data, start
         self.batch, self.grain = batch, grain or batch
         self.x, self.labels, self.classes = lockstep.samples(data, "train")
         shape = self.x.shape[1:]
@@ -113,7 +113,7 @@ class Agreement:
             "checkpoint.keep": steps,
         } | keys
         folder = f"{self.name}-{what}"
-        lockstep.train(folder, self.text, self.data, steps, init, **keys)
+        lockstep.train(folder, self.text, self.data, steps, init or self.start, **keys)
         return [lockstep.checkpoint(folder, step + 1) for step in range(steps)]
 
     def step(self, number):
@@ -174,7 +174,8 @@ class Agreement:
         begin = self.train("begin", 1, **{"optim.lr": 0})
         after = self.train("steps", 3)
         before = begin + after[:2]
-        state = dict(self.net.state_dict())
+        if self.start:
+            load(self.net, lockstep.tensors(self.start))
         for number in range(3):
             state = {name: value.clone() for name, value in self.net.state_dict().items()}
             weights = lockstep.tensors(before[number])

@@ -32,10 +32,20 @@ CASES = {
 }
 
 
+# The last norms of the residual branches. With weights of 1 and so many layers on top of each
+# other, single precision itself is no nearer than 1e-4, PyTorch's neither. So these networks are
+# compared after some steps that began with weights of 0.
+DEEP = {"resnet50": "bn3", "resnet50_cifar": "bn3"}
+
+
 def case(name, shape, batch):
-    data = lockstep.pictures(*shape, 5, 3 * batch, 8)
+    data, start = lockstep.pictures(*shape, 5, 3 * batch, 8), None
     text = lockstep.network_of(lockstep.run("models", name))
-    Agreement(f"{name}-{shape[0]}", text, data, batch, plain=NETWORKS[name]).check()
+    if name in DEEP:
+        zeros = text.replace(f"as={DEEP[name]}", f"init=zero as={DEEP[name]}")
+        assert zeros != text
+        start = Agreement(f"{name}-zeros", zeros, data, batch).train("begin", 6)[-1]
+    Agreement(name, text, data, batch, plain=NETWORKS[name], start=start).check()
 
 
 # Here, and in torchvision.
