@@ -205,7 +205,8 @@ class Agreement:
     def check(self):
         self.three_steps()
         self.text = "".join(map(follow_soon, self.text.splitlines(True)))
-        longer = self.train("longer", 8, **{"optim.lr": self.rate / 10, "checkpoint.keep": 1})
+        keys = {"optim.lr": self.rate / 10, "checkpoint.every_steps": 0}
+        longer = self.train("longer", 8, **keys)
         self.evaluation(longer[-1])
 
 
