@@ -14,8 +14,8 @@
  *             where no profiler or library has
  *
  * The first one sets a flag that the trainer checks after each step. HUP, QUIT, ALRM,
- * VTALRM and PWR stay ignored if they were when the process started (nohup). Faults (SEGV,
- * ABRT, ...) and KILL end the process.
+ * VTALRM and PWR stay ignored if they were when the process started (nohup). Faults
+ * (SEGV, ABRT, ...) and KILL end the process.
  *
  * Two signals would end a process in the middle of its work; they are errors of a write
  * instead: XFSZ, the limit of a file's size (ulimit -f), always; PIPE, a closed pipe,

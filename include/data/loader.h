@@ -41,6 +41,7 @@ struct loader {
     bool shuffled; /* false: in file order */
     uint32_t epoch;
     struct sampler sampler;
+    const struct view_look *look; /* borrowed; NULL: as it is. Without augmentation */
     struct loader_input input; /* mean and std are the data set's unless set otherwise */
     const struct loader_match
         *match; /* borrowed; NULL: shape and classes are as wanted */

@@ -149,7 +149,8 @@ struct kernels {
                            float *dx, const float *weight,
                            const struct conv_pool_block *block);
 
-    UPDATE_KERNEL(update_sgd); /* update.h */
+    UPDATE_KERNEL(update_average); /* update.h */
+    UPDATE_KERNEL(update_sgd);
     UPDATE_KERNEL(update_adamw);
     UPDATE_KERNEL(update_lamb_moments);
     UPDATE_KERNEL(update_lamb);

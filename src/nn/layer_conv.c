@@ -4,6 +4,7 @@
 #include "kernels/conv.h"
 #include "layer_impl.h"
 #include "layer_spec.h"
+#include "nn/whiten.h"
 
 #define CONV_PATCH_MOST \
     (1 << 26) /* values; keeps the products of sizes far from overflow */
@@ -12,13 +13,17 @@ struct layer_conv_state {
     struct layer layer;
     struct conv_shape shape;
     struct layer_init init;
-    int bias; /* off or on */
+    int bias;   /* off or on */
+    int frozen; /* enum conv_frozen */
 };
 
-static const char *const conv_options[] = {"kernel", "stride", "pad",  "dilation",
-                                           "groups", "bias",   "init", NULL};
-static const char *const depthwise_options[] = {"kernel", "stride", "pad", "dilation",
-                                                "bias",   "init",   NULL};
+enum conv_frozen { CONV_FROZEN_OFF, CONV_FROZEN_WEIGHT, CONV_FROZEN_ON };
+static const char *const conv_frozen_words[] = {"off", "weight", "on", NULL};
+
+static const char *const conv_options[] = {
+    "kernel", "stride", "pad", "dilation", "groups", "bias", "init", "frozen", NULL};
+static const char *const depthwise_options[] = {"kernel", "stride", "pad",    "dilation",
+                                                "bias",   "init",   "frozen", NULL};
 
 static const struct layer_conv_state *conv_state(const struct layer *layer)
 {
@@ -29,6 +34,35 @@ const struct conv_shape *layer_conv_shape(const struct layer *layer)
 {
     bool conv = layer->ops == &layer_conv || layer->ops == &layer_depthwise;
     return conv ? &conv_state(layer)->shape : NULL;
+}
+
+bool layer_conv_whitens(const struct layer *layer)
+{
+    return layer->ops == &layer_conv && layer_init_whitens(&conv_state(layer)->init);
+}
+
+static enum status conv_check_whiten(const struct layer_conv_state *conv,
+                                     const struct layer_spec *spec)
+{
+    const struct conv_shape *s = &conv->shape;
+    if (conv->layer.ops != &layer_conv || conv_groups(s) > 1)
+        FAIL(ST_USAGE, "%s: %s: init 'whiten' is for 'conv' without groups", spec->where,
+             spec->name);
+    if (conv->layer.input[0] != 0)
+        FAIL(
+            ST_USAGE,
+            "%s: %s: init=whiten is for a layer that reads the network's input, not '%s'",
+            spec->where, spec->name, spec->input[0]);
+    if (conv_taps(s) > WHITEN_MOST)
+        FAIL(ST_USAGE,
+             "%s: %s: init=whiten takes patches of at most %d values, not %dx%dx%d",
+             spec->where, spec->name, WHITEN_MOST, s->r.size, s->s.size, s->c);
+    if (s->r.size > s->h || s->s.size > s->w || s->r.dilation > 1 || s->s.dilation > 1)
+        FAIL(ST_USAGE,
+             "%s: %s: init=whiten needs whole patches of its input %dx%dx%d, without "
+             "dilation",
+             spec->where, spec->name, s->h, s->w, s->c);
+    return ST_OK;
 }
 
 static enum status conv_read_groups(const struct layer *layer,
@@ -45,20 +79,22 @@ static enum status conv_read_groups(const struct layer *layer,
     return ST_OK;
 }
 
-static void conv_set_tensors(struct layer *layer, const struct conv_shape *s, bool bias)
+static void conv_set_tensors(struct layer *layer, const struct conv_shape *s)
 {
-    layer->tensors = bias ? 2 : 1;
+    const struct layer_conv_state *conv = conv_state(layer);
+    bool fixed = conv->frozen != CONV_FROZEN_OFF, all = conv->frozen == CONV_FROZEN_ON;
+    layer->tensors = conv->bias ? 2 : 1;
     layer->tensor[0] =
         (struct layer_tensor){.name = "weight",
                               .dims = 4,
                               .dim = {s->k, s->c / conv_groups(s), s->r.size, s->s.size},
                               .count = (size_t)s->k * conv_taps(s),
-                              .rule = RANGE_TRAIN_DECAY};
+                              .rule = fixed ? RANGE_FROZEN : RANGE_TRAIN_DECAY};
     layer->tensor[1] = (struct layer_tensor){.name = "bias",
                                              .dims = 1,
                                              .dim = {s->k},
                                              .count = (size_t)s->k,
-                                             .rule = RANGE_TRAIN};
+                                             .rule = all ? RANGE_FROZEN : RANGE_TRAIN};
 }
 
 /* The options that conv and depthwise share. */
@@ -73,6 +109,7 @@ static enum status conv_setup_filters(struct layer *layer, const struct layer_sp
     conv->bias = 1;
     TRY(layer_spec_word(spec, "bias", layer_off_on, &conv->bias));
     TRY(layer_spec_init(spec, true, &conv->init));
+    TRY(layer_spec_word(spec, "frozen", conv_frozen_words, &conv->frozen));
     TRY(layer_spec_windows(layer, spec, &kind));
     if ((double)r->size * s->size * in->c > CONV_PATCH_MOST)
         FAIL(ST_USAGE, "%s: %s: a kernel of %dx%dx%d values is too large", spec->where,
@@ -87,7 +124,9 @@ static enum status conv_setup_filters(struct layer *layer, const struct layer_sp
                                  .s = *s,
                                  .groups = groups};
     conv_shape_complete(shape);
-    conv_set_tensors(layer, shape, conv->bias);
+    if (layer_init_whitens(&conv->init))
+        TRY(conv_check_whiten(conv, spec));
+    conv_set_tensors(layer, shape);
     layer->out = (struct shape){shape->p, shape->q, channels};
     layer->scratch = conv_scratch(shape);
     /* may not fit into an int */
@@ -176,7 +215,7 @@ static void conv_from_file(const struct layer *layer, int t, const float *file,
 const struct layer_ops layer_conv = {
     .kind = "conv",
     .help = "conv CHANNELS kernel=K [stride=1] [pad=0|same] [dilation=1] [groups=1] "
-            "[bias=on] [init=pytorch]",
+            "[bias=on] [init=pytorch] [frozen=off|weight|on]",
     .bytes = sizeof(struct layer_conv_state),
     .inputs = 1,
     .keeps = LAYER_KEEPS_INPUTS,
@@ -193,7 +232,7 @@ const struct layer_ops layer_conv = {
 const struct layer_ops layer_depthwise = {
     .kind = "depthwise",
     .help = "depthwise kernel=K [stride=1] [pad=0|same] [dilation=1] [bias=on] "
-            "[init=pytorch]",
+            "[init=pytorch] [frozen=off|weight|on]",
     .bytes = sizeof(struct layer_conv_state),
     .inputs = 1,
     .keeps = LAYER_KEEPS_INPUTS,

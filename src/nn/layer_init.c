@@ -107,6 +107,8 @@ static void init_dirac(const struct layer *layer, double unused, struct rng *rng
 
 /* --- the table --- */
 
+#define INIT_WHITEN "whiten"
+
 static const struct init_kind {
     const char *name;
     void (*weight)(const struct layer *layer, double deviation, struct rng *rng,
@@ -121,6 +123,7 @@ static const struct init_kind {
     {"normal", init_deviation, true, false},
     {"zero", init_zero, true, false},
     {"dirac", init_dirac, false, true},
+    {INIT_WHITEN, init_pytorch, true, true},
 };
 #define INIT_KINDS (int)(sizeof init_kinds / sizeof *init_kinds)
 
@@ -135,7 +138,7 @@ static enum status init_unknown(const struct layer_spec *spec, const char *word)
              spec->name, word, near);
     FAIL(ST_USAGE,
          "%s: %s: unknown init '%s', use pytorch, he, he_out, uniform_out, normal:D, "
-         "zero or dirac",
+         "zero, dirac or whiten",
          spec->where, spec->name, word);
 }
 
@@ -174,6 +177,11 @@ enum status layer_spec_init(const struct layer_spec *spec, bool filters,
         FAIL(ST_USAGE, "%s: %s: init '%s' is for convolutions", spec->where, spec->name,
              word);
     return init_read_deviation(spec, word, deviation, init);
+}
+
+bool layer_init_whitens(const struct layer_init *init)
+{
+    return strcmp(init_kinds[init->kind].name, INIT_WHITEN) == 0;
 }
 
 void layer_init_values(const struct layer *layer, int t, const struct layer_init *init,

@@ -24,6 +24,8 @@ struct layer_init {
 /* Reads init=; absent: pytorch. filters: the layer is a convolution. */
 enum status layer_spec_init(const struct layer_spec *spec, bool filters,
                             struct layer_init *init) MUST_CHECK;
+/* Of "whiten": until the data are there (nn/whiten.h) as pytorch, with a bias of 0. */
+bool layer_init_whitens(const struct layer_init *init);
 /* Writes tensor t, in the file's order. Tensor 0 is the weight. */
 void layer_init_values(const struct layer *layer, int t, const struct layer_init *init,
                        struct rng *rng, float *values);
@@ -68,8 +70,5 @@ struct layer_window_kind {
    the size of image that would do, if the window does not fit the layer's input. */
 enum status layer_spec_windows(struct layer *layer, const struct layer_spec *spec,
                                const struct layer_window_kind *kind) MUST_CHECK;
-
-/* The layer's output, of `channels`. */
-struct shape layer_window_shape(const struct layer *layer, int channels);
 
 #endif

@@ -117,9 +117,3 @@ enum status layer_spec_windows(struct layer *layer, const struct layer_spec *spe
         return window_too_large(layer, spec, kind->noun);
     return ST_OK;
 }
-
-struct shape layer_window_shape(const struct layer *layer, int channels)
-{
-    return (struct shape){window_outputs(&layer->rows, layer->in.h),
-                          window_outputs(&layer->columns, layer->in.w), channels};
-}

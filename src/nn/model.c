@@ -10,8 +10,6 @@
 #include "model_impl.h"
 #include "nn/workspace.h"
 
-#define MODEL_ALIGN 16 /* floats: a tensor begins at a cache line */
-
 /* Sizes are not trusted: a config may come with a checkpoint from anywhere. */
 static enum status model_check_memory(const struct model *model, const char *where)
 {
@@ -30,21 +28,6 @@ static void model_name_layers(const struct model *model)
 {
     for (int i = 0; i < model->layers; i++)
         where_name_layer(i, model->layer[i]->name);
-}
-
-static size_t model_align(size_t n)
-{
-    return (n + MODEL_ALIGN - 1) / MODEL_ALIGN * MODEL_ALIGN;
-}
-
-void model_place_tensors(struct model *model, struct layer *layer)
-{
-    for (int t = 0; t < layer->tensors; t++) {
-        layer->tensor[t].offset = model->params;
-        model->params = model_align(model->params + layer->tensor[t].count);
-        ranges_append(&model->ranges, model->params, layer->tensor[t].rule);
-    }
-    model->flops += layer->flops;
 }
 
 enum status model_describe(struct model *model, const struct model_spec *spec,

@@ -27,6 +27,9 @@ static const struct named_network named_networks[] = {
     {"resnet44", NULL, "resnet_cifar", "depth=44 n=7", CIFAR, 92.83, "CIFAR-10", he},
     {"resnet56", NULL, "resnet_cifar", "depth=56 n=9", CIFAR, 93.03, "CIFAR-10", he},
 
+    {"cifar_fast", "airbench94", "cifar_fast", "",
+     CIFAR, 94.01, "CIFAR-10", "Jordan 2024, arXiv 2404.00498"},
+
     {"resnet18", NULL, "resnet", "large basic depth=18 n1=2 n2=2 n3=2 n4=2 grain=32",
      IMAGENET, 69.758, "ImageNet", torchvision},
     {"resnet34", NULL, "resnet", "large basic depth=34 n1=3 n2=4 n3=6 n4=3 grain=32",

@@ -12,16 +12,23 @@
 #include "comm/tree.h"
 #include "forward_pass.h"
 #include "kernels/vector.h"
+#include "train/blend.h"
 #include "train/folded_crew.h"
 #include "train/state.h"
 
-#define EVALUATE_GRAINS 64 /* of a lane between two reads of a set not in memory */
+/* Of a lane between two reads of a set not in memory; with several views, whose answers
+   are kept until the last one. */
+#define EVALUATE_GRAINS       64
+#define EVALUATE_GRAINS_VIEWS 8
 
 /* What the lanes of a rank share. Each sample and grain has one writer; the other ranks'
    elements stay 0, so that comm_merge completes the arrays. */
 struct evaluate_job {
     const struct evaluate_setup *setup;
     struct forward_pass forward;
+    struct view_looks looks;
+    int look;
+    float *sum;          /* owned: (samples at hand, classes), of the looks so far */
     double *loss;        /* owned: [grain of the split] */
     uint16_t *predicted; /* owned: [sample of the split] */
     struct evaluation_rows *rows;
@@ -46,6 +53,47 @@ static void evaluate_keep_answers(const struct evaluate_job *job,
                (size_t)n * classes * sizeof(float));
 }
 
+static int evaluate_stretch(int lanes, int views)
+{
+    return lanes *
+           (view_looks(views).count > 1 ? EVALUATE_GRAINS_VIEWS : EVALUATE_GRAINS);
+}
+
+size_t evaluation_views_bytes(const struct model *model, int lanes, int views)
+{
+    if (view_looks(views).count == 1)
+        return 0;
+    return (size_t)evaluate_stretch(lanes, views) * (size_t)model->grain *
+           (size_t)model->classes * sizeof(float);
+}
+
+/* Adds the answers of grain g, by one thread; after the last look *ws has the blend. */
+static void evaluate_blend(const struct evaluate_job *job, struct workspace *ws, int g,
+                           int n)
+{
+    const struct grain_range *grains = &job->forward.grains;
+    int classes = job->setup->crew->model->classes;
+    uint64_t before = grain_begin(grains->samples, grains->count, grains->begin);
+    uint64_t first = grain_begin(grains->samples, grains->count, g);
+    float *sum = job->sum + (first - before) * (uint64_t)classes;
+    blend_add(sum, ws->logprobs, (size_t)n * (size_t)classes,
+              job->looks.look[job->look].weight);
+    if (job->look + 1 == job->looks.count)
+        blend_finish(ws->logprobs, sum, n, classes);
+}
+
+/* By every member of the team: there are answers to be counted. */
+static bool evaluate_is_answered(const struct evaluate_job *job, const struct lane *lane,
+                                 struct workspace *ws, int g, int n)
+{
+    if (job->looks.count == 1)
+        return true;
+    if (lane->team.index == 0)
+        evaluate_blend(job, ws, g, n);
+    team_barrier(&lane->team);
+    return job->look + 1 == job->looks.count;
+}
+
 static void evaluate_grain(const struct forward_pass *forward, const struct lane *lane,
                            struct workspace *ws, int g)
 {
@@ -57,7 +105,7 @@ static void evaluate_grain(const struct forward_pass *forward, const struct lane
     struct grain_pass pass = {.team = lane->team, .n = n, .params = setup->params};
     struct grain_result result;
     model_forward(model, ws, &pass);
-    if (!stage_last(setup->crew->stage))
+    if (!stage_last(setup->crew->stage) || !evaluate_is_answered(job, lane, ws, g, n))
         return;
     model_loss(model, ws, &pass, &result);
     if (lane->team.index == 0) {
@@ -73,17 +121,32 @@ static enum status evaluate_may_go_on(const struct evaluate_setup *setup)
     return stop_requested() || timer_now() > setup->latest ? ST_AGAIN : ST_OK;
 }
 
+/* The grains at hand, in all ways. */
+static void evaluate_look(struct evaluate_job *job)
+{
+    struct loader *loader = job->setup->loader;
+    if (job->sum)
+        memset(job->sum, 0,
+               evaluation_views_bytes(job->setup->crew->model,
+                                      job->setup->crew->plan.lanes, job->setup->views));
+    for (job->look = 0; job->look < job->looks.count; job->look++) {
+        loader->look = job->looks.count > 1 ? &job->looks.look[job->look] : NULL;
+        forward_pass_run(&job->forward);
+    }
+    loader->look = NULL;
+}
+
 /* The rank's share of all grains, a stretch after the other. */
 static enum status evaluate_share(struct evaluate_job *job, int begin, int end)
 {
     const struct crew *crew = job->setup->crew;
     struct grain_range *grains = &job->forward.grains;
-    int stretch = EVALUATE_GRAINS * crew->plan.lanes;
+    int stretch = evaluate_stretch(crew->plan.lanes, job->setup->views);
     uint64_t most = (uint64_t)stretch * (uint64_t)crew->model->grain;
     for (grains->begin = begin; grains->begin < end; grains->begin = grains->end) {
         grains->end = grains->begin + stretch < end ? grains->begin + stretch : end;
         TRY(forward_pass_read(&job->forward, most, evaluate_may_go_on(job->setup)));
-        forward_pass_run(&job->forward);
+        evaluate_look(job);
     }
     return ST_OK;
 }
@@ -146,12 +209,18 @@ enum status evaluate(const struct evaluate_setup *setup, struct evaluation *resu
                     .loader = setup->loader,
                     .grains = share,
                     .grain = evaluate_grain},
+        .looks = view_looks(setup->views),
         .loss = mem_zeroed((size_t)share.count, sizeof(double)),
         .predicted = mem_zeroed(evaluate_predicted_bytes(samples), 1),
         .rows = rows,
     };
     if (rows)
         evaluate_create_rows(&job);
+    if (job.looks.count > 1)
+        job.sum =
+            mem_zeroed(evaluation_views_bytes(setup->crew->model, setup->crew->plan.lanes,
+                                              setup->views),
+                       1);
     job.forward.context = &job;
     forward_pass_init(&job.forward);
     enum status st = evaluate_share(&job, share.begin, share.end);
@@ -162,6 +231,7 @@ enum status evaluate(const struct evaluate_setup *setup, struct evaluation *resu
     st = comm_agree(setup->comm, st);
     if (st == ST_OK)
         evaluate_sum_up(&job, result);
+    free(job.sum);
     free(job.loss);
     free(job.predicted);
     return st;

@@ -185,6 +185,7 @@ static enum status trainer_measure(struct trainer *trainer, struct evaluation *r
         .crew = crew,
         .loader = &trainer->chooser,
         .params = state->ema ? state->ema : state->params,
+        .views = trainer->run.setup.options->eval.views,
         .latest = trainer_latest(trainer),
     };
     if (fold_helps(crew->model)) {

@@ -52,6 +52,8 @@ static size_t bytes_evaluation(const struct trainer_setup *setup,
     size_t folded =
         fold_helps(stage->model) ? folded_crew_bytes(stage, setup->plan->lanes) : 0;
     return evaluation_answer_bytes(setup->model, samples) + folded +
+           evaluation_views_bytes(setup->model, setup->plan->lanes,
+                                  setup->options->eval.views) +
            confusion_kept_bytes(data->classes) + history;
 }
 

@@ -19,4 +19,7 @@ struct trainer {
     double slowest_step, slowest_evaluation, slowest_average; /* seconds, for deadlines */
 };
 
+/* Collective: the weights that come from training images (begin_data.c). */
+enum status begin_from_data(struct trainer *trainer) MUST_CHECK;
+
 #endif

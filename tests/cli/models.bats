@@ -59,8 +59,6 @@ END
         same_text "$(<my.conf.table)" "$(<$name.table)"
     done
     "$LOCKSTEP" models letters | diff - "$LETTERS"
-    "$LOCKSTEP" models resnet20 >my.conf
-    same_text "$(network my.conf)" "$(network "$ROOT/configs/resnet20.conf")"
 }
 
 @test "a name trains, and the run's config makes the same run again" {
@@ -124,17 +122,17 @@ END
     grep -q '^  features.11.block.3.0' said
     "$LOCKSTEP" bench step lenet5 --batch 16 --threads 1 --repeats 1 --train >said
     grep -qE '^ +1 +1 +16 +16 ' said
-    refused 2 "no network is named 'lenet'; did you mean 'lenet5'?" \
+    refused 2 "no file and no network is named 'lenet'; did you mean 'lenet5'?" \
         "$LOCKSTEP" bench layers lenet
     refused 2 "vgg16:*: *" "$LOCKSTEP" bench layers vgg16 --image-size 16
 }
 
 @test "a wrong name, a file of that name, and images that are too small" {
-    refused 2 "no network is named 'resnt18'; did you mean 'resnet18'?" \
+    refused 2 "no file and no network is named 'resnt18'; did you mean 'resnet18'?" \
         "$LOCKSTEP" train resnt18 --data letters.h5
     refused 2 "no network is named 'resnt18'; did you mean 'resnet18'?" \
         "$LOCKSTEP" models resnt18
-    refused 2 "no network is named 'transformer'; 'lockstep models' lists them" \
+    refused 2 "no file and no network is named 'transformer'; 'lockstep models' lists the networks" \
         "$LOCKSTEP" train transformer --data letters.h5
     refused 2 "cannot open './resnet18': *" \
         "$LOCKSTEP" train ./resnet18 --data letters.h5

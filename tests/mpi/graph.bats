@@ -69,4 +69,9 @@ same_as_reference() {
     graph small 1 --set train.batch=9 --set train.grain=3 --set train.steps=1 2>small.err
     grep -q 'batchnorm takes its statistics over grains of 3 images' small.out small.err
     grep -q 'the last batch of an epoch is of one image' small.out small.err
+    graph single 1 --set train.batch=2 --set train.grain=1 --set train.steps=1 \
+        --set optim.lr=0.001 2>single.err
+    [ "$(cat single.out single.err | grep -c 'batchnorm uses its running')" -eq 1 ]
+    cat single.out single.err | grep -q 'note: grains are of one image: batchnorm'
+    ! grep -q 'make them noisy' single.out single.err
 }

@@ -93,9 +93,18 @@ class SameMaxPool2d(Same, nn.MaxPool2d):
 
 
 class SameAvgPool2d(Same, nn.AvgPool2d):
+    pass
+
+
+class Inside(nn.Module):
+    """An average of what a window sees of the image, without padding."""
+
+    def __init__(self, layer):
+        super().__init__()
+        self.layer = layer
+
     def forward(self, x):
-        y = super().forward(x)
-        return y if self.count_include_pad else y / super().forward(torch.ones_like(x))
+        return self.layer(x) / self.layer(torch.ones_like(x))
 
 
 class PadChannels(nn.Module):
@@ -156,8 +165,8 @@ def maxpool(value, options, channels):
 
 def avgpool(value, options, channels):
     found, same = window(options, kernel=value, stride=value)
-    kind, counts = SameAvgPool2d if same else nn.AvgPool2d, options.get("count_pad") != "off"
-    return kind(**found, count_include_pad=counts)
+    layer = (SameAvgPool2d if same else nn.AvgPool2d)(**found)
+    return Inside(layer) if options.get("count_pad") == "off" else layer
 
 
 def linear(value, options, channels):

@@ -21,6 +21,9 @@ setup() {
 @test "pad=same" { agrees same; }
 @test "dilation" { agrees dilation; }
 @test "maxpool" { agrees maxima; }
+@test "windows of two sizes, pad=same, dilation, count_pad" { agrees mixed; }
+@test "convolutions in groups" { agrees groups; }
+@test "conv without bias, maxpool, batchnorm, activation: partly fused" { agrees pooled; }
 @test "gelu, silu, sigmoid" { agrees smooth-activations; }
 @test "relu, relu6, hardswish, hardsigmoid" { agrees kinked-activations; }
 @test "mul of channels and of values, add" { agrees squeeze; }

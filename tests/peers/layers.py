@@ -75,6 +75,26 @@ CASES = {
         conv 12 kernel=3 pad=same init=he | maxpool 2 | relu | maxpool 2x1 pad=same | flatten |
         linear classes init=he | logsoftmax""",
         (21, 24, 3), 8, 5),
+    "mixed": ("""
+        conv 6 kernel=3x2 stride=2x1 pad=1x0 init=he | gelu | avgpool 3x2 stride=1 pad=same |
+        conv 8 kernel=3 stride=1x2 pad=same dilation=2x1 init=he | silu |
+        avgpool 3x2 stride=2x1 pad=1 count_pad=off |
+        depthwise kernel=5x3 stride=1x2 pad=same init=he | gelu |
+        maxpool 2x3 stride=1x2 pad=1x0 | depthwise kernel=3 pad=2x1 dilation=2x1 init=he |
+        avgpool 2 pad=same count_pad=off | gelu | maxpool 3 stride=2 pad=same | flatten |
+        linear classes | logsoftmax""",
+        (23, 30, 3), 7, 4),
+    "groups": ("""
+        conv 12 kernel=3 pad=1 groups=3 | gelu | conv 20 kernel=3x2 pad=same groups=4 bias=off |
+        batchnorm | gelu as=x | conv 20 kernel=3 pad=2x3 dilation=2x3 groups=20 | silu |
+        add from=x | conv 40 kernel=3 stride=2 pad=same groups=20 | gelu |
+        conv 6 kernel=1 groups=2 | gelu | flatten | linear classes | logsoftmax""",
+        (9, 11, 3), 7, 4),
+    "pooled": ("""
+        conv 18 kernel=3 pad=1 bias=off init=dirac | maxpool 2 | batchnorm affine=off | gelu |
+        conv 9 kernel=3 pad=1 bias=off | maxpool 2 | gelu | conv 10 kernel=3 pad=1 | maxpool 2 |
+        flatten | linear classes | logsoftmax""",
+        (13, 16, 3), 9, 5),
     "smooth-activations": ("""
         conv 5 kernel=3 init=he | gelu | conv 7 kernel=3 init=he | silu |
         conv 6 kernel=3 init=he | sigmoid | flatten | linear 20 init=he |
@@ -155,10 +175,9 @@ def initial():
         assert not ours[name].any(), f"{name} does not begin as 0"
 
 
-def config(name, shape, batch, grain):
-    """The network of configs/NAME.conf, of its blocks."""
-    with open(os.path.join(ROOT, "configs", name + ".conf")) as file:
-        text = lockstep.network_of(file.read())
+def named(name, shape, batch, grain):
+    """A network by name, of its blocks."""
+    text = lockstep.network_of(lockstep.run("models", name))
     data = lockstep.pictures(*shape, 5, 3 * batch, 20)
     Agreement(f"{name}-{grain}", text, data, batch, grain).check()
 
@@ -182,8 +201,8 @@ CHECKS = {name: (lambda name=name: case(name)) for name in CASES} | {
     "frozen": frozen,
     "initial": initial,
     "blocks": blocks,
-    "resnet20-batch": lambda: config("resnet20", (20, 18, 3), 6, 6),
-    "resnet20-grains": lambda: config("resnet20", (20, 18, 3), 10, 4),
+    "resnet20-batch": lambda: named("resnet20", (20, 18, 3), 6, 6),
+    "resnet20-grains": lambda: named("resnet20", (20, 18, 3), 10, 4),
 }
 
 if __name__ == "__main__":

@@ -69,6 +69,16 @@ enum status cli_parse(const struct cli_command *command, const struct cli_option
    a column of its own, as help2man reads it. */
 void cli_print_entry(const char *tag, const char *text);
 
+/* Of the option --views. */
+#define CLI_VIEWS_HELP                                                                \
+    "none, mirror or mirror+shift: average the answers to several views of an image " \
+    "(eval.views), default as in the training"
+
+/* The value of an option --name: one of `words` (NULL-terminated), as its index; NULL
+   does not change it. */
+enum status cli_read_word(const char *name, const char *text, const char *const *words,
+                          int *index) MUST_CHECK;
+
 /* The value of an option --name: "10%" or "0.1" into share; NULL does not change it. */
 enum status cli_read_share(const char *name, const char *text, double *share) MUST_CHECK;
 

@@ -43,8 +43,8 @@ void config_release(struct config *config);
    there is no such file; the caller frees. */
 enum status config_load(const char *path, char **text, size_t *bytes) MUST_CHECK;
 
-/* ST_USAGE: there is no network of this name. */
-enum status config_unknown_network(const char *name) MUST_CHECK;
+/* ST_USAGE: there is no network of this name, and, where that would do, no file. */
+enum status config_unknown_network(const char *name, bool file) MUST_CHECK;
 
 /* Reads a file or a network by name, or text that is called `name` in messages, into an
  * initialised config. */

@@ -35,9 +35,9 @@ enum status run_folder_open(struct run_folder *folder, bool resume,
 void run_folder_close(struct run_folder *folder); /* not opened: does nothing */
 
 /* Rank 0 only. Writes the config of the run, as text, into the folder, in place of an
-   earlier one. */
-enum status run_folder_save_config(const struct run_folder *folder, const char *text,
-                                   const char *version) MUST_CHECK;
+   earlier one. A note if it cannot: checkpoints have it, too. */
+void run_folder_save_config(const struct run_folder *folder, const char *text,
+                            const char *version);
 
 /* Collective. Restores the newest checkpoint that can be used; *resumed is false if there
    is none. ST_FAIL if none can be used and the system cannot read one of them (an I/O

@@ -97,7 +97,7 @@ static enum status models_print_config(const char *name)
 {
     const struct named_network *network = named_network_find(name);
     if (!network)
-        return config_unknown_network(name);
+        return config_unknown_network(name, false);
     char *text = named_network_text(network);
     log_out("%s", text);
     free(text);

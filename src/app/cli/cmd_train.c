@@ -240,24 +240,21 @@ static enum status train_start(struct train_session *session)
                  session->folder.path);
     if (session->request->init)
         return trainer_start_from(session->trainer, session->init);
-    trainer_start(session->trainer);
-    return ST_OK;
+    return trainer_start_with_data(session->trainer);
 }
 
 /* The config of a refused resume is not that of the run. */
 static enum status train_begin(struct train_session *session)
 {
     bool resumed = false;
-    enum status st = ST_OK;
     if (session->request->resume)
         TRY(run_folder_resume(&session->folder, session->comm, &session->config,
                               &session->dataset, session->trainer, &resumed));
     if (!resumed)
         TRY(train_start(session));
     if (comm_rank(session->comm) == 0)
-        st =
-            run_folder_save_config(&session->folder, session->config_text, app_version());
-    return comm_agree(session->comm, st);
+        run_folder_save_config(&session->folder, session->config_text, app_version());
+    return ST_OK;
 }
 
 static enum status train_run(struct train_session *session)

@@ -27,6 +27,7 @@ struct predict_batch {
     struct fold fold;              /* the network in use */
     struct dataset_treatment treatment;
     bool crop; /* to the ink */
+    int views; /* enum view_set; at first the config's */
     int threads;
     struct prediction *answer; /* owned: (most) */
     int count, most;

@@ -159,7 +159,7 @@ static void train_note_statistics(const struct train_session *session)
     uint64_t images = session->dataset.info.count[DATASET_TRAIN];
     uint64_t full = train_least_grain(session, batch < images ? batch : images);
     uint64_t last = images % batch ? train_least_grain(session, images % batch) : full;
-    if (statistics->count > 0 && full < FEW)
+    if (statistics->count > 0 && full > 1 && full < FEW)
         log_note(
             "batchnorm takes its statistics over grains of %llu images: fewer than %d "
             "make them noisy; raise train.grain, or use groupnorm",

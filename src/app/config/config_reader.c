@@ -154,12 +154,13 @@ static bool config_is_unknown_name(const char *path)
     return *path && !strpbrk(path, "./") && access(path, F_OK) != 0;
 }
 
-enum status config_unknown_network(const char *name)
+enum status config_unknown_network(const char *name, bool file)
 {
-    const char *near = named_network_nearest(name);
+    const char *near = named_network_nearest(name), *nor = file ? "file and no " : "";
     if (near)
-        FAIL(ST_USAGE, "no network is named '%s'; did you mean '%s'?", name, near);
-    FAIL(ST_USAGE, "no network is named '%s'; 'lockstep models' lists them", name);
+        FAIL(ST_USAGE, "no %snetwork is named '%s'; did you mean '%s'?", nor, name, near);
+    FAIL(ST_USAGE, "no %snetwork is named '%s'; 'lockstep models' lists the networks",
+         nor, name);
 }
 
 enum status config_load(const char *path, char **text, size_t *bytes)
@@ -171,7 +172,7 @@ enum status config_load(const char *path, char **text, size_t *bytes)
         return ST_OK;
     }
     if (config_is_unknown_name(path))
-        return config_unknown_network(path);
+        return config_unknown_network(path, true);
     TRY(config_check_kind(path));
     if (fs_read_text(path, text, bytes) != ST_OK)
         return ST_USAGE;

@@ -80,8 +80,8 @@ enum status run_folder_open(struct run_folder *folder, bool resume,
     return fs_remove_temps(checkpoints);
 }
 
-enum status run_folder_save_config(const struct run_folder *folder, const char *text,
-                                   const char *version)
+static enum status run_folder_write_config(const struct run_folder *folder,
+                                           const char *text, const char *version)
 {
     char path[FS_PATH];
     struct fs_writer writer;
@@ -93,6 +93,17 @@ enum status run_folder_save_config(const struct run_folder *folder, const char *
                             "\n%s",
             version, text);
     return fs_write_end(&writer);
+}
+
+void run_folder_save_config(const struct run_folder *folder, const char *text,
+                            const char *version)
+{
+    char why[STATUS_TEXT];
+    status_capture(why);
+    enum status st = run_folder_write_config(folder, text, version);
+    status_capture(NULL);
+    if (st != ST_OK)
+        log_note("%s; the run goes on", why);
 }
 
 void run_folder_close(struct run_folder *folder)

@@ -55,6 +55,7 @@ SIMD_DECLARE(conv_pool_forward);
 SIMD_DECLARE(conv_pool_weight);
 SIMD_DECLARE(conv_pool_weight_thin);
 SIMD_DECLARE(conv_pool_data);
+SIMD_DECLARE(update_average);
 SIMD_DECLARE(update_sgd);
 SIMD_DECLARE(update_adamw);
 SIMD_DECLARE(update_lamb_moments);

@@ -43,6 +43,7 @@ const struct kernels SIMD(kernels) = {
     .conv_pool_weight = SIMD(conv_pool_weight),
     .conv_pool_weight_thin = SIMD(conv_pool_weight_thin),
     .conv_pool_data = SIMD(conv_pool_data),
+    .update_average = SIMD(update_average),
     .update_sgd = SIMD(update_sgd),
     .update_adamw = SIMD(update_adamw),
     .update_lamb_moments = SIMD(update_lamb_moments),

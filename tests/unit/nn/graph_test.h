@@ -79,9 +79,10 @@ static const char *const normed[] = {"conv 12 kernel=3 pad=1",
                                      "batchnorm frozen=on",
                                      "flatten",
                                      "linear 33",
-                                     "batchnorm momentum=0.5",
+                                     "batchnorm momentum=0.5 affine=bias",
                                      "gelu",
                                      "linear classes",
+                                     "scale by=-0.7",
                                      "logsoftmax",
                                      NULL};
 

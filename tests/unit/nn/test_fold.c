@@ -66,6 +66,10 @@ static void test_layers(void **state)
                                 "depthwise kernel=3 stride=2 bias=off", "batchnorm",
                                 "gelu", END},
           true, 2);
+    check((const char *const[]){"conv 6 kernel=3 groups=3 pad=same", "batchnorm", "relu",
+                                "conv 8 kernel=3 groups=2 dilation=2 bias=off",
+                                "batchnorm", END},
+          true, 2);
     check((const char *const[]){"flatten", "linear 9", "batchnorm", "relu",
                                 "linear 8 bias=off", "batchnorm", "linear classes",
                                 "logsoftmax", NULL},
