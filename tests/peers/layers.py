@@ -7,15 +7,12 @@ PyTorch's networks are built from the same lines (graph.py). Images are of odd s
 batches and grains have remainders.
 """
 
-import os
-
 import torch
 
 import lockstep
 from agreement import Agreement
 from compare import compare, main
 
-ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 
 # Lines; the size of the images; batch and grain.
 CASES = {
