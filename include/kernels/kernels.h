@@ -24,7 +24,9 @@
 #include "kernels/linear.h"
 #include "kernels/matrix.h"
 #include "kernels/pool.h"
+#include "kernels/product.h"
 #include "kernels/update.h"
+#include "kernels/winograd.h"
 
 #define KERNELS_PANEL 32 /* output channels of one direct convolution panel */
 #define KERNELS_GROUP 16 /* channels that conv_pool packs as one: the widest vector */
@@ -147,6 +149,14 @@ struct kernels {
     void (*conv_pool_data)(const struct conv_pool_shape *shape, struct span inputs,
                            float *dx, const float *weight,
                            const struct conv_pool_block *block);
+
+    /* The micro-kernels of product.h: one panel. In a weight product `taps` is 1. */
+    void (*product_forward)(const struct product_rows *a, const float *b,
+                            const struct product_result *y);
+    void (*product_weight)(const struct product_rows *a,
+                           const struct product_gradient *y, float *g);
+    /* The transforms of winograd.h, for tiles of 2 x 2 and of 4 x 4. */
+    const struct winograd_transforms *winograd[WINOGRAD_SIZES];
 
     UPDATE_KERNEL(update_sgd); /* update.h */
     UPDATE_KERNEL(update_adamw);

@@ -1,0 +1,163 @@
+#include "kernel_test.h"
+
+#include "kernels/conv_algorithm.h"
+#include "kernels/reference.h"
+
+/* One row of the table on one shape. */
+struct row_case {
+    const struct conv_algorithm *row;
+    struct conv_shape shape;
+    size_t xs, ys, ws, outs; /* floats */
+    float *x, *w, *bias, *dy;
+    float *out;
+};
+
+static void case_init(struct row_case *t, const struct conv_algorithm *row,
+                      struct conv_shape shape, uint64_t seed)
+{
+    struct rng rng;
+    rng_init(&rng, seed, RNG_TEST, 0, 0);
+    conv_shape_complete(&shape);
+    *t = (struct row_case){.row = row, .shape = shape};
+    t->xs = (size_t)(shape.n * shape.h * shape.w * shape.c);
+    t->ys = (size_t)(shape.n * shape.p * shape.q * shape.k);
+    t->ws = (size_t)(shape.k * shape.r * shape.s * shape.c);
+    const size_t outs[] = {t->ys, t->xs, t->ws};
+    t->outs = outs[row->pass];
+    t->x = random_floats(&rng, t->xs);
+    t->w = random_floats(&rng, t->ws);
+    t->bias = random_floats(&rng, (size_t)shape.k);
+    t->dy = random_floats(&rng, t->ys);
+    t->out = poisoned_floats(t->outs);
+}
+
+static void case_release(struct row_case *t)
+{
+    float *all[] = {t->x, t->w, t->bias, t->dy, t->out};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        free(all[i]);
+}
+
+struct row_job {
+    struct row_case *t;
+    struct conv_operands operands;
+    float *packed;
+};
+
+static void row_member(const struct team *team, void *context)
+{
+    const struct row_job *job = context;
+    if (job->packed)
+        job->t->row->pack(team, &job->t->shape, job->packed, job->t->w);
+    job->t->row->run(team, &job->t->shape, &job->operands);
+}
+
+/* Packs and computes t->out by a team. */
+static void case_run(struct row_case *t, int size, enum split split)
+{
+    const struct conv_algorithm *row = t->row;
+    struct row_job job = {.t = t};
+    void *scratch = poisoned_floats(row->scratch(&t->shape, size) / sizeof(float) + 1);
+    if (row->packed)
+        job.packed = poisoned_floats(row->packed(&t->shape));
+    job.operands = (struct conv_operands){.out = t->out,
+                                          .in = row->pass == CONV_DATA ? t->dy : t->x,
+                                          .dy = t->dy,
+                                          .packed = job.packed,
+                                          .bias = row->pass == CONV_FORWARD ? t->bias
+                                                                            : NULL,
+                                          .scratch = scratch};
+    with_split(split, size, row_member, &job);
+    free(scratch);
+    free(job.packed);
+}
+
+/* Odd sizes, tails of tiles, panels, vectors and blocks; images smaller than a tile; many
+   images in a block; strides that leave pixels out; filters larger than the image. */
+static const struct conv_shape chosen[] = {
+    {.n = 1, .h = 1, .w = 1, .c = 1, .k = 1, .r = 1, .s = 1, .stride = 1},
+    {.n = 2, .h = 9, .w = 7, .c = 48, .k = 33, .r = 1, .s = 1, .stride = 1},
+    {.n = 3, .h = 6, .w = 5, .c = 150, .k = 130, .r = 1, .s = 1, .stride = 1},
+    {.n = 2, .h = 9, .w = 7, .c = 20, .k = 33, .r = 1, .s = 1, .stride = 2},
+    {.n = 3, .h = 12, .w = 9, .c = 16, .k = 16, .r = 3, .s = 3, .stride = 1, .pad = 1},
+    {.n = 2, .h = 8, .w = 8, .c = 40, .k = 72, .r = 3, .s = 3, .stride = 1, .pad = 1},
+    {.n = 37, .h = 4, .w = 4, .c = 17, .k = 21, .r = 3, .s = 3, .stride = 1, .pad = 1},
+    {.n = 5, .h = 7, .w = 7, .c = 33, .k = 65, .r = 3, .s = 3, .stride = 1, .pad = 1},
+    {.n = 4, .h = 2, .w = 3, .c = 9, .k = 20, .r = 3, .s = 3, .stride = 1, .pad = 2},
+    {.n = 2, .h = 13, .w = 13, .c = 5, .k = 12, .r = 3, .s = 3, .stride = 1},
+    {.n = 2, .h = 3, .w = 3, .c = 3, .k = 3, .r = 3, .s = 3, .stride = 1},
+    {.n = 2, .h = 1, .w = 1, .c = 2, .k = 5, .r = 3, .s = 3, .stride = 1, .pad = 1},
+    {.n = 2, .h = 14, .w = 13, .c = 24, .k = 40, .r = 3, .s = 3, .stride = 2, .pad = 1},
+    {.n = 2, .h = 23, .w = 20, .c = 3, .k = 24, .r = 7, .s = 7, .stride = 2, .pad = 3},
+    {.n = 2, .h = 10, .w = 11, .c = 6, .k = 18, .r = 5, .s = 5, .stride = 1, .pad = 2},
+    {.n = 2, .h = 11, .w = 12, .c = 7, .k = 9, .r = 2, .s = 5, .stride = 3, .pad = 1},
+    {.n = 3, .h = 8, .w = 8, .c = 3, .k = 20, .r = 4, .s = 4, .stride = 4},
+    {.n = 2, .h = 2, .w = 2, .c = 9, .k = 20, .r = 5, .s = 5, .stride = 2, .pad = 4},
+    {.n = 2, .h = 5, .w = 5, .c = 4, .k = 6, .r = 1, .s = 1, .stride = 3, .pad = 1},
+    {.n = 1, .h = 40, .w = 40, .c = 2, .k = 8, .r = 3, .s = 3, .stride = 1, .pad = 1},
+};
+#define CHOSEN (int)(sizeof chosen / sizeof *chosen)
+
+/* for (each row of the table on each chosen shape that it fits) */
+#define EACH_ROW(row, i)                                                         \
+    for (int row##_ = 0; conv_algorithm_row(row##_); row##_++)                   \
+        for (int i = 0; i < CHOSEN; i++)                                         \
+            for (const struct conv_algorithm *row = conv_algorithm_row(row##_);  \
+                 row && row->fits(&chosen[i]); row = NULL)
+
+static size_t case_terms(const struct row_case *t)
+{
+    const struct conv_shape *s = &t->shape;
+    const size_t terms[] = {(size_t)(s->r * s->s * s->c), (size_t)(s->r * s->s * s->k),
+                            (size_t)(s->n * s->p * s->q)};
+    return terms[t->row->pass];
+}
+
+/* Winograd's transforms add roundings of values larger than the result's terms. */
+static double case_limit(const struct row_case *t)
+{
+    const double factor[] = {['d'] = 1, ['2'] = 4, ['4'] = 40};
+    char last = t->row->name[strlen(t->row->name) - 1];
+    return sum_limit(case_terms(t)) * (last == '2' || last == '4' ? factor[(int)last] : 1);
+}
+
+static float *case_reference(const struct row_case *t)
+{
+    float *out = poisoned_floats(t->outs);
+    float *dbias = poisoned_floats((size_t)t->shape.k);
+    if (t->row->pass == CONV_FORWARD)
+        reference_conv_forward(&t->shape, out, t->x, t->w, t->bias);
+    else if (t->row->pass == CONV_DATA)
+        reference_conv_backward_data(&t->shape, out, t->dy, t->w);
+    else
+        reference_conv_backward_weight(&t->shape, out, dbias, t->x, t->dy);
+    free(dbias);
+    return out;
+}
+
+static void test_reference(void **state)
+{
+    (void)state;
+    EACH_ISA(isa)
+    {
+        EACH_ROW(row, i)
+        {
+            struct row_case t;
+            case_init(&t, row, chosen[i], 1);
+            case_run(&t, 1, SPLIT_AUTO);
+            float *expected = case_reference(&t);
+            print_message("%s %s %d\n", row->name, conv_pass_name(row->pass), i);
+            assert_near(t.out, expected, t.outs, case_limit(&t));
+            free(expected);
+            case_release(&t);
+        }
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_reference),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
