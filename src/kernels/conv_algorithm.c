@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "conv_im2col.h"
 #include "conv_rows.h"
 #include "conv_winograd.h"
 
@@ -9,6 +10,7 @@ static const struct conv_algorithm *const conv_algorithms[] = {
     &conv_rows_forward,      &conv_rows_data,      &conv_rows_weight,
     &conv_winograd2_forward, &conv_winograd2_data, &conv_winograd2_weight,
     &conv_winograd4_forward, &conv_winograd4_data, &conv_winograd4_weight,
+    &conv_im2col_forward,    &conv_im2col_data,    &conv_im2col_weight,
 };
 
 const struct conv_algorithm *conv_algorithm_row(int i)

@@ -54,9 +54,10 @@ enum status cmd_bench(struct comm *comm, int argc, char **argv)
         {0},
     };
     const struct cli_command command = {
-        "bench", "step|layers|reduce [CONFIG]", 1, 2,
+        "bench", "step|layers|conv|reduce [CONFIG]", 1, 2,
         "Measure whole training steps (step) or each layer (layers) of the reference\n"
         "network or of CONFIG's, on 28x28 letters; steps also under mpirun. Or measure\n"
+        "convolutions of well-known networks by each algorithm (conv), per image. Or\n"
         "the sum of a gradient over ranks (reduce) by each algorithm and by\n"
         "MPI_Allreduce, whose bits depend on the number of ranks."};
     const char *operand[2];
@@ -80,5 +81,7 @@ enum status cmd_bench(struct comm *comm, int argc, char **argv)
         return bench_step(comm, &request);
     if (strcmp(operand[0], "layers") == 0)
         return comm_agree(comm, comm_rank(comm) == 0 ? bench_layers(&request) : ST_OK);
-    FAIL(ST_USAGE, "'bench %s': expected step, layers or reduce", operand[0]);
+    if (strcmp(operand[0], "conv") == 0)
+        return comm_agree(comm, comm_rank(comm) == 0 ? bench_conv(&request) : ST_OK);
+    FAIL(ST_USAGE, "'bench %s': expected step, layers, conv or reduce", operand[0]);
 }
