@@ -69,8 +69,8 @@ struct product_gradient {
 };
 
 /* Filters of a convolution as a four-dimensional array with any strides, in floats from
-   `first`: the same packing serves forward, and the input gradient with its rotated
-   filters. */
+   `first`; `in` or `out` is 1. The same packing serves forward, and the input gradient
+   with its rotated filters. */
 struct filter_view {
     int outs, rows, columns, ins;
     ptrdiff_t first, out, row, column, in;
@@ -83,7 +83,8 @@ size_t product_packed(const struct filter_view *view);
 /* This member's part of the panels; the columns of the last one are filled with zeros. */
 void product_pack(const struct team *team, const struct filter_view *view, float *packed,
                   const float *weight);
-/* The converse, for some rows j of one panel (rows columns ins, PRODUCT_PANEL). */
+/* The converse, if `in` is 1, for some rows j of one panel (rows columns ins,
+ * PRODUCT_PANEL). */
 void product_unpack(const struct filter_view *view, int panel, struct span j,
                     float *weight, const float *g);
 

@@ -13,7 +13,7 @@
 #include "kernels/kernels.h"
 #include "share.h"
 
-#define WINOGRAD_LEAST (128 * 1024) /* floats of V and M of a block, at least */
+#define WINOGRAD_LEAST (64 * 1024) /* floats of V and M of a block, at least */
 #define WINOGRAD_TILES 128          /* tiles of a block, at most */
 #define WINOGRAD_PAD   16           /* floats between tiles, against conflicts of sets */
 #define WINOGRAD_INS   16 /* input channels whose filters are transformed at once */

@@ -140,6 +140,8 @@ struct weight_product {
     float *g;
 };
 
+#define AHEAD 12 /* rows of a that are asked for in advance */
+
 /* whole: the last vector does not reach beyond y's columns, where y may end. */
 SIMD_INLINE void weight_sums(const struct weight_product *p, int j, int c, int rows,
                              int vectors, int whole,
@@ -151,6 +153,8 @@ SIMD_INLINE void weight_sums(const struct weight_product *p, int j, int c, int r
     for (int m = 0; m < count; m++) {
         const float *one = from + from_at[m], *many = dy + dy_at[m];
         simd_float column[TILE_VECTORS];
+        /* Pixels of many channels are too far apart for the processor to guess. */
+        __builtin_prefetch(from + from_at[m + AHEAD < count ? m + AHEAD : m]);
 #pragma GCC unroll 4
         for (int v = 0; v < vectors; v++)
             column[v] = whole || v < vectors - 1 ? simd_full(many + v * SIMD_WIDTH)
