@@ -29,6 +29,20 @@ const struct conv_algorithm *conv_algorithm_named(enum conv_pass pass, const cha
     return NULL;
 }
 
+/* The first that fits; measured by `lockstep bench conv`. Few channels leave most of a
+   tile of Winograd's products empty, and its transforms cost as much as they save. */
+const struct conv_algorithm *conv_algorithm_chosen(enum conv_pass pass,
+                                                   const struct conv_shape *shape)
+{
+    enum { WINOGRAD_CHANNELS = 16 };
+    if (shape->c >= WINOGRAD_CHANNELS && shape->k >= WINOGRAD_CHANNELS) {
+        const struct conv_algorithm *row = conv_algorithm_named(pass, "winograd4", shape);
+        if (row)
+            return row;
+    }
+    return conv_algorithm_named(pass, "direct", shape);
+}
+
 const char *conv_pass_name(enum conv_pass pass)
 {
     static const char *const names[CONV_PASSES] = {"forward", "data", "weight"};

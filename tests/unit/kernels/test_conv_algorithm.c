@@ -60,13 +60,13 @@ static void case_run(struct row_case *t, int size, enum split split)
     void *scratch = poisoned_floats(row->scratch(&t->shape, size) / sizeof(float) + 1);
     if (row->packed)
         job.packed = poisoned_floats(row->packed(&t->shape));
-    job.operands = (struct conv_operands){.out = t->out,
-                                          .in = row->pass == CONV_DATA ? t->dy : t->x,
-                                          .dy = t->dy,
-                                          .packed = job.packed,
-                                          .bias = row->pass == CONV_FORWARD ? t->bias
-                                                                            : NULL,
-                                          .scratch = scratch};
+    job.operands =
+        (struct conv_operands){.out = t->out,
+                               .in = row->pass == CONV_DATA ? t->dy : t->x,
+                               .dy = t->dy,
+                               .packed = job.packed,
+                               .bias = row->pass == CONV_FORWARD ? t->bias : NULL,
+                               .scratch = scratch};
     with_split(split, size, row_member, &job);
     free(scratch);
     free(job.packed);
@@ -99,10 +99,10 @@ static const struct conv_shape chosen[] = {
 #define CHOSEN (int)(sizeof chosen / sizeof *chosen)
 
 /* for (each row of the table on each chosen shape that it fits) */
-#define EACH_ROW(row, i)                                                         \
-    for (int row##_ = 0; conv_algorithm_row(row##_); row##_++)                   \
-        for (int i = 0; i < CHOSEN; i++)                                         \
-            for (const struct conv_algorithm *row = conv_algorithm_row(row##_);  \
+#define EACH_ROW(row, i)                                                        \
+    for (int row##_ = 0; conv_algorithm_row(row##_); row##_++)                  \
+        for (int i = 0; i < CHOSEN; i++)                                        \
+            for (const struct conv_algorithm *row = conv_algorithm_row(row##_); \
                  row && row->fits(&chosen[i]); row = NULL)
 
 static size_t case_terms(const struct row_case *t)
@@ -118,7 +118,8 @@ static double case_limit(const struct row_case *t)
 {
     const double factor[] = {['d'] = 1, ['2'] = 4, ['4'] = 40};
     char last = t->row->name[strlen(t->row->name) - 1];
-    return sum_limit(case_terms(t)) * (last == '2' || last == '4' ? factor[(int)last] : 1);
+    return sum_limit(case_terms(t)) *
+           (last == '2' || last == '4' ? factor[(int)last] : 1);
 }
 
 static float *case_reference(const struct row_case *t)
@@ -146,7 +147,6 @@ static void test_reference(void **state)
             case_init(&t, row, chosen[i], 1);
             case_run(&t, 1, SPLIT_AUTO);
             float *expected = case_reference(&t);
-            print_message("%s %s %d\n", row->name, conv_pass_name(row->pass), i);
             assert_near(t.out, expected, t.outs, case_limit(&t));
             free(expected);
             case_release(&t);
@@ -154,10 +154,143 @@ static void test_reference(void **state)
     }
 }
 
+static bool row_is_portable(const struct conv_algorithm *row)
+{
+    return strcmp(row->name, "im2col") != 0;
+}
+
+/* Plain C is the definition; v2 has no fused multiply-add, and bits of its own. */
+static void test_same_bits(void **state)
+{
+    (void)state;
+    EACH_ROW(row, i)
+    {
+        struct row_case t;
+        if (!row_is_portable(row))
+            continue;
+        kernels_select(CPU_PLAIN);
+        case_init(&t, row, chosen[i], 2);
+        case_run(&t, 1, SPLIT_AUTO);
+        float *plain = t.out;
+        for (enum cpu_isa isa = CPU_V3; isa <= cpu_isa(); isa++) {
+            t.out = poisoned_floats(t.outs);
+            kernels_select(isa);
+            case_run(&t, 1, SPLIT_AUTO);
+            assert_memory_equal(t.out, plain, t.outs * sizeof *plain);
+            free(t.out);
+        }
+        t.out = plain;
+        case_release(&t);
+    }
+}
+
+static void test_teams(void **state)
+{
+    (void)state;
+    const enum split splits[] = {SPLIT_AUTO, SPLIT_BATCH, SPLIT_CHANNEL};
+    kernels_select(cpu_isa());
+    EACH_ROW(row, i)
+    {
+        struct row_case t;
+        if (!row_is_portable(row))
+            continue;
+        case_init(&t, row, chosen[i], 3);
+        case_run(&t, 1, SPLIT_AUTO);
+        float *alone = t.out;
+        for (int size = 2; size < 6; size++)
+            for (int s = 0; s < 3; s++) {
+                t.out = poisoned_floats(t.outs);
+                case_run(&t, size, splits[s]);
+                assert_memory_equal(t.out, alone, t.outs * sizeof *alone);
+                free(t.out);
+            }
+        t.out = alone;
+        case_release(&t);
+    }
+}
+
+/* Fewer images give the first results of more: a grain's size is no part of the bits. */
+static void test_images_apart(void **state)
+{
+    (void)state;
+    kernels_select(cpu_isa());
+    EACH_ROW(row, i)
+    {
+        struct row_case t;
+        struct conv_shape shape = chosen[i];
+        if (row->pass == CONV_WEIGHT || !row_is_portable(row))
+            continue;
+        shape.n = 3;
+        case_init(&t, row, shape, 4);
+        case_run(&t, 1, SPLIT_AUTO);
+        float *three = t.out;
+        t.shape.n = 1;
+        t.out = poisoned_floats(t.outs);
+        case_run(&t, 1, SPLIT_AUTO);
+        assert_memory_equal(t.out, three, t.outs / 3 * sizeof *three);
+        free(three);
+        case_release(&t);
+    }
+}
+
+static double inner(const float *a, const float *b, size_t count)
+{
+    double sum = 0.0;
+    for (size_t i = 0; i < count; i++)
+        sum += (double)a[i] * (double)b[i];
+    return sum;
+}
+
+/* <conv(x), dy> = <x, dx> = <w, dw>: the three passes are one bilinear form. */
+static void test_adjoint(void **state)
+{
+    (void)state;
+    kernels_select(cpu_isa());
+    EACH_ROW(row, i)
+    {
+        if (row->pass != CONV_FORWARD)
+            continue;
+        double form[CONV_PASSES], size = 0;
+        for (enum conv_pass pass = CONV_FORWARD; pass < CONV_PASSES; pass++) {
+            struct row_case t;
+            case_init(&t, conv_algorithm_named(pass, row->name, &chosen[i]), chosen[i],
+                      5);
+            memset(t.bias, 0, (size_t)t.shape.k * sizeof *t.bias);
+            case_run(&t, 1, SPLIT_AUTO);
+            const float *with[CONV_PASSES] = {t.dy, t.x, t.w};
+            form[pass] = inner(t.out, with[pass], t.outs);
+            if (pass == CONV_FORWARD)
+                size = sqrt(inner(t.out, t.out, t.outs) * inner(t.dy, t.dy, t.outs));
+            case_release(&t);
+        }
+        assert_true(size > 0);
+        assert_true(fabs(form[CONV_FORWARD] - form[CONV_DATA]) <= 3e-6 * size);
+        assert_true(fabs(form[CONV_FORWARD] - form[CONV_WEIGHT]) <= 3e-6 * size);
+    }
+}
+
+/* Each pass has a row for every shape, and none that does not fit. */
+static void test_choice(void **state)
+{
+    (void)state;
+    for (int i = 0; i < CHOSEN; i++)
+        for (enum conv_pass pass = CONV_FORWARD; pass < CONV_PASSES; pass++) {
+            const struct conv_algorithm *row = conv_algorithm_chosen(pass, &chosen[i]);
+            assert_int_equal(row->pass, pass);
+            assert_true(row->fits(&chosen[i]));
+            assert_true(row_is_portable(row));
+        }
+    assert_null(conv_algorithm_named(CONV_DATA, "winograd4", &chosen[12]));
+    assert_null(conv_algorithm_named(CONV_DATA, "fft", &chosen[4]));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_reference),
+        cmocka_unit_test(test_reference), cmocka_unit_test(test_same_bits),
+        cmocka_unit_test(test_teams),     cmocka_unit_test(test_images_apart),
+        cmocka_unit_test(test_adjoint),   cmocka_unit_test(test_choice),
     };
+    cpu_blas_single_thread();
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
