@@ -40,6 +40,7 @@
 #include <stddef.h>
 
 #include "kernels/conv.h"
+#include "kernels/prologue.h"
 
 #define CONV_RUN 256 /* pixels of one chain of a weight gradient */
 
@@ -51,6 +52,8 @@ struct conv_operands {
     const float *dy;     /* CONV_WEIGHT */
     const float *packed; /* the others; made by pack of the same row */
     const float *bias;   /* CONV_FORWARD; NULL is 0 */
+    const struct prologue
+        *prologue; /* of x; NULL: none; not in CONV_DATA, nor in im2col */
     void *scratch;
 };
 

@@ -25,6 +25,7 @@
 #include "kernels/matrix.h"
 #include "kernels/pool.h"
 #include "kernels/product.h"
+#include "kernels/prologue.h"
 #include "kernels/update.h"
 #include "kernels/winograd.h"
 
@@ -155,6 +156,9 @@ struct kernels {
                             const struct product_result *y);
     void (*product_weight)(const struct product_rows *a,
                            const struct product_gradient *y, float *g);
+    /* A copy of a matrix of pixels and channels, by prologue.h. */
+    void (*prologue_copy)(float *to, const float *from, const struct matrix *m,
+                          const struct prologue *prologue);
     /* The transforms of winograd.h, for tiles of 2 x 2 and of 4 x 4. */
     const struct winograd_transforms *winograd[WINOGRAD_SIZES];
 

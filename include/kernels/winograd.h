@@ -42,6 +42,7 @@
 #include <stddef.h>
 
 #include "kernels/matrix.h"
+#include "kernels/prologue.h"
 
 enum winograd_size { WINOGRAD_2, WINOGRAD_4, WINOGRAD_SIZES };
 
@@ -51,9 +52,10 @@ enum winograd_size { WINOGRAD_2, WINOGRAD_4, WINOGRAD_SIZES };
 struct winograd_side {
     int h, w, c;
     int pad;
-    int rows, columns; /* tiles of one image */
-    ptrdiff_t ld;      /* floats from tile to tile of V or M */
-    ptrdiff_t plane;   /* floats from frequency to frequency */
+    int rows, columns;               /* tiles of one image */
+    ptrdiff_t ld;                    /* floats from tile to tile of V or M */
+    ptrdiff_t plane;                 /* floats from frequency to frequency */
+    const struct prologue *prologue; /* of `input`; NULL: none */
 };
 
 /* v and m begin with the first tile; every value of the tiles' rows is written, up to

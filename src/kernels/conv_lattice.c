@@ -4,6 +4,7 @@
 
 #include "base/arena.h"
 #include "base/div.h"
+#include "kernels/kernels.h"
 
 static struct lattice_axis lattice_forward_axis(int inputs, int outputs, int taps,
                                                 const struct conv_shape *shape)
@@ -92,7 +93,7 @@ static bool lattice_inside(const struct lattice_axis *axis)
 
 static bool lattice_in_place(const struct lattice *l)
 {
-    return lattice_inside(&l->row) && lattice_inside(&l->column);
+    return !l->prologue && lattice_inside(&l->row) && lattice_inside(&l->column);
 }
 
 /* Pixels of a row of the frame. */
@@ -152,9 +153,13 @@ static void lattice_copy_row(const struct lattice *l, int y, const float *image,
     }
     size_t before = (size_t)(first - begin) * ins, inside = (size_t)(last - first) * ins;
     memset(to, 0, before * sizeof *to);
-    memcpy(to + before,
-           image + ((size_t)y * (size_t)l->column.inputs + (size_t)first) * ins,
-           inside * sizeof *to);
+    const float *from =
+        image + ((size_t)y * (size_t)l->column.inputs + (size_t)first) * ins;
+    const struct matrix pixels = {last - first, l->ins, l->ins};
+    if (l->prologue)
+        kernels()->prologue_copy(to + before, from, &pixels, l->prologue);
+    else
+        memcpy(to + before, from, inside * sizeof *to);
     memset(to + before + inside, 0, (width * ins - before - inside) * sizeof *to);
 }
 

@@ -28,7 +28,8 @@ struct lattice_axis {
 struct lattice {
     int n, ins, outs; /* images, their channels */
     struct lattice_axis row, column;
-    struct filter_view filters; /* in (K, R, S, C) */
+    struct filter_view filters;      /* in (K, R, S, C) */
+    const struct prologue *prologue; /* of the image read; NULL: none */
 };
 
 void lattice_forward(struct lattice *l, const struct conv_shape *shape);
@@ -45,8 +46,8 @@ struct lattice_patches {
 int lattice_rows(const struct lattice *l, int pixels);
 /* Bytes for lattice_gather with up to `rows` rows. */
 size_t lattice_scratch(const struct lattice *l, int rows);
-/* Finds the patches of some of the n * row.count rows of results. Where patches leave the
-   image, its rows are copied into a frame of zeros. */
+/* Finds the patches of some of the n * row.count rows of results. If patches leave the
+   image, or there is a prologue, its rows are copied into a frame of zeros. */
 void lattice_gather(const struct lattice *l, struct span rows, const float *in,
                     void *scratch, struct lattice_patches *patches);
 

@@ -68,9 +68,12 @@ static void rows_run(const struct team *team, const struct lattice *l,
     }
 }
 
+/* Bytes for one member, also with a prologue. */
 static size_t rows_scratch(const struct lattice *l)
 {
-    return lattice_scratch(l, lattice_rows(l, ROWS_PIXELS));
+    struct lattice framed = *l;
+    framed.prologue = &(const struct prologue){0};
+    return lattice_scratch(&framed, lattice_rows(l, ROWS_PIXELS));
 }
 
 static void *rows_own_scratch(const struct team *team, const struct conv_operands *o,
@@ -107,6 +110,7 @@ static void rows_forward_run(const struct team *team, const struct conv_shape *s
 {
     struct lattice l;
     lattice_forward(&l, shape);
+    l.prologue = o->prologue;
     rows_run(team, &l, o, o->packed, rows_own_scratch(team, o, rows_scratch(&l)));
     team_barrier(team);
 }

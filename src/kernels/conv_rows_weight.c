@@ -24,7 +24,8 @@ struct rows_weight {
 };
 
 static struct rows_weight rows_weight_of(const struct conv_shape *shape, void *scratch,
-                                         const struct team *team)
+                                         const struct team *team,
+                                         const struct prologue *prologue)
 {
     struct rows_weight w;
     struct arena arena = {.memory = scratch};
@@ -33,11 +34,15 @@ static struct rows_weight rows_weight_of(const struct conv_shape *shape, void *s
     w.depth = shape->s * shape->c;
     w.cuts = div_up(w.depth, WEIGHT_PIECE);
     w.g = arena_take(&arena, product_packed(&w.l.filters) * sizeof *w.g);
+    w.l.prologue =
+        &(const struct prologue){0}; /* room for one, whether there is or not */
+    size_t room = lattice_scratch(&w.l, w.run);
     for (int i = 0; i < team->size; i++) {
-        void *patches = arena_take(&arena, lattice_scratch(&w.l, w.run));
+        void *patches = arena_take(&arena, room);
         if (i == team->index)
             w.patches = patches;
     }
+    w.l.prologue = prologue;
     w.bytes = arena.used;
     return w;
 }
@@ -94,7 +99,7 @@ static void rows_weight_piece(const struct rows_weight *w, const struct rows_pie
 static void rows_weight_run(const struct team *team, const struct conv_shape *shape,
                             const struct conv_operands *o)
 {
-    struct rows_weight w = rows_weight_of(shape, o->scratch, team);
+    struct rows_weight w = rows_weight_of(shape, o->scratch, team, o->prologue);
     int begin, end, rows = w.l.n * w.l.row.count;
     team_split(team, product_panels(&w.l.filters) * w.l.row.taps * w.cuts, &begin, &end);
     for (int row = 0; row < rows && begin < end; row += w.run) {
@@ -125,7 +130,7 @@ static bool rows_weight_fits(const struct conv_shape *shape)
 
 static size_t rows_weight_scratch(const struct conv_shape *shape, int team)
 {
-    return rows_weight_of(shape, NULL, &(struct team){.size = team}).bytes;
+    return rows_weight_of(shape, NULL, &(struct team){.size = team}, NULL).bytes;
 }
 
 const struct conv_algorithm conv_rows_weight = {

@@ -14,8 +14,8 @@
 #include "share.h"
 
 #define WINOGRAD_LEAST (64 * 1024) /* floats of V and M of a block, at least */
-#define WINOGRAD_TILES 128          /* tiles of a block, at most */
-#define WINOGRAD_PAD   16           /* floats between tiles, against conflicts of sets */
+#define WINOGRAD_TILES 128         /* tiles of a block, at most */
+#define WINOGRAD_PAD   16          /* floats between tiles, against conflicts of sets */
 #define WINOGRAD_INS   16 /* input channels whose filters are transformed at once */
 #define WINOGRAD_TAPS  9
 
@@ -162,6 +162,7 @@ static void winograd_run(const struct team *team, const struct conv_shape *shape
     struct winograd w;
     struct winograd_buffers b;
     winograd_init(&w, shape, pass, size);
+    w.in.prologue = o->prologue;
     size_t bytes = winograd_lay_out(&w, NULL, &b);
     if (team->size == 1 || winograd_apart(team, &w)) {
         struct span own = share_panels(team, w.tiles, 1);

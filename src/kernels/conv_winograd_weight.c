@@ -169,6 +169,7 @@ static void winograd_weight_run(const struct team *team, const struct conv_shape
 {
     struct winograd_weight g;
     winograd_weight_init(&g, shape, size, o->scratch, team);
+    g.w.in.prologue = o->prologue;
     if (team->index == 0)
         winograd_set_offsets(&g.w, &g.b);
     if (winograd_weight_by_pieces(&g, team->size))

@@ -5,6 +5,7 @@
  * vectors are loaded and ROWS values broadcast. TILES makes one function for each size,
  * so that a matrix is cut into tiles of nearly equal size and no sum is computed in vain.
  */
+#include "prologue.h"
 #include "simd.h"
 
 #if SIMD_WIDTH == 16 || defined(__ARM_NEON)
@@ -205,4 +206,18 @@ void SIMD(product_weight)(const struct product_rows *a, const struct product_gra
             rows = tile_rows(a->depth - j);
             weight_tiles[rows - 1][tile_vectors(y->columns, c) - 1](&p, j, c);
         }
+}
+
+void SIMD(prologue_copy)(float *to, const float *from, const struct matrix *m,
+                         const struct prologue *p)
+{
+    for (int c = 0; c < m->columns; c += SIMD_WIDTH) {
+        int lanes = m->columns - c;
+        struct simd_prologue q = simd_prologue(p, c, lanes);
+        for (int i = 0; i < m->rows; i++) {
+            ptrdiff_t at = (ptrdiff_t)i * m->ld + c;
+            simd_store(to + at, simd_prologue_apply(&q, simd_load(from + at, lanes)),
+                       lanes);
+        }
+    }
 }

@@ -60,6 +60,7 @@ SIMD_DECLARE(conv_pool_weight_thin);
 SIMD_DECLARE(conv_pool_data);
 SIMD_DECLARE(product_forward);
 SIMD_DECLARE(product_weight);
+SIMD_DECLARE(prologue_copy);
 SIMD_DECLARE(update_sgd);
 SIMD_DECLARE(update_adamw);
 SIMD_DECLARE(update_lamb_moments);

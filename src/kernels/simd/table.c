@@ -45,6 +45,7 @@ const struct kernels SIMD(kernels) = {
     .conv_pool_data = SIMD(conv_pool_data),
     .product_forward = SIMD(product_forward),
     .product_weight = SIMD(product_weight),
+    .prologue_copy = SIMD(prologue_copy),
     .winograd = {&SIMD(winograd2), &SIMD(winograd4)},
     .update_sgd = SIMD(update_sgd),
     .update_adamw = SIMD(update_adamw),

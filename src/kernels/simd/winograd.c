@@ -4,6 +4,7 @@
  */
 #include "winograd.h"
 
+#include "prologue.h"
 #include "simd.h"
 
 #define WINOGRAD_MOST 6 /* rows of the largest patch */
@@ -52,30 +53,42 @@ SIMD_INLINE int winograd_whole(const struct winograd_place *p, int extent)
     return p->top == 0 && p->left == 0 && p->bottom == extent && p->right == extent;
 }
 
-/* One vector of channels of a patch of `extent` x `extent` pixels. */
+/* One vector of channels, from c on, of a patch of `extent` x `extent` pixels. fused:
+   there is a prologue. */
 SIMD_INLINE void winograd_load(simd_float *d, int extent,
-                               const struct winograd_place *place, const float *from,
-                               const struct winograd_side *side, int lanes)
+                               const struct winograd_place *place, const float *x,
+                               const struct winograd_side *side, int c, int fused)
 {
     ptrdiff_t row = (ptrdiff_t)side->w * side->c;
+    const float *from = x + place->at + c;
+    int lanes = side->c - c;
+    struct simd_prologue p = {.activation = PROLOGUE_NONE};
+    if (fused)
+        p = simd_prologue(side->prologue, c, lanes);
     if (winograd_whole(place, extent) && lanes >= SIMD_WIDTH) {
 #pragma GCC unroll 6
         for (int i = 0; i < extent; i++)
 #pragma GCC unroll 6
-            for (int j = 0; j < extent; j++)
-                d[i * extent + j] = simd_full(from + i * row + j * side->c);
+            for (int j = 0; j < extent; j++) {
+                simd_float v = simd_full(from + i * row + j * side->c);
+                d[i * extent + j] = fused ? simd_prologue_apply(&p, v) : v;
+            }
         return;
     }
     for (int i = 0; i < extent; i++)
-        for (int j = 0; j < extent; j++)
-            d[i * extent + j] = i >= place->top && i < place->bottom &&
-                                        j >= place->left && j < place->right
-                                    ? simd_load(from + i * row + j * side->c, lanes)
-                                    : (simd_float){0};
+        for (int j = 0; j < extent; j++) {
+            simd_float v = {0};
+            if (i >= place->top && i < place->bottom && j >= place->left &&
+                j < place->right) {
+                v = simd_load(from + i * row + j * side->c, lanes);
+                v = fused ? simd_prologue_apply(&p, v) : v;
+            }
+            d[i * extent + j] = v;
+        }
 }
 
 /* Images to frequencies: patches of `extent` pixels a side, m pixels apart. */
-SIMD_INLINE void winograd_analyse(winograd_step *step, int m, int extent,
+SIMD_INLINE void winograd_analyse(winograd_step *step, int m, int extent, int fused,
                                   const struct winograd_side *side, struct span tiles,
                                   float *v, const float *x)
 {
@@ -84,7 +97,7 @@ SIMD_INLINE void winograd_analyse(winograd_step *step, int m, int extent,
         struct winograd_place place = winograd_place(side, tile, m, extent);
         for (int c = 0; c < side->c; c += SIMD_WIDTH) {
             simd_float d[WINOGRAD_AREA], out[WINOGRAD_AREA];
-            winograd_load(d, extent, &place, x + place.at + c, side, side->c - c);
+            winograd_load(d, extent, &place, x, side, c, fused);
             winograd_both(step, m + 2, extent, out, d);
 #pragma GCC unroll 36
             for (int i = 0; i < f; i++)
@@ -150,12 +163,15 @@ SIMD_INLINE void winograd_planes(winograd_step *step, int to, int from, float *o
     static void name##_inputs(const struct winograd_side *side, struct span tiles,     \
                               float *v, const float *x)                                \
     {                                                                                  \
-        winograd_analyse(name##_input, m, m + 2, side, tiles, v, x);                   \
+        if (side->prologue)                                                            \
+            winograd_analyse(name##_input, m, m + 2, 1, side, tiles, v, x);            \
+        else                                                                           \
+            winograd_analyse(name##_input, m, m + 2, 0, side, tiles, v, x);            \
     }                                                                                  \
     static void name##_gradients(const struct winograd_side *side, struct span tiles,  \
                                  float *v, const float *dy)                            \
     {                                                                                  \
-        winograd_analyse(name##_gradient, m, m, side, tiles, v, dy);                   \
+        winograd_analyse(name##_gradient, m, m, 0, side, tiles, v, dy);                \
     }                                                                                  \
     static void name##_outputs(const struct winograd_side *side, struct span tiles,    \
                                float *y, const float *from, const float *bias)         \
