@@ -12,6 +12,7 @@ struct row_case {
     size_t xs, ys, ws, outs; /* floats */
     float *x, *w, *bias, *dy;
     float *out;
+    const struct prologue *prologue;
 };
 
 static void case_init(struct row_case *t, const struct conv_algorithm *row,
@@ -68,6 +69,7 @@ static void case_run(struct row_case *t, int size, enum split split)
                                .dy = t->dy,
                                .packed = job.packed,
                                .bias = row->pass == CONV_FORWARD ? t->bias : NULL,
+                               .prologue = t->prologue,
                                .scratch = scratch};
     with_split(split, size, row_member, &job);
     free(scratch);
@@ -258,6 +260,43 @@ static void test_images_apart(void **state)
     }
 }
 
+/* A norm and relu while x is read, and before: the same bits. */
+static void test_prologue(void **state)
+{
+    (void)state;
+    kernels_select(cpu_isa());
+    EACH_ROW(row, i)
+    {
+        struct row_case t;
+        if (row->pass == CONV_DATA || !row_is_portable(row))
+            continue;
+        case_init(&t, row, chosen[i], 7);
+        int c = t.shape.c;
+        struct rng rng;
+        rng_init(&rng, 8, RNG_TEST, 0, 0);
+        float *by[3];
+        for (int b = 0; b < 3; b++)
+            by[b] = random_floats(&rng, (size_t)c);
+        const struct prologue prologue = {by[0], by[1], by[2],
+                                          i % 3 ? PROLOGUE_RELU : PROLOGUE_NONE};
+        t.prologue = &prologue;
+        case_run(&t, 2, SPLIT_AUTO);
+        float *fused = t.out;
+        t.prologue = NULL;
+        t.out = poisoned_floats(t.outs);
+        const struct matrix pixels = {(int)t.xs / c, c, c};
+        kernels()->normalise(t.x, t.x, by[0], by[1], by[2], &pixels);
+        if (prologue.activation == PROLOGUE_RELU)
+            kernels()->relu_forward(t.x, t.x, t.xs);
+        case_run(&t, 1, SPLIT_AUTO);
+        assert_memory_equal(fused, t.out, t.outs * sizeof *fused);
+        free(fused);
+        for (int b = 0; b < 3; b++)
+            free(by[b]);
+        case_release(&t);
+    }
+}
+
 static double inner(const float *a, const float *b, size_t count)
 {
     double sum = 0.0;
@@ -314,8 +353,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_reference),    cmocka_unit_test(test_same_bits),
         cmocka_unit_test(test_golden_bits),  cmocka_unit_test(test_teams),
-        cmocka_unit_test(test_images_apart), cmocka_unit_test(test_adjoint),
-        cmocka_unit_test(test_choice),
+        cmocka_unit_test(test_images_apart), cmocka_unit_test(test_prologue),
+        cmocka_unit_test(test_adjoint),      cmocka_unit_test(test_choice),
     };
     cpu_blas_single_thread();
     return cmocka_run_group_tests(tests, NULL, NULL);
