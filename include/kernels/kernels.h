@@ -154,8 +154,8 @@ struct kernels {
     /* The micro-kernels of product.h: one panel. In a weight product `taps` is 1. */
     void (*product_forward)(const struct product_rows *a, const float *b,
                             const struct product_result *y);
-    void (*product_weight)(const struct product_rows *a,
-                           const struct product_gradient *y, float *g);
+    void (*product_weight)(const struct product_rows *a, const struct product_gradient *y,
+                           float *g);
     /* A copy of a matrix of pixels and channels, by prologue.h. */
     void (*prologue_copy)(float *to, const float *from, const struct matrix *m,
                           const struct prologue *prologue);

@@ -57,9 +57,8 @@ enum status cmd_bench(struct comm *comm, int argc, char **argv)
         "bench", "step|layers|conv|reduce [CONFIG]", 1, 2,
         "Measure whole training steps (step) or each layer (layers) of the reference\n"
         "network or of CONFIG's, on 28x28 letters; steps also under mpirun. Or measure\n"
-        "convolutions of well-known networks by each algorithm (conv), per image. Or\n"
-        "the sum of a gradient over ranks (reduce) by each algorithm and by\n"
-        "MPI_Allreduce, whose bits depend on the number of ranks."};
+        "convolutions by each algorithm (conv), or the sum of a gradient over ranks by\n"
+        "each and by MPI_Allreduce, whose bits depend on their number (reduce)."};
     const char *operand[2];
     char both[BENCH_THREADS];
     int count;

@@ -8,6 +8,7 @@
 #include "lab/conv_speed.h"
 
 #define CONV_GRAIN 32
+#define CONV_MOST  1024 /* images */
 
 static const char *const conv_columns[] = {"direct", "winograd2", "winograd4", "im2col"};
 #define CONV_COLUMNS (int)(sizeof conv_columns / sizeof *conv_columns)
@@ -39,6 +40,11 @@ enum status bench_conv(const struct bench_request *request)
 {
     struct table table;
     const struct conv_speed_shape *named;
+    if (request->config)
+        FAIL(ST_USAGE, "'%s': 'bench conv' takes no config; its shapes are its own",
+             request->config);
+    if (request->grain < 0 || request->grain > CONV_MOST)
+        FAIL(ST_USAGE, "'--grain %lld': expected 1 to %d", request->grain, CONV_MOST);
     bench_print_machine(peak_registers(), peak_sgemm());
     table_init(&table, "<shape", "<pass", NULL);
     for (int i = 0; i < CONV_COLUMNS; i++) {

@@ -39,8 +39,8 @@ SIMD_INLINE simd_float simd_full(const float *p)
     return v;
 }
 
-/* x in every lane. A subtraction, because 0 + x is not x if x is -0, and the compiler would
-   have to add. */
+/* x in every lane. A subtraction, because 0 + x is not x if x is -0, and the compiler
+   would have to add. */
 SIMD_INLINE simd_float simd_broadcast(float x)
 {
     return x - (simd_float){0};
@@ -55,9 +55,9 @@ SIMD_INLINE const float *simd_opaque(const float *p)
     return p;
 }
 
-/* a b + c, rounded once; only v2, which has no such instruction and whose bits are its own,
-   rounds twice. Explicit, because in a b + c d the compiler may fuse either product, and
-   not the same one for whole vectors and the last one. */
+/* a b + c, rounded once; only v2, which has no such instruction and whose bits are its
+   own, rounds twice. Explicit, because in a b + c d the compiler may fuse either product,
+   and not the same one for whole vectors and the last one. */
 SIMD_INLINE simd_float simd_multiply_add(simd_float a, simd_float b, simd_float c)
 {
 #if defined(__AVX512F__)

@@ -88,7 +88,7 @@ SIMD_INLINE void winograd_load(simd_float *d, int extent,
 }
 
 /* Images to frequencies: patches of `extent` pixels a side, m pixels apart. */
-SIMD_INLINE void winograd_analyse(winograd_step *step, int m, int extent, int fused,
+SIMD_INLINE void winograd_analyse(winograd_step *step, int m, int extent,
                                   const struct winograd_side *side, struct span tiles,
                                   float *v, const float *x)
 {
@@ -97,7 +97,10 @@ SIMD_INLINE void winograd_analyse(winograd_step *step, int m, int extent, int fu
         struct winograd_place place = winograd_place(side, tile, m, extent);
         for (int c = 0; c < side->c; c += SIMD_WIDTH) {
             simd_float d[WINOGRAD_AREA], out[WINOGRAD_AREA];
-            winograd_load(d, extent, &place, x, side, c, fused);
+            if (side->prologue)
+                winograd_load(d, extent, &place, x, side, c, 1);
+            else
+                winograd_load(d, extent, &place, x, side, c, 0);
             winograd_both(step, m + 2, extent, out, d);
 #pragma GCC unroll 36
             for (int i = 0; i < f; i++)
@@ -141,20 +144,25 @@ SIMD_INLINE void winograd_synthesise(winograd_step *step, int m,
     }
 }
 
-/* Filters: (from, from) planes to (to, to) planes. */
-SIMD_INLINE void winograd_planes(winograd_step *step, int to, int from, float *out,
-                                 ptrdiff_t out_plane, const float *in, ptrdiff_t in_plane,
-                                 int count)
+/* Filters: (from, from) planes become (to, to) planes. */
+struct winograd_planes {
+    float *to;
+    const float *from;
+    ptrdiff_t to_plane, from_plane;
+};
+
+SIMD_INLINE void winograd_planes(winograd_step *step, int to, int from,
+                                 const struct winograd_planes *p, int count)
 {
     for (int k = 0; k < count; k += SIMD_WIDTH) {
         simd_float g[WINOGRAD_AREA], u[WINOGRAD_AREA];
 #pragma GCC unroll 36
         for (int i = 0; i < from * from; i++)
-            g[i] = simd_full(in + i * in_plane + k);
+            g[i] = simd_full(p->from + i * p->from_plane + k);
         winograd_both(step, to, from, u, g);
 #pragma GCC unroll 36
         for (int i = 0; i < to * to; i++)
-            simd_store(out + i * out_plane + k, u[i], SIMD_WIDTH);
+            simd_store(p->to + i * p->to_plane + k, u[i], SIMD_WIDTH);
     }
 }
 
@@ -163,15 +171,12 @@ SIMD_INLINE void winograd_planes(winograd_step *step, int to, int from, float *o
     static void name##_inputs(const struct winograd_side *side, struct span tiles,     \
                               float *v, const float *x)                                \
     {                                                                                  \
-        if (side->prologue)                                                            \
-            winograd_analyse(name##_input, m, m + 2, 1, side, tiles, v, x);            \
-        else                                                                           \
-            winograd_analyse(name##_input, m, m + 2, 0, side, tiles, v, x);            \
+        winograd_analyse(name##_input, m, m + 2, side, tiles, v, x);                   \
     }                                                                                  \
     static void name##_gradients(const struct winograd_side *side, struct span tiles,  \
                                  float *v, const float *dy)                            \
     {                                                                                  \
-        winograd_analyse(name##_gradient, m, m, 0, side, tiles, v, dy);                \
+        winograd_analyse(name##_gradient, m, m, side, tiles, v, dy);                   \
     }                                                                                  \
     static void name##_outputs(const struct winograd_side *side, struct span tiles,    \
                                float *y, const float *from, const float *bias)         \
@@ -181,13 +186,14 @@ SIMD_INLINE void winograd_planes(winograd_step *step, int to, int from, float *o
     static void name##_filters(float *u, ptrdiff_t u_plane, const float *g,            \
                                ptrdiff_t g_plane, int count)                           \
     {                                                                                  \
-        winograd_planes(name##_filter, m + 2, 3, u, u_plane, g, g_plane, count);       \
+        const struct winograd_planes planes = {u, g, u_plane, g_plane};                \
+        winograd_planes(name##_filter, m + 2, 3, &planes, count);                      \
     }                                                                                  \
     static void name##_filter_gradients(float *dg, ptrdiff_t g_plane, const float *du, \
                                         ptrdiff_t u_plane, int count)                  \
     {                                                                                  \
-        winograd_planes(name##_filter_gradient, 3, m + 2, dg, g_plane, du, u_plane,    \
-                        count);                                                        \
+        const struct winograd_planes planes = {dg, du, g_plane, u_plane};              \
+        winograd_planes(name##_filter_gradient, 3, m + 2, &planes, count);             \
     }                                                                                  \
     const struct winograd_transforms SIMD(name) = {name##_inputs, name##_outputs,      \
                                                    name##_gradients, name##_filters,   \
