@@ -73,6 +73,9 @@ OBJ   := $(SRC:src/%.c=$(BUILD)/obj/%.o)
 ISAS  := plain $(if $(filter x86_64,$(shell uname -m)),v2 v3 v4)
 SIMD  := $(wildcard src/kernels/simd/*.c)
 OBJ   += $(foreach i,$(ISAS),$(SIMD:src/%.c=$(BUILD)/obj/%.$(i).o))
+# The networks by name, as text that the program contains.
+TEXTS := configs/letters.conf $(wildcard configs/networks/*.conf)
+OBJ   += $(BUILD)/obj/nn/named_network_files.o
 TESTS := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/*/test_*.c))
 FUZZ  := $(patsubst tests/fuzz/fuzz_%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 
@@ -109,6 +112,16 @@ $(foreach i,$(ISAS),$(eval $(call isa,$(i))))
 
 $(BUILD)/obj/app/version.o: $(BUILD)/version.stamp
 
+$(BUILD)/gen/named_network_files.c: $(TEXTS) scripts/embed.sh $(BUILD)/sources.stamp
+	@mkdir -p $(@D)
+	$(Q)scripts/embed.sh $(TEXTS) >$@
+
+$(BUILD)/obj/nn/named_network_files.o: $(BUILD)/gen/named_network_files.c \
+                                       $(BUILD)/flags.stamp | $(BUILD)/tools.stamp
+	$(call say,CC,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALLFLAGS) -Isrc/nn -MMD -MP -c -o $@ $<
+
 $(BUILD)/obj/asan.o: tests/asan.c $(BUILD)/flags.stamp
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALLFLAGS) -c -o $@ $<
@@ -137,7 +150,7 @@ $(BUILD)/fuzz/%: tests/fuzz/fuzz_%.c $(BELOW_app:%=$(BUILD)/lib%.a) $(OBJ_$(MODE
 # A stamp is rewritten, and what depends on it made again, only when its text changes.
 stamp = @mkdir -p $(@D); echo '$(1)' | cmp -s - $@ || echo '$(1)' >$@
 $(BUILD)/flags.stamp:   FORCE ; $(call stamp,$(CC) $(ALLFLAGS))
-$(BUILD)/sources.stamp: FORCE ; $(call stamp,$(SRC) $(SIMD))
+$(BUILD)/sources.stamp: FORCE ; $(call stamp,$(SRC) $(SIMD) $(TEXTS))
 $(BUILD)/version.stamp: FORCE ; $(call stamp,$(VERSION) $(COMMIT))
 $(BUILD)/tools.stamp:   ; @scripts/setup.sh check && mkdir -p $(@D) && touch $@
 

@@ -8,12 +8,12 @@
 # given. Ranks are pinned if they have the CPUs to themselves. If there are too few CPUs, no
 # rank is pinned and waiting ranks yield.
 #
-# The signals that stop lockstep (INT, TERM, HUP, USR1, USR2, QUIT, XCPU, ALRM, VTALRM, PWR)
-# all reach the ranks as USR1, on which lockstep writes a checkpoint and exits with 75. A
+# The signals that stop lockstep (src/base/stop.c) all reach the ranks as USR1, on which lockstep writes a checkpoint and exits with 75. A
 # second INT ends the run without a checkpoint. The exit status is the program's.
 # When sourced, it provides `launch OPTIONS PROGRAM ARGUMENTS`, and its traps stay set.
 set -u
-stopping='' stop_signals=(INT TERM HUP USR1 USR2 QUIT XCPU ALRM VTALRM PWR)
+stopping=''
+stop_signals=(INT TERM USR1 USR2 XCPU HUP QUIT ALRM VTALRM PWR STKFLT IO PROF {34..64})
 trap 'stopping=yes' "${stop_signals[@]}"
 launch_home=$(dirname "$(realpath "${BASH_SOURCE[0]}")")
 source "$launch_home/mpi.sh"

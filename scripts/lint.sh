@@ -1,7 +1,7 @@
 #!/bin/bash
 # Everything that can be said about the sources without running them: lint.sh [CHECK...],
-# checks: layers cycles names format cppcheck shell docs limits. Soft limits warn, the others
-# fail. Says nothing where nothing is wrong.
+# checks: layers cycles names signals format cppcheck shell docs limits. Soft limits warn, the
+# others fail. Says nothing where nothing is wrong.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 
@@ -33,6 +33,21 @@ cycles() {
 # A file-local name stands in one file only.
 names() {
     awk -f scripts/names.awk "${sources[@]}"
+}
+
+# The signals that stop a run: the scripts set their traps before they can ask anybody, so
+# each has the list of src/base/stop.c, and the real-time signals of Linux, 34 to 64.
+signals() {
+    local script here there
+    here=$(grep -o '\[SIG[A-Z0-9]*\] = STOP_' src/base/stop.c | grep -o 'SIG[A-Z0-9]*' |
+        sed 's/^SIG//' | sort)
+    for script in scripts/launch.sh scripts/supervise.sh; do
+        there=$(sed -n 's/^stop_signals=(\(.*\) {34\.\.64})$/\1/p' "$script" | tr ' ' '\n' | sort)
+        [[ $here && $here == "$there" ]] && continue
+        echo "$script: stop_signals is not the list of src/base/stop.c and {34..64}:"
+        diff <(echo "$here") <(echo "$there")
+        return 1
+    done
 }
 
 # Other versions of clang-format give other results: only that of Debian 12 is used.
@@ -78,13 +93,13 @@ limits() {
     awk -f scripts/limits.awk "${sources[@]}" "${tests[@]}" | sed 's/^/warning: /'
 }
 
-checks='layers cycles names format cppcheck shell docs limits'
+checks='layers cycles names signals format cppcheck shell docs limits'
 # shellcheck disable=SC2086 # split into words
 (($#)) || set -- $checks
 failed=()
 for check; do
     case $check in
-    layers | cycles | names | format | shell | docs | limits)
+    layers | cycles | names | signals | format | shell | docs | limits)
         $check || failed+=("$check")
         ;;
     cppcheck) cppcheck_all || failed+=(cppcheck) ;;

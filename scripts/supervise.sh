@@ -6,9 +6,9 @@
 #     --max-failures M  give up after M tries in a row without a newer checkpoint, default 5
 #     --delay S         seconds before a restart, default 1
 # Exits with COMMAND's exit code: 0 done, 2 usage, 3 bug, or that of the last failure.
-# INT, TERM, HUP, USR1, USR2, QUIT, XCPU, ALRM, VTALRM and PWR stop the run after a
-# checkpoint; the exit code is 75, and the same line resumes. A second INT ends the run at once. Checkpoints must be visible on
-# this machine.
+# The signals that stop lockstep (INT, TERM, HUP, ...: docs/faults-and-resume.md) stop the run
+# after a checkpoint; the exit code is 75, and the same line resumes. A second INT ends the run
+# at once. Checkpoints must be visible on this machine.
 set -um # every COMMAND is a process group: Ctrl-C reaches this script only
 source "$(dirname "$(realpath "$0")")/progress.sh"
 
@@ -38,10 +38,15 @@ run_folder() {
         --run=*) echo "${1#*=}" && return ;;
         --resume | --check | --*=*) ;;
         --*) shift ;;
-        *) config=${config:-${1##*/}} ;;
+        *) config=${config:-$1} ;;
         esac
     done
-    echo "runs/${config%.*}"
+    if [[ $config == */config.conf && -d ${config%/*}/checkpoints ]]; then
+        echo "${config%/*}" # the config that a run wrote
+    else
+        config=${config##*/}
+        echo "runs/${config%.*}"
+    fi
 }
 
 # USR1 asks lockstep to stop. Sent repeatedly: mpirun may not have started its ranks yet.
@@ -159,7 +164,8 @@ for word; do
     [[ $word == train ]] && command+=(--resume)
 done
 
-for signal in INT TERM HUP USR1 USR2 QUIT XCPU ALRM VTALRM PWR; do
+stop_signals=(INT TERM USR1 USR2 XCPU HUP QUIT ALRM VTALRM PWR STKFLT IO PROF {34..64})
+for signal in "${stop_signals[@]}"; do
     # shellcheck disable=SC2064 # expand the name now
     trap "on_signal $signal" "$signal"
 done

@@ -26,11 +26,12 @@ letters() {
     "$LOCKSTEP" data synth --out "$1" --train "$2" --test "$3" "${@:4}"
 }
 
-# train RANKS CONFIG ...: with one thread per rank unless an option says otherwise.
+# train RANKS CONFIG ...: on $DATA or letters.h5, with one thread per rank unless an option says
+# otherwise.
 train() {
     local start=(mpirun -n "$1")
     (($1 == 1)) && start=()
-    "${start[@]}" "$LOCKSTEP" train "$2" --data letters.h5 --threads 1 "${@:3}" </dev/null
+    "${start[@]}" "$LOCKSTEP" train "$2" --data "${DATA:-letters.h5}" --threads 1 "${@:3}" </dev/null
 }
 
 # --- what a run left ---
@@ -163,7 +164,7 @@ is_as_undisturbed() {
 # start RANKS RUN CONFIG ...: train in the background; JOB is mpirun's pid, PIDS the ranks'.
 start() {
     LINES_BEFORE=$(steps_logged "$2")
-    mpirun -n "$1" "$LOCKSTEP" train "$3" --data letters.h5 --threads 1 --run "$2" \
+    mpirun -n "$1" "$LOCKSTEP" train "$3" --data "${DATA:-letters.h5}" --threads 1 --run "$2" \
         "${@:4}" >>"$2.out" 2>>"$2.err" </dev/null 3>&- &
     JOB=$!
     poll has_ranks "$1" || { cat "$2.err" && return 1; }

@@ -37,6 +37,9 @@ void fs_free_list(char **names, int count);
    not count the NUL. */
 enum status fs_read_text(const char *path, char **text, size_t *bytes) MUST_CHECK;
 
+/* Copies a file's bytes; on failure no file `to` is left. */
+enum status fs_copy(const char *from, const char *to) MUST_CHECK;
+
 /* Atomic replacement, in two steps. fs_temp_name makes a unique name in the same folder
    ("path.tmp.<host>.<pid>"). fs_commit syncs the finished temporary file, renames it to
    `path` and syncs the folder; on failure it removes the temporary file. A file system

@@ -12,8 +12,8 @@
    and leave *out unchanged. Reals must be finite. */
 bool parse_int(const char *text, long long lo, long long hi, long long *out);
 
-/* Pixels: "28" (of both sides) or "32x24" (height, width), each from 1 to `most`. */
-bool parse_size(const char *text, int most, int *h, int *w);
+/* Of an image's sides: "28" (both) or "32x24" (height, width), each in [lo, hi]. */
+bool parse_size(const char *text, int lo, int hi, int *h, int *w);
 bool parse_u64(const char *text, uint64_t *out);
 bool parse_real(const char *text, double lo, double hi, double *out);
 /* on off true false yes no 1 0 */

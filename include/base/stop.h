@@ -10,10 +10,12 @@
  *   QUIT      Ctrl-\; a second one ends the process with a memory dump
  *   ALRM VTALRM  an alarm that was set before exec
  *   PWR       power fails, or a container is shut down
+ *   PROF IO STKFLT, RTMIN to RTMAX  would end the process, whoever sends them; taken only
+ *             where no profiler or library has
  *
- * The first one sets a flag that the trainer checks after each step. HUP, QUIT and the
- * last three stay ignored if they were when the process started (nohup). PROF belongs to
- * profilers; faults (SEGV, ABRT, ...) and KILL end the process.
+ * The first one sets a flag that the trainer checks after each step. HUP, QUIT, ALRM,
+ * VTALRM and PWR stay ignored if they were when the process started (nohup). Faults
+ * (SEGV, ABRT, ...) and KILL end the process.
  *
  * Two signals would end a process in the middle of its work; they are errors of a write
  * instead: XFSZ, the limit of a file's size (ulimit -f), always; PIPE, a closed pipe,
@@ -24,8 +26,9 @@
 
 #include <stdbool.h>
 
-/* stop_defer blocks these signals, also across exec, until stop_install or stop_deliver.
-   After stop_deliver without stop_install they end the process, as usual. */
+/* stop_defer blocks these signals but the last ones, also across exec, until stop_install
+   or stop_deliver. After stop_deliver without stop_install they end the process, as
+   usual. */
 void stop_defer(void);
 void stop_deliver(void);
 

@@ -11,7 +11,8 @@
  * scaled to that size (resized_crop; Szegedy et al., "Going deeper with convolutions",
  * CVPR 2015, section 6). Without A, d and resized_crop, pixels are copied.
  *
- * Outside the image is black, its border's nearest pixel, or the mean of the data set.
+ * Outside the image is black, its border's nearest pixel, its mirror image about the
+ * outermost pixels' centres, or the mean of the data set.
  *
  * Then colours: brightness, contrast, saturation and hue, in this order, clipped to
  * 0..255 after each of them, as in torchvision's ColorJitter; grey images have the first
@@ -39,7 +40,8 @@ enum augment_fill {
     AUGMENT_FILL_AUTO,
     AUGMENT_FILL_BLACK,
     AUGMENT_FILL_BORDER,
-    AUGMENT_FILL_MEAN
+    AUGMENT_FILL_MEAN,
+    AUGMENT_FILL_REFLECT
 };
 
 /* Strengths; all zero: off. Draws are uniform in [-x, x] unless said otherwise. */
@@ -87,6 +89,10 @@ struct augment_box {
     double x, y, w, h;
 };
 
+/* What a pixel outside the image is: one colour, the nearest pixel of the image, or the
+   one that a mirror would show: pixel -1 is pixel 1. */
+enum augment_edge { AUGMENT_EDGE_COLOUR, AUGMENT_EDGE_BORDER, AUGMENT_EDGE_REFLECT };
+
 /* The distortion drawn for one sample. */
 struct augment_draw {
     double shift[2]; /* pixels right, down */
@@ -103,8 +109,8 @@ struct augment_draw {
     double hue;                              /* turns */
     struct augment_box erase;                /* w 0: none */
 
-    bool border;                     /* outside is the nearest pixel, or else... */
-    float outside[AUGMENT_CHANNELS]; /* ...this, 0..255 */
+    enum augment_edge edge;
+    float outside[AUGMENT_CHANNELS]; /* the colour, 0..255 */
 };
 
 /* A function of all of the sample but its mean. The last group of fields is not set. */

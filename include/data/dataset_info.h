@@ -16,6 +16,9 @@
  * last one ends; root attributes height, width, channels. Its images are what
  * treatment_decode() makes of the files, the same bytes as in a set of pixels.
  *
+ * The attribute head_hash is the hash of size, classes, mean, std and treatment: of what
+ * changes the network's input and is not an image. Sets without it are read as before.
+ *
  * Every image is compared with its hash whenever it is read from the file, so that a set
  * of which a copy lost parts is not trained on. A set without hashes is compared with its
  * attribute hash, if this program made that and all images to be used fit into memory;
@@ -68,9 +71,11 @@ struct dataset_info {
     bool has_paths;   /* of all images */
     bool has_weights; /* of the training images */
     bool has_hashes;  /* of all images */
-    bool trusted;     /* set by the caller: images are not compared with their hashes */
-    bool hash_known;  /* hash was made by this program, in a way that it can repeat */
-    uint64_t hash;    /* of classes, shapes, images and labels */
+    bool trusted;     /* set by the caller: nothing is compared with its hash */
+    bool has_head_hash;
+    uint64_t head_hash; /* of what a network sees beside the images: see above */
+    bool hash_known;    /* hash was made by this program, in a way that it can repeat */
+    uint64_t hash;      /* of classes, shapes, images and labels */
 };
 
 /* The split that training evaluates on and chooses by: val, or test if val is empty. */
@@ -107,25 +112,9 @@ enum status dataset_decode(const struct dataset_info *info, enum dataset_split s
 enum status dataset_read_paths(const struct dataset_info *info, enum dataset_split split,
                                char ***paths) MUST_CHECK;
 
-/* Images that are not what their hashes say. */
-struct dataset_damage {
-    size_t count;
-    size_t first; /* the least of their numbers, if there are any */
-};
-
 /* The weights of the training images, (count) of 0 or more. Only if has_weights. */
 enum status dataset_read_weights(const struct dataset_info *info,
                                  float *weights) MUST_CHECK;
-
-/* Computes the hash of the file's present content, to be compared with info->hash. If the
-   two differ and hash_known is not set, another program made up the hash, and nothing is
-   known about the content. damage, of each split, or NULL: all 0 unless has_hashes. */
-enum status dataset_hash_file(const struct dataset_info *info, uint64_t *hash,
-                              struct dataset_damage damage[DATASET_SPLITS]) MUST_CHECK;
-
-/* Before all images are read: compares a set whose images have no hashes with its own
-   hash, if this program made that and info is not trusted. */
-enum status dataset_check_unhashed(const struct dataset_info *info) MUST_CHECK;
 
 /* "image 17, of 'cats/a.png'", or "image 17" if its file is not known. The caller's. */
 char *dataset_image_name(const struct dataset_info *info, enum dataset_split split,

@@ -41,6 +41,7 @@ struct loader {
     bool shuffled; /* false: in file order */
     uint32_t epoch;
     struct sampler sampler;
+    const struct view_look *look; /* borrowed; NULL: as it is. Without augmentation */
     struct loader_input input; /* mean and std are the data set's unless set otherwise */
     const struct loader_match
         *match; /* borrowed; NULL: shape and classes are as wanted */
@@ -61,7 +62,8 @@ void loader_init(struct loader *loader, struct dataset *dataset,
 /* The shape of the network's input. */
 struct shape loader_shape(const struct loader *loader);
 
-/* From now on shuffled by (seed, epoch), and augmented if the options enable it. */
+/* From now on shuffled by (seed, epoch), and augmented if the options, which may be NULL,
+   enable it. */
 void loader_shuffle(struct loader *loader, uint64_t seed,
                     const struct augment_options *augment);
 void loader_release(struct loader *loader);

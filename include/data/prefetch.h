@@ -54,6 +54,10 @@ int prefetch_depth(const struct prefetch *prefetch);
    batch's images could not be read. Main thread; not collective. */
 enum status prefetch_take(struct prefetch *prefetch, uint64_t number) MUST_CHECK;
 
+/* Ends what is read ahead, so that this thread may read the data set: until the next
+   prefetch_take, which begins again. Main thread. */
+void prefetch_pause(struct prefetch *prefetch);
+
 /* The sample at `position` of the current batch: x (h, w, c) floats, its label and its
    number in the data set. Any thread. */
 void prefetch_fill(struct prefetch *prefetch, uint64_t position, float *x, int *label,

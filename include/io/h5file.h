@@ -16,6 +16,7 @@
  *
  * Writing: h5file_create opens a temporary file beside `path`; h5file_commit renames the
  * complete file to `path` (fs_commit); h5file_close without commit removes it.
+ * h5file_edit does the same with a copy of the file at `path`.
  */
 #ifndef LOCKSTEP_IO_H5FILE_H
 #define LOCKSTEP_IO_H5FILE_H
@@ -46,6 +47,9 @@ struct h5file;
    after h5file_commit, whether or not that succeeded. h5file_close(NULL) is fine. */
 enum status h5file_open(struct h5file **file, const char *path) MUST_CHECK;
 enum status h5file_create(struct h5file **file, const char *path) MUST_CHECK;
+/* Only for a file that was read before: HDF5 reads the copy without h5file_open's care.
+ */
+enum status h5file_edit(struct h5file **file, const char *path) MUST_CHECK;
 enum status h5file_commit(struct h5file *file) MUST_CHECK;
 /* The same, under another name in the same folder. */
 enum status h5file_commit_as(struct h5file *file, const char *path) MUST_CHECK;
@@ -76,6 +80,12 @@ enum status h5file_read(struct h5file *file, const char *name, enum h5file_type 
 enum status h5file_read_rows(struct h5file *file, const char *name, enum h5file_type type,
                              size_t first, size_t rows, size_t row,
                              void *data) MUST_CHECK;
+
+/* Of a file that is edited: removes an array, an attribute; one that is not there is
+ * fine. */
+enum status h5file_remove(struct h5file *file, const char *name) MUST_CHECK;
+enum status h5file_remove_attr(struct h5file *file, const char *object,
+                               const char *name) MUST_CHECK;
 
 /* Writes a new array. */
 enum status h5file_write(struct h5file *file, const char *name, enum h5file_type type,

@@ -15,7 +15,9 @@
 struct stream; /* owned by the caller: stream_close */
 
 enum status stream_open(struct stream **stream, const char *path) MUST_CHECK;
-/* The same for text: a byte order mark is skipped, and UTF-16 with one becomes UTF-8. */
+/* The same for text: a byte order mark is skipped, and UTF-16 with one becomes UTF-8; a
+   carriage return that ends a line alone becomes a line feed; a first line "sep=;", which
+   is for Excel, becomes empty. */
 enum status stream_open_text(struct stream **stream, const char *path) MUST_CHECK;
 void stream_close(struct stream *stream); /* NULL is fine */
 

@@ -42,7 +42,8 @@ struct split_sets batchnorm_splits(const struct batchnorm_shape *shape);
 void batchnorm_moments(const struct team *team, const struct batchnorm_shape *shape,
                        float *mean, float *variance, const float *x, void *scratch);
 
-/* What normalises: (C) each. weight and bias NULL: 1 and 0. */
+/* What normalises: (C) each. A weight that is NULL is 1, a
+   bias 0. */
 struct batchnorm_by {
     const float *mean, *variance, *weight, *bias;
     float epsilon;
@@ -54,7 +55,7 @@ void batchnorm_forward(const struct team *team, const struct batchnorm_shape *sh
 
 struct batchnorm_gradient {
     float *dx;              /* NULL: not needed */
-    float *dweight, *dbias; /* (C); NULL: there is no weight and bias */
+    float *dweight, *dbias; /* (C); NULL: there is none */
     const float *x, *dy;
     bool given; /* mean and variance are not those of x, but constants */
 };

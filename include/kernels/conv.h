@@ -1,12 +1,17 @@
 /*
  * conv: two-dimensional cross-correlation, channel-last.
  *
- *   y[n,p,q,k] = bias[k] + sum_{r,s,c} w[k,r,s,c] x[n, p*stride+r-pad, q*stride+s-pad, c]
+ *   y[n,p,q,k] = bias[k] + sum_{r,s,c} w[k,r,s,c] x[n, row(p, r), column(q, s), c]
  *
- * x (N, H, W, C), w (K, R, S, C), y (N, P, Q, K) with P = (H + 2 pad - R) / stride + 1
- * and Q likewise. Patches of more than 32 taps (R S C) use im2col and sgemm in blocks of
- * output rows, smaller ones (the first layer's) a direct kernel. The algorithm and its
- * blocks depend on the shape alone.
+ * x (N, H, W, C), w (K, R, S, C), y (N, P, Q, K). kernels/window.h gives the rows and
+ * columns, P and Q. With groups, channels and filters are cut into as many ranges; a
+ * filter sees the channels of its range: w (K, R, S, C / groups). With one channel and
+ * one filter in each group (conv_is_depthwise), w is (R, S, C).
+ *
+ * Depthwise convolutions have their own kernel (depthwise.h). Of the others, those with
+ * more than 32 taps (R S C), groups or dilation use im2col and sgemm in blocks of output
+ * rows, the rest (the first layer's) a direct kernel. The algorithm and its blocks depend
+ * on the shape alone.
  *
  * Every member of the team calls with the same arguments; each function ends with a
  * barrier. scratch: conv_scratch bytes, aligned to 64, shared by the team.
@@ -14,19 +19,39 @@
 #ifndef LOCKSTEP_KERNELS_CONV_H
 #define LOCKSTEP_KERNELS_CONV_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "kernels/team.h"
+#include "kernels/window.h"
 
 struct conv_shape {
-    int n, h, w, c; /* x */
-    int k, r, s;    /* filters */
-    int stride, pad;
-    int p, q; /* y; set by conv_shape_complete */
+    int n, h, w, c;     /* x */
+    int k;              /* filters */
+    struct window r, s; /* their taps, along the rows and along the columns */
+    int groups;         /* 0 is 1 */
+    int p, q;           /* y; set by conv_shape_complete */
 };
+
+static inline int conv_groups(const struct conv_shape *shape)
+{
+    return shape->groups > 1 ? shape->groups : 1;
+}
+
+static inline bool conv_is_depthwise(const struct conv_shape *shape)
+{
+    return conv_groups(shape) > 1 && shape->groups == shape->c && shape->c == shape->k;
+}
 
 /* Sets p and q. */
 void conv_shape_complete(struct conv_shape *shape);
+
+/* Weights of one filter. */
+static inline size_t conv_taps(const struct conv_shape *shape)
+{
+    return (size_t)shape->r.size * (size_t)shape->s.size *
+           (size_t)(shape->c / conv_groups(shape));
+}
 
 /* The splits that the kernel supports. Spatial: the N*P rows of all images. In backward,
    the weight gradient is shared by filters (channel) or by pairs of filters and taps
@@ -39,7 +64,7 @@ size_t conv_scratch(const struct conv_shape *shape);
 void conv_forward(const struct team *team, const struct conv_shape *shape, float *y,
                   const float *x, const float *weight, const float *bias, void *scratch);
 
-/* dweight (K, R, S, C) and dbias (K) are written, not added to. */
+/* dweight, like w, and dbias (K) are written, not added to. */
 void conv_backward_weight(const struct team *team, const struct conv_shape *shape,
                           float *dweight, float *dbias, const float *x, const float *dy,
                           void *scratch);

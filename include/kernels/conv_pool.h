@@ -13,7 +13,7 @@
  *
  * x (N, H, W, C), w (K, 3, 3, C), y (N, P, Q, K) with P = (H + 2 pad - 2) / 2.
  * argmax (N, P, Q, K): 2 i + j of the maximum, the first of equals.
- * slope (N, P, Q, K): the activation's derivative at m.
+ * slope (N, P, Q, K): the activation's derivative at m; NULL without activation.
  *
  * Every member of the team calls with the same arguments; each function ends with a
  * barrier. The bits do not depend on the team. scratch: conv_pool_scratch bytes, aligned
@@ -49,7 +49,8 @@ struct split_sets conv_pool_splits(const struct conv_pool_shape *shape);
 
 size_t conv_pool_scratch(const struct conv_pool_shape *shape);
 
-/* Outputs of forward; argmax and slope are both given (training) or both NULL. */
+/* Outputs of forward. In training argmax is given, and slope, if there is an activation;
+   otherwise they are NULL. bias NULL is 0. */
 struct conv_pool_result {
     float *y;
     uint8_t *argmax;
@@ -63,7 +64,7 @@ void conv_pool_forward(const struct team *team, const struct conv_pool_shape *sh
 struct conv_pool_gradient {
     float *dx;      /* (N, H, W, C), written; NULL: not needed */
     float *dweight; /* (K, 3, 3, C), written */
-    float *dbias;   /* (K), written */
+    float *dbias;   /* (K), written; NULL: not wanted */
     const float *x, *weight, *dy, *slope;
     const uint8_t *argmax;
 };

@@ -1,11 +1,11 @@
 /*
  * depthwise: a convolution in which every channel has a filter of its own.
  *
- *   y[n,p,q,c] = bias[c] + sum_{r,s} w[r,s,c] x[n, p*stride+r-pad, q*stride+s-pad, c]
+ *   y[n,p,q,c] = bias[c] + sum_{r,s} w[r,s,c] x[n, row(p, r), column(q, s), c]
  *
- * x (N, H, W, C), w (R, S, C), y (N, P, Q, C) with P = (H + 2 pad - R) / stride + 1 and Q
- * likewise. An output is a chain of multiply-adds in the order (r, s), dx one in the
- * order of the taps; dweight is a chain for each output row, the rows are added in order.
+ * x (N, H, W, C), w (R, S, C), y (N, P, Q, C); kernels/window.h gives the rows and
+ * columns. An output is a chain of multiply-adds in the order (r, s), dx one in the order
+ * of the taps; dweight is a chain for each output row, the rows are added in order.
  *
  * Every member of the team calls with the same arguments; each function ends with a
  * barrier.
@@ -13,27 +13,18 @@
 #ifndef LOCKSTEP_KERNELS_DEPTHWISE_H
 #define LOCKSTEP_KERNELS_DEPTHWISE_H
 
-#include "kernels/team.h"
-
-struct depthwise_shape {
-    int n, h, w, c; /* x */
-    int r, s;
-    int stride, pad;
-    int p, q; /* y; set by depthwise_shape_complete */
-};
-
-void depthwise_shape_complete(struct depthwise_shape *shape);
+#include "kernels/conv.h"
 
 /* The splits that the kernel supports. */
-struct split_sets depthwise_splits(const struct depthwise_shape *shape);
+struct split_sets depthwise_splits(const struct conv_shape *shape);
 
 /* bias NULL is 0; dbias NULL is not wanted. */
-void depthwise_forward(const struct team *team, const struct depthwise_shape *shape,
-                       float *y, const float *x, const float *weight, const float *bias);
-void depthwise_backward_weight(const struct team *team,
-                               const struct depthwise_shape *shape, float *dweight,
-                               float *dbias, const float *x, const float *dy);
-void depthwise_backward_data(const struct team *team, const struct depthwise_shape *shape,
+void depthwise_forward(const struct team *team, const struct conv_shape *shape, float *y,
+                       const float *x, const float *weight, const float *bias);
+void depthwise_backward_weight(const struct team *team, const struct conv_shape *shape,
+                               float *dweight, float *dbias, const float *x,
+                               const float *dy);
+void depthwise_backward_data(const struct team *team, const struct conv_shape *shape,
                              float *dx, const float *dy, const float *weight);
 
 #endif

@@ -72,13 +72,13 @@ struct kernels {
                                const struct matrix *m);
 
     /* depthwise.h. One image, some rows of the result, some channels; all images. */
-    void (*depthwise_forward)(const struct depthwise_shape *shape, struct span rows,
+    void (*depthwise_forward)(const struct conv_shape *shape, struct span rows,
                               struct span channels, float *y, const float *x,
                               const float *weight, const float *bias);
-    void (*depthwise_data)(const struct depthwise_shape *shape, struct span rows,
+    void (*depthwise_data)(const struct conv_shape *shape, struct span rows,
                            struct span channels, float *dx, const float *dy,
                            const float *weight);
-    void (*depthwise_weight)(const struct depthwise_shape *shape, struct span channels,
+    void (*depthwise_weight)(const struct conv_shape *shape, struct span channels,
                              float *dweight, float *dbias, const float *x,
                              const float *dy);
 
@@ -96,12 +96,13 @@ struct kernels {
     void (*avgpool_backward)(const struct pool_shape *shape, struct span rows,
                              struct span channels, float *dx, const float *dy);
 
-    /* Some of the N*P output rows of all images; col (rows * Q, R*S*C) has only these. */
-    void (*im2col)(const struct conv_shape *shape, struct span rows, float *col,
-                   const float *x);
-    /* Adds col (rows * Q, R*S*C) to some channels of dx; row 0 zeroes an image. */
-    void (*col2im)(const struct conv_shape *shape, struct span rows, struct span channels,
-                   float *dx, const float *col);
+    /* Some of the N*P output rows of all images, the channels of a group; col (rows * Q,
+       R S times channels) has only these. */
+    void (*im2col)(const struct conv_shape *shape, struct span rows, struct span channels,
+                   float *col, const float *x);
+    /* Adds such a col to some of the N*H rows of dx. */
+    void (*col2im)(const struct conv_shape *shape, struct span rows, struct span inputs,
+                   struct span channels, float *dx, const float *col);
 
     /* Products for few images (linear.h): some features, in linear_data those of x, else
        those of y. */
@@ -162,7 +163,8 @@ struct kernels {
     /* The transforms of winograd.h, for tiles of 2 x 2 and of 4 x 4. */
     const struct winograd_transforms *winograd[WINOGRAD_SIZES];
 
-    UPDATE_KERNEL(update_sgd); /* update.h */
+    UPDATE_KERNEL(update_average); /* update.h */
+    UPDATE_KERNEL(update_sgd);
     UPDATE_KERNEL(update_adamw);
     UPDATE_KERNEL(update_lamb_moments);
     UPDATE_KERNEL(update_lamb);

@@ -18,6 +18,8 @@
  *
  *   lookahead  slow += slow_share (w - slow); w = slow
  *
+ *   average  ema alone
+ *
  *   ema += one_minus_ema (w - ema)                 (if there is one; not lamb_moments)
  *
  * decay is 0 for a range without weight decay. In adamw lr contains the correction of the

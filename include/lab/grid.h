@@ -19,8 +19,9 @@ struct grid_point {
 
 /* Everything is borrowed. */
 struct grid_setup {
-    const char *config; /* a config file; NULL: the reference network */
-    const char *data;   /* a data set; NULL: built-in letters */
+    const char *config;     /* a file or a name; NULL: the reference network */
+    const char *data;       /* a data set; NULL: built-in letters */
+    const char *image_size; /* as --image-size; NULL: not given */
     long long batch, repeats;
     const char *hidden; /* an environment variable that the processes must not inherit */
 };

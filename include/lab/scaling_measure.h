@@ -4,10 +4,9 @@
 #ifndef LOCKSTEP_LAB_SCALING_MEASURE_H
 #define LOCKSTEP_LAB_SCALING_MEASURE_H
 
-#include <stdbool.h>
-
 #include "data/dataset.h"
 #include "lab/scaling.h"
+#include "lab/trial.h"
 #include "nn/model.h"
 #include "train/options.h"
 
@@ -20,9 +19,9 @@ struct scaling_run {
     struct dataset *dataset;
     const struct model *model;
     const struct model_spec *spec; /* of the model */
-    bool letters; /* the data set is built-in letters, and its file is gone */
-    int threads;  /* of a rank */
-    int cpus;     /* of its node */
+    struct trial_source source;    /* of the data set; the file of letters is gone */
+    int threads;                   /* of a rank */
+    int cpus;                      /* of its node */
 };
 
 /* Collective. Fills in the measured part of `scaling`; the needed points are in it, and

@@ -18,22 +18,28 @@ struct comm;
 
 /* --- what a trial trains on --- */
 
-/* Collective. Training images, a whole number of batches: of the data set `data`, or, if
-   that is NULL, at least `least` built-in letters. Their file is temporary, one on each
+struct trial_source {
+    const char *data; /* a data set; NULL: built-in letters... */
+    struct shape
+        letters; /* ...of this size and these channels; 0 x 0: as drawn, 28x28x1 */
+};
+
+/* Collective. Training images, a whole number of batches: of the data set, or at least
+   `least` letters, or fewer batches of large ones. Their file is temporary, one on each
    node, and removed as soon as it is open. */
-enum status trial_open(struct comm *comm, const char *data, int least, int batch,
-                       struct dataset *dataset) MUST_CHECK;
+enum status trial_open(struct comm *comm, const struct trial_source *source, int least,
+                       int batch, struct dataset *dataset) MUST_CHECK;
 
 /* Images to run a network on, as the view shows them, and the number of classes to build
-   it for. data: a data set, whose first training images are taken, repeated if it has
-   fewer than `count`; NULL: built-in letters. */
+   it for: a data set's first training images, repeated if it has fewer than `count`, or
+   letters. */
 struct trial_input {
     struct shape in;
     int classes;
     float *images; /* owned: (count, in) */
 };
-enum status trial_input(const char *data, const struct view *view, int count,
-                        struct trial_input *input) MUST_CHECK;
+enum status trial_input(const struct trial_source *source, const struct view *view,
+                        int count, struct trial_input *input) MUST_CHECK;
 
 /* --- timed steps --- */
 
@@ -51,9 +57,9 @@ struct trial_rate {
     double median, low, high; /* images per second */
 };
 
-/* A rate; data, batch, threads, ranks and train_only are given. */
+/* A rate; source, batch, threads, ranks and train_only are given. */
 struct trial_row {
-    const char *data; /* as in trial_open */
+    struct trial_source source;
     int batch, threads, ranks, grain;
     bool train_only; /* forward alone is not timed */
     struct trial_rate train, forward;

@@ -22,6 +22,7 @@
 #include "base/shape.h"
 #include "base/status.h"
 #include "kernels/team.h"
+#include "kernels/window.h"
 #include "nn/range.h"
 
 #define LAYER_TENSORS 4 /* weight, bias, running mean and variance */
@@ -50,11 +51,6 @@ struct layer_statistic {
     double momentum, values_per_sample; /* 0: the layer has none */
 };
 
-/* What an output depends on along each side of the input. */
-struct layer_window {
-    int size, stride, pad; /* size 0: no window */
-};
-
 struct layer {
     const struct layer_ops *ops;
     char name[LAYER_NAME]; /* "conv1", "linear2": kind and number, or as= in the config */
@@ -65,34 +61,37 @@ struct layer {
     int tensors;
     struct layer_tensor tensor[LAYER_TENSORS];
     struct layer_statistic statistic;
-    struct layer_window window;
-    size_t save;          /* bytes per sample kept from forward to backward */
-    size_t save_grain;    /* the same, for a grain of any size */
-    size_t scratch;       /* bytes needed during one pass, for a whole grain */
-    double flops;         /* 2 * dense multiply-adds per sample, forward */
-    double work_forward;  /* FLOPs done per sample; 0: flops */
-    double work_backward; /* for each of weight and input gradient; 0: flops */
+    struct window rows, columns; /* what an output looks at; size 0: no window */
+    bool pad_same;               /* pads as the input's size demands */
+    size_t save;                 /* bytes per sample kept from forward to backward */
+    size_t save_grain;           /* the same, for a grain of any size */
+    size_t scratch;              /* bytes needed during one pass, for a whole grain */
+    double flops;                /* 2 * dense multiply-adds per sample, forward */
+    double work_forward;         /* FLOPs done per sample; 0: flops */
+    double work_backward;        /* for each of weight and input gradient; 0: flops */
     /* Of a layer without tensors: FLOPs per sample; 0: one for each output. */
     double element_forward, element_backward;
-    int index; /* position in the network */
-    int grain; /* largest number of samples in a pass */
+    int index;  /* position in the network */
+    int number; /* the same in the network of the config: its name in base/where.h */
+    int grain;  /* largest number of samples in a pass */
 };
 
 /* The pass of one grain through one layer or op, for one member of a team. */
 struct pass {
     struct team team;
-    int n;                  /* samples, 1..grain */
-    bool train;             /* dropout on, save for backward */
-    const float *x, *x2;    /* (n, in) and (n, in2) */
-    float *y;               /* (n, out) */
-    const float *dy;        /* (n, out), backward */
-    float *dx, *dx2;        /* of x and x2, backward; NULL: not needed */
-    const float *params;    /* the flat vector; tensor i is at tensor[i].offset */
-    float *grads;           /* flat gradient of the grain: written, not added to */
-    void *save;             /* layer_save_bytes(layer, n), aligned to 64 */
-    void *scratch;          /* shared by the team, aligned to 64; undefined at first */
-    uint64_t seed;          /* of the run */
-    uint64_t step;          /* of training; names random draws */
+    int n;               /* samples, 1..grain */
+    bool train;          /* dropout on, save for backward */
+    bool measure;        /* not train: forward writes the grain's statistics to grads */
+    const float *x, *x2; /* (n, in) and (n, in2) */
+    float *y;            /* (n, out) */
+    const float *dy;     /* (n, out), backward */
+    float *dx, *dx2;     /* of x and x2, backward; NULL: not needed */
+    const float *params; /* the flat vector; tensor i is at tensor[i].offset */
+    float *grads;        /* flat gradient of the grain: written, not added to */
+    void *save;          /* layer_save_bytes(layer, n), aligned to 64 */
+    void *scratch;       /* shared by the team, aligned to 64; undefined at first */
+    uint64_t seed;       /* of the run */
+    uint64_t step;       /* of training; names random draws */
     const uint64_t *sample; /* (n) global sample numbers; name random draws */
 };
 
@@ -102,7 +101,7 @@ enum layer_keeps { LAYER_KEEPS_NONE = 0, LAYER_KEEPS_INPUTS = 1, LAYER_KEEPS_OUT
 
 struct layer_ops {
     const char *kind; /* keyword in the config, and the first part of the name */
-    const char *help; /* "conv CHANNELS kernel=K [stride=1] [pad=0] [init=pytorch|he]" */
+    const char *help; /* "maxpool SIZE [stride=SIZE] [pad=0|same]" */
     size_t bytes;     /* of its struct, which begins with a struct layer */
     int inputs;       /* that it takes */
     unsigned keeps;   /* of enum layer_keeps */
@@ -113,9 +112,18 @@ struct layer_ops {
     bool couples;
     /* Has parameters, but stays in the unit of the layer before if it alone reads it. */
     bool follows;
+    /* In use, y = factor x + offset in every channel (nn/fold.h); NULL: it is not. */
+    void (*line)(const struct layer *layer, const float *params, double *factor,
+                 double *offset);
+    /* Channel k is linear in row k of tensor 0 (its first dim), plus tensor 1 if there.
+     */
+    bool folds;
+    /* Swaps with increasing functions of a channel: maximum. */
+    bool rises;
     /* Reads the spec; fills in out, tensors (name, dims, dim, count, rule), save,
        scratch, flops or element_*. in, in2, index, grain and name are set. ST_USAGE with
-       a message: "letters.conf:12: conv2: kernel 5 is larger than its input 3x3x64". */
+       a message: "letters.conf:12: conv2: the kernel 5x5 does not fit its input 3x3x64".
+     */
     enum status (*setup)(struct layer *layer, const struct layer_spec *spec);
     /* Initial values of tensor t in the file's order, from rng. NULL: no tensors. */
     void (*init)(const struct layer *layer, int t, struct rng *rng, float *values);
@@ -133,12 +141,13 @@ extern const struct layer_ops layer_conv, layer_maxpool, layer_avgpool, layer_re
     layer_gelu, layer_dropout, layer_flatten, layer_linear, layer_logsoftmax, layer_add,
     layer_mul, layer_batchnorm, layer_groupnorm, layer_relu6, layer_sigmoid,
     layer_hardsigmoid, layer_silu, layer_hardswish, layer_depthwise, layer_globalavgpool,
-    layer_padchannels, layer_droppath;
+    layer_padchannels, layer_droppath, layer_scale;
 
 /* NULL-terminated list of all kinds. */
 extern const struct layer_ops *const layer_kinds[];
 
-/* The shape of a conv layer or a pool, for a full grain; NULL for all others. */
+/* The shape of a conv or depthwise layer, or of a pool, for a full grain; NULL for all
+   others. */
 struct conv_shape;
 struct pool_shape;
 const struct conv_shape *layer_conv_shape(const struct layer *layer);

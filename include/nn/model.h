@@ -50,6 +50,7 @@ struct model {
     struct shape in; /* of one sample */
     int classes;
     int grain;
+    bool forward_only;            /* there is no backward pass (nn/fold.h) */
     size_t params;                /* floats in the flat vector, padding included */
     struct ranges ranges;         /* owned: of the flat vector */
     struct statistics statistics; /* owned: of the flat vector */

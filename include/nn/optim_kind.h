@@ -46,7 +46,7 @@ struct optim_options {
     double beta1, beta2, epsilon;
     double trust;  /* lars */
     int lookahead; /* steps between two updates of the slow weights; 0: none */
-    double lookahead_alpha;
+    double lookahead_alpha, lookahead_power;
     struct param_groups groups; /* owned by the config */
 };
 
@@ -64,6 +64,8 @@ struct optim_update {
     double lr;         /* from the schedule */
     double grad_scale; /* multiplies grads: 1/batch and clipping */
     uint64_t step;     /* from 1 */
+    uint64_t total;    /* steps of the run */
+    double epoch;      /* passes over the data before this step */
 };
 
 /* Rate, weight decay (0: none) and trust ratio of a segment. */

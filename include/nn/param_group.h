@@ -4,8 +4,8 @@
  * A group has patterns ("head*, *.bias") for the names of layers ("conv1": all of its
  * tensors) or of tensors ("conv1.bias"), with the shell's *, ? and [...]. A tensor
  * belongs to the first group with a pattern that matches. lr and weight_decay are factors
- * of those of [optim]. Tensors without weight decay (biases, norms) have none in any
- * group.
+ * of those of [optim]. Tensors without weight decay (biases, norms) have it in groups
+ * whose decay is ALL.
  */
 #ifndef LOCKSTEP_NN_PARAM_GROUP_H
 #define LOCKSTEP_NN_PARAM_GROUP_H
@@ -16,11 +16,15 @@ struct layer;
 struct layer_tensor;
 struct model;
 
+enum param_decay { PARAM_DECAY_WEIGHTS, PARAM_DECAY_ALL };
+
 struct param_group {
     char *name;  /* owned, as are all texts */
     char *match; /* patterns with commas between them */
     char *where; /* "file:line", for messages */
     double lr, weight_decay;
+    int decay;     /* enum param_decay: which tensors have weight decay */
+    double epochs; /* of training; then they stay as they are. 0: the whole run */
 };
 
 struct param_groups {

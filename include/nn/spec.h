@@ -7,10 +7,16 @@
  *
  *   from=NAME   its input, instead of the output of the line before. add and mul take two
  *               inputs: from=NAME is the second, the line before the first; from=A,B
- * gives both. `input` is the network's input, or in a block the block's. as=NAME     its
- * name, instead of kind and number ("conv2"). Letters, digits, '.', '_' and '-'. if=A==B
- * the line is left out, and its name stands for its input, unless A and B if=A!=B     are
- * equal (differ): two numbers, or two names, whose shapes are compared.
+ *               gives both. `input` is the network's input, or in a block the block's.
+ *   as=NAME     its name, instead of kind and number ("conv2"): a letter or '_', then
+ *               letters, digits, '.', '_' and '-'.
+ *   if=A==B     the line is left out unless A and B are equal: two numbers, or two names,
+ *   if=A!=B     whose shapes are compared; or unless they differ.
+ *   if=A<B      and <=, >, >=: of numbers; a name stands for the pixels along the longer
+ *               side of its shape.
+ *
+ * The name of a line that is left out stands for its input, unless another line that
+ * stays has the same name.
  *
  * In a block $NAME stands for a parameter of the block. The line that stands for a block
  * gives them: "basic channels=64 stride=2,1 repeat=2". With repeat=N the block is there N

@@ -36,6 +36,14 @@ struct statistics {
 void statistics_add(struct statistics *statistics, const struct statistic *statistic);
 void statistics_release(struct statistics *statistics);
 
+/* Copies the running means and variances of one vector to another. */
+void statistics_copy(const struct statistics *statistics, float *to, const float *from);
+
+/* Cumulative mean over batches: params' statistics, which are those of `before` samples,
+   become those of these and a batch of `samples` more. With 0 before, the batch's. */
+void statistics_average(const struct statistics *statistics, float *params,
+                        const float *sums, double samples, double before);
+
 /* Updates those of floats [begin, end) of params from the batch's sums; a vector may be
    cut anywhere without a change of bits, but all of `sums` is read. */
 void statistics_update(const struct statistics *statistics, float *params,

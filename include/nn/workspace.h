@@ -58,9 +58,12 @@ struct grain_pass {
     const struct split_plan *plan; /* borrowed; NULL: every kernel chooses */
     int n;
     bool train;
+    bool
+        measure; /* as in use, but norms go by the grain, whose statistics they measure */
     uint64_t seed, step;
     const float *params;
-    float *grads;          /* backward only */
+    float
+        *grads; /* backward writes all of it; with `measure` forward writes statistics */
     float label_smoothing; /* train only; 0..1 */
 };
 

@@ -6,7 +6,7 @@
  *   /weights/LAYER/{weight,bias}   conv (O, I, H, W), linear (out, in), bias (out)
  *   /ema/LAYER/...                 averaged weights, when train.ema is on
  *   /optimizer/STATE/LAYER/...     momentum (sgd, lars), or m and v (adamw, lamb); slow
- *                                  (lookahead)
+ *                                  (lookahead; also of statistics)
  *   /metrics/...                   history so far (train/metrics.h)
  * Root attributes: format, format_version, step, epoch, config (INI text), data_hash,
  * classes, height, width, channels, mean, std, treatment, lockstep, mpi, blas, isa, plan,

@@ -17,9 +17,10 @@ struct comm;
 /* Everything is borrowed. */
 struct evaluate_setup {
     struct comm *comm;
-    struct crew *crew;     /* has the model and the threads */
-    struct loader *loader; /* in file order */
+    const struct crew *crew; /* has the model and the threads */
+    struct loader *loader;   /* in file order */
     const float *params;
+    int views;     /* enum view_set: how often and in which ways it looks at an image */
     double latest; /* timer_now seconds by which this rank must be done; INFINITY: none */
 };
 
@@ -46,12 +47,15 @@ enum status evaluate(const struct evaluate_setup *setup, struct evaluation *resu
 /* Bytes of this rank's rows. stage: its count, peers and whole. */
 size_t evaluation_rows_bytes(const struct stage *stage, uint64_t samples);
 
+/* Bytes in which the answers to several views are added; not part of the others. */
+size_t evaluation_views_bytes(const struct model *model, int lanes, int views);
+
 /* Bytes that the answers to `samples` samples take while they are counted. */
 size_t evaluation_answer_bytes(const struct model *model, uint64_t samples);
 
 /* What a process that does nothing else needs: the weights of its stage, the answers, and
-   its workspaces or, while the weights are read, one tensor of any stage. Of the stage:
-   count, index, whole and model. */
+   a folded crew (train/folded_crew.h) or, while the weights are read, one tensor of any
+   stage. Of the stage: count, index, whole and model. */
 size_t evaluation_bytes(const struct stage *stage, int lanes, uint64_t samples);
 
 #endif

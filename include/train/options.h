@@ -16,15 +16,16 @@
 enum intra_kind { INTRA_AUTO, INTRA_BATCH, INTRA_CHANNEL, INTRA_HYBRID };
 
 struct train_options {
-    int epochs;
+    double epochs;   /* the last one may be a part */
     long long steps; /* 0: by epochs */
     int batch;       /* samples of the global batch, whatever the number of ranks */
     int grain;       /* samples that are computed together, at most (base/grain.h) */
     uint64_t seed;
     double label_smoothing;
-    double clip;    /* largest L2 norm of the mean gradient; 0: off */
-    double ema;     /* decay per step of the averaged weights; 0: off */
-    int eval_every; /* epochs */
+    double clip;     /* largest L2 norm of the mean gradient; 0: off */
+    double ema;      /* decay per step of the averaged weights; 0: off */
+    int ema_samples; /* training images that their norms' statistics are taken from */
+    int eval_every;  /* epochs */
 };
 
 struct parallel_options {
@@ -58,9 +59,14 @@ struct input_options {
     int prefetch;     /* batches read ahead, plus 1; 0: chosen by rule */
 };
 
+struct eval_options {
+    int views; /* enum view_set */
+};
+
 struct run_options {
     struct input_options input;
     struct train_options train;
+    struct eval_options eval;
     struct parallel_options parallel;
     struct optim_options optim;
     struct schedule_options schedule;

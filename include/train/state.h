@@ -24,7 +24,8 @@ struct run_state {
 struct state_vector {
     char group[32];
     float *data;
-    /* Of the tensors in the file: the optimizer's are trained ones only. */
+    /* Of the tensors in the file: the optimizer's are trained ones, of slow weights also
+       statistics. */
     unsigned rules;
 };
 #define STATE_VECTORS (2 + OPTIM_STATES)

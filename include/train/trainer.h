@@ -49,14 +49,18 @@ void trainer_free(struct trainer *trainer);
 
 /* Steps of an epoch over `images` images; the last one may have a short batch. */
 uint64_t train_epoch_steps(const struct train_options *options, uint64_t images);
+/* Steps of the whole run; the last epoch's part is rounded up. */
+uint64_t train_total_steps(const struct train_options *options, uint64_t images);
 
 /* Steps in the whole run, and steps done. Not collective. */
 uint64_t trainer_total_steps(const struct trainer *trainer);
 uint64_t trainer_step(const struct trainer *trainer);
 
-/* Start with random weights (by the seed), with the weights of a checkpoint, or resume
-   from the exact state of a checkpoint. */
+/* Start with random weights (by the seed), with these and those that layers take from
+   the training images (init=whiten), with the weights of a checkpoint, or resume from the
+   exact state of a checkpoint. Measurements need no images. */
 void trainer_start(struct trainer *trainer);
+enum status trainer_start_with_data(struct trainer *trainer) MUST_CHECK;
 enum status trainer_start_from(struct trainer *trainer,
                                const char *checkpoint) MUST_CHECK;
 enum status trainer_resume(struct trainer *trainer, const char *checkpoint) MUST_CHECK;

@@ -35,6 +35,7 @@ struct main_command {
 
 static const struct main_command main_commands[] = {
     {"train", true, true, cmd_train, "train a network, or go on with a run"},
+    {"models", false, false, cmd_models, "list the networks that have a name"},
     {"eval", true, false, cmd_eval, "measure a checkpoint on a data set"},
     {"predict", false, false, cmd_predict, "classify images"},
     {"show", false, false, cmd_show,

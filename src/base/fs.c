@@ -201,6 +201,48 @@ enum status fs_read_text(const char *path, char **text, size_t *bytes)
     return ST_OK;
 }
 
+/* Returns 0, or -1 with errno and *failed, the path it is about. */
+static int fs_copy_bytes(int in, int out, const char *from, const char *to,
+                         const char **failed)
+{
+    char block[1 << 16];
+    ssize_t got;
+    while ((got = read(in, block, sizeof block)) != 0) {
+        *failed = from;
+        if (got < 0 && errno != EINTR)
+            return -1;
+        *failed = to;
+        for (ssize_t done = 0, put; done < got; done += put) {
+            put = write(out, block + done, (size_t)(got - done));
+            if (put < 0 && errno != EINTR)
+                return -1;
+            put = put < 0 ? 0 : put;
+        }
+    }
+    return 0;
+}
+
+enum status fs_copy(const char *from, const char *to)
+{
+    const char *failed = from;
+    int in = open(from, O_RDONLY | O_CLOEXEC);
+    int out = in < 0 ? -1 : open(to, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    if (in >= 0 && out < 0)
+        failed = to;
+    bool done = out >= 0 && fs_copy_bytes(in, out, from, to, &failed) == 0;
+    int error = errno;
+    if (in >= 0)
+        close(in);
+    if (out >= 0)
+        close(out);
+    if (done)
+        return ST_OK;
+    if (out >= 0)
+        unlink(to);
+    FAIL(ST_FAIL, "cannot %s '%s': %s", failed == from ? "read" : "write", failed,
+         strerror(error));
+}
+
 enum status fs_temp_name(char out[FS_PATH], const char *path)
 {
     char host[64] = "";

@@ -56,7 +56,7 @@ bool parse_bool(const char *text, bool *out)
     return false;
 }
 
-bool parse_size(const char *text, int most, int *h, int *w)
+bool parse_size(const char *text, int lo, int hi, int *h, int *w)
 {
     char copy[32] = "";
     long long rows, columns;
@@ -66,8 +66,8 @@ bool parse_size(const char *text, int most, int *h, int *w)
     char *cross = strchr(copy, 'x');
     if (cross)
         *cross = '\0';
-    if (!parse_int(copy, 1, most, &rows) ||
-        !parse_int(cross ? cross + 1 : copy, 1, most, &columns))
+    if (!parse_int(copy, lo, hi, &rows) ||
+        !parse_int(cross ? cross + 1 : copy, lo, hi, &columns))
         return false;
     *h = (int)rows;
     *w = (int)columns;

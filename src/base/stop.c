@@ -9,22 +9,32 @@
 #define STOP_CPU_PART    5   /* ... and this part of the limit */
 #define EXIT_INTERRUPTED 130 /* the exit code of shells for a process ended by INT */
 
-/* In what way is a signal treated that this process was started to ignore? */
-enum stop_ignored {
-    STOP_TAKEN, /* scripts ignore it for themselves, and their children inherit that */
-    STOP_KEPT,  /* somebody wants the process to survive it: nohup ignores HUP */
+/* What becomes of a signal. */
+enum stop_way {
+    STOP_NOT,   /* it keeps its meaning */
+    STOP_TAKEN, /* also if the process was started to ignore it: scripts ignore it for
+                   themselves, and their children inherit that */
+    STOP_KEPT,  /* ignored it stays so: nohup ignores HUP */
+    STOP_FREE,  /* taken if it has its default meaning, which is to end the process:
+                   profilers and libraries use it; never blocked */
 };
 
-static const struct stop_signal {
-    int number;
-    enum stop_ignored ignored;
-} stop_signals[] = {
-    {SIGINT, STOP_TAKEN},  {SIGTERM, STOP_TAKEN}, {SIGUSR1, STOP_TAKEN},
-    {SIGUSR2, STOP_TAKEN}, {SIGXCPU, STOP_TAKEN}, {SIGHUP, STOP_KEPT},
-    {SIGQUIT, STOP_KEPT},  {SIGALRM, STOP_KEPT},  {SIGVTALRM, STOP_KEPT},
-    {SIGPWR, STOP_KEPT},
+/* `make lint` compares this list with those of launch.sh and supervise.sh. */
+static const enum stop_way stop_ways[] = {
+    [SIGINT] = STOP_TAKEN,  [SIGTERM] = STOP_TAKEN,  [SIGUSR1] = STOP_TAKEN,
+    [SIGUSR2] = STOP_TAKEN, [SIGXCPU] = STOP_TAKEN,  [SIGHUP] = STOP_KEPT,
+    [SIGQUIT] = STOP_KEPT,  [SIGALRM] = STOP_KEPT,   [SIGVTALRM] = STOP_KEPT,
+    [SIGPWR] = STOP_KEPT,   [SIGSTKFLT] = STOP_FREE, [SIGIO] = STOP_FREE,
+    [SIGPROF] = STOP_FREE,
 };
-enum { SIGNALS = sizeof stop_signals / sizeof stop_signals[0] };
+enum { STOP_NAMED = sizeof stop_ways / sizeof stop_ways[0] };
+
+static enum stop_way stop_way(int number)
+{
+    if (number >= SIGRTMIN)
+        return STOP_FREE;
+    return number < STOP_NAMED ? stop_ways[number] : STOP_NOT;
+}
 
 static volatile sig_atomic_t requested, interrupts, quits;
 static struct sigaction pipe_before; /* of SIGPIPE, at the start of the process */
@@ -44,8 +54,9 @@ static sigset_t stop_signal_set(void)
 {
     sigset_t set;
     sigemptyset(&set);
-    for (int i = 0; i < SIGNALS; i++)
-        sigaddset(&set, stop_signals[i].number);
+    for (int number = 1; number <= SIGRTMAX; number++)
+        if (stop_way(number) == STOP_TAKEN || stop_way(number) == STOP_KEPT)
+            sigaddset(&set, number);
     return set;
 }
 
@@ -79,10 +90,15 @@ static void stop_before_killed(void)
     setrlimit(RLIMIT_CPU, &limit);
 }
 
-static bool stop_is_ignored(int number)
+/* May the process handle the signal? */
+static bool stop_may_take(int number)
 {
     struct sigaction now;
-    return sigaction(number, NULL, &now) == 0 && now.sa_handler == SIG_IGN;
+    enum stop_way way = stop_way(number);
+    if (way == STOP_NOT || sigaction(number, NULL, &now) != 0)
+        return false;
+    bool free = now.sa_handler == SIG_DFL || now.sa_handler == stop_on_signal;
+    return way == STOP_TAKEN || (way == STOP_KEPT && now.sa_handler != SIG_IGN) || free;
 }
 
 void stop_install(void)
@@ -90,11 +106,9 @@ void stop_install(void)
     struct sigaction action = {.sa_handler = stop_on_signal, .sa_flags = SA_RESTART};
     sigemptyset(&action.sa_mask);
     requested = interrupts = quits = 0;
-    for (int i = 0; i < SIGNALS; i++) {
-        const struct stop_signal *s = &stop_signals[i];
-        if (s->ignored == STOP_TAKEN || !stop_is_ignored(s->number))
-            sigaction(s->number, &action, NULL);
-    }
+    for (int number = 1; number <= SIGRTMAX; number++)
+        if (stop_may_take(number))
+            sigaction(number, &action, NULL);
     signal(SIGPIPE, SIG_IGN);
     stop_before_killed();
     stop_deliver();
@@ -102,8 +116,9 @@ void stop_install(void)
 
 void stop_ignore(void)
 {
-    for (int i = 0; i < SIGNALS; i++)
-        signal(stop_signals[i].number, SIG_IGN);
+    for (int number = 1; number <= SIGRTMAX; number++)
+        if (stop_may_take(number))
+            signal(number, SIG_IGN);
 }
 
 void stop_by_pipe(void)

@@ -11,6 +11,10 @@
 #include "abort.h"
 #include "base/mem.h"
 
+#ifndef MADV_POPULATE_WRITE /* glibc before 2.35 */
+#define MADV_POPULATE_WRITE 23
+#endif
+
 #define REGION_STEP ((size_t)64 << 20) /* at once: a signal interrupts no more */
 
 /* Where the node's first rank has made the memory: the others open `path`, which may name
@@ -86,13 +90,27 @@ static int region_reserve(int fd, size_t begin, size_t end)
     return 0;
 }
 
+/* Maps the pages [begin, end), which exist, at once: one fault for each costs more.
+   Kernels before 5.14 cannot: the pages are then mapped when they are used. */
+static void region_touch(char *base, size_t begin, size_t end)
+{
+    for (size_t n; begin < end; begin += n) {
+        n = end - begin < REGION_STEP ? end - begin : REGION_STEP;
+        while (madvise(base + begin, n, MADV_POPULATE_WRITE) != 0 && errno == EINTR)
+            ;
+    }
+}
+
 static int region_map(int fd, size_t begin, size_t end, size_t bytes, char **base)
 {
     int error = region_reserve(fd, begin, end);
     if (error)
         return error;
     *base = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-    return *base == MAP_FAILED ? errno : 0;
+    if (*base == MAP_FAILED)
+        return errno;
+    region_touch(*base, begin, end);
+    return 0;
 }
 
 /* end[i] is the end of rank i's part. */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/status.h"
+#include "data/view.h"
 
 #define CELL  7  /* pixels between control points */
 #define LANES 8  /* pixels that the inner loops process at a time; CELL rounded up */
@@ -34,7 +35,7 @@ struct augment_source {
     const uint8_t *pixel; /* (h, w, c) */
     int h, w, c;
     int out_h, out_w; /* of what is made of it */
-    bool border;
+    enum augment_edge edge;
     const float *outside; /* (c) */
 };
 
@@ -197,14 +198,31 @@ static void sample_block_black(const struct augment_source *in, const float *px,
     }
 }
 
+/* view_reflect between pixels. */
+static float reflect_between(float x, int size)
+{
+    float last = (float)(size - 1);
+    if (size == 1)
+        return 0.0f;
+    x = fmodf(fabsf(x), 2.0f * last);
+    return x <= last ? x : 2.0f * last - x;
+}
+
+/* The nearest pixel of the axis. */
+static int border_pixel(int x, int size)
+{
+    return x < 0 ? 0 : x < size ? x : size - 1;
+}
+
 /* Channel k of pixel (x, y), or what is outside. */
 static float sample_pixel(const struct augment_source *in, int x, int y, int k)
 {
     bool inside = x >= 0 && x < in->w && y >= 0 && y < in->h;
-    if (!inside && !in->border)
+    if (!inside && in->edge == AUGMENT_EDGE_COLOUR)
         return in->outside[k];
-    x = x < 0 ? 0 : x < in->w ? x : in->w - 1;
-    y = y < 0 ? 0 : y < in->h ? y : in->h - 1;
+    bool reflects = in->edge == AUGMENT_EDGE_REFLECT;
+    x = (reflects ? view_reflect : border_pixel)(x, in->w);
+    y = (reflects ? view_reflect : border_pixel)(y, in->h);
     return in->pixel[((size_t)y * (size_t)in->w + (size_t)x) * (size_t)in->c + (size_t)k];
 }
 
@@ -221,9 +239,12 @@ static void sample_block(const struct augment_source *in, const float *px,
 {
     float right = (float)(in->w + 1), bottom = (float)(in->h + 1);
     int c = in->c, stride = in->w * c;
+    bool reflects = in->edge == AUGMENT_EDGE_REFLECT;
     for (int i = 0; i < LANES; i++, out += c) {
-        float fx = px[i] > 0.0f ? px[i] : 0.0f; /* NaN becomes 0, too */
-        float fy = py[i] > 0.0f ? py[i] : 0.0f;
+        float fx = reflects ? 1 + reflect_between(px[i] - 1, in->w) : px[i];
+        float fy = reflects ? 1 + reflect_between(py[i] - 1, in->h) : py[i];
+        fx = fx > 0.0f ? fx : 0.0f; /* NaN becomes 0, too */
+        fy = fy > 0.0f ? fy : 0.0f;
         fx = fx < right ? fx : right;
         fy = fy < bottom ? fy : bottom;
         int x = (int)fx, y = (int)fy;
@@ -250,7 +271,7 @@ static void warp_strip(const struct affine *m, struct field *field, int left, in
 {
     float x[STRIP_SPAN], y[STRIP_SPAN], line[STRIP_SPAN * AUGMENT_CHANNELS];
     int blocks = (width + LANES - 1) / LANES;
-    bool black = in->c == 1 && !in->border && in->outside[0] == 0;
+    bool black = in->c == 1 && in->edge == AUGMENT_EDGE_COLOUR && in->outside[0] == 0;
     size_t c = (size_t)in->c;
     for (int row = 0; row < in->out_h; row++) {
         ramp(m->xy * (float)row + m->x0, m->xx, left, blocks, x);
@@ -308,7 +329,7 @@ void augment_warp(const struct augment_draw *draw, struct shape shape, struct sh
                                           .c = shape.c,
                                           .out_h = to.h,
                                           .out_w = w,
-                                          .border = draw->border,
+                                          .edge = draw->edge,
                                           .outside = draw->outside};
     struct affine m = affine_inverse(draw, &source);
     struct field field = {.elastic = (float)draw->elastic};

@@ -201,7 +201,9 @@ static void augment_set_outside(const struct augment_sample *sample,
     int fill = sample->options->fill, c = sample->shape.c;
     if (fill == AUGMENT_FILL_AUTO)
         fill = c == 1 ? AUGMENT_FILL_BLACK : AUGMENT_FILL_BORDER;
-    draw->border = fill == AUGMENT_FILL_BORDER;
+    draw->edge = fill == AUGMENT_FILL_BORDER    ? AUGMENT_EDGE_BORDER
+                 : fill == AUGMENT_FILL_REFLECT ? AUGMENT_EDGE_REFLECT
+                                                : AUGMENT_EDGE_COLOUR;
     for (int k = 0; k < c && fill == AUGMENT_FILL_MEAN; k++)
         draw->outside[k] = (float)(WHITE * sample->mean[k]);
 }

@@ -41,16 +41,27 @@ static void dataset_unpack_texts(struct dataset_info *info, const char *block)
     }
 }
 
+static enum status dataset_open_info(struct dataset_info *info, const char *path,
+                                     const struct dataset_use *use)
+{
+    TRY(dataset_info_read(info, path));
+    info->trusted = use->trusted;
+    enum status st = dataset_check_head(info);
+    if (st != ST_OK)
+        dataset_info_release(info);
+    return st;
+}
+
 /* Rank 0 reads and broadcasts: one reader, and one message when it fails. */
 static enum status dataset_share_info(struct dataset_info *info, struct comm *comm,
-                                      const char *path)
+                                      const char *path, const struct dataset_use *use)
 {
     bool reader = comm_rank(comm) == 0;
     struct dataset_info_head head = {0};
     char *block = NULL;
     enum status st = ST_OK;
     if (reader)
-        st = dataset_info_read(info, path);
+        st = dataset_open_info(info, path, use);
     TRY(comm_agree(comm, st));
     if (reader) {
         block = dataset_pack_texts(info, &head.text_bytes);
@@ -157,7 +168,6 @@ static enum status dataset_open_splits(struct dataset *dataset, struct comm *com
         dataset->store[s] = want[s] ? mem_zeroed(1, sizeof *dataset->store[s]) : NULL;
     }
     size_t allowed = dataset_memory_allowed(comm, use->memory_limit);
-    info->trusted = use->trusted;
     bool resident = dataset_open_memory(dataset, comm, bytes, allowed, use);
     dataset->memory_left = allowed - (resident ? (size_t)bytes : 0);
     enum status st = ST_OK;
@@ -176,7 +186,7 @@ enum status dataset_open(struct dataset *dataset, struct comm *comm, const char 
                          const bool want[DATASET_SPLITS], const struct dataset_use *use)
 {
     *dataset = (struct dataset){0};
-    TRY(dataset_share_info(&dataset->info, comm, path));
+    TRY(dataset_share_info(&dataset->info, comm, path, use));
     return dataset_open_splits(dataset, comm, want, use);
 }
 
@@ -185,7 +195,7 @@ enum status dataset_open_training(struct dataset *dataset, struct comm *comm,
 {
     bool want[DATASET_SPLITS] = {[DATASET_TRAIN] = true};
     *dataset = (struct dataset){0};
-    TRY(dataset_share_info(&dataset->info, comm, path));
+    TRY(dataset_share_info(&dataset->info, comm, path, use));
     want[dataset_choosing(&dataset->info)] = true;
     return dataset_open_splits(dataset, comm, want, use);
 }

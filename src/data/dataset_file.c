@@ -222,6 +222,9 @@ static enum status dataset_read_info(struct h5file *file, struct dataset_info *i
     TRY(dataset_read_treatment(file, info));
     TRY(h5file_get_text(file, "/", "source", &info->source));
     info->hash_known = h5file_has_attr(file, "/", "hash_kind");
+    info->has_head_hash = h5file_has_attr(file, "/", DATASET_HEAD_HASH);
+    if (info->has_head_hash)
+        TRY(h5file_get_hash(file, "/", DATASET_HEAD_HASH, &info->head_hash));
     return h5file_get_hash(file, "/", "hash", &info->hash);
 }
 
@@ -273,8 +276,9 @@ enum status dataset_read_paths(const struct dataset_info *info, enum dataset_spl
     char *block = NULL;
     enum status st = ST_OK;
     size_t count = info->count[split];
-    *paths = mem_zeroed(count, sizeof **paths);
+    *paths = NULL;
     TRY(h5file_open(&file, info->path));
+    *paths = mem_zeroed(count, sizeof **paths);
     if (count == 0)
         goto done;
     TRY_TO(done, h5file_info(file, name, &extent));

@@ -16,7 +16,7 @@ bool dataset_is_format_1(const struct dataset_info *info)
     return info->shape.c == 1 && info->count[DATASET_VAL] == 0 && !info->encoded;
 }
 
-static uint64_t dataset_hash_names(const struct dataset_info *info, uint64_t hash)
+uint64_t dataset_hash_names(const struct dataset_info *info, uint64_t hash)
 {
     for (int i = 0; i < info->classes; i++)
         hash = hash_bytes(info->class_name[i], strlen(info->class_name[i]) + 1, hash);

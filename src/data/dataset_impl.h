@@ -5,6 +5,7 @@
 #define LOCKSTEP_DATA_DATASET_IMPL_H
 
 #include "data/dataset.h"
+#include "data/dataset_verify.h"
 
 struct h5file;
 
@@ -47,7 +48,8 @@ static inline struct dataset_extent dataset_extent_from(struct dataset_extent ex
 size_t dataset_block(struct dataset_extent extent, size_t first, size_t count,
                      size_t most);
 
-/* The offsets of images [first, first + n), (n + 1), checked; only if info->encoded. */
+/* The offsets of images [first, first + n), (n + 1); only if info->encoded. ST_FAIL
+   unless each image has at least one byte, within the array. */
 enum status dataset_read_offsets(struct h5file *file, const struct dataset_info *info,
                                  enum dataset_split split, size_t first, size_t n,
                                  uint64_t *offset) MUST_CHECK;
@@ -90,7 +92,20 @@ enum status dataset_damage_check(const struct dataset_damage *damage,
                                  const struct dataset_info *info,
                                  enum dataset_split split, size_t read) MUST_CHECK;
 
+/* --- the hash of the head (dataset_head.c) --- */
+
+#define DATASET_HEAD_HASH "head_hash" /* the attribute */
+
+uint64_t dataset_head_hash(const struct dataset_info *info);
+enum status dataset_put_head_hash(const struct dataset_info *info,
+                                  struct h5file *file) MUST_CHECK;
+
 /* --- the content hash (dataset_hash.c) --- */
+
+#define DATASET_HASH_KIND "lockstep" /* the attribute hash is that of dataset_hash.c */
+
+/* Of the class names, from `hash` on. */
+uint64_t dataset_hash_names(const struct dataset_info *info, uint64_t hash);
 
 /* Can a program that knows format 1 only read the set? */
 bool dataset_is_format_1(const struct dataset_info *info);

@@ -44,7 +44,7 @@ size_t dataset_block(struct dataset_extent extent, size_t first, size_t count,
     return count - first < n ? count - first : n;
 }
 
-/* Readers of images trust the offsets. */
+/* Readers of images trust the offsets: every image has at least one byte. */
 enum status dataset_read_offsets(struct h5file *file, const struct dataset_info *info,
                                  enum dataset_split split, size_t first, size_t n,
                                  uint64_t *offset)
@@ -52,9 +52,8 @@ enum status dataset_read_offsets(struct h5file *file, const struct dataset_info 
     const char *name = dataset_offsets_name[split];
     TRY(h5file_read_rows(file, name, H5FILE_U64, first, n + 1, 1, offset));
     for (size_t i = 0; i <= n; i++) {
-        bool wrong =
-            offset[i] > info->bytes[split] || (i > 0 && offset[i] < offset[i - 1]);
-        if (wrong || (i > 0 && offset[i] - offset[i - 1] > IMAGE_BYTES_MAX))
+        uint64_t bytes = i > 0 ? offset[i] - offset[i - 1] : 1;
+        if (offset[i] > info->bytes[split] || bytes == 0 || bytes > IMAGE_BYTES_MAX)
             FAIL(ST_FAIL,
                  "'%s' is damaged: element %zu of '%s', %llu, is not where an image of "
                  "%zu "

@@ -17,7 +17,7 @@ static bool twins_in_memory(const struct dataset *dataset, enum dataset_split sp
     return dataset->store[split] && dataset_resident(dataset, split);
 }
 
-/* As the hashes of a file are. */
+/* As the hashes of a file are, where those were not compared with the images. */
 static void twins_hash_images(const struct dataset *dataset, enum dataset_split split,
                               uint64_t *hash)
 {
@@ -45,10 +45,10 @@ static enum status twins_hashes(const struct dataset *dataset, enum dataset_spli
     const struct dataset_info *info = &dataset->info;
     enum status st = ST_OK;
     *hash = mem_zeroed(info->count[split], sizeof **hash);
-    if (twins_in_memory(dataset, split))
-        twins_hash_images(dataset, split, *hash);
-    else
+    if (dataset_compares(info))
         st = twins_read_hashes(info, split, *hash);
+    else
+        twins_hash_images(dataset, split, *hash);
     qsort(*hash, info->count[split], sizeof **hash, twins_by_value);
     return st;
 }
@@ -70,11 +70,11 @@ enum status dataset_count_twins(const struct dataset *dataset, enum dataset_spli
 {
     const struct dataset_info *info = &dataset->info;
     uint64_t *mine = NULL, *others = NULL;
-    bool hashes = info->has_hashes && !info->trusted;
     bool memory = twins_in_memory(dataset, split) && twins_in_memory(dataset, among);
     enum status st;
     *twins = 0;
-    if (info->count[split] == 0 || info->count[among] == 0 || (!hashes && !memory))
+    if (info->count[split] == 0 || info->count[among] == 0 ||
+        (!dataset_compares(info) && !memory))
         return ST_OK;
     TRY_TO(out, twins_hashes(dataset, split, &mine));
     TRY_TO(out, twins_hashes(dataset, among, &others));

@@ -209,6 +209,7 @@ enum status dataset_split_val(const struct dataset_info *info, double part, uint
     if (info->count[DATASET_VAL] > 0)
         FAIL(ST_FAIL, "'%s' has %zu val images already", info->path,
              info->count[DATASET_VAL]);
+    TRY(dataset_check_head(info));
     TRY(dataset_check_unhashed(info));
     enum dataset_split *to = mem_zeroed(count, sizeof *to);
     uint16_t *labels = mem_zeroed(count, sizeof *labels);

@@ -5,8 +5,6 @@
 #include "base/mem.h"
 #include "dataset_writer_impl.h"
 
-#define HASH_KIND "lockstep" /* the hash is that of src/data/dataset_hash.c */
-
 static enum status writer_check_classes(const struct dataset_writer *writer)
 {
     const struct dataset_info *info = &writer->info;
@@ -156,10 +154,10 @@ static enum status writer_put_attributes(const struct dataset_writer *writer,
     if (info->encoded)
         TRY(writer_put_shape(info, file));
     TRY(h5file_put_hash(file, "/", "hash", hash));
-    TRY(h5file_put_text(file, "/", "hash_kind", HASH_KIND));
+    TRY(h5file_put_text(file, "/", "hash_kind", DATASET_HASH_KIND));
     if (*treatment)
         TRY(h5file_put_text(file, "/", "treatment", treatment));
-    return ST_OK;
+    return dataset_put_head_hash(info, file);
 }
 
 static enum status writer_copy_images(struct dataset_writer *writer, struct h5file *to,

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/stop.h"
+#include "data/dataset_verify.h"
 #include "io/image.h"
 
 #define EXPORT_BLOCK ((size_t)1 << 22) /* bytes that are read at once */
@@ -89,6 +90,7 @@ enum status export_images(const struct dataset_info *info, const char *folder,
 {
     char **names;
     int count;
+    TRY(dataset_check_head(info));
     TRY(dataset_check_unhashed(info));
     TRY(fs_make_folder(folder));
     TRY(fs_list(folder, &names, &count));

@@ -74,7 +74,7 @@ enum status import_classes(const char *text, char ***names, int *count)
 
 enum status import_read_size(const char *option, const char *text, int *h, int *w)
 {
-    if (!parse_size(text, SIDE_MAX, h, w))
+    if (!parse_size(text, 1, SIDE_MAX, h, w))
         FAIL(ST_USAGE,
              "'%s %s': expected pixels, like 28, or HEIGHTxWIDTH, like 32x24, up to %d",
              option, text, SIDE_MAX);

@@ -119,6 +119,7 @@ bool import_is_list_heading(const char *line)
 {
     static const char separators[] = ",;\t";
     bool path = false, label = false;
+    line += strspn(line, "\r\n");
     for (const char *separator = separators; *separator; separator++) {
         char copy[1024], *rest = copy, *word;
         const char between[] = {*separator, '\0'};
@@ -143,10 +144,11 @@ bool import_is_list_heading(const char *line)
 
 static enum status list_read_heading(struct list_reader *list)
 {
-    size_t length = strcspn(list->next, "\r\n");
+    size_t skip = strspn(list->next, "\r\n"), length = strcspn(list->next + skip, "\r\n");
+    const char *heading = list->next + skip;
     list->separator = ',';
     for (const char *other = ";\t"; *other; other++)
-        if (!memchr(list->next, ',', length) && memchr(list->next, *other, length))
+        if (!memchr(heading, ',', length) && memchr(heading, *other, length))
             list->separator = *other;
     TRY(list_read_record(list));
     for (int c = 0; c < LIST_COLUMNS; c++)

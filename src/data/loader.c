@@ -21,7 +21,7 @@ void loader_shuffle(struct loader *loader, uint64_t seed,
 {
     loader->shuffled = true;
     loader->seed = seed;
-    loader->augment = augment_enabled(augment) ? augment : NULL;
+    loader->augment = augment && augment_enabled(augment) ? augment : NULL;
     sampler_init(&loader->sampler, seed, 0, loader->dataset->info.count[loader->split]);
 }
 
@@ -208,6 +208,8 @@ static void loader_input(const struct loader *loader, uint64_t i, const uint8_t 
             .mean = loader->input.mean,
         };
         augment_image(&augment, pixels, x);
+    } else if (loader->look) {
+        view_cut_look(shape, in, loader->look, pixels, x);
     } else {
         view_cut(shape, in, pixels, x);
     }

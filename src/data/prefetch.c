@@ -30,8 +30,8 @@ static void prefetch_wait_for_reader(struct prefetch *prefetch)
     prefetch->rows_seen = rows;
 }
 
-/* Abandons the work in progress and restarts both threads at batch `number`. */
-static void prefetch_seek(struct prefetch *prefetch, uint64_t number)
+/* Abandons the work in progress. */
+static void prefetch_quiet(struct prefetch *prefetch)
 {
     prefetch->running = false;
     prefetch_want(prefetch, PREFETCH_NONE);
@@ -39,11 +39,27 @@ static void prefetch_seek(struct prefetch *prefetch, uint64_t number)
     while (prefetch->loading != PREFETCH_NONE || prefetch->filling != PREFETCH_NONE)
         prefetch_wait_for_reader(prefetch);
     atomic_store_explicit(&prefetch->reading.quit, false, memory_order_relaxed);
+}
+
+/* Restarts both threads at batch `number`. */
+static void prefetch_seek(struct prefetch *prefetch, uint64_t number)
+{
+    prefetch_quiet(prefetch);
     for (int i = 0; i < prefetch->slots; i++)
         prefetch->slot[i].loaded = false;
     prefetch->next_load = number;
     prefetch->next_fill = number;
     prefetch->running = true;
+}
+
+/* The threads of a resident set read nothing. */
+void prefetch_pause(struct prefetch *prefetch)
+{
+    if (prefetch->depth == 0 || prefetch->resident)
+        return;
+    pthread_mutex_lock(&prefetch->mutex);
+    prefetch_quiet(prefetch);
+    pthread_mutex_unlock(&prefetch->mutex);
 }
 
 /* Only reads; the compute threads do the rest in prefetch_fill. */

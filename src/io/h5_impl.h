@@ -29,6 +29,13 @@ void h5_unlock(int *alone);
    innermost message. Static storage. */
 const char *h5_reason(void);
 
+/* File access without locks, and with the formats of HDF5 1.8, in which the length of an
+   attribute is not limited. The caller closes it. */
+hid_t h5_access_list(void);
+
+/* Of the path; nothing is open yet. */
+struct h5file *h5_new(const char *path);
+
 /* Makes the group and its parents, as far as they do not exist. */
 enum status h5_make_group(struct h5file *file, const char *name) MUST_CHECK;
 

@@ -67,9 +67,7 @@ const char *h5_reason(void)
     return reason;
 }
 
-/* File access without locks, and with the formats of HDF5 1.8, in which the length of an
-   attribute is not limited. */
-static hid_t file_access_list(void)
+hid_t h5_access_list(void)
 {
     hid_t list = H5Pcreate(H5P_FILE_ACCESS);
     H5Pset_fclose_degree(list, H5F_CLOSE_STRONG);
@@ -89,7 +87,7 @@ static void file_set_plain_group(hid_t list)
     H5Pset_obj_track_times(list, false);
 }
 
-static struct h5file *file_new(const char *path)
+struct h5file *h5_new(const char *path)
 {
     struct h5file *file = mem_zeroed(1, sizeof *file);
     file->id = H5I_INVALID_HID;
@@ -107,7 +105,7 @@ enum status h5file_open(struct h5file **file, const char *path)
         FAIL(ST_FAIL, "cannot open '%s': it is a folder, not an HDF5 file", path);
     if (access(path, R_OK) != 0 || stat(path, &s) != 0)
         FAIL(ST_FAIL, "cannot open '%s': %s", path, strerror(errno));
-    hid_t list = file_access_list();
+    hid_t list = h5_access_list();
     if (H5Fis_hdf5(path) <= 0) {
         struct kind kind;
         H5Pclose(list);
@@ -120,7 +118,7 @@ enum status h5file_open(struct h5file **file, const char *path)
         return st;
     }
     H5Pset_driver(list, h5_read_driver(), NULL);
-    struct h5file *f = file_new(path);
+    struct h5file *f = h5_new(path);
     f->bytes = (size_t)s.st_size;
     f->id = H5Fopen(path, H5F_ACC_RDONLY, list);
     H5Pclose(list);
@@ -138,9 +136,9 @@ enum status h5file_create(struct h5file **file, const char *path)
     *file = NULL;
     if (fs_is_folder(path))
         FAIL(ST_FAIL, "cannot write '%s': it is a folder", path);
-    struct h5file *f = file_new(path);
+    struct h5file *f = h5_new(path);
     enum status st = ST_OK;
-    hid_t access = file_access_list();
+    hid_t access = h5_access_list();
     hid_t creation = H5Pcreate(H5P_FILE_CREATE);
     file_set_plain_group(creation); /* of the root group */
     f->bytes = SIZE_MAX;            /* no limit: this process writes what it reads back */

@@ -106,16 +106,19 @@ static bool kind_is_config(const char *text, size_t bytes)
     return false;
 }
 
-/* ASCII in UTF-16 without a byte order mark. */
-static bool kind_is_wide(const uint8_t *data, size_t bytes)
+/* ASCII in UTF-16 or UTF-32, units of 2 or 4 bytes, without a byte order mark: one byte
+   of each unit is not 0, in the same place. */
+static bool kind_is_wide(const uint8_t *data, size_t bytes, size_t unit)
 {
-    size_t zeros[2] = {0};
-    for (size_t i = 0; i < bytes; i++) {
+    size_t full[4] = {0}, units = bytes / unit;
+    for (size_t i = 0; i < units * unit; i++) {
         if (data[i] != 0 && !isprint(data[i]) && !isspace(data[i]))
             return false;
-        zeros[i % 2] += data[i] == 0;
+        full[i % unit] += data[i] != 0;
     }
-    return bytes >= 4 && zeros[0] + zeros[1] == bytes / 2 && (!zeros[0] || !zeros[1]);
+    size_t first = full[0], last = full[unit - 1],
+           all = full[0] + full[1] + full[2] + full[3];
+    return units >= 2 && all == units && (first == units || last == units);
 }
 
 struct kind kind_of_bytes(const uint8_t *data, size_t bytes)
@@ -143,7 +146,10 @@ struct kind kind_of_bytes(const uint8_t *data, size_t bytes)
         data[3] >= 1 && data[3] <= 4)
         return kind_make(KIND_IDX, data[3] == 1 ? "an IDX file of labels" : "an IDX file",
                          NULL);
-    if (kind_is_wide(data, bytes))
+    if (kind_is_wide(data, bytes, 4))
+        return kind_make(KIND_UTF16, "a text file in UTF-32 without its mark",
+                         "save it as UTF-8");
+    if (kind_is_wide(data, bytes, 2))
         return kind_make(KIND_UTF16, "a text file in UTF-16 without its mark",
                          "save it as UTF-8");
     if (kind_is_text(data, bytes))

@@ -11,6 +11,7 @@
 #include "base/mem.h"
 
 #define STREAM_BLOCK_BYTES ((size_t)1 << 18)
+#define STREAM_HEAD        8 /* bytes of the longest line "sep=;", and one more */
 #define GZIP_WINDOW        (16 + MAX_WBITS) /* zlib: gzip with its header and checksum */
 
 struct stream {
@@ -19,9 +20,12 @@ struct stream {
     bool gzip;
     bool between; /* gzip: not inside a member */
     enum { STREAM_BYTES, STREAM_UTF16_LITTLE, STREAM_UTF16_BIG } code;
-    uint8_t ready[4]; /* bytes that come before the others: [ready_used, ready_bytes) */
+    bool text;
+    uint8_t ready[16]; /* bytes that come before the others: [ready_used, ready_bytes) */
     int ready_bytes, ready_used;
-    z_stream z; /* next_in, avail_in: the unread part of the block */
+    uint8_t unit[2]; /* UTF-16: the first unit, */
+    int unit_bytes;  /* as far as it was read */
+    z_stream z;      /* next_in, avail_in: the unread part of the block */
     uint8_t block[STREAM_BLOCK_BYTES];
 };
 
@@ -138,9 +142,11 @@ static enum status stream_read_bytes(struct stream *s, void *data, size_t bytes,
 /* The next 16-bit unit; *end: there is none. */
 static enum status stream_read_unit(struct stream *s, unsigned *unit, bool *end)
 {
-    uint8_t pair[2] = {0};
-    size_t got;
-    TRY(stream_read_bytes(s, pair, 2, &got));
+    uint8_t pair[2] = {s->unit[0], s->unit[1]};
+    size_t got, before = (size_t)s->unit_bytes;
+    s->unit_bytes = 0;
+    TRY(stream_read_bytes(s, pair + before, 2 - before, &got));
+    got += before;
     *end = got == 0;
     if (got == 1)
         FAIL(ST_FAIL, "'%s' is UTF-16, but cut short inside a character", s->path);
@@ -187,45 +193,115 @@ static enum status stream_read_utf16(struct stream *s, uint8_t *data, size_t byt
     return ST_OK;
 }
 
-/* Of the first three bytes, those that are no byte order mark are read again. */
+/* As UTF-8. */
+static enum status stream_read_decoded(struct stream *s, uint8_t *data, size_t bytes,
+                                       size_t *got)
+{
+    size_t first = 0;
+    if (s->code != STREAM_BYTES)
+        return stream_read_utf16(s, data, bytes, got);
+    while (first < bytes && s->ready_used < s->ready_bytes)
+        data[first++] = s->ready[s->ready_used++];
+    enum status st = stream_read_bytes(s, data + first, bytes - first, got);
+    *got += first;
+    return st;
+}
+
+/* Puts bytes that were read before what comes next. */
+static void stream_put_back(struct stream *s, const uint8_t *data, size_t bytes)
+{
+    size_t left = (size_t)(s->ready_bytes - s->ready_used);
+    ASSERT(bytes + left <= sizeof s->ready);
+    memmove(s->ready + bytes, s->ready + s->ready_used, left);
+    memcpy(s->ready, data, bytes);
+    s->ready_used = 0;
+    s->ready_bytes = (int)(bytes + left);
+}
+
+/* Finds UTF-16 by its mark, and skips the mark. That of UTF-32 is left: its users say
+   what they cannot read. */
+static enum status stream_find_code(struct stream *s)
+{
+    uint8_t mark[4];
+    size_t got;
+    TRY(stream_read_bytes(s, mark, 2, &got));
+    bool little = got == 2 && memcmp(mark, "\xff\xfe", 2) == 0;
+    if (little || (got == 2 && memcmp(mark, "\xfe\xff", 2) == 0)) {
+        TRY(stream_read_bytes(s, s->unit, 2, &got));
+        s->unit_bytes = (int)got;
+        s->code = little ? STREAM_UTF16_LITTLE : STREAM_UTF16_BIG;
+        if (!little || got < 2 || s->unit[0] || s->unit[1])
+            return ST_OK;
+        s->code = STREAM_BYTES;
+        stream_put_back(s, (const uint8_t *)"\xff\xfe\0\0", 4);
+        return ST_OK;
+    }
+    size_t bytes = got;
+    if (got == 2 && memcmp(mark, "\xef\xbb", 2) == 0) {
+        TRY(stream_read_bytes(s, mark + 2, 1, &got));
+        bytes += got;
+    }
+    if (bytes < 3 || mark[2] != 0xbf)
+        stream_put_back(s, mark, bytes);
+    return ST_OK;
+}
+
+/* Excel's first line "sep=;", perhaps in quotes, becomes an empty one. */
+static enum status stream_skip_separator(struct stream *s)
+{
+    uint8_t head[STREAM_HEAD];
+    size_t got, quote, skip;
+    TRY(stream_read_decoded(s, head, sizeof head, &got));
+    quote = got > 0 && head[0] == '"';
+    skip = 2 * quote + strlen("sep=;");
+    bool found = got > skip && memcmp(head + quote, "sep=", 4) == 0 &&
+                 (!quote || head[skip - 1] == '"') &&
+                 (head[skip] == '\r' || head[skip] == '\n');
+    if (!found)
+        skip = 0;
+    stream_put_back(s, head + skip, got - skip);
+    return ST_OK;
+}
+
 enum status stream_open_text(struct stream **stream, const char *path)
 {
-    size_t got = 0;
     TRY(stream_open(stream, path));
-    struct stream *s = *stream;
-    enum status st = stream_read_bytes(s, s->ready, 2, &got);
-    if (st == ST_OK && got == 2 && memcmp(s->ready, "\xff\xfe", 2) == 0) {
-        s->code = STREAM_UTF16_LITTLE;
-        return ST_OK;
-    }
-    if (st == ST_OK && got == 2 && memcmp(s->ready, "\xfe\xff", 2) == 0) {
-        s->code = STREAM_UTF16_BIG;
-        return ST_OK;
-    }
-    s->ready_bytes = (int)got;
-    if (st == ST_OK && got == 2 && memcmp(s->ready, "\xef\xbb", 2) == 0) {
-        st = stream_read_bytes(s, s->ready + 2, 1, &got);
-        bool mark = got == 1 && s->ready[2] == 0xbf;
-        s->ready_bytes = mark ? 0 : 2 + (int)got;
-    }
+    (*stream)->text = true;
+    enum status st = stream_find_code(*stream);
+    if (st == ST_OK)
+        st = stream_skip_separator(*stream);
     if (st != ST_OK) {
-        stream_close(s);
+        stream_close(*stream);
         *stream = NULL;
     }
     return st;
 }
 
+/* A carriage return without a line feed ended the lines of old Macs. */
+static enum status stream_end_lines(struct stream *s, uint8_t *data, size_t got)
+{
+    uint8_t next = 0, *end = data + got;
+    size_t more;
+    for (uint8_t *p = data; p < end && (p = memchr(p, '\r', (size_t)(end - p))); p++) {
+        if (p + 1 < end) {
+            next = p[1];
+        } else {
+            TRY(stream_read_decoded(s, &next, 1, &more));
+            stream_put_back(s, &next, more);
+            next = more ? next : 0;
+        }
+        if (next != '\n')
+            *p = '\n';
+    }
+    return ST_OK;
+}
+
 enum status stream_read(struct stream *stream, void *data, size_t bytes, size_t *got)
 {
-    uint8_t *to = data;
-    size_t first = 0;
-    if (stream->code != STREAM_BYTES)
-        return stream_read_utf16(stream, data, bytes, got);
-    while (first < bytes && stream->ready_used < stream->ready_bytes)
-        to[first++] = stream->ready[stream->ready_used++];
-    enum status st = stream_read_bytes(stream, to + first, bytes - first, got);
-    *got += first;
-    return st;
+    if (!stream->text)
+        return stream_read_bytes(stream, data, bytes, got);
+    TRY(stream_read_decoded(stream, data, bytes, got));
+    return stream_end_lines(stream, data, *got);
 }
 
 enum status stream_read_text(const char *path, size_t most, char **text, size_t *bytes)

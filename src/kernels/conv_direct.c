@@ -26,27 +26,34 @@ struct direct {
 static struct direct direct_of(const struct conv_shape *shape, void *scratch)
 {
     struct direct d = {.framed = *shape, .weight = scratch};
-    d.framed.h += 2 * shape->pad;
-    d.framed.w += 2 * shape->pad;
-    d.framed.pad = 0;
+    d.framed.h = window_padded(&shape->r, shape->h);
+    d.framed.w = window_padded(&shape->s, shape->w);
+    d.framed.r.pad = d.framed.r.extra = d.framed.s.pad = d.framed.s.extra = 0;
     d.panels = (shape->k + KERNELS_PANEL - 1) / KERNELS_PANEL;
-    d.taps = shape->r * shape->s * shape->c;
+    d.taps = (int)conv_taps(shape);
     d.bias = d.weight + (size_t)d.panels * (size_t)d.taps * KERNELS_PANEL;
     d.images = d.bias + (size_t)d.panels * KERNELS_PANEL;
     d.image = (size_t)d.framed.h * (size_t)d.framed.w * (size_t)shape->c;
     return d;
 }
 
+static bool direct_pads(const struct conv_shape *shape)
+{
+    return shape->r.pad > 0 || shape->r.extra > 0 || shape->s.pad > 0 ||
+           shape->s.extra > 0;
+}
+
 bool conv_direct_applies(const struct conv_shape *shape)
 {
-    return shape->r * shape->s * shape->c <= DIRECT_TAPS;
+    return conv_taps(shape) <= DIRECT_TAPS && conv_groups(shape) == 1 &&
+           window_dilation(&shape->r) == 1 && window_dilation(&shape->s) == 1;
 }
 
 size_t conv_direct_scratch(const struct conv_shape *shape)
 {
     struct direct d = direct_of(shape, NULL);
     size_t floats = (size_t)d.panels * (size_t)(d.taps + 1) * KERNELS_PANEL;
-    if (shape->pad > 0)
+    if (direct_pads(shape))
         floats += (size_t)shape->n * d.image;
     return floats * sizeof(float);
 }
@@ -66,16 +73,16 @@ static float *direct_panel_weight(const struct direct *d, int panel)
 static void direct_frame_images(const struct direct *d, const struct team *team,
                                 const struct conv_shape *shape, const float *x)
 {
-    if (shape->pad == 0)
+    if (!direct_pads(shape))
         return;
-    int begin, end, pad = shape->pad, c = shape->c;
+    int begin, end, top = shape->r.pad, left = shape->s.pad, c = shape->c;
     team_split(team, shape->n, &begin, &end);
     for (int i = begin; i < end; i++) {
         float *to = d->images + (size_t)i * d->image;
         const float *from = x + (size_t)i * (size_t)(shape->h * shape->w * c);
         memset(to, 0, d->image * sizeof *to);
         for (int h = 0; h < shape->h; h++)
-            memcpy(to + ((size_t)(h + pad) * (size_t)d->framed.w + (size_t)pad) *
+            memcpy(to + ((size_t)(h + top) * (size_t)d->framed.w + (size_t)left) *
                             (size_t)c,
                    from + (size_t)h * (size_t)(shape->w * c),
                    (size_t)(shape->w * c) * sizeof *to);
@@ -85,7 +92,7 @@ static void direct_frame_images(const struct direct *d, const struct team *team,
 static const float *direct_framed_images(const struct direct *d,
                                          const struct conv_shape *shape, const float *x)
 {
-    return shape->pad == 0 ? x : d->images;
+    return direct_pads(shape) ? d->images : x;
 }
 
 static void direct_pack_weight(const struct direct *d, const struct team *team,
@@ -164,7 +171,7 @@ void conv_direct_backward_weight(const struct team *team, const struct conv_shap
 {
     struct direct d = direct_of(shape, scratch);
     direct_frame_images(&d, team, shape, x);
-    if (shape->pad > 0)
+    if (direct_pads(shape))
         team_barrier(team);
     int next, end;
     team_split(team, d.panels * d.taps, &next, &end);

@@ -1,5 +1,6 @@
 #include "kernels/conv_pool.h"
 
+#include <stdbool.h>
 #include <string.h>
 
 #include "base/arena.h"
@@ -36,7 +37,9 @@ size_t conv_pool_lay_out(const struct conv_pool_shape *shape, void *scratch,
     b->x = conv_pool_take(&arena, bordered);
     b->dx = conv_pool_take(&arena, bordered);
     b->thin = conv_pool_take(&arena, shape->c <= CONV_POOL_THIN ? forward : 0);
-    b->g = conv_pool_take(&arena, n * conv_pool_output_size(shape));
+    bool slopes = shape->activation != CONV_POOL_NONE;
+    b->g = conv_pool_take(&arena, slopes ? n * conv_pool_output_size(shape) : 0);
+    b->bias = conv_pool_take(&arena, (size_t)shape->k);
     b->corner = conv_pool_take(&arena, n * (size_t)shape->p * (size_t)shape->q);
     return arena.used;
 }
@@ -96,6 +99,8 @@ void conv_pool_forward(const struct team *team, const struct conv_pool_shape *sh
     conv_pool_lay_out(shape, scratch, &b);
     conv_pool_pack_forward(team, shape, b.weight, weight);
     conv_pool_add_borders(team, shape, &b, x);
+    if (!bias && team->index == 0)
+        memset(b.bias, 0, (size_t)shape->k * sizeof *b.bias);
     team_barrier(team);
     const float *images = conv_pool_inputs(shape, &b, x);
     size_t out = conv_pool_output_size(shape);
@@ -111,7 +116,7 @@ void conv_pool_forward(const struct team *team, const struct conv_pool_shape *sh
         };
         kernels()->conv_pool_forward(shape, share.rows, share.channels, &image,
                                      images + i * conv_pool_padded_size(shape), b.weight,
-                                     bias);
+                                     bias ? bias : b.bias);
     }
     team_barrier(team);
 }

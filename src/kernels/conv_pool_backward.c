@@ -14,6 +14,8 @@ struct conv_pool_job {
     const struct conv_pool_shape *shape;
     const struct conv_pool_gradient *gradient;
     struct conv_pool_buffers b;
+    const float *g; /* b.g, or dy if all slopes are 1 */
+    float *dbias;
 };
 
 static size_t conv_pool_windows(const struct conv_pool_shape *shape)
@@ -41,7 +43,7 @@ static struct conv_pool_block conv_pool_block_of(const struct conv_pool_job *job
         .x = conv_pool_inputs(shape, &job->b, job->gradient->x) +
              (size_t)first * conv_pool_padded_size(shape),
         .corner = job->b.corner, /* the same for every block: counted from its x */
-        .g = job->b.g + at,
+        .g = job->g + at,
         .argmax = job->gradient->argmax + at,
     };
 }
@@ -64,6 +66,8 @@ static void conv_pool_find_corners(const struct team *team,
 /* g = dy * slope, which is gelu_backward's formula, for any activation. */
 static void conv_pool_multiply_slopes(const struct conv_pool_job *job, struct span images)
 {
+    if (job->g != job->b.g)
+        return;
     size_t size = conv_pool_output_size(job->shape), at = (size_t)images.begin * size;
     kernels()->gelu_backward(job->b.g + at, job->gradient->dy + at,
                              job->gradient->slope + at,
@@ -82,10 +86,10 @@ static void conv_pool_add_weights(const struct conv_pool_job *job,
     const struct conv_pool_block block = conv_pool_block_of(job, first, count);
     if (job->shape->c > CONV_POOL_THIN)
         kernels()->conv_pool_weight(job->shape, panel->filters, panel->inputs,
-                                    job->gradient->dweight, job->gradient->dbias, &block);
+                                    job->gradient->dweight, job->dbias, &block);
     else
         kernels()->conv_pool_weight_thin(job->shape, panel->filters, job->b.thin,
-                                         job->gradient->dbias, &block);
+                                         job->dbias, &block);
 }
 
 /* Copies channels `inputs` of some pixels. */
@@ -186,7 +190,7 @@ static void conv_pool_zero_panel(const struct conv_pool_job *job,
     int padded = conv_pool_groups(shape->k) * KERNELS_GROUP;
     size_t count = (size_t)(filters.end - filters.begin), row = 9 * (size_t)shape->c;
     if (panel->inputs.begin == 0)
-        memset(gradient->dbias + filters.begin, 0, count * sizeof(float));
+        memset(job->dbias + filters.begin, 0, count * sizeof(float));
     conv_pool_zero_inputs(shape, panel->inputs,
                           gradient->dweight + (size_t)filters.begin * row, count * 9);
     size_t width =
@@ -253,6 +257,8 @@ void conv_pool_backward(const struct team *team, const struct conv_pool_shape *s
 {
     struct conv_pool_job job = {.shape = shape, .gradient = gradient};
     conv_pool_lay_out(shape, scratch, &job.b);
+    job.g = gradient->slope ? job.b.g : gradient->dy;
+    job.dbias = gradient->dbias ? gradient->dbias : job.b.bias;
     conv_pool_add_borders(team, shape, &job.b, gradient->x);
     conv_pool_find_corners(team, &job);
     if (gradient->dx)

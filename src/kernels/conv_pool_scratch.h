@@ -11,7 +11,8 @@ struct conv_pool_buffers {
     float *weight;   /* packed for forward, or for dx */
     float *x, *dx;   /* with borders; only with padding */
     float *thin;     /* dweight (C, 9, K in whole groups); only if C <= CONV_POOL_THIN */
-    float *g;        /* (N, P, Q, K): gradient of the maxima */
+    float *g;        /* (N, P, Q, K): gradient of the maxima; only with slopes */
+    float *bias;     /* (K): zeros, or a gradient that is not wanted */
     int32_t *corner; /* (N, P, Q): offset of each window in x */
 };
 

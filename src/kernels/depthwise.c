@@ -5,13 +5,7 @@
 
 #define DEPTHWISE_CHANNELS 16 /* one cache line: no two members write to the same one */
 
-void depthwise_shape_complete(struct depthwise_shape *shape)
-{
-    shape->p = (shape->h + 2 * shape->pad - shape->r) / shape->stride + 1;
-    shape->q = (shape->w + 2 * shape->pad - shape->s) / shape->stride + 1;
-}
-
-struct split_sets depthwise_splits(const struct depthwise_shape *shape)
+struct split_sets depthwise_splits(const struct conv_shape *shape)
 {
     unsigned channel = shape->c > DEPTHWISE_CHANNELS ? SPLIT_BIT(SPLIT_CHANNEL) : 0;
     unsigned any = channel | SPLIT_BIT(SPLIT_BATCH) | SPLIT_BIT(SPLIT_HYBRID) |
@@ -24,8 +18,8 @@ static size_t depthwise_image(int rows, int columns, int channels)
     return (size_t)rows * (size_t)columns * (size_t)channels;
 }
 
-void depthwise_forward(const struct team *team, const struct depthwise_shape *shape,
-                       float *y, const float *x, const float *weight, const float *bias)
+void depthwise_forward(const struct team *team, const struct conv_shape *shape, float *y,
+                       const float *x, const float *weight, const float *bias)
 {
     const struct share_extent extent = {shape->n, shape->p, shape->c};
     struct share share = share_begin(team, &extent, DEPTHWISE_CHANNELS);
@@ -40,9 +34,9 @@ void depthwise_forward(const struct team *team, const struct depthwise_shape *sh
 }
 
 /* A sum over all images: the team divides the channels. */
-void depthwise_backward_weight(const struct team *team,
-                               const struct depthwise_shape *shape, float *dweight,
-                               float *dbias, const float *x, const float *dy)
+void depthwise_backward_weight(const struct team *team, const struct conv_shape *shape,
+                               float *dweight, float *dbias, const float *x,
+                               const float *dy)
 {
     struct span own = share_panels(team, shape->c, DEPTHWISE_CHANNELS);
     if (own.end > own.begin)
@@ -50,7 +44,7 @@ void depthwise_backward_weight(const struct team *team,
     team_barrier(team);
 }
 
-void depthwise_backward_data(const struct team *team, const struct depthwise_shape *shape,
+void depthwise_backward_data(const struct team *team, const struct conv_shape *shape,
                              float *dx, const float *dy, const float *weight)
 {
     const struct share_extent extent = {shape->n, shape->h, shape->c};

@@ -1,6 +1,5 @@
 #include "kernels/pool.h"
 
-#include <stdbool.h>
 #include <stddef.h>
 
 #include "kernels/kernels.h"
@@ -10,8 +9,8 @@
 
 void pool_shape_complete(struct pool_shape *shape)
 {
-    shape->p = (shape->h + 2 * shape->pad - shape->size) / shape->stride + 1;
-    shape->q = (shape->w + 2 * shape->pad - shape->size) / shape->stride + 1;
+    shape->p = window_outputs(&shape->r, shape->h);
+    shape->q = window_outputs(&shape->s, shape->w);
 }
 
 static struct share pool_share(const struct team *team, const struct pool_shape *shape)
@@ -23,7 +22,7 @@ static struct share pool_share(const struct team *team, const struct pool_shape 
 /* Windows that overlap add to the same rows of dx: then rows are not shared out. */
 static bool pool_overlaps(const struct pool_shape *shape)
 {
-    return shape->size > shape->stride;
+    return shape->r.size > shape->r.stride;
 }
 
 static struct share pool_share_backward(const struct team *team,

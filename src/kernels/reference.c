@@ -4,121 +4,6 @@
 #include <stdbool.h>
 #include <string.h>
 
-/* Index of [i, j, k, l] in an array of extents (any, nj, nk, nl). */
-static size_t reference_index(int i, int j, int k, int l, const int extent[3])
-{
-    size_t n[3] = {(size_t)extent[0], (size_t)extent[1], (size_t)extent[2]};
-    return (((size_t)i * n[0] + (size_t)j) * n[1] + (size_t)k) * n[2] + (size_t)l;
-}
-
-/* --- conv --- */
-
-static double reference_conv_output(const struct conv_shape *a, const int i[4],
-                                    const float *x, const float *weight)
-{
-    const int in[3] = {a->h, a->w, a->c}, filter[3] = {a->r, a->s, a->c};
-    double sum = 0.0;
-    for (int r = 0; r < a->r; r++) {
-        for (int s = 0; s < a->s; s++) {
-            int h = i[1] * a->stride + r - a->pad, w = i[2] * a->stride + s - a->pad;
-            if (h < 0 || h >= a->h || w < 0 || w >= a->w)
-                continue;
-            for (int c = 0; c < a->c; c++)
-                sum += (double)x[reference_index(i[0], h, w, c, in)] *
-                       (double)weight[reference_index(i[3], r, s, c, filter)];
-        }
-    }
-    return sum;
-}
-
-void reference_conv_forward(const struct conv_shape *a, float *y, const float *x,
-                            const float *weight, const float *bias)
-{
-    const int out[3] = {a->p, a->q, a->k};
-    for (int n = 0; n < a->n; n++)
-        for (int p = 0; p < a->p; p++)
-            for (int q = 0; q < a->q; q++)
-                for (int k = 0; k < a->k; k++)
-                    y[reference_index(n, p, q, k, out)] =
-                        (float)((double)bias[k] +
-                                reference_conv_output(a, (const int[]){n, p, q, k}, x,
-                                                      weight));
-}
-
-static double reference_conv_weight_gradient(const struct conv_shape *a, const int i[4],
-                                             const float *x, const float *dy)
-{
-    const int in[3] = {a->h, a->w, a->c}, out[3] = {a->p, a->q, a->k};
-    double sum = 0.0;
-    for (int n = 0; n < a->n; n++) {
-        for (int p = 0; p < a->p; p++) {
-            int h = p * a->stride + i[1] - a->pad;
-            if (h < 0 || h >= a->h)
-                continue;
-            for (int q = 0; q < a->q; q++) {
-                int w = q * a->stride + i[2] - a->pad;
-                if (w >= 0 && w < a->w)
-                    sum += (double)x[reference_index(n, h, w, i[3], in)] *
-                           (double)dy[reference_index(n, p, q, i[0], out)];
-            }
-        }
-    }
-    return sum;
-}
-
-void reference_conv_backward_weight(const struct conv_shape *a, float *dweight,
-                                    float *dbias, const float *x, const float *dy)
-{
-    const int filter[3] = {a->r, a->s, a->c};
-    for (int k = 0; k < a->k; k++) {
-        double sum = 0.0;
-        for (int i = 0; i < a->n * a->p * a->q; i++)
-            sum += (double)dy[(size_t)i * (size_t)a->k + (size_t)k];
-        dbias[k] = (float)sum;
-        for (int r = 0; r < a->r; r++)
-            for (int s = 0; s < a->s; s++)
-                for (int c = 0; c < a->c; c++)
-                    dweight[reference_index(k, r, s, c, filter)] =
-                        (float)reference_conv_weight_gradient(
-                            a, (const int[]){k, r, s, c}, x, dy);
-    }
-}
-
-static double reference_conv_data_gradient(const struct conv_shape *a, const int i[4],
-                                           const float *dy, const float *weight)
-{
-    const int filter[3] = {a->r, a->s, a->c}, out[3] = {a->p, a->q, a->k};
-    double sum = 0.0;
-    for (int r = 0; r < a->r; r++) {
-        for (int s = 0; s < a->s; s++) {
-            int p = i[1] + a->pad - r, q = i[2] + a->pad - s;
-            if (p < 0 || q < 0 || p % a->stride != 0 || q % a->stride != 0)
-                continue;
-            p /= a->stride;
-            q /= a->stride;
-            if (p >= a->p || q >= a->q)
-                continue;
-            for (int k = 0; k < a->k; k++)
-                sum += (double)dy[reference_index(i[0], p, q, k, out)] *
-                       (double)weight[reference_index(k, r, s, i[3], filter)];
-        }
-    }
-    return sum;
-}
-
-void reference_conv_backward_data(const struct conv_shape *a, float *dx, const float *dy,
-                                  const float *weight)
-{
-    const int in[3] = {a->h, a->w, a->c};
-    for (int n = 0; n < a->n; n++)
-        for (int h = 0; h < a->h; h++)
-            for (int w = 0; w < a->w; w++)
-                for (int c = 0; c < a->c; c++)
-                    dx[reference_index(n, h, w, c, in)] =
-                        (float)reference_conv_data_gradient(a, (const int[]){n, h, w, c},
-                                                            dy, weight);
-}
-
 /* --- linear --- */
 
 /* sum_i a[i * step_a] b[i * step_b] */
@@ -166,8 +51,8 @@ void reference_linear_backward_data(const struct linear_shape *a, float *dx,
 static ptrdiff_t reference_pool_pixel(const struct pool_shape *a, int p, int q,
                                       int position)
 {
-    int h = p * a->stride - a->pad + position / a->size;
-    int w = q * a->stride - a->pad + position % a->size;
+    int h = p * a->r.stride - a->r.pad + position / a->s.size;
+    int w = q * a->s.stride - a->s.pad + position % a->s.size;
     if (h < 0 || h >= a->h || w < 0 || w >= a->w)
         return -1;
     return (ptrdiff_t)h * a->w + w;
@@ -199,7 +84,7 @@ void reference_maxpool_forward(const struct pool_shape *a, float *y, uint8_t *ar
     struct reference_pool_element e;
     for (size_t i = 0; reference_pool_element(a, i, &e); i++) {
         int best = -1;
-        for (int j = 0; j < a->size * a->size; j++) {
+        for (int j = 0; j < a->r.size * a->s.size; j++) {
             ptrdiff_t pixel = reference_pool_pixel(a, e.p, e.q, j);
             if (pixel < 0)
                 continue;
@@ -224,17 +109,26 @@ void reference_maxpool_backward(const struct pool_shape *a, float *dx, const flo
     }
 }
 
+static double reference_pool_divisor(const struct pool_shape *a,
+                                     const struct reference_pool_element *e)
+{
+    int count = 0, all = a->r.size * a->s.size;
+    for (int j = 0; j < all; j++)
+        count += reference_pool_pixel(a, e->p, e->q, j) >= 0;
+    return a->inside ? count : all;
+}
+
 void reference_avgpool_forward(const struct pool_shape *a, float *y, const float *x)
 {
     struct reference_pool_element e;
     for (size_t i = 0; reference_pool_element(a, i, &e); i++) {
         double sum = 0.0;
-        for (int j = 0; j < a->size * a->size; j++) {
+        for (int j = 0; j < a->r.size * a->s.size; j++) {
             ptrdiff_t pixel = reference_pool_pixel(a, e.p, e.q, j);
             if (pixel >= 0)
                 sum += (double)x[e.in + (size_t)pixel * (size_t)a->c];
         }
-        y[e.out] = (float)(sum / (a->size * a->size));
+        y[e.out] = (float)(sum / reference_pool_divisor(a, &e));
     }
 }
 
@@ -243,11 +137,11 @@ void reference_avgpool_backward(const struct pool_shape *a, float *dx, const flo
     struct reference_pool_element e;
     memset(dx, 0, (size_t)a->n * (size_t)a->h * (size_t)(a->w * a->c) * sizeof *dx);
     for (size_t i = 0; reference_pool_element(a, i, &e); i++) {
-        for (int j = 0; j < a->size * a->size; j++) {
+        for (int j = 0; j < a->r.size * a->s.size; j++) {
             ptrdiff_t pixel = reference_pool_pixel(a, e.p, e.q, j);
             if (pixel >= 0)
                 dx[e.in + (size_t)pixel * (size_t)a->c] +=
-                    dy[e.out] / (float)(a->size * a->size);
+                    (float)((double)dy[e.out] / reference_pool_divisor(a, &e));
         }
     }
 }

@@ -8,7 +8,7 @@
 
 #define SPEED_RUNS    40  /* at most */
 #define SPEED_LEAST   5   /* runs */
-#define SPEED_SECONDS 0.2 /* of runs, unless they are fewer than SPEED_LEAST */
+#define SPEED_SECONDS 0.1 /* of runs, unless they are fewer than SPEED_LEAST */
 
 #define SQUARE(size, in, out, filter, by, border)                                        \
     {                                                                                    \

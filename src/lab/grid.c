@@ -167,6 +167,9 @@ static enum status grid_command_init(struct grid_command *command,
                                                command->repeats, setup->config, NULL});
     if (setup->data)
         grid_command_add(command, (const char *[]){"--data", setup->data, NULL});
+    if (setup->image_size)
+        grid_command_add(command,
+                         (const char *[]){"--image-size", setup->image_size, NULL});
     return ST_OK;
 }
 

@@ -100,11 +100,11 @@ void microbench_layouts(struct microbench_layouts *layouts, int batch)
 {
     struct conv_shape *s = &layouts->shape;
     *s = (struct conv_shape){
-        .n = batch, .h = 13, .w = 13, .c = 32, .k = 64, .r = 3, .s = 3, .stride = 1};
+        .n = batch, .h = 13, .w = 13, .c = 32, .k = 64, WINDOW_SQUARE(3, 1, 0)};
     conv_shape_complete(s);
     size_t in = (size_t)s->n * (size_t)(s->h * s->w * s->c);
     float *x = microbench_values(in), *other = mem_aligned(in, sizeof *other);
-    float *weight = microbench_values((size_t)(s->k * s->r * s->s * s->c));
+    float *weight = microbench_values((size_t)s->k * conv_taps(s));
     float *y = mem_aligned((size_t)s->n * (size_t)(s->p * s->q * s->k), sizeof *y);
     for (int layout = 0; layout < LAYOUTS; layout++) {
         struct layout_run run = {s, layout, y, x, weight};
@@ -222,10 +222,9 @@ static void conv_run_gemm(void *context)
 static void conv_measure(struct microbench_conv *conv)
 {
     const struct conv_shape *s = &conv->shape;
-    size_t taps = (size_t)s->r * (size_t)s->s * (size_t)s->c;
     float *x =
         microbench_values((size_t)s->n * (size_t)s->h * (size_t)s->w * (size_t)s->c);
-    float *weight = microbench_values((size_t)s->k * taps),
+    float *weight = microbench_values((size_t)s->k * conv_taps(s)),
           *bias = microbench_values((size_t)s->k);
     float *y =
         mem_aligned((size_t)s->n * (size_t)s->p * (size_t)s->q * (size_t)s->k, sizeof *y);
@@ -244,8 +243,9 @@ int microbench_convs(const struct model *model, int batch, struct microbench_con
     int count = 0;
     for (int i = 0; i < model->layers && count < most; i++) {
         const struct conv_shape *shape = layer_conv_shape(model->layer[i]);
-        if (!shape)
-            continue;
+        if (!shape || conv_groups(shape) > 1 || window_dilation(&shape->r) > 1 ||
+            window_dilation(&shape->s) > 1)
+            continue; /* not for the direct kernel */
         convs[count] = (struct microbench_conv){
             .shape = *shape,
             .takes_direct = lab_conv_is_direct(shape),

@@ -64,8 +64,7 @@ static void op_run_maxpool(const struct microbench_buffers *b, const struct team
                                .h = 2,
                                .w = 2,
                                .c = KERNELS_GROUP,
-                               .size = 2,
-                               .stride = 2};
+                               WINDOW_SQUARE(2, 2, 0)};
     pool_shape_complete(&shape);
     maxpool_forward(team, &shape, b->y, b->bytes, b->x);
 }

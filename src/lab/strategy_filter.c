@@ -122,7 +122,7 @@ static const float *filter_block_of(float *const *blocks, const float *whole,
 static void filter_gather_weight(const struct strategy_filter *f, float *to,
                                  const float *weight, int out, int in)
 {
-    size_t taps = (size_t)f->shape.r * (size_t)f->shape.s;
+    size_t taps = (size_t)f->shape.r.size * (size_t)f->shape.s.size;
     size_t first = (size_t)out * (size_t)f->out.width * taps;
     filter_gather(to, weight + first * (size_t)f->in.channels, 0,
                   (size_t)filter_cut_width(&f->out, out) * taps, &f->in, in);
@@ -156,7 +156,7 @@ static void filter_pair_backward(const struct strategy *s,
     static const struct team alone = {.size = 1};
     struct conv_shape shape = filter_pair_shape(f, out, in);
     struct linear_shape linear = {shape.n, shape.c, shape.k};
-    size_t taps = (size_t)shape.r * (size_t)shape.s;
+    size_t taps = (size_t)shape.r.size * (size_t)shape.s.size;
     size_t first = (size_t)out * (size_t)f->out.width;
     const float *x = filter_block_of(f->x, s->task.x, &f->in, in);
     const float *dy = filter_block_of(f->dy, s->task.dy, &f->out, out);
@@ -246,8 +246,7 @@ static void filter_free(void *own)
 static void filter_buffers_init(struct filter_buffers *b, const struct strategy_filter *f)
 {
     struct conv_shape largest = filter_pair_shape(f, 0, 0);
-    size_t weights =
-        (size_t)largest.k * (size_t)largest.r * (size_t)largest.s * (size_t)largest.c;
+    size_t weights = (size_t)largest.k * conv_taps(&largest);
     b->weight = mem_aligned(weights, sizeof(float));
     b->bias = mem_aligned((size_t)largest.k, sizeof(float));
     b->grads = mem_aligned(weights, sizeof(float));

@@ -15,16 +15,13 @@ bool strategy_conv(const struct strategy_task *task, struct conv_shape *shape)
 {
     const struct layer *layer = task->layer;
     const struct conv_shape *conv = layer_conv_shape(layer);
+    if (conv && conv_groups(conv) > 1)
+        return false;
     if (conv)
         *shape = *conv;
     else if (layer->ops == &layer_linear)
-        *shape = (struct conv_shape){.h = 1,
-                                     .w = 1,
-                                     .c = layer->in.c,
-                                     .k = layer->out.c,
-                                     .r = 1,
-                                     .s = 1,
-                                     .stride = 1};
+        *shape = (struct conv_shape){
+            .h = 1, .w = 1, .c = layer->in.c, .k = layer->out.c, WINDOW_SQUARE(1, 1, 0)};
     else
         return false;
     shape->n = task->n;

@@ -11,7 +11,7 @@
 #include "strategy_impl.h"
 
 struct spatial_tile {
-    struct conv_shape shape; /* pad 0: h and w include the padding */
+    struct conv_shape shape; /* no padding: h and w include it */
     int row;                 /* its first row of y */
     int top;                 /* its first row of x; negative within the padding */
     float *x, *y;            /* y: of backward, dy */
@@ -40,12 +40,13 @@ static void spatial_tile_init(struct spatial_tile *tile, const struct strategy *
 {
     int end;
     team_split(tiles, shape->p, &tile->row, &end);
-    tile->top = tile->row * shape->stride - shape->pad;
+    tile->top = window_first(&shape->r, tile->row);
     tile->shape = *shape;
-    tile->shape.pad = 0;
+    tile->shape.r.pad = tile->shape.r.extra = 0;
+    tile->shape.s.pad = tile->shape.s.extra = 0;
     tile->shape.p = end - tile->row;
-    tile->shape.h = (tile->shape.p - 1) * shape->stride + shape->r;
-    tile->shape.w = shape->w + 2 * shape->pad;
+    tile->shape.h = (tile->shape.p - 1) * shape->r.stride + window_reach(&shape->r);
+    tile->shape.w = window_padded(&shape->s, shape->w);
     if (tile->shape.p == 0)
         return;
     tile->x = mem_aligned(spatial_input_floats(&tile->shape), sizeof(float));
@@ -60,7 +61,8 @@ static void spatial_tile_gather_x(const struct spatial_tile *tile,
                                   const struct conv_shape *shape, const float *x)
 {
     size_t row = (size_t)tile->shape.w * (size_t)shape->c;
-    size_t pad = (size_t)shape->pad * (size_t)shape->c, inner = row - 2 * pad;
+    size_t pad = (size_t)shape->s.pad * (size_t)shape->c;
+    size_t inner = (size_t)shape->w * (size_t)shape->c;
     float *to = tile->x;
     for (int i = 0; i < shape->n; i++) {
         for (int h = tile->top; h < tile->top + tile->shape.h; h++, to += row) {
@@ -71,7 +73,7 @@ static void spatial_tile_gather_x(const struct spatial_tile *tile,
             memset(to, 0, pad * sizeof *to);
             memcpy(to + pad, x + ((size_t)i * (size_t)shape->h + (size_t)h) * inner,
                    inner * sizeof *to);
-            memset(to + pad + inner, 0, pad * sizeof *to);
+            memset(to + pad + inner, 0, (row - pad - inner) * sizeof *to);
         }
     }
 }
@@ -138,7 +140,7 @@ static void spatial_sum_row(const struct strategy *s,
 {
     const struct conv_shape *shape = &spatial->shape;
     size_t row = (size_t)shape->w * (size_t)shape->c;
-    size_t pad = (size_t)shape->pad * (size_t)shape->c;
+    size_t pad = (size_t)shape->s.pad * (size_t)shape->c;
     float *to = s->task.dx + ((size_t)i * (size_t)shape->h + (size_t)h) * row;
     memset(to, 0, row * sizeof *to);
     for (int t = 0; t < spatial->tiles; t++) {
@@ -147,7 +149,7 @@ static void spatial_sum_row(const struct strategy *s,
         if (tile->shape.p == 0 || at < 0 || at >= tile->shape.h)
             continue;
         size_t from = (size_t)i * (size_t)tile->shape.h + (size_t)at;
-        vector_add(to, tile->dx + from * (row + 2 * pad) + pad, row);
+        vector_add(to, tile->dx + from * (size_t)(tile->shape.w * shape->c) + pad, row);
     }
 }
 

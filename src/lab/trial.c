@@ -6,7 +6,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/div.h"
 #include "base/fs.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -16,22 +15,67 @@
 #include "data/synth.h"
 
 #define TRIAL_EPOCHS 1000000
+#define TRIAL_BYTES  ((size_t)64 << 20) /* of letters, unless a batch is larger */
 
-static enum status trial_write_letters(const char *path, size_t images)
+static const struct shape trial_letter = {SYNTH_SIZE, SYNTH_SIZE, 1};
+
+static struct shape trial_letters_shape(const struct trial_source *source)
+{
+    return source->letters.h > 0 ? source->letters : trial_letter;
+}
+
+/* A letter in another size: pixels (shape). */
+static void trial_scale(const uint8_t *letter, struct shape shape, uint8_t *pixels)
+{
+    for (int y = 0; y < shape.h; y++)
+        for (int x = 0; x < shape.w; x++, pixels += shape.c)
+            memset(
+                pixels,
+                letter[y * SYNTH_SIZE / shape.h * SYNTH_SIZE + x * SYNTH_SIZE / shape.w],
+                (size_t)shape.c);
+}
+
+static void trial_scale_all(struct dataset_builder *builder, struct shape shape)
+{
+    size_t count = builder->count[DATASET_TRAIN], bytes = dataset_image_bytes(shape);
+    uint8_t *letters = builder->images[DATASET_TRAIN];
+    uint8_t *images = mem_zeroed(count, bytes);
+    for (size_t i = 0; i < count; i++)
+        trial_scale(letters + i * SYNTH_SIZE * SYNTH_SIZE, shape, images + i * bytes);
+    free(letters);
+    builder->images[DATASET_TRAIN] = images;
+    builder->h = shape.h;
+    builder->w = shape.w;
+    builder->c = shape.c;
+}
+
+static enum status trial_write_letters(const char *path, struct shape shape,
+                                       size_t images)
 {
     struct dataset_builder builder = {.count = {[DATASET_TRAIN] = images}};
     letters_init(&builder, 1);
     letters_draw(&builder, 1, DATASET_TRAIN, 0, images);
+    if (!shape_equal(shape, trial_letter))
+        trial_scale_all(&builder, shape);
     enum status st = dataset_write(&builder, path, true);
     dataset_builder_release(&builder);
     return st;
 }
 
-static enum status trial_open_letters(struct comm *comm, int least, int batch,
-                                      struct dataset *dataset)
+/* Whole batches of `least` letters, or as many as have room. */
+static size_t trial_letters_count(struct shape shape, int least, int batch)
+{
+    size_t room = TRIAL_BYTES / dataset_image_bytes(shape);
+    size_t wanted = (size_t)least < room ? (size_t)least : room;
+    size_t size = (size_t)batch, batches = (wanted + size - 1) / size;
+    return (batches > 0 ? batches : 1) * size;
+}
+
+static enum status trial_open_letters(struct comm *comm, struct shape shape, int least,
+                                      int batch, struct dataset *dataset)
 {
     const char *folder = getenv("TMPDIR");
-    size_t images = (size_t)div_up(least, batch) * (size_t)batch;
+    size_t images = trial_letters_count(shape, least, batch);
     const bool train[DATASET_SPLITS] = {[DATASET_TRAIN] = true};
     const struct dataset_use use = {.trusted = true};
     char path[FS_PATH];
@@ -41,7 +85,7 @@ static enum status trial_open_letters(struct comm *comm, int least, int batch,
     comm_bcast(comm, path, sizeof path, 0);
     bool replicated = log_set_replicated(false);
     if (comm_node_rank(comm) == 0)
-        st = trial_write_letters(path, images);
+        st = trial_write_letters(path, shape, images);
     st = comm_agree(comm, st);
     if (st == ST_OK)
         st = dataset_open(dataset, comm, path, train, &use);
@@ -69,27 +113,29 @@ static enum status trial_open_data(struct comm *comm, const char *data, int batc
     return ST_OK;
 }
 
-enum status trial_open(struct comm *comm, const char *data, int least, int batch,
-                       struct dataset *dataset)
+enum status trial_open(struct comm *comm, const struct trial_source *source, int least,
+                       int batch, struct dataset *dataset)
 {
-    return data ? trial_open_data(comm, data, batch, dataset)
-                : trial_open_letters(comm, least, batch, dataset);
+    return source->data ? trial_open_data(comm, source->data, batch, dataset)
+                        : trial_open_letters(comm, trial_letters_shape(source), least,
+                                             batch, dataset);
 }
 
-static const struct shape trial_letter = {SYNTH_SIZE, SYNTH_SIZE, 1};
-
-/* Built-in letters as a network sees them, (count, in). */
-static float *trial_letters(int count, struct shape in)
+/* Built-in letters of this shape as a network sees them, (count, in). */
+static float *trial_letters(int count, struct shape shape, struct shape in)
 {
     size_t size = (size_t)shape_size(in);
     float *x = mem_aligned((size_t)count * size, sizeof *x);
-    uint8_t pixels[SYNTH_SIZE * SYNTH_SIZE];
+    uint8_t letter[SYNTH_SIZE * SYNTH_SIZE];
+    uint8_t *pixels = mem_zeroed(dataset_image_bytes(shape), 1);
     for (int i = 0; i < count; i++) {
-        synth_draw(1, 0, (uint64_t)i, pixels);
-        view_cut(trial_letter, in, pixels, x + (size_t)i * size);
+        synth_draw(1, 0, (uint64_t)i, letter);
+        trial_scale(letter, shape, pixels);
+        view_cut(shape, in, pixels, x + (size_t)i * size);
         for (size_t p = (size_t)i * size; p < ((size_t)i + 1) * size; p++)
             x[p] = x[p] / 128 - 0.3f;
     }
+    free(pixels);
     return x;
 }
 
@@ -117,19 +163,20 @@ out:
     return st;
 }
 
-enum status trial_input(const char *data, const struct view *view, int count,
-                        struct trial_input *input)
+enum status trial_input(const struct trial_source *source, const struct view *view,
+                        int count, struct trial_input *input)
 {
     *input = (struct trial_input){.classes = SYNTH_CLASSES};
-    if (!data) {
+    if (!source->data) {
         char name[] = "the built-in letters";
-        const struct dataset_info letters = {.shape = trial_letter, .path = name};
+        struct shape shape = trial_letters_shape(source);
+        const struct dataset_info letters = {.shape = shape, .path = name};
         TRY(view_of_dataset(view, &letters, &input->in));
-        input->images = trial_letters(count, input->in);
+        input->images = trial_letters(count, shape, input->in);
         return ST_OK;
     }
     struct dataset_info info;
-    TRY(dataset_info_read(&info, data));
+    TRY(dataset_info_read(&info, source->data));
     info.trusted = true; /* only speed is measured */
     input->classes = info.classes;
     enum status st = view_of_dataset(view, &info, &input->in);

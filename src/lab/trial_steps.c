@@ -8,6 +8,7 @@
 #include "comm/comm.h"
 #include "lab/trial.h"
 #include "lab/tune.h"
+#include "nn/param_group.h"
 
 #define TRIAL_IMAGES       2048 /* of the data set */
 #define TRIAL_RUN_SECONDS  0.3  /* least length of each repeated run */
@@ -93,9 +94,11 @@ static enum status trial_build_model(struct comm *comm, const struct model_spec 
     int classes = dataset->info.classes;
     TRY(view_of_dataset(&options->input.view, &dataset->info, &in));
     TRY(model_describe(model, spec, in, classes, grain));
+    enum status st = param_groups_check(&options->optim.groups, model);
     model_release(model);
+    TRY(st);
     bool replicated = log_set_replicated(false);
-    enum status st = model_init(model, spec, in, classes, grain);
+    st = model_init(model, spec, in, classes, grain);
     log_set_replicated(replicated);
     return comm_agree(comm, st);
 }
@@ -139,7 +142,7 @@ enum status trial_steps(struct comm *comm, const struct model_spec *spec,
         .version = "",
     };
     enum status st;
-    TRY_TO(out, trial_open(comm, row->data, TRIAL_IMAGES, row->batch, &dataset));
+    TRY_TO(out, trial_open(comm, &row->source, TRIAL_IMAGES, row->batch, &dataset));
     TRY_TO(out, trial_build_model(comm, spec, &options, &dataset, &model));
     st = trial_measure_row(&setup, repeats, row);
 out:

@@ -8,8 +8,7 @@
 #include "base/mem.h"
 #include "base/parse.h"
 #include "layer_spec.h"
-
-#define MODEL_ALIGN 16 /* floats: a tensor begins at a cache line */
+#include "model_impl.h"
 
 /* A line as it is read: its text without $NAME, from=, as= and if=. */
 struct build_line {
@@ -143,21 +142,6 @@ static enum status build_read_condition(const struct build *build,
 
 /* --- a layer --- */
 
-static size_t build_align(size_t n)
-{
-    return (n + MODEL_ALIGN - 1) / MODEL_ALIGN * MODEL_ALIGN;
-}
-
-static void build_place_tensors(struct model *model, struct layer *layer)
-{
-    for (int t = 0; t < layer->tensors; t++) {
-        layer->tensor[t].offset = model->params;
-        model->params = build_align(model->params + layer->tensor[t].count);
-        ranges_append(&model->ranges, model->params, layer->tensor[t].rule);
-    }
-    model->flops += layer->flops;
-}
-
 static enum status build_setup(const struct build *build, struct layer *layer,
                                const struct build_line *line)
 {
@@ -165,7 +149,8 @@ static enum status build_setup(const struct build *build, struct layer *layer,
     struct layer_spec spec = {.where = line->where,
                               .name = layer->name,
                               .text = line->text,
-                              .classes = model->classes};
+                              .classes = model->classes,
+                              .model = model};
     for (int i = 0; i < layer->inputs; i++)
         spec.input[i] = build_value_name(build, layer->input[i]);
     TRY(layer->ops->setup(layer, &spec));
@@ -185,7 +170,7 @@ static struct layer *build_new_layer(struct build *build, const struct build_lin
     const struct layer_ops *ops = layer_kinds[line->kind];
     struct layer *layer = mem_zeroed(1, ops->bytes);
     layer->ops = ops;
-    layer->index = model->layers;
+    layer->index = layer->number = model->layers;
     layer->grain = model->grain;
     layer->inputs = line->inputs;
     for (int i = 0; i < line->inputs; i++) {
@@ -215,7 +200,7 @@ static enum status build_layer(struct build *build, struct build_scope *scope,
     TRY(build_add_name(build, scope, line->where, line->name, model->layers + 1));
     struct layer *layer = build_new_layer(build, line);
     TRY(build_setup(build, layer, line));
-    build_place_tensors(model, layer);
+    model_place_tensors(model, layer);
     scope->value = model->layers;
     return ST_OK;
 }
@@ -298,7 +283,7 @@ static enum status build_line_parts(struct build *build, struct build_scope *sco
     TRY(build_read_inputs(build, scope, line));
     if (!stays) {
         scope->value = line->input[0];
-        return build_add_name(build, scope, line->where, line->name, line->input[0]);
+        return build_leave_out(build, scope, line->where, line->name, line->input[0]);
     }
     return line->kind < build_layer_kinds() ? build_layer(build, scope, line)
                                             : build_block(build, scope, line);

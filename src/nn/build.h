@@ -22,6 +22,7 @@ struct build_name {
     char name[LAYER_NAME];
     int value;
     const char *where; /* borrowed from the spec */
+    bool left_out;     /* by if=: another line may have the name */
 };
 
 struct build {
@@ -57,6 +58,10 @@ enum status build_find(const struct build *build, const struct build_scope *scop
    taken, is no name or is too long. */
 enum status build_add_name(struct build *build, const struct build_scope *scope,
                            const char *where, const char *name, int value) MUST_CHECK;
+
+/* The name of a line that is left out. Another one that stays may have it already. */
+enum status build_leave_out(struct build *build, const struct build_scope *scope,
+                            const char *where, const char *name, int value) MUST_CHECK;
 
 /* For messages: "relu3", "input". */
 const char *build_value_name(const struct build *build, int value);

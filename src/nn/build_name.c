@@ -65,9 +65,8 @@ enum status build_add_name(struct build *build, const struct build_scope *scope,
     const struct build_name *taken = build_lookup(build, scope->path, name);
     if (!spec_name_good(name))
         FAIL(ST_USAGE,
-             "%s: '%s' cannot be a name: a letter, then letters, digits, '.', '_' and "
-             "'-', "
-             "at most %d",
+             "%s: '%s' cannot be a name: a letter or '_', then letters, digits, '.', '_' "
+             "and '-', at most %d",
              where, name, LAYER_NAME - 1);
     if (strlen(scope->path) + strlen(name) >= LAYER_NAME)
         FAIL(ST_USAGE, "%s: the name '%s%s' is longer than %d characters", where,
@@ -75,7 +74,7 @@ enum status build_add_name(struct build *build, const struct build_scope *scope,
     if (strcmp(name, INPUT) == 0)
         FAIL(ST_USAGE, "%s: '" INPUT "' cannot be a name: it stands for the input",
              where);
-    if (taken)
+    if (taken && !taken->left_out)
         FAIL(ST_USAGE,
              "%s: the name '%s' is taken by %s: give one of them another by as=", where,
              taken->name, taken->where);
@@ -87,24 +86,80 @@ enum status build_add_name(struct build *build, const struct build_scope *scope,
     return ST_OK;
 }
 
+enum status build_leave_out(struct build *build, const struct build_scope *scope,
+                            const char *where, const char *name, int value)
+{
+    if (build_lookup(build, scope->path, name))
+        return ST_OK;
+    TRY(build_add_name(build, scope, where, name, value));
+    build->name[build->names - 1].left_out = true;
+    return ST_OK;
+}
+
 /* --- if= --- */
 
-static enum status build_compare(const struct build *build,
-                                 const struct build_scope *scope, const char *where,
-                                 const char *const side[2], bool *same)
+/* A condition: two sides and what must hold between them. */
+struct build_comparison {
+    const char *sign;
+    bool order; /* of numbers; == and != compare shapes, too */
+};
+
+/* The longer signs first. */
+static const struct build_comparison build_comparisons[] = {
+    {"==", false}, {"!=", false}, {"<=", true}, {">=", true}, {"<", true}, {">", true},
+};
+
+static const struct build_comparison *build_comparison(const char *text)
+{
+    for (size_t i = 0; i < sizeof build_comparisons / sizeof *build_comparisons; i++)
+        if (strncmp(text, build_comparisons[i].sign, strlen(build_comparisons[i].sign)) ==
+            0)
+            return &build_comparisons[i];
+    return NULL;
+}
+
+static bool build_number(const char *text, long long *number)
+{
+    return parse_int(text, INT32_MIN, INT32_MAX, number);
+}
+
+static enum status build_same(const struct build *build, const struct build_scope *scope,
+                              const char *where, const char *const side[2], bool *same)
 {
     long long number[2];
     int value[2];
-    if (parse_int(side[0], INT32_MIN, INT32_MAX, &number[0]) &&
-        parse_int(side[1], INT32_MIN, INT32_MAX, &number[1])) {
+    if (build_number(side[0], &number[0]) && build_number(side[1], &number[1])) {
         *same = number[0] == number[1];
         return ST_OK;
     }
     for (int i = 0; i < 2; i++)
         TRY(build_find(build, scope, where, side[i], &value[i]));
-    struct shape a = build_value_shape(build, value[0]);
-    struct shape b = build_value_shape(build, value[1]);
-    *same = a.h == b.h && a.w == b.w && a.c == b.c;
+    *same = shape_equal(build_value_shape(build, value[0]),
+                        build_value_shape(build, value[1]));
+    return ST_OK;
+}
+
+/* A number, or the pixels along the longer side of what a name stands for. */
+static enum status build_side(const struct build *build, const struct build_scope *scope,
+                              const char *where, const char *text, long long *side)
+{
+    int value;
+    if (build_number(text, side))
+        return ST_OK;
+    TRY(build_find(build, scope, where, text, &value));
+    struct shape shape = build_value_shape(build, value);
+    *side = shape.h > shape.w ? shape.h : shape.w;
+    return ST_OK;
+}
+
+static enum status build_in_order(const struct build *build,
+                                  const struct build_scope *scope, const char *where,
+                                  const char *const side[2], int *order)
+{
+    long long number[2];
+    for (int i = 0; i < 2; i++)
+        TRY(build_side(build, scope, where, side[i], &number[i]));
+    *order = number[0] < number[1] ? -1 : number[0] > number[1];
     return ST_OK;
 }
 
@@ -112,14 +167,24 @@ enum status build_condition(const struct build *build, const struct build_scope 
                             const char *where, const char *text, bool *stays)
 {
     char left[SPEC_WORD];
-    size_t length = strcspn(text, "!=");
-    bool equal = text[length] == '=', same = false;
-    if (length == 0 || !text[length] || text[length + 1] != '=' || !text[length + 2])
-        FAIL(ST_USAGE, "%s: 'if=%s': expected if=A==B or if=A!=B", where, text);
+    size_t length = strcspn(text, "!=<>");
+    const struct build_comparison *comparison = build_comparison(text + length);
+    bool same;
+    int order;
+    if (length == 0 || !comparison || !text[length + strlen(comparison->sign)])
+        FAIL(ST_USAGE,
+             "%s: 'if=%s': expected if=A==B, or !=, <, <=, >, >= instead of ==", where,
+             text);
     memcpy(left, text, length);
     left[length] = '\0';
-    const char *const side[] = {left, text + length + 2};
-    TRY(build_compare(build, scope, where, side, &same));
-    *stays = same == equal;
+    const char *sign = comparison->sign;
+    const char *const side[] = {left, text + length + strlen(sign)};
+    if (!comparison->order) {
+        TRY(build_same(build, scope, where, side, &same));
+        *stays = same == (*sign == '=');
+        return ST_OK;
+    }
+    TRY(build_in_order(build, scope, where, side, &order));
+    *stays = (order == 0 && sign[1] == '=') || order == (*sign == '<' ? -1 : 1);
     return ST_OK;
 }

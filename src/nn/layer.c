@@ -1,24 +1,6 @@
-#include "layer_spec.h"
-
-#include <math.h>
+#include "nn/layer.h"
 
 #include "base/mem.h"
-
-enum { INIT_PYTORCH, INIT_HE };
-const char *const layer_init_words[] = {"pytorch", "he", NULL};
-
-void layer_init_values(const struct layer *layer, int t, int init, int fan_in,
-                       struct rng *rng, float *values)
-{
-    const struct layer_tensor *tensor = &layer->tensor[t];
-    float bound = (float)(1.0 / sqrt(fan_in)), deviation = (float)sqrt(2.0 / fan_in);
-    for (size_t i = 0; i < tensor->count; i++) {
-        if (init == INIT_PYTORCH)
-            values[i] = rng_range(rng, -bound, bound);
-        else
-            values[i] = tensor->dims > 1 ? deviation * rng_normal(rng) : 0.0f;
-    }
-}
 
 const float *layer_bias(const struct layer *layer, const float *params)
 {

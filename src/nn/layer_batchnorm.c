@@ -1,6 +1,7 @@
 /* batchnorm: every channel normalised over the grain ("ghost" batch normalisation: E.
    Hoffer et al., "Train longer, generalize better", NIPS 2017), so that no bit depends on
    how grains are shared among ranks and threads. Evaluation uses running statistics. */
+#include <math.h>
 #include <string.h>
 
 #include "kernels/batchnorm.h"
@@ -10,12 +11,16 @@ struct layer_batchnorm_state {
     struct layer layer;
     struct batchnorm_shape shape;
     double epsilon;
-    int affine; /* weight and bias */
+    int affine; /* enum batchnorm_affine */
     int frozen; /* training uses running statistics and leaves them as they are */
+    int init;   /* of the weight: enum layer_norm_init */
 };
 
-static const char *const batchnorm_options[] = {"eps", "momentum", "affine", "frozen",
-                                                NULL};
+enum batchnorm_affine { AFFINE_OFF, AFFINE_ON, AFFINE_BIAS };
+static const char *const batchnorm_affine_words[] = {"off", "on", "bias", NULL};
+
+static const char *const batchnorm_options[] = {"eps",    "momentum", "affine",
+                                                "frozen", "init",     NULL};
 
 static const struct layer_batchnorm_state *batchnorm_state(const struct layer *layer)
 {
@@ -26,6 +31,18 @@ static const struct layer_batchnorm_state *batchnorm_state(const struct layer *l
 static int batchnorm_mean(const struct layer *layer)
 {
     return layer->tensors - 2;
+}
+
+/* The tensors of weight and bias; NULL: it has none. */
+static const struct layer_tensor *batchnorm_weight(const struct layer *layer)
+{
+    return batchnorm_state(layer)->affine == AFFINE_ON ? &layer->tensor[0] : NULL;
+}
+
+static const struct layer_tensor *batchnorm_bias(const struct layer *layer)
+{
+    bool has = batchnorm_state(layer)->affine != AFFINE_OFF;
+    return has ? &layer->tensor[batchnorm_mean(layer) - 1] : NULL;
 }
 
 static void batchnorm_add_tensor(struct layer *layer, const char *name,
@@ -43,20 +60,24 @@ static enum status batchnorm_setup(struct layer *layer, const struct layer_spec 
     struct layer_batchnorm_state *norm = (struct layer_batchnorm_state *)layer;
     double momentum = 0.1;
     norm->epsilon = 1e-5;
-    norm->affine = 1;
+    norm->affine = AFFINE_ON;
     TRY(layer_spec_only(spec, false, batchnorm_options));
     TRY(layer_spec_real(spec, "eps", 1e-12, 1, &norm->epsilon));
     TRY(layer_spec_real(spec, "momentum", 0, 1, &momentum));
-    TRY(layer_spec_word(spec, "affine", layer_off_on, &norm->affine));
+    TRY(layer_spec_word(spec, "affine", batchnorm_affine_words, &norm->affine));
     TRY(layer_spec_word(spec, "frozen", layer_off_on, &norm->frozen));
+    TRY(layer_spec_word(spec, "init", layer_norm_inits, &norm->init));
+    if (norm->affine != AFFINE_ON && norm->init == LAYER_NORM_ZERO)
+        FAIL(ST_USAGE, "%s: %s: affine=%s has no weight for init=zero", spec->where,
+             spec->name, batchnorm_affine_words[norm->affine]);
     norm->shape = (struct batchnorm_shape){
         .n = layer->grain, .pixels = layer->in.h * layer->in.w, .c = layer->in.c};
     enum range_rule rule = norm->frozen ? RANGE_FROZEN : RANGE_STATISTIC;
     layer->out = layer->in;
-    if (norm->affine) {
+    if (norm->affine == AFFINE_ON)
         batchnorm_add_tensor(layer, "weight", RANGE_TRAIN);
+    if (norm->affine != AFFINE_OFF)
         batchnorm_add_tensor(layer, "bias", RANGE_TRAIN);
-    }
     batchnorm_add_tensor(layer, "running_mean", rule);
     batchnorm_add_tensor(layer, "running_var", rule);
     if (!norm->frozen)
@@ -76,7 +97,9 @@ static void batchnorm_init(const struct layer *layer, int t, struct rng *rng,
                            float *values)
 {
     (void)rng;
-    bool ones = (batchnorm_state(layer)->affine && t == 0) || t == layer->tensors - 1;
+    const struct layer_batchnorm_state *norm = batchnorm_state(layer);
+    bool weight = norm->affine == AFFINE_ON && t == 0, variance = t == layer->tensors - 1;
+    bool ones = variance || (weight && norm->init == LAYER_NORM_ONE);
     for (size_t i = 0; i < layer->tensor[t].count; i++)
         values[i] = ones ? 1.0f : 0.0f;
 }
@@ -89,11 +112,17 @@ static struct batchnorm_shape batchnorm_grain(const struct layer *layer,
     return shape;
 }
 
-/* One value a channel has no variance: then, too, the running statistics are used. */
+/* Are the grain's mean and variance computed, into save? */
+static bool batchnorm_measures(const struct layer *layer, const struct pass *pass)
+{
+    return (pass->train || pass->measure) && !batchnorm_state(layer)->frozen;
+}
+
+/* The statistics of one sample say little of the next one, and one value has no variance:
+   then, too, the running statistics are used. */
 static bool batchnorm_uses_running(const struct layer *layer, const struct pass *pass)
 {
-    const struct layer_batchnorm_state *norm = batchnorm_state(layer);
-    return !pass->train || norm->frozen || pass->n * norm->shape.pixels == 1;
+    return !batchnorm_measures(layer, pass) || pass->n == 1;
 }
 
 /* What normalises this pass: the running statistics, or those in save. */
@@ -102,55 +131,59 @@ static struct batchnorm_by batchnorm_by_what(const struct layer *layer,
 {
     const struct layer_batchnorm_state *norm = batchnorm_state(layer);
     const struct layer_tensor *tensor = layer->tensor;
+    const struct layer_tensor *weight = batchnorm_weight(layer),
+                              *bias = batchnorm_bias(layer);
     const float *saved = pass->save, *params = pass->params;
     bool running = batchnorm_uses_running(layer, pass);
     int mean = batchnorm_mean(layer);
     return (struct batchnorm_by){
         .mean = running ? params + tensor[mean].offset : saved,
         .variance = running ? params + tensor[mean + 1].offset : saved + layer->in.c,
-        .weight = norm->affine ? params + tensor[0].offset : NULL,
-        .bias = norm->affine ? params + tensor[1].offset : NULL,
+        .weight = weight ? params + weight->offset : NULL,
+        .bias = bias ? params + bias->offset : NULL,
         .epsilon = (float)norm->epsilon,
     };
+}
+
+/* The grain's part of the step's statistics (nn/statistic.h). */
+static void batchnorm_write_statistics(const struct layer *layer, const struct pass *pass)
+{
+    const struct layer_tensor *tensor = &layer->tensor[batchnorm_mean(layer)];
+    const float *running = pass->params + tensor[0].offset, *saved = pass->save;
+    float *mean = pass->grads + tensor[0].offset,
+          *square = pass->grads + tensor[1].offset;
+    bool frozen = batchnorm_state(layer)->frozen;
+    for (int c = 0; c < layer->in.c; c++) {
+        double variance = frozen ? 0.0 : (double)saved[layer->in.c + c];
+        double shift = frozen ? 0.0 : (double)saved[c] - (double)running[c];
+        mean[c] = (float)(pass->n * shift);
+        square[c] = (float)(pass->n * (variance + shift * shift));
+    }
 }
 
 static void batchnorm_layer_forward(const struct layer *layer, const struct pass *pass)
 {
     struct batchnorm_shape shape = batchnorm_grain(layer, pass);
     float *saved = pass->save;
-    if (!batchnorm_uses_running(layer, pass))
+    if (batchnorm_measures(layer, pass))
         batchnorm_moments(&pass->team, &shape, saved, saved + layer->in.c, pass->x,
                           pass->scratch);
+    if (pass->measure && pass->team.index == 0)
+        batchnorm_write_statistics(layer, pass);
     struct batchnorm_by by = batchnorm_by_what(layer, pass);
     batchnorm_forward(&pass->team, &shape, pass->y, pass->x, &by, pass->scratch);
-}
-
-/* The grain's part of the step's statistics (nn/statistic.h). */
-static void batchnorm_write_statistics(const struct layer *layer, const struct pass *pass)
-{
-    const struct layer_batchnorm_state *norm = batchnorm_state(layer);
-    const struct layer_tensor *tensor = &layer->tensor[batchnorm_mean(layer)];
-    const float *running = pass->params + tensor[0].offset, *saved = pass->save;
-    float *mean = pass->grads + tensor[0].offset,
-          *square = pass->grads + tensor[1].offset;
-    bool single = pass->n * norm->shape.pixels == 1;
-    for (int c = 0; c < layer->in.c; c++) {
-        double variance = single ? 0.0 : (double)saved[layer->in.c + c];
-        double shift = (double)(single ? pass->x[c] : saved[c]) - (double)running[c];
-        mean[c] = norm->frozen ? 0.0f : (float)(pass->n * shift);
-        square[c] = norm->frozen ? 0.0f : (float)(pass->n * (variance + shift * shift));
-    }
 }
 
 static void batchnorm_layer_backward(const struct layer *layer, const struct pass *pass)
 {
     struct batchnorm_shape shape = batchnorm_grain(layer, pass);
     struct batchnorm_by by = batchnorm_by_what(layer, pass);
-    bool affine = batchnorm_state(layer)->affine;
+    const struct layer_tensor *weight = batchnorm_weight(layer),
+                              *bias = batchnorm_bias(layer);
     const struct batchnorm_gradient gradient = {
         .dx = pass->dx,
-        .dweight = affine ? pass->grads + layer->tensor[0].offset : NULL,
-        .dbias = affine ? pass->grads + layer->tensor[1].offset : NULL,
+        .dweight = weight ? pass->grads + weight->offset : NULL,
+        .dbias = bias ? pass->grads + bias->offset : NULL,
         .x = pass->x,
         .dy = pass->dy,
         .given = batchnorm_uses_running(layer, pass),
@@ -160,6 +193,20 @@ static void batchnorm_layer_backward(const struct layer *layer, const struct pas
     batchnorm_backward(&pass->team, &shape, &gradient, &by, pass->scratch);
 }
 
+/* In use: (x - mean) weight / sqrt(variance + epsilon) + bias. */
+static void batchnorm_line(const struct layer *layer, const float *params, double *factor,
+                           double *offset)
+{
+    const struct pass pass = {.params = params};
+    struct batchnorm_by by = batchnorm_by_what(layer, &pass);
+    for (int c = 0; c < layer->in.c; c++) {
+        double weight = by.weight ? (double)by.weight[c] : 1.0;
+        double bias = by.bias ? (double)by.bias[c] : 0.0;
+        factor[c] = weight / sqrt((double)by.variance[c] + (double)by.epsilon);
+        offset[c] = bias - (double)by.mean[c] * factor[c];
+    }
+}
+
 static struct split_sets batchnorm_layer_splits(const struct layer *layer)
 {
     return batchnorm_splits(&batchnorm_state(layer)->shape);
@@ -167,10 +214,12 @@ static struct split_sets batchnorm_layer_splits(const struct layer *layer)
 
 const struct layer_ops layer_batchnorm = {
     .kind = "batchnorm",
-    .help = "batchnorm [eps=1e-5] [momentum=0.1] [affine=on] [frozen=off]",
+    .help = "batchnorm [eps=1e-5] [momentum=0.1] [affine=on|bias] [frozen=off] "
+            "[init=one|zero]",
     .bytes = sizeof(struct layer_batchnorm_state),
     .inputs = 1,
     .keeps = LAYER_KEEPS_INPUTS,
+    .line = batchnorm_line,
     .follows = true,
     .couples = true,
     .setup = batchnorm_setup,

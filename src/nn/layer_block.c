@@ -14,12 +14,25 @@ struct layer_block_state {
     struct conv_pool_shape shape;
 };
 
+static bool block_convolves(const struct window *window)
+{
+    return window->size == 3 && window->stride == 1 && window->pad <= 1 &&
+           window->extra == 0 && window_dilation(window) == 1;
+}
+
+static bool block_pools_halves(const struct window *window)
+{
+    return window->size == 2 && window->stride == 2 && window->pad == 0 &&
+           window->extra == 0;
+}
+
 static bool block_is_fusable(const struct layer *conv, const struct layer *pool)
 {
     const struct conv_shape *c = layer_conv_shape(conv);
     const struct pool_shape *p = pool ? layer_maxpool_shape(pool) : NULL;
-    return c && p && conv->tensors > 1 && c->r == 3 && c->s == 3 && c->stride == 1 &&
-           c->pad <= 1 && p->size == 2 && p->stride == 2 && p->pad == 0;
+    return c && p && conv_groups(c) == 1 && block_convolves(&c->r) &&
+           block_convolves(&c->s) && c->r.pad == c->s.pad && block_pools_halves(&p->r) &&
+           block_pools_halves(&p->s);
 }
 
 /* The layer behind layers[i], if it alone reads the output of layers[i]; NULL: there is
@@ -50,16 +63,19 @@ static struct conv_pool_shape block_shape(const struct layer *layer,
     return shape;
 }
 
-/* save holds the slopes of all samples, then the argmax of all. */
-static float *block_slopes(const struct pass *pass)
+/* save holds the slopes of all samples, if there is an activation, then the argmax of
+   all. */
+static float *block_slopes(const struct layer *layer, const struct pass *pass)
 {
-    return pass->save;
+    bool slopes = block_shape(layer, pass).activation != CONV_POOL_NONE;
+    return slopes ? pass->save : NULL;
 }
 
 static uint8_t *block_argmax(const struct layer *layer, const struct pass *pass)
 {
-    return (uint8_t *)(block_slopes(pass) +
-                       (size_t)pass->n * (size_t)shape_size(layer->out));
+    float *slopes = block_slopes(layer, pass);
+    return slopes ? (uint8_t *)(slopes + (size_t)pass->n * (size_t)shape_size(layer->out))
+                  : pass->save;
 }
 
 static void block_forward(const struct layer *layer, const struct pass *pass)
@@ -68,11 +84,11 @@ static void block_forward(const struct layer *layer, const struct pass *pass)
     const struct conv_pool_result result = {
         .y = pass->y,
         .argmax = pass->train ? block_argmax(layer, pass) : NULL,
-        .slope = pass->train ? block_slopes(pass) : NULL,
+        .slope = pass->train ? block_slopes(layer, pass) : NULL,
     };
     conv_pool_forward(&pass->team, &shape, &result, pass->x,
                       pass->params + layer->tensor[0].offset,
-                      pass->params + layer->tensor[1].offset, pass->scratch);
+                      layer_bias(layer, pass->params), pass->scratch);
 }
 
 static void block_backward(const struct layer *layer, const struct pass *pass)
@@ -81,11 +97,11 @@ static void block_backward(const struct layer *layer, const struct pass *pass)
     const struct conv_pool_gradient gradient = {
         .dx = pass->dx,
         .dweight = pass->grads + layer->tensor[0].offset,
-        .dbias = pass->grads + layer->tensor[1].offset,
+        .dbias = layer_dbias(layer, pass->grads),
         .x = pass->x,
         .weight = pass->params + layer->tensor[0].offset,
         .dy = pass->dy,
-        .slope = block_slopes(pass),
+        .slope = block_slopes(layer, pass),
         .argmax = block_argmax(layer, pass),
     };
     conv_pool_backward(&pass->team, &shape, &gradient, pass->scratch);
@@ -121,18 +137,19 @@ struct layer *layer_block_create(struct layer *const *layers, int first, int cou
         .w = conv->w,
         .c = conv->c,
         .k = conv->k,
-        .pad = conv->pad,
+        .pad = conv->r.pad,
         .activation = block_activation(block_sole_reader(layers, first + 1, count)),
     };
     conv_pool_complete(&block->shape);
     *layer = *layers[first];
     layer->ops = &layer_block;
     layer->out = pool->out;
-    layer->save = (size_t)shape_size(layer->out) * (sizeof(float) + 1);
+    bool alone = block->shape.activation == CONV_POOL_NONE;
+    layer->save = (size_t)shape_size(layer->out) * (alone ? 1 : sizeof(float) + 1);
     layer->scratch = conv_pool_scratch(&block->shape);
     double patch = 2.0 * 9 * conv->c * shape_size(layer->out);
     layer->work_forward = 4 * patch;
     layer->work_backward = patch;
-    *taken = block->shape.activation == CONV_POOL_NONE ? 2 : 3;
+    *taken = alone ? 2 : 3;
     return layer;
 }

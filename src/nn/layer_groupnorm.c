@@ -4,18 +4,21 @@
 struct layer_groupnorm_state {
     struct layer layer;
     struct groupnorm_shape shape;
+    int init; /* of the weight: enum layer_norm_init */
 };
 
-static const char *const groupnorm_options[] = {"eps", NULL};
+static const char *const groupnorm_options[] = {"eps", "init", NULL};
 
 static enum status groupnorm_setup(struct layer *layer, const struct layer_spec *spec)
 {
-    struct groupnorm_shape *shape = &((struct layer_groupnorm_state *)layer)->shape;
+    struct layer_groupnorm_state *norm = (struct layer_groupnorm_state *)layer;
+    struct groupnorm_shape *shape = &norm->shape;
     int groups = 0, channels = layer->in.c;
     double epsilon = 1e-5;
     TRY(layer_spec_only(spec, true, groupnorm_options));
     TRY(layer_spec_value(spec, true, 1, 65536, &groups));
     TRY(layer_spec_real(spec, "eps", 1e-12, 1, &epsilon));
+    TRY(layer_spec_word(spec, "init", layer_norm_inits, &norm->init));
     if (channels % groups != 0)
         FAIL(ST_USAGE, "%s: %s: %d groups do not divide the %d channels of its input",
              spec->where, spec->name, groups, channels);
@@ -43,8 +46,10 @@ static void groupnorm_init(const struct layer *layer, int t, struct rng *rng,
                            float *values)
 {
     (void)rng;
+    bool ones =
+        t == 0 && ((const struct layer_groupnorm_state *)layer)->init == LAYER_NORM_ONE;
     for (size_t i = 0; i < layer->tensor[t].count; i++)
-        values[i] = t == 0 ? 1.0f : 0.0f;
+        values[i] = ones ? 1.0f : 0.0f;
 }
 
 static struct groupnorm_shape groupnorm_grain(const struct layer *layer,
@@ -91,7 +96,7 @@ static struct split_sets groupnorm_splits(const struct layer *layer)
 
 const struct layer_ops layer_groupnorm = {
     .kind = "groupnorm",
-    .help = "groupnorm GROUPS [eps=1e-5]",
+    .help = "groupnorm GROUPS [eps=1e-5] [init=one|zero]",
     .bytes = sizeof(struct layer_groupnorm_state),
     .inputs = 1,
     .keeps = LAYER_KEEPS_INPUTS,

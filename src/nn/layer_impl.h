@@ -9,6 +9,9 @@ struct pool_shape;
 /* The shape of a maxpool layer; NULL for all others. */
 const struct pool_shape *layer_maxpool_shape(const struct layer *layer);
 
+/* Is it a convolution whose weights are whitened (nn/whiten.h)? */
+bool layer_conv_whitens(const struct layer *layer);
+
 /* A fused op that does the work of layers[first] and the layers behind it, *taken in all,
    under the name of the first; NULL if there is none. It reads what the first reads; the
    output of a layer inside it has one reader, the next layer. The layers (count) have

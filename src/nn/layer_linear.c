@@ -5,7 +5,7 @@
 
 struct layer_linear_state {
     struct layer layer;
-    int init; /* index in layer_init_words */
+    struct layer_init init;
     int bias; /* off or on */
 };
 
@@ -20,7 +20,7 @@ static enum status linear_setup(struct layer *layer, const struct layer_spec *sp
     TRY(layer_spec_only(spec, true, linear_options));
     TRY(layer_spec_value(spec, true, 1, 1 << 20, &features));
     TRY(layer_spec_word(spec, "bias", layer_off_on, &linear->bias));
-    TRY(layer_spec_word(spec, "init", layer_init_words, &linear->init));
+    TRY(layer_spec_init(spec, false, &linear->init));
     if (in->h * in->w != 1)
         FAIL(ST_USAGE,
              "%s: %s: its input %dx%dx%d is an image, put a layer 'flatten' before it",
@@ -42,7 +42,7 @@ static enum status linear_setup(struct layer *layer, const struct layer_spec *sp
 static void linear_init(const struct layer *layer, int t, struct rng *rng, float *values)
 {
     const struct layer_linear_state *linear = (const struct layer_linear_state *)layer;
-    layer_init_values(layer, t, linear->init, layer->in.c, rng, values);
+    layer_init_values(layer, t, &linear->init, rng, values);
 }
 
 static struct linear_shape linear_grain_shape(const struct layer *layer,
@@ -77,10 +77,11 @@ static struct split_sets linear_splits(const struct layer *layer)
 
 const struct layer_ops layer_linear = {
     .kind = "linear",
-    .help = "linear FEATURES|classes [bias=on] [init=pytorch|he]",
+    .help = "linear FEATURES|classes [bias=on] [init=pytorch]",
     .bytes = sizeof(struct layer_linear_state),
     .inputs = 1,
     .keeps = LAYER_KEEPS_INPUTS,
+    .folds = true,
     .setup = linear_setup,
     .init = linear_init,
     .forward = linear_layer_forward,

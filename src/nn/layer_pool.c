@@ -10,7 +10,8 @@ struct layer_pool_state {
     struct pool_shape shape;
 };
 
-static const char *const pool_options[] = {"stride", "pad", NULL};
+static const char *const maxpool_options[] = {"stride", "pad", NULL};
+static const char *const avgpool_options[] = {"stride", "pad", "count_pad", NULL};
 
 const struct pool_shape *layer_pool_shape(const struct layer *layer)
 {
@@ -25,38 +26,39 @@ const struct pool_shape *layer_maxpool_shape(const struct layer *layer)
 
 static enum status pool_setup(struct layer *layer, const struct layer_spec *spec)
 {
-    struct layer_pool_state *pool = (struct layer_pool_state *)layer;
+    static const struct layer_window_kind kind = {
+        .noun = "window", .most = POOL_SIZE_MAX, .pools = true};
     const struct shape *in = &layer->in;
-    int size = 0, pad = 0;
-    TRY(layer_spec_only(spec, true, pool_options));
-    TRY(layer_spec_value(spec, true, 1, POOL_SIZE_MAX, &size));
-    int stride = size;
-    TRY(layer_spec_int(spec, "stride", 1, 1024, &stride));
-    TRY(layer_spec_int(spec, "pad", 0, POOL_SIZE_MAX, &pad));
-    if (2 * pad > size)
-        FAIL(ST_USAGE, "%s: %s: pad %d is more than half of the window's %d", spec->where,
-             spec->name, pad, size);
-    if (size > in->h + 2 * pad || size > in->w + 2 * pad)
-        FAIL(ST_USAGE, "%s: %s: window %d is larger than its input %dx%dx%d", spec->where,
-             spec->name, size, in->h, in->w, in->c);
-    pool->shape = (struct pool_shape){.n = layer->grain,
-                                      .h = in->h,
-                                      .w = in->w,
-                                      .c = in->c,
-                                      .size = size,
-                                      .stride = stride,
-                                      .pad = pad};
-    pool_shape_complete(&pool->shape);
-    layer->out = (struct shape){pool->shape.p, pool->shape.q, in->c};
-    layer->window = (struct layer_window){size, stride, pad};
-    layer->element_forward = (double)shape_size(layer->out) * size * size;
+    TRY(layer_spec_windows(layer, spec, &kind));
+    struct pool_shape *shape = &((struct layer_pool_state *)layer)->shape;
+    *shape = (struct pool_shape){.n = layer->grain,
+                                 .h = in->h,
+                                 .w = in->w,
+                                 .c = in->c,
+                                 .r = layer->rows,
+                                 .s = layer->columns};
+    pool_shape_complete(shape);
+    layer->out = (struct shape){shape->p, shape->q, in->c};
+    layer->element_forward =
+        (double)shape_size(layer->out) * shape->r.size * shape->s.size;
     return ST_OK;
 }
 
 static enum status maxpool_setup(struct layer *layer, const struct layer_spec *spec)
 {
+    TRY(layer_spec_only(spec, true, maxpool_options));
     TRY(pool_setup(layer, spec));
     layer->save = (size_t)shape_size(layer->out); /* argmax, a byte each */
+    return ST_OK;
+}
+
+static enum status avgpool_setup(struct layer *layer, const struct layer_spec *spec)
+{
+    int counts = 1;
+    TRY(layer_spec_only(spec, true, avgpool_options));
+    TRY(layer_spec_word(spec, "count_pad", layer_off_on, &counts));
+    TRY(pool_setup(layer, spec));
+    ((struct layer_pool_state *)layer)->shape.inside = !counts;
     return ST_OK;
 }
 
@@ -102,9 +104,10 @@ static struct split_sets pool_layer_splits(const struct layer *layer)
 
 const struct layer_ops layer_maxpool = {
     .kind = "maxpool",
-    .help = "maxpool SIZE [stride=SIZE] [pad=0]",
+    .help = "maxpool SIZE [stride=SIZE] [pad=0|same]",
     .bytes = sizeof(struct layer_pool_state),
     .inputs = 1,
+    .rises = true,
     .setup = maxpool_setup,
     .forward = maxpool_layer_forward,
     .backward = maxpool_layer_backward,
@@ -113,10 +116,10 @@ const struct layer_ops layer_maxpool = {
 
 const struct layer_ops layer_avgpool = {
     .kind = "avgpool",
-    .help = "avgpool SIZE [stride=SIZE] [pad=0]",
+    .help = "avgpool SIZE [stride=SIZE] [pad=0|same] [count_pad=on]",
     .bytes = sizeof(struct layer_pool_state),
     .inputs = 1,
-    .setup = pool_setup,
+    .setup = avgpool_setup,
     .forward = avgpool_layer_forward,
     .backward = avgpool_layer_backward,
     .splits = pool_layer_splits,

@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "base/parse.h"
-#include "spec_line.h"
 
 const char *const layer_off_on[] = {"off", "on", NULL};
 
@@ -44,6 +43,11 @@ static enum status spec_read_int(const struct layer_spec *spec, const char *what
              spec->where, spec->name, what, word, lo, hi);
     *out = (int)value;
     return ST_OK;
+}
+
+bool layer_spec_text(const struct layer_spec *spec, const char *key, char text[SPEC_WORD])
+{
+    return key ? spec_find_option(spec, key, text) : spec_find_value(spec, text);
 }
 
 enum status layer_spec_value(const struct layer_spec *spec, bool required, long long lo,
@@ -150,19 +154,5 @@ enum status layer_spec_only(const struct layer_spec *spec, bool value,
                  word);
         seen |= 1u << i;
     }
-    return ST_OK;
-}
-
-enum status layer_check_kernel(const struct layer_spec *spec, const struct shape *in,
-                               int kernel, int pad)
-{
-    if (kernel == 0)
-        FAIL(ST_USAGE, "%s: %s: kernel=K is missing", spec->where, spec->name);
-    if (pad >= kernel)
-        FAIL(ST_USAGE, "%s: %s: pad %d is not smaller than kernel %d", spec->where,
-             spec->name, pad, kernel);
-    if (kernel > in->h + 2 * pad || kernel > in->w + 2 * pad)
-        FAIL(ST_USAGE, "%s: %s: kernel %d is larger than its input %dx%dx%d", spec->where,
-             spec->name, kernel, in->h, in->w, in->c);
     return ST_OK;
 }

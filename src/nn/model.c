@@ -24,10 +24,10 @@ static enum status model_check_memory(const struct model *model, const char *whe
     return ST_OK;
 }
 
-static void model_name_ops(const struct model *model)
+static void model_name_layers(const struct model *model)
 {
-    for (int i = 0; i < model->ops; i++)
-        where_name_layer(i, model->op[i]->name);
+    for (int i = 0; i < model->layers; i++)
+        where_name_layer(i, model->layer[i]->name);
 }
 
 enum status model_describe(struct model *model, const struct model_spec *spec,
@@ -39,7 +39,7 @@ enum status model_describe(struct model *model, const struct model_spec *spec,
     model_find_units(model);
     model_find_statistics(model);
     model_find_ops(model);
-    model_name_ops(model);
+    model_name_layers(model);
     return ST_OK;
 failed:
     model_release(model);

@@ -4,11 +4,19 @@
 
 #include "nn/model.h"
 
+/* Gives the layer's tensors the next places in the flat vector. */
+void model_place_tensors(struct model *model, struct layer *layer);
+
 /* Set ops, units and statistics of a model that has its layers. */
 void model_find_ops(struct model *model);
 void model_release_ops(struct model *model);
 void model_find_units(struct model *model);
 void model_find_statistics(struct model *model);
+
+/* The smallest input (h, w) with which `value` is at least least.h x least.w. The layers
+   up to it are built; their smallest outputs are 1x1. False: no input does. */
+bool model_least_input(const struct model *model, int value, struct shape least,
+                       struct shape *input);
 
 /* Parameters: what is neither padding nor a statistic. */
 size_t layer_param_count(const struct layer *layer);

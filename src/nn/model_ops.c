@@ -13,14 +13,14 @@ static void model_wire_ops(struct model *model)
     free(model->wanted);
     model->wires = mem_zeroed((size_t)model->ops, sizeof *model->wires);
     model->wanted = mem_zeroed((size_t)model->ops + 1, sizeof *model->wanted);
-    model->wanted[0] = model->unit_before > 0;
+    model->wanted[0] = model->unit_before > 0 && !model->forward_only;
     /* [value of the layers]: the value of the ops; 0: inside a block, nobody reads it */
     int *value = mem_zeroed((size_t)model->layers + 1, sizeof *value);
     for (int o = 0; o < model->ops; o++) {
         const struct layer *layer = model->op[o];
         struct model_wires *wires = &model->wires[o];
         wires->inputs = layer->inputs;
-        model->wanted[o + 1] = layer->tensors > 0;
+        model->wanted[o + 1] = layer->tensors > 0 && !model->forward_only;
         for (int i = 0; i < layer->inputs; i++) {
             wires->value[i] = value[layer->input[i]];
             ASSERT(wires->value[i] > 0 || layer->input[i] == 0);

@@ -1,4 +1,4 @@
-/* model_print: a model as a table, and what it sees of its input. */
+/* model_print: a model as a table. */
 #include <stdlib.h>
 
 #include "base/log.h"
@@ -6,61 +6,6 @@
 #include "base/table.h"
 #include "model_impl.h"
 #include "nn/workspace.h"
-
-/* --- the part of the input that matters --- */
-
-/* Rows and columns of a value, from the first, that can affect the output. */
-struct model_reach {
-    int rows, columns;
-};
-
-/* Inputs that the first `out` outputs of a window depend on. */
-static int model_window_reach(const struct layer_window *window, int out, int in)
-{
-    int last = (out - 1) * window->stride + window->size - window->pad;
-    return last < in ? last : in;
-}
-
-/* What a layer needs of its first input for `out` of its output. */
-static struct model_reach model_layer_reach(const struct layer *layer,
-                                            struct model_reach out)
-{
-    const struct layer_window *window = &layer->window;
-    if (window->size > 0)
-        return (struct model_reach){model_window_reach(window, out.rows, layer->in.h),
-                                    model_window_reach(window, out.columns, layer->in.w)};
-    if (layer->in.h != layer->out.h || layer->in.w != layer->out.w)
-        return (struct model_reach){layer->in.h, layer->in.w}; /* flatten uses all */
-    return out;
-}
-
-static void model_reach_more(struct model_reach *reach, struct model_reach by,
-                             struct shape shape)
-{
-    int rows = by.rows < shape.h ? by.rows : shape.h;
-    int columns = by.columns < shape.w ? by.columns : shape.w;
-    reach->rows = rows > reach->rows ? rows : reach->rows;
-    reach->columns = columns > reach->columns ? columns : reach->columns;
-}
-
-void model_seen(const struct model *model, int *rows, int *columns)
-{
-    const struct shape out = model->layer[model->layers - 1]->out;
-    struct model_reach *reach = mem_zeroed((size_t)model->layers + 1, sizeof *reach);
-    reach[model->layers] = (struct model_reach){out.h, out.w};
-    for (int i = model->layers - 1; i >= 0; i--) {
-        const struct layer *layer = model->layer[i];
-        model_reach_more(&reach[layer->input[0]], model_layer_reach(layer, reach[i + 1]),
-                         layer->in);
-        if (layer->inputs > 1)
-            model_reach_more(&reach[layer->input[1]], reach[i + 1], layer->in2);
-    }
-    *rows = reach[0].rows;
-    *columns = reach[0].columns;
-    free(reach);
-}
-
-/* --- the table --- */
 
 static bool model_is_chain(const struct model *model)
 {

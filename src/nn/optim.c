@@ -37,6 +37,11 @@ const char *optim_state_name(const struct optim_options *options, int i)
     return i < ops->states ? ops->state_name[i] : OPTIM_SLOW;
 }
 
+unsigned optim_state_rules(const char *name)
+{
+    return strcmp(name, OPTIM_SLOW) == 0 ? RANGES_SUMMED : RANGES_TRAINED;
+}
+
 /* --- segments --- */
 
 static int optim_segment_chunks(const struct optim_segment *segment)
@@ -44,27 +49,46 @@ static int optim_segment_chunks(const struct optim_segment *segment)
     return (int)((segment->end - segment->begin + OPTIM_CHUNK - 1) / OPTIM_CHUNK);
 }
 
+/* May the two neighbours be one segment? */
+static bool optim_segments_join(const struct optim_segment *a,
+                                const struct optim_segment *b)
+{
+    return a->end == b->begin && a->statistic == b->statistic && a->lr == b->lr &&
+           a->decay == b->decay && a->epochs == b->epochs;
+}
+
+static struct optim_segment optim_segment_of(const struct optim *optim, size_t begin,
+                                             size_t end, enum range_rule rule,
+                                             const struct param_group *group)
+{
+    static const struct param_group none = {.lr = 1, .weight_decay = 1};
+    const struct param_group *by = group ? group : &none;
+    bool decays = rule == RANGE_TRAIN_DECAY, statistic = rule == RANGE_STATISTIC;
+    if (statistic)
+        return (struct optim_segment){.begin = begin, .end = end, .statistic = true};
+    return (struct optim_segment){
+        .begin = begin,
+        .end = end,
+        .lr = by->lr,
+        .decay = decays || by->decay == PARAM_DECAY_ALL ? by->weight_decay : 0.0,
+        .epochs = by->epochs,
+        .adapts = optim_ops_of(optim->options)->measure && decays,
+        .chunk = optim->chunks,
+    };
+}
+
 void optim_add(struct optim *optim, size_t begin, size_t end, enum range_rule rule,
                const struct param_group *group)
 {
     struct optim_segment *last =
         optim->segments ? &optim->segment[optim->segments - 1] : NULL;
-    bool norms = optim_ops_of(optim->options)->measure,
-         decays = rule == RANGE_TRAIN_DECAY;
-    struct optim_segment segment = {
-        .begin = begin,
-        .end = end,
-        .lr = group ? group->lr : 1.0,
-        .decay = !decays ? 0.0
-                 : group ? group->weight_decay
-                         : 1.0,
-        .adapts = norms && decays,
-        .chunk = optim->chunks,
-    };
-    if (!(RANGES_TRAINED & RANGE_BIT(rule)) || begin == end)
+    struct optim_segment segment = optim_segment_of(optim, begin, end, rule, group);
+    bool norms = optim_ops_of(optim->options)->measure && !segment.statistic;
+    bool kept = segment.statistic ? optim->options->lookahead > 0
+                                  : RANGES_TRAINED & RANGE_BIT(rule);
+    if (!kept || begin == end)
         return;
-    if (!norms && last && last->end == begin && last->lr == segment.lr &&
-        last->decay == segment.decay) {
+    if (!norms && last && optim_segments_join(last, &segment)) {
         last->end = end;
         return;
     }
@@ -131,6 +155,24 @@ static int optim_segment_at(const struct optim *optim, size_t at)
     return low;
 }
 
+static bool optim_has_ended(const struct optim_segment *segment, double epoch)
+{
+    return segment->epochs > 0 && epoch >= segment->epochs;
+}
+
+void optim_drop_ended(const struct optim *optim, double epoch, float *grads, size_t begin,
+                      size_t end)
+{
+    for (int s = optim_segment_at(optim, begin);
+         s < optim->segments && optim->segment[s].begin < end; s++) {
+        const struct optim_segment *segment = &optim->segment[s];
+        size_t from = segment->begin > begin ? segment->begin : begin;
+        size_t to = segment->end < end ? segment->end : end;
+        if (optim_has_ended(segment, epoch))
+            memset(grads + from, 0, (to - from) * sizeof *grads);
+    }
+}
+
 /* --- an update --- */
 
 static struct update_vectors optim_vectors(const struct optim *optim,
@@ -170,7 +212,8 @@ bool optim_measure(struct optim *optim, const struct optim_update *update,
     for (int s = 0; s < optim->segments && optim->segment[s].chunk < last; s++) {
         const struct optim_segment *segment = &optim->segment[s];
         int count = optim_segment_chunks(segment);
-        if (segment->chunk + count <= first)
+        if (segment->chunk + count <= first || segment->statistic ||
+            optim_has_ended(segment, update->epoch))
             continue;
         struct optim_scales scales = optim_segment_scales(optim, update, segment);
         struct update_factors factors = ops->prepare(optim->options, update, &scales);
@@ -203,33 +246,70 @@ static double optim_segment_trust(const struct optim *optim,
         ->trust(optim->options, update, scales, sqrt(sum.weights), sqrt(sum.step));
 }
 
-/* Floats [begin, end) of the segment. */
+/* How far the slow weights follow after this step; below 0: this is no such step. */
+static double optim_slow_share(const struct optim_options *options,
+                               const struct optim_update *update)
+{
+    bool grows = options->lookahead_power > 0;
+    if (options->lookahead == 0)
+        return -1;
+    if (grows && update->step == update->total)
+        return 0;
+    if (update->step % (uint64_t)options->lookahead != 0)
+        return -1;
+    if (!grows)
+        return options->lookahead_alpha;
+    double done = (double)update->step / (double)update->total;
+    return 1 - (1 - options->lookahead_alpha) * pow(done, options->lookahead_power);
+}
+
+static void optim_train(const struct optim *optim, const struct optim_update *update,
+                        const struct optim_segment *segment,
+                        struct update_factors *factors,
+                        const struct update_vectors *vectors, size_t begin, size_t end)
+{
+    const struct optim_ops *ops = optim_ops_of(optim->options);
+    struct optim_scales scales = optim_segment_scales(optim, update, segment);
+    scales.trust = optim_segment_trust(optim, update, segment, &scales);
+    *factors = ops->prepare(optim->options, update, &scales);
+    factors->one_minus_ema = (float)(1.0 - update->ema_decay);
+    ops->apply(factors, vectors, begin, end);
+}
+
+/* Floats [begin, end) of the segment. The average is that of the weights which the step
+   ends with; statistics have none here. */
 static void optim_apply_segment(const struct optim *optim,
                                 const struct optim_update *update,
                                 const struct optim_segment *segment, size_t begin,
                                 size_t end)
 {
-    const struct optim_options *options = optim->options;
-    const struct optim_ops *ops = optim_ops_of(options);
+    struct update_factors factors = {.one_minus_ema = (float)(1.0 - update->ema_decay)};
     struct update_vectors vectors = optim_vectors(optim, update);
-    struct optim_scales scales = optim_segment_scales(optim, update, segment);
-    scales.trust = optim_segment_trust(optim, update, segment, &scales);
-    struct update_factors factors = ops->prepare(options, update, &scales);
-    factors.one_minus_ema = (float)(1.0 - update->ema_decay);
-    if (options->lookahead == 0 || update->step % (uint64_t)options->lookahead != 0) {
-        ops->apply(&factors, &vectors, begin, end);
+    double slow_share = optim_slow_share(optim->options, update);
+    if (segment->statistic)
+        vectors.ema = NULL;
+    if (optim_has_ended(segment, update->epoch)) {
+        kernels()->update_average(&factors, &vectors, begin, end);
         return;
     }
-    vectors.ema = NULL;
-    ops->apply(&factors, &vectors, begin, end);
-    vectors.ema = update->ema;
-    factors.slow_share = (float)options->lookahead_alpha;
+    float *ema = vectors.ema;
+    if (slow_share >= 0)
+        vectors.ema = NULL;
+    if (!segment->statistic)
+        optim_train(optim, update, segment, &factors, &vectors, begin, end);
+    if (slow_share < 0)
+        return;
+    vectors.ema = ema;
+    factors.slow_share = (float)slow_share;
     kernels()->update_lookahead(&factors, &vectors, begin, end);
 }
 
 void optim_apply(const struct optim *optim, const struct optim_update *update,
                  size_t begin, size_t end)
 {
+    if (update->statistics)
+        statistics_update(update->statistics, update->params, update->grads,
+                          update->samples, begin, end);
     for (int s = optim_segment_at(optim, begin);
          s < optim->segments && optim->segment[s].begin < end; s++) {
         const struct optim_segment *segment = &optim->segment[s];
@@ -237,9 +317,6 @@ void optim_apply(const struct optim *optim, const struct optim_update *update,
                             segment->begin > begin ? segment->begin : begin,
                             segment->end < end ? segment->end : end);
     }
-    if (update->statistics)
-        statistics_update(update->statistics, update->params, update->grads,
-                          update->samples, begin, end);
 }
 
 double optim_square_sum(const float *values, size_t count)

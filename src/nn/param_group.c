@@ -204,8 +204,13 @@ void param_groups_print(const struct param_groups *groups, const struct model *m
         const struct param_group *group = &groups->group[g];
         size_t floats;
         int tensors = param_group_size(groups, group, model, &floats);
-        log_out("%-10s %s: %s: %d tensor%s, %zu parameters, lr x %g, weight decay x %g\n",
+        char *epochs = group->epochs > 0 ? mem_format(", for %g epochs", group->epochs)
+                                         : mem_strdup("");
+        log_out("%-10s %s: %s: %d tensor%s, %zu parameters, lr x %g, weight decay x "
+                "%g%s%s\n",
                 g == 0 ? "groups" : "", group->name, group->match, tensors,
-                tensors == 1 ? "" : "s", floats, group->lr, group->weight_decay);
+                tensors == 1 ? "" : "s", floats, group->lr, group->weight_decay,
+                group->decay == PARAM_DECAY_ALL ? " of all" : "", epochs);
+        free(epochs);
     }
 }

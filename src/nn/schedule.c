@@ -30,6 +30,15 @@ static double schedule_onecycle(const struct schedule_options *options, double l
     return schedule_anneal(anneal, lr, last, schedule_fraction(top, total - 1.0, step));
 }
 
+static double schedule_triangle(const struct schedule_options *options, double lr,
+                                double step, double total)
+{
+    double top = floor(options->pct_start * total);
+    if (step < top)
+        return lr * (options->start + (1.0 - options->start) * step / top);
+    return lr * (1.0 + (options->final - 1.0) * schedule_fraction(top, total, step));
+}
+
 /* cosine, linear and polynomial begin when the warmup has reached lr and end with the
    last step. */
 static double schedule_decay(const struct schedule_options *options, double lr,
@@ -63,6 +72,8 @@ double schedule_lr(const struct schedule_options *options, double lr, uint64_t s
     double s = (double)step, n = (double)total;
     if (options->kind == SCHEDULE_ONECYCLE)
         return schedule_onecycle(options, lr, s, n);
+    if (options->kind == SCHEDULE_TRIANGLE)
+        return schedule_triangle(options, lr, s, n);
 
     double warmup = options->warmup * steps_per_epoch;
     double rate = lr;

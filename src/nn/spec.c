@@ -51,11 +51,11 @@ static enum status spec_check_block_name(const struct model_spec *spec, const ch
                                          const char *where)
 {
     if (!spec_name_good(name) || strchr(name, '.'))
-        FAIL(
-            ST_USAGE,
-            "%s: '%s' cannot be the name of a block: a letter, then letters, digits, '_' "
-            "and '-'",
-            where, name);
+        FAIL(ST_USAGE,
+             "%s: '%s' cannot be the name of a block: a letter or '_', then letters, "
+             "digits, "
+             "'_' and '-'",
+             where, name);
     for (int k = 0; layer_kinds[k]; k++)
         if (strcmp(layer_kinds[k]->kind, name) == 0)
             FAIL(ST_USAGE, "%s: block '%s' has the name of a layer, give it another",

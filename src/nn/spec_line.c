@@ -41,8 +41,8 @@ bool spec_name_good(const char *name)
     for (size_t i = 0; i < length; i++)
         if (!isalnum((unsigned char)name[i]) && !strchr("._-", name[i]))
             return false;
-    return length > 0 && length < LAYER_NAME && isalpha((unsigned char)name[0]) &&
-           name[length - 1] != '.';
+    return length > 0 && length < LAYER_NAME &&
+           (isalpha((unsigned char)name[0]) || name[0] == '_') && name[length - 1] != '.';
 }
 
 static size_t spec_parameter_length(const char *text)

@@ -16,7 +16,7 @@ bool spec_next_word(const char **text, char word[SPEC_WORD]);
 /* Moves the option "key=value" out of the line. False: there is none. */
 bool spec_take_option(char *line, const char *key, char value[SPEC_WORD]);
 
-/* A letter, then letters, digits, '.', '_' and '-', and not too long for a layer. */
+/* A letter or '_', then letters, digits, '.', '_' and '-'; not too long for a layer. */
 bool spec_name_good(const char *name);
 
 /* Replaces each $NAME in the line by value(context, NAME); the caller frees. A value that

@@ -128,6 +128,9 @@ static void tape_add_gradients(struct tape_build *build)
 {
     const struct model *model = build->model;
     struct tape *tape = build->tape;
+    tape->output_gradient = tape->input_gradient = TAPE_NONE;
+    if (model->forward_only)
+        return;
     tape->output_gradient = tape_add_value(build, model->ops, model->ops, model->ops);
     build->holders[tape->output_gradient] = 1;
     build->gradient[model->ops] = tape->output_gradient;

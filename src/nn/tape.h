@@ -39,7 +39,7 @@ struct tape_op {
 struct tape {
     int *activation;     /* owned: (ops + 1): [v] of value v */
     struct tape_op *op;  /* owned: (ops) */
-    int output_gradient; /* backward starts with it */
+    int output_gradient; /* backward starts with it; TAPE_NONE: there is none */
     int input_gradient;  /* of value 0; TAPE_NONE: not wanted */
     int buffers;
     struct lifetime *buffer; /* owned: (buffers) */

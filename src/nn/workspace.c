@@ -115,6 +115,7 @@ static struct pass workspace_pass(const struct model *model, const struct worksp
     return (struct pass){.team = pass->team,
                          .n = pass->n,
                          .train = pass->train,
+                         .measure = pass->measure,
                          .x = ws->activation[wires->value[0]],
                          .x2 = wires->inputs > 1 ? ws->activation[wires->value[1]] : NULL,
                          .y = ws->activation[o + 1],
@@ -172,7 +173,7 @@ void model_backward_op(const struct model *model, struct workspace *ws,
 static void workspace_forward_op(const struct model *model, struct workspace *ws,
                                  const struct grain_pass *pass, int op)
 {
-    where_layer(pass->train ? WHERE_FORWARD : WHERE_EVALUATE, model->op_before + op);
+    where_layer(pass->train ? WHERE_FORWARD : WHERE_EVALUATE, model->op[op]->number);
     double begin = trace_begin();
     model_forward_op(model, ws, pass, op);
     trace_end("forward layer", model->op[op]->name, begin);
@@ -270,7 +271,7 @@ void model_backward(const struct model *model, struct workspace *ws,
         const struct layer *layer = model->op[i];
         if (!model_goes_back(model, i))
             continue;
-        where_layer(WHERE_BACKWARD, model->op_before + i);
+        where_layer(WHERE_BACKWARD, layer->number);
         double t = trace_begin();
         model_backward_op(model, ws, pass, i);
         trace_end("backward layer", layer->name, t);

@@ -39,6 +39,14 @@ void trainer_start(struct trainer *trainer)
     begin_copies(trainer);
 }
 
+enum status trainer_start_with_data(struct trainer *trainer)
+{
+    trainer_start(trainer);
+    TRY(begin_from_data(trainer));
+    begin_copies(trainer);
+    return ST_OK;
+}
+
 enum status trainer_start_from(struct trainer *trainer, const char *checkpoint)
 {
     bool averaged;

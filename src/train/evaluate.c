@@ -10,19 +10,25 @@
 #include "base/where.h"
 #include "comm/comm.h"
 #include "comm/tree.h"
-#include "flow.h"
+#include "forward_pass.h"
 #include "kernels/vector.h"
+#include "train/blend.h"
+#include "train/folded_crew.h"
 #include "train/state.h"
 
-#define EVALUATE_GRAINS 64 /* of a lane between two reads of a set not in memory */
+/* Of a lane between two reads of a set not in memory; with several views, whose answers
+   are kept until the last one. */
+#define EVALUATE_GRAINS       64
+#define EVALUATE_GRAINS_VIEWS 8
 
 /* What the lanes of a rank share. Each sample and grain has one writer; the other ranks'
    elements stay 0, so that comm_merge completes the arrays. */
 struct evaluate_job {
     const struct evaluate_setup *setup;
-    struct flow flow;
-    struct grain_range grains; /* what the lanes take in one parallel region */
-    int lanes;
+    struct forward_pass forward;
+    struct view_looks looks;
+    int look;
+    float *sum;          /* owned: (samples at hand, classes), of the looks so far */
     double *loss;        /* owned: [grain of the split] */
     uint16_t *predicted; /* owned: [sample of the split] */
     struct evaluation_rows *rows;
@@ -47,123 +53,100 @@ static void evaluate_keep_answers(const struct evaluate_job *job,
                (size_t)n * classes * sizeof(float));
 }
 
-static void evaluate_fill(const struct loader *loader, uint64_t position, float *x,
-                          int *label, uint64_t *sample)
+static int evaluate_stretch(int lanes, int views)
 {
-    if (!loader_fill(loader, position, x, label, sample))
-        dataset_fail(loader->dataset, loader->split, *sample);
+    return lanes *
+           (view_looks(views).count > 1 ? EVALUATE_GRAINS_VIEWS : EVALUATE_GRAINS);
 }
 
-/* The first stage has the images, the last one needs the labels alone. */
-static void evaluate_load(const struct evaluate_setup *setup, const struct lane *lane,
-                          struct workspace *ws, uint64_t first, int n)
+size_t evaluation_views_bytes(const struct model *model, int lanes, int views)
 {
-    size_t size = (size_t)shape_size(setup->crew->model->in);
-    bool images = stage_first(setup->crew->stage);
-    int begin, end;
-    team_split(&lane->team, n, &begin, &end);
-    for (int i = begin; i < end; i++) {
-        uint64_t position = first + (uint64_t)i;
-        if (images)
-            evaluate_fill(setup->loader, position, ws->activation[0] + (size_t)i * size,
-                          &ws->label[i], &ws->sample[i]);
-        else
-            loader_label(setup->loader, position, &ws->label[i], &ws->sample[i]);
-    }
+    if (view_looks(views).count == 1)
+        return 0;
+    return (size_t)evaluate_stretch(lanes, views) * (size_t)model->grain *
+           (size_t)model->classes * sizeof(float);
+}
+
+/* Adds the answers of grain g, by one thread; after the last look *ws has the blend. */
+static void evaluate_blend(const struct evaluate_job *job, struct workspace *ws, int g,
+                           int n)
+{
+    const struct grain_range *grains = &job->forward.grains;
+    int classes = job->setup->crew->model->classes;
+    uint64_t before = grain_begin(grains->samples, grains->count, grains->begin);
+    uint64_t first = grain_begin(grains->samples, grains->count, g);
+    float *sum = job->sum + (first - before) * (uint64_t)classes;
+    blend_add(sum, ws->logprobs, (size_t)n * (size_t)classes,
+              job->looks.look[job->look].weight);
+    if (job->look + 1 == job->looks.count)
+        blend_finish(ws->logprobs, sum, n, classes);
+}
+
+/* By every member of the team: there are answers to be counted. */
+static bool evaluate_is_answered(const struct evaluate_job *job, const struct lane *lane,
+                                 struct workspace *ws, int g, int n)
+{
+    if (job->looks.count == 1)
+        return true;
+    if (lane->team.index == 0)
+        evaluate_blend(job, ws, g, n);
     team_barrier(&lane->team);
+    return job->look + 1 == job->looks.count;
 }
 
-static void evaluate_grain(const struct evaluate_job *job, const struct lane *lane,
-                           int round)
+static void evaluate_grain(const struct forward_pass *forward, const struct lane *lane,
+                           struct workspace *ws, int g)
 {
+    const struct evaluate_job *job = forward->context;
     const struct evaluate_setup *setup = job->setup;
     const struct model *model = setup->crew->model;
-    const struct grain_range *grains = &job->grains;
-    struct workspace *ws = crew_workspace(setup->crew, lane->index, round);
-    int g = lane->begin + round, n = grain_samples(grains->samples, grains->count, g);
-    uint64_t first = grain_begin(grains->samples, grains->count, g);
-    evaluate_load(setup, lane, ws, first, n);
+    int n = forward_pass_samples(forward, g);
+    forward_pass_load(forward, lane, ws, g);
     struct grain_pass pass = {.team = lane->team, .n = n, .params = setup->params};
     struct grain_result result;
     model_forward(model, ws, &pass);
-    if (!stage_last(setup->crew->stage))
+    if (!stage_last(setup->crew->stage) || !evaluate_is_answered(job, lane, ws, g, n))
         return;
     model_loss(model, ws, &pass, &result);
     if (lane->team.index == 0) {
+        const struct grain_range *grains = &forward->grains;
         job->loss[g] = (double)result.loss;
-        evaluate_keep_answers(job, ws, first, n);
+        evaluate_keep_answers(job, ws, grain_begin(grains->samples, grains->count, g), n);
     }
     team_barrier(&lane->team);
 }
 
-/* A stage of a pipeline: all lanes go from round to round together, between the messages
-   of the neighbouring stages. */
-static void evaluate_rounds(struct evaluate_job *job, const struct lane *lane, int thread)
+static enum status evaluate_may_go_on(const struct evaluate_setup *setup)
 {
-    struct team all = crew_all(job->setup->crew, thread);
-    if (thread == 0)
-        flow_open(&job->flow);
-    for (int round = 0; round < job->flow.rounds; round++) {
-        if (thread == 0)
-            flow_before_forward(&job->flow, round);
-        team_barrier(&all);
-        if (lane->index >= 0 && lane->begin + round < lane->end)
-            evaluate_grain(job, lane, round);
-        team_barrier(&all);
-        if (thread == 0)
-            flow_after_forward(&job->flow, round);
+    return stop_requested() || timer_now() > setup->latest ? ST_AGAIN : ST_OK;
+}
+
+/* The grains at hand, in all ways. */
+static void evaluate_look(struct evaluate_job *job)
+{
+    struct loader *loader = job->setup->loader;
+    if (job->sum)
+        memset(job->sum, 0,
+               evaluation_views_bytes(job->setup->crew->model,
+                                      job->setup->crew->plan.lanes, job->setup->views));
+    for (job->look = 0; job->look < job->looks.count; job->look++) {
+        loader->look = job->looks.count > 1 ? &job->looks.look[job->look] : NULL;
+        forward_pass_run(&job->forward);
     }
-    if (thread == 0)
-        flow_close(&job->flow);
-}
-
-static void evaluate_in_thread(void *context, int thread)
-{
-    struct evaluate_job *job = context;
-    const struct crew *crew = job->setup->crew;
-    struct lane lane =
-        crew_lane(crew, job->lanes, thread, job->grains.begin, job->grains.end);
-    if (crew->stage->count > 1) {
-        evaluate_rounds(job, &lane, thread);
-        return;
-    }
-    for (int g = lane.begin; lane.index >= 0 && g < lane.end; g++)
-        evaluate_grain(job, &lane, g - lane.begin);
-}
-
-/* `most`: samples that are read at a time. */
-static enum status evaluate_read(const struct evaluate_job *job, uint64_t most)
-{
-    const struct evaluate_setup *setup = job->setup;
-    uint64_t first, count = grain_range_samples(&job->grains, &first);
-    if (stop_requested() || timer_now() > setup->latest)
-        return ST_AGAIN;
-    if (!stage_first(setup->crew->stage))
-        count = 0;
-    where_mark(WHERE_EVALUATE);
-    return loader_prepare(setup->loader, 0, first, count, most);
-}
-
-/* The stages of a replica go on or stop together. */
-static enum status evaluate_agree(const struct evaluate_job *job, enum status st)
-{
-    const struct stage *stage = job->setup->crew->stage;
-    return stage->count > 1 ? comm_agree(stage->line, st) : st;
+    loader->look = NULL;
 }
 
 /* The rank's share of all grains, a stretch after the other. */
 static enum status evaluate_share(struct evaluate_job *job, int begin, int end)
 {
     const struct crew *crew = job->setup->crew;
-    struct grain_range *grains = &job->grains;
-    int stretch = EVALUATE_GRAINS * crew->plan.lanes;
+    struct grain_range *grains = &job->forward.grains;
+    int stretch = evaluate_stretch(crew->plan.lanes, job->setup->views);
     uint64_t most = (uint64_t)stretch * (uint64_t)crew->model->grain;
     for (grains->begin = begin; grains->begin < end; grains->begin = grains->end) {
         grains->end = grains->begin + stretch < end ? grains->begin + stretch : end;
-        TRY(evaluate_agree(job, evaluate_read(job, most)));
-        job->lanes = plan_lanes(&crew->plan, grains->end - grains->begin);
-        flow_plan(&job->flow, grains, job->lanes, false);
-        team_run(crew->plan.threads, evaluate_in_thread, job);
+        TRY(forward_pass_read(&job->forward, most, evaluate_may_go_on(job->setup)));
+        evaluate_look(job);
     }
     return ST_OK;
 }
@@ -174,8 +157,8 @@ static void evaluate_sum_up(struct evaluate_job *job, struct evaluation *result)
     const struct evaluate_setup *setup = job->setup;
     const struct loader *loader = setup->loader;
     struct confusion *confusion = &result->confusion;
-    int grains = job->grains.count;
-    uint64_t samples = job->grains.samples;
+    int grains = job->forward.grains.count;
+    uint64_t samples = job->forward.grains.samples;
     double loss = 0;
     comm_merge(setup->comm, job->loss, (size_t)grains * sizeof *job->loss);
     comm_merge(setup->comm, job->predicted, evaluate_predicted_bytes(samples));
@@ -206,7 +189,7 @@ static void evaluate_create_rows(const struct evaluate_job *job)
 {
     const struct crew *crew = job->setup->crew;
     *job->rows = (struct evaluation_rows){0};
-    uint64_t count = grain_range_samples(&job->grains, &job->rows->first);
+    uint64_t count = grain_range_samples(&job->forward.grains, &job->rows->first);
     if (stage_last(crew->stage))
         job->rows->count = count;
     job->rows->logprobs =
@@ -222,22 +205,33 @@ enum status evaluate(const struct evaluate_setup *setup, struct evaluation *resu
     const struct grain_range share = evaluate_grains(setup->crew->stage, samples);
     struct evaluate_job job = {
         .setup = setup,
-        .grains = share,
+        .forward = {.crew = setup->crew,
+                    .loader = setup->loader,
+                    .grains = share,
+                    .grain = evaluate_grain},
+        .looks = view_looks(setup->views),
         .loss = mem_zeroed((size_t)share.count, sizeof(double)),
         .predicted = mem_zeroed(evaluate_predicted_bytes(samples), 1),
         .rows = rows,
     };
     if (rows)
         evaluate_create_rows(&job);
-    flow_init(&job.flow, setup->crew);
+    if (job.looks.count > 1)
+        job.sum =
+            mem_zeroed(evaluation_views_bytes(setup->crew->model, setup->crew->plan.lanes,
+                                              setup->views),
+                       1);
+    job.forward.context = &job;
+    forward_pass_init(&job.forward);
     enum status st = evaluate_share(&job, share.begin, share.end);
-    flow_release(&job.flow);
+    forward_pass_release(&job.forward);
     where_mark(WHERE_EVALUATE);
     if (st == ST_OK)
         st = dataset_failure(setup->loader->dataset);
     st = comm_agree(setup->comm, st);
     if (st == ST_OK)
         evaluate_sum_up(&job, result);
+    free(job.sum);
     free(job.loss);
     free(job.predicted);
     return st;
@@ -272,7 +266,7 @@ size_t evaluation_answer_bytes(const struct model *model, uint64_t samples)
 size_t evaluation_bytes(const struct stage *stage, int lanes, uint64_t samples)
 {
     size_t tensor = state_largest(stage->whole) * sizeof(float);
-    size_t crew = crew_bytes(stage, lanes);
+    size_t crew = folded_crew_bytes(stage, lanes);
     return stage->model->params * sizeof(float) + (crew > tensor ? crew : tensor) +
            evaluation_answer_bytes(stage->whole, samples);
 }

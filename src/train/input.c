@@ -144,6 +144,12 @@ void train_input_load(const struct train_input *input, const struct train_batch 
     team_barrier(&lane->team);
 }
 
+void train_input_pause(const struct train_input *input)
+{
+    if (input->prefetch)
+        prefetch_pause(input->prefetch);
+}
+
 /* --- slow reading --- */
 
 static const char *input_advice(const struct train_input *input)

@@ -32,6 +32,10 @@ enum status train_input_prepare(struct train_input *input) MUST_CHECK;
 void train_input_load(const struct train_input *input, const struct train_batch *batch,
                       const struct lane *lane, struct workspace *ws, int grain);
 
+/* Nothing is read ahead until the next train_input_prepare: the training split may be
+   read by others. */
+void train_input_pause(const struct train_input *input);
+
 /* Collective: a note if, on any rank, steps that took `seconds` waited long for the file
    since the last call. */
 void train_input_check(struct train_input *input, double seconds);

@@ -47,7 +47,8 @@ void overlap_init(struct overlap *overlap, struct comm *comm, struct reduce *red
                   bool wanted, float *sum);
 
 /* Before the parallel region: a step of `grains` grains over all ranks, in which this
-   rank has `lanes` lanes of at most `members` threads each. */
+   rank has `lanes` lanes of at most `members` threads each; 0: there is no backward pass
+   to hide sums behind. */
 void overlap_begin(struct overlap *overlap, int grains, int lanes, int members);
 
 /* Backward of a lane's last grain: the context of overlap_ready. */

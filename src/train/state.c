@@ -21,7 +21,7 @@ int run_state_list(const struct run_state *state, struct state_vector list[STATE
         list[count++] = (struct state_vector){"/ema", state->ema, RANGES_ALL};
     for (int i = 0; i < state->optims; i++) {
         list[count].data = state->optim[i];
-        list[count].rules = RANGES_TRAINED;
+        list[count].rules = optim_state_rules(state->optim_name[i]);
         snprintf(list[count].group, sizeof list[count].group, "/optimizer/%s",
                  state->optim_name[i]);
         count++;

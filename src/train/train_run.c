@@ -1,5 +1,6 @@
 #include "train_run.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 #include "base/div.h"
@@ -9,6 +10,14 @@
 uint64_t train_epoch_steps(const struct train_options *options, uint64_t images)
 {
     return div_up_u64(images, (uint64_t)options->batch);
+}
+
+uint64_t train_total_steps(const struct train_options *options, uint64_t images)
+{
+    double steps = options->epochs * (double)train_epoch_steps(options, images);
+    /* 1e-9: a rounding error must not add a step */
+    return options->steps > 0 ? (uint64_t)options->steps
+                              : (uint64_t)ceil(steps * (1 - 1e-9));
 }
 
 void train_run_init(struct train_run *run, const struct trainer_setup *setup)
@@ -21,8 +30,7 @@ void train_run_init(struct train_run *run, const struct trainer_setup *setup)
     run->stage = setup->stage ? setup->stage : &run->whole;
     run->model = run->stage->model;
     run->epoch_steps = train_epoch_steps(options, images);
-    run->total_steps = options->steps > 0 ? (uint64_t)options->steps
-                                          : (uint64_t)options->epochs * run->epoch_steps;
+    run->total_steps = train_total_steps(options, images);
 }
 
 uint64_t train_run_hash(const struct train_run *run, const struct run_state *state)

@@ -8,6 +8,7 @@
 #include "base/stop.h"
 #include "comm/comm.h"
 #include "diagnose.h"
+#include "train/folded_crew.h"
 #include "train/report.h"
 #include "trainer_impl.h"
 
@@ -25,6 +26,7 @@ struct trainer *trainer_create(const struct trainer_setup *setup)
     trainer->chooser.input.view = setup->options->input.view;
     saver_init(&trainer->saver, &trainer->run, &trainer->stepper.state,
                &trainer->log.metrics);
+    trainer->averaged_step = UINT64_MAX;
     return trainer;
 }
 
@@ -61,6 +63,15 @@ static uint64_t trainer_state_hash(const struct trainer *trainer)
 
 /* --- when to stop --- */
 
+/* Seconds for the statistics of averaged weights. Until they were timed: forward alone is
+   faster than a step. */
+static double trainer_average_seconds(const struct trainer *trainer)
+{
+    if (trainer->slowest_average > 0)
+        return trainer->slowest_average;
+    return average_batches(&trainer->run) * trainer->slowest_step;
+}
+
 /* timer_now seconds at which the last checkpoint has to be begun to be on disk before the
    deadline: early enough for one more step and its files, each as slow as the slowest so
    far. By rank 0's clock; INFINITY on the others and without a deadline. */
@@ -69,7 +80,8 @@ static double trainer_latest(const struct trainer *trainer)
     const struct trainer_setup *setup = &trainer->run.setup;
     if (setup->deadline <= 0 || comm_rank(setup->comm) != 0)
         return INFINITY;
-    double step = trainer->slowest_step + 2 * saver_slowest(&trainer->saver);
+    double step = trainer->slowest_step + 2 * saver_slowest(&trainer->saver) +
+                  trainer_average_seconds(trainer);
     return setup->deadline - TRAINER_ENDING - 2 * step;
 }
 
@@ -141,19 +153,57 @@ static void trainer_compare(struct trainer *trainer, const struct evaluation *re
     trainer->saver.saved_step = UINT64_MAX; /* what is saved lacks this evaluation */
 }
 
-static enum status trainer_evaluate(struct trainer *trainer)
+/* Averaged weights get statistics before they are evaluated or saved. */
+static enum status trainer_average(struct trainer *trainer)
+{
+    struct train_run *run = &trainer->run;
+    double t = timer_now();
+    if (trainer->averaged_step == run->progress.step)
+        return ST_OK;
+    TRY(average_statistics(&trainer->stepper));
+    trainer->averaged_step = run->progress.step;
+    double seconds = phases_add(&run->phases, PHASE_EVALUATE, t) - t;
+    if (seconds > trainer->slowest_average)
+        trainer->slowest_average = seconds;
+    return ST_OK;
+}
+
+static enum status trainer_save(struct trainer *trainer, bool due)
+{
+    TRY(trainer_average(trainer));
+    return saver_save(&trainer->saver, due);
+}
+
+/* With norms to fold in workspaces of its own, otherwise in those of the training. */
+static enum status trainer_measure(struct trainer *trainer, struct evaluation *result)
 {
     const struct run_state *state = &trainer->stepper.state;
-    struct evaluation result;
-    const struct evaluate_setup setup = {
+    const struct crew *crew = &trainer->stepper.crew;
+    struct folded_crew folded = {0};
+    struct evaluate_setup setup = {
         .comm = trainer->run.setup.comm,
-        .crew = &trainer->stepper.crew,
+        .crew = crew,
         .loader = &trainer->chooser,
         .params = state->ema ? state->ema : state->params,
+        .views = trainer->run.setup.options->eval.views,
         .latest = trainer_latest(trainer),
     };
+    if (fold_helps(crew->model)) {
+        folded_crew_init(&folded, crew->stage, &crew->plan, setup.params);
+        setup.crew = &folded.crew;
+        setup.params = folded.fold.params;
+    }
+    enum status st = evaluate(&setup, result, NULL);
+    folded_crew_release(&folded);
+    return st;
+}
+
+static enum status trainer_evaluate(struct trainer *trainer)
+{
+    struct evaluation result;
+    TRY(trainer_average(trainer));
     double t = timer_now();
-    TRY(evaluate(&setup, &result, NULL));
+    TRY(trainer_measure(trainer, &result));
     trainer_compare(trainer, &result);
     train_log_evaluation(&trainer->log, &result, trainer_state_hash(trainer));
     double seconds = phases_add(&trainer->run.phases, PHASE_EVALUATE, t) - t;
@@ -233,7 +283,7 @@ static enum status trainer_steps(struct trainer *trainer)
             TRY(st);
         bool due = trainer_checkpoint_is_due(trainer, step.flags);
         if (due || trainer->saver.best_due)
-            TRY(saver_save(&trainer->saver, due));
+            TRY(trainer_save(trainer, due));
         if (step.flags.stop && (owed || !last))
             return ST_AGAIN;
     }
@@ -249,13 +299,13 @@ static enum status trainer_train(struct trainer *trainer)
         trainer_evaluation_is_due(trainer))
         TRY(trainer_evaluate(trainer));
     if (trainer->saver.best_due)
-        TRY(saver_save(&trainer->saver, false));
+        TRY(trainer_save(trainer, false));
     TRY(trainer_steps(trainer));
     if (trainer_out_of_patience(trainer))
         log_out("stopped early: no better accuracy in %d evaluations\n",
                 run->setup.options->early_stop.patience);
     if (progress->step > 0 && trainer->saver.saved_step != progress->step)
-        TRY(saver_save(&trainer->saver, true));
+        TRY(trainer_save(trainer, true));
     return ST_OK;
 }
 

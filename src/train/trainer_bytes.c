@@ -4,6 +4,7 @@
 #include "comm/tree.h"
 #include "stepper.h"
 #include "train/evaluate.h"
+#include "train/folded_crew.h"
 #include "train/trainer.h"
 
 static int bytes_grains(const struct run_options *options, const struct stage *stage)
@@ -38,7 +39,8 @@ static size_t bytes_sent(const struct run_options *options, const struct stage *
 
 /* The counts of the last evaluation are kept while the next one is made. Rank 0 has the
    history; if it writes, also a copy of it. */
-static size_t bytes_evaluation(const struct trainer_setup *setup, bool copies)
+static size_t bytes_evaluation(const struct trainer_setup *setup,
+                               const struct stage *stage, bool copies)
 {
     const struct dataset_info *data = &setup->dataset->info;
     uint64_t samples = data->count[dataset_choosing(data)];
@@ -47,7 +49,11 @@ static size_t bytes_evaluation(const struct trainer_setup *setup, bool copies)
     size_t history = comm_rank(setup->comm) == 0 ? metrics_bytes(data->classes) : 0;
     if (copies)
         history = 2 * history + metrics_write_bytes(data->classes);
-    return evaluation_answer_bytes(setup->model, samples) +
+    size_t folded =
+        fold_helps(stage->model) ? folded_crew_bytes(stage, setup->plan->lanes) : 0;
+    return evaluation_answer_bytes(setup->model, samples) + folded +
+           evaluation_views_bytes(setup->model, setup->plan->lanes,
+                                  setup->options->eval.views) +
            confusion_kept_bytes(data->classes) + history;
 }
 
@@ -63,7 +69,7 @@ size_t trainer_bytes(const struct trainer_setup *setup)
     struct reduce_size size =
         stepper_reduce_size(stage->model, setup->plan->lanes, grains, most);
     return bytes_vectors(options, stage, size, writes && stage->count == 1) +
-           bytes_sent(options, stage) + bytes_evaluation(setup, writes);
+           bytes_sent(options, stage) + bytes_evaluation(setup, stage, writes);
 }
 
 size_t trainer_bytes_least(const struct run_options *options, const struct stage *stage,

@@ -2,6 +2,7 @@
 #ifndef LOCKSTEP_TRAIN_TRAINER_IMPL_H
 #define LOCKSTEP_TRAIN_TRAINER_IMPL_H
 
+#include "average.h"
 #include "saver.h"
 #include "stepper.h"
 #include "train/trainer.h"
@@ -13,8 +14,12 @@ struct trainer {
     struct stepper stepper;
     struct train_log log;
     struct saver saver;
-    struct loader chooser;                   /* of the split that training chooses by */
-    double slowest_step, slowest_evaluation; /* seconds; for the deadline */
+    struct loader chooser;  /* of the split that training chooses by */
+    uint64_t averaged_step; /* of which the averaged weights have statistics */
+    double slowest_step, slowest_evaluation, slowest_average; /* seconds, for deadlines */
 };
+
+/* Collective: the weights that come from training images (begin_data.c). */
+enum status begin_from_data(struct trainer *trainer) MUST_CHECK;
 
 #endif

@@ -15,6 +15,12 @@ static double update_ema_decay(double decay, uint64_t step)
     return early < decay ? early : decay;
 }
 
+/* Passes over the data that are done. */
+static double update_epoch(const struct train_run *run)
+{
+    return (double)run->progress.step / (double)run->epoch_steps;
+}
+
 static struct optim_update update_of_step(const struct stepper *stepper,
                                           const struct train_step *step)
 {
@@ -33,6 +39,8 @@ static struct optim_update update_of_step(const struct stepper *stepper,
         .lr = step->lr,
         .grad_scale = scale,
         .step = done + 1,
+        .total = stepper->run->total_steps,
+        .epoch = update_epoch(stepper->run),
     };
     for (int i = 0; i < stepper->state.optims; i++)
         update.state[i] = stepper->state.optim[i];
@@ -93,6 +101,8 @@ void stepper_update(struct stepper *stepper, struct train_step *step,
     int first, last;
     double t = trace_begin();
     norm_share(norm, &all, &first, &last);
+    optim_drop_ended(&stepper->optim, update_epoch(stepper->run), stepper->sum,
+                     norm->begin[first], norm->begin[last]);
     norm_square(norm, stepper->sum, first, last);
     team_barrier(&all);
     if (thread == 0) {

@@ -83,6 +83,18 @@ for row in rows:
     refused 2 "*'none.conf'*" "$LOCKSTEP" bench step none.conf
 }
 
+@test "commands that only measure refuse a group whose patterns match nothing, as train does" {
+    letters letters.h5 52 26
+    { cat "$TINY" && printf '[group head]\nmatch = liner1.*\nlr = 0.1\n'; } >group.conf
+    for command in "bench step --repeats 1 --batch 16" "bench layers" "tune --batch 16" "plan --data letters.h5" lab \
+        "train --data letters.h5 --check"; do
+        run "$LOCKSTEP" $command group.conf
+        echo "$command: $status: $output"
+        [ "$status" -eq 2 ]
+        [[ $output == *"'liner1.*'"* ]]
+    done
+}
+
 @test "bench_peers.py ends silently when its reader closes the pipe" {
     unread /usr/bin/python3 "$ROOT/scripts/bench_peers.py" --help
 }

@@ -116,8 +116,11 @@ one_bad() {
 
 @test "layers that do not fit their input are refused, with the shape of the input" {
     bad 2 'layer = conv 8 kernel=29' \
-        "bad.conf:2: conv1: kernel 29 is larger than its input 28x28x1"
-    bad 2 'layer = maxpool 16' "bad.conf:3: maxpool2: window 2 is larger than its input 1x1x1"
+        "bad.conf:2: conv1: the kernel 29x29 is larger than its input 28x28x1; it needs \
+images of 29x29 or larger"
+    bad 2 'layer = maxpool 16' \
+        "bad.conf:3: maxpool2: the window 2x2 is larger than its input 1x1x1; it needs images \
+of 32x32 or larger"
     bad 4 'layer = gelu' "bad.conf:5: linear1: *12x12x8*"
     bad 5 'layer = relu' "bad.conf:6: *1152 outputs*26 classes*"
     bad 5 'layer = linear 25' "bad.conf:6: logsoftmax1: the network has 25 outputs, the data 26 *"

@@ -47,6 +47,17 @@ cached() { # NUMBER of data sets in the cache
         "$(grep -o '^accuracy .* loss [0-9.]*' eval3.out)"
 }
 
+@test "a cache inside the folder of pictures is refused before anything is written" {
+    for cache in pics/cache pics/train/cache pics; do
+        run env XDG_CACHE_HOME="$PWD/$cache" "$LOCKSTEP" train "$TINY" --data pics --run r "${short[@]}"
+        echo "$output"
+        [ "$status" -eq 2 ]
+        [[ $output == *"'$PWD/$cache/lockstep', which is in 'pics' itself: set XDG_CACHE_HOME"* ]]
+        [ ! -e "$cache/lockstep" ] && [ ! -e r ]
+    done
+    env XDG_CACHE_HOME="$PWD/pics/.cache" "$LOCKSTEP" train "$TINY" --data pics --run r --check "${short[@]}"
+}
+
 @test "a changed folder is imported again, and val is taken from it" {
     "$LOCKSTEP" train "$TINY" --data pics --run 1 --check "${short[@]}"
     touch -d '2001-01-01' pics/train/dark/00.jpg

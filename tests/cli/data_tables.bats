@@ -25,6 +25,12 @@ write("kaggle.csv", first, ["label"] + names)
 write("tab.tsv", first, sep="\t", end="\r\n")
 write("semicolon.csv", first, ["label"] + names, ";")
 write("utf16.csv", first, ["label"] + names, code="utf-16")
+write("mac.csv", first, ["label"] + names, end="\r")
+write("mac16.csv", first, ["label"] + names, end="\r", code="utf-16")
+for name, line in ("excel", 'sep=;\r\n'), ("quoted", '"sep=;"\n'):
+    text = line + open("semicolon.csv").read()
+    open(name + ".csv", "wb").write(text.encode())
+    open(name + "16.csv", "wb").write(text.encode("utf-16"))
 write("named-last.csv", last, names + ["Class"])
 write("last.csv", last)
 write("counting.csv", first, range(65))
@@ -76,7 +82,8 @@ import numpy
 assert (f[0]["train/images"][:].reshape(60, 64) == numpy.load("pixel.npy")).all()
 assert (f[0]["train/labels"][:] == numpy.arange(60) % 10).all()
 END
-    for file in tab.tsv semicolon.csv utf16.csv named-last.csv last.csv counting.csv \
+    for file in tab.tsv semicolon.csv utf16.csv mac.csv mac16.csv excel.csv excel16.csv \
+        quoted.csv quoted16.csv named-last.csv last.csv counting.csv \
         index.csv index-counting.csv index-alone.csv r.csv numpy.txt numpy.csv kaggle.csv.gz; do
         imports $file
         same_hash kaggle.csv.h5 $file.h5
@@ -236,13 +243,22 @@ for i in range(40):
 text = "path,label\n" + "".join("%d.png,%s\n" % (i, r) for i, r in enumerate(rows))
 open("latin-list.csv", "wb").write(text.encode("latin-1"))
 open("utf8-list.csv", "wb").write(text.encode())
-open("utf32.csv", "wb").write(open("utf8.csv", "rb").read().decode().encode("utf-32"))
+for code in "utf-32", "utf-32-be", "utf-32-le":
+    text = open("utf8.csv", "rb").read().decode().replace("\xe9", "e")
+    open(code + ".csv", "wb").write(text.encode(code))
+text = "path,label\n" + "".join("%d.png,%s\n" % (i, r) for i, r in enumerate(rows))
+open("mac-list.csv", "wb").write(text.replace("\n", "\r").encode())
+open("excel-list.csv", "wb").write(("sep=;\r\n" + text.replace(",", ";")).encode())
 END
     for from in latin.csv latin-list.csv; do
         fails 1 "is not UTF-8: save the file as UTF-8" import $from --out x.h5
     done
-    fails 1 "is a text file in UTF-32" import utf32.csv --out x.h5
-    for from in utf8.csv utf8-list.csv; do
+    for code in utf-32 utf-32-be utf-32-le; do
+        for command in import import-csv; do
+            fails 1 "'$code.csv' is a text file in UTF-32" $command $code.csv --out x.h5
+        done
+    done
+    for from in utf8.csv utf8-list.csv mac-list.csv excel-list.csv; do
         "$LOCKSTEP" data import $from --out x.h5 --force >/dev/null
         "$LOCKSTEP" data info x.h5 | grep -q 'André'
     done

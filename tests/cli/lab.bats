@@ -149,6 +149,18 @@ END
         "$LOCKSTEP" lab threads none.conf
 }
 
+@test "a file that cannot be written is refused before anything is measured" {
+    local command
+    letters letters.h5 52 26
+    for command in "lab --out missing/x.h5" "plan $TINY --data letters.h5 --out missing/x.h5"; do
+        run --separate-stderr "$LOCKSTEP" $command
+        echo "$command: $status: $output"
+        [ "$status" -eq 1 ]
+        [ -z "$output" ]
+        [[ $stderr == "lockstep: cannot write 'missing/x.h5': No such file or directory" ]]
+    done
+}
+
 @test "lab replaces no file of another kind" {
     letters data.h5 40 30
     sha256sum data.h5 "$TINY" >sums

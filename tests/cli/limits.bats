@@ -120,6 +120,26 @@ LONG=(--set train.epochs=100000 --set log.every=100000)
 }
 
 # Newer versions of OpenBLAS give up by themselves.
+@test "with few open files every command works, or says in one line that they are too few" {
+    local files command alone='exec 3>&- 4>&- 5>&- 6>&- 7>&-' # what bats holds open
+    train 1 "$TINY" --run net --set train.steps=1 >net.out
+    "$LOCKSTEP" data export letters.h5 pictures
+    for files in 5 6 8 12 16 24 32; do
+        for command in "data info letters.h5 --verify" "data synth --out s$files.h5 --train 52 --test 26" \
+            "data rehash letters.h5" "predict net pictures/test/A" "eval net --data letters.h5 --threads 1" \
+            "train $TINY --data letters.h5 --threads 1 --run r$files --set train.steps=1"; do
+            run --separate-stderr bash -c "$alone; ulimit -n $files; '$LOCKSTEP' $command"
+            echo "$files: $command: $status: $output $stderr"
+            ((status == 0)) && continue
+            [ "$status" -eq 2 ]
+            [[ $command == eval* || $command == train* ]]
+            ((files < 32))
+            [ "${#stderr_lines[@]}" -eq 1 ]
+            [ "$stderr" = "lockstep: only $files files may be open at once, too few to start; raise the limit (ulimit -n)" ]
+        done
+    done
+}
+
 @test "too little memory for OpenBLAS to load ends in one line, not in a hang" {
     ldd "$LOCKSTEP" | grep -q libasan && skip "sanitizers take address space themselves"
     for start in exec "mpirun -n 2"; do

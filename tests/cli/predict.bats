@@ -131,8 +131,10 @@ nest() {
         "$LOCKSTEP" predict run --from $names | diff wanted -
         "$LOCKSTEP" predict run --from - <$names | diff wanted -
     done
-    "$LOCKSTEP" predict run --from - </dev/null >out
-    [ ! -s out ]
+    refused 1 "'stdin' names no pictures: it is empty" \
+        "$LOCKSTEP" predict run --from - </dev/null
+    printf '\n\r\n' >blank
+    refused 1 "'blank' names no pictures: it is empty" "$LOCKSTEP" predict run --from blank
     refused 2 "give the names of pictures or --from, not both" \
         "$LOCKSTEP" predict run 0.png --from list
     refused 2 "'0.png' is a PNG image, not a list of names: give it without --from" \

@@ -1,6 +1,6 @@
 /* Data sets and metrics, as `show`, `data info --verify` and training read them. */
 #include "app/cli/commands.h"
-#include "data/dataset.h"
+#include "data/dataset_verify.h"
 #include "fuzz_h5.h"
 
 static void read_first(const struct dataset_info *info, enum dataset_split split)

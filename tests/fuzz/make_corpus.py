@@ -246,13 +246,14 @@ def hdf5_seeds(target, path, work):
             copy.write_bytes(path.read_bytes())
         else:
             as_h5py(path, copy, name == "variable")
-        key = "hash" if target == "dataset" else "content_hash"
+        keys = ("hash", "head_hash") if target == "dataset" else ("content_hash",)
+        data = copy.read_bytes()
         with h5py.File(copy) as file:
-            digits = file.attrs[key]
-        digits = digits if isinstance(digits, bytes) else digits.encode()
-        assert re.fullmatch(rb"[0-9a-f]{16}", digits)
-        seed(target, f"{path.stem}-{name}.h5",
-             without_sums(copy.read_bytes().replace(digits, b"0" * 16)))
+            for digits in (file.attrs[key] for key in keys):
+                digits = digits if isinstance(digits, bytes) else digits.encode()
+                assert re.fullmatch(rb"[0-9a-f]{16}", digits)
+                data = data.replace(digits, b"0" * 16)
+        seed(target, f"{path.stem}-{name}.h5", without_sums(data))
 
 
 def make_dataset(path, work):

@@ -82,11 +82,13 @@ END
     done
 }
 
-# side_by_side N: N lone runs that start and end together; their exit codes are in N files.
+# side_by_side N COMMAND...: N lone ranks that start and end together; @ in a word is the
+# number of each, and what they print is in side/@.out.
 side_by_side() {
-    local i pids=()
-    for ((i = 0; i < $1; i++)); do
-        "$LOCKSTEP" train "$TINY" "${ONCE[@]}" --run "side/$i" >"side/$i.out" 2>&1 </dev/null &
+    local i count=$1 pids=()
+    shift
+    for ((i = 0; i < count; i++)); do
+        "$LOCKSTEP" "${@//@/$i}" >"side/$i.out" 2>&1 </dev/null &
         pids+=($!)
     done
     for i in "${!pids[@]}"; do
@@ -101,9 +103,24 @@ side_by_side() {
     for round in 1 2 3; do
         rm -rf side
         mkdir side
-        side_by_side 50
+        side_by_side 50 train "$TINY" "${ONCE[@]}" --run side/@
         [ "$(grep -l '^finished step 1 of 1 ' side/*.out | wc -l)" -eq 50 ]
         [ "$(sed -n 's/^finished .*state=//p' side/*.out | sort -u | wc -l)" -eq 1 ]
+        [ -z "$(ls -A "$TMPDIR")" ]
+    done
+}
+
+@test "fifty lone evaluations at the same moment give the same answer" {
+    ldd "$LOCKSTEP" | grep -q libasan && skip "fifty programs with sanitizers take too much memory"
+    train 1 "$TINY" "${ONCE[@]}" --run net >net.out
+    export TMPDIR=$PWD/tmp
+    mkdir "$TMPDIR" side
+    for round in 1 2 3; do
+        rm -f side/*
+        side_by_side 50 eval net --data letters.h5 --threads 1 --out side/@.h5
+        [ "$(grep -l '^accuracy ' side/*.out | wc -l)" -eq 50 ]
+        [ "$(sed -n 's/^accuracy \(.* loss [0-9.]*\).*/\1/p' side/*.out | sort -u | wc -l)" -eq 1 ]
+        [ "$(ls side/*.h5 | wc -l)" -eq 50 ]
         [ -z "$(ls -A "$TMPDIR")" ]
     done
 }

@@ -12,31 +12,7 @@ OPTIONS=(--set train.batch=47 --set train.grain=8 --set train.steps=12 --set log
 setup_file() {
     source "$BATS_TEST_DIRNAME/../runs.sh"
     letters letters.h5 100 40
-    cat >graph.conf <<'END'
-[block cell]
-parameters = channels stride=1
-layer = conv $channels kernel=3 stride=$stride pad=1 bias=off as=conv1
-layer = batchnorm as=bn1
-layer = relu
-layer = depthwise kernel=3 pad=1 as=conv2
-layer = batchnorm as=bn2
-layer = conv $channels kernel=1 stride=$stride from=input if=input!=bn2 as=shortcut
-layer = droppath p=0.2
-layer = add from=bn2
-layer = hardswish
-[model]
-layer = conv 6 kernel=5 stride=2 pad=2 bias=off
-layer = batchnorm momentum=0.3
-layer = silu
-layer = cell channels=6 as=a
-layer = cell channels=10 stride=2,1 repeat=2 as=b
-layer = globalavgpool
-layer = linear 24
-layer = batchnorm affine=off
-layer = gelu
-layer = linear classes
-layer = logsoftmax
-END
+    cp "$BATS_TEST_DIRNAME/graph.conf" .
     graph reference 1
 }
 
@@ -89,14 +65,13 @@ same_as_reference() {
     cmp stopped.var all.var
 }
 
-@test "batchnorm and averaged weights together are refused" {
-    refused 2 "train.ema = 0.9: averaged weights need batchnorm statistics of their own*" \
-        graph bad 1 --set train.ema=0.9
-    [ ! -e bad ]
-}
-
 @test "what batchnorm makes of small grains is said" {
     graph small 1 --set train.batch=9 --set train.grain=3 --set train.steps=1 2>small.err
     grep -q 'batchnorm takes its statistics over grains of 3 images' small.out small.err
     grep -q 'the last batch of an epoch is of one image' small.out small.err
+    graph single 1 --set train.batch=2 --set train.grain=1 --set train.steps=1 \
+        --set optim.lr=0.001 2>single.err
+    [ "$(cat single.out single.err | grep -c 'batchnorm uses its running')" -eq 1 ]
+    cat single.out single.err | grep -q 'note: grains are of one image: batchnorm'
+    ! grep -q 'make them noisy' single.out single.err
 }

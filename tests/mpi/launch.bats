@@ -93,7 +93,7 @@ launched() {
 }
 
 @test "signals that stop lockstep save a checkpoint and end with 75" {
-    for signal in TERM INT USR2 QUIT ALRM; do
+    for signal in TERM INT USR2 QUIT ALRM PROF RTMIN+3; do
         rm -rf run
         launched run
         until_step run 8

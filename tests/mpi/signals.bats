@@ -65,8 +65,8 @@ alone() {
     JOB=$! PIDS=()
 }
 
-@test "HUP, QUIT, XCPU, ALRM, VTALRM and PWR stop a run in order, too" {
-    for signal in HUP QUIT XCPU ALRM VTALRM PWR; do
+@test "every other signal that can be caught and ends a process stops a run in order, too" {
+    for signal in HUP QUIT XCPU ALRM VTALRM PWR PROF IO STKFLT RTMIN RTMAX-3; do
         echo "$signal"
         alone single
         until_lines single 1

@@ -149,7 +149,7 @@ comes_to_its_end() {
 }
 
 @test "signals that stop lockstep end with 75, and the same command goes on" {
-    local signals=(TERM HUP QUIT XCPU PWR)
+    local signals=(TERM HUP QUIT XCPU PWR PROF)
     for signal in "${signals[@]}"; do
         supervised 2 stopped "${OPTIONS[@]}" "${ENDLESS[@]}"
         poll stepping stopped $(($(starts stopped) + 1))

@@ -2,19 +2,12 @@
 # lockstep computes what PyTorch computes: parity.py makes all comparisons in one run.
 
 setup_file() {
-    source "$BATS_TEST_DIRNAME/../env.sh"
-    local python
-    for python in python3 /usr/bin/python3; do
-        "$python" -c 'import torch, h5py' 2>/dev/null && break
-    done
-    TMPDIR=$BATS_FILE_TMPDIR timeout 600 "$python" "$BATS_TEST_DIRNAME/parity.py" \
-        >"$BATS_FILE_TMPDIR/said" 2>&1 || true
+    source "$BATS_TEST_DIRNAME/peers.sh"
+    make_checks parity.py
 }
 
-# agrees NAME: the comparison NAME of parity.py passed; prints the lines before its result.
-agrees() {
-    sed "/^\(not \)\?ok $1\b/q" "$BATS_FILE_TMPDIR/said" | tail -n 30
-    grep -qx "ok $1" "$BATS_FILE_TMPDIR/said"
+setup() {
+    source "$BATS_TEST_DIRNAME/peers.sh"
 }
 
 @test "log-probabilities of the letters network" { agrees logprobs-letters; }

@@ -1,26 +1,25 @@
 #!/usr/bin/env python3
-"""Compare lockstep's results with PyTorch's.
+"""Compare lockstep's results with PyTorch's: networks without norms, optimizers, schedules.
 
     parity.py CHECK...        with LOCKSTEP=program, in a scratch folder ($TMPDIR)
 
-PyTorch has the same networks, built from the config's layer lines, with weights from
-lockstep's checkpoints. It computes in double precision, so that only lockstep's rounding
+PyTorch has the same networks, built from the config's layer lines (graph.py), with weights
+from lockstep's checkpoints. It computes in double precision, so that only lockstep's rounding
 counts. Each check prints its largest difference as a share of the allowed one, and fails
-above 1.
+above 1. layers.py and networks.py compare layers and whole networks.
 """
-
-import os
-import subprocess
-import sys
-import tempfile
 
 import h5py
 import numpy as np
 import torch
 from torch import nn
 
-LOCKSTEP = os.environ.get("LOCKSTEP", "build/lockstep")
-TOLERANCE = 1e-4
+import lockstep
+from agreement import groups
+from compare import TOLERANCE, compare, compare_tensors, main
+from graph import network
+from lockstep import synth, tensors
+
 # For networks with maxima and kinks: one of a million windows has two values that differ by
 # rounding only, and its gradient may go to the other one.
 CHOICES = 5e-3
@@ -54,85 +53,8 @@ def lines_of(name, dropout=True):
     return [line for line in lines if dropout or not line.startswith("dropout")]
 
 
-# --- lockstep ---
-
-
-def lockstep(*words):
-    result = subprocess.run(
-        [LOCKSTEP, *words], stdin=subprocess.DEVNULL, capture_output=True, text=True
-    )
-    if result.returncode:
-        sys.exit(f"lockstep {' '.join(words)}\n{result.stdout}{result.stderr}")
-    return result.stdout
-
-
 def train(run, lines, data, steps, **keys):
-    """Trains a new run; keys are SECTION_KEY=VALUE. Returns its last checkpoint."""
-    with open(run + ".conf", "w") as file:
-        file.write("[model]\n" + "".join(f"layer = {line}\n" for line in lines))
-    keys = {"train.seed": 5, "log.every": 1, "train.steps": steps} | keys
-    sets = [word for key, value in keys.items() for word in ("--set", f"{key}={value}")]
-    lockstep("train", run + ".conf", "--data", data, "--run", run, *sets)
-    return f"{run}/checkpoints/step-{steps:012d}.h5"
-
-
-def tensors(path, group="weights"):
-    with h5py.File(path) as file:
-        return {
-            f"{layer}.{name}": torch.tensor(np.array(values), dtype=torch.float64)
-            for layer, members in file[group].items()
-            for name, values in members.items()
-        }
-
-
-def samples(data, split):
-    """Images as the network sees them, and labels."""
-    with h5py.File(data) as file:
-        x = np.array(file[split]["images"], dtype=np.float64) / 255
-        x = (x - file.attrs["mean"]) / file.attrs["std"]
-        labels = np.array(file[split]["labels"], dtype=np.int64)
-        return torch.tensor(x)[:, None], torch.tensor(labels), len(file.attrs["classes"])
-
-
-def synth(train_images, test_images):
-    path = f"letters-{train_images}.h5"
-    if not os.path.exists(path):
-        counts = ("--train", str(train_images), "--test", str(test_images))
-        lockstep("data", "synth", "--out", path, "--seed", "3", *counts)
-    return path
-
-
-# --- PyTorch ---
-
-
-def module(kind, value, options, shape, classes):
-    """The layer for an input of `shape`, (C, H, W)."""
-    number = lambda key, default: int(options.get(key, default))
-    if kind == "conv":
-        size = number("kernel", 0), number("stride", 1), number("pad", 0)
-        return nn.Conv2d(shape[0], int(value), *size)
-    if kind in ("maxpool", "avgpool"):
-        pool = nn.MaxPool2d if kind == "maxpool" else nn.AvgPool2d
-        return pool(int(value), number("stride", value), number("pad", 0))
-    if kind == "linear":
-        return nn.Linear(shape[0], classes if value == "classes" else int(value))
-    if kind == "dropout":
-        return nn.Dropout(float(options.get("p", 0.5)))
-    plain = {"gelu": nn.GELU, "relu": nn.ReLU, "flatten": nn.Flatten}
-    return nn.LogSoftmax(dim=1) if kind == "logsoftmax" else plain[kind]()
-
-
-def network(lines, shape, classes):
-    net, count = nn.Sequential(), {}
-    for line in lines:
-        words = line.split()
-        options = dict(word.split("=") for word in words[1:] if "=" in word)
-        value = next((word for word in words[1:] if "=" not in word), None)
-        layer = module(words[0], value, options, shape, classes)
-        count[words[0]] = count.get(words[0], 0) + 1
-        net.add_module(f"{words[0]}{count[words[0]]}", layer)
-        shape = layer(torch.zeros(2, *shape)).shape[1:]
-    return net.double()
+    return lockstep.train(run, lockstep.config(lines), data, steps, **keys)
 
 
 def loss_of(net, x, labels, smoothing):
@@ -142,27 +64,6 @@ def loss_of(net, x, labels, smoothing):
 # --- checks ---
 
 
-def compare(what, ours, theirs, allowed):
-    """No element differs by more than `allowed`."""
-    ours, theirs = torch.as_tensor(ours), torch.as_tensor(theirs)
-    assert ours.shape == theirs.shape, f"{what}: {ours.shape} and {theirs.shape}"
-    share = float((ours - theirs).abs().max()) / allowed
-    print(f"  {what:34} {share:8.4f} of {allowed:.2e} allowed")
-    assert share <= 1, f"{what} differs"
-
-
-def compare_tensors(what, ours, theirs, since=None, share=TOLERANCE, rounding=1e-7):
-    """Tensors differ by at most `share` of their largest element (or change `since`), and by
-    at most TOLERANCE; weights are rounded to about `rounding`."""
-    assert list(ours) and set(ours) == set(theirs), f"{what}: other tensors"
-    for name in theirs:
-        size = theirs[name] - since[name] if since else theirs[name]
-        largest = float(size.abs().max())
-        assert largest > 0, f"{what} {name}: nothing to compare"
-        allowed = min(TOLERANCE, share * largest) + rounding
-        compare(f"{what} {name}", ours[name], theirs[name], allowed)
-
-
 def logprobs(name, ema):
     data, run = synth(2000, 500), f"logprobs-{name}-{ema}"
     lines = lines_of(name)
@@ -170,8 +71,8 @@ def logprobs(name, ema):
         run, lines, data, 25, **{"optim.kind": "adamw", "optim.lr": 0.002, "train.ema": ema}
     )
     out = run + "-predictions.h5"
-    lockstep("eval", checkpoint, "--data", data, "--out", out)
-    x, labels, classes = samples(data, "test")
+    lockstep.run("eval", checkpoint, "--data", data, "--out", out)
+    x, labels, classes = lockstep.samples(data, "test")
     net = network(lines, x.shape[1:], classes).eval()
     net.load_state_dict(tensors(checkpoint, "ema" if ema else "weights"))
     theirs = net(x).detach()
@@ -190,7 +91,7 @@ def start(name, run, steps, smoothing=0.0, **keys):
     keys |= {"train.batch": IMAGES, "train.label_smoothing": smoothing}
     begin = train(run + "-begin", lines, data, 1, **{**keys, "optim.lr": 0})
     end = train(run, lines, data, steps, **keys)
-    x, labels, classes = samples(data, "train")
+    x, labels, classes = lockstep.samples(data, "train")
     net = network(lines, x.shape[1:], classes)
     net.load_state_dict(tensors(begin))
     return net, x, labels, end
@@ -212,17 +113,6 @@ def gradients(name, smoothing, grain):
         history = file["metrics/train"]
         compare("loss", history["loss"][-1], loss.detach(), 1e-5)
         compare("norm of the gradient", history["grad_norm"][-1], norm, TOLERANCE * norm)
-
-
-def groups(net, decay):
-    """Weight decay is for weights, not for biases."""
-    named = list(net.named_parameters())
-    weights = [parameter for key, parameter in named if key.endswith("weight")]
-    biases = [parameter for key, parameter in named if key.endswith("bias")]
-    return [
-        {"params": weights, "weight_decay": decay},
-        {"params": biases, "weight_decay": 0},
-    ]
 
 
 def descend(net, x, labels, optimizer, steps, clip=None):
@@ -435,23 +325,5 @@ CHECKS = {
 }
 
 
-def main():
-    names = sys.argv[1:] or list(CHECKS)
-    torch.manual_seed(0)
-    torch.set_num_threads(2)
-    failed = []
-    with tempfile.TemporaryDirectory() as folder:
-        os.chdir(folder)
-        for name in names:
-            try:
-                CHECKS[name]()
-                print(f"ok {name}", flush=True)
-            except AssertionError as problem:
-                failed.append(name)
-                print(f"not ok {name}: {problem}", flush=True)
-    sys.exit(1 if failed else 0)
-
-
 if __name__ == "__main__":
-    LOCKSTEP = os.path.abspath(LOCKSTEP)
-    main()
+    main(CHECKS)

@@ -2,11 +2,9 @@
 # recipe.py trains a config's recipe in PyTorch.
 
 setup() {
-    source "$BATS_TEST_DIRNAME/../env.sh"
+    source "$BATS_TEST_DIRNAME/peers.sh"
     cd "$BATS_TEST_TMPDIR" || return 1
-    for python in python3 /usr/bin/python3; do
-        "$python" -c 'import torch, h5py' 2>/dev/null && break
-    done
+    find_torch || skip_without_torch
     cat >small.conf <<'END'
 [model]
 layer = flatten

@@ -1,9 +1,12 @@
 #!/usr/bin/env python3
 """Train a config's recipe in PyTorch, from the pictures of a lockstep data set.
 
-    recipe.py CONFIG DATA [--epochs N] [--seed S] [--threads T]
+    recipe.py CONFIG DATA [--network NAME] [--statistics grain|batch] [--epochs N] [--seed S]
+              [--threads T]
 
-The same network, initial distribution, loss, optimizer, rates and random flips and crops as
+A config with blocks is not read: --network names the class of NETWORKS that is the same.
+--statistics: batch normalization over grains of train.grain samples, as lockstep does it, or
+over the batch. The same network, initial distribution, loss, optimizer, rates and random flips and crops as
 `lockstep train CONFIG --data DATA`; only the random numbers differ. Prints the test accuracy
 after each epoch. A config that says more than this script knows is refused.
 """
@@ -16,8 +19,9 @@ import h5py
 import numpy as np
 import torch
 from torch import nn
+from torch.nn import functional
 
-from parity import groups, network
+from parity import network
 
 # These keys must have these values; of other keys only the free ones may be given.
 FIXED = {
@@ -26,9 +30,76 @@ FIXED = {
     "schedule.kind": "onecycle",
 }
 FREE = {
-    "data.file", "train.epochs", "train.batch", "optim.momentum", "optim.lr",
+    "data.file", "train.epochs", "train.batch", "train.grain", "optim.momentum", "optim.lr",
     "optim.weight_decay", "augment.flip", "augment.crop",
 }
+
+
+class GrainNorm(nn.BatchNorm2d):
+    """Statistics over nearly equal grains of the batch; one update of the running statistics
+    a step, with those of the whole batch."""
+
+    grain = 32
+
+    def forward(self, x):
+        if not self.training:
+            return super().forward(x)
+        grains = -(-len(x) // self.grain)
+        with torch.no_grad():
+            variance, mean = torch.var_mean(x, (0, 2, 3))
+            self.running_mean.lerp_(mean, self.momentum)
+            self.running_var.lerp_(variance, self.momentum)
+        y = [
+            functional.batch_norm(part, None, None, self.weight, self.bias, True, 0, self.eps)
+            for part in x.tensor_split(grains)
+        ]
+        return torch.cat(y)
+
+
+class BasicBlock(nn.Module):
+    """Shortcut A: where the shape changes the input is thinned out and padded with zeros."""
+
+    def __init__(self, inputs, channels, stride, norm):
+        super().__init__()
+        self.conv1 = nn.Conv2d(inputs, channels, 3, stride, 1, bias=False)
+        self.bn1 = norm(channels)
+        self.conv2 = nn.Conv2d(channels, channels, 3, 1, 1, bias=False)
+        self.bn2 = norm(channels)
+        self.stride, self.zeros = stride, (channels - inputs) // 2
+
+    def forward(self, x):
+        y = functional.relu(self.bn1(self.conv1(x)))
+        y = self.bn2(self.conv2(y))
+        if self.zeros:
+            x = x[:, :, :: self.stride, :: self.stride]
+            x = functional.pad(x, (0, 0, 0, 0, self.zeros, self.zeros))
+        return functional.relu(x + y)
+
+
+class ResNet20(nn.Module):
+    """K. He et al., "Deep residual learning for image recognition", section 4.2."""
+
+    def __init__(self, classes, norm):
+        super().__init__()
+        self.conv1 = nn.Conv2d(3, 16, 3, 1, 1, bias=False)
+        self.bn1 = norm(16)
+        blocks, inputs = [], 16
+        for channels in (16, 32, 64):
+            for _ in range(3):
+                blocks.append(BasicBlock(inputs, channels, 1 + (inputs < channels), norm))
+                inputs = channels
+        self.blocks = nn.Sequential(*blocks)
+        self.fc = nn.Linear(64, classes)
+        for layer in self.modules():
+            if isinstance(layer, nn.Conv2d):
+                nn.init.kaiming_normal_(layer.weight)
+
+    def forward(self, x):
+        y = self.blocks(functional.relu(self.bn1(self.conv1(x))))
+        return functional.log_softmax(self.fc(y.mean((2, 3))), 1)
+
+
+NETWORKS = {"resnet20": ResNet20}
 
 
 def read_config(path):
@@ -41,8 +112,10 @@ def read_config(path):
                 section = line.strip("[]")
             elif line:
                 key, value = (word.strip() for word in line.split("=", 1))
-                if (section, key) == ("model", "layer"):
+                if key == "layer" and section == "model":
                     layers.append(value)
+                elif section.startswith("block "):
+                    continue
                 else:
                     keys[f"{section}.{key}"] = value
     for key, value in FIXED.items():
@@ -104,12 +177,21 @@ def accuracy(net, test):
     return right, len(test.labels)
 
 
+def parameter_groups(net, decay):
+    """Weight decay is for the weights of convolutions and linear layers."""
+    parameters = list(net.parameters())
+    return [
+        {"params": [p for p in parameters if p.dim() > 1], "weight_decay": decay},
+        {"params": [p for p in parameters if p.dim() <= 1], "weight_decay": 0},
+    ]
+
+
 def train(net, pictures, test, keys, epochs):
     batch, lr = int(keys["train.batch"]), float(keys["optim.lr"])
     steps = -(-len(pictures.labels) // batch)
     momentum = float(keys.get("optim.momentum", 0.9))
     optimizer = torch.optim.SGD(
-        groups(net, float(keys.get("optim.weight_decay", 0))),
+        parameter_groups(net, float(keys.get("optim.weight_decay", 0))),
         lr=lr, momentum=momentum, nesterov=True,
     )
     schedule = torch.optim.lr_scheduler.OneCycleLR(
@@ -135,6 +217,8 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("config")
     parser.add_argument("data")
+    parser.add_argument("--network", choices=NETWORKS)
+    parser.add_argument("--statistics", choices=["grain", "batch"], default="grain")
     parser.add_argument("--epochs", type=int)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--threads", type=int, default=2)
@@ -145,7 +229,12 @@ def main():
     margin, flip = int(keys.get("augment.crop", 0)), keys.get("augment.flip") == "random"
     pictures = Pictures(options.data, "train", margin, flip)
     test = Pictures(options.data, "test")
-    net = network(layers, pictures.shape, pictures.classes).float()
+    if options.network:
+        GrainNorm.grain = int(keys.get("train.grain", GrainNorm.grain))
+        norm = GrainNorm if options.statistics == "grain" else nn.BatchNorm2d
+        net = NETWORKS[options.network](pictures.classes, norm)
+    else:
+        net = network(layers, pictures.shape, pictures.classes).float()
     net = net.to(memory_format=torch.channels_last)
     parameters = sum(parameter.numel() for parameter in net.parameters())
     print(f"PyTorch {torch.__version__}, seed {options.seed}, {parameters} parameters")

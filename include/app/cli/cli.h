@@ -54,13 +54,30 @@ struct cli_command {
 enum status cli_parse(const struct cli_command *command, const struct cli_option *options,
                       int argc, char **argv, const char **operand, int *count) MUST_CHECK;
 
-/* Of the option --no-verify, which several commands have. */
+/* What the operand CONFIG of several commands may be: a line of their summaries. */
+#define CLI_CONFIG_HELP \
+    "CONFIG is a file, or the name of a network (see 'lockstep models')."
+
+/* Of options that several commands have. */
+#define CLI_IMAGE_SIZE_HELP \
+    "pixels of the network's input, N or HEIGHTxWIDTH: sets data.input and data.size"
+
 #define CLI_NO_VERIFY_HELP \
     "do not compare images with their hashes: use a damaged data set as it is"
 
 /* One entry of a help text, on stdout: the tag at the left, the text broken into lines in
    a column of its own, as help2man reads it. */
 void cli_print_entry(const char *tag, const char *text);
+
+/* Of the option --views. */
+#define CLI_VIEWS_HELP                                                                \
+    "none, mirror or mirror+shift: average the answers to several views of an image " \
+    "(eval.views), default as in the training"
+
+/* The value of an option --name: one of `words` (NULL-terminated), as its index; NULL
+   does not change it. */
+enum status cli_read_word(const char *name, const char *text, const char *const *words,
+                          int *index) MUST_CHECK;
 
 /* The value of an option --name: "10%" or "0.1" into share; NULL does not change it. */
 enum status cli_read_share(const char *name, const char *text, double *share) MUST_CHECK;

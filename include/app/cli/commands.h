@@ -1,7 +1,7 @@
 /*
  * commands: the commands of lockstep. argv[0] is the first word after the command's name;
  * the returned value is the program's exit code. comm is NULL for the commands that run
- * in one process, without MPI (predict, show, data, machine).
+ * in one process, without MPI (models, predict, show, data, machine).
  */
 #ifndef LOCKSTEP_APP_CLI_COMMANDS_H
 #define LOCKSTEP_APP_CLI_COMMANDS_H
@@ -13,6 +13,7 @@ struct comm;
 enum status cmd_train(struct comm *comm, int argc, char **argv) MUST_CHECK;
 enum status cmd_eval(struct comm *comm, int argc, char **argv) MUST_CHECK;
 enum status cmd_predict(struct comm *comm, int argc, char **argv) MUST_CHECK;
+enum status cmd_models(struct comm *comm, int argc, char **argv) MUST_CHECK;
 enum status cmd_show(struct comm *comm, int argc, char **argv) MUST_CHECK;
 enum status cmd_bench(struct comm *comm, int argc, char **argv) MUST_CHECK;
 enum status cmd_lab(struct comm *comm, int argc, char **argv) MUST_CHECK;

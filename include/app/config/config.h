@@ -39,16 +39,25 @@ struct config {
 void config_init(struct config *config);
 void config_release(struct config *config);
 
-/* The text of a file, for config_parse; the caller frees. */
+/* The text of a file, for config_parse, or of a network by name (nn/named_network.h) if
+   there is no such file; the caller frees. */
 enum status config_load(const char *path, char **text, size_t *bytes) MUST_CHECK;
 
-/* Reads a file, or text that is called `name` in messages, into an initialised config. */
+/* ST_USAGE: there is no network of this name, and, where that would do, no file. */
+enum status config_unknown_network(const char *name, bool file) MUST_CHECK;
+
+/* Reads a file or a network by name, or text that is called `name` in messages, into an
+ * initialised config. */
 enum status config_read(struct config *config, const char *path) MUST_CHECK;
 enum status config_parse(struct config *config, const char *text,
                          const char *name) MUST_CHECK;
 
 /* "train.batch=64", as --set gives it. */
 enum status config_set(struct config *config, const char *assignment) MUST_CHECK;
+
+/* The value of the option --image-size: what the network sees of an image, and the size
+   of imported pictures and of built-in letters. NULL: not given, nothing changes. */
+enum status config_set_image_size(struct config *config, const char *text) MUST_CHECK;
 
 /* Checks what concerns more than one key: ST_USAGE without a network or a data set. */
 enum status config_check(const struct config *config, const char *name) MUST_CHECK;

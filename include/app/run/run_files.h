@@ -11,6 +11,7 @@
 
 #define RUN_LOCK        "lock"
 #define RUN_LOG         "log.txt"
+#define RUN_CONFIG      "config.conf"
 #define RUN_METRICS     "metrics.h5"
 #define RUN_CHECKPOINTS "checkpoints"
 
@@ -18,6 +19,12 @@
    or remove is one of the inputs (NULL ones are left out) or of another kind. */
 enum status run_files_check(const char *folder, const char *const *input,
                             int inputs) MUST_CHECK;
+
+/* What RUN_CONFIG begins with. */
+#define RUN_CONFIG_HEAD "# The whole config of a run of lockstep"
+
+/* Is `path` the config that a run in `folder` wrote? */
+bool run_files_is_config(const char *folder, const char *path);
 
 /* Is `path` a file that a run in `folder` writes, or the folder? */
 bool run_files_has(const char *folder, const char *path);

@@ -1,6 +1,6 @@
 /*
- * run_folder: the folder of a run (checkpoints/, metrics.h5, log.txt). One process at a
- * time may use it; a run can be resumed from it.
+ * run_folder: the folder of a run (checkpoints/, metrics.h5, log.txt, config.conf). One
+ * process at a time may use it; a run can be resumed from it.
  */
 #ifndef LOCKSTEP_APP_RUN_RUN_FOLDER_H
 #define LOCKSTEP_APP_RUN_RUN_FOLDER_H
@@ -22,10 +22,10 @@ struct run_folder {
     struct lockfile lock; /* held by rank 0 */
 };
 
-/* Sets the path: `asked`, or if that is NULL runs/NAME for the config .../NAME.conf.
-   Touches no file. */
-enum status run_folder_init(struct run_folder *folder, const char *asked,
-                            const char *config) MUST_CHECK;
+/* Collective. Sets the path: `asked`, or if that is NULL runs/NAME for the config
+   .../NAME.conf, but RUN for the config RUN/config.conf of a run. Touches no file. */
+enum status run_folder_init(struct run_folder *folder, struct comm *comm,
+                            const char *asked, const char *config) MUST_CHECK;
 
 /* Rank 0 only. Creates the folder if needed, locks it and opens its log for appending.
    ST_USAGE, with nothing touched, if it holds a run and `resume` is false, if another
@@ -33,6 +33,11 @@ enum status run_folder_init(struct run_folder *folder, const char *asked,
 enum status run_folder_open(struct run_folder *folder, bool resume,
                             const char *const *input, int inputs) MUST_CHECK;
 void run_folder_close(struct run_folder *folder); /* not opened: does nothing */
+
+/* Rank 0 only. Writes the config of the run, as text, into the folder, in place of an
+   earlier one. A note if it cannot: checkpoints have it, too. */
+void run_folder_save_config(const struct run_folder *folder, const char *text,
+                            const char *version);
 
 /* Collective. Restores the newest checkpoint that can be used; *resumed is false if there
    is none. ST_FAIL if none can be used and the system cannot read one of them (an I/O

@@ -167,6 +167,30 @@ enum status cli_parse(const struct cli_command *command, const struct cli_option
     return ST_OK;
 }
 
+enum status cli_read_word(const char *name, const char *text, const char *const *words,
+                          int *index)
+{
+    int count = 0;
+    if (!text)
+        return ST_OK;
+    for (; words[count]; count++)
+        if (strcmp(words[count], text) == 0) {
+            *index = count;
+            return ST_OK;
+        }
+    const char *near = parse_nearest(text, words, count);
+    if (near)
+        FAIL(ST_USAGE, "'--%s %s': did you mean '%s'?", name, text, near);
+    char all[128] = "";
+    for (int i = 0, used = 0; i < count && used < (int)sizeof all; i++)
+        used += snprintf(all + used, sizeof all - (size_t)used, "%s%s",
+                         i == 0           ? ""
+                         : i + 1 == count ? " or "
+                                          : ", ",
+                         words[i]);
+    FAIL(ST_USAGE, "'--%s %s': expected %s", name, text, all);
+}
+
 enum status cli_read_share(const char *name, const char *text, double *share)
 {
     double part;

@@ -23,6 +23,24 @@ static const char *bench_default_threads(struct comm *comm, char text[BENCH_THRE
     return text;
 }
 
+static enum status bench_run(struct comm *comm, const char *what,
+                             struct bench_request *request)
+{
+    char both[BENCH_THREADS];
+    if (strcmp(what, "reduce") == 0)
+        return bench_reduce(comm, request);
+    const char *threads = bench_default_threads(comm, both);
+    if (!request->threads)
+        request->threads = threads;
+    if (strcmp(what, "step") == 0)
+        return bench_step(comm, request);
+    if (strcmp(what, "layers") == 0)
+        return comm_agree(comm, comm_rank(comm) == 0 ? bench_layers(request) : ST_OK);
+    if (strcmp(what, "conv") == 0)
+        return comm_agree(comm, comm_rank(comm) == 0 ? bench_conv(request) : ST_OK);
+    FAIL(ST_USAGE, "'bench %s': expected step, layers, conv or reduce", what);
+}
+
 enum status cmd_bench(struct comm *comm, int argc, char **argv)
 {
     struct bench_request request = {
@@ -39,9 +57,10 @@ enum status cmd_bench(struct comm *comm, int argc, char **argv)
         {"repeats", CLI_INT, &request.repeats, "N",
          "runs whose median is shown, default 7"},
         {"grain", CLI_INT, &request.grain, "N",
-         "samples per grain, instead of the config's"},
+         "samples per grain, instead of the config's; conv: default 32"},
         {"data", CLI_TEXT, &request.data, "FILE",
-         "step, layers: data set to measure with, instead of 28x28 letters"},
+         "step, layers: data set to measure with, instead of built-in letters"},
+        {"image-size", CLI_TEXT, &request.image_size, "N|HxW", CLI_IMAGE_SIZE_HELP},
         {"train", CLI_FLAG, &request.train_only, NULL, "do not time forward alone"},
         {"bytes", CLI_TEXT, &request.bytes, "N,N,...",
          "reduce: bytes of a vector, default 4096 to 67108864"},
@@ -56,11 +75,11 @@ enum status cmd_bench(struct comm *comm, int argc, char **argv)
     const struct cli_command command = {
         "bench", "step|layers|conv|reduce [CONFIG]", 1, 2,
         "Measure whole training steps (step) or each layer (layers) of the reference\n"
-        "network or of CONFIG's, on 28x28 letters; steps also under mpirun. Or measure\n"
+        "network or of CONFIG's, on built-in letters; steps also under mpirun. Or\n"
         "convolutions by each algorithm (conv), or the sum of a gradient over ranks by\n"
-        "each and by MPI_Allreduce, whose bits depend on their number (reduce)."};
+        "each and by MPI_Allreduce, whose bits depend on their number "
+        "(reduce).\n" CLI_CONFIG_HELP};
     const char *operand[2];
-    char both[BENCH_THREADS];
     int count;
     TRY(cli_parse(&command, options, argc, argv, operand, &count));
     if (count < 0)
@@ -71,16 +90,5 @@ enum status cmd_bench(struct comm *comm, int argc, char **argv)
     if (request.json && request.lines)
         FAIL(ST_USAGE, "'--json' and '--lines': only one of them");
     TRY(stall_watch(comm, request.stall_timeout));
-    if (strcmp(operand[0], "reduce") == 0)
-        return bench_reduce(comm, &request);
-    const char *threads = bench_default_threads(comm, both);
-    if (!request.threads)
-        request.threads = threads;
-    if (strcmp(operand[0], "step") == 0)
-        return bench_step(comm, &request);
-    if (strcmp(operand[0], "layers") == 0)
-        return comm_agree(comm, comm_rank(comm) == 0 ? bench_layers(&request) : ST_OK);
-    if (strcmp(operand[0], "conv") == 0)
-        return comm_agree(comm, comm_rank(comm) == 0 ? bench_conv(&request) : ST_OK);
-    FAIL(ST_USAGE, "'bench %s': expected step, layers, conv or reduce", operand[0]);
+    return bench_run(comm, operand[0], &request);
 }

@@ -7,7 +7,7 @@
 #include "base/status.h"
 
 struct bench_request {
-    const char *batches, *threads, *bytes, *config, *data;
+    const char *batches, *threads, *bytes, *config, *data, *image_size;
     long long repeats, grain, grains, stall_timeout;
     bool json, lines, train_only;
 };

@@ -9,6 +9,7 @@
 #include "kernels/peak.h"
 #include "lab/layers.h"
 #include "lab/trial.h"
+#include "nn/param_group.h"
 
 static void bench_layer_cells(struct table *table, double seconds, double dense,
                               double truly, double registers, double sgemm)
@@ -56,10 +57,13 @@ enum status bench_layers(const struct bench_request *request)
     struct model model = {0};
     struct trial_input input = {0};
     enum status st;
-    TRY_TO(out, trial_config_read(request->config, request->grain, &config));
+    TRY_TO(out, trial_config_read(request->config, request->grain, request->image_size,
+                                  &config));
     int grain = config.run.train.grain;
-    TRY_TO(out, trial_input(request->data, &config.run.input.view, grain, &input));
+    const struct trial_source source = trial_config_source(&config, request->data);
+    TRY_TO(out, trial_input(&source, &config.run.input.view, grain, &input));
     TRY_TO(out, model_init(&model, &config.model, input.in, input.classes, grain));
+    TRY_TO(out, param_groups_check(&config.run.optim.groups, &model));
     float *params = mem_aligned(model.params, sizeof *params);
     model_init_params(&model, 1, params);
     struct layer_time *times = mem_zeroed((size_t)model.ops, sizeof *times);

@@ -81,13 +81,15 @@ enum status bench_step(struct comm *comm, const struct bench_request *request)
     if (!request->json && !request->lines)
         bench_print_machine(registers, sgemm);
     int count = 0;
-    struct trial_row rows[OPTION_LIST * OPTION_LIST] = {{0}};
+    struct trial_row rows[OPTION_LIST * OPTION_LIST] = {{.batch = 0}};
     enum status st;
-    TRY_TO(out, trial_config_read(request->config, request->grain, &config));
+    TRY_TO(out, trial_config_read(request->config, request->grain, request->image_size,
+                                  &config));
+    const struct trial_source source = trial_config_source(&config, request->data);
     for (int t = 0; t < threads.count; t++) {
         for (int b = 0; b < batches.count; b++) {
             struct trial_row *row = &rows[count++];
-            *row = (struct trial_row){.data = request->data,
+            *row = (struct trial_row){.source = source,
                                       .batch = batches.value[b],
                                       .threads = threads.value[t],
                                       .ranks = comm_size(comm),

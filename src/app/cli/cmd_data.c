@@ -23,6 +23,7 @@ static const struct data_command {
     {"export", cmd_data_export, "write the images of a data set as PNG files"},
     {"sheet", cmd_data_sheet, "draw a contact sheet of a data set"},
     {"split", cmd_data_split, "give a data set a validation split"},
+    {"rehash", cmd_data_rehash, "compute the hashes of a data set anew that was edited"},
 };
 
 #define DATA_COMMANDS ((int)(sizeof data_commands / sizeof *data_commands))

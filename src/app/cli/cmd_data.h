@@ -15,8 +15,8 @@ enum status cmd_data_import_csv(int argc, char **argv) MUST_CHECK;
 enum status cmd_data_import_dir(int argc, char **argv) MUST_CHECK;
 enum status cmd_data_export(int argc, char **argv) MUST_CHECK;
 enum status cmd_data_info(int argc, char **argv) MUST_CHECK;
+enum status cmd_data_rehash(int argc, char **argv) MUST_CHECK;
 enum status cmd_data_sheet(int argc, char **argv) MUST_CHECK;
-
 enum status cmd_data_split(int argc, char **argv) MUST_CHECK;
 
 /* What `lockstep data info` prints. verify: also compares the content with its hash. */

@@ -7,7 +7,7 @@
 #include "base/mem.h"
 #include "base/table.h"
 #include "cmd_data.h"
-#include "data/dataset.h"
+#include "data/dataset_verify.h"
 
 static enum status info_count_classes(const struct dataset_info *info,
                                       enum dataset_split split, size_t *per_class)
@@ -76,8 +76,9 @@ static size_t info_print_damage(const struct dataset_info *info,
     return all;
 }
 
-/* A hash that another program made up says nothing about the content. */
-static enum status info_verify(const struct dataset_info *info)
+/* The hash of the content, and those of the images. A hash that another program made up
+ * says nothing about the content. */
+static enum status info_verify_content(const struct dataset_info *info)
 {
     struct dataset_damage damage[DATASET_SPLITS];
     uint64_t found;
@@ -101,6 +102,12 @@ static enum status info_verify(const struct dataset_info *info)
             "lockstep made the file's own\n",
             text);
     return ST_OK;
+}
+
+static enum status info_verify(const struct dataset_info *info)
+{
+    enum status content = info_verify_content(info), head = dataset_check_head(info);
+    return content != ST_OK ? content : head;
 }
 
 static void info_print_channels(const char *name, const struct dataset_info *info,
@@ -158,7 +165,8 @@ enum status cmd_data_info(int argc, char **argv)
                                         "Print what a data set holds."};
     const struct cli_option options[] = {
         {"verify", CLI_FLAG, &verify, NULL,
-         "compute the hash of the content and compare it with the stored one"},
+         "compute the hashes of images, labels and attributes and compare them with the "
+         "stored ones"},
         {0},
     };
     TRY(cli_parse(&command, options, argc, argv, &file, &count));

@@ -6,7 +6,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "cmd_data.h"
-#include "data/dataset.h"
+#include "data/dataset_verify.h"
 #include "data/loader.h"
 #include "io/image.h"
 #include "io/target.h"
@@ -185,8 +185,8 @@ static enum status sheet_draw(const struct sheet_request *request,
                           .config = config,
                           .shown = info.shape,
                           .rows = all ? info.classes : (int)request->classes};
-    enum status st = ST_OK;
-    if (config)
+    enum status st = dataset_check_head(&info);
+    if (config && st == ST_OK)
         st = view_of_dataset(&config->run.input.view, &info, &sheet.shown);
     if (st == ST_OK)
         st = sheet_make(&sheet);

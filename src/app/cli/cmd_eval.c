@@ -21,6 +21,7 @@
 #include "kernels/vector.h"
 #include "output.h"
 #include "train/evaluate.h"
+#include "train/folded_crew.h"
 #include "train/report.h"
 #include "train/weights.h"
 
@@ -30,7 +31,7 @@ static const struct target_kind eval_predictions = {"a file of predictions",
                                                     .format = EVAL_FORMAT};
 
 struct eval_request {
-    const char *checkpoint, *data, *split, *out;
+    const char *checkpoint, *data, *split, *out, *views;
     bool force, no_verify;
     long long threads, stages, stall_timeout;
 };
@@ -39,11 +40,12 @@ struct eval_session {
     struct comm *comm;
     const struct eval_request *request;
     enum dataset_split split;
+    int views; /* enum view_set; -1: the config's */
     struct network network;
     struct dataset dataset;
     struct placement placement;
     struct stages stages;
-    struct crew crew;
+    struct folded_crew folded;
     struct loader_match match;
     struct loader loader;
     struct evaluation result;
@@ -90,12 +92,18 @@ static void eval_choose_plan(struct eval_session *session, struct parallel_plan 
     plan->lanes = (int)-negated[0];
 }
 
+static int eval_views(const struct eval_session *session)
+{
+    return session->views < 0 ? session->network.config.run.eval.views : session->views;
+}
+
 /* With --out rank 0 gathers the rows of all ranks; the only rank has them already. */
 static size_t eval_bytes(const struct eval_session *session, int lanes)
 {
     const struct stage *stage = &session->stages.stage;
     uint64_t samples = session->dataset.info.count[session->split];
-    size_t bytes = evaluation_bytes(stage, lanes, samples);
+    size_t bytes = evaluation_bytes(stage, lanes, samples) +
+                   evaluation_views_bytes(stage->whole, lanes, eval_views(session));
     if (!session->request->out)
         return bytes;
     bytes += evaluation_rows_bytes(stage, samples);
@@ -114,7 +122,7 @@ static enum status eval_share_network(struct eval_session *session)
     TRY(memory_check_evaluation(comm, stage, plan.lanes, bytes));
     memory_note(comm, bytes);
     TRY(eval_read_weights(session));
-    crew_init(&session->crew, stage, &plan);
+    folded_crew_init(&session->folded, stage, &plan, session->network.params);
     return ST_OK;
 }
 
@@ -258,9 +266,10 @@ static enum status eval_run(struct eval_session *session)
     const struct network *network = &session->network;
     double begin = timer_now();
     const struct evaluate_setup setup = {.comm = session->comm,
-                                         .crew = &session->crew,
+                                         .crew = &session->folded.crew,
                                          .loader = &session->loader,
-                                         .params = network->params,
+                                         .params = session->folded.fold.params,
+                                         .views = eval_views(session),
                                          .latest = INFINITY};
     TRY(evaluate(&setup, &session->result,
                  session->request->out ? &session->rows : NULL));
@@ -273,6 +282,8 @@ static enum status eval_run(struct eval_session *session)
             network->averaged ? ", averaged weights" : "");
     log_out("%-10s %s, %llu %s images\n", "data", session->request->data,
             (unsigned long long)result->count, dataset_split_name[session->split]);
+    if (eval_views(session) != VIEW_SET_NONE)
+        log_out("%-10s %s\n", "views", view_set_words[eval_views(session)]);
     log_out("accuracy %.2f %% (%llu of %llu) loss %.4f in %.2f s, %.0f images/s\n",
             100 * (double)result->correct / (double)result->count,
             (unsigned long long)result->correct, (unsigned long long)result->count,
@@ -285,14 +296,14 @@ static enum status eval_run(struct eval_session *session)
     return ST_OK;
 }
 
-static enum status eval_parse(struct comm *comm, struct eval_request *request,
-                              enum dataset_split *split, int argc, char **argv,
-                              bool *help)
+static enum status eval_parse(struct eval_session *session, struct eval_request *request,
+                              int argc, char **argv, bool *help)
 {
     const struct cli_option options[] = {
         {"data", CLI_TEXT, &request->data, "PATH",
          "data set, or a folder or list of pictures (required)"},
         {"split", CLI_TEXT, &request->split, "NAME", "train, val or test, default test"},
+        {"views", CLI_TEXT, &request->views, "WORD", CLI_VIEWS_HELP},
         {"out", CLI_TEXT, &request->out, "FILE",
          "write /logprobs, /predicted and /labels to FILE (HDF5)"},
         {"force", CLI_FLAG, &request->force, NULL, "replace FILE if it exists"},
@@ -319,17 +330,18 @@ static enum status eval_parse(struct comm *comm, struct eval_request *request,
     if (request->stages < 1)
         FAIL(ST_USAGE, "'--pipeline %lld': expected a whole number from 1",
              request->stages);
-    TRY(placement_check_threads(comm, request->threads));
-    return dataset_split_named(request->split, "split", split);
+    TRY(placement_check_threads(session->comm, request->threads));
+    TRY(cli_read_word("views", request->views, view_set_words, &session->views));
+    return dataset_split_named(request->split, "split", &session->split);
 }
 
 enum status cmd_eval(struct comm *comm, int argc, char **argv)
 {
     struct eval_request request = {
         .split = "test", .stages = 1, .stall_timeout = STALL_TIMEOUT};
-    struct eval_session session = {.comm = comm, .request = &request};
+    struct eval_session session = {.comm = comm, .request = &request, .views = -1};
     bool help;
-    TRY(eval_parse(comm, &request, &session.split, argc, argv, &help));
+    TRY(eval_parse(&session, &request, argc, argv, &help));
     if (help)
         return ST_OK;
     TRY(stall_watch(comm, request.stall_timeout));
@@ -338,7 +350,7 @@ enum status cmd_eval(struct comm *comm, int argc, char **argv)
     evaluation_rows_release(&session.rows);
     loader_release(&session.loader);
     network_match_release(&session.match);
-    crew_release(&session.crew);
+    folded_crew_release(&session.folded);
     stages_close(&session.stages);
     placement_release(&session.placement);
     dataset_close(&session.dataset);

@@ -15,12 +15,13 @@
 #include "comm/comm.h"
 #include "kernels/cpu.h"
 #include "lab/trial.h"
+#include "nn/param_group.h"
 #include "option_list.h"
 
 #define LAB_BATCH_MOST 4096
 
 struct lab_request {
-    const char *threads, *out, *layers, *data, *config;
+    const char *threads, *out, *layers, *data, *config, *image_size;
     long long batch;
     double seconds;
 };
@@ -85,8 +86,11 @@ static enum status lab_measure(const struct lab_request *request,
         .seconds = request->seconds,
         .progress = lab_progress,
     };
-    TRY(strategy_table_measure(&setup, &results->table));
     enum status st = model_init(&model, &config->model, input->in, input->classes, 1);
+    if (st == ST_OK)
+        st = param_groups_check(&config->run.optim.groups, &model);
+    if (st == ST_OK)
+        st = strategy_table_measure(&setup, &results->table);
     if (st == ST_OK) {
         log_progress("running the microbenchmarks");
         results_microbench(results, &model);
@@ -124,12 +128,13 @@ static enum status lab_run(struct comm *comm, const struct lab_request *request)
     struct results *results = mem_zeroed(1, sizeof *results);
     enum status st;
     TRY_TO(out, lab_read_threads(comm, request->threads, &threads));
-    TRY_TO(out, trial_config_read(request->config, 0, &config));
+    TRY_TO(out, trial_config_read(request->config, 0, request->image_size, &config));
     const char *const inputs[] = {request->config, request->data};
     if (request->out)
         TRY_TO(out, target_check(request->out, &results_target, inputs, 2));
-    TRY_TO(out, trial_input(request->data, &config.run.input.view, (int)request->batch,
-                            &input));
+    const struct trial_source source = trial_config_source(&config, request->data);
+    TRY_TO(out,
+           trial_input(&source, &config.run.input.view, (int)request->batch, &input));
     machine_measure(&results->machine, threads.value, threads.count);
     lab_print_machine(&results->machine);
     lab_note_load(&results->machine);
@@ -155,6 +160,7 @@ static enum status lab_layers(struct comm *comm, int argc, char **argv)
         {"batch", CLI_INT, &request.batch, "N", "images in a batch, default 16"},
         {"data", CLI_TEXT, &request.data, "FILE",
          "images of a data set, default built-in letters"},
+        {"image-size", CLI_TEXT, &request.image_size, "N|HxW", CLI_IMAGE_SIZE_HELP},
         {"layers", CLI_TEXT, &request.layers, "PATTERN",
          "only layers that match: 'conv*', 'linear1', 'conv1-gelu1'"},
         {"seconds", CLI_REAL, &request.seconds, "S",
@@ -167,7 +173,7 @@ static enum status lab_layers(struct comm *comm, int argc, char **argv)
         "Measure every way to divide every layer of the reference network, or of\n"
         "CONFIG's, among threads. 'lab batch' measures batch sizes, 'lab threads' "
         "numbers\n"
-        "of ranks and threads (each has --help)."};
+        "of ranks and threads (each has --help).\n" CLI_CONFIG_HELP};
     int count;
     TRY(cli_parse(&command, options, argc, argv, &request.config, &count));
     if (count < 0)

@@ -12,7 +12,7 @@
 #include "option_list.h"
 
 struct lab_batch_request {
-    const char *batches, *config;
+    const char *batches, *config, *image_size;
     long long threads, repeats, stall_timeout;
 };
 
@@ -48,13 +48,14 @@ static enum status lab_batch_run(struct comm *comm,
                                  const struct lab_batch_request *request, int threads)
 {
     struct option_list batches;
-    struct trial_row rows[OPTION_LIST] = {{0}};
+    struct trial_row rows[OPTION_LIST] = {{.batch = 0}};
     struct config config;
     TRY(option_list_read("batch", request->batches, &batches));
     enum status st;
-    TRY_TO(out, trial_config_read(request->config, 0, &config));
+    TRY_TO(out, trial_config_read(request->config, 0, request->image_size, &config));
     for (int i = 0; i < batches.count; i++) {
-        rows[i] = (struct trial_row){.batch = batches.value[i],
+        rows[i] = (struct trial_row){.source = trial_config_source(&config, NULL),
+                                     .batch = batches.value[i],
                                      .threads = threads,
                                      .ranks = comm_size(comm),
                                      .train_only = true};
@@ -86,6 +87,7 @@ enum status lab_batch(struct comm *comm, int argc, char **argv)
          "batch sizes, default 1,2,4,...,1024"},
         {"threads", CLI_INT, &request.threads, "T",
          "threads per rank, default the rank's share of the CPUs"},
+        {"image-size", CLI_TEXT, &request.image_size, "N|HxW", CLI_IMAGE_SIZE_HELP},
         {"repeats", CLI_INT, &request.repeats, "N",
          "runs whose median is shown, default 5"},
         {"stall-timeout", CLI_INT, &request.stall_timeout, "SECONDS", STALL_HELP},
@@ -95,7 +97,7 @@ enum status lab_batch(struct comm *comm, int argc, char **argv)
         "lab batch", "[CONFIG]", 0, 1,
         "Measure training steps by batch size, also under mpirun: images per second,\n"
         "latency, memory, the share of communication, and the smallest batch that is\n"
-        "fast enough."};
+        "fast enough.\n" CLI_CONFIG_HELP};
     struct placement ranks;
     int count;
     TRY(cli_parse(&command, options, argc, argv, &request.config, &count));

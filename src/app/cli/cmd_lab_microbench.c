@@ -60,7 +60,7 @@ static void lab_print_convs(const struct results *results)
     for (int i = 0; i < results->convs; i++) {
         const struct microbench_conv *conv = &results->conv[i];
         table_cellf(&table, "%s", conv->name);
-        table_cellf(&table, "%d", conv->shape.r * conv->shape.s * conv->shape.c);
+        table_cellf(&table, "%zu", conv_taps(&conv->shape));
         table_cellf(&table, "%.1f", conv->direct.median * 1e6);
         table_cellf(&table, "%.1f", conv->gemm.median * 1e6);
         table_cellf(&table, "%s", conv->takes_direct ? "direct" : "im2col+sgemm");

@@ -93,6 +93,7 @@ enum status lab_threads(struct comm *comm, int argc, char **argv)
         .grid = {.batch = 256, .repeats = 5, .hidden = PREPARE_VARIABLE}};
     const struct cli_option options[] = {
         {"batch", CLI_INT, &request.grid.batch, "N", "images in a batch, default 256"},
+        {"image-size", CLI_TEXT, &request.grid.image_size, "N|HxW", CLI_IMAGE_SIZE_HELP},
         {"workers", CLI_INT, &request.most, "N",
          "most workers, ranks times threads, default twice the CPUs"},
         {"repeats", CLI_INT, &request.grid.repeats, "N",
@@ -102,7 +103,7 @@ enum status lab_threads(struct comm *comm, int argc, char **argv)
     const struct cli_command command = {
         "lab threads", "[CONFIG]", 0, 1,
         "Measure training steps by 1, 2, 4, ... workers, as every product of ranks and\n"
-        "threads; mpirun starts the ranks."};
+        "threads; mpirun starts the ranks.\n" CLI_CONFIG_HELP};
     int count;
     TRY(cli_parse(&command, options, argc, argv, &request.grid.config, &count));
     if (count < 0)

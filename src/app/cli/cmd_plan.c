@@ -11,6 +11,7 @@
 #include "app/run/placement.h"
 #include "app/run/run_config.h"
 #include "app/run/stall.h"
+#include "app/run/trial_config.h"
 #include "app/version.h"
 #include "base/fs.h"
 #include "base/log.h"
@@ -19,6 +20,7 @@
 #include "kernels/cpu.h"
 #include "lab/scaling_measure.h"
 #include "lab/trial.h"
+#include "nn/param_group.h"
 #include "plan_print.h"
 #include "plan_rows.h"
 
@@ -27,7 +29,7 @@
 #define PLAN_THREADS_PER_CPU 8 /* most threads per CPU that one rank runs for several */
 
 struct plan_request {
-    const char *config, *data, *ranks, *network, *out;
+    const char *config, *data, *image_size, *ranks, *network, *out;
     long long threads, per_node, stall_timeout;
     struct cli_texts set;
 };
@@ -37,7 +39,7 @@ struct plan_session {
     const struct plan_request *request;
     struct config config;
     struct dataset dataset;
-    bool letters; /* it is built-in letters */
+    struct trial_source source; /* of its images */
     struct model model;
     struct placement ranks;
     struct scaling *scaling;
@@ -50,6 +52,7 @@ static enum status plan_parse(struct plan_request *request, int argc, char **arg
     const struct cli_option options[] = {
         {"data", CLI_TEXT, &request->data, "FILE",
          "data set, instead of data.file; built-in letters if both are empty"},
+        {"image-size", CLI_TEXT, &request->image_size, "N|HxW", CLI_IMAGE_SIZE_HELP},
         {"set", CLI_TEXTS, &request->set, "SECTION.KEY=VALUE",
          "override a key of the config; may be repeated"},
         {"threads", CLI_INT, &request->threads, "T",
@@ -67,7 +70,8 @@ static enum status plan_parse(struct plan_request *request, int argc, char **arg
     const struct cli_command command = {
         "plan", "CONFIG", 1, 1,
         "Measure the parts of a training step here and predict its time on more ranks\n"
-        "and nodes. Under mpirun the ranks and their network are measured as well."};
+        "and nodes. Under mpirun the ranks and their network are measured as "
+        "well.\n" CLI_CONFIG_HELP};
     const char *operand[1];
     int count;
     TRY(cli_parse(&command, options, argc, argv, operand, &count));
@@ -98,6 +102,7 @@ static enum status plan_open_config(struct plan_session *session)
     const struct run_config_request wanted = {
         .path = request->config,
         .data = request->data,
+        .image_size = request->image_size,
         .threads = request->threads,
         .assignment = request->set.text,
         .assignments = request->set.count,
@@ -118,10 +123,13 @@ static enum status plan_open_data(struct plan_session *session)
 {
     const bool train[DATASET_SPLITS] = {[DATASET_TRAIN] = true};
     const char *file = session->config.data.file;
-    session->letters = !*file;
-    if (session->letters) {
-        log_note("no data set: built-in letters are used, %d of them", PLAN_IMAGES);
-        return trial_open(session->comm, NULL, PLAN_IMAGES, 1, &session->dataset);
+    session->source = trial_config_source(&session->config, *file ? file : NULL);
+    if (!*file) {
+        TRY(trial_open(session->comm, &session->source, PLAN_IMAGES, 1,
+                       &session->dataset));
+        log_note("no data set: built-in letters are used, %zu of them",
+                 session->dataset.info.count[DATASET_TRAIN]);
+        return ST_OK;
     }
     bool replicated = log_set_replicated(false);
     const struct dataset_use use = {
@@ -145,6 +153,8 @@ static enum status plan_open_model(struct plan_session *session)
     agree_begin(&agree);
     enum status st = model_init(&session->model, &session->config.model, in,
                                 data->classes, session->config.run.train.grain);
+    if (st == ST_OK)
+        st = param_groups_check(&session->config.run.optim.groups, &session->model);
     return agree_end(&agree, session->comm, st);
 }
 
@@ -331,7 +341,7 @@ static enum status plan_run(struct plan_session *session)
         .dataset = &session->dataset,
         .model = &session->model,
         .spec = &session->config.model,
-        .letters = session->letters,
+        .source = session->source,
         .threads = scaling->threads,
         .cpus = scaling->cpus,
     };

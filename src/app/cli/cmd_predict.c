@@ -17,6 +17,7 @@ struct predict_request {
     int pictures;
     const char *from;
     bool crop;
+    int views; /* enum view_set; -1: the config's */
 };
 
 static void predict_print(const struct predict_batch *batch,
@@ -56,9 +57,11 @@ static enum status predict_all(struct predict_batch *batch, struct picture_names
 {
     enum status worst = ST_OK, st = ST_OK, here;
     char *name = NULL;
+    bool named = false;
     do {
         bool full = false;
         st = picture_names_next(names, &name);
+        named = named || name;
         if (name)
             full = predict_batch_add(batch, name);
         if (!full && name)
@@ -66,6 +69,8 @@ static enum status predict_all(struct predict_batch *batch, struct picture_names
         here = predict_finish_batch(batch);
         worst = here > worst ? here : worst;
     } while (name);
+    if (!named && st == ST_OK)
+        FAIL(ST_FAIL, "'%s' names no pictures: it is empty", names->lines_name);
     return st > worst ? st : worst;
 }
 
@@ -80,6 +85,8 @@ static enum status predict_with(const struct network *network,
     TRY(picture_names_open(&names, request->picture, request->pictures, request->from));
     enum status st = predict_batch_init(&batch, network, request->crop, threads);
     if (st == ST_OK) {
+        if (request->views >= 0)
+            batch.views = request->views;
         st = predict_all(&batch, &names);
         predict_batch_release(&batch);
     }
@@ -90,7 +97,9 @@ static enum status predict_with(const struct network *network,
 static enum status predict_parse(struct predict_request *request, int argc, char **argv,
                                  const char **operand, int *count)
 {
+    const char *views = NULL;
     const struct cli_option options[] = {
+        {"views", CLI_TEXT, &views, "WORD", CLI_VIEWS_HELP},
         {"from", CLI_TEXT, &request->from, "DIR|LIST|-",
          "pictures of a folder and of all folders in it, or those whose names are the "
          "lines of a file or of stdin (-)"},
@@ -110,6 +119,7 @@ static enum status predict_parse(struct predict_request *request, int argc, char
         return ST_OK;
     if (*count == 1 && !request->from)
         FAIL(ST_USAGE, "no pictures: name some, or give --from DIR, a list, or -");
+    TRY(cli_read_word("views", views, view_set_words, &request->views));
     request->checkpoint = operand[0];
     request->picture = operand + 1;
     request->pictures = *count - 1;
@@ -118,7 +128,7 @@ static enum status predict_parse(struct predict_request *request, int argc, char
 
 enum status cmd_predict(struct comm *comm, int argc, char **argv)
 {
-    struct predict_request request = {0};
+    struct predict_request request = {.views = -1};
     struct network network;
     int count;
     (void)comm;

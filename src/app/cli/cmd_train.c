@@ -43,6 +43,7 @@ static enum status train_open_config(struct train_session *session)
     const struct run_config_request wanted = {
         .path = request->config,
         .data = request->data,
+        .image_size = request->image_size,
         .threads = request->threads,
         .no_verify = request->no_verify,
         .assignment = request->set.text,
@@ -52,7 +53,8 @@ static enum status train_open_config(struct train_session *session)
     TRY(run_config_read(&session->config, session->comm, &wanted));
     TRY(config_check(&session->config, request->config));
     session->config_text = config_text(&session->config);
-    return run_folder_init(&session->folder, request->run, request->config);
+    return run_folder_init(&session->folder, session->comm, request->run,
+                           request->config);
 }
 
 /* A folder of pictures is imported; data.file and the checkpoints keep its name. */
@@ -111,18 +113,6 @@ static enum status train_open_data(struct train_session *session)
     return ST_OK;
 }
 
-/* The statistics in the average of the weights would not be those of the average. */
-static enum status train_check_average(const struct train_session *session)
-{
-    if (session->config.run.train.ema > 0 && session->model.statistics.count > 0)
-        FAIL(ST_USAGE,
-             "train.ema = %g: averaged weights need batchnorm statistics of their "
-             "own, which are not computed yet; use train.ema = 0, or groupnorm "
-             "or batchnorm frozen=on",
-             session->config.run.train.ema);
-    return ST_OK;
-}
-
 /* Some hosts may lack the memory for the network; a pipeline needs its description only.
  */
 static enum status train_open_network(struct train_session *session)
@@ -138,7 +128,6 @@ static enum status train_open_network(struct train_session *session)
     if (st == ST_OK)
         st = param_groups_check(&run->optim.groups, &session->model);
     TRY(agree_end(&agree, session->comm, st));
-    TRY(train_check_average(session));
     return stages_open(&session->stages, session->comm, &session->model, run,
                        session->request->elsewhere ? STAGES_CHECK_ELSEWHERE
                        : session->request->check   ? STAGES_CHECK
@@ -189,8 +178,9 @@ static enum status train_open_folder_on_rank_0(struct train_session *session)
     TRY(train_check_init(session));
     if (request->check)
         return ST_OK;
-    const char *const inputs[] = {request->config, session->dataset.info.path,
-                                  session->config.data.file,
+    bool own = run_files_is_config(session->folder.path, request->config);
+    const char *const inputs[] = {own ? NULL : request->config,
+                                  session->dataset.info.path, session->config.data.file,
                                   request->init ? session->init : NULL};
     if (request->trace)
         TRY(tracing_check(request->trace, inputs, 4));
@@ -243,20 +233,27 @@ static enum status train_set_up(struct train_session *session)
 
 /* --- the run --- */
 
+static enum status train_start(struct train_session *session)
+{
+    if (session->folder.found)
+        log_note("no usable checkpoint in '%s': starting from the beginning",
+                 session->folder.path);
+    if (session->request->init)
+        return trainer_start_from(session->trainer, session->init);
+    return trainer_start_with_data(session->trainer);
+}
+
+/* The config of a refused resume is not that of the run. */
 static enum status train_begin(struct train_session *session)
 {
     bool resumed = false;
     if (session->request->resume)
         TRY(run_folder_resume(&session->folder, session->comm, &session->config,
                               &session->dataset, session->trainer, &resumed));
-    if (resumed)
-        return ST_OK;
-    if (session->folder.found)
-        log_note("no usable checkpoint in '%s': starting from the beginning",
-                 session->folder.path);
-    if (session->request->init)
-        return trainer_start_from(session->trainer, session->init);
-    trainer_start(session->trainer);
+    if (!resumed)
+        TRY(train_start(session));
+    if (comm_rank(session->comm) == 0)
+        run_folder_save_config(&session->folder, session->config_text, app_version());
     return ST_OK;
 }
 

@@ -22,13 +22,14 @@
 #include "kernels/cpu.h"
 #include "lab/grid.h"
 #include "lab/trial.h"
+#include "nn/param_group.h"
 #include "option_list.h"
 
 #define TUNE_POINTS 32
 #define TUNE_IMAGES 2048 /* of the data set */
 
 struct tune_request {
-    const char *batches, *data;
+    const char *batches, *data, *image_size;
     long long threads, grain, stall_timeout;
     bool layouts;
 };
@@ -113,9 +114,8 @@ static void tune_print_team(const struct model *model, const struct tune_team *t
     log_out("\n");
 }
 
-/* data: NULL for built-in letters. */
 static enum status tune_batch(struct comm *comm, const struct config *config,
-                              const char *data, int threads, int batch)
+                              const struct trial_source *source, int threads, int batch)
 {
     struct run_options options = trial_options(&config->run);
     struct dataset dataset = {0};
@@ -126,10 +126,12 @@ static enum status tune_batch(struct comm *comm, const struct config *config,
     int grain = options.train.grain, size = comm_size(comm);
     options.train.batch = batch;
     enum status st;
-    TRY_TO(out, trial_open(comm, data, TUNE_IMAGES, batch, &dataset));
+    TRY_TO(out, trial_open(comm, source, TUNE_IMAGES, batch, &dataset));
     TRY_TO(out, view_of_dataset(&options.input.view, &dataset.info, &in));
     agree_begin(&agree);
     st = model_init(&model, &config->model, in, dataset.info.classes, grain);
+    if (st == ST_OK)
+        st = param_groups_check(&options.optim.groups, &model);
     TRY_TO(out, agree_end(&agree, comm, st));
     const struct trainer_setup setup = {
         .comm = comm,
@@ -158,7 +160,8 @@ out:
 
 /* All CPUs as every product of ranks and threads. Only the user who starts mpirun can
    choose among these, so the result is printed, not kept. */
-static enum status tune_print_layouts(const char *config, const char *data, int batch)
+static enum status tune_print_layouts(const char *config,
+                                      const struct tune_request *request, int batch)
 {
     struct grid_point points[TUNE_POINTS];
     int count = 0, cpus = cpu_usable();
@@ -167,7 +170,8 @@ static enum status tune_print_layouts(const char *config, const char *data, int 
             points[count++] =
                 (struct grid_point){.ranks = ranks, .threads = cpus / ranks};
     const struct grid_setup setup = {.config = config,
-                                     .data = data,
+                                     .data = request->data,
+                                     .image_size = request->image_size,
                                      .batch = batch,
                                      .repeats = 5,
                                      .hidden = PREPARE_VARIABLE};
@@ -200,6 +204,7 @@ enum status cmd_tune(struct comm *comm, int argc, char **argv)
          "samples per grain, instead of the config's"},
         {"data", CLI_TEXT, &request.data, "FILE",
          "data set to measure with, instead of built-in letters"},
+        {"image-size", CLI_TEXT, &request.image_size, "N|HxW", CLI_IMAGE_SIZE_HELP},
         {"layouts", CLI_FLAG, &request.layouts, NULL,
          "also try the node's CPUs as every product of ranks and threads"},
         {"stall-timeout", CLI_INT, &request.stall_timeout, "SECONDS", STALL_HELP},
@@ -207,10 +212,9 @@ enum status cmd_tune(struct comm *comm, int argc, char **argv)
     };
     const struct cli_command command = {
         "tune", "[CONFIG]", 0, 1,
-        "Measure how threads best divide the work of the reference network or of "
-        "CONFIG's\non 28x28 letters or the images of --data, and keep the plan for "
-        "'lockstep "
-        "train'; also\nunder mpirun."};
+        "Measure how threads best divide the work of the reference network or of\n"
+        "CONFIG's on built-in letters or the images of --data, and keep the plan for\n"
+        "'lockstep train'; also under mpirun.\n" CLI_CONFIG_HELP};
     const char *operand[1] = {NULL};
     struct config config;
     struct option_list batches;
@@ -224,18 +228,20 @@ enum status cmd_tune(struct comm *comm, int argc, char **argv)
     if (request.batches)
         TRY(option_list_read("batch", request.batches, &batches));
     enum status st;
-    TRY_TO(out, trial_config_read(operand[0], request.grain, &config));
+    TRY_TO(out,
+           trial_config_read(operand[0], request.grain, request.image_size, &config));
     if (!request.batches)
         batches = (struct option_list){1, {config.run.train.batch}};
     placement_init(&ranks, comm, (int)request.threads);
     placement_print(&ranks);
     int threads = placement_threads(&ranks, comm);
     placement_release(&ranks);
+    const struct trial_source source = trial_config_source(&config, request.data);
     for (int i = 0; i < batches.count; i++)
-        TRY_TO(out, tune_batch(comm, &config, request.data, threads, batches.value[i]));
+        TRY_TO(out, tune_batch(comm, &config, &source, threads, batches.value[i]));
     bool alone = comm_size(comm) == 1 && !getenv("OMPI_COMM_WORLD_SIZE");
     for (int i = 0; alone && request.layouts && i < batches.count; i++)
-        TRY_TO(out, tune_print_layouts(operand[0], request.data, batches.value[i]));
+        TRY_TO(out, tune_print_layouts(operand[0], &request, batches.value[i]));
 out:
     config_release(&config);
     return st;

@@ -10,6 +10,7 @@
 #include "kernels/team.h"
 #include "nn/workspace.h"
 #include "predict_ink.h"
+#include "train/blend.h"
 
 /* What the threads share while they decode. */
 struct predict_decoding {
@@ -17,12 +18,14 @@ struct predict_decoding {
     atomic_int next;
 };
 
-static size_t batch_bytes(const struct network *network, int threads)
+static size_t batch_bytes(const struct predict_batch *batch, int threads)
 {
-    const struct model *model = &network->model;
+    const struct network *network = batch->network;
+    const struct model *model = &batch->fold.model;
     size_t image = dataset_image_bytes(network->info.shape);
-    size_t picture = image + sizeof(struct prediction);
-    return model->params * sizeof(float) +
+    size_t blend = (size_t)model->classes * sizeof(float);
+    size_t picture = image + sizeof(struct prediction) + blend;
+    return network->model.params * sizeof(float) + fold_bytes(&batch->fold) +
            (size_t)threads * (workspace_bytes(model) + (size_t)model->grain * picture);
 }
 
@@ -30,18 +33,22 @@ enum status predict_batch_init(struct predict_batch *batch, const struct network
                                bool crop, int threads)
 {
     double limit = (double)mem_limit();
-    *batch = (struct predict_batch){.network = network, .crop = crop};
+    *batch = (struct predict_batch){
+        .network = network, .crop = crop, .views = network->config.run.eval.views};
     if (!treatment_parse(&batch->treatment, network->info.treatment))
         FAIL(ST_FAIL, "'%s' has a 'treatment' of pictures that cannot be understood",
              network->checkpoint);
-    while (threads > 1 && (double)batch_bytes(network, threads) > limit)
+    fold_init(&batch->fold, &network->model, network->params);
+    while (threads > 1 && (double)batch_bytes(batch, threads) > limit)
         threads--;
-    if ((double)batch_bytes(network, threads) > limit)
+    double bytes = (double)batch_bytes(batch, threads);
+    if (bytes > limit) {
+        fold_release(&batch->fold);
         FAIL(ST_USAGE,
              "predicting takes %s in this process, which may have %s (%s); give it more "
              "memory",
-             bytes_text((double)batch_bytes(network, threads)).text,
-             bytes_text(limit).text, mem_limit_source());
+             bytes_text(bytes).text, bytes_text(limit).text, mem_limit_source());
+    }
     batch->threads = threads;
     batch->most = threads * network->model.grain;
     batch->answer = mem_zeroed((size_t)batch->most, sizeof *batch->answer);
@@ -49,7 +56,7 @@ enum status predict_batch_init(struct predict_batch *batch, const struct network
         mem_zeroed((size_t)batch->most, dataset_image_bytes(network->info.shape));
     batch->ws = mem_aligned((size_t)threads, sizeof *batch->ws);
     for (int t = 0; t < threads; t++)
-        workspace_init(&batch->ws[t], &network->model);
+        workspace_init(&batch->ws[t], &batch->fold.model);
     return ST_OK;
 }
 
@@ -61,6 +68,7 @@ void predict_batch_release(struct predict_batch *batch)
     free(batch->ws);
     free(batch->pixels);
     free(batch->answer);
+    fold_release(&batch->fold);
     *batch = (struct predict_batch){0};
 }
 
@@ -134,35 +142,65 @@ static void batch_keep_top(struct prediction *answer, const float *logprobs, int
         answer->share[k] = exp((double)logprobs[answer->classes[k]]);
 }
 
-/* Places [first, first + count) of the batch, as many as are in a grain; those that could
-   not be read are left out. */
-static void batch_classify(const struct predict_batch *batch, struct workspace *ws,
-                           int first, int count)
+/* Those of places [first, first + count) of the batch that could be read, looked at in
+   one way; returns how many. */
+static int batch_load(const struct predict_batch *batch, float *x, int first, int count,
+                      const struct view_look *look)
 {
     const struct network *network = batch->network;
     const struct shape shape = network->info.shape, in = network->model.in;
     const struct loader_input input = network_input(network);
     size_t bytes = dataset_image_bytes(shape), size = (size_t)shape_size(in);
-    size_t classes = (size_t)network->info.classes;
-    struct grain_pass pass = {.team = {.size = 1}, .params = network->params};
+    int n = 0;
     for (int i = first; i < first + count; i++) {
-        float *x = ws->activation[0] + (size_t)pass.n * size;
         const uint8_t *pixels = batch->pixels + (size_t)i * bytes;
         if (batch->answer[i].problem)
             continue;
-        view_cut(shape, in, pixels, x);
+        view_cut_look(shape, in, look, pixels, x);
         loader_normalise(&input, in, x);
-        pass.n++;
+        x += size;
+        n++;
     }
-    if (pass.n == 0)
+    return n;
+}
+
+/* The log-probabilities of these, from all looks, are left in *ws; returns how many. */
+static int batch_forward(const struct predict_batch *batch, struct workspace *ws,
+                         int first, int count)
+{
+    const struct network *network = batch->network;
+    const struct view_looks looks = view_looks(batch->views);
+    struct grain_pass pass = {.team = {.size = 1}, .params = batch->fold.params};
+    size_t answers = (size_t)count * (size_t)network->info.classes;
+    float *sum = looks.count > 1 ? mem_zeroed(answers, sizeof *sum) : NULL;
+    for (int l = 0; l < looks.count; l++) {
+        pass.n = batch_load(batch, ws->activation[0], first, count, &looks.look[l]);
+        if (pass.n == 0)
+            break;
+        model_forward(&batch->fold.model, ws, &pass);
+        if (sum)
+            blend_add(sum, ws->logprobs, (size_t)pass.n * (size_t)network->info.classes,
+                      looks.look[l].weight);
+    }
+    if (sum && pass.n > 0)
+        blend_finish(ws->logprobs, sum, pass.n, network->info.classes);
+    free(sum);
+    return pass.n;
+}
+
+/* Places [first, first + count) of the batch, as many as are in a grain; those that could
+   not be read are left out. */
+static void batch_classify(const struct predict_batch *batch, struct workspace *ws,
+                           int first, int count)
+{
+    if (batch_forward(batch, ws, first, count) == 0)
         return;
-    model_forward(&network->model, ws, &pass);
     const float *logprobs = ws->logprobs;
     for (int i = first; i < first + count; i++) {
         if (batch->answer[i].problem)
             continue;
-        batch_keep_top(&batch->answer[i], logprobs, network->info.classes);
-        logprobs += classes;
+        batch_keep_top(&batch->answer[i], logprobs, batch->network->info.classes);
+        logprobs += batch->network->info.classes;
     }
 }
 

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 
 #include "app/run/network.h"
+#include "nn/fold.h"
 
 #define PREDICT_TOP 3 /* most likely classes that are kept */
 
@@ -23,8 +24,10 @@ struct prediction {
 
 struct predict_batch {
     const struct network *network; /* borrowed */
+    struct fold fold;              /* the network in use */
     struct dataset_treatment treatment;
     bool crop; /* to the ink */
+    int views; /* enum view_set; at first the config's */
     int threads;
     struct prediction *answer; /* owned: (most) */
     int count, most;

@@ -159,19 +159,33 @@ static void train_note_statistics(const struct train_session *session)
     uint64_t images = session->dataset.info.count[DATASET_TRAIN];
     uint64_t full = train_least_grain(session, batch < images ? batch : images);
     uint64_t last = images % batch ? train_least_grain(session, images % batch) : full;
-    bool vectors = false;
-    for (int i = 0; i < statistics->count; i++)
-        if (statistics->statistic[i].values_per_sample <= 1)
-            vectors = true;
-    if (statistics->count > 0 && full < FEW)
+    if (statistics->count > 0 && full > 1 && full < FEW)
         log_note(
             "batchnorm takes its statistics over grains of %llu images: fewer than %d "
             "make them noisy; raise train.grain, or use groupnorm",
             (unsigned long long)full, FEW);
-    if (vectors && (full == 1 || last == 1))
-        log_note("%s of one image, with one value a channel for batchnorm: it uses its "
-                 "running statistics there",
-                 full == 1 ? "grains" : "the last batch of an epoch is");
+    if (statistics->count > 0 && (full == 1 || last == 1))
+        log_note("%s of one image: batchnorm uses its running statistics there",
+                 full == 1 ? "grains are" : "the last batch of an epoch is");
+}
+
+/* A config may have layers for small images and others for large ones. */
+static void train_note_small(const struct train_session *session)
+{
+    static const char condition[] = "if=input<=";
+    const struct spec_lines *lines = &session->config.model.lines;
+    const struct shape *in = &session->model.in;
+    int side = in->h > in->w ? in->h : in->w;
+    for (int i = 0; i < lines->count; i++) {
+        const char *at = strstr(lines->text[i], condition);
+        int most = at ? atoi(at + strlen(condition)) : 0;
+        if (side > most)
+            continue;
+        log_note("images of %dx%d: the network has its layers for up to %d pixels, which "
+                 "reduce them less",
+                 in->h, in->w, most);
+        return;
+    }
 }
 
 static void train_note_warmup(const struct schedule_options *schedule)
@@ -204,6 +218,7 @@ void train_print_notes(struct train_session *session)
 {
     train_note_idle(session);
     train_note_unseen(session);
+    train_note_small(session);
     train_note_statistics(session);
     train_note_warmup(&session->config.run.schedule);
     if (prepare_blas_advice())
@@ -220,7 +235,8 @@ void train_print_next(const struct train_session *session)
     char *run = shell_path(session->folder.path);
     char *data = shell_path(session->config.data.file);
     int stages = session->config.run.parallel.pipeline;
-    log_out("run: %s (checkpoints/, metrics.h5, log.txt); next: ", session->folder.path);
+    log_out("run: %s (checkpoints/, metrics.h5, log.txt, config.conf); next: ",
+            session->folder.path);
     if (stages > 1)
         log_out("mpirun -n %d lockstep eval %s --data %s --pipeline %d\n", stages, run,
                 data, stages);

@@ -19,13 +19,19 @@ static void train_print_layers(void)
         cli_print_entry(tag, help[kind] ? help + kind + 1 : "(no arguments)");
     }
     log_out("\nOptions of every layer:\n");
-    cli_print_entry("as=NAME", "its name, instead of kind and number");
+    cli_print_entry(
+        "as=NAME",
+        "its name, instead of kind and number; a line that is left out may share "
+        "it with one that is not");
     cli_print_entry("from=NAME",
                     "its input, instead of the line before; of add and mul the "
                     "second one, or from=A,B. 'input' is the network's input");
     cli_print_entry("if=A==B, if=A!=B",
                     "left out unless two numbers, or the shapes of two "
                     "layers, are equal (differ)");
+    cli_print_entry("if=A<=B, <, >=, >",
+                    "left out unless this holds for two numbers; the name of a layer is "
+                    "the longer side of its output, in pixels");
     log_out("\nBlocks, in [block NAME]:\n");
     cli_print_entry("parameters = A B=1", "its parameters, some with a default");
     cli_print_entry("layer = ... $A ...", "its layers; the line 'layer = NAME A=64 "
@@ -48,6 +54,18 @@ static void train_print_keys(void)
     }
 }
 
+static enum status train_request_check(const struct train_request *request)
+{
+    if (request->elsewhere && !request->check)
+        FAIL(ST_USAGE, "--elsewhere is for --check; add it");
+    if (request->run && !*request->run)
+        FAIL(ST_USAGE, "'--run' needs the name of a folder");
+    if (request->resume && request->init)
+        FAIL(ST_USAGE, "--resume and --init exclude each other: a resumed run has "
+                       "weights already");
+    return ST_OK;
+}
+
 enum status train_request_parse(struct train_request *request, int argc, char **argv,
                                 bool *help)
 {
@@ -55,6 +73,7 @@ enum status train_request_parse(struct train_request *request, int argc, char **
     const struct cli_option options[] = {
         {"data", CLI_TEXT, &request->data, "PATH",
          "data set, or a folder or list of pictures, instead of data.file"},
+        {"image-size", CLI_TEXT, &request->image_size, "N|HxW", CLI_IMAGE_SIZE_HELP},
         {"run", CLI_TEXT, &request->run, "DIR",
          "folder of the run, default runs/ and the config's name"},
         {"resume", CLI_FLAG, &request->resume, NULL,
@@ -85,7 +104,8 @@ enum status train_request_parse(struct train_request *request, int argc, char **
         {0},
     };
     const struct cli_command command = {
-        "train", "CONFIG", 1, 1, "Train a network on as many ranks as mpirun starts."};
+        "train", "CONFIG", 1, 1,
+        "Train a network on as many ranks as mpirun starts.\n" CLI_CONFIG_HELP};
     const char *operand[1];
     int count;
     TRY(cli_parse(&command, options, argc, argv, operand, &count));
@@ -99,12 +119,5 @@ enum status train_request_parse(struct train_request *request, int argc, char **
     request->config = operand[0];
     request->argc = argc;
     request->argv = argv;
-    if (request->elsewhere && !request->check)
-        FAIL(ST_USAGE, "--elsewhere is for --check; add it");
-    if (request->run && !*request->run)
-        FAIL(ST_USAGE, "'--run' needs the name of a folder");
-    if (request->resume && request->init)
-        FAIL(ST_USAGE, "--resume and --init exclude each other: a resumed run has "
-                       "weights already");
-    return ST_OK;
+    return train_request_check(request);
 }

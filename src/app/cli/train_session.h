@@ -20,7 +20,7 @@ struct comm;
 
 /* The command line. Borrows argv. */
 struct train_request {
-    const char *config, *data, *run, *init, *max_time, *trace;
+    const char *config, *data, *image_size, *run, *init, *max_time, *trace;
     bool resume, check, elsewhere, no_verify;
     enum tuning_mode tune;
     long long threads, stall_timeout;

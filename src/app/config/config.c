@@ -39,7 +39,7 @@ static void config_size_text(const int size[2], char text[VALUE])
 static bool config_assign_size(int size[2], int most, const char *value)
 {
     if (*value)
-        return parse_size(value, most, &size[0], &size[1]);
+        return parse_size(value, 1, most, &size[0], &size[1]);
     size[0] = size[1] = 0;
     return true;
 }
@@ -247,6 +247,14 @@ enum status config_set(struct config *config, const char *assignment)
     }
     free(copy);
     return st;
+}
+
+enum status config_set_image_size(struct config *config, const char *text)
+{
+    static const char *const keys[] = {"size", "input"};
+    for (int i = 0; text && i < 2; i++)
+        TRY(config_set_key(config, "data", keys[i], text, "--image-size"));
+    return ST_OK;
 }
 
 /* A checkpoint keeps the config as text: would this value be read back as it is? */

@@ -1,6 +1,8 @@
 #include "config_group.h"
 
 #include <ctype.h>
+#include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,9 +10,36 @@
 #include "base/parse.h"
 #include "config_keys.h"
 
-#define GROUP_FACTOR_MAX 1e6
+/* A key of the sections: a number, one of the words, or else text. */
+struct group_key {
+    const char *name;
+    size_t offset; /* of its field in struct param_group */
+    double most;   /* numbers: 0..most; 0: it is none */
+    const char *const *words;
+    const char *initial, *help, *range;
+};
 
-static const char *const group_keys[CONFIG_GROUP_KEYS] = {"match", "lr", "weight_decay"};
+#define GROUP(field) offsetof(struct param_group, field)
+
+static const char *const decay_words[] = {
+    [PARAM_DECAY_WEIGHTS] = "weights", [PARAM_DECAY_ALL] = "all", NULL};
+
+static const struct group_key group_keys[CONFIG_GROUP_KEYS] = {
+    {"match", GROUP(match), 0, NULL, "",
+     "names or patterns (* ? [...]) of layers or tensors: conv1, head*, *.bias; the "
+     "first group that matches has the tensor",
+     "PATTERN[, PATTERN ...]"},
+    {"lr", GROUP(lr), 1e6, NULL, "1", "factor of the learning rate",
+     "a number from 0 to 1000000"},
+    {"weight_decay", GROUP(weight_decay), 1e6, NULL, "1", "factor of the weight decay",
+     "a number from 0 to 1000000"},
+    {"decay", GROUP(decay), 0, decay_words, "weights",
+     "what has weight decay: weights alone, or all, biases and norms too",
+     "weights | all"},
+    {"epochs", GROUP(epochs), 1e6, NULL, "0",
+     "epochs after which its tensors stay as they are; 0: trained to the end",
+     "a number from 0 to 1000000"},
+};
 
 const char *config_group_name(const char *section)
 {
@@ -20,25 +49,17 @@ const char *config_group_name(const char *section)
 int config_group_key(const char *name)
 {
     for (int i = 0; i < CONFIG_GROUP_KEYS; i++)
-        if (strcmp(group_keys[i], name) == 0)
+        if (strcmp(group_keys[i].name, name) == 0)
             return i;
     return -1;
 }
 
 void config_describe_group_key(int i, struct config_key_help *help)
 {
-    static const struct config_key_help keys[CONFIG_GROUP_KEYS] = {
-        {"group NAME", "match", "",
-         "names or patterns (* ? [...]) of layers or tensors: conv1, head*, *.bias; the "
-         "first group that matches has the tensor",
-         "PATTERN[, PATTERN ...]"},
-        {"group NAME", "lr", "1", "factor of the learning rate",
-         "a number from 0 to 1000000"},
-        {"group NAME", "weight_decay", "1",
-         "factor of the weight decay; biases and norms have none in any group",
-         "a number from 0 to 1000000"},
-    };
-    *help = keys[i];
+    const struct group_key *key = &group_keys[i];
+    *help =
+        (struct config_key_help){"group NAME", key->name, key->initial, key->help, ""};
+    snprintf(help->range, sizeof help->range, "%s", key->range);
 }
 
 static struct param_group *config_find_group(const struct param_groups *groups,
@@ -81,21 +102,46 @@ enum status config_begin_group(struct config *config, const char *name, const ch
 
 static enum status config_unknown_group_key(const char *name, const char *where)
 {
-    const char *near = parse_nearest(name, group_keys, CONFIG_GROUP_KEYS);
+    const char *names[CONFIG_GROUP_KEYS];
+    for (int k = 0; k < CONFIG_GROUP_KEYS; k++)
+        names[k] = group_keys[k].name;
+    const char *near = parse_nearest(name, names, CONFIG_GROUP_KEYS);
     if (near)
         FAIL(ST_USAGE, "%s: unknown key '%s' in a group; did you mean '%s'?", where, name,
              near);
     FAIL(ST_USAGE,
-         "%s: unknown key '%s' in a group: it has 'match', 'lr' and 'weight_decay'",
+         "%s: unknown key '%s' in a group: it has 'match', 'lr', 'weight_decay', 'decay' "
+         "and 'epochs'",
          where, name);
 }
 
-static enum status config_set_factor(double *factor, const char *name, const char *value,
-                                     const char *where)
+static int config_word_of(const char *const *words, const char *value)
 {
-    if (!parse_real(value, 0, GROUP_FACTOR_MAX, factor))
-        FAIL(ST_USAGE, "%s: '%s = %s': expected a number from 0 to %.0f", where, name,
-             value, GROUP_FACTOR_MAX);
+    for (int i = 0; words[i]; i++)
+        if (strcmp(words[i], value) == 0)
+            return i;
+    return -1;
+}
+
+static enum status config_assign_group_key(struct param_group *group,
+                                           const struct group_key *key, const char *value,
+                                           const char *where)
+{
+    char *field = (char *)group + key->offset;
+    if (key->words) {
+        int word = config_word_of(key->words, value);
+        if (word < 0)
+            FAIL(ST_USAGE, "%s: '%s = %s': expected %s", where, key->name, value,
+                 key->range);
+        *(int *)(void *)field = word;
+    } else if (key->most > 0) {
+        if (!parse_real(value, 0, key->most, (double *)(void *)field))
+            FAIL(ST_USAGE, "%s: '%s = %s': expected %s", where, key->name, value,
+                 key->range);
+    } else {
+        free(*(char **)(void *)field);
+        *(char **)(void *)field = mem_strdup(value);
+    }
     return ST_OK;
 }
 
@@ -108,13 +154,8 @@ enum status config_set_group_key(struct config *config, const char *group,
         return config_unknown_group_key(name, where);
     if (!config_find_group(groups, group))
         TRY(config_begin_group(config, group, where));
-    struct param_group *to = config_find_group(groups, group);
-    if (key > 0)
-        return config_set_factor(key == 1 ? &to->lr : &to->weight_decay, name, value,
-                                 where);
-    free(to->match);
-    to->match = mem_strdup(value);
-    return ST_OK;
+    return config_assign_group_key(config_find_group(groups, group), &group_keys[key],
+                                   value, where);
 }
 
 /* --- as text --- */
@@ -124,14 +165,12 @@ static char *config_group_value(const struct param_group *group, int key)
 {
     if (!group)
         return mem_strdup("(none)");
-    if (key == 0)
-        return mem_strdup(group->match);
-    return mem_format("%.15g", key == 1 ? group->lr : group->weight_decay);
-}
-
-static bool config_group_is_initial(const struct param_group *group, int key)
-{
-    return key == 1 ? group->lr == 1.0 : key == 2 && group->weight_decay == 1.0;
+    const char *field = (const char *)group + group_keys[key].offset;
+    if (group_keys[key].words)
+        return mem_strdup(group_keys[key].words[*(const int *)(const void *)field]);
+    if (group_keys[key].most > 0)
+        return mem_format("%.15g", *(const double *)(const void *)field);
+    return mem_strdup(*(char *const *)(const void *)field);
 }
 
 void config_append_groups(char **text, const struct param_groups *groups)
@@ -140,7 +179,7 @@ void config_append_groups(char **text, const struct param_groups *groups)
         mem_append(text, "[group %s]\n", groups->group[g].name);
         for (int k = 0; k < CONFIG_GROUP_KEYS; k++) {
             char *value = config_group_value(&groups->group[g], k);
-            mem_append(text, "%s = %s\n", group_keys[k], value);
+            mem_append(text, "%s = %s\n", group_keys[k].name, value);
             free(value);
         }
     }
@@ -152,9 +191,11 @@ static void config_compare_group(const char *name, const struct param_group *the
 {
     for (int k = 0; k < CONFIG_GROUP_KEYS; k++) {
         char *old = config_group_value(then, k), *new = config_group_value(now, k);
-        if (strcmp(old, new) != 0) {
+        const char *only = !then ? new : !now ? old : NULL; /* in one of the two */
+        bool tells = !only || strcmp(only, group_keys[k].initial) != 0;
+        if (tells && strcmp(old, new) != 0) {
             char *line =
-                mem_format("group %s.%s %s -> %s", name, group_keys[k], old, new);
+                mem_format("group %s.%s %s -> %s", name, group_keys[k].name, old, new);
             show(line);
             free(line);
         }
@@ -179,10 +220,13 @@ void config_show_groups(const struct param_groups *groups, void (*show)(const ch
     for (int g = 0; g < groups->count; g++)
         for (int k = 0; k < CONFIG_GROUP_KEYS; k++) {
             const struct param_group *group = &groups->group[g];
-            if (config_group_is_initial(group, k))
-                continue;
             char *value = config_group_value(group, k);
-            char *line = mem_format("group %s.%s=%s", group->name, group_keys[k], value);
+            if (strcmp(value, group_keys[k].initial) == 0) {
+                free(value);
+                continue;
+            }
+            char *line =
+                mem_format("group %s.%s=%s", group->name, group_keys[k].name, value);
             show(line);
             free(line);
             free(value);

@@ -14,13 +14,14 @@ static const char *const schedule_words[] = {
     [SCHEDULE_CONSTANT] = "constant", [SCHEDULE_STEP] = "step",
     [SCHEDULE_COSINE] = "cosine",     [SCHEDULE_ONECYCLE] = "onecycle",
     [SCHEDULE_LINEAR] = "linear",     [SCHEDULE_POLYNOMIAL] = "polynomial",
-    [SCHEDULE_POLYNOMIAL + 1] = NULL,
+    [SCHEDULE_TRIANGLE] = "triangle", [SCHEDULE_TRIANGLE + 1] = NULL,
 };
 static const char *const anneal_words[] = {"cosine", "linear", NULL};
 static const char *const intra_words[] = {"auto", "batch", "channel", "hybrid", NULL};
 
 static const char *const flip_words[] = {"off", "random", "alternate", NULL};
-static const char *const fill_words[] = {"auto", "black", "border", "mean", NULL};
+static const char *const fill_words[] = {"auto", "black",   "border",
+                                         "mean", "reflect", NULL};
 
 /* auto, or a number: its index is the number plus 1. */
 static const char *const prefetch_words[] = {
@@ -65,8 +66,8 @@ const struct config_key config_keys[] = {
     {"model", "layer", KEY_LAYERS, true, AT(model), 0, 0, "",
      "one line per layer, in order; a layer, or the name of a [block]", NULL},
 
-    {"train", "epochs", KEY_INT, false, RUN(train.epochs), 1, 1e6, "10",
-     "passes over the training images", NULL},
+    {"train", "epochs", KEY_REAL, false, RUN(train.epochs), 0.001, 1e6, "10",
+     "passes over the training images; the last one may be a part, like 9.9", NULL},
     {"train", "steps", KEY_LONG, false, RUN(train.steps), 0, 1e15, "0",
      "number of steps, instead of epochs; 0: as epochs says", NULL},
     {"train", "batch", KEY_INT, true, RUN(train.batch), 1, 1e7, "256",
@@ -82,8 +83,16 @@ const struct config_key config_keys[] = {
     {"train", "ema", KEY_REAL, true, RUN(train.ema), 0, 0.999999, "0",
      "decay per step of the averaged weights, which evaluations use (at most (1 + s) "
      "/ (10 + s) at step s); 0: off", NULL},
+    {"train", "ema_samples", KEY_INT, true, RUN(train.ema_samples), 2, 1e9, "2048",
+     "training images from which batchnorm's statistics of averaged weights are taken",
+     NULL},
     {"train", "eval_every", KEY_INT, false, RUN(train.eval_every), 1, 1e6, "1",
      "epochs between evaluations", NULL},
+
+    {"eval", "views", KEY_WORD, false, RUN(eval.views), 0, 0, "none",
+     "evaluations and predictions average the answers to several views of an image: "
+     "mirror: and its mirror image; mirror+shift: and both moved by a pixel",
+     view_set_words},
 
     {"optim", "kind", KEY_WORD, true, RUN(optim.kind), 0, 0, "sgd",
      "optimizer", optim_words},
@@ -108,22 +117,29 @@ const struct config_key config_keys[] = {
      "steps after which the slow weights follow, and become the weights; 0: off", NULL},
     {"optim", "lookahead_alpha", KEY_REAL, false, RUN(optim.lookahead_alpha), 0, 1, "0.5",
      "lookahead: how far the slow weights follow", NULL},
+    {"optim", "lookahead_power", KEY_REAL, false, RUN(optim.lookahead_power), 0, 100, "0",
+     "lookahead: they follow all the way at first, and as lookahead_alpha says at the end "
+     "of the run; exponent of the part that is done; 0: always as lookahead_alpha says",
+     NULL},
 
     {"schedule", "kind", KEY_WORD, false, RUN(schedule.kind), 0, 0, "constant",
      "how the learning rate changes over the run", schedule_words},
     {"schedule", "warmup", KEY_REAL, false, RUN(schedule.warmup), 0, 1e6, "0",
-     "epochs of linear rise at the start, of every kind but onecycle, which has its own",
+     "epochs of linear rise at the start, of every kind but onecycle and triangle, which "
+     "have their own",
      NULL},
     {"schedule", "step_every", KEY_REAL, false, RUN(schedule.step_every), 1e-6, 1e6, "10",
      "step: epochs between two drops", NULL},
     {"schedule", "gamma", KEY_REAL, false, RUN(schedule.gamma), 0, 1, "0.1",
      "step: factor of each drop", NULL},
+    {"schedule", "start", KEY_REAL, false, RUN(schedule.start), 0, 1, "0",
+     "triangle: first rate as a share of lr", NULL},
     {"schedule", "final", KEY_REAL, false, RUN(schedule.final), 0, 1, "0",
-     "cosine, linear, polynomial: last rate as a share of lr", NULL},
+     "cosine, linear, polynomial, triangle: last rate as a share of lr", NULL},
     {"schedule", "power", KEY_REAL, false, RUN(schedule.power), 0.01, 100, "2",
      "polynomial: exponent of what is left of the run", NULL},
     {"schedule", "pct_start", KEY_REAL, false, RUN(schedule.pct_start), 0, 1, "0.3",
-     "onecycle: share of the run in which the rate rises", NULL},
+     "onecycle, triangle: share of the run in which the rate rises", NULL},
     {"schedule", "div", KEY_REAL, false, RUN(schedule.div), 1, 1e9, "25",
      "onecycle: first rate is lr / div", NULL},
     {"schedule", "final_div", KEY_REAL, false, RUN(schedule.final_div), 1, 1e12, "1e4",
@@ -166,8 +182,8 @@ const struct config_key config_keys[] = {
     {"augment", "erase", KEY_REAL, false, RUN(augment.erase), 0, 1, "0",
      "share of the images in which a random rectangle is set to the mean", NULL},
     {"augment", "fill", KEY_WORD, false, RUN(augment.fill), 0, 0, "auto",
-     "what is outside of a distorted image: black, its border or the data set's mean; "
-     "auto: black for grey images, border for RGB", fill_words},
+     "what is outside of a distorted image: black, its border, the data set's mean or "
+     "its mirror image; auto: black for grey images, border for RGB", fill_words},
 
     {"checkpoint", "every_steps", KEY_LONG, false, RUN(checkpoint.every_steps), 0, 1e15,
      "0", "steps between two checkpoints; 0: off", NULL},

@@ -3,15 +3,18 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "app/config/config.h"
 #include "base/fs.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/parse.h"
 #include "config_block.h"
 #include "config_group.h"
 #include "config_keys.h"
 #include "io/kind.h"
+#include "nn/named_network.h"
 
 #define KEY_BYTES 200 /* of a key or a section, at most */
 
@@ -132,8 +135,44 @@ static enum status config_check_kind(const char *path)
     return kind_refuse(path, "a config") == ST_OK ? ST_OK : ST_USAGE;
 }
 
+/* The network of this name, unless there is such a file; NULL: it is a file, or nothing.
+ */
+static const struct named_network *config_find_network(const char *path)
+{
+    const struct named_network *network = named_network_find(path);
+    if (!network || !fs_is_file(path))
+        return network;
+    log_note("'%s' is a file here: it is read, not the network of that name; for that, "
+             "work in another folder, or rename the file",
+             path);
+    return NULL;
+}
+
+/* Is it neither a file nor written like one? */
+static bool config_is_unknown_name(const char *path)
+{
+    return *path && !strpbrk(path, "./") && access(path, F_OK) != 0;
+}
+
+enum status config_unknown_network(const char *name, bool file)
+{
+    const char *near = named_network_nearest(name), *nor = file ? "file and no " : "";
+    if (near)
+        FAIL(ST_USAGE, "no %snetwork is named '%s'; did you mean '%s'?", nor, name, near);
+    FAIL(ST_USAGE, "no %snetwork is named '%s'; 'lockstep models' lists the networks",
+         nor, name);
+}
+
 enum status config_load(const char *path, char **text, size_t *bytes)
 {
+    const struct named_network *network = config_find_network(path);
+    if (network) {
+        *text = named_network_text(network);
+        *bytes = strlen(*text);
+        return ST_OK;
+    }
+    if (config_is_unknown_name(path))
+        return config_unknown_network(path, true);
     TRY(config_check_kind(path));
     if (fs_read_text(path, text, bytes) != ST_OK)
         return ST_USAGE;

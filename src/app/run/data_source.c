@@ -1,5 +1,6 @@
 #include "app/run/data_source.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -46,7 +47,25 @@ static enum status source_detect(const char *path, bool *is_source,
     return ST_OK;
 }
 
-static enum status source_cache_folder(char folder[FS_PATH])
+/* Would an import of `pictures` look into the folder? Not into hidden ones. */
+static bool source_is_seen(const char *folder, const char *pictures)
+{
+    char at[FS_PATH];
+    snprintf(at, sizeof at, "%s", folder);
+    if (!fs_is_folder(pictures) || !fs_is_below(folder, pictures))
+        return false;
+    for (char *slash; (slash = strrchr(at, '/')) && slash > at;) {
+        bool hidden = slash[1] == '.';
+        *slash = '\0';
+        if (!fs_is_below(at, pictures))
+            break;
+        if (hidden)
+            return false;
+    }
+    return true;
+}
+
+static enum status source_find_cache(char folder[FS_PATH])
 {
     const char *cache = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
     if (cache && *cache == '/') /* the standard: a relative one is ignored */
@@ -57,7 +76,20 @@ static enum status source_cache_folder(char folder[FS_PATH])
         FAIL(ST_USAGE,
              "neither XDG_CACHE_HOME nor HOME says where imported pictures may be "
              "kept; make a data set with 'lockstep data import'");
-    return fs_make_folder(folder);
+    return ST_OK;
+}
+
+/* The next import would take what is kept there for pictures. */
+static enum status source_check_cache(const char *path)
+{
+    char folder[FS_PATH];
+    TRY(source_find_cache(folder));
+    if (source_is_seen(folder, path))
+        FAIL(ST_USAGE,
+             "imported pictures would be kept in '%s', which is in '%s' itself: set "
+             "XDG_CACHE_HOME to a folder elsewhere",
+             folder, path);
+    return ST_OK;
 }
 
 /* FOLDER/NAME-HASH.h5, NAME being the last part of the path that is not empty. */
@@ -70,7 +102,8 @@ static enum status source_cache_path(const char *path, uint64_t hash, char out[F
     for (begin = end; begin > 0 && path[begin - 1] != '/'; begin--)
         ;
     hash_text(hash, text);
-    TRY(source_cache_folder(folder));
+    TRY(source_find_cache(folder));
+    TRY(fs_make_folder(folder));
     char *name = mem_format("%.*s-%s.h5", (int)(end - begin < 100 ? end - begin : 100),
                             path + begin, text);
     enum status st = fs_join(out, folder, name);
@@ -85,6 +118,7 @@ static enum status source_import(const char *path, enum import_kind kind,
     uint64_t hash;
     char cache[FS_PATH];
     struct import_set *set;
+    TRY(source_check_cache(path));
     TRY(import_find(&set, path, kind));
     enum status st = import_fingerprint(set, options, &hash, has);
     if (st == ST_OK)

@@ -24,6 +24,7 @@ enum status run_config_read(struct config *config, struct comm *comm,
     st = config_parse(config, text, base ? base + 1 : request->path);
     free(text);
     TRY(st);
+    TRY(config_set_image_size(config, request->image_size));
     for (int i = 0; i < request->assignments; i++)
         TRY(config_set(config, request->assignment[i]));
     if (request->data) {

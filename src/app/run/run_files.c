@@ -16,6 +16,7 @@ static const struct run_file {
 } run_files[] = {
     {RUN_LOCK, {"the lock of a run", .head = "host "}},
     {RUN_LOG, {"the log of a run", .head = NULL}},
+    {RUN_CONFIG, {"the config of a run", .head = RUN_CONFIG_HEAD}},
     {RUN_METRICS, {"the metrics of a run", .format = METRICS_FORMAT}},
 };
 enum { RUN_FILES = sizeof run_files / sizeof run_files[0] };
@@ -62,6 +63,21 @@ enum status run_files_check(const char *folder, const char *const *input, int in
     TRY(run_files_check_list(folder, false, input, inputs));
     TRY(fs_join(path, folder, RUN_CHECKPOINTS));
     return run_files_check_list(path, true, input, inputs);
+}
+
+bool run_files_is_config(const char *folder, const char *path)
+{
+    char config[FS_PATH], head[sizeof RUN_CONFIG_HEAD] = "";
+    struct stat a, b;
+    if (fs_join(config, folder, RUN_CONFIG) != ST_OK || stat(config, &a) != 0 ||
+        stat(path, &b) != 0 || a.st_ino != b.st_ino || a.st_dev != b.st_dev)
+        return false;
+    FILE *file = fopen(config, "r");
+    if (!file)
+        return false;
+    bool read = fgets(head, sizeof head, file) != NULL;
+    fclose(file);
+    return read && strcmp(head, RUN_CONFIG_HEAD) == 0;
 }
 
 bool run_files_has(const char *folder, const char *path)

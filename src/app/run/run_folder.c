@@ -15,21 +15,6 @@
 
 #define LOCK_SECONDS 5 /* to wait: the ranks of a killed mpirun take 2 s to exit */
 
-enum status run_folder_init(struct run_folder *folder, const char *asked,
-                            const char *config)
-{
-    const char *base = strrchr(config, '/');
-    base = base ? base + 1 : config;
-    const char *dot = strrchr(base, '.');
-    int stem = dot && dot != base ? (int)(dot - base) : (int)strlen(base);
-    *folder = (struct run_folder){.lock.fd = -1};
-    if (!asked)
-        snprintf(folder->path, sizeof folder->path, "runs/%.*s", stem, base);
-    else if (snprintf(folder->path, sizeof folder->path, "%s", asked) >= FS_PATH)
-        FAIL(ST_USAGE, "path too long: '%s'", asked);
-    return ST_OK;
-}
-
 static bool run_folder_holds_run(const char *folder)
 {
     static const char *const traces[] = {RUN_LOG, RUN_METRICS, RUN_CHECKPOINTS};
@@ -39,6 +24,31 @@ static bool run_folder_holds_run(const char *folder)
             (fs_is_file(path) || fs_is_folder(path)))
             return true;
     return false;
+}
+
+/* Rank 0: the folder of the run that wrote this config; false: it is no run's. */
+static bool run_folder_of_config(char folder[FS_PATH], const char *config)
+{
+    const char *slash = strrchr(config, '/');
+    snprintf(folder, FS_PATH, "%.*s", slash ? (int)(slash - config) : 1,
+             slash ? config : ".");
+    return run_files_is_config(folder, config) && run_folder_holds_run(folder);
+}
+
+enum status run_folder_init(struct run_folder *folder, struct comm *comm,
+                            const char *asked, const char *config)
+{
+    const char *base = strrchr(config, '/');
+    base = base ? base + 1 : config;
+    const char *dot = strrchr(base, '.');
+    int stem = dot && dot != base ? (int)(dot - base) : (int)strlen(base);
+    *folder = (struct run_folder){.lock.fd = -1};
+    if (asked && snprintf(folder->path, sizeof folder->path, "%s", asked) >= FS_PATH)
+        FAIL(ST_USAGE, "path too long: '%s'", asked);
+    if (!asked && comm_rank(comm) == 0 && !run_folder_of_config(folder->path, config))
+        snprintf(folder->path, sizeof folder->path, "runs/%.*s", stem, base);
+    comm_bcast(comm, folder->path, sizeof folder->path, 0);
+    return ST_OK;
 }
 
 static enum status run_folder_refuse_old(const struct run_folder *folder)
@@ -68,6 +78,32 @@ enum status run_folder_open(struct run_folder *folder, bool resume,
     TRY(log_open_file(path));
     TRY(fs_remove_temps(folder->path));
     return fs_remove_temps(checkpoints);
+}
+
+static enum status run_folder_write_config(const struct run_folder *folder,
+                                           const char *text, const char *version)
+{
+    char path[FS_PATH];
+    struct fs_writer writer;
+    TRY(fs_join(path, folder->path, RUN_CONFIG));
+    TRY(fs_write_begin(&writer, path));
+    fprintf(writer.file,
+            RUN_CONFIG_HEAD " %s:\n"
+                            "# 'lockstep train' of this file makes the same run again.\n"
+                            "\n%s",
+            version, text);
+    return fs_write_end(&writer);
+}
+
+void run_folder_save_config(const struct run_folder *folder, const char *text,
+                            const char *version)
+{
+    char why[STATUS_TEXT];
+    status_capture(why);
+    enum status st = run_folder_write_config(folder, text, version);
+    status_capture(NULL);
+    if (st != ST_OK)
+        log_note("%s; the run goes on", why);
 }
 
 void run_folder_close(struct run_folder *folder)

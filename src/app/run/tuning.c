@@ -163,13 +163,9 @@ static void tuning_cache_write(const struct model *model, const char *key,
 static enum status tuning_measure_run(const struct trainer_setup *setup,
                                       const struct parallel_plan *rule, double *seconds)
 {
-    const struct train_options *train = &setup->options->train;
     uint64_t images = setup->dataset->info.count[DATASET_TRAIN];
-    uint64_t batch = (uint64_t)train->batch;
-    double steps = train->steps > 0 ? (double)train->steps
-                                    : (double)div_up_u64(images, batch) * train->epochs;
     TRY(trial_step_seconds(setup, rule, seconds));
-    *seconds *= steps;
+    *seconds *= (double)train_total_steps(&setup->options->train, images);
     comm_max_f64(setup->comm, seconds, 1);
     return ST_OK;
 }

@@ -1,41 +1,33 @@
 /* Depthwise convolution (kernels/depthwise.h). Vectors run along the channels. */
 #include "simd.h"
 
-/* The taps of output i along one side that meet [0, extent). */
-SIMD_INLINE struct span depthwise_taps(const struct depthwise_shape *shape, int i,
-                                       int size, int extent)
-{
-    int first = i * shape->stride - shape->pad;
-    return (struct span){first < 0 ? -first : 0,
-                         first + size > extent ? extent - first : size};
-}
-
 SIMD_INLINE size_t depthwise_at(int row, int column, int width, int channels)
 {
     return ((size_t)row * (size_t)width + (size_t)column) * (size_t)channels;
 }
 
-void SIMD(depthwise_forward)(const struct depthwise_shape *shape, struct span rows,
+void SIMD(depthwise_forward)(const struct conv_shape *shape, struct span rows,
                              struct span channels, float *y, const float *x,
                              const float *weight, const float *bias)
 {
-    int c = shape->c;
+    int c = shape->c, down = window_dilation(&shape->r), on = window_dilation(&shape->s);
     for (int p = rows.begin; p < rows.end; p++) {
-        struct span r = depthwise_taps(shape, p, shape->r, shape->h);
+        struct span r = window_inside(&shape->r, p, shape->h);
         for (int q = 0; q < shape->q; q++) {
-            struct span s = depthwise_taps(shape, q, shape->s, shape->w);
-            int top = p * shape->stride - shape->pad,
-                left = q * shape->stride - shape->pad;
+            struct span s = window_inside(&shape->s, q, shape->w);
+            int top = window_first(&shape->r, p), left = window_first(&shape->s, q);
             for (int k = channels.begin; k < channels.end; k += SIMD_WIDTH) {
                 int lanes = channels.end - k;
                 simd_float sum = bias ? simd_load(bias + k, lanes) : (simd_float){0};
                 for (int i = r.begin; i < r.end; i++)
                     for (int j = s.begin; j < s.end; j++)
                         sum = simd_multiply_add(
-                            simd_load(x + depthwise_at(top + i, left + j, shape->w, c) +
+                            simd_load(x +
+                                          depthwise_at(top + i * down, left + j * on,
+                                                       shape->w, c) +
                                           k,
                                       lanes),
-                            simd_load(weight + depthwise_at(i, j, shape->s, c) + k,
+                            simd_load(weight + depthwise_at(i, j, shape->s.size, c) + k,
                                       lanes),
                             sum);
                 simd_store(y + depthwise_at(p, q, shape->q, c) + k, sum, lanes);
@@ -44,17 +36,7 @@ void SIMD(depthwise_forward)(const struct depthwise_shape *shape, struct span ro
     }
 }
 
-/* The output that uses input `i` with tap `tap`; -1: none does. */
-SIMD_INLINE int depthwise_output(const struct depthwise_shape *shape, int i, int tap,
-                                 int outputs)
-{
-    int from = i + shape->pad - tap;
-    if (from < 0 || from % shape->stride != 0 || from / shape->stride >= outputs)
-        return -1;
-    return from / shape->stride;
-}
-
-void SIMD(depthwise_data)(const struct depthwise_shape *shape, struct span rows,
+void SIMD(depthwise_data)(const struct conv_shape *shape, struct span rows,
                           struct span channels, float *dx, const float *dy,
                           const float *weight)
 {
@@ -64,15 +46,15 @@ void SIMD(depthwise_data)(const struct depthwise_shape *shape, struct span rows,
             for (int k = channels.begin; k < channels.end; k += SIMD_WIDTH) {
                 int lanes = channels.end - k;
                 simd_float sum = {0};
-                for (int i = 0; i < shape->r; i++) {
-                    int p = depthwise_output(shape, h, i, shape->p);
-                    for (int j = 0; p >= 0 && j < shape->s; j++) {
-                        int q = depthwise_output(shape, w, j, shape->q);
+                for (int i = 0; i < shape->r.size; i++) {
+                    int p = window_output(&shape->r, h, i, shape->p);
+                    for (int j = 0; p >= 0 && j < shape->s.size; j++) {
+                        int q = window_output(&shape->s, w, j, shape->q);
                         if (q < 0)
                             continue;
                         sum = simd_multiply_add(
                             simd_load(dy + depthwise_at(p, q, shape->q, c) + k, lanes),
-                            simd_load(weight + depthwise_at(i, j, shape->s, c) + k,
+                            simd_load(weight + depthwise_at(i, j, shape->s.size, c) + k,
                                       lanes),
                             sum);
                     }
@@ -82,20 +64,20 @@ void SIMD(depthwise_data)(const struct depthwise_shape *shape, struct span rows,
 }
 
 /* Of one tap and some channels; the outputs that meet the image. */
-SIMD_INLINE simd_float depthwise_tap_sum(const struct depthwise_shape *shape, int i,
-                                         int j, int k, int lanes, const float *x,
+SIMD_INLINE simd_float depthwise_tap_sum(const struct conv_shape *shape, int i, int j,
+                                         int k, int lanes, const float *x,
                                          const float *dy)
 {
     int c = shape->c;
     simd_float sum = {0};
     for (int n = 0; n < shape->n; n++)
         for (int p = 0; p < shape->p; p++) {
-            int h = p * shape->stride - shape->pad + i;
+            int h = window_first(&shape->r, p) + i * window_dilation(&shape->r);
             if (h < 0 || h >= shape->h)
                 continue;
             simd_float chain = {0};
             for (int q = 0; q < shape->q; q++) {
-                int w = q * shape->stride - shape->pad + j;
+                int w = window_first(&shape->s, q) + j * window_dilation(&shape->s);
                 if (w < 0 || w >= shape->w)
                     continue;
                 chain = simd_multiply_add(
@@ -110,15 +92,15 @@ SIMD_INLINE simd_float depthwise_tap_sum(const struct depthwise_shape *shape, in
     return sum;
 }
 
-void SIMD(depthwise_weight)(const struct depthwise_shape *shape, struct span channels,
+void SIMD(depthwise_weight)(const struct conv_shape *shape, struct span channels,
                             float *dweight, float *dbias, const float *x, const float *dy)
 {
     int c = shape->c;
     for (int k = channels.begin; k < channels.end; k += SIMD_WIDTH) {
         int lanes = channels.end - k;
-        for (int i = 0; i < shape->r; i++)
-            for (int j = 0; j < shape->s; j++)
-                simd_store(dweight + depthwise_at(i, j, shape->s, c) + k,
+        for (int i = 0; i < shape->r.size; i++)
+            for (int j = 0; j < shape->s.size; j++)
+                simd_store(dweight + depthwise_at(i, j, shape->s.size, c) + k,
                            depthwise_tap_sum(shape, i, j, k, lanes, x, dy), lanes);
     }
     int pixels = shape->n * shape->p * shape->q, count = channels.end - channels.begin;

@@ -61,9 +61,9 @@ SIMD_INLINE void direct_forward_tile(const int pixels, const int vectors,
     for (int i = 0; i < pixels; i++)
         for (int v = 0; v < vectors; v++)
             sum[i][v] = simd_full(bias + v * SIMD_WIDTH);
-    int run = shape->s * shape->c;
-    ptrdiff_t step = (ptrdiff_t)shape->stride * shape->c;
-    for (int r = 0; r < shape->r; r++) {
+    int run = shape->s.size * shape->c, rows = shape->r.size;
+    ptrdiff_t step = (ptrdiff_t)shape->s.stride * shape->c;
+    for (int r = 0; r < rows; r++) {
         const float *from = x + (ptrdiff_t)r * shape->w * shape->c;
         for (int t = 0; t < run; t++, from++, weight += KERNELS_PANEL) {
             simd_float w[2];
@@ -94,7 +94,7 @@ static void direct_forward_row(const struct conv_shape *shape, int lanes, float 
         } else {
             TILE_SWITCH(pixels, FORWARD_HALF)
         }
-        x += (ptrdiff_t)pixels * shape->stride * shape->c;
+        x += (ptrdiff_t)pixels * shape->s.stride * shape->c;
         y += (ptrdiff_t)pixels * shape->k;
         left -= pixels;
     }
@@ -107,7 +107,7 @@ void SIMD(direct_forward)(const struct conv_shape *shape, struct span rows, int 
     ptrdiff_t line = (ptrdiff_t)shape->w * shape->c;
     for (int i = rows.begin; i < rows.end; i++) {
         ptrdiff_t top =
-            (ptrdiff_t)(i / shape->p) * shape->h + i % shape->p * shape->stride;
+            (ptrdiff_t)(i / shape->p) * shape->h + i % shape->p * shape->r.stride;
         float *to = y + (ptrdiff_t)i * shape->q * shape->k;
         for (int k = 0; k < channels; k += TILE_CHANNELS)
             direct_forward_row(shape, channels - k, to + k, x + top * line, weight + k,
@@ -121,9 +121,10 @@ SIMD_INLINE void direct_weight_tile(const int taps, const struct conv_shape *sha
                                     const float *x, const float *dy)
 {
     simd_float sum[TILE_MAX][2] = {{{0}}};
-    ptrdiff_t row = (ptrdiff_t)shape->w * shape->c, step = shape->stride;
+    ptrdiff_t row = (ptrdiff_t)shape->w * shape->c, step = shape->s.stride;
     for (int i = 0; i < shape->n * shape->p; i++) {
-        const float *from = x + i / shape->p * shape->h * row + i % shape->p * step * row;
+        const float *from =
+            x + i / shape->p * shape->h * row + i % shape->p * shape->r.stride * row;
         for (int q = 0; q < shape->q; q++, from += step * shape->c, dy += shape->k) {
             simd_float g0 = simd_load(dy, lanes);
             simd_float g1 = simd_load(dy + SIMD_WIDTH, lanes - SIMD_WIDTH);
@@ -147,7 +148,7 @@ void SIMD(direct_backward_weight)(const struct conv_shape *shape, int channels,
                                   struct span taps, float *dweight, const float *x,
                                   const float *dy)
 {
-    int run = shape->s * shape->c, left = taps.end - taps.begin;
+    int run = shape->s.size * shape->c, left = taps.end - taps.begin;
     int tiles = (left + TILE_MAX - 1) / TILE_MAX;
     for (int t = taps.begin; tiles > 0; tiles--) {
         int count = (left + tiles - 1) / tiles;

@@ -33,10 +33,10 @@ SIMD_INLINE void layout_plane_tile(const int outputs, const struct conv_shape *s
                                    const float *weight)
 {
     simd_float sum[LAYOUT_PIXELS][GROUP / SIMD_WIDTH] = {{{0}}};
-    ptrdiff_t taps = (ptrdiff_t)shape->c * shape->r * shape->s;
+    ptrdiff_t taps = (ptrdiff_t)shape->c * shape->r.size * shape->s.size;
     for (int c = 0; c < shape->c; c++, x += (ptrdiff_t)shape->h * shape->w)
-        for (int r = 0; r < shape->r; r++)
-            for (int s = 0; s < shape->s; s++, weight++)
+        for (int r = 0; r < shape->r.size; r++)
+            for (int s = 0; s < shape->s.size; s++, weight++)
                 for (int g = 0; g < GROUP / SIMD_WIDTH; g++) {
                     const float *from = x + (ptrdiff_t)r * shape->w + s;
                     simd_float v =
@@ -56,7 +56,7 @@ void SIMD(layout_nchw)(const struct conv_shape *shape, float *restrict y,
                        const float *restrict x, const float *restrict weight)
 {
     ptrdiff_t image = (ptrdiff_t)shape->c * shape->h * shape->w;
-    ptrdiff_t taps = (ptrdiff_t)shape->c * shape->r * shape->s;
+    ptrdiff_t taps = (ptrdiff_t)shape->c * shape->r.size * shape->s.size;
     ptrdiff_t plane = (ptrdiff_t)shape->p * shape->q;
     for (int n = 0; n < shape->n; n++)
         for (int k = 0; k < shape->k; k += LAYOUT_PIXELS)
@@ -119,14 +119,14 @@ void SIMD(layout_nhwc)(const struct conv_shape *shape, float *restrict y,
                        const float *restrict x, const float *restrict weight)
 {
     ptrdiff_t tap[MOST_TAPS], pixel = shape->c, line = shape->w * pixel;
-    const struct layout_taps taps = {.count = shape->r * shape->s,
+    const struct layout_taps taps = {.count = shape->r.size * shape->s.size,
                                      .run = shape->c,
                                      .tap = tap,
                                      .pixel = pixel,
                                      .weight = pixel * shape->k,
                                      .row = shape->k};
     for (int t = 0; t < taps.count; t++)
-        tap[t] = t / shape->s * line + t % shape->s * pixel;
+        tap[t] = t / shape->s.size * line + t % shape->s.size * pixel;
     for (int row = 0; row < shape->n * shape->p; row++) {
         const float *from =
             x + ((ptrdiff_t)(row / shape->p) * shape->h + row % shape->p) * line;
@@ -142,7 +142,7 @@ void SIMD(layout_blocked)(const struct conv_shape *shape, float *restrict y,
 {
     ptrdiff_t tap[MOST_TAPS], plane = (ptrdiff_t)shape->h * shape->w * GROUP;
     int inputs = shape->c / GROUP, outputs = shape->k / GROUP,
-        window = shape->r * shape->s;
+        window = shape->r.size * shape->s.size;
     const struct layout_taps taps = {.count = inputs * window,
                                      .run = GROUP,
                                      .tap = tap,
@@ -150,8 +150,9 @@ void SIMD(layout_blocked)(const struct conv_shape *shape, float *restrict y,
                                      .weight = (ptrdiff_t)GROUP * GROUP,
                                      .row = GROUP};
     for (int t = 0; t < taps.count; t++)
-        tap[t] = t / window * plane +
-                 (t % window / shape->s * shape->w + t % window % shape->s) * GROUP;
+        tap[t] =
+            t / window * plane +
+            (t % window / shape->s.size * shape->w + t % window % shape->s.size) * GROUP;
     for (int row = 0; row < shape->n * outputs * shape->p; row++) {
         int p = row % shape->p, k = row / shape->p % outputs;
         ptrdiff_t n = row / shape->p / outputs;

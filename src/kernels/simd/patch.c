@@ -2,91 +2,95 @@
    of rows. */
 #include "simd.h"
 
-/* The columns s of the patch at output column q that are inside the image. */
-SIMD_INLINE struct span patch_inside(const struct conv_shape *shape, int q)
+/* The pixel of column j of the patch at output column q, in its row. */
+SIMD_INLINE ptrdiff_t patch_pixel(const struct conv_shape *shape, int q, int j)
 {
-    int first = q * shape->stride - shape->pad;
-    struct span s = {first < 0 ? -first : 0,
-                     first + shape->s > shape->w ? shape->w - first : shape->s};
-    if (s.begin > s.end)
-        s.begin = s.end = 0; /* all of the patch is padding */
-    return s;
+    return window_first(&shape->s, q) + (ptrdiff_t)j * window_dilation(&shape->s);
 }
 
-/* Row r of a patch: S * C floats. */
-SIMD_INLINE void patch_gather_row(const struct conv_shape *shape, int h, int q,
-                                  float *col, const float *x)
+/* Row r of a patch: S times channels. x: the image's row h. */
+SIMD_INLINE void patch_gather_row(const struct conv_shape *shape, struct span channels,
+                                  int h, int q, float *col, const float *x)
 {
-    int c = shape->c;
+    int c = shape->c, width = channels.end - channels.begin, size = shape->s.size;
     if (h < 0 || h >= shape->h) {
-        memset(col, 0, (size_t)shape->s * c * sizeof *col);
+        memset(col, 0, (size_t)size * width * sizeof *col);
         return;
     }
-    struct span s = patch_inside(shape, q);
-    ptrdiff_t first = (ptrdiff_t)h * shape->w + q * shape->stride - shape->pad;
+    struct span s = window_inside(&shape->s, q, shape->w);
     if (s.begin > 0)
-        memset(col, 0, (size_t)s.begin * c * sizeof *col);
-    if (s.end > s.begin)
-        memcpy(col + s.begin * c, x + (first + s.begin) * c,
-               (size_t)(s.end - s.begin) * c * sizeof *col);
-    if (s.end < shape->s)
-        memset(col + s.end * c, 0, (size_t)(shape->s - s.end) * c * sizeof *col);
+        memset(col, 0, (size_t)s.begin * width * sizeof *col);
+    /* Neighbours in the image are neighbours in the patch. */
+    if (width == c && window_dilation(&shape->s) == 1) {
+        if (s.end > s.begin)
+            memcpy(col + s.begin * c, x + patch_pixel(shape, q, s.begin) * c,
+                   (size_t)(s.end - s.begin) * c * sizeof *col);
+    } else {
+        for (int j = s.begin; j < s.end; j++)
+            memcpy(col + j * width, x + patch_pixel(shape, q, j) * c + channels.begin,
+                   width * sizeof *col);
+    }
+    if (s.end < size)
+        memset(col + s.end * width, 0, (size_t)(size - s.end) * width * sizeof *col);
 }
 
-void SIMD(im2col)(const struct conv_shape *shape, struct span rows, float *col,
-                  const float *x)
+void SIMD(im2col)(const struct conv_shape *shape, struct span rows, struct span channels,
+                  float *col, const float *x)
 {
-    size_t image = (size_t)shape->h * shape->w * shape->c;
+    ptrdiff_t line = (ptrdiff_t)shape->w * shape->c;
+    int run = shape->s.size * (channels.end - channels.begin);
     for (int row = rows.begin; row < rows.end; row++) {
-        const float *from = x + (size_t)(row / shape->p) * image;
-        int top = row % shape->p * shape->stride - shape->pad;
+        const float *from = x + row / shape->p * shape->h * line;
+        int top = window_first(&shape->r, row % shape->p);
         for (int q = 0; q < shape->q; q++)
-            for (int r = 0; r < shape->r; r++, col += shape->s * shape->c)
-                patch_gather_row(shape, top + r, q, col, from);
+            for (int r = 0; r < shape->r.size; r++, col += run) {
+                int h = top + r * window_dilation(&shape->r);
+                patch_gather_row(shape, channels, h, q, col, from + h * line);
+            }
     }
 }
 
+/* dx: the image's row. */
 SIMD_INLINE void patch_scatter_row(const struct conv_shape *shape, struct span channels,
-                                   int h, int q, float *restrict dx,
-                                   const float *restrict col)
+                                   int q, float *restrict dx, const float *restrict col)
 {
     int c = shape->c, width = channels.end - channels.begin;
-    struct span s = patch_inside(shape, q);
-    ptrdiff_t first = (ptrdiff_t)h * shape->w + q * shape->stride - shape->pad;
-    if (width == c) { /* neighbours in the patch are neighbours in the image */
-        float *to = dx + (first + s.begin) * c;
+    struct span s = window_inside(&shape->s, q, shape->w);
+    if (width == c && window_dilation(&shape->s) == 1) {
+        float *to = dx + patch_pixel(shape, q, s.begin) * c;
         const float *from = col + s.begin * c;
         for (int i = 0; i < (s.end - s.begin) * c; i++)
             to[i] += from[i];
         return;
     }
     for (int j = s.begin; j < s.end; j++)
-        for (int i = channels.begin; i < channels.end; i++)
-            dx[(first + j) * c + i] += col[j * c + i];
+        for (int i = 0; i < width; i++)
+            dx[patch_pixel(shape, q, j) * c + channels.begin + i] += col[j * width + i];
 }
 
-static void patch_zero_channels(const struct conv_shape *shape, struct span channels,
-                                float *dx)
+void SIMD(col2im)(const struct conv_shape *shape, struct span rows, struct span inputs,
+                  struct span channels, float *dx, const float *col)
 {
-    for (size_t i = 0; i < (size_t)shape->h * shape->w; i++)
-        memset(dx + i * shape->c + channels.begin, 0,
-               (size_t)(channels.end - channels.begin) * sizeof *dx);
-}
-
-void SIMD(col2im)(const struct conv_shape *shape, struct span rows, struct span channels,
-                  float *dx, const float *col)
-{
-    size_t image = (size_t)shape->h * shape->w * shape->c;
+    ptrdiff_t line = (ptrdiff_t)shape->w * shape->c;
+    int run = shape->s.size * (channels.end - channels.begin);
     for (int row = rows.begin; row < rows.end; row++) {
-        float *to = dx + (size_t)(row / shape->p) * image;
-        int p = row % shape->p;
-        if (p == 0)
-            patch_zero_channels(shape, channels, to);
-        int top = p * shape->stride - shape->pad;
+        int first = row / shape->p * shape->h; /* row of the image */
+        int top = window_first(&shape->r, row % shape->p);
+        struct span own = {inputs.begin - first, inputs.end - first};
+        if (own.begin < 0)
+            own.begin = 0;
+        if (own.end > shape->h)
+            own.end = shape->h;
+        if (top >= own.end || top + window_reach(&shape->r) <= own.begin) {
+            col += (ptrdiff_t)shape->q * shape->r.size * run;
+            continue;
+        }
         for (int q = 0; q < shape->q; q++)
-            for (int r = 0; r < shape->r; r++, col += shape->s * shape->c)
-                if (top + r >= 0 && top + r < shape->h)
-                    patch_scatter_row(shape, channels, top + r, q, to, col);
+            for (int r = 0; r < shape->r.size; r++, col += run) {
+                int h = top + r * window_dilation(&shape->r);
+                if (h >= own.begin && h < own.end)
+                    patch_scatter_row(shape, channels, q, dx + (first + h) * line, col);
+            }
     }
 }
 

@@ -2,12 +2,12 @@
 #include "bytes.h"
 #include "simd.h"
 
-/* The rows or columns of window i that are inside [0, extent). */
-SIMD_INLINE struct span pool_window(const struct pool_shape *shape, int i, int extent)
+/* Offset of the first pixel of a window, perhaps in the padding. */
+SIMD_INLINE ptrdiff_t pool_corner(const struct pool_shape *shape, int p, int q)
 {
-    int first = i * shape->stride - shape->pad;
-    return (struct span){first < 0 ? -first : 0,
-                         first + shape->size > extent ? extent - first : shape->size};
+    return ((ptrdiff_t)window_first(&shape->r, p) * shape->w +
+            window_first(&shape->s, q)) *
+           shape->c;
 }
 
 SIMD_INLINE void pool_max_window(const struct pool_shape *shape, struct span rows,
@@ -15,13 +15,13 @@ SIMD_INLINE void pool_max_window(const struct pool_shape *shape, struct span row
                                  simd_int *where, const float *x)
 {
     *best = (simd_float){0} - __builtin_inff();
-    *where = (simd_int){0} + (rows.begin * shape->size + columns.begin);
+    *where = (simd_int){0} + (rows.begin * shape->s.size + columns.begin);
     for (int r = rows.begin; r < rows.end; r++) {
         for (int s = columns.begin; s < columns.end; s++) {
             simd_float v = simd_load(x + ((ptrdiff_t)r * shape->w + s) * shape->c, lanes);
             simd_int wins = (v > *best) | (v != v);
             *best = (simd_float)((wins & (simd_int)v) | (~wins & (simd_int)*best));
-            *where = (wins & (r * shape->size + s)) | (~wins & *where);
+            *where = (wins & (r * shape->s.size + s)) | (~wins & *where);
         }
     }
 }
@@ -31,12 +31,10 @@ void SIMD(maxpool_forward)(const struct pool_shape *shape, struct span rows,
                            const float *x)
 {
     for (int p = rows.begin; p < rows.end; p++) {
-        struct span reach = pool_window(shape, p, shape->h);
+        struct span reach = window_inside(&shape->r, p, shape->h);
         for (int q = 0; q < shape->q; q++) {
-            struct span columns = pool_window(shape, q, shape->w);
-            ptrdiff_t corner = ((ptrdiff_t)(p * shape->stride - shape->pad) * shape->w +
-                                q * shape->stride - shape->pad) *
-                               shape->c;
+            struct span columns = window_inside(&shape->s, q, shape->w);
+            ptrdiff_t corner = pool_corner(shape, p, q);
             size_t out = ((size_t)p * shape->q + q) * shape->c;
             for (int c = channels.begin; c < channels.end; c += SIMD_WIDTH) {
                 int lanes = channels.end - c;
@@ -57,8 +55,8 @@ void SIMD(maxpool_forward)(const struct pool_shape *shape, struct span rows,
    to the window behind the last. */
 static struct span pool_written_rows(const struct pool_shape *shape, struct span rows)
 {
-    int first = rows.begin * shape->stride - shape->pad;
-    int last = rows.end * shape->stride - shape->pad;
+    int first = window_first(&shape->r, rows.begin);
+    int last = window_first(&shape->r, rows.end);
     return (struct span){rows.begin == 0 ? 0 : first,
                          rows.end == shape->p || last > shape->h ? shape->h : last};
 }
@@ -82,14 +80,12 @@ void SIMD(maxpool_backward)(const struct pool_shape *shape, struct span rows,
 {
     pool_zero_channels(shape, pool_written_rows(shape, rows), channels, dx);
     ptrdiff_t place[POOL_SIZE_MAX * POOL_SIZE_MAX];
-    for (int r = 0; r < shape->size; r++)
-        for (int s = 0; s < shape->size; s++)
-            place[r * shape->size + s] = ((ptrdiff_t)r * shape->w + s) * shape->c;
+    for (int r = 0; r < shape->r.size; r++)
+        for (int s = 0; s < shape->s.size; s++)
+            place[r * shape->s.size + s] = ((ptrdiff_t)r * shape->w + s) * shape->c;
     for (int p = rows.begin; p < rows.end; p++) {
         for (int q = 0; q < shape->q; q++) {
-            ptrdiff_t corner = ((ptrdiff_t)(p * shape->stride - shape->pad) * shape->w +
-                                q * shape->stride - shape->pad) *
-                               shape->c;
+            ptrdiff_t corner = pool_corner(shape, p, q);
             size_t out = ((size_t)p * shape->q + q) * shape->c;
             for (int c = channels.begin; c < channels.end; c++)
                 dx[corner + place[argmax[out + c]] + c] += dy[out + c];
@@ -97,18 +93,26 @@ void SIMD(maxpool_backward)(const struct pool_shape *shape, struct span rows,
     }
 }
 
+SIMD_INLINE float pool_inverse(const struct pool_shape *shape)
+{
+    return 1.0f / (float)(shape->r.size * shape->s.size);
+}
+
+SIMD_INLINE float pool_inverse_inside(struct span rows, struct span columns)
+{
+    return 1.0f / (float)((rows.end - rows.begin) * (columns.end - columns.begin));
+}
+
 void SIMD(avgpool_forward)(const struct pool_shape *shape, struct span rows,
                            struct span channels, float *y, const float *x)
 {
-    float scale = 1.0f / (float)(shape->size * shape->size);
     for (int p = rows.begin; p < rows.end; p++) {
-        struct span reach = pool_window(shape, p, shape->h);
+        struct span reach = window_inside(&shape->r, p, shape->h);
         for (int q = 0; q < shape->q; q++) {
-            struct span columns = pool_window(shape, q, shape->w);
-            const float *corner =
-                x + ((ptrdiff_t)(p * shape->stride - shape->pad) * shape->w +
-                     q * shape->stride - shape->pad) *
-                        shape->c;
+            struct span columns = window_inside(&shape->s, q, shape->w);
+            float scale =
+                shape->inside ? pool_inverse_inside(reach, columns) : pool_inverse(shape);
+            const float *corner = x + pool_corner(shape, p, q);
             float *out = y + ((size_t)p * shape->q + q) * shape->c;
             for (int c = channels.begin; c < channels.end; c += SIMD_WIDTH) {
                 int lanes = channels.end - c;
@@ -123,32 +127,42 @@ void SIMD(avgpool_forward)(const struct pool_shape *shape, struct span rows,
     }
 }
 
-/* Sums dy first and scales last, so that the compiler cannot fuse a product into the sum
-   in some places and not in others. */
+/* dx += scale dy of one pixel. */
+SIMD_INLINE void pool_add_pixel(struct span channels, float *dx, const float *dy,
+                                float scale)
+{
+    for (int c = channels.begin; c < channels.end; c += SIMD_WIDTH) {
+        int lanes = channels.end - c;
+        simd_store(dx + c,
+                   simd_multiply_add(simd_load(dy + c, lanes), SIMD_ALL(scale),
+                                     simd_load(dx + c, lanes)),
+                   lanes);
+    }
+}
+
+/* One divisor for all: sums dy first and scales last, with fewer roundings. */
 void SIMD(avgpool_backward)(const struct pool_shape *shape, struct span rows,
                             struct span channels, float *dx, const float *dy)
 {
-    float scale = 1.0f / (float)(shape->size * shape->size);
+    float last = shape->inside ? 1.0f : pool_inverse(shape);
     struct span written = pool_written_rows(shape, rows);
     pool_zero_channels(shape, written, channels, dx);
     for (int p = rows.begin; p < rows.end; p++) {
-        struct span reach = pool_window(shape, p, shape->h);
+        struct span reach = window_inside(&shape->r, p, shape->h);
         for (int q = 0; q < shape->q; q++) {
-            struct span columns = pool_window(shape, q, shape->w);
-            ptrdiff_t corner = ((ptrdiff_t)(p * shape->stride - shape->pad) * shape->w +
-                                q * shape->stride - shape->pad) *
-                               shape->c;
+            struct span columns = window_inside(&shape->s, q, shape->w);
+            float scale = shape->inside ? pool_inverse_inside(reach, columns) : 1.0f;
+            float *corner = dx + pool_corner(shape, p, q);
             const float *g = dy + ((size_t)p * shape->q + q) * shape->c;
             for (int r = reach.begin; r < reach.end; r++)
-                for (int s = columns.begin; s < columns.end; s++) {
-                    float *to = dx + corner + ((ptrdiff_t)r * shape->w + s) * shape->c;
-                    for (int c = channels.begin; c < channels.end; c++)
-                        to[c] += g[c];
-                }
+                for (int s = columns.begin; s < columns.end; s++)
+                    pool_add_pixel(channels,
+                                   corner + ((ptrdiff_t)r * shape->w + s) * shape->c, g,
+                                   scale);
         }
     }
     for (size_t i = (size_t)written.begin * shape->w; i < (size_t)written.end * shape->w;
          i++)
         for (int c = channels.begin; c < channels.end; c++)
-            dx[i * shape->c + c] *= scale;
+            dx[i * shape->c + c] *= last;
 }

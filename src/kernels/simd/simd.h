@@ -61,6 +61,7 @@ SIMD_DECLARE(conv_pool_data);
 SIMD_DECLARE(product_forward);
 SIMD_DECLARE(product_weight);
 SIMD_DECLARE(prologue_copy);
+SIMD_DECLARE(update_average);
 SIMD_DECLARE(update_sgd);
 SIMD_DECLARE(update_adamw);
 SIMD_DECLARE(update_lamb_moments);

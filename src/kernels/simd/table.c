@@ -47,6 +47,7 @@ const struct kernels SIMD(kernels) = {
     .product_weight = SIMD(product_weight),
     .prologue_copy = SIMD(prologue_copy),
     .winograd = {&SIMD(winograd2), &SIMD(winograd4)},
+    .update_average = SIMD(update_average),
     .update_sgd = SIMD(update_sgd),
     .update_adamw = SIMD(update_adamw),
     .update_lamb_moments = SIMD(update_lamb_moments),

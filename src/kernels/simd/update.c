@@ -29,6 +29,13 @@ SIMD_INLINE void update_average(const struct update_factors *f,
     simd_store(v->ema + i, ema, lanes);
 }
 
+SIMD_INLINE void update_average_vector(const struct update_factors *f,
+                                       const struct update_vectors *v, size_t i,
+                                       int lanes)
+{
+    update_average(f, v, simd_load(v->w + i, lanes), i, lanes);
+}
+
 SIMD_INLINE void update_sgd_vector(const struct update_factors *f,
                                    const struct update_vectors *v, size_t i, int lanes)
 {
@@ -128,6 +135,7 @@ SIMD_INLINE void update_lookahead_vector(const struct update_factors *f,
             name##_vector(&f, &v, i, (int)(end - i));                               \
     }
 
+UPDATE_WALK(update_average)
 UPDATE_WALK(update_sgd)
 UPDATE_WALK(update_adamw)
 

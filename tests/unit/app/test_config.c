@@ -202,6 +202,31 @@ static const char groups_text[] =
     "[model]\nlayer = conv 4 kernel=3\nlayer = relu\n"
     "[group head]\nmatch = conv*, x\nlr = 10\n[group rest]\nmatch = *.bias\n";
 
+/* What a group says beyond factors, and what it may not say. */
+static void test_group_keys(void **state)
+{
+    (void)state;
+    struct config c;
+    assert_int_equal(parse(&c, groups_text), ST_OK);
+    const struct param_group *head = &c.run.optim.groups.group[0];
+    assert_true(head->lr == 10 && head->weight_decay == 1 && head->epochs == 0);
+    assert_int_equal(head->decay, PARAM_DECAY_WEIGHTS);
+    assert_int_equal(config_set(&c, "group head.epochs=2.5"), ST_OK);
+    assert_int_equal(config_set(&c, "group head.decay=all"), ST_OK);
+    assert_true(head->epochs == 2.5 && head->decay == PARAM_DECAY_ALL);
+    static const char *const bad[] = {"group head.epochs=-1", "group head.epochs=many",
+                                      "group head.decay=none", "group head.decay=1",
+                                      "group head.epoch=2"};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        assert_int_equal(config_set(&c, bad[i]), ST_USAGE);
+        expect_said("--set: ");
+    }
+    char *text = config_text(&c);
+    assert_non_null(strstr(text, "decay = all\nepochs = 2.5\n"));
+    free(text);
+    config_release(&c);
+}
+
 /* Groups may change in a run, and what changed is named. */
 static void test_compare_groups(void **state)
 {
@@ -209,10 +234,7 @@ static void test_compare_groups(void **state)
     assert_int_equal(compare(groups_text, NULL), ST_OK);
     assert_string_equal(shown, "group head.match (none) -> conv*, x|"
                                "group head.lr (none) -> 10|"
-                               "group head.weight_decay (none) -> 1|"
-                               "group rest.match (none) -> *.bias|"
-                               "group rest.lr (none) -> 1|"
-                               "group rest.weight_decay (none) -> 1|");
+                               "group rest.match (none) -> *.bias|");
     struct config then, now;
     *shown = '\0';
     assert_int_equal(parse(&then, groups_text), ST_OK);
@@ -221,9 +243,7 @@ static void test_compare_groups(void **state)
     assert_int_equal(config_set(&now, "group new.match=relu1"), ST_OK);
     assert_int_equal(config_compare(&now, &then, show), ST_OK);
     assert_string_equal(shown, "group head.lr 5 -> 10|"
-                               "group new.match relu1 -> (none)|"
-                               "group new.lr 1 -> (none)|"
-                               "group new.weight_decay 1 -> (none)|");
+                               "group new.match relu1 -> (none)|");
     *shown = '\0';
     config_show_changed(&now, show);
     assert_string_equal(shown, "group head.match=conv*, x|group head.lr=5|"
@@ -324,7 +344,7 @@ static void test_every_key(void **state)
         assert_true(*help.section && *help.name && *help.help && *help.range);
         described++;
     }
-    assert_int_equal(described, keys + 1 + 3); /* layer; of groups */
+    assert_int_equal(described, keys + 1 + 5); /* layer; of groups */
     free(text);
     config_release(&c);
 }
@@ -332,17 +352,12 @@ static void test_every_key(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_values),
-        cmocka_unit_test(test_round_trip),
-        cmocka_unit_test(test_blocks),
-        cmocka_unit_test(test_set),
-        cmocka_unit_test(test_check),
-        cmocka_unit_test(test_check_name),
-        cmocka_unit_test(test_compare),
-        cmocka_unit_test(test_compare_groups),
-        cmocka_unit_test(test_groups_round_trip),
-        cmocka_unit_test(test_compare_fixed),
-        cmocka_unit_test(test_show_changed),
+        cmocka_unit_test(test_values),         cmocka_unit_test(test_round_trip),
+        cmocka_unit_test(test_blocks),         cmocka_unit_test(test_set),
+        cmocka_unit_test(test_check),          cmocka_unit_test(test_check_name),
+        cmocka_unit_test(test_compare),        cmocka_unit_test(test_group_keys),
+        cmocka_unit_test(test_compare_groups), cmocka_unit_test(test_groups_round_trip),
+        cmocka_unit_test(test_compare_fixed),  cmocka_unit_test(test_show_changed),
         cmocka_unit_test(test_every_key),
     };
     return cmocka_run_group_tests(tests, scratch_setup, scratch_teardown);

@@ -178,10 +178,11 @@ static void test_size(void **state)
                                       "0000000000000000000000000000000028"};
     int h = 1, w = 2;
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
-        assert_false(parse_size(bad[i], 4096, &h, &w));
+        assert_false(parse_size(bad[i], 1, 4096, &h, &w));
     assert_true(h == 1 && w == 2);
-    assert_true(parse_size("4096", 4096, &h, &w) && h == 4096 && w == 4096);
-    assert_true(parse_size("32x24", 4096, &h, &w) && h == 32 && w == 24);
+    assert_true(parse_size("4096", 1, 4096, &h, &w) && h == 4096 && w == 4096);
+    assert_true(parse_size("32x24", 1, 4096, &h, &w) && h == 32 && w == 24);
+    assert_true(parse_size("1x0", 0, 1, &h, &w) && h == 1 && w == 0);
 }
 
 int main(void)

@@ -65,8 +65,9 @@ static int delivered(void)
     return 0;
 }
 
-static const int asking[] = {SIGINT, SIGTERM, SIGUSR1, SIGUSR2,   SIGXCPU,
-                             SIGHUP, SIGQUIT, SIGALRM, SIGVTALRM, SIGPWR};
+static const int asking[] = {SIGINT,  SIGTERM, SIGUSR1,   SIGUSR2, SIGXCPU,   SIGHUP,
+                             SIGQUIT, SIGALRM, SIGVTALRM, SIGPWR,  SIGSTKFLT, SIGIO,
+                             SIGPROF, 34,      50,        64};
 enum { ASKING = sizeof asking / sizeof asking[0] };
 
 /* Each in turn; the exit code tells which one did not. */
@@ -86,6 +87,23 @@ static int by_ignored_hup(void)
     if (stop_by(SIGHUP) == 0)
         return 1;
     return stop_by(SIGTERM) == 0 ? 0 : 2;
+}
+
+static void of_a_profiler(int number)
+{
+    (void)number;
+}
+
+/* Profilers and libraries keep what they use. */
+static int by_used_signals(void)
+{
+    const int used[] = {SIGPROF, SIGIO, SIGSTKFLT, SIGRTMIN, SIGRTMAX};
+    for (size_t i = 0; i < sizeof used / sizeof *used; i++) {
+        signal(used[i], of_a_profiler);
+        if (stop_by(used[i]) == 0)
+            return used[i];
+    }
+    return 0;
 }
 
 static int by_two_quits(void)
@@ -148,6 +166,7 @@ static void test_every_signal_asks_to_stop(void **state)
     (void)state;
     assert_int_equal(capture(by_each).code, 0);
     assert_int_equal(capture(by_ignored_hup).code, 0);
+    assert_int_equal(capture(by_used_signals).code, 0);
     assert_int_equal(capture(by_two_quits).code, -1);
     assert_int_equal(capture(ignored_for_a_helper).code, 0);
     assert_int_equal(capture(deferred).code, 0);

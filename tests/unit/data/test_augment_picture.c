@@ -49,6 +49,8 @@ static void test_channels(void **state)
         {.shift = 2, .rotate = 30, .fill = AUGMENT_FILL_BORDER},
         {.flip = AUGMENT_FLIP_RANDOM, .crop = 4, .fill = AUGMENT_FILL_BORDER},
         {.resized_crop = 0.1, .flip_vertical = true, .elastic = 1, .fill = 1},
+        {.shift = 9, .rotate = 40, .elastic = 2, .fill = AUGMENT_FILL_REFLECT},
+        {.crop = 4, .fill = AUGMENT_FILL_REFLECT},
     };
     static float out[SIZE], one[H * W];
     static uint8_t plane[H * W];
@@ -76,7 +78,7 @@ static void test_fill(void **state)
     whole_warp(&draw, rgb, image, out);
     for (int i = 0; i < SIZE; i++)
         assert_true(out[i] == (float)(10 * (i % 3)));
-    draw.border = true;
+    draw.edge = AUGMENT_EDGE_BORDER;
     whole_warp(&draw, rgb, image, out);
     for (int y = 0; y < H; y++)
         for (int i = 0; i < W * 3; i++)
@@ -97,6 +99,61 @@ static void test_fill(void **state)
     augment(&by_mean, 0, 1, rgb, white, out);
     for (int k = 0; k < 3; k++)
         assert_true(out[k] == (float)(255 * mean[k]));
+}
+
+/* The place in the image that two mirrors show at x. */
+static int reflected(int x, int size)
+{
+    while (x < 0 || x >= size)
+        x = x < 0 ? -x : 2 * (size - 1) - x;
+    return x;
+}
+
+static void check_reflected(const float *out, int dx, int dy)
+{
+    for (int y = 0; y < H; y++)
+        for (int x = 0; x < W; x++) {
+            int from = reflected(y + dy, H) * W + reflected(x + dx, W);
+            for (int k = 0; k < 3; k++)
+                assert_true(out[(y * W + x) * 3 + k] == image[from * 3 + k]);
+        }
+}
+
+/* Copied or resampled, moved a little or by several times the image's size. */
+static void test_reflect(void **state)
+{
+    (void)state;
+    static float out[SIZE], between[SIZE];
+    static const int moves[][2] = {{2, -2}, {-1, 1}, {0, 40}, {-300, 5}, {129, -12}};
+    for (size_t i = 0; i < LENGTH(moves); i++) {
+        struct augment_draw draw = {.scale = {1, 1}, .edge = AUGMENT_EDGE_REFLECT};
+        draw.crop[0] = moves[i][0];
+        draw.crop[1] = moves[i][1];
+        whole_warp(&draw, rgb, image, out);
+        check_reflected(out, moves[i][0], moves[i][1]);
+        draw.crop[0] = draw.crop[1] = 0;
+        draw.shift[0] = -moves[i][0];
+        draw.shift[1] = -moves[i][1];
+        whole_warp(&draw, rgb, image, out);
+        check_reflected(out, moves[i][0], moves[i][1]);
+    }
+    /* between pixels: the mean of what whole moves show */
+    struct augment_draw half = {
+        .scale = {1, 1}, .edge = AUGMENT_EDGE_REFLECT, .shift = {7.5, 0}};
+    whole_warp(&half, rgb, image, between);
+    for (int x = 0; x < W; x++) {
+        float a = image[reflected(x - 8, W) * 3], b = image[reflected(x - 7, W) * 3];
+        assert_true(fabsf(between[x * 3] - 0.5f * (a + b)) < 1e-3f);
+    }
+    /* a single row or column */
+    struct augment_draw far = {
+        .scale = {1, 1}, .edge = AUGMENT_EDGE_REFLECT, .crop = {1, -2}};
+    const uint8_t line[3] = {1, 2, 3};
+    whole_warp(&far, (struct shape){3, 1, 1}, line, out);
+    assert_true(out[0] == 3 && out[1] == 2 && out[2] == 1);
+    far.shift[0] = 0.25;
+    whole_warp(&far, (struct shape){3, 1, 1}, line, out);
+    assert_true(out[0] == 3 && out[1] == 2 && out[2] == 1);
 }
 
 static bool is_flipped(const float *out)
@@ -277,10 +334,11 @@ static void test_independent(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_channels),     cmocka_unit_test(test_fill),
-        cmocka_unit_test(test_flips),        cmocka_unit_test(test_crop),
-        cmocka_unit_test(test_resized_crop), cmocka_unit_test(test_colour),
-        cmocka_unit_test(test_erase),        cmocka_unit_test(test_independent),
+        cmocka_unit_test(test_channels),    cmocka_unit_test(test_fill),
+        cmocka_unit_test(test_reflect),     cmocka_unit_test(test_flips),
+        cmocka_unit_test(test_crop),        cmocka_unit_test(test_resized_crop),
+        cmocka_unit_test(test_colour),      cmocka_unit_test(test_erase),
+        cmocka_unit_test(test_independent),
     };
     fill_noise();
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "base/rng.h"
 #include "comm/comm.h"
+#include "data/dataset_verify.h"
 #include "data/dataset_writer.h"
 #include "io/h5file.h"
 

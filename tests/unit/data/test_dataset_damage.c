@@ -4,6 +4,7 @@
 #include "base/hash.h"
 #include "base/mem.h"
 #include "comm/comm.h"
+#include "data/dataset_verify.h"
 #include "data/dataset_writer.h"
 #include "io/h5file.h"
 

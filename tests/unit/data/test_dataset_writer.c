@@ -7,6 +7,7 @@
 #include "../scratch.h"
 #include "base/fs.h"
 #include "base/mem.h"
+#include "data/dataset_verify.h"
 #include "data/dataset_writer.h"
 #include "io/h5file.h"
 

@@ -203,12 +203,75 @@ static void test_resized_crop(void **state)
                 most < 4. / 3 + 1e-9);
 }
 
+/* --- looks --- */
+
+static void test_reflect(void **state)
+{
+    (void)state;
+    static const int of_4[] = {2, 1, 0, 1, 2, 3, 2, 1, 0, 1};
+    for (int i = 0; i < (int)LENGTH(of_4); i++)
+        assert_int_equal(view_reflect(i - 8, 4), of_4[i]);
+    for (int x = -9; x < 9; x++)
+        assert_int_equal(view_reflect(x, 1), 0);
+}
+
+/* The weights add up to 1, those of mirrored looks to 1/2, and looks are balanced. */
+static void test_looks(void **state)
+{
+    (void)state;
+    static const int counts[] = {1, 2, 6};
+    for (int set = VIEW_SET_NONE; set <= VIEW_SET_MIRROR_SHIFT; set++) {
+        const struct view_looks looks = view_looks(set);
+        float all = 0, mirrored = 0;
+        int x = 0, y = 0;
+        assert_int_equal(looks.count, counts[set]);
+        for (int l = 0; l < looks.count; l++) {
+            all += looks.look[l].weight;
+            mirrored += looks.look[l].mirror ? looks.look[l].weight : 0;
+            x += looks.look[l].dx;
+            y += looks.look[l].dy;
+        }
+        assert_true(all == 1 && mirrored == (set == VIEW_SET_NONE ? 0 : 0.5f));
+        assert_true(x == 0 && y == 0 && view_set_words[set]);
+    }
+    assert_null(view_set_words[VIEW_SET_MIRROR_SHIFT + 1]);
+}
+
+/* In a larger image a moved look shows more of it; at its border the mirror image. */
+static void test_cut_look(void **state)
+{
+    (void)state;
+    static float x[SIZE], plain[SIZE];
+    static const struct shape sizes[] = {{H, W, 3}, {H - 4, W - 7, 3}, {1, 1, 3}};
+    const struct view_looks looks = view_looks(VIEW_SET_MIRROR_SHIFT);
+    for (size_t s = 0; s < LENGTH(sizes); s++)
+        for (int l = 0; l < looks.count; l++) {
+            const struct view_look *look = &looks.look[l];
+            const struct shape in = sizes[s];
+            view_cut_look(rgb, in, look, image, x);
+            for (int row = 0; row < in.h; row++)
+                for (int i = 0; i < in.w; i++) {
+                    int column = look->mirror ? in.w - 1 - i : i;
+                    int a = view_reflect(view_centre(H, in.h) + row + look->dy, H);
+                    int b = view_reflect(view_centre(W, in.w) + column + look->dx, W);
+                    for (int k = 0; k < 3; k++)
+                        assert_true(x[(row * in.w + i) * 3 + k] ==
+                                    image[(a * W + b) * 3 + k]);
+                }
+            view_cut(rgb, in, image, plain);
+            if (l == 0)
+                assert_memory_equal(x, plain, (size_t)shape_size(in) * sizeof *x);
+        }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_centre),      cmocka_unit_test(test_shape),
         cmocka_unit_test(test_cut),         cmocka_unit_test(test_centre_without_crop),
         cmocka_unit_test(test_random_crop), cmocka_unit_test(test_resized_crop),
+        cmocka_unit_test(test_reflect),     cmocka_unit_test(test_looks),
+        cmocka_unit_test(test_cut_look),
     };
     fill_noise();
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -87,6 +87,25 @@ static inline int random_between(struct rng *rng, int lo, int hi)
     return lo + (int)rng_below(rng, (uint32_t)(hi - lo + 1));
 }
 
+/* A window that fits `inputs`: any stride, padding on one or both sides; dilated if
+   `most_dilation` is more than 1. Every output sees some of the image. */
+static inline struct window random_window(struct rng *rng, int inputs, int most_size,
+                                          int most_dilation)
+{
+    for (;;) {
+        struct window w = {.size = random_between(rng, 1, most_size),
+                           .stride = random_between(rng, 1, 4),
+                           .dilation = random_between(rng, 1, most_dilation),
+                           .extra = random_between(rng, 0, 1)};
+        w.pad = random_between(rng, 0, w.size / 2);
+        if (random_between(rng, 0, 3) == 0)
+            window_pad_same(&w, inputs);
+        int last = window_first(&w, window_outputs(&w, inputs) - 1);
+        if (window_reach(&w) <= window_padded(&w, inputs) && last < inputs)
+            return w;
+    }
+}
+
 /* for (each instruction set of this machine) */
 #define EACH_ISA(isa)                                           \
     for (enum cpu_isa isa = CPU_PLAIN; isa <= cpu_isa(); isa++) \

@@ -17,7 +17,7 @@ static void case_init(struct conv_case *t, struct conv_shape shape, struct rng *
     t->shape = shape;
     t->xs = (size_t)(shape.n * shape.h * shape.w * shape.c);
     t->ys = (size_t)(shape.n * shape.p * shape.q * shape.k);
-    t->ws = (size_t)(shape.k * shape.r * shape.s * shape.c);
+    t->ws = (size_t)shape.k * conv_taps(&shape);
     t->x = random_floats(rng, t->xs);
     t->w = random_floats(rng, t->ws);
     t->bias = random_floats(rng, (size_t)shape.k);
@@ -48,20 +48,18 @@ static void run_all(const struct team *team, void *context)
 static struct conv_shape random_shape(struct rng *rng)
 {
     for (;;) {
-        int r = random_between(rng, 1, 5);
         struct conv_shape s = {.n = random_between(rng, 1, 40),
                                .h = random_between(rng, 3, 33),
                                .w = random_between(rng, 3, 33),
-                               .c = random_between(rng, 1, 40),
-                               .k = random_between(rng, 1, 70),
-                               .r = r,
-                               .s = r,
-                               .stride = random_between(rng, 1, 3),
-                               .pad = random_between(rng, 0, r > 2 ? 2 : r - 1)};
-        if (s.r > s.h + 2 * s.pad || s.s > s.w + 2 * s.pad)
-            continue;
+                               .c = random_between(rng, 1, 20),
+                               .k = random_between(rng, 1, 70)};
+        s.r = random_window(rng, s.h, 5, 2);
+        s.s = random_window(rng, s.w, 5, 2);
+        s.groups = random_between(rng, 1, 3);
+        s.c *= s.groups;
+        s.k *= s.groups;
         conv_shape_complete(&s);
-        if ((double)s.n * s.p * s.q * s.k * s.r * s.s * s.c < 2e6)
+        if ((double)s.n * s.p * s.q * s.k * (double)conv_taps(&s) < 2e6)
             return s;
     }
 }
@@ -69,17 +67,38 @@ static struct conv_shape random_shape(struct rng *rng)
 /* Chosen ones: the letters network's, 1x1, unequal sides, patches around the direct
    limit, windows that reach far into the padding. */
 static const struct conv_shape chosen[] = {
-    {.n = 3, .h = 28, .w = 28, .c = 1, .k = 32, .r = 3, .s = 3, .stride = 1},
-    {.n = 5, .h = 13, .w = 13, .c = 32, .k = 64, .r = 3, .s = 3, .stride = 1},
-    {.n = 7, .h = 5, .w = 5, .c = 64, .k = 128, .r = 3, .s = 3, .stride = 1},
-    {.n = 2, .h = 9, .w = 7, .c = 48, .k = 33, .r = 1, .s = 1, .stride = 1},
-    {.n = 2, .h = 9, .w = 7, .c = 48, .k = 33, .r = 1, .s = 1, .stride = 2},
-    {.n = 1, .h = 1, .w = 1, .c = 1, .k = 1, .r = 1, .s = 1, .stride = 1},
-    {.n = 2, .h = 6, .w = 11, .c = 3, .k = 40, .r = 2, .s = 5, .stride = 1, .pad = 1},
-    {.n = 2, .h = 8, .w = 8, .c = 2, .k = 17, .r = 4, .s = 4, .stride = 1, .pad = 3},
-    {.n = 2, .h = 3, .w = 3, .c = 11, .k = 5, .r = 3, .s = 3, .stride = 3, .pad = 2},
-    {.n = 1, .h = 40, .w = 40, .c = 16, .k = 8, .r = 3, .s = 3, .stride = 1, .pad = 1},
-    {.n = 2, .h = 2, .w = 2, .c = 9, .k = 20, .r = 5, .s = 5, .stride = 2, .pad = 4},
+    {.n = 3, .h = 28, .w = 28, .c = 1, .k = 32, WINDOW_SQUARE(3, 1, 0)},
+    {.n = 5, .h = 13, .w = 13, .c = 32, .k = 64, WINDOW_SQUARE(3, 1, 0)},
+    {.n = 7, .h = 5, .w = 5, .c = 64, .k = 128, WINDOW_SQUARE(3, 1, 0)},
+    {.n = 2, .h = 9, .w = 7, .c = 48, .k = 33, WINDOW_SQUARE(1, 1, 0)},
+    {.n = 2, .h = 9, .w = 7, .c = 48, .k = 33, WINDOW_SQUARE(1, 2, 0)},
+    {.n = 1, .h = 1, .w = 1, .c = 1, .k = 1, WINDOW_SQUARE(1, 1, 0)},
+    {.n = 2,
+     .h = 6,
+     .w = 11,
+     .c = 3,
+     .k = 40,
+     .r = WINDOW(2, 1, 1),
+     .s = WINDOW(5, 1, 1)},
+    {.n = 2, .h = 8, .w = 8, .c = 2, .k = 17, WINDOW_SQUARE(4, 1, 3)},
+    {.n = 2, .h = 3, .w = 3, .c = 11, .k = 5, WINDOW_SQUARE(3, 3, 2)},
+    {.n = 1, .h = 40, .w = 40, .c = 16, .k = 8, WINDOW_SQUARE(3, 1, 1)},
+    {.n = 2, .h = 7, .w = 9, .c = 3, .k = 18, .r = {3, 2, 0, 1, 1}, .s = {3, 1, 1}},
+    {.n = 2, .h = 9, .w = 8, .c = 7, .k = 9, .r = {3, 1, 2, 0, 2}, .s = {5, 2, 4, 1, 3}},
+    {.n = 2, .h = 8, .w = 7, .c = 12, .k = 20, WINDOW_SQUARE(3, 1, 1), .groups = 4},
+    {.n = 3, .h = 6, .w = 5, .c = 34, .k = 4, WINDOW_SQUARE(1, 1, 0), .groups = 2},
+    {.n = 2, .h = 9, .w = 5, .c = 6, .k = 150, WINDOW_SQUARE(3, 2, 1), .groups = 2},
+    {.n = 2, .h = 6, .w = 6, .c = 5, .k = 10, WINDOW_SQUARE(3, 1, 1), .groups = 5},
+    {.n = 2, .h = 7, .w = 6, .c = 21, .k = 21, WINDOW_SQUARE(3, 2, 1), .groups = 21},
+    {.n = 12, .h = 30, .w = 30, .c = 24, .k = 6, WINDOW_SQUARE(3, 1, 1)},
+    {.n = 9,
+     .h = 31,
+     .w = 30,
+     .c = 16,
+     .k = 5,
+     .r = {5, 4, 1, 1, 1},
+     .s = {3, 1, 1, 0, 1}},
+    {.n = 2, .h = 2, .w = 2, .c = 9, .k = 20, WINDOW_SQUARE(5, 2, 4)},
 };
 #define CHOSEN (int)(sizeof chosen / sizeof *chosen)
 #define RANDOM 25
@@ -92,7 +111,7 @@ static struct conv_shape shape_number(struct rng *rng, int i)
 static void check_against_reference(struct conv_case *t)
 {
     const struct conv_shape *s = &t->shape;
-    size_t taps = (size_t)(s->r * s->s * s->c), pixels = (size_t)(s->n * s->p * s->q);
+    size_t taps = conv_taps(s), pixels = (size_t)(s->n * s->p * s->q);
     float *y = poisoned_floats(t->ys), *dx = poisoned_floats(t->xs);
     float *dw = poisoned_floats(t->ws), *dbias = poisoned_floats((size_t)s->k);
     reference_conv_forward(s, y, t->x, t->w, t->bias);
@@ -101,7 +120,8 @@ static void check_against_reference(struct conv_case *t)
     assert_near(t->y, y, t->ys, sum_limit(taps));
     assert_near(t->dw, dw, t->ws, sum_limit(pixels));
     assert_near(t->dbias, dbias, (size_t)s->k, sum_limit(pixels));
-    assert_near(t->dx, dx, t->xs, sum_limit((size_t)(s->r * s->s * s->k)));
+    assert_near(t->dx, dx, t->xs,
+                sum_limit((size_t)(s->r.size * s->s.size * s->k / conv_groups(s))));
     free(y);
     free(dx);
     free(dw);

@@ -6,6 +6,7 @@
 
 struct block_case {
     struct conv_pool_shape shape;
+    bool biased;
     struct conv_shape conv;
     struct pool_shape pool;
     size_t xs, ys, cs, ws; /* floats of x, y, the convolution's output, w */
@@ -19,22 +20,19 @@ static void case_init(struct block_case *t, struct conv_pool_shape shape, struct
 {
     conv_pool_complete(&shape);
     t->shape = shape;
+    t->biased = rng_below(rng, 2);
     t->conv = (struct conv_shape){.n = shape.n,
                                   .h = shape.h,
                                   .w = shape.w,
                                   .c = shape.c,
                                   .k = shape.k,
-                                  .r = 3,
-                                  .s = 3,
-                                  .stride = 1,
-                                  .pad = shape.pad};
+                                  WINDOW_SQUARE(3, 1, shape.pad)};
     conv_shape_complete(&t->conv);
     t->pool = (struct pool_shape){.n = shape.n,
                                   .h = t->conv.p,
                                   .w = t->conv.q,
                                   .c = shape.k,
-                                  .size = 2,
-                                  .stride = 2};
+                                  WINDOW_SQUARE(2, 2, 0)};
     pool_shape_complete(&t->pool);
     assert_int_equal(t->pool.p, shape.p);
     assert_int_equal(t->pool.q, shape.q);
@@ -46,9 +44,13 @@ static void case_init(struct block_case *t, struct conv_pool_shape shape, struct
     memset(t->x + t->xs, 0xff, CONV_POOL_SLACK * sizeof *t->x); /* NaN: never in a sum */
     t->w = random_floats(rng, t->ws);
     t->bias = random_floats(rng, (size_t)shape.k);
+    if (!t->biased)
+        memset(t->bias, 0, (size_t)shape.k * sizeof *t->bias);
     t->dy = random_floats(rng, t->ys);
     t->y = poisoned_floats(t->ys);
     t->slope = poisoned_floats(t->ys);
+    for (size_t i = 0; shape.activation == CONV_POOL_NONE && i < t->ys; i++)
+        t->slope[i] = 1.0f;
     t->argmax = mem_zeroed(t->ys, 1);
     t->dx = poisoned_floats(t->xs);
     t->dw = poisoned_floats(t->ws);
@@ -67,15 +69,17 @@ static void case_release(struct block_case *t)
 static void run_all(const struct team *team, void *context)
 {
     struct block_case *t = context;
-    const struct conv_pool_result result = {t->y, t->argmax, t->slope};
-    conv_pool_forward(team, &t->shape, &result, t->x, t->w, t->bias, t->scratch);
+    float *slope = t->shape.activation == CONV_POOL_NONE ? NULL : t->slope;
+    const struct conv_pool_result result = {t->y, t->argmax, slope};
+    conv_pool_forward(team, &t->shape, &result, t->x, t->w, t->biased ? t->bias : NULL,
+                      t->scratch);
     const struct conv_pool_gradient gradient = {.dx = t->dx,
                                                 .dweight = t->dw,
-                                                .dbias = t->dbias,
+                                                .dbias = t->biased ? t->dbias : NULL,
                                                 .x = t->x,
                                                 .weight = t->w,
                                                 .dy = t->dy,
-                                                .slope = t->slope,
+                                                .slope = slope,
                                                 .argmax = t->argmax};
     conv_pool_backward(team, &t->shape, &gradient, t->scratch);
 }
@@ -175,7 +179,8 @@ static void check_backward(const struct block_case *t)
     reference_conv_backward_data(s, dx, dconv, t->w);
     size_t windows = (size_t)(s->n * t->shape.p * t->shape.q);
     assert_near(t->dw, dw, t->ws, 1.2 * sum_limit(windows));
-    assert_near(t->dbias, dbias, (size_t)s->k, 1.2 * sum_limit(windows));
+    if (t->biased)
+        assert_near(t->dbias, dbias, (size_t)s->k, 1.2 * sum_limit(windows));
     assert_near(t->dx, dx, t->xs, 1.2 * sum_limit((size_t)(4 * s->k)));
     free(g);
     free(dconv);

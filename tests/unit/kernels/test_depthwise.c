@@ -1,12 +1,10 @@
-/* Against the reference convolution, whose filters have zeros for all channels but one.
- */
 #include "kernel_test.h"
 
 #include "kernels/depthwise.h"
 #include "kernels/reference.h"
 
 struct depthwise_case {
-    struct depthwise_shape shape;
+    struct conv_shape shape;
     size_t xs, ys, ws;
     float *x, *w, *bias, *dy;
     float *y, *dx, *dw, *dbias; /* results */
@@ -22,48 +20,31 @@ static void run_all(const struct team *team, void *context)
 
 static void check_reference(const struct depthwise_case *t)
 {
-    const struct depthwise_shape *s = &t->shape;
-    struct conv_shape dense = {.n = s->n,
-                               .h = s->h,
-                               .w = s->w,
-                               .c = s->c,
-                               .k = s->c,
-                               .r = s->r,
-                               .s = s->s,
-                               .stride = s->stride,
-                               .pad = s->pad};
-    conv_shape_complete(&dense);
-    size_t c = (size_t)s->c, taps = (size_t)(s->r * s->s);
-    float *w = mem_aligned(c * taps * c, sizeof *w), *dw = poisoned_floats(c * taps * c);
+    const struct conv_shape *s = &t->shape;
+    size_t outputs = (size_t)(s->n * s->p * s->q), taps = conv_taps(s);
     float *y = poisoned_floats(t->ys), *dx = poisoned_floats(t->xs);
-    float *dbias = poisoned_floats(c), *own = mem_aligned(t->ws, sizeof *own);
-    for (size_t k = 0; k < c; k++)
-        for (size_t i = 0; i < taps; i++)
-            w[(k * taps + i) * c + k] = t->w[i * c + k];
-    reference_conv_forward(&dense, y, t->x, w, t->bias);
-    reference_conv_backward_weight(&dense, dw, dbias, t->x, t->dy);
-    reference_conv_backward_data(&dense, dx, t->dy, w);
-    for (size_t k = 0; k < c; k++)
-        for (size_t i = 0; i < taps; i++)
-            own[i * c + k] = dw[(k * taps + i) * c + k];
-    size_t outputs = (size_t)(s->n * s->p * s->q);
+    float *dw = poisoned_floats(t->ws), *dbias = poisoned_floats((size_t)s->c);
+    reference_conv_forward(s, y, t->x, t->w, t->bias);
+    reference_conv_backward_weight(s, dw, dbias, t->x, t->dy);
+    reference_conv_backward_data(s, dx, t->dy, t->w);
     assert_near(t->y, y, t->ys, sum_limit(taps));
     assert_near(t->dx, dx, t->xs, sum_limit(taps));
-    assert_near(t->dw, own, t->ws, sum_limit(outputs));
-    assert_near(t->dbias, dbias, c, sum_limit(outputs));
-    float *all[] = {w, dw, y, dx, dbias, own};
+    assert_near(t->dw, dw, t->ws, sum_limit(outputs));
+    assert_near(t->dbias, dbias, (size_t)s->c, sum_limit(outputs));
+    float *all[] = {dw, y, dx, dbias};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         free(all[i]);
 }
 
-static void check_shape(struct depthwise_shape shape, struct rng *rng)
+static void check_shape(struct conv_shape shape, struct rng *rng)
 {
     struct depthwise_case t = {0};
-    depthwise_shape_complete(&shape);
+    shape.k = shape.groups = shape.c;
+    conv_shape_complete(&shape);
     t.shape = shape;
     t.xs = (size_t)(shape.n * shape.h * shape.w * shape.c);
     t.ys = (size_t)(shape.n * shape.p * shape.q * shape.c);
-    t.ws = (size_t)(shape.r * shape.s * shape.c);
+    t.ws = (size_t)(shape.r.size * shape.s.size * shape.c);
     t.x = random_floats(rng, t.xs);
     t.w = random_floats(rng, t.ws);
     t.bias = random_floats(rng, (size_t)shape.c);
@@ -97,12 +78,14 @@ static void check_shape(struct depthwise_shape shape, struct rng *rng)
 static void test_shapes(void **state)
 {
     (void)state;
-    const struct depthwise_shape shapes[] = {
-        {.n = 2, .h = 7, .w = 6, .c = 5, .r = 3, .s = 3, .stride = 1, .pad = 1},
-        {.n = 1, .h = 9, .w = 9, .c = 17, .r = 5, .s = 5, .stride = 2, .pad = 2},
-        {.n = 3, .h = 4, .w = 5, .c = 33, .r = 1, .s = 1, .stride = 1, .pad = 0},
-        {.n = 2, .h = 8, .w = 5, .c = 1, .r = 3, .s = 2, .stride = 3, .pad = 1},
-        {.n = 5, .h = 3, .w = 3, .c = 16, .r = 3, .s = 3, .stride = 1, .pad = 2},
+    const struct conv_shape shapes[] = {
+        {.n = 2, .h = 7, .w = 6, .c = 5, WINDOW_SQUARE(3, 1, 1)},
+        {.n = 1, .h = 9, .w = 9, .c = 17, WINDOW_SQUARE(5, 2, 2)},
+        {.n = 3, .h = 4, .w = 5, .c = 33, WINDOW_SQUARE(1, 1, 0)},
+        {.n = 2, .h = 8, .w = 5, .c = 2, .r = WINDOW(3, 3, 1), .s = WINDOW(2, 3, 1)},
+        {.n = 5, .h = 3, .w = 3, .c = 16, WINDOW_SQUARE(3, 1, 2)},
+        {.n = 2, .h = 9, .w = 4, .c = 18, .r = {5, 2, 1, 1, 2}, .s = WINDOW(1, 3, 0)},
+        {.n = 1, .h = 6, .w = 7, .c = 35, .r = {3, 2, 0, 1, 1}, .s = {3, 1, 3, 0, 3}},
     };
     EACH_ISA(isa)
     {

@@ -71,17 +71,19 @@ static struct pool_shape random_shape(struct rng *rng)
                            .h = random_between(rng, 4, 20),
                            .w = random_between(rng, 4, 20),
                            .c = random_between(rng, 1, 70),
-                           .size = random_between(rng, 1, 4),
-                           .stride = random_between(rng, 1, 4)};
-    s.pad = random_between(rng, 0, s.size / 2);
+                           .inside = random_between(rng, 0, 1)};
+    s.r = random_window(rng, s.h, 4, 1);
+    s.s = random_window(rng, s.w, 4, 1);
     return s;
 }
 
 static const struct pool_shape chosen[] = {
-    {.n = 2, .h = 26, .w = 26, .c = 32, .size = 2, .stride = 2},
-    {.n = 2, .h = 3, .w = 3, .c = 128, .size = 2, .stride = 2},
-    {.n = 1, .h = 16, .w = 16, .c = 3, .size = 16, .stride = 16},
-    {.n = 1, .h = 1, .w = 1, .c = 1, .size = 2, .stride = 1, .pad = 1},
+    {.n = 2, .h = 26, .w = 26, .c = 32, WINDOW_SQUARE(2, 2, 0)},
+    {.n = 2, .h = 3, .w = 3, .c = 128, WINDOW_SQUARE(2, 2, 0)},
+    {.n = 2, .h = 7, .w = 9, .c = 17, .r = {3, 2, 1, 0, 1}, .s = {2, 1, 0, 1, 1}},
+    {.n = 2, .h = 6, .w = 6, .c = 20, .r = {3, 2, 0, 1, 1}, .s = {5, 5, 2}, .inside = 1},
+    {.n = 1, .h = 16, .w = 16, .c = 3, WINDOW_SQUARE(16, 16, 0)},
+    {.n = 1, .h = 1, .w = 1, .c = 1, WINDOW_SQUARE(2, 1, 1)},
 };
 #define CHOSEN (int)(sizeof chosen / sizeof *chosen)
 #define RANDOM 40
@@ -155,7 +157,7 @@ static void test_winner(void **state)
                            {1, NAN, 9, 0},
                            {minus, minus, minus, minus},
                            {-0.0f, 0.0f, -1, -1}};
-    struct pool_shape shape = {.n = 4, .h = 2, .w = 2, .c = 1, .size = 2, .stride = 2};
+    struct pool_shape shape = {.n = 4, .h = 2, .w = 2, .c = 1, WINDOW_SQUARE(2, 2, 0)};
     struct team alone = {.size = 1};
     pool_shape_complete(&shape);
     EACH_ISA(isa)

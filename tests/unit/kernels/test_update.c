@@ -57,12 +57,13 @@ static void run_all(struct vectors *v)
     run(&v[2], kernels()->update_lamb_moments);
     run(&v[3], kernels()->update_lamb);
     run(&v[4], kernels()->update_lookahead);
+    run(&v[5], kernels()->update_average);
 }
 
 static void test_instruction_sets_agree(void **state)
 {
     (void)state;
-    enum { KERNELS = 5 };
+    enum { KERNELS = 6 };
     static struct vectors plain[KERNELS], v[KERNELS];
     assert_true(kernels_select(CPU_PLAIN));
     run_all(plain);

@@ -56,7 +56,7 @@ static void regroup(float *to, const float *from, const int *size, int group, bo
 static void place_weights(float *to, const float *from, const struct conv_shape *s,
                           enum microbench_layout layout)
 {
-    int window = s->r * s->s;
+    int window = s->r.size * s->s.size;
     for (int k = 0; k < s->k; k++)
         for (int t = 0; t < window; t++)
             for (int c = 0; c < s->c; c++) {
@@ -77,8 +77,7 @@ static void check_layout(const struct conv_shape *s, enum microbench_layout layo
 {
     const int in[] = {s->n, s->h, s->w, s->c}, out[] = {s->n, s->p, s->q, s->k};
     size_t xs = (size_t)(s->n * s->h * s->w * s->c);
-    size_t ys = (size_t)(s->n * s->p * s->q * s->k),
-           ws = (size_t)(s->k * s->r * s->s * s->c);
+    size_t ys = (size_t)(s->n * s->p * s->q * s->k), ws = (size_t)s->k * conv_taps(s);
     float *x = random_floats(xs, 1), *w = random_floats(ws, 2);
     float *bias = mem_aligned((size_t)s->k, sizeof *bias);
     float *want = mem_aligned(ys, sizeof *want), *y = mem_aligned(ys, sizeof *y);
@@ -108,9 +107,15 @@ static void test_layouts(void **state)
 {
     (void)state;
     struct conv_shape shapes[] = {
-        {.n = 2, .h = 13, .w = 13, .c = 32, .k = 64, .r = 3, .s = 3, .stride = 1},
-        {.n = 3, .h = 5, .w = 24, .c = 16, .k = 48, .r = 2, .s = 3, .stride = 1},
-        {.n = 1, .h = 4, .w = 3, .c = 48, .k = 16, .r = 1, .s = 1, .stride = 1},
+        {.n = 2, .h = 13, .w = 13, .c = 32, .k = 64, WINDOW_SQUARE(3, 1, 0)},
+        {.n = 3,
+         .h = 5,
+         .w = 24,
+         .c = 16,
+         .k = 48,
+         .r = WINDOW(2, 1, 0),
+         .s = WINDOW(3, 1, 0)},
+        {.n = 1, .h = 4, .w = 3, .c = 48, .k = 16, WINDOW_SQUARE(1, 1, 0)},
     };
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
         conv_shape_complete(&shapes[i]);
@@ -127,15 +132,15 @@ static void test_convs(void **state)
     (void)state;
     static const struct team alone = {.size = 1};
     struct conv_shape shapes[] = {
-        {.n = 3, .h = 9, .w = 8, .c = 1, .k = 33, .r = 3, .s = 3, .stride = 1},
-        {.n = 2, .h = 7, .w = 6, .c = 19, .k = 40, .r = 3, .s = 3, .stride = 2, .pad = 1},
+        {.n = 3, .h = 9, .w = 8, .c = 1, .k = 33, WINDOW_SQUARE(3, 1, 0)},
+        {.n = 2, .h = 7, .w = 6, .c = 19, .k = 40, WINDOW_SQUARE(3, 2, 1)},
     };
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
         struct conv_shape *s = &shapes[i];
         conv_shape_complete(s);
         size_t ys = (size_t)(s->n * s->p * s->q * s->k);
         float *x = random_floats((size_t)(s->n * s->h * s->w * s->c), 1);
-        float *w = random_floats((size_t)(s->k * s->r * s->s * s->c), 2);
+        float *w = random_floats((size_t)s->k * conv_taps(s), 2);
         float *bias = random_floats((size_t)s->k, 3);
         float *want = mem_aligned(ys, 4), *y = mem_aligned(ys, 4),
               *z = mem_aligned(ys, 4);

@@ -117,7 +117,7 @@ static void make_reference(struct strategy_bench *b)
     const struct layer_ops *ops = b->layer->ops;
     if (b->layer != b->model.layer[b->layer->index])
         reference_block(b);
-    else if (ops == &layer_conv)
+    else if (ops == &layer_conv || ops == &layer_depthwise)
         reference_conv(b);
     else if (ops == &layer_linear)
         reference_linear(b);
@@ -288,6 +288,14 @@ static void test_conv(void **state)
     check_all((const char *[]){"conv 9 kernel=3", REST}, (struct shape){3, 3, 40}, 0);
     check_all((const char *[]){"conv 3 kernel=2 stride=3", REST},
               (struct shape){8, 8, 17}, 0);
+    check_all((const char *[]){"conv 19 kernel=3x2 stride=1x2 pad=same", REST},
+              (struct shape){7, 8, 18}, 0);
+    check_all((const char *[]){"conv 20 kernel=3 pad=2x1 dilation=2x1", REST},
+              (struct shape){8, 7, 17}, 0);
+    check_all((const char *[]){"conv 20 kernel=3 pad=1 groups=2", REST},
+              (struct shape){8, 7, 34}, 0);
+    check_all((const char *[]){"depthwise kernel=3 pad=1", REST},
+              (struct shape){8, 7, 34}, 0);
 }
 
 static void test_linear(void **state)
@@ -308,6 +316,10 @@ static void test_pools(void **state)
     check_all((const char *[]){"maxpool 3 stride=2 pad=1", REST}, (struct shape){5, 6, 3},
               0);
     check_all((const char *[]){"avgpool 2", REST}, (struct shape){5, 9, 20}, 0);
+    check_all((const char *[]){"maxpool 2x3 stride=2x1", REST}, (struct shape){9, 6, 20},
+              0);
+    check_all((const char *[]){"avgpool 3 stride=2 pad=same count_pad=off", REST},
+              (struct shape){8, 7, 18}, 0);
 }
 
 static void test_elements(void **state)

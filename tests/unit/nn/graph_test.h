@@ -79,8 +79,39 @@ static const char *const normed[] = {"conv 12 kernel=3 pad=1",
                                      "batchnorm frozen=on",
                                      "flatten",
                                      "linear 33",
-                                     "batchnorm momentum=0.5",
+                                     "batchnorm momentum=0.5 affine=bias",
                                      "gelu",
+                                     "linear classes",
+                                     "scale by=-0.7",
+                                     "logsoftmax",
+                                     NULL};
+
+/* Convolutions in groups, dilated, and with one filter for each channel. */
+static const char *const grouped[] = {
+    "conv 12 kernel=3 pad=1 groups=3",
+    "gelu",
+    "conv 20 kernel=3x2 pad=same groups=4 bias=off",
+    "gelu as=x",
+    "conv 20 kernel=3 pad=2x4 dilation=2x4 groups=20 init=he",
+    "silu",
+    "add from=x",
+    "conv 40 kernel=3 stride=2 pad=same groups=20",
+    "gelu",
+    "conv 6 kernel=1 groups=2",
+    "flatten",
+    "linear classes",
+    "logsoftmax",
+    NULL};
+
+/* The order of the fast CIFAR networks: the norm stands between pool and activation. */
+static const char *const pooled[] = {"conv 18 kernel=3 pad=1 bias=off init=dirac",
+                                     "maxpool 2",
+                                     "batchnorm affine=off",
+                                     "gelu",
+                                     "conv 9 kernel=3 pad=1 bias=off",
+                                     "maxpool 2",
+                                     "relu",
+                                     "flatten",
                                      "linear classes",
                                      "logsoftmax",
                                      NULL};

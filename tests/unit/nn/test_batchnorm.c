@@ -142,45 +142,142 @@ static void test_update(void **state)
     bench_release(&b);
 }
 
-/* An optimizer's step changes statistics by their own rule: not by clipping, decay, rate
-   or momentum. */
+/* With lookahead a statistic becomes the slow one, which goes half way; `before` is what
+   both were. */
+static void check_slow(const struct bench *b, const struct optim_update *update,
+                       int states, const float *want, const float *before, size_t i)
+{
+    float half = before[i] + 0.5f * (want[i] - before[i]);
+    assert_true(fabsf(b->params[i] - half) <= 1e-6f * (1 + fabsf(half)));
+    assert_true(update->state[states - 1][i] == b->params[i]);
+}
+
+/* Clipping, decay, rate, momentum, trust ratios and averages: none of them reaches a
+   statistic. */
+static void check_optimizer(int kind, int lookahead)
+{
+    struct bench b;
+    bench_init(&b, network, image, 7, 5);
+    bench_step(&b);
+    size_t floats = b.model.params, bytes = floats * sizeof(float), seen = 0;
+    float *want = mem_aligned(floats, sizeof *want), *ema = mem_aligned(floats, 4);
+    float *before = mem_aligned(floats, sizeof *before);
+    memcpy(want, b.params, bytes);
+    memcpy(before, b.params, bytes);
+    statistics_update(&b.model.statistics, want, b.grads, 5, 0, floats);
+    const struct optim_options options = {.kind = kind,
+                                          .momentum = 0.9,
+                                          .weight_decay = 0.5,
+                                          .beta1 = 0.9,
+                                          .beta2 = 0.99,
+                                          .epsilon = 1e-8,
+                                          .trust = 0.1,
+                                          .lookahead = lookahead,
+                                          .lookahead_alpha = 0.5};
+    struct optim_update update = {.params = b.params,
+                                  .grads = b.grads,
+                                  .statistics = &b.model.statistics,
+                                  .samples = 5,
+                                  .ema = ema,
+                                  .ema_decay = 0.5,
+                                  .lr = 0.1,
+                                  .grad_scale = 0.01,
+                                  .step = 1};
+    int states = optim_states(&options);
+    for (int i = 0; i < states; i++)
+        update.state[i] = mem_aligned(floats, sizeof(float));
+    struct optim optim;
+    optim_init(&optim, &options, &b.model);
+    optim_begin(&optim, b.params, update.state);
+    optim_measure(&optim, &update, &(struct team){.size = 1});
+    optim_apply(&optim, &update, 0, floats);
+    optim_release(&optim);
+    for (struct range r = {0};
+         ranges_next(&b.model.ranges, RANGE_BIT(RANGE_STATISTIC), floats, &r);) {
+        if (!lookahead)
+            assert_memory_equal(b.params + r.begin, want + r.begin,
+                                (r.end - r.begin) * sizeof(float));
+        for (size_t i = r.begin; i < r.end; i++) {
+            if (lookahead)
+                check_slow(&b, &update, states, want, before, i);
+            assert_true(ema[i] == 0);
+            for (int k = 0; k < states - lookahead; k++)
+                assert_true(update.state[k][i] == 0);
+        }
+        seen += r.end - r.begin;
+    }
+    assert_int_equal(seen, 2 * (16 + 16 + 32));
+    assert_true(b.params[0] != want[0] && ema[0] != 0 && update.state[0][0] != 0);
+    for (int i = 0; i < states; i++)
+        free(update.state[i]);
+    free(want);
+    free(before);
+    free(ema);
+    bench_release(&b);
+}
+
 static void test_optimizer(void **state)
+{
+    (void)state;
+    for (int kind = 0; kind < OPTIM_KINDS; kind++) {
+        check_optimizer(kind, 0);
+        check_optimizer(kind, 1);
+    }
+}
+
+/* Without a backward pass: the same statistics to the bit. */
+static void test_measure(void **state)
 {
     (void)state;
     struct bench b;
     bench_init(&b, network, image, 7, 5);
     bench_step(&b);
-    size_t floats = b.model.params, bytes = floats * sizeof(float);
-    float *want = mem_aligned(floats, sizeof *want), *velocity = mem_aligned(floats, 4);
-    memcpy(want, b.params, bytes);
-    statistics_update(&b.model.statistics, want, b.grads, 5, 0, floats);
-    const struct optim_options options = {
-        .kind = OPTIM_SGD, .momentum = 0.9, .weight_decay = 0.5};
-    const struct optim_update update = {.params = b.params,
-                                        .grads = b.grads,
-                                        .state = {velocity},
-                                        .statistics = &b.model.statistics,
-                                        .samples = 5,
-                                        .lr = 0.1,
-                                        .grad_scale = 0.01,
-                                        .step = 1};
-    struct optim optim;
-    optim_init(&optim, &options, &b.model);
-    optim_apply(&optim, &update, 0, floats);
-    optim_release(&optim);
-    size_t seen = 0;
+    size_t floats = b.model.params, seen = 0;
+    float *trained = mem_aligned(floats, sizeof *trained);
+    memcpy(trained, b.grads, floats * sizeof *trained);
+    memset(b.grads, 0, floats * sizeof *b.grads);
+    b.pass.train = false;
+    model_forward(&b.model, &b.ws, &b.pass);
+    for (size_t i = 0; i < floats; i++)
+        assert_true(b.grads[i] == 0); /* in use nothing is measured */
+    b.pass.measure = true;
+    model_forward(&b.model, &b.ws, &b.pass);
     for (struct range r = {0};
          ranges_next(&b.model.ranges, RANGE_BIT(RANGE_STATISTIC), floats, &r);) {
-        assert_memory_equal(b.params + r.begin, want + r.begin,
-                            (r.end - r.begin) * sizeof(float));
         for (size_t i = r.begin; i < r.end; i++)
-            assert_true(velocity[i] == 0);
-        seen += r.end - r.begin;
+            seen += trained[i] != 0;
+        assert_memory_equal(b.grads + r.begin, trained + r.begin,
+                            (r.end - r.begin) * sizeof *trained);
     }
-    assert_int_equal(seen, 2 * (16 + 16 + 32));
-    free(want);
-    free(velocity);
+    assert_int_equal(seen, 2 * (6 + 5 + 20));
+    free(trained);
     bench_release(&b);
+}
+
+/* The cumulative mean of batches' statistics, whatever was there before the first. */
+static void test_average(void **state)
+{
+    (void)state;
+    struct statistics all = {0};
+    statistics_add(&all, &(struct statistic){.mean = 0,
+                                             .variance = 1,
+                                             .channels = 1,
+                                             .momentum = 0.1,
+                                             .values_per_sample = 2});
+    float params[2] = {3, 100}, copy[2] = {0, 0};
+    /* two samples of the values 1, 2, 4, 5 about 3: mean 3, variance 10 / 3 */
+    const float first[2] = {0, 5};
+    statistics_copy(&all, copy, params);
+    assert_true(copy[0] == 3 && copy[1] == 100);
+    statistics_average(&all, params, first, 2, 0);
+    assert_true(fabsf(params[0] - 3) < 1e-6f);
+    assert_true(fabsf(params[1] - 10.0f / 3) < 1e-5f);
+    /* one sample of the values 6 and 8 about 3: mean 7, variance 2 */
+    const float second[2] = {4, 17};
+    statistics_average(&all, params, second, 1, 2);
+    assert_true(fabsf(params[0] - 13.0f / 3) < 1e-6f);
+    assert_true(fabsf(params[1] - 26.0f / 9) < 1e-5f);
+    statistics_release(&all);
 }
 
 /* One value a channel: running statistics normalise, and dx does not pass through them.
@@ -216,6 +313,40 @@ static void test_single(void **state)
     bench_release(&b);
 }
 
+/* One sample of many values a channel: the same, but its values have a variance. */
+static void test_one_sample(void **state)
+{
+    (void)state;
+    const char *const lines[] = {"batchnorm as=bn", "flatten", "linear classes",
+                                 "logsoftmax", NULL};
+    struct bench b;
+    bench_init(&b, lines, image, 7, 2);
+    size_t mean = b.model.layer[0]->tensor[2].offset,
+           var = b.model.layer[0]->tensor[3].offset;
+    for (int c = 0; c < 3; c++) {
+        b.params[mean + (size_t)c] = 0.5f;
+        b.params[var + (size_t)c] = 4.0f;
+    }
+    b.pass.n = 1;
+    model_forward_op(&b.model, &b.ws, &b.pass, 0);
+    for (int i = 0; i < 64 * 3; i++)
+        assert_true(fabs((double)b.ws.activation[1][i] -
+                         ((double)b.ws.activation[0][i] - 0.5) / sqrt(4 + 1e-5)) < 1e-5);
+    double m, v;
+    moments(&b, 0, 1, 1, &m, &v);
+    bench_step(&b);
+    assert_true(fabs((double)b.grads[mean + 1] - (m - 0.5)) < 1e-5);
+    assert_true(fabs((double)b.grads[var + 1] - (v + (m - 0.5) * (m - 0.5))) < 1e-4);
+    b.pass.n = 2; /* two samples are normalised by their own */
+    fill_samples(&b.model, &b.ws, 2, 0);
+    model_forward_op(&b.model, &b.ws, &b.pass, 0);
+    double sum = 0;
+    for (int i = 0; i < 2 * 64; i++)
+        sum += (double)b.ws.activation[1][3 * i];
+    assert_true(fabs(sum) < 1e-3);
+    bench_release(&b);
+}
+
 /* frozen=on: running statistics in training too, and they stay as they are. */
 static void test_frozen(void **state)
 {
@@ -246,9 +377,11 @@ static void test_frozen(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_layout), cmocka_unit_test(test_forward),
-        cmocka_unit_test(test_update), cmocka_unit_test(test_optimizer),
-        cmocka_unit_test(test_single), cmocka_unit_test(test_frozen),
+        cmocka_unit_test(test_layout),  cmocka_unit_test(test_forward),
+        cmocka_unit_test(test_update),  cmocka_unit_test(test_optimizer),
+        cmocka_unit_test(test_measure), cmocka_unit_test(test_average),
+        cmocka_unit_test(test_single),  cmocka_unit_test(test_one_sample),
+        cmocka_unit_test(test_frozen),
     };
     cpu_blas_single_thread();
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -158,6 +158,70 @@ static void refused(const char *says, const char *const *lines)
 }
 #define REFUSED(says, ...) refused(says, (const char *const[]){__VA_ARGS__, NULL})
 
+static void assert_condition(const char *condition, struct shape in, bool stays)
+{
+    char line[64];
+    struct model m;
+    snprintf(line, sizeof line, "relu as=a if=%s", condition);
+    const char *const lines[] = {"conv 4 kernel=1", line,         "flatten",
+                                 "linear classes",  "logsoftmax", NULL};
+    assert_int_equal(build(&m, lines, in), ST_OK);
+    assert_int_equal(m.layers, stays ? 5 : 4);
+    model_release(&m);
+}
+
+/* A name is the longer side of its shape. */
+static void test_order(void **state)
+{
+    (void)state;
+    const struct shape tall = {9, 4, 3}, wide = {4, 9, 3};
+    static const struct {
+        const char *condition;
+        bool stays;
+    } cases[] = {
+        {"input<9", false},     {"input<10", true},     {"input<=9", true},
+        {"input<=8", false},    {"input>9", false},     {"input>8", true},
+        {"input>=9", true},     {"input>=10", false},   {"9<input", false},
+        {"conv1>=input", true}, {"3<4", true},          {"4<3", false},
+        {"-1>=-1", true},       {"input!=conv1", true}, {"input==conv1", false},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        assert_condition(cases[i].condition, tall, cases[i].stays);
+        assert_condition(cases[i].condition, wide, cases[i].stays);
+    }
+}
+
+/* Two lines may have one name if one of them is left out. */
+static void test_either(void **state)
+{
+    (void)state;
+    const char *const lines[] = {"conv 4 kernel=3 stride=2 as=stem if=input>8",
+                                 "conv 5 kernel=3 pad=1 as=stem if=input<=8",
+                                 "maxpool 2 if=input>8",
+                                 "relu",
+                                 "add from=stem",
+                                 "flatten",
+                                 "linear classes",
+                                 "logsoftmax",
+                                 NULL};
+    struct model m;
+    assert_int_equal(build(&m, lines, (struct shape){8, 8, 3}), ST_OK);
+    assert_int_equal(m.layers, 6);
+    assert_string_equal(m.layer[0]->name, "stem");
+    assert_int_equal(m.layer[0]->out.c, 5);
+    assert_int_equal(m.layer[0]->out.h, 8);
+    assert_int_equal(m.layer[2]->input[1], 1); /* the stem that is there */
+    model_release(&m);
+    const char *const large[] = {lines[0], lines[1], lines[2], lines[3],
+                                 lines[5], lines[6], lines[7], NULL};
+    assert_int_equal(build(&m, large, (struct shape){9, 9, 3}), ST_OK);
+    assert_int_equal(m.layers, 6);
+    assert_int_equal(m.layer[0]->out.c, 4);
+    assert_string_equal(m.layer[1]->name, "maxpool1");
+    assert_int_equal(m.layer[1]->input[0], 1);
+    model_release(&m);
+}
+
 static void test_refused_graphs(void **state)
 {
     (void)state;
@@ -197,8 +261,16 @@ static void test_refused_graphs(void **state)
     REFUSED("net.conf:2: add1: its second input is missing: from=NAME, the first is "
             "'conv1', the line before",
             "conv 4 kernel=1", "add", END);
-    REFUSED("net.conf:2: 'if=conv1': expected if=A==B or if=A!=B", "conv 4 kernel=1",
-            "relu if=conv1", END);
+    static const char form[] = "expected if=A==B, or !=, <, <=, >, >= instead of ==";
+    REFUSED(form, "conv 4 kernel=1", "relu if=conv1", END);
+    REFUSED(form, "conv 4 kernel=1", "relu if=conv1=3", END);
+    REFUSED(form, "conv 4 kernel=1", "relu if=<3", END);
+    REFUSED(form, "conv 4 kernel=1", "relu if=3<", END);
+    REFUSED("net.conf:2: no layer before this line is named 'conv2', did you mean "
+            "'conv1'?",
+            "conv 4 kernel=1", "relu if=conv2>=3", END);
+    REFUSED("net.conf:2: the name 'a' is taken by net.conf:1",
+            "conv 4 kernel=1 as=a if=input>4", "relu as=a if=input>=5", END);
     REFUSED("net.conf:2: no layer before this line is named 'x'", "conv 4 kernel=1",
             "relu if=conv1==x", END);
     REFUSED("net.conf:1: '$channels' stands outside a block", "conv $channels kernel=1",
@@ -252,10 +324,9 @@ static void test_refused_blocks(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_block),
-        cmocka_unit_test(test_nested),
-        cmocka_unit_test(test_refused_graphs),
-        cmocka_unit_test(test_refused_blocks),
+        cmocka_unit_test(test_block),          cmocka_unit_test(test_nested),
+        cmocka_unit_test(test_order),          cmocka_unit_test(test_either),
+        cmocka_unit_test(test_refused_graphs), cmocka_unit_test(test_refused_blocks),
     };
     cpu_blas_single_thread();
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -142,6 +142,24 @@ static void test_letters(void **state)
     check(lines, (struct shape){14, 14, 1}, 0.1f);
 }
 
+static void test_windows(void **state)
+{
+    (void)state;
+    const char *const lines[] = {"conv 6 kernel=3x2 stride=2x1 pad=1x0",
+                                 "gelu",
+                                 "avgpool 3x2 stride=1 pad=same count_pad=off",
+                                 "conv 35 kernel=3 stride=1x2 pad=same dilation=2x1",
+                                 "gelu",
+                                 "maxpool 2x3 stride=1x2 pad=1x0",
+                                 "depthwise kernel=3x2 stride=2 pad=same dilation=1x2",
+                                 "gelu",
+                                 "flatten",
+                                 "linear classes",
+                                 "logsoftmax",
+                                 NULL};
+    check(lines, (struct shape){11, 12, 3}, 0.1f);
+}
+
 static void test_pointwise(void **state)
 {
     (void)state;
@@ -172,6 +190,8 @@ static void test_graphs(void **state)
     check(residual, (struct shape){9, 9, 3}, 0.1f);
     check(excite, (struct shape){9, 9, 3}, 0.0f);
     check(unfusable, (struct shape){8, 8, 2}, 0.0f);
+    check(grouped, (struct shape){9, 8, 6}, 0.1f);
+    check(pooled, (struct shape){10, 9, 3}, 0.1f);
     check_idle(mixed, (struct shape){9, 9, 3}, 0.1f, 1);
     check_idle(normed, (struct shape){9, 9, 3}, 0.1f, 7);
 }
@@ -181,7 +201,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_general),   cmocka_unit_test(test_letters),
         cmocka_unit_test(test_pointwise), cmocka_unit_test(test_flat_input),
-        cmocka_unit_test(test_graphs),
+        cmocka_unit_test(test_graphs),    cmocka_unit_test(test_windows),
     };
     cpu_blas_single_thread();
     return cmocka_run_group_tests(tests, NULL, NULL);

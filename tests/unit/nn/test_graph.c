@@ -52,6 +52,37 @@ static void test_fusion(void **state)
     bench_release(&b);
 }
 
+/* Also without a bias, and without an activation behind the pool. */
+static void test_fusion_pooled(void **state)
+{
+    (void)state;
+    const char *const want[] = {"conv1+maxpool1",       "batchnorm1", "gelu1",
+                                "conv2+maxpool2+relu1", "flatten1",   "linear1",
+                                "logsoftmax1"};
+    struct bench fused, apart;
+    bench_init(&fused, pooled, even, 7, 4);
+    bench_init(&apart, pooled, even, 7, 4);
+    model_unfuse(&apart.model);
+    workspace_release(&apart.ws);
+    workspace_init(&apart.ws, &apart.model);
+    fill_samples(&apart.model, &apart.ws, 4, 0);
+    assert_int_equal(fused.model.ops, 7);
+    for (int o = 0; o < 7; o++) {
+        char *text = model_op_text(&fused.model, o);
+        assert_string_equal(text, want[o]);
+        free(text);
+    }
+    size_t maxima = 4 * 4 * 18, others = 2 * 2 * 9;
+    assert_int_equal(fused.model.op[0]->save, maxima); /* no slopes */
+    assert_int_equal(fused.model.op[3]->save, others * (sizeof(float) + 1));
+    bench_step(&fused);
+    bench_step(&apart);
+    for (size_t i = 0; i < fused.model.params; i++)
+        assert_true(fabsf(fused.grads[i] - apart.grads[i]) <= 1e-4f);
+    bench_release(&fused);
+    bench_release(&apart);
+}
+
 /* --- bits --- */
 
 static void assert_same_step(const struct bench *a, const struct bench *b)
@@ -109,6 +140,8 @@ static void test_teams(void **state)
     check_teams(unfusable, even);
     check_teams(normed, image);
     check_teams(mixed, image);
+    check_teams(grouped, image);
+    check_teams(pooled, even);
 }
 
 /* Every cut between two units, with what passes between the parts moved by hand. */
@@ -266,10 +299,10 @@ static void test_passed_on(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_wires),     cmocka_unit_test(test_fusion),
-        cmocka_unit_test(test_teams),     cmocka_unit_test(test_parts),
-        cmocka_unit_test(test_lifetimes), cmocka_unit_test(test_memory),
-        cmocka_unit_test(test_passed_on),
+        cmocka_unit_test(test_wires),         cmocka_unit_test(test_fusion),
+        cmocka_unit_test(test_fusion_pooled), cmocka_unit_test(test_teams),
+        cmocka_unit_test(test_parts),         cmocka_unit_test(test_lifetimes),
+        cmocka_unit_test(test_memory),        cmocka_unit_test(test_passed_on),
     };
     cpu_blas_single_thread();
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -25,63 +25,104 @@ static void refused(const char *const *lines, struct shape in, char *message,
     assert_int_equal(st, ST_USAGE);
 }
 
+#define IMAGE   \
+    {           \
+        8, 8, 3 \
+    }
+#define FLAT     \
+    {            \
+        1, 1, 12 \
+    }
+
+static const struct {
+    struct shape in;
+    const char *lines[4];
+    const char *says;
+} messages[] = {
+    {IMAGE,
+     {"convv 8 kernel=3"},
+     "net.conf:1: unknown layer 'convv', did you mean 'conv'?"},
+    {IMAGE, {"zzzzzzzz"}, "net.conf:1: unknown layer 'zzzzzzzz'"},
+    {IMAGE, {"conv kernel=3"}, "net.conf:1: conv1: a number is missing"},
+    {IMAGE, {"conv 8"}, "conv1: kernel=K is missing"},
+    {IMAGE, {"conv 0 kernel=3"}, "conv1: size '0' is not a whole number from 1 to"},
+    {IMAGE, {"conv 8x kernel=3"}, "conv1: size '8x' is not a whole number"},
+    {IMAGE, {"conv 8 9 kernel=3"}, "conv1: '9' is one value too many"},
+    {IMAGE, {"conv 8 kernel=3 kernel=5"}, "conv1: option 'kernel' is given twice"},
+    {IMAGE, {"conv 8 kernle=3"}, "unknown option 'kernle', did you mean 'kernel'?"},
+    {IMAGE, {"conv 8 kernel=3 stride=0"}, "conv1: stride '0' is not a whole number"},
+    {IMAGE, {"conv 8 kernel=3 pad=-1"}, "conv1: pad '-1' is not a whole number"},
+    {IMAGE,
+     {"conv 8 kernel=3 pad=3"},
+     "conv1: pad 3x3 is not smaller than the kernel's 3x3"},
+    {IMAGE,
+     {"conv 8 kernel=3x1 pad=2x1"},
+     "conv1: pad 2x1 is not smaller than the kernel's 3x1"},
+    {IMAGE, {"conv 8 kernel=3x"}, "conv1: kernel '3x' is not a whole number from 1"},
+    {IMAGE, {"conv 8 kernel=3 init=hee"}, "unknown init 'hee', did you mean 'he'?"},
+    {IMAGE,
+     {"relu", "conv 8 kernel=9"},
+     "net.conf:2: conv1: the kernel 9x9 is larger than its input 8x8x3; it needs "
+     "images of 9x9 or larger"},
+    {IMAGE,
+     {"conv 8 kernel=3 stride=2x1 pad=1", "maxpool 3x2 pad=1x0",
+      "conv 4 kernel=3x7 pad=1"},
+     "net.conf:3: conv2: the kernel 3x7 with pad 1x1 is larger than its input 2x4x8; "
+     "it needs images of 1x10 or larger\n"},
+    {IMAGE,
+     {"globalavgpool", "conv 8 kernel=3"},
+     "conv1: the kernel 3x3 is larger than its input 1x1x3\n"},
+    {IMAGE, {"maxpool"}, "maxpool1: a number is missing"},
+    {IMAGE, {"maxpool 9"}, "maxpool1: the window 9x9 is larger than its input 8x8x3"},
+    {IMAGE, {"avgpool 17"}, "avgpool1: size '17' is not a whole number from 1 to 16"},
+    {IMAGE,
+     {"avgpool 3 pad=2"},
+     "avgpool1: pad 2x2 is more than half of the window's 3x3"},
+    {IMAGE,
+     {"conv 9 kernel=3 groups=2"},
+     "conv1: 2 groups do not divide the 3 channels of its input"},
+    {IMAGE, {"conv 8 kernel=3 groups=3"}, "conv1: 3 groups do not divide its 8"},
+    {IMAGE, {"depthwise kernel=3 groups=3"}, "depthwise1: unknown option 'groups'"},
+    {IMAGE, {"depthwise 3 kernel=3"}, "depthwise1: '3' is one value too many"},
+    {IMAGE, {"conv 8 kernel=3 pad=sane"}, "conv1: unknown pad 'sane', did you mean"},
+    {IMAGE,
+     {"conv 8 kernel=3 dilation=4"},
+     "the kernel 3x3 with dilation 4x4 is larger than its input 8x8x3; it needs "
+     "images "
+     "of 9x9 or larger"},
+    {IMAGE, {"maxpool 2 count_pad=off"}, "maxpool1: unknown option 'count_pad'"},
+    {IMAGE, {"avgpool 2 count_pad=no"}, "avgpool1: unknown count_pad 'no'"},
+    {IMAGE, {"conv 8 kernel=3 init=diracc"}, "did you mean 'dirac'?"},
+    {IMAGE, {"conv 8 kernel=3 init=?"}, "unknown init '?', use pytorch, he, he_out"},
+    {IMAGE, {"conv 8 kernel=3 init=he:2"}, "conv1: init 'he' takes no number"},
+    {IMAGE, {"conv 8 kernel=3 init=normal"}, "conv1: init 'normal' lacks its"},
+    {IMAGE, {"conv 8 kernel=3 init=normal:x"}, "conv1: init 'normal' lacks its"},
+    {FLAT, {"linear 5 init=dirac"}, "linear1: init 'dirac' is for convolutions"},
+    {IMAGE, {"batchnorm init=two"}, "batchnorm1: unknown init 'two'"},
+    {IMAGE, {"batchnorm affine=off init=zero"}, "affine=off has no weight"},
+    {IMAGE, {"gelu 3"}, "gelu1: '3' is one value too many"},
+    {IMAGE, {"relu a=1"}, "relu1: unknown option 'a'"},
+    {IMAGE, {"dropout p=1"}, "dropout1: p '1' is not a number from 0 to 0.99"},
+    {IMAGE, {"linear 5"}, "linear1: its input 8x8x3 is an image, put a layer 'flatten'"},
+    {FLAT, {"linear"}, "linear1: a number is missing"},
+    {IMAGE, {"logsoftmax"}, "logsoftmax1: its input 8x8x3 is an image"},
+    {FLAT,
+     {"linear classes"},
+     "net.conf:1: linear1: the last layer must be 'logsoftmax'"},
+    {FLAT, {"linear 9", "logsoftmax"}, "the network has 9 outputs, the data 10 classes"},
+    {FLAT, {NULL}, "the network has no layers"},
+    {{1, 1, 10}, {"logsoftmax"}, "net.conf:1: the network has nothing to learn"},
+    {{100, 100, 1}, {"conv 65536 kernel=1"}, "100x100x65536 for a grain of 4"},
+};
+
 static void test_messages(void **state)
 {
     (void)state;
-    const struct shape image = {8, 8, 3}, flat = {1, 1, 12};
-    const struct {
-        struct shape in;
-        const char *lines[4];
-        const char *says;
-    } cases[] = {
-        {image,
-         {"convv 8 kernel=3"},
-         "net.conf:1: unknown layer 'convv', did you mean 'conv'?"},
-        {image, {"zzzzzzzz"}, "net.conf:1: unknown layer 'zzzzzzzz'"},
-        {image, {"conv kernel=3"}, "net.conf:1: conv1: a number is missing"},
-        {image, {"conv 8"}, "conv1: kernel=K is missing"},
-        {image, {"conv 0 kernel=3"}, "conv1: size '0' is not a whole number from 1 to"},
-        {image, {"conv 8x kernel=3"}, "conv1: size '8x' is not a whole number"},
-        {image, {"conv 8 9 kernel=3"}, "conv1: '9' is one value too many"},
-        {image, {"conv 8 kernel=3 kernel=5"}, "conv1: option 'kernel' is given twice"},
-        {image, {"conv 8 kernle=3"}, "unknown option 'kernle', did you mean 'kernel'?"},
-        {image, {"conv 8 kernel=3 stride=0"}, "conv1: stride '0' is not a whole number"},
-        {image, {"conv 8 kernel=3 pad=-1"}, "conv1: pad '-1' is not a whole number"},
-        {image, {"conv 8 kernel=3 pad=3"}, "pad 3 is not smaller than kernel 3"},
-        {image, {"conv 8 kernel=3 init=hee"}, "unknown init 'hee', did you mean 'he'?"},
-        {image,
-         {"relu", "conv 8 kernel=9"},
-         "net.conf:2: conv1: kernel 9 is larger than its input 8x8x3"},
-        {flat, {"conv 8 kernel=3"}, "conv1: kernel 3 is larger than its input 1x1x12"},
-        {image, {"maxpool"}, "maxpool1: a number is missing"},
-        {image, {"maxpool 9"}, "maxpool1: window 9 is larger than its input 8x8x3"},
-        {image, {"avgpool 17"}, "avgpool1: size '17' is not a whole number from 1 to 16"},
-        {image,
-         {"avgpool 3 pad=2"},
-         "avgpool1: pad 2 is more than half of the window's 3"},
-        {image, {"gelu 3"}, "gelu1: '3' is one value too many"},
-        {image, {"relu a=1"}, "relu1: unknown option 'a'"},
-        {image, {"dropout p=1"}, "dropout1: p '1' is not a number from 0 to 0.99"},
-        {image,
-         {"linear 5"},
-         "linear1: its input 8x8x3 is an image, put a layer 'flatten'"},
-        {flat, {"linear"}, "linear1: a number is missing"},
-        {image, {"logsoftmax"}, "logsoftmax1: its input 8x8x3 is an image"},
-        {flat,
-         {"linear classes"},
-         "net.conf:1: linear1: the last layer must be 'logsoftmax'"},
-        {flat,
-         {"linear 9", "logsoftmax"},
-         "the network has 9 outputs, the data 10 classes"},
-        {flat, {NULL}, "the network has no layers"},
-        {{1, 1, 10}, {"logsoftmax"}, "net.conf:1: the network has nothing to learn"},
-        {{100, 100, 1}, {"conv 65536 kernel=1"}, "100x100x65536 for a grain of 4"},
-    };
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    for (size_t i = 0; i < sizeof messages / sizeof *messages; i++) {
         char message[512];
-        refused(cases[i].lines, cases[i].in, message, sizeof message);
-        if (!strstr(message, cases[i].says))
-            fail_msg("'%s' is not in: %s", cases[i].says, message);
+        refused(messages[i].lines, messages[i].in, message, sizeof message);
+        if (!strstr(message, messages[i].says))
+            fail_msg("'%s' is not in: %s", messages[i].says, message);
         assert_ptr_equal(strchr(message, '\n'), message + strlen(message) - 1);
     }
 }
@@ -129,45 +170,34 @@ static void test_shapes(void **state)
     bench_release(&b);
 }
 
-/* Values of tensor t within [-bound, bound], filling it, with the deviation given. */
-static void check_spread(const struct bench *b, int i, int t, double bound,
-                         double deviation)
-{
-    const struct layer_tensor *tensor = &b->model.layer[i]->tensor[t];
-    double sum = 0.0, squares = 0.0, largest = 0.0, n = (double)tensor->count;
-    for (size_t j = 0; j < tensor->count; j++) {
-        double v = (double)b->params[tensor->offset + j];
-        sum += v;
-        squares += v * v;
-        largest = fmax(largest, fabs(v));
-    }
-    assert_true(largest <= bound * (1.0 + 1e-6));
-    assert_true(fabs(sum / n) <= 4.0 * deviation / sqrt(n));
-    assert_true(fabs(sqrt(squares / n) / deviation - 1.0) < 4.0 / sqrt(n));
-}
-
-static void test_init(void **state)
+/* Sizes by hand; pad=same as TensorFlow defines it. */
+static void test_windows(void **state)
 {
     (void)state;
-    const char *const lines[] = {"conv 200 kernel=3",
-                                 "conv 100 kernel=2 init=he",
+    const char *const lines[] = {"conv 4 kernel=3x1 stride=2x1 pad=1x0",
+                                 "maxpool 3x2 stride=2x1 pad=1x0",
+                                 "conv 4 kernel=3 stride=2 pad=same",
+                                 "avgpool 2x3 stride=1 pad=same count_pad=off",
+                                 "depthwise kernel=5x3 stride=1x2 pad=same",
+                                 "maxpool 2 pad=same",
                                  "flatten",
-                                 "linear 300",
-                                 "linear classes init=he",
+                                 "linear classes",
                                  "logsoftmax",
                                  NULL};
+    const struct shape want[] = {{10, 17, 4}, {5, 16, 4}, {3, 8, 4},
+                                 {3, 8, 4},   {3, 4, 4},  {2, 2, 4}};
+    const struct window row[] = {{3, 2, 1, 0, 1}, {3, 2, 1, 0, 1}, {3, 2, 1, 0, 1},
+                                 {2, 1, 0, 1, 1}, {5, 1, 2, 0, 1}, {2, 2, 0, 1, 1}};
     struct bench b;
-    bench_init(&b, lines, (struct shape){5, 5, 2}, 10, 1);
-    double conv1 = 1.0 / sqrt(18.0), linear1 = 1.0 / sqrt(400.0);
-    check_spread(&b, 0, 0, conv1, conv1 / sqrt(3.0));
-    check_spread(&b, 0, 1, conv1, conv1 / sqrt(3.0));
-    check_spread(&b, 1, 0, 6.0 * sqrt(2.0 / 800.0), sqrt(2.0 / 800.0));
-    check_spread(&b, 3, 0, linear1, linear1 / sqrt(3.0));
-    check_spread(&b, 3, 1, linear1, linear1 / sqrt(3.0));
-    check_spread(&b, 4, 0, 6.0 * sqrt(2.0 / 300.0), sqrt(2.0 / 300.0));
-    for (int i = 1; i <= 4; i += 3)
-        for (int j = 0; j < b.model.layer[i]->out.c; j++)
-            assert_true(b.params[b.model.layer[i]->tensor[1].offset + (size_t)j] == 0.0f);
+    bench_init(&b, lines, (struct shape){19, 17, 3}, 10, 2);
+    for (int i = 0; i < 6; i++) {
+        const struct layer *layer = b.model.layer[i];
+        assert_memory_equal(&layer->out, &want[i], sizeof want[i]);
+        assert_memory_equal(&layer->rows, &row[i], sizeof row[i]);
+    }
+    assert_int_equal(b.model.layer[2]->columns.extra, 1); /* 16 columns: none before */
+    assert_int_equal(b.model.layer[2]->columns.pad, 0);
+    assert_true(b.model.layer[0]->flops == 2.0 * 10 * 17 * 4 * 9);
     bench_release(&b);
 }
 
@@ -202,6 +232,41 @@ static void test_file_order(void **state)
     free(file);
     free(memory);
     free(back);
+    bench_release(&b);
+}
+
+/* (K, C / groups, R, S) in the file, (K, R, S, C / groups) in memory; depthwise, whatever
+   the line calls it, (R, S, C). */
+static void test_file_order_groups(void **state)
+{
+    (void)state;
+    const char *const lines[] = {"conv 8 kernel=3x2 groups=2",
+                                 "conv 8 kernel=2x1 groups=8",
+                                 "depthwise kernel=1x2",
+                                 "flatten",
+                                 "linear classes",
+                                 "logsoftmax",
+                                 NULL};
+    float file[96], memory[96];
+    struct bench b;
+    bench_init(&b, lines, (struct shape){4, 4, 4}, 10, 1);
+    for (int i = 0; i < 96; i++)
+        file[i] = (float)i;
+    for (int l = 0; l < 3; l++) {
+        const struct layer *layer = b.model.layer[l];
+        const int *dim = layer->tensor[0].dim, taps = dim[2] * dim[3];
+        assert_int_equal(dim[0], 8);
+        assert_int_equal(dim[1], l == 0 ? 2 : 1);
+        layer->ops->from_file(layer, 0, file, memory);
+        for (int k = 0; k < 8; k++)
+            for (int c = 0; c < dim[1]; c++)
+                for (int t = 0; t < taps; t++) {
+                    int at = l == 0 ? (k * taps + t) * dim[1] + c : t * 8 + k;
+                    assert_true(memory[at] == file[(k * dim[1] + c) * taps + t]);
+                }
+    }
+    assert_true(b.model.layer[0]->flops == 2.0 * 2 * 3 * 8 * 12);
+    assert_true(b.model.layer[1]->flops == 2.0 * 1 * 3 * 8 * 2);
     bench_release(&b);
 }
 
@@ -307,10 +372,10 @@ static void test_dropout(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_messages),   cmocka_unit_test(test_huge_kernel),
-        cmocka_unit_test(test_shapes),     cmocka_unit_test(test_init),
-        cmocka_unit_test(test_file_order), cmocka_unit_test(test_flatten),
-        cmocka_unit_test(test_dropout),
+        cmocka_unit_test(test_messages), cmocka_unit_test(test_huge_kernel),
+        cmocka_unit_test(test_shapes),   cmocka_unit_test(test_file_order),
+        cmocka_unit_test(test_flatten),  cmocka_unit_test(test_dropout),
+        cmocka_unit_test(test_windows),  cmocka_unit_test(test_file_order_groups),
     };
     cpu_blas_single_thread();
     return cmocka_run_group_tests(tests, NULL, NULL);

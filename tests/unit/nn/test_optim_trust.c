@@ -1,4 +1,4 @@
-/* lars and lamb: norms of tensors; lookahead; groups. */
+/* lars and lamb: norms of tensors; lookahead. */
 #include "optim_test.h"
 
 static const struct optim_options variants[] = {
@@ -158,6 +158,12 @@ static void test_teams_agree(void **state)
 
 /* --- lookahead --- */
 
+/* Statistics follow the slow weights, too. */
+static bool follows(size_t i)
+{
+    return rule_of(i) != RANGE_FROZEN;
+}
+
 /* Every third step the weights are set to the slow ones, which go half way. */
 static void test_lookahead(void **state)
 {
@@ -180,7 +186,7 @@ static void test_lookahead(void **state)
         float *const states[] = {v.state[0], v.state[1], v.state[2]};
         optim_begin(&optim, v.params, states);
         for (int i = 0; i < N; i++) {
-            expected[i] = trained((size_t)i) ? v.params[i] : 0.0f;
+            expected[i] = follows((size_t)i) ? v.params[i] : 0.0f;
             assert_true(slow[i] == expected[i]);
         }
         for (uint64_t step = 1; step <= 7; step++) {
@@ -196,14 +202,17 @@ static void test_lookahead(void **state)
                 continue;
             }
             for (int i = 0; i < N; i++) {
-                if (!trained((size_t)i)) {
+                if (!follows((size_t)i)) {
                     assert_true(slow[i] == 0);
                     continue;
                 }
                 expected[i] += 0.5f * (fast.params[i] - expected[i]);
                 check_close(slow[i], expected[i], 0.1);
                 assert_true(slow[i] == v.params[i]);
-                check_close(v.ema[i], 0.99 * before.ema[i] + 0.01 * v.params[i], 0.1);
+                if (!trained((size_t)i))
+                    assert_true(v.ema[i] == before.ema[i]);
+                else
+                    check_close(v.ema[i], 0.99 * before.ema[i] + 0.01 * v.params[i], 0.1);
                 expected[i] = slow[i];
             }
             assert_memory_equal(v.state[0], fast.state[0], sizeof v.state[0]);
@@ -213,55 +222,46 @@ static void test_lookahead(void **state)
     }
 }
 
-/* --- groups --- */
-
-/* Factors 1 change no bit; others are those of a rate and a decay of their own. */
-static void test_group_factors(void **state)
+/* 1 - 0.75 (step / 8)^3 every third step, and 0 after the last one. */
+static void test_lookahead_power(void **state)
 {
     (void)state;
-    static const struct optim_options kinds[] = {
-        {.kind = OPTIM_SGD, .momentum = 0.9, .weight_decay = 0.5},
-        {.kind = OPTIM_LARS, .momentum = 0.9, .weight_decay = 0.5, .trust = 0.01},
-        {.kind = OPTIM_LAMB, .beta1 = 0.9, .beta2 = 0.99, .epsilon = 1e-3},
-    };
-    struct param_group ones = {.lr = 1, .weight_decay = 1};
-    struct param_group other = {.lr = 10, .weight_decay = 0.5};
-    for (size_t k = 0; k < LENGTH(kinds); k++) {
-        struct vectors v, same, scaled;
-        struct optim none = {.options = &kinds[k]}, one = none, ten = none, own = none;
-        struct optim_options scaled_options = kinds[k];
-        scaled_options.weight_decay *= 0.5;
-        own.options = &scaled_options;
-        for (size_t r = 0; r < LENGTH(mixed_range); r++) {
-            const struct range *range = &mixed_range[r];
-            optim_add(&none, range->begin, range->end, range->rule, NULL);
-            optim_add(&own, range->begin, range->end, range->rule, NULL);
-            optim_add(&one, range->begin, range->end, range->rule, &ones);
-            optim_add(&ten, range->begin, range->end, range->rule,
-                      range->begin < 130 ? &other : NULL);
+    const struct optim_options with = {
+        .kind = OPTIM_SGD, .lookahead = 3, .lookahead_alpha = 0.25, .lookahead_power = 3};
+    const struct optim_options inner = {.kind = OPTIM_SGD};
+    struct vectors v, fast;
+    struct optim optim, plain;
+    float slow[N];
+    optim_of(&optim, &with, mixed_range, LENGTH(mixed_range));
+    optim_of(&plain, &inner, mixed_range, LENGTH(mixed_range));
+    fill(&v);
+    float *const states[] = {v.state[0], v.state[1], v.state[2]};
+    optim_begin(&optim, v.params, states);
+    memcpy(slow, v.params, sizeof slow);
+    for (uint64_t step = 1; step <= 8; step++) {
+        fill_grads(&v, step);
+        fast = v;
+        struct optim_update a = update_of(&v, step, true);
+        struct optim_update b = update_of(&fast, step, true);
+        a.total = 8;
+        optim_step(&optim, &a, 2);
+        optim_step(&plain, &b, 1);
+        if (step % 3 && step < 8) {
+            assert_memory_equal(&v, &fast, sizeof v);
+            continue;
         }
-        fill(&v);
-        fill_grads(&v, 1);
-        same = scaled = v;
-        struct vectors mixed_rates = v;
-        struct optim_update a = update_of(&v, 1, true), b = update_of(&same, 1, true);
-        struct optim_update c = update_of(&scaled, 1, true);
-        struct optim_update d = update_of(&mixed_rates, 1, true);
-        optim_step(&none, &a, 1);
-        optim_step(&one, &b, 2);
-        assert_memory_equal(&v, &same, sizeof v);
-        c.lr *= 10;
-        optim_step(&own, &c, 1);
-        optim_step(&ten, &d, 1);
-        assert_memory_equal(mixed_rates.params, scaled.params, 130 * sizeof(float));
-        assert_memory_equal(mixed_rates.params + 130, v.params + 130,
-                            (N - 130) * sizeof(float));
-        assert_true(scaled.params[1] != v.params[1]);
-        optim_release(&none);
-        optim_release(&one);
-        optim_release(&ten);
-        optim_release(&own);
+        double share = step == 8 ? 0 : 1 - 0.75 * pow((double)step / 8, 3);
+        for (int i = 0; i < N; i++) {
+            if (!follows((size_t)i))
+                continue;
+            slow[i] += (float)share * (fast.params[i] - slow[i]);
+            check_close(v.params[i], slow[i], 0.1);
+            assert_true(v.state[1][i] == v.params[i]);
+            slow[i] = v.params[i];
+        }
     }
+    optim_release(&optim);
+    optim_release(&plain);
 }
 
 static int run(void)
@@ -270,7 +270,7 @@ static int run(void)
         cmocka_unit_test(test_against_papers),
         cmocka_unit_test(test_teams_agree),
         cmocka_unit_test(test_lookahead),
-        cmocka_unit_test(test_group_factors),
+        cmocka_unit_test(test_lookahead_power),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

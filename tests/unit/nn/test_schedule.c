@@ -216,6 +216,26 @@ static void test_triangle(void **state)
     }
 }
 
+/* airbench94: np.interp(step, [0, int(0.23 * 476), 476], [0.2, 1, 0.07]). */
+static void test_airbench(void **state)
+{
+    (void)state;
+    const struct schedule_options options = {
+        .kind = SCHEDULE_TRIANGLE, .start = 0.2, .final = 0.07, .pct_start = 0.23};
+    for (uint64_t step = 0; step < 476; step++) {
+        double s = (double)step;
+        double share = step <= 109 ? 0.2 + 0.8 * s / 109 : 1 - 0.93 * (s - 109) / 367;
+        check_near(schedule_lr(&options, LR, step, 476, 48), LR * share);
+    }
+    const struct schedule_options falls = {.kind = SCHEDULE_TRIANGLE, .final = 0.5};
+    check_near(schedule_lr(&falls, LR, 0, 4, 1), LR); /* no step of the rise */
+    check_near(schedule_lr(&falls, LR, 2, 4, 1), LR * 0.75);
+    const struct schedule_options rises = {
+        .kind = SCHEDULE_TRIANGLE, .pct_start = 1, .start = 0.5, .warmup = 3};
+    check_near(schedule_lr(&rises, LR, 0, 1, 1), LR * 0.5);
+    check_near(schedule_lr(&rises, LR, 3, 4, 1), LR * 0.875);
+}
+
 static void test_short_runs(void **state)
 {
     (void)state;
@@ -245,10 +265,14 @@ static void test_short_runs(void **state)
 static void test_continuity(void **state)
 {
     (void)state;
-    struct schedule_options options = {
-        .warmup = 1.05, .final = 0.01, .pct_start = 0.2, .div = 25, .final_div = 1e4};
+    struct schedule_options options = {.warmup = 1.05,
+                                       .start = 0.01,
+                                       .final = 0.01,
+                                       .pct_start = 0.2,
+                                       .div = 25,
+                                       .final_div = 1e4};
     const int kinds[] = {SCHEDULE_CONSTANT, SCHEDULE_COSINE, SCHEDULE_ONECYCLE,
-                         SCHEDULE_LINEAR};
+                         SCHEDULE_LINEAR, SCHEDULE_TRIANGLE};
     const uint64_t total = 1000;
     for (size_t k = 0; k < LENGTH(kinds); k++) {
         options.kind = kinds[k];
@@ -274,6 +298,7 @@ int main(void)
         cmocka_unit_test(test_linear),
         cmocka_unit_test(test_polynomial),
         cmocka_unit_test(test_triangle),
+        cmocka_unit_test(test_airbench),
         cmocka_unit_test(test_short_runs),
         cmocka_unit_test(test_continuity),
     };

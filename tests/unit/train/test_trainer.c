@@ -270,6 +270,24 @@ static void test_uneven_batches(void **state)
     model = kept;
 }
 
+/* A part of an epoch is rounded up to whole steps; steps come first. */
+static void test_total_steps(void **state)
+{
+    (void)state;
+    struct train_options options = {.epochs = 9.9, .batch = 1024};
+    assert_int_equal(train_total_steps(&options, 50000), 486); /* 485.1 */
+    options.epochs = 10;
+    assert_int_equal(train_total_steps(&options, 50000), 490);
+    options.epochs = 0.001;
+    assert_int_equal(train_total_steps(&options, 50000), 1);
+    options.epochs = 1.1; /* 11.000000000000002 in double */
+    assert_int_equal(train_total_steps(&options, 10240), 11);
+    options.epochs = 1e6;
+    assert_int_equal(train_total_steps(&options, 10240), 10000000);
+    options.steps = 3;
+    assert_int_equal(train_total_steps(&options, 50000), 3);
+}
+
 /* The counts of an evaluation are part of what training takes. */
 static void test_bytes(void **state)
 {
@@ -298,6 +316,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_bad_weights_are_not_kept),
         cmocka_unit_test(test_stop_at_the_last_step),
         cmocka_unit_test(test_uneven_batches),
+        cmocka_unit_test(test_total_steps),
         cmocka_unit_test(test_bytes),
     };
     comm = comm_start(&argc, &argv);

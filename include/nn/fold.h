@@ -1,0 +1,39 @@
+/*
+ * fold: the network as it is used, without a backward pass and with norms folded into the
+ * layers before them.
+ *
+ * In use a batchnorm is factor x + offset in every channel (layer_ops.line). If it alone
+ * reads a layer whose outputs are linear in its weights (layer_ops.folds), that layer can
+ * do its work: weight' = factor weight, bias' = factor bias + offset. A layer without a
+ * bias gets one. A pool may lie between the two if max(factor x) = factor max(x), that is
+ * if no factor is below 0 (layer_ops.rises). The answers are the same up to rounding.
+ *
+ * B. Jacob et al., "Quantization and Training of Neural Networks for Efficient
+ * Integer-Arithmetic-Only Inference", CVPR 2018, section 3.2.
+ */
+#ifndef LOCKSTEP_NN_FOLD_H
+#define LOCKSTEP_NN_FOLD_H
+
+#include "nn/model.h"
+
+struct fold {
+    struct model model; /* forward only: its workspaces are smaller */
+    /* The weights of model: `owned`, or the original's if there was nothing to fold. */
+    const float *params;
+    float *owned;
+    int norms; /* that were folded */
+};
+
+/* model: whole or a part; params: its weights, borrowed. A function of the two alone. */
+void fold_init(struct fold *fold, const struct model *model, const float *params);
+/* Without weights, to count bytes: as if all norms could be folded. */
+void fold_describe(struct fold *fold, const struct model *model);
+void fold_release(struct fold *fold);
+
+/* Bytes of the weights that a fold owns. */
+size_t fold_bytes(const struct fold *fold);
+
+/* Has the model norms that fold_init may fold? */
+bool fold_helps(const struct model *model);
+
+#endif

@@ -1,0 +1,31 @@
+#include "train/folded_crew.h"
+
+static void folded_crew_enter(struct folded_crew *folded, const struct stage *stage)
+{
+    folded->stage = *stage;
+    folded->stage.model = &folded->fold.model;
+}
+
+void folded_crew_init(struct folded_crew *folded, const struct stage *stage,
+                      const struct parallel_plan *plan, const float *params)
+{
+    fold_init(&folded->fold, stage->model, params);
+    folded_crew_enter(folded, stage);
+    crew_init(&folded->crew, &folded->stage, plan);
+}
+
+void folded_crew_release(struct folded_crew *folded)
+{
+    crew_release(&folded->crew);
+    fold_release(&folded->fold);
+}
+
+size_t folded_crew_bytes(const struct stage *stage, int lanes)
+{
+    struct folded_crew folded;
+    fold_describe(&folded.fold, stage->model);
+    folded_crew_enter(&folded, stage);
+    size_t bytes = fold_bytes(&folded.fold) + crew_bytes(&folded.stage, lanes);
+    fold_release(&folded.fold);
+    return bytes;
+}

@@ -1,0 +1,223 @@
+#!/usr/bin/env python3
+"""Compare the network cifar_fast with airbench94, written down in plain PyTorch.
+
+    airbench.py CHECK...      with LOCKSTEP=program, in a scratch folder ($TMPDIR)
+
+K. Jordan, "94% on CIFAR-10 in 3.29 seconds on a single GPU", 2024 (arXiv 2404.00498). A batch
+is a single grain, the whole training set, so that neither the order nor the statistics of
+parts matter; PyTorch computes in double precision, with the paper's summed loss.
+"""
+
+import re
+
+import h5py
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+import lockstep
+from compare import TOLERANCE, compare, compare_tensors, main
+from lockstep import tensors
+
+IMAGES, CLASSES = 40, 4
+CHOICES = 5e-3  # with maxima, as in parity.py
+
+# airbench94's
+LR, MOMENTUM, DECAY, BIAS_SCALER = 11.5, 0.85, 0.0153, 64
+KILOSTEP = 1024 * (1 + 1 / (1 - MOMENTUM))
+
+
+# --- lockstep ---
+
+
+def data():
+    return lockstep.pictures(32, 32, 3, CLASSES, IMAGES, 40)
+
+
+def samples(split):
+    return lockstep.samples(data(), split)[:2]
+
+
+def train(run, steps, pool="max", **keys):
+    """Trains the network, or one with other pools; returns its last checkpoint."""
+    config = lockstep.run("models", "cifar_fast").replace("= maxpool", f"= {pool}pool")
+    keys = {"train.batch": IMAGES, "train.grain": IMAGES, "augment.flip": "off",
+            "augment.crop": 0, "optim.lr": LR / KILOSTEP * IMAGES} | keys
+    return lockstep.train(run, config, data(), steps, **keys)
+
+
+# --- airbench94 ---
+
+
+class Norm(nn.BatchNorm2d):
+    def __init__(self, channels):
+        super().__init__(channels, eps=1e-12, momentum=1 - 0.6)
+        self.weight.requires_grad = False
+
+
+class Group(nn.Module):
+    def __init__(self, before, channels, pool):
+        super().__init__()
+        self.pool = pool
+        self.conv1 = nn.Conv2d(before, channels, 3, padding="same", bias=False)
+        self.norm1 = Norm(channels)
+        self.conv2 = nn.Conv2d(channels, channels, 3, padding="same", bias=False)
+        self.norm2 = Norm(channels)
+
+    def forward(self, x):
+        x = F.gelu(self.norm1(self.pool(self.conv1(x), 2)))
+        return F.gelu(self.norm2(self.conv2(x)))
+
+
+class Net(nn.Module):
+    def __init__(self, pool=F.max_pool2d):
+        super().__init__()
+        self.pool = pool
+        self.whiten = nn.Conv2d(3, 24, 2)
+        self.whiten.weight.requires_grad = False
+        self.group1 = Group(24, 64, pool)
+        self.group2 = Group(64, 256, pool)
+        self.group3 = Group(256, 256, pool)
+        self.head = nn.Linear(256, CLASSES, bias=False)
+
+    def forward(self, x):
+        x = F.gelu(self.whiten(x))
+        x = self.group3(self.group2(self.group1(x)))
+        return self.head(self.pool(x, 3).flatten(1)) / 9
+
+
+def net_of(checkpoint, statistics, pool=F.max_pool2d):
+    net = Net(pool).double()
+    weights = tensors(checkpoint)
+    if not statistics:
+        weights = {k: v for k, v in weights.items() if "running" not in k}
+    left = net.load_state_dict(weights, strict=False)
+    assert not left.unexpected_keys, left
+    missing = [key for key in left.missing_keys if not re.search(
+        r"norm..(weight|num_batches_tracked)" + ("" if statistics else "|running"), key)]
+    assert not missing, missing
+    return net
+
+
+def optimizer_of(net):
+    lr, decay = LR / KILOSTEP, DECAY * IMAGES / KILOSTEP
+    norms = [p for k, p in net.named_parameters() if "norm" in k and p.requires_grad]
+    others = [p for k, p in net.named_parameters() if "norm" not in k and p.requires_grad]
+    return torch.optim.SGD(
+        [dict(params=norms, lr=lr * BIAS_SCALER, weight_decay=decay / (lr * BIAS_SCALER)),
+         dict(params=others, lr=lr, weight_decay=decay / lr)], momentum=MOMENTUM, nesterov=True)
+
+
+def triangle(step, steps, start=0.2, end=0.07, peak=0.23):
+    return float(np.interp(step, [0, int(peak * steps), steps], [start, 1, end]))
+
+
+def descend(net, steps, lookahead=0, bias_epochs=3):
+    """An epoch is one step."""
+    x, labels = samples("train")
+    optimizer = optimizer_of(net)
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda i: triangle(i, steps))
+    average = {k: v.clone() for k, v in net.state_dict().items()}
+    net.train()
+    for step in range(steps):
+        net.whiten.bias.requires_grad = step < bias_epochs
+        ended = None if step < bias_epochs else net.whiten.bias.clone()
+        optimizer.zero_grad(set_to_none=True)
+        F.cross_entropy(net(x), labels, label_smoothing=0.2, reduction="sum").backward()
+        optimizer.step()
+        schedule.step()
+        done, last = step + 1, step + 1 == steps
+        if lookahead and (done % lookahead == 0 or last):
+            keep = 1.0 if last else 0.95**5 * (done / steps) ** 3
+            for key, value in net.state_dict().items():
+                if value.dtype.is_floating_point:
+                    average[key].lerp_(value, 1 - keep)
+                    value.copy_(average[key])
+        if ended is not None: # here lockstep's lookahead leaves it alone, too
+            with torch.no_grad():
+                net.whiten.bias.copy_(ended)
+
+
+def views(net, x):
+    def mirrored(x):
+        return 0.5 * net(x) + 0.5 * net(x.flip(-1))
+
+    padded = F.pad(x, (1,) * 4, "reflect")
+    moved = [mirrored(padded[:, :, i:i + 32, i:i + 32]) for i in (0, 2)]
+    return 0.5 * mirrored(x) + 0.5 * torch.stack(moved).mean(0)
+
+
+# --- checks ---
+
+
+def whitening():
+    """Filters are the same up to order and sign: so is the sum of their outer products."""
+    x, _ = samples("train")
+    patches = x.unfold(2, 2, 1).unfold(3, 2, 1).permute(0, 2, 3, 1, 4, 5).reshape(-1, 12)
+    values, vectors = torch.linalg.eigh(patches.T @ patches / len(patches))
+    theirs = (vectors / (values + 5e-4)) @ vectors.T
+    w = tensors(train("whitening", 1))["whiten.weight"].reshape(24, 12)
+    compare("filters and their negatives", w[:12], -w[12:], 1e-30)
+    compare("outer products", w[:12].T @ w[:12], theirs, 1e-4 * float(theirs.abs().max()))
+    largest = [row[row.abs().argmax()] > 0 for row in w[:12]]
+    norms = w[:12].norm(dim=1)
+    assert all(largest) and (norms.diff() >= 0).all(), "order or sign of the filters"
+
+
+def dirac():
+    weights = tensors(train("dirac", 1, **{"optim.lr": 0}))
+    for name, w in weights.items():
+        if "conv" not in name:
+            continue
+        copies = torch.zeros_like(w[:w.shape[1]])
+        nn.init.dirac_(copies)
+        compare(name, w[:w.shape[1]], copies[:len(w)], 1e-30)
+
+
+def trained(state, net):
+    names = {k for k, p in net.named_parameters() if "whiten.weight" in k or p.requires_grad}
+    return {k: v for k, v in state.items() if k in names or "running" in k}
+
+
+def step(steps, lookahead, share, pool="max"):
+    kind = {"max": F.max_pool2d, "avg": F.avg_pool2d}[pool]
+    none = {"optim.lr": 0, "optim.lookahead": 0}
+    first = train(f"begin-{steps}-{pool}", 1, pool, **none)
+    end = train(f"step-{steps}-{pool}", steps, pool, **{"optim.lookahead": lookahead})
+    net = net_of(first, False, kind)
+    since = {k: v.clone() for k, v in net.state_dict().items()}
+    descend(net, steps, lookahead)
+    net.whiten.bias.requires_grad = True
+    theirs, ours = trained(net.state_dict(), net), tensors(end)
+    compare("fixed filters", ours.pop("whiten.weight"), theirs.pop("whiten.weight"), 1e-30)
+    compare_tensors("after the steps", ours, theirs, since, share=share)
+
+
+def answers():
+    end = train("answers", 12, **{"eval.views": "none"})
+    x, labels = samples("test")
+    net = net_of(end, True).eval()
+    with torch.no_grad():
+        wanted = {"none": net(x), "mirror": 0.5 * net(x) + 0.5 * net(x.flip(-1)),
+                  "mirror+shift": views(net, x)}
+    for name, outputs in wanted.items():
+        theirs = F.log_softmax(outputs, dim=1)
+        assert len(set(theirs.argmax(1).tolist())) > 2, "the network has learnt nothing"
+        lockstep.run("eval", end, "--data", data(), "--views", name, "--out", name + ".h5")
+        with h5py.File(name + ".h5") as file:
+            compare("views = " + name, np.array(file["logprobs"]), theirs, TOLERANCE)
+    assert (wanted["mirror"] - wanted["mirror+shift"]).abs().max() > 1e-2
+
+
+CHECKS = {
+    "whitening": whitening,
+    "dirac": dirac,
+    "smooth": lambda: step(1, 0, TOLERANCE, "avg"),
+    "step": lambda: step(1, 0, CHOICES),
+    "steps": lambda: step(7, 2, CHOICES),
+    "views": answers,
+}
+
+if __name__ == "__main__":
+    main(CHECKS)
