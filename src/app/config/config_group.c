@@ -19,24 +19,24 @@ struct group_key {
     const char *initial, *help, *range;
 };
 
-#define GROUP(field) offsetof(struct param_group, field)
+#define PARAM_GROUP(field) offsetof(struct param_group, field)
 
 static const char *const decay_words[] = {
     [PARAM_DECAY_WEIGHTS] = "weights", [PARAM_DECAY_ALL] = "all", NULL};
 
 static const struct group_key group_keys[CONFIG_GROUP_KEYS] = {
-    {"match", GROUP(match), 0, NULL, "",
+    {"match", PARAM_GROUP(match), 0, NULL, "",
      "names or patterns (* ? [...]) of layers or tensors: conv1, head*, *.bias; the "
      "first group that matches has the tensor",
      "PATTERN[, PATTERN ...]"},
-    {"lr", GROUP(lr), 1e6, NULL, "1", "factor of the learning rate",
+    {"lr", PARAM_GROUP(lr), 1e6, NULL, "1", "factor of the learning rate",
      "a number from 0 to 1000000"},
-    {"weight_decay", GROUP(weight_decay), 1e6, NULL, "1", "factor of the weight decay",
-     "a number from 0 to 1000000"},
-    {"decay", GROUP(decay), 0, decay_words, "weights",
+    {"weight_decay", PARAM_GROUP(weight_decay), 1e6, NULL, "1",
+     "factor of the weight decay", "a number from 0 to 1000000"},
+    {"decay", PARAM_GROUP(decay), 0, decay_words, "weights",
      "what has weight decay: weights alone, or all, biases and norms too",
      "weights | all"},
-    {"epochs", GROUP(epochs), 1e6, NULL, "0",
+    {"epochs", PARAM_GROUP(epochs), 1e6, NULL, "0",
      "epochs after which its tensors stay as they are; 0: trained to the end",
      "a number from 0 to 1000000"},
 };

@@ -122,8 +122,8 @@ static void test_counts(void **state)
         const char *name;
         size_t params;
     } counts[] = {
-        {"letters", 296730},  {"lenet5", 61706},    {"resnet20", 269722},
-        {"resnet32", 464154}, {"resnet44", 658586}, {"resnet56", 853018},
+        {"letters", 296730},     {"lenet5", 61706},    {"resnet20", 269722},
+        {"resnet32", 464154},    {"resnet44", 658586}, {"resnet56", 853018},
         {"cifar_fast", 1971640},
     };
     for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
