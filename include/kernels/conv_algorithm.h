@@ -5,14 +5,17 @@
  * scratch, the function that computes one grain. The instruction sets differ only in the
  * micro-kernels and transforms that rows call (product.h, winograd.h).
  *
- *   direct       every shape. Pixels of an image are the rows of a product where they
- * lie; padded images are framed, a few rows at a time. 1 x 1 is a plain product. Input
- * gradients are stride^2 convolutions of dy (src/kernels/conv_lattice.h) winograd2,   3 x
- * 3 with stride 1: winograd.h winograd4
+ *   direct       shapes without groups and dilation. Pixels of an image are the rows of a
+ *                product where they lie; padded images are framed, a few rows at a time.
+ *                1 x 1 is a plain product. An input gradient is one convolution of dy for
+ *                each class of pixels by the strides (src/kernels/conv_lattice.h)
+ *   winograd2,   3 x 3 with stride 1, without groups and dilation: winograd.h
+ *   winograd4
+ *   im2col       all but depthwise; by OpenBLAS
  *
- * Values. Each result is defined by the shape and by fused multiply-adds in a written
- * order, so that the bits are the same for each instruction set with such an operation,
- * any team and any blocks:
+ * Values. Except for im2col, each result is defined by the shape and by fused
+ * multiply-adds in a written order, so that the bits are the same for each instruction
+ * set with such an operation, any team and any blocks:
  *
  *   direct y     one chain from bias[k], in the order (r, s, c)
  *   direct dx    one chain from 0, in the order (p, q, k)
@@ -74,7 +77,7 @@ const struct conv_algorithm *conv_algorithm_row(int i);
 /* The row with this name; NULL if there is none or it does not fit the shape. */
 const struct conv_algorithm *conv_algorithm_named(enum conv_pass pass, const char *name,
                                                   const struct conv_shape *shape);
-/* The row that training uses for this shape. */
+/* The best row for this shape; NULL: it is depthwise. */
 const struct conv_algorithm *conv_algorithm_chosen(enum conv_pass pass,
                                                    const struct conv_shape *shape);
 

@@ -47,11 +47,11 @@
 enum winograd_size { WINOGRAD_2, WINOGRAD_4, WINOGRAD_SIZES };
 
 /* A tensor of images (n, h, w, c) seen as tiles, numbered image by image and row by row.
-   Tile (i, j) of an image begins at pixel (m i - pad, m j - pad); pixels outside of the
-   image are 0. */
+   Tile (i, j) of an image begins at pixel (m i - above, m j - before); pixels outside of
+   the image are 0. */
 struct winograd_side {
     int h, w, c;
-    int pad;
+    int above, before;
     int rows, columns;               /* tiles of one image */
     ptrdiff_t ld;                    /* floats from tile to tile of V or M */
     ptrdiff_t plane;                 /* floats from frequency to frequency */

@@ -40,7 +40,8 @@ const struct conv_algorithm *conv_algorithm_chosen(enum conv_pass pass,
         if (row)
             return row;
     }
-    return conv_algorithm_named(pass, "direct", shape);
+    const struct conv_algorithm *row = conv_algorithm_named(pass, "direct", shape);
+    return row ? row : conv_algorithm_named(pass, "im2col", shape);
 }
 
 const char *conv_pass_name(enum conv_pass pass)

@@ -10,13 +10,12 @@
 
 static bool im2col_fits(const struct conv_shape *shape)
 {
-    (void)shape;
-    return true;
+    return !conv_is_depthwise(shape);
 }
 
 static size_t im2col_packed(const struct conv_shape *shape)
 {
-    return (size_t)shape->k * (size_t)shape->r * (size_t)shape->s * (size_t)shape->c;
+    return (size_t)shape->k * conv_taps(shape);
 }
 
 /* sgemm packs its operands itself. */

@@ -6,30 +6,36 @@
 #include "base/div.h"
 #include "kernels/kernels.h"
 
-static struct lattice_axis lattice_forward_axis(int inputs, int outputs, int taps,
-                                                const struct conv_shape *shape)
+bool lattice_fits(const struct conv_shape *shape)
+{
+    return conv_groups(shape) == 1 && window_dilation(&shape->r) == 1 &&
+           window_dilation(&shape->s) == 1;
+}
+
+static struct lattice_axis lattice_forward_axis(int inputs, int outputs,
+                                                const struct window *window)
 {
     return (struct lattice_axis){.inputs = inputs,
                                  .outputs = outputs,
                                  .count = outputs,
-                                 .step = shape->stride,
-                                 .taps = taps,
-                                 .first = -shape->pad,
+                                 .step = window->stride,
+                                 .taps = window->size,
+                                 .first = -window->pad,
                                  .out_step = 1};
 }
 
 void lattice_forward(struct lattice *l, const struct conv_shape *shape)
 {
-    ptrdiff_t c = shape->c, s = shape->s, r = shape->r;
+    ptrdiff_t c = shape->c, s = shape->s.size, r = shape->r.size;
     *l = (struct lattice){
         .n = shape->n,
         .ins = shape->c,
         .outs = shape->k,
-        .row = lattice_forward_axis(shape->h, shape->p, shape->r, shape),
-        .column = lattice_forward_axis(shape->w, shape->q, shape->s, shape),
+        .row = lattice_forward_axis(shape->h, shape->p, &shape->r),
+        .column = lattice_forward_axis(shape->w, shape->q, &shape->s),
         .filters = {.outs = shape->k,
-                    .rows = shape->r,
-                    .columns = shape->s,
+                    .rows = shape->r.size,
+                    .columns = shape->s.size,
                     .ins = shape->c,
                     .out = r * s * c,
                     .row = s * c,
@@ -38,38 +44,42 @@ void lattice_forward(struct lattice *l, const struct conv_shape *shape)
     };
 }
 
+int lattice_classes(const struct conv_shape *shape)
+{
+    return shape->r.stride * shape->s.stride;
+}
+
 /* Pixel h of dx reads pixel p of dy by tap h + pad - stride p. The taps of a class are
    read from the last to the first, so that p ascends. */
 static struct lattice_axis lattice_class_axis(int class, int inputs, int outputs,
-                                              int taps, const struct conv_shape *shape,
-                                              int *last)
+                                              const struct window *window, int *last)
 {
-    int stride = shape->stride, lowest = (class + shape->pad) % stride;
-    int count = lowest < taps ? (taps - 1 - lowest) / stride + 1 : 0;
-    *last = count > 0 ? lowest + (count - 1) * stride : 0;
+    int stride = window->stride, lowest = (class + window->pad) % stride;
+    int taps = lowest < window->size ? (window->size - 1 - lowest) / stride + 1 : 0;
+    *last = taps > 0 ? lowest + (taps - 1) * stride : 0;
     return (struct lattice_axis){
         .inputs = inputs,
         .outputs = outputs,
         .count = class < outputs ? (outputs - 1 - class) / stride + 1 : 0,
         .step = 1,
-        .taps = count,
-        .first = count > 0 ? (class + shape->pad - *last) / stride : 0,
+        .taps = taps,
+        .first = taps > 0 ? (class + window->pad - *last) / stride : 0,
         .out_first = class,
         .out_step = stride};
 }
 
 void lattice_class(struct lattice *l, const struct conv_shape *shape, int class)
 {
-    ptrdiff_t c = shape->c, s = shape->s, r = shape->r, stride = shape->stride;
+    ptrdiff_t c = shape->c, s = shape->s.size, r = shape->r.size;
     int last_row, last_column;
     *l = (struct lattice){
         .n = shape->n,
         .ins = shape->k,
         .outs = shape->c,
-        .row = lattice_class_axis(class / shape->stride, shape->p, shape->h, shape->r,
-                                  shape, &last_row),
-        .column = lattice_class_axis(class % shape->stride, shape->q, shape->w, shape->s,
-                                     shape, &last_column),
+        .row = lattice_class_axis(class / shape->s.stride, shape->p, shape->h, &shape->r,
+                                  &last_row),
+        .column = lattice_class_axis(class % shape->s.stride, shape->q, shape->w,
+                                     &shape->s, &last_column),
     };
     if (l->row.taps == 0 || l->column.taps == 0)
         l->row.taps = l->column.taps = 0;
@@ -79,8 +89,8 @@ void lattice_class(struct lattice *l, const struct conv_shape *shape, int class)
                                       .ins = shape->k,
                                       .first = (last_row * s + last_column) * c,
                                       .out = 1,
-                                      .row = -stride * s * c,
-                                      .column = -stride * c,
+                                      .row = -shape->r.stride * s * c,
+                                      .column = -shape->s.stride * c,
                                       .in = r * s * c};
 }
 

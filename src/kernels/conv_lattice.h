@@ -1,9 +1,9 @@
 /*
  * conv_lattice: a convolution as a correlation whose results lie on a lattice of pixels.
  *
- * Forward is one; so is each of the stride^2 classes of the input gradient, the pixels of
- * dx with the same remainders by the stride: only every stride-th tap of a filter meets
- * them, and dy is read with stride 1. Along each axis
+ * Forward is one; so is each class of the input gradient, the pixels of dx with the same
+ * remainders by the strides: only every stride-th tap of a filter meets them, and dy is
+ * read with stride 1. Along each axis
  *
  *   result i, at pixel out_first + out_step i   reads pixels first + step i + t, 0 <= t <
  * taps
@@ -32,8 +32,11 @@ struct lattice {
     const struct prologue *prologue; /* of the image read; NULL: none */
 };
 
+/* One group, no dilation. */
+bool lattice_fits(const struct conv_shape *shape);
 void lattice_forward(struct lattice *l, const struct conv_shape *shape);
-/* Class [0, stride^2) of dx. Its filters may be empty: then these pixels are 0. */
+int lattice_classes(const struct conv_shape *shape);
+/* One class of dx. Its filters may be empty: then these pixels are 0. */
 void lattice_class(struct lattice *l, const struct conv_shape *shape, int class);
 
 /* Patches of some rows of results, as the matrix a of a product. */

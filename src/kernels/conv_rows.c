@@ -12,12 +12,6 @@
 #define ROWS_PIXELS   192 /* results of a block */
 #define ROWS_CHANNELS 16  /* the smallest share of output channels: a cache line */
 
-static bool rows_fit(const struct conv_shape *shape)
-{
-    (void)shape;
-    return true;
-}
-
 /* What one member computes: by rows, unless that leaves it less than a block. */
 static void rows_share(const struct team *team, const struct lattice *l,
                        struct span *rows, struct span *channels)
@@ -118,7 +112,7 @@ static void rows_forward_run(const struct team *team, const struct conv_shape *s
 const struct conv_algorithm conv_rows_forward = {
     .name = "direct",
     .pass = CONV_FORWARD,
-    .fits = rows_fit,
+    .fits = lattice_fits,
     .packed = rows_forward_packed,
     .pack = rows_forward_pack,
     .scratch = rows_forward_scratch,
@@ -129,7 +123,7 @@ static size_t rows_data_packed(const struct conv_shape *shape)
 {
     size_t floats = 0;
     struct lattice l;
-    for (int class = 0; class < shape->stride * shape->stride; class ++) {
+    for (int class = 0; class < lattice_classes(shape); class ++) {
         lattice_class(&l, shape, class);
         floats += product_packed(&l.filters);
     }
@@ -140,7 +134,7 @@ static void rows_data_pack(const struct team *team, const struct conv_shape *sha
                            float *packed, const float *weight)
 {
     struct lattice l;
-    for (int class = 0; class < shape->stride * shape->stride; class ++) {
+    for (int class = 0; class < lattice_classes(shape); class ++) {
         lattice_class(&l, shape, class);
         product_pack(team, &l.filters, packed, weight);
         packed += product_packed(&l.filters);
@@ -152,7 +146,7 @@ static size_t rows_data_scratch(const struct conv_shape *shape, int team)
 {
     size_t most = 0;
     struct lattice l;
-    for (int class = 0; class < shape->stride * shape->stride; class ++) {
+    for (int class = 0; class < lattice_classes(shape); class ++) {
         lattice_class(&l, shape, class);
         most = rows_scratch(&l) > most ? rows_scratch(&l) : most;
     }
@@ -166,7 +160,7 @@ static void rows_data_run(const struct team *team, const struct conv_shape *shap
     /* Members may be in different classes at the same time. */
     void *scratch = rows_own_scratch(team, o, rows_data_scratch(shape, 1));
     struct lattice l;
-    for (int class = 0; class < shape->stride * shape->stride; class ++) {
+    for (int class = 0; class < lattice_classes(shape); class ++) {
         lattice_class(&l, shape, class);
         if (l.row.count > 0 && l.column.count > 0)
             rows_run(team, &l, o, packed, scratch);
@@ -178,7 +172,7 @@ static void rows_data_run(const struct team *team, const struct conv_shape *shap
 const struct conv_algorithm conv_rows_data = {
     .name = "direct",
     .pass = CONV_DATA,
-    .fits = rows_fit,
+    .fits = lattice_fits,
     .packed = rows_data_packed,
     .pack = rows_data_pack,
     .scratch = rows_data_scratch,

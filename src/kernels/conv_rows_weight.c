@@ -31,7 +31,7 @@ static struct rows_weight rows_weight_of(const struct conv_shape *shape, void *s
     struct arena arena = {.memory = scratch};
     lattice_forward(&w.l, shape);
     w.run = lattice_rows(&w.l, CONV_RUN);
-    w.depth = shape->s * shape->c;
+    w.depth = shape->s.size * shape->c;
     w.cuts = div_up(w.depth, WEIGHT_PIECE);
     w.g = arena_take(&arena, product_packed(&w.l.filters) * sizeof *w.g);
     w.l.prologue =
@@ -122,12 +122,6 @@ static void rows_weight_run(const struct team *team, const struct conv_shape *sh
     team_barrier(team);
 }
 
-static bool rows_weight_fits(const struct conv_shape *shape)
-{
-    (void)shape;
-    return true;
-}
-
 static size_t rows_weight_scratch(const struct conv_shape *shape, int team)
 {
     return rows_weight_of(shape, NULL, &(struct team){.size = team}, NULL).bytes;
@@ -136,7 +130,7 @@ static size_t rows_weight_scratch(const struct conv_shape *shape, int team)
 const struct conv_algorithm conv_rows_weight = {
     .name = "direct",
     .pass = CONV_WEIGHT,
-    .fits = rows_weight_fits,
+    .fits = lattice_fits,
     .scratch = rows_weight_scratch,
     .run = rows_weight_run,
 };

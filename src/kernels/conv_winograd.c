@@ -19,15 +19,22 @@
 #define WINOGRAD_INS   16 /* input channels whose filters are transformed at once */
 #define WINOGRAD_TAPS  9
 
-bool winograd_fits(const struct conv_shape *shape)
+static bool winograd_window(const struct window *window)
 {
-    return shape->r == 3 && shape->s == 3 && shape->stride == 1 && shape->pad <= 2;
+    return window->size == 3 && window->stride == 1 && window->pad <= 2 &&
+           window_dilation(window) == 1;
 }
 
-static struct winograd_side winograd_side(int h, int w, int c, int pad)
+bool winograd_fits(const struct conv_shape *shape)
+{
+    return conv_groups(shape) == 1 && winograd_window(&shape->r) &&
+           winograd_window(&shape->s);
+}
+
+static struct winograd_side winograd_side(int h, int w, int c)
 {
     ptrdiff_t ld = div_up(c, 16) * 16 + WINOGRAD_PAD;
-    return (struct winograd_side){.h = h, .w = w, .c = c, .pad = pad, .ld = ld};
+    return (struct winograd_side){.h = h, .w = w, .c = c, .ld = ld};
 }
 
 /* Tiles of a block: as much of V and M as of U, at least WINOGRAD_LEAST. */
@@ -45,13 +52,14 @@ void winograd_init(struct winograd *w, const struct conv_shape *shape,
                    enum conv_pass pass, enum winograd_size size)
 {
     ptrdiff_t c = shape->c;
-    const struct winograd_side x =
-        winograd_side(shape->h, shape->w, shape->c, shape->pad);
-    const struct winograd_side y = winograd_side(shape->p, shape->q, shape->k, 0);
+    const struct winograd_side x = winograd_side(shape->h, shape->w, shape->c);
+    const struct winograd_side y = winograd_side(shape->p, shape->q, shape->k);
     w->m = size == WINOGRAD_2 ? 2 : 4;
     w->frequencies = (w->m + 2) * (w->m + 2);
     w->transforms = kernels()->winograd[size];
     w->in = x;
+    w->in.above = shape->r.pad;
+    w->in.before = shape->s.pad;
     w->out = y;
     w->filters = (struct filter_view){.outs = shape->k,
                                       .rows = 3,
@@ -64,8 +72,8 @@ void winograd_init(struct winograd *w, const struct conv_shape *shape,
     if (pass == CONV_DATA) {
         w->in = y;
         w->out = x;
-        w->in.pad = 2 - shape->pad;
-        w->out.pad = 0;
+        w->in.above = 2 - shape->r.pad;
+        w->in.before = 2 - shape->s.pad;
         w->filters = (struct filter_view){.outs = shape->c,
                                           .rows = 3,
                                           .columns = 3,

@@ -10,10 +10,9 @@
 #define SPEED_LEAST   5   /* runs */
 #define SPEED_SECONDS 0.1 /* of runs, unless they are fewer than SPEED_LEAST */
 
-#define SQUARE(size, in, out, filter, by, border)                                        \
-    {                                                                                    \
-        .h = size, .w = size, .c = in, .k = out, .r = filter, .s = filter, .stride = by, \
-        .pad = border                                                                    \
+#define SQUARE(size, in, out, filter, stride, pad)                                  \
+    {                                                                               \
+        .h = size, .w = size, .c = in, .k = out, WINDOW_SQUARE(filter, stride, pad) \
     }
 
 static const struct conv_speed_shape speed_shapes[] = {
@@ -42,7 +41,7 @@ const struct conv_speed_shape *conv_speed_shape(int i)
 
 double conv_speed_flops(const struct conv_shape *shape)
 {
-    return 2.0 * shape->p * shape->q * shape->k * shape->r * shape->s * shape->c;
+    return 2.0 * shape->p * shape->q * shape->k * (double)conv_taps(shape);
 }
 
 static float *speed_random(size_t count, uint32_t purpose)
@@ -85,7 +84,7 @@ double conv_speed_measure(const struct conv_algorithm *algorithm,
 {
     size_t xs = (size_t)shape->n * (size_t)(shape->h * shape->w * shape->c);
     size_t ys = (size_t)shape->n * (size_t)(shape->p * shape->q * shape->k);
-    size_t ws = (size_t)shape->k * (size_t)(shape->r * shape->s * shape->c);
+    size_t ws = (size_t)shape->k * conv_taps(shape);
     const size_t outs[CONV_PASSES] = {ys, xs, ws};
     float *x = speed_random(xs, 0), *dy = speed_random(ys, 1), *w = speed_random(ws, 2);
     float *out = mem_aligned(outs[algorithm->pass], sizeof *out), *packed = NULL;

@@ -38,7 +38,7 @@ SIMD_INLINE struct winograd_place winograd_place(const struct winograd_side *sid
 {
     int column = tile % side->columns, row = tile / side->columns % side->rows;
     int n = tile / side->columns / side->rows;
-    int y = row * m - side->pad, x = column * m - side->pad;
+    int y = row * m - side->above, x = column * m - side->before;
     return (struct winograd_place){
         .at = (((ptrdiff_t)n * side->h + y) * side->w + x) * side->c,
         .top = y < 0 ? -y : 0,
