@@ -16,13 +16,12 @@
 
 #include <stdbool.h>
 #include <stddef.h>
-#include <stdint.h>
 
 #include "base/rng.h"
 #include "base/shape.h"
 #include "base/status.h"
-#include "kernels/team.h"
 #include "kernels/window.h"
+#include "nn/pass.h"
 #include "nn/range.h"
 
 #define LAYER_TENSORS 4 /* weight, bias, running mean and variance */
@@ -74,25 +73,6 @@ struct layer {
     int index;  /* position in the network */
     int number; /* the same in the network of the config: its name in base/where.h */
     int grain;  /* largest number of samples in a pass */
-};
-
-/* The pass of one grain through one layer or op, for one member of a team. */
-struct pass {
-    struct team team;
-    int n;               /* samples, 1..grain */
-    bool train;          /* dropout on, save for backward */
-    bool measure;        /* not train: forward writes the grain's statistics to grads */
-    const float *x, *x2; /* (n, in) and (n, in2) */
-    float *y;            /* (n, out) */
-    const float *dy;     /* (n, out), backward */
-    float *dx, *dx2;     /* of x and x2, backward; NULL: not needed */
-    const float *params; /* the flat vector; tensor i is at tensor[i].offset */
-    float *grads;        /* flat gradient of the grain: written, not added to */
-    void *save;          /* layer_save_bytes(layer, n), aligned to 64 */
-    void *scratch;       /* shared by the team, aligned to 64; undefined at first */
-    uint64_t seed;       /* of the run */
-    uint64_t step;       /* of training; names random draws */
-    const uint64_t *sample; /* (n) global sample numbers; name random draws */
 };
 
 /* What backward reads besides dy and save. An activation that no backward pass reads is

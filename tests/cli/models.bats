@@ -59,8 +59,6 @@ END
         same_text "$(<my.conf.table)" "$(<$name.table)"
     done
     "$LOCKSTEP" models letters | diff - "$LETTERS"
-    "$LOCKSTEP" models resnet20 >my.conf
-    same_text "$(network my.conf)" "$(network "$ROOT/configs/resnet20.conf")"
 }
 
 @test "a name trains, and the run's config makes the same run again" {

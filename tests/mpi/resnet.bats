@@ -50,14 +50,14 @@ END
 
 # resnet RUN RANKS OPTION...
 resnet() {
-    train "$2" "$ROOT/configs/resnet20.conf" --run "$1" "${OPTIONS[@]}" "${@:3}" >"$1.out"
+    train "$2" resnet20 --run "$1" "${OPTIONS[@]}" "${@:3}" >"$1.out"
 }
 
 # killed RUN STEP REPLICAS THREADS STAGES: goes on with RUN and is killed at STEP or a little
 # later.
 killed() {
     local number=$(($3 * $5))
-    start "$number" "$1" "$ROOT/configs/resnet20.conf" "${OPTIONS[@]}" --threads "$4" \
+    start "$number" "$1" resnet20 "${OPTIONS[@]}" --threads "$4" \
         --set "parallel.pipeline=$5" --set checkpoint.every_steps=1 --resume
     until_step "$1" "$2"
     kill -KILL "${PIDS[$((number / 2))]}"

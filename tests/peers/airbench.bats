@@ -14,5 +14,5 @@ setup() {
 @test "filters that begin as copies" { agrees dirac; }
 @test "a step with means instead of maxima, strictly" { agrees smooth; }
 @test "a step: weights and running statistics" { agrees step; }
-@test "seven steps with lookahead, and a bias that is trained for three" { agrees steps; }
+@test "seven steps with means, lookahead, and a bias that is trained for three" { agrees steps; }
 @test "answers to one, two and six views" { agrees views; }

@@ -30,7 +30,7 @@ FIXED = {
     "schedule.kind": "onecycle",
 }
 FREE = {
-    "data.file", "train.epochs", "train.batch", "train.grain", "optim.momentum", "optim.lr",
+    "data.file", "data.size", "train.epochs", "train.batch", "train.grain", "optim.momentum", "optim.lr",
     "optim.weight_decay", "augment.flip", "augment.crop",
 }
 

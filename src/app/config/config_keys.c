@@ -118,8 +118,8 @@ const struct config_key config_keys[] = {
     {"optim", "lookahead_alpha", KEY_REAL, false, RUN(optim.lookahead_alpha), 0, 1, "0.5",
      "lookahead: how far the slow weights follow", NULL},
     {"optim", "lookahead_power", KEY_REAL, false, RUN(optim.lookahead_power), 0, 100, "0",
-     "lookahead: they follow all the way at first, and as lookahead_alpha says at the end "
-     "of the run; exponent of the part that is done; 0: always as lookahead_alpha says",
+     "lookahead: they follow all the way at first, as lookahead_alpha says at the end of "
+     "the run; exponent of the part that is done; 0: always as lookahead_alpha says",
      NULL},
 
     {"schedule", "kind", KEY_WORD, false, RUN(schedule.kind), 0, 0, "constant",
