@@ -218,8 +218,7 @@ static void test_bad_weights_are_not_kept(void **state)
     assert_false(fs_is_file(checkpoint(folder, 1)));
 }
 
-/* A run stopped at its last step asks to be resumed, and then only evaluates and saves.
- */
+/* A run stopped at its last step asks to be resumed, then evaluates and saves. */
 static void test_stop_at_the_last_step(void **state)
 {
     (void)state;
