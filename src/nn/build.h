@@ -16,6 +16,7 @@
 #define BUILD_LINES (8 * MODEL_LAYERS)
 
 #define BUILD_PARAMETERS 32 /* of a block */
+#define BUILD_DEPTH      32 /* of blocks in blocks; a scope takes 8 KB of stack */
 
 /* The full name of a line, and the value that it stands for. */
 struct build_name {
@@ -42,6 +43,7 @@ struct build_parameter {
 
 struct build_scope {
     const struct build_scope *outer;
+    int depth;                      /* blocks around its lines */
     const struct spec_block *block; /* NULL: the network */
     const char *path;               /* "layer1.0."; "" */
     int input;                      /* the value that `input` stands for */
