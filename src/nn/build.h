@@ -16,7 +16,8 @@
 #define BUILD_LINES (8 * MODEL_LAYERS)
 
 #define BUILD_PARAMETERS 32 /* of a block */
-#define BUILD_DEPTH      32 /* of blocks in blocks; a scope takes 8 KB of stack */
+/* Blocks in blocks: a layer's name has a letter and a dot of each. */
+#define BUILD_DEPTH ((LAYER_NAME - 1) / 2)
 
 /* The full name of a line, and the value that it stands for. */
 struct build_name {

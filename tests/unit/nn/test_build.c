@@ -366,7 +366,7 @@ static void test_refused_depth(void **state)
 {
     (void)state;
     static char text[2 * DEPTH][24];
-    const char *lines[2 * DEPTH + 8] = {"[block b0]", "relu"};
+    const char *lines[2 * DEPTH + 8] = {"[block b0]", "relu as=r"};
     int count = 2;
     for (int b = 1; b < DEPTH; b++) {
         snprintf(text[2 * b], sizeof *text, "[block b%d]", b);
@@ -374,10 +374,10 @@ static void test_refused_depth(void **state)
         lines[count++] = text[2 * b];
         lines[count++] = text[2 * b + 1];
     }
-    const char *const deep[] = {"[model]", "b32 as=x", END};
+    const char *const deep[] = {"[model]", "b23 as=x", END};
     memcpy(lines + count, deep, sizeof deep);
-    refused("net.conf:4: block 'b0' is nested more than 32 blocks deep", lines);
-    lines[count + 1] = "b31 as=x";
+    refused("net.conf:4: block 'b0' is nested more than 23 blocks deep", lines);
+    lines[count + 1] = "b22 as=x";
     struct model m;
     assert_int_equal(build(&m, lines, (struct shape){8, 8, 3}), ST_OK);
     model_release(&m);
