@@ -15,8 +15,11 @@ for source in src/base/*.c src/kernels/*.c; do
     grep -Eq '<(hwloc|xxhash)\.h>' "$source" && continue
     echo "${cc[*]} -O3 -c -o $out/$(basename "$source" .c).o $source"
 done >"$out/commands"
+portable=" $(sed -n 's/^PORTABLE := //p' Makefile) "
 for source in src/kernels/simd/*.c; do
-    echo "${cc[*]} -O3 -ffp-contract=fast -DSIMD_LEVEL=plain" \
+    contract=fast
+    [[ $portable != *" $(basename "$source" .c) "* ]] || contract=off
+    echo "${cc[*]} -O3 -ffp-contract=$contract -DSIMD_LEVEL=plain" \
         "-c -o $out/simd-$(basename "$source" .c).o $source"
 done >>"$out/commands"
 xargs -P "$(nproc)" -I{} sh -c '{}' <"$out/commands"
@@ -24,7 +27,7 @@ echo "compiled $(wc -l <"$out/commands") files for aarch64"
 
 command -v qemu-aarch64 >/dev/null || exit 0
 aarch64-linux-gnu-ar rcs "$out/kernels.a" "$out"/*.o
-for test in tests/unit/kernels/test_{activation,conv,conv_pool,linear,pool,update}.c; do
+for test in tests/unit/kernels/test_{activation,conv,conv_algorithm,conv_pool,linear,pool,update,winograd}.c; do
     "${cc[@]}" -o "$out/test" "$test" tests/cross/cpu.c "$out/kernels.a" -lm
     qemu-aarch64 -L /usr/aarch64-linux-gnu "$out/test"
 done

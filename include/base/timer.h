@@ -31,6 +31,9 @@ double timer_median(double *values, int count);
 /* Seconds on a monotonic clock with an arbitrary origin. */
 double timer_now(void);
 
+/* Seconds of CPU time of the calling thread: does not run while others have the CPU. */
+double timer_thread(void);
+
 /* Adds the time since `since` to `phase`, records it as a span of the trace, and returns
    the present time. */
 double phases_add(struct phases *phases, enum phase phase, double since);

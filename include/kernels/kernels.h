@@ -24,7 +24,10 @@
 #include "kernels/linear.h"
 #include "kernels/matrix.h"
 #include "kernels/pool.h"
+#include "kernels/product.h"
+#include "kernels/prologue.h"
 #include "kernels/update.h"
+#include "kernels/winograd.h"
 
 #define KERNELS_PANEL 32 /* output channels of one direct convolution panel */
 #define KERNELS_GROUP 16 /* channels that conv_pool packs as one: the widest vector */
@@ -148,6 +151,17 @@ struct kernels {
     void (*conv_pool_data)(const struct conv_pool_shape *shape, struct span inputs,
                            float *dx, const float *weight,
                            const struct conv_pool_block *block);
+
+    /* The micro-kernels of product.h: one panel. In a weight product `taps` is 1. */
+    void (*product_forward)(const struct product_rows *a, const float *b,
+                            const struct product_result *y);
+    void (*product_weight)(const struct product_rows *a, const struct product_gradient *y,
+                           float *g);
+    /* A copy of a matrix of pixels and channels, by prologue.h. */
+    void (*prologue_copy)(float *to, const float *from, const struct matrix *m,
+                          const struct prologue *prologue);
+    /* The transforms of winograd.h, for tiles of 2 x 2 and of 4 x 4. */
+    const struct winograd_transforms *winograd[WINOGRAD_SIZES];
 
     UPDATE_KERNEL(update_average); /* update.h */
     UPDATE_KERNEL(update_sgd);

@@ -27,6 +27,7 @@ struct CMUnitTest {
 #define assert_true(c)               ((c) ? (void)0 : fail_msg("not true: %s", #c))
 #define assert_false(c)              assert_true(!(c))
 #define assert_non_null(p)           assert_true((p) != NULL)
+#define assert_null(p)               assert_true((p) == NULL)
 #define assert_int_equal(a, b)       assert_true((a) == (b))
 #define assert_string_equal(a, b)    assert_true(strcmp(a, b) == 0)
 #define assert_memory_equal(a, b, n) assert_true(memcmp(a, b, n) == 0)

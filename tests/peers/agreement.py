@@ -11,7 +11,7 @@ from torch.nn import functional as F
 import lockstep
 from compare import TOLERANCE, compare
 from graph import DropPath, GrainNorm, network
-from kinks import Kinks
+from kinks import ROUNDS, Kinks
 
 
 class Masks:
@@ -48,17 +48,7 @@ class Masks:
 def load(net, tensors):
     """All tensors by their names; PyTorch's count of batches has no counterpart."""
     counts = {k: v for k, v in net.state_dict().items() if k.endswith("num_batches_tracked")}
-    net.load_state_dict(tensors | counts, strict=True)
-
-
-def groups(net, decay):
-    """Weight decay is for weights of convolutions and linear layers, not for biases and
-    norms."""
-    parameters = list(net.parameters())
-    return [
-        {"params": [p for p in parameters if p.dim() > 1], "weight_decay": decay},
-        {"params": [p for p in parameters if p.dim() <= 1], "weight_decay": 0},
-    ]
+    net.load_state_dict(counts | tensors, strict=True)
 
 
 def relative(what, ours, theirs, scales):
@@ -77,7 +67,7 @@ def relative(what, ours, theirs, scales):
 
 def scales_of(tensors):
     """What differences are relative to: the largest element of each tensor, but at least a
-    hundredth of the largest in its layer, because some gradients are zero save for rounding:
+    tenth of the largest in its layer, because some gradients are zero save for rounding:
     that of a bias in front of a norm, and that of a norm's weight if a relu, a depthwise
     convolution and another norm follow. The scale of a mean is the deviation, if larger."""
     largest = {name: float(value.abs().max()) for name, value in tensors.items()}
@@ -85,38 +75,49 @@ def scales_of(tensors):
     for name, size in largest.items():
         layer = name.rpartition(".")[0] + "."
         of_layer = max(largest[other] for other in largest if other.startswith(layer))
-        scales[name] = max(size, of_layer / 100)
+        scales[name] = max(size, of_layer / 10)
         if name.endswith("running_mean"):
             scales[name] = max(size, largest[layer + "running_var"] ** 0.5)
         assert scales[name] > 0, f"{name}: nothing to compare"
     return scales
 
 
+def follow_soon(line):
+    """Statistics that move fast: with those of the first steps all images would be alike."""
+    words = [word for word in line.split() if not word.startswith("momentum=")]
+    return " ".join(words) + " momentum=0.4\n" if words[2:3] == ["batchnorm"] else line
+
+
 class Agreement:
     """One network in both. text: its config; plain(shape, classes): its PyTorch module, by
-    default the one that the config's lines say."""
+    default the one that the config's lines say; start: a checkpoint to begin with."""
 
-    def __init__(self, name, text, data, batch, grain=None, plain=None, **keys):
-        self.name, self.text, self.data = name, text, data
+    rate, momentum, decay = 0.02, 0.5, 0.05
+
+    def __init__(self, name, text, data, batch, grain=None, plain=None, start=None):
+        self.name, self.text, self.data, self.start = name, text, data, start
         self.batch, self.grain = batch, grain or batch
-        self.keys = {"train.batch": batch, "train.grain": self.grain, "optim.kind": "sgd"} | keys
         self.x, self.labels, self.classes = lockstep.samples(data, "train")
-        # At rate 0 the momentum is the gradient, without the weights' rounding.
-        self.begin = self.train("begin", 1, **{"optim.lr": 0, "optim.momentum": 0.5})
         shape = self.x.shape[1:]
-        self.graph = network(text, shape, self.classes)
-        self.net = plain(shape, self.classes).double() if plain else self.graph
-        self.masks = Masks(self.net, self.graph)
-        self.smooth = not any(Kinks.has(layer) for layer in self.net.modules())
+        graph = network(text, shape, self.classes)
+        self.net = plain(shape, self.classes).double() if plain else graph
+        self.masks = Masks(self.net, graph)
+        self.parameters = dict(self.net.named_parameters())
 
     def train(self, what, steps, init=None, **keys):
-        return lockstep.train(
-            f"{self.name}-{what}", self.text, self.data, steps, init=init,
-            **(self.keys | keys),
-        )
+        """Returns the checkpoints after each step."""
+        keys = {
+            "train.batch": self.batch, "train.grain": self.grain, "optim.kind": "sgd",
+            "optim.lr": self.rate, "optim.momentum": self.momentum,
+            "optim.weight_decay": self.decay, "checkpoint.every_steps": 1,
+            "checkpoint.keep": steps,
+        } | keys
+        folder = f"{self.name}-{what}"
+        lockstep.train(folder, self.text, self.data, steps, init or self.start, **keys)
+        return [lockstep.checkpoint(folder, step + 1) for step in range(steps)]
 
     def step(self, number):
-        """Forward and backward of a step's grains; returns its mean loss."""
+        """Forward and backward of a step; returns its mean loss, and its grains."""
         self.net.train()
         self.net.zero_grad()
         total = 0
@@ -131,66 +132,61 @@ class Agreement:
         for layer in self.net.modules():
             if isinstance(layer, GrainNorm):
                 layer.end_step()
-        return total
+        return total, grains
 
-    def gradients(self, what, checkpoint, begin):
-        """The gradient of a step that began with the weights of `begin`."""
-        load(self.net, lockstep.tensors(begin))
-        if begin == checkpoint:  # a first step at rate 0: only statistics moved
-            self.reset_statistics()
-        kinks, head = Kinks(self.net), Head(self.net)
-        loss = self.step(0)
-        parameters = dict(self.net.named_parameters())
-        theirs = {name: value.grad for name, value in parameters.items()}
-        ours = lockstep.tensors(checkpoint, "optimizer/momentum")
-        ours = {name: ours[name] for name in ours if name in theirs}
-        compare(f"loss, {what}", lockstep.history(checkpoint, "loss")[-1], loss, 1e-5)
-        difference = {name: ours[name] - theirs[name] for name in theirs}
-        scales = scales_of(theirs)
-        agrees = lambda: all(
-            float(difference[name].abs().max()) <= TOLERANCE * scales[name] for name in theirs
-        )
-        if not agrees():
-            turned, ties = kinks.explain(difference, parameters, agrees)
-            print(f"  {turned} of {ties} near ties were decided otherwise")
-        ours = {name: theirs[name] + difference[name] for name in theirs}
-        relative(f"gradients, {what}", ours, theirs, scales)
-        head.compare(what, ours, self, lockstep.grains(0, len(self.x), self.batch, self.grain))
-        kinks.passes.clear()
-
-    def reset_statistics(self):
-        for layer in self.net.modules():
-            if isinstance(layer, nn.modules.batchnorm._BatchNorm):
-                layer.reset_running_stats()
+    def compare_step(self, number, state, before, after):
+        """Loss, gradient and log-probabilities of a step that begins with `state`. before,
+        after: lockstep's checkpoints; before=None: it is the first step of a run."""
+        kinks = Kinks(self.net)
+        velocity = lockstep.tensors(after, "optimizer/momentum")
+        ours = {name: velocity[name] for name in velocity if name in self.parameters}
+        if before:
+            velocity = lockstep.tensors(before, "optimizer/momentum")
+            ours = {name: ours[name] - self.momentum * velocity[name] for name in ours}
+        for _ in range(ROUNDS):
+            load(self.net, state)
+            kinks.begin()
+            head = Head(self.net)
+            loss, grains = self.step(number)
+            head.hook.remove()
+            theirs = {name: value.grad.clone() for name, value in self.parameters.items()}
+            scales = scales_of(theirs)
+            found = {  # without the decay, which biases and norms do not have
+                name: value - (self.decay * state[name] if value.dim() > 1 else 0)
+                for name, value in ours.items()
+            }
+            difference = {name: found[name] - theirs[name] for name in theirs}
+            worst = max(float(difference[k].abs().max()) / scales[k] for k in theirs)
+            if worst <= TOLERANCE or not kinks.choose(
+                    difference, self.parameters, scales, len(grains), TOLERANCE / 10):
+                break
+        turned = sum(len(places) for places in kinks.other.values())
+        if turned:
+            print(f"  {turned} near ties were decided otherwise")
+        kinks.remove()
+        compare(f"loss, step {number + 1}", lockstep.history(after, "loss")[-1], loss,
+                TOLERANCE * loss)
+        relative(f"gradients, step {number + 1}", found, theirs, scales)
+        head.compare(f"step {number + 1}", found, self.labels[sum(grains, [])], self.classes)
 
     def three_steps(self):
-        """Running statistics after three steps of descent from the initial weights. Without
-        kinks and maxima, the weights too; else the rate is so small that a gradient which
-        went another way matters little."""
-        lr = 0.1 if self.smooth else 0.005
-        keys = {"optim.lr": lr, "optim.momentum": 0.9, "optim.weight_decay": 0.05}
-        end = self.train("three", 3, **keys)
-        begin = lockstep.tensors(self.begin)
-        load(self.net, begin)
-        self.reset_statistics()
-        optimizer = torch.optim.SGD(groups(self.net, 0.05), lr=lr, momentum=0.9)
+        """Each step begins with lockstep's weights; running statistics are PyTorch's own."""
+        begin = self.train("begin", 1, **{"optim.lr": 0})
+        after = self.train("steps", 3)
+        before = begin + after[:2]
+        if self.start:
+            load(self.net, lockstep.tensors(self.start))
         for number in range(3):
-            self.step(number)
-            optimizer.step()
-        ours, theirs = lockstep.tensors(end), self.net.state_dict()
-        statistics = {name: theirs[name] for name in ours if "running_" in name}
-        if statistics:
-            found = {name: ours[name] for name in statistics}
-            relative("running statistics, three steps", found, statistics,
-                     scales_of(statistics))
-        if self.smooth:
-            change = {name: value.detach() - begin[name]
-                      for name, value in self.net.named_parameters()}
-            found = {name: ours[name] - begin[name] for name in change}
-            scales = {name: float(value.abs().max()) + 2e-7 / TOLERANCE
-                      for name, value in change.items()}
-            relative("change of weights, three steps", found, change, scales)
-        return end
+            state = {name: value.clone() for name, value in self.net.state_dict().items()}
+            weights = lockstep.tensors(before[number])
+            assert {name for name in weights if "running_" not in name} == set(self.parameters)
+            state |= {name: weights[name] for name in self.parameters}
+            self.compare_step(number, state, before[number] if number else None, after[number])
+        ours, theirs = lockstep.tensors(after[-1]), self.net.state_dict()
+        theirs = {name: theirs[name] for name in ours if "running_" in name}
+        if theirs:
+            ours = {name: ours[name] for name in theirs}
+            relative("running statistics, step 3", ours, theirs, scales_of(theirs))
 
     def evaluation(self, checkpoint):
         """Log-probabilities of the test images."""
@@ -207,11 +203,11 @@ class Agreement:
                 TOLERANCE * float(theirs.abs().max()))
 
     def check(self):
-        self.gradients("initial weights", self.begin, self.begin)
-        three = self.three_steps()
-        self.evaluation(three)
-        again = self.train("again", 1, three, **{"optim.lr": 0, "optim.momentum": 0.5})
-        self.gradients("after three steps", again, three)
+        self.three_steps()
+        self.text = "".join(map(follow_soon, self.text.splitlines(True)))
+        keys = {"optim.lr": self.rate / 10, "checkpoint.every_steps": 0}
+        longer = self.train("longer", 8, **keys)
+        self.evaluation(longer[-1])
 
 
 class Head:
@@ -230,19 +226,16 @@ class Head:
         self.features.append(inputs[0].detach().flatten(1))
         self.logits.append(output.detach().flatten(1))
 
-    def compare(self, what, ours, agreement, grains):
-        self.hook.remove()
+    def compare(self, what, ours, labels, classes):
         features, logits = torch.cat(self.features), torch.cat(self.logits)
         gradient = ours[self.name + ".weight"]
         if self.layer.bias is not None:
             features = torch.cat([features, torch.ones(len(features), 1)], dim=1)
             gradient = torch.cat([gradient, ours[self.name + ".bias"][:, None]], dim=1)
-        labels = agreement.labels[sum(grains, [])]
         d = torch.linalg.lstsq(features.T, gradient.T).solution
-        p = d * len(labels) + F.one_hot(labels, agreement.classes)
-        theirs = F.log_softmax(logits, 1)
-        likely = theirs > -7  # a gradient says little of what is less than a thousandth
-        rounding = 1e-7 * float(torch.linalg.cond(features))
-        assert rounding < 0.01, "all images are alike to the network"
-        compare(f"log-probabilities, training, {what}", p.clamp(min=1e-9).log()[likely],
-                theirs[likely], max(TOLERANCE * float(theirs.abs().max()), rounding))
+        p = d * len(labels) + F.one_hot(labels, classes)
+        theirs = F.softmax(logits, 1)
+        # rounding of the gradient, and TOLERANCE of a log-probability of 1
+        allowed = 5e-7 * float(torch.linalg.cond(features)) + TOLERANCE * theirs
+        assert float(allowed.max()) < 0.02, "all images are alike to the network"
+        compare(f"log-probabilities, training, {what}", p / allowed, theirs / allowed, 1)

@@ -9,8 +9,8 @@ from torch.nn import functional as F
 
 
 class GrainNorm(nn.BatchNorm2d):
-    """Normalises by the grain that it is given; end_step() moves the running statistics
-    once, by all grains of the step."""
+    """Normalises by the grain that it is given, if that has more than one sample;
+    end_step() moves the running statistics once, by all grains of the step."""
 
     def __init__(self, channels, frozen=False, **options):
         super().__init__(channels, **options)
@@ -21,7 +21,7 @@ class GrainNorm(nn.BatchNorm2d):
             return self.by_running(x)
         values = x.detach().transpose(0, 1).flatten(1)  # (C, values)
         self.sums.append((values.shape[1], values.sum(1), (values**2).sum(1)))
-        if values.shape[1] == 1:
+        if len(x) == 1:
             return self.by_running(x)
         return F.batch_norm(x, None, None, self.weight, self.bias, True, 0, self.eps)
 

@@ -1,9 +1,10 @@
 """Where a gradient depends on a choice: kinks of activations, and maxima of windows.
 
 Two values of a window, or a value and a kink, may be closer to each other than lockstep's
-rounding. Then lockstep may choose the other side, and its gradient differs by exactly what
-flows through that one element. Such differences are found element by element and taken away;
-what is left must agree.
+rounding. Then lockstep may choose the other side, and its gradient differs by what flows
+through that one element. Such choices are found layer by layer from the end, by what they
+would change in the gradients of the layers just before; PyTorch then makes the same choice,
+and all gradients are compared as strictly as without ties.
 """
 
 import torch
@@ -19,84 +20,135 @@ JUMPS = {
     nn.Hardswish: {-3: -0.5, 3: -0.5},
     nn.Hardsigmoid: {-3: 1 / 6, 3: -1 / 6},
 }
-NEAR = 1e-5  # of the values' mean square: what counts as a tie
-MOST = 60  # ties that are tried
+NEAR = 5e-5  # of the values' root mean square: a tie, after rounding in many layers
+BEFORE = 4  # layers with parameters that are looked at
+ROUNDS = 20
+
+
+def is_kinked(layer):
+    return type(layer) in JUMPS or isinstance(layer, nn.MaxPool2d)
 
 
 class Kinks:
-    """Watches a network's forward passes in training mode. The backward pass must keep its
-    graph."""
+    """Watches a network's forward passes in training mode; begin() comes before each step.
+    The backward pass must keep its graph."""
 
     def __init__(self, net):
-        self.passes = []
-        for layer in net.modules():
-            if self.has(layer):
-                layer.register_forward_hook(self.watch)
+        self.names = {layer: name for name, layer in net.named_modules()}
+        self.other = {}  # {number of a pass: the places where the other side is chosen}
+        self.hooks = [
+            layer.register_forward_hook(self.pass_kink if is_kinked(layer) else self.note)
+            for layer in net.modules()
+            if is_kinked(layer) or list(layer.parameters(recurse=False))
+        ]
+        self.begin()
+
+    def begin(self):
+        self.passes, self.noted = [], []
+
+    def remove(self):
+        self.begin()
+        for hook in self.hooks:
+            hook.remove()
+
+    def note(self, layer, inputs, output):
+        self.noted.append(self.names[layer])
+
+    def pass_kink(self, layer, inputs, output):
+        if not layer.training or not output.requires_grad:
+            return output
+        x, places = inputs[0], self.other.get(len(self.passes), [])
+        turn = self.turn_window if isinstance(layer, nn.MaxPool2d) else self.turn_kink
+        for place in places:
+            change = turn(layer, x, place)
+            change = change - change.detach()  # of the gradient alone
+            output = output + F.one_hot(torch.tensor(place[0]), output.numel()).reshape(
+                output.shape) * change
+        output.retain_grad()
+        self.passes.append((layer, x, output, self.noted[-BEFORE:]))
+        return output
+
+    # A place is (index in the output, what else turn_... needs).
 
     @staticmethod
-    def has(layer):
-        return type(layer) in JUMPS or isinstance(layer, nn.MaxPool2d)
+    def turn_kink(layer, x, place):
+        return place[1] * x.flatten()[place[0]]
 
-    def watch(self, layer, inputs, output):
-        if layer.training and output.requires_grad:
-            output.retain_grad()
-            self.passes.append((layer, inputs[0], output))
+    @staticmethod
+    def find_kinks(layer, x, near):
+        x = x.detach().flatten()
+        for kink, jump in JUMPS[type(layer)].items():
+            distance = x - kink
+            for i in ((distance.abs() < near) & (distance != 0)).nonzero()[:, 0].tolist():
+                yield i, (-jump if distance[i] > 0 else jump)
 
-    def ties(self):
-        """(how near, a scalar whose gradient is added if the choice is the other one)."""
-        for layer, x, y in self.passes:
-            scale = float(x.detach().pow(2).mean().sqrt())
-            find = self.windows if isinstance(layer, nn.MaxPool2d) else self.kinks
-            for distance, scalar in find(layer, x, y, NEAR * scale):
-                yield distance / scale, scalar
-
-    def kinks(self, layer, x, y, near):
-        x, gradient = x.flatten(), y.grad.flatten()
-        for place, jump in JUMPS[type(layer)].items():
-            distance = x.detach() - place
-            found = (distance.abs() < near) & (distance != 0) & (gradient != 0)
-            for i in found.nonzero()[:, 0].tolist():
-                sign = -1 if distance[i] > 0 else 1
-                yield abs(float(distance[i])), sign * jump * gradient[i] * x[i]
-
-    def windows(self, layer, x, y, near):
+    @staticmethod
+    def windows(layer, x):
+        """(N C windows, taps)"""
         if isinstance(layer, Same):
             around = layer.around(x)
         else:
             pad = layer.padding if isinstance(layer.padding, tuple) else (layer.padding,) * 2
             around = [pad[1], pad[1], pad[0], pad[0]]
-        padded = F.pad(x, around, value=float("-inf"))
         n, c = x.shape[:2]
+        padded = F.pad(x, around, value=float("-inf"))
         taps = F.unfold(padded, layer.kernel_size, layer.dilation, 0, layer.stride)
-        taps = taps.reshape(n, c, -1, taps.shape[-1])  # (N, C, taps, windows)
-        if taps.shape[2] < 2:
-            return
-        top = taps.topk(2, dim=2).values
-        distance = (top[:, :, 0] - top[:, :, 1]).detach()
-        gradient = y.grad.flatten(2)
-        for i in ((distance < near) & (distance > 0) & (gradient != 0)).nonzero().tolist():
-            first, second = top[i[0], i[1], :, i[2]]
-            how = distance[tuple(i)], gradient[tuple(i)]
-            yield float(how[0]), how[1] * (second - first)
+        return taps.reshape(n, c, -1, taps.shape[-1]).transpose(2, 3).flatten(0, 2)
 
-    def explain(self, difference, parameters, agrees):
-        """Takes from the difference of gradients ({name: tensor}, in place) what other
-        choices at ties explain, the nearest first, until it agrees(). Returns how many
-        choices were other ones, and how many ties there are."""
-        tied = sorted(self.ties(), key=lambda tie: tie[0])
-        turned, names = 0, list(parameters)
-        for _, scalar in tied[:MOST]:
-            if agrees():
-                break
-            found = torch.autograd.grad(
-                scalar, [parameters[name] for name in names], retain_graph=True,
-                allow_unused=True,
-            )
-            step = {name: found for name, found in zip(names, found) if found is not None}
-            length = sum(float((value**2).sum()) for value in step.values())
-            along = sum(float((difference[name] * step[name]).sum()) for name in step)
-            if length > 0 and along > length / 2:
-                turned += 1
-                for name, value in step.items():
-                    difference[name] -= value
-        return turned, len(tied)
+    @classmethod
+    def turn_window(cls, layer, x, place):
+        first, second = cls.windows(layer, x)[place[0]].topk(2).values
+        return second - first
+
+    @classmethod
+    def find_windows(cls, layer, x, near):
+        taps = cls.windows(layer, x.detach())
+        if taps.shape[1] > 1:
+            top = taps.topk(2).values
+            distance = top[:, 0] - top[:, 1]
+            for i in ((distance < near) & (distance > 0)).nonzero()[:, 0].tolist():
+                yield (i,)
+
+    def ties(self, number):
+        """Of a pass: (place, the gradient that the other choice adds, as a function)."""
+        layer, x, y, _ = self.passes[number]
+        pool = isinstance(layer, nn.MaxPool2d)
+        find, turn = (
+            (self.find_windows, self.turn_window) if pool else (self.find_kinks, self.turn_kink)
+        )
+        near = NEAR * float(x.detach().pow(2).mean().sqrt())
+        gradient = y.grad.flatten()
+        for place in find(layer, x, near):
+            if place not in self.other.get(number, []) and gradient[place[0]] != 0:
+                yield place, gradient[place[0]] * turn(layer, x, place)
+
+    def choose(self, difference, parameters, scales, grains, least):
+        """Other choices in the last layer where they explain a part of the difference of
+        gradients ({name: tensor}). False if there is none. Changes of less than `least` of
+        a tensor's scale do not count."""
+        layers = len(self.passes) // grains
+        for at in reversed(range(layers)):
+            names = [name for name in parameters
+                     if name.rpartition(".")[0] in self.passes[at][3]]
+            found, columns = [], []
+            for number in range(at, len(self.passes), layers):
+                for place, change in self.ties(number):
+                    column = torch.autograd.grad(
+                        change, [parameters[name] for name in names], retain_graph=True,
+                        allow_unused=True)
+                    column = torch.cat([
+                        (torch.zeros_like(difference[name]) if part is None else part).flatten()
+                        / scales[name] for name, part in zip(names, column)])
+                    if float(column.abs().max()) > least:
+                        found.append((number, place))
+                        columns.append(column)
+            if not found:
+                continue
+            wanted = torch.cat([(difference[name] / scales[name]).flatten() for name in names])
+            shares = torch.linalg.lstsq(torch.stack(columns, 1), wanted[:, None]).solution
+            chosen = [tie for tie, share in zip(found, shares[:, 0]) if 0.5 < share < 1.5]
+            for number, place in chosen:
+                self.other.setdefault(number, []).append(place)
+            if chosen:
+                return True
+        return False

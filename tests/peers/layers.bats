@@ -13,11 +13,15 @@ setup() {
 
 @test "batchnorm with all options, over the batch" { agrees batchnorm; }
 @test "batchnorm over grains of unequal sizes" { agrees grains; }
-@test "batchnorm of single values" { agrees single; }
+@test "batchnorm of grains of one image" { agrees single; }
 @test "batchnorm with frozen statistics" { agrees frozen; }
 @test "groupnorm" { agrees groupnorm; }
 @test "depthwise" { agrees depthwise; }
-@test "windows of two sizes, pad=same, dilation, count_pad" { agrees windows; }
+@test "windows of two sizes, strides, pads; padding that does not count" { agrees windows; }
+@test "pad=same" { agrees same; }
+@test "dilation" { agrees dilation; }
+@test "maxpool" { agrees maxima; }
+@test "windows of two sizes, pad=same, dilation, count_pad" { agrees mixed; }
 @test "convolutions in groups" { agrees groups; }
 @test "conv without bias, maxpool, batchnorm, activation: partly fused" { agrees pooled; }
 @test "gelu, silu, sigmoid" { agrees smooth-activations; }
@@ -25,6 +29,7 @@ setup() {
 @test "mul of channels and of values, add" { agrees squeeze; }
 @test "padchannels, globalavgpool, values with several readers" { agrees shortcuts; }
 @test "dropout and droppath, with lockstep's masks" { agrees drops; }
+@test "initial values" { agrees initial; }
 @test "blocks with parameters" { agrees blocks; }
 @test "resnet20, grains as large as the batch" { agrees resnet20-batch; }
 @test "resnet20, statistics over grains" { agrees resnet20-grains; }

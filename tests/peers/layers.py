@@ -7,15 +7,12 @@ PyTorch's networks are built from the same lines (graph.py). Images are of odd s
 batches and grains have remainders.
 """
 
-import os
-
 import torch
 
 import lockstep
-from agreement import Agreement, load, relative, scales_of
-from compare import main
+from agreement import Agreement
+from compare import compare, main
 
-ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 
 # Lines; the size of the images; batch and grain.
 CASES = {
@@ -32,10 +29,10 @@ CASES = {
         gelu | flatten | linear 24 bias=off | batchnorm eps=1e-3 | gelu |
         linear classes | logsoftmax""",
         (9, 10, 3), 13, 5),
-    # one value a channel in each grain: running statistics in training, too
+    # grains of one image: running statistics in training, too
     "single": ("""
-        flatten | linear 12 | batchnorm momentum=0.5 | gelu | linear classes |
-        logsoftmax""",
+        conv 6 kernel=2 | batchnorm momentum=0.3 | gelu | flatten | linear 12 |
+        batchnorm momentum=0.5 | gelu | linear classes | logsoftmax""",
         (5, 4, 1), 3, 1),
     "groupnorm": ("""
         conv 12 kernel=3 | groupnorm 3 | gelu | conv 10 kernel=3 stride=2 bias=off |
@@ -49,6 +46,33 @@ CASES = {
         globalavgpool | linear classes | logsoftmax""",
         (17, 14, 3), 6, 4),
     "windows": ("""
+        conv 7 kernel=3x2 stride=2x1 pad=1x0 | gelu | avgpool 3x2 stride=1x2 pad=1x0 |
+        depthwise kernel=1x3 pad=0x2 stride=1x2 | silu | conv 9 kernel=5x1 pad=4x0 bias=off |
+        gelu | avgpool 2x3 stride=3x2 pad=1 count_pad=off | flatten | linear 14 | silu |
+        linear classes | logsoftmax""",
+        (13, 16, 3), 7, 4),
+    # even and odd sizes, strides larger than the window, padding on one side alone
+    "same": ("""
+        conv 8 kernel=3 stride=2 pad=same | gelu | depthwise kernel=5x2 stride=2x3 pad=same |
+        silu | conv 9 kernel=4 pad=same | gelu | avgpool 3 stride=2 pad=same |
+        conv 11 kernel=2 stride=1x3 pad=same | gelu | avgpool 2 pad=same count_pad=off |
+        flatten | linear classes | logsoftmax""",
+        (22, 27, 3), 6, 4),
+    "dilation": ("""
+        conv 8 kernel=3 dilation=2 pad=2 init=he | gelu |
+        conv 9 kernel=3x2 dilation=1x4 stride=2 init=he | silu |
+        depthwise kernel=3 dilation=2x3 pad=same init=he | gelu |
+        depthwise kernel=2 dilation=3 pad=1 stride=1x2 bias=off | silu |
+        conv 10 kernel=2 dilation=2 pad=same stride=2 init=he | globalavgpool |
+        linear classes | logsoftmax""",
+        (15, 18, 3), 6, 3),
+    "maxima": ("""
+        conv 9 kernel=3 init=he | maxpool 3x2 stride=2x1 pad=1x0 | gelu |
+        conv 10 kernel=3 pad=1 init=he | maxpool 3 stride=2 pad=same | gelu |
+        conv 12 kernel=3 pad=same init=he | maxpool 2 | relu | maxpool 2x1 pad=same | flatten |
+        linear classes init=he | logsoftmax""",
+        (21, 24, 3), 8, 5),
+    "mixed": ("""
         conv 6 kernel=3x2 stride=2x1 pad=1x0 init=he | gelu | avgpool 3x2 stride=1 pad=same |
         conv 8 kernel=3 stride=1x2 pad=same dilation=2x1 init=he | silu |
         avgpool 3x2 stride=2x1 pad=1 count_pad=off |
@@ -118,18 +142,39 @@ def frozen():
     moving = Agreement("moving", lockstep.config(lines), data, 10, 4)
     lines = [line + " frozen=on" * line.startswith("batchnorm") for line in lines]
     still = Agreement("still", lockstep.config(lines), data, 10, 4)
-    before = moving.train("before", 4, **{"optim.lr": 0.1})
-    after = still.train("after", 1, before, **{"optim.lr": 0, "optim.momentum": 0.5})
-    still.gradients("frozen statistics", after, before)
+    before = moving.train("before", 4, **{"optim.lr": 0.1})[-1]
+    after = still.train("after", 1, before, **{"optim.lr": 0})[-1]
+    state = lockstep.tensors(before)
+    still.compare_step(0, state, None, after)
     still.evaluation(after)
-    ours, theirs = lockstep.tensors(after), lockstep.tensors(before)
+    ours, theirs = lockstep.tensors(after), state
     assert all(bool((ours[name] == theirs[name]).all()) for name in theirs), "they moved"
 
 
-def config(name, shape, batch, grain):
-    """The network of configs/NAME.conf, of its blocks."""
-    with open(os.path.join(ROOT, "configs", name + ".conf")) as file:
-        text = lockstep.network_of(file.read())
+def initial():
+    """Initial values without a draw: PyTorch's dirac_, and zeros."""
+    lines = ["conv 8 kernel=3 init=dirac", "groupnorm 4 init=zero", "add from=conv1", "gelu",
+             "conv 5 kernel=4x3 pad=1 init=dirac bias=off", "batchnorm init=zero",
+             "conv 6 kernel=1 init=zero from=conv2", "flatten", "linear classes init=zero",
+             "linear classes from=flatten1", "add from=linear1", "logsoftmax"]
+    lines[6:7] = ["add from=conv2", "conv 6 kernel=1 init=zero"]
+    data = lockstep.pictures(10, 9, 3, 5, 30, 20)
+    end = lockstep.train("initial", lockstep.config(lines), data, 1, **{"optim.lr": 0})
+    ours = lockstep.tensors(end)
+    for name in "conv1", "conv2":
+        weight = ours[name + ".weight"]
+        copies = min(weight.shape[:2])
+        theirs = torch.nn.init.dirac_(torch.empty_like(weight))
+        compare(f"{name} begins as copies", weight[:copies], theirs[:copies], 1e-30)
+        if len(weight) > copies:
+            assert float(weight[copies:].abs().min()) > 0, "the other filters begin as zeros"
+    for name in "groupnorm1.weight", "batchnorm1.weight", "conv3.weight", "linear1.weight":
+        assert not ours[name].any(), f"{name} does not begin as 0"
+
+
+def named(name, shape, batch, grain):
+    """A network by name, of its blocks."""
+    text = lockstep.network_of(lockstep.run("models", name))
     data = lockstep.pictures(*shape, 5, 3 * batch, 20)
     Agreement(f"{name}-{grain}", text, data, batch, grain).check()
 
@@ -151,9 +196,10 @@ def blocks():
 
 CHECKS = {name: (lambda name=name: case(name)) for name in CASES} | {
     "frozen": frozen,
+    "initial": initial,
     "blocks": blocks,
-    "resnet20-batch": lambda: config("resnet20", (20, 18, 3), 6, 6),
-    "resnet20-grains": lambda: config("resnet20", (20, 18, 3), 10, 4),
+    "resnet20-batch": lambda: named("resnet20", (20, 18, 3), 6, 6),
+    "resnet20-grains": lambda: named("resnet20", (20, 18, 3), 10, 4),
 }
 
 if __name__ == "__main__":

@@ -54,7 +54,11 @@ def train(folder, network, data, steps, init=None, **keys):
     sets = [word for key, value in keys.items() for word in ("--set", f"{key}={value}")]
     sets += ["--init", init] if init else []
     run("train", folder + ".conf", "--data", data, "--run", folder, "--threads", "1", *sets)
-    return f"{folder}/checkpoints/step-{steps:012d}.h5"
+    return checkpoint(folder, steps)
+
+
+def checkpoint(folder, step):
+    return f"{folder}/checkpoints/step-{step:012d}.h5"
 
 
 # --- files ---

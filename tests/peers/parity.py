@@ -15,7 +15,6 @@ import torch
 from torch import nn
 
 import lockstep
-from agreement import groups
 from compare import TOLERANCE, compare, compare_tensors, main
 from graph import network
 from lockstep import synth, tensors
@@ -113,6 +112,17 @@ def gradients(name, smoothing, grain):
         history = file["metrics/train"]
         compare("loss", history["loss"][-1], loss.detach(), 1e-5)
         compare("norm of the gradient", history["grad_norm"][-1], norm, TOLERANCE * norm)
+
+
+def groups(net, decay):
+    """Weight decay is for weights, not for biases."""
+    named = list(net.named_parameters())
+    weights = [parameter for key, parameter in named if key.endswith("weight")]
+    biases = [parameter for key, parameter in named if key.endswith("bias")]
+    return [
+        {"params": weights, "weight_decay": decay},
+        {"params": biases, "weight_decay": 0},
+    ]
 
 
 def descend(net, x, labels, optimizer, steps, clip=None):

@@ -4,9 +4,9 @@
 
 source "$BATS_TEST_DIRNAME/../env.sh"
 
-# Sets `python`: the first that has PyTorch; fails if there is none.
+# Sets `python`: $PYTHON or another that has PyTorch; fails if there is none.
 find_torch() {
-    for python in python3 /usr/bin/python3; do
+    for python in ${PYTHON:+"$PYTHON"} python3 /usr/bin/python3; do
         "$python" -c 'import torch, h5py' 2>/dev/null && return
     done
     return 1
@@ -16,10 +16,12 @@ skip_without_torch() {
     skip "no python3 has torch and h5py: type 'scripts/setup.sh peers'"
 }
 
-# All checks of SCRIPT, in one run.
+# Makes the checks of SCRIPT that the bats file's tests name, in one run.
 make_checks() {
+    local names
     find_torch || return 0
-    TMPDIR=$BATS_FILE_TMPDIR timeout 800 "$python" "$BATS_TEST_DIRNAME/$1" \
+    mapfile -t names < <(grep -o 'agrees [^ ;]*' "$BATS_TEST_FILENAME" | cut -d' ' -f2)
+    TMPDIR=$BATS_FILE_TMPDIR timeout 850 "$python" "$BATS_TEST_DIRNAME/$1" "${names[@]}" \
         >"$BATS_FILE_TMPDIR/said" 2>&1 || true
 }
 

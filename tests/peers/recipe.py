@@ -4,7 +4,8 @@
     recipe.py CONFIG DATA [--network NAME] [--statistics grain|batch] [--epochs N] [--seed S]
               [--threads T]
 
-A config with blocks is not read: --network names the class of NETWORKS that is the same.
+The layers of a config with blocks are not read: --network names the definition of networks.py
+that is the same, such as resnet20 for the config that `lockstep models resnet20` prints.
 --statistics: batch normalization over grains of train.grain samples, as lockstep does it, or
 over the batch. The same network, initial distribution, loss, optimizer, rates and random flips and crops as
 `lockstep train CONFIG --data DATA`; only the random numbers differ. Prints the test accuracy
@@ -21,6 +22,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from networks import NETWORKS
 from parity import network
 
 # These keys must have these values; of other keys only the free ones may be given.
@@ -30,9 +32,10 @@ FIXED = {
     "schedule.kind": "onecycle",
 }
 FREE = {
-    "data.file", "data.size", "train.epochs", "train.batch", "train.grain", "optim.momentum", "optim.lr",
-    "optim.weight_decay", "augment.flip", "augment.crop",
+    "data.file", "data.size", "train.epochs", "train.batch", "train.grain", "optim.momentum",
+    "optim.lr", "optim.weight_decay", "augment.flip", "augment.crop",
 }
+RESIDUAL = ["resnet20", "resnet32", "resnet44", "resnet56"]
 
 
 class GrainNorm(nn.BatchNorm2d):
@@ -56,50 +59,16 @@ class GrainNorm(nn.BatchNorm2d):
         return torch.cat(y)
 
 
-class BasicBlock(nn.Module):
-    """Shortcut A: where the shape changes the input is thinned out and padded with zeros."""
-
-    def __init__(self, inputs, channels, stride, norm):
-        super().__init__()
-        self.conv1 = nn.Conv2d(inputs, channels, 3, stride, 1, bias=False)
-        self.bn1 = norm(channels)
-        self.conv2 = nn.Conv2d(channels, channels, 3, 1, 1, bias=False)
-        self.bn2 = norm(channels)
-        self.stride, self.zeros = stride, (channels - inputs) // 2
-
-    def forward(self, x):
-        y = functional.relu(self.bn1(self.conv1(x)))
-        y = self.bn2(self.conv2(y))
-        if self.zeros:
-            x = x[:, :, :: self.stride, :: self.stride]
-            x = functional.pad(x, (0, 0, 0, 0, self.zeros, self.zeros))
-        return functional.relu(x + y)
-
-
-class ResNet20(nn.Module):
-    """K. He et al., "Deep residual learning for image recognition", section 4.2."""
-
-    def __init__(self, classes, norm):
-        super().__init__()
-        self.conv1 = nn.Conv2d(3, 16, 3, 1, 1, bias=False)
-        self.bn1 = norm(16)
-        blocks, inputs = [], 16
-        for channels in (16, 32, 64):
-            for _ in range(3):
-                blocks.append(BasicBlock(inputs, channels, 1 + (inputs < channels), norm))
-                inputs = channels
-        self.blocks = nn.Sequential(*blocks)
-        self.fc = nn.Linear(64, classes)
-        for layer in self.modules():
-            if isinstance(layer, nn.Conv2d):
-                nn.init.kaiming_normal_(layer.weight)
-
-    def forward(self, x):
-        y = self.blocks(functional.relu(self.bn1(self.conv1(x))))
-        return functional.log_softmax(self.fc(y.mean((2, 3))), 1)
-
-
-NETWORKS = {"resnet20": ResNet20}
+def named_network(name, shape, classes, statistics, grain):
+    """A network of networks.py, with the initial values that `lockstep models` prints for the
+    residual networks of CIFAR: init=he."""
+    net = NETWORKS[name](shape, classes)
+    for layer in net.modules():
+        if isinstance(layer, nn.Conv2d):
+            nn.init.kaiming_normal_(layer.weight)
+        if isinstance(layer, nn.BatchNorm2d) and statistics == "grain":
+            layer.__class__, layer.grain = GrainNorm, grain
+    return net
 
 
 def read_config(path):
@@ -202,7 +171,7 @@ def train(net, pictures, test, keys, epochs):
         for index in torch.randperm(len(pictures.labels)).split(batch):
             optimizer.zero_grad()
             x, y = pictures.augmented(index), pictures.labels[index]
-            nn.functional.nll_loss(net(x), y).backward()
+            functional.cross_entropy(net(x), y).backward()
             optimizer.step()
             schedule.step()
         right, count = accuracy(net, test)
@@ -217,7 +186,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("config")
     parser.add_argument("data")
-    parser.add_argument("--network", choices=NETWORKS)
+    parser.add_argument("--network", choices=RESIDUAL)
     parser.add_argument("--statistics", choices=["grain", "batch"], default="grain")
     parser.add_argument("--epochs", type=int)
     parser.add_argument("--seed", type=int, default=1)
@@ -230,9 +199,10 @@ def main():
     pictures = Pictures(options.data, "train", margin, flip)
     test = Pictures(options.data, "test")
     if options.network:
-        GrainNorm.grain = int(keys.get("train.grain", GrainNorm.grain))
-        norm = GrainNorm if options.statistics == "grain" else nn.BatchNorm2d
-        net = NETWORKS[options.network](pictures.classes, norm)
+        grain = int(keys.get("train.grain", GrainNorm.grain))
+        net = named_network(
+            options.network, pictures.shape, pictures.classes, options.statistics, grain
+        )
     else:
         net = network(layers, pictures.shape, pictures.classes).float()
     net = net.to(memory_format=torch.channels_last)

@@ -36,7 +36,9 @@ static enum status bench_run(struct comm *comm, const char *what,
         return bench_step(comm, request);
     if (strcmp(what, "layers") == 0)
         return comm_agree(comm, comm_rank(comm) == 0 ? bench_layers(request) : ST_OK);
-    FAIL(ST_USAGE, "'bench %s': expected step, layers or reduce", what);
+    if (strcmp(what, "conv") == 0)
+        return comm_agree(comm, comm_rank(comm) == 0 ? bench_conv(request) : ST_OK);
+    FAIL(ST_USAGE, "'bench %s': expected step, layers, conv or reduce", what);
 }
 
 enum status cmd_bench(struct comm *comm, int argc, char **argv)
@@ -55,7 +57,7 @@ enum status cmd_bench(struct comm *comm, int argc, char **argv)
         {"repeats", CLI_INT, &request.repeats, "N",
          "runs whose median is shown, default 7"},
         {"grain", CLI_INT, &request.grain, "N",
-         "samples per grain, instead of the config's"},
+         "samples per grain, instead of the config's; conv: default 32"},
         {"data", CLI_TEXT, &request.data, "FILE",
          "step, layers: data set to measure with, instead of built-in letters"},
         {"image-size", CLI_TEXT, &request.image_size, "N|HxW", CLI_IMAGE_SIZE_HELP},
@@ -71,11 +73,12 @@ enum status cmd_bench(struct comm *comm, int argc, char **argv)
         {0},
     };
     const struct cli_command command = {
-        "bench", "step|layers|reduce [CONFIG]", 1, 2,
+        "bench", "step|layers|conv|reduce [CONFIG]", 1, 2,
         "Measure whole training steps (step) or each layer (layers) of the reference\n"
         "network or of CONFIG's, on built-in letters; steps also under mpirun. Or\n"
-        "measure the sum of a gradient over ranks (reduce) by each algorithm and by\n"
-        "MPI_Allreduce, whose bits depend on the number of ranks.\n" CLI_CONFIG_HELP};
+        "convolutions by each algorithm (conv), or the sum of a gradient over ranks by\n"
+        "each and by MPI_Allreduce, whose bits depend on their number "
+        "(reduce).\n" CLI_CONFIG_HELP};
     const char *operand[2];
     int count;
     TRY(cli_parse(&command, options, argc, argv, operand, &count));

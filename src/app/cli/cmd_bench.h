@@ -19,6 +19,7 @@ struct comm;
 
 enum status bench_step(struct comm *comm, const struct bench_request *request) MUST_CHECK;
 enum status bench_layers(const struct bench_request *request) MUST_CHECK;
+enum status bench_conv(const struct bench_request *request) MUST_CHECK;
 enum status bench_reduce(struct comm *comm,
                          const struct bench_request *request) MUST_CHECK;
 

@@ -28,6 +28,12 @@ SIMD_INLINE simd_float simd_select(simd_mask mask, simd_float yes, simd_float no
     return _mm512_mask_blend_ps(mask, no, yes);
 }
 
+/* x <= 0 ? 0 : x, so NaN stays. */
+SIMD_INLINE simd_float simd_relu(simd_float x)
+{
+    return _mm512_maskz_mov_ps(_mm512_cmp_ps_mask(x, (simd_float){0}, _CMP_NLE_UQ), x);
+}
+
 SIMD_INLINE simd_int simd_select_int(simd_mask mask, simd_int yes, simd_int no)
 {
     return (simd_int)_mm512_mask_blend_epi32(mask, (__m512i)no, (__m512i)yes);
@@ -36,6 +42,11 @@ SIMD_INLINE simd_int simd_select_int(simd_mask mask, simd_int yes, simd_int no)
 #else
 
 typedef simd_int simd_mask;
+
+SIMD_INLINE simd_float simd_relu(simd_float x)
+{
+    return (simd_float)((simd_int)x & ~(x <= (simd_float){0}));
+}
 
 SIMD_INLINE simd_mask simd_less(simd_float a, simd_float b)
 {

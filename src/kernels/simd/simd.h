@@ -17,6 +17,9 @@
 /* Declares op_LEVEL with the type that it has in the table. */
 #define SIMD_DECLARE(op) extern __typeof__(*((struct kernels *)0)->op) SIMD(op)
 
+/* One table of all transforms (kernels/winograd.h). */
+extern const struct winograd_transforms SIMD(winograd2), SIMD(winograd4);
+
 SIMD_DECLARE(relu_forward);
 SIMD_DECLARE(relu_backward);
 SIMD_DECLARE(gelu_forward);
@@ -55,6 +58,9 @@ SIMD_DECLARE(conv_pool_forward);
 SIMD_DECLARE(conv_pool_weight);
 SIMD_DECLARE(conv_pool_weight_thin);
 SIMD_DECLARE(conv_pool_data);
+SIMD_DECLARE(product_forward);
+SIMD_DECLARE(product_weight);
+SIMD_DECLARE(prologue_copy);
 SIMD_DECLARE(update_average);
 SIMD_DECLARE(update_sgd);
 SIMD_DECLARE(update_adamw);

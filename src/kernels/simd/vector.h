@@ -11,6 +11,8 @@
 
 #if defined(__x86_64__)
 #include <immintrin.h>
+#elif defined(__ARM_NEON) && defined(__aarch64__)
+#include <arm_neon.h>
 #endif
 
 #if defined(__AVX512F__)
@@ -37,6 +39,13 @@ SIMD_INLINE simd_float simd_full(const float *p)
     return v;
 }
 
+/* x in every lane. A subtraction, because 0 + x is not x if x is -0, and the compiler
+   would have to add. */
+SIMD_INLINE simd_float simd_broadcast(float x)
+{
+    return x - (simd_float){0};
+}
+
 /* The same pointer, but the compiler does not know how it was computed. Otherwise it
    keeps every sum of offsets of an unrolled loop as an invariant and runs out of
    registers. */
@@ -46,21 +55,23 @@ SIMD_INLINE const float *simd_opaque(const float *p)
     return p;
 }
 
-/* a b + c, rounded once where the instruction set can. Explicit, because in a b + c d the
-   compiler may fuse either product, and not the same one for whole vectors and the last
-   one. */
+/* a b + c, rounded once; only v2, which has no such instruction and whose bits are its
+   own, rounds twice. Explicit, because in a b + c d the compiler may fuse either product,
+   and not the same one for whole vectors and the last one. */
 SIMD_INLINE simd_float simd_multiply_add(simd_float a, simd_float b, simd_float c)
 {
 #if defined(__AVX512F__)
     return _mm512_fmadd_ps(a, b, c);
 #elif defined(__FMA__)
     return _mm256_fmadd_ps(a, b, c);
-#elif defined(__FP_FAST_FMAF)
+#elif defined(__ARM_NEON) && defined(__aarch64__)
+    return vfmaq_f32(c, a, b);
+#elif defined(__SSE4_1__)
+    return a * b + c;
+#else
     for (int i = 0; i < SIMD_WIDTH; i++)
         c[i] = __builtin_fmaf(a[i], b[i], c[i]);
     return c;
-#else
-    return a * b + c;
 #endif
 }
 

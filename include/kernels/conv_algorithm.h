@@ -1,0 +1,87 @@
+/*
+ * conv_algorithm: the ways to compute each pass of a convolution, as a table.
+ *
+ * A row is one (pass, algorithm): the shapes that it fits, how weights are packed, its
+ * scratch, the function that computes one grain. The instruction sets differ only in the
+ * micro-kernels and transforms that rows call (product.h, winograd.h).
+ *
+ *   direct       shapes without groups and dilation. Pixels of an image are the rows of a
+ *                product where they lie; padded images are framed, a few rows at a time.
+ *                1 x 1 is a plain product. An input gradient is one convolution of dy for
+ *                each class of pixels by the strides (src/kernels/conv_lattice.h)
+ *   winograd2,   3 x 3 with stride 1, without groups and dilation: winograd.h
+ *   winograd4
+ *   im2col       all but depthwise; by OpenBLAS
+ *
+ * Values. Except for im2col, each result is defined by the shape and by fused
+ * multiply-adds in a written order, so that the bits are the same for each instruction
+ * set with such an operation, any team and any blocks:
+ *
+ *   direct y     one chain from bias[k], in the order (r, s, c)
+ *   direct dx    one chain from 0, in the order (p, q, k)
+ *   direct dw    runs of about CONV_RUN pixels in the order (n, p, q), whole rows of
+ * them; a chain from 0 for each, the chains added in order winograd     see winograd.h: y
+ * and dx: for each frequency one chain in the order c or k. dw: runs of tiles, whose
+ * length follows from the shape
+ *
+ * Which algorithm is used (conv_algorithm_chosen) follows from the pass and the shape
+ * without its n. dw of a grain also depends on nothing but its own images.
+ *
+ * Packed weights belong to the caller, who packs them once a step, for forward and data
+ * apart: packed(shape) floats, aligned to 64 bytes. Every member of a team calls pack and
+ * run with the same arguments; both end with a barrier. scratch: scratch(shape, team
+ * size) bytes, aligned to 64, shared by the team, holds nothing between calls.
+ *
+ * Teams: by team->split. SPLIT_BATCH, SPLIT_SPATIAL: members take pixels or tiles;
+ * SPLIT_CHANNEL: output channels (in winograd: frequencies, filters); others: the
+ * algorithm's choice. Weight gradients are always shared by their elements.
+ */
+#ifndef LOCKSTEP_KERNELS_CONV_ALGORITHM_H
+#define LOCKSTEP_KERNELS_CONV_ALGORITHM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "kernels/conv.h"
+#include "kernels/prologue.h"
+
+#define CONV_RUN 256 /* pixels of one chain of a weight gradient */
+
+enum conv_pass { CONV_FORWARD, CONV_DATA, CONV_WEIGHT, CONV_PASSES };
+
+struct conv_operands {
+    float *out;          /* y, dx or dweight (K, R, S, C); written */
+    const float *in;     /* x, dy, x */
+    const float *dy;     /* CONV_WEIGHT */
+    const float *packed; /* the others; made by pack of the same row */
+    const float *bias;   /* CONV_FORWARD; NULL is 0 */
+    const struct prologue
+        *prologue; /* of x; NULL: none; not in CONV_DATA, nor in im2col */
+    void *scratch;
+};
+
+struct conv_algorithm {
+    const char *name;
+    enum conv_pass pass;
+    bool (*fits)(const struct conv_shape *shape);
+    size_t (*packed)(const struct conv_shape *shape); /* NULL: CONV_WEIGHT */
+    void (*pack)(const struct team *team, const struct conv_shape *shape, float *packed,
+                 const float *weight);
+    size_t (*scratch)(const struct conv_shape *shape, int team);
+    void (*run)(const struct team *team, const struct conv_shape *shape,
+                const struct conv_operands *operands);
+};
+
+/* Row i of the table; NULL behind the last. */
+const struct conv_algorithm *conv_algorithm_row(int i);
+/* The row with this name; NULL if there is none or it does not fit the shape. */
+const struct conv_algorithm *conv_algorithm_named(enum conv_pass pass, const char *name,
+                                                  const struct conv_shape *shape);
+/* The best row for this shape; NULL: it is depthwise. */
+const struct conv_algorithm *conv_algorithm_chosen(enum conv_pass pass,
+                                                   const struct conv_shape *shape);
+
+/* "forward", "data" or "weight" */
+const char *conv_pass_name(enum conv_pass pass);
+
+#endif

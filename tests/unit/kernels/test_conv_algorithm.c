@@ -1,0 +1,374 @@
+#include "kernel_test.h"
+
+#include "kernels/conv_algorithm.h"
+#include "kernels/reference.h"
+
+#define GOLDEN_BITS 0xac6ad96624283b30u
+
+/* One row of the table on one shape. */
+struct row_case {
+    const struct conv_algorithm *row;
+    struct conv_shape shape;
+    size_t xs, ys, ws, outs; /* floats */
+    float *x, *w, *bias, *dy;
+    float *out;
+    const struct prologue *prologue;
+};
+
+static void case_init(struct row_case *t, const struct conv_algorithm *row,
+                      struct conv_shape shape, uint64_t seed)
+{
+    struct rng rng;
+    rng_init(&rng, seed, RNG_TEST, 0, 0);
+    conv_shape_complete(&shape);
+    *t = (struct row_case){.row = row, .shape = shape};
+    t->xs = (size_t)(shape.n * shape.h * shape.w * shape.c);
+    t->ys = (size_t)(shape.n * shape.p * shape.q * shape.k);
+    t->ws = (size_t)shape.k * conv_taps(&shape);
+    const size_t outs[] = {t->ys, t->xs, t->ws};
+    t->outs = outs[row->pass];
+    t->x = random_floats(&rng, t->xs);
+    t->w = random_floats(&rng, t->ws);
+    t->bias = random_floats(&rng, (size_t)shape.k);
+    t->dy = random_floats(&rng, t->ys);
+    t->out = poisoned_floats(t->outs);
+}
+
+static void case_release(struct row_case *t)
+{
+    float *all[] = {t->x, t->w, t->bias, t->dy, t->out};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        free(all[i]);
+}
+
+struct row_job {
+    struct row_case *t;
+    struct conv_operands operands;
+    float *packed;
+};
+
+static void row_member(const struct team *team, void *context)
+{
+    const struct row_job *job = context;
+    if (job->packed)
+        job->t->row->pack(team, &job->t->shape, job->packed, job->t->w);
+    job->t->row->run(team, &job->t->shape, &job->operands);
+}
+
+/* Packs and computes t->out by a team. */
+static void case_run(struct row_case *t, int size, enum split split)
+{
+    const struct conv_algorithm *row = t->row;
+    struct row_job job = {.t = t};
+    void *scratch = poisoned_floats(row->scratch(&t->shape, size) / sizeof(float) + 1);
+    if (row->packed)
+        job.packed = poisoned_floats(row->packed(&t->shape));
+    job.operands =
+        (struct conv_operands){.out = t->out,
+                               .in = row->pass == CONV_DATA ? t->dy : t->x,
+                               .dy = t->dy,
+                               .packed = job.packed,
+                               .bias = row->pass == CONV_FORWARD ? t->bias : NULL,
+                               .prologue = t->prologue,
+                               .scratch = scratch};
+    with_split(split, size, row_member, &job);
+    free(scratch);
+    free(job.packed);
+}
+
+/* Odd sizes, tails of tiles, panels, vectors and blocks; images smaller than a tile; many
+   images in a block; strides that leave pixels out; filters larger than the image. */
+static const struct conv_shape chosen[] = {
+    {.n = 1, .h = 1, .w = 1, .c = 1, .k = 1, WINDOW_SQUARE(1, 1, 0)},
+    {.n = 2, .h = 9, .w = 7, .c = 48, .k = 33, WINDOW_SQUARE(1, 1, 0)},
+    {.n = 3, .h = 6, .w = 5, .c = 150, .k = 130, WINDOW_SQUARE(1, 1, 0)},
+    {.n = 2, .h = 9, .w = 7, .c = 20, .k = 33, WINDOW_SQUARE(1, 2, 0)},
+    {.n = 3, .h = 12, .w = 9, .c = 16, .k = 16, WINDOW_SQUARE(3, 1, 1)},
+    {.n = 2, .h = 8, .w = 8, .c = 40, .k = 72, WINDOW_SQUARE(3, 1, 1)},
+    {.n = 37, .h = 4, .w = 4, .c = 17, .k = 21, WINDOW_SQUARE(3, 1, 1)},
+    {.n = 5, .h = 7, .w = 7, .c = 33, .k = 65, WINDOW_SQUARE(3, 1, 1)},
+    {.n = 4, .h = 2, .w = 3, .c = 9, .k = 20, WINDOW_SQUARE(3, 1, 2)},
+    {.n = 2, .h = 13, .w = 13, .c = 5, .k = 12, WINDOW_SQUARE(3, 1, 0)},
+    {.n = 2, .h = 3, .w = 3, .c = 3, .k = 3, WINDOW_SQUARE(3, 1, 0)},
+    {.n = 2, .h = 1, .w = 1, .c = 2, .k = 5, WINDOW_SQUARE(3, 1, 1)},
+    {.n = 2, .h = 14, .w = 13, .c = 24, .k = 40, WINDOW_SQUARE(3, 2, 1)},
+    {.n = 2, .h = 23, .w = 20, .c = 3, .k = 24, WINDOW_SQUARE(7, 2, 3)},
+    {.n = 2, .h = 10, .w = 11, .c = 6, .k = 18, WINDOW_SQUARE(5, 1, 2)},
+    {.n = 2,
+     .h = 11,
+     .w = 12,
+     .c = 7,
+     .k = 9,
+     .r = WINDOW(2, 3, 1),
+     .s = WINDOW(5, 3, 1)},
+    {.n = 3, .h = 8, .w = 8, .c = 3, .k = 20, WINDOW_SQUARE(4, 4, 0)},
+    {.n = 2, .h = 2, .w = 2, .c = 9, .k = 20, WINDOW_SQUARE(5, 2, 4)},
+    {.n = 2, .h = 5, .w = 5, .c = 4, .k = 6, WINDOW_SQUARE(1, 3, 1)},
+    {.n = 2, .h = 7, .w = 9, .c = 3, .k = 18, .r = {3, 2, 0, 1, 1}, .s = {3, 1, 1}},
+    {.n = 2, .h = 6, .w = 9, .c = 19, .k = 18, .r = {3, 1, 0, 1, 1}, .s = {3, 1, 1}},
+    {.n = 2, .h = 9, .w = 8, .c = 7, .k = 9, .r = {3, 1, 2, 0, 2}, .s = {5, 2, 4, 1, 3}},
+    {.n = 2, .h = 8, .w = 7, .c = 12, .k = 20, WINDOW_SQUARE(3, 1, 1), .groups = 4},
+    {.n = 1, .h = 40, .w = 40, .c = 2, .k = 8, WINDOW_SQUARE(3, 1, 1)},
+};
+#define CHOSEN (int)(sizeof chosen / sizeof *chosen)
+
+/* for (each row of the table on each chosen shape that it fits) */
+#define EACH_ROW(row, i)                                                        \
+    for (int row##_ = 0; conv_algorithm_row(row##_); row##_++)                  \
+        for (int i = 0; i < CHOSEN; i++)                                        \
+            for (const struct conv_algorithm *row = conv_algorithm_row(row##_); \
+                 row && row->fits(&chosen[i]); row = NULL)
+
+static size_t case_terms(const struct row_case *t)
+{
+    const struct conv_shape *s = &t->shape;
+    const size_t terms[] = {conv_taps(s), (size_t)(s->r.size * s->s.size * s->k),
+                            (size_t)(s->n * s->p * s->q)};
+    return terms[t->row->pass];
+}
+
+/* Winograd's transforms add roundings of values larger than the result's terms. */
+static double case_limit(const struct row_case *t)
+{
+    const double factor[] = {['d'] = 1, ['2'] = 4, ['4'] = 40};
+    char last = t->row->name[strlen(t->row->name) - 1];
+    return sum_limit(case_terms(t)) *
+           (last == '2' || last == '4' ? factor[(int)last] : 1);
+}
+
+static float *case_reference(const struct row_case *t)
+{
+    float *out = poisoned_floats(t->outs);
+    float *dbias = poisoned_floats((size_t)t->shape.k);
+    if (t->row->pass == CONV_FORWARD)
+        reference_conv_forward(&t->shape, out, t->x, t->w, t->bias);
+    else if (t->row->pass == CONV_DATA)
+        reference_conv_backward_data(&t->shape, out, t->dy, t->w);
+    else
+        reference_conv_backward_weight(&t->shape, out, dbias, t->x, t->dy);
+    free(dbias);
+    return out;
+}
+
+static void test_reference(void **state)
+{
+    (void)state;
+    EACH_ISA(isa)
+    {
+        EACH_ROW(row, i)
+        {
+            struct row_case t;
+            case_init(&t, row, chosen[i], 1);
+            case_run(&t, 1, SPLIT_AUTO);
+            float *expected = case_reference(&t);
+            assert_near(t.out, expected, t.outs, case_limit(&t));
+            free(expected);
+            case_release(&t);
+        }
+    }
+}
+
+static bool row_is_portable(const struct conv_algorithm *row)
+{
+    return strcmp(row->name, "im2col") != 0;
+}
+
+/* Plain C is the definition; v2 has no fused multiply-add, and bits of its own. */
+static void test_same_bits(void **state)
+{
+    (void)state;
+    EACH_ROW(row, i)
+    {
+        struct row_case t;
+        if (!row_is_portable(row))
+            continue;
+        kernels_select(CPU_PLAIN);
+        case_init(&t, row, chosen[i], 2);
+        case_run(&t, 1, SPLIT_AUTO);
+        float *plain = t.out;
+        for (enum cpu_isa isa = CPU_V3; isa <= cpu_isa(); isa++) {
+            t.out = poisoned_floats(t.outs);
+            kernels_select(isa);
+            case_run(&t, 1, SPLIT_AUTO);
+            assert_memory_equal(t.out, plain, t.outs * sizeof *plain);
+            free(t.out);
+        }
+        t.out = plain;
+        case_release(&t);
+    }
+}
+
+/* FNV-1a of the results of all rows on all shapes, on every processor. A change of it is
+   a change of the bits. */
+static void test_golden_bits(void **state)
+{
+    (void)state;
+    uint64_t hash = 0xcbf29ce484222325u;
+    kernels_select(CPU_PLAIN);
+    EACH_ROW(row, i)
+    {
+        struct row_case t;
+        if (!row_is_portable(row))
+            continue;
+        case_init(&t, row, chosen[i], 6);
+        case_run(&t, 1, SPLIT_AUTO);
+        const unsigned char *bytes = (const unsigned char *)t.out;
+        for (size_t b = 0; b < t.outs * sizeof *t.out; b++)
+            hash = (hash ^ bytes[b]) * 0x100000001b3u;
+        case_release(&t);
+    }
+    if (hash != GOLDEN_BITS)
+        fail_msg("bits of the convolutions: 0x%llx", (unsigned long long)hash);
+}
+
+static void test_teams(void **state)
+{
+    (void)state;
+    const enum split splits[] = {SPLIT_AUTO, SPLIT_BATCH, SPLIT_CHANNEL};
+    kernels_select(cpu_isa());
+    EACH_ROW(row, i)
+    {
+        struct row_case t;
+        if (!row_is_portable(row))
+            continue;
+        case_init(&t, row, chosen[i], 3);
+        case_run(&t, 1, SPLIT_AUTO);
+        float *alone = t.out;
+        for (int size = 2; size < 6; size++)
+            for (int s = 0; s < 3; s++) {
+                t.out = poisoned_floats(t.outs);
+                case_run(&t, size, splits[s]);
+                assert_memory_equal(t.out, alone, t.outs * sizeof *alone);
+                free(t.out);
+            }
+        t.out = alone;
+        case_release(&t);
+    }
+}
+
+/* Fewer images give the first results of more: a grain's size is no part of the bits. */
+static void test_images_apart(void **state)
+{
+    (void)state;
+    kernels_select(cpu_isa());
+    EACH_ROW(row, i)
+    {
+        struct row_case t;
+        struct conv_shape shape = chosen[i];
+        if (row->pass == CONV_WEIGHT || !row_is_portable(row))
+            continue;
+        shape.n = 3;
+        case_init(&t, row, shape, 4);
+        case_run(&t, 1, SPLIT_AUTO);
+        float *three = t.out;
+        t.shape.n = 1;
+        t.out = poisoned_floats(t.outs);
+        case_run(&t, 1, SPLIT_AUTO);
+        assert_memory_equal(t.out, three, t.outs / 3 * sizeof *three);
+        free(three);
+        case_release(&t);
+    }
+}
+
+/* A norm and relu while x is read, and before: the same bits. */
+static void test_prologue(void **state)
+{
+    (void)state;
+    kernels_select(cpu_isa());
+    EACH_ROW(row, i)
+    {
+        struct row_case t;
+        if (row->pass == CONV_DATA || !row_is_portable(row))
+            continue;
+        case_init(&t, row, chosen[i], 7);
+        int c = t.shape.c;
+        struct rng rng;
+        rng_init(&rng, 8, RNG_TEST, 0, 0);
+        float *by[3];
+        for (int b = 0; b < 3; b++)
+            by[b] = random_floats(&rng, (size_t)c);
+        const struct prologue prologue = {by[0], by[1], by[2],
+                                          i % 3 ? PROLOGUE_RELU : PROLOGUE_NONE};
+        t.prologue = &prologue;
+        case_run(&t, 2, SPLIT_AUTO);
+        float *fused = t.out;
+        t.prologue = NULL;
+        t.out = poisoned_floats(t.outs);
+        const struct matrix pixels = {(int)t.xs / c, c, c};
+        kernels()->normalise(t.x, t.x, by[0], by[1], by[2], &pixels);
+        if (prologue.activation == PROLOGUE_RELU)
+            kernels()->relu_forward(t.x, t.x, t.xs);
+        case_run(&t, 1, SPLIT_AUTO);
+        assert_memory_equal(fused, t.out, t.outs * sizeof *fused);
+        free(fused);
+        for (int b = 0; b < 3; b++)
+            free(by[b]);
+        case_release(&t);
+    }
+}
+
+static double inner(const float *a, const float *b, size_t count)
+{
+    double sum = 0.0;
+    for (size_t i = 0; i < count; i++)
+        sum += (double)a[i] * (double)b[i];
+    return sum;
+}
+
+/* <conv(x), dy> = <x, dx> = <w, dw>: the three passes are one bilinear form. */
+static void test_adjoint(void **state)
+{
+    (void)state;
+    kernels_select(cpu_isa());
+    EACH_ROW(row, i)
+    {
+        if (row->pass != CONV_FORWARD)
+            continue;
+        double form[CONV_PASSES], size = 0;
+        for (enum conv_pass pass = CONV_FORWARD; pass < CONV_PASSES; pass++) {
+            struct row_case t;
+            case_init(&t, conv_algorithm_named(pass, row->name, &chosen[i]), chosen[i],
+                      5);
+            memset(t.bias, 0, (size_t)t.shape.k * sizeof *t.bias);
+            case_run(&t, 1, SPLIT_AUTO);
+            const float *with[CONV_PASSES] = {t.dy, t.x, t.w};
+            form[pass] = inner(t.out, with[pass], t.outs);
+            if (pass == CONV_FORWARD)
+                size = sqrt(inner(t.out, t.out, t.outs) * inner(t.dy, t.dy, t.outs));
+            case_release(&t);
+        }
+        assert_true(size > 0);
+        assert_true(fabs(form[CONV_FORWARD] - form[CONV_DATA]) <= 3e-6 * size);
+        assert_true(fabs(form[CONV_FORWARD] - form[CONV_WEIGHT]) <= 3e-6 * size);
+    }
+}
+
+/* Each pass has a row for every shape, and none that does not fit. */
+static void test_choice(void **state)
+{
+    (void)state;
+    for (int i = 0; i < CHOSEN; i++)
+        for (enum conv_pass pass = CONV_FORWARD; pass < CONV_PASSES; pass++) {
+            const struct conv_algorithm *row = conv_algorithm_chosen(pass, &chosen[i]);
+            bool plain = conv_groups(&chosen[i]) == 1 &&
+                         window_dilation(&chosen[i].r) == 1 &&
+                         window_dilation(&chosen[i].s) == 1;
+            assert_int_equal(row->pass, pass);
+            assert_true(row->fits(&chosen[i]));
+            assert_true(row_is_portable(row) == plain);
+        }
+    assert_null(conv_algorithm_named(CONV_DATA, "winograd4", &chosen[12]));
+    assert_null(conv_algorithm_named(CONV_DATA, "fft", &chosen[4]));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_reference),    cmocka_unit_test(test_same_bits),
+        cmocka_unit_test(test_golden_bits),  cmocka_unit_test(test_teams),
+        cmocka_unit_test(test_images_apart), cmocka_unit_test(test_prologue),
+        cmocka_unit_test(test_adjoint),      cmocka_unit_test(test_choice),
+    };
+    cpu_blas_single_thread();
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
