@@ -8,8 +8,9 @@
 # given. Ranks are pinned if they have the CPUs to themselves. If there are too few CPUs, no
 # rank is pinned and waiting ranks yield.
 #
-# The signals that stop lockstep (src/base/stop.c) all reach the ranks as USR1, on which lockstep writes a checkpoint and exits with 75. A
-# second INT ends the run without a checkpoint. The exit status is the program's.
+# The signals that stop lockstep (src/base/stop.c) all reach the ranks as USR1, on which
+# lockstep writes a checkpoint and exits with 75. A second INT ends the run without a
+# checkpoint. The exit status is the program's.
 # When sourced, it provides `launch OPTIONS PROGRAM ARGUMENTS`, and its traps stay set.
 set -u
 stopping=''

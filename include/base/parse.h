@@ -1,5 +1,6 @@
 /*
- * parse: strict parsers of single values, and "did you mean".
+ * parse: strict parsers of single values, and what messages say of words: "did you mean"
+ * and the list of those that are known.
  */
 #ifndef LOCKSTEP_BASE_PARSE_H
 #define LOCKSTEP_BASE_PARSE_H
@@ -28,5 +29,10 @@ char *parse_trim(char *text);
 /* The entry of names[0..count) nearest to `text` (Damerau-Levenshtein distance), or NULL
    if none is near enough to be a likely typing error. */
 const char *parse_nearest(const char *text, const char *const names[], int count);
+
+#define PARSE_CHOICES 256 /* bytes of a list of words; longer ones are cut */
+
+/* For messages: "off, on or bias". Returns the text. */
+const char *parse_choices(const char *const words[], int count, char text[PARSE_CHOICES]);
 
 #endif

@@ -21,17 +21,16 @@ struct fold {
     /* The weights of model: `owned`, or the original's if there was nothing to fold. */
     const float *params;
     float *owned;
-    int norms; /* that were folded */
+    int norms;    /* that were folded */
+    size_t bytes; /* of the weights that it owns, or if it is described may own */
 };
 
 /* model: whole or a part; params: its weights, borrowed. A function of the two alone. */
 void fold_init(struct fold *fold, const struct model *model, const float *params);
-/* Without weights, to count bytes: as if all norms could be folded. */
+/* Without weights, to count bytes: the largest model that weights may leave, with the
+   norms behind pools still there. */
 void fold_describe(struct fold *fold, const struct model *model);
 void fold_release(struct fold *fold);
-
-/* Bytes of the weights that a fold owns. */
-size_t fold_bytes(const struct fold *fold);
 
 /* Has the model norms that fold_init may fold? */
 bool fold_helps(const struct model *model);

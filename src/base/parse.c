@@ -3,6 +3,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -157,4 +158,16 @@ const char *parse_nearest(const char *text, const char *const names[], int count
         }
     }
     return best;
+}
+
+const char *parse_choices(const char *const words[], int count, char text[PARSE_CHOICES])
+{
+    *text = '\0';
+    for (int i = 0, used = 0; i < count && used < PARSE_CHOICES; i++)
+        used += snprintf(text + used, (size_t)(PARSE_CHOICES - used), "%s%s",
+                         i == 0           ? ""
+                         : i + 1 == count ? " or "
+                                          : ", ",
+                         words[i]);
+    return text;
 }

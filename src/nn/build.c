@@ -73,10 +73,14 @@ static enum status build_option(struct build_line *line, const char *key,
                                 char value[SPEC_WORD], bool *given)
 {
     char again[SPEC_WORD];
-    *given = spec_take_option(line->text, key, value);
-    if (*given && !*value)
+    bool twice;
+    TRY(spec_take_option(line->text, line->where, key, value, given));
+    if (!*given)
+        return ST_OK;
+    if (!*value)
         FAIL(ST_USAGE, "%s: %s= lacks a value", line->where, key);
-    if (*given && spec_take_option(line->text, key, again))
+    TRY(spec_take_option(line->text, line->where, key, again, &twice));
+    if (twice)
         FAIL(ST_USAGE, "%s: option '%s' is given twice", line->where, key);
     return ST_OK;
 }
@@ -194,6 +198,7 @@ static enum status build_layer(struct build *build, struct build_scope *scope,
                                const struct build_line *line)
 {
     struct model *model = build->model;
+    TRY(spec_check_words(line->text, line->where));
     if (model->layers == MODEL_LAYERS)
         FAIL(ST_USAGE, "%s: the network has more than %d layers", line->where,
              MODEL_LAYERS);
@@ -213,6 +218,9 @@ static enum status build_check_nesting(const struct build_scope *scope,
     for (const struct build_scope *s = scope; s; s = s->outer)
         if (s->block == block)
             FAIL(ST_USAGE, "%s: block '%s' contains itself", where, block->name);
+    if (scope->depth == BUILD_DEPTH)
+        FAIL(ST_USAGE, "%s: block '%s' is nested more than %d blocks deep", where,
+             block->name, BUILD_DEPTH);
     if (block->lines.count == 0)
         FAIL(ST_USAGE, "%s: block '%s' has no layers: add 'layer =' lines to [block %s]",
              block->where, block->name, block->name);
@@ -230,8 +238,12 @@ static enum status build_instance(struct build *build, const struct build_scope 
         &build->spec->block[line->kind - build_layer_kinds()];
     char *path = repeat ? mem_format("%s%s.%d.", scope->path, line->name, i)
                         : mem_format("%s%s.", scope->path, line->name);
-    struct build_scope inner = {
-        .outer = scope, .block = block, .path = path, .input = *value, .value = *value};
+    struct build_scope inner = {.outer = scope,
+                                .depth = scope->depth + 1,
+                                .block = block,
+                                .path = path,
+                                .input = *value,
+                                .value = *value};
     enum status st;
     TRY_TO(out, build_declare(&inner));
     TRY_TO(out,

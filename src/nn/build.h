@@ -16,6 +16,8 @@
 #define BUILD_LINES (8 * MODEL_LAYERS)
 
 #define BUILD_PARAMETERS 32 /* of a block */
+/* Blocks in blocks: a layer's name has a letter and a dot of each. */
+#define BUILD_DEPTH ((LAYER_NAME - 1) / 2)
 
 /* The full name of a line, and the value that it stands for. */
 struct build_name {
@@ -42,6 +44,7 @@ struct build_parameter {
 
 struct build_scope {
     const struct build_scope *outer;
+    int depth;                      /* blocks around its lines */
     const struct spec_block *block; /* NULL: the network */
     const char *path;               /* "layer1.0."; "" */
     int input;                      /* the value that `input` stands for */

@@ -1,7 +1,9 @@
 /* build: the parameters of blocks. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/mem.h"
 #include "base/parse.h"
 #include "build.h"
 
@@ -35,6 +37,7 @@ enum status build_declare(struct build_scope *scope)
     const struct spec_block *block = scope->block;
     const char *text = block->parameters;
     char word[SPEC_WORD];
+    TRY(spec_check_words(text, block->where));
     while (spec_next_word(&text, word)) {
         char *equals = strchr(word, '=');
         if (equals)
@@ -70,33 +73,45 @@ static enum status build_pick(const struct build_parameter *parameter, const cha
              parameter->name, list, count, repeat, repeat > 1 ? "s" : "");
     for (; i > 0 && strchr(list, ','); i--)
         list = strchr(list, ',') + 1;
-    snprintf(value, SPEC_WORD, "%.*s", (int)strcspn(list, ","), list);
+    size_t length = strcspn(list, ",");
+    TRY(spec_check_word(list, length, where));
+    snprintf(value, SPEC_WORD, "%.*s", (int)length, list);
     if (!*value)
         FAIL(ST_USAGE, "%s: %s= lacks a value", where, parameter->name);
     return ST_OK;
 }
 
+/* One option of a line; *seen: the parameters that it has given so far. */
+static enum status build_give_word(struct build_scope *scope, const char *where,
+                                   const char *name, char *word, unsigned *seen, int i,
+                                   int repeat)
+{
+    char *equals = strchr(word, '=');
+    if (!equals)
+        FAIL(ST_USAGE, "%s: %s: '%s' is no option: write PARAMETER=VALUE", where, name,
+             word);
+    *equals = '\0';
+    struct build_parameter *parameter = build_parameter(scope, word);
+    if (!parameter)
+        return build_unknown_parameter(scope, where, word);
+    unsigned bit = 1u << (parameter - scope->parameter);
+    if (*seen & bit)
+        FAIL(ST_USAGE, "%s: %s: option '%s' is given twice", where, name, word);
+    *seen |= bit;
+    parameter->given = true;
+    return build_pick(parameter, where, equals + 1, i, repeat, parameter->value);
+}
+
 enum status build_give(struct build_scope *scope, const char *where, const char *name,
                        const char *options, int i, int repeat)
 {
-    char word[SPEC_WORD];
+    char *copy = mem_strdup(options), *rest = copy, *word;
     unsigned seen = 0;
-    while (spec_next_word(&options, word)) {
-        char *equals = strchr(word, '=');
-        if (!equals)
-            FAIL(ST_USAGE, "%s: %s: '%s' is no option: write PARAMETER=VALUE", where,
-                 name, word);
-        *equals = '\0';
-        struct build_parameter *parameter = build_parameter(scope, word);
-        if (!parameter)
-            return build_unknown_parameter(scope, where, word);
-        unsigned bit = 1u << (parameter - scope->parameter);
-        if (seen & bit)
-            FAIL(ST_USAGE, "%s: %s: option '%s' is given twice", where, name, word);
-        seen |= bit;
-        parameter->given = true;
-        TRY(build_pick(parameter, where, equals + 1, i, repeat, parameter->value));
-    }
+    enum status st = ST_OK;
+    while (st == ST_OK && (word = spec_cut_word(&rest)))
+        st = build_give_word(scope, where, name, word, &seen, i, repeat);
+    free(copy);
+    TRY(st);
     for (int p = 0; p < scope->parameters; p++)
         if (!scope->parameter[p].given)
             FAIL(ST_USAGE, "%s: %s: %s= is missing", where, name,

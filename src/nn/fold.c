@@ -50,7 +50,7 @@ static bool fold_may_pass_pools(struct fold_build *build, int l)
 {
     const struct layer *layer = build->model->layer[l];
     if (!build->params)
-        return true;
+        return false;
     layer->ops->line(layer, build->params, build->factor, build->offset);
     for (int c = 0; c < layer->out.c; c++)
         if (!(build->factor[c] >= 0))
@@ -213,6 +213,7 @@ void fold_init(struct fold *fold, const struct model *model, const float *params
     *fold = (struct fold){.params = params};
     fold_choose(&build);
     fold_build_model(&build);
+    fold->bytes = fold->norms > 0 ? fold->model.params * sizeof(float) : 0;
     if (params && fold->norms > 0)
         fold_copy_weights(&build);
     free(build.factor);
@@ -223,6 +224,7 @@ void fold_init(struct fold *fold, const struct model *model, const float *params
 void fold_describe(struct fold *fold, const struct model *model)
 {
     fold_init(fold, model, NULL);
+    fold->bytes = fold_helps(model) ? fold->model.params * sizeof(float) : 0;
 }
 
 void fold_release(struct fold *fold)
@@ -230,9 +232,4 @@ void fold_release(struct fold *fold)
     model_release(&fold->model);
     free(fold->owned);
     *fold = (struct fold){0};
-}
-
-size_t fold_bytes(const struct fold *fold)
-{
-    return fold->norms > 0 ? fold->model.params * sizeof(float) : 0;
 }

@@ -214,7 +214,7 @@ static struct split_sets batchnorm_layer_splits(const struct layer *layer)
 
 const struct layer_ops layer_batchnorm = {
     .kind = "batchnorm",
-    .help = "batchnorm [eps=1e-5] [momentum=0.1] [affine=on|bias] [frozen=off] "
+    .help = "batchnorm [eps=1e-5] [momentum=0.1] [affine=on|off|bias] [frozen=off] "
             "[init=one|zero]",
     .bytes = sizeof(struct layer_batchnorm_state),
     .inputs = 1,

@@ -53,6 +53,11 @@ static enum status conv_check_whiten(const struct layer_conv_state *conv,
             ST_USAGE,
             "%s: %s: init=whiten is for a layer that reads the network's input, not '%s'",
             spec->where, spec->name, spec->input[0]);
+    if (s->k < 2)
+        FAIL(ST_USAGE,
+             "%s: %s: init=whiten needs two filters for each direction that it whitens: "
+             "give the layer 2 channels or more",
+             spec->where, spec->name);
     if (conv_taps(s) > WHITEN_MOST)
         FAIL(ST_USAGE,
              "%s: %s: init=whiten takes patches of at most %d values, not %dx%dx%d",

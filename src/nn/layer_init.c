@@ -136,10 +136,9 @@ static enum status init_unknown(const struct layer_spec *spec, const char *word)
     if (near)
         FAIL(ST_USAGE, "%s: %s: unknown init '%s', did you mean '%s'?", spec->where,
              spec->name, word, near);
-    FAIL(ST_USAGE,
-         "%s: %s: unknown init '%s', use pytorch, he, he_out, uniform_out, normal:D, "
-         "zero, dirac or whiten",
-         spec->where, spec->name, word);
+    char all[PARSE_CHOICES];
+    FAIL(ST_USAGE, "%s: %s: unknown init '%s': expected %s", spec->where, spec->name,
+         word, parse_choices(names, INIT_KINDS, all));
 }
 
 /* The D of "normal:D". */
@@ -152,10 +151,15 @@ static enum status init_read_deviation(const struct layer_spec *spec, const char
     if (!wanted)
         FAIL(ST_USAGE, "%s: %s: init '%s' takes no number", spec->where, spec->name,
              word);
-    if (!deviation || !parse_real(deviation, 0, 1e6, &init->deviation))
+    if (!deviation)
         FAIL(ST_USAGE,
              "%s: %s: init 'normal' lacks its standard deviation, as in normal:0.01",
              spec->where, spec->name);
+    if (!parse_real(deviation, 0, 1e6, &init->deviation))
+        FAIL(ST_USAGE,
+             "%s: %s: the standard deviation '%s' of init 'normal' is not a number from "
+             "0 to 1000000",
+             spec->where, spec->name, deviation);
     return ST_OK;
 }
 

@@ -105,8 +105,9 @@ enum status layer_spec_word(const struct layer_spec *spec, const char *key,
     if (near)
         FAIL(ST_USAGE, "%s: %s: unknown %s '%s', did you mean '%s'?", spec->where,
              spec->name, key, word, near);
-    FAIL(ST_USAGE, "%s: %s: unknown %s '%s', use '%s' or the like", spec->where,
-         spec->name, key, word, words[0]);
+    char all[PARSE_CHOICES];
+    FAIL(ST_USAGE, "%s: %s: unknown %s '%s': expected %s", spec->where, spec->name, key,
+         word, parse_choices(words, count, all));
 }
 
 static enum status spec_unknown_option(const struct layer_spec *spec, const char *word,

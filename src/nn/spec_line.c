@@ -10,6 +10,26 @@
 
 static const char spec_blanks[] = " \t";
 
+#define SPEC_SHOWN 40 /* characters of a word that is too long, in its message */
+
+enum status spec_check_word(const char *word, size_t length, const char *where)
+{
+    if (length >= SPEC_WORD)
+        FAIL(ST_USAGE, "%s: '%.*s...' is longer than %d characters", where, SPEC_SHOWN,
+             word, SPEC_WORD - 1);
+    return ST_OK;
+}
+
+enum status spec_check_words(const char *text, const char *where)
+{
+    for (text += strspn(text, spec_blanks); *text; text += strspn(text, spec_blanks)) {
+        size_t length = strcspn(text, spec_blanks);
+        TRY(spec_check_word(text, length, where));
+        text += length;
+    }
+    return ST_OK;
+}
+
 bool spec_next_word(const char **text, char word[SPEC_WORD])
 {
     const char *begin = *text + strspn(*text, spec_blanks);
@@ -20,19 +40,33 @@ bool spec_next_word(const char **text, char word[SPEC_WORD])
     return length > 0;
 }
 
-bool spec_take_option(char *line, const char *key, char value[SPEC_WORD])
+char *spec_cut_word(char **line)
 {
-    size_t length = strlen(key);
-    const char *rest = line, *begin;
-    char word[SPEC_WORD];
-    do {
-        begin = rest + strspn(rest, spec_blanks);
-        if (!spec_next_word(&rest, word))
-            return false;
-    } while (strncmp(word, key, length) != 0 || word[length] != '=');
-    snprintf(value, SPEC_WORD, "%s", word + length + 1);
-    memmove(line + (begin - line), rest, strlen(rest) + 1);
-    return true;
+    char *word = *line + strspn(*line, spec_blanks);
+    size_t length = strcspn(word, spec_blanks);
+    *line = word + length;
+    if (**line)
+        *(*line)++ = '\0';
+    return length > 0 ? word : NULL;
+}
+
+enum status spec_take_option(char *line, const char *where, const char *key,
+                             char value[SPEC_WORD], bool *given)
+{
+    size_t length = strlen(key), whole;
+    char *word = line + strspn(line, spec_blanks);
+    while (*word && (strncmp(word, key, length) != 0 || word[length] != '=')) {
+        word += strcspn(word, spec_blanks);
+        word += strspn(word, spec_blanks);
+    }
+    *given = *word != '\0';
+    if (!*given)
+        return ST_OK;
+    whole = strcspn(word, spec_blanks);
+    TRY(spec_check_word(word, whole, where));
+    snprintf(value, SPEC_WORD, "%.*s", (int)(whole - length - 1), word + length + 1);
+    memmove(word, word + whole, strlen(word + whole) + 1);
+    return ST_OK;
 }
 
 bool spec_name_good(const char *name)

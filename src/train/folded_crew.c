@@ -25,7 +25,7 @@ size_t folded_crew_bytes(const struct stage *stage, int lanes)
     struct folded_crew folded;
     fold_describe(&folded.fold, stage->model);
     folded_crew_enter(&folded, stage);
-    size_t bytes = fold_bytes(&folded.fold) + crew_bytes(&folded.stage, lanes);
+    size_t bytes = folded.fold.bytes + crew_bytes(&folded.stage, lanes);
     fold_release(&folded.fold);
     return bytes;
 }

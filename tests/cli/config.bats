@@ -152,6 +152,16 @@ of 32x32 or larger"
         "bad.conf:5: unknown key 'layr' in a block; did you mean 'layer'?"
 }
 
+@test "words and blocks too long for a network are refused, long lists of values are not" {
+    list=$(printf '128,%.0s' {1..31})
+    bad 3 "layer = maxpool 2 as=$(printf 'a%.0s' {1..130})" \
+        "bad.conf:3: 'as=aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa...' is longer than 127 characters"
+    good
+    awk -v list="$list" 'NR == 2 { $0 = "layer = a c=" list "8 repeat=32\n[block a]\n" \
+        "parameters = c\nlayer = conv $c kernel=1\n[model]" } 1' good.conf >long.conf
+    train 1 long.conf --check | grep -qE '^  a1\.31\.conv1 +28x28x8 '
+}
+
 @test "a missing config and a config without a network or data set are refused" {
     good
     sed '1,6d' good.conf >bad.conf
@@ -239,7 +249,7 @@ with h5py.File('$harmed', 'r+') as f: $harm"
     "$LOCKSTEP" train --help >"$BATS_TEST_TMPDIR/help"
     run awk '/^Config keys in \[/ { n++ } /^  (batch|lr|every_minutes|intra|elastic) / { k++ }
         END { print n, k }' "$BATS_TEST_TMPDIR/help"
-    [ "$output" = "11 6" ]
+    [ "$output" = "12 6" ]
     cd "$BATS_TEST_TMPDIR" || return
     cp work/letters.h5 .
     train 1 work/good.conf --run one --set train.steps=2 \

@@ -103,6 +103,8 @@ END
         "$LOCKSTEP" train resnet20 --data letters.h5 --image-size 64 --check
     refused 2 "--image-size: 'size = x': expected pixels, like 28 or 32x24, up to 4096" \
         "$LOCKSTEP" train resnet20 --data letters.h5 --image-size x --check
+    refused 2 "'--image-size' needs pixels, like 28 or 32x24" \
+        "$LOCKSTEP" train resnet20 --data letters.h5 --image-size "" --check
     train 1 resnet20 --image-size 20x24 --check | grep -qE '^  conv1 +20x24x16 '
     py <<'END'
 import pictures

@@ -181,14 +181,9 @@ enum status cli_read_word(const char *name, const char *text, const char *const 
     const char *near = parse_nearest(text, words, count);
     if (near)
         FAIL(ST_USAGE, "'--%s %s': did you mean '%s'?", name, text, near);
-    char all[128] = "";
-    for (int i = 0, used = 0; i < count && used < (int)sizeof all; i++)
-        used += snprintf(all + used, sizeof all - (size_t)used, "%s%s",
-                         i == 0           ? ""
-                         : i + 1 == count ? " or "
-                                          : ", ",
-                         words[i]);
-    FAIL(ST_USAGE, "'--%s %s': expected %s", name, text, all);
+    char all[PARSE_CHOICES];
+    FAIL(ST_USAGE, "'--%s %s': expected %s", name, text,
+         parse_choices(words, count, all));
 }
 
 enum status cli_read_share(const char *name, const char *text, double *share)

@@ -25,7 +25,7 @@ static size_t batch_bytes(const struct predict_batch *batch, int threads)
     size_t image = dataset_image_bytes(network->info.shape);
     size_t blend = (size_t)model->classes * sizeof(float);
     size_t picture = image + sizeof(struct prediction) + blend;
-    return network->model.params * sizeof(float) + fold_bytes(&batch->fold) +
+    return network->model.params * sizeof(float) + batch->fold.bytes +
            (size_t)threads * (workspace_bytes(model) + (size_t)model->grain * picture);
 }
 

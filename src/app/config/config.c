@@ -218,6 +218,9 @@ enum status config_set_key(struct config *config, const char *section, const cha
             continue;
         if (key->kind == KEY_LAYERS && config->model.lines.count == MODEL_LAYERS)
             FAIL(ST_USAGE, "%s: more than %d layers", where, MODEL_LAYERS);
+        if (key->kind == KEY_LAYERS && strlen(value) >= VALUE)
+            FAIL(ST_USAGE, "%s: a layer's line is longer than %d characters", where,
+                 VALUE - 1);
         if (config_assign(config, key, value, where))
             return ST_OK;
         char text[CONFIG_RANGE];
@@ -252,6 +255,8 @@ enum status config_set(struct config *config, const char *assignment)
 enum status config_set_image_size(struct config *config, const char *text)
 {
     static const char *const keys[] = {"size", "input"};
+    if (text && !*text)
+        FAIL(ST_USAGE, "'--image-size' needs pixels, like 28 or 32x24");
     for (int i = 0; text && i < 2; i++)
         TRY(config_set_key(config, "data", keys[i], text, "--image-size"));
     return ST_OK;
@@ -304,12 +309,12 @@ char *config_text(const struct config *config)
         for (int j = 0; j < config_value_count(config, key); j++) {
             char value[VALUE];
             config_value_text(config, key, j, value);
-            bool heading = strcmp(section, key->section) != 0;
-            if (heading && key->kind == KEY_LAYERS)
+            bool begins = strcmp(section, key->section) != 0;
+            if (begins && key->kind == KEY_LAYERS)
                 config_append_blocks(&text, &config->model);
-            mem_append(&text, "%s%s%s%s = %s\n", heading ? "[" : "",
-                       heading ? key->section : "", heading ? "]\n" : "", key->name,
-                       value);
+            if (begins)
+                config_append_heading(&text, key->section, "");
+            mem_append(&text, "%s = %s\n", key->name, value);
             section = key->section;
         }
     }

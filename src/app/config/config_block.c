@@ -48,7 +48,7 @@ void config_append_blocks(char **text, const struct model_spec *spec)
 {
     for (int b = 0; b < spec->blocks; b++) {
         const struct spec_block *block = &spec->block[b];
-        mem_append(text, "[block %s]\n", block->name);
+        config_append_heading(text, "block", block->name);
         if (*block->parameters)
             mem_append(text, "parameters = %s\n", block->parameters);
         for (int l = 0; l < block->lines.count; l++)
@@ -68,13 +68,14 @@ enum status config_compare_blocks(const struct model_spec *then,
         if (before[i] == '\n')
             at = i + 1;
     enum status st = ST_OK;
+    const char *old = before + at + strspn(before + at, "\n");
+    const char *new = after + at + strspn(after + at, "\n");
     if (!same)
         st = status_fail(
             ST_USAGE,
             "cannot resume: the blocks of the network have changed: '%.*s' is "
             "now '%.*s'; start a new run with another --run",
-            (int)strcspn(before + at, "\n"), before + at, (int)strcspn(after + at, "\n"),
-            after + at);
+            (int)strcspn(old, "\n"), old, (int)strcspn(new, "\n"), new);
     free(before);
     free(after);
     return st;

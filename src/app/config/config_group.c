@@ -109,10 +109,9 @@ static enum status config_unknown_group_key(const char *name, const char *where)
     if (near)
         FAIL(ST_USAGE, "%s: unknown key '%s' in a group; did you mean '%s'?", where, name,
              near);
-    FAIL(ST_USAGE,
-         "%s: unknown key '%s' in a group: it has 'match', 'lr', 'weight_decay', 'decay' "
-         "and 'epochs'",
-         where, name);
+    char all[PARSE_CHOICES];
+    FAIL(ST_USAGE, "%s: unknown key '%s' in a group: expected %s", where, name,
+         parse_choices(names, CONFIG_GROUP_KEYS, all));
 }
 
 static int config_word_of(const char *const *words, const char *value)
@@ -176,7 +175,7 @@ static char *config_group_value(const struct param_group *group, int key)
 void config_append_groups(char **text, const struct param_groups *groups)
 {
     for (int g = 0; g < groups->count; g++) {
-        mem_append(text, "[group %s]\n", groups->group[g].name);
+        config_append_heading(text, "group", groups->group[g].name);
         for (int k = 0; k < CONFIG_GROUP_KEYS; k++) {
             char *value = config_group_value(&groups->group[g], k);
             mem_append(text, "%s = %s\n", group_keys[k].name, value);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "app/config/config.h"
+#include "base/mem.h"
 #include "comm/comm.h"
 #include "nn/optim.h"
 
@@ -237,4 +238,9 @@ const char *config_section_name(const char *section, const char *word)
         return NULL;
     section += length;
     return section + strspn(section, " \t");
+}
+
+void config_append_heading(char **text, const char *section, const char *name)
+{
+    mem_append(text, "%s[%s%s%s]\n", **text ? "\n" : "", section, *name ? " " : "", name);
 }

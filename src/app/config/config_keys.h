@@ -37,6 +37,9 @@ extern const int config_key_count;
 /* NAME of a section "WORD NAME", "" if it is missing; NULL: another section. */
 const char *config_section_name(const char *section, const char *word);
 
+/* "[section]" or "[section NAME]" behind *text, after an empty line. */
+void config_append_heading(char **text, const char *section, const char *name);
+
 struct config;
 
 /* One assignment. where: "x.conf:3", for messages. In a section "block NAME" the latest

@@ -84,8 +84,9 @@ static void test_blocks(void **state)
     char *again = config_text(&second);
     assert_string_equal(text, again);
     assert_non_null(strstr(text,
-                           "[block cell]\nparameters = width stride=1\nlayer = conv "
-                           "$width kernel=1 as=a\n"));
+                           "\n[block cell]\nparameters = width stride=1\nlayer = conv "
+                           "$width kernel=1 as=a\nlayer = add from=a\n\n[block "
+                           "empty]\n\n[model]\n"));
     assert_int_equal(config_compare(&first, &second, NULL), ST_OK);
     free(second.model.block[0].lines.text[0]);
     second.model.block[0].lines.text[0] = mem_strdup("conv $width kernel=3 as=a");

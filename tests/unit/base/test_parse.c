@@ -126,6 +126,22 @@ static void test_nearest_long(void **state)
     assert_null(nearest(""));
 }
 
+static void test_choices(void **state)
+{
+    (void)state;
+    const char *const words[] = {"off", "on", "bias"};
+    char text[PARSE_CHOICES], wide[200];
+    assert_string_equal(parse_choices(words, 0, text), "");
+    assert_string_equal(parse_choices(words, 1, text), "off");
+    assert_string_equal(parse_choices(words, 2, text), "off or on");
+    assert_string_equal(parse_choices(words, 3, text), "off, on or bias");
+    memset(wide, 'a', sizeof wide - 1);
+    wide[sizeof wide - 1] = '\0';
+    const char *const long_words[] = {wide, wide, wide};
+    parse_choices(long_words, 3, text);
+    assert_int_equal(strlen(text), PARSE_CHOICES - 1);
+}
+
 static void test_duration(void **state)
 {
     (void)state;
@@ -192,7 +208,7 @@ int main(void)
         cmocka_unit_test(test_u64),          cmocka_unit_test(test_real),
         cmocka_unit_test(test_size),         cmocka_unit_test(test_bool),
         cmocka_unit_test(test_trim),         cmocka_unit_test(test_nearest),
-        cmocka_unit_test(test_nearest_long),
+        cmocka_unit_test(test_nearest_long), cmocka_unit_test(test_choices),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

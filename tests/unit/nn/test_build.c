@@ -144,6 +144,26 @@ static void test_nested(void **state)
     model_release(&m);
 }
 
+#define TEN(a) a a a a a a a a a a
+
+/* A list of a block's values may be longer than a word. */
+static void test_long_list(void **state)
+{
+    (void)state;
+    const char *const lines[] = {"[block b]",
+                                 "parameters = c",
+                                 "conv $c kernel=1",
+                                 "[model]",
+                                 "b c=" TEN("128,") TEN("128,")
+                                     TEN("128,") "128,256 repeat=40",
+                                 END};
+    struct model m;
+    assert_int_equal(build(&m, lines, (struct shape){2, 2, 3}), ST_OK);
+    for (int l = 0; l < 40; l++)
+        assert_int_equal(m.layer[l]->out.c, l < 31 ? 128 : 256);
+    model_release(&m);
+}
+
 /* What is said of the lines; they must be refused with ST_USAGE. */
 static void refused(const char *says, const char *const *lines)
 {
@@ -321,12 +341,56 @@ static void test_refused_blocks(void **state)
             "a as=b23456789012345678901234567890", END);
 }
 
+#define LONG TEN("0000000000") TEN("000")
+
+static void test_refused_words(void **state)
+{
+    (void)state;
+    REFUSED("net.conf:1: 'kernel=000000000000000000000000000000000...' is longer than "
+            "127 characters",
+            "conv 4 kernel=" LONG "1", END);
+    REFUSED("net.conf:1: 'as=a000", "relu as=a" LONG, END);
+    REFUSED("net.conf:2: 'from=000", "relu", "relu from=" LONG, END);
+    REFUSED("net.conf:2: 'if=000", "relu", "relu if=" LONG "==relu1", END);
+    REFUSED("net.conf:10: 'repeat=000", BASIC, "[model]", "basic channels=3 repeat=" LONG,
+            END);
+    REFUSED("net.conf:10: '000", BASIC, "[model]", "basic channels=4," LONG " repeat=2",
+            END);
+    REFUSED("net.conf:1: 'x=000", "[block a]", "parameters = x=" LONG, "relu", "[model]",
+            "a", END);
+}
+
+#define DEPTH 40 /* blocks, each in the next one */
+
+static void test_refused_depth(void **state)
+{
+    (void)state;
+    static char text[2 * DEPTH][24];
+    const char *lines[2 * DEPTH + 8] = {"[block b0]", "relu as=r"};
+    int count = 2;
+    for (int b = 1; b < DEPTH; b++) {
+        snprintf(text[2 * b], sizeof *text, "[block b%d]", b);
+        snprintf(text[2 * b + 1], sizeof *text, "b%d as=x", b - 1);
+        lines[count++] = text[2 * b];
+        lines[count++] = text[2 * b + 1];
+    }
+    const char *const deep[] = {"[model]", "b23 as=x", END};
+    memcpy(lines + count, deep, sizeof deep);
+    refused("net.conf:4: block 'b0' is nested more than 23 blocks deep", lines);
+    lines[count + 1] = "b22 as=x";
+    struct model m;
+    assert_int_equal(build(&m, lines, (struct shape){8, 8, 3}), ST_OK);
+    model_release(&m);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_block),          cmocka_unit_test(test_nested),
         cmocka_unit_test(test_order),          cmocka_unit_test(test_either),
         cmocka_unit_test(test_refused_graphs), cmocka_unit_test(test_refused_blocks),
+        cmocka_unit_test(test_long_list),      cmocka_unit_test(test_refused_words),
+        cmocka_unit_test(test_refused_depth),
     };
     cpu_blas_single_thread();
     return cmocka_run_group_tests(tests, NULL, NULL);

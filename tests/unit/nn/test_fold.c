@@ -163,11 +163,24 @@ static void test_part(void **state)
     bench_release(&b);
 }
 
+/* Forward only, in a workspace for the weights of `negative`. */
+static size_t bytes_in_use(struct bench *b, bool negative)
+{
+    struct fold fold;
+    fill_params(b, negative);
+    fold_init(&fold, &b->model, b->params);
+    size_t bytes = fold.bytes + workspace_bytes(&fold.model);
+    fold_release(&fold);
+    return bytes;
+}
+
+/* No weights take more memory than what is described. */
 static void test_described(void **state)
 {
     (void)state;
-    const char *const lines[] = {"conv 6 kernel=3 bias=off", "maxpool 2", "batchnorm",
-                                 "gelu", END};
+    const char *const lines[] = {
+        "conv 6 kernel=3 bias=off", "maxpool 2", "batchnorm", "gelu",
+        "conv 6 kernel=3",          "batchnorm", END};
     struct bench b;
     struct fold fold;
     bench_init(&b, lines, (struct shape){12, 12, 3}, 7, 5);
@@ -175,15 +188,18 @@ static void test_described(void **state)
     fold_describe(&fold, &b.model);
     assert_int_equal(fold.norms, 1);
     assert_true(!fold.params && !fold.owned);
-    assert_int_equal(fold_bytes(&fold), fold.model.params * sizeof(float));
+    assert_int_equal(fold.bytes, fold.model.params * sizeof(float));
+    size_t most = fold.bytes + workspace_bytes(&fold.model);
     fold_release(&fold);
+    assert_true(bytes_in_use(&b, false) < most);
+    assert_int_equal(bytes_in_use(&b, true), most);
     bench_release(&b);
     const char *const plain[] = {"conv 6 kernel=3", "maxpool 2", "gelu", END};
     bench_init(&b, plain, (struct shape){12, 12, 3}, 7, 5);
     assert_false(fold_helps(&b.model));
     fold_init(&fold, &b.model, b.params);
     assert_ptr_equal(fold.params, b.params);
-    assert_int_equal(fold_bytes(&fold), 0);
+    assert_int_equal(fold.bytes, 0);
     fold_release(&fold);
     bench_release(&b);
 }
