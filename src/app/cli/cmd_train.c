@@ -269,8 +269,7 @@ static enum status train_run(struct train_session *session)
     train_print_header(session);
     train_print_notes(session);
     if (session->request->check) {
-        log_out("checked: this can be trained%s; nothing was touched\n",
-                session->request->elsewhere ? " on machines with enough memory" : "");
+        train_print_checked(session);
         return ST_OK;
     }
     TRY(train_begin(session));

@@ -213,11 +213,17 @@ static void train_note_lookahead(const struct train_session *session)
                      : "it has no effect");
 }
 
+/* Are the images those of a folder or list of pictures, and the file a cache? */
+static bool train_is_imported(const struct train_session *session)
+{
+    return strcmp(session->config.data.file, session->dataset.info.path) != 0;
+}
+
 /* Training chooses by val; a test that was chosen by is a test no longer. */
 static void train_note_choice(const struct train_session *session)
 {
     const struct dataset_info *data = &session->dataset.info;
-    bool imported = strcmp(session->config.data.file, data->path) != 0;
+    bool imported = train_is_imported(session);
     if (session->folder.found) /* said when the run began */
         return;
     char *path = shell_path(data->path);
@@ -244,6 +250,17 @@ void train_print_notes(struct train_session *session)
     train_note_choice(session);
     if (comm_rank(session->comm) == 0)
         train_note_data(&session->dataset, &session->config.run);
+}
+
+void train_print_checked(const struct train_session *session)
+{
+    log_out("checked: this can be trained%s; ",
+            session->request->elsewhere ? " on machines with enough memory" : "");
+    if (train_is_imported(session))
+        log_out("nothing was kept but the imported pictures, in '%s'\n",
+                session->dataset.info.path);
+    else
+        log_out("nothing was touched\n");
 }
 
 /* A network trained in stages may not fit into one process: evaluate it in stages, too.
