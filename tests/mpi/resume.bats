@@ -143,8 +143,12 @@ with h5py.File("moved/checkpoints/step-000000000012.h5", "r+") as f:
         train 1 wider.conf "${resume[@]}"
     refused 2 "cannot resume: model.layer was 'gelu' and is now 'flatten'*" \
         train 1 shallow.conf "${resume[@]}"
-    refused 2 "cannot resume: train.batch was '50' and is now '60'*" \
+    refused 2 "cannot resume: train.batch was '50' and is now '60'; start a new run with another --run, or go on with this one as it was: lockstep train kept/config.conf --resume" \
         train 1 tiny.conf "${resume[@]}" --set train.batch=60
+    # nothing is said to be resumed that is not
+    train 1 tiny.conf "${resume[@]}" --set data.memory=7 --set train.seed=7 >out 2>&1 || :
+    grep -q "cannot resume: train.seed was '1'" out
+    run ! grep -q "resumed with" out
     refused 2 "cannot resume: train.grain was '32' and is now '16'*" \
         train 1 tiny.conf "${resume[@]}" --set train.grain=16
     refused 2 "cannot resume: train.seed was '1' and is now '7'*" \
