@@ -49,6 +49,11 @@ with h5py.File(sys.argv[1], "r+") as f:
             "note: schedule.warmup has no effect: $kind rises by itself, over the first schedule.pct_start of the run" ]
     done
     [ -z "$(notes letters.h5 --set schedule.kind=cosine --set schedule.warmup=1)" ]
+    # 5 steps are an epoch
+    local rise=(--set train.batch=400 --set train.steps=20)
+    [ "$(notes letters.h5 "${rise[@]}" --set schedule.warmup=4)" = \
+        "note: the run ends within schedule.warmup = 4: the rate rises in all of its 20 steps; lower schedule.warmup" ]
+    [ -z "$(notes letters.h5 "${rise[@]}" --set schedule.warmup=3.9)" ]
     [ "$(notes letters.h5 --set optim.lookahead_power=2)" = \
         "note: optim.lookahead_power has no effect without optim.lookahead" ]
     local cycle=(--set optim.lookahead=20 --set train.steps=19)

@@ -59,6 +59,7 @@ saved() {
 
 @test "--resume without a run starts one" {
     train 1 tiny.conf --run fresh "${OPTIONS[@]}" --resume >fresh.out 2>fresh.err
+    grep -qx "note: no run in 'fresh' yet: starting from the beginning" fresh.err
     same_run fresh.out whole.out
     [ "$(grep -c 'no usable' fresh.err)" -eq 0 ]
 }

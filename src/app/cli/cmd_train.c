@@ -244,6 +244,8 @@ static enum status train_start(struct train_session *session)
     if (session->folder.found)
         log_note("no usable checkpoint in '%s': starting from the beginning",
                  session->folder.path);
+    else if (session->request->resume)
+        log_note("no run in '%s' yet: starting from the beginning", session->folder.path);
     if (session->request->init)
         return trainer_start_from(session->trainer, session->init);
     return trainer_start_with_data(session->trainer);

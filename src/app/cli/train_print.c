@@ -188,13 +188,24 @@ static void train_note_small(const struct train_session *session)
     }
 }
 
-static void train_note_warmup(const struct schedule_options *schedule)
+static void train_note_warmup(const struct train_session *session)
 {
+    const struct schedule_options *schedule = &session->config.run.schedule;
+    const struct train_options *train = &session->config.run.train;
+    uint64_t images = session->dataset.info.count[DATASET_TRAIN];
+    uint64_t steps = train_total_steps(train, images);
+    double rise = schedule->warmup * (double)train_epoch_steps(train, images);
     bool triangle = schedule->kind == SCHEDULE_TRIANGLE;
-    if ((triangle || schedule->kind == SCHEDULE_ONECYCLE) && schedule->warmup > 0)
+    if (schedule->warmup == 0)
+        return;
+    if (triangle || schedule->kind == SCHEDULE_ONECYCLE)
         log_note("schedule.warmup has no effect: %s rises by itself, over the first "
                  "schedule.pct_start of the run",
                  triangle ? "triangle" : "onecycle");
+    else if (steps > 1 && rise >= (double)steps)
+        log_note("the run ends within schedule.warmup = %g: the rate rises in all of its "
+                 "%llu steps; lower schedule.warmup",
+                 schedule->warmup, (unsigned long long)steps);
 }
 
 static void train_note_lookahead(const struct train_session *session)
@@ -243,7 +254,7 @@ void train_print_notes(struct train_session *session)
     train_note_unseen(session);
     train_note_small(session);
     train_note_statistics(session);
-    train_note_warmup(&session->config.run.schedule);
+    train_note_warmup(session);
     train_note_lookahead(session);
     if (prepare_blas_advice())
         log_note("%s", prepare_blas_advice());
