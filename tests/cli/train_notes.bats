@@ -64,6 +64,26 @@ with h5py.File(sys.argv[1], "r+") as f:
     [ -z "$(notes letters.h5 "${cycle[@]}" --set optim.lookahead_power=3 --set train.steps=20)" ]
 }
 
+@test "sizes that do not scale images, and a grain larger than the batch, are noted" {
+    [ "$(notes letters.h5 --set data.size=64)" = \
+        "note: data.size has no effect: 'letters.h5' holds images of 28x28" ]
+    [ -z "$(notes letters.h5 --set data.size=28)" ]
+    [ "$(notes letters.h5 --image-size 22x25)" = \
+        "note: the network sees a part of 22x25 of the images of 'letters.h5', which are 28x28; to scale them, import them with --size 22x25" ]
+    [ -z "$(notes letters.h5 --image-size 28)" ]
+    [ "$(notes letters.h5 --set train.grain=200)" = \
+        "note: train.grain = 200 is more than train.batch = 100: a step needs memory for 200 images, but has 100; lower train.grain" ]
+    [ -z "$(notes letters.h5 --set train.grain=100)" ]
+    [ -z "$(notes letters.h5 --set train.batch=20)" ]
+    mkdir -p pics/{train,test}/{a,b}
+    "$LOCKSTEP" data export letters.h5 out >/dev/null 2>&1
+    cp out/train/A/* pics/train/a
+    cp out/train/B/* pics/train/b
+    cp out/test/A/* pics/test/a
+    cp out/test/B/* pics/test/b
+    ! notes pics --image-size 32 | grep -E 'data.size|sees a part|--size' || return 1
+}
+
 @test "shifts and augmentations that leave nothing of the images are noted" {
     [ "$(notes letters.h5 --set data.shift_x=28)" = \
         "note: data.shift_x = 28 and data.shift_y = 0 move the images out of sight: 64 of 64 are of one flat colour then" ]

@@ -230,6 +230,46 @@ static bool train_is_imported(const struct train_session *session)
     return strcmp(session->config.data.file, session->dataset.info.path) != 0;
 }
 
+static bool train_sets(const struct train_request *request, const char *key)
+{
+    size_t length = strlen(key);
+    for (int i = 0; i < request->set.count; i++) {
+        const char *text = request->set.text[i];
+        if (strncmp(text, key, length) == 0 && text[length] == '=')
+            return true;
+    }
+    return false;
+}
+
+/* Only pictures are scaled, when they are imported; a config may have a size for them. */
+static void train_note_size(const struct train_session *session)
+{
+    const struct train_request *request = session->request;
+    const struct data_options *options = &session->config.data;
+    const struct dataset_info *data = &session->dataset.info;
+    const struct shape *shape = &data->shape, *in = &session->model.in;
+    if (train_is_imported(session))
+        return;
+    if (train_sets(request, "data.size") && options->h > 0 &&
+        (options->h != shape->h || options->w != shape->w))
+        log_note("data.size has no effect: '%s' holds images of %dx%d", data->path,
+                 shape->h, shape->w);
+    if (request->image_size && !shape_equal(*shape, *in))
+        log_note("the network sees a part of %dx%d of the images of '%s', which are "
+                 "%dx%d; to scale them, import them with --size %s",
+                 in->h, in->w, data->path, shape->h, shape->w, request->image_size);
+}
+
+/* Whoever chose only a small batch did not choose the grain. */
+static void train_note_grain(const struct train_options *train)
+{
+    enum { DEFAULT = 32 };
+    if (train->grain > train->batch && train->grain > DEFAULT)
+        log_note("train.grain = %d is more than train.batch = %d: a step needs memory "
+                 "for %d images, but has %d; lower train.grain",
+                 train->grain, train->batch, train->grain, train->batch);
+}
+
 /* Training chooses by val; a test that was chosen by is a test no longer. */
 static void train_note_choice(const struct train_session *session)
 {
@@ -253,6 +293,8 @@ void train_print_notes(struct train_session *session)
     train_note_idle(session);
     train_note_unseen(session);
     train_note_small(session);
+    train_note_size(session);
+    train_note_grain(&session->config.run.train);
     train_note_statistics(session);
     train_note_warmup(session);
     train_note_lookahead(session);
