@@ -189,6 +189,7 @@ enum status trial_input(const struct trial_source *source, const struct view *vi
 struct run_options trial_options(const struct run_options *run)
 {
     struct run_options options = *run;
+    options.optim.lr = 0;                /* a rate that needs its warmup would diverge */
     options.train.epochs = TRIAL_EPOCHS; /* the schedule hardly moves */
     options.train.steps = 0;
     options.checkpoint.every_minutes = 0;

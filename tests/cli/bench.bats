@@ -70,6 +70,15 @@ for row in rows:
     [ -z "$(find "$BATS_TEST_TMPDIR/empty" -name '*.h5' -o -name 'lockstep*')" ]
 }
 
+@test "a rate at which training diverges is no matter to what only measures" {
+    sed 's/^lr = .*/lr = 1e6/' "$TINY" >wild.conf
+    printf '[group all]\nmatch = *\nlr = 1e6\n' >>wild.conf
+    "$LOCKSTEP" bench step wild.conf --batch 16 --threads 1 --repeats 1 --train |
+        grep -qE '^ +1 +1 +16 +16 '
+    letters letters.h5 52 26
+    "$LOCKSTEP" tune wild.conf --batch 16 >/dev/null
+}
+
 @test "bench refuses bad arguments" {
     local list
     for list in 0 -4 '16,' ,16 1.5 99999999; do

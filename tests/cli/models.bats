@@ -29,6 +29,10 @@ network() {
     done
     grep -qE '^  resnet18 +224x224x3 +1000 +11689512 +1814\.1 +69\.76 +ImageNet +torchvision' list
     grep -qE '^  resnet20 +32x32x3 +10 +269722 .* 91\.25 +CIFAR-10 +He et al\. 2016' list
+    grep -qE '^Other names: airbench94 is cifar_fast, .*[a-z0-9]\.$' list
+    for alias in $("$LOCKSTEP" models --json | grep -oP '"alias": "\K[^"]+'); do
+        grep -qE "[ ,]$alias is [a-z0-9_]+[,.]" list
+    done
     refused 2 "'--json' is for the list: leave out 'resnet18'" \
         "$LOCKSTEP" models resnet18 --json
 }

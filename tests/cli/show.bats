@@ -49,6 +49,10 @@ setup() {
     refused 1 "'foreign.h5' is an HDF5 file, but not one of lockstep's" "$LOCKSTEP" show foreign.h5
     refused 1 "'run/log.txt' is *, not an HDF5 file" "$LOCKSTEP" show run/log.txt
     refused 1 "'run/checkpoints' is a folder but not a run*" "$LOCKSTEP" show run/checkpoints
+    refused 2 "'resnet18' is a network by name: 'lockstep models resnet18' prints its config, *" \
+        "$LOCKSTEP" show resnet18
+    refused 2 "'run/config.conf' is a config: 'lockstep train run/config.conf --check' prints *" \
+        "$LOCKSTEP" show run/config.conf
     refused 1 "cannot open 'none': No such file or directory" "$LOCKSTEP" show none
     refused 2 "usage: lockstep show FILE*" "$LOCKSTEP" show
     head -c 9000 run/metrics.h5 >cut.h5

@@ -49,6 +49,11 @@ with h5py.File(sys.argv[1], "r+") as f:
             "note: schedule.warmup has no effect: $kind rises by itself, over the first schedule.pct_start of the run" ]
     done
     [ -z "$(notes letters.h5 --set schedule.kind=cosine --set schedule.warmup=1)" ]
+    # 5 steps are an epoch
+    local rise=(--set train.batch=400 --set train.steps=20)
+    [ "$(notes letters.h5 "${rise[@]}" --set schedule.warmup=4)" = \
+        "note: the run ends within schedule.warmup = 4: the rate rises in all of its 20 steps; lower schedule.warmup" ]
+    [ -z "$(notes letters.h5 "${rise[@]}" --set schedule.warmup=3.9)" ]
     [ "$(notes letters.h5 --set optim.lookahead_power=2)" = \
         "note: optim.lookahead_power has no effect without optim.lookahead" ]
     local cycle=(--set optim.lookahead=20 --set train.steps=19)
@@ -57,6 +62,26 @@ with h5py.File(sys.argv[1], "r+") as f:
     [ "$(notes letters.h5 "${cycle[@]}" --set optim.lookahead_power=3)" = \
         "note: optim.lookahead = 20 is more than the run's 19 steps: with lookahead_power it ends with the weights it began with" ]
     [ -z "$(notes letters.h5 "${cycle[@]}" --set optim.lookahead_power=3 --set train.steps=20)" ]
+}
+
+@test "sizes that do not scale images, and a grain larger than the batch, are noted" {
+    [ "$(notes letters.h5 --set data.size=64)" = \
+        "note: data.size has no effect: 'letters.h5' holds images of 28x28" ]
+    [ -z "$(notes letters.h5 --set data.size=28)" ]
+    [ "$(notes letters.h5 --image-size 22x25)" = \
+        "note: the network sees a part of 22x25 of the images of 'letters.h5', which are 28x28; to scale them, import them with --size 22x25" ]
+    [ -z "$(notes letters.h5 --image-size 28)" ]
+    [ "$(notes letters.h5 --set train.grain=200)" = \
+        "note: train.grain = 200 is more than train.batch = 100: a step needs memory for 200 images, but has 100; lower train.grain" ]
+    [ -z "$(notes letters.h5 --set train.grain=100)" ]
+    [ -z "$(notes letters.h5 --set train.batch=20)" ]
+    mkdir -p pics/{train,test}/{a,b}
+    "$LOCKSTEP" data export letters.h5 out >/dev/null 2>&1
+    cp out/train/A/* pics/train/a
+    cp out/train/B/* pics/train/b
+    cp out/test/A/* pics/test/a
+    cp out/test/B/* pics/test/b
+    ! notes pics --image-size 32 | grep -E 'data.size|sees a part|--size' || return 1
 }
 
 @test "shifts and augmentations that leave nothing of the images are noted" {

@@ -59,6 +59,7 @@ saved() {
 
 @test "--resume without a run starts one" {
     train 1 tiny.conf --run fresh "${OPTIONS[@]}" --resume >fresh.out 2>fresh.err
+    grep -qx "note: no run in 'fresh' yet: starting from the beginning" fresh.err
     same_run fresh.out whole.out
     [ "$(grep -c 'no usable' fresh.err)" -eq 0 ]
 }
@@ -143,8 +144,12 @@ with h5py.File("moved/checkpoints/step-000000000012.h5", "r+") as f:
         train 1 wider.conf "${resume[@]}"
     refused 2 "cannot resume: model.layer was 'gelu' and is now 'flatten'*" \
         train 1 shallow.conf "${resume[@]}"
-    refused 2 "cannot resume: train.batch was '50' and is now '60'*" \
+    refused 2 "cannot resume: train.batch was '50' and is now '60'; start a new run with another --run, or go on with this one as it was: lockstep train kept/config.conf --resume" \
         train 1 tiny.conf "${resume[@]}" --set train.batch=60
+    # nothing is said to be resumed that is not
+    train 1 tiny.conf "${resume[@]}" --set data.memory=7 --set train.seed=7 >out 2>&1 || :
+    grep -q "cannot resume: train.seed was '1'" out
+    run ! grep -q "resumed with" out
     refused 2 "cannot resume: train.grain was '32' and is now '16'*" \
         train 1 tiny.conf "${resume[@]}" --set train.grain=16
     refused 2 "cannot resume: train.seed was '1' and is now '7'*" \

@@ -66,8 +66,8 @@ enum status config_check(const struct config *config, const char *name) MUST_CHE
 char *config_text(const struct config *config);
 
 /* Calls show("train.epochs 3 -> 5") for each key that differs. ST_USAGE, with the first
-   difference, if one of them must not change in a run (network, batch, grain, seed,
-   optimizer). */
+   difference and no call, if one of them must not change in a run (network, batch, grain,
+   seed, optimizer). */
 enum status config_compare(const struct config *then, const struct config *now,
                            void (*show)(const char *line)) MUST_CHECK;
 

@@ -50,6 +50,19 @@ static void models_row(struct table *table, const struct named_network *network,
     free(in);
 }
 
+static void models_print_aliases(void)
+{
+    const struct named_network *network;
+    const char *before = "\nOther names: ";
+    for (int i = 0; (network = named_network_at(i)) != NULL; i++) {
+        if (!network->alias)
+            continue;
+        log_out("%s%s is %s", before, network->alias, network->name);
+        before = ", ";
+    }
+    log_out(".\n");
+}
+
 static enum status models_print(void)
 {
     struct table table;
@@ -65,6 +78,7 @@ static enum status models_print(void)
     }
     if (st == ST_OK) {
         table_print(&table);
+        models_print_aliases();
         log_out(
             "\nMMAC: millions of multiply-adds, forward. 'lockstep models NAME' prints "
             "a network's config,\n'lockstep train NAME --data FILE' trains it.\n");

@@ -10,10 +10,13 @@
 #include "base/hash.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/shell.h"
 #include "cmd_data.h"
 #include "io/h5file.h"
+#include "io/kind.h"
 #include "kernels/cpu.h"
 #include "lab/scaling.h"
+#include "nn/named_network.h"
 #include "plan_print.h"
 #include "train/checkpoint.h"
 #include "train/metrics.h"
@@ -189,10 +192,34 @@ static enum status show_by_format(const char *path, const char *format)
     return ST_OK;
 }
 
+/* What has nothing to show before it is trained. */
+static enum status show_check_network(const char *path)
+{
+    const char *end = strrchr(path, '.');
+    struct kind kind;
+    if (!fs_is_file(path) && named_network_find(path))
+        FAIL(ST_USAGE,
+             "'%s' is a network by name: 'lockstep models %s' prints its config, "
+             "'lockstep train %s --data FILE --check' its layers",
+             path, path, path);
+    if (!fs_is_file(path) || !end || strcmp(end, ".conf") != 0)
+        return ST_OK;
+    TRY(kind_of_file(path, &kind));
+    if (kind.class != KIND_TEXT)
+        return ST_OK;
+    char *word = shell_path(path);
+    enum status st = status_fail(
+        ST_USAGE, "'%s' is a config: 'lockstep train %s --check' prints what it trains",
+        path, word);
+    free(word);
+    return st;
+}
+
 static enum status show_file(const char *path)
 {
     struct h5file *file;
     char *format = NULL;
+    TRY(show_check_network(path));
     TRY(h5file_open(&file, path));
     bool dataset = h5file_has(file, "/train/images");
     enum status st = ST_OK;

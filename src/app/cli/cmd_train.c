@@ -244,6 +244,8 @@ static enum status train_start(struct train_session *session)
     if (session->folder.found)
         log_note("no usable checkpoint in '%s': starting from the beginning",
                  session->folder.path);
+    else if (session->request->resume)
+        log_note("no run in '%s' yet: starting from the beginning", session->folder.path);
     if (session->request->init)
         return trainer_start_from(session->trainer, session->init);
     return trainer_start_with_data(session->trainer);
@@ -269,8 +271,7 @@ static enum status train_run(struct train_session *session)
     train_print_header(session);
     train_print_notes(session);
     if (session->request->check) {
-        log_out("checked: this can be trained%s; nothing was touched\n",
-                session->request->elsewhere ? " on machines with enough memory" : "");
+        train_print_checked(session);
         return ST_OK;
     }
     TRY(train_begin(session));

@@ -188,13 +188,24 @@ static void train_note_small(const struct train_session *session)
     }
 }
 
-static void train_note_warmup(const struct schedule_options *schedule)
+static void train_note_warmup(const struct train_session *session)
 {
+    const struct schedule_options *schedule = &session->config.run.schedule;
+    const struct train_options *train = &session->config.run.train;
+    uint64_t images = session->dataset.info.count[DATASET_TRAIN];
+    uint64_t steps = train_total_steps(train, images);
+    double rise = schedule->warmup * (double)train_epoch_steps(train, images);
     bool triangle = schedule->kind == SCHEDULE_TRIANGLE;
-    if ((triangle || schedule->kind == SCHEDULE_ONECYCLE) && schedule->warmup > 0)
+    if (schedule->warmup == 0)
+        return;
+    if (triangle || schedule->kind == SCHEDULE_ONECYCLE)
         log_note("schedule.warmup has no effect: %s rises by itself, over the first "
                  "schedule.pct_start of the run",
                  triangle ? "triangle" : "onecycle");
+    else if (steps > 1 && rise >= (double)steps)
+        log_note("the run ends within schedule.warmup = %g: the rate rises in all of its "
+                 "%llu steps; lower schedule.warmup",
+                 schedule->warmup, (unsigned long long)steps);
 }
 
 static void train_note_lookahead(const struct train_session *session)
@@ -213,11 +224,57 @@ static void train_note_lookahead(const struct train_session *session)
                      : "it has no effect");
 }
 
+/* Are the images those of a folder or list of pictures, and the file a cache? */
+static bool train_is_imported(const struct train_session *session)
+{
+    return strcmp(session->config.data.file, session->dataset.info.path) != 0;
+}
+
+static bool train_sets(const struct train_request *request, const char *key)
+{
+    size_t length = strlen(key);
+    for (int i = 0; i < request->set.count; i++) {
+        const char *text = request->set.text[i];
+        if (strncmp(text, key, length) == 0 && text[length] == '=')
+            return true;
+    }
+    return false;
+}
+
+/* Only pictures are scaled, when they are imported; a config may have a size for them. */
+static void train_note_size(const struct train_session *session)
+{
+    const struct train_request *request = session->request;
+    const struct data_options *options = &session->config.data;
+    const struct dataset_info *data = &session->dataset.info;
+    const struct shape *shape = &data->shape, *in = &session->model.in;
+    if (train_is_imported(session))
+        return;
+    if (train_sets(request, "data.size") && options->h > 0 &&
+        (options->h != shape->h || options->w != shape->w))
+        log_note("data.size has no effect: '%s' holds images of %dx%d", data->path,
+                 shape->h, shape->w);
+    if (request->image_size && !shape_equal(*shape, *in))
+        log_note("the network sees a part of %dx%d of the images of '%s', which are "
+                 "%dx%d; to scale them, import them with --size %s",
+                 in->h, in->w, data->path, shape->h, shape->w, request->image_size);
+}
+
+/* Whoever chose only a small batch did not choose the grain. */
+static void train_note_grain(const struct train_options *train)
+{
+    enum { DEFAULT = 32 };
+    if (train->grain > train->batch && train->grain > DEFAULT)
+        log_note("train.grain = %d is more than train.batch = %d: a step needs memory "
+                 "for %d images, but has %d; lower train.grain",
+                 train->grain, train->batch, train->grain, train->batch);
+}
+
 /* Training chooses by val; a test that was chosen by is a test no longer. */
 static void train_note_choice(const struct train_session *session)
 {
     const struct dataset_info *data = &session->dataset.info;
-    bool imported = strcmp(session->config.data.file, data->path) != 0;
+    bool imported = train_is_imported(session);
     if (session->folder.found) /* said when the run began */
         return;
     char *path = shell_path(data->path);
@@ -236,14 +293,27 @@ void train_print_notes(struct train_session *session)
     train_note_idle(session);
     train_note_unseen(session);
     train_note_small(session);
+    train_note_size(session);
+    train_note_grain(&session->config.run.train);
     train_note_statistics(session);
-    train_note_warmup(&session->config.run.schedule);
+    train_note_warmup(session);
     train_note_lookahead(session);
     if (prepare_blas_advice())
         log_note("%s", prepare_blas_advice());
     train_note_choice(session);
     if (comm_rank(session->comm) == 0)
         train_note_data(&session->dataset, &session->config.run);
+}
+
+void train_print_checked(const struct train_session *session)
+{
+    log_out("checked: this can be trained%s; ",
+            session->request->elsewhere ? " on machines with enough memory" : "");
+    if (train_is_imported(session))
+        log_out("nothing was kept but the imported pictures, in '%s'\n",
+                session->dataset.info.path);
+    else
+        log_out("nothing was touched\n");
 }
 
 /* A network trained in stages may not fit into one process: evaluate it in stages, too.

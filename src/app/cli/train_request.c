@@ -94,7 +94,8 @@ enum status train_request_parse(struct train_request *request, int argc, char **
          "only of a long run"},
         {"no-verify", CLI_FLAG, &request->no_verify, NULL, CLI_NO_VERIFY_HELP},
         {"check", CLI_FLAG, &request->check, NULL,
-         "print what would be trained and exit; writes nothing"},
+         "print what would be trained and exit; writes nothing, except that pictures are "
+         "imported into the cache"},
         {"elsewhere", CLI_FLAG, &request->elsewhere, NULL,
          "with --check: for a job on other machines; the CPUs, the memory and the limits "
          "of this one do not count"},

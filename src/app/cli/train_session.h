@@ -56,6 +56,9 @@ void train_print_header(const struct train_session *session);
 /* Notes on what can be trained, but is probably not what the user wants. */
 void train_print_notes(struct train_session *session);
 
+/* The end of a --check, and what it has written. */
+void train_print_checked(const struct train_session *session);
+
 /* What to do with the finished run. */
 void train_print_next(const struct train_session *session);
 

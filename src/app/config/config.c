@@ -322,12 +322,15 @@ char *config_text(const struct config *config)
     return text;
 }
 
-enum status config_compare(const struct config *then, const struct config *now,
-                           void (*show)(const char *line))
+/* The keys that must not change, or the others. */
+static enum status config_compare_keys(const struct config *then,
+                                       const struct config *now, bool fixed,
+                                       void (*show)(const char *line))
 {
-    TRY(config_compare_blocks(&then->model, &now->model));
     for (int i = 0; i < config_key_count; i++) {
         const struct config_key *key = &config_keys[i];
+        if (key->fixed != fixed)
+            continue;
         int before = config_value_count(then, key), after = config_value_count(now, key);
         for (int j = 0; j < before || j < after; j++) {
             char old[VALUE] = "(none)", new[VALUE] = "(none)", line[3 * VALUE];
@@ -347,6 +350,15 @@ enum status config_compare(const struct config *then, const struct config *now,
             show(line);
         }
     }
+    return ST_OK;
+}
+
+enum status config_compare(const struct config *then, const struct config *now,
+                           void (*show)(const char *line))
+{
+    TRY(config_compare_blocks(&then->model, &now->model));
+    TRY(config_compare_keys(then, now, true, show));
+    TRY(config_compare_keys(then, now, false, show));
     config_compare_groups(&then->run.optim.groups, &now->run.optim.groups, show);
     return ST_OK;
 }

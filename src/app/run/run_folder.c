@@ -8,6 +8,7 @@
 #include "base/hash.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/shell.h"
 #include "comm/comm.h"
 #include "data/dataset.h"
 #include "io/image.h"
@@ -127,18 +128,45 @@ static void resume_note_change(const char *line)
     log_note("resumed with a changed key: %s", line);
 }
 
+/* The run's own config has what was given by --set when it began. */
+static enum status resume_refuse(const struct run_resume *resume, const char *why)
+{
+    char path[FS_PATH];
+    TRY(fs_join(path, resume->folder, RUN_CONFIG));
+    if (!fs_is_file(path))
+        FAIL(ST_USAGE, "%s", why);
+    char *own = shell_path(path);
+    enum status st = status_fail(
+        ST_USAGE, "%s, or go on with this one as it was: lockstep train %s --resume", why,
+        own);
+    free(own);
+    return st;
+}
+
+static enum status resume_check_config(const struct run_resume *resume, const char *path,
+                                       const struct checkpoint_info *info)
+{
+    struct config then;
+    char why[STATUS_TEXT];
+    config_init(&then);
+    enum status st = config_parse(&then, info->config, path);
+    if (st == ST_OK) {
+        status_capture(why);
+        st = config_compare(&then, resume->config, resume_note_change);
+        status_capture(NULL);
+        if (st != ST_OK)
+            st = resume_refuse(resume, why);
+    }
+    config_release(&then);
+    return st;
+}
+
 static enum status resume_check_same_run(const struct run_resume *resume,
                                          const char *path,
                                          const struct checkpoint_info *info)
 {
-    struct config then;
     const struct dataset_info *data = &resume->dataset->info;
-    config_init(&then);
-    enum status st = config_parse(&then, info->config, path);
-    if (st == ST_OK)
-        st = config_compare(&then, resume->config, resume_note_change);
-    config_release(&then);
-    TRY(st);
+    TRY(resume_check_config(resume, path, info));
     char decoder[IMAGE_DECODERS];
     image_decoders(decoder);
     if (data->encoded && *info->decoder && strcmp(info->decoder, decoder) != 0)
