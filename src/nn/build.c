@@ -340,8 +340,11 @@ static enum status build_check_readers(const struct build *build)
         if (layer->readers > 0)
             continue;
         if (layer->ops == &layer_logsoftmax)
-            FAIL(ST_USAGE, "%s: the network has two ends, '%s' and '%s'; it may have one",
-                 build->where[l], layer->name, last->name);
+            FAIL(ST_USAGE,
+                 "%s: the network has two ends, '%s' here and '%s' at %s; remove one of "
+                 "them",
+                 build->where[l], layer->name, last->name,
+                 build->where[model->layers - 1]);
         FAIL(ST_USAGE,
              "%s: %s: no layer uses its output: name it by from=%s, or remove the layer",
              build->where[l], layer->name, layer->name);
