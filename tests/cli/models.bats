@@ -132,6 +132,8 @@ END
 @test "a wrong name, a file of that name, and images that are too small" {
     refused 2 "no file and no network is named 'resnt18'; did you mean 'resnet18'?" \
         "$LOCKSTEP" train resnt18 --data letters.h5
+    refused 2 "no network is named 'ResNet1'; did you mean resnet18 or resnet18_cifar?" \
+        "$LOCKSTEP" models ResNet1
     refused 2 "no network is named 'resnt18'; did you mean 'resnet18'?" \
         "$LOCKSTEP" models resnt18
     refused 2 "no file and no network is named 'transformer'; 'lockstep models' lists the networks" \

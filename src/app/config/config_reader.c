@@ -157,6 +157,14 @@ static bool config_is_unknown_name(const char *path)
 enum status config_unknown_network(const char *name, bool file)
 {
     const char *near = named_network_nearest(name), *nor = file ? "file and no " : "";
+    const char *alike[NAMED_NETWORKS_MAX];
+    char choices[PARSE_CHOICES];
+    int count = named_network_begin(name, alike);
+    if (count > 1)
+        FAIL(ST_USAGE, "no %snetwork is named '%s'; did you mean %s?", nor, name,
+             parse_choices(alike, count, choices));
+    if (count == 1)
+        near = alike[0];
     if (near)
         FAIL(ST_USAGE, "no %snetwork is named '%s'; did you mean '%s'?", nor, name, near);
     FAIL(ST_USAGE, "no %snetwork is named '%s'; 'lockstep models' lists the networks",
