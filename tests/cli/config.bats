@@ -74,7 +74,7 @@ one_bad() {
     bad 8 'lr = 0.1' "bad.conf:8: unknown key 'lr' in ?train?; it belongs to ?optim?"
     bad 8 'frobnicate = 1' "bad.conf:8: unknown key 'frobnicate' in ?train?; see *--help'"
     bad 9 'batch = 61' "bad.conf:9: 'batch' is set already on line 8"
-    bad 11 '[optimm]' "bad.conf:12: unknown section 'optimm'; did you mean 'optim'?"
+    bad 11 '[optimm]' "bad.conf:11: unknown section 'optimm'; did you mean 'optim'?"
     bad 1 '' "bad.conf:2: 'layer' stands before the first ?section?"
 }
 

@@ -173,13 +173,28 @@ void config_release(struct config *config)
     memset(config, 0, sizeof *config);
 }
 
+enum status config_check_section(const char *section, const char *where)
+{
+    const char *sections[CONFIG_KEYS_MAX];
+    for (int i = 0; i < config_key_count; i++) {
+        sections[i] = config_keys[i].section;
+        if (strcmp(sections[i], section) == 0)
+            return ST_OK;
+    }
+    const char *near = parse_nearest(section, sections, config_key_count);
+    if (near)
+        FAIL(ST_USAGE, "%s: unknown section '%s'; did you mean '%s'?", where, section,
+             near);
+    FAIL(ST_USAGE, "%s: unknown section '%s'; see 'lockstep train --help'", where,
+         section);
+}
+
 static enum status config_unknown_key(const char *where, const char *section,
                                       const char *name)
 {
-    const char *names[CONFIG_KEYS_MAX], *sections[CONFIG_KEYS_MAX];
+    const char *names[CONFIG_KEYS_MAX];
     int count = 0, known = 0;
     for (int i = 0; i < config_key_count; i++) {
-        sections[i] = config_keys[i].section;
         if (strcmp(config_keys[i].section, section) == 0)
             names[count++] = config_keys[i].name;
         if (strcmp(config_keys[i].name, name) == 0)
@@ -187,12 +202,8 @@ static enum status config_unknown_key(const char *where, const char *section,
     }
     if (!*section)
         FAIL(ST_USAGE, "%s: '%s' stands before the first [section]", where, name);
-    if (count == 0) {
-        const char *near = parse_nearest(section, sections, config_key_count);
-        FAIL(ST_USAGE, "%s: unknown section '%s'%s%s%s", where, section,
-             near ? "; did you mean '" : "; see 'lockstep train --help'",
-             near ? near : "", near ? "'?" : "");
-    }
+    if (count == 0)
+        return config_check_section(section, where);
     const char *near = parse_nearest(name, names, count);
     if (near)
         FAIL(ST_USAGE, "%s: unknown key '%s' in [%s]; did you mean '%s'?", where, name,

@@ -42,6 +42,9 @@ void config_append_heading(char **text, const char *section, const char *name);
 
 struct config;
 
+/* ST_USAGE if no key is in the section; not for "block NAME" and "group NAME". */
+enum status config_check_section(const char *section, const char *where) MUST_CHECK;
+
 /* One assignment. where: "x.conf:3", for messages. In a section "block NAME" the latest
    block of the config gets it. */
 enum status config_set_key(struct config *config, const char *section, const char *name,

@@ -55,7 +55,8 @@ static enum status config_begin_section(struct config_reader *reader, const char
         return model_spec_add_block(&reader->config->model, name, where, &block);
     name = config_group_name(reader->section);
     memset(reader->seen_in_group, 0, sizeof reader->seen_in_group);
-    return name ? config_begin_group(reader->config, name, where) : ST_OK;
+    return name ? config_begin_group(reader->config, name, where)
+                : config_check_section(reader->section, where);
 }
 
 /* seen: the line that set the key, or 0. */
@@ -196,8 +197,7 @@ enum status config_read(struct config *config, const char *path)
     char *text;
     size_t bytes;
     TRY(config_load(path, &text, &bytes));
-    const char *base = strrchr(path, '/');
-    enum status st = config_parse(config, text, base ? base + 1 : path);
+    enum status st = config_parse(config, text, path);
     free(text);
     return st;
 }
