@@ -101,7 +101,7 @@ END
 @test "--image-size is the network's input, and the size of imported pictures" {
     refused 2 "data.input = 64x64 is larger than the images of 'letters.h5'*" \
         "$LOCKSTEP" train resnet20 --data letters.h5 --image-size 64 --check
-    refused 2 "--image-size: 'size = x': expected pixels, like 28 or 32x24, up to 4096" \
+    refused 2 "'--image-size x': expected pixels, like 28 or 32x24, up to 4096" \
         "$LOCKSTEP" train resnet20 --data letters.h5 --image-size x --check
     refused 2 "'--image-size' needs pixels, like 28 or 32x24" \
         "$LOCKSTEP" train resnet20 --data letters.h5 --image-size "" --check

@@ -173,22 +173,6 @@ void config_release(struct config *config)
     memset(config, 0, sizeof *config);
 }
 
-enum status config_check_section(const char *section, const char *where)
-{
-    const char *sections[CONFIG_KEYS_MAX];
-    for (int i = 0; i < config_key_count; i++) {
-        sections[i] = config_keys[i].section;
-        if (strcmp(sections[i], section) == 0)
-            return ST_OK;
-    }
-    const char *near = parse_nearest(section, sections, config_key_count);
-    if (near)
-        FAIL(ST_USAGE, "%s: unknown section '%s'; did you mean '%s'?", where, section,
-             near);
-    FAIL(ST_USAGE, "%s: unknown section '%s'; see 'lockstep train --help'", where,
-         section);
-}
-
 static enum status config_unknown_key(const char *where, const char *section,
                                       const char *name)
 {
@@ -266,8 +250,12 @@ enum status config_set(struct config *config, const char *assignment)
 enum status config_set_image_size(struct config *config, const char *text)
 {
     static const char *const keys[] = {"size", "input"};
+    int h, w;
     if (text && !*text)
         FAIL(ST_USAGE, "'--image-size' needs pixels, like 28 or 32x24");
+    if (text && !parse_size(text, 1, CONFIG_SIDE, &h, &w))
+        FAIL(ST_USAGE, "'--image-size %s': expected pixels, like 28 or 32x24, up to %d",
+             text, CONFIG_SIDE);
     for (int i = 0; text && i < 2; i++)
         TRY(config_set_key(config, "data", keys[i], text, "--image-size"));
     return ST_OK;

@@ -30,6 +30,7 @@ struct config_key {
     const char *const *words; /* KEY_WORD: the value is an index into this */
 };
 
+#define CONFIG_SIDE     4096 /* pixels of an image, at most */
 #define CONFIG_KEYS_MAX 128
 extern const struct config_key config_keys[];
 extern const int config_key_count;

@@ -199,5 +199,7 @@ enum status config_read(struct config *config, const char *path)
     TRY(config_load(path, &text, &bytes));
     enum status st = config_parse(config, text, path);
     free(text);
+    if (st == ST_OK)
+        config_note_unused(config);
     return st;
 }

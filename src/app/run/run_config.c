@@ -22,6 +22,7 @@ enum status run_config_read(struct config *config, struct comm *comm,
     st = config_parse(config, text, request->path);
     free(text);
     TRY(st);
+    config_note_unused(config);
     TRY(config_set_image_size(config, request->image_size));
     for (int i = 0; i < request->assignments; i++)
         TRY(config_set(config, request->assignment[i]));

@@ -179,6 +179,31 @@ static void test_read(void **state)
     config_release(&c);
 }
 
+/* Notes do not refuse a config. */
+static void test_unused(void **state)
+{
+    (void)state;
+    struct config c;
+    static const char text[] =
+        "[block a]\nparameters = n unused=1\nlayer = conv $n kernel=1\n"
+        "[block idle]\nlayer = relu\n"
+        "[block unused2]\nparameters = n nn\nlayer = idle2 $nn\nlayer = unused2 n=1\n"
+        "[model]\nlayer = a n=3\n";
+    static const char *const notes[] = {
+        "unused.conf:1: no line of block 'a' has its parameter $unused\n",
+        "unused.conf:4: no 'layer =' line uses block 'idle'\n",
+        "unused.conf:6: no line of block 'unused2' has its parameter $n\n",
+        "unused.conf:6: no 'layer =' line uses block 'unused2'\n",
+    };
+    config_init(&c);
+    const char *path = scratch_write("unused.conf", text, sizeof text - 1);
+    assert_int_equal(config_read(&c, path), ST_OK);
+    const char *said = scratch_said();
+    for (int i = 0; i < 4; i++)
+        assert_non_null(strstr(said, notes[i]));
+    config_release(&c);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -191,6 +216,7 @@ int main(void)
         cmocka_unit_test(test_long_comment),
         cmocka_unit_test(test_long_value_without_key),
         cmocka_unit_test(test_read),
+        cmocka_unit_test(test_unused),
     };
     return cmocka_run_group_tests(tests, scratch_setup, scratch_teardown);
 }
