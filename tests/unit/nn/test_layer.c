@@ -1,5 +1,4 @@
 #include "nn_test.h"
-
 #define IMAGE   \
     {           \
         8, 8, 3 \
