@@ -87,7 +87,8 @@ import h5py, numpy as np, sys
 f = h5py.File(sys.argv[1], "r+")
 for split in "train", "test": # made by hand: nothing vouches for its content
     f[split].pop("hashes", None)
-f.attrs.pop("hash_kind", None)
+for attribute in "hash_kind", "head_hash":
+    f.attrs.pop(attribute, None)
 def replace(split, images, labels):
     for name, values in ("images", images), ("labels", labels):
         del f[split][name]

@@ -259,7 +259,7 @@ comes_to_its_end() {
         local said
         said=$("$LOCKSTEP" train "${@:2}" --data "$BATS_TEST_TMPDIR/work/letters.h5" --check |
             sed -n 's/^run  *//p')
-        source <(sed -n '/^wrote_config()/,/^}/p; /^run_folder()/,/^}/p' "$ROOT/scripts/supervise.sh")
+        eval "$(sed -n '/^wrote_config()/,/^}/p; /^run_folder()/,/^}/p' "$ROOT/scripts/supervise.sh")"
         same_text "$1" "$said" "$(run_folder "$LOCKSTEP" train "${@:2}")"
     }
     agree old old/config.conf

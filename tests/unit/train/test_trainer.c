@@ -44,9 +44,10 @@ static void write_data(const char *path)
     dataset_builder_release(&builder);
 }
 
+static const bool both[DATASET_SPLITS] = {[DATASET_TRAIN] = true, [DATASET_TEST] = true};
+
 static int setup(void **state)
 {
-    const bool both[DATASET_SPLITS] = {[DATASET_TRAIN] = true, [DATASET_TEST] = true};
     struct model_spec spec = {0};
     if (scratch_setup(state) != 0)
         return -1;
@@ -87,21 +88,27 @@ static struct run_options options_for(long long steps)
     };
 }
 
+static struct trainer_setup setup_of(const struct model *of,
+                                     const struct run_options *options)
+{
+    return (struct trainer_setup){
+        .comm = comm,
+        .dataset = &data,
+        .model = of,
+        .options = options,
+        .plan = &plan,
+        .config_text = "",
+        .version = "test",
+    };
+}
+
 static struct trainer *make(const char *folder, const struct run_options *options)
 {
     char checkpoints[FS_PATH];
     assert_int_equal(fs_join(checkpoints, folder, "checkpoints"), ST_OK);
     assert_int_equal(fs_make_folder(checkpoints), ST_OK);
-    const struct trainer_setup with = {
-        .comm = comm,
-        .dataset = &data,
-        .model = &model,
-        .options = options,
-        .plan = &plan,
-        .folder = folder,
-        .config_text = "",
-        .version = "test",
-    };
+    struct trainer_setup with = setup_of(&model, options);
+    with.folder = folder;
     return trainer_create(&with);
 }
 
@@ -211,8 +218,7 @@ static void test_bad_weights_are_not_kept(void **state)
     assert_false(fs_is_file(checkpoint(folder, 1)));
 }
 
-/* A run stopped at its last step asks to be resumed, and then only evaluates and saves.
- */
+/* A run stopped at its last step asks to be resumed, then evaluates and saves. */
 static void test_stop_at_the_last_step(void **state)
 {
     (void)state;
@@ -314,13 +320,7 @@ static void test_average_stops(void **state)
     options.train.ema_samples = IMAGES;
     struct model normed;
     init_normed(&normed);
-    const struct trainer_setup with = {.comm = comm,
-                                       .dataset = &data,
-                                       .model = &normed,
-                                       .options = &options,
-                                       .plan = &plan,
-                                       .config_text = "",
-                                       .version = "test"};
+    const struct trainer_setup with = setup_of(&normed, &options);
     struct trainer *trainer = trainer_create(&with);
     const struct run_state *vectors = &trainer->stepper.state;
     size_t mean = normed.statistics.statistic[0].mean;
@@ -342,29 +342,24 @@ static void test_average_stops(void **state)
 static void test_average_bytes(void **state)
 {
     (void)state;
-    const bool want[DATASET_SPLITS] = {[DATASET_TRAIN] = true, [DATASET_TEST] = true};
     struct run_options options = options_for(1);
     struct model normed;
     struct dataset disk;
-    size_t took[2];
     options.train.ema_samples = IMAGES;
-    assert_int_equal(dataset_open(&disk, comm, scratch_path("data.h5"), want,
+    assert_int_equal(dataset_open(&disk, comm, scratch_path("data.h5"), both,
                                   &(struct dataset_use){.on_disk = true}),
                      ST_OK);
     assert_false(dataset_resident(&disk, DATASET_TRAIN));
     init_normed(&normed);
-    struct trainer_setup with = {
-        .comm = comm, .model = &normed, .options = &options, .plan = &plan};
-    for (int i = 0; i < 2; i++) {
-        with.dataset = i == 0 ? &data : &disk;
-        took[i] = trainer_bytes(&with);
-    }
-    assert_true(took[1] - took[0] >= (size_t)BATCH * SIDE * SIDE);
-    assert_true(took[1] - took[0] < (size_t)IMAGES * SIDE * SIDE);
+    struct trainer_setup with = setup_of(&normed, &options);
+    size_t more = trainer_bytes(&with);
+    with.dataset = &disk;
+    more = trainer_bytes(&with) - more;
+    assert_in_range(more, BATCH * SIDE * SIDE, IMAGES * SIDE * SIDE - 1);
     options.train.ema = 0;
-    took[1] = trainer_bytes(&with);
+    more = trainer_bytes(&with);
     with.dataset = &data;
-    assert_true(trainer_bytes(&with) == took[1]);
+    assert_true(trainer_bytes(&with) == more);
     model_release(&normed);
     dataset_close(&disk);
 }
@@ -374,11 +369,7 @@ static void test_bytes(void **state)
 {
     (void)state;
     const struct run_options options = options_for(1);
-    struct trainer_setup with = {.comm = comm,
-                                 .dataset = &data,
-                                 .model = &model,
-                                 .options = &options,
-                                 .plan = &plan};
+    struct trainer_setup with = setup_of(&model, &options);
     size_t before = trainer_bytes(&with);
     int classes = data.info.classes;
     data.info.classes = CONFUSION_CLASSES;
