@@ -26,9 +26,14 @@ bool parse_duration(const char *text, double *seconds);
 /* Removes blanks at both ends, in place; returns the first non-blank. */
 char *parse_trim(char *text);
 
-/* The entry of names[0..count) nearest to `text` (Damerau-Levenshtein distance), or NULL
-   if none is near enough to be a likely typing error. */
+/* The entry of names[0..count) nearest to `text` (Damerau-Levenshtein distance of small
+   letters without '-' and '_'), or NULL if none is near enough to be a likely typing
+   error. */
 const char *parse_nearest(const char *text, const char *const names[], int count);
+/* Are they the same, or does the name begin with the text? Small letters are equal to
+   large ones, '-' and '_' do not count; no name begins with a text that is empty. */
+bool parse_same(const char *a, const char *b);
+bool parse_begins(const char *name, const char *text);
 
 #define PARSE_CHOICES 256 /* bytes of a list of words; longer ones are cut */
 

@@ -36,6 +36,11 @@ const struct named_network *named_network_at(int i);
 /* By name or alias; NULL if there is none. */
 const struct named_network *named_network_find(const char *name);
 
+#define NAMED_NETWORKS_MAX 32
+
+/* The names, or else aliases, that begin with the text (base/parse.h): their number. */
+int named_network_begin(const char *text, const char *names[NAMED_NETWORKS_MAX]);
+
 /* The nearest name or alias to a wrong one, or NULL. */
 const char *named_network_nearest(const char *name);
 

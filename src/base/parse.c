@@ -146,12 +146,41 @@ static int parse_distance(const char *a, const char *b)
     return d[m][n];
 }
 
+/* The beginning of a word in small letters, without '-' and '_'. */
+static void parse_fold(const char *text, char word[WORD + 1])
+{
+    int used = 0;
+    for (; *text && used < WORD; text++)
+        if (*text != '-' && *text != '_')
+            word[used++] = (char)tolower((unsigned char)*text);
+    word[used] = '\0';
+}
+
+bool parse_same(const char *a, const char *b)
+{
+    char one[WORD + 1], other[WORD + 1];
+    parse_fold(a, one);
+    parse_fold(b, other);
+    return strcmp(one, other) == 0;
+}
+
+bool parse_begins(const char *name, const char *text)
+{
+    char whole[WORD + 1], begin[WORD + 1];
+    parse_fold(name, whole);
+    parse_fold(text, begin);
+    return *begin && strncmp(whole, begin, strlen(begin)) == 0;
+}
+
 const char *parse_nearest(const char *text, const char *const names[], int count)
 {
     const char *best = NULL;
-    int best_distance = 1 + (int)strnlen(text, WORD) / 3;
+    char word[WORD + 1], name[WORD + 1];
+    parse_fold(text, word);
+    int best_distance = 1 + (int)strlen(word) / 3;
     for (int i = 0; i < count; i++) {
-        int d = parse_distance(text, names[i]);
+        parse_fold(names[i], name);
+        int d = parse_distance(word, name);
         if (d < best_distance || (d == best_distance && !best)) {
             best = names[i];
             best_distance = d;

@@ -47,11 +47,13 @@ static enum status build_unknown_kind(const struct build *build, const char *kin
     const char **names = mem_zeroed((size_t)kinds, sizeof *names);
     for (int k = 0; k < kinds; k++)
         names[k] = build_kind_name(build, k);
-    const char *near = parse_nearest(kind, names, kinds);
+    const char *near = spec_nearest(kind, names, kinds);
+    char all[PARSE_CHOICES];
+    parse_choices(names, kinds, all);
     free(names);
     if (near)
         FAIL(ST_USAGE, "%s: unknown layer '%s', did you mean '%s'?", where, kind, near);
-    FAIL(ST_USAGE, "%s: unknown layer '%s'", where, kind);
+    FAIL(ST_USAGE, "%s: unknown layer '%s': expected %s", where, kind, all);
 }
 
 static enum status build_find_kind(const struct build *build, struct build_line *line)
@@ -340,8 +342,11 @@ static enum status build_check_readers(const struct build *build)
         if (layer->readers > 0)
             continue;
         if (layer->ops == &layer_logsoftmax)
-            FAIL(ST_USAGE, "%s: the network has two ends, '%s' and '%s'; it may have one",
-                 build->where[l], layer->name, last->name);
+            FAIL(ST_USAGE,
+                 "%s: the network has two ends, '%s' here and '%s' at %s; remove one of "
+                 "them",
+                 build->where[l], layer->name, last->name,
+                 build->where[model->layers - 1]);
         FAIL(ST_USAGE,
              "%s: %s: no layer uses its output: name it by from=%s, or remove the layer",
              build->where[l], layer->name, layer->name);

@@ -19,13 +19,14 @@ static bool combine_scales(const struct layer *layer)
            layer->in2.c == layer->in.c;
 }
 
+/* rule: what the shapes must be. */
 static enum status combine_shapes_differ(const struct layer *layer,
-                                         const struct layer_spec *spec)
+                                         const struct layer_spec *spec, const char *rule)
 {
     char *first = layer_shape_text(layer->in), *second = layer_shape_text(layer->in2);
     enum status st =
-        status_fail(ST_USAGE, "%s: %s: %s is %s, %s is %s", spec->where, spec->name,
-                    spec->input[0], first, spec->input[1], second);
+        status_fail(ST_USAGE, "%s: %s: %s is %s, %s is %s: %s", spec->where, spec->name,
+                    spec->input[0], first, spec->input[1], second, rule);
     free(first);
     free(second);
     return st;
@@ -35,7 +36,7 @@ static enum status add_setup(struct layer *layer, const struct layer_spec *spec)
 {
     TRY(layer_spec_only(spec, false, combine_options));
     if (!combine_same(layer->in, layer->in2))
-        return combine_shapes_differ(layer, spec);
+        return combine_shapes_differ(layer, spec, "they must have the same shape");
     layer->out = layer->in;
     return ST_OK;
 }
@@ -54,7 +55,10 @@ static enum status mul_setup(struct layer *layer, const struct layer_spec *spec)
 {
     TRY(layer_spec_only(spec, false, combine_options));
     if (!combine_same(layer->in, layer->in2) && !combine_scales(layer))
-        return combine_shapes_differ(layer, spec);
+        return combine_shapes_differ(
+            layer, spec,
+            "they must have the same shape, or the second one value for each channel of "
+            "the first");
     layer->out = layer->in;
     layer->element_backward = 2.0 * shape_size(layer->out);
     return ST_OK;

@@ -113,11 +113,28 @@ enum status layer_spec_word(const struct layer_spec *spec, const char *key,
 static enum status spec_unknown_option(const struct layer_spec *spec, const char *word,
                                        const char *const *keys, int count)
 {
-    const char *near = parse_nearest(word, keys, count);
+    const char *near = spec_nearest(word, keys, count);
     if (near)
         FAIL(ST_USAGE, "%s: %s: unknown option '%s', did you mean '%s'?", spec->where,
              spec->name, word, near);
     FAIL(ST_USAGE, "%s: %s: unknown option '%s'", spec->where, spec->name, word);
+}
+
+/* Other programs write a layer's main number without a name: "dropout 0.5". */
+static enum status spec_extra_value(const struct layer_spec *spec, const char *word,
+                                    const char *const *keys)
+{
+    static const char *const main_keys[] = {"kernel", "stride", "p", "by"};
+    char given[SPEC_WORD];
+    double number;
+    bool meant = false;
+    for (int i = 0; keys[0] && i < 4; i++)
+        meant = meant || strcmp(keys[0], main_keys[i]) == 0;
+    if (meant && !spec_find_option(spec, keys[0], given) &&
+        parse_real(word, -1e9, 1e9, &number))
+        FAIL(ST_USAGE, "%s: %s: '%s' is one value too many, did you mean '%s=%s'?",
+             spec->where, spec->name, word, keys[0], word);
+    FAIL(ST_USAGE, "%s: %s: '%s' is one value too many", spec->where, spec->name, word);
 }
 
 static int spec_index_of(const char *word, const char *const *words)
@@ -142,8 +159,7 @@ enum status layer_spec_only(const struct layer_spec *spec, bool value,
         char *equals = strchr(word, '=');
         if (!equals) {
             if (++values > (value ? 1 : 0))
-                FAIL(ST_USAGE, "%s: %s: '%s' is one value too many", spec->where,
-                     spec->name, word);
+                return spec_extra_value(spec, word, keys);
             continue;
         }
         *equals = '\0';

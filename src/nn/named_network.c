@@ -4,8 +4,6 @@
 
 #include "base/parse.h"
 
-#define NAMES_MAX 64
-
 /* Classes and inputs of the data sets that the figures belong to. */
 #define IMAGENET {224, 224, 3}, 1000
 #define CIFAR    {32, 32, 3}, 10
@@ -65,7 +63,7 @@ static const struct named_network named_networks[] = {
 };
 /* clang-format on */
 enum { NAMED_NETWORKS = sizeof named_networks / sizeof named_networks[0] };
-_Static_assert(2 * NAMED_NETWORKS <= NAMES_MAX, "raise NAMES_MAX");
+_Static_assert(NAMED_NETWORKS <= NAMED_NETWORKS_MAX, "raise NAMED_NETWORKS_MAX");
 
 const struct named_network *named_network_at(int i)
 {
@@ -83,9 +81,22 @@ const struct named_network *named_network_find(const char *name)
     return NULL;
 }
 
+int named_network_begin(const char *text, const char *names[NAMED_NETWORKS_MAX])
+{
+    int count = 0;
+    for (int i = 0; i < NAMED_NETWORKS; i++) {
+        const struct named_network *network = &named_networks[i];
+        if (parse_begins(network->name, text))
+            names[count++] = network->name;
+        else if (network->alias && parse_begins(network->alias, text))
+            names[count++] = network->alias;
+    }
+    return count;
+}
+
 const char *named_network_nearest(const char *name)
 {
-    const char *names[NAMES_MAX];
+    const char *names[2 * NAMED_NETWORKS];
     int count = 0;
     for (int i = 0; i < NAMED_NETWORKS; i++) {
         names[count++] = named_networks[i].name;

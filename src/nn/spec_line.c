@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/parse.h"
 #include "nn/layer.h"
 
 static const char spec_blanks[] = " \t";
@@ -77,6 +78,63 @@ bool spec_name_good(const char *name)
             return false;
     return length > 0 && length < LAYER_NAME &&
            (isalpha((unsigned char)name[0]) || name[0] == '_') && name[length - 1] != '.';
+}
+
+/* Kinds of layers and options as others call them, and as they are called here; NULL:
+   there is none. */
+static const char *const spec_others[][2] = {
+    {"dense", "linear"},
+    {"fc", "linear"},
+    {"fullyconnected", "linear"},
+    {"innerproduct", "linear"},
+    {"bn", "batchnorm"},
+    {"gn", "groupnorm"},
+    {"batchnormalization", "batchnorm"},
+    {"groupnormalization", "groupnorm"},
+    {"depthwiseconv2d", "depthwise"},
+    {"dwconv", "depthwise"},
+    {"convolution", "conv"},
+    {"maxpooling2d", "maxpool"},
+    {"averagepooling2d", "avgpool"},
+    {"averagepool", "avgpool"},
+    {"adaptiveavgpool2d", "globalavgpool"},
+    {"globalaveragepooling2d", "globalavgpool"},
+    {"gap", "globalavgpool"},
+    {"concat", NULL},
+    {"concatenate", NULL},
+    {"layernorm", NULL},
+    {"swish", "silu"},
+    {"hswish", "hardswish"},
+    {"hsigmoid", "hardsigmoid"},
+    {"stochasticdepth", "droppath"},
+    {"residual", "add"},
+    {"shortcut", "add"},
+    {"multiply", "mul"},
+    {"padding", "pad"},
+    {"kernelsize", "kernel"},
+    {"usebias", "bias"},
+    {"dilationrate", "dilation"},
+    {"epsilon", "eps"},
+    {"rate", "p"},
+    {"prob", "p"},
+    {"factor", "by"},
+    {"countincludepad", "count_pad"},
+    {"kernelinitializer", "init"},
+};
+
+const char *spec_nearest(const char *word, const char *const names[], int count)
+{
+    for (size_t i = 0; i < sizeof spec_others / sizeof *spec_others; i++) {
+        const char *const *other = spec_others[i];
+        if (!parse_same(word, other[0]))
+            continue;
+        if (!other[1])
+            return NULL;
+        for (int n = 0; n < count; n++)
+            if (strcmp(names[n], other[1]) == 0)
+                return names[n];
+    }
+    return parse_nearest(word, names, count);
 }
 
 static size_t spec_parameter_length(const char *text)

@@ -31,6 +31,10 @@ enum status spec_take_option(char *line, const char *where, const char *key,
 /* A letter or '_', then letters, digits, '.', '_' and '-'; not too long for a layer. */
 bool spec_name_good(const char *name);
 
+/* The nearest of names[0..count) to a word that is none of them: what the word is called
+   here if PyTorch, Keras or Caffe have it, or what is spelled like it; NULL: nothing. */
+const char *spec_nearest(const char *word, const char *const names[], int count);
+
 /* Replaces each $NAME in the line by value(context, NAME); the caller frees. A value that
    is NULL has been reported: the result is NULL. */
 char *spec_substitute(const char *line,

@@ -45,7 +45,7 @@ wrong() {
     bad $'conv 8 kernel=2\nlayer = batchnorm affine=weight' "3: batchnorm1: unknown affine 'weight'*"
     bad $'conv 8 kernel=2\nlayer = scale' "3: scale1: by=NUMBER is missing, and may not be 0"
     bad $'conv 8 kernel=2\nlayer = scale by=1/9' "3: scale1: by '1/9' is not a number *"
-    bad $'conv 8 kernel=2\nlayer = scale 2' "3: scale1: '2' is one value too many"
+    bad $'conv 8 kernel=2\nlayer = scale 2' "3: scale1: '2' is one value too many, did you mean 'by=2'?"
 }
 
 @test "keys of groups, schedules and evaluations that cannot be are refused" {

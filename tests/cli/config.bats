@@ -74,7 +74,7 @@ one_bad() {
     bad 8 'lr = 0.1' "bad.conf:8: unknown key 'lr' in ?train?; it belongs to ?optim?"
     bad 8 'frobnicate = 1' "bad.conf:8: unknown key 'frobnicate' in ?train?; see *--help'"
     bad 9 'batch = 61' "bad.conf:9: 'batch' is set already on line 8"
-    bad 11 '[optimm]' "bad.conf:12: unknown section 'optimm'; did you mean 'optim'?"
+    bad 11 '[optimm]' "bad.conf:11: unknown section 'optimm'; did you mean 'optim'?"
     bad 1 '' "bad.conf:2: 'layer' stands before the first ?section?"
 }
 
@@ -132,7 +132,8 @@ of 32x32 or larger"
     bad 3 'layer = maxpool 2 from=conv2' \
         "bad.conf:3: no layer before this line is named 'conv2', did you mean 'conv1'?"
     bad 3 'layer = maxpool 2 from=input' "bad.conf:2: conv1: no layer uses its output: *"
-    bad 3 'layer = add from=input' "bad.conf:3: add1: conv1 is 24x24x8, input is 28x28x1"
+    bad 3 'layer = add from=input' \
+        "bad.conf:3: add1: conv1 is 24x24x8, input is 28x28x1: they must have the same shape"
     bad 3 'layer = maxpool 2 as=conv1' "bad.conf:3: the name 'conv1' is taken by bad.conf:2*"
     bad 3 'layer = conv $channels kernel=1' "bad.conf:3: '\$channels' stands outside a block"
     bad 8 '[block conv]' "bad.conf:8: block 'conv' has the name of a layer, give it another"

@@ -105,7 +105,7 @@ END
 @test "--image-size is the network's input, and the size of imported pictures" {
     refused 2 "data.input = 64x64 is larger than the images of 'letters.h5'*" \
         "$LOCKSTEP" train resnet20 --data letters.h5 --image-size 64 --check
-    refused 2 "--image-size: 'size = x': expected pixels, like 28 or 32x24, up to 4096" \
+    refused 2 "'--image-size x': expected pixels, like 28 or 32x24, up to 4096" \
         "$LOCKSTEP" train resnet20 --data letters.h5 --image-size x --check
     refused 2 "'--image-size' needs pixels, like 28 or 32x24" \
         "$LOCKSTEP" train resnet20 --data letters.h5 --image-size "" --check
@@ -136,6 +136,8 @@ END
 @test "a wrong name, a file of that name, and images that are too small" {
     refused 2 "no file and no network is named 'resnt18'; did you mean 'resnet18'?" \
         "$LOCKSTEP" train resnt18 --data letters.h5
+    refused 2 "no network is named 'ResNet1'; did you mean resnet18 or resnet18_cifar?" \
+        "$LOCKSTEP" models ResNet1
     refused 2 "no network is named 'resnt18'; did you mean 'resnet18'?" \
         "$LOCKSTEP" models resnt18
     refused 2 "no file and no network is named 'transformer'; 'lockstep models' lists the networks" \

@@ -52,6 +52,9 @@ enum status config_read(struct config *config, const char *path) MUST_CHECK;
 enum status config_parse(struct config *config, const char *text,
                          const char *name) MUST_CHECK;
 
+/* Notes on blocks that no line uses, and on parameters that no line of a block has. */
+void config_note_unused(const struct config *config);
+
 /* "train.batch=64", as --set gives it. */
 enum status config_set(struct config *config, const char *assignment) MUST_CHECK;
 

@@ -176,10 +176,9 @@ void config_release(struct config *config)
 static enum status config_unknown_key(const char *where, const char *section,
                                       const char *name)
 {
-    const char *names[CONFIG_KEYS_MAX], *sections[CONFIG_KEYS_MAX];
+    const char *names[CONFIG_KEYS_MAX];
     int count = 0, known = 0;
     for (int i = 0; i < config_key_count; i++) {
-        sections[i] = config_keys[i].section;
         if (strcmp(config_keys[i].section, section) == 0)
             names[count++] = config_keys[i].name;
         if (strcmp(config_keys[i].name, name) == 0)
@@ -187,12 +186,8 @@ static enum status config_unknown_key(const char *where, const char *section,
     }
     if (!*section)
         FAIL(ST_USAGE, "%s: '%s' stands before the first [section]", where, name);
-    if (count == 0) {
-        const char *near = parse_nearest(section, sections, config_key_count);
-        FAIL(ST_USAGE, "%s: unknown section '%s'%s%s%s", where, section,
-             near ? "; did you mean '" : "; see 'lockstep train --help'",
-             near ? near : "", near ? "'?" : "");
-    }
+    if (count == 0)
+        return config_check_section(section, where);
     const char *near = parse_nearest(name, names, count);
     if (near)
         FAIL(ST_USAGE, "%s: unknown key '%s' in [%s]; did you mean '%s'?", where, name,
@@ -255,8 +250,12 @@ enum status config_set(struct config *config, const char *assignment)
 enum status config_set_image_size(struct config *config, const char *text)
 {
     static const char *const keys[] = {"size", "input"};
+    int h, w;
     if (text && !*text)
         FAIL(ST_USAGE, "'--image-size' needs pixels, like 28 or 32x24");
+    if (text && !parse_size(text, 1, CONFIG_SIDE, &h, &w))
+        FAIL(ST_USAGE, "'--image-size %s': expected pixels, like 28 or 32x24, up to %d",
+             text, CONFIG_SIDE);
     for (int i = 0; text && i < 2; i++)
         TRY(config_set_key(config, "data", keys[i], text, "--image-size"));
     return ST_OK;

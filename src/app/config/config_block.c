@@ -1,8 +1,10 @@
 #include "config_block.h"
 
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/parse.h"
 #include "config_keys.h"
@@ -43,6 +45,70 @@ enum status config_set_block_key(struct config *config, const char *name,
     block->parameters = mem_strdup(value);
     return ST_OK;
 }
+
+/* --- what is not used --- */
+
+static const char config_blanks[] = " \t";
+
+static bool config_has_kind(const struct spec_lines *lines, const char *kind)
+{
+    for (int l = 0; l < lines->count; l++) {
+        const char *word = lines->text[l] + strspn(lines->text[l], config_blanks);
+        size_t length = strcspn(word, config_blanks);
+        if (strlen(kind) == length && strncmp(word, kind, length) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Has a line "$NAME"? */
+static bool config_has_parameter(const struct spec_lines *lines, const char *name,
+                                 size_t length)
+{
+    for (int l = 0; l < lines->count; l++)
+        for (const char *at = lines->text[l]; (at = strchr(at, '$')) != NULL;) {
+            at++;
+            if (strncmp(at, name, length) == 0 && !isalnum((unsigned char)at[length]) &&
+                at[length] != '_')
+                return true;
+        }
+    return false;
+}
+
+static bool config_block_used(const struct model_spec *spec, int b)
+{
+    bool used = config_has_kind(&spec->lines, spec->block[b].name);
+    for (int other = 0; other < spec->blocks; other++)
+        used = used || (other != b &&
+                        config_has_kind(&spec->block[other].lines, spec->block[b].name));
+    return used;
+}
+
+static void config_note_parameters(const struct spec_block *block)
+{
+    const char *word = block->parameters + strspn(block->parameters, config_blanks);
+    while (*word) {
+        size_t length = strcspn(word, config_blanks), name = strcspn(word, "= \t");
+        if (!config_has_parameter(&block->lines, word, name))
+            log_note("%s: no line of block '%s' has its parameter $%.*s", block->where,
+                     block->name, (int)name, word);
+        word += length;
+        word += strspn(word, config_blanks);
+    }
+}
+
+void config_note_unused(const struct config *config)
+{
+    const struct model_spec *spec = &config->model;
+    for (int b = 0; b < spec->blocks; b++) {
+        const struct spec_block *block = &spec->block[b];
+        config_note_parameters(block);
+        if (!config_block_used(spec, b))
+            log_note("%s: no 'layer =' line uses block '%s'", block->where, block->name);
+    }
+}
+
+/* --- as text --- */
 
 void config_append_blocks(char **text, const struct model_spec *spec)
 {

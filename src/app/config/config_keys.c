@@ -5,6 +5,7 @@
 
 #include "app/config/config.h"
 #include "base/mem.h"
+#include "base/parse.h"
 #include "comm/comm.h"
 #include "nn/optim.h"
 
@@ -38,7 +39,7 @@ static const char *const channel_words[] = {"auto", "1", "3", NULL};
 const struct config_key config_keys[] = {
     {"data", "file", KEY_TEXT, false, AT(data.file), 0, 0, "",
      "data set (HDF5), or a folder or list of pictures, which is imported once", NULL},
-    {"data", "size", KEY_SIZE, false, AT(data.h), 0, 4096, "",
+    {"data", "size", KEY_SIZE, false, AT(data.h), 0, CONFIG_SIDE, "",
      "of imported pictures: N or HEIGHTxWIDTH pixels; empty: as they are", NULL},
     {"data", "channels", KEY_WORD, false, AT(data.channels), 0, 0, "auto",
      "of imported pictures: grey or RGB; auto: RGB if a picture has colour",
@@ -56,7 +57,7 @@ const struct config_key config_keys[] = {
      "batches that helper threads read and augment ahead of the "
      "current one", prefetch_words},
 
-    {"data", "input", KEY_SIZE, true, RUN(input.view.h), 0, 4096, "",
+    {"data", "input", KEY_SIZE, true, RUN(input.view.h), 0, CONFIG_SIDE, "",
      "what the network sees of an image, N or HEIGHTxWIDTH pixels: its centre, in "
      "training another part if [augment] says so; empty: all of it", NULL},
     {"data", "shift_x", KEY_INT, true, RUN(input.view.shift_x), -10000, 10000, "0",
@@ -238,6 +239,22 @@ const char *config_section_name(const char *section, const char *word)
         return NULL;
     section += length;
     return section + strspn(section, " \t");
+}
+
+enum status config_check_section(const char *section, const char *where)
+{
+    const char *sections[CONFIG_KEYS_MAX];
+    for (int i = 0; i < config_key_count; i++) {
+        sections[i] = config_keys[i].section;
+        if (strcmp(sections[i], section) == 0)
+            return ST_OK;
+    }
+    const char *near = parse_nearest(section, sections, config_key_count);
+    if (near)
+        FAIL(ST_USAGE, "%s: unknown section '%s'; did you mean '%s'?", where, section,
+             near);
+    FAIL(ST_USAGE, "%s: unknown section '%s'; see 'lockstep train --help'", where,
+         section);
 }
 
 void config_append_heading(char **text, const char *section, const char *name)

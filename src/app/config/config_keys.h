@@ -30,6 +30,7 @@ struct config_key {
     const char *const *words; /* KEY_WORD: the value is an index into this */
 };
 
+#define CONFIG_SIDE     4096 /* pixels of an image, at most */
 #define CONFIG_KEYS_MAX 128
 extern const struct config_key config_keys[];
 extern const int config_key_count;
@@ -41,6 +42,9 @@ const char *config_section_name(const char *section, const char *word);
 void config_append_heading(char **text, const char *section, const char *name);
 
 struct config;
+
+/* ST_USAGE if no key is in the section; not for "block NAME" and "group NAME". */
+enum status config_check_section(const char *section, const char *where) MUST_CHECK;
 
 /* One assignment. where: "x.conf:3", for messages. In a section "block NAME" the latest
    block of the config gets it. */

@@ -55,7 +55,8 @@ static enum status config_begin_section(struct config_reader *reader, const char
         return model_spec_add_block(&reader->config->model, name, where, &block);
     name = config_group_name(reader->section);
     memset(reader->seen_in_group, 0, sizeof reader->seen_in_group);
-    return name ? config_begin_group(reader->config, name, where) : ST_OK;
+    return name ? config_begin_group(reader->config, name, where)
+                : config_check_section(reader->section, where);
 }
 
 /* seen: the line that set the key, or 0. */
@@ -157,6 +158,14 @@ static bool config_is_unknown_name(const char *path)
 enum status config_unknown_network(const char *name, bool file)
 {
     const char *near = named_network_nearest(name), *nor = file ? "file and no " : "";
+    const char *alike[NAMED_NETWORKS_MAX];
+    char choices[PARSE_CHOICES];
+    int count = named_network_begin(name, alike);
+    if (count > 1)
+        FAIL(ST_USAGE, "no %snetwork is named '%s'; did you mean %s?", nor, name,
+             parse_choices(alike, count, choices));
+    if (count == 1)
+        near = alike[0];
     if (near)
         FAIL(ST_USAGE, "no %snetwork is named '%s'; did you mean '%s'?", nor, name, near);
     FAIL(ST_USAGE, "no %snetwork is named '%s'; 'lockstep models' lists the networks",
@@ -188,8 +197,9 @@ enum status config_read(struct config *config, const char *path)
     char *text;
     size_t bytes;
     TRY(config_load(path, &text, &bytes));
-    const char *base = strrchr(path, '/');
-    enum status st = config_parse(config, text, base ? base + 1 : path);
+    enum status st = config_parse(config, text, path);
     free(text);
+    if (st == ST_OK)
+        config_note_unused(config);
     return st;
 }

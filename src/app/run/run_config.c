@@ -1,7 +1,6 @@
 #include "app/run/run_config.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "app/run/placement.h"
 #include "base/mem.h"
@@ -20,10 +19,10 @@ enum status run_config_read(struct config *config, struct comm *comm,
     if (comm_rank(comm) != 0)
         text = mem_zeroed(bytes + 1, 1);
     comm_bcast(comm, text, bytes, 0);
-    const char *base = strrchr(request->path, '/');
-    st = config_parse(config, text, base ? base + 1 : request->path);
+    st = config_parse(config, text, request->path);
     free(text);
     TRY(st);
+    config_note_unused(config);
     TRY(config_set_image_size(config, request->image_size));
     for (int i = 0; i < request->assignments; i++)
         TRY(config_set(config, request->assignment[i]));

@@ -51,8 +51,9 @@ static void test_unknown(void **state)
     refuse("[train]\nepochs = 3\nbacth = 5\n[optim]\nrl = 1\n",
            "x.conf:3: unknown key 'bacth' in [train]; did you mean 'batch'?");
     refuse("[trian]\nbatch = 5\n",
-           "x.conf:2: unknown section 'trian'; did you mean 'train'?");
-    refuse("[somewhere]\nbatch = 5\n", "x.conf:2: unknown section 'somewhere'; see");
+           "x.conf:1: unknown section 'trian'; did you mean 'train'?");
+    refuse("[somewhere]\nbatch = 5\n", "x.conf:1: unknown section 'somewhere'; see");
+    refuse("[modle]\n", "x.conf:1: unknown section 'modle'; did you mean 'model'?");
     refuse("\n\n[train]\nmomentum = 0.5\n",
            "x.conf:4: unknown key 'momentum' in [train]; it belongs to [optim]");
     refuse("[train]\nzzzzzz = 5\n", "x.conf:2: unknown key 'zzzzzz' in [train]; see");
@@ -165,14 +166,41 @@ static void test_read(void **state)
     assert_int_equal(config_read(&c, scratch_write("good.conf", good, sizeof good - 1)),
                      ST_OK);
     assert_int_equal(c.run.train.batch, 9);
-    assert_int_equal(config_read(&c, scratch_write("bad.conf", bad, sizeof bad - 1)),
-                     ST_USAGE);
-    expect_said("lockstep: bad.conf:2: unknown key 'batsch'");
+    const char *path = scratch_write("bad.conf", bad, sizeof bad - 1);
+    assert_int_equal(config_read(&c, path), ST_USAGE);
+    char *says = mem_format("lockstep: %s:2: unknown key 'batsch'", path);
+    expect_said(says);
+    free(says);
     assert_int_equal(config_read(&c, scratch_path("none.conf")), ST_USAGE);
     expect_said("none.conf': No such file");
     const char *zero = scratch_write("zero.conf", good, sizeof good);
     assert_int_equal(config_read(&c, zero), ST_USAGE);
     expect_said("zero.conf' is not a config: it is no text");
+    config_release(&c);
+}
+
+/* Notes do not refuse a config. */
+static void test_unused(void **state)
+{
+    (void)state;
+    struct config c;
+    static const char text[] =
+        "[block a]\nparameters = n unused=1\nlayer = conv $n kernel=1\n"
+        "[block idle]\nlayer = relu\n"
+        "[block unused2]\nparameters = n nn\nlayer = idle2 $nn\nlayer = unused2 n=1\n"
+        "[model]\nlayer = a n=3\n";
+    static const char *const notes[] = {
+        "unused.conf:1: no line of block 'a' has its parameter $unused\n",
+        "unused.conf:4: no 'layer =' line uses block 'idle'\n",
+        "unused.conf:6: no line of block 'unused2' has its parameter $n\n",
+        "unused.conf:6: no 'layer =' line uses block 'unused2'\n",
+    };
+    config_init(&c);
+    const char *path = scratch_write("unused.conf", text, sizeof text - 1);
+    assert_int_equal(config_read(&c, path), ST_OK);
+    const char *said = scratch_said();
+    for (int i = 0; i < 4; i++)
+        assert_non_null(strstr(said, notes[i]));
     config_release(&c);
 }
 
@@ -188,6 +216,7 @@ int main(void)
         cmocka_unit_test(test_long_comment),
         cmocka_unit_test(test_long_value_without_key),
         cmocka_unit_test(test_read),
+        cmocka_unit_test(test_unused),
     };
     return cmocka_run_group_tests(tests, scratch_setup, scratch_teardown);
 }

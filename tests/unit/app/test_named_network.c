@@ -184,8 +184,17 @@ static void test_find(void **state)
     assert_string_equal(named_network_find("mobilenet_v2")->name, "mobilenetv2");
     assert_null(named_network_find("resnet19"));
     assert_string_equal(named_network_nearest("resnt50"), "resnet50");
-    assert_string_equal(named_network_nearest("mobilenet_v2_"), "mobilenet_v2");
+    assert_string_equal(named_network_nearest("mobilenet_v2_"), "mobilenetv2");
+    assert_string_equal(named_network_nearest("ResNet-18-CIFAR"), "resnet18_cifar");
     assert_null(named_network_nearest("transformer"));
+    const char *names[NAMED_NETWORKS_MAX];
+    assert_int_equal(named_network_begin("VGG", names), 2);
+    assert_string_equal(names[0], "vgg11_bn");
+    assert_int_equal(named_network_begin("mobilenet_v", names), 3);
+    assert_string_equal(names[2], "mobilenetv3_large");
+    assert_int_equal(named_network_begin("air", names), 1);
+    assert_string_equal(names[0], "airbench94");
+    assert_int_equal(named_network_begin("", names), 0);
 }
 
 /* --- image sizes --- */

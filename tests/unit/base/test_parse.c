@@ -107,6 +107,8 @@ static void test_nearest(void **state)
     assert_string_equal(nearest("labelsmoothing"), "label_smoothing");
     assert_string_equal(nearest("mommentun"), "momentum");
     assert_string_equal(nearest("kind"), "kind");
+    assert_string_equal(nearest("EPOCHS"), "epochs");
+    assert_string_equal(nearest("Label-Smoothing"), "label_smoothing");
     assert_string_equal(nearest("rl"), "lr");
     assert_null(nearest("weight_decay"));
     assert_null(nearest("xyz"));
@@ -124,6 +126,17 @@ static void test_nearest_long(void **state)
     assert_ptr_equal(parse_nearest(word, names, 2), word);
     assert_null(parse_nearest(word, names, 1));
     assert_null(nearest(""));
+}
+
+static void test_begins(void **state)
+{
+    (void)state;
+    assert_true(parse_begins("resnet18_cifar", "ResNet-18"));
+    assert_true(parse_begins("vgg", "vgg"));
+    assert_false(parse_begins("vgg", "vgg1"));
+    assert_false(parse_begins("vgg", "_"));
+    assert_true(parse_same("max_pool", "MaxPool"));
+    assert_false(parse_same("max_pool", "MaxPool2"));
 }
 
 static void test_choices(void **state)
@@ -208,7 +221,8 @@ int main(void)
         cmocka_unit_test(test_u64),          cmocka_unit_test(test_real),
         cmocka_unit_test(test_size),         cmocka_unit_test(test_bool),
         cmocka_unit_test(test_trim),         cmocka_unit_test(test_nearest),
-        cmocka_unit_test(test_nearest_long), cmocka_unit_test(test_choices),
+        cmocka_unit_test(test_nearest_long), cmocka_unit_test(test_begins),
+        cmocka_unit_test(test_choices),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -12,8 +12,10 @@
 #include <cmocka.h>
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/mem.h"
 #include "base/rng.h"
@@ -95,6 +97,28 @@ static inline void bench_step(struct bench *b)
 static inline const float *bench_logprobs(const struct bench *b)
 {
     return b->ws.logprobs;
+}
+
+/* What model_init says on stderr for these lines; it must fail with ST_USAGE. */
+static inline void spec_refused(const char *const *lines, struct shape in, char *message,
+                                size_t bytes)
+{
+    struct model_spec spec = spec_of(lines);
+    struct model model;
+    FILE *file = tmpfile();
+    assert_non_null(file);
+    fflush(stderr);
+    int keep = dup(STDERR_FILENO);
+    dup2(fileno(file), STDERR_FILENO);
+    enum status st = model_init(&model, &spec, in, 10, 4);
+    fflush(stderr);
+    dup2(keep, STDERR_FILENO);
+    close(keep);
+    rewind(file);
+    message[fread(message, 1, bytes - 1, file)] = '\0';
+    fclose(file);
+    model_spec_release(&spec);
+    assert_int_equal(st, ST_USAGE);
 }
 
 #endif

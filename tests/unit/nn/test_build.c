@@ -245,10 +245,12 @@ static void test_either(void **state)
 static void test_refused_graphs(void **state)
 {
     (void)state;
-    REFUSED("net.conf:3: add1: conv2 is 8x8x5, conv1 is 8x8x4", "conv 4 kernel=1",
-            "conv 5 kernel=1", "add from=conv1", END);
-    REFUSED("net.conf:3: mul1: conv1 is 8x8x4, flatten1 is 256", "conv 4 kernel=1",
-            "flatten", "mul from=conv1,flatten1", END);
+    REFUSED("net.conf:3: add1: conv2 is 8x8x5, conv1 is 8x8x4: they must have the "
+            "same shape",
+            "conv 4 kernel=1", "conv 5 kernel=1", "add from=conv1", END);
+    REFUSED("net.conf:3: mul1: conv1 is 8x8x4, flatten1 is 256: they must have the "
+            "same shape, or the second one value for each channel of the first",
+            "conv 4 kernel=1", "flatten", "mul from=conv1,flatten1", END);
     REFUSED(
         "net.conf:2: no layer before this line is named 'covn1', did you mean 'conv1'?",
         "conv 4 kernel=1", "relu from=covn1", END);
@@ -258,7 +260,8 @@ static void test_refused_graphs(void **state)
             "relu", "relu", END);
     REFUSED("net.conf:2: conv2: no layer uses its output: name it by from=conv2",
             "conv 4 kernel=1", "conv 4 kernel=1", "relu from=conv1", END);
-    REFUSED("net.conf:3: the network has two ends, 'logsoftmax1' and 'logsoftmax2'",
+    REFUSED("net.conf:3: the network has two ends, 'logsoftmax1' here and "
+            "'logsoftmax2' at net.conf:5; remove one of them",
             "flatten", "linear classes as=a", "logsoftmax",
             "linear classes from=flatten1", "logsoftmax");
     REFUSED("net.conf:2: the name 'a' is taken by net.conf:1", "conv 4 kernel=1 as=a",

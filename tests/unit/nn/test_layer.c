@@ -1,30 +1,4 @@
 #include "nn_test.h"
-
-#include <stdio.h>
-#include <unistd.h>
-
-/* What model_init says on stderr for these lines; it must fail with ST_USAGE. */
-static void refused(const char *const *lines, struct shape in, char *message,
-                    size_t bytes)
-{
-    struct model_spec spec = spec_of(lines);
-    struct model model;
-    FILE *file = tmpfile();
-    assert_non_null(file);
-    fflush(stderr);
-    int keep = dup(STDERR_FILENO);
-    dup2(fileno(file), STDERR_FILENO);
-    enum status st = model_init(&model, &spec, in, 10, 4);
-    fflush(stderr);
-    dup2(keep, STDERR_FILENO);
-    close(keep);
-    rewind(file);
-    message[fread(message, 1, bytes - 1, file)] = '\0';
-    fclose(file);
-    model_spec_release(&spec);
-    assert_int_equal(st, ST_USAGE);
-}
-
 #define IMAGE   \
     {           \
         8, 8, 3 \
@@ -42,7 +16,9 @@ static const struct {
     {IMAGE,
      {"convv 8 kernel=3"},
      "net.conf:1: unknown layer 'convv', did you mean 'conv'?"},
-    {IMAGE, {"zzzzzzzz"}, "net.conf:1: unknown layer 'zzzzzzzz'"},
+    {IMAGE,
+     {"zzzzzzzz"},
+     "net.conf:1: unknown layer 'zzzzzzzz': expected conv, depthwise, linear, "},
     {IMAGE, {"conv kernel=3"}, "net.conf:1: conv1: a number is missing"},
     {IMAGE, {"conv 8"}, "conv1: kernel=K is missing"},
     {IMAGE, {"conv 0 kernel=3"}, "conv1: size '0' is not a whole number from 1 to"},
@@ -113,7 +89,10 @@ static const struct {
      {"batchnorm affine=maybe"},
      "batchnorm1: unknown affine 'maybe': expected off, on or bias"},
     {FLAT, {"linear 5 init=dirac"}, "linear1: init 'dirac' is for convolutions"},
-    {IMAGE, {"batchnorm init=two"}, "batchnorm1: unknown init 'two'"},
+    {IMAGE, {"batchnorm init=he"}, "unknown init 'he': expected one or zero"},
+    {IMAGE,
+     {"batchnorm init=two"},
+     "batchnorm1: unknown init 'two': expected one or zero"},
     {IMAGE, {"batchnorm affine=off init=zero"}, "affine=off has no weight"},
     {IMAGE, {"gelu 3"}, "gelu1: '3' is one value too many"},
     {IMAGE, {"relu a=1"}, "relu1: unknown option 'a'"},
@@ -135,7 +114,7 @@ static void test_messages(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof messages / sizeof *messages; i++) {
         char message[512];
-        refused(messages[i].lines, messages[i].in, message, sizeof message);
+        spec_refused(messages[i].lines, messages[i].in, message, sizeof message);
         if (!strstr(message, messages[i].says))
             fail_msg("'%s' is not in: %s", messages[i].says, message);
         assert_ptr_equal(strchr(message, '\n'), message + strlen(message) - 1);
@@ -149,7 +128,7 @@ static void test_huge_kernel(void **state)
     const char *const lines[] = {"conv 40000 kernel=1", "conv 1 kernel=101 pad=100",
                                  NULL};
     char message[512];
-    refused(lines, (struct shape){8, 8, 3}, message, sizeof message);
+    spec_refused(lines, (struct shape){8, 8, 3}, message, sizeof message);
     assert_non_null(
         strstr(message, "conv2: a kernel of 101x101x40000 values is too large"));
 }
