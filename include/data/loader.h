@@ -18,7 +18,7 @@
    (x / 255 - mean) / std. */
 struct loader_input {
     double mean[DATASET_CHANNELS], std[DATASET_CHANNELS]; /* of each channel */
-    struct view view;
+    struct input_crop crop;
 };
 
 /* In place: x (shape), the part of an image on the 0..255 scale, becomes the network's
@@ -41,7 +41,7 @@ struct loader {
     bool shuffled; /* false: in file order */
     uint32_t epoch;
     struct sampler sampler;
-    const struct view_look *look; /* borrowed; NULL: as it is. Without augmentation */
+    const struct view *view;   /* borrowed; NULL: as it is. Without augmentation */
     struct loader_input input; /* mean and std are the data set's unless set otherwise */
     const struct loader_match
         *match; /* borrowed; NULL: shape and classes are as wanted */

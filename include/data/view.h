@@ -1,9 +1,9 @@
 /*
- * view: what a network sees of an image: a rectangle of it, which may then be moved.
- * Evaluation takes the centre of the image, as torchvision's CenterCrop; training may
- * take other parts (data/augment.h).
+ * view: what a network sees of an image: a rectangle of it (struct input_crop), which may
+ * then be moved. Evaluation takes the centre of the image, as torchvision's CenterCrop;
+ * training may take other parts (data/augment.h).
  *
- * Evaluation may also look at an image several times: mirrored, and moved by a pixel.
+ * Evaluation may also average several views of an image: mirrored, and moved by a pixel.
  * Where a moved rectangle leaves the image, its mirror image goes on: pixel -1 is pixel
  * 1.
  */
@@ -18,17 +18,19 @@
 
 struct dataset_info;
 
-struct view {
+struct input_crop {
     int h, w;             /* of the network's input; 0, 0: those of the image */
     int shift_x, shift_y; /* pixels to the right and down; 0 is shifted in */
 };
 
 /* The network's input for an image of this shape; false: the image is too small. */
-bool view_shape(const struct view *view, struct shape image, struct shape *in);
+bool input_crop_shape(const struct input_crop *crop, struct shape image,
+                      struct shape *in);
 
 /* The same for the images of a data set. ST_USAGE, with a message. */
-enum status view_of_dataset(const struct view *view, const struct dataset_info *info,
-                            struct shape *in) MUST_CHECK;
+enum status input_crop_of_dataset(const struct input_crop *crop,
+                                  const struct dataset_info *info,
+                                  struct shape *in) MUST_CHECK;
 
 /* The first of the `size` rows (or columns) in the middle of `extent`: half of the
    difference, rounded to the nearest even number if it is odd. */
@@ -39,8 +41,8 @@ int view_centre(int extent, int size);
 int view_reflect(int x, int size);
 
 /* A way to look at an image: the middle moved by dx, dy pixels to the right and down,
-   then mirrored left to right; and its weight in the mean of all looks. */
-struct view_look {
+   then mirrored left to right; and its weight in the mean of all views. */
+struct view {
     int dx, dy;
     bool mirror;
     float weight;
@@ -52,16 +54,16 @@ struct view_look {
 enum view_set { VIEW_SET_NONE, VIEW_SET_MIRROR, VIEW_SET_MIRROR_SHIFT };
 extern const char *const view_set_words[]; /* NULL-terminated */
 
-struct view_looks {
+struct views {
     int count; /* 1: the image as it is */
-    const struct view_look *look;
+    const struct view *view;
 };
-struct view_looks view_looks(int set);
+struct views views_of_set(int set);
 
 /* The middle of an image (h, w, c) becomes x (in.h, in.w, c), on the 0..255 scale. */
 void view_cut(struct shape image, struct shape in, const uint8_t *pixels, float *x);
 /* The same, looked at in another way. */
-void view_cut_look(struct shape image, struct shape in, const struct view_look *look,
-                   const uint8_t *pixels, float *x);
+void view_cut_moved(struct shape image, struct shape in, const struct view *view,
+                    const uint8_t *pixels, float *x);
 
 #endif

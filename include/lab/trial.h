@@ -38,7 +38,7 @@ struct trial_input {
     int classes;
     float *images; /* owned: (count, in) */
 };
-enum status trial_input(const struct trial_source *source, const struct view *view,
+enum status trial_input(const struct trial_source *source, const struct input_crop *crop,
                         int count, struct trial_input *input) MUST_CHECK;
 
 /* --- timed steps --- */

@@ -55,8 +55,8 @@ struct early_stop_options {
 };
 
 struct input_options {
-    struct view view; /* what the network sees of an image */
-    int prefetch;     /* batches read ahead, plus 1; 0: chosen by rule */
+    struct input_crop crop; /* what the network sees of an image */
+    int prefetch;           /* batches read ahead, plus 1; 0: chosen by rule */
 };
 
 struct eval_options {

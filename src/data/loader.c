@@ -111,7 +111,7 @@ static void loader_shift(const struct loader_input *input, struct shape shape, f
                          const float *background)
 {
     int h = shape.h, w = shape.w, c = shape.c;
-    int dx = input->view.shift_x, dy = input->view.shift_y;
+    int dx = input->crop.shift_x, dy = input->crop.shift_y;
     int to = dx > 0 ? dx : 0, from = dx < 0 ? -dx : 0, kept = w - to - from;
     for (int i = 0; i < h; i++) {
         int y = dy > 0 ? h - 1 - i : i;
@@ -140,7 +140,7 @@ void loader_normalise(const struct loader_input *input, struct shape shape, floa
     for (int p = 0; c == DATASET_CHANNELS && p < size; p += DATASET_CHANNELS)
         for (int k = 0; k < DATASET_CHANNELS; k++)
             x[p + k] = x[p + k] * scale[k] + offset[k];
-    if (input->view.shift_x || input->view.shift_y)
+    if (input->crop.shift_x || input->crop.shift_y)
         loader_shift(input, shape, x, offset);
 }
 
@@ -184,7 +184,7 @@ static struct shape loader_fitted_shape(const struct loader *loader)
 struct shape loader_shape(const struct loader *loader)
 {
     struct shape in;
-    ASSERT(view_shape(&loader->input.view, loader_fitted_shape(loader), &in));
+    ASSERT(input_crop_shape(&loader->input.crop, loader_fitted_shape(loader), &in));
     return in;
 }
 
@@ -208,8 +208,8 @@ static void loader_input(const struct loader *loader, uint64_t i, const uint8_t 
             .mean = loader->input.mean,
         };
         augment_image(&augment, pixels, x);
-    } else if (loader->look) {
-        view_cut_look(shape, in, loader->look, pixels, x);
+    } else if (loader->view) {
+        view_cut_moved(shape, in, loader->view, pixels, x);
     } else {
         view_cut(shape, in, pixels, x);
     }

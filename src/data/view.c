@@ -4,26 +4,26 @@
 
 #include "data/dataset.h"
 
-bool view_shape(const struct view *view, struct shape image, struct shape *in)
+bool input_crop_shape(const struct input_crop *crop, struct shape image, struct shape *in)
 {
     *in = image;
-    if (view->h > image.h || view->w > image.w)
+    if (crop->h > image.h || crop->w > image.w)
         return false;
-    if (view->h > 0) {
-        in->h = view->h;
-        in->w = view->w;
+    if (crop->h > 0) {
+        in->h = crop->h;
+        in->w = crop->w;
     }
     return true;
 }
 
-enum status view_of_dataset(const struct view *view, const struct dataset_info *info,
-                            struct shape *in)
+enum status input_crop_of_dataset(const struct input_crop *crop,
+                                  const struct dataset_info *info, struct shape *in)
 {
-    if (!view_shape(view, info->shape, in))
+    if (!input_crop_shape(crop, info->shape, in))
         FAIL(ST_USAGE,
              "data.input = %dx%d is larger than the images of '%s', which are %dx%d; "
              "import them at a larger size, or lower data.input",
-             view->h, view->w, info->path, info->shape.h, info->shape.w);
+             crop->h, crop->w, info->path, info->shape.h, info->shape.w);
     return ST_OK;
 }
 
@@ -44,7 +44,7 @@ void view_cut(struct shape image, struct shape in, const uint8_t *pixels, float 
             x[i] = (float)pixels[i];
 }
 
-/* --- looks --- */
+/* --- views --- */
 
 const char *const view_set_words[] = {
     [VIEW_SET_NONE] = "none",
@@ -53,23 +53,23 @@ const char *const view_set_words[] = {
     NULL,
 };
 
-struct view_looks view_looks(int set)
+struct views views_of_set(int set)
 {
-    static const struct view_look none[] = {{.weight = 1}},
-                                  mirror[] = {{.weight = 0.5f},
-                                              {.weight = 0.5f, .mirror = true}},
-                                  shift[] = {{.weight = 0.25f},
-                                             {.weight = 0.25f, .mirror = true},
-                                             {-1, -1, false, 0.125f},
-                                             {-1, -1, true, 0.125f},
-                                             {1, 1, false, 0.125f},
-                                             {1, 1, true, 0.125f}};
-    static const struct view_looks looks[] = {
+    static const struct view none[] = {{.weight = 1}},
+                             mirror[] = {{.weight = 0.5f},
+                                         {.weight = 0.5f, .mirror = true}},
+                             shift[] = {{.weight = 0.25f},
+                                        {.weight = 0.25f, .mirror = true},
+                                        {-1, -1, false, 0.125f},
+                                        {-1, -1, true, 0.125f},
+                                        {1, 1, false, 0.125f},
+                                        {1, 1, true, 0.125f}};
+    static const struct views views[] = {
         [VIEW_SET_NONE] = {sizeof none / sizeof *none, none},
         [VIEW_SET_MIRROR] = {sizeof mirror / sizeof *mirror, mirror},
         [VIEW_SET_MIRROR_SHIFT] = {sizeof shift / sizeof *shift, shift},
     };
-    return looks[set];
+    return views[set];
 }
 
 int view_reflect(int x, int size)
@@ -79,16 +79,16 @@ int view_reflect(int x, int size)
     return x < size ? x : period - x;
 }
 
-void view_cut_look(struct shape image, struct shape in, const struct view_look *look,
-                   const uint8_t *pixels, float *x)
+void view_cut_moved(struct shape image, struct shape in, const struct view *view,
+                    const uint8_t *pixels, float *x)
 {
-    int top = view_centre(image.h, in.h) + look->dy;
-    int left = view_centre(image.w, in.w) + look->dx;
+    int top = view_centre(image.h, in.h) + view->dy;
+    int left = view_centre(image.w, in.w) + view->dx;
     for (int row = 0; row < in.h; row++) {
         const uint8_t *line = pixels + (size_t)view_reflect(top + row, image.h) *
                                            (size_t)(image.w * image.c);
         for (int i = 0; i < in.w; i++, x += in.c) {
-            int column = look->mirror ? in.w - 1 - i : i;
+            int column = view->mirror ? in.w - 1 - i : i;
             int at = view_reflect(left + column, image.w) * image.c;
             for (int k = 0; k < in.c; k++)
                 x[k] = (float)line[at + k];

@@ -24,7 +24,7 @@ static enum status scaling_measure_backward(const struct scaling_run *run,
     struct parallel_plan plan;
     struct trial_input input;
     double seconds = 0;
-    TRY(trial_input(&run->source, &run->options->input.view, model->grain, &input));
+    TRY(trial_input(&run->source, &run->options->input.crop, model->grain, &input));
     struct layer_time *times = mem_zeroed((size_t)model->ops, sizeof *times);
     float *params = mem_aligned(model->params, sizeof *params);
     model_init_params(model, 1, params);

@@ -163,7 +163,7 @@ out:
     return st;
 }
 
-enum status trial_input(const struct trial_source *source, const struct view *view,
+enum status trial_input(const struct trial_source *source, const struct input_crop *crop,
                         int count, struct trial_input *input)
 {
     *input = (struct trial_input){.classes = SYNTH_CLASSES};
@@ -171,7 +171,7 @@ enum status trial_input(const struct trial_source *source, const struct view *vi
         char name[] = "the built-in letters";
         struct shape shape = trial_letters_shape(source);
         const struct dataset_info letters = {.shape = shape, .path = name};
-        TRY(view_of_dataset(view, &letters, &input->in));
+        TRY(input_crop_of_dataset(crop, &letters, &input->in));
         input->images = trial_letters(count, shape, input->in);
         return ST_OK;
     }
@@ -179,7 +179,7 @@ enum status trial_input(const struct trial_source *source, const struct view *vi
     TRY(dataset_info_read(&info, source->data));
     info.trusted = true; /* only speed is measured */
     input->classes = info.classes;
-    enum status st = view_of_dataset(view, &info, &input->in);
+    enum status st = input_crop_of_dataset(crop, &info, &input->in);
     if (st == ST_OK)
         st = trial_read_images(&info, count, input);
     dataset_info_release(&info);

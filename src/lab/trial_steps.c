@@ -92,7 +92,7 @@ static enum status trial_build_model(struct comm *comm, const struct model_spec 
     struct shape in;
     int grain = options->train.grain;
     int classes = dataset->info.classes;
-    TRY(view_of_dataset(&options->input.view, &dataset->info, &in));
+    TRY(input_crop_of_dataset(&options->input.crop, &dataset->info, &in));
     TRY(model_describe(model, spec, in, classes, grain));
     enum status st = param_groups_check(&options->optim.groups, model);
     model_release(model);

@@ -123,7 +123,7 @@ void average_init(struct average *average, struct stepper *stepper)
     average->most = (uint64_t)grains * (uint64_t)setup->model->grain;
     loader_init(loader, setup->dataset, DATASET_TRAIN);
     loader_shuffle(loader, setup->options->train.seed, NULL);
-    loader->input.view = setup->options->input.view;
+    loader->input.crop = setup->options->input.crop;
     if (stage_first(run->stage))
         loader_reserve(loader, average->most);
     average->forward = (struct forward_pass){.crew = &stepper->crew,

@@ -78,7 +78,7 @@ static enum status begin_whiten_layer(struct trainer *trainer, const struct laye
     };
     images = images < WHITEN_IMAGES ? images : WHITEN_IMAGES;
     loader_init(&whiten.loader, setup->dataset, DATASET_TRAIN);
-    whiten.loader.input.view = setup->options->input.view;
+    whiten.loader.input.crop = setup->options->input.crop;
     loader_shuffle(&whiten.loader, setup->options->train.seed, &none);
     enum status st = begin_add_images(&whiten, images);
     if (st == ST_OK)

@@ -24,9 +24,9 @@
 struct evaluate_job {
     const struct evaluate_setup *setup;
     struct forward_pass forward;
-    struct view_looks looks;
-    int look;
-    float *sum;          /* owned: (samples at hand, classes), of the looks so far */
+    struct views views;
+    int view;
+    float *sum;          /* owned: (samples at hand, classes), of the views so far */
     double *loss;        /* owned: [grain of the split] */
     uint16_t *predicted; /* owned: [sample of the split] */
     struct evaluation_rows *rows;
@@ -54,18 +54,18 @@ static void evaluate_keep_answers(const struct evaluate_job *job,
 static int evaluate_stretch(int lanes, int views)
 {
     return lanes *
-           (view_looks(views).count > 1 ? EVALUATE_GRAINS_VIEWS : EVALUATE_GRAINS);
+           (views_of_set(views).count > 1 ? EVALUATE_GRAINS_VIEWS : EVALUATE_GRAINS);
 }
 
 size_t evaluation_views_bytes(const struct model *model, int lanes, int views)
 {
-    if (view_looks(views).count == 1)
+    if (views_of_set(views).count == 1)
         return 0;
     return (size_t)evaluate_stretch(lanes, views) * (size_t)model->grain *
            (size_t)model->classes * sizeof(float);
 }
 
-/* Adds the answers of grain g, by one thread; after the last look *ws has the blend. */
+/* Adds the answers of grain g, by one thread; after the last view *ws has the blend. */
 static void evaluate_blend(const struct evaluate_job *job, struct workspace *ws, int g,
                            int n)
 {
@@ -75,8 +75,8 @@ static void evaluate_blend(const struct evaluate_job *job, struct workspace *ws,
     uint64_t first = grain_begin(grains->samples, grains->count, g);
     float *sum = job->sum + (first - before) * (uint64_t)classes;
     blend_add(sum, ws->logprobs, (size_t)n * (size_t)classes,
-              job->looks.look[job->look].weight);
-    if (job->look + 1 == job->looks.count)
+              job->views.view[job->view].weight);
+    if (job->view + 1 == job->views.count)
         blend_finish(ws->logprobs, sum, n, classes);
 }
 
@@ -84,12 +84,12 @@ static void evaluate_blend(const struct evaluate_job *job, struct workspace *ws,
 static bool evaluate_is_answered(const struct evaluate_job *job, const struct lane *lane,
                                  struct workspace *ws, int g, int n)
 {
-    if (job->looks.count == 1)
+    if (job->views.count == 1)
         return true;
     if (lane->team.index == 0)
         evaluate_blend(job, ws, g, n);
     team_barrier(&lane->team);
-    return job->look + 1 == job->looks.count;
+    return job->view + 1 == job->views.count;
 }
 
 static void evaluate_grain(const struct forward_pass *forward, const struct lane *lane,
@@ -122,11 +122,11 @@ static void evaluate_look(struct evaluate_job *job)
         memset(job->sum, 0,
                evaluation_views_bytes(job->setup->crew->model,
                                       job->setup->crew->plan.lanes, job->setup->views));
-    for (job->look = 0; job->look < job->looks.count; job->look++) {
-        loader->look = job->looks.count > 1 ? &job->looks.look[job->look] : NULL;
+    for (job->view = 0; job->view < job->views.count; job->view++) {
+        loader->view = job->views.count > 1 ? &job->views.view[job->view] : NULL;
         forward_pass_run(&job->forward);
     }
-    loader->look = NULL;
+    loader->view = NULL;
 }
 
 /* The rank's share of all grains, a stretch after the other. */
@@ -203,14 +203,14 @@ enum status evaluate(const struct evaluate_setup *setup, struct evaluation *resu
                     .loader = setup->loader,
                     .grains = share,
                     .grain = evaluate_grain},
-        .looks = view_looks(setup->views),
+        .views = views_of_set(setup->views),
         .loss = mem_zeroed((size_t)share.count, sizeof(double)),
         .predicted = mem_zeroed(evaluate_predicted_bytes(samples), 1),
         .rows = rows,
     };
     if (rows)
         evaluate_create_rows(&job);
-    if (job.looks.count > 1)
+    if (job.views.count > 1)
         job.sum =
             mem_zeroed(evaluation_views_bytes(setup->crew->model, setup->crew->plan.lanes,
                                               setup->views),

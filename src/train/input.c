@@ -61,7 +61,7 @@ void train_input_init(struct train_input *input, struct train_run *run)
     *input = (struct train_input){.run = run};
     loader_init(&input->loader, setup->dataset, DATASET_TRAIN);
     loader_shuffle(&input->loader, options->train.seed, &options->augment);
-    input->loader.input.view = options->input.view;
+    input->loader.input.crop = options->input.crop;
     ASSERT(shape_equal(loader_shape(&input->loader), setup->model->in));
     if (stage_first(run->stage))
         input->prefetch = input_prefetch(input);

@@ -23,7 +23,7 @@ struct trainer *trainer_create(const struct trainer_setup *setup)
     train_log_init(&trainer->log, &trainer->run);
     loader_init(&trainer->chooser, setup->dataset,
                 dataset_choosing(&setup->dataset->info));
-    trainer->chooser.input.view = setup->options->input.view;
+    trainer->chooser.input.crop = setup->options->input.crop;
     saver_init(&trainer->saver, &trainer->run, &trainer->stepper.state,
                &trainer->log.metrics);
     average_init(&trainer->average, &trainer->stepper);

@@ -61,7 +61,7 @@ enum status bench_layers(const struct bench_request *request)
                                   &config));
     int grain = config.run.train.grain;
     const struct trial_source source = trial_config_source(&config, request->data);
-    TRY_TO(out, trial_input(&source, &config.run.input.view, grain, &input));
+    TRY_TO(out, trial_input(&source, &config.run.input.crop, grain, &input));
     TRY_TO(out, model_init(&model, &config.model, input.in, input.classes, grain));
     TRY_TO(out, param_groups_check(&config.run.optim.groups, &model));
     float *params = mem_aligned(model.params, sizeof *params);

@@ -57,7 +57,7 @@ static void sheet_augment(const struct sheet *sheet, size_t i, uint8_t *pixels, 
 {
     const struct dataset_info *info = sheet->info;
     const struct run_options *run = &sheet->config->run;
-    struct loader_input input = {.view = run->input.view};
+    struct loader_input input = {.crop = run->input.crop};
     const struct augment_sample sample = {.options = &run->augment,
                                           .seed = run->train.seed,
                                           .sample = i,
@@ -187,7 +187,7 @@ static enum status sheet_draw(const struct sheet_request *request,
                           .rows = all ? info.classes : (int)request->classes};
     enum status st = dataset_check_head(&info);
     if (config && st == ST_OK)
-        st = view_of_dataset(&config->run.input.view, &info, &sheet.shown);
+        st = input_crop_of_dataset(&config->run.input.crop, &info, &sheet.shown);
     if (st == ST_OK)
         st = sheet_make(&sheet);
     free(sheet.label);

@@ -134,7 +134,7 @@ static enum status lab_run(struct comm *comm, const struct lab_request *request)
         TRY_TO(out, target_check(request->out, &results_target, inputs, 2));
     const struct trial_source source = trial_config_source(&config, request->data);
     TRY_TO(out,
-           trial_input(&source, &config.run.input.view, (int)request->batch, &input));
+           trial_input(&source, &config.run.input.crop, (int)request->batch, &input));
     machine_measure(&results->machine, threads.value, threads.count);
     lab_print_machine(&results->machine);
     lab_note_load(&results->machine);

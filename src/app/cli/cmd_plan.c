@@ -149,7 +149,7 @@ static enum status plan_open_model(struct plan_session *session)
     const struct dataset_info *data = &session->dataset.info;
     struct shape in;
     struct agree agree;
-    TRY(view_of_dataset(&session->config.run.input.view, data, &in));
+    TRY(input_crop_of_dataset(&session->config.run.input.crop, data, &in));
     agree_begin(&agree);
     enum status st = model_init(&session->model, &session->config.model, in,
                                 data->classes, session->config.run.train.grain);

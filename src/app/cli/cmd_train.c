@@ -121,7 +121,7 @@ static enum status train_open_network(struct train_session *session)
     struct shape in;
     const struct run_options *run = &session->config.run;
     struct agree agree;
-    TRY(view_of_dataset(&run->input.view, data, &in));
+    TRY(input_crop_of_dataset(&run->input.crop, data, &in));
     agree_begin(&agree);
     enum status st = (run->parallel.pipeline > 1 ? model_describe : model_init)(
         &session->model, &session->config.model, in, data->classes, run->train.grain);

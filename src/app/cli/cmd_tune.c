@@ -127,7 +127,7 @@ static enum status tune_batch(struct comm *comm, const struct config *config,
     options.train.batch = batch;
     enum status st;
     TRY_TO(out, trial_open(comm, source, TUNE_IMAGES, batch, &dataset));
-    TRY_TO(out, view_of_dataset(&options.input.view, &dataset.info, &in));
+    TRY_TO(out, input_crop_of_dataset(&options.input.crop, &dataset.info, &in));
     agree_begin(&agree);
     st = model_init(&model, &config->model, in, dataset.info.classes, grain);
     if (st == ST_OK)

@@ -145,7 +145,7 @@ static void batch_keep_top(struct prediction *answer, const float *logprobs, int
 /* Those of places [first, first + count) of the batch that could be read, looked at in
    one way; returns how many. */
 static int batch_load(const struct predict_batch *batch, float *x, int first, int count,
-                      const struct view_look *look)
+                      const struct view *view)
 {
     const struct network *network = batch->network;
     const struct shape shape = network->info.shape, in = network->model.in;
@@ -156,7 +156,7 @@ static int batch_load(const struct predict_batch *batch, float *x, int first, in
         const uint8_t *pixels = batch->pixels + (size_t)i * bytes;
         if (batch->answer[i].problem)
             continue;
-        view_cut_look(shape, in, look, pixels, x);
+        view_cut_moved(shape, in, view, pixels, x);
         loader_normalise(&input, in, x);
         x += size;
         n++;
@@ -164,23 +164,23 @@ static int batch_load(const struct predict_batch *batch, float *x, int first, in
     return n;
 }
 
-/* The log-probabilities of these, from all looks, are left in *ws; returns how many. */
+/* The log-probabilities of these, from all views, are left in *ws; returns how many. */
 static int batch_forward(const struct predict_batch *batch, struct workspace *ws,
                          int first, int count)
 {
     const struct network *network = batch->network;
-    const struct view_looks looks = view_looks(batch->views);
+    const struct views views = views_of_set(batch->views);
     struct grain_pass pass = {.team = {.size = 1}, .params = batch->fold.params};
     size_t answers = (size_t)count * (size_t)network->info.classes;
-    float *sum = looks.count > 1 ? mem_zeroed(answers, sizeof *sum) : NULL;
-    for (int l = 0; l < looks.count; l++) {
-        pass.n = batch_load(batch, ws->activation[0], first, count, &looks.look[l]);
+    float *sum = views.count > 1 ? mem_zeroed(answers, sizeof *sum) : NULL;
+    for (int l = 0; l < views.count; l++) {
+        pass.n = batch_load(batch, ws->activation[0], first, count, &views.view[l]);
         if (pass.n == 0)
             break;
         model_forward(&batch->fold.model, ws, &pass);
         if (sum)
             blend_add(sum, ws->logprobs, (size_t)pass.n * (size_t)network->info.classes,
-                      looks.look[l].weight);
+                      views.view[l].weight);
     }
     if (sum && pass.n > 0)
         blend_finish(ws->logprobs, sum, pass.n, network->info.classes);

@@ -54,9 +54,9 @@ static void notes_on_flat_images(struct dataset *dataset,
         loader_init(&loader, dataset, DATASET_TRAIN);
         loader_shuffle(&loader, options->train.seed,
                        pass == 2 ? &options->augment : &none);
-        loader.input.view = options->input.view;
+        loader.input.crop = options->input.crop;
         if (pass == 0)
-            loader.input.view.shift_x = loader.input.view.shift_y = 0;
+            loader.input.crop.shift_x = loader.input.crop.shift_y = 0;
         st = notes_count_flat(&loader, count, &flat[pass]);
         loader_release(&loader);
     }
@@ -70,7 +70,7 @@ static void notes_on_flat_images(struct dataset *dataset,
         log_note(
             "data.shift_x = %d and data.shift_y = %d move the images out of sight: %d "
             "of %d are of one flat colour then",
-            options->input.view.shift_x, options->input.view.shift_y, (int)flat[1],
+            options->input.crop.shift_x, options->input.crop.shift_y, (int)flat[1],
             (int)count);
     else if (2 * flat[2] > count)
         log_note(

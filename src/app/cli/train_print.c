@@ -133,9 +133,9 @@ static void train_note_idle(const struct train_session *session)
 static void train_note_unseen(const struct train_session *session)
 {
     int rows, columns, h = session->model.in.h, w = session->model.in.w;
-    const struct view *view = &session->config.run.input.view;
+    const struct input_crop *crop = &session->config.run.input.crop;
     model_seen(&session->model, &rows, &columns);
-    if ((rows < h || columns < w) && !view->shift_x && !view->shift_y)
+    if ((rows < h || columns < w) && !crop->shift_x && !crop->shift_y)
         log_note(
             "the network sees only the first %d of %d rows and %d of %d columns: its "
             "pools and strides cut off the rest; centre what matters there with "
@@ -181,9 +181,10 @@ static void train_note_small(const struct train_session *session)
         int most = at ? atoi(at + strlen(condition)) : 0;
         if (side > most)
             continue;
-        log_note("images of %dx%d: the network has its layers for up to %d pixels, which "
-                 "reduce them less",
-                 in->h, in->w, most);
+        log_note(
+            "images of %dx%d: this network has other first layers for images of up to "
+            "%d pixels (docs/networks.md)",
+            in->h, in->w, most);
         return;
     }
 }

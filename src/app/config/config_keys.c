@@ -57,12 +57,12 @@ const struct config_key config_keys[] = {
      "batches that helper threads read and augment ahead of the "
      "current one", prefetch_words},
 
-    {"data", "input", KEY_SIZE, true, RUN(input.view.h), 0, CONFIG_SIDE, "",
+    {"data", "input", KEY_SIZE, true, RUN(input.crop.h), 0, CONFIG_SIDE, "",
      "what the network sees of an image, N or HEIGHTxWIDTH pixels: its centre, in "
      "training another part if [augment] says so; empty: all of it", NULL},
-    {"data", "shift_x", KEY_INT, true, RUN(input.view.shift_x), -10000, 10000, "0",
+    {"data", "shift_x", KEY_INT, true, RUN(input.crop.shift_x), -10000, 10000, "0",
      "pixels by which every image is moved to the right, in training and use", NULL},
-    {"data", "shift_y", KEY_INT, true, RUN(input.view.shift_y), -10000, 10000, "0",
+    {"data", "shift_y", KEY_INT, true, RUN(input.crop.shift_y), -10000, 10000, "0",
      "pixels by which every image is moved down, in training and use", NULL},
 
     {"model", "layer", KEY_LAYERS, true, AT(model), 0, 0, "",

@@ -58,7 +58,7 @@ static enum status network_read_info(struct network *network, const char *path,
     TRY(checkpoint_read_info(network->checkpoint, &network->info));
     TRY(config_parse(&network->config, network->info.config, network->checkpoint));
     struct shape in;
-    if (!view_shape(&network->config.run.input.view, network->info.shape, &in))
+    if (!input_crop_shape(&network->config.run.input.crop, network->info.shape, &in))
         FAIL(ST_FAIL, "'%s' is damaged: its data.input is larger than its images",
              network->checkpoint);
     TRY((whole ? model_init : model_describe)(&network->model, &network->config.model, in,
@@ -199,7 +199,7 @@ const char *network_colour(struct shape shape)
 
 struct loader_input network_input(const struct network *network)
 {
-    struct loader_input input = {.view = network->config.run.input.view};
+    struct loader_input input = {.crop = network->config.run.input.crop};
     memcpy(input.mean, network->info.mean, sizeof input.mean);
     memcpy(input.std, network->info.std, sizeof input.std);
     return input;

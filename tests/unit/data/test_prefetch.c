@@ -82,7 +82,7 @@ static struct loader loader_of(struct dataset *dataset, bool augmented)
     loader_init(&loader, dataset, DATASET_TRAIN);
     if (augmented)
         loader_shuffle(&loader, SEED, &augment);
-    loader.input.view.shift_x = -1;
+    loader.input.crop.shift_x = -1;
     return loader;
 }
 

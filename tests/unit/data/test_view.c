@@ -51,22 +51,24 @@ static void test_shape(void **state)
 {
     (void)state;
     struct shape in;
-    assert_true(view_shape(&(struct view){.shift_x = 3}, rgb, &in));
+    assert_true(input_crop_shape(&(struct input_crop){.shift_x = 3}, rgb, &in));
     assert_true(shape_equal(in, rgb));
-    assert_true(view_shape(&(struct view){.h = H, .w = 5}, rgb, &in));
+    assert_true(input_crop_shape(&(struct input_crop){.h = H, .w = 5}, rgb, &in));
     assert_true(shape_equal(in, (struct shape){H, 5, 3}));
-    assert_false(view_shape(&(struct view){.h = H + 1, .w = 5}, rgb, &in));
-    assert_false(view_shape(&(struct view){.h = 1, .w = W + 1}, rgb, &in));
+    assert_false(input_crop_shape(&(struct input_crop){.h = H + 1, .w = 5}, rgb, &in));
+    assert_false(input_crop_shape(&(struct input_crop){.h = 1, .w = W + 1}, rgb, &in));
     char path[] = "a.h5", text[STATUS_TEXT];
     const struct dataset_info info = {.shape = rgb, .path = path};
     status_capture(text);
-    enum status small = view_of_dataset(&(struct view){.h = 9, .w = W + 1}, &info, &in);
+    enum status small =
+        input_crop_of_dataset(&(struct input_crop){.h = 9, .w = W + 1}, &info, &in);
     status_capture(NULL);
     assert_int_equal(small, ST_USAGE);
     assert_string_equal(
         text, "data.input = 9x35 is larger than the images of 'a.h5', which are 21x34; "
               "import them at a larger size, or lower data.input");
-    assert_int_equal(view_of_dataset(&(struct view){.h = 9, .w = W}, &info, &in), ST_OK);
+    assert_int_equal(
+        input_crop_of_dataset(&(struct input_crop){.h = 9, .w = W}, &info, &in), ST_OK);
 }
 
 /* Every size, odd differences on each axis, grey and RGB; nothing past the end. */
@@ -203,7 +205,7 @@ static void test_resized_crop(void **state)
                 most < 4. / 3 + 1e-9);
 }
 
-/* --- looks --- */
+/* --- views --- */
 
 static void test_reflect(void **state)
 {
@@ -215,21 +217,21 @@ static void test_reflect(void **state)
         assert_int_equal(view_reflect(x, 1), 0);
 }
 
-/* The weights add up to 1, those of mirrored looks to 1/2, and looks are balanced. */
-static void test_looks(void **state)
+/* The weights add up to 1, those of mirrored views to 1/2, and views are balanced. */
+static void test_views(void **state)
 {
     (void)state;
     static const int counts[] = {1, 2, 6};
     for (int set = VIEW_SET_NONE; set <= VIEW_SET_MIRROR_SHIFT; set++) {
-        const struct view_looks looks = view_looks(set);
+        const struct views views = views_of_set(set);
         float all = 0, mirrored = 0;
         int x = 0, y = 0;
-        assert_int_equal(looks.count, counts[set]);
-        for (int l = 0; l < looks.count; l++) {
-            all += looks.look[l].weight;
-            mirrored += looks.look[l].mirror ? looks.look[l].weight : 0;
-            x += looks.look[l].dx;
-            y += looks.look[l].dy;
+        assert_int_equal(views.count, counts[set]);
+        for (int l = 0; l < views.count; l++) {
+            all += views.view[l].weight;
+            mirrored += views.view[l].mirror ? views.view[l].weight : 0;
+            x += views.view[l].dx;
+            y += views.view[l].dy;
         }
         assert_true(all == 1 && mirrored == (set == VIEW_SET_NONE ? 0 : 0.5f));
         assert_true(x == 0 && y == 0 && view_set_words[set]);
@@ -237,23 +239,23 @@ static void test_looks(void **state)
     assert_null(view_set_words[VIEW_SET_MIRROR_SHIFT + 1]);
 }
 
-/* In a larger image a moved look shows more of it; at its border the mirror image. */
-static void test_cut_look(void **state)
+/* In a larger image a moved view shows more of it; at its border the mirror image. */
+static void test_cut_views(void **state)
 {
     (void)state;
     static float x[SIZE], plain[SIZE];
     static const struct shape sizes[] = {{H, W, 3}, {H - 4, W - 7, 3}, {1, 1, 3}};
-    const struct view_looks looks = view_looks(VIEW_SET_MIRROR_SHIFT);
+    const struct views views = views_of_set(VIEW_SET_MIRROR_SHIFT);
     for (size_t s = 0; s < LENGTH(sizes); s++)
-        for (int l = 0; l < looks.count; l++) {
-            const struct view_look *look = &looks.look[l];
+        for (int l = 0; l < views.count; l++) {
+            const struct view *view = &views.view[l];
             const struct shape in = sizes[s];
-            view_cut_look(rgb, in, look, image, x);
+            view_cut_moved(rgb, in, view, image, x);
             for (int row = 0; row < in.h; row++)
                 for (int i = 0; i < in.w; i++) {
-                    int column = look->mirror ? in.w - 1 - i : i;
-                    int a = view_reflect(view_centre(H, in.h) + row + look->dy, H);
-                    int b = view_reflect(view_centre(W, in.w) + column + look->dx, W);
+                    int column = view->mirror ? in.w - 1 - i : i;
+                    int a = view_reflect(view_centre(H, in.h) + row + view->dy, H);
+                    int b = view_reflect(view_centre(W, in.w) + column + view->dx, W);
                     for (int k = 0; k < 3; k++)
                         assert_true(x[(row * in.w + i) * 3 + k] ==
                                     image[(a * W + b) * 3 + k]);
@@ -270,8 +272,8 @@ int main(void)
         cmocka_unit_test(test_centre),      cmocka_unit_test(test_shape),
         cmocka_unit_test(test_cut),         cmocka_unit_test(test_centre_without_crop),
         cmocka_unit_test(test_random_crop), cmocka_unit_test(test_resized_crop),
-        cmocka_unit_test(test_reflect),     cmocka_unit_test(test_looks),
-        cmocka_unit_test(test_cut_look),
+        cmocka_unit_test(test_reflect),     cmocka_unit_test(test_views),
+        cmocka_unit_test(test_cut_views),
     };
     fill_noise();
     return cmocka_run_group_tests(tests, NULL, NULL);
