@@ -87,7 +87,7 @@ for row in rows:
     done
     refused 2 "'--threads 1,x': expected numbers*" "$LOCKSTEP" bench step --threads 1,x
     refused 2 "'--repeats 0': at least one is needed" "$LOCKSTEP" bench step --repeats 0
-    refused 2 "'bench steps': expected step, layers or reduce" "$LOCKSTEP" bench steps
+    refused 2 "'bench steps': expected step, layers, *reduce" "$LOCKSTEP" bench steps
     refused 2 "usage: lockstep bench*" "$LOCKSTEP" bench
     refused 2 "*'none.conf'*" "$LOCKSTEP" bench step none.conf
 }
