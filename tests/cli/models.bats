@@ -117,7 +117,7 @@ END
     "$LOCKSTEP" train mobilenetv3_small --data pictures --image-size 36 --check \
         >said 2>&1
     grep -qE '^  features.0.0 +36x36x16 ' said
-    grep -q 'note: images of 36x36: the network has its layers for up to 64 pixels' said
+    grep -q 'note: images of 36x36: this network has other first layers for images of up to 64 pixels' said
     "$LOCKSTEP" train mobilenetv3_small --data pictures --check >said 2>&1
     grep -qE '^  features.0.0 +112x112x16 ' said
     run ! grep -q 'note: images of' said
