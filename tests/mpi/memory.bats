@@ -65,11 +65,15 @@ ranks of a node share: $why: reading them from the file batch by batch" none.err
 not be noticed" none.err
 }
 
-# The images fit once, not twice; the first run to reserve the room has it.
+# The images fit once, not twice; the first run to reserve the room has it. Two mpirun that make
+# Open MPI's folder in TMPDIR in the same instant can fail, so each has a TMPDIR.
 @test "two runs that start at once in a small /dev/shm both end" {
     faults $NAMELESS
     # shellcheck disable=SC2016
-    both='for run in one two; do "$@" --run $run >$run.out 2>$run.err </dev/null & done; wait'
+    both='for run in one two; do
+        mkdir tmp-$run
+        TMPDIR=$PWD/tmp-$run "$@" --run $run >$run.out 2>$run.err </dev/null &
+    done; wait'
     shm 2100k bash -c "$both" both mpirun -n 2 "${FAULTY[@]}" "$LOCKSTEP" train "$TINY" \
         --data letters.h5 --threads 1 "${OPTIONS[@]}"
     cat one.err two.err
