@@ -17,15 +17,16 @@
  * multiply-adds in a written order, so that the bits are the same for each instruction
  * set with such an operation, any team and any blocks:
  *
- *   direct y     one chain from bias[k], in the order (r, s, c)
- *   direct dx    one chain from 0, in the order (p, q, k)
- *   direct dw    runs of about CONV_RUN pixels in the order (n, p, q), whole rows of
- * them; a chain from 0 for each, the chains added in order winograd     see winograd.h: y
- * and dx: for each frequency one chain in the order c or k. dw: runs of tiles, whose
- * length follows from the shape
+ * - direct, y: one chain from bias[k], in the order (r, s, c).
+ * - direct, dx: one chain from 0, in the order (p, q, k).
+ * - direct, dw: runs of about CONV_RUN pixels in the order (n, p, q), whole rows of them;
+ *   a chain from 0 for each run, the chains added in order.
+ * - winograd (winograd.h), y and dx: for each frequency one chain in the order c or k.
+ * - winograd, dw: runs of tiles, whose length follows from the shape.
  *
- * Which algorithm is used (conv_algorithm_chosen) follows from the pass and the shape
- * without its n. dw of a grain also depends on nothing but its own images.
+ * Which algorithm to use (conv_algorithm_chosen) follows from the pass and the shape
+ * without its n. Training does not ask it yet. dw of a grain also depends on nothing but
+ * its own images.
  *
  * Packed weights belong to the caller, who packs them once a step, for forward and data
  * apart: packed(shape) floats, aligned to 64 bytes. Every member of a team calls pack and

@@ -5,19 +5,7 @@
 
 setup_file() {
     source "$BATS_TEST_DIRNAME/../runs.sh"
-    h5 <<'END'
-rng = np.random.default_rng(1)
-with h5py.File("rgb.h5", "w") as out:
-    for split, n in (("train", 300), ("test", 60)):
-        y = np.arange(n) % 3
-        x = rng.integers(0, 60, (n, 12, 14, 3))
-        x[np.arange(n), :, :, y] += 150
-        out[split + "/images"], out[split + "/labels"] = x.astype("uint8"), y.astype("uint8")
-        if split == "train":
-            out.attrs.update(mean=x.mean((0, 1, 2)) / 255, std=x.std((0, 1, 2)) / 255)
-    out.attrs.update(classes=["red", "green", "blue"], source="a test",
-                     hash="0123456789abcdef", format_version=2)
-END
+    tinted rgb.h5 12x14 60 150 train=300 test=60
     cat >rgb.conf <<'END'
 [model]
 layer = flatten

@@ -8,19 +8,7 @@ OPTIONS=(--set log.every=7 --set checkpoint.every_epochs=0 --set checkpoint.keep
 setup_file() {
     source "$BATS_TEST_DIRNAME/../runs.sh"
     # 900 images of 24x24 RGB are 1.6 MB: more than data.memory=1
-    h5 <<'END'
-rng = np.random.default_rng(1)
-with h5py.File("colour.h5", "w") as out:
-    for split, n in (("train", 900), ("test", 90)):
-        y = np.arange(n) % 3
-        x = rng.integers(0, 150, (n, 24, 24, 3))
-        x[np.arange(n), :, :, y] += 40  # the class is a tint
-        out[split + "/images"], out[split + "/labels"] = x.astype("uint8"), y.astype("uint8")
-        if split == "train":
-            out.attrs.update(mean=x.mean((0, 1, 2)) / 255, std=x.std((0, 1, 2)) / 255)
-    out.attrs.update(classes=["red", "green", "blue"], source="a test",
-                     hash="0123456789abcdef", format_version=2)
-END
+    tinted colour.h5 24x24 150 40 train=900 test=90
     # 71 images in grains of 11 make 7 grains, 13 steps an epoch, 2.3 epochs 30 steps
     "$LOCKSTEP" models cifar_fast >whole.conf
     sed -e 's/channels=64/channels=8/; s/channels=256/channels=12/; s/maxpool 3/maxpool 2/; s/^epochs = 9.9/epochs = 2.3/' \

@@ -14,19 +14,7 @@ OPTIONS=(--set train.batch=71 --set train.grain=11 --set train.steps=30 --set lo
 
 setup_file() {
     source "$BATS_TEST_DIRNAME/../runs.sh"
-    h5 <<'END'
-rng = np.random.default_rng(1)
-with h5py.File("colour.h5", "w") as out:
-    for split, n in (("train", 900), ("val", 90), ("test", 60)):
-        y = np.arange(n) % 3
-        x = rng.integers(0, 150, (n, 24, 24, 3))
-        x[np.arange(n), :, :, y] += 40  # the class is a tint
-        out[split + "/images"], out[split + "/labels"] = x.astype("uint8"), y.astype("uint8")
-        if split == "train":
-            out.attrs.update(mean=x.mean((0, 1, 2)) / 255, std=x.std((0, 1, 2)) / 255)
-    out.attrs.update(classes=["red", "green", "blue"], source="a test",
-                     hash="0123456789abcdef", format_version=2)
-END
+    tinted colour.h5 24x24 150 40 train=900 val=90 test=60
     colour reference 1 --threads 1 --set data.prefetch=0
 }
 

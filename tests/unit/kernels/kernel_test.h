@@ -76,6 +76,14 @@ static inline void assert_near(const float *a, const float *b, size_t count, dou
                      (double)a[i], (double)b[i], limit);
 }
 
+static inline double inner_product(const float *a, const float *b, size_t count)
+{
+    double sum = 0.0;
+    for (size_t i = 0; i < count; i++)
+        sum += (double)a[i] * (double)b[i];
+    return sum;
+}
+
 /* Bound for a float sum of `terms` products of values in [-1, 1): roundings only. */
 static inline double sum_limit(size_t terms)
 {

@@ -145,14 +145,6 @@ static void test_reference(void **state)
     }
 }
 
-static double inner(const float *a, const float *b, size_t count)
-{
-    double sum = 0.0;
-    for (size_t i = 0; i < count; i++)
-        sum += (double)a[i] * (double)b[i];
-    return sum;
-}
-
 /* <conv(x), dy> = <x, dx> = <w, dw>: the three passes are one bilinear form. */
 static void test_adjoint(void **state)
 {
@@ -166,10 +158,11 @@ static void test_adjoint(void **state)
             case_init(&t, shape_number(&rng, i), &rng);
             memset(t.bias, 0, (size_t)t.shape.k * sizeof *t.bias);
             with_team(1, run_all, &t);
-            double form = inner(t.y, t.dy, t.ys);
-            double size = sqrt(inner(t.y, t.y, t.ys) * inner(t.dy, t.dy, t.ys));
-            assert_true(fabs(form - inner(t.x, t.dx, t.xs)) <= 1e-6 * size);
-            assert_true(fabs(form - inner(t.w, t.dw, t.ws)) <= 1e-6 * size);
+            double form = inner_product(t.y, t.dy, t.ys);
+            double size =
+                sqrt(inner_product(t.y, t.y, t.ys) * inner_product(t.dy, t.dy, t.ys));
+            assert_true(fabs(form - inner_product(t.x, t.dx, t.xs)) <= 1e-6 * size);
+            assert_true(fabs(form - inner_product(t.w, t.dw, t.ws)) <= 1e-6 * size);
             case_release(&t);
         }
     }

@@ -307,14 +307,6 @@ static void test_prologue(void **state)
     }
 }
 
-static double inner(const float *a, const float *b, size_t count)
-{
-    double sum = 0.0;
-    for (size_t i = 0; i < count; i++)
-        sum += (double)a[i] * (double)b[i];
-    return sum;
-}
-
 /* <conv(x), dy> = <x, dx> = <w, dw>: the three passes are one bilinear form. */
 static void test_adjoint(void **state)
 {
@@ -332,9 +324,10 @@ static void test_adjoint(void **state)
             memset(t.bias, 0, (size_t)t.shape.k * sizeof *t.bias);
             case_run(&t, 1, SPLIT_AUTO);
             const float *with[CONV_PASSES] = {t.dy, t.x, t.w};
-            form[pass] = inner(t.out, with[pass], t.outs);
+            form[pass] = inner_product(t.out, with[pass], t.outs);
             if (pass == CONV_FORWARD)
-                size = sqrt(inner(t.out, t.out, t.outs) * inner(t.dy, t.dy, t.outs));
+                size = sqrt(inner_product(t.out, t.out, t.outs) *
+                            inner_product(t.dy, t.dy, t.outs));
             case_release(&t);
         }
         assert_true(size > 0);
