@@ -23,4 +23,10 @@ struct kernel_policy {
     int winograd; /* enum policy_winograd */
 };
 
+#define POLICY_BITS 96
+
+/* What the bits depend on here: "portable", the same on every CPU with FMA; "v2", which
+   has none; with POLICY_BLAS "v3, OpenBLAS 0.3.21 Zen". */
+void policy_bits_text(const struct kernel_policy *policy, char text[POLICY_BITS]);
+
 #endif

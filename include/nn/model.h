@@ -50,6 +50,7 @@ struct model {
     struct shape in; /* of one sample */
     int classes;
     int grain;
+    struct kernel_policy policy;
     bool forward_only;            /* there is no backward pass (nn/fold.h) */
     size_t params;                /* floats in the flat vector, padding included */
     size_t packed;                /* floats in the packed vector (nn/packed.h) */

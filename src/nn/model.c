@@ -33,7 +33,8 @@ static void model_name_layers(const struct model *model)
 enum status model_describe(struct model *model, const struct model_spec *spec,
                            struct shape in, int classes, int grain)
 {
-    *model = (struct model){.in = in, .classes = classes, .grain = grain};
+    *model = (struct model){
+        .in = in, .classes = classes, .grain = grain, .policy = spec->policy};
     enum status st;
     TRY_TO(failed, model_build(model, spec));
     model_find_units(model);
