@@ -15,12 +15,9 @@ for source in src/base/*.c src/kernels/*.c; do
     grep -Eq '<(hwloc|xxhash)\.h>' "$source" && continue
     echo "${cc[*]} -O3 -c -o $out/$(basename "$source" .c).o $source"
 done >"$out/commands"
-portable=" $(sed -n 's/^PORTABLE := //p' Makefile) "
 for source in src/kernels/simd/*.c; do
-    contract=fast
-    [[ $portable != *" $(basename "$source" .c) "* ]] || contract=off
-    echo "${cc[*]} -O3 -ffp-contract=$contract -DSIMD_LEVEL=plain" \
-        "-c -o $out/simd-$(basename "$source" .c).o $source"
+    echo "${cc[*]} -O3 -DSIMD_LEVEL=plain -c" \
+        "-o $out/simd-$(basename "$source" .c).o $source"
 done >>"$out/commands"
 xargs -P "$(nproc)" -I{} sh -c '{}' <"$out/commands"
 echo "compiled $(wc -l <"$out/commands") files for aarch64"
