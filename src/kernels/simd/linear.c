@@ -11,12 +11,16 @@
 #else
 #define ROWS 8
 #endif
-#define VECTORS 2
-#define COLUMNS (VECTORS * SIMD_WIDTH)
-#define TERMS   128            /* of a strip: it stays in the first-level cache */
-#define STRIPS  (64 / COLUMNS) /* packed together */
-#define PANEL   48             /* features that forward transposes at a time */
-#define DEPTH   256            /* terms of a sum that forward packs at a time */
+#define VECTORS    2
+#define COLUMNS    (VECTORS * SIMD_WIDTH)
+#define TERMS      256            /* packed together */
+#define NEAR_TERMS 128            /* of them in the first-level cache */
+#define BLOCK_ROWS 48             /* of c that meet all strips */
+#define AHEAD      8              /* rows of b that are asked for in advance */
+#define STRIPS     (64 / COLUMNS) /* packed together */
+#define PANEL      48             /* features that forward transposes at a time */
+#define DEPTH      256            /* terms of a sum that forward packs at a time */
+#define MANY       128            /* images for which packing the weights pays */
 
 /* c[i, j] = start + sum over t < terms of a(i, t) b[t, j], where a(i, t) is
    a[i * row_a + t * term_a] and one of row_a and term_a is 1; b is a strip of COLUMNS
@@ -94,68 +98,6 @@ SIMD_INLINE void linear_strip(bool across, const struct linear_product *p,
         linear_strip_rows(1, lanes, across, p, rows);
 }
 
-/* Rows t of b, up to STRIPS strips of them: to (strips, terms, COLUMNS). */
-static void linear_pack(float *to, const float *b, ptrdiff_t ld, int terms, int columns)
-{
-    for (int t = 0; t < terms; t++, b += ld)
-        for (int j = 0; j < columns; j += SIMD_WIDTH)
-            simd_store(to + (j / COLUMNS * terms + t) * COLUMNS + j % COLUMNS,
-                       simd_load(b + j, columns - j), SIMD_WIDTH);
-}
-
-/* b: its first row, ld floats from row to row. */
-SIMD_INLINE void linear_multiply(bool across, const struct linear_product *product,
-                                 ptrdiff_t ld, struct span rows, struct span columns)
-{
-    _Alignas(64) float strips[STRIPS * TERMS * COLUMNS];
-    struct linear_product p = *product;
-    p.b = strips;
-    for (int j = columns.begin; j < columns.end; j += STRIPS * COLUMNS) {
-        int width = columns.end - j;
-        if (width > STRIPS * COLUMNS)
-            width = STRIPS * COLUMNS;
-        for (int t = 0; t < product->terms; t += TERMS) {
-            p.terms = product->terms - t < TERMS ? product->terms - t : TERMS;
-            p.go_on = t > 0;
-            linear_pack(strips, product->b + t * ld + j, ld, p.terms, width);
-            p.a = product->a + t * p.term_a;
-            for (int s = 0; s < width; s += COLUMNS) {
-                p.b = strips + s * p.terms;
-                p.c = product->c + j + s;
-                linear_strip(across, &p, rows, width - s);
-            }
-        }
-    }
-}
-
-void SIMD(linear_data)(const struct linear_shape *shape, struct span features, float *dx,
-                       const float *dy, const float *weight)
-{
-    const struct linear_product p = {.terms = shape->out,
-                                     .c = dx,
-                                     .a = dy,
-                                     .b = weight,
-                                     .row_a = shape->out,
-                                     .term_a = 1,
-                                     .ld_c = shape->in};
-    linear_multiply(false, &p, shape->in, (struct span){0, shape->n}, features);
-}
-
-void SIMD(linear_weight)(const struct linear_shape *shape, struct span features,
-                         float *dweight, const float *dy, const float *x)
-{
-    const struct linear_product p = {.terms = shape->n,
-                                     .c = dweight,
-                                     .a = dy,
-                                     .b = x,
-                                     .row_a = 1,
-                                     .term_a = shape->out,
-                                     .ld_c = shape->in};
-    linear_multiply(true, &p, shape->in, features, (struct span){0, shape->in});
-}
-
-/* --- forward: vectors run along the images --- */
-
 typedef float quad __attribute__((vector_size(16)));
 typedef int32_t quad_places __attribute__((vector_size(16)));
 
@@ -196,6 +138,112 @@ static void linear_transpose(float *to, ptrdiff_t ld_to, const float *from,
             to[j * ld_to + i] = from[i * ld_from + j];
 }
 
+/* Strips of rows t of b: to (strips, terms, COLUMNS). */
+static void linear_pack(float *to, const float *b, ptrdiff_t ld, int terms, int columns)
+{
+    for (int t = 0; t < terms; t++, b += ld)
+        for (int j = 0; j < columns; j += SIMD_WIDTH) {
+            __builtin_prefetch(b + AHEAD * ld + j);
+            simd_store(to + (j / COLUMNS * terms + t) * COLUMNS + j % COLUMNS,
+                       simd_load(b + j, columns - j), SIMD_WIDTH);
+        }
+}
+
+/* The same of the transposed matrix: columns of b lie ld floats apart. */
+static void linear_pack_turned(float *to, const float *b, ptrdiff_t ld, int terms,
+                               int columns)
+{
+    for (int j = 0; j < columns; j += COLUMNS) {
+        int width = columns - j < COLUMNS ? columns - j : COLUMNS;
+        linear_transpose(to + j * terms, COLUMNS, b + j * ld, ld, width, terms);
+    }
+}
+
+/* How b lies in memory. */
+struct linear_matrix {
+    ptrdiff_t ld;
+    bool turned; /* columns, not rows, are ld floats apart */
+};
+
+/* A block of terms and strips with all rows, a few terms at a time. */
+SIMD_INLINE void linear_block(bool across, const struct linear_product *block,
+                              struct span rows, int columns)
+{
+    for (int i = rows.begin; i < rows.end; i += BLOCK_ROWS) {
+        struct span some = {i, rows.end};
+        if (some.end - i > BLOCK_ROWS)
+            some.end = i + BLOCK_ROWS;
+        for (int t = 0; t < block->terms; t += NEAR_TERMS) {
+            struct linear_product p = *block;
+            p.go_on = block->go_on || t > 0;
+            p.terms = block->terms - t < NEAR_TERMS ? block->terms - t : NEAR_TERMS;
+            p.a += t * p.term_a;
+            p.b += t * COLUMNS;
+            for (int s = 0; s < columns; s += COLUMNS) {
+                linear_strip(across, &p, some, columns - s);
+                p.b += (ptrdiff_t)COLUMNS * block->terms;
+                p.c += COLUMNS;
+            }
+        }
+    }
+}
+
+SIMD_INLINE void linear_multiply(bool across, const struct linear_product *product,
+                                 struct linear_matrix b, struct span rows,
+                                 struct span columns)
+{
+    _Alignas(64) float strips[STRIPS * TERMS * COLUMNS];
+    struct linear_product p = *product;
+    p.b = strips;
+    for (int j = columns.begin; j < columns.end; j += STRIPS * COLUMNS) {
+        int width = columns.end - j;
+        if (width > STRIPS * COLUMNS)
+            width = STRIPS * COLUMNS;
+        p.c = product->c + j;
+        for (int t = 0; t < product->terms; t += TERMS) {
+            p.terms = product->terms - t < TERMS ? product->terms - t : TERMS;
+            p.go_on = product->go_on || t > 0;
+            p.a = product->a + t * p.term_a;
+            if (b.turned)
+                linear_pack_turned(strips, product->b + j * b.ld + t, b.ld, p.terms,
+                                   width);
+            else
+                linear_pack(strips, product->b + t * b.ld + j, b.ld, p.terms, width);
+            linear_block(across, &p, rows, width);
+        }
+    }
+}
+
+void SIMD(linear_data)(const struct linear_shape *shape, struct span features, float *dx,
+                       const float *dy, const float *weight)
+{
+    const struct linear_product p = {.terms = shape->out,
+                                     .c = dx,
+                                     .a = dy,
+                                     .b = weight,
+                                     .row_a = shape->out,
+                                     .term_a = 1,
+                                     .ld_c = shape->in};
+    linear_multiply(false, &p, (struct linear_matrix){.ld = shape->in},
+                    (struct span){0, shape->n}, features);
+}
+
+void SIMD(linear_weight)(const struct linear_shape *shape, struct span features,
+                         float *dweight, const float *dy, const float *x)
+{
+    const struct linear_product p = {.terms = shape->n,
+                                     .c = dweight,
+                                     .a = dy,
+                                     .b = x,
+                                     .row_a = 1,
+                                     .term_a = shape->out,
+                                     .ld_c = shape->in};
+    linear_multiply(true, &p, (struct linear_matrix){.ld = shape->in}, features,
+                    (struct span){0, shape->in});
+}
+
+/* --- forward: with few images vectors run along them --- */
+
 /* Buffers of forward, one set for each thread. */
 struct linear_turned {
     _Alignas(64) float x[DEPTH * COLUMNS];    /* (terms, images) */
@@ -216,9 +264,9 @@ static void linear_start(struct linear_turned *turned, const float *y, ptrdiff_t
                        SIMD_ALL(bias ? bias[f] : 0.0f), SIMD_WIDTH);
 }
 
-void SIMD(linear_forward)(const struct linear_shape *shape, struct span features,
-                          float *y, const float *x, const float *weight,
-                          const float *bias)
+static void linear_forward_few(const struct linear_shape *shape, struct span features,
+                               float *y, const float *x, const float *weight,
+                               const float *bias)
 {
     struct linear_turned turned;
     memset(turned.x, 0, sizeof turned.x); /* lanes of no image */
@@ -246,4 +294,27 @@ void SIMD(linear_forward)(const struct linear_shape *shape, struct span features
             }
         }
     }
+}
+
+void SIMD(linear_forward)(const struct linear_shape *shape, struct span features,
+                          float *y, const float *x, const float *weight,
+                          const float *bias)
+{
+    if (shape->n < MANY) {
+        linear_forward_few(shape, features, y, x, weight, bias);
+        return;
+    }
+    const struct linear_product p = {.terms = shape->in,
+                                     .c = y,
+                                     .a = x,
+                                     .b = weight,
+                                     .row_a = shape->in,
+                                     .term_a = 1,
+                                     .ld_c = shape->out,
+                                     .go_on = true};
+    SIMD(fill_rows)
+    (y + features.begin, bias ? bias + features.begin : NULL, shape->n,
+     features.end - features.begin, shape->out);
+    linear_multiply(false, &p, (struct linear_matrix){shape->in, true},
+                    (struct span){0, shape->n}, features);
 }
