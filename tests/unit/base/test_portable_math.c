@@ -8,10 +8,9 @@
 #include <math.h>
 #include <string.h>
 
+#include "../golden.h"
 #include "base/portable_math.h"
 #include "base/rng.h"
-
-#define GOLDEN_BITS 0xaa510b0d91bf36f0u
 
 static double uniform(struct rng *rng, double lo, double hi)
 {
@@ -68,23 +67,19 @@ static void test_special_values(void **state)
     assert_true(isnan(portable_pow(NAN, 2)));
 }
 
-/* FNV-1a of some results: the same on every processor. */
 static void test_golden_bits(void **state)
 {
     (void)state;
-    uint64_t hash = 0xcbf29ce484222325u;
+    uint64_t hash = GOLDEN_START;
     struct rng rng;
     rng_init(&rng, 2, RNG_TEST, 0, 0);
     for (int i = 0; i < 2000; i++) {
         double x = uniform(&rng, 0, 1), y = uniform(&rng, -100, 100);
         const double results[] = {portable_log(x), portable_exp(y), portable_sin(y),
                                   portable_cos(y), portable_pow(x, y)};
-        const unsigned char *bytes = (const unsigned char *)results;
-        for (size_t b = 0; b < sizeof results; b++)
-            hash = (hash ^ bytes[b]) * 0x100000001b3u;
+        hash = golden_hash(hash, results, sizeof results);
     }
-    if (hash != GOLDEN_BITS)
-        fail_msg("bits of the functions: 0x%llx", (unsigned long long)hash);
+    golden_check("portable-math", hash);
 }
 
 int main(void)
