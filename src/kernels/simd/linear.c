@@ -155,6 +155,8 @@ static void linear_pack_turned(float *to, const float *b, ptrdiff_t ld, int term
 {
     for (int j = 0; j < columns; j += COLUMNS) {
         int width = columns - j < COLUMNS ? columns - j : COLUMNS;
+        if (width < COLUMNS)
+            memset(to + j * terms, 0, (size_t)(COLUMNS * terms) * sizeof *to);
         linear_transpose(to + j * terms, COLUMNS, b + j * ld, ld, width, terms);
     }
 }
