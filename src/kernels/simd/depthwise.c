@@ -25,6 +25,28 @@ struct depthwise_tile {
     bool stream; /* the outputs pass the caches */
 };
 
+/* A whole vector to where p is aligned to one, past the caches; other threads see it
+   after tile_stream_end. */
+SIMD_INLINE void tile_stream(float *p, simd_float v)
+{
+#if defined(__AVX512F__)
+    _mm512_stream_ps(p, v);
+#elif defined(__AVX__)
+    _mm256_stream_ps(p, v);
+#elif defined(__SSE__)
+    _mm_stream_ps(p, v);
+#else
+    memcpy(p, &v, sizeof v);
+#endif
+}
+
+SIMD_INLINE void tile_stream_end(void)
+{
+#if defined(__SSE__)
+    _mm_sfence();
+#endif
+}
+
 /* What the next row of tiles meets first: of all channels of a few pixels, it is too far
    apart for the processor to guess. */
 SIMD_INLINE void tile_ahead(const struct depthwise_tile *p, int c, int width, int stride)
@@ -81,7 +103,7 @@ SIMD_INLINE void tile_sums(const struct depthwise_tile *p, int size, int stride,
 #pragma GCC unroll 8
         for (int i = 0; i < width; i++, to += p->to_column)
             if (p->stream)
-                simd_stream(to, sum[i]);
+                tile_stream(to, sum[i]);
             else
                 simd_store(to, sum[i], SIMD_WIDTH);
     }
@@ -276,7 +298,7 @@ static void depthwise_rows(const struct depthwise_pass *d, struct span rows,
             depthwise_columns(d, tile, begin, every);
     }
     if (stream)
-        simd_stream_end();
+        tile_stream_end();
 }
 
 void SIMD(depthwise_forward)(const struct conv_shape *shape, struct span rows,

@@ -141,26 +141,4 @@ SIMD_INLINE void simd_store(float *p, simd_float v, int lanes)
         simd_store_part(p, v, lanes);
 }
 
-/* A whole vector to where p is aligned to one, past the caches; other threads see it
-   after simd_stream_end. */
-SIMD_INLINE void simd_stream(float *p, simd_float v)
-{
-#if defined(__AVX512F__)
-    _mm512_stream_ps(p, v);
-#elif defined(__AVX__)
-    _mm256_stream_ps(p, v);
-#elif defined(__SSE__)
-    _mm_stream_ps(p, v);
-#else
-    memcpy(p, &v, sizeof v);
-#endif
-}
-
-SIMD_INLINE void simd_stream_end(void)
-{
-#if defined(__SSE__)
-    _mm_sfence();
-#endif
-}
-
 #endif
