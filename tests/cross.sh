@@ -24,7 +24,7 @@ echo "compiled $(wc -l <"$out/commands") files for aarch64"
 
 command -v qemu-aarch64 >/dev/null || exit 0
 aarch64-linux-gnu-ar rcs "$out/kernels.a" "$out"/*.o
-for test in tests/unit/kernels/test_{activation,bits,conv,conv_algorithm,conv_pool,linear,pool,update,winograd}.c \
+for test in tests/unit/kernels/test_{activation,bits,conv,conv_algorithm,conv_pool,depthwise,linear,pool,update,winograd}.c \
     tests/unit/base/test_portable_math.c tests/unit/nn/test_golden.c; do
     "${cc[@]}" -o "$out/test" "$test" tests/cross/cpu.c "$out/kernels.a" -lm
     qemu-aarch64 -L /usr/aarch64-linux-gnu "$out/test"
