@@ -77,7 +77,15 @@ struct layer {
 
 /* What backward reads besides dy and save. An activation that no backward pass reads is
    kept only until its last reader's forward pass. A set is a mask of these. */
-enum layer_keeps { LAYER_KEEPS_NONE = 0, LAYER_KEEPS_INPUTS = 1, LAYER_KEEPS_OUTPUT = 2 };
+enum layer_keeps {
+    LAYER_KEEPS_NONE = 0,
+    LAYER_KEEPS_INPUT = 1,  /* the first one */
+    LAYER_KEEPS_INPUT2 = 2, /* the second */
+    LAYER_KEEPS_INPUTS = LAYER_KEEPS_INPUT | LAYER_KEEPS_INPUT2,
+    LAYER_KEEPS_OUTPUT = 4,
+};
+
+#define LAYER_PASSES_ALL ((1u << LAYER_INPUTS) - 1)
 
 struct layer_ops {
     const char *kind; /* keyword in the config, and the first part of the name */
@@ -85,9 +93,9 @@ struct layer_ops {
     size_t bytes;     /* of its struct, which begins with a struct layer */
     int inputs;       /* that it takes */
     unsigned keeps;   /* of enum layer_keeps */
-    /* The gradient of every input is dy itself: backward is not called, its readers get
-       dy. */
-    bool passes_gradient;
+    /* Bit i: the gradient of input i is dy itself, which is passed on without a copy.
+       Backward is not called if that is so for all inputs. */
+    unsigned passes_gradient;
     /* The samples of a grain affect each other's outputs. */
     bool couples;
     /* Has parameters, but stays in the unit of the layer before if it alone reads it. */
