@@ -53,92 +53,129 @@ void SIMD(sum_squares)(double *sum, const float *x, const float *mean,
     }
 }
 
+/* Memory is read in bands: a few rows of all channels of a block, one after the other, so
+   that it is read in order, while the sums of a chunk lie in the first cache. */
+#define BATCHNORM_ROWS  4
+#define BATCHNORM_BLOCK 256
+
+SIMD_INLINE int batchnorm_band_end(int first, int rows)
+{
+    return rows - first < BATCHNORM_ROWS ? rows : first + BATCHNORM_ROWS;
+}
+
+SIMD_INLINE int batchnorm_block(int first, int columns)
+{
+    return columns - first < BATCHNORM_BLOCK ? columns - first : BATCHNORM_BLOCK;
+}
+
 /* --- moments --- */
 
-/* Vectors that are in hand at once: two lines of channels, so that enough independent
-   sums run. */
-#define BATCHNORM_VECTORS (32 / SIMD_WIDTH)
+/* Vectors of channels whose squares are summed at once, so that enough independent sums
+   run. */
+#define BATCHNORM_PAIR 2
 
-/* A chunk's pixels about a float near their mean; and how many. */
+/* A chunk's pixels about a float near their mean, for a block of channels. */
 struct batchnorm_chunk {
-    float centre[SIMD_WIDTH], sum[SIMD_WIDTH], square[SIMD_WIDTH];
+    float centre[BATCHNORM_BLOCK], sum[BATCHNORM_BLOCK], square[BATCHNORM_BLOCK];
 };
 
-/* `vectors` whole vectors of channels, or one of `lanes`. The chunk comes from memory
-   once; the second time it is in the cache. */
-SIMD_INLINE void batchnorm_chunk(struct batchnorm_chunk *chunk, const float *x, int ld,
-                                 int rows, int vectors, int lanes)
+SIMD_INLINE void batchnorm_band(float *sum, const float *x, int ld, int rows, int lanes)
 {
-    simd_float sum[BATCHNORM_VECTORS] = {0}, square[BATCHNORM_VECTORS] = {0};
-    simd_float centre[BATCHNORM_VECTORS];
-    const float *from = x;
-    for (int i = 0; i < rows; i++, from += ld)
-        for (int v = 0; v < vectors; v++)
-            sum[v] += simd_load(from + v * SIMD_WIDTH, lanes);
-    for (int v = 0; v < vectors; v++) {
-        centre[v] = sum[v] * SIMD_ALL(1.0f / (float)rows);
-        sum[v] = (simd_float){0};
-    }
+    simd_float chain = simd_full(sum);
     for (int i = 0; i < rows; i++, x += ld)
+        chain += simd_load(x, lanes);
+    simd_store(sum, chain, SIMD_WIDTH);
+}
+
+/* Takes the chunk from memory. */
+SIMD_INLINE void batchnorm_centres(struct batchnorm_chunk *chunk, const float *x,
+                                   const struct matrix *m)
+{
+    memset(chunk->centre, 0, sizeof chunk->centre);
+    for (int first = 0; first < m->rows; first += BATCHNORM_ROWS) {
+        const float *from = x + (size_t)first * (size_t)m->ld;
+        int rows = batchnorm_band_end(first, m->rows) - first, j = 0;
+        for (; j + SIMD_WIDTH <= m->columns; j += SIMD_WIDTH)
+            batchnorm_band(chunk->centre + j, from + j, m->ld, rows, SIMD_WIDTH);
+        if (j < m->columns)
+            batchnorm_band(chunk->centre + j, from + j, m->ld, rows, m->columns - j);
+    }
+    for (int j = 0; j < m->columns; j++)
+        chunk->centre[j] *= 1.0f / (float)m->rows;
+}
+
+/* `vectors` whole vectors of channels from j on, or one of `lanes`: the chunk is in the
+   cache. */
+SIMD_INLINE void batchnorm_deviations(struct batchnorm_chunk *chunk, int j,
+                                      const float *x, const struct matrix *m,
+                                      int vectors, int lanes)
+{
+    simd_float sum[BATCHNORM_PAIR] = {0}, square[BATCHNORM_PAIR] = {0};
+    simd_float centre[BATCHNORM_PAIR];
+    for (int v = 0; v < vectors; v++)
+        centre[v] = simd_full(chunk->centre + j + v * SIMD_WIDTH);
+    for (int i = 0; i < m->rows; i++)
         for (int v = 0; v < vectors; v++) {
-            simd_float d = simd_load(x + v * SIMD_WIDTH, lanes) - centre[v];
+            const float *from = x + (size_t)i * (size_t)m->ld + j + v * SIMD_WIDTH;
+            simd_float d = simd_load(from, lanes) - centre[v];
             sum[v] += d;
             square[v] = simd_multiply_add(d, d, square[v]);
         }
     for (int v = 0; v < vectors; v++) {
-        simd_store(chunk[v].centre, centre[v], SIMD_WIDTH);
-        simd_store(chunk[v].sum, sum[v], SIMD_WIDTH);
-        simd_store(chunk[v].square, square[v], SIMD_WIDTH);
+        simd_store(chunk->sum + j + v * SIMD_WIDTH, sum[v], SIMD_WIDTH);
+        simd_store(chunk->square + j + v * SIMD_WIDTH, square[v], SIMD_WIDTH);
     }
 }
 
 /* Adds a chunk of `rows` pixels to the moments of the `before` pixels. */
-SIMD_INLINE void batchnorm_merge(double *mean, double *squares,
-                                 const struct batchnorm_chunk *chunk, int before,
-                                 int rows, int lanes)
+SIMD_INLINE void batchnorm_merge(double *restrict mean, double *restrict squares,
+                                 const struct batchnorm_chunk *restrict chunk, int before,
+                                 int rows, int columns)
 {
-    double part = (double)rows / (before + rows), weight = part * before;
-    for (int l = 0; l < lanes; l++) {
-        double rest = (double)chunk->sum[l] / rows;
-        double difference = (double)chunk->centre[l] + rest - mean[l];
-        squares[l] += (double)chunk->square[l] - (double)chunk->sum[l] * rest +
+    double each = 1.0 / rows, part = (double)rows / (before + rows);
+    double weight = part * before;
+    for (int j = 0; j < columns; j++) {
+        double sum = (double)chunk->sum[j], rest = sum * each;
+        double difference = (double)chunk->centre[j] + rest - mean[j];
+        squares[j] += (double)chunk->square[j] - sum * rest +
                       difference * difference * weight;
-        mean[l] += difference * part;
+        mean[j] += difference * part;
     }
 }
 
-SIMD_INLINE void batchnorm_panel(double *mean, double *squares, const float *x,
-                                 const struct matrix *m, int vectors, int lanes)
+/* Of a block of channels. */
+SIMD_INLINE void batchnorm_block_moments(double *mean, double *squares, const float *x,
+                                         const struct matrix *m)
 {
+    const int wide = BATCHNORM_PAIR * SIMD_WIDTH;
+    struct batchnorm_chunk chunk;
     for (int first = 0; first < m->rows; first += BATCHNORM_CHUNK) {
-        struct batchnorm_chunk chunk[BATCHNORM_VECTORS];
-        int rows = batchnorm_chunk_end(first, m->rows) - first;
-        batchnorm_chunk(chunk, x + (size_t)first * (size_t)m->ld, m->ld, rows, vectors,
-                        lanes);
-        for (int v = 0; v < vectors; v++)
-            batchnorm_merge(mean + v * SIMD_WIDTH, squares + v * SIMD_WIDTH, &chunk[v],
-                            first, rows, lanes);
+        const struct matrix part = {batchnorm_chunk_end(first, m->rows) - first,
+                                    m->columns, m->ld};
+        const float *from = x + (size_t)first * (size_t)m->ld;
+        int j = 0;
+        batchnorm_centres(&chunk, from, &part);
+        for (; j + wide <= m->columns; j += wide)
+            batchnorm_deviations(&chunk, j, from, &part, BATCHNORM_PAIR, SIMD_WIDTH);
+        for (; j + SIMD_WIDTH <= m->columns; j += SIMD_WIDTH)
+            batchnorm_deviations(&chunk, j, from, &part, 1, SIMD_WIDTH);
+        if (j < m->columns)
+            batchnorm_deviations(&chunk, j, from, &part, 1, m->columns - j);
+        batchnorm_merge(mean, squares, &chunk, first, part.rows, m->columns);
     }
 }
 
 void SIMD(moments)(double *mean, double *squares, const float *x, const struct matrix *m)
 {
-    const int wide = BATCHNORM_VECTORS * SIMD_WIDTH;
-    int j = 0;
     memset(mean, 0, (size_t)m->columns * sizeof *mean);
     memset(squares, 0, (size_t)m->columns * sizeof *squares);
-    for (; j + wide <= m->columns; j += wide)
-        batchnorm_panel(mean + j, squares + j, x + j, m, BATCHNORM_VECTORS, SIMD_WIDTH);
-    for (; j + SIMD_WIDTH <= m->columns; j += SIMD_WIDTH)
-        batchnorm_panel(mean + j, squares + j, x + j, m, 1, SIMD_WIDTH);
-    if (j < m->columns)
-        batchnorm_panel(mean + j, squares + j, x + j, m, 1, m->columns - j);
+    for (int j = 0; j < m->columns; j += BATCHNORM_BLOCK) {
+        const struct matrix block = {m->rows, batchnorm_block(j, m->columns), m->ld};
+        batchnorm_block_moments(mean + j, squares + j, x + j, &block);
+    }
 }
 
 /* --- forward --- */
-
-/* Rows that take a vector of factors from memory once. */
-#define BATCHNORM_ROWS 8
 
 SIMD_INLINE simd_float batchnorm_line(const struct simd_prologue *by, simd_float d)
 {
@@ -158,14 +195,13 @@ SIMD_INLINE void batchnorm_write(enum activation kind, float *y, const float *x,
     }
 }
 
-/* In bands of rows, so that memory is read in order. */
 SIMD_INLINE void batchnorm_normalise(enum activation kind, float *y, const float *x,
                                      const float *z, const struct prologue *by,
                                      const struct matrix *m)
 {
     for (int first = 0; first < m->rows; first += BATCHNORM_ROWS) {
         size_t at = (size_t)first * (size_t)m->ld;
-        int rows = m->rows - first < BATCHNORM_ROWS ? m->rows - first : BATCHNORM_ROWS;
+        int rows = batchnorm_band_end(first, m->rows) - first;
         for (int j = 0; j < m->columns; j += SIMD_WIDTH) {
             int lanes = m->columns - j;
             const struct simd_prologue line = simd_prologue(by, j, lanes);
@@ -191,9 +227,6 @@ void SIMD(normalise)(float *y, const float *x, const float *z, const struct prol
 
 /* --- backward --- */
 
-/* Vectors that are in hand at once. */
-#define BATCHNORM_PAIR 2
-
 /* dz of a vector; d = x - mean. */
 SIMD_INLINE simd_float batchnorm_dz(enum activation kind, simd_float dy, const float *y,
                                     simd_float d, const struct simd_prologue *by,
@@ -208,32 +241,6 @@ SIMD_INLINE simd_float batchnorm_dz(enum activation kind, simd_float dy, const f
     return curve_back(kind, dy, curve_from_output(kind) ? value : slope);
 }
 
-/* A chunk of at most BATCHNORM_PAIR vectors of channels, all of them whole or only one. */
-SIMD_INLINE void batchnorm_chunk_sums(enum activation kind, double *sum, double *product,
-                                      const struct normalise_gradient *g,
-                                      const struct simd_prologue *by,
-                                      const struct matrix *m)
-{
-    int vectors = m->columns > SIMD_WIDTH ? BATCHNORM_PAIR : 1;
-    int lanes = vectors > 1 ? SIMD_WIDTH : m->columns;
-    simd_float plain[BATCHNORM_PAIR] = {0}, chain[BATCHNORM_PAIR] = {0};
-    for (int i = 0; i < m->rows; i++)
-        for (int v = 0; v < vectors; v++) {
-            size_t at = (size_t)i * (size_t)m->ld + (size_t)(v * SIMD_WIDTH);
-            simd_float d = simd_load(g->x + at, lanes) - by[v].mean;
-            simd_float dz = batchnorm_dz(kind, simd_load(g->dy + at, lanes),
-                                         g->y ? g->y + at : NULL, d, &by[v], lanes);
-            if (g->dz)
-                simd_store(g->dz + at, dz, lanes);
-            plain[v] += dz;
-            chain[v] = simd_multiply_add(dz, d, chain[v]);
-        }
-    for (int v = 0; v < vectors; v++) {
-        batchnorm_flush(sum + v * SIMD_WIDTH, plain[v], lanes);
-        batchnorm_flush(product + v * SIMD_WIDTH, chain[v], lanes);
-    }
-}
-
 SIMD_INLINE struct normalise_gradient
 batchnorm_gradient_at(const struct normalise_gradient *g, size_t at)
 {
@@ -241,50 +248,86 @@ batchnorm_gradient_at(const struct normalise_gradient *g, size_t at)
                                        g->dz ? g->dz + at : NULL};
 }
 
-/* A chunk's channels from j on. Returns how many. */
-SIMD_INLINE int batchnorm_panel_sums(enum activation kind, double *sum, double *product,
-                                     const struct normalise_gradient *all,
-                                     const struct prologue *by, struct matrix m, int j)
+/* A chunk's sums for a block of channels. */
+struct batchnorm_sums {
+    float plain[BATCHNORM_BLOCK], product[BATCHNORM_BLOCK];
+};
+
+/* A band of the vector of channels at j. */
+SIMD_INLINE void batchnorm_band_sums(enum activation kind, struct batchnorm_sums *sums,
+                                     int j, const struct normalise_gradient *g,
+                                     const struct simd_prologue *by,
+                                     const struct matrix *m, int lanes)
 {
-    const struct normalise_gradient g = batchnorm_gradient_at(all, (size_t)j);
-    struct simd_prologue line[BATCHNORM_PAIR];
-    int left = m.columns - j;
-    for (int v = 0; v < BATCHNORM_PAIR; v++)
-        line[v] = simd_prologue(by, j + v * SIMD_WIDTH, left - v * SIMD_WIDTH);
-    if (left >= BATCHNORM_PAIR * SIMD_WIDTH) { /* each with a number that is known */
-        m.columns = BATCHNORM_PAIR * SIMD_WIDTH;
-        batchnorm_chunk_sums(kind, sum + j, product + j, &g, line, &m);
-    } else if (left >= SIMD_WIDTH) {
-        m.columns = SIMD_WIDTH;
-        batchnorm_chunk_sums(kind, sum + j, product + j, &g, line, &m);
-    } else {
-        m.columns = left;
-        batchnorm_chunk_sums(kind, sum + j, product + j, &g, line, &m);
+    simd_float plain = simd_full(sums->plain + j), chain = simd_full(sums->product + j);
+    for (int i = 0; i < m->rows; i++) {
+        size_t at = (size_t)i * (size_t)m->ld;
+        simd_float d = simd_load(g->x + at, lanes) - by->mean;
+        simd_float dz = batchnorm_dz(kind, simd_load(g->dy + at, lanes),
+                                     g->y ? g->y + at : NULL, d, by, lanes);
+        if (g->dz)
+            simd_store(g->dz + at, dz, lanes);
+        plain += dz;
+        chain = simd_multiply_add(dz, d, chain);
     }
-    return m.columns;
+    simd_store(sums->plain + j, plain, SIMD_WIDTH);
+    simd_store(sums->product + j, chain, SIMD_WIDTH);
 }
 
-SIMD_INLINE void batchnorm_sums(enum activation kind, double *sum, double *product,
-                                const struct normalise_gradient *gradient,
-                                const struct prologue *by, const struct matrix *m)
+SIMD_INLINE void batchnorm_chunk_sums(enum activation kind, struct batchnorm_sums *sums,
+                                      const struct normalise_gradient *gradient,
+                                      const struct prologue *by, const struct matrix *m)
 {
+    memset(sums, 0, sizeof *sums);
+    for (int first = 0; first < m->rows; first += BATCHNORM_ROWS) {
+        size_t at = (size_t)first * (size_t)m->ld;
+        const struct matrix band = {batchnorm_band_end(first, m->rows) - first,
+                                    m->columns, m->ld};
+        for (int j = 0; j < m->columns; j += SIMD_WIDTH, at += SIMD_WIDTH) {
+            int lanes = m->columns - j;
+            const struct normalise_gradient g = batchnorm_gradient_at(gradient, at);
+            const struct simd_prologue line = simd_prologue(by, j, lanes);
+            if (lanes >= SIMD_WIDTH)
+                batchnorm_band_sums(kind, sums, j, &g, &line, &band, SIMD_WIDTH);
+            else
+                batchnorm_band_sums(kind, sums, j, &g, &line, &band, lanes);
+        }
+    }
+}
+
+/* Of a block of channels. */
+SIMD_INLINE void batchnorm_block_sums(enum activation kind, double *sum, double *product,
+                                      const struct normalise_gradient *gradient,
+                                      const struct prologue *by, const struct matrix *m)
+{
+    struct batchnorm_sums sums;
     for (int first = 0; first < m->rows; first += BATCHNORM_CHUNK) {
         const struct normalise_gradient g =
             batchnorm_gradient_at(gradient, (size_t)first * (size_t)m->ld);
         const struct matrix chunk = {batchnorm_chunk_end(first, m->rows) - first,
                                      m->columns, m->ld};
-        for (int j = 0; j < m->columns;)
-            j += batchnorm_panel_sums(kind, sum, product, &g, by, chunk, j);
+        batchnorm_chunk_sums(kind, &sums, &g, by, &chunk);
+        for (int j = 0; j < m->columns; j++) {
+            sum[j] += (double)sums.plain[j];
+            product[j] += (double)sums.product[j];
+        }
     }
 }
 
 void SIMD(normalise_sums)(double *sum, double *product,
-                          const struct normalise_gradient *g, const struct prologue *by,
-                          const struct matrix *m)
+                          const struct normalise_gradient *gradient,
+                          const struct prologue *by, const struct matrix *m)
 {
     memset(sum, 0, (size_t)m->columns * sizeof *sum);
     memset(product, 0, (size_t)m->columns * sizeof *product);
-    CURVE_EACH(by->activation, batchnorm_sums(KIND, sum, product, g, by, m))
+    for (int j = 0; j < m->columns; j += BATCHNORM_BLOCK) {
+        const struct matrix block = {m->rows, batchnorm_block(j, m->columns), m->ld};
+        const struct normalise_gradient g = batchnorm_gradient_at(gradient, (size_t)j);
+        const struct prologue line = {by->mean + j, by->scale + j, by->shift + j,
+                                      by->activation};
+        CURVE_EACH(by->activation,
+                   batchnorm_block_sums(KIND, sum + j, product + j, &g, &line, &block))
+    }
 }
 
 SIMD_INLINE void batchnorm_write_back(enum activation kind, float *dx,
@@ -310,8 +353,8 @@ SIMD_INLINE void batchnorm_back(enum activation kind, float *dx,
 {
     for (int first = 0; first < m->rows; first += BATCHNORM_ROWS) {
         size_t at = (size_t)first * (size_t)m->ld;
-        int rows = m->rows - first < BATCHNORM_ROWS ? m->rows - first : BATCHNORM_ROWS;
-        const struct matrix band = {rows, m->columns, m->ld};
+        const struct matrix band = {batchnorm_band_end(first, m->rows) - first,
+                                    m->columns, m->ld};
         for (int j = 0; j < m->columns; j += SIMD_WIDTH, at += SIMD_WIDTH) {
             int lanes = m->columns - j;
             const struct normalise_gradient g = batchnorm_gradient_at(gradient, at);
