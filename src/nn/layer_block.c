@@ -147,6 +147,8 @@ struct layer *layer_block_create(struct layer *const *layers, int first, int cou
     bool alone = block->shape.activation == CONV_POOL_NONE;
     layer->save = (size_t)shape_size(layer->out) * (alone ? 1 : sizeof(float) + 1);
     layer->scratch = conv_pool_scratch(&block->shape);
+    layer->scratch_member = 0;
+    layer->packed = layer->packed_back = (struct layer_packed){0};
     double patch = 2.0 * 9 * conv->c * shape_size(layer->out);
     layer->work_forward = 4 * patch;
     layer->work_backward = patch;

@@ -36,6 +36,7 @@ static void model_wire_ops(struct model *model)
         value[model_last_member(model, o) + 1] = o + 1;
     }
     free(value);
+    model_place_packed(model);
 }
 
 /* --- which layers are fused --- */
