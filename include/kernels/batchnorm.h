@@ -18,9 +18,9 @@
  * The order of every sum follows from the shape. Moments: the pixels of an image in
  * chunks of BATCHNORM_CHUNK, each about a float near its own mean, merged in double one
  * after the other (T. Chan, G. Golub and R. LeVeque, "Updating formulae and a pairwise
- * algorithm for computing sample variances", 1979), then the images. Gradients: each chunk
- * a chain of floats, the chunks and then the images in double. Members of a team take
- * images or channels, so the bits do not depend on them.
+ * algorithm for computing sample variances", 1979), then the images. Gradients: each
+ * chunk a chain of floats, the chunks and then the images in double. Members of a team
+ * take images or channels, so the bits do not depend on them.
  *
  * Every member of the team calls with the same arguments; each function ends with a
  * barrier.

@@ -14,7 +14,7 @@
 
 struct prologue {
     const float *mean, *scale, *shift; /* (C); batchnorm.h: scale = inverse weight */
-    enum activation activation; /* of a convolution: NONE or RELU */
+    enum activation activation;        /* of a convolution: NONE or RELU */
 };
 
 #endif

@@ -55,7 +55,7 @@ struct model {
     int ops;
     struct layer **op; /* owned: (ops) as run: a layer, or a block for several */
     struct layer_members *members; /* owned: (ops) */
-    struct model_wires *wires; /* owned: (ops) */
+    struct model_wires *wires;     /* owned: (ops) */
     bool *wanted;    /* owned: (ops + 1): backward computes the gradient of the value */
     struct shape in; /* of one sample */
     int classes;

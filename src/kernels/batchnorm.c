@@ -100,8 +100,7 @@ static void batchnorm_average(const struct batchnorm_shape *shape,
     }
     double within = batchnorm_total(shape, room->sum[1], c);
     mean[c] = (float)centre;
-    variance[c] =
-        (float)((within + between * shape->pixels) / batchnorm_values(shape));
+    variance[c] = (float)((within + between * shape->pixels) / batchnorm_values(shape));
 }
 
 void batchnorm_moments(const struct team *team, const struct batchnorm_shape *shape,
@@ -206,9 +205,8 @@ static void batchnorm_sum_gradients(const struct team *team,
         size_t to = batchnorm_at(shape, &share, 1);
         const struct matrix m = batchnorm_matrix(shape, &share);
         const struct prologue line = batchnorm_line(by, room, share.channels.begin);
-        const struct normalise_gradient here = {g->dy + at, g->x + at,
-                                                g->y ? g->y + at : NULL,
-                                                g->dz ? g->dz + at : NULL};
+        const struct normalise_gradient here = {
+            g->dy + at, g->x + at, g->y ? g->y + at : NULL, g->dz ? g->dz + at : NULL};
         kernels()->normalise_sums(room->sum[0] + to, room->sum[1] + to, &here, &line, &m);
     }
     team_barrier(team);
@@ -228,9 +226,8 @@ static void batchnorm_write_dx(const struct team *team,
         const struct prologue line = batchnorm_line(by, room, c);
         const float *const factor[] = {room->factor[0] + c, room->factor[1] + c,
                                        room->factor[2] + c};
-        const struct normalise_gradient here = {.dy = g->dy + at,
-                                                .x = g->x + at,
-                                                .y = g->y ? g->y + at : NULL};
+        const struct normalise_gradient here = {
+            .dy = g->dy + at, .x = g->x + at, .y = g->y ? g->y + at : NULL};
         kernels()->normalise_backward(dx + at, &here, &line, factor, &m);
     }
     team_barrier(team);

@@ -76,12 +76,11 @@ static void subject_describe(struct strategy_subject *info,
     snprintf(info->name, sizeof info->name, info->block ? "%s-%s" : "%s", layer->name,
              last->name);
     for (int pass = 0; pass < STRATEGY_PASSES; pass++) {
-        info->measured[pass] = pass == STRATEGY_FORWARD || (model_goes_back(model, o) &&
-                                                            layer->ops->passes_gradient !=
-                                                                LAYER_PASSES_ALL);
+        info->measured[pass] =
+            pass == STRATEGY_FORWARD || (model_goes_back(model, o) &&
+                                         layer->ops->passes_gradient != LAYER_PASSES_ALL);
         info->flops[pass] = setup->batch * subject_pass_flops(model, o, pass);
-        info->bytes[pass] =
-            subject_pass_bytes(model, o, pass, setup->batch);
+        info->bytes[pass] = subject_pass_bytes(model, o, pass, setup->batch);
         info->level[pass] = machine_level(setup->machine, (size_t)info->bytes[pass]);
     }
 }

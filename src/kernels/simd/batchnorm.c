@@ -107,8 +107,8 @@ SIMD_INLINE void batchnorm_centres(struct batchnorm_chunk *chunk, const float *x
 /* `vectors` whole vectors of channels from j on, or one of `lanes`: the chunk is in the
    cache. */
 SIMD_INLINE void batchnorm_deviations(struct batchnorm_chunk *chunk, int j,
-                                      const float *x, const struct matrix *m,
-                                      int vectors, int lanes)
+                                      const float *x, const struct matrix *m, int vectors,
+                                      int lanes)
 {
     simd_float sum[BATCHNORM_PAIR] = {0}, square[BATCHNORM_PAIR] = {0};
     simd_float centre[BATCHNORM_PAIR];
@@ -137,8 +137,8 @@ SIMD_INLINE void batchnorm_merge(double *restrict mean, double *restrict squares
     for (int j = 0; j < columns; j++) {
         double sum = (double)chunk->sum[j], rest = sum * each;
         double difference = (double)chunk->centre[j] + rest - mean[j];
-        squares[j] += (double)chunk->square[j] - sum * rest +
-                      difference * difference * weight;
+        squares[j] +=
+            (double)chunk->square[j] - sum * rest + difference * difference * weight;
         mean[j] += difference * part;
     }
 }

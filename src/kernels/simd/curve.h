@@ -10,19 +10,19 @@
 #include "math.h"
 
 /* Runs `call`, in which KIND stands for the constant that `kind` is. */
-#define CURVE_EACH(kind, call)           \
-    switch (kind) {                      \
-        CURVE_CASE_(RELU, call)          \
-        CURVE_CASE_(GELU, call)          \
-        CURVE_CASE_(RELU6, call)         \
-        CURVE_CASE_(SIGMOID, call)       \
-        CURVE_CASE_(HARDSIGMOID, call)   \
-        CURVE_CASE_(SILU, call)          \
-        CURVE_CASE_(HARDSWISH, call)     \
-    default: {                           \
+#define CURVE_EACH(kind, call)                        \
+    switch (kind) {                                   \
+        CURVE_CASE_(RELU, call)                       \
+        CURVE_CASE_(GELU, call)                       \
+        CURVE_CASE_(RELU6, call)                      \
+        CURVE_CASE_(SIGMOID, call)                    \
+        CURVE_CASE_(HARDSIGMOID, call)                \
+        CURVE_CASE_(SILU, call)                       \
+        CURVE_CASE_(HARDSWISH, call)                  \
+    default: {                                        \
         enum activation const KIND = ACTIVATION_NONE; \
-        call;                            \
-    }                                    \
+        call;                                         \
+    }                                                 \
     }
 #define CURVE_CASE_(name, call)                         \
     case ACTIVATION_##name: {                           \
@@ -97,9 +97,9 @@ SIMD_INLINE simd_float curve_back(enum activation kind, simd_float dy, simd_floa
         return dy * (from * (1.0f - from));
     case ACTIVATION_RELU6:
     case ACTIVATION_HARDSIGMOID:
-        return dy *
-               simd_select(simd_less(zero, from),
-                           simd_select(simd_less(from, SIMD_ALL(hi)), inside, zero), zero);
+        return dy * simd_select(simd_less(zero, from),
+                                simd_select(simd_less(from, SIMD_ALL(hi)), inside, zero),
+                                zero);
     default:
         return dy * from;
     }

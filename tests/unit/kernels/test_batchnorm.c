@@ -203,8 +203,8 @@ static void test_adjoint(void **state)
 struct fused_case {
     struct norm_case *t;
     enum activation activation;
-    bool output;         /* backward goes by y */
-    const float *z;      /* NULL: none */
+    bool output;        /* backward goes by y */
+    const float *z;     /* NULL: none */
     float *y, *dx, *dz; /* results; dz NULL: not wanted */
 };
 
@@ -246,13 +246,17 @@ static void run_apart(const struct fused_case *f, float *y, float *dx, float *dz
     free(slope);
 }
 
-static void check_fused(struct norm_case *t, enum activation activation,
-                        const float *z, bool wants_dz)
+static void check_fused(struct norm_case *t, enum activation activation, const float *z,
+                        bool wants_dz)
 {
     size_t bytes = t->count * sizeof(float), c = (size_t)t->shape.c * sizeof(float);
     float *y = poisoned_floats(t->count), *dx = poisoned_floats(t->count);
     float *dz = poisoned_floats(t->count), *sums = mem_aligned(2 * c, 1);
-    struct fused_case f = {t, activation, z != NULL, z, poisoned_floats(t->count),
+    struct fused_case f = {t,
+                           activation,
+                           z != NULL,
+                           z,
+                           poisoned_floats(t->count),
                            poisoned_floats(t->count),
                            wants_dz ? poisoned_floats(t->count) : NULL};
     run_apart(&f, y, dx, dz);
@@ -277,8 +281,8 @@ static void check_fused(struct norm_case *t, enum activation activation,
 static void test_fused(void **state)
 {
     (void)state;
-    const struct batchnorm_shape shapes[] = {
-        {2, 1, 17}, {3, 70, 5}, {2, 130, 24}, {3, 9, 16}, {1, 65, 53}, {2, 10, 96}};
+    const struct batchnorm_shape shapes[] = {{2, 1, 17}, {3, 70, 5},  {2, 130, 24},
+                                             {3, 9, 16}, {1, 65, 53}, {2, 10, 96}};
     EACH_ISA(isa)
     {
         struct rng rng;
@@ -299,8 +303,9 @@ static void test_fused(void **state)
     }
 }
 
-/* However large the mean, the variance is exact to a few float roundings of the deviations:
-   chunks lie about their own means. In a channel of one value alone it is 0. */
+/* However large the mean, the variance is exact to a few float roundings of the
+   deviations: chunks lie about their own means. In a channel of one value alone it is 0.
+ */
 static void test_large_mean(void **state)
 {
     (void)state;
