@@ -97,7 +97,7 @@ $(BUILD)/obj/%.o: src/%.c $(BUILD)/flags.stamp | $(BUILD)/tools.stamp
 	$(Q)$(CC) $(ALLFLAGS) $(FLAGS_$(firstword $(subst /, ,$*))) $(FLAGS_$*) -MMD -MP -c -o $@ $<
 
 # These give the same bits at every level: only the multiply-adds that they name are fused.
-PORTABLE := product winograd
+PORTABLE := conv_pool conv_pool_backward product winograd
 
 define isa
 $(BUILD)/obj/kernels/simd/%.$(1).o: src/kernels/simd/%.c $(BUILD)/flags.stamp | \

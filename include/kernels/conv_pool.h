@@ -26,7 +26,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "kernels/matrix.h"
 #include "kernels/team.h"
+#include "kernels/winograd.h"
 
 #define CONV_POOL_SLACK 32 /* floats: the vectors at the last channels read so far */
 
@@ -49,6 +51,13 @@ struct split_sets conv_pool_splits(const struct conv_pool_shape *shape);
 
 size_t conv_pool_scratch(const struct conv_pool_shape *shape);
 
+/* The weights as both passes use them: floats, aligned to 64 bytes. They belong to the
+   caller, who packs once a step, and serve the instruction set that packed them. Every
+   member calls pack, which ends with a barrier. */
+size_t conv_pool_packed(const struct conv_pool_shape *shape);
+void conv_pool_pack(const struct team *team, const struct conv_pool_shape *shape,
+                    float *packed, const float *weight);
+
 /* Outputs of forward. In training argmax is given, and slope, if there is an activation;
    otherwise they are NULL. bias NULL is 0. */
 struct conv_pool_result {
@@ -58,26 +67,52 @@ struct conv_pool_result {
 };
 void conv_pool_forward(const struct team *team, const struct conv_pool_shape *shape,
                        const struct conv_pool_result *result, const float *x,
-                       const float *weight, const float *bias, void *scratch);
+                       const float *packed, const float *bias, void *scratch);
 
 /* Inputs and outputs of backward. */
 struct conv_pool_gradient {
     float *dx;      /* (N, H, W, C), written; NULL: not needed */
     float *dweight; /* (K, 3, 3, C), written */
     float *dbias;   /* (K), written; NULL: not wanted */
-    const float *x, *weight, *dy, *slope;
+    const float *x, *packed, *dy, *slope;
     const uint8_t *argmax;
 };
 void conv_pool_backward(const struct team *team, const struct conv_pool_shape *shape,
                         const struct conv_pool_gradient *gradient, void *scratch);
 
-/* Some consecutive images that conv_pool's backward processes together. */
+/* Some consecutive windows that backward processes together. */
 struct conv_pool_block {
-    int windows;           /* of all these images */
+    int windows;
     const float *x;        /* with borders; dx has the same layout */
     const int32_t *corner; /* (windows): offset of each in x */
     const float *g;        /* (windows, K): gradient of the maxima */
     const uint8_t *argmax; /* (windows, K) */
+};
+
+/* The inner loops, which kernels.h has for each instruction set. */
+struct conv_pool_kernels {
+    int vector; /* floats of a vector, in which input channels are packed for data */
+    /* One image, some output rows, some filters; weight (groups of K, 9 C,
+       KERNELS_GROUP). */
+    void (*direct)(const struct conv_pool_shape *shape, struct span rows,
+                   struct span channels, const struct conv_pool_result *result,
+                   const float *x, const float *weight, const float *bias);
+    /* Some windows of all images from their M (winograd.h), which begins at the first. */
+    void (*finish)(const struct conv_pool_shape *shape, const struct winograd_side *side,
+                   struct span windows, const struct conv_pool_result *result,
+                   const float *m, const float *bias);
+    /* Adds a block's sums to dweight of some filters and some input channels, which begin
+       at a multiple of KERNELS_GROUP; and to dbias, with the first input channel. */
+    void (*weight)(const struct conv_pool_shape *shape, struct span channels,
+                   struct span inputs, float *dweight, float *dbias,
+                   const struct conv_pool_block *block);
+    /* The same for few input channels; sum (C, 9, K rounded up to whole groups). */
+    void (*weight_thin)(const struct conv_pool_shape *shape, struct span channels,
+                        float *sum, float *dbias, const struct conv_pool_block *block);
+    /* Adds a block to some input channels of dx, which begin at a multiple of
+       KERNELS_GROUP; weight (vectors of C, K, 9, vector). */
+    void (*data)(const struct conv_pool_shape *shape, struct span inputs, float *dx,
+                 const float *weight, const struct conv_pool_block *block);
 };
 
 #endif

@@ -85,10 +85,10 @@ static void conv_pool_add_weights(const struct conv_pool_job *job,
 {
     const struct conv_pool_block block = conv_pool_block_of(job, first, count);
     if (job->shape->c > CONV_POOL_THIN)
-        kernels()->conv_pool_weight(job->shape, panel->filters, panel->inputs,
+        kernels()->conv_pool->weight(job->shape, panel->filters, panel->inputs,
                                     job->gradient->dweight, job->dbias, &block);
     else
-        kernels()->conv_pool_weight_thin(job->shape, panel->filters, job->b.thin,
+        kernels()->conv_pool->weight_thin(job->shape, panel->filters, job->b.thin,
                                          job->dbias, &block);
 }
 
@@ -134,13 +134,14 @@ static void conv_pool_make_data(const struct conv_pool_job *job, struct span ima
     size_t size = (size_t)shape->h * (size_t)shape->w * (size_t)shape->c;
     size_t padded = conv_pool_padded_size(shape);
     float *all = shape->pad ? job->b.dx : job->gradient->dx;
+    const float *weight = conv_pool_data_weights(shape, job->gradient->packed);
     for (int first = images.begin; first < images.end; first += DATA_IMAGES) {
         int left = images.end - first, count = left < DATA_IMAGES ? left : DATA_IMAGES;
         const struct conv_pool_block block = conv_pool_block_of(job, first, count);
         float *dx = all + (size_t)first * padded;
         conv_pool_zero_inputs(shape, inputs, dx,
                               (size_t)count * padded / (size_t)shape->c);
-        kernels()->conv_pool_data(shape, inputs, dx, job->b.weight, &block);
+        kernels()->conv_pool->data(shape, inputs, dx, weight, &block);
         for (int i = 0; shape->pad && i < count; i++)
             conv_pool_cut_border(shape, inputs,
                                  job->gradient->dx + (size_t)(first + i) * size,
@@ -158,26 +159,6 @@ static void conv_pool_share_data(const struct team *team, const struct conv_pool
         images = share_panels(team, images.end, 1);
     if (inputs.end > inputs.begin)
         conv_pool_make_data(job, images, inputs);
-}
-
-/* weight (K, 9, C) to (groups of C, K, 9, KERNELS_GROUP), zeros where C ends. */
-static void conv_pool_pack_data(const struct team *team,
-                                const struct conv_pool_shape *shape, float *packed,
-                                const float *weight)
-{
-    int begin, end, rows = 9 * shape->k;
-    team_split(team, conv_pool_groups(shape->c), &begin, &end);
-    for (int group = begin; group < end; group++) {
-        float *to = packed + (size_t)group * (size_t)rows * KERNELS_GROUP;
-        int left = shape->c - group * KERNELS_GROUP;
-        size_t lanes = left < KERNELS_GROUP ? (size_t)left : KERNELS_GROUP;
-        for (int i = 0; i < rows; i++, to += KERNELS_GROUP) {
-            memset(to, 0, KERNELS_GROUP * sizeof *to);
-            memcpy(to,
-                   weight + (size_t)i * (size_t)shape->c + (size_t)group * KERNELS_GROUP,
-                   lanes * sizeof *to);
-        }
-    }
 }
 
 /* Sets the sums of this panel to zero. */
@@ -261,8 +242,6 @@ void conv_pool_backward(const struct team *team, const struct conv_pool_shape *s
     job.dbias = gradient->dbias ? gradient->dbias : job.b.bias;
     conv_pool_add_borders(team, shape, &job.b, gradient->x);
     conv_pool_find_corners(team, &job);
-    if (gradient->dx)
-        conv_pool_pack_data(team, shape, job.b.weight, gradient->weight);
     if (team->size > 1)
         conv_pool_multiply_slopes(&job, share_panels(team, shape->n, 1));
     team_barrier(team);

@@ -5,14 +5,28 @@
 #include "kernels/conv_pool.h"
 #include "kernels/kernels.h"
 
-#define CONV_POOL_THIN 4 /* input channels that fill no vector, at most */
+#define CONV_POOL_THIN     4  /* input channels that fill no vector, at most */
+#define CONV_POOL_WINOGRAD 16 /* input channels that pay for its transforms, at least */
+
+/* Is forward by F(2x2, 3x3)? Its tiles of results are the windows. */
+bool conv_pool_is_winograd(const struct conv_pool_shape *shape);
+size_t conv_pool_winograd_packed(const struct conv_pool_shape *shape);
+void conv_pool_winograd_pack(const struct team *team, const struct conv_pool_shape *shape,
+                             float *packed, const float *weight);
+size_t conv_pool_winograd_scratch(const struct conv_pool_shape *shape);
+void conv_pool_winograd(const struct team *team, const struct conv_pool_shape *shape,
+                        const struct conv_pool_result *result, const float *x,
+                        const float *packed, const float *bias, void *scratch);
+
+/* The part of the packed weights that the input gradient uses. */
+const float *conv_pool_data_weights(const struct conv_pool_shape *shape,
+                                    const float *packed);
 
 struct conv_pool_buffers {
-    float *weight;   /* packed for forward, or for dx */
     float *x, *dx;   /* with borders; only with padding */
     float *thin;     /* dweight (C, 9, K in whole groups); only if C <= CONV_POOL_THIN */
     float *g;        /* (N, P, Q, K): gradient of the maxima; only with slopes */
-    float *bias;     /* (K): zeros, or a gradient that is not wanted */
+    float *bias;     /* (K): a gradient that is not wanted */
     int32_t *corner; /* (N, P, Q): offset of each window in x */
 };
 

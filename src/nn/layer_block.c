@@ -3,6 +3,7 @@
    layers. */
 #include <stdio.h>
 
+#include "base/arena.h"
 #include "base/mem.h"
 #include "kernels/conv.h"
 #include "kernels/conv_pool.h"
@@ -78,6 +79,18 @@ static uint8_t *block_argmax(const struct layer *layer, const struct pass *pass)
                   : pass->save;
 }
 
+/* The packed weights, in front of the kernel's scratch. */
+static float *block_pack(const struct layer *layer, const struct pass *pass,
+                         void **scratch)
+{
+    struct conv_pool_shape shape = block_shape(layer, pass);
+    struct arena arena = {.memory = pass->scratch};
+    float *packed = arena_take(&arena, conv_pool_packed(&shape) * sizeof *packed);
+    *scratch = arena_take(&arena, 0);
+    conv_pool_pack(&pass->team, &shape, packed, pass->params + layer->tensor[0].offset);
+    return packed;
+}
+
 static void block_forward(const struct layer *layer, const struct pass *pass)
 {
     struct conv_pool_shape shape = block_shape(layer, pass);
@@ -86,25 +99,27 @@ static void block_forward(const struct layer *layer, const struct pass *pass)
         .argmax = pass->train ? block_argmax(layer, pass) : NULL,
         .slope = pass->train ? block_slopes(layer, pass) : NULL,
     };
-    conv_pool_forward(&pass->team, &shape, &result, pass->x,
-                      pass->params + layer->tensor[0].offset,
-                      layer_bias(layer, pass->params), pass->scratch);
+    void *scratch;
+    const float *packed = block_pack(layer, pass, &scratch);
+    conv_pool_forward(&pass->team, &shape, &result, pass->x, packed,
+                      layer_bias(layer, pass->params), scratch);
 }
 
 static void block_backward(const struct layer *layer, const struct pass *pass)
 {
     struct conv_pool_shape shape = block_shape(layer, pass);
+    void *scratch;
     const struct conv_pool_gradient gradient = {
         .dx = pass->dx,
         .dweight = pass->grads + layer->tensor[0].offset,
         .dbias = layer_dbias(layer, pass->grads),
         .x = pass->x,
-        .weight = pass->params + layer->tensor[0].offset,
+        .packed = block_pack(layer, pass, &scratch),
         .dy = pass->dy,
         .slope = block_slopes(layer, pass),
         .argmax = block_argmax(layer, pass),
     };
-    conv_pool_backward(&pass->team, &shape, &gradient, pass->scratch);
+    conv_pool_backward(&pass->team, &shape, &gradient, scratch);
 }
 
 static struct split_sets block_splits(const struct layer *layer)
@@ -146,7 +161,8 @@ struct layer *layer_block_create(struct layer *const *layers, int first, int cou
     layer->out = pool->out;
     bool alone = block->shape.activation == CONV_POOL_NONE;
     layer->save = (size_t)shape_size(layer->out) * (alone ? 1 : sizeof(float) + 1);
-    layer->scratch = conv_pool_scratch(&block->shape);
+    layer->scratch = conv_pool_scratch(&block->shape) +
+                     conv_pool_packed(&block->shape) * sizeof(float) + MEM_ALIGN;
     double patch = 2.0 * 9 * conv->c * shape_size(layer->out);
     layer->work_forward = 4 * patch;
     layer->work_backward = patch;

@@ -1,7 +1,8 @@
 /* Convolution 3x3, max-pooling 2x2 and activation fused: the inner loops of backward
    (kernels/conv_pool.h). Images have their borders; g is the gradient of the maxima. */
+#include "conv_pool.h"
+
 #include "bytes.h"
-#include "simd.h"
 
 #if SIMD_WIDTH == 16
 #define PATCH_VECTORS 2 /* times nine taps: the sums fit into the registers */
@@ -11,7 +12,7 @@
 #define THIN_VECTORS  1
 #endif
 #define WINDOWS 64                  /* whose patches are found at a time */
-#define FILTER  (9 * KERNELS_GROUP) /* floats of one filter in a packed panel */
+#define FILTER  (9 * SIMD_WIDTH) /* floats of one filter in a packed panel */
 
 /* Floats of one row of an image with its border. */
 SIMD_INLINE ptrdiff_t conv_pool_row(const struct conv_pool_shape *shape)
@@ -77,15 +78,16 @@ SIMD_INLINE void conv_pool_patch_sums(int vectors, int lanes,
                 simd_load(dweight + t * c + v * SIMD_WIDTH, lanes - v * SIMD_WIDTH);
     for (int i = patches->windows; i > 0; i--, g += shape->k, at += KERNELS_GROUP) {
         const float *patch = x + *at;
-        float scale = *g;
+        simd_float scale = simd_broadcast(*g);
 #pragma GCC unroll 3
         for (int r = 0; r < 3; r++, patch = simd_opaque(patch + row))
 #pragma GCC unroll 3
             for (int s = 0; s < 3; s++)
 #pragma GCC unroll 2
                 for (int v = 0; v < vectors; v++)
-                    sum[3 * r + s][v] +=
-                        scale * simd_full(patch + s * c + v * SIMD_WIDTH);
+                    sum[3 * r + s][v] = simd_multiply_add(
+                        scale, simd_full(patch + s * c + v * SIMD_WIDTH),
+                        sum[3 * r + s][v]);
     }
     for (int t = 0; t < 9; t++)
         for (int v = 0; v < vectors; v++)
@@ -161,7 +163,8 @@ SIMD_INLINE void conv_pool_thin_sums(int vectors, int step,
             simd_float four = simd_pairs(tap, tap + row, step);
 #pragma GCC unroll 2
             for (int v = 0; v < vectors; v++)
-                acc[t][v] += g[v] * __builtin_shuffle(four, where[v]);
+                acc[t][v] = simd_multiply_add(g[v], __builtin_shuffle(four, where[v]),
+                                              acc[t][v]);
         }
     }
     for (int t = 0; t < 9; t++)
@@ -205,35 +208,9 @@ static void conv_pool_find_places(uint64_t filters[4], const uint8_t *argmax, in
         filters[a] = simd_equal_bytes(argmax, (uint8_t)a);
 }
 
-/* Adds one window's patches of some filters to dx from channel c on. With 32 registers:
-   the patches of the four places, which cover 4 x 4 pixels, are summed together. */
-SIMD_INLINE void conv_pool_window_joint(const struct conv_pool_shape *shape, int lanes,
-                                        float *dx, const float *weight, const float *g,
-                                        const uint64_t filters[4])
-{
-    ptrdiff_t row = conv_pool_row(shape);
-    simd_float sum[16] = {0};
-#pragma GCC unroll 4
-    for (int a = 0; a < 4; a++) {
-        for (uint64_t left = filters[a]; left; left &= left - 1) {
-            ptrdiff_t k = __builtin_ctzll(left);
-            const float *w = weight + k * FILTER;
-            float scale = g[k];
-#pragma GCC unroll 9
-            for (int t = 0; t < 9; t++)
-                sum[(t / 3 + a / 2) * 4 + t % 3 + a % 2] +=
-                    scale * simd_full(w + (ptrdiff_t)t * KERNELS_GROUP);
-        }
-    }
-#pragma GCC unroll 16
-    for (int t = 0; t < 16; t++) {
-        float *at = dx + t / 4 * row + (ptrdiff_t)(t % 4) * shape->c;
-        simd_store(at, simd_load(at, lanes) + sum[t], lanes);
-    }
-}
-
-/* The same with 16 registers: place by place, 3 x 3 pixels at a time. */
-SIMD_INLINE void conv_pool_window_by_place(const struct conv_pool_shape *shape, int lanes,
+/* Adds one window's patches of some filters to dx from channel c on, place by place,
+   3 x 3 pixels at a time. */
+SIMD_INLINE void conv_pool_window_data(const struct conv_pool_shape *shape, int lanes,
                                            float *dx, const float *weight, const float *g,
                                            const uint64_t filters[4])
 {
@@ -245,10 +222,10 @@ SIMD_INLINE void conv_pool_window_by_place(const struct conv_pool_shape *shape, 
         for (uint64_t left = filters[a]; left; left &= left - 1) {
             ptrdiff_t k = __builtin_ctzll(left);
             const float *w = weight + k * FILTER;
-            float scale = g[k];
+            simd_float scale = simd_broadcast(g[k]);
 #pragma GCC unroll 9
             for (int t = 0; t < 9; t++)
-                sum[t] += scale * simd_full(w + (ptrdiff_t)t * KERNELS_GROUP);
+                sum[t] = simd_multiply_add(scale, simd_full(w + t * SIMD_WIDTH), sum[t]);
         }
         float *to = dx + a / 2 * row + (ptrdiff_t)(a % 2) * shape->c;
 #pragma GCC unroll 9
@@ -259,12 +236,6 @@ SIMD_INLINE void conv_pool_window_by_place(const struct conv_pool_shape *shape, 
     }
 }
 
-#if SIMD_WIDTH == 16
-#define WINDOW_DATA conv_pool_window_joint
-#else
-#define WINDOW_DATA conv_pool_window_by_place
-#endif
-
 /* Loops over input channels, filters, then images: the weights of 64 filters for one
    vector of channels stay in the first-level cache for all images. */
 void SIMD(conv_pool_data)(const struct conv_pool_shape *shape, struct span inputs,
@@ -272,15 +243,14 @@ void SIMD(conv_pool_data)(const struct conv_pool_shape *shape, struct span input
                           const struct conv_pool_block *block)
 {
     for (int c = inputs.begin; c < inputs.end; c += SIMD_WIDTH) {
-        const float *panel = weight + (ptrdiff_t)(c / KERNELS_GROUP) * shape->k * FILTER +
-                             c % KERNELS_GROUP;
+        const float *panel = weight + (ptrdiff_t)c * shape->k * 9;
         for (int k = 0; k < shape->k; k += 64) {
             int count = shape->k - k < 64 ? shape->k - k : 64;
             for (int i = 0; i < block->windows; i++) {
                 size_t at = (size_t)i * (size_t)shape->k + (size_t)k;
                 uint64_t filters[4];
                 conv_pool_find_places(filters, block->argmax + at, count);
-                WINDOW_DATA(shape, inputs.end - c, dx + block->corner[i] + c,
+                conv_pool_window_data(shape, inputs.end - c, dx + block->corner[i] + c,
                             panel + (ptrdiff_t)k * FILTER, block->g + at, filters);
             }
         }

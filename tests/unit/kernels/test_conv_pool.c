@@ -10,7 +10,7 @@ struct block_case {
     struct conv_shape conv;
     struct pool_shape pool;
     size_t xs, ys, cs, ws; /* floats of x, y, the convolution's output, w */
-    float *x, *w, *bias, *dy;
+    float *x, *w, *bias, *dy, *packed;
     float *y, *slope, *dw, *dbias, *dx; /* results */
     uint8_t *argmax;
     void *scratch;
@@ -55,13 +55,14 @@ static void case_init(struct block_case *t, struct conv_pool_shape shape, struct
     t->dx = poisoned_floats(t->xs);
     t->dw = poisoned_floats(t->ws);
     t->dbias = poisoned_floats((size_t)shape.k);
+    t->packed = poisoned_floats(conv_pool_packed(&shape));
     t->scratch = poisoned_floats(conv_pool_scratch(&shape) / sizeof(float) + 1);
 }
 
 static void case_release(struct block_case *t)
 {
     void *all[] = {t->x,  t->w,  t->bias,  t->dy,      t->y,     t->slope,
-                   t->dx, t->dw, t->dbias, t->scratch, t->argmax};
+                   t->dx, t->dw, t->dbias, t->scratch, t->argmax, t->packed};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         free(all[i]);
 }
@@ -71,13 +72,14 @@ static void run_all(const struct team *team, void *context)
     struct block_case *t = context;
     float *slope = t->shape.activation == CONV_POOL_NONE ? NULL : t->slope;
     const struct conv_pool_result result = {t->y, t->argmax, slope};
-    conv_pool_forward(team, &t->shape, &result, t->x, t->w, t->biased ? t->bias : NULL,
+    conv_pool_pack(team, &t->shape, t->packed, t->w);
+    conv_pool_forward(team, &t->shape, &result, t->x, t->packed, t->biased ? t->bias : NULL,
                       t->scratch);
     const struct conv_pool_gradient gradient = {.dx = t->dx,
                                                 .dweight = t->dw,
                                                 .dbias = t->biased ? t->dbias : NULL,
                                                 .x = t->x,
-                                                .weight = t->w,
+                                                .packed = t->packed,
                                                 .dy = t->dy,
                                                 .slope = slope,
                                                 .argmax = t->argmax};
