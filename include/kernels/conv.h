@@ -8,13 +8,8 @@
  * filter sees the channels of its range: w (K, R, S, C / groups). With one channel and
  * one filter in each group (conv_is_depthwise), w is (R, S, C).
  *
- * Depthwise convolutions have their own kernel (depthwise.h). Of the others, those with
- * more than 32 taps (R S C), groups or dilation use im2col and sgemm in blocks of output
- * rows, the rest (the first layer's) a direct kernel. The algorithm and its blocks depend
- * on the shape alone.
- *
- * Every member of the team calls with the same arguments; each function ends with a
- * barrier. scratch: conv_scratch bytes, aligned to 64, shared by the team.
+ * kernels/conv_algorithm.h has the ways to compute it. Every member of the team calls with
+ * the same arguments; each function ends with a barrier.
  */
 #ifndef LOCKSTEP_KERNELS_CONV_H
 #define LOCKSTEP_KERNELS_CONV_H
@@ -53,22 +48,22 @@ static inline size_t conv_taps(const struct conv_shape *shape)
            (size_t)(shape->c / conv_groups(shape));
 }
 
-/* The splits that the kernel supports. Spatial: the N*P rows of all images. In backward,
-   the weight gradient is shared by filters (channel) or by pairs of filters and taps
-   (filter). */
+/* The splits that the algorithms support, for the passes of a layer. */
 struct split_sets conv_splits(const struct conv_shape *shape);
 
-/* Bytes for all passes. bias NULL is 0; dbias NULL is not wanted. */
-size_t conv_scratch(const struct conv_shape *shape);
+/* dbias[k] = sum over n, p, q of dy[n,p,q,k]. */
+void conv_backward_bias(const struct team *team, const struct conv_shape *shape,
+                        float *dbias, const float *dy);
 
+/* The passes with weights of a single call, for measurements of the laboratory: they pack
+   the weights first. conv_scratch: bytes for all passes by a team of `members`. bias NULL
+   is 0; dbias NULL is not wanted; dx, dweight, dbias are written, not added to. */
+size_t conv_scratch(const struct conv_shape *shape, int members);
 void conv_forward(const struct team *team, const struct conv_shape *shape, float *y,
                   const float *x, const float *weight, const float *bias, void *scratch);
-
-/* dweight, like w, and dbias (K) are written, not added to. */
 void conv_backward_weight(const struct team *team, const struct conv_shape *shape,
                           float *dweight, float *dbias, const float *x, const float *dy,
                           void *scratch);
-
 void conv_backward_data(const struct team *team, const struct conv_shape *shape,
                         float *dx, const float *dy, const float *weight, void *scratch);
 

@@ -12,6 +12,7 @@
  *   winograd2,   3 x 3 with stride 1, without groups and dilation: winograd.h
  *   winograd4
  *   im2col       all but depthwise; by OpenBLAS
+ *   depthwise    depthwise.h; reads the weights as they are
  *
  * Values. Except for im2col, each result is defined by the shape and by fused
  * multiply-adds in a written order, so that the bits are the same for each instruction
@@ -24,14 +25,14 @@
  * - winograd (winograd.h), y and dx: for each frequency one chain in the order c or k.
  * - winograd, dw: runs of tiles, whose length follows from the shape.
  *
- * Which algorithm to use (conv_algorithm_chosen) follows from the pass and the shape
- * without its n. Training does not ask it yet. dw of a grain also depends on nothing but
- * its own images.
+ * Which algorithm to use (conv_algorithm_chosen) follows from the pass, the policy and the
+ * shape without its n. dw of a grain also depends on nothing but its own images.
  *
  * Packed weights belong to the caller, who packs them once a step, for forward and data
  * apart: packed(shape) floats, aligned to 64 bytes. Every member of a team calls pack and
  * run with the same arguments; both end with a barrier. scratch: scratch(shape, team
- * size) bytes, aligned to 64, shared by the team, holds nothing between calls.
+ * size) bytes, at most scratch(shape, 1) for each member, aligned to 64, shared by the
+ * team, holds nothing between calls; it serves fewer images and members as well.
  *
  * Teams: by team->split. SPLIT_BATCH, SPLIT_SPATIAL: members take pixels or tiles;
  * SPLIT_CHANNEL: output channels (in winograd: frequencies, filters); others: the
@@ -44,6 +45,7 @@
 #include <stddef.h>
 
 #include "kernels/conv.h"
+#include "kernels/policy.h"
 #include "kernels/prologue.h"
 
 #define CONV_RUN 256 /* pixels of one chain of a weight gradient */
@@ -54,10 +56,10 @@ struct conv_operands {
     float *out;          /* y, dx or dweight (K, R, S, C); written */
     const float *in;     /* x, dy, x */
     const float *dy;     /* CONV_WEIGHT */
-    const float *packed; /* the others; made by pack of the same row */
+    const float *packed; /* the others; made by pack of the same row, or the weights */
     const float *bias;   /* CONV_FORWARD; NULL is 0 */
     const struct prologue
-        *prologue; /* of x; NULL: none; not in CONV_DATA, nor in im2col */
+        *prologue; /* of x; NULL: none; direct and winograd, not in CONV_DATA */
     void *scratch;
 };
 
@@ -65,7 +67,7 @@ struct conv_algorithm {
     const char *name;
     enum conv_pass pass;
     bool (*fits)(const struct conv_shape *shape);
-    size_t (*packed)(const struct conv_shape *shape); /* NULL: CONV_WEIGHT */
+    size_t (*packed)(const struct conv_shape *shape); /* NULL: the weights themselves */
     void (*pack)(const struct team *team, const struct conv_shape *shape, float *packed,
                  const float *weight);
     size_t (*scratch)(const struct conv_shape *shape, int team);
@@ -78,9 +80,10 @@ const struct conv_algorithm *conv_algorithm_row(int i);
 /* The row with this name; NULL if there is none or it does not fit the shape. */
 const struct conv_algorithm *conv_algorithm_named(enum conv_pass pass, const char *name,
                                                   const struct conv_shape *shape);
-/* The best row for this shape; NULL: it is depthwise. */
+/* The best row for this shape. */
 const struct conv_algorithm *conv_algorithm_chosen(enum conv_pass pass,
-                                                   const struct conv_shape *shape);
+                                                   const struct conv_shape *shape,
+                                                   const struct kernel_policy *policy);
 
 /* "forward", "data" or "weight" */
 const char *conv_pass_name(enum conv_pass pass);

@@ -16,17 +16,19 @@
  * slope (N, P, Q, K): the activation's derivative at m; NULL without activation.
  *
  * Every member of the team calls with the same arguments; each function ends with a
- * barrier. The bits do not depend on the team. scratch: conv_pool_scratch bytes, aligned
- * to 64, shared by the team. CONV_POOL_SLACK floats behind the end of x must be
+ * barrier. The bits do not depend on the team. scratch: conv_pool_scratch bytes and
+ * conv_pool_scratch_member more for each member, aligned to 64, shared by the team. CONV_POOL_SLACK floats behind the end of x must be
  * readable.
  */
 #ifndef LOCKSTEP_KERNELS_CONV_POOL_H
 #define LOCKSTEP_KERNELS_CONV_POOL_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "kernels/matrix.h"
+#include "kernels/policy.h"
 #include "kernels/team.h"
 #include "kernels/winograd.h"
 
@@ -39,10 +41,13 @@ struct conv_pool_shape {
     int k;          /* filters */
     int pad;        /* 0 or 1 */
     int activation; /* enum conv_pool_activation */
+    bool winograd;  /* forward by F(2x2, 3x3): conv_pool_choose */
     int p, q;       /* y; set by conv_pool_complete */
 };
 
 void conv_pool_complete(struct conv_pool_shape *shape);
+/* Sets winograd: with few input channels its transforms cost as much as they save. */
+void conv_pool_choose(struct conv_pool_shape *shape, const struct kernel_policy *policy);
 
 /* The splits that the kernel supports. In backward, the weight gradient is shared by
    pairs of filters and input channels (filter), else by filters; the input gradient by
@@ -50,13 +55,15 @@ void conv_pool_complete(struct conv_pool_shape *shape);
 struct split_sets conv_pool_splits(const struct conv_pool_shape *shape);
 
 size_t conv_pool_scratch(const struct conv_pool_shape *shape);
+size_t conv_pool_scratch_member(const struct conv_pool_shape *shape);
 
-/* The weights as both passes use them: floats, aligned to 64 bytes. They belong to the
-   caller, who packs once a step, and serve the instruction set that packed them. Every
-   member calls pack, which ends with a barrier. */
+/* The weights as forward and the input gradient read them: floats, aligned to 64 bytes.
+   They belong to the caller, who packs once a step, and serve the instruction set that
+   packed them. back NULL: no input gradient is wanted. */
 size_t conv_pool_packed(const struct conv_pool_shape *shape);
+size_t conv_pool_packed_back(const struct conv_pool_shape *shape);
 void conv_pool_pack(const struct team *team, const struct conv_pool_shape *shape,
-                    float *packed, const float *weight);
+                    float *packed, float *back, const float *weight);
 
 /* Outputs of forward. In training argmax is given, and slope, if there is an activation;
    otherwise they are NULL. bias NULL is 0. */
@@ -74,7 +81,8 @@ struct conv_pool_gradient {
     float *dx;      /* (N, H, W, C), written; NULL: not needed */
     float *dweight; /* (K, 3, 3, C), written */
     float *dbias;   /* (K), written; NULL: not wanted */
-    const float *x, *packed, *dy, *slope;
+    const float *x, *dy, *slope;
+    const float *back; /* packed weights; only with dx */
     const uint8_t *argmax;
 };
 void conv_pool_backward(const struct team *team, const struct conv_pool_shape *shape,

@@ -20,6 +20,7 @@
 #include "base/rng.h"
 #include "base/shape.h"
 #include "base/status.h"
+#include "kernels/policy.h"
 #include "kernels/window.h"
 #include "nn/pass.h"
 #include "nn/range.h"
@@ -50,6 +51,12 @@ struct layer_statistic {
     double momentum, values_per_sample; /* 0: the layer has none */
 };
 
+/* The weights in the layouts that kernels read (layer_ops.pack). */
+struct layer_packed {
+    size_t floats; /* 0: the kernels read the weights as they are */
+    size_t offset; /* in the model's packed vector */
+};
+
 struct layer {
     const struct layer_ops *ops;
     char name[LAYER_NAME]; /* "conv1", "linear2": kind and number, or as= in the config */
@@ -65,6 +72,9 @@ struct layer {
     size_t save;                 /* bytes per sample kept from forward to backward */
     size_t save_grain;           /* the same, for a grain of any size */
     size_t scratch;              /* bytes needed during one pass, for a whole grain */
+    size_t scratch_member;       /* and more of them for each member of the team */
+    struct layer_packed packed, packed_back; /* for forward, and the input gradient */
+    struct kernel_policy policy;
     double flops;                /* 2 * dense multiply-adds per sample, forward */
     double work_forward;         /* FLOPs done per sample; 0: flops */
     double work_backward;        /* for each of weight and input gradient; 0: flops */
@@ -100,13 +110,19 @@ struct layer_ops {
     bool folds;
     /* Swaps with increasing functions of a channel: maximum. */
     bool rises;
-    /* Reads the spec; fills in out, tensors (name, dims, dim, count, rule), save,
-       scratch, flops or element_*. in, in2, index, grain and name are set. ST_USAGE with
+    /* Reads the spec; fills in out, tensors (name, dims, dim, count, rule), save, scratch,
+       packed, flops or element_*. in, in2, index, grain, policy and name are set. ST_USAGE
+       with
        a message: "letters.conf:12: conv2: the kernel 5x5 does not fit its input 3x3x64".
      */
     enum status (*setup)(struct layer *layer, const struct layer_spec *spec);
     /* Initial values of tensor t in the file's order, from rng. NULL: no tensors. */
     void (*init)(const struct layer *layer, int t, struct rng *rng, float *values);
+    /* Writes packed.floats and packed_back.floats floats, aligned to 64 bytes, from the
+       flat vector; packed_back NULL: no input gradient is wanted. Every member of the team
+       calls it; ends with a barrier. NULL: the layer packs nothing. */
+    void (*pack)(const struct layer *layer, const struct team *team, float *packed,
+                 float *packed_back, const float *params);
     void (*forward)(const struct layer *layer, const struct pass *pass);
     void (*backward)(const struct layer *layer, const struct pass *pass);
     /* The splits that forward and backward support (pass->team.split) besides auto and
@@ -138,6 +154,7 @@ const float *layer_bias(const struct layer *layer, const float *params);
 float *layer_dbias(const struct layer *layer, float *grads);
 
 size_t layer_save_bytes(const struct layer *layer, int n);
+size_t layer_scratch_bytes(const struct layer *layer, int members);
 
 /* "13x13x32", or "128" for a flat vector; the caller frees. */
 char *layer_shape_text(struct shape shape);

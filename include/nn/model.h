@@ -50,8 +50,10 @@ struct model {
     struct shape in; /* of one sample */
     int classes;
     int grain;
+    struct kernel_policy policy;
     bool forward_only;            /* there is no backward pass (nn/fold.h) */
     size_t params;                /* floats in the flat vector, padding included */
+    size_t packed;                /* floats in the packed vector (nn/packed.h) */
     struct ranges ranges;         /* owned: of the flat vector */
     struct statistics statistics; /* owned: of the flat vector */
     double flops;                 /* dense, forward, per sample */

@@ -20,6 +20,8 @@ struct pass {
     const float *dy;     /* (n, out), backward */
     float *dx, *dx2;     /* of x and x2, backward; NULL: not needed */
     const float *params; /* the flat vector; tensor i is at tensor[i].offset */
+    const float *packed; /* what layer_ops.pack wrote from them; NULL: nothing */
+    const float *packed_back;
     float *grads;        /* flat gradient of the grain: written, not added to */
     void *save;          /* layer_save_bytes(layer, n), aligned to 64 */
     void *scratch;       /* shared by the team, aligned to 64; undefined at first */

@@ -29,6 +29,7 @@
 
 #include "base/limits.h"
 #include "base/status.h"
+#include "kernels/policy.h"
 
 struct spec_lines {
     int count;
@@ -43,8 +44,9 @@ struct spec_block {
     struct spec_lines lines;
 };
 
-/* The [model] section and the [block NAME] sections. */
+/* The [model] section and the [block NAME] sections, and how it is computed. */
 struct model_spec {
+    struct kernel_policy policy;
     struct spec_lines lines;
     int blocks;
     struct spec_block *block; /* owned: (blocks) */

@@ -43,8 +43,9 @@ struct workspace {
     size_t bytes; /* of it */
 };
 
-size_t workspace_bytes(const struct model *model);
-void workspace_init(struct workspace *ws, const struct model *model);
+/* members: the most threads that pass a grain through it together. */
+size_t workspace_bytes(const struct model *model, int members);
+void workspace_init(struct workspace *ws, const struct model *model, int members);
 void workspace_release(struct workspace *ws);
 
 /* The split of each op's passes (enum split). All zero: every kernel chooses. */
@@ -62,6 +63,7 @@ struct grain_pass {
         measure; /* as in use, but norms go by the grain, whose statistics they measure */
     uint64_t seed, step;
     const float *params;
+    const float *packed; /* made from params (nn/packed.h) */
     float
         *grads; /* backward writes all of it; with `measure` forward writes statistics */
     float label_smoothing; /* train only; 0..1 */

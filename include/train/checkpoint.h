@@ -9,8 +9,8 @@
  *                                  (lookahead; also of statistics)
  *   /metrics/...                   history so far (train/metrics.h)
  * Root attributes: format, format_version, step, epoch, config (INI text), data_hash,
- * classes, height, width, channels, mean, std, treatment, lockstep, mpi, blas, isa, plan,
- * state (as in the log), content_hash (over every array and the attributes that a resume
+ * classes, height, width, channels, mean, std, treatment, lockstep, mpi, blas, isa, bits,
+ * plan, state (as in the log), content_hash (over every array and the attributes that a resume
  * needs), and the fields of struct progress. There is no random state: randomness is
  * counter-based.
  *
@@ -60,6 +60,7 @@ struct checkpoint_info {
     uint64_t data_hash;
     uint64_t state;                    /* hash of weights, averages and optimizer state */
     char *lockstep, *mpi, *blas, *isa; /* versions and instruction set that wrote it */
+    char *bits; /* what its bits depend on (kernels/policy.h); "": not recorded */
     char *plan;                        /* of the run that wrote it (train/plan.h) */
     struct progress progress;
 };

@@ -11,6 +11,7 @@
 
 #include "base/timer.h"
 #include "kernels/team.h"
+#include "nn/packed.h"
 #include "nn/workspace.h"
 #include "train/plan.h"
 #include "train/stage.h"
@@ -21,6 +22,7 @@ struct crew {
     struct parallel_plan plan;
     int slots;                    /* workspaces of each lane: stage_slots */
     struct workspace *workspace;  /* owned: (slots, plan.lanes) */
+    float *packed;                /* owned: the model's packed weights (nn/packed.h) */
     struct team_shared *barriers; /* owned: the barrier of all threads */
 };
 
@@ -28,8 +30,13 @@ void crew_init(struct crew *crew, const struct stage *stage,
                const struct parallel_plan *plan);
 void crew_release(struct crew *crew);
 
-/* Bytes of the workspaces of `lanes` lanes. */
-size_t crew_bytes(const struct stage *stage, int lanes);
+/* Bytes of the workspaces and the packed weights. Of the stage: count, index and model. */
+size_t crew_bytes(const struct stage *stage, const struct parallel_plan *plan);
+
+/* Packs the weights (the stage's flat vector), after each change of them and before the
+   first grain. All threads call it; ends with a barrier. crew_pack starts them. */
+void crew_pack_in_thread(struct crew *crew, int thread, const float *params);
+void crew_pack(struct crew *crew, const float *params);
 
 struct lane {
     int index; /* -1: no lane (more threads than grains, no teams) */

@@ -56,6 +56,7 @@ size_t evaluation_answer_bytes(const struct model *model, uint64_t samples);
 /* What a process that does nothing else needs: the weights of its stage, the answers, and
    a folded crew (train/folded_crew.h) or, while the weights are read, one tensor of any
    stage. Of the stage: count, index, whole and model. */
-size_t evaluation_bytes(const struct stage *stage, int lanes, uint64_t samples);
+size_t evaluation_bytes(const struct stage *stage, const struct parallel_plan *plan,
+                        uint64_t samples);
 
 #endif

@@ -21,8 +21,7 @@ void folded_crew_init(struct folded_crew *folded, const struct stage *stage,
 /* What was cleared with {0} may be released, too. */
 void folded_crew_release(struct folded_crew *folded);
 
-/* Bytes of its weights and workspaces with `lanes` lanes. Of the stage: count, index and
-   model. */
-size_t folded_crew_bytes(const struct stage *stage, int lanes);
+/* Bytes of its weights and of the crew. Of the stage: count, index and model. */
+size_t folded_crew_bytes(const struct stage *stage, const struct parallel_plan *plan);
 
 #endif

@@ -1,12 +1,13 @@
 #include "kernels/conv.h"
 
-#include "conv_direct.h"
-#include "conv_gemm.h"
+#include "base/arena.h"
+#include "kernels/conv_algorithm.h"
 #include "kernels/depthwise.h"
 #include "kernels/kernels.h"
 #include "share.h"
 
-#define BIAS_PANEL 16 /* output channels of a bias sum */
+#define BIAS_PANEL     16 /* output channels of a bias sum */
+#define CHANNELS_LEAST 32 /* of a result, to divide them */
 
 void conv_shape_complete(struct conv_shape *shape)
 {
@@ -14,8 +15,19 @@ void conv_shape_complete(struct conv_shape *shape)
     shape->q = window_outputs(&shape->s, shape->w);
 }
 
-static void conv_sum_bias(const struct team *team, const struct conv_shape *shape,
-                          float *dbias, const float *dy)
+struct split_sets conv_splits(const struct conv_shape *shape)
+{
+    unsigned pixels = SPLIT_BIT(SPLIT_SPATIAL), channel = SPLIT_BIT(SPLIT_CHANNEL);
+    if (conv_is_depthwise(shape))
+        return depthwise_splits(shape);
+    return (struct split_sets){
+        .forward = pixels | (shape->k >= CHANNELS_LEAST ? channel : 0),
+        .backward = pixels | (shape->c >= CHANNELS_LEAST ? channel : 0),
+    };
+}
+
+void conv_backward_bias(const struct team *team, const struct conv_shape *shape,
+                        float *dbias, const float *dy)
 {
     struct span own = share_panels(team, shape->k, BIAS_PANEL);
     for (; own.begin < own.end; own.begin += BIAS_PANEL) {
@@ -24,69 +36,75 @@ static void conv_sum_bias(const struct team *team, const struct conv_shape *shap
                             shape->n * shape->p * shape->q,
                             left < BIAS_PANEL ? left : BIAS_PANEL, shape->k);
     }
+    team_barrier(team);
+}
+
+/* --- with weights of a single call --- */
+
+static const struct conv_algorithm *conv_way(enum conv_pass pass,
+                                             const struct conv_shape *shape)
+{
+    return conv_algorithm_chosen(pass, shape, &(struct kernel_policy){0});
+}
+
+/* scratch NULL: counts the bytes. */
+static size_t conv_lay_out(const struct conv_algorithm *way,
+                           const struct conv_shape *shape, int members, void *scratch,
+                           float **packed, void **rest)
+{
+    struct arena arena = {.memory = scratch};
+    size_t floats = way->packed ? way->packed(shape) : 0;
+    *packed = arena_take(&arena, floats * sizeof **packed);
+    *rest = arena_take(&arena, way->scratch(shape, members));
+    return arena.used;
+}
+
+size_t conv_scratch(const struct conv_shape *shape, int members)
+{
+    size_t most = 0;
+    for (int pass = 0; pass < CONV_PASSES; pass++) {
+        const struct conv_algorithm *way = conv_way((enum conv_pass)pass, shape);
+        float *packed;
+        void *rest;
+        size_t bytes = conv_lay_out(way, shape, members, NULL, &packed, &rest);
+        most = bytes > most ? bytes : most;
+    }
+    return most;
+}
+
+static void conv_run(const struct team *team, enum conv_pass pass,
+                     const struct conv_shape *shape, struct conv_operands *operands,
+                     const float *weight, void *scratch)
+{
+    const struct conv_algorithm *way = conv_way(pass, shape);
+    float *packed;
+    conv_lay_out(way, shape, team->size, scratch, &packed, &operands->scratch);
+    if (way->packed)
+        way->pack(team, shape, packed, weight);
+    operands->packed = way->packed ? packed : weight;
+    way->run(team, shape, operands);
 }
 
 void conv_forward(const struct team *team, const struct conv_shape *shape, float *y,
                   const float *x, const float *weight, const float *bias, void *scratch)
 {
-    if (conv_is_depthwise(shape))
-        depthwise_forward(team, shape, y, x, weight, bias);
-    else if (conv_direct_applies(shape))
-        conv_direct_forward(team, shape, y, x, weight, bias, scratch);
-    else
-        conv_gemm_forward(team, shape, y, x, weight, bias, scratch);
+    struct conv_operands operands = {.out = y, .in = x, .bias = bias};
+    conv_run(team, CONV_FORWARD, shape, &operands, weight, scratch);
 }
 
 void conv_backward_weight(const struct team *team, const struct conv_shape *shape,
                           float *dweight, float *dbias, const float *x, const float *dy,
                           void *scratch)
 {
-    if (conv_is_depthwise(shape)) {
-        depthwise_backward_weight(team, shape, dweight, dbias, x, dy);
-        return;
-    }
+    struct conv_operands operands = {.out = dweight, .in = x, .dy = dy};
     if (dbias)
-        conv_sum_bias(team, shape, dbias, dy);
-    if (conv_direct_applies(shape))
-        conv_direct_backward_weight(team, shape, dweight, x, dy, scratch);
-    else
-        conv_gemm_backward_weight(team, shape, dweight, x, dy, scratch);
-    team_barrier(team);
+        conv_backward_bias(team, shape, dbias, dy);
+    conv_run(team, CONV_WEIGHT, shape, &operands, NULL, scratch);
 }
 
 void conv_backward_data(const struct team *team, const struct conv_shape *shape,
                         float *dx, const float *dy, const float *weight, void *scratch)
 {
-    if (conv_is_depthwise(shape))
-        depthwise_backward_data(team, shape, dx, dy, weight);
-    else
-        conv_gemm_backward_data(team, shape, dx, dy, weight, scratch);
-}
-
-struct split_sets conv_splits(const struct conv_shape *shape)
-{
-    unsigned both = SPLIT_BIT(SPLIT_HYBRID), spatial = SPLIT_BIT(SPLIT_SPATIAL);
-    unsigned channel = SPLIT_BIT(SPLIT_CHANNEL), filter = SPLIT_BIT(SPLIT_FILTER);
-    if (conv_is_depthwise(shape))
-        return depthwise_splits(shape);
-    if (conv_direct_applies(shape))
-        return (struct split_sets){
-            .forward = spatial | (shape->k > CONV_DIRECT_CHANNELS ? channel : 0),
-            .backward = filter,
-        };
-    return (struct split_sets){
-        .forward = spatial | both |
-                   (shape->k / conv_groups(shape) > CONV_GEMM_PANEL ? channel : 0),
-        .backward =
-            filter | (shape->k / conv_groups(shape) > CONV_GEMM_PANEL ? channel : 0),
-    };
-}
-
-size_t conv_scratch(const struct conv_shape *shape)
-{
-    if (conv_is_depthwise(shape))
-        return 0;
-    size_t gemm = conv_gemm_scratch(shape);
-    size_t direct = conv_direct_applies(shape) ? conv_direct_scratch(shape) : 0;
-    return gemm > direct ? gemm : direct;
+    struct conv_operands operands = {.out = dx, .in = dy};
+    conv_run(team, CONV_DATA, shape, &operands, weight, scratch);
 }

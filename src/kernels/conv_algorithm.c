@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "conv_depthwise.h"
 #include "conv_im2col.h"
 #include "conv_rows.h"
 #include "conv_winograd.h"
@@ -11,6 +12,7 @@ static const struct conv_algorithm *const conv_algorithms[] = {
     &conv_winograd2_forward, &conv_winograd2_data, &conv_winograd2_weight,
     &conv_winograd4_forward, &conv_winograd4_data, &conv_winograd4_weight,
     &conv_im2col_forward,    &conv_im2col_data,    &conv_im2col_weight,
+    &conv_depthwise_forward, &conv_depthwise_data, &conv_depthwise_weight,
 };
 
 const struct conv_algorithm *conv_algorithm_row(int i)
@@ -29,19 +31,35 @@ const struct conv_algorithm *conv_algorithm_named(enum conv_pass pass, const cha
     return NULL;
 }
 
-/* The first that fits; measured by `lockstep bench conv`. Few channels leave most of a
-   tile of Winograd's products empty, and its transforms cost as much as they save. */
-const struct conv_algorithm *conv_algorithm_chosen(enum conv_pass pass,
-                                                   const struct conv_shape *shape)
+/* Few channels leave most of a tile of Winograd's products empty, and its transforms cost
+   as much as they save: measured by `lockstep bench conv`. */
+static const char *conv_winograd_wanted(const struct conv_shape *shape,
+                                        const struct kernel_policy *policy)
 {
     enum { WINOGRAD_CHANNELS = 16 };
-    if (shape->c >= WINOGRAD_CHANNELS && shape->k >= WINOGRAD_CHANNELS) {
-        const struct conv_algorithm *row = conv_algorithm_named(pass, "winograd4", shape);
+    if (shape->c < WINOGRAD_CHANNELS || shape->k < WINOGRAD_CHANNELS ||
+        policy->bits == POLICY_BLAS || policy->winograd == POLICY_WINOGRAD_OFF)
+        return NULL;
+    return policy->winograd == POLICY_WINOGRAD_2 ? "winograd2" : "winograd4";
+}
+
+const struct conv_algorithm *conv_algorithm_chosen(enum conv_pass pass,
+                                                   const struct conv_shape *shape,
+                                                   const struct kernel_policy *policy)
+{
+    const char *const wanted[] = {
+        conv_winograd_wanted(shape, policy),
+        policy->bits == POLICY_BLAS ? "im2col" : "direct",
+        "depthwise",
+        "im2col",
+    };
+    for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++) {
+        const struct conv_algorithm *row =
+            wanted[i] ? conv_algorithm_named(pass, wanted[i], shape) : NULL;
         if (row)
             return row;
     }
-    const struct conv_algorithm *row = conv_algorithm_named(pass, "direct", shape);
-    return row ? row : conv_algorithm_named(pass, "im2col", shape);
+    return NULL;
 }
 
 const char *conv_pass_name(enum conv_pass pass)

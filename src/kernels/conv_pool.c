@@ -16,35 +16,26 @@ void conv_pool_complete(struct conv_pool_shape *shape)
     shape->q = (shape->w + 2 * shape->pad - 2) / 2;
 }
 
-bool conv_pool_is_winograd(const struct conv_pool_shape *shape)
+void conv_pool_choose(struct conv_pool_shape *shape, const struct kernel_policy *policy)
 {
-    return shape->c >= CONV_POOL_WINOGRAD;
+    enum { WINOGRAD_CHANNELS = 16 };
+    shape->winograd = shape->c >= WINOGRAD_CHANNELS && policy->bits != POLICY_BLAS &&
+                      policy->winograd != POLICY_WINOGRAD_OFF;
 }
 
 /* --- packed weights --- */
 
-static size_t conv_pool_packed_data(const struct conv_pool_shape *shape)
+size_t conv_pool_packed_back(const struct conv_pool_shape *shape)
 {
     int vectors = div_up(shape->c, kernels()->conv_pool->vector);
     return (size_t)(vectors * kernels()->conv_pool->vector) * 9 * (size_t)shape->k;
 }
 
-static size_t conv_pool_packed_forward(const struct conv_pool_shape *shape)
-{
-    if (conv_pool_is_winograd(shape))
-        return conv_pool_winograd_packed(shape);
-    return (size_t)conv_pool_groups(shape->k) * KERNELS_GROUP * 9 * (size_t)shape->c;
-}
-
 size_t conv_pool_packed(const struct conv_pool_shape *shape)
 {
-    return conv_pool_packed_forward(shape) + conv_pool_packed_data(shape);
-}
-
-const float *conv_pool_data_weights(const struct conv_pool_shape *shape,
-                                    const float *packed)
-{
-    return packed + conv_pool_packed_forward(shape);
+    if (shape->winograd)
+        return conv_pool_winograd_packed(shape);
+    return (size_t)conv_pool_groups(shape->k) * KERNELS_GROUP * 9 * (size_t)shape->c;
 }
 
 /* weight (K, 9 C) to (groups of K, 9 C, KERNELS_GROUP), zeros where K ends. */
@@ -66,7 +57,7 @@ static void conv_pool_pack_direct(const struct team *team,
 }
 
 /* weight (K, 9, C) to (vectors of C, K, 9, vector), zeros where C ends. */
-static void conv_pool_pack_data(const struct team *team,
+static void conv_pool_pack_back(const struct team *team,
                                 const struct conv_pool_shape *shape, float *packed,
                                 const float *weight)
 {
@@ -82,10 +73,11 @@ static void conv_pool_pack_data(const struct team *team,
 }
 
 void conv_pool_pack(const struct team *team, const struct conv_pool_shape *shape,
-                    float *packed, const float *weight)
+                    float *packed, float *back, const float *weight)
 {
-    conv_pool_pack_data(team, shape, packed + conv_pool_packed_forward(shape), weight);
-    if (conv_pool_is_winograd(shape))
+    if (back)
+        conv_pool_pack_back(team, shape, back, weight);
+    if (shape->winograd)
         conv_pool_winograd_pack(team, shape, packed, weight);
     else
         conv_pool_pack_direct(team, shape, packed, weight);
@@ -121,9 +113,12 @@ size_t conv_pool_lay_out(const struct conv_pool_shape *shape, void *scratch,
 size_t conv_pool_scratch(const struct conv_pool_shape *shape)
 {
     struct conv_pool_buffers unused;
-    size_t bytes = conv_pool_lay_out(shape, NULL, &unused);
-    size_t tiles = conv_pool_is_winograd(shape) ? conv_pool_winograd_scratch(shape) : 0;
-    return bytes > tiles ? bytes : tiles;
+    return conv_pool_lay_out(shape, NULL, &unused);
+}
+
+size_t conv_pool_scratch_member(const struct conv_pool_shape *shape)
+{
+    return shape->winograd ? conv_pool_winograd_scratch(shape) : 0;
 }
 
 static void conv_pool_add_border(const struct conv_pool_shape *shape, float *to,
@@ -180,7 +175,7 @@ void conv_pool_forward(const struct team *team, const struct conv_pool_shape *sh
                        const struct conv_pool_result *result, const float *x,
                        const float *packed, const float *bias, void *scratch)
 {
-    if (conv_pool_is_winograd(shape))
+    if (shape->winograd)
         conv_pool_winograd(team, shape, result, x, packed, bias, scratch);
     else
         conv_pool_direct(team, shape, result, x, packed, bias, scratch);

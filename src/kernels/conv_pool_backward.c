@@ -134,14 +134,13 @@ static void conv_pool_make_data(const struct conv_pool_job *job, struct span ima
     size_t size = (size_t)shape->h * (size_t)shape->w * (size_t)shape->c;
     size_t padded = conv_pool_padded_size(shape);
     float *all = shape->pad ? job->b.dx : job->gradient->dx;
-    const float *weight = conv_pool_data_weights(shape, job->gradient->packed);
     for (int first = images.begin; first < images.end; first += DATA_IMAGES) {
         int left = images.end - first, count = left < DATA_IMAGES ? left : DATA_IMAGES;
         const struct conv_pool_block block = conv_pool_block_of(job, first, count);
         float *dx = all + (size_t)first * padded;
         conv_pool_zero_inputs(shape, inputs, dx,
                               (size_t)count * padded / (size_t)shape->c);
-        kernels()->conv_pool->data(shape, inputs, dx, weight, &block);
+        kernels()->conv_pool->data(shape, inputs, dx, job->gradient->back, &block);
         for (int i = 0; shape->pad && i < count; i++)
             conv_pool_cut_border(shape, inputs,
                                  job->gradient->dx + (size_t)(first + i) * size,

@@ -5,11 +5,9 @@
 #include "kernels/conv_pool.h"
 #include "kernels/kernels.h"
 
-#define CONV_POOL_THIN     4  /* input channels that fill no vector, at most */
-#define CONV_POOL_WINOGRAD 16 /* input channels that pay for its transforms, at least */
+#define CONV_POOL_THIN 4 /* input channels that fill no vector, at most */
 
-/* Is forward by F(2x2, 3x3)? Its tiles of results are the windows. */
-bool conv_pool_is_winograd(const struct conv_pool_shape *shape);
+/* Forward by F(2x2, 3x3). */
 size_t conv_pool_winograd_packed(const struct conv_pool_shape *shape);
 void conv_pool_winograd_pack(const struct team *team, const struct conv_pool_shape *shape,
                              float *packed, const float *weight);
@@ -18,9 +16,6 @@ void conv_pool_winograd(const struct team *team, const struct conv_pool_shape *s
                         const struct conv_pool_result *result, const float *x,
                         const float *packed, const float *bias, void *scratch);
 
-/* The part of the packed weights that the input gradient uses. */
-const float *conv_pool_data_weights(const struct conv_pool_shape *shape,
-                                    const float *packed);
 
 struct conv_pool_buffers {
     float *x, *dx;   /* with borders; only with padding */

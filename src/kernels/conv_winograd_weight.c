@@ -182,9 +182,13 @@ static void winograd_weight_run(const struct team *team, const struct conv_shape
 static size_t winograd_weight_scratch(const struct conv_shape *shape, int team,
                                       enum winograd_size size)
 {
-    struct winograd_weight g;
-    winograd_weight_init(&g, shape, size, NULL, &(struct team){.size = team});
-    return g.bytes;
+    struct conv_shape least = *shape;
+    struct winograd_weight all, few;
+    winograd_weight_init(&all, shape, size, NULL, &(struct team){.size = team});
+    least.n = 1; /* fewer images may be one block, fewer members may take pieces */
+    int members = all.panels * all.groups < team ? all.panels * all.groups : team;
+    winograd_weight_init(&few, &least, size, NULL, &(struct team){.size = members});
+    return few.bytes > all.bytes ? few.bytes : all.bytes;
 }
 
 #define WINOGRAD_WEIGHT_ROW(row, named, size)                                      \

@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "base/timer.h"
 #include "base/where.h"
+#include "nn/packed.h"
 #include "nn/workspace.h"
 
 #define LAYERS_REPEATS      41
@@ -47,7 +48,8 @@ void layers_measure(const struct model *model, const float *params, const float 
     double *forward = mem_zeroed(cells, sizeof *forward);
     double *backward = mem_zeroed(cells, sizeof *backward);
     float *grads = mem_aligned(model->params, sizeof *grads);
-    workspace_init(&ws, model);
+    workspace_init(&ws, model, 1);
+    float *packed = model_packed(model, params);
     memcpy(ws.activation[0], x,
            (size_t)model->grain * (size_t)shape_size(model->in) * sizeof *x);
     for (int i = 0; i < model->grain; i++)
@@ -56,6 +58,7 @@ void layers_measure(const struct model *model, const float *params, const float 
                               .n = model->grain,
                               .train = true,
                               .params = params,
+                              .packed = packed,
                               .grads = grads};
     for (int repeat = 0; repeat < LAYERS_REPEATS; repeat++)
         layers_round(model, &ws, &pass, repeat, forward, backward);
@@ -73,6 +76,7 @@ void layers_measure(const struct model *model, const float *params, const float 
     workspace_release(&ws);
     free(forward);
     free(backward);
+    free(packed);
     free(grads);
 }
 
@@ -93,13 +97,15 @@ double layers_unit_seconds(const struct model *unit)
     float *grads = mem_aligned(unit->params, sizeof *grads);
     double seconds[LAYERS_UNIT_REPEATS];
     struct workspace ws;
-    workspace_init(&ws, unit);
+    workspace_init(&ws, unit, 1);
     model_init_params(unit, 1, params);
+    float *packed = model_packed(unit, params);
     layers_fill_random(ws.activation[0], grain * (size_t)shape_size(unit->in), 0);
     struct grain_pass pass = {.team = {.size = 1},
                               .n = unit->grain,
                               .train = true,
                               .params = params,
+                              .packed = packed,
                               .grads = grads};
     for (int i = 0; i < LAYERS_UNIT_REPEATS; i++) {
         double t = timer_now();
@@ -112,6 +118,7 @@ double layers_unit_seconds(const struct model *unit)
     }
     workspace_release(&ws);
     free(params);
+    free(packed);
     free(grads);
     return timer_median(seconds, LAYERS_UNIT_REPEATS);
 }

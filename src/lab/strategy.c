@@ -47,6 +47,8 @@ static struct pass strategy_lane_pass(const struct strategy *s,
                          .dx = task->dx ? task->dx + first * in : NULL,
                          .dx2 = task->dx2 ? task->dx2 + first * in2 : NULL,
                          .params = s->params,
+                         .packed = s->packed,
+                         .packed_back = s->packed_back,
                          .grads = lane->grads,
                          .save = lane->save,
                          .scratch = lane->scratch,
@@ -140,7 +142,7 @@ static void strategy_lanes_setup(struct strategy *s, int lanes)
         int count = lane->end - lane->begin;
         lane->begin = s->task.n - lane->end;
         lane->end = lane->begin + count;
-        lane->scratch = mem_aligned(s->layer->scratch + 1, 1);
+        lane->scratch = mem_aligned(layer_scratch_bytes(s->layer, s->threads / lanes) + 1, 1);
         lane->save = mem_aligned(layer_save_bytes(s->layer, count) + 1, 1);
         lane->grads =
             i ? mem_aligned(strategy_weights(s->layer) + 1, sizeof(float)) : s->grads;
@@ -193,6 +195,16 @@ static int strategy_count_pieces(const struct strategy *s)
     }
 }
 
+static void strategy_pack(struct strategy *s)
+{
+    const struct team alone = {.size = 1};
+    const struct layer *layer = s->layer;
+    s->packed = mem_aligned(layer->packed.floats, sizeof *s->packed);
+    s->packed_back = mem_aligned(layer->packed_back.floats, sizeof *s->packed_back);
+    if (layer->ops->pack)
+        layer->ops->pack(layer, &alone, s->packed, s->packed_back, s->params);
+}
+
 struct strategy *strategy_create(const struct strategy_task *task, enum split split,
                                  int threads)
 {
@@ -207,6 +219,7 @@ struct strategy *strategy_create(const struct strategy_task *task, enum split sp
     s->params = task->params + first;
     s->grads = task->grads ? task->grads + first : NULL;
     s->pieces = strategy_count_pieces(s);
+    strategy_pack(s);
     bool lanes = strategy_in_lanes(task, split, threads);
     if (lanes || split == SPLIT_SEQUENTIAL || strategy_kernel_knows_split(task, split)) {
         strategy_lanes_setup(s, !lanes                  ? 1
@@ -234,6 +247,8 @@ void strategy_free(struct strategy *s)
     if (s->own)
         s->own_free(s->own);
     free(s->lane);
+    free(s->packed);
+    free(s->packed_back);
     free(s->layer);
     free(s);
 }

@@ -255,7 +255,7 @@ static void filter_buffers_init(struct filter_buffers *b, const struct strategy_
     for (int pair = 0; pair < f->out.count * f->in.count; pair++) {
         struct conv_shape shape =
             filter_pair_shape(f, pair / f->in.count, pair % f->in.count);
-        size_t bytes = conv_scratch(&shape);
+        size_t bytes = conv_scratch(&shape, 1);
         scratch = bytes > scratch ? bytes : scratch;
     }
     b->scratch = mem_aligned(scratch + 1, 1);

@@ -17,6 +17,7 @@ struct strategy {
     struct strategy_task task;
     struct layer *layer; /* a copy whose tensors begin at offset 0 of params and grads */
     const float *params;
+    float *packed, *packed_back; /* owned */
     float *grads;
     enum split split;
     int threads, pieces;

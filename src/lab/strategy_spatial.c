@@ -53,7 +53,7 @@ static void spatial_tile_init(struct spatial_tile *tile, const struct strategy *
     tile->y = mem_aligned(spatial_output_floats(&tile->shape), sizeof(float));
     tile->dx = mem_aligned(spatial_input_floats(&tile->shape), sizeof(float));
     tile->grads = mem_aligned(strategy_weights(s->layer), sizeof(float));
-    tile->scratch = mem_aligned(conv_scratch(&tile->shape) + 1, 1);
+    tile->scratch = mem_aligned(conv_scratch(&tile->shape, 1) + 1, 1);
 }
 
 /* Copies the tile's rows of all images, with zeros around them. */

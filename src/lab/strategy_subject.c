@@ -7,6 +7,7 @@
 
 #include "base/mem.h"
 #include "kernels/conv_pool.h"
+#include "nn/packed.h"
 #include "nn/workspace.h"
 
 static bool subject_block_is(const struct model *model, int o)
@@ -109,7 +110,8 @@ static void subjects_keep_data(struct subjects *subjects, const struct model *mo
 {
     struct workspace ws;
     struct grain_result result;
-    workspace_init(&ws, model);
+    workspace_init(&ws, model, 1);
+    float *packed = model_packed(model, subjects->params);
     memcpy(ws.activation[0], setup->images,
            (size_t)setup->batch * (size_t)shape_size(model->in) * sizeof(float));
     for (int i = 0; i < setup->batch; i++)
@@ -118,6 +120,7 @@ static void subjects_keep_data(struct subjects *subjects, const struct model *mo
                               .n = setup->batch,
                               .train = true,
                               .params = subjects->params,
+                              .packed = packed,
                               .grads = subjects->grads};
     for (int o = 0; o < model->ops; o++) {
         if (at[o] >= 0)
@@ -132,6 +135,7 @@ static void subjects_keep_data(struct subjects *subjects, const struct model *mo
         if (model_goes_back(model, o))
             model_backward_op(model, &ws, &pass, o);
     }
+    free(packed);
     workspace_release(&ws);
 }
 

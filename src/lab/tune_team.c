@@ -7,6 +7,7 @@
 #include "base/where.h"
 #include "comm/comm.h"
 #include "lab/tune.h"
+#include "nn/packed.h"
 #include "nn/workspace.h"
 
 enum { ROUNDS_LEAST = 5, ROUNDS_MOST = 61, PASSES = 2 };
@@ -16,7 +17,7 @@ struct tune_bench {
     struct tune_team *team;
     struct workspace ws;
     struct team_shared gate; /* all members begin each pass together */
-    float *params, *grads;
+    float *params, *packed, *grads;
     double seconds; /* for all rounds */
     int rounds;
     double *times; /* owned: (ops, PASSES, SPLITS, ROUNDS_MOST) */
@@ -97,6 +98,7 @@ static void tune_bench_run(void *context, int thread)
         .n = bench->team->n,
         .train = true,
         .params = bench->params,
+        .packed = bench->packed,
         .grads = bench->grads,
     };
     tune_bench_round(bench, &base, 0); /* warms memory and caches */
@@ -153,11 +155,12 @@ void tune_measure_team(struct comm *comm, const struct model *model,
     struct tune_bench bench = {.model = model, .team = team, .seconds = seconds};
     size_t cells = (size_t)model->ops * PASSES * SPLITS * ROUNDS_MOST;
     size_t inputs = (size_t)model->grain * (size_t)shape_size(model->in);
-    workspace_init(&bench.ws, model);
+    workspace_init(&bench.ws, model, team->members);
     bench.times = mem_zeroed(cells, sizeof(double));
     bench.params = mem_aligned(model->params, sizeof(float));
     bench.grads = mem_aligned(model->params, sizeof(float));
     model_init_params(model, 1, bench.params);
+    bench.packed = model_packed(model, bench.params);
     rng_init(&rng, 1, RNG_TEST, 0, 0);
     for (size_t i = 0; i < inputs; i++)
         bench.ws.activation[0][i] = rng_range(&rng, -1.0f, 1.0f);
@@ -167,5 +170,6 @@ void tune_measure_team(struct comm *comm, const struct model *model,
     workspace_release(&bench.ws);
     free(bench.times);
     free(bench.params);
+    free(bench.packed);
     free(bench.grads);
 }

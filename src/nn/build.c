@@ -178,6 +178,7 @@ static struct layer *build_new_layer(struct build *build, const struct build_lin
     layer->ops = ops;
     layer->index = layer->number = model->layers;
     layer->grain = model->grain;
+    layer->policy = build->spec->policy;
     layer->inputs = line->inputs;
     for (int i = 0; i < line->inputs; i++) {
         layer->input[i] = line->input[i];

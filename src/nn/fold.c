@@ -127,6 +127,7 @@ static void fold_build_model(struct fold_build *build)
         .in = from->in,
         .classes = from->classes,
         .grain = from->grain,
+        .policy = from->policy,
         .forward_only = true,
         .op_before = from->op_before,
         .layer_before = from->layer_before,

@@ -17,6 +17,11 @@ size_t layer_save_bytes(const struct layer *layer, int n)
     return (size_t)n * layer->save + layer->save_grain;
 }
 
+size_t layer_scratch_bytes(const struct layer *layer, int members)
+{
+    return layer->scratch + (size_t)members * layer->scratch_member;
+}
+
 char *layer_shape_text(struct shape shape)
 {
     if (shape.h * shape.w == 1)

@@ -3,7 +3,6 @@
    layers. */
 #include <stdio.h>
 
-#include "base/arena.h"
 #include "base/mem.h"
 #include "kernels/conv.h"
 #include "kernels/conv_pool.h"
@@ -79,16 +78,11 @@ static uint8_t *block_argmax(const struct layer *layer, const struct pass *pass)
                   : pass->save;
 }
 
-/* The packed weights, in front of the kernel's scratch. */
-static float *block_pack(const struct layer *layer, const struct pass *pass,
-                         void **scratch)
+static void block_pack(const struct layer *layer, const struct team *team, float *packed,
+                       float *packed_back, const float *params)
 {
-    struct conv_pool_shape shape = block_shape(layer, pass);
-    struct arena arena = {.memory = pass->scratch};
-    float *packed = arena_take(&arena, conv_pool_packed(&shape) * sizeof *packed);
-    *scratch = arena_take(&arena, 0);
-    conv_pool_pack(&pass->team, &shape, packed, pass->params + layer->tensor[0].offset);
-    return packed;
+    conv_pool_pack(team, &((const struct layer_block_state *)layer)->shape, packed,
+                   packed_back, params + layer->tensor[0].offset);
 }
 
 static void block_forward(const struct layer *layer, const struct pass *pass)
@@ -99,27 +93,24 @@ static void block_forward(const struct layer *layer, const struct pass *pass)
         .argmax = pass->train ? block_argmax(layer, pass) : NULL,
         .slope = pass->train ? block_slopes(layer, pass) : NULL,
     };
-    void *scratch;
-    const float *packed = block_pack(layer, pass, &scratch);
-    conv_pool_forward(&pass->team, &shape, &result, pass->x, packed,
-                      layer_bias(layer, pass->params), scratch);
+    conv_pool_forward(&pass->team, &shape, &result, pass->x, pass->packed,
+                      layer_bias(layer, pass->params), pass->scratch);
 }
 
 static void block_backward(const struct layer *layer, const struct pass *pass)
 {
     struct conv_pool_shape shape = block_shape(layer, pass);
-    void *scratch;
     const struct conv_pool_gradient gradient = {
         .dx = pass->dx,
         .dweight = pass->grads + layer->tensor[0].offset,
         .dbias = layer_dbias(layer, pass->grads),
         .x = pass->x,
-        .packed = block_pack(layer, pass, &scratch),
+        .back = pass->packed_back,
         .dy = pass->dy,
         .slope = block_slopes(layer, pass),
         .argmax = block_argmax(layer, pass),
     };
-    conv_pool_backward(&pass->team, &shape, &gradient, scratch);
+    conv_pool_backward(&pass->team, &shape, &gradient, pass->scratch);
 }
 
 static struct split_sets block_splits(const struct layer *layer)
@@ -132,6 +123,7 @@ static const struct layer_ops layer_block = {
     .bytes = sizeof(struct layer_block_state),
     .inputs = 1,
     .keeps = LAYER_KEEPS_INPUTS,
+    .pack = block_pack,
     .forward = block_forward,
     .backward = block_backward,
     .splits = block_splits,
@@ -156,13 +148,16 @@ struct layer *layer_block_create(struct layer *const *layers, int first, int cou
         .activation = block_activation(block_sole_reader(layers, first + 1, count)),
     };
     conv_pool_complete(&block->shape);
+    conv_pool_choose(&block->shape, &layers[first]->policy);
     *layer = *layers[first];
     layer->ops = &layer_block;
     layer->out = pool->out;
     bool alone = block->shape.activation == CONV_POOL_NONE;
     layer->save = (size_t)shape_size(layer->out) * (alone ? 1 : sizeof(float) + 1);
-    layer->scratch = conv_pool_scratch(&block->shape) +
-                     conv_pool_packed(&block->shape) * sizeof(float) + MEM_ALIGN;
+    layer->scratch = conv_pool_scratch(&block->shape);
+    layer->scratch_member = conv_pool_scratch_member(&block->shape);
+    layer->packed.floats = conv_pool_packed(&block->shape);
+    layer->packed_back.floats = conv_pool_packed_back(&block->shape);
     double patch = 2.0 * 9 * conv->c * shape_size(layer->out);
     layer->work_forward = 4 * patch;
     layer->work_backward = patch;

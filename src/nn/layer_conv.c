@@ -1,7 +1,7 @@
 /* conv and depthwise. */
 #include <stddef.h>
 
-#include "kernels/conv.h"
+#include "kernels/conv_algorithm.h"
 #include "layer_impl.h"
 #include "layer_spec.h"
 #include "nn/whiten.h"
@@ -13,6 +13,7 @@ struct layer_conv_state {
     struct layer layer;
     struct conv_shape shape;
     struct layer_init init;
+    const struct conv_algorithm *algorithm[CONV_PASSES];
     int bias;   /* off or on */
     int frozen; /* enum conv_frozen */
 };
@@ -102,6 +103,27 @@ static void conv_set_tensors(struct layer *layer, const struct conv_shape *s)
                                              .rule = all ? RANGE_FROZEN : RANGE_TRAIN};
 }
 
+static size_t conv_packed(const struct conv_algorithm *algorithm,
+                          const struct conv_shape *shape)
+{
+    return algorithm->packed ? algorithm->packed(shape) : 0;
+}
+
+static void conv_choose_algorithms(struct layer *layer, struct layer_conv_state *conv)
+{
+    const struct conv_shape *shape = &conv->shape;
+    for (int pass = 0; pass < CONV_PASSES; pass++) {
+        const struct conv_algorithm *algorithm =
+            conv_algorithm_chosen((enum conv_pass)pass, shape, &layer->policy);
+        size_t scratch = algorithm->scratch(shape, 1);
+        conv->algorithm[pass] = algorithm;
+        if (scratch > layer->scratch_member)
+            layer->scratch_member = scratch;
+    }
+    layer->packed.floats = conv_packed(conv->algorithm[CONV_FORWARD], shape);
+    layer->packed_back.floats = conv_packed(conv->algorithm[CONV_DATA], shape);
+}
+
 /* The options that conv and depthwise share. */
 static enum status conv_setup_filters(struct layer *layer, const struct layer_spec *spec,
                                       int channels, int groups)
@@ -133,7 +155,7 @@ static enum status conv_setup_filters(struct layer *layer, const struct layer_sp
         TRY(conv_check_whiten(conv, spec));
     conv_set_tensors(layer, shape);
     layer->out = (struct shape){shape->p, shape->q, channels};
-    layer->scratch = conv_scratch(shape);
+    conv_choose_algorithms(layer, conv);
     /* may not fit into an int */
     layer->flops = 2.0 * (double)conv_taps(shape) * shape->p * shape->q * channels;
     return ST_OK;
@@ -167,23 +189,52 @@ static struct conv_shape conv_grain_shape(const struct layer *layer,
     return shape;
 }
 
-static void conv_layer_forward(const struct layer *layer, const struct pass *pass)
+static void conv_layer_pack(const struct layer *layer, const struct team *team,
+                            float *packed, float *packed_back, const float *params)
+{
+    const struct layer_conv_state *conv = conv_state(layer);
+    const struct conv_algorithm *forward = conv->algorithm[CONV_FORWARD];
+    const struct conv_algorithm *data = conv->algorithm[CONV_DATA];
+    const float *weight = params + layer->tensor[0].offset;
+    if (forward->packed)
+        forward->pack(team, &conv->shape, packed, weight);
+    if (packed_back && data->packed)
+        data->pack(team, &conv->shape, packed_back, weight);
+}
+
+static void conv_layer_run(const struct layer *layer, const struct pass *pass,
+                           enum conv_pass which, struct conv_operands *operands)
 {
     struct conv_shape shape = conv_grain_shape(layer, pass);
-    conv_forward(&pass->team, &shape, pass->y, pass->x,
-                 pass->params + layer->tensor[0].offset, layer_bias(layer, pass->params),
-                 pass->scratch);
+    const struct conv_algorithm *algorithm = conv_state(layer)->algorithm[which];
+    if (!algorithm->packed)
+        operands->packed = pass->params + layer->tensor[0].offset;
+    operands->scratch = pass->scratch;
+    algorithm->run(&pass->team, &shape, operands);
+}
+
+static void conv_layer_forward(const struct layer *layer, const struct pass *pass)
+{
+    struct conv_operands operands = {.out = pass->y,
+                                     .in = pass->x,
+                                     .packed = pass->packed,
+                                     .bias = layer_bias(layer, pass->params)};
+    conv_layer_run(layer, pass, CONV_FORWARD, &operands);
 }
 
 static void conv_layer_backward(const struct layer *layer, const struct pass *pass)
 {
     struct conv_shape shape = conv_grain_shape(layer, pass);
-    conv_backward_weight(&pass->team, &shape, pass->grads + layer->tensor[0].offset,
-                         layer_dbias(layer, pass->grads), pass->x, pass->dy,
-                         pass->scratch);
+    float *dbias = layer_dbias(layer, pass->grads);
+    struct conv_operands weight = {
+        .out = pass->grads + layer->tensor[0].offset, .in = pass->x, .dy = pass->dy};
+    struct conv_operands data = {
+        .out = pass->dx, .in = pass->dy, .packed = pass->packed_back};
+    if (dbias)
+        conv_backward_bias(&pass->team, &shape, dbias, pass->dy);
+    conv_layer_run(layer, pass, CONV_WEIGHT, &weight);
     if (pass->dx)
-        conv_backward_data(&pass->team, &shape, pass->dx, pass->dy,
-                           pass->params + layer->tensor[0].offset, pass->scratch);
+        conv_layer_run(layer, pass, CONV_DATA, &data);
 }
 
 static struct split_sets conv_layer_splits(const struct layer *layer)
@@ -227,6 +278,7 @@ const struct layer_ops layer_conv = {
     .folds = true,
     .setup = conv_setup,
     .init = conv_init,
+    .pack = conv_layer_pack,
     .forward = conv_layer_forward,
     .backward = conv_layer_backward,
     .splits = conv_layer_splits,
@@ -244,6 +296,7 @@ const struct layer_ops layer_depthwise = {
     .folds = true,
     .setup = depthwise_setup,
     .init = conv_init,
+    .pack = conv_layer_pack,
     .forward = conv_layer_forward,
     .backward = conv_layer_backward,
     .splits = conv_layer_splits,

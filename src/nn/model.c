@@ -13,7 +13,7 @@
 /* Sizes are not trusted: a config may come with a checkpoint from anywhere. */
 static enum status model_check_memory(const struct model *model, const char *where)
 {
-    double wanted = (double)workspace_bytes(model) + 4.0 * (double)model->params;
+    double wanted = (double)workspace_bytes(model, 1) + 4.0 * (double)(model->params + model->packed);
     double limit = (double)mem_limit();
     if (wanted > limit)
         FAIL(ST_USAGE,
@@ -33,7 +33,8 @@ static void model_name_layers(const struct model *model)
 enum status model_describe(struct model *model, const struct model_spec *spec,
                            struct shape in, int classes, int grain)
 {
-    *model = (struct model){.in = in, .classes = classes, .grain = grain};
+    *model = (struct model){
+        .in = in, .classes = classes, .grain = grain, .policy = spec->policy};
     enum status st;
     TRY_TO(failed, model_build(model, spec));
     model_find_units(model);

@@ -10,6 +10,10 @@ void model_place_tensors(struct model *model, struct layer *layer);
 /* Set ops, units and statistics of a model that has its layers. */
 void model_find_ops(struct model *model);
 void model_release_ops(struct model *model);
+/* Gives the ops their places in the packed vector. */
+void model_place_packed(struct model *model);
+/* Is the gradient of the op's first input wanted, for which it packs weights apart? */
+bool model_packs_back(const struct model *model, int op);
 void model_find_units(struct model *model);
 void model_find_statistics(struct model *model);
 

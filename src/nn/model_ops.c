@@ -30,6 +30,7 @@ static void model_wire_ops(struct model *model)
         value[model_op_last(model, o)->index - model->layer_before + 1] = o + 1;
     }
     free(value);
+    model_place_packed(model);
 }
 
 /* An op for each layer, or for each group of layers that a fused kernel runs. */

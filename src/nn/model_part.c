@@ -101,6 +101,7 @@ void model_part(struct model *part, const struct model *whole, int begin, int en
         .in = whole->layer[first]->in,
         .classes = whole->classes,
         .grain = whole->grain,
+        .policy = whole->policy,
         .params = whole->unit[end - 1].end - offset,
         .op_before = model_ops_before(whole, first),
         .layer_before = first,

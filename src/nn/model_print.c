@@ -74,5 +74,5 @@ void model_print(const struct model *model)
     table_print(&table);
     table_release(&table);
     log_out("memory     %.1f MB for each grain of %d images on its way\n",
-            (double)workspace_bytes(model) / 1e6, model->grain);
+            (double)workspace_bytes(model, 1) / 1e6, model->grain);
 }

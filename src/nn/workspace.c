@@ -9,6 +9,7 @@
 #include "kernels/combine.h"
 #include "kernels/vector.h"
 #include "nn/workspace.h"
+#include "model_impl.h"
 #include "tape.h"
 
 static float *workspace_buffer(const struct tape *tape, char *memory, int buffer)
@@ -38,16 +39,18 @@ static void workspace_set_op(struct workspace *ws, const struct model *model,
     }
 }
 
-static size_t workspace_scratch(const struct model *model)
+static size_t workspace_scratch(const struct model *model, int members)
 {
     size_t most = 0;
-    for (int o = 0; o < model->ops; o++)
-        most = model->op[o]->scratch > most ? model->op[o]->scratch : most;
+    for (int o = 0; o < model->ops; o++) {
+        size_t bytes = layer_scratch_bytes(model->op[o], members);
+        most = bytes > most ? bytes : most;
+    }
     return most;
 }
 
 static void workspace_lay_out(struct workspace *ws, const struct model *model,
-                              const struct tape *tape, size_t tape_bytes,
+                              const struct tape *tape, size_t tape_bytes, int members,
                               struct arena *arena)
 {
     size_t grain = (size_t)model->grain;
@@ -59,13 +62,14 @@ static void workspace_lay_out(struct workspace *ws, const struct model *model,
     ws->logprobs = ws->activation[model->ops];
     ws->output_gradient = workspace_buffer(tape, memory, tape->output_gradient);
     ws->input_gradient = workspace_buffer(tape, memory, tape->input_gradient);
-    ws->scratch = arena_take(arena, workspace_scratch(model));
+    ws->scratch = arena_take(arena, workspace_scratch(model, members));
     ws->label = arena_take(arena, grain * sizeof *ws->label);
     ws->sample = arena_take(arena, grain * sizeof *ws->sample);
 }
 
 /* Without memory: only counts. */
-static void workspace_make(struct workspace *ws, const struct model *model, bool memory)
+static void workspace_make(struct workspace *ws, const struct model *model, int members,
+                           bool memory)
 {
     struct arena arena = {0};
     struct tape tape;
@@ -74,28 +78,28 @@ static void workspace_make(struct workspace *ws, const struct model *model, bool
     ws->op = mem_zeroed((size_t)model->ops, sizeof *ws->op);
     tape_init(&tape, model);
     size_t bytes = lifetimes_place(tape.buffer, tape.buffers);
-    workspace_lay_out(ws, model, &tape, bytes, &arena);
+    workspace_lay_out(ws, model, &tape, bytes, members, &arena);
     ws->bytes = arena.used;
     if (memory) {
         ws->memory = mem_aligned(ws->bytes, 1);
         arena = (struct arena){.memory = ws->memory};
-        workspace_lay_out(ws, model, &tape, bytes, &arena);
+        workspace_lay_out(ws, model, &tape, bytes, members, &arena);
     }
     tape_release(&tape);
 }
 
-size_t workspace_bytes(const struct model *model)
+size_t workspace_bytes(const struct model *model, int members)
 {
     struct workspace ws;
-    workspace_make(&ws, model, false);
+    workspace_make(&ws, model, members, false);
     size_t bytes = ws.bytes;
     workspace_release(&ws);
     return bytes;
 }
 
-void workspace_init(struct workspace *ws, const struct model *model)
+void workspace_init(struct workspace *ws, const struct model *model, int members)
 {
-    workspace_make(ws, model, true);
+    workspace_make(ws, model, members, true);
 }
 
 void workspace_release(struct workspace *ws)
@@ -112,6 +116,9 @@ static struct pass workspace_pass(const struct model *model, const struct worksp
 {
     const struct model_wires *wires = &model->wires[o];
     const struct workspace_op *op = &ws->op[o];
+    const struct layer *layer = model->op[o];
+    bool back = model_packs_back(model, o);
+    ASSERT(pass->packed || model->packed == 0);
     return (struct pass){.team = pass->team,
                          .n = pass->n,
                          .train = pass->train,
@@ -123,6 +130,9 @@ static struct pass workspace_pass(const struct model *model, const struct worksp
                          .dx = op->dx[0],
                          .dx2 = op->dx[1],
                          .params = pass->params,
+                         .packed = pass->packed + layer->packed.offset,
+                         .packed_back =
+                             back ? pass->packed + layer->packed_back.offset : NULL,
                          .grads = pass->grads,
                          .save = op->save,
                          .scratch = ws->scratch,

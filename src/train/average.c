@@ -45,6 +45,7 @@ static void average_grain(const struct forward_pass *forward, const struct lane 
         .n = forward_pass_samples(forward, grain),
         .measure = true,
         .params = stepper->state.ema,
+        .packed = stepper->crew.packed,
         .grads = sums,
     };
     model_forward(stepper->run->model, ws, &pass);
@@ -154,6 +155,7 @@ enum status average_statistics(struct average *average, double latest)
     if (average->batches == 0)
         return ST_OK;
     train_input_pause(&average->stepper->input);
+    crew_pack(&average->stepper->crew, average->stepper->state.ema);
     average_copy_running(average); /* sums are taken about the means that are there */
     for (int b = 0; b < average->batches && st == ST_OK; b++)
         st = average_batch(average, b, latest);

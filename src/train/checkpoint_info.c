@@ -31,6 +31,7 @@ static const struct info_attribute attributes[] = {
     {"mpi", INFO_TEXT, false, INFO_FIELD(mpi)},
     {"blas", INFO_TEXT, false, INFO_FIELD(blas)},
     {"isa", INFO_TEXT, false, INFO_FIELD(isa)},
+    {"bits", INFO_TEXT, false, INFO_FIELD(bits)},
     {"plan", INFO_TEXT, false, INFO_FIELD(plan)},
     {"treatment", INFO_TEXT, false, INFO_FIELD(treatment)},
     {"decoder", INFO_TEXT, false, INFO_FIELD(decoder)},
@@ -194,6 +195,7 @@ void checkpoint_info_release(struct checkpoint_info *info)
     free(info->mpi);
     free(info->blas);
     free(info->isa);
+    free(info->bits);
     free(info->plan);
     free(info->treatment);
     free(info->decoder);

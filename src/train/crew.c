@@ -2,12 +2,19 @@
 
 #include <stdlib.h>
 
+#include "base/div.h"
 #include "base/mem.h"
 #include "comm/tree.h"
 
 static int crew_workspaces(const struct crew *crew)
 {
     return crew->slots * crew->plan.lanes;
+}
+
+/* The most threads of a lane: lane i is there only if there are more than i lanes. */
+static int crew_members(const struct parallel_plan *plan, int lane)
+{
+    return plan->teams ? div_up(plan->threads, lane + 1) : 1;
 }
 
 void crew_init(struct crew *crew, const struct stage *stage,
@@ -22,7 +29,9 @@ void crew_init(struct crew *crew, const struct stage *stage,
     };
     crew->workspace = mem_aligned((size_t)crew_workspaces(crew), sizeof *crew->workspace);
     for (int i = 0; i < crew_workspaces(crew); i++)
-        workspace_init(&crew->workspace[i], crew->model);
+        workspace_init(&crew->workspace[i], crew->model,
+                       crew_members(plan, i % plan->lanes));
+    crew->packed = mem_aligned(crew->model->packed, sizeof *crew->packed);
 }
 
 void crew_release(struct crew *crew)
@@ -30,13 +39,41 @@ void crew_release(struct crew *crew)
     for (int i = 0; i < crew_workspaces(crew); i++)
         workspace_release(&crew->workspace[i]);
     free(crew->workspace);
+    free(crew->packed);
     free(crew->barriers);
     *crew = (struct crew){0};
 }
 
-size_t crew_bytes(const struct stage *stage, int lanes)
+size_t crew_bytes(const struct stage *stage, const struct parallel_plan *plan)
 {
-    return (size_t)(lanes * stage_slots(stage)) * workspace_bytes(stage->model);
+    size_t lanes = 0;
+    for (int i = 0; i < plan->lanes; i++)
+        lanes += workspace_bytes(stage->model, crew_members(plan, i));
+    return (size_t)stage_slots(stage) * lanes + stage->model->packed * sizeof(float);
+}
+
+void crew_pack_in_thread(struct crew *crew, int thread, const float *params)
+{
+    struct team all = crew_all(crew, thread);
+    model_pack(crew->model, &all, crew->packed, params);
+}
+
+struct crew_packing {
+    struct crew *crew;
+    const float *params;
+};
+
+static void crew_pack_thread(void *context, int thread)
+{
+    const struct crew_packing *packing = context;
+    crew_pack_in_thread(packing->crew, thread, packing->params);
+}
+
+void crew_pack(struct crew *crew, const float *params)
+{
+    struct crew_packing packing = {crew, params};
+    if (crew->model->packed > 0)
+        team_run(crew->plan.threads, crew_pack_thread, &packing);
 }
 
 struct lane crew_lane(const struct crew *crew, int lanes, int thread, int begin, int end)

@@ -100,7 +100,10 @@ static void evaluate_grain(const struct forward_pass *forward, const struct lane
     const struct model *model = setup->crew->model;
     int n = forward_pass_samples(forward, g);
     forward_pass_load(forward, lane, ws, g);
-    struct grain_pass pass = {.team = lane->team, .n = n, .params = setup->params};
+    struct grain_pass pass = {.team = lane->team,
+                              .n = n,
+                              .params = setup->params,
+                              .packed = setup->crew->packed};
     struct grain_result result;
     model_forward(model, ws, &pass);
     if (!stage_last(setup->crew->stage) || !evaluate_is_answered(job, lane, ws, g, n))
@@ -257,10 +260,11 @@ size_t evaluation_answer_bytes(const struct model *model, uint64_t samples)
            confusion_bytes(model->classes, samples);
 }
 
-size_t evaluation_bytes(const struct stage *stage, int lanes, uint64_t samples)
+size_t evaluation_bytes(const struct stage *stage, const struct parallel_plan *plan,
+                        uint64_t samples)
 {
     size_t tensor = state_largest(stage->whole) * sizeof(float);
-    size_t crew = folded_crew_bytes(stage, lanes);
+    size_t crew = folded_crew_bytes(stage, plan);
     return stage->model->params * sizeof(float) + (crew > tensor ? crew : tensor) +
            evaluation_answer_bytes(stage->whole, samples);
 }

@@ -12,6 +12,7 @@ void folded_crew_init(struct folded_crew *folded, const struct stage *stage,
     fold_init(&folded->fold, stage->model, params);
     folded_crew_enter(folded, stage);
     crew_init(&folded->crew, &folded->stage, plan);
+    crew_pack(&folded->crew, folded->fold.params);
 }
 
 void folded_crew_release(struct folded_crew *folded)
@@ -20,12 +21,12 @@ void folded_crew_release(struct folded_crew *folded)
     fold_release(&folded->fold);
 }
 
-size_t folded_crew_bytes(const struct stage *stage, int lanes)
+size_t folded_crew_bytes(const struct stage *stage, const struct parallel_plan *plan)
 {
     struct folded_crew folded;
     fold_describe(&folded.fold, stage->model);
     folded_crew_enter(&folded, stage);
-    size_t bytes = folded.fold.bytes + crew_bytes(&folded.stage, lanes);
+    size_t bytes = folded.fold.bytes + crew_bytes(&folded.stage, plan);
     fold_release(&folded.fold);
     return bytes;
 }

@@ -15,16 +15,18 @@
 static struct checkpoint_info saver_info(const struct trainer_setup *setup)
 {
     const struct dataset_info *data = &setup->dataset->info;
-    char treatment[TREATMENT_TEXT], decoder[IMAGE_DECODERS] = "";
+    char treatment[TREATMENT_TEXT], decoder[IMAGE_DECODERS] = "", bits[POLICY_BITS];
     if (data->encoded)
         image_decoders(decoder);
     treatment_text(&data->treatment, treatment);
+    policy_bits_text(&setup->model->policy, bits);
     struct checkpoint_info info = {
         .config = mem_strdup(setup->config_text),
         .lockstep = mem_strdup(setup->version),
         .mpi = mem_strdup(comm_version()),
         .blas = mem_strdup(cpu_blas()),
         .isa = mem_strdup(cpu_isa_name(cpu_isa())),
+        .bits = mem_strdup(bits),
         .plan = plan_text(setup->plan, setup->model),
         .class_name = data->class_name,
         .classes = data->classes,

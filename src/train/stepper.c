@@ -112,6 +112,7 @@ struct grain_pass stepper_grain_pass(const struct stepper *stepper,
         .seed = options->seed,
         .step = run->progress.step,
         .params = stepper->state.params,
+        .packed = stepper->crew.packed,
         .label_smoothing = (float)options->label_smoothing,
     };
 }
@@ -262,6 +263,7 @@ static void step_compute(void *context, int thread)
     struct team all = crew_all(&stepper->crew, thread);
     struct phases ignored, *phases = step_phases(stepper, thread, &ignored);
     trace_lane("thread", thread);
+    crew_pack_in_thread(&stepper->crew, thread, stepper->state.params);
     if (stepper->run->stage->count > 1)
         step_run_rounds(job, &lane, thread);
     else
@@ -385,6 +387,7 @@ enum status stepper_forward(struct stepper *stepper, struct train_step *step)
     step_begin(stepper, step);
     struct step_job job = {.stepper = stepper, .step = step};
     TRY(train_input_prepare(&stepper->input));
+    crew_pack(&stepper->crew, stepper->state.params);
     if (step->batch.grains.end > step->batch.grains.begin)
         team_run(stepper->crew.plan.threads, step_forward_only, &job);
     return ST_OK;

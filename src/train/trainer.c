@@ -185,6 +185,8 @@ static enum status trainer_measure(struct trainer *trainer, struct evaluation *r
         folded_crew_init(&folded, crew->stage, &crew->plan, setup.params);
         setup.crew = &folded.crew;
         setup.params = folded.fold.params;
+    } else {
+        crew_pack(&trainer->stepper.crew, setup.params);
     }
     enum status st = evaluate(&setup, result, NULL);
     folded_crew_release(&folded);

@@ -15,12 +15,13 @@ static int bytes_grains(const struct run_options *options, const struct stage *s
 /* Workspaces and vectors. copies: this process copies the vectors before it writes them
    into a checkpoint. */
 static size_t bytes_vectors(const struct run_options *options, const struct stage *stage,
-                            struct reduce_size size, bool copies)
+                            const struct parallel_plan *plan, struct reduce_size size,
+                            bool copies)
 {
     size_t kept = 1 + (size_t)optim_states(&options->optim) + (options->train.ema > 0);
     size_t vectors = kept + (copies ? kept : 0) + 1; /* the sum */
     size_t floats = vectors * stage->model->params + reduce_floats(size);
-    return crew_bytes(stage, size.lanes) + floats * sizeof(float);
+    return crew_bytes(stage, plan) + floats * sizeof(float);
 }
 
 /* Between nodes: received, held and, by MPI, copied on both sides. Inside a node the
@@ -50,7 +51,7 @@ static size_t bytes_evaluation(const struct trainer_setup *setup,
     if (copies)
         history = 2 * history + metrics_write_bytes(data->classes);
     size_t folded =
-        fold_helps(stage->model) ? folded_crew_bytes(stage, setup->plan->lanes) : 0;
+        fold_helps(stage->model) ? folded_crew_bytes(stage, setup->plan) : 0;
     return evaluation_answer_bytes(setup->model, samples) + folded +
            evaluation_views_bytes(setup->model, setup->plan->lanes,
                                   setup->options->eval.views) +
@@ -68,7 +69,7 @@ size_t trainer_bytes(const struct trainer_setup *setup)
     comm_share(stage->peers, grains, 0, &begin, &most);
     struct reduce_size size =
         stepper_reduce_size(stage->model, setup->plan->lanes, grains, most);
-    return bytes_vectors(options, stage, size, writes && stage->count == 1) +
+    return bytes_vectors(options, stage, setup->plan, size, writes && stage->count == 1) +
            bytes_sent(options, stage) + bytes_evaluation(setup, stage, writes) +
            average_bytes(setup, stage, (uint64_t)most * (uint64_t)setup->model->grain);
 }
@@ -76,8 +77,10 @@ size_t trainer_bytes(const struct trainer_setup *setup)
 size_t trainer_bytes_least(const struct run_options *options, const struct stage *stage,
                            int replicas)
 {
+    struct parallel_plan plan;
     int grains = bytes_grains(options, stage), begin, most;
+    plan_init(&plan, 1);
     tree_share(grains, replicas, 0, &begin, &most);
-    return bytes_vectors(options, stage,
+    return bytes_vectors(options, stage, &plan,
                          stepper_reduce_size(stage->model, 1, grains, most), false);
 }

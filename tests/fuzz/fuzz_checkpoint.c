@@ -2,6 +2,7 @@
 #include "app/run/network.h"
 #include "base/mem.h"
 #include "fuzz_h5.h"
+#include "nn/packed.h"
 #include "nn/workspace.h"
 
 #define FLOPS_MAX 1e8 /* per input */
@@ -9,14 +10,16 @@
 /* Runs one image through the network. */
 static void fuzz_forward(const struct network *network)
 {
+    float *packed = model_packed(&network->model, network->params);
     const struct grain_pass pass = {
-        .team = {.size = 1}, .n = 1, .params = network->params};
+        .team = {.size = 1}, .n = 1, .params = network->params, .packed = packed};
     const struct loader_input input = network_input(network);
     struct workspace ws;
-    workspace_init(&ws, &network->model);
+    workspace_init(&ws, &network->model, 1);
     loader_normalise(&input, network->info.shape, ws.activation[0]);
     model_forward(&network->model, &ws, &pass);
     workspace_release(&ws);
+    free(packed);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 
 #include "base/status.h"
+#include "kernels/policy.h"
 
 struct comm;
 
@@ -15,6 +16,7 @@ struct placement_rank {
     char host[64];
     char cpus[192];       /* the CPUs that it may run on, "0-3,8" */
     char quota_file[160]; /* where the quota stands */
+    bool fma;             /* gives portable bits (kernels/policy.h) */
     char kernels[160];    /* "v4, OpenBLAS 0.3.21 SkylakeX": they decide the last bits */
     int allowed;          /* number of those CPUs */
     double quota;         /* CPUs whose time its control group grants; 0: no quota */
@@ -50,7 +52,8 @@ void placement_promise_memory(const struct placement *placement, const struct co
    ranks bound to fewer CPUs than they have threads, a SLURM job of several tasks that is
    one rank, thread counts in the environment that are not used; and on ranks with
    different kernels, because the bits then depend on which rank computes what. */
-void placement_note(const struct placement *placement, const struct comm *comm);
+void placement_note(const struct placement *placement, const struct comm *comm,
+                    const struct kernel_policy *policy);
 
 /* Collective. ST_USAGE if `threads` per rank are too many for one of the hosts. */
 enum status placement_check_threads(struct comm *comm, long long threads) MUST_CHECK;

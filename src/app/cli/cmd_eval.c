@@ -98,12 +98,13 @@ static int eval_views(const struct eval_session *session)
 }
 
 /* With --out rank 0 gathers the rows of all ranks; the only rank has them already. */
-static size_t eval_bytes(const struct eval_session *session, int lanes)
+static size_t eval_bytes(const struct eval_session *session,
+                         const struct parallel_plan *plan)
 {
     const struct stage *stage = &session->stages.stage;
     uint64_t samples = session->dataset.info.count[session->split];
-    size_t bytes = evaluation_bytes(stage, lanes, samples) +
-                   evaluation_views_bytes(stage->whole, lanes, eval_views(session));
+    size_t bytes = evaluation_bytes(stage, plan, samples) +
+                   evaluation_views_bytes(stage->whole, plan->lanes, eval_views(session));
     if (!session->request->out)
         return bytes;
     bytes += evaluation_rows_bytes(stage, samples);
@@ -118,7 +119,7 @@ static enum status eval_share_network(struct eval_session *session)
     const struct stage *stage = &session->stages.stage;
     struct parallel_plan plan;
     eval_choose_plan(session, &plan);
-    size_t bytes = eval_bytes(session, plan.lanes);
+    size_t bytes = eval_bytes(session, &plan);
     TRY(memory_check_evaluation(comm, stage, plan.lanes, bytes));
     memory_note(comm, bytes);
     TRY(eval_read_weights(session));

@@ -93,6 +93,8 @@ static enum status show_checkpoint(const char *path)
     show_input(&network, data);
     log_out("written by  lockstep %s, %s, %s, %s kernels\n", info->lockstep, info->mpi,
             info->blas, info->isa);
+    if (*info->bits)
+        log_out("bits        %s\n", info->bits);
     if (*info->plan)
         log_out("plan        %s\n", info->plan);
     log_out("here        %s, %s, %s kernels\n", cpu_model(), cpu_blas(),

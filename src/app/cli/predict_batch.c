@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "data/import_treatment.h"
 #include "kernels/team.h"
+#include "nn/packed.h"
 #include "nn/workspace.h"
 #include "predict_ink.h"
 #include "train/blend.h"
@@ -26,7 +27,8 @@ static size_t batch_bytes(const struct predict_batch *batch, int threads)
     size_t blend = (size_t)model->classes * sizeof(float);
     size_t picture = image + sizeof(struct prediction) + blend;
     return network->model.params * sizeof(float) + batch->fold.bytes +
-           (size_t)threads * (workspace_bytes(model) + (size_t)model->grain * picture);
+           model->packed * sizeof(float) +
+           (size_t)threads * (workspace_bytes(model, 1) + (size_t)model->grain * picture);
 }
 
 enum status predict_batch_init(struct predict_batch *batch, const struct network *network,
@@ -54,9 +56,10 @@ enum status predict_batch_init(struct predict_batch *batch, const struct network
     batch->answer = mem_zeroed((size_t)batch->most, sizeof *batch->answer);
     batch->pixels =
         mem_zeroed((size_t)batch->most, dataset_image_bytes(network->info.shape));
+    batch->packed = model_packed(&batch->fold.model, batch->fold.params);
     batch->ws = mem_aligned((size_t)threads, sizeof *batch->ws);
     for (int t = 0; t < threads; t++)
-        workspace_init(&batch->ws[t], &batch->fold.model);
+        workspace_init(&batch->ws[t], &batch->fold.model, 1);
     return ST_OK;
 }
 
@@ -66,6 +69,7 @@ void predict_batch_release(struct predict_batch *batch)
     for (int t = 0; t < batch->threads; t++)
         workspace_release(&batch->ws[t]);
     free(batch->ws);
+    free(batch->packed);
     free(batch->pixels);
     free(batch->answer);
     fold_release(&batch->fold);
@@ -170,7 +174,9 @@ static int batch_forward(const struct predict_batch *batch, struct workspace *ws
 {
     const struct network *network = batch->network;
     const struct views views = views_of_set(batch->views);
-    struct grain_pass pass = {.team = {.size = 1}, .params = batch->fold.params};
+    struct grain_pass pass = {.team = {.size = 1},
+                              .params = batch->fold.params,
+                              .packed = batch->packed};
     size_t answers = (size_t)count * (size_t)network->info.classes;
     float *sum = views.count > 1 ? mem_zeroed(answers, sizeof *sum) : NULL;
     for (int l = 0; l < views.count; l++) {

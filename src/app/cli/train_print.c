@@ -83,7 +83,7 @@ static void train_print_data(const struct train_session *session, const char *ha
 void train_print_header(const struct train_session *session)
 {
     const struct dataset_info *data = &session->dataset.info;
-    char hash[17];
+    char hash[17], bits[POLICY_BITS];
     hash_text(data->hash, hash);
     log_out("lockstep %s\n%-10s lockstep train", app_version(), "command");
     for (int i = 0; i < session->request->argc; i++) {
@@ -93,7 +93,9 @@ void train_print_header(const struct train_session *session)
     }
     log_out("\n");
     placement_print(&session->placement);
+    policy_bits_text(&session->config.model.policy, bits);
     log_out("%-10s %s, %s kernels\n", "cpu", cpu_model(), cpu_isa_name(cpu_isa()));
+    log_out("%-10s %s\n", "bits", bits);
     log_out("%-10s %s, one thread per call; %s\n", "libraries", cpu_blas(),
             comm_version());
     train_print_data(session, hash);

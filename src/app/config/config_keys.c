@@ -18,6 +18,8 @@ static const char *const schedule_words[] = {
     [SCHEDULE_LINEAR] = "linear",     [SCHEDULE_POLYNOMIAL] = "polynomial",
     [SCHEDULE_TRIANGLE] = "triangle", [SCHEDULE_TRIANGLE + 1] = NULL,
 };
+static const char *const bits_words[] = {"portable", "blas", NULL};
+static const char *const winograd_words[] = {"auto", "f2", "off", NULL};
 static const char *const anneal_words[] = {"cosine", "linear", NULL};
 static const char *const intra_words[] = {"auto", "batch", "channel", "hybrid", NULL};
 
@@ -78,6 +80,12 @@ const struct config_key config_keys[] = {
      "samples in a grain, which are computed together: the unit of work", NULL},
     {"train", "seed", KEY_U64, true, RUN(train.seed), 0, 0, "1",
      "seed of everything random", NULL},
+    {"train", "bits", KEY_WORD, true, AT(model.policy.bits), 0, 0, "portable",
+     "portable: the same bits on every CPU with FMA; blas: products by OpenBLAS, whose bits "
+     "belong to the kind of CPU", bits_words},
+    {"train", "winograd", KEY_WORD, true, AT(model.policy.winograd), 0, 0, "auto",
+     "convolutions 3x3 by Winograd's algorithm: auto: F(4x4) from 16 channels on; f2: "
+     "F(2x2) there, with the errors of a sum; off", winograd_words},
     {"train", "label_smoothing", KEY_REAL, false, RUN(train.label_smoothing), 0, 0.999,
      "0", "share of the target that is spread over all classes", NULL},
     {"train", "clip", KEY_REAL, false, RUN(train.clip), 0, 1e9, "0",

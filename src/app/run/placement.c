@@ -131,6 +131,7 @@ void placement_find(struct placement *placement, struct comm *comm, int threads)
         .granted = granted ? min_int(granted, online) : online,
         .quota = cpu_quota(),
         .threads = threads ? threads : min_int(per_task, cpu_allowed()),
+        .fma = cpu_isa() != CPU_V2,
         .node_rank = comm_node_rank(comm),
         .node = comm_rank(comm) - comm_node_rank(comm),
     };
@@ -157,7 +158,7 @@ void placement_init(struct placement *placement, struct comm *comm, int threads)
 {
     placement_find(placement, comm, threads);
     placement_promise_memory(placement, comm);
-    placement_note(placement, comm);
+    placement_note(placement, comm, &(struct kernel_policy){0});
 }
 
 void placement_release(struct placement *placement)
@@ -255,26 +256,31 @@ static void placement_note_slurm(const struct comm *comm)
 }
 
 /* They differ with the CPU, or where the environment was not passed on. */
-static void placement_note_kernels(const struct placement *placement)
+static void placement_note_kernels(const struct placement *placement,
+                                   const struct kernel_policy *policy)
 {
+    const struct placement_rank *first = &placement->rank[0];
+    bool portable = policy->bits == POLICY_PORTABLE;
     for (int r = 1; r < placement->count; r++) {
         const struct placement_rank *rank = &placement->rank[r];
-        if (strcmp(rank->kernels, placement->rank[0].kernels) == 0)
+        if (strcmp(rank->kernels, first->kernels) == 0 ||
+            (portable && rank->fma && first->fma))
             continue;
         log_note("rank %d on %s has kernels %s, rank 0 %s: the bits depend on which rank "
                  "computes what; set LOCKSTEP_ISA and OPENBLAS_CORETYPE alike for all "
                  "('mpirun -x NAME' passes them on)",
-                 r, rank->host, rank->kernels, placement->rank[0].kernels);
+                 r, rank->host, rank->kernels, first->kernels);
         return;
     }
 }
 
-void placement_note(const struct placement *placement, const struct comm *comm)
+void placement_note(const struct placement *placement, const struct comm *comm,
+                    const struct kernel_policy *policy)
 {
     if (placement->limited)
         log_note("OMP_THREAD_LIMIT=%d: no rank has more threads; unset it", team_limit());
     placement_note_load(placement);
-    placement_note_kernels(placement);
+    placement_note_kernels(placement, policy);
     placement_note_slurm(comm);
     const char *advice = prepare_threads_advice(placement_threads(placement, comm));
     if (advice)

@@ -161,18 +161,31 @@ static enum status resume_check_config(const struct run_resume *resume, const ch
     return st;
 }
 
+/* What the bits depend on besides the config. */
+static void resume_note_bits(const struct run_resume *resume,
+                             const struct checkpoint_info *info)
+{
+    char decoder[IMAGE_DECODERS], bits[POLICY_BITS];
+    image_decoders(decoder);
+    if (resume->dataset->info.encoded && *info->decoder &&
+        strcmp(info->decoder, decoder) != 0)
+        log_note("pictures are decoded by %s now, and were by %s: the run may go on in "
+                 "other bits",
+                 decoder, info->decoder);
+    policy_bits_text(&resume->config->model.policy, bits);
+    if (*info->bits && strcmp(info->bits, bits) != 0)
+        log_note("the bits are those of '%s' now, and were those of '%s': the run goes on "
+                 "in other bits",
+                 bits, info->bits);
+}
+
 static enum status resume_check_same_run(const struct run_resume *resume,
                                          const char *path,
                                          const struct checkpoint_info *info)
 {
     const struct dataset_info *data = &resume->dataset->info;
     TRY(resume_check_config(resume, path, info));
-    char decoder[IMAGE_DECODERS];
-    image_decoders(decoder);
-    if (data->encoded && *info->decoder && strcmp(info->decoder, decoder) != 0)
-        log_note("pictures are decoded by %s now, and were by %s: the run may go on in "
-                 "other bits",
-                 decoder, info->decoder);
+    resume_note_bits(resume, info);
     if (info->data_hash != data->hash) {
         char was[17], is[17];
         hash_text(info->data_hash, was);

@@ -74,11 +74,13 @@ static struct stages_room stages_find_room(struct comm *comm, const struct model
 static double stages_bytes(const struct stages_room *room, int index,
                            const struct model *model)
 {
+    struct parallel_plan plan;
     const struct stage stage = {
         .count = room->stages, .index = index, .whole = room->whole, .model = model};
+    plan_init(&plan, 1);
     return (double)(room->options
                         ? trainer_bytes_least(room->options, &stage, room->replicas)
-                        : evaluation_bytes(&stage, 1, 0));
+                        : evaluation_bytes(&stage, &plan, 0));
 }
 
 static bool stages_fit(const struct cut_limit *limit, int part, int begin, int end)

@@ -16,6 +16,7 @@
 #include "kernels/cpu.h"
 #include "nn/fold.h"
 #include "nn/named_network.h"
+#include "nn/packed.h"
 #include "nn/workspace.h"
 
 #define GRAIN 4
@@ -39,7 +40,7 @@ static void folding_init(struct folding *f, const char *name, int size)
         model_init(&f->model, &config.model, (struct shape){size, size, 3}, 10, GRAIN),
         ST_OK);
     config_release(&config);
-    workspace_init(&f->ws, &f->model);
+    workspace_init(&f->ws, &f->model, 1);
     f->params = mem_aligned(f->model.params, sizeof *f->params);
     f->sums = mem_aligned(f->model.params, sizeof *f->sums);
     model_init_params(&f->model, 3, f->params);
@@ -59,6 +60,16 @@ static void fill_input(const struct model *model, struct workspace *ws)
     rng_init(&rng, 5, RNG_TEST, 0, 0);
     for (int i = 0; i < GRAIN * shape_size(model->in); i++)
         ws->activation[0][i] = rng_normal(&rng);
+}
+
+static void folding_forward(const struct model *model, struct workspace *ws,
+                            const struct grain_pass *with)
+{
+    struct grain_pass pass = *with;
+    float *packed = model_packed(model, pass.params);
+    pass.packed = packed;
+    model_forward(model, ws, &pass);
+    free(packed);
 }
 
 /* Weights and biases of norms as after a training, and the statistics that fit them. */
@@ -83,7 +94,7 @@ static void train_norms(struct folding *f)
                                     .params = f->params,
                                     .grads = f->sums};
     fill_input(&f->model, &f->ws);
-    model_forward(&f->model, &f->ws, &pass);
+    folding_forward(&f->model, &f->ws, &pass);
     statistics_average(&f->model.statistics, f->params, f->sums, GRAIN, 0);
 }
 
@@ -100,14 +111,14 @@ static void check(const char *name, int size, int left)
         norms += f.model.layer[l]->ops->line != NULL;
     struct grain_pass pass = {.team = {.size = 1}, .n = GRAIN, .params = f.params};
     fill_input(&f.model, &f.ws);
-    model_forward(&f.model, &f.ws, &pass);
+    folding_forward(&f.model, &f.ws, &pass);
     fold_init(&fold, &f.model, f.params);
     assert_true(norms > 5);
     assert_int_equal(fold.norms, norms - left);
-    workspace_init(&ws, &fold.model);
+    workspace_init(&ws, &fold.model, 1);
     fill_input(&fold.model, &ws);
     pass.params = fold.params;
-    model_forward(&fold.model, &ws, &pass);
+    folding_forward(&fold.model, &ws, &pass);
     double most = 0;
     for (int i = 0; i < GRAIN * 10; i++)
         most =

@@ -342,7 +342,7 @@ static void test_choice(void **state)
     (void)state;
     for (int i = 0; i < CHOSEN; i++)
         for (enum conv_pass pass = CONV_FORWARD; pass < CONV_PASSES; pass++) {
-            const struct conv_algorithm *row = conv_algorithm_chosen(pass, &chosen[i]);
+            const struct conv_algorithm *row = conv_algorithm_chosen(pass, &chosen[i], &(struct kernel_policy){0});
             bool plain = conv_groups(&chosen[i]) == 1 &&
                          window_dilation(&chosen[i].r) == 1 &&
                          window_dilation(&chosen[i].s) == 1;

@@ -4,13 +4,15 @@
 #include "kernels/conv_pool.h"
 #include "kernels/reference.h"
 
+enum { MOST = 5 }; /* members of a team: EACH_TEAM */
+
 struct block_case {
     struct conv_pool_shape shape;
     bool biased;
     struct conv_shape conv;
     struct pool_shape pool;
     size_t xs, ys, cs, ws; /* floats of x, y, the convolution's output, w */
-    float *x, *w, *bias, *dy, *packed;
+    float *x, *w, *bias, *dy, *packed, *back;
     float *y, *slope, *dw, *dbias, *dx; /* results */
     uint8_t *argmax;
     void *scratch;
@@ -19,6 +21,7 @@ struct block_case {
 static void case_init(struct block_case *t, struct conv_pool_shape shape, struct rng *rng)
 {
     conv_pool_complete(&shape);
+    shape.winograd = shape.c >= 5 && rng_below(rng, 3);
     t->shape = shape;
     t->biased = rng_below(rng, 2);
     t->conv = (struct conv_shape){.n = shape.n,
@@ -56,13 +59,15 @@ static void case_init(struct block_case *t, struct conv_pool_shape shape, struct
     t->dw = poisoned_floats(t->ws);
     t->dbias = poisoned_floats((size_t)shape.k);
     t->packed = poisoned_floats(conv_pool_packed(&shape));
-    t->scratch = poisoned_floats(conv_pool_scratch(&shape) / sizeof(float) + 1);
+    t->back = poisoned_floats(conv_pool_packed_back(&shape));
+    size_t bytes = conv_pool_scratch(&shape) + MOST * conv_pool_scratch_member(&shape);
+    t->scratch = poisoned_floats(bytes / sizeof(float) + 1);
 }
 
 static void case_release(struct block_case *t)
 {
     void *all[] = {t->x,  t->w,  t->bias,  t->dy,      t->y,     t->slope,
-                   t->dx, t->dw, t->dbias, t->scratch, t->argmax, t->packed};
+                   t->dx, t->dw, t->dbias, t->scratch, t->argmax, t->packed, t->back};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         free(all[i]);
 }
@@ -72,14 +77,14 @@ static void run_all(const struct team *team, void *context)
     struct block_case *t = context;
     float *slope = t->shape.activation == CONV_POOL_NONE ? NULL : t->slope;
     const struct conv_pool_result result = {t->y, t->argmax, slope};
-    conv_pool_pack(team, &t->shape, t->packed, t->w);
+    conv_pool_pack(team, &t->shape, t->packed, t->back, t->w);
     conv_pool_forward(team, &t->shape, &result, t->x, t->packed, t->biased ? t->bias : NULL,
                       t->scratch);
     const struct conv_pool_gradient gradient = {.dx = t->dx,
                                                 .dweight = t->dw,
                                                 .dbias = t->biased ? t->dbias : NULL,
                                                 .x = t->x,
-                                                .packed = t->packed,
+                                                .back = t->back,
                                                 .dy = t->dy,
                                                 .slope = slope,
                                                 .argmax = t->argmax};

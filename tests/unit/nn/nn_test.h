@@ -20,13 +20,16 @@
 #include "base/mem.h"
 #include "base/rng.h"
 #include "kernels/cpu.h"
+#include "nn/packed.h"
 #include "nn/workspace.h"
+
+#define BENCH_THREADS 5 /* of a team, at most */
 
 /* A network, one workspace, parameters, gradients, and a grain of random samples. */
 struct bench {
     struct model model;
     struct workspace ws;
-    float *params, *grads;
+    float *params, *packed, *grads;
     struct grain_pass pass;
     struct grain_result result;
 };
@@ -64,11 +67,12 @@ static inline void bench_init(struct bench *b, const char *const *lines, struct 
     *b = (struct bench){0};
     assert_int_equal(model_init(&b->model, &spec, in, classes, n), ST_OK);
     model_spec_release(&spec);
-    workspace_init(&b->ws, &b->model);
+    workspace_init(&b->ws, &b->model, BENCH_THREADS);
     b->params = mem_aligned(b->model.params, sizeof *b->params);
     b->grads = mem_aligned(b->model.params, sizeof *b->grads);
     memset(b->grads, 0xff, b->model.params * sizeof *b->grads);
     model_init_params(&b->model, 11, b->params);
+    b->packed = model_packed(&b->model, b->params);
     fill_samples(&b->model, &b->ws, n, 0);
     b->pass = (struct grain_pass){.team = {.size = 1},
                                   .n = n,
@@ -76,6 +80,7 @@ static inline void bench_init(struct bench *b, const char *const *lines, struct 
                                   .seed = 7,
                                   .step = 3,
                                   .params = b->params,
+                                  .packed = b->packed,
                                   .grads = b->grads};
 }
 
@@ -84,12 +89,35 @@ static inline void bench_release(struct bench *b)
     workspace_release(&b->ws);
     model_release(&b->model);
     free(b->params);
+    free(b->packed);
     free(b->grads);
+}
+
+/* After the parameters have changed. */
+static inline void bench_pack(struct bench *b)
+{
+    model_pack(&b->model, &(struct team){.size = 1}, b->packed, b->params);
+}
+
+static inline void bench_forward(struct bench *b)
+{
+    bench_pack(b);
+    model_forward(&b->model, &b->ws, &b->pass);
+}
+
+/* For a model without a bench. */
+static inline void forward_packed(const struct model *model, struct workspace *ws,
+                                  struct grain_pass pass)
+{
+    float *packed = model_packed(model, pass.params);
+    pass.packed = packed;
+    model_forward(model, ws, &pass);
+    free(packed);
 }
 
 static inline void bench_step(struct bench *b)
 {
-    model_forward(&b->model, &b->ws, &b->pass);
+    bench_forward(b);
     model_loss(&b->model, &b->ws, &b->pass, &b->result);
     model_backward(&b->model, &b->ws, &b->pass, NULL, NULL);
 }

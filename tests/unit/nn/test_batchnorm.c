@@ -235,11 +235,11 @@ static void test_measure(void **state)
     memcpy(trained, b.grads, floats * sizeof *trained);
     memset(b.grads, 0, floats * sizeof *b.grads);
     b.pass.train = false;
-    model_forward(&b.model, &b.ws, &b.pass);
+    bench_forward(&b);
     for (size_t i = 0; i < floats; i++)
         assert_true(b.grads[i] == 0); /* in use nothing is measured */
     b.pass.measure = true;
-    model_forward(&b.model, &b.ws, &b.pass);
+    bench_forward(&b);
     for (struct range r = {0};
          ranges_next(&b.model.ranges, RANGE_BIT(RANGE_STATISTIC), floats, &r);) {
         for (size_t i = r.begin; i < r.end; i++)
@@ -367,7 +367,7 @@ static void test_frozen(void **state)
     for (int c = 0; c < 4; c++)
         assert_true(b.grads[bn->tensor[2].offset + (size_t)c] == 0);
     b.pass.train = false;
-    model_forward(&b.model, &b.ws, &b.pass);
+    bench_forward(&b);
     assert_memory_equal(train, b.ws.logprobs, sizeof train);
     bench_release(&b);
 }

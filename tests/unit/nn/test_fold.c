@@ -31,16 +31,16 @@ static void check(const char *const *lines, bool negative, int norms)
     bench_init(&b, lines, (struct shape){12, 12, 3}, 7, 5);
     fill_params(&b, negative);
     b.pass.train = false;
-    model_forward(&b.model, &b.ws, &b.pass);
+    bench_forward(&b);
     fold_init(&fold, &b.model, b.params);
     assert_int_equal(fold.norms, norms);
     assert_int_equal(fold.model.layers, b.model.layers - norms);
     assert_true((fold.owned != NULL) == (norms > 0));
-    workspace_init(&ws, &fold.model);
+    workspace_init(&ws, &fold.model, 1);
     assert_true(ws.bytes < b.ws.bytes);
     fill_samples(&fold.model, &ws, 5, 0);
     struct grain_pass pass = {.team = {.size = 1}, .n = 5, .params = fold.params};
-    model_forward(&fold.model, &ws, &pass);
+    forward_packed(&fold.model, &ws, pass);
     for (int i = 0; i < 5 * 7; i++) {
         assert_true(isfinite(ws.logprobs[i]));
         assert_true(fabsf(ws.logprobs[i] - b.ws.logprobs[i]) < 1e-5f);
@@ -131,10 +131,10 @@ static void test_part(void **state)
     fill_params(&b, true);
     fold_init(&whole, &b.model, b.params);
     struct workspace ws;
-    workspace_init(&ws, &whole.model);
+    workspace_init(&ws, &whole.model, 1);
     fill_samples(&whole.model, &ws, 5, 0);
     struct grain_pass pass = {.team = {.size = 1}, .n = 5, .params = whole.params};
-    model_forward(&whole.model, &ws, &pass);
+    forward_packed(&whole.model, &ws, pass);
     float *x = mem_aligned((size_t)5 * 10 * 10 * 8 + 64, sizeof *x);
     memcpy(x, b.ws.activation[0], (size_t)5 * 12 * 12 * 3 * sizeof *x);
     assert_int_equal(b.model.units, 3);
@@ -145,10 +145,10 @@ static void test_part(void **state)
         model_part(&part, &b.model, u, u + 1);
         fold_init(&fold, &part, b.params + b.model.unit[u].begin);
         assert_int_equal(fold.norms, u < 2);
-        workspace_init(&own, &fold.model);
+        workspace_init(&own, &fold.model, 1);
         memcpy(own.activation[0], x, (size_t)5 * (size_t)shape_size(part.in) * sizeof *x);
         pass.params = fold.params;
-        model_forward(&fold.model, &own, &pass);
+        forward_packed(&fold.model, &own, pass);
         size_t out = (size_t)shape_size(fold.model.op[fold.model.ops - 1]->out);
         memcpy(x, own.activation[fold.model.ops], 5 * out * sizeof *x);
         if (u == b.model.units - 1)
@@ -169,7 +169,7 @@ static size_t bytes_in_use(struct bench *b, bool negative)
     struct fold fold;
     fill_params(b, negative);
     fold_init(&fold, &b->model, b->params);
-    size_t bytes = fold.bytes + workspace_bytes(&fold.model);
+    size_t bytes = fold.bytes + workspace_bytes(&fold.model, 1);
     fold_release(&fold);
     return bytes;
 }
@@ -189,7 +189,7 @@ static void test_described(void **state)
     assert_int_equal(fold.norms, 1);
     assert_true(!fold.params && !fold.owned);
     assert_int_equal(fold.bytes, fold.model.params * sizeof(float));
-    size_t most = fold.bytes + workspace_bytes(&fold.model);
+    size_t most = fold.bytes + workspace_bytes(&fold.model, 1);
     fold_release(&fold);
     assert_true(bytes_in_use(&b, false) < most);
     assert_int_equal(bytes_in_use(&b, true), most);

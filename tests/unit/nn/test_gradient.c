@@ -7,7 +7,7 @@
 /* The loss in double: differences of floats would drown in rounding. */
 static double loss_at(struct bench *b)
 {
-    model_forward(&b->model, &b->ws, &b->pass);
+    bench_forward(b);
     const float *logp = bench_logprobs(b);
     double loss = 0.0, eps = (double)b->pass.label_smoothing;
     for (int i = 0; i < b->pass.n; i++) {

@@ -64,7 +64,9 @@ static void test_fusion_pooled(void **state)
     bench_init(&apart, pooled, even, 7, 4);
     model_unfuse(&apart.model);
     workspace_release(&apart.ws);
-    workspace_init(&apart.ws, &apart.model);
+    workspace_init(&apart.ws, &apart.model, 1);
+    free(apart.packed);
+    apart.pass.packed = apart.packed = model_packed(&apart.model, apart.params);
     fill_samples(&apart.model, &apart.ws, 4, 0);
     assert_int_equal(fused.model.ops, 7);
     for (int o = 0; o < 7; o++) {
@@ -156,10 +158,12 @@ static void check_parts(const char *const *lines, struct shape in, int units)
         for (int p = 0; p < 2; p++) {
             struct bench *b = &part[p];
             model_part(&b->model, &whole.model, p ? cut : 0, p ? units : cut);
-            workspace_init(&b->ws, &b->model);
+            workspace_init(&b->ws, &b->model, 1);
             size_t begin = whole.model.unit[b->model.unit_before].begin;
             b->pass = whole.pass;
             b->pass.params = whole.params + begin;
+            b->packed = model_packed(&b->model, b->pass.params);
+            b->pass.packed = b->packed;
             b->grads = mem_aligned(b->model.params, sizeof(float));
             b->pass.grads = b->grads;
             memcpy(b->ws.label, whole.ws.label, 5 * sizeof(int));
@@ -180,6 +184,7 @@ static void check_parts(const char *const *lines, struct shape in, int units)
             assert_memory_equal(part[p].grads, whole.grads + begin,
                                 part[p].model.params * sizeof(float));
             free(part[p].grads);
+            free(part[p].packed);
             workspace_release(&part[p].ws);
             model_release(&part[p].model);
         }

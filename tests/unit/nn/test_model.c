@@ -116,7 +116,7 @@ static void test_loss(void **state)
     (void)state;
     struct bench b;
     bench_init(&b, letters, letter, 26, 8);
-    model_forward(&b.model, &b.ws, &b.pass);
+    bench_forward(&b);
     const float *logp = bench_logprobs(&b);
     double plain = 0.0, uniform = 0.0;
     int correct = 0;
@@ -170,7 +170,7 @@ static void test_ready(void **state)
     (void)state;
     struct bench b;
     bench_init(&b, other, (struct shape){15, 14, 3}, 5, 4);
-    model_forward(&b.model, &b.ws, &b.pass);
+    bench_forward(&b);
     model_loss(&b.model, &b.ws, &b.pass, &b.result);
     struct noted noted = {.next = b.model.params, .grads = b.grads};
     model_backward(&b.model, &b.ws, &b.pass, note_range, &noted);
@@ -211,7 +211,7 @@ static void test_evaluation(void **state)
     struct bench b;
     bench_init(&b, letters, letter, 26, 6);
     b.pass.train = false;
-    model_forward(&b.model, &b.ws, &b.pass);
+    bench_forward(&b);
     float first[6 * 26];
     memcpy(first, bench_logprobs(&b), sizeof first);
     b.pass.step = 99;
@@ -219,10 +219,10 @@ static void test_evaluation(void **state)
     fill_samples(&b.model, &b.ws, 6, 0);
     for (int i = 784; i < 6 * 784; i++)
         b.ws.activation[0][i] = 0.5f;
-    model_forward(&b.model, &b.ws, &b.pass);
+    bench_forward(&b);
     assert_memory_equal(first, bench_logprobs(&b), 26 * sizeof *first);
     b.pass.train = true;
-    model_forward(&b.model, &b.ws, &b.pass);
+    bench_forward(&b);
     assert_memory_not_equal(first, bench_logprobs(&b), 26 * sizeof *first);
     bench_release(&b);
 }
@@ -354,7 +354,7 @@ static void test_most_layers(void **state)
     assert_true(isfinite(b.result.loss));
     for (size_t i = 0; i < b.model.params; i++)
         assert_true(isfinite(b.grads[i]));
-    model_forward(&b.model, &b.ws, &b.pass);
+    bench_forward(&b);
     const void *first = b.ws.op[1].save;
     for (int i = 65; i < MODEL_LAYERS - 2; i += 64)
         assert_memory_not_equal(b.ws.op[i].save, first, 40);

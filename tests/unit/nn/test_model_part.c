@@ -19,13 +19,13 @@ struct piece {
     struct model model;
     struct workspace ws;
     struct grain_pass pass;
-    float *params, *grads;
+    float *params, *packed, *grads;
 };
 
 static void piece_init(struct piece *piece, const struct bench *whole, int begin, int end)
 {
     model_part(&piece->model, &whole->model, begin, end);
-    workspace_init(&piece->ws, &piece->model);
+    workspace_init(&piece->ws, &piece->model, 1);
     piece->params = mem_aligned(piece->model.params, sizeof(float));
     piece->grads = mem_aligned(piece->model.params, sizeof(float));
     memset(piece->grads, 0xff, piece->model.params * sizeof(float));
@@ -33,7 +33,9 @@ static void piece_init(struct piece *piece, const struct bench *whole, int begin
     memcpy(piece->ws.label, whole->ws.label, GRAIN * sizeof *piece->ws.label);
     memcpy(piece->ws.sample, whole->ws.sample, GRAIN * sizeof *piece->ws.sample);
     piece->pass = whole->pass;
+    piece->packed = model_packed(&piece->model, piece->params);
     piece->pass.params = piece->params;
+    piece->pass.packed = piece->packed;
     piece->pass.grads = piece->grads;
 }
 
@@ -42,6 +44,7 @@ static void piece_release(struct piece *piece)
     workspace_release(&piece->ws);
     model_release(&piece->model);
     free(piece->params);
+    free(piece->packed);
     free(piece->grads);
 }
 

@@ -105,6 +105,7 @@ static void test_outputs(void **state)
     assert_int_equal(whiten_size(b.model.layer[0]), 144);
     whiten(&b, x);
     memcpy(b.ws.activation[0], x, sizeof x);
+    bench_pack(&b);
     model_forward_op(&b.model, &b.ws, &b.pass, 0);
     const float *y = b.ws.activation[1];
     for (int i = 0; i < 24; i++)

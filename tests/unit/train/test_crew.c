@@ -111,7 +111,8 @@ static void test_slots(void **state)
     plan_init(&plan, 2);
     crew_init(&crew, &stage, &plan);
     assert_int_equal(crew.slots, 4); /* 3 in flight, one on its way */
-    assert_int_equal(crew_bytes(&stage, 2), 8 * workspace_bytes(&model));
+    size_t lane = 4 * (workspace_bytes(&model, 2) + workspace_bytes(&model, 1));
+    assert_int_equal(crew_bytes(&stage, &plan), lane + model.packed * sizeof(float));
     for (int a = 0; a < 8; a++)
         for (int b = 0; b < 8; b++) {
             bool same = crew_workspace(&crew, a % 2, a / 2) ==

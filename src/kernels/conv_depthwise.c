@@ -1,0 +1,47 @@
+#include "conv_depthwise.h"
+
+#include "kernels/depthwise.h"
+
+static size_t conv_depthwise_scratch(const struct conv_shape *shape, int team)
+{
+    (void)shape;
+    (void)team;
+    return 0;
+}
+
+static void conv_depthwise_run_forward(const struct team *team,
+                                       const struct conv_shape *shape,
+                                       const struct conv_operands *o)
+{
+    depthwise_forward(team, shape, o->out, o->in, o->packed, o->bias);
+}
+
+static void conv_depthwise_run_data(const struct team *team,
+                                    const struct conv_shape *shape,
+                                    const struct conv_operands *o)
+{
+    depthwise_backward_data(team, shape, o->out, o->in, o->packed);
+}
+
+static void conv_depthwise_run_weight(const struct team *team,
+                                      const struct conv_shape *shape,
+                                      const struct conv_operands *o)
+{
+    depthwise_backward_weight(team, shape, o->out, NULL, o->in, o->dy);
+}
+
+const struct conv_algorithm conv_depthwise_forward = {.name = "depthwise",
+                                                      .pass = CONV_FORWARD,
+                                                      .fits = conv_is_depthwise,
+                                                      .scratch = conv_depthwise_scratch,
+                                                      .run = conv_depthwise_run_forward};
+const struct conv_algorithm conv_depthwise_data = {.name = "depthwise",
+                                                   .pass = CONV_DATA,
+                                                   .fits = conv_is_depthwise,
+                                                   .scratch = conv_depthwise_scratch,
+                                                   .run = conv_depthwise_run_data};
+const struct conv_algorithm conv_depthwise_weight = {.name = "depthwise",
+                                                     .pass = CONV_WEIGHT,
+                                                     .fits = conv_is_depthwise,
+                                                     .scratch = conv_depthwise_scratch,
+                                                     .run = conv_depthwise_run_weight};
