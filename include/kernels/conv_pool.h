@@ -17,8 +17,8 @@
  *
  * Every member of the team calls with the same arguments; each function ends with a
  * barrier. The bits do not depend on the team. scratch: conv_pool_scratch bytes and
- * conv_pool_scratch_member more for each member, aligned to 64, shared by the team. CONV_POOL_SLACK floats behind the end of x must be
- * readable.
+ * conv_pool_scratch_member more for each member, aligned to 64, shared by the team.
+ * CONV_POOL_SLACK floats behind the end of x must be readable.
  */
 #ifndef LOCKSTEP_KERNELS_CONV_POOL_H
 #define LOCKSTEP_KERNELS_CONV_POOL_H
@@ -50,8 +50,8 @@ void conv_pool_complete(struct conv_pool_shape *shape);
 void conv_pool_choose(struct conv_pool_shape *shape, const struct kernel_policy *policy);
 
 /* The splits that the kernel supports. In backward, the weight gradient is shared by
-   pairs of filters and input channels (filter), else by filters; the input gradient by
-   input channels (channel, filter), else by images. */
+   pairs of filters and columns of their rows (filter), else by filters; the input
+   gradient by input channels (channel, filter), else by images. */
 struct split_sets conv_pool_splits(const struct conv_pool_shape *shape);
 
 size_t conv_pool_scratch(const struct conv_pool_shape *shape);
@@ -109,10 +109,10 @@ struct conv_pool_kernels {
     void (*finish)(const struct conv_pool_shape *shape, const struct winograd_side *side,
                    struct span windows, const struct conv_pool_result *result,
                    const float *m, const float *bias);
-    /* Adds a block's sums to dweight of some filters and some input channels, which begin
-       at a multiple of KERNELS_GROUP; and to dbias, with the first input channel. */
+    /* Adds a block's sums to dweight of some filters, some columns of each of their rows
+       of 3 C floats; and to dbias, with the first column. */
     void (*weight)(const struct conv_pool_shape *shape, struct span channels,
-                   struct span inputs, float *dweight, float *dbias,
+                   struct span columns, float *dweight, float *dbias,
                    const struct conv_pool_block *block);
     /* The same for few input channels; sum (C, 9, K rounded up to whole groups). */
     void (*weight_thin)(const struct conv_pool_shape *shape, struct span channels,

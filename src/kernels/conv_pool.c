@@ -98,8 +98,8 @@ size_t conv_pool_lay_out(const struct conv_pool_shape *shape, void *scratch,
     struct arena arena = {.memory = scratch};
     size_t n = (size_t)shape->n;
     size_t bordered = shape->pad ? n * conv_pool_padded_size(shape) + CONV_POOL_SLACK : 0;
-    size_t thin = (size_t)conv_pool_groups(shape->k) * KERNELS_GROUP * 9 *
-                  (size_t)shape->c;
+    size_t thin =
+        (size_t)conv_pool_groups(shape->k) * KERNELS_GROUP * 9 * (size_t)shape->c;
     b->x = conv_pool_take(&arena, bordered);
     b->dx = conv_pool_take(&arena, bordered);
     b->thin = conv_pool_take(&arena, shape->c <= CONV_POOL_THIN ? thin : 0);

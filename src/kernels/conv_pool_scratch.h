@@ -16,7 +16,6 @@ void conv_pool_winograd(const struct team *team, const struct conv_pool_shape *s
                         const struct conv_pool_result *result, const float *x,
                         const float *packed, const float *bias, void *scratch);
 
-
 struct conv_pool_buffers {
     float *x, *dx;   /* with borders; only with padding */
     float *thin;     /* dweight (C, 9, K in whole groups); only if C <= CONV_POOL_THIN */

@@ -113,8 +113,8 @@ void winograd_set_offsets(const struct winograd *w, const struct winograd_buffer
     }
 }
 
-void winograd_product(const struct winograd *w, const struct winograd_buffers *b,
-                             int f, int panel, int tiles, const float *u)
+void winograd_product(const struct winograd *w, const struct winograd_buffers *b, int f,
+                      int panel, int tiles, const float *u)
 {
     int k = panel * PRODUCT_PANEL, left = w->out.c - k;
     const struct product_rows a = {.from = b->v + f * w->in.plane,
@@ -183,7 +183,7 @@ static void winograd_run(const struct team *team, const struct conv_shape *shape
 }
 
 size_t winograd_packed(const struct conv_shape *shape, enum conv_pass pass,
-                              enum winograd_size size)
+                       enum winograd_size size)
 {
     struct winograd w;
     winograd_init(&w, shape, pass, size);

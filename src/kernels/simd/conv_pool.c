@@ -63,7 +63,8 @@ SIMD_INLINE void conv_pool_store_window(int vectors, const struct conv_pool_imag
     size_t at = (size_t)window * (size_t)filters + (size_t)k;
 #pragma GCC unroll 4
     for (int v = 0; v < vectors; v++, k += SIMD_WIDTH, at += SIMD_WIDTH)
-        conv_pool_store(image->out, at, sum[v], image->bias ? image->bias + k : NULL, filters - k);
+        conv_pool_store(image->out, at, sum[v], image->bias ? image->bias + k : NULL,
+                        filters - k);
 }
 
 /* With one input channel the nine weights of a filter stay in registers. */
@@ -92,8 +93,7 @@ SIMD_INLINE void conv_pool_single_windows(int vectors,
                         continue;
 #pragma GCC unroll 2
                     for (int v = 0; v < vectors; v++)
-                        sum[v][j] =
-                            simd_multiply_add(a, weight[3 * r + s][v], sum[v][j]);
+                        sum[v][j] = simd_multiply_add(a, weight[3 * r + s][v], sum[v][j]);
                 }
             }
             conv_pool_store_window(vectors, image, k, window, sum);
@@ -225,9 +225,9 @@ SIMD_INLINE void conv_pool_window_pixels(simd_float pixel[4], const float *m,
 }
 
 static void conv_pool_finish(const struct conv_pool_shape *shape,
-                            const struct winograd_side *side, struct span windows,
-                            const struct conv_pool_result *result, const float *m,
-                            const float *bias)
+                             const struct winograd_side *side, struct span windows,
+                             const struct conv_pool_result *result, const float *m,
+                             const float *bias)
 {
     size_t filters = (size_t)shape->k, first = (size_t)windows.begin * filters;
     size_t at = first;

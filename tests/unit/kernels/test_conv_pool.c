@@ -66,8 +66,8 @@ static void case_init(struct block_case *t, struct conv_pool_shape shape, struct
 
 static void case_release(struct block_case *t)
 {
-    void *all[] = {t->x,  t->w,  t->bias,  t->dy,      t->y,     t->slope,
-                   t->dx, t->dw, t->dbias, t->scratch, t->argmax, t->packed, t->back};
+    void *all[] = {t->x,  t->w,     t->bias,    t->dy,     t->y,      t->slope, t->dx,
+                   t->dw, t->dbias, t->scratch, t->argmax, t->packed, t->back};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         free(all[i]);
 }
@@ -78,8 +78,8 @@ static void run_all(const struct team *team, void *context)
     float *slope = t->shape.activation == CONV_POOL_NONE ? NULL : t->slope;
     const struct conv_pool_result result = {t->y, t->argmax, slope};
     conv_pool_pack(team, &t->shape, t->packed, t->back, t->w);
-    conv_pool_forward(team, &t->shape, &result, t->x, t->packed, t->biased ? t->bias : NULL,
-                      t->scratch);
+    conv_pool_forward(team, &t->shape, &result, t->x, t->packed,
+                      t->biased ? t->bias : NULL, t->scratch);
     const struct conv_pool_gradient gradient = {.dx = t->dx,
                                                 .dweight = t->dw,
                                                 .dbias = t->biased ? t->dbias : NULL,
