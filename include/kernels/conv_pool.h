@@ -15,6 +15,13 @@
  * argmax (N, P, Q, K): 2 i + j of the maximum, the first of equals.
  * slope (N, P, Q, K): the activation's derivative at m; NULL without activation.
  *
+ * Values, the same for each instruction set with fused multiply-adds. Forward: one chain
+ * from 0 in the order (r, s, c), or with `winograd` for each frequency one in the order c
+ * (winograd.h); the bias is added to the maximum. dw: for each (k, r, s, c) one chain
+ * from 0 over the windows in the order (n, p, q). dx: for each 64 filters and each window
+ * in order, for each of its four places one chain from 0 over the filters whose maximum
+ * is there, added to dx.
+ *
  * Every member of the team calls with the same arguments; each function ends with a
  * barrier. The bits do not depend on the team. scratch: conv_pool_scratch bytes and
  * conv_pool_scratch_member more for each member, aligned to 64, shared by the team.
