@@ -2,8 +2,8 @@
 
 #include <string.h>
 
+#include "conv_blas.h"
 #include "conv_depthwise.h"
-#include "conv_im2col.h"
 #include "conv_rows.h"
 #include "conv_winograd.h"
 
@@ -11,7 +11,7 @@ static const struct conv_algorithm *const conv_algorithms[] = {
     &conv_rows_forward,      &conv_rows_data,      &conv_rows_weight,
     &conv_winograd2_forward, &conv_winograd2_data, &conv_winograd2_weight,
     &conv_winograd4_forward, &conv_winograd4_data, &conv_winograd4_weight,
-    &conv_im2col_forward,    &conv_im2col_data,    &conv_im2col_weight,
+    &conv_blas_forward,      &conv_blas_data,      &conv_blas_weight,
     &conv_depthwise_forward, &conv_depthwise_data, &conv_depthwise_weight,
 };
 
@@ -49,9 +49,8 @@ const struct conv_algorithm *conv_algorithm_chosen(enum conv_pass pass,
 {
     const char *const wanted[] = {
         conv_winograd_wanted(shape, policy),
-        policy->bits == POLICY_BLAS ? "im2col" : "direct",
+        policy->bits == POLICY_BLAS ? "blas" : "direct",
         "depthwise",
-        "im2col",
     };
     for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++) {
         const struct conv_algorithm *row =

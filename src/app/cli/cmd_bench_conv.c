@@ -10,7 +10,7 @@
 #define CONV_GRAIN 32
 #define CONV_MOST  1024 /* images */
 
-static const char *const conv_columns[] = {"direct", "winograd2", "winograd4", "im2col"};
+static const char *const conv_columns[] = {"direct", "winograd2", "winograd4", "blas"};
 #define CONV_COLUMNS (int)(sizeof conv_columns / sizeof *conv_columns)
 
 /* One row: the algorithms side by side. */

@@ -72,7 +72,8 @@ SIMD_INLINE void direct_forward_tile(const int pixels, const int vectors,
 #pragma GCC unroll 12
             for (int i = 0; i < pixels; i++)
                 for (int v = 0; v < vectors; v++)
-                    sum[i][v] += from[i * step] * w[v];
+                    sum[i][v] = simd_multiply_add(simd_broadcast(from[i * step]), w[v],
+                                                  sum[i][v]);
         }
     }
 #pragma GCC unroll 12
@@ -130,9 +131,9 @@ SIMD_INLINE void direct_weight_tile(const int taps, const struct conv_shape *sha
             simd_float g1 = simd_load(dy + SIMD_WIDTH, lanes - SIMD_WIDTH);
 #pragma GCC unroll 12
             for (int t = 0; t < taps; t++) {
-                float v = from[tap[t]];
-                sum[t][0] += v * g0;
-                sum[t][1] += v * g1;
+                simd_float v = simd_broadcast(from[tap[t]]);
+                sum[t][0] = simd_multiply_add(v, g0, sum[t][0]);
+                sum[t][1] = simd_multiply_add(v, g1, sum[t][1]);
             }
         }
     }
