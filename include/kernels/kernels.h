@@ -32,6 +32,14 @@
 #define KERNELS_PANEL 32 /* output channels of one direct convolution panel */
 #define KERNELS_GROUP 16 /* channels that conv_pool packs as one: the widest vector */
 
+/* Behind a norm, dz = dy times the slope of the activation, which follows from x, or from
+   the output y if that is given. */
+struct normalise_gradient {
+    const float *dy, *x;
+    const float *y; /* NULL: there was nothing added, and x says all */
+    float *dz;      /* normalise_sums writes it; may be NULL */
+};
+
 struct kernels {
     void (*relu_forward)(float *y, const float *x, size_t n);
     void (*relu_backward)(float *dx, const float *dy, const float *y, size_t n);
@@ -55,20 +63,26 @@ struct kernels {
                        const struct matrix *m);
     void (*sum_products)(float *sum, const float *a, const float *b,
                          const struct matrix *m);
-    /* batchnorm.h. sum[j] = sum over i of x[i, j], of (x[i, j] - mean[j])^2, of dy[i, j];
-       product[j] = sum of dy[i, j] (x[i, j] - mean[j]). */
+    /* groupnorm.h. sum[j] = sum over i of x[i, j], of (x[i, j] - mean[j])^2. */
     void (*sum_channels)(double *sum, const float *x, const struct matrix *m);
     void (*sum_squares)(double *sum, const float *x, const float *mean,
                         const struct matrix *m);
-    void (*sum_gradients)(double *sum, double *product, const float *dy, const float *x,
-                          const float *mean, const struct matrix *m);
-    /* y[i, j] = (x[i, j] - mean[j]) scale[j] + shift[j];
-       dx[i, j] = factor[0][j] dy[i, j] + factor[1][j] (x[i, j] - mean[j]) + factor[2][j]
+    /* batchnorm.h. mean[j] of x[i, j] over i, squares[j] = sum of (x[i, j] - mean[j])^2.
      */
-    void (*normalise)(float *y, const float *x, const float *mean, const float *scale,
-                      const float *shift, const struct matrix *m);
-    void (*normalise_backward)(float *dx, const float *dy, const float *x,
-                               const float *mean, const float *const factor[3],
+    void (*moments)(double *mean, double *squares, const float *x,
+                    const struct matrix *m);
+    /* y[i, j] = activation((x[i, j] - mean[j]) scale[j] + shift[j] + z[i, j]); z may be
+       NULL. */
+    void (*normalise)(float *y, const float *x, const float *z, const struct prologue *by,
+                      const struct matrix *m);
+    /* sum[j] = sum over i of dz[i, j], product[j] = sum of dz[i, j] (x[i, j] - mean[j]);
+       dx[i, j] = factor[0][j] dz[i, j] + factor[1][j] (x[i, j] - mean[j]) + factor[2][j];
+       dx may be dy. */
+    void (*normalise_sums)(double *sum, double *product,
+                           const struct normalise_gradient *g, const struct prologue *by,
+                           const struct matrix *m);
+    void (*normalise_backward)(float *dx, const struct normalise_gradient *g,
+                               const struct prologue *by, const float *const factor[3],
                                const struct matrix *m);
 
     /* depthwise.h. One image, some rows of the result, some channels; all images. */
@@ -131,27 +145,6 @@ struct kernels {
                                    struct span taps, float *dweight, const float *x,
                                    const float *dy);
 
-    /* One image, some output rows, some filters. conv_pool.c packs weight as (groups of
-       K, 9 C, KERNELS_GROUP). */
-    void (*conv_pool_forward)(const struct conv_pool_shape *shape, struct span rows,
-                              struct span channels, const struct conv_pool_result *result,
-                              const float *x, const float *weight, const float *bias);
-    /* Adds a block's sums to dweight of some filters and some input channels, which begin
-       at a multiple of KERNELS_GROUP; and to dbias, with the first input channel. */
-    void (*conv_pool_weight)(const struct conv_pool_shape *shape, struct span channels,
-                             struct span inputs, float *dweight, float *dbias,
-                             const struct conv_pool_block *block);
-    /* The same for few input channels; sum (C, 9, K rounded up to whole groups). */
-    void (*conv_pool_weight_thin)(const struct conv_pool_shape *shape,
-                                  struct span channels, float *sum, float *dbias,
-                                  const struct conv_pool_block *block);
-    /* Adds a block to some input channels of dx, which begin at a multiple of
-       KERNELS_GROUP. conv_pool_backward.c packs weight as (groups of C, K, 9,
-       KERNELS_GROUP). */
-    void (*conv_pool_data)(const struct conv_pool_shape *shape, struct span inputs,
-                           float *dx, const float *weight,
-                           const struct conv_pool_block *block);
-
     /* The micro-kernels of product.h: one panel. In a weight product `taps` is 1. */
     void (*product_forward)(const struct product_rows *a, const float *b,
                             const struct product_result *y);
@@ -162,6 +155,7 @@ struct kernels {
                           const struct prologue *prologue);
     /* The transforms of winograd.h, for tiles of 2 x 2 and of 4 x 4. */
     const struct winograd_transforms *winograd[WINOGRAD_SIZES];
+    const struct conv_pool_kernels *conv_pool; /* conv_pool.h */
 
     UPDATE_KERNEL(update_average); /* update.h */
     UPDATE_KERNEL(update_sgd);
