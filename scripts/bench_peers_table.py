@@ -41,11 +41,12 @@ def spread(values, form=None):
     return f"{middle} ({min(values):{form}}-{max(values):{form}})"
 
 
-def goal_cell(result, clock, against):
+def goal_cell(result, clock, against, torch):
     """The goals; with the ratios that have no column of their own."""
     cells = []
     for peer, least in result.setting.goals.items():
-        if peer == BEFORE and not against:
+        asked = against if peer == BEFORE else torch or peer == ALONE
+        if not asked:
             continue
         ratios = result.ratios(peer, clock)
         if not ratios:
@@ -80,7 +81,7 @@ def columns(clock, against, torch):
             ("ratio to before", ratio(BEFORE, "wall")),
             ("by CPU time", ratio(BEFORE, "cpu")),
         ]
-    return [*found, ("wanted at least", lambda one: goal_cell(one, clock, against))]
+    return [*found, ("wanted at least", lambda one: goal_cell(one, clock, against, torch))]
 
 
 def notes(results, kind):
