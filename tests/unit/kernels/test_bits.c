@@ -66,11 +66,14 @@ static void bits_channels(struct bits *t)
     k->fill_rows(t->out[0] + 1000, t->a, 7, 37, 41);
     k->sum_channels(t->sum[0], t->a, &m);
     k->sum_squares(t->sum[0] + 100, t->a, t->b, &m);
-    k->sum_gradients(t->sum[0] + 200, t->sum[0] + 300, t->a, t->c, t->b, &m);
+    k->moments(t->sum[0] + 200, t->sum[0] + 300, t->a, &m);
     t->sum[1][0] = k->square_sum(t->a, 1003);
     k->scale_rows(t->out[1], t->a, t->b, &m);
-    k->normalise(t->out[2], t->a, t->b, t->c, t->c + 50, &m);
-    k->normalise_backward(t->out[3], t->a, t->c, t->b, factor, &m);
+    const struct prologue by = {t->b, t->c, t->c + 50, ACTIVATION_SILU};
+    const struct normalise_gradient g = {.dy = t->c, .x = t->a};
+    k->normalise(t->out[2], t->a, NULL, &by, &m);
+    k->normalise_sums(t->sum[1] + 100, t->sum[1] + 200, &g, &by, &m);
+    k->normalise_backward(t->out[3], &g, &by, factor, &m);
 }
 
 static void bits_pools(struct bits *t)
