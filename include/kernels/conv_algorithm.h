@@ -73,6 +73,7 @@ struct conv_algorithm {
     size_t (*scratch)(const struct conv_shape *shape, int team);
     void (*run)(const struct team *team, const struct conv_shape *shape,
                 const struct conv_operands *operands);
+    double (*work)(const struct conv_shape *shape); /* as conv_algorithm_work; or NULL */
 };
 
 /* Row i of the table; NULL behind the last. */
@@ -84,6 +85,15 @@ const struct conv_algorithm *conv_algorithm_named(enum conv_pass pass, const cha
 const struct conv_algorithm *conv_algorithm_chosen(enum conv_pass pass,
                                                    const struct conv_shape *shape,
                                                    const struct kernel_policy *policy);
+
+/* FLOPs of the definition, per image: 2 for each tap of a filter and each result, in the
+   padding too. The same for all passes. */
+double conv_flops(const struct conv_shape *shape);
+/* FLOPs of the products that an algorithm does, per image: of Winograd's tiles, the parts
+   beyond the edge of the image included, its transforms not. conv_flops where the
+   algorithm follows the definition. */
+double conv_algorithm_work(const struct conv_algorithm *row,
+                           const struct conv_shape *shape);
 
 /* "forward", "data" or "weight" */
 const char *conv_pass_name(enum conv_pass pass);

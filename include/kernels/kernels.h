@@ -29,7 +29,6 @@
 #include "kernels/update.h"
 #include "kernels/winograd.h"
 
-#define KERNELS_PANEL 32 /* output channels of one direct convolution panel */
 #define KERNELS_GROUP 16 /* channels that conv_pool packs as one: the widest vector */
 
 struct kernels {
@@ -118,18 +117,6 @@ struct kernels {
     void (*fill_rows)(float *y, const float *bias, int rows, int columns, int ld);
     /* sum[j] = sum over i < rows of x[i, j], for j < columns. */
     void (*sum_rows)(float *sum, const float *x, int rows, int columns, int ld);
-
-    /* Convolution without padding, for one panel of at most KERNELS_PANEL output
-       channels: some of the N*P output rows. weight (R*S*C, KERNELS_PANEL) and bias
-       (KERNELS_PANEL) of the panel, filled with zeros; y points to its first channel. */
-    void (*direct_forward)(const struct conv_shape *shape, struct span rows, int channels,
-                           float *y, const float *x, const float *weight,
-                           const float *bias);
-    /* Adds to some rows (taps) of a panel's dweight (R*S*C, KERNELS_PANEL) their sum over
-       the pixels of all images. */
-    void (*direct_backward_weight)(const struct conv_shape *shape, int channels,
-                                   struct span taps, float *dweight, const float *x,
-                                   const float *dy);
 
     /* One image, some output rows, some filters. conv_pool.c packs weight as (groups of
        K, 9 C, KERNELS_GROUP). */

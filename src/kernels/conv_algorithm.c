@@ -62,6 +62,17 @@ const struct conv_algorithm *conv_algorithm_chosen(enum conv_pass pass,
     return NULL;
 }
 
+double conv_flops(const struct conv_shape *shape)
+{
+    return 2.0 * shape->p * shape->q * shape->k * (double)conv_taps(shape);
+}
+
+double conv_algorithm_work(const struct conv_algorithm *row,
+                           const struct conv_shape *shape)
+{
+    return row->work ? row->work(shape) : conv_flops(shape);
+}
+
 const char *conv_pass_name(enum conv_pass pass)
 {
     static const char *const names[CONV_PASSES] = {"forward", "data", "weight"};

@@ -52,13 +52,21 @@ static void im2col_weight(const struct team *team, const struct conv_shape *shap
     team_barrier(team);
 }
 
-const struct conv_algorithm conv_im2col_forward = {
-    "im2col",    CONV_FORWARD,   im2col_fits,   im2col_packed,
-    im2col_pack, im2col_scratch, im2col_forward};
+const struct conv_algorithm conv_im2col_forward = {.name = "im2col",
+                                                   .pass = CONV_FORWARD,
+                                                   .fits = im2col_fits,
+                                                   .packed = im2col_packed,
+                                                   .pack = im2col_pack,
+                                                   .scratch = im2col_scratch,
+                                                   .run = im2col_forward};
 
-const struct conv_algorithm conv_im2col_data = {
-    "im2col",    CONV_DATA,      im2col_fits, im2col_packed,
-    im2col_pack, im2col_scratch, im2col_data};
+const struct conv_algorithm conv_im2col_data = {.name = "im2col",
+                                                .pass = CONV_DATA,
+                                                .fits = im2col_fits,
+                                                .packed = im2col_packed,
+                                                .pack = im2col_pack,
+                                                .scratch = im2col_scratch,
+                                                .run = im2col_data};
 
 const struct conv_algorithm conv_im2col_weight = {.name = "im2col",
                                                   .pass = CONV_WEIGHT,

@@ -97,6 +97,20 @@ size_t workspace_bytes(const struct model *model, int members)
     return bytes;
 }
 
+size_t workspace_stored(const struct model *model, int op)
+{
+    struct tape tape;
+    tape_init(&tape, model);
+    const struct layer *layer = model->op[op];
+    size_t output = (size_t)shape_size(layer->out) * sizeof(float), bytes = 0;
+    if (tape.buffer[tape.activation[op + 1]].end > model->ops)
+        bytes += output;
+    if (tape.buffer[tape.op[op].save].end > model->ops)
+        bytes += layer_save_bytes(layer, model->grain) / (size_t)model->grain;
+    tape_release(&tape);
+    return bytes;
+}
+
 void workspace_init(struct workspace *ws, const struct model *model, int members)
 {
     workspace_make(ws, model, members, true);

@@ -52,8 +52,6 @@ SIMD_DECLARE(linear_weight);
 SIMD_DECLARE(linear_data);
 SIMD_DECLARE(fill_rows);
 SIMD_DECLARE(sum_rows);
-SIMD_DECLARE(direct_forward);
-SIMD_DECLARE(direct_backward_weight);
 SIMD_DECLARE(conv_pool_forward);
 SIMD_DECLARE(conv_pool_weight);
 SIMD_DECLARE(conv_pool_weight_thin);
