@@ -19,6 +19,7 @@ struct conv_subject {
     struct conv_shape shape;
     struct kernel_policy policy;
     bool fused; /* every such layer is inside a block, which does not ask the table */
+    bool wanted[CONV_PASSES]; /* in training: the gradient of images is not */
 };
 
 struct conv_subjects {

@@ -8,7 +8,8 @@
 #include "nn/model.h"
 
 /* One operation of the network (a layer, or a block of several). Medians over repeated
-   passes of one grain, divided by its images. The data is warm, as in training. */
+   passes of one grain, CPU time of the thread divided by the images. The data is warm, as
+   in training. */
 struct layer_time {
     char name[3 * LAYER_NAME]; /* "conv1+maxpool1+gelu1" */
     double forward, backward;  /* seconds per image */

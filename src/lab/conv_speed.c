@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/timer.h"
+#include "base/where.h"
 
 #define SPEED_ROUNDS  60                 /* at most */
 #define SPEED_LEAST   5                  /* rounds */
@@ -38,6 +39,7 @@ static int speed_images(const struct conv_shape *shape, int grain)
 static double speed_round(const struct conv_trial *trial, struct speed_times *times)
 {
     double begin = timer_thread(), since = begin;
+    where_mark(trial->pass == CONV_FORWARD ? WHERE_FORWARD : WHERE_BACKWARD);
     for (int w = 0; w < trial->ways; w++) {
         conv_trial_pack(trial, w);
         double packed = timer_thread();

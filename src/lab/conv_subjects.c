@@ -84,31 +84,27 @@ static bool subject_is(const struct conv_subject *subject, const struct conv_sha
            subject_same_window(&a->s, &b->s);
 }
 
-/* Does a block compute the layer? */
-static bool subject_layer_fused(const struct model *model, const struct layer *layer)
+/* The op that computes a layer. */
+static int subject_op(const struct model *model, const struct layer *layer)
 {
-    for (int o = 0; o < model->ops; o++)
-        if (model->op[o]->index == layer->index)
-            return !layer_conv_shape(model->op[o]);
-    return true;
+    int o = 0;
+    while (o + 1 < model->ops && model->op[o + 1]->index <= layer->index)
+        o++;
+    return o;
 }
 
 /* The subject of a shape, which may be new. */
 static struct conv_subject *subjects_find(struct conv_subjects *subjects,
-                                          const struct layer *layer, bool fused)
+                                          const struct layer *layer)
 {
     const struct conv_shape *shape = layer_conv_shape(layer);
-    for (int i = 0; i < subjects->count; i++) {
-        struct conv_subject *subject = &subjects->subject[i];
-        if (!subject_is(subject, shape))
-            continue;
-        subject->fused = subject->fused && fused;
-        return subject;
-    }
+    for (int i = 0; i < subjects->count; i++)
+        if (subject_is(&subjects->subject[i], shape))
+            return &subjects->subject[i];
     struct conv_subject *subject = subjects_add(subjects, shape);
     subject->users = mem_strdup("");
     subject->policy = layer->policy;
-    subject->fused = fused;
+    subject->fused = true;
     return subject;
 }
 
@@ -126,8 +122,13 @@ void conv_subjects_add_model(struct conv_subjects *subjects, const struct model 
         const char *user = name ? name : layer->name;
         if (!layer_conv_shape(layer))
             continue;
-        struct conv_subject *subject =
-            subjects_find(subjects, layer, subject_layer_fused(model, layer));
+        struct conv_subject *subject = subjects_find(subjects, layer);
+        int o = subject_op(model, layer);
+        bool back = model_goes_back(model, o);
+        subject->fused = subject->fused && !layer_conv_shape(model->op[o]);
+        subject->wanted[CONV_FORWARD] = true;
+        subject->wanted[CONV_WEIGHT] |= back;
+        subject->wanted[CONV_DATA] |= back && model->wanted[model->wires[o].value[0]];
         if (!subject_ends_with(subject, user))
             mem_append(&subject->users, "%s%s", *subject->users ? " " : "", user);
     }

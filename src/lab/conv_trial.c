@@ -5,6 +5,7 @@
 
 #include "base/mem.h"
 #include "base/rng.h"
+#include "base/status.h"
 
 static const struct team alone = {.size = 1};
 

@@ -19,22 +19,22 @@ static void layers_round(const struct model *model, struct workspace *ws,
                          double *backward)
 {
     struct grain_result result;
-    double t = timer_now();
+    double t = timer_thread();
     for (int o = 0; o < model->ops; o++) {
         where_layer(WHERE_FORWARD, o);
         model_forward_op(model, ws, pass, o);
-        double now = timer_now();
+        double now = timer_thread();
         forward[o * LAYERS_REPEATS + repeat] = now - t;
         t = now;
     }
     model_loss(model, ws, pass, &result);
-    t = timer_now();
+    t = timer_thread();
     for (int o = model->ops - 1; o >= 0; o--) {
         if (!model_goes_back(model, o))
             continue;
         where_layer(WHERE_BACKWARD, o);
         model_backward_op(model, ws, pass, o);
-        double now = timer_now();
+        double now = timer_thread();
         backward[o * LAYERS_REPEATS + repeat] = now - t;
         t = now;
     }

@@ -68,6 +68,8 @@ enum status bench_rule(const struct bench_request *request)
     TRY_TO(out, rule_add_all(&subjects, request));
     for (int i = 0; i < subjects.count; i++)
         for (enum conv_pass pass = CONV_FORWARD; pass < CONV_PASSES; pass++) {
+            if (!subjects.subject[i].wanted[pass])
+                continue;
             conv_rule_check(&verdict, &subjects.subject[i], pass);
             if (verdict.speed.ways < 2)
                 continue;
