@@ -14,6 +14,7 @@
 #define TILE_VECTORS 2 /* 12 sums, 2 vectors and a broadcast in 16 registers */
 #endif
 #define TILE_COLUMNS (TILE_VECTORS * SIMD_WIDTH)
+#define TILE_LINE    16 /* floats of a cache line */
 
 /* One table entry for each number of rows and vectors. */
 #if TILE_VECTORS == 4
@@ -80,6 +81,10 @@ SIMD_INLINE void forward_tile(const struct forward_product *p, int r, int c, int
     simd_float sum[PRODUCT_ROWS][TILE_VECTORS];
     const float *from[PRODUCT_ROWS], *b = p->b + c;
     int left = y->columns - c, depth = a->depth;
+    /* The panel's next columns, or the next panel: they follow each other in memory. */
+    ptrdiff_t ahead = c + TILE_COLUMNS < y->columns
+                          ? TILE_COLUMNS
+                          : (ptrdiff_t)a->taps * depth * PRODUCT_PANEL - c;
 #pragma GCC unroll 6
     for (int i = 0; i < rows; i++) {
         from[i] = a->from + a->at[r + i];
@@ -99,6 +104,9 @@ SIMD_INLINE void forward_tile(const struct forward_product *p, int r, int c, int
     for (int t = 0; t < a->taps; t++) {
         for (int d = 0; d < depth; d++, b += PRODUCT_PANEL) {
             simd_float column[TILE_VECTORS];
+#pragma GCC unroll 4
+            for (int v = 0; v < vectors * SIMD_WIDTH; v += TILE_LINE)
+                __builtin_prefetch(b + ahead + v);
 #pragma GCC unroll 4
             for (int v = 0; v < vectors; v++)
                 column[v] = simd_full(b + v * SIMD_WIDTH);
