@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define MEM_ALIGN      64 /* bytes: one cache line, one AVX-512 vector */
+#define MEM_ALIGN      64                /* bytes: one cache line, one AVX-512 vector */
 #define MEM_HUGE       ((size_t)2 << 20) /* bytes of a huge page on x86-64 and aarch64 */
 #define MEM_HUGE_LEAST (2 * MEM_HUGE)
 

@@ -25,8 +25,8 @@
  * - winograd (winograd.h), y and dx: for each frequency one chain in the order c or k.
  * - winograd, dw: runs of tiles, whose length follows from the shape.
  *
- * Which algorithm to use (conv_algorithm_chosen) follows from the pass, the policy and the
- * shape without its n. dw of a grain also depends on nothing but its own images.
+ * Which algorithm to use (conv_algorithm_chosen) follows from the pass, the policy and
+ * the shape without its n. dw of a grain also depends on nothing but its own images.
  *
  * Packed weights belong to the caller, who packs them once a step, for forward and data
  * apart: packed(shape) floats, aligned to 64 bytes. Every member of a team calls pack and

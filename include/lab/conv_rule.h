@@ -20,8 +20,8 @@ struct conv_verdict {
 /* Seconds per image, with the image's share of packing. */
 double conv_rule_seconds(const struct conv_way_speed *speed);
 
-/* Measures a pass; again, with more effort, what seems to break the rule. The ratio is the
-   least one found. */
+/* Measures a pass; again, with more effort, what seems to break the rule. The ratio is
+   the least one found. */
 void conv_rule_check(struct conv_verdict *verdict, const struct conv_subject *subject,
                      enum conv_pass pass);
 

@@ -51,8 +51,8 @@ struct conv_speed {
 };
 
 /* One pass by all algorithms that fit, in turns: CPU time of this thread, the lower
-   quartile of some rounds, because others may use the machine. A run takes `grain` images,
-   or fewer where they are large. effort 1 is enough for a table. */
+   quartile of some rounds, because others may use the machine. A run takes `grain`
+   images, or fewer where they are large. effort 1 is enough for a table. */
 void conv_speed_measure(struct conv_speed *speed, const struct conv_subject *subject,
                         enum conv_pass pass, int grain, int effort);
 

@@ -5,9 +5,9 @@
 #include "base/timer.h"
 #include "base/where.h"
 
-#define SPEED_ROUNDS  60                 /* at most */
-#define SPEED_LEAST   5                  /* rounds */
-#define SPEED_SECONDS 0.1                /* of a way's runs, unless SPEED_LEAST take more */
+#define SPEED_ROUNDS  60  /* at most */
+#define SPEED_LEAST   5   /* rounds */
+#define SPEED_SECONDS 0.1 /* of a way's runs, unless SPEED_LEAST take more */
 #define SPEED_FLOATS  ((size_t)12 << 20) /* of x and y together, unless n is 1 */
 
 struct speed_times {

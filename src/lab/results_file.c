@@ -13,8 +13,8 @@
                     row for each number of threads: team (threads; seconds of region,
                     woken, barrier), bandwidth (levels, bytes per second)
    /beside          the microbenchmarks: attributes layouts, ops, ways (convolutions),
-                    algorithms: names; arrays layout_seconds (layouts: convolution, conversion), walk
-                    (level, side, seconds per element by row, by column), pays (ops:
+                    algorithms: names; arrays layout_seconds (layouts: convolution,
+   conversion), walk (level, side, seconds per element by row, by column), pays (ops:
                     break-even elements inside a region, in a region of its own; 0:
                     never), gain (elements, gelu, relu), way_seconds (ways, as many
                     columns as algorithms; NaN: does not fit), way_chosen (ways: index of

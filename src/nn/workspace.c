@@ -8,8 +8,8 @@
 #include "base/where.h"
 #include "kernels/combine.h"
 #include "kernels/vector.h"
-#include "nn/workspace.h"
 #include "model_impl.h"
+#include "nn/workspace.h"
 #include "tape.h"
 
 static float *workspace_buffer(const struct tape *tape, char *memory, int buffer)

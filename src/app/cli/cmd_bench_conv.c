@@ -93,9 +93,10 @@ static void bench_conv_print_table(const struct bench_conv *bench)
                            (enum conv_pass)pass);
     table_print(&table);
     table_release(&table);
-    log_out("\n*: what the rule chooses. us per image, on up to %d images, weights packed; "
-            "GFLOP/s of the definition's operations.\n",
-            bench->grain);
+    log_out(
+        "\n*: what the rule chooses. us per image, on up to %d images, weights packed; "
+        "GFLOP/s of the definition's operations.\n",
+        bench->grain);
 }
 
 /* --- as JSON --- */
@@ -117,16 +118,17 @@ static void bench_conv_json_pass(const struct bench_conv *bench,
     struct conv_speed speed;
     conv_speed_measure(&speed, subject, pass, bench->grain, 1);
     bench_conv_json_shape(subject);
-    log_out("   \"pass\": \"%s\", \"images\": %d, \"algorithms\": [", conv_pass_name(pass),
-            speed.images);
+    log_out("   \"pass\": \"%s\", \"images\": %d, \"algorithms\": [",
+            conv_pass_name(pass), speed.images);
     for (int w = 0; w < speed.ways; w++) {
         const struct conv_way_speed *way = &speed.way[w];
-        log_out("%s\n    {\"name\": \"%s\", \"chosen\": %s, \"us\": %.3f, \"pack_us\": %.3f, "
-                "\"dense_gflops\": %.2f, \"true_gflops\": %.2f}",
-                w > 0 ? "," : "", way->way->name, way->chosen ? "true" : "false",
-                way->seconds * 1e6, way->pack * 1e6,
-                conv_flops(&subject->shape) / way->seconds * 1e-9,
-                conv_algorithm_work(way->way, &subject->shape) / way->seconds * 1e-9);
+        log_out(
+            "%s\n    {\"name\": \"%s\", \"chosen\": %s, \"us\": %.3f, \"pack_us\": %.3f, "
+            "\"dense_gflops\": %.2f, \"true_gflops\": %.2f}",
+            w > 0 ? "," : "", way->way->name, way->chosen ? "true" : "false",
+            way->seconds * 1e6, way->pack * 1e6,
+            conv_flops(&subject->shape) / way->seconds * 1e-9,
+            conv_algorithm_work(way->way, &subject->shape) / way->seconds * 1e-9);
     }
     log_out("]}");
 }
