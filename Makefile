@@ -96,16 +96,12 @@ $(BUILD)/obj/%.o: src/%.c $(BUILD)/flags.stamp | $(BUILD)/tools.stamp
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALLFLAGS) $(FLAGS_$(firstword $(subst /, ,$*))) $(FLAGS_$*) -MMD -MP -c -o $@ $<
 
-# These give the same bits at every level: only the multiply-adds that they name are fused.
-PORTABLE := product winograd
-
 define isa
 $(BUILD)/obj/kernels/simd/%.$(1).o: src/kernels/simd/%.c $(BUILD)/flags.stamp | \
                                     $(BUILD)/tools.stamp
 	$$(call say,CC,$$< $(1))
 	@mkdir -p $$(@D)
 	$$(Q)$$(CC) $$(ALLFLAGS) $$(FLAGS_kernels) -DSIMD_LEVEL=$(1) \
-	  $$(if $$(filter $$*,$$(PORTABLE)),,-ffp-contract=fast) \
 	  $(if $(filter v%,$(1)),-march=x86-64-$(1)) -MMD -MP -c -o $$@ $$<
 endef
 $(foreach i,$(ISAS),$(eval $(call isa,$(i))))

@@ -5,16 +5,16 @@
  * scratch, the function that computes one grain. The instruction sets differ only in the
  * micro-kernels and transforms that rows call (product.h, winograd.h).
  *
- *   direct       shapes without groups and dilation. Pixels of an image are the rows of a
- *                product where they lie; padded images are framed, a few rows at a time.
- *                1 x 1 is a plain product. An input gradient is one convolution of dy for
- *                each class of pixels by the strides (src/kernels/conv_lattice.h)
+ *   direct       all but depthwise. Pixels of an image are the rows of a product where
+ * they lie; images with padding, groups or dilation are framed, a few rows at a time
+ * (src/kernels/conv_frame.h). 1 x 1 is a plain product. An input gradient is one
+ * convolution of dy for each class of pixels by the strides (src/kernels/conv_lattice.h)
  *   winograd2,   3 x 3 with stride 1, without groups and dilation: winograd.h
  *   winograd4
- *   im2col       all but depthwise; by OpenBLAS
+ *   blas         all but depthwise; im2col and sgemm of OpenBLAS
  *   depthwise    depthwise.h; reads the weights as they are
  *
- * Values. Except for im2col, each result is defined by the shape and by fused
+ * Values. Except for blas, each result is defined by the shape and by fused
  * multiply-adds in a written order, so that the bits are the same for each instruction
  * set with such an operation, any team and any blocks:
  *
@@ -26,7 +26,12 @@
  * - winograd, dw: runs of tiles, whose length follows from the shape.
  *
  * Which algorithm to use (conv_algorithm_chosen) follows from the pass, the policy and
- * the shape without its n. dw of a grain also depends on nothing but its own images.
+ * the shape without its n. Where winograd fits, it is the one of the least cost, counted
+ * in multiply-adds: of direct, 9 for each result, c and k; of winograd, (m+2)^2 for each
+ * tile, c and k, for its transforms 10 (m = 2) or 16 (m = 4) for each value of V and M,
+ * and for dw one for each value of dU. Vectors are of 16 channels, full or not. So images
+ * of 2 x 2 take winograd2, few channels direct. `lockstep bench rule` holds it against
+ * measurements. dw of a grain also depends on nothing but its own images.
  *
  * Packed weights belong to the caller, who packs them once a step, for forward and data
  * apart: packed(shape) floats, aligned to 64 bytes. Every member of a team calls pack and

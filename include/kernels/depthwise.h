@@ -4,8 +4,10 @@
  *   y[n,p,q,c] = bias[c] + sum_{r,s} w[r,s,c] x[n, row(p, r), column(q, s), c]
  *
  * x (N, H, W, C), w (R, S, C), y (N, P, Q, C); kernels/window.h gives the rows and
- * columns. An output is a chain of multiply-adds in the order (r, s), dx one in the order
- * of the taps; dweight is a chain for each output row, the rows are added in order.
+ * columns. The order of sums: an output is a chain of multiply-adds that begins with the
+ * bias, taps (r, s) ascending; dx is a chain that begins with 0, the outputs (p, q) that
+ * it meets ascending; dweight is a chain for each row of outputs, q ascending, and the
+ * chains of all rows (n, p) are added in order. What meets padding is left out.
  *
  * Every member of the team calls with the same arguments; each function ends with a
  * barrier.

@@ -103,8 +103,8 @@ struct kernels {
     void (*col2im)(const struct conv_shape *shape, struct span rows, struct span inputs,
                    struct span channels, float *dx, const float *col);
 
-    /* Products for few images (linear.h): some features, in linear_data those of x, else
-       those of y. */
+    /* The passes of linear.h: some features, in linear_data those of x, else those of y.
+     */
     void (*linear_forward)(const struct linear_shape *shape, struct span features,
                            float *y, const float *x, const float *weight,
                            const float *bias);

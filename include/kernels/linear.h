@@ -1,8 +1,17 @@
 /*
  * linear: y = x w^T + bias; x (N, in), w (out, in), y (N, out).
  *
+ * The value of each result is one chain of fused multiply-adds, the same on every CPU
+ * that has them, for any team:
+ *
+ *   y: from bias[k], with the inputs ascending
+ *
+ *   dx: from 0, with the outputs ascending
+ *
+ *   dweight: from 0, with the images ascending
+ *
  * Every member of the team calls with the same arguments; each function ends with a
- * barrier. Results are cut into panels of features that do not depend on the team.
+ * barrier. The members share the features of the result.
  */
 #ifndef LOCKSTEP_KERNELS_LINEAR_H
 #define LOCKSTEP_KERNELS_LINEAR_H
@@ -24,5 +33,18 @@ void linear_backward_weight(const struct team *team, const struct linear_shape *
 
 void linear_backward_data(const struct team *team, const struct linear_shape *shape,
                           float *dx, const float *dy, const float *weight);
+
+/* The three passes: those above, or by OpenBLAS, whose bits belong to the kind of CPU. */
+struct linear_passes {
+    void (*forward)(const struct team *team, const struct linear_shape *shape, float *y,
+                    const float *x, const float *weight, const float *bias);
+    void (*backward_weight)(const struct team *team, const struct linear_shape *shape,
+                            float *dweight, float *dbias, const float *x,
+                            const float *dy);
+    void (*backward_data)(const struct team *team, const struct linear_shape *shape,
+                          float *dx, const float *dy, const float *weight);
+};
+
+extern const struct linear_passes linear_portable, linear_blas;
 
 #endif

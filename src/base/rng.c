@@ -1,3 +1,4 @@
+#include "base/portable_math.h"
 #include "base/rng.h"
 
 #include <math.h>
@@ -75,5 +76,5 @@ float rng_normal(struct rng *rng)
 {
     double u = ((double)rng_u32(rng) + 0.5) * 0x1p-32;
     double v = (double)rng_u32(rng) * 0x1p-32;
-    return (float)(sqrt(-2.0 * log(u)) * cos(6.283185307179586 * v));
+    return (float)(sqrt(-2.0 * portable_log(u)) * portable_cos(6.283185307179586 * v));
 }

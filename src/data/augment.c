@@ -4,6 +4,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/portable_math.h"
 #include "base/status.h"
 #include "data/view.h"
 
@@ -81,7 +82,8 @@ static struct augment_axis augment_axis_of(const struct augment_draw *draw, int 
 static struct affine affine_inverse(const struct augment_draw *draw,
                                     const struct augment_source *in)
 {
-    double co = cos(draw->rotate * DEGREE), si = sin(draw->rotate * DEGREE);
+    double co = portable_cos(draw->rotate * DEGREE),
+           si = portable_sin(draw->rotate * DEGREE);
     double sx = fmax(draw->scale[0], MIN_SCALE), sy = fmax(draw->scale[1], MIN_SCALE);
     double k = draw->shear;
     double xx = (co + k * si) / sx, xy = (si - k * co) / sx;

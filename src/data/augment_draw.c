@@ -2,6 +2,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/portable_math.h"
 #include "base/status.h"
 #include "data/augment.h"
 #include "data/view.h"
@@ -47,7 +48,8 @@ static struct augment_box draw_box(struct rng *rng, double least, double most,
                                    double ratio, double middle)
 {
     double area = least + (most - least) * (double)rng_uniform(rng);
-    double stretch = middle * exp(0.5 * draw_symmetric(rng, log(ratio)));
+    double stretch =
+        middle * portable_exp(0.5 * draw_symmetric(rng, portable_log(ratio)));
     struct augment_box box = {.w = fmin(sqrt(area) * stretch, 1),
                               .h = fmin(sqrt(area) / stretch, 1)};
     box.x = (1 - box.w) * (double)rng_uniform(rng);

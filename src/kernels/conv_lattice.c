@@ -1,15 +1,12 @@
 #include "conv_lattice.h"
 
-#include <string.h>
-
 #include "base/arena.h"
 #include "base/div.h"
-#include "kernels/kernels.h"
+#include "conv_frame.h"
 
 bool lattice_fits(const struct conv_shape *shape)
 {
-    return conv_groups(shape) == 1 && window_dilation(&shape->r) == 1 &&
-           window_dilation(&shape->s) == 1;
+    return !conv_is_depthwise(shape);
 }
 
 static struct lattice_axis lattice_forward_axis(int inputs, int outputs,
@@ -20,23 +17,26 @@ static struct lattice_axis lattice_forward_axis(int inputs, int outputs,
                                  .count = outputs,
                                  .step = window->stride,
                                  .taps = window->size,
+                                 .dilation = window_dilation(window),
                                  .first = -window->pad,
                                  .out_step = 1};
 }
 
 void lattice_forward(struct lattice *l, const struct conv_shape *shape)
 {
-    ptrdiff_t c = shape->c, s = shape->s.size, r = shape->r.size;
+    int groups = conv_groups(shape), ins = shape->c / groups, outs = shape->k / groups;
+    ptrdiff_t c = ins, s = shape->s.size, r = shape->r.size;
     *l = (struct lattice){
         .n = shape->n,
-        .ins = shape->c,
-        .outs = shape->k,
+        .groups = groups,
+        .ins = ins,
+        .outs = outs,
         .row = lattice_forward_axis(shape->h, shape->p, &shape->r),
         .column = lattice_forward_axis(shape->w, shape->q, &shape->s),
-        .filters = {.outs = shape->k,
+        .filters = {.outs = outs,
                     .rows = shape->r.size,
                     .columns = shape->s.size,
-                    .ins = shape->c,
+                    .ins = ins,
                     .out = r * s * c,
                     .row = s * c,
                     .column = c,
@@ -49,80 +49,110 @@ int lattice_classes(const struct conv_shape *shape)
     return shape->r.stride * shape->s.stride;
 }
 
-/* Pixel h of dx reads pixel p of dy by tap h + pad - stride p. The taps of a class are
-   read from the last to the first, so that p ascends. */
+/* The taps of a class: from the last to the first, so that the pixels read ascend. */
+struct lattice_taps {
+    int last, step;
+};
+
+/* Pixel h of dx reads pixel p of dy by tap t if stride p + dilation t = h + pad. */
 static struct lattice_axis lattice_class_axis(int class, int inputs, int outputs,
-                                              const struct window *window, int *last)
+                                              const struct window *window,
+                                              struct lattice_taps *of)
 {
-    int stride = window->stride, lowest = (class + window->pad) % stride;
-    int taps = lowest < window->size ? (window->size - 1 - lowest) / stride + 1 : 0;
-    *last = taps > 0 ? lowest + (taps - 1) * stride : 0;
+    int stride = window->stride, dilation = window_dilation(window);
+    int period = 1, lowest = 0;
+    while (period * dilation % stride != 0)
+        period++;
+    while (lowest < period && (class + window->pad - lowest * dilation) % stride != 0)
+        lowest++;
+    bool any = lowest < period && lowest < window->size;
+    int taps = any ? (window->size - 1 - lowest) / period + 1 : 0;
+    of->step = period;
+    of->last = any ? lowest + (taps - 1) * period : 0;
     return (struct lattice_axis){
         .inputs = inputs,
         .outputs = outputs,
         .count = class < outputs ? (outputs - 1 - class) / stride + 1 : 0,
         .step = 1,
         .taps = taps,
-        .first = taps > 0 ? (class + window->pad - *last) / stride : 0,
+        .dilation = period * dilation / stride,
+        .first = any ? (class + window->pad - of->last * dilation) / stride : 0,
         .out_first = class,
         .out_step = stride};
 }
 
 void lattice_class(struct lattice *l, const struct conv_shape *shape, int class)
 {
-    ptrdiff_t c = shape->c, s = shape->s.size, r = shape->r.size;
-    int last_row, last_column;
+    int groups = conv_groups(shape), ins = shape->k / groups, outs = shape->c / groups;
+    ptrdiff_t c = outs, s = shape->s.size, r = shape->r.size;
+    struct lattice_taps row, column;
     *l = (struct lattice){
         .n = shape->n,
-        .ins = shape->k,
-        .outs = shape->c,
+        .groups = groups,
+        .ins = ins,
+        .outs = outs,
         .row = lattice_class_axis(class / shape->s.stride, shape->p, shape->h, &shape->r,
-                                  &last_row),
+                                  &row),
         .column = lattice_class_axis(class % shape->s.stride, shape->q, shape->w,
-                                     &shape->s, &last_column),
+                                     &shape->s, &column),
     };
     if (l->row.taps == 0 || l->column.taps == 0)
         l->row.taps = l->column.taps = 0;
-    l->filters = (struct filter_view){.outs = shape->c,
+    l->filters = (struct filter_view){.outs = outs,
                                       .rows = l->row.taps,
                                       .columns = l->column.taps,
-                                      .ins = shape->k,
-                                      .first = (last_row * s + last_column) * c,
+                                      .ins = ins,
+                                      .first = (row.last * s + column.last) * c,
                                       .out = 1,
-                                      .row = -shape->r.stride * s * c,
-                                      .column = -shape->s.stride * c,
+                                      .row = -row.step * s * c,
+                                      .column = -column.step * c,
                                       .in = r * s * c};
+}
+
+void lattice_set_group(struct lattice *l, int group)
+{
+    /* Filters of a group follow each other, whichever of their channels are `outs`. */
+    ptrdiff_t filters =
+        l->filters.in == 1 ? l->outs * l->filters.out : l->ins * l->filters.in;
+    l->filters.first += (group - l->group) * filters;
+    l->group = group;
+}
+
+size_t lattice_packed(const struct lattice *l)
+{
+    return (size_t)l->groups * product_packed(&l->filters);
+}
+
+void lattice_pack(const struct team *team, const struct lattice *l, float *packed,
+                  const float *weight)
+{
+    struct lattice of = *l;
+    for (int group = 0; group < l->groups; group++) {
+        lattice_set_group(&of, group);
+        product_pack(team, &of.filters, packed, weight);
+        packed += product_packed(&of.filters);
+    }
 }
 
 /* Does every patch lie in the image? */
 static bool lattice_inside(const struct lattice_axis *axis)
 {
-    return axis->first >= 0 &&
-           axis->first + (axis->count - 1) * axis->step + axis->taps <= axis->inputs;
+    return axis->first >= 0 && axis->first + (axis->count - 1) * axis->step +
+                                       (axis->taps - 1) * axis->dilation <
+                                   axis->inputs;
 }
 
 static bool lattice_in_place(const struct lattice *l)
 {
-    return !l->prologue && lattice_inside(&l->row) && lattice_inside(&l->column);
-}
-
-/* Pixels of a row of the frame. */
-static int lattice_frame_width(const struct lattice *l)
-{
-    return (l->column.count - 1) * l->column.step + l->column.taps;
+    bool one_piece = l->column.taps <= 1 || (l->column.dilation == 1 && l->groups == 1);
+    return !l->prologue && one_piece && lattice_inside(&l->row) &&
+           lattice_inside(&l->column);
 }
 
 int lattice_rows(const struct lattice *l, int pixels)
 {
     int rows = pixels / (l->column.count > 0 ? l->column.count : 1);
     return rows > 0 ? rows : 1;
-}
-
-/* Rows of the frame, when rows of results come from as many images as can be. */
-static int lattice_frame_rows(const struct lattice *l, int rows)
-{
-    int images = l->row.count > 0 ? div_up(rows - 1, l->row.count) + 1 : 0;
-    return rows * l->row.step + images * l->row.taps;
 }
 
 struct lattice_buffers {
@@ -137,9 +167,8 @@ static size_t lattice_lay_out(const struct lattice *l, int rows, void *scratch,
     size_t pixels = (size_t)rows * (size_t)l->column.count;
     b->at = arena_take(&arena, pixels * sizeof *b->at);
     b->to = arena_take(&arena, pixels * sizeof *b->to);
-    size_t row = (size_t)lattice_frame_width(l) * (size_t)l->ins;
-    size_t framed = lattice_in_place(l) ? 0 : (size_t)lattice_frame_rows(l, rows);
-    b->frame = arena_take(&arena, framed * row * sizeof *b->frame);
+    size_t frame = lattice_in_place(l) ? 0 : conv_frame_floats(l, rows);
+    b->frame = arena_take(&arena, frame * sizeof *b->frame);
     return arena.used;
 }
 
@@ -149,49 +178,23 @@ size_t lattice_scratch(const struct lattice *l, int rows)
     return lattice_lay_out(l, rows, NULL, &b);
 }
 
-/* Row `y` of an image, or zeros, between zeros. */
-static void lattice_copy_row(const struct lattice *l, int y, const float *image,
-                             float *to)
+/* Where the results of a row are, and its patches in the image. */
+static void lattice_row_at(const struct lattice *l, int row, ptrdiff_t *at, ptrdiff_t *to)
 {
-    size_t ins = (size_t)l->ins, width = (size_t)lattice_frame_width(l);
-    int begin = l->column.first, end = begin + (int)width;
-    int first = begin > 0 ? begin : 0,
-        last = l->column.inputs < end ? l->column.inputs : end;
-    if (y < 0 || y >= l->row.inputs || first >= last) {
-        memset(to, 0, width * ins * sizeof *to);
-        return;
+    int n = row / l->row.count, p = row % l->row.count;
+    ptrdiff_t channels = l->groups * l->ins, first = l->group * l->ins;
+    ptrdiff_t x = ((ptrdiff_t)n * l->row.inputs + l->row.first + p * l->row.step) *
+                      l->column.inputs +
+                  l->column.first;
+    ptrdiff_t y = ((ptrdiff_t)n * l->row.outputs + l->row.out_first +
+                   (ptrdiff_t)p * l->row.out_step) *
+                      l->column.outputs +
+                  l->column.out_first;
+    for (int q = 0; q < l->column.count; q++) {
+        at[q] = (x + (ptrdiff_t)q * l->column.step) * channels + first;
+        to[q] = (y + (ptrdiff_t)q * l->column.out_step) * l->groups * l->outs +
+                l->group * l->outs;
     }
-    size_t before = (size_t)(first - begin) * ins, inside = (size_t)(last - first) * ins;
-    memset(to, 0, before * sizeof *to);
-    const float *from =
-        image + ((size_t)y * (size_t)l->column.inputs + (size_t)first) * ins;
-    const struct matrix pixels = {last - first, l->ins, l->ins};
-    if (l->prologue)
-        kernels()->prologue_copy(to + before, from, &pixels, l->prologue);
-    else
-        memcpy(to + before, from, inside * sizeof *to);
-    memset(to + before + inside, 0, (width * ins - before - inside) * sizeof *to);
-}
-
-/* Where row p of an image's results reads, in the frame: fills what it lacks. */
-struct lattice_frame {
-    float *next;     /* behind the last row filled */
-    const float *at; /* of the present row */
-    int filled;      /* image row behind the last one filled */
-};
-
-static void lattice_fill(const struct lattice *l, struct lattice_frame *frame, int p,
-                         bool first, const float *image)
-{
-    size_t row = (size_t)lattice_frame_width(l) * (size_t)l->ins;
-    int top = l->row.first + p * l->row.step;
-    if (first || frame->filled < top)
-        frame->filled = top;
-    while (frame->filled < top + l->row.taps) {
-        lattice_copy_row(l, frame->filled++, image, frame->next);
-        frame->next += row;
-    }
-    frame->at = frame->next - (size_t)l->row.taps * row;
 }
 
 void lattice_gather(const struct lattice *l, struct span rows, const float *in,
@@ -200,36 +203,22 @@ void lattice_gather(const struct lattice *l, struct span rows, const float *in,
     struct lattice_buffers b;
     lattice_lay_out(l, rows.end - rows.begin, scratch, &b);
     bool in_place = lattice_in_place(l);
-    ptrdiff_t width = in_place ? l->column.inputs : lattice_frame_width(l);
-    size_t image = (size_t)l->row.inputs * (size_t)l->column.inputs * (size_t)l->ins;
-    const float *base = in_place ? in : b.frame;
-    struct lattice_frame frame = {.next = b.frame};
-    int pixels = 0;
+    int count = l->column.count;
     for (int i = rows.begin; i < rows.end; i++) {
-        int n = i / l->row.count, p = i % l->row.count;
-        const float *x = in + (size_t)n * image;
-        ptrdiff_t at =
-            x - in +
-            ((ptrdiff_t)(l->row.first + p * l->row.step) * width + l->column.first) *
-                l->ins;
-        if (!in_place) {
-            lattice_fill(l, &frame, p, i == rows.begin || p == 0, x);
-            at = frame.at - base;
-        }
-        ptrdiff_t to = ((ptrdiff_t)n * l->row.outputs + l->row.out_first +
-                        (ptrdiff_t)p * l->row.out_step) *
-                           l->column.outputs +
-                       l->column.out_first;
-        for (int q = 0; q < l->column.count; q++, pixels++) {
-            b.at[pixels] = at + (ptrdiff_t)q * l->column.step * l->ins;
-            b.to[pixels] = (to + (ptrdiff_t)q * l->column.out_step) * l->outs;
-        }
+        ptrdiff_t pixel = (ptrdiff_t)(i - rows.begin) * count;
+        lattice_row_at(l, i, b.at + pixel, b.to + pixel);
     }
-    *patches = (struct lattice_patches){.a = {.from = base,
-                                              .at = b.at,
-                                              .rows = pixels,
-                                              .taps = l->row.taps,
-                                              .depth = l->column.taps * l->ins,
-                                              .step = width * l->ins},
-                                        .to = b.to};
+    *patches = (struct lattice_patches){
+        .a = {.from = in,
+              .at = b.at,
+              .rows = (rows.end - rows.begin) * count,
+              .taps = l->row.taps,
+              .depth = l->column.taps * l->ins,
+              .step = (ptrdiff_t)l->row.dilation * l->column.inputs * l->groups * l->ins},
+        .to = b.to};
+    if (!in_place) {
+        conv_frame_fill(l, rows, in, b.frame, b.at);
+        patches->a.from = b.frame;
+        patches->a.step = (ptrdiff_t)l->row.dilation * conv_frame_row(l);
+    }
 }

@@ -12,27 +12,36 @@
 #define ROWS_PIXELS   192 /* results of a block */
 #define ROWS_CHANNELS 16  /* the smallest share of output channels: a cache line */
 
-/* What one member computes: by rows, unless that leaves it less than a block. */
-static void rows_share(const struct team *team, const struct lattice *l,
-                       struct span *rows, struct span *channels)
+/* What one member computes. */
+struct rows_own {
+    struct span rows, groups, channels; /* of each group */
+};
+
+/* By rows, unless that leaves it less than a block. */
+static struct rows_own rows_share(const struct team *team, const struct lattice *l)
 {
-    *rows = (struct span){0, l->n * l->row.count};
-    *channels = (struct span){0, l->outs};
+    struct rows_own own = {{0, l->n * l->row.count}, {0, l->groups}, {0, l->outs}};
+    int shares = l->groups > 1 ? l->groups : l->outs / ROWS_CHANNELS;
     bool by_channels = team->split == SPLIT_CHANNEL;
     if (team->split != SPLIT_BATCH && team->split != SPLIT_SPATIAL)
-        by_channels |= rows->end < team->size * lattice_rows(l, ROWS_PIXELS) &&
-                       l->outs >= team->size * ROWS_CHANNELS;
-    if (by_channels)
-        *channels = share_panels(team, l->outs, ROWS_CHANNELS);
+        by_channels |= own.rows.end < team->size * lattice_rows(l, ROWS_PIXELS) &&
+                       shares >= team->size;
+    if (by_channels && l->groups > 1)
+        own.groups = share_panels(team, l->groups, 1);
+    else if (by_channels)
+        own.channels = share_panels(team, l->outs, ROWS_CHANNELS);
     else
-        *rows = share_panels(team, rows->end, 1);
+        own.rows = share_panels(team, own.rows.end, 1);
+    return own;
 }
 
-/* The results of one block, a panel of output channels at a time. */
-static void rows_block(const struct lattice_patches *patches, struct span channels,
-                       const struct conv_operands *o, const float *packed)
+/* The results of one block and group, a panel of output channels at a time. */
+static void rows_block(const struct lattice *l, const struct lattice_patches *patches,
+                       struct span channels, const struct conv_operands *o,
+                       const float *packed)
 {
     size_t panel = (size_t)patches->a.taps * (size_t)patches->a.depth * PRODUCT_PANEL;
+    const float *bias = o->bias ? o->bias + l->group * l->outs : NULL;
     for (int k = channels.begin, next; k < channels.end; k = next) {
         next = (k / PRODUCT_PANEL + 1) * PRODUCT_PANEL;
         if (next > channels.end)
@@ -40,25 +49,29 @@ static void rows_block(const struct lattice_patches *patches, struct span channe
         const struct product_result y = {.to = o->out + k,
                                          .at = patches->to,
                                          .columns = next - k,
-                                         .start = o->bias ? PRODUCT_BIAS : PRODUCT_ZERO,
-                                         .bias = o->bias ? o->bias + k : NULL};
+                                         .start = bias ? PRODUCT_BIAS : PRODUCT_ZERO,
+                                         .bias = bias ? bias + k : NULL};
         product_panel(&patches->a,
                       packed + (size_t)(k / PRODUCT_PANEL) * panel + k % PRODUCT_PANEL,
                       &y);
     }
 }
 
-static void rows_run(const struct team *team, const struct lattice *l,
+static void rows_run(const struct team *team, const struct lattice *lattice,
                      const struct conv_operands *o, const float *packed, void *scratch)
 {
-    struct span rows, channels;
-    int most = lattice_rows(l, ROWS_PIXELS);
-    rows_share(team, l, &rows, &channels);
-    for (int row = rows.begin, next; row < rows.end; row = next) {
-        struct lattice_patches patches;
-        next = row + most < rows.end ? row + most : rows.end;
-        lattice_gather(l, (struct span){row, next}, o->in, scratch, &patches);
-        rows_block(&patches, channels, o, packed);
+    struct lattice l = *lattice;
+    struct rows_own own = rows_share(team, &l);
+    int most = lattice_rows(&l, ROWS_PIXELS);
+    size_t filters = product_packed(&l.filters);
+    for (int row = own.rows.begin, next; row < own.rows.end; row = next) {
+        next = row + most < own.rows.end ? row + most : own.rows.end;
+        for (int group = own.groups.begin; group < own.groups.end; group++) {
+            struct lattice_patches patches;
+            lattice_set_group(&l, group);
+            lattice_gather(&l, (struct span){row, next}, o->in, scratch, &patches);
+            rows_block(&l, &patches, own.channels, o, packed + (size_t)group * filters);
+        }
     }
 }
 
@@ -80,7 +93,7 @@ static size_t rows_forward_packed(const struct conv_shape *shape)
 {
     struct lattice l;
     lattice_forward(&l, shape);
-    return product_packed(&l.filters);
+    return lattice_packed(&l);
 }
 
 static void rows_forward_pack(const struct team *team, const struct conv_shape *shape,
@@ -88,7 +101,7 @@ static void rows_forward_pack(const struct team *team, const struct conv_shape *
 {
     struct lattice l;
     lattice_forward(&l, shape);
-    product_pack(team, &l.filters, packed, weight);
+    lattice_pack(team, &l, packed, weight);
     team_barrier(team);
 }
 
@@ -125,7 +138,7 @@ static size_t rows_data_packed(const struct conv_shape *shape)
     struct lattice l;
     for (int class = 0; class < lattice_classes(shape); class ++) {
         lattice_class(&l, shape, class);
-        floats += product_packed(&l.filters);
+        floats += lattice_packed(&l);
     }
     return floats;
 }
@@ -136,8 +149,8 @@ static void rows_data_pack(const struct team *team, const struct conv_shape *sha
     struct lattice l;
     for (int class = 0; class < lattice_classes(shape); class ++) {
         lattice_class(&l, shape, class);
-        product_pack(team, &l.filters, packed, weight);
-        packed += product_packed(&l.filters);
+        lattice_pack(team, &l, packed, weight);
+        packed += lattice_packed(&l);
     }
     team_barrier(team);
 }
@@ -164,9 +177,21 @@ static void rows_data_run(const struct team *team, const struct conv_shape *shap
         lattice_class(&l, shape, class);
         if (l.row.count > 0 && l.column.count > 0)
             rows_run(team, &l, o, packed, scratch);
-        packed += product_packed(&l.filters);
+        packed += lattice_packed(&l);
     }
     team_barrier(team);
+}
+
+/* Every pixel of dx, although fewer may be in a result's reach. */
+static double rows_data_work(const struct conv_shape *shape)
+{
+    double taps = 0;
+    struct lattice l;
+    for (int class = 0; class < lattice_classes(shape); class ++) {
+        lattice_class(&l, shape, class);
+        taps += (double)l.row.count * l.column.count * l.row.taps * l.column.taps;
+    }
+    return 2 * taps * shape->c * shape->k / conv_groups(shape);
 }
 
 const struct conv_algorithm conv_rows_data = {
@@ -177,4 +202,5 @@ const struct conv_algorithm conv_rows_data = {
     .pack = rows_data_pack,
     .scratch = rows_data_scratch,
     .run = rows_data_run,
+    .work = rows_data_work,
 };

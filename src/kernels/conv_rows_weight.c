@@ -18,7 +18,8 @@ struct rows_weight {
     struct lattice l;
     int run;         /* rows of results in a run */
     int depth, cuts; /* rows of a panel for one row of the filter; pieces of them */
-    float *g;        /* (panels, r s c, PRODUCT_PANEL), shared */
+    int panels;      /* of a group */
+    float *g;        /* (groups, panels, r s c / groups, PRODUCT_PANEL), shared */
     void *patches;   /* this member's */
     size_t bytes;
 };
@@ -31,9 +32,10 @@ static struct rows_weight rows_weight_of(const struct conv_shape *shape, void *s
     struct arena arena = {.memory = scratch};
     lattice_forward(&w.l, shape);
     w.run = lattice_rows(&w.l, CONV_RUN);
-    w.depth = shape->s.size * shape->c;
+    w.depth = shape->s.size * w.l.ins;
+    w.panels = product_panels(&w.l.filters);
     w.cuts = div_up(w.depth, WEIGHT_PIECE);
-    w.g = arena_take(&arena, product_packed(&w.l.filters) * sizeof *w.g);
+    w.g = arena_take(&arena, lattice_packed(&w.l) * sizeof *w.g);
     w.l.prologue =
         &(const struct prologue){0}; /* room for one, whether there is or not */
     size_t room = lattice_scratch(&w.l, w.run);
@@ -47,9 +49,9 @@ static struct rows_weight rows_weight_of(const struct conv_shape *shape, void *s
     return w;
 }
 
-/* A piece: its panel, its row of the filter, its rows of the panel for that. */
+/* A piece: its group and panel, its row of the filter, its rows of the panel for that. */
 struct rows_piece {
-    int panel, tap;
+    int group, panel, tap;
     struct span depth;
 };
 
@@ -58,7 +60,10 @@ static struct rows_piece rows_next_piece(const struct rows_weight *w, int *next,
 {
     int first = *next, row = first / w->cuts;
     int last = (row + 1) * w->cuts < end ? (row + 1) * w->cuts : end;
-    struct rows_piece piece = {.panel = row / w->l.row.taps, .tap = row % w->l.row.taps};
+    int panel = row / w->l.row.taps;
+    struct rows_piece piece = {.group = panel / w->panels,
+                               .panel = panel % w->panels,
+                               .tap = row % w->l.row.taps};
     piece.depth.begin = (first - row * w->cuts) * WEIGHT_PIECE;
     piece.depth.end = (last - row * w->cuts) * WEIGHT_PIECE;
     if (piece.depth.end > w->depth)
@@ -70,8 +75,9 @@ static struct rows_piece rows_next_piece(const struct rows_weight *w, int *next,
 static float *rows_piece_panel(const struct rows_weight *w,
                                const struct rows_piece *piece)
 {
-    return w->g + (size_t)piece->panel * (size_t)w->l.row.taps * (size_t)w->depth *
-                      PRODUCT_PANEL;
+    int panel = piece->group * w->panels + piece->panel;
+    return w->g +
+           (size_t)panel * (size_t)w->l.row.taps * (size_t)w->depth * PRODUCT_PANEL;
 }
 
 /* Adds a run's sum to a piece. */
@@ -96,26 +102,39 @@ static void rows_weight_piece(const struct rows_weight *w, const struct rows_pie
                 PRODUCT_PANEL);
 }
 
+/* Adds the sums of a run to the pieces [begin, end), which go through the groups. */
+static void rows_weight_add(struct rows_weight *w, struct span run, int begin, int end,
+                            const struct conv_operands *o)
+{
+    struct lattice_patches patches;
+    int gathered = -1;
+    for (int next = begin; next < end;) {
+        struct rows_piece piece = rows_next_piece(w, &next, end);
+        if (piece.group != gathered) {
+            lattice_set_group(&w->l, piece.group);
+            lattice_gather(&w->l, run, o->in, w->patches, &patches);
+            gathered = piece.group;
+        }
+        rows_weight_piece(w, &piece, &patches, o->dy,
+                          run.begin == 0 ? PRODUCT_ZERO : PRODUCT_GO_ON);
+    }
+}
+
 static void rows_weight_run(const struct team *team, const struct conv_shape *shape,
                             const struct conv_operands *o)
 {
     struct rows_weight w = rows_weight_of(shape, o->scratch, team, o->prologue);
     int begin, end, rows = w.l.n * w.l.row.count;
-    team_split(team, product_panels(&w.l.filters) * w.l.row.taps * w.cuts, &begin, &end);
-    for (int row = 0; row < rows && begin < end; row += w.run) {
+    team_split(team, w.l.groups * w.panels * w.l.row.taps * w.cuts, &begin, &end);
+    for (int row = 0; row < rows; row += w.run) {
         struct span run = {row, row + w.run < rows ? row + w.run : rows};
-        struct lattice_patches patches;
-        lattice_gather(&w.l, run, o->in, w.patches, &patches);
-        for (int next = begin; next < end;) {
-            struct rows_piece piece = rows_next_piece(&w, &next, end);
-            rows_weight_piece(&w, &piece, &patches, o->dy,
-                              row == 0 ? PRODUCT_ZERO : PRODUCT_GO_ON);
-        }
+        rows_weight_add(&w, run, begin, end, o);
     }
     for (int next = begin; next < end;) {
         struct rows_piece piece = rows_next_piece(&w, &next, end);
         int tap = piece.tap * w.depth;
         const struct span j = {tap + piece.depth.begin, tap + piece.depth.end};
+        lattice_set_group(&w.l, piece.group);
         product_unpack(&w.l.filters, piece.panel, j, o->out,
                        rows_piece_panel(&w, &piece));
     }

@@ -113,7 +113,7 @@ static void groupnorm_factors(const struct groupnorm_shape *shape, const double 
         }
         for (int c = first; c < first + width; c++) {
             factor[0][c] = (float)((double)weight[c] * inverse);
-            factor[1][c] = (float)(-pow(inverse, 3) * products / values);
+            factor[1][c] = (float)(-(inverse * inverse * inverse) * products / values);
             factor[2][c] = (float)(-inverse * sums / values);
         }
     }

@@ -6,6 +6,7 @@
 struct layer_linear_state {
     struct layer layer;
     struct layer_init init;
+    const struct linear_passes *passes;
     int bias; /* off or on */
 };
 
@@ -35,6 +36,7 @@ static enum status linear_setup(struct layer *layer, const struct layer_spec *sp
                                              .rule = RANGE_TRAIN_DECAY};
     layer->tensor[1] = (struct layer_tensor){
         .name = "bias", .dims = 1, .dim = {features}, .count = out, .rule = RANGE_TRAIN};
+    linear->passes = layer->policy.bits == POLICY_BLAS ? &linear_blas : &linear_portable;
     layer->flops = 2.0 * (double)(out * inputs);
     return ST_OK;
 }
@@ -51,22 +53,28 @@ static struct linear_shape linear_grain_shape(const struct layer *layer,
     return (struct linear_shape){.n = pass->n, .in = layer->in.c, .out = layer->out.c};
 }
 
+static const struct linear_passes *linear_passes(const struct layer *layer)
+{
+    return ((const struct layer_linear_state *)layer)->passes;
+}
+
 static void linear_layer_forward(const struct layer *layer, const struct pass *pass)
 {
     struct linear_shape shape = linear_grain_shape(layer, pass);
-    linear_forward(&pass->team, &shape, pass->y, pass->x,
-                   pass->params + layer->tensor[0].offset,
-                   layer_bias(layer, pass->params));
+    linear_passes(layer)->forward(&pass->team, &shape, pass->y, pass->x,
+                                  pass->params + layer->tensor[0].offset,
+                                  layer_bias(layer, pass->params));
 }
 
 static void linear_layer_backward(const struct layer *layer, const struct pass *pass)
 {
     struct linear_shape shape = linear_grain_shape(layer, pass);
-    linear_backward_weight(&pass->team, &shape, pass->grads + layer->tensor[0].offset,
-                           layer_dbias(layer, pass->grads), pass->x, pass->dy);
+    const struct linear_passes *passes = linear_passes(layer);
+    passes->backward_weight(&pass->team, &shape, pass->grads + layer->tensor[0].offset,
+                            layer_dbias(layer, pass->grads), pass->x, pass->dy);
     if (pass->dx)
-        linear_backward_data(&pass->team, &shape, pass->dx, pass->dy,
-                             pass->params + layer->tensor[0].offset);
+        passes->backward_data(&pass->team, &shape, pass->dx, pass->dy,
+                              pass->params + layer->tensor[0].offset);
 }
 
 static struct split_sets linear_splits(const struct layer *layer)

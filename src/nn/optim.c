@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/portable_math.h"
 #include "kernels/kernels.h"
 #include "nn/model.h"
 
@@ -258,7 +259,8 @@ static double optim_slow_share(const struct optim_options *options,
     if (!fades)
         return options->lookahead_alpha;
     double done = (double)update->step / (double)update->total;
-    return 1 - (1 - options->lookahead_alpha) * pow(done, options->lookahead_power);
+    return 1 -
+           (1 - options->lookahead_alpha) * portable_pow(done, options->lookahead_power);
 }
 
 static void optim_train(const struct optim *optim, const struct optim_update *update,

@@ -1,6 +1,7 @@
 /* lamb: the moments are updated while the norms are measured; the weights follow. */
 #include <math.h>
 
+#include "base/portable_math.h"
 #include "kernels/kernels.h"
 #include "nn/optim.h"
 
@@ -17,8 +18,8 @@ static struct update_factors lamb_prepare(const struct optim_options *options,
         .one_minus_beta1 = (float)(1.0 - options->beta1),
         .beta2 = (float)options->beta2,
         .one_minus_beta2 = (float)(1.0 - options->beta2),
-        .over_bias1 = (float)(1.0 / (1.0 - pow(options->beta1, step))),
-        .sqrt_bias2 = (float)sqrt(1.0 - pow(options->beta2, step)),
+        .over_bias1 = (float)(1.0 / (1.0 - portable_pow(options->beta1, step))),
+        .sqrt_bias2 = (float)sqrt(1.0 - portable_pow(options->beta2, step)),
         .epsilon = (float)options->epsilon,
     };
 }

@@ -2,6 +2,8 @@
 
 #include <math.h>
 
+#include "base/portable_math.h"
+
 #define PI 3.14159265358979323846
 
 /* From a at t = 0 to b at t = 1. */
@@ -9,7 +11,7 @@ static double schedule_anneal(enum schedule_anneal anneal, double a, double b, d
 {
     if (anneal == SCHEDULE_ANNEAL_LINEAR)
         return b + (a - b) * (1.0 - t);
-    return b + 0.5 * (a - b) * (1.0 + cos(PI * t));
+    return b + 0.5 * (a - b) * (1.0 + portable_cos(PI * t));
 }
 
 /* The position of `at` between a (0) and b (1); 1 if b <= a. */
@@ -52,7 +54,7 @@ static double schedule_decay(const struct schedule_options *options, double lr,
         return schedule_anneal(SCHEDULE_ANNEAL_COSINE, lr, last, t);
     if (options->kind == SCHEDULE_LINEAR)
         return schedule_anneal(SCHEDULE_ANNEAL_LINEAR, lr, last, t);
-    return last + (lr - last) * pow(1.0 - t, options->power);
+    return last + (lr - last) * portable_pow(1.0 - t, options->power);
 }
 
 static double schedule_steps(const struct schedule_options *options, double lr,
@@ -61,7 +63,7 @@ static double schedule_steps(const struct schedule_options *options, double lr,
     if (options->step_every <= 0.0)
         return lr;
     /* 1e-9: a rounding error must not miss a milestone that falls on a step. */
-    return lr * pow(options->gamma, floor(epoch / options->step_every + 1e-9));
+    return lr * portable_pow(options->gamma, floor(epoch / options->step_every + 1e-9));
 }
 
 double schedule_lr(const struct schedule_options *options, double lr, uint64_t step,

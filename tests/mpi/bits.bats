@@ -88,7 +88,8 @@ same_as() {
     same_as dropout-1 dropout-4
 }
 
-@test "each instruction set has one state on all ranks and threads" {
+# v2 has no fused multiply-adds.
+@test "all instruction sets but v2 have one state, on all ranks and threads" {
     LOCKSTEP_ISA=none run --separate-stderr "$LOCKSTEP" show letters.h5
     [ "$status" -eq 2 ]
     [[ $stderr =~ "LOCKSTEP_ISA='none': this machine has "([a-z0-9, ]+)"; unset it" ]]
@@ -99,7 +100,50 @@ same_as() {
         grep -q "^cpu .* $isa kernels" "$isa-1.out"
         train 3 "$LETTERS" --run "$isa-3" "${few[@]}" --threads 2 >"$isa-3.out"
         same_as "$isa-1" "$isa-3"
+        if [[ $isa == v2 ]]; then
+            grep -q '^bits  *v2$' v2-1.out
+            other_state v2-1.out plain-1.out
+        else
+            grep -q '^bits  *portable$' "$isa-1.out"
+            same_as "$isa-1" plain-1
+        fi
     done
+}
+
+# BLAS is the old way; tiles of 2 x 2 and none have states of their own.
+@test "train.bits and train.winograd choose the bits, and the log says what they depend on" {
+    net=("$ROOT/tests/mpi/graph.conf" --set train.steps=3 --set train.batch=40 --set train.grain=8)
+    train 1 "${net[@]}" --run plain >plain.out
+    train 1 "${net[@]}" --run blas --set train.bits=blas >blas.out
+    grep -qE '^bits +(plain|v[2-4]), OpenBLAS ' blas.out
+    other_state plain.out blas.out
+    "$LOCKSTEP" show blas | grep -qE '^bits +(plain|v[2-4]), OpenBLAS '
+    sed 's/^layer = conv 6 .*/layer = conv 16 kernel=3\nlayer = conv 16 kernel=3/' \
+        "$ROOT/tests/mpi/graph.conf" >wide.conf
+    for way in auto f2 off; do
+        train 1 wide.conf "${net[@]:1}" --run "$way" --set train.winograd="$way" >"$way.out"
+        train 2 wide.conf "${net[@]:1}" --run "$way-2" --set train.winograd="$way" >"$way-2.out"
+        same_as "$way" "$way-2"
+    done
+    other_state auto.out f2.out
+    other_state auto.out off.out
+    other_state f2.out off.out
+}
+
+@test "a resume with other bits says so, one on another CPU with the same bits does not" {
+    few=("${OPTIONS[@]}" --set train.steps=4)
+    LOCKSTEP_ISA=plain train 1 "$TINY" --run part "${few[@]}" >part.out
+    more=("${OPTIONS[@]}" --set train.steps=8 --resume)
+    cp -r part other
+    train 1 "$TINY" --run part "${more[@]}" >part-2.out 2>part-2.err
+    run -1 grep 'the bits are those' part-2.err
+    [ "$(uname -m)" = x86_64 ] || return 0
+    LOCKSTEP_ISA=v2 train 1 "$TINY" --run other "${more[@]}" >other.out 2>other.err
+    grep -q "^note: the bits are those of 'v2' now, and were those of 'portable': " other.err
+    refused 2 "*cannot resume: *train.bits*" \
+        train 1 "$TINY" --run part "${more[@]}" --set train.bits=blas
+    refused 2 "*'fast' is none of portable, blas*" \
+        train 1 "$TINY" --run new "${few[@]}" --set train.bits=fast
 }
 
 @test "a run stopped on 4 ranks, again on 3 and resumed on 2 gives the same state" {

@@ -1,6 +1,5 @@
 /* Element by element: relu, gelu, dropout; log-softmax over rows. */
-#include <math.h>
-
+#include "base/portable_math.h"
 #include "math.h"
 
 void SIMD(relu_forward)(float *restrict y, const float *restrict x, size_t n)
@@ -50,6 +49,24 @@ void SIMD(dropout_apply)(float *restrict y, const float *restrict x,
         y[i] = keep[i] ? x[i] * scale : 0.0f;
 }
 
+/* Element k is added to partial sum k mod 16; then a tree. */
+SIMD_INLINE double row_sum(const float *x, int count)
+{
+    enum { PARTS = 16 };
+    double sum[PARTS] = {0};
+    int k = 0;
+    for (; count - k >= PARTS; k += PARTS)
+#pragma omp simd
+        for (int j = 0; j < PARTS; j++)
+            sum[j] += (double)x[k + j];
+    for (int j = 0; k < count; j++, k++)
+        sum[j] += (double)x[k];
+    for (int half = PARTS / 2; half > 0; half /= 2)
+        for (int j = 0; j < half; j++)
+            sum[j] += sum[j + half];
+    return sum[0];
+}
+
 void SIMD(logsoftmax_forward)(float *restrict y, const float *restrict x, int rows,
                               int classes)
 {
@@ -64,10 +81,7 @@ void SIMD(logsoftmax_forward)(float *restrict y, const float *restrict x, int ro
             simd_float e = simd_select(bad, below, simd_exp_minus(below));
             simd_store(y + k, e, classes - k);
         }
-        double sum = 0.0;
-        for (int k = 0; k < classes; k++)
-            sum += (double)y[k];
-        float shift = max + (float)log(sum);
+        float shift = max + (float)portable_log(row_sum(y, classes));
 #pragma omp simd
         for (int k = 0; k < classes; k++)
             y[k] = x[k] - shift;
@@ -78,14 +92,13 @@ void SIMD(logsoftmax_backward)(float *restrict dx, const float *restrict dy,
                                const float *restrict y, int rows, int classes)
 {
     for (int i = 0; i < rows; i++, dx += classes, dy += classes, y += classes) {
-        double total = 0.0;
-        for (int k = 0; k < classes; k++)
-            total += (double)dy[k];
-        float sum = (float)total;
+        float sum = (float)row_sum(dy, classes);
         for (int k = 0; k < classes; k += SIMD_WIDTH) {
             int lanes = classes - k;
             simd_float p = simd_exp_minus(-simd_load(y + k, lanes));
-            simd_store(dx + k, simd_load(dy + k, lanes) - p * sum, lanes);
+            simd_store(dx + k,
+                       simd_multiply_add(p, SIMD_ALL(-sum), simd_load(dy + k, lanes)),
+                       lanes);
         }
     }
 }

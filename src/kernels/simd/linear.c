@@ -1,6 +1,7 @@
-/* Small matrix products for linear layers (kernels/linear.h): tiles of the result are in
-   registers; only the images of forward are packed (transposed). Every element is one
-   chain of multiply-adds in the order of the sum, wherever its tile begins. */
+/* Matrix products of linear layers (kernels/linear.h): tiles of the result are in
+   registers, the matrix along whose rows vectors run is packed in strips as wide as a
+   tile. A sum goes on from what the result holds, so every element is one chain of
+   multiply-adds wherever its tile begins and however the terms are cut. */
 #include "simd.h"
 
 #if SIMD_WIDTH == 4
@@ -10,102 +11,92 @@
 #else
 #define ROWS 8
 #endif
-#define VECTORS 2
-#define COLUMNS (VECTORS * SIMD_WIDTH)
-#define PANEL   48  /* features that forward transposes at a time */
-#define DEPTH   512 /* terms of a sum that forward packs at a time */
+#define VECTORS    2
+#define COLUMNS    (VECTORS * SIMD_WIDTH)
+#define TERMS      256            /* packed together */
+#define NEAR_TERMS 128            /* of them in the first-level cache */
+#define BLOCK_ROWS 48             /* of c that meet all strips */
+#define AHEAD      8              /* rows of b that are asked for in advance */
+#define STRIPS     (64 / COLUMNS) /* packed together */
+#define PANEL      48             /* features that forward transposes at a time */
+#define DEPTH      256            /* terms of a sum that forward packs at a time */
+#define MANY       128            /* images for which packing the weights pays */
 
-/* c[i, j] = sum over t < terms of a(i, t) b[t, j], where a(i, t) is
-   a[i * row_a + t * term_a] and one of row_a and term_a is 1. */
+/* c[i, j] = start + sum over t < terms of a(i, t) b[t, j], where a(i, t) is
+   a[i * row_a + t * term_a] and one of row_a and term_a is 1; b is a strip of COLUMNS
+   columns; start is what c holds, or 0. */
 struct linear_product {
     int terms;
     float *c;
     const float *a, *b;
-    ptrdiff_t row_a, term_a, ld_b, ld_c;
+    ptrdiff_t row_a, term_a, ld_c;
+    bool go_on;
 };
 
 /* One tile; rows, vectors and across (is row_a 1?) are constants at each call. */
 SIMD_INLINE void linear_tile(int rows, int vectors, int lanes, bool across,
-                             const struct linear_product *p, int i, int j)
+                             const struct linear_product *p, int i)
 {
     simd_float sum[ROWS][VECTORS] = {0};
-    const float *a[ROWS], *b = p->b + j;
+    const float *a[ROWS], *b = p->b;
     ptrdiff_t row = across ? 1 : p->row_a, term = across ? p->term_a : 1;
+    float *c = p->c + i * p->ld_c;
     for (int r = 0; r < rows; r++)
         a[r] = simd_opaque(p->a + (i + r) * row);
-    for (int t = 0; t < p->terms; t++, b += p->ld_b) {
+    if (p->go_on)
+#pragma GCC unroll 8
+        for (int r = 0; r < rows; r++)
+#pragma GCC unroll 2
+            for (int k = 0; k < vectors; k++)
+                sum[r][k] =
+                    simd_load(c + r * p->ld_c + k * SIMD_WIDTH, lanes - k * SIMD_WIDTH);
+    for (int t = 0; t < p->terms; t++, b += COLUMNS) {
         simd_float v[VECTORS];
 #pragma GCC unroll 2
         for (int k = 0; k < vectors; k++)
-            v[k] = simd_load(b + k * SIMD_WIDTH, lanes - k * SIMD_WIDTH);
+            v[k] = simd_full(b + k * SIMD_WIDTH);
 #pragma GCC unroll 8
         for (int r = 0; r < rows; r++) {
-            float scale = across ? a[0][t * term + r] : a[r][t];
+            simd_float scale = simd_broadcast(across ? a[0][t * term + r] : a[r][t]);
 #pragma GCC unroll 2
             for (int k = 0; k < vectors; k++)
-                sum[r][k] += scale * v[k];
+                sum[r][k] = simd_multiply_add(scale, v[k], sum[r][k]);
         }
     }
 #pragma GCC unroll 8
     for (int r = 0; r < rows; r++)
 #pragma GCC unroll 2
         for (int k = 0; k < vectors; k++)
-            simd_store(p->c + (i + r) * p->ld_c + j + k * SIMD_WIDTH, sum[r][k],
+            simd_store(c + r * p->ld_c + k * SIMD_WIDTH, sum[r][k],
                        lanes - k * SIMD_WIDTH);
 }
 
-/* Columns [j, j + lanes) of rows [i, end). */
-SIMD_INLINE void linear_strip(int vectors, int lanes, bool across,
-                              const struct linear_product *p, struct span rows, int j)
+/* The first `lanes` columns of some rows. Four rows are enough to keep the multiply-adds
+   busy, two are not. */
+SIMD_INLINE void linear_strip_rows(int vectors, int lanes, bool across,
+                                   const struct linear_product *p, struct span rows)
 {
     int i = rows.begin;
-    for (; rows.end - i >= ROWS; i += ROWS)
-        linear_tile(ROWS, vectors, lanes, across, p, i, j);
+    for (; rows.end - i >= ROWS && (ROWS != 6 || rows.end - i != 8); i += ROWS)
+        linear_tile(ROWS, vectors, lanes, across, p, i);
+    for (; rows.end - i >= 4; i += 4)
+        linear_tile(4, vectors, lanes, across, p, i);
     for (; rows.end - i >= 2; i += 2)
-        linear_tile(2, vectors, lanes, across, p, i, j);
+        linear_tile(2, vectors, lanes, across, p, i);
     if (i < rows.end)
-        linear_tile(1, vectors, lanes, across, p, i, j);
+        linear_tile(1, vectors, lanes, across, p, i);
 }
 
-SIMD_INLINE void linear_multiply(bool across, const struct linear_product *p,
-                                 struct span rows, struct span columns)
+SIMD_INLINE void linear_strip(bool across, const struct linear_product *p,
+                              struct span rows, int lanes)
 {
-    int j = columns.begin;
-    for (; columns.end - j >= COLUMNS; j += COLUMNS)
-        linear_strip(VECTORS, COLUMNS, across, p, rows, j);
-    if (columns.end - j > SIMD_WIDTH)
-        linear_strip(VECTORS, columns.end - j, across, p, rows, j);
-    else if (columns.end > j)
-        linear_strip(1, columns.end - j, across, p, rows, j);
+    if (lanes >= COLUMNS)
+        linear_strip_rows(VECTORS, COLUMNS, across, p, rows);
+    else if (lanes > SIMD_WIDTH)
+        linear_strip_rows(VECTORS, lanes, across, p, rows);
+    else
+        linear_strip_rows(1, lanes, across, p, rows);
 }
-
-void SIMD(linear_data)(const struct linear_shape *shape, struct span features, float *dx,
-                       const float *dy, const float *weight)
-{
-    const struct linear_product p = {.terms = shape->out,
-                                     .c = dx,
-                                     .a = dy,
-                                     .b = weight,
-                                     .row_a = shape->out,
-                                     .ld_b = shape->in,
-                                     .ld_c = shape->in};
-    linear_multiply(false, &p, (struct span){0, shape->n}, features);
-}
-
-void SIMD(linear_weight)(const struct linear_shape *shape, struct span features,
-                         float *dweight, const float *dy, const float *x)
-{
-    const struct linear_product p = {.terms = shape->n,
-                                     .c = dweight,
-                                     .a = dy,
-                                     .b = x,
-                                     .term_a = shape->out,
-                                     .ld_b = shape->in,
-                                     .ld_c = shape->in};
-    linear_multiply(true, &p, features, (struct span){0, shape->in});
-}
-
-/* --- forward: vectors run along the images --- */
 
 typedef float quad __attribute__((vector_size(16)));
 typedef int32_t quad_places __attribute__((vector_size(16)));
@@ -147,24 +138,163 @@ static void linear_transpose(float *to, ptrdiff_t ld_to, const float *from,
             to[j * ld_to + i] = from[i * ld_from + j];
 }
 
+/* Strips of rows t of b: to (strips, terms, COLUMNS). */
+static void linear_pack(float *to, const float *b, ptrdiff_t ld, int terms, int columns)
+{
+    for (int t = 0; t < terms; t++, b += ld)
+        for (int j = 0; j < columns; j += SIMD_WIDTH) {
+            __builtin_prefetch(b + AHEAD * ld + j);
+            simd_store(to + (j / COLUMNS * terms + t) * COLUMNS + j % COLUMNS,
+                       simd_load(b + j, columns - j), SIMD_WIDTH);
+        }
+}
+
+/* The same of the transposed matrix: columns of b lie ld floats apart. */
+static void linear_pack_turned(float *to, const float *b, ptrdiff_t ld, int terms,
+                               int columns)
+{
+    for (int j = 0; j < columns; j += COLUMNS) {
+        int width = columns - j < COLUMNS ? columns - j : COLUMNS;
+        if (width < COLUMNS)
+            memset(to + j * terms, 0, (size_t)(COLUMNS * terms) * sizeof *to);
+        linear_transpose(to + j * terms, COLUMNS, b + j * ld, ld, width, terms);
+    }
+}
+
+/* How b lies in memory. */
+struct linear_matrix {
+    ptrdiff_t ld;
+    bool turned; /* columns, not rows, are ld floats apart */
+};
+
+/* A block of terms and strips with all rows, a few terms at a time. */
+SIMD_INLINE void linear_block(bool across, const struct linear_product *block,
+                              struct span rows, int columns)
+{
+    for (int i = rows.begin; i < rows.end; i += BLOCK_ROWS) {
+        struct span some = {i, rows.end};
+        if (some.end - i > BLOCK_ROWS)
+            some.end = i + BLOCK_ROWS;
+        for (int t = 0; t < block->terms; t += NEAR_TERMS) {
+            struct linear_product p = *block;
+            p.go_on = block->go_on || t > 0;
+            p.terms = block->terms - t < NEAR_TERMS ? block->terms - t : NEAR_TERMS;
+            p.a += t * p.term_a;
+            p.b += t * COLUMNS;
+            for (int s = 0; s < columns; s += COLUMNS) {
+                linear_strip(across, &p, some, columns - s);
+                p.b += (ptrdiff_t)COLUMNS * block->terms;
+                p.c += COLUMNS;
+            }
+        }
+    }
+}
+
+SIMD_INLINE void linear_multiply(bool across, const struct linear_product *product,
+                                 struct linear_matrix b, struct span rows,
+                                 struct span columns)
+{
+    _Alignas(64) float strips[STRIPS * TERMS * COLUMNS];
+    struct linear_product p = *product;
+    p.b = strips;
+    for (int j = columns.begin; j < columns.end; j += STRIPS * COLUMNS) {
+        int width = columns.end - j;
+        if (width > STRIPS * COLUMNS)
+            width = STRIPS * COLUMNS;
+        p.c = product->c + j;
+        for (int t = 0; t < product->terms; t += TERMS) {
+            p.terms = product->terms - t < TERMS ? product->terms - t : TERMS;
+            p.go_on = product->go_on || t > 0;
+            p.a = product->a + t * p.term_a;
+            if (b.turned)
+                linear_pack_turned(strips, product->b + j * b.ld + t, b.ld, p.terms,
+                                   width);
+            else
+                linear_pack(strips, product->b + t * b.ld + j, b.ld, p.terms, width);
+            linear_block(across, &p, rows, width);
+        }
+    }
+}
+
+void SIMD(linear_data)(const struct linear_shape *shape, struct span features, float *dx,
+                       const float *dy, const float *weight)
+{
+    const struct linear_product p = {.terms = shape->out,
+                                     .c = dx,
+                                     .a = dy,
+                                     .b = weight,
+                                     .row_a = shape->out,
+                                     .term_a = 1,
+                                     .ld_c = shape->in};
+    linear_multiply(false, &p, (struct linear_matrix){.ld = shape->in},
+                    (struct span){0, shape->n}, features);
+}
+
+void SIMD(linear_weight)(const struct linear_shape *shape, struct span features,
+                         float *dweight, const float *dy, const float *x)
+{
+    const struct linear_product p = {.terms = shape->n,
+                                     .c = dweight,
+                                     .a = dy,
+                                     .b = x,
+                                     .row_a = 1,
+                                     .term_a = shape->out,
+                                     .ld_c = shape->in};
+    linear_multiply(true, &p, (struct linear_matrix){.ld = shape->in}, features,
+                    (struct span){0, shape->in});
+}
+
+/* --- forward: with few images vectors run along them --- */
+
 /* Buffers of forward, one set for each thread. */
 struct linear_turned {
     _Alignas(64) float x[DEPTH * COLUMNS];    /* (terms, images) */
     _Alignas(64) float sums[PANEL * COLUMNS]; /* (features, images) */
-    _Alignas(64) float y[COLUMNS * PANEL];    /* (images, features) */
 };
 
-/* y = y + sums of one panel, or bias + sums if bias is not NULL; y (images, features), ld
-   floats from image to image. */
-static void linear_add_sums(float *y, ptrdiff_t ld, struct linear_turned *turned,
-                            const float *bias, int images, int features)
+/* The sums of some features and images begin with the bias, or go on from y. */
+static void linear_start(struct linear_turned *turned, const float *y, ptrdiff_t ld,
+                         const float *bias, int images, int features)
 {
-    linear_transpose(turned->y, PANEL, turned->sums, COLUMNS, features, images);
-    for (int i = 0; i < images; i++, y += ld) {
-        const float *from = bias ? bias : y, *sums = turned->y + i * PANEL;
-#pragma omp simd
-        for (int f = 0; f < features; f++)
-            y[f] = from[f] + sums[f];
+    if (y) {
+        linear_transpose(turned->sums, COLUMNS, y, ld, images, features);
+        return;
+    }
+    for (int f = 0; f < features; f++)
+        for (int v = 0; v < VECTORS; v++)
+            simd_store(turned->sums + f * COLUMNS + v * SIMD_WIDTH,
+                       SIMD_ALL(bias ? bias[f] : 0.0f), SIMD_WIDTH);
+}
+
+static void linear_forward_few(const struct linear_shape *shape, struct span features,
+                               float *y, const float *x, const float *weight,
+                               const float *bias)
+{
+    struct linear_turned turned;
+    memset(turned.x, 0, sizeof turned.x); /* lanes of no image */
+    for (int i = 0; i < shape->n; i += COLUMNS, y += COLUMNS * (ptrdiff_t)shape->out) {
+        int images = shape->n - i < COLUMNS ? shape->n - i : COLUMNS;
+        for (int t = 0; t < shape->in; t += DEPTH) {
+            int terms = shape->in - t < DEPTH ? shape->in - t : DEPTH;
+            struct linear_product p = {.terms = terms,
+                                       .c = turned.sums,
+                                       .b = turned.x,
+                                       .row_a = shape->in,
+                                       .term_a = 1,
+                                       .ld_c = COLUMNS,
+                                       .go_on = true};
+            linear_transpose(turned.x, COLUMNS, x + (ptrdiff_t)i * shape->in + t,
+                             shape->in, images, terms);
+            for (int f = features.begin; f < features.end; f += PANEL) {
+                int count = features.end - f < PANEL ? features.end - f : PANEL;
+                linear_start(&turned, t > 0 ? y + f : NULL, shape->out,
+                             bias ? bias + f : NULL, images, count);
+                p.a = weight + (ptrdiff_t)f * shape->in + t;
+                linear_strip(false, &p, (struct span){0, count},
+                             images > SIMD_WIDTH ? COLUMNS : SIMD_WIDTH);
+                linear_transpose(y + f, shape->out, turned.sums, COLUMNS, count, images);
+            }
+        }
     }
 }
 
@@ -172,30 +302,21 @@ void SIMD(linear_forward)(const struct linear_shape *shape, struct span features
                           float *y, const float *x, const float *weight,
                           const float *bias)
 {
-    struct linear_turned turned;
-    for (int i = 0; i < shape->n; i += COLUMNS) {
-        int images = shape->n - i < COLUMNS ? shape->n - i : COLUMNS;
-        int lanes = (images + SIMD_WIDTH - 1) / SIMD_WIDTH * SIMD_WIDTH;
-        if (images < lanes)
-            memset(turned.x, 0, sizeof turned.x); /* lanes of no image */
-        for (int t = 0; t < shape->in; t += DEPTH) {
-            int terms = shape->in - t < DEPTH ? shape->in - t : DEPTH;
-            linear_transpose(turned.x, COLUMNS, x + (ptrdiff_t)i * shape->in + t,
-                             shape->in, images, terms);
-            struct linear_product p = {.terms = terms,
-                                       .c = turned.sums,
-                                       .b = turned.x,
-                                       .row_a = shape->in,
-                                       .ld_b = COLUMNS,
-                                       .ld_c = COLUMNS};
-            for (int f = features.begin; f < features.end; f += PANEL) {
-                int count = features.end - f < PANEL ? features.end - f : PANEL;
-                p.a = weight + (ptrdiff_t)f * shape->in + t;
-                linear_multiply(false, &p, (struct span){0, count},
-                                (struct span){0, lanes});
-                linear_add_sums(y + (ptrdiff_t)i * shape->out + f, shape->out, &turned,
-                                t == 0 && bias ? bias + f : NULL, images, count);
-            }
-        }
+    if (shape->n < MANY) {
+        linear_forward_few(shape, features, y, x, weight, bias);
+        return;
     }
+    const struct linear_product p = {.terms = shape->in,
+                                     .c = y,
+                                     .a = x,
+                                     .b = weight,
+                                     .row_a = shape->in,
+                                     .term_a = 1,
+                                     .ld_c = shape->out,
+                                     .go_on = true};
+    SIMD(fill_rows)
+    (y + features.begin, bias ? bias + features.begin : NULL, shape->n,
+     features.end - features.begin, shape->out);
+    linear_multiply(false, &p, (struct linear_matrix){shape->in, true},
+                    (struct span){0, shape->n}, features);
 }

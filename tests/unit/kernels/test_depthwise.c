@@ -3,6 +3,8 @@
 #include "kernels/depthwise.h"
 #include "kernels/reference.h"
 
+#define GOLDEN_BITS 0x0d6994d01084d17eu
+
 struct depthwise_case {
     struct conv_shape shape;
     size_t xs, ys, ws;
@@ -36,30 +38,51 @@ static void check_reference(const struct depthwise_case *t)
         free(all[i]);
 }
 
-static void check_shape(struct conv_shape shape, struct rng *rng)
+static void case_results(struct depthwise_case *t)
 {
-    struct depthwise_case t = {0};
+    t->y = poisoned_floats(t->ys);
+    t->dx = poisoned_floats(t->xs);
+    t->dw = poisoned_floats(t->ws);
+    t->dbias = poisoned_floats((size_t)t->shape.c);
+}
+
+static void case_init(struct depthwise_case *t, struct conv_shape shape, struct rng *rng)
+{
     shape.k = shape.groups = shape.c;
     conv_shape_complete(&shape);
-    t.shape = shape;
-    t.xs = (size_t)(shape.n * shape.h * shape.w * shape.c);
-    t.ys = (size_t)(shape.n * shape.p * shape.q * shape.c);
-    t.ws = (size_t)(shape.r.size * shape.s.size * shape.c);
-    t.x = random_floats(rng, t.xs);
-    t.w = random_floats(rng, t.ws);
-    t.bias = random_floats(rng, (size_t)shape.c);
-    t.dy = random_floats(rng, t.ys);
-    t.y = poisoned_floats(t.ys);
-    t.dx = poisoned_floats(t.xs);
-    t.dw = poisoned_floats(t.ws);
-    t.dbias = poisoned_floats((size_t)shape.c);
+    t->shape = shape;
+    t->xs = (size_t)(shape.n * shape.h * shape.w * shape.c);
+    t->ys = (size_t)(shape.n * shape.p * shape.q * shape.c);
+    t->ws = (size_t)(shape.r.size * shape.s.size * shape.c);
+    t->x = random_floats(rng, t->xs);
+    t->w = random_floats(rng, t->ws);
+    t->bias = random_floats(rng, (size_t)shape.c);
+    t->dy = random_floats(rng, t->ys);
+    case_results(t);
+}
+
+static void free_results(struct depthwise_case *t)
+{
+    float *all[] = {t->y, t->dx, t->dw, t->dbias};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        free(all[i]);
+}
+
+static void free_values(struct depthwise_case *t)
+{
+    float *all[] = {t->x, t->w, t->bias, t->dy};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        free(all[i]);
+}
+
+static void check_shape(struct conv_shape shape, struct rng *rng)
+{
+    struct depthwise_case t;
+    case_init(&t, shape, rng);
     with_team(1, run_all, &t);
     check_reference(&t);
     struct depthwise_case team = t;
-    team.y = poisoned_floats(t.ys);
-    team.dx = poisoned_floats(t.xs);
-    team.dw = poisoned_floats(t.ws);
-    team.dbias = poisoned_floats((size_t)shape.c);
+    case_results(&team);
     EACH_TEAM(size, split)
     {
         if (split == SPLIT_SEQUENTIAL)
@@ -69,10 +92,9 @@ static void check_shape(struct conv_shape shape, struct rng *rng)
         assert_memory_equal(t.dx, team.dx, t.xs * sizeof(float));
         assert_memory_equal(t.dw, team.dw, t.ws * sizeof(float));
     }
-    float *all[] = {t.x,  t.w,     t.bias, t.dy,    t.y,     t.dx,
-                    t.dw, t.dbias, team.y, team.dx, team.dw, team.dbias};
-    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
-        free(all[i]);
+    free_results(&team);
+    free_results(&t);
+    free_values(&t);
 }
 
 static void test_shapes(void **state)
@@ -86,6 +108,13 @@ static void test_shapes(void **state)
         {.n = 5, .h = 3, .w = 3, .c = 16, WINDOW_SQUARE(3, 1, 2)},
         {.n = 2, .h = 9, .w = 4, .c = 18, .r = {5, 2, 1, 1, 2}, .s = WINDOW(1, 3, 0)},
         {.n = 1, .h = 6, .w = 7, .c = 35, .r = {3, 2, 0, 1, 1}, .s = {3, 1, 3, 0, 3}},
+        {.n = 2, .h = 5, .w = 20, .c = 24, WINDOW_SQUARE(3, 1, 1)},
+        {.n = 1, .h = 12, .w = 19, .c = 72, WINDOW_SQUARE(3, 2, 1)},
+        {.n = 1, .h = 11, .w = 34, .c = 20, WINDOW_SQUARE(5, 1, 2)},
+        {.n = 2, .h = 10, .w = 18, .c = 37, WINDOW_SQUARE(5, 2, 2)},
+        {.n = 1, .h = 7, .w = 7, .c = 40, WINDOW_SQUARE(7, 1, 3)},
+        {.n = 1, .h = 9, .w = 11, .c = 19, WINDOW_SQUARE(3, 3, 1)},
+        {.n = 1, .h = 12, .w = 13, .c = 9, .r = {3, 1, 2, 0, 2}, .s = {3, 2, 2, 0, 2}},
     };
     EACH_ISA(isa)
     {
@@ -96,8 +125,97 @@ static void test_shapes(void **state)
     }
 }
 
+/* Windows of any kind, channels around the widths of vectors. */
+static void test_windows(void **state)
+{
+    (void)state;
+    EACH_ISA(isa)
+    {
+        struct rng rng;
+        rng_init(&rng, 1, RNG_TEST, 7, 0);
+        for (int i = 0; i < 40; i++) {
+            struct conv_shape shape = {.n = random_between(&rng, 1, 3),
+                                       .h = random_between(&rng, 1, 12),
+                                       .w = random_between(&rng, 1, 24),
+                                       .c = random_between(&rng, 2, 35)};
+            shape.r = random_window(&rng, shape.h, 5, 3);
+            shape.s = random_window(&rng, shape.w, 5, 3);
+            check_shape(shape, &rng);
+        }
+    }
+}
+
+/* Shapes of MobileNet and EfficientNet in small: what has kernels of its own. */
+static const struct conv_shape usual[] = {
+    {.n = 2, .h = 9, .w = 14, .c = 24, WINDOW_SQUARE(3, 1, 1)},
+    {.n = 2, .h = 10, .w = 16, .c = 37, WINDOW_SQUARE(3, 2, 1)},
+    {.n = 2, .h = 7, .w = 7, .c = 40, WINDOW_SQUARE(5, 1, 2)},
+    {.n = 2, .h = 14, .w = 13, .c = 20, WINDOW_SQUARE(5, 2, 2)},
+    {.n = 1, .h = 5, .w = 6, .c = 3, WINDOW_SQUARE(7, 1, 3)},
+};
+#define EACH_USUAL(i) for (size_t i = 0; i < sizeof usual / sizeof *usual; i++)
+
+/* Values that are the same on every machine; results in one piece: y, dx, dw, dbias. */
+static float *usual_results(const struct conv_shape *of, size_t *count)
+{
+    struct rng rng;
+    struct depthwise_case t;
+    rng_init(&rng, 1, RNG_TEST, 8, 0);
+    case_init(&t, *of, &rng);
+    *count = t.ys + t.xs + t.ws + (size_t)t.shape.c;
+    float *all = poisoned_floats(*count);
+    free_results(&t);
+    t.y = all;
+    t.dx = t.y + t.ys;
+    t.dw = t.dx + t.xs;
+    t.dbias = t.dw + t.ws;
+    with_team(1, run_all, &t);
+    free_values(&t);
+    return all;
+}
+
+/* Plain C is the definition; v2 has no fused multiply-add, and bits of its own. */
+static void test_same_bits(void **state)
+{
+    (void)state;
+    EACH_USUAL(i)
+    {
+        size_t count;
+        kernels_select(CPU_PLAIN);
+        float *plain = usual_results(&usual[i], &count);
+        for (enum cpu_isa isa = CPU_V3; isa <= cpu_isa(); isa++) {
+            kernels_select(isa);
+            float *results = usual_results(&usual[i], &count);
+            assert_memory_equal(results, plain, count * sizeof *plain);
+            free(results);
+        }
+        free(plain);
+    }
+}
+
+/* FNV-1a of the results on every processor. A change of it is a change of the bits. */
+static void test_golden_bits(void **state)
+{
+    (void)state;
+    uint64_t hash = 0xcbf29ce484222325u;
+    kernels_select(CPU_PLAIN);
+    EACH_USUAL(i)
+    {
+        size_t count;
+        float *results = usual_results(&usual[i], &count);
+        const unsigned char *bytes = (const unsigned char *)results;
+        for (size_t b = 0; b < count * sizeof *results; b++)
+            hash = (hash ^ bytes[b]) * 0x100000001b3u;
+        free(results);
+    }
+    if (hash != GOLDEN_BITS)
+        fail_msg("bits of depthwise: 0x%llx", (unsigned long long)hash);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_shapes)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_shapes), cmocka_unit_test(test_windows),
+        cmocka_unit_test(test_same_bits), cmocka_unit_test(test_golden_bits)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
