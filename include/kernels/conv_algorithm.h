@@ -29,7 +29,7 @@
  * the shape without its n. Where winograd fits, it is the one of the least cost, counted
  * in multiply-adds: of direct, 9 for each result, c and k; of winograd, (m+2)^2 for each
  * tile, c and k, for its transforms 10 (m = 2) or 16 (m = 4) for each value of V and M,
- * and for dw one for each value of dU. Vectors are of 16 channels, full or not. So images
+ * and for dw 1/4 for each value of dU. Vectors are of 16 channels, full or not. So images
  * of 2 x 2 take winograd2, few channels direct. `lockstep bench rule` holds it against
  * measurements. dw of a grain also depends on nothing but its own images.
  *

@@ -35,11 +35,11 @@ const struct conv_algorithm *conv_algorithm_named(enum conv_pass pass, const cha
 /* --- the rule --- */
 
 #define RULE_LANES 16 /* channels are computed as many at a time, full or not */
-/* Multiply-adds for the time of a transformed value: of a patch or a tile of results, and,
-   once a grain, of a filter's gradient. */
+/* Multiply-adds for the time of a transformed value: of a patch or a tile of results,
+   and, once a grain, of a filter's gradient. */
 #define RULE_VALUE_2  10
 #define RULE_VALUE_4  16
-#define RULE_GRADIENT 1
+#define RULE_GRADIENT 0.25
 
 static double rule_lanes(int channels)
 {
@@ -56,8 +56,8 @@ static double rule_pairs(enum conv_pass pass, const struct conv_shape *shape)
 /* The definition, for 3 x 3 with stride 1. */
 static double rule_direct(enum conv_pass pass, const struct conv_shape *shape)
 {
-    double results = pass == CONV_DATA ? (double)shape->h * shape->w
-                                       : (double)shape->p * shape->q;
+    double results =
+        pass == CONV_DATA ? (double)shape->h * shape->w : (double)shape->p * shape->q;
     return 9 * results * rule_pairs(pass, shape);
 }
 

@@ -3,7 +3,7 @@
 #include <stddef.h>
 
 #define RULE_GRAIN    32
-#define RULE_ATTEMPTS 4
+#define RULE_ATTEMPTS 3
 
 /* Where the rule may be wrong, and why. */
 struct rule_exception {

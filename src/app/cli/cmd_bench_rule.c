@@ -12,6 +12,7 @@ static const struct {
     {"letters", NULL},     {"resnet20", NULL},           {"cifar_fast", NULL},
     {"resnet18", "32"},    {"resnet18", NULL},           {"resnet50", NULL},
     {"mobilenetv2", NULL}, {"efficientnet_lite0", NULL}, {"vgg16", NULL},
+    {"vgg16", "32"},
 };
 
 static enum status rule_add(struct conv_subjects *subjects, const char *name,
