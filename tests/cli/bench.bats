@@ -51,7 +51,7 @@ for row in rows:
 @test "bench layers prints each layer forward and backward" {
     "$LOCKSTEP" bench layers >out
     cat out
-    grep -Eq '^ *layer +pass +us/image ' out
+    grep -Eq '^ *layer +pass +algorithm +us/image ' out
     [ "$(grep -Ec ' forward +[0-9]+\.[0-9]+ ' out)" -ge 6 ]
     [ "$(grep -Ec ' forward +[0-9]' out)" -eq "$(grep -Ec ' backward +[0-9]' out)" ]
     grep -Eq '^all layers, forward and backward: [1-9][0-9]*\.[0-9] us/image' out
