@@ -9,9 +9,9 @@
 static const struct {
     const char *name, *image_size; /* NULL: the network's own */
 } rule_networks[] = {
-    {"letters", NULL},     {"resnet20", NULL},           {"cifar_fast", NULL},
-    {"resnet18_cifar", NULL},    {"resnet18", NULL},           {"resnet50", NULL},
-    {"mobilenetv2", NULL}, {"efficientnet_lite0", NULL}, {"vgg16", NULL},
+    {"letters", NULL},        {"resnet20", NULL},           {"cifar_fast", NULL},
+    {"resnet18_cifar", NULL}, {"resnet18", NULL},           {"resnet50", NULL},
+    {"mobilenetv2", NULL},    {"efficientnet_lite0", NULL}, {"vgg16", NULL},
     {"vgg16", "32"},
 };
 
