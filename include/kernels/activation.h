@@ -35,6 +35,9 @@ void gelu_backward(const struct team *team, float *dx, const float *dy,
  * stays NaN. Absolute error of the curved ones below 1e-6, or 4 units in the last place.
  */
 enum activation {
+    ACTIVATION_NONE,
+    ACTIVATION_RELU,
+    ACTIVATION_GELU,
     ACTIVATION_RELU6,
     ACTIVATION_SIGMOID,
     ACTIVATION_HARDSIGMOID,
@@ -43,10 +46,11 @@ enum activation {
     ACTIVATIONS
 };
 
-/* slope: of silu and hardswish, may be NULL. */
+/* Of any kind, with the bits of the functions above. slope: of gelu, silu and hardswish,
+   may be NULL. */
 void activation_forward(const struct team *team, enum activation kind, float *y,
                         float *slope, const float *x, size_t n);
-/* from: the slopes of silu and hardswish, y of the others. */
+/* from: the slopes of gelu, silu and hardswish, y of the others. */
 void activation_backward(const struct team *team, enum activation kind, float *dx,
                          const float *dy, const float *from, size_t n);
 

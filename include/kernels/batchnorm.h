@@ -5,16 +5,22 @@
  *
  *   mean = sum(x) / M, variance = sum((x - mean)^2) / M      over the M = N pixels values
  *   inverse = 1 / sqrt(variance + epsilon)
- *   y = (x - mean) inverse weight + bias
+ *   y = activation((x - mean) inverse weight + bias + z)     z: another value, or 0
  *
- *   dbias = sum(dy), dweight = inverse sum(dy (x - mean))
- *   dx = weight inverse (dy - dbias / M - (x - mean) inverse dweight / M)
- *   dx = weight inverse dy                                    if mean and variance are
- * given
+ *   dz = dy times the activation's slope
+ *   dbias = sum(dz), dweight = inverse sum(dz (x - mean))
+ *   dx = weight inverse (dz - dbias / M - (x - mean) inverse dweight / M)
+ *   dx = weight inverse dz                    if mean and variance are given
  *
- * x, y: (N, pixels, C); all others (C). The order of every sum: the pixels of an image in
- * chunks of BATCHNORM_CHUNK, each a chain of floats, the chunks and then the images in
- * double. Members of a team take images or channels, so the bits do not depend on them.
+ * x, y, z: (N, pixels, C); all others (C). Each function but backward reads x once;
+ * backward reads x and dy twice: first for the sums, then for dx.
+ *
+ * The order of every sum follows from the shape. Moments: the pixels of an image in
+ * chunks of BATCHNORM_CHUNK, each about a float near its own mean, merged in double one
+ * after the other (T. Chan, G. Golub and R. LeVeque, "Updating formulae and a pairwise
+ * algorithm for computing sample variances", 1979), then the images. Gradients: each
+ * chunk a chain of floats, the chunks and then the images in double. Members of a team
+ * take images or channels, so the bits do not depend on them.
  *
  * Every member of the team calls with the same arguments; each function ends with a
  * barrier.
@@ -25,6 +31,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "kernels/activation.h"
 #include "kernels/team.h"
 
 #define BATCHNORM_CHUNK 64
@@ -42,24 +49,30 @@ struct split_sets batchnorm_splits(const struct batchnorm_shape *shape);
 void batchnorm_moments(const struct team *team, const struct batchnorm_shape *shape,
                        float *mean, float *variance, const float *x, void *scratch);
 
-/* What normalises: (C) each. A weight that is NULL is 1, a
+/* What normalises, (C) each, and what stands behind it. A weight that is NULL is 1, a
    bias 0. */
 struct batchnorm_by {
     const float *mean, *variance, *weight, *bias;
     float epsilon;
+    enum activation activation;
 };
 
+/* z: NULL: nothing is added. */
 void batchnorm_forward(const struct team *team, const struct batchnorm_shape *shape,
-                       float *y, const float *x, const struct batchnorm_by *by,
-                       void *scratch);
+                       float *y, const float *x, const float *z,
+                       const struct batchnorm_by *by, void *scratch);
 
 struct batchnorm_gradient {
     float *dx;              /* NULL: not needed */
+    float *dz;              /* the gradient of z; NULL: not needed */
     float *dweight, *dbias; /* (C); NULL: there is none */
     const float *x, *dy;
-    bool given; /* mean and variance are not those of x, but constants */
+    const float *y; /* the output; NULL: the slopes follow from x, nothing was added */
+    bool given;     /* mean and variance are not those of x, but constants */
 };
 
+/* With y, the slopes must follow from the output: no activation, relu, relu6, sigmoid,
+   hardsigmoid. */
 void batchnorm_backward(const struct team *team, const struct batchnorm_shape *shape,
                         const struct batchnorm_gradient *gradient,
                         const struct batchnorm_by *by, void *scratch);

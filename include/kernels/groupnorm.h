@@ -4,9 +4,9 @@
  *
  * As batchnorm.h, but the sums run over the pixels and the C / groups channels of one
  * sample. x, y (N, pixels, C); moments (N, 2, C): mean and variance, each channel's those
- * of its group; weight and bias (C). Sums: each channel's pixels as in batchnorm.h, then
- * the channels of a group in order, in double; for dweight and dbias the samples in
- * order.
+ * of its group; weight and bias (C). Sums: each channel's pixels in chunks of
+ * BATCHNORM_CHUNK, each a chain of floats, the chunks and then the channels of a group in
+ * order, in double; for dweight and dbias the samples in order.
  *
  * Every member of the team calls with the same arguments; each function ends with a
  * barrier. Members take samples.

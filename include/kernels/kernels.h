@@ -31,6 +31,14 @@
 
 #define KERNELS_GROUP 16 /* channels that conv_pool packs as one: the widest vector */
 
+/* Behind a norm, dz = dy times the slope of the activation, which follows from x, or from
+   the output y if that is given. */
+struct normalise_gradient {
+    const float *dy, *x;
+    const float *y; /* NULL: there was nothing added, and x says all */
+    float *dz;      /* normalise_sums writes it; may be NULL */
+};
+
 struct kernels {
     void (*relu_forward)(float *y, const float *x, size_t n);
     void (*relu_backward)(float *dx, const float *dy, const float *y, size_t n);
@@ -54,20 +62,26 @@ struct kernels {
                        const struct matrix *m);
     void (*sum_products)(float *sum, const float *a, const float *b,
                          const struct matrix *m);
-    /* batchnorm.h. sum[j] = sum over i of x[i, j], of (x[i, j] - mean[j])^2, of dy[i, j];
-       product[j] = sum of dy[i, j] (x[i, j] - mean[j]). */
+    /* groupnorm.h. sum[j] = sum over i of x[i, j], of (x[i, j] - mean[j])^2. */
     void (*sum_channels)(double *sum, const float *x, const struct matrix *m);
     void (*sum_squares)(double *sum, const float *x, const float *mean,
                         const struct matrix *m);
-    void (*sum_gradients)(double *sum, double *product, const float *dy, const float *x,
-                          const float *mean, const struct matrix *m);
-    /* y[i, j] = (x[i, j] - mean[j]) scale[j] + shift[j];
-       dx[i, j] = factor[0][j] dy[i, j] + factor[1][j] (x[i, j] - mean[j]) + factor[2][j]
+    /* batchnorm.h. mean[j] of x[i, j] over i, squares[j] = sum of (x[i, j] - mean[j])^2.
      */
-    void (*normalise)(float *y, const float *x, const float *mean, const float *scale,
-                      const float *shift, const struct matrix *m);
-    void (*normalise_backward)(float *dx, const float *dy, const float *x,
-                               const float *mean, const float *const factor[3],
+    void (*moments)(double *mean, double *squares, const float *x,
+                    const struct matrix *m);
+    /* y[i, j] = activation((x[i, j] - mean[j]) scale[j] + shift[j] + z[i, j]); z may be
+       NULL. */
+    void (*normalise)(float *y, const float *x, const float *z, const struct prologue *by,
+                      const struct matrix *m);
+    /* sum[j] = sum over i of dz[i, j], product[j] = sum of dz[i, j] (x[i, j] - mean[j]);
+       dx[i, j] = factor[0][j] dz[i, j] + factor[1][j] (x[i, j] - mean[j]) + factor[2][j];
+       dx may be dy. */
+    void (*normalise_sums)(double *sum, double *product,
+                           const struct normalise_gradient *g, const struct prologue *by,
+                           const struct matrix *m);
+    void (*normalise_backward)(float *dx, const struct normalise_gradient *g,
+                               const struct prologue *by, const float *const factor[3],
                                const struct matrix *m);
 
     /* depthwise.h. One image, some rows of the result, some channels; all images. */

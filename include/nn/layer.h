@@ -75,10 +75,10 @@ struct layer {
     size_t scratch_member;       /* and more of them for each member of the team */
     struct layer_packed packed, packed_back; /* for forward, and the input gradient */
     struct kernel_policy policy;
-    double flops;                /* 2 * dense multiply-adds per sample, forward */
-    double work_forward;         /* FLOPs done per sample; 0: flops */
-    double work_backward;        /* for each of weight and input gradient; 0: flops */
-    double work_data;            /* for the input gradient, if it differs */
+    double flops;         /* 2 * dense multiply-adds per sample, forward */
+    double work_forward;  /* FLOPs done per sample; 0: flops */
+    double work_backward; /* for each of weight and input gradient; 0: flops */
+    double work_data;     /* for the input gradient, if it differs */
     /* Of a layer without tensors: FLOPs per sample; 0: one for each output. */
     double element_forward, element_backward;
     int index;  /* position in the network */
@@ -88,7 +88,15 @@ struct layer {
 
 /* What backward reads besides dy and save. An activation that no backward pass reads is
    kept only until its last reader's forward pass. A set is a mask of these. */
-enum layer_keeps { LAYER_KEEPS_NONE = 0, LAYER_KEEPS_INPUTS = 1, LAYER_KEEPS_OUTPUT = 2 };
+enum layer_keeps {
+    LAYER_KEEPS_NONE = 0,
+    LAYER_KEEPS_INPUT = 1,  /* the first one */
+    LAYER_KEEPS_INPUT2 = 2, /* the second */
+    LAYER_KEEPS_INPUTS = LAYER_KEEPS_INPUT | LAYER_KEEPS_INPUT2,
+    LAYER_KEEPS_OUTPUT = 4,
+};
+
+#define LAYER_PASSES_ALL ((1u << LAYER_INPUTS) - 1)
 
 struct layer_ops {
     const char *kind; /* keyword in the config, and the first part of the name */
@@ -96,9 +104,9 @@ struct layer_ops {
     size_t bytes;     /* of its struct, which begins with a struct layer */
     int inputs;       /* that it takes */
     unsigned keeps;   /* of enum layer_keeps */
-    /* The gradient of every input is dy itself: backward is not called, its readers get
-       dy. */
-    bool passes_gradient;
+    /* Bit i: the gradient of input i is dy itself, which is passed on without a copy.
+       Backward is not called if that is so for all inputs. */
+    unsigned passes_gradient;
     /* The samples of a grain affect each other's outputs. */
     bool couples;
     /* Has parameters, but stays in the unit of the layer before if it alone reads it. */
@@ -111,17 +119,17 @@ struct layer_ops {
     bool folds;
     /* Swaps with increasing functions of a channel: maximum. */
     bool rises;
-    /* Reads the spec; fills in out, tensors (name, dims, dim, count, rule), save, scratch,
-       packed, flops or element_*. in, in2, index, grain, policy and name are set. ST_USAGE
-       with
-       a message: "letters.conf:12: conv2: the kernel 5x5 does not fit its input 3x3x64".
+    /* Reads the spec; fills in out, tensors (name, dims, dim, count, rule), save,
+       scratch, packed, flops or element_*. in, in2, index, grain, policy and name are
+       set. ST_USAGE with a message: "letters.conf:12: conv2: the kernel 5x5 does not fit
+       its input 3x3x64".
      */
     enum status (*setup)(struct layer *layer, const struct layer_spec *spec);
     /* Initial values of tensor t in the file's order, from rng. NULL: no tensors. */
     void (*init)(const struct layer *layer, int t, struct rng *rng, float *values);
     /* Writes packed.floats and packed_back.floats floats, aligned to 64 bytes, from the
-       flat vector; packed_back NULL: no input gradient is wanted. Every member of the team
-       calls it; ends with a barrier. NULL: the layer packs nothing. */
+       flat vector; packed_back NULL: no input gradient is wanted. Every member of the
+       team calls it; ends with a barrier. NULL: the layer packs nothing. */
     void (*pack)(const struct layer *layer, const struct team *team, float *packed,
                  float *packed_back, const float *params);
     void (*forward)(const struct layer *layer, const struct pass *pass);

@@ -5,8 +5,9 @@
  *
  * Layers pass values to each other: value 0 is the model's input, value i + 1 the output
  * of layer i, and layer->input are the values that it reads. Ops are numbered and wired
- * in the same way. A fused op has the inputs of its first layer and the output of its
- * last one; no other layer may read what lies between.
+ * in the same way. A fused op has the inputs of its layers that none of them makes
+ * and the output of its last one, in whose place it runs; no other layer may read what
+ * lies between.
  *
  * All ranks hold the same model. The parameters are one flat vector of floats, in which
  * every tensor begins at a multiple of 16; a gradient is a vector with the same layout.
@@ -40,12 +41,21 @@ struct model_wires {
     int value[LAYER_INPUTS];
 };
 
+#define LAYER_MEMBERS 3 /* of a fused op */
+
+/* The layers that an op runs, in order. */
+struct layer_members {
+    int count;
+    int layer[LAYER_MEMBERS]; /* positions in model->layer */
+};
+
 struct model {
     int layers;
     struct layer **layer; /* owned: (layers) as described */
     int ops;
-    struct layer **op;         /* owned: (ops) as run: a layer, or a block for several */
-    struct model_wires *wires; /* owned: (ops) */
+    struct layer **op; /* owned: (ops) as run: a layer, or a block for several */
+    struct layer_members *members; /* owned: (ops) */
+    struct model_wires *wires;     /* owned: (ops) */
     bool *wanted;    /* owned: (ops + 1): backward computes the gradient of the value */
     struct shape in; /* of one sample */
     int classes;
@@ -90,6 +100,11 @@ void model_unfuse(struct model *model);
 /* The number of rows and columns of the input, from the first, that can affect the
    output. Rounding in pools and strides can cut off the others. */
 void model_seen(const struct model *model, int *rows, int *columns);
+
+/* The first layer that has a stride, or a kernel of more than one tap, but reads an image
+   of 1x1; NULL: there is none. least: h and w of the input from which on there is none.
+ */
+const struct layer *model_starved(const struct model *model, struct shape *least);
 
 /* Initial parameters; each depends only on seed, tensor and element. */
 void model_init_params(const struct model *model, uint64_t seed, float *params);

@@ -8,10 +8,11 @@
 
 #define BATCHNORM_CHANNELS 16 /* one cache line: no two members write to the same one */
 
-/* (N, C) sums of the images, and factors (C) of the channels. */
+/* (N, C) sums of the images, and factors (C) of the channels: y = (x - mean) scale +
+   shift, dx = factor[0] dz + factor[1] (x - mean) + factor[2]. */
 struct batchnorm_room {
     double *sum[2];
-    float *factor[3];
+    float *scale, *shift, *factor[3];
 };
 
 static size_t batchnorm_lay_out(struct batchnorm_room *room,
@@ -21,7 +22,10 @@ static size_t batchnorm_lay_out(struct batchnorm_room *room,
     size_t c = (size_t)shape->c, sums = (size_t)shape->n * c;
     for (int i = 0; i < 2; i++)
         room->sum[i] = arena_take(&arena, sums * sizeof(double));
-    for (int i = 0; i < 3; i++)
+    room->scale = arena_take(&arena, c * sizeof(float));
+    room->shift = arena_take(&arena, c * sizeof(float));
+    room->factor[0] = room->scale;
+    for (int i = 1; i < 3; i++)
         room->factor[i] = arena_take(&arena, c * sizeof(float));
     return arena.used;
 }
@@ -84,26 +88,19 @@ static double batchnorm_values(const struct batchnorm_shape *shape)
     return (double)shape->n * shape->pixels;
 }
 
-/* mean[c] or, about a mean, variance[c]. */
-static void batchnorm_average(const struct team *team,
-                              const struct batchnorm_shape *shape, float *average,
-                              const float *x, const float *mean, double *sum)
+/* From the images' moments: they have the same number of pixels. */
+static void batchnorm_average(const struct batchnorm_shape *shape,
+                              const struct batchnorm_room *room, int c, float *mean,
+                              float *variance)
 {
-    struct share share = batchnorm_share(team, shape);
-    while (share_next(&share)) {
-        const float *from = x + batchnorm_at(shape, &share, shape->pixels);
-        double *to = sum + batchnorm_at(shape, &share, 1);
-        const struct matrix m = batchnorm_matrix(shape, &share);
-        if (mean)
-            kernels()->sum_squares(to, from, mean + share.channels.begin, &m);
-        else
-            kernels()->sum_channels(to, from, &m);
+    double centre = batchnorm_total(shape, room->sum[0], c) / shape->n, between = 0;
+    for (int i = 0; i < shape->n; i++) {
+        double d = room->sum[0][(size_t)i * (size_t)shape->c + (size_t)c] - centre;
+        between += d * d;
     }
-    team_barrier(team);
-    struct span own = batchnorm_own(team, shape);
-    for (int c = own.begin; c < own.end; c++)
-        average[c] = (float)(batchnorm_total(shape, sum, c) / batchnorm_values(shape));
-    team_barrier(team);
+    double within = batchnorm_total(shape, room->sum[1], c);
+    mean[c] = (float)centre;
+    variance[c] = (float)((within + between * shape->pixels) / batchnorm_values(shape));
 }
 
 void batchnorm_moments(const struct team *team, const struct batchnorm_shape *shape,
@@ -111,8 +108,18 @@ void batchnorm_moments(const struct team *team, const struct batchnorm_shape *sh
 {
     struct batchnorm_room room;
     batchnorm_lay_out(&room, shape, scratch);
-    batchnorm_average(team, shape, mean, x, NULL, room.sum[0]);
-    batchnorm_average(team, shape, variance, x, mean, room.sum[0]);
+    struct share share = batchnorm_share(team, shape);
+    while (share_next(&share)) {
+        size_t to = batchnorm_at(shape, &share, 1);
+        const struct matrix m = batchnorm_matrix(shape, &share);
+        kernels()->moments(room.sum[0] + to, room.sum[1] + to,
+                           x + batchnorm_at(shape, &share, shape->pixels), &m);
+    }
+    team_barrier(team);
+    struct span own = batchnorm_own(team, shape);
+    for (int c = own.begin; c < own.end; c++)
+        batchnorm_average(shape, &room, c, mean, variance);
+    team_barrier(team);
 }
 
 static double batchnorm_inverse(const struct batchnorm_by *by, int c)
@@ -120,34 +127,48 @@ static double batchnorm_inverse(const struct batchnorm_by *by, int c)
     return 1.0 / sqrt((double)by->variance[c] + (double)by->epsilon);
 }
 
-void batchnorm_forward(const struct team *team, const struct batchnorm_shape *shape,
-                       float *y, const float *x, const struct batchnorm_by *by,
-                       void *scratch)
+static void batchnorm_set_line(const struct team *team,
+                               const struct batchnorm_shape *shape,
+                               const struct batchnorm_by *by,
+                               const struct batchnorm_room *room)
 {
-    struct batchnorm_room room;
-    batchnorm_lay_out(&room, shape, scratch);
     struct span own = batchnorm_own(team, shape);
     for (int c = own.begin; c < own.end; c++) {
         double weight = by->weight ? (double)by->weight[c] : 1.0;
-        room.factor[0][c] = (float)(weight * batchnorm_inverse(by, c));
-        room.factor[1][c] = by->bias ? by->bias[c] : 0.0f;
+        room->scale[c] = (float)(weight * batchnorm_inverse(by, c));
+        room->shift[c] = by->bias ? by->bias[c] : 0.0f;
     }
     team_barrier(team);
+}
+
+/* What the kernels of channels from c on normalise by. */
+static struct prologue batchnorm_line(const struct batchnorm_by *by,
+                                      const struct batchnorm_room *room, int c)
+{
+    return (struct prologue){by->mean + c, room->scale + c, room->shift + c,
+                             by->activation};
+}
+
+void batchnorm_forward(const struct team *team, const struct batchnorm_shape *shape,
+                       float *y, const float *x, const float *z,
+                       const struct batchnorm_by *by, void *scratch)
+{
+    struct batchnorm_room room;
+    batchnorm_lay_out(&room, shape, scratch);
+    batchnorm_set_line(team, shape, by, &room);
     struct share share = batchnorm_share(team, shape);
     while (share_next(&share)) {
         size_t at = batchnorm_at(shape, &share, shape->pixels);
-        int c = share.channels.begin;
+        const struct prologue line = batchnorm_line(by, &room, share.channels.begin);
         const struct matrix m = batchnorm_matrix(shape, &share);
-        kernels()->normalise(y + at, x + at, by->mean + c, room.factor[0] + c,
-                             room.factor[1] + c, &m);
+        kernels()->normalise(y + at, x + at, z ? z + at : NULL, &line, &m);
     }
     team_barrier(team);
 }
 
 /* --- backward --- */
 
-/* From the sums of dy and dy (x - mean): the parameters' gradients, and the factors with
-   which dx = factor[0] dy + factor[1] (x - mean) + factor[2]. */
+/* From the sums of dz and dz (x - mean): the parameters' gradients and the factors. */
 static void batchnorm_finish_sums(const struct team *team,
                                   const struct batchnorm_shape *shape,
                                   const struct batchnorm_gradient *gradient,
@@ -166,11 +187,57 @@ static void batchnorm_finish_sums(const struct team *team,
             gradient->dweight[c] = (float)(product * inverse);
         if (gradient->dbias)
             gradient->dbias[c] = (float)sum;
-        room->factor[0][c] = (float)scale;
         room->factor[1][c] = (float)(-through * inverse * inverse * product);
         room->factor[2][c] = (float)(-through * sum);
     }
     team_barrier(team);
+}
+
+static void batchnorm_sum_gradients(const struct team *team,
+                                    const struct batchnorm_shape *shape,
+                                    const struct normalise_gradient *g,
+                                    const struct batchnorm_by *by,
+                                    const struct batchnorm_room *room)
+{
+    struct share share = batchnorm_share(team, shape);
+    while (share_next(&share)) {
+        size_t at = batchnorm_at(shape, &share, shape->pixels);
+        size_t to = batchnorm_at(shape, &share, 1);
+        const struct matrix m = batchnorm_matrix(shape, &share);
+        const struct prologue line = batchnorm_line(by, room, share.channels.begin);
+        const struct normalise_gradient here = {
+            g->dy + at, g->x + at, g->y ? g->y + at : NULL, g->dz ? g->dz + at : NULL};
+        kernels()->normalise_sums(room->sum[0] + to, room->sum[1] + to, &here, &line, &m);
+    }
+    team_barrier(team);
+}
+
+static void batchnorm_write_dx(const struct team *team,
+                               const struct batchnorm_shape *shape, float *dx,
+                               const struct normalise_gradient *g,
+                               const struct batchnorm_by *by,
+                               const struct batchnorm_room *room)
+{
+    struct share share = batchnorm_share(team, shape);
+    while (share_next(&share)) {
+        size_t at = batchnorm_at(shape, &share, shape->pixels);
+        int c = share.channels.begin;
+        const struct matrix m = batchnorm_matrix(shape, &share);
+        const struct prologue line = batchnorm_line(by, room, c);
+        const float *const factor[] = {room->factor[0] + c, room->factor[1] + c,
+                                       room->factor[2] + c};
+        const struct normalise_gradient here = {
+            .dy = g->dy + at, .x = g->x + at, .y = g->y ? g->y + at : NULL};
+        kernels()->normalise_backward(dx + at, &here, &line, factor, &m);
+    }
+    team_barrier(team);
+}
+
+/* Is dz so dear that it is written once instead of being computed twice? */
+static bool batchnorm_keeps_dz(enum activation activation)
+{
+    return activation == ACTIVATION_GELU || activation == ACTIVATION_SIGMOID ||
+           activation == ACTIVATION_SILU;
 }
 
 void batchnorm_backward(const struct team *team, const struct batchnorm_shape *shape,
@@ -178,28 +245,19 @@ void batchnorm_backward(const struct team *team, const struct batchnorm_shape *s
                         const struct batchnorm_by *by, void *scratch)
 {
     struct batchnorm_room room;
+    struct batchnorm_by then = *by;
+    struct normalise_gradient g = {gradient->dy, gradient->x, gradient->y, gradient->dz};
+    if (!g.dz && batchnorm_keeps_dz(by->activation))
+        g.dz = gradient->dx;
     batchnorm_lay_out(&room, shape, scratch);
-    struct share share = batchnorm_share(team, shape);
-    while (share_next(&share)) {
-        size_t at = batchnorm_at(shape, &share, shape->pixels);
-        size_t to = batchnorm_at(shape, &share, 1);
-        const struct matrix m = batchnorm_matrix(shape, &share);
-        kernels()->sum_gradients(room.sum[0] + to, room.sum[1] + to, gradient->dy + at,
-                                 gradient->x + at, by->mean + share.channels.begin, &m);
-    }
-    team_barrier(team);
+    batchnorm_set_line(team, shape, by, &room);
+    batchnorm_sum_gradients(team, shape, &g, by, &room);
     batchnorm_finish_sums(team, shape, gradient, by, &room);
     if (!gradient->dx)
         return;
-    share = batchnorm_share(team, shape);
-    while (share_next(&share)) {
-        size_t at = batchnorm_at(shape, &share, shape->pixels);
-        int c = share.channels.begin;
-        const struct matrix m = batchnorm_matrix(shape, &share);
-        const float *const factor[] = {room.factor[0] + c, room.factor[1] + c,
-                                       room.factor[2] + c};
-        kernels()->normalise_backward(gradient->dx + at, gradient->dy + at,
-                                      gradient->x + at, by->mean + c, factor, &m);
+    if (g.dz) {
+        g.dy = g.dz;
+        then.activation = ACTIVATION_NONE;
     }
-    team_barrier(team);
+    batchnorm_write_dx(team, shape, gradient->dx, &g, &then, &room);
 }

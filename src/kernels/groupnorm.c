@@ -74,7 +74,8 @@ static void groupnorm_sample_forward(const struct groupnorm_shape *shape,
     for (int c = 0; c < shape->c; c++)
         scale[c] = (float)((double)values->weight[c] /
                            sqrt((double)variance[c] + (double)shape->epsilon));
-    kernels()->normalise(values->y + at, x, mean, scale, values->bias, &m);
+    const struct prologue by = {mean, scale, values->bias, ACTIVATION_NONE};
+    kernels()->normalise(values->y + at, x, NULL, &by, &m);
 }
 
 void groupnorm_forward(const struct team *team, const struct groupnorm_shape *shape,
@@ -129,13 +130,15 @@ static void groupnorm_sample_backward(const struct groupnorm_shape *shape,
     double *sum = room->sum[0] + channels, *product = room->sum[1] + channels;
     float *const factor[] = {room->factor[0] + channels, room->factor[1] + channels,
                              room->factor[2] + channels};
-    const float *const by[] = {factor[0], factor[1], factor[2]};
-    kernels()->sum_gradients(sum, product, gradient->dy + at, gradient->x + at, mean, &m);
+    const float *const factors[] = {factor[0], factor[1], factor[2]};
+    const struct normalise_gradient g = {.dy = gradient->dy + at, .x = gradient->x + at};
+    const struct prologue by = {mean, gradient->weight, gradient->weight,
+                                ACTIVATION_NONE}; /* of which only the mean matters */
+    kernels()->normalise_sums(sum, product, &g, &by, &m);
     if (!gradient->dx)
         return;
     groupnorm_factors(shape, sum, product, mean + shape->c, gradient->weight, factor);
-    kernels()->normalise_backward(gradient->dx + at, gradient->dy + at, gradient->x + at,
-                                  mean, by, &m);
+    kernels()->normalise_backward(gradient->dx + at, &g, &by, factors, &m);
 }
 
 void groupnorm_backward(const struct team *team, const struct groupnorm_shape *shape,

@@ -27,7 +27,7 @@ static double subject_pass_flops(const struct model *model, int o,
 {
     const struct layer *layer = model->op[o];
     struct model_work work = model_op_work(model, o);
-    if (layer->tensors == 0)
+    if (layer->flops <= 0)
         return subject_element_flops(layer, pass);
     return pass == STRATEGY_FORWARD ? work.true_forward : work.true_backward;
 }
@@ -42,18 +42,28 @@ static bool subject_wants_dx(const struct model *model, int o)
 }
 
 /* Bytes that every strategy reads and writes at least once. */
-static double subject_pass_bytes(const struct layer *layer, enum strategy_pass pass,
-                                 bool wants_dx, int batch)
+static double subject_pass_bytes(const struct model *model, int o,
+                                 enum strategy_pass pass, int batch)
 {
-    double x = 4.0 * batch * (shape_size(layer->in) + shape_size(layer->in2));
-    double y = 4.0 * batch * shape_size(layer->out);
-    double save = (double)layer_save_bytes(layer, batch), weights = 0;
+    const struct layer *layer = model->op[o];
+    double x[] = {4.0 * batch * shape_size(layer->in),
+                  4.0 * batch * shape_size(layer->in2)};
+    double y = 4.0 * batch * shape_size(layer->out), weights = 0;
+    double bytes = y + (double)layer_save_bytes(layer, batch);
+    bool wants = subject_wants_dx(model, o);
     for (int t = 0; t < layer->tensors; t++)
         weights += 4.0 * (double)layer->tensor[t].count;
     if (pass == STRATEGY_FORWARD)
-        return x + y + weights + save;
-    bool reads = layer->ops->keeps & LAYER_KEEPS_INPUTS;
-    return y + weights + (wants_dx ? x + weights : 0) + (reads ? x : 0) + save;
+        return x[0] + x[1] + weights + bytes;
+    for (int i = 0; i < layer->inputs; i++) {
+        if (layer->ops->keeps & (LAYER_KEEPS_INPUT << i))
+            bytes += x[i];
+        if (wants && !(layer->ops->passes_gradient & 1u << i))
+            bytes += x[i];
+    }
+    if (layer->ops->keeps & LAYER_KEEPS_OUTPUT)
+        bytes += y;
+    return bytes + weights + (wants ? weights : 0);
 }
 
 static void subject_describe(struct strategy_subject *info,
@@ -66,11 +76,11 @@ static void subject_describe(struct strategy_subject *info,
     snprintf(info->name, sizeof info->name, info->block ? "%s-%s" : "%s", layer->name,
              last->name);
     for (int pass = 0; pass < STRATEGY_PASSES; pass++) {
-        info->measured[pass] = pass == STRATEGY_FORWARD || (model_goes_back(model, o) &&
-                                                            !layer->ops->passes_gradient);
+        info->measured[pass] =
+            pass == STRATEGY_FORWARD || (model_goes_back(model, o) &&
+                                         layer->ops->passes_gradient != LAYER_PASSES_ALL);
         info->flops[pass] = setup->batch * subject_pass_flops(model, o, pass);
-        info->bytes[pass] =
-            subject_pass_bytes(layer, pass, subject_wants_dx(model, o), setup->batch);
+        info->bytes[pass] = subject_pass_bytes(model, o, pass, setup->batch);
         info->level[pass] = machine_level(setup->machine, (size_t)info->bytes[pass]);
     }
 }

@@ -4,17 +4,8 @@
 #include <math.h>
 #include <string.h>
 
-#include "kernels/batchnorm.h"
+#include "layer_norm.h"
 #include "layer_spec.h"
-
-struct layer_batchnorm_state {
-    struct layer layer;
-    struct batchnorm_shape shape;
-    double epsilon;
-    int affine; /* enum batchnorm_affine */
-    int frozen; /* training uses running statistics and leaves them as they are */
-    int init;   /* of the weight: enum layer_norm_init */
-};
 
 enum batchnorm_affine { AFFINE_OFF, AFFINE_ON, AFFINE_BIAS };
 static const char *const batchnorm_affine_words[] = {"off", "on", "bias", NULL};
@@ -88,7 +79,7 @@ static enum status batchnorm_setup(struct layer *layer, const struct layer_spec 
         };
     layer->save_grain = 2 * (size_t)layer->in.c * sizeof(float); /* mean, variance */
     layer->scratch = batchnorm_scratch(&norm->shape);
-    layer->element_forward = 7.0 * shape_size(layer->out);
+    layer->element_forward = 8.0 * shape_size(layer->out);
     layer->element_backward = 9.0 * shape_size(layer->out);
     return ST_OK;
 }
@@ -142,6 +133,7 @@ static struct batchnorm_by batchnorm_by_what(const struct layer *layer,
         .weight = weight ? params + weight->offset : NULL,
         .bias = bias ? params + bias->offset : NULL,
         .epsilon = (float)norm->epsilon,
+        .activation = norm->activation,
     };
 }
 
@@ -161,7 +153,7 @@ static void batchnorm_write_statistics(const struct layer *layer, const struct p
     }
 }
 
-static void batchnorm_layer_forward(const struct layer *layer, const struct pass *pass)
+void layer_batchnorm_forward(const struct layer *layer, const struct pass *pass)
 {
     struct batchnorm_shape shape = batchnorm_grain(layer, pass);
     float *saved = pass->save;
@@ -171,10 +163,11 @@ static void batchnorm_layer_forward(const struct layer *layer, const struct pass
     if (pass->measure && pass->team.index == 0)
         batchnorm_write_statistics(layer, pass);
     struct batchnorm_by by = batchnorm_by_what(layer, pass);
-    batchnorm_forward(&pass->team, &shape, pass->y, pass->x, &by, pass->scratch);
+    batchnorm_forward(&pass->team, &shape, pass->y, pass->x, pass->x2, &by,
+                      pass->scratch);
 }
 
-static void batchnorm_layer_backward(const struct layer *layer, const struct pass *pass)
+void layer_batchnorm_backward(const struct layer *layer, const struct pass *pass)
 {
     struct batchnorm_shape shape = batchnorm_grain(layer, pass);
     struct batchnorm_by by = batchnorm_by_what(layer, pass);
@@ -182,10 +175,12 @@ static void batchnorm_layer_backward(const struct layer *layer, const struct pas
                               *bias = batchnorm_bias(layer);
     const struct batchnorm_gradient gradient = {
         .dx = pass->dx,
+        .dz = pass->dx2,
         .dweight = weight ? pass->grads + weight->offset : NULL,
         .dbias = bias ? pass->grads + bias->offset : NULL,
         .x = pass->x,
         .dy = pass->dy,
+        .y = layer->ops->keeps & LAYER_KEEPS_OUTPUT ? pass->y : NULL,
         .given = batchnorm_uses_running(layer, pass),
     };
     if (pass->team.index == 0)
@@ -207,7 +202,7 @@ static void batchnorm_line(const struct layer *layer, const float *params, doubl
     }
 }
 
-static struct split_sets batchnorm_layer_splits(const struct layer *layer)
+struct split_sets layer_batchnorm_splits(const struct layer *layer)
 {
     return batchnorm_splits(&batchnorm_state(layer)->shape);
 }
@@ -224,7 +219,7 @@ const struct layer_ops layer_batchnorm = {
     .couples = true,
     .setup = batchnorm_setup,
     .init = batchnorm_init,
-    .forward = batchnorm_layer_forward,
-    .backward = batchnorm_layer_backward,
-    .splits = batchnorm_layer_splits,
+    .forward = layer_batchnorm_forward,
+    .backward = layer_batchnorm_backward,
+    .splits = layer_batchnorm_splits,
 };

@@ -114,7 +114,7 @@ const struct layer_ops layer_add = {
     .help = "add from=NAME",
     .bytes = sizeof(struct layer),
     .inputs = 2,
-    .passes_gradient = true,
+    .passes_gradient = LAYER_PASSES_ALL,
     .setup = add_setup,
     .forward = add_forward,
     .splits = add_splits,

@@ -1,16 +1,25 @@
 /* relu6, sigmoid, hardsigmoid, silu and hardswish. */
 #include "kernels/activation.h"
+#include "layer_impl.h"
 #include "layer_spec.h"
 
 static const char *const curve_options[] = {NULL};
 
-static enum activation curve_kind(const struct layer *layer)
+enum activation layer_activation(const struct layer *layer)
 {
-    return layer->ops == &layer_relu6         ? ACTIVATION_RELU6
-           : layer->ops == &layer_sigmoid     ? ACTIVATION_SIGMOID
-           : layer->ops == &layer_hardsigmoid ? ACTIVATION_HARDSIGMOID
-           : layer->ops == &layer_silu        ? ACTIVATION_SILU
-                                              : ACTIVATION_HARDSWISH;
+    const struct layer_ops *const ops[ACTIVATIONS] = {
+        [ACTIVATION_RELU] = &layer_relu,
+        [ACTIVATION_GELU] = &layer_gelu,
+        [ACTIVATION_RELU6] = &layer_relu6,
+        [ACTIVATION_SIGMOID] = &layer_sigmoid,
+        [ACTIVATION_HARDSIGMOID] = &layer_hardsigmoid,
+        [ACTIVATION_SILU] = &layer_silu,
+        [ACTIVATION_HARDSWISH] = &layer_hardswish,
+    };
+    for (int a = 0; a < ACTIVATIONS; a++)
+        if (ops[a] == layer->ops)
+            return (enum activation)a;
+    return ACTIVATION_NONE;
 }
 
 static size_t curve_elements(const struct layer *layer, const struct pass *pass)
@@ -36,14 +45,14 @@ static enum status curve_setup_slopes(struct layer *layer, const struct layer_sp
 static void curve_forward(const struct layer *layer, const struct pass *pass)
 {
     float *slope = pass->train && layer->save > 0 ? pass->save : NULL;
-    activation_forward(&pass->team, curve_kind(layer), pass->y, slope, pass->x,
+    activation_forward(&pass->team, layer_activation(layer), pass->y, slope, pass->x,
                        curve_elements(layer, pass));
 }
 
 static void curve_backward(const struct layer *layer, const struct pass *pass)
 {
     if (pass->dx)
-        activation_backward(&pass->team, curve_kind(layer), pass->dx, pass->dy,
+        activation_backward(&pass->team, layer_activation(layer), pass->dx, pass->dy,
                             layer->save > 0 ? pass->save : pass->y,
                             curve_elements(layer, pass));
 }

@@ -2,9 +2,14 @@
 #ifndef LOCKSTEP_NN_LAYER_IMPL_H
 #define LOCKSTEP_NN_LAYER_IMPL_H
 
+#include "kernels/activation.h"
 #include "nn/layer.h"
 
+struct layer_members;
 struct pool_shape;
+
+/* The activation that a layer is; ACTIVATION_NONE: it is another layer. */
+enum activation layer_activation(const struct layer *layer);
 
 /* The shape of a maxpool layer; NULL for all others. */
 const struct pool_shape *layer_maxpool_shape(const struct layer *layer);
@@ -18,5 +23,11 @@ bool layer_conv_whitens(const struct layer *layer);
    their final offsets. Free with free(). */
 struct layer *layer_block_create(struct layer *const *layers, int first, int count,
                                  int *taken);
+
+/* A fused op of a norm and what stands behind it; NULL if there is none. Its members, in
+   order, need not follow each other: the op takes the place of the last one, and no layer
+   between them has parameters. Otherwise as layer_block_create. */
+struct layer *layer_norm_block_create(struct layer *const *layers, int first, int count,
+                                      struct layer_members *members);
 
 #endif

@@ -7,6 +7,12 @@
 #include "layer_impl.h"
 #include "model_impl.h"
 
+static int model_last_member(const struct model *model, int op)
+{
+    const struct layer_members *members = &model->members[op];
+    return members->layer[members->count - 1];
+}
+
 static void model_wire_ops(struct model *model)
 {
     free(model->wires);
@@ -27,29 +33,75 @@ static void model_wire_ops(struct model *model)
             if (model->wanted[wires->value[i]])
                 model->wanted[o + 1] = true;
         }
-        value[model_op_last(model, o)->index - model->layer_before + 1] = o + 1;
+        value[model_last_member(model, o) + 1] = o + 1;
     }
     free(value);
     model_place_packed(model);
 }
 
+/* --- which layers are fused --- */
+
+/* What runs the layer and those behind it, *members; NULL: the layer alone. */
+static struct layer *model_find_block(const struct model *model, int first,
+                                      struct layer_members *members)
+{
+    int taken = 0;
+    struct layer *block = layer_block_create(model->layer, first, model->layers, &taken);
+    *members = (struct layer_members){.count = taken};
+    for (int i = 0; i < taken; i++)
+        members->layer[i] = first + i;
+    return block ? block
+                 : layer_norm_block_create(model->layer, first, model->layers, members);
+}
+
+static void model_add_op(struct model *model, struct layer *op,
+                         const struct layer_members *members)
+{
+    model->members[model->ops] = *members;
+    model->op[model->ops++] = op;
+}
+
+static void model_add_layer(struct model *model, int l)
+{
+    model_add_op(model, model->layer[l], &(struct layer_members){1, {l}});
+}
+
+/* A block waits for its last layer: until then others may have to run that it needs. */
+struct model_waiting {
+    struct layer *block; /* NULL: none */
+    struct layer_members members;
+};
+
 /* An op for each layer, or for each group of layers that a fused kernel runs. */
 void model_find_ops(struct model *model)
 {
-    model->op = mem_zeroed((size_t)model->layers, sizeof(struct layer *));
-    for (int i = 0; i < model->layers;) {
-        int taken = 1;
-        struct layer *block = layer_block_create(model->layer, i, model->layers, &taken);
-        model->op[model->ops++] = block ? block : model->layer[i];
-        i += taken;
+    size_t layers = (size_t)model->layers;
+    model->op = mem_zeroed(layers, sizeof(struct layer *));
+    model->members = mem_zeroed(layers, sizeof *model->members);
+    struct model_waiting *last = mem_zeroed(layers, sizeof *last); /* [its last layer] */
+    bool *taken = mem_zeroed(layers, sizeof *taken);
+    for (int l = 0; l < model->layers; l++) {
+        struct layer_members members = {0};
+        struct layer *block = taken[l] ? NULL : model_find_block(model, l, &members);
+        for (int i = 0; i < members.count; i++)
+            taken[members.layer[i]] = true;
+        if (block)
+            last[members.layer[members.count - 1]] =
+                (struct model_waiting){block, members};
+        if (last[l].block)
+            model_add_op(model, last[l].block, &last[l].members);
+        else if (!taken[l])
+            model_add_layer(model, l);
     }
+    free(last);
+    free(taken);
     model_wire_ops(model);
 }
 
 static void model_release_blocks(struct model *model)
 {
     for (int o = 0; o < model->ops; o++)
-        if (model->op[o] != model->layer[model->op[o]->index - model->layer_before])
+        if (model->members[o].count > 1)
             free(model->op[o]);
     model->ops = 0;
 }
@@ -58,6 +110,7 @@ void model_release_ops(struct model *model)
 {
     model_release_blocks(model);
     free(model->op);
+    free(model->members);
     free(model->wires);
     free(model->wanted);
 }
@@ -65,8 +118,8 @@ void model_release_ops(struct model *model)
 void model_unfuse(struct model *model)
 {
     model_release_blocks(model);
-    for (; model->ops < model->layers; model->ops++)
-        model->op[model->ops] = model->layer[model->ops];
+    for (int l = 0; l < model->layers; l++)
+        model_add_layer(model, l);
     model_wire_ops(model);
 }
 
@@ -82,17 +135,15 @@ struct shape model_value_shape(const struct model *model, int value)
 
 const struct layer *model_op_last(const struct model *model, int op)
 {
-    int end = model->layer_before + model->layers;
-    int next = op + 1 < model->ops ? model->op[op + 1]->index : end;
-    return model->layer[next - 1 - model->layer_before];
+    return model->layer[model_last_member(model, op)];
 }
 
 char *model_op_text(const struct model *model, int op)
 {
+    const struct layer_members *members = &model->members[op];
     char *text = mem_strdup(model->op[op]->name);
-    int first = model->op[op]->index, last = model_op_last(model, op)->index;
-    for (int l = first + 1; l <= last; l++)
-        mem_append(&text, "+%s", model->layer[l - model->layer_before]->name);
+    for (int i = 1; i < members->count; i++)
+        mem_append(&text, "+%s", model->layer[members->layer[i]]->name);
     return text;
 }
 

@@ -108,3 +108,28 @@ bool model_least_input(const struct model *model, int value, struct shape least,
     free(need);
     return possible;
 }
+
+/* --- layers that read a single pixel --- */
+
+static bool model_window_wide(const struct window *window)
+{
+    return window->size > 1 || window->stride > 1;
+}
+
+const struct layer *model_starved(const struct model *model, struct shape *least)
+{
+    const struct layer *first = NULL;
+    *least = (struct shape){1, 1, 0};
+    for (int i = 0; i < model->layers; i++) {
+        const struct layer *layer = model->layer[i];
+        struct shape input;
+        if (!model_window_wide(&layer->rows) && !model_window_wide(&layer->columns))
+            continue;
+        if (!model_least_input(model, layer->input[0], (struct shape){2, 2, 0}, &input))
+            continue; /* a pool of all pixels is before it, or the like */
+        model_need(least, input);
+        if (!first && layer->in.h == 1 && layer->in.w == 1)
+            first = layer;
+    }
+    return first;
+}

@@ -65,9 +65,10 @@ static void tape_add_activations(struct tape_build *build)
         if (back && layer->ops->keeps & LAYER_KEEPS_OUTPUT)
             tape_live_until(tape, *y, tape_back(model, o));
         for (int i = 0; i < model->wires[o].inputs; i++)
-            tape_live_until(
-                tape, tape->activation[model->wires[o].value[i]],
-                back && layer->ops->keeps & LAYER_KEEPS_INPUTS ? tape_back(model, o) : o);
+            tape_live_until(tape, tape->activation[model->wires[o].value[i]],
+                            back && layer->ops->keeps & (LAYER_KEEPS_INPUT << i)
+                                ? tape_back(model, o)
+                                : o);
     }
 }
 
@@ -106,12 +107,12 @@ static void tape_back_op(struct tape_build *build, int o)
 {
     const struct model *model = build->model;
     struct tape_op *op = &build->tape->op[o];
-    bool passes = model->op[o]->ops->passes_gradient;
     int time = tape_back(model, o);
     op->dy = build->gradient[o + 1];
     ASSERT(op->dy != TAPE_NONE);
     for (int i = 0; i < model->wires[o].inputs; i++) {
         int value = model->wires[o].value[i];
+        bool passes = model->op[o]->ops->passes_gradient & 1u << i;
         if (!model->wanted[value])
             continue;
         int part = passes ? op->dy : tape_add_value(build, value, time, time);

@@ -184,7 +184,7 @@ void model_backward_op(const struct model *model, struct workspace *ws,
     const struct layer *layer = model->op[op];
     struct pass view = workspace_pass(model, ws, pass, op);
     view.team.split = pass->plan ? pass->plan->backward[op] : SPLIT_AUTO;
-    if (!layer->ops->passes_gradient)
+    if (layer->ops->passes_gradient != LAYER_PASSES_ALL)
         workspace_run(layer->ops->backward, layer, &view);
     for (int i = 0; i < LAYER_INPUTS; i++) {
         const struct workspace_sum *sum = &ws->op[op].sum[i];

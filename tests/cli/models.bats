@@ -123,6 +123,26 @@ END
     run ! grep -q 'note: images of' said
 }
 
+@test "images so small that a layer reads a single pixel are noted" {
+    size() { # N: the note on images of NxN
+        train 1 resnet18 --check --image-size "$1" 2>&1 >/dev/null | grep 'too small' || :
+    }
+    [ "$(size 8)" = "note: images of 8x8 are too small for this network's strides: layer4.0.conv2 (kernel 3x3, stride 1x1) reads a single pixel; use images of at least 9x9" ]
+    # its strides are in conv1 of the blocks, and in the shortcuts
+    [[ $(size 4) == "note: images of 4x4 "*": layer3.0.conv2 (kernel 3x3, "*" at least 9x9" ]]
+    [[ $(size 1) == "note: images of 1x1 "*": conv1 (kernel 3x3, "*" at least 9x9" ]]
+    [ -z "$(size 9)" ]
+    # behind the pool of all pixels an image is of one pixel by design
+    printf '%s\n' [model] 'layer = conv 8 kernel=1' 'layer = globalavgpool' \
+        'layer = conv 8 kernel=3 pad=1' 'layer = flatten' 'layer = linear classes' \
+        'layer = logsoftmax' >one.conf
+    ! train 1 one.conf --check --image-size 2 2>&1 | grep 'too small' || return 1
+    printf '%s\n' [model] 'layer = conv 8 kernel=1 stride=2' 'layer = conv 8 kernel=1 stride=2' \
+        'layer = flatten' 'layer = linear classes' 'layer = logsoftmax' >strides.conf
+    train 1 strides.conf --check --image-size 2 2>&1 |
+        grep -q ': conv2 (kernel 1x1, stride 2x2) reads a single pixel; use images of at least 3x3$'
+}
+
 @test "what only measures takes a name, and draws its images in the network's size" {
     "$LOCKSTEP" bench layers mobilenetv3_small --grain 1 --image-size 40 >said
     grep -q '^  features.11.block.3.0' said

@@ -142,7 +142,7 @@ same_as() {
     grep -q "^note: the bits are those of 'v2' now, and were those of 'portable': " other.err
     refused 2 "*cannot resume: *train.bits*" \
         train 1 "$TINY" --run part "${more[@]}" --set train.bits=blas
-    refused 2 "*'fast' is none of portable, blas*" \
+    refused 2 "*'bits = fast': expected portable | blas*" \
         train 1 "$TINY" --run new "${few[@]}" --set train.bits=fast
 }
 

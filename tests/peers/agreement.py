@@ -110,7 +110,7 @@ class Agreement:
             "train.batch": self.batch, "train.grain": self.grain, "optim.kind": "sgd",
             "optim.lr": self.rate, "optim.momentum": self.momentum,
             "optim.weight_decay": self.decay, "checkpoint.every_steps": 1,
-            "checkpoint.keep": steps,
+            "checkpoint.keep": steps, "checkpoint.keep_best": "off",
         } | keys
         folder = f"{self.name}-{what}"
         lockstep.train(folder, self.text, self.data, steps, init or self.start, **keys)

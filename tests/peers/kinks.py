@@ -23,10 +23,16 @@ JUMPS = {
 NEAR = 5e-5  # of the values' root mean square: a tie, after rounding in many layers
 BEFORE = 4  # layers with parameters that are looked at
 ROUNDS = 20
+ELEMENTS = 20000  # of each tensor, evenly spread, by which choices are found
 
 
 def is_kinked(layer):
     return type(layer) in JUMPS or isinstance(layer, nn.MaxPool2d)
+
+
+def sample(tensor):
+    """In one row."""
+    return tensor.flatten()[:: -(-tensor.numel() // ELEMENTS)]
 
 
 class Kinks:
@@ -131,20 +137,23 @@ class Kinks:
             names = [name for name in parameters
                      if name.rpartition(".")[0] in self.passes[at][3]]
             found, columns = [], []
+            if all(float(difference[name].abs().max()) < least * scales[name] / 2
+                   for name in names):
+                continue
             for number in range(at, len(self.passes), layers):
                 for place, change in self.ties(number):
                     column = torch.autograd.grad(
                         change, [parameters[name] for name in names], retain_graph=True,
                         allow_unused=True)
                     column = torch.cat([
-                        (torch.zeros_like(difference[name]) if part is None else part).flatten()
+                        sample(torch.zeros_like(difference[name]) if part is None else part)
                         / scales[name] for name, part in zip(names, column)])
                     if float(column.abs().max()) > least:
                         found.append((number, place))
                         columns.append(column)
             if not found:
                 continue
-            wanted = torch.cat([(difference[name] / scales[name]).flatten() for name in names])
+            wanted = torch.cat([sample(difference[name]) / scales[name] for name in names])
             shares = torch.linalg.lstsq(torch.stack(columns, 1), wanted[:, None]).solution
             chosen = [tie for tie, share in zip(found, shares[:, 0]) if 0.5 < share < 1.5]
             for number, place in chosen:

@@ -145,6 +145,22 @@ static void train_note_unseen(const struct train_session *session)
             rows, h, columns, w, (columns - w) / 2, (rows - h) / 2);
 }
 
+/* Of a kernel on a single pixel only one tap sees the image, and a stride does nothing.
+ */
+static void train_note_starved(const struct train_session *session)
+{
+    const struct shape *in = &session->model.in;
+    struct shape least;
+    const struct layer *layer = model_starved(&session->model, &least);
+    if (!layer)
+        return;
+    log_note(
+        "images of %dx%d are too small for this network's strides: %s (kernel %dx%d, "
+        "stride %dx%d) reads a single pixel; use images of at least %dx%d",
+        in->h, in->w, layer->name, layer->rows.size, layer->columns.size,
+        layer->rows.stride, layer->columns.stride, least.h, least.w);
+}
+
 /* Samples of the smallest grain of a batch. */
 static uint64_t train_least_grain(const struct train_session *session, uint64_t samples)
 {
@@ -295,6 +311,7 @@ void train_print_notes(struct train_session *session)
 {
     train_note_idle(session);
     train_note_unseen(session);
+    train_note_starved(session);
     train_note_small(session);
     train_note_size(session);
     train_note_grain(&session->config.run.train);

@@ -22,7 +22,30 @@ struct depthwise_tile {
     struct span rows;                    /* taps inside the image */
     struct span columns;                 /* values inside the image */
     int channels;
+    bool stream; /* the outputs pass the caches */
 };
+
+/* A whole vector to where p is aligned to one, past the caches; other threads see it
+   after tile_stream_end. */
+SIMD_INLINE void tile_stream(float *p, simd_float v)
+{
+#if defined(__AVX512F__)
+    _mm512_stream_ps(p, v);
+#elif defined(__AVX__)
+    _mm256_stream_ps(p, v);
+#elif defined(__SSE__)
+    _mm_stream_ps(p, v);
+#else
+    memcpy(p, &v, sizeof v);
+#endif
+}
+
+SIMD_INLINE void tile_stream_end(void)
+{
+#if defined(__SSE__)
+    _mm_sfence();
+#endif
+}
 
 /* What the next row of tiles meets first: of all channels of a few pixels, it is too far
    apart for the processor to guess. */
@@ -35,6 +58,8 @@ SIMD_INLINE void tile_ahead(const struct depthwise_tile *p, int c, int width, in
             __builtin_prefetch(from, 0, 2);
     }
     const float *to = p->to + p->to_row + c;
+    if (p->stream)
+        return;
 #pragma GCC unroll 8
     for (int i = 0; i < width; i++, to += p->to_column)
         __builtin_prefetch(to, 1, 2);
@@ -77,7 +102,10 @@ SIMD_INLINE void tile_sums(const struct depthwise_tile *p, int size, int stride,
         float *to = p->to + c;
 #pragma GCC unroll 8
         for (int i = 0; i < width; i++, to += p->to_column)
-            simd_store(to, sum[i], SIMD_WIDTH);
+            if (p->stream)
+                tile_stream(to, sum[i]);
+            else
+                simd_store(to, sum[i], SIMD_WIDTH);
     }
 }
 
@@ -198,8 +226,12 @@ static struct span depthwise_inside(const struct depthwise_axis *axis, int first
     return window_inside(&line, first, axis->inputs);
 }
 
+/* Outputs of more bytes are not in a last-level cache when they are read. */
+#define STREAM_BYTES (32u << 20)
+
 struct depthwise_pass {
     struct depthwise_axis r, s;
+    int images;
     float *to;
     const float *from, *weight, *bias;
     ptrdiff_t c;
@@ -234,12 +266,21 @@ static void depthwise_columns(const struct depthwise_pass *d, struct depthwise_t
     }
 }
 
+/* Worth while, and possible: whole vectors, aligned. */
+static bool depthwise_streams(const struct depthwise_pass *d)
+{
+    size_t row = (size_t)d->s.outputs * (size_t)d->c * sizeof *d->to;
+    return (size_t)d->images * (size_t)d->r.outputs * row > STREAM_BYTES &&
+           d->c % SIMD_WIDTH == 0 && (uintptr_t)d->to % sizeof(simd_float) == 0;
+}
+
 static void depthwise_rows(const struct depthwise_pass *d, struct span rows,
                            struct span channels)
 {
     int every = d->s.back ? d->s.window->stride : 1, k = channels.begin;
     ptrdiff_t to_row = d->s.outputs * d->c, from_row = d->s.inputs * d->c;
     ptrdiff_t weight_row = d->s.window->size * d->c;
+    bool stream = depthwise_streams(d);
     for (int row = rows.begin; row < rows.end; row++) {
         struct depthwise_taps taps = depthwise_taps(&d->r, row);
         const struct depthwise_tile tile = {
@@ -251,10 +292,13 @@ static void depthwise_rows(const struct depthwise_pass *d, struct span rows,
             .from_row = d->r.step * from_row,
             .weight_row = d->r.tap_step * weight_row,
             .rows = depthwise_inside(&d->r, taps.first, taps.count),
-            .channels = channels.end - k};
+            .channels = channels.end - k,
+            .stream = stream};
         for (int begin = 0; begin < every && begin < d->s.outputs; begin++)
             depthwise_columns(d, tile, begin, every);
     }
+    if (stream)
+        tile_stream_end();
 }
 
 void SIMD(depthwise_forward)(const struct conv_shape *shape, struct span rows,
@@ -264,6 +308,7 @@ void SIMD(depthwise_forward)(const struct conv_shape *shape, struct span rows,
     const struct depthwise_pass pass = {
         depthwise_axis(&shape->r, shape->p, shape->h, false),
         depthwise_axis(&shape->s, shape->q, shape->w, false),
+        shape->n,
         y,
         x,
         weight,
@@ -279,6 +324,7 @@ void SIMD(depthwise_data)(const struct conv_shape *shape, struct span rows,
     const struct depthwise_pass pass = {
         depthwise_axis(&shape->r, shape->h, shape->p, true),
         depthwise_axis(&shape->s, shape->w, shape->q, true),
+        shape->n,
         dx,
         dy,
         weight,

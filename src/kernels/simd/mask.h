@@ -28,10 +28,10 @@ SIMD_INLINE simd_float simd_select(simd_mask mask, simd_float yes, simd_float no
     return _mm512_mask_blend_ps(mask, no, yes);
 }
 
-/* x <= 0 ? 0 : x, so NaN stays. */
-SIMD_INLINE simd_float simd_relu(simd_float x)
+/* from <= 0 ? 0 : x; where `from` is NaN, x. */
+SIMD_INLINE simd_float simd_where_positive(simd_float from, simd_float x)
 {
-    return _mm512_maskz_mov_ps(_mm512_cmp_ps_mask(x, (simd_float){0}, _CMP_NLE_UQ), x);
+    return _mm512_maskz_mov_ps(_mm512_cmp_ps_mask(from, (simd_float){0}, _CMP_NLE_UQ), x);
 }
 
 SIMD_INLINE simd_int simd_select_int(simd_mask mask, simd_int yes, simd_int no)
@@ -43,9 +43,9 @@ SIMD_INLINE simd_int simd_select_int(simd_mask mask, simd_int yes, simd_int no)
 
 typedef simd_int simd_mask;
 
-SIMD_INLINE simd_float simd_relu(simd_float x)
+SIMD_INLINE simd_float simd_where_positive(simd_float from, simd_float x)
 {
-    return (simd_float)((simd_int)x & ~(x <= (simd_float){0}));
+    return (simd_float)((simd_int)x & ~(from <= (simd_float){0}));
 }
 
 SIMD_INLINE simd_mask simd_less(simd_float a, simd_float b)
@@ -81,5 +81,11 @@ SIMD_INLINE simd_int simd_select_int(simd_mask mask, simd_int yes, simd_int no)
 }
 
 #endif
+
+/* x <= 0 ? 0 : x, so NaN stays. */
+SIMD_INLINE simd_float simd_relu(simd_float x)
+{
+    return simd_where_positive(x, x);
+}
 
 #endif

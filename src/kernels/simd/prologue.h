@@ -9,7 +9,7 @@
 
 struct simd_prologue {
     simd_float mean, scale, shift;
-    enum prologue_activation activation;
+    enum activation activation;
 };
 
 /* Channels [c, c + lanes). */
@@ -23,7 +23,7 @@ SIMD_INLINE struct simd_prologue simd_prologue(const struct prologue *p, int c, 
 SIMD_INLINE simd_float simd_prologue_apply(const struct simd_prologue *p, simd_float x)
 {
     simd_float y = simd_multiply_add(x - p->mean, p->scale, p->shift);
-    return p->activation == PROLOGUE_RELU ? simd_relu(y) : y;
+    return p->activation == ACTIVATION_RELU ? simd_relu(y) : y;
 }
 
 #endif

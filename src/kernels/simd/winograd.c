@@ -62,7 +62,7 @@ SIMD_INLINE void winograd_load(simd_float *d, int extent,
     ptrdiff_t row = (ptrdiff_t)side->w * side->c;
     const float *from = x + place->at + c;
     int lanes = side->c - c;
-    struct simd_prologue p = {.activation = PROLOGUE_NONE};
+    struct simd_prologue p = {.activation = ACTIVATION_NONE};
     if (fused)
         p = simd_prologue(side->prologue, c, lanes);
     if (winograd_whole(place, extent) && lanes >= SIMD_WIDTH) {

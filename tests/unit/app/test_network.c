@@ -75,6 +75,7 @@ static const char *write_checkpoint(char *config, int h, int w)
         .mpi = text,
         .blas = text,
         .isa = text,
+        .bits = text,
         .plan = text,
     };
     struct state_store store = {&model, &state};

@@ -94,7 +94,16 @@ static void test_relu(void **state)
 static double curve(enum activation kind, double x)
 {
     double hard = fmin(fmax(x + 3, 0), 6) / 6, soft = 1 / (1 + exp(-x));
-    const double values[] = {fmin(fmax(x, 0), 6), soft, hard, x * soft, x * hard};
+    const double values[] = {
+        [ACTIVATION_NONE] = x,
+        [ACTIVATION_RELU] = fmax(x, 0),
+        [ACTIVATION_GELU] = reference_gelu(x),
+        [ACTIVATION_RELU6] = fmin(fmax(x, 0), 6),
+        [ACTIVATION_SIGMOID] = soft,
+        [ACTIVATION_HARDSIGMOID] = hard,
+        [ACTIVATION_SILU] = x * soft,
+        [ACTIVATION_HARDSWISH] = x * hard,
+    };
     return values[kind];
 }
 
@@ -110,7 +119,8 @@ static void test_curves(void **state)
     {
         for (int k = 0; k < ACTIVATIONS; k++) {
             enum activation kind = (enum activation)k;
-            bool slopes = kind == ACTIVATION_SILU || kind == ACTIVATION_HARDSWISH;
+            bool slopes = kind == ACTIVATION_GELU || kind == ACTIVATION_SILU ||
+                          kind == ACTIVATION_HARDSWISH;
             for (int i = 0; i < COUNT; i++) {
                 x[i] = (float)(i - COUNT / 2) * 0.0101f; /* meets no kink */
                 dy[i] = i % 2 ? 2.0f : -1.0f;

@@ -310,16 +310,14 @@ static void test_prologue(void **state)
         for (int b = 0; b < 3; b++)
             by[b] = random_floats(&rng, (size_t)c);
         const struct prologue prologue = {by[0], by[1], by[2],
-                                          i % 3 ? PROLOGUE_RELU : PROLOGUE_NONE};
+                                          i % 3 ? ACTIVATION_RELU : ACTIVATION_NONE};
         t.prologue = &prologue;
         case_run(&t, 2, SPLIT_AUTO);
         float *fused = t.out;
         t.prologue = NULL;
         t.out = poisoned_floats(t.outs);
         const struct matrix pixels = {(int)t.xs / c, c, c};
-        kernels()->normalise(t.x, t.x, by[0], by[1], by[2], &pixels);
-        if (prologue.activation == PROLOGUE_RELU)
-            kernels()->relu_forward(t.x, t.x, t.xs);
+        kernels()->normalise(t.x, t.x, NULL, &prologue, &pixels);
         case_run(&t, 1, SPLIT_AUTO);
         assert_memory_equal(fused, t.out, t.outs * sizeof *fused);
         free(fused);

@@ -283,8 +283,8 @@ static void test_average(void **state)
 static void test_single(void **state)
 {
     (void)state;
-    const char *const lines[] = {"flatten", "linear 8",       "batchnorm as=bn",
-                                 "gelu",    "linear classes", "logsoftmax",
+    const char *const lines[] = {"flatten",    "linear 8",       "batchnorm as=bn",
+                                 "scale by=1", "linear classes", "logsoftmax",
                                  NULL};
     struct bench b;
     bench_init(&b, lines, image, 7, 2);

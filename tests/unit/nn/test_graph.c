@@ -31,6 +31,17 @@ static void test_wires(void **state)
     bench_release(&b);
 }
 
+/* Every layer becomes an op. */
+static void bench_unfuse(struct bench *b)
+{
+    model_unfuse(&b->model);
+    workspace_release(&b->ws);
+    workspace_init(&b->ws, &b->model, 1);
+    free(b->packed);
+    b->pass.packed = b->packed = model_packed(&b->model, b->params);
+    fill_samples(&b->model, &b->ws, b->model.grain, 0);
+}
+
 /* What a block swallows has one reader. */
 static void test_fusion(void **state)
 {
@@ -56,27 +67,22 @@ static void test_fusion(void **state)
 static void test_fusion_pooled(void **state)
 {
     (void)state;
-    const char *const want[] = {"conv1+maxpool1",       "batchnorm1", "gelu1",
-                                "conv2+maxpool2+relu1", "flatten1",   "linear1",
-                                "logsoftmax1"};
+    const char *const want[] = {
+        "conv1+maxpool1", "batchnorm1+gelu1", "conv2+maxpool2+relu1",
+        "flatten1",       "linear1",          "logsoftmax1"};
     struct bench fused, apart;
     bench_init(&fused, pooled, even, 7, 4);
     bench_init(&apart, pooled, even, 7, 4);
-    model_unfuse(&apart.model);
-    workspace_release(&apart.ws);
-    workspace_init(&apart.ws, &apart.model, 1);
-    free(apart.packed);
-    apart.pass.packed = apart.packed = model_packed(&apart.model, apart.params);
-    fill_samples(&apart.model, &apart.ws, 4, 0);
-    assert_int_equal(fused.model.ops, 7);
-    for (int o = 0; o < 7; o++) {
+    bench_unfuse(&apart);
+    assert_int_equal(fused.model.ops, 6);
+    for (int o = 0; o < 6; o++) {
         char *text = model_op_text(&fused.model, o);
         assert_string_equal(text, want[o]);
         free(text);
     }
     size_t maxima = 4 * 4 * 18, others = 2 * 2 * 9;
     assert_int_equal(fused.model.op[0]->save, maxima); /* no slopes */
-    assert_int_equal(fused.model.op[3]->save, others * (sizeof(float) + 1));
+    assert_int_equal(fused.model.op[2]->save, others * (sizeof(float) + 1));
     bench_step(&fused);
     bench_step(&apart);
     for (size_t i = 0; i < fused.model.params; i++)
@@ -134,6 +140,65 @@ static void check_teams(const char *const *lines, struct shape in)
     bench_release(&shared);
 }
 
+/* --- norm blocks --- */
+
+static bool has_op(const struct model *model, const char *name)
+{
+    bool has = false;
+    for (int o = 0; o < model->ops; o++) {
+        char *text = model_op_text(model, o);
+        has = has || strcmp(text, name) == 0;
+        free(text);
+    }
+    return has;
+}
+
+/* Training, one sample alone, in use, and the measurement of statistics. */
+static void check_norm_blocks(const char *const *lines, const char *const *ops, int n)
+{
+    struct bench fused, apart;
+    bench_init(&fused, lines, image, 7, 5);
+    bench_init(&apart, lines, image, 7, 5);
+    bench_unfuse(&apart);
+    for (int i = 0; ops[i]; i++)
+        if (!has_op(&fused.model, ops[i]))
+            fail_msg("there is no op '%s'", ops[i]);
+    fused.pass.n = apart.pass.n = n;
+    bench_step(&fused);
+    bench_step(&apart);
+    assert_true(isfinite(fused.result.loss));
+    assert_same_step(&fused, &apart);
+    for (int measure = 0; measure < 2; measure++) {
+        struct bench *both[] = {&fused, &apart};
+        for (int i = 0; i < 2; i++) {
+            both[i]->pass.train = false;
+            both[i]->pass.measure = measure;
+            memset(both[i]->grads, 0, fused.model.params * sizeof(float));
+            model_forward(&both[i]->model, &both[i]->ws, &both[i]->pass);
+        }
+        assert_same_step(&fused, &apart);
+    }
+    bench_release(&fused);
+    bench_release(&apart);
+}
+
+/* One op gives the bits of the layers apart. */
+static void test_norm_blocks(void **state)
+{
+    (void)state;
+    const char *const of_normed[] = {"batchnorm1+x", "batchnorm3+add1",
+                                     "batchnorm4+gelu1", "batchnorm6+gelu2", NULL};
+    const char *const of_mixed[] = {"batchnorm1+x", NULL};
+    const char *const of_shortcuts[] = {
+        "bn1+relu1", "bn2+add1+relu2", "bn3+relu3", "bn4+add2", "bn6+add3+relu6.1",
+        "bn7+silu1", "bn8+add4",       "bn9",       "bn10",     NULL};
+    for (int n = 1; n <= 5; n += 2) {
+        check_norm_blocks(normed, of_normed, n);
+        check_norm_blocks(mixed, of_mixed, n);
+        check_norm_blocks(shortcuts, of_shortcuts, n);
+    }
+}
+
 static void test_teams(void **state)
 {
     (void)state;
@@ -142,6 +207,7 @@ static void test_teams(void **state)
     check_teams(unfusable, even);
     check_teams(normed, image);
     check_teams(mixed, image);
+    check_teams(shortcuts, image);
     check_teams(grouped, image);
     check_teams(pooled, even);
 }
@@ -200,6 +266,7 @@ static void test_parts(void **state)
     check_parts(unfusable, even, 4);
     check_parts(normed, image, 5);
     check_parts(mixed, image, 5);
+    check_parts(shortcuts, image, 8);
 }
 
 /* --- memory --- */
@@ -308,6 +375,7 @@ int main(void)
         cmocka_unit_test(test_fusion_pooled), cmocka_unit_test(test_teams),
         cmocka_unit_test(test_parts),         cmocka_unit_test(test_lifetimes),
         cmocka_unit_test(test_memory),        cmocka_unit_test(test_passed_on),
+        cmocka_unit_test(test_norm_blocks),
     };
     cpu_blas_single_thread();
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -63,6 +63,7 @@ SCRATCH_UNUSED static struct checkpoint_info info_of(void)
         .mpi = mem_strdup("Open MPI 4.1.4"),
         .blas = mem_strdup("OpenBLAS"),
         .isa = mem_strdup("v4"),
+        .bits = mem_strdup("portable"),
         .plan = mem_strdup("threads=1"),
         .progress = {.step = 1ull << 40 | 5,
                      .epoch = 2.25,

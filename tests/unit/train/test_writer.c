@@ -36,6 +36,7 @@ static void put(struct writer *writer, unsigned what, uint64_t step)
         .mpi = text,
         .blas = text,
         .isa = text,
+        .bits = text,
         .plan = text,
         .class_name = class_name,
         .classes = 2,
