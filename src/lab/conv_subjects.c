@@ -51,8 +51,8 @@ static void subject_set_name(struct conv_subject *subject)
     free(text);
 }
 
-static struct conv_subject *subjects_add(struct conv_subjects *subjects,
-                                         const struct conv_shape *shape)
+static struct conv_subject *conv_subjects_add(struct conv_subjects *subjects,
+                                              const struct conv_shape *shape)
 {
     size_t count = (size_t)subjects->count + 1;
     subjects->subject = mem_resize(subjects->subject, count, sizeof *subjects->subject);
@@ -67,7 +67,7 @@ static struct conv_subject *subjects_add(struct conv_subjects *subjects,
 void conv_subjects_add_known(struct conv_subjects *subjects)
 {
     for (size_t i = 0; i < sizeof known_shapes / sizeof *known_shapes; i++)
-        subjects_add(subjects, &known_shapes[i]);
+        conv_subjects_add(subjects, &known_shapes[i]);
 }
 
 static bool subject_same_window(const struct window *a, const struct window *b)
@@ -94,14 +94,14 @@ static int subject_op(const struct model *model, const struct layer *layer)
 }
 
 /* The subject of a shape, which may be new. */
-static struct conv_subject *subjects_find(struct conv_subjects *subjects,
-                                          const struct layer *layer)
+static struct conv_subject *conv_subjects_find(struct conv_subjects *subjects,
+                                               const struct layer *layer)
 {
     const struct conv_shape *shape = layer_conv_shape(layer);
     for (int i = 0; i < subjects->count; i++)
         if (subject_is(&subjects->subject[i], shape))
             return &subjects->subject[i];
-    struct conv_subject *subject = subjects_add(subjects, shape);
+    struct conv_subject *subject = conv_subjects_add(subjects, shape);
     subject->users = mem_strdup("");
     subject->policy = layer->policy;
     subject->fused = true;
@@ -122,7 +122,7 @@ void conv_subjects_add_model(struct conv_subjects *subjects, const struct model 
         const char *user = name ? name : layer->name;
         if (!layer_conv_shape(layer))
             continue;
-        struct conv_subject *subject = subjects_find(subjects, layer);
+        struct conv_subject *subject = conv_subjects_find(subjects, layer);
         int o = subject_op(model, layer);
         bool back = model_goes_back(model, o);
         subject->fused = subject->fused && !layer_conv_shape(model->op[o]);

@@ -279,8 +279,7 @@ static void results_row_conv(const struct results *results, int i, double *row)
 static void results_row_chosen(const struct results *results, int i, double *row)
 {
     const char *names[CONV_WAYS];
-    int count = conv_way_names(names);
-    for (int a = 0; a < count; a++)
+    for (int a = conv_way_names(names) - 1; a >= 0; a--)
         if (strcmp(results->conv[i].chosen->name, names[a]) == 0)
             row[0] = a;
 }

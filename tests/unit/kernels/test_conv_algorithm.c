@@ -317,7 +317,7 @@ static void test_prologue(void **state)
         t.prologue = NULL;
         t.out = poisoned_floats(t.outs);
         const struct matrix pixels = {(int)t.xs / c, c, c};
-        kernels()->normalise(t.x, t.x, NULL, &prologue, &pixels);
+        kernels()->norm.normalise(t.x, t.x, NULL, &prologue, &pixels);
         case_run(&t, 1, SPLIT_AUTO);
         assert_memory_equal(fused, t.out, t.outs * sizeof *fused);
         free(fused);
@@ -375,35 +375,6 @@ static void test_choice(void **state)
     assert_null(conv_algorithm_named(CONV_DATA, "fft", &chosen[4]));
 }
 
-/* Multiply-adds of the products, twice: whole tiles, also where the image has none. */
-static void test_work(void **state)
-{
-    (void)state;
-    static const struct {
-        int size, pad;
-        double tiles2, tiles4, tiles4_data;
-    } cases[] = {{8, 1, 16, 4, 4}, {7, 1, 16, 4, 4}, {5, 0, 4, 1, 4}, {1, 1, 1, 1, 1}};
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        struct conv_shape s = {.n = 3,
-                               .h = cases[i].size,
-                               .w = cases[i].size,
-                               .c = 24,
-                               .k = 40,
-                               WINDOW_SQUARE(3, 1, cases[i].pad)};
-        conv_shape_complete(&s);
-        double pair = 2.0 * 24 * 40;
-        const struct conv_algorithm *row = conv_algorithm_named(CONV_FORWARD, "direct", &s);
-        assert_true(conv_algorithm_work(row, &s) == conv_flops(&s));
-        assert_true(conv_flops(&s) == pair * 9 * s.p * s.q);
-        row = conv_algorithm_named(CONV_FORWARD, "winograd2", &s);
-        assert_true(conv_algorithm_work(row, &s) == pair * 16 * cases[i].tiles2);
-        row = conv_algorithm_named(CONV_WEIGHT, "winograd4", &s);
-        assert_true(conv_algorithm_work(row, &s) == pair * 36 * cases[i].tiles4);
-        row = conv_algorithm_named(CONV_DATA, "winograd4", &s);
-        assert_true(conv_algorithm_work(row, &s) == pair * 36 * cases[i].tiles4_data);
-    }
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -411,7 +382,6 @@ int main(void)
         cmocka_unit_test(test_golden_bits),  cmocka_unit_test(test_teams),
         cmocka_unit_test(test_images_apart), cmocka_unit_test(test_prologue),
         cmocka_unit_test(test_adjoint),      cmocka_unit_test(test_choice),
-        cmocka_unit_test(test_work),
     };
     cpu_blas_single_thread();
     return cmocka_run_group_tests(tests, NULL, NULL);
