@@ -14,11 +14,10 @@
                     woken, barrier), bandwidth (levels, bytes per second)
    /beside          the microbenchmarks: attributes layouts, ops, ways (convolutions),
                     algorithms: names; arrays layout_seconds (layouts: convolution,
-   conversion), walk (level, side, seconds per element by row, by column), pays (ops:
-                    break-even elements inside a region, in a region of its own; 0:
-                    never), gain (elements, gelu, relu), way_seconds (ways, as many
-                    columns as algorithms; NaN: does not fit), way_chosen (ways: index of
-                    the algorithm that is used)
+                    conversion), walk (level, side, seconds per element by row, by
+                    column), pays (ops: break-even elements inside a region, in one of
+                    its own; 0: never), gain (elements, gelu, relu), way_seconds (ways by
+                    algorithms; NaN: does not fit), way_chosen (ways: an algorithm)
 
    The claims are the root's attributes claims, here and holds. */
 #include <math.h>
