@@ -207,10 +207,13 @@ bench-hosts: all $(BUILD)/tests/hosts/cable ## steps over 2 and 4 hosts (root); 
 check-plan: all $(BUILD)/tests/hosts/cable ## predictions of `lockstep plan` beside training (root)
 	@LOCKSTEP='$(abspath $(BUILD))/lockstep' scripts/check_plan.sh $(ARGS)
 
-bench-peers: ## beside PyTorch, 20 minutes (installs it); ARGS='--quick' or --help
+bench-peers: ## beside PyTorch, hours (installs it); ARGS='--quick', '--only NETWORK', --help
 	@scripts/setup.sh peers
 	@$(MAKE) -s $(JOBS) all
 	@LOCKSTEP='$(BUILD)/lockstep' python3 scripts/bench_peers.py $(ARGS)
+
+bench-clock: all ## cifar_fast beside PyTorch, time to accuracy; ARGS='cifar.h5' or --help
+	@LOCKSTEP='$(BUILD)/lockstep' python3 scripts/bench_clock.py $(ARGS)
 
 lint: ## format, layers, names, cppcheck, shellcheck, commands and links in documents
 	@scripts/lint.sh
@@ -254,4 +257,4 @@ help: ## this list
 -include $(OBJ:.o=.d) $(TESTS:=.d) $(FUZZ:=.d)
 .DELETE_ON_ERROR:
 .PHONY: all unit fuzzers setup run test chaos soak fuzz test-fuzz bench bench-rule bench-hosts \
-        bench-peers check-plan lint format man install uninstall clean help FORCE
+        bench-peers bench-clock check-plan lint format man install uninstall clean help FORCE

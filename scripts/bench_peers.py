@@ -1,12 +1,15 @@
 #!/usr/bin/env python3
-"""Compare the reference network in lockstep and in PyTorch, on the same cores.
+"""Compare training steps of networks in lockstep and in PyTorch, on the same cores.
 
     bench_peers.py [--rounds N] [--seconds S] [--only PATTERN] [--quick] [--json FILE]
+                   [--variants NAME,...|none] [--against PROGRAM]
 
-In every round, every setting is measured in both, one right after the other. A ratio is
+In every round, every setting is measured on all sides, one right after the other. A ratio is
 the median of per-round ratios, so that neither a slow period of the machine nor one bad
-measurement decides it. Prints a Markdown table of what was measured. Exit status: 0 all
-measured (goals met or not), 1 something failed, 2 usage, 130 interrupted.
+measurement decides it. From the second round on, variants of PyTorch that are far from the
+best one are left out. --against measures another lockstep, too, such as an older one. Prints
+a Markdown table of what was measured. Exit status: 0 all measured (goals met or not),
+1 something failed, 2 usage, 130 interrupted.
 """
 
 import argparse
@@ -14,83 +17,38 @@ import collections
 import dataclasses
 import json
 import os
-import pathlib
 import re
+import pathlib
 import signal
 import statistics
 import subprocess
 import sys
 import tempfile
 
+from bench_peers_settings import (
+    ALONE, BEFORE, BEST, FULL_PRECISION, LETTERS, QUICK_VARIANTS, VARIANTS, plain_config, settings,
+)
+from bench_peers_table import IDLE, caption, machine, read_first, table, write_json
+
 SCRIPTS = pathlib.Path(__file__).resolve().parent
 RUN = 0.45  # usual seconds of one repetition, in lockstep and in bench_torch.py
-QUICK = "^1 thread, batch 64$|^2 ranks.* batch 64$|^forward"
-VARIANTS = ("eager", "channels_last", "bf16", "bf16_channels_last")
-ALONE = "one rank"  # lockstep on one rank, to compare several ranks with
-# Variables that change the choice of kernels, threads or waiting: removed.
+QUICK = "^letters, 1 thread, batch 64$|^letters, 2 ranks.* batch 64$|forward"
+# Variables that change the choice of kernels, threads, memory or waiting: removed.
 STEERING = ("OPENBLAS_", "GOTO_", "OMP_", "GOMP_", "KMP_", "MKL_", "DNNL_", "ONEDNN_",
-            "ATEN_", "LOCKSTEP_ISA")
+            "ATEN_", "LOCKSTEP_ISA", "MALLOC_", "GLIBC_TUNABLES", "LD_PRELOAD")
 TRIES = 2  # failures of a side at a setting before it is skipped
+NEAR = 0.85  # of the best: variants that are measured in further rounds
 
 
 class Failure(Exception):
     pass
 
 
-@dataclasses.dataclass(frozen=True)
-class Setting:
-    name: str
-    batch: int
-    threads: int = 1
-    ranks: int = 1
-    forward: bool = False
-    isa: str = ""
-    variants: tuple = VARIANTS
-    goals: dict = dataclasses.field(default_factory=dict)  # peer: least ratio to it
-
-    def cpus(self):
-        return self.threads * self.ranks
-
-
-def settings():
-    single = [
-        Setting(f"1 thread, batch {n}", n, goals={"eager": 4 if n == 16 else 5})
-        for n in (16, 64, 256, 1024)
-    ]
-    double = [
-        Setting(f"2 threads, batch {n}", n, threads=2, goals={"eager": 4.5})
-        for n in (64, 256, 1024)
-    ]
-    ranks = [
-        Setting(
-            f"2 ranks x 1 thread, batch {n}", n, ranks=2,
-            goals={"eager": 5, ALONE: 0.93} if n == 256 else {"eager": 5},
-        )
-        for n in (16, 64, 256, 1024)
-    ]
-    forward = Setting(
-        "forward only, 1 thread, batch 256", 256, forward=True,
-        goals={"eager": 5, "channels_last": 2},
-    )
-    older = [
-        Setting(
-            f"LOCKSTEP_ISA={isa}, 1 thread, batch 256", 256, isa=isa, variants=("eager",),
-            goals=goals,
-        )
-        for isa, goals in (("v3", {"eager": 2.2}), ("v2", {}))
-    ]
-    return [*single, *double, *ranks, forward, *older]
+class Slow(Failure):
+    """Not worth another try."""
 
 
 # --- the machine ---
-
-
-def read_first(path, pattern, default):
-    try:
-        found = re.search(pattern, pathlib.Path(path).read_text(), re.MULTILINE)
-    except OSError:
-        found = None
-    return found[1].strip() if found else default
 
 
 def own_cores():
@@ -106,46 +64,55 @@ def steered():
     return sorted(name for name in os.environ if name.startswith(STEERING))
 
 
-def can_import_torch(python):
+def torch_version(python):
+    """As numbers; None if this python has no PyTorch."""
     try:
         test = subprocess.run(
-            [python, "-c", "import torch"], stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=120,
+            [python, "-c", "import torch; print(torch.__version__)"],
+            stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=300,
         )
     except (OSError, subprocess.TimeoutExpired):
-        return False
-    return test.returncode == 0
+        return None
+    found = re.match(r"(\d+)\.(\d+)", test.stdout)
+    return (int(found[1]), int(found[2])) if found and test.returncode == 0 else None
 
 
 # --- one measurement ---
 
 
 class Bench:
-    """Starts either program; keeps what they report about themselves."""
+    """Starts the programs; keeps what they report about themselves."""
 
-    def __init__(self, options, python):
-        self.lockstep = options.lockstep
+    def __init__(self, options, python, folder):
+        self.lockstep, self.against = options.lockstep, options.against
         self.python = python
+        self.folder = folder
+        self.clock = options.clock
         self.repeats = str(max(1, round(options.seconds / RUN)))
-        # seconds: for all variants with their warm-ups, on a much slower machine, too
-        self.limit = str(60 + round(50 * options.seconds))
+        self.limit = str(options.timeout)
         self.cores = own_cores()
         self.about = {"lockstep": {}, "torch": {}}
 
-    def run(self, setting, program):
-        """Returns its JSON output. `timeout` also ends it if this script is ended."""
-        steering = steered()
-        env = {key: text for key, text in os.environ.items() if key not in steering}
-        env["OMP_NUM_THREADS"] = str(setting.threads)
+    def environment(self, setting, given):
+        env = {key: text for key, text in os.environ.items() if key not in steered()}
+        # Open MPI's folders of two mpirun at a time can collide; torch.compile's results
+        # are kept from round to round.
+        env |= {"OMP_NUM_THREADS": str(setting.threads), "TMPDIR": self.folder,
+                "TORCHINDUCTOR_CACHE_DIR": f"{self.folder}/inductor",
+                "TORCHINDUCTOR_COMPILE_THREADS": "1"}
         if setting.isa:
             env["LOCKSTEP_ISA"] = setting.isa
+        return env | given
+
+    def run(self, setting, program, given):
+        """Returns its JSON output. `timeout` also ends it if this script is ended."""
         # mpirun ends its ranks at one signal; at a second one it leaves them behind. So
         # only `timeout` passes signals on, once: a session of its own gets no Ctrl-C.
         command = ["timeout", "--foreground", "-k", "20", self.limit]
         with subprocess.Popen(
-            [*command, *self.launch(setting, program)], env=env, text=True,
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-            start_new_session=True,
+            [*command, *self.launch(setting, program)], text=True,
+            env=self.environment(setting, given), stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True,
         ) as child:
             try:
                 out, err = child.communicate()
@@ -169,99 +136,139 @@ class Bench:
 
     def answer(self, status, out, err):
         if status in (124, 137):
-            raise Failure(f"not done after {self.limit} s")
+            raise Slow(f"not done after {self.limit} s")
         if status:
             said = [line for line in err.splitlines() if re.search(r"\w", line)]
-            errors = [line for line in said if re.match(r"lockstep:|\w*Error:", line)]
+            errors = [line for line in said if re.match(r"lockstep:|[\w.]*Error:", line)]
             raise Failure(f"exit status {status}: {(errors or said or ['(silent)'])[-1]}")
         try:
             return json.loads(out)
         except ValueError:
             raise Failure(f"not JSON: {out[:60]!r}") from None
 
-    def measure_lockstep(self, setting):
-        words = ["--batch", str(setting.batch), "--threads", str(setting.threads)]
-        program = [self.lockstep, "bench", "step", *words, "--repeats", self.repeats]
-        (row,) = self.run(setting, [*program, "--json"])
-        if not setting.isa:
-            self.about["lockstep"] = {key: row[key] for key in ("isa", "blas")}
-        pass_name = "forward" if setting.forward else "train"
-        return row[f"{pass_name}_images_per_second"]
+    def config(self, lockstep, network):
+        """The words that name it: a file, or none for the reference network."""
+        if network is LETTERS:
+            return []
+        if network.config:
+            return [str(SCRIPTS.parent / network.config)]
+        told = subprocess.run([lockstep, "models", network.name], capture_output=True, text=True)
+        if told.returncode:
+            raise Failure(told.stderr.strip() or f"exit status {told.returncode}")
+        path = pathlib.Path(self.folder, f"{network.name}.conf")
+        path.write_text(plain_config(told.stdout))
+        return [str(path)]
 
-    def measure_torch(self, setting):
-        """Returns the rates, and messages about variants that failed."""
-        words = ["--batch", str(setting.batch), "--threads", str(setting.threads)]
-        words += ["--repeats", self.repeats, "--variants", ",".join(setting.variants)]
-        words += ["--forward"] if setting.forward else []
-        with tempfile.TemporaryDirectory() as folder:
+    def measure_lockstep(self, setting, lockstep):
+        network, kind = setting.network, "forward" if setting.forward else "train"
+        program = [lockstep, "bench", "step", *self.config(lockstep, network)]
+        program += ["--batch", str(setting.batch), "--threads", str(setting.threads)]
+        program += network.image_size() + ([] if setting.forward else ["--train"])
+        (row,) = self.run(setting, [*program, "--repeats", self.repeats, "--json"], {})
+        if not setting.isa and lockstep == self.lockstep:
+            self.about["lockstep"] = {key: row[key] for key in ("isa", "blas")}
+        rates = {"wall": row[f"{kind}_images_per_second"]}
+        cpu = row.get(f"{kind}_images_per_cpu_second")  # an older one does not tell it
+        return rates | ({"cpu": cpu} if cpu else {})
+
+    def measure_torch(self, setting, name):
+        variant, given = VARIANTS[name]
+        network = setting.network
+        words = ["--network", network.name, "--shape", network.shape, "--variant", variant]
+        words += ["--batch", str(setting.batch), "--threads", str(setting.threads)]
+        words += ["--repeats", self.repeats, *(["--forward"] if setting.forward else [])]
+        with tempfile.TemporaryDirectory(dir=self.folder) as folder:
             words += ["--store", f"{folder}/store"]
             program = [self.python, str(SCRIPTS / "bench_torch.py"), *words]
-            said = self.run(setting, program)
+            said = self.run(setting, program, given)
         self.about["torch"] = said["torch"]
-        return said["rates"], said["errors"]
+        return said
+
+    def measure(self, setting, side):
+        """Rates by clock; or {"skipped": reason}."""
+        if side in VARIANTS:
+            said = self.measure_torch(setting, side)
+            return said if "skipped" in said else {"wall": said["rate"], "cpu": said["cpu_rate"]}
+        if side == ALONE:
+            setting = dataclasses.replace(setting, ranks=1)
+        return self.measure_lockstep(setting, self.against if side == BEFORE else self.lockstep)
 
 
 # --- rounds ---
 
 
 class Result:
-    """The measurements of a setting: for every round the images/s of each side."""
+    """The measurements of a setting: for every round the rates of each side, by clock."""
 
-    def __init__(self, setting):
+    def __init__(self, setting, variants, against):
         self.setting = setting
+        self.variants = [name for name in setting.variants if name in variants]
+        alone = [ALONE] if ALONE in setting.goals else []
+        self.ours = ["lockstep", *([BEFORE] if against else []), *alone]
         self.rounds = []
         self.errors = []
+        self.skipped = []
         self.failed = collections.Counter()
 
     def fail(self, side, problem):
-        self.failed[side] += 1
+        self.failed[side] += TRIES if isinstance(problem, Slow) else 1
         self.errors.append(f"{side}: {problem}")
         progress(f"  {side}: {problem}")
 
+    def skip(self, side, reason):
+        self.failed[side] = TRIES
+        self.skipped.append(f"{side}: {reason}")
+
+    def sides(self, clock):
+        """In turn forwards and backwards, so that no side always comes after another."""
+        best = self.best_variant(clock)
+        least = NEAR * statistics.median(self.rates(best, clock)) if best else 0
+        near = lambda name: name == "eager" or not self.rates(name, clock) or (
+            statistics.median(self.rates(name, clock)) >= least)
+        chosen = [*self.ours, *filter(near, self.variants)]
+        chosen = [side for side in chosen if self.failed[side] < TRIES]
+        return chosen if len(self.rounds) % 2 == 0 else chosen[::-1]
+
     def add_round(self, bench):
+        sides = self.sides(bench.clock)
         self.rounds.append({})
-        sides = {"lockstep": self.add_lockstep, "PyTorch": self.add_torch}
-        if ALONE in self.setting.goals:
-            sides[ALONE] = self.add_alone
-        for side, add in sides.items():
-            if self.failed[side] < TRIES:
-                try:
-                    add(bench, self.rounds[-1])
-                except Failure as problem:
-                    self.fail(side, problem)
+        for side in sides:
+            try:
+                rates = bench.measure(self.setting, side)
+            except Failure as problem:
+                self.fail(side, problem)
+                continue
+            if "skipped" in rates:
+                self.skip(side, rates["skipped"])
+            else:
+                self.rounds[-1][side] = rates
 
-    def add_lockstep(self, bench, rates):
-        rates["lockstep"] = bench.measure_lockstep(self.setting)
+    def rates(self, side, clock):
+        found = (rates.get(side, {}).get(clock) for rates in self.rounds)
+        return [rate for rate in found if rate]
 
-    def add_torch(self, bench, rates):
-        measured, errors = bench.measure_torch(self.setting)
-        rates.update(measured)
-        for variant, problem in errors.items():
-            self.fail(variant, problem)
-
-    def add_alone(self, bench, rates):
-        rates[ALONE] = bench.measure_lockstep(dataclasses.replace(self.setting, ranks=1))
-
-    def rates(self, side):
-        return [rates[side] for rates in self.rounds if side in rates]
-
-    def ratios(self, peer):
-        """Of lockstep to a peer; for ALONE, to the rate of one rank times the ranks."""
+    def ratios(self, peer, clock):
+        """Of lockstep to a peer; for ALONE, to the rate of one rank times the ranks. CPU
+        time is that of the busiest rank, so that ranks count in it, too."""
+        side = self.best_variant(clock) if peer == BEST else peer
         times = self.setting.ranks if peer == ALONE else 1
-        return [
-            rates["lockstep"] / (times * rates[peer])
-            for rates in self.rounds
-            if "lockstep" in rates and peer in rates
-        ]
+        pairs = ((one.get("lockstep", {}).get(clock), one.get(side, {}).get(clock))
+                 for one in self.rounds)
+        return [ours / (times * theirs) for ours, theirs in pairs if ours and theirs]
 
-    def best_variant(self):
-        measured = [name for name in VARIANTS if self.rates(name)]
-        median = lambda name: statistics.median(self.rates(name))
+    def best_variant(self, clock):
+        measured = [name for name in FULL_PRECISION if self.rates(name, clock)]
+        median = lambda name: statistics.median(self.rates(name, clock))
         return max(measured, key=median, default="")
 
 
 def progress(text):
     print(text, file=sys.stderr, flush=True)
+
+
+def rate_text(side, rates):
+    cpu = f" ({rates['cpu']:,.1f} by CPU time)" if "cpu" in rates else ""
+    return f"{side} {rates['wall']:,.1f}{cpu}"
 
 
 def measure_all(bench, results, rounds):
@@ -271,8 +278,7 @@ def measure_all(bench, results, rounds):
             for result in results:
                 progress(f"round {number + 1} of {rounds}: {result.setting.name}")
                 result.add_round(bench)
-                rates = result.rounds[-1].items()
-                texts = [f"{side} {rate:,.0f}" for side, rate in rates]
+                texts = [rate_text(*item) for item in result.rounds[-1].items()]
                 progress("  " + (", ".join(texts) or "nothing"))
     except KeyboardInterrupt:
         progress("interrupted")
@@ -280,168 +286,73 @@ def measure_all(bench, results, rounds):
     return True
 
 
-# --- the table ---
-
-
-def spread(values, form):
-    """Median (least-most)."""
-    if not values:
-        return "-"
-    middle = format(statistics.median(values), form)
-    if len(values) == 1:
-        return middle
-    return f"{middle} ({min(values):{form}}-{max(values):{form}})"
-
-
-def goal_cell(result):
-    """The goals; with the ratios that have no column of their own."""
-    cells = []
-    for peer, least in result.setting.goals.items():
-        ratios = result.ratios(peer)
-        if not ratios:
-            verdict = "not measured"
-        else:
-            verdict = "met" if statistics.median(ratios) >= least else "**missed**"
-        wanted = f"{least} x {peer}"
-        if peer == ALONE:
-            wanted = f"{least} of {result.setting.ranks} x {ALONE}"
-        value = f" at {spread(ratios, '.2f')}" if peer != "eager" and ratios else ""
-        cells.append(f"{wanted}: {verdict}{value}")
-    return "; ".join(cells) or "-"
-
-
-def table_row(result):
-    best = result.best_variant()
-    cells = [
-        result.setting.name,
-        spread(result.rates("lockstep"), ",.0f"),
-        spread(result.rates("eager"), ",.0f"),
-        spread(result.ratios("eager"), ".2f"),
-        f"{best} {spread(result.rates(best), ',.0f')}".strip(),
-        spread(result.ratios(best), ".2f"),
-        goal_cell(result),
-    ]
-    return "| " + " | ".join(cells) + " |"
-
-
-def table(results):
-    heads = ["setting", "lockstep", "PyTorch eager", "ratio", "PyTorch's best", "ratio",
-             "wanted at least"]
-    lines = ["| " + " | ".join(heads) + " |", "|---|" + "---:|" * 5 + "---|"]
-    lines += [table_row(result) for result in results if result.rounds]
-    failures = [
-        f"- {result.setting.name}: {error}" + (f" ({times} times)" if times > 1 else "")
-        for result in results
-        for error, times in collections.Counter(result.errors).items()
-    ]
-    if failures:
-        lines += ["", "Failed:", "", *failures]
-    return "\n".join(lines)
-
-
-def machine(bench, load):
-    command = [bench.lockstep, "--version"]
-    version = subprocess.run(command, capture_output=True, text=True, timeout=60)
-    return {
-        "cpu": read_first("/proc/cpuinfo", r"^model name\s*:(.+)", os.uname().machine),
-        "cores": bench.cores,
-        "load_before": load,
-        "removed_from_environment": steered(),
-        "lockstep": {"version": version.stdout.strip(), **bench.about["lockstep"]},
-        "torch": {**bench.about["torch"], "python": bench.python},
-    }
-
-
-def caption(facts, rounds):
-    ours, theirs = facts["lockstep"], facts["torch"]
-    lines = [
-        f"Images per second on {len(facts['cores'])} cores of {facts['cpu']}: median of "
-        f"{rounds} interleaved round{'s' if rounds != 1 else ''} (least-most).",
-        f"{ours['version']}, {ours.get('isa', '?')} kernels, {ours.get('blas', '?')}.",
-        f"PyTorch {theirs.get('version', '?')}, oneDNN {theirs.get('onednn', '?')}, ATen "
-        f"{theirs.get('capability', '?')}, BLAS {theirs.get('blas', '?')}; ranks by "
-        "DistributedDataParallel over gloo.",
-        "A step is forward, backward and SGD with momentum. PyTorch gets prepared float "
-        "batches; lockstep selects, shuffles and normalises bytes within the step.",
-        "Both run on the same CPUs, one per thread.",
-    ]
-    if facts["removed_from_environment"]:
-        names = ", ".join(facts["removed_from_environment"])
-        lines.append(f"Removed from the environment of both: {names}.")
-    if facts["load_before"] > 0.5:
-        lines.append(
-            f"**The machine was not idle** (load {facts['load_before']:.1f} before the "
-            "start): the figures are unreliable."
-        )
-    return "\n".join(lines)
-
-
-def write_json(path, facts, results):
-    rows = [
-        {
-            **dataclasses.asdict(result.setting),
-            "rounds": result.rounds,
-            "medians": {
-                side: statistics.median(result.rates(side))
-                for side in ("lockstep", *VARIANTS, ALONE)
-                if result.rates(side)
-            },
-            "ratios": {
-                peer: statistics.median(result.ratios(peer))
-                for peer in (*VARIANTS, ALONE)
-                if result.ratios(peer)
-            },
-            "errors": result.errors,
-        }
-        for result in results
-    ]
-    with open(path, "w") as file:
-        json.dump({"machine": facts, "settings": rows}, file, indent=1)
-        file.write("\n")
-
-
 # --- the command line ---
 
 
-def parse():
-    parser = argparse.ArgumentParser(
-        description="Compare the reference network in lockstep and in PyTorch, and print a "
-        "Markdown table. A round takes about four minutes."
+def parser():
+    found = argparse.ArgumentParser(
+        description="Compare networks in lockstep and in PyTorch, and print a Markdown table. "
+        "A round of everything takes about an hour."
     )
-    parser.add_argument("--rounds", type=int, metavar="N", help="number of rounds (default 5)")
-    parser.add_argument("--seconds", type=float, metavar="S",
-                        help="approximate length of a measurement (default 1.5)")
-    parser.add_argument("--only", metavar="PATTERN", help="settings whose name matches")
-    parser.add_argument("--quick", action="store_true",
-                        help="few settings, one short round")
-    parser.add_argument("--json", metavar="FILE", help="also write all measurements to FILE")
-    parser.add_argument("--python", help="a python that has PyTorch")
-    parser.add_argument("--lockstep", metavar="PROGRAM", help="build/lockstep",
-                        default=os.environ.get("LOCKSTEP"))
-    options = parser.parse_args()
+    add = found.add_argument
+    add("--rounds", type=int, metavar="N", help="number of rounds (default 3)")
+    add("--seconds", type=float, metavar="S",
+        help="approximate length of a measurement (default 1.5)")
+    add("--only", metavar="PATTERN", help="settings whose name matches")
+    add("--list", action="store_true", help="print the names of the settings")
+    add("--quick", action="store_true", help="few settings and variants, one short round")
+    add("--json", metavar="FILE", help="also write all measurements to FILE")
+    add("--variants", metavar="NAME,...",
+        help=f"of {', '.join(VARIANTS)} (default all that a setting has); none: no PyTorch")
+    add("--clock", choices=["wall", "cpu"], help="what the verdicts go by (default wall on an "
+        "idle machine, else cpu)")
+    add("--timeout", type=int, metavar="S", default=900,
+        help="of a measurement, with its warm-up (default 900)")
+    add("--python", help="a python that has PyTorch (default: that with the newest one)")
+    add("--lockstep", metavar="PROGRAM", help="default build/lockstep",
+        default=os.environ.get("LOCKSTEP"))
+    add("--against", metavar="PROGRAM", help="another lockstep, to compare with")
+    return found
+
+
+def parse():
+    this = parser()
+    options = this.parse_args()
     quick = options.quick
     if options.rounds is None:
-        options.rounds = 1 if quick else 5
+        options.rounds = 1 if quick else 3
     if options.seconds is None:
         options.seconds = 0.3 if quick else 1.5
     if options.only is None:
         options.only = QUICK if quick else ""
-    built = SCRIPTS.parent / "build/lockstep"
-    options.lockstep = os.path.abspath(options.lockstep or built)
-    if options.rounds < 1 or options.seconds <= 0:
-        parser.error("'--rounds' and '--seconds' must be positive")
-    if not os.access(options.lockstep, os.X_OK):
-        parser.error(f"no program '{options.lockstep}': type 'make'")
+    words = options.variants or ",".join(QUICK_VARIANTS if quick else VARIANTS)
+    options.variants = [] if words == "none" else words.split(",")
+    unknown = set(options.variants) - set(VARIANTS)
+    if unknown:
+        this.error(f"unknown variant '{unknown.pop()}': {', '.join(VARIANTS)}")
+    if options.rounds < 1 or options.seconds <= 0 or options.timeout < 1:
+        this.error("'--rounds', '--seconds' and '--timeout' must be positive")
+    options.lockstep = os.path.abspath(options.lockstep or SCRIPTS.parent / "build/lockstep")
+    options.against = options.against and os.path.abspath(options.against)
+    for program in filter(None, (options.lockstep, options.against)):
+        if not os.access(program, os.X_OK):
+            this.error(f"no program '{program}': type 'make'")
     return options
 
 
 def choose_python(options):
-    """The python of the user's PATH is preferred to Debian's."""
-    pythons = [options.python] if options.python else [sys.executable, "/usr/bin/python3"]
-    for python in pythons:
-        if can_import_torch(python):
-            return python
-    sys.exit(f"no PyTorch in {' or '.join(pythons)}: type 'scripts/setup.sh peers'")
+    """The one with the newest PyTorch, of several the first."""
+    if not options.variants:
+        return None
+    environment = os.environ.get("VIRTUAL_ENV")
+    pythons = [f"{environment}/bin/python"] if environment else []
+    pythons += [str(SCRIPTS.parent / "build/venv/bin/python"), "python3", sys.executable,
+                "/usr/bin/python3"]
+    pythons = [options.python] if options.python else list(dict.fromkeys(pythons))
+    found = {python: version for python in pythons if (version := torch_version(python))}
+    if not found:
+        sys.exit(f"no PyTorch in {' or '.join(pythons)}: type 'scripts/setup.sh peers'")
+    return max(found, key=found.get)
 
 
 def choose_settings(options, cores):
@@ -458,24 +369,36 @@ def choose_settings(options, cores):
     return chosen
 
 
-def main():
-    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
-    options = parse()
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    bench = Bench(options, choose_python(options))
-    results = [Result(one) for one in choose_settings(options, len(bench.cores))]
+def measured(options, folder):
+    """Measures, prints the table; returns the exit status."""
     load = os.getloadavg()[0]
-    if load > 0.5:
+    options.clock = options.clock or ("wall" if load <= IDLE else "cpu")
+    bench = Bench(options, choose_python(options), folder)
+    chosen = choose_settings(options, len(bench.cores))
+    results = [Result(one, options.variants, options.against) for one in chosen]
+    if load > IDLE:
         progress(f"note: the load is {load:.1f}: figures are reliable on an idle machine only")
     done = measure_all(bench, results, options.rounds)
-    facts = machine(bench, load)
+    facts = machine(bench, load, steered())
     rounds = max(len(result.rounds) for result in results)
     if options.json:
-        write_json(options.json, facts, results)
-    print(f"{caption(facts, rounds)}\n\n{table(results)}")
+        write_json(options.json, facts, results, (*VARIANTS, BEFORE, ALONE))
+    shown = table(results, bench.clock, options.against, bool(options.variants))
+    print(f"{caption(facts, rounds)}\n\n{shown}")
     if not done:
         return 130
     return 1 if any(result.errors for result in results) else 0
+
+
+def main():
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    options = parse()
+    if options.list:
+        print("\n".join(one.name for one in settings()))
+        return 0
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with tempfile.TemporaryDirectory() as folder:
+        return measured(options, folder)
 
 
 if __name__ == "__main__":

@@ -1,14 +1,17 @@
 #!/usr/bin/env python3
-"""Measure training steps of lockstep's reference network in PyTorch, on the CPU.
+"""Measure training steps of a network in PyTorch, on the CPU.
 
-    bench_torch.py --batch 256 --threads 1 --repeats 3 [--forward] [--variants eager,...]
+    bench_torch.py [--network letters] [--shape 28x28x1] [--batch 256] [--threads 1]
+                   [--variant channels_last] [--repeats 3] [--forward]
     mpirun -n 2 bench_torch.py --batch 256 --store FILE ...     DistributedDataParallel
 
-PyTorch's side of bench_peers.py. Measures as `lockstep bench step` does: after a warm-up,
-the median of runs of at least RUN seconds, in images per second of all ranks together.
-The batch is global. Prints one JSON object:
+PyTorch's side of bench_peers.py; the networks are those of tests/peers/networks.py. Measures
+as `lockstep bench step` does: after a warm-up, the median of runs of at least RUN seconds, in
+images per second of all ranks together, by the clock and by the CPU time of the busiest rank.
+The batch is global. Prints one JSON object, or, of what this PyTorch cannot do, a reason:
 
-    {"rates": {VARIANT: N}, "errors": {VARIANT: TEXT}, "torch": {about this PyTorch}}
+    {"rate": N, "cpu_rate": N, "torch": {about this PyTorch}}
+    {"skipped": TEXT, "torch": {...}}
 """
 
 import argparse
@@ -16,6 +19,7 @@ import contextlib
 import itertools
 import json
 import os
+import pathlib
 import re
 import statistics
 import sys
@@ -25,54 +29,42 @@ import torch
 import torch.distributed as dist
 from torch import nn
 
-RUN = 0.3  # seconds, as SECONDS in src/app/cli/trial_steps.c
+sys.path.append(str(pathlib.Path(__file__).resolve().parent.parent / "tests/peers"))
+from networks import NETWORKS  # noqa: E402
+
+RUN = 0.3  # seconds, as TRIAL_RUN_SECONDS in src/lab/trial_steps.c
+WARM_UP = 2  # steps, as there
 IMAGES = 2048  # in the batches that are used in turn, as there
-CLASSES = 26
-# Name: whether images and weights are channels_last, whether autocast gives bfloat16.
-VARIANTS = {
-    "eager": (False, False),
-    "channels_last": (True, False),
-    "bf16": (False, True),
-    "bf16_channels_last": (True, True),
-}
+BYTES = 64 << 20  # of them, unless a batch is larger
+CLASSES = 26  # of the built-in letters
+VARIANTS = ("eager", "channels_last", "compile", "bf16")
 
 
-def network():
-    """configs/letters.conf"""
-    return nn.Sequential(
-        nn.Conv2d(1, 32, 3), nn.MaxPool2d(2), nn.GELU(),
-        nn.Conv2d(32, 64, 3), nn.MaxPool2d(2), nn.GELU(),
-        nn.Conv2d(64, 128, 3), nn.MaxPool2d(2), nn.GELU(),
-        nn.Flatten(),
-        nn.Linear(128, 512), nn.GELU(),
-        nn.Linear(512, 256), nn.GELU(),
-        nn.Linear(256, CLASSES), nn.LogSoftmax(dim=1),
-    )
-
-
-def ready_batches(size, ranks, memory_format):
+def ready_batches(shape, size, ranks, memory_format):
     """This rank's batches of `size` images, completely prepared, in turn."""
-    count = max(1, IMAGES // ranks // size)
-    images = torch.randn(count * size, 1, 28, 28).to(memory_format=memory_format)
+    room = BYTES // (4 * shape[0] * shape[1] * shape[2])
+    count = max(1, min(IMAGES // ranks, room) // size)
+    images = torch.randn(count * size, *shape).to(memory_format=memory_format)
     labels = torch.randint(CLASSES, (count * size,))
     return itertools.cycle(list(zip(images.split(size), labels.split(size))))
 
 
-def precision(bf16):
+def precision(variant):
     """The context of the forward pass. A disabled autocast would still cost time."""
-    if bf16:
+    if variant == "bf16":
         return lambda: torch.autocast("cpu", dtype=torch.bfloat16)
     return contextlib.nullcontext
 
 
 def train_step(net, batches, autocast):
-    optimizer = torch.optim.SGD(net.parameters(), lr=0.01, momentum=0.9)
+    trained = [parameter for parameter in net.parameters() if parameter.requires_grad]
+    optimizer = torch.optim.SGD(trained, lr=0.01, momentum=0.9)
 
     def step():
         images, labels = next(batches)
         optimizer.zero_grad(set_to_none=True)
         with autocast():
-            loss = nn.functional.nll_loss(net(images), labels)
+            loss = nn.functional.cross_entropy(net(images), labels)
         loss.backward()
         optimizer.step()
 
@@ -90,41 +82,47 @@ def forward_step(net, batches, autocast):
     return step
 
 
-def variant_step(variant, batch, ranks, forward):
-    channels_last, bf16 = VARIANTS[variant]
-    memory_format = torch.channels_last if channels_last else torch.contiguous_format
-    net = network().to(memory_format=memory_format)
-    batches = ready_batches(batch // ranks, ranks, memory_format)
-    if forward:
-        return forward_step(net, batches, precision(bf16))
+def step_of(options, ranks):
+    """All variants but eager have channels_last: the others are faster with it."""
+    eager = options.variant == "eager"
+    memory_format = torch.contiguous_format if eager else torch.channels_last
+    net = NETWORKS[options.network](options.shape, CLASSES).to(memory_format=memory_format)
+    batches = ready_batches(options.shape, options.batch // ranks, ranks, memory_format)
+    if options.variant == "compile":
+        net = torch.compile(net)
+    if options.forward:
+        return forward_step(net, batches, precision(options.variant))
     if ranks > 1:
         net = nn.parallel.DistributedDataParallel(net)
-    return train_step(net, batches, precision(bf16))
+    return train_step(net, batches, precision(options.variant))
+
+
+def of_slowest(seconds, ranks):
+    if ranks == 1:
+        return seconds
+    longest = torch.tensor(seconds, dtype=torch.float64)
+    dist.all_reduce(longest, dist.ReduceOp.MAX)
+    return longest.tolist()
 
 
 def timed(step, count, ranks):
-    """Seconds of `count` steps on the slowest rank."""
+    """Seconds of `count` steps on the slowest rank, and of CPU time of the busiest one."""
     if ranks > 1:
         dist.barrier()
-    begin = time.perf_counter()
+    begin, cpu = time.perf_counter(), time.process_time()
     for _ in range(count):
         step()
-    seconds = time.perf_counter() - begin
-    if ranks > 1:
-        longest = torch.tensor(seconds, dtype=torch.float64)
-        dist.all_reduce(longest, dist.ReduceOp.MAX)
-        seconds = longest.item()
-    return seconds
+    return of_slowest([time.perf_counter() - begin, time.process_time() - cpu], ranks)
 
 
 def measure(step, batch, repeats, ranks):
-    timed(step, 3, ranks)
+    timed(step, WARM_UP, ranks)
     count = 1
-    while timed(step, count, ranks) < RUN:
+    while timed(step, count, ranks)[0] < RUN:
         count *= 2
-    return statistics.median(
-        batch * count / timed(step, count, ranks) for _ in range(repeats)
-    )
+    runs = [timed(step, count, ranks) for _ in range(repeats)]
+    rate, cpu_rate = (statistics.median(batch * count / s for s in each) for each in zip(*runs))
+    return {"rate": rate, "cpu_rate": cpu_rate}
 
 
 def blas_name(config):
@@ -163,20 +161,23 @@ def join_ranks(store):
     return rank, ranks
 
 
+def sides(text):
+    """"HxWxC" as (C, H, W)."""
+    height, width, channels = (int(word) for word in text.split("x"))
+    return channels, height, width
+
+
 def parse():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--network", default="letters", choices=sorted(NETWORKS))
+    parser.add_argument("--shape", type=sides, default="28x28x1", metavar="HxWxC")
     parser.add_argument("--batch", type=int, default=256)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--repeats", type=int, default=7)
     parser.add_argument("--forward", action="store_true")
-    parser.add_argument("--variants", default=",".join(VARIANTS))
+    parser.add_argument("--variant", default="eager", choices=VARIANTS)
     parser.add_argument("--store", help="a new file by which the ranks find each other")
-    options = parser.parse_args()
-    options.variants = options.variants.split(",")
-    unknown = set(options.variants) - set(VARIANTS)
-    if unknown:
-        parser.error(f"unknown variant '{unknown.pop()}': {', '.join(VARIANTS)}")
-    return options
+    return parser.parse_args()
 
 
 def main():
@@ -186,16 +187,12 @@ def main():
     rank, ranks = join_ranks(options.store)
     if options.batch < ranks or options.batch % ranks:
         sys.exit(f"a batch of {options.batch} cannot be shared by {ranks} ranks")
-    rates, errors = {}, {}
-    for variant in options.variants:
-        try:
-            step = variant_step(variant, options.batch, ranks, options.forward)
-            rates[variant] = measure(step, options.batch, options.repeats, ranks)
-        except RuntimeError as problem:  # what this PyTorch or CPU cannot do
-            errors[variant] = str(problem).split("\n")[0]
+    if options.variant == "compile" and not hasattr(torch, "compile"):
+        said = {"skipped": f"PyTorch {torch.__version__} has no torch.compile"}
+    else:
+        said = measure(step_of(options, ranks), options.batch, options.repeats, ranks)
     if rank == 0:
-        said = {"rates": rates, "errors": errors, "torch": about()}
-        print(json.dumps(said), flush=True)
+        print(json.dumps(said | {"torch": about()}), flush=True)
     # Taking the process group down may wait for ever (PyTorch 1.13): it joins gloo's
     # threads and holds the interpreter's lock, which they need to drop the last tensor.
     os._exit(0)

@@ -34,6 +34,9 @@ double timer_now(void);
 /* Seconds of CPU time of the calling thread: does not run while others have the CPU. */
 double timer_thread(void);
 
+/* The same of all threads of this process together. */
+double timer_process(void);
+
 /* Adds the time since `since` to `phase`, records it as a span of the trace, and returns
    the present time. */
 double phases_add(struct phases *phases, enum phase phase, double since);

@@ -15,18 +15,29 @@
  * argmax (N, P, Q, K): 2 i + j of the maximum, the first of equals.
  * slope (N, P, Q, K): the activation's derivative at m; NULL without activation.
  *
+ * Values, the same for each instruction set with fused multiply-adds. Forward: one chain
+ * from 0 in the order (r, s, c), or with `winograd` for each frequency one in the order c
+ * (winograd.h); the bias is added to the maximum. dw: for each (k, r, s, c) one chain
+ * from 0 over the windows in the order (n, p, q). dx: for each 64 filters and each window
+ * in order, for each of its four places one chain from 0 over the filters whose maximum
+ * is there, added to dx.
+ *
  * Every member of the team calls with the same arguments; each function ends with a
- * barrier. The bits do not depend on the team. scratch: conv_pool_scratch bytes, aligned
- * to 64, shared by the team. CONV_POOL_SLACK floats behind the end of x must be
- * readable.
+ * barrier. The bits do not depend on the team. scratch: conv_pool_scratch bytes and
+ * conv_pool_scratch_member more for each member, aligned to 64, shared by the team.
+ * CONV_POOL_SLACK floats behind the end of x must be readable.
  */
 #ifndef LOCKSTEP_KERNELS_CONV_POOL_H
 #define LOCKSTEP_KERNELS_CONV_POOL_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
+#include "kernels/matrix.h"
+#include "kernels/policy.h"
 #include "kernels/team.h"
+#include "kernels/winograd.h"
 
 #define CONV_POOL_SLACK 32 /* floats: the vectors at the last channels read so far */
 
@@ -37,17 +48,29 @@ struct conv_pool_shape {
     int k;          /* filters */
     int pad;        /* 0 or 1 */
     int activation; /* enum conv_pool_activation */
+    bool winograd;  /* forward by F(2x2, 3x3): conv_pool_choose */
     int p, q;       /* y; set by conv_pool_complete */
 };
 
 void conv_pool_complete(struct conv_pool_shape *shape);
+/* Sets winograd: with few input channels its transforms cost as much as they save. */
+void conv_pool_choose(struct conv_pool_shape *shape, const struct kernel_policy *policy);
 
 /* The splits that the kernel supports. In backward, the weight gradient is shared by
-   pairs of filters and input channels (filter), else by filters; the input gradient by
-   input channels (channel, filter), else by images. */
+   pairs of filters and columns of their rows (filter), else by filters; the input
+   gradient by input channels (channel, filter), else by images. */
 struct split_sets conv_pool_splits(const struct conv_pool_shape *shape);
 
 size_t conv_pool_scratch(const struct conv_pool_shape *shape);
+size_t conv_pool_scratch_member(const struct conv_pool_shape *shape);
+
+/* The weights as forward and the input gradient read them: floats, aligned to 64 bytes.
+   They belong to the caller, who packs once a step, and serve the instruction set that
+   packed them. back NULL: no input gradient is wanted. */
+size_t conv_pool_packed(const struct conv_pool_shape *shape);
+size_t conv_pool_packed_back(const struct conv_pool_shape *shape);
+void conv_pool_pack(const struct team *team, const struct conv_pool_shape *shape,
+                    float *packed, float *back, const float *weight);
 
 /* Outputs of forward. In training argmax is given, and slope, if there is an activation;
    otherwise they are NULL. bias NULL is 0. */
@@ -58,26 +81,53 @@ struct conv_pool_result {
 };
 void conv_pool_forward(const struct team *team, const struct conv_pool_shape *shape,
                        const struct conv_pool_result *result, const float *x,
-                       const float *weight, const float *bias, void *scratch);
+                       const float *packed, const float *bias, void *scratch);
 
 /* Inputs and outputs of backward. */
 struct conv_pool_gradient {
     float *dx;      /* (N, H, W, C), written; NULL: not needed */
     float *dweight; /* (K, 3, 3, C), written */
     float *dbias;   /* (K), written; NULL: not wanted */
-    const float *x, *weight, *dy, *slope;
+    const float *x, *dy, *slope;
+    const float *back; /* packed weights; only with dx */
     const uint8_t *argmax;
 };
 void conv_pool_backward(const struct team *team, const struct conv_pool_shape *shape,
                         const struct conv_pool_gradient *gradient, void *scratch);
 
-/* Some consecutive images that conv_pool's backward processes together. */
+/* Some consecutive windows that backward processes together. */
 struct conv_pool_block {
-    int windows;           /* of all these images */
+    int windows;
     const float *x;        /* with borders; dx has the same layout */
     const int32_t *corner; /* (windows): offset of each in x */
     const float *g;        /* (windows, K): gradient of the maxima */
     const uint8_t *argmax; /* (windows, K) */
+};
+
+/* The inner loops, which kernels.h has for each instruction set. */
+struct conv_pool_kernels {
+    int vector; /* floats of a vector, in which input channels are packed for data */
+    /* One image, some output rows, some filters; weight (groups of K, 9 C,
+       KERNELS_GROUP). */
+    void (*direct)(const struct conv_pool_shape *shape, struct span rows,
+                   struct span channels, const struct conv_pool_result *result,
+                   const float *x, const float *weight, const float *bias);
+    /* Some windows of all images from their M (winograd.h), which begins at the first. */
+    void (*finish)(const struct conv_pool_shape *shape, const struct winograd_side *side,
+                   struct span windows, const struct conv_pool_result *result,
+                   const float *m, const float *bias);
+    /* Adds a block's sums to dweight of some filters, some columns of each of their rows
+       of 3 C floats; and to dbias, with the first column. */
+    void (*weight)(const struct conv_pool_shape *shape, struct span channels,
+                   struct span columns, float *dweight, float *dbias,
+                   const struct conv_pool_block *block);
+    /* The same for few input channels; sum (C, 9, K rounded up to whole groups). */
+    void (*weight_thin)(const struct conv_pool_shape *shape, struct span channels,
+                        float *sum, float *dbias, const struct conv_pool_block *block);
+    /* Adds a block to some input channels of dx, which begin at a multiple of
+       KERNELS_GROUP; weight (vectors of C, K, 9, vector). */
+    void (*data)(const struct conv_pool_shape *shape, struct span inputs, float *dx,
+                 const float *weight, const struct conv_pool_block *block);
 };
 
 #endif

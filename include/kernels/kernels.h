@@ -99,27 +99,6 @@ struct kernels {
     void (*fill_rows)(float *y, const float *bias, int rows, int columns, int ld);
     void (*sum_rows)(float *sum, const float *x, int rows, int columns, int ld);
 
-    /* One image, some output rows, some filters. conv_pool.c packs weight as (groups of
-       K, 9 C, KERNELS_GROUP). */
-    void (*conv_pool_forward)(const struct conv_pool_shape *shape, struct span rows,
-                              struct span channels, const struct conv_pool_result *result,
-                              const float *x, const float *weight, const float *bias);
-    /* Adds a block's sums to dweight of some filters and some input channels, which begin
-       at a multiple of KERNELS_GROUP; and to dbias, with the first input channel. */
-    void (*conv_pool_weight)(const struct conv_pool_shape *shape, struct span channels,
-                             struct span inputs, float *dweight, float *dbias,
-                             const struct conv_pool_block *block);
-    /* The same for few input channels; sum (C, 9, K rounded up to whole groups). */
-    void (*conv_pool_weight_thin)(const struct conv_pool_shape *shape,
-                                  struct span channels, float *sum, float *dbias,
-                                  const struct conv_pool_block *block);
-    /* Adds a block to some input channels of dx, which begin at a multiple of
-       KERNELS_GROUP. conv_pool_backward.c packs weight as (groups of C, K, 9,
-       KERNELS_GROUP). */
-    void (*conv_pool_data)(const struct conv_pool_shape *shape, struct span inputs,
-                           float *dx, const float *weight,
-                           const struct conv_pool_block *block);
-
     /* The micro-kernels of product.h: one panel. In a weight product `taps` is 1. */
     void (*product_forward)(const struct product_rows *a, const float *b,
                             const struct product_result *y);
@@ -130,6 +109,7 @@ struct kernels {
                           const struct prologue *prologue);
     /* The transforms of winograd.h, for tiles of 2 x 2 and of 4 x 4. */
     const struct winograd_transforms *winograd[WINOGRAD_SIZES];
+    const struct conv_pool_kernels *conv_pool; /* conv_pool.h */
 
     UPDATE_KERNEL(update_average); /* update.h */
     UPDATE_KERNEL(update_sgd);

@@ -55,6 +55,7 @@ enum status trial_step_seconds(const struct trainer_setup *setup,
 
 struct trial_rate {
     double median, low, high; /* images per second */
+    double cpu; /* images per second of CPU time of the busiest rank: the median */
 };
 
 /* A rate; source, batch, threads, ranks and train_only are given. */

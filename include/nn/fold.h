@@ -27,9 +27,10 @@ struct fold {
 
 /* model: whole or a part; params: its weights, borrowed. A function of the two alone. */
 void fold_init(struct fold *fold, const struct model *model, const float *params);
-/* Without weights, to count bytes: the largest model that weights may leave, with the
-   norms behind pools still there. */
-void fold_describe(struct fold *fold, const struct model *model);
+/* Without weights, to count bytes. The weights decide about norms behind pools: either
+   all of them are still there, or none. */
+enum fold_pools { FOLD_STOPS_AT_POOLS, FOLD_PASSES_POOLS };
+void fold_describe(struct fold *fold, const struct model *model, enum fold_pools pools);
 void fold_release(struct fold *fold);
 
 /* Has the model norms that fold_init may fold? */

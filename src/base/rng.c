@@ -1,5 +1,5 @@
-#include "base/portable_math.h"
 #include "base/rng.h"
+#include "base/portable_math.h"
 
 #include <math.h>
 

@@ -6,7 +6,6 @@
 
 #include "kernels/conv_algorithm.h"
 
-extern const struct conv_algorithm conv_blas_forward, conv_blas_data,
-    conv_blas_weight;
+extern const struct conv_algorithm conv_blas_forward, conv_blas_data, conv_blas_weight;
 
 #endif

@@ -13,7 +13,8 @@ static int frame_reach(const struct lattice_axis *axis)
 
 static int frame_width(const struct lattice *l)
 {
-    return (l->column.count - 1) * l->column.step + frame_reach(&l->column);
+    int last = (l->column.count - 1) * l->column.step;
+    return l->column.count > 0 ? last + frame_reach(&l->column) : 0;
 }
 
 ptrdiff_t conv_frame_row(const struct lattice *l)

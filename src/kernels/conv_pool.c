@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "base/div.h"
 #include "conv_pool_scratch.h"
 #include "share.h"
 
@@ -13,6 +14,74 @@ void conv_pool_complete(struct conv_pool_shape *shape)
 {
     shape->p = (shape->h + 2 * shape->pad - 2) / 2;
     shape->q = (shape->w + 2 * shape->pad - 2) / 2;
+}
+
+void conv_pool_choose(struct conv_pool_shape *shape, const struct kernel_policy *policy)
+{
+    enum { WINOGRAD_CHANNELS = 16 };
+    shape->winograd = shape->c >= WINOGRAD_CHANNELS && policy->bits != POLICY_BLAS &&
+                      policy->winograd != POLICY_WINOGRAD_OFF;
+}
+
+/* --- packed weights --- */
+
+size_t conv_pool_packed_back(const struct conv_pool_shape *shape)
+{
+    int vectors = div_up(shape->c, kernels()->conv_pool->vector);
+    return (size_t)(vectors * kernels()->conv_pool->vector) * 9 * (size_t)shape->k;
+}
+
+size_t conv_pool_packed(const struct conv_pool_shape *shape)
+{
+    if (shape->winograd)
+        return conv_pool_winograd_packed(shape);
+    return (size_t)conv_pool_groups(shape->k) * KERNELS_GROUP * 9 * (size_t)shape->c;
+}
+
+/* weight (K, 9 C) to (groups of K, 9 C, KERNELS_GROUP), zeros where K ends. */
+static void conv_pool_pack_direct(const struct team *team,
+                                  const struct conv_pool_shape *shape, float *packed,
+                                  const float *weight)
+{
+    int begin, end, taps = 9 * shape->c;
+    team_split(team, conv_pool_groups(shape->k), &begin, &end);
+    for (int group = begin; group < end; group++) {
+        float *to = packed + (size_t)group * (size_t)taps * KERNELS_GROUP;
+        for (int j = 0; j < KERNELS_GROUP; j++) {
+            int k = group * KERNELS_GROUP + j;
+            const float *from = weight + (size_t)k * (size_t)taps;
+            for (int t = 0; t < taps; t++)
+                to[(size_t)t * KERNELS_GROUP + (size_t)j] = k < shape->k ? from[t] : 0.0f;
+        }
+    }
+}
+
+/* weight (K, 9, C) to (vectors of C, K, 9, vector), zeros where C ends. */
+static void conv_pool_pack_back(const struct team *team,
+                                const struct conv_pool_shape *shape, float *packed,
+                                const float *weight)
+{
+    int begin, end, width = kernels()->conv_pool->vector, rows = 9 * shape->k;
+    team_split(team, div_up(shape->c, width), &begin, &end);
+    for (int vector = begin; vector < end; vector++) {
+        float *to = packed + (size_t)vector * (size_t)(rows * width);
+        int c = vector * width, left = shape->c - c, lanes = left < width ? left : width;
+        for (int i = 0; i < rows; i++, to += width)
+            for (int j = 0; j < width; j++)
+                to[j] = j < lanes ? weight[i * shape->c + c + j] : 0.0f;
+    }
+}
+
+void conv_pool_pack(const struct team *team, const struct conv_pool_shape *shape,
+                    float *packed, float *back, const float *weight)
+{
+    if (back)
+        conv_pool_pack_back(team, shape, back, weight);
+    if (shape->winograd)
+        conv_pool_winograd_pack(team, shape, packed, weight);
+    else
+        conv_pool_pack_direct(team, shape, packed, weight);
+    team_barrier(team);
 }
 
 /* --- scratch --- */
@@ -29,14 +98,11 @@ size_t conv_pool_lay_out(const struct conv_pool_shape *shape, void *scratch,
     struct arena arena = {.memory = scratch};
     size_t n = (size_t)shape->n;
     size_t bordered = shape->pad ? n * conv_pool_padded_size(shape) + CONV_POOL_SLACK : 0;
-    size_t forward =
+    size_t thin =
         (size_t)conv_pool_groups(shape->k) * KERNELS_GROUP * 9 * (size_t)shape->c;
-    size_t backward =
-        (size_t)conv_pool_groups(shape->c) * KERNELS_GROUP * 9 * (size_t)shape->k;
-    b->weight = conv_pool_take(&arena, forward > backward ? forward : backward);
     b->x = conv_pool_take(&arena, bordered);
     b->dx = conv_pool_take(&arena, bordered);
-    b->thin = conv_pool_take(&arena, shape->c <= CONV_POOL_THIN ? forward : 0);
+    b->thin = conv_pool_take(&arena, shape->c <= CONV_POOL_THIN ? thin : 0);
     bool slopes = shape->activation != CONV_POOL_NONE;
     b->g = conv_pool_take(&arena, slopes ? n * conv_pool_output_size(shape) : 0);
     b->bias = conv_pool_take(&arena, (size_t)shape->k);
@@ -48,6 +114,11 @@ size_t conv_pool_scratch(const struct conv_pool_shape *shape)
 {
     struct conv_pool_buffers unused;
     return conv_pool_lay_out(shape, NULL, &unused);
+}
+
+size_t conv_pool_scratch_member(const struct conv_pool_shape *shape)
+{
+    return shape->winograd ? conv_pool_winograd_scratch(shape) : 0;
 }
 
 static void conv_pool_add_border(const struct conv_pool_shape *shape, float *to,
@@ -73,34 +144,13 @@ void conv_pool_add_borders(const struct team *team, const struct conv_pool_shape
 
 /* --- forward --- */
 
-/* weight (K, 9 C) to (groups of K, 9 C, KERNELS_GROUP), zeros where K ends. */
-static void conv_pool_pack_forward(const struct team *team,
-                                   const struct conv_pool_shape *shape, float *packed,
-                                   const float *weight)
-{
-    int begin, end, taps = 9 * shape->c;
-    team_split(team, conv_pool_groups(shape->k), &begin, &end);
-    for (int group = begin; group < end; group++) {
-        float *to = packed + (size_t)group * (size_t)taps * KERNELS_GROUP;
-        for (int j = 0; j < KERNELS_GROUP; j++) {
-            int k = group * KERNELS_GROUP + j;
-            const float *from = weight + (size_t)k * (size_t)taps;
-            for (int t = 0; t < taps; t++)
-                to[(size_t)t * KERNELS_GROUP + (size_t)j] = k < shape->k ? from[t] : 0.0f;
-        }
-    }
-}
-
-void conv_pool_forward(const struct team *team, const struct conv_pool_shape *shape,
-                       const struct conv_pool_result *result, const float *x,
-                       const float *weight, const float *bias, void *scratch)
+static void conv_pool_direct(const struct team *team, const struct conv_pool_shape *shape,
+                             const struct conv_pool_result *result, const float *x,
+                             const float *packed, const float *bias, void *scratch)
 {
     struct conv_pool_buffers b;
     conv_pool_lay_out(shape, scratch, &b);
-    conv_pool_pack_forward(team, shape, b.weight, weight);
     conv_pool_add_borders(team, shape, &b, x);
-    if (!bias && team->index == 0)
-        memset(b.bias, 0, (size_t)shape->k * sizeof *b.bias);
     team_barrier(team);
     const float *images = conv_pool_inputs(shape, &b, x);
     size_t out = conv_pool_output_size(shape);
@@ -114,11 +164,21 @@ void conv_pool_forward(const struct team *team, const struct conv_pool_shape *sh
             .argmax = result->argmax ? result->argmax + i * out : NULL,
             .slope = result->slope ? result->slope + i * out : NULL,
         };
-        kernels()->conv_pool_forward(shape, share.rows, share.channels, &image,
-                                     images + i * conv_pool_padded_size(shape), b.weight,
-                                     bias ? bias : b.bias);
+        kernels()->conv_pool->direct(shape, share.rows, share.channels, &image,
+                                     images + i * conv_pool_padded_size(shape), packed,
+                                     bias);
     }
     team_barrier(team);
+}
+
+void conv_pool_forward(const struct team *team, const struct conv_pool_shape *shape,
+                       const struct conv_pool_result *result, const float *x,
+                       const float *packed, const float *bias, void *scratch)
+{
+    if (shape->winograd)
+        conv_pool_winograd(team, shape, result, x, packed, bias, scratch);
+    else
+        conv_pool_direct(team, shape, result, x, packed, bias, scratch);
 }
 
 struct split_sets conv_pool_splits(const struct conv_pool_shape *shape)

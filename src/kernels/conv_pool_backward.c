@@ -6,9 +6,9 @@
 #include "conv_pool_scratch.h"
 #include "share.h"
 
-#define WEIGHT_FLOATS   8192 /* of x that stay in the first-level cache for dweight */
-#define WEIGHT_CHANNELS 32   /* input channels of a panel of dweight */
-#define DATA_IMAGES     8    /* images of dx for one pass over the weights */
+#define WEIGHT_FLOATS  32768 /* of x that stay in the second-level cache for dweight */
+#define WEIGHT_COLUMNS 96    /* of a panel of dweight */
+#define DATA_IMAGES    8     /* images of dx for one pass over the weights */
 
 struct conv_pool_job {
     const struct conv_pool_shape *shape;
@@ -28,7 +28,7 @@ static int conv_pool_block_images(const struct conv_pool_shape *shape)
 {
     size_t pixels =
         (size_t)(shape->h + 2 * shape->pad) * (size_t)(shape->w + 2 * shape->pad);
-    int channels = shape->c < WEIGHT_CHANNELS ? shape->c : WEIGHT_CHANNELS;
+    int channels = shape->c < WEIGHT_COLUMNS / 3 ? shape->c : WEIGHT_COLUMNS / 3;
     size_t images = WEIGHT_FLOATS / (pixels * (size_t)channels);
     return images > 1 ? (int)images : 1;
 }
@@ -74,9 +74,10 @@ static void conv_pool_multiply_slopes(const struct conv_pool_job *job, struct sp
                              (size_t)(images.end - images.begin) * size);
 }
 
-/* A panel of the weight gradient: these filters, these input channels. */
+/* A panel of the weight gradient: these filters, these columns of each of their rows of
+   3 C floats. */
 struct conv_pool_panel {
-    struct span filters, inputs;
+    struct span filters, columns;
 };
 
 static void conv_pool_add_weights(const struct conv_pool_job *job,
@@ -85,11 +86,11 @@ static void conv_pool_add_weights(const struct conv_pool_job *job,
 {
     const struct conv_pool_block block = conv_pool_block_of(job, first, count);
     if (job->shape->c > CONV_POOL_THIN)
-        kernels()->conv_pool_weight(job->shape, panel->filters, panel->inputs,
-                                    job->gradient->dweight, job->dbias, &block);
+        kernels()->conv_pool->weight(job->shape, panel->filters, panel->columns,
+                                     job->gradient->dweight, job->dbias, &block);
     else
-        kernels()->conv_pool_weight_thin(job->shape, panel->filters, job->b.thin,
-                                         job->dbias, &block);
+        kernels()->conv_pool->weight_thin(job->shape, panel->filters, job->b.thin,
+                                          job->dbias, &block);
 }
 
 /* Copies channels `inputs` of some pixels. */
@@ -140,7 +141,7 @@ static void conv_pool_make_data(const struct conv_pool_job *job, struct span ima
         float *dx = all + (size_t)first * padded;
         conv_pool_zero_inputs(shape, inputs, dx,
                               (size_t)count * padded / (size_t)shape->c);
-        kernels()->conv_pool_data(shape, inputs, dx, job->b.weight, &block);
+        kernels()->conv_pool->data(shape, inputs, dx, job->gradient->back, &block);
         for (int i = 0; shape->pad && i < count; i++)
             conv_pool_cut_border(shape, inputs,
                                  job->gradient->dx + (size_t)(first + i) * size,
@@ -160,26 +161,6 @@ static void conv_pool_share_data(const struct team *team, const struct conv_pool
         conv_pool_make_data(job, images, inputs);
 }
 
-/* weight (K, 9, C) to (groups of C, K, 9, KERNELS_GROUP), zeros where C ends. */
-static void conv_pool_pack_data(const struct team *team,
-                                const struct conv_pool_shape *shape, float *packed,
-                                const float *weight)
-{
-    int begin, end, rows = 9 * shape->k;
-    team_split(team, conv_pool_groups(shape->c), &begin, &end);
-    for (int group = begin; group < end; group++) {
-        float *to = packed + (size_t)group * (size_t)rows * KERNELS_GROUP;
-        int left = shape->c - group * KERNELS_GROUP;
-        size_t lanes = left < KERNELS_GROUP ? (size_t)left : KERNELS_GROUP;
-        for (int i = 0; i < rows; i++, to += KERNELS_GROUP) {
-            memset(to, 0, KERNELS_GROUP * sizeof *to);
-            memcpy(to,
-                   weight + (size_t)i * (size_t)shape->c + (size_t)group * KERNELS_GROUP,
-                   lanes * sizeof *to);
-        }
-    }
-}
-
 /* Sets the sums of this panel to zero. */
 static void conv_pool_zero_panel(const struct conv_pool_job *job,
                                  const struct conv_pool_panel *panel)
@@ -189,10 +170,13 @@ static void conv_pool_zero_panel(const struct conv_pool_job *job,
     struct span filters = panel->filters;
     int padded = conv_pool_groups(shape->k) * KERNELS_GROUP;
     size_t count = (size_t)(filters.end - filters.begin), row = 9 * (size_t)shape->c;
-    if (panel->inputs.begin == 0)
+    size_t columns = (size_t)(panel->columns.end - panel->columns.begin);
+    if (panel->columns.begin == 0)
         memset(job->dbias + filters.begin, 0, count * sizeof(float));
-    conv_pool_zero_inputs(shape, panel->inputs,
-                          gradient->dweight + (size_t)filters.begin * row, count * 9);
+    for (size_t i = 0; i < count * 3; i++)
+        memset(gradient->dweight + (size_t)filters.begin * row + i * row / 3 +
+                   panel->columns.begin,
+               0, columns * sizeof(float));
     size_t width =
         (size_t)(conv_pool_groups(filters.end) * KERNELS_GROUP - filters.begin);
     for (size_t t = 0; shape->c <= CONV_POOL_THIN && t < row; t++)
@@ -230,23 +214,23 @@ static void conv_pool_make_weights(const struct team *team,
                             job->b.thin);
 }
 
-/* Shares filters in whole groups, or pairs of such groups and panels of input channels.
+/* Shares filters in whole groups, or pairs of such groups and panels of columns.
  */
 static void conv_pool_share_weights(const struct team *team,
                                     const struct conv_pool_job *job)
 {
     const struct conv_pool_shape *shape = job->shape;
     bool pairs = team->split == SPLIT_FILTER && team->size > 1;
-    int width = pairs ? WEIGHT_CHANNELS : shape->c;
+    int columns = 3 * shape->c, width = pairs ? WEIGHT_COLUMNS : columns;
     struct team by_pairs = *team;
     by_pairs.split = SPLIT_HYBRID;
-    const struct share_extent extent = {div_up(shape->c, width), 1, shape->k};
+    const struct share_extent extent = {div_up(columns, width), 1, shape->k};
     struct share share = share_begin(&by_pairs, &extent, KERNELS_GROUP);
     while (share_next(&share)) {
-        int first = share.image * width, left = shape->c - first;
+        int first = share.image * width, left = columns - first;
         const struct conv_pool_panel panel = {
             .filters = share.channels,
-            .inputs = {first, first + (left < width ? left : width)},
+            .columns = {first, first + (left < width ? left : width)},
         };
         conv_pool_make_weights(team, job, &panel);
     }
@@ -261,8 +245,6 @@ void conv_pool_backward(const struct team *team, const struct conv_pool_shape *s
     job.dbias = gradient->dbias ? gradient->dbias : job.b.bias;
     conv_pool_add_borders(team, shape, &job.b, gradient->x);
     conv_pool_find_corners(team, &job);
-    if (gradient->dx)
-        conv_pool_pack_data(team, shape, job.b.weight, gradient->weight);
     if (team->size > 1)
         conv_pool_multiply_slopes(&job, share_panels(team, shape->n, 1));
     team_barrier(team);

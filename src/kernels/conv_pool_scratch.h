@@ -7,12 +7,20 @@
 
 #define CONV_POOL_THIN 4 /* input channels that fill no vector, at most */
 
+/* Forward by F(2x2, 3x3). */
+size_t conv_pool_winograd_packed(const struct conv_pool_shape *shape);
+void conv_pool_winograd_pack(const struct team *team, const struct conv_pool_shape *shape,
+                             float *packed, const float *weight);
+size_t conv_pool_winograd_scratch(const struct conv_pool_shape *shape);
+void conv_pool_winograd(const struct team *team, const struct conv_pool_shape *shape,
+                        const struct conv_pool_result *result, const float *x,
+                        const float *packed, const float *bias, void *scratch);
+
 struct conv_pool_buffers {
-    float *weight;   /* packed for forward, or for dx */
     float *x, *dx;   /* with borders; only with padding */
     float *thin;     /* dweight (C, 9, K in whole groups); only if C <= CONV_POOL_THIN */
     float *g;        /* (N, P, Q, K): gradient of the maxima; only with slopes */
-    float *bias;     /* (K): zeros, or a gradient that is not wanted */
+    float *bias;     /* (K): a gradient that is not wanted */
     int32_t *corner; /* (N, P, Q): offset of each window in x */
 };
 

@@ -123,9 +123,8 @@ void winograd_set_offsets(const struct winograd *w, const struct winograd_buffer
     }
 }
 
-/* The products of one frequency and one panel of output channels. */
-static void winograd_product(const struct winograd *w, const struct winograd_buffers *b,
-                             int f, int panel, int tiles, const float *u)
+void winograd_product(const struct winograd *w, const struct winograd_buffers *b, int f,
+                      int panel, int tiles, const float *u)
 {
     int k = panel * PRODUCT_PANEL, left = w->out.c - k;
     const struct product_rows a = {.from = b->v + f * w->in.plane,
@@ -193,18 +192,17 @@ static void winograd_run(const struct team *team, const struct conv_shape *shape
     winograd_tiles(team, &w, (struct span){0, w.tiles}, &b, o);
 }
 
-static size_t winograd_packed(const struct conv_shape *shape, enum conv_pass pass,
-                              enum winograd_size size)
+size_t winograd_packed(const struct conv_shape *shape, enum conv_pass pass,
+                       enum winograd_size size)
 {
     struct winograd w;
     winograd_init(&w, shape, pass, size);
     return (size_t)w.frequencies * (size_t)w.u_plane;
 }
 
-/* U, a few input channels of one panel at a time, by way of their packed filters. */
-static void winograd_pack(const struct team *team, const struct conv_shape *shape,
-                          float *u, const float *weight, enum conv_pass pass,
-                          enum winograd_size size)
+/* A few input channels of one panel at a time, by way of their packed filters. */
+void winograd_pack(const struct team *team, const struct conv_shape *shape, float *u,
+                   const float *weight, enum conv_pass pass, enum winograd_size size)
 {
     enum { PLANE = WINOGRAD_INS * PRODUCT_PANEL };
     _Alignas(64) float g[WINOGRAD_TAPS * PLANE];

@@ -43,4 +43,14 @@ size_t winograd_lay_out(const struct winograd *w, void *scratch,
 /* Fills v_at and m_at: for one member of the team that shares the buffers. */
 void winograd_set_offsets(const struct winograd *w, const struct winograd_buffers *b);
 
+/* U: its floats, and making it; pack ends with a barrier. */
+size_t winograd_packed(const struct conv_shape *shape, enum conv_pass pass,
+                       enum winograd_size size);
+void winograd_pack(const struct team *team, const struct conv_shape *shape, float *u,
+                   const float *weight, enum conv_pass pass, enum winograd_size size);
+
+/* M of one frequency, one panel of output channels and the first `tiles` of a block. */
+void winograd_product(const struct winograd *w, const struct winograd_buffers *b, int f,
+                      int panel, int tiles, const float *u);
+
 #endif

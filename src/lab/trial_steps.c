@@ -45,7 +45,8 @@ static enum status trial_measure_rate(struct trainer *trainer, struct comm *comm
                                       int batch, int repeats, bool forward,
                                       struct trial_rate *rate)
 {
-    double seconds, *rates = mem_zeroed((size_t)repeats, sizeof *rates);
+    double seconds, *rates = mem_zeroed(2 * (size_t)repeats, sizeof *rates);
+    double *cpu_rates = rates + repeats;
     enum status st;
     int count = 1;
     TRY_TO(out, trainer_time_steps(trainer, 2, forward, &seconds)); /* warm up */
@@ -56,11 +57,16 @@ static enum status trial_measure_rate(struct trainer *trainer, struct comm *comm
             break;
     }
     for (int i = 0; i < repeats; i++) {
+        double cpu = timer_process();
         TRY_TO(out, trainer_time_steps(trainer, count, forward, &seconds));
+        cpu = timer_process() - cpu;
+        comm_max_f64(comm, &cpu, 1);
         rates[i] = (double)count * batch / seconds;
+        cpu_rates[i] = (double)count * batch / cpu;
     }
     double median = timer_median(rates, repeats);
-    *rate = (struct trial_rate){median, rates[0], rates[repeats - 1]};
+    *rate = (struct trial_rate){median, rates[0], rates[repeats - 1],
+                                timer_median(cpu_rates, repeats)};
 out:
     free(rates);
     return st;

@@ -18,6 +18,7 @@ struct fold_build {
     struct fold *fold;
     const struct model *model;
     const float *params;      /* NULL: only described */
+    enum fold_pools pools;    /* if described */
     double *factor, *offset;  /* owned: of the channels of one norm */
     struct fold_layer *layer; /* owned: (layers) */
 };
@@ -50,7 +51,7 @@ static bool fold_may_pass_pools(struct fold_build *build, int l)
 {
     const struct layer *layer = build->model->layer[l];
     if (!build->params)
-        return false;
+        return build->pools == FOLD_PASSES_POOLS;
     layer->ops->line(layer, build->params, build->factor, build->offset);
     for (int c = 0; c < layer->out.c; c++)
         if (!(build->factor[c] >= 0))
@@ -197,7 +198,8 @@ static void fold_copy_weights(struct fold_build *build)
 
 /* --- all of it --- */
 
-void fold_init(struct fold *fold, const struct model *model, const float *params)
+static void fold_make(struct fold *fold, const struct model *model, const float *params,
+                      enum fold_pools pools)
 {
     size_t most = 0;
     for (int l = 0; l < model->layers; l++)
@@ -207,6 +209,7 @@ void fold_init(struct fold *fold, const struct model *model, const float *params
         .fold = fold,
         .model = model,
         .params = params,
+        .pools = pools,
         .factor = mem_zeroed(most, sizeof(double)),
         .offset = mem_zeroed(most, sizeof(double)),
         .layer = mem_zeroed((size_t)model->layers, sizeof(struct fold_layer)),
@@ -222,9 +225,14 @@ void fold_init(struct fold *fold, const struct model *model, const float *params
     free(build.layer);
 }
 
-void fold_describe(struct fold *fold, const struct model *model)
+void fold_init(struct fold *fold, const struct model *model, const float *params)
 {
-    fold_init(fold, model, NULL);
+    fold_make(fold, model, params, FOLD_STOPS_AT_POOLS);
+}
+
+void fold_describe(struct fold *fold, const struct model *model, enum fold_pools pools)
+{
+    fold_make(fold, model, NULL, pools);
     fold->bytes = fold_helps(model) ? fold->model.params * sizeof(float) : 0;
 }
 

@@ -78,6 +78,13 @@ static uint8_t *block_argmax(const struct layer *layer, const struct pass *pass)
                   : pass->save;
 }
 
+static void block_pack(const struct layer *layer, const struct team *team, float *packed,
+                       float *packed_back, const float *params)
+{
+    conv_pool_pack(team, &((const struct layer_block_state *)layer)->shape, packed,
+                   packed_back, params + layer->tensor[0].offset);
+}
+
 static void block_forward(const struct layer *layer, const struct pass *pass)
 {
     struct conv_pool_shape shape = block_shape(layer, pass);
@@ -86,8 +93,7 @@ static void block_forward(const struct layer *layer, const struct pass *pass)
         .argmax = pass->train ? block_argmax(layer, pass) : NULL,
         .slope = pass->train ? block_slopes(layer, pass) : NULL,
     };
-    conv_pool_forward(&pass->team, &shape, &result, pass->x,
-                      pass->params + layer->tensor[0].offset,
+    conv_pool_forward(&pass->team, &shape, &result, pass->x, pass->packed,
                       layer_bias(layer, pass->params), pass->scratch);
 }
 
@@ -99,7 +105,7 @@ static void block_backward(const struct layer *layer, const struct pass *pass)
         .dweight = pass->grads + layer->tensor[0].offset,
         .dbias = layer_dbias(layer, pass->grads),
         .x = pass->x,
-        .weight = pass->params + layer->tensor[0].offset,
+        .back = pass->packed_back,
         .dy = pass->dy,
         .slope = block_slopes(layer, pass),
         .argmax = block_argmax(layer, pass),
@@ -117,6 +123,7 @@ static const struct layer_ops layer_block = {
     .bytes = sizeof(struct layer_block_state),
     .inputs = 1,
     .keeps = LAYER_KEEPS_INPUTS,
+    .pack = block_pack,
     .forward = block_forward,
     .backward = block_backward,
     .splits = block_splits,
@@ -141,14 +148,16 @@ struct layer *layer_block_create(struct layer *const *layers, int first, int cou
         .activation = block_activation(block_sole_reader(layers, first + 1, count)),
     };
     conv_pool_complete(&block->shape);
+    conv_pool_choose(&block->shape, &layers[first]->policy);
     *layer = *layers[first];
     layer->ops = &layer_block;
     layer->out = pool->out;
     bool alone = block->shape.activation == CONV_POOL_NONE;
     layer->save = (size_t)shape_size(layer->out) * (alone ? 1 : sizeof(float) + 1);
     layer->scratch = conv_pool_scratch(&block->shape);
-    layer->scratch_member = 0;
-    layer->packed = layer->packed_back = (struct layer_packed){0};
+    layer->scratch_member = conv_pool_scratch_member(&block->shape);
+    layer->packed.floats = conv_pool_packed(&block->shape);
+    layer->packed_back.floats = conv_pool_packed_back(&block->shape);
     double patch = 2.0 * 9 * conv->c * shape_size(layer->out);
     layer->work_forward = 4 * patch;
     layer->work_backward = patch;

@@ -21,12 +21,21 @@ void folded_crew_release(struct folded_crew *folded)
     fold_release(&folded->fold);
 }
 
-size_t folded_crew_bytes(const struct stage *stage, const struct parallel_plan *plan)
+static size_t folded_crew_bytes_with(const struct stage *stage,
+                                     const struct parallel_plan *plan,
+                                     enum fold_pools pools)
 {
     struct folded_crew folded;
-    fold_describe(&folded.fold, stage->model);
+    fold_describe(&folded.fold, stage->model, pools);
     folded_crew_enter(&folded, stage);
     size_t bytes = folded.fold.bytes + crew_bytes(&folded.stage, plan);
     fold_release(&folded.fold);
     return bytes;
+}
+
+size_t folded_crew_bytes(const struct stage *stage, const struct parallel_plan *plan)
+{
+    size_t stops = folded_crew_bytes_with(stage, plan, FOLD_STOPS_AT_POOLS);
+    size_t passes = folded_crew_bytes_with(stage, plan, FOLD_PASSES_POOLS);
+    return stops > passes ? stops : passes;
 }

@@ -197,7 +197,7 @@ END
     cat out
     grep -q '^Removed from the environment of both: .*OPENBLAS_CORETYPE' out
     local rate='[0-9,]+' ratio='[0-9]+\.[0-9]+'
-    grep -Eq "^\| 1 thread, batch 64 \| $rate \| $rate \| $ratio \| [a-z0-9_]+ $rate \| $ratio \| 5 x eager: " out
+    grep -Eq "^\| letters, 1 thread, batch 64 \| $rate \| $rate \| $ratio \| [a-z_+]+ $rate \| $ratio \| $ratio \| 5 x eager: " out
     /usr/bin/python3 - <<'END'
 import json, os
 found = json.load(open("peers.json"))
@@ -206,10 +206,11 @@ assert len(found["settings"]) == wanted, found
 for setting in found["settings"]:
     assert not setting["errors"], setting
     (rates,) = setting["rounds"]
-    assert set(rates) == {"lockstep", *setting["variants"]}, rates
-    assert all(rate > 0 for rate in rates.values()), rates
-    ratio = rates["lockstep"] / rates["eager"]
-    assert abs(setting["ratios"]["eager"] - ratio) < 1e-9, setting
+    assert set(rates) == {"lockstep", "eager", "channels_last+malloc"}, rates
+    assert all(rate > 0 for side in rates.values() for rate in side.values()), rates
+    for clock in "wall", "cpu":
+        ratio = rates["lockstep"][clock] / rates["eager"][clock]
+        assert abs(setting[f"ratios_{clock}"]["eager"] - ratio) < 1e-9, setting
 END
 }
 
@@ -218,9 +219,42 @@ END
     printf '#!/bin/sh\necho "lockstep: out of order" >&2\nexit 1\n' >broken
     chmod +x broken
     run /usr/bin/python3 "$ROOT/scripts/bench_peers.py" --quick --rounds 1 \
-        --lockstep ./broken --only '^1 thread, batch 16$'
+        --lockstep ./broken --only '^letters, 1 thread, batch 16$'
     echo "$output"
     [ "$status" -eq 1 ]
-    grep -Eq '^\| 1 thread, batch 16 \| - \| [0-9,]+ \| - \| .* 4 x eager: not measured' <<<"$output"
-    grep -q '^- 1 thread, batch 16: lockstep: exit status 1: lockstep: out of order$' <<<"$output"
+    local name='letters, 1 thread, batch 16'
+    grep -Eq "^\| $name \| - \| [0-9,]+ \| - \| .* 4 x eager: not measured" <<<"$output"
+    grep -q "^- $name: lockstep: exit status 1: lockstep: out of order$" <<<"$output"
+}
+
+@test "bench_peers.py compares two programs without PyTorch" {
+    /usr/bin/python3 "$ROOT/scripts/bench_peers.py" --quick --variants none \
+        --against "$LOCKSTEP" --only '^letters, 1 thread, batch (16|64)$' --json two.json >out
+    cat out
+    local rate='[0-9,]+' ratio='[0-9]+\.[0-9]+'
+    grep -Eq "^\| letters, 1 thread, batch 64 \| $rate \| $rate \| $ratio \| $ratio \| .*1 x before: " out
+    /usr/bin/python3 -c 'import json
+settings = json.load(open("two.json"))["settings"]
+assert [set(one["rounds"][0]) for one in settings] == [{"lockstep", "before"}] * 2, settings'
+}
+
+@test "the networks of bench_peers.py are those that lockstep and PyTorch have" {
+    /usr/bin/python3 - "$ROOT" "$LOCKSTEP" <<'END'
+import pathlib, subprocess, sys
+root = pathlib.Path(sys.argv[1])
+sys.path.insert(0, str(root / "scripts"))
+from bench_peers_settings import LETTERS, NETWORKS, plain_config
+torch = (root / "tests/peers/networks.py").read_text()
+for network in NETWORKS:
+    assert f'"{network.name}":' in torch, network
+    config = root / network.config if network.config else pathlib.Path(f"{network.name}.conf")
+    if not network.config:
+        told = subprocess.check_output([sys.argv[2], "models", network.name], text=True)
+        config.write_text(plain_config(told))
+    assert "lookahead" not in config.read_text() and "ema" not in config.read_text()
+    step = [sys.argv[2], "bench", "step", config, "--batch", "2", "--threads", "1"]
+    if network.image_size() and network.batch >= 64:  # small images
+        step += network.image_size()
+        subprocess.check_call([*step, "--repeats", "1", "--train"])
+END
 }

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Compare the network cifar_fast with airbench94, written down in plain PyTorch.
+"""Compare the network cifar_fast with airbench94, written down in plain PyTorch (networks.py).
 
     airbench.py CHECK...      with LOCKSTEP=program, in a scratch folder ($TMPDIR)
 
@@ -19,6 +19,7 @@ from torch.nn import functional as F
 import lockstep
 from compare import TOLERANCE, compare, compare_tensors, main
 from lockstep import tensors
+from networks import Airbench
 
 IMAGES, CLASSES = 40, 4
 # With maxima: of the ten thousand windows of the last pool, one may have two values that differ
@@ -53,45 +54,8 @@ def train(run, steps, pool="max", **keys):
 # --- airbench94 ---
 
 
-def norm_of(channels, kind=nn.BatchNorm2d):
-    norm = kind(channels, eps=1e-12, momentum=1 - 0.6)
-    norm.weight.requires_grad = False
-    return norm
-
-
-class Group(nn.Module):
-    def __init__(self, before, channels, pool, norm):
-        super().__init__()
-        self.pool = pool
-        self.conv1 = nn.Conv2d(before, channels, 3, padding="same", bias=False)
-        self.norm1 = norm_of(channels, norm)
-        self.conv2 = nn.Conv2d(channels, channels, 3, padding="same", bias=False)
-        self.norm2 = norm_of(channels, norm)
-
-    def forward(self, x):
-        x = F.gelu(self.norm1(self.pool(self.conv1(x), 2)))
-        return F.gelu(self.norm2(self.conv2(x)))
-
-
-class Net(nn.Module):
-    def __init__(self, pool=F.max_pool2d, classes=CLASSES, norm=nn.BatchNorm2d):
-        super().__init__()
-        self.pool = pool
-        self.whiten = nn.Conv2d(3, 24, 2)
-        self.whiten.weight.requires_grad = False
-        self.group1 = Group(24, 64, pool, norm)
-        self.group2 = Group(64, 256, pool, norm)
-        self.group3 = Group(256, 256, pool, norm)
-        self.head = nn.Linear(256, classes, bias=False)
-
-    def forward(self, x):
-        x = F.gelu(self.whiten(x))
-        x = self.group3(self.group2(self.group1(x)))
-        return self.head(self.pool(x, 3).flatten(1)) / 9
-
-
 def net_of(checkpoint, statistics, pool=F.max_pool2d):
-    net = Net(pool).double()
+    net = Airbench((3, 32, 32), CLASSES, pool).double()
     weights = tensors(checkpoint)
     if not statistics:
         weights = {k: v for k, v in weights.items() if "running" not in k}

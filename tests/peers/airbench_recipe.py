@@ -19,7 +19,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from airbench import Lookahead, Net, optimizer_of, triangle, views, whitening_filters
+from airbench import Lookahead, optimizer_of, triangle, views, whitening_filters
+from networks import Airbench
 from recipe import GrainNorm
 
 WHITEN_IMAGES, BIAS_EPOCHS, SHIFT = 5000, 3, 2
@@ -106,7 +107,7 @@ def main():
     torch.set_num_threads(options.threads)
     pictures, test = Pictures(options.data, "train"), Pictures(options.data, "test")
     norm = GrainNorm if options.statistics == "grain" else nn.BatchNorm2d
-    net = Net(classes=pictures.classes, norm=norm)
+    net = Airbench((3, 32, 32), pictures.classes, norm=norm)
     begin(net, pictures)
     train(net.to(memory_format=torch.channels_last), pictures, test, options)
 

@@ -75,6 +75,58 @@ class LeNet5(nn.Module):
         return self.fc3(self.relu(self.fc2(x)))
 
 
+# --- configs/vgg28.conf ---
+
+
+def vgg28(shape, classes):
+    layers, inputs = [], shape[0]
+    table = (64, 3, 1), (64, 3, 1), (128, 3, 2), (128, 3, 1), (256, 3, 2), (256, 3, 1), (256, 1, 1)
+    for outputs, kernel, stride in table:
+        layers += nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2), nn.ReLU()
+        inputs = outputs
+    return Classifier(layers, nn.Linear(inputs, classes))
+
+
+# --- airbench94 (K. Jordan, 2024, arXiv 2404.00498), for images of 32x32 ---
+
+
+def airbench_norm(channels, kind):
+    norm = kind(channels, eps=1e-12, momentum=1 - 0.6)
+    norm.weight.requires_grad = False
+    return norm
+
+
+class AirbenchGroup(nn.Module):
+    def __init__(self, before, channels, pool, norm):
+        super().__init__()
+        self.pool = pool
+        self.conv1 = nn.Conv2d(before, channels, 3, padding="same", bias=False)
+        self.norm1 = airbench_norm(channels, norm)
+        self.conv2 = nn.Conv2d(channels, channels, 3, padding="same", bias=False)
+        self.norm2 = airbench_norm(channels, norm)
+
+    def forward(self, x):
+        x = F.gelu(self.norm1(self.pool(self.conv1(x), 2)))
+        return F.gelu(self.norm2(self.conv2(x)))
+
+
+class Airbench(nn.Module):
+    def __init__(self, shape, classes, pool=F.max_pool2d, norm=nn.BatchNorm2d):
+        super().__init__()
+        self.pool = pool
+        self.whiten = nn.Conv2d(shape[0], 24, 2)
+        self.whiten.weight.requires_grad = False
+        self.group1 = AirbenchGroup(24, 64, pool, norm)
+        self.group2 = AirbenchGroup(64, 256, pool, norm)
+        self.group3 = AirbenchGroup(256, 256, pool, norm)
+        self.head = nn.Linear(256, classes, bias=False)
+
+    def forward(self, x):
+        x = F.gelu(self.whiten(x))
+        x = self.group3(self.group2(self.group1(x)))
+        return self.head(self.pool(x, 3).flatten(1)) / 9
+
+
 # --- residual networks (K. He et al., CVPR 2016) ---
 
 
@@ -316,7 +368,9 @@ def efficientnet_b0(shape, classes):
 
 
 def lite_conv(inputs, outputs, kernel=1, stride=1, groups=1):
-    return SameConv2d(inputs, outputs, kernel, stride, groups=groups, bias=False)
+    if stride > 1:
+        return SameConv2d(inputs, outputs, kernel, stride, groups=groups, bias=False)
+    return nn.Conv2d(inputs, outputs, kernel, 1, kernel // 2, groups=groups, bias=False)
 
 
 lite_norm = partial(nn.BatchNorm2d, eps=1e-3, momentum=0.01)
@@ -362,6 +416,8 @@ class EfficientNetLite0(nn.Module):
 NETWORKS = {
     "letters": Letters,
     "lenet5": LeNet5,
+    "vgg28": vgg28,
+    "cifar_fast": Airbench,
     "resnet20": partial(resnet_cifar, 3),
     "resnet32": partial(resnet_cifar, 5),
     "resnet44": partial(resnet_cifar, 7),

@@ -57,14 +57,16 @@ static void bench_print_step_json(const struct trial_row *rows, int count, doubl
                 "\"train_high\": %.1f,\n"
                 "   \"forward_images_per_second\": %.1f, \"forward_low\": %.1f, "
                 "\"forward_high\": %.1f,\n"
+                "   \"train_images_per_cpu_second\": %.2f, "
+                "\"forward_images_per_cpu_second\": %.2f,\n"
                 "   \"dense_gflops\": %.2f, \"true_gflops\": %.2f, "
                 "\"peak_gflops_per_core\": %.2f,\n"
                 "   \"isa\": \"%s\", \"blas\": \"%s\"}%s\n",
                 r->ranks, r->threads, r->batch, r->grain, r->train.median, r->train.low,
                 r->train.high, r->forward.median, r->forward.low, r->forward.high,
-                r->train.median * r->dense * 1e-9, r->train.median * r->truly * 1e-9,
-                peak * 1e-9, cpu_isa_name(cpu_isa()), cpu_blas(),
-                i + 1 < count ? "," : "");
+                r->train.cpu, r->forward.cpu, r->train.median * r->dense * 1e-9,
+                r->train.median * r->truly * 1e-9, peak * 1e-9, cpu_isa_name(cpu_isa()),
+                cpu_blas(), i + 1 < count ? "," : "");
     }
     log_out("]\n");
 }

@@ -83,6 +83,18 @@ SIMD_INLINE uint64_t simd_equal_bytes(const uint8_t *p, uint8_t value)
     return bits;
 }
 
+/* p[which], for `which` below 4. */
+SIMD_INLINE simd_float simd_one_of_four(const float *p, simd_int which)
+{
+#if defined(__AVX512F__)
+    return _mm512_permutevar_ps(_mm512_broadcast_f32x4(_mm_loadu_ps(p)), (__m512i)which);
+#elif defined(__AVX__)
+    return _mm256_permutevar_ps(_mm256_broadcast_ps((const __m128 *)p), (__m256i)which);
+#else
+    return __builtin_shuffle(simd_full(p), which);
+#endif
+}
+
 /* p[0], p[step], q[0], q[step] in the first four lanes; the others are undefined. */
 SIMD_INLINE simd_float simd_pairs(const float *p, const float *q, ptrdiff_t step)
 {

@@ -1,7 +1,11 @@
 /* Convolution 3x3, max-pooling 2x2 and activation fused: the inner loops of forward
    (kernels/conv_pool.h). Images have their borders. */
+#include "conv_pool.h"
+
 #include "bytes.h"
-#include "math.h"
+#include "mask.h"
+#include "simd.h"
+#include "winograd.h"
 
 /* Vectors of channels whose sums are in registers at once: with four pixels each and the
    weights they fill them. */
@@ -30,6 +34,18 @@ SIMD_INLINE void conv_pool_max(const simd_float pixel[4], simd_float *best,
                              simd_select_int(right, zero + 1, zero));
 }
 
+/* Stores the maximum of four pixels and its place at `at` of the results. */
+SIMD_INLINE void conv_pool_store(const struct conv_pool_result *out, size_t at,
+                                 const simd_float pixel[4], const float *bias, int lanes)
+{
+    simd_float best, add = bias ? simd_load(bias, lanes) : (simd_float){0};
+    simd_int where;
+    conv_pool_max(pixel, &best, &where);
+    simd_store(out->y + at, best + add, lanes);
+    if (out->argmax)
+        simd_store_bytes(out->argmax + at, where, lanes);
+}
+
 /* The operands of one image. */
 struct conv_pool_image {
     const struct conv_pool_shape *shape;
@@ -46,15 +62,9 @@ SIMD_INLINE void conv_pool_store_window(int vectors, const struct conv_pool_imag
     int filters = image->shape->k;
     size_t at = (size_t)window * (size_t)filters + (size_t)k;
 #pragma GCC unroll 4
-    for (int v = 0; v < vectors; v++, k += SIMD_WIDTH, at += SIMD_WIDTH) {
-        int lanes = filters - k;
-        simd_float best;
-        simd_int where;
-        conv_pool_max(sum[v], &best, &where);
-        simd_store(image->out->y + at, best + simd_load(image->bias + k, lanes), lanes);
-        if (image->out->argmax)
-            simd_store_bytes(image->out->argmax + at, where, lanes);
-    }
+    for (int v = 0; v < vectors; v++, k += SIMD_WIDTH, at += SIMD_WIDTH)
+        conv_pool_store(image->out, at, sum[v], image->bias ? image->bias + k : NULL,
+                        filters - k);
 }
 
 /* With one input channel the nine weights of a filter stay in registers. */
@@ -75,7 +85,7 @@ SIMD_INLINE void conv_pool_single_windows(int vectors,
             simd_float sum[SINGLE_VECTORS][4] = {0};
 #pragma GCC unroll 16
             for (int i = 0; i < 16; i++) {
-                float a = x[i / 4 * row + i % 4];
+                simd_float a = simd_broadcast(x[i / 4 * row + i % 4]);
 #pragma GCC unroll 4
                 for (int j = 0; j < 4; j++) {
                     int r = i / 4 - j / 2, s = i % 4 - j % 2;
@@ -83,7 +93,7 @@ SIMD_INLINE void conv_pool_single_windows(int vectors,
                         continue;
 #pragma GCC unroll 2
                     for (int v = 0; v < vectors; v++)
-                        sum[v][j] += a * weight[3 * r + s][v];
+                        sum[v][j] = simd_multiply_add(a, weight[3 * r + s][v], sum[v][j]);
                 }
             }
             conv_pool_store_window(vectors, image, k, window, sum);
@@ -104,14 +114,14 @@ SIMD_INLINE void conv_pool_window_sums(int vectors, int c, ptrdiff_t row, const 
         ptrdiff_t w = (ptrdiff_t)r * 3 * c * KERNELS_GROUP;
         /* One loop over s and c: a row of a patch is contiguous. */
         for (int i = 0; i < 3 * c; i++, w += KERNELS_GROUP) {
-            float a = x0[i], b = x0[i + c], d = x1[i], e = x1[i + c];
+            simd_float a[4] = {simd_broadcast(x0[i]), simd_broadcast(x0[i + c]),
+                               simd_broadcast(x1[i]), simd_broadcast(x1[i + c])};
 #pragma GCC unroll 4
             for (int v = 0; v < vectors; v++) {
                 simd_float f = simd_full(panel[v] + w);
-                sum[v][0] += a * f;
-                sum[v][1] += b * f;
-                sum[v][2] += d * f;
-                sum[v][3] += e * f;
+#pragma GCC unroll 4
+                for (int j = 0; j < 4; j++)
+                    sum[v][j] = simd_multiply_add(a[j], f, sum[v][j]);
             }
         }
     }
@@ -176,7 +186,7 @@ static void conv_pool_activate_image(const struct conv_pool_image *image,
                            image->out->slope ? image->out->slope + at : NULL, width);
 }
 
-void SIMD(conv_pool_forward)(const struct conv_pool_shape *shape, struct span rows,
+static void conv_pool_direct(const struct conv_pool_shape *shape, struct span rows,
                              struct span channels, const struct conv_pool_result *result,
                              const float *x, const float *weight, const float *bias)
 {
@@ -193,3 +203,50 @@ void SIMD(conv_pool_forward)(const struct conv_pool_shape *shape, struct span ro
         conv_pool_windows(1, &image, k);
     conv_pool_activate_image(&image, channels);
 }
+
+/* --- Winograd --- */
+
+/* The four pixels of one window, A' M A of one vector, columns first. */
+SIMD_INLINE void conv_pool_window_pixels(simd_float pixel[4], const float *m,
+                                         ptrdiff_t plane)
+{
+    simd_float half[8];
+#pragma GCC unroll 4
+    for (int j = 0; j < 4; j++) {
+        simd_float column[4];
+#pragma GCC unroll 4
+        for (int i = 0; i < 4; i++)
+            column[i] = simd_full(m + (4 * i + j) * plane);
+        winograd2_output(half + j, 4, column, 1);
+    }
+#pragma GCC unroll 2
+    for (int i = 0; i < 2; i++)
+        winograd2_output(pixel + 2 * i, 1, half + 4 * i, 1);
+}
+
+static void conv_pool_finish(const struct conv_pool_shape *shape,
+                             const struct winograd_side *side, struct span windows,
+                             const struct conv_pool_result *result, const float *m,
+                             const float *bias)
+{
+    size_t filters = (size_t)shape->k, first = (size_t)windows.begin * filters;
+    size_t at = first;
+    for (int i = windows.begin; i < windows.end; i++, m += side->ld, at += filters)
+        for (int k = 0; k < shape->k; k += SIMD_WIDTH) {
+            simd_float pixel[4];
+            conv_pool_window_pixels(pixel, m + k, side->plane);
+            conv_pool_store(result, at + (size_t)k, pixel, bias ? bias + k : NULL,
+                            shape->k - k);
+        }
+    conv_pool_activate(shape->activation, result->y + first,
+                       result->slope ? result->slope + first : NULL, at - first);
+}
+
+const struct conv_pool_kernels SIMD(conv_pool) = {
+    SIMD_WIDTH,
+    conv_pool_direct,
+    conv_pool_finish,
+    SIMD(conv_pool_weight),
+    SIMD(conv_pool_weight_thin),
+    SIMD(conv_pool_data),
+};

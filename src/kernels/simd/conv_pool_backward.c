@@ -1,17 +1,21 @@
 /* Convolution 3x3, max-pooling 2x2 and activation fused: the inner loops of backward
    (kernels/conv_pool.h). Images have their borders; g is the gradient of the maxima. */
-#include "bytes.h"
-#include "simd.h"
+#include "conv_pool.h"
 
+#include "bytes.h"
+
+#define ROWS 3 /* of a patch; times WEIGHT_VECTORS sums fit into the registers */
 #if SIMD_WIDTH == 16
-#define PATCH_VECTORS 2 /* times nine taps: the sums fit into the registers */
-#define THIN_VECTORS  2
+#define WEIGHT_VECTORS 6
+#define THIN_VECTORS   2
 #else
-#define PATCH_VECTORS 1
-#define THIN_VECTORS  1
+#define WEIGHT_VECTORS 4
+#define THIN_VECTORS   1
 #endif
-#define WINDOWS 64                  /* whose patches are found at a time */
-#define FILTER  (9 * KERNELS_GROUP) /* floats of one filter in a packed panel */
+#define BIAS_VECTORS 4
+#define WINDOWS      32               /* whose patches are found at a time */
+#define PLACES       64               /* windows whose argmax are turned at a time */
+#define FILTER       (9 * SIMD_WIDTH) /* floats of one filter in a packed panel */
 
 /* Floats of one row of an image with its border. */
 SIMD_INLINE ptrdiff_t conv_pool_row(const struct conv_pool_shape *shape)
@@ -21,17 +25,42 @@ SIMD_INLINE ptrdiff_t conv_pool_row(const struct conv_pool_shape *shape)
 
 /* --- weights --- */
 
+/* Several vectors at once, so that no addition waits for the one before it. */
+SIMD_INLINE void conv_pool_bias_sums(int vectors, int lanes, float *dbias, const float *g,
+                                     const struct conv_pool_shape *shape, int windows)
+{
+    simd_float sum[BIAS_VECTORS];
+#pragma GCC unroll 4
+    for (int v = 0; v < vectors; v++)
+        sum[v] = simd_load(dbias + v * SIMD_WIDTH, lanes);
+    for (int i = 0; i < windows; i++, g += shape->k)
+#pragma GCC unroll 4
+        for (int v = 0; v < vectors; v++)
+            sum[v] += simd_load(g + v * SIMD_WIDTH, lanes);
+#pragma GCC unroll 4
+    for (int v = 0; v < vectors; v++)
+        simd_store(dbias + v * SIMD_WIDTH, sum[v], lanes);
+}
+
 static void conv_pool_add_bias(const struct conv_pool_shape *shape, struct span channels,
                                float *dbias, const struct conv_pool_block *block)
 {
-    for (int k = channels.begin; k < channels.end; k += SIMD_WIDTH) {
-        int lanes = channels.end - k;
-        const float *g = block->g + k;
-        simd_float sum = simd_load(dbias + k, lanes);
-        for (int i = 0; i < block->windows; i++, g += shape->k)
-            sum += simd_load(g, lanes);
-        simd_store(dbias + k, sum, lanes);
-    }
+    const int wide = BIAS_VECTORS * SIMD_WIDTH;
+    int k = channels.begin;
+    for (; channels.end - k >= wide; k += wide)
+        conv_pool_bias_sums(BIAS_VECTORS, SIMD_WIDTH, dbias + k, block->g + k, shape,
+                            block->windows);
+    for (; k < channels.end; k += SIMD_WIDTH)
+        conv_pool_bias_sums(1, channels.end - k, dbias + k, block->g + k, shape,
+                            block->windows);
+}
+
+/* The next vectors of a row, so that their numbers differ by at most one. */
+SIMD_INLINE int conv_pool_vectors(int columns)
+{
+    int left = (columns + SIMD_WIDTH - 1) / SIMD_WIDTH;
+    int parts = (left + WEIGHT_VECTORS - 1) / WEIGHT_VECTORS;
+    return (left + parts - 1) / parts;
 }
 
 /* The patches of x that KERNELS_GROUP filters use, for some windows. */
@@ -60,109 +89,154 @@ SIMD_INLINE void conv_pool_find_patches(struct conv_pool_patches *patches,
     }
 }
 
-/* dweight of filter `filter` of the group, `vectors` vectors of input channels: adds one
-   patch of x for each window, with the sums of all nine taps in registers. */
-SIMD_INLINE void conv_pool_patch_sums(int vectors, int lanes,
+/* dweight of one filter, `vectors` vectors of each of its rows of 3 C floats: adds one
+   patch of x for each window. A row of a patch is contiguous as well. last: lanes of the
+   last vector. */
+SIMD_INLINE void conv_pool_patch_sums(int vectors, int last,
                                       const struct conv_pool_shape *shape, float *dweight,
                                       const float *x,
                                       const struct conv_pool_patches *patches, int filter)
 {
-    simd_float sum[9][PATCH_VECTORS];
-    ptrdiff_t row = conv_pool_row(shape), c = shape->c;
+    simd_float sum[ROWS][WEIGHT_VECTORS];
+    ptrdiff_t row = conv_pool_row(shape), length = 3 * (ptrdiff_t)shape->c;
     const float *g = patches->g + filter;
     const int32_t *at = patches->at[0] + filter;
-    for (int t = 0; t < 9; t++)
+#pragma GCC unroll 3
+    for (int r = 0; r < ROWS; r++)
+#pragma GCC unroll 6
         for (int v = 0; v < vectors; v++)
-            sum[t][v] =
-                simd_load(dweight + t * c + v * SIMD_WIDTH, lanes - v * SIMD_WIDTH);
+            sum[r][v] = simd_load(dweight + r * length + v * SIMD_WIDTH,
+                                  v < vectors - 1 ? SIMD_WIDTH : last);
     for (int i = patches->windows; i > 0; i--, g += shape->k, at += KERNELS_GROUP) {
         const float *patch = x + *at;
-        float scale = *g;
+        simd_float scale = simd_broadcast(*g);
 #pragma GCC unroll 3
-        for (int r = 0; r < 3; r++, patch = simd_opaque(patch + row))
-#pragma GCC unroll 3
-            for (int s = 0; s < 3; s++)
-#pragma GCC unroll 2
-                for (int v = 0; v < vectors; v++)
-                    sum[3 * r + s][v] +=
-                        scale * simd_full(patch + s * c + v * SIMD_WIDTH);
+        for (int r = 0; r < ROWS; r++, patch = simd_opaque(patch + row))
+#pragma GCC unroll 6
+            for (int v = 0; v < vectors; v++)
+                sum[r][v] = simd_multiply_add(scale, simd_full(patch + v * SIMD_WIDTH),
+                                              sum[r][v]);
     }
-    for (int t = 0; t < 9; t++)
+#pragma GCC unroll 3
+    for (int r = 0; r < ROWS; r++)
+#pragma GCC unroll 6
         for (int v = 0; v < vectors; v++)
-            simd_store(dweight + t * c + v * SIMD_WIDTH, sum[t][v],
-                       lanes - v * SIMD_WIDTH);
+            simd_store(dweight + r * length + v * SIMD_WIDTH, sum[r][v],
+                       v < vectors - 1 ? SIMD_WIDTH : last);
 }
 
-/* dweight of the first `filters` filters of a group. */
-static void conv_pool_group_sums(const struct conv_pool_shape *shape, struct span inputs,
-                                 float *dweight, const float *x, int filters,
-                                 const struct conv_pool_patches *patches)
-{
-    const int wide = PATCH_VECTORS * SIMD_WIDTH;
-    for (int c = inputs.begin; c < inputs.end; c += wide) {
-        int left = inputs.end - c;
-        for (int i = 0; i < filters; i++) {
-            float *to = dweight + (ptrdiff_t)i * 9 * shape->c + c;
-            if (left >= wide)
-                conv_pool_patch_sums(PATCH_VECTORS, wide, shape, to, x + c, patches, i);
-            else if (left > wide - SIMD_WIDTH)
-                conv_pool_patch_sums(PATCH_VECTORS, left, shape, to, x + c, patches, i);
-            else
-                conv_pool_patch_sums(1, left, shape, to, x + c, patches, i);
-        }
+/* The same for all filters of a group; patches begin at x. */
+#define CONV_POOL_PATCHES(vectors)                                                       \
+    static void conv_pool_patches_##vectors(                                             \
+        int last, const struct conv_pool_shape *shape, float *dweight, const float *x,   \
+        int filters, const struct conv_pool_patches *patches)                            \
+    {                                                                                    \
+        ptrdiff_t filter = 9 * (ptrdiff_t)shape->c;                                      \
+        for (int i = 0; last == SIMD_WIDTH && i < filters; i++)                          \
+            conv_pool_patch_sums(vectors, SIMD_WIDTH, shape, dweight + i * filter, x,    \
+                                 patches, i);                                            \
+        for (int i = 0; last < SIMD_WIDTH && i < filters; i++)                           \
+            conv_pool_patch_sums(vectors, last, shape, dweight + i * filter, x, patches, \
+                                 i);                                                     \
     }
-}
+
+CONV_POOL_PATCHES(1)
+CONV_POOL_PATCHES(2)
+CONV_POOL_PATCHES(3)
+CONV_POOL_PATCHES(4)
+#if WEIGHT_VECTORS == 6
+CONV_POOL_PATCHES(5)
+CONV_POOL_PATCHES(6)
+#endif
+
+static void (*const conv_pool_patches[WEIGHT_VECTORS])(
+    int last, const struct conv_pool_shape *shape, float *dweight, const float *x,
+    int filters, const struct conv_pool_patches *patches) = {
+    conv_pool_patches_1, conv_pool_patches_2, conv_pool_patches_3, conv_pool_patches_4,
+#if WEIGHT_VECTORS == 6
+    conv_pool_patches_5, conv_pool_patches_6,
+#endif
+};
 
 void SIMD(conv_pool_weight)(const struct conv_pool_shape *shape, struct span channels,
-                            struct span inputs, float *dweight, float *dbias,
+                            struct span columns, float *dweight, float *dbias,
                             const struct conv_pool_block *block)
 {
     struct conv_pool_patches patches;
-    if (inputs.begin == 0)
+    if (columns.begin == 0)
         conv_pool_add_bias(shape, channels, dbias, block);
-    for (int k = channels.begin; k < channels.end; k += KERNELS_GROUP) {
-        int left = channels.end - k,
-            filters = left < KERNELS_GROUP ? left : KERNELS_GROUP;
-        for (int first = 0; first < block->windows; first += WINDOWS) {
-            conv_pool_find_patches(&patches, shape, k, first, block);
-            conv_pool_group_sums(shape, inputs, dweight + (ptrdiff_t)k * 9 * shape->c,
-                                 block->x, filters, &patches);
+    for (int first = 0; first < block->windows; first += WINDOWS)
+        for (int c = columns.begin, vectors; c < columns.end; c += vectors * SIMD_WIDTH) {
+            vectors = conv_pool_vectors(columns.end - c);
+            int rest = columns.end - c - (vectors - 1) * SIMD_WIDTH;
+            int last = rest < SIMD_WIDTH ? rest : SIMD_WIDTH;
+            for (int k = channels.begin; k < channels.end; k += KERNELS_GROUP) {
+                int left = channels.end - k;
+                conv_pool_find_patches(&patches, shape, k, first, block);
+                conv_pool_patches[vectors - 1](
+                    last, shape, dweight + (ptrdiff_t)k * 9 * shape->c + c, block->x + c,
+                    left < KERNELS_GROUP ? left : KERNELS_GROUP, &patches);
+            }
         }
-    }
 }
 
 /* With few input channels, vectors run along the filters instead. For each tap a filter
    uses one of four elements of x, selected by its argmax. */
-SIMD_INLINE void conv_pool_thin_sums(int vectors, int step,
-                                     const struct conv_pool_shape *shape, int k,
-                                     float *to, const float *x,
-                                     const struct conv_pool_block *block)
+struct conv_pool_fours {
+    int windows;
+    const float *g;
+    const uint8_t *argmax;
+    float four[WINDOWS * 9 * 4 + SIMD_WIDTH]; /* stored as whole vectors */
+};
+
+SIMD_INLINE void conv_pool_find_fours(struct conv_pool_fours *fours,
+                                      const struct conv_pool_shape *shape, int first,
+                                      const float *x, const struct conv_pool_block *block)
 {
     ptrdiff_t row = conv_pool_row(shape);
+    int left = block->windows - first;
+    float *to = fours->four;
+    fours->windows = left < WINDOWS ? left : WINDOWS;
+    fours->g = block->g + (size_t)first * (size_t)shape->k;
+    fours->argmax = block->argmax + (size_t)first * (size_t)shape->k;
+    for (int i = 0; i < fours->windows; i++) {
+        const float *patch = x + block->corner[first + i];
+#pragma GCC unroll 9
+        for (int t = 0; t < 9; t++, to += 4) {
+            const float *tap = patch + t / 3 * row + t % 3 * shape->c;
+            simd_float four = shape->c == 1 ? simd_pairs(tap, tap + row, 1)
+                                            : simd_pairs(tap, tap + row, shape->c);
+            simd_store(to, four, SIMD_WIDTH);
+        }
+    }
+}
+
+SIMD_INLINE void conv_pool_thin_sums(int vectors, const struct conv_pool_shape *shape,
+                                     int k, float *to,
+                                     const struct conv_pool_fours *fours)
+{
     int padded = (shape->k + KERNELS_GROUP - 1) / KERNELS_GROUP * KERNELS_GROUP;
+    const float *four = fours->four;
     simd_float acc[9][THIN_VECTORS];
+    size_t at = (size_t)k;
     for (int t = 0; t < 9; t++)
         for (int v = 0; v < vectors; v++)
             acc[t][v] = simd_full(to + (ptrdiff_t)t * padded + v * SIMD_WIDTH);
-    for (int i = 0; i < block->windows; i++) {
-        const float *patch = x + block->corner[i];
-        size_t at = (size_t)i * (size_t)shape->k + (size_t)k;
+    for (int i = 0; i < fours->windows; i++, at += (size_t)shape->k) {
         simd_float g[THIN_VECTORS];
         simd_int where[THIN_VECTORS];
 #pragma GCC unroll 2
         for (int v = 0; v < vectors; v++) {
             int lanes = shape->k - k - v * SIMD_WIDTH;
-            g[v] = simd_load(block->g + at + v * SIMD_WIDTH, lanes);
-            where[v] = simd_load_bytes(block->argmax + at + v * SIMD_WIDTH, lanes);
+            g[v] = simd_load(fours->g + at + v * SIMD_WIDTH, lanes);
+            where[v] = simd_load_bytes(fours->argmax + at + v * SIMD_WIDTH, lanes);
         }
 #pragma GCC unroll 9
-        for (int t = 0; t < 9; t++) {
-            const float *tap = patch + t / 3 * row + t % 3 * step;
-            simd_float four = simd_pairs(tap, tap + row, step);
+        for (int t = 0; t < 9; t++, four += 4)
 #pragma GCC unroll 2
             for (int v = 0; v < vectors; v++)
-                acc[t][v] += g[v] * __builtin_shuffle(four, where[v]);
-        }
+                acc[t][v] =
+                    simd_multiply_add(g[v], simd_one_of_four(four, where[v]), acc[t][v]);
     }
     for (int t = 0; t < 9; t++)
         for (int v = 0; v < vectors; v++)
@@ -175,19 +249,19 @@ void SIMD(conv_pool_weight_thin)(const struct conv_pool_shape *shape,
                                  const struct conv_pool_block *block)
 {
     const int wide = THIN_VECTORS * SIMD_WIDTH;
-    int groups = (shape->k + KERNELS_GROUP - 1) / KERNELS_GROUP, step = shape->c;
+    int groups = (shape->k + KERNELS_GROUP - 1) / KERNELS_GROUP;
+    struct conv_pool_fours fours;
     conv_pool_add_bias(shape, channels, dbias, block);
-    for (int c = 0; c < shape->c; c++) {
-        const float *x = block->x + c;
-        float *to = sum + (ptrdiff_t)c * 9 * groups * KERNELS_GROUP;
-        int k = channels.begin;
-        for (; step == 1 && channels.end - k > wide - SIMD_WIDTH; k += wide)
-            conv_pool_thin_sums(THIN_VECTORS, 1, shape, k, to + k, x, block);
-        for (; channels.end - k > wide - SIMD_WIDTH; k += wide)
-            conv_pool_thin_sums(THIN_VECTORS, step, shape, k, to + k, x, block);
-        for (; k < channels.end; k += SIMD_WIDTH)
-            conv_pool_thin_sums(1, step, shape, k, to + k, x, block);
-    }
+    for (int first = 0; first < block->windows; first += WINDOWS)
+        for (int c = 0; c < shape->c; c++) {
+            float *to = sum + (ptrdiff_t)c * 9 * groups * KERNELS_GROUP;
+            int k = channels.begin;
+            conv_pool_find_fours(&fours, shape, first, block->x + c, block);
+            for (; channels.end - k > wide - SIMD_WIDTH; k += wide)
+                conv_pool_thin_sums(THIN_VECTORS, shape, k, to + k, &fours);
+            for (; k < channels.end; k += SIMD_WIDTH)
+                conv_pool_thin_sums(1, shape, k, to + k, &fours);
+        }
 }
 
 /* --- inputs --- */
@@ -205,37 +279,11 @@ static void conv_pool_find_places(uint64_t filters[4], const uint8_t *argmax, in
         filters[a] = simd_equal_bytes(argmax, (uint8_t)a);
 }
 
-/* Adds one window's patches of some filters to dx from channel c on. With 32 registers:
-   the patches of the four places, which cover 4 x 4 pixels, are summed together. */
-SIMD_INLINE void conv_pool_window_joint(const struct conv_pool_shape *shape, int lanes,
-                                        float *dx, const float *weight, const float *g,
-                                        const uint64_t filters[4])
-{
-    ptrdiff_t row = conv_pool_row(shape);
-    simd_float sum[16] = {0};
-#pragma GCC unroll 4
-    for (int a = 0; a < 4; a++) {
-        for (uint64_t left = filters[a]; left; left &= left - 1) {
-            ptrdiff_t k = __builtin_ctzll(left);
-            const float *w = weight + k * FILTER;
-            float scale = g[k];
-#pragma GCC unroll 9
-            for (int t = 0; t < 9; t++)
-                sum[(t / 3 + a / 2) * 4 + t % 3 + a % 2] +=
-                    scale * simd_full(w + (ptrdiff_t)t * KERNELS_GROUP);
-        }
-    }
-#pragma GCC unroll 16
-    for (int t = 0; t < 16; t++) {
-        float *at = dx + t / 4 * row + (ptrdiff_t)(t % 4) * shape->c;
-        simd_store(at, simd_load(at, lanes) + sum[t], lanes);
-    }
-}
-
-/* The same with 16 registers: place by place, 3 x 3 pixels at a time. */
-SIMD_INLINE void conv_pool_window_by_place(const struct conv_pool_shape *shape, int lanes,
-                                           float *dx, const float *weight, const float *g,
-                                           const uint64_t filters[4])
+/* Adds one window's patches of some filters to dx from channel c on, place by place,
+   3 x 3 pixels at a time. */
+SIMD_INLINE void conv_pool_window_data(const struct conv_pool_shape *shape, int lanes,
+                                       float *dx, const float *weight, const float *g,
+                                       const uint64_t filters[4])
 {
     ptrdiff_t row = conv_pool_row(shape);
     for (int a = 0; a < 4; a++) {
@@ -245,10 +293,10 @@ SIMD_INLINE void conv_pool_window_by_place(const struct conv_pool_shape *shape, 
         for (uint64_t left = filters[a]; left; left &= left - 1) {
             ptrdiff_t k = __builtin_ctzll(left);
             const float *w = weight + k * FILTER;
-            float scale = g[k];
+            simd_float scale = simd_broadcast(g[k]);
 #pragma GCC unroll 9
             for (int t = 0; t < 9; t++)
-                sum[t] += scale * simd_full(w + (ptrdiff_t)t * KERNELS_GROUP);
+                sum[t] = simd_multiply_add(scale, simd_full(w + t * SIMD_WIDTH), sum[t]);
         }
         float *to = dx + a / 2 * row + (ptrdiff_t)(a % 2) * shape->c;
 #pragma GCC unroll 9
@@ -259,30 +307,26 @@ SIMD_INLINE void conv_pool_window_by_place(const struct conv_pool_shape *shape, 
     }
 }
 
-#if SIMD_WIDTH == 16
-#define WINDOW_DATA conv_pool_window_joint
-#else
-#define WINDOW_DATA conv_pool_window_by_place
-#endif
-
-/* Loops over input channels, filters, then images: the weights of 64 filters for one
-   vector of channels stay in the first-level cache for all images. */
+/* The weights of 64 filters for one vector of channels stay in the first-level cache for
+   PLACES windows. */
 void SIMD(conv_pool_data)(const struct conv_pool_shape *shape, struct span inputs,
                           float *dx, const float *weight,
                           const struct conv_pool_block *block)
 {
-    for (int c = inputs.begin; c < inputs.end; c += SIMD_WIDTH) {
-        const float *panel = weight + (ptrdiff_t)(c / KERNELS_GROUP) * shape->k * FILTER +
-                             c % KERNELS_GROUP;
-        for (int k = 0; k < shape->k; k += 64) {
+    uint64_t filters[PLACES][4];
+    for (int k = 0; k < shape->k; k += 64)
+        for (int first = 0; first < block->windows; first += PLACES) {
             int count = shape->k - k < 64 ? shape->k - k : 64;
-            for (int i = 0; i < block->windows; i++) {
-                size_t at = (size_t)i * (size_t)shape->k + (size_t)k;
-                uint64_t filters[4];
-                conv_pool_find_places(filters, block->argmax + at, count);
-                WINDOW_DATA(shape, inputs.end - c, dx + block->corner[i] + c,
-                            panel + (ptrdiff_t)k * FILTER, block->g + at, filters);
-            }
+            int left = block->windows - first, windows = left < PLACES ? left : PLACES;
+            size_t at = (size_t)first * (size_t)shape->k + (size_t)k;
+            for (int i = 0; i < windows; i++)
+                conv_pool_find_places(
+                    filters[i], block->argmax + at + (size_t)i * (size_t)shape->k, count);
+            for (int c = inputs.begin; c < inputs.end; c += SIMD_WIDTH)
+                for (int i = 0; i < windows; i++)
+                    conv_pool_window_data(
+                        shape, inputs.end - c, dx + block->corner[first + i] + c,
+                        weight + (ptrdiff_t)c * shape->k * 9 + (ptrdiff_t)k * FILTER,
+                        block->g + at + (size_t)i * (size_t)shape->k, filters[i]);
         }
-    }
 }

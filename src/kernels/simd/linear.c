@@ -5,26 +5,26 @@
 #include "simd.h"
 
 #if SIMD_WIDTH == 4
-#define ROWS 4
+#define LINEAR_ROWS 4
 #elif SIMD_WIDTH == 8
-#define ROWS 6
+#define LINEAR_ROWS 6
 #else
-#define ROWS 8
+#define LINEAR_ROWS 8
 #endif
-#define VECTORS    2
-#define COLUMNS    (VECTORS * SIMD_WIDTH)
-#define TERMS      256            /* packed together */
-#define NEAR_TERMS 128            /* of them in the first-level cache */
-#define BLOCK_ROWS 48             /* of c that meet all strips */
-#define AHEAD      8              /* rows of b that are asked for in advance */
-#define STRIPS     (64 / COLUMNS) /* packed together */
-#define PANEL      48             /* features that forward transposes at a time */
-#define DEPTH      256            /* terms of a sum that forward packs at a time */
-#define MANY       128            /* images for which packing the weights pays */
+#define LINEAR_VECTORS    2
+#define LINEAR_COLUMNS    (LINEAR_VECTORS * SIMD_WIDTH)
+#define LINEAR_TERMS      256 /* packed together */
+#define LINEAR_NEAR_TERMS 128 /* of them in the first-level cache */
+#define LINEAR_BLOCK_ROWS 48  /* of c that meet all strips */
+#define LINEAR_AHEAD      8   /* rows of b that are asked for in advance */
+#define LINEAR_STRIPS     (64 / LINEAR_COLUMNS) /* packed together */
+#define LINEAR_PANEL      48  /* features that forward transposes at a time */
+#define LINEAR_DEPTH      256 /* terms of a sum that forward packs at a time */
+#define LINEAR_MANY       128 /* images for which packing the weights pays */
 
 /* c[i, j] = start + sum over t < terms of a(i, t) b[t, j], where a(i, t) is
-   a[i * row_a + t * term_a] and one of row_a and term_a is 1; b is a strip of COLUMNS
-   columns; start is what c holds, or 0. */
+   a[i * row_a + t * term_a] and one of row_a and term_a is 1; b is a strip of
+   LINEAR_COLUMNS columns; start is what c holds, or 0. */
 struct linear_product {
     int terms;
     float *c;
@@ -37,8 +37,8 @@ struct linear_product {
 SIMD_INLINE void linear_tile(int rows, int vectors, int lanes, bool across,
                              const struct linear_product *p, int i)
 {
-    simd_float sum[ROWS][VECTORS] = {0};
-    const float *a[ROWS], *b = p->b;
+    simd_float sum[LINEAR_ROWS][LINEAR_VECTORS] = {0};
+    const float *a[LINEAR_ROWS], *b = p->b;
     ptrdiff_t row = across ? 1 : p->row_a, term = across ? p->term_a : 1;
     float *c = p->c + i * p->ld_c;
     for (int r = 0; r < rows; r++)
@@ -50,8 +50,8 @@ SIMD_INLINE void linear_tile(int rows, int vectors, int lanes, bool across,
             for (int k = 0; k < vectors; k++)
                 sum[r][k] =
                     simd_load(c + r * p->ld_c + k * SIMD_WIDTH, lanes - k * SIMD_WIDTH);
-    for (int t = 0; t < p->terms; t++, b += COLUMNS) {
-        simd_float v[VECTORS];
+    for (int t = 0; t < p->terms; t++, b += LINEAR_COLUMNS) {
+        simd_float v[LINEAR_VECTORS];
 #pragma GCC unroll 2
         for (int k = 0; k < vectors; k++)
             v[k] = simd_full(b + k * SIMD_WIDTH);
@@ -77,8 +77,9 @@ SIMD_INLINE void linear_strip_rows(int vectors, int lanes, bool across,
                                    const struct linear_product *p, struct span rows)
 {
     int i = rows.begin;
-    for (; rows.end - i >= ROWS && (ROWS != 6 || rows.end - i != 8); i += ROWS)
-        linear_tile(ROWS, vectors, lanes, across, p, i);
+    for (; rows.end - i >= LINEAR_ROWS && (LINEAR_ROWS != 6 || rows.end - i != 8);
+         i += LINEAR_ROWS)
+        linear_tile(LINEAR_ROWS, vectors, lanes, across, p, i);
     for (; rows.end - i >= 4; i += 4)
         linear_tile(4, vectors, lanes, across, p, i);
     for (; rows.end - i >= 2; i += 2)
@@ -90,10 +91,10 @@ SIMD_INLINE void linear_strip_rows(int vectors, int lanes, bool across,
 SIMD_INLINE void linear_strip(bool across, const struct linear_product *p,
                               struct span rows, int lanes)
 {
-    if (lanes >= COLUMNS)
-        linear_strip_rows(VECTORS, COLUMNS, across, p, rows);
+    if (lanes >= LINEAR_COLUMNS)
+        linear_strip_rows(LINEAR_VECTORS, LINEAR_COLUMNS, across, p, rows);
     else if (lanes > SIMD_WIDTH)
-        linear_strip_rows(VECTORS, lanes, across, p, rows);
+        linear_strip_rows(LINEAR_VECTORS, lanes, across, p, rows);
     else
         linear_strip_rows(1, lanes, across, p, rows);
 }
@@ -138,13 +139,14 @@ static void linear_transpose(float *to, ptrdiff_t ld_to, const float *from,
             to[j * ld_to + i] = from[i * ld_from + j];
 }
 
-/* Strips of rows t of b: to (strips, terms, COLUMNS). */
+/* Strips of rows t of b: to (strips, terms, LINEAR_COLUMNS). */
 static void linear_pack(float *to, const float *b, ptrdiff_t ld, int terms, int columns)
 {
     for (int t = 0; t < terms; t++, b += ld)
         for (int j = 0; j < columns; j += SIMD_WIDTH) {
-            __builtin_prefetch(b + AHEAD * ld + j);
-            simd_store(to + (j / COLUMNS * terms + t) * COLUMNS + j % COLUMNS,
+            __builtin_prefetch(b + LINEAR_AHEAD * ld + j);
+            simd_store(to + (j / LINEAR_COLUMNS * terms + t) * LINEAR_COLUMNS +
+                           j % LINEAR_COLUMNS,
                        simd_load(b + j, columns - j), SIMD_WIDTH);
         }
 }
@@ -153,11 +155,11 @@ static void linear_pack(float *to, const float *b, ptrdiff_t ld, int terms, int 
 static void linear_pack_turned(float *to, const float *b, ptrdiff_t ld, int terms,
                                int columns)
 {
-    for (int j = 0; j < columns; j += COLUMNS) {
-        int width = columns - j < COLUMNS ? columns - j : COLUMNS;
-        if (width < COLUMNS)
-            memset(to + j * terms, 0, (size_t)(COLUMNS * terms) * sizeof *to);
-        linear_transpose(to + j * terms, COLUMNS, b + j * ld, ld, width, terms);
+    for (int j = 0; j < columns; j += LINEAR_COLUMNS) {
+        int width = columns - j < LINEAR_COLUMNS ? columns - j : LINEAR_COLUMNS;
+        if (width < LINEAR_COLUMNS)
+            memset(to + j * terms, 0, (size_t)(LINEAR_COLUMNS * terms) * sizeof *to);
+        linear_transpose(to + j * terms, LINEAR_COLUMNS, b + j * ld, ld, width, terms);
     }
 }
 
@@ -171,20 +173,21 @@ struct linear_matrix {
 SIMD_INLINE void linear_block(bool across, const struct linear_product *block,
                               struct span rows, int columns)
 {
-    for (int i = rows.begin; i < rows.end; i += BLOCK_ROWS) {
+    for (int i = rows.begin; i < rows.end; i += LINEAR_BLOCK_ROWS) {
         struct span some = {i, rows.end};
-        if (some.end - i > BLOCK_ROWS)
-            some.end = i + BLOCK_ROWS;
-        for (int t = 0; t < block->terms; t += NEAR_TERMS) {
+        if (some.end - i > LINEAR_BLOCK_ROWS)
+            some.end = i + LINEAR_BLOCK_ROWS;
+        for (int t = 0; t < block->terms; t += LINEAR_NEAR_TERMS) {
             struct linear_product p = *block;
             p.go_on = block->go_on || t > 0;
-            p.terms = block->terms - t < NEAR_TERMS ? block->terms - t : NEAR_TERMS;
+            p.terms = block->terms - t < LINEAR_NEAR_TERMS ? block->terms - t
+                                                           : LINEAR_NEAR_TERMS;
             p.a += t * p.term_a;
-            p.b += t * COLUMNS;
-            for (int s = 0; s < columns; s += COLUMNS) {
+            p.b += t * LINEAR_COLUMNS;
+            for (int s = 0; s < columns; s += LINEAR_COLUMNS) {
                 linear_strip(across, &p, some, columns - s);
-                p.b += (ptrdiff_t)COLUMNS * block->terms;
-                p.c += COLUMNS;
+                p.b += (ptrdiff_t)LINEAR_COLUMNS * block->terms;
+                p.c += LINEAR_COLUMNS;
             }
         }
     }
@@ -194,16 +197,17 @@ SIMD_INLINE void linear_multiply(bool across, const struct linear_product *produ
                                  struct linear_matrix b, struct span rows,
                                  struct span columns)
 {
-    _Alignas(64) float strips[STRIPS * TERMS * COLUMNS];
+    _Alignas(64) float strips[LINEAR_STRIPS * LINEAR_TERMS * LINEAR_COLUMNS];
     struct linear_product p = *product;
     p.b = strips;
-    for (int j = columns.begin; j < columns.end; j += STRIPS * COLUMNS) {
+    for (int j = columns.begin; j < columns.end; j += LINEAR_STRIPS * LINEAR_COLUMNS) {
         int width = columns.end - j;
-        if (width > STRIPS * COLUMNS)
-            width = STRIPS * COLUMNS;
+        if (width > LINEAR_STRIPS * LINEAR_COLUMNS)
+            width = LINEAR_STRIPS * LINEAR_COLUMNS;
         p.c = product->c + j;
-        for (int t = 0; t < product->terms; t += TERMS) {
-            p.terms = product->terms - t < TERMS ? product->terms - t : TERMS;
+        for (int t = 0; t < product->terms; t += LINEAR_TERMS) {
+            p.terms =
+                product->terms - t < LINEAR_TERMS ? product->terms - t : LINEAR_TERMS;
             p.go_on = product->go_on || t > 0;
             p.a = product->a + t * p.term_a;
             if (b.turned)
@@ -248,8 +252,8 @@ void SIMD(linear_weight)(const struct linear_shape *shape, struct span features,
 
 /* Buffers of forward, one set for each thread. */
 struct linear_turned {
-    _Alignas(64) float x[DEPTH * COLUMNS];    /* (terms, images) */
-    _Alignas(64) float sums[PANEL * COLUMNS]; /* (features, images) */
+    _Alignas(64) float x[LINEAR_DEPTH * LINEAR_COLUMNS];    /* (terms, images) */
+    _Alignas(64) float sums[LINEAR_PANEL * LINEAR_COLUMNS]; /* (features, images) */
 };
 
 /* The sums of some features and images begin with the bias, or go on from y. */
@@ -257,12 +261,12 @@ static void linear_start(struct linear_turned *turned, const float *y, ptrdiff_t
                          const float *bias, int images, int features)
 {
     if (y) {
-        linear_transpose(turned->sums, COLUMNS, y, ld, images, features);
+        linear_transpose(turned->sums, LINEAR_COLUMNS, y, ld, images, features);
         return;
     }
     for (int f = 0; f < features; f++)
-        for (int v = 0; v < VECTORS; v++)
-            simd_store(turned->sums + f * COLUMNS + v * SIMD_WIDTH,
+        for (int v = 0; v < LINEAR_VECTORS; v++)
+            simd_store(turned->sums + f * LINEAR_COLUMNS + v * SIMD_WIDTH,
                        SIMD_ALL(bias ? bias[f] : 0.0f), SIMD_WIDTH);
 }
 
@@ -272,27 +276,30 @@ static void linear_forward_few(const struct linear_shape *shape, struct span fea
 {
     struct linear_turned turned;
     memset(turned.x, 0, sizeof turned.x); /* lanes of no image */
-    for (int i = 0; i < shape->n; i += COLUMNS, y += COLUMNS * (ptrdiff_t)shape->out) {
-        int images = shape->n - i < COLUMNS ? shape->n - i : COLUMNS;
-        for (int t = 0; t < shape->in; t += DEPTH) {
-            int terms = shape->in - t < DEPTH ? shape->in - t : DEPTH;
+    for (int i = 0; i < shape->n;
+         i += LINEAR_COLUMNS, y += LINEAR_COLUMNS * (ptrdiff_t)shape->out) {
+        int images = shape->n - i < LINEAR_COLUMNS ? shape->n - i : LINEAR_COLUMNS;
+        for (int t = 0; t < shape->in; t += LINEAR_DEPTH) {
+            int terms = shape->in - t < LINEAR_DEPTH ? shape->in - t : LINEAR_DEPTH;
             struct linear_product p = {.terms = terms,
                                        .c = turned.sums,
                                        .b = turned.x,
                                        .row_a = shape->in,
                                        .term_a = 1,
-                                       .ld_c = COLUMNS,
+                                       .ld_c = LINEAR_COLUMNS,
                                        .go_on = true};
-            linear_transpose(turned.x, COLUMNS, x + (ptrdiff_t)i * shape->in + t,
+            linear_transpose(turned.x, LINEAR_COLUMNS, x + (ptrdiff_t)i * shape->in + t,
                              shape->in, images, terms);
-            for (int f = features.begin; f < features.end; f += PANEL) {
-                int count = features.end - f < PANEL ? features.end - f : PANEL;
+            for (int f = features.begin; f < features.end; f += LINEAR_PANEL) {
+                int count =
+                    features.end - f < LINEAR_PANEL ? features.end - f : LINEAR_PANEL;
                 linear_start(&turned, t > 0 ? y + f : NULL, shape->out,
                              bias ? bias + f : NULL, images, count);
                 p.a = weight + (ptrdiff_t)f * shape->in + t;
                 linear_strip(false, &p, (struct span){0, count},
-                             images > SIMD_WIDTH ? COLUMNS : SIMD_WIDTH);
-                linear_transpose(y + f, shape->out, turned.sums, COLUMNS, count, images);
+                             images > SIMD_WIDTH ? LINEAR_COLUMNS : SIMD_WIDTH);
+                linear_transpose(y + f, shape->out, turned.sums, LINEAR_COLUMNS, count,
+                                 images);
             }
         }
     }
@@ -302,7 +309,7 @@ void SIMD(linear_forward)(const struct linear_shape *shape, struct span features
                           float *y, const float *x, const float *weight,
                           const float *bias)
 {
-    if (shape->n < MANY) {
+    if (shape->n < LINEAR_MANY) {
         linear_forward_few(shape, features, y, x, weight, bias);
         return;
     }

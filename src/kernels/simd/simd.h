@@ -20,6 +20,7 @@
 
 /* One table of all transforms (kernels/winograd.h). */
 extern const struct winograd_transforms SIMD(winograd2), SIMD(winograd4);
+extern const struct conv_pool_kernels SIMD(conv_pool);
 
 SIMD_DECLARE(relu_forward);
 SIMD_DECLARE(relu_backward);
@@ -54,10 +55,6 @@ SIMD_DECLARE(linear_weight);
 SIMD_DECLARE(linear_data);
 SIMD_DECLARE(fill_rows);
 SIMD_DECLARE(sum_rows);
-SIMD_DECLARE(conv_pool_forward);
-SIMD_DECLARE(conv_pool_weight);
-SIMD_DECLARE(conv_pool_weight_thin);
-SIMD_DECLARE(conv_pool_data);
 SIMD_DECLARE(product_forward);
 SIMD_DECLARE(product_weight);
 SIMD_DECLARE(prologue_copy);

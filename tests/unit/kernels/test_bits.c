@@ -59,6 +59,8 @@ static void bits_channels(struct bits *t)
     const struct kernels *k = kernels();
     const struct matrix m = {97, 37, 41};
     const float *const factor[3] = {t->b, t->b + 50, t->b + 100};
+    const struct prologue by = {t->b, t->c, t->c + 50, ACTIVATION_SILU};
+    const struct normalise_gradient gradient = {.dy = t->c, .x = t->a};
     k->add(t->out[0], t->a, t->b, 333);
     k->multiply(t->out[0] + 400, t->a, t->b, 333);
     k->sum_products(t->out[0] + 800, t->a, t->b, &m);
@@ -66,11 +68,12 @@ static void bits_channels(struct bits *t)
     k->fill_rows(t->out[0] + 1000, t->a, 7, 37, 41);
     k->norm.sum_channels(t->sum[0], t->a, &m);
     k->norm.sum_squares(t->sum[0] + 100, t->a, t->b, &m);
-    k->sum_gradients(t->sum[0] + 200, t->sum[0] + 300, t->a, t->c, t->b, &m);
+    k->norm.normalise_sums(t->sum[0] + 200, t->sum[0] + 300, &gradient, &by, &m);
+    k->norm.moments(t->sum[0] + 400, t->sum[0] + 500, t->a, &m);
     t->sum[1][0] = k->square_sum(t->a, 1003);
     k->scale_rows(t->out[1], t->a, t->b, &m);
-    k->norm.normalise(t->out[2], t->a, t->b, t->c, t->c + 50, &m);
-    k->norm.normalise_backward(t->out[3], t->a, t->c, t->b, factor, &m);
+    k->norm.normalise(t->out[2], t->a, t->b, &by, &m);
+    k->norm.normalise_backward(t->out[3], &gradient, &by, factor, &m);
 }
 
 static void bits_pools(struct bits *t)

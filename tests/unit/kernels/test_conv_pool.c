@@ -4,13 +4,15 @@
 #include "kernels/conv_pool.h"
 #include "kernels/reference.h"
 
+enum { MOST = 5 }; /* members of a team: EACH_TEAM */
+
 struct block_case {
     struct conv_pool_shape shape;
     bool biased;
     struct conv_shape conv;
     struct pool_shape pool;
     size_t xs, ys, cs, ws; /* floats of x, y, the convolution's output, w */
-    float *x, *w, *bias, *dy;
+    float *x, *w, *bias, *dy, *packed, *back;
     float *y, *slope, *dw, *dbias, *dx; /* results */
     uint8_t *argmax;
     void *scratch;
@@ -19,6 +21,7 @@ struct block_case {
 static void case_init(struct block_case *t, struct conv_pool_shape shape, struct rng *rng)
 {
     conv_pool_complete(&shape);
+    shape.winograd = shape.c >= 5 && rng_below(rng, 3);
     t->shape = shape;
     t->biased = rng_below(rng, 2);
     t->conv = (struct conv_shape){.n = shape.n,
@@ -55,13 +58,16 @@ static void case_init(struct block_case *t, struct conv_pool_shape shape, struct
     t->dx = poisoned_floats(t->xs);
     t->dw = poisoned_floats(t->ws);
     t->dbias = poisoned_floats((size_t)shape.k);
-    t->scratch = poisoned_floats(conv_pool_scratch(&shape) / sizeof(float) + 1);
+    t->packed = poisoned_floats(conv_pool_packed(&shape));
+    t->back = poisoned_floats(conv_pool_packed_back(&shape));
+    size_t bytes = conv_pool_scratch(&shape) + MOST * conv_pool_scratch_member(&shape);
+    t->scratch = poisoned_floats(bytes / sizeof(float) + 1);
 }
 
 static void case_release(struct block_case *t)
 {
-    void *all[] = {t->x,  t->w,  t->bias,  t->dy,      t->y,     t->slope,
-                   t->dx, t->dw, t->dbias, t->scratch, t->argmax};
+    void *all[] = {t->x,  t->w,     t->bias,    t->dy,     t->y,      t->slope, t->dx,
+                   t->dw, t->dbias, t->scratch, t->argmax, t->packed, t->back};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         free(all[i]);
 }
@@ -71,13 +77,14 @@ static void run_all(const struct team *team, void *context)
     struct block_case *t = context;
     float *slope = t->shape.activation == CONV_POOL_NONE ? NULL : t->slope;
     const struct conv_pool_result result = {t->y, t->argmax, slope};
-    conv_pool_forward(team, &t->shape, &result, t->x, t->w, t->biased ? t->bias : NULL,
-                      t->scratch);
+    conv_pool_pack(team, &t->shape, t->packed, t->back, t->w);
+    conv_pool_forward(team, &t->shape, &result, t->x, t->packed,
+                      t->biased ? t->bias : NULL, t->scratch);
     const struct conv_pool_gradient gradient = {.dx = t->dx,
                                                 .dweight = t->dw,
                                                 .dbias = t->biased ? t->dbias : NULL,
                                                 .x = t->x,
-                                                .weight = t->w,
+                                                .back = t->back,
                                                 .dy = t->dy,
                                                 .slope = slope,
                                                 .argmax = t->argmax};
@@ -245,6 +252,86 @@ static void test_team_bits(void **state)
     }
 }
 
+/* All instruction sets with a fused multiply-add give the same bits. */
+static void test_portable_bits(void **state)
+{
+    (void)state;
+    for (int i = 0; i < CHOSEN + RANDOM / 2; i++) {
+        float *y = NULL, *dx = NULL, *dw = NULL;
+        EACH_ISA(isa)
+        {
+            struct rng rng;
+            struct block_case t;
+            rng_init(&rng, 4, RNG_TEST, (uint32_t)i, 0);
+            struct conv_pool_shape shape = shape_number(&rng, i);
+            if (shape.activation == CONV_POOL_GELU)
+                shape.activation = CONV_POOL_NONE;
+            case_init(&t, shape, &rng);
+            with_team(1, run_all, &t);
+            if (!y) {
+                y = copy_of(t.y, t.ys * sizeof *y);
+                dx = copy_of(t.dx, t.xs * sizeof *dx);
+                dw = copy_of(t.dw, t.ws * sizeof *dw);
+            } else if (isa != CPU_V2) {
+                assert_memory_equal(t.y, y, t.ys * sizeof *y);
+                assert_memory_equal(t.dx, dx, t.xs * sizeof *dx);
+                assert_memory_equal(t.dw, dw, t.ws * sizeof *dw);
+            }
+            case_release(&t);
+        }
+        free(y);
+        free(dx);
+        free(dw);
+    }
+}
+
+/* Root mean square of the errors of y against a convolution in double. */
+static double forward_error(struct block_case *t, const float *best, bool winograd)
+{
+    double sum = 0.0;
+    t->shape.winograd = winograd;
+    with_team(1, run_all, t);
+    for (size_t i = 0; i < t->ys; i++) {
+        double error = (double)t->y[i] - (double)best[i];
+        sum += error * error;
+    }
+    return sqrt(sum / (double)t->ys);
+}
+
+/* F(2x2, 3x3) is as accurate as the sum over the taps. */
+static void test_accuracy(void **state)
+{
+    (void)state;
+    EACH_ISA(isa)
+    for (int c = 16; c <= 128; c *= 2) {
+        struct rng rng;
+        struct block_case t;
+        rng_init(&rng, 5, RNG_TEST, (uint32_t)c, 0);
+        case_init(&t, (struct conv_pool_shape){.n = 2, .h = 8, .w = 8, .c = c, .k = 32},
+                  &rng);
+        /* Room for either way: the direct one packs less. */
+        t.shape.winograd = true;
+        free(t.packed);
+        free(t.scratch);
+        t.packed = poisoned_floats(conv_pool_packed(&t.shape));
+        t.scratch = poisoned_floats(
+            (conv_pool_scratch(&t.shape) + conv_pool_scratch_member(&t.shape)) /
+            sizeof(float));
+        for (size_t i = 0; i < t.xs; i++)
+            t.x[i] = t.x[i] > 0.0f ? t.x[i] : 0.0f;
+        float *conv = poisoned_floats(t.cs), *best = poisoned_floats(t.ys);
+        uint8_t *argmax = mem_zeroed(t.ys, 1);
+        reference_conv_forward(&t.conv, conv, t.x, t.w, t.bias);
+        reference_maxpool_forward(&t.pool, best, argmax, conv);
+        double direct = forward_error(&t, best, false);
+        assert_true(forward_error(&t, best, true) <= 1.1 * direct);
+        free(conv);
+        free(best);
+        free(argmax);
+        case_release(&t);
+    }
+}
+
 /* A NaN in x reaches every output whose patch holds it, as in the layers one by one. */
 static void test_nan(void **state)
 {
@@ -266,8 +353,8 @@ static void test_nan(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_reference),
-        cmocka_unit_test(test_team_bits),
+        cmocka_unit_test(test_reference),     cmocka_unit_test(test_team_bits),
+        cmocka_unit_test(test_portable_bits), cmocka_unit_test(test_accuracy),
         cmocka_unit_test(test_nan),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
