@@ -266,8 +266,7 @@ static void results_row_conv(const struct results *results, int i, double *row)
 {
     const struct microbench_conv *conv = &results->conv[i];
     const char *names[CONV_WAYS];
-    int count = conv_way_names(names);
-    for (int a = 0; a < count; a++) {
+    for (int a = conv_way_names(names) - 1; a >= 0; a--) {
         row[a] = NAN;
         for (int w = 0; w < conv->ways; w++)
             if (strcmp(conv->way[w]->name, names[a]) == 0)
