@@ -198,6 +198,9 @@ bench: all ## this machine's speed: whole training steps, then layer by layer
 	@echo
 	@$(BUILD)/lockstep bench layers
 
+bench-rule: all ## are the algorithms of convolutions that training uses the fastest here?
+	@$(BUILD)/lockstep bench rule
+
 bench-hosts: all $(BUILD)/tests/hosts/cable ## steps over 2 and 4 hosts (root); ARGS=reduce: sums
 	@LOCKSTEP='$(abspath $(BUILD))/lockstep' scripts/bench_hosts.sh $(ARGS)
 
@@ -253,5 +256,5 @@ help: ## this list
 
 -include $(OBJ:.o=.d) $(TESTS:=.d) $(FUZZ:=.d)
 .DELETE_ON_ERROR:
-.PHONY: all unit fuzzers setup run test chaos soak fuzz test-fuzz bench bench-hosts \
+.PHONY: all unit fuzzers setup run test chaos soak fuzz test-fuzz bench bench-rule bench-hosts \
         bench-peers bench-clock check-plan lint format man install uninstall clean help FORCE

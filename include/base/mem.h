@@ -10,7 +10,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define MEM_ALIGN 64 /* bytes: one cache line, one AVX-512 vector */
+#define MEM_ALIGN      64                /* bytes: one cache line, one AVX-512 vector */
+#define MEM_HUGE       ((size_t)2 << 20) /* bytes of a huge page on x86-64 and aarch64 */
+#define MEM_HUGE_LEAST (2 * MEM_HUGE)
 
 /* Call before anything is allocated. Large blocks then go back to the system as soon as
    they are freed, so that mem_limit counts them as free. */
@@ -19,7 +21,10 @@ void mem_start(void);
 /* count * size bytes, zeroed. Free with free(). */
 void *mem_zeroed(size_t count, size_t size);
 
-/* count * size bytes, zeroed, aligned to MEM_ALIGN. Free with free(). */
+/* count * size bytes, zeroed, aligned to MEM_ALIGN. Free with free(). From MEM_HUGE_LEAST
+   bytes on aligned to MEM_HUGE, with huge pages if the system has some
+   (MADV_HUGEPAGE): fewer page faults and misses of the TLB. The memory is the same; of
+   addresses up to MEM_HUGE bytes more are reserved. */
 void *mem_aligned(size_t count, size_t size);
 
 /* As realloc; the new part is not zeroed. */

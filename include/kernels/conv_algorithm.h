@@ -26,7 +26,12 @@
  * - winograd, dw: runs of tiles, whose length follows from the shape.
  *
  * Which algorithm to use (conv_algorithm_chosen) follows from the pass, the policy and
- * the shape without its n. dw of a grain also depends on nothing but its own images.
+ * the shape without its n. Where winograd fits, it is the one of the least cost, counted
+ * in multiply-adds: of direct, 9 for each result, c and k; of winograd, (m+2)^2 for each
+ * tile, c and k, for its transforms 10 (m = 2) or 16 (m = 4) for each value of V and M,
+ * and for dw 1/4 for each value of dU. Vectors are of 16 channels, full or not. So images
+ * of 2 x 2 take winograd2, few channels direct. `lockstep bench rule` holds it against
+ * measurements. dw of a grain also depends on nothing but its own images.
  *
  * Packed weights belong to the caller, who packs them once a step, for forward and data
  * apart: packed(shape) floats, aligned to 64 bytes. Every member of a team calls pack and
@@ -73,6 +78,7 @@ struct conv_algorithm {
     size_t (*scratch)(const struct conv_shape *shape, int team);
     void (*run)(const struct team *team, const struct conv_shape *shape,
                 const struct conv_operands *operands);
+    double (*work)(const struct conv_shape *shape); /* as conv_algorithm_work; or NULL */
 };
 
 /* Row i of the table; NULL behind the last. */
@@ -84,6 +90,15 @@ const struct conv_algorithm *conv_algorithm_named(enum conv_pass pass, const cha
 const struct conv_algorithm *conv_algorithm_chosen(enum conv_pass pass,
                                                    const struct conv_shape *shape,
                                                    const struct kernel_policy *policy);
+
+/* FLOPs of the definition, per image: 2 for each tap of a filter and each result, in the
+   padding too. The same for all passes. */
+double conv_flops(const struct conv_shape *shape);
+/* FLOPs of the products that an algorithm does, per image: of Winograd's tiles, the parts
+   beyond the edge of the image included, its transforms not. conv_flops where the
+   algorithm follows the definition. */
+double conv_algorithm_work(const struct conv_algorithm *row,
+                           const struct conv_shape *shape);
 
 /* "forward", "data" or "weight" */
 const char *conv_pass_name(enum conv_pass pass);

@@ -23,22 +23,14 @@
 #include "kernels/depthwise.h"
 #include "kernels/linear.h"
 #include "kernels/matrix.h"
+#include "kernels/norm_kernels.h"
 #include "kernels/pool.h"
 #include "kernels/product.h"
 #include "kernels/prologue.h"
 #include "kernels/update.h"
 #include "kernels/winograd.h"
 
-#define KERNELS_PANEL 32 /* output channels of one direct convolution panel */
 #define KERNELS_GROUP 16 /* channels that conv_pool packs as one: the widest vector */
-
-/* Behind a norm, dz = dy times the slope of the activation, which follows from x, or from
-   the output y if that is given. */
-struct normalise_gradient {
-    const float *dy, *x;
-    const float *y; /* NULL: there was nothing added, and x says all */
-    float *dz;      /* normalise_sums writes it; may be NULL */
-};
 
 struct kernels {
     void (*relu_forward)(float *y, const float *x, size_t n);
@@ -63,27 +55,7 @@ struct kernels {
                        const struct matrix *m);
     void (*sum_products)(float *sum, const float *a, const float *b,
                          const struct matrix *m);
-    /* groupnorm.h. sum[j] = sum over i of x[i, j], of (x[i, j] - mean[j])^2. */
-    void (*sum_channels)(double *sum, const float *x, const struct matrix *m);
-    void (*sum_squares)(double *sum, const float *x, const float *mean,
-                        const struct matrix *m);
-    /* batchnorm.h. mean[j] of x[i, j] over i, squares[j] = sum of (x[i, j] - mean[j])^2.
-     */
-    void (*moments)(double *mean, double *squares, const float *x,
-                    const struct matrix *m);
-    /* y[i, j] = activation((x[i, j] - mean[j]) scale[j] + shift[j] + z[i, j]); z may be
-       NULL. */
-    void (*normalise)(float *y, const float *x, const float *z, const struct prologue *by,
-                      const struct matrix *m);
-    /* sum[j] = sum over i of dz[i, j], product[j] = sum of dz[i, j] (x[i, j] - mean[j]);
-       dx[i, j] = factor[0][j] dz[i, j] + factor[1][j] (x[i, j] - mean[j]) + factor[2][j];
-       dx may be dy. */
-    void (*normalise_sums)(double *sum, double *product,
-                           const struct normalise_gradient *g, const struct prologue *by,
-                           const struct matrix *m);
-    void (*normalise_backward)(float *dx, const struct normalise_gradient *g,
-                               const struct prologue *by, const float *const factor[3],
-                               const struct matrix *m);
+    struct norm_kernels norm;
 
     /* depthwise.h. One image, some rows of the result, some channels; all images. */
     void (*depthwise_forward)(const struct conv_shape *shape, struct span rows,
@@ -96,9 +68,7 @@ struct kernels {
                              float *dweight, float *dbias, const float *x,
                              const float *dy);
 
-    /* One image, some output rows, some channels. Backward writes the rows of dx from the
-       first window's first row up to the first row of the window behind the last; if
-       windows overlap, one call must cover all rows. */
+    /* simd/pool.c: one image, some output rows, some channels. */
     void (*maxpool_forward)(const struct pool_shape *shape, struct span rows,
                             struct span channels, float *y, uint8_t *argmax,
                             const float *x);
@@ -110,16 +80,13 @@ struct kernels {
     void (*avgpool_backward)(const struct pool_shape *shape, struct span rows,
                              struct span channels, float *dx, const float *dy);
 
-    /* Some of the N*P output rows of all images, the channels of a group; col (rows * Q,
-       R S times channels) has only these. */
+    /* simd/patch.c: patches to rows of a matrix, and added back. */
     void (*im2col)(const struct conv_shape *shape, struct span rows, struct span channels,
                    float *col, const float *x);
-    /* Adds such a col to some of the N*H rows of dx. */
     void (*col2im)(const struct conv_shape *shape, struct span rows, struct span inputs,
                    struct span channels, float *dx, const float *col);
 
-    /* The passes of linear.h: some features, in linear_data those of x, else those of y.
-     */
+    /* linear.h: some features, in linear_data those of x, else those of y. */
     void (*linear_forward)(const struct linear_shape *shape, struct span features,
                            float *y, const float *x, const float *weight,
                            const float *bias);
@@ -128,22 +95,9 @@ struct kernels {
     void (*linear_data)(const struct linear_shape *shape, struct span features, float *dx,
                         const float *dy, const float *weight);
 
-    /* y[i, j] = bias[j], or 0 if it is NULL, for i < rows, j < columns. */
+    /* y[i, j] = bias[j], NULL: 0; sum[j] = sum over i < rows of x[i, j], j < columns. */
     void (*fill_rows)(float *y, const float *bias, int rows, int columns, int ld);
-    /* sum[j] = sum over i < rows of x[i, j], for j < columns. */
     void (*sum_rows)(float *sum, const float *x, int rows, int columns, int ld);
-
-    /* Convolution without padding, for one panel of at most KERNELS_PANEL output
-       channels: some of the N*P output rows. weight (R*S*C, KERNELS_PANEL) and bias
-       (KERNELS_PANEL) of the panel, filled with zeros; y points to its first channel. */
-    void (*direct_forward)(const struct conv_shape *shape, struct span rows, int channels,
-                           float *y, const float *x, const float *weight,
-                           const float *bias);
-    /* Adds to some rows (taps) of a panel's dweight (R*S*C, KERNELS_PANEL) their sum over
-       the pixels of all images. */
-    void (*direct_backward_weight)(const struct conv_shape *shape, int channels,
-                                   struct span taps, float *dweight, const float *x,
-                                   const float *dy);
 
     /* The micro-kernels of product.h: one panel. In a weight product `taps` is 1. */
     void (*product_forward)(const struct product_rows *a, const float *b,
@@ -163,7 +117,6 @@ struct kernels {
     UPDATE_KERNEL(update_lamb_moments);
     UPDATE_KERNEL(update_lamb);
     UPDATE_KERNEL(update_lookahead);
-    /* Sum of squares, with the same bits in every instruction set. */
     double (*square_sum)(const float *x, size_t n);
 };
 

@@ -1,13 +1,11 @@
 /*
  * lab: kernels that only measurements run. Training uses none of them.
  *
- * Two yardsticks of the machine; a convolution by an algorithm that the caller names; a
- * convolution in three layouts of memory.
+ * Two yardsticks of the machine; a convolution in three layouts of memory.
  */
 #ifndef LOCKSTEP_KERNELS_LAB_H
 #define LOCKSTEP_KERNELS_LAB_H
 
-#include <stdbool.h>
 #include <stddef.h>
 
 #include "kernels/conv.h"
@@ -41,17 +39,5 @@ struct lab_kernels {
 
 /* The table for the instruction set in use (kernels/kernels.h). */
 const struct lab_kernels *lab_kernels(void);
-
-/* conv_forward by the direct kernel, or by im2col and sgemm, whatever the shape. scratch:
-   lab_conv_scratch bytes. */
-void lab_conv_direct(const struct team *team, const struct conv_shape *shape, float *y,
-                     const float *x, const float *weight, const float *bias,
-                     void *scratch);
-void lab_conv_gemm(const struct team *team, const struct conv_shape *shape, float *y,
-                   const float *x, const float *weight, const float *bias, void *scratch);
-size_t lab_conv_scratch(const struct conv_shape *shape);
-
-/* Does conv_forward use the direct kernel for this shape? */
-bool lab_conv_is_direct(const struct conv_shape *shape);
 
 #endif

@@ -1,5 +1,6 @@
 /*
- * peak: the highest speed of one core of this machine, measured, to compare kernels with.
+ * peak: the highest speed of one core of this machine, measured by the CPU time of
+ * a thread, to compare kernels with.
  */
 #ifndef LOCKSTEP_KERNELS_PEAK_H
 #define LOCKSTEP_KERNELS_PEAK_H

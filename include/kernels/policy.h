@@ -12,8 +12,8 @@ enum policy_bits {
 
 /* Of convolutions 3x3 with stride 1. */
 enum policy_winograd {
-    POLICY_WINOGRAD_AUTO, /* tiles of 4 x 4 where they pay */
-    POLICY_WINOGRAD_2,    /* tiles of 2 x 2 there: their errors are those of a sum */
+    POLICY_WINOGRAD_AUTO, /* tiles of 4 x 4 or 2 x 2 where they pay */
+    POLICY_WINOGRAD_2,    /* tiles of 2 x 2 alone: their errors are those of a sum */
     POLICY_WINOGRAD_OFF
 };
 

@@ -4,14 +4,19 @@
 #ifndef LOCKSTEP_LAB_LAYERS_H
 #define LOCKSTEP_LAB_LAYERS_H
 
+#include "kernels/conv_algorithm.h"
 #include "nn/model.h"
 
 /* One operation of the network (a layer, or a block of several). Medians over repeated
-   passes of one grain, divided by its images. The data is warm, as in training. */
+   passes of one grain, CPU time of the thread divided by the images. The data is warm, as
+   in training. */
 struct layer_time {
     char name[3 * LAYER_NAME]; /* "conv1+maxpool1+gelu1" */
     double forward, backward;  /* seconds per image */
     struct model_work work;
+    size_t stored; /* bytes per image from forward to backward (workspace_stored) */
+    /* Of a convolution outside blocks; NULL: other layers, passes that it has not. */
+    const struct conv_algorithm *algorithm[CONV_PASSES];
 };
 
 /* Fills times[model->ops]. params is any set of weights; x (grain, in) any input. */

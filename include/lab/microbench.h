@@ -7,6 +7,7 @@
 #define LOCKSTEP_LAB_MICROBENCH_H
 
 #include "kernels/conv.h"
+#include "lab/conv_trial.h"
 #include "lab/machine.h"
 #include "nn/model.h"
 
@@ -32,12 +33,14 @@ struct microbench_walk {
 int microbench_walks(const struct machine *machine,
                      struct microbench_walk walk[MACHINE_LEVELS]);
 
-/* The forward pass of a convolution by the direct kernel and by im2col and sgemm. */
+/* The forward pass of a convolution by each algorithm that fits. */
 struct microbench_conv {
     char name[LAYER_NAME]; /* the layer's */
     struct conv_shape shape;
-    struct sample direct, gemm;
-    bool takes_direct; /* which of them conv_forward uses */
+    int ways;
+    const struct conv_algorithm *way[CONV_WAYS];
+    struct sample time[CONV_WAYS];
+    const struct conv_algorithm *chosen; /* by the rule (conv_algorithm_chosen) */
 };
 /* The convolutions of a network, at most `most`. Returns their number. */
 int microbench_convs(const struct model *model, int batch, struct microbench_conv *convs,

@@ -78,6 +78,7 @@ struct layer {
     double flops;         /* 2 * dense multiply-adds per sample, forward */
     double work_forward;  /* FLOPs done per sample; 0: flops */
     double work_backward; /* for each of weight and input gradient; 0: flops */
+    double work_data;     /* for the input gradient, if it differs */
     /* Of a layer without tensors: FLOPs per sample; 0: one for each output. */
     double element_forward, element_backward;
     int index;  /* position in the network */

@@ -2,9 +2,11 @@
 
 #include <malloc.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "base/status.h"
 
@@ -34,15 +36,25 @@ void *mem_zeroed(size_t count, size_t size)
     return p;
 }
 
+/* Only of whole huge pages: the rest keeps small ones, and takes no more than it needs.
+   Where the system has no huge pages, or no room for them, nothing changes. */
+static void mem_ask_huge(void *p, size_t bytes)
+{
+    madvise(p, bytes / MEM_HUGE * MEM_HUGE, MADV_HUGEPAGE);
+}
+
 void *mem_aligned(size_t count, size_t size)
 {
     size_t bytes = mem_product(count, size);
-    if (bytes > SIZE_MAX - MEM_ALIGN)
+    if (bytes > SIZE_MAX - MEM_HUGE)
         status_out_of_memory(bytes);
     size_t rounded = (bytes + MEM_ALIGN - 1) / MEM_ALIGN * MEM_ALIGN;
-    void *p = aligned_alloc(MEM_ALIGN, rounded ? rounded : MEM_ALIGN);
-    if (!p)
+    bool huge = rounded >= MEM_HUGE_LEAST;
+    void *p;
+    if (posix_memalign(&p, huge ? MEM_HUGE : MEM_ALIGN, rounded ? rounded : MEM_ALIGN))
         status_out_of_memory(bytes);
+    if (huge)
+        mem_ask_huge(p, rounded);
     return memset(p, 0, rounded);
 }
 

@@ -112,8 +112,8 @@ void batchnorm_moments(const struct team *team, const struct batchnorm_shape *sh
     while (share_next(&share)) {
         size_t to = batchnorm_at(shape, &share, 1);
         const struct matrix m = batchnorm_matrix(shape, &share);
-        kernels()->moments(room.sum[0] + to, room.sum[1] + to,
-                           x + batchnorm_at(shape, &share, shape->pixels), &m);
+        kernels()->norm.moments(room.sum[0] + to, room.sum[1] + to,
+                                x + batchnorm_at(shape, &share, shape->pixels), &m);
     }
     team_barrier(team);
     struct span own = batchnorm_own(team, shape);
@@ -161,7 +161,7 @@ void batchnorm_forward(const struct team *team, const struct batchnorm_shape *sh
         size_t at = batchnorm_at(shape, &share, shape->pixels);
         const struct prologue line = batchnorm_line(by, &room, share.channels.begin);
         const struct matrix m = batchnorm_matrix(shape, &share);
-        kernels()->normalise(y + at, x + at, z ? z + at : NULL, &line, &m);
+        kernels()->norm.normalise(y + at, x + at, z ? z + at : NULL, &line, &m);
     }
     team_barrier(team);
 }
@@ -207,7 +207,8 @@ static void batchnorm_sum_gradients(const struct team *team,
         const struct prologue line = batchnorm_line(by, room, share.channels.begin);
         const struct normalise_gradient here = {
             g->dy + at, g->x + at, g->y ? g->y + at : NULL, g->dz ? g->dz + at : NULL};
-        kernels()->normalise_sums(room->sum[0] + to, room->sum[1] + to, &here, &line, &m);
+        kernels()->norm.normalise_sums(room->sum[0] + to, room->sum[1] + to, &here, &line,
+                                       &m);
     }
     team_barrier(team);
 }
@@ -228,7 +229,7 @@ static void batchnorm_write_dx(const struct team *team,
                                        room->factor[2] + c};
         const struct normalise_gradient here = {
             .dy = g->dy + at, .x = g->x + at, .y = g->y ? g->y + at : NULL};
-        kernels()->normalise_backward(dx + at, &here, &line, factor, &m);
+        kernels()->norm.normalise_backward(dx + at, &here, &line, factor, &m);
     }
     team_barrier(team);
 }

@@ -52,11 +52,21 @@ static void blas_weight(const struct team *team, const struct conv_shape *shape,
     team_barrier(team);
 }
 
-const struct conv_algorithm conv_blas_forward = {
-    "blas", CONV_FORWARD, blas_fits, blas_packed, blas_pack, blas_scratch, blas_forward};
+const struct conv_algorithm conv_blas_forward = {.name = "blas",
+                                                 .pass = CONV_FORWARD,
+                                                 .fits = blas_fits,
+                                                 .packed = blas_packed,
+                                                 .pack = blas_pack,
+                                                 .scratch = blas_scratch,
+                                                 .run = blas_forward};
 
-const struct conv_algorithm conv_blas_data = {
-    "blas", CONV_DATA, blas_fits, blas_packed, blas_pack, blas_scratch, blas_data};
+const struct conv_algorithm conv_blas_data = {.name = "blas",
+                                              .pass = CONV_DATA,
+                                              .fits = blas_fits,
+                                              .packed = blas_packed,
+                                              .pack = blas_pack,
+                                              .scratch = blas_scratch,
+                                              .run = blas_data};
 
 const struct conv_algorithm conv_blas_weight = {.name = "blas",
                                                 .pass = CONV_WEIGHT,

@@ -182,6 +182,18 @@ static void rows_data_run(const struct team *team, const struct conv_shape *shap
     team_barrier(team);
 }
 
+/* Every pixel of dx, although fewer may be in a result's reach. */
+static double rows_data_work(const struct conv_shape *shape)
+{
+    double taps = 0;
+    struct lattice l;
+    for (int class = 0; class < lattice_classes(shape); class ++) {
+        lattice_class(&l, shape, class);
+        taps += (double)l.row.count * l.column.count * l.row.taps * l.column.taps;
+    }
+    return 2 * taps * shape->c * shape->k / conv_groups(shape);
+}
+
 const struct conv_algorithm conv_rows_data = {
     .name = "direct",
     .pass = CONV_DATA,
@@ -190,4 +202,5 @@ const struct conv_algorithm conv_rows_data = {
     .pack = rows_data_pack,
     .scratch = rows_data_scratch,
     .run = rows_data_run,
+    .work = rows_data_work,
 };

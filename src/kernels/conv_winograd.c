@@ -48,6 +48,16 @@ static int winograd_block(const struct winograd *w)
     return tiles < WINOGRAD_TILES ? (int)tiles : WINOGRAD_TILES;
 }
 
+double winograd_work(const struct conv_shape *shape, enum conv_pass pass,
+                     enum winograd_size size)
+{
+    struct conv_shape image = *shape;
+    struct winograd w;
+    image.n = 1;
+    winograd_init(&w, &image, pass, size);
+    return 2.0 * w.frequencies * w.tiles * w.in.c * w.out.c;
+}
+
 void winograd_init(struct winograd *w, const struct conv_shape *shape,
                    enum conv_pass pass, enum winograd_size size)
 {
@@ -244,9 +254,13 @@ static size_t winograd_scratch(const struct conv_shape *shape, int team,
     {                                                                                  \
         winograd_run(team, shape, operands, of_pass, size);                            \
     }                                                                                  \
+    static double row##_work(const struct conv_shape *shape)                           \
+    {                                                                                  \
+        return winograd_work(shape, of_pass, size);                                    \
+    }                                                                                  \
     const struct conv_algorithm conv_##row = {named,        of_pass,    winograd_fits, \
                                               row##_packed, row##_pack, row##_scratch, \
-                                              row##_run};
+                                              row##_run,    row##_work};
 
 WINOGRAD_ROW(winograd2_forward, "winograd2", CONV_FORWARD, WINOGRAD_2)
 WINOGRAD_ROW(winograd4_forward, "winograd4", CONV_FORWARD, WINOGRAD_4)

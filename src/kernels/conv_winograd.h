@@ -29,6 +29,10 @@ struct winograd {
 void winograd_init(struct winograd *w, const struct conv_shape *shape,
                    enum conv_pass pass, enum winograd_size size);
 
+/* FLOPs of the products for one image. */
+double winograd_work(const struct conv_shape *shape, enum conv_pass pass,
+                     enum winograd_size size);
+
 struct winograd_buffers {
     ptrdiff_t *v_at, *m_at; /* (block): offsets of the tiles' rows */
     float *v, *m;

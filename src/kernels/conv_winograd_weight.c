@@ -201,11 +201,16 @@ static size_t winograd_weight_scratch(const struct conv_shape *shape, int team,
     {                                                                              \
         winograd_weight_run(team, shape, operands, size);                          \
     }                                                                              \
+    static double row##_work(const struct conv_shape *shape)                       \
+    {                                                                              \
+        return winograd_work(shape, CONV_WEIGHT, size);                            \
+    }                                                                              \
     const struct conv_algorithm conv_##row = {.name = named,                       \
                                               .pass = CONV_WEIGHT,                 \
                                               .fits = winograd_fits,               \
                                               .scratch = row##_scratch,            \
-                                              .run = row##_run};
+                                              .run = row##_run,                    \
+                                              .work = row##_work};
 
 WINOGRAD_WEIGHT_ROW(winograd2_weight, "winograd2", WINOGRAD_2)
 WINOGRAD_WEIGHT_ROW(winograd4_weight, "winograd4", WINOGRAD_4)

@@ -67,15 +67,15 @@ static void groupnorm_sample_forward(const struct groupnorm_shape *shape,
     double *sum = room->sum[0] + channels;
     float *scale = room->factor[0] + channels, *mean = values->moments + 2 * channels;
     float *variance = mean + shape->c;
-    kernels()->sum_channels(sum, x, &m);
+    kernels()->norm.sum_channels(sum, x, &m);
     groupnorm_average(shape, mean, sum);
-    kernels()->sum_squares(sum, x, mean, &m);
+    kernels()->norm.sum_squares(sum, x, mean, &m);
     groupnorm_average(shape, variance, sum);
     for (int c = 0; c < shape->c; c++)
         scale[c] = (float)((double)values->weight[c] /
                            sqrt((double)variance[c] + (double)shape->epsilon));
     const struct prologue by = {mean, scale, values->bias, ACTIVATION_NONE};
-    kernels()->normalise(values->y + at, x, NULL, &by, &m);
+    kernels()->norm.normalise(values->y + at, x, NULL, &by, &m);
 }
 
 void groupnorm_forward(const struct team *team, const struct groupnorm_shape *shape,
@@ -134,11 +134,11 @@ static void groupnorm_sample_backward(const struct groupnorm_shape *shape,
     const struct normalise_gradient g = {.dy = gradient->dy + at, .x = gradient->x + at};
     const struct prologue by = {mean, gradient->weight, gradient->weight,
                                 ACTIVATION_NONE}; /* of which only the mean matters */
-    kernels()->normalise_sums(sum, product, &g, &by, &m);
+    kernels()->norm.normalise_sums(sum, product, &g, &by, &m);
     if (!gradient->dx)
         return;
     groupnorm_factors(shape, sum, product, mean + shape->c, gradient->weight, factor);
-    kernels()->normalise_backward(gradient->dx + at, &g, &by, factors, &m);
+    kernels()->norm.normalise_backward(gradient->dx + at, &g, &by, factors, &m);
 }
 
 void groupnorm_backward(const struct team *team, const struct groupnorm_shape *shape,

@@ -19,25 +19,42 @@ static void layers_round(const struct model *model, struct workspace *ws,
                          double *backward)
 {
     struct grain_result result;
-    double t = timer_now();
+    double t = timer_thread();
     for (int o = 0; o < model->ops; o++) {
         where_layer(WHERE_FORWARD, o);
         model_forward_op(model, ws, pass, o);
-        double now = timer_now();
+        double now = timer_thread();
         forward[o * LAYERS_REPEATS + repeat] = now - t;
         t = now;
     }
     model_loss(model, ws, pass, &result);
-    t = timer_now();
+    t = timer_thread();
     for (int o = model->ops - 1; o >= 0; o--) {
         if (!model_goes_back(model, o))
             continue;
         where_layer(WHERE_BACKWARD, o);
         model_backward_op(model, ws, pass, o);
-        double now = timer_now();
+        double now = timer_thread();
         backward[o * LAYERS_REPEATS + repeat] = now - t;
         t = now;
     }
+}
+
+static void layers_describe(const struct model *model, int o, struct layer_time *time)
+{
+    const struct layer *layer = model->op[o];
+    const struct conv_shape *shape = layer_conv_shape(layer);
+    char *name = model_op_text(model, o);
+    *time = (struct layer_time){.work = model_op_work(model, o),
+                                .stored = workspace_stored(model, o)};
+    snprintf(time->name, sizeof time->name, "%s", name);
+    free(name);
+    for (int pass = 0; shape && pass < CONV_PASSES; pass++)
+        if (pass == CONV_FORWARD ||
+            (model_goes_back(model, o) &&
+             (pass == CONV_WEIGHT || model->wanted[model->wires[o].value[0]])))
+            time->algorithm[pass] =
+                conv_algorithm_chosen((enum conv_pass)pass, shape, &layer->policy);
 }
 
 void layers_measure(const struct model *model, const float *params, const float *x,
@@ -63,11 +80,7 @@ void layers_measure(const struct model *model, const float *params, const float 
     for (int repeat = 0; repeat < LAYERS_REPEATS; repeat++)
         layers_round(model, &ws, &pass, repeat, forward, backward);
     for (int o = 0; o < model->ops; o++) {
-        times[o] = (struct layer_time){0};
-        char *name = model_op_text(model, o);
-        snprintf(times[o].name, sizeof times[o].name, "%s", name);
-        free(name);
-        times[o].work = model_op_work(model, o);
+        layers_describe(model, o, &times[o]);
         times[o].forward =
             timer_median(forward + o * LAYERS_REPEATS, LAYERS_REPEATS) / model->grain;
         times[o].backward =

@@ -197,44 +197,27 @@ int microbench_walks(const struct machine *machine,
 /* --- algorithms of a convolution --- */
 
 struct conv_run {
-    const struct conv_shape *shape;
-    float *y;
-    const float *x, *weight, *bias;
-    void *scratch;
+    const struct conv_trial *trial;
+    int way;
 };
 
-static const struct team alone = {.size = 1};
-
-static void conv_run_direct(void *context)
+static void conv_run_way(void *context)
 {
     const struct conv_run *run = context;
-    lab_conv_direct(&alone, run->shape, run->y, run->x, run->weight, run->bias,
-                    run->scratch);
-}
-
-static void conv_run_gemm(void *context)
-{
-    const struct conv_run *run = context;
-    lab_conv_gemm(&alone, run->shape, run->y, run->x, run->weight, run->bias,
-                  run->scratch);
+    conv_trial_run(run->trial, run->way);
 }
 
 static void conv_measure(struct microbench_conv *conv)
 {
-    const struct conv_shape *s = &conv->shape;
-    float *x =
-        microbench_values((size_t)s->n * (size_t)s->h * (size_t)s->w * (size_t)s->c);
-    float *weight = microbench_values((size_t)s->k * conv_taps(s)),
-          *bias = microbench_values((size_t)s->k);
-    float *y =
-        mem_aligned((size_t)s->n * (size_t)s->p * (size_t)s->q * (size_t)s->k, sizeof *y);
-    void *scratch = mem_aligned(lab_conv_scratch(s), 1);
-    struct conv_run run = {s, y, x, weight, bias, scratch};
-    conv->direct = microbench_time(conv_run_direct, &run);
-    conv->gemm = microbench_time(conv_run_gemm, &run);
-    void *all[] = {x, weight, bias, y, scratch};
-    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
-        free(all[i]);
+    struct conv_trial trial;
+    conv_trial_init(&trial, CONV_FORWARD, &conv->shape);
+    conv->ways = trial.ways;
+    for (int w = 0; w < trial.ways; w++) {
+        struct conv_run run = {&trial, w};
+        conv->way[w] = trial.way[w];
+        conv->time[w] = microbench_time(conv_run_way, &run);
+    }
+    conv_trial_release(&trial);
 }
 
 int microbench_convs(const struct model *model, int batch, struct microbench_conv *convs,
@@ -242,17 +225,18 @@ int microbench_convs(const struct model *model, int batch, struct microbench_con
 {
     int count = 0;
     for (int i = 0; i < model->layers && count < most; i++) {
-        const struct conv_shape *shape = layer_conv_shape(model->layer[i]);
-        if (!shape || conv_groups(shape) > 1 || window_dilation(&shape->r) > 1 ||
-            window_dilation(&shape->s) > 1)
-            continue; /* not for the direct kernel */
-        convs[count] = (struct microbench_conv){
+        const struct layer *layer = model->layer[i];
+        const struct conv_shape *shape = layer_conv_shape(layer);
+        if (!shape)
+            continue;
+        struct microbench_conv *conv = &convs[count++];
+        *conv = (struct microbench_conv){
             .shape = *shape,
-            .takes_direct = lab_conv_is_direct(shape),
+            .chosen = conv_algorithm_chosen(CONV_FORWARD, shape, &layer->policy),
         };
-        snprintf(convs[count].name, LAYER_NAME, "%s", model->layer[i]->name);
-        convs[count].shape.n = batch;
-        conv_measure(&convs[count++]);
+        snprintf(conv->name, LAYER_NAME, "%s", layer->name);
+        conv->shape.n = batch;
+        conv_measure(conv);
     }
     return count;
 }

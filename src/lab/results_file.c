@@ -12,13 +12,15 @@
    /machine         attribute peak (FLOP/s of a core); arrays cache (3, bytes), and, one
                     row for each number of threads: team (threads; seconds of region,
                     woken, barrier), bandwidth (levels, bytes per second)
-   /beside          the microbenchmarks: attributes layouts, ops, ways (convolutions):
-                    names; arrays layout_seconds (layouts: convolution, conversion), walk
-                    (level, side, seconds per element by row, by column), way_seconds
-                    (direct, gemm), pays (ops: break-even elements inside a region, in a
-                    region of its own; 0: never), gain (elements, gelu, relu)
+   /beside          the microbenchmarks: attributes layouts, ops, ways (convolutions),
+                    algorithms: names; arrays layout_seconds (layouts: convolution,
+                    conversion), walk (level, side, seconds per element by row, by
+                    column), pays (ops: break-even elements inside a region, in one of
+                    its own; 0: never), gain (elements, gelu, relu), way_seconds (ways by
+                    algorithms; NaN: does not fit), way_chosen (ways: an algorithm)
 
    The claims are the root's attributes claims, here and holds. */
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -262,8 +264,22 @@ static void results_row_walk(const struct results *results, int i, double *row)
 
 static void results_row_conv(const struct results *results, int i, double *row)
 {
-    row[0] = results->conv[i].direct.median;
-    row[1] = results->conv[i].gemm.median;
+    const struct microbench_conv *conv = &results->conv[i];
+    const char *names[CONV_WAYS];
+    for (int a = conv_way_names(names) - 1; a >= 0; a--) {
+        row[a] = NAN;
+        for (int w = 0; w < conv->ways; w++)
+            if (strcmp(conv->way[w]->name, names[a]) == 0)
+                row[a] = conv->time[w].median;
+    }
+}
+
+static void results_row_chosen(const struct results *results, int i, double *row)
+{
+    const char *names[CONV_WAYS];
+    for (int a = conv_way_names(names) - 1; a >= 0; a--)
+        if (strcmp(results->conv[i].chosen->name, names[a]) == 0)
+            row[0] = a;
 }
 
 static void results_row_breakeven(const struct results *results, int i, double *row)
@@ -296,13 +312,24 @@ static const char *results_name_conv(const struct results *results, int i)
     return results->conv[i].name;
 }
 
+static const char *results_name_way(const struct results *results, int i)
+{
+    const char *names[CONV_WAYS];
+    (void)results;
+    conv_way_names(names);
+    return names[i];
+}
+
 static enum status results_put_microbench(struct h5file *file,
                                           const struct results *results)
 {
+    const char *names[CONV_WAYS];
+    int ways = conv_way_names(names);
     const struct results_array arrays[] = {
         {"/beside/layout_seconds", LAYOUTS, 2, results_row_layout},
         {"/beside/walk", results->walks, 4, results_row_walk},
-        {"/beside/way_seconds", results->convs, 2, results_row_conv},
+        {"/beside/way_seconds", results->convs, ways, results_row_conv},
+        {"/beside/way_chosen", results->convs, 1, results_row_chosen},
         {"/beside/pays", OPS, 2, results_row_breakeven},
         {"/beside/gain", RESULTS_GAINS, 3, results_row_gain},
     };
@@ -310,6 +337,8 @@ static enum status results_put_microbench(struct h5file *file,
     TRY(results_put_texts(file, results, "/beside", "layouts", LAYOUTS,
                           results_name_layout));
     TRY(results_put_texts(file, results, "/beside", "ops", OPS, results_name_op));
+    TRY(results_put_texts(file, results, "/beside", "algorithms", ways,
+                          results_name_way));
     return results_put_texts(file, results, "/beside", "ways", results->convs,
                              results_name_conv);
 }

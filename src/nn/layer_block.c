@@ -161,6 +161,7 @@ struct layer *layer_block_create(struct layer *const *layers, int first, int cou
     double patch = 2.0 * 9 * conv->c * shape_size(layer->out);
     layer->work_forward = 4 * patch;
     layer->work_backward = patch;
+    layer->work_data = 0;
     *taken = alone ? 2 : 3;
     return layer;
 }

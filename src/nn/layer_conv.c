@@ -156,8 +156,10 @@ static enum status conv_setup_filters(struct layer *layer, const struct layer_sp
     conv_set_tensors(layer, shape);
     layer->out = (struct shape){shape->p, shape->q, channels};
     conv_choose_algorithms(layer, conv);
-    /* may not fit into an int */
-    layer->flops = 2.0 * (double)conv_taps(shape) * shape->p * shape->q * channels;
+    layer->flops = conv_flops(shape);
+    layer->work_forward = conv_algorithm_work(conv->algorithm[CONV_FORWARD], shape);
+    layer->work_backward = conv_algorithm_work(conv->algorithm[CONV_WEIGHT], shape);
+    layer->work_data = conv_algorithm_work(conv->algorithm[CONV_DATA], shape);
     return ST_OK;
 }
 

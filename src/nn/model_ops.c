@@ -153,7 +153,8 @@ struct model_work model_op_work(const struct model *model, int op)
     bool input = model->wanted[model->wires[op].value[0]];
     int gradients = layer->tensors == 0 ? 0 : input ? 2 : 1;
     double forward = layer->work_forward > 0 ? layer->work_forward : layer->flops;
-    double backward = layer->work_backward > 0 ? layer->work_backward : layer->flops;
+    double weight = layer->work_backward > 0 ? layer->work_backward : layer->flops;
+    double data = layer->work_data > 0 ? layer->work_data : weight;
     return (struct model_work){layer->flops, gradients * layer->flops, forward,
-                               gradients * backward};
+                               (gradients > 0 ? weight : 0) + (gradients > 1 ? data : 0)};
 }

@@ -8,8 +8,8 @@
 #include "base/where.h"
 #include "kernels/combine.h"
 #include "kernels/vector.h"
-#include "nn/workspace.h"
 #include "model_impl.h"
+#include "nn/workspace.h"
 #include "tape.h"
 
 static float *workspace_buffer(const struct tape *tape, char *memory, int buffer)
@@ -94,6 +94,20 @@ size_t workspace_bytes(const struct model *model, int members)
     workspace_make(&ws, model, members, false);
     size_t bytes = ws.bytes;
     workspace_release(&ws);
+    return bytes;
+}
+
+size_t workspace_stored(const struct model *model, int op)
+{
+    struct tape tape;
+    tape_init(&tape, model);
+    const struct layer *layer = model->op[op];
+    size_t output = (size_t)shape_size(layer->out) * sizeof(float), bytes = 0;
+    if (tape.buffer[tape.activation[op + 1]].end > model->ops)
+        bytes += output;
+    if (tape.buffer[tape.op[op].save].end > model->ops)
+        bytes += layer_save_bytes(layer, model->grain) / (size_t)model->grain;
+    tape_release(&tape);
     return bytes;
 }
 

@@ -51,7 +51,7 @@ for row in rows:
 @test "bench layers prints each layer forward and backward" {
     "$LOCKSTEP" bench layers >out
     cat out
-    grep -Eq '^ *layer +pass +us/image ' out
+    grep -Eq '^ *layer +pass +algorithm +us/image ' out
     [ "$(grep -Ec ' forward +[0-9]+\.[0-9]+ ' out)" -ge 6 ]
     [ "$(grep -Ec ' forward +[0-9]' out)" -eq "$(grep -Ec ' backward +[0-9]' out)" ]
     grep -Eq '^all layers, forward and backward: [1-9][0-9]*\.[0-9] us/image' out
@@ -60,6 +60,88 @@ for row in rows:
 @test "bench layers measures the network of a config" {
     "$LOCKSTEP" bench layers "$TINY" >out
     grep -Eq '^all layers, forward and backward: [0-9]+\.[0-9] us/image' out
+}
+
+# A network with each kind of convolution, two of them alike, on images of 8x8.
+convs() {
+    cat >convs.conf <<'END'
+[model]
+layer = conv 16 kernel=3 pad=1
+layer = conv 32 kernel=3 pad=1 as=first
+layer = batchnorm
+layer = conv 32 kernel=3 pad=1 as=second
+layer = relu
+layer = conv 32 kernel=3 pad=1 as=third
+layer = depthwise kernel=3 pad=1
+layer = conv 16 kernel=1 stride=2
+layer = flatten
+layer = linear classes
+layer = logsoftmax
+[optim]
+lr = 0.01
+END
+}
+
+@test "bench layers tells the algorithms of convolutions, and what is stored for backward" {
+    convs
+    "$LOCKSTEP" bench layers convs.conf --image-size 8 >out
+    cat out
+    grep -Eq '^  first +forward +winograd4 .* 8192$' out # batchnorm reads it
+    grep -Eq '^  second +forward +winograd4 .* 0$' out # relu reads its own output
+    grep -Eq '^ +backward +winograd4 ' out
+    grep -Eq '^  depthwise1 +forward +depthwise ' out
+    grep -Eq '^  conv1 +forward +direct ' out
+    grep -Eq '^stored from forward to backward: [1-9][0-9]* bytes/image, and 768 of the image$' out
+    sed 's/^\[optim\]/[train]\nwinograd = f2\n&/' convs.conf >f2.conf
+    "$LOCKSTEP" bench layers f2.conf --image-size 8 | grep -Eq '^  second +forward +winograd2 '
+    sed 's/^\[optim\]/[train]\nwinograd = off\n&/' convs.conf >off.conf
+    "$LOCKSTEP" bench layers off.conf --image-size 8 | grep -Eq '^  second +forward +direct '
+}
+
+@test "bench conv measures each shape of a network once, and marks what training uses" {
+    convs
+    "$LOCKSTEP" bench conv convs.conf --image-size 8 --grain 2 >out
+    cat out
+    grep -qx '  3x3, 8x8, 32: second third' out
+    grep -qx '  3x3, 8x8, 32 depthwise: depthwise1' out
+    [ "$(grep -Ec '^  [13]x[13].* (forward|data|weight) ' out)" -eq 15 ]
+    [ "$(grep -Ec '^  [13]x[13].* (forward|data|weight) .*[0-9]\*' out)" -eq 15 ]
+    grep -Eq '^  3x3, 8x8, 32 +forward .*[0-9]\*' out
+    grep -Eq '^  3x3, 8x8, 32 depthwise +data +- +- ' out
+    "$LOCKSTEP" bench conv letters --grain 2 | grep -q ': conv2 (fused)'
+    printf '[model]\nlayer = flatten\nlayer = linear classes\nlayer = logsoftmax\n[optim]\nlr = 1\n' >none.conf
+    refused 2 "'none.conf' has no convolution" "$LOCKSTEP" bench conv none.conf
+    refused 2 "'--grain 5000': expected 1 to 1024" "$LOCKSTEP" bench conv --grain 5000
+}
+
+@test "bench conv --json prints each pass of each shape" {
+    convs
+    "$LOCKSTEP" bench conv convs.conf --image-size 8 --grain 2 --json >out
+    /usr/bin/python3 - out <<'END'
+import json, sys
+rows = json.load(open(sys.argv[1]))
+assert len(rows) == 15, len(rows)
+for row in rows:
+    assert row["pass"] in ("forward", "data", "weight") and row["images"] == 2, row
+    assert sum(a["chosen"] for a in row["algorithms"]) == 1, row
+    for a in row["algorithms"]:
+        assert a["us"] > 0 and a["dense_gflops"] > 0 and a["pack_us"] >= 0, row
+        wino = {"winograd2": 16 / 36, "winograd4": 36 / 144}.get(a["name"])
+        if wino:
+            assert abs(a["true_gflops"] / a["dense_gflops"] - wino) < 0.02, row
+(shape,) = {(row["shape"], row["layers"]) for row in rows if "third" in row["layers"]}
+assert shape == ("3x3, 8x8, 32", "second third"), shape
+END
+}
+
+@test "bench rule compares what training uses with the fastest" {
+    convs
+    run "$LOCKSTEP" bench rule convs.conf --image-size 8
+    echo "$output"
+    [ "$status" -le 1 ]
+    grep -Eq '^  3x3, 8x8, 32 +weight +[a-z0-9]+ +[0-9.]+ +[a-z0-9]+ +[0-9.]+ +[0-9.]+ ' <<<"$output"
+    grep -Eq '^[0-9]+ of [0-9]+ choices are more than 10 % slower than the best, without a reason$' <<<"$output"
+    run ! grep -Eq '^  3x3, 8x8, 3->16 +data ' <<<"$output" # nothing needs it
 }
 
 @test "bench step leaves no file behind" {

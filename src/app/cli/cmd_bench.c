@@ -38,7 +38,9 @@ static enum status bench_run(struct comm *comm, const char *what,
         return comm_agree(comm, comm_rank(comm) == 0 ? bench_layers(request) : ST_OK);
     if (strcmp(what, "conv") == 0)
         return comm_agree(comm, comm_rank(comm) == 0 ? bench_conv(request) : ST_OK);
-    FAIL(ST_USAGE, "'bench %s': expected step, layers, conv or reduce", what);
+    if (strcmp(what, "rule") == 0)
+        return comm_agree(comm, comm_rank(comm) == 0 ? bench_rule(request) : ST_OK);
+    FAIL(ST_USAGE, "'bench %s': expected step, layers, conv, rule or reduce", what);
 }
 
 enum status cmd_bench(struct comm *comm, int argc, char **argv)
@@ -57,7 +59,7 @@ enum status cmd_bench(struct comm *comm, int argc, char **argv)
         {"repeats", CLI_INT, &request.repeats, "N",
          "runs whose median is shown, default 7"},
         {"grain", CLI_INT, &request.grain, "N",
-         "samples per grain, instead of the config's; conv: default 32"},
+         "samples per grain, instead of the config's; conv without CONFIG: default 32"},
         {"data", CLI_TEXT, &request.data, "FILE",
          "step, layers: data set to measure with, instead of built-in letters"},
         {"image-size", CLI_TEXT, &request.image_size, "N|HxW", CLI_IMAGE_SIZE_HELP},
@@ -73,11 +75,13 @@ enum status cmd_bench(struct comm *comm, int argc, char **argv)
         {0},
     };
     const struct cli_command command = {
-        "bench", "step|layers|conv|reduce [CONFIG]", 1, 2,
+        "bench", "step|layers|conv|rule|reduce [CONFIG]", 1, 2,
         "Measure whole training steps (step) or each layer (layers) of the reference\n"
-        "network or of CONFIG's, on built-in letters; steps also under mpirun. Or\n"
-        "convolutions by each algorithm (conv), or the sum of a gradient over ranks by\n"
-        "each and by MPI_Allreduce, whose bits depend on their number "
+        "network or of CONFIG's, on built-in letters; steps also under mpirun. Or the\n"
+        "convolutions of CONFIG, or of a list, by each algorithm (conv); or whether the\n"
+        "one that training uses is the fastest here (rule: CONFIG's, or those of nine\n"
+        "networks; exit code 1 if not). Or the sum of a gradient over ranks by each\n"
+        "algorithm and by MPI_Allreduce, whose bits depend on their number "
         "(reduce).\n" CLI_CONFIG_HELP};
     const char *operand[2];
     int count;

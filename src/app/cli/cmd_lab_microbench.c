@@ -1,4 +1,7 @@
 /* lab: the tables of the microbenchmarks and of the claims. */
+#include <stdio.h>
+#include <string.h>
+
 #include "base/log.h"
 #include "base/table.h"
 #include "cmd_lab.h"
@@ -48,22 +51,43 @@ static void lab_print_walks(const struct results *results)
     table_release(&table);
 }
 
+static void lab_conv_cells(struct table *table, const struct microbench_conv *conv)
+{
+    const char *names[CONV_WAYS];
+    int count = conv_way_names(names);
+    for (int i = 0; i < count; i++) {
+        int way = 0;
+        while (way < conv->ways && strcmp(conv->way[way]->name, names[i]) != 0)
+            way++;
+        if (way < conv->ways)
+            table_cellf(table, "%.1f", conv->time[way].median * 1e6);
+        else
+            table_cellf(table, "-");
+    }
+}
+
 static void lab_print_convs(const struct results *results)
 {
     struct table table;
+    const char *names[CONV_WAYS];
+    int count = conv_way_names(names);
     if (results->convs == 0)
         return;
-    log_out(
-        "\nconvolutions forward, by the direct kernel and by im2col and sgemm, us, one "
-        "thread\n");
-    table_init(&table, "<layer", ">taps", ">direct", ">im2col+sgemm", "<used", NULL);
+    log_out("\nconvolutions forward by each algorithm that fits, us, one thread; bench "
+            "conv measures all passes\n");
+    table_init(&table, "<layer", ">taps", NULL);
+    for (int i = 0; i < count; i++) {
+        char head[32];
+        snprintf(head, sizeof head, ">%s", names[i]);
+        table_head(&table, head);
+    }
+    table_head(&table, "<used");
     for (int i = 0; i < results->convs; i++) {
         const struct microbench_conv *conv = &results->conv[i];
         table_cellf(&table, "%s", conv->name);
         table_cellf(&table, "%zu", conv_taps(&conv->shape));
-        table_cellf(&table, "%.1f", conv->direct.median * 1e6);
-        table_cellf(&table, "%.1f", conv->gemm.median * 1e6);
-        table_cellf(&table, "%s", conv->takes_direct ? "direct" : "im2col+sgemm");
+        lab_conv_cells(&table, conv);
+        table_cellf(&table, "%s", conv->chosen->name);
     }
     table_print(&table);
     table_release(&table);

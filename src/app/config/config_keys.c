@@ -84,8 +84,8 @@ const struct config_key config_keys[] = {
      "portable: the same bits on every CPU with FMA; blas: products by OpenBLAS, whose bits "
      "belong to the kind of CPU", bits_words},
     {"train", "winograd", KEY_WORD, true, AT(model.policy.winograd), 0, 0, "auto",
-     "convolutions 3x3 by Winograd's algorithm: auto: F(4x4) from 16 channels on; f2: "
-     "F(2x2) there, with the errors of a sum; off", winograd_words},
+     "convolutions 3x3 by Winograd's algorithm where it pays: auto: F(4x4) or F(2x2); "
+     "f2: F(2x2), with the errors of a sum; off", winograd_words},
     {"train", "label_smoothing", KEY_REAL, false, RUN(train.label_smoothing), 0, 0.999,
      "0", "share of the target that is spread over all classes", NULL},
     {"train", "clip", KEY_REAL, false, RUN(train.clip), 0, 1e9, "0",

@@ -1,4 +1,7 @@
-/* Pooling of one image; vectors run along the channels. */
+/* Pooling of one image; vectors run along the channels.
+
+   Backward writes the rows of dx from the first window's first row up to the first row of
+   the window behind the last; if windows overlap, one call must cover all rows. */
 #include "bytes.h"
 #include "simd.h"
 

@@ -15,7 +15,8 @@
 #define SIMD(op)         SIMD_JOIN(op, SIMD_LEVEL)
 
 /* Declares op_LEVEL with the type that it has in the table. */
-#define SIMD_DECLARE(op) extern __typeof__(*((struct kernels *)0)->op) SIMD(op)
+#define SIMD_DECLARE(op)      extern __typeof__(*((struct kernels *)0)->op) SIMD(op)
+#define SIMD_DECLARE_NORM(op) extern __typeof__(*((struct norm_kernels *)0)->op) SIMD(op)
 
 /* One table of all transforms (kernels/winograd.h). */
 extern const struct winograd_transforms SIMD(winograd2), SIMD(winograd4);
@@ -37,12 +38,12 @@ SIMD_DECLARE(add);
 SIMD_DECLARE(multiply);
 SIMD_DECLARE(scale_rows);
 SIMD_DECLARE(sum_products);
-SIMD_DECLARE(sum_channels);
-SIMD_DECLARE(sum_squares);
-SIMD_DECLARE(moments);
-SIMD_DECLARE(normalise);
-SIMD_DECLARE(normalise_sums);
-SIMD_DECLARE(normalise_backward);
+SIMD_DECLARE_NORM(sum_channels);
+SIMD_DECLARE_NORM(sum_squares);
+SIMD_DECLARE_NORM(moments);
+SIMD_DECLARE_NORM(normalise);
+SIMD_DECLARE_NORM(normalise_sums);
+SIMD_DECLARE_NORM(normalise_backward);
 SIMD_DECLARE(maxpool_forward);
 SIMD_DECLARE(maxpool_backward);
 SIMD_DECLARE(avgpool_forward);
@@ -54,8 +55,6 @@ SIMD_DECLARE(linear_weight);
 SIMD_DECLARE(linear_data);
 SIMD_DECLARE(fill_rows);
 SIMD_DECLARE(sum_rows);
-SIMD_DECLARE(direct_forward);
-SIMD_DECLARE(direct_backward_weight);
 SIMD_DECLARE(product_forward);
 SIMD_DECLARE(product_weight);
 SIMD_DECLARE(prologue_copy);

@@ -1,5 +1,6 @@
 #include "capture.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 
@@ -31,6 +32,24 @@ static void test_zeroed_and_aligned(void **state)
     assert_non_null(q);
     free(p);
     free(q);
+}
+
+/* Large blocks begin at a huge page, and are zeroed to their last byte. */
+static void test_huge(void **state)
+{
+    (void)state;
+    const size_t sizes[] = {MEM_HUGE_LEAST - 1, MEM_HUGE_LEAST, MEM_HUGE_LEAST + 1,
+                            3 * MEM_HUGE + 4097};
+    for (int round = 0; round < 2; round++)
+        for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+            unsigned char *p = mem_aligned(sizes[i], 1);
+            bool huge = sizes[i] > MEM_HUGE_LEAST - MEM_ALIGN;
+            assert_int_equal((uintptr_t)p % (huge ? MEM_HUGE : MEM_ALIGN), 0);
+            expect_zero(p, 1);
+            expect_zero(p + sizes[i] / 2, sizes[i] - sizes[i] / 2);
+            memset(p, 0xff, sizes[i]);
+            free(p);
+        }
 }
 
 static void test_resize(void **state)
@@ -174,6 +193,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_zeroed_and_aligned),
+        cmocka_unit_test(test_huge),
         cmocka_unit_test(test_resize),
         cmocka_unit_test(test_text),
         cmocka_unit_test(test_too_much),

@@ -66,14 +66,14 @@ static void bits_channels(struct bits *t)
     k->sum_products(t->out[0] + 800, t->a, t->b, &m);
     k->sum_rows(t->out[0] + 900, t->a, m.rows, m.columns, m.ld);
     k->fill_rows(t->out[0] + 1000, t->a, 7, 37, 41);
-    k->sum_channels(t->sum[0], t->a, &m);
-    k->sum_squares(t->sum[0] + 100, t->a, t->b, &m);
-    k->normalise_sums(t->sum[0] + 200, t->sum[0] + 300, &gradient, &by, &m);
-    k->moments(t->sum[0] + 400, t->sum[0] + 500, t->a, &m);
+    k->norm.sum_channels(t->sum[0], t->a, &m);
+    k->norm.sum_squares(t->sum[0] + 100, t->a, t->b, &m);
+    k->norm.normalise_sums(t->sum[0] + 200, t->sum[0] + 300, &gradient, &by, &m);
+    k->norm.moments(t->sum[0] + 400, t->sum[0] + 500, t->a, &m);
     t->sum[1][0] = k->square_sum(t->a, 1003);
     k->scale_rows(t->out[1], t->a, t->b, &m);
-    k->normalise(t->out[2], t->a, t->b, &by, &m);
-    k->normalise_backward(t->out[3], &gradient, &by, factor, &m);
+    k->norm.normalise(t->out[2], t->a, t->b, &by, &m);
+    k->norm.normalise_backward(t->out[3], &gradient, &by, factor, &m);
 }
 
 static void bits_pools(struct bits *t)

@@ -317,7 +317,7 @@ static void test_prologue(void **state)
         t.prologue = NULL;
         t.out = poisoned_floats(t.outs);
         const struct matrix pixels = {(int)t.xs / c, c, c};
-        kernels()->normalise(t.x, t.x, NULL, &prologue, &pixels);
+        kernels()->norm.normalise(t.x, t.x, NULL, &prologue, &pixels);
         case_run(&t, 1, SPLIT_AUTO);
         assert_memory_equal(fused, t.out, t.outs * sizeof *fused);
         free(fused);

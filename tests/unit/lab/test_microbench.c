@@ -126,36 +126,6 @@ static void test_layouts(void **state)
     kernels_select(cpu_isa());
 }
 
-/* Both algorithms of a convolution, also where conv_forward uses the other. */
-static void test_convs(void **state)
-{
-    (void)state;
-    static const struct team alone = {.size = 1};
-    struct conv_shape shapes[] = {
-        {.n = 3, .h = 9, .w = 8, .c = 1, .k = 33, WINDOW_SQUARE(3, 1, 0)},
-        {.n = 2, .h = 7, .w = 6, .c = 19, .k = 40, WINDOW_SQUARE(3, 2, 1)},
-    };
-    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
-        struct conv_shape *s = &shapes[i];
-        conv_shape_complete(s);
-        size_t ys = (size_t)(s->n * s->p * s->q * s->k);
-        float *x = random_floats((size_t)(s->n * s->h * s->w * s->c), 1);
-        float *w = random_floats((size_t)s->k * conv_taps(s), 2);
-        float *bias = random_floats((size_t)s->k, 3);
-        float *want = mem_aligned(ys, 4), *y = mem_aligned(ys, 4),
-              *z = mem_aligned(ys, 4);
-        void *scratch = mem_aligned(lab_conv_scratch(s), 1);
-        reference_conv_forward(s, want, x, w, bias);
-        lab_conv_direct(&alone, s, y, x, w, bias, scratch);
-        lab_conv_gemm(&alone, s, z, x, w, bias, scratch);
-        for (size_t j = 0; j < ys; j++)
-            assert_true(fabsf(y[j] - want[j]) <= 1e-4f && fabsf(z[j] - want[j]) <= 1e-4f);
-        void *all[] = {x, w, bias, want, y, z, scratch};
-        for (size_t j = 0; j < sizeof all / sizeof *all; j++)
-            free(all[j]);
-    }
-}
-
 /* --- operations --- */
 
 enum { CLASSES = 26, THREADS = 3 };
@@ -285,8 +255,9 @@ static void test_times(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_layouts), cmocka_unit_test(test_convs),
-        cmocka_unit_test(test_ops),     cmocka_unit_test(test_vectors),
+        cmocka_unit_test(test_layouts),
+        cmocka_unit_test(test_ops),
+        cmocka_unit_test(test_vectors),
         cmocka_unit_test(test_times),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
