@@ -43,8 +43,8 @@ static bool rule_is_small_frame(const struct conv_shape *shape, enum conv_pass p
 }
 
 static const struct rule_exception rule_exceptions[] = {
-    {rule_is_weight, 1.8, "bits: dw by direct reads the second-level cache too often"},
-    {rule_is_strided_data, 1.4, "bits: dx by direct writes zeros pixel by pixel"},
+    {rule_is_weight, 1.8, "bits: the weight product of direct is slower than sgemm"},
+    {rule_is_strided_data, 1.4, "bits: direct is slower where most of dx is 0"},
     {rule_is_small_frame, 2.0, "bits: without padding, dx multiplies many zeros"},
     {rule_is_thin, 1.25, "bits: channels fill no whole panel of 64"},
 };

@@ -2,8 +2,8 @@
    of rows.
 
    im2col: some of the N P output rows of all images, the channels of a group; col (rows
-   Q, R S times channels) has only these. col2im adds such a col to some of the N H rows of
-   dx. */
+   Q, R S times channels) has only these. col2im adds such a col to some of the N H rows
+   of dx. */
 #include "simd.h"
 
 /* The pixel of column j of the patch at output column q, in its row. */
