@@ -8,8 +8,8 @@
  * filter sees the channels of its range: w (K, R, S, C / groups). With one channel and
  * one filter in each group (conv_is_depthwise), w is (R, S, C).
  *
- * kernels/conv_algorithm.h has the ways to compute it. Every member of the team calls with
- * the same arguments; each function ends with a barrier.
+ * kernels/conv_algorithm.h has the ways to compute it. Every member of the team calls
+ * with the same arguments; each function ends with a barrier.
  */
 #ifndef LOCKSTEP_KERNELS_CONV_H
 #define LOCKSTEP_KERNELS_CONV_H

@@ -22,11 +22,11 @@ struct pass {
     const float *params; /* the flat vector; tensor i is at tensor[i].offset */
     const float *packed; /* what layer_ops.pack wrote from them; NULL: nothing */
     const float *packed_back;
-    float *grads;        /* flat gradient of the grain: written, not added to */
-    void *save;          /* layer_save_bytes(layer, n), aligned to 64 */
-    void *scratch;       /* shared by the team, aligned to 64; undefined at first */
-    uint64_t seed;       /* of the run */
-    uint64_t step;       /* of training; names random draws */
+    float *grads;           /* flat gradient of the grain: written, not added to */
+    void *save;             /* layer_save_bytes(layer, n), aligned to 64 */
+    void *scratch;          /* shared by the team, aligned to 64; undefined at first */
+    uint64_t seed;          /* of the run */
+    uint64_t step;          /* of training; names random draws */
     const uint64_t *sample; /* (n) global sample numbers; name random draws */
 };
 

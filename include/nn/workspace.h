@@ -45,8 +45,8 @@ struct workspace {
 
 /* members: the most threads that pass a grain through it together. */
 size_t workspace_bytes(const struct model *model, int members);
-/* Bytes per image that an op leaves for backward: its output, if a backward pass reads it,
-   and what the op itself saves. */
+/* Bytes per image that an op leaves for backward: its output, if a backward pass reads
+   it, and what the op itself saves. */
 size_t workspace_stored(const struct model *model, int op);
 void workspace_init(struct workspace *ws, const struct model *model, int members);
 void workspace_release(struct workspace *ws);

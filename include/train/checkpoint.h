@@ -10,9 +10,9 @@
  *   /metrics/...                   history so far (train/metrics.h)
  * Root attributes: format, format_version, step, epoch, config (INI text), data_hash,
  * classes, height, width, channels, mean, std, treatment, lockstep, mpi, blas, isa, bits,
- * plan, state (as in the log), content_hash (over every array and the attributes that a resume
- * needs), and the fields of struct progress. There is no random state: randomness is
- * counter-based.
+ * plan, state (as in the log), content_hash (over every array and the attributes that a
+ * resume needs), and the fields of struct progress. There is no random state: randomness
+ * is counter-based.
  *
  * Called on rank 0 only; nothing here is collective.
  */
@@ -61,7 +61,7 @@ struct checkpoint_info {
     uint64_t state;                    /* hash of weights, averages and optimizer state */
     char *lockstep, *mpi, *blas, *isa; /* versions and instruction set that wrote it */
     char *bits; /* what its bits depend on (kernels/policy.h); "": not recorded */
-    char *plan;                        /* of the run that wrote it (train/plan.h) */
+    char *plan; /* of the run that wrote it (train/plan.h) */
     struct progress progress;
 };
 void checkpoint_info_release(struct checkpoint_info *info);

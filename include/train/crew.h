@@ -30,7 +30,8 @@ void crew_init(struct crew *crew, const struct stage *stage,
                const struct parallel_plan *plan);
 void crew_release(struct crew *crew);
 
-/* Bytes of the workspaces and the packed weights. Of the stage: count, index and model. */
+/* Bytes of the workspaces and the packed weights. Of the stage: count, index and model.
+ */
 size_t crew_bytes(const struct stage *stage, const struct parallel_plan *plan);
 
 /* Packs the weights (the stage's flat vector), after each change of them and before the

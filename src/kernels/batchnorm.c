@@ -142,8 +142,8 @@ static void batchnorm_set_line(const struct team *team,
 }
 
 /* What the kernels of channels from c on normalise by. */
-static struct prologue batchnorm_line(const struct batchnorm_by *by,
-                                      const struct batchnorm_room *room, int c)
+static struct prologue batchnorm_as_prologue(const struct batchnorm_by *by,
+                                             const struct batchnorm_room *room, int c)
 {
     return (struct prologue){by->mean + c, room->scale + c, room->shift + c,
                              by->activation};
@@ -159,7 +159,8 @@ void batchnorm_forward(const struct team *team, const struct batchnorm_shape *sh
     struct share share = batchnorm_share(team, shape);
     while (share_next(&share)) {
         size_t at = batchnorm_at(shape, &share, shape->pixels);
-        const struct prologue line = batchnorm_line(by, &room, share.channels.begin);
+        const struct prologue line =
+            batchnorm_as_prologue(by, &room, share.channels.begin);
         const struct matrix m = batchnorm_matrix(shape, &share);
         kernels()->norm.normalise(y + at, x + at, z ? z + at : NULL, &line, &m);
     }
@@ -204,7 +205,8 @@ static void batchnorm_sum_gradients(const struct team *team,
         size_t at = batchnorm_at(shape, &share, shape->pixels);
         size_t to = batchnorm_at(shape, &share, 1);
         const struct matrix m = batchnorm_matrix(shape, &share);
-        const struct prologue line = batchnorm_line(by, room, share.channels.begin);
+        const struct prologue line =
+            batchnorm_as_prologue(by, room, share.channels.begin);
         const struct normalise_gradient here = {
             g->dy + at, g->x + at, g->y ? g->y + at : NULL, g->dz ? g->dz + at : NULL};
         kernels()->norm.normalise_sums(room->sum[0] + to, room->sum[1] + to, &here, &line,
@@ -224,7 +226,7 @@ static void batchnorm_write_dx(const struct team *team,
         size_t at = batchnorm_at(shape, &share, shape->pixels);
         int c = share.channels.begin;
         const struct matrix m = batchnorm_matrix(shape, &share);
-        const struct prologue line = batchnorm_line(by, room, c);
+        const struct prologue line = batchnorm_as_prologue(by, room, c);
         const float *const factor[] = {room->factor[0] + c, room->factor[1] + c,
                                        room->factor[2] + c};
         const struct normalise_gradient here = {

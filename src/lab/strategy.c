@@ -142,7 +142,8 @@ static void strategy_lanes_setup(struct strategy *s, int lanes)
         int count = lane->end - lane->begin;
         lane->begin = s->task.n - lane->end;
         lane->end = lane->begin + count;
-        lane->scratch = mem_aligned(layer_scratch_bytes(s->layer, s->threads / lanes) + 1, 1);
+        lane->scratch =
+            mem_aligned(layer_scratch_bytes(s->layer, s->threads / lanes) + 1, 1);
         lane->save = mem_aligned(layer_save_bytes(s->layer, count) + 1, 1);
         lane->grads =
             i ? mem_aligned(strategy_weights(s->layer) + 1, sizeof(float)) : s->grads;

@@ -13,7 +13,8 @@
 /* Sizes are not trusted: a config may come with a checkpoint from anywhere. */
 static enum status model_check_memory(const struct model *model, const char *where)
 {
-    double wanted = (double)workspace_bytes(model, 1) + 4.0 * (double)(model->params + model->packed);
+    double wanted =
+        (double)workspace_bytes(model, 1) + 4.0 * (double)(model->params + model->packed);
     double limit = (double)mem_limit();
     if (wanted > limit)
         FAIL(ST_USAGE,

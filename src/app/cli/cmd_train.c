@@ -210,8 +210,7 @@ static enum status train_open_trainer(struct train_session *session)
     const struct train_request *request = session->request;
     struct trainer_setup *setup = &session->setup;
     if (!request->elsewhere)
-        placement_note(&session->placement, session->comm,
-                       &session->config.model.policy);
+        placement_note(&session->placement, session->comm, &session->config.model.policy);
     if (request->check)
         setup->folder = NULL;
     setup->deadline = session->deadline;

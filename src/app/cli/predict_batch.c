@@ -174,9 +174,8 @@ static int batch_forward(const struct predict_batch *batch, struct workspace *ws
 {
     const struct network *network = batch->network;
     const struct views views = views_of_set(batch->views);
-    struct grain_pass pass = {.team = {.size = 1},
-                              .params = batch->fold.params,
-                              .packed = batch->packed};
+    struct grain_pass pass = {
+        .team = {.size = 1}, .params = batch->fold.params, .packed = batch->packed};
     size_t answers = (size_t)count * (size_t)network->info.classes;
     float *sum = views.count > 1 ? mem_zeroed(answers, sizeof *sum) : NULL;
     for (int l = 0; l < views.count; l++) {

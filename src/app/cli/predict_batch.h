@@ -32,7 +32,7 @@ struct predict_batch {
     struct prediction *answer; /* owned: (most) */
     int count, most;
     uint8_t *pixels;      /* owned: (most, h, w, c) */
-    float *packed; /* owned: the weights, packed */
+    float *packed;        /* owned: the weights, packed */
     struct workspace *ws; /* owned: (threads) */
 };
 

@@ -81,8 +81,8 @@ const struct config_key config_keys[] = {
     {"train", "seed", KEY_U64, true, RUN(train.seed), 0, 0, "1",
      "seed of everything random", NULL},
     {"train", "bits", KEY_WORD, true, AT(model.policy.bits), 0, 0, "portable",
-     "portable: the same bits on every CPU with FMA; blas: products by OpenBLAS, whose bits "
-     "belong to the kind of CPU", bits_words},
+     "portable: the same bits on every CPU with FMA; blas: products by OpenBLAS, whose "
+     "bits belong to the kind of CPU", bits_words},
     {"train", "winograd", KEY_WORD, true, AT(model.policy.winograd), 0, 0, "auto",
      "convolutions 3x3 by Winograd's algorithm where it pays: auto: F(4x4) or F(2x2); "
      "f2: F(2x2), with the errors of a sum; off", winograd_words},

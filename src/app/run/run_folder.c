@@ -174,9 +174,10 @@ static void resume_note_bits(const struct run_resume *resume,
                  decoder, info->decoder);
     policy_bits_text(&resume->config->model.policy, bits);
     if (*info->bits && strcmp(info->bits, bits) != 0)
-        log_note("the bits are those of '%s' now, and were those of '%s': the run goes on "
-                 "in other bits",
-                 bits, info->bits);
+        log_note(
+            "the bits are those of '%s' now, and were those of '%s': the run goes on "
+            "in other bits",
+            bits, info->bits);
 }
 
 static enum status resume_check_same_run(const struct run_resume *resume,

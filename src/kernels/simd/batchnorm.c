@@ -182,16 +182,17 @@ SIMD_INLINE simd_float batchnorm_line(const struct simd_prologue *by, simd_float
     return simd_multiply_add(d, by->scale, by->shift);
 }
 
+/* A column of vectors: m has at most SIMD_WIDTH columns. */
 SIMD_INLINE void batchnorm_write(enum activation kind, float *y, const float *x,
-                                 const float *z, const struct simd_prologue *by, int ld,
-                                 int rows, int lanes)
+                                 const float *z, const struct simd_prologue *by,
+                                 const struct matrix *m)
 {
     simd_float slope;
-    for (int i = 0; i < rows; i++, x += ld, y += ld) {
-        simd_float value = batchnorm_line(by, simd_load(x, lanes) - by->mean);
+    for (int i = 0; i < m->rows; i++, x += m->ld, y += m->ld) {
+        simd_float value = batchnorm_line(by, simd_load(x, m->columns) - by->mean);
         if (z)
-            value += simd_load(z + (size_t)i * (size_t)ld, lanes);
-        simd_store(y, curve_value(kind, value, &slope), lanes);
+            value += simd_load(z + (size_t)i * (size_t)m->ld, m->columns);
+        simd_store(y, curve_value(kind, value, &slope), m->columns);
     }
 }
 
@@ -207,11 +208,12 @@ SIMD_INLINE void batchnorm_normalise(enum activation kind, float *y, const float
             const struct simd_prologue line = simd_prologue(by, j, lanes);
             size_t to = at + (size_t)j;
             const float *also = z ? z + to : NULL;
+            const struct matrix whole = {rows, SIMD_WIDTH, m->ld};
+            const struct matrix part = {rows, lanes, m->ld};
             if (lanes >= SIMD_WIDTH)
-                batchnorm_write(kind, y + to, x + to, also, &line, m->ld, rows,
-                                SIMD_WIDTH);
+                batchnorm_write(kind, y + to, x + to, also, &line, &whole);
             else
-                batchnorm_write(kind, y + to, x + to, also, &line, m->ld, rows, lanes);
+                batchnorm_write(kind, y + to, x + to, also, &line, &part);
         }
     }
 }

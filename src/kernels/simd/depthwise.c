@@ -10,8 +10,8 @@
  */
 #include "simd.h"
 
-#define TILE 8 /* sums, with TAPS weights and a value in 16 registers */
-#define TAPS 5
+#define TILE      8 /* sums, with LINE_TAPS weights and a value in 16 registers */
+#define LINE_TAPS 5
 
 struct depthwise_tile {
     float *to;
@@ -75,7 +75,7 @@ SIMD_INLINE void tile_sums(const struct depthwise_tile *p, int size, int stride,
         /* The last vector may overlap the one before: lanes are computed twice. */
         int c = k + SIMD_WIDTH <= p->channels ? k : p->channels - SIMD_WIDTH;
         simd_float start = p->bias ? simd_full(p->bias + c) : (simd_float){0};
-        simd_float sum[TILE], weight[TAPS];
+        simd_float sum[TILE], weight[LINE_TAPS];
 #pragma GCC unroll 8
         for (int i = 0; i < width; i++)
             sum[i] = start;
@@ -109,26 +109,26 @@ SIMD_INLINE void tile_sums(const struct depthwise_tile *p, int size, int stride,
     }
 }
 
-#define TILE_FUNCTION(size, stride, width)                                       \
+#define DEPTHWISE_FUNCTION(size, stride, width)                                  \
     static void tile_##size##_##stride##_##width(const struct depthwise_tile *p) \
     {                                                                            \
         tile_sums(p, size, stride, width);                                       \
     }
-#define TILE_FUNCTIONS(size, stride) \
-    TILE_FUNCTION(size, stride, 1)   \
-    TILE_FUNCTION(size, stride, 2)   \
-    TILE_FUNCTION(size, stride, 3)   \
-    TILE_FUNCTION(size, stride, 4)   \
-    TILE_FUNCTION(size, stride, 5)   \
-    TILE_FUNCTION(size, stride, 6)   \
-    TILE_FUNCTION(size, stride, 7)   \
-    TILE_FUNCTION(size, stride, 8)
-TILE_FUNCTIONS(1, 1)
-TILE_FUNCTIONS(2, 1)
-TILE_FUNCTIONS(3, 1)
-TILE_FUNCTIONS(5, 1)
-TILE_FUNCTIONS(3, 2)
-TILE_FUNCTIONS(5, 2)
+#define DEPTHWISE_FUNCTIONS(size, stride) \
+    DEPTHWISE_FUNCTION(size, stride, 1)   \
+    DEPTHWISE_FUNCTION(size, stride, 2)   \
+    DEPTHWISE_FUNCTION(size, stride, 3)   \
+    DEPTHWISE_FUNCTION(size, stride, 4)   \
+    DEPTHWISE_FUNCTION(size, stride, 5)   \
+    DEPTHWISE_FUNCTION(size, stride, 6)   \
+    DEPTHWISE_FUNCTION(size, stride, 7)   \
+    DEPTHWISE_FUNCTION(size, stride, 8)
+DEPTHWISE_FUNCTIONS(1, 1)
+DEPTHWISE_FUNCTIONS(2, 1)
+DEPTHWISE_FUNCTIONS(3, 1)
+DEPTHWISE_FUNCTIONS(5, 1)
+DEPTHWISE_FUNCTIONS(3, 2)
+DEPTHWISE_FUNCTIONS(5, 2)
 
 /* For some number of taps in a row and some stride: a function for each width. */
 struct tile_kind {

@@ -6,8 +6,8 @@
  */
 #include "simd.h"
 
-#define ROWS 3 /* of TAPS taps: 15 chains and a value of dy in 16 registers */
-#define TAPS 5
+#define ROWS        3 /* of WEIGHT_TAPS taps: 15 chains and a value of dy in 16 registers */
+#define WEIGHT_TAPS 5
 
 struct weight_line {
     float *total;                /* of the first tap */
@@ -24,7 +24,7 @@ struct weight_line {
 
 /* The outputs that are not `inside`. */
 SIMD_INLINE void weight_edge(const struct weight_line *p, int rows, int size, int channel,
-                             struct span outputs, simd_float sum[ROWS][TAPS])
+                             struct span outputs, simd_float sum[ROWS][WEIGHT_TAPS])
 {
     for (int q = outputs.begin; q < outputs.end; q++) {
         struct span taps = window_inside(p->window, q, p->width);
@@ -58,7 +58,7 @@ SIMD_INLINE void weight_ahead(const struct weight_line *p, const float *x,
 }
 
 SIMD_INLINE void weight_inside(const struct weight_line *p, int rows, int size,
-                               int channel, simd_float sum[ROWS][TAPS])
+                               int channel, simd_float sum[ROWS][WEIGHT_TAPS])
 {
     ptrdiff_t next = p->next, column = p->column, row = p->row;
     const float *dy = p->dy + p->inside.begin * p->c + channel;
@@ -112,7 +112,7 @@ SIMD_INLINE void weight_line(const struct weight_line *p, int rows, int size)
     for (int k = 0; k < p->channels; k += SIMD_WIDTH) {
         /* The last vector may overlap the one before. */
         int c = k + SIMD_WIDTH <= p->channels ? k : p->channels - SIMD_WIDTH;
-        simd_float sum[ROWS][TAPS];
+        simd_float sum[ROWS][WEIGHT_TAPS];
 #pragma GCC unroll 3
         for (int r = 0; r < rows; r++)
 #pragma GCC unroll 5

@@ -185,7 +185,8 @@ static void test_described(void **state)
     struct fold fold;
     bench_init(&b, lines, (struct shape){12, 12, 3}, 7, 5);
     assert_true(fold_helps(&b.model));
-    for (enum fold_pools pools = FOLD_STOPS_AT_POOLS; pools <= FOLD_PASSES_POOLS; pools++) {
+    for (enum fold_pools pools = FOLD_STOPS_AT_POOLS; pools <= FOLD_PASSES_POOLS;
+         pools++) {
         fold_describe(&fold, &b.model, pools);
         assert_int_equal(fold.norms, pools == FOLD_PASSES_POOLS ? 2 : 1);
         assert_true(!fold.params && !fold.owned);
