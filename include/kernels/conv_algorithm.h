@@ -5,14 +5,16 @@
  * scratch, the function that computes one grain. The instruction sets differ only in the
  * micro-kernels and transforms that rows call (product.h, winograd.h).
  *
- *   direct       all but depthwise. Pixels of an image are the rows of a product where
- * they lie; images with padding, groups or dilation are framed, a few rows at a time
- * (src/kernels/conv_frame.h). 1 x 1 is a plain product. An input gradient is one
- * convolution of dy for each class of pixels by the strides (src/kernels/conv_lattice.h)
- *   winograd2,   3 x 3 with stride 1, without groups and dilation: winograd.h
+ *   direct       all but depthwise: the pixels of an image are the rows of a product
+ *   winograd2    3 x 3 with stride 1, without groups and dilation: winograd.h
  *   winograd4
- *   blas         all but depthwise; im2col and sgemm of OpenBLAS
+ *   blas         all but depthwise: im2col and sgemm of OpenBLAS
  *   depthwise    depthwise.h; reads the weights as they are
+ *
+ * direct reads pixels where they lie; images with padding, groups or dilation are framed,
+ * a few rows at a time (src/kernels/conv_frame.h). 1 x 1 is a plain product. An input
+ * gradient is one convolution of dy for each class of pixels by the strides
+ * (src/kernels/conv_lattice.h).
  *
  * Values. Except for blas, each result is defined by the shape and by fused
  * multiply-adds in a written order, so that the bits are the same for each instruction
