@@ -12,7 +12,7 @@
 #include "conv_winograd.h"
 #include "kernels/kernels.h"
 
-#define PIECE_INS  32 /* input channels of a piece; its output channels are a panel */
+#define PIECE_INS  64 /* input channels of a piece; its output channels are a panel */
 #define PIECE_TAPS 9
 #define PIECE_SIZE (PIECE_INS * PRODUCT_PANEL)
 
