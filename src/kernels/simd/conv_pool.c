@@ -186,9 +186,10 @@ static void conv_pool_activate_image(const struct conv_pool_image *image,
                            image->out->slope ? image->out->slope + at : NULL, width);
 }
 
-static void conv_pool_direct(const struct conv_pool_shape *shape, struct span rows,
-                             struct span channels, const struct conv_pool_result *result,
-                             const float *x, const float *weight, const float *bias)
+static void conv_pool_direct_rows(const struct conv_pool_shape *shape, struct span rows,
+                                  struct span channels,
+                                  const struct conv_pool_result *result, const float *x,
+                                  const float *weight, const float *bias)
 {
     const struct conv_pool_image image = {shape, rows, result, x, weight, bias};
     int k = channels.begin, most = shape->c == 1 ? SINGLE_VECTORS : FORWARD_VECTORS;

@@ -1,12 +1,13 @@
 /*
  * The weight gradient of a depthwise convolution (kernels/depthwise.h).
  *
- * A row of outputs, one vector of channels and up to ROWS rows of taps at a time: their
- * chains are in registers, and each value of dy is loaded once for all of them.
+ * A row of outputs, one vector of channels and up to WEIGHT_ROWS rows of taps at a time:
+ * their chains are in registers, and each value of dy is loaded once for all of them.
  */
 #include "simd.h"
 
-#define ROWS        3 /* of WEIGHT_TAPS taps: 15 chains and a value of dy in 16 registers */
+/* 15 chains and a value of dy in 16 registers. */
+#define WEIGHT_ROWS 3
 #define WEIGHT_TAPS 5
 
 struct weight_line {
@@ -24,7 +25,8 @@ struct weight_line {
 
 /* The outputs that are not `inside`. */
 SIMD_INLINE void weight_edge(const struct weight_line *p, int rows, int size, int channel,
-                             struct span outputs, simd_float sum[ROWS][WEIGHT_TAPS])
+                             struct span outputs,
+                             simd_float sum[WEIGHT_ROWS][WEIGHT_TAPS])
 {
     for (int q = outputs.begin; q < outputs.end; q++) {
         struct span taps = window_inside(p->window, q, p->width);
@@ -58,7 +60,7 @@ SIMD_INLINE void weight_ahead(const struct weight_line *p, const float *x,
 }
 
 SIMD_INLINE void weight_inside(const struct weight_line *p, int rows, int size,
-                               int channel, simd_float sum[ROWS][WEIGHT_TAPS])
+                               int channel, simd_float sum[WEIGHT_ROWS][WEIGHT_TAPS])
 {
     ptrdiff_t next = p->next, column = p->column, row = p->row;
     const float *dy = p->dy + p->inside.begin * p->c + channel;
@@ -112,7 +114,7 @@ SIMD_INLINE void weight_line(const struct weight_line *p, int rows, int size)
     for (int k = 0; k < p->channels; k += SIMD_WIDTH) {
         /* The last vector may overlap the one before. */
         int c = k + SIMD_WIDTH <= p->channels ? k : p->channels - SIMD_WIDTH;
-        simd_float sum[ROWS][WEIGHT_TAPS];
+        simd_float sum[WEIGHT_ROWS][WEIGHT_TAPS];
 #pragma GCC unroll 3
         for (int r = 0; r < rows; r++)
 #pragma GCC unroll 5
@@ -149,7 +151,7 @@ LINE_FUNCTION(5, 3)
 /* For some number of taps in a row: a function for each number of rows. */
 struct weight_kind {
     int size;
-    void (*of[ROWS])(const struct weight_line *p);
+    void (*of[WEIGHT_ROWS])(const struct weight_line *p);
 };
 
 static const struct weight_kind weight_kinds[] = {{3, {line_3_1, line_3_2, line_3_3}},
@@ -186,7 +188,7 @@ static void weight_image(const struct conv_shape *shape, struct weight_line line
         struct span rows = window_inside(&shape->r, p, shape->h);
         line.dy = dy + p * shape->q * line.c;
         for (int r = rows.begin, count; r < rows.end; r += count) {
-            count = rows.end - r < ROWS ? rows.end - r : ROWS;
+            count = rows.end - r < WEIGHT_ROWS ? rows.end - r : WEIGHT_ROWS;
             int h = window_first(&shape->r, p) + r * down;
             line.x = x + (h * shape->w - shape->s.pad) * line.c;
             line.x_ahead = count * line.row;
