@@ -245,7 +245,7 @@ static void conv_pool_finish(const struct conv_pool_shape *shape,
 
 const struct conv_pool_kernels SIMD(conv_pool) = {
     SIMD_WIDTH,
-    conv_pool_direct,
+    conv_pool_direct_rows,
     conv_pool_finish,
     SIMD(conv_pool_weight),
     SIMD(conv_pool_weight_thin),
