@@ -118,7 +118,7 @@ same_as() {
     grep -qE '^bits +(plain|v[2-4]), OpenBLAS ' blas.out
     other_state plain.out blas.out
     "$LOCKSTEP" show blas | grep -qE '^bits +(plain|v[2-4]), OpenBLAS '
-    sed 's/^layer = conv 6 .*/layer = conv 16 kernel=3\nlayer = conv 16 kernel=3/' \
+    sed 's/^layer = conv 6 .*/layer = conv 32 kernel=3\nlayer = conv 32 kernel=3/' \
         "$ROOT/tests/mpi/graph.conf" >wide.conf
     for way in auto f2 off; do
         train 1 wide.conf "${net[@]:1}" --run "$way" --set train.winograd="$way" >"$way.out"
