@@ -55,16 +55,4 @@ struct split_sets conv_splits(const struct conv_shape *shape);
 void conv_backward_bias(const struct team *team, const struct conv_shape *shape,
                         float *dbias, const float *dy);
 
-/* The passes with weights of a single call, for measurements of the laboratory: they pack
-   the weights first. conv_scratch: bytes for all passes by a team of `members`. bias NULL
-   is 0; dbias NULL is not wanted; dx, dweight, dbias are written, not added to. */
-size_t conv_scratch(const struct conv_shape *shape, int members);
-void conv_forward(const struct team *team, const struct conv_shape *shape, float *y,
-                  const float *x, const float *weight, const float *bias, void *scratch);
-void conv_backward_weight(const struct team *team, const struct conv_shape *shape,
-                          float *dweight, float *dbias, const float *x, const float *dy,
-                          void *scratch);
-void conv_backward_data(const struct team *team, const struct conv_shape *shape,
-                        float *dx, const float *dy, const float *weight, void *scratch);
-
 #endif

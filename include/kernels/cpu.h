@@ -18,6 +18,8 @@ enum cpu_isa cpu_isa(void);
 /* ST_USAGE with a message when LOCKSTEP_ISA names what this machine does not have. */
 enum status cpu_check_isa(void) MUST_CHECK;
 const char *cpu_isa_name(enum cpu_isa isa);
+/* Do its kernels multiply and add with one rounding? Those that do give the same bits. */
+bool cpu_isa_fuses(enum cpu_isa isa);
 
 /* "AMD EPYC 9B45", as the processor reports it. Static storage. */
 const char *cpu_model(void);

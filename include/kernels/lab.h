@@ -1,7 +1,8 @@
 /*
  * lab: kernels that only measurements run. Training uses none of them.
  *
- * Two yardsticks of the machine; a convolution in three layouts of memory.
+ * Two yardsticks of the machine; a convolution in three layouts of memory; convolutions
+ * of pieces that a strategy cuts.
  */
 #ifndef LOCKSTEP_KERNELS_LAB_H
 #define LOCKSTEP_KERNELS_LAB_H
@@ -39,5 +40,17 @@ struct lab_kernels {
 
 /* The table for the instruction set in use (kernels/kernels.h). */
 const struct lab_kernels *lab_kernels(void);
+
+/* The passes with weights of a single call, which are packed first. conv_scratch: bytes
+   for all passes by a team of `members`. bias NULL is 0; dbias NULL is not wanted; dx,
+   dweight, dbias are written, not added to. */
+size_t conv_scratch(const struct conv_shape *shape, int members);
+void conv_forward(const struct team *team, const struct conv_shape *shape, float *y,
+                  const float *x, const float *weight, const float *bias, void *scratch);
+void conv_backward_weight(const struct team *team, const struct conv_shape *shape,
+                          float *dweight, float *dbias, const float *x, const float *dy,
+                          void *scratch);
+void conv_backward_data(const struct team *team, const struct conv_shape *shape,
+                        float *dx, const float *dy, const float *weight, void *scratch);
 
 #endif

@@ -43,7 +43,7 @@ struct rows_weight {
 static void rows_weight_take(struct rows_weight *w, struct arena *arena, size_t room,
                              bool mine)
 {
-    size_t pixels = (size_t)w->pixels, panels = w->copies ? (size_t)w->panels : 0;
+    size_t pixels = w->copies ? (size_t)w->pixels : 0, panels = (size_t)w->panels;
     struct rows_copy copy;
     void *patches = arena_take(arena, room);
     copy.piece = arena_take(arena, pixels * WEIGHT_PIECE * sizeof *copy.piece);

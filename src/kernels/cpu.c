@@ -57,6 +57,11 @@ const char *cpu_isa_name(enum cpu_isa isa)
     return cpu_isa_names[isa];
 }
 
+bool cpu_isa_fuses(enum cpu_isa isa)
+{
+    return isa != CPU_V2;
+}
+
 /* What hwloc reports about this machine and process, read once. */
 static struct {
     bool known;

@@ -10,5 +10,5 @@ void policy_bits_text(const struct kernel_policy *policy, char text[POLICY_BITS]
     if (policy->bits == POLICY_BLAS)
         snprintf(text, POLICY_BITS, "%s, %s", isa, cpu_blas());
     else
-        snprintf(text, POLICY_BITS, "%s", cpu_isa() == CPU_V2 ? isa : "portable");
+        snprintf(text, POLICY_BITS, "%s", cpu_isa_fuses(cpu_isa()) ? "portable" : isa);
 }

@@ -8,6 +8,7 @@
 #include "base/div.h"
 #include "base/mem.h"
 #include "base/timer.h"
+#include "kernels/lab.h"
 #include "kernels/linear.h"
 #include "kernels/vector.h"
 #include "strategy_impl.h"

@@ -7,6 +7,7 @@
 
 #include "base/mem.h"
 #include "base/timer.h"
+#include "kernels/lab.h"
 #include "kernels/vector.h"
 #include "strategy_impl.h"
 

@@ -131,7 +131,7 @@ void placement_find(struct placement *placement, struct comm *comm, int threads)
         .granted = granted ? min_int(granted, online) : online,
         .quota = cpu_quota(),
         .threads = threads ? threads : min_int(per_task, cpu_allowed()),
-        .fma = cpu_isa() != CPU_V2,
+        .fma = cpu_isa_fuses(cpu_isa()),
         .node_rank = comm_node_rank(comm),
         .node = comm_rank(comm) - comm_node_rank(comm),
     };

@@ -1,6 +1,7 @@
 #include "kernel_test.h"
 
 #include "kernels/conv_algorithm.h"
+#include "kernels/lab.h"
 #include "kernels/reference.h"
 
 struct conv_case {
