@@ -2,7 +2,7 @@
 """Measure training steps of a network in PyTorch, on the CPU.
 
     bench_torch.py [--network letters] [--shape 28x28x1] [--batch 256] [--threads 1]
-                   [--variant channels_last] [--repeats 3] [--forward]
+                   [--variant channels_last] [--repeats 3] [--forward | --stored]
     mpirun -n 2 bench_torch.py --batch 256 --store FILE ...     DistributedDataParallel
 
 PyTorch's side of bench_peers.py; the networks are those of tests/peers/networks.py. Measures
@@ -12,6 +12,7 @@ The batch is global. Prints one JSON object, or, of what this PyTorch cannot do,
 
     {"rate": N, "cpu_rate": N, "torch": {about this PyTorch}}
     {"skipped": TEXT, "torch": {...}}
+    {"stored": BYTES, "torch": {...}}                           --stored
 """
 
 import argparse
@@ -97,6 +98,26 @@ def step_of(options, ranks):
     return train_step(net, batches, precision(options.variant))
 
 
+def stored_bytes(options):
+    """Per image: what autograd keeps for backward, each block of memory once, without the
+    parameters, the running statistics and the images themselves."""
+    net = NETWORKS[options.network](options.shape, CLASSES).to(memory_format=torch.channels_last)
+    images, labels = next(ready_batches(options.shape, options.batch, 1, torch.channels_last))
+    address = lambda tensor: tensor.untyped_storage().data_ptr()
+    known = {address(tensor) for tensor in (*net.parameters(), *net.buffers(), images, labels)}
+    kept = {}  # holds the blocks, so that no address is used twice
+
+    def pack(tensor):
+        if address(tensor) not in known:
+            kept[address(tensor)] = tensor
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+        loss = nn.functional.cross_entropy(net(images), labels)
+    loss.backward()
+    return sum(tensor.untyped_storage().nbytes() for tensor in kept.values()) / options.batch
+
+
 def of_slowest(seconds, ranks):
     if ranks == 1:
         return seconds
@@ -175,6 +196,7 @@ def parse():
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--repeats", type=int, default=7)
     parser.add_argument("--forward", action="store_true")
+    parser.add_argument("--stored", action="store_true", help="no time: bytes kept for backward")
     parser.add_argument("--variant", default="eager", choices=VARIANTS)
     parser.add_argument("--store", help="a new file by which the ranks find each other")
     return parser.parse_args()
@@ -187,7 +209,9 @@ def main():
     rank, ranks = join_ranks(options.store)
     if options.batch < ranks or options.batch % ranks:
         sys.exit(f"a batch of {options.batch} cannot be shared by {ranks} ranks")
-    if options.variant == "compile" and not hasattr(torch, "compile"):
+    if options.stored:
+        said = {"stored": stored_bytes(options)}
+    elif options.variant == "compile" and not hasattr(torch, "compile"):
         said = {"skipped": f"PyTorch {torch.__version__} has no torch.compile"}
     else:
         said = measure(step_of(options, ranks), options.batch, options.repeats, ranks)

@@ -98,6 +98,19 @@ END
     "$LOCKSTEP" bench layers off.conf --image-size 8 | grep -Eq '^  second +forward +direct '
 }
 
+@test "bench layers --json tells the same of each layer" {
+    convs
+    "$LOCKSTEP" bench layers convs.conf --image-size 8 --json | python3 -c '
+import json, sys
+layers = {row["layer"]: row for row in json.load(sys.stdin)}
+assert len(layers) == 11, layers.keys()
+first, norm = layers["first"], layers["batchnorm1"]
+assert (first["forward_algorithm"], first["weight_algorithm"]) == ("winograd4", "winograd4"), first
+assert first["forward_true_gflop"] < first["forward_dense_gflop"], first
+assert (first["stored_bytes"], layers["second"]["stored_bytes"]) == (8192, 0), layers
+assert norm["backward_us"] > 0 and "weight_algorithm" not in norm, norm'
+}
+
 @test "bench conv measures each shape of a network once, and marks what training uses" {
     convs
     "$LOCKSTEP" bench conv convs.conf --image-size 8 --grain 2 >out

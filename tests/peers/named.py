@@ -53,13 +53,14 @@ def deep(name, text, data, batch):
     small.check()
 
 
-def case(name, shape, batch):
+def case(name, shape, batch, network=None):
+    network = network or name
     data = lockstep.pictures(*shape, 5, 3 * batch, 8)
-    text = lockstep.network_of(lockstep.run("models", name))
+    text = lockstep.network_of(lockstep.run("models", network))
     if name in DEEP:
         deep(name, text, data, batch)
     else:
-        Agreement(name, text, data, batch, plain=NETWORKS[name]).check()
+        Agreement(name, text, data, batch, plain=NETWORKS[network]).check()
 
 
 # Here, and in torchvision.
@@ -94,12 +95,13 @@ def torchvision():
         compare(f"{name} and torchvision", *outputs, TOLERANCE * float(outputs[0].abs().max()))
 
 
-CHECKS = {name: (lambda name=name: case(name, *CASES[name])) for name in CASES} | {
-    # A first layer for small images, which other networks share with those above
-    "mobilenetv3_small-36": lambda: case("mobilenetv3_small", (36, 34, 3), 5),
-    "efficientnet_lite0-33": lambda: case("efficientnet_lite0", (33, 36, 3), 5),
-    "torchvision": torchvision,
+# A first layer for small images, which other networks share with those above
+SMALL = {
+    "mobilenetv3_small-36": ((36, 34, 3), 5, "mobilenetv3_small"),
+    "efficientnet_lite0-33": ((33, 36, 3), 5, "efficientnet_lite0"),
 }
+CHECKS = {name: (lambda name=name, of=of: case(name, *of))
+          for name, of in (CASES | SMALL).items()} | {"torchvision": torchvision}
 
 if __name__ == "__main__":
     main(CHECKS)

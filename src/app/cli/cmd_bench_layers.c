@@ -80,6 +80,38 @@ static void bench_print_layers(const struct model *model, const struct layer_tim
             stored, images);
 }
 
+/* --- as JSON --- */
+
+static void bench_layers_json_pass(const char *pass, double seconds, double dense,
+                                   double truly)
+{
+    log_out("   \"%s_us\": %.3f, \"%s_dense_gflop\": %.6f, \"%s_true_gflop\": %.6f,\n",
+            pass, seconds * 1e6, pass, dense * 1e-9, pass, truly * 1e-9);
+}
+
+static void bench_layers_print_json(const struct model *model,
+                                    const struct layer_time *times,
+                                    const struct bench_peaks *peaks)
+{
+    log_out("[\n");
+    for (int o = 0; o < model->ops; o++) {
+        const struct layer_time *t = &times[o];
+        log_out("  {\"layer\": \"%s\",", t->name);
+        for (int pass = 0; pass < CONV_PASSES; pass++)
+            if (t->algorithm[pass])
+                log_out(" \"%s_algorithm\": \"%s\",",
+                        conv_pass_name((enum conv_pass)pass), t->algorithm[pass]->name);
+        log_out("\n");
+        bench_layers_json_pass("forward", t->forward, t->work.dense_forward,
+                               t->work.true_forward);
+        bench_layers_json_pass("backward", t->backward, t->work.dense_backward,
+                               t->work.true_backward);
+        log_out("   \"stored_bytes\": %zu, \"peak_gflops_per_core\": %.2f}%s\n",
+                t->stored, peaks->registers * 1e-9, o + 1 < model->ops ? "," : "");
+    }
+    log_out("]\n");
+}
+
 enum status bench_layers(const struct bench_request *request)
 {
     struct bench_network network;
@@ -91,8 +123,12 @@ enum status bench_layers(const struct bench_request *request)
     struct layer_time *times = mem_zeroed((size_t)model->ops, sizeof *times);
     const struct bench_peaks peaks = {peak_registers(), peak_sgemm()};
     layers_measure(model, params, network.input.images, times);
-    bench_print_machine(peaks.registers, peaks.sgemm);
-    bench_print_layers(model, times, &peaks);
+    if (request->json) {
+        bench_layers_print_json(model, times, &peaks);
+    } else {
+        bench_print_machine(peaks.registers, peaks.sgemm);
+        bench_print_layers(model, times, &peaks);
+    }
     free(times);
     free(params);
 out:
