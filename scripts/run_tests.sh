@@ -23,6 +23,7 @@ source tests/env.sh
 
 unit_limit=300 # seconds that a file may take
 bats_limit=900
+peers_limit=3600 # deep networks in double precision, in PyTorch
 declare -A build_of=([unit]=$BUILD [asan]=$BUILD-asan) mode_of=([unit]=$MODE [asan]=asan)
 queue=() alone=() # SUITE FILE
 failed=0 # builds
@@ -95,6 +96,7 @@ run_file() { # SUITE FILE
     unit | asan)
         CMOCKA_MESSAGE_OUTPUT=tap run "$1 $name" $unit_limit "${build_of[$1]}/tests/$name"
         ;;
+    peers) run "$1 $name" $peers_limit bats --tap "$2" ;;
     *) run "$1 $name" $bats_limit bats --tap "$2" ;;
     esac
 }

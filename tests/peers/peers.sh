@@ -21,7 +21,7 @@ make_checks() {
     local names
     find_torch || return 0
     mapfile -t names < <(grep -o 'agrees [^ ;]*' "$BATS_TEST_FILENAME" | cut -d' ' -f2)
-    TMPDIR=$BATS_FILE_TMPDIR timeout 850 "$python" "$BATS_TEST_DIRNAME/$1" "${names[@]}" \
+    TMPDIR=$BATS_FILE_TMPDIR timeout 3500 "$python" "$BATS_TEST_DIRNAME/$1" "${names[@]}" \
         >"$BATS_FILE_TMPDIR/said" 2>&1 || true
 }
 
