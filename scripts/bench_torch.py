@@ -83,11 +83,20 @@ def forward_step(net, batches, autocast):
     return step
 
 
+def network(options, memory_format):
+    """Its activations overwrite their inputs, as torchvision's do."""
+    net = NETWORKS[options.network](options.shape, CLASSES).to(memory_format=memory_format)
+    for module in net.modules():
+        if isinstance(module, (nn.ReLU, nn.ReLU6, nn.Hardswish, nn.SiLU)):
+            module.inplace = True
+    return net
+
+
 def step_of(options, ranks):
     """All variants but eager have channels_last: the others are faster with it."""
     eager = options.variant == "eager"
     memory_format = torch.contiguous_format if eager else torch.channels_last
-    net = NETWORKS[options.network](options.shape, CLASSES).to(memory_format=memory_format)
+    net = network(options, memory_format)
     batches = ready_batches(options.shape, options.batch // ranks, ranks, memory_format)
     if options.variant == "compile":
         net = torch.compile(net)
@@ -101,7 +110,7 @@ def step_of(options, ranks):
 def stored_bytes(options):
     """Per image: what autograd keeps for backward, each block of memory once, without the
     parameters, the running statistics and the images themselves."""
-    net = NETWORKS[options.network](options.shape, CLASSES).to(memory_format=torch.channels_last)
+    net = network(options, torch.channels_last)
     images, labels = next(ready_batches(options.shape, options.batch, 1, torch.channels_last))
     address = lambda tensor: tensor.untyped_storage().data_ptr()
     known = {address(tensor) for tensor in (*net.parameters(), *net.buffers(), images, labels)}
