@@ -6,14 +6,18 @@
 #include "base/arena.h"
 #include "base/div.h"
 #include "conv_pool_scratch.h"
+#include "kernels/cpu.h"
 #include "share.h"
 
-#define FORWARD_PANEL 64 /* output channels: the inner loop is fastest with 64 */
+#define FORWARD_PANEL 64    /* output channels: the inner loop is fastest with 64 */
+#define ROOMY_CACHE   40960 /* bytes: the weights of 64 filters for 16 channels, and dx */
+#define FRAME_CACHE   393216 /* of the second-level cache: what backward goes through */
 
 void conv_pool_complete(struct conv_pool_shape *shape)
 {
     shape->p = (shape->h + 2 * shape->pad - 2) / 2;
     shape->q = (shape->w + 2 * shape->pad - 2) / 2;
+    shape->narrow = cpu_cache(1) < ROOMY_CACHE;
 }
 
 void conv_pool_choose(struct conv_pool_shape *shape, const struct kernel_policy *policy)
@@ -27,8 +31,8 @@ void conv_pool_choose(struct conv_pool_shape *shape, const struct kernel_policy 
 
 size_t conv_pool_packed_back(const struct conv_pool_shape *shape)
 {
-    int vectors = div_up(shape->c, kernels()->conv_pool->vector);
-    return (size_t)(vectors * kernels()->conv_pool->vector) * 9 * (size_t)shape->k;
+    int width = conv_pool_data_kernels(shape)->vector;
+    return (size_t)(div_up(shape->c, width) * width) * 9 * (size_t)shape->k;
 }
 
 size_t conv_pool_packed(const struct conv_pool_shape *shape)
@@ -61,7 +65,7 @@ static void conv_pool_pack_back(const struct team *team,
                                 const struct conv_pool_shape *shape, float *packed,
                                 const float *weight)
 {
-    int begin, end, width = kernels()->conv_pool->vector, rows = 9 * shape->k;
+    int begin, end, width = conv_pool_data_kernels(shape)->vector, rows = 9 * shape->k;
     team_split(team, div_up(shape->c, width), &begin, &end);
     for (int vector = begin; vector < end; vector++) {
         float *to = packed + (size_t)vector * (size_t)(rows * width);
@@ -96,17 +100,48 @@ size_t conv_pool_lay_out(const struct conv_pool_shape *shape, void *scratch,
                          struct conv_pool_buffers *b)
 {
     struct arena arena = {.memory = scratch};
-    size_t n = (size_t)shape->n;
-    size_t bordered = shape->pad ? n * conv_pool_padded_size(shape) + CONV_POOL_SLACK : 0;
-    size_t thin =
-        (size_t)conv_pool_groups(shape->k) * KERNELS_GROUP * 9 * (size_t)shape->c;
+    size_t n = (size_t)shape->n, group = KERNELS_GROUP;
+    bool thin = shape->c <= CONV_POOL_THIN;
+    size_t bordered =
+        conv_pool_borders(shape) ? n * conv_pool_padded_size(shape) + CONV_POOL_SLACK : 0;
+    size_t wide = (size_t)(thin ? shape->k : shape->c),
+           other = (size_t)(thin ? shape->c : shape->k);
     b->x = conv_pool_take(&arena, bordered);
-    b->dx = conv_pool_take(&arena, bordered);
-    b->thin = conv_pool_take(&arena, shape->c <= CONV_POOL_THIN ? thin : 0);
+    b->sum =
+        conv_pool_take(&arena, (size_t)conv_pool_groups((int)wide) * group * 9 * other);
     bool slopes = shape->activation != CONV_POOL_NONE;
     b->g = conv_pool_take(&arena, slopes ? n * conv_pool_output_size(shape) : 0);
     b->bias = conv_pool_take(&arena, (size_t)shape->k);
-    b->corner = conv_pool_take(&arena, n * (size_t)shape->p * (size_t)shape->q);
+    b->corner = conv_pool_take(&arena, n * conv_pool_windows(shape));
+    return arena.used;
+}
+
+struct conv_pool_frame conv_pool_frame(const struct conv_pool_shape *shape)
+{
+    struct conv_pool_frame frame = {2 * shape->p + 2, 2 * shape->q + 2, 0};
+    if (shape->c <= CONV_POOL_THIN) { /* windows have the same corners in x */
+        frame.rows = shape->h + 2 * shape->pad;
+        frame.columns = shape->w + 2 * shape->pad;
+    }
+    size_t pixels = (size_t)frame.rows * (size_t)frame.columns;
+    /* g, argmax and place for each output. */
+    size_t output = conv_pool_output_size(shape) * (sizeof(float) + 2);
+    size_t images = FRAME_CACHE / (pixels * KERNELS_GROUP * sizeof(float) + output);
+    frame.images = images < 1 ? 1 : images < (size_t)shape->n ? (int)images : shape->n;
+    return frame;
+}
+
+size_t conv_pool_lay_out_member(const struct conv_pool_shape *shape, void *scratch,
+                                struct conv_pool_member *m)
+{
+    struct arena arena = {.memory = scratch};
+    const struct conv_pool_frame frame = conv_pool_frame(shape);
+    size_t images = (size_t)frame.images;
+    size_t pixels = images * (size_t)frame.rows * (size_t)frame.columns;
+    size_t blocks = (size_t)div_up(shape->k, CONV_POOL_FILTERS);
+    m->frames = conv_pool_take(&arena, pixels * KERNELS_GROUP);
+    m->place = arena_take(&arena, images * conv_pool_windows(shape) * blocks * 4 *
+                                      sizeof *m->place);
     return arena.used;
 }
 
@@ -118,7 +153,10 @@ size_t conv_pool_scratch(const struct conv_pool_shape *shape)
 
 size_t conv_pool_scratch_member(const struct conv_pool_shape *shape)
 {
-    return shape->winograd ? conv_pool_winograd_scratch(shape) : 0;
+    struct conv_pool_member unused;
+    size_t forward = shape->winograd ? conv_pool_winograd_scratch(shape) : 0;
+    size_t backward = conv_pool_lay_out_member(shape, NULL, &unused);
+    return forward > backward ? forward : backward;
 }
 
 static void conv_pool_add_border(const struct conv_pool_shape *shape, float *to,
@@ -136,7 +174,7 @@ void conv_pool_add_borders(const struct team *team, const struct conv_pool_shape
 {
     size_t size = (size_t)shape->h * (size_t)shape->w * (size_t)shape->c;
     int begin, end;
-    team_split(team, shape->pad ? shape->n : 0, &begin, &end);
+    team_split(team, conv_pool_borders(shape) ? shape->n : 0, &begin, &end);
     for (int i = begin; i < end; i++)
         conv_pool_add_border(shape, b->x + (size_t)i * conv_pool_padded_size(shape),
                              x + (size_t)i * size);

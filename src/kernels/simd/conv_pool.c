@@ -243,11 +243,23 @@ static void conv_pool_finish(const struct conv_pool_shape *shape,
                        result->slope ? result->slope + first : NULL, at - first);
 }
 
+#if SIMD_WIDTH == 16
+extern const struct conv_pool_kernels conv_pool_v3;
+#define CONV_POOL_NARROW &conv_pool_v3
+#else
+#define CONV_POOL_NARROW NULL
+#endif
+
 const struct conv_pool_kernels SIMD(conv_pool) = {
-    SIMD_WIDTH,
-    conv_pool_direct_rows,
-    conv_pool_finish,
-    SIMD(conv_pool_weight),
-    SIMD(conv_pool_weight_thin),
-    SIMD(conv_pool_data),
+    .vector = SIMD_WIDTH,
+    .direct = conv_pool_direct_rows,
+    .finish = conv_pool_finish,
+    .bias = SIMD(conv_pool_bias),
+    .weight = SIMD(conv_pool_weight),
+    .weight_thin = SIMD(conv_pool_weight_thin),
+    .find_places = SIMD(conv_pool_find_places),
+    .data = SIMD(conv_pool_data),
+    .gather = SIMD(conv_pool_gather),
+    .scatter = SIMD(conv_pool_scatter),
+    .narrow = CONV_POOL_NARROW,
 };

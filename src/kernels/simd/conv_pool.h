@@ -7,8 +7,12 @@
 #define CONV_POOL_DECLARE(op) \
     extern __typeof__(*((struct conv_pool_kernels *)0)->op) SIMD(conv_pool_##op)
 
+CONV_POOL_DECLARE(bias);
 CONV_POOL_DECLARE(weight);
 CONV_POOL_DECLARE(weight_thin);
+CONV_POOL_DECLARE(find_places);
 CONV_POOL_DECLARE(data);
+CONV_POOL_DECLARE(gather);
+CONV_POOL_DECLARE(scatter);
 
 #endif

@@ -22,6 +22,7 @@ static void case_init(struct block_case *t, struct conv_pool_shape shape, struct
 {
     conv_pool_complete(&shape);
     shape.winograd = shape.c >= 5 && rng_below(rng, 3);
+    shape.narrow = rng_below(rng, 2);
     t->shape = shape;
     t->biased = rng_below(rng, 2);
     t->conv = (struct conv_shape){.n = shape.n,
@@ -117,6 +118,8 @@ static const struct conv_pool_shape chosen[] = {
     {.n = 2, .h = 2, .w = 2, .c = 5, .k = 65, .pad = 1, .activation = CONV_POOL_RELU},
     {.n = 2, .h = 5, .w = 8, .c = 3, .k = 16, .pad = 1},
     {.n = 1, .h = 7, .w = 4, .c = 33, .k = 130, .activation = CONV_POOL_RELU},
+    /* Several blocks of images. */
+    {.n = 13, .h = 29, .w = 28, .c = 18, .k = 17, .pad = 1},
 };
 #define CHOSEN (int)(sizeof chosen / sizeof *chosen)
 #define RANDOM 30
