@@ -60,17 +60,19 @@ SIMD_INLINE int winograd_whole(const struct winograd_place *p, int extent)
     return p->top == 0 && p->left == 0 && p->bottom == extent && p->right == extent;
 }
 
-/* One vector of channels of a patch: pixel (i, j) lies at from + i row + j column. */
+/* Channels of a patch. Pixel (i, j) is read at from + i row + j column, frequency f
+   written at v + f plane. */
 struct winograd_patch {
     const float *from;
     ptrdiff_t row, column;
+    float *v;
+    ptrdiff_t plane;
 };
 
-/* A patch to frequencies, which lie `plane` floats apart. fused: with a prologue. */
-SIMD_INLINE void winograd_patch(winograd_step *step, int to, int extent,
-                                const struct winograd_patch *patch,
-                                const struct simd_prologue *p, int fused, float *v,
-                                ptrdiff_t plane)
+/* One vector of channels of a whole patch. fused: there is a prologue, p. */
+SIMD_INLINE void winograd_vector(winograd_step *step, int to, int extent,
+                                 const struct winograd_patch *patch,
+                                 const struct simd_prologue *p, int fused)
 {
     simd_float half[WINOGRAD_AREA];
 #pragma GCC unroll 6
@@ -89,17 +91,14 @@ SIMD_INLINE void winograd_patch(winograd_step *step, int to, int extent,
         simd_float out[WINOGRAD_MOST];
         step(out, 1, half + i * extent, 1);
 #pragma GCC unroll 6
-        for (int j = 0; j < to; j++) {
-            float *at = v + (i * to + j) * plane;
-            simd_store(at, out[j], SIMD_WIDTH);
-        }
+        for (int j = 0; j < to; j++)
+            simd_store(patch->v + (i * to + j) * patch->plane, out[j], SIMD_WIDTH);
         winograd_fence();
     }
 }
 
-/* The same for a patch that reaches beyond its image, or for the last channels. The
-   pixels of d that do not exist are 0. */
-SIMD_INLINE void winograd_part(simd_float *d, int extent,
+/* The pixels that exist of a patch that is not whole, to d. */
+SIMD_INLINE void winograd_copy(simd_float *d, int extent,
                                const struct winograd_place *place,
                                const struct winograd_patch *patch,
                                const struct simd_prologue *p, int fused, int lanes)
@@ -112,45 +111,57 @@ SIMD_INLINE void winograd_part(simd_float *d, int extent,
         }
 }
 
-/* Images to frequencies: patches of `extent` pixels a side, m pixels apart. */
-SIMD_INLINE void winograd_analyse_tile(winograd_step *step, int m, int extent,
-                                       const struct winograd_side *side, int tile,
-                                       int fused, float *v, const float *x)
+/* All channels of a patch. One that is not whole lies in d, with 0 for the pixels that
+   do not exist. */
+SIMD_INLINE void winograd_channels(winograd_step *step, int to, int extent,
+                                   const struct winograd_side *side,
+                                   const struct winograd_place *place,
+                                   struct winograd_patch patch, int fused)
 {
-    struct winograd_place place = winograd_place(side, tile, m, extent);
     simd_float d[WINOGRAD_AREA];
-    const struct winograd_patch copy = {(const float *)d, extent * SIMD_WIDTH,
-                                        SIMD_WIDTH};
-    int whole = winograd_whole(&place, extent);
+    struct winograd_patch copy = patch;
+    int whole = winograd_whole(place, extent);
+    copy.from = (const float *)d;
+    copy.row = extent * SIMD_WIDTH;
+    copy.column = SIMD_WIDTH;
     if (!whole)
 #pragma GCC unroll 36
         for (int i = 0; i < extent * extent; i++)
             d[i] = (simd_float){0};
     for (int c = 0; c < side->c; c += SIMD_WIDTH) {
-        const struct winograd_patch patch = {x + place.at + c,
-                                             (ptrdiff_t)side->w * side->c, side->c};
         struct simd_prologue p = {.activation = ACTIVATION_NONE};
         int lanes = side->c - c;
         if (fused)
             p = simd_prologue(side->prologue, c, lanes);
         if (whole && lanes >= SIMD_WIDTH) {
-            winograd_patch(step, m + 2, extent, &patch, &p, fused, v + c, side->plane);
+            winograd_vector(step, to, extent, &patch, &p, fused);
         } else {
-            winograd_part(d, extent, &place, &patch, &p, fused, lanes);
-            winograd_patch(step, m + 2, extent, &copy, &p, 0, v + c, side->plane);
+            winograd_copy(d, extent, place, &patch, &p, fused, lanes);
+            winograd_vector(step, to, extent, &copy, &p, 0);
         }
+        patch.from += SIMD_WIDTH;
+        patch.v += SIMD_WIDTH;
+        copy.v += SIMD_WIDTH;
     }
 }
 
+/* Images to frequencies: patches of `extent` pixels a side, m pixels apart. */
 SIMD_INLINE void winograd_analyse(winograd_step *step, int m, int extent,
                                   const struct winograd_side *side, struct span tiles,
                                   float *v, const float *x)
 {
-    for (int tile = tiles.begin; tile < tiles.end; tile++, v += side->ld)
+    for (int tile = tiles.begin; tile < tiles.end; tile++, v += side->ld) {
+        const struct winograd_place place = winograd_place(side, tile, m, extent);
+        const struct winograd_patch patch = {.from = x + place.at,
+                                             .row = (ptrdiff_t)side->w * side->c,
+                                             .column = side->c,
+                                             .v = v,
+                                             .plane = side->plane};
         if (side->prologue)
-            winograd_analyse_tile(step, m, extent, side, tile, 1, v, x);
+            winograd_channels(step, m + 2, extent, side, &place, patch, 1);
         else
-            winograd_analyse_tile(step, m, extent, side, tile, 0, v, x);
+            winograd_channels(step, m + 2, extent, side, &place, patch, 0);
+    }
 }
 
 /* Frequencies to images. */
