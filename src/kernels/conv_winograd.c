@@ -13,11 +13,16 @@
 #include "kernels/kernels.h"
 #include "share.h"
 
-#define WINOGRAD_LEAST (64 * 1024) /* floats of V and M of a block, at least */
-#define WINOGRAD_TILES 128         /* tiles of a block, at most */
-#define WINOGRAD_PAD   16          /* floats between tiles, against conflicts of sets */
-#define WINOGRAD_INS   16 /* input channels whose filters are transformed at once */
-#define WINOGRAD_TAPS  9
+#define WINOGRAD_LEAST  (64 * 1024)       /* floats of V and M of a block, at least */
+#define WINOGRAD_TILES  128               /* tiles of a block, at most */
+#define WINOGRAD_SHARED (4 * 1024 * 1024) /* floats of U that a shared cache holds */
+#define WINOGRAD_FEW    30                /* tiles of a block, at most, if it does */
+#define WINOGRAD_PAD    16 /* floats between tiles, against conflicts of sets */
+#define WINOGRAD_INS    16 /* input channels whose filters are transformed at once */
+#define WINOGRAD_TAPS   9
+#define FETCH_LINE      16  /* floats of a cache line */
+#define FETCH_LEAST     128 /* floats of a tile's row that are worth finding it */
+#define FETCH_MOST      (128 * 1024) /* floats that wait in a core's second-level cache */
 
 static bool winograd_window(const struct window *window)
 {
@@ -37,15 +42,19 @@ static struct winograd_side winograd_side(int h, int w, int c)
     return (struct winograd_side){.h = h, .w = w, .c = c, .ld = ld};
 }
 
-/* Tiles of a block: as much of V and M as of U, at least WINOGRAD_LEAST. */
-static int winograd_block(const struct winograd *w)
+/* Tiles of a block: as much of V and M as of U, at least WINOGRAD_LEAST. Those of a
+   weight gradient are a run. Others are fewer, unless U comes from memory for each. */
+static int winograd_block(const struct winograd *w, enum conv_pass pass)
 {
+    int most = WINOGRAD_TILES;
     ptrdiff_t tile = w->in.ld + w->out.ld, u = (ptrdiff_t)w->in.c * w->out.c;
     ptrdiff_t least = WINOGRAD_LEAST / w->frequencies;
     ptrdiff_t tiles = (u > least ? u : least) / tile / PRODUCT_ROWS * PRODUCT_ROWS;
     if (tiles < PRODUCT_ROWS)
         return PRODUCT_ROWS;
-    return tiles < WINOGRAD_TILES ? (int)tiles : WINOGRAD_TILES;
+    if (pass != CONV_WEIGHT && u * w->frequencies <= WINOGRAD_SHARED)
+        most = WINOGRAD_FEW;
+    return tiles < most ? (int)tiles : most;
 }
 
 double winograd_work(const struct conv_shape *shape, enum conv_pass pass,
@@ -97,7 +106,7 @@ void winograd_init(struct winograd *w, const struct conv_shape *shape,
     w->in.rows = w->out.rows = div_up(w->out.h, w->m);
     w->in.columns = w->out.columns = div_up(w->out.w, w->m);
     w->tiles = shape->n * w->in.rows * w->in.columns;
-    w->block = winograd_block(w);
+    w->block = winograd_block(w, pass);
     w->in.plane = w->block * w->in.ld;
     w->out.plane = w->block * w->out.ld;
     w->u_plane = (ptrdiff_t)product_panels(&w->filters) * w->filters.ins * PRODUCT_PANEL;
@@ -139,6 +148,34 @@ void winograd_product(const struct winograd *w, const struct winograd_buffers *b
     product_panel(&a, u + f * w->u_plane + (ptrdiff_t)k * w->in.c, &y);
 }
 
+void winograd_fetch(const struct winograd_side *side, int m, struct span tiles,
+                    const float *images, int part, int parts)
+{
+    int rows = (tiles.end - tiles.begin) * m, segment = m * side->c;
+    if (segment < FETCH_LEAST || (ptrdiff_t)rows * segment > FETCH_MOST)
+        return;
+    for (int i = rows * part / parts; i < rows * (part + 1) / parts; i++) {
+        int tile = tiles.begin + i / m, line = tile / side->columns;
+        int x = tile % side->columns * m, y = line % side->rows * m + i % m;
+        int n = line / side->rows, left = (side->w - x) * side->c;
+        if (y >= side->h)
+            continue;
+        const float *at = images + (((ptrdiff_t)n * side->h + y) * side->w + x) * side->c;
+        for (int c = 0; c < segment && c < left; c += FETCH_LINE)
+            __builtin_prefetch(at + c, 0, 2);
+        /* GCC takes a function that only prefetches for one without effects. */
+        __asm__ volatile("");
+    }
+}
+
+struct span winograd_next(const struct winograd *w, struct span tiles, int end)
+{
+    int begin = tiles.begin + w->block, last = tiles.end + w->block;
+    if (last > end)
+        last = end;
+    return (struct span){begin, last > begin ? last : begin};
+}
+
 /* Some tiles, block by block, by a team that shares one block. */
 static void winograd_tiles(const struct team *team, const struct winograd *w,
                            struct span tiles, const struct winograd_buffers *b,
@@ -152,11 +189,16 @@ static void winograd_tiles(const struct team *team, const struct winograd *w,
         int count = tiles.end - tile < w->block ? tiles.end - tile : w->block;
         team_split(team, count, &own.begin, &own.end);
         const struct span mine = {tile + own.begin, tile + own.end};
+        const struct span next = winograd_next(w, mine, tiles.end);
         w->transforms->input(&w->in, mine, b->v + own.begin * w->in.ld, o->in);
         team_barrier(team);
         team_split(team, w->frequencies * panels, &items.begin, &items.end);
-        for (int i = items.begin; i < items.end; i++)
+        for (int i = items.begin; i < items.end; i++) {
+            int part = i - items.begin, parts = items.end - items.begin;
+            winograd_fetch(&w->in, w->m, next, o->in, part, parts);
+            winograd_fetch(&w->out, w->m, mine, o->out, part, parts);
             winograd_product(w, b, i / panels, i % panels, count, o->packed);
+        }
         team_barrier(team);
         w->transforms->output(&w->out, mine, o->out, b->m + own.begin * w->out.ld,
                               o->bias);

@@ -53,4 +53,12 @@ void winograd_pack(const struct team *team, const struct conv_shape *shape, floa
 void winograd_product(const struct winograd *w, const struct winograd_buffers *b, int f,
                       int panel, int tiles, const float *u);
 
+/* The same member's tiles of the next block; none from `end` on. */
+struct span winograd_next(const struct winograd *w, struct span tiles, int end);
+
+/* Asks for one of `parts` parts of the pixels of some tiles, between products: the
+   transforms, which come next, would wait for each of them. */
+void winograd_fetch(const struct winograd_side *side, int m, struct span tiles,
+                    const float *images, int part, int parts);
+
 #endif

@@ -103,10 +103,10 @@ static void winograd_weight_finish(const struct winograd_weight *g,
     product_unpack(&part, 0, (struct span){0, PIECE_TAPS * piece->ins}, dweight, taps);
 }
 
-/* V and M of `count` tiles from `tile` on; ends with a barrier. */
-static void winograd_weight_transform(const struct team *team,
-                                      const struct winograd_weight *g, int tile,
-                                      int count, const struct conv_operands *o)
+/* V and M of `count` tiles from `tile` on; ends with a barrier. Returns this member's. */
+static struct span winograd_weight_transform(const struct team *team,
+                                             const struct winograd_weight *g, int tile,
+                                             int count, const struct conv_operands *o)
 {
     const struct winograd *w = &g->w;
     struct span own;
@@ -115,6 +115,7 @@ static void winograd_weight_transform(const struct team *team,
     w->transforms->input(&w->in, tiles, g->b.v + own.begin * w->in.ld, o->in);
     w->transforms->gradient(&w->out, tiles, g->b.m + own.begin * w->out.ld, o->dy);
     team_barrier(team);
+    return tiles;
 }
 
 static void winograd_weight_one_block(const struct team *team,
@@ -145,8 +146,11 @@ static void winograd_weight_blocks(const struct team *team,
     team_split(team, w->frequencies * g->panels, &begin, &end);
     for (int tile = 0; tile < w->tiles; tile += w->block) {
         int count = w->tiles - tile < w->block ? w->tiles - tile : w->block;
-        winograd_weight_transform(team, g, tile, count, o);
+        struct span own = winograd_weight_transform(team, g, tile, count, o);
+        struct span next = winograd_next(w, own, w->tiles);
         for (int i = begin; i < end; i++) {
+            winograd_fetch(&w->in, w->m, next, o->in, i - begin, end - begin);
+            winograd_fetch(&w->out, w->m, next, o->dy, i - begin, end - begin);
             const struct winograd_piece all = {.panel = i % g->panels, .ins = w->in.c};
             float *du = g->du + i / g->panels * g->plane +
                         (ptrdiff_t)all.panel * w->in.c * PRODUCT_PANEL;

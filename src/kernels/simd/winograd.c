@@ -13,6 +13,13 @@
 /* One column or row: `os` and `is` are strides in vectors. */
 typedef void winograd_step(simd_float *out, int os, const simd_float *in, int is);
 
+/* The compiler may not move loads and stores across it. Otherwise it computes more
+   columns and rows at once than the registers hold. */
+SIMD_INLINE void winograd_fence(void)
+{
+    __asm__ volatile("" : : : "memory");
+}
+
 /* in (from, from) to out (to, to), columns first. */
 SIMD_INLINE void winograd_both(winograd_step *step, int to, int from, simd_float *out,
                                const simd_float *in)
@@ -53,38 +60,89 @@ SIMD_INLINE int winograd_whole(const struct winograd_place *p, int extent)
     return p->top == 0 && p->left == 0 && p->bottom == extent && p->right == extent;
 }
 
-/* One vector of channels, from c on, of a patch of `extent` x `extent` pixels. fused:
-   there is a prologue. */
-SIMD_INLINE void winograd_load(simd_float *d, int extent,
-                               const struct winograd_place *place, const float *x,
-                               const struct winograd_side *side, int c, int fused)
+/* Channels of a patch. Pixel (i, j) is read at from + i row + j column, frequency f
+   written at v + f plane. */
+struct winograd_patch {
+    const float *from;
+    ptrdiff_t row, column;
+    float *v;
+    ptrdiff_t plane;
+};
+
+/* One vector of channels of a whole patch. fused: there is a prologue, p. */
+SIMD_INLINE void winograd_vector(winograd_step *step, int to, int extent,
+                                 const struct winograd_patch *patch,
+                                 const struct simd_prologue *p, int fused)
 {
-    ptrdiff_t row = (ptrdiff_t)side->w * side->c;
-    const float *from = x + place->at + c;
-    int lanes = side->c - c;
-    struct simd_prologue p = {.activation = ACTIVATION_NONE};
-    if (fused)
-        p = simd_prologue(side->prologue, c, lanes);
-    if (winograd_whole(place, extent) && lanes >= SIMD_WIDTH) {
+    simd_float half[WINOGRAD_AREA];
 #pragma GCC unroll 6
-        for (int i = 0; i < extent; i++)
+    for (int j = 0; j < extent; j++) {
+        simd_float d[WINOGRAD_MOST];
 #pragma GCC unroll 6
-            for (int j = 0; j < extent; j++) {
-                simd_float v = simd_full(from + i * row + j * side->c);
-                d[i * extent + j] = fused ? simd_prologue_apply(&p, v) : v;
-            }
-        return;
-    }
-    for (int i = 0; i < extent; i++)
-        for (int j = 0; j < extent; j++) {
-            simd_float v = {0};
-            if (i >= place->top && i < place->bottom && j >= place->left &&
-                j < place->right) {
-                v = simd_load(from + i * row + j * side->c, lanes);
-                v = fused ? simd_prologue_apply(&p, v) : v;
-            }
-            d[i * extent + j] = v;
+        for (int i = 0; i < extent; i++) {
+            d[i] = simd_full(patch->from + i * patch->row + j * patch->column);
+            d[i] = fused ? simd_prologue_apply(p, d[i]) : d[i];
         }
+        step(half + j, extent, d, 1);
+        winograd_fence();
+    }
+#pragma GCC unroll 6
+    for (int i = 0; i < to; i++) {
+        simd_float out[WINOGRAD_MOST];
+        step(out, 1, half + i * extent, 1);
+#pragma GCC unroll 6
+        for (int j = 0; j < to; j++)
+            simd_store(patch->v + (i * to + j) * patch->plane, out[j], SIMD_WIDTH);
+        winograd_fence();
+    }
+}
+
+/* The pixels that exist of a patch that is not whole, to d. */
+SIMD_INLINE void winograd_copy(simd_float *d, int extent,
+                               const struct winograd_place *place,
+                               const struct winograd_patch *patch,
+                               const struct simd_prologue *p, int fused, int lanes)
+{
+    for (int i = place->top; i < place->bottom; i++)
+        for (int j = place->left; j < place->right; j++) {
+            simd_float v =
+                simd_load(patch->from + i * patch->row + j * patch->column, lanes);
+            d[i * extent + j] = fused ? simd_prologue_apply(p, v) : v;
+        }
+}
+
+/* All channels of a patch. One that is not whole lies in d, with 0 for the pixels that
+   do not exist. */
+SIMD_INLINE void winograd_channels(winograd_step *step, int to, int extent,
+                                   const struct winograd_side *side,
+                                   const struct winograd_place *place,
+                                   struct winograd_patch patch, int fused)
+{
+    simd_float d[WINOGRAD_AREA];
+    struct winograd_patch copy = patch;
+    int whole = winograd_whole(place, extent);
+    copy.from = (const float *)d;
+    copy.row = extent * SIMD_WIDTH;
+    copy.column = SIMD_WIDTH;
+    if (!whole)
+#pragma GCC unroll 36
+        for (int i = 0; i < extent * extent; i++)
+            d[i] = (simd_float){0};
+    for (int c = 0; c < side->c; c += SIMD_WIDTH) {
+        struct simd_prologue p = {.activation = ACTIVATION_NONE};
+        int lanes = side->c - c;
+        if (fused)
+            p = simd_prologue(side->prologue, c, lanes);
+        if (whole && lanes >= SIMD_WIDTH) {
+            winograd_vector(step, to, extent, &patch, &p, fused);
+        } else {
+            winograd_copy(d, extent, place, &patch, &p, fused, lanes);
+            winograd_vector(step, to, extent, &copy, &p, 0);
+        }
+        patch.from += SIMD_WIDTH;
+        patch.v += SIMD_WIDTH;
+        copy.v += SIMD_WIDTH;
+    }
 }
 
 /* Images to frequencies: patches of `extent` pixels a side, m pixels apart. */
@@ -92,20 +150,17 @@ SIMD_INLINE void winograd_analyse(winograd_step *step, int m, int extent,
                                   const struct winograd_side *side, struct span tiles,
                                   float *v, const float *x)
 {
-    int f = (m + 2) * (m + 2);
     for (int tile = tiles.begin; tile < tiles.end; tile++, v += side->ld) {
-        struct winograd_place place = winograd_place(side, tile, m, extent);
-        for (int c = 0; c < side->c; c += SIMD_WIDTH) {
-            simd_float d[WINOGRAD_AREA], out[WINOGRAD_AREA];
-            if (side->prologue)
-                winograd_load(d, extent, &place, x, side, c, 1);
-            else
-                winograd_load(d, extent, &place, x, side, c, 0);
-            winograd_both(step, m + 2, extent, out, d);
-#pragma GCC unroll 36
-            for (int i = 0; i < f; i++)
-                simd_store(v + i * side->plane + c, out[i], SIMD_WIDTH);
-        }
+        const struct winograd_place place = winograd_place(side, tile, m, extent);
+        const struct winograd_patch patch = {.from = x + place.at,
+                                             .row = (ptrdiff_t)side->w * side->c,
+                                             .column = side->c,
+                                             .v = v,
+                                             .plane = side->plane};
+        if (side->prologue)
+            winograd_channels(step, m + 2, extent, side, &place, patch, 1);
+        else
+            winograd_channels(step, m + 2, extent, side, &place, patch, 0);
     }
 }
 
