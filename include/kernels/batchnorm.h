@@ -12,8 +12,16 @@
  *   dx = weight inverse (dz - dbias / M - (x - mean) inverse dweight / M)
  *   dx = weight inverse dz                    if mean and variance are given
  *
- * x, y, z: (N, pixels, C); all others (C). Each function but backward reads x once;
- * backward reads x and dy twice: first for the sums, then for dx.
+ * x, y, z: (N, pixels, C); all others (C).
+ *
+ * A pass has phases, so that it may go through the grain a block of images at a time,
+ * while these are in the cache. gather reads the block, then settle follows once for the
+ * grain, then emit writes the block; what gather and settle leave for the next phases is
+ * in `memory`. The phases of blocks take `images`, which of the grain's the block has;
+ * their x, y, z, dx, dy and dz begin with the block's first image.
+ *
+ *   forward:  gather, settle (or mean and variance are given), set_line, emit
+ *   backward: set_line, gather_back, settle_back, emit_back (or nobody needs dx)
  *
  * The order of every sum follows from the shape. Moments: the pixels of an image in
  * chunks of BATCHNORM_CHUNK, each about a float near its own mean, merged in double one
@@ -32,6 +40,7 @@
 #include <stddef.h>
 
 #include "kernels/activation.h"
+#include "kernels/matrix.h"
 #include "kernels/team.h"
 
 #define BATCHNORM_CHUNK 64
@@ -40,14 +49,18 @@ struct batchnorm_shape {
     int n, pixels, c;
 };
 
-/* Bytes of scratch for any of the functions. */
-size_t batchnorm_scratch(const struct batchnorm_shape *shape);
+/* Bytes of `memory`, aligned to 64, for either pass of a grain of this shape. */
+size_t batchnorm_room_bytes(const struct batchnorm_shape *shape);
 
 /* The splits that the kernel supports. */
 struct split_sets batchnorm_splits(const struct batchnorm_shape *shape);
 
-void batchnorm_moments(const struct team *team, const struct batchnorm_shape *shape,
-                       float *mean, float *variance, const float *x, void *scratch);
+void batchnorm_gather(const struct team *team, const struct batchnorm_shape *shape,
+                      struct span images, const float *x, void *memory);
+
+/* Mean and variance of the grain. */
+void batchnorm_settle(const struct team *team, const struct batchnorm_shape *shape,
+                      float *mean, float *variance, void *memory);
 
 /* What normalises, (C) each, and what stands behind it. A weight that is NULL is 1, a
    bias 0. */
@@ -57,13 +70,21 @@ struct batchnorm_by {
     enum activation activation;
 };
 
-/* z: NULL: nothing is added. */
-void batchnorm_forward(const struct team *team, const struct batchnorm_shape *shape,
-                       float *y, const float *x, const float *z,
-                       const struct batchnorm_by *by, void *scratch);
+/* What every channel is multiplied by and shifted. */
+void batchnorm_set_line(const struct team *team, const struct batchnorm_shape *shape,
+                        const struct batchnorm_by *by, void *memory);
+
+struct batchnorm_values {
+    float *y;
+    const float *x, *z; /* z NULL: nothing is added */
+};
+
+void batchnorm_emit(const struct team *team, const struct batchnorm_shape *shape,
+                    struct span images, const struct batchnorm_values *values,
+                    const struct batchnorm_by *by, void *memory);
 
 struct batchnorm_gradient {
-    float *dx;              /* NULL: not needed */
+    float *dx;              /* may be dy; NULL: not needed */
     float *dz;              /* the gradient of z; NULL: not needed */
     float *dweight, *dbias; /* (C); NULL: there is none */
     const float *x, *dy;
@@ -72,9 +93,19 @@ struct batchnorm_gradient {
 };
 
 /* With y, the slopes must follow from the output: no activation, relu, relu6, sigmoid,
-   hardsigmoid. */
-void batchnorm_backward(const struct team *team, const struct batchnorm_shape *shape,
-                        const struct batchnorm_gradient *gradient,
-                        const struct batchnorm_by *by, void *scratch);
+   hardsigmoid. Writes dz, and dz to dx if it is dear to compute. */
+void batchnorm_gather_back(const struct team *team, const struct batchnorm_shape *shape,
+                           struct span images, const struct batchnorm_gradient *gradient,
+                           const struct batchnorm_by *by, void *memory);
+
+/* dweight and dbias. */
+void batchnorm_settle_back(const struct team *team, const struct batchnorm_shape *shape,
+                           const struct batchnorm_gradient *gradient,
+                           const struct batchnorm_by *by, void *memory);
+
+/* dx */
+void batchnorm_emit_back(const struct team *team, const struct batchnorm_shape *shape,
+                         struct span images, const struct batchnorm_gradient *gradient,
+                         const struct batchnorm_by *by, void *memory);
 
 #endif

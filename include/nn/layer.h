@@ -45,6 +45,7 @@ struct layer {
     bool pad_same;               /* pads as the input's size demands */
     size_t save;                 /* bytes per sample kept from forward to backward */
     size_t save_grain;           /* the same, for a grain of any size */
+    size_t room;                 /* bytes from gather to the end of a pass, for a grain */
     size_t scratch;              /* bytes needed during one pass, for a whole grain */
     size_t scratch_member;       /* and more of them for each member of the team */
     struct layer_packed packed, packed_back; /* for forward, and the input gradient */
@@ -83,21 +84,24 @@ struct layer_ops {
     unsigned passes_gradient;
     /* The samples of a grain affect each other's outputs. */
     bool couples;
+    /* forward and backward may be called for some of a grain's samples at a time, with
+       the same bits. */
+    bool blocks;
+    /* Backward may write the gradient of the first input over dy. */
+    bool overwrites;
     /* Has parameters, but stays in the unit of the layer before if it alone reads it. */
     bool follows;
     /* In use, y = factor x + offset in every channel (nn/fold.h); NULL: it is not. */
     void (*line)(const struct layer *layer, const float *params, double *factor,
                  double *offset);
-    /* Channel k is linear in row k of tensor 0 (its first dim), plus tensor 1 if there.
-     */
+    /* Channel k is linear in row k of tensor 0 (its first dim), plus tensor 1, if any. */
     bool folds;
     /* Swaps with increasing functions of a channel: maximum. */
     bool rises;
     /* Reads the spec; fills in out, tensors (name, dims, dim, count, rule), save,
        scratch, packed, flops or element_*. in, in2, index, grain, policy and name are
        set. ST_USAGE with a message: "letters.conf:12: conv2: the kernel 5x5 does not fit
-       its input 3x3x64".
-     */
+       its input 3x3x64". */
     enum status (*setup)(struct layer *layer, const struct layer_spec *spec);
     /* Initial values of tensor t in the file's order, from rng. NULL: no tensors. */
     void (*init)(const struct layer *layer, int t, struct rng *rng, float *values);
@@ -106,8 +110,11 @@ struct layer_ops {
        team calls it; ends with a barrier. NULL: the layer packs nothing. */
     void (*pack)(const struct layer *layer, const struct team *team, float *packed,
                  float *packed_back, const float *params);
+    /* The parts of a pass (nn/pass.h). Without `gradients`, backward writes them. */
+    struct layer_coupling couples_forward, couples_backward;
     void (*forward)(const struct layer *layer, const struct pass *pass);
     void (*backward)(const struct layer *layer, const struct pass *pass);
+    void (*gradients)(const struct layer *layer, const struct pass *pass);
     /* The splits that forward and backward support (pass->team.split) besides auto and
        sequential. They depend on the shape, as on the number of channels. NULL: none. */
     struct split_sets (*splits)(const struct layer *layer);
@@ -135,9 +142,6 @@ const struct pool_shape *layer_pool_shape(const struct layer *layer);
 /* The bias, tensor 1, of a layer with weights, in the flat vector; NULL: it has none. */
 const float *layer_bias(const struct layer *layer, const float *params);
 float *layer_dbias(const struct layer *layer, float *grads);
-
-size_t layer_save_bytes(const struct layer *layer, int n);
-size_t layer_scratch_bytes(const struct layer *layer, int members);
 
 /* "13x13x32", or "128" for a flat vector; the caller frees. */
 char *layer_shape_text(struct shape shape);

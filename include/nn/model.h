@@ -61,7 +61,10 @@ struct model {
     int classes;
     int grain;
     struct kernel_policy policy;
-    bool forward_only;            /* there is no backward pass (nn/fold.h) */
+    bool forward_only; /* there is no backward pass (nn/fold.h) */
+    /* Set before workspaces are made, for tests: of a block (src/nn/leg.h); 0: as many as
+       are fast. */
+    int block_images;
     size_t params;                /* floats in the flat vector, padding included */
     size_t packed;                /* floats in the packed vector (nn/packed.h) */
     struct ranges ranges;         /* owned: of the flat vector */

@@ -20,8 +20,9 @@ struct workspace_sum {
 /* The buffers of an op's passes besides the activations. */
 struct workspace_op {
     void *save;
+    void *room[2];   /* forward and backward: layer->room bytes; NULL: no need */
     const float *dy; /* the gradient of its output; NULL: it does not go backward */
-    float *dx[LAYER_INPUTS]; /* NULL: not wanted, or passed on */
+    float *dx[LAYER_INPUTS]; /* may be dy; NULL: not wanted, or passed on */
     struct workspace_sum sum[LAYER_INPUTS];
 };
 
@@ -36,8 +37,9 @@ struct workspace {
                                 after the forward pass */
     struct workspace_op *op; /* (ops) */
     void *scratch;
-    int *label;       /* (grain) */
-    uint64_t *sample; /* (grain) global sample numbers */
+    struct legs *legs; /* owned: which ops go together (src/nn/leg.h) */
+    int *label;        /* (grain) */
+    uint64_t *sample;  /* (grain) global sample numbers */
     struct team_shared team;
     void *memory; /* owned: the one allocation that all buffers lie in */
     size_t bytes; /* of it */
@@ -84,9 +86,9 @@ struct grain_result {
 void model_forward(const struct model *model, struct workspace *ws,
                    const struct grain_pass *pass);
 
-/* One op of these passes alone, for measurements. Every member of the team calls them.
-   Only ops that go back (model_goes_back) have a backward pass. model_backward does more:
-   it zeroes padding. */
+/* One op of these passes alone, for measurements, with all images at once. Every member
+   of the team calls them. Only ops that go back (model_goes_back) have a backward pass,
+   which may write over dy. model_backward does more: it zeroes padding. */
 void model_forward_op(const struct model *model, struct workspace *ws,
                       const struct grain_pass *pass, int op);
 void model_backward_op(const struct model *model, struct workspace *ws,

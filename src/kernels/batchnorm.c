@@ -16,9 +16,9 @@ struct batchnorm_room {
 };
 
 static size_t batchnorm_lay_out(struct batchnorm_room *room,
-                                const struct batchnorm_shape *shape, void *scratch)
+                                const struct batchnorm_shape *shape, void *memory)
 {
-    struct arena arena = {.memory = scratch};
+    struct arena arena = {.memory = memory};
     size_t c = (size_t)shape->c, sums = (size_t)shape->n * c;
     for (int i = 0; i < 2; i++)
         room->sum[i] = arena_take(&arena, sums * sizeof(double));
@@ -30,7 +30,7 @@ static size_t batchnorm_lay_out(struct batchnorm_room *room,
     return arena.used;
 }
 
-size_t batchnorm_scratch(const struct batchnorm_shape *shape)
+size_t batchnorm_room_bytes(const struct batchnorm_shape *shape)
 {
     struct batchnorm_room room;
     return batchnorm_lay_out(&room, shape, NULL);
@@ -43,19 +43,27 @@ struct split_sets batchnorm_splits(const struct batchnorm_shape *shape)
     return (struct split_sets){any, any};
 }
 
-/* Images and panels of channels. */
+/* Some images and panels of channels. */
 static struct share batchnorm_share(const struct team *team,
-                                    const struct batchnorm_shape *shape)
+                                    const struct batchnorm_shape *shape,
+                                    struct span images)
 {
-    const struct share_extent extent = {shape->n, 1, shape->c};
+    const struct share_extent extent = {images.end - images.begin, 1, shape->c};
     return share_begin(team, &extent, BATCHNORM_CHANNELS);
 }
 
-/* Where the share's channels of its image begin, in x and in the sums. */
-static size_t batchnorm_at(const struct batchnorm_shape *shape, const struct share *share,
-                           int rows)
+/* Where the share's channels of its image begin in x, which begins with the images. */
+static size_t batchnorm_at(const struct batchnorm_shape *shape, const struct share *share)
 {
-    return (size_t)share->image * (size_t)rows * (size_t)shape->c +
+    return (size_t)share->image * (size_t)shape->pixels * (size_t)shape->c +
+           (size_t)share->channels.begin;
+}
+
+/* The same in the sums, which are those of the whole grain. */
+static size_t batchnorm_sum_at(const struct batchnorm_shape *shape,
+                               const struct share *share, struct span images)
+{
+    return (size_t)(images.begin + share->image) * (size_t)shape->c +
            (size_t)share->channels.begin;
 }
 
@@ -103,19 +111,26 @@ static void batchnorm_average(const struct batchnorm_shape *shape,
     variance[c] = (float)((within + between * shape->pixels) / batchnorm_values(shape));
 }
 
-void batchnorm_moments(const struct team *team, const struct batchnorm_shape *shape,
-                       float *mean, float *variance, const float *x, void *scratch)
+void batchnorm_gather(const struct team *team, const struct batchnorm_shape *shape,
+                      struct span images, const float *x, void *memory)
 {
     struct batchnorm_room room;
-    batchnorm_lay_out(&room, shape, scratch);
-    struct share share = batchnorm_share(team, shape);
+    batchnorm_lay_out(&room, shape, memory);
+    struct share share = batchnorm_share(team, shape, images);
     while (share_next(&share)) {
-        size_t to = batchnorm_at(shape, &share, 1);
+        size_t to = batchnorm_sum_at(shape, &share, images);
         const struct matrix m = batchnorm_matrix(shape, &share);
         kernels()->norm.moments(room.sum[0] + to, room.sum[1] + to,
-                                x + batchnorm_at(shape, &share, shape->pixels), &m);
+                                x + batchnorm_at(shape, &share), &m);
     }
     team_barrier(team);
+}
+
+void batchnorm_settle(const struct team *team, const struct batchnorm_shape *shape,
+                      float *mean, float *variance, void *memory)
+{
+    struct batchnorm_room room;
+    batchnorm_lay_out(&room, shape, memory);
     struct span own = batchnorm_own(team, shape);
     for (int c = own.begin; c < own.end; c++)
         batchnorm_average(shape, &room, c, mean, variance);
@@ -127,16 +142,16 @@ static double batchnorm_inverse(const struct batchnorm_by *by, int c)
     return 1.0 / sqrt((double)by->variance[c] + (double)by->epsilon);
 }
 
-static void batchnorm_set_line(const struct team *team,
-                               const struct batchnorm_shape *shape,
-                               const struct batchnorm_by *by,
-                               const struct batchnorm_room *room)
+void batchnorm_set_line(const struct team *team, const struct batchnorm_shape *shape,
+                        const struct batchnorm_by *by, void *memory)
 {
+    struct batchnorm_room room;
+    batchnorm_lay_out(&room, shape, memory);
     struct span own = batchnorm_own(team, shape);
     for (int c = own.begin; c < own.end; c++) {
         double weight = by->weight ? (double)by->weight[c] : 1.0;
-        room->scale[c] = (float)(weight * batchnorm_inverse(by, c));
-        room->shift[c] = by->bias ? by->bias[c] : 0.0f;
+        room.scale[c] = (float)(weight * batchnorm_inverse(by, c));
+        room.shift[c] = by->bias ? by->bias[c] : 0.0f;
     }
     team_barrier(team);
 }
@@ -149,92 +164,25 @@ static struct prologue batchnorm_as_prologue(const struct batchnorm_by *by,
                              by->activation};
 }
 
-void batchnorm_forward(const struct team *team, const struct batchnorm_shape *shape,
-                       float *y, const float *x, const float *z,
-                       const struct batchnorm_by *by, void *scratch)
+void batchnorm_emit(const struct team *team, const struct batchnorm_shape *shape,
+                    struct span images, const struct batchnorm_values *values,
+                    const struct batchnorm_by *by, void *memory)
 {
     struct batchnorm_room room;
-    batchnorm_lay_out(&room, shape, scratch);
-    batchnorm_set_line(team, shape, by, &room);
-    struct share share = batchnorm_share(team, shape);
+    const float *x = values->x, *z = values->z;
+    batchnorm_lay_out(&room, shape, memory);
+    struct share share = batchnorm_share(team, shape, images);
     while (share_next(&share)) {
-        size_t at = batchnorm_at(shape, &share, shape->pixels);
+        size_t at = batchnorm_at(shape, &share);
         const struct prologue line =
             batchnorm_as_prologue(by, &room, share.channels.begin);
         const struct matrix m = batchnorm_matrix(shape, &share);
-        kernels()->norm.normalise(y + at, x + at, z ? z + at : NULL, &line, &m);
+        kernels()->norm.normalise(values->y + at, x + at, z ? z + at : NULL, &line, &m);
     }
     team_barrier(team);
 }
 
 /* --- backward --- */
-
-/* From the sums of dz and dz (x - mean): the parameters' gradients and the factors. */
-static void batchnorm_finish_sums(const struct team *team,
-                                  const struct batchnorm_shape *shape,
-                                  const struct batchnorm_gradient *gradient,
-                                  const struct batchnorm_by *by,
-                                  const struct batchnorm_room *room)
-{
-    struct span own = batchnorm_own(team, shape);
-    double values = batchnorm_values(shape);
-    for (int c = own.begin; c < own.end; c++) {
-        double sum = batchnorm_total(shape, room->sum[0], c);
-        double product = batchnorm_total(shape, room->sum[1], c);
-        double inverse = batchnorm_inverse(by, c);
-        double scale = inverse * (by->weight ? (double)by->weight[c] : 1.0);
-        double through = gradient->given ? 0.0 : scale / values;
-        if (gradient->dweight)
-            gradient->dweight[c] = (float)(product * inverse);
-        if (gradient->dbias)
-            gradient->dbias[c] = (float)sum;
-        room->factor[1][c] = (float)(-through * inverse * inverse * product);
-        room->factor[2][c] = (float)(-through * sum);
-    }
-    team_barrier(team);
-}
-
-static void batchnorm_sum_gradients(const struct team *team,
-                                    const struct batchnorm_shape *shape,
-                                    const struct normalise_gradient *g,
-                                    const struct batchnorm_by *by,
-                                    const struct batchnorm_room *room)
-{
-    struct share share = batchnorm_share(team, shape);
-    while (share_next(&share)) {
-        size_t at = batchnorm_at(shape, &share, shape->pixels);
-        size_t to = batchnorm_at(shape, &share, 1);
-        const struct matrix m = batchnorm_matrix(shape, &share);
-        const struct prologue line =
-            batchnorm_as_prologue(by, room, share.channels.begin);
-        const struct normalise_gradient here = {
-            g->dy + at, g->x + at, g->y ? g->y + at : NULL, g->dz ? g->dz + at : NULL};
-        kernels()->norm.normalise_sums(room->sum[0] + to, room->sum[1] + to, &here, &line,
-                                       &m);
-    }
-    team_barrier(team);
-}
-
-static void batchnorm_write_dx(const struct team *team,
-                               const struct batchnorm_shape *shape, float *dx,
-                               const struct normalise_gradient *g,
-                               const struct batchnorm_by *by,
-                               const struct batchnorm_room *room)
-{
-    struct share share = batchnorm_share(team, shape);
-    while (share_next(&share)) {
-        size_t at = batchnorm_at(shape, &share, shape->pixels);
-        int c = share.channels.begin;
-        const struct matrix m = batchnorm_matrix(shape, &share);
-        const struct prologue line = batchnorm_as_prologue(by, room, c);
-        const float *const factor[] = {room->factor[0] + c, room->factor[1] + c,
-                                       room->factor[2] + c};
-        const struct normalise_gradient here = {
-            .dy = g->dy + at, .x = g->x + at, .y = g->y ? g->y + at : NULL};
-        kernels()->norm.normalise_backward(dx + at, &here, &line, factor, &m);
-    }
-    team_barrier(team);
-}
 
 /* Is dz so dear that it is written once instead of being computed twice? */
 static bool batchnorm_keeps_dz(enum activation activation)
@@ -243,24 +191,86 @@ static bool batchnorm_keeps_dz(enum activation activation)
            activation == ACTIVATION_SILU;
 }
 
-void batchnorm_backward(const struct team *team, const struct batchnorm_shape *shape,
-                        const struct batchnorm_gradient *gradient,
-                        const struct batchnorm_by *by, void *scratch)
+/* Where dz is written and read again; NULL: nowhere. */
+static float *batchnorm_dz(const struct batchnorm_gradient *gradient,
+                           const struct batchnorm_by *by)
+{
+    bool keeps = batchnorm_keeps_dz(by->activation);
+    return gradient->dz ? gradient->dz : keeps ? gradient->dx : NULL;
+}
+
+void batchnorm_gather_back(const struct team *team, const struct batchnorm_shape *shape,
+                           struct span images, const struct batchnorm_gradient *gradient,
+                           const struct batchnorm_by *by, void *memory)
+{
+    struct batchnorm_room room;
+    float *dz = batchnorm_dz(gradient, by);
+    batchnorm_lay_out(&room, shape, memory);
+    struct share share = batchnorm_share(team, shape, images);
+    while (share_next(&share)) {
+        size_t at = batchnorm_at(shape, &share);
+        size_t to = batchnorm_sum_at(shape, &share, images);
+        const struct matrix m = batchnorm_matrix(shape, &share);
+        const struct prologue line =
+            batchnorm_as_prologue(by, &room, share.channels.begin);
+        const struct normalise_gradient here = {gradient->dy + at, gradient->x + at,
+                                                gradient->y ? gradient->y + at : NULL,
+                                                dz ? dz + at : NULL};
+        kernels()->norm.normalise_sums(room.sum[0] + to, room.sum[1] + to, &here, &line,
+                                       &m);
+    }
+    team_barrier(team);
+}
+
+/* From the sums of dz and dz (x - mean). */
+void batchnorm_settle_back(const struct team *team, const struct batchnorm_shape *shape,
+                           const struct batchnorm_gradient *gradient,
+                           const struct batchnorm_by *by, void *memory)
+{
+    struct batchnorm_room room;
+    batchnorm_lay_out(&room, shape, memory);
+    struct span own = batchnorm_own(team, shape);
+    double values = batchnorm_values(shape);
+    for (int c = own.begin; c < own.end; c++) {
+        double sum = batchnorm_total(shape, room.sum[0], c);
+        double product = batchnorm_total(shape, room.sum[1], c);
+        double inverse = batchnorm_inverse(by, c);
+        double scale = inverse * (by->weight ? (double)by->weight[c] : 1.0);
+        double through = gradient->given ? 0.0 : scale / values;
+        if (gradient->dweight)
+            gradient->dweight[c] = (float)(product * inverse);
+        if (gradient->dbias)
+            gradient->dbias[c] = (float)sum;
+        room.factor[1][c] = (float)(-through * inverse * inverse * product);
+        room.factor[2][c] = (float)(-through * sum);
+    }
+    team_barrier(team);
+}
+
+void batchnorm_emit_back(const struct team *team, const struct batchnorm_shape *shape,
+                         struct span images, const struct batchnorm_gradient *gradient,
+                         const struct batchnorm_by *by, void *memory)
 {
     struct batchnorm_room room;
     struct batchnorm_by then = *by;
-    struct normalise_gradient g = {gradient->dy, gradient->x, gradient->y, gradient->dz};
-    if (!g.dz && batchnorm_keeps_dz(by->activation))
-        g.dz = gradient->dx;
-    batchnorm_lay_out(&room, shape, scratch);
-    batchnorm_set_line(team, shape, by, &room);
-    batchnorm_sum_gradients(team, shape, &g, by, &room);
-    batchnorm_finish_sums(team, shape, gradient, by, &room);
-    if (!gradient->dx)
-        return;
-    if (g.dz) {
-        g.dy = g.dz;
+    struct normalise_gradient g = {
+        .dy = gradient->dy, .x = gradient->x, .y = gradient->y};
+    batchnorm_lay_out(&room, shape, memory);
+    if (batchnorm_dz(gradient, by)) {
+        g.dy = batchnorm_dz(gradient, by);
         then.activation = ACTIVATION_NONE;
     }
-    batchnorm_write_dx(team, shape, gradient->dx, &g, &then, &room);
+    struct share share = batchnorm_share(team, shape, images);
+    while (share_next(&share)) {
+        size_t at = batchnorm_at(shape, &share);
+        int c = share.channels.begin;
+        const struct matrix m = batchnorm_matrix(shape, &share);
+        const struct prologue line = batchnorm_as_prologue(&then, &room, c);
+        const float *const factor[] = {room.factor[0] + c, room.factor[1] + c,
+                                       room.factor[2] + c};
+        const struct normalise_gradient here = {
+            .dy = g.dy + at, .x = g.x + at, .y = g.y ? g.y + at : NULL};
+        kernels()->norm.normalise_backward(gradient->dx + at, &here, &line, factor, &m);
+    }
+    team_barrier(team);
 }

@@ -51,6 +51,7 @@ static struct pass strategy_lane_pass(const struct strategy *s,
                          .packed_back = s->packed_back,
                          .grads = lane->grads,
                          .save = lane->save,
+                         .room = lane->room,
                          .scratch = lane->scratch,
                          .sample = task->sample + first};
 }
@@ -62,9 +63,9 @@ static void strategy_lane_run(const struct strategy *s, const struct strategy_la
     if (pass.n == 0)
         return;
     if (direction == STRATEGY_FORWARD)
-        s->layer->ops->forward(s->layer, &pass);
+        layer_forward(s->layer, &pass);
     else
-        s->layer->ops->backward(s->layer, &pass);
+        layer_backward(s->layer, &pass);
 }
 
 static void strategy_run_kernel(struct strategy *s, const struct team *team)
@@ -144,6 +145,7 @@ static void strategy_lanes_setup(struct strategy *s, int lanes)
         lane->end = lane->begin + count;
         lane->scratch =
             mem_aligned(layer_scratch_bytes(s->layer, s->threads / lanes) + 1, 1);
+        lane->room = mem_aligned(s->layer->room + 1, 1);
         lane->save = mem_aligned(layer_save_bytes(s->layer, count) + 1, 1);
         lane->grads =
             i ? mem_aligned(strategy_weights(s->layer) + 1, sizeof(float)) : s->grads;
@@ -242,6 +244,7 @@ void strategy_free(struct strategy *s)
     for (int i = 0; i < s->lanes; i++) {
         free(s->lane[i].save);
         free(s->lane[i].scratch);
+        free(s->lane[i].room);
         if (i)
             free(s->lane[i].grads);
     }

@@ -9,7 +9,7 @@
 struct strategy_lane {
     int begin, end; /* images */
     float *grads;
-    void *save, *scratch;
+    void *save, *room, *scratch;
     struct team_shared shared;
 };
 

@@ -1,5 +1,6 @@
 /* tune: the passes of every operation under every split, by one team. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/mem.h"
 #include "base/rng.h"
@@ -18,6 +19,7 @@ struct tune_bench {
     struct workspace ws;
     struct team_shared gate; /* all members begin each pass together */
     float *params, *packed, *grads;
+    float *dy;      /* owned: the gradient that a pass writes over */
     double seconds; /* for all rounds */
     int rounds;
     double *times; /* owned: (ops, PASSES, SPLITS, ROUNDS_MOST) */
@@ -40,6 +42,18 @@ static unsigned tune_pass_splits(const struct layer *layer, int pass)
     return known | ((pass == 0 ? sets.forward : sets.backward) & ~alias);
 }
 
+/* A pass backward may write over its gradient, which is to be the same for each split: it
+   is kept before the first, and put back before each. */
+static void tune_bench_dy(struct tune_bench *bench, int op, int pass, bool keep)
+{
+    const struct workspace_op *of = &bench->ws.op[op];
+    size_t count = (size_t)bench->team->n * (size_t)shape_size(bench->model->op[op]->out);
+    if (pass == 1 && of->dx[0] == of->dy && keep)
+        memcpy(bench->dy, of->dy, count * sizeof(float));
+    else if (pass == 1 && of->dx[0] == of->dy)
+        memcpy(of->dx[0], bench->dy, count * sizeof(float));
+}
+
 /* Seconds of a pass under one split. */
 static double tune_bench_pass(struct tune_bench *bench, const struct grain_pass *base,
                               int op, int pass, int split)
@@ -50,6 +64,8 @@ static double tune_bench_pass(struct tune_bench *bench, const struct grain_pass 
     gate.shared = &bench->gate;
     with.plan = &plan;
     plan.forward[op] = plan.backward[op] = (unsigned char)split;
+    if (gate.index == 0)
+        tune_bench_dy(bench, op, pass, false);
     team_barrier(&gate);
     double begin = timer_now();
     if (pass == 0)
@@ -64,6 +80,8 @@ static void tune_bench_splits(struct tune_bench *bench, const struct grain_pass 
 {
     unsigned known = tune_pass_splits(bench->model->op[op], pass);
     where_layer(pass == 0 ? WHERE_FORWARD : WHERE_BACKWARD, op);
+    if (base->team.index == 0)
+        tune_bench_dy(bench, op, pass, true);
     for (int i = 0; i < SPLITS; i++) {
         int split =
             (i + round) % SPLITS; /* none is always the one that warms the caches */
@@ -154,9 +172,14 @@ void tune_measure_team(struct comm *comm, const struct model *model,
     struct rng rng;
     struct tune_bench bench = {.model = model, .team = team, .seconds = seconds};
     size_t cells = (size_t)model->ops * PASSES * SPLITS * ROUNDS_MOST;
-    size_t inputs = (size_t)model->grain * (size_t)shape_size(model->in);
+    size_t inputs = (size_t)model->grain * (size_t)shape_size(model->in), most = 0;
+    for (int o = 0; o < model->ops; o++)
+        most = (size_t)shape_size(model->op[o]->out) > most
+                   ? (size_t)shape_size(model->op[o]->out)
+                   : most;
     workspace_init(&bench.ws, model, team->members);
     bench.times = mem_zeroed(cells, sizeof(double));
+    bench.dy = mem_aligned((size_t)model->grain * most, sizeof(float));
     bench.params = mem_aligned(model->params, sizeof(float));
     bench.grads = mem_aligned(model->params, sizeof(float));
     model_init_params(model, 1, bench.params);
@@ -169,6 +192,7 @@ void tune_measure_team(struct comm *comm, const struct model *model,
     team->backward = tune_pass_summarise(&bench, comm, 1);
     workspace_release(&bench.ws);
     free(bench.times);
+    free(bench.dy);
     free(bench.params);
     free(bench.packed);
     free(bench.grads);

@@ -12,6 +12,40 @@ float *layer_dbias(const struct layer *layer, float *grads)
     return layer->tensors > 1 ? grads + layer->tensor[1].offset : NULL;
 }
 
+/* The coupling of the whole grain. */
+static void layer_couple(const struct layer *layer, const struct layer_coupling *coupling,
+                         const struct pass *pass)
+{
+    if (coupling->gather)
+        coupling->gather(layer, pass);
+    if (coupling->settle)
+        coupling->settle(layer, pass);
+}
+
+static struct pass layer_whole_pass(const struct pass *pass)
+{
+    struct pass whole = *pass;
+    whole.first = 0;
+    whole.all = pass->n;
+    return whole;
+}
+
+void layer_forward(const struct layer *layer, const struct pass *pass)
+{
+    const struct pass whole = layer_whole_pass(pass);
+    layer_couple(layer, &layer->ops->couples_forward, &whole);
+    layer->ops->forward(layer, &whole);
+}
+
+void layer_backward(const struct layer *layer, const struct pass *pass)
+{
+    const struct pass whole = layer_whole_pass(pass);
+    layer_couple(layer, &layer->ops->couples_backward, &whole);
+    layer->ops->backward(layer, &whole);
+    if (layer->ops->gradients)
+        layer->ops->gradients(layer, &whole);
+}
+
 size_t layer_save_bytes(const struct layer *layer, int n)
 {
     return (size_t)n * layer->save + layer->save_grain;

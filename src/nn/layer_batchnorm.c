@@ -78,7 +78,7 @@ static enum status batchnorm_setup(struct layer *layer, const struct layer_spec 
             .values_per_sample = norm->shape.pixels,
         };
     layer->save_grain = 2 * (size_t)layer->in.c * sizeof(float); /* mean, variance */
-    layer->scratch = batchnorm_scratch(&norm->shape);
+    layer->room = batchnorm_room_bytes(&norm->shape);
     layer->element_forward = 8.0 * shape_size(layer->out);
     layer->element_backward = 9.0 * shape_size(layer->out);
     return ST_OK;
@@ -99,7 +99,7 @@ static struct batchnorm_shape batchnorm_grain(const struct layer *layer,
                                               const struct pass *pass)
 {
     struct batchnorm_shape shape = batchnorm_state(layer)->shape;
-    shape.n = pass->n;
+    shape.n = pass->all;
     return shape;
 }
 
@@ -113,7 +113,7 @@ static bool batchnorm_measures(const struct layer *layer, const struct pass *pas
    then, too, the running statistics are used. */
 static bool batchnorm_uses_running(const struct layer *layer, const struct pass *pass)
 {
-    return !batchnorm_measures(layer, pass) || pass->n == 1;
+    return !batchnorm_measures(layer, pass) || pass->all == 1;
 }
 
 /* What normalises this pass: the running statistics, or those in save. */
@@ -148,32 +148,50 @@ static void batchnorm_write_statistics(const struct layer *layer, const struct p
     for (int c = 0; c < layer->in.c; c++) {
         double variance = frozen ? 0.0 : (double)saved[layer->in.c + c];
         double shift = frozen ? 0.0 : (double)saved[c] - (double)running[c];
-        mean[c] = (float)(pass->n * shift);
-        square[c] = (float)(pass->n * (variance + shift * shift));
+        mean[c] = (float)(pass->all * shift);
+        square[c] = (float)(pass->all * (variance + shift * shift));
     }
+}
+
+static struct span batchnorm_images(const struct pass *pass)
+{
+    return (struct span){pass->first, pass->first + pass->n};
+}
+
+void layer_batchnorm_gather(const struct layer *layer, const struct pass *pass)
+{
+    struct batchnorm_shape shape = batchnorm_grain(layer, pass);
+    if (batchnorm_measures(layer, pass))
+        batchnorm_gather(&pass->team, &shape, batchnorm_images(pass), pass->x,
+                         pass->room);
+}
+
+void layer_batchnorm_settle(const struct layer *layer, const struct pass *pass)
+{
+    struct batchnorm_shape shape = batchnorm_grain(layer, pass);
+    float *saved = pass->save;
+    if (batchnorm_measures(layer, pass))
+        batchnorm_settle(&pass->team, &shape, saved, saved + layer->in.c, pass->room);
+    if (pass->measure && pass->team.index == 0)
+        batchnorm_write_statistics(layer, pass);
+    struct batchnorm_by by = batchnorm_by_what(layer, pass);
+    batchnorm_set_line(&pass->team, &shape, &by, pass->room);
 }
 
 void layer_batchnorm_forward(const struct layer *layer, const struct pass *pass)
 {
     struct batchnorm_shape shape = batchnorm_grain(layer, pass);
-    float *saved = pass->save;
-    if (batchnorm_measures(layer, pass))
-        batchnorm_moments(&pass->team, &shape, saved, saved + layer->in.c, pass->x,
-                          pass->scratch);
-    if (pass->measure && pass->team.index == 0)
-        batchnorm_write_statistics(layer, pass);
     struct batchnorm_by by = batchnorm_by_what(layer, pass);
-    batchnorm_forward(&pass->team, &shape, pass->y, pass->x, pass->x2, &by,
-                      pass->scratch);
+    const struct batchnorm_values values = {pass->y, pass->x, pass->x2};
+    batchnorm_emit(&pass->team, &shape, batchnorm_images(pass), &values, &by, pass->room);
 }
 
-void layer_batchnorm_backward(const struct layer *layer, const struct pass *pass)
+static struct batchnorm_gradient batchnorm_gradient_of(const struct layer *layer,
+                                                       const struct pass *pass)
 {
-    struct batchnorm_shape shape = batchnorm_grain(layer, pass);
-    struct batchnorm_by by = batchnorm_by_what(layer, pass);
     const struct layer_tensor *weight = batchnorm_weight(layer),
                               *bias = batchnorm_bias(layer);
-    const struct batchnorm_gradient gradient = {
+    return (struct batchnorm_gradient){
         .dx = pass->dx,
         .dz = pass->dx2,
         .dweight = weight ? pass->grads + weight->offset : NULL,
@@ -183,9 +201,37 @@ void layer_batchnorm_backward(const struct layer *layer, const struct pass *pass
         .y = layer->ops->keeps & LAYER_KEEPS_OUTPUT ? pass->y : NULL,
         .given = batchnorm_uses_running(layer, pass),
     };
+}
+
+void layer_batchnorm_gather_back(const struct layer *layer, const struct pass *pass)
+{
+    struct batchnorm_shape shape = batchnorm_grain(layer, pass);
+    struct batchnorm_by by = batchnorm_by_what(layer, pass);
+    const struct batchnorm_gradient gradient = batchnorm_gradient_of(layer, pass);
+    if (pass->first == 0)
+        batchnorm_set_line(&pass->team, &shape, &by, pass->room);
+    batchnorm_gather_back(&pass->team, &shape, batchnorm_images(pass), &gradient, &by,
+                          pass->room);
+}
+
+void layer_batchnorm_settle_back(const struct layer *layer, const struct pass *pass)
+{
+    struct batchnorm_shape shape = batchnorm_grain(layer, pass);
+    struct batchnorm_by by = batchnorm_by_what(layer, pass);
+    const struct batchnorm_gradient gradient = batchnorm_gradient_of(layer, pass);
     if (pass->team.index == 0)
         batchnorm_write_statistics(layer, pass);
-    batchnorm_backward(&pass->team, &shape, &gradient, &by, pass->scratch);
+    batchnorm_settle_back(&pass->team, &shape, &gradient, &by, pass->room);
+}
+
+void layer_batchnorm_backward(const struct layer *layer, const struct pass *pass)
+{
+    struct batchnorm_shape shape = batchnorm_grain(layer, pass);
+    struct batchnorm_by by = batchnorm_by_what(layer, pass);
+    const struct batchnorm_gradient gradient = batchnorm_gradient_of(layer, pass);
+    if (pass->dx)
+        batchnorm_emit_back(&pass->team, &shape, batchnorm_images(pass), &gradient, &by,
+                            pass->room);
 }
 
 /* In use: (x - mean) weight / sqrt(variance + epsilon) + bias. */
@@ -217,6 +263,10 @@ const struct layer_ops layer_batchnorm = {
     .line = batchnorm_line,
     .follows = true,
     .couples = true,
+    .blocks = true,
+    .overwrites = true,
+    .couples_forward = {layer_batchnorm_gather, layer_batchnorm_settle},
+    .couples_backward = {layer_batchnorm_gather_back, layer_batchnorm_settle_back},
     .setup = batchnorm_setup,
     .init = batchnorm_init,
     .forward = layer_batchnorm_forward,

@@ -226,17 +226,21 @@ static void conv_layer_forward(const struct layer *layer, const struct pass *pas
 
 static void conv_layer_backward(const struct layer *layer, const struct pass *pass)
 {
+    struct conv_operands data = {
+        .out = pass->dx, .in = pass->dy, .packed = pass->packed_back};
+    if (pass->dx)
+        conv_layer_run(layer, pass, CONV_DATA, &data);
+}
+
+static void conv_layer_gradients(const struct layer *layer, const struct pass *pass)
+{
     struct conv_shape shape = conv_grain_shape(layer, pass);
     float *dbias = layer_dbias(layer, pass->grads);
     struct conv_operands weight = {
         .out = pass->grads + layer->tensor[0].offset, .in = pass->x, .dy = pass->dy};
-    struct conv_operands data = {
-        .out = pass->dx, .in = pass->dy, .packed = pass->packed_back};
     if (dbias)
         conv_backward_bias(&pass->team, &shape, dbias, pass->dy);
     conv_layer_run(layer, pass, CONV_WEIGHT, &weight);
-    if (pass->dx)
-        conv_layer_run(layer, pass, CONV_DATA, &data);
 }
 
 static struct split_sets conv_layer_splits(const struct layer *layer)
@@ -277,12 +281,14 @@ const struct layer_ops layer_conv = {
     .bytes = sizeof(struct layer_conv_state),
     .inputs = 1,
     .keeps = LAYER_KEEPS_INPUTS,
+    .blocks = true,
     .folds = true,
     .setup = conv_setup,
     .init = conv_init,
     .pack = conv_layer_pack,
     .forward = conv_layer_forward,
     .backward = conv_layer_backward,
+    .gradients = conv_layer_gradients,
     .splits = conv_layer_splits,
     .to_file = conv_to_file,
     .from_file = conv_from_file,
@@ -295,12 +301,14 @@ const struct layer_ops layer_depthwise = {
     .bytes = sizeof(struct layer_conv_state),
     .inputs = 1,
     .keeps = LAYER_KEEPS_INPUTS,
+    .blocks = true,
     .folds = true,
     .setup = depthwise_setup,
     .init = conv_init,
     .pack = conv_layer_pack,
     .forward = conv_layer_forward,
     .backward = conv_layer_backward,
+    .gradients = conv_layer_gradients,
     .splits = conv_layer_splits,
     .to_file = conv_to_file,
     .from_file = conv_from_file,

@@ -17,7 +17,11 @@ struct layer_batchnorm_state {
 
 /* A second input is added before the activation. Backward reads the output if the layer's
    ops say that it keeps it. */
+void layer_batchnorm_gather(const struct layer *layer, const struct pass *pass);
+void layer_batchnorm_settle(const struct layer *layer, const struct pass *pass);
 void layer_batchnorm_forward(const struct layer *layer, const struct pass *pass);
+void layer_batchnorm_gather_back(const struct layer *layer, const struct pass *pass);
+void layer_batchnorm_settle_back(const struct layer *layer, const struct pass *pass);
 void layer_batchnorm_backward(const struct layer *layer, const struct pass *pass);
 struct split_sets layer_batchnorm_splits(const struct layer *layer);
 

@@ -10,13 +10,25 @@
 struct tape_build {
     struct tape *tape;
     const struct model *model;
+    const struct legs *legs;
     int *holders;  /* owned: (buffers) */
     int *gradient; /* owned: (ops + 1): the sum so far; TAPE_NONE */
 };
 
-static int tape_back(const struct model *model, int op)
+static int tape_forward(const struct tape_build *build, int op)
 {
-    return 2 * model->ops - op;
+    return build->legs[LEG_FORWARD].of[op];
+}
+
+static int tape_back(const struct tape_build *build, int op)
+{
+    return build->tape->loss + 1 + build->legs[LEG_BACKWARD].of[op];
+}
+
+/* When it begins to read, and to write what `room` and dx hold until it goes back. */
+static int tape_gather_back(const struct tape_build *build, int op)
+{
+    return build->tape->loss + 1 + build->legs[LEG_BACKWARD].gathered[op];
 }
 
 static int tape_add_buffer(struct tape_build *build, size_t bytes, int begin, int end)
@@ -48,6 +60,21 @@ static void tape_live_until(struct tape *tape, int buffer, int time)
 
 /* --- forward --- */
 
+static void tape_add_rooms(struct tape_build *build, int o)
+{
+    struct tape *tape = build->tape;
+    size_t bytes = build->model->op[o]->room;
+    int *room = tape->op[o].room;
+    room[LEG_FORWARD] = room[LEG_BACKWARD] = TAPE_NONE;
+    if (bytes == 0)
+        return;
+    room[LEG_FORWARD] = tape_add_buffer(
+        build, bytes, build->legs[LEG_FORWARD].gathered[o], tape_forward(build, o));
+    if (model_goes_back(build->model, o))
+        room[LEG_BACKWARD] = tape_add_buffer(build, bytes, tape_gather_back(build, o),
+                                             tape_back(build, o));
+}
+
 /* The input and the output stay all the time: neighbouring stages of a pipeline send and
    receive them while other passes run. */
 static void tape_add_activations(struct tape_build *build)
@@ -58,17 +85,17 @@ static void tape_add_activations(struct tape_build *build)
     for (int o = 0; o < model->ops; o++) {
         const struct layer *layer = model->op[o];
         bool back = model_goes_back(model, o), last = o == model->ops - 1;
+        int now = tape_forward(build, o), then = back ? tape_back(build, o) : now;
         int *y = &tape->activation[o + 1];
-        *y = tape_add_value(build, o + 1, last ? 0 : o, last ? INT_MAX : o);
-        tape->op[o].save = tape_add_buffer(build, layer_save_bytes(layer, model->grain),
-                                           o, back ? tape_back(model, o) : o);
-        if (back && layer->ops->keeps & LAYER_KEEPS_OUTPUT)
-            tape_live_until(tape, *y, tape_back(model, o));
+        *y = tape_add_value(build, o + 1, last ? 0 : now, last ? INT_MAX : now);
+        tape->op[o].save =
+            tape_add_buffer(build, layer_save_bytes(layer, model->grain), now, then);
+        tape_add_rooms(build, o);
+        if (layer->ops->keeps & LAYER_KEEPS_OUTPUT)
+            tape_live_until(tape, *y, then);
         for (int i = 0; i < model->wires[o].inputs; i++)
             tape_live_until(tape, tape->activation[model->wires[o].value[i]],
-                            back && layer->ops->keeps & (LAYER_KEEPS_INPUT << i)
-                                ? tape_back(model, o)
-                                : o);
+                            layer->ops->keeps & (LAYER_KEEPS_INPUT << i) ? then : now);
     }
 }
 
@@ -103,11 +130,20 @@ static struct tape_sum tape_add_part(struct tape_build *build, int value, int pa
     return (struct tape_sum){.to = *sum, .a = before, .b = part, .value = value};
 }
 
+/* Is the gradient of the op's input written over dy? Not if another op or value still
+   needs that, nor over the input's of a part, which has a life of its own. */
+static bool tape_overwrites(const struct tape_build *build, int o, int input)
+{
+    return input == 0 && build->model->op[o]->ops->overwrites &&
+           build->holders[build->tape->op[o].dy] == 1 &&
+           build->model->wires[o].value[input] > 0;
+}
+
 static void tape_back_op(struct tape_build *build, int o)
 {
     const struct model *model = build->model;
     struct tape_op *op = &build->tape->op[o];
-    int time = tape_back(model, o);
+    int begin = tape_gather_back(build, o), time = tape_back(build, o);
     op->dy = build->gradient[o + 1];
     ASSERT(op->dy != TAPE_NONE);
     for (int i = 0; i < model->wires[o].inputs; i++) {
@@ -115,12 +151,25 @@ static void tape_back_op(struct tape_build *build, int o)
         bool passes = model->op[o]->ops->passes_gradient & 1u << i;
         if (!model->wanted[value])
             continue;
-        int part = passes ? op->dy : tape_add_value(build, value, time, time);
-        build->holders[part]++;
+        bool over = tape_overwrites(build, o, i);
+        int part = passes || over ? op->dy : tape_add_value(build, value, begin, time);
+        build->holders[part] += !over;
         op->dx[i] = passes ? TAPE_NONE : part;
+        tape_live_until(build->tape, part, time);
         op->sum[i] = tape_add_part(build, value, part, time);
     }
-    tape_drop(build, op->dy, time);
+}
+
+/* At its end the ops compute the gradients of parameters: until then they need dy. */
+static void tape_back_leg(struct tape_build *build, const struct leg *leg)
+{
+    for (int o = leg->first; o > leg->first - leg->count; o--)
+        if (model_goes_back(build->model, o))
+            tape_back_op(build, o);
+    for (int o = leg->first; o > leg->first - leg->count; o--)
+        if (model_goes_back(build->model, o) &&
+            build->tape->op[o].dx[0] != build->tape->op[o].dy)
+            tape_drop(build, build->tape->op[o].dy, tape_back(build, o));
 }
 
 /* A part's input gradient stays until it is sent, which may be while the next grain goes
@@ -132,12 +181,11 @@ static void tape_add_gradients(struct tape_build *build)
     tape->output_gradient = tape->input_gradient = TAPE_NONE;
     if (model->forward_only)
         return;
-    tape->output_gradient = tape_add_value(build, model->ops, model->ops, model->ops);
+    tape->output_gradient = tape_add_value(build, model->ops, tape->loss, tape->loss);
     build->holders[tape->output_gradient] = 1;
     build->gradient[model->ops] = tape->output_gradient;
-    for (int o = model->ops - 1; o >= 0; o--)
-        if (model_goes_back(model, o))
-            tape_back_op(build, o);
+    for (int l = 0; l < build->legs[LEG_BACKWARD].count; l++)
+        tape_back_leg(build, &build->legs[LEG_BACKWARD].leg[l]);
     tape->input_gradient = build->gradient[0];
     if (tape->input_gradient != TAPE_NONE) {
         tape->buffer[tape->input_gradient].begin = 0;
@@ -145,11 +193,11 @@ static void tape_add_gradients(struct tape_build *build)
     }
 }
 
-void tape_init(struct tape *tape, const struct model *model)
+void tape_init(struct tape *tape, const struct model *model, const struct legs *legs)
 {
     size_t values = (size_t)model->ops + 1;
-    struct tape_build build = {.tape = tape, .model = model};
-    *tape = (struct tape){0};
+    struct tape_build build = {.tape = tape, .model = model, .legs = legs};
+    *tape = (struct tape){.loss = legs[LEG_FORWARD].count};
     tape->activation = mem_zeroed(values, sizeof *tape->activation);
     tape->op = mem_zeroed((size_t)model->ops, sizeof *tape->op);
     build.gradient = mem_zeroed(values, sizeof *build.gradient);

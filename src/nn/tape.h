@@ -1,8 +1,8 @@
 /*
  * tape: which buffers a grain needs on its way through a model, and when.
  *
- * Time: op i goes forward at time i, the loss is at time `ops`, op i goes backward at
- * time 2 ops - i. A buffer is a number; workspace.c gives it memory.
+ * Time: each leg (leg.h) of the forward pass, then the loss, then each leg of the
+ * backward pass. A buffer is a number; workspace.c gives it memory.
  *
  * - An activation lives from its op's forward pass to its last reader's, or as long as a
  *   backward pass reads it (layer_ops.keeps).
@@ -13,11 +13,16 @@
  *
  * - An op that passes its gradient on (layer_ops.passes_gradient) gives its readers' sum
  *   itself to its inputs, without a copy. Such a buffer is not written to while another
- *   value needs it.
+ *   value needs it. Where nobody does, an op writes its input's gradient over dy
+ *   (layer_ops.overwrites).
+ *
+ * - The gradients of an op's parameters are computed at the end of its leg: until then it
+ *   needs dy.
  */
 #ifndef LOCKSTEP_NN_TAPE_H
 #define LOCKSTEP_NN_TAPE_H
 
+#include "leg.h"
 #include "lifetime.h"
 #include "nn/model.h"
 
@@ -31,6 +36,7 @@ struct tape_sum {
 
 struct tape_op {
     int save;             /* from forward to backward */
+    int room[LEG_PASSES]; /* from gather to the end of the pass; TAPE_NONE: no need */
     int dy;               /* the gradient of its output; TAPE_NONE: no backward pass */
     int dx[LAYER_INPUTS]; /* written by backward; TAPE_NONE: not wanted, or passed on */
     struct tape_sum sum[LAYER_INPUTS];
@@ -41,11 +47,13 @@ struct tape {
     struct tape_op *op;  /* owned: (ops) */
     int output_gradient; /* backward starts with it; TAPE_NONE: there is none */
     int input_gradient;  /* of value 0; TAPE_NONE: not wanted */
+    int loss;            /* its time */
     int buffers;
     struct lifetime *buffer; /* owned: (buffers) */
 };
 
-void tape_init(struct tape *tape, const struct model *model);
+/* legs: (LEG_PASSES). */
+void tape_init(struct tape *tape, const struct model *model, const struct legs *legs);
 void tape_release(struct tape *tape);
 
 #endif

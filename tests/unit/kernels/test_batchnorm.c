@@ -1,59 +1,7 @@
 #include "kernel_test.h"
 
-#include "kernels/batchnorm.h"
+#include "batchnorm_test.h"
 #include "kernels/reference.h"
-
-struct norm_case {
-    struct batchnorm_shape shape;
-    size_t count;
-    bool given, affine;
-    float *x, *dy, *weight, *bias, *running;
-    float *y, *dx, *mean, *variance, *dweight, *dbias; /* results */
-    void *scratch;
-};
-
-static void case_init(struct norm_case *t, struct batchnorm_shape shape, struct rng *rng)
-{
-    size_t c = (size_t)shape.c;
-    t->shape = shape;
-    t->count = (size_t)(shape.n * shape.pixels) * c;
-    t->x = random_floats(rng, t->count);
-    t->dy = random_floats(rng, t->count);
-    t->weight = random_floats(rng, c);
-    t->bias = random_floats(rng, c);
-    t->running = random_floats(rng, 2 * c);
-    for (size_t i = 0; i < t->count; i++)
-        t->x[i] = 3.0f * t->x[i] + (float)(i % c); /* every channel its own mean */
-    for (size_t i = c; i < 2 * c; i++)
-        t->running[i] = fabsf(t->running[i]) + 0.1f;
-    t->y = poisoned_floats(t->count);
-    t->dx = poisoned_floats(t->count);
-    t->mean = poisoned_floats(c);
-    t->variance = poisoned_floats(c);
-    t->dweight = poisoned_floats(c);
-    t->dbias = poisoned_floats(c);
-    t->scratch = mem_aligned(batchnorm_scratch(&shape), 1);
-}
-
-static void case_release(struct norm_case *t)
-{
-    float *all[] = {t->x,  t->dy,   t->weight,   t->bias,    t->running, t->y,
-                    t->dx, t->mean, t->variance, t->dweight, t->dbias};
-    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
-        free(all[i]);
-    free(t->scratch);
-}
-
-static struct batchnorm_by case_by(const struct norm_case *t)
-{
-    return (struct batchnorm_by){
-        .mean = t->given ? t->running : t->mean,
-        .variance = t->given ? t->running + t->shape.c : t->variance,
-        .weight = t->affine ? t->weight : NULL,
-        .bias = t->affine ? t->bias : NULL,
-        .epsilon = 1e-3f,
-    };
-}
 
 static void run_all(const struct team *team, void *context)
 {
@@ -67,9 +15,9 @@ static void run_all(const struct team *team, void *context)
         .dy = t->dy,
         .given = t->given,
     };
-    batchnorm_moments(team, &t->shape, t->mean, t->variance, t->x, t->scratch);
-    batchnorm_forward(team, &t->shape, t->y, t->x, NULL, &by, t->scratch);
-    batchnorm_backward(team, &t->shape, &gradient, &by, t->scratch);
+    run_moments(team, t);
+    run_forward(team, t, t->y, NULL, &by);
+    run_backward(team, t, &gradient, &by);
 }
 
 /* The formulas of batchnorm.h, one channel after the other, in double. */
@@ -105,6 +53,27 @@ static void check_reference(const struct norm_case *t)
     float *all[] = {want.y, want.dx, want.mean, want.variance, want.dweight, want.dbias};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         free(all[i]);
+}
+
+/* The same bits for blocks of images, and with dx written over dy. */
+static void check_blocks(struct norm_case *t)
+{
+    size_t bytes = t->count * sizeof(float), c = (size_t)t->shape.c * sizeof(float);
+    struct norm_case block = *t;
+    block.y = poisoned_floats(t->count);
+    block.dweight = poisoned_floats((size_t)t->shape.c);
+    for (block.images = 1; block.images <= 3; block.images++) {
+        block.dx = block.dy = mem_aligned(bytes, 1);
+        memcpy(block.dy, t->dy, bytes);
+        with_team(1, run_all, &block);
+        assert_memory_equal(block.y, t->y, bytes);
+        assert_memory_equal(block.dx, t->dx, bytes);
+        if (t->affine)
+            assert_memory_equal(block.dweight, t->dweight, c);
+        free(block.dy);
+    }
+    free(block.y);
+    free(block.dweight);
 }
 
 /* The same bits for any team and split. */
@@ -151,6 +120,7 @@ static void test_shapes(void **state)
                 with_team(1, run_all, &t);
                 check_reference(&t);
                 check_teams(&t);
+                check_blocks(&t);
                 case_release(&t);
             }
     }
@@ -221,8 +191,8 @@ static void run_fused(const struct team *team, void *context)
                                                 .x = t->x,
                                                 .dy = t->dy,
                                                 .y = f->output ? f->y : NULL};
-    batchnorm_forward(team, &t->shape, f->y, t->x, f->z, &by, t->scratch);
-    batchnorm_backward(team, &t->shape, &gradient, &by, t->scratch);
+    run_forward(team, t, f->y, f->z, &by);
+    run_backward(team, t, &gradient, &by);
 }
 
 /* The same by kernels of their own. */
@@ -236,13 +206,13 @@ static void run_apart(const struct fused_case *f, float *y, float *dx, float *dz
                   f->activation == ACTIVATION_HARDSWISH;
     const struct batchnorm_gradient gradient = {
         .dx = dx, .dweight = t->dweight, .dbias = t->dbias, .x = t->x, .dy = dz};
-    batchnorm_moments(&alone, &t->shape, t->mean, t->variance, t->x, t->scratch);
-    batchnorm_forward(&alone, &t->shape, before, t->x, NULL, &by, t->scratch);
+    run_moments(&alone, t);
+    run_forward(&alone, t, before, NULL, &by);
     for (size_t i = 0; f->z && i < t->count; i++)
         before[i] += f->z[i];
     activation_forward(&alone, f->activation, y, slope, before, t->count);
     activation_backward(&alone, f->activation, dz, t->dy, slopes ? slope : y, t->count);
-    batchnorm_backward(&alone, &t->shape, &gradient, &by, t->scratch);
+    run_backward(&alone, t, &gradient, &by);
     free(slope);
 }
 

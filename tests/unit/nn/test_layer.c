@@ -276,12 +276,12 @@ static void test_flatten(void **state)
         x[i] = (float)i;
     const struct layer *flatten = b.model.layer[1];
     struct pass pass = {.team = {.size = 1}, .n = 2, .x = x, .y = y, .dy = y, .dx = dx};
-    flatten->ops->forward(flatten, &pass);
+    layer_forward(flatten, &pass);
     for (int n = 0; n < 2; n++)
         for (int c = 0; c < 4; c++)
             for (int i = 0; i < 6; i++)
                 assert_true(y[n * 24 + c * 6 + i] == x[n * 24 + i * 4 + c]);
-    flatten->ops->backward(flatten, &pass);
+    layer_backward(flatten, &pass);
     assert_memory_equal(dx, x, sizeof x);
     bench_release(&b);
 }
@@ -311,9 +311,9 @@ static void dropout_pass(struct dropout_run *run, bool train, uint64_t seed,
                         .seed = seed,
                         .step = step,
                         .sample = run->b.ws.sample};
-    layer->ops->forward(layer, &pass);
+    layer_forward(layer, &pass);
     if (train)
-        layer->ops->backward(layer, &pass);
+        layer_backward(layer, &pass);
 }
 
 static void test_dropout(void **state)

@@ -1,0 +1,359 @@
+/* The pass of a grain through a model: forward, loss, backward. */
+#include <string.h>
+
+#include "base/trace.h"
+#include "base/where.h"
+#include "kernels/combine.h"
+#include "kernels/vector.h"
+#include "leg.h"
+#include "model_impl.h"
+#include "nn/workspace.h"
+
+/* The arguments of op o for the whole grain; dy and dx are for backward. */
+static struct pass model_op_pass(const struct model *model, const struct workspace *ws,
+                                 const struct grain_pass *pass, int o, enum leg_pass way)
+{
+    const struct model_wires *wires = &model->wires[o];
+    const struct workspace_op *op = &ws->op[o];
+    const struct layer *layer = model->op[o];
+    bool back = model_packs_back(model, o);
+    const struct split_plan *plan = pass->plan;
+    ASSERT(pass->packed || model->packed == 0);
+    struct pass view = {.team = pass->team,
+                        .n = pass->n,
+                        .all = pass->n,
+                        .train = pass->train,
+                        .measure = pass->measure,
+                        .x = ws->activation[wires->value[0]],
+                        .x2 = wires->inputs > 1 ? ws->activation[wires->value[1]] : NULL,
+                        .y = ws->activation[o + 1],
+                        .dy = op->dy,
+                        .dx = op->dx[0],
+                        .dx2 = op->dx[1],
+                        .params = pass->params,
+                        .packed = pass->packed + layer->packed.offset,
+                        .packed_back =
+                            back ? pass->packed + layer->packed_back.offset : NULL,
+                        .grads = pass->grads,
+                        .save = op->save,
+                        .room = op->room[way],
+                        .scratch = ws->scratch,
+                        .seed = pass->seed,
+                        .step = pass->step,
+                        .sample = ws->sample};
+    view.team.split = !plan                ? SPLIT_AUTO
+                      : way == LEG_FORWARD ? plan->forward[o]
+                                           : plan->backward[o];
+    return view;
+}
+
+/* Leaves the pass some images of the grain. */
+static void pass_take(struct pass *pass, const struct layer *layer, struct span images)
+{
+    size_t first = (size_t)images.begin, in = first * (size_t)shape_size(layer->in);
+    size_t in2 = layer->inputs > 1 ? first * (size_t)shape_size(layer->in2) : 0;
+    size_t out = first * (size_t)shape_size(layer->out);
+    pass->first = images.begin;
+    pass->n = images.end - images.begin;
+    pass->x += in;
+    pass->y += out;
+    pass->sample += first;
+    pass->save = (char *)pass->save + first * layer->save;
+    if (pass->x2)
+        pass->x2 += in2;
+    if (pass->dy)
+        pass->dy += out;
+    if (pass->dx)
+        pass->dx += in;
+    if (pass->dx2)
+        pass->dx2 += in2;
+}
+
+/* With the sequential split member 0 runs the op alone while the others wait. */
+static void model_run_pass(void (*part)(const struct layer *, const struct pass *),
+                           const struct layer *layer, struct pass *pass)
+{
+    struct team all = pass->team;
+    if (all.size > 1 && all.split == SPLIT_SEQUENTIAL) {
+        pass->team = (struct team){.size = 1};
+        if (all.index == 0)
+            part(layer, pass);
+        team_barrier(&all);
+        return;
+    }
+    part(layer, pass);
+}
+
+/* One way of a grain. */
+struct model_run {
+    const struct model *model;
+    struct workspace *ws;
+    const struct grain_pass *pass;
+    enum leg_pass way;
+};
+
+/* A part of op o's pass with some images. NULL: nothing is done. */
+static void model_run_part(const struct model_run *run, int o,
+                           void (*part)(const struct layer *, const struct pass *),
+                           struct span images)
+{
+    const struct layer *layer = run->model->op[o];
+    struct pass view = model_op_pass(run->model, run->ws, run->pass, o, run->way);
+    if (!part)
+        return;
+    pass_take(&view, layer, images);
+    model_run_pass(part, layer, &view);
+}
+
+static void model_add_gradients(const struct model_run *run, int o, struct span images)
+{
+    for (int i = 0; i < LAYER_INPUTS; i++) {
+        const struct workspace_sum *sum = &run->ws->op[o].sum[i];
+        size_t first = (size_t)images.begin * sum->size;
+        if (sum->to)
+            combine_add(&run->pass->team, sum->to + first, sum->a + first, sum->b + first,
+                        (size_t)(images.end - images.begin) * sum->size);
+    }
+}
+
+static struct span model_all_images(const struct model_run *run)
+{
+    return (struct span){0, run->pass->n};
+}
+
+void model_forward_op(const struct model *model, struct workspace *ws,
+                      const struct grain_pass *pass, int op)
+{
+    const struct model_run run = {model, ws, pass, LEG_FORWARD};
+    model_run_part(&run, op, layer_forward, model_all_images(&run));
+}
+
+void model_backward_op(const struct model *model, struct workspace *ws,
+                       const struct grain_pass *pass, int op)
+{
+    const struct model_run run = {model, ws, pass, LEG_BACKWARD};
+    if (model->op[op]->ops->passes_gradient != LAYER_PASSES_ALL)
+        model_run_part(&run, op, layer_backward, model_all_images(&run));
+    model_add_gradients(&run, op, model_all_images(&run));
+}
+
+/* --- what is recorded of it --- */
+
+static double model_enter(const struct model_run *run, int o)
+{
+    enum where_part part = run->way == LEG_BACKWARD ? WHERE_BACKWARD
+                           : run->pass->train       ? WHERE_FORWARD
+                                                    : WHERE_EVALUATE;
+    where_layer(part, run->model->op[o]->number);
+    return trace_begin();
+}
+
+static void model_leave(const struct model_run *run, int o, double begin)
+{
+    trace_end(run->way == LEG_FORWARD ? "forward layer" : "backward layer",
+              run->model->op[o]->name, begin);
+}
+
+/* --- legs --- */
+
+/* Op by op: a leg of one op whose grain is one block. */
+static bool model_leg_is_plain(const struct model_run *run, const struct leg *leg)
+{
+    const struct legs *legs = &run->ws->legs[run->way];
+    return leg->images >= run->model->grain &&
+           legs->gathered[leg->first] == legs->of[leg->first];
+}
+
+static void model_run_plain(const struct model_run *run, int o)
+{
+    double begin = model_enter(run, o);
+    if (run->way == LEG_FORWARD)
+        model_forward_op(run->model, run->ws, run->pass, o);
+    else
+        model_backward_op(run->model, run->ws, run->pass, o);
+    model_leave(run, o, begin);
+}
+
+static void model_run_block(const struct model_run *run, const struct leg *leg,
+                            struct span images)
+{
+    const struct legs *legs = &run->ws->legs[run->way];
+    for (int i = 0, o = leg->first; i < leg->count; i++, o += legs->step) {
+        const struct layer_ops *ops = run->model->op[o]->ops;
+        double begin = model_enter(run, o);
+        model_run_part(run, o, run->way == LEG_FORWARD ? ops->forward : ops->backward,
+                       images);
+        if (run->way == LEG_BACKWARD)
+            model_add_gradients(run, o, images);
+        model_leave(run, o, begin);
+    }
+    if (leg->next != LEG_NONE) {
+        double begin = model_enter(run, leg->next);
+        model_run_part(run, leg->next,
+                       leg_coupling(run->model, leg->next, run->way)->gather, images);
+        model_leave(run, leg->next, begin);
+    }
+}
+
+/* What couples the samples of its first op, unless it was gathered before. */
+static void model_begin_leg(const struct model_run *run, const struct leg *leg)
+{
+    const struct legs *legs = &run->ws->legs[run->way];
+    const struct layer_coupling *coupling =
+        leg_coupling(run->model, leg->first, run->way);
+    double begin = model_enter(run, leg->first);
+    if (legs->gathered[leg->first] == legs->of[leg->first])
+        model_run_part(run, leg->first, coupling->gather, model_all_images(run));
+    model_run_part(run, leg->first, coupling->settle, model_all_images(run));
+    model_leave(run, leg->first, begin);
+}
+
+static void model_run_leg(const struct model_run *run, const struct leg *leg)
+{
+    int n = run->pass->n, images = run->pass->team.size == 1 ? leg->images : n;
+    if (model_leg_is_plain(run, leg)) {
+        model_run_plain(run, leg->first);
+        return;
+    }
+    model_begin_leg(run, leg);
+    for (int first = 0; first < n; first += images)
+        model_run_block(run, leg,
+                        (struct span){first, first + images < n ? first + images : n});
+}
+
+/* --- forward --- */
+
+void model_forward(const struct model *model, struct workspace *ws,
+                   const struct grain_pass *pass)
+{
+    const struct model_run run = {model, ws, pass, LEG_FORWARD};
+    const struct legs *legs = &ws->legs[LEG_FORWARD];
+    for (int i = 0; i < legs->count; i++)
+        model_run_leg(&run, &legs->leg[i]);
+}
+
+int model_find_bad(const struct model *model, struct workspace *ws,
+                   const struct grain_pass *pass)
+{
+    int bad = -1;
+    const struct model_run run = {model, ws, pass, LEG_FORWARD};
+    ASSERT(pass->team.size == 1);
+    for (int o = 0; o < model->ops; o++) {
+        size_t count = (size_t)pass->n * (size_t)shape_size(model->op[o]->out);
+        model_run_plain(&run, o);
+        if (bad < 0 && !vector_finite(ws->activation[o + 1], count))
+            bad = o;
+    }
+    return bad;
+}
+
+/* Loss of one sample: -sum_k target_k logp_k with target = (1 - eps) one-hot +
+   eps/classes, as in PyTorch's cross_entropy(label_smoothing=eps). */
+static double model_sample_loss(const float *logp, int classes, int label,
+                                double smoothing, int *best)
+{
+    double all = 0.0;
+    *best = vector_argmax(logp, (size_t)classes);
+    for (int k = 0; k < classes; k++)
+        all += (double)logp[k];
+    double loss = -(1.0 - smoothing) * (double)logp[label];
+    return smoothing > 0.0 ? loss - smoothing / classes * all : loss;
+}
+
+static void model_grain_loss(const struct model *model, struct workspace *ws,
+                             const struct grain_pass *pass, struct grain_result *result)
+{
+    int classes = model->classes;
+    double smoothing = pass->train ? (double)pass->label_smoothing : 0.0, loss = 0.0;
+    float off = (float)(-smoothing / classes);
+    float on = (float)(-(1.0 - smoothing) - smoothing / classes);
+    const float *logp = ws->logprobs;
+    float *delta = ws->output_gradient;
+    result->correct = 0;
+    for (int i = 0; i < pass->n; i++, logp += classes, delta += classes) {
+        int best;
+        loss += model_sample_loss(logp, classes, ws->label[i], smoothing, &best);
+        result->correct += best == ws->label[i];
+        for (int k = 0; pass->train && k < classes; k++)
+            delta[k] = k == ws->label[i] ? on : off;
+    }
+    result->loss = (float)loss;
+}
+
+void model_loss(const struct model *model, struct workspace *ws,
+                const struct grain_pass *pass, struct grain_result *result)
+{
+    if (pass->team.index == 0)
+        model_grain_loss(model, ws, pass, result);
+    team_barrier(&pass->team);
+}
+
+/* --- backward --- */
+
+/* The flat range of op i's tensors, padding included. */
+static void model_op_range(const struct model *model, int i, size_t *begin, size_t *end)
+{
+    *begin = model->op[i]->tensor[0].offset;
+    *end = model->params;
+    for (int j = i + 1; j < model->ops; j++) {
+        if (model->op[j]->tensors > 0) {
+            *end = model->op[j]->tensor[0].offset;
+            return;
+        }
+    }
+}
+
+static void model_zero_padding(const struct layer *layer, size_t end, float *grads)
+{
+    for (int t = 0; t < layer->tensors; t++) {
+        size_t stop = layer->tensor[t].offset + layer->tensor[t].count;
+        size_t next = t + 1 < layer->tensors ? layer->tensor[t + 1].offset : end;
+        memset(grads + stop, 0, (next - stop) * sizeof *grads);
+    }
+}
+
+/* The gradients of an op's parameters are final. */
+static void model_close_op(const struct model_run *run, int o,
+                           void (*ready)(void *context, size_t begin, size_t end),
+                           void *context)
+{
+    const struct layer *layer = run->model->op[o];
+    size_t begin, end;
+    if (run->pass->team.index != 0 || layer->tensors == 0)
+        return;
+    model_op_range(run->model, o, &begin, &end);
+    model_zero_padding(layer, end, run->pass->grads);
+    if (ready)
+        ready(context, begin, end);
+}
+
+static void model_end_leg(const struct model_run *run, const struct leg *leg,
+                          void (*ready)(void *context, size_t begin, size_t end),
+                          void *context)
+{
+    for (int o = leg->first; o > leg->first - leg->count; o--) {
+        if (!model_leg_is_plain(run, leg)) {
+            double begin = model_enter(run, o);
+            model_run_part(run, o, run->model->op[o]->ops->gradients,
+                           model_all_images(run));
+            model_leave(run, o, begin);
+        }
+        model_close_op(run, o, ready, context);
+    }
+}
+
+void model_backward(const struct model *model, struct workspace *ws,
+                    const struct grain_pass *pass,
+                    void (*ready)(void *context, size_t begin, size_t end), void *context)
+{
+    const struct model_run run = {model, ws, pass, LEG_BACKWARD};
+    const struct legs *legs = &ws->legs[LEG_BACKWARD];
+    for (int i = 0; i < legs->count; i++) {
+        const struct leg *leg = &legs->leg[i];
+        if (!model_goes_back(model, leg->first))
+            continue;
+        model_run_leg(&run, leg);
+        model_end_leg(&run, leg, ready, context);
+    }
+    team_barrier(&pass->team);
+}
