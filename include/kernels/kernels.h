@@ -18,7 +18,7 @@
 
 #include "kernels/activation.h"
 #include "kernels/conv.h"
-#include "kernels/conv_pool.h"
+#include "kernels/conv_pool_kernels.h"
 #include "kernels/cpu.h"
 #include "kernels/depthwise.h"
 #include "kernels/linear.h"

@@ -4,7 +4,7 @@
 
 #include <stdbool.h>
 
-#include "kernels/conv_pool.h"
+#include "kernels/conv_pool_kernels.h"
 #include "kernels/kernels.h"
 
 #define CONV_POOL_THIN 4 /* input channels that fill no vector, at most */
