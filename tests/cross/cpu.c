@@ -9,3 +9,10 @@ enum cpu_isa cpu_isa(void)
 void cpu_blas_single_thread(void)
 {
 }
+
+/* Unknown, as on a machine that tells no sizes. */
+size_t cpu_cache(int level)
+{
+    (void)level;
+    return 0;
+}
