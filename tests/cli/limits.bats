@@ -37,7 +37,7 @@ LONG=(--set train.epochs=100000 --set log.every=100000)
     [ "$status" -eq 75 ]
     ((SECONDS - before <= 9))
     [ "$(grep -c '^eval' exam.out)" -eq 0 ]
-    LOCKSTEP_ISA=plain train 1 "${exam[@]}" --resume >exam-2.out
+    train 1 "${exam[@]}" --resume >exam-2.out # with the fastest kernels, whose bits are the same
     grep -q '^eval step 1 ' exam-2.out
     grep -q '^finished step 1 of 1 ' exam-2.out
 }
