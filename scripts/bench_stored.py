@@ -39,7 +39,7 @@ def parse():
 
 def of_lockstep(bench, network):
     program = [bench.lockstep, "bench", "layers", *bench.config(bench.lockstep, network)]
-    program += [*network.image_size(), "--repeats", "1", "--json"]
+    program += [*network.image_size(), "--json"]
     return sum(row["stored_bytes"] for row in bench.run(setting(network), program, {}))
 
 

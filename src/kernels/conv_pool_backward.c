@@ -43,6 +43,13 @@ static int conv_pool_lanes(const struct conv_pool_shape *shape, int c)
     return left < KERNELS_GROUP ? left : KERNELS_GROUP;
 }
 
+/* Pixels of a row of an image that its frame has. */
+static int conv_pool_covered(const struct conv_pool_job *job)
+{
+    int room = job->frame.columns - job->shape->pad;
+    return job->shape->w < room ? job->shape->w : room;
+}
+
 static struct conv_pool_block conv_pool_block_of(const struct conv_pool_job *job,
                                                  struct span images)
 {
@@ -107,7 +114,7 @@ static void conv_pool_fill_frames(const struct conv_pool_job *job, struct span i
     const struct conv_pool_shape *shape = job->shape;
     const struct conv_pool_frame *frame = &job->frame;
     int lanes = conv_pool_lanes(shape, c), pad = shape->pad;
-    int room = frame->columns - pad, count = shape->w < room ? shape->w : room;
+    int count = conv_pool_covered(job);
     size_t row = (size_t)frame->columns * KERNELS_GROUP;
     size_t left = (size_t)pad * KERNELS_GROUP,
            used = left + (size_t)count * KERNELS_GROUP;
@@ -134,9 +141,7 @@ static float *conv_pool_sums(const struct conv_pool_job *job, struct span filter
            (before + (size_t)(filters.begin * KERNELS_GROUP)) * CONV_POOL_TAPS;
 }
 
-/* The size of parts of `count`, `most` at most, so that they differ as little as
- * possible.
- */
+/* The size of parts of `count`, `most` at most, so that they are nearly equal. */
 static int conv_pool_even(int count, int most)
 {
     return div_up(count, div_up(count, most));
@@ -276,7 +281,7 @@ static void conv_pool_store_frames(const struct conv_pool_job *job, struct span 
     const struct conv_pool_shape *shape = job->shape;
     const struct conv_pool_frame *frame = &job->frame;
     int lanes = conv_pool_lanes(shape, c), pad = shape->pad;
-    int room = frame->columns - pad, count = shape->w < room ? shape->w : room;
+    int count = conv_pool_covered(job);
     size_t row = (size_t)frame->columns * KERNELS_GROUP, step = (size_t)shape->c;
     float *dx =
         job->gradient->dx + (size_t)images.begin * conv_pool_image_size(shape) + c;
