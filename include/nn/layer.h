@@ -118,6 +118,8 @@ struct layer_ops {
     /* The splits that forward and backward support (pass->team.split) besides auto and
        sequential. They depend on the shape, as on the number of channels. NULL: none. */
     struct split_sets (*splits)(const struct layer *layer);
+    /* Its statistics stay as they are, and are used in training. NULL: it has none. */
+    void (*freeze_statistics)(struct layer *layer);
     /* Convert tensor t between its order in memory and in files; NULL: the same. */
     void (*to_file)(const struct layer *layer, int t, const float *memory, float *file);
     void (*from_file)(const struct layer *layer, int t, const float *file, float *memory);
@@ -138,6 +140,9 @@ struct conv_shape;
 struct pool_shape;
 const struct conv_shape *layer_conv_shape(const struct layer *layer);
 const struct pool_shape *layer_pool_shape(const struct layer *layer);
+
+/* Does a step of training change some of its tensors? */
+bool layer_changes(const struct layer *layer);
 
 /* The bias, tensor 1, of a layer with weights, in the flat vector; NULL: it has none. */
 const float *layer_bias(const struct layer *layer, const float *params);

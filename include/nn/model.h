@@ -66,6 +66,7 @@ struct model {
        are fast. */
     int block_images;
     size_t params;                /* floats in the flat vector, padding included */
+    size_t learn_begin;           /* no float before it changes in training */
     size_t packed;                /* floats in the packed vector (nn/packed.h) */
     struct ranges ranges;         /* owned: of the flat vector */
     struct statistics statistics; /* owned: of the flat vector */
@@ -112,14 +113,19 @@ const struct layer *model_starved(const struct model *model, struct shape *least
 /* Initial parameters; each depends only on seed, tensor and element. */
 void model_init_params(const struct model *model, uint64_t seed, float *params);
 
-/* Number of trainable parameters (padding not counted). */
+/* Number of parameters, frozen ones too; neither padding nor statistics. */
 size_t model_param_count(const struct model *model);
+/* Of these, those that training changes. */
+size_t model_learning_count(const struct model *model);
+
+/* The last layer with parameters, which tells the classes apart. */
+const struct layer *model_head(const struct model *model);
 
 /* Prints a table with log_out: layer, output shape, parameters, FLOPs; then the memory of
    a grain. */
 void model_print(const struct model *model);
 
-/* Does the op have a backward pass? Not if neither it nor an op before it has parameters.
+/* Does the op have a backward pass? Not if neither it nor an op before it learns.
    An op whose inputs' gradients are not wanted computes none. */
 bool model_goes_back(const struct model *model, int op);
 

@@ -27,6 +27,8 @@
 #ifndef LOCKSTEP_NN_SPEC_H
 #define LOCKSTEP_NN_SPEC_H
 
+#include <stdbool.h>
+
 #include "base/limits.h"
 #include "base/status.h"
 #include "kernels/policy.h"
@@ -44,9 +46,21 @@ struct spec_block {
     struct spec_lines lines;
 };
 
+/* Which layers stay as they are, as in fine-tuning: their tensors are RANGE_FROZEN, and
+   backward stops where nothing before it learns. */
+struct model_freeze {
+    /* Owned. NULL or "none": no layer. "backbone": all before the last one with
+       parameters, the head. Otherwise the name of a layer, or of a block ("layer3": all
+       layers "layer3.*"): the last of these and all before it. Statistics of frozen
+       layers stay as well. */
+    char *until;
+    bool statistics; /* norms use their running statistics in training, and leave them */
+};
+
 /* The [model] section and the [block NAME] sections, and how it is computed. */
 struct model_spec {
     struct kernel_policy policy;
+    struct model_freeze freeze;
     struct spec_lines lines;
     int blocks;
     struct spec_block *block; /* owned: (blocks) */

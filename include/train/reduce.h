@@ -34,6 +34,7 @@ struct reduce_stack {
 };
 
 struct reduce {
+    size_t begin;                 /* no addition is made before it */
     size_t count;                 /* floats of a vector, tail included */
     int n;                        /* grains of the current batch, of all ranks */
     int lanes;                    /* for which there is memory */
@@ -44,7 +45,7 @@ struct reduce {
 
 /* The largest batch. */
 struct reduce_size {
-    size_t params;
+    size_t params, begin; /* begin: of the floats that change (model.learn_begin) */
     int lanes, grains; /* grains: of one lane, at most */
     bool all;          /* the lanes have all grains: the first lane begins at grain 0 */
 };

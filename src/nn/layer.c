@@ -2,6 +2,14 @@
 
 #include "base/mem.h"
 
+bool layer_changes(const struct layer *layer)
+{
+    for (int t = 0; t < layer->tensors; t++)
+        if (RANGES_SUMMED & RANGE_BIT(layer->tensor[t].rule))
+            return true;
+    return false;
+}
+
 const float *layer_bias(const struct layer *layer, const float *params)
 {
     return layer->tensors > 1 ? params + layer->tensor[1].offset : NULL;
@@ -42,7 +50,7 @@ void layer_backward(const struct layer *layer, const struct pass *pass)
     const struct pass whole = layer_whole_pass(pass);
     layer_couple(layer, &layer->ops->couples_backward, &whole);
     layer->ops->backward(layer, &whole);
-    if (layer->ops->gradients)
+    if (layer->ops->gradients && layer_changes(layer))
         layer->ops->gradients(layer, &whole);
 }
 

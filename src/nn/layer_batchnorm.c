@@ -46,6 +46,14 @@ static void batchnorm_add_tensor(struct layer *layer, const char *name,
                                                             .rule = rule};
 }
 
+static void batchnorm_freeze_statistics(struct layer *layer)
+{
+    int mean = batchnorm_mean(layer);
+    ((struct layer_batchnorm_state *)layer)->frozen = 1;
+    layer->tensor[mean].rule = layer->tensor[mean + 1].rule = RANGE_FROZEN;
+    layer->statistic = (struct layer_statistic){0};
+}
+
 static enum status batchnorm_setup(struct layer *layer, const struct layer_spec *spec)
 {
     struct layer_batchnorm_state *norm = (struct layer_batchnorm_state *)layer;
@@ -63,20 +71,20 @@ static enum status batchnorm_setup(struct layer *layer, const struct layer_spec 
              spec->name, batchnorm_affine_words[norm->affine]);
     norm->shape = (struct batchnorm_shape){
         .n = layer->grain, .pixels = layer->in.h * layer->in.w, .c = layer->in.c};
-    enum range_rule rule = norm->frozen ? RANGE_FROZEN : RANGE_STATISTIC;
     layer->out = layer->in;
     if (norm->affine == AFFINE_ON)
         batchnorm_add_tensor(layer, "weight", RANGE_TRAIN);
     if (norm->affine != AFFINE_OFF)
         batchnorm_add_tensor(layer, "bias", RANGE_TRAIN);
-    batchnorm_add_tensor(layer, "running_mean", rule);
-    batchnorm_add_tensor(layer, "running_var", rule);
-    if (!norm->frozen)
-        layer->statistic = (struct layer_statistic){
-            .tensor = batchnorm_mean(layer),
-            .momentum = momentum,
-            .values_per_sample = norm->shape.pixels,
-        };
+    batchnorm_add_tensor(layer, "running_mean", RANGE_STATISTIC);
+    batchnorm_add_tensor(layer, "running_var", RANGE_STATISTIC);
+    layer->statistic = (struct layer_statistic){
+        .tensor = batchnorm_mean(layer),
+        .momentum = momentum,
+        .values_per_sample = norm->shape.pixels,
+    };
+    if (norm->frozen)
+        batchnorm_freeze_statistics(layer);
     layer->save_grain = 2 * (size_t)layer->in.c * sizeof(float); /* mean, variance */
     layer->room = batchnorm_room_bytes(&norm->shape);
     layer->element_forward = 8.0 * shape_size(layer->out);
@@ -269,6 +277,7 @@ const struct layer_ops layer_batchnorm = {
     .couples_backward = {layer_batchnorm_gather_back, layer_batchnorm_settle_back},
     .setup = batchnorm_setup,
     .init = batchnorm_init,
+    .freeze_statistics = batchnorm_freeze_statistics,
     .forward = layer_batchnorm_forward,
     .backward = layer_batchnorm_backward,
     .splits = layer_batchnorm_splits,

@@ -38,6 +38,9 @@ enum status model_describe(struct model *model, const struct model_spec *spec,
         .in = in, .classes = classes, .grain = grain, .policy = spec->policy};
     enum status st;
     TRY_TO(failed, model_build(model, spec));
+    TRY_TO(failed, model_freeze_layers(model, &spec->freeze));
+    model_find_ranges(model);
+    model_find_learning(model);
     model_find_units(model);
     model_find_statistics(model);
     model_find_ops(model);
@@ -99,6 +102,18 @@ size_t layer_param_count(const struct layer *layer)
     for (int t = 0; t < layer->tensors; t++)
         if (RANGE_BIT(layer->tensor[t].rule) & ~RANGE_BIT(RANGE_STATISTIC))
             count += layer->tensor[t].count;
+    return count;
+}
+
+size_t model_learning_count(const struct model *model)
+{
+    size_t count = 0;
+    for (int i = 0; i < model->layers; i++)
+        for (int t = 0; t < model->layer[i]->tensors; t++) {
+            const struct layer_tensor *tensor = &model->layer[i]->tensor[t];
+            if (RANGES_TRAINED & RANGE_BIT(tensor->rule))
+                count += tensor->count;
+        }
     return count;
 }
 

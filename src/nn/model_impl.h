@@ -7,7 +7,14 @@
 /* Gives the layer's tensors the next places in the flat vector. */
 void model_place_tensors(struct model *model, struct layer *layer);
 
-/* Set ops, units and statistics of a model that has its layers. */
+/* Freezes layers of a model that has them all. ST_USAGE if there is no layer of the name,
+   or if nothing is left to learn. */
+enum status model_freeze_layers(struct model *model,
+                                const struct model_freeze *freeze) MUST_CHECK;
+
+/* Set ranges, ops, units and statistics of a model that has its layers. */
+void model_find_ranges(struct model *model);
+void model_find_learning(struct model *model);
 void model_find_ops(struct model *model);
 void model_release_ops(struct model *model);
 /* Gives the ops their places in the packed vector. */

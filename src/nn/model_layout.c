@@ -1,4 +1,4 @@
-/* model_layout: where the tensors of a model lie in its flat vector. */
+/* model_layout: where the tensors of a model lie in its flat vector, and by which rules. */
 #include "model_impl.h"
 
 #define MODEL_ALIGN 16 /* floats: a tensor begins at a cache line */
@@ -13,7 +13,28 @@ void model_place_tensors(struct model *model, struct layer *layer)
     for (int t = 0; t < layer->tensors; t++) {
         layer->tensor[t].offset = model->params;
         model->params = model_align(model->params + layer->tensor[t].count);
-        ranges_append(&model->ranges, model->params, layer->tensor[t].rule);
     }
     model->flops += layer->flops;
+}
+
+void model_find_ranges(struct model *model)
+{
+    const struct layer_tensor *last = NULL;
+    for (int l = 0; l < model->layers; l++)
+        for (int t = 0; t < model->layer[l]->tensors; t++) {
+            const struct layer_tensor *tensor = &model->layer[l]->tensor[t];
+            if (last)
+                ranges_append(&model->ranges, tensor->offset, last->rule);
+            last = tensor;
+        }
+    if (last)
+        ranges_append(&model->ranges, model->params, last->rule);
+}
+
+void model_find_learning(struct model *model)
+{
+    model->learn_begin = model->params;
+    for (int l = model->layers - 1; l >= 0; l--)
+        if (layer_changes(model->layer[l]))
+            model->learn_begin = model->layer[l]->tensor[0].offset;
 }

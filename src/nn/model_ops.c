@@ -26,7 +26,7 @@ static void model_wire_ops(struct model *model)
         const struct layer *layer = model->op[o];
         struct model_wires *wires = &model->wires[o];
         wires->inputs = layer->inputs;
-        model->wanted[o + 1] = layer->tensors > 0 && !model->forward_only;
+        model->wanted[o + 1] = layer_changes(layer) && !model->forward_only;
         for (int i = 0; i < layer->inputs; i++) {
             wires->value[i] = value[layer->input[i]];
             ASSERT(wires->value[i] > 0 || layer->input[i] == 0);
@@ -151,10 +151,10 @@ struct model_work model_op_work(const struct model *model, int op)
 {
     const struct layer *layer = model->op[op];
     bool input = model->wanted[model->wires[op].value[0]];
-    int gradients = layer->tensors == 0 ? 0 : input ? 2 : 1;
+    int gradients = layer_changes(layer) + input;
     double forward = layer->work_forward > 0 ? layer->work_forward : layer->flops;
     double weight = layer->work_backward > 0 ? layer->work_backward : layer->flops;
     double data = layer->work_data > 0 ? layer->work_data : weight;
     return (struct model_work){layer->flops, gradients * layer->flops, forward,
-                               (gradients > 0 ? weight : 0) + (gradients > 1 ? data : 0)};
+                               (layer_changes(layer) ? weight : 0) + (input ? data : 0)};
 }

@@ -121,6 +121,7 @@ void model_part(struct model *part, const struct model *whole, int begin, int en
         part->flops += layer->flops;
     }
     ranges_copy(&part->ranges, &whole->ranges, offset, offset + part->params);
+    model_find_learning(part);
     model_find_units(part);
     model_find_statistics(part);
     model_find_ops(part);

@@ -333,8 +333,9 @@ static void model_end_leg(const struct model_run *run, const struct leg *leg,
 {
     for (int o = leg->first; o > leg->first - leg->count; o--) {
         if (!model_leg_is_plain(run, leg)) {
+            const struct layer *layer = run->model->op[o];
             double begin = model_enter(run, o);
-            model_run_part(run, o, run->model->op[o]->ops->gradients,
+            model_run_part(run, o, layer_changes(layer) ? layer->ops->gradients : NULL,
                            model_all_images(run));
             model_leave(run, o, begin);
         }

@@ -44,6 +44,7 @@ void model_spec_release(struct model_spec *spec)
         free(block->where);
     }
     free(spec->block);
+    free(spec->freeze.until);
     *spec = (struct model_spec){0};
 }
 

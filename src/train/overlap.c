@@ -78,7 +78,7 @@ void overlap_ready(void *context, size_t begin, size_t end)
 void overlap_join(const struct overlap *overlap, const struct team *all)
 {
     if (overlap->started < overlap->buckets)
-        reduce_join_range(overlap->reduce, overlap->lanes, all, 0,
+        reduce_join_range(overlap->reduce, overlap->lanes, all, overlap->reduce->begin,
                           overlap->bucket[overlap->started].end);
 }
 

@@ -37,16 +37,18 @@ int plan_buckets(const struct parallel_plan *plan, const struct model *model,
 {
     size_t end = count;
     int buckets = 0;
-    for (int op = model->ops - 1; op >= 0 && end > 0; op--) {
+    for (int op = model->ops - 1; op >= 0 && end > model->learn_begin; op--) {
         const struct layer *layer = model->op[op];
         size_t begin = layer->tensors ? layer->tensor[0].offset : end;
-        bool last = begin == 0;
+        if (begin < model->learn_begin)
+            begin = model->learn_begin;
+        bool last = begin == model->learn_begin;
         if ((end - begin < plan->bucket || buckets == most - 1) && !last)
             continue;
         bucket[buckets++] = (struct plan_bucket){begin, end};
         end = begin;
     }
-    ASSERT(end == 0);
+    ASSERT(end == model->learn_begin);
     return buckets;
 }
 

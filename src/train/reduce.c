@@ -34,6 +34,7 @@ void reduce_init(struct reduce *reduce, struct reduce_size size, float *memory)
 {
     int depth = reduce_stack_depth(size), lanes = size.lanes;
     *reduce = (struct reduce){
+        .begin = size.begin,
         .count = size.params + TAIL_COUNT,
         .lanes = lanes,
         .memory = memory,
@@ -87,7 +88,7 @@ void reduce_push(struct reduce *reduce, int lane, const struct team *team, int g
 {
     struct tree_stack *nodes = &reduce->stack[lane].nodes;
     struct tree_chain chain = tree_stack_peek(nodes, reduce_leaf(grain));
-    size_t begin = 0, end = reduce->count;
+    size_t begin = reduce->begin, end = reduce->count;
     reduce_slice(team, &begin, &end);
     reduce_settle(reduce, lane, chain, begin, end);
     team_barrier(team);

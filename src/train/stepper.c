@@ -37,6 +37,7 @@ struct reduce_size stepper_reduce_size(const struct model *model, int lanes, int
 {
     return (struct reduce_size){
         .params = model->params,
+        .begin = model->learn_begin,
         .lanes = lanes,
         .grains = div_up(most, lanes),
         .all = most == grains,
