@@ -5,6 +5,7 @@
 #ifndef LOCKSTEP_NN_LAYER_TENSOR_H
 #define LOCKSTEP_NN_LAYER_TENSOR_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "nn/range.h"
@@ -21,6 +22,7 @@ struct layer_tensor {
     size_t offset;        /* in the model's flat parameter vector, in floats */
     size_t count;         /* floats */
     enum range_rule rule; /* weights decay, biases do not */
+    bool statistic;       /* a running mean or variance, frozen or not: no parameter */
 };
 
 /* Running statistics (nn/statistic.h): the mean is a tensor, the variance the next one.

@@ -110,7 +110,10 @@ void model_seen(const struct model *model, int *rows, int *columns);
  */
 const struct layer *model_starved(const struct model *model, struct shape *least);
 
-/* Initial parameters; each depends only on seed, tensor and element. */
+/* Initial parameters; each depends only on seed, tensor and element. model_init_tensor
+   writes tensor t of layer l, in the layout of files. */
+void model_init_tensor(const struct model *model, uint64_t seed, int l, int t,
+                       float *file);
 void model_init_params(const struct model *model, uint64_t seed, float *params);
 
 /* Number of parameters, frozen ones too; neither padding nor statistics. */

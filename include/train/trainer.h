@@ -27,6 +27,7 @@
 struct comm;
 struct lockfile;
 struct trainer;
+struct weights_source;
 
 /* Everything is borrowed and outlives the trainer. */
 struct trainer_setup {
@@ -57,12 +58,12 @@ uint64_t trainer_total_steps(const struct trainer *trainer);
 uint64_t trainer_step(const struct trainer *trainer);
 
 /* Start with random weights (by the seed), with these and those that layers take from
-   the training images (init=whiten), with the weights of a checkpoint, or resume from the
-   exact state of a checkpoint. Measurements need no images. */
+   the training images (init=whiten), with the weights of a checkpoint (train/weights.h),
+   or resume from the exact state of a checkpoint. Measurements need no images. */
 void trainer_start(struct trainer *trainer);
 enum status trainer_start_with_data(struct trainer *trainer) MUST_CHECK;
 enum status trainer_start_from(struct trainer *trainer,
-                               const char *checkpoint) MUST_CHECK;
+                               const struct weights_source *source) MUST_CHECK;
 enum status trainer_resume(struct trainer *trainer, const char *checkpoint) MUST_CHECK;
 
 /* Train to the end. ST_OK: finished (or early_stop); ST_AGAIN: stopped on request or in

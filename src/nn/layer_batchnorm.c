@@ -43,7 +43,9 @@ static void batchnorm_add_tensor(struct layer *layer, const char *name,
                                                             .dims = 1,
                                                             .dim = {layer->in.c},
                                                             .count = (size_t)layer->in.c,
-                                                            .rule = rule};
+                                                            .rule = rule,
+                                                            .statistic = rule ==
+                                                                         RANGE_STATISTIC};
 }
 
 static void batchnorm_freeze_statistics(struct layer *layer)

@@ -73,34 +73,45 @@ void model_release(struct model *model)
     *model = (struct model){0};
 }
 
+void model_init_tensor(const struct model *model, uint64_t seed, int l, int t,
+                       float *file)
+{
+    uint32_t index = (uint32_t)(model->tensor_before + t);
+    struct rng rng;
+    for (int before = 0; before < l; before++)
+        index += (uint32_t)model->layer[before]->tensors;
+    rng_init(&rng, seed, RNG_INIT, index, 0);
+    model->layer[l]->ops->init(model->layer[l], t, &rng, file);
+}
+
+static void model_init_in_memory(const struct model *model, uint64_t seed, int l, int t,
+                                 float *params)
+{
+    const struct layer *layer = model->layer[l];
+    float *memory = params + layer->tensor[t].offset;
+    if (!layer->ops->from_file) {
+        model_init_tensor(model, seed, l, t, memory);
+        return;
+    }
+    float *file = mem_zeroed(layer->tensor[t].count, sizeof *file);
+    model_init_tensor(model, seed, l, t, file);
+    layer->ops->from_file(layer, t, file, memory);
+    free(file);
+}
+
 void model_init_params(const struct model *model, uint64_t seed, float *params)
 {
-    uint32_t index = (uint32_t)model->tensor_before;
     memset(params, 0, model->params * sizeof *params);
-    for (int i = 0; i < model->layers; i++) {
-        const struct layer *layer = model->layer[i];
-        for (int t = 0; t < layer->tensors; t++, index++) {
-            const struct layer_tensor *tensor = &layer->tensor[t];
-            float *memory = params + tensor->offset;
-            struct rng rng;
-            rng_init(&rng, seed, RNG_INIT, index, 0);
-            if (!layer->ops->from_file) {
-                layer->ops->init(layer, t, &rng, memory);
-                continue;
-            }
-            float *file = mem_zeroed(tensor->count, sizeof *file);
-            layer->ops->init(layer, t, &rng, file);
-            layer->ops->from_file(layer, t, file, memory);
-            free(file);
-        }
-    }
+    for (int l = 0; l < model->layers; l++)
+        for (int t = 0; t < model->layer[l]->tensors; t++)
+            model_init_in_memory(model, seed, l, t, params);
 }
 
 size_t layer_param_count(const struct layer *layer)
 {
     size_t count = 0;
     for (int t = 0; t < layer->tensors; t++)
-        if (RANGE_BIT(layer->tensor[t].rule) & ~RANGE_BIT(RANGE_STATISTIC))
+        if (!layer->tensor[t].statistic)
             count += layer->tensor[t].count;
     return count;
 }

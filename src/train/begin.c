@@ -47,12 +47,12 @@ enum status trainer_start_with_data(struct trainer *trainer)
     return ST_OK;
 }
 
-enum status trainer_start_from(struct trainer *trainer, const char *checkpoint)
+enum status trainer_start_from(struct trainer *trainer,
+                               const struct weights_source *source)
 {
-    bool averaged;
     begin_clean(trainer);
-    TRY(weights_read(trainer->run.setup.comm, trainer->run.stage, checkpoint,
-                     trainer->stepper.state.params, &averaged));
+    TRY(weights_take(trainer->run.setup.comm, trainer->run.stage, source,
+                     trainer->stepper.state.params));
     begin_copies(trainer);
     return ST_OK;
 }

@@ -25,12 +25,21 @@ struct data_options {
     int channels;  /* of imported pictures: 0 auto, 1 grey, 2 RGB (index of the word) */
     int fit;       /* enum treatment_fit */
     double val;    /* of imported pictures: part for validation */
+    char *mean, *std; /* owned: of pixels, "127" or "124,116,104"; "": the data set's */
     int memory_mb; /* for images, per node; 0: half of the memory */
     bool verify;   /* images are compared with their hashes */
 };
 
+/* Fine-tuning; model.freeze has the rest. */
+enum finetune_statistics { STATISTICS_AUTO, STATISTICS_TRAINED, STATISTICS_FROZEN };
+struct finetune_options {
+    char *pretrained; /* owned: a file of weights, or a run; "": none */
+    int statistics;   /* enum finetune_statistics; auto: frozen if there is such a file */
+};
+
 struct config {
     struct data_options data;
+    struct finetune_options finetune;
     struct model_spec model;
     struct run_options run;
 };

@@ -14,6 +14,8 @@ struct run_config_request {
     const char *path;
     const char *data;              /* instead of data.file; NULL: as the file says */
     const char *image_size;        /* as --image-size; NULL: not given */
+    const char *pretrained;        /* instead of finetune.pretrained; NULL: as above */
+    const char *freeze;            /* instead of finetune.freeze; NULL: as above */
     long long threads;             /* instead of parallel.threads; 0: as the file says */
     bool no_verify;                /* data.verify = off */
     const char *const *assignment; /* (assignments) the --set options */

@@ -8,7 +8,8 @@
 #include "app/run/data_source.h"
 #include "app/run/deadline.h"
 #include "app/run/memory.h"
-#include "app/run/network.h"
+#include "app/run/normal.h"
+#include "app/run/pretrained.h"
 #include "app/run/run_config.h"
 #include "app/run/run_files.h"
 #include "app/run/stall.h"
@@ -29,6 +30,7 @@
  *   config      every rank reads the same text
  *   data        the file that the config names
  *   network     input size and classes come from the data
+ *   weights     those to begin with must be of this network
  *   placement   threads; whether the network fits into memory depends on them
  *   folder      the last phase that may refuse: until then nothing was written
  *   trainer     the plan is measured with the log open, which gets its notes
@@ -44,6 +46,8 @@ static enum status train_open_config(struct train_session *session)
         .path = request->config,
         .data = request->data,
         .image_size = request->image_size,
+        .pretrained = request->pretrained,
+        .freeze = request->freeze,
         .threads = request->threads,
         .no_verify = request->no_verify,
         .assignment = request->set.text,
@@ -52,7 +56,6 @@ static enum status train_open_config(struct train_session *session)
     };
     TRY(run_config_read(&session->config, session->comm, &wanted));
     TRY(config_check(&session->config, request->config));
-    session->config_text = config_text(&session->config);
     return run_folder_init(&session->folder, session->comm, request->run,
                            request->config);
 }
@@ -134,6 +137,46 @@ static enum status train_open_network(struct train_session *session)
                                                    : STAGES_TRAIN);
 }
 
+static void train_keep_text(char **key, char *text)
+{
+    free(*key);
+    *key = text;
+}
+
+/* Images are normalised as those that the weights were trained on, unless the config says
+   how. Collective. */
+static void train_take_normal(struct train_session *session)
+{
+    struct data_options *data = &session->config.data;
+    const struct checkpoint_info *info = &session->pretrained.network.info;
+    double normal[2][DATASET_CHANNELS] = {{0}};
+    int channels = session->model.in.c;
+    memcpy(normal[0], info->mean, sizeof normal[0]);
+    memcpy(normal[1], info->std, sizeof normal[1]);
+    comm_bcast(session->comm, normal, sizeof normal, 0);
+    if (!*data->mean)
+        train_keep_text(&data->mean, normal_text(normal[0], channels));
+    if (!*data->std)
+        train_keep_text(&data->std, normal_text(normal[1], channels));
+}
+
+static enum status train_open_weights(struct train_session *session)
+{
+    const char *finetune = session->config.finetune.pretrained;
+    const char *path = *finetune ? finetune : session->request->init;
+    struct dataset_info *data = &session->dataset.info;
+    enum status st = ST_OK;
+    session->begins_with = path != NULL;
+    if (path && comm_rank(session->comm) == 0)
+        st = pretrained_open(&session->pretrained, path, &session->model, data);
+    TRY(comm_agree(session->comm, st));
+    if (*finetune)
+        train_take_normal(session);
+    TRY(normal_apply(&session->config.data, data));
+    session->config_text = config_text(&session->config);
+    return ST_OK;
+}
+
 static enum status train_place(struct train_session *session)
 {
     struct comm *comm = session->comm;
@@ -155,39 +198,19 @@ static enum status train_place(struct train_session *session)
     return memory_check(&session->setup, placement_threads(&session->placement, comm));
 }
 
-/* Before the run's folder is made: can the run start from --init at all? */
-static enum status train_check_init(struct train_session *session)
-{
-    const char *init = session->request->init;
-    struct checkpoint_info info = {0};
-    bool averaged;
-    if (!init)
-        return ST_OK;
-    TRY(network_find(session->init, init));
-    enum status st =
-        checkpoint_read_weights(session->init, &session->model, NULL, &averaged);
-    if (st == ST_OK)
-        st = checkpoint_read_info(session->init, &info);
-    if (st == ST_OK)
-        network_note_statistics(session->init, &info.progress);
-    else
-        network_tell_whole(init);
-    checkpoint_info_release(&info);
-    return st;
-}
-
 static enum status train_open_folder_on_rank_0(struct train_session *session)
 {
     const struct train_request *request = session->request;
     if (request->max_time)
         TRY(deadline_parse(request->max_time, session->begin, &session->deadline));
-    TRY(train_check_init(session));
     if (request->check)
         return ST_OK;
     bool own = run_files_is_config(session->folder.path, request->config);
     const char *const inputs[] = {own ? NULL : request->config,
                                   session->dataset.info.path, session->config.data.file,
-                                  request->init ? session->init : NULL};
+                                  session->begins_with
+                                      ? session->pretrained.network.checkpoint
+                                      : NULL};
     if (request->trace)
         TRY(tracing_check(request->trace, inputs, 4));
     if (request->trace && run_files_has(session->folder.path, request->trace))
@@ -231,6 +254,7 @@ static enum status train_set_up(struct train_session *session)
     TRY(train_open_config(session));
     TRY(train_open_data(session));
     TRY(train_open_network(session));
+    TRY(train_open_weights(session));
     TRY(train_place(session));
     TRY(train_open_folder(session));
     log_set_replicated(false);
@@ -246,9 +270,11 @@ static enum status train_start(struct train_session *session)
                  session->folder.path);
     else if (session->request->resume)
         log_note("no run in '%s' yet: starting from the beginning", session->folder.path);
-    if (session->request->init)
-        return trainer_start_from(session->trainer, session->init);
-    return trainer_start_with_data(session->trainer);
+    if (!session->begins_with)
+        return trainer_start_with_data(session->trainer);
+    const struct weights_source source =
+        pretrained_source(&session->pretrained, session->config.run.train.seed);
+    return trainer_start_from(session->trainer, &source);
 }
 
 /* The config of a refused resume is not that of the run. */
@@ -290,6 +316,7 @@ static void train_close(struct train_session *session)
     tuning_release(&session->tuning);
     stages_close(&session->stages);
     run_folder_close(&session->folder);
+    pretrained_close(&session->pretrained);
     model_release(&session->model);
     dataset_close(&session->dataset);
     placement_release(&session->placement);

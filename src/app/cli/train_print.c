@@ -80,6 +80,21 @@ static void train_print_data(const struct train_session *session, const char *ha
             hash);
 }
 
+/* What the run begins with, and what of it learns. */
+static void train_print_weights(const struct train_session *session)
+{
+    const struct model *model = &session->model;
+    size_t all = model_param_count(model), learning = model_learning_count(model);
+    if (session->begins_with && comm_rank(session->comm) == 0) {
+        char *text = pretrained_text(&session->pretrained, model);
+        log_out("%-10s %s\n", "weights", text);
+        free(text);
+    }
+    if (learning < all)
+        log_out("%-10s %zu of %zu parameters; finetune.freeze = %s\n", "learning",
+                learning, all, session->config.model.freeze.until);
+}
+
 void train_print_header(const struct train_session *session)
 {
     const struct dataset_info *data = &session->dataset.info;
@@ -102,6 +117,7 @@ void train_print_header(const struct train_session *session)
     log_out("%-10s %s, changed from the defaults:", "config", session->request->config);
     config_show_changed(&session->config, train_print_changed);
     log_out("\n");
+    train_print_weights(session);
     param_groups_print(&session->config.run.optim.groups, &session->model);
     log_out("%-10s %s\n", "run", session->folder.path);
     train_print_plan(session);

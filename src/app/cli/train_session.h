@@ -9,6 +9,7 @@
 #include "app/cli/cli.h"
 #include "app/config/config.h"
 #include "app/run/placement.h"
+#include "app/run/pretrained.h"
 #include "app/run/run_folder.h"
 #include "app/run/stages.h"
 #include "app/run/tuning.h"
@@ -21,6 +22,7 @@ struct comm;
 /* The command line. Borrows argv. */
 struct train_request {
     const char *config, *data, *image_size, *run, *init, *max_time, *trace;
+    const char *pretrained, *freeze;
     bool resume, check, elsewhere, no_verify;
     enum tuning_mode tune;
     long long threads, stall_timeout;
@@ -47,7 +49,8 @@ struct train_session {
     struct trainer *trainer;
     struct run_folder folder;
     double begin, deadline; /* timer_now seconds; deadline 0: none */
-    char init[FS_PATH];     /* the checkpoint file that --init means */
+    bool begins_with;       /* the run begins with weights, those of: */
+    struct pretrained pretrained; /* on rank 0 */
 };
 
 /* The run's header: command, hardware, data, config, plan, network. With log_out. */

@@ -167,6 +167,9 @@ void config_init(struct config *config)
 void config_release(struct config *config)
 {
     free(config->data.file);
+    free(config->data.mean);
+    free(config->data.std);
+    free(config->finetune.pretrained);
     free(config->run.parallel.stages);
     model_spec_release(&config->model);
     param_groups_release(&config->run.optim.groups);
@@ -290,6 +293,11 @@ enum status config_check(const struct config *config, const char *name)
     if (!config_is_storable(config->run.parallel.stages))
         FAIL(ST_USAGE, "parallel.stages = '%s': expected LAYER+LAYER | LAYER ...",
              config->run.parallel.stages);
+    if (!config_is_storable(config->finetune.pretrained))
+        FAIL(ST_USAGE,
+             "'%s' cannot be the name of a file of weights: a config cannot hold a line "
+             "end, a blank at either end, or '#' or ';' after a blank; rename the file",
+             config->finetune.pretrained);
     const struct param_groups *groups = &config->run.optim.groups;
     for (int g = 0; g < groups->count; g++)
         if (!config_is_storable(groups->group[g].match))

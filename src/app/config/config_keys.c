@@ -35,6 +35,7 @@ static const char *const prefetch_words[] = {
 
 /* In the order of enum treatment_fit. */
 static const char *const fit_words[] = {"pad", "crop", "stretch", NULL};
+static const char *const statistics_words[] = {"auto", "trained", "frozen", NULL};
 static const char *const channel_words[] = {"auto", "1", "3", NULL};
 
 /* clang-format off */
@@ -66,6 +67,22 @@ const struct config_key config_keys[] = {
      "pixels by which every image is moved to the right, in training and use", NULL},
     {"data", "shift_y", KEY_INT, true, RUN(input.crop.shift_y), -10000, 10000, "0",
      "pixels by which every image is moved down, in training and use", NULL},
+
+    {"data", "mean", KEY_TEXT, true, AT(data.mean), 0, 0, "",
+     "mean of the pixels (0 to 255), one number or one for each channel, that images are "
+     "normalised by; empty: the data set's, or those of finetune.pretrained", NULL},
+    {"data", "std", KEY_TEXT, true, AT(data.std), 0, 0, "",
+     "their standard deviation, in the same way", NULL},
+
+    {"finetune", "pretrained", KEY_TEXT, false, AT(finetune.pretrained), 0, 0, "",
+     "weights to begin with: a file of 'lockstep weights import', a checkpoint or a run; "
+     "a head for other classes begins anew", NULL},
+    {"finetune", "freeze", KEY_TEXT, true, AT(model.freeze.until), 0, 0, "none",
+     "layers that stay as they are: none, backbone (all but the head), or the name of "
+     "the last of them", NULL},
+    {"finetune", "statistics", KEY_WORD, true, AT(finetune.statistics), 0, 0, "auto",
+     "batchnorm's statistics: trained; frozen: the running ones are used and stay; auto: "
+     "frozen with finetune.pretrained", statistics_words},
 
     {"model", "layer", KEY_LAYERS, true, AT(model), 0, 0, "",
      "one line per layer, in order; a layer, or the name of a [block]", NULL},

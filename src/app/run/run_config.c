@@ -6,6 +6,23 @@
 #include "base/mem.h"
 #include "comm/comm.h"
 
+static void run_config_replace(char **text, const char *by)
+{
+    if (!by)
+        return;
+    free(*text);
+    *text = mem_strdup(by);
+}
+
+/* Statistics of a few pictures are worse than those of the many that the weights are of. */
+static void run_config_settle_statistics(struct config *config)
+{
+    struct finetune_options *finetune = &config->finetune;
+    if (finetune->statistics == STATISTICS_AUTO && *finetune->pretrained)
+        finetune->statistics = STATISTICS_FROZEN;
+    config->model.freeze.statistics = finetune->statistics == STATISTICS_FROZEN;
+}
+
 enum status run_config_read(struct config *config, struct comm *comm,
                             const struct run_config_request *request)
 {
@@ -26,10 +43,10 @@ enum status run_config_read(struct config *config, struct comm *comm,
     TRY(config_set_image_size(config, request->image_size));
     for (int i = 0; i < request->assignments; i++)
         TRY(config_set(config, request->assignment[i]));
-    if (request->data) {
-        free(config->data.file);
-        config->data.file = mem_strdup(request->data);
-    }
+    run_config_replace(&config->data.file, request->data);
+    run_config_replace(&config->finetune.pretrained, request->pretrained);
+    run_config_replace(&config->model.freeze.until, request->freeze);
+    run_config_settle_statistics(config);
     if (request->no_verify)
         config->data.verify = false;
     if (request->threads > 0)
