@@ -74,7 +74,7 @@ ISAS  := plain $(if $(filter x86_64,$(shell uname -m)),v2 v3 v4)
 SIMD  := $(wildcard src/kernels/simd/*.c)
 OBJ   += $(foreach i,$(ISAS),$(SIMD:src/%.c=$(BUILD)/obj/%.$(i).o))
 # The networks by name, as text that the program contains.
-TEXTS := configs/letters.conf $(wildcard configs/networks/*.conf)
+TEXTS := configs/letters.conf $(wildcard configs/networks/*.conf configs/networks/*.names)
 OBJ   += $(BUILD)/obj/nn/named_network_files.o
 TESTS := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/*/test_*.c))
 FUZZ  := $(patsubst tests/fuzz/fuzz_%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))

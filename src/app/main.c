@@ -49,6 +49,8 @@ static const struct main_command main_commands[] = {
     {"machine", false, false, cmd_machine,
      "print the CPUs and the memory that lockstep may use here"},
     {"data", false, true, cmd_data, "make, import and inspect data sets"},
+    {"weights", false, false, cmd_weights,
+     "exchange weights with other programs (safetensors, NumPy, HDF5)"},
 };
 enum { COMMANDS = sizeof main_commands / sizeof main_commands[0] };
 

@@ -39,13 +39,13 @@ static const struct layer_tensor *batchnorm_bias(const struct layer *layer)
 static void batchnorm_add_tensor(struct layer *layer, const char *name,
                                  enum range_rule rule)
 {
-    layer->tensor[layer->tensors++] = (struct layer_tensor){.name = name,
-                                                            .dims = 1,
-                                                            .dim = {layer->in.c},
-                                                            .count = (size_t)layer->in.c,
-                                                            .rule = rule,
-                                                            .statistic = rule ==
-                                                                         RANGE_STATISTIC};
+    layer->tensor[layer->tensors++] =
+        (struct layer_tensor){.name = name,
+                              .dims = 1,
+                              .dim = {layer->in.c},
+                              .count = (size_t)layer->in.c,
+                              .rule = rule,
+                              .statistic = rule == RANGE_STATISTIC};
 }
 
 static void batchnorm_freeze_statistics(struct layer *layer)

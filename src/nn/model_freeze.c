@@ -30,8 +30,9 @@ static enum status freeze_unknown(const struct model *model, const char *name)
     const char *near = spec_nearest(name, names, model->layers);
     free(names);
     if (near)
-        FAIL(ST_USAGE, "finetune.freeze: the network has no layer '%s'; did you mean '%s'?",
-             name, near);
+        FAIL(ST_USAGE,
+             "finetune.freeze: the network has no layer '%s'; did you mean '%s'?", name,
+             near);
     FAIL(ST_USAGE,
          "finetune.freeze: the network has no layer '%s'; write none, backbone or a "
          "layer's name ('lockstep train --check' lists them)",
@@ -73,9 +74,10 @@ enum status model_freeze_layers(struct model *model, const struct model_freeze *
     for (int l = 0; freeze->statistics && l < model->layers; l++)
         freeze_statistics(model->layer[l]);
     if (model_learning_count(model) == 0)
-        FAIL(ST_USAGE,
-             "finetune.freeze = %s freezes all layers: the last one that can be frozen is "
-             "'%s'",
-             freeze->until, model->layer[model_head(model)->index - 1]->name);
+        FAIL(
+            ST_USAGE,
+            "finetune.freeze = %s freezes all layers: the last one that can be frozen is "
+            "'%s'",
+            freeze->until, model->layer[model_head(model)->index - 1]->name);
     return ST_OK;
 }

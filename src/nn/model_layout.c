@@ -1,4 +1,5 @@
-/* model_layout: where the tensors of a model lie in its flat vector, and by which rules. */
+/* model_layout: where the tensors of a model lie in its flat vector, and by which rules.
+ */
 #include "model_impl.h"
 
 #define MODEL_ALIGN 16 /* floats: a tensor begins at a cache line */

@@ -206,11 +206,10 @@ static enum status train_open_folder_on_rank_0(struct train_session *session)
     if (request->check)
         return ST_OK;
     bool own = run_files_is_config(session->folder.path, request->config);
-    const char *const inputs[] = {own ? NULL : request->config,
-                                  session->dataset.info.path, session->config.data.file,
-                                  session->begins_with
-                                      ? session->pretrained.network.checkpoint
-                                      : NULL};
+    const char *const inputs[] = {
+        own ? NULL : request->config, session->dataset.info.path,
+        session->config.data.file,
+        session->begins_with ? session->pretrained.network.checkpoint : NULL};
     if (request->trace)
         TRY(tracing_check(request->trace, inputs, 4));
     if (request->trace && run_files_has(session->folder.path, request->trace))

@@ -85,7 +85,8 @@ enum status train_request_parse(struct train_request *request, int argc, char **
          "start from the weights of this checkpoint or run; a head for other classes "
          "begins anew"},
         {"pretrained", CLI_TEXT, &request->pretrained, "WEIGHTS",
-         "fine-tune these weights (of 'lockstep weights import', or a run): as --init, and "
+         "fine-tune these weights (of 'lockstep weights import', or a run): as --init, "
+         "and "
          "images are normalised as they were for them, batchnorm's statistics stay. The "
          "same as finetune.pretrained"},
         {"freeze", CLI_TEXT, &request->freeze, "none|backbone|LAYER",

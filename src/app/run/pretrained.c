@@ -36,8 +36,9 @@ static enum status pretrained_other(const struct pretrained *pretrained,
     if (there && !pretrained_has(model, there->name))
         FAIL(ST_USAGE, "'%s' is of another network: its '%s' has no place here", path,
              there->name);
-    FAIL(ST_USAGE, "'%s' is of another network: its layers have another order from '%s' "
-                   "on",
+    FAIL(ST_USAGE,
+         "'%s' is of another network: its layers have another order from '%s' "
+         "on",
          path, there ? there->name : here->name);
 }
 
@@ -78,8 +79,8 @@ static enum status pretrained_match_layer(struct pretrained *pretrained,
                                           const struct layer *there,
                                           const struct layer *here)
 {
-    bool head = here == model_head(model) &&
-                there == model_head(&pretrained->network.model);
+    bool head =
+        here == model_head(model) && there == model_head(&pretrained->network.model);
     if (there->tensors != here->tensors)
         FAIL(ST_USAGE,
              "'%s' is of another network: '%s' has %d tensors there and %d here",
@@ -100,7 +101,8 @@ static enum status pretrained_match(struct pretrained *pretrained,
     int there = pretrained_next(from, 0), here = pretrained_next(model, 0);
     pretrained->layer = mem_zeroed((size_t)from->layers, sizeof *pretrained->layer);
     for (; there < from->layers && here < model->layers;
-         there = pretrained_next(from, there + 1), here = pretrained_next(model, here + 1)) {
+         there = pretrained_next(from, there + 1),
+         here = pretrained_next(model, here + 1)) {
         const struct layer *old = from->layer[there], *new = model->layer[here];
         if (strcmp(old->name, new->name) != 0)
             return pretrained_other(pretrained, model, old, new);
@@ -218,7 +220,7 @@ char *pretrained_text(const struct pretrained *pretrained, const struct model *m
     char *text = mem_format("%d tensors of '%s'", pretrained->tensors,
                             pretrained->network.checkpoint);
     if (pretrained->head >= 0)
-        mem_append(&text, ", %s new for %d classes",
-                   model->layer[pretrained->head]->name, model->classes);
+        mem_append(&text, ", %s new for %d classes", model->layer[pretrained->head]->name,
+                   model->classes);
     return text;
 }

@@ -14,7 +14,8 @@ static void run_config_replace(char **text, const char *by)
     *text = mem_strdup(by);
 }
 
-/* Statistics of a few pictures are worse than those of the many that the weights are of. */
+/* Statistics of a few pictures are worse than those of the many that the weights are of.
+ */
 static void run_config_settle_statistics(struct config *config)
 {
     struct finetune_options *finetune = &config->finetune;

@@ -1,0 +1,157 @@
+#!/usr/bin/env bats
+# Runs that begin with the weights of a network with another head, and of which layers stay as
+# they are: the same bits for every layout.
+# Core: part of `make test`.
+
+OPTIONS=(--set train.epochs=2 --set log.every=5 --set train.seed=7)
+
+# 300 images in batches of 48 make 7 steps an epoch, the last of 12 images; a run ends at
+# step 14.
+setup_file() {
+    source "$BATS_TEST_DIRNAME/../runs.sh"
+    letters letters.h5 300 60
+    "$LOCKSTEP" data export letters.h5 --out pictures >/dev/null
+    mkdir few
+    for split in train test; do
+        mkdir -p "few/$split"
+        cp -r "pictures/$split/"{A,B,C,D,E} "few/$split/"
+    done
+    "$LOCKSTEP" data import few --out few.h5 >/dev/null
+    cat >net.conf <<'END'
+[model]
+layer = conv 8 kernel=3 stride=2 as=stem
+layer = batchnorm
+layer = relu as=early
+layer = conv 8 kernel=3 pad=1 as=deep.conv
+layer = batchnorm as=deep.norm
+layer = relu
+layer = add from=early
+layer = conv 16 kernel=3 stride=2 as=late
+layer = batchnorm
+layer = relu
+layer = globalavgpool
+layer = linear classes as=head
+layer = logsoftmax
+[train]
+batch = 48
+grain = 16
+ema = 0.9
+[optim]
+lr = 0.05
+momentum = 0.9
+weight_decay = 0.01
+END
+    train 2 net.conf --run whole --set train.epochs=3 >whole.out
+}
+
+setup() {
+    source "$BATS_TEST_DIRNAME/../runs.sh"
+    DATA=few.h5
+}
+
+# tune RANKS NAME [OPTION...]: fine-tunes `whole` for the five classes.
+tune() {
+    train "$1" net.conf --run "$2" --pretrained whole "${OPTIONS[@]}" "${@:3}" >"$2.out"
+}
+
+@test "ranks, threads and stages have the same bits, whatever is frozen" {
+    for freeze in none deep backbone; do
+        tune 1 $freeze-1 --freeze $freeze
+        tune 2 $freeze-2 --freeze $freeze
+        tune 3 $freeze-3 --freeze $freeze --threads 2
+        tune 1 $freeze-4 --freeze $freeze --threads 2 --set parallel.intra=channel
+        tune 2 $freeze-5 --freeze $freeze --set parallel.pipeline=2 --set parallel.overlap=off
+        same_state $freeze-{1,2,3,4,5}.out
+    done
+    other_text "$(state none-1.out)" "$(state deep-1.out)"
+    other_text "$(state deep-1.out)" "$(state backbone-1.out)"
+}
+
+@test "a run that is stopped goes on elsewhere with the same bits" {
+    tune 1 through --freeze deep
+    tune 2 parts --freeze deep --set train.steps=5
+    tune 1 parts --freeze deep --set train.steps=9 --threads 2 --resume
+    tune 3 parts --freeze deep --resume
+    same_state through.out parts.out
+}
+
+@test "frozen layers keep their weights and statistics, and have no optimizer state" {
+    tune 1 deep --freeze deep
+    h5 whole/checkpoints/best.h5 deep/checkpoints/step-*14.h5 <<'END'
+for name in ("stem", "batchnorm1", "deep.conv", "deep.norm"):
+    for tensor in f[0]["ema/" + name]:
+        path = f"{name}/{tensor}"
+        for group in ("weights", "ema"):
+            assert np.array_equal(f[0]["ema/" + path][:], f[1][f"{group}/{path}"][:]), path
+    assert name not in f[1]["optimizer/momentum"], name
+for name in ("late", "batchnorm2"):
+    assert not np.array_equal(f[0][f"ema/{name}/weight"][:], f[1][f"weights/{name}/weight"][:])
+    assert name in f[1]["optimizer/momentum"]
+mean = "batchnorm2/running_mean"  # statistics stay, as by default, where weights learn
+assert np.array_equal(f[0]["ema/" + mean][:], f[1]["weights/" + mean][:])
+assert f[1]["weights/head/weight"].shape == (5, 16)
+END
+}
+
+@test "the log tells what is taken and what learns" {
+    tune 1 told --freeze backbone
+    grep -qx "weights    18 tensors of 'whole/checkpoints/best.h5', head new for 5 classes" told.out
+    grep -qx 'learning   85 of 2045 parameters; finetune.freeze = backbone' told.out
+}
+
+@test "images are normalised as they were for the weights, unless the config says how" {
+    tune 1 as-before --set train.steps=1
+    h5 whole/checkpoints/best.h5 as-before/checkpoints/step-*1.h5 letters.h5 few.h5 <<'END'
+for key in ("mean", "std"):
+    assert abs(f[1].attrs[key] - f[0].attrs[key]) < 1e-12
+    assert f[0].attrs[key] == f[2].attrs[key] != f[3].attrs[key]
+END
+    tune 1 otherwise --set train.steps=1 --set data.mean=51 --set data.std=102
+    h5 otherwise/checkpoints/step-*1.h5 <<'END'
+assert abs(f[0].attrs["mean"] - 0.2) < 1e-12 and abs(f[0].attrs["std"] - 0.4) < 1e-12
+END
+    "$LOCKSTEP" eval otherwise --data few.h5 >/dev/null
+}
+
+@test "statistics learn if finetune.statistics says so, but not those of frozen layers" {
+    tune 1 trained --freeze deep --set finetune.statistics=trained
+    h5 whole/checkpoints/best.h5 trained/checkpoints/step-*14.h5 <<'END'
+for name, same in (("batchnorm1", True), ("deep.norm", True), ("batchnorm2", False)):
+    path = name + "/running_mean"
+    assert np.array_equal(f[0]["ema/" + path][:], f[1]["weights/" + path][:]) == same, name
+END
+}
+
+@test "--init of a run with other classes makes a new head, of one with the same takes it" {
+    train 1 net.conf --run other --init whole --set train.steps=1 >other.out
+    grep -q "^weights .*18 tensors .*, head new for 5 classes" other.out
+    DATA=letters.h5 train 1 net.conf --run same --init whole --set train.steps=1 \
+        --set optim.lr=0 >same.out
+    grep -qx "weights    20 tensors of 'whole/checkpoints/best.h5'" same.out
+    h5 whole/checkpoints/best.h5 same/checkpoints/step-*1.h5 <<'END'
+assert np.array_equal(f[0]["ema/head/weight"][:], f[1]["weights/head/weight"][:])
+END
+}
+
+@test "what does not fit is refused in a line, and nothing is touched" {
+    sed 's/^layer = conv 16 /layer = conv 24 /' net.conf >wide.conf
+    refused 2 "'whole/checkpoints/best.h5' is of another network: 'late.weight' is 16x8x3x3 there and 24x8x3x3 here" \
+        train 2 wide.conf --run never --pretrained whole
+    sed 's/as=late/as=last/' net.conf >named.conf
+    refused 2 "'whole/checkpoints/best.h5' is of another network: it has no 'last'" \
+        train 1 named.conf --run never --pretrained whole
+    sed '/as=late/d' net.conf >short.conf
+    refused 2 "'whole/checkpoints/best.h5' is of another network: its 'late' has no place here" \
+        train 1 short.conf --run never --pretrained whole
+    refused 2 "finetune.freeze: the network has no layer 'dep'; did you mean 'deep.conv'?" \
+        train 2 net.conf --run never --pretrained whole --freeze dep
+    refused 2 "finetune.freeze = head freezes all layers*" \
+        train 1 net.conf --run never --pretrained whole --freeze head
+    refused 2 "--pretrained and --init exclude each other*" \
+        train 1 net.conf --run never --pretrained whole --init whole
+    refused 2 "data.std = 0: expected one number from 0.001 to 255" \
+        train 1 net.conf --run never --set data.std=0
+    refused 1 "'few.h5' is a data set, not a checkpoint" \
+        train 1 net.conf --run never --pretrained few.h5
+    [ ! -e never ]
+}
