@@ -39,8 +39,8 @@ unsigned optim_state_rules(const char *name);
 struct optim_segment {
     size_t begin, end;
     bool statistic;   /* not trained: it only follows the slow weights */
-    double lr, decay; /* factors of the group; decay 0: none */
-    double epochs;    /* of the group: then it stays as it is; 0: never */
+    double lr, decay;    /* factors of the group and of layer_decay; decay 0: none */
+    double from, epochs; /* of the group: when it learns; epochs 0: to the end */
     bool adapts;      /* has a trust ratio */
     int chunk;        /* its first one */
 };
@@ -57,15 +57,16 @@ struct optim {
 void optim_init(struct optim *optim, const struct optim_options *options,
                 const struct model *model);
 /* For optim_init: one tensor, padding included, behind those that were added. Those are
-   kept that are trained, or statistics that lookahead averages. group: NULL for none. */
+   kept that are trained, or statistics that lookahead averages. group: NULL for none.
+   depth: of its layer. */
 void optim_add(struct optim *optim, size_t begin, size_t end, enum range_rule rule,
-               const struct param_group *group);
+               const struct param_group *group, int depth);
 void optim_release(struct optim *optim);
 
 /* Before the norm of the gradient: zeroes its floats [begin, end) that are of tensors
-   which are trained no more. epoch: passes over the data that are done. */
-void optim_drop_ended(const struct optim *optim, double epoch, float *grads, size_t begin,
-                      size_t end);
+   which do not learn in this step (from 1), not yet or no more. */
+void optim_drop_resting(const struct optim *optim, uint64_t step, uint64_t epoch_steps,
+                        float *grads, size_t begin, size_t end);
 
 /* The slow weights begin as the weights. */
 void optim_begin(const struct optim *optim, const float *params, float *const state[]);
@@ -77,7 +78,8 @@ bool optim_measure(struct optim *optim, const struct optim_update *update,
 
 /* Updates floats [begin, end) by the rules of their tensors; ema becomes
    ema_decay * ema + (1 - ema_decay) * w. Statistics are updated by their own rule
-   (nn/statistic.h), frozen ranges and tensors whose epochs are over are left as they are.
+   (nn/statistic.h), frozen ranges and tensors outside of their epochs are left as they
+   are. Steps are counted from the one in which a tensor begins to learn (adamw, lamb).
    Any thread; a vector may be cut anywhere without a change of bits. */
 void optim_apply(const struct optim *optim, const struct optim_update *update,
                  size_t begin, size_t end);

@@ -43,6 +43,7 @@ struct optim_options {
     double momentum;
     bool nesterov;
     double weight_decay;
+    double layer_decay; /* factor of the rate for each unit behind a layer's; 1: none */
     double beta1, beta2, epsilon;
     double trust;  /* lars */
     int lookahead; /* steps between two updates of the slow weights; 0: none */
@@ -65,7 +66,7 @@ struct optim_update {
     double grad_scale; /* multiplies grads: 1/batch and clipping */
     uint64_t step;     /* from 1 */
     uint64_t total;    /* steps of the run */
-    double epoch;      /* passes over the data before this step */
+    uint64_t epoch_steps; /* steps of a pass over the data */
 };
 
 /* Rate, weight decay (0: none) and trust ratio of a segment. */

@@ -4,7 +4,8 @@
  * A group has patterns ("head*, *.bias") for the names of layers ("conv1": all of its
  * tensors) or of tensors ("conv1.bias"), with the shell's *, ? and [...]. A tensor
  * belongs to the first group with a pattern that matches. lr and weight_decay are factors
- * of those of [optim]. Tensors without weight decay (biases, norms) have it in groups
+ * of those of [optim]. "head" is also the layer with parameters that comes last. Tensors
+ * without weight decay (biases, norms) have it in groups
  * whose decay is ALL.
  */
 #ifndef LOCKSTEP_NN_PARAM_GROUP_H
@@ -24,7 +25,8 @@ struct param_group {
     char *where; /* "file:line", for messages */
     double lr, weight_decay;
     int decay;     /* enum param_decay: which tensors have weight decay */
-    double epochs; /* of training; then they stay as they are. 0: the whole run */
+    double from;   /* epoch in which they begin to learn; until then they stay */
+    double epochs; /* in which they end to learn; 0: with the run */
 };
 
 struct param_groups {

@@ -38,10 +38,12 @@ enum status model_describe(struct model *model, const struct model_spec *spec,
         .in = in, .classes = classes, .grain = grain, .policy = spec->policy};
     enum status st;
     TRY_TO(failed, model_build(model, spec));
+    model_find_head(model);
     TRY_TO(failed, model_freeze_layers(model, &spec->freeze));
     model_find_ranges(model);
     model_find_learning(model);
     model_find_units(model);
+    model_find_depths(model);
     model_find_statistics(model);
     model_find_ops(model);
     model_name_layers(model);

@@ -6,10 +6,18 @@
 #include "model_impl.h"
 #include "spec_line.h"
 
-const struct layer *model_head(const struct model *model)
+void model_find_head(struct model *model)
 {
     int head = model->layers - 1;
     while (head > 0 && model->layer[head]->tensors == 0)
+        head--;
+    model->layer[head]->head = true;
+}
+
+const struct layer *model_head(const struct model *model)
+{
+    int head = model->layers - 1;
+    while (head > 0 && !model->layer[head]->head)
         head--;
     return model->layer[head];
 }

@@ -7,6 +7,9 @@
 /* Gives the layer's tensors the next places in the flat vector. */
 void model_place_tensors(struct model *model, struct layer *layer);
 
+/* Mark the head; count the units behind each layer of a whole model. */
+void model_find_head(struct model *model);
+void model_find_depths(struct model *model);
 /* Freezes layers of a model that has them all. ST_USAGE if there is no layer of the name,
    or if nothing is left to learn. */
 enum status model_freeze_layers(struct model *model,

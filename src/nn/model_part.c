@@ -75,6 +75,13 @@ void model_find_units(struct model *model)
     free(border);
 }
 
+void model_find_depths(struct model *model)
+{
+    for (int u = 0; u < model->units; u++)
+        for (int l = model->unit[u].layer; l < model->unit[u].layer_end; l++)
+            model->layer[l]->depth = model->units - 1 - u;
+}
+
 /* Tensors of the layers before `layer`. */
 static int model_tensors_before(const struct model *model, int layer)
 {

@@ -55,12 +55,21 @@ static bool optim_segments_join(const struct optim_segment *a,
                                 const struct optim_segment *b)
 {
     return a->end == b->begin && a->statistic == b->statistic && a->lr == b->lr &&
-           a->decay == b->decay && a->epochs == b->epochs;
+           a->decay == b->decay && a->from == b->from && a->epochs == b->epochs;
+}
+
+/* Exactly 1 without layer_decay. */
+static double optim_depth_factor(const struct optim_options *options, int depth)
+{
+    double factor = 1;
+    for (int i = 0; i < depth && options->layer_decay > 0; i++)
+        factor *= options->layer_decay;
+    return factor;
 }
 
 static struct optim_segment optim_segment_of(const struct optim *optim, size_t begin,
                                              size_t end, enum range_rule rule,
-                                             const struct param_group *group)
+                                             const struct param_group *group, int depth)
 {
     static const struct param_group none = {.lr = 1, .weight_decay = 1};
     const struct param_group *by = group ? group : &none;
@@ -70,8 +79,9 @@ static struct optim_segment optim_segment_of(const struct optim *optim, size_t b
     return (struct optim_segment){
         .begin = begin,
         .end = end,
-        .lr = by->lr,
+        .lr = by->lr * optim_depth_factor(optim->options, depth),
         .decay = decays || by->decay == PARAM_DECAY_ALL ? by->weight_decay : 0.0,
+        .from = by->from,
         .epochs = by->epochs,
         .adapts = optim_ops_of(optim->options)->measure && decays,
         .chunk = optim->chunks,
@@ -79,11 +89,12 @@ static struct optim_segment optim_segment_of(const struct optim *optim, size_t b
 }
 
 void optim_add(struct optim *optim, size_t begin, size_t end, enum range_rule rule,
-               const struct param_group *group)
+               const struct param_group *group, int depth)
 {
     struct optim_segment *last =
         optim->segments ? &optim->segment[optim->segments - 1] : NULL;
-    struct optim_segment segment = optim_segment_of(optim, begin, end, rule, group);
+    struct optim_segment segment =
+        optim_segment_of(optim, begin, end, rule, group, depth);
     bool norms = optim_ops_of(optim->options)->measure && !segment.statistic;
     bool kept = segment.statistic ? optim->options->lookahead > 0
                                   : RANGES_TRAINED & RANGE_BIT(rule);
@@ -103,24 +114,28 @@ void optim_add(struct optim *optim, size_t begin, size_t end, enum range_rule ru
         mem_resize(optim->squares, (size_t)optim->chunks, sizeof *optim->squares);
 }
 
+/* The next tensor of the model behind *layer's tensor *t; false: there is none. */
+static bool optim_next_tensor(const struct model *model, int *layer, int *t)
+{
+    for (++*t; *layer < model->layers; ++*layer, *t = 0)
+        if (*t < model->layer[*layer]->tensors)
+            return true;
+    return false;
+}
+
 void optim_init(struct optim *optim, const struct optim_options *options,
                 const struct model *model)
 {
-    const struct layer *layer = NULL;
-    const struct layer_tensor *tensor = NULL;
+    int l = 0, t = -1;
     *optim = (struct optim){.options = options};
-    for (int l = 0; l < model->layers; l++)
-        for (int t = 0; t < model->layer[l]->tensors; t++) {
-            const struct layer_tensor *next = &model->layer[l]->tensor[t];
-            if (tensor)
-                optim_add(optim, tensor->offset, next->offset, tensor->rule,
-                          param_groups_find(&options->groups, layer, tensor));
-            layer = model->layer[l];
-            tensor = next;
-        }
-    if (tensor)
-        optim_add(optim, tensor->offset, model->params, tensor->rule,
-                  param_groups_find(&options->groups, layer, tensor));
+    for (bool more = optim_next_tensor(model, &l, &t); more;) {
+        const struct layer *layer = model->layer[l];
+        const struct layer_tensor *tensor = &layer->tensor[t];
+        more = optim_next_tensor(model, &l, &t);
+        optim_add(optim, tensor->offset,
+                  more ? model->layer[l]->tensor[t].offset : model->params, tensor->rule,
+                  param_groups_find(&options->groups, layer, tensor), layer->depth);
+    }
 }
 
 void optim_release(struct optim *optim)
@@ -156,20 +171,39 @@ static int optim_segment_at(const struct optim *optim, size_t at)
     return low;
 }
 
-static bool optim_has_ended(const struct optim_segment *segment, double epoch)
+/* The step, from 1, in which the segment begins to learn. */
+static uint64_t optim_first_step(const struct optim_segment *segment,
+                                 uint64_t epoch_steps)
 {
-    return segment->epochs > 0 && epoch >= segment->epochs;
+    return 1 + (uint64_t)ceil(segment->from * (double)epoch_steps);
 }
 
-void optim_drop_ended(const struct optim *optim, double epoch, float *grads, size_t begin,
-                      size_t end)
+static bool optim_rests(const struct optim_segment *segment, uint64_t step,
+                        uint64_t epoch_steps)
+{
+    return step < optim_first_step(segment, epoch_steps) ||
+           (segment->epochs > 0 &&
+            (double)(step - 1) / (double)epoch_steps >= segment->epochs);
+}
+
+/* As the segment sees it: steps count from its first one. */
+static struct optim_update optim_own_update(const struct optim_segment *segment,
+                                            const struct optim_update *update)
+{
+    struct optim_update own = *update;
+    own.step -= optim_first_step(segment, update->epoch_steps) - 1;
+    return own;
+}
+
+void optim_drop_resting(const struct optim *optim, uint64_t step, uint64_t epoch_steps,
+                        float *grads, size_t begin, size_t end)
 {
     for (int s = optim_segment_at(optim, begin);
          s < optim->segments && optim->segment[s].begin < end; s++) {
         const struct optim_segment *segment = &optim->segment[s];
         size_t from = segment->begin > begin ? segment->begin : begin;
         size_t to = segment->end < end ? segment->end : end;
-        if (optim_has_ended(segment, epoch))
+        if (optim_rests(segment, step, epoch_steps))
             memset(grads + from, 0, (to - from) * sizeof *grads);
     }
 }
@@ -214,10 +248,11 @@ bool optim_measure(struct optim *optim, const struct optim_update *update,
         const struct optim_segment *segment = &optim->segment[s];
         int count = optim_segment_chunks(segment);
         if (segment->chunk + count <= first || segment->statistic ||
-            optim_has_ended(segment, update->epoch))
+            optim_rests(segment, update->step, update->epoch_steps))
             continue;
+        const struct optim_update own = optim_own_update(segment, update);
         struct optim_scales scales = optim_segment_scales(optim, update, segment);
-        struct update_factors factors = ops->prepare(optim->options, update, &scales);
+        struct update_factors factors = ops->prepare(optim->options, &own, &scales);
         for (int c = 0; c < count; c++) {
             size_t begin = segment->begin + (size_t)c * OPTIM_CHUNK;
             size_t end = c + 1 < count ? begin + OPTIM_CHUNK : segment->end;
@@ -269,9 +304,10 @@ static void optim_train(const struct optim *optim, const struct optim_update *up
                         const struct update_vectors *vectors, size_t begin, size_t end)
 {
     const struct optim_ops *ops = optim_ops_of(optim->options);
+    const struct optim_update own = optim_own_update(segment, update);
     struct optim_scales scales = optim_segment_scales(optim, update, segment);
-    scales.trust = optim_segment_trust(optim, update, segment, &scales);
-    *factors = ops->prepare(optim->options, update, &scales);
+    scales.trust = optim_segment_trust(optim, &own, segment, &scales);
+    *factors = ops->prepare(optim->options, &own, &scales);
     factors->one_minus_ema = (float)(1.0 - update->ema_decay);
     ops->apply(factors, vectors, begin, end);
 }
@@ -288,7 +324,7 @@ static void optim_apply_segment(const struct optim *optim,
     double slow_share = optim_slow_share(optim->options, update);
     if (segment->statistic)
         vectors.ema = NULL;
-    if (optim_has_ended(segment, update->epoch)) {
+    if (optim_rests(segment, update->step, update->epoch_steps)) {
         kernels()->update_average(&factors, &vectors, begin, end);
         return;
     }

@@ -64,7 +64,8 @@ static bool param_pattern_matches(const char *pattern, const struct layer *layer
 {
     char name[PARAM_TENSOR];
     param_tensor_name(name, layer, tensor);
-    return fnmatch(pattern, layer->name, 0) == 0 || fnmatch(pattern, name, 0) == 0;
+    return fnmatch(pattern, layer->name, 0) == 0 || fnmatch(pattern, name, 0) == 0 ||
+           (layer->head && strcmp(pattern, "head") == 0);
 }
 
 const struct param_group *param_groups_find(const struct param_groups *groups,
@@ -198,19 +199,31 @@ enum status param_groups_check(const struct param_groups *groups,
     return ST_OK;
 }
 
+/* When its tensors learn; "": in the whole run. The caller frees. */
+static char *param_group_when(const struct param_group *group)
+{
+    char *text = mem_strdup("");
+    if (group->from > 0)
+        mem_append(&text, ", from epoch %g on", group->from);
+    if (group->from > 0 && group->epochs > 0)
+        mem_append(&text, " to epoch %g", group->epochs);
+    else if (group->epochs > 0)
+        mem_append(&text, ", for %g epochs", group->epochs);
+    return text;
+}
+
 void param_groups_print(const struct param_groups *groups, const struct model *model)
 {
     for (int g = 0; g < groups->count; g++) {
         const struct param_group *group = &groups->group[g];
         size_t floats;
         int tensors = param_group_size(groups, group, model, &floats);
-        char *epochs = group->epochs > 0 ? mem_format(", for %g epochs", group->epochs)
-                                         : mem_strdup("");
+        char *when = param_group_when(group);
         log_out("%-10s %s: %s: %d tensor%s, %zu parameters, lr x %g, weight decay x "
                 "%g%s%s\n",
                 g == 0 ? "groups" : "", group->name, group->match, tensors,
                 tensors == 1 ? "" : "s", floats, group->lr, group->weight_decay,
-                group->decay == PARAM_DECAY_ALL ? " of all" : "", epochs);
-        free(epochs);
+                group->decay == PARAM_DECAY_ALL ? " of all" : "", when);
+        free(when);
     }
 }

@@ -15,12 +15,6 @@ static double update_ema_decay(double decay, uint64_t step)
     return early < decay ? early : decay;
 }
 
-/* Passes over the data that are done. */
-static double update_epoch(const struct train_run *run)
-{
-    return (double)run->progress.step / (double)run->epoch_steps;
-}
-
 static struct optim_update update_of_step(const struct stepper *stepper,
                                           const struct train_step *step)
 {
@@ -40,7 +34,7 @@ static struct optim_update update_of_step(const struct stepper *stepper,
         .grad_scale = scale,
         .step = done + 1,
         .total = stepper->run->total_steps,
-        .epoch = update_epoch(stepper->run),
+        .epoch_steps = stepper->run->epoch_steps,
     };
     for (int i = 0; i < stepper->state.optims; i++)
         update.state[i] = stepper->state.optim[i];
@@ -101,8 +95,9 @@ void stepper_update(struct stepper *stepper, struct train_step *step,
     int first, last;
     double t = trace_begin();
     norm_share(norm, &all, &first, &last);
-    optim_drop_ended(&stepper->optim, update_epoch(stepper->run), stepper->sum,
-                     norm->begin[first], norm->begin[last]);
+    optim_drop_resting(&stepper->optim, stepper->run->progress.step + 1,
+                       stepper->run->epoch_steps, stepper->sum, norm->begin[first],
+                       norm->begin[last]);
     norm_square(norm, stepper->sum, first, last);
     team_barrier(&all);
     if (thread == 0) {

@@ -13,7 +13,7 @@ enum status config_begin_group(struct config *config, const char *name,
                                const char *where) MUST_CHECK;
 
 /* The index of a key of the sections; -1: unknown. */
-#define CONFIG_GROUP_KEYS 5
+#define CONFIG_GROUP_KEYS 6
 int config_group_key(const char *name);
 /* The key as config_describe_key shows it; i < CONFIG_GROUP_KEYS. */
 void config_describe_group_key(int i, struct config_key_help *help);

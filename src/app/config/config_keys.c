@@ -131,6 +131,9 @@ const struct config_key config_keys[] = {
      "sgd, lars: use Nesterov momentum", NULL},
     {"optim", "weight_decay", KEY_REAL, false, RUN(optim.weight_decay), 0, 1e6, "0",
      "decay of the weights; biases and norms have none", NULL},
+    {"optim", "layer_decay", KEY_REAL, false, RUN(optim.layer_decay), 0.01, 1, "1",
+     "factor of the learning rate for each block of layers that comes behind: early ones "
+     "learn more slowly", NULL},
     {"optim", "beta1", KEY_REAL, false, RUN(optim.beta1), 0, 0.999999, "0.9",
      "adamw, lamb: decay of the first moment", NULL},
     {"optim", "beta2", KEY_REAL, false, RUN(optim.beta2), 0, 0.999999999, "0.999",

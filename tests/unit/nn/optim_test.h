@@ -38,7 +38,7 @@ static inline void optim_of(struct optim *optim, const struct optim_options *opt
 {
     *optim = (struct optim){.options = options};
     for (size_t r = 0; r < count; r++)
-        optim_add(optim, ranges[r].begin, ranges[r].end, ranges[r].rule, NULL);
+        optim_add(optim, ranges[r].begin, ranges[r].end, ranges[r].rule, NULL, 0);
 }
 
 static inline enum range_rule rule_of(size_t i)

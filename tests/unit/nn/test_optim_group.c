@@ -19,9 +19,9 @@ static void test_group_epochs(void **state)
         struct optim optim = {.options = &options}, plain = optim;
         for (size_t r = 0; r < LENGTH(mixed_range); r++) {
             const struct range *range = &mixed_range[r];
-            optim_add(&plain, range->begin, range->end, range->rule, NULL);
+            optim_add(&plain, range->begin, range->end, range->rule, NULL, 0);
             optim_add(&optim, range->begin, range->end, range->rule,
-                      range->begin == 45 ? &ends : NULL);
+                      range->begin == 45 ? &ends : NULL, 0);
         }
         struct vectors v, before, always;
         fill(&v);
@@ -30,9 +30,9 @@ static void test_group_epochs(void **state)
             before = always = v;
             struct optim_update a = update_of(&v, step, true);
             struct optim_update b = update_of(&always, step, true);
-            a.epoch = (double)(step - 1) / 2;
-            optim_drop_ended(&optim, a.epoch, v.grads, 0, 60);
-            optim_drop_ended(&optim, a.epoch, v.grads, 60, N);
+            a.epoch_steps = 2;
+            optim_drop_resting(&optim, step, 2, v.grads, 0, 60);
+            optim_drop_resting(&optim, step, 2, v.grads, 60, N);
             bool ended = step > 3;
             for (int i = 0; i < N; i++)
                 assert_true(v.grads[i] ==
@@ -55,6 +55,63 @@ static void test_group_epochs(void **state)
     }
 }
 
+/* Until its epoch a tensor stays as it is; then it learns as if the run began there. */
+static void test_group_from(void **state)
+{
+    (void)state;
+    static const struct optim_options kinds[] = {
+        {.kind = OPTIM_SGD, .momentum = 0.9, .weight_decay = 0.5},
+        {.kind = OPTIM_ADAMW, .beta1 = 0.9, .beta2 = 0.99, .epsilon = 1e-3},
+        {.kind = OPTIM_LAMB, .beta1 = 0.9, .beta2 = 0.99, .epsilon = 1e-3},
+    };
+    const struct param_group late = {.lr = 1, .weight_decay = 1, .from = 1.2};
+    enum { EPOCH = 3, FIRST = 5 }; /* 1.2 epochs are 3.6 steps */
+    for (size_t k = 0; k < LENGTH(kinds); k++) {
+        struct optim optim = {.options = &kinds[k]}, plain = optim;
+        optim_add(&optim, 0, N, RANGE_TRAIN_DECAY, &late, 0);
+        optim_add(&plain, 0, N, RANGE_TRAIN_DECAY, NULL, 0);
+        struct vectors v, w;
+        fill(&v);
+        w = v;
+        for (uint64_t step = 1; step <= 8; step++) {
+            fill_grads(&v, step);
+            fill_grads(&w, step);
+            struct optim_update a = update_of(&v, step, false);
+            a.epoch_steps = EPOCH;
+            optim_drop_resting(&optim, step, EPOCH, v.grads, 0, N);
+            assert_true((v.grads[8] == 0) == (step < FIRST));
+            optim_step(&optim, &a, 2);
+            if (step >= FIRST) {
+                struct optim_update b = update_of(&w, step, false);
+                b.step = step - FIRST + 1;
+                optim_step(&plain, &b, 1);
+            }
+            assert_memory_equal(v.params, w.params, sizeof v.params);
+            assert_memory_equal(v.state, w.state, sizeof v.state);
+        }
+        optim_release(&optim);
+        optim_release(&plain);
+    }
+}
+
+/* The rate of a layer with d units behind it is multiplied d times. */
+static void test_layer_decay(void **state)
+{
+    (void)state;
+    const struct optim_options options = {.kind = OPTIM_SGD, .layer_decay = 0.5};
+    const struct param_group four = {.lr = 4, .weight_decay = 1};
+    struct optim optim = {.options = &options};
+    optim_add(&optim, 0, 21, RANGE_TRAIN_DECAY, NULL, 3);
+    optim_add(&optim, 21, 40, RANGE_STATISTIC, NULL, 3);
+    optim_add(&optim, 40, 130, RANGE_TRAIN, &four, 1);
+    optim_add(&optim, 130, N, RANGE_TRAIN, NULL, 0);
+    assert_int_equal(optim.segments, 3);
+    assert_true(optim.segment[0].lr == 0.125);
+    assert_true(optim.segment[1].lr == 2);
+    assert_true(optim.segment[2].lr == 1);
+    optim_release(&optim);
+}
+
 /* decay = all: as if the rule said that the tensor decays. */
 static void test_group_decay(void **state)
 {
@@ -63,8 +120,8 @@ static void test_group_decay(void **state)
     const struct param_group all = {
         .lr = 2, .weight_decay = 0.25, .decay = PARAM_DECAY_ALL};
     struct optim optim = {.options = &options}, as_weight = optim;
-    optim_add(&optim, 0, N, RANGE_TRAIN, &all);
-    optim_add(&as_weight, 0, N, RANGE_TRAIN_DECAY, &all);
+    optim_add(&optim, 0, N, RANGE_TRAIN, &all, 0);
+    optim_add(&as_weight, 0, N, RANGE_TRAIN_DECAY, &all, 0);
     assert_true(optim.segment[0].decay == 0.25 && !optim.segment[0].adapts);
     struct vectors v, w;
     fill(&v);
@@ -97,11 +154,11 @@ static void test_group_factors(void **state)
         own.options = &scaled_options;
         for (size_t r = 0; r < LENGTH(mixed_range); r++) {
             const struct range *range = &mixed_range[r];
-            optim_add(&none, range->begin, range->end, range->rule, NULL);
-            optim_add(&own, range->begin, range->end, range->rule, NULL);
-            optim_add(&one, range->begin, range->end, range->rule, &ones);
+            optim_add(&none, range->begin, range->end, range->rule, NULL, 0);
+            optim_add(&own, range->begin, range->end, range->rule, NULL, 0);
+            optim_add(&one, range->begin, range->end, range->rule, &ones, 0);
             optim_add(&ten, range->begin, range->end, range->rule,
-                      range->begin < 130 ? &other : NULL);
+                      range->begin < 130 ? &other : NULL, 0);
         }
         fill(&v);
         fill_grads(&v, 1);
@@ -130,8 +187,8 @@ static void test_group_factors(void **state)
 static int run(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_group_factors),
-        cmocka_unit_test(test_group_epochs),
+        cmocka_unit_test(test_group_factors), cmocka_unit_test(test_group_epochs),
+        cmocka_unit_test(test_group_from),    cmocka_unit_test(test_layer_decay),
         cmocka_unit_test(test_group_decay),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -79,6 +79,9 @@ static void test_matches(void **state)
     add("a", "conv1,head*", 2, 1);
     check_members("conv1.weight:a conv1.bias:b batchnorm1.weight:- batchnorm1.bias:b "
                   "head.fc.weight:a head.fc.bias:b linear2.weight:- linear2.bias:b");
+    add("top", "head", 3, 1); /* the last layer, whatever its name */
+    check_members("conv1.weight:- conv1.bias:- batchnorm1.weight:- batchnorm1.bias:- "
+                  "head.fc.weight:- head.fc.bias:- linear2.weight:top linear2.bias:top");
     add("c", "linear?.[!b]*", 3, 1);
     check_members("conv1.weight:- conv1.bias:- batchnorm1.weight:- batchnorm1.bias:- "
                   "head.fc.weight:- head.fc.bias:- linear2.weight:c linear2.bias:-");
