@@ -46,8 +46,9 @@ struct spec_block {
     struct spec_lines lines;
 };
 
-/* Which layers stay as they are, as in fine-tuning: their tensors are RANGE_FROZEN, and
-   backward stops where nothing before it learns. */
+/* Which layers stay as they are, as in fine-tuning: their tensors are RANGE_FROZEN,
+   backward stops where nothing before it learns, and what comes before that runs as in
+   evaluation: without dropout and droppath. */
 struct model_freeze {
     /* Owned. NULL or "none": no layer. "backbone": all before the last one with
        parameters, the head. Otherwise the name of a layer, or of a block ("layer3": all

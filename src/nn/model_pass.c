@@ -9,6 +9,14 @@
 #include "model_impl.h"
 #include "nn/workspace.h"
 
+/* Is the op's pass as in training? Not if all before it is frozen: nothing is random
+   there, and nothing is kept for backward. */
+static bool model_op_trains(const struct model *model, const struct grain_pass *pass,
+                            int o)
+{
+    return pass->train && (model->learn_begin == 0 || model_goes_back(model, o));
+}
+
 /* The arguments of op o for the whole grain; dy and dx are for backward. */
 static struct pass model_op_pass(const struct model *model, const struct workspace *ws,
                                  const struct grain_pass *pass, int o, enum leg_pass way)
@@ -22,7 +30,7 @@ static struct pass model_op_pass(const struct model *model, const struct workspa
     struct pass view = {.team = pass->team,
                         .n = pass->n,
                         .all = pass->n,
-                        .train = pass->train,
+                        .train = model_op_trains(model, pass, o),
                         .measure = pass->measure,
                         .x = ws->activation[wires->value[0]],
                         .x2 = wires->inputs > 1 ? ws->activation[wires->value[1]] : NULL,

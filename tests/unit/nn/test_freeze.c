@@ -149,13 +149,56 @@ static void test_gradients(void **state)
     bench_release(&all);
 }
 
+/* What is random in front of the first layer that learns is left out; behind it, it is
+   not. */
+static void test_evaluates(void **state)
+{
+    (void)state;
+    static const char *const drops[] = {"dropout p=0.5",
+                                        "conv 4 kernel=3 as=first",
+                                        "droppath p=0.5",
+                                        "conv 4 kernel=3 as=second",
+                                        "dropout p=0.5",
+                                        "flatten",
+                                        "linear classes",
+                                        "logsoftmax",
+                                        NULL};
+    static const struct {
+        const char *until;
+        bool random;
+    } cases[] = {{"none", true}, {"first", true}, {"second", false}, {"backbone", false}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct bench b;
+        struct model model;
+        struct model_spec spec = spec_of(drops);
+        float *logprobs = mem_zeroed(GRAIN * CLASSES, sizeof *logprobs);
+        bench_init(&b, drops, in, CLASSES, GRAIN);
+        workspace_release(&b.ws);
+        spec.freeze.until = mem_strdup(cases[i].until);
+        assert_int_equal(model_describe(&model, &spec, in, CLASSES, GRAIN), ST_OK);
+        model_spec_release(&spec);
+        model_release(&b.model);
+        b.model = model;
+        workspace_init(&b.ws, &b.model, BENCH_THREADS);
+        fill_samples(&b.model, &b.ws, GRAIN, 0);
+        bench_forward(&b);
+        memcpy(logprobs, b.ws.logprobs, GRAIN * CLASSES * sizeof *logprobs);
+        b.pass.step++; /* other draws */
+        bench_forward(&b);
+        bool same =
+            memcmp(logprobs, b.ws.logprobs, GRAIN * CLASSES * sizeof *logprobs) == 0;
+        assert_int_equal(same, !cases[i].random);
+        free(logprobs);
+        bench_release(&b);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_rules),
-        cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_backward_stops),
-        cmocka_unit_test(test_gradients),
+        cmocka_unit_test(test_rules),          cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_backward_stops), cmocka_unit_test(test_gradients),
+        cmocka_unit_test(test_evaluates),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
