@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "nn/loss.h"
 #include "nn/model.h"
 
 /* to = a + b after an op's backward pass; to may be a or b. */
@@ -71,12 +72,12 @@ struct grain_pass {
     const float *packed; /* made from params (nn/packed.h) */
     float
         *grads; /* backward writes all of it; with `measure` forward writes statistics */
-    float label_smoothing; /* train only; 0..1 */
+    struct loss loss; /* train only */
 };
 
 /* The results of a grain. */
 struct grain_result {
-    float loss; /* sum over the samples: negative log-likelihood, smoothed in training */
+    float loss; /* sum over the samples: in training as nn/loss.h, else cross-entropy */
     int correct;
 };
 

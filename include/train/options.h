@@ -15,12 +15,17 @@
 
 enum intra_kind { INTRA_AUTO, INTRA_BATCH, INTRA_CHANNEL, INTRA_HYBRID };
 
+enum loss_kind { LOSS_CROSS_ENTROPY, LOSS_FOCAL };
+
 struct train_options {
     double epochs;   /* the last one may be a part */
     long long steps; /* 0: by epochs */
     int batch;       /* samples of the global batch, whatever the number of ranks */
     int grain;       /* samples that are computed together, at most (base/grain.h) */
     uint64_t seed;
+    int loss;            /* enum loss_kind */
+    double focal;        /* gamma of the focal loss */
+    char *class_weights; /* owned by the config: "none", "auto" or "A:3,B:1" */
     double label_smoothing;
     double clip;     /* largest L2 norm of the mean gradient; 0: off */
     double ema;      /* decay per step of the averaged weights; 0: off */

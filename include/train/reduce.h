@@ -46,8 +46,8 @@ struct reduce {
 /* The largest batch. */
 struct reduce_size {
     size_t params, begin; /* begin: of the floats that change (model.learn_begin) */
-    int lanes, grains; /* grains: of one lane, at most */
-    bool all;          /* the lanes have all grains: the first lane begins at grain 0 */
+    int lanes, grains;    /* grains: of one lane, at most */
+    bool all; /* the lanes have all grains: the first lane begins at grain 0 */
 };
 
 /* memory: reduce_floats floats, aligned, borrowed. */

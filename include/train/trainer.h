@@ -41,8 +41,9 @@ struct trainer_setup {
     const char *folder;               /* of the run; NULL: nothing is written */
     struct lockfile *lock;            /* on it, rank 0's; NULL: none */
     double deadline; /* timer_now seconds at which the run must have ended; 0: none */
-    const char *config_text; /* effective config, stored in checkpoints */
-    const char *version;     /* of lockstep */
+    const float *class_weight; /* (classes) of the loss; NULL: all 1 */
+    const char *config_text;   /* effective config, stored in checkpoints */
+    const char *version;       /* of lockstep */
 };
 
 struct trainer *trainer_create(const struct trainer_setup *setup);

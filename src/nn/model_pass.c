@@ -255,37 +255,23 @@ int model_find_bad(const struct model *model, struct workspace *ws,
     return bad;
 }
 
-/* Loss of one sample: -sum_k target_k logp_k with target = (1 - eps) one-hot +
-   eps/classes, as in PyTorch's cross_entropy(label_smoothing=eps). */
-static double model_sample_loss(const float *logp, int classes, int label,
-                                double smoothing, int *best)
-{
-    double all = 0.0;
-    *best = vector_argmax(logp, (size_t)classes);
-    for (int k = 0; k < classes; k++)
-        all += (double)logp[k];
-    double loss = -(1.0 - smoothing) * (double)logp[label];
-    return smoothing > 0.0 ? loss - smoothing / classes * all : loss;
-}
-
 static void model_grain_loss(const struct model *model, struct workspace *ws,
                              const struct grain_pass *pass, struct grain_result *result)
 {
+    static const struct loss plain = {0};
+    const struct loss *loss = pass->train ? &pass->loss : &plain;
     int classes = model->classes;
-    double smoothing = pass->train ? (double)pass->label_smoothing : 0.0, loss = 0.0;
-    float off = (float)(-smoothing / classes);
-    float on = (float)(-(1.0 - smoothing) - smoothing / classes);
     const float *logp = ws->logprobs;
-    float *delta = ws->output_gradient;
+    float *delta = pass->train ? ws->output_gradient : NULL;
+    double sum = 0.0;
     result->correct = 0;
-    for (int i = 0; i < pass->n; i++, logp += classes, delta += classes) {
-        int best;
-        loss += model_sample_loss(logp, classes, ws->label[i], smoothing, &best);
-        result->correct += best == ws->label[i];
-        for (int k = 0; pass->train && k < classes; k++)
-            delta[k] = k == ws->label[i] ? on : off;
+    for (int i = 0; i < pass->n; i++, logp += classes) {
+        sum += loss_of_sample(loss, logp, classes, ws->label[i], delta);
+        result->correct += vector_argmax(logp, (size_t)classes) == ws->label[i];
+        if (delta)
+            delta += classes;
     }
-    result->loss = (float)loss;
+    result->loss = (float)sum;
 }
 
 void model_loss(const struct model *model, struct workspace *ws,

@@ -114,7 +114,9 @@ struct grain_pass stepper_grain_pass(const struct stepper *stepper,
         .step = run->progress.step,
         .params = stepper->state.params,
         .packed = stepper->crew.packed,
-        .label_smoothing = (float)options->label_smoothing,
+        .loss = {.label_smoothing = (float)options->label_smoothing,
+                 .focal = (float)(options->loss == LOSS_FOCAL ? options->focal : 0),
+                 .class_weight = run->setup.class_weight},
     };
 }
 

@@ -20,6 +20,7 @@
 #include "base/timer.h"
 #include "comm/comm.h"
 #include "data/import.h"
+#include "train/class_weights.h"
 #include "train_session.h"
 
 /* --- setup ---
@@ -173,6 +174,8 @@ static enum status train_open_weights(struct train_session *session)
     if (*finetune)
         train_take_normal(session);
     TRY(normal_apply(&session->config.data, data));
+    TRY(class_weights_read(session->config.run.train.class_weights, &session->dataset,
+                           &session->class_weight));
     session->config_text = config_text(&session->config);
     return ST_OK;
 }
@@ -192,6 +195,7 @@ static enum status train_place(struct train_session *session)
         .spare_cpus = placement_spare_cpus(&session->placement, comm),
         .folder = session->folder.path,
         .lock = &session->folder.lock,
+        .class_weight = session->class_weight,
         .config_text = session->config_text,
         .version = app_version(),
     };
@@ -321,6 +325,7 @@ static void train_close(struct train_session *session)
     placement_release(&session->placement);
     config_release(&session->config);
     free(session->config_text);
+    free(session->class_weight);
 }
 
 enum status cmd_train(struct comm *comm, int argc, char **argv)

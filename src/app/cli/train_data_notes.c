@@ -1,13 +1,16 @@
 #include "train_data_notes.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/log.h"
 #include "base/mem.h"
 #include "data/loader.h"
+#include "train/class_weights.h"
 #include "train/options.h"
 
-#define NOTES_LOOKED 64 /* training images that are looked at */
+#define NOTES_LOOKED 64   /* training images that are looked at */
+#define NOTES_UNEVEN 10.0 /* times as many images of a class as of another */
 
 /* --- flat images --- */
 
@@ -97,10 +100,26 @@ static void notes_on_twins(const struct dataset *dataset)
                  twins, count, dataset_split_name[choosing], info->path);
 }
 
+/* --- uneven classes --- */
+
+static void notes_on_uneven_classes(const struct dataset *dataset,
+                                    const struct train_options *train)
+{
+    int largest, smallest;
+    double ratio = class_imbalance(dataset, &largest, &smallest);
+    char **name = dataset->info.class_name;
+    if (ratio > NOTES_UNEVEN && strcmp(train->class_weights, "none") == 0)
+        log_note("class '%s' has %.0f times as many training images as '%s': the network "
+                 "may neglect small classes; train.class_weights = auto lets all count "
+                 "alike",
+                 name[largest], ratio, name[smallest]);
+}
+
 void train_note_data(struct dataset *dataset, const struct run_options *options)
 {
     if (options->optim.lr == 0)
         log_note("optim.lr = 0: the weights stay as they are");
     notes_on_flat_images(dataset, options);
     notes_on_twins(dataset);
+    notes_on_uneven_classes(dataset, &options->train);
 }

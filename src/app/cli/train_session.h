@@ -45,6 +45,7 @@ struct train_session {
     struct model model; /* the whole network */
     struct stages stages;
     struct tuning tuning;
+    float *class_weight; /* owned: (classes); NULL: all 1 */
     struct trainer_setup setup; /* borrows from the members above */
     struct trainer *trainer;
     struct run_folder folder;

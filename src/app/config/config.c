@@ -171,6 +171,7 @@ void config_release(struct config *config)
     free(config->data.std);
     free(config->finetune.pretrained);
     free(config->run.parallel.stages);
+    free(config->run.train.class_weights);
     model_spec_release(&config->model);
     param_groups_release(&config->run.optim.groups);
     memset(config, 0, sizeof *config);
@@ -293,6 +294,11 @@ enum status config_check(const struct config *config, const char *name)
     if (!config_is_storable(config->run.parallel.stages))
         FAIL(ST_USAGE, "parallel.stages = '%s': expected LAYER+LAYER | LAYER ...",
              config->run.parallel.stages);
+    if (!config_is_storable(config->run.train.class_weights))
+        FAIL(ST_USAGE,
+             "train.class_weights = '%s': expected none, auto or NAME:WEIGHT, "
+             "NAME:WEIGHT, ...",
+             config->run.train.class_weights);
     if (!config_is_storable(config->finetune.pretrained))
         FAIL(ST_USAGE,
              "'%s' cannot be the name of a file of weights: a config cannot hold a line "

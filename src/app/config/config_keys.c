@@ -18,6 +18,8 @@ static const char *const schedule_words[] = {
     [SCHEDULE_LINEAR] = "linear",     [SCHEDULE_POLYNOMIAL] = "polynomial",
     [SCHEDULE_TRIANGLE] = "triangle", [SCHEDULE_TRIANGLE + 1] = NULL,
 };
+static const char *const loss_words[] = {
+    [LOSS_CROSS_ENTROPY] = "cross_entropy", [LOSS_FOCAL] = "focal", NULL};
 static const char *const bits_words[] = {"portable", "blas", NULL};
 static const char *const winograd_words[] = {"auto", "f2", "off", NULL};
 static const char *const anneal_words[] = {"cosine", "linear", NULL};
@@ -103,6 +105,13 @@ const struct config_key config_keys[] = {
     {"train", "winograd", KEY_WORD, true, AT(model.policy.winograd), 0, 0, "auto",
      "convolutions 3x3 by Winograd's algorithm where it pays: auto: F(4x4) or F(2x2); "
      "f2: F(2x2), with the errors of a sum; off", winograd_words},
+    {"train", "loss", KEY_WORD, false, RUN(train.loss), 0, 0, "cross_entropy",
+     "what training minimises; focal: images that are right already count less", loss_words},
+    {"train", "focal", KEY_REAL, false, RUN(train.focal), 0, 10, "2",
+     "focal loss: the exponent gamma of 1 - p; 0: cross_entropy", NULL},
+    {"train", "class_weights", KEY_TEXT, false, RUN(train.class_weights), 0, 0, "none",
+     "factor of the loss of each class: none: 1; auto: all classes count alike, however "
+     "many images they have; or NAME:WEIGHT, ..., 1 for others", NULL},
     {"train", "label_smoothing", KEY_REAL, false, RUN(train.label_smoothing), 0, 0.999,
      "0", "share of the target that is spread over all classes", NULL},
     {"train", "clip", KEY_REAL, false, RUN(train.clip), 0, 1e9, "0",

@@ -146,7 +146,7 @@ static uint64_t run_hash(const struct golden_net *net)
     options.beta2 = 0.99;
     options.epsilon = 1e-6;
     bench_init(&run.b, net->lines, net->in, 5, GRAIN);
-    run.b.pass.label_smoothing = 0.1f;
+    run.b.pass.loss.label_smoothing = 0.1f;
     size_t params = run.b.model.params;
     optim_init(&run.optim, &options, &run.b.model);
     run.ema = mem_aligned(params, sizeof(float));

@@ -9,7 +9,7 @@ static double loss_at(struct bench *b)
 {
     bench_forward(b);
     const float *logp = bench_logprobs(b);
-    double loss = 0.0, eps = (double)b->pass.label_smoothing;
+    double loss = 0.0, eps = (double)b->pass.loss.label_smoothing;
     for (int i = 0; i < b->pass.n; i++) {
         for (int k = 0; k < b->model.classes; k++) {
             double target = eps / b->model.classes;
@@ -88,7 +88,7 @@ static void check_idle(const char *const *lines, struct shape in, float smoothin
     struct bench b;
     struct rng rng;
     bench_init(&b, lines, in, 7, 6);
-    b.pass.label_smoothing = smoothing;
+    b.pass.loss.label_smoothing = smoothing;
     bench_step(&b);
     rng_init(&rng, 1, RNG_TEST, 9, 0);
     for (int i = 0; i < b.model.layers; i++) {

@@ -138,7 +138,7 @@ static void test_loss(void **state)
     assert_true(fabs((double)b.result.loss - plain) < 1e-5);
     assert_int_equal(b.result.correct, correct);
     assert_true(correct >= 4);
-    b.pass.label_smoothing = 0.2f;
+    b.pass.loss.label_smoothing = 0.2f;
     model_loss(&b.model, &b.ws, &b.pass, &b.result);
     assert_true(fabs((double)b.result.loss - (0.8 * plain + 0.2 * uniform)) < 1e-5);
     b.pass.train = false; /* an evaluation's loss is not smoothed */

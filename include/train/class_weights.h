@@ -1,0 +1,25 @@
+/*
+ * class_weights: factors of the loss for data sets whose classes have very different
+ * numbers of images.
+ */
+#ifndef LOCKSTEP_TRAIN_CLASS_WEIGHTS_H
+#define LOCKSTEP_TRAIN_CLASS_WEIGHTS_H
+
+#include "data/dataset.h"
+
+/* *weights: (classes), the caller frees; NULL: all are 1. text:
+ *
+ *   none                   all are 1
+ *   auto                   N / (C n), for class c with n of N training images; C: classes
+ *                          with images. The mean over all images is 1.
+ *   NAME:WEIGHT, ...       the weight of a class, from 0 to 1e6; 1 for classes not named
+ *
+ * ST_USAGE if the text is something else or names no class of the data set. */
+enum status class_weights_read(const char *text, const struct dataset *dataset,
+                               float **weights) MUST_CHECK;
+
+/* How many times as many training images the largest class has as the smallest that has
+   any; 1 for an empty split. largest, smallest: those classes. */
+double class_imbalance(const struct dataset *dataset, int *largest, int *smallest);
+
+#endif

@@ -1,0 +1,118 @@
+#include "train/class_weights.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/parse.h"
+
+#define CLASS_WEIGHT_MOST 1e6
+
+/* Training images of each class; the caller frees. */
+static size_t *class_counts(const struct dataset *dataset)
+{
+    size_t *count = mem_zeroed((size_t)dataset->info.classes, sizeof *count);
+    for (size_t i = 0; i < dataset->info.count[DATASET_TRAIN]; i++)
+        count[dataset_label(dataset, DATASET_TRAIN, i)]++;
+    return count;
+}
+
+static void class_weights_balance(const struct dataset *dataset, float *weights)
+{
+    size_t *count = class_counts(dataset);
+    int classes = dataset->info.classes, present = 0;
+    double all = (double)dataset->info.count[DATASET_TRAIN];
+    for (int c = 0; c < classes; c++)
+        present += count[c] > 0;
+    for (int c = 0; c < classes; c++)
+        weights[c] = count[c] > 0 ? (float)(all / (present * (double)count[c])) : 1.0f;
+    free(count);
+}
+
+static int class_find(const struct dataset_info *info, const char *name)
+{
+    int c = 0;
+    while (c < info->classes && strcmp(info->class_name[c], name) != 0)
+        c++;
+    return c;
+}
+
+static enum status class_unknown(const struct dataset_info *info, const char *name)
+{
+    const char *near =
+        parse_nearest(name, (const char *const *)info->class_name, info->classes);
+    if (near)
+        FAIL(ST_USAGE, "train.class_weights: '%s' has no class '%s'; did you mean '%s'?",
+             info->path, name, near);
+    FAIL(ST_USAGE, "train.class_weights: '%s' has no class '%s'", info->path, name);
+}
+
+/* "NAME:WEIGHT"; a name may contain colons. */
+static enum status class_weight_read(const struct dataset_info *info, char *word,
+                                     float *weights)
+{
+    char *colon = strrchr(word, ':');
+    double weight;
+    if (!colon || !parse_real(parse_trim(colon + 1), 0, CLASS_WEIGHT_MOST, &weight))
+        FAIL(ST_USAGE,
+             "train.class_weights: '%s': expected none, auto or NAME:WEIGHT, ..., with "
+             "weights from 0 to %g",
+             word, CLASS_WEIGHT_MOST);
+    *colon = '\0';
+    const char *name = parse_trim(word);
+    int c = class_find(info, name);
+    if (c == info->classes)
+        return class_unknown(info, name);
+    weights[c] = (float)weight;
+    return ST_OK;
+}
+
+static enum status class_weights_list(const char *text, const struct dataset_info *info,
+                                      float *weights)
+{
+    char *copy = mem_strdup(text), *rest = copy;
+    enum status st = ST_OK;
+    for (char *word; st == ST_OK && (word = strsep(&rest, ",")) != NULL;)
+        st = class_weight_read(info, parse_trim(word), weights);
+    free(copy);
+    return st;
+}
+
+enum status class_weights_read(const char *text, const struct dataset *dataset,
+                               float **weights)
+{
+    int classes = dataset->info.classes;
+    enum status st = ST_OK;
+    *weights = NULL;
+    if (strcmp(text, "none") == 0)
+        return ST_OK;
+    *weights = mem_zeroed((size_t)classes, sizeof **weights);
+    for (int c = 0; c < classes; c++)
+        (*weights)[c] = 1.0f;
+    if (strcmp(text, "auto") == 0)
+        class_weights_balance(dataset, *weights);
+    else
+        st = class_weights_list(text, &dataset->info, *weights);
+    if (st != ST_OK) {
+        free(*weights);
+        *weights = NULL;
+    }
+    return st;
+}
+
+double class_imbalance(const struct dataset *dataset, int *largest, int *smallest)
+{
+    size_t *count = class_counts(dataset);
+    *largest = *smallest = -1;
+    for (int c = 0; c < dataset->info.classes; c++) {
+        if (count[c] == 0)
+            continue;
+        if (*largest < 0 || count[c] > count[*largest])
+            *largest = c;
+        if (*smallest < 0 || count[c] < count[*smallest])
+            *smallest = c;
+    }
+    double ratio = *largest < 0 ? 1 : (double)count[*largest] / (double)count[*smallest];
+    free(count);
+    return ratio;
+}
