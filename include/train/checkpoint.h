@@ -36,8 +36,8 @@ struct progress {
     uint64_t step;           /* steps done */
     double epoch;            /* passes done */
     uint64_t evaluated_step; /* of the last evaluation; 0: none */
-    uint64_t best_step;      /* highest accuracy; of equal ones, lowest loss */
-    double best_accuracy;    /* 0..1 */
+    uint64_t best_step;      /* best train.metric; of equal ones, lowest loss */
+    double best_score;       /* of it (train/metric.h); "best_accuracy" in the file */
     uint64_t evals_without_gain;
     double interval_loss; /* sums since the last log line */
     uint64_t interval_correct, interval_samples;

@@ -31,6 +31,7 @@ struct train_options {
     double ema;      /* decay per step of the averaged weights; 0: off */
     int ema_samples; /* training images that their norms' statistics are taken from */
     int eval_every;  /* epochs */
+    int metric;      /* enum metric: by what evaluations are compared */
 };
 
 struct parallel_options {
@@ -56,7 +57,7 @@ struct log_options {
 
 struct early_stop_options {
     int patience;     /* evaluations without a better accuracy; 0: off */
-    double min_delta; /* an accuracy is better if it is higher by more than this */
+    double min_delta; /* train.metric is better if it is so by more than this */
 };
 
 struct input_options {

@@ -39,7 +39,7 @@ static const struct info_attribute attributes[] = {
     {"epoch", INFO_F64, true, INFO_PROGRESS(epoch)},
     {"evaluated_step", INFO_U64, true, INFO_PROGRESS(evaluated_step)},
     {"best_step", INFO_U64, true, INFO_PROGRESS(best_step)},
-    {"best_accuracy", INFO_F64, true, INFO_PROGRESS(best_accuracy)},
+    {"best_accuracy", INFO_F64, true, INFO_PROGRESS(best_score)},
     {"evals_without_gain", INFO_U64, true, INFO_PROGRESS(evals_without_gain)},
     {"interval_loss", INFO_F64, true, INFO_PROGRESS(interval_loss)},
     {"interval_correct", INFO_U64, true, INFO_PROGRESS(interval_correct)},

@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "base/table.h"
 #include "comm/comm.h"
+#include "train/metric.h"
 #include "train_log.h"
 
 #define REPORT_PAIRS 6 /* of classes, in the list of confusions */
@@ -30,17 +31,22 @@ void report_interval(const struct train_run *run, const struct log_interval *int
             100 * interval->reduce / interval->seconds, 100 * hidden);
 }
 
-void report_evaluation(const struct progress *progress, const struct evaluation *result,
+void report_evaluation(const struct train_run *run, const struct evaluation *result,
                        uint64_t state)
 {
-    char text[17];
+    const struct progress *progress = &run->progress;
+    enum metric metric = (enum metric)run->setup.options->train.metric;
+    bool more = metric != METRIC_ACCURACY && metric != METRIC_LOSS;
+    char text[17], *value = metric_text(metric, metric_value(metric, result));
     hash_text(state, text);
     log_out("eval step %llu epoch %.2f loss %.4f accuracy %.2f %% (%llu of %llu) "
-            "state=%s\n",
+            "%s%sstate=%s\n",
             (unsigned long long)progress->step, progress->epoch,
             isnan(result->loss) ? fabs(result->loss) : result->loss,
             100 * (double)result->correct / (double)result->count,
-            (unsigned long long)result->correct, (unsigned long long)result->count, text);
+            (unsigned long long)result->correct, (unsigned long long)result->count,
+            more ? value : "", more ? " " : "", text);
+    free(value);
 }
 
 /* The mean over the ranks, and the slowest rank. all: [rank][phase]. */
@@ -163,14 +169,15 @@ void report_confusions(char *const *class_name, const struct confusion *confusio
 void report_result(const struct train_run *run, uint64_t state, double wall)
 {
     const struct progress *progress = &run->progress;
-    char text[17];
+    enum metric metric = (enum metric)run->setup.options->train.metric;
+    char text[17], *best = metric_text(metric, progress->best_score);
     hash_text(state, text);
     log_out("\n%s step %llu of %llu epoch %.2f in %.1f s",
             progress->step < run->total_steps ? "stopped" : "finished",
             (unsigned long long)progress->step, (unsigned long long)run->total_steps,
             progress->epoch, wall);
     if (progress->evaluated_step > 0)
-        log_out(" best accuracy %.2f %% (step %llu)", 100 * progress->best_accuracy,
-                (unsigned long long)progress->best_step);
+        log_out(" best %s (step %llu)", best, (unsigned long long)progress->best_step);
     log_out(" state=%s\n", text);
+    free(best);
 }

@@ -67,7 +67,7 @@ void train_log_evaluation(struct train_log *log, struct evaluation *result,
                                  (double)result->correct / (double)result->count};
     if (comm_rank(run->setup.comm) == 0)
         metrics_add_eval(&log->metrics, &entry, &result->confusion);
-    report_evaluation(&run->progress, result, state);
+    report_evaluation(run, result, state);
     confusion_release(&log->confusion);
     log->confusion = result->confusion;
     result->confusion = (struct confusion){0};

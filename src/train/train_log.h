@@ -48,7 +48,7 @@ void train_log_evaluation(struct train_log *log, struct evaluation *result,
 void report_table_head(void);
 void report_interval(const struct train_run *run, const struct log_interval *interval,
                      const struct metrics_train *entry);
-void report_evaluation(const struct progress *progress, const struct evaluation *result,
+void report_evaluation(const struct train_run *run, const struct evaluation *result,
                        uint64_t state);
 
 /* Collective: where the time of the run went, whose steps and all took `wall` seconds.

@@ -9,6 +9,7 @@
 #include "comm/comm.h"
 #include "diagnose.h"
 #include "train/folded_crew.h"
+#include "train/metric.h"
 #include "train/report.h"
 #include "trainer_impl.h"
 
@@ -108,36 +109,36 @@ static bool trainer_evaluation_is_due(const struct trainer *trainer)
            (step % every == 0 || step == run->total_steps);
 }
 
-/* Higher accuracy is better; of the same accuracy, lower loss. Collective: the loss of
-   the best evaluation is in the history, which rank 0 has. */
-static bool trainer_is_better(const struct trainer *trainer, double accuracy, double loss)
+/* A higher score is better; of the same score, lower loss. Collective: the loss of the
+   best evaluation is in the history, which rank 0 has. */
+static bool trainer_is_better(const struct trainer *trainer, double score, double loss)
 {
     struct comm *comm = trainer->run.setup.comm;
     const struct progress *progress = &trainer->run.progress;
     double best = 0;
     if (!isfinite(loss))
         return false;
-    if (progress->evaluated_step == 0 || accuracy != progress->best_accuracy)
-        return progress->evaluated_step == 0 || accuracy > progress->best_accuracy;
+    if (progress->evaluated_step == 0 || score != progress->best_score)
+        return progress->evaluated_step == 0 || score > progress->best_score;
     if (comm_rank(comm) == 0)
         best = metrics_eval_loss(&trainer->log.metrics, progress->best_step);
     comm_bcast(comm, &best, sizeof best, 0);
     return loss < best;
 }
 
-/* Is the best accuracy known so far beaten, and by enough to go on? */
+/* Is the best score known so far beaten, and by enough to go on? */
 static void trainer_compare(struct trainer *trainer, const struct evaluation *result)
 {
     const struct run_options *options = trainer->run.setup.options;
     struct progress *progress = &trainer->run.progress;
-    double accuracy = (double)result->correct / (double)result->count;
-    double wanted = progress->best_accuracy + options->early_stop.min_delta;
-    bool gain = progress->evaluated_step == 0 || accuracy > wanted;
-    bool better = trainer_is_better(trainer, accuracy, result->loss);
+    double score = metric_score((enum metric)options->train.metric, result);
+    double wanted = progress->best_score + options->early_stop.min_delta;
+    bool gain = progress->evaluated_step == 0 || score > wanted;
+    bool better = trainer_is_better(trainer, score, result->loss);
     progress->evaluated_step = progress->step;
     progress->evals_without_gain = gain ? 0 : progress->evals_without_gain + 1;
     if (better) {
-        progress->best_accuracy = accuracy;
+        progress->best_score = score;
         progress->best_step = progress->step;
     }
     trainer->saver.best_due = better && options->checkpoint.keep_best;

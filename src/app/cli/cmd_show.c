@@ -19,6 +19,7 @@
 #include "nn/named_network.h"
 #include "plan_print.h"
 #include "train/checkpoint.h"
+#include "train/metric.h"
 #include "train/metrics.h"
 
 #define SHOW_CLASSES 40 /* names that are printed */
@@ -71,6 +72,16 @@ static void show_classes(const struct checkpoint_info *info)
         log_out(" ... and %d more", info->classes - shown);
 }
 
+static void show_best(const struct network *network)
+{
+    const struct progress *progress = &network->info.progress;
+    enum metric metric = (enum metric)network->config.run.train.metric;
+    char *text = metric_text(metric, progress->best_score);
+    log_out("best        %s at step %llu\n", text,
+            (unsigned long long)progress->best_step);
+    free(text);
+}
+
 static enum status show_checkpoint(const char *path)
 {
     struct network network;
@@ -84,8 +95,7 @@ static enum status show_checkpoint(const char *path)
     log_out("step        %llu, epoch %.2f, state=%s\n",
             (unsigned long long)progress->step, progress->epoch, state);
     if (progress->evaluated_step > 0)
-        log_out("best        accuracy %.2f %% at step %llu\n",
-                100 * progress->best_accuracy, (unsigned long long)progress->best_step);
+        show_best(&network);
     network_statistics_text(progress, statistics);
     log_out("weights     %s%s%s\n", network.averaged ? "last and averaged (EMA)" : "last",
             *statistics ? ", with " : "", statistics);

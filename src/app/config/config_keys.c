@@ -8,6 +8,7 @@
 #include "base/parse.h"
 #include "comm/comm.h"
 #include "nn/optim.h"
+#include "train/metric.h"
 
 #define AT(field)  offsetof(struct config, field)
 #define RUN(field) offsetof(struct config, run.field)
@@ -122,6 +123,8 @@ const struct config_key config_keys[] = {
     {"train", "ema_samples", KEY_INT, true, RUN(train.ema_samples), 2, 1e9, "2048",
      "training images from which batchnorm's statistics of averaged weights are taken",
      NULL},
+    {"train", "metric", KEY_WORD, true, RUN(train.metric), 0, 0, "accuracy",
+     "by what evaluations are compared, for best.h5 and early_stop", metric_words},
     {"train", "eval_every", KEY_INT, false, RUN(train.eval_every), 1, 1e6, "1",
      "epochs between evaluations", NULL},
 
@@ -233,16 +236,16 @@ const struct config_key config_keys[] = {
     {"checkpoint", "keep", KEY_INT, false, RUN(checkpoint.keep), 1, 1e6, "3",
      "number of newest checkpoints to keep", NULL},
     {"checkpoint", "keep_best", KEY_BOOL, false, RUN(checkpoint.keep_best), 0, 0, "on",
-     "also keep the most accurate checkpoint, of equal ones that with the lowest "
-     "loss, as best.h5", NULL},
+     "also keep the checkpoint with the best train.metric, of equal ones that with the "
+     "lowest loss, as best.h5", NULL},
 
     {"log", "every", KEY_INT, false, RUN(log.every), 1, 1e9, "100",
      "steps between two log lines", NULL},
 
     {"early_stop", "patience", KEY_INT, false, RUN(early_stop.patience), 0, 1e6, "0",
-     "stop after so many evaluations without a better accuracy; 0: off", NULL},
+     "stop after so many evaluations without a better train.metric; 0: off", NULL},
     {"early_stop", "min_delta", KEY_REAL, false, RUN(early_stop.min_delta), 0, 1, "0",
-     "least rise of the accuracy that counts as better", NULL},
+     "least gain of train.metric that counts as better", NULL},
 
     {"parallel", "threads", KEY_INT, false, RUN(parallel.threads), 0, 4096, "0",
      "threads per rank; 0: the rank's share of the CPUs", NULL},

@@ -69,7 +69,7 @@ SCRATCH_UNUSED static struct checkpoint_info info_of(void)
                      .epoch = 2.25,
                      .evaluated_step = 4,
                      .best_step = 3,
-                     .best_accuracy = 0.911234567,
+                     .best_score = 0.911234567,
                      .evals_without_gain = 2,
                      .interval_loss = 12.5,
                      .interval_correct = 77,

@@ -167,7 +167,7 @@ static void test_damaged_bit(void **state)
     refuse_flipped(&run, text, size, run.state.ema + bias->offset, bytes, content);
     refuse_flipped(&run, text, size, run.state.optim[1] + bias->offset, bytes, content);
     refuse_flipped(&run, text, size, run.metrics.confusion, 36, content);
-    refuse_flipped(&run, text, size, &run.info.progress.best_accuracy, 8, refused);
+    refuse_flipped(&run, text, size, &run.info.progress.best_score, 8, refused);
     refuse_flipped(&run, text, size, &run.info.progress.step, 8, refused);
     refuse_flipped(&run, text, size, run.info.mean, 8, refused);
     refuse_flipped(&run, text, size, "epochs = 3", 10, refused);

@@ -1,0 +1,31 @@
+/*
+ * metric: by what evaluations are compared, to keep the best and to stop early.
+ *
+ *   accuracy            share of right answers
+ *   balanced_accuracy   mean over the classes of the share of their samples that are
+ *                       right (recall); classes without samples do not count
+ *   macro_f1            mean over the same classes of F1 = 2 P R / (P + R), with
+ *                       precision P and recall R; 0 for a class without a right answer
+ *   loss                mean cross-entropy
+ *
+ * Sums over integer counts, in the order of the classes: the same bits for all ranks.
+ */
+#ifndef LOCKSTEP_TRAIN_METRIC_H
+#define LOCKSTEP_TRAIN_METRIC_H
+
+#include "train/evaluate.h"
+
+enum metric { METRIC_ACCURACY, METRIC_BALANCED_ACCURACY, METRIC_MACRO_F1, METRIC_LOSS };
+
+extern const char *const metric_words[];
+
+/* 0..1; of loss the loss. */
+double metric_value(enum metric metric, const struct evaluation *evaluation);
+
+/* More is better: the value, or of loss its negative. */
+double metric_score(enum metric metric, const struct evaluation *evaluation);
+
+/* "accuracy 93.10 %", "macro F1 91.02 %", "loss 0.2345"; the caller frees. */
+char *metric_text(enum metric metric, double score);
+
+#endif

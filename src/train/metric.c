@@ -1,0 +1,69 @@
+#include "train/metric.h"
+
+#include <math.h>
+#include <stddef.h>
+
+#include "base/mem.h"
+
+const char *const metric_words[] = {[METRIC_ACCURACY] = "accuracy",
+                                    [METRIC_BALANCED_ACCURACY] = "balanced_accuracy",
+                                    [METRIC_MACRO_F1] = "macro_f1",
+                                    [METRIC_LOSS] = "loss",
+                                    NULL};
+
+static double metric_recall(const struct confusion *confusion, int c)
+{
+    return (double)confusion->correct[c] / (double)confusion->support[c];
+}
+
+/* 2 P R / (P + R) = 2 correct / (support + predicted). */
+static double metric_f1(const struct confusion *confusion, int c)
+{
+    return 2 * (double)confusion->correct[c] /
+           ((double)confusion->support[c] + (double)confusion->predicted[c]);
+}
+
+static double metric_class_mean(const struct confusion *confusion,
+                                double (*of)(const struct confusion *, int))
+{
+    double sum = 0;
+    int present = 0;
+    for (int c = 0; c < confusion->classes; c++) {
+        if (confusion->support[c] == 0)
+            continue;
+        sum += of(confusion, c);
+        present++;
+    }
+    return present > 0 ? sum / present : 0;
+}
+
+double metric_value(enum metric metric, const struct evaluation *evaluation)
+{
+    switch (metric) {
+    case METRIC_BALANCED_ACCURACY:
+        return metric_class_mean(&evaluation->confusion, metric_recall);
+    case METRIC_MACRO_F1:
+        return metric_class_mean(&evaluation->confusion, metric_f1);
+    case METRIC_LOSS:
+        return evaluation->loss;
+    case METRIC_ACCURACY:
+        break;
+    }
+    return (double)evaluation->correct / (double)evaluation->count;
+}
+
+double metric_score(enum metric metric, const struct evaluation *evaluation)
+{
+    double value = metric_value(metric, evaluation);
+    return metric == METRIC_LOSS ? -value : value;
+}
+
+char *metric_text(enum metric metric, double score)
+{
+    static const char *const names[] = {[METRIC_ACCURACY] = "accuracy",
+                                        [METRIC_BALANCED_ACCURACY] = "balanced accuracy",
+                                        [METRIC_MACRO_F1] = "macro F1"};
+    if (metric == METRIC_LOSS)
+        return mem_format("loss %.4f", fabs(score));
+    return mem_format("%s %.2f %%", names[metric], 100 * score);
+}

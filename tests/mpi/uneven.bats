@@ -1,0 +1,94 @@
+#!/usr/bin/env bats
+# Classes with very different numbers of images: weights of the loss, the focal loss, and by
+# what evaluations are compared.
+# Core: part of `make test`.
+
+OPTIONS=(--set train.epochs=2 --set train.ema=0)
+
+# uneven.h5: of A 120 training images, of B 30, of C 6; of each 20 test images.
+setup_file() {
+    source "$BATS_TEST_DIRNAME/../runs.sh"
+    letters letters.h5 4000 800
+    "$LOCKSTEP" data export letters.h5 --out pictures >/dev/null
+    for of in A:120 B:30 C:6; do
+        mkdir -p "uneven/train/${of%:*}" "uneven/test/${of%:*}"
+        find "pictures/train/${of%:*}" -name '*.png' | sort | head -n "${of#*:}" |
+            xargs cp -t "uneven/train/${of%:*}"
+        find "pictures/test/${of%:*}" -name '*.png' | sort | head -n 20 |
+            xargs cp -t "uneven/test/${of%:*}"
+    done
+    "$LOCKSTEP" data import uneven --out uneven.h5 >/dev/null
+    train 1 "$TINY" --data uneven.h5 "${OPTIONS[@]}" --run plain >plain.out 2>plain.err
+}
+
+setup() {
+    source "$BATS_TEST_DIRNAME/../runs.sh"
+    DATA=uneven.h5
+}
+
+@test "auto is N / (C n), and weights of 1 change no bit" {
+    # 156 / (3 * 120) = 0.43333..., as a float; 156 / (3 * 30); 156 / (3 * 6)
+    train 1 "$TINY" "${OPTIONS[@]}" --run auto --set train.class_weights=auto >auto.out
+    train 1 "$TINY" "${OPTIONS[@]}" --run named \
+        --set train.class_weights='A:0.43333333333333335, B : 1.7333333333333334,C:8.666666666666666' \
+        >named.out
+    train 1 "$TINY" "${OPTIONS[@]}" --run ones --set 'train.class_weights=A:1,B:1' >ones.out
+    same_state auto.out named.out
+    same_state plain.out ones.out
+    other_text "$(state auto.out)" "$(state plain.out)"
+}
+
+@test "weights and focal loss have the same bits for every layout" {
+    loss=(--set train.class_weights=auto --set train.loss=focal --set train.focal=1.5
+          --set train.label_smoothing=0.1)
+    train 1 "$TINY" "${OPTIONS[@]}" --run one "${loss[@]}" >one.out
+    train 3 "$TINY" "${OPTIONS[@]}" --run three --threads 2 "${loss[@]}" >three.out
+    train 2 "$TINY" "${OPTIONS[@]}" --run stages "${loss[@]}" --set parallel.pipeline=2 >stages.out
+    train 2 "$TINY" "${OPTIONS[@]}" --run parts "${loss[@]}" --set train.steps=3 >parts.out
+    train 1 "$TINY" "${OPTIONS[@]}" --run parts "${loss[@]}" --resume >parts.out
+    same_state one.out three.out stages.out parts.out
+    other_text "$(state one.out)" "$(state plain.out)"
+}
+
+@test "gamma 0 is cross-entropy to the bit" {
+    train 1 "$TINY" "${OPTIONS[@]}" --run zero --set train.loss=focal --set train.focal=0 >zero.out
+    same_state zero.out plain.out
+}
+
+@test "a note says that classes are uneven, unless they are weighed" {
+    grep -q "^note: class 'A' has 20 times as many training images as 'C': .*class_weights = auto" plain.err
+    train 1 "$TINY" "${OPTIONS[@]}" --run weighed --set train.class_weights=auto 2>weighed.err >/dev/null
+    run ! grep -q "times as many" weighed.err
+}
+
+@test "evaluations are compared by train.metric, which the log, show and the checkpoint tell" {
+    for metric in balanced_accuracy macro_f1 loss; do
+        train 2 "$TINY" "${OPTIONS[@]}" --run $metric --set train.metric=$metric >$metric.out
+        same_state plain.out $metric.out
+    done
+    grep -Eq '^eval step .* % \([0-9]+ of 60\) balanced accuracy [0-9.]+ % state=' balanced_accuracy.out
+    grep -Eq '^finished .* best macro F1 [0-9.]+ % \(step [0-9]+\) state=' macro_f1.out
+    "$LOCKSTEP" show loss | grep -Eq '^best        loss [0-9.]+ at step'
+    h5 balanced_accuracy/checkpoints/best.h5 macro_f1/checkpoints/best.h5 loss/checkpoints/best.h5 <<'END'
+for file, metric in zip(f, ("balanced", "f1", "loss")):
+    matrix = file["metrics/eval/confusion"][:].astype(float)  # [evaluation][label][predicted]
+    right, of, answers = matrix.diagonal(axis1=1, axis2=2), matrix.sum(2), matrix.sum(1)
+    score = {"balanced": (right / of).mean(1), "f1": (2 * right / (of + answers)).mean(1),
+             "loss": -file["metrics/eval/loss"][:]}[metric]
+    assert abs(file.attrs["best_accuracy"] - score.max()) < 1e-12, metric
+END
+    refused 2 "cannot resume: train.metric was 'loss' and is now 'accuracy'*" \
+        train 1 "$TINY" "${OPTIONS[@]}" --run loss --resume
+}
+
+@test "wrong weights are refused in a line" {
+    refused 2 "train.class_weights: 'uneven.h5' has no class 'D'*" \
+        train 2 "$TINY" --run never --set train.class_weights=A:2,D:1
+    refused 2 "train.class_weights: 'A': expected none, auto or NAME:WEIGHT, ..., with weights from 0 to 1e+06" \
+        train 1 "$TINY" --run never --set train.class_weights=A
+    refused 2 "train.class_weights: 'A:-1': expected*" \
+        train 1 "$TINY" --run never --set train.class_weights=A:-1
+    refused 2 "--set: 'loss = hinge': expected cross_entropy | focal" \
+        train 1 "$TINY" --run never --set train.loss=hinge
+    [ ! -e never ]
+}
