@@ -19,7 +19,7 @@
 #include "nn/model.h"
 
 struct weights_match {
-    char names[64]; /* whose names they are: "timm"; "": the order decided */
+    char names[64]; /* whose names they are: "timm's", "their"; "": the order decided */
     int tensors;
     int *array;  /* owned: (tensors) number in the file, in the order of the model */
     int classes; /* rows of the head in the file */

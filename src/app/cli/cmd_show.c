@@ -101,8 +101,9 @@ static enum status show_checkpoint(const char *path)
             *statistics ? ", with " : "", statistics);
     show_classes(info);
     show_input(&network, data);
-    log_out("written by  lockstep %s, %s, %s, %s kernels\n", info->lockstep, info->mpi,
-            info->blas, info->isa);
+    log_out("written by  lockstep %s%s%s%s%s, %s kernels\n", info->lockstep,
+            *info->mpi ? ", " : "", info->mpi, *info->blas ? ", " : "", info->blas,
+            info->isa);
     if (*info->bits)
         log_out("bits        %s\n", info->bits);
     if (*info->plan)

@@ -47,7 +47,9 @@ static enum status export_find_names(struct layer_names *names, const char *sour
     if (known)
         FAIL(ST_USAGE, "'--names %s': there is no table of its names for this network",
              source);
-    FAIL(ST_USAGE, "'--names %s': expected lockstep, timm or lukemelas", source);
+    FAIL(ST_USAGE,
+         "'--names %s': expected lockstep (the network's own), timm or lukemelas",
+         source);
 }
 
 /* --- the file --- */

@@ -287,7 +287,7 @@ static void import_print(const struct import_session *session)
     const struct weights_match *match = &session->match;
     const struct shape *in = &session->in;
     if (*match->names) {
-        log_out("%s: %d tensors of '%s' by the names of %s", request->out, match->tensors,
+        log_out("%s: %d tensors of '%s' by %s names", request->out, match->tensors,
                 request->file, match->names);
     } else {
         log_out("no name of '%s' is one of this network's: its arrays are taken in their "

@@ -1,8 +1,10 @@
 #include "app/run/run_config.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "app/run/placement.h"
+#include "base/fs.h"
 #include "base/mem.h"
 #include "comm/comm.h"
 
@@ -24,6 +26,31 @@ static void run_config_settle_statistics(struct config *config)
     config->model.freeze.statistics = finetune->statistics == STATISTICS_FROZEN;
 }
 
+/* For weights that others trained, on some hundred to some thousand pictures; the recipe
+   of a network by name is for training from nothing. */
+static const char *const run_config_recipe[] = {
+    "train.epochs=10",         "train.batch=32",
+    "train.grain=16",          "train.ema=0",
+    "train.label_smoothing=0", "optim.kind=sgd",
+    "optim.lr=0.01",           "optim.momentum=0.9",
+    "optim.nesterov=on",       "optim.weight_decay=1e-5",
+    "schedule.kind=cosine",    "schedule.warmup=0",
+    "augment.flip=random",     "augment.resized_crop=0.5",
+};
+#define RUN_CONFIG_HEAD_LR "optim.lr=0.05" /* if the head alone learns */
+
+static enum status run_config_set_recipe(struct config *config,
+                                         const struct run_config_request *request)
+{
+    if (!request->pretrained || fs_is_file(request->path))
+        return ST_OK;
+    for (size_t i = 0; i < sizeof run_config_recipe / sizeof run_config_recipe[0]; i++)
+        TRY(config_set(config, run_config_recipe[i]));
+    if (request->freeze && strcmp(request->freeze, "backbone") == 0)
+        TRY(config_set(config, RUN_CONFIG_HEAD_LR));
+    return ST_OK;
+}
+
 enum status run_config_read(struct config *config, struct comm *comm,
                             const struct run_config_request *request)
 {
@@ -42,6 +69,7 @@ enum status run_config_read(struct config *config, struct comm *comm,
     TRY(st);
     config_note_unused(config);
     TRY(config_set_image_size(config, request->image_size));
+    TRY(run_config_set_recipe(config, request));
     for (int i = 0; i < request->assignments; i++)
         TRY(config_set(config, request->assignment[i]));
     run_config_replace(&config->data.file, request->data);

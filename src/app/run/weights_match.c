@@ -139,8 +139,8 @@ static int match_try(const struct match_search *search, const struct layer_names
             continue;
         most = found;
         memcpy(match->array, array, (size_t)search->tensors * sizeof *array);
-        snprintf(match->names, sizeof match->names, "%s",
-                 names ? names->source : "lockstep");
+        snprintf(match->names, sizeof match->names, "%s%s",
+                 names ? names->source : "their", names ? "'s" : "");
     }
     free(array);
     return most;
