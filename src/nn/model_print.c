@@ -20,6 +20,14 @@ static const char *model_value_name(const struct model *model, int value)
     return value == 0 ? "input" : model->layer[value - 1]->name;
 }
 
+static bool model_has_frozen(const struct model *model)
+{
+    for (int l = 0; l < model->layers; l++)
+        if (model->layer[l]->tensors > 0 && !layer_changes(model->layer[l]))
+            return true;
+    return false;
+}
+
 static void model_print_row(struct table *table, const char *name, struct shape out,
                             size_t params, double flops)
 {
@@ -50,27 +58,43 @@ static void model_print_inputs(struct table *table, const struct model *model, i
                     model_value_name(model, l->input[1]));
 }
 
+/* layer -1: a row that is none. */
+static void model_print_frozen(struct table *table, const struct model *model, int layer)
+{
+    const struct layer *l = layer < 0 ? NULL : model->layer[layer];
+    table_cellf(table, "%s", l && l->tensors > 0 && !layer_changes(l) ? "frozen" : "");
+}
+
+/* What follows the row of a layer, or of none (-1). */
+static void model_print_more(struct table *table, const struct model *model, int layer,
+                             bool graph, bool frozen)
+{
+    if (frozen)
+        model_print_frozen(table, model, layer);
+    if (graph)
+        model_print_inputs(table, model, layer);
+}
+
 void model_print(const struct model *model)
 {
     struct table table = {0};
-    bool graph = !model_is_chain(model);
+    bool graph = !model_is_chain(model), frozen = model_has_frozen(model);
     table_init(&table, "<layer", ">output", ">parameters", ">MFLOP/image", NULL);
+    if (frozen)
+        table_head(&table, "<learns");
     if (graph)
         table_head(&table, "<from");
     model_print_row(&table, "input", model->in, 0, 0.0);
-    if (graph)
-        model_print_inputs(&table, model, -1);
+    model_print_more(&table, model, -1, graph, frozen);
     for (int i = 0; i < model->layers; i++) {
         const struct layer *layer = model->layer[i];
         model_print_row(&table, layer->name, layer->out, layer_param_count(layer),
                         layer->flops);
-        if (graph)
-            model_print_inputs(&table, model, i);
+        model_print_more(&table, model, i, graph, frozen);
     }
     model_print_row(&table, "total", model->layer[model->layers - 1]->out,
                     model_param_count(model), model->flops);
-    if (graph)
-        model_print_inputs(&table, model, -1);
+    model_print_more(&table, model, -1, graph, frozen);
     table_print(&table);
     table_release(&table);
     log_out("memory     %.1f MB for each grain of %d images on its way\n",

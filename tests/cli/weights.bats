@@ -1,0 +1,178 @@
+#!/usr/bin/env bats
+# lockstep weights: what other programs trained becomes a checkpoint, and back.
+# Core: part of `make test`.
+
+bats_require_minimum_version 1.5.0
+
+# A trained network with norms, blocks and the names of torchvision and of timm.
+setup_file() {
+    source "$BATS_TEST_DIRNAME/../runs.sh"
+    letters letters.h5 64 16 --classes ABC
+    train 1 mobilenetv2 --run run --set train.steps=1 --set train.batch=8 --set train.grain=8 \
+        --set train.ema=0 >run.out
+    "$LOCKSTEP" weights export run --out own.safetensors >/dev/null
+}
+
+setup() {
+    source "$BATS_TEST_DIRNAME/../runs.sh"
+    AS=(--as mobilenetv2 --size 28 --preprocess 127,128)
+}
+
+# state_of FILE: its state=.
+state_of() {
+    "$LOCKSTEP" show "$1" | sed -n 's/.*state=//p' | head -n 1
+}
+
+@test "what was exported is read back to the bit, by each program's names" {
+    "$LOCKSTEP" weights export run --names timm --out timm.safetensors >/dev/null
+    for names in own timm; do
+        "$LOCKSTEP" weights import $names.safetensors "${AS[@]}" --out $names.h5 >$names.out
+        "$LOCKSTEP" weights export $names.h5 --out again-$names.safetensors >/dev/null
+    done
+    grep -qx "own.h5: 314 tensors of 'own.safetensors' by their names, 3 classes, .*" own.out
+    grep -q "by timm's names" timm.out
+    cmp own.safetensors again-own.safetensors
+    cmp own.safetensors again-timm.safetensors
+    same_text "$(state_of own.h5)" "$(state_of timm.h5)"
+    python3 - <<'END'
+import json, struct
+names = {}
+for file in ("own", "timm"):
+    with open(f"{file}.safetensors", "rb") as f:
+        header = json.loads(f.read(struct.unpack("<Q", f.read(8))[0]))
+    assert header["__metadata__"]["lockstep.classes"] == "A\nB\nC"
+    names[file] = set(header) - {"__metadata__"}
+assert "features.0.0.weight" in names["own"] and "classifier.1.bias" in names["own"]
+assert "conv_stem.weight" in names["timm"] and "blocks.6.0.bn3.running_var" in names["timm"]
+assert len(names["own"]) == len(names["timm"]) == 314
+END
+}
+
+@test "an imported network evaluates and predicts, and fine-tunes" {
+    "$LOCKSTEP" weights import own.safetensors "${AS[@]}" --out w.h5 --classes <(printf 'A\nB\nC\n') \
+        >/dev/null
+    "$LOCKSTEP" eval w.h5 --data letters.h5 --split test | grep -q '(.* of 16)'
+    "$LOCKSTEP" data export letters.h5 --out pictures >/dev/null
+    "$LOCKSTEP" predict w.h5 "$(find pictures/test -name '*.png' | sort | head -n 1)" | grep -q '%'
+    train 1 mobilenetv2 --run tuned --pretrained w.h5 --freeze backbone --set train.steps=1 \
+        --set train.batch=8 >tuned.out
+    grep -q "^weights    314 tensors of 'w.h5'$" tuned.out # the same classes
+    grep -Eq '^features.0.0 .* frozen$' tuned.out
+    h5 w.h5 <<'END'
+assert list(f[0].attrs["mean"]) == [127 / 255] * 3 and list(f[0].attrs["std"]) == [128 / 255] * 3
+END
+}
+
+@test "the mean and the deviation of torchvision, and three of each" {
+    "$LOCKSTEP" weights import own.safetensors --as mobilenetv2 --preprocess torchvision \
+        --out tv.h5 >/dev/null
+    "$LOCKSTEP" weights import own.safetensors --as mobilenetv2 --size 32x64 \
+        --preprocess 1,2,3,51,102,255 --out six.h5 >/dev/null
+    h5 tv.h5 six.h5 <<'END'
+assert list(f[0].attrs["mean"]) == [0.485, 0.456, 0.406]
+assert list(f[0].attrs["std"]) == [0.229, 0.224, 0.225]
+assert np.allclose(f[1].attrs["mean"] * 255, [1, 2, 3], rtol=0, atol=1e-12)
+assert np.allclose(f[1].attrs["std"] * 255, [51, 102, 255], rtol=0, atol=1e-12)
+assert (f[0].attrs["height"], f[1].attrs["height"], f[1].attrs["width"]) == (224, 32, 64)
+END
+}
+
+# arrays EDIT: writes x.npz and x.h5 with the tensors of own.safetensors, after Python's EDIT
+# of the dict `a`.
+arrays() {
+    /usr/bin/python3 - "$1" <<'END'
+import json, struct, sys, h5py, numpy as np
+with open("own.safetensors", "rb") as f:
+    size = struct.unpack("<Q", f.read(8))[0]
+    header, data = json.loads(f.read(size)), f.read()
+header.pop("__metadata__")
+a = {}
+for name, of in sorted(header.items(), key=lambda item: item[1]["data_offsets"]):
+    begin, end = of["data_offsets"]
+    a[name] = np.frombuffer(data[begin:end], "<f4").reshape(of["shape"]).copy()
+exec(sys.argv[1])
+np.savez("x.npz", **a)
+with h5py.File("x.h5", "w") as f:
+    for name, value in a.items():
+        f[name.replace(".", "/")] = value
+END
+}
+
+@test "the same from NumPy's and HDF5's files, and with a prefix" {
+    "$LOCKSTEP" weights import own.safetensors "${AS[@]}" --out w.h5 >/dev/null
+    arrays 'a = {"module." + name: value for name, value in a.items()}'
+    for file in x.npz x.h5; do
+        "$LOCKSTEP" weights import $file "${AS[@]}" --out from-$file.h5 >/dev/null
+        same_text "$(state_of w.h5)" "$(state_of from-$file.h5)"
+    done
+}
+
+@test "without names the order decides, and every pair is shown" {
+    "$LOCKSTEP" weights import own.safetensors "${AS[@]}" --out w.h5 >/dev/null
+    arrays 'a = {f"array{i:04}": value for i, value in enumerate(a.values())}'
+    "$LOCKSTEP" weights import x.npz "${AS[@]}" --out order.h5 >order.out
+    same_text "$(state_of w.h5)" "$(state_of order.h5)"
+    [ "$(grep -c '^  .* <- array' order.out)" -eq 314 ]
+    grep -qx '  features.0.0.weight <- array0000' order.out
+    grep -q "^order.h5: 314 tensors of 'x.npz' in their order" order.out
+}
+
+@test "what is missing, left over or of another shape is named, and nothing is written" {
+    arrays 'del a["features.0.0.weight"], a["classifier.1.bias"]'
+    refused 2 "'x.npz' lacks 2 of the network's 314 tensors: 'features.0.0.weight', 'classifier.1.bias'" \
+        "$LOCKSTEP" weights import x.npz "${AS[@]}" --out never.h5
+    arrays 'a["extra.weight"] = np.zeros(3); a["features.0.1.num_batches_tracked"] = np.int64(7)'
+    refused 2 "'x.npz' holds 1 array that this network has no place for: 'extra.weight'; --ignore*" \
+        "$LOCKSTEP" weights import x.npz "${AS[@]}" --out never.h5
+    "$LOCKSTEP" weights import x.npz "${AS[@]}" --ignore 'none,extra.*' --out fine.h5 >/dev/null
+    arrays 'a["features.0.0.weight"] = np.zeros((32, 1, 3, 3), "f4")'
+    refused 2 "'x.npz': 'features.0.0.weight' is 32x1x3x3 there and 'features.0.0.weight' is 32x3x3x3 here" \
+        "$LOCKSTEP" weights import x.npz "${AS[@]}" --out never.h5
+    arrays 'a["classifier.1.bias"] = np.zeros(4, "f4")'
+    refused 2 "'x.npz': 'classifier.1.bias' is 4 there*" \
+        "$LOCKSTEP" weights import x.npz "${AS[@]}" --out never.h5
+    refused 2 "'own.safetensors' has none of the names of this network's tensors ('conv1.weight',*" \
+        "$LOCKSTEP" weights import own.safetensors --as resnet18 --preprocess 1,2 --out never.h5
+    [ ! -e never.h5 ]
+}
+
+@test "values that cannot be right are refused" {
+    arrays 'a["features.3.conv.2.weight"][0, 0] = np.nan'
+    refused 2 "'x.npz': 'features.3.conv.2.weight' holds NaN or infinite values" \
+        "$LOCKSTEP" weights import x.npz "${AS[@]}" --out never.h5
+    arrays 'a["features.0.1.running_var"][5] = -1'
+    refused 2 "'x.npz': 'features.0.1.running_var' holds variances below 0" \
+        "$LOCKSTEP" weights import x.npz "${AS[@]}" --out never.h5
+    arrays 'a["features.0.0.weight"] = a["features.0.0.weight"].astype("i4")'
+    refused 2 "'x.npz': 'features.0.0.weight', not of real numbers,*" \
+        "$LOCKSTEP" weights import x.npz "${AS[@]}" --out never.h5
+    [ ! -e never.h5 ]
+}
+
+@test "other files and wrong options are refused in a line" {
+    refused 1 "*'nothing.h5'*" \
+        "$LOCKSTEP" weights import nothing.h5 "${AS[@]}" --out never.h5
+    refused 1 "'letters.h5' is a data set, not *" \
+        "$LOCKSTEP" weights import letters.h5 "${AS[@]}" --out never.h5
+    /usr/bin/python3 -c 'import pickle; pickle.dump({"a": 1}, open("p.pth", "wb"), 2)'
+    refused 1 "'p.pth' is a pickle, which can run any program when it is read*torch_to_safetensors.py*" \
+        "$LOCKSTEP" weights import p.pth "${AS[@]}" --out never.h5
+    refused 2 "which network are the weights of?*" \
+        "$LOCKSTEP" weights import own.safetensors --out never.h5
+    refused 2 "how were the images normalised*" \
+        "$LOCKSTEP" weights import own.safetensors --as mobilenetv2 --out never.h5
+    refused 2 "*'resnet19'*did you mean 'resnet1*" \
+        "$LOCKSTEP" weights import own.safetensors --as resnet19 --preprocess 1,2 --out never.h5
+    for wrong in 127 127,128,3 torch 127,0 a,b; do
+        refused 2 "*--preprocess*" \
+            "$LOCKSTEP" weights import own.safetensors --as mobilenetv2 --preprocess $wrong --out never.h5
+    done
+    printf 'A\nB\n' >two.txt
+    refused 2 "'two.txt' has 2 names, and the weights are for 3 classes" \
+        "$LOCKSTEP" weights import own.safetensors "${AS[@]}" --classes two.txt --out never.h5
+    refused 2 "*'own.safetensors'*" \
+        "$LOCKSTEP" weights import own.safetensors "${AS[@]}" --out own.safetensors --force
+    refused 2 "'--names nobody': expected lockstep*" \
+        "$LOCKSTEP" weights export run --names nobody --out never.safetensors
+    [ ! -e never.h5 ] && [ ! -e never.safetensors ]
+}
