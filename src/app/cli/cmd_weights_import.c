@@ -26,6 +26,7 @@
 
 struct import_request {
     const char *file, *network, *out, *preprocess, *size, *classes, *ignore;
+    long long channels; /* 0: the network's own */
     bool force;
 };
 
@@ -107,8 +108,16 @@ static enum status import_read_network(struct import_session *session)
     if (request->size && !parse_size(request->size, 1, INT16_MAX, &h, &w))
         FAIL(ST_USAGE, "'--size %s': expected pixels, like 224 or 192x256",
              request->size);
-    if (request->size)
-        in.h = h, in.w = w;
+    if (request->channels != 0 && request->channels != 1 &&
+        request->channels != DATASET_CHANNELS)
+        FAIL(ST_USAGE, "'--channels %lld': expected 1 (grey) or %d (RGB)",
+             request->channels, DATASET_CHANNELS);
+    if (request->size) {
+        in.h = h;
+        in.w = w;
+    }
+    if (request->channels > 0)
+        in.c = (int)request->channels;
     if (in.h == 0)
         FAIL(ST_USAGE, "'%s' does not say how large its images are: add --size N or HxW",
              request->network);
@@ -344,6 +353,8 @@ enum status cmd_weights_import(int argc, char **argv)
          "/ STD of pixels x from 0 to 255; one number of each, or three of each"},
         {"size", CLI_TEXT, &request.size, "N|HxW",
          "pixels of the images they were trained on, default the network's own"},
+        {"channels", CLI_INT, &request.channels, "1|3",
+         "grey or RGB images, default the network's own"},
         {"classes", CLI_TEXT, &request.classes, "FILE",
          "the names of the classes, one a line, default numbers from 0"},
         {"ignore", CLI_TEXT, &request.ignore, "PATTERN",
