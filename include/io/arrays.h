@@ -24,11 +24,12 @@
 
 #include "base/status.h"
 
-#define ARRAYS_DIMS   8
-#define ARRAYS_MAX    100000       /* in a file */
-#define ARRAYS_NAME   256          /* bytes of a name, with its NUL: UTF-8, printable */
-#define ARRAYS_HEADER (100u << 20) /* bytes of a safetensors header: the format's limit \
-                                    */
+#define ARRAYS_DIMS 8
+#define ARRAYS_MAX  100000 /* in a file */
+#define ARRAYS_NAME 256    /* bytes of a name, with its NUL: UTF-8, printable */
+#define ARRAYS_HEADER                                                 \
+    (100u << 20) /* bytes of a safetensors header: the format's limit \
+                  */
 
 enum array_type {
     ARRAY_F64,

@@ -7,10 +7,9 @@
 
 #include "arrays_impl.h"
 
-static const char npy_damaged[] = "has a header that NumPy does not write";
-
 struct npy_text {
     const char *at, *end;
+    const char *wrong; /* what is said if it is not understood */
 };
 
 const char *npy_prefix(const uint8_t *prefix, size_t *begin, size_t *bytes)
@@ -69,106 +68,123 @@ static bool npy_take_string(struct npy_text *text, char *string, size_t room)
     return true;
 }
 
-static const char *npy_take_size(struct npy_text *text, size_t *size)
+static bool npy_take_size(struct npy_text *text, size_t *size)
 {
     npy_skip_blanks(text);
     const char *begin = text->at;
     *size = 0;
     for (; text->at < text->end && isdigit((unsigned char)*text->at); text->at++)
         if (__builtin_mul_overflow(*size, (size_t)10, size) ||
-            __builtin_add_overflow(*size, (size_t)(*text->at - '0'), size))
-            return "is impossibly large";
+            __builtin_add_overflow(*size, (size_t)(*text->at - '0'), size)) {
+            text->wrong = "is impossibly large";
+            return false;
+        }
     if (text->at == begin)
-        return npy_damaged;
+        return false;
     if (text->at < text->end && *text->at == 'L') /* of Python 2 */
         text->at++;
-    return NULL;
+    return true;
 }
 
 /* (), (2,), (2, 3) or (2, 3,) */
-static const char *npy_take_shape(struct npy_text *text, struct npy_header *header)
+static bool npy_take_shape(struct npy_text *text, struct npy_header *header)
 {
     bool comma = true;
     if (!npy_take(text, '('))
-        return npy_damaged;
+        return false;
     for (header->dims = 0; !npy_take(text, ')'); header->dims++) {
-        if (header->dims == ARRAYS_DIMS)
-            return "has more than 8 dimensions";
-        if (!comma)
-            return npy_damaged;
-        const char *wrong = npy_take_size(text, &header->dim[header->dims]);
-        if (wrong)
-            return wrong;
+        if (header->dims == ARRAYS_DIMS) {
+            text->wrong = "has more than 8 dimensions";
+            return false;
+        }
+        if (!comma || !npy_take_size(text, &header->dim[header->dims]))
+            return false;
         comma = npy_take(text, ',');
     }
-    return header->dims == 1 && !comma ? npy_damaged : NULL; /* (2) is a number */
+    return header->dims != 1 || comma; /* (2) is a number */
 }
 
 /* '<f4': the order of bytes, a letter, and bytes. */
-static const char *npy_take_type(struct npy_text *text, struct npy_header *header)
+static bool npy_is_type(const char *type)
 {
-    char *type = header->stored;
-    if (npy_take(text, '['))
-        return "has numbers with names in it (a structured type)";
-    if (!npy_take_string(text, type, NPY_TYPE) || !*type || !strchr("<>|=", *type) ||
-        !isalpha((unsigned char)type[1]))
-        return npy_damaged;
     for (const char *c = type; *c; c++)
         if (!isgraph((unsigned char)*c))
-            return npy_damaged;
-    if (type[1] == 'O')
-        return "has Python objects in it, a pickle, which can run any program when it is "
-               "read";
+            return false;
+    return *type && strchr("<>|=", *type) && isalpha((unsigned char)type[1]);
+}
+
+static bool npy_take_type(struct npy_text *text, struct npy_header *header)
+{
+    char *type = header->stored;
+    if (npy_take(text, '[')) {
+        text->wrong = "has numbers with names in it (a structured type)";
+        return false;
+    }
+    if (!npy_take_string(text, type, NPY_TYPE) || !npy_is_type(type))
+        return false;
+    if (type[1] == 'O') {
+        text->wrong =
+            "has Python objects in it, a pickle, which can run any program when "
+            "it is read";
+        return false;
+    }
     header->big_endian = type[0] == '>';
     header->type = ARRAY_OTHER;
     if (type[0] != '<' && type[0] != '>')
-        return NULL;
+        return true;
     if (strcmp(type + 1, "f8") == 0)
         header->type = ARRAY_F64;
     if (strcmp(type + 1, "f4") == 0)
         header->type = ARRAY_F32;
     if (strcmp(type + 1, "f2") == 0)
         header->type = ARRAY_F16;
-    return NULL;
+    return true;
 }
 
-static const char *npy_take_order(struct npy_text *text, struct npy_header *header)
+static bool npy_take_order(struct npy_text *text, struct npy_header *header)
 {
     header->fortran = npy_take_word(text, "True");
-    return header->fortran || npy_take_word(text, "False") ? NULL : npy_damaged;
+    return header->fortran || npy_take_word(text, "False");
+}
+
+static const struct npy_key {
+    const char *name;
+    bool (*take)(struct npy_text *text, struct npy_header *header);
+} npy_keys[] = {
+    {"descr", npy_take_type},
+    {"fortran_order", npy_take_order},
+    {"shape", npy_take_shape},
+};
+#define NPY_KEYS (int)(sizeof npy_keys / sizeof *npy_keys)
+
+/* A key that was not seen before, and its value. */
+static bool npy_take_pair(struct npy_text *text, struct npy_header *header,
+                          bool seen[NPY_KEYS])
+{
+    char name[NPY_TYPE];
+    int key = 0;
+    if (!npy_take_string(text, name, sizeof name) || !npy_take(text, ':'))
+        return false;
+    while (key < NPY_KEYS && strcmp(npy_keys[key].name, name) != 0)
+        key++;
+    if (key == NPY_KEYS || seen[key])
+        return false;
+    seen[key] = true;
+    return npy_keys[key].take(text, header);
 }
 
 const char *npy_parse(struct npy_header *header, const char *text, size_t bytes)
 {
-    static const struct npy_key {
-        const char *name;
-        const char *(*take)(struct npy_text *text, struct npy_header *header);
-    } keys[] = {
-        {"descr", npy_take_type},
-        {"fortran_order", npy_take_order},
-        {"shape", npy_take_shape},
-    };
-    enum { KEYS = sizeof keys / sizeof *keys };
-    struct npy_text rest = {text, text + bytes};
-    bool seen[KEYS] = {false}, comma = true;
-    char name[NPY_TYPE];
+    struct npy_text rest = {text, text + bytes, "has a header that NumPy does not write"};
+    bool seen[NPY_KEYS] = {false}, comma = true;
     *header = (struct npy_header){0};
     if (!npy_take(&rest, '{'))
-        return npy_damaged;
+        return rest.wrong;
     while (!npy_take(&rest, '}')) {
-        int key = 0;
-        if (!comma || !npy_take_string(&rest, name, sizeof name) || !npy_take(&rest, ':'))
-            return npy_damaged;
-        while (key < KEYS && strcmp(keys[key].name, name) != 0)
-            key++;
-        if (key == KEYS || seen[key])
-            return npy_damaged;
-        seen[key] = true;
-        const char *wrong = keys[key].take(&rest, header);
-        if (wrong)
-            return wrong;
+        if (!comma || !npy_take_pair(&rest, header, seen))
+            return rest.wrong;
         comma = npy_take(&rest, ',');
     }
     npy_skip_blanks(&rest);
-    return seen[0] && seen[1] && seen[2] && rest.at == rest.end ? NULL : npy_damaged;
+    return seen[0] && seen[1] && seen[2] && rest.at == rest.end ? NULL : rest.wrong;
 }
