@@ -47,13 +47,13 @@ ALLFLAGS = -std=c11 -D_GNU_SOURCE $(WARN) $(OPT_$(MODE)) -ffp-contract=off -Iinc
 once = $(eval $(1) := $(shell $(2)))$($(1))
 FLAGS_comm    = $(call once,FLAGS_comm,mpicc --showme:compile)
 FLAGS_io      = $(call once,FLAGS_io,pkg-config --cflags hdf5-serial libpng \
-                  libjpeg libwebp libtiff-4 zlib)
+                  libjpeg libwebp libtiff-4 zlib libzip jansson)
 FLAGS_blas    = $(call once,FLAGS_blas,pkg-config --cflags openblas)
 # Under sanitizers -O3 takes minutes to compile, and saves the tests seconds.
 FLAGS_kernels = $(FLAGS_blas) -fopenmp $(if $(filter asan fuzz,$(MODE)),,-O3)
 LIBS = $(call once,LIBS,mpicc --showme:link; \
-         pkg-config --libs hdf5-serial libpng libjpeg libwebp libtiff-4 zlib openblas hwloc \
-         libxxhash; echo -lunistring)
+         pkg-config --libs hdf5-serial libpng libjpeg libwebp libtiff-4 zlib libzip jansson \
+         openblas hwloc libxxhash; echo -lunistring)
 LINK = -Wl,--as-needed $(LIBS) $(if $(filter fuzz,$(MODE)),,-fopenmp) -lm $(LINK_$(MODE))
 ifeq ($(MODE),fuzz)
 $(BUILD)/obj/kernels/%.o: private CC := gcc
@@ -232,7 +232,8 @@ install: all ## to PREFIX (/usr/local), below DESTDIR if given; man pages if mad
 	install -m 755 $(BUILD)/lockstep $(DESTDIR)$(PREFIX)/bin
 	install -m 644 $(wildcard configs/*.conf) $(SHARE)/lockstep/configs
 	install -m 755 $(wildcard scripts/get_*.sh) $(addprefix scripts/,find.sh mpi.sh network.sh launch.sh \
-	  plot_lab.py plot_scaling.py plotting.py progress.sh slurm.sh submit.sh supervise.sh) \
+	  plot_lab.py plot_scaling.py plotting.py progress.sh slurm.sh submit.sh supervise.sh \
+	  torch_to_safetensors.py) \
 	  $(SHARE)/lockstep/scripts
 	install -d $(SHARE)/lockstep/slurm
 	install -m 755 $(wildcard slurm/*) $(SHARE)/lockstep/slurm

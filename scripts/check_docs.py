@@ -29,7 +29,7 @@ TREE = ("src", "include", "tests", "scripts", "slurm", "configs", "docs", ".ci")
 CONFIG_SECTIONS = ("data", "model", "train", "optim", "schedule", "augment", "checkpoint",
                    "log", "early_stop", "parallel")
 STANDARD_HEADERS = set("""
-    arpa/inet.h assert.h ctype.h dirent.h errno.h fcntl.h float.h fnmatch.h ifaddrs.h
+    arpa/inet.h assert.h ctype.h dirent.h endian.h errno.h fcntl.h float.h fnmatch.h ifaddrs.h
     inttypes.h limits.h malloc.h math.h net/if.h netinet/in.h poll.h pthread.h regex.h sched.h
     setjmp.h signal.h spawn.h stdalign.h stdarg.h stdatomic.h stdbool.h stddef.h stdint.h
     stdio.h stdlib.h string.h strings.h time.h unistd.h""".split())

@@ -36,7 +36,8 @@ mode=${1-fuzz}
 }
 
 # Megabytes for one allocation. A stream unpacks to at most a thousand times its size; an image
-# takes up to eight bytes per pixel and may have 64 million pixels.
+# takes up to eight bytes per pixel and may have 64 million pixels. What is read of named arrays
+# is limited by their fuzzing programs.
 declare -A memory=([config]=16 [csv]=120 [idx]=120 [png]=300 [dataset]=64 [checkpoint]=64
     [jpeg]=300 [webp]=300 [tiff]=700)
 options=(-max_len=50000 -timeout=60 -rss_limit_mb=2000 -close_fd_mask=3 -print_final_stats=1)

@@ -1,19 +1,20 @@
 /*
  * arrays: named arrays of numbers in files of other programs, as weights are exchanged:
  *
- *   safetensors   https://github.com/huggingface/safetensors, "Format": 8 bytes of length,
- *                 a JSON object, raw data. F64, F32, F16 and BF16 can be read.
- *   .npz          NumPy's archive of .npy files (numpy.lib.format, versions 1 to 3),
- *                 stored or deflated. f8, f4 and f2, in C or Fortran order.
- *   HDF5          every array of the file; its name is its path without the first '/',
- *                 with '.' for '/'. f8, f4.
+ *   safetensors   https://github.com/huggingface/safetensors, "Format": 8 bytes of
+ * length, a JSON object, raw data. F64, F32, F16 and BF16 can be read. .npz NumPy's zip
+ * archive of .npy files (numpy.lib.format, versions 1 to 3), stored or deflated, with a
+ * directory of up to 1 MB. f8, f4 and f2, of either byte order, in C or Fortran order.
+ * Other files in the archive are passed over. HDF5          every array of the file; its
+ * name is its path without the first '/', with '.' for '/'. f8 and f4 of up to 4
+ * dimensions, contiguous (io/h5file.h). Of lockstep's own files, checkpoints alone.
  *
  * The kind of a file is found by its content. Files are not trusted: lengths, extents and
- * offsets are checked against the file's size before memory is taken, a name that is
+ * offsets are checked against the file's size before memory is taken, and a name that is
  * twice in a file, an array that overlaps another or lies outside is refused. Pickles
  * (PyTorch's .pt and .pth) are programs, and are never read.
  *
- * Not collective; a file is for one thread.
+ * Only home of <jansson.h> and <zip.h>. Not collective; a file is for one thread.
  */
 #ifndef LOCKSTEP_IO_ARRAYS_H
 #define LOCKSTEP_IO_ARRAYS_H
@@ -23,10 +24,12 @@
 
 #include "base/status.h"
 
-#define ARRAYS_DIMS    8
-#define ARRAYS_MAX     100000        /* in a file */
-#define ARRAYS_NAME    256           /* bytes of a name, with its NUL */
-#define ARRAYS_HEADER  (100u << 20)  /* bytes of a safetensors header: the format's limit */
+#define ARRAYS_DIMS 8
+#define ARRAYS_MAX  100000 /* in a file */
+#define ARRAYS_NAME 256    /* bytes of a name, with its NUL: UTF-8, printable */
+#define ARRAYS_HEADER                                                 \
+    (100u << 20) /* bytes of a safetensors header: the format's limit \
+                  */
 
 enum array_type {
     ARRAY_F64,
@@ -35,6 +38,10 @@ enum array_type {
     ARRAY_BF16,
     ARRAY_OTHER, /* integers, booleans, ...: it is listed, but cannot be read */
 };
+
+/* The shape of an array that can be read is that of bytes which the file has, or has
+   deflated to no less than a thousandth: a caller may allocate memory for it. That of
+   ARRAY_OTHER is what the file says. */
 
 struct array {
     const char *name; /* owned by the file */
@@ -47,7 +54,8 @@ struct array {
 struct arrays;
 
 /* ST_FAIL with one line that names the file and what is wrong. Arrays are in the order of
-   their data in the file. The caller closes the file; arrays_close(NULL) is fine. */
+   their data in the file (.npz: of the archive's directory). The caller closes the file;
+   arrays_close(NULL) is fine. */
 enum status arrays_open(struct arrays **file, const char *path) MUST_CHECK;
 void arrays_close(struct arrays *file);
 
@@ -59,12 +67,13 @@ int arrays_find(const struct arrays *file, const char *name);
 const char *arrays_format(const struct arrays *file);
 
 /* Reads array i, converted to float, in C order: `values` has room for count floats. An
-   F64 that is too large for a float becomes infinite. ST_FAIL for ARRAY_OTHER. */
+   F64 that is too large for a float becomes infinite. ST_FAIL for ARRAY_OTHER, and if the
+   numbers are damaged (.npz has a checksum) or have become fewer. */
 enum status arrays_read(struct arrays *file, int i, float *values) MUST_CHECK;
 
 /* --- writing safetensors --- */
 
-/* A text of the header's "__metadata__". */
+/* A text of the header's "__metadata__"; both in UTF-8. */
 struct array_note {
     const char *key, *text;
 };
@@ -73,7 +82,7 @@ struct array_note {
    `values`; called in the order of i. */
 struct arrays_request {
     int arrays;
-    const struct array *array; /* (arrays) type is ignored: F32 */
+    const struct array *array; /* (arrays) type is ignored: F32; each name once */
     int notes;
     const struct array_note *note;
     void (*give)(void *context, int i, float *values);
@@ -81,7 +90,9 @@ struct arrays_request {
 };
 
 /* Writes a safetensors file beside `path` and renames it when it is complete. The header
-   is padded with spaces to a multiple of 8 bytes, as the format asks. */
-enum status arrays_write(const char *path, const struct arrays_request *request) MUST_CHECK;
+   is padded with spaces to a multiple of 8 bytes, as the format asks. ST_FAIL also for a
+   name or a note that arrays_open would refuse. */
+enum status arrays_write(const char *path,
+                         const struct arrays_request *request) MUST_CHECK;
 
 #endif

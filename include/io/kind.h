@@ -22,9 +22,13 @@ enum kind_class {
     KIND_FOLDER,
     KIND_SPECIAL, /* neither a file nor a folder: a device, a pipe */
     KIND_IMAGE,   /* also of formats that image_read cannot read */
-    KIND_ARCHIVE, /* zip, tar, 7z, ...: holds other files */
+    KIND_ZIP,     /* of whatever files, but none of the kinds below */
+    KIND_ARCHIVE, /* tar, 7z, ...: holds other files */
     KIND_PACKED,  /* gzip, xz, ...: one compressed file */
     KIND_HDF5,
+    KIND_SAFETENSORS,
+    KIND_NPZ,
+    KIND_PICKLE, /* of Python or PyTorch, also in a zip archive */
     KIND_IDX,
     KIND_UTF16, /* text */
     KIND_TEXT,

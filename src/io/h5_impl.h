@@ -44,6 +44,8 @@ enum status h5_make_parent(struct h5file *file, const char *name) MUST_CHECK;
 
 /* Has the file probed by a child process if probing is on (io/h5probe.h). */
 enum status h5_probe(const char *path) MUST_CHECK;
+/* Is this the probing process? */
+bool h5_is_probe(void);
 /* Was the file that is read now probed, or is this the probing process? */
 bool h5_guarded(void);
 
@@ -52,6 +54,16 @@ hid_t h5_read_driver(void);
 
 /* Integers of 1 to 8 bytes and floats of 4 and 8, of either byte order. */
 bool h5_is_number(hid_t type);
+/* The type that holds all values of the stored one, which is a number. */
+enum h5file_type h5_nearest_type(hid_t stored);
+/* In memory, and in files that are written. */
+hid_t h5_memory_type(enum h5file_type type);
+hid_t h5_file_type(enum h5file_type type);
+
+/* Is the array stored contiguously in this file: no chunks, filters or external files? */
+bool h5_is_contiguous(hid_t array);
+/* Does the file hold all of a contiguous array of `count` values of `size` bytes? */
+bool h5_is_whole(const struct h5file *file, hid_t array, size_t count, size_t size);
 
 /* Closes the array that is kept open. */
 void h5_forget_array(struct h5file *file);

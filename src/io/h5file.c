@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,60 +11,8 @@
 
 #include "base/mem.h"
 #include "h5_impl.h"
+#include "io/h5walk.h"
 #include "io/kind.h"
-
-static pthread_mutex_t library = PTHREAD_RECURSIVE_MUTEX_INITIALIZER_NP;
-
-/* Initialises HDF5 once, since setenv is unsafe while other threads read the environment,
-   and turns its messages off in each thread: a thread-safe build has one setting each. */
-static void h5_begin(void)
-{
-    static bool begun;
-    static _Thread_local bool silent;
-    if (!begun) {
-        H5dont_atexit(); /* first of all calls; every file is closed by us */
-        setenv("HDF5_USE_FILE_LOCKING", "FALSE", 1); /* read when the library starts */
-        H5Lunregister(H5L_TYPE_EXTERNAL); /* a file must not link to other files... */
-        H5PLset_loading_state(0);         /* ...or load code */
-        begun = true;
-    }
-    if (!silent)
-        H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
-    silent = true;
-}
-
-int h5_lock(void)
-{
-    int error = pthread_mutex_lock(&library);
-    h5_begin();
-    return error;
-}
-
-void h5_unlock(int *alone)
-{
-    (void)alone;
-    pthread_mutex_unlock(&library);
-}
-
-static herr_t h5_find_reason(unsigned n, const H5E_error2_t *error, void *context)
-{
-    char *reason = context;
-    const char *number = error->desc ? strstr(error->desc, "errno = ") : NULL;
-    if (number)
-        snprintf(reason, 256, "%s", strerror(atoi(number + strlen("errno = "))));
-    else if (n == 0 && error->desc)
-        snprintf(reason, 256, "%s", error->desc);
-    return number != NULL; /* positive: stop walking */
-}
-
-const char *h5_reason(void)
-{
-    static char reason[256];
-    snprintf(reason, sizeof reason, "unknown reason");
-    H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, h5_find_reason, reason);
-    reason[strcspn(reason, "\n")] = '\0';
-    return reason;
-}
 
 hid_t h5_access_list(void)
 {
@@ -94,6 +41,13 @@ struct h5file *h5_new(const char *path)
     file->array = H5I_INVALID_HID;
     snprintf(file->path, sizeof file->path, "%s", path);
     return file;
+}
+
+static enum status file_pass_array(void *context, const struct h5walk_array *array)
+{
+    (void)context;
+    (void)array;
+    return ST_OK;
 }
 
 enum status h5file_open(struct h5file **file, const char *path)
@@ -126,6 +80,8 @@ enum status h5file_open(struct h5file **file, const char *path)
         free(f);
         FAIL(ST_FAIL, "cannot open '%s': the HDF5 file is damaged or cut short", path);
     }
+    if (h5_is_probe())
+        (void)!h5file_walk(f, file_pass_array, NULL); /* whether HDF5 survives it */
     *file = f;
     return ST_OK;
 }

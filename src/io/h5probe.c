@@ -90,6 +90,11 @@ void h5probe_start(const char *name)
         command = mem_strdup(name);
 }
 
+bool h5_is_probe(void)
+{
+    return memory_allowed > 0;
+}
+
 bool h5_guarded(void)
 {
     return guarded;

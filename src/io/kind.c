@@ -15,6 +15,7 @@
 
 static const char kind_unpack[] = "unpack it first";
 static const char kind_convert[] = "convert it to PNG";
+static const char kind_pytorch[] = "a pickle of PyTorch";
 static const char kind_savetxt[] =
     "write it as text (numpy.savetxt), or as a data set (docs/files.md)";
 
@@ -32,7 +33,7 @@ static const struct kind_format {
     {{"????ftypavif", 12}, KIND_IMAGE, "an AVIF image", kind_convert},
     {{"\211HDF\r\n\032\n", 8}, KIND_HDF5, "an HDF5 file", NULL},
     {{"PK\5\6", 4}, KIND_ARCHIVE, "an empty zip archive", NULL},
-    {{"PK\3\4", 4}, KIND_ARCHIVE, "a zip archive", kind_unpack},
+    {{"PK\3\4", 4}, KIND_ZIP, "a zip archive", kind_unpack},
     {{"7z\274\257\047\034", 6}, KIND_ARCHIVE, "a 7z archive", kind_unpack},
     {{"Rar!\032\7", 6}, KIND_ARCHIVE, "a RAR archive", kind_unpack},
     {{"\037\213", 2}, KIND_PACKED, "a gzip-compressed file", "unpack it first (gunzip)"},
@@ -44,10 +45,11 @@ static const struct kind_format {
      "unpack it first (unzstd)"},
     {{"\223NUMPY", 6}, KIND_KNOWN, "a NumPy array", kind_savetxt},
     {{"PAR1", 4}, KIND_KNOWN, "a Parquet file", "write it as CSV (pandas.to_csv)"},
-    {{"\200\2", 2}, KIND_KNOWN, "a Python pickle", kind_savetxt},
-    {{"\200\3", 2}, KIND_KNOWN, "a Python pickle", kind_savetxt},
-    {{"\200\4", 2}, KIND_KNOWN, "a Python pickle", kind_savetxt},
-    {{"\200\5", 2}, KIND_KNOWN, "a Python pickle", kind_savetxt},
+    {{"\200\2\212\nl\374\234F\371 j\250P\31", 14}, KIND_PICKLE, kind_pytorch, NULL},
+    {{"\200\2", 2}, KIND_PICKLE, "a Python pickle", kind_savetxt},
+    {{"\200\3", 2}, KIND_PICKLE, "a Python pickle", kind_savetxt},
+    {{"\200\4", 2}, KIND_PICKLE, "a Python pickle", kind_savetxt},
+    {{"\200\5", 2}, KIND_PICKLE, "a Python pickle", kind_savetxt},
     {{"MATLAB 5.0 MAT-file", 19}, KIND_KNOWN, "a MATLAB file", NULL},
     {{"SQLite format 3", 15}, KIND_KNOWN, "an SQLite database", NULL},
     {{"RIFF????WAVE", 12}, KIND_KNOWN, "a sound", NULL},
@@ -74,12 +76,32 @@ static struct kind kind_of_zip(const uint8_t *data, size_t bytes, const struct k
     const char *name = (const char *)data + 30;
     if (length > 4 && 30 + length <= bytes) {
         if (memcmp(name + length - 4, ".npy", 4) == 0)
-            return kind_make(KIND_KNOWN, "a NumPy archive (.npz)", kind_savetxt);
+            return kind_make(KIND_NPZ, "a NumPy archive (.npz)", kind_savetxt);
+        if (length >= 8 && memcmp(name + length - 8, "data.pkl", 8) == 0)
+            return kind_make(KIND_PICKLE, kind_pytorch, NULL);
         if (length >= 19 && memcmp(name, "[Content_Types].xml", 19) == 0)
             return kind_make(KIND_KNOWN, "an Office document (.xlsx or the like)",
                              "save it as CSV");
     }
     return *zip;
+}
+
+/* The first file in a tar archive that PyTorch wrote before 0.1.10. */
+static struct kind kind_of_tar(const char *name)
+{
+    static const char *const first[] = {"sys_info", "pickle", "tensors", "storages"};
+    for (size_t i = 0; i < sizeof first / sizeof *first; i++)
+        if (strcmp(name, first[i]) == 0)
+            return kind_make(KIND_PICKLE, kind_pytorch, NULL);
+    return kind_make(KIND_ARCHIVE, "a tar archive", kind_unpack);
+}
+
+/* The length of a header of JSON in 8 bytes, little-endian, and the header. Those longer
+   than can be read are named, too. */
+static bool kind_is_safetensors(const uint8_t *data, size_t bytes)
+{
+    return bytes >= 10 && memcmp(data + 5, "\0\0\0{", 4) == 0 &&
+           (data[9] == '"' || data[9] == '}' || isspace(data[9]));
 }
 
 /* UTF-8 without control characters that texts do not have. */
@@ -126,6 +148,9 @@ struct kind kind_of_bytes(const uint8_t *data, size_t bytes)
     const char *image = image_kind_of(data, bytes);
     if (bytes == 0)
         return kind_make(KIND_EMPTY, "an empty file", NULL);
+    if (kind_is_safetensors(data,
+                            bytes)) /* first: a length may look like a magic number */
+        return kind_make(KIND_SAFETENSORS, "a safetensors file", NULL);
     if (image) {
         struct kind kind = {.class = KIND_IMAGE};
         snprintf(kind.words, sizeof kind.words, "a %s image", image);
@@ -141,7 +166,7 @@ struct kind kind_of_bytes(const uint8_t *data, size_t bytes)
                    : kind;
     }
     if (bytes >= TAR_OFFSET + 5 && memcmp(data + TAR_OFFSET, "ustar", 5) == 0)
-        return kind_make(KIND_ARCHIVE, "a tar archive", kind_unpack);
+        return kind_of_tar((const char *)data);
     if (bytes >= 4 && data[0] == 0 && data[1] == 0 && data[2] >= 8 && data[2] <= 14 &&
         data[3] >= 1 && data[3] <= 4)
         return kind_make(KIND_IDX, data[3] == 1 ? "an IDX file of labels" : "an IDX file",

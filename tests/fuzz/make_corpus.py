@@ -3,9 +3,11 @@
 
 make_corpus.py [LOCKSTEP]: the program (build/lockstep) writes its own formats; this script
 writes the formats of others: gzip, images of every kind, and the same HDF5 content as h5py
-stores it. Needs python3-h5py and python3-pil. Keeps inputs that were added because they once failed.
+stores it, and named arrays. Needs python3-h5py and python3-pil. Keeps inputs that were added because they once failed.
 """
 import gzip
+import io
+import json
 import pathlib
 import random
 import re
@@ -13,6 +15,7 @@ import struct
 import subprocess
 import sys
 import tempfile
+import zipfile
 import zlib
 
 import h5py
@@ -177,6 +180,68 @@ def tiff_seeds():
                                        [pixels(6), pixels(6), pixels(3)]), 32)
 
 
+# --- named arrays ---
+
+
+def safetensors(arrays, data, notes=None):
+    """arrays: name -> (type, shape, begin, end)"""
+    header = {"__metadata__": notes} if notes else {}
+    for name, (kind, shape, begin, end) in arrays.items():
+        header[name] = {"dtype": kind, "shape": shape, "data_offsets": [begin, end]}
+    text = json.dumps(header, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)
+    return struct.pack("<Q", len(text)) + text + data
+
+
+def safetensors_seeds():
+    data = bytes(range(64))
+    seed("safetensors", "floats", safetensors(
+        {"conv1.weight": ("F32", [2, 1, 3, 1], 0, 24), "conv1.bias": ("F32", [2], 24, 32)}, data))
+    seed("safetensors", "types", safetensors(
+        {"a": ("F64", [1, 2], 0, 16), "b": ("F16", [3], 16, 22), "c": ("BF16", [], 22, 24),
+         "d": ("I64", [], 24, 32), "e": ("BOOL", [0, 4], 32, 32), "f": ("F8_E4M3", [2], 32, 34)},
+        data, {"format": "pt"}))
+    seed("safetensors", "empty", safetensors({}, b""))
+    seed("safetensors", "overlap", safetensors(
+        {"a": ("F32", [2], 0, 8), "b": ("F32", [2], 4, 12)}, data))
+
+
+def npy(array, version=(1, 0)):
+    out = io.BytesIO()
+    np.lib.format.write_array(out, array, version)
+    return out.getvalue()
+
+
+def npz(members, how=zipfile.ZIP_STORED):
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", how) as archive:
+        for name, data in members.items():
+            info = zipfile.ZipInfo(name)  # of 1980: the same bytes each time
+            info.compress_type = how
+            with archive.open(info, "w", force_zip64=name.startswith("z")) as file:
+                file.write(data)
+    return out.getvalue()
+
+
+def npz_seeds():
+    numbers = np.arange(24, dtype="<f4").reshape(2, 3, 4)
+    arrays = {"a.npy": npy(numbers), "b.npy": npy(numbers.T), "z.npy": npy(numbers[:1], (2, 0)),
+              "c.npy": npy(numbers.astype(">f8"), (3, 0)), "d.npy": npy(numbers.astype("<f2")),
+              "e.npy": npy(np.arange(3)), "f.npy": npy(np.float32(1)), "g.txt": b"text"}
+    seed("npz", "stored", npz(arrays))
+    seed("npz", "deflated", npz(arrays, zipfile.ZIP_DEFLATED))
+    seed("npz", "zeros", npz({"a.npy": npy(np.zeros((300, 300)))}, zipfile.ZIP_DEFLATED))
+    pair = np.zeros(2, [("x", "<f4"), ("y", "<f4")])
+    seed("npz", "pairs", npz({"a.npy": npy(pair)}))
+    seed("npz", "pickle", npz({"m/data/0": b"0000", "m/data.pkl": b"\x80\2."}))
+    one = npz({"a.npy": npy(numbers)})
+    end = one.rindex(b"PK\5\6")  # the same with the records of zip64
+    count, size, begin = struct.unpack("<HII", one[end + 10:end + 20])
+    record = b"PK\6\6" + struct.pack("<QHHIIQQQQ", 44, 45, 45, 0, 0, count, count, size, begin)
+    seed("npz", "zip64", one[:end] + record + b"PK\6\7" + struct.pack("<IQI", 0, end, 1) +
+         one[end:])
+
+
 # --- our own formats ---
 
 
@@ -307,4 +372,6 @@ with tempfile.TemporaryDirectory() as folder:
     jpeg_seeds()
     webp_seeds()
     tiff_seeds()
+    safetensors_seeds()
+    npz_seeds()
     own_seeds(pathlib.Path(folder))

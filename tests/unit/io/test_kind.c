@@ -31,12 +31,20 @@ static void test_kinds_by_content(void **state)
         {"\x89PNG\r\n\x1a\n", 8, KIND_IMAGE, "a PNG image"},
         {"\xff\xd8\xff\xe0", 4, KIND_IMAGE, "a JPEG image"},
         {"GIF89a", 6, KIND_IMAGE, "a GIF image"},
-        {"PK\3\4 and more", 13, KIND_ARCHIVE, "a zip archive"},
+        {"PK\3\4 and more", 13, KIND_ZIP, "a zip archive"},
         {"\037\213\10", 3, KIND_PACKED, "a gzip-compressed file"},
         {"\x89HDF\r\n\x1a\n", 8, KIND_HDF5, "an HDF5 file"},
         {"\0\0\10\3\0\0\0\1", 8, KIND_IDX, "an IDX file"},
         {"\0\0\10\1\0\0\0\1", 8, KIND_IDX, "an IDX file of labels"},
         {"\x93NUMPY\1\0", 8, KIND_KNOWN, "a NumPy array"},
+        {"\x80\4\x95", 3, KIND_PICKLE, "a Python pickle"},
+        {"\x80\2\x8a\nl\xfc\x9c"
+         "F\xf9 j\xa8P\x19.",
+         15, KIND_PICKLE, "a pickle of PyTorch"},
+        {"\x80\2\0\0\0\0\0\0{\"a", 11, KIND_SAFETENSORS, "a safetensors file"},
+        {"\2\0\0\0\0\0\0\0{}", 10, KIND_SAFETENSORS, "a safetensors file"},
+        {"\2\0\0\0\0\1\0\0{}", 10, KIND_OTHER, "of no kind that lockstep knows"},
+        {"\2\0\0\0\0\0\0\0{", 9, KIND_OTHER, "of no kind that lockstep knows"},
         {"\xff\xfe"
          "1\0,\0",
          6, KIND_UTF16, "a text file in UTF-16"},
@@ -60,14 +68,19 @@ static void test_containers(void **state)
     char zip[64] = "PK\3\4", tar[512] = "cat/1.png";
     zip[26] = 5;
     memcpy(zip + 30, "x.npy", 5);
-    expect_kind(zip, sizeof zip, KIND_KNOWN, "a NumPy archive (.npz)");
+    expect_kind(zip, sizeof zip, KIND_NPZ, "a NumPy archive (.npz)");
     zip[26] = 19;
     memcpy(zip + 30, "[Content_Types].xml", 19);
     expect_kind(zip, sizeof zip, KIND_KNOWN, "an Office document (.xlsx or the like)");
+    zip[26] = 16;
+    memcpy(zip + 30, "archive/data.pkl", 16);
+    expect_kind(zip, sizeof zip, KIND_PICKLE, "a pickle of PyTorch");
     zip[27] = 100; /* a name longer than the file */
-    expect_kind(zip, sizeof zip, KIND_ARCHIVE, "a zip archive");
+    expect_kind(zip, sizeof zip, KIND_ZIP, "a zip archive");
     memcpy(tar + 257, "ustar", 5);
     expect_kind(tar, sizeof tar, KIND_ARCHIVE, "a tar archive");
+    strcpy(tar, "sys_info");
+    expect_kind(tar, sizeof tar, KIND_PICKLE, "a pickle of PyTorch");
 }
 
 static void test_paths(void **state)
