@@ -8,14 +8,17 @@
 #ifndef LOCKSTEP_IO_TARGET_H
 #define LOCKSTEP_IO_TARGET_H
 
+#include <stdbool.h>
+
 #include "base/status.h"
 
 /* How a file of the kind is recognised: by the first bytes, or as an HDF5 file by the
-   root attribute "format" or by an object in it. The others are NULL; if all are, it is
-   any text or device. */
+   root attribute "format" or by an object in it, or because io/kind.h has the same words
+   for it. The others are NULL; if all are, it is any text or device. */
 struct target_kind {
     const char *words; /* "a data set" */
     const char *head, *format, *object;
+    bool by_words;
 };
 
 /* May `path` become a file of this kind? ST_USAGE if it is one of the inputs (NULL ones

@@ -77,10 +77,19 @@ static bool target_is_text(const char *path)
            (found.class == KIND_TEXT || found.class == KIND_SPECIAL);
 }
 
+static bool target_has_words(const char *path, const char *words)
+{
+    struct kind found;
+    return target_find_kind(path, &found) && strcmp(found.words, words) == 0;
+}
+
 /* An empty file is of any kind. */
 static bool target_is(const char *path, const struct stat *target,
                       const struct target_kind *kind)
 {
+    if (kind->by_words)
+        return target_has_words(path, kind->words) ||
+               (S_ISREG(target->st_mode) && target->st_size == 0);
     if (!kind->head && !kind->format && !kind->object)
         return target_is_text(path) || (S_ISREG(target->st_mode) && target->st_size == 0);
     return S_ISREG(target->st_mode) &&

@@ -45,17 +45,20 @@ state_of() {
     done
     grep -qx "own.h5: 262 tensors of 'own.safetensors' by their names, 3 classes, .*" own.out
     grep -q "by timm's names" timm.out
-    cmp own.safetensors again-own.safetensors
-    cmp own.safetensors again-timm.safetensors
+    cmp again-own.safetensors again-timm.safetensors
     same_text "$(state_of own.h5)" "$(state_of timm.h5)"
     python3 - <<'END'
 import json, struct
-names = {}
-for file in ("own", "timm"):
+names, notes, data = {}, {}, {}
+for file in ("own", "timm", "again-own"):
     with open(f"{file}.safetensors", "rb") as f:
         header = json.loads(f.read(struct.unpack("<Q", f.read(8))[0]))
-    assert header["__metadata__"]["lockstep.classes"] == "A\nB\nC"
-    names[file] = set(header) - {"__metadata__"}
+        data[file] = f.read()
+    notes[file] = header.pop("__metadata__")
+    names[file] = set(header)
+assert data["own"] == data["timm"] == data["again-own"]
+assert notes["own"]["lockstep.classes"] == "A\nB\nC" and notes["own"]["lockstep.image"] == "28x28x3"
+assert notes["again-own"]["lockstep.pixel_mean"] == "127,127,127"
 assert "features.0.0.weight" in names["own"] and "classifier.1.bias" in names["own"]
 assert "conv_stem.weight" in names["timm"] and "blocks.6.0.bn3.running_var" in names["timm"]
 assert len(names["own"]) == len(names["timm"]) == 262
@@ -70,7 +73,7 @@ END
     train 1 mobilenetv2 --run tuned --pretrained w.h5 --freeze backbone --set train.steps=1 \
         --set train.batch=8 >tuned.out
     grep -q "^weights    262 tensors of 'w.h5'$" tuned.out # the same classes
-    grep -Eq '^features.0.0 .* frozen$' tuned.out
+    grep -Eq '^  features.0.0 .* frozen( |$)' tuned.out
     h5 w.h5 <<'END'
 assert list(f[0].attrs["mean"]) == [127 / 255] * 3 and list(f[0].attrs["std"]) == [128 / 255] * 3
 END
@@ -185,6 +188,11 @@ END
         "$LOCKSTEP" weights import own.safetensors "${AS[@]}" --classes two.txt --out never.h5
     refused 2 "*'own.safetensors'*" \
         "$LOCKSTEP" weights import own.safetensors "${AS[@]}" --out own.safetensors --force
+    refused 2 "'own.safetensors' exists already; use --force to replace it" \
+        "$LOCKSTEP" weights export run --out own.safetensors
+    refused 2 "'colours.h5' cannot be written: it is a data set, not a safetensors file*" \
+        "$LOCKSTEP" weights export run --out colours.h5 --force
+    "$LOCKSTEP" weights export run --out own.safetensors --force >/dev/null
     refused 2 "'--names nobody': expected lockstep*" \
         "$LOCKSTEP" weights export run --names nobody --out never.safetensors
     [ ! -e never.h5 ] && [ ! -e never.safetensors ]

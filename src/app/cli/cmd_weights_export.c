@@ -169,7 +169,7 @@ enum status cmd_weights_export(int argc, char **argv)
     if (count < 0)
         return ST_OK;
     const char *const inputs[] = {request.from};
-    static const struct target_kind kind = {"a safetensors file", .head = NULL};
+    static const struct target_kind kind = {"a safetensors file", .by_words = true};
     TRY(output_check(request.out, request.force, &kind, inputs, 1));
     TRY(network_open(&network, request.from));
     enum status st = export_network(&network, &request);
