@@ -8,8 +8,8 @@
  * features or elements with team_split, in panels whose shapes do not depend on the size
  * of the team, and end with team_barrier.
  *
- * A layer is what the config describes. An op is what the model runs: a layer, or a fused
- * block that does the work of several (nn/model.h); it is a struct layer as well.
+ * An op is what the model runs: a layer of the config, or a fused block that does the
+ * work of several (nn/model.h); it is a struct layer as well.
  */
 #ifndef LOCKSTEP_NN_LAYER_H
 #define LOCKSTEP_NN_LAYER_H
@@ -63,8 +63,8 @@ struct layer {
     int grain;  /* largest number of samples in a pass */
 };
 
-/* What backward reads besides dy and save. An activation that no backward pass reads is
-   kept only until its last reader's forward pass. A set is a mask of these. */
+/* What backward reads besides dy and save: a mask. What no backward pass reads is kept
+   only until its last reader's forward pass. */
 enum layer_keeps {
     LAYER_KEEPS_NONE = 0,
     LAYER_KEEPS_INPUT = 1,  /* the first one */
@@ -136,21 +136,11 @@ extern const struct layer_ops layer_conv, layer_maxpool, layer_avgpool, layer_re
 /* NULL-terminated list of all kinds. */
 extern const struct layer_ops *const layer_kinds[];
 
-/* The shape of a conv or depthwise layer, or of a pool, for a full grain; NULL for all
-   others. */
-struct conv_shape;
-struct pool_shape;
-const struct conv_shape *layer_conv_shape(const struct layer *layer);
-const struct pool_shape *layer_pool_shape(const struct layer *layer);
-
 /* Does a step of training change some of its tensors? */
 bool layer_changes(const struct layer *layer);
 
 /* The bias, tensor 1, of a layer with weights, in the flat vector; NULL: it has none. */
 const float *layer_bias(const struct layer *layer, const float *params);
 float *layer_dbias(const struct layer *layer, float *grads);
-
-/* "13x13x32", or "128" for a flat vector; the caller frees. */
-char *layer_shape_text(struct shape shape);
 
 #endif

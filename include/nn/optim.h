@@ -38,11 +38,11 @@ unsigned optim_state_rules(const char *name);
    otherwise neighbours of one rule and group. */
 struct optim_segment {
     size_t begin, end;
-    bool statistic;   /* not trained: it only follows the slow weights */
+    bool statistic;      /* not trained: it only follows the slow weights */
     double lr, decay;    /* factors of the group and of layer_decay; decay 0: none */
     double from, epochs; /* of the group: when it learns; epochs 0: to the end */
-    bool adapts;      /* has a trust ratio */
-    int chunk;        /* its first one */
+    bool adapts;         /* has a trust ratio */
+    int chunk;           /* its first one */
 };
 
 /* How the trained parameters of a model are updated. */

@@ -62,10 +62,10 @@ struct optim_update {
     double samples;                      /* of the batch, for statistics */
     float *ema;                          /* averaged weights; NULL: none */
     double ema_decay;
-    double lr;         /* from the schedule */
-    double grad_scale; /* multiplies grads: 1/batch and clipping */
-    uint64_t step;     /* from 1 */
-    uint64_t total;    /* steps of the run */
+    double lr;            /* from the schedule */
+    double grad_scale;    /* multiplies grads: 1/batch and clipping */
+    uint64_t step;        /* from 1 */
+    uint64_t total;       /* steps of the run */
     uint64_t epoch_steps; /* steps of a pass over the data */
 };
 

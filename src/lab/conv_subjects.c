@@ -5,6 +5,7 @@
 
 #include "base/mem.h"
 #include "lab/conv_speed.h"
+#include "nn/layer_shape.h"
 
 #define SQUARE(size, in, out, filter, stride, pad)                                  \
     {                                                                               \

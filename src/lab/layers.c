@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "base/timer.h"
 #include "base/where.h"
+#include "nn/layer_shape.h"
 #include "nn/packed.h"
 #include "nn/workspace.h"
 

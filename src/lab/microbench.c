@@ -9,6 +9,7 @@
 #include "base/timer.h"
 #include "kernels/kernels.h"
 #include "kernels/lab.h"
+#include "nn/layer_shape.h"
 
 #define MICROBENCH_REPEATS       15
 #define MICROBENCH_REPEATS_LEAST 6 /* from 6 on there is a 95 % interval */

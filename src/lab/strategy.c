@@ -7,6 +7,7 @@
 #include "base/timer.h"
 #include "comm/tree.h"
 #include "kernels/vector.h"
+#include "nn/layer_shape.h"
 #include "strategy_impl.h"
 
 #define LANE_TEAM        2 /* threads of a lane of hybrid */

@@ -11,6 +11,7 @@
 #include "kernels/lab.h"
 #include "kernels/linear.h"
 #include "kernels/vector.h"
+#include "nn/layer_shape.h"
 #include "strategy_impl.h"
 
 #define FILTER_BLOCK_CHANNELS 16 /* least of a block: a cache line */

@@ -1,6 +1,7 @@
 #include "nn/layer.h"
 
 #include "base/mem.h"
+#include "nn/layer_shape.h"
 
 bool layer_changes(const struct layer *layer)
 {

@@ -8,6 +8,7 @@
 #include "kernels/conv_pool.h"
 #include "kernels/pool.h"
 #include "layer_impl.h"
+#include "nn/layer_shape.h"
 
 struct layer_block_state {
     struct layer layer;

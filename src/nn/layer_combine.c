@@ -4,6 +4,7 @@
 
 #include "kernels/combine.h"
 #include "layer_spec.h"
+#include "nn/layer_shape.h"
 
 static const char *const combine_options[] = {NULL};
 

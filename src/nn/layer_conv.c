@@ -4,6 +4,7 @@
 #include "kernels/conv_algorithm.h"
 #include "layer_impl.h"
 #include "layer_spec.h"
+#include "nn/layer_shape.h"
 #include "nn/whiten.h"
 
 #define CONV_PATCH_MOST \

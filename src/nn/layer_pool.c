@@ -4,6 +4,7 @@
 #include "kernels/pool.h"
 #include "layer_impl.h"
 #include "layer_spec.h"
+#include "nn/layer_shape.h"
 
 struct layer_pool_state {
     struct layer layer;

@@ -118,18 +118,6 @@ size_t layer_param_count(const struct layer *layer)
     return count;
 }
 
-size_t model_learning_count(const struct model *model)
-{
-    size_t count = 0;
-    for (int i = 0; i < model->layers; i++)
-        for (int t = 0; t < model->layer[i]->tensors; t++) {
-            const struct layer_tensor *tensor = &model->layer[i]->tensor[t];
-            if (RANGES_TRAINED & RANGE_BIT(tensor->rule))
-                count += tensor->count;
-        }
-    return count;
-}
-
 size_t model_param_count(const struct model *model)
 {
     size_t count = 0;

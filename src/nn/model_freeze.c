@@ -6,22 +6,6 @@
 #include "model_impl.h"
 #include "spec_line.h"
 
-void model_find_head(struct model *model)
-{
-    int head = model->layers - 1;
-    while (head > 0 && model->layer[head]->tensors == 0)
-        head--;
-    model->layer[head]->head = true;
-}
-
-const struct layer *model_head(const struct model *model)
-{
-    int head = model->layers - 1;
-    while (head > 0 && !model->layer[head]->head)
-        head--;
-    return model->layer[head];
-}
-
 /* Is it the layer of this name, or one of the block of this name? */
 static bool freeze_is_of(const struct layer *layer, const char *name)
 {

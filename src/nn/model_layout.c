@@ -39,3 +39,31 @@ void model_find_learning(struct model *model)
         if (layer_changes(model->layer[l]))
             model->learn_begin = model->layer[l]->tensor[0].offset;
 }
+
+size_t model_learning_count(const struct model *model)
+{
+    size_t count = 0;
+    for (int i = 0; i < model->layers; i++)
+        for (int t = 0; t < model->layer[i]->tensors; t++) {
+            const struct layer_tensor *tensor = &model->layer[i]->tensor[t];
+            if (RANGES_TRAINED & RANGE_BIT(tensor->rule))
+                count += tensor->count;
+        }
+    return count;
+}
+
+void model_find_head(struct model *model)
+{
+    int head = model->layers - 1;
+    while (head > 0 && model->layer[head]->tensors == 0)
+        head--;
+    model->layer[head]->head = true;
+}
+
+const struct layer *model_head(const struct model *model)
+{
+    int head = model->layers - 1;
+    while (head > 0 && !model->layer[head]->head)
+        head--;
+    return model->layer[head];
+}

@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "base/table.h"
 #include "model_impl.h"
+#include "nn/layer_shape.h"
 #include "nn/workspace.h"
 
 static bool model_is_chain(const struct model *model)

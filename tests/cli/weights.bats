@@ -29,7 +29,7 @@ END
 setup() {
     source "$BATS_TEST_DIRNAME/../runs.sh"
     DATA=colours.h5
-    AS=(--as mobilenetv2 --size 28 --preprocess 127,128)
+    AS=(--as mobilenetv2 --size 28 --preprocess "127,128")
 }
 
 # state_of FILE: its state=.

@@ -20,14 +20,14 @@
 #define CONFIG_RANGE 256 /* bytes of a description of the values of a key */
 
 struct data_options {
-    char *file;    /* owned; "" when not given */
-    int h, w;      /* of imported pictures; 0, 0: as they are */
-    int channels;  /* of imported pictures: 0 auto, 1 grey, 2 RGB (index of the word) */
-    int fit;       /* enum treatment_fit */
-    double val;    /* of imported pictures: part for validation */
+    char *file;   /* owned; "" when not given */
+    int h, w;     /* of imported pictures; 0, 0: as they are */
+    int channels; /* of imported pictures: 0 auto, 1 grey, 2 RGB (index of the word) */
+    int fit;      /* enum treatment_fit */
+    double val;   /* of imported pictures: part for validation */
     char *mean, *std; /* owned: of pixels, "127" or "124,116,104"; "": the data set's */
-    int memory_mb; /* for images, per node; 0: half of the memory */
-    bool verify;   /* images are compared with their hashes */
+    int memory_mb;    /* for images, per node; 0: half of the memory */
+    bool verify;      /* images are compared with their hashes */
 };
 
 /* Fine-tuning; model.freeze has the rest. */

@@ -6,6 +6,7 @@
 #include "app/config/config.h"
 #include "base/log.h"
 #include "base/table.h"
+#include "nn/layer_shape.h"
 #include "nn/named_network.h"
 
 /* What a network costs at the input and with the classes of the published one. */

@@ -22,16 +22,16 @@
 #include "output.h"
 #include "train/checkpoint.h"
 
-#define IMPORT_CLASS_BYTES (16u << 20) /* of a file of class names */
+#define WEIGHTS_CLASS_BYTES (16u << 20) /* of a file of class names */
 
-struct import_request {
+struct weights_request {
     const char *file, *network, *out, *preprocess, *size, *classes, *ignore;
     long long channels; /* 0: the network's own */
     bool force;
 };
 
-struct import_session {
-    const struct import_request *request;
+struct weights_session {
+    const struct weights_request *request;
     const struct named_network *named; /* NULL: the network is a config of the user's */
     struct arrays *file;
     struct config config;
@@ -71,7 +71,7 @@ static enum status import_read_numbers(const char *text, int channels,
     return st;
 }
 
-static enum status import_read_preprocess(struct import_session *session)
+static enum status import_read_preprocess(struct weights_session *session)
 {
     const char *text = session->request->preprocess;
     struct checkpoint_info *info = &session->info;
@@ -92,9 +92,9 @@ static enum status import_read_preprocess(struct import_session *session)
     return ST_OK;
 }
 
-static enum status import_read_network(struct import_session *session)
+static enum status import_read_network(struct weights_session *session)
 {
-    const struct import_request *request = session->request;
+    const struct weights_request *request = session->request;
     struct config *config = &session->config;
     int h = 0, w = 0;
     TRY(config_read(config, request->network));
@@ -127,7 +127,7 @@ static enum status import_read_network(struct import_session *session)
 
 /* --- the network --- */
 
-static enum status import_build(struct import_session *session, int classes)
+static enum status import_build(struct weights_session *session, int classes)
 {
     model_release(&session->model);
     return model_init(&session->model, &session->config.model, session->in, classes,
@@ -135,9 +135,9 @@ static enum status import_build(struct import_session *session, int classes)
 }
 
 /* The file says how many classes there are; names do not depend on that. */
-static enum status import_match(struct import_session *session)
+static enum status import_match(struct weights_session *session)
 {
-    const struct import_request *request = session->request;
+    const struct weights_request *request = session->request;
     const char *network = session->named ? session->named->name : "";
     int classes = session->named ? session->named->classes : 2;
     TRY(import_build(session, classes));
@@ -161,7 +161,7 @@ static bool import_is_negative(const float *values, size_t count)
     return false;
 }
 
-static enum status import_check_values(const struct import_session *session, int i,
+static enum status import_check_values(const struct weights_session *session, int i,
                                        const struct layer_tensor *tensor,
                                        const float *values)
 {
@@ -176,7 +176,7 @@ static enum status import_check_values(const struct import_session *session, int
     return ST_OK;
 }
 
-static enum status import_read_weights(struct import_session *session)
+static enum status import_read_weights(struct weights_session *session)
 {
     const struct model *model = &session->model;
     session->params = mem_aligned(model->params, sizeof(float));
@@ -213,7 +213,7 @@ static enum status import_read_classes(struct checkpoint_info *info, const char 
     char *text, *rest;
     size_t bytes;
     int count = 0;
-    TRY(stream_read_text(path, IMPORT_CLASS_BYTES, &text, &bytes));
+    TRY(stream_read_text(path, WEIGHTS_CLASS_BYTES, &text, &bytes));
     rest = text;
     for (char *line; (line = strsep(&rest, "\n")) != NULL;) {
         char *name = parse_trim(line);
@@ -232,9 +232,9 @@ static enum status import_read_classes(struct checkpoint_info *info, const char 
 
 /* --- the checkpoint --- */
 
-static enum status import_fill_info(struct import_session *session)
+static enum status import_fill_info(struct weights_session *session)
 {
-    const struct import_request *request = session->request;
+    const struct weights_request *request = session->request;
     struct checkpoint_info *info = &session->info;
     const struct run_state state = {.params = session->params};
     char treatment[TREATMENT_TEXT], bits[POLICY_BITS];
@@ -263,7 +263,7 @@ static enum status import_fill_info(struct import_session *session)
     return ST_OK;
 }
 
-static enum status import_write(const struct import_session *session)
+static enum status import_write(const struct weights_session *session)
 {
     const struct model *model = &session->model;
     const struct run_state state = {.params = session->params};
@@ -280,7 +280,7 @@ static enum status import_write(const struct import_session *session)
 /* --- what is told --- */
 
 /* Without names every pair is shown. */
-static void import_print_pairs(const struct import_session *session)
+static void import_print_pairs(const struct weights_session *session)
 {
     for (int i = 0; i < session->match.tensors; i++) {
         char *name = weights_tensor_name(&session->model, i);
@@ -290,9 +290,9 @@ static void import_print_pairs(const struct import_session *session)
     }
 }
 
-static void import_print(const struct import_session *session)
+static void import_print(const struct weights_session *session)
 {
-    const struct import_request *request = session->request;
+    const struct weights_request *request = session->request;
     const struct weights_match *match = &session->match;
     const struct shape *in = &session->in;
     if (*match->names) {
@@ -311,9 +311,9 @@ static void import_print(const struct import_session *session)
             in->c == 1 ? "grey" : "RGB", in->h, in->w);
 }
 
-static enum status import_run(struct import_session *session)
+static enum status import_run(struct weights_session *session)
 {
-    const struct import_request *request = session->request;
+    const struct weights_request *request = session->request;
     static const struct target_kind kind = {"a checkpoint", .format = CHECKPOINT_FORMAT};
     const char *const inputs[] = {request->file, request->classes,
                                   session->named ? NULL : request->network};
@@ -329,7 +329,7 @@ static enum status import_run(struct import_session *session)
     return ST_OK;
 }
 
-static void import_close(struct import_session *session)
+static void import_close(struct weights_session *session)
 {
     checkpoint_info_release(&session->info);
     free(session->params);
@@ -341,7 +341,7 @@ static void import_close(struct import_session *session)
 
 enum status cmd_weights_import(int argc, char **argv)
 {
-    struct import_request request = {0};
+    struct weights_request request = {0};
     const struct cli_option options[] = {
         {"as", CLI_TEXT, &request.network, "NETWORK",
          "the network that the weights are of: a name (see 'lockstep models') or a "
@@ -374,7 +374,7 @@ enum status cmd_weights_import(int argc, char **argv)
     if (!request.network)
         FAIL(ST_USAGE, "which network are the weights of? --as NAME, see 'lockstep "
                        "models'");
-    struct import_session session = {.request = &request};
+    struct weights_session session = {.request = &request};
     config_init(&session.config);
     enum status st = import_run(&session);
     import_close(&session);

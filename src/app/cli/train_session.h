@@ -45,12 +45,12 @@ struct train_session {
     struct model model; /* the whole network */
     struct stages stages;
     struct tuning tuning;
-    float *class_weight; /* owned: (classes); NULL: all 1 */
+    float *class_weight;        /* owned: (classes); NULL: all 1 */
     struct trainer_setup setup; /* borrows from the members above */
     struct trainer *trainer;
     struct run_folder folder;
-    double begin, deadline; /* timer_now seconds; deadline 0: none */
-    bool begins_with;       /* the run begins with weights, those of: */
+    double begin, deadline;       /* timer_now seconds; deadline 0: none */
+    bool begins_with;             /* the run begins with weights, those of: */
     struct pretrained pretrained; /* on rank 0 */
 };
 

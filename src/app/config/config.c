@@ -1,6 +1,5 @@
 #include "app/config/config.h"
 
-#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -262,54 +261,6 @@ enum status config_set_image_size(struct config *config, const char *text)
              text, CONFIG_SIDE);
     for (int i = 0; text && i < 2; i++)
         TRY(config_set_key(config, "data", keys[i], text, "--image-size"));
-    return ST_OK;
-}
-
-/* A checkpoint keeps the config as text: would this value be read back as it is? */
-static bool config_is_storable(const char *text)
-{
-    size_t n = strlen(text);
-    if (n > 0 && (isspace((unsigned char)text[0]) || isspace((unsigned char)text[n - 1])))
-        return false;
-    for (size_t i = 0; i < n; i++) {
-        bool comment = text[i] == '#' || text[i] == ';';
-        bool alone = i == 0 || text[i - 1] == ' ' || text[i - 1] == '\t';
-        if (text[i] == '\n' || (comment && alone))
-            return false;
-    }
-    return true;
-}
-
-enum status config_check(const struct config *config, const char *name)
-{
-    if (config->model.lines.count == 0)
-        FAIL(ST_USAGE, "%s: no network: [model] needs 'layer = ...' lines", name);
-    if (!*config->data.file)
-        FAIL(ST_USAGE, "%s: no data set; give --data FILE or file = in [data]", name);
-    if (!config_is_storable(config->data.file))
-        FAIL(ST_USAGE,
-             "'%s' cannot be the name of the data set: a config cannot hold a line end, "
-             "a blank at either end, or '#' or ';' after a blank; rename the file",
-             config->data.file);
-    if (!config_is_storable(config->run.parallel.stages))
-        FAIL(ST_USAGE, "parallel.stages = '%s': expected LAYER+LAYER | LAYER ...",
-             config->run.parallel.stages);
-    if (!config_is_storable(config->run.train.class_weights))
-        FAIL(ST_USAGE,
-             "train.class_weights = '%s': expected none, auto or NAME:WEIGHT, "
-             "NAME:WEIGHT, ...",
-             config->run.train.class_weights);
-    if (!config_is_storable(config->finetune.pretrained))
-        FAIL(ST_USAGE,
-             "'%s' cannot be the name of a file of weights: a config cannot hold a line "
-             "end, a blank at either end, or '#' or ';' after a blank; rename the file",
-             config->finetune.pretrained);
-    const struct param_groups *groups = &config->run.optim.groups;
-    for (int g = 0; g < groups->count; g++)
-        if (!config_is_storable(groups->group[g].match))
-            FAIL(ST_USAGE,
-                 "%s: group '%s': match = '%s': expected PATTERN[, PATTERN ...]",
-                 groups->group[g].where, groups->group[g].name, groups->group[g].match);
     return ST_OK;
 }
 

@@ -107,7 +107,8 @@ const struct config_key config_keys[] = {
      "convolutions 3x3 by Winograd's algorithm where it pays: auto: F(4x4) or F(2x2); "
      "f2: F(2x2), with the errors of a sum; off", winograd_words},
     {"train", "loss", KEY_WORD, false, RUN(train.loss), 0, 0, "cross_entropy",
-     "what training minimises; focal: images that are right already count less", loss_words},
+     "what training minimises; focal: images that are right already count less",
+     loss_words},
     {"train", "focal", KEY_REAL, false, RUN(train.focal), 0, 10, "2",
      "focal loss: the exponent gamma of 1 - p; 0: cross_entropy", NULL},
     {"train", "class_weights", KEY_TEXT, false, RUN(train.class_weights), 0, 0, "none",

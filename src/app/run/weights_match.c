@@ -8,8 +8,8 @@
 #include "base/mem.h"
 #include "nn/layer_names.h"
 
-#define MATCH_NAMED 4   /* tensors that a message names */
-#define MATCH_NAME  512 /* bytes of a name with a prefix */
+#define WEIGHTS_NAMED 4   /* tensors that a message names */
+#define WEIGHTS_NAME  512 /* bytes of a name with a prefix */
 
 /* --- the tensors of a network, counted --- */
 
@@ -92,7 +92,7 @@ static char *match_tensor_dims(const struct layer_tensor *tensor)
 /* What may stand before every name. */
 static const char *const match_prefixes[] = {"", "module.", "model.", "state_dict.",
                                              "weights."};
-enum { MATCH_PREFIXES = sizeof match_prefixes / sizeof match_prefixes[0] };
+enum { WEIGHTS_PREFIXES = sizeof match_prefixes / sizeof match_prefixes[0] };
 
 struct match_search {
     const struct arrays *file;
@@ -107,7 +107,7 @@ static int match_find(const struct match_search *search, const struct layer_name
 {
     const struct layer *layer;
     int number;
-    char name[MATCH_NAME];
+    char name[WEIGHTS_NAME];
     const struct layer_tensor *tensor = weights_tensor(search->model, i, &layer, &number);
     const char *theirs = names ? layer_names_theirs(names, layer->name) : layer->name;
     if (!theirs)
@@ -133,7 +133,7 @@ static int match_try(const struct match_search *search, const struct layer_names
                      struct weights_match *match, int most)
 {
     int *array = mem_zeroed((size_t)search->tensors, sizeof *array);
-    for (int p = 0; p < MATCH_PREFIXES; p++) {
+    for (int p = 0; p < WEIGHTS_PREFIXES; p++) {
         int found = match_by(search, names, match_prefixes[p], array);
         if (found <= most)
             continue;
@@ -184,9 +184,9 @@ static int match_candidates(const struct match_search *search, int *list)
 
 static void match_append_name(char **text, int *told, const char *name)
 {
-    if (*told < MATCH_NAMED)
+    if (*told < WEIGHTS_NAMED)
         mem_append(text, "%s'%s'", *told ? ", " : "", name);
-    else if (*told == MATCH_NAMED)
+    else if (*told == WEIGHTS_NAMED)
         mem_append(text, ", ...");
     (*told)++;
 }

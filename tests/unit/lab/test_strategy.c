@@ -15,6 +15,7 @@
 #include "kernels/conv_pool.h"
 #include "kernels/reference.h"
 #include "lab/strategy.h"
+#include "nn/layer_shape.h"
 #include "nn/workspace.h"
 
 #define MOST_THREADS 5
