@@ -16,6 +16,7 @@ import json
 import os
 import struct
 import sys
+import warnings
 
 INSIDE = ("state_dict", "model_state_dict", "model")
 PREFIX = "module."
@@ -57,10 +58,10 @@ def load(torch, path):
         raise Failure(f"cannot open '{path}': {error.strerror}") from None
     try:
         return torch.load(path, weights_only=True, map_location="cpu")
-    except Exception as error:  # torch.load raises errors of many kinds
-        raise Failure(f"cannot read '{path}' as a file of tensors alone: {one_line(error)}; a "
-                      f"whole module is saved anew with torch.save(module.state_dict(), FILE), "
-                      f"where its classes are") from None
+    except Exception:  # of many kinds; the texts advise to run what is in the file
+        raise Failure(f"'{path}' is damaged, not of PyTorch, or holds more than tensors: of a "
+                      f"whole module or TorchScript save the tensors alone, where its classes "
+                      f"are: torch.save(module.state_dict(), FILE)") from None
 
 
 def tensors_of(torch, content, path):
@@ -80,12 +81,12 @@ def tensors_of(torch, content, path):
               f"{' ...' if len(left) > 5 else ''}", file=sys.stderr)
     if all(name.startswith(PREFIX) and name != PREFIX for name in found):
         found = {name[len(PREFIX):]: value for name, value in found.items()}
-    return {name: plain(name, value) for name, value in found.items()}
+    return {name: plain(torch, name, value) for name, value in found.items()}
 
 
-def plain(name, tensor):
+def plain(torch, name, tensor):
     """Dense, contiguous, and with memory of its own."""
-    if tensor.is_sparse or tensor.is_quantized:
+    if tensor.layout != torch.strided or tensor.is_quantized:
         raise Failure(f"'{name}' is a sparse or a quantized tensor: only dense ones can be "
                       f"written")
     if str(tensor.dtype).removeprefix("torch.") not in TYPES:
@@ -133,6 +134,7 @@ def write(torch, tensors, path):
 
 def main():
     options = parse()
+    warnings.simplefilter("ignore")  # torch's, about how files were written
     try:
         import torch
     except ImportError:
