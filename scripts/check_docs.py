@@ -27,7 +27,7 @@ NO_COMMANDS = ("text", "ini", "c", "python", "make", "json", "diff")
 WRAPPERS = ("scripts/launch.sh", "scripts/supervise.sh", "scripts/submit.sh")
 TREE = ("src", "include", "tests", "scripts", "slurm", "configs", "docs", ".ci")
 CONFIG_SECTIONS = ("data", "model", "train", "optim", "schedule", "augment", "checkpoint",
-                   "log", "early_stop", "parallel")
+                   "log", "early_stop", "parallel", "finetune", "eval")
 STANDARD_HEADERS = set("""
     arpa/inet.h assert.h ctype.h dirent.h endian.h errno.h fcntl.h float.h fnmatch.h ifaddrs.h
     inttypes.h limits.h malloc.h math.h net/if.h netinet/in.h poll.h pthread.h regex.h sched.h

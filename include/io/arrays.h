@@ -1,17 +1,21 @@
 /*
  * arrays: named arrays of numbers in files of other programs, as weights are exchanged:
  *
- *   safetensors   https://github.com/huggingface/safetensors, "Format": 8 bytes of
- * length, a JSON object, raw data. F64, F32, F16 and BF16 can be read. .npz NumPy's zip
- * archive of .npy files (numpy.lib.format, versions 1 to 3), stored or deflated, with a
- * directory of up to 1 MB. f8, f4 and f2, of either byte order, in C or Fortran order.
- * Other files in the archive are passed over. HDF5          every array of the file; its
- * name is its path without the first '/', with '.' for '/'. f8 and f4 of up to 4
- * dimensions, contiguous (io/h5file.h). Of lockstep's own files, checkpoints alone.
+ *   safetensors (https://github.com/huggingface/safetensors, "Format"): 8 bytes of
+ *   length, a JSON object, raw data. F64, F32, F16 and BF16 can be read.
+ *
+ *   .npz: NumPy's zip archive of .npy files (numpy.lib.format, versions 1 to 3), stored
+ * or deflated, with a directory of up to 1 MB. f8, f4 and f2, of either byte order, in C
+ * or Fortran order. Other files in the archive are passed over.
+ *
+ *   HDF5: every array of the file; its name is its path without the first '/', with '.'
+ *   for '/'. f8 and f4 of up to 4 dimensions, contiguous (io/h5file.h). Of lockstep's own
+ *   files, checkpoints alone.
  *
  * The kind of a file is found by its content. Files are not trusted: lengths, extents and
  * offsets are checked against the file's size before memory is taken, and a name that is
- * twice in a file, an array that overlaps another or lies outside is refused. Pickles
+ * twice in a file, or an array that lies outside, is refused; in safetensors also arrays
+ * that overlap. Pickles
  * (PyTorch's .pt and .pth) are programs, and are never read.
  *
  * Only home of <jansson.h> and <zip.h>. Not collective; a file is for one thread.
@@ -24,12 +28,10 @@
 
 #include "base/status.h"
 
-#define ARRAYS_DIMS 8
-#define ARRAYS_MAX  100000 /* in a file */
-#define ARRAYS_NAME 256    /* bytes of a name, with its NUL: UTF-8, printable */
-#define ARRAYS_HEADER                                                 \
-    (100u << 20) /* bytes of a safetensors header: the format's limit \
-                  */
+#define ARRAYS_DIMS   8
+#define ARRAYS_MAX    100000       /* in a file */
+#define ARRAYS_NAME   256          /* bytes of a name, with its NUL: UTF-8, printable */
+#define ARRAYS_HEADER (100u << 20) /* bytes of a safetensors header, at most */
 
 enum array_type {
     ARRAY_F64,

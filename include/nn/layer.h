@@ -56,9 +56,10 @@ struct layer {
     double work_data;     /* for the input gradient, if it differs */
     /* Of a layer without tensors: FLOPs per sample; 0: one for each output. */
     double element_forward, element_backward;
-    bool head;  /* the network's last layer with tensors */
-    int depth;  /* units of the network behind that of the layer (nn/model.h) */
-    int index;  /* position in the network */
+    bool head;        /* the network's last layer with tensors */
+    bool called_head; /* "head" stands for it: no layer has that name */
+    int depth;        /* units of the network behind that of the layer (nn/model.h) */
+    int index;        /* position in the network */
     int number; /* the same in the network of the config: its name in base/where.h */
     int grain;  /* largest number of samples in a pass */
 };

@@ -1,12 +1,15 @@
 /*
  * loss: what training minimises, from the log-probabilities of a grain.
  *
- *   cross-entropy   -sum_k t_k logp_k. The targets t are (1 - s) one-hot + s / classes
- * with label smoothing s (C. Szegedy et al., "Rethinking the Inception architecture",
- * CVPR 2016, section 7). focal           -sum_k t_k (1 - p_k)^gamma logp_k: what is right
- * already counts less (T.-Y. Lin et al., "Focal loss for dense object detection", ICCV
- * 2017, equation 4). gamma 0 is cross-entropy, to the bit. class weights   each sample's
- * loss times the weight of its class.
+ *   cross-entropy: -sum_k t_k logp_k, with targets t = (1 - s) one-hot + s / classes for
+ *   label smoothing s (C. Szegedy et al., "Rethinking the Inception architecture", CVPR
+ *   2016, section 7).
+ *
+ *   focal: -sum_k t_k (1 - p_k)^gamma logp_k: what is right already counts less (T.-Y.
+ * Lin et al., "Focal loss for dense object detection", ICCV 2017, equation 4). gamma 0 is
+ *   cross-entropy, to the bit.
+ *
+ *   class weights: each sample's loss times the weight of its class.
  *
  * Elementary functions are those of base/portable_math.h: the same bits on every CPU.
  */

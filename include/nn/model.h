@@ -65,8 +65,10 @@ struct model {
     /* Set before workspaces are made, for tests: of a block (src/nn/leg.h); 0: as many as
        are fast. */
     int block_images;
-    size_t params;                /* floats in the flat vector, padding included */
-    size_t learn_begin;           /* no float before it changes in training */
+    size_t params;      /* floats in the flat vector, padding included */
+    size_t learn_begin; /* no float before it changes in training */
+    bool still; /* layers were frozen by spec.freeze: all that does not go back runs as in
+                   evaluation */
     size_t packed;                /* floats in the packed vector (nn/packed.h) */
     struct ranges ranges;         /* owned: of the flat vector */
     struct statistics statistics; /* owned: of the flat vector */
@@ -76,6 +78,7 @@ struct model {
 
     /* Of a part: how many come before it in the whole model. Of a whole model: 0. */
     int op_before, layer_before, tensor_before, unit_before;
+    bool learns_before; /* of a part: does a unit before it learn? */
 };
 
 /* Builds the network for samples of shape `in`, `classes` classes and passes of at most
@@ -92,7 +95,8 @@ enum status model_describe(struct model *model, const struct model_spec *spec,
 
 /* Units [begin, end) of a whole model as a model of its own. Its flat vectors hold only
    the part's parameters; its input is the output of the unit before. A part that has
-   units before it also computes the gradient of its input (workspace.input_gradient).
+   units before it that learn also computes the gradient of its input
+   (workspace.input_gradient).
    Layers keep their names and random draws, so the bits are those of the whole.
    Release with model_release. */
 void model_part(struct model *part, const struct model *whole, int begin, int end);

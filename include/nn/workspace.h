@@ -33,7 +33,7 @@ struct workspace_op {
 struct workspace {
     float **activation; /* (ops + 1): [v] is value v (nn/model.h); [0] and [ops] stay */
     float *logprobs;    /* (grain, classes): the output of the last op */
-    float *input_gradient;   /* a part's, (grain, in) after backward */
+    float *input_gradient;   /* a part's, (grain, in) after backward; NULL: not wanted */
     float *output_gradient;  /* backward starts with it, (grain, out); it may be written
                                 after the forward pass */
     struct workspace_op *op; /* (ops) */

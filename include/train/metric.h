@@ -25,6 +25,9 @@ double metric_value(enum metric metric, const struct evaluation *evaluation);
 /* More is better: the value, or of loss its negative. */
 double metric_score(enum metric metric, const struct evaluation *evaluation);
 
+/* "accuracy", "balanced accuracy", "macro F1", "loss". */
+const char *metric_name(enum metric metric);
+
 /* "accuracy 93.10 %", "macro F1 91.02 %", "loss 0.2345"; the caller frees. */
 char *metric_text(enum metric metric, double score);
 

@@ -31,26 +31,38 @@ static enum status freeze_unknown(const struct model *model, const char *name)
          name);
 }
 
-/* The last layer that is frozen; -1: none is. */
+/* The last layer that is frozen; -1: none is. A layer or block may have the name of a
+   word. */
 static enum status freeze_find(const struct model *model, const char *until, int *last)
 {
     *last = -1;
-    if (!until || strcmp(until, "none") == 0)
-        return ST_OK;
-    if (strcmp(until, "backbone") == 0) {
-        *last = model_head(model)->index - 1;
-        return ST_OK;
-    }
-    for (int l = 0; l < model->layers; l++)
+    for (int l = 0; until && l < model->layers; l++)
         if (freeze_is_of(model->layer[l], until))
             *last = l;
-    return *last < 0 ? freeze_unknown(model, until) : ST_OK;
+    if (*last >= 0 || !until || strcmp(until, "none") == 0)
+        return ST_OK;
+    if (strcmp(until, "backbone") != 0)
+        return freeze_unknown(model, until);
+    *last = model_head(model)->index - 1;
+    return ST_OK;
 }
 
 static void freeze_statistics(struct layer *layer)
 {
     if (layer->ops->freeze_statistics)
         layer->ops->freeze_statistics(layer);
+}
+
+static enum status freeze_fail_all(const struct model *model,
+                                   const struct model_freeze *freeze)
+{
+    int head = model_head(model)->index;
+    if (head == 0)
+        FAIL(ST_USAGE, "finetune.freeze = %s freezes all layers", freeze->until);
+    FAIL(ST_USAGE,
+         "finetune.freeze = %s freezes all layers: the last one that can be frozen is "
+         "'%s'",
+         freeze->until, model->layer[head - 1]->name);
 }
 
 enum status model_freeze_layers(struct model *model, const struct model_freeze *freeze)
@@ -65,11 +77,7 @@ enum status model_freeze_layers(struct model *model, const struct model_freeze *
     }
     for (int l = 0; freeze->statistics && l < model->layers; l++)
         freeze_statistics(model->layer[l]);
-    if (model_learning_count(model) == 0)
-        FAIL(
-            ST_USAGE,
-            "finetune.freeze = %s freezes all layers: the last one that can be frozen is "
-            "'%s'",
-            freeze->until, model->layer[model_head(model)->index - 1]->name);
-    return ST_OK;
+    model->still = last >= 0;
+    return last >= 0 && model_learning_count(model) == 0 ? freeze_fail_all(model, freeze)
+                                                         : ST_OK;
 }

@@ -1,5 +1,7 @@
 /* model_layout: where the tensors of a model lie in its flat vector, and by which rules.
  */
+#include <string.h>
+
 #include "model_impl.h"
 
 #define MODEL_ALIGN 16 /* floats: a tensor begins at a cache line */
@@ -57,7 +59,10 @@ void model_find_head(struct model *model)
     int head = model->layers - 1;
     while (head > 0 && model->layer[head]->tensors == 0)
         head--;
-    model->layer[head]->head = true;
+    model->layer[head]->head = model->layer[head]->called_head = true;
+    for (int l = 0; l < model->layers; l++)
+        if (strcmp(model->layer[l]->name, "head") == 0)
+            model->layer[head]->called_head = false;
 }
 
 const struct layer *model_head(const struct model *model)

@@ -19,7 +19,7 @@ static void model_wire_ops(struct model *model)
     free(model->wanted);
     model->wires = mem_zeroed((size_t)model->ops, sizeof *model->wires);
     model->wanted = mem_zeroed((size_t)model->ops + 1, sizeof *model->wanted);
-    model->wanted[0] = model->unit_before > 0 && !model->forward_only;
+    model->wanted[0] = model->learns_before && !model->forward_only;
     /* [value of the layers]: the value of the ops; 0: inside a block, nobody reads it */
     int *value = mem_zeroed((size_t)model->layers + 1, sizeof *value);
     for (int o = 0; o < model->ops; o++) {

@@ -114,6 +114,8 @@ void model_part(struct model *part, const struct model *whole, int begin, int en
         .layer_before = first,
         .tensor_before = model_tensors_before(whole, first),
         .unit_before = begin,
+        .learns_before = whole->learn_begin < offset,
+        .still = whole->still,
     };
     part->layer = mem_zeroed((size_t)(last - first), sizeof(struct layer *));
     for (int l = first; l < last; l++) {

@@ -14,7 +14,7 @@
 static bool model_op_trains(const struct model *model, const struct grain_pass *pass,
                             int o)
 {
-    return pass->train && (model->learn_begin == 0 || model_goes_back(model, o));
+    return pass->train && (!model->still || model_goes_back(model, o));
 }
 
 /* The arguments of op o for the whole grain; dy and dx are for backward. */

@@ -171,19 +171,31 @@ static int optim_segment_at(const struct optim *optim, size_t at)
     return low;
 }
 
+/* Steps that are done when so many epochs are: the least n with n / epoch_steps >=
+ * epochs.
+ */
+static uint64_t optim_steps(double epochs, uint64_t epoch_steps)
+{
+    double all = (double)epoch_steps, n = floor(epochs * all);
+    while (n > 0 && (n - 1) / all >= epochs)
+        n--;
+    while (n / all < epochs)
+        n++;
+    return (uint64_t)n;
+}
+
 /* The step, from 1, in which the segment begins to learn. */
 static uint64_t optim_first_step(const struct optim_segment *segment,
                                  uint64_t epoch_steps)
 {
-    return 1 + (uint64_t)ceil(segment->from * (double)epoch_steps);
+    return segment->from > 0 ? 1 + optim_steps(segment->from, epoch_steps) : 1;
 }
 
 static bool optim_rests(const struct optim_segment *segment, uint64_t step,
                         uint64_t epoch_steps)
 {
     return step < optim_first_step(segment, epoch_steps) ||
-           (segment->epochs > 0 &&
-            (double)(step - 1) / (double)epoch_steps >= segment->epochs);
+           (segment->epochs > 0 && step > optim_steps(segment->epochs, epoch_steps));
 }
 
 /* As the segment sees it: steps count from its first one. */

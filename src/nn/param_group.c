@@ -65,7 +65,7 @@ static bool param_pattern_matches(const char *pattern, const struct layer *layer
     char name[PARAM_TENSOR];
     param_tensor_name(name, layer, tensor);
     return fnmatch(pattern, layer->name, 0) == 0 || fnmatch(pattern, name, 0) == 0 ||
-           (layer->head && strcmp(pattern, "head") == 0);
+           (layer->called_head && strcmp(pattern, "head") == 0);
 }
 
 const struct param_group *param_groups_find(const struct param_groups *groups,
@@ -183,6 +183,10 @@ static enum status param_check_group(const struct param_groups *groups,
     if (patterns == 0)
         FAIL(ST_USAGE, "%s: group '%s' has no 'match = PATTERN'", group->where,
              group->name);
+    if (group->epochs > 0 && group->from >= group->epochs)
+        FAIL(ST_USAGE,
+             "%s: group '%s' never learns: it begins after %g epochs and ends after %g",
+             group->where, group->name, group->from, group->epochs);
     if (param_group_size(groups, group, model, &floats) == 0)
         FAIL(ST_USAGE,
              "%s: group '%s' gets no tensor: a group before it has all that match; the "

@@ -60,13 +60,22 @@ static void flow_wait(struct flow *flow, int round, int kind)
         message_wait(flow->messages, flow_place(flow, lane, round, kind));
 }
 
+/* Gradients go back as far as something before learns. */
+static bool flow_has_kind(const struct model *model, int kind)
+{
+    bool learns = model->learns_before || model->learn_begin < model->params;
+    return kind == FLOW_OUTPUT_GRADIENT  ? learns
+           : kind == FLOW_INPUT_GRADIENT ? model->learns_before
+                                         : true;
+}
+
 /* Starts the messages of one kind of all lanes of a round. */
 static void flow_start(struct flow *flow, int round, int kind)
 {
     const struct crew *crew = flow->crew;
     const struct model *model = crew->model;
     int index = crew->stage->index;
-    if (round >= flow->rounds)
+    if (round >= flow->rounds || !flow_has_kind(model, kind))
         return;
     for (int lane = 0; lane < flow->lanes; lane++) {
         const struct workspace *ws = crew_workspace(crew, lane, round);

@@ -58,12 +58,18 @@ double metric_score(enum metric metric, const struct evaluation *evaluation)
     return metric == METRIC_LOSS ? -value : value;
 }
 
-char *metric_text(enum metric metric, double score)
+const char *metric_name(enum metric metric)
 {
     static const char *const names[] = {[METRIC_ACCURACY] = "accuracy",
                                         [METRIC_BALANCED_ACCURACY] = "balanced accuracy",
-                                        [METRIC_MACRO_F1] = "macro F1"};
+                                        [METRIC_MACRO_F1] = "macro F1",
+                                        [METRIC_LOSS] = "loss"};
+    return names[metric];
+}
+
+char *metric_text(enum metric metric, double score)
+{
     if (metric == METRIC_LOSS)
         return mem_format("loss %.4f", fabs(score));
-    return mem_format("%s %.2f %%", names[metric], 100 * score);
+    return mem_format("%s %.2f %%", metric_name(metric), 100 * score);
 }

@@ -118,8 +118,8 @@ static bool trainer_is_better(const struct trainer *trainer, double score, doubl
     double best = 0;
     if (!isfinite(loss))
         return false;
-    if (progress->evaluated_step == 0 || score != progress->best_score)
-        return progress->evaluated_step == 0 || score > progress->best_score;
+    if (progress->best_step == 0 || score != progress->best_score)
+        return progress->best_step == 0 || score > progress->best_score;
     if (comm_rank(comm) == 0)
         best = metrics_eval_loss(&trainer->log.metrics, progress->best_step);
     comm_bcast(comm, &best, sizeof best, 0);
@@ -133,8 +133,9 @@ static void trainer_compare(struct trainer *trainer, const struct evaluation *re
     struct progress *progress = &trainer->run.progress;
     double score = metric_score((enum metric)options->train.metric, result);
     double wanted = progress->best_score + options->early_stop.min_delta;
-    bool gain = progress->evaluated_step == 0 || score > wanted;
     bool better = trainer_is_better(trainer, score, result->loss);
+    bool gain = progress->evaluated_step == 0 ||
+                (progress->best_step == 0 ? better : score > wanted);
     progress->evaluated_step = progress->step;
     progress->evals_without_gain = gain ? 0 : progress->evals_without_gain + 1;
     if (better) {
@@ -315,7 +316,8 @@ static enum status trainer_train(struct trainer *trainer)
         TRY(trainer_save(trainer, false));
     TRY(trainer_steps(trainer));
     if (trainer_out_of_patience(trainer))
-        log_out("stopped early: no better accuracy in %d evaluations\n",
+        log_out("stopped early: no better %s in %d evaluations\n",
+                metric_name((enum metric)run->setup.options->train.metric),
                 run->setup.options->early_stop.patience);
     if (progress->step > 0 && trainer->saver.saved_step != progress->step)
         TRY(trainer_save(trainer, true));

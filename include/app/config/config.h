@@ -71,6 +71,10 @@ enum status config_set(struct config *config, const char *assignment) MUST_CHECK
    of imported pictures and of built-in letters. NULL: not given, nothing changes. */
 enum status config_set_image_size(struct config *config, const char *text) MUST_CHECK;
 
+/* Sets what follows from other keys: model.freeze.statistics. config_parse does so; again
+   after changes. */
+void config_settle(struct config *config);
+
 /* Checks what concerns more than one key: ST_USAGE without a network or a data set. */
 enum status config_check(const struct config *config, const char *name) MUST_CHECK;
 

@@ -12,7 +12,7 @@
    for messages: "data.mean". ST_USAGE if it is something else; a deviation is above 0. */
 enum status normal_read(const char *what, const char *text, int channels, bool deviation,
                         double value[DATASET_CHANNELS]) MUST_CHECK;
-/* The reverse, exactly; the caller frees. */
+/* The reverse, up to rounding; the caller frees. */
 char *normal_text(const double *value, int channels);
 
 /* Sets the data set's mean and deviation to those of the config, if it has them. */

@@ -8,8 +8,6 @@
 #include "app/run/data_source.h"
 #include "app/run/deadline.h"
 #include "app/run/memory.h"
-#include "app/run/normal.h"
-#include "app/run/pretrained.h"
 #include "app/run/run_config.h"
 #include "app/run/run_files.h"
 #include "app/run/stall.h"
@@ -20,7 +18,6 @@
 #include "base/timer.h"
 #include "comm/comm.h"
 #include "data/import.h"
-#include "train/class_weights.h"
 #include "train_session.h"
 
 /* --- setup ---
@@ -138,48 +135,6 @@ static enum status train_open_network(struct train_session *session)
                                                    : STAGES_TRAIN);
 }
 
-static void train_keep_text(char **key, char *text)
-{
-    free(*key);
-    *key = text;
-}
-
-/* Images are normalised as those that the weights were trained on, unless the config says
-   how. Collective. */
-static void train_take_normal(struct train_session *session)
-{
-    struct data_options *data = &session->config.data;
-    const struct checkpoint_info *info = &session->pretrained.network.info;
-    double normal[2][DATASET_CHANNELS] = {{0}};
-    int channels = session->model.in.c;
-    memcpy(normal[0], info->mean, sizeof normal[0]);
-    memcpy(normal[1], info->std, sizeof normal[1]);
-    comm_bcast(session->comm, normal, sizeof normal, 0);
-    if (!*data->mean)
-        train_keep_text(&data->mean, normal_text(normal[0], channels));
-    if (!*data->std)
-        train_keep_text(&data->std, normal_text(normal[1], channels));
-}
-
-static enum status train_open_weights(struct train_session *session)
-{
-    const char *finetune = session->config.finetune.pretrained;
-    const char *path = *finetune ? finetune : session->request->init;
-    struct dataset_info *data = &session->dataset.info;
-    enum status st = ST_OK;
-    session->begins_with = path != NULL;
-    if (path && comm_rank(session->comm) == 0)
-        st = pretrained_open(&session->pretrained, path, &session->model, data);
-    TRY(comm_agree(session->comm, st));
-    if (*finetune)
-        train_take_normal(session);
-    TRY(normal_apply(&session->config.data, data));
-    TRY(class_weights_read(session->config.run.train.class_weights, &session->dataset,
-                           &session->class_weight));
-    session->config_text = config_text(&session->config);
-    return ST_OK;
-}
-
 static enum status train_place(struct train_session *session)
 {
     struct comm *comm = session->comm;
@@ -273,11 +228,8 @@ static enum status train_start(struct train_session *session)
                  session->folder.path);
     else if (session->request->resume)
         log_note("no run in '%s' yet: starting from the beginning", session->folder.path);
-    if (!session->begins_with)
-        return trainer_start_with_data(session->trainer);
-    const struct weights_source source =
-        pretrained_source(&session->pretrained, session->config.run.train.seed);
-    return trainer_start_from(session->trainer, &source);
+    return session->begins_with ? train_start_weights(session)
+                                : trainer_start_with_data(session->trainer);
 }
 
 /* The config of a refused resume is not that of the run. */
@@ -319,13 +271,12 @@ static void train_close(struct train_session *session)
     tuning_release(&session->tuning);
     stages_close(&session->stages);
     run_folder_close(&session->folder);
-    pretrained_close(&session->pretrained);
+    train_close_weights(session);
     model_release(&session->model);
     dataset_close(&session->dataset);
     placement_release(&session->placement);
     config_release(&session->config);
     free(session->config_text);
-    free(session->class_weight);
 }
 
 enum status cmd_train(struct comm *comm, int argc, char **argv)

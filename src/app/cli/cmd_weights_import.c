@@ -60,6 +60,12 @@ static enum status import_read_numbers(const char *text, int channels,
              "'--preprocess %s': expected torchvision, or MEAN,STD in units of pixels (0 "
              "to 255), one number or %d of each",
              text, channels);
+    if (strstr(text, "0.") == text || strstr(text, ",0."))
+        FAIL(
+            ST_USAGE,
+            "'--preprocess %s': expected units of pixels, 0 to 255: multiply by 255 what "
+            "is in units of white",
+            text);
     char *copy = mem_strdup(text), *middle = copy;
     for (int i = 0; i < (commas + 1) / 2; i++)
         middle = strchr(middle, ',') + 1;

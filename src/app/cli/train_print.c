@@ -85,14 +85,13 @@ static void train_print_weights(const struct train_session *session)
 {
     const struct model *model = &session->model;
     size_t all = model_param_count(model), learning = model_learning_count(model);
-    if (session->begins_with && comm_rank(session->comm) == 0) {
+    if (session->pretrained_open) {
         char *text = pretrained_text(&session->pretrained, model);
         log_out("%-10s %s\n", "weights", text);
         free(text);
     }
     if (learning < all)
-        log_out("%-10s %zu of %zu parameters; finetune.freeze = %s\n", "learning",
-                learning, all, session->config.model.freeze.until);
+        log_out("%-10s %zu of %zu parameters\n", "learning", learning, all);
 }
 
 void train_print_header(const struct train_session *session)

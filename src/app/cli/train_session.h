@@ -49,10 +49,18 @@ struct train_session {
     struct trainer_setup setup; /* borrows from the members above */
     struct trainer *trainer;
     struct run_folder folder;
-    double begin, deadline;       /* timer_now seconds; deadline 0: none */
-    bool begins_with;             /* the run begins with weights, those of: */
-    struct pretrained pretrained; /* on rank 0 */
+    double begin, deadline;  /* timer_now seconds; deadline 0: none */
+    const char *begins_with; /* a file of weights, or a run; NULL: none */
+    bool pretrained_open;    /* rank 0 has read about them: */
+    struct pretrained pretrained;
 };
+
+/* Collective. Opens the weights that the run begins with, if any; sets how images are
+   normalised, class_weight, and config_text. */
+enum status train_open_weights(struct train_session *session) MUST_CHECK;
+/* Collective. The trainer starts with the weights. */
+enum status train_start_weights(struct train_session *session) MUST_CHECK;
+void train_close_weights(struct train_session *session);
 
 /* The run's header: command, hardware, data, config, plan, network. With log_out. */
 void train_print_header(const struct train_session *session);

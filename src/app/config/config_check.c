@@ -1,8 +1,17 @@
-/* config_check: what concerns more than one key, or how checkpoints keep a value. */
+/* config: what concerns more than one key, or how checkpoints keep a value. */
 #include <ctype.h>
 #include <string.h>
 
 #include "app/config/config.h"
+
+/* Statistics of a few pictures are noisier than those of the many that weights are of. */
+void config_settle(struct config *config)
+{
+    const struct finetune_options *finetune = &config->finetune;
+    config->model.freeze.statistics =
+        finetune->statistics == STATISTICS_FROZEN ||
+        (finetune->statistics == STATISTICS_AUTO && *finetune->pretrained);
+}
 
 /* A checkpoint keeps the config as text: would this value be read back as it is? */
 static bool config_is_storable(const char *text)

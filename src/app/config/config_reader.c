@@ -121,6 +121,7 @@ enum status config_parse(struct config *config, const char *text, const char *na
         st = config_read_line(&reader, config_strip_line(line));
     }
     free(copy);
+    config_settle(config);
     return st;
 }
 

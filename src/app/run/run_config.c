@@ -16,16 +16,6 @@ static void run_config_replace(char **text, const char *by)
     *text = mem_strdup(by);
 }
 
-/* Statistics of a few pictures are worse than those of the many that the weights are of.
- */
-static void run_config_settle_statistics(struct config *config)
-{
-    struct finetune_options *finetune = &config->finetune;
-    if (finetune->statistics == STATISTICS_AUTO && *finetune->pretrained)
-        finetune->statistics = STATISTICS_FROZEN;
-    config->model.freeze.statistics = finetune->statistics == STATISTICS_FROZEN;
-}
-
 /* For weights that others trained, on some hundred to some thousand pictures; the recipe
    of a network by name is for training from nothing. */
 static const char *const run_config_recipe[] = {
@@ -39,17 +29,42 @@ static const char *const run_config_recipe[] = {
 };
 #define RUN_CONFIG_HEAD_LR "optim.lr=0.05" /* if the head alone learns */
 
+/* The last value of a key among the options; NULL: it has none. option: its own one. */
+static const char *run_config_given(const struct run_config_request *request,
+                                    const char *key, const char *option)
+{
+    size_t length = strlen(key);
+    const char *given = option;
+    for (int i = 0; !option && i < request->assignments; i++) {
+        const char *text = request->assignment[i];
+        const char *equals = strchr(text, '=');
+        if (equals && strncmp(text, key, length) == 0 &&
+            strspn(text + length, " \t=") > 0)
+            given = equals + 1 + strspn(equals + 1, " \t");
+    }
+    return given;
+}
+
 static enum status run_config_set_recipe(struct config *config,
                                          const struct run_config_request *request)
 {
-    if (!request->pretrained || fs_is_file(request->path))
+    const char *weights =
+        run_config_given(request, "finetune.pretrained", request->pretrained);
+    const char *freeze = run_config_given(request, "finetune.freeze", request->freeze);
+    if (!weights || !*weights)
         return ST_OK;
     for (size_t i = 0; i < sizeof run_config_recipe / sizeof run_config_recipe[0]; i++)
         TRY(config_set(config, run_config_recipe[i]));
-    if (request->freeze && strcmp(request->freeze, "backbone") == 0)
+    if (freeze && strcmp(freeze, "backbone") == 0)
         TRY(config_set(config, RUN_CONFIG_HEAD_LR));
     return ST_OK;
 }
+
+/* What rank 0 tells the others of the file. */
+struct run_config_file {
+    uint64_t bytes;
+    uint64_t named; /* it is none, but a network by name */
+};
 
 enum status run_config_read(struct config *config, struct comm *comm,
                             const struct run_config_request *request)
@@ -60,22 +75,24 @@ enum status run_config_read(struct config *config, struct comm *comm,
     if (comm_rank(comm) == 0)
         st = config_load(request->path, &text, &bytes);
     TRY(comm_agree(comm, st));
-    comm_bcast(comm, &bytes, sizeof bytes, 0);
+    struct run_config_file file = {bytes, !fs_is_file(request->path)};
+    comm_bcast(comm, &file, sizeof file, 0);
     if (comm_rank(comm) != 0)
-        text = mem_zeroed(bytes + 1, 1);
-    comm_bcast(comm, text, bytes, 0);
+        text = mem_zeroed(file.bytes + 1, 1);
+    comm_bcast(comm, text, file.bytes, 0);
     st = config_parse(config, text, request->path);
     free(text);
     TRY(st);
     config_note_unused(config);
     TRY(config_set_image_size(config, request->image_size));
-    TRY(run_config_set_recipe(config, request));
+    if (file.named)
+        TRY(run_config_set_recipe(config, request));
     for (int i = 0; i < request->assignments; i++)
         TRY(config_set(config, request->assignment[i]));
     run_config_replace(&config->data.file, request->data);
     run_config_replace(&config->finetune.pretrained, request->pretrained);
     run_config_replace(&config->model.freeze.until, request->freeze);
-    run_config_settle_statistics(config);
+    config_settle(config);
     if (request->no_verify)
         config->data.verify = false;
     if (request->threads > 0)

@@ -54,14 +54,15 @@ static char *tuning_key(const struct trainer_setup *setup, int threads)
 {
     const struct model *model = setup->model;
     char *network = tuning_key_network(model);
-    char *key = mem_format(
-        "cpu %s, %d of %d, %s kernels\nlibraries %s, %s, lockstep %s\n"
-        "world %d ranks, %d here, %d threads\nbatch %d, grain %d\n"
-        "network %dx%dx%d%s, %zu parameters\n",
-        cpu_model(), cpu_usable(), cpu_online(), cpu_isa_name(cpu_isa()), cpu_blas(),
-        comm_version(), setup->version, comm_size(setup->comm),
-        comm_node_size(setup->comm), threads, setup->options->train.batch, model->grain,
-        model->in.h, model->in.w, model->in.c, network, model->params);
+    char *key =
+        mem_format("cpu %s, %d of %d, %s kernels\nlibraries %s, %s, lockstep %s\n"
+                   "world %d ranks, %d here, %d threads\nbatch %d, grain %d\n"
+                   "network %dx%dx%d%s, %zu parameters, the first %zu frozen\n",
+                   cpu_model(), cpu_usable(), cpu_online(), cpu_isa_name(cpu_isa()),
+                   cpu_blas(), comm_version(), setup->version, comm_size(setup->comm),
+                   comm_node_size(setup->comm), threads, setup->options->train.batch,
+                   model->grain, model->in.h, model->in.w, model->in.c, network,
+                   model->params, model->learn_begin);
     free(network);
     return key;
 }

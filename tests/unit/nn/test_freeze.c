@@ -80,6 +80,36 @@ static void test_refused(void **state)
     check_refused("logsoftmax1", "freezes all layers");
 }
 
+/* A network whose first layer is its head has nothing to freeze. */
+static void test_only_head(void **state)
+{
+    (void)state;
+    static const char *const head[] = {"conv classes kernel=6x5", "logsoftmax", NULL};
+    static const char *const fixed[] = {"conv 4 kernel=3 frozen=on", "flatten",
+                                        "linear classes", "logsoftmax", NULL};
+    struct model_spec spec = spec_of(head);
+    struct model model;
+    char message[STATUS_TEXT];
+    spec.freeze.until = mem_strdup("conv1");
+    status_capture(message);
+    enum status st = model_describe(&model, &spec, in, CLASSES, GRAIN);
+    status_capture(NULL);
+    assert_int_equal(st, ST_USAGE);
+    assert_non_null(strstr(message, "freezes all layers"));
+    model_spec_release(&spec);
+    spec = spec_of(head);
+    spec.freeze.until = mem_strdup("backbone");
+    assert_int_equal(model_describe(&model, &spec, in, CLASSES, GRAIN), ST_OK);
+    assert_false(model.still);
+    model_release(&model);
+    model_spec_release(&spec);
+    spec = spec_of(fixed); /* by its own line: nothing runs as in evaluation */
+    assert_int_equal(model_describe(&model, &spec, in, CLASSES, GRAIN), ST_OK);
+    assert_true(model.learn_begin > 0 && !model.still);
+    model_release(&model);
+    model_spec_release(&spec);
+}
+
 static int backward_ops(const struct model *model)
 {
     int count = 0;
@@ -196,9 +226,9 @@ static void test_evaluates(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_rules),          cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_backward_stops), cmocka_unit_test(test_gradients),
-        cmocka_unit_test(test_evaluates),
+        cmocka_unit_test(test_rules),     cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_only_head), cmocka_unit_test(test_backward_stops),
+        cmocka_unit_test(test_gradients), cmocka_unit_test(test_evaluates),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -94,6 +94,33 @@ static void test_group_from(void **state)
     }
 }
 
+/* One group's end is another one's begin, however the product of epochs and steps rounds.
+ */
+static void test_group_borders(void **state)
+{
+    (void)state;
+    const struct optim_options options = {.kind = OPTIM_SGD};
+    for (uint64_t steps = 1; steps < 60; steps++)
+        for (int tenths = 1; tenths < 40; tenths++) {
+            struct param_group early = {
+                .lr = 1, .weight_decay = 1, .epochs = tenths / 10.0};
+            struct param_group late = {.lr = 1, .weight_decay = 1, .from = tenths / 10.0};
+            struct optim optim = {.options = &options};
+            optim_add(&optim, 0, 16, RANGE_TRAIN, &early, 0);
+            optim_add(&optim, 16, 32, RANGE_TRAIN, &late, 0);
+            for (uint64_t step = 1; step < 4 * steps; step++) {
+                float grads[32];
+                for (int i = 0; i < 32; i++)
+                    grads[i] = 1;
+                optim_drop_resting(&optim, step, steps, grads, 0, 32);
+                assert_true(grads[0] + grads[16] == 1);
+                assert_true((grads[0] == 1) ==
+                            ((double)(step - 1) / (double)steps < early.epochs));
+            }
+            optim_release(&optim);
+        }
+}
+
 /* The rate of a layer with d units behind it is multiplied d times. */
 static void test_layer_decay(void **state)
 {
@@ -188,8 +215,8 @@ static int run(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_group_factors), cmocka_unit_test(test_group_epochs),
-        cmocka_unit_test(test_group_from),    cmocka_unit_test(test_layer_decay),
-        cmocka_unit_test(test_group_decay),
+        cmocka_unit_test(test_group_from),    cmocka_unit_test(test_group_borders),
+        cmocka_unit_test(test_layer_decay),   cmocka_unit_test(test_group_decay),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
