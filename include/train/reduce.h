@@ -45,9 +45,10 @@ struct reduce {
 
 /* The largest batch. */
 struct reduce_size {
-    size_t params, begin; /* begin: of the floats that change (model.learn_begin) */
-    int lanes, grains;    /* grains: of one lane, at most */
-    bool all; /* the lanes have all grains: the first lane begins at grain 0 */
+    size_t params;
+    int lanes, grains; /* grains: of one lane, at most */
+    bool all;          /* the lanes have all grains: the first lane begins at grain 0 */
+    size_t begin;      /* of the floats that change (model.learn_begin) */
 };
 
 /* memory: reduce_floats floats, aligned, borrowed. */

@@ -25,14 +25,15 @@ static bool rule_is_strided_data(const struct conv_shape *shape, enum conv_pass 
                                  const char *best)
 {
     return pass == CONV_DATA && strcmp(best, "blas") == 0 &&
-           (shape->r.stride > shape->r.size - 1 || shape->s.stride > shape->s.size - 1);
+           (shape->r.stride > shape->r.size || shape->s.stride > shape->s.size);
 }
 
 static bool rule_is_thin(const struct conv_shape *shape, enum conv_pass pass,
                          const char *best)
 {
     int outs = pass == CONV_DATA ? shape->c : shape->k;
-    return strcmp(best, "blas") == 0 && outs / conv_groups(shape) % 64 != 0;
+    int each = outs / conv_groups(shape);
+    return strcmp(best, "blas") == 0 && (each % 64 != 0 || each < 128);
 }
 
 static bool rule_is_small_frame(const struct conv_shape *shape, enum conv_pass pass,
@@ -46,7 +47,7 @@ static const struct rule_exception rule_exceptions[] = {
     {rule_is_weight, 1.8, "bits: the weight product of direct is slower than sgemm"},
     {rule_is_strided_data, 1.4, "bits: direct is slower where most of dx is 0"},
     {rule_is_small_frame, 2.0, "bits: without padding, dx multiplies many zeros"},
-    {rule_is_thin, 1.25, "bits: channels fill no whole panel of 64"},
+    {rule_is_thin, 1.5, "bits: few channels, or no whole panels of 64"},
 };
 
 static const char *rule_reason(const struct conv_verdict *verdict,

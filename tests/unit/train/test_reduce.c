@@ -29,7 +29,7 @@ static int draw_grains(void **state)
 
 static void make_reduce(struct reduce *reduce, int lanes, int grains, bool all)
 {
-    const struct reduce_size size = {PARAMS, lanes, grains, all};
+    const struct reduce_size size = {PARAMS, lanes, grains, all, 0};
     reduce_init(reduce, size, mem_aligned(reduce_floats(size), sizeof(float)));
 }
 
@@ -132,7 +132,8 @@ static void test_room_for_all(void **state)
             reduce_range(&reduce, n, 1, 1, 0, n);
         release(&reduce);
     }
-    const struct reduce_size part = {PARAMS, 1, 8, false}, all = {PARAMS, 1, 8, true};
+    const struct reduce_size part = {PARAMS, 1, 8, false, 0},
+                             all = {PARAMS, 1, 8, true, 0};
     assert_true(reduce_floats(all) == 4 * COUNT);
     assert_true(reduce_floats(part) > reduce_floats(all));
 }
