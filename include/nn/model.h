@@ -67,9 +67,8 @@ struct model {
     int block_images;
     size_t params;      /* floats in the flat vector, padding included */
     size_t learn_begin; /* no float before it changes in training */
-    bool still; /* layers were frozen by spec.freeze: all that does not go back runs as in
-                   evaluation */
-    size_t packed;                /* floats in the packed vector (nn/packed.h) */
+    bool still;         /* by spec.freeze: what does not go back runs as in evaluation */
+    size_t packed;      /* floats in the packed vector (nn/packed.h) */
     struct ranges ranges;         /* owned: of the flat vector */
     struct statistics statistics; /* owned: of the flat vector */
     double flops;                 /* dense, forward, per sample */
@@ -95,8 +94,7 @@ enum status model_describe(struct model *model, const struct model_spec *spec,
 
 /* Units [begin, end) of a whole model as a model of its own. Its flat vectors hold only
    the part's parameters; its input is the output of the unit before. A part that has
-   units before it that learn also computes the gradient of its input
-   (workspace.input_gradient).
+   units before it that learn also computes workspace.input_gradient.
    Layers keep their names and random draws, so the bits are those of the whole.
    Release with model_release. */
 void model_part(struct model *part, const struct model *whole, int begin, int end);
@@ -120,9 +118,8 @@ void model_init_tensor(const struct model *model, uint64_t seed, int l, int t,
                        float *file);
 void model_init_params(const struct model *model, uint64_t seed, float *params);
 
-/* Number of parameters, frozen ones too; neither padding nor statistics. */
+/* How many parameters there are, and learn; padding and statistics are none. */
 size_t model_param_count(const struct model *model);
-/* Of these, those that training changes. */
 size_t model_learning_count(const struct model *model);
 
 /* The last layer with parameters, which tells the classes apart. */

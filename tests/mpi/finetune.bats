@@ -94,7 +94,7 @@ tune() {
           --set optim.layer_decay=0.7 --set "group top.match=linear*" --set "group top.lr=3")
     sed 's/ as=head//' net.conf >late.conf
     for kind in adamw lamb; do
-        options=("${OPTIONS[@]}" "${late[@]}" --set optim.kind=$kind --set optim.lr=0.01
+        options=("${OPTIONS[@]}" "${late[@]}" --set "optim.kind=$kind" --set optim.lr=0.01
                  --set optim.lookahead=3)
         train 1 late.conf --run $kind-1 "${options[@]}" >$kind-1.out
         train 3 late.conf --run $kind-3 "${options[@]}" --threads 2 >$kind-3.out

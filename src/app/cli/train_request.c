@@ -82,16 +82,11 @@ enum status train_request_parse(struct train_request *request, int argc, char **
         {"resume", CLI_FLAG, &request->resume, NULL,
          "go on from the newest checkpoint in DIR; start anew if there is none"},
         {"init", CLI_TEXT, &request->init, "CHECKPOINT",
-         "start from the weights of this checkpoint or run; a head for other classes "
-         "begins anew"},
+         "start from the weights of this checkpoint or run; other classes: a new head"},
         {"pretrained", CLI_TEXT, &request->pretrained, "WEIGHTS",
-         "fine-tune these weights (of 'lockstep weights import', or a run): as --init, "
-         "and "
-         "images are normalised as they were for them, batchnorm's statistics stay. The "
-         "same as finetune.pretrained"},
+         "fine-tune these weights, of 'lockstep weights import' or of a run"},
         {"freeze", CLI_TEXT, &request->freeze, "none|backbone|LAYER",
-         "what stays as it is: nothing; all but the head; or all layers up to this one. "
-         "The same as finetune.freeze"},
+         "keep nothing as it is; all but the head; or all layers up to this one"},
         {"threads", CLI_INT, &request->threads, "T",
          "threads per rank, default the rank's share of the CPUs"},
         {"max-time", CLI_TEXT, &request->max_time, "TIME",
