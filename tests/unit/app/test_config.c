@@ -223,7 +223,7 @@ static void test_group_keys(void **state)
         expect_said("--set: ");
     }
     char *text = config_text(&c);
-    assert_non_null(strstr(text, "decay = all\nepochs = 2.5\n"));
+    assert_non_null(strstr(text, "decay = all\nfrom = 0\nepochs = 2.5\n"));
     free(text);
     config_release(&c);
 }
@@ -345,7 +345,7 @@ static void test_every_key(void **state)
         assert_true(*help.section && *help.name && *help.help && *help.range);
         described++;
     }
-    assert_int_equal(described, keys + 1 + 5); /* layer; of groups */
+    assert_int_equal(described, keys + 1 + 6); /* layer; of groups */
     free(text);
     config_release(&c);
 }

@@ -120,7 +120,7 @@ static void test_groups(void **state)
            "x.conf:2: unknown key 'rl' in a group; did you mean 'lr'?");
     refuse("[group a]\nmomentum = 1\n",
            "x.conf:2: unknown key 'momentum' in a group: expected match, lr, "
-           "weight_decay, decay or epochs");
+           "weight_decay, decay, from or epochs");
     refuse("[group a]\nlr = -1\n",
            "x.conf:2: 'lr = -1': expected a number from 0 to 1000000");
     refuse("[group a]\nweight_decay = half\n",
