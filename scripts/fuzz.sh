@@ -16,9 +16,12 @@
 #   reading past the end of a message: attribute names and values (H5O__attr_decode)
 #   NULL as the address of a block of a heap (H5HF_op), in a damaged index of attributes
 #   up to 4 GB for a missing object header (H5C_protect), allocated but not touched
+#   dividing by 0, reading past a node and much memory for the tree of a group with many members
+#   (H5B2__hdr_init, H5B2__protect_leaf)
 # Not seen any more, because lockstep no longer calls it: variable-length texts (H5HG_read
 # writes past the end of its buffer, or loops), buffered metadata (H5F__accum_read reads
-# anywhere in memory), listing a group (H5G__link_release_table frees unset pointers).
+# anywhere in memory). Nor when a group is listed (H5G__link_release_table frees unset pointers):
+# src/io/h5walk.c reads the links before.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 unset MAKEFLAGS MFLAGS MAKELEVEL

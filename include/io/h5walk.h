@@ -1,9 +1,8 @@
 /*
  * h5walk: finds all arrays of an HDF5 file.
  *
- * Links to other files and soft links are not followed. HDF5 1.10 crashes on some damaged
- * groups when it lists them, so a process that probes a file (io/h5probe.h) walks through
- * it, too.
+ * Links to other files and soft links are not followed. A process that probes a file
+ * (io/h5probe.h) walks through it, too.
  */
 #ifndef LOCKSTEP_IO_H5WALK_H
 #define LOCKSTEP_IO_H5WALK_H

@@ -87,6 +87,16 @@ static enum status walk_array(struct h5_walk *walk, hid_t id)
 static enum status walk_members(struct h5_walk *walk, hid_t group,
                                 const struct h5_members *members);
 
+/* HDF5 1.10 makes a table of the links that are stored in a group's header, and where one
+   of them is damaged, it frees what it has not filled in yet. To look for a name that is
+   not there, it reads all of them without a table. */
+static int walk_list(hid_t group, struct h5_members *members)
+{
+    if (H5Lexists(group, "\1", H5P_DEFAULT) != 0)
+        return -1;
+    return H5Literate(group, H5_INDEX_NAME, H5_ITER_NATIVE, NULL, walk_collect, members);
+}
+
 static enum status walk_group(struct h5_walk *walk, hid_t id)
 {
     struct h5_members members = {.most = walk->left};
@@ -95,8 +105,7 @@ static enum status walk_group(struct h5_walk *walk, hid_t id)
     if (walk->depth == H5WALK_DEPTH)
         FAIL(ST_FAIL, "'%s' has groups in groups, more than %d deep", path, H5WALK_DEPTH);
     walk->depth++;
-    int ended =
-        H5Literate(id, H5_INDEX_NAME, H5_ITER_NATIVE, NULL, walk_collect, &members);
+    int ended = walk_list(id, &members);
     if (ended < 0)
         st = status_fail(ST_FAIL, "'%s' is damaged: group '%s' cannot be listed", path,
                          *walk->name ? walk->name : "/");

@@ -321,6 +321,23 @@ def hdf5_seeds(target, path, work):
         seed(target, f"{path.stem}-{name}.h5", without_sums(data))
 
 
+def arrays_h5_seeds(work):
+    """Groups in HDF5's three formats: of 1.0, and of 1.8 with few and with many members."""
+    numbers = np.arange(6, dtype="<f4")
+    for name, options, members in (("early", {}, 3), ("late", {"libver": "latest"}, 3),
+                                   ("many", {"libver": "latest", "track_order": True}, 12)):
+        path = work / "arrays.h5"
+        with h5py.File(path, "w", **options) as file:
+            for i in range(members):
+                file.create_dataset(f"layer{i}/weight", data=numbers.reshape(2, 3),
+                                    track_times=False)
+                file.create_dataset(f"bias{i}", data=numbers.astype(">f8"), track_times=False)
+            file.create_dataset("n", data=3, track_times=False)
+            file["again"] = file["layer0"]
+            file["soft"] = h5py.SoftLink("/layer0")
+        seed("arrays_h5", f"{name}.h5", without_sums(path.read_bytes()))
+
+
 def make_dataset(path, work):
     source = work / "a.csv"
     source.write_bytes(table(12, SIDE * SIDE))
@@ -348,6 +365,7 @@ def train(name, data, work, **settings):
 
 
 def own_seeds(work):
+    arrays_h5_seeds(work)
     data = work / "table.h5"
     make_dataset(data, work)
     hdf5_seeds("dataset", data, work)
