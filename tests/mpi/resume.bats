@@ -259,7 +259,7 @@ END
 }
 
 @test "--init from what does not fit is refused and leaves nothing behind" {
-    refused 1 "'half/checkpoints/best.h5' is of another network: '/weights/conv1/weight' is 8x1x5x5 there and 9x1x5x5 here" \
+    refused 2 "'half/checkpoints/best.h5' is of another network: 'conv1.weight' is 8x1x5x5 there and 9x1x5x5 here" \
         train 1 <(sed 's/conv 8 /conv 9 /' tiny.conf) --run misfit \
         --init half/checkpoints/best.h5
     [ ! -e misfit ]
