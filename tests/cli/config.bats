@@ -250,7 +250,7 @@ with h5py.File('$harmed', 'r+') as f: $harm"
     "$LOCKSTEP" train --help >"$BATS_TEST_TMPDIR/help"
     run awk '/^Config keys in \[/ { n++ } /^  (batch|lr|every_minutes|intra|elastic) / { k++ }
         END { print n, k }' "$BATS_TEST_TMPDIR/help"
-    [ "$output" = "12 6" ]
+    [ "$output" = "13 6" ]
     cd "$BATS_TEST_TMPDIR" || return
     cp work/letters.h5 .
     train 1 work/good.conf --run one --set train.steps=2 \
