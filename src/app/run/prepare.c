@@ -1,8 +1,10 @@
 #include "app/run/prepare.h"
 
+#include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include "kernels/cpu.h"
@@ -17,6 +19,8 @@ static bool prepare_set(const char *name, const char *value)
 
 void prepare_environment(char **argv)
 {
+    /* What /proc/self/exe starts is called "exe" by ps and pgrep. */
+    prctl(PR_SET_NAME, program_invocation_short_name);
     if (getenv(PREPARE_VARIABLE))
         return;
     const char *core = cpu_blas_core();
