@@ -26,8 +26,7 @@ struct layer_names {
 bool layer_names_read(struct layer_names *names, const char *network, int i);
 void layer_names_release(struct layer_names *names);
 
-/* The same layer's other name; NULL: the table lacks it. */
-const char *layer_names_ours(const struct layer_names *names, const char *theirs);
+/* What they call a layer; NULL: the table lacks it. */
 const char *layer_names_theirs(const struct layer_names *names, const char *ours);
 
 #endif

@@ -5,9 +5,9 @@
  *   label smoothing s (C. Szegedy et al., "Rethinking the Inception architecture", CVPR
  *   2016, section 7).
  *
- *   focal: -sum_k t_k (1 - p_k)^gamma logp_k: what is right already counts less (T.-Y.
- * Lin et al., "Focal loss for dense object detection", ICCV 2017, equation 4). gamma 0 is
- *   cross-entropy, to the bit.
+ *   focal: -sum_k t_k (1 - p_k)^gamma logp_k: what is right already counts less
+ *   (T.-Y. Lin et al., "Focal loss for dense object detection", ICCV 2017, equation 4).
+ *   gamma 0 is cross-entropy, to the bit.
  *
  *   class weights: each sample's loss times the weight of its class.
  *

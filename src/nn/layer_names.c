@@ -107,21 +107,10 @@ void layer_names_release(struct layer_names *names)
     *names = (struct layer_names){.count = 0};
 }
 
-static const char *names_find(char *const *from, char *const *to, int count,
-                              const char *name)
-{
-    for (int i = 0; i < count; i++)
-        if (strcmp(from[i], name) == 0)
-            return to[i];
-    return NULL;
-}
-
-const char *layer_names_ours(const struct layer_names *names, const char *theirs)
-{
-    return names_find(names->theirs, names->ours, names->count, theirs);
-}
-
 const char *layer_names_theirs(const struct layer_names *names, const char *ours)
 {
-    return names_find(names->ours, names->theirs, names->count, ours);
+    for (int i = 0; i < names->count; i++)
+        if (strcmp(names->ours[i], ours) == 0)
+            return names->theirs[i];
+    return NULL;
 }

@@ -171,9 +171,8 @@ static int optim_segment_at(const struct optim *optim, size_t at)
     return low;
 }
 
-/* Steps that are done when so many epochs are: the least n with n / epoch_steps >=
- * epochs.
- */
+/* The least number of steps that are so many epochs: n / epoch_steps >= epochs. As one
+   function, so that a group's end is another one's begin however the product rounds. */
 static uint64_t optim_steps(double epochs, uint64_t epoch_steps)
 {
     double all = (double)epoch_steps, n = floor(epochs * all);

@@ -7,19 +7,46 @@
 #include "spread.h"
 #include "train/checkpoint.h"
 
-enum status weights_read(struct comm *comm, const struct stage *stage,
-                         const char *checkpoint, float *params, bool *averaged)
+/* How rank 0 reads a file into the stream of the whole network's weights. */
+struct weights_reader {
+    enum status (*read)(void *context, const struct model *model,
+                        const struct state_stream *to);
+    void *context;
+};
+
+static enum status weights_spread(struct comm *comm, const struct stage *stage,
+                                  const struct weights_reader *reader, float *params)
 {
     const struct run_state weights = {.params = params};
     struct spread spread;
     enum status st = ST_OK;
-    *averaged = false;
     where_mark(WHERE_CHECKPOINT);
     spread_init(&spread, stage, &weights, 1);
     if (comm_rank(comm) == 0)
-        st = checkpoint_read_weights(checkpoint, stage->whole, &spread.stream, averaged);
-    TRY(spread_scatter(&spread, comm, st));
-    comm_bcast(comm, averaged, sizeof *averaged, 0);
+        st = reader->read(reader->context, stage->whole, &spread.stream);
+    return spread_scatter(&spread, comm, st);
+}
+
+struct weights_file {
+    const char *checkpoint;
+    bool averaged; /* set */
+};
+
+static enum status weights_read_file(void *context, const struct model *model,
+                                     const struct state_stream *to)
+{
+    struct weights_file *file = context;
+    return checkpoint_read_weights(file->checkpoint, model, to, &file->averaged);
+}
+
+enum status weights_read(struct comm *comm, const struct stage *stage,
+                         const char *checkpoint, float *params, bool *averaged)
+{
+    struct weights_file file = {checkpoint, false};
+    const struct weights_reader reader = {weights_read_file, &file};
+    TRY(weights_spread(comm, stage, &reader, params));
+    comm_bcast(comm, &file.averaged, sizeof file.averaged, 0);
+    *averaged = file.averaged;
     return ST_OK;
 }
 
@@ -44,10 +71,10 @@ static void weights_translate(void *context, struct tensor_name name, const floa
     translation->to->take(translation->to->context, name, values);
 }
 
-static enum status weights_read_source(const struct weights_source *source,
-                                       const struct model *model,
+static enum status weights_read_source(void *context, const struct model *model,
                                        const struct state_stream *to)
 {
+    const struct weights_source *source = context;
     bool averaged;
     struct weights_translation translation = {
         source, model, to, mem_zeroed(state_largest(model), sizeof(float))};
@@ -62,12 +89,6 @@ static enum status weights_read_source(const struct weights_source *source,
 enum status weights_take(struct comm *comm, const struct stage *stage,
                          const struct weights_source *source, float *params)
 {
-    const struct run_state weights = {.params = params};
-    struct spread spread;
-    enum status st = ST_OK;
-    where_mark(WHERE_CHECKPOINT);
-    spread_init(&spread, stage, &weights, 1);
-    if (comm_rank(comm) == 0)
-        st = weights_read_source(source, stage->whole, &spread.stream);
-    return spread_scatter(&spread, comm, st);
+    const struct weights_reader reader = {weights_read_source, (void *)(uintptr_t)source};
+    return weights_spread(comm, stage, &reader, params);
 }

@@ -179,7 +179,7 @@ END
         "$LOCKSTEP" weights import own.safetensors --as mobilenetv2 --out never.h5
     refused 2 "*'resnet19'*did you mean 'resnet1*" \
         "$LOCKSTEP" weights import own.safetensors --as resnet19 --preprocess 1,2 --out never.h5
-    for wrong in 127 127,128,3 torch 127,0 a,b; do
+    for wrong in 127 127,128,3 torch 127,0 a,b 0.485,0.229; do
         refused 2 "*--preprocess*" \
             "$LOCKSTEP" weights import own.safetensors --as mobilenetv2 --preprocess $wrong --out never.h5
     done
