@@ -59,9 +59,30 @@ enum status dataset_read_bytes(struct h5file *file, enum dataset_split split,
                                struct dataset_extent extent, size_t first, size_t n,
                                void *out) MUST_CHECK;
 
-/* Reads a split's labels; ST_FAIL if one is not below info->classes. */
-enum status dataset_read_labels(struct h5file *file, const struct dataset_info *info,
-                                enum dataset_split split, uint16_t *labels) MUST_CHECK;
+/* --- labels (dataset_labels.c) --- */
+
+/* Bytes of n labels in memory. */
+size_t dataset_labels_bytes(const struct dataset_info *info, size_t n);
+/* Labels that lie in memory of so many bytes. */
+struct dataset_labels dataset_labels_in(const struct dataset_info *info, void *memory);
+struct dataset_labels dataset_labels_create(const struct dataset_info *info, size_t n);
+/* Those from number i on; borrowed. */
+struct dataset_labels dataset_labels_from(struct dataset_labels labels, size_t i);
+
+/* Reads rows [first, first + n) of a split into `labels`, which has room; ST_FAIL if one
+   is not below info->classes. */
+enum status dataset_labels_read(struct h5file *file, const struct dataset_info *info,
+                                enum dataset_split split, size_t first, size_t n,
+                                struct dataset_labels labels) MUST_CHECK;
+
+/* The seed of the hash of image i: its class, or the hash of its set. */
+uint64_t dataset_labels_key(struct dataset_labels labels, size_t i);
+
+/* For drawing splits: the number of what each of n images stands for, its class or, of a
+   set, the rarest of its classes among these images (the first of equally rare ones);
+   info->classes if it has none. The caller frees (n). */
+int *dataset_labels_strata(const struct dataset_info *info, struct dataset_labels labels,
+                           size_t n);
 
 /* --- the hash of each image (dataset_damage.c) --- */
 
@@ -80,11 +101,12 @@ struct dataset_rows {
     size_t first, rows;
     struct dataset_extent extent; /* from the first of them on */
     const uint8_t *images;        /* the stored bytes of the first, and so on */
-    const uint16_t *labels;
+    struct dataset_labels labels; /* borrowed */
     const uint64_t *hashes;
 };
 
-uint64_t dataset_row_hash(const uint8_t *image, size_t bytes, int label);
+/* key: of its labels. */
+uint64_t dataset_row_hash(const uint8_t *image, size_t bytes, uint64_t key);
 void dataset_damage_add(struct dataset_damage *damage, const struct dataset_rows *rows);
 
 /* ST_FAIL, with a message, if there is damage to the `read` images that were compared. */
@@ -110,17 +132,17 @@ uint64_t dataset_hash_names(const struct dataset_info *info, uint64_t hash);
 /* Can a program that knows format 1 only read the set? */
 bool dataset_is_format_1(const struct dataset_info *info);
 
-/* The hash of a set of format 2 that comes image by image: add each one to its split's
-   value, which is 0 at first, then combine the splits. */
+/* The hash of a set of format 2 or 3 that comes image by image: add each one to its
+   split's value, which is 0 at first, then combine the splits. */
 uint64_t dataset_hash_image(uint64_t split, const uint8_t *pixels, size_t bytes,
-                            int label);
+                            struct dataset_labels labels, size_t i);
 uint64_t dataset_hash_splits(const struct dataset_info *info,
                              const uint64_t split[DATASET_SPLITS]);
 
 /* The content, as far as it is in memory; NULL: it is read from the file. */
 struct dataset_content {
     const uint8_t *images[DATASET_SPLITS];
-    const uint16_t *labels[DATASET_SPLITS];
+    struct dataset_labels labels[DATASET_SPLITS]; /* borrowed; as images */
 };
 
 /* ST_FAIL, with a message, unless the content has info->hash. */

@@ -9,7 +9,10 @@ enum status cmd_data_export(int argc, char **argv)
     int count;
     const struct cli_command command = {
         "data export", "FILE DIR", 2, 2,
-        "Write the images of a data set to DIR/SPLIT/CLASS/NNNNNN.png, as PNG."};
+        "Write the images of a data set to DIR/SPLIT/CLASS/NNNNNN.png, as PNG; those of "
+        "a\n"
+        "multi-label set to DIR/SPLIT/NNNNNN.png, with their classes in "
+        "DIR/" EXPORT_LIST "."};
     bool no_verify = false;
     const struct cli_option options[] = {
         {"no-verify", CLI_FLAG, &no_verify, NULL, CLI_NO_VERIFY_HELP},

@@ -86,6 +86,23 @@ static enum status train_check_apart(const struct train_session *session)
     return ST_OK;
 }
 
+static enum status train_check_labels(const struct train_session *session)
+{
+    const struct dataset *dataset = &session->dataset;
+    const struct dataset_info *data = &dataset->info;
+    if (!dataset_is_uniform(dataset, DATASET_TRAIN))
+        return ST_OK;
+    if (data->multi_label)
+        FAIL(ST_FAIL,
+             "all training images of '%s' have the same classes: there is nothing to "
+             "tell apart",
+             data->path);
+    FAIL(ST_FAIL,
+         "all training images of '%s' are of class '%s': there is nothing to tell "
+         "apart",
+         data->path, data->class_name[dataset_label(dataset, DATASET_TRAIN, 0)]);
+}
+
 /* Each rank reports its own failure: another node may not see the file. */
 static enum status train_open_data(struct train_session *session)
 {
@@ -105,13 +122,7 @@ static enum status train_open_data(struct train_session *session)
     const struct dataset_info *data = &session->dataset.info;
     if (data->count[DATASET_TRAIN] == 0)
         FAIL(ST_FAIL, "'%s' holds no training images", data->path);
-    int only = dataset_only_class(&session->dataset, DATASET_TRAIN);
-    if (only >= 0)
-        FAIL(ST_FAIL,
-             "all training images of '%s' are of class '%s': there is nothing to tell "
-             "apart",
-             data->path, data->class_name[only]);
-    return ST_OK;
+    return train_check_labels(session);
 }
 
 /* Some hosts may lack the memory for the network; a pipeline needs its description only.
