@@ -38,12 +38,14 @@ void forward_pass_load(const struct forward_pass *pass, const struct lane *lane,
     team_split(&lane->team, forward_pass_samples(pass, grain), &begin, &end);
     for (int i = begin; i < end; i++) {
         uint64_t position = first + (uint64_t)i;
+        int label;
         if (images)
             forward_pass_fill(pass->loader, position,
-                              ws->activation[0] + (size_t)i * size, &ws->label[i],
+                              ws->activation[0] + (size_t)i * size, &label,
                               &ws->sample[i]);
         else
-            loader_label(pass->loader, position, &ws->label[i], &ws->sample[i]);
+            loader_label(pass->loader, position, &label, &ws->sample[i]);
+        ws->target[i] = target_of_class(label);
     }
     team_barrier(&lane->team);
 }

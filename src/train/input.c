@@ -135,11 +135,13 @@ void train_input_load(const struct train_input *input, const struct train_batch 
                &end);
     for (int i = begin; i < end; i++) {
         uint64_t position = first + (uint64_t)i;
+        int label;
         if (input->prefetch)
             prefetch_fill(input->prefetch, position, ws->activation[0] + (size_t)i * size,
-                          &ws->label[i], &ws->sample[i]);
+                          &label, &ws->sample[i]);
         else
-            loader_label(&input->loader, position, &ws->label[i], &ws->sample[i]);
+            loader_label(&input->loader, position, &label, &ws->sample[i]);
+        ws->target[i] = target_of_class(label);
     }
     team_barrier(&lane->team);
 }

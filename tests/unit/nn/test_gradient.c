@@ -11,11 +11,15 @@ static double loss_at(struct bench *b)
     const float *logp = bench_logprobs(b);
     double loss = 0.0, eps = (double)b->pass.loss.label_smoothing;
     for (int i = 0; i < b->pass.n; i++) {
+        const struct target *to = &b->ws.target[i];
+        double weight = (double)to->weight, share = (double)to->share;
         for (int k = 0; k < b->model.classes; k++) {
             double target = eps / b->model.classes;
-            if (k == b->ws.label[i])
-                target += 1.0 - eps;
-            loss -= target * (double)logp[i * b->model.classes + k];
+            if (k == to->label)
+                target += (1.0 - eps) * share;
+            if (k == to->mixed)
+                target += (1.0 - eps) * (1.0 - share);
+            loss -= weight * target * (double)logp[i * b->model.classes + k];
         }
     }
     return loss;
