@@ -31,6 +31,10 @@ struct loader_match {
     struct shape shape; /* of the images that the network was trained on */
     struct dataset_treatment treatment; /* how images of another shape are fitted to it */
     const uint16_t *class_of;           /* borrowed: (classes of the data set) */
+    /* Of a multi-label set: borrowed, the label sets of all images of the split, in the
+       classes of the network; NULL: those of the data set. */
+    const uint8_t *sets;
+    size_t set_bytes; /* of each */
 };
 
 struct loader {
@@ -85,7 +89,10 @@ void loader_reserve(struct loader *loader, uint64_t most);
 /* The class of sample i of the data set, as the network counts them. Any thread. */
 int loader_class(const struct loader *loader, uint64_t i);
 
-/* The same of the sample at `position`, and its number in the data set. Any thread. */
+/* Of a multi-label set, all its classes (base/label_set.h); NULL of another. */
+const uint8_t *loader_label_set(const struct loader *loader, uint64_t i);
+
+/* The class of the sample at `position`, and its number in the data set. Any thread. */
 void loader_label(const struct loader *loader, uint64_t position, int *label,
                   uint64_t *sample);
 

@@ -46,6 +46,7 @@ void forward_pass_load(const struct forward_pass *pass, const struct lane *lane,
         else
             loader_label(pass->loader, position, &label, &ws->sample[i]);
         ws->target[i] = target_of_class(label);
+        ws->target[i].set = loader_label_set(pass->loader, ws->sample[i]);
     }
     team_barrier(&lane->team);
 }

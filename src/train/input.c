@@ -142,6 +142,7 @@ void train_input_load(const struct train_input *input, const struct train_batch 
         else
             loader_label(&input->loader, position, &label, &ws->sample[i]);
         ws->target[i] = target_of_class(label);
+        ws->target[i].set = loader_label_set(&input->loader, ws->sample[i]);
     }
     team_barrier(&lane->team);
 }

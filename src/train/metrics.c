@@ -42,11 +42,17 @@ static const struct metrics_column eval_columns[] = {
     {"/metrics/eval/step", H5FILE_U64, offsetof(struct metrics_eval, step)},
     METRICS_EVAL(loss),
     METRICS_EVAL(accuracy),
+    METRICS_EVAL(average_precision), /* of sets: the last one */
 };
 enum {
     TRAIN_COLUMNS = sizeof train_columns / sizeof train_columns[0],
     EVAL_COLUMNS = sizeof eval_columns / sizeof eval_columns[0],
 };
+
+static int metrics_eval_columns(const struct metrics *metrics)
+{
+    return metrics->sets ? EVAL_COLUMNS : EVAL_COLUMNS - 1;
+}
 
 void metrics_init(struct metrics *metrics, int classes)
 {
@@ -61,21 +67,39 @@ void metrics_release(struct metrics *metrics)
     *metrics = (struct metrics){0};
 }
 
-static size_t metrics_row_bytes(int classes)
+/* The arrays of counts that the history has, and the numbers of an evaluation in all of
+   them. */
+static int metrics_arrays(const struct metrics *metrics,
+                          struct confusion_array array[CONFUSION_ARRAYS])
 {
-    return confusion_row_count(classes) * sizeof(int32_t);
+    if (!metrics->sets)
+        return confusion_arrays(metrics->classes, array);
+    array[0] = confusion_array_counts(metrics->classes);
+    return 1;
+}
+
+static size_t metrics_row_count(const struct metrics *metrics)
+{
+    return metrics->sets ? confusion_array_counts(metrics->classes).count
+                         : confusion_row_count(metrics->classes);
+}
+
+static size_t metrics_row_bytes(const struct metrics *metrics)
+{
+    return metrics_row_count(metrics) * sizeof(int32_t);
 }
 
 /* Of how many evaluations the counts are kept. */
-static int metrics_most_confusions(int classes)
+static int metrics_most_confusions(const struct metrics *metrics)
 {
-    size_t bytes = metrics_row_bytes(classes);
+    size_t bytes = metrics_row_bytes(metrics);
     return bytes < METRICS_CONFUSION ? (int)(METRICS_CONFUSION / bytes) : 1;
 }
 
 size_t metrics_bytes(int classes)
 {
-    return (size_t)metrics_most_confusions(classes) * metrics_row_bytes(classes);
+    const struct metrics one = {.classes = classes};
+    return (size_t)metrics_most_confusions(&one) * metrics_row_bytes(&one);
 }
 
 /* An array that is the whole row is written without a copy. */
@@ -106,9 +130,9 @@ static void metrics_reserve_all(struct metrics *metrics, int trains, int evals,
                                      INT_MAX, sizeof *metrics->train);
     metrics->eval = metrics_reserve(metrics->eval, &metrics->eval_room, evals, INT_MAX,
                                     sizeof *metrics->eval);
-    metrics->confusion = metrics_reserve(
-        metrics->confusion, &metrics->confusion_room, confusions,
-        metrics_most_confusions(metrics->classes), metrics_row_bytes(metrics->classes));
+    metrics->confusion =
+        metrics_reserve(metrics->confusion, &metrics->confusion_room, confusions,
+                        metrics_most_confusions(metrics), metrics_row_bytes(metrics));
 }
 
 static void metrics_copy_entries(void *to, const void *from, size_t count, size_t bytes)
@@ -120,6 +144,7 @@ static void metrics_copy_entries(void *to, const void *from, size_t count, size_
 void metrics_copy(struct metrics *to, const struct metrics *from)
 {
     to->classes = from->classes;
+    to->sets = from->sets;
     metrics_reserve_all(to, from->trains, from->evals, from->confusions);
     to->trains = from->trains;
     to->evals = from->evals;
@@ -127,7 +152,7 @@ void metrics_copy(struct metrics *to, const struct metrics *from)
     metrics_copy_entries(to->train, from->train, (size_t)from->trains, sizeof *to->train);
     metrics_copy_entries(to->eval, from->eval, (size_t)from->evals, sizeof *to->eval);
     metrics_copy_entries(to->confusion, from->confusion, (size_t)from->confusions,
-                         metrics_row_bytes(from->classes));
+                         metrics_row_bytes(from));
 }
 
 void metrics_add_train(struct metrics *metrics, const struct metrics_train *entry)
@@ -140,7 +165,7 @@ void metrics_add_train(struct metrics *metrics, const struct metrics_train *entr
 /* Drops the oldest counts, so that `most` are left. */
 static void metrics_trim_confusions(struct metrics *metrics, int most)
 {
-    size_t row = confusion_row_count(metrics->classes);
+    size_t row = metrics_row_count(metrics);
     int surplus = metrics->confusions - most;
     if (surplus <= 0)
         return;
@@ -152,14 +177,13 @@ static void metrics_trim_confusions(struct metrics *metrics, int most)
 void metrics_add_eval(struct metrics *metrics, const struct metrics_eval *entry,
                       const struct confusion *confusion)
 {
-    ASSERT(confusion->classes == metrics->classes);
-    metrics_trim_confusions(metrics, metrics_most_confusions(metrics->classes) - 1);
+    ASSERT(confusion->classes == metrics->classes && confusion->sets == metrics->sets);
+    metrics_trim_confusions(metrics, metrics_most_confusions(metrics) - 1);
     metrics_reserve_all(metrics, metrics->trains, metrics->evals + 1,
                         metrics->confusions + 1);
     metrics->eval[metrics->evals++] = *entry;
-    confusion_row(confusion,
-                  metrics->confusion + (size_t)metrics->confusions++ *
-                                           confusion_row_count(metrics->classes));
+    confusion_row(confusion, metrics->confusion + (size_t)metrics->confusions++ *
+                                                      metrics_row_count(metrics));
 }
 
 double metrics_eval_loss(const struct metrics *metrics, uint64_t step)
@@ -199,8 +223,7 @@ static void metrics_array_path(char path[FS_PATH], const struct confusion_array 
 static enum status metrics_write_array(const struct metrics *metrics, struct h5file *file,
                                        const struct confusion_array *array, size_t at)
 {
-    size_t kept = (size_t)metrics->confusions,
-           row = confusion_row_count(metrics->classes);
+    size_t kept = (size_t)metrics->confusions, row = metrics_row_count(metrics);
     const size_t dim[] = {kept, array->dim[0], array->dim[1]};
     char path[FS_PATH];
     metrics_array_path(path, array);
@@ -218,14 +241,14 @@ static enum status metrics_write_array(const struct metrics *metrics, struct h5f
 /* All counts that are kept: what the hash covers. */
 static size_t metrics_confusion_bytes(const struct metrics *metrics)
 {
-    return (size_t)metrics->confusions * metrics_row_bytes(metrics->classes);
+    return (size_t)metrics->confusions * metrics_row_bytes(metrics);
 }
 
 static enum status metrics_write_confusions(const struct metrics *metrics,
                                             struct h5file *file, uint64_t *hash)
 {
     struct confusion_array array[CONFUSION_ARRAYS];
-    int arrays = confusion_arrays(metrics->classes, array);
+    int arrays = metrics_arrays(metrics, array);
     size_t at = 0;
     for (int a = 0; a < arrays; a++) {
         TRY(metrics_write_array(metrics, file, &array[a], at));
@@ -240,8 +263,9 @@ enum status metrics_write(const struct metrics *metrics, struct h5file *file,
 {
     TRY(metrics_write_columns(file, train_columns, TRAIN_COLUMNS, metrics->train,
                               sizeof *metrics->train, metrics->trains, hash));
-    TRY(metrics_write_columns(file, eval_columns, EVAL_COLUMNS, metrics->eval,
-                              sizeof *metrics->eval, metrics->evals, hash));
+    TRY(metrics_write_columns(file, eval_columns, metrics_eval_columns(metrics),
+                              metrics->eval, sizeof *metrics->eval, metrics->evals,
+                              hash));
     return metrics_write_confusions(metrics, file, hash);
 }
 
@@ -285,7 +309,8 @@ static bool metrics_file_is_old(const struct metrics *metrics, struct h5file *fi
     struct confusion_array matrix = confusion_array_matrix(metrics->classes);
     char path[FS_PATH];
     metrics_array_path(path, &matrix);
-    return metrics->classes > CONFUSION_CLASSES && h5file_has(file, path);
+    return metrics->classes > CONFUSION_CLASSES && !metrics->sets &&
+           h5file_has(file, path);
 }
 
 /* The number of evaluations that have counts in the file: the same in all arrays. */
@@ -293,7 +318,7 @@ static enum status metrics_read_kept(const struct metrics *metrics, struct h5fil
                                      size_t evals, size_t *kept)
 {
     struct confusion_array array[CONFUSION_ARRAYS];
-    int arrays = confusion_arrays(metrics->classes, array);
+    int arrays = metrics_arrays(metrics, array);
     for (int a = 0; a < arrays; a++) {
         size_t here;
         TRY(metrics_check_array(metrics, file, &array[a], evals, &here));
@@ -326,8 +351,7 @@ static enum status metrics_skip_matrices(const struct metrics *metrics,
 static enum status metrics_read_array(struct metrics *metrics, struct h5file *file,
                                       const struct confusion_array *array, size_t at)
 {
-    size_t kept = (size_t)metrics->confusions,
-           row = confusion_row_count(metrics->classes);
+    size_t kept = (size_t)metrics->confusions, row = metrics_row_count(metrics);
     size_t count = kept * array->count;
     char path[FS_PATH];
     metrics_array_path(path, array);
@@ -346,14 +370,14 @@ static enum status metrics_read_confusions(struct metrics *metrics, struct h5fil
                                            uint64_t *hash)
 {
     struct confusion_array array[CONFUSION_ARRAYS];
-    int arrays = confusion_arrays(metrics->classes, array);
+    int arrays = metrics_arrays(metrics, array);
     size_t at = 0;
     for (int a = 0; a < arrays; a++) {
         TRY(metrics_read_array(metrics, file, &array[a], at));
         at += array[a].count;
     }
     *hash = hash_bytes(metrics->confusion, metrics_confusion_bytes(metrics), *hash);
-    metrics_trim_confusions(metrics, metrics_most_confusions(metrics->classes));
+    metrics_trim_confusions(metrics, metrics_most_confusions(metrics));
     return ST_OK;
 }
 
@@ -361,6 +385,7 @@ enum status metrics_read(struct metrics *metrics, struct h5file *file, uint64_t 
 {
     struct h5file_info trains, evals;
     int classes = metrics->classes;
+    bool sets = metrics->sets;
     size_t kept = 0;
     TRY(h5file_info(file, train_columns[0].path, &trains));
     TRY(h5file_info(file, eval_columns[0].path, &evals));
@@ -372,14 +397,15 @@ enum status metrics_read(struct metrics *metrics, struct h5file *file, uint64_t 
              h5file_path(file), trains.count, evals.count);
     metrics_release(metrics);
     metrics_init(metrics, classes);
+    metrics->sets = sets;
     metrics->trains = (int)trains.count;
     metrics->evals = (int)evals.count;
     metrics->confusions = (int)kept;
     metrics_reserve_all(metrics, metrics->trains, metrics->evals, metrics->confusions);
     TRY(metrics_read_columns(file, train_columns, TRAIN_COLUMNS, metrics->train,
                              sizeof *metrics->train, metrics->trains, hash));
-    TRY(metrics_read_columns(file, eval_columns, EVAL_COLUMNS, metrics->eval,
-                             sizeof *metrics->eval, metrics->evals, hash));
+    TRY(metrics_read_columns(file, eval_columns, metrics_eval_columns(metrics),
+                             metrics->eval, sizeof *metrics->eval, metrics->evals, hash));
     if (old)
         return metrics_skip_matrices(metrics, file, evals.count, hash);
     return metrics_read_confusions(metrics, file, hash);

@@ -7,6 +7,7 @@
 #include "app/run/agree.h"
 #include "app/run/data_source.h"
 #include "app/run/deadline.h"
+#include "app/run/label_kind.h"
 #include "app/run/memory.h"
 #include "app/run/run_config.h"
 #include "app/run/run_files.h"
@@ -71,6 +72,7 @@ static enum status train_find_data(struct train_session *session, char **file)
     import.size_option = "--set data.size=";
     import.h = options->h;
     import.w = options->w;
+    import.label = options->multi_label ? IMPORT_LABEL_SETS : IMPORT_LABEL_AUTO;
     return data_source_open(session->comm, options->file, &import, file, has);
 }
 
@@ -133,6 +135,7 @@ static enum status train_open_network(struct train_session *session)
     struct shape in;
     const struct run_options *run = &session->config.run;
     struct agree agree;
+    TRY(label_kind_apply(&session->config, session->request->config, data));
     TRY(input_crop_of_dataset(&run->input.crop, data, &in));
     agree_begin(&agree);
     enum status st = (run->parallel.pipeline > 1 ? model_describe : model_init)(

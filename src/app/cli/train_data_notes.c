@@ -110,9 +110,10 @@ static void notes_on_uneven_classes(const struct dataset *dataset,
     char **name = dataset->info.class_name;
     if (ratio > NOTES_UNEVEN && strcmp(train->class_weights, "none") == 0)
         log_note("class '%s' has %.0f times as many training images as '%s': the network "
-                 "may neglect small classes; train.class_weights = auto lets all count "
-                 "alike",
-                 name[largest], ratio, name[smallest]);
+                 "may neglect small classes; train.class_weights = auto lets %s",
+                 name[largest], ratio, name[smallest],
+                 dataset->info.multi_label ? "images with and without a class count alike"
+                                           : "all count alike");
 }
 
 void train_note_data(struct dataset *dataset, const struct run_options *options)

@@ -12,6 +12,8 @@
 
 enum { ROWS = 7, CLASSES = 11, VIEWS = 3, SIZE = ROWS * CLASSES };
 
+static const struct model model = {.classes = CLASSES};
+
 static void to_logprobs(const double *outputs, float *logprobs)
 {
     for (int r = 0; r < ROWS; r++) {
@@ -37,9 +39,9 @@ static void test_mean_of_outputs(void **state)
             mean[i] += (double)weight[v] * outputs[i];
         }
         to_logprobs(outputs, logprobs);
-        blend_add(sum, logprobs, SIZE, weight[v]);
+        blend_add(&model, sum, logprobs, ROWS, weight[v]);
     }
-    blend_finish(blend, sum, ROWS, CLASSES);
+    blend_finish(&model, blend, sum, ROWS);
     to_logprobs(mean, want);
     for (int i = 0; i < SIZE; i++)
         assert_true(fabsf(blend[i] - want[i]) < 1e-5f);
