@@ -402,6 +402,8 @@ enum status metrics_read(struct metrics *metrics, struct h5file *file, uint64_t 
     metrics->evals = (int)evals.count;
     metrics->confusions = (int)kept;
     metrics_reserve_all(metrics, metrics->trains, metrics->evals, metrics->confusions);
+    for (int i = 0; i < metrics->evals; i++)
+        metrics->eval[i] = (struct metrics_eval){0};
     TRY(metrics_read_columns(file, train_columns, TRAIN_COLUMNS, metrics->train,
                              sizeof *metrics->train, metrics->trains, hash));
     TRY(metrics_read_columns(file, eval_columns, metrics_eval_columns(metrics),
