@@ -63,6 +63,10 @@ void train_input_init(struct train_input *input, struct train_run *run)
     loader_shuffle(&input->loader, options->train.seed, &options->augment);
     input->loader.input.crop = options->input.crop;
     ASSERT(shape_equal(loader_shape(&input->loader), setup->model->in));
+    input->mix = (struct mix){.mixup = options->train.mixup,
+                              .cutmix = options->train.cutmix,
+                              .seed = options->train.seed,
+                              .shape = setup->model->in};
     if (stage_first(run->stage))
         input->prefetch = input_prefetch(input);
     input->waits = mem_zeroed((size_t)comm_size(setup->comm), sizeof *input->waits);
@@ -124,17 +128,15 @@ enum status train_input_prepare(struct train_input *input)
     return st;
 }
 
-void train_input_load(const struct train_input *input, const struct train_batch *batch,
-                      const struct lane *lane, struct workspace *ws, int grain)
+/* As they are, by all members of the team. */
+static void input_fill(const struct train_input *input, const struct mix_grain *grain,
+                       const struct team *team, struct workspace *ws)
 {
-    const struct grain_range *grains = &batch->grains;
     size_t size = (size_t)shape_size(input->run->model->in);
-    uint64_t first = batch->first + grain_begin(grains->samples, grains->count, grain);
     int begin, end;
-    team_split(&lane->team, grain_samples(grains->samples, grains->count, grain), &begin,
-               &end);
+    team_split(team, grain->n, &begin, &end);
     for (int i = begin; i < end; i++) {
-        uint64_t position = first + (uint64_t)i;
+        uint64_t position = grain->first + (uint64_t)i;
         int label;
         if (input->prefetch)
             prefetch_fill(input->prefetch, position, ws->activation[0] + (size_t)i * size,
@@ -143,6 +145,23 @@ void train_input_load(const struct train_input *input, const struct train_batch 
             loader_label(&input->loader, position, &label, &ws->sample[i]);
         ws->target[i] = target_of_class(label);
     }
+    team_barrier(team);
+}
+
+void train_input_load(const struct train_input *input, const struct train_batch *batch,
+                      const struct lane *lane, struct workspace *ws, int grain)
+{
+    const struct grain_range *grains = &batch->grains;
+    const struct mix_grain at = {
+        .epoch = batch->epoch,
+        .first = batch->first + grain_begin(grains->samples, grains->count, grain),
+        .n = grain_samples(grains->samples, grains->count, grain),
+    };
+    input_fill(input, &at, &lane->team, ws);
+    if (!mix_enabled(&input->mix))
+        return;
+    mix_images(&input->mix, &lane->team, &at, input->prefetch ? ws->activation[0] : NULL,
+               ws->target);
     team_barrier(&lane->team);
 }
 

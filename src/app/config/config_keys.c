@@ -116,6 +116,11 @@ const struct config_key config_keys[] = {
      "many images they have; or NAME:WEIGHT, ..., 1 for others", NULL},
     {"train", "label_smoothing", KEY_REAL, false, RUN(train.label_smoothing), 0, 0.999,
      "0", "share of the target that is spread over all classes", NULL},
+    {"train", "mixup", KEY_REAL, false, RUN(train.mixup), 0, 4, "0",
+     "mix the images of a grain in pairs, with shares from Beta(x, x); 0: off", NULL},
+    {"train", "cutmix", KEY_REAL, false, RUN(train.cutmix), 0, 4, "0",
+     "exchange a box between them, with its share of the area from Beta(x, x); with "
+     "mixup: each pair does one or the other; 0: off", NULL},
     {"train", "clip", KEY_REAL, false, RUN(train.clip), 0, 1e9, "0",
      "largest norm of the gradient; 0: off", NULL},
     {"train", "ema", KEY_REAL, true, RUN(train.ema), 0, 0.999999, "0",
