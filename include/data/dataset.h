@@ -48,6 +48,8 @@ const uint8_t *dataset_image(const struct dataset *dataset, enum dataset_split s
 size_t dataset_stored_bytes(const struct dataset *dataset, enum dataset_split split,
                             size_t i);
 int dataset_label(const struct dataset *dataset, enum dataset_split split, size_t i);
+/* The labels of a split (count). */
+const uint16_t *dataset_labels(const struct dataset *dataset, enum dataset_split split);
 /* The class of all images of a split; -1 if there are several, or no images. */
 int dataset_only_class(const struct dataset *dataset, enum dataset_split split);
 

@@ -61,7 +61,11 @@ struct early_stop_options {
     double min_delta; /* train.metric is better if it is so by more than this */
 };
 
+/* BALANCED: as data/balance.h. */
+enum sampling { SAMPLING_SHUFFLED, SAMPLING_BALANCED };
+
 struct input_options {
+    int sampling;           /* enum sampling: which images come in an epoch */
     struct input_crop crop; /* what the network sees of an image */
     int prefetch;           /* batches read ahead, plus 1; 0: chosen by rule */
 };

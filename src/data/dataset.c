@@ -231,6 +231,11 @@ int dataset_label(const struct dataset *dataset, enum dataset_split split, size_
     return dataset->store[split]->labels[i];
 }
 
+const uint16_t *dataset_labels(const struct dataset *dataset, enum dataset_split split)
+{
+    return dataset->store[split]->labels;
+}
+
 int dataset_only_class(const struct dataset *dataset, enum dataset_split split)
 {
     for (size_t i = 1; i < dataset->info.count[split]; i++)

@@ -59,9 +59,7 @@ void train_input_init(struct train_input *input, struct train_run *run)
     const struct trainer_setup *setup = &run->setup;
     const struct run_options *options = setup->options;
     *input = (struct train_input){.run = run};
-    loader_init(&input->loader, setup->dataset, DATASET_TRAIN);
-    loader_shuffle(&input->loader, options->train.seed, &options->augment);
-    input->loader.input.crop = options->input.crop;
+    train_run_loader(run, &input->loader, &options->augment);
     ASSERT(shape_equal(loader_shape(&input->loader), setup->model->in));
     input->mix = (struct mix){.mixup = options->train.mixup,
                               .cutmix = options->train.cutmix,
@@ -137,13 +135,14 @@ static void input_fill(const struct train_input *input, const struct mix_grain *
     team_split(team, grain->n, &begin, &end);
     for (int i = begin; i < end; i++) {
         uint64_t position = grain->first + (uint64_t)i;
-        int label;
+        struct loader_sample sample;
         if (input->prefetch)
             prefetch_fill(input->prefetch, position, ws->activation[0] + (size_t)i * size,
-                          &label, &ws->sample[i]);
+                          &sample);
         else
-            loader_label(&input->loader, position, &label, &ws->sample[i]);
-        ws->target[i] = target_of_class(label);
+            sample = loader_look(&input->loader, position);
+        ws->sample[i] = sample.key;
+        ws->target[i] = target_of_class(sample.label);
     }
     team_barrier(team);
 }

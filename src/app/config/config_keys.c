@@ -38,6 +38,7 @@ static const char *const prefetch_words[] = {
 
 /* In the order of enum treatment_fit. */
 static const char *const fit_words[] = {"pad", "crop", "stretch", NULL};
+static const char *const sampling_words[] = {"shuffled", "balanced", NULL};
 static const char *const statistics_words[] = {"auto", "trained", "frozen", NULL};
 static const char *const channel_words[] = {"auto", "1", "3", NULL};
 
@@ -62,6 +63,10 @@ const struct config_key config_keys[] = {
     {"data", "prefetch", KEY_WORD, false, RUN(input.prefetch), 0, 0, "auto",
      "batches that helper threads read and augment ahead of the "
      "current one", prefetch_words},
+
+    {"data", "sampling", KEY_WORD, true, RUN(input.sampling), 0, 0, "shuffled",
+     "training images of an epoch: shuffled: each one once; balanced: as many, but all "
+     "classes equally often", sampling_words},
 
     {"data", "input", KEY_SIZE, true, RUN(input.crop.h), 0, CONFIG_SIDE, "",
      "what the network sees of an image, N or HEIGHTxWIDTH pixels: its centre, in "
