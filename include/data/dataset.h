@@ -54,6 +54,8 @@ const uint8_t *dataset_label_set(const struct dataset *dataset, enum dataset_spl
                                  size_t i);
 /* Do all images of a split have the same labels? false if there are no images. */
 bool dataset_is_uniform(const struct dataset *dataset, enum dataset_split split);
+/* The labels of a split (count); of a multi-label set NULL. */
+const uint16_t *dataset_labels(const struct dataset *dataset, enum dataset_split split);
 
 /* How many images of `split` are in the split `among`, too, with the same label: by the
    hashes of the file, or by the images if both splits are in memory; 0 if it is not

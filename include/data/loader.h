@@ -1,7 +1,12 @@
 /*
- * loader: turns the samples of a data set, shuffled or in file order, augmented or not,
- * into the network's input. The sample at a position of an epoch depends on (seed, epoch,
- * position) alone.
+ * loader: turns the samples of a data set, shuffled, balanced or in file order, augmented
+ * or not, into the network's input. The sample at a position of an epoch depends on
+ * (seed, epoch, position) alone.
+ *
+ * Random draws. The augmentation is keyed by the sample and by how often the order came
+ * to it before: once an epoch in shuffled order, anything in a balanced one. What is
+ * drawn for a step's samples later, as dropout does, is keyed by the step and
+ * loader_sample.key.
  */
 #ifndef LOCKSTEP_DATA_LOADER_H
 #define LOCKSTEP_DATA_LOADER_H
@@ -10,6 +15,7 @@
 
 #include "base/status.h"
 #include "data/augment.h"
+#include "data/balance.h"
 #include "data/dataset.h"
 #include "data/sampler.h"
 #include "data/view.h"
@@ -42,7 +48,9 @@ struct loader {
     enum dataset_split split;
     const struct augment_options *augment; /* borrowed; NULL: images as they are */
     uint64_t seed;
-    bool shuffled; /* false: in file order */
+    bool shuffled;                 /* false: in file order */
+    const struct balance *balance; /* borrowed; NULL: each sample comes once an epoch.
+                                      Only if shuffled, with the same seed */
     uint32_t epoch;
     struct sampler sampler;
     const struct view *view;   /* borrowed; NULL: as it is. Without augmentation */
@@ -92,13 +100,21 @@ int loader_class(const struct loader *loader, uint64_t i);
 /* Of a multi-label set, all its classes (base/label_set.h); NULL of another. */
 const uint8_t *loader_label_set(const struct loader *loader, uint64_t i);
 
-/* The class of the sample at `position`, and its number in the data set. Any thread. */
-void loader_label(const struct loader *loader, uint64_t position, int *label,
-                  uint64_t *sample);
+/* The sample at a position. */
+struct loader_sample {
+    uint64_t number; /* in the data set */
+    uint64_t key;    /* of draws for it: its number, or where a sample may come twice in a
+                        step, the position */
+    int label;       /* as the network counts classes */
+    const uint8_t *set; /* loader_label_set */
+};
+
+/* Any thread. */
+struct loader_sample loader_look(const struct loader *loader, uint64_t position);
 
 /* The same, and the network's input x (loader_shape). Any thread. false: the image cannot
    be decoded; see dataset_fail. */
-bool loader_fill(const struct loader *loader, uint64_t position, float *x, int *label,
-                 uint64_t *sample);
+bool loader_fill(const struct loader *loader, uint64_t position, float *x,
+                 struct loader_sample *sample);
 
 #endif

@@ -40,7 +40,7 @@ struct workspace {
     void *scratch;
     struct legs *legs;     /* owned: which ops go together (src/nn/leg.h) */
     struct target *target; /* (grain) */
-    uint64_t *sample;      /* (grain) global sample numbers */
+    uint64_t *sample;      /* (grain) numbers that name the draws of dropout */
     struct team_shared team;
     void *memory; /* owned: the one allocation that all buffers lie in */
     size_t bytes; /* of it */

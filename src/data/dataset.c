@@ -232,6 +232,11 @@ int dataset_label(const struct dataset *dataset, enum dataset_split split, size_
     return labels->one ? labels->one[i] : 0;
 }
 
+const uint16_t *dataset_labels(const struct dataset *dataset, enum dataset_split split)
+{
+    return dataset->store[split]->labels.one;
+}
+
 const uint8_t *dataset_label_set(const struct dataset *dataset, enum dataset_split split,
                                  size_t i)
 {

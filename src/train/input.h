@@ -1,17 +1,20 @@
 /*
- * input: the images of a step: read and augmented ahead, then copied into the workspaces.
+ * input: the images of a step: read and augmented ahead, then copied into the workspaces
+ * and mixed there.
  */
 #ifndef LOCKSTEP_TRAIN_INPUT_H
 #define LOCKSTEP_TRAIN_INPUT_H
 
 #include "data/loader.h"
 #include "data/prefetch.h"
+#include "mix.h"
 #include "train/crew.h"
 #include "train_run.h"
 
 struct train_input {
     struct train_run *run;     /* borrowed */
     struct loader loader;      /* of the training split */
+    struct mix mix;            /* of the images of a grain */
     struct prefetch *prefetch; /* owned; NULL: the images are another stage's */
     double *waits;             /* owned: scratch, seconds by rank */
     double waited;             /* seconds for images, since the last train_input_check */

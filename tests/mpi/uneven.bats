@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
-# Classes with very different numbers of images: weights of the loss, the focal loss, and by
-# what evaluations are compared.
+# Classes with very different numbers of images: weights of the loss, the focal loss, balanced
+# sampling, and by what evaluations are compared.
 # Core: part of `make test`.
 
 OPTIONS=(--set train.epochs=2 --set train.ema=0)
@@ -91,4 +91,61 @@ END
     refused 2 "--set: 'loss = hinge': expected cross_entropy | focal" \
         train 1 "$TINY" --run never --set train.loss=hinge
     [ ! -e never ]
+}
+
+# The pictures at a size at which data.memory=1 has no room for them.
+@test "balanced sampling has the same bits for every layout, store and stop" {
+    for store in raw encoded; do
+        "$LOCKSTEP" data import uneven --out $store.h5 --size 84 --store $store >/dev/null
+    done
+    cat >net.conf <<'END'
+[model]
+layer = conv 6 kernel=5 stride=4
+layer = batchnorm
+layer = relu
+layer = flatten
+layer = dropout p=0.3
+layer = linear classes
+layer = logsoftmax
+[data]
+sampling = balanced
+[train]
+epochs = 2
+batch = 50
+grain = 8
+ema = 0.9
+ema_samples = 60
+[augment]
+shift = 2
+flip = alternate
+[optim]
+lr = 0.05
+[log]
+every = 1
+END
+    DATA=raw.h5
+    train 1 net.conf --run one >one.out 2>one.err
+    train 3 net.conf --run three --threads 2 --set data.prefetch=2 >three.out
+    train 2 net.conf --run disk --set data.memory=1 >disk.out
+    train 2 net.conf --run stages --set parallel.pipeline=2 >stages.out
+    DATA=encoded.h5 train 2 net.conf --run files >files.out
+    train 2 net.conf --run parts --set train.steps=3 >parts.out
+    train 1 net.conf --run parts --threads 2 --set data.memory=1 --resume >parts.out
+    grep -q '^data .* on disk,' disk.out
+    same_run one.out three.out disk.out stages.out files.out
+    same_state one.out parts.out
+    grep -q '^data .* 3 classes, balanced, in memory,' one.out
+    run ! grep -q 'times as' one.err
+}
+
+@test "balanced sampling is another order, which stays for the whole run" {
+    train 1 "$TINY" "${OPTIONS[@]}" --run even --set data.sampling=balanced >even.out
+    other_state even.out plain.out
+    train 1 "$TINY" "${OPTIONS[@]}" --run given --set data.sampling=shuffled >given.out
+    same_state plain.out given.out
+    refused 2 "cannot resume: data.sampling was 'balanced' and is now 'shuffled'*" \
+        train 1 "$TINY" "${OPTIONS[@]}" --run even --resume
+    train 1 "$TINY" --run twice --check --set data.sampling=balanced \
+        --set train.class_weights=auto 2>twice.err >/dev/null
+    grep -q "^note: data.sampling = balanced and .* class 'C' counts 20 times as much as 'A'" twice.err
 }

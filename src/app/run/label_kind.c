@@ -7,6 +7,12 @@ static enum status label_kind_of_sets(struct config *config, const char *name,
                                       const struct dataset_info *data)
 {
     int *metric = &config->run.train.metric;
+    if (config->run.input.sampling == SAMPLING_BALANCED)
+        FAIL(
+            ST_USAGE,
+            "data.sampling = balanced is for images of one class, but those of '%s' have "
+            "several, or none; use train.class_weights = auto",
+            data->path);
     if (!model_spec_use_logsigmoid(&config->model))
         FAIL(ST_USAGE,
              "%s: images of '%s' have several classes, or none: the last line of [model] "

@@ -93,34 +93,39 @@ static bool has_no_effect(const struct bench *b, const struct layer_tensor *tens
 }
 
 /* idle: biases that a batchnorm behind them takes out. */
-static void check_idle(const char *const *lines, struct shape in, float smoothing,
-                       int idle)
+static void check_bench(struct bench *b, float smoothing, int idle)
 {
-    struct bench b;
     struct rng rng;
-    uint8_t sets[6];
-    bench_init(&b, lines, in, 7, 6);
-    b.pass.loss.label_smoothing = smoothing;
-    if (b.model.multi_label)
-        bench_use_sets(&b, sets);
-    bench_step(&b);
+    uint8_t sets[16];
+    b->pass.loss.label_smoothing = smoothing;
+    if (b->model.multi_label)
+        bench_use_sets(b, sets);
+    bench_step(b);
     rng_init(&rng, 1, RNG_TEST, 9, 0);
-    for (int i = 0; i < b.model.layers; i++) {
-        const struct layer *layer = b.model.layer[i];
+    for (int i = 0; i < b->model.layers; i++) {
+        const struct layer *layer = b->model.layer[i];
         for (int t = 0; t < layer->tensors; t++) {
             if (!(RANGE_BIT(layer->tensor[t].rule) & RANGES_TRAINED))
                 continue;
-            if (t == 1 && has_no_effect(&b, &layer->tensor[t])) {
+            if (t == 1 && has_no_effect(b, &layer->tensor[t])) {
                 idle--;
                 continue;
             }
-            double apart = median_difference(&b, &layer->tensor[t], &rng);
+            double apart = median_difference(b, &layer->tensor[t], &rng);
             if (!(apart < 0.02))
                 fail_msg("%s %s: gradient and difference are %.4f apart", layer->name,
                          layer->tensor[t].name, apart);
         }
     }
     assert_int_equal(idle, 0);
+}
+
+static void check_idle(const char *const *lines, struct shape in, float smoothing,
+                       int idle)
+{
+    struct bench b;
+    bench_init(&b, lines, in, 7, 6);
+    check_bench(&b, smoothing, idle);
     bench_release(&b);
 }
 
@@ -221,13 +226,31 @@ static void test_graphs(void **state)
     check_idle(normed, (struct shape){9, 9, 3}, 0.1f, 7);
 }
 
+/* Targets of two classes with weights. */
+static void test_mixed(void **state)
+{
+    (void)state;
+    const char *const lines[] = {"conv 8 kernel=3", "gelu",       "flatten",
+                                 "linear classes",  "logsoftmax", NULL};
+    struct bench b;
+    bench_init(&b, lines, (struct shape){7, 6, 2}, 7, 6);
+    for (int i = 0; i < b.pass.n; i++) {
+        struct target *target = &b.ws.target[i];
+        target->mixed = b.ws.target[b.pass.n - 1 - i].label;
+        target->share = (float)i / 5;
+        target->weight = 0.5f + (float)(i % 3);
+    }
+    check_bench(&b, 0.1f, 0);
+    bench_release(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_general),    cmocka_unit_test(test_letters),
-        cmocka_unit_test(test_sets),       cmocka_unit_test(test_pointwise),
-        cmocka_unit_test(test_flat_input), cmocka_unit_test(test_graphs),
-        cmocka_unit_test(test_windows),
+        cmocka_unit_test(test_general),   cmocka_unit_test(test_letters),
+        cmocka_unit_test(test_pointwise), cmocka_unit_test(test_flat_input),
+        cmocka_unit_test(test_graphs),    cmocka_unit_test(test_windows),
+        cmocka_unit_test(test_mixed),     cmocka_unit_test(test_sets),
     };
     cpu_blas_single_thread();
     return cmocka_run_group_tests(tests, NULL, NULL);
