@@ -1,12 +1,14 @@
 /*
  * loss_set: what training minimises if an image has several classes, or none: binary
- * cross-entropy, the mean over the classes, as PyTorch's BCEWithLogitsLoss has it.
+ * cross-entropy, summed over the classes. PyTorch's BCEWithLogitsLoss is the mean over
+ * them. The gradient of the sum is p - t in each logit, as that of cross-entropy is, so
+ * that learning rates for images of one class serve here, too, for any number of classes.
  *
  * With logits x, log p = log sigmoid(x) (layer logsigmoid), and targets
  * t = 1 - s / 2 for the classes of the image and s / 2 for the others, s: label
  * smoothing,
  *
- *   loss = -1 / classes sum_k (w_k t_k log p_k + (1 - t_k) log(1 - p_k))
+ *   loss = -sum_k (w_k t_k log p_k + (1 - t_k) log(1 - p_k))
  *
  * where w, the class weights, are the loss's pos_weight in PyTorch: factors of the terms
  * of images that have the class. In the focal loss (nn/loss.h) these terms have the
@@ -15,8 +17,8 @@
  *
  * log(1 - p) comes from log p, which is a float: it is -88 at least.
  *
- * The gradient is that with respect to x, (p - t) / classes where w is 1, and not to
- * log p, from which it cannot be had where p is near 1. Layer logsigmoid passes it on.
+ * The gradient is that with respect to x, p - t where w is 1, and not to log p, from
+ * which it cannot be had where p is near 1. Layer logsigmoid passes it on.
  *
  * Elementary functions are those of base/portable_math.h: the same bits on every CPU.
  */

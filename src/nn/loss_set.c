@@ -67,7 +67,7 @@ static double loss_set_term(const struct loss *loss, const struct loss_answer *a
 double loss_of_set(const struct loss *loss, const float *logp, int classes,
                    const struct target *target, float *delta)
 {
-    double weight = (double)target->weight / classes, sum = 0;
+    double weight = (double)target->weight, sum = 0;
     for (int k = 0; k < classes; k++) {
         const struct loss_answer answer = loss_answer(logp[k]);
         double w = loss->class_weight ? (double)loss->class_weight[k] : 1, slope;
