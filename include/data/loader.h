@@ -99,6 +99,7 @@ struct loader_sample {
     uint64_t key;    /* of draws for it: its number, or where a sample may come twice in a
                         step, the position */
     int label;       /* as the network counts classes */
+    float weight;    /* of a training image: dataset_weight */
 };
 
 /* Any thread. */

@@ -26,6 +26,7 @@ struct train_options {
     int loss;            /* enum loss_kind */
     double focal;        /* gamma of the focal loss */
     char *class_weights; /* owned by the config: "none", "auto" or "A:3,B:1" */
+    bool sample_weights; /* those of the data set count */
     double label_smoothing;
     double mixup, cutmix; /* A of Beta(A, A), from which images are mixed; 0: off */
     double clip;          /* largest L2 norm of the mean gradient; 0: off */

@@ -238,6 +238,9 @@ static struct loader_sample loader_sample_of(const struct loader *loader,
         .number = place->sample,
         .key = loader->balance ? position : place->sample,
         .label = loader_class(loader, place->sample),
+        .weight = loader->split == DATASET_TRAIN
+                      ? dataset_weight(loader->dataset, place->sample)
+                      : 1,
     };
 }
 

@@ -143,6 +143,7 @@ static void input_fill(const struct train_input *input, const struct mix_grain *
             sample = loader_look(&input->loader, position);
         ws->sample[i] = sample.key;
         ws->target[i] = target_of_class(sample.label);
+        ws->target[i].weight = sample.weight;
     }
     team_barrier(team);
 }

@@ -119,6 +119,9 @@ const struct config_key config_keys[] = {
     {"train", "class_weights", KEY_TEXT, false, RUN(train.class_weights), 0, 0, "none",
      "factor of the loss of each class: none: 1; auto: all classes count alike, however "
      "many images they have; or NAME:WEIGHT, ..., 1 for others", NULL},
+    {"train", "sample_weights", KEY_BOOL, false, RUN(train.sample_weights), 0, 0, "on",
+     "multiply the loss of each training image by its weight, if the data set holds "
+     "weights", NULL},
     {"train", "label_smoothing", KEY_REAL, false, RUN(train.label_smoothing), 0, 0.999,
      "0", "share of the target that is spread over all classes", NULL},
     {"train", "mixup", KEY_REAL, false, RUN(train.mixup), 0, 4, "0",
