@@ -55,7 +55,7 @@ size_t crew_bytes(const struct stage *stage, const struct parallel_plan *plan)
 void crew_pack_in_thread(struct crew *crew, int thread, const float *params)
 {
     struct team all = crew_all(crew, thread);
-    model_pack(crew->model, &all, crew->packed, params);
+    model_pack(crew->model, &all, crew->begin, crew->packed, params);
 }
 
 struct crew_packing {
