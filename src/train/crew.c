@@ -24,6 +24,7 @@ void crew_init(struct crew *crew, const struct stage *stage,
         .stage = stage,
         .model = stage->model,
         .plan = *plan,
+        .begin = stage->model->begin,
         .slots = stage_slots(stage),
         .barriers = mem_aligned(1, sizeof(struct team_shared)),
     };

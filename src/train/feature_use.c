@@ -148,6 +148,11 @@ enum status feature_use_train(struct feature_use *use, double latest)
     return st;
 }
 
+int feature_use_value(const struct feature_use *use)
+{
+    return use->chosen.data ? feature_value(use->stepper->run->model) : 0;
+}
+
 enum status feature_use_evaluation(struct feature_use *use, const struct crew *crew,
                                    const struct fold *fold, const float *params,
                                    struct loader *loader, double latest,

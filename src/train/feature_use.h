@@ -24,6 +24,10 @@ void feature_use_release(struct feature_use *use);
    there, and steps begin with them from now on. latest: as in struct features_setup. */
 enum status feature_use_train(struct feature_use *use, double latest) MUST_CHECK;
 
+/* The value of the model that is trained that evaluations begin with from now on; 0: not
+   yet known, or none. */
+int feature_use_value(const struct feature_use *use);
+
 /* What an evaluation by this crew begins with, in *features; NULL: with the images. fold:
    what the crew's model was made by; NULL: it is the one that is trained. */
 enum status feature_use_evaluation(struct feature_use *use, const struct crew *crew,

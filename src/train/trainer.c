@@ -187,7 +187,8 @@ static enum status trainer_measure(struct trainer *trainer, struct evaluation *r
         .latest = trainer_latest(trainer),
     };
     if (fold_helps(crew->model)) {
-        folded_crew_init(&folded, crew->stage, &crew->plan, setup.params);
+        folded_crew_init(&folded, crew->stage, &crew->plan, setup.params,
+                         feature_use_value(&trainer->features));
         setup.crew = &folded.crew;
         setup.params = folded.fold.params;
     } else {
