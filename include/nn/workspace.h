@@ -84,8 +84,8 @@ struct grain_result {
 };
 
 /* Every member of the team calls these with the same arguments. The caller has filled in
-   ws->activation[0] (or the value that the pass begins with), label and sample; afterwards ws->logprobs holds the
-   log-probabilities (n, classes). */
+   ws->activation[0] (or the value that the pass begins with), label and sample;
+   afterwards ws->logprobs holds the log-probabilities (n, classes). */
 void model_forward(const struct model *model, struct workspace *ws,
                    const struct grain_pass *pass);
 

@@ -46,8 +46,8 @@ struct features_setup {
 /* Bytes on each node. */
 size_t features_bytes(const struct model *model, int value, uint64_t count, int views);
 
-/* Collective. Memory for the features of the loader's split, one copy on each node; false:
-   a node has no room. */
+/* Collective. Memory for the features of the loader's split, one copy on each node;
+   false: a node has no room. */
 bool features_init(struct features *features, const struct features_setup *setup);
 void features_release(struct features *features); /* collective; all zero is fine */
 

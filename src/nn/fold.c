@@ -129,7 +129,8 @@ static void fold_find_places(struct fold_build *build)
         if (build->layer[l].into < 0)
             continue;
         int before = model->layer[l]->input[0] - 1;
-        for (; before != build->layer[l].into; before = model->layer[before]->input[0] - 1)
+        for (; before != build->layer[l].into;
+             before = model->layer[before]->input[0] - 1)
             place[before] = -1;
         place[before] = -1;
     }

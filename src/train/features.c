@@ -58,8 +58,7 @@ void features_fill(const struct features *features, uint32_t view,
     int begin, end;
     team_split(team, n, &begin, &end);
     for (int i = begin; i < end; i++)
-        memcpy(to + (size_t)i * features->row,
-               features_at(features, view, ws->sample[i]),
+        memcpy(to + (size_t)i * features->row, features_at(features, view, ws->sample[i]),
                features->row * sizeof *to);
     team_barrier(team);
 }
@@ -183,8 +182,7 @@ static void features_exchange(struct features *features,
 enum status features_compute(struct features *features,
                              const struct features_setup *setup)
 {
-    struct grain_range share =
-        features_grains(features, setup, comm_rank(setup->comm));
+    struct grain_range share = features_grains(features, setup, comm_rank(setup->comm));
     struct features_job job = {.features = features,
                                .setup = setup,
                                .forward = {.crew = setup->crew,

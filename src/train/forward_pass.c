@@ -104,7 +104,8 @@ enum status forward_pass_read(struct forward_pass *pass, uint64_t most, enum sta
         count = 0;
     where_mark(WHERE_EVALUATE);
     if (st == ST_OK)
-        st = loader_prepare(pass->loader, pass->epoch, pass->position + first, count, most);
+        st = loader_prepare(pass->loader, pass->epoch, pass->position + first, count,
+                            most);
     return stage->count > 1 ? comm_agree(stage->line, st) : st;
 }
 

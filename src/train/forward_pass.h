@@ -52,8 +52,8 @@ void forward_pass_run(struct forward_pass *pass);
 int forward_pass_samples(const struct forward_pass *pass, int grain);
 
 /* Images and labels, by all members of the lane's team: the first stage has the images,
-   unless labels_only; the others need the labels alone. A sample that cannot be decoded is reported to
-   dataset_fail. */
+   unless labels_only; the others need the labels alone. A sample that cannot be decoded
+   is reported to dataset_fail. */
 void forward_pass_load(const struct forward_pass *pass, const struct lane *lane,
                        struct workspace *ws, int grain);
 

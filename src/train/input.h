@@ -15,9 +15,9 @@ struct train_input {
     struct loader loader;      /* of the training split */
     struct prefetch *prefetch; /* owned; NULL: the images are another stage's, or... */
     const struct features *features; /* ...borrowed: a pass begins with these */
-    double *waits;             /* owned: scratch, seconds by rank */
-    double waited;             /* seconds for images, since the last train_input_check */
-    bool slow_noted;           /* reading is slow, and a note said so */
+    double *waits;                   /* owned: scratch, seconds by rank */
+    double waited;   /* seconds for images, since the last train_input_check */
+    bool slow_noted; /* reading is slow, and a note said so */
 };
 
 void train_input_init(struct train_input *input, struct train_run *run);

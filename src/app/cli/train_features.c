@@ -40,8 +40,9 @@ void train_note_features(const struct train_session *session)
                  bytes_text((double)bytes).text);
         break;
     case FEATURES_MIXED:
-        log_note("train.mixup and train.cutmix mix images anew, so that the frozen layers "
-                 "are computed in every epoch");
+        log_note(
+            "train.mixup and train.cutmix mix images anew, so that the frozen layers "
+            "are computed in every epoch");
         break;
     case FEATURES_OFF:
     case FEATURES_ONCE:

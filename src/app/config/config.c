@@ -305,7 +305,8 @@ static bool config_is_of_features(const struct config_key *key)
         {"data", "input"}, {"data", "shift_x"},   {"data", "shift_y"},
         {"train", "seed"}, {"train", "winograd"},
     };
-    bool listed = strcmp(key->section, "model") == 0 || strcmp(key->section, "augment") == 0;
+    bool listed =
+        strcmp(key->section, "model") == 0 || strcmp(key->section, "augment") == 0;
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         listed = listed || (strcmp(key->section, names[i][0]) == 0 &&
                             strcmp(key->name, names[i][1]) == 0);
