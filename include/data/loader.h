@@ -44,7 +44,8 @@ struct loader {
     enum dataset_split split;
     const struct augment_options *augment; /* borrowed; NULL: images as they are */
     uint64_t seed;
-    bool shuffled;                 /* false: in file order */
+    uint32_t views; /* of each image that augmentation draws; 0: one for every epoch */
+    bool shuffled;  /* false: in file order */
     const struct balance *balance; /* borrowed; NULL: each sample comes once an epoch.
                                       Only if shuffled, with the same seed */
     uint32_t epoch;
@@ -76,7 +77,7 @@ void loader_shuffle(struct loader *loader, uint64_t seed,
                     const struct augment_options *augment);
 void loader_release(struct loader *loader);
 
-/* Call before loader_fill and loader_label for positions [first, first + count) of
+/* Call before loader_fill and loader_look for positions [first, first + count) of
    `epoch`: reads their images, unless the data set is resident. count must not exceed
    `most`, for which memory is allocated at the first call. One thread at a time for each
    split; not collective. */
@@ -96,6 +97,7 @@ int loader_class(const struct loader *loader, uint64_t i);
 /* The sample at a position. */
 struct loader_sample {
     uint64_t number; /* in the data set */
+    uint64_t pass;   /* how often the order came to it before */
     uint64_t key;    /* of draws for it: its number, or where a sample may come twice in a
                         step, the position */
     int label;       /* as the network counts classes */

@@ -152,6 +152,7 @@ static enum status train_place(struct train_session *session)
         .folder = session->folder.path,
         .lock = &session->folder.lock,
         .class_weight = session->class_weight,
+        .features_text = session->features_text,
         .config_text = session->config_text,
         .version = app_version(),
     };
@@ -278,6 +279,7 @@ static void train_close(struct train_session *session)
     placement_release(&session->placement);
     config_release(&session->config);
     free(session->config_text);
+    free(session->features_text);
 }
 
 enum status cmd_train(struct comm *comm, int argc, char **argv)
