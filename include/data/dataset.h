@@ -25,6 +25,7 @@ struct dataset_use {
     size_t memory_limit;
     bool on_disk; /* leave images in the file, also if there is memory for them */
     bool trusted; /* use images as they are, damaged or not */
+    bool weights; /* the training images have their weights, if the set holds any */
 };
 
 /* Opens the splits with want[split]. Rank 0 reads the description; ST_FAIL on every rank
@@ -56,6 +57,10 @@ const uint8_t *dataset_label_set(const struct dataset *dataset, enum dataset_spl
 bool dataset_is_uniform(const struct dataset *dataset, enum dataset_split split);
 /* The labels of a split (count); of a multi-label set NULL. */
 const uint16_t *dataset_labels(const struct dataset *dataset, enum dataset_split split);
+/* The weight of training image i: 1 without dataset_use.weights. */
+float dataset_weight(const struct dataset *dataset, size_t i);
+/* Of all weights; 0 if none are used. */
+uint64_t dataset_weights_hash(const struct dataset *dataset);
 
 /* How many images of `split` are in the split `among`, too, with the same label: by the
    hashes of the file, or by the images if both splits are in memory; 0 if it is not

@@ -48,7 +48,8 @@ struct loader {
     enum dataset_split split;
     const struct augment_options *augment; /* borrowed; NULL: images as they are */
     uint64_t seed;
-    bool shuffled;                 /* false: in file order */
+    uint32_t views; /* of each image that augmentation draws; 0: one for every epoch */
+    bool shuffled;  /* false: in file order */
     const struct balance *balance; /* borrowed; NULL: each sample comes once an epoch.
                                       Only if shuffled, with the same seed */
     uint32_t epoch;
@@ -80,7 +81,7 @@ void loader_shuffle(struct loader *loader, uint64_t seed,
                     const struct augment_options *augment);
 void loader_release(struct loader *loader);
 
-/* Call before loader_fill and loader_label for positions [first, first + count) of
+/* Call before loader_fill and loader_look for positions [first, first + count) of
    `epoch`: reads their images, unless the data set is resident. count must not exceed
    `most`, for which memory is allocated at the first call. One thread at a time for each
    split; not collective. */
@@ -103,10 +104,12 @@ const uint8_t *loader_label_set(const struct loader *loader, uint64_t i);
 /* The sample at a position. */
 struct loader_sample {
     uint64_t number; /* in the data set */
+    uint64_t pass;   /* how often the order came to it before */
     uint64_t key;    /* of draws for it: its number, or where a sample may come twice in a
                         step, the position */
     int label;       /* as the network counts classes */
     const uint8_t *set; /* loader_label_set */
+    float weight;       /* of a training image: dataset_weight */
 };
 
 /* Any thread. */

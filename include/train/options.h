@@ -26,11 +26,13 @@ struct train_options {
     int loss;            /* enum loss_kind */
     double focal;        /* gamma of the focal loss */
     char *class_weights; /* owned by the config: "none", "auto" or "A:3,B:1" */
+    bool sample_weights; /* those of the data set count */
     double label_smoothing;
     double mixup, cutmix; /* A of Beta(A, A), from which images are mixed; 0: off */
     double clip;          /* largest L2 norm of the mean gradient; 0: off */
     double ema;           /* decay per step of the averaged weights; 0: off */
     int ema_samples; /* training images that their norms' statistics are taken from */
+    int views;       /* that augmentation draws of an image; 0: one in every epoch */
     int eval_every;  /* epochs */
     int metric;      /* enum metric: by what evaluations are compared */
 };
@@ -70,6 +72,12 @@ struct input_options {
     int prefetch;           /* batches read ahead, plus 1; 0: chosen by rule */
 };
 
+/* What frozen layers make of the images (train/features.h). */
+struct feature_options {
+    bool keep;    /* computed once */
+    char *folder; /* owned by the config: of files for later runs; "": none */
+};
+
 struct eval_options {
     int views;        /* enum view_set */
     double threshold; /* of images with several classes: the least probability of one */
@@ -78,6 +86,7 @@ struct eval_options {
 struct run_options {
     struct input_options input;
     struct train_options train;
+    struct feature_options features;
     struct eval_options eval;
     struct parallel_options parallel;
     struct optim_options optim;

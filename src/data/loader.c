@@ -38,6 +38,12 @@ struct loader_place {
     uint64_t sample, pass;
 };
 
+/* Which of its views augmentation draws of a sample. */
+static uint32_t loader_view(const struct loader *loader, uint64_t pass)
+{
+    return (uint32_t)(loader->views > 0 ? pass % loader->views : pass);
+}
+
 static struct loader_place loader_place_at(const struct loader *loader, uint64_t position)
 {
     struct loader_place place = {.sample = position, .pass = loader->epoch};
@@ -222,7 +228,7 @@ static void loader_input(const struct loader *loader, const struct loader_place 
         const struct augment_sample augment = {
             .options = loader->augment,
             .seed = loader->seed,
-            .epoch = (uint32_t)place->pass,
+            .epoch = loader_view(loader, place->pass),
             .sample = place->sample,
             .shape = shape,
             .out = in,
@@ -244,9 +250,13 @@ static struct loader_sample loader_sample_of(const struct loader *loader,
 {
     return (struct loader_sample){
         .number = place->sample,
+        .pass = place->pass,
         .key = loader->balance ? position : place->sample,
         .label = loader_class(loader, place->sample),
         .set = loader_label_set(loader, place->sample),
+        .weight = loader->split == DATASET_TRAIN
+                      ? dataset_weight(loader->dataset, place->sample)
+                      : 1,
     };
 }
 

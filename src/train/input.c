@@ -77,6 +77,13 @@ void train_input_release(struct train_input *input)
     free(input->waits);
 }
 
+void train_input_use(struct train_input *input, const struct features *features)
+{
+    prefetch_free(input->prefetch);
+    input->prefetch = NULL;
+    input->features = features;
+}
+
 void train_input_note_depth(const struct train_input *input)
 {
     int asked = input->run->setup.options->input.prefetch - 1;
@@ -96,7 +103,7 @@ static struct prefetch_counts input_counts(const struct train_input *input)
     return (struct prefetch_counts){0};
 }
 
-/* Where the images are another stage's, labels are looked up in the epoch's order. */
+/* Without images labels are looked up in the epoch's order. */
 static enum status input_take(struct train_input *input)
 {
     const struct train_run *run = input->run;
@@ -141,9 +148,12 @@ static void input_fill(const struct train_input *input, const struct mix_grain *
                           &sample);
         else
             sample = loader_look(&input->loader, position);
+        if (input->features)
+            features_fill_sample(input->features, sample.pass, sample.number, ws, i);
         ws->sample[i] = sample.key;
         ws->target[i] = target_of_class(sample.label);
         ws->target[i].set = sample.set;
+        ws->target[i].weight = sample.weight;
     }
     team_barrier(team);
 }

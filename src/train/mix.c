@@ -62,13 +62,29 @@ static void mix_exchange(float *x, float *y, struct shape shape,
     }
 }
 
+/* Each part of the loss has the weight w of its own image, so the weight is
+   l w + (1 - l) w', and the share l w / weight. */
+static struct target mix_target(const struct target *own, const struct target *other,
+                                float share)
+{
+    struct target target = *own;
+    target.mixed = other->label;
+    target.mixed_set = other->set;
+    target.share = share;
+    if (own->weight != other->weight) {
+        double part = (double)share * (double)own->weight;
+        double rest = (1 - (double)share) * (double)other->weight;
+        target.weight = (float)(part + rest);
+        target.share = part + rest > 0 ? (float)(part / (part + rest)) : share;
+    }
+    return target;
+}
+
 static void mix_targets(struct target *one, struct target *two, float share)
 {
-    one->mixed = two->label;
-    two->mixed = one->label;
-    one->mixed_set = two->set;
-    two->mixed_set = one->set;
-    one->share = two->share = share;
+    struct target mixed = mix_target(one, two, share);
+    *two = mix_target(two, one, share);
+    *one = mixed;
 }
 
 void mix_images(const struct mix *mix, const struct team *team,

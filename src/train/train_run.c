@@ -55,6 +55,7 @@ void train_run_loader(const struct train_run *run, struct loader *loader,
     loader_init(loader, run->setup.dataset, DATASET_TRAIN);
     loader_shuffle(loader, options->train.seed, augment);
     loader->input.crop = options->input.crop;
+    loader->views = (uint32_t)options->train.views;
     if (train_run_balances(&run->setup))
         loader->balance = &run->balance;
 }

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/stop.h"
+#include "base/where.h"
 #include "comm/comm.h"
 #include "diagnose.h"
 #include "train/folded_crew.h"
@@ -28,6 +29,7 @@ struct trainer *trainer_create(const struct trainer_setup *setup)
     saver_init(&trainer->saver, &trainer->run, &trainer->stepper.state,
                &trainer->log.metrics);
     average_init(&trainer->average, &trainer->stepper);
+    feature_use_init(&trainer->features, &trainer->stepper);
     return trainer;
 }
 
@@ -37,6 +39,7 @@ void trainer_free(struct trainer *trainer)
         return;
     saver_release(&trainer->saver);
     average_release(&trainer->average);
+    feature_use_release(&trainer->features);
     stepper_release(&trainer->stepper);
     train_log_release(&trainer->log);
     loader_release(&trainer->chooser);
@@ -186,13 +189,18 @@ static enum status trainer_measure(struct trainer *trainer, struct evaluation *r
         .latest = trainer_latest(trainer),
     };
     if (fold_helps(crew->model)) {
-        folded_crew_init(&folded, crew->stage, &crew->plan, setup.params);
+        folded_crew_init(&folded, crew->stage, &crew->plan, setup.params,
+                         feature_use_value(&trainer->features));
         setup.crew = &folded.crew;
         setup.params = folded.fold.params;
     } else {
         crew_pack(&trainer->stepper.crew, setup.params);
     }
-    enum status st = evaluate(&setup, result, NULL);
+    enum status st = feature_use_evaluation(
+        &trainer->features, setup.crew, folded.fold.place ? &folded.fold : NULL,
+        setup.params, setup.loader, setup.latest, &setup.features);
+    if (st == ST_OK)
+        st = evaluate(&setup, result, NULL);
     folded_crew_release(&folded);
     return st;
 }
@@ -308,6 +316,17 @@ static enum status trainer_steps(struct trainer *trainer)
     return ST_OK;
 }
 
+static enum status trainer_compute_features(struct trainer *trainer)
+{
+    double t = timer_now();
+    if (trainer->run.progress.step == trainer->run.total_steps)
+        return ST_OK;
+    where_mark(WHERE_FORWARD);
+    enum status st = feature_use_train(&trainer->features, trainer_latest(trainer));
+    phases_add(&trainer->run.phases, PHASE_FORWARD, t);
+    return st;
+}
+
 static enum status trainer_train(struct trainer *trainer)
 {
     const struct train_run *run = &trainer->run;
@@ -343,6 +362,7 @@ enum status trainer_run(struct trainer *trainer)
     double begin = timer_now();
     trainer->saver.saved_at = begin;
     train_input_note_depth(&trainer->stepper.input);
+    TRY(trainer_compute_features(trainer));
     report_table_head();
     enum status st = trainer_train(trainer);
     if (st != ST_OK && st != ST_AGAIN)

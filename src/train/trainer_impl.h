@@ -3,6 +3,7 @@
 #define LOCKSTEP_TRAIN_TRAINER_IMPL_H
 
 #include "average.h"
+#include "feature_use.h"
 #include "saver.h"
 #include "stepper.h"
 #include "train/trainer.h"
@@ -16,6 +17,7 @@ struct trainer {
     struct saver saver;
     struct loader chooser; /* of the split that training chooses by */
     struct average average;
+    struct feature_use features;
     double slowest_step, slowest_evaluation; /* seconds, for deadlines */
 };
 

@@ -116,7 +116,8 @@ static enum status train_open_data(struct train_session *session)
     /* elsewhere: it is not read into the memory of this machine */
     const struct dataset_use use = {.memory_limit = (size_t)options->memory_mb << 20,
                                     .on_disk = session->request->elsewhere,
-                                    .trusted = !options->verify};
+                                    .trusted = !options->verify,
+                                    .weights = session->config.run.train.sample_weights};
     enum status st = dataset_open_training(&session->dataset, session->comm, file, &use);
     log_set_replicated(replicated);
     free(file);
@@ -165,6 +166,7 @@ static enum status train_place(struct train_session *session)
         .folder = session->folder.path,
         .lock = &session->folder.lock,
         .class_weight = session->class_weight,
+        .features_text = session->features_text,
         .config_text = session->config_text,
         .version = app_version(),
     };
@@ -291,6 +293,7 @@ static void train_close(struct train_session *session)
     placement_release(&session->placement);
     config_release(&session->config);
     free(session->config_text);
+    free(session->features_text);
 }
 
 enum status cmd_train(struct comm *comm, int argc, char **argv)

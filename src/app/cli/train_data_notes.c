@@ -11,6 +11,7 @@
 
 #define NOTES_LOOKED 64   /* training images that are looked at */
 #define NOTES_UNEVEN 10.0 /* times as many images of a class as of another */
+#define NOTES_HEAVY  2.0  /* a mean weight this far from 1 */
 #define NOTES_TWICE  2.0  /* the same, where both remedies are used */
 
 /* --- flat images --- */
@@ -124,6 +125,22 @@ static void notes_on_uneven_classes(const struct dataset *dataset,
                  name[smallest], ratio, name[largest]);
 }
 
+/* --- weights --- */
+
+static void notes_on_weights(const struct dataset *dataset)
+{
+    size_t count = dataset->info.count[DATASET_TRAIN];
+    double sum = 0;
+    for (size_t i = 0; i < count; i++)
+        sum += (double)dataset_weight(dataset, i);
+    double mean = sum / (double)count;
+    if (mean > NOTES_HEAVY || mean < 1 / NOTES_HEAVY)
+        log_note("the mean weight of the training images of '%s' is %g: the gradient has "
+                 "%g times its usual size; divide the weights by it, or choose optim.lr "
+                 "for it",
+                 dataset->info.path, mean, mean);
+}
+
 void train_note_data(struct dataset *dataset, const struct run_options *options)
 {
     if (options->optim.lr == 0)
@@ -131,4 +148,5 @@ void train_note_data(struct dataset *dataset, const struct run_options *options)
     notes_on_flat_images(dataset, options);
     notes_on_twins(dataset);
     notes_on_uneven_classes(dataset, options);
+    notes_on_weights(dataset);
 }

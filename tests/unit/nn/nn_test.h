@@ -107,7 +107,7 @@ static inline void bench_use_sets(struct bench *b, uint8_t *sets)
 /* After the parameters have changed. */
 static inline void bench_pack(struct bench *b)
 {
-    model_pack(&b->model, &(struct team){.size = 1}, b->packed, b->params);
+    model_pack(&b->model, &(struct team){.size = 1}, 0, b->packed, b->params);
 }
 
 static inline void bench_forward(struct bench *b)

@@ -121,6 +121,29 @@ static void test_team_and_stage(void **state)
     assert_memory_equal(target, of_stage, sizeof target);
 }
 
+/* Each part of a mixed image's loss has the weight of the image that it comes from. */
+static void test_weights(void **state)
+{
+    (void)state;
+    static const float weights[][2] = {{2, 0.5f}, {0, 3}, {1, 0}, {0, 0}, {3, 3}};
+    struct team alone = {.size = 1};
+    for (size_t w = 0; w < sizeof weights / sizeof *weights; w++) {
+        const float *weight = weights[w];
+        struct target target[2] = {target_of_class(4), target_of_class(5)};
+        struct mix_draw draw = mix_draw(&blends, 0, 8);
+        for (int i = 0; i < 2; i++)
+            target[i].weight = weight[i];
+        mix_images(&blends, &alone, &(struct mix_grain){0, 8, 2}, NULL, target);
+        for (int i = 0; i < 2; i++) {
+            double share = (double)target[i].share, all = (double)target[i].weight;
+            double part = (double)draw.share * (double)weight[i];
+            double rest = (1 - (double)draw.share) * (double)weight[1 - i];
+            assert_true(fabs(all * share - part) < 1e-6);
+            assert_true(fabs(all * (1 - share) - rest) < 1e-6);
+        }
+    }
+}
+
 static bool same_draw(const struct mix_draw *a, const struct mix_draw *b)
 {
     return a->share == b->share && a->box == b->box && a->top == b->top &&
@@ -131,12 +154,12 @@ static bool same_draw(const struct mix_draw *a, const struct mix_draw *b)
 static void test_key(void **state)
 {
     (void)state;
-    struct mix other = both;
+    struct mix other = blends;
     other.seed++;
     for (uint64_t at = 0; at < 100; at++) {
-        struct mix_draw draw = mix_draw(&both, 4, at), again = mix_draw(&both, 4, at);
-        struct mix_draw seed = mix_draw(&other, 4, at), epoch = mix_draw(&both, 5, at);
-        struct mix_draw next = mix_draw(&both, 4, at + 1);
+        struct mix_draw draw = mix_draw(&blends, 4, at), again = mix_draw(&blends, 4, at);
+        struct mix_draw seed = mix_draw(&other, 4, at), epoch = mix_draw(&blends, 5, at);
+        struct mix_draw next = mix_draw(&blends, 4, at + 1);
         assert_true(same_draw(&draw, &again));
         assert_false(same_draw(&draw, &seed));
         assert_false(same_draw(&draw, &epoch));
@@ -196,9 +219,10 @@ static void test_one_of_both(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_pairs), cmocka_unit_test(test_team_and_stage),
-        cmocka_unit_test(test_key),   cmocka_unit_test(test_blend_shares),
-        cmocka_unit_test(test_boxes), cmocka_unit_test(test_one_of_both),
+        cmocka_unit_test(test_pairs),        cmocka_unit_test(test_team_and_stage),
+        cmocka_unit_test(test_weights),      cmocka_unit_test(test_key),
+        cmocka_unit_test(test_blend_shares), cmocka_unit_test(test_boxes),
+        cmocka_unit_test(test_one_of_both),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
