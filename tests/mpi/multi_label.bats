@@ -63,6 +63,15 @@ END
     ends_as_undisturbed 3 killed net.conf "${OPTIONS[@]}" --set checkpoint.every_steps=3
 }
 
+@test "a new head on frozen layers has the same bits, with and without kept features" {
+    tune=(--init one --freeze backbone --set train.epochs=2 --set train.ema=0 --set train.seed=9)
+    train 1 net.conf --run tuned-1 "${tune[@]}" >tuned-1.out
+    train 3 net.conf --run tuned-3 "${tune[@]}" --threads 2 >tuned-3.out
+    train 2 net.conf --run tuned-p "${tune[@]}" --set parallel.pipeline=2 >tuned-p.out
+    train 1 net.conf --run tuned-f "${tune[@]}" --set finetune.features=off >tuned-f.out
+    same_run tuned-1.out tuned-3.out tuned-p.out tuned-f.out
+}
+
 @test "eval has the same answers for every layout" {
     "$LOCKSTEP" eval one --data shapes.h5 --out 1.h5 >1.out
     for layout in "2 --threads 2" "3 --threads 1" "2 --pipeline 2"; do

@@ -108,15 +108,10 @@ static void test_sets(void **state)
                              j == 4 ? INT32_MAX : 10 * i + j);
     }
     assert_int_equal(h5file_open(&file, path), ST_OK);
-    assert_true(h5file_has(file, "/metrics/eval/class_counts"));
-    assert_false(h5file_has(file, "/metrics/eval/confusion"));
     metrics_init(&other, CLASSES); /* of one class each: it is another kind of file */
     assert_int_equal(metrics_read(&other, file, &hash), ST_FAIL);
     expect_said("/metrics/eval/confusion");
     h5file_close(file);
-    metrics_init(&other, CLASSES);
-    metrics_copy(&other, &again);
-    assert_true(other.sets && write_file(&other, path) == read_file(&again, path));
     metrics_release(&metrics);
     metrics_release(&again);
     metrics_release(&other);
