@@ -124,7 +124,7 @@ of 32x32 or larger"
     bad 4 'layer = gelu' "bad.conf:5: linear1: *12x12x8*"
     bad 5 'layer = relu' "bad.conf:6: *1152 outputs*26 classes*"
     bad 5 'layer = linear 25' "bad.conf:6: logsoftmax1: the network has 25 outputs, the data 26 *"
-    bad 6 'layer = gelu' "bad.conf:6: gelu1: the last layer must be 'logsoftmax'"
+    bad 6 'layer = gelu' "bad.conf:6: gelu1: the last layer must be 'logsoftmax', or 'logsigmoid' for images with several classes"
     bad 4 'layer = logsoftmax' "bad.conf:4: logsoftmax1: its input 12x12x8 is an image*"
 }
 

@@ -303,6 +303,30 @@ END
     refused 1 "line * of 'pictures/few.csv' has no label" train_on pictures/few.csv never
     train_on pictures/few.csv few --set data.multi_label=on --set train.epochs=1 >few.out 2>&1
     grep -Eqx '  logsigmoid1 +3' few.out
+    mkdir -p folder/a folder/b
+    cp pictures/001.png folder/a
+    cp pictures/002.png folder/b
+    refused 2 "'folder' is a folder, whose pictures have one class each: *" \
+        train_on folder never --set data.multi_label=on
+    refused 2 "'folder' is a folder, whose pictures have one class each: *" \
+        "$LOCKSTEP" eval run --data folder
+}
+
+@test "weights of a list go with sets of classes" {
+    awk -F, -v OFS=, '{ sub(/\r$/, "") } NR == 1 { print $0, "weight"; next } { print $0, $3 == "train" ? NR % 4 / 2 + 0.5 : "" }' \
+        pictures/list.csv >pictures/weighted.csv
+    "$LOCKSTEP" data import pictures/weighted.csv --out weighted.h5 >/dev/null 2>&1
+    "$LOCKSTEP" data export weighted.h5 out >/dev/null
+    head -n 1 out/list.csv | grep -qx 'path,label,split,weight'
+    "$LOCKSTEP" data import out/list.csv --out back.h5 >/dev/null 2>&1
+    same_hash weighted.h5 back.h5
+    h5 weighted.h5 back.h5 <<<'assert f[0]["train/weights"][:].tobytes() == f[1]["train/weights"][:].tobytes()'
+    "$LOCKSTEP" data import pictures/list.csv --out plain.h5 >/dev/null 2>&1
+    train_on weighted.h5 weighted --set train.epochs=2 >weighted.out
+    train_on plain.h5 plain --set train.epochs=2 >plain.out
+    train_on weighted.h5 off --set train.epochs=2 --set train.sample_weights=off >off.out
+    other_state weighted.out plain.out
+    same_state plain.out off.out
 }
 
 @test "networks by name are trained and tuned" {
