@@ -56,8 +56,9 @@ static char *feature_use_text(const struct feature_use *use,
                    loader->input.mean[c], loader->input.std[c]);
     if (setup->view)
         mem_append(&text, "views %s\n", view_set_words[options->eval.views]);
-    else
-        mem_append(&text, "views %d\n", setup->views);
+    if (loader->augment)
+        mem_append(&text, "views %d, seed %llu\n", setup->views,
+                   (unsigned long long)options->train.seed);
     mem_append(&text, "%s", run->features_text ? run->features_text : "");
     return text;
 }

@@ -302,8 +302,10 @@ char *config_text(const struct config *config)
 static bool config_is_of_features(const struct config_key *key)
 {
     static const char *const names[][2] = {
-        {"data", "input"}, {"data", "shift_x"},   {"data", "shift_y"},
-        {"train", "seed"}, {"train", "winograd"},
+        {"data", "input"},
+        {"data", "shift_x"},
+        {"data", "shift_y"},
+        {"train", "winograd"},
     };
     bool listed =
         strcmp(key->section, "model") == 0 || strcmp(key->section, "augment") == 0;
