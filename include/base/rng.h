@@ -23,6 +23,9 @@ enum rng_purpose {
     RNG_TEST,     /* tests and measurements */
     RNG_PICTURE,  /* a: epoch, b: sample: flips, crops, colours and erasing */
     RNG_FLIP,     /* a: 0, b: sample: whether it is flipped in even or odd epochs */
+    RNG_MIX,   /* a: epoch, b: position of the first image of a pair */
+    RNG_CLASS, /* a: pass, b: class and, above its 32 bits, the rest of the pass: keys of
+                  the permutation of its samples */
 };
 
 struct rng {
@@ -49,6 +52,11 @@ float rng_range(struct rng *rng, float lo, float hi);
 
 /* Standard normal: Box-Muller in double, with libm's log and cos. */
 float rng_normal(struct rng *rng);
+
+/* Beta(a, a), in [0, 1]; a > 0. By Student's t with 2 a degrees of freedom (R. Bailey,
+   "Polar generation of random variates with the t-distribution", Mathematics of
+   Computation 62, 1994): x = 1/2 + t / (2 sqrt(2 a + t^2)). Draws two numbers. */
+double rng_beta(struct rng *rng, double a);
 
 /* One Philox4x32-10 block: out = philox(counter, key). */
 void rng_philox(const uint32_t counter[4], const uint32_t key[2], uint32_t out[4]);

@@ -25,6 +25,7 @@ struct dataset_use {
     size_t memory_limit;
     bool on_disk; /* leave images in the file, also if there is memory for them */
     bool trusted; /* use images as they are, damaged or not */
+    bool weights; /* the training images have their weights, if the set holds any */
 };
 
 /* Opens the splits with want[split]. Rank 0 reads the description; ST_FAIL on every rank
@@ -48,6 +49,12 @@ const uint8_t *dataset_image(const struct dataset *dataset, enum dataset_split s
 size_t dataset_stored_bytes(const struct dataset *dataset, enum dataset_split split,
                             size_t i);
 int dataset_label(const struct dataset *dataset, enum dataset_split split, size_t i);
+/* The labels of a split (count). */
+const uint16_t *dataset_labels(const struct dataset *dataset, enum dataset_split split);
+/* The weight of training image i: 1 without dataset_use.weights. */
+float dataset_weight(const struct dataset *dataset, size_t i);
+/* Of all weights; 0 if none are used. */
+uint64_t dataset_weights_hash(const struct dataset *dataset);
 /* The class of all images of a split; -1 if there are several, or no images. */
 int dataset_only_class(const struct dataset *dataset, enum dataset_split split);
 

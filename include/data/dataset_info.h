@@ -8,8 +8,8 @@
  * format_version. Optional: the attributes treatment and hash_kind; /SPLIT/paths, uint8:
  * the file that each image was made of, each name ended by a NUL; /SPLIT/hashes, uint64
  * (N): hash_bytes() of each image's stored bytes, seeded with its label; /train/weights,
- * float32 (N): weights from a list, which training does not use yet. The network's input
- * is (x / 255 - mean) / std.
+ * float32 (N), 0 or more: factors of the loss of each image, with their hash as the
+ * attribute weights_hash. The network's input is (x / 255 - mean) / std.
  *
  * A set may hold the pictures' files instead of pixels: /SPLIT/encoded uint8, the files
  * one after the other; /SPLIT/offsets uint64 (N + 1), where each begins, and where the
@@ -70,9 +70,11 @@ struct dataset_info {
     struct dataset_treatment treatment;
     bool has_paths;   /* of all images */
     bool has_weights; /* of the training images */
-    bool has_hashes;  /* of all images */
-    bool trusted;     /* set by the caller: nothing is compared with its hash */
+    bool has_weights_hash;
+    bool has_hashes; /* of all images */
+    bool trusted;    /* set by the caller: nothing is compared with its hash */
     bool has_head_hash;
+    uint64_t weights_hash;
     uint64_t head_hash; /* of what a network sees beside the images: see above */
     bool hash_known;    /* hash was made by this program, in a way that it can repeat */
     uint64_t hash;      /* of classes, shapes, images and labels */
@@ -112,7 +114,8 @@ enum status dataset_decode(const struct dataset_info *info, enum dataset_split s
 enum status dataset_read_paths(const struct dataset_info *info, enum dataset_split split,
                                char ***paths) MUST_CHECK;
 
-/* The weights of the training images, (count) of 0 or more. Only if has_weights. */
+/* The weights of the training images, (count) of 0 or more, not all 0; compared with
+   their hash. Only if has_weights. */
 enum status dataset_read_weights(const struct dataset_info *info,
                                  float *weights) MUST_CHECK;
 

@@ -1,7 +1,8 @@
 /*
- * dataset_verify: is a data set as it was written? Three kinds of hashes say so: of each
- * image with its label (/SPLIT/hashes), of all content (the attribute hash), and of the
- * head: size, classes, mean, std and treatment (head_hash). Not collective.
+ * dataset_verify: is a data set as it was written? Four kinds of hashes say so: of each
+ * image with its label (/SPLIT/hashes), of all content (the attribute hash), of the head:
+ * size, classes, mean, std and treatment (head_hash), and of the weights of the training
+ * images (weights_hash). Not collective.
  */
 #ifndef LOCKSTEP_DATA_DATASET_VERIFY_H
 #define LOCKSTEP_DATA_DATASET_VERIFY_H
@@ -35,7 +36,8 @@ enum status dataset_check_unhashed(const struct dataset_info *info) MUST_CHECK;
    other hashes, or none, before. */
 struct dataset_rehash {
     uint64_t hash; /* of the content */
-    bool content, head, images;
+    uint64_t weights_hash;
+    bool content, head, images, weights;
     struct dataset_damage damage[DATASET_SPLITS];
 };
 enum status dataset_rehash(const struct dataset_info *info,

@@ -1,12 +1,16 @@
 /*
  * export: writes the images of a data set as PNG files, FOLDER/SPLIT/CLASS/NNNNNN.png,
  * which `lockstep data import` takes back with the same pixels. The number is the image's
- * place in its split. A '/' in the name of a class becomes '_'.
+ * place in its split. A '/' in the name of a class becomes '_'. If the training images
+ * have weights, FOLDER/list.csv lists all images with them; the import of the list keeps
+ * them.
  */
 #ifndef LOCKSTEP_DATA_EXPORT_H
 #define LOCKSTEP_DATA_EXPORT_H
 
 #include "data/dataset.h"
+
+#define EXPORT_LIST "list.csv"
 
 /* The folder is made; ST_USAGE if there is something in it. *written: how many images. */
 enum status export_images(const struct dataset_info *info, const char *folder,

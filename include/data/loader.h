@@ -1,7 +1,12 @@
 /*
- * loader: turns the samples of a data set, shuffled or in file order, augmented or not,
- * into the network's input. The sample at a position of an epoch depends on (seed, epoch,
- * position) alone.
+ * loader: turns the samples of a data set, shuffled, balanced or in file order, augmented
+ * or not, into the network's input. The sample at a position of an epoch depends on
+ * (seed, epoch, position) alone.
+ *
+ * Random draws. The augmentation is keyed by the sample and by how often the order came
+ * to it before: once an epoch in shuffled order, anything in a balanced one. What is
+ * drawn for a step's samples later, as dropout does, is keyed by the step and
+ * loader_sample.key.
  */
 #ifndef LOCKSTEP_DATA_LOADER_H
 #define LOCKSTEP_DATA_LOADER_H
@@ -10,6 +15,7 @@
 
 #include "base/status.h"
 #include "data/augment.h"
+#include "data/balance.h"
 #include "data/dataset.h"
 #include "data/sampler.h"
 #include "data/view.h"
@@ -38,8 +44,10 @@ struct loader {
     enum dataset_split split;
     const struct augment_options *augment; /* borrowed; NULL: images as they are */
     uint64_t seed;
-    uint32_t views; /* of each image that augmentation draws; 0: one for every epoch */
+    uint32_t views; /* of each image that augmentation draws; 0: always new ones */
     bool shuffled;  /* false: in file order */
+    const struct balance *balance; /* borrowed; NULL: each sample comes once an epoch.
+                                      Only if shuffled, with the same seed */
     uint32_t epoch;
     struct sampler sampler;
     const struct view *view;   /* borrowed; NULL: as it is. Without augmentation */
@@ -69,9 +77,6 @@ void loader_shuffle(struct loader *loader, uint64_t seed,
                     const struct augment_options *augment);
 void loader_release(struct loader *loader);
 
-/* The view that augmentation draws of an image in an epoch. */
-uint32_t loader_view(const struct loader *loader, uint32_t epoch);
-
 /* Call before loader_fill and loader_label for positions [first, first + count) of
    `epoch`: reads their images, unless the data set is resident. count must not exceed
    `most`, for which memory is allocated at the first call. One thread at a time for each
@@ -89,13 +94,22 @@ void loader_reserve(struct loader *loader, uint64_t most);
 /* The class of sample i of the data set, as the network counts them. Any thread. */
 int loader_class(const struct loader *loader, uint64_t i);
 
-/* The same of the sample at `position`, and its number in the data set. Any thread. */
-void loader_label(const struct loader *loader, uint64_t position, int *label,
-                  uint64_t *sample);
+/* The sample at a position. */
+struct loader_sample {
+    uint64_t number; /* in the data set */
+    uint64_t key;    /* of draws for it: its number, or where a sample may come twice in a
+                        step, the position */
+    uint32_t view;   /* that augmentation draws; 0 without it */
+    int label;       /* as the network counts classes */
+    float weight;    /* of a training image: dataset_weight */
+};
+
+/* Any thread. */
+struct loader_sample loader_look(const struct loader *loader, uint64_t position);
 
 /* The same, and the network's input x (loader_shape). Any thread. false: the image cannot
    be decoded; see dataset_fail. */
-bool loader_fill(const struct loader *loader, uint64_t position, float *x, int *label,
-                 uint64_t *sample);
+bool loader_fill(const struct loader *loader, uint64_t position, float *x,
+                 struct loader_sample *sample);
 
 #endif

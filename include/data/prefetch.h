@@ -58,10 +58,9 @@ enum status prefetch_take(struct prefetch *prefetch, uint64_t number) MUST_CHECK
    prefetch_take, which begins again. Main thread. */
 void prefetch_pause(struct prefetch *prefetch);
 
-/* The sample at `position` of the current batch: x (h, w, c) floats, its label and its
-   number in the data set. Any thread. */
-void prefetch_fill(struct prefetch *prefetch, uint64_t position, float *x, int *label,
-                   uint64_t *sample);
+/* The sample at `position` of the current batch, and x (h, w, c). Any thread. */
+void prefetch_fill(struct prefetch *prefetch, uint64_t position, float *x,
+                   struct loader_sample *sample);
 
 /* Totals so far. Main thread. */
 struct prefetch_counts {

@@ -19,6 +19,10 @@ struct sampler {
 /* The order of epoch `epoch`; count >= 1. */
 void sampler_init(struct sampler *sampler, uint64_t seed, uint32_t epoch, uint64_t count);
 
+/* The order of a class's samples in a pass over them (data/balance.h); count >= 1. */
+void sampler_init_class(struct sampler *sampler, uint64_t seed, uint64_t pass, uint32_t c,
+                        uint64_t count);
+
 /* The sample at position i of the epoch, i < count. Thread-safe. */
 uint64_t sampler_at(const struct sampler *sampler, uint64_t i);
 

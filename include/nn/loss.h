@@ -11,6 +11,10 @@
  *
  *   class weights: each sample's loss times the weight of its class.
  *
+ *   mixed images: share * loss(label) + (1 - share) * loss(mixed), each with the weight
+ * of its own class (H. Zhang et al., "mixup: Beyond empirical risk minimization", ICLR
+ *   2018, equation 1).
+ *
  * Elementary functions are those of base/portable_math.h: the same bits on every CPU.
  */
 #ifndef LOCKSTEP_NN_LOSS_H
@@ -22,9 +26,20 @@ struct loss {
     const float *class_weight; /* borrowed: (classes); NULL: all 1 */
 };
 
+/* What a sample should be taken for. */
+struct target {
+    int label;    /* its class */
+    int mixed;    /* the class of the image that is mixed in */
+    float share;  /* of label, 0..1; 1: nothing is mixed in */
+    float weight; /* of the sample's loss */
+};
+
+/* Nothing is mixed in, and the weight is 1. */
+struct target target_of_class(int label);
+
 /* The loss of a sample. logp: (classes); delta: (classes) its gradient with respect to
    logp, or NULL. */
-double loss_of_sample(const struct loss *loss, const float *logp, int classes, int label,
-                      float *delta);
+double loss_of_sample(const struct loss *loss, const float *logp, int classes,
+                      const struct target *target, float *delta);
 
 #endif

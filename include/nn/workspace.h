@@ -38,9 +38,9 @@ struct workspace {
                                 after the forward pass */
     struct workspace_op *op; /* (ops) */
     void *scratch;
-    struct legs *legs; /* owned: which ops go together (src/nn/leg.h) */
-    int *label;        /* (grain) */
-    uint64_t *sample;  /* (grain) global sample numbers */
+    struct legs *legs;     /* owned: which ops go together (src/nn/leg.h) */
+    struct target *target; /* (grain) */
+    uint64_t *sample;      /* (grain) numbers that name the draws of dropout */
     struct team_shared team;
     void *memory; /* owned: the one allocation that all buffers lie in */
     size_t bytes; /* of it */
@@ -84,7 +84,7 @@ struct grain_result {
 };
 
 /* Every member of the team calls these with the same arguments. The caller has filled in
-   ws->activation[0] (or the value that the pass begins with), label and sample;
+   ws->activation[0] (or the value that the pass begins with), target and sample;
    afterwards ws->logprobs holds the log-probabilities (n, classes). */
 void model_forward(const struct model *model, struct workspace *ws,
                    const struct grain_pass *pass);

@@ -58,6 +58,7 @@ struct checkpoint_info {
     char *treatment;           /* of pictures (data/treatment.h); "": not recorded */
     char *decoder;             /* image_decoders, if the data set holds files; or "" */
     uint64_t data_hash;
+    uint64_t sample_weights_hash;      /* dataset_weights_hash */
     uint64_t state;                    /* hash of weights, averages and optimizer state */
     char *lockstep, *mpi, *blas, *isa; /* versions and instruction set that wrote it */
     char *bits; /* what its bits depend on (kernels/policy.h); "": not recorded */

@@ -26,9 +26,11 @@ struct train_options {
     int loss;            /* enum loss_kind */
     double focal;        /* gamma of the focal loss */
     char *class_weights; /* owned by the config: "none", "auto" or "A:3,B:1" */
+    bool sample_weights; /* those of the data set count */
     double label_smoothing;
-    double clip;     /* largest L2 norm of the mean gradient; 0: off */
-    double ema;      /* decay per step of the averaged weights; 0: off */
+    double mixup, cutmix; /* A of Beta(A, A), from which images are mixed; 0: off */
+    double clip;          /* largest L2 norm of the mean gradient; 0: off */
+    double ema;           /* decay per step of the averaged weights; 0: off */
     int ema_samples; /* training images that their norms' statistics are taken from */
     int views;       /* that augmentation draws of an image; 0: one in every epoch */
     int eval_every;  /* epochs */
@@ -61,7 +63,11 @@ struct early_stop_options {
     double min_delta; /* train.metric is better if it is so by more than this */
 };
 
+/* BALANCED: as data/balance.h. */
+enum sampling { SAMPLING_SHUFFLED, SAMPLING_BALANCED };
+
 struct input_options {
+    int sampling;           /* enum sampling: which images come in an epoch */
     struct input_crop crop; /* what the network sees of an image */
     int prefetch;           /* batches read ahead, plus 1; 0: chosen by rule */
 };

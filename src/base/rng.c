@@ -72,9 +72,27 @@ float rng_range(struct rng *rng, float lo, float hi)
     return lo + (hi - lo) * rng_uniform(rng);
 }
 
+/* The two numbers of a polar method: log(u) of a uniform u in (0, 1), and the cosine of
+   an angle. */
+static void rng_polar(struct rng *rng, double *log_u, double *cosine)
+{
+    *log_u = portable_log(((double)rng_u32(rng) + 0.5) * 0x1p-32);
+    *cosine = portable_cos(6.283185307179586 * ((double)rng_u32(rng) * 0x1p-32));
+}
+
 float rng_normal(struct rng *rng)
 {
-    double u = ((double)rng_u32(rng) + 0.5) * 0x1p-32;
-    double v = (double)rng_u32(rng) * 0x1p-32;
-    return (float)(sqrt(-2.0 * portable_log(u)) * portable_cos(6.283185307179586 * v));
+    double log_u, cosine;
+    rng_polar(rng, &log_u, &cosine);
+    return (float)(sqrt(-2.0 * log_u) * cosine);
+}
+
+double rng_beta(struct rng *rng, double a)
+{
+    double log_u, cosine;
+    rng_polar(rng, &log_u, &cosine);
+    /* t^2 / (2 a) = (u^(-1 / a) - 1) cosine^2, which may be infinite. */
+    double square = (portable_exp(-log_u / a) - 1) * cosine * cosine;
+    double half = 0.5 / sqrt(1 + 1 / square);
+    return cosine < 0 ? 0.5 - half : 0.5 + half;
 }

@@ -132,6 +132,8 @@ static bool dataset_open_memory(struct dataset *dataset, struct comm *comm, doub
             continue;
         store->extent.image = dataset_image_bytes(info->shape);
         dataset_store_open_labels(store, comm, info->count[s]);
+        if (s == DATASET_TRAIN && use->weights && info->has_weights)
+            dataset_store_open_weights(store, comm, info->count[s]);
         if (info->encoded)
             dataset_store_open_offsets(store, comm, info->count[s]);
         resident = resident && store->label_window &&
@@ -229,6 +231,25 @@ size_t dataset_stored_bytes(const struct dataset *dataset, enum dataset_split sp
 int dataset_label(const struct dataset *dataset, enum dataset_split split, size_t i)
 {
     return dataset->store[split]->labels[i];
+}
+
+const uint16_t *dataset_labels(const struct dataset *dataset, enum dataset_split split)
+{
+    return dataset->store[split]->labels;
+}
+
+float dataset_weight(const struct dataset *dataset, size_t i)
+{
+    const float *weights = dataset->store[DATASET_TRAIN]->weights;
+    return weights ? weights[i] : 1;
+}
+
+uint64_t dataset_weights_hash(const struct dataset *dataset)
+{
+    const struct dataset_store *store = dataset->store[DATASET_TRAIN];
+    return store && store->weights
+               ? dataset_hash_weights(store->weights, dataset->info.count[DATASET_TRAIN])
+               : 0;
 }
 
 int dataset_only_class(const struct dataset *dataset, enum dataset_split split)

@@ -1,6 +1,5 @@
 #include "data/dataset.h"
 
-#include <float.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -26,6 +25,16 @@ static enum status dataset_check_kind(struct h5file *file)
              "%d: import the data again",
              path, (unsigned long long)version, DATASET_FORMAT);
     return ST_OK;
+}
+
+static enum status dataset_read_weighting(struct h5file *file, struct dataset_info *info)
+{
+    info->has_weights = h5file_has(file, DATASET_WEIGHTS_NAME);
+    info->has_weights_hash =
+        info->has_weights && h5file_has_attr(file, "/", DATASET_WEIGHTS_HASH);
+    return info->has_weights_hash
+               ? h5file_get_hash(file, "/", DATASET_WEIGHTS_HASH, &info->weights_hash)
+               : ST_OK;
 }
 
 /* (N, H, W) or (N, H, W, 3) into shape. */
@@ -213,7 +222,7 @@ static enum status dataset_read_info(struct h5file *file, struct dataset_info *i
     }
     if (all == 0)
         FAIL(ST_FAIL, "data set '%s' is empty", path);
-    info->has_weights = h5file_has(file, DATASET_WEIGHTS_NAME);
+    TRY(dataset_read_weighting(file, info));
     TRY(h5file_get_texts(file, "/", "classes", &info->class_name, &info->classes));
     if (info->classes > DATASET_CLASSES_MAX)
         FAIL(ST_FAIL, "data set '%s' has %d classes; at most %d are possible", path,
@@ -292,19 +301,5 @@ done:
         return ST_OK;
     fs_free_list(*paths, (int)count);
     *paths = NULL;
-    return st;
-}
-
-enum status dataset_read_weights(const struct dataset_info *info, float *weights)
-{
-    struct h5file *file;
-    const size_t count = info->count[DATASET_TRAIN];
-    TRY(h5file_open(&file, info->path));
-    enum status st = h5file_read(file, DATASET_WEIGHTS_NAME, H5FILE_F32, count, weights);
-    for (size_t i = 0; i < count && st == ST_OK; i++)
-        if (!(weights[i] >= 0 && weights[i] <= FLT_MAX))
-            st = status_fail(ST_FAIL, "weight %zu in '%s' of '%s' is %g", i,
-                             DATASET_WEIGHTS_NAME, info->path, (double)weights[i]);
-    h5file_close(file);
     return st;
 }

@@ -100,6 +100,16 @@ uint64_t dataset_head_hash(const struct dataset_info *info);
 enum status dataset_put_head_hash(const struct dataset_info *info,
                                   struct h5file *file) MUST_CHECK;
 
+/* --- the weights of the training images (dataset_weights.c) --- */
+
+#define DATASET_WEIGHTS_HASH "weights_hash" /* the attribute */
+
+/* Never 0. */
+uint64_t dataset_hash_weights(const float *weights, size_t count);
+/* With their hash. ST_FAIL, which names the source, unless they can be used. */
+enum status dataset_write_weights(struct h5file *file, const float *weights, size_t count,
+                                  const char *source) MUST_CHECK;
+
 /* --- the content hash (dataset_hash.c) --- */
 
 #define DATASET_HASH_KIND "lockstep" /* the attribute hash is that of dataset_hash.c */

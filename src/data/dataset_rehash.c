@@ -48,18 +48,33 @@ static enum status rehash_write_split(const struct dataset_info *info,
     return st;
 }
 
-static enum status rehash_write(const struct dataset_info *info, uint64_t hash,
-                                struct h5file *file)
+static enum status rehash_write(const struct dataset_info *info,
+                                const struct dataset_rehash *found, struct h5file *file)
 {
-    static const char *const attributes[] = {"hash", "hash_kind", DATASET_HEAD_HASH};
+    static const char *const attributes[] = {"hash", "hash_kind", DATASET_HEAD_HASH,
+                                             DATASET_WEIGHTS_HASH};
     for (int s = 0; s < DATASET_SPLITS; s++)
         TRY(rehash_write_split(info, s, file));
     for (size_t i = 0; i < sizeof attributes / sizeof *attributes; i++)
         TRY(h5file_remove_attr(file, "/", attributes[i]));
-    TRY(h5file_put_hash(file, "/", "hash", hash));
+    TRY(h5file_put_hash(file, "/", "hash", found->hash));
+    if (info->has_weights)
+        TRY(h5file_put_hash(file, "/", DATASET_WEIGHTS_HASH, found->weights_hash));
     TRY(h5file_put_text(file, "/", "hash_kind", DATASET_HASH_KIND));
     TRY(dataset_put_head_hash(info, file));
     return h5file_commit(file);
+}
+
+static enum status rehash_compare_weights(const struct dataset_info *info,
+                                          struct dataset_rehash *found)
+{
+    size_t count = info->count[DATASET_TRAIN];
+    float *weights = mem_zeroed(count + 1, sizeof *weights);
+    enum status st = dataset_read_weights(info, weights);
+    found->weights_hash = dataset_hash_weights(weights, count);
+    found->weights = !info->has_weights_hash || info->weights_hash != found->weights_hash;
+    free(weights);
+    return st;
 }
 
 /* What is there, and what is not as it was written. */
@@ -72,7 +87,7 @@ static enum status rehash_compare(const struct dataset_info *info,
     found->content = !info->hash_known || found->hash != info->hash;
     for (int s = 0; s < DATASET_SPLITS; s++)
         found->images = found->images || found->damage[s].count > 0;
-    return ST_OK;
+    return info->has_weights ? rehash_compare_weights(info, found) : ST_OK;
 }
 
 enum status dataset_rehash(const struct dataset_info *info, struct dataset_rehash *found)
@@ -82,10 +97,10 @@ enum status dataset_rehash(const struct dataset_info *info, struct dataset_rehas
     *found = (struct dataset_rehash){0};
     whole.trusted = true;
     TRY(rehash_compare(&whole, found));
-    if (!found->head && !found->images && !found->content)
+    if (!found->head && !found->images && !found->content && !found->weights)
         return ST_OK;
     TRY(h5file_edit(&file, info->path));
-    enum status st = rehash_write(&whole, found->hash, file);
+    enum status st = rehash_write(&whole, found, file);
     h5file_close(file);
     return st;
 }

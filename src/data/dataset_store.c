@@ -91,6 +91,8 @@ static enum status store_load(struct dataset_store *store, struct comm *comm,
     TRY(dataset_open_same(&store->file, info));
     if (first || store->private_labels)
         TRY(dataset_read_labels(store->file, info, split, store->labels));
+    if (store->weights && (first || store->private_weights))
+        TRY(dataset_read_weights(info, store->weights));
     if (store->private_offsets || (first && info->encoded))
         TRY(dataset_read_offsets(store->file, info, split, 0, info->count[split],
                                  store->offsets));
@@ -119,8 +121,8 @@ void dataset_store_close_images(struct dataset_store *store)
     store->images = NULL;
 }
 
-/* Labels, hashes and offsets are small: where the ranks of a node cannot share memory
-   each one has its own. */
+/* Labels, weights, hashes and offsets are small: where the ranks of a node cannot share
+   memory each one has its own. */
 
 void dataset_store_open_labels(struct dataset_store *store, struct comm *comm,
                                size_t count)
@@ -130,6 +132,17 @@ void dataset_store_open_labels(struct dataset_store *store, struct comm *comm,
     if (!store->label_window)
         data = store->private_labels = mem_zeroed(count + 1, sizeof *store->labels);
     store->labels = data;
+}
+
+void dataset_store_open_weights(struct dataset_store *store, struct comm *comm,
+                                size_t count)
+{
+    void *data;
+    store->weight_window =
+        comm_shared_create(comm, count * sizeof *store->weights, &data);
+    if (!store->weight_window)
+        data = store->private_weights = mem_zeroed(count + 1, sizeof *store->weights);
+    store->weights = data;
 }
 
 void dataset_store_open_hashes(struct dataset_store *store, struct comm *comm,
@@ -159,6 +172,8 @@ enum status dataset_store_load(struct dataset_store *store, struct comm *comm,
     TRY(comm_agree(comm, store_load(store, comm, info, split)));
     if (store->label_window)
         comm_shared_sync(store->label_window);
+    if (store->weight_window)
+        comm_shared_sync(store->weight_window);
     if (store->image_window)
         comm_shared_sync(store->image_window);
     if (store->hash_window)
@@ -174,9 +189,11 @@ void dataset_store_close(struct dataset_store *store)
         return;
     dataset_store_close_images(store);
     comm_shared_free(store->label_window);
+    comm_shared_free(store->weight_window);
     comm_shared_free(store->hash_window);
     comm_shared_free(store->offset_window);
     free(store->private_labels);
+    free(store->private_weights);
     free(store->private_hashes);
     free(store->private_offsets);
     h5file_close(store->file);

@@ -10,16 +10,19 @@
 struct comm_shared;
 
 struct dataset_store {
-    struct comm_shared *image_window; /* NULL: not resident */
-    struct comm_shared *label_window; /* NULL: not resident, and labels are private */
+    struct comm_shared *image_window;  /* NULL: not resident */
+    struct comm_shared *label_window;  /* NULL: not resident, and labels are private */
+    struct comm_shared *weight_window; /* NULL: private, or none are used */
     struct comm_shared *hash_window; /* NULL: resident, private, or nothing is compared */
     struct comm_shared *offset_window; /* NULL: private, or pixels */
     struct dataset_extent extent;
     uint64_t *offsets; /* those of extent; or NULL */
     uint8_t *images;
     uint16_t *labels;
+    float *weights;            /* or NULL */
     uint64_t *hashes;          /* of the images that are fetched; or NULL */
     uint16_t *private_labels;  /* owned; NULL: shared by the ranks of the node */
+    float *private_weights;    /* owned; the same */
     uint64_t *private_hashes;  /* owned; the same */
     uint64_t *private_offsets; /* owned; the same */
     struct h5file *file;       /* not resident: images are fetched from it */
@@ -35,10 +38,12 @@ struct dataset_store {
 bool dataset_store_open_images(struct dataset_store *store, struct comm *comm,
                                size_t bytes);
 void dataset_store_close_images(struct dataset_store *store); /* not open is fine */
-/* Memory for labels; for offsets, if the split holds files; for hashes, if images are
-   fetched and compared. */
+/* Memory for labels; for weights, if they are used; for offsets, if the split holds
+   files; for hashes, if images are fetched and compared. */
 void dataset_store_open_labels(struct dataset_store *store, struct comm *comm,
                                size_t count);
+void dataset_store_open_weights(struct dataset_store *store, struct comm *comm,
+                                size_t count);
 void dataset_store_open_offsets(struct dataset_store *store, struct comm *comm,
                                 size_t count);
 void dataset_store_open_hashes(struct dataset_store *store, struct comm *comm,

@@ -109,8 +109,8 @@ static enum status writer_write_rest(const struct dataset_writer *writer,
             TRY(h5file_write(file, dataset_paths_name[s], H5FILE_U8, 1,
                              &split->paths_bytes, split->paths));
         if (s == DATASET_TRAIN && split->weights)
-            TRY(h5file_write(file, DATASET_WEIGHTS_NAME, H5FILE_F32, 1, &info->count[s],
-                             split->weights));
+            TRY(dataset_write_weights(file, split->weights, info->count[s],
+                                      info->source));
     }
     return ST_OK;
 }

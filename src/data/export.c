@@ -1,4 +1,4 @@
-#include "data/export.h"
+#include "export_impl.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,10 +13,9 @@
 
 #define EXPORT_BLOCK ((size_t)1 << 22) /* bytes that are read at once */
 
-/* The folder of a class below that of its split. */
-static enum status export_class_folder(const struct dataset_info *info,
-                                       const char *folder, enum dataset_split split,
-                                       int class, char out[FS_PATH])
+/* SPLIT/CLASS; the caller frees. */
+static char *export_class_path(const struct dataset_info *info, enum dataset_split split,
+                               int class)
 {
     char *name = mem_strdup(info->class_name[class]);
     for (char *c = name; *c; c++)
@@ -25,10 +24,17 @@ static enum status export_class_folder(const struct dataset_info *info,
     bool usable = *name && name[0] != '.';
     char *path =
         mem_format("%s/%s%s", dataset_split_name[split], usable ? "" : "_", name);
-    enum status st = fs_join(out, folder, path);
-    free(path);
     free(name);
-    return st;
+    return path;
+}
+
+char *export_image_path(const struct dataset_info *info, enum dataset_split split,
+                        int class, size_t i)
+{
+    char *of_class = export_class_path(info, split, class);
+    char *path = mem_format("%s/%06zu.png", of_class, i);
+    free(of_class);
+    return path;
 }
 
 /* Two classes whose names differ in '/' and '_' alone would mix. */
@@ -37,7 +43,10 @@ static enum status export_make_folders(const struct dataset_info *info,
 {
     char path[FS_PATH];
     for (int c = 0; c < info->classes && info->count[split] > 0; c++) {
-        TRY(export_class_folder(info, folder, split, c, path));
+        char *of_class = export_class_path(info, split, c);
+        enum status st = fs_join(path, folder, of_class);
+        free(of_class);
+        TRY(st);
         if (fs_is_folder(path))
             FAIL(ST_FAIL, "class '%s' has the same folder as another one, '%s'",
                  info->class_name[c], path);
@@ -50,16 +59,16 @@ static enum status export_rows(const struct dataset_info *info, const char *fold
                                enum dataset_split split, size_t first, size_t n,
                                uint8_t *pixels, uint16_t *labels)
 {
-    char path[FS_PATH];
     size_t bytes = dataset_image_bytes(info->shape);
     TRY(dataset_read_rows(info, split, first, n, pixels, labels));
     for (size_t i = 0; i < n; i++) {
         const struct image image = {info->shape.h, info->shape.w, info->shape.c,
                                     pixels + i * bytes};
-        TRY(export_class_folder(info, folder, split, labels[i], path));
-        char *file = mem_format("%s/%06zu.png", path, first + i);
+        char *name = export_image_path(info, split, labels[i], first + i);
+        char *file = mem_format("%s/%s", folder, name);
         enum status st = image_write_png(&image, file);
         free(file);
+        free(name);
         TRY(st);
         if (stop_requested())
             FAIL(ST_FAIL, "interrupted: '%s' is incomplete", folder);
@@ -102,5 +111,5 @@ enum status export_images(const struct dataset_info *info, const char *folder,
         TRY(export_split(info, folder, s));
         *written += info->count[s];
     }
-    return ST_OK;
+    return info->has_weights ? export_list(info, folder) : ST_OK;
 }

@@ -169,10 +169,6 @@ static enum status list_read_heading(struct list_reader *list)
              "'path,label,split'",
              list->path, list->place[LIST_PATH] < 0 ? "path" : "label");
     list->set->weighted = list->place[LIST_WEIGHT] >= 0;
-    if (list->set->weighted)
-        log_note("'%s': column 'weight' is kept in the data set, but training does not "
-                 "use it yet",
-                 list->path);
     return ST_OK;
 }
 

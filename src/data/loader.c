@@ -33,14 +33,29 @@ void loader_release(struct loader *loader)
     *loader = (struct loader){0};
 }
 
-uint32_t loader_view(const struct loader *loader, uint32_t epoch)
+/* What comes at a position: a sample, which came `pass` times before. */
+struct loader_place {
+    uint64_t sample, pass;
+};
+
+static struct loader_place loader_place_at(const struct loader *loader, uint64_t position)
 {
-    return loader->views > 0 ? epoch % loader->views : epoch;
+    struct loader_place place = {.sample = position, .pass = loader->epoch};
+    if (!loader->shuffled)
+        return place;
+    place.sample = sampler_at(&loader->sampler, position);
+    if (loader->balance) {
+        uint64_t before = (uint64_t)loader->epoch * loader->sampler.count;
+        place.sample = balance_at(loader->balance, before + place.sample, &place.pass);
+    }
+    return place;
 }
 
-static uint64_t loader_sample_at(const struct loader *loader, uint64_t position)
+/* The view that augmentation draws. */
+static uint32_t loader_view(const struct loader *loader, const struct loader_place *place)
 {
-    return loader->shuffled ? sampler_at(&loader->sampler, position) : position;
+    uint32_t pass = (uint32_t)place->pass;
+    return loader->views > 0 ? pass % loader->views : pass;
 }
 
 /* Files differ in size: a batch of them is rarely a quarter larger than the mean. */
@@ -91,7 +106,7 @@ enum status loader_prepare(struct loader *loader, uint32_t epoch, uint64_t first
     ASSERT(count <= most);
     loader_reserve(loader, most);
     for (uint64_t i = 0; i < count; i++) {
-        loader->index[i] = loader_sample_at(loader, first + i);
+        loader->index[i] = loader_place_at(loader, first + i).sample;
         loader->at[i] = bytes;
         bytes += dataset_stored_bytes(dataset, split, loader->index[i]);
     }
@@ -193,9 +208,9 @@ struct shape loader_shape(const struct loader *loader)
     return in;
 }
 
-/* Pixels of sample i become the input. */
-static void loader_input(const struct loader *loader, uint64_t i, const uint8_t *pixels,
-                         float *x)
+/* Pixels of the sample become the input. */
+static void loader_input(const struct loader *loader, const struct loader_place *place,
+                         const uint8_t *pixels, float *x)
 {
     struct shape has = loader->dataset->info.shape;
     struct shape shape = loader_fitted_shape(loader), in = loader_shape(loader);
@@ -206,8 +221,8 @@ static void loader_input(const struct loader *loader, uint64_t i, const uint8_t 
         const struct augment_sample augment = {
             .options = loader->augment,
             .seed = loader->seed,
-            .epoch = loader_view(loader, loader->epoch),
-            .sample = i,
+            .epoch = loader_view(loader, place),
+            .sample = place->sample,
             .shape = shape,
             .out = in,
             .mean = loader->input.mean,
@@ -222,28 +237,43 @@ static void loader_input(const struct loader *loader, uint64_t i, const uint8_t 
     loader_normalise(&loader->input, in, x);
 }
 
-bool loader_fill(const struct loader *loader, uint64_t position, float *x, int *label,
-                 uint64_t *sample)
+static struct loader_sample loader_sample_of(const struct loader *loader,
+                                             uint64_t position,
+                                             const struct loader_place *place)
+{
+    return (struct loader_sample){
+        .number = place->sample,
+        .key = loader->balance ? position : place->sample,
+        .view = loader->augment ? loader_view(loader, place) : 0,
+        .label = loader_class(loader, place->sample),
+        .weight = loader->split == DATASET_TRAIN
+                      ? dataset_weight(loader->dataset, place->sample)
+                      : 1,
+    };
+}
+
+bool loader_fill(const struct loader *loader, uint64_t position, float *x,
+                 struct loader_sample *sample)
 {
     struct dataset *dataset = loader->dataset;
-    uint64_t i = *sample = loader_sample_at(loader, position);
+    struct loader_place place = loader_place_at(loader, position);
+    uint64_t i = place.sample;
     const uint8_t *stored = loader_stored(loader, position, i);
-    *label = loader_class(loader, i);
+    *sample = loader_sample_of(loader, position, &place);
     if (!dataset->info.encoded) {
-        loader_input(loader, i, stored, x);
+        loader_input(loader, &place, stored, x);
         return true;
     }
     size_t bytes = dataset_image_bytes(dataset->info.shape);
     uint8_t *pixels = mem_zeroed(bytes, 1);
     bool good = dataset_decode_sample(dataset, loader->split, i, stored, pixels);
-    loader_input(loader, i, pixels, x);
+    loader_input(loader, &place, pixels, x);
     free(pixels);
     return good;
 }
 
-void loader_label(const struct loader *loader, uint64_t position, int *label,
-                  uint64_t *sample)
+struct loader_sample loader_look(const struct loader *loader, uint64_t position)
 {
-    *sample = loader_sample_at(loader, position);
-    *label = loader_class(loader, *sample);
+    struct loader_place place = loader_place_at(loader, position);
+    return loader_sample_of(loader, position, &place);
 }

@@ -119,31 +119,31 @@ enum status prefetch_take(struct prefetch *prefetch, uint64_t number)
 }
 
 static void prefetch_fill_now(const struct loader *loader, uint64_t position, float *x,
-                              int *label, uint64_t *sample)
+                              struct loader_sample *sample)
 {
-    if (!loader_fill(loader, position, x, label, sample))
-        dataset_fail(loader->dataset, loader->split, *sample);
+    if (!loader_fill(loader, position, x, sample))
+        dataset_fail(loader->dataset, loader->split, sample->number);
 }
 
-void prefetch_fill(struct prefetch *prefetch, uint64_t position, float *x, int *label,
-                   uint64_t *sample)
+void prefetch_fill(struct prefetch *prefetch, uint64_t position, float *x,
+                   struct loader_sample *sample)
 {
     const struct loader *loader = prefetch->current;
     struct prefetch_slot *slot = prefetch->prepared;
     if (!slot) {
-        prefetch_fill_now(loader, position, x, label, sample);
+        prefetch_fill_now(loader, position, x, sample);
         return;
     }
     uint64_t i = position - slot->batch.first;
     ASSERT(i < slot->batch.count);
     if (atomic_load_explicit(&slot->sample[i], memory_order_acquire) == slot->number) {
         memcpy(x, slot->x + i * prefetch->image, prefetch->image * sizeof *x);
-        loader_label(loader, position, label, sample);
+        *sample = loader_look(loader, position);
         atomic_fetch_add_explicit(&prefetch->ahead, 1, memory_order_relaxed);
     } else {
         atomic_store_explicit(&slot->sample[i], slot->number | PREFETCH_TAKEN,
                               memory_order_relaxed);
-        prefetch_fill_now(loader, position, x, label, sample);
+        prefetch_fill_now(loader, position, x, sample);
     }
 }
 

@@ -80,15 +80,13 @@ static void prefetch_fill_slot(struct prefetch *prefetch, struct prefetch_slot *
                                const struct prefetch_batch *batch)
 {
     for (uint64_t i = 0; i < batch->count; i++) {
-        int label;
-        uint64_t sample;
+        struct loader_sample sample;
         if (prefetch_wanted(prefetch) > number)
             return;
         if ((atomic_load_explicit(&slot->sample[i], memory_order_relaxed) &
              ~PREFETCH_TAKEN) == number)
             continue;
-        if (loader_fill(loader, batch->first + i, slot->x + i * prefetch->image, &label,
-                        &sample))
+        if (loader_fill(loader, batch->first + i, slot->x + i * prefetch->image, &sample))
             atomic_store_explicit(&slot->sample[i], number, memory_order_release);
     }
 }

@@ -5,18 +5,30 @@
 
 #define ROUNDS ((int)(sizeof((struct sampler *)0)->round_key / sizeof(uint32_t)))
 
-void sampler_init(struct sampler *sampler, uint64_t seed, uint32_t epoch, uint64_t count)
+static void sampler_start(struct sampler *sampler, struct rng *rng, uint64_t count)
 {
     ASSERT(count >= 1);
     int half_bits = 0;
     while (half_bits < 32 && (count - 1) >> (2 * half_bits) != 0)
         half_bits++;
     *sampler = (struct sampler){.count = count, .half_bits = half_bits};
+    for (int i = 0; i < ROUNDS; i++)
+        sampler->round_key[i] = rng_u32(rng);
+}
 
+void sampler_init(struct sampler *sampler, uint64_t seed, uint32_t epoch, uint64_t count)
+{
     struct rng rng;
     rng_init(&rng, seed, RNG_ORDER, epoch, 0);
-    for (int i = 0; i < ROUNDS; i++)
-        sampler->round_key[i] = rng_u32(&rng);
+    sampler_start(sampler, &rng, count);
+}
+
+void sampler_init_class(struct sampler *sampler, uint64_t seed, uint64_t pass, uint32_t c,
+                        uint64_t count)
+{
+    struct rng rng;
+    rng_init(&rng, seed, RNG_CLASS, (uint32_t)pass, pass >> 32 << 32 | c);
+    sampler_start(sampler, &rng, count);
 }
 
 /* Philox's multiply-and-fold, twice: one pass would leave the low bits, the only ones

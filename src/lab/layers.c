@@ -71,7 +71,7 @@ void layers_measure(const struct model *model, const float *params, const float 
     memcpy(ws.activation[0], x,
            (size_t)model->grain * (size_t)shape_size(model->in) * sizeof *x);
     for (int i = 0; i < model->grain; i++)
-        ws.label[i] = i % model->classes;
+        ws.target[i] = target_of_class(i % model->classes);
     struct grain_pass pass = {.team = {.size = 1},
                               .n = model->grain,
                               .train = true,

@@ -125,7 +125,7 @@ static void subjects_keep_data(struct subjects *subjects, const struct model *mo
     memcpy(ws.activation[0], setup->images,
            (size_t)setup->batch * (size_t)shape_size(model->in) * sizeof(float));
     for (int i = 0; i < setup->batch; i++)
-        ws.label[i] = i % model->classes;
+        ws.target[i] = target_of_class(i % model->classes);
     struct grain_pass pass = {.team = {.size = 1},
                               .n = setup->batch,
                               .train = true,

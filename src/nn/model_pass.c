@@ -257,6 +257,13 @@ int model_find_bad(const struct model *model, struct workspace *ws,
     return bad;
 }
 
+/* In evaluation the label alone counts. */
+static struct target model_target(const struct workspace *ws,
+                                  const struct grain_pass *pass, int i)
+{
+    return pass->train ? ws->target[i] : target_of_class(ws->target[i].label);
+}
+
 static void model_grain_loss(const struct model *model, struct workspace *ws,
                              const struct grain_pass *pass, struct grain_result *result)
 {
@@ -268,8 +275,9 @@ static void model_grain_loss(const struct model *model, struct workspace *ws,
     double sum = 0.0;
     result->correct = 0;
     for (int i = 0; i < pass->n; i++, logp += classes) {
-        sum += loss_of_sample(loss, logp, classes, ws->label[i], delta);
-        result->correct += vector_argmax(logp, (size_t)classes) == ws->label[i];
+        struct target target = model_target(ws, pass, i);
+        sum += loss_of_sample(loss, logp, classes, &target, delta);
+        result->correct += vector_argmax(logp, (size_t)classes) == target.label;
         if (delta)
             delta += classes;
     }

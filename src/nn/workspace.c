@@ -60,7 +60,7 @@ static void workspace_lay_out(struct workspace *ws, const struct model *model,
     ws->output_gradient = workspace_buffer(tape, memory, tape->output_gradient);
     ws->input_gradient = workspace_buffer(tape, memory, tape->input_gradient);
     ws->scratch = arena_take(arena, workspace_scratch(model, members));
-    ws->label = arena_take(arena, grain * sizeof *ws->label);
+    ws->target = arena_take(arena, grain * sizeof *ws->target);
     ws->sample = arena_take(arena, grain * sizeof *ws->sample);
 }
 

@@ -122,9 +122,7 @@ void average_init(struct average *average, struct stepper *stepper)
         return;
     comm_share(run->stage->peers, train_run_grains(run), 0, &first, &grains);
     average->most = (uint64_t)grains * (uint64_t)setup->model->grain;
-    loader_init(loader, setup->dataset, DATASET_TRAIN);
-    loader_shuffle(loader, setup->options->train.seed, NULL);
-    loader->input.crop = setup->options->input.crop;
+    train_run_loader(run, loader, NULL);
     if (stage_first(run->stage))
         loader_reserve(loader, average->most);
     average->forward = (struct forward_pass){.crew = &stepper->crew,

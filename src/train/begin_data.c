@@ -27,16 +27,16 @@ static double *begin_chunk_sum(const struct begin_whiten *whiten, int chunk)
 static void begin_add_chunk(const struct begin_whiten *whiten, int chunk, float *x)
 {
     const struct loader *loader = &whiten->loader;
-    uint64_t begin = (uint64_t)chunk * WHITEN_CHUNK, sample;
+    uint64_t begin = (uint64_t)chunk * WHITEN_CHUNK;
     double *sum = begin_chunk_sum(whiten, chunk);
-    int label;
+    struct loader_sample sample;
     for (size_t i = 0; i < whiten_size(whiten->layer); i++)
         sum[i] = 0;
     for (uint64_t i = begin; i < begin + WHITEN_CHUNK && i < whiten->count; i++) {
-        if (loader_fill(loader, whiten->first + i, x, &label, &sample))
+        if (loader_fill(loader, whiten->first + i, x, &sample))
             whiten_add(whiten->layer, sum, x);
         else
-            dataset_fail(loader->dataset, loader->split, sample);
+            dataset_fail(loader->dataset, loader->split, sample.number);
     }
 }
 
@@ -68,7 +68,6 @@ static enum status begin_add_images(struct begin_whiten *whiten, uint64_t images
 /* From the images that the first epoch begins with, as they are. */
 static enum status begin_whiten_layer(struct trainer *trainer, const struct layer *layer)
 {
-    static const struct augment_options none = {0};
     const struct trainer_setup *setup = &trainer->run.setup;
     uint64_t images = setup->dataset->info.count[DATASET_TRAIN];
     struct begin_whiten whiten = {
@@ -77,9 +76,7 @@ static enum status begin_whiten_layer(struct trainer *trainer, const struct laye
         .sum = mem_zeroed((1 + BEGIN_CHUNKS) * whiten_size(layer), sizeof(double)),
     };
     images = images < WHITEN_IMAGES ? images : WHITEN_IMAGES;
-    loader_init(&whiten.loader, setup->dataset, DATASET_TRAIN);
-    whiten.loader.input.crop = setup->options->input.crop;
-    loader_shuffle(&whiten.loader, setup->options->train.seed, &none);
+    train_run_loader(&trainer->run, &whiten.loader, NULL);
     enum status st = begin_add_images(&whiten, images);
     if (st == ST_OK)
         whiten_weights(layer, whiten.sum, images, trainer->stepper.state.params);

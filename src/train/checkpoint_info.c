@@ -26,6 +26,7 @@ static const struct info_attribute attributes[] = {
     {"mean", INFO_CHANNELS, true, INFO_FIELD(mean)},
     {"std", INFO_CHANNELS, true, INFO_FIELD(std)},
     {"data_hash", INFO_HASH, true, INFO_FIELD(data_hash)},
+    {"sample_weights_hash", INFO_HASH, false, INFO_FIELD(sample_weights_hash)},
     {"state", INFO_HASH, true, INFO_FIELD(state)},
     {"lockstep", INFO_TEXT, false, INFO_FIELD(lockstep)},
     {"mpi", INFO_TEXT, false, INFO_FIELD(mpi)},
@@ -67,6 +68,8 @@ static enum status info_write_attribute(struct h5file *file,
     case INFO_TEXT:
         return h5file_put_text(file, "/", attribute->name, *(char *const *)value);
     case INFO_HASH:
+        if (!attribute->vital && *(const uint64_t *)value == 0)
+            return ST_OK;
         return h5file_put_hash(file, "/", attribute->name, *(const uint64_t *)value);
     case INFO_CHANNELS:
         if (info->shape.c == 1)
@@ -95,6 +98,8 @@ static enum status info_read_attribute(struct h5file *file, struct checkpoint_in
         }
         return h5file_get_text(file, "/", attribute->name, value);
     case INFO_HASH:
+        if (!attribute->vital && !h5file_has_attr(file, "/", attribute->name))
+            return ST_OK;
         return h5file_get_hash(file, "/", attribute->name, value);
     case INFO_CHANNELS:
         TRY(h5file_get_f64s(file, "/", attribute->name, value, DATASET_CHANNELS, &count));
@@ -182,6 +187,8 @@ uint64_t checkpoint_info_hash(const struct checkpoint_info *info)
     }
     if (*info->treatment)
         hash = hash_bytes(info->treatment, strlen(info->treatment) + 1, hash);
+    if (info->sample_weights_hash)
+        hash = hash_bytes(&info->sample_weights_hash, sizeof(uint64_t), hash);
     if (info->progress.ema_statistics_age)
         hash = hash_bytes(&info->progress.ema_statistics_age, sizeof(uint64_t), hash);
     return hash;

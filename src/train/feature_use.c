@@ -125,10 +125,8 @@ enum status feature_use_train(struct feature_use *use, double latest)
     struct loader loader;
     if (!use->kept || use->train.data)
         return ST_OK;
-    loader_init(&loader, run->setup.dataset, DATASET_TRAIN);
-    loader_shuffle(&loader, options->train.seed, &options->augment);
+    train_run_loader(run, &loader, &options->augment);
     loader.shuffled = false;
-    loader.input.crop = options->input.crop;
     const struct features_setup setup = {
         .comm = run->setup.comm,
         .crew = &stepper->crew,

@@ -51,16 +51,11 @@ void features_release(struct features *features)
     *features = (struct features){0};
 }
 
-void features_fill(const struct features *features, uint32_t view,
-                   const struct team *team, struct workspace *ws, int n)
+void features_copy(const struct features *features, uint32_t view, uint64_t number,
+                   struct workspace *ws, int i)
 {
-    float *to = ws->activation[features->value];
-    int begin, end;
-    team_split(team, n, &begin, &end);
-    for (int i = begin; i < end; i++)
-        memcpy(to + (size_t)i * features->row, features_at(features, view, ws->sample[i]),
-               features->row * sizeof *to);
-    team_barrier(team);
+    memcpy(ws->activation[features->value] + (size_t)i * features->row,
+           features_at(features, view, number), features->row * sizeof(float));
 }
 
 /* --- from node to node --- */

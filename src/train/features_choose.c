@@ -20,6 +20,8 @@ static enum features_reason features_reason_of(const struct trainer_setup *setup
         return FEATURES_STAGES;
     if (setup->model->policy.bits == POLICY_BLAS)
         return FEATURES_BLAS;
+    if (train->mixup > 0 || train->cutmix > 0)
+        return FEATURES_MIXED;
     if (views == 0)
         return FEATURES_AUGMENTED;
     if (train_total_steps(train, images) <=

@@ -21,10 +21,10 @@ int forward_pass_samples(const struct forward_pass *pass, int grain)
 }
 
 static void forward_pass_fill(const struct loader *loader, uint64_t position, float *x,
-                              int *label, uint64_t *sample)
+                              struct loader_sample *sample)
 {
-    if (!loader_fill(loader, position, x, label, sample))
-        dataset_fail(loader->dataset, loader->split, *sample);
+    if (!loader_fill(loader, position, x, sample))
+        dataset_fail(loader->dataset, loader->split, sample->number);
 }
 
 static bool forward_pass_has_images(const struct forward_pass *pass)
@@ -43,12 +43,14 @@ void forward_pass_load(const struct forward_pass *pass, const struct lane *lane,
     team_split(&lane->team, forward_pass_samples(pass, grain), &begin, &end);
     for (int i = begin; i < end; i++) {
         uint64_t position = first + (uint64_t)i;
+        struct loader_sample sample;
         if (images)
             forward_pass_fill(pass->loader, position,
-                              ws->activation[0] + (size_t)i * size, &ws->label[i],
-                              &ws->sample[i]);
+                              ws->activation[0] + (size_t)i * size, &sample);
         else
-            loader_label(pass->loader, position, &ws->label[i], &ws->sample[i]);
+            sample = loader_look(pass->loader, position);
+        ws->sample[i] = sample.key;
+        ws->target[i] = target_of_class(sample.label);
     }
     team_barrier(&lane->team);
 }

@@ -59,11 +59,12 @@ void train_input_init(struct train_input *input, struct train_run *run)
     const struct trainer_setup *setup = &run->setup;
     const struct run_options *options = setup->options;
     *input = (struct train_input){.run = run};
-    loader_init(&input->loader, setup->dataset, DATASET_TRAIN);
-    loader_shuffle(&input->loader, options->train.seed, &options->augment);
-    input->loader.input.crop = options->input.crop;
-    input->loader.views = (uint32_t)options->train.views;
+    train_run_loader(run, &input->loader, &options->augment);
     ASSERT(shape_equal(loader_shape(&input->loader), setup->model->in));
+    input->mix = (struct mix){.mixup = options->train.mixup,
+                              .cutmix = options->train.cutmix,
+                              .seed = options->train.seed,
+                              .shape = setup->model->in};
     if (stage_first(run->stage))
         input->prefetch = input_prefetch(input);
     input->waits = mem_zeroed((size_t)comm_size(setup->comm), sizeof *input->waits);
@@ -132,27 +133,45 @@ enum status train_input_prepare(struct train_input *input)
     return st;
 }
 
+/* As they are, by all members of the team. */
+static void input_fill(const struct train_input *input, const struct mix_grain *grain,
+                       const struct team *team, struct workspace *ws)
+{
+    size_t size = (size_t)shape_size(input->run->model->in);
+    int begin, end;
+    team_split(team, grain->n, &begin, &end);
+    for (int i = begin; i < end; i++) {
+        uint64_t position = grain->first + (uint64_t)i;
+        struct loader_sample sample;
+        if (input->prefetch)
+            prefetch_fill(input->prefetch, position, ws->activation[0] + (size_t)i * size,
+                          &sample);
+        else
+            sample = loader_look(&input->loader, position);
+        if (input->features)
+            features_copy(input->features, sample.view, sample.number, ws, i);
+        ws->sample[i] = sample.key;
+        ws->target[i] = target_of_class(sample.label);
+        ws->target[i].weight = sample.weight;
+    }
+    team_barrier(team);
+}
+
 void train_input_load(const struct train_input *input, const struct train_batch *batch,
                       const struct lane *lane, struct workspace *ws, int grain)
 {
     const struct grain_range *grains = &batch->grains;
-    size_t size = (size_t)shape_size(input->run->model->in);
-    uint64_t first = batch->first + grain_begin(grains->samples, grains->count, grain);
-    int begin, end;
-    int n = grain_samples(grains->samples, grains->count, grain);
-    team_split(&lane->team, n, &begin, &end);
-    for (int i = begin; i < end; i++) {
-        uint64_t position = first + (uint64_t)i;
-        if (input->prefetch)
-            prefetch_fill(input->prefetch, position, ws->activation[0] + (size_t)i * size,
-                          &ws->label[i], &ws->sample[i]);
-        else
-            loader_label(&input->loader, position, &ws->label[i], &ws->sample[i]);
-    }
+    const struct mix_grain at = {
+        .epoch = batch->epoch,
+        .first = batch->first + grain_begin(grains->samples, grains->count, grain),
+        .n = grain_samples(grains->samples, grains->count, grain),
+    };
+    input_fill(input, &at, &lane->team, ws);
+    if (!mix_enabled(&input->mix))
+        return;
+    mix_images(&input->mix, &lane->team, &at, input->prefetch ? ws->activation[0] : NULL,
+               ws->target);
     team_barrier(&lane->team);
-    if (input->features)
-        features_fill(input->features, batch->epoch % (uint32_t)input->features->views,
-                      &lane->team, ws, n);
 }
 
 void train_input_pause(const struct train_input *input)

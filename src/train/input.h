@@ -1,11 +1,13 @@
 /*
- * input: the images of a step: read and augmented ahead, then copied into the workspaces.
+ * input: the images of a step: read and augmented ahead, then copied into the workspaces
+ * and mixed there.
  */
 #ifndef LOCKSTEP_TRAIN_INPUT_H
 #define LOCKSTEP_TRAIN_INPUT_H
 
 #include "data/loader.h"
 #include "data/prefetch.h"
+#include "mix.h"
 #include "train/crew.h"
 #include "train/features.h"
 #include "train_run.h"
@@ -13,6 +15,7 @@
 struct train_input {
     struct train_run *run;     /* borrowed */
     struct loader loader;      /* of the training split */
+    struct mix mix;            /* of the images of a grain */
     struct prefetch *prefetch; /* owned; NULL: the images are another stage's, or... */
     const struct features *features; /* ...borrowed: a pass begins with these */
     double *waits;                   /* owned: scratch, seconds by rank */

@@ -34,6 +34,7 @@ static struct checkpoint_info saver_info(const struct trainer_setup *setup)
         .treatment = mem_strdup(treatment),
         .decoder = mem_strdup(decoder),
         .data_hash = data->hash,
+        .sample_weights_hash = dataset_weights_hash(setup->dataset),
     };
     memcpy(info.mean, data->mean, sizeof info.mean);
     memcpy(info.std, data->std, sizeof info.std);

@@ -30,6 +30,27 @@ void train_run_init(struct train_run *run, const struct trainer_setup *setup)
     run->model = run->stage->model;
     run->epoch_steps = train_epoch_steps(options, images);
     run->total_steps = train_total_steps(options, images);
+    if (setup->options->input.sampling == SAMPLING_BALANCED)
+        balance_init(&run->balance, options->seed,
+                     dataset_labels(setup->dataset, DATASET_TRAIN), images,
+                     setup->dataset->info.classes);
+}
+
+void train_run_release(struct train_run *run)
+{
+    balance_release(&run->balance);
+}
+
+void train_run_loader(const struct train_run *run, struct loader *loader,
+                      const struct augment_options *augment)
+{
+    const struct run_options *options = run->setup.options;
+    loader_init(loader, run->setup.dataset, DATASET_TRAIN);
+    loader_shuffle(loader, options->train.seed, augment);
+    loader->input.crop = options->input.crop;
+    loader->views = (uint32_t)options->train.views;
+    if (options->input.sampling == SAMPLING_BALANCED)
+        loader->balance = &run->balance;
 }
 
 uint64_t train_run_hash(const struct train_run *run, const struct run_state *state)

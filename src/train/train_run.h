@@ -10,6 +10,7 @@
 #define LOCKSTEP_TRAIN_TRAIN_RUN_H
 
 #include "base/grain.h"
+#include "data/loader.h"
 #include "train/trainer.h"
 
 struct train_run {
@@ -19,11 +20,18 @@ struct train_run {
     const struct model *model; /* what this rank computes: the stage's */
     uint64_t epoch_steps, total_steps;
     struct progress progress;
-    struct phases phases; /* of this process */
+    struct phases phases;   /* of this process */
+    struct balance balance; /* of the training images, if they are balanced */
 };
 
 /* Stays where it is: stage may point into it. */
 void train_run_init(struct train_run *run, const struct trainer_setup *setup);
+void train_run_release(struct train_run *run);
+
+/* The training images in the order of the run, as the network sees them, augmented by
+   these options, or as they are (NULL). The caller releases it, before the run. */
+void train_run_loader(const struct train_run *run, struct loader *loader,
+                      const struct augment_options *augment);
 
 /* Collective: the log's state=, a hash of `state` at this step. */
 uint64_t train_run_hash(const struct train_run *run, const struct run_state *state);

@@ -43,6 +43,7 @@ void trainer_free(struct trainer *trainer)
     stepper_release(&trainer->stepper);
     train_log_release(&trainer->log);
     loader_release(&trainer->chooser);
+    train_run_release(&trainer->run);
     free(trainer);
 }
 

@@ -57,6 +57,15 @@ static size_t bytes_evaluation(const struct trainer_setup *setup,
            confusion_kept_bytes(data->classes) + history;
 }
 
+/* The lists of each class's images. */
+static size_t bytes_balance(const struct trainer_setup *setup)
+{
+    const struct dataset_info *data = &setup->dataset->info;
+    return setup->options->input.sampling == SAMPLING_BALANCED
+               ? balance_bytes(data->count[DATASET_TRAIN], data->classes)
+               : 0;
+}
+
 size_t trainer_bytes(const struct trainer_setup *setup)
 {
     const struct run_options *options = setup->options;
@@ -70,6 +79,7 @@ size_t trainer_bytes(const struct trainer_setup *setup)
         stepper_reduce_size(stage->model, setup->plan->lanes, grains, most);
     return bytes_vectors(options, stage, setup->plan, size, writes && stage->count == 1) +
            bytes_sent(options, stage) + bytes_evaluation(setup, stage, writes) +
+           bytes_balance(setup) +
            average_bytes(setup, stage, (uint64_t)most * (uint64_t)setup->model->grain);
 }
 

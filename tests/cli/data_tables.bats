@@ -204,29 +204,85 @@ END
     [ ! -e never ]
 }
 
-@test "the weights of a list are kept for later, also by data split" {
+# weighted.csv: 20 pictures of two classes; number i has the weight i / 2, or 1 for 4.
+weighted_list() {
     py <<'END'
 import fixtures
-with open("list.csv", "w") as f:
+with open("weighted.csv", "w") as f:
     f.write("path,label,weight\n")
     for i in range(20):
         fixtures.png("w%02d.png" % i, [[i, 255 - i], [7, 9]])
-        f.write("w%02d.png,%d,%s\n" % (i, i % 2, "" if i == 4 else i / 2))
+        f.write("w%02d.png,%s,%s\n" % (i, ('a', '"b,""c"""')[i % 2], "" if i == 4 else i / 2))
 END
-    imports list.csv
-    [[ $output == *"column 'weight' is kept in the data set, but training does not use it yet"* ]]
-    "$LOCKSTEP" data info list.csv.h5 | grep '^weights    of the training images'
+}
+
+# have_weights FILE...: each image of the training split has the weight of its number.
+have_weights() {
+    h5 "$@" <<'END'
+for file in f:
+    w, images = file["train/weights"][:], file["train/images"][:]
+    assert w.dtype == "float32" and len(w) == len(images) >= 14
+    for weight, image in zip(w, images):
+        i = int(image[0, 0])
+        assert weight == (1 if i == 4 else i / 2), (i, weight)
+END
+}
+
+@test "the weights of a list are kept, also by data split and data export" {
+    weighted_list
+    imports weighted.csv
+    [[ $output != *"column 'weight'"* ]]
+    "$LOCKSTEP" data info weighted.csv.h5 | grep -Eq '^weights    [0-9.]+ to 9.5 of the training images, mean [0-9.]+$'
     imports kaggle.csv
     run "$LOCKSTEP" data info kaggle.csv.h5
     [[ $status -eq 0 && $output != *weights* ]]
-    "$LOCKSTEP" data split list.csv.h5 --val 20%
-    h5 list.csv.h5 <<'END'
-w, images = f[0]["train/weights"][:], f[0]["train/images"][:]
-assert w.dtype == "float32" and w.shape == (16,)
-for weight, image in zip(w, images):
-    i = int(image[0, 0])
-    assert weight == (1 if i == 4 else i / 2), (i, weight)
+    "$LOCKSTEP" data export weighted.csv.h5 exported | grep -q 'import its list.csv to keep the weights'
+    "$LOCKSTEP" data import exported/list.csv --test 0 --out again.h5
+    "$LOCKSTEP" data import weighted.csv --test 0 --store encoded --out encoded.h5
+    have_weights weighted.csv.h5 again.h5
+    h5 weighted.csv.h5 encoded.h5 <<'END'
+assert (f[0]["train/weights"][:] == f[1]["train/weights"][:]).all()
 END
+    same_hash weighted.csv.h5 again.h5
+    "$LOCKSTEP" data split weighted.csv.h5 --val 15%
+    have_weights weighted.csv.h5
+    "$LOCKSTEP" data info weighted.csv.h5 --verify | grep -q '^verified'
+}
+
+@test "weights that cannot be used are refused" {
+    weighted_list
+    for bad in -1 nan inf 1e50 heavy; do
+        sed "3s/,[0-9.]*$/,$bad/" weighted.csv >bad.csv
+        fails 1 "line 3 of 'bad.csv': weight '$bad' is not a number of 0 or more" \
+            import bad.csv --out x.h5
+    done
+    sed '2,$s/,[0-9.]*$/,0/' weighted.csv >zero.csv
+    refused 1 "all training images of 'list zero.csv' have the weight 0*" \
+        "$LOCKSTEP" data import zero.csv --out x.h5
+    [ ! -e x.h5 ]
+}
+
+@test "weights that were changed are noticed, and accepted by rehash" {
+    weighted_list
+    imports weighted.csv
+    h5 <<'END'
+with h5py.File("weighted.csv.h5", "r+") as file:
+    file["train/weights"][2] = 77
+END
+    damaged="'weighted.csv.h5' is damaged: the weights of its images are not as they were*"
+    refused 1 "$damaged" "$LOCKSTEP" data info weighted.csv.h5
+    refused 1 "$damaged" "$LOCKSTEP" data split weighted.csv.h5 --val 10%
+    refused 1 "$damaged" "$LOCKSTEP" train "$TINY" --data weighted.csv.h5 --run never
+    "$LOCKSTEP" data rehash weighted.csv.h5 | grep -q 'weights of images had another hash'
+    "$LOCKSTEP" data info weighted.csv.h5 | grep -q '^weights .* to 77 of'
+    "$LOCKSTEP" data rehash weighted.csv.h5 | grep -q 'all hashes are right'
+    h5 <<'END'
+with h5py.File("weighted.csv.h5", "r+") as file:
+    file["train/weights"][2] = -1
+    del file.attrs["weights_hash"]
+END
+    refused 1 "weight 2 in '/train/weights' of 'weighted.csv.h5' is -1" \
+        "$LOCKSTEP" data info weighted.csv.h5
 }
 
 # Excel writes "CSV" in the code page of the country.

@@ -73,6 +73,18 @@ tune() {
     same_text "$(state views-once.out)" "$(state views-none.out)"
 }
 
+@test "balanced sampling and weighted classes take the same features" {
+    more=(--freeze backbone "${AUGMENT[@]}" --set train.views=2 --set data.sampling=balanced
+          --set train.class_weights=auto)
+    tune 1 balanced-off "${more[@]}" --set finetune.features=off
+    tune 2 balanced-on "${more[@]}"
+    same_run balanced-off.out balanced-on.out
+    grep -q '^features ' balanced-on.out
+    tune 1 mixed --freeze backbone --set train.mixup=0.4
+    grep -q 'mix images anew' mixed.err
+    run ! grep -q '^features ' mixed.out
+}
+
 @test "averaged weights and several views in evaluation have the same bits with features" {
     more=(--freeze deep --set train.ema=0.9 --set eval.views=mirror)
     tune 1 ema-off "${more[@]}" --set finetune.features=off

@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
-# Classes with very different numbers of images: weights of the loss, the focal loss, and by
-# what evaluations are compared.
+# Classes with very different numbers of images: weights of the loss, the focal loss, balanced
+# sampling, weights of a list, and by what evaluations are compared.
 # Core: part of `make test`.
 
 OPTIONS=(--set train.epochs=2 --set train.ema=0)
@@ -91,4 +91,124 @@ END
     refused 2 "--set: 'loss = hinge': expected cross_entropy | focal" \
         train 1 "$TINY" --run never --set train.loss=hinge
     [ ! -e never ]
+}
+
+# The pictures at a size at which data.memory=1 has no room for them.
+@test "balanced sampling has the same bits for every layout, store and stop" {
+    for store in raw encoded; do
+        "$LOCKSTEP" data import uneven --out $store.h5 --size 84 --store $store >/dev/null
+    done
+    cat >net.conf <<'END'
+[model]
+layer = conv 6 kernel=5 stride=4
+layer = batchnorm
+layer = relu
+layer = flatten
+layer = dropout p=0.3
+layer = linear classes
+layer = logsoftmax
+[data]
+sampling = balanced
+[train]
+epochs = 2
+batch = 50
+grain = 8
+ema = 0.9
+ema_samples = 60
+[augment]
+shift = 2
+flip = alternate
+[optim]
+lr = 0.05
+[log]
+every = 1
+END
+    DATA=raw.h5
+    train 1 net.conf --run one >one.out 2>one.err
+    train 3 net.conf --run three --threads 2 --set data.prefetch=2 >three.out
+    train 2 net.conf --run disk --set data.memory=1 >disk.out
+    train 2 net.conf --run stages --set parallel.pipeline=2 >stages.out
+    DATA=encoded.h5 train 2 net.conf --run files >files.out
+    train 2 net.conf --run parts --set train.steps=3 >parts.out
+    train 1 net.conf --run parts --threads 2 --set data.memory=1 --resume >parts.out
+    grep -q '^data .* on disk,' disk.out
+    same_run one.out three.out disk.out stages.out files.out
+    same_state one.out parts.out
+    grep -q '^data .* 3 classes, balanced, in memory,' one.out
+    run ! grep -q 'times as' one.err
+}
+
+@test "balanced sampling is another order, which stays for the whole run" {
+    train 1 "$TINY" "${OPTIONS[@]}" --run even --set data.sampling=balanced >even.out
+    other_state even.out plain.out
+    train 1 "$TINY" "${OPTIONS[@]}" --run given --set data.sampling=shuffled >given.out
+    same_state plain.out given.out
+    refused 2 "cannot resume: data.sampling was 'balanced' and is now 'shuffled'*" \
+        train 1 "$TINY" "${OPTIONS[@]}" --run even --resume
+    train 1 "$TINY" --run twice --check --set data.sampling=balanced \
+        --set train.class_weights=auto 2>twice.err >/dev/null
+    grep -q "^note: data.sampling = balanced and .* class 'C' counts 20 times as much as 'A'" twice.err
+}
+
+# list FILE RULE: a list of the pictures of `uneven`, each with the weight that the Python
+# expression RULE gives for its class `c` and its number `i`.
+list() {
+    /usr/bin/python3 - "$@" <<'END'
+import glob, sys
+name, rule = sys.argv[1:]
+with open(name, "w") as out:
+    out.write("path,label,split,weight\n")
+    for i, path in enumerate(sorted(glob.glob("uneven/*/*/*.png"))):
+        split, c = path.split("/")[1:3]
+        out.write(f"{path},{c},{split},{eval(rule)}\n")
+END
+    "$LOCKSTEP" data import "$1" --out "${1%.csv}.h5" >/dev/null
+}
+
+@test "weights of a list multiply the loss, as those of classes do" {
+    list classes.csv '{"A": 1, "B": 2.5, "C": 7}[c]'
+    list ones.csv 1
+    DATA=classes.h5 train 1 "$TINY" "${OPTIONS[@]}" --run listed >listed.out
+    train 1 "$TINY" "${OPTIONS[@]}" --run named --set train.class_weights=B:2.5,C:7 >named.out
+    same_state listed.out named.out
+    grep -q '^data .* 3 classes, weighted, in memory,' listed.out
+    DATA=classes.h5 train 1 "$TINY" "${OPTIONS[@]}" --run without --set train.sample_weights=off \
+        >without.out
+    DATA=ones.h5 train 1 "$TINY" "${OPTIONS[@]}" --run ones >ones.out
+    same_state plain.out without.out ones.out
+    other_state plain.out listed.out
+}
+
+@test "weights of a list have the same bits for every layout, store and stop" {
+    list some.csv '(i * 7 % 11) / 5'
+    "$LOCKSTEP" data import some.csv --out large.h5 --size 84 >/dev/null
+    sed 's/^layer = conv .*/layer = conv 8 kernel=5 stride=4/' "$TINY" >net.conf
+    loss=("${OPTIONS[@]}" --set train.grain=8 --set train.mixup=1 --set train.class_weights=C:2
+          --set train.label_smoothing=0.1 --set train.batch=50)
+    DATA=large.h5
+    train 1 net.conf --run one "${loss[@]}" >one.out
+    train 3 net.conf --run three --threads 2 "${loss[@]}" >three.out
+    train 2 net.conf --run disk "${loss[@]}" --set data.memory=1 >disk.out
+    train 2 net.conf --run stages "${loss[@]}" --set parallel.pipeline=2 >stages.out
+    train 2 net.conf --run parts "${loss[@]}" --set train.steps=3 >parts.out
+    train 1 net.conf --run parts "${loss[@]}" --set data.memory=1 --resume >parts.out
+    grep -q '^data .* weighted, on disk,' disk.out
+    same_state one.out three.out disk.out stages.out parts.out
+    train 1 net.conf --run off "${loss[@]}" --set train.sample_weights=off >off.out
+    other_state one.out off.out
+}
+
+@test "a run does not go on with other weights, and says if it goes on without them" {
+    list some.csv '(i * 7 % 11) / 5'
+    list other.csv '(i * 7 % 11) / 4'
+    part=("${OPTIONS[@]}" --run part --set train.epochs=1)
+    DATA=some.h5 train 1 "$TINY" "${part[@]}" >part.out
+    DATA=other.h5 refused 2 "cannot resume: the training images of 'other.h5' have other weights*" \
+        train 1 "$TINY" "${OPTIONS[@]}" --run part --resume
+    DATA=some.h5 train 1 "$TINY" "${OPTIONS[@]}" --run part --set train.sample_weights=off \
+        --resume 2>part.err >part.out
+    grep -q "^note: the training images of 'some.h5' were weighted, and are not from now on" part.err
+    list heavy.csv 5
+    DATA=heavy.h5 train 1 "$TINY" --run heavy --check 2>heavy.err >/dev/null
+    grep -q "^note: the mean weight of the training images of 'heavy.h5' is 5:" heavy.err
 }

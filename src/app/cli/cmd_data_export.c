@@ -9,7 +9,8 @@ enum status cmd_data_export(int argc, char **argv)
     int count;
     const struct cli_command command = {
         "data export", "FILE DIR", 2, 2,
-        "Write the images of a data set to DIR/SPLIT/CLASS/NNNNNN.png, as PNG."};
+        "Write the images of a data set to DIR/SPLIT/CLASS/NNNNNN.png, as PNG; if the\n"
+        "training images have weights, also the list DIR/" EXPORT_LIST " with them."};
     bool no_verify = false;
     const struct cli_option options[] = {
         {"no-verify", CLI_FLAG, &no_verify, NULL, CLI_NO_VERIFY_HELP},
@@ -24,7 +25,9 @@ enum status cmd_data_export(int argc, char **argv)
     info.trusted = no_verify;
     enum status st = export_images(&info, operand[1], &written);
     if (st == ST_OK)
-        log_out("%s: %zu images of %d classes\n", operand[1], written, info.classes);
+        log_out("%s: %zu images of %d classes%s\n", operand[1], written, info.classes,
+                info.has_weights ? "; import its " EXPORT_LIST " to keep the weights"
+                                 : "");
     dataset_info_release(&info);
     return st;
 }

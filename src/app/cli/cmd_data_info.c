@@ -1,3 +1,4 @@
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -110,6 +111,25 @@ static enum status info_verify(const struct dataset_info *info)
     return content != ST_OK ? content : head;
 }
 
+/* Reading them compares them with their hash. */
+static enum status info_print_weights(const struct dataset_info *info)
+{
+    size_t count = info->count[DATASET_TRAIN];
+    float *weights = mem_zeroed(count + 1, sizeof *weights);
+    enum status st = dataset_read_weights(info, weights);
+    double least = INFINITY, most = 0, sum = 0;
+    for (size_t i = 0; i < count; i++) {
+        least = fmin(least, (double)weights[i]);
+        most = fmax(most, (double)weights[i]);
+        sum += (double)weights[i];
+    }
+    free(weights);
+    if (st == ST_OK)
+        log_out("weights    %g to %g of the training images, mean %g\n", least, most,
+                sum / (double)count);
+    return st;
+}
+
 static void info_print_channels(const char *name, const struct dataset_info *info,
                                 const double *value)
 {
@@ -139,8 +159,6 @@ static void info_print_head(const struct dataset_info *info)
                     1e6);
     if (*treatment)
         log_out("\npictures   %s", treatment);
-    if (info->has_weights)
-        log_out("\nweights    of the training images (training does not use them yet)");
     log_out("\nhash       %s\n", hash);
 }
 
@@ -149,7 +167,9 @@ enum status cmd_data_print_info(const char *path, bool verify)
     struct dataset_info info;
     TRY(dataset_info_read(&info, path));
     info_print_head(&info);
-    enum status st = info_print_counts(&info);
+    enum status st = info.has_weights ? info_print_weights(&info) : ST_OK;
+    if (st == ST_OK)
+        st = info_print_counts(&info);
     if (st == ST_OK && verify)
         st = info_verify(&info);
     dataset_info_release(&info);

@@ -9,7 +9,7 @@ static void rehash_print(const struct dataset_info *info,
 {
     char hash[17];
     hash_text(found->hash, hash);
-    if (!found->head && !found->images && !found->content) {
+    if (!found->head && !found->images && !found->content && !found->weights) {
         log_out("%s: all hashes are right: nothing was changed\n", info->path);
         return;
     }
@@ -23,6 +23,9 @@ static void rehash_print(const struct dataset_info *info,
     if (found->head)
         log_out("%s: mean, std, class names, size and treatment had %s hash\n",
                 info->path, info->has_head_hash ? "another" : "no");
+    if (found->weights)
+        log_out("%s: weights of images had %s hash\n", info->path,
+                info->has_weights_hash ? "another" : "no");
     log_out("%s: new hashes are written; hash %s\n", info->path, hash);
 }
 

@@ -97,7 +97,8 @@ static enum status train_open_data(struct train_session *session)
     /* elsewhere: it is not read into the memory of this machine */
     const struct dataset_use use = {.memory_limit = (size_t)options->memory_mb << 20,
                                     .on_disk = session->request->elsewhere,
-                                    .trusted = !options->verify};
+                                    .trusted = !options->verify,
+                                    .weights = session->config.run.train.sample_weights};
     enum status st = dataset_open_training(&session->dataset, session->comm, file, &use);
     log_set_replicated(replicated);
     free(file);

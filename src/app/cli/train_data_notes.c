@@ -11,6 +11,8 @@
 
 #define NOTES_LOOKED 64   /* training images that are looked at */
 #define NOTES_UNEVEN 10.0 /* times as many images of a class as of another */
+#define NOTES_HEAVY  2.0  /* a mean weight this far from 1 */
+#define NOTES_TWICE  2.0  /* the same, where both remedies are used */
 
 /* --- flat images --- */
 
@@ -28,12 +30,11 @@ static enum status notes_count_flat(struct loader *loader, uint64_t count, uint6
 {
     const struct shape in = loader_shape(loader);
     float *x = mem_zeroed((size_t)shape_size(in), sizeof *x);
-    int label;
-    uint64_t sample;
+    struct loader_sample sample;
     enum status st = loader_prepare(loader, 0, 0, count, count);
     *flat = 0;
     for (uint64_t i = 0; i < count && st == ST_OK; i++) {
-        loader_fill(loader, i, x, &label, &sample);
+        loader_fill(loader, i, x, &sample);
         *flat += notes_is_flat(x, in);
     }
     free(x);
@@ -103,16 +104,38 @@ static void notes_on_twins(const struct dataset *dataset)
 /* --- uneven classes --- */
 
 static void notes_on_uneven_classes(const struct dataset *dataset,
-                                    const struct train_options *train)
+                                    const struct run_options *options)
 {
     int largest, smallest;
     double ratio = class_imbalance(dataset, &largest, &smallest);
     char **name = dataset->info.class_name;
-    if (ratio > NOTES_UNEVEN && strcmp(train->class_weights, "none") == 0)
+    const char *weights = options->train.class_weights;
+    bool balanced = options->input.sampling == SAMPLING_BALANCED;
+    if (ratio > NOTES_UNEVEN && strcmp(weights, "none") == 0 && !balanced)
         log_note("class '%s' has %.0f times as many training images as '%s': the network "
                  "may neglect small classes; train.class_weights = auto lets all count "
-                 "alike",
+                 "alike, data.sampling = balanced lets all come equally often",
                  name[largest], ratio, name[smallest]);
+    else if (ratio >= NOTES_TWICE && strcmp(weights, "auto") == 0 && balanced)
+        log_note("data.sampling = balanced and train.class_weights = auto add up: class "
+                 "'%s' counts %.0f times as much as '%s'; use one of the two",
+                 name[smallest], ratio, name[largest]);
+}
+
+/* --- weights --- */
+
+static void notes_on_weights(const struct dataset *dataset)
+{
+    size_t count = dataset->info.count[DATASET_TRAIN];
+    double sum = 0;
+    for (size_t i = 0; i < count; i++)
+        sum += (double)dataset_weight(dataset, i);
+    double mean = sum / (double)count;
+    if (mean > NOTES_HEAVY || mean < 1 / NOTES_HEAVY)
+        log_note("the mean weight of the training images of '%s' is %g: the gradient has "
+                 "%g times its usual size; divide the weights by it, or choose optim.lr "
+                 "for it",
+                 dataset->info.path, mean, mean);
 }
 
 void train_note_data(struct dataset *dataset, const struct run_options *options)
@@ -121,5 +144,6 @@ void train_note_data(struct dataset *dataset, const struct run_options *options)
         log_note("optim.lr = 0: the weights stay as they are");
     notes_on_flat_images(dataset, options);
     notes_on_twins(dataset);
-    notes_on_uneven_classes(dataset, &options->train);
+    notes_on_uneven_classes(dataset, options);
+    notes_on_weights(dataset);
 }

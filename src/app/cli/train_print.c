@@ -75,7 +75,9 @@ static void train_print_data(const struct train_session *session, const char *ha
             shape->c == 1 ? "" : " RGB");
     if (!shape_equal(*shape, *in))
         log_out("of which the network sees %dx%d, ", in->h, in->w);
-    log_out("%d classes, %s, hash %s\n", data->classes,
+    log_out("%d classes, %s%s%s, hash %s\n", data->classes,
+            dataset_weights_hash(&session->dataset) ? "weighted, " : "",
+            session->config.run.input.sampling == SAMPLING_BALANCED ? "balanced, " : "",
             dataset_resident(&session->dataset, DATASET_TRAIN) ? "in memory" : "on disk",
             hash);
 }

@@ -38,6 +38,18 @@ static enum status config_check_file(const char *name, const char *of)
     return ST_OK;
 }
 
+static enum status config_check_mix(const struct train_options *train)
+{
+    int largest = train->batch < train->grain ? train->batch : train->grain;
+    if ((train->mixup > 0 || train->cutmix > 0) && largest < 2)
+        FAIL(ST_USAGE,
+             "%s mixes the images of a grain in pairs, and train.%s = 1 leaves grains of "
+             "one image; raise it",
+             train->mixup > 0 ? "train.mixup" : "train.cutmix",
+             train->grain == 1 ? "grain" : "batch");
+    return ST_OK;
+}
+
 enum status config_check(const struct config *config, const char *name)
 {
     if (config->model.lines.count == 0)
@@ -50,6 +62,7 @@ enum status config_check(const struct config *config, const char *name)
         FAIL(ST_USAGE,
              "train.class_weights = '%s': expected none, auto or NAME:WEIGHT, ...",
              config->run.train.class_weights);
+    TRY(config_check_mix(&config->run.train));
     if (!config_is_storable(config->run.parallel.stages))
         FAIL(ST_USAGE, "parallel.stages = '%s': expected LAYER+LAYER | LAYER ...",
              config->run.parallel.stages);

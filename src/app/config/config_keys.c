@@ -38,6 +38,7 @@ static const char *const prefetch_words[] = {
 
 /* In the order of enum treatment_fit. */
 static const char *const fit_words[] = {"pad", "crop", "stretch", NULL};
+static const char *const sampling_words[] = {"shuffled", "balanced", NULL};
 static const char *const statistics_words[] = {"auto", "trained", "frozen", NULL};
 static const char *const channel_words[] = {"auto", "1", "3", NULL};
 
@@ -62,6 +63,10 @@ const struct config_key config_keys[] = {
     {"data", "prefetch", KEY_WORD, false, RUN(input.prefetch), 0, 0, "auto",
      "batches that helper threads read and augment ahead of the "
      "current one", prefetch_words},
+
+    {"data", "sampling", KEY_WORD, true, RUN(input.sampling), 0, 0, "shuffled",
+     "training images of an epoch: shuffled: each one once; balanced: as many, but all "
+     "classes equally often", sampling_words},
 
     {"data", "input", KEY_SIZE, true, RUN(input.crop.h), 0, CONFIG_SIDE, "",
      "what the network sees of an image, N or HEIGHTxWIDTH pixels: its centre, in "
@@ -119,8 +124,16 @@ const struct config_key config_keys[] = {
     {"train", "class_weights", KEY_TEXT, false, RUN(train.class_weights), 0, 0, "none",
      "factor of the loss of each class: none: 1; auto: all classes count alike, however "
      "many images they have; or NAME:WEIGHT, ..., 1 for others", NULL},
+    {"train", "sample_weights", KEY_BOOL, false, RUN(train.sample_weights), 0, 0, "on",
+     "multiply the loss of each training image by its weight, if the data set holds "
+     "weights", NULL},
     {"train", "label_smoothing", KEY_REAL, false, RUN(train.label_smoothing), 0, 0.999,
      "0", "share of the target that is spread over all classes", NULL},
+    {"train", "mixup", KEY_REAL, false, RUN(train.mixup), 0, 4, "0",
+     "mix the images of a grain in pairs, with shares from Beta(x, x); 0: off", NULL},
+    {"train", "cutmix", KEY_REAL, false, RUN(train.cutmix), 0, 4, "0",
+     "exchange a box between them, with its share of the area from Beta(x, x); with "
+     "mixup: each pair does one or the other; 0: off", NULL},
     {"train", "clip", KEY_REAL, false, RUN(train.clip), 0, 1e9, "0",
      "largest norm of the gradient; 0: off", NULL},
     {"train", "ema", KEY_REAL, true, RUN(train.ema), 0, 0.999999, "0",

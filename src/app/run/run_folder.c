@@ -180,6 +180,26 @@ static void resume_note_bits(const struct run_resume *resume,
             bits, info->bits);
 }
 
+/* The hash of the data set is not over its weights. */
+static enum status resume_check_weights(const struct run_resume *resume,
+                                        const struct checkpoint_info *info)
+{
+    const char *path = resume->dataset->info.path;
+    uint64_t was = info->sample_weights_hash, is = dataset_weights_hash(resume->dataset);
+    if (was && is && was != is)
+        FAIL(ST_USAGE,
+             "cannot resume: the training images of '%s' have other weights now than "
+             "they had; give the run's own set with --data",
+             path);
+    if (!was != !is)
+        log_note("the training images of '%s' %s: the run goes on in other bits "
+                 "(train.sample_weights)",
+                 path,
+                 is ? "are weighted, and were not before"
+                    : "were weighted, and are not from now on");
+    return ST_OK;
+}
+
 static enum status resume_check_same_run(const struct run_resume *resume,
                                          const char *path,
                                          const struct checkpoint_info *info)
@@ -197,7 +217,7 @@ static enum status resume_check_same_run(const struct run_resume *resume,
              was, info->classes, info->shape.h, info->shape.w, info->shape.c, data->path,
              is, data->classes, data->shape.h, data->shape.w, data->shape.c);
     }
-    return ST_OK;
+    return resume_check_weights(resume, info);
 }
 
 /* Rank 0: may this run go on from `path`? *readable is false for a damaged file. */

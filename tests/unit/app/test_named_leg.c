@@ -28,7 +28,7 @@ static void fill_grain(const struct model *model, struct workspace *ws)
     for (int i = 0; i < GRAIN * shape_size(model->in); i++)
         ws->activation[0][i] = rng_normal(&rng);
     for (int i = 0; i < GRAIN; i++) {
-        ws->label[i] = i;
+        ws->target[i] = target_of_class(i);
         ws->sample[i] = (uint64_t)i;
     }
 }

@@ -202,6 +202,67 @@ static void test_normal_formula(void **state)
     }
 }
 
+/* Moments 1 to 4 of Beta(a, a): the product of (a + i) / (2 a + i), i < k. Their
+   estimates' variances are at most 1/4 over N. */
+static void check_beta(double a, uint64_t number)
+{
+    enum { N = 40000 };
+    struct rng rng = stream((struct stream_name){5, RNG_TEST, 0, number});
+    double sum[4] = {0}, moment = 1;
+    for (int i = 0; i < N; i++) {
+        double x = rng_beta(&rng, a), power = 1;
+        assert_true(x >= 0 && x <= 1);
+        for (int k = 0; k < 4; k++)
+            sum[k] += power *= x;
+    }
+    for (int k = 0; k < 4; k++) {
+        moment *= (a + k) / (2 * a + k);
+        assert_true(fabs(sum[k] / N - moment) < 5 * 0.5 / sqrt(N));
+    }
+}
+
+static void test_beta(void **state)
+{
+    (void)state;
+    static const double as[] = {1e-9, 0.01, 0.2, 0.5, 1, 1.5, 4, 100};
+    for (uint64_t i = 0; i < sizeof as / sizeof as[0]; i++)
+        check_beta(as[i], i);
+}
+
+/* Beta(1, 1) is uniform; of Beta(1/2, 1/2), 2 / pi asin(sqrt(x)) is. */
+static void test_beta_distribution(void **state)
+{
+    (void)state;
+    enum { N = 60000, PARTS = 6 };
+    struct rng rng = stream(names[0]);
+    int even[PARTS] = {0}, arc[PARTS] = {0};
+    double chi = 0;
+    for (int i = 0; i < N; i++) {
+        double x = rng_beta(&rng, 1), y = rng_beta(&rng, 0.5);
+        even[(int)(fmin(x, 0.999999) * PARTS)]++;
+        arc[(int)(fmin(2 / acos(-1.0) * asin(sqrt(y)), 0.999999) * PARTS)]++;
+    }
+    for (int i = 0; i < PARTS; i++)
+        chi += pow(even[i] - N / PARTS, 2) + pow(arc[i] - N / PARTS, 2);
+    assert_true(chi / (N / PARTS) < 40); /* 10 degrees of freedom: once in 60,000 times */
+}
+
+/* The same numbers on every machine. */
+static void test_beta_bits(void **state)
+{
+    (void)state;
+    static const double as[] = {0.2, 1, 4};
+    static const double known[] = {
+        0x1.31881f70cd048p-5, 0x1.052d22712p-17,    0x1.0c10ae9e9d3cap-2,
+        0x1.0b0836877367ap-2, 0x1.09a46609c6838p-5, 0x1.9391ace0c8c9ep-2,
+        0x1.868a78e8bd0aap-2, 0x1.747ded57bb754p-3, 0x1.c9efa80b083cbp-2};
+    for (int i = 0; i < 3; i++) {
+        struct rng rng = stream(names[0]);
+        for (int k = 0; k < 3; k++)
+            assert_true(rng_beta(&rng, as[i]) == known[3 * i + k]);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -215,6 +276,9 @@ int main(void)
         cmocka_unit_test(test_range),
         cmocka_unit_test(test_normal),
         cmocka_unit_test(test_normal_formula),
+        cmocka_unit_test(test_beta),
+        cmocka_unit_test(test_beta_distribution),
+        cmocka_unit_test(test_beta_bits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -14,6 +14,7 @@ enum { PLENTY = 1 << 30 };
 
 static struct comm *comm;
 static struct dataset set[2]; /* resident, not resident */
+static struct balance balance;
 static const struct augment_options augment = {.shift = 2, .rotate = 20, .elastic = 1};
 
 static void write_data(const char *path, int h, size_t count)
@@ -35,7 +36,7 @@ static void write_data(const char *path, int h, size_t count)
         for (size_t i = 0; i < bytes; i++)
             b.images[s][i] = (uint8_t)rng_below(&rng, 256);
         for (size_t i = 0; i < b.count[s]; i++)
-            b.labels[s][i] = (uint16_t)(i % 5);
+            b.labels[s][i] = (uint16_t)(i < 50 ? 0 : 1 + i % 4); /* uneven */
     }
     assert_int_equal(dataset_write(&b, path, false), ST_OK);
     dataset_builder_release(&b);
@@ -52,6 +53,7 @@ static int setup(void **state)
         assert_int_equal(dataset_open(&set[i], comm, scratch_path("set.h5"), train,
                                       &(struct dataset_use){.memory_limit = limit[i]}),
                          ST_OK);
+    balance_init(&balance, SEED, dataset_labels(&set[0], DATASET_TRAIN), COUNT, 5);
     assert_true(dataset_resident(&set[0], DATASET_TRAIN));
     assert_false(dataset_resident(&set[1], DATASET_TRAIN));
     scratch_said();
@@ -60,6 +62,7 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
+    balance_release(&balance);
     dataset_close(&set[0]);
     dataset_close(&set[1]);
     return scratch_teardown(state);
@@ -76,12 +79,16 @@ static void share(const void *context, uint64_t number, struct prefetch_batch *b
     };
 }
 
-static struct loader loader_of(struct dataset *dataset, bool augmented)
+enum order { IN_FILE, SHUFFLED, BALANCED, ORDERS }; /* all but the first augmented */
+
+static struct loader loader_of(struct dataset *dataset, enum order order)
 {
     struct loader loader;
     loader_init(&loader, dataset, DATASET_TRAIN);
-    if (augmented)
+    if (order != IN_FILE)
         loader_shuffle(&loader, SEED, &augment);
+    if (order == BALANCED)
+        loader.balance = &balance;
     loader.input.crop.shift_x = -1;
     return loader;
 }
@@ -106,8 +113,7 @@ struct worker {
     struct prefetch_batch batch;
     bool backwards;
     float x[BATCH][H * W];
-    int label[BATCH];
-    uint64_t sample[BATCH];
+    struct loader_sample sample[BATCH];
 };
 
 static void *fill_all(void *context)
@@ -117,7 +123,7 @@ static void *fill_all(void *context)
     for (int n = 0; n < count; n++) {
         int i = worker->backwards ? count - 1 - n : n;
         prefetch_fill(worker->prefetch, worker->batch.first + (uint64_t)i, worker->x[i],
-                      &worker->label[i], &worker->sample[i]);
+                      &worker->sample[i]);
     }
     return NULL;
 }
@@ -130,12 +136,12 @@ static void expect_batch(const struct worker *worker, struct loader *reference)
         ST_OK);
     for (uint64_t i = 0; i < batch->count; i++) {
         float x[H * W];
-        int label;
-        uint64_t sample;
-        loader_fill(reference, batch->first + i, x, &label, &sample);
+        struct loader_sample sample;
+        loader_fill(reference, batch->first + i, x, &sample);
         assert_memory_equal(worker->x[i], x, sizeof x);
-        assert_int_equal(worker->label[i], label);
-        assert_int_equal(worker->sample[i], sample);
+        assert_int_equal(worker->sample[i].label, sample.label);
+        assert_int_equal(worker->sample[i].number, sample.number);
+        assert_int_equal(worker->sample[i].key, sample.key);
     }
 }
 
@@ -156,11 +162,11 @@ static void expect_taken(struct prefetch *prefetch, struct loader *reference,
     expect_batch(&worker[1], reference);
 }
 
-static void expect_epochs(struct dataset *dataset, bool augmented, int depth,
+static void expect_epochs(struct dataset *dataset, enum order order, int depth,
                           bool augmenter)
 {
-    struct loader loader = loader_of(dataset, augmented);
-    struct loader reference = loader_of(&set[0], augmented);
+    struct loader loader = loader_of(dataset, order);
+    struct loader reference = loader_of(&set[0], order);
     struct prefetch *prefetch = make(&loader, depth, augmenter, PLENTY);
     bool resident = dataset_resident(dataset, DATASET_TRAIN);
     assert_int_equal(prefetch_depth(prefetch), resident && !augmenter ? 0 : depth);
@@ -175,8 +181,46 @@ static void test_the_same_at_every_depth(void **state)
     (void)state;
     const int depths[] = {0, 1, 2, 3, 4, PREFETCH_DEPTH_MAX};
     for (int i = 0; i < 6; i++)
-        for (int which = 0; which < 8; which++)
-            expect_epochs(&set[which & 1], which & 2, depths[i], which & 4);
+        for (int which = 0; which < 4; which++)
+            for (int order = 0; order < ORDERS; order++)
+                expect_epochs(&set[which & 1], (enum order)order, depths[i], which & 2);
+}
+
+/* In a balanced epoch samples of small classes come several times. Each time they look
+   different, and have other draws. */
+static void test_a_sample_that_comes_again(void **state)
+{
+    (void)state;
+    static float x[COUNT][H * W];
+    struct loader_sample sample[COUNT];
+    struct loader loader = loader_of(&set[0], BALANCED);
+    int again = 0;
+    assert_int_equal(loader_prepare(&loader, 3, 0, COUNT, COUNT), ST_OK);
+    for (uint64_t i = 0; i < COUNT; i++) {
+        assert_true(loader_fill(&loader, i, x[i], &sample[i]));
+        assert_int_equal(sample[i].label, loader_class(&loader, sample[i].number));
+        for (uint64_t j = 0; j < i; j++) {
+            assert_int_not_equal(sample[i].key, sample[j].key);
+            if (sample[i].number != sample[j].number)
+                continue;
+            again++;
+            assert_memory_not_equal(x[i], x[j], sizeof x[i]);
+        }
+    }
+    assert_true(again >= 40); /* four classes of 2 or 3 samples come 12 times each */
+    loader_release(&loader);
+}
+
+/* The draws of a shuffled order are named by the sample alone: as in older versions. */
+static void test_keys_of_shuffled_samples(void **state)
+{
+    (void)state;
+    struct loader loader = loader_of(&set[0], SHUFFLED);
+    for (uint64_t i = 0; i < COUNT; i++) {
+        struct loader_sample sample = loader_look(&loader, i);
+        assert_int_equal(sample.key, sample.number);
+    }
+    loader_release(&loader);
 }
 
 /* As when a run resumes at another batch, or a measurement goes back. */
@@ -185,8 +229,8 @@ static void test_any_order(void **state)
     (void)state;
     const uint64_t order[] = {40, 41, 3, 4, 5, 3, 3, 100000, 0, 1, 2, 6, 7};
     for (int which = 0; which < 2; which++) {
-        struct loader loader = loader_of(&set[which], true);
-        struct loader reference = loader_of(&set[0], true);
+        struct loader loader = loader_of(&set[which], SHUFFLED);
+        struct loader reference = loader_of(&set[0], SHUFFLED);
         struct prefetch *prefetch = make(&loader, 3, true, PLENTY);
         for (size_t i = 0; i < sizeof order / sizeof *order; i++)
             expect_taken(prefetch, &reference, order[i]);
@@ -200,7 +244,7 @@ static void test_stopped_at_any_time(void **state)
     (void)state;
     for (int which = 0; which < 2; which++) {
         for (int steps = 0; steps < 20; steps++) {
-            struct loader loader = loader_of(&set[which], true);
+            struct loader loader = loader_of(&set[which], SHUFFLED);
             struct prefetch *prefetch = make(&loader, 1 + steps % 4, true, PLENTY);
             for (uint64_t number = 0; number < (uint64_t)steps; number++)
                 assert_int_equal(prefetch_take(prefetch, number), ST_OK);
@@ -215,8 +259,8 @@ static void test_augmented_ahead(void **state)
 {
     (void)state;
     for (int which = 0; which < 2; which++) {
-        struct loader loader = loader_of(&set[which], true);
-        struct loader reference = loader_of(&set[0], true);
+        struct loader loader = loader_of(&set[which], SHUFFLED);
+        struct loader reference = loader_of(&set[0], SHUFFLED);
         struct prefetch *prefetch = make(&loader, 2, true, PLENTY);
         struct prefetch_counts counts = {0};
         for (uint64_t n = 0; n < 20000 && counts.ahead == 0; n++) {
@@ -237,7 +281,8 @@ static void test_no_more_memory_than_there_is(void **state)
     (void)state;
     const size_t ready = BATCH * (H * W * sizeof(float) + sizeof(uint64_t));
     const size_t raw = BATCH * (H * W + 2 * sizeof(uint64_t));
-    struct loader loader = loader_of(&set[0], true), disk = loader_of(&set[1], true);
+    struct loader loader = loader_of(&set[0], SHUFFLED),
+                  disk = loader_of(&set[1], SHUFFLED);
     const struct {
         const struct loader *loader;
         bool augmenter;
@@ -254,7 +299,7 @@ static void test_no_more_memory_than_there_is(void **state)
         {&loader, false, PLENTY, 0},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        struct loader reference = loader_of(&set[0], true);
+        struct loader reference = loader_of(&set[0], SHUFFLED);
         struct prefetch *prefetch =
             make(cases[i].loader, 5, cases[i].augmenter, cases[i].memory);
         assert_int_equal(prefetch_depth(prefetch), cases[i].depth);
@@ -281,8 +326,8 @@ static void test_an_error_comes_out_at_its_step(void **state)
                                       &(struct dataset_use){.memory_limit = 1}),
                          ST_OK);
         scratch_said();
-        struct loader loader = loader_of(&cut, false);
-        struct loader reference = loader_of(&set[0], false);
+        struct loader loader = loader_of(&cut, IN_FILE);
+        struct loader reference = loader_of(&set[0], IN_FILE);
         uint64_t sample = BATCH * 4 + SKIPPED + 1; /* the last complete one */
         uint8_t *last = memmem(
             whole, bytes, dataset_image(&set[0], DATASET_TRAIN, sample), (size_t)H * W);
@@ -305,6 +350,8 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_the_same_at_every_depth),
+        cmocka_unit_test(test_a_sample_that_comes_again),
+        cmocka_unit_test(test_keys_of_shuffled_samples),
         cmocka_unit_test(test_any_order),
         cmocka_unit_test(test_stopped_at_any_time),
         cmocka_unit_test(test_augmented_ahead),

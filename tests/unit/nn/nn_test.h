@@ -54,7 +54,7 @@ static inline void fill_samples(const struct model *model, struct workspace *ws,
         struct rng rng;
         ws->sample[i] = first + (uint64_t)i;
         rng_init(&rng, 5, RNG_TEST, 0, ws->sample[i]);
-        ws->label[i] = (int)rng_below(&rng, (uint32_t)model->classes);
+        ws->target[i] = target_of_class((int)rng_below(&rng, (uint32_t)model->classes));
         for (int j = 0; j < size; j++)
             ws->activation[0][i * size + j] = rng_normal(&rng);
     }

@@ -11,11 +11,15 @@ static double loss_at(struct bench *b)
     const float *logp = bench_logprobs(b);
     double loss = 0.0, eps = (double)b->pass.loss.label_smoothing;
     for (int i = 0; i < b->pass.n; i++) {
+        const struct target *to = &b->ws.target[i];
+        double weight = (double)to->weight, share = (double)to->share;
         for (int k = 0; k < b->model.classes; k++) {
             double target = eps / b->model.classes;
-            if (k == b->ws.label[i])
-                target += 1.0 - eps;
-            loss -= target * (double)logp[i * b->model.classes + k];
+            if (k == to->label)
+                target += (1.0 - eps) * share;
+            if (k == to->mixed)
+                target += (1.0 - eps) * (1.0 - share);
+            loss -= weight * target * (double)logp[i * b->model.classes + k];
         }
     }
     return loss;
@@ -82,31 +86,36 @@ static bool has_no_effect(const struct bench *b, const struct layer_tensor *tens
 }
 
 /* idle: biases that a batchnorm behind them takes out. */
-static void check_idle(const char *const *lines, struct shape in, float smoothing,
-                       int idle)
+static void check_bench(struct bench *b, float smoothing, int idle)
 {
-    struct bench b;
     struct rng rng;
-    bench_init(&b, lines, in, 7, 6);
-    b.pass.loss.label_smoothing = smoothing;
-    bench_step(&b);
+    b->pass.loss.label_smoothing = smoothing;
+    bench_step(b);
     rng_init(&rng, 1, RNG_TEST, 9, 0);
-    for (int i = 0; i < b.model.layers; i++) {
-        const struct layer *layer = b.model.layer[i];
+    for (int i = 0; i < b->model.layers; i++) {
+        const struct layer *layer = b->model.layer[i];
         for (int t = 0; t < layer->tensors; t++) {
             if (!(RANGE_BIT(layer->tensor[t].rule) & RANGES_TRAINED))
                 continue;
-            if (t == 1 && has_no_effect(&b, &layer->tensor[t])) {
+            if (t == 1 && has_no_effect(b, &layer->tensor[t])) {
                 idle--;
                 continue;
             }
-            double apart = median_difference(&b, &layer->tensor[t], &rng);
+            double apart = median_difference(b, &layer->tensor[t], &rng);
             if (!(apart < 0.02))
                 fail_msg("%s %s: gradient and difference are %.4f apart", layer->name,
                          layer->tensor[t].name, apart);
         }
     }
     assert_int_equal(idle, 0);
+}
+
+static void check_idle(const char *const *lines, struct shape in, float smoothing,
+                       int idle)
+{
+    struct bench b;
+    bench_init(&b, lines, in, 7, 6);
+    check_bench(&b, smoothing, idle);
     bench_release(&b);
 }
 
@@ -196,12 +205,31 @@ static void test_graphs(void **state)
     check_idle(normed, (struct shape){9, 9, 3}, 0.1f, 7);
 }
 
+/* Targets of two classes with weights. */
+static void test_mixed(void **state)
+{
+    (void)state;
+    const char *const lines[] = {"conv 8 kernel=3", "gelu",       "flatten",
+                                 "linear classes",  "logsoftmax", NULL};
+    struct bench b;
+    bench_init(&b, lines, (struct shape){7, 6, 2}, 7, 6);
+    for (int i = 0; i < b.pass.n; i++) {
+        struct target *target = &b.ws.target[i];
+        target->mixed = b.ws.target[b.pass.n - 1 - i].label;
+        target->share = (float)i / 5;
+        target->weight = 0.5f + (float)(i % 3);
+    }
+    check_bench(&b, 0.1f, 0);
+    bench_release(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_general),   cmocka_unit_test(test_letters),
         cmocka_unit_test(test_pointwise), cmocka_unit_test(test_flat_input),
         cmocka_unit_test(test_graphs),    cmocka_unit_test(test_windows),
+        cmocka_unit_test(test_mixed),
     };
     cpu_blas_single_thread();
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -232,7 +232,7 @@ static void check_parts(const char *const *lines, struct shape in, int units)
             b->pass.packed = b->packed;
             b->grads = mem_aligned(b->model.params, sizeof(float));
             b->pass.grads = b->grads;
-            memcpy(b->ws.label, whole.ws.label, 5 * sizeof(int));
+            memcpy(b->ws.target, whole.ws.target, 5 * sizeof(struct target));
             memcpy(b->ws.sample, whole.ws.sample, 5 * sizeof(uint64_t));
         }
         size_t bytes = 5 * (size_t)shape_size(part[1].model.in) * sizeof(float);

@@ -130,9 +130,9 @@ static void test_loss(void **state)
         }
         assert_true(fabs(sum - 1.0) < 1e-5);
         if (i < 4)
-            b.ws.label[i] = best;
-        plain -= (double)logp[i * 26 + b.ws.label[i]];
-        correct += best == b.ws.label[i];
+            b.ws.target[i] = target_of_class(best);
+        plain -= (double)logp[i * 26 + b.ws.target[i].label];
+        correct += best == b.ws.target[i].label;
     }
     model_loss(&b.model, &b.ws, &b.pass, &b.result);
     assert_true(fabs((double)b.result.loss - plain) < 1e-5);

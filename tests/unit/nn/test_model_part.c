@@ -30,7 +30,7 @@ static void piece_init(struct piece *piece, const struct bench *whole, int begin
     piece->grads = mem_aligned(piece->model.params, sizeof(float));
     memset(piece->grads, 0xff, piece->model.params * sizeof(float));
     model_init_params(&piece->model, 11, piece->params);
-    memcpy(piece->ws.label, whole->ws.label, GRAIN * sizeof *piece->ws.label);
+    memcpy(piece->ws.target, whole->ws.target, GRAIN * sizeof *piece->ws.target);
     memcpy(piece->ws.sample, whole->ws.sample, GRAIN * sizeof *piece->ws.sample);
     piece->pass = whole->pass;
     piece->packed = model_packed(&piece->model, piece->params);

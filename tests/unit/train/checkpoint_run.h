@@ -58,6 +58,7 @@ SCRATCH_UNUSED static struct checkpoint_info info_of(void)
         .treatment = mem_strdup("invert=no"),
         .decoder = mem_strdup("libjpeg 9"),
         .data_hash = 0xfedcba9876543210u,
+        .sample_weights_hash = 0x1122334455667788u,
         .state = 0x0123456789abcdefu,
         .lockstep = mem_strdup("0.1.0 (abc)"),
         .mpi = mem_strdup("Open MPI 4.1.4"),

@@ -43,6 +43,7 @@ static bool same_info(const struct checkpoint_info *a, const struct checkpoint_i
                 memcmp(a->mean, b->mean, sizeof a->mean) == 0 &&
                 memcmp(a->std, b->std, sizeof a->std) == 0 &&
                 strcmp(a->treatment, b->treatment) == 0 && a->data_hash == b->data_hash &&
+                a->sample_weights_hash == b->sample_weights_hash &&
                 a->state == b->state && strcmp(a->config, b->config) == 0;
     for (int i = 0; same && i < a->classes; i++)
         same = strcmp(a->class_name[i], b->class_name[i]) == 0;

@@ -28,8 +28,8 @@ static void test_content_hash(void **state)
                        (char *)&info->state,   (char *)&info->data_hash,
                        (char *)&info->shape.h, (char *)&info->shape.w,
                        info->config,           info->class_name[2],
-                       info->treatment};
-    int count = 9;
+                       info->treatment,        (char *)&info->sample_weights_hash};
+    int count = 10;
     for (size_t i = 0; i < sizeof info->progress / 8; i++)
         bytes[count++] = (char *)&info->progress + 8 * i;
     content_hash(&run, hash);
