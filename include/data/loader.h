@@ -97,6 +97,7 @@ int loader_class(const struct loader *loader, uint64_t i);
 /* The sample at a position. */
 struct loader_sample {
     uint64_t number; /* in the data set */
+    uint64_t pass;   /* how often the order came to it before */
     uint64_t key;    /* of draws for it: its number, or where a sample may come twice in a
                         step, the position */
     uint32_t view;   /* that augmentation draws; 0 without it */

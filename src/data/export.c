@@ -13,30 +13,6 @@
 
 #define EXPORT_BLOCK ((size_t)1 << 22) /* bytes that are read at once */
 
-/* SPLIT/CLASS; the caller frees. */
-static char *export_class_path(const struct dataset_info *info, enum dataset_split split,
-                               int class)
-{
-    char *name = mem_strdup(info->class_name[class]);
-    for (char *c = name; *c; c++)
-        if (*c == '/')
-            *c = '_';
-    bool usable = *name && name[0] != '.';
-    char *path =
-        mem_format("%s/%s%s", dataset_split_name[split], usable ? "" : "_", name);
-    free(name);
-    return path;
-}
-
-char *export_image_path(const struct dataset_info *info, enum dataset_split split,
-                        int class, size_t i)
-{
-    char *of_class = export_class_path(info, split, class);
-    char *path = mem_format("%s/%06zu.png", of_class, i);
-    free(of_class);
-    return path;
-}
-
 /* Two classes whose names differ in '/' and '_' alone would mix. */
 static enum status export_make_folders(const struct dataset_info *info,
                                        const char *folder, enum dataset_split split)
