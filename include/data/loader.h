@@ -77,7 +77,7 @@ void loader_shuffle(struct loader *loader, uint64_t seed,
                     const struct augment_options *augment);
 void loader_release(struct loader *loader);
 
-/* Call before loader_fill and loader_label for positions [first, first + count) of
+/* Call before loader_fill and loader_look for positions [first, first + count) of
    `epoch`: reads their images, unless the data set is resident. count must not exceed
    `most`, for which memory is allocated at the first call. One thread at a time for each
    split; not collective. */
@@ -97,7 +97,6 @@ int loader_class(const struct loader *loader, uint64_t i);
 /* The sample at a position. */
 struct loader_sample {
     uint64_t number; /* in the data set */
-    uint64_t pass;   /* how often the order came to it before */
     uint64_t key;    /* of draws for it: its number, or where a sample may come twice in a
                         step, the position */
     uint32_t view;   /* that augmentation draws; 0 without it */

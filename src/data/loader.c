@@ -38,12 +38,6 @@ struct loader_place {
     uint64_t sample, pass;
 };
 
-/* Which of its views augmentation draws of a sample. */
-static uint32_t loader_view(const struct loader *loader, uint64_t pass)
-{
-    return (uint32_t)(loader->views > 0 ? pass % loader->views : pass);
-}
-
 static struct loader_place loader_place_at(const struct loader *loader, uint64_t position)
 {
     struct loader_place place = {.sample = position, .pass = loader->epoch};
@@ -249,7 +243,6 @@ static struct loader_sample loader_sample_of(const struct loader *loader,
 {
     return (struct loader_sample){
         .number = place->sample,
-        .pass = place->pass,
         .key = loader->balance ? position : place->sample,
         .view = loader->augment ? loader_view(loader, place) : 0,
         .label = loader_class(loader, place->sample),
