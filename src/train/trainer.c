@@ -246,6 +246,15 @@ static bool trainer_checkpoint_is_due(const struct trainer *trainer,
            trainer_crossed(options->every_epochs * (double)run->epoch_steps, done);
 }
 
+static enum status trainer_check_images(const struct trainer *trainer,
+                                        const struct train_step *step)
+{
+    if (!step->unreadable)
+        return ST_OK;
+    TRY(dataset_failure(trainer->run.setup.dataset));
+    return ST_FAIL; /* another rank reports it */
+}
+
 static enum status trainer_do_step(struct trainer *trainer, struct train_step *step)
 {
     struct train_run *run = &trainer->run;
@@ -253,10 +262,7 @@ static enum status trainer_do_step(struct trainer *trainer, struct train_step *s
     double begin = timer_now(), reduce = run->phases.seconds[PHASE_REDUCE];
     stepper->overlap.spanned = stepper->overlap.waited = 0;
     TRY(stepper_step(stepper, trainer_flags(trainer), step));
-    if (step->unreadable) {
-        TRY(dataset_failure(run->setup.dataset));
-        return ST_FAIL; /* another rank reports it */
-    }
+    TRY(trainer_check_images(trainer, step));
     if (step->bad) {
         diagnose_step(stepper, step);
         return ST_FAIL;
@@ -368,5 +374,19 @@ enum status trainer_time_steps(struct trainer *trainer, int count, bool forward,
     }
     comm_barrier(comm);
     *seconds = timer_now() - begin;
+    return ST_OK;
+}
+
+enum status trainer_try_rate(struct trainer *trainer, double rate, double *loss)
+{
+    struct stepper *stepper = &trainer->stepper;
+    struct train_step step;
+    stepper->rate = &rate;
+    enum status st = stepper_step(stepper, (struct step_flags){false, false}, &step);
+    stepper->rate = NULL;
+    TRY(st);
+    TRY(trainer_check_images(trainer, &step));
+    trainer->run.progress.step++;
+    *loss = step.bad ? (double)NAN : step.loss / (double)step.batch.grains.samples;
     return ST_OK;
 }
