@@ -38,7 +38,8 @@ struct loader {
     enum dataset_split split;
     const struct augment_options *augment; /* borrowed; NULL: images as they are */
     uint64_t seed;
-    bool shuffled; /* false: in file order */
+    uint32_t views; /* of each image that augmentation draws; 0: one for every epoch */
+    bool shuffled;  /* false: in file order */
     uint32_t epoch;
     struct sampler sampler;
     const struct view *view;   /* borrowed; NULL: as it is. Without augmentation */
@@ -67,6 +68,9 @@ struct shape loader_shape(const struct loader *loader);
 void loader_shuffle(struct loader *loader, uint64_t seed,
                     const struct augment_options *augment);
 void loader_release(struct loader *loader);
+
+/* The view that augmentation draws of an image in an epoch. */
+uint32_t loader_view(const struct loader *loader, uint32_t epoch);
 
 /* Call before loader_fill and loader_label for positions [first, first + count) of
    `epoch`: reads their images, unless the data set is resident. count must not exceed

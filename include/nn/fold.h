@@ -21,6 +21,9 @@ struct fold {
     /* The weights of model: `owned`, or the original's if there was nothing to fold. */
     const float *params;
     float *owned;
+    /* owned: (layers of the original) the layer of `model` whose output is the same; -1:
+       none, the norm behind it is in there. */
+    int *place;
     int norms;    /* that were folded */
     size_t bytes; /* of the weights that it owns, or if it is described may own */
 };

@@ -62,9 +62,9 @@ struct model {
     int grain;
     struct kernel_policy policy;
     bool forward_only; /* there is no backward pass (nn/fold.h) */
-    /* Set before workspaces are made, for tests: of a block (src/nn/leg.h); 0: as many as
-       are fast. */
-    int block_images;
+    /* Set before workspaces are made. Of a block (src/nn/leg.h), for tests; 0: as many as
+       are fast. The op that all passes begin with: values before it have no memory. */
+    int block_images, begin;
     size_t params;      /* floats in the flat vector, padding included */
     size_t learn_begin; /* no float before it changes in training */
     bool still;         /* by spec.freeze: what does not go back runs as in evaluation */

@@ -8,10 +8,10 @@
 
 #include "nn/model.h"
 
-/* Writes packed (model->packed), aligned to 64 bytes. Every member of the team calls it;
-   ends with a barrier. */
-void model_pack(const struct model *model, const struct team *team, float *packed,
-                const float *params);
+/* Writes what op `from` and those behind it have of packed (model->packed), which is
+   aligned to 64 bytes. Every member of the team calls it; ends with a barrier. */
+void model_pack(const struct model *model, const struct team *team, int from,
+                float *packed, const float *params);
 
 /* The same by one thread, in new memory, for weights that stay as they are; free with
    free(). */

@@ -64,6 +64,8 @@ struct grain_pass {
     struct team team;
     const struct split_plan *plan; /* borrowed; NULL: every kernel chooses */
     int n;
+    int from; /* op: those before it are left out, and value `from` is there; 0: none */
+    int to;   /* op: it and those behind it are left out; 0: none */
     bool train;
     bool
         measure; /* as in use, but norms go by the grain, whose statistics they measure */
@@ -82,8 +84,8 @@ struct grain_result {
 };
 
 /* Every member of the team calls these with the same arguments. The caller has filled in
-   ws->activation[0], label and sample; afterwards ws->logprobs holds the
-   log-probabilities (n, classes). */
+   ws->activation[0] (or the value that the pass begins with), label and sample;
+   afterwards ws->logprobs holds the log-probabilities (n, classes). */
 void model_forward(const struct model *model, struct workspace *ws,
                    const struct grain_pass *pass);
 

@@ -20,7 +20,9 @@ struct crew {
     const struct stage *stage; /* borrowed */
     const struct model *model; /* the stage's */
     struct parallel_plan plan;
-    int slots;                    /* workspaces of each lane: stage_slots */
+    int begin; /* op that passes begin with (train/features.h); those before stay packed
+                */
+    int slots; /* workspaces of each lane: stage_slots */
     struct workspace *workspace;  /* owned: (slots, plan.lanes) */
     float *packed;                /* owned: the model's packed weights (nn/packed.h) */
     struct team_shared *barriers; /* owned: the barrier of all threads */

@@ -13,6 +13,7 @@
 #include "train/crew.h"
 
 struct comm;
+struct features;
 
 /* Everything is borrowed. */
 struct evaluate_setup {
@@ -20,6 +21,7 @@ struct evaluate_setup {
     const struct crew *crew; /* has the model and the threads */
     struct loader *loader;   /* in file order */
     const float *params;
+    const struct features *features; /* instead of the images; NULL: none */
     int views;     /* enum view_set: how often and in which ways it looks at an image */
     double latest; /* timer_now seconds by which this rank must be done; INFINITY: none */
 };

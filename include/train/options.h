@@ -30,6 +30,7 @@ struct train_options {
     double clip;     /* largest L2 norm of the mean gradient; 0: off */
     double ema;      /* decay per step of the averaged weights; 0: off */
     int ema_samples; /* training images that their norms' statistics are taken from */
+    int views;       /* that augmentation draws of an image; 0: one in every epoch */
     int eval_every;  /* epochs */
     int metric;      /* enum metric: by what evaluations are compared */
 };
@@ -65,6 +66,12 @@ struct input_options {
     int prefetch;           /* batches read ahead, plus 1; 0: chosen by rule */
 };
 
+/* What frozen layers make of the images (train/features.h). */
+struct feature_options {
+    bool keep;    /* computed once */
+    char *folder; /* owned by the config: of files for later runs; "": none */
+};
+
 struct eval_options {
     int views; /* enum view_set */
 };
@@ -72,6 +79,7 @@ struct eval_options {
 struct run_options {
     struct input_options input;
     struct train_options train;
+    struct feature_options features;
     struct eval_options eval;
     struct parallel_options parallel;
     struct optim_options optim;

@@ -42,6 +42,7 @@ struct trainer_setup {
     struct lockfile *lock;            /* on it, rank 0's; NULL: none */
     double deadline; /* timer_now seconds at which the run must have ended; 0: none */
     const float *class_weight; /* (classes) of the loss; NULL: all 1 */
+    const char *features_text; /* what else features depend on (train/features.h); NULL */
     const char *config_text;   /* effective config, stored in checkpoints */
     const char *version;       /* of lockstep */
 };

@@ -33,6 +33,11 @@ void loader_release(struct loader *loader)
     *loader = (struct loader){0};
 }
 
+uint32_t loader_view(const struct loader *loader, uint32_t epoch)
+{
+    return loader->views > 0 ? epoch % loader->views : epoch;
+}
+
 static uint64_t loader_sample_at(const struct loader *loader, uint64_t position)
 {
     return loader->shuffled ? sampler_at(&loader->sampler, position) : position;
@@ -201,7 +206,7 @@ static void loader_input(const struct loader *loader, uint64_t i, const uint8_t 
         const struct augment_sample augment = {
             .options = loader->augment,
             .seed = loader->seed,
-            .epoch = loader->epoch,
+            .epoch = loader_view(loader, loader->epoch),
             .sample = i,
             .shape = shape,
             .out = in,

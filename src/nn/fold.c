@@ -119,6 +119,24 @@ static void fold_copy_layer(struct fold_build *build, int l)
     plan->output = model->layers;
 }
 
+/* Where the original's values are; those between a layer and its norm are lost. */
+static void fold_find_places(struct fold_build *build)
+{
+    const struct model *model = build->model;
+    int *place = mem_zeroed((size_t)model->layers, sizeof *place);
+    for (int l = 0; l < model->layers; l++) {
+        place[l] = build->layer[l].output - 1;
+        if (build->layer[l].into < 0)
+            continue;
+        int before = model->layer[l]->input[0] - 1;
+        for (; before != build->layer[l].into;
+             before = model->layer[before]->input[0] - 1)
+            place[before] = -1;
+        place[before] = -1;
+    }
+    build->fold->place = place;
+}
+
 /* Offsets stay as they are if there is nothing to fold. */
 static void fold_build_model(struct fold_build *build)
 {
@@ -145,6 +163,7 @@ static void fold_build_model(struct fold_build *build)
     for (int l = 0; l < model->layers; l++)
         model_place_tensors(model, model->layer[l]);
     model_find_ops(model);
+    fold_find_places(build);
 }
 
 /* --- the weights --- */
@@ -240,5 +259,6 @@ void fold_release(struct fold *fold)
 {
     model_release(&fold->model);
     free(fold->owned);
+    free(fold->place);
     *fold = (struct fold){0};
 }

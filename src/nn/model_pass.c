@@ -236,8 +236,10 @@ void model_forward(const struct model *model, struct workspace *ws,
 {
     const struct model_run run = {model, ws, pass, LEG_FORWARD};
     const struct legs *legs = &ws->legs[LEG_FORWARD];
+    int to = pass->to > 0 ? pass->to : model->ops;
     for (int i = 0; i < legs->count; i++)
-        model_run_leg(&run, &legs->leg[i]);
+        if (legs->leg[i].first >= pass->from && legs->leg[i].first < to)
+            model_run_leg(&run, &legs->leg[i]);
 }
 
 int model_find_bad(const struct model *model, struct workspace *ws,
@@ -246,7 +248,7 @@ int model_find_bad(const struct model *model, struct workspace *ws,
     int bad = -1;
     const struct model_run run = {model, ws, pass, LEG_FORWARD};
     ASSERT(pass->team.size == 1);
-    for (int o = 0; o < model->ops; o++) {
+    for (int o = pass->from; o < model->ops; o++) {
         size_t count = (size_t)pass->n * (size_t)shape_size(model->op[o]->out);
         model_run_plain(&run, o);
         if (bad < 0 && !vector_finite(ws->activation[o + 1], count))

@@ -26,10 +26,10 @@ void model_place_packed(struct model *model)
     }
 }
 
-void model_pack(const struct model *model, const struct team *team, float *packed,
-                const float *params)
+void model_pack(const struct model *model, const struct team *team, int from,
+                float *packed, const float *params)
 {
-    for (int o = 0; o < model->ops; o++) {
+    for (int o = from; o < model->ops; o++) {
         const struct layer *op = model->op[o];
         float *back = model_packs_back(model, o) ? packed + op->packed_back.offset : NULL;
         if (op->ops->pack)
@@ -41,6 +41,6 @@ float *model_packed(const struct model *model, const float *params)
 {
     const struct team alone = {.size = 1};
     float *packed = mem_aligned(model->packed, sizeof *packed);
-    model_pack(model, &alone, packed, params);
+    model_pack(model, &alone, 0, packed, params);
     return packed;
 }

@@ -49,6 +49,8 @@ static int tape_add_value(struct tape_build *build, int value, int begin, int en
     const struct model *model = build->model;
     size_t floats =
         (size_t)model->grain * (size_t)shape_size(model_value_shape(model, value));
+    if (value < model->begin)
+        return tape_add_buffer(build, 0, begin, end);
     return tape_add_buffer(build, (floats + CONV_POOL_SLACK) * sizeof(float), begin, end);
 }
 
@@ -66,7 +68,7 @@ static void tape_add_rooms(struct tape_build *build, int o)
     size_t bytes = build->model->op[o]->room;
     int *room = tape->op[o].room;
     room[LEG_FORWARD] = room[LEG_BACKWARD] = TAPE_NONE;
-    if (bytes == 0)
+    if (bytes == 0 || o < build->model->begin)
         return;
     room[LEG_FORWARD] = tape_add_buffer(
         build, bytes, build->legs[LEG_FORWARD].gathered[o], tape_forward(build, o));
@@ -88,8 +90,8 @@ static void tape_add_activations(struct tape_build *build)
         int now = tape_forward(build, o), then = back ? tape_back(build, o) : now;
         int *y = &tape->activation[o + 1];
         *y = tape_add_value(build, o + 1, last ? 0 : now, last ? INT_MAX : now);
-        tape->op[o].save =
-            tape_add_buffer(build, layer_save_bytes(layer, model->grain), now, then);
+        size_t save = o < model->begin ? 0 : layer_save_bytes(layer, model->grain);
+        tape->op[o].save = tape_add_buffer(build, save, now, then);
         tape_add_rooms(build, o);
         if (layer->ops->keeps & LAYER_KEEPS_OUTPUT)
             tape_live_until(tape, *y, then);

@@ -39,7 +39,7 @@ static void workspace_set_op(struct workspace *ws, const struct model *model,
 static size_t workspace_scratch(const struct model *model, int members)
 {
     size_t most = 0;
-    for (int o = 0; o < model->ops; o++) {
+    for (int o = model->begin; o < model->ops; o++) {
         size_t bytes = layer_scratch_bytes(model->op[o], members);
         most = bytes > most ? bytes : most;
     }

@@ -24,6 +24,7 @@ void crew_init(struct crew *crew, const struct stage *stage,
         .stage = stage,
         .model = stage->model,
         .plan = *plan,
+        .begin = stage->model->begin,
         .slots = stage_slots(stage),
         .barriers = mem_aligned(1, sizeof(struct team_shared)),
     };
@@ -55,7 +56,7 @@ size_t crew_bytes(const struct stage *stage, const struct parallel_plan *plan)
 void crew_pack_in_thread(struct crew *crew, int thread, const float *params)
 {
     struct team all = crew_all(crew, thread);
-    model_pack(crew->model, &all, crew->packed, params);
+    model_pack(crew->model, &all, crew->begin, crew->packed, params);
 }
 
 struct crew_packing {

@@ -11,6 +11,7 @@
 #include "forward_pass.h"
 #include "kernels/vector.h"
 #include "train/blend.h"
+#include "train/features.h"
 #include "train/folded_crew.h"
 #include "train/state.h"
 
@@ -100,8 +101,11 @@ static void evaluate_grain(const struct forward_pass *forward, const struct lane
     const struct model *model = setup->crew->model;
     int n = forward_pass_samples(forward, g);
     forward_pass_load(forward, lane, ws, g);
+    if (setup->features)
+        features_fill(setup->features, (uint32_t)job->view, &lane->team, ws, n);
     struct grain_pass pass = {.team = lane->team,
                               .n = n,
+                              .from = setup->features ? setup->features->value : 0,
                               .params = setup->params,
                               .packed = setup->crew->packed};
     struct grain_result result;
@@ -204,6 +208,7 @@ enum status evaluate(const struct evaluate_setup *setup, struct evaluation *resu
         .setup = setup,
         .forward = {.crew = setup->crew,
                     .loader = setup->loader,
+                    .labels_only = setup->features != NULL,
                     .grains = share,
                     .grain = evaluate_grain},
         .views = views_of_set(setup->views),

@@ -1,5 +1,7 @@
 #include "train/folded_crew.h"
 
+#include "nn/feature.h"
+
 static void folded_crew_enter(struct folded_crew *folded, const struct stage *stage)
 {
     folded->stage = *stage;
@@ -7,9 +9,12 @@ static void folded_crew_enter(struct folded_crew *folded, const struct stage *st
 }
 
 void folded_crew_init(struct folded_crew *folded, const struct stage *stage,
-                      const struct parallel_plan *plan, const float *params)
+                      const struct parallel_plan *plan, const float *params, int value)
 {
-    fold_init(&folded->fold, stage->model, params);
+    struct fold *fold = &folded->fold;
+    fold_init(fold, stage->model, params);
+    if (value > 0)
+        fold->model.begin = feature_folded_value(fold, stage->model, value);
     folded_crew_enter(folded, stage);
     crew_init(&folded->crew, &folded->stage, plan);
     crew_pack(&folded->crew, folded->fold.params);

@@ -27,12 +27,17 @@ static void forward_pass_fill(const struct loader *loader, uint64_t position, fl
         dataset_fail(loader->dataset, loader->split, *sample);
 }
 
+static bool forward_pass_has_images(const struct forward_pass *pass)
+{
+    return stage_first(pass->crew->stage) && !pass->labels_only;
+}
+
 void forward_pass_load(const struct forward_pass *pass, const struct lane *lane,
                        struct workspace *ws, int grain)
 {
     const struct grain_range *grains = &pass->grains;
     size_t size = (size_t)shape_size(pass->crew->model->in);
-    bool images = stage_first(pass->crew->stage);
+    bool images = forward_pass_has_images(pass);
     uint64_t first = pass->position + grain_begin(grains->samples, grains->count, grain);
     int begin, end;
     team_split(&lane->team, forward_pass_samples(pass, grain), &begin, &end);
@@ -95,11 +100,12 @@ enum status forward_pass_read(struct forward_pass *pass, uint64_t most, enum sta
 {
     const struct stage *stage = pass->crew->stage;
     uint64_t first, count = grain_range_samples(&pass->grains, &first);
-    if (!stage_first(stage))
+    if (!forward_pass_has_images(pass))
         count = 0;
     where_mark(WHERE_EVALUATE);
     if (st == ST_OK)
-        st = loader_prepare(pass->loader, 0, pass->position + first, count, most);
+        st = loader_prepare(pass->loader, pass->epoch, pass->position + first, count,
+                            most);
     return stage->count > 1 ? comm_agree(stage->line, st) : st;
 }
 

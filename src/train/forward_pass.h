@@ -12,7 +12,9 @@
 
 struct forward_pass {
     const struct crew *crew; /* borrowed, also below */
-    struct loader *loader;   /* its epoch is 0 */
+    struct loader *loader;
+    uint32_t epoch;   /* of the loader's */
+    bool labels_only; /* no images are needed */
     /* Of the rank: the grains at hand, and the position of the first sample of grain 0.
      */
     struct grain_range grains;
@@ -50,8 +52,8 @@ void forward_pass_run(struct forward_pass *pass);
 int forward_pass_samples(const struct forward_pass *pass, int grain);
 
 /* Images and labels, by all members of the lane's team: the first stage has the images,
-   the others need the labels alone. A sample that cannot be decoded is reported to
-   dataset_fail. */
+   unless labels_only; the others need the labels alone. A sample that cannot be decoded
+   is reported to dataset_fail. */
 void forward_pass_load(const struct forward_pass *pass, const struct lane *lane,
                        struct workspace *ws, int grain);
 

@@ -62,6 +62,7 @@ void train_input_init(struct train_input *input, struct train_run *run)
     loader_init(&input->loader, setup->dataset, DATASET_TRAIN);
     loader_shuffle(&input->loader, options->train.seed, &options->augment);
     input->loader.input.crop = options->input.crop;
+    input->loader.views = (uint32_t)options->train.views;
     ASSERT(shape_equal(loader_shape(&input->loader), setup->model->in));
     if (stage_first(run->stage))
         input->prefetch = input_prefetch(input);
@@ -73,6 +74,13 @@ void train_input_release(struct train_input *input)
     prefetch_free(input->prefetch);
     loader_release(&input->loader);
     free(input->waits);
+}
+
+void train_input_use(struct train_input *input, const struct features *features)
+{
+    prefetch_free(input->prefetch);
+    input->prefetch = NULL;
+    input->features = features;
 }
 
 void train_input_note_depth(const struct train_input *input)
@@ -94,7 +102,7 @@ static struct prefetch_counts input_counts(const struct train_input *input)
     return (struct prefetch_counts){0};
 }
 
-/* Where the images are another stage's, labels are looked up in the epoch's order. */
+/* Without images labels are looked up in the epoch's order. */
 static enum status input_take(struct train_input *input)
 {
     const struct train_run *run = input->run;
@@ -131,8 +139,8 @@ void train_input_load(const struct train_input *input, const struct train_batch 
     size_t size = (size_t)shape_size(input->run->model->in);
     uint64_t first = batch->first + grain_begin(grains->samples, grains->count, grain);
     int begin, end;
-    team_split(&lane->team, grain_samples(grains->samples, grains->count, grain), &begin,
-               &end);
+    int n = grain_samples(grains->samples, grains->count, grain);
+    team_split(&lane->team, n, &begin, &end);
     for (int i = begin; i < end; i++) {
         uint64_t position = first + (uint64_t)i;
         if (input->prefetch)
@@ -142,6 +150,9 @@ void train_input_load(const struct train_input *input, const struct train_batch 
             loader_label(&input->loader, position, &ws->label[i], &ws->sample[i]);
     }
     team_barrier(&lane->team);
+    if (input->features)
+        features_fill(input->features, batch->epoch % (uint32_t)input->features->views,
+                      &lane->team, ws, n);
 }
 
 void train_input_pause(const struct train_input *input)

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/stop.h"
+#include "base/where.h"
 #include "comm/comm.h"
 #include "diagnose.h"
 #include "train/folded_crew.h"
@@ -28,6 +29,7 @@ struct trainer *trainer_create(const struct trainer_setup *setup)
     saver_init(&trainer->saver, &trainer->run, &trainer->stepper.state,
                &trainer->log.metrics);
     average_init(&trainer->average, &trainer->stepper);
+    feature_use_init(&trainer->features, &trainer->stepper);
     return trainer;
 }
 
@@ -37,6 +39,7 @@ void trainer_free(struct trainer *trainer)
         return;
     saver_release(&trainer->saver);
     average_release(&trainer->average);
+    feature_use_release(&trainer->features);
     stepper_release(&trainer->stepper);
     train_log_release(&trainer->log);
     loader_release(&trainer->chooser);
@@ -184,13 +187,18 @@ static enum status trainer_measure(struct trainer *trainer, struct evaluation *r
         .latest = trainer_latest(trainer),
     };
     if (fold_helps(crew->model)) {
-        folded_crew_init(&folded, crew->stage, &crew->plan, setup.params);
+        folded_crew_init(&folded, crew->stage, &crew->plan, setup.params,
+                         feature_use_value(&trainer->features));
         setup.crew = &folded.crew;
         setup.params = folded.fold.params;
     } else {
         crew_pack(&trainer->stepper.crew, setup.params);
     }
-    enum status st = evaluate(&setup, result, NULL);
+    enum status st = feature_use_evaluation(
+        &trainer->features, setup.crew, folded.fold.place ? &folded.fold : NULL,
+        setup.params, setup.loader, setup.latest, &setup.features);
+    if (st == ST_OK)
+        st = evaluate(&setup, result, NULL);
     folded_crew_release(&folded);
     return st;
 }
@@ -246,15 +254,6 @@ static bool trainer_checkpoint_is_due(const struct trainer *trainer,
            trainer_crossed(options->every_epochs * (double)run->epoch_steps, done);
 }
 
-static enum status trainer_check_images(const struct trainer *trainer,
-                                        const struct train_step *step)
-{
-    if (!step->unreadable)
-        return ST_OK;
-    TRY(dataset_failure(trainer->run.setup.dataset));
-    return ST_FAIL; /* another rank reports it */
-}
-
 static enum status trainer_do_step(struct trainer *trainer, struct train_step *step)
 {
     struct train_run *run = &trainer->run;
@@ -262,7 +261,7 @@ static enum status trainer_do_step(struct trainer *trainer, struct train_step *s
     double begin = timer_now(), reduce = run->phases.seconds[PHASE_REDUCE];
     stepper->overlap.spanned = stepper->overlap.waited = 0;
     TRY(stepper_step(stepper, trainer_flags(trainer), step));
-    TRY(trainer_check_images(trainer, step));
+    TRY(diagnose_images(stepper, step));
     if (step->bad) {
         diagnose_step(stepper, step);
         return ST_FAIL;
@@ -311,6 +310,17 @@ static enum status trainer_steps(struct trainer *trainer)
     return ST_OK;
 }
 
+static enum status trainer_compute_features(struct trainer *trainer)
+{
+    double t = timer_now();
+    if (trainer->run.progress.step == trainer->run.total_steps)
+        return ST_OK;
+    where_mark(WHERE_FORWARD);
+    enum status st = feature_use_train(&trainer->features, trainer_latest(trainer));
+    phases_add(&trainer->run.phases, PHASE_FORWARD, t);
+    return st;
+}
+
 static enum status trainer_train(struct trainer *trainer)
 {
     const struct train_run *run = &trainer->run;
@@ -346,6 +356,7 @@ enum status trainer_run(struct trainer *trainer)
     double begin = timer_now();
     trainer->saver.saved_at = begin;
     train_input_note_depth(&trainer->stepper.input);
+    TRY(trainer_compute_features(trainer));
     report_table_head();
     enum status st = trainer_train(trainer);
     if (st != ST_OK && st != ST_AGAIN)
@@ -353,40 +364,4 @@ enum status trainer_run(struct trainer *trainer)
     enum status settled = saver_settle(&trainer->saver);
     trainer_report_end(trainer, timer_now() - begin);
     return settled == ST_OK ? st : settled;
-}
-
-/* --- measurements --- */
-
-enum status trainer_time_steps(struct trainer *trainer, int count, bool forward,
-                               double *seconds)
-{
-    struct comm *comm = trainer->run.setup.comm;
-    comm_barrier(comm);
-    double begin = timer_now();
-    for (int i = 0; i < count; i++, trainer->run.progress.step++) {
-        struct train_step step;
-        if (forward)
-            TRY(stepper_forward(&trainer->stepper, &step));
-        else
-            TRY(stepper_step(&trainer->stepper, trainer_flags(trainer), &step));
-        if (step.bad)
-            FAIL(ST_FAIL, "the numbers went bad while they were timed");
-    }
-    comm_barrier(comm);
-    *seconds = timer_now() - begin;
-    return ST_OK;
-}
-
-enum status trainer_try_rate(struct trainer *trainer, double rate, double *loss)
-{
-    struct stepper *stepper = &trainer->stepper;
-    struct train_step step;
-    stepper->rate = &rate;
-    enum status st = stepper_step(stepper, (struct step_flags){false, false}, &step);
-    stepper->rate = NULL;
-    TRY(st);
-    TRY(trainer_check_images(trainer, &step));
-    trainer->run.progress.step++;
-    *loss = step.bad ? (double)NAN : step.loss / (double)step.batch.grains.samples;
-    return ST_OK;
 }

@@ -1,8 +1,10 @@
-/* trainer_impl: the parts of a trainer; only trainer.c and begin.c see all of them. */
+/* trainer_impl: the parts of a trainer; only trainer.c, begin.c and measure.c see all of
+   them. */
 #ifndef LOCKSTEP_TRAIN_TRAINER_IMPL_H
 #define LOCKSTEP_TRAIN_TRAINER_IMPL_H
 
 #include "average.h"
+#include "feature_use.h"
 #include "saver.h"
 #include "stepper.h"
 #include "train/trainer.h"
@@ -16,6 +18,7 @@ struct trainer {
     struct saver saver;
     struct loader chooser; /* of the split that training chooses by */
     struct average average;
+    struct feature_use features;
     double slowest_step, slowest_evaluation; /* seconds, for deadlines */
 };
 

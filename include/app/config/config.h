@@ -97,6 +97,9 @@ enum status config_check(const struct config *config, const char *name) MUST_CHE
 /* The whole effective config as INI text that config_parse reads back; caller frees. It
    has augment.recipe and the values of all keys. */
 char *config_text(const struct config *config);
+/* What of it decides about features, besides weights and images (train/features.h);
+   caller frees. */
+char *config_features_text(const struct config *config);
 
 /* Calls show("train.epochs 3 -> 5") for each key that differs. ST_USAGE, with the first
    difference and no call, if one of them must not change in a run (network, batch, grain,

@@ -123,7 +123,7 @@ static enum status eval_share_network(struct eval_session *session)
     TRY(memory_check_evaluation(comm, stage, plan.lanes, bytes));
     memory_note(comm, bytes);
     TRY(eval_read_weights(session));
-    folded_crew_init(&session->folded, stage, &plan, session->network.params);
+    folded_crew_init(&session->folded, stage, &plan, session->network.params, 0);
     return ST_OK;
 }
 

@@ -47,8 +47,10 @@ static enum status train_open_config(struct train_session *session)
     };
     TRY(run_config_read(&session->config, session->comm, &wanted));
     TRY(config_check(&session->config, request->config));
-    if (request->trial)
+    if (request->trial) {
         session->config.run = trial_options(&session->config.run);
+        session->config.run.features.keep = false; /* few steps do not pay for them */
+    }
     return run_folder_init(&session->folder, session->comm, request->run,
                            request->config);
 }
@@ -147,6 +149,7 @@ static enum status train_place(struct train_session *session)
         .folder = session->folder.path,
         .lock = &session->folder.lock,
         .class_weight = session->class_weight,
+        .features_text = session->features_text,
         .config_text = session->config_text,
         .version = app_version(),
     };
@@ -233,4 +236,5 @@ void train_close(struct train_session *session)
     placement_release(&session->placement);
     config_release(&session->config);
     free(session->config_text);
+    free(session->features_text);
 }

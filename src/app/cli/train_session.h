@@ -50,7 +50,8 @@ struct train_session {
     struct comm *comm;
     const struct train_request *request;
     struct config config;
-    char *config_text; /* owned: as checkpoints store it */
+    char *config_text;   /* owned: as checkpoints store it */
+    char *features_text; /* owned: what features depend on */
     struct placement placement;
     struct dataset dataset;
     struct model model; /* the whole network */
@@ -83,6 +84,10 @@ void train_close_weights(struct train_session *session);
 
 /* The run's header: command, hardware, data, config, plan, network. With log_out. */
 void train_print_header(const struct train_session *session);
+
+/* Are features kept (train/features.h)? Why not, if a user might expect it. Collective.
+ */
+void train_note_features(const struct train_session *session);
 
 /* Notes on what can be trained, but is probably not what the user wants. */
 void train_print_notes(struct train_session *session);

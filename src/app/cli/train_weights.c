@@ -91,6 +91,7 @@ enum status train_open_weights(struct train_session *session)
     TRY(class_weights_read(session->config.run.train.class_weights, &session->dataset,
                            &session->class_weight));
     session->config_text = config_text(&session->config);
+    session->features_text = config_features_text(&session->config);
     return ST_OK;
 }
 

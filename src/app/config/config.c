@@ -127,13 +127,14 @@ enum status config_set_image_size(struct config *config, const char *text)
     return ST_OK;
 }
 
-char *config_text(const struct config *config)
+static char *config_text_of(const struct config *config,
+                            bool (*wanted)(const struct config_key *key))
 {
     char *text = mem_strdup("");
     const char *section = "";
     for (int i = 0; i < config_key_count; i++) {
         const struct config_key *key = &config_keys[i];
-        for (int j = 0; j < config_value_count(config, key); j++) {
+        for (int j = 0; wanted(key) && j < config_value_count(config, key); j++) {
             char value[CONFIG_VALUE];
             config_value_text(config, key, j, value);
             bool begins = strcmp(section, key->section) != 0;
@@ -145,8 +146,40 @@ char *config_text(const struct config *config)
             section = key->section;
         }
     }
+    return text;
+}
+
+static bool config_is_any(const struct config_key *key)
+{
+    (void)key;
+    return true;
+}
+
+char *config_text(const struct config *config)
+{
+    char *text = config_text_of(config, config_is_any);
     config_append_groups(&text, &config->run.optim.groups);
     return text;
+}
+
+static bool config_is_of_features(const struct config_key *key)
+{
+    static const char *const names[][2] = {
+        {"data", "input"}, {"data", "shift_x"},   {"data", "shift_y"},
+        {"train", "seed"}, {"train", "winograd"},
+    };
+    bool listed =
+        strcmp(key->section, "model") == 0 ||
+        (strcmp(key->section, "augment") == 0 && strcmp(key->name, "recipe") != 0);
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        listed = listed || (strcmp(key->section, names[i][0]) == 0 &&
+                            strcmp(key->name, names[i][1]) == 0);
+    return listed;
+}
+
+char *config_features_text(const struct config *config)
+{
+    return config_text_of(config, config_is_of_features);
 }
 
 /* The keys that must not change, or the others. */

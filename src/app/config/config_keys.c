@@ -92,6 +92,11 @@ const struct config_key config_keys[] = {
     {"finetune", "statistics", KEY_WORD, true, AT(finetune.statistics), 0, 0, "auto",
      "batchnorm's statistics: trained; frozen: the running ones are used and stay; auto: "
      "frozen with finetune.pretrained", statistics_words},
+    {"finetune", "features", KEY_BOOL, false, RUN(features.keep), 0, 0, "on",
+     "what frozen layers make of the images is computed once and kept, where it is the "
+     "same in every epoch", NULL},
+    {"finetune", "cache", KEY_TEXT, false, RUN(features.folder), 0, 0, "",
+     "folder of files in which later runs find these features; empty: none", NULL},
 
     {"model", "layer", KEY_LAYERS, true, AT(model), 0, 0, "",
      "one line per layer, in order; a layer, or the name of a [block]", NULL},
@@ -132,6 +137,9 @@ const struct config_key config_keys[] = {
      NULL},
     {"train", "metric", KEY_WORD, true, RUN(train.metric), 0, 0, "accuracy",
      "by what evaluations are compared, for best.h5 and early_stop", metric_words},
+    {"train", "views", KEY_INT, true, RUN(train.views), 0, 10000, "0",
+     "augmented views of each image: epoch e sees view e mod views again; 0: a new one in "
+     "every epoch", NULL},
     {"train", "eval_every", KEY_INT, false, RUN(train.eval_every), 1, 1e6, "1",
      "epochs between evaluations", NULL},
 

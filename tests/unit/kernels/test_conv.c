@@ -102,7 +102,7 @@ static const struct conv_shape chosen[] = {
     {.n = 2, .h = 2, .w = 2, .c = 9, .k = 20, WINDOW_SQUARE(5, 2, 4)},
 };
 #define CHOSEN (int)(sizeof chosen / sizeof *chosen)
-#define RANDOM 25
+#define RANDOM RANDOM_SHAPES(25)
 
 static struct conv_shape shape_number(struct rng *rng, int i)
 {

@@ -122,7 +122,7 @@ static const struct conv_pool_shape chosen[] = {
     {.n = 13, .h = 29, .w = 28, .c = 18, .k = 17, .pad = 1},
 };
 #define CHOSEN (int)(sizeof chosen / sizeof *chosen)
-#define RANDOM 30
+#define RANDOM RANDOM_SHAPES(30)
 
 static struct conv_pool_shape shape_number(struct rng *rng, int i)
 {

@@ -79,7 +79,7 @@ static void test_reference(void **state)
     {
         struct rng rng;
         rng_init(&rng, 1, RNG_TEST, 1, 0);
-        for (int i = 0; i < CHOSEN + 10; i++) {
+        for (int i = 0; i < CHOSEN + RANDOM_SHAPES(10); i++) {
             struct linear_case t, r;
             case_init(&t, shape_number(&rng, i), &rng);
             r = t;
@@ -129,7 +129,7 @@ static void test_teams(void **state)
     {
         struct rng rng;
         rng_init(&rng, 2, RNG_TEST, 1, 0);
-        for (int i = 0; i < CHOSEN + 10; i++)
+        for (int i = 0; i < CHOSEN + RANDOM_SHAPES(10); i++)
             check_teams(&rng, i);
     }
 }

@@ -86,7 +86,7 @@ static const struct pool_shape chosen[] = {
     {.n = 1, .h = 1, .w = 1, .c = 1, WINDOW_SQUARE(2, 1, 1)},
 };
 #define CHOSEN (int)(sizeof chosen / sizeof *chosen)
-#define RANDOM 40
+#define RANDOM RANDOM_SHAPES(40)
 
 static struct pool_shape shape_number(struct rng *rng, int i)
 {

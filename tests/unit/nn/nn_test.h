@@ -96,7 +96,7 @@ static inline void bench_release(struct bench *b)
 /* After the parameters have changed. */
 static inline void bench_pack(struct bench *b)
 {
-    model_pack(&b->model, &(struct team){.size = 1}, b->packed, b->params);
+    model_pack(&b->model, &(struct team){.size = 1}, 0, b->packed, b->params);
 }
 
 static inline void bench_forward(struct bench *b)

@@ -1,0 +1,98 @@
+/*
+ * features: what the frozen part of a network makes of the images of a split
+ * (nn/feature.h), computed once and kept, so that a pass begins with them.
+ *
+ * The bits are those of passes that begin with the images, for the frozen part runs as in
+ * evaluation: what it makes of an image depends on nothing but the image and the view of
+ * it. There is one feature for each image and view: in training, one of the `train.views`
+ * views that augmentation draws (data/loader.h); in evaluation, one of a set
+ * (data/view.h).
+ */
+#ifndef LOCKSTEP_TRAIN_FEATURES_H
+#define LOCKSTEP_TRAIN_FEATURES_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/status.h"
+#include "data/loader.h"
+#include "train/crew.h"
+#include "train/trainer.h"
+
+struct comm;
+struct comm_shared;
+
+struct features {
+    int value;  /* of the model's ops, nn/feature.h */
+    int views;  /* of each image */
+    size_t row; /* floats of a feature */
+    uint64_t count;
+    float *data;                /* (views, count, row) */
+    struct comm_shared *window; /* that data lies in */
+};
+
+/* Everything is borrowed. */
+struct features_setup {
+    struct comm *comm;
+    const struct crew *crew; /* its weights are packed from op 0 on */
+    const float *params;
+    struct loader *loader;   /* in file order */
+    const struct view *view; /* (views); NULL: those that augmentation draws */
+    int views;
+    int value;
+    double latest; /* timer_now seconds by which this rank must be done; INFINITY: none */
+};
+
+/* Bytes on each node. */
+size_t features_bytes(const struct model *model, int value, uint64_t count, int views);
+
+/* Collective. Memory for the features of the loader's split, one copy on each node;
+   false: a node has no room. */
+bool features_init(struct features *features, const struct features_setup *setup);
+void features_release(struct features *features); /* collective; all zero is fine */
+
+/* Collective: each rank computes its share, and all get all. ST_AGAIN: some rank was
+   asked to stop, or was too late. */
+enum status features_compute(struct features *features,
+                             const struct features_setup *setup) MUST_CHECK;
+
+/* By all members of a team: the features of the samples ws->sample (n) in a view, where
+   the pass begins with them. Ends with a barrier. */
+void features_fill(const struct features *features, uint32_t view,
+                   const struct team *team, struct workspace *ws, int n);
+
+/* --- files --- */
+
+/* Of the text that tells all that the features depend on, and of no other. */
+struct features_file {
+    const char *folder;
+    const char *text;
+};
+
+/* Collective. False: the folder has no such file, or, with a note, a damaged one. */
+bool features_load(struct features *features, struct comm *comm,
+                   const struct features_file *file);
+/* Rank 0 writes; not collective. */
+enum status features_save(const struct features *features,
+                          const struct features_file *file) MUST_CHECK;
+
+/* --- whether a run keeps them --- */
+
+enum features_reason {
+    FEATURES_KEPT,
+    FEATURES_OFF,       /* nothing is frozen, or the config says so */
+    FEATURES_STAGES,    /* a pipeline */
+    FEATURES_BLAS,      /* bits that depend on how many images pass together */
+    FEATURES_AUGMENTED, /* images are augmented anew in every epoch */
+    FEATURES_MIXED,     /* images are mixed with others */
+    FEATURES_ONCE,      /* no view of an image is used twice */
+    FEATURES_MEMORY,    /* there is no room for them beside the images */
+};
+
+/* Collective: the same on all ranks. *bytes: of all splits, on each node. */
+enum features_reason features_choose(const struct trainer_setup *setup, size_t *bytes);
+
+/* Views of each training image that differ. */
+int features_train_views(const struct run_options *options);
+
+#endif

@@ -1,0 +1,184 @@
+#include "feature_use.h"
+
+#include <stdlib.h>
+
+#include "base/bytes.h"
+#include "base/hash.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "comm/comm.h"
+#include "nn/feature.h"
+
+void feature_use_init(struct feature_use *use, struct stepper *stepper)
+{
+    size_t bytes;
+    *use = (struct feature_use){.stepper = stepper};
+    use->kept = features_choose(&stepper->run->setup, &bytes) == FEATURES_KEPT;
+}
+
+void feature_use_release(struct feature_use *use)
+{
+    features_release(&use->train);
+    features_release(&use->chosen);
+}
+
+/* --- what they depend on --- */
+
+/* Of the weights of all ops before the value. */
+static uint64_t feature_use_weights(const struct model *model, int value,
+                                    const float *params)
+{
+    size_t end = model->params;
+    for (int o = model->ops - 1; o >= value; o--)
+        if (model->op[o]->tensors > 0)
+            end = model->op[o]->tensor[0].offset;
+    return hash_bytes(params, end * sizeof *params, 0);
+}
+
+/* The caller frees. */
+static char *feature_use_text(const struct feature_use *use,
+                              const struct features_setup *setup, bool folded)
+{
+    const struct trainer_setup *run = &use->stepper->run->setup;
+    const struct run_options *options = run->options;
+    const struct loader *loader = setup->loader;
+    const struct stepper *stepper = use->stepper;
+    int value = feature_value(stepper->run->model);
+    char weights[17], images[17];
+    hash_text(feature_use_weights(run->model, value, stepper->state.params), weights);
+    hash_text(loader->dataset->info.hash, images);
+    char *text = mem_format("weights %s\nimages %s, %s\nvalue %d of %s, %s\n", weights,
+                            images, dataset_split_name[loader->split], value,
+                            model_op_last(run->model, value - 1)->name,
+                            folded ? "norms folded" : "as trained");
+    for (int c = 0; c < loader->dataset->info.shape.c; c++)
+        mem_append(&text, "channel %d: mean %.17g, deviation %.17g\n", c,
+                   loader->input.mean[c], loader->input.std[c]);
+    if (setup->view)
+        mem_append(&text, "views %s\n", view_set_words[options->eval.views]);
+    else
+        mem_append(&text, "views %d\n", setup->views);
+    mem_append(&text, "%s", run->features_text ? run->features_text : "");
+    return text;
+}
+
+/* --- to have them --- */
+
+static void feature_use_tell(const struct features *features,
+                             const struct features_setup *setup, const char *how,
+                             double begin)
+{
+    size_t bytes = features_bytes(setup->crew->model, features->value, features->count,
+                                  features->views);
+    log_out("%-10s of %llu %s images", "features", (unsigned long long)features->count,
+            dataset_split_name[setup->loader->split]);
+    if (features->views > 1)
+        log_out(" in %d views", features->views);
+    log_out(": %zu numbers each, %s, %s in %.1f s\n", features->row,
+            bytes_text((double)bytes).text, how, timer_now() - begin);
+}
+
+static enum status feature_use_compute(struct features *features,
+                                       const struct features_setup *setup,
+                                       const struct features_file *file)
+{
+    double begin = timer_now();
+    const char *how = "read";
+    if (!*file->folder || !features_load(features, setup->comm, file)) {
+        enum status saved = ST_OK;
+        how = "computed";
+        TRY(features_compute(features, setup));
+        if (*file->folder && comm_rank(setup->comm) == 0)
+            saved = features_save(features, file);
+        TRY(comm_agree(setup->comm, saved));
+    }
+    feature_use_tell(features, setup, how, begin);
+    return ST_OK;
+}
+
+/* Without room for them the run goes on as if they were not kept. */
+static enum status feature_use_make(const struct feature_use *use,
+                                    struct features *features,
+                                    const struct features_setup *setup, bool folded)
+{
+    const struct run_options *options = use->stepper->run->setup.options;
+    if (!features_init(features, setup)) {
+        log_note("no room for features of %s images: they are computed again and again",
+                 dataset_split_name[setup->loader->split]);
+        return ST_OK;
+    }
+    char *text = feature_use_text(use, setup, folded);
+    const struct features_file file = {options->features.folder, text};
+    enum status st = feature_use_compute(features, setup, &file);
+    free(text);
+    if (st != ST_OK)
+        features_release(features);
+    return st;
+}
+
+enum status feature_use_train(struct feature_use *use, double latest)
+{
+    struct stepper *stepper = use->stepper;
+    const struct train_run *run = stepper->run;
+    const struct run_options *options = run->setup.options;
+    struct loader loader;
+    if (!use->kept || use->train.data)
+        return ST_OK;
+    loader_init(&loader, run->setup.dataset, DATASET_TRAIN);
+    loader_shuffle(&loader, options->train.seed, &options->augment);
+    loader.shuffled = false;
+    loader.input.crop = options->input.crop;
+    const struct features_setup setup = {
+        .comm = run->setup.comm,
+        .crew = &stepper->crew,
+        .params = stepper->state.params,
+        .loader = &loader,
+        .views = features_train_views(options),
+        .value = feature_value(run->model),
+        .latest = latest,
+    };
+    train_input_pause(&stepper->input);
+    crew_pack(&stepper->crew, stepper->state.params);
+    enum status st = feature_use_make(use, &use->train, &setup, false);
+    loader_release(&loader);
+    if (st == ST_OK && use->train.data) {
+        stepper->crew.begin = use->train.value;
+        train_input_use(&stepper->input, &use->train);
+    }
+    return st;
+}
+
+int feature_use_value(const struct feature_use *use)
+{
+    return use->chosen.data ? feature_value(use->stepper->run->model) : 0;
+}
+
+enum status feature_use_evaluation(struct feature_use *use, const struct crew *crew,
+                                   const struct fold *fold, const float *params,
+                                   struct loader *loader, double latest,
+                                   const struct features **features)
+{
+    const struct train_run *run = use->stepper->run;
+    const struct views views = views_of_set(run->setup.options->eval.views);
+    int value = use->kept ? feature_value(run->model) : 0;
+    *features = NULL;
+    if (fold && value > 0)
+        value = feature_folded_value(fold, run->model, value);
+    if (value > 0 && !use->chosen_tried) {
+        const struct features_setup setup = {
+            .comm = run->setup.comm,
+            .crew = crew,
+            .params = params,
+            .loader = loader,
+            .view = views.count > 1 ? views.view : NULL,
+            .views = views.count,
+            .value = value,
+            .latest = latest,
+        };
+        TRY(feature_use_make(use, &use->chosen, &setup, fold != NULL));
+        use->chosen_tried = true;
+    }
+    if (use->chosen.data)
+        *features = &use->chosen;
+    return ST_OK;
+}

@@ -1,0 +1,120 @@
+#!/usr/bin/env bats
+# What frozen layers make of the images, computed once and kept: the same bits as without, for
+# every layout.
+
+# 308 images in batches of 48 make 7 steps an epoch.
+OPTIONS=(--set train.epochs=3 --set log.every=5 --set train.seed=7)
+AUGMENT=(--set augment.shift=2 --set augment.rotate=10)
+
+setup_file() {
+    source "$BATS_TEST_DIRNAME/../runs.sh"
+    letters letters.h5 1600 60
+    cat >net.conf <<'END'
+[model]
+layer = conv 8 kernel=3 stride=2 as=stem
+layer = batchnorm
+layer = relu as=early
+layer = conv 8 kernel=3 pad=1 as=deep.conv
+layer = batchnorm as=deep.norm
+layer = relu
+layer = add from=early as=deep.sum
+layer = conv 16 kernel=3 stride=2 as=late
+layer = batchnorm
+layer = relu
+layer = globalavgpool
+layer = dropout p=0.3
+layer = linear classes
+layer = logsoftmax
+[train]
+batch = 48
+grain = 16
+[optim]
+lr = 0.05
+momentum = 0.9
+END
+    train 2 net.conf --run whole --set train.epochs=1 >whole.out
+}
+
+setup() {
+    source "$BATS_TEST_DIRNAME/../runs.sh"
+    DATA=letters.h5
+}
+
+# tune RANKS NAME [OPTION...]
+tune() {
+    train "$1" net.conf --run "$2" --pretrained whole "${OPTIONS[@]}" "${@:3}" >"$2.out" 2>"$2.err"
+}
+
+@test "kept or computed in every step, features have the same bits for every layout" {
+    for freeze in deep backbone; do
+        tune 1 $freeze-off --freeze $freeze --set finetune.features=off
+        tune 1 $freeze-1 --freeze $freeze
+        tune 2 $freeze-2 --freeze $freeze --threads 2
+        tune 3 $freeze-3 --freeze $freeze
+        tune 1 $freeze-4 --freeze $freeze --threads 2 --set parallel.intra=channel
+        same_run $freeze-{off,1,2,3,4}.out
+        run ! grep -q '^features ' $freeze-off.out
+        grep -q '^features .* train images: .* computed in' $freeze-3.out
+        grep -q '^features .* test images: .* computed in' $freeze-3.out
+    done
+}
+
+@test "views of an image that augmentation draws come again" {
+    tune 1 views-off --freeze backbone "${AUGMENT[@]}" --set train.views=2 --set finetune.features=off
+    tune 2 views-on --freeze backbone "${AUGMENT[@]}" --set train.views=2 --threads 2
+    same_state views-off.out views-on.out
+    grep -q '^features .* train images in 2 views: ' views-on.out
+    tune 1 views-none --freeze backbone "${AUGMENT[@]}"
+    other_text "$(state views-none.out)" "$(state views-on.out)"
+    grep -q 'augmented anew in every epoch' views-none.err
+    run ! grep -q '^features ' views-none.out
+    tune 1 views-once --freeze backbone "${AUGMENT[@]}" --set train.views=3
+    run ! grep -q '^features ' views-once.out # three epochs see each of them once
+    same_text "$(state views-once.out)" "$(state views-none.out)"
+}
+
+@test "averaged weights and several views in evaluation have the same bits with features" {
+    more=(--freeze deep --set train.ema=0.9 --set eval.views=mirror)
+    tune 1 ema-off "${more[@]}" --set finetune.features=off
+    tune 2 ema-on "${more[@]}"
+    same_run ema-off.out ema-on.out
+    grep -q '^features .* test images in 2 views: ' ema-on.out
+}
+
+@test "a run that is stopped goes on with features, or without" {
+    tune 1 through --freeze backbone
+    tune 2 parts --freeze backbone --set train.steps=9
+    tune 1 parts --freeze backbone --set train.steps=16 --set finetune.features=off --resume
+    tune 3 parts --freeze backbone --resume
+    same_state through.out parts.out
+}
+
+@test "later runs find the features in files, and other ones do not" {
+    keep=(--freeze backbone --set finetune.cache=kept)
+    tune 2 cold "${keep[@]}"
+    [ "$(ls kept | wc -l)" = 2 ]
+    tune 1 warm "${keep[@]}"
+    [ "$(grep -c '^features .* read in' warm.out)" = 2 ]
+    same_state cold.out warm.out
+    train 1 net.conf --run other --set train.epochs=1 --set train.seed=9 >other.out
+    train 1 net.conf --run else --pretrained other "${OPTIONS[@]}" "${keep[@]}" >else.out 2>else.err
+    [ "$(grep -c '^features .* computed in' else.out)" = 2 ]
+    [ "$(ls kept | wc -l)" = 4 ]
+    for file in kept/*; do
+        truncate -s 1000 "$file"
+    done
+    tune 1 damaged "${keep[@]}"
+    grep -q 'features are computed anew' damaged.err
+    same_state cold.out damaged.out
+}
+
+@test "what cannot keep features says so, and trains" {
+    tune 2 stages --freeze backbone --set parallel.pipeline=2
+    grep -q 'a pipeline computes its frozen layers in every epoch' stages.err
+    tune 1 plain --freeze backbone
+    same_state stages.out plain.out
+    tune 1 blas --freeze backbone --set train.bits=blas
+    grep -q 'train.bits = blas' blas.err
+    touch file
+    run -1 --separate-stderr tune 1 nofolder --freeze backbone --set finetune.cache=file
+}
