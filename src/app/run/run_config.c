@@ -98,10 +98,13 @@ enum status run_config_read(struct config *config, struct comm *comm,
     TRY(st);
     config_note_unused(config);
     TRY(config_set_image_size(config, request->image_size));
-    if (file.named)
+    if (file.named) {
         TRY(run_config_set_recipe(config, request));
+        config_recipe_replaces(config);
+    }
     for (int i = 0; i < request->assignments; i++)
         TRY(config_set(config, request->assignment[i]));
+    config_note_recipe(config, request->path);
     run_config_replace(&config->data.file, request->data);
     run_config_replace(&config->finetune.pretrained, request->pretrained);
     run_config_replace(&config->model.freeze.until, request->freeze);
