@@ -48,15 +48,19 @@ const uint8_t *dataset_image(const struct dataset *dataset, enum dataset_split s
                              size_t i);
 size_t dataset_stored_bytes(const struct dataset *dataset, enum dataset_split split,
                             size_t i);
+/* The class of sample i; of a multi-label set 0. */
 int dataset_label(const struct dataset *dataset, enum dataset_split split, size_t i);
-/* The labels of a split (count). */
+/* Of a multi-label set: the classes of sample i (base/label_set.h); NULL of another. */
+const uint8_t *dataset_label_set(const struct dataset *dataset, enum dataset_split split,
+                                 size_t i);
+/* Do all images of a split have the same labels? false if there are no images. */
+bool dataset_is_uniform(const struct dataset *dataset, enum dataset_split split);
+/* The labels of a split (count); of a multi-label set NULL. */
 const uint16_t *dataset_labels(const struct dataset *dataset, enum dataset_split split);
 /* The weight of training image i: 1 without dataset_use.weights. */
 float dataset_weight(const struct dataset *dataset, size_t i);
 /* Of all weights; 0 if none are used. */
 uint64_t dataset_weights_hash(const struct dataset *dataset);
-/* The class of all images of a split; -1 if there are several, or no images. */
-int dataset_only_class(const struct dataset *dataset, enum dataset_split split);
 
 /* How many images of `split` are in the split `among`, too, with the same label: by the
    hashes of the file, or by the images if both splits are in memory; 0 if it is not

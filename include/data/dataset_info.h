@@ -5,11 +5,13 @@
  * images; /train/labels uint8 or uint16 (N); the same under /val (may be missing) and
  * /test; root attributes classes (names), mean and std (of all training pixels on the
  * 0..1 scale: one number, or one for each channel), source, hash (16 hex digits),
- * format_version. Optional: the attributes treatment and hash_kind; /SPLIT/paths, uint8:
- * the file that each image was made of, each name ended by a NUL; /SPLIT/hashes, uint64
- * (N): hash_bytes() of each image's stored bytes, seeded with its label; /train/weights,
- * float32 (N), 0 or more: factors of the loss of each image, with their hash as the
- * attribute weights_hash. The network's input is (x / 255 - mean) / std.
+ * format_version. In a multi-label set an image has several classes, or none: labels are
+ * uint8 (N, ceil(classes / 8)), a set for each image (base/label_set.h). Optional: the
+ * attributes treatment and hash_kind; /SPLIT/paths, uint8: the file that each image was
+ * made of, each name ended by a NUL; /SPLIT/hashes, uint64 (N): hash_bytes() of each
+ * image's stored bytes, seeded with its label, or with the hash of its set;
+ * /train/weights, float32 (N): 0 or more: factors of the loss of each image, with their
+ * hash as the attribute weights_hash. The network's input is (x / 255 - mean) / std.
  *
  * A set may hold the pictures' files instead of pixels: /SPLIT/encoded uint8, the files
  * one after the other; /SPLIT/offsets uint64 (N + 1), where each begins, and where the
@@ -26,7 +28,7 @@
  * says so.
  *
  * format_version is 1 if an older program can read the file: pixels of grey images
- * without /val. It is 2 otherwise. docs/files.md has more.
+ * without /val; 3 in a multi-label set; 2 otherwise. docs/files.md has more.
  */
 #ifndef LOCKSTEP_DATA_DATASET_INFO_H
 #define LOCKSTEP_DATA_DATASET_INFO_H
@@ -39,7 +41,8 @@
 #include "base/status.h"
 #include "data/treatment.h"
 
-#define DATASET_FORMAT      2
+#define DATASET_FORMAT      3
+#define DATASET_FORMAT_ONE  2     /* of sets that are not multi-label, at most */
 #define DATASET_CLASSES_MAX 65536 /* labels are 16-bit */
 #define DATASET_CHANNELS    3     /* at most; 1 grey, 3 RGB */
 
@@ -64,8 +67,9 @@ struct dataset_info {
     int classes;
     struct shape shape; /* of an image; c is 1 or 3 */
     size_t count[DATASET_SPLITS];
-    bool encoded;                                         /* files, not pixels */
-    size_t bytes[DATASET_SPLITS];                         /* of pixels or files */
+    bool encoded;                 /* files, not pixels */
+    bool multi_label;             /* an image has several classes, or none */
+    size_t bytes[DATASET_SPLITS]; /* of pixels or files */
     double mean[DATASET_CHANNELS], std[DATASET_CHANNELS]; /* [0, shape.c) */
     struct dataset_treatment treatment;
     bool has_paths;   /* of all images */
@@ -88,21 +92,37 @@ enum status dataset_info_read(struct dataset_info *info, const char *path) MUST_
 void dataset_info_release(struct dataset_info *info);
 
 /* Reads rows [first, first + n) of a split from the file: images (n, h, w, c) and labels
-   (n), which are checked to be below info->classes. Either may be NULL. Images are
-   compared with their hashes. Opens the file each time: for looking into it, not for
-   training. Not collective. */
+   (n), which are checked to be below info->classes. Either may be NULL; labels of a
+   multi-label set are read by dataset_read_labels. Images are compared with their hashes.
+   Opens the file each time: for looking into it, not for training. Not collective. */
 enum status dataset_read_rows(const struct dataset_info *info, enum dataset_split split,
                               size_t first, size_t n, uint8_t *images,
                               uint16_t *labels) MUST_CHECK;
 
-/* The same rows as they are stored. */
+/* The labels of n images: a class each or, in a multi-label set, a set each. */
+struct dataset_labels {
+    uint16_t *one; /* (n); NULL: multi-label */
+    uint8_t *set;  /* (n, set_bytes) of base/label_set.h; NULL: not multi-label */
+    size_t set_bytes;
+};
+/* Of rows [first, first + n), checked as above. dataset_labels_release if it succeeds. */
+enum status dataset_read_labels(const struct dataset_info *info, enum dataset_split split,
+                                size_t first, size_t n,
+                                struct dataset_labels *labels) MUST_CHECK;
+void dataset_labels_release(struct dataset_labels *labels);
+/* The first class of image i from `from` on; -1: no more. For `classes` classes. */
+int dataset_labels_next(const struct dataset_labels *labels, size_t i, int classes,
+                        int from);
+
+/* Rows as they are stored, with their labels. */
 struct dataset_stored {
-    uint8_t *data;    /* owned: pixels or files, one after the other */
-    uint64_t *offset; /* owned: (n + 1), where each image begins in data */
+    uint8_t *data;                /* owned: pixels or files, one after the other */
+    uint64_t *offset;             /* owned: (n + 1), where each image begins in data */
+    struct dataset_labels labels; /* owned */
 };
 enum status dataset_read_stored(const struct dataset_info *info, enum dataset_split split,
-                                size_t first, size_t n, struct dataset_stored *stored,
-                                uint16_t *labels) MUST_CHECK;
+                                size_t first, size_t n,
+                                struct dataset_stored *stored) MUST_CHECK;
 void dataset_stored_release(struct dataset_stored *stored);
 
 /* Makes pixels (h, w, c) of the file of an image; ST_FAIL names it. Any thread. */

@@ -18,6 +18,7 @@ struct dataset_recipe {
     char *const *class_name;
     const char *source;
     size_t most[DATASET_SPLITS]; /* images to come, at most */
+    bool multi_label;            /* items have sets of classes, not labels */
     bool encoded; /* files are stored; then exactly `most` images must come, with... */
     size_t bytes[DATASET_SPLITS]; /* ...files of so many bytes */
     struct dataset_treatment treatment;
@@ -37,6 +38,7 @@ enum status dataset_writer_open(struct dataset_writer **writer, const char *path
 struct dataset_item {
     const uint8_t *pixels;
     int label;
+    const uint8_t *set; /* of a multi-label set, instead: base/label_set.h */
     const char *path;
     const uint8_t *file;
     size_t bytes;
@@ -82,8 +84,9 @@ enum status dataset_write(const struct dataset_builder *builder, const char *pat
 void dataset_builder_release(struct dataset_builder *builder);
 
 /* Writes the data set at info->path once more, with `part` of the training images moved
-   to val, stratified by class and chosen by the seed; an existing val is an error. The
-   file is replaced atomically. *moved: how many. */
+   to val, stratified by class (in a multi-label set by the rarest class of each image)
+   and chosen by the seed; an existing val is an error. The file is replaced atomically.
+   *moved: how many. */
 enum status dataset_split_val(const struct dataset_info *info, double part, uint64_t seed,
                               size_t *moved) MUST_CHECK;
 

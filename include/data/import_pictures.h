@@ -24,6 +24,10 @@ enum import_invert {
     IMPORT_INVERT_RECORDED, /* as the treatment says */
 };
 
+/* Whether the pictures of a list have one class each, or a set of classes: several, or
+   none. AUTO: sets, if a label of the list holds a ';'. */
+enum import_label { IMPORT_LABEL_AUTO, IMPORT_LABEL_SETS };
+
 /* Whether a set holds pixels or the pictures' files. AUTO: files, if the pixels of all
    pictures need more than half of the memory of this machine, which is what a training
    keeps in memory, and the files need less. */
@@ -33,13 +37,15 @@ enum import_store { IMPORT_STORE_AUTO, IMPORT_STORE_RAW, IMPORT_STORE_ENCODED };
 enum import_store import_choose_store(double files, double pixels, double memory);
 
 struct import_options {
-    int h, w;     /* 0: all pictures have one size, and that is kept */
-    int channels; /* 1 or 3; 0: 3 if a picture has colour */
+    int h, w;                /* 0: all pictures have one size, and that is kept */
+    int channels;            /* 1 or 3; 0: 3 if a picture has colour */
+    enum import_label label; /* of import_pictures, which reads the list */
     enum import_store store;
     enum import_invert invert;
     struct dataset_treatment treatment; /* its invert is set by the import */
-    /* Parts of each class for val and test; negative: not asked for. Without any test
-       pictures and without val, IMPORT_TEST_SHARE goes to test. */
+    /* Parts of each class (in a multi-label set of the pictures whose rarest class it is,
+       and of those without any) for val and test; negative: not asked for. Without any
+       test pictures and without val, IMPORT_TEST_SHARE goes to test. */
     double share[DATASET_SPLITS];
     uint64_t seed;        /* of that choice */
     const char *group_by; /* as for import_group, or NULL */
@@ -68,8 +74,8 @@ enum status import_find_idx(const char *path, char *images[DATASET_SPLITS],
 
 /* What was found: pictures, classes, splits; nothing is decoded yet. */
 struct import_set;
-enum status import_find(struct import_set **set, const char *path,
-                        enum import_kind kind) MUST_CHECK;
+enum status import_find(struct import_set **set, const char *path, enum import_kind kind,
+                        enum import_label label) MUST_CHECK;
 /* The class folders of `path`, and those of `test`, which hold pictures for testing. */
 enum status import_find_folders(struct import_set **set, const char *path,
                                 const char *test) MUST_CHECK;

@@ -58,6 +58,10 @@ void activation_backward(const struct team *team, enum activation kind, float *d
 void dropout_apply(const struct team *team, float *y, const float *x, const uint8_t *keep,
                    float scale, size_t n);
 
+/* y = log sigmoid(x) = -log(1 + exp(-x)), for all x; NaN stays NaN. Relative error about
+   3e-7. Its gradient is that of the loss (nn/loss_set.h). */
+void logsigmoid_forward(const struct team *team, float *y, const float *x, size_t n);
+
 /* y = x - log(sum(exp(x))) in each row; x, y (rows, classes). */
 void logsoftmax_forward(const struct team *team, float *y, const float *x, int rows,
                         int classes);

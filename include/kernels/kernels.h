@@ -43,6 +43,7 @@ struct kernels {
                           const float *from, size_t n);
     void (*dropout_apply)(float *y, const float *x, const uint8_t *keep, float scale,
                           size_t n);
+    void (*logsigmoid_forward)(float *y, const float *x, size_t n);
     void (*logsoftmax_forward)(float *y, const float *x, int rows, int classes);
     void (*logsoftmax_backward)(float *dx, const float *dy, const float *y, int rows,
                                 int classes);

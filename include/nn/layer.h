@@ -132,7 +132,7 @@ extern const struct layer_ops layer_conv, layer_maxpool, layer_avgpool, layer_re
     layer_gelu, layer_dropout, layer_flatten, layer_linear, layer_logsoftmax, layer_add,
     layer_mul, layer_batchnorm, layer_groupnorm, layer_relu6, layer_sigmoid,
     layer_hardsigmoid, layer_silu, layer_hardswish, layer_depthwise, layer_globalavgpool,
-    layer_padchannels, layer_droppath, layer_scale;
+    layer_padchannels, layer_droppath, layer_scale, layer_logsigmoid;
 
 /* NULL-terminated list of all kinds. */
 extern const struct layer_ops *const layer_kinds[];

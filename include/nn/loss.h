@@ -1,5 +1,6 @@
 /*
- * loss: what training minimises, from the log-probabilities of a grain.
+ * loss: what training minimises, from the log-probabilities of a grain. This is for
+ * images of one class; nn/loss_set.h for images with several classes, or none.
  *
  *   cross-entropy: -sum_k t_k logp_k, with targets t = (1 - s) one-hot + s / classes for
  *   label smoothing s (C. Szegedy et al., "Rethinking the Inception architecture", CVPR
@@ -20,6 +21,8 @@
 #ifndef LOCKSTEP_NN_LOSS_H
 #define LOCKSTEP_NN_LOSS_H
 
+#include <stdint.h>
+
 struct loss {
     float label_smoothing;     /* 0..1 */
     float focal;               /* gamma; 0: cross-entropy */
@@ -28,8 +31,10 @@ struct loss {
 
 /* What a sample should be taken for. */
 struct target {
-    int label;    /* its class */
-    int mixed;    /* the class of the image that is mixed in */
+    int label; /* its class */
+    int mixed; /* the class of the image that is mixed in */
+    /* Instead, if it has several classes or none: borrowed, base/label_set.h; or NULL. */
+    const uint8_t *set, *mixed_set;
     float share;  /* of label, 0..1; 1: nothing is mixed in */
     float weight; /* of the sample's loss */
 };

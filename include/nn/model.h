@@ -59,6 +59,7 @@ struct model {
     bool *wanted;    /* owned: (ops + 1): backward computes the gradient of the value */
     struct shape in; /* of one sample */
     int classes;
+    bool multi_label; /* it ends in logsigmoid */
     int grain;
     struct kernel_policy policy;
     bool forward_only; /* there is no backward pass (nn/fold.h) */
@@ -81,9 +82,9 @@ struct model {
 };
 
 /* Builds the network for samples of shape `in`, `classes` classes and passes of at most
-   `grain` samples. The last layer must be logsoftmax over `classes`. ST_USAGE with a
-   message if the spec is wrong, or if this machine has too little memory for the
-   parameters and one workspace. */
+   `grain` samples. The last layer must be logsoftmax over `classes`, or logsigmoid, for
+   images with several classes. ST_USAGE with a message if the spec is wrong, or if this
+   machine has too little memory for the parameters and one workspace. */
 enum status model_init(struct model *model, const struct model_spec *spec,
                        struct shape in, int classes, int grain) MUST_CHECK;
 void model_release(struct model *model);

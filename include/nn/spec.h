@@ -72,6 +72,11 @@ void spec_lines_add(struct spec_lines *lines, const char *text, const char *wher
 void model_spec_add(struct model_spec *spec, const char *text, const char *where);
 void model_spec_release(struct model_spec *spec);
 
+/* For a data set whose images have several classes, or none: a network whose last line is
+   logsoftmax ends in logsigmoid from here on. Returns whether it does so now. */
+bool model_spec_use_logsigmoid(struct model_spec *spec);
+bool model_spec_ends_in_logsigmoid(const struct model_spec *spec);
+
 /* A new block without parameters and lines; the pointer holds until the next one.
    ST_USAGE if the name is a layer's kind, another block's, or no name. */
 enum status model_spec_add_block(struct model_spec *spec, const char *name,

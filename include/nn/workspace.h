@@ -79,8 +79,8 @@ struct grain_pass {
 
 /* The results of a grain. */
 struct grain_result {
-    float loss; /* sum over the samples: in training as nn/loss.h, else cross-entropy */
-    int correct;
+    float loss;  /* sum over the samples: in training as nn/loss.h, else cross-entropy */
+    int correct; /* samples with the right class, or with all classes right */
 };
 
 /* Every member of the team calls these with the same arguments. The caller has filled in

@@ -3,17 +3,20 @@
  *
  * The mean is that of the network's outputs before the log-softmax: log-probabilities
  * differ from these by a number for each image, which the log-softmax of the mean takes
- * out again.
+ * out again. So it is with the log-sigmoid, of which the outputs are found again.
  */
 #ifndef LOCKSTEP_TRAIN_BLEND_H
 #define LOCKSTEP_TRAIN_BLEND_H
 
-#include <stddef.h>
+#include "nn/model.h"
 
-/* sum += weight logprobs. */
-void blend_add(float *sum, const float *logprobs, size_t count, float weight);
+/* Of the model, classes and multi_label are used. sum += weight times the outputs that
+   logprobs are of; both (rows, classes). */
+void blend_add(const struct model *model, float *sum, const float *logprobs, int rows,
+               float weight);
 
-/* logprobs = the log-softmax of each row of sum; both (rows, classes). */
-void blend_finish(float *logprobs, const float *sum, int rows, int classes);
+/* logprobs = the log-softmax of each row of sum, or the log-sigmoid; both (rows,
+   classes). */
+void blend_finish(const struct model *model, float *logprobs, const float *sum, int rows);
 
 #endif

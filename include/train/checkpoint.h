@@ -78,7 +78,8 @@ enum status checkpoint_read_info(const char *path,
                                  struct checkpoint_info *info) MUST_CHECK;
 
 /* Everything, verified against content_hash. If the file is of another network, the error
-   names the first difference. metrics must be initialised for the file's classes. */
+   names the first difference. metrics must be initialised for the file's classes, and
+   its sets as the model is. */
 enum status checkpoint_read(const char *path, const struct model *model,
                             const struct run_state *like, const struct state_stream *to,
                             struct metrics *metrics,

@@ -7,10 +7,14 @@
  * CONFUSION_PAIRS most frequent wrong pairs are kept instead. The counts are sums of
  * integers and the pairs have one order, so nothing depends on the order in which samples
  * are added. Counts stop at INT32_MAX.
+ *
+ * Of images with several classes, or none, no class is taken for another: support,
+ * predicted and correct are all there is.
  */
 #ifndef LOCKSTEP_TRAIN_CONFUSION_H
 #define LOCKSTEP_TRAIN_CONFUSION_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -25,6 +29,7 @@ struct confusion_pair {
 
 struct confusion {
     int classes;                            /* 0: nothing was counted */
+    bool sets;                              /* images have several classes, or none */
     int32_t *support, *predicted, *correct; /* owned: (classes) */
     int32_t *matrix; /* owned: (classes, classes), [label][predicted]; NULL: too large */
     struct confusion_pair *pair; /* owned: the most frequent first, of equally frequent
@@ -41,6 +46,10 @@ void confusion_add(struct confusion *confusion, int label, int predicted);
 /* After the last sample: finds the pairs. */
 void confusion_finish(struct confusion *confusion);
 void confusion_release(struct confusion *confusion);
+
+/* Of sets of classes. counts: (3, classes): support, predicted, correct. */
+void confusion_of_counts(struct confusion *confusion, int classes,
+                         const uint64_t *counts);
 
 /* What counting `samples` answers takes at most, and what is left after confusion_finish.
  */
@@ -60,6 +69,8 @@ struct confusion_array {
 };
 /* Returns how many arrays there are. */
 int confusion_arrays(int classes, struct confusion_array array[CONFUSION_ARRAYS]);
+/* Of sets of classes: "class_counts" alone, for any number of classes. */
+struct confusion_array confusion_array_counts(int classes);
 /* "confusion" for any number of classes, as files of earlier versions have it. */
 struct confusion_array confusion_array_matrix(int classes);
 

@@ -22,14 +22,20 @@ struct evaluate_setup {
     struct loader *loader;   /* in file order */
     const float *params;
     const struct features *features; /* instead of the images; NULL: none */
-    int views;     /* enum view_set: how often and in which ways it looks at an image */
+    int views; /* enum view_set: how often and in which ways it looks at an image */
+    double threshold; /* of images with several classes: the least probability of one */
     double latest; /* timer_now seconds by which this rank must be done; INFINITY: none */
 };
 
 struct evaluation {
-    uint64_t count, correct;
-    double loss;                /* mean negative log-likelihood */
+    uint64_t count, correct; /* correct: the class is right, or all classes are */
+    double loss;             /* mean negative log-likelihood, or that of nn/loss_set.h */
     struct confusion confusion; /* owned */
+    /* If images have several classes, or none (else NULL): owned, (classes), of each
+       class (train/average_precision.h), NAN if no image has it; and the mean of the
+       others. */
+    double *average_precision;
+    double mean_average_precision;
 };
 void evaluation_release(struct evaluation *evaluation);
 
@@ -46,14 +52,19 @@ void evaluation_rows_release(struct evaluation_rows *rows);
 enum status evaluate(const struct evaluate_setup *setup, struct evaluation *result,
                      struct evaluation_rows *rows) MUST_CHECK;
 
+/* The log-probability of the threshold. */
+float evaluation_limit(double threshold);
+
 /* Bytes of this rank's rows. stage: its count, peers and whole. */
 size_t evaluation_rows_bytes(const struct stage *stage, uint64_t samples);
 
 /* Bytes in which the answers to several views are added; not part of the others. */
 size_t evaluation_views_bytes(const struct model *model, int lanes, int views);
 
-/* Bytes that the answers to `samples` samples take while they are counted. */
-size_t evaluation_answer_bytes(const struct model *model, uint64_t samples);
+/* Bytes that the answers to `samples` samples take while they are counted. stage: as for
+   rows. */
+size_t evaluation_answer_bytes(const struct stage *stage,
+                               const struct parallel_plan *plan, uint64_t samples);
 
 /* What a process that does nothing else needs: the weights of its stage, the answers, and
    a folded crew (train/folded_crew.h) or, while the weights are read, one tensor of any

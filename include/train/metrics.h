@@ -5,8 +5,8 @@
  * HDF5: /metrics/train/{step u64, loss, accuracy, lr, grad_norm, images_per_second f64},
  * one entry per log line: loss, accuracy (0..1) and speed of its interval, lr and
  * grad_norm of its last step. /metrics/eval/{step u64, loss, accuracy f64}, one entry per
- * evaluation. Of the newest evaluations also which classes were taken for which
- * (train/confusion.h), int32:
+ * evaluation; average_precision, too, if images have several classes. Of the newest
+ * evaluations also which classes were taken for which (train/confusion.h), int32:
  *
  * - up to 1024 classes /metrics/eval/confusion (evaluations, classes, classes):
  *   [label][predicted];
@@ -15,7 +15,10 @@
  *   samples of the class, the answers with it and the right ones of these; and
  *   /metrics/eval/confused_pairs (evaluations, 1024, 3), which has label, predicted and
  *   count of the most frequent wrong pairs, then zeros. Earlier versions wrote
- *   /metrics/eval/confusion here too: it is read for the hash, and its counts dropped.
+ *   /metrics/eval/confusion here too: it is read for the hash, and its counts dropped;
+ *
+ * - if images have several classes /metrics/eval/class_counts alone, for any number of
+ *   classes.
  *
  * As many evaluations have them as METRICS_CONFUSION bytes hold (387 for 26 classes), at
  * least one: memory and checkpoints stay bounded however long the run is.
@@ -43,10 +46,12 @@ struct metrics_train {
 struct metrics_eval {
     uint64_t step;
     double loss, accuracy;
+    double average_precision; /* if images have several classes */
 };
 
 struct metrics {
     int classes;
+    bool sets; /* images have several classes, or none: set it after metrics_init */
     struct metrics_train *train; /* owned: (trains) */
     struct metrics_eval *eval;   /* owned: (evals) */
     int32_t *confusion;          /* owned: (confusions, confusion_row_count) */
@@ -58,7 +63,7 @@ void metrics_init(struct metrics *metrics, int classes);
 void metrics_release(struct metrics *metrics);
 
 /* What the counts of all evaluations that are kept take at most: all of a history that is
-   large with many classes. */
+   large with many classes. (Of sets it is less.) */
 size_t metrics_bytes(int classes);
 /* What metrics_write allocates at most while it writes the counts. */
 size_t metrics_write_bytes(int classes);
@@ -75,7 +80,8 @@ double metrics_eval_loss(const struct metrics *metrics, uint64_t step);
 /* Into an open file; *hash goes on over what is written. */
 enum status metrics_write(const struct metrics *metrics, struct h5file *file,
                           uint64_t *hash) MUST_CHECK;
-/* From an open file, with metrics->classes classes; replaces what metrics holds. */
+/* From an open file, with metrics->classes classes, and sets as metrics->sets says;
+   replaces what metrics holds. */
 enum status metrics_read(struct metrics *metrics, struct h5file *file,
                          uint64_t *hash) MUST_CHECK;
 

@@ -79,7 +79,8 @@ struct feature_options {
 };
 
 struct eval_options {
-    int views; /* enum view_set */
+    int views;        /* enum view_set */
+    double threshold; /* of images with several classes: the least probability of one */
 };
 
 struct run_options {

@@ -131,7 +131,7 @@ static bool dataset_open_memory(struct dataset *dataset, struct comm *comm, doub
         if (!store)
             continue;
         store->extent.image = dataset_image_bytes(info->shape);
-        dataset_store_open_labels(store, comm, info->count[s]);
+        dataset_store_open_labels(store, comm, info, info->count[s]);
         if (s == DATASET_TRAIN && use->weights && info->has_weights)
             dataset_store_open_weights(store, comm, info->count[s]);
         if (info->encoded)
@@ -230,12 +230,13 @@ size_t dataset_stored_bytes(const struct dataset *dataset, enum dataset_split sp
 
 int dataset_label(const struct dataset *dataset, enum dataset_split split, size_t i)
 {
-    return dataset->store[split]->labels[i];
+    const struct dataset_labels *labels = &dataset->store[split]->labels;
+    return labels->one ? labels->one[i] : 0;
 }
 
 const uint16_t *dataset_labels(const struct dataset *dataset, enum dataset_split split)
 {
-    return dataset->store[split]->labels;
+    return dataset->store[split]->labels.one;
 }
 
 float dataset_weight(const struct dataset *dataset, size_t i)
@@ -252,12 +253,22 @@ uint64_t dataset_weights_hash(const struct dataset *dataset)
                : 0;
 }
 
-int dataset_only_class(const struct dataset *dataset, enum dataset_split split)
+const uint8_t *dataset_label_set(const struct dataset *dataset, enum dataset_split split,
+                                 size_t i)
 {
-    for (size_t i = 1; i < dataset->info.count[split]; i++)
-        if (dataset_label(dataset, split, i) != dataset_label(dataset, split, 0))
-            return -1;
-    return dataset->info.count[split] > 0 ? dataset_label(dataset, split, 0) : -1;
+    return dataset_labels_from(dataset->store[split]->labels, i).set;
+}
+
+bool dataset_is_uniform(const struct dataset *dataset, enum dataset_split split)
+{
+    const struct dataset_labels labels = dataset->store[split]->labels;
+    size_t count = dataset->info.count[split];
+    for (size_t i = 1; i < count; i++)
+        if (labels.one ? labels.one[i] != labels.one[0]
+                       : memcmp(labels.set, labels.set + i * labels.set_bytes,
+                                labels.set_bytes) != 0)
+            return false;
+    return count > 0;
 }
 
 bool dataset_decode_sample(struct dataset *dataset, enum dataset_split split, size_t i,

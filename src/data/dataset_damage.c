@@ -7,17 +7,18 @@
 #include "dataset_impl.h"
 #include "io/h5file.h"
 
-uint64_t dataset_row_hash(const uint8_t *image, size_t bytes, int label)
+uint64_t dataset_row_hash(const uint8_t *image, size_t bytes, uint64_t key)
 {
-    return hash_bytes(image, bytes, (uint64_t)label);
+    return hash_bytes(image, bytes, key);
 }
 
 void dataset_damage_add(struct dataset_damage *damage, const struct dataset_rows *rows)
 {
     for (size_t i = 0; i < rows->rows; i++) {
         uint64_t at = dataset_at(rows->extent, i) - dataset_at(rows->extent, 0);
-        uint64_t found = dataset_row_hash(
-            rows->images + at, dataset_extent_bytes(rows->extent, i, 1), rows->labels[i]);
+        uint64_t found =
+            dataset_row_hash(rows->images + at, dataset_extent_bytes(rows->extent, i, 1),
+                             dataset_labels_key(rows->labels, i));
         if (found == rows->hashes[i])
             continue;
         if (damage->count++ == 0 || rows->first + i < damage->first)

@@ -53,7 +53,7 @@ static void store_compare(const struct dataset_store *store,
             .rows = 1,
             .extent = dataset_extent_from(store->extent, pick[i].row),
             .images = images + pick[i].place,
-            .labels = store->labels + pick[i].row,
+            .labels = dataset_labels_from(store->labels, pick[i].row),
             .hashes = store->hashes + pick[i].row,
         };
         dataset_damage_add(damage, &row);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/fs.h"
+#include "base/label_set.h"
 #include "base/mem.h"
 #include "dataset_impl.h"
 #include "io/h5file.h"
@@ -140,27 +141,62 @@ static enum status dataset_read_image_extent(struct h5file *file,
     return ST_OK;
 }
 
+/* (N), or (N, bytes) of a multi-label set: train, the first split, says which. */
+static enum status dataset_check_labels(struct h5file *file, enum dataset_split split,
+                                        struct dataset_info *info)
+{
+    const char *path = h5file_path(file), *name = dataset_labels_name[split];
+    struct h5file_info labels;
+    TRY(h5file_info(file, name, &labels));
+    bool sets = labels.ndims == 2 && labels.type == H5FILE_U8;
+    if (!sets &&
+        (labels.ndims != 1 || (labels.type != H5FILE_U8 && labels.type != H5FILE_U16)))
+        FAIL(ST_FAIL, "'%s' in '%s' is not an array of labels: uint8 or uint16 (N)", name,
+             path);
+    if (split == DATASET_TRAIN)
+        info->multi_label = sets;
+    if (sets != info->multi_label)
+        FAIL(ST_FAIL, "'%s' in '%s' has %d dimension%s, but '%s' has %d", name, path,
+             labels.ndims, labels.ndims > 1 ? "s" : "",
+             dataset_labels_name[DATASET_TRAIN], info->multi_label ? 2 : 1);
+    if (labels.dim[0] != info->count[split])
+        FAIL(ST_FAIL, "'%s' holds %zu %s images but %zu labels", path, info->count[split],
+             dataset_split_name[split], labels.dim[0]);
+    return ST_OK;
+}
+
+/* The classes have been read. */
+static enum status dataset_check_set_bytes(struct h5file *file,
+                                           const struct dataset_info *info)
+{
+    size_t bytes = label_set_bytes(info->classes);
+    for (int s = 0; s < DATASET_SPLITS && info->multi_label; s++) {
+        struct h5file_info labels;
+        if (s == DATASET_VAL && info->count[s] == 0)
+            continue;
+        TRY(h5file_info(file, dataset_labels_name[s], &labels));
+        if (labels.dim[1] != bytes)
+            FAIL(ST_FAIL,
+                 "'%s' in '%s' has %zu bytes for each image; the bits of %d classes are "
+                 "%zu: numpy.packbits(y, axis=1, bitorder='little')",
+                 dataset_labels_name[s], h5file_path(file), labels.dim[1], info->classes,
+                 bytes);
+    }
+    return ST_OK;
+}
+
 static enum status dataset_read_split(struct h5file *file, enum dataset_split split,
                                       struct dataset_info *info)
 {
-    const char *path = h5file_path(file);
     const char *name =
         (info->encoded ? dataset_encoded_name : dataset_images_name)[split];
-    struct h5file_info labels;
     if (split == DATASET_VAL && !h5file_has(file, name))
         return ST_OK;
     TRY((info->encoded ? dataset_read_encoded_extent
                        : dataset_read_image_extent)(file, split, info));
-    name = dataset_labels_name[split];
-    TRY(h5file_info(file, name, &labels));
-    if (labels.ndims != 1 || (labels.type != H5FILE_U8 && labels.type != H5FILE_U16))
-        FAIL(ST_FAIL, "'%s' in '%s' is not an array of labels: uint8 or uint16 (N)", name,
-             path);
-    if (labels.count != info->count[split])
-        FAIL(ST_FAIL, "'%s' holds %zu %s images but %zu labels", path, info->count[split],
-             dataset_split_name[split], labels.count);
-    info->has_paths = info->has_paths &&
-                      (labels.count == 0 || h5file_has(file, dataset_paths_name[split]));
+    TRY(dataset_check_labels(file, split, info));
+    info->has_paths = info->has_paths && (info->count[split] == 0 ||
+                                          h5file_has(file, dataset_paths_name[split]));
     return dataset_read_hashes_extent(file, split, info);
 }
 
@@ -227,6 +263,7 @@ static enum status dataset_read_info(struct h5file *file, struct dataset_info *i
     if (info->classes > DATASET_CLASSES_MAX)
         FAIL(ST_FAIL, "data set '%s' has %d classes; at most %d are possible", path,
              info->classes, DATASET_CLASSES_MAX);
+    TRY(dataset_check_set_bytes(file, info));
     TRY(dataset_read_scale(file, info));
     TRY(dataset_read_treatment(file, info));
     TRY(h5file_get_text(file, "/", "source", &info->source));

@@ -13,7 +13,8 @@
 
 bool dataset_is_format_1(const struct dataset_info *info)
 {
-    return info->shape.c == 1 && info->count[DATASET_VAL] == 0 && !info->encoded;
+    return info->shape.c == 1 && info->count[DATASET_VAL] == 0 && !info->encoded &&
+           !info->multi_label;
 }
 
 uint64_t dataset_hash_names(const struct dataset_info *info, uint64_t hash)
@@ -32,10 +33,18 @@ static uint64_t dataset_hash_head_1(const struct dataset_info *info)
 }
 
 uint64_t dataset_hash_image(uint64_t split, const uint8_t *pixels, size_t bytes,
-                            int label)
+                            struct dataset_labels labels, size_t i)
 {
-    uint16_t number = (uint16_t)label;
-    return hash_bytes(&number, sizeof number, hash_bytes(pixels, bytes, split));
+    uint64_t hash = hash_bytes(pixels, bytes, split);
+    if (labels.one)
+        return hash_bytes(&labels.one[i], sizeof labels.one[i], hash);
+    return hash_bytes(labels.set + i * labels.set_bytes, labels.set_bytes, hash);
+}
+
+/* Sets of one kind never have the hash of another kind. */
+static uint64_t dataset_hash_seed(const struct dataset_info *info)
+{
+    return (info->multi_label ? 4 : 2) + (info->encoded ? 1 : 0);
 }
 
 uint64_t dataset_hash_splits(const struct dataset_info *info,
@@ -48,7 +57,7 @@ uint64_t dataset_hash_splits(const struct dataset_info *info,
         head[4 + s] = info->count[s];
         head[4 + DATASET_SPLITS + s] = split[s];
     }
-    uint64_t hash = hash_bytes(head, sizeof head, info->encoded ? 3 : 2);
+    uint64_t hash = hash_bytes(head, sizeof head, dataset_hash_seed(info));
     if (info->encoded) { /* the pixels depend on it */
         char treatment[TREATMENT_TEXT];
         treatment_text(&info->treatment, treatment);
@@ -95,7 +104,7 @@ static enum status hash_walk_rows(struct hash_walk *walk, enum dataset_split spl
 
 /* The images of a split, passed in pieces to walk->add. labels and hashes (count). */
 static enum status hash_walk_images(struct hash_walk *walk, enum dataset_split split,
-                                    const uint16_t *labels, const uint64_t *hashes)
+                                    struct dataset_labels labels, const uint64_t *hashes)
 {
     const struct dataset_info *info = walk->info;
     struct dataset_extent extent = {.image = dataset_image_bytes(info->shape)};
@@ -112,7 +121,7 @@ static enum status hash_walk_images(struct hash_walk *walk, enum dataset_split s
             .first = i,
             .rows = n,
             .extent = dataset_extent_from(extent, i),
-            .labels = labels + i,
+            .labels = dataset_labels_from(labels, i),
             .hashes = hashes ? hashes + i : NULL,
         };
         st = hash_walk_rows(walk, split, extent, &rows);
@@ -124,16 +133,16 @@ static enum status hash_walk_images(struct hash_walk *walk, enum dataset_split s
 /* Also adds the labels, with walk->end. */
 static enum status hash_walk_split(struct hash_walk *walk, enum dataset_split split,
                                    void (*end)(struct hash_walk *walk,
-                                               const uint16_t *labels, size_t count))
+                                               struct dataset_labels labels,
+                                               size_t count))
 {
     size_t count = walk->info->count[split];
-    const uint16_t *labels = walk->loaded->labels[split];
-    uint16_t *own_labels = NULL;
+    struct dataset_labels labels = walk->loaded->labels[split], own = {0};
     uint64_t *hashes = NULL;
     enum status st = ST_OK;
-    if (!labels) {
-        labels = own_labels = mem_zeroed(count, sizeof *own_labels);
-        TRY_TO(out, dataset_read_labels(walk->file, walk->info, split, own_labels));
+    if (!labels.one && !labels.set) {
+        labels = own = dataset_labels_create(walk->info, count);
+        TRY_TO(out, dataset_labels_read(walk->file, walk->info, split, 0, count, labels));
     }
     if (walk->damage && count > 0) {
         hashes = mem_zeroed(count, sizeof *hashes);
@@ -143,7 +152,7 @@ static enum status hash_walk_split(struct hash_walk *walk, enum dataset_split sp
     st = hash_walk_images(walk, split, labels, hashes);
     end(walk, labels, count);
 out:
-    free(own_labels);
+    dataset_labels_release(&own);
     free(hashes);
     return st;
 }
@@ -168,10 +177,11 @@ static void hash_walk_add_1(struct hash_walk *walk, const struct dataset_rows *r
     }
 }
 
-static void hash_walk_end_1(struct hash_walk *walk, const uint16_t *labels, size_t count)
+static void hash_walk_end_1(struct hash_walk *walk, struct dataset_labels labels,
+                            size_t count)
 {
     hash_walk_end_block(walk);
-    walk->hash = hash_bytes(labels, count * sizeof *labels, walk->hash);
+    walk->hash = hash_bytes(labels.one, count * sizeof *labels.one, walk->hash);
 }
 
 static void hash_walk_add_2(struct hash_walk *walk, const struct dataset_rows *rows)
@@ -180,10 +190,11 @@ static void hash_walk_add_2(struct hash_walk *walk, const struct dataset_rows *r
     for (size_t i = 0; i < rows->rows; i++)
         walk->hash = dataset_hash_image(
             walk->hash, rows->images + (dataset_at(rows->extent, i) - begin),
-            dataset_extent_bytes(rows->extent, i, 1), rows->labels[i]);
+            dataset_extent_bytes(rows->extent, i, 1), rows->labels, i);
 }
 
-static void hash_walk_end_2(struct hash_walk *walk, const uint16_t *labels, size_t count)
+static void hash_walk_end_2(struct hash_walk *walk, struct dataset_labels labels,
+                            size_t count)
 {
     (void)walk, (void)labels, (void)count;
 }

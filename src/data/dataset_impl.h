@@ -6,6 +6,7 @@
 
 #include "data/dataset.h"
 #include "data/dataset_verify.h"
+#include "dataset_labels.h"
 
 struct h5file;
 
@@ -59,10 +60,6 @@ enum status dataset_read_bytes(struct h5file *file, enum dataset_split split,
                                struct dataset_extent extent, size_t first, size_t n,
                                void *out) MUST_CHECK;
 
-/* Reads a split's labels; ST_FAIL if one is not below info->classes. */
-enum status dataset_read_labels(struct h5file *file, const struct dataset_info *info,
-                                enum dataset_split split, uint16_t *labels) MUST_CHECK;
-
 /* --- the hash of each image (dataset_damage.c) --- */
 
 #define DATASET_DAMAGE_ADVICE                                                          \
@@ -80,11 +77,12 @@ struct dataset_rows {
     size_t first, rows;
     struct dataset_extent extent; /* from the first of them on */
     const uint8_t *images;        /* the stored bytes of the first, and so on */
-    const uint16_t *labels;
+    struct dataset_labels labels; /* borrowed */
     const uint64_t *hashes;
 };
 
-uint64_t dataset_row_hash(const uint8_t *image, size_t bytes, int label);
+/* key: of its labels. */
+uint64_t dataset_row_hash(const uint8_t *image, size_t bytes, uint64_t key);
 void dataset_damage_add(struct dataset_damage *damage, const struct dataset_rows *rows);
 
 /* ST_FAIL, with a message, if there is damage to the `read` images that were compared. */
@@ -120,17 +118,17 @@ uint64_t dataset_hash_names(const struct dataset_info *info, uint64_t hash);
 /* Can a program that knows format 1 only read the set? */
 bool dataset_is_format_1(const struct dataset_info *info);
 
-/* The hash of a set of format 2 that comes image by image: add each one to its split's
-   value, which is 0 at first, then combine the splits. */
+/* The hash of a set of format 2 or 3 that comes image by image: add each one to its
+   split's value, which is 0 at first, then combine the splits. */
 uint64_t dataset_hash_image(uint64_t split, const uint8_t *pixels, size_t bytes,
-                            int label);
+                            struct dataset_labels labels, size_t i);
 uint64_t dataset_hash_splits(const struct dataset_info *info,
                              const uint64_t split[DATASET_SPLITS]);
 
 /* The content, as far as it is in memory; NULL: it is read from the file. */
 struct dataset_content {
     const uint8_t *images[DATASET_SPLITS];
-    const uint16_t *labels[DATASET_SPLITS];
+    struct dataset_labels labels[DATASET_SPLITS]; /* borrowed; as images */
 };
 
 /* ST_FAIL, with a message, unless the content has info->hash. */

@@ -14,20 +14,18 @@ static enum status rehash_split(const struct dataset_info *info, enum dataset_sp
 {
     size_t count = info->count[split];
     size_t step = REHASH_BYTES / (info->bytes[split] / count + 1) + 1;
-    uint16_t *labels = mem_zeroed(step, sizeof *labels);
     enum status st = ST_OK;
     for (size_t i = 0; i < count && st == ST_OK; i += step) {
         size_t rows = count - i < step ? count - i : step;
         struct dataset_stored stored = {0};
-        st = dataset_read_stored(info, split, i, rows, &stored, labels);
+        st = dataset_read_stored(info, split, i, rows, &stored);
         for (size_t k = 0; k < rows && st == ST_OK; k++) {
             size_t bytes = (size_t)(stored.offset[k + 1] - stored.offset[k]);
-            hashes[i + k] =
-                dataset_row_hash(stored.data + stored.offset[k], bytes, labels[k]);
+            hashes[i + k] = dataset_row_hash(stored.data + stored.offset[k], bytes,
+                                             dataset_labels_key(stored.labels, k));
         }
         dataset_stored_release(&stored);
     }
-    free(labels);
     return st;
 }
 

@@ -8,30 +8,6 @@
 #include "io/h5file.h"
 #include "io/image.h"
 
-/* Refuses labels out of range: callers index arrays of `classes` elements by label. */
-static enum status dataset_read_label_rows(struct h5file *file,
-                                           const struct dataset_info *info,
-                                           enum dataset_split split, size_t first,
-                                           size_t n, uint16_t *labels)
-{
-    const char *name = dataset_labels_name[split];
-    TRY(h5file_read_rows(file, name, H5FILE_U16, first, n, 1, labels));
-    for (size_t i = 0; i < n; i++) {
-        if (labels[i] >= info->classes)
-            FAIL(ST_FAIL,
-                 "label %d at '%s' row %zu of '%s' is out of range: the data set has %d "
-                 "classes",
-                 labels[i], name, first + i, h5file_path(file), info->classes);
-    }
-    return ST_OK;
-}
-
-enum status dataset_read_labels(struct h5file *file, const struct dataset_info *info,
-                                enum dataset_split split, uint16_t *labels)
-{
-    return dataset_read_label_rows(file, info, split, 0, info->count[split], labels);
-}
-
 size_t dataset_block(struct dataset_extent extent, size_t first, size_t count,
                      size_t most)
 {
@@ -92,7 +68,7 @@ static enum status stored_read_offsets(struct h5file *file,
 /* stored->offset is as in the file, labels are read. */
 static enum status stored_read_data(struct h5file *file, const struct dataset_info *info,
                                     enum dataset_split split, size_t first, size_t n,
-                                    struct dataset_stored *stored, const uint16_t *labels)
+                                    struct dataset_stored *stored)
 {
     struct dataset_damage damage = {0};
     uint64_t begin = stored->offset[0];
@@ -112,7 +88,7 @@ static enum status stored_read_data(struct h5file *file, const struct dataset_in
                                 .rows = n,
                                 .extent.offset = stored->offset,
                                 .images = stored->data,
-                                .labels = labels};
+                                .labels = stored->labels};
     uint64_t *hashes = mem_zeroed(n, sizeof *hashes);
     enum status st = h5file_read_rows(file, dataset_hashes_name[split], H5FILE_U64, first,
                                       n, 1, hashes);
@@ -125,23 +101,19 @@ static enum status stored_read_data(struct h5file *file, const struct dataset_in
 }
 
 enum status dataset_read_stored(const struct dataset_info *info, enum dataset_split split,
-                                size_t first, size_t n, struct dataset_stored *stored,
-                                uint16_t *labels)
+                                size_t first, size_t n, struct dataset_stored *stored)
 {
-    uint16_t *own_labels = NULL;
     struct h5file *file;
     enum status st = ST_OK;
     *stored = (struct dataset_stored){0};
     TRY(h5file_open(&file, info->path));
-    if (!labels)
-        labels = own_labels = mem_zeroed(n, sizeof *labels);
+    stored->labels = dataset_labels_create(info, n);
     stored->offset = mem_zeroed(n + 1, sizeof *stored->offset);
-    TRY_TO(out, dataset_read_label_rows(file, info, split, first, n, labels));
+    TRY_TO(out, dataset_labels_read(file, info, split, first, n, stored->labels));
     TRY_TO(out, stored_read_offsets(file, info, split, first, n, stored->offset));
-    st = stored_read_data(file, info, split, first, n, stored, labels);
+    st = stored_read_data(file, info, split, first, n, stored);
 out:
     h5file_close(file);
-    free(own_labels);
     if (st != ST_OK)
         dataset_stored_release(stored);
     return st;
@@ -151,6 +123,7 @@ void dataset_stored_release(struct dataset_stored *stored)
 {
     free(stored->data);
     free(stored->offset);
+    dataset_labels_release(&stored->labels);
     *stored = (struct dataset_stored){0};
 }
 
@@ -171,15 +144,23 @@ enum status dataset_decode(const struct dataset_info *info, enum dataset_split s
     return st;
 }
 
+/* labels (n), or NULL. */
+static void rows_take_labels(uint16_t *labels, const struct dataset_labels *read,
+                             size_t n)
+{
+    if (labels)
+        memcpy(labels, read->one, n * sizeof *labels);
+}
+
 static enum status rows_read_labels(const struct dataset_info *info,
                                     enum dataset_split split, size_t first, size_t n,
                                     uint16_t *labels)
 {
-    struct h5file *file;
-    TRY(h5file_open(&file, info->path));
-    enum status st = dataset_read_label_rows(file, info, split, first, n, labels);
-    h5file_close(file);
-    return st;
+    struct dataset_labels read;
+    TRY(dataset_read_labels(info, split, first, n, &read));
+    rows_take_labels(labels, &read, n);
+    dataset_labels_release(&read);
+    return ST_OK;
 }
 
 enum status dataset_read_rows(const struct dataset_info *info, enum dataset_split split,
@@ -188,9 +169,11 @@ enum status dataset_read_rows(const struct dataset_info *info, enum dataset_spli
     struct dataset_stored stored;
     size_t image = dataset_image_bytes(info->shape);
     enum status st = ST_OK;
+    ASSERT(!labels || !info->multi_label);
     if (!images)
         return labels ? rows_read_labels(info, split, first, n, labels) : ST_OK;
-    TRY(dataset_read_stored(info, split, first, n, &stored, labels));
+    TRY(dataset_read_stored(info, split, first, n, &stored));
+    rows_take_labels(labels, &stored.labels, n);
     if (!info->encoded)
         memcpy(images, stored.data, n * image);
     for (size_t i = 0; info->encoded && i < n && st == ST_OK; i++)

@@ -45,7 +45,7 @@ static enum status store_load_images(struct dataset_store *store,
                                           .rows = n,
                                           .extent = dataset_extent_from(store->extent, i),
                                           .images = images,
-                                          .labels = store->labels + i,
+                                          .labels = dataset_labels_from(store->labels, i),
                                           .hashes = hashes ? hashes + i : NULL};
         if (hashes)
             dataset_damage_add(&damage, &rows);
@@ -90,7 +90,8 @@ static enum status store_load(struct dataset_store *store, struct comm *comm,
         return ST_OK;
     TRY(dataset_open_same(&store->file, info));
     if (first || store->private_labels)
-        TRY(dataset_read_labels(store->file, info, split, store->labels));
+        TRY(dataset_labels_read(store->file, info, split, 0, info->count[split],
+                                store->labels));
     if (store->weights && (first || store->private_weights))
         TRY(dataset_read_weights(info, store->weights));
     if (store->private_offsets || (first && info->encoded))
@@ -125,13 +126,14 @@ void dataset_store_close_images(struct dataset_store *store)
    memory each one has its own. */
 
 void dataset_store_open_labels(struct dataset_store *store, struct comm *comm,
-                               size_t count)
+                               const struct dataset_info *info, size_t count)
 {
     void *data;
-    store->label_window = comm_shared_create(comm, count * sizeof *store->labels, &data);
+    size_t bytes = dataset_labels_bytes(info, count);
+    store->label_window = comm_shared_create(comm, bytes, &data);
     if (!store->label_window)
-        data = store->private_labels = mem_zeroed(count + 1, sizeof *store->labels);
-    store->labels = data;
+        data = store->private_labels = mem_zeroed(bytes, 1);
+    store->labels = dataset_labels_in(info, data);
 }
 
 void dataset_store_open_weights(struct dataset_store *store, struct comm *comm,

@@ -18,17 +18,17 @@ struct dataset_store {
     struct dataset_extent extent;
     uint64_t *offsets; /* those of extent; or NULL */
     uint8_t *images;
-    uint16_t *labels;
-    float *weights;            /* or NULL */
-    uint64_t *hashes;          /* of the images that are fetched; or NULL */
-    uint16_t *private_labels;  /* owned; NULL: shared by the ranks of the node */
-    float *private_weights;    /* owned; the same */
-    uint64_t *private_hashes;  /* owned; the same */
-    uint64_t *private_offsets; /* owned; the same */
-    struct h5file *file;       /* not resident: images are fetched from it */
-    struct dataset_pick *pick; /* owned: (picks); used by a fetch */
-    size_t picks;              /* capacity */
-    uint8_t *run;              /* owned: (run_room), images read at once; by a fetch */
+    struct dataset_labels labels; /* borrowed */
+    float *weights;               /* or NULL */
+    uint64_t *hashes;             /* of the images that are fetched; or NULL */
+    void *private_labels;         /* owned; NULL: shared by the ranks of the node */
+    float *private_weights;       /* owned; the same */
+    uint64_t *private_hashes;     /* owned; the same */
+    uint64_t *private_offsets;    /* owned; the same */
+    struct h5file *file;          /* not resident: images are fetched from it */
+    struct dataset_pick *pick;    /* owned: (picks); used by a fetch */
+    size_t picks;                 /* capacity */
+    uint8_t *run;                 /* owned: (run_room), images read at once; by a fetch */
     size_t run_room;
 };
 
@@ -41,7 +41,7 @@ void dataset_store_close_images(struct dataset_store *store); /* not open is fin
 /* Memory for labels; for weights, if they are used; for offsets, if the split holds
    files; for hashes, if images are fetched and compared. */
 void dataset_store_open_labels(struct dataset_store *store, struct comm *comm,
-                               size_t count);
+                               const struct dataset_info *info, size_t count);
 void dataset_store_open_weights(struct dataset_store *store, struct comm *comm,
                                 size_t count);
 void dataset_store_open_offsets(struct dataset_store *store, struct comm *comm,

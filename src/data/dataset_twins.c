@@ -3,7 +3,7 @@
 
 #include "base/mem.h"
 #include "data/dataset.h"
-#include "dataset_impl.h"
+#include "dataset_store.h"
 #include "io/h5file.h"
 
 static int twins_by_value(const void *a, const void *b)
@@ -21,10 +21,11 @@ static bool twins_in_memory(const struct dataset *dataset, enum dataset_split sp
 static void twins_hash_images(const struct dataset *dataset, enum dataset_split split,
                               uint64_t *hash)
 {
+    const struct dataset_labels labels = dataset->store[split]->labels;
     for (size_t i = 0; i < dataset->info.count[split]; i++)
         hash[i] = dataset_row_hash(dataset_image(dataset, split, i),
                                    dataset_stored_bytes(dataset, split, i),
-                                   dataset_label(dataset, split, i));
+                                   dataset_labels_key(labels, i));
 }
 
 static enum status twins_read_hashes(const struct dataset_info *info,

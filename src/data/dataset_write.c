@@ -59,21 +59,20 @@ void dataset_builder_release(struct dataset_builder *builder)
 
 #define SPLIT_BYTES ((size_t)4 << 20) /* of images read at once */
 
-/* Which images of a class go to val: those whose place in the class, shuffled by the
-   seed, is below `val`. */
+/* Which images of a stratum (dataset_labels_strata) go to val: those whose place in it,
+   shuffled by the seed, is below `val`. */
 struct split_quota {
     size_t count, seen, val;
     struct sampler order;
 };
 
 static struct split_quota *split_quotas(const struct dataset_info *info,
-                                        const uint16_t *labels, double part,
-                                        uint64_t seed)
+                                        const int *stratum, double part, uint64_t seed)
 {
-    struct split_quota *quota = mem_zeroed((size_t)info->classes, sizeof *quota);
+    struct split_quota *quota = mem_zeroed((size_t)info->classes + 1, sizeof *quota);
     for (size_t i = 0; i < info->count[DATASET_TRAIN]; i++)
-        quota[labels[i]].count++;
-    for (int c = 0; c < info->classes; c++) {
+        quota[stratum[i]].count++;
+    for (int c = 0; c <= info->classes; c++) {
         struct split_quota *q = &quota[c];
         if (q->count == 0)
             continue;
@@ -86,18 +85,20 @@ static struct split_quota *split_quotas(const struct dataset_info *info,
 }
 
 /* to[i]: the split that training image i goes to. Returns how many go to val. */
-static size_t split_assign(const struct dataset_info *info, const uint16_t *labels,
+static size_t split_assign(const struct dataset_info *info, struct dataset_labels labels,
                            double part, uint64_t seed, enum dataset_split *to)
 {
-    struct split_quota *quota = split_quotas(info, labels, part, seed);
+    int *stratum = dataset_labels_strata(info, labels, info->count[DATASET_TRAIN]);
+    struct split_quota *quota = split_quotas(info, stratum, part, seed);
     size_t val = 0;
     for (size_t i = 0; i < info->count[DATASET_TRAIN]; i++) {
-        struct split_quota *q = &quota[labels[i]];
+        struct split_quota *q = &quota[stratum[i]];
         bool moves = sampler_at(&q->order, q->seen++) < q->val;
         to[i] = moves ? DATASET_VAL : DATASET_TRAIN;
         val += moves;
     }
     free(quota);
+    free(stratum);
     return val;
 }
 
@@ -124,7 +125,6 @@ static enum status split_copy(struct dataset_writer *writer,
     size_t count = info->count[split], image = dataset_image_bytes(info->shape);
     size_t step = SPLIT_BYTES / (count ? info->bytes[split] / count + 1 : 1) + 1;
     uint8_t *pixels = mem_zeroed(image, 1);
-    uint16_t *labels = mem_zeroed(step, sizeof *labels);
     bool weighted = split == DATASET_TRAIN && info->has_weights;
     float *weights = weighted ? mem_zeroed(count, sizeof *weights) : NULL;
     char **paths = NULL;
@@ -134,12 +134,13 @@ static enum status split_copy(struct dataset_writer *writer,
     for (size_t i = 0; i < count && st == ST_OK; i += step) {
         size_t rows = count - i < step ? count - i : step;
         struct dataset_stored stored = {0};
-        st = dataset_read_stored(info, split, i, rows, &stored, labels);
+        st = dataset_read_stored(info, split, i, rows, &stored);
         for (size_t k = 0; k < rows && st == ST_OK; k++) {
             struct dataset_item item = {
                 .file = stored.data + stored.offset[k],
                 .bytes = (size_t)(stored.offset[k + 1] - stored.offset[k]),
-                .label = labels[k],
+                .label = stored.labels.one ? stored.labels.one[k] : 0,
+                .set = dataset_labels_from(stored.labels, k).set,
                 .path = paths ? paths[i + k] : NULL};
             enum dataset_split into = to ? to[i + k] : split;
             st = split_copy_image(writer, info, split, i + k, into, &item, pixels);
@@ -150,7 +151,6 @@ static enum status split_copy(struct dataset_writer *writer,
     }
     fs_free_list(paths, paths ? (int)count : 0);
     free(weights);
-    free(labels);
     free(pixels);
     return st;
 }
@@ -186,6 +186,7 @@ static enum status split_rewrite(const struct dataset_info *info,
         .most = {[DATASET_TRAIN] = info->count[DATASET_TRAIN] - val,
                  [DATASET_VAL] = val,
                  [DATASET_TEST] = info->count[DATASET_TEST]},
+        .multi_label = info->multi_label,
         .encoded = info->encoded,
         .treatment = info->treatment,
     };
@@ -212,9 +213,9 @@ enum status dataset_split_val(const struct dataset_info *info, double part, uint
     TRY(dataset_check_head(info));
     TRY(dataset_check_unhashed(info));
     enum dataset_split *to = mem_zeroed(count, sizeof *to);
-    uint16_t *labels = mem_zeroed(count, sizeof *labels);
+    struct dataset_labels labels;
     enum status st;
-    TRY_TO(done, dataset_read_rows(info, DATASET_TRAIN, 0, count, NULL, labels));
+    TRY_TO(done, dataset_read_labels(info, DATASET_TRAIN, 0, count, &labels));
     *moved = split_assign(info, labels, part, seed, to);
     if (*moved == 0)
         TRY_TO(done, status_fail(ST_FAIL,
@@ -223,7 +224,7 @@ enum status dataset_split_val(const struct dataset_info *info, double part, uint
                                  part, info->path));
     st = split_rewrite(info, to, *moved);
 done:
-    free(labels);
+    dataset_labels_release(&labels);
     free(to);
     return st;
 }

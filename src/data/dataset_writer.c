@@ -15,7 +15,7 @@ static void writer_free(struct dataset_writer *writer)
     h5file_close(writer->file);
     for (int s = 0; s < DATASET_SPLITS; s++) {
         free(writer->split[s].block);
-        free(writer->split[s].labels);
+        dataset_labels_release(&writer->split[s].labels);
         free(writer->split[s].weights);
         free(writer->split[s].hashes);
         free(writer->split[s].offsets);
@@ -57,6 +57,7 @@ enum status dataset_writer_open(struct dataset_writer **out, const char *path,
     info->path = mem_strdup(path);
     info->treatment = recipe->treatment;
     info->encoded = recipe->encoded;
+    info->multi_label = recipe->multi_label;
     writer->image = dataset_image_bytes(shape);
     enum status st = h5file_create(&writer->file, path);
     for (int s = 0; s < DATASET_SPLITS && st == ST_OK; s++) {
@@ -104,6 +105,28 @@ static enum status writer_add_bytes(struct dataset_writer *writer,
     return ST_OK;
 }
 
+static void writer_make_room(struct writer_split *s, const struct dataset_info *info)
+{
+    s->room = 2 * s->room + 1024;
+    void *labels = s->labels.one ? (void *)s->labels.one : s->labels.set;
+    s->labels = dataset_labels_in(
+        info, mem_resize(labels, dataset_labels_bytes(info, s->room), 1));
+    s->hashes = mem_resize(s->hashes, s->room, sizeof *s->hashes);
+    if (s->weights)
+        s->weights = mem_resize(s->weights, s->room, sizeof *s->weights);
+    if (info->encoded)
+        s->offsets = mem_resize(s->offsets, s->room + 1, sizeof *s->offsets);
+}
+
+static void writer_put_label(struct writer_split *s, size_t i,
+                             const struct dataset_item *item)
+{
+    if (s->labels.one)
+        s->labels.one[i] = (uint16_t)item->label;
+    else
+        memcpy(s->labels.set + i * s->labels.set_bytes, item->set, s->labels.set_bytes);
+}
+
 /* The stored bytes of the next image, its hashes and its label. */
 static enum status writer_add_image(struct dataset_writer *writer,
                                     enum dataset_split split,
@@ -118,24 +141,17 @@ static enum status writer_add_image(struct dataset_writer *writer,
     if (bytes > s->most_bytes - before)
         FAIL(ST_FAIL, "'%s' became larger during the import: nothing was written",
              item->path ? item->path : writer->info.source);
-    if (i == s->room) {
-        s->room = 2 * s->room + 1024;
-        s->labels = mem_resize(s->labels, s->room, sizeof *s->labels);
-        s->hashes = mem_resize(s->hashes, s->room, sizeof *s->hashes);
-        if (s->weights)
-            s->weights = mem_resize(s->weights, s->room, sizeof *s->weights);
-        if (encoded)
-            s->offsets = mem_resize(s->offsets, s->room + 1, sizeof *s->offsets);
-    }
+    if (i == s->room)
+        writer_make_room(s, &writer->info);
     if (encoded) {
         s->offsets[i] = before;
         s->offsets[i + 1] = before + bytes;
     }
-    s->labels[i] = (uint16_t)item->label;
+    writer_put_label(s, i, item);
     if (s->weights)
         s->weights[i] = 1;
-    s->hashes[i] = dataset_row_hash(data, bytes, item->label);
-    s->hash = dataset_hash_image(s->hash, data, bytes, item->label);
+    s->hashes[i] = dataset_row_hash(data, bytes, dataset_labels_key(s->labels, i));
+    s->hash = dataset_hash_image(s->hash, data, bytes, s->labels, i);
     return writer_add_bytes(writer, split, data, bytes);
 }
 
@@ -167,8 +183,8 @@ enum status dataset_writer_put(struct dataset_writer *writer, enum dataset_split
 {
     struct writer_split *s = &writer->split[split];
     size_t *count = &writer->info.count[split];
-    ASSERT(*count < s->most);
-    if (item->label < 0 || item->label >= writer->info.classes)
+    ASSERT(*count < s->most && !writer->info.multi_label == !item->set);
+    if (!item->set && (item->label < 0 || item->label >= writer->info.classes))
         FAIL(ST_FAIL,
              "label of %s image %zu is out of range: it is class number %d, but there "
              "are %d classes",

@@ -2,6 +2,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "base/label_set.h"
 #include "base/mem.h"
 #include "dataset_writer_impl.h"
 
@@ -10,8 +11,10 @@ static enum status writer_check_classes(const struct dataset_writer *writer)
     const struct dataset_info *info = &writer->info;
     size_t *per_class = mem_zeroed((size_t)info->classes, sizeof *per_class);
     int empty = 0, first = -1;
+    const struct dataset_labels *labels = &writer->split[DATASET_TRAIN].labels;
     for (size_t i = 0; i < info->count[DATASET_TRAIN]; i++)
-        per_class[writer->split[DATASET_TRAIN].labels[i]]++;
+        for (int c = 0; (c = dataset_labels_next(labels, i, info->classes, c)) >= 0; c++)
+            per_class[c]++;
     for (int c = info->classes - 1; c >= 0; c--) {
         if (per_class[c] == 0) {
             empty++;
@@ -58,9 +61,13 @@ static enum status writer_mean_and_std(struct dataset_writer *writer)
 static enum status writer_write_labels(const struct dataset_writer *writer,
                                        struct h5file *file, enum dataset_split split)
 {
-    const uint16_t *labels = writer->split[split].labels;
+    const uint16_t *labels = writer->split[split].labels.one;
     size_t count = writer->info.count[split];
     const char *name = dataset_labels_name[split];
+    if (writer->info.multi_label)
+        return h5file_write(file, name, H5FILE_U8, 2,
+                            (size_t[]){count, label_set_bytes(writer->info.classes)},
+                            writer->split[split].labels.set);
     if (writer->info.classes > 256)
         return h5file_write(file, name, H5FILE_U16, 1, &count, labels);
     uint8_t *narrow = mem_zeroed(count, 1);
@@ -147,7 +154,10 @@ static enum status writer_put_attributes(const struct dataset_writer *writer,
     else
         hash = dataset_hash_splits(info, split);
     treatment_text(&info->treatment, treatment);
-    TRY(h5file_put_u64(file, "/", "format_version", first ? 1 : DATASET_FORMAT));
+    TRY(h5file_put_u64(file, "/", "format_version",
+                       first               ? 1
+                       : info->multi_label ? DATASET_FORMAT
+                                           : DATASET_FORMAT_ONE));
     TRY(h5file_put_text(file, "/", "source", info->source));
     TRY(h5file_put_texts(file, "/", "classes", info->class_name, info->classes));
     TRY(writer_put_scale(info, file));

@@ -18,10 +18,10 @@ struct writer_split {
     size_t block_room, pending; /* bytes; pending: of them in use */
     size_t written;             /* bytes in the file */
     size_t most_bytes;
-    float *weights;    /* owned: (room), or NULL: none was given */
-    uint64_t *offsets; /* owned: (room + 1); encoded */
-    uint16_t *labels;  /* owned: (room) */
-    uint64_t *hashes;  /* owned: (room) */
+    float *weights;               /* owned: (room), or NULL: none was given */
+    uint64_t *offsets;            /* owned: (room + 1); encoded */
+    struct dataset_labels labels; /* owned: (room) */
+    uint64_t *hashes;             /* owned: (room) */
     size_t room;
     char *paths; /* owned: (paths_room), each ends with a NUL */
     size_t paths_bytes, paths_room;

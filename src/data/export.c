@@ -18,6 +18,10 @@ static enum status export_make_folders(const struct dataset_info *info,
                                        const char *folder, enum dataset_split split)
 {
     char path[FS_PATH];
+    if (info->multi_label && info->count[split] > 0) {
+        TRY(fs_join(path, folder, dataset_split_name[split]));
+        return fs_make_folder(path);
+    }
     for (int c = 0; c < info->classes && info->count[split] > 0; c++) {
         char *of_class = export_class_path(info, split, c);
         enum status st = fs_join(path, folder, of_class);
@@ -33,14 +37,14 @@ static enum status export_make_folders(const struct dataset_info *info,
 
 static enum status export_rows(const struct dataset_info *info, const char *folder,
                                enum dataset_split split, size_t first, size_t n,
-                               uint8_t *pixels, uint16_t *labels)
+                               uint8_t *pixels, const struct dataset_labels *labels)
 {
     size_t bytes = dataset_image_bytes(info->shape);
-    TRY(dataset_read_rows(info, split, first, n, pixels, labels));
+    TRY(dataset_read_rows(info, split, first, n, pixels, NULL));
     for (size_t i = 0; i < n; i++) {
         const struct image image = {info->shape.h, info->shape.w, info->shape.c,
                                     pixels + i * bytes};
-        char *name = export_image_path(info, split, labels[i], first + i);
+        char *name = export_image_path(info, split, labels, i, first + i);
         char *file = mem_format("%s/%s", folder, name);
         enum status st = image_write_png(&image, file);
         free(file);
@@ -60,12 +64,15 @@ static enum status export_split(const struct dataset_info *info, const char *fol
     size_t bytes = dataset_image_bytes(info->shape), count = info->count[split];
     size_t rows = bytes < EXPORT_BLOCK ? EXPORT_BLOCK / bytes : 1;
     uint8_t *pixels = mem_zeroed(rows, bytes);
-    uint16_t *labels = mem_zeroed(rows, sizeof *labels);
     enum status st = export_make_folders(info, folder, split);
-    for (size_t i = 0; i < count && st == ST_OK; i += rows)
-        st = export_rows(info, folder, split, i, count - i < rows ? count - i : rows,
-                         pixels, labels);
-    free(labels);
+    for (size_t i = 0, n; i < count && st == ST_OK; i += n) {
+        struct dataset_labels labels;
+        n = count - i < rows ? count - i : rows;
+        st = dataset_read_labels(info, split, i, n, &labels);
+        if (st == ST_OK)
+            st = export_rows(info, folder, split, i, n, pixels, &labels);
+        dataset_labels_release(&labels);
+    }
     free(pixels);
     return st;
 }
@@ -75,6 +82,7 @@ enum status export_images(const struct dataset_info *info, const char *folder,
 {
     char **names;
     int count;
+    TRY(export_check_names(info));
     TRY(dataset_check_head(info));
     TRY(dataset_check_unhashed(info));
     TRY(fs_make_folder(folder));
@@ -87,5 +95,5 @@ enum status export_images(const struct dataset_info *info, const char *folder,
         TRY(export_split(info, folder, s));
         *written += info->count[s];
     }
-    return info->has_weights ? export_list(info, folder) : ST_OK;
+    return info->has_weights || info->multi_label ? export_list(info, folder) : ST_OK;
 }

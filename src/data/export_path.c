@@ -19,9 +19,11 @@ char *export_class_path(const struct dataset_info *info, enum dataset_split spli
 }
 
 char *export_image_path(const struct dataset_info *info, enum dataset_split split,
-                        int class, size_t i)
+                        const struct dataset_labels *labels, size_t k, size_t i)
 {
-    char *of_class = export_class_path(info, split, class);
+    if (info->multi_label)
+        return mem_format("%s/%06zu.png", dataset_split_name[split], i);
+    char *of_class = export_class_path(info, split, labels->one[k]);
     char *path = mem_format("%s/%06zu.png", of_class, i);
     free(of_class);
     return path;

@@ -8,6 +8,7 @@
 #include "data/sampler.h"
 #include "import_check.h"
 #include "import_impl.h"
+#include "import_labels.h"
 
 #define GROUP_ORDER 0x67726f75u /* of the sampler: "epochs" of classes are below it */
 
@@ -62,7 +63,8 @@ static bool import_is_open(const struct import_picture *picture)
            (picture->split == IMPORT_SPLIT_OPEN || picture->split == DATASET_TRAIN);
 }
 
-/* For each class: how many open pictures it has, and how many of them go where. */
+/* For each class, and in a multi-label set for the pictures without any: how many open
+   pictures it has, and how many of them go where. */
 struct assign_class {
     size_t open, seen;
     size_t want[DATASET_SPLITS];
@@ -73,10 +75,10 @@ static struct assign_class *assign_classes(const struct import_set *set,
                                            const double share[DATASET_SPLITS],
                                            uint64_t seed)
 {
-    struct assign_class *class = mem_zeroed((size_t)set->classes, sizeof *class);
+    struct assign_class *class = mem_zeroed((size_t)set->classes + 1, sizeof *class);
     for (size_t i = 0; i < set->count; i++)
         class[set->picture[i].class].open += import_is_open(&set->picture[i]);
-    for (int c = 0; c < set->classes; c++) {
+    for (int c = 0; c <= set->classes; c++) {
         struct assign_class *a = &class[c];
         if (a->open == 0)
             continue;
@@ -216,7 +218,7 @@ static void assign_unplace(struct assign_groups *all, const struct assign_group 
 /* A class none of whose pictures came to train gets its smallest group there. */
 static void assign_fill_train(struct assign_groups *all)
 {
-    for (int c = 0; c < all->set->classes; c++) {
+    for (int c = 0; c <= all->set->classes; c++) {
         const struct assign_group *least = NULL;
         if (all->class[c].open == 0 || all->got[DATASET_TRAIN][c] > 0)
             continue;
@@ -240,10 +242,10 @@ static void assign_whole_groups(struct import_set *set, struct assign_class *cla
     struct assign_groups all = {.set = set, .class = class};
     struct sampler order;
     assign_collect(&all);
-    all.have = mem_zeroed((size_t)set->classes, sizeof *all.have);
+    all.have = mem_zeroed((size_t)set->classes + 1, sizeof *all.have);
     for (int s = 0; s < DATASET_SPLITS; s++) {
-        all.got[s] = mem_zeroed((size_t)set->classes, sizeof *all.got[s]);
-        for (int c = 0; c < set->classes; c++)
+        all.got[s] = mem_zeroed((size_t)set->classes + 1, sizeof *all.got[s]);
+        for (int c = 0; c <= set->classes; c++)
             all.wanted[s] += class[c].want[s];
     }
     if (all.groups > 0)
@@ -267,6 +269,7 @@ static void assign_whole_groups(struct import_set *set, struct assign_class *cla
 void import_assign(struct import_set *set, const double share[DATASET_SPLITS],
                    uint64_t seed)
 {
+    import_labels_choose(set);
     struct assign_class *class = assign_classes(set, share, seed);
     if (set->groups > 0)
         assign_whole_groups(set, class, seed);

@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "base/parse.h"
 #include "import_check.h"
+#include "import_labels.h"
 #include "io/text.h"
 
 #define LONE_LABELS 20 /* fewer pictures may well all be of different classes */
@@ -18,9 +19,13 @@ static enum status check_empty_classes(const struct import_set *set)
     const char **trained = mem_zeroed((size_t)set->classes, sizeof *trained);
     enum status st = ST_OK;
     int n = 0;
-    for (size_t i = 0; i < set->count; i++)
-        train[set->picture[i].class] += set->picture[i].split == IMPORT_SPLIT_OPEN ||
-                                        set->picture[i].split == DATASET_TRAIN;
+    for (size_t i = 0; i < set->count; i++) {
+        const struct import_picture *picture = &set->picture[i];
+        int labels;
+        const int *class = import_labels_of(set, picture, &labels);
+        for (int k = 0; k < labels && picture->split <= DATASET_TRAIN; k++)
+            train[class[k]]++;
+    }
     for (int c = 0; c < set->classes; c++)
         if (train[c])
             trained[n++] = set->class_name[c];
@@ -41,27 +46,33 @@ static enum status check_empty_classes(const struct import_set *set)
     return st;
 }
 
-/* The only class that pictures (of training or without a split alone, if `train`) have;
-   -1 if there are several. */
-static int check_only_class(const struct import_set *set, bool train)
+/* Pictures (of training or without a split alone, if `train`) that all have the same
+   labels: the first of them; NULL if there are others. */
+static const struct import_picture *check_only_labels(const struct import_set *set,
+                                                      bool train)
 {
-    int only = -1;
+    const struct import_picture *only = NULL;
     for (size_t i = 0; i < set->count; i++) {
         const struct import_picture *picture = &set->picture[i];
         if (train && picture->split > DATASET_TRAIN)
             continue;
-        if (only >= 0 && only != picture->class)
-            return -1;
-        only = picture->class;
+        if (only && !import_labels_equal(set, only, picture))
+            return NULL;
+        only = only ? only : picture;
     }
     return only;
 }
 
 static enum status check_several_classes(const struct import_set *set, bool train)
 {
-    int only = check_only_class(set, train);
-    if (only < 0)
+    const struct import_picture *picture = check_only_labels(set, train);
+    if (!picture)
         return ST_OK;
+    int only = picture->class;
+    if (set->multi_label)
+        FAIL(ST_FAIL,
+             "all %s in %s have the same classes: there is nothing to tell apart",
+             train ? "training pictures" : "pictures", set->source);
     FAIL(ST_FAIL, "all %s in %s are of class '%s': at least two classes are expected%s",
          train ? "training pictures" : "pictures", set->source, set->class_name[only],
          set->memory ? "; is the label in another column (--label-column)?" : "");
@@ -83,7 +94,7 @@ static enum status check_encoding(const struct import_set *set)
 static void note_lone_labels(const struct import_set *set)
 {
     bool *seen = mem_zeroed((size_t)set->classes, sizeof *seen);
-    bool lone = set->in_file && set->count > LONE_LABELS;
+    bool lone = set->in_file && set->count > LONE_LABELS && !set->multi_label;
     for (size_t i = 0; i < set->count && lone; i++) {
         int class = set->picture[i].class;
         lone = !seen[class];
@@ -134,8 +145,7 @@ enum status import_name_classes(struct import_set *set, char *const *name, int c
     }
     for (int c = 0; c < classes; c++)
         copy[c] = mem_strdup(name[c]);
-    for (size_t i = 0; i < set->count; i++)
-        set->picture[i].class = number[set->picture[i].class];
+    import_labels_renumber(set, number);
     fs_free_list(set->class_name, set->classes);
     import_names_release(&set->names);
     set->class_name = copy;

@@ -12,7 +12,8 @@
 
 #define FIND_LIST_BYTES ((size_t)1 << 30) /* of a list, at most */
 
-static enum status find_list(struct import_set *set, const char *path)
+static enum status find_list(struct import_set *set, const char *path,
+                             enum import_label label)
 {
     char *text;
     size_t bytes;
@@ -21,16 +22,17 @@ static enum status find_list(struct import_set *set, const char *path)
     if (strlen(text) != bytes)
         st = status_fail(ST_FAIL, "'%s' is no text: a byte is 0", path);
     if (st == ST_OK)
-        st = import_list(set, path, text);
+        st = import_list(set, path, label, text);
     free(text);
     return st;
 }
 
-enum status import_find(struct import_set **set, const char *path, enum import_kind kind)
+enum status import_find(struct import_set **set, const char *path, enum import_kind kind,
+                        enum import_label label)
 {
     *set = mem_zeroed(1, sizeof **set);
     enum status st =
-        kind == IMPORT_FOLDER ? import_scan(*set, path) : find_list(*set, path);
+        kind == IMPORT_FOLDER ? import_scan(*set, path) : find_list(*set, path, label);
     if (st == ST_OK) {
         (*set)->source = mem_format(kind == IMPORT_LIST ? "list %s" : "folder %s",
                                     import_basename(path));
@@ -85,7 +87,7 @@ static enum status find_test(struct import_set *set, const char *folder)
 enum status import_find_folders(struct import_set **set, const char *path,
                                 const char *test)
 {
-    TRY(import_find(set, path, IMPORT_FOLDER));
+    TRY(import_find(set, path, IMPORT_FOLDER, IMPORT_LABEL_AUTO));
     enum status st = find_test(*set, test);
     if (st == ST_OK)
         return ST_OK;

@@ -3,7 +3,7 @@
 
 #include "base/hash.h"
 #include "data/import_pictures.h"
-#include "import_set.h"
+#include "import_labels.h"
 
 #define FINGERPRINT_VERSION 2 /* of what the import makes of the same files */
 
@@ -46,7 +46,10 @@ static enum status fingerprint_picture(const struct import_set *set,
         exists,         file.st_size,  file.st_mtim.tv_sec, file.st_mtim.tv_nsec,
         picture->split, picture->group};
     *hash = hash_bytes(numbers, sizeof numbers, *hash);
-    *hash = fingerprint_text(set->class_name[picture->class], *hash);
+    int labels;
+    const int *class = import_labels_of(set, picture, &labels);
+    for (int k = 0; k < labels; k++)
+        *hash = fingerprint_text(set->class_name[class[k]], *hash);
     *hash = fingerprint_text(path, *hash);
     if (set->weighted)
         *hash = hash_bytes(&picture->weight, sizeof picture->weight, *hash);
@@ -57,7 +60,7 @@ enum status import_fingerprint(const struct import_set *set,
                                const struct import_options *options, uint64_t *hash,
                                bool has[DATASET_SPLITS])
 {
-    *hash = fingerprint_options(options, 0);
+    *hash = fingerprint_options(options, set->multi_label ? 1 : 0);
     for (int c = 0; c < set->classes; c++) /* also those without pictures */
         *hash = fingerprint_text(set->class_name[c], *hash);
     for (size_t i = 0; i < set->count; i++)

@@ -9,7 +9,7 @@
 #include "base/mem.h"
 #include "base/parse.h"
 #include "import_impl.h"
-#include "import_set.h"
+#include "import_labels.h"
 
 #define LIST_FIELDS 64 /* columns, at most */
 
@@ -222,19 +222,77 @@ static enum status list_read_split(const struct list_reader *list, int *split)
     return ST_OK;
 }
 
-static enum status list_read_picture(struct list_reader *list)
+/* --- several classes --- */
+
+static bool list_holds_set(const char *label)
 {
-    int least = 0, split;
-    double weight = 1;
+    return strchr(label, IMPORT_LABELS_BETWEEN) != NULL;
+}
+
+static void list_begin_sets(struct list_reader *list, size_t line, const char *label)
+{
+    import_labels_begin(list->set);
+    log_note("'%s' has labels with '%c' (line %zu: '%s'): its pictures may have several "
+             "classes, or none",
+             list->path, IMPORT_LABELS_BETWEEN, line, label);
+}
+
+/* After the first empty label: does one of those behind make this a multi-label set? */
+static void list_look_ahead(struct list_reader *list)
+{
+    struct list_reader ahead = *list;
+    char *copy = mem_strdup(list->next), why[STATUS_TEXT];
+    bool found = false;
+    ahead.next = copy;
+    status_capture(why); /* what is wrong with a line is said when it is read */
+    while (!found && list_read_record(&ahead) == ST_OK && ahead.fields > 0)
+        found = ahead.fields > ahead.place[LIST_LABEL] &&
+                list_holds_set(list_cell(&ahead, LIST_LABEL));
+    status_capture(NULL);
+    if (found)
+        list_begin_sets(list, ahead.line, list_cell(&ahead, LIST_LABEL));
+    free(copy);
+}
+
+/* To the picture that was added last: "cat; dog". Empty names do not count. */
+static void list_add_labels(struct list_reader *list, const char *label)
+{
+    const char between[] = {IMPORT_LABELS_BETWEEN, '\0'};
+    char *copy = mem_strdup(label), *rest = copy, *word;
+    while ((word = strsep(&rest, between)) != NULL) {
+        word = parse_trim(word);
+        if (*word)
+            import_labels_add(list->set, import_set_class(list->set, word));
+    }
+    free(copy);
+}
+
+/* --- pictures --- */
+
+static enum status list_check_fields(const struct list_reader *list)
+{
+    int least = 0;
     for (int c = 0; c < LIST_COLUMNS; c++)
         least = list->place[c] >= least ? list->place[c] + 1 : least;
     if (list->fields < least)
         FAIL(ST_FAIL, "line %zu of '%s' has %d columns, but %d are needed", list->line,
              list->path, list->fields, least);
+    return ST_OK;
+}
+
+static enum status list_read_picture(struct list_reader *list)
+{
+    int split;
+    double weight = 1;
+    TRY(list_check_fields(list));
     const char *path = list->field[list->place[LIST_PATH]];
     const char *label = list_cell(list, LIST_LABEL);
     const char *heavy = list_cell(list, LIST_WEIGHT);
-    if (!*path || !*label)
+    if (!list->set->multi_label && list_holds_set(label))
+        list_begin_sets(list, list->line, label);
+    else if (!list->set->multi_label && *path && !*label)
+        list_look_ahead(list);
+    if (!*path || (!*label && !list->set->multi_label))
         FAIL(ST_FAIL, "line %zu of '%s' has no %s", list->line, list->path,
              *path ? "label" : "path");
     TRY(list_read_split(list, &split));
@@ -243,8 +301,11 @@ static enum status list_read_picture(struct list_reader *list)
              list->line, list->path, heavy);
     if (list->set->count == INT32_MAX)
         FAIL(ST_FAIL, "'%s' has too many lines", list->path);
-    import_set_add(list->set, mem_strdup(path), import_set_class(list->set, label), split)
-        ->weight = (float)weight;
+    bool sets = list->set->multi_label;
+    int class = sets ? IMPORT_NO_CLASS : import_set_class(list->set, label);
+    import_set_add(list->set, mem_strdup(path), class, split)->weight = (float)weight;
+    if (sets)
+        list_add_labels(list, label);
     list_add_group(list, list_cell(list, LIST_GROUP));
     return ST_OK;
 }
@@ -260,7 +321,9 @@ static enum status list_read(struct list_reader *list)
     }
     if (list->set->count == 0)
         FAIL(ST_FAIL, "'%s' names no pictures", list->path);
-    if (list->set->classes < 2)
+    if (list->set->multi_label && list->set->classes == 0)
+        FAIL(ST_FAIL, "no picture in '%s' has a class", list->path);
+    if (list->set->classes < 2 && !list->set->multi_label)
         FAIL(ST_FAIL,
              "all pictures in '%s' have the label '%s': at least two classes are "
              "expected",
@@ -270,13 +333,15 @@ static enum status list_read(struct list_reader *list)
     return ST_OK;
 }
 
-enum status import_list(struct import_set *set, const char *path, char *text)
+enum status import_list(struct import_set *set, const char *path, enum import_label label,
+                        char *text)
 {
     const char *slash = strrchr(path, '/');
     size_t length = slash ? (size_t)(slash - path) : 0;
     *set = (struct import_set){
         .root = slash ? mem_format("%.*s", (int)(length ? length : 1), path)
-                      : mem_strdup(".")};
+                      : mem_strdup("."),
+        .multi_label = label == IMPORT_LABEL_SETS};
     struct list_reader list = {.set = set, .path = path, .next = text, .next_line = 1};
     enum status st = list_read(&list);
     for (size_t i = 0; i < set->count && list.group; i++)

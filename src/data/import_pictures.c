@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "import_check.h"
 #include "import_impl.h"
+#include "import_labels.h"
 #include "import_survey.h"
 
 /* --- decisions about the whole set --- */
@@ -44,10 +45,14 @@ static struct pictures_polarity pictures_count_polarity(const struct import_set 
     for (size_t i = 0; i < set->count; i++) {
         const struct import_picture *picture = &set->picture[i];
         bool paper = picture->light_border && picture->plain_border;
+        int labels;
         if (picture->reason)
             continue;
-        count.all[picture->class]++;
-        count.paper[picture->class] += paper;
+        const int *class = import_labels_of(set, picture, &labels);
+        for (int k = 0; k < labels; k++) {
+            count.all[class[k]]++;
+            count.paper[class[k]] += paper;
+        }
         count.papers += paper;
         count.total++;
     }
@@ -163,7 +168,7 @@ enum status import_pictures(const char *path, enum import_kind kind, const char 
                             const struct import_options *options)
 {
     struct import_set *set;
-    TRY(import_find(&set, path, kind));
+    TRY(import_find(&set, path, kind, options->label));
     enum status st = import_write(set, out, options);
     import_set_free(set);
     return st;

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/table.h"
+#include "import_impl.h"
 #include "import_survey.h"
 #include "io/target.h"
 
@@ -125,6 +126,21 @@ static void report_row(struct table *table, const char *name,
         table_cellf(table, "%zu", count[s]);
 }
 
+/* Pictures without a class. */
+static void report_unlabelled(struct table *table, const struct import_set *set)
+{
+    size_t count[DATASET_SPLITS] = {0}, all = 0;
+    for (size_t i = 0; i < set->count; i++) {
+        const struct import_picture *picture = &set->picture[i];
+        if (picture->reason || picture->labels > 0)
+            continue;
+        count[picture->split]++;
+        all++;
+    }
+    if (all > 0)
+        report_row(table, "(no class)", count);
+}
+
 /* "'a', 'b' and 7 more". The caller frees. */
 static char *report_names(const struct import_set *set, const bool *named)
 {
@@ -183,15 +199,14 @@ static void report_imbalance(const struct import_set *set)
 void import_report_table(const struct import_set *set, const char *out,
                          const struct import_options *options)
 {
-    size_t total[DATASET_SPLITS] = {0}, left_out = 0;
+    const size_t *total = set->total;
+    size_t left_out = 0;
     struct table table;
     table_init(&table, "<class", ">train", ">val", ">test", NULL);
     for (int c = 0; c < set->classes; c++) {
         size_t count[DATASET_SPLITS];
-        for (int s = 0; s < DATASET_SPLITS; s++) {
+        for (int s = 0; s < DATASET_SPLITS; s++)
             count[s] = set->per_class[s][c];
-            total[s] += count[s];
-        }
         if (c < REPORT_ROWS || (c == REPORT_ROWS && set->classes == c + 1))
             report_row(&table, set->class_name[c], count);
     }
@@ -199,6 +214,8 @@ void import_report_table(const struct import_set *set, const char *out,
         table_cellf(&table, "... %d more", set->classes - REPORT_ROWS);
         table_row(&table, "", "", "", NULL);
     }
+    if (set->multi_label)
+        report_unlabelled(&table, set);
     report_row(&table, "all", total);
     table_print(&table);
     table_release(&table);
@@ -212,14 +229,13 @@ void import_report_table(const struct import_set *set, const char *out,
     report_missing(set, total);
     report_imbalance(set);
     log_out("%s: %zu training, %zu validation and %zu test images of %d x %d pixels, %s, "
-            "%d classes\n",
+            "%d classes%s\n",
             out, total[DATASET_TRAIN], total[DATASET_VAL], total[DATASET_TEST],
-            options->h, options->w, options->channels == 3 ? "RGB" : "grey",
-            set->classes);
+            options->h, options->w, options->channels == 3 ? "RGB" : "grey", set->classes,
+            set->multi_label ? ", several or none for each image" : "");
 }
 
-/* As RFC 4180 has it: always in quotes. */
-static void report_write_field(FILE *file, const char *text)
+void import_write_field(FILE *file, const char *text)
 {
     fputc('"', file);
     for (; *text; text++) {
@@ -264,9 +280,9 @@ enum status import_report_skipped(const struct import_set *set, const char *out)
     for (size_t i = 0; i < set->count; i++) {
         if (!set->picture[i].reason)
             continue;
-        report_write_field(writer.file, set->picture[i].path);
+        import_write_field(writer.file, set->picture[i].path);
         fputc(',', writer.file);
-        report_write_field(writer.file, set->picture[i].reason);
+        import_write_field(writer.file, set->picture[i].reason);
         fputc('\n', writer.file);
     }
     return fs_write_end(&writer);

@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "base/parse.h"
 #include "data/dataset_writer.h"
+#include "import_labels.h"
 #include "io/text.h"
 
 void import_set_release(struct import_set *set)
@@ -16,6 +17,7 @@ void import_set_release(struct import_set *set)
         free(set->picture[i].reason);
     }
     free(set->picture);
+    free(set->label);
     for (int s = 0; s < DATASET_SPLITS; s++)
         free(set->per_class[s]);
     fs_free_list(set->class_name, set->classes);
@@ -97,8 +99,7 @@ void import_set_sort(struct import_set *set)
         set->class_name[i] = order[i].name;
         now[order[i].before] = i;
     }
-    for (size_t i = 0; i < set->count; i++)
-        set->picture[i].class = now[set->picture[i].class];
+    import_labels_renumber(set, now);
     import_names_renumber(&set->names, now);
     free(now);
     free(order);
@@ -182,10 +183,16 @@ void import_count(struct import_set *set)
     for (int s = 0; s < DATASET_SPLITS; s++) {
         free(set->per_class[s]);
         set->per_class[s] = mem_zeroed((size_t)set->classes, sizeof *set->per_class[s]);
+        set->total[s] = 0;
     }
     for (size_t i = 0; i < set->count; i++) {
         const struct import_picture *picture = &set->picture[i];
-        if (!picture->reason)
-            set->per_class[picture->split][picture->class]++;
+        int labels;
+        const int *class = import_labels_of(set, picture, &labels);
+        if (picture->reason)
+            continue;
+        set->total[picture->split]++;
+        for (int k = 0; k < labels; k++)
+            set->per_class[picture->split][class[k]]++;
     }
 }

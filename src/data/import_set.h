@@ -20,21 +20,25 @@
 
 #include "base/fs.h"
 #include "base/status.h"
-#include "data/dataset.h"
+#include "data/import_pictures.h"
 #include "import_names.h"
 #include "io/image.h"
 
 #define IMPORT_SPLIT_OPEN (-1) /* the source does not say a split */
 #define IMPORT_NO_GROUP   (-1)
+#define IMPORT_NO_CLASS   (-1) /* not yet, or multi-label */
 
 struct dataset_builder;
 
 struct import_picture {
     char *path;   /* owned: relative to the set's root, or absolute */
     char *reason; /* owned: why it is left out; NULL: it is kept */
-    int class;
-    int split; /* enum dataset_split or IMPORT_SPLIT_OPEN */
-    int group; /* number of the group, or IMPORT_NO_GROUP */
+    int class;    /* multi-label: the one that it is drawn by (import_labels_choose), or
+                     set->classes if it has none */
+    int labels;   /* multi-label: how many classes it has, which are... */
+    size_t first_label; /* ...set->label[first_label] and those behind */
+    int split;          /* enum dataset_split or IMPORT_SPLIT_OPEN */
+    int group;          /* number of the group, or IMPORT_NO_GROUP */
     float weight;
     /* facts of the survey: */
     int h, w;
@@ -75,6 +79,10 @@ struct import_set {
     int groups;                        /* 0: no groups */
     bool splits_given[DATASET_SPLITS]; /* the source has pictures of the split */
     bool weighted;                     /* the source gives weights */
+    bool multi_label; /* a picture has several classes, or none: import_labels.h */
+    int *label;       /* owned: (label_room) of all pictures */
+    size_t labels, label_room;    /* in use */
+    size_t total[DATASET_SPLITS]; /* kept pictures: see import_count */
     bool in_file; /* the labels are in a file: a list, a table, IDX files */
     struct import_passed passed;
 };
@@ -109,7 +117,7 @@ enum status import_path(const struct import_set *set,
                         const struct import_picture *picture,
                         char out[FS_PATH]) MUST_CHECK;
 
-/* Counts the kept pictures of each class and split into set->per_class. */
+/* Counts the kept pictures of each class and split into set->per_class and total. */
 void import_count(struct import_set *set);
 
 /* --- 1: finding --- */
@@ -133,6 +141,7 @@ void import_report_passed(const struct import_passed *passed, const char *place)
 /* Reads a list (RFC 4180); the first line names the columns: path, label, and perhaps
    split, group, weight. `text` is the file's content, which is changed. Paths are
    relative to the list's folder. */
-enum status import_list(struct import_set *set, const char *path, char *text) MUST_CHECK;
+enum status import_list(struct import_set *set, const char *path, enum import_label label,
+                        char *text) MUST_CHECK;
 
 #endif

@@ -1,9 +1,13 @@
 /* Decodes the pictures of an import once more, and writes them to the data set. */
 #include <stdlib.h>
+#include <string.h>
 
+#include "base/label_set.h"
 #include "base/log.h"
+#include "base/mem.h"
 #include "data/dataset_writer.h"
 #include "data/import_treatment.h"
+#include "import_labels.h"
 #include "import_queue.h"
 #include "import_survey.h"
 
@@ -11,6 +15,7 @@ struct import_store_pass {
     const struct import_set *set;
     const struct import_options *options;
     struct dataset_writer *writer;
+    uint8_t *labels; /* owned: room for a picture's (base/label_set.h) */
 };
 
 struct import_store_slot {
@@ -78,6 +83,19 @@ static enum status import_store_fail(const struct import_store_pass *pass, size_
          pass->set->picture[i].path);
 }
 
+/* Of picture i of a multi-label set, in pass->labels; NULL of another. */
+static const uint8_t *import_store_labels(const struct import_store_pass *pass, size_t i)
+{
+    int count;
+    const int *class = import_labels_of(pass->set, &pass->set->picture[i], &count);
+    if (!pass->set->multi_label)
+        return NULL;
+    memset(pass->labels, 0, label_set_bytes(pass->set->classes));
+    for (int k = 0; k < count; k++)
+        label_set_add(pass->labels, class[k]);
+    return pass->labels;
+}
+
 static enum status import_store_take(void *context, size_t i, void *result)
 {
     const struct import_store_pass *pass = context;
@@ -91,6 +109,7 @@ static enum status import_store_take(void *context, size_t i, void *result)
         log_progress("writing picture %zu of %zu", i, pass->set->count);
     const struct dataset_item item = {.pixels = slot->pixels,
                                       .label = picture->class,
+                                      .set = import_store_labels(pass, i),
                                       .path = pass->set->memory ? NULL : picture->path,
                                       .file = slot->file,
                                       .bytes = slot->bytes};
@@ -105,8 +124,7 @@ static void import_store_count_bytes(const struct import_set *set,
                                      struct dataset_recipe *recipe)
 {
     for (int s = 0; s < DATASET_SPLITS; s++)
-        for (int c = 0; c < set->classes; c++)
-            recipe->most[s] += set->per_class[s][c];
+        recipe->most[s] = set->total[s];
     for (size_t i = 0; i < set->count; i++)
         if (!set->picture[i].reason)
             recipe->bytes[set->picture[i].split] += set->picture[i].bytes;
@@ -119,6 +137,7 @@ enum status import_store_images(const struct import_set *set, const char *out,
                                     .classes = set->classes,
                                     .class_name = set->class_name,
                                     .source = set->source,
+                                    .multi_label = set->multi_label,
                                     .encoded = options->store == IMPORT_STORE_ENCODED,
                                     .treatment = options->treatment};
     struct import_store_pass pass = {.set = set, .options = options};
@@ -135,7 +154,9 @@ enum status import_store_images(const struct import_set *set, const char *out,
     };
     import_store_count_bytes(set, &recipe);
     TRY(dataset_writer_open(&pass.writer, out, &recipe));
+    pass.labels = mem_zeroed(label_set_bytes(set->classes), 1);
     enum status st = import_queue_run(&job);
+    free(pass.labels);
     if (st == ST_OK)
         return dataset_writer_finish(pass.writer, options->allow_empty);
     dataset_writer_abandon(pass.writer);

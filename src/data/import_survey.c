@@ -159,6 +159,8 @@ static enum status survey_take(void *context, size_t i, void *slot)
     struct import_picture found = *facts;
     found.path = picture->path;
     found.class = picture->class;
+    found.labels = picture->labels;
+    found.first_label = picture->first_label;
     found.split = picture->split;
     found.group = picture->group;
     found.weight = picture->weight;

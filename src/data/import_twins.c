@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "data/import_treatment.h"
+#include "import_labels.h"
 #include "import_survey.h"
 
 #define TWINS_TOLD 5 /* pairs that are named */
@@ -118,16 +119,30 @@ static const struct import_picture *twin_other(const struct import_twins *twins,
     const struct import_picture *first = &set->picture[twins->member[twins->begin[t]]];
     for (size_t m = twins->begin[t] + 1; m < twins->begin[t + 1]; m++) {
         const struct import_picture *other = &set->picture[twins->member[m]];
-        if (by_split ? other->split != first->split : other->class != first->class)
+        if (by_split ? other->split != first->split
+                     : !import_labels_equal(set, other, first))
             return other;
     }
     return NULL;
 }
 
-static const char *twin_word(const struct import_set *set,
-                             const struct import_picture *picture, bool split)
+/* The caller frees. */
+static char *twin_word(const struct import_set *set, const struct import_picture *picture,
+                       bool split)
 {
-    return split ? dataset_split_name[picture->split] : set->class_name[picture->class];
+    return split ? mem_strdup(dataset_split_name[picture->split])
+                 : import_labels_text(set, picture);
+}
+
+static void twin_tell(const struct import_set *set, const struct import_picture *first,
+                      const struct import_picture *other, bool by_split)
+{
+    char *one = twin_word(set, first, by_split), *two = twin_word(set, other, by_split);
+    log_note("the same picture %s: '%s' (%s) and '%s' (%s)",
+             by_split ? "is in two splits" : "has two labels", first->path, one,
+             other->path, two);
+    free(one);
+    free(two);
 }
 
 static void twin_report(const struct import_twins *twins, const struct import_set *set,
@@ -141,10 +156,7 @@ static void twin_report(const struct import_twins *twins, const struct import_se
         if (!other)
             continue;
         if (found++ < TWINS_TOLD)
-            log_note("the same picture %s: '%s' (%s) and '%s' (%s)",
-                     by_split ? "is in two splits" : "has two labels", first->path,
-                     twin_word(set, first, by_split), other->path,
-                     twin_word(set, other, by_split));
+            twin_tell(set, first, other, by_split);
     }
     if (found > 0 && by_split)
         log_note("%zu picture%s in more than one split: what is measured on them is too "

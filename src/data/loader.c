@@ -195,6 +195,14 @@ int loader_class(const struct loader *loader, uint64_t i)
     return loader->match ? loader->match->class_of[label] : label;
 }
 
+const uint8_t *loader_label_set(const struct loader *loader, uint64_t i)
+{
+    const struct loader_match *match = loader->match;
+    if (match && match->sets)
+        return match->sets + i * match->set_bytes;
+    return dataset_label_set(loader->dataset, loader->split, i);
+}
+
 /* Of the images, once they are fitted. */
 static struct shape loader_fitted_shape(const struct loader *loader)
 {
@@ -246,6 +254,7 @@ static struct loader_sample loader_sample_of(const struct loader *loader,
         .key = loader->balance ? position : place->sample,
         .view = loader->augment ? loader_view(loader, place) : 0,
         .label = loader_class(loader, place->sample),
+        .set = loader_label_set(loader, place->sample),
         .weight = loader->split == DATASET_TRAIN
                       ? dataset_weight(loader->dataset, place->sample)
                       : 1,

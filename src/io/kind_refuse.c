@@ -13,6 +13,7 @@ static const struct kind_h5 {
     {"/weights", "a checkpoint"},
     {"/metrics", "the metrics of a run"},
     {"/logprobs", "a file of predictions"},
+    {"/probabilities", "a file of predictions"},
     {"/strong", "a plan"},
     {"/subjects", "a file of the laboratory"},
 };

@@ -58,6 +58,13 @@ void dropout_apply(const struct team *team, float *y, const float *x, const uint
     team_barrier(team);
 }
 
+void logsigmoid_forward(const struct team *team, float *y, const float *x, size_t n)
+{
+    size_t count, first = elements_share(team, n, &count);
+    kernels()->logsigmoid_forward(y + first, x + first, count);
+    team_barrier(team);
+}
+
 void logsoftmax_forward(const struct team *team, float *y, const float *x, int rows,
                         int classes)
 {

@@ -333,46 +333,6 @@ static enum status build_lines(struct build *build, struct build_scope *scope,
 
 /* --- the whole --- */
 
-/* Every output but the last layer's is somebody's input. */
-static enum status build_check_readers(const struct build *build)
-{
-    const struct model *model = build->model;
-    const struct layer *last = model->layer[model->layers - 1];
-    for (int l = 0; l < model->layers - 1; l++) {
-        const struct layer *layer = model->layer[l];
-        if (layer->readers > 0)
-            continue;
-        if (layer->ops == &layer_logsoftmax)
-            FAIL(ST_USAGE,
-                 "%s: the network has two ends, '%s' here and '%s' at %s; remove one of "
-                 "them",
-                 build->where[l], layer->name, last->name,
-                 build->where[model->layers - 1]);
-        FAIL(ST_USAGE,
-             "%s: %s: no layer uses its output: name it by from=%s, or remove the layer",
-             build->where[l], layer->name, layer->name);
-    }
-    return ST_OK;
-}
-
-static enum status build_check_end(const struct build *build)
-{
-    const struct model *model = build->model;
-    const struct layer *last = model->layer[model->layers - 1];
-    const char *where = build->where[model->layers - 1];
-    if (last->ops != &layer_logsoftmax)
-        FAIL(ST_USAGE, "%s: %s: the last layer must be 'logsoftmax'", where, last->name);
-    if (last->out.c != model->classes)
-        FAIL(ST_USAGE,
-             "%s: %s: the network has %d outputs, the data %d classes: write "
-             "'linear classes'",
-             where, last->name, last->out.c, model->classes);
-    if (model->params == 0)
-        FAIL(ST_USAGE, "%s: the network has nothing to learn: add 'linear classes'",
-             where);
-    return build_check_readers(build);
-}
-
 enum status model_build(struct model *model, const struct model_spec *spec)
 {
     struct build build = {.model = model, .spec = spec};
@@ -384,6 +344,8 @@ enum status model_build(struct model *model, const struct model_spec *spec)
                          "the network has no layers: add 'layer =' lines to [model]");
     else
         st = build_check_end(&build);
+    if (st == ST_OK)
+        model->multi_label = model->layer[model->layers - 1]->ops == &layer_logsigmoid;
 out:
     free(build.where);
     free(build.name);

@@ -145,6 +145,7 @@ static void fold_build_model(struct fold_build *build)
     *model = (struct model){
         .in = from->in,
         .classes = from->classes,
+        .multi_label = from->multi_label,
         .grain = from->grain,
         .policy = from->policy,
         .forward_only = true,

@@ -1,4 +1,4 @@
-/* relu, gelu and logsoftmax. */
+/* relu, gelu, logsoftmax and logsigmoid. */
 #include <stddef.h>
 
 #include "kernels/activation.h"
@@ -6,6 +6,7 @@
 
 /* FLOPs per element, counted in kernels/simd/activation.c. */
 #define GELU_FORWARD        42
+#define LOGSIGMOID_FORWARD  36
 #define LOGSOFTMAX_FORWARD  20
 #define LOGSOFTMAX_BACKWARD 19
 
@@ -55,16 +56,24 @@ static void gelu_layer_backward(const struct layer *layer, const struct pass *pa
                       activation_elements(layer, pass));
 }
 
-static enum status logsoftmax_setup(struct layer *layer, const struct layer_spec *spec)
+/* The last layer. */
+static enum status activation_end_setup(struct layer *layer,
+                                        const struct layer_spec *spec)
 {
     const struct shape *in = &layer->in;
     if (in->h * in->w != 1)
         FAIL(ST_USAGE, "%s: %s: its input %dx%dx%d is an image, not one value a class",
              spec->where, spec->name, in->h, in->w, in->c);
     layer->out = layer->in;
+    return layer_spec_only(spec, false, activation_options);
+}
+
+static enum status logsoftmax_setup(struct layer *layer, const struct layer_spec *spec)
+{
+    TRY(activation_end_setup(layer, spec));
     layer->element_forward = LOGSOFTMAX_FORWARD * (double)shape_size(layer->out);
     layer->element_backward = LOGSOFTMAX_BACKWARD * (double)shape_size(layer->out);
-    return layer_spec_only(spec, false, activation_options);
+    return ST_OK;
 }
 
 static void logsoftmax_layer_forward(const struct layer *layer, const struct pass *pass)
@@ -77,6 +86,24 @@ static void logsoftmax_layer_backward(const struct layer *layer, const struct pa
     if (pass->dx)
         logsoftmax_backward(&pass->team, pass->dx, pass->dy, pass->y, pass->n,
                             layer->in.c);
+}
+
+static enum status logsigmoid_setup(struct layer *layer, const struct layer_spec *spec)
+{
+    TRY(activation_end_setup(layer, spec));
+    layer->element_forward = LOGSIGMOID_FORWARD * (double)shape_size(layer->out);
+    return ST_OK;
+}
+
+static void logsigmoid_layer_forward(const struct layer *layer, const struct pass *pass)
+{
+    logsigmoid_forward(&pass->team, pass->y, pass->x, activation_elements(layer, pass));
+}
+
+static struct split_sets logsigmoid_splits(const struct layer *layer)
+{
+    (void)layer;
+    return (struct split_sets){SPLIT_BIT(SPLIT_ELEMENT), 0};
 }
 
 static struct split_sets activation_splits(const struct layer *layer)
@@ -120,4 +147,16 @@ const struct layer_ops layer_logsoftmax = {
     .forward = logsoftmax_layer_forward,
     .backward = logsoftmax_layer_backward,
     .splits = activation_splits,
+};
+
+/* The loss gives the gradient with respect to x (nn/loss_set.h), which is passed on. */
+const struct layer_ops layer_logsigmoid = {
+    .kind = "logsigmoid",
+    .help = "logsigmoid",
+    .bytes = sizeof(struct layer),
+    .inputs = 1,
+    .passes_gradient = LAYER_PASSES_ALL,
+    .setup = logsigmoid_setup,
+    .forward = logsigmoid_layer_forward,
+    .splits = logsigmoid_splits,
 };

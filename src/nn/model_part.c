@@ -107,6 +107,7 @@ void model_part(struct model *part, const struct model *whole, int begin, int en
     *part = (struct model){
         .in = whole->layer[first]->in,
         .classes = whole->classes,
+        .multi_label = whole->multi_label,
         .grain = whole->grain,
         .policy = whole->policy,
         .params = whole->unit[end - 1].end - offset,

@@ -7,6 +7,7 @@
 #include "kernels/vector.h"
 #include "leg.h"
 #include "model_impl.h"
+#include "nn/loss_set.h"
 #include "nn/workspace.h"
 
 /* Is the op's pass as in training? Not if all before it is frozen: nothing is random
@@ -257,11 +258,16 @@ int model_find_bad(const struct model *model, struct workspace *ws,
     return bad;
 }
 
-/* In evaluation the label alone counts. */
+/* In evaluation the label or the set alone counts. */
 static struct target model_target(const struct workspace *ws,
                                   const struct grain_pass *pass, int i)
 {
-    return pass->train ? ws->target[i] : target_of_class(ws->target[i].label);
+    struct target target = ws->target[i];
+    if (pass->train)
+        return target;
+    struct target plain = target_of_class(target.label);
+    plain.set = target.set;
+    return plain;
 }
 
 static void model_grain_loss(const struct model *model, struct workspace *ws,
@@ -276,8 +282,11 @@ static void model_grain_loss(const struct model *model, struct workspace *ws,
     result->correct = 0;
     for (int i = 0; i < pass->n; i++, logp += classes) {
         struct target target = model_target(ws, pass, i);
-        sum += loss_of_sample(loss, logp, classes, &target, delta);
-        result->correct += vector_argmax(logp, (size_t)classes) == target.label;
+        sum += (model->multi_label ? loss_of_set : loss_of_sample)(loss, logp, classes,
+                                                                   &target, delta);
+        result->correct += model->multi_label
+                               ? loss_set_is_right(logp, classes, &target)
+                               : vector_argmax(logp, (size_t)classes) == target.label;
         if (delta)
             delta += classes;
     }

@@ -23,6 +23,32 @@ void model_spec_add(struct model_spec *spec, const char *text, const char *where
     spec_lines_add(&spec->lines, text, where);
 }
 
+/* Where the kind of the last line begins, if it is this one; else NULL. */
+static char *spec_last_kind(const struct model_spec *spec, const char *kind)
+{
+    const struct spec_lines *lines = &spec->lines;
+    size_t length = strlen(kind);
+    if (lines->count == 0)
+        return NULL;
+    char *last = lines->text[lines->count - 1];
+    last += strspn(last, " \t");
+    bool is = strcspn(last, " \t") == length && strncmp(last, kind, length) == 0;
+    return is ? last : NULL;
+}
+
+bool model_spec_ends_in_logsigmoid(const struct model_spec *spec)
+{
+    return spec_last_kind(spec, "logsigmoid") != NULL;
+}
+
+bool model_spec_use_logsigmoid(struct model_spec *spec)
+{
+    char *softmax = spec_last_kind(spec, "logsoftmax");
+    if (softmax) /* of the same length */
+        memcpy(softmax, "logsigmoid", strlen("logsigmoid"));
+    return model_spec_ends_in_logsigmoid(spec);
+}
+
 static void spec_lines_release(struct spec_lines *lines)
 {
     for (int i = 0; i < lines->count; i++) {

@@ -284,6 +284,7 @@ enum status checkpoint_read_weights(const char *path, const struct model *model,
     struct metrics metrics;
     TRY(checkpoint_read_info(path, &info));
     metrics_init(&metrics, info.classes);
+    metrics.sets = model->multi_label;
     checkpoint_info_release(&info);
     enum status st = checkpoint_vectors(&like, path, &present);
     *averaged = like.ema != NULL;

@@ -1,20 +1,36 @@
 #include "train/class_weights.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/label_set.h"
 #include "base/mem.h"
 #include "base/parse.h"
 
 #define CLASS_WEIGHT_MOST 1e6
+#define CLASS_WEIGHT_AUTO 100.0 /* of a multi-label set: more makes training unstable */
 
 /* Training images of each class; the caller frees. */
 static size_t *class_counts(const struct dataset *dataset)
 {
     size_t *count = mem_zeroed((size_t)dataset->info.classes, sizeof *count);
-    for (size_t i = 0; i < dataset->info.count[DATASET_TRAIN]; i++)
-        count[dataset_label(dataset, DATASET_TRAIN, i)]++;
+    const struct dataset_info *info = &dataset->info;
+    for (size_t i = 0; i < info->count[DATASET_TRAIN]; i++) {
+        const uint8_t *set = dataset_label_set(dataset, DATASET_TRAIN, i);
+        if (!set)
+            count[dataset_label(dataset, DATASET_TRAIN, i)]++;
+        for (int c = 0; set && (c = label_set_next(set, info->classes, c)) >= 0; c++)
+            count[c]++;
+    }
     return count;
+}
+
+static float class_weight_of_set(double has, double lacks)
+{
+    if (has == 0 || lacks == 0)
+        return 1;
+    return (float)fmin(fmax(lacks / has, 1 / CLASS_WEIGHT_AUTO), CLASS_WEIGHT_AUTO);
 }
 
 static void class_weights_balance(const struct dataset *dataset, float *weights)
@@ -24,8 +40,13 @@ static void class_weights_balance(const struct dataset *dataset, float *weights)
     double all = (double)dataset->info.count[DATASET_TRAIN];
     for (int c = 0; c < classes; c++)
         present += count[c] > 0;
-    for (int c = 0; c < classes; c++)
-        weights[c] = count[c] > 0 ? (float)(all / (present * (double)count[c])) : 1.0f;
+    for (int c = 0; c < classes; c++) {
+        double n = (double)count[c];
+        if (dataset->info.multi_label)
+            weights[c] = class_weight_of_set(n, all - n);
+        else
+            weights[c] = count[c] > 0 ? (float)(all / (present * n)) : 1.0f;
+    }
     free(count);
 }
 

@@ -1,6 +1,5 @@
 #include "train/confusion.h"
 
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -119,6 +118,24 @@ void confusion_finish(struct confusion *confusion)
     confusion->wrongs = 0;
 }
 
+static int32_t *confusion_copy(const uint64_t *counts, size_t n)
+{
+    int32_t *copy = mem_zeroed(n, sizeof *copy);
+    for (size_t i = 0; i < n; i++)
+        copy[i] = counts[i] < INT32_MAX ? (int32_t)counts[i] : INT32_MAX;
+    return copy;
+}
+
+void confusion_of_counts(struct confusion *confusion, int classes, const uint64_t *counts)
+{
+    size_t n = (size_t)classes;
+    *confusion = (struct confusion){.classes = classes,
+                                    .sets = true,
+                                    .support = confusion_copy(counts, n),
+                                    .predicted = confusion_copy(counts + n, n),
+                                    .correct = confusion_copy(counts + 2 * n, n)};
+}
+
 void confusion_release(struct confusion *confusion)
 {
     free(confusion->support);
@@ -160,14 +177,19 @@ struct confusion_array confusion_array_matrix(int classes)
     return (struct confusion_array){"confusion", {n, n}, n * n};
 }
 
-int confusion_arrays(int classes, struct confusion_array array[CONFUSION_ARRAYS])
+struct confusion_array confusion_array_counts(int classes)
 {
     size_t n = (size_t)classes;
+    return (struct confusion_array){"class_counts", {3, n}, 3 * n};
+}
+
+int confusion_arrays(int classes, struct confusion_array array[CONFUSION_ARRAYS])
+{
     if (confusion_has_matrix(classes)) {
         array[0] = confusion_array_matrix(classes);
         return 1;
     }
-    array[0] = (struct confusion_array){"class_counts", {3, n}, 3 * n};
+    array[0] = confusion_array_counts(classes);
     array[1] = (struct confusion_array){
         "confused_pairs", {CONFUSION_PAIRS, 3}, (size_t)CONFUSION_PAIRS * 3};
     return 2;
@@ -193,6 +215,8 @@ void confusion_row(const struct confusion *confusion, int32_t *row)
     memcpy(row, confusion->support, n * sizeof *row);
     memcpy(row + n, confusion->predicted, n * sizeof *row);
     memcpy(row + 2 * n, confusion->correct, n * sizeof *row);
+    if (confusion->sets)
+        return;
     memset(row + 3 * n, 0, CONFUSION_PAIRS * sizeof *confusion->pair);
     if (confusion->pairs > 0)
         memcpy(row + 3 * n, confusion->pair,

@@ -8,6 +8,7 @@
 #include "base/where.h"
 #include "comm/comm.h"
 #include "comm/tree.h"
+#include "evaluate_sets.h"
 #include "forward_pass.h"
 #include "kernels/vector.h"
 #include "train/blend.h"
@@ -44,7 +45,7 @@ static void evaluate_keep_answers(const struct evaluate_job *job,
 {
     size_t classes = (size_t)job->setup->crew->model->classes;
     const float *logprobs = ws->logprobs;
-    for (int i = 0; i < n; i++)
+    for (int i = 0; i < n && job->predicted; i++)
         job->predicted[first + (uint64_t)i] =
             (uint16_t)vector_argmax(logprobs + (size_t)i * classes, classes);
     if (job->rows)
@@ -71,14 +72,13 @@ static void evaluate_blend(const struct evaluate_job *job, struct workspace *ws,
                            int n)
 {
     const struct grain_range *grains = &job->forward.grains;
-    int classes = job->setup->crew->model->classes;
+    const struct model *model = job->setup->crew->model;
     uint64_t before = grain_begin(grains->samples, grains->count, grains->begin);
     uint64_t first = grain_begin(grains->samples, grains->count, g);
-    float *sum = job->sum + (first - before) * (uint64_t)classes;
-    blend_add(sum, ws->logprobs, (size_t)n * (size_t)classes,
-              job->views.view[job->view].weight);
+    float *sum = job->sum + (first - before) * (uint64_t)model->classes;
+    blend_add(model, sum, ws->logprobs, n, job->views.view[job->view].weight);
     if (job->view + 1 == job->views.count)
-        blend_finish(ws->logprobs, sum, n, classes);
+        blend_finish(model, ws->logprobs, sum, n);
 }
 
 /* By every member of the team: there are answers to be counted. */
@@ -162,21 +162,13 @@ static enum status evaluate_share(struct evaluate_job *job, int begin, int end)
     return ST_OK;
 }
 
-/* Sums in the order of grains and samples, on every rank for itself. */
-static void evaluate_sum_up(struct evaluate_job *job, struct evaluation *result)
+static void evaluate_count(const struct evaluate_job *job, struct evaluation *result)
 {
     const struct evaluate_setup *setup = job->setup;
     const struct loader *loader = setup->loader;
     struct confusion *confusion = &result->confusion;
-    int grains = job->forward.grains.count;
-    uint64_t samples = job->forward.grains.samples;
-    double loss = 0;
-    comm_merge(setup->comm, job->loss, (size_t)grains * sizeof *job->loss);
+    uint64_t samples = result->count;
     comm_merge(setup->comm, job->predicted, evaluate_predicted_bytes(samples));
-    for (int g = 0; g < grains; g++)
-        loss += job->loss[g];
-    result->count = samples;
-    result->loss = loss / (double)samples;
     confusion_init(confusion, setup->crew->model->classes, samples);
     for (uint64_t i = 0; i < samples; i++) {
         int label = loader_class(loader, i);
@@ -184,6 +176,23 @@ static void evaluate_sum_up(struct evaluate_job *job, struct evaluation *result)
         result->correct += label == job->predicted[i];
     }
     confusion_finish(confusion);
+}
+
+/* Sums in the order of grains and samples, on every rank for itself. */
+static void evaluate_sum_up(const struct evaluate_job *job, struct evaluation *result)
+{
+    const struct evaluate_setup *setup = job->setup;
+    int grains = job->forward.grains.count;
+    double loss = 0;
+    comm_merge(setup->comm, job->loss, (size_t)grains * sizeof *job->loss);
+    for (int g = 0; g < grains; g++)
+        loss += job->loss[g];
+    result->count = job->forward.grains.samples;
+    result->loss = loss / (double)result->count;
+    if (setup->crew->model->multi_label)
+        evaluate_count_sets(setup, job->rows, result);
+    else
+        evaluate_count(job, result);
 }
 
 /* The rank's share of all grains. */
@@ -214,6 +223,8 @@ enum status evaluate(const struct evaluate_setup *setup, struct evaluation *resu
     *result = (struct evaluation){0};
     ASSERT(samples > 0);
     const struct grain_range share = evaluate_grains(setup->crew->stage, samples);
+    bool sets = setup->crew->model->multi_label;
+    struct evaluation_rows own = {0};
     struct evaluate_job job = {
         .setup = setup,
         .forward = {.crew = setup->crew,
@@ -223,10 +234,10 @@ enum status evaluate(const struct evaluate_setup *setup, struct evaluation *resu
                     .grain = evaluate_grain},
         .views = views_of_set(setup->views),
         .loss = mem_zeroed((size_t)share.count, sizeof(double)),
-        .predicted = mem_zeroed(evaluate_predicted_bytes(samples), 1),
-        .rows = rows,
+        .predicted = sets ? NULL : mem_zeroed(evaluate_predicted_bytes(samples), 1),
+        .rows = sets && !rows ? &own : rows,
     };
-    if (rows)
+    if (job.rows)
         evaluate_create_rows(&job);
     if (job.views.count > 1)
         job.sum =
@@ -246,12 +257,14 @@ enum status evaluate(const struct evaluate_setup *setup, struct evaluation *resu
     free(job.sum);
     free(job.loss);
     free(job.predicted);
+    evaluation_rows_release(&own);
     return st;
 }
 
 void evaluation_release(struct evaluation *evaluation)
 {
     confusion_release(&evaluation->confusion);
+    free(evaluation->average_precision);
     *evaluation = (struct evaluation){0};
 }
 
@@ -268,10 +281,15 @@ size_t evaluation_rows_bytes(const struct stage *stage, uint64_t samples)
     return count * (size_t)stage->whole->classes * sizeof(float);
 }
 
-size_t evaluation_answer_bytes(const struct model *model, uint64_t samples)
+size_t evaluation_answer_bytes(const struct stage *stage,
+                               const struct parallel_plan *plan, uint64_t samples)
 {
-    size_t grains = (size_t)grain_count(samples, model->grain);
-    return grains * sizeof(double) + evaluate_predicted_bytes(samples) +
+    const struct model *model = stage->whole;
+    size_t loss = (size_t)grain_count(samples, model->grain) * sizeof(double);
+    if (samples > 0 && model->multi_label)
+        return loss + evaluation_rows_bytes(stage, samples) +
+               evaluate_sets_bytes(model->classes, plan->threads, samples);
+    return loss + evaluate_predicted_bytes(samples) +
            confusion_bytes(model->classes, samples);
 }
 
@@ -281,5 +299,5 @@ size_t evaluation_bytes(const struct stage *stage, const struct parallel_plan *p
     size_t tensor = state_largest(stage->whole) * sizeof(float);
     size_t crew = folded_crew_bytes(stage, plan);
     return stage->model->params * sizeof(float) + (crew > tensor ? crew : tensor) +
-           evaluation_answer_bytes(stage->whole, samples);
+           evaluation_answer_bytes(stage, plan, samples);
 }

@@ -51,6 +51,7 @@ void forward_pass_load(const struct forward_pass *pass, const struct lane *lane,
             sample = loader_look(pass->loader, position);
         ws->sample[i] = sample.key;
         ws->target[i] = target_of_class(sample.label);
+        ws->target[i].set = sample.set;
     }
     team_barrier(&lane->team);
 }

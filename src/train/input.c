@@ -152,6 +152,7 @@ static void input_fill(const struct train_input *input, const struct mix_grain *
             features_copy(input->features, sample.view, sample.number, ws, i);
         ws->sample[i] = sample.key;
         ws->target[i] = target_of_class(sample.label);
+        ws->target[i].set = sample.set;
         ws->target[i].weight = sample.weight;
     }
     team_barrier(team);

@@ -9,7 +9,14 @@ const char *const metric_words[] = {[METRIC_ACCURACY] = "accuracy",
                                     [METRIC_BALANCED_ACCURACY] = "balanced_accuracy",
                                     [METRIC_MACRO_F1] = "macro_f1",
                                     [METRIC_LOSS] = "loss",
+                                    [METRIC_AVERAGE_PRECISION] = "average_precision",
+                                    [METRIC_SUBSET_ACCURACY] = "subset_accuracy",
                                     NULL};
+
+bool metric_is_of_sets(enum metric metric)
+{
+    return metric == METRIC_AVERAGE_PRECISION || metric == METRIC_SUBSET_ACCURACY;
+}
 
 static double metric_recall(const struct confusion *confusion, int c)
 {
@@ -46,7 +53,10 @@ double metric_value(enum metric metric, const struct evaluation *evaluation)
         return metric_class_mean(&evaluation->confusion, metric_f1);
     case METRIC_LOSS:
         return evaluation->loss;
+    case METRIC_AVERAGE_PRECISION:
+        return evaluation->mean_average_precision;
     case METRIC_ACCURACY:
+    case METRIC_SUBSET_ACCURACY:
         break;
     }
     return (double)evaluation->correct / (double)evaluation->count;
@@ -63,7 +73,9 @@ const char *metric_name(enum metric metric)
     static const char *const names[] = {[METRIC_ACCURACY] = "accuracy",
                                         [METRIC_BALANCED_ACCURACY] = "balanced accuracy",
                                         [METRIC_MACRO_F1] = "macro F1",
-                                        [METRIC_LOSS] = "loss"};
+                                        [METRIC_LOSS] = "loss",
+                                        [METRIC_AVERAGE_PRECISION] = "average precision",
+                                        [METRIC_SUBSET_ACCURACY] = "accuracy"};
     return names[metric];
 }
 

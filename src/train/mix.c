@@ -67,7 +67,10 @@ static void mix_exchange(float *x, float *y, struct shape shape,
 static struct target mix_target(const struct target *own, const struct target *other,
                                 float share)
 {
-    struct target target = {own->label, other->label, share, own->weight};
+    struct target target = *own;
+    target.mixed = other->label;
+    target.mixed_set = other->set;
+    target.share = share;
     if (own->weight != other->weight) {
         double part = (double)share * (double)own->weight;
         double rest = (1 - (double)share) * (double)other->weight;

@@ -31,11 +31,20 @@ void report_interval(const struct train_run *run, const struct log_interval *int
             100 * interval->reduce / interval->seconds, 100 * hidden);
 }
 
+/* What a line has behind the accuracy: train.metric; if images have several classes and
+   that is in the line already, the average precision. */
+static enum metric report_metric(const struct train_run *run)
+{
+    enum metric metric = (enum metric)run->setup.options->train.metric;
+    bool there = metric == METRIC_SUBSET_ACCURACY || metric == METRIC_LOSS;
+    return run->setup.model->multi_label && there ? METRIC_AVERAGE_PRECISION : metric;
+}
+
 void report_evaluation(const struct train_run *run, const struct evaluation *result,
                        uint64_t state)
 {
     const struct progress *progress = &run->progress;
-    enum metric metric = (enum metric)run->setup.options->train.metric;
+    enum metric metric = report_metric(run);
     bool more = metric != METRIC_ACCURACY && metric != METRIC_LOSS;
     char text[17], *value = metric_text(metric, metric_value(metric, result));
     hash_text(state, text);

@@ -2,10 +2,17 @@
 
 #include "comm/comm.h"
 
+static void train_log_begin(struct train_log *log)
+{
+    const struct model *model = log->run->setup.model;
+    metrics_init(&log->metrics, model->classes);
+    log->metrics.sets = model->multi_label;
+}
+
 void train_log_init(struct train_log *log, struct train_run *run)
 {
     *log = (struct train_log){.run = run};
-    metrics_init(&log->metrics, run->setup.dataset->info.classes);
+    train_log_begin(log);
 }
 
 void train_log_release(struct train_log *log)
@@ -17,7 +24,7 @@ void train_log_release(struct train_log *log)
 void train_log_restart(struct train_log *log)
 {
     metrics_release(&log->metrics);
-    metrics_init(&log->metrics, log->run->setup.dataset->info.classes);
+    train_log_begin(log);
 }
 
 void train_log_add(struct train_log *log, const struct train_step *step,
@@ -64,7 +71,8 @@ void train_log_evaluation(struct train_log *log, struct evaluation *result,
 {
     struct train_run *run = log->run;
     struct metrics_eval entry = {run->progress.step, result->loss,
-                                 (double)result->correct / (double)result->count};
+                                 (double)result->correct / (double)result->count,
+                                 result->mean_average_precision};
     if (comm_rank(run->setup.comm) == 0)
         metrics_add_eval(&log->metrics, &entry, &result->confusion);
     report_evaluation(run, result, state);

@@ -19,6 +19,13 @@ uint64_t train_total_steps(const struct train_options *options, uint64_t images)
     return options->steps > 0 ? (uint64_t)options->steps : (uint64_t)ceil(steps - 1e-6);
 }
 
+/* Only trials come here with a multi-label set, for which a training refuses it. */
+static bool train_run_balances(const struct trainer_setup *setup)
+{
+    return setup->options->input.sampling == SAMPLING_BALANCED &&
+           !setup->dataset->info.multi_label;
+}
+
 void train_run_init(struct train_run *run, const struct trainer_setup *setup)
 {
     const struct train_options *options = &setup->options->train;
@@ -30,7 +37,7 @@ void train_run_init(struct train_run *run, const struct trainer_setup *setup)
     run->model = run->stage->model;
     run->epoch_steps = train_epoch_steps(options, images);
     run->total_steps = train_total_steps(options, images);
-    if (setup->options->input.sampling == SAMPLING_BALANCED)
+    if (train_run_balances(setup))
         balance_init(&run->balance, options->seed,
                      dataset_labels(setup->dataset, DATASET_TRAIN), images,
                      setup->dataset->info.classes);
@@ -49,7 +56,7 @@ void train_run_loader(const struct train_run *run, struct loader *loader,
     loader_shuffle(loader, options->train.seed, augment);
     loader->input.crop = options->input.crop;
     loader->views = (uint32_t)options->train.views;
-    if (options->input.sampling == SAMPLING_BALANCED)
+    if (train_run_balances(&run->setup))
         loader->balance = &run->balance;
 }
 

@@ -185,6 +185,7 @@ static enum status trainer_measure(struct trainer *trainer, struct evaluation *r
         .loader = &trainer->chooser,
         .params = state->ema ? state->ema : state->params,
         .views = trainer->run.setup.options->eval.views,
+        .threshold = trainer->run.setup.options->eval.threshold,
         .latest = trainer_latest(trainer),
     };
     if (fold_helps(crew->model)) {
@@ -213,6 +214,7 @@ static enum status trainer_evaluate(struct trainer *trainer)
     TRY(trainer_measure(trainer, &result));
     trainer_compare(trainer, &result);
     train_log_evaluation(&trainer->log, &result, trainer_state_hash(trainer));
+    evaluation_release(&result);
     double seconds = phases_add(&trainer->run.phases, PHASE_EVALUATE, t) - begin;
     if (seconds > trainer->slowest_evaluation)
         trainer->slowest_evaluation = seconds;

@@ -51,7 +51,7 @@ static size_t bytes_evaluation(const struct trainer_setup *setup,
     if (copies)
         history = 2 * history + metrics_write_bytes(data->classes);
     size_t folded = fold_helps(stage->model) ? folded_crew_bytes(stage, setup->plan) : 0;
-    return evaluation_answer_bytes(setup->model, samples) + folded +
+    return evaluation_answer_bytes(stage, setup->plan, samples) + folded +
            evaluation_views_bytes(setup->model, setup->plan->lanes,
                                   setup->options->eval.views) +
            confusion_kept_bytes(data->classes) + history;

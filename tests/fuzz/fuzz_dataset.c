@@ -8,11 +8,14 @@ static void read_first(const struct dataset_info *info, enum dataset_split split
     size_t n = info->count[split] < 3 ? info->count[split] : 3;
     size_t image = dataset_image_bytes(info->shape);
     uint8_t *images = malloc(n * image + 1);
-    uint16_t *labels = malloc(n * sizeof *labels + 1);
-    if (dataset_read_rows(info, split, 0, n, images, labels) == ST_OK)
-        for (size_t i = 0; i < n; i++)
-            FUZZ_CHECK(labels[i] < info->classes);
-    free(labels);
+    struct dataset_labels labels;
+    (void)!dataset_read_rows(info, split, 0, n, images, NULL);
+    if (dataset_read_labels(info, split, 0, n, &labels) == ST_OK)
+        for (size_t i = 0; i < n; i++) {
+            int most = info->multi_label ? 8 * (int)labels.set_bytes : UINT16_MAX + 1;
+            FUZZ_CHECK(dataset_labels_next(&labels, i, most, info->classes) < 0);
+        }
+    dataset_labels_release(&labels);
     free(images);
 }
 

@@ -68,9 +68,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct import_set *set;
     put_image("1", fuzz_part(&bytes));
     put_image("2", bytes);
-    enum status st = flags & 4
-                         ? import_find_folders(&set, fuzz_path("png"), fuzz_path("png"))
-                         : import_find(&set, fuzz_path("png"), IMPORT_FOLDER);
+    enum status st =
+        flags & 4 ? import_find_folders(&set, fuzz_path("png"), fuzz_path("png"))
+                  : import_find(&set, fuzz_path("png"), IMPORT_FOLDER, IMPORT_LABEL_AUTO);
     if (st != ST_OK)
         return 0;
     (void)!import_write(set, fuzz_path("out.h5"), &options);

@@ -355,6 +355,17 @@ def make_files(path, work):
              "--store", "encoded")
 
 
+def make_sets(path, work):
+    """Images with several classes, or none."""
+    (work / "sets").mkdir(exist_ok=True)
+    lines = ["path,label,split"]
+    for i, label in enumerate(("a", "", "b;c", "a;j", "d;e;f", "g;h;i", "", "a;b", "c", "j")):
+        Image.effect_noise((SIDE, SIDE), 60).save(work / "sets" / f"{i}.png")
+        lines.append(f"{i}.png,{label},{'train' if i < 7 else 'test'}")
+    (work / "sets" / "list.csv").write_text("\n".join(lines) + "\n")
+    lockstep("data", "import", work / "sets" / "list.csv", "--out", path)
+
+
 def train(name, data, work, **settings):
     config = work / f"{name}.conf"
     config.write_text(CONFIG.format(data=data, **settings))
@@ -372,6 +383,9 @@ def own_seeds(work):
     files = work / "files.h5"
     make_files(files, work)
     hdf5_seeds("dataset", files, work)
+    sets = work / "sets.h5"
+    make_sets(sets, work)
+    hdf5_seeds("dataset", sets, work)
     adamw = train("adamw", data, work, activation="gelu", ema=0.9, optim="adamw")
     hdf5_seeds("checkpoint", adamw, work)
     sgd = train("sgd", data, work, activation="relu", ema=0, optim="sgd")

@@ -74,6 +74,11 @@ void cli_print_entry(const char *tag, const char *text);
     "none, mirror or mirror+shift: average the answers to several views of an image " \
     "(eval.views), default as in the training"
 
+#define CLI_THRESHOLD_HELP                                                           \
+    "of networks for images with several classes: the least probability of a class " \
+    "that "                                                                          \
+    "is an answer (eval.threshold), default as in the training"
+
 /* The value of an option --name: one of `words` (NULL-terminated), as its index; NULL
    does not change it. */
 enum status cli_read_word(const char *name, const char *text, const char *const *words,

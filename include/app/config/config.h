@@ -26,6 +26,7 @@ struct data_options {
     int channels; /* of imported pictures: 0 auto, 1 grey, 2 RGB (index of the word) */
     int fit;      /* enum treatment_fit */
     double val;   /* of imported pictures: part for validation */
+    bool multi_label; /* of an imported list: pictures have several classes, or none */
     char *mean, *std; /* owned: of pixels, "127" or "124,116,104"; "": the data set's */
     int memory_mb;    /* for images, per node; 0: half of the memory */
     bool verify;      /* images are compared with their hashes */

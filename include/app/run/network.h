@@ -40,13 +40,18 @@ enum status network_check(struct network *network, const char *path) MUST_CHECK;
 
 /* How a loader makes the samples of a data set those of the network: classes are matched
    by name, images are fitted as those of the training were. The caller frees
-   match->class_of with network_match_release. ST_FAIL if the network does not know a
-   class of the data set, or the data set has no images of this split. name: the network,
-   in messages. */
+   match->class_of and sets with network_match_release. ST_FAIL if the network does not
+   know a class of the data set, or the data set has no images of this split; ST_USAGE if
+   images have one class in the one, and several in the other. name: the network, in
+   messages. */
 enum status network_match(const struct network *network, const char *name,
-                          const struct dataset_info *data, enum dataset_split split,
+                          const struct dataset *dataset, enum dataset_split split,
                           struct loader_match *match) MUST_CHECK;
 void network_match_release(struct loader_match *match);
+
+/* May the option --threshold be this? Negative: it is not given. */
+enum status network_check_threshold(const struct network *network, const char *name,
+                                    double threshold) MUST_CHECK;
 
 /* Notes on what differs between the data set and that of the training, or on images that
    are those of the training. By one rank. */

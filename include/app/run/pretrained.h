@@ -3,7 +3,8 @@
  * fine-tuning, of a file of `lockstep weights import` or of another run (--pretrained).
  *
  * The checkpoint's network must have the same layers with parameters, in the same order
- * and of the same shapes. Only the head, the last one, may be for other classes: then it
+ * and of the same shapes. Only the head, the last one, may be for other classes, or for
+ * images with one class where they have several now: then it
  * begins anew. All functions are for one process and not collective.
  */
 #ifndef LOCKSTEP_APP_RUN_PRETRAINED_H

@@ -10,7 +10,10 @@ enum status cmd_data_export(int argc, char **argv)
     const struct cli_command command = {
         "data export", "FILE DIR", 2, 2,
         "Write the images of a data set to DIR/SPLIT/CLASS/NNNNNN.png, as PNG; if the\n"
-        "training images have weights, also the list DIR/" EXPORT_LIST " with them."};
+        "training images have weights, also the list DIR/" EXPORT_LIST
+        " with them. Those\n"
+        "of a multi-label set go to DIR/SPLIT/NNNNNN.png, and their classes to the "
+        "list."};
     bool no_verify = false;
     const struct cli_option options[] = {
         {"no-verify", CLI_FLAG, &no_verify, NULL, CLI_NO_VERIFY_HELP},

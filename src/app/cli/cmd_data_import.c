@@ -254,7 +254,7 @@ enum status cmd_data_import_dir(int argc, char **argv)
     if (request.test)
         TRY(import_find_folders(&set, folder, request.test));
     else
-        TRY(import_find(&set, folder, IMPORT_FOLDER));
+        TRY(import_find(&set, folder, IMPORT_FOLDER, IMPORT_LABEL_AUTO));
     enum status st = import_write(set, request.out, &import);
     import_set_free(set);
     return st;

@@ -24,7 +24,7 @@ struct any_request {
     const char *store;
     const char *val, *test, *group_by, *max_bad;
     const char *label_column;
-    bool strict, dedupe, force;
+    bool strict, dedupe, force, multi_label;
     struct data_import_table table;
     long long threads;
     uint64_t seed;
@@ -94,6 +94,7 @@ static enum status any_read_options(const struct any_request *request,
     options->invert = (enum import_invert)(invert + 1);
     options->seed = request->seed;
     options->group_by = request->group_by;
+    options->label = request->multi_label ? IMPORT_LABEL_SETS : IMPORT_LABEL_AUTO;
     options->strict = request->strict;
     options->dedupe = request->dedupe;
     options->allow_empty = request->table.allow_empty;
@@ -128,6 +129,7 @@ static enum status any_check_kind(const struct any_request *request,
         {"label-base", request->table.label_base, tables},
         {"max-value", request->table.max_value > 0, tables},
         {"label-column", request->label_column, 1u << IMPORT_CSV},
+        {"multi-label", request->multi_label, 1u << IMPORT_LIST},
     };
     for (size_t i = 0; i < sizeof options / sizeof *options; i++)
         if (options[i].given && !(options[i].kinds & 1u << kind))
@@ -233,6 +235,9 @@ enum status cmd_data_import(int argc, char **argv)
         {"max-bad", CLI_TEXT, &request.max_bad, "SHARE",
          "part of the files that may be unreadable, default 1%"},
         {"strict", CLI_FLAG, &request.strict, NULL, "no file may be unreadable"},
+        {"multi-label", CLI_FLAG, &request.multi_label, NULL,
+         "of a list: a picture may have several classes, like cat;dog, or none; a label "
+         "with ';' says so, too"},
         {"dedupe", CLI_FLAG, &request.dedupe, NULL,
          "of equal pictures keep one: that in test, else in val, else the first"},
         {"allow-empty", CLI_FLAG, &request.table.allow_empty, NULL,

@@ -10,21 +10,47 @@
 #include "cmd_data.h"
 #include "data/dataset_verify.h"
 
-static enum status info_count_classes(const struct dataset_info *info,
-                                      enum dataset_split split, size_t *per_class)
+/* How many images there are of what. */
+struct info_counts {
+    size_t *images; /* owned: (DATASET_SPLITS, classes) */
+    size_t none[DATASET_SPLITS];
+    size_t labels, most; /* of all images, and of the image with the most */
+};
+
+static enum status info_count_split(const struct dataset_info *info,
+                                    enum dataset_split split, struct info_counts *counts)
 {
-    uint16_t *labels = mem_zeroed(info->count[split], sizeof *labels);
-    enum status st = dataset_read_rows(info, split, 0, info->count[split], NULL, labels);
-    for (size_t i = 0; st == ST_OK && i < info->count[split]; i++)
-        per_class[labels[i]]++;
-    free(labels);
-    return st;
+    struct dataset_labels labels;
+    size_t *per_class = counts->images + (size_t)split * (size_t)info->classes;
+    TRY(dataset_read_labels(info, split, 0, info->count[split], &labels));
+    for (size_t i = 0; i < info->count[split]; i++) {
+        size_t mine = 0;
+        for (int c = 0; (c = dataset_labels_next(&labels, i, info->classes, c)) >= 0;
+             c++) {
+            per_class[c]++;
+            mine++;
+        }
+        counts->none[split] += mine == 0;
+        counts->labels += mine;
+        counts->most = mine > counts->most ? mine : counts->most;
+    }
+    dataset_labels_release(&labels);
+    return ST_OK;
 }
 
-/* counts (DATASET_SPLITS, classes) */
-static void info_print_table(const struct dataset_info *info, const size_t *counts)
+static void info_print_row(struct table *table, const struct dataset_info *info,
+                           const char *name, const size_t *count, size_t stride)
 {
-    size_t classes = (size_t)info->classes;
+    table_cellf(table, "%s", name);
+    for (size_t s = 0; s < DATASET_SPLITS; s++)
+        if (s != DATASET_VAL || info->count[s] > 0)
+            table_cellf(table, "%zu", count[s * stride]);
+}
+
+static void info_print_table(const struct dataset_info *info,
+                             const struct info_counts *counts)
+{
+    size_t classes = (size_t)info->classes, all = 0;
     struct table table = {0};
     table_head(&table, "<class");
     for (int s = 0; s < DATASET_SPLITS; s++) {
@@ -33,29 +59,32 @@ static void info_print_table(const struct dataset_info *info, const size_t *coun
         if (s != DATASET_VAL || info->count[s] > 0)
             table_head(&table, head);
     }
-    for (size_t i = 0; i <= classes; i++) {
-        table_cellf(&table, "%s", i < classes ? info->class_name[i] : "all");
-        for (size_t s = 0; s < DATASET_SPLITS; s++)
-            if (s != DATASET_VAL || info->count[s] > 0)
-                table_cellf(&table, "%zu",
-                            i < classes ? counts[s * classes + i] : info->count[s]);
-    }
+    for (size_t c = 0; c < classes; c++)
+        info_print_row(&table, info, info->class_name[c], counts->images + c, classes);
+    if (counts->none[0] + counts->none[1] + counts->none[2] > 0)
+        info_print_row(&table, info, "(no class)", counts->none, 1);
+    info_print_row(&table, info, "all", info->count, 1);
     log_out("\n");
     table_print(&table);
     table_release(&table);
+    for (int s = 0; s < DATASET_SPLITS; s++)
+        all += info->count[s];
+    if (info->multi_label)
+        log_out("\nlabels     %.2f of an image on average, at most %zu\n",
+                (double)counts->labels / (double)all, counts->most);
 }
 
 static enum status info_print_counts(const struct dataset_info *info)
 {
-    size_t classes = (size_t)info->classes;
-    size_t *counts = mem_zeroed(DATASET_SPLITS * classes, sizeof *counts);
+    struct info_counts counts = {
+        .images = mem_zeroed(DATASET_SPLITS * (size_t)info->classes, sizeof(size_t))};
     enum status st = ST_OK;
     for (int s = 0; s < DATASET_SPLITS && st == ST_OK; s++)
         if (info->count[s] > 0)
-            st = info_count_classes(info, s, counts + (size_t)s * classes);
+            st = info_count_split(info, s, &counts);
     if (st == ST_OK)
-        info_print_table(info, counts);
-    free(counts);
+        info_print_table(info, &counts);
+    free(counts.images);
     return st;
 }
 
@@ -148,8 +177,8 @@ static void info_print_head(const struct dataset_info *info)
             info->shape.c == 1 ? "" : ", RGB", info->count[DATASET_TRAIN]);
     if (info->count[DATASET_VAL] > 0)
         log_out(", %zu for validation", info->count[DATASET_VAL]);
-    log_out(", %zu for testing\nclasses    %d\n", info->count[DATASET_TEST],
-            info->classes);
+    log_out(", %zu for testing\nclasses    %d%s\n", info->count[DATASET_TEST],
+            info->classes, info->multi_label ? ", several or none for each image" : "");
     info_print_channels("mean, std ", info, info->mean);
     info_print_channels(info->shape.c == 1 ? "" : " |", info, info->std);
     if (info->encoded)

@@ -36,8 +36,8 @@ struct sheet {
     const struct config *config; /* NULL: not augmented */
     int rows;                    /* classes shown: the first ones */
     int columns;
-    struct shape shown; /* of each image on the sheet */
-    uint16_t *label;    /* owned: of all images of the split */
+    struct shape shown;           /* of each image on the sheet */
+    struct dataset_labels labels; /* owned: of all images of the split */
     struct image image;
 };
 
@@ -76,7 +76,31 @@ static void sheet_augment(const struct sheet *sheet, size_t i, uint8_t *pixels, 
     }
 }
 
-/* The first images of each class, one row per class. */
+/* The first row from `from` on that shows image i; -1: none. */
+static int sheet_row(const struct sheet *sheet, size_t i, int from)
+{
+    return dataset_labels_next(&sheet->labels, i, sheet->rows, from);
+}
+
+/* Is there a row that shows image i and has room? */
+static bool sheet_wants(const struct sheet *sheet, size_t i, const int *placed)
+{
+    for (int c = 0; (c = sheet_row(sheet, i, c)) >= 0; c++)
+        if (placed[c] < sheet->columns)
+            return true;
+    return false;
+}
+
+static void sheet_place_in_rows(struct sheet *sheet, const uint8_t *pixels, size_t i,
+                                int *placed)
+{
+    for (int c = 0; (c = sheet_row(sheet, i, c)) >= 0; c++)
+        if (placed[c] < sheet->columns)
+            sheet_place(sheet, pixels, c, placed[c]++);
+}
+
+/* The first images of each class, one row per class; an image of several classes is in
+   several rows. */
 static enum status sheet_fill(struct sheet *sheet)
 {
     const struct dataset_info *info = sheet->info;
@@ -88,8 +112,7 @@ static enum status sheet_fill(struct sheet *sheet)
     float *x = mem_zeroed(bytes, sizeof *x);
     enum status st = ST_OK;
     for (size_t i = 0; i < n && st == ST_OK; i++) {
-        int row = sheet->label[i];
-        if (row >= sheet->rows || placed[row] == sheet->columns)
+        if (!sheet_wants(sheet, i, placed))
             continue;
         if (i >= first + read) {
             first = i;
@@ -101,7 +124,7 @@ static enum status sheet_fill(struct sheet *sheet)
         uint8_t *pixels = block + (i - first) * bytes;
         if (sheet->config)
             sheet_augment(sheet, i, pixels, x);
-        sheet_place(sheet, pixels, row, placed[row]++);
+        sheet_place_in_rows(sheet, pixels, i, placed);
     }
     free(x);
     free(block);
@@ -116,14 +139,13 @@ static enum status sheet_read_labels(struct sheet *sheet)
     const struct dataset_info *info = sheet->info;
     size_t n = info->count[request->split];
     int *count = mem_zeroed((size_t)info->classes, sizeof *count);
-    sheet->label = mem_zeroed(n, sizeof *sheet->label);
-    enum status st = dataset_read_rows(info, request->split, 0, n, NULL, sheet->label);
-    for (size_t i = 0; i < n && st == ST_OK; i++) {
-        int row = sheet->label[i];
-        count[row] += count[row] < request->per_class;
-        if (row < sheet->rows && count[row] > sheet->columns)
-            sheet->columns = count[row];
-    }
+    enum status st = dataset_read_labels(info, request->split, 0, n, &sheet->labels);
+    for (size_t i = 0; i < n && st == ST_OK; i++)
+        for (int c = 0; (c = sheet_row(sheet, i, c)) >= 0; c++) {
+            count[c] += count[c] < request->per_class;
+            if (count[c] > sheet->columns)
+                sheet->columns = count[c];
+        }
     if (st == ST_OK && sheet->columns == 0)
         st = status_fail(ST_FAIL,
                          "the first %d classes of '%s' have no %s images: raise "
@@ -191,7 +213,7 @@ static enum status sheet_draw(const struct sheet_request *request,
         st = input_crop_of_dataset(&config->run.input.crop, &info, &sheet.shown);
     if (st == ST_OK)
         st = sheet_make(&sheet);
-    free(sheet.label);
+    dataset_labels_release(&sheet.labels);
     dataset_info_release(&info);
     return st;
 }

@@ -15,23 +15,17 @@
 #include "base/timer.h"
 #include "comm/comm.h"
 #include "data/dataset.h"
-#include "io/h5file.h"
-#include "io/target.h"
+#include "eval_answers.h"
 #include "kernels/cpu.h"
-#include "kernels/vector.h"
 #include "output.h"
 #include "train/evaluate.h"
 #include "train/folded_crew.h"
 #include "train/report.h"
 #include "train/weights.h"
 
-#define EVAL_FORMAT "lockstep-predictions"
-
-static const struct target_kind eval_predictions = {"a file of predictions",
-                                                    .format = EVAL_FORMAT};
-
 struct eval_request {
     const char *checkpoint, *data, *split, *out, *views;
+    double threshold; /* negative: the config's */
     bool force, no_verify;
     long long threads, stages, stall_timeout;
 };
@@ -97,6 +91,12 @@ static int eval_views(const struct eval_session *session)
     return session->views < 0 ? session->network.config.run.eval.views : session->views;
 }
 
+static double eval_threshold(const struct eval_session *session)
+{
+    double given = session->request->threshold;
+    return given < 0 ? session->network.config.run.eval.threshold : given;
+}
+
 /* With --out rank 0 gathers the rows of all ranks; the only rank has them already. */
 static size_t eval_bytes(const struct eval_session *session,
                          const struct parallel_plan *plan)
@@ -107,7 +107,10 @@ static size_t eval_bytes(const struct eval_session *session,
                    evaluation_views_bytes(stage->whole, plan->lanes, eval_views(session));
     if (!session->request->out)
         return bytes;
-    bytes += evaluation_rows_bytes(stage, samples);
+    if (!stage->whole->multi_label) /* has them in any case */
+        bytes += evaluation_rows_bytes(stage, samples);
+    if (comm_rank(session->comm) == 0)
+        bytes += eval_write_bytes(stage->whole, samples);
     if (comm_rank(session->comm) == 0 && comm_size(session->comm) > 1)
         bytes += samples * (size_t)stage->whole->classes * sizeof(float);
     return bytes;
@@ -146,6 +149,8 @@ static enum status eval_find_data(struct eval_session *session, char **file)
         FAIL(ST_FAIL, "'%s' says nothing that can be understood about its pictures",
              session->network.checkpoint);
     import.invert = IMPORT_INVERT_RECORDED;
+    import.label =
+        session->network.model.multi_label ? IMPORT_LABEL_SETS : IMPORT_LABEL_AUTO;
     TRY(data_source_open(session->comm, path, &import, file, has));
     if (!has[DATASET_TRAIN] && !has[DATASET_VAL] && !has[DATASET_TEST]) {
         log_note("'%s' is not divided into train and test: all its pictures are measured",
@@ -191,8 +196,10 @@ static enum status eval_set_up(struct eval_session *session)
         st = eval_check_out(request);
     TRY(comm_agree(comm, st));
     TRY(eval_open_files(session));
-    TRY(network_match(&session->network, request->checkpoint, &session->dataset.info,
+    TRY(network_match(&session->network, request->checkpoint, &session->dataset,
                       session->split, &session->match));
+    TRY(network_check_threshold(&session->network, request->checkpoint,
+                                request->threshold));
     TRY(stages_open_trained(&session->stages, comm, &session->network.model,
                             &session->network.config.run.parallel, (int)request->stages));
     log_set_replicated(false);
@@ -207,38 +214,17 @@ static enum status eval_set_up(struct eval_session *session)
     return ST_OK;
 }
 
-static enum status eval_write_predictions(const struct eval_session *session,
-                                          const float *logprobs)
+static enum status eval_write(const struct eval_session *session, const float *logprobs)
 {
-    size_t count = session->dataset.info.count[session->split];
-    int classes = session->network.info.classes;
-    uint16_t *predicted = mem_zeroed(count, sizeof *predicted);
-    uint16_t *labels = mem_zeroed(count, sizeof *labels);
-    for (size_t i = 0; i < count; i++) {
-        predicted[i] =
-            (uint16_t)vector_argmax(logprobs + i * (size_t)classes, (size_t)classes);
-        labels[i] = (uint16_t)loader_class(&session->loader, i);
-    }
-    struct h5file *file = NULL;
-    enum status st;
-    TRY_TO(out, h5file_create(&file, session->request->out));
-    TRY_TO(out, h5file_put_text(file, "/", "format", EVAL_FORMAT));
-    TRY_TO(out, h5file_put_text(file, "/", "checkpoint", session->request->checkpoint));
-    TRY_TO(out, h5file_put_text(file, "/", "data", session->request->data));
-    TRY_TO(out, h5file_put_text(file, "/", "split", dataset_split_name[session->split]));
-    TRY_TO(out, h5file_put_texts(file, "/", "classes", session->network.info.class_name,
-                                 classes));
-    TRY_TO(out, h5file_write(file, "/logprobs", H5FILE_F32, 2,
-                             (size_t[]){count, (size_t)classes}, logprobs));
-    TRY_TO(out,
-           h5file_write(file, "/predicted", H5FILE_U16, 1, (size_t[]){count}, predicted));
-    TRY_TO(out, h5file_write(file, "/labels", H5FILE_U16, 1, (size_t[]){count}, labels));
-    st = h5file_commit(file);
-out:
-    h5file_close(file);
-    free(predicted);
-    free(labels);
-    return st;
+    const struct eval_answers answers = {
+        .checkpoint = session->request->checkpoint,
+        .data = session->request->data,
+        .network = &session->network,
+        .loader = &session->loader,
+        .count = session->dataset.info.count[session->split],
+        .threshold = eval_threshold(session),
+    };
+    return eval_write_answers(&answers, session->request->out, logprobs);
 }
 
 /* Sends all rows to rank 0, which writes them. */
@@ -246,7 +232,7 @@ static enum status eval_gather_predictions(struct eval_session *session)
 {
     struct comm *comm = session->comm;
     if (comm_size(comm) == 1)
-        return eval_write_predictions(session, session->rows.logprobs);
+        return eval_write(session, session->rows.logprobs);
     size_t row = (size_t)session->network.info.classes * sizeof(float);
     size_t mine = session->rows.count * row;
     size_t *bytes = mem_zeroed((size_t)comm_size(comm), sizeof *bytes);
@@ -255,7 +241,7 @@ static enum status eval_gather_predictions(struct eval_session *session)
     if (comm_rank(comm) == 0)
         all = mem_zeroed(session->dataset.info.count[session->split], row);
     comm_gather(comm, session->rows.logprobs, mine, all, bytes);
-    enum status st = comm_rank(comm) == 0 ? eval_write_predictions(session, all) : ST_OK;
+    enum status st = comm_rank(comm) == 0 ? eval_write(session, all) : ST_OK;
     free(all);
     free(bytes);
     return comm_agree(comm, st);
@@ -271,6 +257,7 @@ static enum status eval_run(struct eval_session *session)
                                          .loader = &session->loader,
                                          .params = session->folded.fold.params,
                                          .views = eval_views(session),
+                                         .threshold = eval_threshold(session),
                                          .latest = INFINITY};
     TRY(evaluate(&setup, &session->result,
                  session->request->out ? &session->rows : NULL));
@@ -290,6 +277,7 @@ static enum status eval_run(struct eval_session *session)
             100 * (double)result->correct / (double)result->count,
             (unsigned long long)result->correct, (unsigned long long)result->count,
             result->loss, seconds, (double)result->count / seconds);
+    eval_print_sets(network, result, eval_threshold(session));
     report_confusions(network->info.class_name, &result->confusion);
     if (session->request->out) {
         TRY(eval_gather_predictions(session));
@@ -306,8 +294,10 @@ static enum status eval_parse(struct eval_session *session, struct eval_request 
          "data set, or a folder or list of pictures (required)"},
         {"split", CLI_TEXT, &request->split, "NAME", "train, val or test, default test"},
         {"views", CLI_TEXT, &request->views, "WORD", CLI_VIEWS_HELP},
+        {"threshold", CLI_REAL, &request->threshold, "P", CLI_THRESHOLD_HELP},
         {"out", CLI_TEXT, &request->out, "FILE",
-         "write /logprobs, /predicted and /labels to FILE (HDF5)"},
+         "write /logprobs, /predicted and /labels to FILE (HDF5); of images with several "
+         "classes /probabilities, /predicted and /labels"},
         {"force", CLI_FLAG, &request->force, NULL, "replace FILE if it exists"},
         {"no-verify", CLI_FLAG, &request->no_verify, NULL, CLI_NO_VERIFY_HELP},
         {"threads", CLI_INT, &request->threads, "T",
@@ -340,7 +330,7 @@ static enum status eval_parse(struct eval_session *session, struct eval_request 
 enum status cmd_eval(struct comm *comm, int argc, char **argv)
 {
     struct eval_request request = {
-        .split = "test", .stages = 1, .stall_timeout = STALL_TIMEOUT};
+        .split = "test", .threshold = -1, .stages = 1, .stall_timeout = STALL_TIMEOUT};
     struct eval_session session = {.comm = comm, .request = &request, .views = -1};
     bool help;
     TRY(eval_parse(&session, &request, argc, argv, &help));

@@ -1,4 +1,5 @@
 #include <limits.h>
+#include <math.h>
 #include <stdlib.h>
 
 #include "app/cli/cli.h"
@@ -16,8 +17,7 @@ struct predict_request {
     const char *const *picture; /* (pictures) */
     int pictures;
     const char *from;
-    bool crop;
-    int views; /* enum view_set; -1: the config's */
+    struct predict_ask ask;
 };
 
 static void predict_print(const struct predict_batch *batch,
@@ -28,10 +28,10 @@ static void predict_print(const struct predict_batch *batch,
             !answer->inverted ? ""
             : by_border       ? " (dark on light, inverted)"
                               : " (inverted, as the training images were)");
-    for (int k = 0; k < PREDICT_TOP && answer->classes[k] >= 0; k++)
-        log_out("  %s %.1f %%", batch->network->info.class_name[answer->classes[k]],
-                100 * answer->share[k]);
-    log_out("\n");
+    for (int k = 0; k < answer->answers; k++)
+        log_out("  %s %.1f %%", batch->network->info.class_name[answer->answer[k].class],
+                100 * exp((double)answer->answer[k].logprob));
+    log_out("%s\n", answer->answers == 0 ? "  none" : "");
 }
 
 /* A picture that cannot be read does not stop the others. */
@@ -80,13 +80,12 @@ static enum status predict_with(const struct network *network,
     struct predict_batch batch;
     struct picture_names names;
     int threads = cpu_usable() < team_limit() ? cpu_usable() : team_limit();
-    if (request->crop && network->info.shape.c != 1)
+    if (request->ask.crop && network->info.shape.c != 1)
         FAIL(ST_USAGE, "--crop looks for light ink: it is for networks of grey images");
+    TRY(network_check_threshold(network, request->checkpoint, request->ask.threshold));
     TRY(picture_names_open(&names, request->picture, request->pictures, request->from));
-    enum status st = predict_batch_init(&batch, network, request->crop, threads);
+    enum status st = predict_batch_init(&batch, network, &request->ask, threads);
     if (st == ST_OK) {
-        if (request->views >= 0)
-            batch.views = request->views;
         st = predict_all(&batch, &names);
         predict_batch_release(&batch);
     }
@@ -98,12 +97,17 @@ static enum status predict_parse(struct predict_request *request, int argc, char
                                  const char **operand, int *count)
 {
     const char *views = NULL;
+    long long top = -1;
     const struct cli_option options[] = {
+        {"top", CLI_INT, &top, "K",
+         "the K most likely classes, default 3; of networks for images with several "
+         "classes all with the threshold, or none"},
+        {"threshold", CLI_REAL, &request->ask.threshold, "P", CLI_THRESHOLD_HELP},
         {"views", CLI_TEXT, &views, "WORD", CLI_VIEWS_HELP},
         {"from", CLI_TEXT, &request->from, "DIR|LIST|-",
          "pictures of a folder and of all folders in it, or those whose names are the "
          "lines of a file or of stdin (-)"},
-        {"crop", CLI_FLAG, &request->crop, NULL,
+        {"crop", CLI_FLAG, &request->ask.crop, NULL,
          "cut to the ink and scale its longer side to 5/7 of the frame, as in the "
          "built-in letters and MNIST"},
         {0},
@@ -111,15 +115,22 @@ static enum status predict_parse(struct predict_request *request, int argc, char
     const struct cli_command command = {
         "predict", "CHECKPOINT [PICTURE|DIR]...", 1, INT_MAX,
         "Classify pictures (PNG, JPEG, WebP, TIFF), and print the three most likely "
-        "classes of\neach, in the given order. A picture is treated as the import "
-        "treated "
-        "those that the\nnetwork was trained on: size, fit, colour, inversion."};
+        "classes of\neach, in the given order; networks for images with several classes "
+        "print all that\nare likely, or none. A picture is treated as the import treated "
+        "those that the network\nwas trained on: size, fit, colour, inversion."};
     TRY(cli_parse(&command, options, argc, argv, operand, count));
     if (*count < 0)
         return ST_OK;
     if (*count == 1 && !request->from)
         FAIL(ST_USAGE, "no pictures: name some, or give --from DIR, a list, or -");
-    TRY(cli_read_word("views", views, view_set_words, &request->views));
+    TRY(cli_read_word("views", views, view_set_words, &request->ask.views));
+    if (top == 0 || top > DATASET_CLASSES_MAX)
+        FAIL(ST_USAGE, "'--top %lld': expected a whole number from 1 to %d", top,
+             DATASET_CLASSES_MAX);
+    if (top > 0 && request->ask.threshold >= 0)
+        FAIL(ST_USAGE, "--top and --threshold exclude each other: both say which classes "
+                       "are printed");
+    request->ask.top = top < 0 ? 0 : (int)top;
     request->checkpoint = operand[0];
     request->picture = operand + 1;
     request->pictures = *count - 1;
@@ -128,7 +139,7 @@ static enum status predict_parse(struct predict_request *request, int argc, char
 
 enum status cmd_predict(struct comm *comm, int argc, char **argv)
 {
-    struct predict_request request = {.views = -1};
+    struct predict_request request = {.ask = {.views = -1, .threshold = -1}};
     struct network network;
     int count;
     (void)comm;

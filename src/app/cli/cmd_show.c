@@ -62,10 +62,11 @@ static void show_input(const struct network *network, const char *hash)
 }
 
 /* The first ones of many. */
-static void show_classes(const struct checkpoint_info *info)
+static void show_classes(const struct checkpoint_info *info, bool sets)
 {
     int shown = info->classes > SHOW_CLASSES ? SHOW_CLASSES : info->classes;
-    log_out("classes     %d:", info->classes);
+    log_out("classes     %d%s:", info->classes,
+            sets ? ", several or none for each image" : "");
     for (int i = 0; i < shown; i++)
         log_out(" %s", info->class_name[i]);
     if (shown < info->classes)
@@ -99,7 +100,7 @@ static enum status show_checkpoint(const char *path)
     network_statistics_text(progress, statistics);
     log_out("weights     %s%s%s\n", network.averaged ? "last and averaged (EMA)" : "last",
             *statistics ? ", with " : "", statistics);
-    show_classes(info);
+    show_classes(info, network.model.multi_label);
     show_input(&network, data);
     log_out("written by  lockstep %s%s%s%s%s, %s kernels\n", info->lockstep,
             *info->mpi ? ", " : "", info->mpi, *info->blas ? ", " : "", info->blas,
@@ -121,7 +122,8 @@ static enum status show_metrics(const char *path)
 {
     struct h5file *file;
     struct h5file_info trains, evals;
-    double *accuracy = NULL, *loss = NULL;
+    static const char precisions[] = "/metrics/eval/average_precision";
+    double *accuracy = NULL, *loss = NULL, *precision = NULL;
     uint64_t *step = NULL;
     TRY(h5file_open(&file, path));
     enum status st;
@@ -136,10 +138,19 @@ static enum status show_metrics(const char *path)
     TRY_TO(out, h5file_read(file, "/metrics/eval/loss", H5FILE_F64, evals.count, loss));
     TRY_TO(out, h5file_read(file, "/metrics/eval/accuracy", H5FILE_F64, evals.count,
                             accuracy));
-    for (size_t i = 0; i < evals.count; i++)
-        log_out("  eval step %llu loss %.4f accuracy %.2f %%\n",
+    if (h5file_has(file, precisions)) { /* images have several classes */
+        precision = mem_zeroed(evals.count, sizeof *precision);
+        TRY_TO(out, h5file_read(file, precisions, H5FILE_F64, evals.count, precision));
+    }
+    for (size_t i = 0; i < evals.count; i++) {
+        log_out("  eval step %llu loss %.4f accuracy %.2f %%",
                 (unsigned long long)step[i], loss[i], 100 * accuracy[i]);
+        if (precision)
+            log_out(" average precision %.2f %%", 100 * precision[i]);
+        log_out("\n");
+    }
 out:
+    free(precision);
     free(step);
     free(loss);
     free(accuracy);

@@ -114,7 +114,7 @@ static void tune_print_team(const struct model *model, const struct tune_team *t
     log_out("\n");
 }
 
-static enum status tune_batch(struct comm *comm, const struct config *config,
+static enum status tune_batch(struct comm *comm, struct config *config,
                               const struct trial_source *source, int threads, int batch)
 {
     struct run_options options = trial_options(&config->run);
@@ -128,6 +128,8 @@ static enum status tune_batch(struct comm *comm, const struct config *config,
     enum status st;
     TRY_TO(out, trial_open(comm, source, TUNE_IMAGES, batch, &dataset));
     TRY_TO(out, input_crop_of_dataset(&options.input.crop, &dataset.info, &in));
+    if (dataset.info.multi_label) /* as the training does, which finds the plan by it */
+        model_spec_use_logsigmoid(&config->model);
     agree_begin(&agree);
     st = model_init(&model, &config->model, in, dataset.info.classes, grain);
     if (st == ST_OK)

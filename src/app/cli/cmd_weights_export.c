@@ -111,11 +111,13 @@ static enum status export_write(const struct export_session *session,
                                        {"lockstep.image", size},
                                        {"lockstep.pixel_mean", mean},
                                        {"lockstep.pixel_std", std},
-                                       {"lockstep.classes", classes}};
+                                       {"lockstep.classes", classes},
+                                       {"lockstep.multi_label", "yes"}};
+    const int all = sizeof notes / sizeof notes[0];
     const struct arrays_request arrays = {
         .arrays = session->tensors,
         .array = session->array,
-        .notes = sizeof notes / sizeof notes[0],
+        .notes = session->network->model.multi_label ? all : all - 1,
         .note = notes,
         .give = export_give,
         .context = (void *)(uintptr_t)session,

@@ -277,6 +277,7 @@ static enum status import_write(const struct weights_session *session)
     const struct state_stream stream = state_stream_of(&store);
     struct metrics metrics;
     metrics_init(&metrics, model->classes);
+    metrics.sets = model->multi_label;
     enum status st = checkpoint_write(session->request->out, &session->info, model,
                                       &state, &stream, &metrics);
     metrics_release(&metrics);

@@ -1,8 +1,8 @@
 #include "predict_batch.h"
 
-#include <math.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/bytes.h"
 #include "base/mem.h"
@@ -12,6 +12,7 @@
 #include "nn/workspace.h"
 #include "predict_ink.h"
 #include "train/blend.h"
+#include "train/evaluate.h"
 
 /* What the threads share while they decode. */
 struct predict_decoding {
@@ -25,18 +26,41 @@ static size_t batch_bytes(const struct predict_batch *batch, int threads)
     const struct model *model = &batch->fold.model;
     size_t image = dataset_image_bytes(network->info.shape);
     size_t blend = (size_t)model->classes * sizeof(float);
-    size_t picture = image + sizeof(struct prediction) + blend;
+    size_t answers = (size_t)batch->ask.top * sizeof(struct predicted);
+    size_t sorting = 2 * (size_t)model->classes * sizeof(struct predicted);
+    size_t picture = image + sizeof(struct prediction) + blend + answers;
     return network->model.params * sizeof(float) + batch->fold.bytes +
            model->packed * sizeof(float) +
-           (size_t)threads * (workspace_bytes(model, 1) + (size_t)model->grain * picture);
+           (size_t)threads *
+               (workspace_bytes(model, 1) + sorting + (size_t)model->grain * picture);
+}
+
+/* What was not asked for is as the config says. */
+static struct predict_ask batch_settle(const struct network *network,
+                                       const struct predict_ask *asked)
+{
+    const struct eval_options *options = &network->config.run.eval;
+    struct predict_ask ask = *asked;
+    bool all = network->model.multi_label && ask.top == 0;
+    if (ask.views < 0)
+        ask.views = options->views;
+    if (ask.threshold < 0)
+        ask.threshold = options->threshold;
+    if (!all)
+        ask.threshold = 0; /* the most likely ones, however unlikely */
+    if (ask.top == 0)
+        ask.top = all ? network->info.classes : PREDICT_TOP;
+    if (ask.top > network->info.classes)
+        ask.top = network->info.classes;
+    return ask;
 }
 
 enum status predict_batch_init(struct predict_batch *batch, const struct network *network,
-                               bool crop, int threads)
+                               const struct predict_ask *ask, int threads)
 {
     double limit = (double)mem_limit();
-    *batch = (struct predict_batch){
-        .network = network, .crop = crop, .views = network->config.run.eval.views};
+    *batch =
+        (struct predict_batch){.network = network, .ask = batch_settle(network, ask)};
     if (!treatment_parse(&batch->treatment, network->info.treatment))
         FAIL(ST_FAIL, "'%s' has a 'treatment' of pictures that cannot be understood",
              network->checkpoint);
@@ -88,6 +112,7 @@ void predict_batch_clear(struct predict_batch *batch)
     for (int i = 0; i < batch->count; i++) {
         free(batch->answer[i].path);
         free(batch->answer[i].problem);
+        free(batch->answer[i].answer);
         batch->answer[i] = (struct prediction){0};
     }
     batch->count = 0;
@@ -100,7 +125,7 @@ static void batch_decode(const struct predict_batch *batch, struct prediction *a
 {
     const struct shape shape = batch->network->info.shape;
     const struct image_options options =
-        treatment_reader(&batch->treatment, batch->crop ? NULL : &shape);
+        treatment_reader(&batch->treatment, batch->ask.crop ? NULL : &shape);
     struct image image;
     char why[STATUS_TEXT] = "";
     status_capture(why);
@@ -110,7 +135,7 @@ static void batch_decode(const struct predict_batch *batch, struct prediction *a
         answer->problem = mem_strdup(why);
         return;
     }
-    answer->inverted = (batch->crop ? predict_ink : treatment_apply)(
+    answer->inverted = (batch->ask.crop ? predict_ink : treatment_apply)(
         &batch->treatment, &image, shape, pixels);
     image_release(&image);
 }
@@ -128,22 +153,31 @@ static void batch_decode_in_thread(void *context, int thread)
 
 /* --- classifying --- */
 
-static void batch_keep_top(struct prediction *answer, const float *logprobs, int classes)
+/* The most likely one first; of equally likely ones the first class. */
+static int batch_by_probability(const void *a, const void *b)
 {
-    for (int k = 0; k < PREDICT_TOP; k++)
-        answer->classes[k] = -1;
-    for (int c = 0; c < classes; c++) {
-        int k = PREDICT_TOP;
-        while (k > 0 && (answer->classes[k - 1] < 0 ||
-                         logprobs[c] > logprobs[answer->classes[k - 1]]))
-            k--;
-        for (int i = PREDICT_TOP - 1; i > k; i--)
-            answer->classes[i] = answer->classes[i - 1];
-        if (k < PREDICT_TOP)
-            answer->classes[k] = c;
-    }
-    for (int k = 0; k < PREDICT_TOP && answer->classes[k] >= 0; k++)
-        answer->share[k] = exp((double)logprobs[answer->classes[k]]);
+    const struct predicted *x = a, *y = b;
+    if (x->logprob != y->logprob)
+        return x->logprob < y->logprob ? 1 : -1;
+    return x->class - y->class;
+}
+
+static void batch_keep_answers(const struct predict_ask *ask,
+                               struct prediction *prediction, const float *logprobs,
+                               int classes)
+{
+    struct predicted *all = mem_zeroed((size_t)classes, sizeof *all);
+    float limit = evaluation_limit(ask->threshold);
+    int answers = 0;
+    for (int c = 0; c < classes; c++)
+        if (!(logprobs[c] < limit))
+            all[answers++] = (struct predicted){c, logprobs[c]};
+    qsort(all, (size_t)answers, sizeof *all, batch_by_probability);
+    answers = answers < ask->top ? answers : ask->top;
+    prediction->answers = answers;
+    prediction->answer = mem_zeroed((size_t)answers, sizeof *all);
+    memcpy(prediction->answer, all, (size_t)answers * sizeof *all);
+    free(all);
 }
 
 /* Those of places [first, first + count) of the batch that could be read, looked at in
@@ -173,7 +207,7 @@ static int batch_forward(const struct predict_batch *batch, struct workspace *ws
                          int first, int count)
 {
     const struct network *network = batch->network;
-    const struct views views = views_of_set(batch->views);
+    const struct views views = views_of_set(batch->ask.views);
     struct grain_pass pass = {
         .team = {.size = 1}, .params = batch->fold.params, .packed = batch->packed};
     size_t answers = (size_t)count * (size_t)network->info.classes;
@@ -184,11 +218,10 @@ static int batch_forward(const struct predict_batch *batch, struct workspace *ws
             break;
         model_forward(&batch->fold.model, ws, &pass);
         if (sum)
-            blend_add(sum, ws->logprobs, (size_t)pass.n * (size_t)network->info.classes,
-                      views.view[l].weight);
+            blend_add(&network->model, sum, ws->logprobs, pass.n, views.view[l].weight);
     }
     if (sum && pass.n > 0)
-        blend_finish(ws->logprobs, sum, pass.n, network->info.classes);
+        blend_finish(&network->model, ws->logprobs, sum, pass.n);
     free(sum);
     return pass.n;
 }
@@ -204,7 +237,8 @@ static void batch_classify(const struct predict_batch *batch, struct workspace *
     for (int i = first; i < first + count; i++) {
         if (batch->answer[i].problem)
             continue;
-        batch_keep_top(&batch->answer[i], logprobs, batch->network->info.classes);
+        batch_keep_answers(&batch->ask, &batch->answer[i], logprobs,
+                           batch->network->info.classes);
         logprobs += batch->network->info.classes;
     }
 }

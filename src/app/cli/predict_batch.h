@@ -11,23 +11,37 @@
 #include "app/run/network.h"
 #include "nn/fold.h"
 
-#define PREDICT_TOP 3 /* most likely classes that are kept */
+#define PREDICT_TOP 3 /* most likely classes, unless another number is asked for */
+
+/* A class that is an answer. */
+struct predicted {
+    int class;
+    float logprob;
+};
 
 struct prediction {
     char *path;    /* owned */
     char *problem; /* owned: why there is no answer; NULL: there is one */
     enum status status;
     bool inverted;
-    int classes[PREDICT_TOP]; /* the most likely one first */
-    double share[PREDICT_TOP];
+    int answers;
+    struct predicted *answer; /* owned: (answers), the most likely one first */
+};
+
+/* What is asked for. */
+struct predict_ask {
+    bool crop;        /* to the ink (predict_ink.h), instead of as the import did */
+    int views;        /* enum view_set; -1: the config's */
+    int top;          /* most likely classes; 0: PREDICT_TOP or, of a network for images
+                         with several classes, all with the threshold */
+    double threshold; /* negative: the config's */
 };
 
 struct predict_batch {
     const struct network *network; /* borrowed */
     struct fold fold;              /* the network in use */
     struct dataset_treatment treatment;
-    bool crop; /* to the ink */
-    int views; /* enum view_set; at first the config's */
+    struct predict_ask ask; /* of which nothing is the config's any more */
     int threads;
     struct prediction *answer; /* owned: (most) */
     int count, most;
@@ -37,10 +51,9 @@ struct predict_batch {
 };
 
 /* `threads` at most: as many as there is memory for. ST_USAGE if there is not enough for
-   one. crop: pictures are cut to their ink (predict_ink.h), instead of being treated as
-   the import did. */
+   one. */
 enum status predict_batch_init(struct predict_batch *batch, const struct network *network,
-                               bool crop, int threads) MUST_CHECK;
+                               const struct predict_ask *ask, int threads) MUST_CHECK;
 void predict_batch_release(struct predict_batch *batch);
 
 /* Takes over the path. Returns whether the batch is full. */

@@ -113,9 +113,12 @@ static void notes_on_uneven_classes(const struct dataset *dataset,
     bool balanced = options->input.sampling == SAMPLING_BALANCED;
     if (ratio > NOTES_UNEVEN && strcmp(weights, "none") == 0 && !balanced)
         log_note("class '%s' has %.0f times as many training images as '%s': the network "
-                 "may neglect small classes; train.class_weights = auto lets all count "
-                 "alike, data.sampling = balanced lets all come equally often",
-                 name[largest], ratio, name[smallest]);
+                 "may neglect small classes; train.class_weights = auto lets %s",
+                 name[largest], ratio, name[smallest],
+                 dataset->info.multi_label
+                     ? "images with and without a class count alike"
+                     : "all count alike, data.sampling = balanced lets all come equally "
+                       "often");
     else if (ratio >= NOTES_TWICE && strcmp(weights, "auto") == 0 && balanced)
         log_note("data.sampling = balanced and train.class_weights = auto add up: class "
                  "'%s' counts %.0f times as much as '%s'; use one of the two",

@@ -19,6 +19,7 @@
 #include "app/run/agree.h"
 #include "app/run/data_source.h"
 #include "app/run/deadline.h"
+#include "app/run/label_kind.h"
 #include "app/run/memory.h"
 #include "app/run/run_config.h"
 #include "app/run/run_files.h"
@@ -68,6 +69,7 @@ static enum status train_find_data(struct train_session *session, char **file)
     import.size_option = "--set data.size=";
     import.h = options->h;
     import.w = options->w;
+    import.label = options->multi_label ? IMPORT_LABEL_SETS : IMPORT_LABEL_AUTO;
     return data_source_open(session->comm, options->file, &import, file, has);
 }
 
@@ -82,6 +84,23 @@ static enum status train_check_apart(const struct train_session *session)
              "another --run",
              run, data);
     return ST_OK;
+}
+
+static enum status train_check_labels(const struct train_session *session)
+{
+    const struct dataset *dataset = &session->dataset;
+    const struct dataset_info *data = &dataset->info;
+    if (!dataset_is_uniform(dataset, DATASET_TRAIN))
+        return ST_OK;
+    if (data->multi_label)
+        FAIL(ST_FAIL,
+             "all training images of '%s' have the same classes: there is nothing to "
+             "tell apart",
+             data->path);
+    FAIL(ST_FAIL,
+         "all training images of '%s' are of class '%s': there is nothing to tell "
+         "apart",
+         data->path, data->class_name[dataset_label(dataset, DATASET_TRAIN, 0)]);
 }
 
 /* Each rank reports its own failure: another node may not see the file. */
@@ -104,13 +123,7 @@ static enum status train_open_data(struct train_session *session)
     const struct dataset_info *data = &session->dataset.info;
     if (data->count[DATASET_TRAIN] == 0)
         FAIL(ST_FAIL, "'%s' holds no training images", data->path);
-    int only = dataset_only_class(&session->dataset, DATASET_TRAIN);
-    if (only >= 0)
-        FAIL(ST_FAIL,
-             "all training images of '%s' are of class '%s': there is nothing to tell "
-             "apart",
-             data->path, data->class_name[only]);
-    return ST_OK;
+    return train_check_labels(session);
 }
 
 /* Some hosts may lack the memory for the network; a pipeline needs its description only.
@@ -121,6 +134,7 @@ static enum status train_open_network(struct train_session *session)
     struct shape in;
     const struct run_options *run = &session->config.run;
     struct agree agree;
+    TRY(label_kind_apply(&session->config, session->request->config, data));
     TRY(input_crop_of_dataset(&run->input.crop, data, &in));
     agree_begin(&agree);
     enum status st = (run->parallel.pipeline > 1 ? model_describe : model_init)(

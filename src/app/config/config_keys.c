@@ -61,6 +61,9 @@ const struct config_key config_keys[] = {
      "how imported pictures are brought to that size", fit_words},
     {"data", "val", KEY_REAL, false, AT(data.val), 0, 0.9, "0",
      "of imported pictures: part of each class for validation", NULL},
+    {"data", "multi_label", KEY_BOOL, false, AT(data.multi_label), 0, 0, "off",
+     "of an imported list: pictures may have several classes, or none; a label with ';' "
+     "says so, too", NULL},
     {"data", "memory", KEY_INT, false, AT(data.memory_mb), 0, 1e9, "0",
      "MB of images kept in memory per node; a larger data set is read from its file "
      "as needed; 0: half of the memory", NULL},
@@ -149,7 +152,8 @@ const struct config_key config_keys[] = {
      "training images from which batchnorm's statistics of averaged weights are taken",
      NULL},
     {"train", "metric", KEY_WORD, true, RUN(train.metric), 0, 0, "accuracy",
-     "by what evaluations are compared, for best.h5 and early_stop", metric_words},
+     "by what evaluations are compared, for best.h5 and early_stop; for images with "
+     "several classes accuracy stands for average_precision", metric_words},
     {"train", "views", KEY_INT, true, RUN(train.views), 0, 10000, "0",
      "augmented views of each image: epoch e sees view e mod views again; 0: a new one in "
      "every epoch", NULL},
@@ -160,6 +164,9 @@ const struct config_key config_keys[] = {
      "evaluations and predictions average the answers to several views of an image: "
      "mirror: and its mirror image; mirror+shift: and both moved by a pixel",
      view_set_words},
+    {"eval", "threshold", KEY_REAL, false, RUN(eval.threshold), 0, 1, "0.5",
+     "of images with several classes: the least probability of a class that is an answer",
+     NULL},
 
     {"optim", "kind", KEY_WORD, true, RUN(optim.kind), 0, 0, "sgd",
      "optimizer", optim_words},

@@ -119,7 +119,7 @@ static enum status source_import(const char *path, enum import_kind kind,
     char cache[FS_PATH];
     struct import_set *set;
     TRY(source_check_cache(path));
-    TRY(import_find(&set, path, kind));
+    TRY(import_find(&set, path, kind, options->label));
     enum status st = import_fingerprint(set, options, &hash, has);
     if (st == ST_OK)
         st = source_cache_path(path, hash, cache);

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "app/run/network.h"
+#include "base/label_set.h"
 #include "base/log.h"
 #include "base/mem.h"
 
@@ -74,25 +75,79 @@ static enum status match_classes(const struct checkpoint_info *info, const char 
     return st;
 }
 
+/* The network's answers must be of the kind of the labels. */
+static enum status match_kinds(const struct network *network, const char *name,
+                               const struct dataset_info *data)
+{
+    if (network->model.multi_label && !data->multi_label)
+        FAIL(ST_USAGE,
+             "'%s' tells which of several classes an image has, or none, but each image "
+             "of '%s' has one; import a list of them with --multi-label",
+             name, data->path);
+    if (!network->model.multi_label && data->multi_label)
+        FAIL(ST_USAGE,
+             "'%s' gives an image one class, but those of '%s' have several, or none; "
+             "train a network on such images",
+             name, data->path);
+    return ST_OK;
+}
+
+/* The label sets of the split in the classes of the network, if those are others. */
+static void match_sets(const struct network *network, const struct dataset *dataset,
+                       enum dataset_split split, struct loader_match *match)
+{
+    const struct dataset_info *data = &dataset->info;
+    bool same = data->classes == network->info.classes;
+    for (int c = 0; c < data->classes && same; c++)
+        same = match->class_of[c] == c;
+    if (!data->multi_label || same)
+        return;
+    match->set_bytes = label_set_bytes(network->info.classes);
+    uint8_t *sets = mem_zeroed(data->count[split], match->set_bytes);
+    for (size_t i = 0; i < data->count[split]; i++) {
+        const uint8_t *has = dataset_label_set(dataset, split, i);
+        uint8_t *set = sets + i * match->set_bytes;
+        for (int c = 0; (c = label_set_next(has, data->classes, c)) >= 0; c++)
+            label_set_add(set, match->class_of[c]);
+    }
+    match->sets = sets;
+}
+
 enum status network_match(const struct network *network, const char *name,
-                          const struct dataset_info *data, enum dataset_split split,
+                          const struct dataset *dataset, enum dataset_split split,
                           struct loader_match *match)
 {
     const struct checkpoint_info *info = &network->info;
+    const struct dataset_info *data = &dataset->info;
     *match = (struct loader_match){.shape = info->shape};
     if (!treatment_parse(&match->treatment, info->treatment))
         FAIL(ST_FAIL, "'%s' has a 'treatment' of pictures that cannot be understood",
              network->checkpoint);
     if (data->count[split] == 0)
         FAIL(ST_FAIL, "'%s' has no %s images", data->path, dataset_split_name[split]);
+    TRY(match_kinds(network, name, data));
     uint16_t *class_of = mem_zeroed((size_t)data->classes, sizeof *class_of);
     match->class_of = class_of;
-    return match_classes(info, name, data, class_of);
+    TRY(match_classes(info, name, data, class_of));
+    match_sets(network, dataset, split, match);
+    return ST_OK;
+}
+
+enum status network_check_threshold(const struct network *network, const char *name,
+                                    double threshold)
+{
+    if (threshold > 1)
+        FAIL(ST_USAGE, "'--threshold %g': expected a probability, from 0 to 1",
+             threshold);
+    if (threshold >= 0 && !network->model.multi_label)
+        FAIL(ST_USAGE, "'%s' gives an image one class: --threshold makes no sense", name);
+    return ST_OK;
 }
 
 void network_match_release(struct loader_match *match)
 {
     free((void *)(uintptr_t)match->class_of);
+    free((void *)(uintptr_t)match->sets);
     *match = (struct loader_match){0};
 }
 

@@ -135,7 +135,8 @@ static void pretrained_choose_head(struct pretrained *pretrained,
 {
     const struct layer *head = model_head(model);
     pretrained->head = -1;
-    if (pretrained_same_classes(&pretrained->network.info, data))
+    if (pretrained->network.model.multi_label == model->multi_label &&
+        pretrained_same_classes(&pretrained->network.info, data))
         return;
     pretrained->head = head->index;
     pretrained->tensors -= head->tensors;

@@ -1,4 +1,4 @@
-/* Element by element: relu, gelu, dropout; log-softmax over rows. */
+/* Element by element: relu, gelu, dropout, log-sigmoid; log-softmax over rows. */
 #include "base/portable_math.h"
 #include "math.h"
 
@@ -47,6 +47,14 @@ void SIMD(dropout_apply)(float *restrict y, const float *restrict x,
 #pragma omp simd
     for (size_t i = 0; i < n; i++)
         y[i] = keep[i] ? x[i] * scale : 0.0f;
+}
+
+void SIMD(logsigmoid_forward)(float *restrict y, const float *restrict x, size_t n)
+{
+    for (size_t i = 0; i < n; i += SIMD_WIDTH) {
+        int lanes = n - i < SIMD_WIDTH ? (int)(n - i) : SIMD_WIDTH;
+        simd_store(y + i, simd_logsigmoid(simd_load(x + i, lanes)), lanes);
+    }
 }
 
 /* Element k is added to partial sum k mod 16; then a tree. */

@@ -32,6 +32,7 @@ SIMD_DECLARE(depthwise_forward);
 SIMD_DECLARE(depthwise_data);
 SIMD_DECLARE(depthwise_weight);
 SIMD_DECLARE(dropout_apply);
+SIMD_DECLARE(logsigmoid_forward);
 SIMD_DECLARE(logsoftmax_forward);
 SIMD_DECLARE(logsoftmax_backward);
 SIMD_DECLARE(add);

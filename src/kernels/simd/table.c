@@ -15,6 +15,7 @@ const struct kernels SIMD(kernels) = {
     .depthwise_data = SIMD(depthwise_data),
     .depthwise_weight = SIMD(depthwise_weight),
     .dropout_apply = SIMD(dropout_apply),
+    .logsigmoid_forward = SIMD(logsigmoid_forward),
     .logsoftmax_forward = SIMD(logsoftmax_forward),
     .logsoftmax_backward = SIMD(logsoftmax_backward),
     .add = SIMD(add),

@@ -58,7 +58,7 @@ static void test_classes(void **state)
 static enum status read_list(struct import_set *set, const char *text)
 {
     char *copy = mem_strdup(text);
-    enum status st = import_list(set, "folder/list.csv", copy);
+    enum status st = import_list(set, "folder/list.csv", IMPORT_LABEL_AUTO, copy);
     free(copy);
     return st;
 }

@@ -190,6 +190,35 @@ static void test_logsoftmax(void **state)
     }
 }
 
+/* Over every float, in steps; nothing is lost on either side. */
+static void test_logsigmoid(void **state)
+{
+    (void)state;
+    enum { N = 4096, STRIDE = 9973 };
+    EACH_ISA(isa)
+    {
+        float x[2 * N], y[2 * N];
+        uint32_t bits = 0;
+        while (bits < 0x42ae0000u) { /* 87: exp(-87) is the least that is told from 0 */
+            for (int i = 0; i < N; i++, bits += STRIDE) {
+                memcpy(&x[2 * i], &bits, sizeof bits);
+                x[2 * i + 1] = -x[2 * i];
+            }
+            logsigmoid_forward(&alone, y, x, 2 * N);
+            for (int i = 0; i < 2 * N; i++) {
+                double v = (double)x[i], want = fmin(v, 0) - log1p(exp(-fabs(v)));
+                if (v < 87 && !(fabs((double)y[i] - want) <= -5e-7 * want))
+                    fail_msg("log sigmoid(%g) is not %g", v, (double)y[i]);
+            }
+        }
+        const float special[] = {NAN, 1000, -1000, INFINITY, -INFINITY, 0, -0.0f};
+        logsigmoid_forward(&alone, y, special, 7);
+        assert_true(isnan(y[0]) && y[1] == 0 && y[2] == -1000 && y[3] == 0);
+        assert_true(y[4] == -INFINITY && fabsf(y[5] + 0.6931472f) < 1e-7f &&
+                    y[6] == y[5]);
+    }
+}
+
 /* exp alone, over every float that it can tell from 0: with one class and dy = 1 the
    gradient is 1 - exp(y). */
 static void test_exp(void **state)
@@ -249,7 +278,7 @@ enum { ELEMENTS = 26 * 97 };
 struct elements {
     const float *x, *dy;
     const uint8_t *keep;
-    float *y[9];
+    float *y[10];
 };
 
 static void run_all(const struct team *team, void *context)
@@ -263,6 +292,7 @@ static void run_all(const struct team *team, void *context)
     dropout_apply(team, e->y[6], e->x, e->keep, 1.25f, ELEMENTS);
     logsoftmax_forward(team, e->y[7], e->x, 97, 26);
     logsoftmax_backward(team, e->y[8], e->dy, e->y[7], 97, 26);
+    logsigmoid_forward(team, e->y[9], e->x, ELEMENTS);
 }
 
 static void test_teams(void **state)
@@ -275,7 +305,7 @@ static void test_teams(void **state)
     for (int i = 0; i < ELEMENTS; i++)
         keep[i] = (uint8_t)rng_below(&rng, 2);
     struct elements one = {x, dy, keep, {0}}, many = one;
-    for (int i = 0; i < 9; i++) {
+    for (int i = 0; i < 10; i++) {
         one.y[i] = poisoned_floats(ELEMENTS);
         many.y[i] = poisoned_floats(ELEMENTS);
     }
@@ -285,11 +315,11 @@ static void test_teams(void **state)
         EACH_TEAM(size, split)
         {
             with_split(split, size, run_all, &many);
-            for (int i = 0; i < 9; i++)
+            for (int i = 0; i < 10; i++)
                 assert_memory_equal(one.y[i], many.y[i], ELEMENTS * sizeof(float));
         }
     }
-    for (int i = 0; i < 9; i++) {
+    for (int i = 0; i < 10; i++) {
         free(one.y[i]);
         free(many.y[i]);
     }
@@ -307,6 +337,7 @@ int main(void)
         cmocka_unit_test(test_curves),
         cmocka_unit_test(test_curves_special),
         cmocka_unit_test(test_logsoftmax),
+        cmocka_unit_test(test_logsigmoid),
         cmocka_unit_test(test_exp),
         cmocka_unit_test(test_logsoftmax_special),
         cmocka_unit_test(test_dropout),

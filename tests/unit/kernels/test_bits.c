@@ -54,6 +54,13 @@ static void bits_logsoftmax(struct bits *t)
     }
 }
 
+static void bits_logsigmoid(struct bits *t)
+{
+    for (int i = 0; i < COUNT; i++) /* up to 90 */
+        t->c[i] = t->a[i] * (i % 2 ? 6.0f : 1.0f);
+    kernels()->logsigmoid_forward(t->out[0], t->c, COUNT - 3);
+}
+
 static void bits_channels(struct bits *t)
 {
     const struct kernels *k = kernels();
@@ -163,7 +170,7 @@ static const struct {
     {"activations", bits_activations}, {"logsoftmax", bits_logsoftmax},
     {"channels", bits_channels},       {"pools", bits_pools},
     {"depthwise", bits_depthwise},     {"updates", bits_updates},
-    {"linear", bits_linear},
+    {"linear", bits_linear},           {"logsigmoid", bits_logsigmoid},
 };
 
 static void test_golden_bits(void **state)

@@ -93,6 +93,17 @@ static inline void bench_release(struct bench *b)
     free(b->grads);
 }
 
+/* Gives the samples sets of classes: sets (n, 1), of up to 8 classes. */
+static inline void bench_use_sets(struct bench *b, uint8_t *sets)
+{
+    struct rng rng;
+    rng_init(&rng, 5, RNG_TEST, 1, 0);
+    for (int i = 0; i < b->pass.n; i++) {
+        sets[i] = (uint8_t)rng_below(&rng, 1u << b->model.classes);
+        b->ws.target[i].set = &sets[i];
+    }
+}
+
 /* After the parameters have changed. */
 static inline void bench_pack(struct bench *b)
 {

@@ -53,6 +53,22 @@ static void check(const char *const *lines, bool negative, int norms)
 
 #define END "flatten", "linear classes", "logsoftmax", NULL
 
+/* A folded network still answers for each class alone. */
+static void test_sets(void **state)
+{
+    (void)state;
+    const char *const lines[] = {"conv 6 kernel=3", "batchnorm",  "relu", "flatten",
+                                 "linear classes",  "logsigmoid", NULL};
+    struct bench b;
+    struct fold fold;
+    check(lines, false, 1);
+    bench_init(&b, lines, (struct shape){12, 12, 3}, 7, 5);
+    fold_init(&fold, &b.model, b.params);
+    assert_true(b.model.multi_label && fold.model.multi_label);
+    fold_release(&fold);
+    bench_release(&b);
+}
+
 static void test_layers(void **state)
 {
     (void)state;
@@ -209,9 +225,10 @@ static void test_described(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_layers),  cmocka_unit_test(test_pools),
-        cmocka_unit_test(test_refused), cmocka_unit_test(test_graph),
-        cmocka_unit_test(test_part),    cmocka_unit_test(test_described),
+        cmocka_unit_test(test_layers),    cmocka_unit_test(test_sets),
+        cmocka_unit_test(test_pools),     cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_graph),     cmocka_unit_test(test_part),
+        cmocka_unit_test(test_described),
     };
     cpu_blas_single_thread();
     return cmocka_run_group_tests(tests, NULL, NULL);

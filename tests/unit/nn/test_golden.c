@@ -88,7 +88,11 @@ static const char *const mobilenet[] = {"conv 8 kernel=3 stride=2 pad=1 bias=off
                                         "logsoftmax",
                                         NULL};
 
+static const char *const sets[] = {"conv 12 kernel=3", "maxpool 2",  "relu", "flatten",
+                                   "linear classes",   "logsigmoid", NULL};
+
 static const struct golden_net nets[] = {
+    {"sets", sets, {12, 11, 3}, {.kind = OPTIM_SGD, .momentum = 0.9}},
     {"letters",
      letters,
      {18, 18, 1},
@@ -105,6 +109,7 @@ struct golden_run {
     struct bench b;
     struct optim optim;
     float *state[OPTIM_STATES], *ema;
+    uint8_t sets[GRAIN];
 };
 
 static void run_step(struct golden_run *run, const struct golden_net *net, uint64_t step)
@@ -116,6 +121,8 @@ static void run_step(struct golden_run *run, const struct golden_net *net, uint6
     size_t params = b->model.params;
     b->pass.step = step;
     fill_samples(&b->model, &b->ws, GRAIN, step * GRAIN);
+    if (b->model.multi_label)
+        bench_use_sets(b, run->sets);
     bench_step(b);
     double norm = sqrt(optim_square_sum(b->grads, params)) / GRAIN;
     const struct optim_update update = {

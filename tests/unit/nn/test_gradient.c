@@ -3,12 +3,19 @@
 #include "nn_test.h"
 
 #include "graph_test.h"
+#include "nn/loss_set.h"
 
 /* The loss in double: differences of floats would drown in rounding. */
 static double loss_at(struct bench *b)
 {
+    double sets = 0;
     bench_forward(b);
     const float *logp = bench_logprobs(b);
+    for (int i = 0; i < b->pass.n && b->model.multi_label; i++)
+        sets += loss_of_set(&b->pass.loss, logp + i * b->model.classes, b->model.classes,
+                            &b->ws.target[i], NULL);
+    if (b->model.multi_label)
+        return sets;
     double loss = 0.0, eps = (double)b->pass.loss.label_smoothing;
     for (int i = 0; i < b->pass.n; i++) {
         const struct target *to = &b->ws.target[i];
@@ -89,7 +96,10 @@ static bool has_no_effect(const struct bench *b, const struct layer_tensor *tens
 static void check_bench(struct bench *b, float smoothing, int idle)
 {
     struct rng rng;
+    uint8_t sets[16];
     b->pass.loss.label_smoothing = smoothing;
+    if (b->model.multi_label)
+        bench_use_sets(b, sets);
     bench_step(b);
     rng_init(&rng, 1, RNG_TEST, 9, 0);
     for (int i = 0; i < b->model.layers; i++) {
@@ -140,6 +150,17 @@ static void test_general(void **state)
                                  "logsoftmax",
                                  NULL};
     check(lines, (struct shape){9, 8, 2}, 0.0f);
+}
+
+/* logsigmoid passes the gradient of the loss on, which is that of its input. */
+static void test_sets(void **state)
+{
+    (void)state;
+    const char *const lines[] = {"conv 8 kernel=3", "maxpool 2",  "gelu",
+                                 "flatten",         "linear 20",  "relu",
+                                 "linear classes",  "logsigmoid", NULL};
+    check(lines, (struct shape){9, 8, 2}, 0.0f);
+    check(lines, (struct shape){9, 8, 2}, 0.2f);
 }
 
 static void test_letters(void **state)
@@ -229,7 +250,7 @@ int main(void)
         cmocka_unit_test(test_general),   cmocka_unit_test(test_letters),
         cmocka_unit_test(test_pointwise), cmocka_unit_test(test_flat_input),
         cmocka_unit_test(test_graphs),    cmocka_unit_test(test_windows),
-        cmocka_unit_test(test_mixed),
+        cmocka_unit_test(test_mixed),     cmocka_unit_test(test_sets),
     };
     cpu_blas_single_thread();
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -10,7 +10,7 @@
 
 static const struct {
     struct shape in;
-    const char *lines[4];
+    const char *lines[5];
     const char *says;
 } messages[] = {
     {IMAGE,
@@ -102,7 +102,16 @@ static const struct {
     {IMAGE, {"logsoftmax"}, "logsoftmax1: its input 8x8x3 is an image"},
     {FLAT,
      {"linear classes"},
-     "net.conf:1: linear1: the last layer must be 'logsoftmax'"},
+     "net.conf:1: linear1: the last layer must be 'logsoftmax', or 'logsigmoid' for"},
+    {IMAGE, {"logsigmoid"}, "logsigmoid1: its input 8x8x3 is an image"},
+    {FLAT, {"linear 9", "logsigmoid"}, "the network has 9 outputs, the data 10 classes"},
+    {FLAT, {"logsigmoid 2"}, "logsigmoid1: '2' is one value too many"},
+    {FLAT,
+     {"logsigmoid", "linear classes", "logsoftmax"},
+     "net.conf:1: logsigmoid1: 'logsigmoid' can only be the last layer"},
+    {FLAT,
+     {"linear classes", "logsigmoid", "linear classes from=input", "logsoftmax"},
+     "net.conf:2: the network has two ends, 'logsigmoid1' here and 'logsoftmax1'"},
     {FLAT, {"linear 9", "logsoftmax"}, "the network has 9 outputs, the data 10 classes"},
     {FLAT, {NULL}, "the network has no layers"},
     {{1, 1, 10}, {"logsoftmax"}, "net.conf:1: the network has nothing to learn"},

@@ -50,8 +50,33 @@ static void test_values(void **state)
     check(METRIC_LOSS, 0.75, "loss 0.7500");
 }
 
+/* Two of three classes have samples: 4 (3 found, 1 answer too many) and 2 (1 found). */
+static void test_sets(void **state)
+{
+    (void)state;
+    static const uint64_t counts[] = {4, 0, 2, 4, 1, 1, 3, 0, 1};
+    struct evaluation sets = {.count = 10,
+                              .correct = 6,
+                              .loss = 0.25,
+                              .average_precision = calloc(3, sizeof(double)),
+                              .mean_average_precision = 0.625};
+    confusion_of_counts(&sets.confusion, 3, counts);
+    assert_true(metric_value(METRIC_SUBSET_ACCURACY, &sets) == 0.6);
+    assert_true(metric_score(METRIC_AVERAGE_PRECISION, &sets) == 0.625);
+    double recall = (3.0 / 4 + 1.0 / 2) / 2, f1 = (6.0 / 8 + 2.0 / 3) / 2;
+    assert_true(fabs(metric_value(METRIC_BALANCED_ACCURACY, &sets) - recall) < 1e-15);
+    assert_true(fabs(metric_value(METRIC_MACRO_F1, &sets) - f1) < 1e-15);
+    char *said = metric_text(METRIC_AVERAGE_PRECISION, 0.625);
+    assert_string_equal(said, "average precision 62.50 %");
+    free(said);
+    assert_true(metric_is_of_sets(METRIC_SUBSET_ACCURACY));
+    assert_false(metric_is_of_sets(METRIC_ACCURACY) || metric_is_of_sets(METRIC_LOSS));
+    evaluation_release(&sets);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_values)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_values),
+                                       cmocka_unit_test(test_sets)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -75,6 +75,48 @@ static uint64_t read_file(struct metrics *metrics, const char *path)
     return hash;
 }
 
+/* Images with several classes: counts of the classes alone, whatever their number, and
+   the average precision. */
+static void test_sets(void **state)
+{
+    (void)state;
+    struct metrics metrics, again, other;
+    struct h5file *file;
+    const char *path = scratch_path("sets.h5");
+    metrics_init(&metrics, CLASSES);
+    metrics.sets = true;
+    for (int i = 0; i < 3; i++) {
+        uint64_t counts[3 * CLASSES];
+        struct confusion confusion;
+        struct metrics_eval entry = {.step = (uint64_t)i, .average_precision = 0.1 * i};
+        for (int j = 0; j < 3 * CLASSES; j++)
+            counts[j] = (uint64_t)(10 * i + j);
+        counts[4] = UINT64_MAX;
+        confusion_of_counts(&confusion, CLASSES, counts);
+        metrics_add_eval(&metrics, &entry, &confusion);
+        confusion_release(&confusion);
+    }
+    uint64_t hash = write_file(&metrics, path);
+    metrics_init(&again, CLASSES);
+    again.sets = true;
+    assert_true(read_file(&again, path) == hash);
+    assert_true(again.sets && again.evals == 3 && again.confusions == 3);
+    for (int i = 0; i < 3; i++) {
+        assert_memory_equal(&again.eval[i], &metrics.eval[i], sizeof again.eval[i]);
+        for (int j = 0; j < 3 * CLASSES; j++)
+            assert_int_equal(again.confusion[i * 3 * CLASSES + j],
+                             j == 4 ? INT32_MAX : 10 * i + j);
+    }
+    assert_int_equal(h5file_open(&file, path), ST_OK);
+    metrics_init(&other, CLASSES); /* of one class each: it is another kind of file */
+    assert_int_equal(metrics_read(&other, file, &hash), ST_FAIL);
+    expect_said("/metrics/eval/confusion");
+    h5file_close(file);
+    metrics_release(&metrics);
+    metrics_release(&again);
+    metrics_release(&other);
+}
+
 /* From no entries to more than the first allocation holds; what was read can be added to.
  */
 static void test_round_trip(void **state)
@@ -346,6 +388,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_round_trip),
+        cmocka_unit_test(test_sets),
         cmocka_unit_test(test_copy),
         cmocka_unit_test(test_confusions_are_bounded),
         cmocka_unit_test(test_many_classes),

@@ -20,12 +20,15 @@ static const struct mix blends = {.mixup = 0.4, .seed = 3, .shape = {H, W, C}};
 static const struct mix boxes = {.cutmix = 1, .seed = 3, .shape = {H, W, C}};
 static const struct mix both = {.mixup = 0.4, .cutmix = 1, .seed = 3, .shape = {H, W, C}};
 
+static const uint8_t sets[N];
+
 static void fill(float x[][SIZE], struct target *target)
 {
     struct rng rng;
     rng_init(&rng, 1, RNG_TEST, 0, 0);
     for (int i = 0; i < N; i++) {
         target[i] = target_of_class(10 + i);
+        target[i].set = &sets[i];
         for (int k = 0; k < SIZE; k++)
             x[i][k] = rng_normal(&rng);
     }
@@ -41,6 +44,7 @@ static void check_targets(const struct mix *mix, const struct mix_grain *grain,
             mix_draw(mix, grain->epoch, grain->first + (uint64_t)first);
         assert_int_equal(target[i].label, 10 + i);
         assert_int_equal(target[i].mixed, 10 + j);
+        assert_ptr_equal(target[i].mixed_set, i == j ? NULL : &sets[j]);
         assert_true(target[i].weight == 1);
         assert_true(target[i].share == (i == j ? 1 : draw.share));
     }
