@@ -222,6 +222,7 @@ report_missing
 read -r passed failed skipped < <(awk -v failed=$failed '
     { passed += $1; failed += $2; skipped += $3 }
     END { print passed + 0, failed, skipped + 0 }' "$work/sums")
+awk '$2 > 0 { n = $2; $1 = $2 = $3 = ""; sub(/^ +/, ""); print "failed: " $0 ", " n }' "$work/sums"
 ((passed + failed)) || echo "nothing ran: no file of '$*' matches '${T-}'; see 'make help'"
 echo "$passed passed, $failed failed, $skipped skipped"
 ((failed == 0 && passed > 0))

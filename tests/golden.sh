@@ -4,7 +4,7 @@
 # Run it when the bits were meant to change, and say in the commit why they did.
 set -eu
 cd "$(dirname "$0")/.."
-programs=(base/test_portable_math kernels/test_conv_algorithm kernels/test_bits nn/test_golden)
+programs=(base/test_portable_math data/test_randaugment kernels/test_conv_algorithm kernels/test_bits nn/test_golden)
 make -s "${programs[@]/#/build/tests/}" all
 {
     for program in "${programs[@]}"; do

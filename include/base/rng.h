@@ -23,6 +23,7 @@ enum rng_purpose {
     RNG_TEST,     /* tests and measurements */
     RNG_PICTURE,  /* a: epoch, b: sample: flips, crops, colours and erasing */
     RNG_FLIP,     /* a: 0, b: sample: whether it is flipped in even or odd epochs */
+    RNG_OPS,      /* a: epoch, b: sample: the operations of RandAugment */
     RNG_MIX,      /* a: epoch, b: position of the first image of a pair */
     RNG_CLASS, /* a: pass, b: class and, above its 32 bits, the rest of the pass: keys of
                   the permutation of its samples */

@@ -2,7 +2,7 @@
  * augment: random distortions of an image, drawn anew for every sample and epoch.
  *
  * Geometry. Output pixel p is the bilinear interpolation of the image at
- * A^-1(T(p) - c) + c + d(p). A is the product of scale, shear and rotation about the
+ * A^-1(T(p) - c) + c + d(p). A is the product of scale, shears and rotation about the
  * centre c, followed by a shift; d is a smooth displacement field, a cubic B-spline over
  * control points 7 pixels apart. Elastic fields after Simard, Steinkraus, Platt, "Best
  * practices for convolutional neural networks", ICDAR 2003, section 2, with a spline in
@@ -16,8 +16,8 @@
  *
  * Then colours: brightness, contrast, saturation and hue, in this order, clipped to
  * 0..255 after each of them, as in torchvision's ColorJitter; grey images have the first
- * two. At last a rectangle is erased: set to the mean (Zhong et al., "Random erasing data
- * augmentation", AAAI 2020).
+ * two. Then the operations of RandAugment (data/randaugment.h). At last a rectangle is
+ * erased: set to the mean (Zhong et al., "Random erasing data augmentation", AAAI 2020).
  */
 #ifndef LOCKSTEP_DATA_AUGMENT_H
 #define LOCKSTEP_DATA_AUGMENT_H
@@ -29,6 +29,7 @@
 #include "base/shape.h"
 
 #define AUGMENT_CHANNELS 3 /* at most */
+#define AUGMENT_WHITE    255.0f
 
 /* RANDOM: each time with probability 1/2. ALTERNATE: in every other epoch; which of two
    is drawn for each sample (K. Jordan, "94% on CIFAR-10 in 3.29 seconds on a single GPU",
@@ -46,11 +47,12 @@ enum augment_fill {
 
 /* Strengths; all zero: off. Draws are uniform in [-x, x] unless said otherwise. */
 struct augment_options {
-    double shift;   /* pixels, each axis */
-    double rotate;  /* degrees */
-    double scale;   /* each axis is scaled by a factor in [1 - x, 1 + x] */
-    double shear;   /* x += k y, k in [-x, x] */
-    double elastic; /* pixels at each control point, each axis */
+    double shift;       /* pixels, each axis */
+    double shift_share; /* of the output's side along the axis, in addition */
+    double rotate;      /* degrees */
+    double scale;       /* each axis is scaled by a factor in [1 - x, 1 + x] */
+    double shear;       /* x += k y, k in [-x, x] */
+    double elastic;     /* pixels at each control point, each axis */
 
     int flip;            /* enum augment_flip: left to right */
     bool flip_vertical;  /* upside down, with probability 1/2 */
@@ -60,9 +62,11 @@ struct augment_options {
                             is 3/4 to 4/3 times the output's; 0: off */
     double brightness;   /* a factor in [1 - x, 1 + x], as the next two */
     double contrast, saturation;
-    double hue;   /* turns; 0.5 is the opposite colour */
-    double erase; /* probability; 2 to 33 % of the area */
-    int fill;     /* enum augment_fill */
+    double hue;       /* turns; 0.5 is the opposite colour */
+    int randaugment;  /* operations on each image */
+    double magnitude; /* their strength, 0 to RANDAUGMENT_MOST */
+    double erase;     /* probability; 2 to 33 % of the area */
+    int fill;         /* enum augment_fill */
 };
 
 bool augment_enabled(const struct augment_options *options);
@@ -79,7 +83,7 @@ struct augment_sample {
 };
 
 /* in (shape) bytes; out (out) on the same 0..255 scale, not rounded. A function of
-   its arguments; thread-safe, allocates nothing. */
+   its arguments; thread-safe. Only RandAugment allocates: an image of bytes. */
 void augment_image(const struct augment_sample *sample, const uint8_t *in, float *out);
 
 /* --- its parts --- */
@@ -98,8 +102,9 @@ struct augment_draw {
     double shift[2]; /* pixels right, down */
     double rotate;   /* degrees, from the x axis (right) towards the y axis (down) */
     double scale[2]; /* factors along x, y */
-    double shear;
-    double elastic; /* strength of the field; rng draws its control points */
+    double shear;    /* x += shear y */
+    double shear_y;  /* y += shear_y x, before that; RandAugment alone sets it */
+    double elastic;  /* strength of the field; rng draws its control points */
     struct rng rng;
 
     bool flip[2];           /* left to right, upside down */

@@ -74,10 +74,9 @@ struct dataset_info {
     struct dataset_treatment treatment;
     bool has_paths;   /* of all images */
     bool has_weights; /* of the training images */
-    bool has_weights_hash;
-    bool has_hashes; /* of all images */
-    bool trusted;    /* set by the caller: nothing is compared with its hash */
-    bool has_head_hash;
+    bool has_hashes;  /* of all images */
+    bool trusted;     /* set by the caller: nothing is compared with its hash */
+    bool has_weights_hash, has_head_hash;
     uint64_t weights_hash;
     uint64_t head_hash; /* of what a network sees beside the images: see above */
     bool hash_known;    /* hash was made by this program, in a way that it can repeat */

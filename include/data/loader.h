@@ -48,7 +48,7 @@ struct loader {
     enum dataset_split split;
     const struct augment_options *augment; /* borrowed; NULL: images as they are */
     uint64_t seed;
-    uint32_t views; /* of each image that augmentation draws; 0: one for every epoch */
+    uint32_t views; /* of each image that augmentation draws; 0: always new ones */
     bool shuffled;  /* false: in file order */
     const struct balance *balance; /* borrowed; NULL: each sample comes once an epoch.
                                       Only if shuffled, with the same seed */
@@ -104,9 +104,9 @@ const uint8_t *loader_label_set(const struct loader *loader, uint64_t i);
 /* The sample at a position. */
 struct loader_sample {
     uint64_t number; /* in the data set */
-    uint64_t pass;   /* how often the order came to it before */
     uint64_t key;    /* of draws for it: its number, or where a sample may come twice in a
                         step, the position */
+    uint32_t view;   /* that augmentation draws; 0 without it */
     int label;       /* as the network counts classes */
     const uint8_t *set; /* loader_label_set */
     float weight;       /* of a training image: dataset_weight */

@@ -12,9 +12,9 @@
  *
  *   class weights: each sample's loss times the weight of its class.
  *
- *   mixed images: share * loss(label) + (1 - share) * loss(mixed), each with the weight
- * of its own class (H. Zhang et al., "mixup: Beyond empirical risk minimization", ICLR
- *   2018, equation 1).
+ *   mixed images: share * loss(label) + (1 - share) * loss(mixed), each with its class's
+ *   weight (H. Zhang et al., "mixup: Beyond empirical risk minimization", ICLR 2018,
+ *   equation 1).
  *
  * Elementary functions are those of base/portable_math.h: the same bits on every CPU.
  */

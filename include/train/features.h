@@ -56,14 +56,9 @@ void features_release(struct features *features); /* collective; all zero is fin
 enum status features_compute(struct features *features,
                              const struct features_setup *setup) MUST_CHECK;
 
-/* The feature of a sample of the split, in its view number `pass` modulo the number of
-   views, where the pass begins with it: as image i of the grain. */
-void features_fill_sample(const struct features *features, uint64_t pass, uint64_t number,
-                          struct workspace *ws, int i);
-/* By all members of a team: those of the samples ws->sample (n) in a view. Ends with a
-   barrier. */
-void features_fill(const struct features *features, uint32_t view,
-                   const struct team *team, struct workspace *ws, int n);
+/* The feature of an image becomes that of the workspace's sample i. */
+void features_copy(const struct features *features, uint32_t view, uint64_t number,
+                   struct workspace *ws, int i);
 
 /* --- files --- */
 

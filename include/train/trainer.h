@@ -81,6 +81,12 @@ bool trainer_time_is_up(const struct trainer *trainer);
 enum status trainer_time_steps(struct trainer *trainer, int count, bool forward,
                                double *seconds) MUST_CHECK;
 
+/* A step at this rate, whatever the schedule says. *loss: the mean over its batch, before
+   the weights change; not finite if the numbers went bad, and then they do not change.
+   ST_FAIL: an image cannot be read. */
+enum status trainer_try_rate(struct trainer *trainer, double rate,
+                             double *loss) MUST_CHECK;
+
 /* Where the time went so far. Not collective. */
 const struct phases *trainer_phases(const struct trainer *trainer);
 

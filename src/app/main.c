@@ -45,6 +45,7 @@ static const struct main_command main_commands[] = {
     {"lab", true, false, cmd_lab, "measure every way to use this machine's cores"},
     {"tune", true, false, cmd_tune,
      "find the fastest plan of threads, and keep it for train"},
+    {"lrfind", true, false, cmd_lrfind, "find a learning rate"},
     {"plan", true, false, cmd_plan, "predict the speed with more ranks and nodes"},
     {"machine", false, false, cmd_machine,
      "print the CPUs and the memory that lockstep may use here"},

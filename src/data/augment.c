@@ -78,16 +78,18 @@ static struct augment_axis augment_axis_of(const struct augment_draw *draw, int 
     return t;
 }
 
-/* A = R K S, then the shift; the inverse is S^-1 K^-1 R^T (p - c - shift) + c. */
+/* A = R K L S, then the shift; the inverse is S^-1 L^-1 K^-1 R^T (p - c - shift) + c.
+   K: x += shear y, L: y += shear_y x. */
 static struct affine affine_inverse(const struct augment_draw *draw,
                                     const struct augment_source *in)
 {
     double co = portable_cos(draw->rotate * DEGREE),
            si = portable_sin(draw->rotate * DEGREE);
     double sx = fmax(draw->scale[0], MIN_SCALE), sy = fmax(draw->scale[1], MIN_SCALE);
-    double k = draw->shear;
-    double xx = (co + k * si) / sx, xy = (si - k * co) / sx;
-    double yx = -si / sy, yy = co / sy;
+    double k = draw->shear, l = draw->shear_y;
+    double kx = co + k * si, ky = si - k * co; /* the first row of K^-1 R^T */
+    double xx = kx / sx, xy = ky / sx;
+    double yx = (-si - l * kx) / sy, yy = (co - l * ky) / sy;
 
     double cx = 0.5 * (in->w - 1), cy = 0.5 * (in->h - 1);
     double px = cx + draw->shift[0], py = cy + draw->shift[1];
@@ -298,7 +300,7 @@ static bool warp_is_copy(const struct augment_draw *draw)
 {
     return draw->shift[0] == 0 && draw->shift[1] == 0 && draw->rotate == 0 &&
            draw->scale[0] == 1 && draw->scale[1] == 1 && draw->shear == 0 &&
-           draw->elastic == 0 && draw->box.w == 0;
+           draw->shear_y == 0 && draw->elastic == 0 && draw->box.w == 0;
 }
 
 static void warp_copy(const struct augment_draw *draw, const struct augment_source *in,

@@ -1,10 +1,9 @@
-/* augment: what is drawn, and the colours. */
+/* augment: what is drawn, and all of it. */
 #include <math.h>
-#include <string.h>
 
 #include "base/portable_math.h"
-#include "base/status.h"
 #include "data/augment.h"
+#include "data/randaugment.h"
 #include "data/view.h"
 
 #define ERASE_LEAST 0.02 /* share of the area */
@@ -12,27 +11,26 @@
 #define ERASE_RATIO 3.3 /* of the sides, and its inverse */
 #define CROP_RATIO  (4. / 3)
 
-#define WHITE 255.0f
-
-/* The weights of luma, ITU-R BT.601. */
-#define LUMA_R 0.299f
-#define LUMA_G 0.587f
-#define LUMA_B 0.114f
-
 bool augment_enabled(const struct augment_options *options)
 {
-    return options->shift != 0 || options->rotate != 0 || options->scale != 0 ||
-           options->shear != 0 || options->elastic != 0 || options->flip != 0 ||
-           options->flip_vertical || options->random_crop || options->crop != 0 ||
-           options->resized_crop != 0 || options->brightness != 0 ||
+    return options->shift != 0 || options->shift_share != 0 || options->rotate != 0 ||
+           options->scale != 0 || options->shear != 0 || options->elastic != 0 ||
+           options->flip != 0 || options->flip_vertical || options->random_crop ||
+           options->crop != 0 || options->resized_crop != 0 || options->brightness != 0 ||
            options->contrast != 0 || options->saturation != 0 || options->hue != 0 ||
-           options->erase != 0;
+           options->randaugment > 0 || options->erase != 0;
 }
 
 /* Uniform in [-strength, strength). */
 static double draw_symmetric(struct rng *rng, double strength)
 {
     return strength * (2.0 * (double)rng_uniform(rng) - 1.0);
+}
+
+/* The largest shift along a side of so many pixels. */
+static double draw_shift(const struct augment_options *options, int side)
+{
+    return options->shift + options->shift_share * side;
 }
 
 /* A factor for an option that is on; 0 for one that is off. */
@@ -114,8 +112,8 @@ void augment_draw(const struct augment_sample *sample, struct augment_draw *draw
     struct rng rng;
     *draw = (struct augment_draw){.elastic = options->elastic};
     rng_init(&rng, seed, RNG_AUGMENT, epoch, number);
-    draw->shift[0] = draw_symmetric(&rng, options->shift);
-    draw->shift[1] = draw_symmetric(&rng, options->shift);
+    draw->shift[0] = draw_symmetric(&rng, draw_shift(options, sample->out.w));
+    draw->shift[1] = draw_symmetric(&rng, draw_shift(options, sample->out.h));
     draw->rotate = draw_symmetric(&rng, options->rotate);
     draw->scale[0] = 1.0 + draw_symmetric(&rng, options->scale);
     draw->scale[1] = 1.0 + draw_symmetric(&rng, options->scale);
@@ -125,74 +123,6 @@ void augment_draw(const struct augment_sample *sample, struct augment_draw *draw
     draw_picture(sample, &rng, draw);
     if (options->flip == AUGMENT_FLIP_ALTERNATE)
         draw->flip[0] = draw_alternating(seed, epoch, number);
-}
-
-/* --- colours --- */
-
-static float colour_clip(float x)
-{
-    return x > WHITE ? WHITE : x > 0 ? x : 0;
-}
-
-static float colour_luma(const float *x)
-{
-    return LUMA_R * x[0] + LUMA_G * x[1] + LUMA_B * x[2];
-}
-
-/* x = grey + factor (x - grey), with one grey for the image, or one for each pixel. */
-static void colour_blend(float *x, int count, float grey, float factor)
-{
-    for (int i = 0; i < count; i++)
-        x[i] = colour_clip(grey + factor * (x[i] - grey));
-}
-
-static float colour_mean_luma(struct shape shape, const float *x)
-{
-    double sum = 0;
-    int pixels = shape.h * shape.w;
-    for (int p = 0; p < pixels; p++)
-        sum += (double)(shape.c == 1 ? x[p] : colour_luma(x + 3 * p));
-    return (float)(sum / pixels);
-}
-
-/* The hue moves by so many turns; value and saturation (of HSV) stay. */
-static void colour_turn(float *x, float turns)
-{
-    float r = x[0], g = x[1], b = x[2];
-    float high = fmaxf(r, fmaxf(g, b)), low = fminf(r, fminf(g, b)), range = high - low;
-    float sixth; /* the hue, in sixths of a turn */
-    if (!(range > 0))
-        return;
-    if (high == r)
-        sixth = (g - b) / range;
-    else if (high == g)
-        sixth = 2 + (b - r) / range;
-    else
-        sixth = 4 + (r - g) / range;
-    sixth += 6 * turns;
-    for (int k = 0; k < AUGMENT_CHANNELS; k++) {
-        /* red is high about 0, green about 2, blue about 4 */
-        float from = sixth - 2 * (float)k;
-        from = fabsf(from - 6 * rintf(from / 6)); /* 0..3 */
-        x[k] = from <= 1 ? high : from >= 2 ? low : high - (from - 1) * range;
-    }
-}
-
-void augment_colour(const struct augment_draw *draw, struct shape shape, float *x)
-{
-    int size = shape_size(shape);
-    bool colour = shape.c == AUGMENT_CHANNELS;
-    if (draw->brightness > 0)
-        colour_blend(x, size, 0, (float)draw->brightness);
-    if (draw->contrast > 0)
-        colour_blend(x, size, colour_mean_luma(shape, x), (float)draw->contrast);
-    if (colour && draw->saturation > 0)
-        for (int p = 0; p < size; p += AUGMENT_CHANNELS)
-            colour_blend(x + p, AUGMENT_CHANNELS, colour_luma(x + p),
-                         (float)draw->saturation);
-    if (colour && draw->hue != 0)
-        for (int p = 0; p < size; p += AUGMENT_CHANNELS)
-            colour_turn(x + p, (float)draw->hue);
 }
 
 /* --- all of it --- */
@@ -207,7 +137,7 @@ static void augment_set_outside(const struct augment_sample *sample,
                  : fill == AUGMENT_FILL_REFLECT ? AUGMENT_EDGE_REFLECT
                                                 : AUGMENT_EDGE_COLOUR;
     for (int k = 0; k < c && fill == AUGMENT_FILL_MEAN; k++)
-        draw->outside[k] = (float)(WHITE * sample->mean[k]);
+        draw->outside[k] = (float)(AUGMENT_WHITE * sample->mean[k]);
 }
 
 static void augment_erase(const struct augment_sample *sample,
@@ -221,7 +151,7 @@ static void augment_erase(const struct augment_sample *sample,
     for (int y = top; y < bottom && y < h; y++)
         for (int i = left; i < right && i < w; i++)
             for (int k = 0; k < c; k++)
-                x[(y * w + i) * c + k] = (float)(WHITE * sample->mean[k]);
+                x[(y * w + i) * c + k] = (float)(AUGMENT_WHITE * sample->mean[k]);
 }
 
 void augment_image(const struct augment_sample *sample, const uint8_t *in, float *out)
@@ -231,6 +161,8 @@ void augment_image(const struct augment_sample *sample, const uint8_t *in, float
     augment_set_outside(sample, &draw);
     augment_warp(&draw, sample->shape, sample->out, in, out);
     augment_colour(&draw, sample->out, out);
+    if (sample->options->randaugment > 0)
+        randaugment_image(sample, &draw, out);
     if (draw.erase.w > 0)
         augment_erase(sample, &draw, out);
 }

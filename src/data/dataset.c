@@ -136,7 +136,7 @@ static bool dataset_open_memory(struct dataset *dataset, struct comm *comm, doub
             dataset_store_open_weights(store, comm, info->count[s]);
         if (info->encoded)
             dataset_store_open_offsets(store, comm, info->count[s]);
-        resident = resident && store->label_window &&
+        resident = resident && dataset_store_shares(store) &&
                    dataset_store_open_images(store, comm, info->bytes[s]);
         if (!resident && !why)
             why = strerror(errno);

@@ -168,6 +168,11 @@ void dataset_store_open_offsets(struct dataset_store *store, struct comm *comm,
     store->extent.offset = store->offsets = data;
 }
 
+bool dataset_store_shares(const struct dataset_store *store)
+{
+    return !store->private_labels && !store->private_weights && !store->private_offsets;
+}
+
 enum status dataset_store_load(struct dataset_store *store, struct comm *comm,
                                const struct dataset_info *info, enum dataset_split split)
 {

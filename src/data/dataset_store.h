@@ -48,6 +48,8 @@ void dataset_store_open_offsets(struct dataset_store *store, struct comm *comm,
                                 size_t count);
 void dataset_store_open_hashes(struct dataset_store *store, struct comm *comm,
                                size_t count);
+/* Do the ranks of a node share what was opened? Otherwise images are not resident. */
+bool dataset_store_shares(const struct dataset_store *store);
 enum status dataset_store_load(struct dataset_store *store, struct comm *comm,
                                const struct dataset_info *info,
                                enum dataset_split split) MUST_CHECK;

@@ -38,12 +38,6 @@ struct loader_place {
     uint64_t sample, pass;
 };
 
-/* Which of its views augmentation draws of a sample. */
-static uint32_t loader_view(const struct loader *loader, uint64_t pass)
-{
-    return (uint32_t)(loader->views > 0 ? pass % loader->views : pass);
-}
-
 static struct loader_place loader_place_at(const struct loader *loader, uint64_t position)
 {
     struct loader_place place = {.sample = position, .pass = loader->epoch};
@@ -55,6 +49,13 @@ static struct loader_place loader_place_at(const struct loader *loader, uint64_t
         place.sample = balance_at(loader->balance, before + place.sample, &place.pass);
     }
     return place;
+}
+
+/* The view that augmentation draws. */
+static uint32_t loader_view(const struct loader *loader, const struct loader_place *place)
+{
+    uint32_t pass = (uint32_t)place->pass;
+    return loader->views > 0 ? pass % loader->views : pass;
 }
 
 /* Files differ in size: a batch of them is rarely a quarter larger than the mean. */
@@ -228,7 +229,7 @@ static void loader_input(const struct loader *loader, const struct loader_place 
         const struct augment_sample augment = {
             .options = loader->augment,
             .seed = loader->seed,
-            .epoch = loader_view(loader, place->pass),
+            .epoch = loader_view(loader, place),
             .sample = place->sample,
             .shape = shape,
             .out = in,
@@ -250,8 +251,8 @@ static struct loader_sample loader_sample_of(const struct loader *loader,
 {
     return (struct loader_sample){
         .number = place->sample,
-        .pass = place->pass,
         .key = loader->balance ? position : place->sample,
+        .view = loader->augment ? loader_view(loader, place) : 0,
         .label = loader_class(loader, place->sample),
         .set = loader_label_set(loader, place->sample),
         .weight = loader->split == DATASET_TRAIN

@@ -81,3 +81,11 @@ void diagnose_step(struct stepper *stepper, const struct train_step *step)
     }
     log_set_replicated(false);
 }
+
+enum status diagnose_images(const struct stepper *stepper, const struct train_step *step)
+{
+    if (!step->unreadable)
+        return ST_OK;
+    TRY(dataset_failure(stepper->run->setup.dataset));
+    return ST_FAIL; /* another rank reports it */
+}

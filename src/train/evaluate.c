@@ -93,6 +93,16 @@ static bool evaluate_is_answered(const struct evaluate_job *job, const struct la
     return job->view + 1 == job->views.count;
 }
 
+static void evaluate_load_features(const struct evaluate_job *job,
+                                   const struct lane *lane, struct workspace *ws, int n)
+{
+    int begin, end;
+    team_split(&lane->team, n, &begin, &end);
+    for (int i = begin; i < end; i++)
+        features_copy(job->setup->features, (uint32_t)job->view, ws->sample[i], ws, i);
+    team_barrier(&lane->team);
+}
+
 static void evaluate_grain(const struct forward_pass *forward, const struct lane *lane,
                            struct workspace *ws, int g)
 {
@@ -102,7 +112,7 @@ static void evaluate_grain(const struct forward_pass *forward, const struct lane
     int n = forward_pass_samples(forward, g);
     forward_pass_load(forward, lane, ws, g);
     if (setup->features)
-        features_fill(setup->features, (uint32_t)job->view, &lane->team, ws, n);
+        evaluate_load_features(job, lane, ws, n);
     struct grain_pass pass = {.team = lane->team,
                               .n = n,
                               .from = setup->features ? setup->features->value : 0,

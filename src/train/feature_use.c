@@ -56,8 +56,9 @@ static char *feature_use_text(const struct feature_use *use,
                    loader->input.mean[c], loader->input.std[c]);
     if (setup->view)
         mem_append(&text, "views %s\n", view_set_words[options->eval.views]);
-    else
-        mem_append(&text, "views %d\n", setup->views);
+    if (loader->augment)
+        mem_append(&text, "views %d, seed %llu\n", setup->views,
+                   (unsigned long long)options->train.seed);
     mem_append(&text, "%s", run->features_text ? run->features_text : "");
     return text;
 }
@@ -124,10 +125,8 @@ enum status feature_use_train(struct feature_use *use, double latest)
     struct loader loader;
     if (!use->kept || use->train.data)
         return ST_OK;
-    loader_init(&loader, run->setup.dataset, DATASET_TRAIN);
-    loader_shuffle(&loader, options->train.seed, &options->augment);
+    train_run_loader(run, &loader, &options->augment);
     loader.shuffled = false;
-    loader.input.crop = options->input.crop;
     const struct features_setup setup = {
         .comm = run->setup.comm,
         .crew = &stepper->crew,

@@ -51,22 +51,11 @@ void features_release(struct features *features)
     *features = (struct features){0};
 }
 
-void features_fill_sample(const struct features *features, uint64_t pass, uint64_t number,
-                          struct workspace *ws, int i)
+void features_copy(const struct features *features, uint32_t view, uint64_t number,
+                   struct workspace *ws, int i)
 {
-    uint32_t view = (uint32_t)(pass % (uint64_t)features->views);
     memcpy(ws->activation[features->value] + (size_t)i * features->row,
            features_at(features, view, number), features->row * sizeof(float));
-}
-
-void features_fill(const struct features *features, uint32_t view,
-                   const struct team *team, struct workspace *ws, int n)
-{
-    int begin, end;
-    team_split(team, n, &begin, &end);
-    for (int i = begin; i < end; i++)
-        features_fill_sample(features, view, ws->sample[i], ws, i);
-    team_barrier(team);
 }
 
 /* --- from node to node --- */

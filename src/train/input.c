@@ -149,7 +149,7 @@ static void input_fill(const struct train_input *input, const struct mix_grain *
         else
             sample = loader_look(&input->loader, position);
         if (input->features)
-            features_fill_sample(input->features, sample.pass, sample.number, ws, i);
+            features_copy(input->features, sample.view, sample.number, ws, i);
         ws->sample[i] = sample.key;
         ws->target[i] = target_of_class(sample.label);
         ws->target[i].set = sample.set;

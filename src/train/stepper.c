@@ -288,8 +288,9 @@ static void step_begin(struct stepper *stepper, struct train_step *step)
     *step = (struct train_step){.batch = train_run_batch(run, done)};
     const struct grain_range *grains = &step->batch.grains;
     step->lanes = plan_lanes(&stepper->crew.plan, grains->end - grains->begin);
-    step->lr = schedule_lr(&options->schedule, options->optim.lr, done, run->total_steps,
-                           (double)run->epoch_steps);
+    step->lr = stepper->rate ? *stepper->rate
+                             : schedule_lr(&options->schedule, options->optim.lr, done,
+                                           run->total_steps, (double)run->epoch_steps);
 }
 
 /* The gradient of the rank's grains; parts of it may already be summed over the ranks. */

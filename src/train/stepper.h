@@ -35,6 +35,7 @@ struct stepper {
     struct norm norm;
     struct optim optim;
     struct replica_sums *replica_sums; /* owned */
+    const double *rate;                /* of every step; NULL: by the schedule */
 };
 
 /* What a rank has to tell the others: it travels in the tail of the sum. */

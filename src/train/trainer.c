@@ -264,10 +264,7 @@ static enum status trainer_do_step(struct trainer *trainer, struct train_step *s
     double begin = timer_now(), reduce = run->phases.seconds[PHASE_REDUCE];
     stepper->overlap.spanned = stepper->overlap.waited = 0;
     TRY(stepper_step(stepper, trainer_flags(trainer), step));
-    if (step->unreadable) {
-        TRY(dataset_failure(run->setup.dataset));
-        return ST_FAIL; /* another rank reports it */
-    }
+    TRY(diagnose_images(stepper, step));
     if (step->bad) {
         diagnose_step(stepper, step);
         return ST_FAIL;
@@ -370,26 +367,4 @@ enum status trainer_run(struct trainer *trainer)
     enum status settled = saver_settle(&trainer->saver);
     trainer_report_end(trainer, timer_now() - begin);
     return settled == ST_OK ? st : settled;
-}
-
-/* --- measurements --- */
-
-enum status trainer_time_steps(struct trainer *trainer, int count, bool forward,
-                               double *seconds)
-{
-    struct comm *comm = trainer->run.setup.comm;
-    comm_barrier(comm);
-    double begin = timer_now();
-    for (int i = 0; i < count; i++, trainer->run.progress.step++) {
-        struct train_step step;
-        if (forward)
-            TRY(stepper_forward(&trainer->stepper, &step));
-        else
-            TRY(stepper_step(&trainer->stepper, trainer_flags(trainer), &step));
-        if (step.bad)
-            FAIL(ST_FAIL, "the numbers went bad while they were timed");
-    }
-    comm_barrier(comm);
-    *seconds = timer_now() - begin;
-    return ST_OK;
 }

@@ -1,4 +1,5 @@
-/* trainer_impl: the parts of a trainer; only trainer.c and begin.c see all of them. */
+/* trainer_impl: the parts of a trainer; only trainer.c, begin.c and measure.c see all of
+   them. */
 #ifndef LOCKSTEP_TRAIN_TRAINER_IMPL_H
 #define LOCKSTEP_TRAIN_TRAINER_IMPL_H
 

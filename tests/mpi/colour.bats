@@ -10,7 +10,8 @@ OPTIONS=(--set train.batch=71 --set train.grain=11 --set train.steps=30 --set lo
     --set schedule.kind=constant --set optim.lr=0.005 --set augment.flip=alternate --set augment.crop=3
     --set augment.rotate=10 --set augment.resized_crop=0.5 --set augment.brightness=0.2
     --set augment.contrast=0.2 --set augment.saturation=0.3 --set augment.hue=0.1
-    --set augment.erase=0.3 --set data.shift_x=1)
+    --set augment.erase=0.3 --set augment.shift=10% --set augment.randaugment=2
+    --set augment.magnitude=5 --set data.shift_x=1)
 
 setup_file() {
     source "$BATS_TEST_DIRNAME/../runs.sh"

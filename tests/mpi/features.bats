@@ -73,17 +73,16 @@ tune() {
     same_text "$(state views-once.out)" "$(state views-none.out)"
 }
 
-@test "a balanced order has the same bits with features, and mixed images keep none" {
-    even=(--freeze backbone "${AUGMENT[@]}" --set train.views=2 --set data.sampling=balanced)
-    tune 1 even-off "${even[@]}" --set finetune.features=off
-    tune 2 even-on "${even[@]}" --threads 2
-    same_state even-off.out even-on.out
-    grep -q '^features .* train images in 2 views: ' even-on.out
-    tune 1 mixed-off --freeze backbone --set train.mixup=0.5 --set finetune.features=off
-    tune 2 mixed-on --freeze backbone --set train.mixup=0.5
-    same_state mixed-off.out mixed-on.out
-    grep -q 'train.mixup and train.cutmix mix images anew' mixed-on.err
-    run ! grep -q '^features ' mixed-on.out
+@test "balanced sampling and weighted classes take the same features" {
+    more=(--freeze backbone "${AUGMENT[@]}" --set train.views=2 --set data.sampling=balanced
+          --set train.class_weights=auto)
+    tune 1 balanced-off "${more[@]}" --set finetune.features=off
+    tune 2 balanced-on "${more[@]}"
+    same_run balanced-off.out balanced-on.out
+    grep -q '^features ' balanced-on.out
+    tune 1 mixed --freeze backbone --set train.mixup=0.4
+    grep -q 'mix images anew' mixed.err
+    run ! grep -q '^features ' mixed.out
 }
 
 @test "averaged weights and several views in evaluation have the same bits with features" {

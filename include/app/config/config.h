@@ -12,6 +12,7 @@
 #define LOCKSTEP_APP_CONFIG_CONFIG_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "base/status.h"
 #include "nn/model.h"
@@ -38,8 +39,16 @@ struct finetune_options {
     int statistics;   /* enum finetune_statistics; auto: frozen if there is such a file */
 };
 
+/* augment.recipe. Bits stand for keys of [augment], in their order. */
+struct config_recipe {
+    int name;                 /* index of the word */
+    uint32_t given;           /* keys that the user has set: no recipe sets them */
+    uint32_t given_in_config; /* those of them that a config without a recipe sets */
+};
+
 struct config {
     struct data_options data;
+    struct config_recipe recipe;
     struct finetune_options finetune;
     struct model_spec model;
     struct run_options run;
@@ -65,6 +74,13 @@ enum status config_parse(struct config *config, const char *text,
 /* Notes on blocks that no line uses, and on parameters that no line of a block has. */
 void config_note_unused(const struct config *config);
 
+/* From now on augment.recipe replaces what [augment] says so far: the config is that of a
+   network by name, and not the user's. */
+void config_recipe_replaces(struct config *config);
+/* A note on keys of the config `name` that keep their values beside augment.recipe, which
+   was set by --set. */
+void config_note_recipe(const struct config *config, const char *name);
+
 /* "train.batch=64", as --set gives it. */
 enum status config_set(struct config *config, const char *assignment) MUST_CHECK;
 
@@ -79,7 +95,8 @@ void config_settle(struct config *config);
 /* Checks what concerns more than one key: ST_USAGE without a network or a data set. */
 enum status config_check(const struct config *config, const char *name) MUST_CHECK;
 
-/* The whole effective config as INI text that config_parse reads back; caller frees. */
+/* The whole effective config as INI text that config_parse reads back; caller frees. It
+   has augment.recipe and the values of all keys. */
 char *config_text(const struct config *config);
 /* What of it decides about features, besides weights and images (train/features.h);
    caller frees. */

@@ -20,6 +20,7 @@
 struct sheet_request {
     const char *file, *out, *split_name;
     const char *config; /* NULL: images as they are in the file */
+    struct cli_texts set;
     enum dataset_split split;
     long long per_class, classes;
     bool force, no_verify;
@@ -222,6 +223,9 @@ static enum status sheet_draw_augmented(const struct sheet_request *request)
     struct config config;
     config_init(&config);
     enum status st = config_read(&config, request->config);
+    for (int i = 0; i < request->set.count && st == ST_OK; i++)
+        st = config_set(&config, request->set.text[i]);
+    config_note_recipe(&config, request->config);
     if (st == ST_OK)
         st = sheet_draw(request, &config);
     config_release(&config);
@@ -245,6 +249,8 @@ enum status cmd_data_sheet(int argc, char **argv)
         {"augmented", CLI_TEXT, &request.config, "CONFIG",
          "distort and shift the images as a training with CONFIG does; of train, unless "
          "--split says otherwise"},
+        {"set", CLI_TEXTS, &request.set, "SECTION.KEY=VALUE",
+         "with --augmented: override a key of CONFIG; may be repeated"},
         {"force", CLI_FLAG, &request.force, NULL, "replace the image if it exists"},
         {"no-verify", CLI_FLAG, &request.no_verify, NULL, CLI_NO_VERIFY_HELP},
         {0},
@@ -255,6 +261,8 @@ enum status cmd_data_sheet(int argc, char **argv)
     if (!request.split_name)
         request.split_name = request.config ? "train" : "test";
     TRY(dataset_split_named(request.split_name, "split", &request.split));
+    if (request.set.count > 0 && !request.config)
+        FAIL(ST_USAGE, "--set is for --augmented; add it");
     if (request.per_class < 1 || request.per_class > 10000)
         FAIL(ST_USAGE, "'--per-class %lld': expected 1 to 10000", request.per_class);
     if (request.classes < 1)

@@ -74,8 +74,7 @@ enum status train_request_parse(struct train_request *request, int argc, char **
 {
     const char *tune = "cached";
     const struct cli_option options[] = {
-        {"data", CLI_TEXT, &request->data, "PATH",
-         "data set, or a folder or list of pictures, instead of data.file"},
+        {"data", CLI_TEXT, &request->data, "PATH", TRAIN_DATA_HELP},
         {"image-size", CLI_TEXT, &request->image_size, "N|HxW", CLI_IMAGE_SIZE_HELP},
         {"run", CLI_TEXT, &request->run, "DIR",
          "folder of the run, default runs/ and the config's name"},
@@ -83,12 +82,9 @@ enum status train_request_parse(struct train_request *request, int argc, char **
          "go on from the newest checkpoint in DIR; start anew if there is none"},
         {"init", CLI_TEXT, &request->init, "CHECKPOINT",
          "start from the weights of this checkpoint or run; other classes: a new head"},
-        {"pretrained", CLI_TEXT, &request->pretrained, "WEIGHTS",
-         "fine-tune these weights, of 'lockstep weights import' or of a run"},
-        {"freeze", CLI_TEXT, &request->freeze, "none|backbone|LAYER",
-         "keep nothing as it is; all but the head; or all layers up to this one"},
-        {"threads", CLI_INT, &request->threads, "T",
-         "threads per rank, default the rank's share of the CPUs"},
+        {"pretrained", CLI_TEXT, &request->pretrained, "WEIGHTS", TRAIN_PRETRAINED_HELP},
+        {"freeze", CLI_TEXT, &request->freeze, "none|backbone|LAYER", TRAIN_FREEZE_HELP},
+        {"threads", CLI_INT, &request->threads, "T", TRAIN_THREADS_HELP},
         {"max-time", CLI_TEXT, &request->max_time, "TIME",
          "stop before this time has passed, with a checkpoint: M, H:MM:SS, D-HH:MM:SS, "
          "or auto: before the SLURM job ends"},
@@ -107,8 +103,7 @@ enum status train_request_parse(struct train_request *request, int argc, char **
          "with --check: for a job on other machines; the CPUs, the memory and the limits "
          "of this one do not count"},
         {"stall-timeout", CLI_INT, &request->stall_timeout, "SECONDS", STALL_HELP},
-        {"set", CLI_TEXTS, &request->set, "SECTION.KEY=VALUE",
-         "override a key of the config; may be repeated"},
+        {"set", CLI_TEXTS, &request->set, "SECTION.KEY=VALUE", TRAIN_SET_HELP},
         {0},
     };
     const struct cli_command command = {

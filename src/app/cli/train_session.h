@@ -1,5 +1,6 @@
 /*
- * train_session: `lockstep train` while it is set up and runs.
+ * train_session: `lockstep train` while it is set up and runs, and `lockstep lrfind`,
+ * which tries some steps of it.
  */
 #ifndef LOCKSTEP_APP_TRAIN_SESSION_H
 #define LOCKSTEP_APP_TRAIN_SESSION_H
@@ -19,11 +20,21 @@
 
 struct comm;
 
+/* Of options that both commands have. */
+#define TRAIN_DATA_HELP "data set, or a folder or list of pictures, instead of data.file"
+#define TRAIN_PRETRAINED_HELP \
+    "fine-tune these weights, of 'lockstep weights import' or of a run"
+#define TRAIN_FREEZE_HELP \
+    "keep nothing as it is; all but the head; or all layers up to this one"
+#define TRAIN_THREADS_HELP "threads per rank, default the rank's share of the CPUs"
+#define TRAIN_SET_HELP     "override a key of the config; may be repeated"
+
 /* The command line. Borrows argv. */
 struct train_request {
     const char *config, *data, *image_size, *run, *init, *max_time, *trace;
     const char *pretrained, *freeze;
     bool resume, check, elsewhere, no_verify;
+    bool trial; /* of some steps: no run, nothing is written, the plan is by rule */
     enum tuning_mode tune;
     long long threads, stall_timeout;
     struct cli_texts set;
@@ -55,6 +66,14 @@ struct train_session {
     bool pretrained_open;    /* rank 0 has read about them: */
     struct pretrained pretrained;
 };
+
+/* Collective. All up to the trainer, which is not started (train_open.c). config is
+   initialised; train_close also after a failure. */
+enum status train_set_up(struct train_session *session) MUST_CHECK;
+void train_close(struct train_session *session);
+
+/* Collective. The trainer starts anew: with the weights to begin with, or random ones. */
+enum status train_start_new(struct train_session *session) MUST_CHECK;
 
 /* Collective. Opens the weights that the run begins with, if any; sets how images are
    normalised, class_weight, and config_text. */

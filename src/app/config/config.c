@@ -11,156 +11,16 @@
 #include "config_block.h"
 #include "config_group.h"
 #include "config_keys.h"
-
-#define VALUE (FS_PATH + 64) /* bytes of a value as text */
-
-static void *config_field(const struct config *config, const struct config_key *key)
-{
-    return (char *)(uintptr_t)config + key->offset;
-}
-
-static int config_word_index(const struct config_key *key, const char *value)
-{
-    for (int i = 0; key->words[i]; i++)
-        if (strcmp(key->words[i], value) == 0)
-            return i;
-    return -1;
-}
-
-static void config_size_text(const int size[2], char text[VALUE])
-{
-    if (size[0] == size[1])
-        snprintf(text, VALUE, size[0] ? "%d" : "", size[0]);
-    else
-        snprintf(text, VALUE, "%dx%d", size[0], size[1]);
-}
-
-static bool config_assign_size(int size[2], int most, const char *value)
-{
-    if (*value)
-        return parse_size(value, 1, most, &size[0], &size[1]);
-    size[0] = size[1] = 0;
-    return true;
-}
-
-/* The value as text; of layers that of line `i`. */
-static void config_value_text(const struct config *config, const struct config_key *key,
-                              int i, char text[VALUE])
-{
-    const void *at = config_field(config, key);
-    switch (key->kind) {
-    case KEY_INT:
-        snprintf(text, VALUE, "%d", *(const int *)at);
-        break;
-    case KEY_LONG:
-        snprintf(text, VALUE, "%lld", *(const long long *)at);
-        break;
-    case KEY_U64:
-        snprintf(text, VALUE, "%llu", (unsigned long long)*(const uint64_t *)at);
-        break;
-    case KEY_REAL:
-        snprintf(text, VALUE, "%.15g", *(const double *)at);
-        break;
-    case KEY_BOOL:
-        snprintf(text, VALUE, "%s", *(const bool *)at ? "on" : "off");
-        break;
-    case KEY_TEXT:
-        snprintf(text, VALUE, "%s", *(char *const *)at);
-        break;
-    case KEY_SIZE:
-        config_size_text(at, text);
-        break;
-    case KEY_WORD:
-        snprintf(text, VALUE, "%s", key->words[*(const int *)at]);
-        break;
-    case KEY_LAYERS:
-        snprintf(text, VALUE, "%s", ((const struct model_spec *)at)->lines.text[i]);
-        break;
-    }
-}
-
-static int config_value_count(const struct config *config, const struct config_key *key)
-{
-    return key->kind == KEY_LAYERS ? config->model.lines.count : 1;
-}
-
-static void config_range(const struct config_key *key, char text[CONFIG_RANGE])
-{
-    int used = 0;
-    switch (key->kind) {
-    case KEY_INT:
-    case KEY_LONG:
-        snprintf(text, CONFIG_RANGE, "a whole number from %.0f to %.0f", key->lo,
-                 key->hi);
-        break;
-    case KEY_U64:
-        snprintf(text, CONFIG_RANGE, "a whole number from 0");
-        break;
-    case KEY_REAL:
-        snprintf(text, CONFIG_RANGE, "a number from %.10g to %.10g", key->lo, key->hi);
-        break;
-    case KEY_BOOL:
-        snprintf(text, CONFIG_RANGE, "on or off");
-        break;
-    case KEY_WORD:
-        for (int i = 0; key->words[i]; i++)
-            used += snprintf(text + used, (size_t)(CONFIG_RANGE - used), "%s%s",
-                             i ? " | " : "", key->words[i]);
-        break;
-    case KEY_SIZE:
-        snprintf(text, CONFIG_RANGE, "pixels, like 28 or 32x24, up to %.0f", key->hi);
-        break;
-    case KEY_TEXT:
-    case KEY_LAYERS:
-        snprintf(text, CONFIG_RANGE, "text");
-        break;
-    }
-}
-
-/* Returns false if the text is not a value of this key. */
-static bool config_assign(struct config *config, const struct config_key *key,
-                          const char *value, const char *where)
-{
-    void *at = config_field(config, key);
-    long long whole;
-    switch (key->kind) {
-    case KEY_INT:
-        if (!parse_int(value, (long long)key->lo, (long long)key->hi, &whole))
-            return false;
-        *(int *)at = (int)whole;
-        return true;
-    case KEY_LONG:
-        return parse_int(value, (long long)key->lo, (long long)key->hi, at);
-    case KEY_U64:
-        return parse_u64(value, at);
-    case KEY_REAL:
-        return parse_real(value, key->lo, key->hi, at);
-    case KEY_BOOL:
-        return parse_bool(value, at);
-    case KEY_TEXT:
-        free(*(char **)at);
-        *(char **)at = mem_strdup(value);
-        return true;
-    case KEY_SIZE:
-        return config_assign_size(at, (int)key->hi, value);
-    case KEY_WORD:
-        if (config_word_index(key, value) < 0)
-            return false;
-        *(int *)at = config_word_index(key, value);
-        return true;
-    case KEY_LAYERS:
-        model_spec_add(&config->model, value, where);
-        return true;
-    }
-    return false;
-}
+#include "config_recipe.h"
+#include "config_value.h"
 
 void config_init(struct config *config)
 {
     memset(config, 0, sizeof *config);
     for (int i = 0; i < config_key_count; i++)
         if (config_keys[i].kind != KEY_LAYERS)
-            ASSERT(config_assign(config, &config_keys[i], config_keys[i].initial, ""));
+            ASSERT(
+                config_value_assign(config, &config_keys[i], config_keys[i].initial, ""));
 }
 
 void config_release(struct config *config)
@@ -169,6 +29,7 @@ void config_release(struct config *config)
     free(config->data.mean);
     free(config->data.std);
     free(config->finetune.pretrained);
+    free(config->run.features.folder);
     free(config->run.parallel.stages);
     free(config->run.train.class_weights);
     model_spec_release(&config->model);
@@ -210,19 +71,22 @@ enum status config_set_key(struct config *config, const char *section, const cha
     if (config_group_name(section))
         return config_set_group_key(config, config_group_name(section), name, value,
                                     where);
+    int recipe = config->recipe.name;
     for (int i = 0; i < config_key_count; i++) {
         const struct config_key *key = &config_keys[i];
         if (strcmp(key->section, section) != 0 || strcmp(key->name, name) != 0)
             continue;
         if (key->kind == KEY_LAYERS && config->model.lines.count == MODEL_LAYERS)
             FAIL(ST_USAGE, "%s: more than %d layers", where, MODEL_LAYERS);
-        if (key->kind == KEY_LAYERS && strlen(value) >= VALUE)
+        if (key->kind == KEY_LAYERS && strlen(value) >= CONFIG_VALUE)
             FAIL(ST_USAGE, "%s: a layer's line is longer than %d characters", where,
-                 VALUE - 1);
-        if (config_assign(config, key, value, where))
+                 CONFIG_VALUE - 1);
+        if (config_value_assign(config, key, value, where)) {
+            config_recipe_follow(config, key, recipe);
             return ST_OK;
+        }
         char text[CONFIG_RANGE];
-        config_range(key, text);
+        config_value_range(key, text);
         FAIL(ST_USAGE, "%s: '%s = %s': expected %s", where, name, value, text);
     }
     return config_unknown_key(where, section, name);
@@ -272,7 +136,7 @@ static char *config_text_of(const struct config *config,
     for (int i = 0; i < config_key_count; i++) {
         const struct config_key *key = &config_keys[i];
         for (int j = 0; wanted(key) && j < config_value_count(config, key); j++) {
-            char value[VALUE];
+            char value[CONFIG_VALUE];
             config_value_text(config, key, j, value);
             bool begins = strcmp(section, key->section) != 0;
             if (begins && key->kind == KEY_LAYERS)
@@ -302,11 +166,14 @@ char *config_text(const struct config *config)
 static bool config_is_of_features(const struct config_key *key)
 {
     static const char *const names[][2] = {
-        {"data", "input"}, {"data", "shift_x"},   {"data", "shift_y"},
-        {"train", "seed"}, {"train", "winograd"},
+        {"data", "input"},
+        {"data", "shift_x"},
+        {"data", "shift_y"},
+        {"train", "winograd"},
     };
     bool listed =
-        strcmp(key->section, "model") == 0 || strcmp(key->section, "augment") == 0;
+        strcmp(key->section, "model") == 0 ||
+        (strcmp(key->section, "augment") == 0 && strcmp(key->name, "recipe") != 0);
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         listed = listed || (strcmp(key->section, names[i][0]) == 0 &&
                             strcmp(key->name, names[i][1]) == 0);
@@ -329,7 +196,8 @@ static enum status config_compare_keys(const struct config *then,
             continue;
         int before = config_value_count(then, key), after = config_value_count(now, key);
         for (int j = 0; j < before || j < after; j++) {
-            char old[VALUE] = "(none)", new[VALUE] = "(none)", line[3 * VALUE];
+            char old[CONFIG_VALUE] = "(none)", new[CONFIG_VALUE] = "(none)",
+                 line[3 * CONFIG_VALUE];
             if (j < before)
                 config_value_text(then, key, j, old);
             if (j < after)
@@ -367,7 +235,7 @@ void config_show_changed(const struct config *config, void (*show)(const char *l
         const struct config_key *key = &config_keys[i];
         if (key->kind == KEY_LAYERS)
             continue;
-        char value[VALUE], was[VALUE], line[2 * VALUE];
+        char value[CONFIG_VALUE], was[CONFIG_VALUE], line[2 * CONFIG_VALUE];
         config_value_text(config, key, 0, value);
         config_value_text(&initial, key, 0, was);
         if (strcmp(value, was) == 0)
@@ -390,6 +258,6 @@ bool config_describe_key(int i, struct config_key_help *help)
     const struct config_key *key = &config_keys[i];
     *help =
         (struct config_key_help){key->section, key->name, key->initial, key->help, ""};
-    config_range(key, help->range);
+    config_value_range(key, help->range);
     return true;
 }

@@ -58,6 +58,7 @@ enum status config_check(const struct config *config, const char *name)
         FAIL(ST_USAGE, "%s: no data set; give --data FILE or file = in [data]", name);
     TRY(config_check_file(config->data.file, "the data set"));
     TRY(config_check_file(config->finetune.pretrained, "a file of weights"));
+    TRY(config_check_file(config->run.features.folder, "the folder of features"));
     if (!config_is_storable(config->run.train.class_weights))
         FAIL(ST_USAGE,
              "train.class_weights = '%s': expected none, auto or NAME:WEIGHT, ...",

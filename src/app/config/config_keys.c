@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "base/parse.h"
 #include "comm/comm.h"
+#include "data/randaugment.h"
 #include "nn/optim.h"
 #include "train/metric.h"
 
@@ -26,6 +27,11 @@ static const char *const winograd_words[] = {"auto", "f2", "off", NULL};
 static const char *const anneal_words[] = {"cosine", "linear", NULL};
 static const char *const intra_words[] = {"auto", "batch", "channel", "hybrid", NULL};
 
+const char *const config_recipe_words[] = {
+    [CONFIG_RECIPE_NONE] = "none",         [CONFIG_RECIPE_LIGHT] = "light",
+    [CONFIG_RECIPE_STANDARD] = "standard", [CONFIG_RECIPE_STRONG] = "strong",
+    [CONFIG_RECIPE_INK] = "ink",           [CONFIG_RECIPES] = NULL,
+};
 static const char *const flip_words[] = {"off", "random", "alternate", NULL};
 static const char *const fill_words[] = {"auto", "black",   "border",
                                          "mean", "reflect", NULL};
@@ -218,8 +224,12 @@ const struct config_key config_keys[] = {
     {"schedule", "anneal", KEY_WORD, false, RUN(schedule.anneal), 0, 0, "cosine",
      "onecycle: the shape of rise and fall", anneal_words},
 
-    {"augment", "shift", KEY_REAL, false, RUN(augment.shift), 0, 1000, "0",
-     "largest random shift along each axis, in pixels", NULL},
+    {"augment", "recipe", KEY_WORD, false, AT(recipe.name), 0, 0, "none",
+     "settings of all other keys of [augment] (docs/data.md); those that are given stay "
+     "as they are given", config_recipe_words},
+    {"augment", "shift", KEY_LENGTH, false, RUN(augment.shift), 0, 1000, "0",
+     "largest random shift along each axis, in pixels or as a part of the network's "
+     "input", NULL},
     {"augment", "rotate", KEY_REAL, false, RUN(augment.rotate), 0, 180, "0",
      "largest random rotation, in degrees", NULL},
     {"augment", "scale", KEY_REAL, false, RUN(augment.scale), 0, 0.9, "0",
@@ -250,6 +260,10 @@ const struct config_key config_keys[] = {
      "the same for the saturation of colours", NULL},
     {"augment", "hue", KEY_REAL, false, RUN(augment.hue), 0, 0.5, "0",
      "largest random turn of the hue; 0.5: half a turn of the colour circle", NULL},
+    {"augment", "randaugment", KEY_INT, false, RUN(augment.randaugment), 0, 100, "0",
+     "operations of RandAugment that are drawn for each image; 0: off", NULL},
+    {"augment", "magnitude", KEY_REAL, false, RUN(augment.magnitude), 0,
+     RANDAUGMENT_MOST, "9", "their strength", NULL},
     {"augment", "erase", KEY_REAL, false, RUN(augment.erase), 0, 1, "0",
      "share of the images in which a random rectangle is set to the mean", NULL},
     {"augment", "fill", KEY_WORD, false, RUN(augment.fill), 0, 0, "auto",

@@ -14,7 +14,8 @@ enum key_kind {
     KEY_REAL,
     KEY_BOOL,
     KEY_TEXT,
-    KEY_SIZE, /* two ints, height and width; 0, 0: empty */
+    KEY_SIZE,   /* two ints, height and width; 0, 0: empty */
+    KEY_LENGTH, /* two reals, pixels and a share of a side ("7%"), one of which is 0 */
     KEY_WORD,
     KEY_LAYERS
 };
@@ -29,6 +30,17 @@ struct config_key {
     const char *help;
     const char *const *words; /* KEY_WORD: the value is an index into this */
 };
+
+/* augment.recipe (config_recipe.h). */
+enum {
+    CONFIG_RECIPE_NONE,
+    CONFIG_RECIPE_LIGHT,
+    CONFIG_RECIPE_STANDARD,
+    CONFIG_RECIPE_STRONG,
+    CONFIG_RECIPE_INK,
+    CONFIG_RECIPES
+};
+extern const char *const config_recipe_words[];
 
 #define CONFIG_SIDE     4096 /* pixels of an image, at most */
 #define CONFIG_KEYS_MAX 128

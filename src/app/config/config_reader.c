@@ -13,6 +13,7 @@
 #include "config_block.h"
 #include "config_group.h"
 #include "config_keys.h"
+#include "config_recipe.h"
 #include "io/kind.h"
 #include "nn/named_network.h"
 
@@ -108,6 +109,14 @@ static enum status config_read_line(struct config_reader *reader, char *line)
     return config_begin_section(reader, where);
 }
 
+static bool config_saw_recipe(const struct config_reader *reader)
+{
+    for (int i = 0; i < config_key_count; i++)
+        if (config_keys[i].words == config_recipe_words)
+            return reader->seen[i] > 0;
+    return false;
+}
+
 enum status config_parse(struct config *config, const char *text, const char *name)
 {
     static const char mark[] = "\xEF\xBB\xBF"; /* some editors begin a file with it */
@@ -121,6 +130,7 @@ enum status config_parse(struct config *config, const char *text, const char *na
         st = config_read_line(&reader, config_strip_line(line));
     }
     free(copy);
+    config_recipe_end(config, config_saw_recipe(&reader));
     config_settle(config);
     return st;
 }
@@ -200,6 +210,8 @@ enum status config_read(struct config *config, const char *path)
     TRY(config_load(path, &text, &bytes));
     enum status st = config_parse(config, text, path);
     free(text);
+    if (!fs_is_file(path))
+        config_recipe_replaces(config);
     if (st == ST_OK)
         config_note_unused(config);
     return st;

@@ -27,7 +27,10 @@ static const char *const run_config_recipe[] = {
     "schedule.kind=cosine",    "schedule.warmup=0",
     "augment.flip=random",     "augment.resized_crop=0.5",
 };
-#define RUN_CONFIG_HEAD_LR "optim.lr=0.05" /* if the head alone learns */
+/* If the head alone learns. Images as they are: it begins with features that are computed
+   once (train/features.h), and augmented ones make it no better. */
+static const char *const run_config_head_recipe[] = {"optim.lr=0.05", "augment.flip=off",
+                                                     "augment.resized_crop=0"};
 
 /* The last value of a key among the options; NULL: it has none. option: its own one. */
 static const char *run_config_given(const struct run_config_request *request,
@@ -45,6 +48,14 @@ static const char *run_config_given(const struct run_config_request *request,
     return given;
 }
 
+static enum status run_config_set_all(struct config *config,
+                                      const char *const *assignment, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        TRY(config_set(config, assignment[i]));
+    return ST_OK;
+}
+
 static enum status run_config_set_recipe(struct config *config,
                                          const struct run_config_request *request)
 {
@@ -53,11 +64,13 @@ static enum status run_config_set_recipe(struct config *config,
     const char *freeze = run_config_given(request, "finetune.freeze", request->freeze);
     if (!weights || !*weights)
         return ST_OK;
-    for (size_t i = 0; i < sizeof run_config_recipe / sizeof run_config_recipe[0]; i++)
-        TRY(config_set(config, run_config_recipe[i]));
-    if (freeze && strcmp(freeze, "backbone") == 0)
-        TRY(config_set(config, RUN_CONFIG_HEAD_LR));
-    return ST_OK;
+    TRY(run_config_set_all(config, run_config_recipe,
+                           sizeof run_config_recipe / sizeof run_config_recipe[0]));
+    if (!freeze || strcmp(freeze, "backbone") != 0)
+        return ST_OK;
+    return run_config_set_all(config, run_config_head_recipe,
+                              sizeof run_config_head_recipe /
+                                  sizeof run_config_head_recipe[0]);
 }
 
 /* What rank 0 tells the others of the file. */
@@ -85,10 +98,13 @@ enum status run_config_read(struct config *config, struct comm *comm,
     TRY(st);
     config_note_unused(config);
     TRY(config_set_image_size(config, request->image_size));
-    if (file.named)
+    if (file.named) {
         TRY(run_config_set_recipe(config, request));
+        config_recipe_replaces(config);
+    }
     for (int i = 0; i < request->assignments; i++)
         TRY(config_set(config, request->assignment[i]));
+    config_note_recipe(config, request->path);
     run_config_replace(&config->data.file, request->data);
     run_config_replace(&config->finetune.pretrained, request->pretrained);
     run_config_replace(&config->model.freeze.until, request->freeze);

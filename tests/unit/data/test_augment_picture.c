@@ -331,6 +331,25 @@ static void test_independent(void **state)
     }
 }
 
+/* A share of the output's side is so many pixels. */
+static void test_shares(void **state)
+{
+    (void)state;
+    const struct augment_options share = {.shift_share = 0.125}, pixels = {.shift = 1};
+    struct augment_sample sample = {
+        .options = &share, .shape = {100, 100, 1}, .out = {80, 40, 1}};
+    struct augment_draw draw, one;
+    assert_true(augment_enabled(&share));
+    for (sample.sample = 0; sample.sample < 10; sample.sample++) {
+        sample.options = &share;
+        augment_draw(&sample, &draw);
+        sample.options = &pixels;
+        augment_draw(&sample, &one);
+        assert_true(draw.shift[0] == 5 * one.shift[0]);
+        assert_true(draw.shift[1] == 10 * one.shift[1]);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -338,7 +357,7 @@ int main(void)
         cmocka_unit_test(test_reflect),     cmocka_unit_test(test_flips),
         cmocka_unit_test(test_crop),        cmocka_unit_test(test_resized_crop),
         cmocka_unit_test(test_colour),      cmocka_unit_test(test_erase),
-        cmocka_unit_test(test_independent),
+        cmocka_unit_test(test_independent), cmocka_unit_test(test_shares),
     };
     fill_noise();
     return cmocka_run_group_tests(tests, NULL, NULL);
