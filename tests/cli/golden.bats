@@ -25,7 +25,3 @@ states() {
     grep -q avx512vl /proc/cpuinfo || skip "no AVX-512"
     states v4
 }
-
-@test "plain C: they have the same" {
-    states plain
-}

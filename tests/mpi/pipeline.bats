@@ -147,7 +147,8 @@ END
     train 2 deep.conf --run damaged "${DEEP[@]}" --set parallel.pipeline=2 \
         --set train.steps=20 >damaged.out
     file=damaged/checkpoints/step-000000000020.h5
-    printf '\x55' | dd of=$file bs=1 seek=$(($(stat -c %s $file) / 2)) conv=notrunc status=none
+    at=$(h5 $file <<<'print(f[0]["weights/linear1/weight"].id.get_offset())')
+    printf '\x55' | dd of=$file bs=1 seek="$at" conv=notrunc status=none
     train 4 deep.conf --run damaged "${DEEP[@]}" --set parallel.pipeline=4 --resume \
         >again.out 2>again.err
     grep -q "step-000000000020.h5' cannot be used; looking for an older one" again.err
