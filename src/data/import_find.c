@@ -31,10 +31,11 @@ enum status import_find(struct import_set **set, const char *path, enum import_k
                         enum import_label label)
 {
     if (kind == IMPORT_FOLDER && label == IMPORT_LABEL_SETS)
-        FAIL(ST_USAGE,
-             "'%s' is a folder, whose pictures have one class each: pictures with several "
-             "classes come in a list",
-             path);
+        FAIL(
+            ST_USAGE,
+            "'%s' is a folder, whose pictures have one class each: pictures with several "
+            "classes come in a list",
+            path);
     *set = mem_zeroed(1, sizeof **set);
     enum status st =
         kind == IMPORT_FOLDER ? import_scan(*set, path) : find_list(*set, path, label);
