@@ -71,7 +71,7 @@ struct features_file {
 /* Collective. False: the folder has no such file, or, with a note, a damaged one. */
 bool features_load(struct features *features, struct comm *comm,
                    const struct features_file *file);
-/* Rank 0 writes; not collective. */
+/* Rank 0 writes into the folder, which exists; not collective. */
 enum status features_save(const struct features *features,
                           const struct features_file *file) MUST_CHECK;
 

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/bytes.h"
+#include "base/fs.h"
 #include "base/hash.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -79,12 +80,23 @@ static void feature_use_tell(const struct features *features,
             bytes_text((double)bytes).text, how, timer_now() - begin);
 }
 
+/* Before the work: a folder that cannot be made is told at once. */
+static enum status feature_use_open_folder(const struct features_setup *setup,
+                                           const struct features_file *file)
+{
+    enum status st = ST_OK;
+    if (*file->folder && comm_rank(setup->comm) == 0)
+        st = fs_make_folder(file->folder);
+    return comm_agree(setup->comm, st);
+}
+
 static enum status feature_use_compute(struct features *features,
                                        const struct features_setup *setup,
                                        const struct features_file *file)
 {
     double begin = timer_now();
     const char *how = "read";
+    TRY(feature_use_open_folder(setup, file));
     if (!*file->folder || !features_load(features, setup->comm, file)) {
         enum status saved = ST_OK;
         how = "computed";

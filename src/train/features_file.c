@@ -82,7 +82,6 @@ enum status features_save(const struct features *features,
 {
     char path[FS_PATH];
     struct h5file *h5;
-    TRY(fs_make_folder(file->folder));
     TRY(features_file_path(file, path));
     TRY(h5file_create(&h5, path));
     enum status st = features_write(features, file, h5);

@@ -65,6 +65,20 @@ wrong() {
         "$LOCKSTEP" eval run --data letters.h5 --views miror
     refused 2 "'--views all': expected none, mirror or mirror+shift" \
         "$LOCKSTEP" predict run x.png --views all
+    refused 2 "'--tta five': expected none, flip or multi" \
+        "$LOCKSTEP" eval run --data letters.h5 --tta five
+    refused 2 "'--views' and '--tta' say the same: give one of them" \
+        "$LOCKSTEP" eval run --data letters.h5 --tta flip --views mirror
+}
+
+@test "--tta is another word for --views" {
+    local pair
+    for pair in flip:mirror multi:mirror+shift; do
+        "$LOCKSTEP" eval run --data letters.h5 --tta "${pair%:*}" --out tta.h5 --force >tta.out
+        "$LOCKSTEP" eval run --data letters.h5 --views "${pair#*:}" --out views.h5 --force >/dev/null
+        grep -qx "views  *${pair#*:}" tta.out
+        h5 tta.h5 views.h5 <<<'assert np.array_equal(f[0]["logprobs"][:], f[1]["logprobs"][:])'
+    done
 }
 
 @test "predict averages the answers to several views, as eval does" {

@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
-# Plain C gives the states of tests/golden.txt, too (golden.bats has the rest). It takes minutes:
-# every fused multiply-add is a call.
+# Plain C gives the states of tests/golden.txt, too (golden.bats has the rest). It has a file of
+# its own because it is slow, every fused multiply-add is a call, and a file's time is limited.
 
 setup() {
     source "$BATS_TEST_DIRNAME/../env.sh"

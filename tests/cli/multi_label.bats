@@ -336,3 +336,10 @@ END
     DATA=shapes.h5 train 1 net.conf --run tuned --threads 2 --tune=cached >tuned.out
     same_state run.out tuned.out
 }
+
+@test "lrfind tries rates on such a set" {
+    "$LOCKSTEP" lrfind net.conf --data shapes.h5 --threads 1 --steps 40 --out rates.csv >rates.out
+    grep -q '^suggested optim.lr = 0' rates.out
+    [ "$(head -n 1 rates.csv)" = step,lr,loss,smoothed ]
+    [ "$(wc -l <rates.csv)" -gt 20 ]
+}

@@ -66,6 +66,18 @@ while True: server.accept()' 3>&- &
     grep -q '^data .* on disk,' disk.out
 }
 
+@test "features that hosts compute, or one reads from a file, reach all of them" {
+    frozen=(--set finetune.freeze=backbone --set train.views=1)
+    train 1 "$LETTERS" --run whole "${OPTIONS[@]}" "${frozen[@]}" --set finetune.features=off \
+        >whole.out
+    for run in cold warm; do
+        train_on n1:2,n2:1,n3:2 $run "${frozen[@]}" --set finetune.cache=kept
+        same_run whole.out $run.out
+    done
+    [ "$(grep -c '^features .* computed in' cold.out)" = 2 ]
+    [ "$(grep -c '^features .* read in' warm.out)" = 2 ]
+}
+
 @test "eval over hosts gives the results of one host" {
     "$LOCKSTEP" eval reference --data letters.h5 >one.txt
     mpirun_on n1:2,n2:1,n3:1 "$LOCKSTEP" eval reference --data letters.h5 >hosts.txt

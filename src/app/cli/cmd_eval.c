@@ -24,7 +24,7 @@
 #include "train/weights.h"
 
 struct eval_request {
-    const char *checkpoint, *data, *split, *out, *views;
+    const char *checkpoint, *data, *split, *out, *views, *tta;
     double threshold; /* negative: the config's */
     bool force, no_verify;
     long long threads, stages, stall_timeout;
@@ -286,6 +286,22 @@ static enum status eval_run(struct eval_session *session)
     return ST_OK;
 }
 
+static enum status eval_read_views(struct eval_session *session,
+                                   const struct eval_request *request)
+{
+    static const char *const words[] = {
+        [VIEW_SET_NONE] = "none",
+        [VIEW_SET_MIRROR] = "flip",
+        [VIEW_SET_MIRROR_SHIFT] = "multi",
+        [VIEW_SET_MIRROR_SHIFT + 1] = NULL,
+    };
+    if (request->views && request->tta)
+        FAIL(ST_USAGE, "'--views' and '--tta' say the same: give one of them");
+    if (request->tta)
+        return cli_read_word("tta", request->tta, words, &session->views);
+    return cli_read_word("views", request->views, view_set_words, &session->views);
+}
+
 static enum status eval_parse(struct eval_session *session, struct eval_request *request,
                               int argc, char **argv, bool *help)
 {
@@ -294,6 +310,10 @@ static enum status eval_parse(struct eval_session *session, struct eval_request 
          "data set, or a folder or list of pictures (required)"},
         {"split", CLI_TEXT, &request->split, "NAME", "train, val or test, default test"},
         {"views", CLI_TEXT, &request->views, "WORD", CLI_VIEWS_HELP},
+        {"tta", CLI_TEXT, &request->tta, "WORD",
+         "test-time augmentation, by other words: flip is --views mirror, multi is "
+         "--views "
+         "mirror+shift"},
         {"threshold", CLI_REAL, &request->threshold, "P", CLI_THRESHOLD_HELP},
         {"out", CLI_TEXT, &request->out, "FILE",
          "write /logprobs, /predicted and /labels to FILE (HDF5); of images with several "
@@ -323,7 +343,7 @@ static enum status eval_parse(struct eval_session *session, struct eval_request 
         FAIL(ST_USAGE, "'--pipeline %lld': expected a whole number from 1",
              request->stages);
     TRY(placement_check_threads(session->comm, request->threads));
-    TRY(cli_read_word("views", request->views, view_set_words, &session->views));
+    TRY(eval_read_views(session, request));
     return dataset_split_named(request->split, "split", &session->split);
 }
 
