@@ -25,12 +25,12 @@ static const struct cgroup_file cgroup_memory[] = {
     {"cgroup2", "", "memory.max", NULL},
     {"cgroup2", "", "memory.high", NULL},
     {"cgroup", "memory", "memory.limit_in_bytes", NULL},
-    {NULL},
+    {NULL, NULL, NULL, NULL},
 };
 static const struct cgroup_file cgroup_cpu[] = {
     {"cgroup2", "", "cpu.max", "cpu.max"},
     {"cgroup", "cpu", "cpu.cfs_quota_us", "cpu.cfs_period_us"},
-    {NULL},
+    {NULL, NULL, NULL, NULL},
 };
 
 #define CGROUP_PERIOD 100000 /* microseconds; the kernel's default */
