@@ -17,7 +17,7 @@ test=("${run[@]}" libcmocka-dev bats python3-h5py python3-pil python3-matplotlib
       gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user)
 slurm=("${test[@]}" slurm-wlm munge)
 fuzz=("${run[@]}" clang libclang-rt-dev llvm)
-peers=("${test[@]}" python3-torch python3-numpy)
+peers=("${test[@]}" python3-torch python3-numpy python3-sklearn)
 
 say() {
     printf 'setup: %s\n' "$@" >&2

@@ -9,6 +9,7 @@
 
 #include "base/status.h"
 #include "data/loader.h"
+#include "train/answers.h"
 #include "train/confusion.h"
 #include "train/crew.h"
 
@@ -24,6 +25,9 @@ struct evaluate_setup {
     const struct features *features; /* instead of the images; NULL: none */
     int views; /* enum view_set: how often and in which ways it looks at an image */
     double threshold; /* of images with several classes: the least probability of one */
+    /* Of images with one class: (samples of the split), answers_bytes of zeros, which
+       become all answers on every rank; NULL: not wanted. */
+    struct answer *answer;
     double latest; /* timer_now seconds by which this rank must be done; INFINITY: none */
 };
 

@@ -36,6 +36,12 @@ extern const char *const metric_words[];
 /* 0..1; of loss the loss. */
 double metric_value(enum metric metric, const struct evaluation *evaluation);
 
+/* Of class c, 0..1; NAN without what is divided by: answers with the class, or images of
+   it (recall, F1). */
+double metric_precision(const struct confusion *confusion, int c);
+double metric_recall(const struct confusion *confusion, int c);
+double metric_f1(const struct confusion *confusion, int c);
+
 /* More is better: the value, or of loss its negative. */
 double metric_score(enum metric metric, const struct evaluation *evaluation);
 

@@ -9,6 +9,7 @@
 #include "export_impl.h"
 #include "import_impl.h"
 #include "import_labels.h"
+#include "io/csv.h"
 
 enum status export_check_names(const struct dataset_info *info)
 {
@@ -29,7 +30,7 @@ static void export_put_label(FILE *file, const struct dataset_info *info,
     int classes = info->classes, first = dataset_labels_next(labels, i, classes, 0);
     for (int c = first; c >= 0; c = dataset_labels_next(labels, i, classes, c + 1))
         mem_append(&text, "%s%s", c > first ? ";" : "", info->class_name[c]);
-    import_write_field(file, text);
+    csv_write_text(file, text);
     free(text);
 }
 
@@ -41,7 +42,7 @@ static enum status export_put_split(FILE *file, const struct dataset_info *info,
     TRY(dataset_read_labels(info, split, 0, info->count[split], &labels));
     for (size_t i = 0; i < info->count[split]; i++) {
         char *path = export_image_path(info, split, &labels, i, i);
-        import_write_field(file, path);
+        csv_write_text(file, path);
         fputc(',', file);
         export_put_label(file, info, &labels, i);
         fprintf(file, ",%s", dataset_split_name[split]);

@@ -41,9 +41,6 @@ bool import_scale(double value, double max_value, uint8_t *pixel);
 /* out (w, h) = in (h, w) transposed. */
 void import_transpose(int h, int w, const uint8_t *in, uint8_t *out);
 
-/* A field of a CSV file as RFC 4180 has it, always in quotes. */
-void import_write_field(FILE *file, const char *text);
-
 /* Does a line name columns of a list of pictures, path and label? */
 bool import_is_list_heading(const char *line);
 

@@ -9,6 +9,7 @@
 #include "base/table.h"
 #include "import_impl.h"
 #include "import_survey.h"
+#include "io/csv.h"
 #include "io/target.h"
 
 #define REPORT_ROWS      40 /* classes in the table */
@@ -235,17 +236,6 @@ void import_report_table(const struct import_set *set, const char *out,
             set->multi_label ? ", several or none for each image" : "");
 }
 
-void import_write_field(FILE *file, const char *text)
-{
-    fputc('"', file);
-    for (; *text; text++) {
-        if (*text == '"')
-            fputc('"', file);
-        fputc(*text, file);
-    }
-    fputc('"', file);
-}
-
 static const struct target_kind report_kind = {"a list of files that were left out",
                                                .head = REPORT_HEAD};
 
@@ -280,9 +270,9 @@ enum status import_report_skipped(const struct import_set *set, const char *out)
     for (size_t i = 0; i < set->count; i++) {
         if (!set->picture[i].reason)
             continue;
-        import_write_field(writer.file, set->picture[i].path);
+        csv_write_text(writer.file, set->picture[i].path);
         fputc(',', writer.file);
-        import_write_field(writer.file, set->picture[i].reason);
+        csv_write_text(writer.file, set->picture[i].reason);
         fputc('\n', writer.file);
     }
     return fs_write_end(&writer);

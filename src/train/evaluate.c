@@ -48,6 +48,9 @@ static void evaluate_keep_answers(const struct evaluate_job *job,
     for (int i = 0; i < n && job->predicted; i++)
         job->predicted[first + (uint64_t)i] =
             (uint16_t)vector_argmax(logprobs + (size_t)i * classes, classes);
+    for (int i = 0; i < n && job->setup->answer; i++)
+        job->setup->answer[first + (uint64_t)i] = answer_of(
+            logprobs + (size_t)i * classes, (int)classes, ws->target[i].label);
     if (job->rows)
         memcpy(job->rows->logprobs + (first - job->rows->first) * classes, logprobs,
                (size_t)n * classes * sizeof(float));
@@ -169,6 +172,8 @@ static void evaluate_count(const struct evaluate_job *job, struct evaluation *re
     struct confusion *confusion = &result->confusion;
     uint64_t samples = result->count;
     comm_merge(setup->comm, job->predicted, evaluate_predicted_bytes(samples));
+    if (setup->answer)
+        comm_merge(setup->comm, setup->answer, answers_bytes(samples));
     confusion_init(confusion, setup->crew->model->classes, samples);
     for (uint64_t i = 0; i < samples; i++) {
         int label = loader_class(loader, i);

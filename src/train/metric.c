@@ -18,16 +18,26 @@ bool metric_is_of_sets(enum metric metric)
     return metric == METRIC_AVERAGE_PRECISION || metric == METRIC_SUBSET_ACCURACY;
 }
 
-static double metric_recall(const struct confusion *confusion, int c)
+static double metric_share(double part, double all)
 {
-    return (double)confusion->correct[c] / (double)confusion->support[c];
+    return all > 0 ? part / all : NAN;
+}
+
+double metric_precision(const struct confusion *confusion, int c)
+{
+    return metric_share(confusion->correct[c], confusion->predicted[c]);
+}
+
+double metric_recall(const struct confusion *confusion, int c)
+{
+    return metric_share(confusion->correct[c], confusion->support[c]);
 }
 
 /* 2 P R / (P + R) = 2 correct / (support + predicted). */
-static double metric_f1(const struct confusion *confusion, int c)
+double metric_f1(const struct confusion *confusion, int c)
 {
-    return 2 * (double)confusion->correct[c] /
-           ((double)confusion->support[c] + (double)confusion->predicted[c]);
+    double all = (double)confusion->support[c] + (double)confusion->predicted[c];
+    return confusion->support[c] > 0 ? 2 * (double)confusion->correct[c] / all : NAN;
 }
 
 static double metric_class_mean(const struct confusion *confusion,

@@ -238,7 +238,6 @@ names() {
 }
 
 @test "eval refuses bad arguments in one line" {
-    refused 2 "no data set: give --data FILE" evaluate 1 run
     refused 2 "'--split tes': expected train, val or test" \
         evaluate 1 run --data letters.h5 --split tes
     refused 1 "cannot open 'none.h5': No such file or directory" \
@@ -249,6 +248,7 @@ names() {
     refused 1 "'run/checkpoints/best.h5' is not a data set but a checkpoint" \
         evaluate 1 run --data run/checkpoints/best.h5
     refused 1 "cannot write 'no/such.h5': *" evaluate 1 run --data letters.h5 --out no/such.h5
+    refused 1 "*'no/such'*" evaluate 1 run --out no/such/
     mkdir hollow hollow/checkpoints
     refused 1 "'hollow' holds no checkpoint" evaluate 1 hollow --data letters.h5
 }
@@ -265,6 +265,116 @@ names() {
     run evaluate 1 run --data letters.h5 --out missing/p.h5
     [ "$status" -eq 1 ]
     [[ $output != *accuracy* ]]
+}
+
+@test "a run knows its data set" {
+    evaluate 1 run >known.out
+    same_text "$(grep -o '^accuracy .* in' known.out)" "$(grep -o '^accuracy .* in' best.out)"
+    grep -q '^data       letters.h5, 205 test images$' known.out
+    mv letters.h5 moved.h5
+    refused 2 "'run' was trained on 'letters.h5', which is not here: give --data PATH" \
+        evaluate 1 run
+    evaluate 2 run --data moved.h5 >moved.out
+    same_text "$(grep -o '^accuracy .* in' moved.out)" "$(grep -o '^accuracy .* in' best.out)"
+    refused 2 "'run' was trained on *" evaluate 2 run
+}
+
+@test "the val images choose, those of test are for the last figure" {
+    "$LOCKSTEP" data split letters.h5 --val 20% --out split.h5 >/dev/null
+    evaluate 1 run --data split.h5 2>err >/dev/null
+    grep -qx 'note: test images are for the last figure: compare runs with --split val' err
+    evaluate 1 run --data split.h5 --split val 2>err >/dev/null
+    run ! grep -q 'last figure' err
+}
+
+# figures FILE: what eval says behind the accuracy.
+figures() {
+    grep -A1 '^accuracy ' "$1" | tail -n 1
+}
+
+@test "interval, macro F1, top 5, calibration and the classes are what numpy finds" {
+    figures best.out >line
+    sed -n '/^  class/,/^$/p' best.out >classes
+    h5 one.h5 <<'END'
+p, y, k = f[0]["logprobs"][:].astype(float), f[0]["labels"][:], f[0]["predicted"][:]
+n, right = len(y), k == y
+z = 1.959963984540054
+a = right.mean()
+middle, half = (a + z * z / 2 / n), z * np.sqrt(a * (1 - a) / n + z * z / 4 / n / n)
+scale = 1 + z * z / n
+recall, precision, f1 = [], [], []
+rows = [line.split() for line in open("classes") if line.strip()][1:]
+for c in np.unique(y):
+    hit, has, said = (right & (y == c)).sum(), (y == c).sum(), (k == c).sum()
+    recall.append(hit / has)
+    f1.append(2 * hit / (has + said))
+    row = next(r for r in rows if r[0] == chr(65 + c))
+    assert [int(v) for v in row[1:3]] == [has, said], row
+    shares = [hit / said if said else None, recall[-1], f1[-1]]
+    assert row[3:] == ["-" if v is None else "%.2f" % (100 * v) for v in shares], (row, shares)
+top = (np.argsort(-p, 1, "stable")[:, :5] == y[:, None]).any(1).mean()
+sure = np.exp(p.max(1))
+bins = np.clip(np.ceil(sure * 15).astype(int) - 1, 0, 14)
+error = sum(abs(right[bins == b].sum() - sure[bins == b].sum()) for b in range(15)) / n
+want = ("95 %% interval from %.2f %% to %.2f %%, balanced accuracy %.2f %%, macro F1 %.2f %%, "
+        "top-5 accuracy %.2f %%, expected calibration error %.2f %%" % tuple(100 * v for v in (
+            (middle - half) / scale, (middle + half) / scale, np.mean(recall), np.mean(f1), top,
+            error)))
+assert open("line").read().strip() == want, want
+END
+}
+
+@test "of two classes the area under the ROC curve, on any ranks" {
+    other two <<<'
+classes(["A", "B"])
+for split in "train", "test":
+    replace(split, f[split]["images"][:], (f[split]["labels"][:] % 2).astype(np.uint8))'
+    DATA=two.h5 train 1 "$TINY" --run two --set train.epochs=2 >two.log
+    for ranks in 1 2 3; do
+        evaluate $ranks two --out two$ranks/ >two$ranks.out
+        same_text "$(figures two$ranks.out)" "$(figures two1.out)"
+        for file in report measures predictions; do
+            cmp two1/$file.csv two$ranks/$file.csv
+        done
+    done
+    h5 two1/predictions.h5 <<'END'
+p, y = f[0]["logprobs"][:], f[0]["labels"][:]
+margin = p[:, 1] - p[:, 0]
+pos, neg = margin[y == 1][:, None], margin[y == 0][None]
+auc = (pos > neg).mean() + (pos == neg).mean() / 2
+said = dict(line.strip().split(",") for line in open("two1/measures.csv"))
+assert abs(float(said["roc_auc"]) - auc) < 1e-8
+assert "area under the ROC curve %.4f" % auc in open("two1.out").read()
+END
+}
+
+@test "--out FOLDER/ holds tables of classes, measures and images" {
+    "$LOCKSTEP" data export letters.h5 pictures >/dev/null
+    "$LOCKSTEP" data import pictures --out named.h5 >/dev/null
+    evaluate 2 run --data named.h5 --out report/ >named.out
+    same_text "$(ls report)" "$(printf '%s\n' measures.csv predictions.csv predictions.h5 report.csv)"
+    h5 report/predictions.h5 <<'END'
+import csv
+rows = list(csv.DictReader(open("report/predictions.csv")))
+p, y, k = f[0]["logprobs"][:], f[0]["labels"][:], f[0]["predicted"][:]
+assert len(rows) == len(y)
+for row, logp, label, said in zip(rows, p, y, k):
+    assert row["path"].startswith(f"test/{chr(65 + label)}/") and row["path"].endswith(".png"), row
+    assert row["label"] == chr(65 + label) and row["predicted"] == chr(65 + said)
+    assert abs(float(row["probability"]) - np.exp(logp.max())) < 1e-5
+classes = list(csv.DictReader(open("report/report.csv")))
+assert [row["class"] for row in classes] == [chr(65 + c) for c in range(26)]
+for c, row in enumerate(classes):
+    assert int(row["images"]) == (y == c).sum() and int(row["correct"]) == ((y == c) & (k == c)).sum()
+    assert (row["precision"] == "") == (int(row["answers"]) == 0)
+END
+    refused 2 "'report/report.csv' exists already; use --force to replace it" \
+        evaluate 1 run --out report
+    evaluate 1 run --data letters.h5 --out report --force >/dev/null
+    grep -q '^test/0,' report/predictions.csv
+    echo precious >report/measures.csv
+    refused 2 "*report/measures.csv*" evaluate 1 run --out report --force
+    same_text "$(<report/measures.csv)" precious
 }
 
 @test "a folder with pictures of one class is measured" {

@@ -155,7 +155,7 @@ END
 @test "a threshold changes answers, not the ranking" {
     "$LOCKSTEP" eval run --data shapes.h5 --threshold 0.999 --out high.h5 >high.out
     "$LOCKSTEP" eval run --data shapes.h5 >plain.out
-    grep -q 'at p >= 0.999:' high.out
+    grep -q 'answers with p >= 0.999$' high.out
     same_text "$(grep -o '^average precision [0-9.]*' plain.out)" "$(grep -o '^average precision [0-9.]*' high.out)"
     h5 high.h5 <<<'assert (f[0]["predicted"][:] == (f[0]["probabilities"][:] >= np.float32(0.999))).mean() > 0.99
 assert f[0]["predicted"][:].sum() < (f[0]["probabilities"][:] >= 0.5).sum()'

@@ -15,9 +15,9 @@
 #include "base/timer.h"
 #include "comm/comm.h"
 #include "data/dataset.h"
-#include "eval_answers.h"
+#include "eval_out.h"
+#include "eval_scores.h"
 #include "kernels/cpu.h"
-#include "output.h"
 #include "train/evaluate.h"
 #include "train/folded_crew.h"
 #include "train/report.h"
@@ -33,6 +33,7 @@ struct eval_request {
 struct eval_session {
     struct comm *comm;
     const struct eval_request *request;
+    const char *data; /* the request's, or what the network was trained on */
     enum dataset_split split;
     int views; /* enum view_set; -1: the config's */
     struct network network;
@@ -44,6 +45,7 @@ struct eval_session {
     struct loader loader;
     struct evaluation result;
     struct evaluation_rows rows;
+    struct answer *answer; /* owned: (images), of images with one class; or NULL */
 };
 
 /* By all ranks, rank 0 first: if it cannot read the file, it alone reports that; another
@@ -105,6 +107,8 @@ static size_t eval_bytes(const struct eval_session *session,
     uint64_t samples = session->dataset.info.count[session->split];
     size_t bytes = evaluation_bytes(stage, plan, samples) +
                    evaluation_views_bytes(stage->whole, plan->lanes, eval_views(session));
+    if (!stage->whole->multi_label)
+        bytes += answers_bytes(samples);
     if (!session->request->out)
         return bytes;
     if (!stage->whole->multi_label) /* has them in any case */
@@ -130,12 +134,50 @@ static enum status eval_share_network(struct eval_session *session)
     return ST_OK;
 }
 
+/* By rank 0. */
+static enum status eval_check_recorded(const struct eval_session *session)
+{
+    const char *file = session->network.config.data.file;
+    const char *name = session->request->checkpoint;
+    if (!*file)
+        FAIL(ST_USAGE, "'%s' does not say on which data set it was trained: give --data "
+                       "PATH",
+             name);
+    if (!fs_is_file(file) && !fs_is_folder(file))
+        FAIL(ST_USAGE, "'%s' was trained on '%s', which is not here: give --data PATH",
+             name, file);
+    return ST_OK;
+}
+
+static enum status eval_choose_data(struct eval_session *session)
+{
+    enum status st = ST_OK;
+    session->data = session->request->data;
+    if (session->data)
+        return ST_OK;
+    session->data = session->network.config.data.file;
+    if (comm_rank(session->comm) == 0)
+        st = eval_check_recorded(session);
+    return comm_agree(session->comm, st);
+}
+
+/* The network is read from a file of the run. */
+static enum status eval_check_out(const struct eval_session *session)
+{
+    const struct eval_request *request = session->request;
+    const char *const inputs[] = {session->network.checkpoint, session->data};
+    enum status st = ST_OK;
+    if (request->out && comm_rank(session->comm) == 0)
+        st = eval_out_check(request->out, request->force, inputs, 2);
+    return comm_agree(session->comm, st);
+}
+
 /* A folder or list of pictures is treated as those of the training were. One that is not
    divided is measured as a whole: its pictures are all in train. */
 static enum status eval_find_data(struct eval_session *session, char **file)
 {
     const struct checkpoint_info *info = &session->network.info;
-    const char *path = session->request->data;
+    const char *path = session->data;
     struct import_options import = data_source_options();
     bool has[DATASET_SPLITS];
     import.h = info->shape.h;
@@ -169,6 +211,10 @@ static enum status eval_open_files(struct eval_session *session)
     bool replicated = log_set_replicated(false);
     enum status st = eval_open_network(session);
     if (st == ST_OK)
+        st = eval_choose_data(session);
+    if (st == ST_OK)
+        st = eval_check_out(session);
+    if (st == ST_OK)
         st = eval_find_data(session, &file);
     want[session->split] = true;
     if (st == ST_OK)
@@ -178,23 +224,10 @@ static enum status eval_open_files(struct eval_session *session)
     return st;
 }
 
-/* The network is read from a file of the run. */
-static enum status eval_check_out(const struct eval_request *request)
-{
-    char checkpoint[FS_PATH];
-    TRY(network_find(checkpoint, request->checkpoint));
-    const char *const inputs[] = {checkpoint, request->data};
-    return output_check(request->out, request->force, &eval_predictions, inputs, 2);
-}
-
 static enum status eval_set_up(struct eval_session *session)
 {
     const struct eval_request *request = session->request;
     struct comm *comm = session->comm;
-    enum status st = ST_OK;
-    if (request->out && comm_rank(comm) == 0)
-        st = eval_check_out(request);
-    TRY(comm_agree(comm, st));
     TRY(eval_open_files(session));
     TRY(network_match(&session->network, request->checkpoint, &session->dataset,
                       session->split, &session->match));
@@ -214,17 +247,24 @@ static enum status eval_set_up(struct eval_session *session)
     return ST_OK;
 }
 
-static enum status eval_write(const struct eval_session *session, const float *logprobs)
+static struct eval_answers eval_answers(const struct eval_session *session)
 {
-    const struct eval_answers answers = {
+    return (struct eval_answers){
         .checkpoint = session->request->checkpoint,
-        .data = session->request->data,
+        .data = session->data,
         .network = &session->network,
         .loader = &session->loader,
         .count = session->dataset.info.count[session->split],
         .threshold = eval_threshold(session),
+        .result = &session->result,
+        .answer = session->answer,
     };
-    return eval_write_answers(&answers, session->request->out, logprobs);
+}
+
+static enum status eval_write(const struct eval_session *session, const float *logprobs)
+{
+    const struct eval_answers answers = eval_answers(session);
+    return eval_out_write(&answers, session->request->out, logprobs);
 }
 
 /* Sends all rows to rank 0, which writes them. */
@@ -247,29 +287,27 @@ static enum status eval_gather_predictions(struct eval_session *session)
     return comm_agree(comm, st);
 }
 
-static enum status eval_run(struct eval_session *session)
+/* Images that choose nothing are for the last figure alone. */
+static void eval_note_split(const struct eval_session *session)
 {
-    TRY(eval_set_up(session));
+    const struct dataset_info *data = &session->dataset.info;
+    if (session->split == DATASET_TEST && data->count[DATASET_VAL] > 0)
+        log_note("test images are for the last figure: compare runs with --split val");
+}
+
+static void eval_print(const struct eval_session *session, double seconds)
+{
     const struct network *network = &session->network;
-    double begin = timer_now();
-    const struct evaluate_setup setup = {.comm = session->comm,
-                                         .crew = &session->folded.crew,
-                                         .loader = &session->loader,
-                                         .params = session->folded.fold.params,
-                                         .views = eval_views(session),
-                                         .threshold = eval_threshold(session),
-                                         .latest = INFINITY};
-    TRY(evaluate(&setup, &session->result,
-                 session->request->out ? &session->rows : NULL));
     const struct evaluation *result = &session->result;
-    double seconds = timer_now() - begin;
+    const struct eval_answers answers = eval_answers(session);
     placement_print(&session->placement);
     stages_print(&session->stages);
     log_out("%-10s %s, step %llu%s\n", "checkpoint", session->request->checkpoint,
             (unsigned long long)network->info.progress.step,
             network->averaged ? ", averaged weights" : "");
     network_note_statistics(network->checkpoint, &network->info.progress);
-    log_out("%-10s %s, %llu %s images\n", "data", session->request->data,
+    eval_note_split(session);
+    log_out("%-10s %s, %llu %s images\n", "data", session->data,
             (unsigned long long)result->count, dataset_split_name[session->split]);
     if (eval_views(session) != VIEW_SET_NONE)
         log_out("%-10s %s\n", "views", view_set_words[eval_views(session)]);
@@ -277,8 +315,28 @@ static enum status eval_run(struct eval_session *session)
             100 * (double)result->correct / (double)result->count,
             (unsigned long long)result->correct, (unsigned long long)result->count,
             result->loss, seconds, (double)result->count / seconds);
-    eval_print_sets(network, result, eval_threshold(session));
+    eval_scores_print(&answers);
     report_confusions(network->info.class_name, &result->confusion);
+}
+
+static enum status eval_run(struct eval_session *session)
+{
+    TRY(eval_set_up(session));
+    double begin = timer_now();
+    if (!session->network.model.multi_label)
+        session->answer =
+            mem_zeroed(answers_bytes(session->dataset.info.count[session->split]), 1);
+    const struct evaluate_setup setup = {.comm = session->comm,
+                                         .crew = &session->folded.crew,
+                                         .loader = &session->loader,
+                                         .params = session->folded.fold.params,
+                                         .views = eval_views(session),
+                                         .threshold = eval_threshold(session),
+                                         .answer = session->answer,
+                                         .latest = INFINITY};
+    TRY(evaluate(&setup, &session->result,
+                 session->request->out ? &session->rows : NULL));
+    eval_print(session, timer_now() - begin);
     if (session->request->out) {
         TRY(eval_gather_predictions(session));
         log_out("predictions: %s\n", session->request->out);
@@ -307,7 +365,7 @@ static enum status eval_parse(struct eval_session *session, struct eval_request 
 {
     const struct cli_option options[] = {
         {"data", CLI_TEXT, &request->data, "PATH",
-         "data set, or a folder or list of pictures (required)"},
+         "data set, or a folder or list of pictures; default that of the training"},
         {"split", CLI_TEXT, &request->split, "NAME", "train, val or test, default test"},
         {"views", CLI_TEXT, &request->views, "WORD", CLI_VIEWS_HELP},
         {"tta", CLI_TEXT, &request->tta, "WORD",
@@ -315,10 +373,12 @@ static enum status eval_parse(struct eval_session *session, struct eval_request 
          "--views "
          "mirror+shift"},
         {"threshold", CLI_REAL, &request->threshold, "P", CLI_THRESHOLD_HELP},
-        {"out", CLI_TEXT, &request->out, "FILE",
-         "write /logprobs, /predicted and /labels to FILE (HDF5); of images with several "
-         "classes /probabilities, /predicted and /labels"},
-        {"force", CLI_FLAG, &request->force, NULL, "replace FILE if it exists"},
+        {"out", CLI_TEXT, &request->out, "PATH",
+         "write /logprobs, /predicted and /labels to the file PATH (HDF5; of images with "
+         "several classes /probabilities, /predicted and /labels); if PATH ends with '/' "
+         "or is a folder, report.csv, measures.csv, predictions.csv and predictions.h5 "
+         "into it"},
+        {"force", CLI_FLAG, &request->force, NULL, "replace files that exist"},
         {"no-verify", CLI_FLAG, &request->no_verify, NULL, CLI_NO_VERIFY_HELP},
         {"threads", CLI_INT, &request->threads, "T",
          "threads per rank, default the rank's share of the CPUs"},
@@ -337,8 +397,6 @@ static enum status eval_parse(struct eval_session *session, struct eval_request 
     *help = count < 0;
     if (*help)
         return ST_OK;
-    if (!request->data)
-        FAIL(ST_USAGE, "no data set: give --data FILE");
     if (request->stages < 1)
         FAIL(ST_USAGE, "'--pipeline %lld': expected a whole number from 1",
              request->stages);
@@ -360,6 +418,7 @@ enum status cmd_eval(struct comm *comm, int argc, char **argv)
     enum status st = eval_run(&session);
     evaluation_release(&session.result);
     evaluation_rows_release(&session.rows);
+    free(session.answer);
     loader_release(&session.loader);
     network_match_release(&session.match);
     folded_crew_release(&session.folded);

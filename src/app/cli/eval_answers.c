@@ -4,12 +4,9 @@
 #include <stdlib.h>
 
 #include "base/label_set.h"
-#include "base/log.h"
 #include "base/mem.h"
-#include "base/table.h"
 #include "io/h5file.h"
 #include "kernels/vector.h"
-#include "train/metric.h"
 
 #define EVAL_FORMAT "lockstep-predictions"
 
@@ -102,55 +99,4 @@ size_t eval_write_bytes(const struct model *model, size_t count)
     size_t answers = count * (size_t)model->classes;
     return model->multi_label ? answers * (sizeof(float) + 2)
                               : 2 * count * sizeof(uint16_t);
-}
-
-/* --- the classes --- */
-
-/* "-" if there is nothing to divide by. */
-static void sets_print_share(struct table *table, double part, double all)
-{
-    if (all > 0)
-        table_cellf(table, "%.2f", 100 * part / all);
-    else
-        table_cellf(table, "-");
-}
-
-static void sets_print_table(const struct network *network,
-                             const struct evaluation *result)
-{
-    const struct confusion *counts = &result->confusion;
-    struct table table;
-    table_init(&table, "<class", ">images", ">answers", ">average precision %",
-               ">precision %", ">recall %", ">F1 %", NULL);
-    for (int c = 0; c < counts->classes; c++) {
-        double has = counts->support[c], answers = counts->predicted[c];
-        double right = counts->correct[c], average = result->average_precision[c];
-        table_cellf(&table, "%s", network->info.class_name[c]);
-        table_cellf(&table, "%d", counts->support[c]);
-        table_cellf(&table, "%d", counts->predicted[c]);
-        sets_print_share(&table, average, isnan(average) ? 0 : 1);
-        sets_print_share(&table, right, answers);
-        sets_print_share(&table, right, has);
-        sets_print_share(&table, 2 * right, has > 0 ? has + answers : 0);
-    }
-    log_out("\n");
-    table_print(&table);
-    table_release(&table);
-}
-
-void eval_print_sets(const struct network *network, const struct evaluation *result,
-                     double threshold)
-{
-    const struct confusion *counts = &result->confusion;
-    double right = 0, all = 0;
-    if (!network->model.multi_label)
-        return;
-    for (int c = 0; c < counts->classes; c++) {
-        right += counts->correct[c];
-        all += (double)counts->support[c] + counts->predicted[c];
-    }
-    log_out("average precision %.2f %%, at p >= %g: micro F1 %.2f %%, macro F1 %.2f %%\n",
-            100 * result->mean_average_precision, threshold,
-            all > 0 ? 200 * right / all : 0, 100 * metric_value(METRIC_MACRO_F1, result));
-    sets_print_table(network, result);
 }

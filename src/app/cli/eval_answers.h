@@ -1,6 +1,5 @@
 /*
- * eval_answers: the answers of `lockstep eval`: a file of all of them, and what they say
- * about each class of images that have several.
+ * eval_answers: the answers of `lockstep eval`, and a file of all of them.
  */
 #ifndef LOCKSTEP_APP_CLI_EVAL_ANSWERS_H
 #define LOCKSTEP_APP_CLI_EVAL_ANSWERS_H
@@ -18,6 +17,8 @@ struct eval_answers {
     const struct loader *loader; /* of the split, in the classes of the network */
     size_t count;                /* images */
     double threshold;            /* of images with several classes */
+    const struct evaluation *result;
+    const struct answer *answer; /* (count), of images with one class; or NULL */
 };
 
 /* logprobs (count, classes). Writes /logprobs, /predicted and /labels or, of images with
@@ -26,9 +27,5 @@ enum status eval_write_answers(const struct eval_answers *answers, const char *p
                                const float *logprobs) MUST_CHECK;
 /* What that takes besides logprobs, in bytes. */
 size_t eval_write_bytes(const struct model *model, size_t count);
-
-/* Prints averages and a table of the classes, if images have several. */
-void eval_print_sets(const struct network *network, const struct evaluation *result,
-                     double threshold);
 
 #endif
