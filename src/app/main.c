@@ -36,7 +36,7 @@ struct main_command {
 static const struct main_command main_commands[] = {
     {"train", true, true, cmd_train, "train a network, or go on with a run"},
     {"models", false, false, cmd_models, "list the networks that have a name"},
-    {"eval", true, false, cmd_eval, "measure a checkpoint on a data set"},
+    {"eval", true, false, cmd_eval, "measure a checkpoint on a data set (also: val)"},
     {"predict", false, false, cmd_predict, "classify images"},
     {"show", false, false, cmd_show,
      "print what a run, a checkpoint, a data set or a plan holds"},
@@ -77,6 +77,8 @@ static void main_print_help(void)
 
 static const struct main_command *main_find_command(const char *name)
 {
+    if (strcmp(name, "val") == 0)
+        name = "eval"; /* as Ultralytics calls it */
     for (int i = 0; i < COMMANDS; i++)
         if (strcmp(main_commands[i].name, name) == 0)
             return &main_commands[i];

@@ -261,3 +261,31 @@ with h5py.File('$harmed', 'r+') as f: $harm"
     same_state one.out two.out
     grep -qx 'layer = conv 8 kernel=5' stored.conf
 }
+
+@test "the words of other programs lead to keys and commands" {
+    while read -r option key; do
+        refused 2 "unknown option '$option'; did you mean '--set $key=VALUE'?" \
+            "$LOCKSTEP" train "$TINY" --data letters.h5 "$option" 3
+    done <<'END'
+--batch-size train.batch
+--learning_rate optim.lr
+--num_epochs train.epochs
+--optimizer optim.kind
+--lr_scheduler schedule.kind
+--weight-decay optim.weight_decay
+END
+    refused 2 "unknown option '--lr=0.1'; did you mean '--set optim.lr=VALUE'?" \
+        "$LOCKSTEP" train "$TINY" --data letters.h5 --lr=0.1
+    refused 2 "'--set num_epochs=3': expected section.key=value; did you mean 'train.epochs=3'?" \
+        "$LOCKSTEP" train "$TINY" --data letters.h5 --set num_epochs=3
+    refused 2 "unknown option '--lr'; *" "$LOCKSTEP" data info letters.h5 --lr 3
+    [[ $stderr != *optim.lr* ]]
+    "$LOCKSTEP" val --help | grep -q '^Usage: lockstep eval '
+}
+
+@test "--set model.name= is another network, --autotune the plan of threads" {
+    train 1 none.conf --run named --autotune off --set train.steps=1 --set "model.name=$TINY" >named.out
+    train 1 "$TINY" --run plain --tune=off --set train.steps=1 >plain.out
+    same_state named.out plain.out
+    refused 2 "'--tune maybe': *" train 1 "$TINY" --run never --autotune maybe
+}

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "app/config/config_words.h"
 #include "base/log.h"
 #include "base/parse.h"
 
@@ -64,6 +65,16 @@ static const struct cli_option *cli_find_option(const struct cli_option *options
     return NULL;
 }
 
+/* The key of another program's option, for commands that set keys. */
+static const char *cli_translate(const struct cli_option *options, const char *word)
+{
+    char name[64];
+    if (!cli_find_option(options, "set", strlen("set")))
+        return NULL;
+    snprintf(name, sizeof name, "%.*s", (int)strcspn(word, "="), word);
+    return config_word_key(name);
+}
+
 static enum status cli_unknown_option(const struct cli_command *command,
                                       const struct cli_option *options, const char *word)
 {
@@ -72,6 +83,9 @@ static enum status cli_unknown_option(const struct cli_command *command,
     for (int i = 0; options[i].name && count < CLI_OPTIONS_MAX; i++)
         names[count++] = options[i].name;
     const char *near = parse_nearest(word + 2, names, count);
+    const char *key = cli_translate(options, word + 2);
+    if (key)
+        FAIL(ST_USAGE, "unknown option '%s'; did you mean '--set %s=VALUE'?", word, key);
     if (near)
         FAIL(ST_USAGE, "unknown option '%s'; did you mean '--%s'?", word, near);
     FAIL(ST_USAGE, "unknown option '%s'; see 'lockstep %s --help'", word, command->name);

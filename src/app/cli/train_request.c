@@ -69,6 +69,22 @@ static enum status train_request_check(const struct train_request *request)
     return ST_OK;
 }
 
+/* --set model.name=NAME, in sweeps, stands for the operand CONFIG. */
+static void train_request_choose_config(struct train_request *request,
+                                        const char *operand)
+{
+    static const char name[] = "model.name=";
+    struct cli_texts *set = &request->set;
+    int kept = 0;
+    request->config = operand;
+    for (int i = 0; i < set->count; i++)
+        if (strncmp(set->text[i], name, sizeof name - 1) == 0)
+            request->config = set->text[i] + sizeof name - 1;
+        else
+            set->text[kept++] = set->text[i];
+    set->count = kept;
+}
+
 enum status train_request_parse(struct train_request *request, int argc, char **argv,
                                 bool *help)
 {
@@ -88,10 +104,12 @@ enum status train_request_parse(struct train_request *request, int argc, char **
         {"max-time", CLI_TEXT, &request->max_time, "TIME",
          "stop before this time has passed, with a checkpoint: M, H:MM:SS, D-HH:MM:SS, "
          "or auto: before the SLURM job ends"},
-        {"tune", CLI_TEXT, &tune, "off|cached|force",
+        {"autotune", CLI_TEXT, &tune, "off|cached|force",
          "how to choose the plan of threads, default cached; off: by rule; cached: as "
-         "measured earlier, or measure now; force: measure now. Under mpirun write "
-         "--tune=WORD, because mpirun has an option --tune, too"},
+         "measured earlier, or measure now; force: measure now"},
+        {"tune", CLI_TEXT, &tune, "off|cached|force",
+         "the same; mpirun, which has an option --tune, takes it unless it is written "
+         "--tune=WORD"},
         {"trace", CLI_TEXT, &request->trace, "FILE",
          "write what every thread did when, as JSON for ui.perfetto.dev; the beginning "
          "only of a long run"},
@@ -119,7 +137,7 @@ enum status train_request_parse(struct train_request *request, int argc, char **
         return ST_OK;
     }
     TRY(tuning_read_mode(tune, &request->tune));
-    request->config = operand[0];
+    train_request_choose_config(request, operand[0]);
     request->argc = argc;
     request->argv = argv;
     return train_request_check(request);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "app/config/config_words.h"
 #include "base/fs.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -37,6 +38,19 @@ void config_release(struct config *config)
     memset(config, 0, sizeof *config);
 }
 
+/* key: "section.name" of another program's word. */
+static enum status config_translate_key(const char *where, const char *section,
+                                        const char *name, const char *key)
+{
+    size_t length = strcspn(key, ".");
+    bool here = strlen(section) == length && strncmp(key, section, length) == 0;
+    if (here)
+        FAIL(ST_USAGE, "%s: unknown key '%s' in [%s]; did you mean '%s'?", where, name,
+             section, key + length + 1);
+    FAIL(ST_USAGE, "%s: unknown key '%s' in [%s]; did you mean '%s' in [%.*s]?", where,
+         name, section, key + length + 1, (int)length, key);
+}
+
 static enum status config_unknown_key(const char *where, const char *section,
                                       const char *name)
 {
@@ -53,6 +67,9 @@ static enum status config_unknown_key(const char *where, const char *section,
     if (count == 0)
         return config_check_section(section, where);
     const char *near = parse_nearest(name, names, count);
+    const char *key = known ? NULL : config_word_key(name);
+    if (key)
+        return config_translate_key(where, section, name, key);
     if (near)
         FAIL(ST_USAGE, "%s: unknown key '%s' in [%s]; did you mean '%s'?", where, name,
              section, near);
@@ -92,14 +109,26 @@ enum status config_set_key(struct config *config, const char *section, const cha
     return config_unknown_key(where, section, name);
 }
 
+/* Without a section: it may be another program's word. */
+static enum status config_refuse_assignment(char *copy, const char *assignment)
+{
+    char *equals = strchr(copy, '=');
+    if (equals)
+        *equals = '\0';
+    const char *key = equals ? config_word_key(parse_trim(copy)) : NULL;
+    if (key)
+        FAIL(ST_USAGE, "'--set %s': expected section.key=value; did you mean '%s=%s'?",
+             assignment, key, parse_trim(equals + 1));
+    FAIL(ST_USAGE, "'--set %s': expected section.key=value", assignment);
+}
+
 enum status config_set(struct config *config, const char *assignment)
 {
     char *copy = mem_strdup(assignment);
     char *dot = strchr(copy, '.'), *equals = strchr(copy, '=');
     enum status st = ST_OK;
     if (!dot || !equals || dot > equals) {
-        log_error("'--set %s': expected section.key=value", assignment);
-        st = ST_USAGE;
+        st = config_refuse_assignment(copy, assignment);
     } else {
         *dot = *equals = '\0';
         const char *section = parse_trim(copy), *name = parse_trim(dot + 1);

@@ -124,6 +124,10 @@ static void test_set(void **state)
     refuse_set(&c, "train.batch", "'--set train.batch': expected section.key=value");
     refuse_set(&c, "file=a.b", "'--set file=a.b': expected section.key=value");
     refuse_set(&c, "model.layer=relu", "the network is set in the config file");
+    refuse_set(&c, "batch_size=5", "did you mean 'train.batch=5'?");
+    refuse_set(&c, "train.BatchSize=5", "'BatchSize' in [train]; did you mean 'batch'?");
+    refuse_set(&c, "train.learning_rate=5", "did you mean 'lr' in [optim]?");
+    refuse_set(&c, "optim.lr-scheduler=x", "did you mean 'kind' in [schedule]?");
     assert_int_equal(c.run.train.batch, 66);
     config_release(&c);
 }
