@@ -282,10 +282,3 @@ END
     [[ $stderr != *optim.lr* ]]
     "$LOCKSTEP" val --help | grep -q '^Usage: lockstep eval '
 }
-
-@test "--set model.name= is another network, --autotune the plan of threads" {
-    train 1 none.conf --run named --autotune off --set train.steps=1 --set "model.name=$TINY" >named.out
-    train 1 "$TINY" --run plain --tune=off --set train.steps=1 >plain.out
-    same_state named.out plain.out
-    refused 2 "'--tune maybe': *" train 1 "$TINY" --run never --autotune maybe
-}

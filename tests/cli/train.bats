@@ -239,3 +239,10 @@ alone() {
     ends_with '[1-9]*' ctrl
     ends_as_undisturbed 1 ctrl "$TINY" --set log.every=2
 }
+
+@test "--set model.name= is another network, --autotune the plan of threads" {
+    train 1 none.conf --run named --autotune off --set train.steps=1 --set "model.name=$TINY" >named.out
+    train 1 "$TINY" --run plain --tune=off --set train.steps=1 >plain.out
+    same_state named.out plain.out
+    refused 2 "'--autotune maybe': *" train 1 "$TINY" --run never --autotune maybe
+}
