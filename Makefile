@@ -171,8 +171,8 @@ test: ## the core of the tests, in minutes; T=PATTERN picks files by name
 	@scripts/setup.sh test
 	@T='$(T)' BUILD='$(BUILD)' MODE='$(MODE)' scripts/run_tests.sh core
 
-test-%: ## SUITE: all (but peers), unit asan cli mpi hosts slurm peers (root for hosts, slurm)
-	@scripts/setup.sh $(or $(filter slurm peers,$*),test)
+test-%: ## SUITE: all (but web, peers), unit asan cli mpi hosts slurm web peers (root for hosts, slurm)
+	@scripts/setup.sh $(or $(filter slurm web peers,$*),test)
 	@T='$(T)' BUILD='$(BUILD)' MODE='$(MODE)' scripts/run_tests.sh $*
 
 fuzz: ## hostile files to each reader for SECONDS_EACH=60 (installs clang); T=PATTERN

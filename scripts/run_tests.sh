@@ -1,13 +1,14 @@
 #!/bin/bash
 # Build and run the tests: run_tests.sh [SUITE...]
 #   core   (the default) unit, and the bats files that say '# Core:' in their head
-#   all    every suite below but peers
+#   all    every suite below but web and peers
 #   unit   tests/unit/*/test_*.c (cmocka)
 #   asan   the same, under the address and undefined behaviour sanitizers
 #   cli    tests/cli/*.bats
 #   mpi    tests/mpi/*.bats
 #   hosts  tests/hosts/*.bats: several hosts, as network namespaces (root)
 #   slurm  tests/slurm/*.bats: on a SLURM of their own (root; `make test-slurm` installs it)
+#   web    tests/web/*.bats: pages in a browser (`make test-web` installs it)
 #   peers  tests/peers/*.bats: comparison with PyTorch (`make test-peers` installs it)
 # Two files run at a time, because many of them mostly wait: one worker takes files from the
 # front of the list, the other from the back. Files that say '# Alone:' run one by one at
@@ -205,9 +206,9 @@ add_suite() { # SUITE
         done
         ;;
     unit | asan) add_unit "$1" ;;
-    cli | mpi | hosts | slurm | peers) add_bats tests/"$1"/*.bats ;;
+    cli | mpi | hosts | slurm | web | peers) add_bats tests/"$1"/*.bats ;;
     *)
-        echo "no suite '$1': core, all, unit, asan, cli, mpi, hosts, slurm or peers" >&2
+        echo "no suite '$1': core, all, unit, asan, cli, mpi, hosts, slurm, web or peers" >&2
         exit 2
         ;;
     esac

@@ -4,6 +4,7 @@
 #   setup.sh test     the same, and for `make test` and `make lint`
 #   setup.sh slurm    the same as test, and for `make test-slurm`
 #   setup.sh fuzz     the same as run, and for `make fuzz` and `make test-fuzz`
+#   setup.sh web      the same as test, and for `make test-web`
 #   setup.sh peers    the same as test, and for `make test-peers`
 #   setup.sh check    installs nothing; if a build would fail, fails and says what to type
 # Prints nothing when nothing is missing.
@@ -16,6 +17,7 @@ test=("${run[@]}" libcmocka-dev bats python3-h5py python3-pil python3-matplotlib
       clang-format cppcheck shellcheck help2man curl iproute2 procps strace e2fsprogs
       gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user)
 slurm=("${test[@]}" slurm-wlm munge)
+web=("${test[@]}" chromium)
 fuzz=("${run[@]}" clang libclang-rt-dev llvm)
 peers=("${test[@]}" python3-torch python3-numpy python3-sklearn)
 
@@ -38,6 +40,7 @@ lacking_tools() {
         tools+=(bats h5dump python3) libraries+=(cmocka) modules=(h5py)
         ;;
     esac
+    [[ $what == web ]] && tools+=(bats h5dump python3 chromium) libraries+=(cmocka) modules=(h5py)
     [[ $what == peers ]] && modules+=(numpy torch)
     [[ $what == fuzz ]] && tools+=(clang llvm-symbolizer)
     for name in "${tools[@]}"; do
@@ -88,9 +91,10 @@ run) wanted=("${run[@]}") ;;
 test) wanted=("${test[@]}") ;;
 slurm) wanted=("${slurm[@]}") ;;
 fuzz) wanted=("${fuzz[@]}") ;;
+web) wanted=("${web[@]}") ;;
 peers) wanted=("${peers[@]}") ;;
 check) go_on_or_stop "type 'make setup' to install it (Debian, root or sudo)" ;;
-*) die "unknown argument '$what': run, test, slurm, fuzz, peers or check" ;;
+*) die "unknown argument '$what': run, test, slurm, fuzz, web, peers or check" ;;
 esac
 
 if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then

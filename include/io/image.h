@@ -98,6 +98,8 @@ const char *image_kind_of(const uint8_t *data, size_t bytes);
 
 /* Writes c = 1 as grey, c = 3 as RGB. */
 enum status image_write_png(const struct image *image, const char *path) MUST_CHECK;
+/* The same into memory; the caller frees. */
+uint8_t *image_png(const struct image *image, size_t *bytes);
 void image_release(struct image *image);
 
 /* Grey to RGB by copying, RGB to grey by luma (ITU-R BT.601). */

@@ -32,7 +32,16 @@ struct svg_plot {
 };
 
 /* Colours of lines and of what belongs to them; FAINT is for what stands behind. */
-enum svg_series { SVG_FIRST, SVG_SECOND, SVG_FAINT, SVG_SERIES };
+enum svg_series {
+    SVG_FIRST,
+    SVG_SECOND,
+    SVG_FAINT,
+    SVG_THIRD,
+    SVG_FOURTH,
+    SVG_FIFTH,
+    SVG_SIXTH,
+    SVG_SERIES
+};
 
 enum svg_anchor { SVG_START, SVG_MIDDLE, SVG_END };
 
@@ -55,6 +64,11 @@ void svg_mark(FILE *out, const struct svg_plot *plot, enum svg_series series, do
 
 /* A text at (x, y) in pixels: the base line, and its start, middle or end. */
 void svg_label(FILE *out, double x, double y, enum svg_anchor anchor, const char *text);
+
+/* A square of a heat map, the fuller the larger its share of 0 to 1 is, with a text in it
+   ("": none) and one that a pointer over it shows. */
+void svg_cell(FILE *out, double x, double y, double side, double share, const char *text,
+              const char *title);
 
 /* A short line and a text: an entry of a legend. */
 void svg_key(FILE *out, double x, double y, enum svg_series series, const char *text);

@@ -19,11 +19,15 @@ static const char svg_style[] =
     ".paper{fill:#ffffff}.grid{stroke:#e3e6ea}.axis{stroke:#6b7480;fill:none}"
     ".line{fill:none;stroke-width:2;stroke-linejoin:round}.thin{stroke-width:1}"
     ".a0{stroke:#0b63c5}.a1{stroke:#c1440e}.a2{stroke:#a9b4c0}"
+    ".a3{stroke:#1a7f37}.a4{stroke:#8250df}.a5{stroke:#9a6700}.a6{stroke:#bf3989}"
     ".f0{fill:#0b63c5}.f1{fill:#c1440e}.f2{fill:#a9b4c0}"
+    ".cell{fill:#0b63c5}.on{fill:#ffffff}.small{font-size:10px}"
     "@media(prefers-color-scheme:dark){"
     "text{fill:#e6e9ec}.paper{fill:#16191d}.grid{stroke:#2c3238}.axis{stroke:#8b949e}"
     ".a0{stroke:#63a9ff}.a1{stroke:#ff9466}.a2{stroke:#59636e}"
-    ".f0{fill:#63a9ff}.f1{fill:#ff9466}.f2{fill:#59636e}}";
+    ".a3{stroke:#56d364}.a4{stroke:#bc8cff}.a5{stroke:#d4a72c}.a6{stroke:#ff80c8}"
+    ".f0{fill:#63a9ff}.f1{fill:#ff9466}.f2{fill:#59636e}"
+    ".cell{fill:#63a9ff}.on{fill:#0d1117}}";
 
 static void svg_text(FILE *out, const char *text)
 {
@@ -238,6 +242,26 @@ void svg_mark(FILE *out, const struct svg_plot *plot, enum svg_series series, do
     svg_label(out, left ? at - 9 : at + 9, plot->height - 10, left ? SVG_END : SVG_START,
               text);
     svg_area_end(out);
+}
+
+void svg_cell(FILE *out, double x, double y, double side, double share, const char *text,
+              const char *title)
+{
+    fprintf(out,
+            "<g><rect class=\"cell\" x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" "
+            "height=\"%.1f\" fill-opacity=\"%.3f\"/>",
+            x, y, side, side, share);
+    if (*text) {
+        fprintf(out,
+                "<text class=\"small%s\" x=\"%.1f\" y=\"%.1f\" "
+                "text-anchor=\"middle\">",
+                share > 0.5 ? " on" : "", x + side / 2, y + side / 2 + 3.5);
+        svg_text(out, text);
+        fputs("</text>", out);
+    }
+    fputs("<title>", out);
+    svg_text(out, title);
+    fputs("</title></g>\n", out);
 }
 
 void svg_key(FILE *out, double x, double y, enum svg_series series, const char *text)

@@ -1,251 +1,22 @@
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "app/cli/cli.h"
 #include "app/cli/commands.h"
-#include "app/run/data_source.h"
-#include "app/run/memory.h"
-#include "app/run/network.h"
-#include "app/run/placement.h"
-#include "app/run/stages.h"
+#include "app/run/eval_session.h"
 #include "app/run/stall.h"
 #include "base/log.h"
-#include "base/mem.h"
-#include "base/timer.h"
 #include "comm/comm.h"
-#include "data/dataset.h"
 #include "eval_out.h"
 #include "eval_scores.h"
-#include "kernels/cpu.h"
-#include "train/evaluate.h"
-#include "train/folded_crew.h"
 #include "train/report.h"
-#include "train/weights.h"
 
-struct eval_request {
-    const char *checkpoint, *data, *split, *out, *views, *tta;
-    double threshold; /* negative: the config's */
-    bool force, no_verify;
+/* The command line. */
+struct eval_line {
+    const char *split, *out, *views, *tta;
+    bool force;
     long long threads, stages, stall_timeout;
 };
-
-struct eval_session {
-    struct comm *comm;
-    const struct eval_request *request;
-    const char *data; /* the request's, or what the network was trained on */
-    enum dataset_split split;
-    int views; /* enum view_set; -1: the config's */
-    struct network network;
-    struct dataset dataset;
-    struct placement placement;
-    struct stages stages;
-    struct folded_crew folded;
-    struct loader_match match;
-    struct loader loader;
-    struct evaluation result;
-    struct evaluation_rows rows;
-    struct answer *answer; /* owned: (images), of images with one class; or NULL */
-};
-
-/* By all ranks, rank 0 first: if it cannot read the file, it alone reports that; another
-   node that cannot see the file reports it itself. */
-static enum status eval_open_network(struct eval_session *session)
-{
-    struct comm *comm = session->comm;
-    const char *path = session->request->checkpoint;
-    enum status st = ST_OK;
-    if (comm_rank(comm) == 0)
-        st = network_describe(&session->network, path);
-    TRY(comm_agree(comm, st));
-    if (comm_rank(comm) != 0)
-        st = network_describe(&session->network, path);
-    return comm_agree(comm, st);
-}
-
-/* Every rank gets the weights of its stage. */
-static enum status eval_read_weights(struct eval_session *session)
-{
-    struct network *network = &session->network;
-    const struct stage *stage = &session->stages.stage;
-    network->params = mem_aligned(stage->model->params, sizeof(float));
-    enum status st = weights_read(session->comm, stage, network->checkpoint,
-                                  network->params, &network->averaged);
-    if (st != ST_OK && comm_rank(session->comm) == 0)
-        network_tell_whole(session->request->checkpoint);
-    return st;
-}
-
-/* All stages of a pipeline get the same number of lanes. */
-static void eval_choose_plan(struct eval_session *session, struct parallel_plan *plan)
-{
-    int threads = placement_threads(&session->placement, session->comm);
-    double negated[] = {-threads};
-    plan_init(plan, threads);
-    if (session->stages.stage.count == 1)
-        return;
-    comm_max_f64(session->comm, negated, 1);
-    plan->lanes = (int)-negated[0];
-}
-
-static int eval_views(const struct eval_session *session)
-{
-    return session->views < 0 ? session->network.config.run.eval.views : session->views;
-}
-
-static double eval_threshold(const struct eval_session *session)
-{
-    double given = session->request->threshold;
-    return given < 0 ? session->network.config.run.eval.threshold : given;
-}
-
-/* With --out rank 0 gathers the rows of all ranks; the only rank has them already. */
-static size_t eval_bytes(const struct eval_session *session,
-                         const struct parallel_plan *plan)
-{
-    const struct stage *stage = &session->stages.stage;
-    uint64_t samples = session->dataset.info.count[session->split];
-    size_t bytes = evaluation_bytes(stage, plan, samples) +
-                   evaluation_views_bytes(stage->whole, plan->lanes, eval_views(session));
-    if (!stage->whole->multi_label)
-        bytes += answers_bytes(samples);
-    if (!session->request->out)
-        return bytes;
-    if (!stage->whole->multi_label) /* has them in any case */
-        bytes += evaluation_rows_bytes(stage, samples);
-    if (comm_rank(session->comm) == 0)
-        bytes += eval_write_bytes(stage->whole, samples);
-    if (comm_rank(session->comm) == 0 && comm_size(session->comm) > 1)
-        bytes += samples * (size_t)stage->whole->classes * sizeof(float);
-    return bytes;
-}
-
-static enum status eval_share_network(struct eval_session *session)
-{
-    struct comm *comm = session->comm;
-    const struct stage *stage = &session->stages.stage;
-    struct parallel_plan plan;
-    eval_choose_plan(session, &plan);
-    size_t bytes = eval_bytes(session, &plan);
-    TRY(memory_check_evaluation(comm, stage, plan.lanes, bytes));
-    memory_note(comm, bytes);
-    TRY(eval_read_weights(session));
-    folded_crew_init(&session->folded, stage, &plan, session->network.params, 0);
-    return ST_OK;
-}
-
-/* By rank 0. */
-static enum status eval_check_recorded(const struct eval_session *session)
-{
-    const char *file = session->network.config.data.file;
-    const char *name = session->request->checkpoint;
-    if (!*file)
-        FAIL(ST_USAGE, "'%s' does not say on which data set it was trained: give --data "
-                       "PATH",
-             name);
-    if (!fs_is_file(file) && !fs_is_folder(file))
-        FAIL(ST_USAGE, "'%s' was trained on '%s', which is not here: give --data PATH",
-             name, file);
-    return ST_OK;
-}
-
-static enum status eval_choose_data(struct eval_session *session)
-{
-    enum status st = ST_OK;
-    session->data = session->request->data;
-    if (session->data)
-        return ST_OK;
-    session->data = session->network.config.data.file;
-    if (comm_rank(session->comm) == 0)
-        st = eval_check_recorded(session);
-    return comm_agree(session->comm, st);
-}
-
-/* The network is read from a file of the run. */
-static enum status eval_check_out(const struct eval_session *session)
-{
-    const struct eval_request *request = session->request;
-    const char *const inputs[] = {session->network.checkpoint, session->data};
-    enum status st = ST_OK;
-    if (request->out && comm_rank(session->comm) == 0)
-        st = eval_out_check(request->out, request->force, inputs, 2);
-    return comm_agree(session->comm, st);
-}
-
-/* A folder or list of pictures is treated as those of the training were. One that is not
-   divided is measured as a whole: its pictures are all in train. */
-static enum status eval_find_data(struct eval_session *session, char **file)
-{
-    const struct checkpoint_info *info = &session->network.info;
-    const char *path = session->data;
-    struct import_options import = data_source_options();
-    bool has[DATASET_SPLITS];
-    import.h = info->shape.h;
-    import.w = info->shape.w;
-    import.channels = info->shape.c;
-    import.class_name = info->class_name;
-    import.classes = info->classes;
-    import.allow_empty = true;
-    import.share[DATASET_TEST] = 0;
-    if (!treatment_parse(&import.treatment, info->treatment))
-        FAIL(ST_FAIL, "'%s' says nothing that can be understood about its pictures",
-             session->network.checkpoint);
-    import.invert = IMPORT_INVERT_RECORDED;
-    import.label =
-        session->network.model.multi_label ? IMPORT_LABEL_SETS : IMPORT_LABEL_AUTO;
-    TRY(data_source_open(session->comm, path, &import, file, has));
-    if (!has[DATASET_TRAIN] && !has[DATASET_VAL] && !has[DATASET_TEST]) {
-        log_note("'%s' is not divided into train and test: all its pictures are measured",
-                 path);
-        session->split = DATASET_TRAIN;
-    }
-    return ST_OK;
-}
-
-/* The checkpoint and the data set; each rank reports a file that it cannot read. */
-static enum status eval_open_files(struct eval_session *session)
-{
-    const struct dataset_use use = {.trusted = session->request->no_verify};
-    bool want[DATASET_SPLITS] = {false};
-    char *file = NULL;
-    bool replicated = log_set_replicated(false);
-    enum status st = eval_open_network(session);
-    if (st == ST_OK)
-        st = eval_choose_data(session);
-    if (st == ST_OK)
-        st = eval_check_out(session);
-    if (st == ST_OK)
-        st = eval_find_data(session, &file);
-    want[session->split] = true;
-    if (st == ST_OK)
-        st = dataset_open(&session->dataset, session->comm, file, want, &use);
-    log_set_replicated(replicated);
-    free(file);
-    return st;
-}
-
-static enum status eval_set_up(struct eval_session *session)
-{
-    const struct eval_request *request = session->request;
-    struct comm *comm = session->comm;
-    TRY(eval_open_files(session));
-    TRY(network_match(&session->network, request->checkpoint, &session->dataset,
-                      session->split, &session->match));
-    TRY(network_check_threshold(&session->network, request->checkpoint,
-                                request->threshold));
-    TRY(stages_open_trained(&session->stages, comm, &session->network.model,
-                            &session->network.config.run.parallel, (int)request->stages));
-    log_set_replicated(false);
-    placement_init(&session->placement, comm, (int)request->threads);
-    TRY(eval_share_network(session));
-    loader_init(&session->loader, &session->dataset, session->split);
-    session->loader.input = network_input(&session->network);
-    session->loader.match = &session->match;
-    if (comm_rank(comm) == 0)
-        network_note_match(&session->network, request->checkpoint, &session->dataset,
-                           session->split);
-    return ST_OK;
-}
 
 static struct eval_answers eval_answers(const struct eval_session *session)
 {
@@ -255,36 +26,21 @@ static struct eval_answers eval_answers(const struct eval_session *session)
         .network = &session->network,
         .loader = &session->loader,
         .count = session->dataset.info.count[session->split],
-        .threshold = eval_threshold(session),
+        .threshold = eval_session_threshold(session),
         .result = &session->result,
         .answer = session->answer,
     };
 }
 
-static enum status eval_write(const struct eval_session *session, const float *logprobs)
+/* The network is read from a file of the run. */
+static enum status eval_check_out(const struct eval_session *session,
+                                  const struct eval_line *line)
 {
-    const struct eval_answers answers = eval_answers(session);
-    return eval_out_write(&answers, session->request->out, logprobs);
-}
-
-/* Sends all rows to rank 0, which writes them. */
-static enum status eval_gather_predictions(struct eval_session *session)
-{
-    struct comm *comm = session->comm;
-    if (comm_size(comm) == 1)
-        return eval_write(session, session->rows.logprobs);
-    size_t row = (size_t)session->network.info.classes * sizeof(float);
-    size_t mine = session->rows.count * row;
-    size_t *bytes = mem_zeroed((size_t)comm_size(comm), sizeof *bytes);
-    float *all = NULL;
-    comm_allgather(comm, &mine, bytes, sizeof mine);
-    if (comm_rank(comm) == 0)
-        all = mem_zeroed(session->dataset.info.count[session->split], row);
-    comm_gather(comm, session->rows.logprobs, mine, all, bytes);
-    enum status st = comm_rank(comm) == 0 ? eval_write(session, all) : ST_OK;
-    free(all);
-    free(bytes);
-    return comm_agree(comm, st);
+    const char *const inputs[] = {session->network.checkpoint, session->data};
+    enum status st = ST_OK;
+    if (line->out && comm_rank(session->comm) == 0)
+        st = eval_out_check(line->out, line->force, inputs, 2);
+    return comm_agree(session->comm, st);
 }
 
 /* Images that choose nothing are for the last figure alone. */
@@ -295,7 +51,7 @@ static void eval_note_split(const struct eval_session *session)
         log_note("test images are for the last figure: compare runs with --split val");
 }
 
-static void eval_print(const struct eval_session *session, double seconds)
+static void eval_print(const struct eval_session *session)
 {
     const struct network *network = &session->network;
     const struct evaluation *result = &session->result;
@@ -309,43 +65,38 @@ static void eval_print(const struct eval_session *session, double seconds)
     eval_note_split(session);
     log_out("%-10s %s, %llu %s images\n", "data", session->data,
             (unsigned long long)result->count, dataset_split_name[session->split]);
-    if (eval_views(session) != VIEW_SET_NONE)
-        log_out("%-10s %s\n", "views", view_set_words[eval_views(session)]);
+    if (eval_session_views(session) != VIEW_SET_NONE)
+        log_out("%-10s %s\n", "views", view_set_words[eval_session_views(session)]);
     log_out("accuracy %.2f %% (%llu of %llu) loss %.4f in %.2f s, %.0f images/s\n",
             100 * (double)result->correct / (double)result->count,
             (unsigned long long)result->correct, (unsigned long long)result->count,
-            result->loss, seconds, (double)result->count / seconds);
+            result->loss, session->seconds, (double)result->count / session->seconds);
     eval_scores_print(&answers);
     report_confusions(network->info.class_name, &result->confusion);
 }
 
-static enum status eval_run(struct eval_session *session)
+static enum status eval_write(const struct eval_session *session, const char *out)
 {
-    TRY(eval_set_up(session));
-    double begin = timer_now();
-    if (!session->network.model.multi_label)
-        session->answer =
-            mem_zeroed(answers_bytes(session->dataset.info.count[session->split]), 1);
-    const struct evaluate_setup setup = {.comm = session->comm,
-                                         .crew = &session->folded.crew,
-                                         .loader = &session->loader,
-                                         .params = session->folded.fold.params,
-                                         .views = eval_views(session),
-                                         .threshold = eval_threshold(session),
-                                         .answer = session->answer,
-                                         .latest = INFINITY};
-    TRY(evaluate(&setup, &session->result,
-                 session->request->out ? &session->rows : NULL));
-    eval_print(session, timer_now() - begin);
-    if (session->request->out) {
-        TRY(eval_gather_predictions(session));
-        log_out("predictions: %s\n", session->request->out);
-    }
+    const struct eval_answers answers = eval_answers(session);
+    enum status st = ST_OK;
+    if (comm_rank(session->comm) == 0)
+        st = eval_out_write(&answers, out, session->logprobs);
+    TRY(comm_agree(session->comm, st));
+    log_out("predictions: %s\n", out);
     return ST_OK;
 }
 
-static enum status eval_read_views(struct eval_session *session,
-                                   const struct eval_request *request)
+static enum status eval_run(struct eval_session *session, const struct eval_line *line)
+{
+    TRY(eval_session_find(session));
+    TRY(eval_check_out(session, line));
+    TRY(eval_session_open(session));
+    TRY(eval_session_run(session));
+    eval_print(session);
+    return line->out ? eval_write(session, line->out) : ST_OK;
+}
+
+static enum status eval_read_views(const struct eval_line *line, int *views)
 {
     static const char *const words[] = {
         [VIEW_SET_NONE] = "none",
@@ -353,40 +104,40 @@ static enum status eval_read_views(struct eval_session *session,
         [VIEW_SET_MIRROR_SHIFT] = "multi",
         [VIEW_SET_MIRROR_SHIFT + 1] = NULL,
     };
-    if (request->views && request->tta)
+    if (line->views && line->tta)
         FAIL(ST_USAGE, "'--views' and '--tta' say the same: give one of them");
-    if (request->tta)
-        return cli_read_word("tta", request->tta, words, &session->views);
-    return cli_read_word("views", request->views, view_set_words, &session->views);
+    if (line->tta)
+        return cli_read_word("tta", line->tta, words, views);
+    return cli_read_word("views", line->views, view_set_words, views);
 }
 
-static enum status eval_parse(struct eval_session *session, struct eval_request *request,
-                              int argc, char **argv, bool *help)
+static enum status eval_parse(struct comm *comm, struct eval_request *request,
+                              struct eval_line *line, int argc, char **argv, bool *help)
 {
     const struct cli_option options[] = {
         {"data", CLI_TEXT, &request->data, "PATH",
          "data set, or a folder or list of pictures; default that of the training"},
-        {"split", CLI_TEXT, &request->split, "NAME", "train, val or test, default test"},
-        {"views", CLI_TEXT, &request->views, "WORD", CLI_VIEWS_HELP},
-        {"tta", CLI_TEXT, &request->tta, "WORD",
+        {"split", CLI_TEXT, &line->split, "NAME", "train, val or test, default test"},
+        {"views", CLI_TEXT, &line->views, "WORD", CLI_VIEWS_HELP},
+        {"tta", CLI_TEXT, &line->tta, "WORD",
          "test-time augmentation, by other words: flip is --views mirror, multi is "
          "--views "
          "mirror+shift"},
         {"threshold", CLI_REAL, &request->threshold, "P", CLI_THRESHOLD_HELP},
-        {"out", CLI_TEXT, &request->out, "PATH",
+        {"out", CLI_TEXT, &line->out, "PATH",
          "write /logprobs, /predicted and /labels to the file PATH (HDF5; of images with "
          "several classes /probabilities, /predicted and /labels); if PATH ends with '/' "
          "or is a folder, report.csv, measures.csv, predictions.csv and predictions.h5 "
          "into it"},
-        {"force", CLI_FLAG, &request->force, NULL, "replace files that exist"},
+        {"force", CLI_FLAG, &line->force, NULL, "replace files that exist"},
         {"no-verify", CLI_FLAG, &request->no_verify, NULL, CLI_NO_VERIFY_HELP},
-        {"threads", CLI_INT, &request->threads, "T",
+        {"threads", CLI_INT, &line->threads, "T",
          "threads per rank, default the rank's share of the CPUs"},
-        {"pipeline", CLI_INT, &request->stages, "P",
+        {"pipeline", CLI_INT, &line->stages, "P",
          "number of stages: ranks that share the layers, for a network too large for one "
          "process; default 1. P named stages of the training are used again, otherwise "
          "the layers are cut so that the largest stage is as small as possible"},
-        {"stall-timeout", CLI_INT, &request->stall_timeout, "SECONDS", STALL_HELP},
+        {"stall-timeout", CLI_INT, &line->stall_timeout, "SECONDS", STALL_HELP},
         {0},
     };
     const struct cli_command command = {"eval", "CHECKPOINT", 1, 1,
@@ -397,34 +148,29 @@ static enum status eval_parse(struct eval_session *session, struct eval_request 
     *help = count < 0;
     if (*help)
         return ST_OK;
-    if (request->stages < 1)
-        FAIL(ST_USAGE, "'--pipeline %lld': expected a whole number from 1",
-             request->stages);
-    TRY(placement_check_threads(session->comm, request->threads));
-    TRY(eval_read_views(session, request));
-    return dataset_split_named(request->split, "split", &session->split);
+    if (line->stages < 1)
+        FAIL(ST_USAGE, "'--pipeline %lld': expected a whole number from 1", line->stages);
+    TRY(placement_check_threads(comm, line->threads));
+    request->threads = (int)line->threads;
+    request->stages = (int)line->stages;
+    request->rows = line->out != NULL;
+    TRY(eval_read_views(line, &request->views));
+    return dataset_split_named(line->split, "split", &request->split);
 }
 
 enum status cmd_eval(struct comm *comm, int argc, char **argv)
 {
+    struct eval_line line = {
+        .split = "test", .stages = 1, .stall_timeout = STALL_TIMEOUT};
     struct eval_request request = {
-        .split = "test", .threshold = -1, .stages = 1, .stall_timeout = STALL_TIMEOUT};
-    struct eval_session session = {.comm = comm, .request = &request, .views = -1};
+        .views = -1, .threshold = -1, .write_bytes = eval_write_bytes};
+    struct eval_session session = {.comm = comm, .request = &request};
     bool help;
-    TRY(eval_parse(&session, &request, argc, argv, &help));
+    TRY(eval_parse(comm, &request, &line, argc, argv, &help));
     if (help)
         return ST_OK;
-    TRY(stall_watch(comm, request.stall_timeout));
-    enum status st = eval_run(&session);
-    evaluation_release(&session.result);
-    evaluation_rows_release(&session.rows);
-    free(session.answer);
-    loader_release(&session.loader);
-    network_match_release(&session.match);
-    folded_crew_release(&session.folded);
-    stages_close(&session.stages);
-    placement_release(&session.placement);
-    dataset_close(&session.dataset);
-    network_close(&session.network);
+    TRY(stall_watch(comm, line.stall_timeout));
+    enum status st = eval_run(&session, &line);
+    eval_session_close(&session);
     return st;
 }

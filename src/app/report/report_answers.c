@@ -1,0 +1,123 @@
+#include "report_answers.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/portable_math.h"
+#include "comm/comm.h"
+#include "html.h"
+#include "io/image.h"
+
+/* The split that training evaluates on: val if the set has it. */
+static enum status answers_run(struct report_answers *answers)
+{
+    struct eval_session *session = &answers->session;
+    struct dataset_info info;
+    TRY(eval_session_find(session));
+    if (fs_is_file(session->data)) {
+        TRY(dataset_info_read(&info, session->data));
+        session->split = dataset_choosing(&info);
+        dataset_info_release(&info);
+    }
+    TRY(eval_session_open(session));
+    return eval_session_run(session);
+}
+
+void report_answers_open(struct report_answers *answers, struct comm *comm,
+                         const char *run, const char *data, int threads)
+{
+    *answers = (struct report_answers){.request = {.checkpoint = run,
+                                                   .data = data,
+                                                   .split = DATASET_TEST,
+                                                   .views = -1,
+                                                   .threshold = -1,
+                                                   .threads = threads,
+                                                   .stages = 1}};
+    answers->session = (struct eval_session){.comm = comm, .request = &answers->request};
+    status_capture(answers->why);
+    answers->there = comm_agree(comm, answers_run(answers)) == ST_OK;
+    status_capture(NULL);
+}
+
+void report_answers_close(struct report_answers *answers)
+{
+    eval_session_close(&answers->session);
+}
+
+/* --- mistakes --- */
+
+struct mistake {
+    uint64_t image;
+    float logprob;
+};
+
+static int mistake_descends(const void *a, const void *b)
+{
+    const struct mistake *x = a, *y = b;
+    if (x->logprob < y->logprob || x->logprob > y->logprob)
+        return x->logprob < y->logprob ? 1 : -1;
+    return (x->image > y->image) - (x->image < y->image);
+}
+
+/* All of them, in order; the caller frees. */
+static struct mistake *mistakes_find(const struct eval_session *session, size_t *count)
+{
+    size_t wrong = session->result.count - session->result.correct;
+    struct mistake *mistake = mem_zeroed(wrong + 1, sizeof *mistake);
+    *count = 0;
+    for (uint64_t i = 0; i < session->result.count; i++)
+        if (session->answer[i].rank > 0 && *count < wrong)
+            mistake[(*count)++] = (struct mistake){i, session->answer[i].logprob};
+    qsort(mistake, *count, sizeof *mistake, mistake_descends);
+    return mistake;
+}
+
+static void mistake_put(FILE *out, const struct eval_session *session,
+                        const struct mistake *mistake, uint8_t *pixels,
+                        char *const *path)
+{
+    const struct dataset_info *data = &session->dataset.info;
+    const struct answer *answer = &session->answer[mistake->image];
+    const struct image image = {.h = data->shape.h, .w = data->shape.w,
+                                .c = data->shape.c, .pixel = pixels};
+    char *const *name = session->network.info.class_name;
+    const char *label = name[loader_class(&session->loader, mistake->image)];
+    if (dataset_read_rows(data, session->split, mistake->image, 1, pixels, NULL) != ST_OK)
+        return;
+    fputs("<figure>", out);
+    html_image(out, &image, label);
+    fputs("<figcaption><b>", out);
+    html_text(out, name[answer->predicted]);
+    html_textf(out, " %.1f %%", 100 * portable_exp((double)answer->logprob));
+    fputs("</b><br>is ", out);
+    html_text(out, label);
+    fputs("<br><span class=\"faint\">", out);
+    if (path)
+        html_text(out, path[mistake->image]);
+    else
+        html_textf(out, "%s image %llu", dataset_split_name[session->split],
+                   (unsigned long long)mistake->image);
+    fputs("</span></figcaption></figure>\n", out);
+}
+
+void report_mistakes(FILE *out, const struct report_answers *answers, int most)
+{
+    const struct eval_session *session = &answers->session;
+    const struct dataset_info *data = &session->dataset.info;
+    char **path = NULL;
+    size_t count;
+    if (data->has_paths && dataset_read_paths(data, session->split, &path) != ST_OK)
+        path = NULL;
+    struct mistake *mistake = mistakes_find(session, &count);
+    uint8_t *pixels = mem_zeroed(dataset_image_bytes(data->shape), 1);
+    fputs("<div class=\"pictures\">\n", out);
+    for (size_t i = 0; i < count && i < (size_t)most; i++)
+        mistake_put(out, session, &mistake[i], pixels, path);
+    fputs("</div>\n", out);
+    if (path)
+        fs_free_list(path, (int)data->count[session->split]);
+    free(pixels);
+    free(mistake);
+}

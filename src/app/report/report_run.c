@@ -1,0 +1,86 @@
+#include "report_run.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "app/run/run_files.h"
+#include "base/mem.h"
+#include "io/h5file.h"
+
+static enum status report_read_metrics(struct report_run *run)
+{
+    char path[FS_PATH];
+    struct h5file *file;
+    uint64_t hash = 0;
+    TRY(fs_join(path, run->path, RUN_METRICS));
+    if (!fs_is_file(path))
+        return ST_OK;
+    TRY(h5file_open(&file, path));
+    enum status st = metrics_read(&run->metrics, file, &hash);
+    h5file_close(file);
+    return st;
+}
+
+static enum status report_read_log(struct report_run *run)
+{
+    char path[FS_PATH];
+    size_t bytes;
+    TRY(fs_join(path, run->path, RUN_LOG));
+    if (fs_is_file(path))
+        return fs_read_text(path, &run->log, &bytes);
+    run->log = mem_strdup("");
+    return ST_OK;
+}
+
+enum status report_run_open(struct report_run *run, const char *path)
+{
+    *run = (struct report_run){.path = path};
+    if (!fs_is_folder(path))
+        FAIL(ST_USAGE, "'%s' is not the folder of a run", path);
+    TRY(network_describe(&run->network, path));
+    metrics_init(&run->metrics, run->network.info.classes);
+    run->metrics.sets = run->network.model.multi_label;
+    TRY(report_read_metrics(run));
+    return report_read_log(run);
+}
+
+void report_run_close(struct report_run *run)
+{
+    metrics_release(&run->metrics);
+    network_close(&run->network);
+    free(run->log);
+}
+
+/* --- the log --- */
+
+/* The newest line that begins so, from `text` on. */
+static const char *report_last_line(const char *text, const char *begin)
+{
+    const char *found = NULL;
+    size_t length = strlen(begin);
+    while (text && *text) {
+        if (strncmp(text, begin, length) == 0)
+            found = text;
+        text = strchr(text, '\n');
+        text = text ? text + 1 : NULL;
+    }
+    return found;
+}
+
+const char *report_run_facts(const struct report_run *run)
+{
+    return report_last_line(run->log, "command ");
+}
+
+const char *report_run_line(const struct report_run *run, const char *begin)
+{
+    const char *facts = report_run_facts(run);
+    return report_last_line(facts ? facts : run->log, begin);
+}
+
+const char *report_run_state(const struct report_run *run)
+{
+    if (report_run_line(run, "finished step "))
+        return "finished";
+    return report_run_line(run, "stopped step ") ? "stopped" : "not ended";
+}

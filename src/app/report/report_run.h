@@ -1,0 +1,31 @@
+/*
+ * report_run: what is read of a run for its report.
+ */
+#ifndef LOCKSTEP_APP_REPORT_REPORT_RUN_H
+#define LOCKSTEP_APP_REPORT_REPORT_RUN_H
+
+#include "app/run/network.h"
+#include "train/metrics.h"
+
+struct report_run {
+    const char *path;       /* borrowed: as the user called it */
+    struct network network; /* of the best checkpoint, without weights */
+    struct metrics metrics;
+    char *log; /* owned: of log.txt; "": there is none */
+};
+
+/* ST_FAIL: not the folder of a run, or one without a checkpoint. */
+enum status report_run_open(struct report_run *run, const char *path) MUST_CHECK;
+void report_run_close(struct report_run *run);
+
+/* The facts that the log says before its first blank line, of the newest start: "cpu
+   ...". Each line is a word, blanks, and a text. NULL: there are none. */
+const char *report_run_facts(const struct report_run *run);
+
+/* The newest line that begins so; NULL: there is none since the newest start. */
+const char *report_run_line(const struct report_run *run, const char *begin);
+
+/* "finished", "stopped", or "not ended". */
+const char *report_run_state(const struct report_run *run);
+
+#endif

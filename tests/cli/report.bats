@@ -1,0 +1,134 @@
+#!/usr/bin/env bats
+# lockstep report: pages about runs that need no other file. tests/web looks at them in a browser.
+
+setup_file() {
+    source "$BATS_TEST_DIRNAME/../runs.sh"
+    letters letters.h5 600 205
+    train 1 "$TINY" --run one --set train.epochs=3 --set log.every=4 >one.out
+    train 2 "$TINY" --run two --set train.epochs=2 --set log.every=4 --set optim.lr=0.01 >two.out
+}
+
+setup() {
+    source "$BATS_TEST_DIRNAME/../runs.sh"
+}
+
+# parse FILE: prints "ok" and the page's text without tags; fails if the tags do not match.
+parse() {
+    /usr/bin/python3 - "$1" <<'END'
+import sys
+from html.parser import HTMLParser
+text = open(sys.argv[1], encoding="utf-8").read()
+assert text.startswith("<!DOCTYPE html>")
+for outside in "http://", "https://", "<link", "src=\"/", "url(":
+    found = [i for i in range(len(text)) if text.startswith(outside, i)]
+    assert all(text[i:].startswith("http://www.w3.org/2000/svg") for i in found), outside
+class Page(HTMLParser):
+    free = {"meta", "img", "br", "tr", "td", "th"}  # may stay open
+    def __init__(self):
+        super().__init__()
+        self.open, self.words = [], []
+    def handle_starttag(self, tag, attrs):
+        if tag not in self.free:
+            self.open.append(tag)
+    def handle_endtag(self, tag):
+        if tag not in self.free:
+            assert self.open.pop() == tag, (tag, self.getpos())
+    def handle_data(self, data):
+        if self.open and self.open[-1] not in ("style", "script"):
+            self.words.append(data)
+page = Page()
+page.feed(text)
+assert page.open == [], page.open
+print("ok", " ".join(" ".join(page.words).split()))
+END
+}
+
+@test "a page tells what was trained, how it went, and which classes are taken for others" {
+    "$LOCKSTEP" report one >out
+    grep -qx 'report: one/report.html' out
+    parse one/report.html >text
+    for words in 'finished' 'What was trained' "lockstep train $TINY" 'learning rate' \
+        'norm of the gradient' 'balanced accuracy' 'The most confident mistakes' \
+        'Where the time went' 'backward' 'all keys' '[optim]'; do
+        grep -Fq "$words" text
+    done
+    "$LOCKSTEP" eval one >eval.out
+    accuracy=$(sed -nE 's/^accuracy ([0-9.]+) % .*/\1/p' eval.out)
+    grep -Fq "accuracy $accuracy %" text
+    grep -Fq "$(state one.out)" text
+    # a row for each class, as eval has it; 24 pictures, each a PNG of 28 x 28
+    read -r class images answers precision recall f1 < <(grep -E '^  Q ' eval.out)
+    grep -Fq "$class $images $answers $precision $recall $f1" text
+    /usr/bin/python3 - <<'END'
+import base64, io, re
+from PIL import Image
+pictures = re.findall(r'src="data:image/png;base64,([^"]*)"', open("one/report.html").read())
+assert len(pictures) == 24
+for data in pictures:
+    image = Image.open(io.BytesIO(base64.b64decode(data)))
+    assert image.size == (28, 28) and image.mode == "L"
+END
+}
+
+@test "mistakes are those with the largest probability, on any ranks" {
+    "$LOCKSTEP" report one --mistakes 5 --out a.html >/dev/null
+    mpirun -n 3 "$LOCKSTEP" report one --mistakes 5 --out b.html >/dev/null </dev/null
+    cmp a.html b.html
+    "$LOCKSTEP" eval one --out answers/ >/dev/null
+    /usr/bin/python3 - <<'END'
+import csv, re
+rows = [r for r in csv.DictReader(open("answers/predictions.csv")) if r["label"] != r["predicted"]]
+rows.sort(key=lambda r: -float(r["probability"]))
+said = re.findall(r"<b>(.) ([0-9.]+) %</b><br>is (.)<", open("a.html").read())
+assert len(said) == 5
+for row, (predicted, p, label) in zip(rows, said):
+    assert abs(100 * float(row["probability"]) - float(p)) < 0.06 and row["label"] in "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+END
+}
+
+@test "without answers, and without the data set, the rest is there" {
+    "$LOCKSTEP" report one --mistakes 0 --out none.html >/dev/null
+    parse none.html | grep -Fq 'They were not asked for.'
+    mv letters.h5 moved.h5
+    "$LOCKSTEP" report one --out gone.html >/dev/null
+    parse gone.html | grep -Fq "'one' was trained on 'letters.h5', which is not here"
+    "$LOCKSTEP" report one --data moved.h5 --out there.html >/dev/null
+    parse there.html | grep -Fq 'macro F1'
+}
+
+@test "several runs are compared: results, curves and the keys that differ" {
+    "$LOCKSTEP" report one two >out
+    grep -qx 'report: ./report.html' out
+    parse report.html >text
+    for words in '2 runs' 'accuracy of evaluations' 'optim.lr' '0.01' 'train.epochs' \
+        "$(state one.out)" "$(state two.out)"; do
+        grep -Fq "$words" text
+    done
+    run ! grep -Fq 'train.batch' text
+}
+
+@test "a run at work has a report" {
+    train 1 "$TINY" --run busy --set train.epochs=5 --set train.steps=7 --set log.every=1 >/dev/null
+    sed -i '/^stopped step/d;/^finished step/d' busy/log.txt
+    "$LOCKSTEP" report busy >/dev/null
+    parse busy/report.html | grep -Fq 'not ended'
+}
+
+@test "names with signs of HTML in them do no harm" {
+    mv one 'a<b>&"c'
+    "$LOCKSTEP" report 'a<b>&"c' >/dev/null
+    parse 'a<b>&"c/report.html' | grep -Fq 'a<b>&"c'
+}
+
+@test "what is no run is refused, and no other file is replaced" {
+    refused 2 "'letters.h5' is not the folder of a run" "$LOCKSTEP" report letters.h5
+    mkdir empty
+    refused 1 "'empty' holds no checkpoint" "$LOCKSTEP" report empty
+    echo precious >page.html
+    refused 2 "*page.html*" "$LOCKSTEP" report one --out page.html
+    same_text "$(<page.html)" precious
+    refused 2 "*letters.h5*" "$LOCKSTEP" report one --out letters.h5
+    "$LOCKSTEP" report one --mistakes 0 --out again.html >/dev/null
+    "$LOCKSTEP" report one two --out again.html >/dev/null
+    refused 1 "cannot write 'no/such.html': *" "$LOCKSTEP" report one --out no/such.html
+}
