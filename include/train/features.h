@@ -51,10 +51,10 @@ size_t features_bytes(const struct model *model, int value, uint64_t count, int 
 bool features_init(struct features *features, const struct features_setup *setup);
 void features_release(struct features *features); /* collective; all zero is fine */
 
-/* Collective: each rank computes its share, and all get all. ST_AGAIN: some rank was
-   asked to stop, or was too late. */
+/* Collective: of one view each rank computes its share, and all get all. ST_AGAIN: some
+   rank was asked to stop, or was too late. */
 enum status features_compute(struct features *features,
-                             const struct features_setup *setup) MUST_CHECK;
+                             const struct features_setup *setup, int view) MUST_CHECK;
 
 /* The feature of an image becomes that of the workspace's sample i. */
 void features_copy(const struct features *features, uint32_t view, uint64_t number,
@@ -62,18 +62,21 @@ void features_copy(const struct features *features, uint32_t view, uint64_t numb
 
 /* --- files --- */
 
-/* Of the text that tells all that the features depend on, and of no other. */
+/* Of one view; of the text that tells all that its features depend on, and of no
+   other. Holds `/features`, float (count, row), with the text and the XXH3 of the floats
+   as attributes of the file, `of` and `hash`. */
 struct features_file {
     const char *folder;
     const char *text;
+    int view;
 };
 
 /* Collective. False: the folder has no such file, or, with a note, a damaged one. */
 bool features_load(struct features *features, struct comm *comm,
                    const struct features_file *file);
-/* Rank 0 writes into the folder, which exists; not collective. */
-enum status features_save(const struct features *features,
-                          const struct features_file *file) MUST_CHECK;
+/* Rank 0 writes into the folder, which exists; not collective. What cannot be written is
+   computed again by the next run: a note says so. */
+void features_save(const struct features *features, const struct features_file *file);
 
 /* --- whether a run keeps them --- */
 

@@ -69,7 +69,8 @@ enum status trainer_start_from(struct trainer *trainer,
 enum status trainer_resume(struct trainer *trainer, const char *checkpoint) MUST_CHECK;
 
 /* Train to the end. ST_OK: finished (or early_stop); ST_AGAIN: stopped on request or in
-   time for the deadline, with a checkpoint; ST_FAIL: bad numbers, or the last state could
+   time for the deadline, with a checkpoint (none before the first step, while features
+   were computed); ST_FAIL: bad numbers, or the last state could
    not be saved (train/writer.h). */
 enum status trainer_run(struct trainer *trainer) MUST_CHECK;
 

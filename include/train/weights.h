@@ -23,8 +23,9 @@ struct weights_source {
     const char *checkpoint;    /* borrowed, as are all */
     const struct model *model; /* the checkpoint's */
     const int *layer;          /* (model->layers) the same layer of the network */
-    int head;                  /* the network's layer that begins anew; -1: none */
-    uint64_t seed;             /* of its values (model_init_tensor) */
+    int head;                  /* the network's layer that begins anew, with zeros, or a
+                                  norm with its initial values; -1: none */
+    uint64_t seed;             /* of these (model_init_tensor) */
 };
 
 /* Collective, like weights_read; the source is used on rank 0 only. */

@@ -173,6 +173,26 @@ bool dataset_store_shares(const struct dataset_store *store)
     return !store->private_labels && !store->private_weights && !store->private_offsets;
 }
 
+/* The hash that names a data set is not over the weights of its images. */
+static enum status store_compare_weights(const struct dataset_store *store,
+                                         struct comm *comm,
+                                         const struct dataset_info *info,
+                                         enum dataset_split split)
+{
+    enum status st = ST_OK;
+    if (!store->weights)
+        return ST_OK;
+    uint64_t hash = dataset_hash_weights(store->weights, info->count[split]);
+    uint64_t of_rank_0 = hash;
+    comm_bcast(comm, &of_rank_0, sizeof of_rank_0, 0);
+    if (hash != of_rank_0)
+        st = status_fail(ST_FAIL,
+                         "'%s' has other weights of its images on this host than on "
+                         "rank 0's",
+                         info->path);
+    return comm_agree(comm, st);
+}
+
 enum status dataset_store_load(struct dataset_store *store, struct comm *comm,
                                const struct dataset_info *info, enum dataset_split split)
 {
@@ -187,7 +207,7 @@ enum status dataset_store_load(struct dataset_store *store, struct comm *comm,
         comm_shared_sync(store->hash_window);
     if (store->offset_window)
         comm_shared_sync(store->offset_window);
-    return ST_OK;
+    return store_compare_weights(store, comm, info, split);
 }
 
 void dataset_store_close(struct dataset_store *store)

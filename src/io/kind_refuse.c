@@ -16,6 +16,7 @@ static const struct kind_h5 {
     {"/probabilities", "a file of predictions"},
     {"/strong", "a plan"},
     {"/subjects", "a file of the laboratory"},
+    {"/features", "a file of kept features"},
 };
 
 const char *kind_of_h5(struct h5file *file)

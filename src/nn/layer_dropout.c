@@ -123,8 +123,14 @@ static void droppath_apply(const struct layer *layer, const struct pass *pass, f
     float scale = keep ? dropout_scale(layer) : 1.0f;
     int begin, end;
     team_split(&pass->team, pass->n, &begin, &end);
-    for (size_t i = (size_t)begin * size; i < (size_t)end * size; i++)
-        to[i] = !keep || keep[i / size] ? from[i] * scale : 0.0f;
+    for (int i = begin; i < end; i++) {
+        float *y = to + (size_t)i * size;
+        const float *x = from + (size_t)i * size;
+        if (keep && !keep[i])
+            memset(y, 0, size * sizeof *y);
+        for (size_t j = 0; j < size && (!keep || keep[i]); j++)
+            y[j] = x[j] * scale;
+    }
     team_barrier(&pass->team);
 }
 

@@ -3,11 +3,11 @@
 #include <stdlib.h>
 
 #include "base/bytes.h"
-#include "base/fs.h"
 #include "base/hash.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "comm/comm.h"
+#include "io/image.h"
 #include "nn/feature.h"
 
 void feature_use_init(struct feature_use *use, struct stepper *stepper)
@@ -36,12 +36,34 @@ static uint64_t feature_use_weights(const struct model *model, int value,
     return hash_bytes(params, end * sizeof *params, 0);
 }
 
+/* Which view of the images: a set's, or one that augmentation draws. */
+static void feature_use_view_text(const struct run_options *options,
+                                  const struct features_setup *setup, int view,
+                                  char **text)
+{
+    if (setup->view)
+        mem_append(text, "view %d of %s\n", view, view_set_words[options->eval.views]);
+    if (setup->loader->augment)
+        mem_append(text, "view %d, seed %llu\n", view,
+                   (unsigned long long)options->train.seed);
+}
+
+/* What the bits depend on besides. */
+static void feature_use_program_text(const struct trainer_setup *run, char **text)
+{
+    char bits[POLICY_BITS], decoder[IMAGE_DECODERS];
+    policy_bits_text(&run->model->policy, bits);
+    mem_append(text, "lockstep %s, bits %s\n", run->version, bits);
+    image_decoders(decoder);
+    if (run->dataset->info.encoded)
+        mem_append(text, "decoded by %s\n", decoder);
+}
+
 /* The caller frees. */
 static char *feature_use_text(const struct feature_use *use,
-                              const struct features_setup *setup, bool folded)
+                              const struct features_setup *setup, bool folded, int view)
 {
     const struct trainer_setup *run = &use->stepper->run->setup;
-    const struct run_options *options = run->options;
     const struct loader *loader = setup->loader;
     const struct stepper *stepper = use->stepper;
     int value = feature_value(stepper->run->model);
@@ -52,14 +74,11 @@ static char *feature_use_text(const struct feature_use *use,
                             images, dataset_split_name[loader->split], value,
                             model_op_last(run->model, value - 1)->name,
                             folded ? "norms folded" : "as trained");
+    feature_use_program_text(run, &text);
     for (int c = 0; c < loader->dataset->info.shape.c; c++)
         mem_append(&text, "channel %d: mean %.17g, deviation %.17g\n", c,
                    loader->input.mean[c], loader->input.std[c]);
-    if (setup->view)
-        mem_append(&text, "views %s\n", view_set_words[options->eval.views]);
-    if (loader->augment)
-        mem_append(&text, "views %d, seed %llu\n", setup->views,
-                   (unsigned long long)options->train.seed);
+    feature_use_view_text(run->options, setup, view, &text);
     mem_append(&text, "%s", run->features_text ? run->features_text : "");
     return text;
 }
@@ -67,7 +86,7 @@ static char *feature_use_text(const struct feature_use *use,
 /* --- to have them --- */
 
 static void feature_use_tell(const struct features *features,
-                             const struct features_setup *setup, const char *how,
+                             const struct features_setup *setup, int computed,
                              double begin)
 {
     size_t bytes = features_bytes(setup->crew->model, features->value, features->count,
@@ -76,36 +95,62 @@ static void feature_use_tell(const struct features *features,
             dataset_split_name[setup->loader->split]);
     if (features->views > 1)
         log_out(" in %d views", features->views);
-    log_out(": %zu numbers each, %s, %s in %.1f s\n", features->row,
-            bytes_text((double)bytes).text, how, timer_now() - begin);
+    log_out(": %zu numbers each, %s, ", features->row, bytes_text((double)bytes).text);
+    if (computed > 0 && computed < features->views)
+        log_out("%d of the views computed, the others read", computed);
+    else
+        log_out("%s", computed ? "computed" : "read");
+    log_out(" in %.1f s\n", timer_now() - begin);
 }
 
-/* Before the work: a folder that cannot be made is told at once. */
-static enum status feature_use_open_folder(const struct features_setup *setup,
-                                           const struct features_file *file)
+/* One view; *computed: it was not in a file. */
+static enum status feature_use_have(const struct feature_use *use,
+                                    struct features *features,
+                                    const struct features_setup *setup, bool folded,
+                                    int view, bool *computed)
 {
+    const char *folder = use->stepper->run->setup.options->features.folder;
+    bool files = *folder;
+    char *text = feature_use_text(use, setup, folded, view);
+    const struct features_file file = {folder, text, view};
     enum status st = ST_OK;
-    if (*file->folder && comm_rank(setup->comm) == 0)
-        st = fs_make_folder(file->folder);
-    return comm_agree(setup->comm, st);
+    *computed = !(files && features_load(features, setup->comm, &file));
+    if (*computed)
+        st = features_compute(features, setup, view);
+    if (*computed && st == ST_OK && files && comm_rank(setup->comm) == 0)
+        features_save(features, &file);
+    free(text);
+    return st;
 }
 
-static enum status feature_use_compute(struct features *features,
-                                       const struct features_setup *setup,
-                                       const struct features_file *file)
+static void feature_use_note_stop(const struct features *features,
+                                  const struct run_options *options, int view)
+{
+    if (*options->features.folder)
+        log_note(
+            "features were being computed; %d of %d views of the images are in '%s', "
+            "where the run will find them",
+            view, features->views, options->features.folder);
+    else
+        log_note("features were being computed, and nothing of them is kept; with --set "
+                 "finetune.cache=FOLDER each view of the images is, once it is done");
+}
+
+static enum status feature_use_fill(const struct feature_use *use,
+                                    struct features *features,
+                                    const struct features_setup *setup, bool folded)
 {
     double begin = timer_now();
-    const char *how = "read";
-    TRY(feature_use_open_folder(setup, file));
-    if (!*file->folder || !features_load(features, setup->comm, file)) {
-        enum status saved = ST_OK;
-        how = "computed";
-        TRY(features_compute(features, setup));
-        if (*file->folder && comm_rank(setup->comm) == 0)
-            saved = features_save(features, file);
-        TRY(comm_agree(setup->comm, saved));
+    int count = 0;
+    for (int view = 0; view < features->views; view++) {
+        bool computed;
+        enum status st = feature_use_have(use, features, setup, folded, view, &computed);
+        if (st == ST_AGAIN)
+            feature_use_note_stop(features, use->stepper->run->setup.options, view);
+        TRY(st);
+        count += computed;
     }
-    feature_use_tell(features, setup, how, begin);
+    feature_use_tell(features, setup, count, begin);
     return ST_OK;
 }
 
@@ -114,16 +159,12 @@ static enum status feature_use_make(const struct feature_use *use,
                                     struct features *features,
                                     const struct features_setup *setup, bool folded)
 {
-    const struct run_options *options = use->stepper->run->setup.options;
     if (!features_init(features, setup)) {
         log_note("no room for features of %s images: they are computed again and again",
                  dataset_split_name[setup->loader->split]);
         return ST_OK;
     }
-    char *text = feature_use_text(use, setup, folded);
-    const struct features_file file = {options->features.folder, text};
-    enum status st = feature_use_compute(features, setup, &file);
-    free(text);
+    enum status st = feature_use_fill(use, features, setup, folded);
     if (st != ST_OK)
         features_release(features);
     return st;
@@ -189,7 +230,7 @@ enum status feature_use_evaluation(struct feature_use *use, const struct crew *c
         TRY(feature_use_make(use, &use->chosen, &setup, fold != NULL));
         use->chosen_tried = true;
     }
-    if (use->chosen.data)
+    if (use->chosen.data && use->chosen.value == value)
         *features = &use->chosen;
     return ST_OK;
 }

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/div.h"
 #include "base/mem.h"
 #include "comm/comm.h"
 #include "comm/tree.h"
@@ -115,7 +116,6 @@ static void features_grain(const struct forward_pass *forward, const struct lane
     const struct features_job *job = forward->context;
     const struct crew *crew = job->setup->crew;
     const struct grain_pass pass = {.team = lane->team,
-                                    .plan = &crew->plan.split,
                                     .n = forward_pass_samples(forward, grain),
                                     .to = job->features->value,
                                     .params = job->setup->params,
@@ -123,28 +123,6 @@ static void features_grain(const struct forward_pass *forward, const struct lane
     forward_pass_load(forward, lane, ws, grain);
     model_forward(crew->model, ws, &pass);
     features_keep(job, lane, ws, pass.n);
-}
-
-/* One view of the rank's share, a stretch after the other. */
-static enum status features_compute_view(struct features_job *job,
-                                         const struct grain_range *share)
-{
-    const struct features_setup *setup = job->setup;
-    struct grain_range *grains = &job->forward.grains;
-    int stretch = setup->crew->plan.lanes * FEATURES_GRAINS;
-    uint64_t most = (uint64_t)stretch * (uint64_t)setup->crew->model->grain;
-    job->forward.epoch = job->view;
-    if (setup->view)
-        setup->loader->view = &setup->view[job->view];
-    for (grains->begin = share->begin; grains->begin < share->end;
-         grains->begin = grains->end) {
-        int left = share->end - grains->begin;
-        grains->end = grains->begin + (stretch < left ? stretch : left);
-        enum status st = forward_pass_may_go_on(setup->latest);
-        TRY(forward_pass_read(&job->forward, most, st));
-        forward_pass_run(&job->forward);
-    }
-    return ST_OK;
 }
 
 static struct grain_range features_grains(const struct features *features,
@@ -157,45 +135,72 @@ static struct grain_range features_grains(const struct features *features,
     return grains;
 }
 
+/* Stretch `round` of the rank's share; nothing behind its end. */
+static enum status features_compute_stretch(struct features_job *job,
+                                            const struct grain_range *share, int stretch,
+                                            int round)
+{
+    struct grain_range *grains = &job->forward.grains;
+    uint64_t most = (uint64_t)stretch * (uint64_t)job->setup->crew->model->grain;
+    enum status st = forward_pass_may_go_on(job->setup->latest);
+    grains->begin = share->begin + round * stretch;
+    if (grains->begin >= share->end)
+        return st;
+    int left = share->end - grains->begin;
+    grains->end = grains->begin + (stretch < left ? stretch : left);
+    TRY(forward_pass_read(&job->forward, most, st));
+    forward_pass_run(&job->forward);
+    return ST_OK;
+}
+
+/* The rank's share, a stretch after the other. All ranks end behind the same one. */
+static enum status features_compute_share(struct features_job *job)
+{
+    const struct features_setup *setup = job->setup;
+    struct comm *comm = setup->comm;
+    struct grain_range share = features_grains(job->features, setup, comm_rank(comm));
+    int stretch = setup->crew->plan.lanes * FEATURES_GRAINS;
+    struct grain_range largest = features_grains(job->features, setup, 0);
+    int rounds = div_up(largest.end - largest.begin, stretch);
+    for (int round = 0; round < rounds; round++)
+        TRY(comm_agree(comm, features_compute_stretch(job, &share, stretch, round)));
+    return comm_agree(comm, dataset_failure(setup->loader->dataset));
+}
+
 /* Every rank's share to the nodes that lack it. */
 static void features_exchange(struct features *features,
-                              const struct features_setup *setup)
+                              const struct features_setup *setup, int view)
 {
     struct comm *comm = setup->comm;
     features_sync(features);
-    for (int view = 0; view < features->views; view++)
-        for (int rank = 0; comm_far_rank(comm) > 0 && rank < comm_size(comm); rank++) {
-            struct grain_range share = features_grains(features, setup, rank);
-            uint64_t first, count = grain_range_samples(&share, &first);
-            features_send(features, comm, rank,
-                          ((size_t)view * features->count + first) * features->row,
-                          count * features->row);
-        }
+    for (int rank = 0; comm_far_rank(comm) > 0 && rank < comm_size(comm); rank++) {
+        struct grain_range share = features_grains(features, setup, rank);
+        uint64_t first, count = grain_range_samples(&share, &first);
+        features_send(features, comm, rank,
+                      ((size_t)view * features->count + first) * features->row,
+                      count * features->row);
+    }
     features_sync(features);
 }
 
 enum status features_compute(struct features *features,
-                             const struct features_setup *setup)
+                             const struct features_setup *setup, int view)
 {
-    struct grain_range share = features_grains(features, setup, comm_rank(setup->comm));
     struct features_job job = {.features = features,
                                .setup = setup,
+                               .view = (uint32_t)view,
                                .forward = {.crew = setup->crew,
                                            .loader = setup->loader,
-                                           .grains = share,
+                                           .epoch = (uint32_t)view,
+                                           .grains = features_grains(features, setup, 0),
                                            .grain = features_grain}};
-    enum status st = ST_OK;
     job.forward.context = &job;
+    setup->loader->view = setup->view ? &setup->view[view] : NULL;
     forward_pass_init(&job.forward);
-    for (int view = 0; view < features->views && st == ST_OK; view++) {
-        job.view = (uint32_t)view;
-        st = features_compute_view(&job, &share);
-    }
+    enum status st = features_compute_share(&job);
     forward_pass_release(&job.forward);
     setup->loader->view = NULL;
     if (st == ST_OK)
-        st = dataset_failure(setup->loader->dataset);
-    TRY(comm_agree(setup->comm, st));
-    features_exchange(features, setup);
-    return ST_OK;
+        features_exchange(features, setup, view);
+    return st;
 }

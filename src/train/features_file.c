@@ -5,10 +5,12 @@
 #include "base/fs.h"
 #include "base/hash.h"
 #include "base/log.h"
-#include "base/mem.h"
+#include "base/where.h"
 #include "comm/comm.h"
 #include "features_impl.h"
 #include "io/h5file.h"
+
+#define FEATURES_FILE_BLOCK (4 << 20) /* bytes read or written at once */
 
 /* "FOLDER/features-HASH.h5", the hash that of the text. */
 static enum status features_file_path(const struct features_file *file,
@@ -20,19 +22,60 @@ static enum status features_file_path(const struct features_file *file,
     return fs_join(path, file->folder, name);
 }
 
+static float *features_view(const struct features *features,
+                            const struct features_file *file)
+{
+    return features->data + (size_t)file->view * features->count * features->row;
+}
+
+static uint64_t features_hash(const struct features *features,
+                              const struct features_file *file)
+{
+    return hash_bytes(features_view(features, file),
+                      features->count * features->row * sizeof(float), 0);
+}
+
+/* Rows [*first, end) of about FEATURES_FILE_BLOCK bytes; shows the ranks that wait that
+   this one advances. */
+static uint64_t features_block(const struct features *features, uint64_t first)
+{
+    uint64_t rows = FEATURES_FILE_BLOCK / (features->row * sizeof(float)) + 1;
+    uint64_t left = features->count - first;
+    where_mark(WHERE_LOAD);
+    return rows < left ? rows : left;
+}
+
+/* --- reading --- */
+
+static enum status features_read_floats(struct features *features,
+                                        const struct features_file *file,
+                                        struct h5file *h5)
+{
+    uint64_t hash;
+    float *data = features_view(features, file);
+    for (uint64_t i = 0, rows; i < features->count; i += rows) {
+        rows = features_block(features, i);
+        TRY(h5file_read_rows(h5, "/features", H5FILE_F32, i, rows, features->row,
+                             data + i * features->row));
+    }
+    TRY(h5file_get_hash(h5, "/", "hash", &hash));
+    if (hash != features_hash(features, file))
+        FAIL(ST_FAIL, "'%s' is damaged", h5file_path(h5));
+    return ST_OK;
+}
+
+/* *same: the file is of this text, and the features are read. */
 static enum status features_read(struct features *features,
                                  const struct features_file *file, const char *path,
                                  bool *same)
 {
     struct h5file *h5;
     char *text = NULL;
-    size_t rows = (size_t)features->views * features->count;
     TRY(h5file_open(&h5, path));
     enum status st = h5file_get_text(h5, "/", "of", &text);
     *same = st == ST_OK && strcmp(text, file->text) == 0;
     if (*same)
-        st = h5file_read(h5, "/features", H5FILE_F32, rows * features->row,
-                         features->data);
+        st = features_read_floats(features, file, h5);
     free(text);
     h5file_close(h5);
     return st;
@@ -43,42 +86,52 @@ static bool features_found(struct features *features, const struct features_file
 {
     char path[FS_PATH], why[STATUS_TEXT];
     bool same = false;
-    if (features_file_path(file, path) != ST_OK || !fs_is_file(path))
-        return false;
     status_capture(why);
-    enum status st = features_read(features, file, path, &same);
+    enum status st = features_file_path(file, path);
+    if (st == ST_OK && fs_is_file(path)) {
+        st = features_read(features, file, path, &same);
+        if (st != ST_OK)
+            log_note("features are computed anew: %s", why);
+    }
     status_capture(NULL);
-    if (st != ST_OK)
-        log_note("features are computed anew: %s", why);
     return st == ST_OK && same;
 }
 
 bool features_load(struct features *features, struct comm *comm,
                    const struct features_file *file)
 {
-    size_t floats = (size_t)features->views * features->count * features->row;
+    size_t floats = features->count * features->row;
     uint64_t found = comm_rank(comm) == 0 && features_found(features, file);
     comm_bcast(comm, &found, sizeof found, 0);
     if (!found)
         return false;
     features_sync(features);
     if (comm_far_rank(comm) > 0)
-        features_send(features, comm, 0, 0, floats);
+        features_send(features, comm, 0, (size_t)file->view * floats, floats);
     features_sync(features);
     return true;
 }
 
+/* --- writing --- */
+
 static enum status features_write(const struct features *features,
                                   const struct features_file *file, struct h5file *h5)
 {
-    const size_t dim[] = {(size_t)features->views, features->count, features->row};
+    const size_t dim[] = {features->count, features->row};
+    const float *data = features_view(features, file);
     TRY(h5file_put_text(h5, "/", "of", file->text));
-    TRY(h5file_write(h5, "/features", H5FILE_F32, 3, dim, features->data));
+    TRY(h5file_put_hash(h5, "/", "hash", features_hash(features, file)));
+    TRY(h5file_create_array(h5, "/features", H5FILE_F32, 2, dim));
+    for (uint64_t i = 0, rows; i < features->count; i += rows) {
+        rows = features_block(features, i);
+        TRY(h5file_write_rows(h5, "/features", H5FILE_F32, i, rows, features->row,
+                              data + i * features->row));
+    }
     return h5file_commit(h5);
 }
 
-enum status features_save(const struct features *features,
-                          const struct features_file *file)
+static enum status features_write_file(const struct features *features,
+                                       const struct features_file *file)
 {
     char path[FS_PATH];
     struct h5file *h5;
@@ -87,4 +140,14 @@ enum status features_save(const struct features *features,
     enum status st = features_write(features, file, h5);
     h5file_close(h5);
     return st;
+}
+
+void features_save(const struct features *features, const struct features_file *file)
+{
+    char why[STATUS_TEXT];
+    status_capture(why);
+    enum status st = features_write_file(features, file);
+    status_capture(NULL);
+    if (st != ST_OK)
+        log_note("features are not kept for later runs: %s", why);
 }

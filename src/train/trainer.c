@@ -81,6 +81,14 @@ static double trainer_latest(const struct trainer *trainer)
     return setup->deadline - TRAINER_ENDING - 2 * step;
 }
 
+/* Collective. The same for work that all ranks do, by the clock of each. */
+static double trainer_latest_of_all(const struct trainer *trainer)
+{
+    double left = trainer_latest(trainer) - timer_now();
+    comm_bcast(trainer->run.setup.comm, &left, sizeof left, 0);
+    return timer_now() + left;
+}
+
 /* An evaluation that would not be done in time is not begun, once one was timed. */
 bool trainer_time_is_up(const struct trainer *trainer)
 {
@@ -158,7 +166,8 @@ static enum status trainer_average(struct trainer *trainer)
     double t = timer_now();
     if (run->progress.ema_statistics_age == 0)
         return ST_OK;
-    enum status st = average_statistics(&trainer->average, trainer_latest(trainer));
+    enum status st =
+        average_statistics(&trainer->average, trainer_latest_of_all(trainer));
     run->progress.ema_statistics_age = st == ST_OK ? 0 : run->progress.step;
     phases_add(&run->phases, PHASE_EVALUATE, t);
     trainer->saver.saved_step = UINT64_MAX; /* what is saved lacks them */
@@ -186,7 +195,7 @@ static enum status trainer_measure(struct trainer *trainer, struct evaluation *r
         .params = state->ema ? state->ema : state->params,
         .views = trainer->run.setup.options->eval.views,
         .threshold = trainer->run.setup.options->eval.threshold,
-        .latest = trainer_latest(trainer),
+        .latest = trainer_latest_of_all(trainer),
     };
     if (fold_helps(crew->model)) {
         folded_crew_init(&folded, crew->stage, &crew->plan, setup.params,
@@ -319,7 +328,8 @@ static enum status trainer_compute_features(struct trainer *trainer)
     if (trainer->run.progress.step == trainer->run.total_steps)
         return ST_OK;
     where_mark(WHERE_FORWARD);
-    enum status st = feature_use_train(&trainer->features, trainer_latest(trainer));
+    enum status st =
+        feature_use_train(&trainer->features, trainer_latest_of_all(trainer));
     phases_add(&trainer->run.phases, PHASE_FORWARD, t);
     return st;
 }

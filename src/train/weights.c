@@ -1,6 +1,7 @@
 #include "train/weights.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/mem.h"
 #include "base/where.h"
@@ -58,16 +59,28 @@ struct weights_translation {
     float *fresh; /* room for a tensor */
 };
 
+/* A head of zeros answers all classes alike, so that the first steps carry no noise into
+   the layers before it (Kolesnikov and others, Big Transfer, 2020, section 3.3). */
+static const float *weights_begin_anew(const struct weights_translation *translation,
+                                       struct tensor_name name)
+{
+    const struct layer *layer = translation->model->layer[name.layer];
+    bool norm = layer->tensor[0].dims == 1;
+    if (norm)
+        model_init_tensor(translation->model, translation->source->seed, name.layer,
+                          name.tensor, translation->fresh);
+    else
+        memset(translation->fresh, 0, layer->tensor[name.tensor].count * sizeof(float));
+    return translation->fresh;
+}
+
 static void weights_translate(void *context, struct tensor_name name, const float *values)
 {
     const struct weights_translation *translation = context;
     const struct weights_source *source = translation->source;
     name.layer = source->layer[name.layer];
-    if (name.layer == source->head) {
-        model_init_tensor(translation->model, source->seed, name.layer, name.tensor,
-                          translation->fresh);
-        values = translation->fresh;
-    }
+    if (name.layer == source->head)
+        values = weights_begin_anew(translation, name);
     translation->to->take(translation->to->context, name, values);
 }
 

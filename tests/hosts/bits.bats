@@ -85,6 +85,13 @@ while True: server.accept()' 3>&- &
     same_text "$(grep -Eo "$result" one.txt)" "$(grep -Eo "$result" hosts.txt)"
 }
 
+# weights HOST WEIGHT: every training image of data/letters.h5 gets that weight there.
+weights() {
+    on "$1" /usr/bin/python3 -c 'import h5py, numpy, sys
+with h5py.File("data/letters.h5", "r+") as f:
+    f["train/weights"] = numpy.full(len(f["train/labels"]), float(sys.argv[1]), "float32")' "$2"
+}
+
 @test "the run's folder is needed on the first host only, the data on all" {
     mkdir runs data
     cp letters.h5 data/
@@ -97,6 +104,14 @@ while True: server.accept()' 3>&- &
     run train_on n1,n2 missing --data data/letters.h5
     [ "$status" -eq 1 ]
     grep -q "^\[rank 1 n2\] cannot open 'data/letters.h5': No such file" missing.err
+    cp letters.h5 data/
+    on n2 cp letters.h5 data/
+    weights n1 1
+    weights n2 2
+    run train_on n1,n2 weights --data data/letters.h5
+    [ "$status" -eq 1 ]
+    grep -q "^\[rank 1 n2\] 'data/letters.h5' has other weights of its images" weights.err
+    on n2 rm data/letters.h5
     on n2 "$LOCKSTEP" data synth --out data/letters.h5 --train 1500 --test 70 --seed 2
     run train_on n1,n2 other --data data/letters.h5
     [ "$status" -eq 1 ]

@@ -120,6 +120,95 @@ tune() {
     same_state cold.out damaged.out
 }
 
+@test "a changed number in a file of features is noticed" {
+    keep=(--freeze backbone --set finetune.cache=kept)
+    tune 1 cold "${keep[@]}"
+    for file in kept/*; do
+        /usr/bin/python3 -c 'import h5py, sys
+with h5py.File(sys.argv[1], "r+") as f: f["features"][3, 2] += 1' "$file"
+    done
+    tune 2 changed "${keep[@]}"
+    [ "$(grep -c "features are computed anew: 'kept/features-.*' is damaged" changed.err)" = 2 ]
+    tune 1 mended "${keep[@]}"
+    [ "$(grep -c '^features .* read in' mended.out)" = 2 ]
+    same_state cold.out changed.out mended.out
+}
+
+@test "each view has a file: later runs compute those that are missing" {
+    keep=(--freeze backbone "${AUGMENT[@]}" --set finetune.cache=kept)
+    tune 2 one "${keep[@]}" --set train.views=1
+    tune 1 off "${keep[@]}" --set train.views=2 --set finetune.features=off
+    tune 3 two "${keep[@]}" --set train.views=2
+    grep -q '^features .* train images in 2 views: .* 1 of the views computed, the others read' two.out
+    [ "$(ls kept | wc -l)" = 3 ]
+    same_state off.out two.out
+}
+
+@test "files that cannot be written are no reason to end" {
+    keep=(--freeze backbone --set finetune.cache=kept)
+    tune 1 cold "${keep[@]}"
+    for file in kept/*; do
+        rm "$file"
+        mkdir "$file"
+    done
+    tune 2 unkept "${keep[@]}"
+    [ "$(grep -c 'features are not kept for later runs: ' unkept.err)" = 2 ]
+    same_state cold.out unkept.out
+}
+
+@test "a stop while features are computed is one for all ranks, and the run goes on" {
+    tune 1 through --freeze backbone
+    run -75 tune 3 late --freeze backbone --max-time 0:01
+    grep -q 'features were being computed, and nothing of them is kept' late.err
+    grep -q '^stopped in time for --max-time' late.out
+    tune 2 late --freeze backbone --resume
+    same_state through.out late.out
+}
+
+# Whether the norm is folded through the pool depends on the signs of its factors, which learn:
+# one of them begins below zero, and is above it in the last evaluation.
+@test "a norm that can be folded into the frozen part at times only changes no result" {
+    cat >pools.conf <<'END'
+[data]
+channels = 1
+[model]
+layer = conv 6 kernel=3 as=stem
+layer = maxpool 2
+layer = batchnorm as=norm
+layer = silu
+layer = globalavgpool
+layer = linear classes
+layer = logsoftmax
+[train]
+batch = 48
+grain = 16
+[optim]
+lr = 0.2
+momentum = 0.9
+END
+    train 1 pools.conf --run pools --set train.epochs=1 --set train.seed=3 >pools.out
+    h5 pools/checkpoints/best.h5 <<'END'
+with h5py.File("below.h5", "w") as out:
+    for name in "stem", "norm", "linear1":
+        for tensor, values in f[0]["weights/" + name].items():
+            values = values[()]
+            if (name, tensor) == ("norm", "weight"):
+                values[0] = -0.05
+            out[f"{name}.{tensor}"] = values
+END
+    "$LOCKSTEP" weights import below.h5 --as pools.conf --size 28 --preprocess 40,80 --out start.h5
+    more=(--pretrained start.h5 --freeze stem --set train.epochs=5 --set train.seed=5
+          --set checkpoint.keep=5)
+    train 1 pools.conf --run never "${more[@]}" --set finetune.features=off >never.out
+    train 2 pools.conf --run kept "${more[@]}" >kept.out
+    h5 kept/checkpoints/step-*.h5 <<'END'
+least = [file["weights/norm/weight"][:].min() for file in f]
+assert len(least) == 5 and least[0] < 0 < least[-1], least
+END
+    grep -q '^features .* test images' kept.out
+    same_run never.out kept.out
+}
+
 @test "what cannot keep features says so, and trains" {
     tune 2 stages --freeze backbone --set parallel.pipeline=2
     grep -q 'a pipeline computes its frozen layers in every epoch' stages.err
@@ -128,5 +217,5 @@ tune() {
     tune 1 blas --freeze backbone --set train.bits=blas
     grep -q 'train.bits = blas' blas.err
     touch file
-    run -1 --separate-stderr tune 1 nofolder --freeze backbone --set finetune.cache=file
+    run -2 --separate-stderr tune 1 nofolder --freeze backbone --set finetune.cache=file
 }

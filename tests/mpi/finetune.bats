@@ -108,6 +108,14 @@ assert np.abs(f[0]["optimizer/m/stem/weight"][:]).max() > 0
 END
 }
 
+@test "a new head answers all classes alike, whatever its init says" {
+    sed 's/^layer = linear classes/& init=uniform_out/' net.conf >wild.conf
+    train 1 wild.conf --run first --pretrained whole --set train.steps=1 --set log.every=1 >first.out
+    grep -Eq '^ +1 +0\.14 +1\.6094 ' first.out # ln 5
+    train 1 wild.conf --run random --set train.steps=1 --set log.every=1 >random.out
+    run ! grep -Eq '^ +1 +0\.14 +1\.6094 ' random.out
+}
+
 @test "frozen layers keep their weights and statistics, and have no optimizer state" {
     tune 1 deep --freeze deep
     h5 whole/checkpoints/best.h5 deep/checkpoints/step-*14.h5 <<'END'

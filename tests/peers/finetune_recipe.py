@@ -5,7 +5,7 @@
                        [--batch B] [--seed S] [--threads T]
 
 The recipe of `lockstep train efficientnet_lite0 --pretrained W.h5 --data DATA`, with the weights
-of the package efficientnet-lite-pytorch; only the random numbers differ. With a frozen backbone
+of the package efficientnet-lite-pytorch; the random numbers differ, and: with a frozen backbone
 the images are flipped at random, as is usual, and pass the whole network in every epoch. The
 statistics of batchnorm stay. Prints the accuracy on the test images after each epoch.
 """
@@ -63,8 +63,16 @@ def network(weights, classes, frozen):
     return net.to(memory_format=torch.channels_last)
 
 
-def train(net, x, labels, optimizer):
-    net.train()
+def groups(net, decay):
+    """What learns; biases and the factors of norms do not decay, as in lockstep."""
+    learning = [p for p in net.parameters() if p.requires_grad]
+    weights, rest = [p for p in learning if p.ndim > 1], [p for p in learning if p.ndim <= 1]
+    return [{"params": weights, "weight_decay": decay}, {"params": rest, "weight_decay": 0}]
+
+
+def train(net, x, labels, optimizer, frozen):
+    net.train(not frozen)
+    net._dropout.train()
     for module in net.modules():
         if isinstance(module, torch.nn.BatchNorm2d):
             module.eval()
@@ -100,13 +108,12 @@ def main():
     frozen = options.freeze == "backbone"
     net = network(options.weights, pictures.classes, frozen)
     rate, steps = 0.05 if frozen else 0.01, math.ceil(len(pictures.x) / options.batch)
-    learning = [p for p in net.parameters() if p.requires_grad]
-    optimizer = torch.optim.SGD(learning, rate, 0.9, weight_decay=1e-5, nesterov=True)
+    optimizer = torch.optim.SGD(groups(net, 1e-5), rate, 0.9, nesterov=True)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, options.epochs * steps)
     for epoch in range(1, options.epochs + 1):
         for index in torch.randperm(len(pictures.x)).split(options.batch):
             x = augmented(pictures.batch(index), parts=not frozen)
-            train(net, x, pictures.labels[index], optimizer)
+            train(net, x, pictures.labels[index], optimizer, frozen)
             schedule.step()
         right, count = evaluate(net, test), len(test.x)
         print(f"step {epoch * steps} epoch {epoch} accuracy {100 * right / count:.2f} % "

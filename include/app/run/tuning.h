@@ -37,6 +37,7 @@ void tuning_by_rule(const struct trainer_setup *setup, int threads,
 enum tuning_source {
     TUNING_BY_RULE,
     TUNING_BY_RULE_PIPELINE, /* a pipeline's plan is not measured */
+    TUNING_BY_RULE_FEATURES, /* nor are steps that begin with features */
     TUNING_BY_RULE_BUSY,
     TUNING_BY_RULE_SHORT,
     TUNING_KEPT,
@@ -49,6 +50,7 @@ struct tuning_facts {
     bool kept;          /* a plan measured before was found */
     bool busy;          /* the machine does other work */
     double run_seconds; /* of the whole run, by the rule's plan */
+    bool features;      /* steps begin with them (train/features.h) */
 };
 enum tuning_source tuning_decide(const struct tuning_facts *facts);
 

@@ -25,6 +25,7 @@
 #include "app/run/run_files.h"
 #include "app/run/tracing.h"
 #include "app/version.h"
+#include "base/fs.h"
 #include "base/log.h"
 #include "comm/comm.h"
 #include "data/import.h"
@@ -171,6 +172,13 @@ static enum status train_place(struct train_session *session)
     return memory_check(&session->setup, placement_threads(&session->placement, comm));
 }
 
+/* For features; told before the run's folder is made. */
+static enum status train_open_cache(const struct train_session *session)
+{
+    const char *folder = session->config.run.features.folder;
+    return *folder && fs_make_folder(folder) != ST_OK ? ST_USAGE : ST_OK;
+}
+
 static enum status train_open_folder_on_rank_0(struct train_session *session)
 {
     const struct train_request *request = session->request;
@@ -188,6 +196,7 @@ static enum status train_open_folder_on_rank_0(struct train_session *session)
     if (request->trace && run_files_has(session->folder.path, request->trace))
         FAIL(ST_USAGE, "the trace cannot be '%s': the run writes that itself",
              request->trace);
+    TRY(train_open_cache(session));
     return run_folder_open(&session->folder, request->resume, inputs, 4);
 }
 

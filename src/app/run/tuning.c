@@ -15,6 +15,7 @@
 #include "comm/comm.h"
 #include "kernels/cpu.h"
 #include "lab/trial.h"
+#include "train/features.h"
 
 #define TUNING_RUN_LEAST 60 /* seconds; a shorter run is not worth measuring */
 #define TUNING_FORMAT    "lockstep tuning 4"
@@ -226,7 +227,9 @@ enum tuning_source tuning_decide(const struct tuning_facts *facts)
 {
     if (facts->pipeline && facts->mode == TUNING_FORCE)
         return TUNING_BY_RULE_PIPELINE;
-    if (facts->pipeline || facts->mode == TUNING_OFF || !facts->choice)
+    if (facts->features && facts->mode == TUNING_FORCE)
+        return TUNING_BY_RULE_FEATURES;
+    if (facts->pipeline || facts->features || facts->mode == TUNING_OFF || !facts->choice)
         return TUNING_BY_RULE;
     if (facts->mode == TUNING_FORCE)
         return TUNING_MEASURE;
@@ -240,6 +243,8 @@ enum tuning_source tuning_decide(const struct tuning_facts *facts)
 static const char *const tuning_source_words[] = {
     [TUNING_BY_RULE] = "by rule",
     [TUNING_BY_RULE_PIPELINE] = "by rule: a pipeline's plan is not measured",
+    [TUNING_BY_RULE_FEATURES] =
+        "by rule: steps that begin with features are not measured",
     [TUNING_BY_RULE_BUSY] = "by rule: the machine is too busy to be measured",
     [TUNING_BY_RULE_SHORT] = "by rule: the run is too short to be worth measuring",
     [TUNING_KEPT] = "measured before",
@@ -305,11 +310,14 @@ static enum status tuning_choose_plan(const struct trainer_setup *setup, const c
 enum status tuning_choose(const struct trainer_setup *setup, int threads,
                           enum tuning_mode mode, struct tuning *tuning)
 {
+    size_t bytes;
     struct tuning_facts facts = {.mode = mode,
-                                 .pipeline = setup->stage && setup->stage->count > 1};
+                                 .pipeline = setup->stage && setup->stage->count > 1,
+                                 .features =
+                                     features_choose(setup, &bytes) == FEATURES_KEPT};
     *tuning = (struct tuning){.result = NULL};
     tuning_by_rule(setup, threads, &tuning->plan);
-    facts.choice = mode != TUNING_OFF && !facts.pipeline &&
+    facts.choice = mode != TUNING_OFF && !facts.pipeline && !facts.features &&
                    setup->options->parallel.intra == INTRA_AUTO &&
                    tuning_threads_are_alike(setup->comm, threads) &&
                    tune_matters(setup->comm, &tuning->plan);

@@ -30,6 +30,8 @@ static void test_decide(void **state)
         {{TUNING_CACHED, false, true, false, false, SHORT_RUN}, TUNING_BY_RULE_SHORT},
         {{TUNING_CACHED, false, true, false, false, LONG_RUN}, TUNING_MEASURE},
         {{TUNING_FORCE, false, true, true, true, SHORT_RUN}, TUNING_MEASURE},
+        {{TUNING_FORCE, .features = true}, TUNING_BY_RULE_FEATURES},
+        {{TUNING_CACHED, .features = true}, TUNING_BY_RULE},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         assert_int_equal(tuning_decide(&cases[i].facts), cases[i].source);
