@@ -110,7 +110,7 @@ struct answers_interval answers_interval(uint64_t right, uint64_t count)
     double n = (double)count, p = (double)right / n;
     double z2 = ANSWERS_NORMAL_95 * ANSWERS_NORMAL_95;
     double middle = (p + z2 / (2 * n)) / (1 + z2 / n);
-    double half = ANSWERS_NORMAL_95 / (1 + z2 / n) *
-                  sqrt(p * (1 - p) / n + z2 / (4 * n * n));
+    double half =
+        ANSWERS_NORMAL_95 / (1 + z2 / n) * sqrt(p * (1 - p) / n + z2 / (4 * n * n));
     return (struct answers_interval){fmax(middle - half, 0), fmin(middle + half, 1)};
 }

@@ -49,8 +49,8 @@ static void evaluate_keep_answers(const struct evaluate_job *job,
         job->predicted[first + (uint64_t)i] =
             (uint16_t)vector_argmax(logprobs + (size_t)i * classes, classes);
     for (int i = 0; i < n && job->setup->answer; i++)
-        job->setup->answer[first + (uint64_t)i] = answer_of(
-            logprobs + (size_t)i * classes, (int)classes, ws->target[i].label);
+        job->setup->answer[first + (uint64_t)i] =
+            answer_of(logprobs + (size_t)i * classes, (int)classes, ws->target[i].label);
     if (job->rows)
         memcpy(job->rows->logprobs + (first - job->rows->first) * classes, logprobs,
                (size_t)n * classes * sizeof(float));

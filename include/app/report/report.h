@@ -18,7 +18,7 @@ struct comm;
 struct report_request {
     const char *const *run; /* (runs): folders of runs */
     int runs;
-    const char *out; /* NULL: RUN/report.html, or report.html of several */
+    const char *out;  /* NULL: RUN/report.html, or report.html of several */
     const char *data; /* NULL: the data set of the training */
     int mistakes;     /* pictures of one run; 0: its answers are not computed */
     int threads;      /* of each rank; 0: its share of the CPUs */
@@ -26,6 +26,7 @@ struct report_request {
 
 /* Collective: all ranks answer the images of one run; rank 0 writes. Runs may be at work
    meanwhile. */
-enum status report_make(struct comm *comm, const struct report_request *request) MUST_CHECK;
+enum status report_make(struct comm *comm,
+                        const struct report_request *request) MUST_CHECK;
 
 #endif

@@ -18,7 +18,8 @@ static enum status report_parse(struct comm *comm, struct report_request *reques
         {"data", CLI_TEXT, &request->data, "PATH",
          "data set, or a folder or list of pictures; default that of the training"},
         {"mistakes", CLI_INT, &mistakes, "N",
-         "pictures of the most confident mistakes, default 24; 0: the best weights answer "
+         "pictures of the most confident mistakes, default 24; 0: the best weights "
+         "answer "
          "no images, and there are no tables of the classes"},
         {"threads", CLI_INT, &threads, "T",
          "threads per rank, default the rank's share of the CPUs"},

@@ -31,7 +31,8 @@ static int scores_of_classes(const struct eval_answers *answers, struct measure 
     const struct answers_interval interval =
         answers_interval(result->correct, result->count);
     int classes = answers->network->info.classes, n = 0;
-    list[n++] = (struct measure){"accuracy_low", "95 % interval from", interval.low, true};
+    list[n++] =
+        (struct measure){"accuracy_low", "95 % interval from", interval.low, true};
     list[n++] = (struct measure){"accuracy_high", "to", interval.high, true};
     list[n++] = (struct measure){"balanced_accuracy", "balanced accuracy",
                                  metric_value(METRIC_BALANCED_ACCURACY, result), true};
@@ -41,13 +42,12 @@ static int scores_of_classes(const struct eval_answers *answers, struct measure 
         list[n++] = (struct measure){
             "top5_accuracy", "top-5 accuracy",
             answers_top(answers->answer, result->count, SCORES_TOP), true};
-    list[n++] = (struct measure){
-        "calibration_error", "expected calibration error",
-        answers_calibration_error(answers->answer, result->count), true};
+    list[n++] =
+        (struct measure){"calibration_error", "expected calibration error",
+                         answers_calibration_error(answers->answer, result->count), true};
     if (classes == 2)
-        list[n++] =
-            (struct measure){"roc_auc", "area under the ROC curve",
-                             answers_auc(answers->answer, result->count), false};
+        list[n++] = (struct measure){"roc_auc", "area under the ROC curve",
+                                     answers_auc(answers->answer, result->count), false};
     return n;
 }
 

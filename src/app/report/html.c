@@ -18,7 +18,8 @@ static const char html_style[] =
     "h1{font-size:24px;margin:8px 0;overflow-wrap:anywhere}"
     "h2{font-size:18px;margin:32px 0 8px;border-bottom:1px solid var(--line)}"
     "p{margin:8px 0}.faint{color:var(--faint)}"
-    ".cards{display:grid;gap:12px;grid-template-columns:repeat(auto-fit,minmax(150px,1fr))}"
+    ".cards{display:grid;gap:12px;grid-template-columns:repeat(auto-fit,minmax(150px,1fr)"
+    ")}"
     ".card{background:var(--card);border-radius:8px;padding:10px 14px}"
     ".card b{display:block;font-size:20px}"
     ".plots{display:grid;gap:16px;"
@@ -31,7 +32,8 @@ static const char html_style[] =
     "th{cursor:pointer;font-weight:600;white-space:nowrap}"
     ".facts td{text-align:left;overflow-wrap:anywhere}.facts td:first-child{"
     "color:var(--faint);white-space:nowrap;vertical-align:top}"
-    ".pictures{display:grid;gap:12px;grid-template-columns:repeat(auto-fill,minmax(132px,1fr))}"
+    ".pictures{display:grid;gap:12px;grid-template-columns:repeat(auto-fill,minmax(132px,"
+    "1fr))}"
     "figure{margin:0}figure img{width:100%;image-rendering:pixelated;border-radius:6px;"
     "border:1px solid var(--line)}"
     "figcaption{font-size:13px;line-height:1.35;overflow-wrap:anywhere}"
@@ -83,7 +85,8 @@ void html_textf(FILE *out, const char *fmt, ...)
 
 void html_begin(FILE *out, const char *title)
 {
-    fputs(HTML_HEAD "<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
+    fputs(HTML_HEAD
+          "<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
           "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n"
           "<title>",
           out);

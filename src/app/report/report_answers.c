@@ -75,13 +75,12 @@ static struct mistake *mistakes_find(const struct eval_session *session, size_t 
 }
 
 static void mistake_put(FILE *out, const struct eval_session *session,
-                        const struct mistake *mistake, uint8_t *pixels,
-                        char *const *path)
+                        const struct mistake *mistake, uint8_t *pixels, char *const *path)
 {
     const struct dataset_info *data = &session->dataset.info;
     const struct answer *answer = &session->answer[mistake->image];
-    const struct image image = {.h = data->shape.h, .w = data->shape.w,
-                                .c = data->shape.c, .pixel = pixels};
+    const struct image image = {
+        .h = data->shape.h, .w = data->shape.w, .c = data->shape.c, .pixel = pixels};
     char *const *name = session->network.info.class_name;
     const char *label = name[loader_class(&session->loader, mistake->image)];
     if (dataset_read_rows(data, session->split, mistake->image, 1, pixels, NULL) != ST_OK)

@@ -122,10 +122,16 @@ static void compare_configs(FILE *out, const struct report_run *run, int runs)
         }
     html_table_end(out);
     if (!any)
-        fputs("<p class=\"faint\">There are none, but perhaps in the network.</p>\n", out);
+        fputs("<p class=\"faint\">There are none, but perhaps in the network.</p>\n",
+              out);
 }
 
-enum compare_kind { COMPARE_LOSS, COMPARE_EVAL_LOSS, COMPARE_EVAL_ACCURACY, COMPARE_RATE };
+enum compare_kind {
+    COMPARE_LOSS,
+    COMPARE_EVAL_LOSS,
+    COMPARE_EVAL_ACCURACY,
+    COMPARE_RATE
+};
 
 static void compare_plot(FILE *out, const char *title, const struct report_run *run,
                          const struct report_history *history, int runs,

@@ -96,7 +96,8 @@ static void page_curves(FILE *out, const struct report_run *run)
     report_plot(out, "images a second", &speed, 1);
     fputs("</div>\n", out);
     if (h.trains < 2 && h.evals < 2)
-        fputs("<p class=\"faint\">The log has too few lines for curves so far.</p>\n", out);
+        fputs("<p class=\"faint\">The log has too few lines for curves so far.</p>\n",
+              out);
     report_history_release(&h);
 }
 
@@ -136,9 +137,10 @@ static void page_confusions(FILE *out, const struct report_run *run,
     if (!confusion->matrix || confusion->pairs == 0)
         return;
     html_heading(out, "Confusions");
-    fputs("<p class=\"faint\">Rows are labels, columns answers; the fuller, the larger the "
-          "share of the row's images.</p>\n<div class=\"scroll\">\n",
-          out);
+    fputs(
+        "<p class=\"faint\">Rows are labels, columns answers; the fuller, the larger the "
+        "share of the row's images.</p>\n<div class=\"scroll\">\n",
+        out);
     report_heat_map(out, run->network.info.class_name, confusion);
     fputs("</div>\n", out);
 }
@@ -154,13 +156,14 @@ static void page_measures(FILE *out, const struct eval_session *session)
     if (session->answer) {
         const struct answers_interval interval =
             answers_interval(result->correct, result->count);
-        html_textf(out,
-                   " (95 %% interval %.2f to %.2f %%), balanced accuracy %.2f %%, macro F1 "
-                   "%.2f %%, expected calibration error %.2f %%",
-                   100 * interval.low, 100 * interval.high,
-                   100 * metric_value(METRIC_BALANCED_ACCURACY, result),
-                   100 * metric_value(METRIC_MACRO_F1, result),
-                   100 * answers_calibration_error(session->answer, result->count));
+        html_textf(
+            out,
+            " (95 %% interval %.2f to %.2f %%), balanced accuracy %.2f %%, macro F1 "
+            "%.2f %%, expected calibration error %.2f %%",
+            100 * interval.low, 100 * interval.high,
+            100 * metric_value(METRIC_BALANCED_ACCURACY, result),
+            100 * metric_value(METRIC_MACRO_F1, result),
+            100 * answers_calibration_error(session->answer, result->count));
     } else {
         html_textf(out, ", average precision %.2f %%, macro F1 %.2f %%",
                    100 * result->mean_average_precision,
@@ -202,8 +205,8 @@ static void page_times(FILE *out, const struct report_run *run)
         char name[64], rest[64] = "";
         double seconds, share;
         int length = (int)strcspn(line, "\n");
-        int fields = sscanf(line, "  %63[a-z ] %lf %lf %63[^\n]", name, &seconds, &share,
-                            rest);
+        int fields =
+            sscanf(line, "  %63[a-z ] %lf %lf %63[^\n]", name, &seconds, &share, rest);
         if (skip > 1 && fields >= 3 && strncmp(line, "  total", 7) != 0) {
             html_row(out);
             html_cell(out, name);

@@ -45,8 +45,8 @@ void report_plot(FILE *out, const char *title, const struct report_curve *curves
     }
     if (most < 2 || !(x_from < x_to) || !(y_from <= y_to))
         return;
-    struct svg_plot plot = {.left = 70, .top = 50, .width = PLOT_WIDTH - 85,
-                            .height = PLOT_HEIGHT - 100};
+    struct svg_plot plot = {
+        .left = 70, .top = 50, .width = PLOT_WIDTH - 85, .height = PLOT_HEIGHT - 100};
     plot.x = plot_axis(x_from, x_to, 0, "step");
     plot.y = plot_axis(y_from, y_to, 0.05, "");
     svg_begin(out, PLOT_WIDTH, PLOT_HEIGHT, title);
@@ -95,14 +95,16 @@ static void heat_name(const char *name, char text[4 * HEAT_NAME])
     memcpy(text + used, *name ? "\xe2\x80\xa6" : "", *name ? 4 : 1);
 }
 
-static void heat_row(FILE *out, char *const *class_name, const struct confusion *confusion,
-                     const int *chosen, int count, int row, double left, double top)
+static void heat_row(FILE *out, char *const *class_name,
+                     const struct confusion *confusion, const int *chosen, int count,
+                     int row, double left, double top)
 {
     int label = chosen[row], support = confusion->support[label];
     for (int k = 0; k < count; k++) {
         int answer = chosen[k];
-        int times = confusion->matrix[(size_t)label * (size_t)confusion->classes +
-                                      (size_t)answer];
+        int times =
+            confusion
+                ->matrix[(size_t)label * (size_t)confusion->classes + (size_t)answer];
         char text[16], *title;
         if (times == 0)
             continue;
@@ -115,7 +117,8 @@ static void heat_row(FILE *out, char *const *class_name, const struct confusion 
     }
 }
 
-void report_heat_map(FILE *out, char *const *class_name, const struct confusion *confusion)
+void report_heat_map(FILE *out, char *const *class_name,
+                     const struct confusion *confusion)
 {
     int chosen[HEAT_MOST], count = heat_choose(confusion, chosen);
     double left = 12 + HEAT_LETTER * HEAT_NAME, top = left;

@@ -22,8 +22,8 @@ struct report_curve {
 void report_plot(FILE *out, const char *title, const struct report_curve *curves,
                  int count);
 
-/* Which classes are taken for which, with a matrix: rows are labels, each in shares of its
-   images. Of many classes those that are confused most. */
+/* Which classes are taken for which, with a matrix: rows are labels, each in shares of
+   its images. Of many classes those that are confused most. */
 void report_heat_map(FILE *out, char *const *class_name,
                      const struct confusion *confusion);
 

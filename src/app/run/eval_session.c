@@ -69,8 +69,9 @@ static size_t eval_bytes(const struct eval_session *session,
 {
     const struct stage *stage = &session->stages.stage;
     uint64_t samples = session->dataset.info.count[session->split];
-    size_t bytes = evaluation_bytes(stage, plan, samples) +
-                   evaluation_views_bytes(stage->whole, plan->lanes, eval_session_views(session));
+    size_t bytes =
+        evaluation_bytes(stage, plan, samples) +
+        evaluation_views_bytes(stage->whole, plan->lanes, eval_session_views(session));
     if (!stage->whole->multi_label)
         bytes += answers_bytes(samples);
     if (!session->request->rows)
@@ -104,8 +105,9 @@ static enum status eval_check_recorded(const struct eval_session *session)
     const char *file = session->network.config.data.file;
     const char *name = session->request->checkpoint;
     if (!*file)
-        FAIL(ST_USAGE, "'%s' does not say on which data set it was trained: give --data "
-                       "PATH",
+        FAIL(ST_USAGE,
+             "'%s' does not say on which data set it was trained: give --data "
+             "PATH",
              name);
     if (!fs_is_file(file) && !fs_is_folder(file))
         FAIL(ST_USAGE, "'%s' was trained on '%s', which is not here: give --data PATH",

@@ -90,8 +90,8 @@ static void test_interval(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_answer),      cmocka_unit_test(test_top),
-        cmocka_unit_test(test_auc),         cmocka_unit_test(test_calibration),
+        cmocka_unit_test(test_answer),   cmocka_unit_test(test_top),
+        cmocka_unit_test(test_auc),      cmocka_unit_test(test_calibration),
         cmocka_unit_test(test_interval),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
