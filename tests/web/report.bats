@@ -27,7 +27,10 @@ browse() {
 
 # probe WIDTH PAGE SCRIPT: the text that the script leaves in the page's title.
 probe() {
-    sed "s|</body>|<script>addEventListener('load',()=>{$3})</script></body>|" "$2" >probe.html
+    {
+        sed '/^<\/body>/,$d' "$2"
+        printf '<script>addEventListener("load",()=>{%s})</script>\n</body>\n</html>\n' "$3"
+    } >probe.html
     browse "$1" probe.html --virtual-time-budget=2000 --dump-dom |
         sed -n 's|.*<title>\(.*\)</title>.*|\1|p' | head -n 1
 }

@@ -62,9 +62,9 @@ enum status report_make(struct comm *comm, const struct report_request *request)
     int opened = 0;
     enum status st = report_path(request, path);
     if (first && st == ST_OK)
-        st = report_check(request, path);
-    if (first && st == ST_OK)
         st = report_open_runs(request, run, &opened);
+    if (first && st == ST_OK)
+        st = report_check(request, path);
     st = comm_agree(comm, st);
     if (st == ST_OK && asks)
         report_answers_open(&answers, comm, request->run[0], request->data,

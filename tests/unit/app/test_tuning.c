@@ -18,20 +18,23 @@ static void test_decide(void **state)
         struct tuning_facts facts;
         enum tuning_source source;
     } cases[] = {
-        /* mode, pipeline, choice, kept, busy, run_seconds */
-        {{TUNING_OFF, false, true, true, false, LONG_RUN}, TUNING_BY_RULE},
-        {{TUNING_OFF, true, false, false, false, LONG_RUN}, TUNING_BY_RULE},
-        {{TUNING_CACHED, true, false, false, false, LONG_RUN}, TUNING_BY_RULE},
-        {{TUNING_FORCE, true, false, false, false, LONG_RUN}, TUNING_BY_RULE_PIPELINE},
-        {{TUNING_FORCE, false, false, true, false, LONG_RUN}, TUNING_BY_RULE},
-        {{TUNING_CACHED, false, false, true, false, LONG_RUN}, TUNING_BY_RULE},
-        {{TUNING_CACHED, false, true, true, true, SHORT_RUN}, TUNING_KEPT},
-        {{TUNING_CACHED, false, true, false, true, LONG_RUN}, TUNING_BY_RULE_BUSY},
-        {{TUNING_CACHED, false, true, false, false, SHORT_RUN}, TUNING_BY_RULE_SHORT},
-        {{TUNING_CACHED, false, true, false, false, LONG_RUN}, TUNING_MEASURE},
-        {{TUNING_FORCE, false, true, true, true, SHORT_RUN}, TUNING_MEASURE},
-        {{TUNING_FORCE, .features = true}, TUNING_BY_RULE_FEATURES},
-        {{TUNING_CACHED, .features = true}, TUNING_BY_RULE},
+        /* mode, pipeline, choice, kept, busy, run_seconds, features */
+        {{TUNING_OFF, false, true, true, false, LONG_RUN, false}, TUNING_BY_RULE},
+        {{TUNING_OFF, true, false, false, false, LONG_RUN, false}, TUNING_BY_RULE},
+        {{TUNING_CACHED, true, false, false, false, LONG_RUN, false}, TUNING_BY_RULE},
+        {{TUNING_FORCE, true, false, false, false, LONG_RUN, false},
+         TUNING_BY_RULE_PIPELINE},
+        {{TUNING_FORCE, false, false, true, false, LONG_RUN, false}, TUNING_BY_RULE},
+        {{TUNING_CACHED, false, false, true, false, LONG_RUN, false}, TUNING_BY_RULE},
+        {{TUNING_CACHED, false, true, true, true, SHORT_RUN, false}, TUNING_KEPT},
+        {{TUNING_CACHED, false, true, false, true, LONG_RUN, false}, TUNING_BY_RULE_BUSY},
+        {{TUNING_CACHED, false, true, false, false, SHORT_RUN, false},
+         TUNING_BY_RULE_SHORT},
+        {{TUNING_CACHED, false, true, false, false, LONG_RUN, false}, TUNING_MEASURE},
+        {{TUNING_FORCE, false, true, true, true, SHORT_RUN, false}, TUNING_MEASURE},
+        {{TUNING_FORCE, false, false, false, false, LONG_RUN, true},
+         TUNING_BY_RULE_FEATURES},
+        {{TUNING_CACHED, false, false, false, false, LONG_RUN, true}, TUNING_BY_RULE},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         assert_int_equal(tuning_decide(&cases[i].facts), cases[i].source);
