@@ -291,7 +291,7 @@ def check_set_keys(page, program):
     keys = program.keys()
     for line, text in page.commands + page.codes:
         for key in re.findall(r"--(?:set|sweep)[ =]'?(\w+\.\w+)", text):
-            if key not in keys and key != "section.key":
+            if key not in keys and key not in ("section.key", "model.name"):
                 fault(page.path, line, f"'{key}': no such config key")
 
 

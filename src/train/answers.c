@@ -17,7 +17,7 @@ struct answer answer_of(const float *logprobs, int classes, int label)
     answer.logprob = logprobs[answer.predicted];
     for (int c = 0; c < classes; c++) {
         bool before = logprobs[c] > logprobs[label] ||
-                      (logprobs[c] == logprobs[label] && c < label);
+                      (c < label && logprobs[c] == logprobs[label]);
         answer.rank = (uint16_t)(answer.rank + before);
     }
     return answer;

@@ -95,44 +95,59 @@ static void heat_name(const char *name, char text[4 * HEAT_NAME])
     memcpy(text + used, *name ? "\xe2\x80\xa6" : "", *name ? 4 : 1);
 }
 
-static void heat_row(FILE *out, char *const *class_name,
-                     const struct confusion *confusion, const int *chosen, int count,
-                     int row, double left, double top)
+struct heat {
+    FILE *out;
+    char *const *class_name;
+    const struct confusion *confusion;
+    int chosen[HEAT_MOST], count; /* classes */
+    double left;                  /* pixels of the names, also above */
+};
+
+static void heat_row(const struct heat *heat, int row)
 {
-    int label = chosen[row], support = confusion->support[label];
-    for (int k = 0; k < count; k++) {
-        int answer = chosen[k];
-        int times =
-            confusion
-                ->matrix[(size_t)label * (size_t)confusion->classes + (size_t)answer];
-        char text[16], *title;
-        if (times == 0)
+    const struct confusion *confusion = heat->confusion;
+    int label = heat->chosen[row], support = confusion->support[label];
+    const int32_t *times = confusion->matrix + (size_t)label * (size_t)confusion->classes;
+    for (int k = 0; k < heat->count; k++) {
+        int answer = heat->chosen[k];
+        char text[16];
+        if (times[answer] == 0)
             continue;
-        snprintf(text, sizeof text, "%d", times);
-        title = mem_format("%s, answered with %s: %d of %d", class_name[label],
-                           class_name[answer], times, support);
-        svg_cell(out, left + HEAT_CELL * k, top + HEAT_CELL * row, HEAT_CELL - 1,
-                 0.1 + 0.9 * times / support, strlen(text) < 5 ? text : "", title);
+        snprintf(text, sizeof text, "%d", times[answer]);
+        char *title =
+            mem_format("%s, answered with %s: %d of %d", heat->class_name[label],
+                       heat->class_name[answer], times[answer], support);
+        svg_cell(heat->out, heat->left + HEAT_CELL * k, heat->left + HEAT_CELL * row,
+                 HEAT_CELL - 1, 0.1 + 0.9 * times[answer] / support,
+                 strlen(text) < 5 ? text : "", title);
         free(title);
     }
+}
+
+static void heat_names(const struct heat *heat, int row)
+{
+    char name[4 * HEAT_NAME];
+    double at = heat->left + HEAT_CELL * (row + 0.7), edge = heat->left - 6;
+    heat_name(heat->class_name[heat->chosen[row]], name);
+    svg_label(heat->out, edge, at, SVG_END, name);
+    fprintf(heat->out, "<g transform=\"rotate(-90 %.1f %.1f)\">", at, edge);
+    svg_label(heat->out, at, edge, SVG_START, name);
+    fputs("</g>\n", heat->out);
 }
 
 void report_heat_map(FILE *out, char *const *class_name,
                      const struct confusion *confusion)
 {
-    int chosen[HEAT_MOST], count = heat_choose(confusion, chosen);
-    double left = 12 + HEAT_LETTER * HEAT_NAME, top = left;
-    char name[4 * HEAT_NAME];
-    int side = (int)left + HEAT_CELL * count + 12;
+    struct heat heat = {.out = out,
+                        .class_name = class_name,
+                        .confusion = confusion,
+                        .left = 12 + HEAT_LETTER * HEAT_NAME};
+    heat.count = heat_choose(confusion, heat.chosen);
+    int side = (int)heat.left + HEAT_CELL * heat.count + 12;
     svg_begin(out, side, side, "labels (rows) and answers (columns)");
-    for (int i = 0; i < count; i++) {
-        heat_name(class_name[chosen[i]], name);
-        double at = top + HEAT_CELL * (i + 0.7);
-        svg_label(out, left - 6, at, SVG_END, name);
-        fprintf(out, "<g transform=\"rotate(-90 %.1f %.1f)\">", at, top - 6);
-        svg_label(out, at, top - 6, SVG_START, name);
-        fputs("</g>\n", out);
-        heat_row(out, class_name, confusion, chosen, count, i, left, top);
+    for (int i = 0; i < heat.count; i++) {
+        heat_names(&heat, i);
+        heat_row(&heat, i);
     }
     svg_end(out);
 }
