@@ -49,7 +49,7 @@ enum status network_match(const struct network *network, const char *name,
                           struct loader_match *match) MUST_CHECK;
 void network_match_release(struct loader_match *match);
 
-/* May the option --threshold be this? Negative: it is not given. */
+/* Does the network have an option --threshold? Negative: it is not given. ST_USAGE. */
 enum status network_check_threshold(const struct network *network, const char *name,
                                     double threshold) MUST_CHECK;
 

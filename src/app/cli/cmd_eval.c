@@ -55,6 +55,9 @@ static enum status eval_open_network(struct eval_session *session)
     enum status st = ST_OK;
     if (comm_rank(comm) == 0)
         st = network_describe(&session->network, path);
+    if (comm_rank(comm) == 0 && st == ST_OK)
+        st =
+            network_check_threshold(&session->network, path, session->request->threshold);
     TRY(comm_agree(comm, st));
     if (comm_rank(comm) != 0)
         st = network_describe(&session->network, path);
@@ -198,8 +201,6 @@ static enum status eval_set_up(struct eval_session *session)
     TRY(eval_open_files(session));
     TRY(network_match(&session->network, request->checkpoint, &session->dataset,
                       session->split, &session->match));
-    TRY(network_check_threshold(&session->network, request->checkpoint,
-                                request->threshold));
     TRY(stages_open_trained(&session->stages, comm, &session->network.model,
                             &session->network.config.run.parallel, (int)request->stages));
     log_set_replicated(false);
@@ -343,6 +344,7 @@ static enum status eval_parse(struct eval_session *session, struct eval_request 
         FAIL(ST_USAGE, "'--pipeline %lld': expected a whole number from 1",
              request->stages);
     TRY(placement_check_threads(session->comm, request->threads));
+    TRY(cli_check_threshold(request->threshold));
     TRY(eval_read_views(session, request));
     return dataset_split_named(request->split, "split", &session->split);
 }

@@ -153,9 +153,6 @@ enum status network_match(const struct network *network, const char *name,
 enum status network_check_threshold(const struct network *network, const char *name,
                                     double threshold)
 {
-    if (threshold > 1)
-        FAIL(ST_USAGE, "'--threshold %g': expected a probability, from 0 to 1",
-             threshold);
     if (threshold >= 0 && !network->model.multi_label)
         FAIL(ST_USAGE, "'%s' gives an image one class: --threshold makes no sense", name);
     return ST_OK;
