@@ -199,6 +199,8 @@ static enum status train_open_folder(struct train_session *session)
         st = train_open_folder_on_rank_0(session);
     return comm_agree(session->comm, st);
 }
+    session->goes_on =
+        session->folder.found || (session->request->check && session->request->resume);
 
 static enum status train_open_trainer(struct train_session *session)
 {

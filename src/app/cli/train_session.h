@@ -64,6 +64,7 @@ struct train_session {
     double begin, deadline;  /* timer_now seconds; deadline 0: none */
     const char *begins_with; /* a file of weights, or a run; NULL: none */
     bool pretrained_open;    /* rank 0 has read about them: */
+    bool goes_on; /* with a run, as rank 0 knows; of a --check: if --resume is given */
     struct pretrained pretrained;
 };
 
@@ -91,6 +92,9 @@ void train_note_features(const struct train_session *session);
 
 /* Notes on what can be trained, but is probably not what the user wants. */
 void train_print_notes(struct train_session *session);
+
+/* A note on frozen layers that nothing has trained. */
+void train_note_frozen(const struct train_session *session);
 
 /* The end of a --check, and what it has written. */
 void train_print_checked(const struct train_session *session);
