@@ -22,6 +22,9 @@ size_t fs_bytes(const char *path); /* size of a file; 0 if there is none */
 /* Does `path` name the file that is open as fd? */
 bool fs_same_file(int fd, const char *path);
 
+/* Do both name one file, or would they if it were made? Links are followed. */
+bool fs_is_same_path(const char *a, const char *b);
+
 /* Is path, which need not exist yet, the folder or in it? Links are followed. */
 bool fs_is_below(const char *path, const char *folder);
 

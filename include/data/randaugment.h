@@ -14,9 +14,10 @@
  *   color          the saturation times 1 +- 0.9 m; nothing on grey images
  *   posterize      the upper 8 - round(4 m) bits of a value stay
  *   contrast, brightness  times 1 +- 0.9 m
- *   sharpness      x = s + (1 +- 0.9 m) (x - s), s smoothed by (1 1 1; 1 5 1; 1 1 1) /
- * 13; the outermost pixels stay shear-x, -y    x += k y, y += k x, with k = +-0.3 m,
- * about the centre translate-x, -y  by +-150/331 m of the side, in whole pixels
+ *   sharpness      x = s + (1 +- 0.9 m) (x - s); s is x smoothed by
+ *                  (1 1 1; 1 5 1; 1 1 1) / 13; the outermost pixels stay
+ *   shear-x, -y    x += k y, y += k x, with k = +-0.3 m, about the centre
+ *   translate-x, -y  by +-150/331 m of the side, in whole pixels
  *
  * All take and give whole values 0..255, rounded to the nearest. What comes from outside
  * of the image is what augment.fill says. At magnitude 0 all but autocontrast and

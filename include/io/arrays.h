@@ -4,9 +4,9 @@
  *   safetensors (https://github.com/huggingface/safetensors, "Format"): 8 bytes of
  *   length, a JSON object, raw data. F64, F32, F16 and BF16 can be read.
  *
- *   .npz: NumPy's zip archive of .npy files (numpy.lib.format, versions 1 to 3), stored
- * or deflated, with a directory of up to 1 MB. f8, f4 and f2, of either byte order, in C
- * or Fortran order. Other files in the archive are passed over.
+ *   .npz: NumPy's zip archive of .npy files (numpy.lib.format, versions 1 to 3),
+ *   stored or deflated, with a directory of up to 1 MB. f8, f4 and f2, of either byte
+ *   order, in C or Fortran order. Other files in the archive are passed over.
  *
  *   HDF5: every array of the file; its name is its path without the first '/', with '.'
  *   for '/'. f8 and f4 of up to 4 dimensions, contiguous (io/h5file.h). Of lockstep's own
@@ -15,8 +15,7 @@
  * The kind of a file is found by its content. Files are not trusted: lengths, extents and
  * offsets are checked against the file's size before memory is taken, and a name that is
  * twice in a file, or an array that lies outside, is refused; in safetensors also arrays
- * that overlap. Pickles
- * (PyTorch's .pt and .pth) are programs, and are never read.
+ * that overlap. Pickles (PyTorch's .pt and .pth) are programs, and are never read.
  *
  * Only home of <jansson.h> and <zip.h>. Not collective; a file is for one thread.
  */

@@ -19,9 +19,9 @@ struct comm;
 /* --- what a trial trains on --- */
 
 struct trial_source {
-    const char *data; /* a data set; NULL: built-in letters... */
-    struct shape
-        letters; /* ...of this size and these channels; 0 x 0: as drawn, 28x28x1 */
+    const char *data; /* a data set; NULL: built-in letters */
+    /* Of letters: size and channels; 0 x 0: as drawn, 28x28x1. */
+    struct shape letters;
 };
 
 /* Collective. Training images, a whole number of batches: of the data set, or at least

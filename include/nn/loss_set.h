@@ -4,16 +4,15 @@
  * them. The gradient of the sum is p - t in each logit, as that of cross-entropy is, so
  * that learning rates for images of one class serve here, too, for any number of classes.
  *
- * With logits x, log p = log sigmoid(x) (layer logsigmoid), and targets
- * t = 1 - s / 2 for the classes of the image and s / 2 for the others, s: label
- * smoothing,
+ * With logits x, log p = log sigmoid(x) (layer logsigmoid), and targets t = 1 - s / 2 for
+ * the classes of the image and s / 2 for the others, s: label smoothing,
  *
  *   loss = -sum_k (w_k t_k log p_k + (1 - t_k) log(1 - p_k))
  *
  * where w, the class weights, are the loss's pos_weight in PyTorch: factors of the terms
  * of images that have the class. In the focal loss (nn/loss.h) these terms have the
- * factor (1 - p)^gamma, and the others p^gamma. Of mixed images, t is share * t(set) + (1
- * - share) * t(mixed_set), which is the same as to mix the losses.
+ * factor (1 - p)^gamma, and the others p^gamma. Of mixed images, t is
+ * share * t(set) + (1 - share) * t(mixed_set), which is the same as to mix the losses.
  *
  * log(1 - p) comes from log p, which is a float: it is -88 at least.
  *

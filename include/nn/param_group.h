@@ -5,8 +5,7 @@
  * tensors) or of tensors ("conv1.bias"), with the shell's *, ? and [...]. A tensor
  * belongs to the first group with a pattern that matches. lr and weight_decay are factors
  * of those of [optim]. "head" is also the layer with parameters that comes last. Tensors
- * without weight decay (biases, norms) have it in groups
- * whose decay is ALL.
+ * without weight decay (biases, norms) have it in groups whose decay is ALL.
  */
 #ifndef LOCKSTEP_NN_PARAM_GROUP_H
 #define LOCKSTEP_NN_PARAM_GROUP_H

@@ -87,7 +87,7 @@ enum features_reason {
     FEATURES_BLAS,      /* bits that depend on how many images pass together */
     FEATURES_AUGMENTED, /* images are augmented anew in every epoch */
     FEATURES_MIXED,     /* images are mixed with others */
-    FEATURES_ONCE,      /* no view of an image is used twice */
+    FEATURES_ONCE,      /* no view of an image is used twice; not if balanced */
     FEATURES_MEMORY,    /* there is no room for them beside the images */
 };
 

@@ -60,6 +60,29 @@ bool fs_is_below(const char *path, const char *folder)
            (real[length] == '/' || !real[length] || length == 1);
 }
 
+/* What there is of a path: the file, and *name is "", or its folder. */
+static bool fs_find_place(const char *path, struct stat *place, const char **name)
+{
+    char folder[FS_PATH];
+    const char *slash = strrchr(path, '/');
+    *name = "";
+    if (stat(path, place) == 0)
+        return true;
+    *name = slash ? slash + 1 : path;
+    snprintf(folder, sizeof folder, "%s", slash ? path : ".");
+    if (slash && slash + 1 - path < FS_PATH)
+        folder[slash + 1 - path] = '\0';
+    return stat(folder, place) == 0;
+}
+
+bool fs_is_same_path(const char *a, const char *b)
+{
+    struct stat x, y;
+    const char *name, *other;
+    return fs_find_place(a, &x, &name) && fs_find_place(b, &y, &other) &&
+           x.st_ino == y.st_ino && x.st_dev == y.st_dev && strcmp(name, other) == 0;
+}
+
 /* Some file systems cannot do what others do (FUSE, NFS, drives of a virtual machine):
    the work goes on without it, which is said once. */
 static void fs_note_lack(const char *path, const char *lack)

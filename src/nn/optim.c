@@ -304,7 +304,8 @@ static double optim_slow_share(const struct optim_options *options,
         return fades && update->step == update->total ? 0 : -1;
     if (!fades)
         return options->lookahead_alpha;
-    double done = (double)update->step / (double)update->total;
+    /* a measurement may go on behind the last step of the run */
+    double done = fmin(1, (double)update->step / (double)update->total);
     return 1 -
            (1 - options->lookahead_alpha) * portable_pow(done, options->lookahead_power);
 }

@@ -24,8 +24,10 @@ static enum features_reason features_reason_of(const struct trainer_setup *setup
         return FEATURES_MIXED;
     if (views == 0)
         return FEATURES_AUGMENTED;
-    if (train_total_steps(train, images) <=
-        (uint64_t)views * train_epoch_steps(train, images))
+    /* balanced: images of small classes come several times in an epoch */
+    if (options->input.sampling != SAMPLING_BALANCED &&
+        train_total_steps(train, images) <=
+            (uint64_t)views * train_epoch_steps(train, images))
         return FEATURES_ONCE;
     return FEATURES_KEPT;
 }

@@ -13,9 +13,8 @@
  *
  * With both, each pair is mixed by one or the other, with probability 1/2. The target of
  * a mixed image is its own class with share l and the other's with 1 - l, each with the
- * weight of the image that it comes from. The draws of a
- * pair are a function of (seed, epoch, position of image i): of each rank, team and
- * stage.
+ * weight of the image that it comes from. The draws of a pair are a function of (seed,
+ * epoch, position of image i): of each rank, team and stage.
  */
 #ifndef LOCKSTEP_TRAIN_MIX_H
 #define LOCKSTEP_TRAIN_MIX_H

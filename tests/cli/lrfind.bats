@@ -65,9 +65,31 @@ END
         true
     [ "$(wc -l <b.csv)" -ge 2 ]
     other_text "$(<a.csv)" "$(<b.csv)"
+    # the same and its head, by --init
+    lrfind run/config.conf --init run --steps 20 --out i.csv >/dev/null || true
+    other_text "$(<a.csv)" "$(<i.csv)"
     lrfind resnet20 --image-size 16 --set train.batch=16 --steps 20 --to 0.1 --out c.csv \
         >/dev/null || true
     [ "$(wc -l <c.csv)" -eq 21 ]
+}
+
+# All rates are the run's own, nearly; the share of the slow weights depends on the run's
+# length. A test of more steps goes on as at its end.
+@test "lookahead does what it does in the training" {
+    local set=(--set train.steps=20 --set optim.lr=0.05 --set optim.lookahead=2
+        --set optim.lookahead_power=1 --set optim.lookahead_alpha=0.05 --set schedule.kind=constant)
+    train 1 "$TINY" --run run "${set[@]}" --set log.every=1 >train.out
+    lrfind "$TINY" "${set[@]}" --from 0.05 --to 0.0500001 --steps 20 --out a.csv >/dev/null || true
+    sed -nE 's/^ +([0-9]+) +[0-9.]+ +([0-9.]+) .*/\1 \2/p' train.out >wanted
+    [ "$(wc -l <wanted)" -eq 20 ]
+    awk 'NR == FNR { loss[$1] = $2; next }
+        FNR > 1 { d = $3 - loss[$1]; if (d > 0.001 || d < -0.001) exit 1; n++ }
+        END { exit n != 20 }' wanted FS=, a.csv
+    lrfind "$TINY" "${set[@]}" --from 0.05 --to 0.0500001 --steps 30 --out b.csv >/dev/null || true
+    [ "$(wc -l <b.csv)" -eq 31 ]
+    lrfind "$TINY" "${set[@]}" --set train.steps=1000 --from 0.05 --to 0.0500001 --steps 20 \
+        --out c.csv >/dev/null || true
+    other_text "$(<a.csv)" "$(<c.csv)"
 }
 
 @test "where the loss does not fall, nothing is suggested" {
@@ -80,11 +102,12 @@ END
 }
 
 @test "bad input is refused before anything is trained" {
-    refused 2 "rates from --from 1 to --to 0.1: expected 0 < from < to <= 1000" \
+    refused 2 "rates from --from 1 to --to 0.1: expected 1e-30 <= from < to <= 1000" \
         lrfind "$TINY" --from 1 --to 0.1
     refused 2 "rates from --from 0.1 to --to 0.1: *" lrfind "$TINY" --from 0.1 --to 0.1
     refused 2 "rates from --from 0 to --to 10: *" lrfind "$TINY" --from 0
     refused 2 "rates from --from 1e-05 to --to 1e+06: *" lrfind "$TINY" --to 1e6
+    refused 2 "rates from --from 1e-300 to --to 10: *" lrfind "$TINY" --from 1e-300
     refused 2 "*--from*" lrfind "$TINY" --from fast
     refused 2 "'--steps 19': expected a whole number from 20 to 100000" lrfind "$TINY" --steps 19
     refused 2 "no file and no network is named 'resnet81'*" lrfind resnet81
@@ -99,6 +122,11 @@ END
     refused 2 "'a.svg' cannot be written: it is *, not an SVG image, and is not replaced" \
         lrfind "$TINY" --out a.svg --force
     [ "$(<a.svg)" = 'some text' ]
+    refused 2 "'--out ././c.csv': the same file twice" \
+        lrfind "$TINY" --out c.csv --out d.svg --out ././c.csv
+    refused 2 "--pretrained and --init exclude each other*" \
+        lrfind "$TINY" --init none --pretrained none
+    [ ! -e c.csv ] && [ ! -e d.svg ]
     lrfind "$TINY" --steps 20 --from 0.001 --to 1 --out b.svg --out b.csv >/dev/null
     refused 2 "'b.svg' exists already; use --force to replace it" lrfind "$TINY" --out b.svg
     lrfind "$TINY" --steps 20 --from 0.001 --to 1 --out b.svg --out b.csv --force >/dev/null

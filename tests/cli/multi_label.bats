@@ -159,8 +159,12 @@ END
     same_text "$(grep -o '^average precision [0-9.]*' plain.out)" "$(grep -o '^average precision [0-9.]*' high.out)"
     h5 high.h5 <<<'assert (f[0]["predicted"][:] == (f[0]["probabilities"][:] >= np.float32(0.999))).mean() > 0.99
 assert f[0]["predicted"][:].sum() < (f[0]["probabilities"][:] >= 0.5).sum()'
-    refused 2 "'--threshold 2': expected a probability, from 0 to 1" \
-        "$LOCKSTEP" eval run --data shapes.h5 --threshold 2
+    for data in shapes.h5 no-such-file; do # before anything is read
+        refused 2 "'--threshold 2': expected a probability, from 0 to 1" \
+            "$LOCKSTEP" eval run --data $data --threshold 2
+    done
+    refused 2 "'--threshold 1.5': expected a probability, from 0 to 1" \
+        "$LOCKSTEP" predict run pictures/004.png --threshold 1.5
 }
 
 @test "views, lists of pictures and other orders of the classes are evaluated" {
@@ -230,6 +234,9 @@ END
         "$LOCKSTEP" eval run --data letters.h5
     refused 2 "'single' gives an image one class: --threshold makes no sense" \
         "$LOCKSTEP" eval single --data letters.h5 --threshold 0.4
+    refused 2 "'single' gives an image one class: --threshold makes no sense" \
+        env XDG_CACHE_HOME="$PWD/cache" "$LOCKSTEP" eval single --data pictures --threshold 0.4
+    [ ! -e cache ] # no picture was imported
     [ ! -e never ]
     DATA=shapes.h5 train 1 sigmoid.conf --run same >same.out
     same_state run.out same.out

@@ -117,3 +117,28 @@ with h5py.File(sys.argv[1], "r+") as f:
     ranks 2 "$LOCKSTEP" train "$TINY" --check --data same.h5 --threads 1 2>&1 >/dev/null |
         grep -c 'are training images, too' | grep -qx 1
 }
+
+# frozen NAME OPTION...: a run of TINY whose convolution is frozen.
+frozen() {
+    train 1 "$TINY" --run "$1" --freeze conv1 --set train.steps=1 "${@:2}" >"$1.out" 2>"$1.err"
+}
+
+@test "layers that are frozen before anything trained them are noted" {
+    frozen bare
+    grep -qx 'note: finetune.freeze = conv1: the frozen layers are random, and stay so; begin with weights that were trained: --pretrained or --init' bare.err
+    frozen bare --set train.steps=2 --resume
+    frozen init --init bare
+    frozen pretrained --pretrained bare
+    frozen check --check --init bare
+    ! grep 'layers are random' {bare,init,pretrained,check}.err || return 1
+    "$LOCKSTEP" lrfind "$TINY" --data letters.h5 --threads 1 --freeze conv1 --steps 20 2>&1 |
+        grep -q 'the frozen layers are random'
+}
+
+@test "a run that goes on is not advised to change what must not change" {
+    frozen moved --set augment.shift=2
+    grep -q 'with --set train.views=4 each image has 4 views' moved.err
+    frozen moved --set augment.shift=2 --set train.steps=2 --resume
+    frozen check --set augment.shift=2 --check --run moved --resume
+    ! grep 'train.views' {moved,check}.err || return 1
+}

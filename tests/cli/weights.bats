@@ -58,6 +58,7 @@ for file in ("own", "timm", "again-own"):
     names[file] = set(header)
 assert data["own"] == data["timm"] == data["again-own"]
 assert notes["own"]["lockstep.classes"] == "A\nB\nC" and notes["own"]["lockstep.image"] == "28x28x3"
+assert notes["own"]["lockstep.input"] == "28x28x3" and notes["own"]["lockstep.shift"] == "0,0"
 assert notes["again-own"]["lockstep.pixel_mean"] == "127,127,127"
 assert "features.0.0.weight" in names["own"] and "classifier.1.bias" in names["own"]
 assert "conv_stem.weight" in names["timm"] and "blocks.6.0.bn3.running_var" in names["timm"]
@@ -150,6 +151,116 @@ END
     refused 2 "'own.safetensors' has none of the names of this network's tensors ('conv1.weight',*" \
         "$LOCKSTEP" weights import own.safetensors --as resnet18 --preprocess 1,2 --out never.h5
     [ ! -e never.h5 ]
+}
+
+# same_weights FILE CHECKPOINT: the checkpoint is exported with the numbers of FILE.
+same_weights() {
+    "$LOCKSTEP" weights export "$2" --out again.safetensors --force >/dev/null
+    python3 - "$1" again.safetensors <<'END'
+import struct, sys
+def data(path):
+    with open(path, "rb") as f:
+        f.seek(8 + struct.unpack("<Q", f.read(8))[0])
+        return f.read()
+assert data(sys.argv[1]) == data(sys.argv[2]) != b""
+END
+}
+
+# plain CONFIG LINE...: a network whose tensors depend on the size of its input.
+plain() {
+    printf '%s\n' '[data]' "${@:2}" '[model]' 'layer = conv 4 kernel=5 stride=4' 'layer = relu' \
+        'layer = flatten' 'layer = linear classes' 'layer = logsoftmax' >"$1"
+}
+
+@test "a config that takes a part of the images is imported as it was trained" {
+    plain part.conf 'size = 28' 'input = 20' 'shift_x = 2' 'shift_y = -1'
+    train 1 part.conf --run part --set train.steps=1 --set train.batch=8 >/dev/null
+    "$LOCKSTEP" weights export part --out part.safetensors >/dev/null
+    python3 - <<'END'
+import json, struct
+with open("part.safetensors", "rb") as f:
+    notes = json.loads(f.read(struct.unpack("<Q", f.read(8))[0]))["__metadata__"]
+assert (notes["lockstep.image"], notes["lockstep.input"], notes["lockstep.shift"]) == (
+    "28x28x3", "20x20x3", "2,-1")
+END
+    for config in part.conf part/config.conf; do
+        "$LOCKSTEP" weights import part.safetensors --as $config --preprocess 127,128 \
+            --out w.h5 --force --classes <(printf 'A\nB\nC\n') >out
+        grep -q 'RGB images of 28x28, of which it sees 20x20$' out
+        same_weights part.safetensors w.h5
+    done
+    "$LOCKSTEP" eval w.h5 --data colours.h5 >/dev/null
+    refused 2 "'part.conf' has data.input = 20x20, which is larger than images of 16x16; give --size *" \
+        "$LOCKSTEP" weights import part.safetensors --as part.conf --preprocess 127,128 \
+        --size 16 --out never.h5
+    [ ! -e never.h5 ]
+}
+
+# Its last tensors are a norm's, and those before it depend on the number of classes, too.
+@test "a network that ends with a norm is imported for any number of classes" {
+    printf '%s\n' '[model]' 'layer = conv classes kernel=5 stride=4' 'layer = batchnorm' \
+        'layer = globalavgpool' 'layer = logsoftmax' >norm.conf
+    train 1 norm.conf --run norm --set train.steps=1 --set train.batch=8 >/dev/null
+    "$LOCKSTEP" weights export norm --out norm.safetensors >/dev/null
+    as=(--as norm.conf --size 28 --preprocess "127,128")
+    "$LOCKSTEP" weights import norm.safetensors "${as[@]}" --out w.h5 >out
+    grep -q ', 3 classes, ' out
+    same_weights norm.safetensors w.h5
+    cat >edit.py <<'END'
+import json, struct, sys, numpy as np
+with open("norm.safetensors", "rb") as f:
+    header, data = json.loads(f.read(struct.unpack("<Q", f.read(8))[0])), f.read()
+header.pop("__metadata__")
+a = {name: np.frombuffer(data[slice(*of["data_offsets"])], "<f4").reshape(of["shape"])
+     for name, of in sorted(header.items(), key=lambda item: item[1]["data_offsets"])}
+exec(sys.argv[1])
+np.savez("x.npz", **a)
+END
+    # the same without names
+    /usr/bin/python3 edit.py 'a = {f"array{i}": value for i, value in enumerate(a.values())}'
+    "$LOCKSTEP" weights import x.npz "${as[@]}" --out w.h5 --force >out
+    grep -q 'in their order, 3 classes, ' out
+    same_weights norm.safetensors w.h5
+    # a convolution for two classes before a norm for three
+    /usr/bin/python3 edit.py 'a["conv1.weight"] = a["conv1.weight"][:2]'
+    refused 2 "'x.npz': 'conv1.weight' is 2x3x5x5 there and 'conv1.weight' is 3x3x5x5 here" \
+        "$LOCKSTEP" weights import x.npz "${as[@]}" --out never.h5
+    /usr/bin/python3 edit.py 'a = {name: value[:1] for name, value in a.items()}'
+    refused 2 "'x.npz' is for 1 classes; lockstep has networks for 2 to *" \
+        "$LOCKSTEP" weights import x.npz "${as[@]}" --out never.h5
+    [ ! -e never.h5 ]
+}
+
+@test "names of classes are normalised, and equal ones are refused" {
+    printf '\n  cafe\xcc\x81 \n\nBird\r\n C' >names.txt # e and an accent
+    "$LOCKSTEP" weights import own.safetensors "${AS[@]}" --classes names.txt --out w.h5 >/dev/null
+    h5 w.h5 <<'END'
+names = [n.decode() if isinstance(n, bytes) else n for n in f[0].attrs["classes"]]
+assert names == ["caf\u00e9", "Bird", "C"], names
+END
+    printf 'crane\n\nB\n crane\n' >twice.txt
+    refused 2 "'twice.txt': lines 1 and 4 are both 'crane', but classes are known by their names: make the names differ, e.g. 'crane bird' *" \
+        "$LOCKSTEP" weights import own.safetensors "${AS[@]}" --classes twice.txt --out never.h5
+    printf 'caf\xc3\xa9\nB\ncafe\xcc\x81\n' >twice.txt
+    refused 2 "'twice.txt': lines 1 and 3 are both *" \
+        "$LOCKSTEP" weights import own.safetensors "${AS[@]}" --classes twice.txt --out never.h5
+    printf 'A\nB\nC\xff\n' >bytes.txt
+    refused 2 "'bytes.txt': line 3 is not UTF-8*" \
+        "$LOCKSTEP" weights import own.safetensors "${AS[@]}" --classes bytes.txt --out never.h5
+    [ ! -e never.h5 ]
+}
+
+@test "mean and deviation in units of white are refused, whatever they look like" {
+    for wrong in .485,.456,.406,.229,.224,.225 0.485,0.229 0,1 00.5,+0.25 5e-1,1.5; do
+        refused 2 "'--preprocess $wrong': this looks like units of white, 0 to 1; *multiply*255" \
+            "$LOCKSTEP" weights import own.safetensors --as mobilenetv2 --preprocess "$wrong" \
+            --out never.h5
+    done
+    [ ! -e never.h5 ]
+    for right in 0.0,255 0,255 0.5,127.5 103.94,116.78,123.68,1,1,1; do
+        "$LOCKSTEP" weights import own.safetensors --as mobilenetv2 --preprocess "$right" \
+            --out w.h5 --force >/dev/null
+    done
 }
 
 @test "values that cannot be right are refused" {

@@ -80,6 +80,11 @@ tune() {
     tune 2 balanced-on "${more[@]}"
     same_run balanced-off.out balanced-on.out
     grep -q '^features ' balanced-on.out
+    # the images of a small class come several times in the first epoch
+    tune 1 balanced-once --freeze backbone --set data.sampling=balanced --set train.epochs=1
+    tune 1 shuffled-once --freeze backbone --set train.epochs=1
+    grep -q '^features ' balanced-once.out
+    run ! grep -q '^features ' shuffled-once.out
     tune 1 mixed --freeze backbone --set train.mixup=0.4
     grep -q 'mix images anew' mixed.err
     run ! grep -q '^features ' mixed.out

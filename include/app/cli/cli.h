@@ -76,8 +76,9 @@ void cli_print_entry(const char *tag, const char *text);
 
 #define CLI_THRESHOLD_HELP                                                           \
     "of networks for images with several classes: the least probability of a class " \
-    "that "                                                                          \
-    "is an answer (eval.threshold), default as in the training"
+    "that is an answer (eval.threshold), default as in the training"
+/* The value of --threshold; negative: it is not given. */
+enum status cli_check_threshold(double threshold) MUST_CHECK;
 
 /* The value of an option --name: one of `words` (NULL-terminated), as its index; NULL
    does not change it. */

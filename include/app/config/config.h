@@ -5,8 +5,8 @@
  * A config is INI text: sections [data], [model], [train], ..., "key = value" lines, and
  * comments from '#' or ';' at the start of a line or after a blank. Each layer is a line
  * "layer = conv 32 kernel=3"; [block NAME] and [group NAME] are sections that the user
- * names. Unknown, misplaced, repeated or out-of-range keys are
- * ST_USAGE, with file, line and a "did you mean".
+ * names. Unknown, misplaced, repeated or out-of-range keys are ST_USAGE, with file, line
+ * and a "did you mean".
  */
 #ifndef LOCKSTEP_APP_CONFIG_CONFIG_H
 #define LOCKSTEP_APP_CONFIG_CONFIG_H

@@ -42,14 +42,14 @@ enum status network_check(struct network *network, const char *path) MUST_CHECK;
    by name, images are fitted as those of the training were. The caller frees
    match->class_of and sets with network_match_release. ST_FAIL if the network does not
    know a class of the data set, or the data set has no images of this split; ST_USAGE if
-   images have one class in the one, and several in the other. name: the network, in
-   messages. */
+   images have one class in the one, and several in the other, or if the network has two
+   classes of one name. name: the network, in messages. */
 enum status network_match(const struct network *network, const char *name,
                           const struct dataset *dataset, enum dataset_split split,
                           struct loader_match *match) MUST_CHECK;
 void network_match_release(struct loader_match *match);
 
-/* May the option --threshold be this? Negative: it is not given. */
+/* Does the network have an option --threshold? Negative: it is not given. ST_USAGE. */
 enum status network_check_threshold(const struct network *network, const char *name,
                                     double threshold) MUST_CHECK;
 

@@ -4,8 +4,8 @@
  *
  * The checkpoint's network must have the same layers with parameters, in the same order
  * and of the same shapes. Only the head, the last one, may be for other classes, or for
- * images with one class where they have several now: then it
- * begins anew. All functions are for one process and not collective.
+ * images with one class where they have several now: then it begins anew. All functions
+ * are for one process and not collective.
  */
 #ifndef LOCKSTEP_APP_RUN_PRETRAINED_H
 #define LOCKSTEP_APP_RUN_PRETRAINED_H

@@ -200,6 +200,14 @@ enum status cli_read_word(const char *name, const char *text, const char *const 
          parse_choices(words, count, all));
 }
 
+enum status cli_check_threshold(double threshold)
+{
+    if (threshold > 1)
+        FAIL(ST_USAGE, "'--threshold %g': expected a probability, from 0 to 1",
+             threshold);
+    return ST_OK;
+}
+
 enum status cli_read_share(const char *name, const char *text, double *share)
 {
     double part;

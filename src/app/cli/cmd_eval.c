@@ -151,6 +151,7 @@ static enum status eval_parse(struct comm *comm, struct eval_request *request,
     if (line->stages < 1)
         FAIL(ST_USAGE, "'--pipeline %lld': expected a whole number from 1", line->stages);
     TRY(placement_check_threads(comm, line->threads));
+    TRY(cli_check_threshold(request->threshold));
     request->threads = (int)line->threads;
     request->stages = (int)line->stages;
     request->rows = line->out != NULL;

@@ -16,9 +16,11 @@
 #include "output.h"
 #include "train_session.h"
 
-#define LRFIND_ROWS      20   /* of the printed table */
-#define LRFIND_RATE_MOST 1000 /* more than any training can use */
-#define LRFIND_CSV_HEAD  "step,lr,loss,smoothed"
+#define LRFIND_ROWS 20 /* of the printed table */
+/* Rates that no training can use lie outside. */
+#define LRFIND_RATE_LEAST 1e-30
+#define LRFIND_RATE_MOST  1e3
+#define LRFIND_CSV_HEAD   "step,lr,loss,smoothed"
 
 struct lrfind_request {
     struct train_request train;
@@ -104,14 +106,17 @@ static const struct lrfind_kind *lrfind_kind_of(const char *path)
 static enum status lrfind_check_files(const struct lrfind_request *request)
 {
     const char *const inputs[] = {request->train.config, request->train.data,
-                                  request->train.pretrained};
+                                  request->train.pretrained, request->train.init};
     for (int i = 0; i < request->out.count; i++) {
         const char *path = request->out.text[i];
+        for (int k = 0; k < i; k++)
+            if (fs_is_same_path(path, request->out.text[k]))
+                FAIL(ST_USAGE, "'--out %s': the same file twice", path);
         const struct lrfind_kind *kind = lrfind_kind_of(path);
         if (!kind)
             FAIL(ST_USAGE, "'--out %s': expected a name that ends with .svg or .csv",
                  path);
-        TRY(output_check(path, request->force, &kind->target, inputs, 3));
+        TRY(output_check(path, request->force, &kind->target, inputs, 4));
     }
     return ST_OK;
 }
@@ -195,6 +200,7 @@ static enum status lrfind_run(struct train_session *session,
     range_test_init(&test, request->from, request->to, (int)request->steps);
     TRY_TO(out, train_set_up(session));
     placement_print(&session->placement);
+    train_note_frozen(session);
     log_out("%-10s %d steps of %d images, rates from %g to %g\n", "test", test.steps,
             session->config.run.train.batch, test.from, test.to);
     TRY_TO(out, train_start_new(session));
@@ -218,10 +224,10 @@ static enum status lrfind_check(const struct lrfind_request *request)
     if (request->steps < RANGE_TEST_LEAST || request->steps > RANGE_TEST_MOST)
         FAIL(ST_USAGE, "'--steps %lld': expected a whole number from %d to %d",
              request->steps, RANGE_TEST_LEAST, RANGE_TEST_MOST);
-    if (!(request->from > 0 && request->from < request->to &&
+    if (!(request->from >= LRFIND_RATE_LEAST && request->from < request->to &&
           request->to <= LRFIND_RATE_MOST))
-        FAIL(ST_USAGE, "rates from --from %g to --to %g: expected 0 < from < to <= %d",
-             request->from, request->to, LRFIND_RATE_MOST);
+        FAIL(ST_USAGE, "rates from --from %g to --to %g: expected %g <= from < to <= %g",
+             request->from, request->to, LRFIND_RATE_LEAST, LRFIND_RATE_MOST);
     return ST_OK;
 }
 
@@ -240,6 +246,7 @@ static enum status lrfind_parse(struct lrfind_request *request, int argc, char *
         {"out", CLI_TEXTS, &request->out, "FILE",
          "write the losses: a picture (NAME.svg) or a table (NAME.csv); may be repeated"},
         {"force", CLI_FLAG, &request->force, NULL, "replace these files if they exist"},
+        {"init", CLI_TEXT, &train->init, "CHECKPOINT", TRAIN_INIT_HELP},
         {"pretrained", CLI_TEXT, &train->pretrained, "WEIGHTS", TRAIN_PRETRAINED_HELP},
         {"freeze", CLI_TEXT, &train->freeze, "none|backbone|LAYER", TRAIN_FREEZE_HELP},
         {"threads", CLI_INT, &train->threads, "T", TRAIN_THREADS_HELP},

@@ -123,6 +123,7 @@ static enum status predict_parse(struct predict_request *request, int argc, char
         return ST_OK;
     if (*count == 1 && !request->from)
         FAIL(ST_USAGE, "no pictures: name some, or give --from DIR, a list, or -");
+    TRY(cli_check_threshold(request->ask.threshold));
     TRY(cli_read_word("views", views, view_set_words, &request->ask.views));
     if (top == 0 || top > DATASET_CLASSES_MAX)
         FAIL(ST_USAGE, "'--top %lld': expected a whole number from 1 to %d", top,

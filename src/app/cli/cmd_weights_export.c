@@ -99,7 +99,11 @@ static enum status export_write(const struct export_session *session,
                                 const struct export_request *request)
 {
     const struct checkpoint_info *info = &session->network->info;
-    char *size = mem_format("%dx%dx%d", info->shape.h, info->shape.w, info->shape.c);
+    const struct shape *image = &info->shape, *in = &session->network->model.in;
+    const struct input_crop *crop = &session->network->config.run.input.crop;
+    char *size = mem_format("%dx%dx%d", image->h, image->w, image->c);
+    char *input = mem_format("%dx%dx%d", in->h, in->w, in->c);
+    char *shift = mem_format("%d,%d", crop->shift_x, crop->shift_y);
     char *mean = mem_strdup(""), *std = mem_strdup(""), *classes = mem_strdup("");
     for (int c = 0; c < info->shape.c; c++) {
         mem_append(&mean, "%s%.9g", c ? "," : "", 255 * info->mean[c]);
@@ -109,6 +113,8 @@ static enum status export_write(const struct export_session *session,
         mem_append(&classes, "%s%s", c ? "\n" : "", info->class_name[c]);
     const struct array_note notes[] = {{"format", "pt"},
                                        {"lockstep.image", size},
+                                       {"lockstep.input", input},
+                                       {"lockstep.shift", shift},
                                        {"lockstep.pixel_mean", mean},
                                        {"lockstep.pixel_std", std},
                                        {"lockstep.classes", classes},
@@ -124,6 +130,8 @@ static enum status export_write(const struct export_session *session,
     };
     enum status st = arrays_write(request->out, &arrays);
     free(size);
+    free(input);
+    free(shift);
     free(mean);
     free(std);
     free(classes);

@@ -4,6 +4,7 @@
 
 #include "app/cli/cli.h"
 #include "app/config/config.h"
+#include "app/run/network.h"
 #include "app/run/normal.h"
 #include "app/run/run_files.h"
 #include "app/run/weights_match.h"
@@ -14,15 +15,15 @@
 #include "base/parse.h"
 #include "cmd_weights.h"
 #include "data/treatment.h"
-#include "io/stream.h"
 #include "io/target.h"
 #include "kernels/cpu.h"
 #include "kernels/vector.h"
 #include "nn/named_network.h"
 #include "output.h"
 #include "train/checkpoint.h"
+#include "weights_classes.h"
 
-#define WEIGHTS_CLASS_BYTES (16u << 20) /* of a file of class names */
+#define WEIGHTS_LEAST_PIXELS 2.0 /* of mean or deviation */
 
 struct weights_request {
     const char *file, *network, *out, *preprocess, *size, *classes, *ignore;
@@ -35,7 +36,7 @@ struct weights_session {
     const struct named_network *named; /* NULL: the network is a config of the user's */
     struct arrays *file;
     struct config config;
-    struct shape in;
+    struct shape image, in; /* in: the part of an image that the network sees */
     struct model model;
     struct weights_match match;
     float *params; /* owned: (model.params) */
@@ -47,6 +48,23 @@ struct weights_session {
 /* In units of white. */
 static const double torchvision_mean[DATASET_CHANNELS] = {0.485, 0.456, 0.406};
 static const double torchvision_std[DATASET_CHANNELS] = {0.229, 0.224, 0.225};
+
+/* Mean and deviation of images from 0 to 1 are below these. (Some networks of Caffe have
+   a deviation of 1 pixel, but means of about 100.) */
+static enum status import_check_units(const char *text, int channels,
+                                      const struct checkpoint_info *info)
+{
+    const double least = WEIGHTS_LEAST_PIXELS / 255;
+    bool pixels = false;
+    for (int c = 0; c < channels; c++)
+        pixels = pixels || info->mean[c] >= least || info->std[c] >= least;
+    if (!pixels)
+        FAIL(ST_USAGE,
+             "'--preprocess %s': this looks like units of white, 0 to 1; expected units "
+             "of pixels: multiply all numbers by 255",
+             text);
+    return ST_OK;
+}
 
 /* MEAN,STD: one number of each, or one for each channel of each. */
 static enum status import_read_numbers(const char *text, int channels,
@@ -60,12 +78,6 @@ static enum status import_read_numbers(const char *text, int channels,
              "'--preprocess %s': expected torchvision, or MEAN,STD in units of pixels (0 "
              "to 255), one number or %d of each",
              text, channels);
-    if (strstr(text, "0.") == text || strstr(text, ",0."))
-        FAIL(
-            ST_USAGE,
-            "'--preprocess %s': expected units of pixels, 0 to 255: multiply by 255 what "
-            "is in units of white",
-            text);
     char *copy = mem_strdup(text), *middle = copy;
     for (int i = 0; i < (commas + 1) / 2; i++)
         middle = strchr(middle, ',') + 1;
@@ -74,7 +86,7 @@ static enum status import_read_numbers(const char *text, int channels,
     if (st == ST_OK)
         st = normal_read("--preprocess: std", middle, channels, true, info->std);
     free(copy);
-    return st;
+    return st == ST_OK ? import_check_units(text, channels, info) : st;
 }
 
 static enum status import_read_preprocess(struct weights_session *session)
@@ -98,6 +110,18 @@ static enum status import_read_preprocess(struct weights_session *session)
     return ST_OK;
 }
 
+static enum status import_crop(struct weights_session *session)
+{
+    const struct input_crop *crop = &session->config.run.input.crop;
+    const struct shape *image = &session->image;
+    if (!input_crop_shape(crop, *image, &session->in))
+        FAIL(ST_USAGE,
+             "'%s' has data.input = %dx%d, which is larger than images of %dx%d; give "
+             "--size as in the training",
+             session->request->network, crop->h, crop->w, image->h, image->w);
+    return ST_OK;
+}
+
 static enum status import_read_network(struct weights_session *session)
 {
     const struct weights_request *request = session->request;
@@ -107,10 +131,11 @@ static enum status import_read_network(struct weights_session *session)
     session->named = named_network_find(request->network);
     if (fs_is_file(request->network))
         session->named = NULL;
-    struct shape in = {config->data.h, config->data.w,
-                       config->data.channels == 1 ? 1 : DATASET_CHANNELS};
+    struct shape *image = &session->image;
+    *image = (struct shape){config->data.h, config->data.w,
+                            config->data.channels == 1 ? 1 : DATASET_CHANNELS};
     if (session->named)
-        in = session->named->in;
+        *image = session->named->in;
     if (request->size && !parse_size(request->size, 1, INT16_MAX, &h, &w))
         FAIL(ST_USAGE, "'--size %s': expected pixels, like 224 or 192x256",
              request->size);
@@ -119,16 +144,15 @@ static enum status import_read_network(struct weights_session *session)
         FAIL(ST_USAGE, "'--channels %lld': expected 1 (grey) or %d (RGB)",
              request->channels, DATASET_CHANNELS);
     if (request->size) {
-        in.h = h;
-        in.w = w;
+        image->h = h;
+        image->w = w;
     }
     if (request->channels > 0)
-        in.c = (int)request->channels;
-    if (in.h == 0)
+        image->c = (int)request->channels;
+    if (image->h == 0)
         FAIL(ST_USAGE, "'%s' does not say how large its images are: add --size N or HxW",
              request->network);
-    session->in = in;
-    return ST_OK;
+    return import_crop(session);
 }
 
 /* --- the network --- */
@@ -140,21 +164,26 @@ static enum status import_build(struct weights_session *session, int classes)
                       session->config.run.train.grain);
 }
 
-/* The file says how many classes there are; names do not depend on that. */
-static enum status import_match(struct weights_session *session)
+static enum status import_match_names(struct weights_session *session, int classes)
 {
     const struct weights_request *request = session->request;
     const char *network = session->named ? session->named->name : "";
-    int classes = session->named ? session->named->classes : 2;
     TRY(import_build(session, classes));
-    TRY(weights_match(&session->match, session->file, request->file, &session->model,
-                      network, request->ignore));
-    if (session->match.classes > DATASET_CLASSES_MAX || session->match.classes < 2)
-        FAIL(ST_USAGE, "'%s' is for %d classes; lockstep has networks for 2 to %d",
-             request->file, session->match.classes, DATASET_CLASSES_MAX);
-    return session->match.classes == classes
-               ? ST_OK
-               : import_build(session, session->match.classes);
+    weights_match_release(&session->match);
+    return weights_match(&session->match, session->file, request->file, &session->model,
+                         network, request->ignore);
+}
+
+/* The file says how many classes there are, on which shapes depend, and also layers with
+   if=. */
+static enum status import_match(struct weights_session *session)
+{
+    int classes = session->named ? session->named->classes : 2;
+    TRY(import_match_names(session, classes));
+    if (session->match.classes != classes)
+        TRY(import_match_names(session, session->match.classes));
+    return weights_match_shapes(&session->match, session->file, session->request->file,
+                                &session->model);
 }
 
 /* --- the weights --- */
@@ -205,35 +234,10 @@ static enum status import_read_weights(struct weights_session *session)
     return st;
 }
 
-/* --- the names of the classes --- */
-
 static void import_number_classes(struct checkpoint_info *info)
 {
     for (int c = 0; c < info->classes; c++)
         info->class_name[c] = mem_format("%d", c);
-}
-
-/* One name a line. */
-static enum status import_read_classes(struct checkpoint_info *info, const char *path)
-{
-    char *text, *rest;
-    size_t bytes;
-    int count = 0;
-    TRY(stream_read_text(path, WEIGHTS_CLASS_BYTES, &text, &bytes));
-    rest = text;
-    for (char *line; (line = strsep(&rest, "\n")) != NULL;) {
-        char *name = parse_trim(line);
-        if (!*name)
-            continue;
-        if (count < info->classes)
-            info->class_name[count] = mem_strdup(name);
-        count++;
-    }
-    free(text);
-    if (count != info->classes)
-        FAIL(ST_USAGE, "'%s' has %d names, and the weights are for %d classes", path,
-             count, info->classes);
-    return ST_OK;
 }
 
 /* --- the checkpoint --- */
@@ -251,7 +255,7 @@ static enum status import_fill_info(struct weights_session *session)
     treatment_text(&treated, treatment);
     policy_bits_text(&session->config.model.policy, bits);
     info->config = config_text(&session->config);
-    info->shape = session->in;
+    info->shape = session->image;
     info->treatment = mem_strdup(treatment);
     info->decoder = mem_strdup("");
     info->lockstep = mem_strdup(app_version());
@@ -264,7 +268,7 @@ static enum status import_fill_info(struct weights_session *session)
     info->classes = session->model.classes;
     info->class_name = mem_zeroed((size_t)info->classes, sizeof *info->class_name);
     if (request->classes)
-        return import_read_classes(info, request->classes);
+        return weights_read_classes(request->classes, info->classes, info->class_name);
     import_number_classes(info);
     return ST_OK;
 }
@@ -301,7 +305,7 @@ static void import_print(const struct weights_session *session)
 {
     const struct weights_request *request = session->request;
     const struct weights_match *match = &session->match;
-    const struct shape *in = &session->in;
+    const struct shape *image = &session->image, *in = &session->in;
     if (*match->names) {
         log_out("%s: %d tensors of '%s' by %s names", request->out, match->tensors,
                 request->file, match->names);
@@ -313,9 +317,12 @@ static void import_print(const struct weights_session *session)
         log_out("%s: %d tensors of '%s' in their order", request->out, match->tensors,
                 request->file);
     }
-    log_out(", %d classes, %zu parameters, for %s images of %dx%d\n",
+    log_out(", %d classes, %zu parameters, for %s images of %dx%d",
             session->model.classes, model_param_count(&session->model),
-            in->c == 1 ? "grey" : "RGB", in->h, in->w);
+            network_colour(*image), image->h, image->w);
+    if (!shape_equal(*image, *in))
+        log_out(", of which it sees %dx%d", in->h, in->w);
+    log_out("\n");
 }
 
 static enum status import_run(struct weights_session *session)

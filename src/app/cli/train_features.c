@@ -22,6 +22,8 @@ void train_note_features(const struct train_session *session)
         train_note_kept(session, bytes);
         break;
     case FEATURES_AUGMENTED:
+        if (session->goes_on) /* train.views must not change */
+            break;
         log_note("images are augmented anew in every epoch, so that the frozen layers "
                  "compute all the time; with --set train.views=4 each image has 4 views, "
                  "and what the frozen layers make of them is computed once");

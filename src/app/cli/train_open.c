@@ -29,7 +29,6 @@
 #include "base/log.h"
 #include "comm/comm.h"
 #include "data/import.h"
-#include "lab/trial.h"
 #include "train_session.h"
 
 static enum status train_open_config(struct train_session *session)
@@ -49,10 +48,13 @@ static enum status train_open_config(struct train_session *session)
     };
     TRY(run_config_read(&session->config, session->comm, &wanted));
     TRY(config_check(&session->config, request->config));
-    if (request->trial) {
-        session->config.run = trial_options(&session->config.run);
+    if (request->init && *session->config.finetune.pretrained)
+        FAIL(ST_USAGE,
+             "--pretrained and --init exclude each other: both say which "
+             "weights to begin with%s",
+             request->pretrained ? "" : " (finetune.pretrained is --pretrained)");
+    if (request->trial)
         session->config.run.features.keep = false; /* few steps do not pay for them */
-    }
     return run_folder_init(&session->folder, session->comm, request->run,
                            request->config);
 }
@@ -206,6 +208,8 @@ static enum status train_open_folder(struct train_session *session)
     enum status st = ST_OK;
     if (comm_rank(session->comm) == 0)
         st = train_open_folder_on_rank_0(session);
+    session->goes_on =
+        session->folder.found || (session->request->check && session->request->resume);
     return comm_agree(session->comm, st);
 }
 

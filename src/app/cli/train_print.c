@@ -335,6 +335,7 @@ void train_print_notes(struct train_session *session)
     train_note_statistics(session);
     train_note_warmup(session);
     train_note_lookahead(session);
+    train_note_frozen(session);
     train_note_features(session);
     if (prepare_blas_advice())
         log_note("%s", prepare_blas_advice());

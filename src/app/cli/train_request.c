@@ -63,9 +63,6 @@ static enum status train_request_check(const struct train_request *request)
     if (request->resume && request->init)
         FAIL(ST_USAGE, "--resume and --init exclude each other: a resumed run has "
                        "weights already");
-    if (request->pretrained && request->init)
-        FAIL(ST_USAGE, "--pretrained and --init exclude each other: both say which "
-                       "weights to begin with");
     return ST_OK;
 }
 
@@ -96,8 +93,7 @@ enum status train_request_parse(struct train_request *request, int argc, char **
          "folder of the run, default runs/ and the config's name"},
         {"resume", CLI_FLAG, &request->resume, NULL,
          "go on from the newest checkpoint in DIR; start anew if there is none"},
-        {"init", CLI_TEXT, &request->init, "CHECKPOINT",
-         "start from the weights of this checkpoint or run; other classes: a new head"},
+        {"init", CLI_TEXT, &request->init, "CHECKPOINT", TRAIN_INIT_HELP},
         {"pretrained", CLI_TEXT, &request->pretrained, "WEIGHTS", TRAIN_PRETRAINED_HELP},
         {"freeze", CLI_TEXT, &request->freeze, "none|backbone|LAYER", TRAIN_FREEZE_HELP},
         {"threads", CLI_INT, &request->threads, "T", TRAIN_THREADS_HELP},

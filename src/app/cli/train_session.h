@@ -24,6 +24,8 @@ struct comm;
 #define TRAIN_DATA_HELP "data set, or a folder or list of pictures, instead of data.file"
 #define TRAIN_PRETRAINED_HELP \
     "fine-tune these weights, of 'lockstep weights import' or of a run"
+#define TRAIN_INIT_HELP \
+    "start from the weights of this checkpoint or run; other classes: a new head"
 #define TRAIN_FREEZE_HELP \
     "keep nothing as it is; all but the head; or all layers up to this one"
 #define TRAIN_THREADS_HELP "threads per rank, default the rank's share of the CPUs"
@@ -37,7 +39,8 @@ struct train_request {
     const char *config, *data, *image_size, *run, *init, *max_time, *trace;
     const char *pretrained, *freeze;
     bool resume, check, elsewhere, no_verify;
-    bool trial; /* of some steps: no run, nothing is written, the plan is by rule */
+    bool trial; /* of some steps: no run, nothing is written, the plan is by rule, all
+                   else as in the training */
     enum tuning_mode tune;
     long long threads, stall_timeout;
     struct cli_texts set;
@@ -64,6 +67,7 @@ struct train_session {
     struct trainer_setup setup; /* borrows from the members above */
     struct trainer *trainer;
     struct run_folder folder;
+    bool goes_on; /* with a run, as rank 0 knows; of a --check: if --resume is given */
     double begin, deadline;  /* timer_now seconds; deadline 0: none */
     const char *begins_with; /* a file of weights, or a run; NULL: none */
     bool pretrained_open;    /* rank 0 has read about them: */
@@ -91,6 +95,9 @@ void train_print_header(const struct train_session *session);
 /* Are features kept (train/features.h)? Why not, if a user might expect it. Collective.
  */
 void train_note_features(const struct train_session *session);
+
+/* A note on frozen layers that nothing has trained. */
+void train_note_frozen(const struct train_session *session);
 
 /* Notes on what can be trained, but is probably not what the user wants. */
 void train_print_notes(struct train_session *session);

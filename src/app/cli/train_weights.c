@@ -5,8 +5,10 @@
 #include <string.h>
 
 #include "app/run/normal.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "comm/comm.h"
+#include "nn/whiten.h"
 #include "train/class_weights.h"
 #include "train/weights.h"
 #include "train_session.h"
@@ -104,6 +106,27 @@ enum status train_start_weights(struct train_session *session)
     const struct weights_source source =
         pretrained_source(&session->pretrained, session->config.run.train.seed);
     return trainer_start_from(session->trainer, &source);
+}
+
+/* Whitened weights are made from the images. */
+static bool train_freezes_random(const struct model *model)
+{
+    for (int l = 0; model->still && l < model->layers; l++) {
+        const struct layer *layer = model->layer[l];
+        if (layer->tensors > 0 && layer->tensor[0].rule == RANGE_FROZEN &&
+            whiten_next(model, l) != l)
+            return true;
+    }
+    return false;
+}
+
+void train_note_frozen(const struct train_session *session)
+{
+    if (!session->begins_with && !session->goes_on &&
+        train_freezes_random(&session->model))
+        log_note("finetune.freeze = %s: the frozen layers are random, and stay so; begin "
+                 "with weights that were trained: --pretrained or --init",
+                 session->config.model.freeze.until);
 }
 
 void train_close_weights(struct train_session *session)

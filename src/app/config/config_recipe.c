@@ -42,7 +42,10 @@ static uint32_t recipe_bit(const struct config_key *key)
     const struct config_key *first = key;
     while (recipe_concerns(key) && strcmp(first->name, "recipe") != 0)
         first--;
-    return first < key ? 1u << (key - first) : 0;
+    if (first == key)
+        return 0;
+    ASSERT(key - first < 32); /* bits of struct config_recipe */
+    return (uint32_t)1 << (key - first);
 }
 
 /* What a recipe says of a key. */

@@ -20,6 +20,9 @@ static enum status eval_open_network(struct eval_session *session)
     enum status st = ST_OK;
     if (comm_rank(comm) == 0)
         st = network_describe(&session->network, path);
+    if (comm_rank(comm) == 0 && st == ST_OK)
+        st = network_check_threshold(&session->network, path,
+                                     session->request->threshold);
     TRY(comm_agree(comm, st));
     if (comm_rank(comm) != 0)
         st = network_describe(&session->network, path);
@@ -191,8 +194,6 @@ enum status eval_session_open(struct eval_session *session)
     TRY(eval_open_data(session));
     TRY(network_match(&session->network, request->checkpoint, &session->dataset,
                       session->split, &session->match));
-    TRY(network_check_threshold(&session->network, request->checkpoint,
-                                request->threshold));
     TRY(stages_open_trained(&session->stages, comm, &session->network.model,
                             &session->network.config.run.parallel, request->stages));
     log_set_replicated(false);

@@ -50,13 +50,22 @@ static enum status match_fail_unknown(const char *name, const struct dataset_inf
     return st;
 }
 
-/* Two classes of one name would be indistinguishable; the data set's own check is the
-   import. */
+/* found: in sorted (count). Is there another class of its name? */
+static bool match_has_twin(const struct match_name *sorted, int count,
+                           const struct match_name *found)
+{
+    const struct match_name *last = sorted + count - 1;
+    return (found > sorted && strcmp(found[-1].name, found->name) == 0) ||
+           (found < last && strcmp(found[1].name, found->name) == 0);
+}
+
+/* Imports of data and of weights refuse equal names; files may be older. */
 static enum status match_classes(const struct checkpoint_info *info, const char *name,
                                  const struct dataset_info *data, uint16_t *class_of)
 {
     struct match_name *sorted = match_sorted(info);
     bool *known = mem_zeroed((size_t)data->classes, sizeof *known);
+    const char *twin = NULL;
     int unknown = 0;
     for (int c = 0; c < data->classes; c++) {
         const struct match_name wanted = {.name = data->class_name[c]};
@@ -64,12 +73,20 @@ static enum status match_classes(const struct checkpoint_info *info, const char 
                                                  sizeof *sorted, match_by_name);
         known[c] = found != NULL;
         unknown += !found;
-        if (found)
-            class_of[c] = (uint16_t)found->number;
+        if (!found)
+            continue;
+        class_of[c] = (uint16_t)found->number;
+        if (match_has_twin(sorted, info->classes, found))
+            twin = found->name;
     }
     enum status st = ST_OK;
     if (unknown > 0)
         st = match_fail_unknown(name, data, known, unknown);
+    else if (twin)
+        st = status_fail(ST_USAGE,
+                         "'%s' has several classes named '%s', which cannot be told "
+                         "apart: import its weights with other names (--classes)",
+                         name, twin);
     free(known);
     free(sorted);
     return st;
@@ -136,9 +153,6 @@ enum status network_match(const struct network *network, const char *name,
 enum status network_check_threshold(const struct network *network, const char *name,
                                     double threshold)
 {
-    if (threshold > 1)
-        FAIL(ST_USAGE, "'--threshold %g': expected a probability, from 0 to 1",
-             threshold);
     if (threshold >= 0 && !network->model.multi_label)
         FAIL(ST_USAGE, "'%s' gives an image one class: --threshold makes no sense", name);
     return ST_OK;

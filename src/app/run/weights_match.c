@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "data/dataset.h"
 #include "nn/layer_names.h"
 
 #define WEIGHTS_NAMED 4   /* tensors that a message names */
@@ -51,14 +52,10 @@ static int match_dims(const struct array *array)
     return dims;
 }
 
-/* classes: the first dimension may differ. */
-static bool match_fits(const struct array *array, const struct layer_tensor *tensor,
-                       bool classes)
+static bool match_fits(const struct array *array, const struct layer_tensor *tensor)
 {
-    size_t rest = tensor->count / (size_t)tensor->dim[0];
     if (array->type == ARRAY_OTHER || array->dims < 1 ||
-        (!classes && array->dim[0] != (size_t)tensor->dim[0]) || array->dim[0] == 0 ||
-        array->count / array->dim[0] != rest)
+        array->dim[0] != (size_t)tensor->dim[0] || array->count != tensor->count)
         return false;
     if (tensor->dims == 2) /* of (out, in): what follows is one vector in any shape */
         return true;
@@ -204,13 +201,25 @@ static enum status match_fail_missing(const struct match_search *search,
         free(name);
     }
     enum status st =
-        found == 0
-            ? status_fail(ST_USAGE,
-                          "'%s' has none of the names of this network's tensors "
-                          "(%s), nor as many arrays of their shapes",
-                          search->path, text)
-            : status_fail(ST_USAGE, "'%s' lacks %d of the network's %d tensors: %s",
-                          search->path, search->tensors - found, search->tensors, text);
+        status_fail(ST_USAGE, "'%s' lacks %d of the network's %d tensors: %s",
+                    search->path, search->tensors - found, search->tensors, text);
+    free(text);
+    return st;
+}
+
+static enum status match_fail_none(const struct match_search *search)
+{
+    char *text = mem_strdup("");
+    int told = 0;
+    for (int i = 0; i < search->tensors; i++) {
+        char *name = weights_tensor_name(search->model, i);
+        match_append_name(&text, &told, name);
+        free(name);
+    }
+    enum status st = status_fail(ST_USAGE,
+                                 "'%s' has none of the names of this network's tensors "
+                                 "(%s), nor as many arrays of their shapes",
+                                 search->path, text);
     free(text);
     return st;
 }
@@ -239,54 +248,44 @@ static enum status match_check_rest(const struct match_search *search,
     return st;
 }
 
-/* --- by shapes --- */
+/* --- the number of classes, and shapes --- */
 
-static enum status match_check_shapes(const struct match_search *search,
-                                      struct weights_match *match)
-{
-    const struct layer *head = model_head(search->model);
-    match->classes = 0;
-    for (int i = 0; i < search->tensors; i++) {
-        const struct layer *layer;
-        int number;
-        const struct layer_tensor *tensor =
-            weights_tensor(search->model, i, &layer, &number);
-        const struct array *array = arrays_at(search->file, match->array[i]);
-        if (match_fits(array, tensor, layer == head)) {
-            if (layer == head && match->classes == 0)
-                match->classes = (int)array->dim[0];
-            if (layer != head || array->dim[0] == (size_t)match->classes)
-                continue;
-        }
-        char *there = match_array_dims(array), *here = match_tensor_dims(tensor);
-        enum status st = status_fail(
-            ST_USAGE, "'%s': '%s'%s is %s there and '%s.%s' is %s here", search->path,
-            array->name, array->type == ARRAY_OTHER ? ", not of real numbers," : "",
-            there, layer->name, tensor->name, here);
-        free(there);
-        free(here);
-        return st;
-    }
-    return ST_OK;
-}
-
-/* One array for each tensor, in the file's order, and every shape fits. */
+/* One array for each tensor, in the file's order? */
 static bool match_by_order(const struct match_search *search, struct weights_match *match)
 {
     int *list = mem_zeroed((size_t)arrays_count(search->file) + 1, sizeof *list);
-    bool fits = match_candidates(search, list) == search->tensors;
-    for (int i = 0; fits && i < search->tensors; i++) {
-        const struct layer *layer;
-        int number;
-        const struct layer_tensor *tensor =
-            weights_tensor(search->model, i, &layer, &number);
-        match->array[i] = list[i];
-        fits = match_fits(arrays_at(search->file, list[i]), tensor,
-                          layer == model_head(search->model));
-    }
+    bool equal = match_candidates(search, list) == search->tensors;
+    if (equal)
+        memcpy(match->array, list, (size_t)search->tensors * sizeof *list);
     free(list);
     match->names[0] = '\0';
-    return fits;
+    return equal;
+}
+
+/* The rows of the head's first tensor in the file. */
+static size_t match_rows(const struct match_search *search,
+                         const struct weights_match *match)
+{
+    const struct layer *head = model_head(search->model), *layer = NULL;
+    int number, i = 0;
+    while (weights_tensor(search->model, i, &layer, &number) && layer != head)
+        i++;
+    const struct array *array = arrays_at(search->file, match->array[i]);
+    return array->dims > 0 ? array->dim[0] : 1;
+}
+
+static enum status match_find_classes(const struct match_search *search,
+                                      struct weights_match *match)
+{
+    size_t rows = match_rows(search, match);
+    bool good = rows >= 2 && rows <= DATASET_CLASSES_MAX;
+    if (!good && !*match->names)
+        return match_fail_none(search);
+    if (!good)
+        FAIL(ST_USAGE, "'%s' is for %zu classes; lockstep has networks for 2 to %d",
+             search->path, rows, DATASET_CLASSES_MAX);
+    match->classes = (int)rows;
+    return ST_OK;
 }
 
 enum status weights_match(struct weights_match *match, const struct arrays *file,
@@ -300,19 +299,44 @@ enum status weights_match(struct weights_match *match, const struct arrays *file
     for (int i = 0; i < search.tensors; i++)
         match->array[i] = -1;
     int found = match_by_names(&search, network, match);
-    bool ordered = found == 0 && match_by_order(&search, match);
     enum status st = ST_OK;
-    if (found < search.tensors && !ordered) {
-        for (int i = 0; found == 0 && i < search.tensors; i++)
-            match->array[i] = -1;
+    if (found == 0 && !match_by_order(&search, match))
+        TRY_TO(out, match_fail_none(&search));
+    if (found > 0 && found < search.tensors)
         TRY_TO(out, match_fail_missing(&search, match, found));
-    }
     TRY_TO(out, match_check_rest(&search, match));
-    st = match_check_shapes(&search, match);
+    st = match_find_classes(&search, match);
 out:
     if (st != ST_OK)
         weights_match_release(match);
     return st;
+}
+
+enum status weights_match_shapes(const struct weights_match *match,
+                                 const struct arrays *file, const char *path,
+                                 const struct model *model)
+{
+    const struct match_search search = {file, path, NULL, model, match->tensors};
+    ASSERT(weights_tensors(model) == match->tensors);
+    for (int i = 0; i < match->tensors; i++) {
+        const struct layer *layer;
+        int number;
+        const struct layer_tensor *tensor = weights_tensor(model, i, &layer, &number);
+        const struct array *array = arrays_at(file, match->array[i]);
+        if (match_fits(array, tensor))
+            continue;
+        if (!*match->names)
+            return match_fail_none(&search);
+        char *there = match_array_dims(array), *here = match_tensor_dims(tensor);
+        enum status st = status_fail(
+            ST_USAGE, "'%s': '%s'%s is %s there and '%s.%s' is %s here", path,
+            array->name, array->type == ARRAY_OTHER ? ", not of real numbers," : "",
+            there, layer->name, tensor->name, here);
+        free(there);
+        free(here);
+        return st;
+    }
+    return ST_OK;
 }
 
 void weights_match_release(struct weights_match *match)

@@ -164,12 +164,38 @@ static void test_huge_array(void **state)
     expect_said("a.h5' has an array of 4.40 TB, a process may have ");
 }
 
+/* Of two classes of one name, none is the one that a data set means. */
+static void test_equal_names(void **state)
+{
+    (void)state;
+    struct network network;
+    struct loader_match match;
+    char config[] = PLAIN, path[] = "data.h5", cat[] = "cat", dog[] = "dog";
+    char *names[] = {dog, cat};
+    const struct dataset data = {.info = {.path = path,
+                                          .shape = {4, 3, 1},
+                                          .classes = 2,
+                                          .class_name = names,
+                                          .count = {[DATASET_TEST] = 1}}};
+    assert_int_equal(network_describe(&network, write_checkpoint(config, 4, 3)), ST_OK);
+    assert_int_equal(network_match(&network, "a.h5", &data, DATASET_TEST, &match), ST_OK);
+    assert_true(match.class_of[0] == 1 && match.class_of[1] == 0);
+    network_match_release(&match);
+    strcpy(network.info.class_name[1], "cat");
+    strcpy(dog, "cat");
+    assert_int_equal(network_match(&network, "a.h5", &data, DATASET_TEST, &match),
+                     ST_USAGE);
+    expect_said("'a.h5' has several classes named 'cat', which cannot be told apart");
+    network_match_release(&match);
+    network_close(&network);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_find),          cmocka_unit_test(test_open_fails),
         cmocka_unit_test(test_hostile_sizes), cmocka_unit_test(test_without_weights),
-        cmocka_unit_test(test_huge_array),
+        cmocka_unit_test(test_huge_array),    cmocka_unit_test(test_equal_names),
     };
     return cmocka_run_group_tests(tests, scratch_setup, scratch_teardown);
 }

@@ -229,6 +229,34 @@ static void test_below(void **state)
     assert_false(fs_is_below(folder, scratch_path("none")));
 }
 
+static bool same_path(const char *a, const char *b)
+{
+    return fs_is_same_path(scratch_path(a), scratch_path(b));
+}
+
+static void test_same_path(void **state)
+{
+    (void)state;
+    assert_int_equal(fs_make_folder(scratch_path("one")), ST_OK);
+    assert_int_equal(fs_make_folder(scratch_path("two")), ST_OK);
+    /* of files that do not exist yet */
+    assert_true(same_path("one/new", "one/new"));
+    assert_true(same_path("one/new", "two/../one/./new"));
+    assert_false(same_path("one/new", "one/news"));
+    assert_false(same_path("one/new", "two/new"));
+    assert_false(same_path("none/new", "none/new")); /* there is no such folder */
+    assert_true(fs_is_same_path("new", "./new"));
+    assert_true(fs_is_same_path("/new", "//new"));
+    /* and of those that do */
+    scratch_write("one/old", "text", 4);
+    scratch_write("two/old", "text", 4);
+    assert_true(same_path("one/old", "two/../one/old"));
+    assert_false(same_path("one/old", "two/old"));
+    assert_false(same_path("one/old", "one/new"));
+    assert_int_equal(symlink(scratch_path("one/old"), scratch_path("two/link")), 0);
+    assert_true(same_path("one/old", "two/link"));
+}
+
 static void test_writer(void **state)
 {
     (void)state;
@@ -282,7 +310,7 @@ int main(void)
         cmocka_unit_test(test_commit),       cmocka_unit_test(test_commit_fails),
         cmocka_unit_test(test_commit_here),  cmocka_unit_test(test_below),
         cmocka_unit_test(test_writer),       cmocka_unit_test(test_writer_fails),
-        cmocka_unit_test(test_remove_temps),
+        cmocka_unit_test(test_remove_temps), cmocka_unit_test(test_same_path),
     };
     return cmocka_run_group_tests(tests, scratch_setup, scratch_teardown);
 }
