@@ -371,11 +371,11 @@ for c, row in enumerate(classes):
     assert (row["precision"] == "") == (int(row["answers"]) == 0)
 END
     refused 2 "'report/report.csv' exists already; use --force to replace it" \
-        evaluate 1 run --out report
-    evaluate 1 run --data letters.h5 --out report --force >/dev/null
+        evaluate 1 run --out report/
+    evaluate 1 run --data letters.h5 --out report/ --force >/dev/null
     grep -q '^test/0,' report/predictions.csv
     echo precious >report/measures.csv
-    refused 2 "*report/measures.csv*" evaluate 1 run --out report --force
+    refused 2 "*report/measures.csv*" evaluate 1 run --out report/ --force
     same_text "$(<report/measures.csv)" precious
 }
 

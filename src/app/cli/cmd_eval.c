@@ -126,9 +126,9 @@ static enum status eval_parse(struct comm *comm, struct eval_request *request,
         {"threshold", CLI_REAL, &request->threshold, "P", CLI_THRESHOLD_HELP},
         {"out", CLI_TEXT, &line->out, "PATH",
          "write /logprobs, /predicted and /labels to the file PATH (HDF5; of images with "
-         "several classes /probabilities, /predicted and /labels); if PATH ends with '/' "
-         "or is a folder, report.csv, measures.csv, predictions.csv and predictions.h5 "
-         "into it"},
+         "several classes /probabilities, /predicted and /labels); if PATH ends with "
+         "'/', report.csv, measures.csv, predictions.csv and predictions.h5 into that "
+         "folder"},
         {"force", CLI_FLAG, &line->force, NULL, "replace files that exist"},
         {"no-verify", CLI_FLAG, &request->no_verify, NULL, CLI_NO_VERIFY_HELP},
         {"threads", CLI_INT, &line->threads, "T",

@@ -137,7 +137,7 @@ static const struct out_file {
 static bool out_is_folder(const char *out)
 {
     size_t length = strlen(out);
-    return (length > 0 && out[length - 1] == '/') || fs_is_folder(out);
+    return length > 0 && out[length - 1] == '/';
 }
 
 static enum status out_check_file(const char *folder, const char *name,

@@ -1,6 +1,6 @@
 /*
  * eval_out: what `lockstep eval --out PATH` writes. PATH is a file of predictions (HDF5)
- * or, if it ends with '/' or is a folder, a folder of
+ * or, if it ends with '/', a folder of
  *
  *   report.csv        a row for each class
  *   measures.csv      accuracy with its interval, macro F1, ...

@@ -21,8 +21,8 @@ static enum status eval_open_network(struct eval_session *session)
     if (comm_rank(comm) == 0)
         st = network_describe(&session->network, path);
     if (comm_rank(comm) == 0 && st == ST_OK)
-        st = network_check_threshold(&session->network, path,
-                                     session->request->threshold);
+        st =
+            network_check_threshold(&session->network, path, session->request->threshold);
     TRY(comm_agree(comm, st));
     if (comm_rank(comm) != 0)
         st = network_describe(&session->network, path);
