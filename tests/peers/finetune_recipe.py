@@ -58,6 +58,8 @@ def network(weights, classes, frozen):
     net = EfficientNet.from_name("efficientnet-lite0")
     net.load_state_dict(load_file(weights))
     net._fc = torch.nn.Linear(net._fc.in_features, classes)
+    torch.nn.init.zeros_(net._fc.weight)  # with PyTorch's own values some seeds diverge
+    torch.nn.init.zeros_(net._fc.bias)
     for name, p in net.named_parameters():
         p.requires_grad = not frozen or name.startswith("_fc.")
     return net.to(memory_format=torch.channels_last)
