@@ -38,6 +38,7 @@ static const struct main_command main_commands[] = {
     {"models", false, false, cmd_models, "list the networks that have a name"},
     {"eval", true, false, cmd_eval, "measure a checkpoint on a data set (also: val)"},
     {"report", true, false, cmd_report, "write a page about a run, or several"},
+    {"runs", false, false, cmd_runs, "list the runs in a folder"},
     {"predict", false, false, cmd_predict, "classify images"},
     {"show", false, false, cmd_show,
      "print what a run, a checkpoint, a data set or a plan holds"},

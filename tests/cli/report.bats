@@ -107,6 +107,21 @@ END
     run ! grep -Fq 'train.batch' text
 }
 
+@test "runs lists them, with the keys that differ" {
+    mkdir all
+    mv one two all
+    mkdir all/notes all/broken all/broken/checkpoints
+    "$LOCKSTEP" runs all >table 2>err
+    [ "$(wc -l <table)" -eq 3 ]
+    cat table
+    grep -Eq '^  one +accuracy [0-9.]+ % +[0-9]+ +18 +finished +20[0-9-]+ [0-9:]+ .*optim.lr=0.05' table
+    grep -Eq '^  two .* finished .*train.epochs=2 .*optim.lr=0.01' table
+    run ! grep -q 'train.batch' table
+    grep -q "^note: 'all/broken' holds no checkpoint" err
+    refused 1 "'all/notes' holds no run that can be read" "$LOCKSTEP" runs all/notes
+    refused 1 "cannot read folder 'runs': *" "$LOCKSTEP" runs
+}
+
 @test "a run at work has a report" {
     train 1 "$TINY" --run busy --set train.epochs=5 --set train.steps=7 --set log.every=1 >/dev/null
     sed -i '/^stopped step/d;/^finished step/d' busy/log.txt

@@ -19,6 +19,7 @@ enum status cmd_bench(struct comm *comm, int argc, char **argv) MUST_CHECK;
 enum status cmd_lab(struct comm *comm, int argc, char **argv) MUST_CHECK;
 enum status cmd_tune(struct comm *comm, int argc, char **argv) MUST_CHECK;
 enum status cmd_lrfind(struct comm *comm, int argc, char **argv) MUST_CHECK;
+enum status cmd_runs(struct comm *comm, int argc, char **argv) MUST_CHECK;
 enum status cmd_report(struct comm *comm, int argc, char **argv) MUST_CHECK;
 enum status cmd_plan(struct comm *comm, int argc, char **argv) MUST_CHECK;
 enum status cmd_machine(struct comm *comm, int argc, char **argv) MUST_CHECK;

@@ -42,8 +42,10 @@ static enum status report_write(const char *path, const struct report_request *r
 static enum status report_open_runs(const struct report_request *request,
                                     struct report_run *run, int *opened)
 {
-    for (; *opened < request->runs; (*opened)++)
-        TRY(report_run_open(&run[*opened], request->run[*opened]));
+    while (*opened < request->runs) {
+        int next = (*opened)++;
+        TRY(report_run_open(&run[next], request->run[next]));
+    }
     return ST_OK;
 }
 

@@ -54,48 +54,13 @@ static void compare_results(FILE *out, const struct report_run *run, int runs)
     html_table_end(out);
 }
 
-/* The value of "section.key" in config text; the caller frees; NULL: it has none. */
-static char *compare_value(const char *text, const char *section, const char *key)
-{
-    size_t key_length = strlen(key);
-    bool here = false;
-    for (const char *line = text; *line;) {
-        size_t length = strcspn(line, "\n");
-        if (*line == '[')
-            here = strncmp(line + 1, section, strlen(section)) == 0 &&
-                   line[1 + strlen(section)] == ']';
-        else if (here && strncmp(line, key, key_length) == 0 &&
-                 strncmp(line + key_length, " =", 2) == 0) {
-            const char *value = line + key_length + 2;
-            value += strspn(value, " ");
-            return mem_format("%.*s", (int)(line + length - value), value);
-        }
-        line += length + (line[length] == '\n');
-    }
-    return NULL;
-}
-
-static bool compare_differs(const struct report_run *run, int runs, const char *section,
-                            const char *key)
-{
-    char *first = compare_value(run[0].network.info.config, section, key);
-    bool differs = false;
-    for (int r = 1; r < runs && !differs; r++) {
-        char *other = compare_value(run[r].network.info.config, section, key);
-        differs = strcmp(first ? first : "", other ? other : "") != 0;
-        free(other);
-    }
-    free(first);
-    return differs;
-}
-
 static void compare_put_key(FILE *out, const struct report_run *run, int runs,
                             const char *section, const char *key)
 {
     html_row(out);
     html_cellf(out, "%s.%s", section, key);
     for (int r = 0; r < runs; r++) {
-        char *value = compare_value(run[r].network.info.config, section, key);
+        char *value = report_run_key(&run[r], section, key);
         html_cell(out, value ? value : "-");
         free(value);
     }
@@ -115,8 +80,7 @@ static void compare_configs(FILE *out, const struct report_run *run, int runs)
     }
     fputs("</tr></thead>\n<tbody>\n", out);
     for (int i = 0; config_describe_key(i, &key); i++)
-        if (strcmp(key.section, "model") != 0 &&
-            compare_differs(run, runs, key.section, key.name)) {
+        if (report_runs_differ(run, runs, key.section, key.name)) {
             compare_put_key(out, run, runs, key.section, key.name);
             any = true;
         }

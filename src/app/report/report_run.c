@@ -34,7 +34,7 @@ static enum status report_read_log(struct report_run *run)
 
 enum status report_run_open(struct report_run *run, const char *path)
 {
-    *run = (struct report_run){.path = path};
+    *run = (struct report_run){.path = mem_strdup(path)};
     if (!fs_is_folder(path))
         FAIL(ST_USAGE, "'%s' is not the folder of a run", path);
     TRY(network_describe(&run->network, path));
@@ -49,6 +49,7 @@ void report_run_close(struct report_run *run)
     metrics_release(&run->metrics);
     network_close(&run->network);
     free(run->log);
+    free(run->path);
 }
 
 /* --- the log --- */
@@ -83,4 +84,40 @@ const char *report_run_state(const struct report_run *run)
     if (report_run_line(run, "finished step "))
         return "finished";
     return report_run_line(run, "stopped step ") ? "stopped" : "not ended";
+}
+
+/* --- the config --- */
+
+char *report_run_key(const struct report_run *run, const char *section, const char *key)
+{
+    size_t section_length = strlen(section), key_length = strlen(key), length;
+    bool here = false;
+    for (const char *line = run->network.info.config; *line; line += length) {
+        length = strcspn(line, "\n");
+        if (*line == '[') {
+            here = strncmp(line + 1, section, section_length) == 0 &&
+                   line[1 + section_length] == ']';
+        } else if (here && strncmp(line, key, key_length) == 0 &&
+                   strncmp(line + key_length, " =", 2) == 0) {
+            const char *value = line + key_length + 2;
+            value += strspn(value, " ");
+            return mem_format("%.*s", (int)(line + length - value), value);
+        }
+        length += line[length] == '\n';
+    }
+    return NULL;
+}
+
+bool report_runs_differ(const struct report_run *run, int runs, const char *section,
+                        const char *key)
+{
+    char *first = report_run_key(&run[0], section, key);
+    bool differs = false;
+    for (int r = 1; r < runs && !differs && strcmp(section, "model") != 0; r++) {
+        char *other = report_run_key(&run[r], section, key);
+        differs = strcmp(first ? first : "", other ? other : "") != 0;
+        free(other);
+    }
+    free(first);
+    return differs;
 }

@@ -8,7 +8,7 @@
 #include "train/metrics.h"
 
 struct report_run {
-    const char *path;       /* borrowed: as the user called it */
+    char *path;             /* owned: as the user called it */
     struct network network; /* of the best checkpoint, without weights */
     struct metrics metrics;
     char *log; /* owned: of log.txt; "": there is none */
@@ -27,5 +27,12 @@ const char *report_run_line(const struct report_run *run, const char *begin);
 
 /* "finished", "stopped", or "not ended". */
 const char *report_run_state(const struct report_run *run);
+
+/* The value of a key of the run's config; the caller frees; NULL: it has none. */
+char *report_run_key(const struct report_run *run, const char *section, const char *key);
+
+/* Have the runs' configs different values of a key? Networks are not compared. */
+bool report_runs_differ(const struct report_run *run, int runs, const char *section,
+                        const char *key);
 
 #endif
