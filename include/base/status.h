@@ -32,7 +32,7 @@ enum status {
 enum status status_fail(enum status code, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
 /* For errors that the caller handles: until status_capture(NULL), status_fail in this
-   thread prints nothing and writes the first message to `text`. */
+   thread prints nothing and writes the first message to `text`. Captures nest. */
 #define STATUS_TEXT 4608 /* room for a path and what is wrong with it */
 void status_capture(char text[STATUS_TEXT]);
 

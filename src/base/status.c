@@ -7,7 +7,10 @@
 #include "base/log.h"
 
 static void (*abort_hook)(int code);
-static _Thread_local char *captured; /* NULL: messages are printed */
+/* The texts of this thread's captures, the innermost last. */
+#define STATUS_CAPTURES 8
+static _Thread_local char *captured[STATUS_CAPTURES];
+static _Thread_local int captures; /* 0: messages are printed */
 
 void status_set_abort_hook(void (*hook)(int code))
 {
@@ -18,19 +21,24 @@ enum status status_fail(enum status code, const char *fmt, ...)
 {
     va_list args;
     va_start(args, fmt);
-    if (!captured)
+    char *text = captures > 0 ? captured[captures - 1] : NULL;
+    if (!text)
         log_verror(fmt, args);
-    else if (!*captured)
-        vsnprintf(captured, STATUS_TEXT, fmt, args);
+    else if (!*text)
+        vsnprintf(text, STATUS_TEXT, fmt, args);
     va_end(args);
     return code;
 }
 
 void status_capture(char text[STATUS_TEXT])
 {
-    captured = text;
-    if (text)
-        *text = '\0';
+    if (!text) {
+        captures -= captures > 0;
+        return;
+    }
+    ASSERT(captures < STATUS_CAPTURES);
+    captured[captures++] = text;
+    *text = '\0';
 }
 
 void status_abort(enum status code)

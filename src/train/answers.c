@@ -15,11 +15,13 @@ struct answer answer_of(const float *logprobs, int classes, int label)
     struct answer answer = {.margin = logprobs[1] - logprobs[0]};
     answer.predicted = (uint16_t)vector_argmax(logprobs, (size_t)classes);
     answer.logprob = logprobs[answer.predicted];
-    for (int c = 0; c < classes; c++) {
+    for (int c = 0; c < classes && label != answer.predicted; c++) {
         bool before = logprobs[c] > logprobs[label] ||
                       (c < label && logprobs[c] == logprobs[label]);
         answer.rank = (uint16_t)(answer.rank + before);
     }
+    if (label != answer.predicted && answer.rank == 0)
+        answer.rank = (uint16_t)(classes - 1); /* the label's is not a number */
     return answer;
 }
 
@@ -86,8 +88,9 @@ double answers_auc(const struct answer *answer, uint64_t count)
 /* Bin m holds probabilities in (m / ANSWERS_BINS, (m + 1) / ANSWERS_BINS]. */
 static int calibration_bin(double p)
 {
-    int bin = (int)ceil(p * ANSWERS_BINS) - 1;
-    return bin < 0 ? 0 : bin < ANSWERS_BINS ? bin : ANSWERS_BINS - 1;
+    if (!(p > 0))
+        return 0;
+    return p < 1 ? (int)ceil(p * ANSWERS_BINS) - 1 : ANSWERS_BINS - 1;
 }
 
 double answers_calibration_error(const struct answer *answer, uint64_t count)

@@ -383,7 +383,8 @@ END
     "$LOCKSTEP" data export letters.h5 pictures >export.out
     mkdir only && mv pictures/test/B only/B
     evaluate 1 run --data only >out
-    grep -q '^    B ' out || grep -q ' B ' out
+    grep -Eq "^  B +$(find only -name '*.png' | wc -l) " out
+    [ "$(grep -Ec '^  [A-Z] +0 ' out)" -eq 25 ]
     refused 1 "*all pictures in folder only are of class 'B': at least two classes*" \
         "$LOCKSTEP" data import only --out only.h5
 }

@@ -244,5 +244,5 @@ alone() {
     train 1 none.conf --run named --autotune off --set train.steps=1 --set "model.name=$TINY" >named.out
     train 1 "$TINY" --run plain --tune=off --set train.steps=1 >plain.out
     same_state named.out plain.out
-    refused 2 "'--autotune maybe': *" train 1 "$TINY" --run never --autotune maybe
+    refused 2 "plan of threads 'maybe': *" train 1 "$TINY" --run never --autotune maybe
 }

@@ -135,7 +135,7 @@ END
 }
 
 @test "bad arguments of tune are refused in one line" {
-    refused 2 "'--autotune maybe': expected off, cached or force" \
+    refused 2 "plan of threads 'maybe': expected off, cached or force" \
         train 1 "$TINY" --run never --tune maybe
     refused 2 "*'intra = rows': expected auto | batch | channel | hybrid" train 1 "$TINY" --run never --set parallel.intra=rows
     refused 2 "'--batch 0': expected numbers from 1, with commas" "$LOCKSTEP" tune --batch 0

@@ -118,4 +118,9 @@ struct config_key_help {
 };
 bool config_describe_key(int i, struct config_key_help *key);
 
+/* The value of key `i` as text; NULL: of a layer or of groups. The groups as in
+   config_text. The caller frees both. */
+char *config_key_text(const struct config *config, int i);
+char *config_groups_text(const struct config *config);
+
 #endif

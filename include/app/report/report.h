@@ -24,8 +24,9 @@ struct report_request {
     int threads;      /* of each rank; 0: its share of the CPUs */
 };
 
-/* Collective: all ranks answer the images of one run; rank 0 writes. Runs may be at work
-   meanwhile. */
+/* Collective, the same status on every rank: all ranks answer the images of one run; rank
+   0 writes. Runs may be at work meanwhile. ST_USAGE: not a run, or the file is another's;
+   ST_FAIL: a run cannot be read, or the file not written, or `data` has no answers. */
 enum status report_make(struct comm *comm,
                         const struct report_request *request) MUST_CHECK;
 

@@ -16,9 +16,13 @@
 #include "data/import_pictures.h"
 
 struct comm;
+struct data_options;
 
 /* The options of an import as the command line's defaults are. */
 struct import_options data_source_options(void);
+
+/* Those of a training, which the config says. */
+struct import_options data_source_training_options(const struct data_options *data);
 
 /* Collective. Sets *file, which the caller frees, to the data set that `path` is or
    became. Only rank 0 imports. *has (of a folder or list): the splits that it has itself;

@@ -23,7 +23,8 @@ struct eval_request {
     const char *checkpoint; /* or a run */
     const char *data;       /* or a folder or list of pictures; NULL: as in training */
     enum dataset_split split;
-    int views;        /* enum view_set; -1: the config's */
+    bool choosing; /* instead of it, the one that training evaluates on: val, or test */
+    int views;     /* enum view_set; -1: the config's */
     double threshold; /* of images with several classes; negative: the config's */
     bool no_verify;
     bool rows; /* rank 0 gets the log-probabilities of all images */
@@ -37,7 +38,7 @@ struct eval_session {
     struct comm *comm;                  /* borrowed */
     const struct eval_request *request; /* borrowed */
     const char *data;                   /* the request's, or the training's */
-    enum dataset_split split; /* the request's; train if pictures are not divided */
+    enum dataset_split split;           /* that is measured, after eval_session_open */
     struct network network;
     struct dataset dataset;
     struct placement placement;
@@ -45,14 +46,20 @@ struct eval_session {
     struct folded_crew folded;
     struct loader_match match;
     struct loader loader;
+    /* After eval_session_run; owned by the session. */
     struct evaluation result;
-    struct evaluation_rows rows;
-    struct answer *answer; /* owned: (images), of images with one class; or NULL */
-    float *logprobs;       /* owned: (images, classes) on rank 0, with rows; or NULL */
-    double seconds;        /* that the answers took */
+    struct evaluation_rows rows; /* of this rank, until they are gathered */
+    struct answer
+        *answer;     /* (images), of images with one class, on every rank; or NULL */
+    float *logprobs; /* (images, classes) on rank 0, with rows; or NULL */
+    double seconds;  /* that the answers took */
 };
 
-/* Collective, all of them. The others are called only if those before returned ST_OK. */
+/* Collective, all of them; the same status on every rank. Each is called only if those
+   before returned ST_OK. eval_session_find: ST_USAGE without a data set; ST_FAIL if the
+   checkpoint cannot be read. eval_session_open: ST_FAIL if the data set cannot be read,
+   has no image of the split or a class that the network does not know; ST_USAGE if it is
+   of the other kind of labels. eval_session_run: ST_FAIL if an image cannot be read. */
 enum status eval_session_find(struct eval_session *session) MUST_CHECK;
 enum status eval_session_open(struct eval_session *session) MUST_CHECK;
 enum status eval_session_run(struct eval_session *session) MUST_CHECK;

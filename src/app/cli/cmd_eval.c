@@ -39,7 +39,7 @@ static enum status eval_check_out(const struct eval_session *session,
     const char *const inputs[] = {session->network.checkpoint, session->data};
     enum status st = ST_OK;
     if (line->out && comm_rank(session->comm) == 0)
-        st = eval_out_check(line->out, line->force, inputs, 2);
+        st = eval_out_check(&session->network, line->out, line->force, inputs, 2);
     return comm_agree(session->comm, st);
 }
 
@@ -82,7 +82,7 @@ static enum status eval_write(const struct eval_session *session, const char *ou
     if (comm_rank(session->comm) == 0)
         st = eval_out_write(&answers, out, session->logprobs);
     TRY(comm_agree(session->comm, st));
-    log_out("predictions: %s\n", out);
+    log_out("%s: %s\n", out[strlen(out) - 1] == '/' ? "tables" : "predictions", out);
     return ST_OK;
 }
 

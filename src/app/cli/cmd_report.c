@@ -4,13 +4,14 @@
 #include "app/cli/commands.h"
 #include "app/report/report.h"
 #include "app/run/placement.h"
+#include "app/run/stall.h"
 #include "base/log.h"
 #include "comm/comm.h"
 
 static enum status report_parse(struct comm *comm, struct report_request *request,
                                 int argc, char **argv, const char **operand)
 {
-    long long mistakes = REPORT_MISTAKES, threads = 0;
+    long long mistakes = -1, threads = 0, stall_timeout = STALL_TIMEOUT;
     const struct cli_option options[] = {
         {"out", CLI_TEXT, &request->out, "FILE",
          "the page, default RUN/report.html, or report.html of several runs; a report "
@@ -23,6 +24,7 @@ static enum status report_parse(struct comm *comm, struct report_request *reques
          "no images, and there are no tables of the classes"},
         {"threads", CLI_INT, &threads, "T",
          "threads per rank, default the rank's share of the CPUs"},
+        {"stall-timeout", CLI_INT, &stall_timeout, "SECONDS", STALL_HELP},
         {0},
     };
     const struct cli_command command = {
@@ -37,9 +39,14 @@ static enum status report_parse(struct comm *comm, struct report_request *reques
     if (mistakes > 1000)
         FAIL(ST_USAGE, "'--mistakes %lld': expected a whole number from 0 to 1000",
              mistakes);
+    if (request->runs > 1 && (request->data || mistakes >= 0 || threads > 0))
+        FAIL(ST_USAGE, "--data, --mistakes and --threads are for the report of one run");
+    if (request->data && mistakes == 0)
+        FAIL(ST_USAGE, "--mistakes 0 answers no images: --data is of no use then");
     TRY(placement_check_threads(comm, threads));
+    TRY(stall_watch(comm, stall_timeout));
     request->run = operand;
-    request->mistakes = (int)mistakes;
+    request->mistakes = mistakes < 0 ? REPORT_MISTAKES : (int)mistakes;
     request->threads = (int)threads;
     return ST_OK;
 }

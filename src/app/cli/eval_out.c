@@ -1,5 +1,6 @@
 #include "eval_out.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -149,12 +150,41 @@ static enum status out_check_file(const char *folder, const char *name,
     return output_check(path, force, kind, input, inputs);
 }
 
-enum status eval_out_check(const char *out, bool force, const char *const *input,
-                           int inputs)
+/* The folder, if it is not there, is made when it is needed. */
+static enum status out_check_folder(const char *out)
+{
+    char path[FS_PATH];
+    if (snprintf(path, sizeof path, "%s", out) >= FS_PATH)
+        FAIL(ST_USAGE, "path too long: '%s'", out);
+    for (char *end = path + strlen(path); end > path + 1 && end[-1] == '/';)
+        *--end = '\0';
+    if (fs_is_file(path))
+        FAIL(ST_USAGE, "'%s' cannot be a folder: it is a file", path);
+    return ST_OK;
+}
+
+/* Cells of several classes have a ';' between them. */
+static enum status out_check_names(const struct network *network)
+{
+    const struct checkpoint_info *info = &network->info;
+    for (int c = 0; c < info->classes && network->model.multi_label; c++)
+        if (strchr(info->class_name[c], ';'))
+            FAIL(ST_USAGE,
+                 "class '%s' has a ';' in its name, which stands between the classes of "
+                 "an image in predictions.csv; write a file of predictions: --out F.h5",
+                 info->class_name[c]);
+    return ST_OK;
+}
+
+enum status eval_out_check(const struct network *network, const char *out, bool force,
+                           const char *const *input, int inputs)
 {
     if (!out_is_folder(out))
         return output_check(out, force, &eval_predictions, input, inputs);
-    TRY(fs_make_folder(out));
+    TRY(out_check_folder(out));
+    TRY(out_check_names(network));
+    if (!fs_is_folder(out))
+        return ST_OK;
     for (size_t i = 0; i < OUT_FILES; i++)
         TRY(out_check_file(out, out_files[i].name, &out_files[i].kind, force, input,
                            inputs));
@@ -167,6 +197,7 @@ enum status eval_out_write(const struct eval_answers *answers, const char *out,
     char path[FS_PATH];
     if (!out_is_folder(out))
         return eval_write_answers(answers, out, logprobs);
+    TRY(fs_make_folder(out));
     for (size_t i = 0; i < OUT_FILES; i++) {
         TRY(fs_join(path, out, out_files[i].name));
         TRY(out_files[i].write(answers, path, logprobs));

@@ -13,11 +13,12 @@
 #include "eval_answers.h"
 
 /* Before the work: may it be written? force: files may be replaced by files of the same
-   kind. input: files that may not. */
-enum status eval_out_check(const char *out, bool force, const char *const *input,
-                           int inputs) MUST_CHECK;
+   kind. input: files that may not. ST_USAGE or ST_FAIL, as io/target.h says. Makes
+   nothing. Rank 0 alone, both. */
+enum status eval_out_check(const struct network *network, const char *out, bool force,
+                           const char *const *input, int inputs) MUST_CHECK;
 
-/* logprobs: (count, classes). */
+/* Makes the folder if need be. logprobs: (count, classes). ST_FAIL: not written. */
 enum status eval_out_write(const struct eval_answers *answers, const char *out,
                            const float *logprobs) MUST_CHECK;
 

@@ -10,7 +10,7 @@
 /* Prints them; of many classes those with the lowest F1. */
 void eval_scores_print(const struct eval_answers *answers);
 
-/* Tables for other programs, by the heads below. */
+/* Tables for other programs, by the heads below; ST_FAIL: not written. */
 #define EVAL_MEASURES_HEAD "measure,value"
 #define EVAL_CLASSES_HEAD  "class,images,answers,correct,precision,recall,f1"
 enum status eval_write_measures(const struct eval_answers *answers,

@@ -63,16 +63,8 @@ static enum status train_open_config(struct train_session *session)
 static enum status train_find_data(struct train_session *session, char **file)
 {
     const struct data_options *options = &session->config.data;
-    struct import_options import = data_source_options();
+    const struct import_options import = data_source_training_options(options);
     bool has[DATASET_SPLITS];
-    import.channels = options->channels == 0 ? 0 : 2 * options->channels - 1;
-    import.treatment.fit = (enum treatment_fit)options->fit;
-    if (options->val > 0)
-        import.share[DATASET_VAL] = options->val;
-    import.size_option = "--set data.size=";
-    import.h = options->h;
-    import.w = options->w;
-    import.label = options->multi_label ? IMPORT_LABEL_SETS : IMPORT_LABEL_AUTO;
     return data_source_open(session->comm, options->file, &import, file, has);
 }
 

@@ -70,15 +70,20 @@ static enum status train_request_check(const struct train_request *request)
 static void train_request_choose_config(struct train_request *request,
                                         const char *operand)
 {
-    static const char name[] = "model.name=";
+    static const char name[] = "model.name";
     struct cli_texts *set = &request->set;
     int kept = 0;
     request->config = operand;
-    for (int i = 0; i < set->count; i++)
-        if (strncmp(set->text[i], name, sizeof name - 1) == 0)
-            request->config = set->text[i] + sizeof name - 1;
+    for (int i = 0; i < set->count; i++) {
+        const char *text = set->text[i] + strspn(set->text[i], " ");
+        const char *equals = text + sizeof name - 1;
+        bool chosen = strncmp(text, name, sizeof name - 1) == 0;
+        equals += chosen ? strspn(equals, " ") : 0;
+        if (chosen && *equals == '=')
+            request->config = equals + 1 + strspn(equals + 1, " ");
         else
             set->text[kept++] = set->text[i];
+    }
     set->count = kept;
 }
 

@@ -290,3 +290,19 @@ bool config_describe_key(int i, struct config_key_help *help)
     config_value_range(key, help->range);
     return true;
 }
+
+char *config_key_text(const struct config *config, int i)
+{
+    char text[CONFIG_VALUE];
+    if (i >= config_key_count || config_keys[i].kind == KEY_LAYERS)
+        return NULL;
+    config_value_text(config, &config_keys[i], 0, text);
+    return mem_strdup(text);
+}
+
+char *config_groups_text(const struct config *config)
+{
+    char *text = mem_strdup("");
+    config_append_groups(&text, &config->run.optim.groups);
+    return text;
+}

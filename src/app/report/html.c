@@ -25,6 +25,7 @@ static const char html_style[] =
     ".plots{display:grid;gap:16px;"
     "grid-template-columns:repeat(auto-fit,minmax(min(100%,400px),1fr))}"
     ".plots svg{width:100%;height:auto}"
+    ".keys span{display:inline-block;margin-right:16px;overflow-wrap:anywhere}"
     ".scroll{overflow-x:auto}"
     "table{border-collapse:collapse;font-variant-numeric:tabular-nums}"
     "th,td{padding:3px 12px 3px 0;text-align:right;border-bottom:1px solid var(--line)}"

@@ -55,12 +55,43 @@ static enum status report_check(const struct report_request *request, const char
     return target_check(path, &report_target, inputs, 1);
 }
 
+/* A data set that the user named must be there; without that of the training the page
+   has no answers. */
+static enum status report_judge_answers(const struct report_request *request,
+                                        const struct report_answers *answers)
+{
+    if (answers->status == ST_OK)
+        return ST_OK;
+    if (request->data)
+        FAIL(answers->status, "%s", answers->why);
+    log_note("the page has no answers: %s", answers->why);
+    return ST_OK;
+}
+
+static enum status report_make_page(struct comm *comm,
+                                    const struct report_request *request,
+                                    const char *path, const struct report_run *run)
+{
+    struct report_answers answers = {.status = ST_OK};
+    bool first = comm_rank(comm) == 0, asks = request->runs == 1 && request->mistakes > 0;
+    enum status st = ST_OK;
+    if (asks)
+        report_answers_open(&answers, comm, request->run[0], request->data,
+                            request->threads);
+    if (first)
+        st = report_judge_answers(request, &answers);
+    if (first && st == ST_OK)
+        st = report_write(path, request, run, &answers);
+    if (asks)
+        report_answers_close(&answers);
+    return comm_agree(comm, st);
+}
+
 enum status report_make(struct comm *comm, const struct report_request *request)
 {
     char path[FS_PATH];
     struct report_run *run = mem_zeroed((size_t)request->runs, sizeof *run);
-    struct report_answers answers = {.there = false};
-    bool first = comm_rank(comm) == 0, asks = request->runs == 1 && request->mistakes > 0;
+    bool first = comm_rank(comm) == 0;
     int opened = 0;
     enum status st = report_path(request, path);
     if (first && st == ST_OK)
@@ -68,14 +99,8 @@ enum status report_make(struct comm *comm, const struct report_request *request)
     if (first && st == ST_OK)
         st = report_check(request, path);
     st = comm_agree(comm, st);
-    if (st == ST_OK && asks)
-        report_answers_open(&answers, comm, request->run[0], request->data,
-                            request->threads);
-    if (first && st == ST_OK)
-        st = report_write(path, request, run, &answers);
-    st = comm_agree(comm, st);
-    if (asks && answers.session.comm)
-        report_answers_close(&answers);
+    if (st == ST_OK)
+        st = report_make_page(comm, request, path, run);
     for (int r = 0; r < opened; r++)
         report_run_close(&run[r]);
     free(run);

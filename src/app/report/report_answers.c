@@ -10,19 +10,20 @@
 #include "html.h"
 #include "io/image.h"
 
-/* The split that training evaluates on: val if the set has it. */
-static enum status answers_run(struct report_answers *answers)
+static enum status answers_run(struct eval_session *session)
 {
-    struct eval_session *session = &answers->session;
-    struct dataset_info info;
     TRY(eval_session_find(session));
-    if (fs_is_file(session->data)) {
-        TRY(dataset_info_read(&info, session->data));
-        session->split = dataset_choosing(&info);
-        dataset_info_release(&info);
-    }
     TRY(eval_session_open(session));
     return eval_session_run(session);
+}
+
+/* The message of the first rank that has one, on all ranks. */
+static void answers_share_reason(struct report_answers *answers, struct comm *comm)
+{
+    double first = *answers->why ? -comm_rank(comm) : -comm_size(comm);
+    comm_max_f64(comm, &first, 1);
+    if ((int)-first < comm_size(comm))
+        comm_bcast(comm, answers->why, sizeof answers->why, (int)-first);
 }
 
 void report_answers_open(struct report_answers *answers, struct comm *comm,
@@ -31,14 +32,16 @@ void report_answers_open(struct report_answers *answers, struct comm *comm,
     *answers = (struct report_answers){.request = {.checkpoint = run,
                                                    .data = data,
                                                    .split = DATASET_TEST,
+                                                   .choosing = true,
                                                    .views = -1,
                                                    .threshold = -1,
                                                    .threads = threads,
                                                    .stages = 1}};
     answers->session = (struct eval_session){.comm = comm, .request = &answers->request};
     status_capture(answers->why);
-    answers->there = comm_agree(comm, answers_run(answers)) == ST_OK;
+    answers->status = answers_run(&answers->session);
     status_capture(NULL);
+    answers_share_reason(answers, comm);
 }
 
 void report_answers_close(struct report_answers *answers)
@@ -83,10 +86,14 @@ static void mistake_put(FILE *out, const struct eval_session *session,
         .h = data->shape.h, .w = data->shape.w, .c = data->shape.c, .pixel = pixels};
     char *const *name = session->network.info.class_name;
     const char *label = name[loader_class(&session->loader, mistake->image)];
-    if (dataset_read_rows(data, session->split, mistake->image, 1, pixels, NULL) != ST_OK)
-        return;
+    char why[STATUS_TEXT];
     fputs("<figure>", out);
-    html_image(out, &image, label);
+    status_capture(why);
+    if (dataset_read_rows(data, session->split, mistake->image, 1, pixels, NULL) == ST_OK)
+        html_image(out, &image, label);
+    else
+        html_text(out, why);
+    status_capture(NULL);
     fputs("<figcaption><b>", out);
     html_text(out, name[answer->predicted]);
     html_textf(out, " %.1f %%", 100 * portable_exp((double)answer->logprob));

@@ -12,12 +12,11 @@
 struct report_answers {
     struct eval_request request;
     struct eval_session session;
-    bool there;            /* else `why` says what is missing */
-    char why[STATUS_TEXT]; /* "": nothing was asked for */
+    enum status status; /* ST_OK: they are there; else `why` says what is missing */
+    char why[STATUS_TEXT];
 };
 
-/* Collective. Without the data set, or whatever goes wrong, the report goes on without
-   the answers. */
+/* Collective; the same status and text on every rank. Nothing is printed. */
 void report_answers_open(struct report_answers *answers, struct comm *comm,
                          const char *run, const char *data, int threads);
 void report_answers_close(struct report_answers *answers);

@@ -55,13 +55,13 @@ static void compare_results(FILE *out, const struct report_run *run, int runs)
 }
 
 static void compare_put_key(FILE *out, const struct report_run *run, int runs,
-                            const char *section, const char *key)
+                            const char *name, int key)
 {
     html_row(out);
-    html_cellf(out, "%s.%s", section, key);
+    html_cell(out, name);
     for (int r = 0; r < runs; r++) {
-        char *value = report_run_key(&run[r], section, key);
-        html_cell(out, value ? value : "-");
+        char *value = report_run_key(&run[r], key);
+        html_cell(out, value);
         free(value);
     }
     fputc('\n', out);
@@ -80,10 +80,16 @@ static void compare_configs(FILE *out, const struct report_run *run, int runs)
     }
     fputs("</tr></thead>\n<tbody>\n", out);
     for (int i = 0; config_describe_key(i, &key); i++)
-        if (report_runs_differ(run, runs, key.section, key.name)) {
-            compare_put_key(out, run, runs, key.section, key.name);
+        if (report_runs_differ(run, runs, i)) {
+            char *name = mem_format("%s.%s", key.section, key.name);
+            compare_put_key(out, run, runs, name, i);
+            free(name);
             any = true;
         }
+    if (report_runs_differ(run, runs, REPORT_GROUPS)) {
+        compare_put_key(out, run, runs, "groups", REPORT_GROUPS);
+        any = true;
+    }
     html_table_end(out);
     if (!any)
         fputs("<p class=\"faint\">There are none, but perhaps in the network.</p>\n",
@@ -97,7 +103,7 @@ enum compare_kind {
     COMPARE_RATE
 };
 
-static void compare_plot(FILE *out, const char *title, const struct report_run *run,
+static void compare_plot(FILE *out, const char *title,
                          const struct report_history *history, int runs,
                          enum compare_kind kind)
 {
@@ -106,9 +112,9 @@ static void compare_plot(FILE *out, const char *title, const struct report_run *
         const struct report_history *h = &history[r];
         bool eval = kind == COMPARE_EVAL_LOSS || kind == COMPARE_EVAL_ACCURACY;
         const double *const y[] = {h->loss, h->eval_loss, h->eval_accuracy, h->lr};
-        curve[r] = (struct report_curve){run[r].path, compare_series[r],
-                                         eval ? h->eval_step : h->step, y[kind],
-                                         eval ? h->evals : h->trains};
+        curve[r] =
+            (struct report_curve){"", compare_series[r], eval ? h->eval_step : h->step,
+                                  y[kind], eval ? h->evals : h->trains};
     }
     report_plot(out, title, curve, runs);
 }
@@ -122,12 +128,21 @@ static void compare_curves(FILE *out, const struct report_run *run, int runs)
     html_heading(out, "Curves");
     if (shown < runs)
         fprintf(out, "<p class=\"faint\">Of the first %d runs.</p>\n", shown);
-    fputs("<div class=\"plots\">\n", out);
-    compare_plot(out, "accuracy of evaluations, %", run, history, shown,
+    fputs("<p class=\"keys\">", out);
+    for (int r = 0; r < shown; r++) {
+        fprintf(out,
+                "<span><svg width=\"20\" height=\"10\"><path class=\"line a%d\" "
+                "d=\"M1 6L19 6\"/></svg> ",
+                (int)compare_series[r]);
+        html_text(out, run[r].path);
+        fputs("</span> ", out);
+    }
+    fputs("</p>\n<div class=\"plots\">\n", out);
+    compare_plot(out, "accuracy of evaluations, %", history, shown,
                  COMPARE_EVAL_ACCURACY);
-    compare_plot(out, "loss of evaluations", run, history, shown, COMPARE_EVAL_LOSS);
-    compare_plot(out, "training loss", run, history, shown, COMPARE_LOSS);
-    compare_plot(out, "learning rate", run, history, shown, COMPARE_RATE);
+    compare_plot(out, "loss of evaluations", history, shown, COMPARE_EVAL_LOSS);
+    compare_plot(out, "training loss", history, shown, COMPARE_LOSS);
+    compare_plot(out, "learning rate", history, shown, COMPARE_RATE);
     fputs("</div>\n", out);
     for (int r = 0; r < shown; r++)
         report_history_release(&history[r]);

@@ -176,14 +176,13 @@ static void page_answers(FILE *out, const struct report_run *run,
                          const struct report_answers *answers, int mistakes)
 {
     const struct eval_session *session = &answers->session;
-    if (!answers->there) {
-        html_heading(out, "Answers");
+    html_heading(out, "Answers");
+    if (mistakes == 0 || answers->status != ST_OK) {
         fputs("<p class=\"faint\">", out);
         html_text(out, mistakes == 0 ? "They were not asked for." : answers->why);
         fputs("</p>\n", out);
         return;
     }
-    html_heading(out, "Answers");
     page_measures(out, session);
     page_classes(out, run, &session->result);
     page_confusions(out, run, &session->result.confusion);

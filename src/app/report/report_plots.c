@@ -12,6 +12,7 @@
 #define HEAT_MOST   26 /* classes */
 #define HEAT_CELL   22 /* pixels */
 #define HEAT_NAME   16 /* characters of a class's name */
+#define HEAT_BYTES  72 /* of such a name, an ellipsis and the end */
 #define HEAT_LETTER 7.5
 
 /* --- curves --- */
@@ -52,7 +53,7 @@ void report_plot(FILE *out, const char *title, const struct report_curve *curves
     svg_begin(out, PLOT_WIDTH, PLOT_HEIGHT, title);
     svg_label(out, plot.left, 18, SVG_START, title);
     double at = plot.left;
-    for (int c = 0; c < count && count > 1; c++) {
+    for (int c = 0; c < count && *curves[c].name; c++) {
         svg_key(out, at, 38, curves[c].series, curves[c].name);
         at += 36 + HEAT_LETTER * (double)strlen(curves[c].name);
     }
@@ -85,14 +86,18 @@ static int heat_choose(const struct confusion *confusion, int chosen[HEAT_MOST])
     return count;
 }
 
-static void heat_name(const char *name, char text[4 * HEAT_NAME])
+/* The first characters, as long as they are not too many bytes. */
+static void heat_name(const char *name, char text[HEAT_BYTES])
 {
-    size_t used = 0;
-    for (int letters = 0; *name && letters < HEAT_NAME; letters++)
-        do
-            text[used++] = *name++;
-        while (((unsigned char)*name & 0xc0) == 0x80 && used < 4 * HEAT_NAME - 4);
-    memcpy(text + used, *name ? "\xe2\x80\xa6" : "", *name ? 4 : 1);
+    size_t used = 0, end;
+    for (int n = 0; name[used] && n < HEAT_NAME; n++, used = end) {
+        for (end = used + 1; ((unsigned char)name[end] & 0xc0) == 0x80;)
+            end++;
+        if (end > HEAT_BYTES - 4)
+            break;
+    }
+    snprintf(text, HEAT_BYTES, "%.*s%s", (int)used, name,
+             name[used] ? "\xe2\x80\xa6" : "");
 }
 
 struct heat {
@@ -126,7 +131,7 @@ static void heat_row(const struct heat *heat, int row)
 
 static void heat_names(const struct heat *heat, int row)
 {
-    char name[4 * HEAT_NAME];
+    char name[HEAT_BYTES];
     double at = heat->left + HEAT_CELL * (row + 0.7), edge = heat->left - 6;
     heat_name(heat->class_name[heat->chosen[row]], name);
     svg_label(heat->out, edge, at, SVG_END, name);

@@ -12,7 +12,7 @@
 
 /* One line: borrowed. */
 struct report_curve {
-    const char *name;
+    const char *name; /* short; "": the page says what the colours mean */
     enum svg_series series;
     const double *x, *y; /* (count) */
     int count;

@@ -86,36 +86,22 @@ const char *report_run_state(const struct report_run *run)
     return report_run_line(run, "stopped step ") ? "stopped" : "not ended";
 }
 
-/* --- the config --- */
+/* --- the configs --- */
 
-char *report_run_key(const struct report_run *run, const char *section, const char *key)
+char *report_run_key(const struct report_run *run, int key)
 {
-    size_t section_length = strlen(section), key_length = strlen(key), length;
-    bool here = false;
-    for (const char *line = run->network.info.config; *line; line += length) {
-        length = strcspn(line, "\n");
-        if (*line == '[') {
-            here = strncmp(line + 1, section, section_length) == 0 &&
-                   line[1 + section_length] == ']';
-        } else if (here && strncmp(line, key, key_length) == 0 &&
-                   strncmp(line + key_length, " =", 2) == 0) {
-            const char *value = line + key_length + 2;
-            value += strspn(value, " ");
-            return mem_format("%.*s", (int)(line + length - value), value);
-        }
-        length += line[length] == '\n';
-    }
-    return NULL;
+    const struct config *config = &run->network.config;
+    return key == REPORT_GROUPS ? config_groups_text(config)
+                                : config_key_text(config, key);
 }
 
-bool report_runs_differ(const struct report_run *run, int runs, const char *section,
-                        const char *key)
+bool report_runs_differ(const struct report_run *run, int runs, int key)
 {
-    char *first = report_run_key(&run[0], section, key);
+    char *first = report_run_key(&run[0], key);
     bool differs = false;
-    for (int r = 1; r < runs && !differs && strcmp(section, "model") != 0; r++) {
-        char *other = report_run_key(&run[r], section, key);
-        differs = strcmp(first ? first : "", other ? other : "") != 0;
+    for (int r = 1; r < runs && first && !differs; r++) {
+        char *other = report_run_key(&run[r], key);
+        differs = strcmp(first, other) != 0;
         free(other);
     }
     free(first);

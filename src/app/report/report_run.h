@@ -28,11 +28,12 @@ const char *report_run_line(const struct report_run *run, const char *begin);
 /* "finished", "stopped", or "not ended". */
 const char *report_run_state(const struct report_run *run);
 
-/* The value of a key of the run's config; the caller frees; NULL: it has none. */
-char *report_run_key(const struct report_run *run, const char *section, const char *key);
+/* A key of config_describe_key as the run has it, or all groups; the caller frees; NULL:
+   a key of layers or of one group. */
+#define REPORT_GROUPS (-1)
+char *report_run_key(const struct report_run *run, int key);
 
-/* Have the runs' configs different values of a key? Networks are not compared. */
-bool report_runs_differ(const struct report_run *run, int runs, const char *section,
-                        const char *key);
+/* Have the runs different values of a key? Networks are not compared. */
+bool report_runs_differ(const struct report_run *run, int runs, int key);
 
 #endif

@@ -27,11 +27,10 @@ static char *runs_difference(const struct report_run *run, int runs, int which)
     struct config_key_help key;
     char *text = mem_strdup("");
     for (int i = 0; config_describe_key(i, &key); i++) {
-        if (runs_is_place(&key) || !report_runs_differ(run, runs, key.section, key.name))
+        if (runs_is_place(&key) || !report_runs_differ(run, runs, i))
             continue;
-        char *value = report_run_key(&run[which], key.section, key.name);
-        mem_append(&text, "%s%s.%s=%s", *text ? " " : "", key.section, key.name,
-                   value ? value : "");
+        char *value = report_run_key(&run[which], i);
+        mem_append(&text, "%s%s.%s=%s", *text ? " " : "", key.section, key.name, value);
         free(value);
         if (strlen(text) > RUNS_DIFFERENCE) {
             mem_append(&text, " ...");

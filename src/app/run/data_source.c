@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "app/config/config.h"
 #include "base/fs.h"
 #include "base/hash.h"
 #include "base/log.h"
@@ -19,6 +20,20 @@ struct import_options data_source_options(void)
                                    .seed = 1,
                                    .treatment.background = TREATMENT_BORDER,
                                    .threads = cpu_usable()};
+}
+
+struct import_options data_source_training_options(const struct data_options *data)
+{
+    struct import_options import = data_source_options();
+    import.channels = data->channels == 0 ? 0 : 2 * data->channels - 1;
+    import.treatment.fit = (enum treatment_fit)data->fit;
+    if (data->val > 0)
+        import.share[DATASET_VAL] = data->val;
+    import.size_option = "--set data.size=";
+    import.h = data->h;
+    import.w = data->w;
+    import.label = data->multi_label ? IMPORT_LABEL_SETS : IMPORT_LABEL_AUTO;
+    return import;
 }
 
 /* Whatever is not surely something else is left to the reader of data sets, which names

@@ -2,6 +2,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "app/run/data_source.h"
 #include "app/run/memory.h"
@@ -130,9 +131,23 @@ static enum status eval_choose_data(struct eval_session *session)
     return comm_agree(session->comm, st);
 }
 
-/* A folder or list of pictures is treated as those of the training were. One that is not
-   divided is measured as a whole: its pictures are all in train. */
-static enum status eval_find_data(struct eval_session *session, char **file)
+/* The pictures of the training are divided as they were for it. */
+static bool eval_is_of_training(const struct eval_session *session)
+{
+    return strcmp(session->data, session->network.config.data.file) == 0;
+}
+
+static enum status eval_find_own_data(struct eval_session *session, char **file)
+{
+    const struct import_options import =
+        data_source_training_options(&session->network.config.data);
+    bool has[DATASET_SPLITS];
+    return data_source_open(session->comm, session->data, &import, file, has);
+}
+
+/* Another folder or list of pictures is treated as those of the training were. One that
+   is not divided is measured as a whole: its pictures are all in train. */
+static enum status eval_find_other_data(struct eval_session *session, char **file)
 {
     const struct checkpoint_info *info = &session->network.info;
     const char *path = session->data;
@@ -171,6 +186,26 @@ enum status eval_session_find(struct eval_session *session)
     return st;
 }
 
+/* Rank 0 looks, for all. */
+static enum status eval_choose_split(struct eval_session *session, const char *file)
+{
+    struct dataset_info info;
+    enum status st = ST_OK;
+    int split = (int)session->split;
+    if (!session->request->choosing || session->split == DATASET_TRAIN)
+        return ST_OK;
+    if (comm_rank(session->comm) == 0) {
+        st = dataset_info_read(&info, file);
+        split = st == ST_OK ? (int)dataset_choosing(&info) : split;
+        if (st == ST_OK)
+            dataset_info_release(&info);
+    }
+    TRY(comm_agree(session->comm, st));
+    comm_bcast(session->comm, &split, sizeof split, 0);
+    session->split = (enum dataset_split)split;
+    return ST_OK;
+}
+
 /* Each rank reports a file that it cannot read. */
 static enum status eval_open_data(struct eval_session *session)
 {
@@ -178,7 +213,11 @@ static enum status eval_open_data(struct eval_session *session)
     bool want[DATASET_SPLITS] = {false};
     char *file = NULL;
     bool replicated = log_set_replicated(false);
-    enum status st = eval_find_data(session, &file);
+    enum status st =
+        (eval_is_of_training(session) ? eval_find_own_data
+                                      : eval_find_other_data)(session, &file);
+    if (st == ST_OK)
+        st = eval_choose_split(session, file);
     want[session->split] = true;
     if (st == ST_OK)
         st = dataset_open(&session->dataset, session->comm, file, want, &use);

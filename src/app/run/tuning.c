@@ -31,7 +31,7 @@ enum status tuning_read_mode(const char *text, enum tuning_mode *mode)
         *mode = (enum tuning_mode)i;
         return ST_OK;
     }
-    FAIL(ST_USAGE, "'--autotune %s': expected off, cached or force", text);
+    FAIL(ST_USAGE, "plan of threads '%s': expected off, cached or force", text);
 }
 
 /* --- plans measured before --- */

@@ -25,6 +25,12 @@ static void test_answer(void **state)
     assert_int_equal(answer_of(logprobs, 5, 3).rank, 1);
     assert_int_equal(answer_of(logprobs, 5, 2).rank, 2);
     assert_int_equal(answer_of(logprobs, 5, 4).rank, 4);
+    const float bad[] = {NAN, NAN, NAN};
+    assert_true((answer_of(bad, 3, 0).predicted == 0) ==
+                (answer_of(bad, 3, 0).rank == 0));
+    assert_int_equal(answer_of(bad, 3, 2).rank, 2);
+    const struct answer none = answer_of(bad, 3, 1);
+    assert_true(isnan(answers_calibration_error(&none, 1)));
 }
 
 static void test_top(void **state)
