@@ -241,8 +241,10 @@ alone() {
 }
 
 @test "--set model.name= is another network, --autotune the plan of threads" {
+    "$LOCKSTEP" train --data letters.h5 --threads 1 --run bare --autotune off --set train.steps=1 \
+        --set " model.name = $TINY" >bare.out
     train 1 none.conf --run named --autotune off --set train.steps=1 --set "model.name=$TINY" >named.out
     train 1 "$TINY" --run plain --tune=off --set train.steps=1 >plain.out
-    same_state named.out plain.out
+    same_state named.out plain.out bare.out
     refused 2 "plan of threads 'maybe': *" train 1 "$TINY" --run never --autotune maybe
 }

@@ -308,3 +308,10 @@ END
         "$LOCKSTEP" weights export run --names nobody --out never.safetensors
     [ ! -e never.h5 ] && [ ! -e never.safetensors ]
 }
+
+@test "weights of another program are no start of a training before they are imported" {
+    letters letters.h5 60 30
+    printf '\x02\0\0\0\0\0\0\0{}' >empty.safetensors
+    refused 2 "'empty.safetensors' is *: make a checkpoint of it first: lockstep weights import *" \
+        "$LOCKSTEP" train "$TINY" --data letters.h5 --pretrained empty.safetensors --run never
+}

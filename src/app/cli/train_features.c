@@ -46,8 +46,12 @@ void train_note_features(const struct train_session *session)
             "train.mixup and train.cutmix mix images anew, so that the frozen layers "
             "are computed in every epoch");
         break;
-    case FEATURES_OFF:
     case FEATURES_ONCE:
+        if (*session->setup.options->features.folder)
+            log_note("no view of an image comes twice in this run: nothing is kept in "
+                     "finetune.cache");
+        break;
+    case FEATURES_OFF:
         break;
     }
 }

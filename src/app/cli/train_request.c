@@ -122,13 +122,14 @@ enum status train_request_parse(struct train_request *request, int argc, char **
          "with --check: for a job on other machines; the CPUs, the memory and the limits "
          "of this one do not count"},
         {"stall-timeout", CLI_INT, &request->stall_timeout, "SECONDS", STALL_HELP},
-        {"set", CLI_TEXTS, &request->set, "SECTION.KEY=VALUE", TRAIN_SET_HELP},
+        {"set", CLI_TEXTS, &request->set, "SECTION.KEY=VALUE",
+         TRAIN_SET_HELP ". model.name=NAME stands for CONFIG, for sweeps"},
         {0},
     };
     const struct cli_command command = {
-        "train", "CONFIG", 1, 1,
+        "train", "CONFIG", 0, 1,
         "Train a network on as many ranks as mpirun starts.\n" CLI_CONFIG_HELP};
-    const char *operand[1];
+    const char *operand[1] = {NULL};
     int count;
     TRY(cli_parse(&command, options, argc, argv, operand, &count));
     *help = count < 0;
@@ -139,6 +140,8 @@ enum status train_request_parse(struct train_request *request, int argc, char **
     }
     TRY(tuning_read_mode(tune, &request->tune));
     train_request_choose_config(request, operand[0]);
+    if (!request->config)
+        FAIL(ST_USAGE, "usage: lockstep train CONFIG; see 'lockstep train --help'");
     request->argc = argc;
     request->argv = argv;
     return train_request_check(request);

@@ -29,10 +29,7 @@ struct comm;
 #define TRAIN_FREEZE_HELP \
     "keep nothing as it is; all but the head; or all layers up to this one"
 #define TRAIN_THREADS_HELP "threads per rank, default the rank's share of the CPUs"
-#define TRAIN_SET_HELP                                                                 \
-    "override a key of the config; may be repeated. In train, model.name=NAME stands " \
-    "for "                                                                             \
-    "CONFIG"
+#define TRAIN_SET_HELP     "override a key of the config; may be repeated"
 
 /* The command line. Borrows argv. */
 struct train_request {

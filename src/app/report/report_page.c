@@ -48,7 +48,7 @@ static void page_cards(FILE *out, const struct report_run *run)
         page_cardf(out, "last step in the log", "%.0f", (double)last->step);
         page_cardf(out, "images a second", "%.0f", last->images_per_second);
     }
-    page_cardf(out, "parameters", "%.0f", (double)run->network.model.params);
+    page_cardf(out, "parameters", "%.0f", (double)model_param_count(&run->network.model));
     page_card(out, "state of the checkpoint", state);
     fputs("</div>\n", out);
 }

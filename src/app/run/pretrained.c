@@ -3,7 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/fs.h"
 #include "base/mem.h"
+#include "io/kind.h"
 #include "kernels/vector.h"
 
 /* --- the same layers --- */
@@ -177,10 +179,26 @@ static enum status pretrained_check_weights(const struct pretrained *pretrained)
     return ST_OK;
 }
 
+/* Weights of other programs become a checkpoint first. */
+static enum status pretrained_check_kind(const char *path)
+{
+    struct kind kind;
+    if (!fs_is_file(path))
+        return ST_OK;
+    TRY(kind_of_file(path, &kind));
+    if (kind.class == KIND_SAFETENSORS || kind.class == KIND_NPZ)
+        FAIL(ST_USAGE,
+             "'%s' is %s: make a checkpoint of it first: lockstep weights import %s --as "
+             "NETWORK --out W.h5",
+             path, kind.words, path);
+    return ST_OK;
+}
+
 enum status pretrained_open(struct pretrained *pretrained, const char *path,
                             const struct model *model, const struct dataset_info *data)
 {
     *pretrained = (struct pretrained){0};
+    TRY(pretrained_check_kind(path));
     enum status st = network_describe(&pretrained->network, path);
     if (st != ST_OK)
         return st;
