@@ -79,6 +79,11 @@ wrong() {
         grep -qx "views  *${pair#*:}" tta.out
         h5 tta.h5 views.h5 <<<'assert np.array_equal(f[0]["logprobs"][:], f[1]["logprobs"][:])'
     done
+    "$LOCKSTEP" data export letters.h5 out >/dev/null
+    picture=$(find out/test -name '*.png' | sort | head -n 1)
+    "$LOCKSTEP" predict run "$picture" --tta multi --top 26 >tta.txt
+    "$LOCKSTEP" predict run "$picture" --views mirror+shift --top 26 >views.txt
+    same_text "$(<tta.txt)" "$(<views.txt)"
 }
 
 @test "predict averages the answers to several views, as eval does" {

@@ -73,6 +73,12 @@ void cli_print_entry(const char *tag, const char *text);
 #define CLI_VIEWS_HELP                                                                \
     "none, mirror or mirror+shift: average the answers to several views of an image " \
     "(eval.views), default as in the training"
+#define CLI_TTA_HELP                                                            \
+    "test-time augmentation, by other words: flip is --views mirror, multi is " \
+    "--views mirror+shift"
+/* Both say enum view_set; of texts that are NULL nothing changes. ST_USAGE: both are
+   given. */
+enum status cli_read_views(const char *views, const char *tta, int *set) MUST_CHECK;
 
 #define CLI_THRESHOLD_HELP                                                           \
     "of networks for images with several classes: the least probability of a class " \

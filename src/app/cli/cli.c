@@ -8,6 +8,7 @@
 #include "app/config/config_words.h"
 #include "base/log.h"
 #include "base/parse.h"
+#include "data/view.h"
 
 #define CLI_OPTIONS_MAX 64
 #define HELP_COLUMN     28 /* where descriptions begin; help2man wants 20 at least */
@@ -198,6 +199,21 @@ enum status cli_read_word(const char *name, const char *text, const char *const 
     char all[PARSE_CHOICES];
     FAIL(ST_USAGE, "'--%s %s': expected %s", name, text,
          parse_choices(words, count, all));
+}
+
+enum status cli_read_views(const char *views, const char *tta, int *set)
+{
+    static const char *const words[] = {
+        [VIEW_SET_NONE] = "none",
+        [VIEW_SET_MIRROR] = "flip",
+        [VIEW_SET_MIRROR_SHIFT] = "multi",
+        [VIEW_SET_MIRROR_SHIFT + 1] = NULL,
+    };
+    if (views && tta)
+        FAIL(ST_USAGE, "'--views' and '--tta' say the same: give one of them");
+    if (tta)
+        return cli_read_word("tta", tta, words, set);
+    return cli_read_word("views", views, view_set_words, set);
 }
 
 enum status cli_check_threshold(double threshold)

@@ -96,21 +96,6 @@ static enum status eval_run(struct eval_session *session, const struct eval_line
     return line->out ? eval_write(session, line->out) : ST_OK;
 }
 
-static enum status eval_read_views(const struct eval_line *line, int *views)
-{
-    static const char *const words[] = {
-        [VIEW_SET_NONE] = "none",
-        [VIEW_SET_MIRROR] = "flip",
-        [VIEW_SET_MIRROR_SHIFT] = "multi",
-        [VIEW_SET_MIRROR_SHIFT + 1] = NULL,
-    };
-    if (line->views && line->tta)
-        FAIL(ST_USAGE, "'--views' and '--tta' say the same: give one of them");
-    if (line->tta)
-        return cli_read_word("tta", line->tta, words, views);
-    return cli_read_word("views", line->views, view_set_words, views);
-}
-
 static enum status eval_parse(struct comm *comm, struct eval_request *request,
                               struct eval_line *line, int argc, char **argv, bool *help)
 {
@@ -119,10 +104,7 @@ static enum status eval_parse(struct comm *comm, struct eval_request *request,
          "data set, or a folder or list of pictures; default that of the training"},
         {"split", CLI_TEXT, &line->split, "NAME", "train, val or test, default test"},
         {"views", CLI_TEXT, &line->views, "WORD", CLI_VIEWS_HELP},
-        {"tta", CLI_TEXT, &line->tta, "WORD",
-         "test-time augmentation, by other words: flip is --views mirror, multi is "
-         "--views "
-         "mirror+shift"},
+        {"tta", CLI_TEXT, &line->tta, "flip|multi", CLI_TTA_HELP},
         {"threshold", CLI_REAL, &request->threshold, "P", CLI_THRESHOLD_HELP},
         {"out", CLI_TEXT, &line->out, "PATH",
          "write /logprobs, /predicted and /labels to the file PATH (HDF5; of images with "
@@ -155,7 +137,7 @@ static enum status eval_parse(struct comm *comm, struct eval_request *request,
     request->threads = (int)line->threads;
     request->stages = (int)line->stages;
     request->rows = line->out != NULL;
-    TRY(eval_read_views(line, &request->views));
+    TRY(cli_read_views(line->views, line->tta, &request->views));
     return dataset_split_named(line->split, "split", &request->split);
 }
 

@@ -96,7 +96,7 @@ static enum status predict_with(const struct network *network,
 static enum status predict_parse(struct predict_request *request, int argc, char **argv,
                                  const char **operand, int *count)
 {
-    const char *views = NULL;
+    const char *views = NULL, *tta = NULL;
     long long top = -1;
     const struct cli_option options[] = {
         {"top", CLI_INT, &top, "K",
@@ -104,6 +104,7 @@ static enum status predict_parse(struct predict_request *request, int argc, char
          "classes all with the threshold, or none"},
         {"threshold", CLI_REAL, &request->ask.threshold, "P", CLI_THRESHOLD_HELP},
         {"views", CLI_TEXT, &views, "WORD", CLI_VIEWS_HELP},
+        {"tta", CLI_TEXT, &tta, "flip|multi", CLI_TTA_HELP},
         {"from", CLI_TEXT, &request->from, "DIR|LIST|-",
          "pictures of a folder and of all folders in it, or those whose names are the "
          "lines of a file or of stdin (-)"},
@@ -124,7 +125,7 @@ static enum status predict_parse(struct predict_request *request, int argc, char
     if (*count == 1 && !request->from)
         FAIL(ST_USAGE, "no pictures: name some, or give --from DIR, a list, or -");
     TRY(cli_check_threshold(request->ask.threshold));
-    TRY(cli_read_word("views", views, view_set_words, &request->ask.views));
+    TRY(cli_read_views(views, tta, &request->ask.views));
     if (top == 0 || top > DATASET_CLASSES_MAX)
         FAIL(ST_USAGE, "'--top %lld': expected a whole number from 1 to %d", top,
              DATASET_CLASSES_MAX);
