@@ -80,7 +80,7 @@ wrong() {
         h5 tta.h5 views.h5 <<<'assert np.array_equal(f[0]["logprobs"][:], f[1]["logprobs"][:])'
     done
     "$LOCKSTEP" data export letters.h5 out >/dev/null
-    picture=$(find out/test -name '*.png' | sort | head -n 1)
+    picture=$(find out/test -name '*.png' | sort | sed -n 1p)
     "$LOCKSTEP" predict run "$picture" --tta multi --top 26 >tta.txt
     "$LOCKSTEP" predict run "$picture" --views mirror+shift --top 26 >views.txt
     same_text "$(<tta.txt)" "$(<views.txt)"
