@@ -4,6 +4,7 @@
 #include <stdbool.h>
 
 #include "base/portable_math.h"
+#include "io/markup.h"
 
 #define SVG_LOG_10 2.302585092994045684
 
@@ -29,27 +30,13 @@ static const char svg_style[] =
     ".f0{fill:#63a9ff}.f1{fill:#ff9466}.f2{fill:#59636e}"
     ".cell{fill:#63a9ff}.on{fill:#0d1117}}";
 
-static void svg_text(FILE *out, const char *text)
-{
-    for (; *text; text++) {
-        if (*text == '&')
-            fputs("&amp;", out);
-        else if (*text == '<')
-            fputs("&lt;", out);
-        else if (*text == '>')
-            fputs("&gt;", out);
-        else if ((unsigned char)*text >= ' ' || *text == '\t')
-            fputc(*text, out);
-    }
-}
-
 void svg_begin(FILE *out, int width, int height, const char *title)
 {
     fprintf(out,
             "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%d\" height=\"%d\" "
             "viewBox=\"0 0 %d %d\" role=\"img\">\n<title>",
             width, height, width, height);
-    svg_text(out, title);
+    markup_write_text(out, title);
     fprintf(out,
             "</title>\n<style>%s</style>\n"
             "<rect class=\"paper\" width=\"%d\" height=\"%d\"/>\n",
@@ -89,7 +76,7 @@ void svg_label(FILE *out, double x, double y, enum svg_anchor anchor, const char
 {
     static const char *const words[] = {"start", "middle", "end"};
     fprintf(out, "<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"%s\">", x, y, words[anchor]);
-    svg_text(out, text);
+    markup_write_text(out, text);
     fputs("</text>\n", out);
 }
 
@@ -256,11 +243,11 @@ void svg_cell(FILE *out, double x, double y, double side, double share, const ch
                 "<text class=\"small%s\" x=\"%.1f\" y=\"%.1f\" "
                 "text-anchor=\"middle\">",
                 share > 0.5 ? " on" : "", x + side / 2, y + side / 2 + 3.5);
-        svg_text(out, text);
+        markup_write_text(out, text);
         fputs("</text>", out);
     }
     fputs("<title>", out);
-    svg_text(out, title);
+    markup_write_text(out, title);
     fputs("</title></g>\n", out);
 }
 

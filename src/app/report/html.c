@@ -6,6 +6,7 @@
 
 #include "base/mem.h"
 #include "io/image.h"
+#include "io/markup.h"
 
 static const char html_style[] =
     ":root{color-scheme:light dark;--ink:#1f2328;--paper:#fff;--faint:#656d76;"
@@ -55,18 +56,7 @@ static const char html_script[] =
 
 void html_text(FILE *out, const char *text)
 {
-    for (; *text; text++) {
-        if (*text == '&')
-            fputs("&amp;", out);
-        else if (*text == '<')
-            fputs("&lt;", out);
-        else if (*text == '>')
-            fputs("&gt;", out);
-        else if (*text == '"')
-            fputs("&quot;", out);
-        else if ((unsigned char)*text >= ' ' || *text == '\n' || *text == '\t')
-            fputc(*text, out);
-    }
+    markup_write_text(out, text);
 }
 
 static void html_vtextf(FILE *out, const char *fmt, va_list args)

@@ -70,7 +70,7 @@ static void test_document(void **state)
     end(out);
     assert_int_equal(strncmp(text, "<svg xmlns=\"http://www.w3.org/2000/svg\"", 39), 0);
     has("width=\"300\" height=\"200\" viewBox=\"0 0 300 200\"");
-    has("<title>a &lt; b &amp; \"c\"</title>");
+    has("<title>a &lt; b &amp; &quot;c&quot;\n</title>");
     has("prefers-color-scheme:dark");
     assert_string_equal(text + text_bytes - 7, "</svg>\n");
     drop();
