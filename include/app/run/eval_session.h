@@ -49,8 +49,8 @@ struct eval_session {
     /* After eval_session_run; owned by the session. */
     struct evaluation result;
     struct evaluation_rows rows; /* of this rank, until they are gathered */
-    struct answer
-        *answer;     /* (images), of images with one class, on every rank; or NULL */
+    /* (images), of images with one class, on every rank; or NULL. */
+    struct answer *answer;
     float *logprobs; /* (images, classes) on rank 0, with rows; or NULL */
     double seconds;  /* that the answers took */
 };
