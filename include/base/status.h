@@ -22,6 +22,7 @@ enum status {
     ST_FAIL = 1,   /* failed while running: files, machine, data, numbers */
     ST_USAGE = 2,  /* wrong command line or config: nothing was changed */
     ST_BUG = 3,    /* an ASSERT failed */
+    ST_PARTIAL = 4, /* done, but for what could not be read: the results name it */
     ST_AGAIN = 75, /* stopped early on request: the same command continues */
 };
 

@@ -17,7 +17,7 @@
  * twice in a file, or an array that lies outside, is refused; in safetensors also arrays
  * that overlap. Pickles (PyTorch's .pt and .pth) are programs, and are never read.
  *
- * Only home of <jansson.h> and <zip.h>. Not collective; a file is for one thread.
+ * Only home of <zip.h>. Not collective; a file is for one thread.
  */
 #ifndef LOCKSTEP_IO_ARRAYS_H
 #define LOCKSTEP_IO_ARRAYS_H

@@ -17,4 +17,7 @@ bool text_is_utf8(const char *text, size_t bytes);
 /* Is all of a string UTF-8? */
 bool text_is_whole_utf8(const char *text);
 
+/* A copy with U+FFFD in place of each byte that is not UTF-8. The caller frees. */
+char *text_as_utf8(const char *text);
+
 #endif

@@ -10,7 +10,7 @@
  *   /metrics/...                   history so far (train/metrics.h)
  * Root attributes: format, format_version, step, epoch, config (INI text), data_hash,
  * classes, height, width, channels, mean, std, treatment, lockstep, mpi, blas, isa, bits,
- * plan, state (as in the log), content_hash (over every array and the attributes that a
+ * plan, temperature (if eval fitted one), state (as in the log), content_hash (over every array and the attributes that a
  * resume needs), and the fields of struct progress. There is no random state: randomness
  * is counter-based.
  *
@@ -63,6 +63,7 @@ struct checkpoint_info {
     char *lockstep, *mpi, *blas, *isa; /* versions and instruction set that wrote it */
     char *bits; /* what its bits depend on (kernels/policy.h); "": not recorded */
     char *plan; /* of the run that wrote it (train/plan.h) */
+    double temperature; /* of its probabilities (train/calibration.h); 0: none was fitted */
     struct progress progress;
 };
 void checkpoint_info_release(struct checkpoint_info *info);
@@ -76,6 +77,9 @@ enum status checkpoint_write(const char *path, const struct checkpoint_info *inf
 /* The attributes, without the arrays. */
 enum status checkpoint_read_info(const char *path,
                                  struct checkpoint_info *info) MUST_CHECK;
+
+/* Gives a file that was read a temperature, in place of the one that it has. */
+enum status checkpoint_set_temperature(const char *path, double temperature) MUST_CHECK;
 
 /* Everything, verified against content_hash. If the file is of another network, the error
    names the first difference. metrics must be initialised for the file's classes, and

@@ -28,6 +28,8 @@ struct evaluate_setup {
     /* Of images with one class: (samples of the split), answers_bytes of zeros, which
        become all answers on every rank; NULL: not wanted. */
     struct answer *answer;
+    /* Of the probabilities (train/calibration.h), not of the loss; 0: none. */
+    double temperature;
     double latest; /* timer_now seconds by which this rank must be done; INFINITY: none */
 };
 

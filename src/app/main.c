@@ -39,7 +39,7 @@ static const struct main_command main_commands[] = {
     {"eval", true, false, cmd_eval, "measure a checkpoint on a data set (also: val)"},
     {"report", true, false, cmd_report, "write a page about a run, or several"},
     {"runs", false, false, cmd_runs, "list the runs in a folder"},
-    {"predict", false, false, cmd_predict, "classify images"},
+    {"predict", true, false, cmd_predict, "classify pictures"},
     {"show", false, false, cmd_show,
      "print what a run, a checkpoint, a data set or a plan holds"},
     {"bench", true, false, cmd_bench,
@@ -74,6 +74,7 @@ static void main_print_help(void)
     cli_print_entry("1", "failure");
     cli_print_entry("2", "wrong usage or config");
     cli_print_entry("3", "bug");
+    cli_print_entry("4", "done, but some pictures could not be read (predict --out)");
     cli_print_entry("75", "stopped early; the same command with --resume goes on");
 }
 

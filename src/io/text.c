@@ -37,3 +37,24 @@ bool text_is_whole_utf8(const char *text)
 {
     return !u8_check((const uint8_t *)text, strlen(text));
 }
+
+char *text_as_utf8(const char *text)
+{
+    static const char replacement[] = "\xef\xbf\xbd"; /* U+FFFD */
+    const size_t wide = sizeof replacement - 1;
+    char *copy = mem_zeroed(wide * strlen(text) + 1, 1), *to = copy;
+    while (*text) {
+        const uint8_t *from = (const uint8_t *)text;
+        const uint8_t *bad = u8_check(from, strlen(text));
+        size_t whole = bad ? (size_t)(bad - from) : strlen(text);
+        memcpy(to, text, whole);
+        to += whole;
+        text += whole;
+        if (!bad)
+            break;
+        memcpy(to, replacement, wide);
+        to += wide;
+        text++;
+    }
+    return copy;
+}

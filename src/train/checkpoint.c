@@ -180,6 +180,19 @@ enum status checkpoint_read_info(const char *path, struct checkpoint_info *info)
     return st;
 }
 
+enum status checkpoint_set_temperature(const char *path, double temperature)
+{
+    struct h5file *file;
+    TRY(h5file_edit(&file, path));
+    enum status st = h5file_remove_attr(file, "/", CHECKPOINT_TEMPERATURE);
+    if (st == ST_OK)
+        st = h5file_put_f64(file, "/", CHECKPOINT_TEMPERATURE, temperature);
+    if (st == ST_OK)
+        st = h5file_commit(file);
+    h5file_close(file);
+    return st;
+}
+
 enum status checkpoint_read(const char *path, const struct model *model,
                             const struct run_state *like, const struct state_stream *to,
                             struct metrics *metrics, struct checkpoint_info *info)

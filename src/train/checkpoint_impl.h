@@ -5,6 +5,9 @@
 #include "io/h5file.h"
 #include "train/checkpoint.h"
 
+/* The attribute that is not content_hash's: it is given to a finished file. */
+#define CHECKPOINT_TEMPERATURE "temperature"
+
 /* All of them but content_hash. */
 enum status checkpoint_info_write(struct h5file *file,
                                   const struct checkpoint_info *info) MUST_CHECK;

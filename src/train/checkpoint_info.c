@@ -7,6 +7,7 @@
 #include "checkpoint_impl.h"
 #include "data/dataset.h"
 #include "io/kind.h"
+#include "train/calibration.h"
 
 /* One list of the scalar attributes serves writing, reading and hashing. */
 /* INFO_CHANNELS: a double for each channel. */
@@ -34,6 +35,7 @@ static const struct info_attribute attributes[] = {
     {"isa", INFO_TEXT, false, INFO_FIELD(isa)},
     {"bits", INFO_TEXT, false, INFO_FIELD(bits)},
     {"plan", INFO_TEXT, false, INFO_FIELD(plan)},
+    {CHECKPOINT_TEMPERATURE, INFO_F64, false, INFO_FIELD(temperature)},
     {"treatment", INFO_TEXT, false, INFO_FIELD(treatment)},
     {"decoder", INFO_TEXT, false, INFO_FIELD(decoder)},
     {"step", INFO_U64, true, INFO_PROGRESS(step)},
@@ -64,6 +66,8 @@ static enum status info_write_attribute(struct h5file *file,
     case INFO_U64:
         return h5file_put_u64(file, "/", attribute->name, *(const uint64_t *)value);
     case INFO_F64:
+        if (!attribute->vital && *(const double *)value == 0)
+            return ST_OK;
         return h5file_put_f64(file, "/", attribute->name, *(const double *)value);
     case INFO_TEXT:
         return h5file_put_text(file, "/", attribute->name, *(char *const *)value);
@@ -90,6 +94,8 @@ static enum status info_read_attribute(struct h5file *file, struct checkpoint_in
             return ST_OK; /* of an older file: 0 */
         return h5file_get_u64(file, "/", attribute->name, value);
     case INFO_F64:
+        if (!attribute->vital && !h5file_has_attr(file, "/", attribute->name))
+            return ST_OK;
         return h5file_get_f64(file, "/", attribute->name, value);
     case INFO_TEXT:
         if (!attribute->vital && !h5file_has_attr(file, "/", attribute->name)) {
@@ -161,6 +167,9 @@ enum status checkpoint_info_read(struct h5file *file, struct checkpoint_info *in
     info->shape = (struct shape){(int)h, (int)w, (int)c};
     for (int i = 0; i < ATTRIBUTES; i++)
         TRY(info_read_attribute(file, info, &attributes[i]));
+    if (!(info->temperature >= 0 && info->temperature <= CALIBRATION_MOST))
+        FAIL(ST_FAIL, "'%s' is damaged: its temperature is %g", h5file_path(file),
+             info->temperature);
     return ST_OK;
 }
 

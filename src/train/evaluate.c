@@ -12,6 +12,7 @@
 #include "forward_pass.h"
 #include "kernels/vector.h"
 #include "train/blend.h"
+#include "train/calibration.h"
 #include "train/features.h"
 #include "train/folded_crew.h"
 #include "train/state.h"
@@ -129,6 +130,9 @@ static void evaluate_grain(const struct forward_pass *forward, const struct lane
     if (lane->team.index == 0) {
         const struct grain_range *grains = &forward->grains;
         job->loss[g] = (double)result.loss;
+        if (setup->temperature > 0)
+            calibration_apply(ws->logprobs, (size_t)n, model->classes,
+                              setup->temperature);
         evaluate_keep_answers(job, ws, grain_begin(grains->samples, grains->count, g), n);
     }
     team_barrier(&lane->team);

@@ -1,7 +1,7 @@
 /*
  * commands: the commands of lockstep. argv[0] is the first word after the command's name;
  * the returned value is the program's exit code. comm is NULL for the commands that run
- * in one process, without MPI (models, predict, show, data, weights, machine).
+ * in one process, without MPI (models, runs, show, data, weights, machine).
  */
 #ifndef LOCKSTEP_APP_CLI_COMMANDS_H
 #define LOCKSTEP_APP_CLI_COMMANDS_H

@@ -27,6 +27,7 @@ struct eval_request {
     int views;     /* enum view_set; -1: the config's */
     double threshold; /* of images with several classes; negative: the config's */
     bool no_verify;
+    bool raw;  /* without the network's temperature (train/calibration.h) */
     bool rows; /* rank 0 gets the log-probabilities of all images */
     /* What the caller does with them takes on rank 0, in bytes; NULL: nothing. */
     size_t (*write_bytes)(const struct model *model, size_t count);
@@ -67,5 +68,6 @@ void eval_session_close(struct eval_session *session);
 
 int eval_session_views(const struct eval_session *session); /* enum view_set */
 double eval_session_threshold(const struct eval_session *session);
+double eval_session_temperature(const struct eval_session *session); /* 0: none */
 
 #endif

@@ -34,6 +34,11 @@ enum status run_folder_open(struct run_folder *folder, bool resume,
                             const char *const *input, int inputs) MUST_CHECK;
 void run_folder_close(struct run_folder *folder); /* not opened: does nothing */
 
+/* Rank 0 only. Takes the lock of the run that the checkpoint belongs to, so that no
+   training writes to it; *lock is not held if it is in no run's folder. ST_USAGE if the
+   run is under way. The caller releases it with lockfile_release. */
+enum status run_folder_guard(struct lockfile *lock, const char *checkpoint) MUST_CHECK;
+
 /* Rank 0 only. Writes the config of the run, as text, into the folder, in place of an
    earlier one. A note if it cannot: checkpoints have it, too. */
 void run_folder_save_config(const struct run_folder *folder, const char *text,

@@ -9,7 +9,7 @@
 #include "data/dataset_writer.h"
 #include "data_import.h"
 #include "kernels/cpu.h"
-#include "output.h"
+#include "app/run/output.h"
 
 #define LABEL_BASE_MAX 65535
 #define OPTIONS_MAX    16

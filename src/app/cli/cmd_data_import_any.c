@@ -10,7 +10,7 @@
 #include "data/dataset_writer.h"
 #include "data_import.h"
 #include "kernels/cpu.h"
-#include "output.h"
+#include "app/run/output.h"
 
 #define THREADS_MAX 1024
 #define STORE_HELP                                                                  \

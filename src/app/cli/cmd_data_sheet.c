@@ -10,7 +10,7 @@
 #include "data/loader.h"
 #include "io/image.h"
 #include "io/target.h"
-#include "output.h"
+#include "app/run/output.h"
 
 #define SHEET_GAP      2                 /* pixels between images */
 #define SHEET_GREY     96                /* of the gaps */

@@ -6,7 +6,7 @@
 #include "data/synth.h"
 #include "kernels/cpu.h"
 #include "kernels/team.h"
-#include "output.h"
+#include "app/run/output.h"
 
 #define SYNTH_IMAGES_MAX  100000000
 #define SYNTH_THREADS_MAX 1024

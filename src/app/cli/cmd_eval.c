@@ -7,6 +7,7 @@
 #include "app/run/stall.h"
 #include "base/log.h"
 #include "comm/comm.h"
+#include "eval_calibrate.h"
 #include "eval_out.h"
 #include "eval_scores.h"
 #include "train/report.h"
@@ -14,7 +15,7 @@
 /* The command line. */
 struct eval_line {
     const char *split, *out, *views, *tta;
-    bool force;
+    bool force, calibrate;
     long long threads, stages, stall_timeout;
 };
 
@@ -65,6 +66,9 @@ static void eval_print(const struct eval_session *session)
     eval_note_split(session);
     log_out("%-10s %s, %llu %s images\n", "data", session->data,
             (unsigned long long)result->count, dataset_split_name[session->split]);
+    if (eval_session_temperature(session) > 0)
+        log_out("%-10s %.4f of the probabilities\n", "temperature",
+                eval_session_temperature(session));
     if (eval_session_views(session) != VIEW_SET_NONE)
         log_out("%-10s %s\n", "views", view_set_words[eval_session_views(session)]);
     log_out("accuracy %.2f %% (%llu of %llu) loss %.4f in %.2f s, %.0f images/s\n",
@@ -89,11 +93,32 @@ static enum status eval_write(const struct eval_session *session, const char *ou
 static enum status eval_run(struct eval_session *session, const struct eval_line *line)
 {
     TRY(eval_session_find(session));
+    if (line->calibrate)
+        TRY(eval_calibrate_check(session));
     TRY(eval_check_out(session, line));
     TRY(eval_session_open(session));
     TRY(eval_session_run(session));
     eval_print(session);
+    if (line->calibrate)
+        return eval_calibrate(session);
     return line->out ? eval_write(session, line->out) : ST_OK;
+}
+
+static enum status eval_check_calibrate(struct eval_request *request,
+                                        const struct eval_line *line)
+{
+    request->raw = line->calibrate;
+    if (!line->calibrate)
+        return ST_OK;
+    if (line->split && strcmp(line->split, "val") != 0)
+        FAIL(ST_USAGE,
+             "'--split %s': a temperature is fitted on val images: the network was trained "
+             "on train, and test is for the last figure",
+             line->split);
+    if (line->out)
+        FAIL(ST_USAGE, "'--calibrate' writes no predictions: give --out to a second eval, "
+                       "which uses the temperature");
+    return ST_OK;
 }
 
 static enum status eval_parse(struct comm *comm, struct eval_request *request,
@@ -112,6 +137,9 @@ static enum status eval_parse(struct comm *comm, struct eval_request *request,
          "'/', report.csv, measures.csv, predictions.csv and predictions.h5 into that "
          "folder"},
         {"force", CLI_FLAG, &line->force, NULL, "replace files that exist"},
+        {"calibrate", CLI_FLAG, &line->calibrate, NULL,
+         "fit a temperature on the val images, by which probabilities become as likely as "
+         "they say, and keep it in the checkpoint: eval, report and predict use it"},
         {"no-verify", CLI_FLAG, &request->no_verify, NULL, CLI_NO_VERIFY_HELP},
         {"threads", CLI_INT, &line->threads, "T",
          "threads per rank, default the rank's share of the CPUs"},
@@ -136,15 +164,18 @@ static enum status eval_parse(struct comm *comm, struct eval_request *request,
     TRY(cli_check_threshold(request->threshold));
     request->threads = (int)line->threads;
     request->stages = (int)line->stages;
-    request->rows = line->out != NULL;
+    TRY(eval_check_calibrate(request, line));
+    request->rows = line->out != NULL || line->calibrate;
     TRY(cli_read_views(line->views, line->tta, &request->views));
+    if (!line->split)
+        line->split = line->calibrate ? "val" : "test";
     return dataset_split_named(line->split, "split", &request->split);
 }
 
 enum status cmd_eval(struct comm *comm, int argc, char **argv)
 {
     struct eval_line line = {
-        .split = "test", .stages = 1, .stall_timeout = STALL_TIMEOUT};
+        .split = NULL, .stages = 1, .stall_timeout = STALL_TIMEOUT};
     struct eval_request request = {
         .views = -1, .threshold = -1, .write_bytes = eval_write_bytes};
     struct eval_session session = {.comm = comm, .request = &request};

@@ -13,7 +13,7 @@
 #include "io/svg.h"
 #include "io/target.h"
 #include "lab/range_test.h"
-#include "output.h"
+#include "app/run/output.h"
 #include "train_session.h"
 
 #define LRFIND_ROWS 20 /* of the printed table */

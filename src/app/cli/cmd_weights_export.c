@@ -11,7 +11,7 @@
 #include "io/target.h"
 #include "nn/layer_names.h"
 #include "nn/named_network.h"
-#include "output.h"
+#include "app/run/output.h"
 
 struct export_request {
     const char *from, *out, *names;

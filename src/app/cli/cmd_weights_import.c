@@ -19,7 +19,7 @@
 #include "kernels/cpu.h"
 #include "kernels/vector.h"
 #include "nn/named_network.h"
-#include "output.h"
+#include "app/run/output.h"
 #include "train/checkpoint.h"
 #include "weights_classes.h"
 

@@ -11,7 +11,7 @@
 #include "eval_scores.h"
 #include "io/csv.h"
 #include "kernels/vector.h"
-#include "output.h"
+#include "app/run/output.h"
 
 #define OUT_PREDICTIONS_HEAD "path,label,predicted,probability"
 

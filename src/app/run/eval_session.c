@@ -67,6 +67,12 @@ double eval_session_threshold(const struct eval_session *session)
     return given < 0 ? session->network.config.run.eval.threshold : given;
 }
 
+double eval_session_temperature(const struct eval_session *session)
+{
+    bool used = !session->request->raw && !session->network.model.multi_label;
+    return used ? session->network.info.temperature : 0;
+}
+
 /* With rows rank 0 gathers the rows of all ranks; the only rank has them already. */
 static size_t eval_bytes(const struct eval_session *session,
                          const struct parallel_plan *plan)
@@ -280,6 +286,7 @@ enum status eval_session_run(struct eval_session *session)
                                          .views = eval_session_views(session),
                                          .threshold = eval_session_threshold(session),
                                          .answer = session->answer,
+                                         .temperature = eval_session_temperature(session),
                                          .latest = INFINITY};
     bool rows = session->request->rows;
     TRY(evaluate(&setup, &session->result, rows ? &session->rows : NULL));

@@ -112,6 +112,23 @@ void run_folder_close(struct run_folder *folder)
     lockfile_release(&folder->lock);
 }
 
+enum status run_folder_guard(struct lockfile *lock, const char *checkpoint)
+{
+    char folder[FS_PATH], path[FS_PATH];
+    *lock = (struct lockfile){.fd = -1};
+    snprintf(folder, sizeof folder, "%s", checkpoint);
+    for (int up = 0; up < 2; up++) { /* RUN/checkpoints/FILE */
+        char *slash = strrchr(folder, '/');
+        if (!slash || slash == folder)
+            return ST_OK;
+        *slash = '\0';
+    }
+    if (!run_folder_holds_run(folder))
+        return ST_OK;
+    TRY(fs_join(path, folder, RUN_LOCK));
+    return lockfile_take(lock, path, folder, 0);
+}
+
 /* --- resuming --- */
 
 struct run_resume {

@@ -2,8 +2,8 @@
  * predict_ink: pictures of single letters or digits, as large as those of the built-in
  * letters and of MNIST are.
  */
-#ifndef LOCKSTEP_APP_CLI_PREDICT_INK_H
-#define LOCKSTEP_APP_CLI_PREDICT_INK_H
+#ifndef LOCKSTEP_APP_PREDICT_PREDICT_INK_H
+#define LOCKSTEP_APP_PREDICT_PREDICT_INK_H
 
 #include <stdbool.h>
 

@@ -1,4 +1,4 @@
-#include "output.h"
+#include "app/run/output.h"
 
 #include <stdio.h>
 #include <string.h>

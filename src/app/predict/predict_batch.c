@@ -1,18 +1,24 @@
 #include "predict_batch.h"
 
+#include <math.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/bytes.h"
 #include "base/mem.h"
+#include "base/portable_math.h"
+#include "comm/comm.h"
 #include "data/import_treatment.h"
 #include "kernels/team.h"
 #include "nn/packed.h"
 #include "nn/workspace.h"
 #include "predict_ink.h"
 #include "train/blend.h"
+#include "train/calibration.h"
 #include "train/evaluate.h"
+
+#define BATCH_GRAINS 4 /* of a thread: the larger, the less threads wait for others */
 
 /* What the threads share while they decode. */
 struct predict_decoding {
@@ -26,13 +32,12 @@ static size_t batch_bytes(const struct predict_batch *batch, int threads)
     const struct model *model = &batch->fold.model;
     size_t image = dataset_image_bytes(network->info.shape);
     size_t blend = (size_t)model->classes * sizeof(float);
-    size_t answers = (size_t)batch->ask.top * sizeof(struct predicted);
-    size_t sorting = 2 * (size_t)model->classes * sizeof(struct predicted);
-    size_t picture = image + sizeof(struct prediction) + blend + answers;
+    size_t answers = (size_t)model->classes * sizeof(struct predictions_class);
+    size_t picture = image + sizeof(struct prediction) + answers;
     return network->model.params * sizeof(float) + batch->fold.bytes +
            model->packed * sizeof(float) +
-           (size_t)threads *
-               (workspace_bytes(model, 1) + sorting + (size_t)model->grain * picture);
+           (size_t)threads * (workspace_bytes(model, 1) + 2 * answers +
+                              (size_t)model->grain * (blend + BATCH_GRAINS * picture));
 }
 
 /* What was not asked for is as the config says. */
@@ -41,48 +46,62 @@ static struct predict_ask batch_settle(const struct network *network,
 {
     const struct eval_options *options = &network->config.run.eval;
     struct predict_ask ask = *asked;
-    bool all = network->model.multi_label && ask.top == 0;
     if (ask.views < 0)
         ask.views = options->views;
     if (ask.threshold < 0)
-        ask.threshold = options->threshold;
-    if (!all)
-        ask.threshold = 0; /* the most likely ones, however unlikely */
+        ask.threshold = network->model.multi_label ? options->threshold : 0;
     if (ask.top == 0)
-        ask.top = all ? network->info.classes : PREDICT_TOP;
+        ask.top = PREDICT_TOP;
     if (ask.top > network->info.classes)
         ask.top = network->info.classes;
     return ask;
 }
 
-enum status predict_batch_init(struct predict_batch *batch, const struct network *network,
-                               const struct predict_ask *ask, int threads)
+/* Ranks of a node share its memory. */
+static enum status batch_choose_threads(struct predict_batch *batch, struct comm *comm,
+                                        int threads)
 {
     double limit = (double)mem_limit();
+    double shared = (double)mem_shared_limit() / comm_node_size(comm);
+    limit = shared < limit ? shared : limit;
+    while (threads > 1 && (double)batch_bytes(batch, threads) > limit)
+        threads--;
+    double bytes = (double)batch_bytes(batch, threads), negated[] = {-threads};
+    enum status st = ST_OK;
+    if (bytes > limit)
+        st = status_fail(
+            ST_USAGE,
+            "predicting takes %s in this process, which may have %s (%s); give it more "
+            "memory",
+            bytes_text(bytes).text, bytes_text(limit).text, mem_limit_source());
+    TRY(comm_agree(comm, st));
+    comm_max_f64(comm, negated, 1);
+    batch->threads = (int)-negated[0];
+    return ST_OK;
+}
+
+enum status predict_batch_init(struct predict_batch *batch, struct comm *comm,
+                               const struct network *network,
+                               const struct predict_ask *ask, int threads)
+{
     *batch =
         (struct predict_batch){.network = network, .ask = batch_settle(network, ask)};
     if (!treatment_parse(&batch->treatment, network->info.treatment))
         FAIL(ST_FAIL, "'%s' has a 'treatment' of pictures that cannot be understood",
              network->checkpoint);
     fold_init(&batch->fold, &network->model, network->params);
-    while (threads > 1 && (double)batch_bytes(batch, threads) > limit)
-        threads--;
-    double bytes = (double)batch_bytes(batch, threads);
-    if (bytes > limit) {
+    enum status st = batch_choose_threads(batch, comm, threads);
+    if (st != ST_OK) {
         fold_release(&batch->fold);
-        FAIL(ST_USAGE,
-             "predicting takes %s in this process, which may have %s (%s); give it more "
-             "memory",
-             bytes_text(bytes).text, bytes_text(limit).text, mem_limit_source());
+        return st;
     }
-    batch->threads = threads;
-    batch->most = threads * network->model.grain;
+    batch->most = batch->threads * network->model.grain * BATCH_GRAINS;
     batch->answer = mem_zeroed((size_t)batch->most, sizeof *batch->answer);
     batch->pixels =
         mem_zeroed((size_t)batch->most, dataset_image_bytes(network->info.shape));
     batch->packed = model_packed(&batch->fold.model, batch->fold.params);
-    batch->ws = mem_aligned((size_t)threads, sizeof *batch->ws);
-    for (int t = 0; t < threads; t++)
+    batch->ws = mem_aligned((size_t)batch->threads, sizeof *batch->ws);
+    for (int t = 0; t < batch->threads; t++)
         workspace_init(&batch->ws[t], &batch->fold.model, 1);
     return ST_OK;
 }
@@ -100,19 +119,16 @@ void predict_batch_release(struct predict_batch *batch)
     *batch = (struct predict_batch){0};
 }
 
-bool predict_batch_add(struct predict_batch *batch, char *path)
+void predict_batch_add(struct predict_batch *batch, char *path)
 {
     ASSERT(batch->count < batch->most);
-    batch->answer[batch->count++].path = path;
-    return batch->count == batch->most;
+    batch->answer[batch->count++].row.path = path;
 }
 
 void predict_batch_clear(struct predict_batch *batch)
 {
     for (int i = 0; i < batch->count; i++) {
-        free(batch->answer[i].path);
-        free(batch->answer[i].problem);
-        free(batch->answer[i].answer);
+        predictions_row_release(&batch->answer[i].row);
         batch->answer[i] = (struct prediction){0};
     }
     batch->count = 0;
@@ -129,10 +145,10 @@ static void batch_decode(const struct predict_batch *batch, struct prediction *a
     struct image image;
     char why[STATUS_TEXT] = "";
     status_capture(why);
-    answer->status = image_read_file(&image, answer->path, &options, NULL);
+    answer->status = image_read_file(&image, answer->row.path, &options, NULL);
     status_capture(NULL);
     if (answer->status != ST_OK) {
-        answer->problem = mem_strdup(why);
+        answer->row.error = mem_strdup(why);
         return;
     }
     answer->inverted = (batch->ask.crop ? predict_ink : treatment_apply)(
@@ -153,30 +169,39 @@ static void batch_decode_in_thread(void *context, int thread)
 
 /* --- classifying --- */
 
+struct batch_class {
+    int class;
+    float logprob;
+};
+
 /* The most likely one first; of equally likely ones the first class. */
 static int batch_by_probability(const void *a, const void *b)
 {
-    const struct predicted *x = a, *y = b;
+    const struct batch_class *x = a, *y = b;
     if (x->logprob != y->logprob)
         return x->logprob < y->logprob ? 1 : -1;
     return x->class - y->class;
 }
 
-static void batch_keep_answers(const struct predict_ask *ask,
-                               struct prediction *prediction, const float *logprobs,
-                               int classes)
+static void batch_keep_answers(const struct predict_batch *batch,
+                               struct predictions_row *row, const float *logprobs)
 {
-    struct predicted *all = mem_zeroed((size_t)classes, sizeof *all);
-    float limit = evaluation_limit(ask->threshold);
-    int answers = 0;
-    for (int c = 0; c < classes; c++)
-        if (!(logprobs[c] < limit))
-            all[answers++] = (struct predicted){c, logprobs[c]};
-    qsort(all, (size_t)answers, sizeof *all, batch_by_probability);
-    answers = answers < ask->top ? answers : ask->top;
-    prediction->answers = answers;
-    prediction->answer = mem_zeroed((size_t)answers, sizeof *all);
-    memcpy(prediction->answer, all, (size_t)answers * sizeof *all);
+    int classes = batch->network->info.classes, likely = 0;
+    bool sets = batch->network->model.multi_label;
+    struct batch_class *all = mem_zeroed((size_t)classes, sizeof *all);
+    double least = batch->ask.threshold;
+    float limit = least > 0 ? evaluation_limit(least) : -INFINITY;
+    for (int c = 0; c < classes; c++) {
+        all[c] = (struct batch_class){c, logprobs[c]};
+        likely += !(logprobs[c] < limit);
+    }
+    qsort(all, (size_t)classes, sizeof *all, batch_by_probability);
+    row->labels = sets || likely == 0 ? likely : 1;
+    row->listed = row->labels > batch->ask.top ? row->labels : batch->ask.top;
+    row->list = mem_zeroed((size_t)row->listed, sizeof *row->list);
+    for (int k = 0; k < row->listed; k++)
+        row->list[k] = (struct predictions_class){
+            all[k].class, portable_exp((double)all[k].logprob)};
     free(all);
 }
 
@@ -192,7 +217,7 @@ static int batch_load(const struct predict_batch *batch, float *x, int first, in
     int n = 0;
     for (int i = first; i < first + count; i++) {
         const uint8_t *pixels = batch->pixels + (size_t)i * bytes;
-        if (batch->answer[i].problem)
+        if (batch->answer[i].row.error)
             continue;
         view_cut_moved(shape, in, view, pixels, x);
         loader_normalise(&input, in, x);
@@ -223,6 +248,9 @@ static int batch_forward(const struct predict_batch *batch, struct workspace *ws
     if (sum && pass.n > 0)
         blend_finish(&network->model, ws->logprobs, sum, pass.n);
     free(sum);
+    if (network->info.temperature > 0 && !network->model.multi_label)
+        calibration_apply(ws->logprobs, (size_t)pass.n, network->info.classes,
+                          network->info.temperature);
     return pass.n;
 }
 
@@ -235,10 +263,9 @@ static void batch_classify(const struct predict_batch *batch, struct workspace *
         return;
     const float *logprobs = ws->logprobs;
     for (int i = first; i < first + count; i++) {
-        if (batch->answer[i].problem)
+        if (batch->answer[i].row.error)
             continue;
-        batch_keep_answers(&batch->ask, &batch->answer[i], logprobs,
-                           batch->network->info.classes);
+        batch_keep_answers(batch, &batch->answer[i].row, logprobs);
         logprobs += batch->network->info.classes;
     }
 }

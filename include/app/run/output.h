@@ -1,8 +1,8 @@
 /*
  * output: files that commands write at the user's request.
  */
-#ifndef LOCKSTEP_APP_OUTPUT_H
-#define LOCKSTEP_APP_OUTPUT_H
+#ifndef LOCKSTEP_APP_RUN_OUTPUT_H
+#define LOCKSTEP_APP_RUN_OUTPUT_H
 
 #include <stdbool.h>
 

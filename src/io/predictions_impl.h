@@ -1,0 +1,21 @@
+/* predictions_impl.h: what the files of io/predictions.h share. */
+#ifndef LOCKSTEP_IO_PREDICTIONS_IMPL_H
+#define LOCKSTEP_IO_PREDICTIONS_IMPL_H
+
+#include "io/predictions.h"
+
+/* The first line of a journal, with its '\n'; the caller frees. It begins with
+   PREDICTIONS_HEAD. */
+#define PREDICTIONS_HEAD "{\"lockstep\": \"predictions under way\""
+char *predictions_head_text(const struct predictions_head *head);
+
+/* Of one whole line; false, with nothing in *row: it is none of predictions_row_text. */
+bool predictions_row_parse(const struct predictions_head *head, const char *line,
+                           struct predictions_row *row);
+
+enum status predictions_write_csv(struct predictions_journal *journal, const char *path);
+enum status predictions_write_jsonl(struct predictions_journal *journal,
+                                    const char *path);
+enum status predictions_write_h5(struct predictions_journal *journal, const char *path);
+
+#endif

@@ -1,0 +1,115 @@
+/* predictions: the journal's rows as a table and as JSON lines, and the list of formats.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "io/csv.h"
+#include "predictions_impl.h"
+
+#define CSV_HEAD   "path,label,p,top1,p1,"
+#define JSONL_HEAD "{\"path\": "
+
+/* --- CSV --- */
+
+static const char *csv_name(const struct predictions_head *head,
+                            const struct predictions_class *one)
+{
+    return head->class_name[one->class];
+}
+
+static void csv_write_set(FILE *file, const struct predictions_head *head,
+                          const struct predictions_row *row)
+{
+    char *names = mem_strdup("");
+    for (int i = 0; i < row->labels; i++)
+        mem_append(&names, "%s%s", i ? ";" : "", csv_name(head, &row->list[i]));
+    csv_write_text(file, names);
+    free(names);
+    fputc(',', file);
+    for (int i = 0; i < row->labels; i++)
+        fprintf(file, "%s%.6f", i ? ";" : "", row->list[i].p);
+}
+
+static void csv_write_row(FILE *file, const struct predictions_head *head,
+                          const struct predictions_row *row)
+{
+    csv_write_text(file, row->path);
+    fputc(',', file);
+    if (row->error) {
+        fputc(',', file);
+    } else if (head->sets) {
+        csv_write_set(file, head, row);
+    } else {
+        csv_write_text(file, row->labels ? csv_name(head, &row->list[0])
+                                         : PREDICTIONS_UNSURE);
+        fprintf(file, ",%.6f", row->list[0].p);
+    }
+    for (int k = 0; k < head->top; k++) {
+        fputc(',', file);
+        if (k < row->listed)
+            csv_write_text(file, csv_name(head, &row->list[k]));
+        fputc(',', file);
+        if (k < row->listed)
+            fprintf(file, "%.6f", row->list[k].p);
+    }
+    fputc(',', file);
+    if (row->error)
+        csv_write_text(file, row->error);
+    fputc('\n', file);
+}
+
+enum status predictions_write_csv(struct predictions_journal *journal, const char *path)
+{
+    struct fs_writer writer;
+    struct predictions_row row;
+    TRY(fs_write_begin(&writer, path));
+    fprintf(writer.file, "path,label,p");
+    for (int k = 1; k <= journal->head->top; k++)
+        fprintf(writer.file, ",top%d,p%d", k, k);
+    fprintf(writer.file, ",error\n");
+    predictions_journal_rewind(journal);
+    while (predictions_journal_next(journal, &row)) {
+        csv_write_row(writer.file, journal->head, &row);
+        predictions_row_release(&row);
+    }
+    return fs_write_end(&writer);
+}
+
+/* --- JSON lines: those of the journal --- */
+
+enum status predictions_write_jsonl(struct predictions_journal *journal, const char *path)
+{
+    struct fs_writer writer;
+    struct predictions_row row;
+    TRY(fs_write_begin(&writer, path));
+    predictions_journal_rewind(journal);
+    while (predictions_journal_next(journal, &row)) {
+        fputs(journal->line, writer.file);
+        predictions_row_release(&row);
+    }
+    return fs_write_end(&writer);
+}
+
+/* --- the list --- */
+
+static const struct predictions_format formats[] = {
+    {".csv", {"a table of predictions", .head = CSV_HEAD}, predictions_write_csv},
+    {".jsonl", {"predictions as JSON lines", .head = JSONL_HEAD}, predictions_write_jsonl},
+    {".h5", {"a file of predictions", .format = PREDICTIONS_FORMAT}, predictions_write_h5},
+};
+
+enum status predictions_format_find(const char *path,
+                                    const struct predictions_format **format)
+{
+    size_t length = strlen(path);
+    for (size_t i = 0; i < sizeof formats / sizeof *formats; i++) {
+        size_t suffix = strlen(formats[i].suffix);
+        *format = &formats[i];
+        if (length > suffix && strcmp(path + length - suffix, formats[i].suffix) == 0)
+            return ST_OK;
+    }
+    FAIL(ST_USAGE, "'%s' has the ending of no format of predictions: use .csv, .jsonl or "
+                   ".h5",
+         path);
+}
