@@ -232,7 +232,7 @@ install: all ## to PREFIX (/usr/local), below DESTDIR if given; man pages if mad
 	install -m 755 $(BUILD)/lockstep $(DESTDIR)$(PREFIX)/bin
 	install -m 644 $(wildcard configs/*.conf) $(SHARE)/lockstep/configs
 	install -m 755 $(wildcard scripts/get_*.sh) $(addprefix scripts/,find.sh mpi.sh network.sh launch.sh \
-	  plot_lab.py plot_scaling.py plotting.py progress.sh slurm.sh submit.sh supervise.sh \
+	  plot_lab.py plot_scaling.py plotting.py progress.sh points.sh submit.sh supervise.sh sweep.sh \
 	  torch_to_safetensors.py) \
 	  $(SHARE)/lockstep/scripts
 	install -d $(SHARE)/lockstep/slurm

@@ -8,6 +8,8 @@
 #   --time TIME          time limit of the job, M, H:MM:SS or D-HH:MM:SS; a run that is not
 #                        finished by then is put back into the queue and goes on later
 #   --sweep KEY=V1,V2    one run for each value, as a job array; several are combined
+#   --random N[:SEED]    only N runs, of settings drawn at random, also from ranges
+#                        (--sweep KEY=LOW..HIGH; scripts/sweep.sh --help)
 #   --launcher srun      use srun --mpi=pmix instead of mpirun
 #   --partition, --account, --qos, --constraint, --reservation, --mem, --dependency,
 #   --begin, --mail-user, --mail-type, --job-name, --exclude, --nodelist VALUE: as for
@@ -17,7 +19,7 @@
 # cancel it. The same command again resumes a run that was cancelled.
 set -u
 root=$(dirname "$(dirname "$(realpath "$0")")")
-source "$root/scripts/slurm.sh"
+source "$root/scripts/points.sh"
 
 die() {
     printf 'submit.sh: %s\n' "$*" >&2
@@ -43,8 +45,9 @@ take_option() { # OPTION VALUE
             die "'--time $2': minutes, H:MM:SS or D-HH:MM:SS are expected"
         wanted+=(--time="$2")
         ;;
+    --random) sweep_option "$2" || die "'--random $2': N or N:SEED is expected" ;;
     --sweep)
-        sweep_count "$2" >/dev/null ||
+        sweep_grid "$2" >/dev/null ||
             die "'--sweep $2': KEY=VALUE,VALUE,... is expected, as train.seed=1,2,3"
         specs+=("$2")
         ;;
@@ -102,7 +105,9 @@ check_all() {
     local i setting options folder seen=$'\n'
     points=0
     ((${#specs[@]})) || { check && return; }
-    points=$(sweep_count "${specs[@]}")
+    points=$(sweep_count "${specs[@]}") ||
+        die "'--random $sweep_random': a range needs --random N, and values at least N" \
+            "combinations"
     for ((i = 1; i <= points; i++)); do
         sweep_point $i "${specs[@]}"
         options=()
@@ -136,6 +141,7 @@ submit() {
     for spec in "${specs[@]}"; do
         words+=(--sweep "$spec")
     done
+    [[ $sweep_random ]] && words+=(--random "$sweep_random")
     local script=$root/slurm/train.sbatch
     ((points)) && script=$root/slurm/sweep.sbatch && wanted+=(--array="1-$points")
     export LOCKSTEP_ROOT=$root LOCKSTEP=$lockstep

@@ -1,7 +1,7 @@
 #!/bin/bash
 # The work of train.sbatch and sweep.sbatch, on the first node of the allocation: resume the
 # run; if it stops before it is finished, put the job back into the queue:
-#   job.sh [--sweep KEY=VALUE,...]... CONFIG [OPTIONS OF lockstep train]
+#   job.sh [--sweep KEY=VALUE,...]... [--random N] CONFIG [OPTIONS OF lockstep train]
 # The job is also put back after a rank or a node died, but not after PATIENCE tries in a row
 # without a new checkpoint, and not if a retry cannot help: wrong options, a bug. The exit
 # status is lockstep's.
@@ -9,7 +9,7 @@ set -u
 PATIENCE=${PATIENCE:-3}
 root=$(dirname "$(dirname "$(realpath "$0")")")
 source "$root/scripts/launch.sh"
-source "$root/scripts/slurm.sh"
+source "$root/scripts/points.sh"
 source "$root/scripts/progress.sh"
 
 # The number of an array alone would mean all its tasks.
@@ -29,9 +29,13 @@ give_up() { # STATUS WORDS...
 sweep_name=''
 read_sweep() {
     local specs=() count n=${SLURM_ARRAY_TASK_ID:-1} setting
-    while [[ ${1-} == --sweep ]]; do
-        (($# > 1)) || give_up 2 "'--sweep' needs KEY=VALUE,..."
-        specs+=("$2")
+    while [[ ${1-} == --sweep || ${1-} == --random ]]; do
+        (($# > 1)) || give_up 2 "'$1' needs a value"
+        if [[ $1 == --sweep ]]; then
+            specs+=("$2")
+        else
+            sweep_option "$2" || give_up 2 "'--random $2': N or N:SEED is expected"
+        fi
         shift 2
     done
     words=("$@")
@@ -109,6 +113,8 @@ check
 before=$(newest_step "$lockstep" "$run")
 launch "$lockstep" train "${words[@]}"
 status=$?
+# The last task of a sweep to end prints the whole table.
+((status == 0)) && [[ $sweep_name ]] && "$lockstep" runs "${run%/*}"
 case $status in
 0 | 2 | 3 | 126 | 127) ;;
 75) requeue $status "stopped before its end" ;;
