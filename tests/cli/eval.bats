@@ -30,6 +30,61 @@ evaluate() { # RANKS ...
     grep -q '^confusions that cost most:' last.out
 }
 
+@test "--calibrate keeps a temperature, which eval and predict use; the answers stay the same" {
+    "$LOCKSTEP" data split letters.h5 --val 20% --out with_val.h5 >/dev/null
+    DATA=with_val.h5 train 1 "$TINY" --run hot --set train.epochs=6 >/dev/null
+    evaluate 1 hot --split val --out raw.h5 >raw.out
+    evaluate 2 hot --calibrate >calibrated.out
+    cat calibrated.out
+    grep -Eq '^temperature [0-9.]+, fitted on 120 val images: loss [0-9.]+ -> [0-9.]+; kept in hot/checkpoints/best.h5$' calibrated.out
+    evaluate 1 hot --split val --out warm.h5 >warm.out
+    grep -Eq '^temperature [0-9.]+ of the probabilities$' warm.out
+    grep -E '^accuracy' raw.out | sed 's/ in .*//' >raw.accuracy
+    grep -E '^accuracy' warm.out | sed 's/ in .*//' | diff raw.accuracy -
+    "$LOCKSTEP" show hot/checkpoints/best.h5 | grep -Eq '^temperature [0-9.]+ '
+    h5 raw.h5 warm.h5 hot/checkpoints/best.h5 <<'END'
+t = f[2].attrs["temperature"]
+z, y = f[0]["logprobs"][:].astype(float), f[0]["labels"][:]
+def loss(t):
+    s = z / t
+    return (np.log(np.exp(s).sum(1)) - s[np.arange(len(y)), y]).mean()
+assert 0.05 <= t <= 20
+assert loss(t) <= min(loss(t * 1.01), loss(t / 1.01)) + 1e-9
+wanted = z / t - np.log(np.exp(z / t).sum(1, keepdims=True))
+assert np.abs(f[1]["logprobs"][:] - wanted).max() < 1e-4
+assert (f[1]["predicted"][:] == f[0]["predicted"][:]).all()
+END
+    # predict says the same.
+    "$LOCKSTEP" data export with_val.h5 --split val --out pictures >/dev/null
+    "$LOCKSTEP" predict hot --from pictures --out answers.jsonl --top 26 >/dev/null
+    h5 warm.h5 <<'END'
+import json
+mine = sorted(max(t["p"] for t in json.loads(line)["top"]) for line in open("answers.jsonl"))
+known = sorted(np.exp(f[0]["logprobs"][:].astype(float)).max(1))
+assert np.abs(np.array(mine) - known).max() < 1e-3
+END
+    # Fitted again from the raw answers: the same; and the run goes on as before.
+    first=$(sed -nE 's/^temperature ([0-9.]+), fitted.*/\1/p' calibrated.out)
+    evaluate 1 hot --calibrate | grep -q "^temperature $first, fitted"
+    DATA=with_val.h5 train 1 "$TINY" --run hot --set train.epochs=6 --resume | grep -q '^finished'
+}
+
+@test "--calibrate is refused where it would say nothing, or disturb" {
+    refused 2 "'--split test': a temperature is fitted on val images*" \
+        evaluate 1 run --calibrate --split test
+    refused 2 "'--calibrate' writes no predictions*" evaluate 1 run --calibrate --out x.h5
+    refused 1 "*val*" evaluate 1 run --calibrate --data letters.h5
+    "$LOCKSTEP" data split letters.h5 --val 20% --out with_val.h5 >/dev/null
+    DATA=with_val.h5 train 1 "$TINY" --run busy "${ENDLESS[@]}" --set train.eval_every=1 >/dev/null 2>&1 & running=$!
+    poll test -f busy/checkpoints/best.h5
+    run --separate-stderr evaluate 1 busy --calibrate
+    kill -TERM $running
+    wait $running || :
+    echo "$stderr"
+    [ "$status" -eq 2 ]
+    [[ $stderr == *"busy"* ]]
+}
+
 @test "a run's folder means its best checkpoint" {
     best=$(sed -nE 's/.*best (accuracy .* %) \(step ([0-9]+)\).*/\1 step \2/p' out)
     [ -n "$best" ]

@@ -302,6 +302,27 @@ END
     run ! grep -aq 'lockstep.multi_label' single.safetensors
 }
 
+@test "a report shows the mistakes that are furthest off" {
+    "$LOCKSTEP" report run --out report.html >/dev/null
+    "$LOCKSTEP" eval run --split val --out answers.h5 >/dev/null
+    h5 answers.h5 <<'END'
+import re
+page = open("report.html", encoding="utf-8").read()
+names = [c.decode() for c in f[0].attrs["classes"]]
+p, answered, labels = (f[0][n][:] for n in ("probabilities", "predicted", "labels"))
+worst = []
+for i in range(len(p)):
+    wrong = np.flatnonzero(answered[i] != labels[i])
+    if len(wrong):
+        worst.append(max((p[i, c] if answered[i, c] else 1 - p[i, c],
+                          ("" if answered[i, c] else "no ") + names[c]) for c in wrong))
+shown = re.findall(r"<figcaption><b>([a-z ]+) ([0-9.]+) %</b><br>is ([a-z, ]+)<br>", page)
+assert worst and len(shown) == min(len(worst), 40) or len(shown) > 5, (len(worst), len(shown))
+for (confidence, words), (said, percent, _) in zip(sorted(worst, reverse=True), shown):
+    assert said == words and abs(100 * confidence - float(percent)) < 0.06
+END
+}
+
 @test "a list is trained on as it is" {
     train_on pictures/list.csv listed --set train.epochs=1 >listed.out 2>listed.err
     grep -q "its pictures may have several classes, or none" listed.err

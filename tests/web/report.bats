@@ -8,6 +8,15 @@ setup_file() {
     letters letters.h5 1200 400
     train 1 "$LETTERS" --run one --set train.epochs=3 --set log.every=2 >/dev/null
     train 1 "$LETTERS" --run two --set train.epochs=3 --set log.every=2 --set optim.lr=0.0005 >/dev/null
+    # Photographs: those of CIFAR=FILE, a data set of 32x32 RGB, if it is given.
+    if [[ ${CIFAR-} ]]; then
+        cp "$CIFAR" cifar.h5
+    else
+        tinted cifar.h5 32x32 600 200 train=600 val=120 test=80
+    fi
+    mpirun -n 2 "$LOCKSTEP" train "$ROOT/configs/cifar-small.conf" --data cifar.h5 --run photos \
+        --set train.epochs=1 --set log.every=1 --set train.steps=12 --threads 1 >/dev/null </dev/null
+    "$LOCKSTEP" report photos >/dev/null
     "$LOCKSTEP" report one >/dev/null
     "$LOCKSTEP" report one two >/dev/null
 }
@@ -37,7 +46,7 @@ probe() {
 
 # A page that is wider than its window would have to be scrolled.
 @test "pages are as wide as the window, of a desk and of a phone" {
-    for page in one/report.html report.html; do
+    for page in one/report.html photos/report.html report.html; do
         for width in 1000 500; do # chromium's windows have 500 pixels at least
             wide=$(probe $width $page 'document.title=document.documentElement.scrollWidth-innerWidth')
             echo "$page at $width: $wide"
@@ -56,6 +65,19 @@ probe() {
     done
     size=$(probe 1000 one/report.html "document.title=Math.min(...[...document.querySelectorAll('p,td,th,figcaption,svg text')].map(e=>parseFloat(getComputedStyle(e).fontSize)))")
     [ "${size%.*}" -ge 10 ]
+}
+
+@test "photographs are shown in colour" {
+    browse 1000 photos/report.html --dump-dom >dom
+    for words in 'The most confident mistakes' 'expected calibration error' 'Confusions'; do
+        grep -Fq "$words" dom
+    done
+    count=$(probe 1000 photos/report.html "document.title=[...document.images].filter(i=>i.complete&&i.naturalWidth===32&&i.naturalHeight===32).length")
+    echo "$count pictures"
+    [ "$count" -ge 4 ]
+    colour=$(probe 1000 photos/report.html "const c=document.createElement('canvas'),x=c.getContext('2d');c.width=c.height=32;x.drawImage(document.images[0],0,0);const d=x.getImageData(0,0,32,32).data;let n=0;for(let i=0;i<d.length;i+=4)n+=d[i]!==d[i+1]||d[i]!==d[i+2];document.title=n")
+    echo "$colour coloured pixels"
+    [ "$colour" -gt 100 ]
 }
 
 @test "a click on a head sorts the rows, and again the other way" {

@@ -100,6 +100,9 @@ static enum status show_checkpoint(const char *path)
     network_statistics_text(progress, statistics);
     log_out("weights     %s%s%s\n", network.averaged ? "last and averaged (EMA)" : "last",
             *statistics ? ", with " : "", statistics);
+    if (info->temperature > 0)
+        log_out("temperature %.4f of its probabilities (eval --calibrate)\n",
+                info->temperature);
     show_classes(info, network.model.multi_label);
     show_input(&network, data);
     log_out("written by  lockstep %s%s%s%s%s, %s kernels\n", info->lockstep,

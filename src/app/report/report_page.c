@@ -186,7 +186,7 @@ static void page_answers(FILE *out, const struct report_run *run,
     page_measures(out, session);
     page_classes(out, run, &session->result);
     page_confusions(out, run, &session->result.confusion);
-    if (session->answer && session->result.correct < session->result.count) {
+    if (session->result.correct < session->result.count) {
         html_heading(out, "The most confident mistakes");
         report_mistakes(out, answers, mistakes);
     }
