@@ -34,9 +34,9 @@ void comm_wait(MPI_Request *request)
 /* By weight, not by exit code: a rank that stops early must not hide one that failed. */
 enum status comm_agree(struct comm *comm, enum status st)
 {
-    enum { WEIGHTS = 5 };
-    static const enum status by_weight[WEIGHTS] = {ST_OK, ST_AGAIN, ST_FAIL, ST_USAGE,
-                                                   ST_BUG};
+    static const enum status by_weight[] = {ST_OK,   ST_PARTIAL, ST_AGAIN,
+                                            ST_FAIL, ST_USAGE,   ST_BUG};
+    enum { WEIGHTS = sizeof by_weight / sizeof *by_weight };
     int mine = 0, worst;
     while (mine < WEIGHTS - 1 && by_weight[mine] != st)
         mine++;

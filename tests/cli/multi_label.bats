@@ -317,7 +317,7 @@ for i in range(len(p)):
         worst.append(max((p[i, c] if answered[i, c] else 1 - p[i, c],
                           ("" if answered[i, c] else "no ") + names[c]) for c in wrong))
 shown = re.findall(r"<figcaption><b>([a-z ]+) ([0-9.]+) %</b><br>is ([a-z, ]+)<br>", page)
-assert worst and len(shown) == min(len(worst), 40) or len(shown) > 5, (len(worst), len(shown))
+assert worst and len(shown) == min(len(worst), 24), (len(worst), len(shown))
 for (confidence, words), (said, percent, _) in zip(sorted(worst, reverse=True), shown):
     assert said == words and abs(100 * confidence - float(percent)) < 0.06
 END

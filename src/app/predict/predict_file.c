@@ -13,9 +13,13 @@
 #include "predict_names.h"
 #include "predict_sink.h"
 
-static enum status file_journal_path(char path[FS_PATH], const char *out)
+static const struct target_kind file_lock_kind = {"a lock", .head = "host "};
+
+/* OUT.partial, and OUT.partial.lock. */
+static enum status file_paths(char journal[FS_PATH], char lock[FS_PATH], const char *out)
 {
-    if (snprintf(path, FS_PATH, "%s.partial", out) >= FS_PATH)
+    if (snprintf(journal, FS_PATH, "%s.partial", out) >= FS_PATH ||
+        snprintf(lock, FS_PATH, "%s.partial.lock", out) >= FS_PATH)
         FAIL(ST_USAGE, "path too long: '%s'", out);
     return ST_OK;
 }
@@ -25,11 +29,12 @@ enum status predict_file_check(const struct predict_request *request,
 {
     const struct predictions_format *format;
     const char *const inputs[] = {network->checkpoint, request->from};
-    char path[FS_PATH];
+    char journal[FS_PATH], lock[FS_PATH];
     TRY(predictions_format_find(request->out, &format));
     TRY(output_check(request->out, request->force, &format->kind, inputs, 2));
-    TRY(file_journal_path(path, request->out));
-    return output_check(path, true, &predictions_journal_kind, inputs, 2);
+    TRY(file_paths(journal, lock, request->out));
+    TRY(target_check_own(lock, &file_lock_kind, inputs, 2));
+    return output_check(journal, true, &predictions_journal_kind, inputs, 2);
 }
 
 /* --- what the answers are of --- */
@@ -134,21 +139,13 @@ static enum status file_pass_over(struct predict_sink *sink, struct predict_name
     return st == ST_OK ? predictions_journal_cut(journal, earlier.place) : st;
 }
 
-static enum status file_lock(struct predict_sink *sink, const char *journal)
-{
-    char path[FS_PATH];
-    if (snprintf(path, sizeof path, "%s.lock", journal) >= FS_PATH)
-        FAIL(ST_USAGE, "path too long: '%s'", journal);
-    return lockfile_take(&sink->lock, path, sink->request->out, 0);
-}
-
 static enum status file_begin(struct predict_sink *sink, struct predict_names *names,
                               struct predict_tally *tally)
 {
-    char path[FS_PATH];
+    char path[FS_PATH], lock[FS_PATH];
     bool same = false;
-    TRY(file_journal_path(path, sink->request->out));
-    TRY(file_lock(sink, path));
+    TRY(file_paths(path, lock, sink->request->out));
+    TRY(lockfile_take(&sink->lock, lock, sink->request->out, 0));
     bool there = fs_bytes(path) > 0;
     if (there)
         TRY(predictions_journal_open(&sink->journal, path, &sink->head, &same));
