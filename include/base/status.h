@@ -18,12 +18,12 @@
 
 /* The values are the program's exit codes. */
 enum status {
-    ST_OK = 0,     /* done */
-    ST_FAIL = 1,   /* failed while running: files, machine, data, numbers */
-    ST_USAGE = 2,  /* wrong command line or config: nothing was changed */
-    ST_BUG = 3,    /* an ASSERT failed */
+    ST_OK = 0,      /* done */
+    ST_FAIL = 1,    /* failed while running: files, machine, data, numbers */
+    ST_USAGE = 2,   /* wrong command line or config: nothing was changed */
+    ST_BUG = 3,     /* an ASSERT failed */
     ST_PARTIAL = 4, /* done, but for what could not be read: the results name it */
-    ST_AGAIN = 75, /* stopped early on request: the same command continues */
+    ST_AGAIN = 75,  /* stopped early on request: the same command continues */
 };
 
 #define MUST_CHECK        __attribute__((warn_unused_result))

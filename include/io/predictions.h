@@ -1,7 +1,8 @@
 /*
  * predictions: a network's answers to pictures, in files of other programs: a CSV table,
- * JSON lines, HDF5. While they are made they are lines of a journal (predictions_journal),
- * which a killed job goes on with; then the journal is written as one of the formats.
+ * JSON lines, HDF5. While they are made they are lines of a journal
+ * (predictions_journal), which a killed job goes on with; then the journal is written as
+ * one of the formats.
  *
  * A line of the journal and of .jsonl is one of
  *   {"path": P, "label": NAME, "class": C, "p": X, "top": [{"label": NAME, "class": C,
@@ -17,9 +18,9 @@
  * labels, and their probabilities, have a ';' between them.
  *
  * HDF5: root attributes format, classes, network, threshold (if there is one); /paths and
- * /errors (bytes; each text ends with a NUL, "" is no error); /predicted uint16 (N), 65535
- * where there is no answer, or of several classes uint8 (N, classes); /top uint16 and
- * /top_probability float32 (N, top), 65535 and 0 where there is no answer.
+ * /errors (bytes; each text ends with a NUL, "" is no error); /predicted uint16 (N),
+ * 65535 where there is no answer, or of several classes uint8 (N, classes); /top uint16
+ * and /top_probability float32 (N, top), 65535 and 0 where there is no answer.
  */
 #ifndef LOCKSTEP_IO_PREDICTIONS_H
 #define LOCKSTEP_IO_PREDICTIONS_H

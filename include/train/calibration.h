@@ -20,8 +20,9 @@
 void calibration_apply(float *logprobs, size_t rows, int classes, double temperature);
 
 struct calibration {
-    double temperature;  /* CALIBRATION_LEAST to CALIBRATION_MOST */
-    double before, loss; /* mean negative log-likelihood, with temperature 1 and with it */
+    double temperature; /* CALIBRATION_LEAST to CALIBRATION_MOST */
+    double before,
+        loss; /* mean negative log-likelihood, with temperature 1 and with it */
 };
 
 /* The temperature with the least mean negative log-likelihood. logprobs: (rows, classes),

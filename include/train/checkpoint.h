@@ -10,9 +10,9 @@
  *   /metrics/...                   history so far (train/metrics.h)
  * Root attributes: format, format_version, step, epoch, config (INI text), data_hash,
  * classes, height, width, channels, mean, std, treatment, lockstep, mpi, blas, isa, bits,
- * plan, temperature (if eval fitted one), state (as in the log), content_hash (over every array and the attributes that a
- * resume needs), and the fields of struct progress. There is no random state: randomness
- * is counter-based.
+ * plan, temperature (if eval fitted one), state (as in the log), content_hash (over every
+ * array and the attributes that a resume needs), and the fields of struct progress. There
+ * is no random state: randomness is counter-based.
  *
  * Called on rank 0 only; nothing here is collective.
  */
@@ -63,7 +63,8 @@ struct checkpoint_info {
     char *lockstep, *mpi, *blas, *isa; /* versions and instruction set that wrote it */
     char *bits; /* what its bits depend on (kernels/policy.h); "": not recorded */
     char *plan; /* of the run that wrote it (train/plan.h) */
-    double temperature; /* of its probabilities (train/calibration.h); 0: none was fitted */
+    double
+        temperature; /* of its probabilities (train/calibration.h); 0: none was fitted */
     struct progress progress;
 };
 void checkpoint_info_release(struct checkpoint_info *info);

@@ -8,7 +8,9 @@
 #include "io/text.h"
 #include "predictions_impl.h"
 
-#define ROW_DIGITS 9 /* a probability of single precision is the same after it was read */
+#define ROW_DIGITS                                                       \
+    9 /* a probability of single precision is the same after it was read \
+       */
 
 void predictions_row_release(struct predictions_row *row)
 {
@@ -24,8 +26,8 @@ static json_t *row_class(const struct predictions_head *head,
                          const struct predictions_class *one)
 {
     char *name = text_as_utf8(head->class_name[one->class]);
-    json_t *object = json_pack("{s:s, s:i, s:f}", "label", name, "class", one->class, "p",
-                               one->p);
+    json_t *object =
+        json_pack("{s:s, s:i, s:f}", "label", name, "class", one->class, "p", one->p);
     free(name);
     return object;
 }
@@ -131,8 +133,8 @@ static bool row_read_answer(const struct predictions_head *head, const json_t *o
         return row_read_list(head, top, row) && row->listed > 0;
     }
     row->labels = (int)json_array_size(labels);
-    return row_read_list(head, json_array_size(labels) > json_array_size(top) ? labels : top,
-                         row);
+    return row_read_list(
+        head, json_array_size(labels) > json_array_size(top) ? labels : top, row);
 }
 
 static int row_hex_digit(char c)
@@ -186,10 +188,10 @@ char *predictions_head_text(const struct predictions_head *head)
         json_array_append_new(classes, json_string(name));
         free(name);
     }
-    json_t *object = json_pack("{s:s, s:s, s:i, s:b, s:f, s:o}", "lockstep",
-                               "predictions under way", "network", head->network, "top",
-                               head->top, "sets", head->sets, "threshold", head->threshold,
-                               "classes", classes);
+    json_t *object =
+        json_pack("{s:s, s:s, s:i, s:b, s:f, s:o}", "lockstep", "predictions under way",
+                  "network", head->network, "top", head->top, "sets", head->sets,
+                  "threshold", head->threshold, "classes", classes);
     ASSERT(object);
     char *line = json_dumps(object, 0), *text = mem_format("%s\n", line);
     free(line);

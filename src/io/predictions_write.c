@@ -41,8 +41,8 @@ static void csv_write_row(FILE *file, const struct predictions_head *head,
     } else if (head->sets) {
         csv_write_set(file, head, row);
     } else {
-        csv_write_text(file, row->labels ? csv_name(head, &row->list[0])
-                                         : PREDICTIONS_UNSURE);
+        csv_write_text(file,
+                       row->labels ? csv_name(head, &row->list[0]) : PREDICTIONS_UNSURE);
         fprintf(file, ",%.6f", row->list[0].p);
     }
     for (int k = 0; k < head->top; k++) {
@@ -95,8 +95,12 @@ enum status predictions_write_jsonl(struct predictions_journal *journal, const c
 
 static const struct predictions_format formats[] = {
     {".csv", {"a table of predictions", .head = CSV_HEAD}, predictions_write_csv},
-    {".jsonl", {"predictions as JSON lines", .head = JSONL_HEAD}, predictions_write_jsonl},
-    {".h5", {"a file of predictions", .format = PREDICTIONS_FORMAT}, predictions_write_h5},
+    {".jsonl",
+     {"predictions as JSON lines", .head = JSONL_HEAD},
+     predictions_write_jsonl},
+    {".h5",
+     {"a file of predictions", .format = PREDICTIONS_FORMAT},
+     predictions_write_h5},
 };
 
 enum status predictions_format_find(const char *path,
@@ -109,7 +113,8 @@ enum status predictions_format_find(const char *path,
         if (length > suffix && strcmp(path + length - suffix, formats[i].suffix) == 0)
             return ST_OK;
     }
-    FAIL(ST_USAGE, "'%s' has the ending of no format of predictions: use .csv, .jsonl or "
-                   ".h5",
+    FAIL(ST_USAGE,
+         "'%s' has the ending of no format of predictions: use .csv, .jsonl or "
+         ".h5",
          path);
 }

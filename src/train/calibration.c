@@ -77,7 +77,6 @@ struct calibration calibration_fit(const float *logprobs, const uint16_t *label,
             low = middle;
     }
     found.temperature = 1 / sqrt(low * high);
-    found.loss =
-        fit_loss(logprobs, label, rows, classes, 1 / found.temperature, &slope);
+    found.loss = fit_loss(logprobs, label, rows, classes, 1 / found.temperature, &slope);
     return found;
 }

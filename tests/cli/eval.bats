@@ -31,12 +31,13 @@ evaluate() { # RANKS ...
 }
 
 @test "--calibrate keeps a temperature, which eval and predict use; the answers stay the same" {
-    "$LOCKSTEP" data split letters.h5 --val 20% --out with_val.h5 >/dev/null
+    cp letters.h5 with_val.h5
+    "$LOCKSTEP" data split with_val.h5 --val 20% >/dev/null
     DATA=with_val.h5 train 1 "$TINY" --run hot --set train.epochs=6 >/dev/null
     evaluate 1 hot --split val --out raw.h5 >raw.out
     evaluate 2 hot --calibrate >calibrated.out
     cat calibrated.out
-    grep -Eq '^temperature [0-9.]+, fitted on 120 val images: loss [0-9.]+ -> [0-9.]+; kept in hot/checkpoints/best.h5$' calibrated.out
+    grep -Eq '^temperature [0-9.]+, fitted on 130 val images: loss [0-9.]+ -> [0-9.]+; kept in hot/checkpoints/best.h5$' calibrated.out
     evaluate 1 hot --split val --out warm.h5 >warm.out
     grep -Eq '^temperature [0-9.]+ of the probabilities$' warm.out
     grep -E '^accuracy' raw.out | sed 's/ in .*//' >raw.accuracy
@@ -55,8 +56,8 @@ assert np.abs(f[1]["logprobs"][:] - wanted).max() < 1e-4
 assert (f[1]["predicted"][:] == f[0]["predicted"][:]).all()
 END
     # predict says the same.
-    "$LOCKSTEP" data export with_val.h5 --split val --out pictures >/dev/null
-    "$LOCKSTEP" predict hot --from pictures --out answers.jsonl --top 26 >/dev/null
+    "$LOCKSTEP" data export with_val.h5 pictures >/dev/null
+    "$LOCKSTEP" predict hot --from pictures/val --out answers.jsonl --top 26 >/dev/null
     h5 warm.h5 <<'END'
 import json
 mine = sorted(max(t["p"] for t in json.loads(line)["top"]) for line in open("answers.jsonl"))
@@ -74,8 +75,10 @@ END
         evaluate 1 run --calibrate --split test
     refused 2 "'--calibrate' writes no predictions*" evaluate 1 run --calibrate --out x.h5
     refused 1 "*val*" evaluate 1 run --calibrate --data letters.h5
-    "$LOCKSTEP" data split letters.h5 --val 20% --out with_val.h5 >/dev/null
-    DATA=with_val.h5 train 1 "$TINY" --run busy "${ENDLESS[@]}" --set train.eval_every=1 >/dev/null 2>&1 & running=$!
+    cp letters.h5 with_val.h5
+    "$LOCKSTEP" data split with_val.h5 --val 20% >/dev/null
+    "$LOCKSTEP" train "$TINY" --data with_val.h5 --run busy --threads 1 "${ENDLESS[@]}" \
+        --set train.eval_every=1 >/dev/null 2>&1 & running=$!
     poll test -f busy/checkpoints/best.h5
     run --separate-stderr evaluate 1 busy --calibrate
     kill -TERM $running

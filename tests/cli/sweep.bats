@@ -28,7 +28,7 @@ END
 }
 
 @test "random points are some of the combinations, none twice, the same for a seed" {
-    all=(--sweep train.seed=1,2,3,4,5 --sweep train.batch=16,32,64 --list "$TINY")
+    all=(--sweep "train.seed=1,2,3,4,5" --sweep "train.batch=16,32,64" --list "$TINY")
     sweep --random 8:3 "${all[@]}" >first
     sweep --random 8:3 "${all[@]}" | diff first -
     [ "$(sort -u first | wc -l)" -eq 8 ]
@@ -60,7 +60,7 @@ END
 }
 
 @test "a sweep trains every point, prints the table, and goes on where it ended" {
-    words=(--ranks 1 --sweep train.seed=1,2 --sweep optim.lr=0.05,0.01 "$TINY" --data letters.h5
+    words=(--ranks 1 --sweep "train.seed=1,2" --sweep "optim.lr=0.05,0.01" "$TINY" --data letters.h5
         --set train.epochs=1 --threads 1)
     sweep "${words[@]}" >out
     cat out
@@ -99,6 +99,6 @@ END
     no "sweep.sh: '--sweep optim.lr=0.1..1': a range needs --random N" \
         --sweep optim.lr=0.1..1 "$TINY"
     no "sweep.sh: '--sweep seed=1': KEY=VALUE,VALUE,... is expected*" --sweep seed=1 "$TINY"
-    no "lockstep: --set: unknown key 'train.sead'*" --sweep train.sead=1,2 "$TINY" --data letters.h5
+    no "lockstep: --set: unknown key 'sead'*" --sweep train.sead=1,2 "$TINY" --data letters.h5
     no "lockstep: *" --sweep train.seed=1 none.conf --data letters.h5
 }

@@ -6,7 +6,8 @@ setup_file() {
     source "$BATS_TEST_DIRNAME/../runs.sh"
     letters letters.h5 10000 200
     train 1 "$TINY" --run run --set train.epochs=1 >/dev/null
-    "$LOCKSTEP" data export letters.h5 --split train --out pictures >/dev/null
+    "$LOCKSTEP" data export letters.h5 exported >/dev/null
+    mv exported/train pictures
     find pictures -name '*.png' | LC_ALL=C sort >all
     head -n 500 all >some
 }
@@ -81,17 +82,17 @@ fed() {
     exec sleep 1000
 }
 
-# answered: the rows of one.csv.partial.
+# answered FILE: a good part of its rows are there.
 answered() {
-    (($(wc -l <cut.csv.partial) > 1000))
+    (($(wc -l <"$1.partial" 2>/dev/null || echo 0) > 1000))
 }
 
 @test "killed half-way and gone on with, on other ranks: the identical file" {
     predict 1 --from all --out whole.csv >/dev/null
     mkfifo names
     fed 5000 >names & feeder=$!
-    predict 1 --from - --out cut.csv <names >/dev/null & killed=$!
-    poll answered
+    "$LOCKSTEP" predict run --from - --out cut.csv <names >/dev/null & killed=$!
+    poll answered cut.csv
     kill -9 $killed $feeder
     wait $killed || [ $? -eq 137 ]
     [ ! -e cut.csv ]
@@ -108,9 +109,8 @@ answered() {
     mkfifo names
     # The rest comes only after the signal.
     { head -n 5000 all && until [ -e go ]; do sleep 0.1; done && tail -n 5000 all; } >names & feeder=$!
-    predict 1 --from - --out cut.jsonl <names >cut.out & stopped=$!
-    answered() { (($(wc -l <cut.jsonl.partial) > 1000)); }
-    poll answered
+    "$LOCKSTEP" predict run --from - --out cut.jsonl <names >cut.out & stopped=$!
+    poll answered cut.jsonl
     poll takes $stopped TERM
     kill -TERM $stopped
     poll handled $stopped TERM
@@ -218,8 +218,8 @@ END
 @test "a half-written file of other answers is not gone on with" {
     mkfifo names
     fed 5000 >names & feeder=$!
-    predict 1 --from - --out cut.csv <names >/dev/null & killed=$!
-    poll answered
+    "$LOCKSTEP" predict run --from - --out cut.csv <names >/dev/null & killed=$!
+    poll answered cut.csv
     kill -9 $killed $feeder
     wait $killed || [ $? -eq 137 ]
     cp cut.csv.partial kept

@@ -3,13 +3,13 @@
 #include <string.h>
 
 #include "app/cli/cli.h"
+#include "app/run/output.h"
 #include "base/fs.h"
 #include "base/parse.h"
 #include "cmd_data.h"
 #include "data/dataset_writer.h"
 #include "data_import.h"
 #include "kernels/cpu.h"
-#include "app/run/output.h"
 
 #define LABEL_BASE_MAX 65535
 #define OPTIONS_MAX    16

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "app/cli/cli.h"
+#include "app/run/output.h"
 #include "base/fs.h"
 #include "base/log.h"
 #include "base/parse.h"
@@ -10,7 +11,6 @@
 #include "data/dataset_writer.h"
 #include "data_import.h"
 #include "kernels/cpu.h"
-#include "app/run/output.h"
 
 #define THREADS_MAX 1024
 #define STORE_HELP                                                                  \

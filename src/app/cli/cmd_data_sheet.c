@@ -3,6 +3,7 @@
 
 #include "app/cli/cli.h"
 #include "app/config/config.h"
+#include "app/run/output.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "cmd_data.h"
@@ -10,7 +11,6 @@
 #include "data/loader.h"
 #include "io/image.h"
 #include "io/target.h"
-#include "app/run/output.h"
 
 #define SHEET_GAP      2                 /* pixels between images */
 #define SHEET_GREY     96                /* of the gaps */

@@ -1,4 +1,5 @@
 #include "app/cli/cli.h"
+#include "app/run/output.h"
 #include "base/status.h"
 #include "cmd_data.h"
 #include "data/dataset_writer.h"
@@ -6,7 +7,6 @@
 #include "data/synth.h"
 #include "kernels/cpu.h"
 #include "kernels/team.h"
-#include "app/run/output.h"
 
 #define SYNTH_IMAGES_MAX  100000000
 #define SYNTH_THREADS_MAX 1024

@@ -112,12 +112,14 @@ static enum status eval_check_calibrate(struct eval_request *request,
         return ST_OK;
     if (line->split && strcmp(line->split, "val") != 0)
         FAIL(ST_USAGE,
-             "'--split %s': a temperature is fitted on val images: the network was trained "
+             "'--split %s': a temperature is fitted on val images: the network was "
+             "trained "
              "on train, and test is for the last figure",
              line->split);
     if (line->out)
-        FAIL(ST_USAGE, "'--calibrate' writes no predictions: give --out to a second eval, "
-                       "which uses the temperature");
+        FAIL(ST_USAGE,
+             "'--calibrate' writes no predictions: give --out to a second eval, "
+             "which uses the temperature");
     return ST_OK;
 }
 
@@ -138,7 +140,8 @@ static enum status eval_parse(struct comm *comm, struct eval_request *request,
          "folder"},
         {"force", CLI_FLAG, &line->force, NULL, "replace files that exist"},
         {"calibrate", CLI_FLAG, &line->calibrate, NULL,
-         "fit a temperature on the val images, by which probabilities become as likely as "
+         "fit a temperature on the val images, by which probabilities become as likely "
+         "as "
          "they say, and keep it in the checkpoint: eval, report and predict use it"},
         {"no-verify", CLI_FLAG, &request->no_verify, NULL, CLI_NO_VERIFY_HELP},
         {"threads", CLI_INT, &line->threads, "T",
@@ -174,8 +177,7 @@ static enum status eval_parse(struct comm *comm, struct eval_request *request,
 
 enum status cmd_eval(struct comm *comm, int argc, char **argv)
 {
-    struct eval_line line = {
-        .split = NULL, .stages = 1, .stall_timeout = STALL_TIMEOUT};
+    struct eval_line line = {.split = NULL, .stages = 1, .stall_timeout = STALL_TIMEOUT};
     struct eval_request request = {
         .views = -1, .threshold = -1, .write_bytes = eval_write_bytes};
     struct eval_session session = {.comm = comm, .request = &request};

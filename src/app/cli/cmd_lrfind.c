@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "app/cli/commands.h"
+#include "app/run/output.h"
 #include "app/run/stall.h"
 #include "base/fs.h"
 #include "base/log.h"
@@ -13,7 +14,6 @@
 #include "io/svg.h"
 #include "io/target.h"
 #include "lab/range_test.h"
-#include "app/run/output.h"
 #include "train_session.h"
 
 #define LRFIND_ROWS 20 /* of the printed table */

@@ -4,6 +4,7 @@
 
 #include "app/cli/cli.h"
 #include "app/run/network.h"
+#include "app/run/output.h"
 #include "app/run/weights_match.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -11,7 +12,6 @@
 #include "io/target.h"
 #include "nn/layer_names.h"
 #include "nn/named_network.h"
-#include "app/run/output.h"
 
 struct export_request {
     const char *from, *out, *names;

@@ -6,6 +6,7 @@
 #include "app/config/config.h"
 #include "app/run/network.h"
 #include "app/run/normal.h"
+#include "app/run/output.h"
 #include "app/run/run_files.h"
 #include "app/run/weights_match.h"
 #include "app/version.h"
@@ -19,7 +20,6 @@
 #include "kernels/cpu.h"
 #include "kernels/vector.h"
 #include "nn/named_network.h"
-#include "app/run/output.h"
 #include "train/checkpoint.h"
 #include "weights_classes.h"
 

@@ -45,10 +45,11 @@ static enum status calibrate_keep(const struct network *network, double temperat
 static void calibrate_print(const struct eval_session *session,
                             const struct calibration *found)
 {
-    log_out("\ntemperature %.4f, fitted on %llu %s images: loss %.4f -> %.4f; kept in %s\n",
-            found->temperature, (unsigned long long)session->result.count,
-            dataset_split_name[session->split], found->before, found->loss,
-            session->network.checkpoint);
+    log_out(
+        "\ntemperature %.4f, fitted on %llu %s images: loss %.4f -> %.4f; kept in %s\n",
+        found->temperature, (unsigned long long)session->result.count,
+        dataset_split_name[session->split], found->before, found->loss,
+        session->network.checkpoint);
     if (found->temperature < 1.01 * CALIBRATION_LEAST)
         log_note("the answers to these images are as good as all right: a temperature of "
                  "so few mistakes says little");

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "app/run/output.h"
 #include "base/fs.h"
 #include "base/label_set.h"
 #include "base/mem.h"
@@ -11,7 +12,6 @@
 #include "eval_scores.h"
 #include "io/csv.h"
 #include "kernels/vector.h"
-#include "app/run/output.h"
 
 #define OUT_PREDICTIONS_HEAD "path,label,predicted,probability"
 

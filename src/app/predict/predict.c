@@ -59,10 +59,11 @@ static enum status job_check_set_names(const struct network *network, const char
 {
     for (int c = 0; c < network->info.classes; c++)
         if (strchr(network->info.class_name[c], ';'))
-            FAIL(ST_USAGE,
-                 "class '%s' has a ';' in its name, which stands between the classes of a "
-                 "picture in '%s'; write .jsonl or .h5",
-                 network->info.class_name[c], out);
+            FAIL(
+                ST_USAGE,
+                "class '%s' has a ';' in its name, which stands between the classes of a "
+                "picture in '%s'; write .jsonl or .h5",
+                network->info.class_name[c], out);
     return ST_OK;
 }
 

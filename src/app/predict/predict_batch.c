@@ -200,8 +200,8 @@ static void batch_keep_answers(const struct predict_batch *batch,
     row->listed = row->labels > batch->ask.top ? row->labels : batch->ask.top;
     row->list = mem_zeroed((size_t)row->listed, sizeof *row->list);
     for (int k = 0; k < row->listed; k++)
-        row->list[k] = (struct predictions_class){
-            all[k].class, portable_exp((double)all[k].logprob)};
+        row->list[k] = (struct predictions_class){all[k].class,
+                                                  portable_exp((double)all[k].logprob)};
     free(all);
 }
 

@@ -5,18 +5,19 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "app/run/output.h"
 #include "base/hash.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "data/view.h"
-#include "app/run/output.h"
 #include "predict_names.h"
 #include "predict_sink.h"
 
-static const struct target_kind file_lock_kind = {"a lock", .head = "host "};
+static const struct target_kind predict_file_lock_kind = {"a lock", .head = "host "};
 
 /* OUT.partial, and OUT.partial.lock. */
-static enum status file_paths(char journal[FS_PATH], char lock[FS_PATH], const char *out)
+static enum status predict_file_paths(char journal[FS_PATH], char lock[FS_PATH],
+                                      const char *out)
 {
     if (snprintf(journal, FS_PATH, "%s.partial", out) >= FS_PATH ||
         snprintf(lock, FS_PATH, "%s.partial.lock", out) >= FS_PATH)
@@ -32,20 +33,21 @@ enum status predict_file_check(const struct predict_request *request,
     char journal[FS_PATH], lock[FS_PATH];
     TRY(predictions_format_find(request->out, &format));
     TRY(output_check(request->out, request->force, &format->kind, inputs, 2));
-    TRY(file_paths(journal, lock, request->out));
-    TRY(target_check_own(lock, &file_lock_kind, inputs, 2));
+    TRY(predict_file_paths(journal, lock, request->out));
+    TRY(target_check_own(lock, &predict_file_lock_kind, inputs, 2));
     return output_check(journal, true, &predictions_journal_kind, inputs, 2);
 }
 
 /* --- what the answers are of --- */
 
-static char *file_network(const struct network *network, const struct predict_ask *ask)
+static char *predict_file_network(const struct network *network,
+                                  const struct predict_ask *ask)
 {
     char state[17];
     hash_text(network->info.state, state);
-    char *text = mem_format("state=%s%s, views %s", state,
-                            network->averaged ? " averaged" : "",
-                            view_set_words[ask->views]);
+    char *text =
+        mem_format("state=%s%s, views %s", state, network->averaged ? " averaged" : "",
+                   view_set_words[ask->views]);
     if (network->info.temperature > 0)
         mem_append(&text, ", temperature %.9g", network->info.temperature);
     if (ask->crop)
@@ -58,7 +60,7 @@ void predict_file_head(struct predict_sink *sink)
     const struct predict_batch *batch = sink->batch;
     const struct network *network = batch->network;
     sink->head = (struct predictions_head){
-        .network = file_network(network, &batch->ask),
+        .network = predict_file_network(network, &batch->ask),
         .class_name = network->info.class_name,
         .classes = network->info.classes,
         .top = batch->ask.top,
@@ -71,7 +73,7 @@ void predict_file_head(struct predict_sink *sink)
 
 /* What an earlier process answered. Grains begin where they would have, so that the bits
    of the rest are the same: the last part of a grain is answered again. */
-struct file_earlier {
+struct predict_file_earlier {
     struct predict_names *names;
     struct predict_tally tally, whole; /* of all rows; of those in whole grains */
     uint64_t place;                    /* behind the whole grains */
@@ -79,14 +81,15 @@ struct file_earlier {
     int grain, count;
 };
 
-static void earlier_count(struct file_earlier *earlier, const struct predictions_row *row)
+static void earlier_count(struct predict_file_earlier *earlier,
+                          const struct predictions_row *row)
 {
     earlier->tally.pictures++;
     earlier->tally.errors += row->error != NULL;
     earlier->tally.unsure += !row->error && row->labels == 0;
 }
 
-static void earlier_keep_grain(struct file_earlier *earlier, uint64_t place)
+static void earlier_keep_grain(struct predict_file_earlier *earlier, uint64_t place)
 {
     for (int i = 0; i < earlier->count; i++)
         free(earlier->pending[i]);
@@ -95,7 +98,7 @@ static void earlier_keep_grain(struct file_earlier *earlier, uint64_t place)
     earlier->place = place;
 }
 
-static enum status earlier_take_row(struct file_earlier *earlier,
+static enum status earlier_take_row(struct predict_file_earlier *earlier,
                                     const struct predictions_journal *journal,
                                     const struct predictions_row *row)
 {
@@ -117,13 +120,14 @@ static enum status earlier_take_row(struct file_earlier *earlier,
     return ST_OK;
 }
 
-static enum status file_pass_over(struct predict_sink *sink, struct predict_names *names,
-                                  struct predict_tally *tally)
+static enum status predict_file_pass_over(struct predict_sink *sink,
+                                          struct predict_names *names,
+                                          struct predict_tally *tally)
 {
     struct predictions_journal *journal = &sink->journal;
     struct predictions_row row;
     int grain = sink->batch->network->model.grain;
-    struct file_earlier earlier = {
+    struct predict_file_earlier earlier = {
         .names = names,
         .grain = grain,
         .pending = mem_zeroed((size_t)grain, sizeof *earlier.pending)};
@@ -139,12 +143,13 @@ static enum status file_pass_over(struct predict_sink *sink, struct predict_name
     return st == ST_OK ? predictions_journal_cut(journal, earlier.place) : st;
 }
 
-static enum status file_begin(struct predict_sink *sink, struct predict_names *names,
-                              struct predict_tally *tally)
+static enum status predict_file_begin(struct predict_sink *sink,
+                                      struct predict_names *names,
+                                      struct predict_tally *tally)
 {
     char path[FS_PATH], lock[FS_PATH];
     bool same = false;
-    TRY(file_paths(path, lock, sink->request->out));
+    TRY(predict_file_paths(path, lock, sink->request->out));
     TRY(lockfile_take(&sink->lock, lock, sink->request->out, 0));
     bool there = fs_bytes(path) > 0;
     if (there)
@@ -156,7 +161,7 @@ static enum status file_begin(struct predict_sink *sink, struct predict_names *n
              path);
     if (!same)
         return predictions_journal_create(&sink->journal, path, &sink->head);
-    TRY(file_pass_over(sink, names, tally));
+    TRY(predict_file_pass_over(sink, names, tally));
     log_note("'%s' has the answers to %llu pictures: going on", path,
              (unsigned long long)tally->pictures);
     return ST_OK;
@@ -164,20 +169,22 @@ static enum status file_begin(struct predict_sink *sink, struct predict_names *n
 
 /* --- rounds, and the end --- */
 
-static void file_render(const struct predict_sink *sink,
-                        const struct prediction *prediction, struct predict_text *text)
+static void predict_file_render(const struct predict_sink *sink,
+                                const struct prediction *prediction,
+                                struct predict_text *text)
 {
     char *line = predictions_row_text(&sink->head, &prediction->row);
     predict_text_add(text, line, strlen(line));
     free(line);
 }
 
-static enum status file_take(struct predict_sink *sink, const struct predict_text *text)
+static enum status predict_file_take(struct predict_sink *sink,
+                                     const struct predict_text *text)
 {
     return predictions_journal_append(&sink->journal, text->data, text->bytes);
 }
 
-static enum status file_finish(struct predict_sink *sink)
+static enum status predict_file_finish(struct predict_sink *sink)
 {
     const struct predictions_format *format;
     TRY(predictions_format_find(sink->request->out, &format));
@@ -186,5 +193,5 @@ static enum status file_finish(struct predict_sink *sink)
     return ST_OK;
 }
 
-const struct predict_sink_ops predict_file = {file_render, file_take, file_begin,
-                                              file_finish};
+const struct predict_sink_ops predict_file = {predict_file_render, predict_file_take,
+                                              predict_file_begin, predict_file_finish};

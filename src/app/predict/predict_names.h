@@ -4,6 +4,8 @@
 #ifndef LOCKSTEP_APP_PREDICT_PREDICT_NAMES_H
 #define LOCKSTEP_APP_PREDICT_PREDICT_NAMES_H
 
+#include <stdbool.h>
+
 #include "app/run/picture_names.h"
 
 /* On rank 0. */

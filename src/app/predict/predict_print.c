@@ -1,5 +1,5 @@
-/* predict_print: answers as lines on stdout, errors on stderr. A rendered line begins with
-   the stream that it is for and ends with a NUL. */
+/* predict_print: answers as lines on stdout, errors on stderr. A rendered line begins
+   with the stream that it is for and ends with a NUL. */
 #include <stdlib.h>
 #include <string.h>
 

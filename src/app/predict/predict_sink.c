@@ -1,19 +1,6 @@
 #include "predict_sink.h"
 
 #include <stdlib.h>
-#include <string.h>
-
-#include "base/mem.h"
-
-void predict_text_add(struct predict_text *text, const char *data, size_t bytes)
-{
-    if (text->bytes + bytes > text->room) {
-        text->room = 2 * (text->bytes + bytes);
-        text->data = mem_resize(text->data, text->room, 1);
-    }
-    memcpy(text->data + text->bytes, data, bytes);
-    text->bytes += bytes;
-}
 
 void predict_sink_init(struct predict_sink *sink, const struct predict_request *request,
                        const struct predict_batch *batch)

@@ -7,15 +7,9 @@
 
 #include "base/lockfile.h"
 #include "predict_batch.h"
+#include "predict_text.h"
 
 struct predict_names;
-
-/* Bytes that grow. */
-struct predict_text {
-    char *data; /* owned */
-    size_t bytes, room;
-};
-void predict_text_add(struct predict_text *text, const char *data, size_t bytes);
 
 /* Counts over all ranks, or of one. */
 struct predict_tally {

@@ -56,7 +56,8 @@ void report_answers_close(struct report_answers *answers)
 /* --- mistakes --- */
 
 /* An image whose answer is wrong. Of images with several classes: where the answer is
-   furthest off, the class that it names although the image has it not, or the converse. */
+   furthest off, the class that it names although the image has it not, or the converse.
+ */
 struct mistake {
     uint64_t image;
     int class;        /* the answer, or the class that is wrong */
@@ -76,8 +77,8 @@ static bool mistake_of_class(const struct eval_session *session, uint64_t i,
                              struct mistake *mistake)
 {
     const struct answer *answer = &session->answer[i];
-    *mistake = (struct mistake){
-        i, answer->predicted, false, (float)portable_exp((double)answer->logprob)};
+    *mistake = (struct mistake){i, answer->predicted, false,
+                                (float)portable_exp((double)answer->logprob)};
     return answer->rank > 0;
 }
 
@@ -93,8 +94,7 @@ static bool mistake_of_set(const struct eval_session *session, uint64_t i,
         bool has = label_set_has(set, c), answered = logprobs[c] >= limit;
         float p = (float)portable_exp((double)logprobs[c]);
         float confidence = answered ? p : 1 - p;
-        if (has == answered ||
-            (mistake->class >= 0 && confidence <= mistake->confidence))
+        if (has == answered || (mistake->class >= 0 && confidence <= mistake->confidence))
             continue;
         *mistake = (struct mistake){i, c, has, confidence};
     }
@@ -108,8 +108,8 @@ static struct mistake *mistakes_find(const struct eval_session *session, size_t 
     struct mistake *mistake = mem_zeroed(wrong + 1, sizeof *mistake);
     *count = 0;
     for (uint64_t i = 0; i < session->result.count && *count < wrong; i++)
-        *count += (session->answer ? mistake_of_class
-                                   : mistake_of_set)(session, i, &mistake[*count]);
+        *count += (session->answer ? mistake_of_class : mistake_of_set)(session, i,
+                                                                        &mistake[*count]);
     qsort(mistake, *count, sizeof *mistake, mistake_descends);
     return mistake;
 }

@@ -141,7 +141,8 @@ enum status network_match(const struct network *network, const char *name,
         FAIL(ST_FAIL, "'%s' has a 'treatment' of pictures that cannot be understood",
              network->checkpoint);
     if (data->count[split] == 0)
-        FAIL(ST_FAIL, "'%s' has no %s images", data->path, dataset_split_name[split]);
+        FAIL(ST_FAIL, "'%s' has no %s images%s", data->path, dataset_split_name[split],
+             split == DATASET_VAL ? "; 'lockstep data split' makes a val split" : "");
     TRY(match_kinds(network, name, data));
     uint16_t *class_of = mem_zeroed((size_t)data->classes, sizeof *class_of);
     match->class_of = class_of;

@@ -1,4 +1,5 @@
-/* Rows of predictions as text and back, the journal, and the files that are made of it. */
+/* Rows of predictions as text and back, the journal, and the files that are made of it.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -18,16 +19,15 @@
 #define JOURNAL "test_predictions.partial"
 #define OUT     "test_predictions.out"
 
-static char *names[] = {"a \"b\"", "caf\xc3\xa9", "c"};
-static const struct predictions_head one_class = {.network = "state=1",
-                                                  .class_name = names,
-                                                  .classes = 3,
-                                                  .top = 2,
-                                                  .threshold = 0.5};
+static char quoted[] = "a \"b\"", accented[] = "caf\xc3\xa9", plain[] = "c";
+static char *const names[] = {quoted, accented, plain};
+static const struct predictions_head one_class = {
+    .network = "state=1", .class_name = names, .classes = 3, .top = 2, .threshold = 0.5};
 
 static struct predictions_row row_of(const char *path, int labels, int first, double p)
 {
-    struct predictions_row row = {.path = mem_strdup(path), .labels = labels, .listed = 2};
+    struct predictions_row row = {
+        .path = mem_strdup(path), .labels = labels, .listed = 2};
     row.list = mem_zeroed(2, sizeof *row.list);
     row.list[0] = (struct predictions_class){first, p};
     row.list[1] = (struct predictions_class){(first + 1) % 3, 0.1};
@@ -48,8 +48,7 @@ static void append(struct predictions_journal *journal, struct predictions_row r
 }
 
 /* Quotes, a line end, an unsure one, bytes that are not UTF-8, an error. */
-static void fill(struct predictions_journal *journal,
-                 const struct predictions_head *head)
+static void fill(struct predictions_journal *journal, const struct predictions_head *head)
 {
     assert_int_equal(predictions_journal_create(journal, JOURNAL, head), 0);
     append(journal, row_of("a, \"b\"\n.png", 1, 0, 0.8999999761581421));
@@ -142,8 +141,8 @@ static void test_damage(void **state)
         struct predictions_journal journal;
         struct predictions_row row;
         assert_int_equal(predictions_journal_create(&journal, JOURNAL, &one_class), 0);
-        assert_int_equal(
-            predictions_journal_append(&journal, lines[i], strlen(lines[i])), 0);
+        assert_int_equal(predictions_journal_append(&journal, lines[i], strlen(lines[i])),
+                         0);
         predictions_journal_rewind(&journal);
         assert_false(predictions_journal_next(&journal, &row));
         predictions_journal_close(&journal);
@@ -190,8 +189,10 @@ static void test_jsonl(void **state)
     fill(&journal, &one_class);
     write_as(&journal, "x.jsonl");
     char *text = read_out();
-    assert_ptr_equal(strstr(text, "{\"path\": \"a, \\\"b\\\"\\n.png\", \"label\": "), text);
-    assert_non_null(strstr(text, "\"path_hex\": \"642f636166e92e706e67\", \"label\": null"));
+    assert_ptr_equal(strstr(text, "{\"path\": \"a, \\\"b\\\"\\n.png\", \"label\": "),
+                     text);
+    assert_non_null(
+        strstr(text, "\"path_hex\": \"642f636166e92e706e67\", \"label\": null"));
     assert_non_null(strstr(text, "{\"path\": \"x.png\", \"error\": "));
     free(text);
 }
@@ -260,9 +261,9 @@ static int remove_files(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_rows), cmocka_unit_test(test_going_on),
+        cmocka_unit_test(test_rows),   cmocka_unit_test(test_going_on),
         cmocka_unit_test(test_damage), cmocka_unit_test(test_csv),
-        cmocka_unit_test(test_jsonl), cmocka_unit_test(test_h5),
+        cmocka_unit_test(test_jsonl),  cmocka_unit_test(test_h5),
         cmocka_unit_test(test_sets),
     };
     return cmocka_run_group_tests(tests, NULL, remove_files);
